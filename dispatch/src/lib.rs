@@ -1,0 +1,1 @@
+//! drumpost-dispatch

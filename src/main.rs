@@ -1,0 +1,2 @@
+//! drumpost
+fn main() {}
