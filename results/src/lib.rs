@@ -1,1 +1,6 @@
-//! drumpost-results
+//! The record of a run: what was measured, how it is stored, judged, compared and shown.
+//!
+//! Lives here: the memory types, the file format, the store, statistics, verdicts, comparison and reports.
+//! Does not live here: measuring, clocks and printing; the caller fills a record in and prints the text it gets.
+
+pub mod units;
