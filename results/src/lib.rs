@@ -3,4 +3,8 @@
 //! Lives here: the memory types, the file format, the store, statistics, verdicts, comparison and reports.
 //! Does not live here: measuring, clocks and printing; the caller fills a record in and prints the text it gets.
 
+pub mod model;
 pub mod units;
+pub mod verdict;
+
+pub use model::{Audit, Distribution, Flows, Hop, LoadKind, Record, Run, Status, Trial};

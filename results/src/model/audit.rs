@@ -1,0 +1,178 @@
+//! What was sent against what arrived, and what a transport promises about it.
+//!
+//! Lives here: the counts, how they add up and when they are faults. Does not live here: how they are found
+//! (the engine's audit) and what the process exits with (the command line).
+
+/// Counts of messages of one trial, over all destinations. Every field is a number of messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// Accepted by the transport.
+    pub sent: u64,
+    /// Deliveries these should have led to: sent × subscribers, per destination.
+    pub expected: u64,
+    /// Deliveries seen, duplicates included.
+    pub delivered: u64,
+    /// Deliveries seen for the first time.
+    pub unique: u64,
+    /// Expected and not seen until the drain deadline: `lost + unique = expected`.
+    pub lost: u64,
+    /// Seen again.
+    pub duplicated: u64,
+    /// Sequence below the next expected of its producer and key (RFC 4737).
+    pub reordered: u64,
+    /// Header or payload did not match its check.
+    pub corrupted: u64,
+    /// Emitted by a handler, but no route carries its kind.
+    pub unrouted: u64,
+    /// Reported as dropped by the transport itself (a slow subscriber overtaken); also in `lost`.
+    pub lagged: u64,
+    /// Confirmed to the sender by the transport; `None` where it has no confirms.
+    pub confirmed: Option<u64>,
+    /// Sent, but neither confirmed nor refused at the drain deadline; `None` where it has no confirms.
+    pub unconfirmed: Option<u64>,
+    /// Stamps that ran backwards: clock error, recorded as zero.
+    pub negative_deltas: u64,
+    /// Times beyond the histogram's range.
+    pub over_range: u64,
+    /// Arrived too far out of order to tell a duplicate from a late message.
+    pub beyond_window: u64,
+}
+
+impl Audit {
+    /// Adds the counts of another trial.
+    pub fn merge(&mut self, other: &Self) {
+        let Self {
+            sent,
+            expected,
+            delivered,
+            unique,
+            lost,
+            duplicated,
+            reordered,
+            corrupted,
+            unrouted,
+            lagged,
+            confirmed,
+            unconfirmed,
+            negative_deltas,
+            over_range,
+            beyond_window,
+        } = *other;
+        self.sent += sent;
+        self.expected += expected;
+        self.delivered += delivered;
+        self.unique += unique;
+        self.lost += lost;
+        self.duplicated += duplicated;
+        self.reordered += reordered;
+        self.corrupted += corrupted;
+        self.unrouted += unrouted;
+        self.lagged += lagged;
+        self.confirmed = add(self.confirmed, confirmed);
+        self.unconfirmed = add(self.unconfirmed, unconfirmed);
+        self.negative_deltas += negative_deltas;
+        self.over_range += over_range;
+        self.beyond_window += beyond_window;
+    }
+}
+
+fn add(a: Option<u64>, b: Option<u64>) -> Option<u64> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a + b),
+        (known, None) | (None, known) => known,
+    }
+}
+
+/// What a transport promises about delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Promises {
+    /// Messages of one producer and key arrive in the order they were sent.
+    pub ordered: bool,
+    /// At least once: a message may arrive again.
+    pub tolerates_duplicates: bool,
+}
+
+impl Default for Promises {
+    /// In order, exactly once.
+    fn default() -> Self {
+        Self { ordered: true, tolerates_duplicates: false }
+    }
+}
+
+impl Promises {
+    /// The faults among the counts, each as a figure and a word: `12 lost`. Empty: nothing promised was broken.
+    #[must_use]
+    pub fn faults(&self, audit: &Audit) -> Vec<(u64, &'static str)> {
+        let counts = [
+            (audit.lost, "lost", true),
+            (audit.duplicated, "duplicated", !self.tolerates_duplicates),
+            (audit.reordered, "reordered", self.ordered),
+            (audit.corrupted, "corrupted", true),
+        ];
+        counts
+            .into_iter()
+            .filter(|(n, _, promised)| *n > 0 && *promised)
+            .map(|(n, word, _)| (n, word))
+            .collect()
+    }
+
+    /// True if anything is lost or corrupted, duplicated without at-least-once, or reordered where order is promised.
+    #[must_use]
+    pub fn broken_by(&self, audit: &Audit) -> bool {
+        !self.faults(audit).is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn only_what_is_promised_is_a_fault() {
+        let strict = Promises::default();
+        let lax = Promises { ordered: false, tolerates_duplicates: true };
+        let of = |lost, duplicated, reordered, corrupted| Audit {
+            lost,
+            duplicated,
+            reordered,
+            corrupted,
+            ..Audit::default()
+        };
+        assert!(!strict.broken_by(&of(0, 0, 0, 0)));
+        assert!(strict.broken_by(&of(0, 1, 0, 0)) && !lax.broken_by(&of(0, 1, 0, 0)));
+        assert!(strict.broken_by(&of(0, 0, 1, 0)) && !lax.broken_by(&of(0, 0, 1, 0)));
+        assert!(lax.broken_by(&of(1, 0, 0, 0)) && lax.broken_by(&of(0, 0, 0, 1)));
+        assert_eq!(strict.faults(&of(3, 0, 2, 0)), [(3, "lost"), (2, "reordered")]);
+    }
+
+    fn audit(n: [u64; 15]) -> Audit {
+        Audit {
+            sent: n[0],
+            expected: n[1],
+            delivered: n[2],
+            unique: n[3],
+            lost: n[4],
+            duplicated: n[5],
+            reordered: n[6],
+            corrupted: n[7],
+            unrouted: n[8],
+            lagged: n[9],
+            confirmed: n[10].is_multiple_of(2).then_some(n[10]),
+            unconfirmed: n[11].is_multiple_of(2).then_some(n[11]),
+            negative_deltas: n[12],
+            over_range: n[13],
+            beyond_window: n[14],
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn counts_add_up_in_any_order(a: [u32; 15], b: [u32; 15], c: [u32; 15]) {
+            let [a, b, c] = [a, b, c].map(|n| audit(n.map(u64::from)));
+            let sum = |parts: [Audit; 3]| parts.iter().fold(Audit::default(), |mut sum, part| { sum.merge(part); sum });
+            prop_assert_eq!(sum([a, b, c]), sum([c, a, b]));
+            prop_assert_eq!(sum([a, b, c]).beyond_window, a.beyond_window + b.beyond_window + c.beyond_window);
+        }
+    }
+}

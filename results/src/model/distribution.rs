@@ -1,0 +1,346 @@
+//! Times of one kind: a histogram for the percentiles and exact figures beside it.
+//!
+//! Lives here: recording, merging, quantiles and when there are too few samples for one, and the binary form
+//! of the histogram. Does not live here: live recording (the engine has its own), base64 and JSON (`format`).
+
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
+use thiserror::Error;
+
+/// A binary histogram that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("failed to read a histogram: {reason}; expected HdrHistogram V2 with 3 significant digits")]
+pub struct DistributionError {
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Times in nanoseconds, with one-sided error of at most 0.0977 % in percentiles and none in count, sum, minimum
+/// and maximum.
+#[derive(Debug, Clone)]
+pub struct Distribution {
+    histogram: Histogram<u64>,
+    sum_ns: u128,
+    min_ns: u64,
+    max_ns: u64,
+    over_range: u64,
+}
+
+impl Default for Distribution {
+    fn default() -> Self {
+        Self { histogram: empty(), sum_ns: 0, min_ns: u64::MAX, max_ns: 0, over_range: 0 }
+    }
+}
+
+/// Samples that a quantile needs: the fewest n for which the largest of n samples is an upper bound of the quantile
+/// with 95 % confidence, `1 − qⁿ ≥ 0.95`, n ≥ ln(0.05)/ln(q). A median or lower, and
+/// the maximum itself, need one.
+#[must_use]
+pub fn samples_needed(quantile: f64) -> u64 {
+    if quantile <= 0.5 || quantile >= 1.0 {
+        return 1;
+    }
+    (0.05f64.ln() / quantile.ln()).ceil() as u64
+}
+
+impl Distribution {
+    /// A distribution from what the engine measured. The exact figures cover every value, those over the
+    /// histogram's range included; `over_range` of them are in no bucket.
+    ///
+    /// # Errors
+    /// The histogram does not keep 3 significant digits from 1 ns on.
+    pub fn from_parts(
+        histogram: &Histogram<u64>,
+        sum_ns: u128,
+        min_ns: u64,
+        max_ns: u64,
+        over_range: u64,
+    ) -> Result<Self, DistributionError> {
+        if histogram.sigfig() != 3 || histogram.low() != 1 {
+            let reason = format!("it has {} digits from {} on", histogram.sigfig(), histogram.low());
+            return Err(DistributionError { reason });
+        }
+        let mut own = Self { sum_ns, over_range, ..Self::default() };
+        own.histogram.add(histogram).map_err(failed)?;
+        if own.count() > 0 {
+            (own.min_ns, own.max_ns) = (min_ns, max_ns);
+        }
+        Ok(own)
+    }
+
+    /// A distribution of the given values.
+    #[must_use]
+    pub fn of(values_ns: impl IntoIterator<Item = u64>) -> Self {
+        let mut own = Self::default();
+        values_ns.into_iter().for_each(|ns| own.record(ns, 1));
+        own
+    }
+
+    /// All of them as one. Percentiles must come from this, never from an average of percentiles.
+    #[must_use]
+    pub fn merged<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut own = Self::default();
+        parts.into_iter().for_each(|part| own.merge(part));
+        own
+    }
+
+    /// Records a value n times. A value the histogram cannot hold is counted as over range.
+    pub fn record(&mut self, value_ns: u64, n: u64) {
+        if n == 0 {
+            return;
+        }
+        if self.histogram.record_n(value_ns, n).is_err() {
+            self.over_range += n;
+        }
+        self.sum_ns += u128::from(value_ns) * u128::from(n);
+        self.min_ns = self.min_ns.min(value_ns);
+        self.max_ns = self.max_ns.max(value_ns);
+    }
+
+    /// Adds another distribution: the same as recording its values here.
+    pub fn merge(&mut self, other: &Self) {
+        let Self { histogram, sum_ns, min_ns, max_ns, over_range } = other;
+        if self.histogram.add(histogram).is_err() {
+            // Cannot happen while both resize themselves; counted all the same rather than dropped.
+            self.over_range += histogram.len();
+        }
+        self.sum_ns += sum_ns;
+        self.min_ns = self.min_ns.min(*min_ns);
+        self.max_ns = self.max_ns.max(*max_ns);
+        self.over_range += over_range;
+    }
+
+    /// Number of values, over-range ones included.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.histogram.len() + self.over_range
+    }
+
+    /// True without any value.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count() == 0
+    }
+
+    /// Values beyond the histogram's range; percentiles treat them as the longest of all.
+    #[must_use]
+    pub fn over_range(&self) -> u64 {
+        self.over_range
+    }
+
+    /// Exact sum.
+    #[must_use]
+    pub fn sum_ns(&self) -> u128 {
+        self.sum_ns
+    }
+
+    /// Exact minimum.
+    #[must_use]
+    pub fn min_ns(&self) -> Option<u64> {
+        (!self.is_empty()).then_some(self.min_ns)
+    }
+
+    /// Exact maximum.
+    #[must_use]
+    pub fn max_ns(&self) -> Option<u64> {
+        (!self.is_empty()).then_some(self.max_ns)
+    }
+
+    /// Exact mean.
+    #[must_use]
+    pub fn mean_ns(&self) -> Option<f64> {
+        (!self.is_empty()).then(|| self.sum_ns as f64 / self.count() as f64)
+    }
+
+    /// The value at a quantile in [0, 1], or `None` with fewer than [`samples_needed`].
+    #[must_use]
+    pub fn quantile_ns(&self, quantile: f64) -> Option<u64> {
+        if self.is_empty() || self.count() < samples_needed(quantile) {
+            return None;
+        }
+        let value = if self.over_range == 0 {
+            self.histogram.value_at_quantile(quantile)
+        } else {
+            self.value_at_rank((quantile * self.count() as f64).ceil().max(1.0) as u64)
+        };
+        Some(value.clamp(self.min_ns, self.max_ns))
+    }
+
+    fn value_at_rank(&self, rank: u64) -> u64 {
+        let mut below = 0;
+        for bucket in self.histogram.iter_recorded() {
+            below += bucket.count_at_value();
+            if below >= rank {
+                return bucket.value_iterated_to();
+            }
+        }
+        self.max_ns
+    }
+
+    /// Number of values beyond a quantile: what its estimate rests on.
+    #[must_use]
+    pub fn samples_beyond(&self, quantile: f64) -> u64 {
+        let count = self.count() as f64;
+        (count - (quantile * count).ceil()).max(0.0) as u64
+    }
+
+    /// The histogram, for readers that need its buckets.
+    #[must_use]
+    pub fn histogram(&self) -> &Histogram<u64> {
+        &self.histogram
+    }
+
+    /// HdrHistogram V2, uncompressed. The same values give the same bytes, however they were merged.
+    ///
+    /// # Errors
+    /// A bucket holds more than 2⁶³ values.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, DistributionError> {
+        // The range is part of the bytes, and depends on the history of a histogram that resizes itself.
+        let high = self.histogram.highest_equivalent(self.histogram.max()).max(2);
+        let mut tight = Histogram::new_with_max(high, 3).map_err(failed)?;
+        tight.add(&self.histogram).map_err(failed)?;
+        let mut bytes = Vec::new();
+        V2Serializer::new().serialize(&tight, &mut bytes).map_err(failed)?;
+        Ok(bytes)
+    }
+
+    /// The opposite of [`Distribution::to_bytes`], with the exact figures beside it.
+    ///
+    /// # Errors
+    /// The bytes are no such histogram.
+    pub fn from_bytes(
+        mut bytes: &[u8],
+        sum_ns: u128,
+        min_ns: u64,
+        max_ns: u64,
+        over_range: u64,
+    ) -> Result<Self, DistributionError> {
+        let histogram: Histogram<u64> = Deserializer::new().deserialize(&mut bytes).map_err(failed)?;
+        Self::from_parts(&histogram, sum_ns, min_ns, max_ns, over_range)
+    }
+}
+
+impl PartialEq for Distribution {
+    /// The same values to the resolution of the histogram, and the same exact figures.
+    fn eq(&self, other: &Self) -> bool {
+        let buckets = |own: &Self| {
+            let recorded = own.histogram.iter_recorded();
+            recorded.map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value())).collect::<Vec<_>>()
+        };
+        let exact = |own: &Self| (own.sum_ns, own.min_ns, own.max_ns, own.over_range, own.histogram.len());
+        exact(self) == exact(other) && buckets(self) == buckets(other)
+    }
+}
+
+fn empty() -> Histogram<u64> {
+    #[expect(clippy::expect_used, reason = "three digits are always accepted")]
+    Histogram::new(3).expect("three digits are always accepted")
+}
+
+fn failed(error: impl ToString) -> DistributionError {
+    DistributionError { reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_percentile_needs_samples() {
+        let needed = [(0.5, 1), (0.9, 29), (0.99, 299), (0.999, 2_995), (0.9999, 29_956)];
+        for (quantile, samples) in needed {
+            assert_eq!(samples_needed(quantile), samples, "{quantile}");
+            if samples > 1 {
+                let mut times = Distribution::default();
+                times.record(5, samples - 1);
+                assert_eq!(times.quantile_ns(quantile), None, "{quantile}");
+                times.record(5, 1);
+                assert_eq!(times.quantile_ns(quantile), Some(5), "{quantile}");
+            }
+        }
+        assert_eq!(Distribution::default().quantile_ns(0.5), None);
+    }
+
+    #[test]
+    fn exact_figures_bound_the_percentiles() {
+        let times = Distribution::of([1_000_001, 2_000_003]);
+        assert_eq!(times.quantile_ns(0.5), Some(1_000_447));
+        assert_eq!(times.quantile_ns(1.0), Some(2_000_003));
+        assert_eq!((times.min_ns(), times.max_ns()), (Some(1_000_001), Some(2_000_003)));
+        assert_eq!(times.mean_ns(), Some(1_500_002.0));
+        assert_eq!(times.samples_beyond(0.5), 1);
+    }
+
+    #[test]
+    fn averaging_percentiles_is_not_merging() {
+        let fast = Distribution::of((1..=1_000).map(|i| i * 10));
+        let slow = Distribution::of((1..=1_000).map(|i| i * 1_000));
+        let p99 = |times: &Distribution| times.quantile_ns(0.99).unwrap() as f64;
+        let merged = p99(&Distribution::merged([&fast, &slow]));
+        assert!(merged > 1.9 * (p99(&fast) + p99(&slow)) / 2.0);
+    }
+
+    #[test]
+    fn values_over_the_range_count_as_the_longest() {
+        let mut narrow = Histogram::new_with_max(1_000, 3).unwrap();
+        narrow.record_n(10, 60).unwrap();
+        let times = Distribution::from_parts(&narrow, 60 * 10 + 40 * 9_000, 10, 9_000, 40).unwrap();
+        assert_eq!((times.count(), times.over_range()), (100, 40));
+        assert_eq!(times.quantile_ns(0.5), Some(10));
+        assert_eq!(times.quantile_ns(0.9), Some(9_000));
+    }
+
+    #[test]
+    fn foreign_histograms_are_refused_in_words() {
+        let coarse = Histogram::new(2).unwrap();
+        let error = Distribution::from_parts(&coarse, 0, 0, 0, 0).unwrap_err();
+        assert!(error.to_string().contains("it has 2 digits"), "{error}");
+        assert!(Distribution::from_bytes(b"nonsense bytes here", 0, 0, 0, 0).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn merging_parts_in_any_order_is_one_histogram_of_all_values(
+            parts in vec(vec(0..1u64 << 44, 0..40), 0..5),
+            rotate in 0usize..6,
+        ) {
+            let whole = Distribution::of(parts.iter().flatten().copied());
+            let mut pieces: Vec<_> = parts.iter().map(|values| Distribution::of(values.iter().copied())).collect();
+            let merged = Distribution::merged(&pieces);
+            if !pieces.is_empty() {
+                let by = rotate % pieces.len();
+                pieces.rotate_left(by);
+            }
+            pieces.reverse();
+            let shuffled = Distribution::merged(&pieces);
+            prop_assert_eq!(&merged, &whole);
+            prop_assert_eq!(&shuffled, &whole);
+            prop_assert_eq!(merged.to_bytes().unwrap(), whole.to_bytes().unwrap());
+            prop_assert_eq!(shuffled.to_bytes().unwrap(), whole.to_bytes().unwrap());
+        }
+
+        #[test]
+        fn a_histogram_survives_its_bytes(values in vec(0..1u64 << 50, 0..200)) {
+            let times = Distribution::of(values);
+            let bytes = times.to_bytes().unwrap();
+            let (min_ns, max_ns) = (times.min_ns().unwrap_or(0), times.max_ns().unwrap_or(0));
+            let back = Distribution::from_bytes(&bytes, times.sum_ns(), min_ns, max_ns, 0).unwrap();
+            prop_assert_eq!(&back, &times);
+            prop_assert_eq!(back.to_bytes().unwrap(), bytes);
+        }
+
+        #[test]
+        fn a_quantile_is_off_by_less_than_a_thousandth(mut values in vec(0..1u64 << 40, 300..600)) {
+            let times = Distribution::of(values.iter().copied());
+            values.sort_unstable();
+            for quantile in [0.5, 0.9, 0.99] {
+                let exact = values[(quantile * values.len() as f64).ceil() as usize - 1];
+                let found = times.quantile_ns(quantile).unwrap();
+                prop_assert!(found >= exact && (found - exact) as f64 <= exact as f64 * 0.000_977 + 1.0);
+            }
+        }
+    }
+}

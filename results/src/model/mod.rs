@@ -1,0 +1,252 @@
+//! The memory types: what the command line fills in after each trial and everything else here reads.
+//!
+//! Lives here: the record, its runs and their settings. A trial is in `trial`, its times in `distribution`, its
+//! counts in `audit`, its time series in `series`. Does not live here: how any of it is stored (`format`),
+//! judged (`verdict`) or shown (`report`).
+
+mod audit;
+mod distribution;
+mod series;
+mod trial;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+pub use audit::{Audit, Promises};
+pub use distribution::{Distribution, DistributionError, samples_needed};
+pub use series::{POINTS_AT_MOST, Point, Series};
+pub use trial::{Flows, Hop, Hygiene, LoadKind, Status, Trial};
+
+use crate::verdict::{self, Thresholds, Verdict};
+
+/// One value of a settings map.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Setting {
+    /// Yes or no.
+    Bool(bool),
+    /// A whole number, in the unit its key ends in.
+    Integer(u64),
+    /// A number, in the unit its key ends in.
+    Number(f64),
+    /// Anything else.
+    Text(String),
+}
+
+impl From<bool> for Setting {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<u64> for Setting {
+    fn from(value: u64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<f64> for Setting {
+    fn from(value: f64) -> Self {
+        Self::Number(value)
+    }
+}
+
+impl From<String> for Setting {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<&str> for Setting {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(value) => f.write_str(if *value { "yes" } else { "no" }),
+            Self::Integer(value) => write!(f, "{value}"),
+            Self::Number(value) => write!(f, "{value}"),
+            Self::Text(value) => f.write_str(value),
+        }
+    }
+}
+
+/// Effective settings by name, sorted. A key ends in its unit (`duration_ns`, `payload_bytes`, `rate_per_s`).
+pub type Settings = BTreeMap<String, Setting>;
+
+/// The executed order of trials that belong together, so that two runs can be compared pair by pair.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pairing {
+    /// The same in every record that was measured in the same interleaved job.
+    pub id: String,
+    /// What was executed, in order: the label of the run (its dispatch, or the side of a comparison) and the
+    /// number of the trial.
+    pub order: Vec<(String, u32)>,
+}
+
+/// One dispatch under one workload: its trials and what they were run with.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Run {
+    /// The scenario, as registered: `order-authorization`.
+    pub scenario: String,
+    /// Style and transport: `message/crossbeam`.
+    pub dispatch: String,
+    /// How the load starts flows.
+    pub load: LoadKind,
+    /// What the transport promises; decides which audit counts are faults.
+    pub promises: Promises,
+    /// Every effective setting of the run.
+    pub settings: Settings,
+    /// The trials, by number.
+    pub trials: Vec<Trial>,
+    /// The verdict once judged; see [`Run::judged`].
+    pub verdict: Option<Verdict>,
+}
+
+/// What one command measured: the content of one document.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Record {
+    /// Names the record; part of its file name.
+    pub id: String,
+    /// Version of drumpost that wrote it.
+    pub tool_version: String,
+    /// When it started, RFC 3339. `None` in virtual time, so that the same seed gives the same bytes.
+    pub started_at: Option<String>,
+    /// Why it is not complete; `None`: it is.
+    pub partial: Option<String>,
+    /// The command line as given, the program first.
+    pub command: Vec<String>,
+    /// The seed everything random was derived from.
+    pub seed: u64,
+    /// Settings shared by all runs.
+    pub settings: Settings,
+    /// Facts about the machine: kernel, processor, cores, clock source, ...
+    pub environment: BTreeMap<String, String>,
+    /// Present if the trials were interleaved.
+    pub pairing: Option<Pairing>,
+    /// One per dispatch and workload.
+    pub runs: Vec<Run>,
+}
+
+impl Run {
+    /// The trials that ended well: the only ones any figure is made of.
+    pub fn ok_trials(&self) -> impl Iterator<Item = &Trial> {
+        self.trials.iter().filter(|trial| trial.status == Status::Ok)
+    }
+
+    /// The worst status of the trials: failed, then refused, then interrupted, then ok. Without a trial: interrupted.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.trials.iter().map(|trial| trial.status).max().unwrap_or(Status::Interrupted)
+    }
+
+    /// The sentence of the first trial that did not end well.
+    #[must_use]
+    pub fn error(&self) -> Option<&str> {
+        let worst = self.status();
+        if self.trials.is_empty() {
+            return Some("no trial was started");
+        }
+        let trial = self.trials.iter().find(|trial| trial.status == worst && worst != Status::Ok)?;
+        Some(trial.error.as_deref().unwrap_or("no reason was given"))
+    }
+
+    /// Response times (done − due) of all ok trials, merged.
+    #[must_use]
+    pub fn response(&self) -> Distribution {
+        Distribution::merged(self.ok_trials().map(|trial| &trial.response))
+    }
+
+    /// Service times (done − first sent) of all ok trials, merged.
+    #[must_use]
+    pub fn service(&self) -> Distribution {
+        Distribution::merged(self.ok_trials().map(|trial| &trial.service))
+    }
+
+    /// Schedule lag (first sent − due) of all ok trials, merged.
+    #[must_use]
+    pub fn lag(&self) -> Distribution {
+        Distribution::merged(self.ok_trials().map(|trial| &trial.lag))
+    }
+
+    /// Hop times (received − sent) of all ok trials, merged per destination and receiver, in order of appearance.
+    #[must_use]
+    pub fn hops(&self) -> Vec<Hop> {
+        let mut merged: Vec<Hop> = Vec::new();
+        for hop in self.ok_trials().flat_map(|trial| &trial.hops) {
+            let same =
+                |known: &&mut Hop| known.destination == hop.destination && known.receiver == hop.receiver;
+            match merged.iter_mut().find(same) {
+                Some(known) => known.time.merge(&hop.time),
+                None => merged.push(hop.clone()),
+            }
+        }
+        merged
+    }
+
+    /// The counts of all trials added up, those that failed included: a fault counts wherever it was seen.
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        let mut sum = Audit::default();
+        self.trials.iter().for_each(|trial| sum.merge(&trial.audit));
+        sum
+    }
+
+    /// The verdict as judged when it was measured, or judged now by the default thresholds.
+    #[must_use]
+    pub fn judged(&self) -> Verdict {
+        self.verdict.clone().unwrap_or_else(|| verdict::judge(self, &Thresholds::default()))
+    }
+
+    /// True if a count of the audit breaks what the transport promises: see [`Promises::broken_by`].
+    #[must_use]
+    pub fn audit_failed(&self) -> bool {
+        self.promises.broken_by(&self.audit())
+    }
+}
+
+impl Record {
+    /// Judges every run and keeps the verdicts in them.
+    pub fn judge(&mut self, thresholds: &Thresholds) {
+        for run in &mut self.runs {
+            run.verdict = Some(verdict::judge(run, thresholds));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_status_wins_and_its_sentence_is_shown() {
+        let trial = |status, error: Option<&str>| Trial {
+            status,
+            error: error.map(str::to_owned),
+            ..Trial::default()
+        };
+        let mut run = Run { trials: vec![trial(Status::Ok, None)], ..Run::default() };
+        assert_eq!((run.status(), run.error()), (Status::Ok, None));
+        run.trials.push(trial(Status::Interrupted, Some("stopped by hand")));
+        assert_eq!((run.status(), run.error()), (Status::Interrupted, Some("stopped by hand")));
+        run.trials.push(trial(Status::Failed, Some("broker lost")));
+        assert_eq!((run.status(), run.error()), (Status::Failed, Some("broker lost")));
+        assert_eq!(Run::default().status(), Status::Interrupted);
+    }
+
+    #[test]
+    fn hops_merge_by_destination_and_receiver() {
+        let hop = |receiver: &str, ns| Hop {
+            destination: "order.placed".into(),
+            receiver: receiver.into(),
+            time: Distribution::of([ns]),
+        };
+        let trial = Trial { hops: vec![hop("payment", 10), hop("stock", 20)], ..Trial::default() };
+        let run = Run { trials: vec![trial.clone(), trial], ..Run::default() };
+        let hops = run.hops();
+        assert_eq!(hops.len(), 2);
+        assert_eq!(hops[0].time, Distribution::of([10, 10]));
+    }
+}

@@ -1,0 +1,213 @@
+//! One measured window of one dispatch: times, counts, load and how clean the machine was.
+//!
+//! Lives here: the trial and the figures that follow from it. Does not live here: figures over several trials
+//! (`Run`), judgement (`verdict`).
+
+use super::{Audit, Distribution, Series};
+
+/// How a trial or a run ended, from best to worst.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// It ran to its end.
+    #[default]
+    Ok,
+    /// It was stopped from outside; what there is is kept.
+    Interrupted,
+    /// The transport, or the harness, cannot honour what was asked; nothing was measured.
+    Refused,
+    /// It broke: broker lost, time limit, internal error.
+    Failed,
+}
+
+impl Status {
+    /// The word in documents and tables.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Interrupted => "interrupted",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// How a load starts flows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LoadKind {
+    /// A fixed number in flight: the next starts when one ends. It slows down with what it measures.
+    #[default]
+    Closed,
+    /// Flows are due by a schedule of their own.
+    Open,
+}
+
+impl LoadKind {
+    /// The word in documents and tables.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+        }
+    }
+}
+
+/// Counts of flows of one trial.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flows {
+    /// Due in the measured window by the schedule; in a closed load the same as `started`.
+    pub due: u64,
+    /// Started (first message sent) in the measured window.
+    pub started: u64,
+    /// Ended, and so in the response times.
+    pub ended: u64,
+    /// Started and not ended at the drain deadline.
+    pub unfinished: u64,
+    /// Due and given up without a start because the window was full for too long.
+    pub shed: u64,
+}
+
+impl Flows {
+    /// Adds the counts of another trial.
+    pub fn merge(&mut self, other: &Self) {
+        let Self { due, started, ended, unfinished, shed } = *other;
+        self.due += due;
+        self.started += started;
+        self.ended += ended;
+        self.unfinished += unfinished;
+        self.shed += shed;
+    }
+}
+
+/// Times of one destination as heard by one receiver.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Hop {
+    /// The queue or topic.
+    pub destination: String,
+    /// The service that received.
+    pub receiver: String,
+    /// Received − sent.
+    pub time: Distribution,
+}
+
+/// What the machine did beside the trial. `None`: not known here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hygiene {
+    /// Time the hypervisor gave to others, over all cores.
+    pub steal_ns: Option<u64>,
+    /// Times the process was put off a core against its will.
+    pub involuntary_switches: Option<u64>,
+}
+
+/// One measured window.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Trial {
+    /// Number within the run, from 0. The same number in two interleaved runs makes a pair.
+    pub number: u32,
+    /// Position in the executed order over all runs, from 0.
+    pub position: u32,
+    /// The seed of this trial; equal for the same number on every dispatch.
+    pub seed: u64,
+    /// How it ended.
+    pub status: Status,
+    /// Why it did not end well.
+    pub error: Option<String>,
+    /// Length of the measured window, by the load's clock.
+    pub elapsed_ns: u64,
+    /// Flows by how far they came.
+    pub flows: Flows,
+    /// Rate an open load was asked for; `None` in a closed load or for a load without one rate.
+    pub asked_per_s: Option<f64>,
+    /// Time the senders waited because the transport was full, summed over senders.
+    pub blocked_ns: u64,
+    /// Mean number of flows in flight over the measured window, counted from due or from first sent.
+    pub mean_in_flight: Option<f64>,
+    /// Done − due: the headline figure.
+    pub response: Distribution,
+    /// Done − first sent.
+    pub service: Distribution,
+    /// First sent − due.
+    pub lag: Distribution,
+    /// Received − sent, per destination and receiver.
+    pub hops: Vec<Hop>,
+    /// Counts of messages.
+    pub audit: Audit,
+    /// CPU time of the process over the measured window; `None` in virtual time.
+    pub cpu_ns: Option<u64>,
+    /// Median response of a target of zero service time: the harness's own share.
+    pub floor_ns: Option<u64>,
+    /// What the machine did beside it.
+    pub hygiene: Hygiene,
+    /// How it went over time.
+    pub series: Series,
+    /// Faults that were injected or seen, each a sentence.
+    pub faults: Vec<String>,
+    /// What else a reader should know, each a sentence.
+    pub notes: Vec<String>,
+}
+
+impl Trial {
+    /// Flows ended per second of the measured window; `None` for an empty window.
+    #[must_use]
+    pub fn throughput_per_s(&self) -> Option<f64> {
+        per_s(self.flows.ended, u128::from(self.elapsed_ns))
+    }
+
+    /// CPU time per message sent; `None` where the CPU time is not known or nothing was sent.
+    #[must_use]
+    pub fn cpu_ns_per_message(&self) -> Option<f64> {
+        share(self.cpu_ns, self.audit.sent)
+    }
+
+    /// CPU time per flow ended; `None` where the CPU time is not known or nothing ended.
+    #[must_use]
+    pub fn cpu_ns_per_flow(&self) -> Option<f64> {
+        share(self.cpu_ns, self.flows.ended)
+    }
+}
+
+/// Events per second; `None` for no time.
+pub(crate) fn per_s(n: u64, elapsed_ns: u128) -> Option<f64> {
+    (elapsed_ns > 0).then(|| n as f64 * 1e9 / elapsed_ns as f64)
+}
+
+fn share(total_ns: Option<u64>, n: u64) -> Option<f64> {
+    total_ns.filter(|_| n > 0).map(|ns| ns as f64 / n as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn statuses_are_ordered_from_best_to_worst() {
+        let order = [Status::Ok, Status::Interrupted, Status::Refused, Status::Failed];
+        assert!(order.is_sorted());
+    }
+
+    proptest! {
+        #[test]
+        fn a_rate_times_its_time_is_its_count(ended in 0u64..1 << 50, elapsed_ns in 1u64..1 << 50) {
+            let trial = Trial { elapsed_ns, flows: Flows { ended, ..Flows::default() }, ..Trial::default() };
+            let back = trial.throughput_per_s().unwrap() * elapsed_ns as f64 / 1e9;
+            prop_assert!((back - ended as f64).abs() <= 1e-9 * ended as f64);
+        }
+
+        #[test]
+        fn cpu_per_message_times_messages_is_the_cpu_time(cpu_ns in 0u64..1 << 50, sent in 1u64..1 << 40) {
+            let trial = Trial { cpu_ns: Some(cpu_ns), audit: Audit { sent, ..Audit::default() }, ..Trial::default() };
+            let back = trial.cpu_ns_per_message().unwrap() * sent as f64;
+            prop_assert!((back - cpu_ns as f64).abs() <= 1e-6 + 1e-9 * cpu_ns as f64);
+            prop_assert_eq!(trial.cpu_ns_per_flow(), None);
+        }
+    }
+
+    #[test]
+    fn nothing_is_divided_by_zero() {
+        let trial = Trial { cpu_ns: Some(1), ..Trial::default() };
+        assert_eq!(trial.throughput_per_s(), None);
+        assert_eq!(trial.cpu_ns_per_message(), None);
+    }
+}
