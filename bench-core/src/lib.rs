@@ -1,1 +1,29 @@
-//! drumpost-core
+//! The engine of drumpost: messages, ports, lanes, drivers, clock, collector, audit.
+//!
+//! It knows no transport and no scenario: transports implement [`port`] and [`transport`], scenarios are values of
+//! [`scenario::Scenario`].
+
+pub mod audit;
+pub mod bell;
+pub mod clock;
+mod counters;
+mod credit;
+pub mod dispatcher;
+pub mod drive;
+pub mod handler;
+pub mod hist;
+pub mod lane;
+pub mod load;
+pub mod message;
+pub mod monitor;
+pub mod outcome;
+pub mod payload;
+pub mod plan;
+pub mod port;
+mod recorder;
+pub mod registry;
+pub mod scenario;
+pub mod session;
+pub mod transport;
+pub mod wire;
+pub mod wiring;

@@ -1,0 +1,262 @@
+//! Expected against delivered: duplicates and reordering by sequence number, in memory that does not grow.
+//!
+//! A *stream* is what one producer sends to one destination, numbered from 0. Each receiver follows the order of
+//! each of its streams; who has seen which number is kept in a window of bits, shared by the instances of a service
+//! that compete for the same messages. Losses are not seen here: they are what was sent less what is unique.
+
+use std::sync::Mutex;
+
+/// How far back a number is remembered, in messages per stream: 128 KiB of bits, touched only as the stream advances.
+pub const WINDOW_LEN: u64 = 1 << 20;
+const WORD_BITS: u64 = 64;
+
+/// Whether a sequence number was seen before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// First time.
+    New,
+    /// Seen before.
+    Again,
+    /// So far behind that it cannot be told.
+    BeyondWindow,
+}
+
+/// The last [`WINDOW_LEN`] sequence numbers of one stream.
+#[derive(Clone, Debug)]
+pub struct Window {
+    words: Box<[u64]>,
+    /// One above the highest number seen.
+    head: u64,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self { words: vec![0; (WINDOW_LEN / WORD_BITS) as usize].into_boxed_slice(), head: 0 }
+    }
+}
+
+impl Window {
+    /// Notes `seq`.
+    #[inline]
+    pub fn note(&mut self, seq: u64) -> Seen {
+        let bit = 1 << (seq % WORD_BITS);
+        if seq >= self.head {
+            self.clear_between(self.head, seq);
+            self.head = seq + 1;
+            let word = self.word(seq);
+            *word = if seq.is_multiple_of(WORD_BITS) { bit } else { *word | bit };
+            return Seen::New;
+        }
+        if self.head - seq > WINDOW_LEN - WORD_BITS {
+            return Seen::BeyondWindow;
+        }
+        let word = self.word(seq);
+        let seen = if *word & bit == 0 { Seen::New } else { Seen::Again };
+        *word |= bit;
+        seen
+    }
+
+    fn word(&mut self, seq: u64) -> &mut u64 {
+        let len = self.words.len();
+        &mut self.words[(seq / WORD_BITS) as usize % len]
+    }
+
+    /// Forgets what the words from the one after `head`'s last to `seq`'s held a window ago.
+    #[inline]
+    fn clear_between(&mut self, head: u64, seq: u64) {
+        let first = head.div_ceil(WORD_BITS);
+        let last = seq / WORD_BITS;
+        if first < last {
+            for at in first.max(last.saturating_sub(WINDOW_LEN / WORD_BITS))..last {
+                *self.word(at * WORD_BITS) = 0;
+            }
+        }
+        if !seq.is_multiple_of(WORD_BITS) && first <= last && first * WORD_BITS <= seq {
+            *self.word(seq) = 0;
+        }
+    }
+}
+
+/// What an audit found in what one receiver was handed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Handed over again.
+    pub duplicated: u64,
+    /// Below the next expected number of its stream (RFC 4737, §3), and not a duplicate.
+    pub reordered: u64,
+    /// Too far behind to tell a late message from a duplicate.
+    pub beyond_window: u64,
+}
+
+impl Found {
+    #[inline]
+    fn note(&mut self, seen: Seen, below_next: bool) {
+        match seen {
+            Seen::New => self.reordered += u64::from(below_next),
+            Seen::Again => self.duplicated += 1,
+            Seen::BeyondWindow => self.beyond_window += 1,
+        }
+    }
+}
+
+/// One message as a member of a group noted it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Noted {
+    stream: u32,
+    below_next: bool,
+    seq: u64,
+}
+
+/// How many notes a member keeps before it enters the group: entering costs a lock.
+const NOTES: usize = 1024;
+
+/// Windows shared by the instances of one service that compete for the same messages.
+#[derive(Debug)]
+pub struct Group(Mutex<Vec<Window>>);
+
+impl Group {
+    /// A group with that many streams.
+    #[must_use]
+    pub fn new(streams: usize) -> Self {
+        Self(Mutex::new(vec![Window::default(); streams]))
+    }
+}
+
+/// Where a receiver's sequence numbers are remembered.
+#[derive(Debug)]
+pub(crate) enum Memory {
+    Own(Vec<Window>),
+    Shared { group: std::sync::Arc<Group>, notes: Vec<Noted> },
+}
+
+impl Memory {
+    pub(crate) fn own(streams: usize) -> Self {
+        Self::Own(vec![Window::default(); streams])
+    }
+
+    pub(crate) fn shared(group: std::sync::Arc<Group>) -> Self {
+        Self::Shared { group, notes: Vec::with_capacity(NOTES) }
+    }
+}
+
+/// The audit of one receiver.
+#[derive(Debug)]
+pub(crate) struct Audit {
+    next: Vec<u64>,
+    memory: Memory,
+    pub found: Found,
+}
+
+impl Audit {
+    pub(crate) fn new(streams: usize, memory: Memory) -> Self {
+        Self { next: vec![0; streams], memory, found: Found::default() }
+    }
+
+    /// Notes a message; `seq` is the low half of its number, extended from what was seen last.
+    #[inline]
+    pub(crate) fn note(&mut self, stream: usize, seq: u32) {
+        let next = self.next[stream];
+        let distance = i64::from(seq.wrapping_sub(next as u32).cast_signed());
+        let seq = next.saturating_add_signed(distance);
+        let below_next = seq < next;
+        if !below_next {
+            self.next[stream] = seq + 1;
+        }
+        match &mut self.memory {
+            Memory::Own(windows) => self.found.note(windows[stream].note(seq), below_next),
+            Memory::Shared { notes, .. } => {
+                notes.push(Noted { stream: stream as u32, below_next, seq });
+                if notes.len() >= NOTES {
+                    self.settle();
+                }
+            }
+        }
+    }
+
+    /// Enters what a member of a group noted into the group. Called when a lane is idle, and at its end.
+    pub(crate) fn settle(&mut self) {
+        if let Memory::Shared { group, notes } = &mut self.memory
+            && !notes.is_empty()
+        {
+            let mut windows = group.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            for Noted { stream, below_next, seq } in notes.drain(..) {
+                self.found.note(windows[stream as usize].note(seq), below_next);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::{collections::HashSet, sync::Arc};
+
+    fn audit(seqs: impl IntoIterator<Item = u32>) -> Found {
+        let mut audit = Audit::new(1, Memory::own(1));
+        seqs.into_iter().for_each(|seq| audit.note(0, seq));
+        audit.found
+    }
+
+    #[test]
+    fn order_duplicates_and_swaps_are_told_apart() {
+        assert_eq!(audit([0, 1, 2, 3]), Found::default());
+        assert_eq!(audit([0, 2, 1, 3]), Found { reordered: 1, ..Found::default() });
+        assert_eq!(audit([0, 1, 1, 2]), Found { duplicated: 1, ..Found::default() });
+        assert_eq!(audit([0, 2, 1, 1, 3]), Found { duplicated: 1, reordered: 1, ..Found::default() });
+        assert_eq!(audit([5, 9]), Found::default(), "a gap is a loss, seen by counting");
+    }
+
+    #[test]
+    fn numbers_wrap() {
+        let mut audit = Audit::new(1, Memory::own(1));
+        audit.next[0] = u64::from(u32::MAX) - 1;
+        for seq in [u32::MAX - 1, u32::MAX, 0, 1, 0] {
+            audit.note(0, seq);
+        }
+        assert_eq!(audit.found, Found { duplicated: 1, ..Found::default() });
+        assert_eq!(audit.next[0], u64::from(u32::MAX) + 3);
+    }
+
+    #[test]
+    fn a_jump_over_the_whole_window_forgets_it() {
+        let mut window = Window::default();
+        for seq in 0..1_000 {
+            window.note(seq);
+        }
+        assert_eq!(window.note(WINDOW_LEN + 70), Seen::New);
+        assert_eq!(window.note(WINDOW_LEN + 3), Seen::New, "its bit was used by an older number");
+        assert_eq!(window.note(WINDOW_LEN + 3), Seen::Again);
+        assert_eq!(window.note(5), Seen::BeyondWindow);
+        assert_eq!(window.note(WINDOW_LEN * 9), Seen::New);
+        assert_eq!(window.note(WINDOW_LEN * 9 - 64), Seen::New);
+    }
+
+    #[test]
+    fn competing_members_share_one_memory() {
+        let group = Arc::new(Group::new(1));
+        let mut members: Vec<Audit> =
+            (0..2).map(|_| Audit::new(1, Memory::shared(Arc::clone(&group)))).collect();
+        for seq in 0..10_000 {
+            members[seq as usize % 2].note(0, seq);
+        }
+        members[1].note(0, 4_000); // was handed to the other member
+        members.iter_mut().for_each(Audit::settle);
+        let duplicated: u64 = members.iter().map(|member| member.found.duplicated).sum();
+        assert_eq!(duplicated, 1);
+        assert!(members.iter().all(|member| member.found.reordered == 0));
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_an_exact_set(jumps in prop::collection::vec((0_u64..300, 0_u64..900), 1..400)) {
+            let (mut window, mut set, mut head) = (Window::default(), HashSet::new(), 0_u64);
+            for (ahead, back) in jumps {
+                head += ahead;
+                let seq = head.saturating_sub(back);
+                let expected = if set.insert(seq) { Seen::New } else { Seen::Again };
+                prop_assert_eq!(window.note(seq), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Counters a lane publishes while it runs: one writer, any reader, no locked instruction.
+//!
+//! The lane counts in plain integers and stores them once per batch. Quiescence is read from them: see
+//! [`Published::publish`] for the order that makes that exact.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Apart by more than the line pairs a processor fetches together.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Block([AtomicU64; 16]);
+
+/// What a lane counted, in plain integers. Vectors are by send port and by heard destination.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Local {
+    pub emitted: Vec<u64>,
+    pub received: Vec<u64>,
+    pub started: u64,
+    pub ended: u64,
+    pub measured_started: u64,
+    pub measured_ended: u64,
+    /// Due in the load's time and never started: the sender could not keep up.
+    pub missed: u64,
+    pub unrouted: u64,
+    pub corrupted: u64,
+    pub duplicated: u64,
+    pub reordered: u64,
+    pub lagged: u64,
+    pub negative: u64,
+    pub beyond_window: u64,
+    pub blocked_ns: u64,
+    pub written_off: u64,
+    pub last_end_ns: u64,
+}
+
+macro_rules! fields {
+    ($on:ident) => {
+        [
+            $on.started,
+            $on.ended,
+            $on.measured_started,
+            $on.measured_ended,
+            $on.missed,
+            $on.unrouted,
+            $on.corrupted,
+            $on.duplicated,
+            $on.reordered,
+            $on.lagged,
+            $on.negative,
+            $on.beyond_window,
+            $on.blocked_ns,
+            $on.written_off,
+            $on.last_end_ns,
+        ]
+    };
+}
+
+/// The published copy of a lane's counters.
+#[derive(Debug)]
+pub(crate) struct Published {
+    fixed: Block,
+    emitted: Box<[AtomicU64]>,
+    received: Box<[AtomicU64]>,
+    /// The load has started its last flow.
+    load_done: AtomicBool,
+}
+
+fn cells(len: usize) -> Box<[AtomicU64]> {
+    // Rounded up to whole blocks, so that two lanes' cells are never neighbours.
+    (0..len.next_multiple_of(16).max(16)).map(|_| AtomicU64::new(0)).collect()
+}
+
+impl Published {
+    pub(crate) fn new(ports: usize, heard: usize) -> Self {
+        Self {
+            fixed: Block::default(),
+            emitted: cells(ports),
+            received: cells(heard),
+            load_done: AtomicBool::new(false),
+        }
+    }
+
+    /// Publishes what was emitted, then what was received. A lane calls this only when everything it emitted was
+    /// taken by a transport, so a reader that reads all `received` first and all `emitted` after never sees a
+    /// delivery without its consequences: if the two agree, nothing is under way.
+    #[inline]
+    pub(crate) fn publish(&self, local: &Local) {
+        for (cell, value) in self.emitted.iter().zip(&local.emitted) {
+            cell.store(*value, Ordering::Release);
+        }
+        for (cell, value) in self.fixed.0.iter().zip(fields!(local)) {
+            cell.store(value, Ordering::Relaxed);
+        }
+        for (cell, value) in self.received.iter().zip(&local.received) {
+            cell.store(*value, Ordering::Release);
+        }
+    }
+
+    /// Publishes what was emitted before it is offered, so that it counts as under way from then on.
+    #[inline]
+    pub(crate) fn publish_emitted(&self, local: &Local) {
+        for (cell, value) in self.emitted.iter().zip(&local.emitted) {
+            cell.store(*value, Ordering::Release);
+        }
+    }
+
+    pub(crate) fn set_load_done(&self) {
+        self.load_done.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn load_is_done(&self) -> bool {
+        self.load_done.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn emitted(&self, port: usize) -> u64 {
+        self.emitted[port].load(Ordering::Acquire)
+    }
+
+    pub(crate) fn received(&self, slot: usize) -> u64 {
+        self.received[slot].load(Ordering::Acquire)
+    }
+
+    /// A copy of everything, not of one instant.
+    pub(crate) fn read(&self, ports: usize, heard: usize) -> Local {
+        let received = (0..heard).map(|slot| self.received(slot)).collect();
+        let emitted = (0..ports).map(|port| self.emitted(port)).collect();
+        let mut local = Local { emitted, received, ..Local::default() };
+        let mut cells = self.fixed.0.iter().map(|cell| cell.load(Ordering::Relaxed));
+        for field in fields_mut(&mut local) {
+            *field = cells.next().unwrap_or(0);
+        }
+        local
+    }
+}
+
+fn fields_mut(local: &mut Local) -> [&mut u64; 15] {
+    [
+        &mut local.started,
+        &mut local.ended,
+        &mut local.measured_started,
+        &mut local.measured_ended,
+        &mut local.missed,
+        &mut local.unrouted,
+        &mut local.corrupted,
+        &mut local.duplicated,
+        &mut local.reordered,
+        &mut local.lagged,
+        &mut local.negative,
+        &mut local.beyond_window,
+        &mut local.blocked_ns,
+        &mut local.written_off,
+        &mut local.last_end_ns,
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_published_is_read_back() {
+        let mut local = Local { emitted: vec![5, 6], received: vec![7], ..Local::default() };
+        for (at, field) in fields_mut(&mut local).into_iter().enumerate() {
+            *field = at as u64 + 10;
+        }
+        let published = Published::new(2, 1);
+        published.publish(&local);
+        assert_eq!(published.read(2, 1), local);
+    }
+}

@@ -1,0 +1,36 @@
+//! The cold side of a dispatch: one dynamic call per trial. [`Threaded`] and [`Tasked`] run any transport of their kind.
+
+use crate::{monitor::Watch, outcome::Outcome, plan::TrialPlan, transport::OpenError};
+
+pub mod tasked;
+pub mod threaded;
+
+pub use tasked::Tasked;
+pub use threaded::Threaded;
+
+/// Runs trials over one transport.
+pub trait Dispatcher: Send {
+    /// Opens the transport for the plan's wiring, runs the trial, and closes it. Failures in the middle of a run are
+    /// part of the outcome.
+    ///
+    /// # Errors
+    /// The transport refuses the wiring, or could not be opened.
+    fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError>;
+}
+
+/// Between set-up and the load's begin, so that every lane is there when it begins.
+const LEAD_NS: u64 = 10_000_000;
+/// How often the monitor looks after a run in real time.
+const POLL: std::time::Duration = std::time::Duration::from_millis(2);
+
+/// The sentence for a lane that failed.
+fn failure(plan: &TrialPlan, lane: u16, what: &dyn std::fmt::Display) -> String {
+    format!("{}: {what}", plan.wiring.instance_name(lane))
+}
+
+/// What a panic said.
+fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    format!("a handler panicked: {}", text.unwrap_or_else(|| "no message".into()))
+}

@@ -1,0 +1,206 @@
+//! Drivers: where lanes run. Three of the same shape: threads, tasks, virtual time. Each steps lanes, moves messages
+//! between them and their ports, and waits when there is nothing to move.
+
+pub mod tasks;
+pub mod threads;
+pub mod virtual_time;
+
+use crate::{
+    bell::Bell,
+    clock::Now,
+    lane::{Inbox, Lane, Next},
+    port::{PortError, RecvPort, SendPort},
+    transport::Endpoint,
+};
+use std::{fmt, str::FromStr, sync::Arc};
+
+/// Which lanes share a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// A thread for each lane (tasks: as many workers as there are cores).
+    Each,
+    /// So many threads; the lanes of one are stepped in turn (tasks: so many workers).
+    Threads(usize),
+}
+
+impl fmt::Display for Placement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Each => f.write_str("each"),
+            Self::Threads(count) => write!(f, "{count}"),
+        }
+    }
+}
+
+impl FromStr for Placement {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            _ if text == "each" => Ok(Self::Each),
+            Ok(count @ 1..=1024) => Ok(Self::Threads(count)),
+            _ => Err(format!("`{text}` is no placement: `each`, or a number of threads from 1 to 1024")),
+        }
+    }
+}
+
+/// How an idle thread waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Looks again at once.
+    Spin,
+    /// Lets another thread run, then looks again.
+    Yield,
+    /// Sleeps until it is woken.
+    Park,
+    /// Sleeps the transport's own way; lanes on a thread of their own only.
+    Native,
+}
+
+impl Wait {
+    /// All strategies.
+    pub const ALL: [Self; 4] = [Self::Spin, Self::Yield, Self::Park, Self::Native];
+
+    /// `spin`, `yield`, `park` or `native`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Spin => "spin",
+            Self::Yield => "yield",
+            Self::Park => "park",
+            Self::Native => "native",
+        }
+    }
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Wait {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|wait| wait.name() == text);
+        found.ok_or_else(|| format!("`{text}` is no wait strategy: spin, yield, park or native"))
+    }
+}
+
+/// The bells a driver rings for a lane.
+#[derive(Clone, Debug, Default)]
+pub struct Rings {
+    /// By send port: those who hear what is sent there.
+    pub on_send: Vec<Vec<Arc<Bell>>>,
+    /// Those whose flows may have ended.
+    pub on_end: Vec<Arc<Bell>>,
+}
+
+impl Rings {
+    /// The same shape, ringing nobody: for threads that never sleep.
+    #[must_use]
+    pub fn silent(mut self) -> Self {
+        self.on_send.iter_mut().for_each(Vec::clear);
+        self.on_end.clear();
+        self
+    }
+}
+
+fn ring(bells: &[Arc<Bell>]) {
+    for bell in bells {
+        bell.ring();
+    }
+}
+
+/// A lane with its ports.
+#[derive(Debug)]
+pub struct Seat<S, R> {
+    /// The lane.
+    pub lane: Lane,
+    /// Its ports.
+    pub endpoint: Endpoint<S, R>,
+    /// Whom to ring for it.
+    pub rings: Rings,
+}
+
+/// What one step of a lane came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Messages moved, or there is more to look at.
+    Moved,
+    /// Nothing to do until then, unless something arrives or a flow ends.
+    Idle { until_ns: u64 },
+    /// The transport is full; the lane is held up.
+    Full,
+    /// The lane is done.
+    Done,
+}
+
+impl<S: SendPort, R: RecvPort> Seat<S, R> {
+    /// Does the next thing the lane wants, without waiting.
+    #[inline]
+    fn step(&mut self, clock: &impl Now) -> Result<Step, PortError> {
+        let Self { lane, endpoint, rings } = self;
+        let step = match lane.next(clock) {
+            Next::Send { port, batch } => {
+                let taken = endpoint.sends[port].offer(batch)?;
+                lane.sent(taken);
+                if taken > 0 {
+                    ring(&rings.on_send[port]);
+                }
+                if taken > 0 { Step::Moved } else { Step::Full }
+            }
+            Next::Receive { inbox, max, until_ns } => {
+                let port = match inbox {
+                    Inbox::All => endpoint.inbox.as_mut(),
+                    Inbox::Replies => endpoint.replies.as_mut(),
+                };
+                let Some(port) = port else {
+                    return Err(PortError::Failed("the transport opened no inbox".into()));
+                };
+                match port.drain(max, |batch| lane.received(batch, clock)) {
+                    Ok(0) if until_ns > 0 => Step::Idle { until_ns },
+                    Ok(_) => Step::Moved,
+                    Err(PortError::Lagged(count)) => {
+                        lane.lagged(count);
+                        Step::Moved
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            Next::Wait { until_ns } => Step::Idle { until_ns },
+            Next::Done => Step::Done,
+        };
+        if lane.take_ended() {
+            ring(&rings.on_end);
+        }
+        Ok(step)
+    }
+}
+
+/// What a round over several lanes came to: the best of the steps, the earliest of the times.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    moved: bool,
+    full: bool,
+    done: bool,
+    until_ns: u64,
+}
+
+fn round<S: SendPort, R: RecvPort>(
+    seats: &mut [Seat<S, R>],
+    clock: &impl Now,
+) -> Result<Round, (u16, PortError)> {
+    let mut round = Round { moved: false, full: false, done: true, until_ns: u64::MAX };
+    for seat in seats {
+        match seat.step(clock).map_err(|error| (seat.lane.id(), error))? {
+            Step::Moved => round.moved = true,
+            Step::Idle { until_ns } => round.until_ns = round.until_ns.min(until_ns),
+            Step::Full => round.full = true,
+            Step::Done => continue,
+        }
+        round.done = false;
+    }
+    Ok(round)
+}

@@ -1,0 +1,190 @@
+//! The driver for tasks: one future per lane, which waits at one point, for its port or its bell.
+//!
+//! No timers: a runtime's tick in milliseconds. A lane with an open load runs on a thread of its own ([`block_on`]), or,
+//! stepped with the others, yields until a flow is due.
+
+use super::{Seat, ring};
+use crate::{
+    bell::Bell,
+    clock::Now,
+    lane::{Inbox, Lane, Next},
+    port::{AsyncRecvPort, AsyncSendPort, PortError},
+};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    thread::Thread,
+    time::Duration,
+};
+
+/// How a lane on tasks waits for a due time.
+#[derive(Clone, Debug)]
+pub enum Pacing {
+    /// It never has to, or rarely: someone rings its bell some ten times a second.
+    Rung,
+    /// Stepped with other lanes: it yields until the time has come.
+    Yield,
+    /// On its own thread: it leaves the time here for [`block_on`].
+    Thread(Arc<AtomicU64>),
+}
+
+/// A consumer killed in the middle of a run, and when it is back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crash {
+    /// When, in ns on the run's clock.
+    pub at_ns: u64,
+    /// For how long it is away.
+    pub down: Duration,
+}
+
+/// Moves messages for one lane until it is done.
+///
+/// # Errors
+/// The first failure of one of its ports.
+pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
+    seat: &mut Seat<S, R>,
+    clock: &(impl Now + Sync),
+    bell: &Bell,
+    pacing: &Pacing,
+    mut crash: Option<Crash>,
+) -> Result<(), PortError> {
+    let Seat { lane, endpoint, rings } = seat;
+    poll_fn(|context| {
+        bell.leave_waker(|| context.waker().clone());
+        Poll::Ready(())
+    })
+    .await;
+    let mut turns = 0_u32;
+    loop {
+        turns = turns.wrapping_add(1);
+        if turns.is_multiple_of(TURNS) {
+            let_others_run().await;
+        }
+        match lane.next(clock) {
+            Next::Send { port, batch } => {
+                let taken = endpoint.sends[port].offer(batch)?;
+                lane.sent(taken);
+                if taken == 0 {
+                    let mut ready = pin!(endpoint.sends[port].ready());
+                    wait(lane, clock, bell, pacing, u64::MAX, |context, _| ready.as_mut().poll(context))
+                        .await?;
+                }
+            }
+            Next::Receive { inbox, max, until_ns } => {
+                let port = match inbox {
+                    Inbox::All => endpoint.inbox.as_mut(),
+                    Inbox::Replies => endpoint.replies.as_mut(),
+                };
+                let Some(port) = port else {
+                    return Err(PortError::Failed("the transport opened no inbox".into()));
+                };
+                if let Some(Crash { down, .. }) = crash.take_if(|crash| clock.now_ns() >= crash.at_ns) {
+                    port.crash(down).await?;
+                    continue;
+                }
+                let drained = wait(lane, clock, bell, pacing, until_ns, |context, lane| {
+                    let drain = pin!(port.drain(max, |batch| lane.received(batch, clock)));
+                    drain.poll(context)
+                });
+                match drained.await {
+                    Err(PortError::Lagged(count)) => lane.lagged(count),
+                    other => other.map(|_| ())?,
+                }
+            }
+            Next::Wait { until_ns } => {
+                wait(lane, clock, bell, pacing, until_ns, |_, _| Poll::<Result<(), _>>::Pending).await?;
+            }
+            Next::Done => return Ok(()),
+        }
+        if lane.take_ended() {
+            ring(&rings.on_end);
+        }
+    }
+}
+
+/// After so many turns without a wait a lane lets others run, as nothing else may make it: a broadcast is never full.
+const TURNS: u32 = 128;
+
+async fn let_others_run() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Polls the port first; if it has nothing, waits for the port, the bell or the due time, whichever is first.
+async fn wait<T: Default>(
+    lane: &mut Lane,
+    clock: &(impl Now + Sync),
+    bell: &Bell,
+    pacing: &Pacing,
+    until_ns: u64,
+    mut port: impl FnMut(&mut Context<'_>, &mut Lane) -> Poll<Result<T, PortError>>,
+) -> Result<T, PortError> {
+    let mut waited = false;
+    poll_fn(|context| {
+        if !waited {
+            bell.listen();
+        }
+        if let Poll::Ready(done) = port(context, lane) {
+            bell.wake();
+            return Poll::Ready(done);
+        }
+        let rung = !bell.is_listening();
+        if rung || until_ns == 0 || (until_ns != u64::MAX && clock.now_ns() >= until_ns) {
+            bell.wake();
+            return Poll::Ready(Ok(T::default()));
+        }
+        if !std::mem::replace(&mut waited, true) {
+            lane.idle(clock.now_ns());
+        }
+        match pacing {
+            Pacing::Yield if until_ns != u64::MAX => context.waker().wake_by_ref(),
+            Pacing::Thread(until) => until.store(until_ns, Ordering::Relaxed),
+            Pacing::Yield | Pacing::Rung => {}
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// A sleeping thread is late by about this much; the last stretch is waited awake.
+const AWAKE_NS: u64 = 80_000;
+const NAP: Duration = Duration::from_millis(50);
+
+/// Runs a future on the calling thread, polling it when it is woken and when the time in `until_ns` has come.
+pub fn block_on<F: Future>(future: F, clock: &impl Now, until_ns: &AtomicU64) -> F::Output {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        until_ns.store(u64::MAX, Ordering::Relaxed);
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        let left_ns = until_ns.load(Ordering::Relaxed).saturating_sub(clock.now_ns());
+        if left_ns > AWAKE_NS {
+            std::thread::park_timeout(NAP.min(Duration::from_nanos(left_ns - AWAKE_NS)));
+        } else {
+            std::hint::spin_loop();
+        }
+    }
+}

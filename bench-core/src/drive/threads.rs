@@ -1,0 +1,116 @@
+//! The driver for threads: steps the lanes of one thread in turn and waits as the wait strategy says.
+
+use super::{Round, Seat, Wait, round};
+use crate::{
+    bell::Bell,
+    clock::Now,
+    port::{PortError, RecvPort, SendPort},
+};
+use std::{sync::Arc, task::Wake, thread::Thread, time::Duration};
+
+/// Longest sleep, so that a lane notices a stop and serves the collector even if nobody rings.
+const NAP: Duration = Duration::from_millis(50);
+/// A sleeping thread is late by about this much; the last stretch before a due time is waited awake.
+const AWAKE_NS: u64 = 80_000;
+/// How long a thread sleeps when a transport is full: nobody rings for room.
+const FULL_NAP: Duration = Duration::from_micros(50);
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Steps `seats` in turn on the calling thread until all are done.
+///
+/// # Errors
+/// The first failure of a port, with the lane it belongs to.
+pub fn drive<S: SendPort, R: RecvPort>(
+    seats: &mut [Seat<S, R>],
+    clock: &impl Now,
+    wait: Wait,
+    bell: &Bell,
+) -> Result<(), (u16, PortError)> {
+    bell.leave_waker(|| Arc::new(Unpark(std::thread::current())).into());
+    let mut idle_rounds = 0_u32;
+    loop {
+        let now = round(seats, clock)?;
+        if now.done {
+            return Ok(());
+        }
+        if now.moved {
+            idle_rounds = 0;
+            continue;
+        }
+        idle_rounds += 1;
+        if idle_rounds.is_multiple_of(64) || !matches!(wait, Wait::Spin | Wait::Yield) {
+            let now_ns = clock.now_ns();
+            seats.iter_mut().for_each(|seat| seat.lane.idle(now_ns));
+        }
+        match wait {
+            Wait::Spin => std::hint::spin_loop(),
+            Wait::Yield => std::thread::yield_now(),
+            Wait::Park => park(seats, clock, bell, now)?,
+            Wait::Native => native(seats, clock, now)?,
+        }
+    }
+}
+
+/// Says that it will sleep, looks once more, and sleeps until rung, until due, or for a nap.
+fn park<S: SendPort, R: RecvPort>(
+    seats: &mut [Seat<S, R>],
+    clock: &impl Now,
+    bell: &Bell,
+    last: Round,
+) -> Result<(), (u16, PortError)> {
+    if last.full {
+        sleep(FULL_NAP);
+        return Ok(());
+    }
+    bell.listen();
+    let again = round(seats, clock)?;
+    let left_ns = again.until_ns.saturating_sub(clock.now_ns());
+    if !again.moved && !again.full && !again.done && left_ns > AWAKE_NS {
+        sleep(NAP.min(Duration::from_nanos(left_ns - AWAKE_NS)));
+    } else if left_ns > 0 && !again.moved {
+        std::hint::spin_loop();
+    }
+    bell.wake();
+    Ok(())
+}
+
+/// Sleeps in the transport. Only a lane alone on its thread may: another's messages would wait.
+fn native<S: SendPort, R: RecvPort>(
+    seats: &mut [Seat<S, R>],
+    clock: &impl Now,
+    last: Round,
+) -> Result<(), (u16, PortError)> {
+    let left_ns = last.until_ns.saturating_sub(clock.now_ns());
+    let [seat] = seats else {
+        std::thread::yield_now();
+        return Ok(());
+    };
+    if last.full || seat.endpoint.inbox.is_none() {
+        sleep(FULL_NAP.min(Duration::from_nanos(left_ns)));
+        return Ok(());
+    }
+    if left_ns <= AWAKE_NS {
+        std::hint::spin_loop();
+        return Ok(());
+    }
+    // Flow ends do not come through the transport, so a lane that waits for them looks again soon.
+    let limit = if seat.lane.is_driven() { Duration::from_millis(1) } else { NAP };
+    let at_most = limit.min(Duration::from_nanos(left_ns - AWAKE_NS));
+    match seat.endpoint.inbox.as_mut().map_or(Ok(()), |port| port.wait(at_most)) {
+        Err(PortError::Lagged(count)) => seat.lane.lagged(count),
+        Err(error) => return Err((seat.lane.id(), error)),
+        Ok(()) => {}
+    }
+    Ok(())
+}
+
+fn sleep(at_most: Duration) {
+    std::thread::park_timeout(at_most);
+}

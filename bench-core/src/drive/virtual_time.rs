@@ -1,0 +1,37 @@
+//! The driver for virtual time: steps all lanes until nothing moves, then sets the clock to the next event.
+//!
+//! Single-threaded, so a run is the same to the byte for the same seed.
+
+use super::{Seat, round};
+use crate::{
+    clock::{Now, VirtualClock},
+    port::{PortError, RecvPort, SendPort},
+};
+
+/// Runs `seats` until all are done. `next_event_ns` says when the simulated target next has something to hand over;
+/// `watch` is called with the time before each step of the clock, looks after the run, and says when it wants to be
+/// called next.
+///
+/// # Errors
+/// The first failure of a port, with the lane it belongs to.
+pub fn drive<S: SendPort, R: RecvPort>(
+    seats: &mut [Seat<S, R>],
+    clock: &VirtualClock,
+    mut next_event_ns: impl FnMut() -> Option<u64>,
+    mut watch: impl FnMut(u64) -> u64,
+) -> Result<(), (u16, PortError)> {
+    loop {
+        let now = round(seats, clock)?;
+        if now.done {
+            return Ok(());
+        }
+        if now.moved {
+            continue;
+        }
+        let now_ns = clock.now_ns();
+        seats.iter_mut().for_each(|seat| seat.lane.idle(now_ns));
+        let watch_ns = watch(now_ns);
+        let event_ns = next_event_ns().unwrap_or(u64::MAX);
+        clock.advance_to(event_ns.min(now.until_ns).min(watch_ns));
+    }
+}

@@ -1,0 +1,194 @@
+//! The histogram of the measured path: log-linear, 3 significant digits, one writer, plain counters.
+//!
+//! Its buckets are laid out as HdrHistogram lays them out, so that turning one into an
+//! `hdrhistogram::Histogram` (done off the path, in [`Distribution`]) loses nothing and gives equal percentiles.
+
+use hdrhistogram::Histogram;
+
+/// Largest value that is told apart, in ns: 4.9 hours. Above it a value is counted as over range.
+pub const MAX_TRACKED_NS: u64 = (1 << 44) - 1;
+
+const SUB_BUCKET_BITS: u32 = 11;
+const HALF_BITS: u32 = SUB_BUCKET_BITS - 1;
+const SUB_BUCKET_MASK: u64 = (1 << SUB_BUCKET_BITS) - 1;
+const LEN: usize = (44 - SUB_BUCKET_BITS as usize + 2) << HALF_BITS;
+
+#[inline]
+const fn index_of(value: u64) -> usize {
+    let bucket = 64 - SUB_BUCKET_BITS - (value | SUB_BUCKET_MASK).leading_zeros();
+    ((bucket as usize) << HALF_BITS) + (value >> bucket) as usize
+}
+
+const fn lowest_at(index: usize) -> u64 {
+    if index < 1 << SUB_BUCKET_BITS {
+        return index as u64;
+    }
+    let bucket = (index >> HALF_BITS) - 1;
+    ((index - (bucket << HALF_BITS)) as u64) << bucket
+}
+
+/// Counts of latencies in ns; 140 KiB, of which only what is hit is touched.
+#[derive(Clone, Debug)]
+pub struct Hist {
+    counts: Box<[u32]>,
+    count: u64,
+    sum_ns: u64,
+    min_ns: u64,
+    max_ns: u64,
+    over_range: u64,
+}
+
+impl Default for Hist {
+    fn default() -> Self {
+        let counts = vec![0; LEN].into_boxed_slice();
+        Self { counts, count: 0, sum_ns: 0, min_ns: u64::MAX, max_ns: 0, over_range: 0 }
+    }
+}
+
+impl Hist {
+    /// Records `times` equal values.
+    #[inline]
+    pub fn record_n(&mut self, value_ns: u64, times: u32) {
+        let index = index_of(value_ns.min(MAX_TRACKED_NS));
+        if let Some(count) = self.counts.get_mut(index) {
+            *count += times;
+        }
+        self.over_range += u64::from(times) * u64::from(value_ns > MAX_TRACKED_NS);
+        self.count += u64::from(times);
+        self.sum_ns = self.sum_ns.wrapping_add(value_ns.wrapping_mul(u64::from(times)));
+        self.min_ns = self.min_ns.min(value_ns);
+        self.max_ns = self.max_ns.max(value_ns);
+    }
+
+    /// How many values were recorded.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Forgets everything; costs as much as the span of values that was hit.
+    pub fn clear(&mut self) {
+        if self.count > 0 {
+            let span = self.span();
+            self.counts[span].fill(0);
+            *self = Self { counts: std::mem::take(&mut self.counts), ..Self::empty() };
+        }
+    }
+
+    fn empty() -> Self {
+        Self { counts: Box::default(), count: 0, sum_ns: 0, min_ns: u64::MAX, max_ns: 0, over_range: 0 }
+    }
+
+    fn span(&self) -> std::ops::RangeInclusive<usize> {
+        index_of(self.min_ns.min(MAX_TRACKED_NS))..=index_of(self.max_ns.min(MAX_TRACKED_NS))
+    }
+}
+
+/// A merged histogram: HdrHistogram's own, with what it does not keep exactly.
+#[derive(Clone, Debug)]
+pub struct Distribution {
+    /// Counts, 3 significant digits, 1 ns to [`MAX_TRACKED_NS`]; values above are in its last bucket.
+    pub histogram: Histogram<u64>,
+    /// Exact sum of all values, in ns.
+    pub sum_ns: u128,
+    /// Exact smallest value, in ns; `u64::MAX` when empty.
+    pub min_ns: u64,
+    /// Exact largest value, in ns.
+    pub max_ns: u64,
+    /// How many values were above [`MAX_TRACKED_NS`].
+    pub over_range: u64,
+}
+
+impl Default for Distribution {
+    fn default() -> Self {
+        #[expect(clippy::expect_used, reason = "constant bounds, tested")]
+        let histogram = Histogram::new_with_bounds(1, MAX_TRACKED_NS, 3).expect("bounds are valid");
+        Self { histogram, sum_ns: 0, min_ns: u64::MAX, max_ns: 0, over_range: 0 }
+    }
+}
+
+impl Distribution {
+    /// Adds what a lane recorded.
+    pub fn add(&mut self, hist: &Hist) {
+        let Hist { counts, count, sum_ns, min_ns, max_ns, over_range } = hist;
+        if *count == 0 {
+            return;
+        }
+        for index in hist.span() {
+            if counts[index] > 0 {
+                self.histogram.saturating_record_n(lowest_at(index), u64::from(counts[index]));
+            }
+        }
+        self.sum_ns += u128::from(*sum_ns);
+        self.min_ns = self.min_ns.min(*min_ns);
+        self.max_ns = self.max_ns.max(*max_ns);
+        self.over_range += over_range;
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.histogram.reset();
+        (self.sum_ns, self.min_ns, self.max_ns, self.over_range) = (0, u64::MAX, 0, 0);
+    }
+
+    /// How many values were recorded.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.histogram.len()
+    }
+
+    /// Mean in ns, exact; 0 when empty.
+    #[must_use]
+    pub fn mean_ns(&self) -> f64 {
+        if self.count() == 0 { 0.0 } else { self.sum_ns as f64 / self.count() as f64 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn over_range_is_counted_and_kept() {
+        let (mut hist, mut all) = (Hist::default(), Distribution::default());
+        hist.record_n(u64::MAX >> 1, 3);
+        all.add(&hist);
+        assert_eq!((all.count(), all.over_range, all.max_ns), (3, 3, u64::MAX >> 1));
+    }
+
+    #[test]
+    fn cleared_is_as_new() {
+        let mut hist = Hist::default();
+        for value in [1, 5_000, 77_000_000, MAX_TRACKED_NS + 5] {
+            hist.record_n(value, 2);
+        }
+        hist.clear();
+        assert!(hist.counts.iter().all(|count| *count == 0));
+        assert_eq!(
+            (hist.count, hist.sum_ns, hist.min_ns, hist.max_ns, hist.over_range),
+            (0, 0, u64::MAX, 0, 0)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn equal_to_hdrhistogram_bit_for_bit(values in prop::collection::vec(0_u64..=MAX_TRACKED_NS, 1..300), split in 1_usize..5) {
+            let mut reference = Distribution::default().histogram;
+            let mut parts = vec![Hist::default(); split];
+            for (at, value) in values.iter().enumerate() {
+                reference.record(*value).unwrap();
+                parts[at % split].record_n(*value, 1);
+            }
+            let mut merged = Distribution::default();
+            for part in parts.iter().rev() {
+                merged.add(part);
+            }
+            for quantile in [0.0, 0.5, 0.9, 0.99, 0.999, 1.0] {
+                prop_assert_eq!(merged.histogram.value_at_quantile(quantile), reference.value_at_quantile(quantile));
+            }
+            prop_assert_eq!(merged.sum_ns, values.iter().map(|value| u128::from(*value)).sum::<u128>());
+            prop_assert_eq!(merged.max_ns, *values.iter().max().unwrap());
+        }
+    }
+}

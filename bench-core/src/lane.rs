@@ -1,0 +1,295 @@
+//! The lane: one service instance as a state machine. An optional load, an optional inbox, a handler, one ordered
+//! outbox, a recorder; no input or output, no threads, no waiting. Drivers step it and move messages for it.
+
+use crate::{
+    clock::Now,
+    counters::{Local, Published},
+    handler::{Out, Reactor},
+    load::{Due, Load},
+    message::Message,
+    payload::Pool,
+    recorder::Latencies,
+    session::Control,
+};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+/// Which inbox a lane wants to receive from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inbox {
+    /// Everything it hears.
+    All,
+    /// Only replies: it awaits one.
+    Replies,
+}
+
+/// What a lane wants its driver to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next<'a> {
+    /// Offer `batch` to this send port, then call [`Lane::sent`].
+    Send {
+        /// Which of the endpoint's send ports.
+        port: usize,
+        /// Stamped messages, all for that port.
+        batch: &'a [Message],
+    },
+    /// Drain up to `max` messages into [`Lane::received`], waiting no longer than `until_ns`.
+    Receive {
+        /// From where.
+        inbox: Inbox,
+        /// At most so many.
+        max: usize,
+        /// Until when; 0: only look, do not wait.
+        until_ns: u64,
+    },
+    /// Nothing to receive; wait until `until_ns` or until a flow ends.
+    Wait {
+        /// Until when.
+        until_ns: u64,
+    },
+    /// The run is over.
+    Done,
+}
+
+/// Stops the lanes of a run.
+#[derive(Debug, Default)]
+pub struct Stop(AtomicBool);
+
+impl Stop {
+    /// Stops them at their next step.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether they are to stop.
+    #[inline]
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// What a lane is made of.
+pub(crate) struct LaneSpec {
+    pub id: u16,
+    pub reactor: Box<dyn Reactor>,
+    pub out: Out,
+    pub load: Option<Load>,
+    pub hears: bool,
+    pub replies_apart: bool,
+    /// Handles one request at a time: its reply is awaited before anything else is done.
+    pub awaits: bool,
+    /// By destination: whether replies come from there.
+    pub replies: Vec<bool>,
+    pub batch: usize,
+    pub pool: Arc<Pool>,
+    pub counters: Arc<Published>,
+    pub control: Arc<Control>,
+}
+
+/// One service instance. See the module.
+pub struct Lane {
+    spec: LaneSpec,
+    starts: Vec<Message>,
+    /// A load was served last, so the inbox is looked at before it is served again.
+    inbox_first: bool,
+    load_over: bool,
+    refused_since_ns: Option<u64>,
+    offered_ns: u64,
+    replies_received: u64,
+    ended: bool,
+}
+
+/// What a lane leaves behind.
+pub(crate) struct LaneRest {
+    pub local: Local,
+    pub latencies: Box<Latencies>,
+    /// By destination, what it emitted and no transport took.
+    pub unsent: Vec<(u16, u64)>,
+}
+
+impl Lane {
+    pub(crate) fn new(spec: LaneSpec) -> Self {
+        let starts = Vec::with_capacity(spec.batch);
+        Self {
+            starts,
+            inbox_first: false,
+            load_over: spec.load.is_none(),
+            refused_since_ns: None,
+            offered_ns: 0,
+            replies_received: 0,
+            ended: false,
+            spec,
+        }
+    }
+
+    /// Its number among the wiring's instances.
+    #[must_use]
+    pub const fn id(&self) -> u16 {
+        self.spec.id
+    }
+
+    /// Whether a load starts flows here.
+    #[must_use]
+    pub const fn is_driven(&self) -> bool {
+        self.spec.load.is_some()
+    }
+
+    /// What to do next. Sends come first, so memory is bounded and there is one point to wait at.
+    #[inline]
+    pub fn next(&mut self, clock: &impl Now) -> Next<'_> {
+        if self.spec.control.stop.is_stopped() {
+            return Next::Done;
+        }
+        if !self.spec.out.is_empty() {
+            return self.offer(clock.now_ns());
+        }
+        self.spec.out.publish(&self.spec.counters);
+        let mut until_ns = u64::MAX;
+        if std::mem::take(&mut self.inbox_first) {
+            until_ns = 0;
+        } else if !self.load_over {
+            match self.serve_load(clock) {
+                (Due::Started, now_ns) if !self.spec.out.is_empty() => return self.offer(now_ns),
+                (Due::Started, _) => until_ns = 0,
+                (Due::At(at_ns), _) => until_ns = at_ns,
+                (Due::Over, _) => {}
+            }
+        }
+        self.wait(until_ns)
+    }
+
+    fn wait(&self, until_ns: u64) -> Next<'_> {
+        if !self.spec.hears {
+            return Next::Wait { until_ns };
+        }
+        let awaiting = self.is_awaiting();
+        let inbox = if awaiting && self.spec.replies_apart { Inbox::Replies } else { Inbox::All };
+        let max = if self.spec.awaits { 1 } else { self.spec.batch };
+        Next::Receive { inbox, max, until_ns }
+    }
+
+    fn is_awaiting(&self) -> bool {
+        self.spec.awaits && self.spec.out.requests() > self.replies_received
+    }
+
+    fn serve_load(&mut self, clock: &impl Now) -> (Due, u64) {
+        let max = if self.spec.awaits { 1 } else { self.spec.batch };
+        let awaiting = self.is_awaiting();
+        let Some(load) = &mut self.spec.load else { return (Due::Over, 0) };
+        let max = if awaiting { 0 } else { max };
+        let last_ns = self.spec.out.now_ns;
+        let local = &mut self.spec.out.recorder.local;
+        let (due, now_ns) = load.poll(max, || clock.now_ns(), last_ns, local, &mut self.starts);
+        match due {
+            Due::Started => {
+                self.inbox_first = self.spec.hears;
+                self.spec.out.now_ns = now_ns;
+                self.spec.reactor.react(&self.starts, &mut self.spec.out);
+                self.starts.clear();
+                self.close_batch(now_ns);
+            }
+            Due::Over => {
+                self.load_over = true;
+                self.spec.out.publish(&self.spec.counters);
+                self.spec.counters.set_load_done();
+            }
+            Due::At(_) => {}
+        }
+        (due, now_ns)
+    }
+
+    #[inline]
+    fn offer(&mut self, now_ns: u64) -> Next<'_> {
+        self.offered_ns = now_ns;
+        let (port, batch) = self.spec.out.stamped(self.spec.batch, now_ns, &self.spec.pool);
+        Next::Send { port, batch }
+    }
+
+    /// The transport took the first `taken` of what was to be sent; 0: it is full, and the sender is held up.
+    #[inline]
+    pub fn sent(&mut self, taken: usize) {
+        if taken == 0 {
+            self.refused_since_ns.get_or_insert(self.offered_ns);
+            return;
+        }
+        if let Some(since_ns) = self.refused_since_ns.take() {
+            self.spec.out.recorder.local.blocked_ns += self.offered_ns.saturating_sub(since_ns);
+        }
+        self.spec.out.taken(taken);
+    }
+
+    /// The transport handed over `batch`.
+    #[inline]
+    pub fn received(&mut self, batch: &[Message], clock: &impl Now) {
+        let now_ns = clock.now_ns();
+        self.spec.out.now_ns = now_ns;
+        if self.spec.awaits {
+            let replies = &self.spec.replies;
+            let is_reply = |message: &&Message| replies.get(usize::from(message.destination)) == Some(&true);
+            self.replies_received += batch.iter().filter(is_reply).count() as u64;
+        }
+        if self.spec.out.recorder.receive(batch, now_ns, &self.spec.pool) {
+            self.spec.reactor.react(batch, &mut self.spec.out);
+        } else {
+            for message in batch {
+                if self.spec.out.recorder.is_sound(message, &self.spec.pool) {
+                    self.spec.reactor.react(std::slice::from_ref(message), &mut self.spec.out);
+                }
+            }
+        }
+        self.close_batch(now_ns);
+    }
+
+    #[inline]
+    fn close_batch(&mut self, now_ns: u64) {
+        self.ended |= self.spec.out.recorder.close_batch(now_ns);
+        if !self.spec.out.is_empty() {
+            self.spec.counters.publish_emitted(&self.spec.out.recorder.local);
+        }
+    }
+
+    /// The transport dropped `count` messages that this lane should have received.
+    pub fn lagged(&mut self, count: u64) {
+        self.spec.out.recorder.local.lagged += count;
+    }
+
+    /// Whether flows ended since last asked: the driver then rings the lanes that started them.
+    #[inline]
+    pub fn take_ended(&mut self) -> bool {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// Called by the driver when there is nothing to do: settles what costs too much to do per batch, and writes off
+    /// flows that will not end.
+    pub fn idle(&mut self, now_ns: u64) {
+        self.spec.out.recorder.settle();
+        if let Some(load) = &mut self.spec.load
+            && load.idle(now_ns, &mut self.spec.out.recorder.local)
+        {
+            self.replies_received = self.spec.out.requests();
+        }
+        if self.spec.out.is_empty() {
+            self.spec.out.publish(&self.spec.counters);
+        }
+    }
+
+    /// What it has recorded since the last exchange, and its counters.
+    pub(crate) fn finish(mut self) -> LaneRest {
+        self.spec.out.recorder.settle();
+        if self.spec.out.is_empty() {
+            self.spec.out.publish(&self.spec.counters);
+        }
+        let unsent = self.spec.out.unsent();
+        let recorder = self.spec.out.recorder;
+        LaneRest { local: recorder.local.clone(), latencies: recorder.into_rest(), unsent }
+    }
+}
+
+impl std::fmt::Debug for Lane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lane").field("id", &self.spec.id).finish_non_exhaustive()
+    }
+}

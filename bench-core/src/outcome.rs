@@ -1,0 +1,136 @@
+//! What a trial came to: plain data, merged over the lanes, for the CLI to turn into a record.
+
+use crate::hist::Distribution;
+
+/// How a trial ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All flows were started; the run drained or reached its drain deadline.
+    Completed,
+    /// Stopped on request; what there is up to then is kept.
+    Interrupted,
+    /// A port or a handler failed; what there is up to then is kept.
+    Failed(String),
+}
+
+/// Messages sent against messages delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AuditTotals {
+    /// Accepted by the transport.
+    pub sent: u64,
+    /// Deliveries that should follow: sent × subscribers, summed over destinations.
+    pub expected: u64,
+    /// Deliveries that arrived whole, duplicates included.
+    pub delivered: u64,
+    /// Deliveries that arrived whole, duplicates not included.
+    pub unique: u64,
+    /// Expected and not delivered whole by the drain deadline.
+    pub lost: u64,
+    /// Delivered again.
+    pub duplicated: u64,
+    /// Delivered below the next expected number of their stream (RFC 4737).
+    pub reordered: u64,
+    /// Delivered with a header or payload that is not what was sent.
+    pub corrupted: u64,
+    /// Emitted kinds that nobody is wired to.
+    pub unrouted: u64,
+    /// Of the lost: those that the transport says it dropped.
+    pub lagged: u64,
+    /// Emitted and never accepted by the transport.
+    pub unsent: u64,
+    /// Too late to tell a duplicate from a late first delivery.
+    pub beyond_window: u64,
+    /// Deltas of stamps below zero: a clock error.
+    pub negative: u64,
+    /// Confirmed by the transport, `None` if it confirms nothing.
+    pub confirmed: Option<u64>,
+    /// Refused, or still without a confirm at the drain deadline.
+    pub unconfirmed: Option<u64>,
+}
+
+/// Hop times of one destination at one receiving service: received − sent.
+#[derive(Clone, Debug)]
+pub struct Hop {
+    /// The destination.
+    pub destination: String,
+    /// The receiving service.
+    pub receiver: String,
+    /// Hop times in ns.
+    pub times: Distribution,
+}
+
+/// What one trial came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// Flows started, warm-up included.
+    pub started: u64,
+    /// Flows started and due in the measured window.
+    pub measured_started: u64,
+    /// Flows due in the measured window and never started, as the sender could not keep up.
+    pub missed: u64,
+    /// Flow ends in the measured window, by flow (a fan-out to n ends n times and counts once).
+    pub measured_ended: u64,
+    /// Flows started and not ended at the drain deadline, written off or not.
+    pub unfinished: u64,
+    /// Length of the measured window, to the last measured end, in ns.
+    pub elapsed_ns: u64,
+    /// done − due.
+    pub response: Distribution,
+    /// done − first sent.
+    pub service: Distribution,
+    /// first sent − due.
+    pub lag: Distribution,
+    /// received − sent, by destination and receiver.
+    pub hops: Vec<Hop>,
+    /// Sent against delivered.
+    pub audit: AuditTotals,
+    /// How long senders were held up by a full transport, summed over lanes, in ns.
+    pub blocked_ns: u64,
+    /// Processor time of the process from the load's begin to the end of the drain, in ns; `None` in virtual time.
+    pub cpu_ns: Option<u64>,
+    /// Mean number of flows under way while measuring, sampled.
+    pub mean_in_flight: Option<f64>,
+    /// Whether the drain deadline came before everything expected was delivered.
+    pub drain_timed_out: bool,
+    /// What went on besides (a consumer was killed, a stream could not be removed), in sentences.
+    pub notes: Vec<String>,
+}
+
+/// What a run looks like at one moment. Made some ten times a second, off the measured path.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Since the load began, in ns.
+    pub at_ns: u64,
+    /// Since the last snapshot, in ns.
+    pub interval_ns: u64,
+    /// Whether this is still the warm-up.
+    pub warmup: bool,
+    /// Flows started so far.
+    pub started: u64,
+    /// Measured flows started so far.
+    pub measured_started: u64,
+    /// Flow ends so far, by flow.
+    pub ended: u64,
+    /// Flow ends since the last snapshot, by flow.
+    pub ended_now: u64,
+    /// Response times since the last snapshot.
+    pub response_now: Distribution,
+    /// Response times so far.
+    pub response: Distribution,
+    /// Schedule lag since the last snapshot.
+    pub lag_now: Distribution,
+    /// Time senders were held up since the last snapshot, as a share of the lanes' time.
+    pub blocked_share: f64,
+    /// Deliveries so far and what the audit found; losses are known only at the end, but for those a transport admits.
+    pub audit: AuditTotals,
+}
+
+impl Snapshot {
+    /// Flows under way.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.started.saturating_sub(self.ended)
+    }
+}

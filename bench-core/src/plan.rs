@@ -1,0 +1,57 @@
+//! What one trial is to do: a wired scenario, a load, where the lanes run and how they wait.
+
+use crate::{
+    drive::{Placement, Wait},
+    load::{Feed, LoadPlan},
+    scenario::Scenario,
+    wiring::Wiring,
+};
+use std::{sync::Arc, time::Duration};
+
+/// Makes the feed of the `member`-th of `of` driven instances.
+pub type MakeFeed = dyn Fn(usize, usize) -> Box<dyn Feed> + Send + Sync;
+
+/// A service instance to be killed in the middle of the run and brought back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kill {
+    /// The service; its first instance is killed.
+    pub service: String,
+    /// When, after the load begins.
+    pub after: Duration,
+    /// For how long it is away.
+    pub down: Duration,
+}
+
+/// One trial.
+#[derive(Clone)]
+pub struct TrialPlan {
+    /// Kinds, services and handlers.
+    pub scenario: Arc<Scenario>,
+    /// One style of it, wired.
+    pub wiring: Wiring,
+    /// How it is loaded.
+    pub load: LoadPlan,
+    /// What it is loaded with.
+    pub feeds: Arc<MakeFeed>,
+    /// Whether a service that asks waits for the reply before it does anything else.
+    pub await_replies: bool,
+    /// Which lanes share a thread.
+    pub placement: Placement,
+    /// How an idle thread waits.
+    pub wait: Wait,
+    /// How long after the load's end the run waits for what is expected.
+    pub drain_deadline: Duration,
+    /// How often a snapshot is made.
+    pub sample_every: Duration,
+    /// A consumer to kill.
+    pub kill: Option<Kill>,
+}
+
+impl std::fmt::Debug for TrialPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TrialPlan")
+            .field("wiring", &self.wiring)
+            .field("load", &self.load)
+            .finish_non_exhaustive()
+    }
+}

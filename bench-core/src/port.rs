@@ -1,0 +1,117 @@
+//! The hot seam: what a transport implements to carry messages. Ports move slices and are statically dispatched.
+//!
+//! Ports neither read the clock nor count: lanes do. Setting ports up is in `transport`.
+
+use crate::message::Message;
+use std::{future::Future, time::Duration};
+
+/// Why a port could not go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PortError {
+    /// The other side is gone and nothing more will come or go.
+    #[error("the other side closed")]
+    Closed,
+    /// The transport dropped this many messages for this receiver. Counted as lost; the run goes on.
+    #[error("the transport dropped {0} messages")]
+    Lagged(u64),
+    /// The transport failed; the run of this dispatch ends.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// What became of the messages whose acceptance a transport confirms (publisher confirms).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Confirms {
+    /// Confirmed by the transport.
+    pub confirmed: u64,
+    /// Refused by the transport, or still without an answer at the deadline.
+    pub unconfirmed: u64,
+}
+
+/// Sends to one destination, on threads.
+pub trait SendPort: Send {
+    /// Takes a prefix of `batch` and says how long it is; never waits. `Ok(0)`: full. What was not taken is offered
+    /// again next, first and in order.
+    ///
+    /// # Errors
+    /// `Closed` if nobody will ever receive, `Failed` if the transport broke. What was offered is then not sent.
+    fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError>;
+}
+
+/// Receives what one service instance hears, on threads.
+///
+/// Acknowledgement needs no call of its own: asking for more says that what was handed over before is handled
+/// and that whatever it caused was accepted by the transport. A port that acknowledges does it then.
+pub trait RecvPort: Send {
+    /// Hands over up to `max` messages that are there, in one or more slices, and says how many; never waits.
+    /// `Ok(0)`: empty.
+    ///
+    /// # Errors
+    /// `Closed` if no more will come, `Lagged` if the transport dropped some, `Failed` if it broke.
+    fn drain(&mut self, max: usize, on_batch: impl FnMut(&[Message])) -> Result<usize, PortError>;
+
+    /// Sleeps the transport's own way until something may have come, at most `at_most` (wait strategy `native`).
+    /// May return early.
+    ///
+    /// # Errors
+    /// As `drain`.
+    fn wait(&mut self, _at_most: Duration) -> Result<(), PortError> {
+        std::thread::yield_now();
+        Ok(())
+    }
+}
+
+/// Sends to one destination, on tasks.
+///
+/// Taking and waiting are apart, so that a message is stamped when the transport takes it and the wait for room
+/// counts as the sender's hold-up, as it does on threads.
+pub trait AsyncSendPort: Send {
+    /// As [`SendPort::offer`]: takes a prefix, never waits.
+    ///
+    /// # Errors
+    /// As [`SendPort::offer`].
+    fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError>;
+
+    /// Waits until `offer` may take at least one. May return early. Cancel-safe.
+    ///
+    /// # Errors
+    /// As `offer`.
+    fn ready(&mut self) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Called once, after the last offer: waits, at most `at_most`, until the transport has what it took, and says
+    /// what it confirmed. `None` for a transport that confirms nothing.
+    fn settle(&mut self, _at_most: Duration) -> impl Future<Output = Option<Confirms>> + Send {
+        async { None }
+    }
+}
+
+/// Receives what one service instance hears, on tasks. Acknowledges as [`RecvPort`] does.
+pub trait AsyncRecvPort: Send {
+    /// Waits for at least one message, hands over up to `max`, and says how many. Cancel-safe: dropped before it
+    /// resolves, it has taken nothing.
+    ///
+    /// # Errors
+    /// As [`RecvPort::drain`].
+    fn drain(
+        &mut self,
+        max: usize,
+        on_batch: impl FnMut(&[Message]) + Send,
+    ) -> impl Future<Output = Result<usize, PortError>> + Send;
+
+    /// Acknowledges what the last `drain` handed over. Called once, when the run ends well.
+    ///
+    /// # Errors
+    /// `Failed` if the transport broke.
+    fn finish(&mut self) -> impl Future<Output = Result<(), PortError>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Dies as a killed consumer would, without acknowledging what it was handed, stays away for `down`, and comes
+    /// back to its durable subscription.
+    ///
+    /// # Errors
+    /// `Failed` if the transport has nothing that outlives a consumer, or could not come back.
+    fn crash(&mut self, _down: Duration) -> impl Future<Output = Result<(), PortError>> + Send {
+        async { Err(PortError::Failed("this transport keeps nothing for a consumer that was killed".into())) }
+    }
+}

@@ -1,0 +1,131 @@
+//! The list of transports and scenarios that a command line is built from. Whoever adds one registers it here; nothing
+//! else has to know.
+
+use crate::{
+    dispatcher::Dispatcher,
+    scenario::{Intent, Scenario, Style},
+};
+use std::collections::BTreeMap;
+
+/// Options of transports and scenarios, by name (`nats.url`, `sim`, `fan-out.subscribers`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options(BTreeMap<String, String>);
+
+impl Options {
+    /// Sets an option.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.0.insert(name.to_owned(), value.into());
+    }
+
+    /// An option's text.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// All options, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// What runs a transport's ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunsOn {
+    /// Threads: placement and wait strategy apply.
+    Threads,
+    /// Tasks of an asynchronous runtime: placement applies, waiting is the runtime's.
+    Tasks,
+    /// The publisher's own thread, in the call that emits.
+    Inline,
+    /// Virtual time on one thread, or threads in real time.
+    Simulation,
+}
+
+/// What a transport promises; a run is judged by it and the record states it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Promise {
+    /// Queues are bounded and a full one holds the sender up: the deadlock rule applies.
+    pub holds_up_senders: bool,
+    /// Messages of one producer to one destination arrive in order.
+    pub ordered: bool,
+    /// Every accepted message is delivered. A transport that may drop says so.
+    pub lossless: bool,
+    /// A message may be delivered again (at-least-once).
+    pub may_duplicate: bool,
+    /// How deliveries are acknowledged, in a few words.
+    pub acks: &'static str,
+    /// Where messages are kept, in a few words.
+    pub persistence: &'static str,
+}
+
+impl Promise {
+    /// What a bounded queue in memory promises.
+    pub const IN_MEMORY: Self = Self {
+        holds_up_senders: true,
+        ordered: true,
+        lossless: true,
+        may_duplicate: false,
+        acks: "none",
+        persistence: "none",
+    };
+}
+
+/// A transport, as the command line lists and makes it.
+#[derive(Clone, Debug)]
+pub struct TransportEntry {
+    /// Name.
+    pub name: &'static str,
+    /// One sentence: what carries messages, and by which native means.
+    pub summary: &'static str,
+    /// Intents it honours, by style. A style without intents is one it does not have.
+    pub intents: &'static [(Style, &'static [Intent])],
+    /// What runs it.
+    pub runs_on: RunsOn,
+    /// What it promises.
+    pub promise: Promise,
+    /// Whether it needs a server that runs outside the process; such a transport is left out of the default run.
+    pub needs_server: bool,
+    /// Makes it. An error is a sentence about an option.
+    pub make: fn(&Options) -> Result<Box<dyn Dispatcher>, String>,
+}
+
+impl TransportEntry {
+    /// The intents it honours in `style`; `None` if it does not have that style.
+    #[must_use]
+    pub fn intents(&self, style: Style) -> Option<&'static [Intent]> {
+        self.intents.iter().find(|(of, _)| *of == style).map(|(_, intents)| *intents)
+    }
+}
+
+/// A scenario, as the command line lists and makes it.
+#[derive(Clone, Debug)]
+pub struct ScenarioEntry {
+    /// Name.
+    pub name: &'static str,
+    /// Makes it. An error is a sentence about an option.
+    pub make: fn(&Options) -> Result<Scenario, String>,
+}
+
+/// Everything that can be run.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    /// Transports, in the order they are listed.
+    pub transports: Vec<TransportEntry>,
+    /// Scenarios, in the order they are listed.
+    pub scenarios: Vec<ScenarioEntry>,
+}
+
+impl Registry {
+    /// The transport of that name.
+    #[must_use]
+    pub fn transport(&self, name: &str) -> Option<&TransportEntry> {
+        self.transports.iter().find(|entry| entry.name == name)
+    }
+
+    /// The scenario of that name.
+    #[must_use]
+    pub fn scenario(&self, name: &str) -> Option<&ScenarioEntry> {
+        self.scenarios.iter().find(|entry| entry.name == name)
+    }
+}

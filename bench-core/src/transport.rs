@@ -1,0 +1,71 @@
+//! The cold seam: opening a transport for a wiring. What it gives back are the hot ports.
+
+use crate::{
+    port::{AsyncRecvPort, AsyncSendPort, RecvPort, SendPort},
+    wiring::Wiring,
+};
+use std::future::Future;
+
+/// Why a transport could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// The transport cannot honour what the wiring asks for. The sentence names the intent.
+    #[error("{0}")]
+    Refused(String),
+    /// The transport could not be reached or set up.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// The ports of one service instance.
+#[derive(Debug)]
+pub struct Endpoint<S, R> {
+    /// Everything the instance hears, merged by the transport; `None` if it hears nothing.
+    pub inbox: Option<R>,
+    /// Replies apart from the rest, only for an instance of which [`Wiring::has_replies_apart`] is true.
+    pub replies: Option<R>,
+    /// One port for each of [`Wiring::sends_of`], in that order.
+    pub sends: Vec<S>,
+}
+
+/// A transport whose ports run on threads.
+pub trait Transport: Send {
+    /// Its sending port.
+    type Send: SendPort;
+    /// Its receiving port.
+    type Recv: RecvPort;
+
+    /// Sets up what carries `wiring`: one endpoint for each of its instances, in order.
+    ///
+    /// # Errors
+    /// `Refused` with a sentence that names the intent that cannot be honoured; `Failed` if set-up failed.
+    fn open(&mut self, wiring: &Wiring) -> Result<Vec<Endpoint<Self::Send, Self::Recv>>, OpenError>;
+}
+
+/// Endpoints as an asynchronous transport opens them.
+pub type Endpoints<S, R> = Vec<Endpoint<S, R>>;
+
+/// A transport whose ports run on tasks.
+pub trait AsyncTransport: Send {
+    /// Its sending port.
+    type Send: AsyncSendPort + 'static;
+    /// Its receiving port.
+    type Recv: AsyncRecvPort + 'static;
+
+    /// As [`Transport::open`].
+    ///
+    /// # Errors
+    /// As [`Transport::open`].
+    fn open(
+        &mut self,
+        wiring: &Wiring,
+    ) -> impl Future<Output = Result<Endpoints<Self::Send, Self::Recv>, OpenError>> + Send;
+
+    /// Removes what `open` left outside the process (streams, queues). Called once, also after a failure.
+    ///
+    /// # Errors
+    /// A sentence saying what may be left behind.
+    fn close(&mut self) -> impl Future<Output = Result<(), String>> + Send {
+        async { Ok(()) }
+    }
+}
