@@ -3,6 +3,8 @@
 //! Lives here: recording, merging, quantiles and when there are too few samples for one, and the binary form
 //! of the histogram. Does not live here: live recording (the engine has its own), base64 and JSON (`format`).
 
+use std::fmt;
+
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
 use thiserror::Error;
@@ -17,7 +19,7 @@ pub struct DistributionError {
 
 /// Times in nanoseconds, with one-sided error of at most 0.0977 % in percentiles and none in count, sum, minimum
 /// and maximum.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Distribution {
     histogram: Histogram<u64>,
     sum_ns: u128,
@@ -229,6 +231,22 @@ impl PartialEq for Distribution {
         };
         let exact = |own: &Self| (own.sum_ns, own.min_ns, own.max_ns, own.over_range, own.histogram.len());
         exact(self) == exact(other) && buckets(self) == buckets(other)
+    }
+}
+
+impl fmt::Debug for Distribution {
+    /// The figures, not the thousands of buckets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("Distribution");
+        fields
+            .field("count", &self.count())
+            .field("over_range", &self.over_range)
+            .field("sum_ns", &self.sum_ns);
+        fields.field("min_ns", &self.min_ns()).field("p50_ns", &self.quantile_ns(0.5));
+        fields
+            .field("p99_ns", &self.quantile_ns(0.99))
+            .field("max_ns", &self.max_ns())
+            .finish_non_exhaustive()
     }
 }
 

@@ -15,6 +15,7 @@ use std::fmt;
 pub use audit::{Audit, Promises};
 pub use distribution::{Distribution, DistributionError, samples_needed};
 pub use series::{POINTS_AT_MOST, Point, Series};
+pub(crate) use trial::per_s;
 pub use trial::{Flows, Hop, Hygiene, LoadKind, Status, Trial};
 
 use crate::verdict::{self, Thresholds, Verdict};

@@ -63,7 +63,7 @@ impl Series {
     /// A series read back from a document.
     #[must_use]
     pub fn from_points(points: Vec<Point>) -> Self {
-        let intervals_per_point = points.iter().map(|point| point.intervals).max().unwrap_or(1);
+        let intervals_per_point = points.iter().map(|point| point.intervals).max().unwrap_or(0);
         Self { points, intervals_per_point }
     }
 

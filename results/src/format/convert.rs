@@ -1,0 +1,292 @@
+//! The step between the memory types and the fields of schema version 1, both ways.
+//!
+//! Lives here: the step. Derived figures are written for readers of the file and not read back: they follow from
+//! the trials, whose histograms are the truth. Does not live here: names (`v1`).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{FormatError, SCHEMA_VERSION, v1};
+use crate::model::{
+    Audit, Distribution, Flows, Hop, Hygiene, LoadKind, Pairing, Point, Promises, Record, Run, Series,
+    Setting, Status, Trial,
+};
+use crate::stats::Derived;
+use crate::verdict::{Validity, Verdict};
+
+/// Fields with the same names on both sides, and types that convert by themselves.
+macro_rules! same_fields {
+    ($($name:ident { $($field:ident),* $(,)? })*) => { $(
+        impl From<&$name> for v1::$name {
+            fn from(own: &$name) -> Self {
+                let $name { $($field),* } = own.clone();
+                Self { $($field: $field.into()),* }
+            }
+        }
+        impl From<v1::$name> for $name {
+            fn from(wire: v1::$name) -> Self {
+                let v1::$name { $($field),* } = wire;
+                Self { $($field: $field.into()),* }
+            }
+        }
+    )* };
+}
+
+same_fields! {
+    Flows { due, started, ended, unfinished, shed }
+    Audit {
+        sent, expected, delivered, unique, lost, duplicated, reordered, corrupted, unrouted, lagged, confirmed,
+        unconfirmed, negative_deltas, over_range, beyond_window,
+    }
+    Promises { ordered, tolerates_duplicates }
+    Hygiene { steal_ns, involuntary_switches }
+    Point {
+        at_ns, intervals, ended, in_flight, response_p50_ns, response_p99_ns, response_max_ns, lag_p99_ns,
+    }
+    Verdict { status, reasons, notes }
+}
+
+macro_rules! same_words {
+    ($($own:ident = $wire:ident { $($word:ident),* })*) => { $(
+        impl From<$own> for v1::$wire {
+            fn from(own: $own) -> Self {
+                match own { $($own::$word => Self::$word),* }
+            }
+        }
+        impl From<v1::$wire> for $own {
+            fn from(wire: v1::$wire) -> Self {
+                match wire { $(v1::$wire::$word => Self::$word),* }
+            }
+        }
+    )* };
+}
+
+same_words! {
+    Status = Status { Ok, Interrupted, Refused, Failed }
+    LoadKind = Load { Closed, Open }
+    Validity = Validity { Valid, Suspect, Invalid }
+}
+
+impl From<&Setting> for v1::Setting {
+    fn from(own: &Setting) -> Self {
+        match own {
+            Setting::Bool(value) => Self::Bool(*value),
+            Setting::Integer(value) => Self::Integer(*value),
+            Setting::Number(value) if value.is_finite() => Self::Number(*value),
+            Setting::Number(value) => Self::Text(value.to_string()),
+            Setting::Text(value) => Self::Text(value.clone()),
+        }
+    }
+}
+
+impl From<v1::Setting> for Setting {
+    fn from(wire: v1::Setting) -> Self {
+        match wire {
+            v1::Setting::Bool(value) => Self::Bool(value),
+            v1::Setting::Integer(value) => Self::Integer(value),
+            v1::Setting::Number(value) => Self::Number(value),
+            v1::Setting::Text(value) => Self::Text(value),
+        }
+    }
+}
+
+fn settings(own: &crate::model::Settings) -> v1::Settings {
+    own.iter().map(|(key, value)| (key.clone(), value.into())).collect()
+}
+
+fn settings_back(wire: v1::Settings) -> crate::model::Settings {
+    wire.into_iter().map(|(key, value)| (key, value.into())).collect()
+}
+
+fn times(own: &Distribution) -> Result<v1::Times, FormatError> {
+    Ok(v1::Times {
+        count: own.count(),
+        over_range: own.over_range(),
+        sum: own.sum_ns(),
+        mean: own.mean_ns(),
+        min: own.min_ns(),
+        p50: own.quantile_ns(0.5),
+        p90: own.quantile_ns(0.9),
+        p99: own.quantile_ns(0.99),
+        p99_9: own.quantile_ns(0.999),
+        p99_99: own.quantile_ns(0.9999),
+        max: own.max_ns(),
+        histogram: STANDARD.encode(own.to_bytes()?),
+    })
+}
+
+fn times_back(at: &str, wire: &v1::Times) -> Result<Distribution, FormatError> {
+    let bad = |reason: String| FormatError::Content { at: at.to_owned(), reason };
+    let bytes = STANDARD.decode(&wire.histogram).map_err(|error| bad(format!("histogram: {error}")))?;
+    let (min_ns, max_ns) = (wire.min.unwrap_or(0), wire.max.unwrap_or(0));
+    let own = Distribution::from_bytes(&bytes, wire.sum, min_ns, max_ns, wire.over_range)
+        .map_err(|error| bad(error.to_string()))?;
+    if own.count() != wire.count || min_ns > max_ns || (own.is_empty() != wire.max.is_none()) {
+        return Err(bad(format!("count is {}, but the histogram holds {}", wire.count, own.count())));
+    }
+    Ok(own)
+}
+
+fn hops(own: &[Hop]) -> Result<Vec<v1::Hop>, FormatError> {
+    let hop = |hop: &Hop| {
+        let (destination, receiver) = (hop.destination.clone(), hop.receiver.clone());
+        Ok(v1::Hop { destination, receiver, hop_ns: times(&hop.time)? })
+    };
+    own.iter().map(hop).collect()
+}
+
+fn hops_back(at: &str, wire: Vec<v1::Hop>) -> Result<Vec<Hop>, FormatError> {
+    let hop = |(i, hop): (usize, v1::Hop)| {
+        let time = times_back(&format!("{at}.hops[{i}].hop_ns"), &hop.hop_ns)?;
+        Ok(Hop { destination: hop.destination, receiver: hop.receiver, time })
+    };
+    wire.into_iter().enumerate().map(hop).collect()
+}
+
+fn trial(own: &Trial) -> Result<v1::Trial, FormatError> {
+    Ok(v1::Trial {
+        number: own.number,
+        position: own.position,
+        seed: own.seed,
+        status: own.status.into(),
+        error: own.error.clone(),
+        elapsed_ns: own.elapsed_ns,
+        throughput_per_s: own.throughput_per_s(),
+        asked_per_s: own.asked_per_s,
+        cpu_ns: own.cpu_ns,
+        cpu_ns_per_message: own.cpu_ns_per_message(),
+        blocked_ns: own.blocked_ns,
+        mean_in_flight: own.mean_in_flight,
+        floor_ns: own.floor_ns,
+        hygiene: (&own.hygiene).into(),
+        flows: (&own.flows).into(),
+        response_ns: times(&own.response)?,
+        service_ns: times(&own.service)?,
+        lag_ns: times(&own.lag)?,
+        hops: hops(&own.hops)?,
+        audit: (&own.audit).into(),
+        series: own.series.points().iter().map(Into::into).collect(),
+        faults: own.faults.clone(),
+        notes: own.notes.clone(),
+    })
+}
+
+fn trial_back(at: &str, wire: v1::Trial) -> Result<Trial, FormatError> {
+    Ok(Trial {
+        number: wire.number,
+        position: wire.position,
+        seed: wire.seed,
+        status: wire.status.into(),
+        error: wire.error,
+        elapsed_ns: wire.elapsed_ns,
+        flows: wire.flows.into(),
+        asked_per_s: wire.asked_per_s,
+        blocked_ns: wire.blocked_ns,
+        mean_in_flight: wire.mean_in_flight,
+        response: times_back(&format!("{at}.response_ns"), &wire.response_ns)?,
+        service: times_back(&format!("{at}.service_ns"), &wire.service_ns)?,
+        lag: times_back(&format!("{at}.lag_ns"), &wire.lag_ns)?,
+        hops: hops_back(at, wire.hops)?,
+        audit: wire.audit.into(),
+        cpu_ns: wire.cpu_ns,
+        floor_ns: wire.floor_ns,
+        hygiene: wire.hygiene.into(),
+        series: Series::from_points(wire.series.into_iter().map(Into::into).collect()),
+        faults: wire.faults,
+        notes: wire.notes,
+    })
+}
+
+fn run(own: &Run) -> Result<v1::Run, FormatError> {
+    let derived = Derived::of(own);
+    Ok(v1::Run {
+        scenario: own.scenario.clone(),
+        dispatch: own.dispatch.clone(),
+        load: own.load.into(),
+        status: own.status().into(),
+        error: own.error().map(str::to_owned),
+        verdict: (&own.judged()).into(),
+        elapsed_ns: derived.elapsed_ns,
+        throughput_per_s: derived.throughput_per_s,
+        due_per_s: derived.due_per_s,
+        achieved_per_s: derived.achieved_per_s,
+        cpu_ns_per_message: derived.cpu_ns_per_message,
+        cpu_ns_per_flow: derived.cpu_ns_per_flow,
+        messages_per_flow: derived.messages_per_flow,
+        mean_in_flight: derived.mean_in_flight,
+        floor_ns: derived.floor_ns,
+        flows: (&derived.flows).into(),
+        response_ns: times(&own.response())?,
+        service_ns: times(&own.service())?,
+        lag_ns: times(&own.lag())?,
+        hops: hops(&own.hops())?,
+        audit: (&own.audit()).into(),
+        promises: (&own.promises).into(),
+        settings: settings(&own.settings),
+        trials: own.trials.iter().map(trial).collect::<Result<_, _>>()?,
+    })
+}
+
+fn run_back(at: &str, wire: v1::Run) -> Result<Run, FormatError> {
+    let trials = wire.trials.into_iter().enumerate();
+    Ok(Run {
+        scenario: wire.scenario,
+        dispatch: wire.dispatch,
+        load: wire.load.into(),
+        promises: wire.promises.into(),
+        settings: settings_back(wire.settings),
+        trials: trials
+            .map(|(i, trial)| trial_back(&format!("{at}.trials[{i}]"), trial))
+            .collect::<Result<_, _>>()?,
+        verdict: Some(wire.verdict.into()),
+    })
+}
+
+impl TryFrom<&Record> for v1::Document {
+    type Error = FormatError;
+
+    fn try_from(own: &Record) -> Result<Self, FormatError> {
+        let slot = |(label, trial): &(String, u32)| v1::Slot { label: label.clone(), trial: *trial };
+        Ok(Self {
+            schema_version: SCHEMA_VERSION,
+            id: own.id.clone(),
+            tool_version: own.tool_version.clone(),
+            started_at: own.started_at.clone(),
+            partial: own.partial.is_some(),
+            partial_reason: own.partial.clone(),
+            command: own.command.clone(),
+            seed: own.seed,
+            settings: settings(&own.settings),
+            environment: own.environment.clone(),
+            pairing: own.pairing.as_ref().map(|pairing| v1::Pairing {
+                id: pairing.id.clone(),
+                order: pairing.order.iter().map(slot).collect(),
+            }),
+            runs: own.runs.iter().map(run).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl TryFrom<v1::Document> for Record {
+    type Error = FormatError;
+
+    fn try_from(wire: v1::Document) -> Result<Self, FormatError> {
+        let unknown = || "no reason was given".to_owned();
+        let runs = wire.runs.into_iter().enumerate();
+        Ok(Self {
+            id: wire.id,
+            tool_version: wire.tool_version,
+            started_at: wire.started_at,
+            partial: wire.partial.then(|| wire.partial_reason.unwrap_or_else(unknown)),
+            command: wire.command,
+            seed: wire.seed,
+            settings: settings_back(wire.settings),
+            environment: wire.environment,
+            pairing: wire.pairing.map(|pairing| Pairing {
+                id: pairing.id,
+                order: pairing.order.into_iter().map(|slot| (slot.label, slot.trial)).collect(),
+            }),
+            runs: runs.map(|(i, run)| run_back(&format!("runs[{i}]"), run)).collect::<Result<_, _>>()?,
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! The file format: one JSON document per record, described field by field in FORMAT.md.
+//!
+//! Lives here: choosing the schema version and its errors. The fields of version 1 are in `v1`, the step between
+//! them and the memory types in `convert`. Does not live here: files (`store`).
+
+mod convert;
+pub mod v1;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::model::{DistributionError, Record};
+
+/// The schema version that is written.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A document that cannot be read, or a record that cannot be written as one.
+#[derive(Debug, Error)]
+pub enum FormatError {
+    /// It is no JSON, or lacks a field, or a field has another type. The source says at which line and column.
+    #[error("failed to understand the document: {0}; is it a drumpost record?")]
+    Shape(#[from] serde_json::Error),
+    /// It was written by a later drumpost.
+    #[error(
+        "failed to read schema version {found}: this drumpost knows versions up to {SCHEMA_VERSION}; \
+         read it with the drumpost that wrote it, or a later one"
+    )]
+    Newer {
+        /// The version of the document.
+        found: u32,
+    },
+    /// A field contradicts itself or another.
+    #[error("failed to understand {at}: {reason}; the document was changed or cut, write it again")]
+    Content {
+        /// Path of the field: `runs[0].trials[2].response_ns`.
+        at: String,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// A histogram cannot be encoded.
+    #[error(transparent)]
+    Histogram(#[from] DistributionError),
+}
+
+/// The document of a record, indented, with a final line end. The same record gives the same bytes.
+///
+/// # Errors
+/// A histogram holds more values than the encoding can.
+pub fn to_json(record: &Record) -> Result<String, FormatError> {
+    let mut json = serde_json::to_string_pretty(&v1::Document::try_from(record)?)?;
+    json.push('\n');
+    Ok(json)
+}
+
+/// The record of a document of any known schema version.
+///
+/// # Errors
+/// See [`FormatError`]; every error says where it is and what to do.
+pub fn from_json(json: &str) -> Result<Record, FormatError> {
+    #[derive(Deserialize)]
+    struct Header {
+        schema_version: u32,
+    }
+    match serde_json::from_str::<Header>(json)?.schema_version {
+        1 => serde_json::from_str::<v1::Document>(json)?.try_into(),
+        found if found > SCHEMA_VERSION => Err(FormatError::Newer { found }),
+        found => {
+            let reason = format!("there never was a version {found}");
+            Err(FormatError::Content { at: "schema_version".into(), reason })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! The fields of schema version 1, exactly as they are named in a document.
+//!
+//! Lives here: names, order and presence of fields, nothing else. Does not live here: what they mean (FORMAT.md)
+//! and how they become memory types (`convert`). Fields may be added with a default; none may be renamed, removed
+//! or change its meaning without a new version.
+
+#![expect(missing_docs, reason = "FORMAT.md describes every field once, for readers of files and of code")]
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Document {
+    pub schema_version: u32,
+    pub id: String,
+    pub tool_version: String,
+    pub started_at: Option<String>,
+    pub partial: bool,
+    pub partial_reason: Option<String>,
+    pub command: Vec<String>,
+    pub seed: u64,
+    pub settings: Settings,
+    pub environment: BTreeMap<String, String>,
+    pub pairing: Option<Pairing>,
+    pub runs: Vec<Run>,
+}
+
+pub type Settings = BTreeMap<String, Setting>;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Setting {
+    Bool(bool),
+    Integer(u64),
+    Number(f64),
+    Text(String),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Pairing {
+    pub id: String,
+    pub order: Vec<Slot>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Slot {
+    pub label: String,
+    pub trial: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Run {
+    pub scenario: String,
+    pub dispatch: String,
+    pub load: Load,
+    pub status: Status,
+    pub error: Option<String>,
+    pub verdict: Verdict,
+    pub elapsed_ns: u128,
+    pub throughput_per_s: Option<f64>,
+    pub due_per_s: Option<f64>,
+    pub achieved_per_s: Option<f64>,
+    pub cpu_ns_per_message: Option<f64>,
+    pub cpu_ns_per_flow: Option<f64>,
+    pub messages_per_flow: Option<f64>,
+    pub mean_in_flight: Option<f64>,
+    pub floor_ns: Option<u64>,
+    pub flows: Flows,
+    pub response_ns: Times,
+    pub service_ns: Times,
+    pub lag_ns: Times,
+    pub hops: Vec<Hop>,
+    pub audit: Audit,
+    pub promises: Promises,
+    pub settings: Settings,
+    pub trials: Vec<Trial>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Load {
+    Closed,
+    Open,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Ok,
+    Interrupted,
+    Refused,
+    Failed,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Validity {
+    Valid,
+    Suspect,
+    Invalid,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Verdict {
+    pub status: Validity,
+    pub reasons: Vec<String>,
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Flows {
+    pub due: u64,
+    pub started: u64,
+    pub ended: u64,
+    pub unfinished: u64,
+    pub shed: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Times {
+    pub count: u64,
+    pub over_range: u64,
+    pub sum: u128,
+    pub mean: Option<f64>,
+    pub min: Option<u64>,
+    pub p50: Option<u64>,
+    pub p90: Option<u64>,
+    pub p99: Option<u64>,
+    pub p99_9: Option<u64>,
+    pub p99_99: Option<u64>,
+    pub max: Option<u64>,
+    pub histogram: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Hop {
+    pub destination: String,
+    pub receiver: String,
+    pub hop_ns: Times,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Audit {
+    pub sent: u64,
+    pub expected: u64,
+    pub delivered: u64,
+    pub unique: u64,
+    pub lost: u64,
+    pub duplicated: u64,
+    pub reordered: u64,
+    pub corrupted: u64,
+    pub unrouted: u64,
+    pub lagged: u64,
+    pub confirmed: Option<u64>,
+    pub unconfirmed: Option<u64>,
+    pub negative_deltas: u64,
+    pub over_range: u64,
+    pub beyond_window: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Promises {
+    pub ordered: bool,
+    pub tolerates_duplicates: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Trial {
+    pub number: u32,
+    pub position: u32,
+    pub seed: u64,
+    pub status: Status,
+    pub error: Option<String>,
+    pub elapsed_ns: u64,
+    pub throughput_per_s: Option<f64>,
+    pub asked_per_s: Option<f64>,
+    pub cpu_ns: Option<u64>,
+    pub cpu_ns_per_message: Option<f64>,
+    pub blocked_ns: u64,
+    pub mean_in_flight: Option<f64>,
+    pub floor_ns: Option<u64>,
+    pub hygiene: Hygiene,
+    pub flows: Flows,
+    pub response_ns: Times,
+    pub service_ns: Times,
+    pub lag_ns: Times,
+    pub hops: Vec<Hop>,
+    pub audit: Audit,
+    pub series: Vec<Point>,
+    pub faults: Vec<String>,
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Hygiene {
+    pub steal_ns: Option<u64>,
+    pub involuntary_switches: Option<u64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Point {
+    pub at_ns: u64,
+    pub intervals: u32,
+    pub ended: u64,
+    pub in_flight: u64,
+    pub response_p50_ns: Option<u64>,
+    pub response_p99_ns: Option<u64>,
+    pub response_max_ns: Option<u64>,
+    pub lag_p99_ns: Option<u64>,
+}

@@ -1,0 +1,131 @@
+//! Figures of a run that follow from the counts of its trials.
+//!
+//! Lives here: rates and costs. Only trials that ended well count. Does not live here: percentiles, which come
+//! from merged histograms.
+
+use crate::model::{Flows, Run};
+
+/// Figures over all ok trials of a run: totals divided by totals, never means of trial figures.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Derived {
+    /// Trials that ended well.
+    pub trials: usize,
+    /// Length of their windows together.
+    pub elapsed_ns: u128,
+    /// Their flows.
+    pub flows: Flows,
+    /// Messages they sent.
+    pub sent: u64,
+    /// Flows ended per second. `None` without elapsed time.
+    pub throughput_per_s: Option<f64>,
+    /// Flows due per second by the schedule.
+    pub due_per_s: Option<f64>,
+    /// Flows started per second.
+    pub achieved_per_s: Option<f64>,
+    /// CPU time of the process per message sent; `None` if any trial does not know it or nothing was sent.
+    pub cpu_ns_per_message: Option<f64>,
+    /// CPU time of the process per flow ended; `None` likewise.
+    pub cpu_ns_per_flow: Option<f64>,
+    /// Messages sent per flow ended.
+    pub messages_per_flow: Option<f64>,
+    /// Mean number of flows in flight, weighted by elapsed time; `None` if any trial does not know it.
+    pub mean_in_flight: Option<f64>,
+    /// Highest floor of the harness among the trials.
+    pub floor_ns: Option<u64>,
+}
+
+impl Derived {
+    /// The figures of a run.
+    #[must_use]
+    pub fn of(run: &Run) -> Self {
+        let mut own = Self { mean_in_flight: Some(0.0), ..Self::default() };
+        let mut cpu_ns = Some(0u64);
+        for trial in run.ok_trials() {
+            own.trials += 1;
+            own.elapsed_ns += u128::from(trial.elapsed_ns);
+            own.flows.merge(&trial.flows);
+            own.sent += trial.audit.sent;
+            own.floor_ns = own.floor_ns.max(trial.floor_ns);
+            cpu_ns = cpu_ns.zip(trial.cpu_ns).map(|(sum, ns)| sum + ns);
+            let weighted = trial.mean_in_flight.map(|mean| mean * trial.elapsed_ns as f64);
+            own.mean_in_flight = own.mean_in_flight.zip(weighted).map(|(sum, mean)| sum + mean);
+        }
+        let per_s = |n: u64| crate::model::per_s(n, own.elapsed_ns);
+        let each = |total: Option<u64>, n: u64| total.filter(|_| n > 0).map(|total| total as f64 / n as f64);
+        Self {
+            throughput_per_s: per_s(own.flows.ended),
+            due_per_s: per_s(own.flows.due),
+            achieved_per_s: per_s(own.flows.started),
+            cpu_ns_per_message: each(cpu_ns, own.sent),
+            cpu_ns_per_flow: each(cpu_ns, own.flows.ended),
+            messages_per_flow: each(Some(own.sent), own.flows.ended),
+            mean_in_flight: own
+                .mean_in_flight
+                .filter(|_| own.elapsed_ns > 0)
+                .map(|sum| sum / own.elapsed_ns as f64),
+            ..own
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Audit, Status, Trial};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    fn trial(ended: u64, elapsed_ns: u64, sent: u64, cpu_ns: Option<u64>) -> Trial {
+        let flows = Flows { due: ended, started: ended, ended, ..Flows::default() };
+        let audit = Audit { sent, ..Audit::default() };
+        Trial { elapsed_ns, flows, audit, cpu_ns, mean_in_flight: Some(2.0), ..Trial::default() }
+    }
+
+    #[test]
+    fn totals_are_divided_by_totals_and_only_ok_trials_count() {
+        let broken = Trial { status: Status::Failed, ..trial(1_000_000, 1, 1, None) };
+        let trials = vec![
+            trial(1_000, 1_000_000_000, 3_000, Some(6_000)),
+            trial(500, 2_000_000_000, 1_500, Some(3_000)),
+            broken,
+        ];
+        let derived = Derived::of(&Run { trials, ..Run::default() });
+        assert_eq!(derived.trials, 2);
+        assert_eq!(derived.throughput_per_s, Some(500.0));
+        assert_eq!(derived.cpu_ns_per_message, Some(2.0));
+        assert_eq!(derived.cpu_ns_per_flow, Some(6.0));
+        assert_eq!(derived.messages_per_flow, Some(3.0));
+        assert_eq!(derived.mean_in_flight, Some(2.0));
+    }
+
+    #[test]
+    fn unknown_stays_unknown() {
+        let run = Run { trials: vec![trial(1, 1, 1, Some(1)), trial(1, 1, 1, None)], ..Run::default() };
+        assert_eq!(Derived::of(&run).cpu_ns_per_message, None);
+        let nothing = Derived::of(&Run::default());
+        assert_eq!(
+            (nothing.throughput_per_s, nothing.cpu_ns_per_flow, nothing.mean_in_flight),
+            (None, None, None)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_run_of_equal_trials_has_their_figures(ended in 1u64..1 << 40, elapsed_ns in 1u64..1 << 40, n in 1usize..20) {
+            let one = trial(ended, elapsed_ns, ended * 3, Some(ended * 7));
+            let expected = (one.throughput_per_s().unwrap(), one.cpu_ns_per_message().unwrap());
+            let derived = Derived::of(&Run { trials: vec![one; n], ..Run::default() });
+            prop_assert!((derived.throughput_per_s.unwrap() / expected.0 - 1.0).abs() < 1e-9);
+            prop_assert!((derived.cpu_ns_per_message.unwrap() / expected.1 - 1.0).abs() < 1e-9);
+        }
+
+        #[test]
+        fn the_rate_of_a_run_lies_between_those_of_its_trials(trials in vec((1u64..1 << 30, 1u64..1 << 30), 1..10)) {
+            let trials: Vec<_> = trials.into_iter().map(|(ended, ns)| trial(ended, ns, ended, None)).collect();
+            let rates: Vec<f64> = trials.iter().filter_map(Trial::throughput_per_s).collect();
+            let rate = Derived::of(&Run { trials, ..Run::default() }).throughput_per_s.unwrap();
+            let (low, high) = rates.iter().fold((f64::MAX, 0.0f64), |(low, high), r| (low.min(*r), high.max(*r)));
+            prop_assert!(rate >= low * (1.0 - 1e-9) && rate <= high * (1.0 + 1e-9));
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Statistics: figures derived from trials, and the tests a comparison decides by.
+//!
+//! Lives here: the median. Derived figures are in `derived`, the sign test and its intervals in `sign`, the
+//! correction for many tests in `holm`. Does not live here: which metrics are compared and by what margins
+//! (`compare`).
+
+mod derived;
+mod holm;
+mod sign;
+
+pub use derived::Derived;
+pub use holm::holm;
+pub use sign::{MedianInterval, median_interval, minimum_detectable, pairs_needed, sign_test};
+
+/// The median; of an even number the mean of the two in the middle. `None` without values; no value may be NaN.
+#[must_use]
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        n if n.is_multiple_of(2) => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
+        _ => Some(sorted[middle]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
+    }
+
+    proptest! {
+        #[test]
+        fn half_of_the_values_lie_on_each_side(values in vec(-1e9..1e9f64, 1..100)) {
+            let middle = median(&values).unwrap();
+            prop_assert!(values.iter().filter(|v| **v <= middle).count() * 2 >= values.len());
+            prop_assert!(values.iter().filter(|v| **v >= middle).count() * 2 >= values.len());
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Whether a run had settled: a response that grows all along, or a throughput that drifts, describes no state.
+//!
+//! Lives here: the two checks on the time series. Does not live here: warm-up, which is over before the window.
+
+use super::{Thresholds, Validity, Verdict};
+use crate::model::{LoadKind, Point, Run};
+use crate::{stats, units};
+
+/// Fewer points than this say nothing about steadiness.
+const POINTS_AT_LEAST: usize = 8;
+
+/// Adds a reason if more than half of the trials that can be judged were not steady.
+pub(super) fn check(run: &Run, thresholds: &Thresholds, verdict: &mut Verdict) {
+    let judged =
+        run.ok_trials().map(|trial| trial.series.points()).filter(|points| points.len() >= POINTS_AT_LEAST);
+    let unsteady = |points: &[Point]| match run.load {
+        LoadKind::Open => growth(points, thresholds),
+        LoadKind::Closed => drift(points, thresholds),
+    };
+    let reasons: Vec<Option<String>> = judged.map(unsteady).collect();
+    let found = reasons.iter().flatten().count();
+    if found * 2 > reasons.len()
+        && let Some(first) = reasons.iter().flatten().next()
+    {
+        let which = if reasons.len() > 1 {
+            format!(" (in {found} of {} trials)", reasons.len())
+        } else {
+            String::new()
+        };
+        verdict.add(Validity::Suspect, format!("not steady: {first}{which}"));
+    }
+}
+
+/// An overloaded open load: the median response grows from quarter to quarter.
+fn growth(points: &[Point], thresholds: &Thresholds) -> Option<String> {
+    let quarter = points.len() / 4;
+    let typical = |part: &[Point]| {
+        let medians: Vec<f64> =
+            part.iter().filter_map(|point| point.response_p50_ns).map(|ns| ns as f64).collect();
+        stats::median(&medians)
+    };
+    let quarters: Vec<f64> = points.chunks(quarter).take(4).filter_map(typical).collect();
+    let [first, second, third, last] = quarters[..] else { return None };
+    let grew = first < second && second < third && third < last;
+    (grew && last > first * thresholds.growth && last > thresholds.growth_floor_ns as f64).then(|| {
+        let (first, last) = (units::duration(first as u64), units::duration(last as u64));
+        format!("the median response grew from {first} in the first quarter to {last} in the last; the load is more than the dispatch can take")
+    })
+}
+
+/// A closed load whose second half ran at another speed than its first, by more than counting noise.
+fn drift(points: &[Point], thresholds: &Thresholds) -> Option<String> {
+    let (first, second) = points.split_at(points.len() / 2);
+    let ended = |part: &[Point]| part.iter().map(|point| point.ended).sum::<u64>() as f64;
+    let (middle, end) = (first.last()?.at_ns, second.last()?.at_ns);
+    if middle == 0 || end <= middle || ended(first) + ended(second) == 0.0 {
+        return None;
+    }
+    let rates = (ended(first) / middle as f64, ended(second) / (end - middle) as f64);
+    let change = (rates.1 - rates.0) / rates.0.max(f64::MIN_POSITIVE);
+    let noise = 5.0 * (2.0 / ended(first).min(ended(second)).max(1.0)).sqrt();
+    (change.abs() > thresholds.drift.max(noise)).then(|| {
+        let (before, after) = (units::rate(rates.0 * 1e9), units::rate(rates.1 * 1e9));
+        format!("throughput went from {before} in the first half to {after} in the second")
+    })
+}

@@ -1,0 +1,192 @@
+//! Each check of the verdict against a run that breaks just that.
+
+use super::*;
+use crate::model::{Audit, Distribution, Flows, Point, Promises, Series, Trial};
+
+/// 100,000 flows of 1 ms in 10 s at 10 k/s: ten in flight, nothing wrong.
+fn clean() -> Trial {
+    let times = |ns| {
+        let mut times = Distribution::default();
+        times.record(ns, 100_000);
+        times
+    };
+    Trial {
+        elapsed_ns: 10_000_000_000,
+        flows: Flows { due: 100_000, started: 100_000, ended: 100_000, unfinished: 0, shed: 0 },
+        asked_per_s: Some(10_000.0),
+        mean_in_flight: Some(10.0),
+        response: times(1_000_000),
+        service: times(999_000),
+        lag: times(1_000),
+        audit: Audit {
+            sent: 300_000,
+            expected: 300_000,
+            delivered: 300_000,
+            unique: 300_000,
+            ..Audit::default()
+        },
+        ..Trial::default()
+    }
+}
+
+fn judged(load: LoadKind, change: impl FnOnce(&mut Trial)) -> Verdict {
+    let mut trial = clean();
+    change(&mut trial);
+    judge(&Run { load, trials: vec![trial], ..Run::default() }, &Thresholds::default())
+}
+
+fn open(change: impl FnOnce(&mut Trial)) -> Verdict {
+    judged(LoadKind::Open, change)
+}
+
+#[track_caller]
+fn assert_reason(verdict: &Verdict, status: Validity, words: &str) {
+    assert_eq!(verdict.status, status, "{verdict:?}");
+    assert!(verdict.reasons.iter().any(|reason| reason.contains(words)), "{verdict:?}");
+}
+
+#[test]
+fn a_clean_run_is_valid_without_a_word() {
+    for load in [LoadKind::Open, LoadKind::Closed] {
+        assert_eq!(judged(load, |_| {}), Verdict::default());
+    }
+}
+
+#[test]
+fn a_missed_rate_is_invalid() {
+    let verdict = open(|trial| trial.flows.started = 98_000);
+    assert_reason(&verdict, Validity::Invalid, "achieved 9.80 k/s where 10.0 k/s were due (2.00 % off)");
+    assert_eq!(open(|trial| trial.flows.started = 99_500).status, Validity::Valid);
+    assert_reason(
+        &open(|trial| trial.flows.shed = 7),
+        Validity::Suspect,
+        "7 flows were due and never started",
+    );
+    let verdict = open(|trial| trial.asked_per_s = Some(11_000.0));
+    assert_reason(
+        &verdict,
+        Validity::Suspect,
+        "the schedule made 10.0 k/s where 11.0 k/s were asked (-9.1 %)",
+    );
+}
+
+#[test]
+fn a_late_load_is_suspect() {
+    let late = |ns| move |trial: &mut Trial| trial.lag = Distribution::of((0..1_000).map(|_| ns));
+    let verdict = open(late(150_000));
+    assert_reason(
+        &verdict,
+        Validity::Suspect,
+        "schedule lag p99 150 µs, limit 100 µs for a median response of 1.00 ms",
+    );
+    assert_eq!(open(late(90_000)).status, Validity::Valid);
+    assert_eq!(judged(LoadKind::Closed, late(150_000)).status, Validity::Valid);
+}
+
+#[test]
+fn unfinished_flows_are_suspect_and_many_invalid() {
+    assert_reason(&open(|trial| trial.flows.unfinished = 5), Validity::Suspect, "5 flows did not end");
+    assert_reason(
+        &open(|trial| trial.flows.unfinished = 5_000),
+        Validity::Invalid,
+        "5.00 % of those started",
+    );
+}
+
+#[test]
+fn littles_law_is_checked_on_enough_flows() {
+    let verdict = open(|trial| trial.mean_in_flight = Some(10.5));
+    assert_reason(
+        &verdict,
+        Validity::Suspect,
+        "Little's law does not hold: 10.500 flows in flight are 1.05x",
+    );
+    assert_eq!(open(|trial| trial.mean_in_flight = Some(10.05)).status, Validity::Valid);
+    let few = open(|trial| {
+        trial.mean_in_flight = Some(20.0);
+        trial.flows = Flows { due: 9_000, started: 9_000, ended: 9_000, ..Flows::default() };
+        trial.asked_per_s = None;
+    });
+    assert_eq!(few.status, Validity::Valid);
+}
+
+#[test]
+fn counts_that_hide_samples_are_suspect_and_a_few_are_noted() {
+    assert_reason(
+        &open(|trial| trial.audit.over_range = 400),
+        Validity::Suspect,
+        "400 times were over the range",
+    );
+    assert_reason(
+        &open(|trial| trial.audit.negative_deltas = 400),
+        Validity::Suspect,
+        "400 stamps ran backwards",
+    );
+    assert_reason(&open(|trial| trial.audit.beyond_window = 1), Validity::Suspect, "too far out of order");
+    let few = open(|trial| trial.audit.negative_deltas = 3);
+    assert_eq!((few.status, few.notes.len()), (Validity::Valid, 1));
+}
+
+#[test]
+fn a_failure_is_invalid_with_its_error() {
+    let fail = |trial: &mut Trial| {
+        trial.status = Status::Failed;
+        trial.error = Some("connection lost".into());
+    };
+    assert_reason(&open(fail), Validity::Invalid, "failed: connection lost");
+    assert_reason(&judge(&Run::default(), &Thresholds::default()), Validity::Invalid, "no trial was started");
+    assert_reason(&open(|trial| trial.flows.ended = 0), Validity::Invalid, "no flow ended");
+}
+
+#[test]
+fn a_broken_promise_is_listed_but_not_the_verdicts_business() {
+    let verdict = open(|trial| (trial.audit.lost, trial.audit.duplicated) = (12, 3));
+    assert_reason(
+        &verdict,
+        Validity::Valid,
+        "the audit failed: 12 lost, 3 duplicated of 300,000 expected deliveries",
+    );
+    let mut trial = clean();
+    trial.audit.duplicated = 3;
+    let promises = Promises { tolerates_duplicates: true, ..Promises::default() };
+    let verdict = judge(&Run { trials: vec![trial], promises, ..Run::default() }, &Thresholds::default());
+    assert!(verdict.reasons.is_empty());
+    assert_eq!(verdict.notes, ["3 duplicates, as the transport's contract permits"]);
+}
+
+#[test]
+fn too_few_samples_are_only_a_note() {
+    let verdict = open(|trial| {
+        trial.response = Distribution::of([1_000_000; 100]);
+        trial.mean_in_flight = None;
+    });
+    assert_eq!(verdict.status, Validity::Valid);
+    assert_eq!(verdict.notes, ["100 response times are too few for a p99, which needs 299"]);
+}
+
+fn series(point: impl Fn(u64) -> (u64, u64)) -> Series {
+    let point = |i: u64| {
+        let (ended, p50) = point(i);
+        let at_ns = (i + 1) * 100_000_000;
+        Point { at_ns, intervals: 1, ended, response_p50_ns: Some(p50), ..Point::default() }
+    };
+    Series::from_points((0..100).map(point).collect())
+}
+
+#[test]
+fn overload_is_not_steady() {
+    // 1.2 times the capacity for 10 s: the flow due at t waits 0.2 t.
+    let verdict = open(|trial| trial.series = series(|i| (1_000, 1_000_000 + i * 20_000_000)));
+    assert_reason(&verdict, Validity::Suspect, "not steady: the median response grew from 241 ms");
+    let wavy = |i: u64| (1_000, 1_000_000 + (i * 7_919 % 97) * 20_000);
+    assert_eq!(open(|trial| trial.series = series(wavy)).status, Validity::Valid);
+}
+
+#[test]
+fn a_closed_load_that_changes_speed_is_not_steady() {
+    let slower = |i| (if i < 50 { 1_000 } else { 700 }, 1_000);
+    let verdict = judged(LoadKind::Closed, |trial| trial.series = series(slower));
+    assert_reason(&verdict, Validity::Suspect, "from 10.0 k/s in the first half to 7.00 k/s in the second");
+    let rare = |i| (u64::from(i % 10 == 0 && i != 70), 1_000);
+    assert_eq!(judged(LoadKind::Closed, |trial| trial.series = series(rare)).status, Validity::Valid);
+}
