@@ -3,6 +3,7 @@
 //! Lives here: the memory types, the file format, the store, statistics, verdicts, comparison and reports.
 //! Does not live here: measuring, clocks and printing; the caller fills a record in and prints the text it gets.
 
+pub mod compare;
 pub mod format;
 pub mod model;
 #[cfg(test)]

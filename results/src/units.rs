@@ -5,6 +5,8 @@
 
 use thiserror::Error;
 
+use crate::model::Setting;
+
 /// What is printed for a figure that does not exist (too few samples, not measured here).
 pub const NONE: &str = "-";
 
@@ -99,6 +101,21 @@ pub fn percent(share: f64) -> String {
 #[must_use]
 pub fn change(share: f64) -> String {
     if share.is_finite() { format!("{:+.1} %", share * 100.0 + 0.0) } else { NONE.to_owned() }
+}
+
+/// A setting by the unit its key ends in: `duration_ns` as a duration, `payload_bytes` as a size, `rate_per_s` as a
+/// rate, other whole numbers exact.
+#[must_use]
+pub fn setting(key: &str, value: &Setting) -> String {
+    match value {
+        Setting::Integer(n) if key.ends_with("_ns") => duration(*n),
+        Setting::Integer(n) if key.ends_with("_bytes") => size(*n),
+        Setting::Integer(n) if key.ends_with("_per_s") => rate(*n as f64),
+        Setting::Number(n) if key.ends_with("_per_s") => rate(*n),
+        Setting::Integer(n) if key.ends_with("seed") => n.to_string(),
+        Setting::Integer(n) => count_exact(*n),
+        other => other.to_string(),
+    }
 }
 
 /// Nanoseconds from `10s`, `250ms`, `1m`, `100us`, `5ns`, `1.5s`, `2h`. A unit is needed, except for `0`.

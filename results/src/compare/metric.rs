@@ -1,0 +1,180 @@
+//! What is compared: one number per trial and metric, and by how much it may change.
+//!
+//! Lives here: the metrics, where they come from and the margins. Does not live here: tests (`decide`).
+
+use crate::model::{Distribution, Run, Trial};
+use crate::stats::Derived;
+use crate::units;
+
+/// One number per trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// Flows ended per second; higher is better, for all others lower is.
+    Throughput,
+    /// CPU time of the process per message sent; for two runs of one style.
+    CpuPerMessage,
+    /// CPU time of the process per flow ended; for two styles, which send different numbers of messages.
+    CpuPerFlow,
+    /// Median response time.
+    P50,
+    /// 90th percentile of the response time.
+    P90,
+    /// 99th percentile of the response time.
+    P99,
+    /// 99.9th percentile of the response time, with at least ten samples beyond it.
+    P999,
+}
+
+/// Samples that must lie beyond p99.9 before it is compared.
+const SAMPLES_BEYOND: u64 = 10;
+
+impl Metric {
+    /// The metrics for a pair of runs, in the order of the tables.
+    #[must_use]
+    pub fn for_runs(a: &Run, b: &Run) -> [Self; 6] {
+        let style = |run: &'_ Run| run.dispatch.split('/').next().map(str::to_owned);
+        let cpu = if style(a) == style(b) { Self::CpuPerMessage } else { Self::CpuPerFlow };
+        [Self::Throughput, cpu, Self::P50, Self::P90, Self::P99, Self::P999]
+    }
+
+    /// The name in documents, with its unit.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Throughput => "throughput_per_s",
+            Self::CpuPerMessage => "cpu_ns_per_message",
+            Self::CpuPerFlow => "cpu_ns_per_flow",
+            Self::P50 => "response_ns_p50",
+            Self::P90 => "response_ns_p90",
+            Self::P99 => "response_ns_p99",
+            Self::P999 => "response_ns_p99_9",
+        }
+    }
+
+    /// The name in tables.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Throughput => "throughput",
+            Self::CpuPerMessage => "CPU per message",
+            Self::CpuPerFlow => "CPU per flow",
+            Self::P50 => "response p50",
+            Self::P90 => "response p90",
+            Self::P99 => "response p99",
+            Self::P999 => "response p99.9",
+        }
+    }
+
+    /// True if more is better.
+    #[must_use]
+    pub fn higher_is_better(self) -> bool {
+        self == Self::Throughput
+    }
+
+    /// A value of it, with its unit.
+    #[must_use]
+    pub fn format(self, value: f64) -> String {
+        if self == Self::Throughput {
+            units::rate(value)
+        } else {
+            units::duration(value.round().max(0.0) as u64)
+        }
+    }
+
+    /// The figure of one trial.
+    #[must_use]
+    pub fn of_trial(self, trial: &Trial) -> Option<f64> {
+        match self {
+            Self::Throughput => trial.throughput_per_s(),
+            Self::CpuPerMessage => trial.cpu_ns_per_message(),
+            Self::CpuPerFlow => trial.cpu_ns_per_flow(),
+            _ => self.of_response(&trial.response),
+        }
+    }
+
+    /// The figure of a whole run.
+    #[must_use]
+    pub fn of_run(self, run: &Run) -> Option<f64> {
+        match self {
+            Self::Throughput => Derived::of(run).throughput_per_s,
+            Self::CpuPerMessage => Derived::of(run).cpu_ns_per_message,
+            Self::CpuPerFlow => Derived::of(run).cpu_ns_per_flow,
+            _ => self.of_response(&run.response()),
+        }
+    }
+
+    fn of_response(self, response: &Distribution) -> Option<f64> {
+        let quantile = match self {
+            Self::P50 => 0.5,
+            Self::P90 => 0.9,
+            Self::P99 => 0.99,
+            _ => 0.999,
+        };
+        let enough = self != Self::P999 || response.samples_beyond(quantile) >= SAMPLES_BEYOND;
+        response.quantile_ns(quantile).filter(|_| enough).map(|ns| ns as f64)
+    }
+
+    /// `ln(B/A)`, signed so that above zero is worse. `None` unless both are above zero.
+    #[must_use]
+    pub fn worsening(self, a: f64, b: f64) -> Option<f64> {
+        let log = (b / a).ln();
+        (a > 0.0 && b > 0.0 && log.is_finite()).then_some(if self.higher_is_better() { -log } else { log })
+    }
+}
+
+/// What a comparison decides by. Margins are shares of one: a smaller change is of no practical interest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// Chance of any false verdict over all gates of the comparison. 0.01.
+    pub alpha: f64,
+    /// How often the comparison may be looked at while pairs are added; each look has `alpha/looks`. 1.
+    pub looks: u32,
+    /// Margin of the throughput. 0.02.
+    pub margin_throughput: f64,
+    /// Margin of CPU time. 0.02.
+    pub margin_cpu: f64,
+    /// Margin of the median. 0.02.
+    pub margin_p50: f64,
+    /// Margin of p90. 0.05.
+    pub margin_p90: f64,
+    /// Margin of p99. 0.10.
+    pub margin_p99: f64,
+    /// Margin of p99.9. 0.25.
+    pub margin_p99_9: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            alpha: 0.01,
+            looks: 1,
+            margin_throughput: 0.02,
+            margin_cpu: 0.02,
+            margin_p50: 0.02,
+            margin_p90: 0.05,
+            margin_p99: 0.10,
+            margin_p99_9: 0.25,
+        }
+    }
+}
+
+impl Options {
+    /// The margin of a metric, as a share of one.
+    #[must_use]
+    pub fn margin(&self, metric: Metric) -> f64 {
+        match metric {
+            Metric::Throughput => self.margin_throughput,
+            Metric::CpuPerMessage | Metric::CpuPerFlow => self.margin_cpu,
+            Metric::P50 => self.margin_p50,
+            Metric::P90 => self.margin_p90,
+            Metric::P99 => self.margin_p99,
+            Metric::P999 => self.margin_p99_9,
+        }
+    }
+
+    /// The level of one look.
+    #[must_use]
+    pub fn alpha_per_look(&self) -> f64 {
+        self.alpha / f64::from(self.looks.max(1))
+    }
+}

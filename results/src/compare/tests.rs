@@ -1,0 +1,237 @@
+//! The rule of the comparison on made-up trials with known differences.
+
+use super::*;
+use crate::model::{Audit, Distribution, Flows, Pairing};
+use crate::sample::Noise;
+use proptest::prelude::*;
+
+/// A run whose figures scatter by `noise` around `factor` times the usual cost.
+fn run(dispatch: &str, pairs: u32, factor: f64, noise: f64, seed: u64) -> Run {
+    let mut random = Noise(seed);
+    let trial = |number| {
+        let cost = factor * (1.0 + noise * (random.next() - 0.5));
+        let ended = 12_000;
+        let median = 1_000_000.0 * cost;
+        Trial {
+            number,
+            seed: u64::from(number),
+            elapsed_ns: (1e9 * cost) as u64,
+            flows: Flows { due: ended, started: ended, ended, ..Flows::default() },
+            audit: Audit { sent: ended * 3, expected: ended * 3, delivered: ended * 3, ..Audit::default() },
+            cpu_ns: Some((5e8 * cost) as u64),
+            response: Distribution::of((0..ended).map(|i| (median * (0.5 + i as f64 / ended as f64)) as u64)),
+            ..Trial::default()
+        }
+    };
+    Run {
+        scenario: "s".into(),
+        dispatch: dispatch.into(),
+        trials: (0..pairs).map(trial).collect(),
+        verdict: Some(crate::verdict::Verdict::default()),
+        ..Run::default()
+    }
+}
+
+fn paired(runs: Vec<Run>) -> Record {
+    let pairing = Some(Pairing { id: "p".into(), order: Vec::new() });
+    Record { id: "r".into(), pairing, runs, ..Record::default() }
+}
+
+fn compared(factor: f64, pairs: u32, noise: f64) -> Comparison {
+    let record =
+        paired(vec![run("message/a", pairs, 1.0, noise, 1), run("message/b", pairs, factor, noise, 2)]);
+    compare_within(&record, "message/a", "message/b", &Options::default()).unwrap()
+}
+
+fn verdict(comparison: &Comparison, metric: Metric) -> Verdict {
+    comparison.rows[0].gates.iter().find(|gate| gate.metric == metric).unwrap().verdict
+}
+
+#[test]
+fn a_regression_is_found_and_its_mirror_is_an_improvement() {
+    let worse = compared(1.06, 30, 0.01);
+    assert_eq!(worse.verdict, Verdict::Regression);
+    for metric in [Metric::Throughput, Metric::CpuPerMessage, Metric::P50] {
+        assert_eq!(verdict(&worse, metric), Verdict::Regression, "{metric:?}");
+    }
+    // Six in a hundred is less than the margin of p99, so no change there and no regression either.
+    assert_eq!(verdict(&worse, Metric::P99), Verdict::NoChange);
+    let throughput = &worse.rows[0].gates[0];
+    assert!((throughput.ratio - 1.0 / 1.06).abs() < 0.01, "{throughput:?}");
+    assert!(throughput.interval.unwrap().high < 1.0);
+    let better = compared(1.0 / 1.06, 30, 0.01);
+    assert_eq!(better.verdict, Verdict::Improvement);
+}
+
+#[test]
+fn no_change_needs_a_narrow_interval_and_noise_is_inconclusive() {
+    assert_eq!(compared(1.0, 30, 0.02).verdict, Verdict::NoChange);
+    let noisy = compared(1.0, 30, 0.8);
+    assert_eq!(noisy.verdict, Verdict::Inconclusive);
+    let gate = &noisy.rows[0].gates[0];
+    assert!(gate.detectable.unwrap() > 0.05, "{gate:?}");
+    assert!(gate.note.as_deref().unwrap().contains("would have found"), "{gate:?}");
+}
+
+#[test]
+fn five_in_a_hundred_is_never_no_change() {
+    for seed in 0..20 {
+        let noise = 0.02 * f64::from(seed);
+        assert_ne!(verdict(&compared(1.05, 30, noise), Metric::P50), Verdict::NoChange, "{noise}");
+    }
+}
+
+#[test]
+fn too_few_pairs_say_how_many_are_needed() {
+    let few = compared(2.0, 5, 0.01);
+    assert_eq!(few.verdict, Verdict::Inconclusive);
+    assert_eq!(few.rows[0].gates[0].note.as_deref(), Some("5 pairs, at least 11 are needed"));
+    let looks = Options { looks: 3, ..Options::default() };
+    let record = paired(vec![run("message/a", 11, 1.0, 0.01, 1), run("message/b", 11, 2.0, 0.01, 2)]);
+    let strict = compare_within(&record, "message/a", "message/b", &looks).unwrap();
+    assert_eq!(strict.rows[0].gates[0].note.as_deref(), Some("11 pairs, at least 12 are needed"));
+}
+
+#[test]
+fn runs_at_different_times_are_shown_and_not_judged() {
+    let a = Record { id: "a".into(), runs: vec![run("message/a", 30, 1.0, 0.01, 1)], ..Record::default() };
+    let b = Record { id: "b".into(), runs: vec![run("message/a", 30, 2.0, 0.01, 2)], ..Record::default() };
+    let shown = compare(&a, &b, &Options::default()).unwrap();
+    assert_eq!((shown.verdict, shown.basis), (Verdict::NotJudged, Basis::Unpaired));
+    assert_eq!(shown.notes, ["two runs at different times: shown, not judged"]);
+    assert!((shown.rows[0].gates[0].ratio - 0.5).abs() < 0.01);
+    assert_eq!(shown.rows[0].gates[0].p, None);
+    // The same pairing id makes them one job.
+    let pairing = Some(Pairing { id: "job".into(), order: Vec::new() });
+    let (a, b) = (Record { pairing: pairing.clone(), ..a }, Record { pairing, ..b });
+    assert_eq!(compare(&a, &b, &Options::default()).unwrap().verdict, Verdict::Regression);
+}
+
+#[test]
+fn two_styles_are_compared_by_cpu_per_flow() {
+    let record = paired(vec![run("message/a", 12, 1.0, 0.01, 1), run("event/a", 12, 1.0, 0.01, 2)]);
+    let comparison = compare_within(&record, "message/a", "event/a", &Options::default()).unwrap();
+    let metrics: Vec<Metric> = comparison.rows[0].gates.iter().map(|gate| gate.metric).collect();
+    assert_eq!(
+        metrics,
+        [Metric::Throughput, Metric::CpuPerFlow, Metric::P50, Metric::P90, Metric::P99, Metric::P999]
+    );
+}
+
+#[test]
+fn a_rare_percentile_needs_ten_samples_beyond_it() {
+    let mut a = run("message/a", 12, 1.0, 0.01, 1);
+    for trial in &mut a.trials {
+        trial.response = Distribution::of((0..5_000).map(|i| 1_000 + i));
+    }
+    let record = paired(vec![a.clone(), Run { dispatch: "message/b".into(), ..a }]);
+    let comparison = compare_within(&record, "message/a", "message/b", &Options::default()).unwrap();
+    let rare = comparison.rows[0].gates.last().unwrap();
+    // Enough over the whole run to be shown, too few in a trial to be judged.
+    assert_eq!((rare.metric, rare.pairs, rare.verdict), (Metric::P999, 0, Verdict::NotJudged));
+    assert_eq!(comparison.verdict, Verdict::NoChange);
+}
+
+#[test]
+fn broken_pairs_are_left_out_whole_and_counted() {
+    let mut b = run("message/b", 30, 1.0, 0.01, 2);
+    b.trials[3].status = Status::Failed;
+    b.trials[4].seed = 99;
+    b.trials.pop();
+    let record = paired(vec![run("message/a", 30, 1.0, 0.01, 1), b]);
+    let row = &compare_within(&record, "message/a", "message/b", &Options::default()).unwrap().rows[0];
+    assert_eq!(row.pairs, 27);
+    assert_eq!(row.notes, ["3 trials make no pair: one side is missing, failed or had another seed"]);
+}
+
+#[test]
+fn an_invalid_run_may_show_a_regression_but_never_the_lack_of_one() {
+    let judge = |factor| {
+        let mut b = run("message/b", 30, factor, 0.01, 2);
+        let reasons = vec!["the rate was missed".into()];
+        b.verdict = Some(crate::verdict::Verdict { status: Validity::Invalid, reasons, notes: Vec::new() });
+        let record = paired(vec![run("message/a", 30, 1.0, 0.01, 1), b]);
+        compare_within(&record, "message/a", "message/b", &Options::default()).unwrap()
+    };
+    assert_eq!(judge(1.0).verdict, Verdict::Inconclusive);
+    assert_eq!(judge(0.5).verdict, Verdict::Inconclusive);
+    assert_eq!(judge(1.5).verdict, Verdict::Regression);
+    assert!(judge(1.5).is_invalid());
+    assert_eq!(judge(1.0).rows[0].notes, ["B is invalid: the rate was missed"]);
+}
+
+#[test]
+fn a_run_without_figures_is_inconclusive() {
+    let mut b = run("message/b", 30, 1.0, 0.01, 2);
+    b.trials.iter_mut().for_each(|trial| trial.status = Status::Failed);
+    let record = paired(vec![run("message/a", 30, 1.0, 0.01, 1), b]);
+    let comparison = compare_within(&record, "message/a", "message/b", &Options::default()).unwrap();
+    assert_eq!((comparison.verdict, comparison.rows[0].gates.len()), (Verdict::Inconclusive, 0));
+}
+
+#[test]
+fn what_cannot_be_matched_is_named() {
+    let of = |dispatches: &[&str]| {
+        let runs = dispatches.iter().map(|dispatch| run(dispatch, 1, 1.0, 0.0, 1)).collect();
+        Record { runs, ..Record::default() }
+    };
+    let options = Options::default();
+    let error =
+        compare(&of(&["message/a", "message/b"]), &of(&["event/a"]), &options).unwrap_err().to_string();
+    assert!(error.contains("A has s message/a, s message/b, B has s event/a"), "{error}");
+    let some = compare(&of(&["message/a", "message/b"]), &of(&["message/b", "event/a"]), &options).unwrap();
+    assert_eq!(some.rows.len(), 1);
+    assert_eq!(some.notes[..2], ["only in A: s message/a", "only in B: s event/a"]);
+    assert_eq!(compare(&of(&["message/a"]), &of(&["event/a"]), &options).unwrap().rows.len(), 1);
+    let error =
+        compare_within(&of(&["message/a"]), "message/a", "message/z", &options).unwrap_err().to_string();
+    assert!(error.contains("failed to find message/z in the record, which has s message/a"), "{error}");
+}
+
+#[test]
+fn settings_that_differ_are_listed() {
+    let mut record = paired(vec![run("message/a", 1, 1.0, 0.0, 1), run("message/b", 1, 1.0, 0.0, 1)]);
+    record.runs[0].settings = [("batch".to_owned(), 1u64.into()), ("window".to_owned(), 64u64.into())].into();
+    record.runs[1].settings =
+        [("batch".to_owned(), 64u64.into()), ("window".to_owned(), 64u64.into())].into();
+    let comparison = compare_within(&record, "message/a", "message/b", &Options::default()).unwrap();
+    assert_eq!(comparison.rows[0].differences, [("batch".into(), "1".into(), "64".into())]);
+}
+
+proptest! {
+    #[test]
+    fn the_worsening_of_b_is_the_improvement_of_a(a in 1e-3..1e9f64, b in 1e-3..1e9f64) {
+        for metric in [Metric::Throughput, Metric::P50] {
+            let there = metric.worsening(a, b).unwrap();
+            prop_assert!((there + metric.worsening(b, a).unwrap()).abs() < 1e-9);
+            prop_assert_eq!(there > 0.0, (metric == Metric::P50) == (b > a) && a != b);
+        }
+        prop_assert_eq!(Metric::P50.worsening(0.0, b), None);
+    }
+}
+
+/// Two hundred comparisons of the same thing with itself: at most one in a hundred may say anything.
+#[test]
+fn nothing_changed_is_hardly_ever_a_verdict() {
+    let false_alarms = (0..200u64)
+        .filter(|seed| {
+            let side = |dispatch, seed| {
+                let mut run = run(dispatch, 0, 1.0, 0.0, 0);
+                let mut random = Noise(seed);
+                run.trials = (0..30)
+                    .map(|number| {
+                        // Heavy-tailed noise of a shape no normal theory fits.
+                        let cost = 1.0 + 0.02 * (1.0 / (1.0 - 0.99 * random.next()));
+                        let flows = Flows { ended: 1_000, ..Flows::default() };
+                        Trial { number, elapsed_ns: (1e9 * cost) as u64, flows, ..Trial::default() }
+                    })
+                    .collect();
+                run
+            };
+            let record = paired(vec![side("message/a", seed * 2 + 1), side("message/b", seed * 2 + 2)]);
+            let comparison = compare_within(&record, "message/a", "message/b", &Options::default()).unwrap();
+            matches!(comparison.verdict, Verdict::Regression | Verdict::Improvement)
+        })
+        .count();
+    assert!(false_alarms <= 2, "{false_alarms}");
+}
