@@ -6,7 +6,7 @@ pub mod tasked;
 pub mod threaded;
 
 pub use tasked::Tasked;
-pub use threaded::Threaded;
+pub use threaded::{OnThread, Threaded, run_on_threads};
 
 /// Runs trials over one transport.
 pub trait Dispatcher: Send {
@@ -19,7 +19,7 @@ pub trait Dispatcher: Send {
 }
 
 /// Between set-up and the load's begin, so that every lane is there when it begins.
-const LEAD_NS: u64 = 10_000_000;
+pub const LEAD_NS: u64 = 10_000_000;
 /// How often the monitor looks after a run in real time.
 const POLL: std::time::Duration = std::time::Duration::from_millis(2);
 

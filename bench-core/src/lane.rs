@@ -137,6 +137,12 @@ impl Lane {
         self.spec.load.is_some()
     }
 
+    /// Whether it has something to send.
+    #[must_use]
+    pub fn has_pending(&self) -> bool {
+        !self.spec.out.is_empty()
+    }
+
     /// What to do next. Sends come first, so memory is bounded and there is one point to wait at.
     #[inline]
     pub fn next(&mut self, clock: &impl Now) -> Next<'_> {

@@ -5,10 +5,12 @@ use crate::{
     bell::Bell,
     clock::{Clock, Now, process_cpu_ns},
     drive::{Placement, Seat, Wait, threads},
-    monitor::Watch,
+    lane::Lane,
+    monitor::{Monitor, Watch},
     outcome::Outcome,
     plan::TrialPlan,
-    session::{Session, rings},
+    port::{PortError, RecvPort, SendPort},
+    session::{Control, Session, rings},
     transport::{OpenError, Transport},
 };
 use std::{
@@ -26,54 +28,95 @@ impl<T: Transport> Dispatcher for Threaded<T> {
         check(plan)?;
         let endpoints = self.0.open(&plan.wiring)?;
         let clock = Clock::start();
-        let Session { lanes, mut monitor, control } = Session::new(plan, LEAD_NS);
+        let Session { lanes, monitor, control } = Session::new(plan, LEAD_NS);
         let threads = match plan.placement {
             Placement::Each => lanes.len(),
             Placement::Threads(count) => count.min(lanes.len()),
         };
         let bells: Vec<Arc<Bell>> = (0..threads).map(|_| Arc::new(Bell::default())).collect();
+        bells.iter().for_each(|bell| control.add_bell(Arc::clone(bell)));
         let by_lane: Vec<Arc<Bell>> =
             (0..lanes.len()).map(|lane| Arc::clone(&bells[lane % threads])).collect();
-        let with_bells = plan.wait == Wait::Park;
-        let mut groups: Vec<Vec<Seat<T::Send, T::Recv>>> = (0..threads).map(|_| Vec::new()).collect();
-        let rings = rings(&plan.wiring, &by_lane, with_bells);
+        let rings = rings(&plan.wiring, &by_lane, plan.wait == Wait::Park);
+        let group = |bell| Group { seats: Vec::new(), clock: clock.clone(), wait: plan.wait, bell };
+        let mut groups: Vec<Group<T::Send, T::Recv>> = bells.into_iter().map(group).collect();
         for (at, ((lane, endpoint), rings)) in lanes.into_iter().zip(endpoints).zip(rings).enumerate() {
-            let rings = if with_bells { rings } else { rings.silent() };
-            groups[at % threads].push(Seat { lane, endpoint, rings });
+            let never_sleeps = matches!(plan.wait, Wait::Spin | Wait::Yield);
+            let rings = if never_sleeps { rings.silent() } else { rings };
+            groups[at % threads].seats.push(Seat { lane, endpoint, rings });
         }
-        bells.iter().for_each(|bell| control.add_bell(Arc::clone(bell)));
-        let cpu_ns = process_cpu_ns();
-        let groups = thread::scope(|scope| {
-            let running: Vec<_> = groups
-                .into_iter()
-                .zip(&bells)
-                .map(|(mut seats, bell)| {
-                    let (clock, control) = (clock.clone(), &control);
-                    scope.spawn(move || {
-                        precise_sleeps();
-                        let driven = || threads::drive(&mut seats, &clock, plan.wait, bell);
-                        match catch_unwind(AssertUnwindSafe(driven)) {
-                            Ok(Ok(())) => {}
-                            Ok(Err((lane, error))) => control.fail(failure(plan, lane, &error)),
-                            Err(panic) => control.fail(panic_text(&*panic)),
-                        }
-                        seats
-                    })
-                })
-                .collect();
-            while !monitor.is_stopped() {
-                monitor.poll(clock.now_ns(), watch);
-                thread::sleep(POLL);
-            }
-            control.ring();
-            running.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
-        });
-        let cpu_ns = process_cpu_ns() - cpu_ns;
-        let lanes = groups.into_iter().flatten().map(|seat| seat.lane).collect();
-        Ok(monitor.finish(lanes, None, Some(cpu_ns), Vec::new()))
+        Ok(run_on_threads(plan, groups, &clock, &control, monitor, watch))
     }
 }
 
+/// Lanes that share a thread.
+pub trait OnThread: Send {
+    /// Runs them on the calling thread until they are done.
+    ///
+    /// # Errors
+    /// The first failure of a port, with the lane it belongs to.
+    fn drive(&mut self) -> Result<(), (u16, PortError)>;
+
+    /// The lanes back.
+    fn into_lanes(self) -> Vec<Lane>;
+}
+
+struct Group<S, R> {
+    seats: Vec<Seat<S, R>>,
+    clock: Clock,
+    wait: Wait,
+    bell: Arc<Bell>,
+}
+
+impl<S: SendPort, R: RecvPort> OnThread for Group<S, R> {
+    fn drive(&mut self) -> Result<(), (u16, PortError)> {
+        threads::drive(&mut self.seats, &self.clock, self.wait, &self.bell)
+    }
+
+    fn into_lanes(self) -> Vec<Lane> {
+        self.seats.into_iter().map(|seat| seat.lane).collect()
+    }
+}
+
+/// Runs each of `groups` on a thread, looks after them from the calling one, and merges the outcome. A port that fails
+/// and a handler that panics end the run and are told in the outcome.
+pub fn run_on_threads<G: OnThread>(
+    plan: &TrialPlan,
+    groups: Vec<G>,
+    clock: &Clock,
+    control: &Control,
+    mut monitor: Monitor,
+    watch: &mut dyn Watch,
+) -> Outcome {
+    let cpu_ns = process_cpu_ns();
+    let groups = thread::scope(|scope| {
+        let running: Vec<_> = groups
+            .into_iter()
+            .map(|mut group| {
+                scope.spawn(move || {
+                    precise_sleeps();
+                    match catch_unwind(AssertUnwindSafe(|| group.drive())) {
+                        Ok(Ok(())) => {}
+                        Ok(Err((lane, error))) => control.fail(failure(plan, lane, &error)),
+                        Err(panic) => control.fail(panic_text(&*panic)),
+                    }
+                    group
+                })
+            })
+            .collect();
+        while !monitor.is_stopped() {
+            monitor.poll(clock.now_ns(), watch);
+            thread::sleep(POLL);
+        }
+        control.ring();
+        running.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
+    });
+    let cpu_ns = process_cpu_ns() - cpu_ns;
+    let lanes = groups.into_iter().flat_map(OnThread::into_lanes).collect();
+    monitor.finish(lanes, None, Some(cpu_ns), Vec::new())
+}
+
+/// What threads cannot do.
 fn check(plan: &TrialPlan) -> Result<(), OpenError> {
     if plan.kill.is_some() {
         return Err(OpenError::Refused(

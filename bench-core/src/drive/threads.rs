@@ -9,7 +9,7 @@ use crate::{
 use std::{sync::Arc, task::Wake, thread::Thread, time::Duration};
 
 /// Longest sleep, so that a lane notices a stop and serves the collector even if nobody rings.
-const NAP: Duration = Duration::from_millis(50);
+pub const NAP: Duration = Duration::from_millis(50);
 /// A sleeping thread is late by about this much; the last stretch before a due time is waited awake.
 const AWAKE_NS: u64 = 80_000;
 /// How long a thread sleeps when a transport is full: nobody rings for room.
@@ -53,7 +53,7 @@ pub fn drive<S: SendPort, R: RecvPort>(
             Wait::Spin => std::hint::spin_loop(),
             Wait::Yield => std::thread::yield_now(),
             Wait::Park => park(seats, clock, bell, now)?,
-            Wait::Native => native(seats, clock, now)?,
+            Wait::Native => native(seats, clock, bell, now)?,
         }
     }
 }
@@ -71,11 +71,8 @@ fn park<S: SendPort, R: RecvPort>(
     }
     bell.listen();
     let again = round(seats, clock)?;
-    let left_ns = again.until_ns.saturating_sub(clock.now_ns());
-    if !again.moved && !again.full && !again.done && left_ns > AWAKE_NS {
-        sleep(NAP.min(Duration::from_nanos(left_ns - AWAKE_NS)));
-    } else if left_ns > 0 && !again.moved {
-        std::hint::spin_loop();
+    if !again.moved && !again.full && !again.done {
+        sleep_until(again.until_ns, clock, NAP);
     }
     bell.wake();
     Ok(())
@@ -85,17 +82,14 @@ fn park<S: SendPort, R: RecvPort>(
 fn native<S: SendPort, R: RecvPort>(
     seats: &mut [Seat<S, R>],
     clock: &impl Now,
+    bell: &Bell,
     last: Round,
 ) -> Result<(), (u16, PortError)> {
-    let left_ns = last.until_ns.saturating_sub(clock.now_ns());
-    let [seat] = seats else {
-        std::thread::yield_now();
-        return Ok(());
-    };
+    let [seat] = seats else { return park(seats, clock, bell, last) };
     if last.full || seat.endpoint.inbox.is_none() {
-        sleep(FULL_NAP.min(Duration::from_nanos(left_ns)));
-        return Ok(());
+        return park(seats, clock, bell, last);
     }
+    let left_ns = last.until_ns.saturating_sub(clock.now_ns());
     if left_ns <= AWAKE_NS {
         std::hint::spin_loop();
         return Ok(());
@@ -109,6 +103,17 @@ fn native<S: SendPort, R: RecvPort>(
         Ok(()) => {}
     }
     Ok(())
+}
+
+/// Sleeps until shortly before `until_ns`, at most `at_most`; close to it, returns at once, so that the caller waits
+/// awake. May return early.
+pub fn sleep_until(until_ns: u64, clock: &impl Now, at_most: Duration) {
+    let left_ns = until_ns.saturating_sub(clock.now_ns());
+    if left_ns > AWAKE_NS {
+        sleep(at_most.min(Duration::from_nanos(left_ns - AWAKE_NS)));
+    } else {
+        std::hint::spin_loop();
+    }
 }
 
 fn sleep(at_most: Duration) {
