@@ -1,1 +1,40 @@
-//! drumpost-tui
+//! The live dashboard of drumpost: what a run does, drawn while it does it.
+//!
+//! Three things, kept apart: [`Model`] is plain data fed with [`Event`]s and [`Key`]s; [`view`] draws it and does
+//! nothing else; [`run`] is the loop around both, over any ratatui backend, any clock and any source of keys.
+//! Without a terminal the same model gives one line of text ([`progress_line`]) or a picture ([`to_svg`]).
+//!
+//! Does not live here: measuring, clocks, signals, environment variables and exit codes. Time, keys, colour and
+//! the wish to stop all come in from the caller.
+
+mod event;
+mod frame;
+mod history;
+mod line;
+mod model;
+mod screen;
+mod state;
+mod svg;
+mod terminal;
+mod theme;
+mod view;
+
+#[cfg(test)]
+extern crate self as drumpost_tui;
+#[cfg(test)]
+#[path = "../examples/demo/script.rs"]
+mod script;
+#[cfg(test)]
+mod snapshots;
+
+pub use event::{Event, Plan, Quantiles, Sample, Status};
+pub use frame::{render, to_text};
+pub use history::{History, SLOTS, Slot};
+pub use line::progress_line;
+pub use model::{Action, Key, Model};
+pub use screen::{Screen, TerminalKeys, is_open, restore};
+pub use state::{Current, Notice, Phase, Row, State};
+pub use svg::to_svg;
+pub use terminal::{Input, KeySource, Outcome, run};
+pub use theme::Theme;
+pub use view::view;

@@ -1,0 +1,146 @@
+//! What the dashboard is told: plain data, sent by whoever runs the trials.
+//!
+//! Lives here: the events and the figures they carry. Does not live here: what is made of them (`state.rs`).
+
+/// One thing that happened in a run. Dispatches and trials are counted from zero.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The run begins; everything seen before is forgotten.
+    Started(Plan),
+    /// A trial begins, with its warm-up if it has one.
+    TrialStarted {
+        /// Index into [`Plan::dispatches`].
+        dispatch: usize,
+        /// Trial of that dispatch.
+        trial: u32,
+    },
+    /// A snapshot of the trial being measured, some ten times a second.
+    Sample(Sample),
+    /// A trial is over and judged.
+    TrialEnded {
+        /// Index into [`Plan::dispatches`].
+        dispatch: usize,
+        /// Trial of that dispatch.
+        trial: u32,
+        /// The verdict.
+        status: Status,
+        /// Why, when it is not valid; may be empty.
+        note: String,
+    },
+    /// Something the user should know, in one sentence.
+    Warning(String),
+    /// The run is over; nothing follows.
+    Finished {
+        /// How it ended, in one sentence; may be empty.
+        note: String,
+    },
+}
+
+/// What is going to be run. The texts are shown as they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Name of the scenario: `order-authorization`.
+    pub scenario: String,
+    /// The load model for people: `open poisson 10k/s`, `closed, 64 in flight`.
+    pub load: String,
+    /// Names of the dispatches in the order they are first measured: `message/crossbeam`.
+    pub dispatches: Vec<String>,
+    /// Trials of each dispatch.
+    pub trials: u32,
+    /// Batch, placement and wait strategy: `batch 1 · pinned · park`.
+    pub settings: String,
+}
+
+/// The verdict of a trial, from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// The figures stand.
+    Valid,
+    /// The figures stand with a doubt.
+    Suspect,
+    /// The figures must not be used.
+    Invalid,
+    /// There are no figures: the trial broke.
+    Failed,
+}
+
+/// A snapshot of a trial. Counters and `run` count from the start of the trial; the other figures belong to the
+/// interval since the sample before. A caller that resets them after the warm-up may do so.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Sample {
+    /// Index into [`Plan::dispatches`].
+    pub dispatch: usize,
+    /// Trial of that dispatch.
+    pub trial: u32,
+    /// Time since the start of the trial, in nanoseconds.
+    pub elapsed_ns: u64,
+    /// Share of the trial that is over, 0 to 1.
+    pub progress: f64,
+    /// Time left of the trial in nanoseconds, where it can be told.
+    pub remaining_ns: Option<u64>,
+    /// Flows ended in the interval, per second.
+    pub throughput_per_s: f64,
+    /// Flows planned per second; `None` for a closed load.
+    pub target_per_s: Option<f64>,
+    /// Response time of the interval.
+    pub now: Quantiles,
+    /// Response time so far.
+    pub run: Quantiles,
+    /// Schedule lag of the interval at the 99th percentile, in nanoseconds.
+    pub lag_p99_ns: u64,
+    /// Share of the interval in which senders were refused by a full transport, 0 to 1.
+    pub blocked_share: f64,
+    /// Flows started and not ended.
+    pub queue_depth: u64,
+    /// Messages handed to the transport.
+    pub sent: u64,
+    /// Messages drained by their receivers.
+    pub delivered: u64,
+    /// Messages expected and not delivered.
+    pub lost: u64,
+    /// Messages delivered more often than expected.
+    pub duplicated: u64,
+    /// Messages delivered out of order for their key.
+    pub reordered: u64,
+    /// Messages whose content did not check.
+    pub corrupted: u64,
+    /// Whether the trial is still warming up.
+    pub warmup: bool,
+}
+
+impl Sample {
+    /// Lost, duplicated, reordered and corrupted messages together.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        [self.lost, self.duplicated, self.reordered, self.corrupted].into_iter().fold(0, u64::saturating_add)
+    }
+}
+
+/// Percentiles of a time, in nanoseconds. With a `count` of zero the others mean nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quantiles {
+    /// How many values were recorded.
+    pub count: u64,
+    /// The median, in nanoseconds.
+    pub p50_ns: u64,
+    /// The 90th percentile, in nanoseconds.
+    pub p90_ns: u64,
+    /// The 99th percentile, in nanoseconds.
+    pub p99_ns: u64,
+    /// The 99.9th percentile, in nanoseconds.
+    pub p99_9_ns: u64,
+    /// The largest value, in nanoseconds.
+    pub max_ns: u64,
+}
+
+impl Quantiles {
+    /// The names of [`Quantiles::values`].
+    pub const NAMES: [&str; 5] = ["p50", "p90", "p99", "p99.9", "max"];
+
+    /// From the median to the largest, in nanoseconds; `None` where nothing was recorded.
+    #[must_use]
+    pub fn values(&self) -> Option<[u64; 5]> {
+        let Self { count, p50_ns, p90_ns, p99_ns, p99_9_ns, max_ns } = *self;
+        (count > 0).then_some([p50_ns, p90_ns, p99_ns, p99_9_ns, max_ns])
+    }
+}

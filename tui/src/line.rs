@@ -1,0 +1,83 @@
+//! The progress in one line of text, for when there is no terminal to draw on.
+//!
+//! Lives here: the same figures from the same model, in words. Does not live here: printing it.
+
+use drumpost_results::units;
+
+use crate::model::Model;
+use crate::state::share;
+
+/// Where the run stands and its headline figures, in one line without colours.
+///
+/// It tells of the trial being measured: pause and focus belong to the drawn view.
+#[must_use]
+pub fn progress_line(model: &Model) -> String {
+    let state = model.live();
+    if let Some(note) = &state.finished {
+        return if note.is_empty() { "finished".to_owned() } else { format!("finished: {note}") };
+    }
+    let Some((current, row)) = state.current.and_then(|c| Some((c, state.rows.get(c.dispatch)?))) else {
+        return "waiting for the run to start".to_owned();
+    };
+    let trials = state.plan.as_ref().map_or(0, |plan| plan.trials);
+    let place = format!("{} ({}/{})", row.name, current.dispatch + 1, state.rows.len());
+    let trial = format!("trial {}/{trials} {}", u64::from(current.trial) + 1, row.phase.word());
+    let mut parts = vec![place, trial];
+    if let Some(sample) = row.last.filter(|_| row.is_measuring()) {
+        parts.push(units::percent(share(sample.progress)));
+        parts.push(units::rate(sample.throughput_per_s));
+        if let Some([p50_ns, _, p99_ns, ..]) = sample.run.values() {
+            parts.push(format!("p50 {}", units::duration(p50_ns)));
+            parts.push(format!("p99 {}", units::duration(p99_ns)));
+        }
+        if let Some(ns) = sample.remaining_ns {
+            parts.push(format!("{} left", units::duration(ns)));
+        }
+    }
+    let faults = row.faults();
+    if faults > 0 {
+        parts.push(format!("{} faults", units::count(faults)));
+    }
+    parts.join(" · ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, Plan, Quantiles, Sample, Status};
+    use crate::theme::Theme;
+
+    #[test]
+    fn the_line_tells_the_stages_of_a_run() {
+        let mut model = Model::new(Theme::plain());
+        assert_eq!(progress_line(&model), "waiting for the run to start");
+        let dispatches = vec!["message/crossbeam".to_owned(), "event/nats".to_owned()];
+        model.apply(Event::Started(Plan { dispatches, trials: 3, ..Plan::default() }));
+        assert_eq!(progress_line(&model), "waiting for the run to start");
+        model.apply(Event::TrialStarted { dispatch: 1, trial: 0 });
+        assert_eq!(progress_line(&model), "event/nats (2/2) · trial 1/3 running");
+        let run = Quantiles { count: 9, p50_ns: 412_000, p99_ns: 1_230_000, ..Quantiles::default() };
+        model.apply(Event::Sample(Sample {
+            dispatch: 1,
+            progress: 0.48,
+            remaining_ns: Some(12_000_000_000),
+            throughput_per_s: 12_345.0,
+            run,
+            lost: 2,
+            ..Sample::default()
+        }));
+        assert_eq!(
+            progress_line(&model),
+            "event/nats (2/2) · trial 1/3 running · 48.0 % · 12.3 k/s · p50 412 µs · p99 1.23 ms · 12.0 s left · 2 faults"
+        );
+        model.apply(Event::TrialEnded {
+            dispatch: 1,
+            trial: 0,
+            status: Status::Invalid,
+            note: String::new(),
+        });
+        assert_eq!(progress_line(&model), "event/nats (2/2) · trial 1/3 invalid · 2 faults");
+        model.apply(Event::Finished { note: "interrupted".to_owned() });
+        assert_eq!(progress_line(&model), "finished: interrupted");
+    }
+}

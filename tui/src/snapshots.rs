@@ -1,0 +1,134 @@
+//! Frames under snapshot: each state at the sizes people have.
+//!
+//! Lives here: the states and the sizes. The frames are in the folder of the same name.
+
+use crate::event::Event;
+use crate::frame::{render, to_text};
+use crate::model::{Key, Model};
+use crate::script;
+use crate::theme::Theme;
+
+const SAMPLES: u32 = 60;
+
+/// The invented run up to the first event that satisfies `until`, which is included.
+fn model_until(theme: Theme, until: impl Fn(&Event) -> bool) -> Model {
+    let mut model = Model::new(theme);
+    for event in script::run(SAMPLES) {
+        let last = until(&event);
+        model.apply(event);
+        if last {
+            break;
+        }
+    }
+    model
+}
+
+fn at(dispatch: usize, trial: u32, tenths_s: u64) -> impl Fn(&Event) -> bool {
+    let elapsed_ns = tenths_s * script::INTERVAL_NS;
+    move |event| matches!(event, Event::Sample(s) if (s.dispatch, s.trial, s.elapsed_ns) == (dispatch, trial, elapsed_ns))
+}
+
+fn shots(name: &str, model: &Model) {
+    for (width, height) in [(80, 24), (120, 40)] {
+        let text = to_text(&render(model, width, height));
+        insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), text);
+        });
+    }
+}
+
+fn running() -> Model {
+    model_until(Theme::coloured(), at(2, 0, 45))
+}
+
+#[test]
+fn empty() {
+    shots("empty", &Model::new(Theme::coloured()));
+}
+
+#[test]
+fn started() {
+    shots("started", &model_until(Theme::coloured(), |event| matches!(event, Event::Started(_))));
+}
+
+#[test]
+fn warming_up() {
+    shots("warming_up", &model_until(Theme::coloured(), at(0, 0, 5)));
+}
+
+#[test]
+fn measuring() {
+    shots("running", &running());
+}
+
+#[test]
+fn warning() {
+    shots("warning", &model_until(Theme::coloured(), at(3, 0, 50)));
+}
+
+#[test]
+fn faults() {
+    shots("faults", &model_until(Theme::coloured(), at(3, 1, 50)));
+}
+
+#[test]
+fn finished() {
+    shots("finished", &model_until(Theme::coloured(), |event| matches!(event, Event::Finished { .. })));
+}
+
+#[test]
+fn help() {
+    let mut model = running();
+    assert_eq!(model.key(Key::Char('?')), None);
+    shots("help", &model);
+}
+
+#[test]
+fn paused() {
+    let mut model = running();
+    assert_eq!(model.key(Key::Char(' ')), None);
+    assert_eq!(model.key(Key::Char('1')), None);
+    shots("paused", &model);
+}
+
+#[test]
+fn many_dispatches_scroll_to_the_one_in_focus() {
+    let mut model = Model::new(Theme::coloured());
+    let dispatches = (1..=30).map(|i| format!("message/a-transport-with-a-long-name-{i}")).collect();
+    model.apply(Event::Started(crate::Plan { dispatches, trials: 100, ..crate::Plan::default() }));
+    model.apply(Event::TrialStarted { dispatch: 20, trial: 99 });
+    shots("many", &model);
+}
+
+#[test]
+fn small() {
+    let model = model_until(Theme::coloured(), at(3, 1, 50));
+    for (width, height) in [(60, 16), (59, 16), (20, 2)] {
+        let text = to_text(&render(&model, width, height));
+        insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(format!("small_{width}x{height}"), text);
+        });
+    }
+}
+
+/// Any size can be asked for while a window is dragged.
+#[test]
+fn no_size_panics() {
+    let mut model = model_until(Theme::coloured(), at(3, 1, 50));
+    for _ in 0..2 {
+        for (width, height) in (0..=130).step_by(3).flat_map(|w| (0..=50).step_by(3).map(move |h| (w, h))) {
+            let buffer = render(&model, width, height);
+            assert_eq!((buffer.area.width, buffer.area.height), (width, height));
+        }
+        assert_eq!(model.key(Key::Char('?')), None);
+    }
+}
+
+#[test]
+fn without_colours_there_are_none() {
+    let mut model = model_until(Theme::plain(), at(3, 1, 50));
+    assert_eq!(model.key(Key::Char('?')), None);
+    let buffer = render(&model, 120, 40);
+    let bare = ratatui::style::Color::Reset;
+    assert!(buffer.content.iter().all(|cell| cell.fg == bare && cell.bg == bare));
+}

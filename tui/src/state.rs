@@ -1,0 +1,416 @@
+//! What the events said so far: one row per dispatch, the trial being measured, the notices.
+//!
+//! Lives here: how an event changes that. Does not live here: keys, focus and pause (`model.rs`), drawing.
+
+use std::collections::VecDeque;
+
+use crate::event::{Event, Plan, Sample, Status};
+use crate::history::History;
+
+/// The most notices kept; older ones are counted and forgotten.
+const NOTICES: usize = 32;
+
+/// Everything the dashboard knows. Its size is bounded by the plan, not by the length of the run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct State {
+    /// What is run, once it has been announced.
+    pub plan: Option<Plan>,
+    /// One row per dispatch of the plan.
+    pub rows: Vec<Row>,
+    /// The trial being measured, or the latest that was.
+    pub current: Option<Current>,
+    /// The latest notices, oldest first.
+    pub notices: VecDeque<Notice>,
+    /// Notices that are no longer kept.
+    pub notices_forgotten: u64,
+    /// How the run ended; may be empty.
+    pub finished: Option<String>,
+}
+
+/// A trial, by numbers counted from zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Current {
+    /// Index into [`State::rows`].
+    pub dispatch: usize,
+    /// Trial of that dispatch.
+    pub trial: u32,
+}
+
+/// A sentence for the user, and how often it was said in a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The sentence, without control characters.
+    pub text: String,
+    /// How often, one or more.
+    pub times: u64,
+}
+
+/// Where a dispatch stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Not measured yet.
+    Waiting,
+    /// A trial is warming up.
+    WarmingUp,
+    /// A trial is being measured.
+    Running,
+    /// Between trials or after the last: the worst verdict so far.
+    Ended(Status),
+    /// The run was over in the middle of a trial.
+    Stopped,
+    /// The run was over before the first trial.
+    NotRun,
+}
+
+/// One dispatch: its latest trial in full, the ended ones in sums.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Name of the dispatch.
+    pub name: String,
+    /// Where it stands.
+    pub phase: Phase,
+    /// The latest sample of the latest trial.
+    pub last: Option<Sample>,
+    /// The latest trial over time.
+    pub history: History,
+    /// Trials that ended.
+    pub trials_ended: u32,
+    /// The worst verdict of the trials that ended.
+    pub worst: Option<Status>,
+    faults_before: u64,
+    trial: Option<u32>,
+    measured_flows: f64,
+    measured_ns: u64,
+}
+
+impl Row {
+    fn new(name: &str) -> Self {
+        Self {
+            name: clean(name),
+            phase: Phase::Waiting,
+            last: None,
+            history: History::default(),
+            trials_ended: 0,
+            worst: None,
+            faults_before: 0,
+            trial: None,
+            measured_flows: 0.0,
+            measured_ns: 0,
+        }
+    }
+
+    /// Mean throughput of the latest trial without its warm-up, in flows per second.
+    #[must_use]
+    pub fn mean_per_s(&self) -> Option<f64> {
+        (self.measured_ns > 0).then(|| self.measured_flows / (self.measured_ns as f64 / 1e9))
+    }
+
+    /// Faulty messages of all its trials.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.faults_before.saturating_add(self.last.map_or(0, |s| s.faults()))
+    }
+
+    /// Makes room for a trial, unless that trial is the one already shown.
+    fn begin(&mut self, trial: u32) {
+        if self.trial == Some(trial) {
+            return;
+        }
+        self.faults_before = self.faults();
+        self.trial = Some(trial);
+        self.last = None;
+        self.history = History::default();
+        (self.measured_flows, self.measured_ns) = (0.0, 0);
+    }
+
+    fn sample(&mut self, sample: Sample) {
+        self.begin(sample.trial);
+        let before_ns = self.last.map_or(0, |s| s.elapsed_ns);
+        let interval_ns = sample.elapsed_ns.saturating_sub(before_ns);
+        if !sample.warmup && sample.throughput_per_s.is_finite() {
+            self.measured_flows += sample.throughput_per_s * interval_ns as f64 / 1e9;
+            self.measured_ns = self.measured_ns.saturating_add(interval_ns);
+        }
+        self.history.push(&sample);
+        self.last = Some(sample);
+    }
+
+    fn end(&mut self, trial: u32, status: Status) {
+        self.begin(trial);
+        self.trials_ended = self.trials_ended.saturating_add(1);
+        let worst = self.worst.map_or(status, |before| before.max(status));
+        self.worst = Some(worst);
+        self.phase = Phase::Ended(worst);
+    }
+
+    fn close(&mut self) {
+        self.phase = match self.phase {
+            Phase::Waiting => Phase::NotRun,
+            Phase::WarmingUp | Phase::Running => Phase::Stopped,
+            ended => ended,
+        };
+    }
+}
+
+impl State {
+    pub(crate) fn apply(&mut self, event: Event) {
+        match event {
+            Event::Started(plan) => {
+                let rows = plan.dispatches.iter().map(|name| Row::new(name)).collect();
+                *self = Self { plan: Some(cleaned(plan)), rows, ..Self::default() };
+            }
+            Event::TrialStarted { dispatch, trial } => {
+                let Some(row) = self.row(dispatch) else { return };
+                row.begin(trial);
+                row.phase = Phase::Running;
+                self.current = Some(Current { dispatch, trial });
+            }
+            Event::Sample(sample) => self.sample(sample),
+            Event::TrialEnded { dispatch, trial, status, note } => {
+                let Some(row) = self.row(dispatch) else { return };
+                row.end(trial, status);
+                if status != Status::Valid && !note.is_empty() {
+                    let text =
+                        format!("{} trial {} {}: {note}", row.name, u64::from(trial) + 1, status.word());
+                    self.notice(&text);
+                }
+            }
+            Event::Warning(text) => self.notice(&text),
+            Event::Finished { note } => {
+                self.rows.iter_mut().for_each(Row::close);
+                self.finished = Some(clean(&note));
+            }
+        }
+    }
+
+    /// The row of a dispatch. Events for a dispatch that was not announced are shown as a notice, not swallowed.
+    fn row(&mut self, dispatch: usize) -> Option<&mut Row> {
+        if dispatch >= self.rows.len() {
+            self.notice(&format!(
+                "figures arrived for dispatch {}, which is not in the plan",
+                dispatch.saturating_add(1)
+            ));
+        }
+        self.rows.get_mut(dispatch)
+    }
+
+    fn sample(&mut self, sample: Sample) {
+        let Some(row) = self.row(sample.dispatch) else { return };
+        // A sample that was under way when its trial ended completes the figures; the verdict stays.
+        let late = matches!(row.phase, Phase::Ended(_)) && row.trial == Some(sample.trial);
+        row.sample(sample);
+        if !late {
+            row.phase = if sample.warmup { Phase::WarmingUp } else { Phase::Running };
+            self.current = Some(Current { dispatch: sample.dispatch, trial: sample.trial });
+        }
+    }
+
+    fn notice(&mut self, text: &str) {
+        let text = clean(text);
+        if let Some(last) = self.notices.back_mut()
+            && last.text == text
+        {
+            last.times = last.times.saturating_add(1);
+            return;
+        }
+        if self.notices.len() == NOTICES {
+            self.notices.pop_front();
+            self.notices_forgotten += 1;
+        }
+        self.notices.push_back(Notice { text, times: 1 });
+    }
+
+    /// The latest sample of the trial being measured.
+    #[must_use]
+    pub fn current_sample(&self) -> Option<&Sample> {
+        self.rows.get(self.current?.dispatch)?.last.as_ref()
+    }
+
+    /// Share of all planned trials that is over, 0 to 1.
+    #[must_use]
+    pub fn progress(&self) -> f64 {
+        let trials = self.plan.as_ref().map_or(0, |p| p.trials);
+        let planned = self.rows.len() as f64 * f64::from(trials);
+        let ended: f64 = self.rows.iter().map(|r| f64::from(r.trials_ended.min(trials))).sum();
+        let measuring = self.current.and_then(|c| self.rows.get(c.dispatch)).filter(|row| row.is_measuring());
+        let under_way = measuring.and_then(|row| row.last).map_or(0.0, |s| share(s.progress));
+        if planned > 0.0 { ((ended + under_way) / planned).min(1.0) } else { 0.0 }
+    }
+}
+
+impl Row {
+    /// Whether a trial of it is under way.
+    #[must_use]
+    pub fn is_measuring(&self) -> bool {
+        matches!(self.phase, Phase::WarmingUp | Phase::Running)
+    }
+}
+
+impl Status {
+    /// The verdict in one word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Suspect => "suspect",
+            Self::Invalid => "invalid",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Phase {
+    /// The phase in one or two words.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::WarmingUp => "warming up",
+            Self::Running => "running",
+            Self::Ended(status) => status.word(),
+            Self::Stopped => "stopped",
+            Self::NotRun => "not run",
+        }
+    }
+}
+
+/// A share that can be drawn: 0 to 1, whatever came in.
+pub(crate) fn share(value: f64) -> f64 {
+    if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) }
+}
+
+/// A text on one line that cannot steer a terminal.
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn cleaned(plan: Plan) -> Plan {
+    let Plan { scenario, load, dispatches, trials, settings } = plan;
+    Plan {
+        scenario: clean(&scenario),
+        load: clean(&load),
+        dispatches: dispatches.iter().map(|name| clean(name)).collect(),
+        trials,
+        settings: clean(&settings),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn started(trials: u32) -> State {
+        let dispatches = vec!["message/a".to_owned(), "event/a".to_owned()];
+        let mut state = State::default();
+        state.apply(Event::Started(Plan { dispatches, trials, ..Plan::default() }));
+        state
+    }
+
+    fn sample(dispatch: usize, trial: u32, elapsed_ns: u64) -> Sample {
+        Sample { dispatch, trial, elapsed_ns, throughput_per_s: 100.0, progress: 0.5, ..Sample::default() }
+    }
+
+    fn end(state: &mut State, dispatch: usize, trial: u32, status: Status, note: &str) {
+        state.apply(Event::TrialEnded { dispatch, trial, status, note: note.to_owned() });
+    }
+
+    #[test]
+    fn a_dispatch_goes_through_its_phases_and_keeps_the_worst_verdict() {
+        let mut state = started(3);
+        assert_eq!(state.rows[0].phase, Phase::Waiting);
+        state.apply(Event::TrialStarted { dispatch: 0, trial: 0 });
+        assert_eq!(state.rows[0].phase, Phase::Running);
+        state.apply(Event::Sample(Sample { warmup: true, ..sample(0, 0, 1) }));
+        assert_eq!(state.rows[0].phase, Phase::WarmingUp);
+        state.apply(Event::Sample(sample(0, 0, 2)));
+        assert_eq!(state.rows[0].phase, Phase::Running);
+        end(&mut state, 0, 0, Status::Suspect, "noisy");
+        end(&mut state, 0, 1, Status::Valid, "fine");
+        assert_eq!(state.rows[0].phase, Phase::Ended(Status::Suspect));
+        assert_eq!(state.rows[0].trials_ended, 2);
+        assert_eq!(state.notices.len(), 1);
+        assert_eq!(state.notices[0].text, "message/a trial 1 suspect: noisy");
+        state.apply(Event::TrialStarted { dispatch: 0, trial: 2 });
+        state.apply(Event::Finished { note: "interrupted".to_owned() });
+        assert_eq!(state.rows[0].phase, Phase::Stopped);
+        assert_eq!(state.rows[1].phase, Phase::NotRun);
+    }
+
+    #[test]
+    fn the_mean_leaves_out_the_warm_up_and_weighs_by_time() {
+        let mut state = started(1);
+        let at = |elapsed_s: u64, throughput_per_s, warmup| {
+            let elapsed_ns = elapsed_s * 1_000_000_000;
+            Event::Sample(Sample { throughput_per_s, warmup, ..sample(0, 0, elapsed_ns) })
+        };
+        state.apply(at(1, 9_999.0, true));
+        assert_eq!(state.rows[0].mean_per_s(), None);
+        state.apply(at(2, 100.0, false));
+        state.apply(at(5, 300.0, false));
+        assert_eq!(state.rows[0].mean_per_s(), Some(250.0));
+        state.apply(Event::Sample(sample(0, 1, 0)));
+        assert_eq!(state.rows[0].mean_per_s(), None);
+    }
+
+    #[test]
+    fn faults_of_earlier_trials_are_not_forgotten() {
+        let mut state = started(2);
+        state.apply(Event::Sample(Sample { lost: 2, corrupted: 1, ..sample(0, 0, 1) }));
+        end(&mut state, 0, 0, Status::Invalid, "");
+        state.apply(Event::TrialStarted { dispatch: 0, trial: 1 });
+        assert_eq!(state.rows[0].faults(), 3);
+        state.apply(Event::Sample(Sample { reordered: 4, ..sample(0, 1, 1) }));
+        assert_eq!(state.rows[0].faults(), 7);
+        assert_eq!(state.rows[1].faults(), 0);
+    }
+
+    #[test]
+    fn a_late_sample_completes_the_figures_and_leaves_the_verdict() {
+        let mut state = started(2);
+        state.apply(Event::Sample(sample(0, 0, 1)));
+        end(&mut state, 0, 0, Status::Valid, "");
+        state.apply(Event::Sample(sample(0, 0, 9)));
+        assert_eq!(state.rows[0].phase, Phase::Ended(Status::Valid));
+        assert_eq!(state.rows[0].last.map(|s| s.elapsed_ns), Some(9));
+        state.apply(Event::Sample(sample(0, 1, 1)));
+        assert_eq!(state.rows[0].phase, Phase::Running);
+        assert_eq!(state.rows[0].history.slots().len(), 1);
+    }
+
+    #[test]
+    fn the_run_moves_on_by_trials() {
+        let mut state = started(2);
+        assert_eq!(state.progress(), 0.0);
+        state.apply(Event::Sample(sample(0, 0, 1)));
+        assert_eq!(state.progress(), 0.125);
+        end(&mut state, 0, 0, Status::Valid, "");
+        assert_eq!(state.progress(), 0.25);
+        state.apply(Event::Sample(Sample { progress: f64::NAN, ..sample(1, 0, 1) }));
+        assert_eq!(state.progress(), 0.25);
+        assert_eq!(State::default().progress(), 0.0);
+    }
+
+    #[test]
+    fn notices_are_bounded_cleaned_and_counted() {
+        let mut state = started(1);
+        for i in 0..100 {
+            state.apply(Event::Warning(format!("clock stepped back {i} times\n\u{1b}[2J")));
+        }
+        state.apply(Event::Warning("again".to_owned()));
+        state.apply(Event::Warning("again".to_owned()));
+        assert_eq!(state.notices.len(), NOTICES);
+        assert_eq!(state.notices_forgotten, 69);
+        assert_eq!(state.notices.back().map(|n| n.times), Some(2));
+        assert!(state.notices.iter().all(|n| !n.text.contains(char::is_control)));
+    }
+
+    #[test]
+    fn an_unannounced_dispatch_is_reported_and_harms_nothing() {
+        let mut state = State::default();
+        state.apply(Event::Sample(sample(usize::MAX - 1, 0, 1)));
+        state.apply(Event::TrialStarted { dispatch: 4, trial: 0 });
+        end(&mut state, 4, u32::MAX, Status::Failed, "gone");
+        assert!(state.rows.is_empty());
+        assert_eq!(state.notices.iter().map(|n| n.times).sum::<u64>(), 3);
+    }
+}

@@ -1,0 +1,143 @@
+//! Throughput over time: one line per dispatch, each with its latest trial, over the same time since the start.
+//!
+//! Lives here: lines, axes and their round ends. The colours of the lines are explained by the list of dispatches.
+
+use drumpost_results::units;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Alignment, Rect};
+use ratatui::symbols::Marker;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Axis, Chart, Dataset, GraphType, Widget};
+
+use super::text::{inlay, rule};
+use crate::model::Model;
+use crate::state::{Row, State};
+
+/// A time axis never covers less, so that the first samples do not race across it. In seconds.
+const SHORTEST_S: f64 = 1.0;
+/// Columns of the rates beside the axis.
+const LABELS: u16 = 9;
+
+type Points = Vec<(f64, f64)>;
+
+pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
+    let (theme, state) = (model.theme(), model.shown());
+    let focused = state.rows.get(model.focus()).map(|row| (model.focus(), row));
+    let target_per_s =
+        focused.and_then(|(_, row)| row.last?.target_per_s).filter(|t| t.is_finite() && *t > 0.0);
+    let title = Line::styled("throughput, flows per second", theme.strong());
+    rule(theme, area, buf, title, now(model, focused, target_per_s));
+
+    let lines: Vec<(usize, Points)> = state.rows.iter().map(points).enumerate().collect();
+    let end_s = end_of_time(state);
+    let values_per_s = lines.iter().flat_map(|(_, points)| points.iter().map(|p| p.1));
+    let top_per_s = round_up(values_per_s.chain(target_per_s).fold(0.0, f64::max) * 1.02);
+    let columns = area.width.saturating_sub(LABELS + 1);
+    let dots: Points = target_per_s.map_or(Vec::new(), |target| dots(columns, end_s, target));
+
+    let mut sets = vec![Dataset::default().marker(Marker::Braille).style(theme.target()).data(&dots)];
+    let (quiet, strong): (Vec<_>, Vec<_>) =
+        lines.iter().partition(|(dispatch, _)| *dispatch != model.focus());
+    for (dispatch, points) in quiet.into_iter().chain(strong) {
+        let in_focus = *dispatch == model.focus();
+        let set = Dataset::default().graph_type(GraphType::Line).data(points);
+        // The line in focus is thicker and on top: it stands out without colours too.
+        let marker = if in_focus { Marker::Quadrant } else { Marker::Braille };
+        sets.push(set.marker(marker).style(theme.series(*dispatch, in_focus)));
+    }
+    let label =
+        |text: String| Span::styled(format!("{text:>width$}", width = usize::from(LABELS)), theme.quiet());
+    let rates = [0.0, top_per_s / 2.0, top_per_s].map(|per_s| label(units::rate(per_s)));
+    let y = Axis::default().bounds([0.0, top_per_s]).labels(rates).labels_alignment(Alignment::Right);
+    let plot = Rect { y: area.y + 1, height: area.height - 2, ..area };
+    Chart::new(sets)
+        .legend_position(None)
+        .x_axis(Axis::default().bounds([0.0, end_s]))
+        .y_axis(y.style(theme.rule()))
+        .render(plot, buf);
+    time_axis(
+        model,
+        Rect { x: area.x + LABELS, y: plot.bottom(), width: columns + 1, height: 1 },
+        buf,
+        end_s,
+    );
+}
+
+/// The axis with its times in the line itself: a row saved is a row more for the plot.
+fn time_axis(model: &Model, area: Rect, buf: &mut Buffer, end_s: f64) {
+    let theme = model.theme();
+    let line = format!("└{}", "─".repeat(usize::from(area.width) - 1));
+    buf.set_string(area.x, area.y, line, theme.rule());
+    let width = usize::from(area.width);
+    for (s, share) in [(0.0, 0.0), (end_s / 2.0, 0.5), (end_s, 1.0)] {
+        let text = seconds(s);
+        let x = ((width as f64 * share) as usize).saturating_sub(text.chars().count() / 2);
+        let x = x.clamp(3, width.saturating_sub(text.chars().count() + 2).max(3));
+        inlay(area, buf, x, Line::styled(text, theme.quiet()));
+    }
+}
+
+/// What the dispatch in focus does at this moment.
+fn now<'a>(model: &Model, focused: Option<(usize, &'a Row)>, target_per_s: Option<f64>) -> Line<'a> {
+    let theme = model.theme();
+    let Some((dispatch, row)) = focused else { return Line::default() };
+    let mut spans = vec![Span::styled(row.name.as_str(), theme.series(dispatch, true))];
+    if let Some(sample) = row.last {
+        spans.push(Span::styled(format!(" {:>9}", units::rate(sample.throughput_per_s)), theme.strong()));
+    }
+    if let Some(target) = target_per_s {
+        spans.push(Span::styled(format!("  target {}", units::rate(target)), theme.target()));
+    }
+    Line::from(spans)
+}
+
+fn points(row: &Row) -> Points {
+    row.history.slots().iter().map(|slot| (slot.until_ns as f64 / 1e9, slot.throughput_per_s())).collect()
+}
+
+/// A dotted line: one dot in each column, two of which a column would hold.
+fn dots(columns: u16, end_s: f64, target_per_s: f64) -> Points {
+    let last = f64::from(columns) * 2.0 - 1.0;
+    (0..columns).map(|column| (f64::from(column) * 2.0 / last * end_s, target_per_s)).collect()
+}
+
+/// Where the time axis ends: a round time, at most the length of the longest trial where that is known.
+fn end_of_time(state: &State) -> f64 {
+    let samples = || state.rows.iter().filter_map(|row| row.last);
+    let seconds = |ns: u64| ns as f64 / 1e9;
+    let elapsed_s = samples().map(|s| seconds(s.elapsed_ns)).fold(0.0, f64::max);
+    let known: Option<Vec<f64>> =
+        samples().map(|s| Some(seconds(s.elapsed_ns.saturating_add(s.remaining_ns?)))).collect();
+    let longest_s = known.map_or(f64::INFINITY, |all| all.into_iter().fold(0.0, f64::max));
+    round_up(elapsed_s).min(longest_s).max(elapsed_s).max(SHORTEST_S)
+}
+
+fn seconds(s: f64) -> String {
+    if s > 0.0 { units::duration((s * 1e9) as u64) } else { "0 s".to_owned() }
+}
+
+/// The next round number: an axis that ends there stands still while its values move.
+fn round_up(value: f64) -> f64 {
+    const ROUND: [f64; 9] = [1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0];
+    if !value.is_finite() || value <= 0.0 {
+        return 1.0;
+    }
+    let decade = 10f64.powf(value.log10().floor());
+    let fits = ROUND.iter().map(|r| r * decade).find(|round| *round >= value);
+    fits.unwrap_or(decade * 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_end_at_round_numbers_that_hold_the_values() {
+        for (value, round) in
+            [(0.0, 1.0), (1.0, 1.0), (9.7, 10.0), (12_100.0, 15_000.0), (10_200.0, 12_000.0), (0.011, 0.012)]
+        {
+            assert!((round_up(value) - round).abs() < round * 1e-9, "{value}");
+        }
+        assert_eq!(round_up(f64::NAN), 1.0);
+    }
+}

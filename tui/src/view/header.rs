@@ -1,0 +1,89 @@
+//! The header: what is run, where it stands, how long it still takes.
+//!
+//! Lives here: the three rows at the top. It tells of the trial being measured, not of the dispatch in focus.
+
+use drumpost_results::units;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+
+use super::text::{bar, pair, row};
+use crate::model::Model;
+use crate::state::share;
+
+pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
+    pair(row(area, 0), buf, title(model), badge(model));
+    let settings = model.shown().plan.as_ref().map_or("", |plan| plan.settings.as_str());
+    pair(row(area, 1), buf, position(model), Line::styled(settings, model.theme().quiet()));
+    progress(model, row(area, 2), buf);
+}
+
+fn title(model: &Model) -> Line<'_> {
+    let theme = model.theme();
+    let mut spans = vec![Span::styled("drumpost", theme.brand())];
+    match &model.shown().plan {
+        None => spans.push(Span::styled("  waiting for the run to start", theme.quiet())),
+        Some(plan) => {
+            spans.push(Span::raw("  "));
+            spans.push(Span::styled(plan.scenario.as_str(), theme.strong()));
+            spans.push(Span::raw("  "));
+            spans.push(Span::raw(plan.load.as_str()));
+        }
+    }
+    Line::from(spans)
+}
+
+fn badge(model: &Model) -> Line<'static> {
+    let theme = model.theme();
+    if model.is_paused() {
+        Line::styled(" PAUSED ", theme.paused())
+    } else if model.is_finished() {
+        Line::styled(" FINISHED ", theme.badge())
+    } else {
+        Line::default()
+    }
+}
+
+fn position(model: &Model) -> Line<'_> {
+    let (theme, state) = (model.theme(), model.shown());
+    if let Some(note) = &state.finished {
+        return Line::styled(if note.is_empty() { "finished" } else { note.as_str() }, theme.strong());
+    }
+    let Some((current, row)) = state.current.and_then(|c| Some((c, state.rows.get(c.dispatch)?))) else {
+        let text = if state.plan.is_some() { "waiting for the first trial" } else { "" };
+        return Line::styled(text, theme.quiet());
+    };
+    let trials = state.plan.as_ref().map_or(0, |plan| plan.trials);
+    Line::from(vec![
+        Span::styled(row.name.as_str(), theme.series(current.dispatch, true)),
+        Span::raw(format!("  {} of {}", current.dispatch + 1, state.rows.len())),
+        Span::styled("  trial ", theme.quiet()),
+        Span::raw(format!("{} of {trials}", u64::from(current.trial) + 1)),
+        Span::raw("  "),
+        Span::styled(row.phase.word(), theme.phase(row.phase)),
+    ])
+}
+
+/// The gauge of the trial, and what share of the run is over; the gauge of the run when there is no trial.
+fn progress(model: &Model, area: Rect, buf: &mut Buffer) {
+    let (theme, state) = (model.theme(), model.shown());
+    let run = format!("{:>7}", units::percent(state.progress()));
+    let trial = state.current_sample().filter(|_| state.finished.is_none());
+    let (label, filled, right) = match trial {
+        None => ("run   ", state.progress(), run),
+        Some(sample) => {
+            let left =
+                sample.remaining_ns.map_or(String::new(), |ns| format!("{} left", units::duration(ns)));
+            let over = units::percent(share(sample.progress));
+            ("trial ", share(sample.progress), format!("{over:>7}  {left:<13}  run {run}"))
+        }
+    };
+    let taken = (label.len() + right.len() + 1) as u16;
+    let gauge = bar(theme, area.width.saturating_sub(taken), filled, theme.gauge());
+    let mut spans = vec![Span::styled(label, theme.quiet())];
+    spans.extend(gauge.spans);
+    spans.push(Span::raw(" "));
+    spans.push(Span::raw(right));
+    Line::from(spans).render(area, buf);
+}

@@ -1,0 +1,65 @@
+//! The keys: a line of hints at the bottom and the help over everything.
+//!
+//! Lives here: what the keys are called for the user. Does not live here: what they do (`model.rs`).
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Clear, Padding, Paragraph, Widget};
+
+use super::text::pair;
+use crate::model::Model;
+
+const HINTS: [(&str, &str); 5] =
+    [("q", "quit"), ("space", "pause"), ("tab", "next"), ("f", "follow"), ("?", "help")];
+
+const KEYS: [(&str, &str); 6] = [
+    ("q  esc  ctrl-c", "stop the run and quit"),
+    ("space  p", "pause the view; the run goes on"),
+    ("tab  ←  →", "next or previous dispatch"),
+    ("1 to 9", "that dispatch"),
+    ("f", "follow the dispatch being measured"),
+    ("?  h", "this help"),
+];
+
+const NOTES: [&str; 5] = [
+    "Response time counts from when a flow was due.",
+    "now: the latest interval. run: the trial so far.",
+    "A bar over time is the worst of its intervals.",
+    "blocked: share of time senders found no room.",
+    "Faults are summed over all trials of a dispatch.",
+];
+
+const WIDTH: u16 = 58;
+const KEY_WIDTH: usize = 16;
+
+pub(super) fn hints(model: &Model, area: Rect, buf: &mut Buffer) {
+    let theme = model.theme();
+    let mut spans = Vec::new();
+    for (key, what) in HINTS {
+        let what = if key == "space" && model.is_paused() { "resume" } else { what };
+        spans.push(Span::styled(key, theme.key()));
+        spans.push(Span::styled(format!(" {what}  "), theme.quiet()));
+    }
+    let focus = if model.is_following() { "following" } else { "focus fixed" };
+    pair(area, buf, Line::from(spans), Line::styled(focus, theme.quiet()));
+}
+
+pub(super) fn overlay(model: &Model, area: Rect, buf: &mut Buffer) {
+    let theme = model.theme();
+    let keys = KEYS.map(|(key, what)| {
+        Line::from(vec![Span::styled(format!("{key:<KEY_WIDTH$}"), theme.key()), Span::raw(what)])
+    });
+    let notes = NOTES.map(|note| Line::styled(note, theme.quiet()));
+    let lines: Vec<Line> = keys.into_iter().chain([Line::default()]).chain(notes).collect();
+    let (width, height) = (WIDTH.min(area.width), (lines.len() as u16 + 2).min(area.height));
+    let (x, y) = (area.x + (area.width - width) / 2, area.y + (area.height - height) / 2);
+    let place = Rect { x, y, width, height };
+    let block = Block::bordered()
+        .border_type(BorderType::Rounded)
+        .border_style(theme.key())
+        .title(Line::styled(" help ", theme.strong()))
+        .padding(Padding::horizontal(2));
+    Clear.render(place, buf);
+    Paragraph::new(lines).block(block).render(place, buf);
+}

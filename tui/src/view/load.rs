@@ -1,0 +1,43 @@
+//! How the load goes for the dispatch in focus: lateness, blocked senders, flows in flight.
+//!
+//! Lives here: one narrow panel. Does not live here: throughput, which has its chart.
+
+use drumpost_results::units;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::{RenderDirection, Sparkline, Widget};
+
+use super::text::{bar, pair, row, rule};
+use crate::model::Model;
+use crate::state::share;
+
+/// From here on blocked senders, not the load, set the pace.
+const MOSTLY_BLOCKED: f64 = 0.5;
+
+pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
+    let theme = model.theme();
+    rule(theme, area, buf, Line::styled("load", theme.strong()), Line::default());
+    let focused = model.shown().rows.get(model.focus());
+    let last = focused.and_then(|row| row.last);
+    let blocked = last.map(|s| share(s.blocked_share));
+    let mut figure = |index: u16, label: &'static str, value: Option<String>| {
+        let value = value.unwrap_or_else(|| units::NONE.to_owned());
+        pair(row(area, index), buf, Line::styled(label, theme.quiet()), Line::styled(value, theme.strong()));
+    };
+    figure(1, "lag p99", last.map(|s| units::duration(s.lag_p99_ns)));
+    figure(2, "blocked", blocked.map(units::percent));
+    figure(4, "in flight", last.map(|s| units::count(s.queue_depth)));
+
+    let style =
+        if blocked.is_some_and(|share| share >= MOSTLY_BLOCKED) { theme.warning() } else { theme.gauge() };
+    bar(theme, area.width, blocked.unwrap_or(0.0), style).render(row(area, 3), buf);
+    let columns = focused.map_or(Vec::new(), |row| row.history.columns(usize::from(area.width)));
+    let depths: Vec<u64> = columns.iter().map(|slot| slot.queue_depth).collect();
+    let below = Rect { y: area.y + 5, height: area.height.saturating_sub(5), ..area }.intersection(area);
+    Sparkline::default()
+        .data(depths)
+        .direction(RenderDirection::LeftToRight)
+        .style(theme.gauge())
+        .render(below, buf);
+}
