@@ -2,10 +2,13 @@
 //!
 //! Each file realises the intents its transport has native means for, and refuses the others when it is opened.
 
+pub mod listeners;
+pub mod sim;
+
 use drumpost_core::registry::TransportEntry;
 
 /// All transports, in the order they are listed.
 #[must_use]
 pub fn transports() -> Vec<TransportEntry> {
-    vec![]
+    vec![listeners::entry(), sim::entry()]
 }

@@ -1,0 +1,166 @@
+//! `listeners`: callbacks attached to the source of an event, called in place when it is emitted.
+//!
+//! A subscribing service's lane is the callback: the publisher's own thread hands it the event, and whatever it emits in
+//! turn is handed on before the call returns. There is no queue, so nothing waits, nothing is full, and a slow listener
+//! holds up its publisher. Everything runs on one thread: two publishers calling the same listener at once would need a
+//! lock that the style does not have.
+
+use drumpost_core::{
+    clock::{Clock, Now},
+    dispatcher::{Dispatcher, LEAD_NS, OnThread, run_on_threads},
+    drive::threads::{NAP, sleep_until},
+    lane::{Lane, Next},
+    message::Message,
+    monitor::Watch,
+    outcome::Outcome,
+    plan::TrialPlan,
+    port::PortError,
+    registry::{Promise, RunsOn, TransportEntry},
+    scenario::{Intent, Style},
+    session::Session,
+    transport::OpenError,
+    wiring::Wiring,
+};
+
+/// What the registry lists.
+#[must_use]
+pub fn entry() -> TransportEntry {
+    TransportEntry {
+        name: "listeners",
+        summary: "callbacks attached to the source, called on the publisher's thread when the event is emitted",
+        intents: &[(Style::Event, &[Intent::Event])],
+        runs_on: RunsOn::Inline,
+        promise: Promise { holds_up_senders: false, ..Promise::IN_MEMORY },
+        needs_server: false,
+        make: |_| Ok(Box::new(Listeners)),
+    }
+}
+
+/// The dispatcher; it holds nothing between trials.
+#[derive(Clone, Copy, Debug)]
+pub struct Listeners;
+
+impl Dispatcher for Listeners {
+    fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
+        let listeners = attach(&plan.wiring)?;
+        if plan.kill.is_some() {
+            return Err(OpenError::Refused(
+                "listeners cannot honour --kill: a callback has no life of its own".into(),
+            ));
+        }
+        let clock = Clock::start();
+        let Session { lanes, monitor, control } = Session::new(plan, LEAD_NS);
+        let sources = plan.wiring.driven().map(usize::from).collect();
+        let hall = Hall { lanes, sources, listeners, clock: clock.clone(), spare: Vec::new() };
+        Ok(run_on_threads(plan, vec![hall], &clock, &control, monitor, watch))
+    }
+}
+
+/// By lane and send port: the lanes that listen.
+type Attached = Vec<Vec<Vec<usize>>>;
+
+fn attach(wiring: &Wiring) -> Result<Attached, OpenError> {
+    if let Some(other) = wiring.destinations.iter().find(|destination| destination.intent != Intent::Event) {
+        return Err(OpenError::Refused(format!(
+            "listeners cannot honour {} `{}`: whoever emits does not address anyone, so only Event can be carried; use \
+             the event style",
+            other.intent, other.name
+        )));
+    }
+    for destination in &wiring.destinations {
+        let mut subscribers = destination.receivers.iter().map(|receiver| &wiring.services[*receiver]);
+        if let Some(several) = subscribers.find(|service| service.instances.len() > 1) {
+            return Err(OpenError::Refused(format!(
+                "listeners cannot honour Event `{}` to {} instances of `{}`: every attached callback is called, none \
+                 competes; use one instance",
+                destination.name,
+                several.instances.len(),
+                several.name
+            )));
+        }
+    }
+    let heard = |lane: u16| {
+        let sends = wiring.sends_of(wiring.service_of(lane));
+        let listeners = |receivers: &[usize]| {
+            receivers.iter().map(|service| usize::from(wiring.services[*service].instances.start)).collect()
+        };
+        sends.map(|sent| listeners(&sent.receivers)).collect()
+    };
+    Ok((0..wiring.instance_count()).map(heard).collect())
+}
+
+/// All lanes on one thread; emitting calls the listeners.
+struct Hall {
+    lanes: Vec<Lane>,
+    sources: Vec<usize>,
+    listeners: Attached,
+    clock: Clock,
+    /// Buffers for events on their way, one per depth of call, kept for the next.
+    spare: Vec<Vec<Message>>,
+}
+
+impl Hall {
+    /// Does the next thing lane `at` wants. Says until when there is nothing to do, or `None` if something was done.
+    fn step(&mut self, at: usize) -> Step {
+        match self.lanes[at].next(&self.clock) {
+            Next::Send { port, batch } => {
+                // The listeners may come back to this very lane, so what it emits leaves it first.
+                let mut events = self.spare.pop().unwrap_or_default();
+                events.clear();
+                events.extend_from_slice(batch);
+                self.lanes[at].sent(events.len());
+                for listener in 0..self.listeners[at][port].len() {
+                    self.call(self.listeners[at][port][listener], &events);
+                }
+                self.spare.push(events);
+                Step::Moved
+            }
+            Next::Receive { until_ns, .. } | Next::Wait { until_ns } => Step::Idle { until_ns },
+            Next::Done => Step::Done,
+        }
+    }
+
+    /// Calls a listener, and hands on what it emits before returning.
+    fn call(&mut self, at: usize, events: &[Message]) {
+        self.lanes[at].received(events, &self.clock);
+        while self.lanes[at].has_pending() && self.step(at) == Step::Moved {}
+        if !self.lanes[at].is_driven() && !self.lanes[at].has_pending() {
+            // Looks for nothing to do: that is when a lane publishes its counters. A driven one does so in its turn.
+            self.step(at);
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Moved,
+    Idle { until_ns: u64 },
+    Done,
+}
+
+impl OnThread for Hall {
+    fn drive(&mut self) -> Result<(), (u16, PortError)> {
+        loop {
+            let (mut moved, mut done, mut earliest_ns) = (false, true, u64::MAX);
+            for source in 0..self.sources.len() {
+                match self.step(self.sources[source]) {
+                    Step::Moved => (moved, done) = (true, false),
+                    Step::Idle { until_ns } => (earliest_ns, done) = (earliest_ns.min(until_ns), false),
+                    Step::Done => {}
+                }
+            }
+            if done {
+                return Ok(());
+            }
+            if !moved && earliest_ns > 0 {
+                let now_ns = self.clock.now_ns();
+                self.lanes.iter_mut().for_each(|lane| lane.idle(now_ns));
+                sleep_until(earliest_ns, &self.clock, NAP);
+            }
+        }
+    }
+
+    fn into_lanes(self) -> Vec<Lane> {
+        self.lanes
+    }
+}

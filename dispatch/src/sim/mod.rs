@@ -1,0 +1,273 @@
+//! `sim`: a simulated target with a scripted clock. The same lanes and handlers run against stations whose answer is
+//! known, so that everything above the ports can be proven: in virtual time to the byte, in real time the pacing.
+
+pub mod spec;
+mod station;
+
+use drumpost_core::{
+    clock::{Clock, Now, VirtualClock},
+    dispatcher::{Dispatcher, Threaded},
+    drive::{Placement, Rings, Seat, Wait, virtual_time},
+    message::Message,
+    monitor::Watch,
+    outcome::Outcome,
+    plan::TrialPlan,
+    port::{PortError, RecvPort, SendPort},
+    registry::{Options, Promise, RunsOn, TransportEntry},
+    scenario::{Intent, Style},
+    session::Session,
+    transport::{Endpoint, OpenError, Transport},
+    wiring::{Destination, Wiring},
+};
+use spec::{SimClock, SimSpec};
+use station::Station;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// What the registry lists. Options: `sim` (see [`SimSpec`]) and `seed`.
+#[must_use]
+pub fn entry() -> TransportEntry {
+    const ALL: &[Intent] = &[Intent::Command, Intent::Request, Intent::Reply];
+    TransportEntry {
+        name: "sim",
+        summary: "a simulated target: service times, servers, stalls and faults by rule, in virtual or real time",
+        intents: &[(Style::Message, ALL), (Style::Event, &[Intent::Event])],
+        runs_on: RunsOn::Simulation,
+        promise: Promise::IN_MEMORY,
+        needs_server: false,
+        make: |options| Ok(Box::new(make(options)?)),
+    }
+}
+
+fn make(options: &Options) -> Result<Sim, String> {
+    let spec =
+        options.get("sim").unwrap_or_default().parse().map_err(|error: spec::SpecError| error.to_string())?;
+    let seed = options.get("seed").unwrap_or("1");
+    let seed = seed.parse().map_err(|_| format!("seed `{seed}` is no whole number"))?;
+    Ok(Sim { spec, seed })
+}
+
+/// The dispatcher.
+#[derive(Clone, Copy, Debug)]
+pub struct Sim {
+    /// What the target does.
+    pub spec: SimSpec,
+    /// Seed of its service times.
+    pub seed: u64,
+}
+
+impl Dispatcher for Sim {
+    fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
+        match self.spec.clock {
+            SimClock::Virtual => self.run_virtual(plan, watch),
+            SimClock::Real => {
+                // Only the target knows when a message is served, so its receivers sleep in their ports.
+                let plan = TrialPlan { placement: Placement::Each, wait: Wait::Native, ..plan.clone() };
+                Threaded(Target { sim: *self, clock: Clock::start() }).run(&plan, watch)
+            }
+        }
+    }
+}
+
+impl Sim {
+    fn run_virtual(self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
+        if plan.kill.is_some() {
+            return Err(OpenError::Refused(
+                "sim cannot honour --kill: a simulated consumer has no process".into(),
+            ));
+        }
+        let clock = VirtualClock::default();
+        let mut target = Target { sim: self, clock: clock.clone() };
+        let stations = target.stations(&plan.wiring);
+        let endpoints = target.endpoints(&plan.wiring, &stations);
+        let Session { lanes, mut monitor, control } = Session::new(plan, 0);
+        let seat = |(lane, endpoint): (_, Endpoint<_, _>)| {
+            let rings = Rings { on_send: vec![Vec::new(); endpoint.sends.len()], on_end: Vec::new() };
+            Seat { lane, endpoint, rings }
+        };
+        let mut seats: Vec<_> = lanes.into_iter().zip(endpoints).map(seat).collect();
+        let next_event_ns =
+            || stations.iter().filter_map(|shared| shared.next_event_ns(clock.now_ns())).min();
+        let driven = virtual_time::drive(&mut seats, &clock, next_event_ns, |now_ns| {
+            monitor.poll(now_ns, &mut *watch)
+        });
+        if let Err((lane, error)) = driven {
+            control.fail(format!("{}: {error}", plan.wiring.instance_name(lane)));
+        }
+        Ok(monitor.finish(seats.into_iter().map(|seat| seat.lane).collect(), None, None, Vec::new()))
+    }
+}
+
+/// What stands in front of one receiving service: a station for what it is told or hears, and for each of its instances
+/// the replies, which take no time.
+#[derive(Debug)]
+struct Shared {
+    station: Mutex<Station>,
+    replies: Vec<Mutex<VecDeque<Message>>>,
+    first: u16,
+}
+
+impl Shared {
+    fn next_event_ns(&self, now_ns: u64) -> Option<u64> {
+        lock(&self.station).next_event_ns(now_ns)
+    }
+}
+
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The target as a transport, on either clock.
+#[derive(Debug)]
+struct Target<C> {
+    sim: Sim,
+    clock: C,
+}
+
+impl<C: Now + Clone + Send> Target<C> {
+    fn stations(&self, wiring: &Wiring) -> Vec<Arc<Shared>> {
+        let station = |(index, service): (usize, &drumpost_core::wiring::WiredService)| {
+            let seed = self.sim.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(index as u64 + 1);
+            Arc::new(Shared {
+                station: Mutex::new(Station::new(self.sim.spec, seed, wiring.capacity)),
+                replies: service.instances.clone().map(|_| Mutex::default()).collect(),
+                first: service.instances.start,
+            })
+        };
+        wiring.services.iter().enumerate().map(station).collect()
+    }
+
+    fn endpoints(
+        &mut self,
+        wiring: &Wiring,
+        stations: &[Arc<Shared>],
+    ) -> Vec<Endpoint<Sender<C>, Receiver<C>>> {
+        let send = |destination: &Destination| Sender {
+            to: destination.receivers.iter().map(|service| Arc::clone(&stations[*service])).collect(),
+            is_reply: destination.intent == Intent::Reply,
+            partly: 0,
+            clock: self.clock.clone(),
+        };
+        let endpoint = |instance: u16| {
+            let service = wiring.service_of(instance);
+            let replies_apart = wiring.has_replies_apart(service);
+            let receive = |takes: Takes| Receiver {
+                from: Arc::clone(&stations[service]),
+                member: usize::from(instance - wiring.services[service].instances.start),
+                takes,
+                buffer: Vec::with_capacity(wiring.batch),
+                clock: self.clock.clone(),
+            };
+            let hears = wiring.heard_by(service).next().is_some();
+            Endpoint {
+                inbox: hears.then(|| receive(if replies_apart { Takes::Served } else { Takes::Both })),
+                replies: replies_apart.then(|| receive(Takes::Replies)),
+                sends: wiring.sends_of(service).map(send).collect(),
+            }
+        };
+        (0..wiring.instance_count()).map(endpoint).collect()
+    }
+}
+
+impl<C: Now + Clone + Send> Transport for Target<C> {
+    type Send = Sender<C>;
+    type Recv = Receiver<C>;
+
+    fn open(&mut self, wiring: &Wiring) -> Result<Vec<Endpoint<Sender<C>, Receiver<C>>>, OpenError> {
+        let stations = self.stations(wiring);
+        Ok(self.endpoints(wiring, &stations))
+    }
+}
+
+/// Sends to the stations of all receiving services.
+#[derive(Debug)]
+struct Sender<C> {
+    to: Vec<Arc<Shared>>,
+    is_reply: bool,
+    /// How many of `to` already have the first message that not all took.
+    partly: usize,
+    clock: C,
+}
+
+impl<C: Now + Send> SendPort for Sender<C> {
+    fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
+        if self.is_reply {
+            for message in batch {
+                let shared = &self.to[0];
+                let queue = message
+                    .reply_to()
+                    .checked_sub(shared.first)
+                    .and_then(|at| shared.replies.get(usize::from(at)));
+                let queue = queue.ok_or_else(|| PortError::Failed("a reply to nobody who asked".into()))?;
+                lock(queue).push_back(*message);
+            }
+            return Ok(batch.len());
+        }
+        let now_ns = self.clock.now_ns();
+        if let [only] = &self.to[..] {
+            return Ok(lock(&only.station).offer(batch, now_ns));
+        }
+        for (taken, message) in batch.iter().enumerate() {
+            while self.partly < self.to.len() {
+                if lock(&self.to[self.partly].station).offer(std::slice::from_ref(message), now_ns) == 0 {
+                    return Ok(taken);
+                }
+                self.partly += 1;
+            }
+            self.partly = 0;
+        }
+        Ok(batch.len())
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takes {
+    Served,
+    Replies,
+    Both,
+}
+
+/// Receives from the station of its service.
+#[derive(Debug)]
+struct Receiver<C> {
+    from: Arc<Shared>,
+    member: usize,
+    takes: Takes,
+    buffer: Vec<Message>,
+    clock: C,
+}
+
+impl<C: Now + Send> RecvPort for Receiver<C> {
+    fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
+        self.buffer.clear();
+        if self.takes != Takes::Served {
+            let mut replies = lock(&self.from.replies[self.member]);
+            let len = max.min(replies.len());
+            self.buffer.extend(replies.drain(..len));
+        }
+        if self.takes != Takes::Replies {
+            lock(&self.from.station).drain(max, self.clock.now_ns(), &mut self.buffer);
+        }
+        if !self.buffer.is_empty() {
+            on_batch(&self.buffer);
+        }
+        Ok(self.buffer.len())
+    }
+
+    fn wait(&mut self, at_most: Duration) -> Result<(), PortError> {
+        /// Arrivals and replies come without a signal, so it looks again after this long.
+        const LOOK: Duration = Duration::from_micros(100);
+        let now_ns = self.clock.now_ns();
+        let next_ns = lock(&self.from.station).next_event_ns(now_ns).unwrap_or(u64::MAX);
+        let until = Duration::from_nanos(next_ns - now_ns).min(at_most).min(LOOK);
+        if until > Duration::from_micros(80) {
+            std::thread::sleep(until - Duration::from_micros(60));
+        } else {
+            std::hint::spin_loop();
+        }
+        Ok(())
+    }
+}

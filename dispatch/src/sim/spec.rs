@@ -1,0 +1,281 @@
+//! What a simulated target is told to do: `service=exp:1ms,servers=1,stall=1s/60s,loss=3/1000,clock=virtual`.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+/// How long a message is served.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ServiceTime {
+    /// Always the same.
+    Fixed {
+        /// That long.
+        ns: f64,
+    },
+    /// Exponential.
+    Exponential {
+        /// Mean.
+        mean_ns: f64,
+    },
+    /// Log-normal.
+    LogNormal {
+        /// Median.
+        median_ns: f64,
+        /// Standard deviation of the logarithm.
+        sigma: f64,
+    },
+}
+
+/// `first` of every `of` consecutive sequence numbers of a producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    first: u32,
+    of: u32,
+}
+
+impl Share {
+    /// Whether the rule applies to `seq`.
+    #[must_use]
+    pub const fn applies(self, seq: u32) -> bool {
+        seq % self.of < self.first
+    }
+}
+
+/// Nothing is taken or served for `down` in the middle of every `every`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stall {
+    /// For how long.
+    pub down_ns: u64,
+    /// In every period of this length; in its middle, so that n periods hold exactly n stalls.
+    pub every_ns: u64,
+}
+
+impl Stall {
+    /// The stall that `at_ns` is in or that comes next: its begin and end.
+    #[must_use]
+    pub const fn at_or_after(self, at_ns: u64) -> (u64, u64) {
+        let begins_ns = at_ns - at_ns % self.every_ns + (self.every_ns - self.down_ns) / 2;
+        let begins_ns = if at_ns < begins_ns + self.down_ns { begins_ns } else { begins_ns + self.every_ns };
+        (begins_ns, begins_ns + self.down_ns)
+    }
+}
+
+/// Which clock the target runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SimClock {
+    /// Set from event to event: runs take no longer than their work, the same bytes for the same seed.
+    Virtual,
+    /// The real one: tests the pacing.
+    Real,
+}
+
+/// What a simulated target does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SimSpec {
+    /// Service time of each message at the service that receives it; replies take none.
+    pub service: ServiceTime,
+    /// Messages served at a time, per receiving service.
+    pub servers: u32,
+    /// When it stands still.
+    pub stall: Option<Stall>,
+    /// What it loses.
+    pub loss: Option<Share>,
+    /// What it delivers twice.
+    pub duplicate: Option<Share>,
+    /// What it delivers after its successor.
+    pub reorder: Option<Share>,
+    /// Virtual unless said otherwise.
+    pub clock: SimClock,
+}
+
+impl Default for SimSpec {
+    fn default() -> Self {
+        Self {
+            service: ServiceTime::Fixed { ns: 1_000.0 },
+            servers: 1,
+            stall: None,
+            loss: None,
+            duplicate: None,
+            reorder: None,
+            clock: SimClock::Virtual,
+        }
+    }
+}
+
+/// Why a specification could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("--sim: {0}")]
+pub struct SpecError(String);
+
+fn wrong<T>(text: impl Into<String>) -> Result<T, SpecError> {
+    Err(SpecError(text.into()))
+}
+
+const KEYS: &str = "service, servers, stall, loss, duplicate, reorder, clock";
+
+impl FromStr for SimSpec {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        let mut spec = Self::default();
+        let mut seen: Vec<&str> = Vec::new();
+        for part in split(text) {
+            let Some((key, value)) = part.split_once('=') else {
+                return wrong(format!("`{part}` is not `key=value`; keys are {KEYS}"));
+            };
+            if seen.contains(&key) {
+                return wrong(format!("`{key}` is given twice"));
+            }
+            match key {
+                "service" => spec.service = service(value)?,
+                "servers" => match value.parse() {
+                    Ok(servers @ 1..=100_000) => spec.servers = servers,
+                    _ => return wrong(format!("servers `{value}` is no number from 1 to 100000")),
+                },
+                "stall" => spec.stall = Some(stall(value)?),
+                "loss" => spec.loss = Some(share(key, value)?),
+                "duplicate" => spec.duplicate = Some(share(key, value)?),
+                "reorder" => spec.reorder = Some(share(key, value)?),
+                "clock" if value == "virtual" => spec.clock = SimClock::Virtual,
+                "clock" if value == "real" => spec.clock = SimClock::Real,
+                "clock" => return wrong(format!("clock `{value}` is neither `virtual` nor `real`")),
+                _ => return wrong(format!("unknown key `{key}`; keys are {KEYS}")),
+            }
+            seen.push(key);
+        }
+        Ok(spec)
+    }
+}
+
+/// Splits at commas, but not at the one before a log-normal's sigma.
+fn split(text: &str) -> Vec<&str> {
+    let mut parts: Vec<&str> = Vec::new();
+    let mut from = 0;
+    for (at, _) in text.match_indices(',').chain([(text.len(), "")]) {
+        if at == text.len() || text[at + 1..].split(',').next().is_some_and(|next| next.contains('=')) {
+            parts.push(&text[from..at]);
+            from = at + 1;
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+fn service(value: &str) -> Result<ServiceTime, SpecError> {
+    let form = "service is `fixed:D`, `exp:D` or `lognormal:D,SIGMA`, such as `exp:1ms`";
+    match value.split_once(':') {
+        Some(("fixed", text)) => Ok(ServiceTime::Fixed { ns: duration(text)?.as_nanos() as f64 }),
+        Some(("exp", text)) => Ok(ServiceTime::Exponential { mean_ns: duration(text)?.as_nanos() as f64 }),
+        Some(("lognormal", text)) => {
+            let Some((median, sigma)) = text.split_once(',') else {
+                return wrong(format!("`{value}`: {form}"));
+            };
+            let sigma: f64 = sigma.parse().unwrap_or(f64::NAN);
+            if !(0.0..=10.0).contains(&sigma) {
+                return wrong(format!("`{value}`: sigma is no number from 0 to 10"));
+            }
+            Ok(ServiceTime::LogNormal { median_ns: duration(median)?.as_nanos() as f64, sigma })
+        }
+        _ => wrong(format!("`{value}`: {form}")),
+    }
+}
+
+fn stall(value: &str) -> Result<Stall, SpecError> {
+    let Some((down, every)) = value.split_once('/') else {
+        return wrong(format!("stall `{value}` is not `D/T`, such as `1s/60s`"));
+    };
+    let (down, every) = (duration(down)?, duration(every)?);
+    if down.is_zero() || down >= every {
+        return wrong(format!(
+            "stall `{value}`: the stall must be longer than nothing and shorter than its period"
+        ));
+    }
+    Ok(Stall { down_ns: down.as_nanos() as u64, every_ns: every.as_nanos() as u64 })
+}
+
+fn share(key: &str, value: &str) -> Result<Share, SpecError> {
+    let parsed = value.split_once('/').and_then(|(first, of)| Some((first.parse().ok()?, of.parse().ok()?)));
+    match parsed {
+        Some((first, of)) if first <= of && of > 0 => Ok(Share { first, of }),
+        _ => {
+            wrong(format!("{key} `{value}` is not `A/B`, the first A of every B messages, such as `3/1000`"))
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, SpecError> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit_ns = match unit {
+        "ns" => 1.0,
+        "us" | "µs" => 1e3,
+        "ms" => 1e6,
+        "s" => 1e9,
+        "m" => 60e9,
+        "h" => 3600e9,
+        _ => return wrong(format!("`{text}` is no duration; write `250us`, `1ms` or `2s`")),
+    };
+    match number.parse::<f64>() {
+        Ok(number) if number.is_finite() && number * unit_ns <= 1e15 => {
+            Ok(Duration::from_nanos((number * unit_ns).round() as u64))
+        }
+        _ => wrong(format!("`{text}` is no duration; write `250us`, `1ms` or `2s`")),
+    }
+}
+
+impl fmt::Display for SimClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Virtual => "virtual",
+            Self::Real => "real",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_can_be_said() {
+        let text = "service=lognormal:1ms,0.5,servers=2,stall=1s/60s,loss=3/1000,duplicate=1/500,reorder=1/250,clock=real";
+        let spec: SimSpec = text.parse().unwrap();
+        assert_eq!(spec.service, ServiceTime::LogNormal { median_ns: 1e6, sigma: 0.5 });
+        assert_eq!((spec.servers, spec.clock), (2, SimClock::Real));
+        assert_eq!(spec.stall, Some(Stall { down_ns: 1_000_000_000, every_ns: 60_000_000_000 }));
+        assert!(
+            spec.loss.unwrap().applies(2)
+                && !spec.loss.unwrap().applies(3)
+                && spec.loss.unwrap().applies(1_000)
+        );
+        assert_eq!("".parse::<SimSpec>().unwrap(), SimSpec::default());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (text, says) in [
+            ("serice=exp:1ms", "unknown key `serice`"),
+            ("service=exp", "such as `exp:1ms`"),
+            ("service=exp:1", "`1` is no duration"),
+            ("service=lognormal:1ms", "lognormal:D,SIGMA"),
+            ("service=lognormal:1ms,x", "sigma"),
+            ("stall=60s/1s", "shorter than its period"),
+            ("loss=5/3", "first A of every B"),
+            ("loss=1/0", "first A of every B"),
+            ("clock=wall", "neither"),
+            ("servers=0", "servers `0`"),
+            ("loss=1/2,loss=1/3", "twice"),
+            ("fast", "not `key=value`"),
+        ] {
+            let error = text.parse::<SimSpec>().unwrap_err().to_string();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn stalls_lie_in_the_middle_of_their_periods() {
+        let stall = Stall { down_ns: 10, every_ns: 100 };
+        assert_eq!(stall.at_or_after(0), (45, 55));
+        assert_eq!(stall.at_or_after(54), (45, 55));
+        assert_eq!(stall.at_or_after(55), (145, 155));
+        assert_eq!(stall.at_or_after(260), (345, 355));
+    }
+}

@@ -1,0 +1,192 @@
+//! A station: what a simulated target does in front of one receiving service. A queue, servers, faults by rule.
+//!
+//! It is told the time and knows no clock, no port and no thread.
+
+use super::spec::{ServiceTime, SimSpec};
+use drumpost_core::message::Message;
+use rand::{SeedableRng, rngs::StdRng};
+use rand_distr::{Distribution, Exp1, StandardNormal};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+};
+
+/// A message held back until its successor has passed is let go after this long without one.
+const HOLD_NS: u64 = 1_000_000_000;
+
+#[derive(Debug)]
+struct Served {
+    at_ns: u64,
+    serial: u64,
+    message: Message,
+}
+
+impl PartialEq for Served {
+    fn eq(&self, other: &Self) -> bool {
+        (self.at_ns, self.serial) == (other.at_ns, other.serial)
+    }
+}
+
+impl Eq for Served {}
+
+impl PartialOrd for Served {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Served {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at_ns, self.serial).cmp(&(other.at_ns, other.serial))
+    }
+}
+
+/// Held back by the reordering rule.
+#[derive(Debug)]
+struct Held {
+    since_ns: u64,
+    messages: Vec<Message>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Station {
+    spec: SimSpec,
+    random: StdRng,
+    capacity: usize,
+    /// When each server is free next.
+    free_ns: BinaryHeap<Reverse<u64>>,
+    served: BinaryHeap<Reverse<Served>>,
+    serial: u64,
+    /// By stream (destination and producer).
+    held: HashMap<(u16, u16), Held>,
+    /// A sender was refused since the last stall began.
+    refused: bool,
+}
+
+impl Station {
+    pub(crate) fn new(spec: SimSpec, seed: u64, capacity: usize) -> Self {
+        Self {
+            spec,
+            random: StdRng::seed_from_u64(seed),
+            capacity,
+            free_ns: (0..spec.servers).map(|_| Reverse(0)).collect(),
+            served: BinaryHeap::new(),
+            serial: 0,
+            held: HashMap::new(),
+            refused: false,
+        }
+    }
+
+    /// Takes a prefix of `batch` at `now_ns`; nothing during a stall.
+    pub(crate) fn offer(&mut self, batch: &[Message], now_ns: u64) -> usize {
+        let room = self.capacity.saturating_sub(self.served.len());
+        let taken = if self.stall_end_ns(now_ns).is_some() { 0 } else { room.min(batch.len()) };
+        self.refused = taken < batch.len();
+        for message in &batch[..taken] {
+            self.arrive(message, now_ns);
+        }
+        taken
+    }
+
+    /// Hands over up to `max` messages whose service is over.
+    pub(crate) fn drain(&mut self, max: usize, now_ns: u64, into: &mut Vec<Message>) {
+        if !self.held.is_empty() {
+            self.release_overdue(now_ns);
+        }
+        while into.len() < max && self.served.peek().is_some_and(|Reverse(next)| next.at_ns <= now_ns) {
+            if let Some(Reverse(next)) = self.served.pop() {
+                into.push(next.message);
+            }
+        }
+    }
+
+    /// When it next does something by itself, after `now_ns`.
+    pub(crate) fn next_event_ns(&self, now_ns: u64) -> Option<u64> {
+        let served = self.served.peek().map(|Reverse(next)| next.at_ns);
+        let held = self.held.values().map(|held| held.since_ns + HOLD_NS).min();
+        let stall = self.stall_end_ns(now_ns).filter(|_| self.refused);
+        [served, held, stall].into_iter().flatten().filter(|at_ns| *at_ns > now_ns).min()
+    }
+
+    /// The end of the stall that `now_ns` is in.
+    fn stall_end_ns(&self, now_ns: u64) -> Option<u64> {
+        let (begins_ns, ends_ns) = self.spec.stall?.at_or_after(now_ns);
+        (now_ns >= begins_ns).then_some(ends_ns)
+    }
+
+    /// One message arrives: lost, held back, or served, with whatever was held back for it.
+    fn arrive(&mut self, message: &Message, now_ns: u64) {
+        let applies = |rule: Option<super::spec::Share>| rule.is_some_and(|rule| rule.applies(message.seq));
+        let stream = (message.destination, message.producer());
+        let lost = applies(self.spec.loss);
+        if !lost && applies(self.spec.reorder) {
+            let held =
+                self.held.entry(stream).or_insert_with(|| Held { since_ns: now_ns, messages: Vec::new() });
+            held.messages.push(*message);
+            return;
+        }
+        if !lost {
+            self.serve(message, now_ns);
+        }
+        // Last held, first out: each passes after its successor.
+        if let Some(held) = self.held.remove(&stream) {
+            held.messages.iter().rev().for_each(|message| self.serve(message, now_ns));
+        }
+    }
+
+    fn release_overdue(&mut self, now_ns: u64) {
+        let overdue = |held: &Held| held.since_ns + HOLD_NS <= now_ns;
+        let mut streams: Vec<_> =
+            self.held.iter().filter(|(_, held)| overdue(held)).map(|(at, _)| *at).collect();
+        streams.sort_unstable();
+        for stream in streams {
+            if let Some(held) = self.held.remove(&stream) {
+                held.messages.iter().rev().for_each(|message| self.serve(message, now_ns));
+            }
+        }
+    }
+
+    /// First come, first served, by the server that is free first.
+    fn serve(&mut self, message: &Message, now_ns: u64) {
+        let free_ns = self.free_ns.pop().map_or(0, |Reverse(free_ns)| free_ns);
+        let done_ns = self.done_ns(free_ns.max(now_ns));
+        self.free_ns.push(Reverse(done_ns));
+        let times = if self.spec.duplicate.is_some_and(|rule| rule.applies(message.seq)) { 2 } else { 1 };
+        for _ in 0..times {
+            self.served.push(Reverse(Served { at_ns: done_ns, serial: self.serial, message: *message }));
+            self.serial += 1;
+        }
+    }
+
+    /// When service that begins at `from_ns` is over; a stall stops it in the middle.
+    fn done_ns(&mut self, from_ns: u64) -> u64 {
+        let mut left_ns = self.service_ns();
+        let mut at_ns = from_ns;
+        let Some(stall) = self.spec.stall else { return at_ns.saturating_add(left_ns) };
+        loop {
+            let (begins_ns, ends_ns) = stall.at_or_after(at_ns);
+            let runs_ns = begins_ns.saturating_sub(at_ns);
+            if at_ns < begins_ns && left_ns <= runs_ns {
+                return at_ns + left_ns;
+            }
+            left_ns -= runs_ns.min(left_ns);
+            at_ns = ends_ns;
+        }
+    }
+
+    fn service_ns(&mut self) -> u64 {
+        let ns = match self.spec.service {
+            ServiceTime::Fixed { ns } => ns,
+            ServiceTime::Exponential { mean_ns } => {
+                let unit: f64 = Exp1.sample(&mut self.random);
+                mean_ns * unit
+            }
+            ServiceTime::LogNormal { median_ns, sigma } => {
+                let unit: f64 = StandardNormal.sample(&mut self.random);
+                median_ns * (sigma * unit).exp()
+            }
+        };
+        ns.round().min(1e17) as u64
+    }
+}
