@@ -6,6 +6,7 @@
 pub mod compare;
 pub mod format;
 pub mod model;
+pub mod report;
 #[cfg(test)]
 mod sample;
 pub mod stats;

@@ -115,21 +115,31 @@ pub fn judge(run: &Run, thresholds: &Thresholds) -> Verdict {
     verdict
 }
 
-/// Trials that did not end well, or measured nothing.
+/// Trials that did not end well, those with the same sentence together, or that measured nothing.
 fn check_ends(run: &Run, derived: &Derived, verdict: &mut Verdict) {
     let total = run.trials.len();
+    let mut ends: Vec<(Status, &str, Vec<u32>)> = Vec::new();
     for trial in run.trials.iter().filter(|trial| trial.status != Status::Ok) {
         let error = trial.error.as_deref().unwrap_or("no reason was given");
-        let which = if total > 1 { format!("trial {} of {total} ", trial.number + 1) } else { String::new() };
-        let sentence = format!("{which}{}: {error}", trial.status.word());
+        match ends.iter_mut().find(|(status, known, _)| *status == trial.status && *known == error) {
+            Some((_, _, numbers)) => numbers.push(trial.number),
+            None => ends.push((trial.status, error, vec![trial.number])),
+        }
+    }
+    for (status, error, numbers) in ends {
+        let which = match &numbers[..] {
+            [_] if total == 1 => String::new(),
+            [number] => format!("trial {} of {total} ", number + 1),
+            _ => format!("{} of {total} trials ", numbers.len()),
+        };
         // What was interrupted measured less than was asked, not something else.
-        let status = if trial.status == Status::Interrupted { Validity::Suspect } else { Validity::Invalid };
-        verdict.add(status, sentence);
+        let validity = if status == Status::Interrupted { Validity::Suspect } else { Validity::Invalid };
+        verdict.add(validity, format!("{which}{}: {error}", status.word()));
     }
     if total == 0 {
         verdict.add(Validity::Invalid, "no trial was started".into());
     } else if derived.trials == 0 {
-        verdict.add(Validity::Invalid, "no trial ran to its end, so there are no figures".into());
+        verdict.status = Validity::Invalid;
     } else if derived.flows.ended == 0 {
         verdict.add(Validity::Invalid, "no flow ended, so there are no response times".into());
     }

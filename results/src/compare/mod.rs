@@ -14,7 +14,7 @@ use thiserror::Error;
 pub use decide::{Gate, Interval};
 pub use metric::{Metric, Options};
 
-use crate::model::{Record, Run, Status, Trial};
+use crate::model::{Record, Run, Setting, Status, Trial};
 use crate::verdict::Validity;
 
 /// What a comparison says, of one metric or of all.
@@ -70,8 +70,8 @@ pub struct Row {
     pub invalid: bool,
     /// One per metric that both runs have.
     pub gates: Vec<Gate>,
-    /// Settings that differ: name, value in A, value in B.
-    pub differences: Vec<(String, String, String)>,
+    /// Settings that differ: name, value in A, value in B, `None` where there is none.
+    pub differences: Vec<(String, Option<Setting>, Option<Setting>)>,
     /// What else a reader should know, each a sentence.
     pub notes: Vec<String>,
 }
@@ -263,13 +263,11 @@ fn pairs<'a>(a: &'a Run, b: &'a Run, notes: &mut Vec<String>) -> Vec<(&'a Trial,
     pairs
 }
 
-fn differences(a: &Run, b: &Run) -> Vec<(String, String, String)> {
+fn differences(a: &Run, b: &Run) -> Vec<(String, Option<Setting>, Option<Setting>)> {
     let keys: BTreeSet<&String> = a.settings.keys().chain(b.settings.keys()).collect();
-    let text = |run: &Run, key| {
-        run.settings.get(key).map_or_else(|| "-".to_owned(), |value| crate::units::setting(key, value))
-    };
-    let differ = keys.into_iter().filter(|key| a.settings.get(*key) != b.settings.get(*key));
-    differ.map(|key| (key.clone(), text(a, key), text(b, key))).collect()
+    let values = |key: &&String| (a.settings.get(*key).cloned(), b.settings.get(*key).cloned());
+    let all = keys.iter().map(|key| (key, values(key)));
+    all.filter(|(_, (a, b))| a != b).map(|(key, (a, b))| ((*key).clone(), a, b)).collect()
 }
 
 fn labels(record: &Record) -> String {

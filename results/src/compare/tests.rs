@@ -195,7 +195,7 @@ fn settings_that_differ_are_listed() {
     record.runs[1].settings =
         [("batch".to_owned(), 64u64.into()), ("window".to_owned(), 64u64.into())].into();
     let comparison = compare_within(&record, "message/a", "message/b", &Options::default()).unwrap();
-    assert_eq!(comparison.rows[0].differences, [("batch".into(), "1".into(), "64".into())]);
+    assert_eq!(comparison.rows[0].differences, [("batch".into(), Some(1u64.into()), Some(64u64.into()))]);
 }
 
 proptest! {

@@ -134,6 +134,14 @@ fn a_failure_is_invalid_with_its_error() {
         trial.error = Some("connection lost".into());
     };
     assert_reason(&open(fail), Validity::Invalid, "failed: connection lost");
+    let mut trials = vec![clean(); 4];
+    trials[1..].iter_mut().for_each(fail);
+    let mut run = Run { trials, ..Run::default() };
+    assert_eq!(judge(&run, &Thresholds::default()).reasons, ["3 of 4 trials failed: connection lost"]);
+    run.trials.truncate(2);
+    run.trials[1].number = 1;
+    assert_eq!(judge(&run, &Thresholds::default()).reasons, ["trial 2 of 2 failed: connection lost"]);
+    assert_eq!(open(|trial| trial.status = Status::Interrupted).status, Validity::Invalid);
     assert_reason(&judge(&Run::default(), &Thresholds::default()), Validity::Invalid, "no trial was started");
     assert_reason(&open(|trial| trial.flows.ended = 0), Validity::Invalid, "no flow ended");
 }

@@ -1,0 +1,197 @@
+//! Columns of figures, aligned and fitted to a width.
+//!
+//! Lives here: alignment, the headings of groups, and folding: columns that do not fit go into a further block
+//! below, with the naming column repeated. Does not live here: what the figures are.
+
+use std::fmt::Write as _;
+
+use super::{Layout, Tone, columns, wrap};
+
+/// Space between columns.
+const GAP: usize = 2;
+
+/// A column: its group (shown above, once for neighbours of the same group) and its heading.
+pub(super) struct Column {
+    group: &'static str,
+    heading: String,
+    left: bool,
+}
+
+/// A text with its meaning.
+#[derive(Default)]
+pub(super) struct Cell {
+    text: String,
+    tone: Tone,
+}
+
+enum Row {
+    Cells(Vec<Cell>),
+    /// The first cells and a sentence in place of the figures.
+    Sentence(Vec<Cell>, String),
+}
+
+/// Rows under headings. The first `keys` columns name the row; the last of them is repeated in every block.
+pub(super) struct Grid {
+    keys: usize,
+    headings: Vec<Column>,
+    rows: Vec<Row>,
+}
+
+impl Column {
+    /// Figures and their like, aligned at their right.
+    pub(super) fn right(group: &'static str, heading: impl Into<String>) -> Self {
+        Self { group, heading: heading.into(), left: false }
+    }
+
+    /// Words, aligned at their left.
+    pub(super) fn left(heading: impl Into<String>) -> Self {
+        Self { group: "", heading: heading.into(), left: true }
+    }
+}
+
+impl Cell {
+    pub(super) fn new(tone: Tone, text: impl Into<String>) -> Self {
+        Self { text: text.into(), tone }
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self { text, tone: Tone::Plain }
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl Grid {
+    pub(super) fn new(keys: usize, headings: Vec<Column>) -> Self {
+        Self { keys, headings, rows: Vec::new() }
+    }
+
+    pub(super) fn row(&mut self, cells: Vec<Cell>) {
+        self.rows.push(Row::Cells(cells));
+    }
+
+    pub(super) fn sentence(&mut self, keys: Vec<Cell>, sentence: impl Into<String>) {
+        self.rows.push(Row::Sentence(keys, sentence.into()));
+    }
+
+    /// The blocks, each ending in a line end, an empty line between them.
+    pub(super) fn render(&self, layout: Layout) -> String {
+        let widths: Vec<usize> = (0..self.headings.len()).map(|i| self.column_width(i)).collect();
+        let blocks = self.fold(&widths, layout.width);
+        let text = |(i, block): (usize, &Vec<usize>)| self.block(block, &widths, i == 0, layout);
+        blocks.iter().enumerate().map(text).collect::<Vec<_>>().join("\n")
+    }
+
+    fn column_width(&self, i: usize) -> usize {
+        let cells = self.rows.iter().filter_map(|row| match row {
+            Row::Cells(cells) | Row::Sentence(cells, _) => cells.get(i),
+        });
+        let widest = cells.map(|cell| columns(&cell.text)).max().unwrap_or(0);
+        let group = self.headings[i].group;
+        let alone = self.headings.iter().filter(|column| column.group == group).count() == 1;
+        widest.max(columns(&self.headings[i].heading)).max(if alone { columns(group) } else { 0 })
+    }
+
+    /// Which columns go into which block: as many groups as fit, at least one beside the naming columns.
+    fn fold(&self, widths: &[usize], width: usize) -> Vec<Vec<usize>> {
+        let total = |block: &[usize]| block.iter().map(|i| widths[*i] + GAP).sum::<usize>();
+        let beside: Vec<usize> = (self.keys..self.headings.len()).collect();
+        let together = |a: &usize, b: &usize| {
+            let (a, b) = (self.headings[*a].group, self.headings[*b].group);
+            !a.is_empty() && a == b
+        };
+        let mut blocks: Vec<Vec<usize>> = Vec::new();
+        let mut block: Vec<usize> = (0..self.keys).collect();
+        let mut keys = self.keys;
+        for group in beside.chunk_by(together) {
+            if block.len() > keys && total(&block) + total(group) > width + GAP {
+                blocks.push(std::mem::replace(&mut block, vec![self.keys - 1]));
+                keys = 1;
+            }
+            block.extend(group);
+        }
+        blocks.push(block);
+        blocks
+    }
+
+    fn block(&self, block: &[usize], widths: &[usize], first: bool, layout: Layout) -> String {
+        let mut text = self.group_line(block, widths, layout);
+        let headings: Vec<String> = block
+            .iter()
+            .map(|i| {
+                let column = &self.headings[*i];
+                layout.paint(Tone::Faint, &align(&column.heading, widths[*i], column.left))
+            })
+            .collect();
+        push_line(&mut text, &headings.join(&" ".repeat(GAP)));
+        for row in &self.rows {
+            match row {
+                Row::Cells(cells) => {
+                    let cell = |i: &usize| {
+                        cells.get(*i).map_or_else(String::new, |cell| self.cell(cell, *i, widths, layout))
+                    };
+                    push_line(&mut text, &block.iter().map(cell).collect::<Vec<_>>().join(&" ".repeat(GAP)));
+                }
+                Row::Sentence(keys, sentence) if first => {
+                    let lead: usize = (0..self.keys).map(|i| widths[i] + GAP).sum();
+                    let keys: Vec<String> =
+                        keys.iter().enumerate().map(|(i, key)| self.cell(key, i, widths, layout)).collect();
+                    let mut lines = wrap(sentence, layout.width.saturating_sub(lead).max(20)).into_iter();
+                    let start = lines.next().unwrap_or_default();
+                    push_line(
+                        &mut text,
+                        &format!("{}{}{start}", keys.join(&" ".repeat(GAP)), " ".repeat(GAP)),
+                    );
+                    lines.for_each(|line| push_line(&mut text, &format!("{}{line}", " ".repeat(lead))));
+                }
+                Row::Sentence(..) => {}
+            }
+        }
+        text
+    }
+
+    fn cell(&self, cell: &Cell, i: usize, widths: &[usize], layout: Layout) -> String {
+        layout.paint(cell.tone, &align(&cell.text, widths[i], self.headings[i].left))
+    }
+
+    /// The names of groups over their columns: `── response ──`.
+    fn group_line(&self, block: &[usize], widths: &[usize], layout: Layout) -> String {
+        let mut line = String::new();
+        let mut at = 0;
+        while at < block.len() {
+            let group = self.headings[block[at]].group;
+            let members = block[at..].iter().take_while(|i| self.headings[**i].group == group).count();
+            let members = if group.is_empty() { 1 } else { members };
+            let width = block[at..at + members].iter().map(|i| widths[*i] + GAP).sum::<usize>() - GAP;
+            if at > 0 {
+                line.push_str(&" ".repeat(GAP));
+            }
+            if members > 1 {
+                let _ = write!(line, "{:─^width$}", format!(" {group} "));
+            } else {
+                line.push_str(&align(group, width, false));
+            }
+            at += members;
+        }
+        let mut text = String::new();
+        if !line.trim().is_empty() {
+            push_line(&mut text, &layout.paint(Tone::Faint, line.trim_end()));
+        }
+        text
+    }
+}
+
+fn align(text: &str, width: usize, left: bool) -> String {
+    if left { format!("{text:<width$}") } else { format!("{text:>width$}") }
+}
+
+fn push_line(text: &mut String, line: &str) {
+    text.push_str(line.trim_end());
+    text.push('\n');
+}

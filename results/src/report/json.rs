@@ -1,0 +1,122 @@
+//! A comparison as JSON, for scripts.
+//!
+//! Lives here: its fields, which FORMAT.md describes. Does not live here: the document of a record (`format`).
+
+use serde::Serialize;
+
+use crate::compare::{Basis, Comparison, Gate, Interval, Row};
+use crate::format::{FormatError, v1};
+use crate::model::Setting;
+
+/// Version of the fields below.
+const SCHEMA_VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    verdict: &'static str,
+    judged: bool,
+    invalid: bool,
+    a: &'a str,
+    b: &'a str,
+    alpha: f64,
+    looks: u32,
+    rows: Vec<RowJson<'a>>,
+    notes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct RowJson<'a> {
+    scenario: &'a str,
+    dispatch_a: &'a str,
+    dispatch_b: &'a str,
+    pairs: usize,
+    invalid: bool,
+    gates: Vec<GateJson<'a>>,
+    settings_differ: Vec<Difference<'a>>,
+    notes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Difference<'a> {
+    setting: &'a str,
+    a: Option<v1::Setting>,
+    b: Option<v1::Setting>,
+}
+
+#[derive(Serialize)]
+struct GateJson<'a> {
+    metric: &'static str,
+    verdict: &'static str,
+    a: f64,
+    b: f64,
+    ratio: f64,
+    ratio_low: Option<f64>,
+    ratio_high: Option<f64>,
+    pairs: usize,
+    p: Option<f64>,
+    p_holm: Option<f64>,
+    margin: Option<f64>,
+    detectable: Option<f64>,
+    note: Option<&'a str>,
+    worsenings: &'a [f64],
+}
+
+/// A comparison as an indented JSON document with a final line end.
+///
+/// # Errors
+/// None is known; a failure of the encoder would be passed on.
+pub fn json(comparison: &Comparison) -> Result<String, FormatError> {
+    let document = Document {
+        schema_version: SCHEMA_VERSION,
+        verdict: comparison.verdict.words(),
+        judged: comparison.basis == Basis::Paired,
+        invalid: comparison.is_invalid(),
+        a: &comparison.a,
+        b: &comparison.b,
+        alpha: comparison.options.alpha,
+        looks: comparison.options.looks,
+        rows: comparison.rows.iter().map(row).collect(),
+        notes: &comparison.notes,
+    };
+    let mut json = serde_json::to_string_pretty(&document)?;
+    json.push('\n');
+    Ok(json)
+}
+
+fn row(row: &Row) -> RowJson<'_> {
+    RowJson {
+        scenario: &row.scenario,
+        dispatch_a: &row.dispatch_a,
+        dispatch_b: &row.dispatch_b,
+        pairs: row.pairs,
+        invalid: row.invalid,
+        gates: row.gates.iter().map(gate).collect(),
+        settings_differ: row.differences.iter().map(difference).collect(),
+        notes: &row.notes,
+    }
+}
+
+fn difference((setting, a, b): &(String, Option<Setting>, Option<Setting>)) -> Difference<'_> {
+    Difference { setting, a: a.as_ref().map(Into::into), b: b.as_ref().map(Into::into) }
+}
+
+fn gate(gate: &Gate) -> GateJson<'_> {
+    let (ratio_low, ratio_high) = gate.interval.map(|Interval { low, high }| (low, high)).unzip();
+    GateJson {
+        metric: gate.metric.name(),
+        verdict: gate.verdict.words(),
+        a: gate.a,
+        b: gate.b,
+        ratio: gate.ratio,
+        ratio_low,
+        ratio_high,
+        pairs: gate.pairs,
+        p: gate.p,
+        p_holm: gate.p_holm,
+        margin: gate.margin,
+        detectable: gate.detectable,
+        note: gate.note.as_deref(),
+        worsenings: &gate.worsenings,
+    }
+}

@@ -1,0 +1,98 @@
+//! Records and comparisons as text for a terminal, and comparisons as JSON.
+//!
+//! Lives here: the layout and its colours. The parts are `run` (a record), `hops`, `comparison`, `json`; `grid`
+//! aligns columns and fits them to a width. Does not live here: printing; every function returns the text.
+
+mod comparison;
+mod grid;
+mod hops;
+mod json;
+mod run;
+
+pub use comparison::comparison;
+pub use hops::hops;
+pub use json::json;
+pub use run::{FAIRNESS, table};
+
+/// How wide the text may be and whether it may have colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Columns of the terminal; text without spaces may still be longer.
+    pub width: usize,
+    /// ANSI colours: false for `NO_COLOR`, files and pipes.
+    pub colour: bool,
+}
+
+impl Layout {
+    /// A layout without colours.
+    #[must_use]
+    pub fn plain(width: usize) -> Self {
+        Self { width, colour: false }
+    }
+
+    fn paint(self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            _ if !self.colour || text.is_empty() => return text.to_owned(),
+            Tone::Plain => return text.to_owned(),
+            Tone::Strong => "1",
+            Tone::Good => "32",
+            Tone::Warning => "33",
+            Tone::Bad => "31",
+            Tone::Faint => "2",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+/// What a piece of text means; the layout decides how that looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Tone {
+    #[default]
+    Plain,
+    Strong,
+    Good,
+    Warning,
+    Bad,
+    Faint,
+}
+
+/// Characters a text takes in a terminal. The texts here have no wide or combining ones but in foreign names.
+fn columns(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// Lines of at most `width` columns, broken at spaces.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if columns(line) + 1 + columns(word) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// A text after a lead, wrapped to the width with the lines below the lead's end.
+fn hanging(lead: &str, text: &str, layout: Layout) -> String {
+    let indent = columns(lead);
+    let lines = wrap(text, layout.width.saturating_sub(indent).max(20));
+    let below = format!("\n{}", " ".repeat(indent));
+    format!("{lead}{}\n", lines.join(&below))
+}
+
+/// A name in bold and facts about it.
+fn headline(name: &str, facts: &str, layout: Layout) -> String {
+    hanging(&format!("{name}  "), facts, layout).replacen(name, &layout.paint(Tone::Strong, name), 1)
+}
+
+/// A settings key without the unit it ends in, for values that carry their unit.
+fn without_unit(key: &str) -> &str {
+    ["_ns", "_bytes", "_per_s"].iter().find_map(|unit| key.strip_suffix(unit)).unwrap_or(key)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,233 @@
+//! A record as a table: verdict first, one row per dispatch, then why and under which settings.
+//!
+//! Lives here: the headline, the table, reasons and settings. Does not live here: hop times (`hops`).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::grid::{Cell, Column, Grid};
+use super::{Layout, Tone, hanging};
+use crate::model::{Audit, Distribution, LoadKind, Record, Run, Status};
+use crate::stats::Derived;
+use crate::units;
+use crate::verdict::{Validity, Verdict};
+
+/// Keys of the settings without which a comparison is unfair; shown under every table, in this order.
+pub const FAIRNESS: [&str; 12] = [
+    "rate_per_s",
+    "window",
+    "batch",
+    "capacity",
+    "payload_bytes",
+    "instances",
+    "placement",
+    "wait",
+    "acks",
+    "persistence",
+    "warmup_ns",
+    "duration_ns",
+];
+
+/// A record as text: per scenario a table with the verdict first, then the reasons of what is not valid, the floor of
+/// the harness, the settings that make it fair, and where it was saved.
+#[must_use]
+pub fn table(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
+    let mut scenarios: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
+    for run in &record.runs {
+        scenarios.entry(&run.scenario).or_default().push(run);
+    }
+    let mut text = String::new();
+    if let Some(reason) = &record.partial {
+        text += &layout.paint(Tone::Bad, &hanging("partial  ", reason, layout));
+        text.push('\n');
+    }
+    if record.runs.is_empty() {
+        text.push_str("no run in this record\n");
+    }
+    for (i, (scenario, runs)) in scenarios.iter().enumerate() {
+        if i > 0 {
+            text.push('\n');
+        }
+        let judged: Vec<(&Run, Verdict)> = runs.iter().map(|run| (*run, run.judged())).collect();
+        text += &headline(scenario, &judged, record.seed, layout);
+        text.push('\n');
+        text += &figures(&judged).render(layout);
+        text.push('\n');
+        let explanations = explanations(&judged, layout);
+        if !explanations.is_empty() {
+            text += &explanations;
+            text.push('\n');
+        }
+        text += &floor(runs, layout);
+        text += &settings(record, runs, layout);
+    }
+    if let Some(path) = saved {
+        text += &format!("saved    {}\n", path.display());
+    }
+    text
+}
+
+/// `order-authorization  closed load, 3 trials of 500 ms, seed 42`
+fn headline(scenario: &str, runs: &[(&Run, Verdict)], seed: u64, layout: Layout) -> String {
+    let mut facts = Vec::new();
+    let mut kinds: Vec<&str> = runs.iter().map(|(run, _)| run.load.word()).collect();
+    kinds.dedup();
+    facts.push(format!("{} load", kinds.join(" and ")));
+    let trials = runs.iter().map(|(run, _)| run.trials.len()).max().unwrap_or(0);
+    let longest = runs.iter().flat_map(|(run, _)| run.ok_trials()).map(|trial| trial.elapsed_ns).max();
+    let length = longest.map_or_else(String::new, |ns| format!(" of {}", units::duration(ns)));
+    facts.push(format!("{trials} {}{length}", if trials == 1 { "trial" } else { "trials" }));
+    facts.push(format!("seed {seed}"));
+    super::headline(scenario, &facts.join(", "), layout)
+}
+
+fn figures(runs: &[(&Run, Verdict)]) -> Grid {
+    let style = |run: &Run| run.dispatch.split('/').next().map(str::to_owned);
+    let styles_differ = runs.windows(2).any(|pair| style(pair[0].0) != style(pair[1].0));
+    let response = |heading: &str| Column::right("response", heading);
+    let mut headings = vec![
+        Column::left("verdict"),
+        Column::left("dispatch"),
+        Column::right("", "throughput"),
+        response("p50"),
+        response("p99"),
+        response("p99.9"),
+        response("max"),
+        Column::right("service", "p99"),
+    ];
+    // A closed load starts when it can: it has no schedule to be late for.
+    let scheduled = runs.iter().any(|(run, _)| run.load == LoadKind::Open);
+    if scheduled {
+        headings.push(Column::right("schedule lag", "p99"));
+    }
+    if styles_differ {
+        headings.push(Column::right("CPU", "per message"));
+        headings.push(Column::right("CPU", "per flow"));
+    } else {
+        headings.push(Column::right("CPU per", "message"));
+    }
+    headings.push(Column::left("audit"));
+    let mut grid = Grid::new(2, headings);
+    for (run, verdict) in runs {
+        let keys = vec![state(run, verdict), run.dispatch.as_str().into()];
+        let derived = Derived::of(run);
+        if derived.trials == 0 {
+            grid.sentence(keys, run.error().unwrap_or("no trial ran to its end"));
+            continue;
+        }
+        let response = run.response();
+        let quantile = |times: &Distribution, q| Cell::from(units::duration_or_none(times.quantile_ns(q)));
+        let cost = |ns: Option<f64>| Cell::from(units::duration_or_none(ns.map(|ns| ns.round() as u64)));
+        let mut cells = keys;
+        cells.push(derived.throughput_per_s.map_or_else(|| units::NONE.to_owned(), units::rate).into());
+        cells.extend([0.5, 0.99, 0.999].map(|q| quantile(&response, q)));
+        cells.push(units::duration_or_none(response.max_ns()).into());
+        cells.push(quantile(&run.service(), 0.99));
+        if scheduled {
+            let open = run.load == LoadKind::Open;
+            cells.push(if open { quantile(&run.lag(), 0.99) } else { units::NONE.into() });
+        }
+        cells.push(cost(derived.cpu_ns_per_message));
+        if styles_differ {
+            cells.push(cost(derived.cpu_ns_per_flow));
+        }
+        cells.push(audit(run, &run.audit()));
+        grid.row(cells);
+    }
+    grid
+}
+
+fn state(run: &Run, verdict: &Verdict) -> Cell {
+    match (run.status(), verdict.status) {
+        (Status::Failed | Status::Refused, _) => Cell::new(Tone::Bad, run.status().word()),
+        (Status::Interrupted, _) => Cell::new(Tone::Warning, run.status().word()),
+        (Status::Ok, Validity::Valid) => Cell::new(Tone::Good, "valid"),
+        (Status::Ok, Validity::Suspect) => Cell::new(Tone::Warning, "suspect"),
+        (Status::Ok, Validity::Invalid) => Cell::new(Tone::Bad, "invalid"),
+    }
+}
+
+/// `ok`, or what is not: `12 lost, 3 dup`.
+fn audit(run: &Run, audit: &Audit) -> Cell {
+    let counts = [
+        (audit.lost, "lost"),
+        (audit.duplicated, "dup"),
+        (audit.reordered, "reordered"),
+        (audit.corrupted, "corrupt"),
+    ];
+    let seen: Vec<String> = counts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, word)| format!("{} {word}", units::count(*n)))
+        .collect();
+    if seen.is_empty() {
+        return Cell::new(Tone::Good, "ok");
+    }
+    let tone = if run.promises.broken_by(audit) { Tone::Bad } else { Tone::Warning };
+    Cell::new(tone, seen.join(", "))
+}
+
+/// Why a run is not valid and what else to know, under its name. Sentences already in the table are not repeated.
+fn explanations(runs: &[(&Run, Verdict)], layout: Layout) -> String {
+    let mut text = String::new();
+    for (run, verdict) in runs.iter().filter(|(run, _)| run.ok_trials().next().is_some()) {
+        if verdict.reasons.is_empty() && verdict.notes.is_empty() {
+            continue;
+        }
+        let word = if verdict.reasons.is_empty() { "note" } else { verdict.status.word() };
+        let tone = match verdict.status {
+            _ if run.audit_failed() => Tone::Bad,
+            Validity::Valid => Tone::Faint,
+            Validity::Suspect => Tone::Warning,
+            Validity::Invalid => Tone::Bad,
+        };
+        text += &format!("{}  {}\n", layout.paint(tone, &format!("{word:<7}")), run.dispatch);
+        for reason in &verdict.reasons {
+            text += &hanging("         - ", reason, layout);
+        }
+        for note in &verdict.notes {
+            text += &hanging("         - note: ", note, layout);
+        }
+    }
+    text
+}
+
+fn floor(runs: &[&Run], layout: Layout) -> String {
+    let floor = runs.iter().filter_map(|run| Derived::of(run).floor_ns).max();
+    floor.map_or_else(String::new, |ns| {
+        let what = format!(
+            "{} is the harness itself: median response of a target that does nothing",
+            units::duration(ns)
+        );
+        hanging("floor    ", &what, layout)
+    })
+}
+
+/// The settings all runs share on one line, then those of each run that differ.
+fn settings(record: &Record, runs: &[&Run], layout: Layout) -> String {
+    let value = |run: &Run, key: &str| {
+        run.settings.get(key).or_else(|| record.settings.get(key)).map(|value| units::setting(key, value))
+    };
+    let entry = |key: &str, value: &str| format!("{} {value}", super::without_unit(key));
+    let mut shared = Vec::new();
+    let mut own: Vec<Vec<String>> = vec![Vec::new(); runs.len()];
+    for key in FAIRNESS {
+        let values: Vec<Option<String>> = runs.iter().map(|run| value(run, key)).collect();
+        let said = |value: &Option<String>| entry(key, value.as_deref().unwrap_or(units::NONE));
+        match &values[..] {
+            [first, rest @ ..] if rest.iter().all(|value| value == first) => {
+                shared.extend(first.iter().map(|value| entry(key, value)));
+            }
+            _ => own.iter_mut().zip(&values).for_each(|(own, value)| own.push(said(value))),
+        }
+    }
+    let mut text = String::new();
+    if !shared.is_empty() {
+        text += &hanging("with     ", &shared.join(", "), layout);
+    }
+    let name = runs.iter().map(|run| super::columns(&run.dispatch)).max().unwrap_or(0);
+    for (run, own) in runs.iter().zip(own).filter(|(_, own)| !own.is_empty()) {
+        text += &hanging(&format!("         {:<name$}  ", run.dispatch), &own.join(", "), layout);
+    }
+    text
+}

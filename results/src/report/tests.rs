@@ -1,0 +1,151 @@
+//! Snapshots of the tables at the usual widths, and what no width may break.
+
+use std::path::Path;
+
+use super::*;
+use crate::compare::{Options, compare, compare_within};
+use crate::model::{Record, Run, Trial};
+use crate::sample;
+use insta::assert_snapshot;
+
+fn shown(record: &Record, width: usize) -> String {
+    table(record, Some(Path::new(".drumpost/order-authorization-42.json")), Layout::plain(width))
+}
+
+#[test]
+fn a_record_at_80_columns() {
+    assert_snapshot!(shown(&sample::record(), 80));
+}
+
+#[test]
+fn a_record_at_100_columns() {
+    assert_snapshot!(shown(&sample::record(), 100));
+}
+
+#[test]
+fn a_record_at_140_columns() {
+    assert_snapshot!(shown(&sample::record(), 140));
+}
+
+#[test]
+fn a_partial_record_of_an_open_load() {
+    let mut record = sample::record();
+    record.runs.truncate(1);
+    record.partial = Some("interrupted by the user after 2 of 3 trials".into());
+    let run = &mut record.runs[0];
+    run.load = crate::model::LoadKind::Open;
+    run.settings.insert("rate_per_s".into(), 40_000u64.into());
+    run.trials[2] = Trial {
+        number: 2,
+        status: crate::model::Status::Interrupted,
+        error: Some("stopped by the user".into()),
+        ..Trial::default()
+    };
+    assert_snapshot!(shown(&record, 100));
+}
+
+#[test]
+fn settings_that_differ_are_shown_per_dispatch() {
+    let mut record = sample::record();
+    record.runs.truncate(2);
+    record.runs[1].settings.insert("batch".into(), 64u64.into());
+    record.runs[1].trials.iter_mut().for_each(|trial| trial.audit.lost = 0);
+    assert_snapshot!(shown(&record, 100));
+}
+
+#[test]
+fn hop_times() {
+    assert_snapshot!(hops(&sample::record(), Layout::plain(100)));
+    assert_eq!(hops(&Record::default(), Layout::plain(100)), "");
+}
+
+/// Two dispatches in 20 pairs; the second costs more.
+fn interleaved() -> Record {
+    let mut record = sample::record();
+    record.runs =
+        vec![sample::run("message/crossbeam", 20, 9_000.0), sample::run("message/flume", 20, 9_500.0)];
+    for (i, trial) in record.runs.iter_mut().flat_map(|run| &mut run.trials).enumerate() {
+        trial.elapsed_ns += (i as u64 * 7_919 % 97) * 1_000_000;
+    }
+    record.runs[1].settings.insert("capacity".into(), 4_096u64.into());
+    record
+}
+
+fn compared() -> crate::compare::Comparison {
+    compare_within(&interleaved(), "message/crossbeam", "message/flume", &Options::default()).unwrap()
+}
+
+#[test]
+fn a_judged_comparison() {
+    assert_snapshot!(comparison(&compared(), Layout::plain(100)));
+}
+
+#[test]
+fn a_judged_comparison_at_80_columns() {
+    assert_snapshot!(comparison(&compared(), Layout::plain(80)));
+}
+
+#[test]
+fn a_comparison_of_different_times() {
+    let (mut a, mut b) = (sample::record(), sample::record());
+    (a.pairing, b.pairing) = (None, None);
+    a.id = "monday".into();
+    b.id = "tuesday".into();
+    b.runs.remove(1);
+    b.runs[0] = sample::run("message/crossbeam", 2, 9_900.0);
+    let options = Options::default();
+    assert_snapshot!(comparison(&compare(&a, &b, &options).unwrap(), Layout::plain(100)));
+}
+
+#[test]
+fn too_few_pairs() {
+    let mut record = interleaved();
+    record.runs.iter_mut().for_each(|run| run.trials.truncate(4));
+    let few = compare_within(&record, "message/crossbeam", "message/flume", &Options::default()).unwrap();
+    assert_snapshot!(comparison(&few, Layout::plain(100)));
+}
+
+#[test]
+fn a_comparison_as_json() {
+    let mut comparison = compared();
+    comparison.rows[0].gates.truncate(1);
+    comparison.rows[0].gates[0].worsenings.truncate(2);
+    assert_snapshot!(json(&comparison).unwrap());
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    for width in [60, 80, 100, 140, 200] {
+        let texts = [
+            shown(&sample::record(), width),
+            hops(&sample::record(), Layout::plain(width)),
+            comparison(&compared(), Layout::plain(width)),
+        ];
+        for line in texts.iter().flat_map(|text| text.lines()) {
+            assert!(columns(line) <= width, "{width}: {line}");
+            assert_eq!(line, line.trim_end());
+        }
+    }
+}
+
+#[test]
+fn colours_only_where_asked_and_never_in_the_way() {
+    let record = sample::record();
+    let colourful = table(&record, None, Layout { width: 100, colour: true });
+    assert!(colourful.contains("\x1b[33m") && colourful.contains("\x1b[0m"));
+    let plain = table(&record, None, Layout::plain(100));
+    assert!(!plain.contains('\x1b'));
+    let mut stripped = colourful;
+    for code in ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m"] {
+        stripped = stripped.replace(code, "");
+    }
+    let lines = |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+    assert_eq!(lines(&stripped), lines(&plain));
+}
+
+#[test]
+fn an_empty_record_says_so() {
+    assert_eq!(table(&Record::default(), None, Layout::plain(80)), "no run in this record\n");
+    let empty = Record { runs: vec![Run::default()], ..Record::default() };
+    assert!(table(&empty, None, Layout::plain(80)).contains("no trial was started"));
+}
