@@ -3,7 +3,7 @@
 //! Lives here: raw mode, the alternate screen, the panic hook and the keyboard. There is one terminal per process,
 //! and therefore one flag here that says whose it is.
 
-use std::io::{self, Stdout, Write};
+use std::io::{self, IsTerminal, Stdout, Write};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -34,8 +34,11 @@ impl Screen {
     /// gives the terminal back before its message is printed.
     ///
     /// # Errors
-    /// There is no terminal, it refuses, or a screen is open already.
+    /// Standard output is no terminal, it refuses, or a screen is open already.
     pub fn open() -> io::Result<Self> {
+        if !io::stdout().is_terminal() {
+            return Err(io::Error::other("standard output is no terminal"));
+        }
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {

@@ -2,7 +2,9 @@
 //!
 //! Lives here: the states and the sizes. The frames are in the folder of the same name.
 
-use crate::event::Event;
+use proptest::prelude::*;
+
+use crate::event::{Event, Plan, Quantiles, Sample};
 use crate::frame::{render, to_text};
 use crate::model::{Key, Model};
 use crate::script;
@@ -95,7 +97,7 @@ fn paused() {
 fn many_dispatches_scroll_to_the_one_in_focus() {
     let mut model = Model::new(Theme::coloured());
     let dispatches = (1..=30).map(|i| format!("message/a-transport-with-a-long-name-{i}")).collect();
-    model.apply(Event::Started(crate::Plan { dispatches, trials: 100, ..crate::Plan::default() }));
+    model.apply(Event::Started(Plan { dispatches, trials: 100, ..Plan::default() }));
     model.apply(Event::TrialStarted { dispatch: 20, trial: 99 });
     shots("many", &model);
 }
@@ -131,4 +133,58 @@ fn without_colours_there_are_none() {
     let buffer = render(&model, 120, 40);
     let bare = ratatui::style::Color::Reset;
     assert!(buffer.content.iter().all(|cell| cell.fg == bare && cell.bg == bare));
+}
+
+fn any_ns() -> impl Strategy<Value = u64> {
+    prop_oneof![Just(0), Just(u64::MAX), any::<u64>(), 0..1_000_000_000u64]
+}
+
+fn any_figure() -> impl Strategy<Value = f64> {
+    prop_oneof![any::<f64>(), Just(f64::NAN), Just(f64::INFINITY), Just(f64::MAX), 0.0..1.0]
+}
+
+prop_compose! {
+    fn any_quantiles()(count in 0..3u64, ns in prop::array::uniform5(any_ns())) -> Quantiles {
+        let [p50_ns, p90_ns, p99_ns, p99_9_ns, max_ns] = ns;
+        Quantiles { count, p50_ns, p90_ns, p99_ns, p99_9_ns, max_ns }
+    }
+}
+
+prop_compose! {
+    fn any_sample()(
+        place in (0..3usize, 0..2u32),
+        times in prop::array::uniform3(any_ns()),
+        shares in (any_figure(), any_figure(), any_figure(), prop::option::of(any_figure())),
+        quantiles in (any_quantiles(), any_quantiles()),
+        counters in prop::array::uniform7(any_ns()),
+        warmup in any::<bool>(),
+    ) -> Sample {
+        let [elapsed_ns, remaining_ns, lag_p99_ns] = times;
+        let (progress, throughput_per_s, blocked_share, target_per_s) = shares;
+        let [queue_depth, sent, delivered, lost, duplicated, reordered, corrupted] = counters;
+        Sample {
+            dispatch: place.0, trial: place.1, elapsed_ns, progress, remaining_ns: Some(remaining_ns),
+            throughput_per_s, target_per_s, now: quantiles.0, run: quantiles.1, lag_p99_ns, blocked_share,
+            queue_depth, sent, delivered, lost, duplicated, reordered, corrupted, warmup,
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// A figure that cannot be right must not take the run down with it.
+    #[test]
+    fn no_figures_panic(samples in prop::collection::vec(any_sample(), 0..30), width in 60u16..140, height in 16u16..50) {
+        let mut model = Model::new(Theme::coloured());
+        let dispatches = vec!["message/a".to_owned(), "event/a".to_owned()];
+        model.apply(Event::Started(Plan { dispatches, trials: 2, ..Plan::default() }));
+        for sample in samples {
+            model.apply(Event::Sample(sample));
+        }
+        let buffer = render(&model, width, height);
+        prop_assert!(to_text(&buffer).starts_with("drumpost"));
+        prop_assert!(!crate::to_svg(&buffer).contains("NaN"));
+        prop_assert!(!crate::progress_line(&model).is_empty());
+    }
 }

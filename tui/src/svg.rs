@@ -218,7 +218,7 @@ fn quadrants(code: u32) -> Vec<Rectangle> {
 fn dots(bits: u32) -> Vec<Rectangle> {
     const PLACES: [(f64, f64); 8] =
         [(2.0, 1.0), (2.0, 3.0), (2.0, 5.0), (6.0, 1.0), (6.0, 3.0), (6.0, 5.0), (2.0, 7.0), (6.0, 7.0)];
-    let dot = |(x, y): (f64, f64)| [x - 1.0, y - 0.5, x + 1.0, y + 0.5];
+    let dot = |(x, y): (f64, f64)| [x - 1.2, y - 0.6, x + 1.2, y + 0.6];
     PLACES.iter().enumerate().filter(|(i, _)| bits & (1 << i) != 0).map(|(_, place)| dot(*place)).collect()
 }
 

@@ -147,7 +147,7 @@ mod tests {
     enum Act {
         Key(Key),
         Resize,
-        Send(Event),
+        Send(Box<Event>),
         HangUp,
         Break,
     }
@@ -164,7 +164,7 @@ mod tests {
                 match act {
                     Act::Key(key) => return Ok(Some(Input::Key(key))),
                     Act::Resize => return Ok(Some(Input::Resized)),
-                    Act::Send(event) => self.events.as_ref().unwrap().send(event).unwrap(),
+                    Act::Send(event) => self.events.as_ref().unwrap().send(*event).unwrap(),
                     Act::HangUp => self.events = None,
                     Act::Break => return Err(io::Error::other("gone")),
                 }
@@ -216,7 +216,8 @@ mod tests {
 
     #[test]
     fn the_end_of_the_run_is_drawn_before_the_loop_ends() {
-        let played = play(vec![(10, Act::Send(started())), (20, Act::Send(finished()))], u64::MAX);
+        let played =
+            play(vec![(10, Act::Send(Box::new(started()))), (20, Act::Send(Box::new(finished())))], u64::MAX);
         assert_eq!(played.outcome.unwrap(), Outcome::Finished);
         assert!(
             played.last_frame.contains("order-authorization") && played.last_frame.contains("all went well")
@@ -226,9 +227,10 @@ mod tests {
 
     #[test]
     fn a_flood_of_events_is_drawn_ten_times_a_second() {
-        let samples =
-            (0..2_000).map(|i| (i, Act::Send(Event::Sample(Sample { elapsed_ns: i, ..Sample::default() }))));
-        let acts = [(0, Act::Send(started()))].into_iter().chain(samples).chain([(2_000, Act::HangUp)]);
+        let samples = (0..2_000)
+            .map(|i| (i, Act::Send(Box::new(Event::Sample(Sample { elapsed_ns: i, ..Sample::default() })))));
+        let acts =
+            [(0, Act::Send(Box::new(started())))].into_iter().chain(samples).chain([(2_000, Act::HangUp)]);
         let played = play(acts.collect(), u64::MAX);
         assert_eq!(played.outcome.unwrap(), Outcome::Disconnected);
         assert!((19..=22).contains(&played.frames), "{}", played.frames);
@@ -267,7 +269,8 @@ mod tests {
     fn what_was_sent_before_hanging_up_is_taken_in() {
         let failed =
             Event::TrialEnded { dispatch: 0, trial: 0, status: Status::Failed, note: "gone".to_owned() };
-        let acts = vec![(10, Act::Send(started())), (10, Act::Send(failed)), (10, Act::HangUp)];
+        let acts =
+            vec![(10, Act::Send(Box::new(started()))), (10, Act::Send(Box::new(failed))), (10, Act::HangUp)];
         let played = play(acts, u64::MAX);
         assert_eq!(played.outcome.unwrap(), Outcome::Disconnected);
         assert!(played.last_frame.contains("message/sim trial 1 failed: gone"), "{}", played.last_frame);

@@ -8,14 +8,17 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
-use super::text::{bar, pair, row};
+use super::text::{bar, clip, pair, row};
 use crate::model::Model;
 use crate::state::share;
 
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     pair(row(area, 0), buf, title(model), badge(model));
+    let position = position(model);
     let settings = model.shown().plan.as_ref().map_or("", |plan| plan.settings.as_str());
-    pair(row(area, 1), buf, position(model), Line::styled(settings, model.theme().quiet()));
+    // Where the run stands is worth more than the settings: they give way.
+    let settings = clip(settings, usize::from(area.width).saturating_sub(position.width() + 2));
+    pair(row(area, 1), buf, position, Line::styled(settings, model.theme().quiet()));
     progress(model, row(area, 2), buf);
 }
 
@@ -69,17 +72,17 @@ fn position(model: &Model) -> Line<'_> {
 fn progress(model: &Model, area: Rect, buf: &mut Buffer) {
     let (theme, state) = (model.theme(), model.shown());
     let run = format!("{:>7}", units::percent(state.progress()));
-    let trial = state.current_sample().filter(|_| state.finished.is_none());
-    let (label, filled, right) = match trial {
+    let row = state.current.and_then(|c| state.rows.get(c.dispatch)).filter(|_| state.finished.is_none());
+    let (label, filled, right) = match row.and_then(|row| Some((row, row.last?))) {
         None => ("run   ", state.progress(), run),
-        Some(sample) => {
-            let left =
-                sample.remaining_ns.map_or(String::new(), |ns| format!("{} left", units::duration(ns)));
+        Some((row, sample)) => {
+            let left_ns = sample.remaining_ns.filter(|_| row.is_measuring());
+            let left = left_ns.map_or(String::new(), |ns| format!("{} left", units::duration(ns)));
             let over = units::percent(share(sample.progress));
             ("trial ", share(sample.progress), format!("{over:>7}  {left:<13}  run {run}"))
         }
     };
-    let taken = (label.len() + right.len() + 1) as u16;
+    let taken = (label.len() + right.chars().count() + 1) as u16;
     let gauge = bar(theme, area.width.saturating_sub(taken), filled, theme.gauge());
     let mut spans = vec![Span::styled(label, theme.quiet())];
     spans.extend(gauge.spans);

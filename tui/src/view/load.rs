@@ -6,7 +6,7 @@ use drumpost_results::units;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
-use ratatui::widgets::{RenderDirection, Sparkline, Widget};
+use ratatui::widgets::{Sparkline, Widget};
 
 use super::text::{bar, pair, row, rule};
 use crate::model::Model;
@@ -35,9 +35,8 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     let columns = focused.map_or(Vec::new(), |row| row.history.columns(usize::from(area.width)));
     let depths: Vec<u64> = columns.iter().map(|slot| slot.queue_depth).collect();
     let below = Rect { y: area.y + 5, height: area.height.saturating_sub(5), ..area }.intersection(area);
-    Sparkline::default()
-        .data(depths)
-        .direction(RenderDirection::LeftToRight)
-        .style(theme.gauge())
-        .render(below, buf);
+    // A scale in powers of two: a steady number is a steady bar of about half the height, not a full block.
+    let most = depths.iter().copied().max().unwrap_or(0);
+    let top = most.saturating_add(1).checked_next_power_of_two().unwrap_or(most);
+    Sparkline::default().max(top).data(depths).style(theme.gauge()).render(below, buf);
 }

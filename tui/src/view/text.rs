@@ -100,7 +100,7 @@ fn padded(mut line: Line<'_>) -> Line<'_> {
 /// A gauge of `width` cells, filled to a share from 0 to 1.
 pub(super) fn bar(theme: Theme, width: u16, share: f64, style: Style) -> Line<'static> {
     let halves = (share * f64::from(width) * 2.0).round() as usize;
-    let filled = "━".repeat(halves / 2) + if halves % 2 > 0 { "╾" } else { "" };
+    let filled = "━".repeat(halves / 2) + if !halves.is_multiple_of(2) { "╾" } else { "" };
     let empty = usize::from(width).saturating_sub(halves.div_ceil(2));
     Line::from(vec![Span::styled(filled, style), Span::styled("─".repeat(empty), theme.trough())])
 }
