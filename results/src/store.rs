@@ -70,7 +70,7 @@ pub fn write(path: &Path, record: &Record) -> Result<(), StoreError> {
     write_with(path, |file| file.write_all(document.as_bytes()))
 }
 
-/// Writes any text whole or not at all, as [`write`] does.
+/// Writes any text whole or not at all, as [`write()`] does.
 ///
 /// # Errors
 /// Names the path and the reason; the temporary file is removed.

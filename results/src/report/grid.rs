@@ -106,10 +106,16 @@ impl Grid {
             let (a, b) = (self.headings[*a].group, self.headings[*b].group);
             !a.is_empty() && a == b
         };
+        let alone = total(&[self.keys - 1]);
+        // A group stays together unless it is too wide for a block of its own.
+        let groups = beside.chunk_by(together).flat_map(|group| {
+            let whole = alone + total(group) <= width + GAP;
+            group.chunks(if whole { group.len() } else { 1 })
+        });
         let mut blocks: Vec<Vec<usize>> = Vec::new();
         let mut block: Vec<usize> = (0..self.keys).collect();
         let mut keys = self.keys;
-        for group in beside.chunk_by(together) {
+        for group in groups {
             if block.len() > keys && total(&block) + total(group) > width + GAP {
                 blocks.push(std::mem::replace(&mut block, vec![self.keys - 1]));
                 keys = 1;
