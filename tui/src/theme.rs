@@ -95,7 +95,11 @@ impl Theme {
 
     /// The part of a gauge that is not filled.
     pub(crate) fn trough(self) -> Style {
-        self.colour(Color::Indexed(238))
+        if self.coloured {
+            Style::new().fg(Color::Indexed(238))
+        } else {
+            Style::new().add_modifier(Modifier::DIM)
+        }
     }
 
     pub(crate) fn target(self) -> Style {
