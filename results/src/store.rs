@@ -13,40 +13,40 @@ use thiserror::Error;
 use crate::format::{self, FormatError};
 use crate::model::Record;
 
-/// A record that could not be written or read.
+/// A record that could not be written or read. The text is whole: the reason is not told again as a source.
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The disk, the folder or the permissions do not allow it. Nothing was left behind.
-    #[error("failed to write {path}: {source}; free some space or choose another place with --out")]
+    #[error("failed to write {path}: {reason}; free some space or choose another place with --out")]
     Write {
         /// What was to be written.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The file is not there or not readable.
-    #[error("failed to read {path}: {source}; check the path")]
+    #[error("failed to read {path}: {reason}; check the path")]
     Read {
         /// What was to be read.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        reason: io::Error,
     },
     /// The file was read, but is no record.
-    #[error("failed to load {path}")]
+    #[error("failed to load {path}: {reason}")]
     Load {
         /// What was read.
         path: PathBuf,
         /// What is wrong, and where in the file.
-        source: FormatError,
+        reason: FormatError,
     },
     /// The record cannot be written as a document.
-    #[error("failed to encode the record for {path}")]
+    #[error("failed to encode the record for {path}: {reason}")]
     Encode {
         /// Where it should have gone.
         path: PathBuf,
         /// What is wrong.
-        source: FormatError,
+        reason: FormatError,
     },
 }
 
@@ -66,7 +66,7 @@ pub fn file_name(record: &Record) -> String {
 /// Names the path and the reason; the temporary file is removed.
 pub fn write(path: &Path, record: &Record) -> Result<(), StoreError> {
     let document =
-        format::to_json(record).map_err(|source| StoreError::Encode { path: path.to_owned(), source })?;
+        format::to_json(record).map_err(|reason| StoreError::Encode { path: path.to_owned(), reason })?;
     write_with(path, |file| file.write_all(document.as_bytes()))
 }
 
@@ -84,7 +84,7 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), StoreError> {
 /// # Errors
 /// Names the path and the reason.
 pub fn probe(path: &Path) -> Result<(), StoreError> {
-    let failed = |source| StoreError::Write { path: path.to_owned(), source };
+    let failed = |reason| StoreError::Write { path: path.to_owned(), reason };
     if path.is_dir() {
         return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")));
     }
@@ -99,8 +99,8 @@ pub fn probe(path: &Path) -> Result<(), StoreError> {
 /// Names the path, and where in the file and what to do if it is no record.
 pub fn read(path: &Path) -> Result<Record, StoreError> {
     let json =
-        fs::read_to_string(path).map_err(|source| StoreError::Read { path: path.to_owned(), source })?;
-    format::from_json(&json).map_err(|source| StoreError::Load { path: path.to_owned(), source })
+        fs::read_to_string(path).map_err(|reason| StoreError::Read { path: path.to_owned(), reason })?;
+    format::from_json(&json).map_err(|reason| StoreError::Load { path: path.to_owned(), reason })
 }
 
 fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), StoreError> {
@@ -113,7 +113,7 @@ fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Re
         let _ = File::open(folder(path)).and_then(|folder| folder.sync_all());
         Ok(())
     };
-    attempt().map_err(|source| StoreError::Write { path: path.to_owned(), source })
+    attempt().map_err(|reason| StoreError::Write { path: path.to_owned(), reason })
 }
 
 /// A file beside the path that removes itself unless it is renamed.
@@ -150,8 +150,8 @@ mod tests {
 
     /// The error and everything behind it, as the command line prints it.
     fn text(error: &StoreError) -> String {
-        let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-        format!("{error}: {source}")
+        assert!(std::error::Error::source(error).is_none());
+        error.to_string()
     }
 
     #[test]

@@ -186,7 +186,7 @@ pub fn parse_rate(text: &str) -> Result<f64, UnitError> {
     if number.digits == 0 {
         return Err(input.error("a rate is above zero"));
     }
-    Ok((number.digits * factor) as f64 / 10f64.powi(number.decimals as i32))
+    Ok(number.digits as f64 * factor as f64 / 10f64.powi(number.decimals as i32))
 }
 
 /// A whole number from `10k`, `1M`, `5000`, `1,000,000`.
@@ -453,7 +453,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_panics(text in "\\PC{0,24}") {
+        fn no_text_panics(text in "\\PC{0,24}|[0-9.,_]{0,45}(s|h|TiB|T/s|G)?") {
             let _ = (parse_duration(&text), parse_size(&text), parse_rate(&text), parse_count(&text));
         }
 

@@ -14,12 +14,13 @@ use crate::model::{DistributionError, Record};
 /// The schema version that is written.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// A document that cannot be read, or a record that cannot be written as one.
+/// A document that cannot be read, or a record that cannot be written as one. The text is whole: the reason is not
+/// told again as a source.
 #[derive(Debug, Error)]
 pub enum FormatError {
     /// It is no JSON, or lacks a field, or a field has another type. The source says at which line and column.
     #[error("failed to understand the document: {0}; is it a drumpost record?")]
-    Shape(#[from] serde_json::Error),
+    Shape(serde_json::Error),
     /// It was written by a later drumpost.
     #[error(
         "failed to read schema version {found}: this drumpost knows versions up to {SCHEMA_VERSION}; \
@@ -40,6 +41,12 @@ pub enum FormatError {
     /// A histogram cannot be encoded.
     #[error(transparent)]
     Histogram(#[from] DistributionError),
+}
+
+impl From<serde_json::Error> for FormatError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Shape(error)
+    }
 }
 
 /// The document of a record, indented, with a final line end. The same record gives the same bytes.

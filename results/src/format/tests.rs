@@ -90,6 +90,30 @@ fn merged_figures_are_of_the_merged_histogram() {
     assert_eq!(document.runs[0].throughput_per_s, Some(totals.0 as f64 * 1e9 / totals.1 as f64));
 }
 
+/// Every field has its line in FORMAT.md.
+#[test]
+fn every_field_is_described() {
+    fn check(value: &serde_json::Value, page: &str) {
+        match value {
+            serde_json::Value::Array(items) => items.iter().for_each(|item| check(item, page)),
+            serde_json::Value::Object(fields) => {
+                for (name, value) in fields {
+                    assert!(
+                        page.contains(&format!("`{name}`")) || page.contains(&format!("`{name}[]`")),
+                        "{name}"
+                    );
+                    if name != "settings" && name != "environment" {
+                        check(value, page);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let document: serde_json::Value = serde_json::from_str(&to_json(&judged()).unwrap()).unwrap();
+    check(&document, include_str!("../../../FORMAT.md"));
+}
+
 #[track_caller]
 fn assert_error(json: &str, words: &[&str]) {
     let error = from_json(json).unwrap_err().to_string();

@@ -47,10 +47,11 @@ pub fn samples_needed(quantile: f64) -> u64 {
 
 impl Distribution {
     /// A distribution from what the engine measured. The exact figures cover every value, those over the
-    /// histogram's range included; `over_range` of them are in no bucket.
+    /// histogram's range included; `over_range` of them are in no bucket. Without values, minimum and maximum are
+    /// not looked at.
     ///
     /// # Errors
-    /// The histogram does not keep 3 significant digits from 1 ns on.
+    /// The histogram does not keep 3 significant digits from 1 ns on, or the minimum is above the maximum.
     pub fn from_parts(
         histogram: &Histogram<u64>,
         sum_ns: u128,
@@ -65,6 +66,11 @@ impl Distribution {
         let mut own = Self { sum_ns, over_range, ..Self::default() };
         own.histogram.add(histogram).map_err(failed)?;
         if own.count() > 0 {
+            if min_ns > max_ns {
+                return Err(DistributionError {
+                    reason: format!("its minimum {min_ns} is above its maximum {max_ns}"),
+                });
+            }
             (own.min_ns, own.max_ns) = (min_ns, max_ns);
         }
         Ok(own)
@@ -315,6 +321,8 @@ mod tests {
         let coarse = Histogram::new(2).unwrap();
         let error = Distribution::from_parts(&coarse, 0, 0, 0, 0).unwrap_err();
         assert!(error.to_string().contains("it has 2 digits"), "{error}");
+        let error = Distribution::from_parts(Distribution::of([5]).histogram(), 5, 6, 5, 0).unwrap_err();
+        assert!(error.to_string().contains("minimum 6 is above its maximum 5"), "{error}");
         assert!(Distribution::from_bytes(b"nonsense bytes here", 0, 0, 0, 0).is_err());
     }
 
