@@ -2,13 +2,27 @@
 //!
 //! Each file realises the intents its transport has native means for, and refuses the others when it is opened.
 
+pub mod crossbeam;
 pub mod listeners;
+#[cfg(feature = "nats")]
+pub mod nats;
+pub mod rtrb;
+mod shared;
 pub mod sim;
+pub mod tokio_broadcast;
+pub mod tokio_mpsc;
 
 use drumpost_core::registry::TransportEntry;
 
 /// All transports, in the order they are listed.
 #[must_use]
 pub fn transports() -> Vec<TransportEntry> {
-    vec![listeners::entry(), sim::entry()]
+    vec![
+        rtrb::entry(),
+        crossbeam::entry(),
+        tokio_mpsc::entry(),
+        tokio_broadcast::entry(),
+        listeners::entry(),
+        sim::entry(),
+    ]
 }

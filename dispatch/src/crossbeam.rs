@@ -1,0 +1,385 @@
+//! `crossbeam`: bounded channels with any number of senders and receivers.
+//!
+//! Command, Request and Event: the instances of a receiving service take from one shared queue, so each message is
+//! handled by exactly one of them. Reply: each instance that asks has a queue of its own, picked by the message's
+//! `reply_to`. Event: copied into the queue of every subscribing service; a topic without subscribers takes
+//! everything. A service with a single instance hears everything through one queue, unless it both reacts and asks.
+//! A full queue holds the sender up; other subscribers get what it offers meanwhile, up to one batch ahead.
+
+use crate::shared::{Addressees, buffer, nobody_asked};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Select, Sender, TryRecvError, TrySendError, bounded};
+use drumpost_core::{
+    dispatcher::Threaded,
+    message::Message,
+    port::{PortError, RecvPort, SendPort},
+    registry::{Promise, RunsOn, TransportEntry},
+    scenario::{Intent, Style},
+    transport::{Endpoint, OpenError, Transport},
+    wiring::{Destination, Wiring},
+};
+use std::time::Duration;
+
+/// The transport, as the command line lists it.
+#[must_use]
+pub fn entry() -> TransportEntry {
+    TransportEntry {
+        name: "crossbeam",
+        summary: "bounded channels in memory, one per receiving service, shared by its instances (crate crossbeam)",
+        intents: &[
+            (Style::Message, &[Intent::Command, Intent::Request, Intent::Reply]),
+            (Style::Event, &[Intent::Event]),
+        ],
+        runs_on: RunsOn::Threads,
+        promise: Promise::IN_MEMORY,
+        needs_server: false,
+        make: |_| Ok(Box::new(Threaded(Crossbeam))),
+    }
+}
+
+/// See the module.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Crossbeam;
+
+/// Sends to one destination. On cache lines of its own: it is written at every offer.
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct QueueSender(To);
+
+#[derive(Debug)]
+enum To {
+    /// The queues of all subscribing services, or the one of the addressee.
+    Each(Vec<Subscriber>),
+    /// One queue by instance that asks.
+    WhoAsked(Addressees, Vec<Sender<Message>>),
+}
+
+#[derive(Debug)]
+struct Subscriber {
+    queue: Sender<Message>,
+    /// How many messages at the head of the next offer it already has.
+    ahead: usize,
+}
+
+/// Receives from one queue, or from two if replies are apart.
+#[derive(Debug)]
+pub struct QueueReceiver {
+    queue: Receiver<Message>,
+    replies: Option<Receiver<Message>>,
+    /// What woke a wait.
+    kept: Option<Message>,
+    buffer: Vec<Message>,
+}
+
+type Queue = (Sender<Message>, Receiver<Message>);
+
+/// The queues of one receiving service.
+struct Queues {
+    /// For what its instances compete for; a single instance hears its replies here too, unless they are apart.
+    shared: Option<Queue>,
+    /// For replies, by instance; empty where they are not needed.
+    replies: Vec<Queue>,
+}
+
+impl Queues {
+    fn new(wiring: &Wiring, service: usize) -> Self {
+        let queue = || bounded(wiring.capacity.max(1));
+        let instances = wiring.services[service].instances.len();
+        let hears = |replies| {
+            wiring.heard_by(service).any(|heard: &Destination| (heard.intent == Intent::Reply) == replies)
+        };
+        let single = instances == 1 && !wiring.has_replies_apart(service);
+        let shared = hears(false) || (single && hears(true));
+        let replies = if hears(true) && !single { instances } else { 0 };
+        Self { shared: shared.then(queue), replies: (0..replies).map(|_| queue()).collect() }
+    }
+
+    fn ports(&self, wiring: &Wiring, member: usize) -> (Option<QueueReceiver>, Option<QueueReceiver>) {
+        let port = |queue: &Receiver<Message>, replies: Option<&Receiver<Message>>| QueueReceiver {
+            queue: queue.clone(),
+            replies: replies.cloned(),
+            kept: None,
+            buffer: buffer(wiring),
+        };
+        let replies = self.replies.get(member).map(|(_, queue)| queue);
+        match (&self.shared, replies) {
+            (Some((_, shared)), None) => (Some(port(shared, None)), None),
+            (Some((_, shared)), Some(replies)) => {
+                (Some(port(shared, Some(replies))), Some(port(replies, None)))
+            }
+            (None, replies) => (replies.map(|replies| port(replies, None)), None),
+        }
+    }
+
+    fn sender(&self, wiring: &Wiring, destination: &Destination, service: usize) -> Option<To> {
+        if destination.intent == Intent::Reply && !self.replies.is_empty() {
+            let addressees = Addressees::new(destination, wiring.services[service].instances.clone());
+            return Some(To::WhoAsked(
+                addressees,
+                self.replies.iter().map(|(queue, _)| queue.clone()).collect(),
+            ));
+        }
+        let subscriber = |(queue, _): &Queue| Subscriber { queue: queue.clone(), ahead: 0 };
+        Some(To::Each(vec![subscriber(self.shared.as_ref()?)]))
+    }
+}
+
+impl Transport for Crossbeam {
+    type Send = QueueSender;
+    type Recv = QueueReceiver;
+
+    fn open(&mut self, wiring: &Wiring) -> Result<Vec<Endpoint<QueueSender, QueueReceiver>>, OpenError> {
+        let queues: Vec<Queues> =
+            (0..wiring.services.len()).map(|service| Queues::new(wiring, service)).collect();
+        let send = |destination: &Destination| {
+            let mut all = Vec::new();
+            for service in &destination.receivers {
+                match queues[*service].sender(wiring, destination, *service) {
+                    Some(To::Each(subscribers)) => all.extend(subscribers),
+                    Some(who_asked) => return QueueSender(who_asked),
+                    None => {}
+                }
+            }
+            QueueSender(To::Each(all))
+        };
+        let instances = wiring
+            .services
+            .iter()
+            .enumerate()
+            .flat_map(|(service, wired)| (0..wired.instances.len()).map(move |member| (service, member)));
+        let endpoint = |(service, member): (usize, usize)| {
+            let (inbox, replies) = queues[service].ports(wiring, member);
+            Endpoint { inbox, replies, sends: wiring.sends_of(service).map(send).collect() }
+        };
+        Ok(instances.map(endpoint).collect())
+    }
+}
+
+impl SendPort for QueueSender {
+    #[inline]
+    fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
+        match &mut self.0 {
+            To::Each(subscribers) => offer_to_each(subscribers, batch),
+            To::WhoAsked(addressees, queues) => {
+                let mut rest = batch;
+                while !rest.is_empty() {
+                    let (to, run) = addressees.first_run(rest)?;
+                    let queue = queues.get(to).ok_or_else(|| nobody_asked(to as u16))?;
+                    let taken = fill(queue, run)?;
+                    rest = &rest[taken..];
+                    if taken < run.len() {
+                        break;
+                    }
+                }
+                Ok(batch.len() - rest.len())
+            }
+        }
+    }
+}
+
+/// Gives every subscriber what it has room for. Taken is what all of them have; who has more remembers it.
+#[inline]
+fn offer_to_each(subscribers: &mut [Subscriber], batch: &[Message]) -> Result<usize, PortError> {
+    if let [Subscriber { queue, .. }] = subscribers {
+        return fill(queue, batch);
+    }
+    let mut taken = batch.len();
+    for Subscriber { queue, ahead } in subscribers.iter_mut() {
+        *ahead += fill(queue, batch.get(*ahead..).unwrap_or_default())?;
+        taken = taken.min(*ahead);
+    }
+    subscribers.iter_mut().for_each(|subscriber| subscriber.ahead -= taken);
+    Ok(taken)
+}
+
+#[inline]
+fn fill(queue: &Sender<Message>, batch: &[Message]) -> Result<usize, PortError> {
+    for (taken, message) in batch.iter().enumerate() {
+        match queue.try_send(*message) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return Ok(taken),
+            Err(TrySendError::Disconnected(_)) => return Err(PortError::Closed),
+        }
+    }
+    Ok(batch.len())
+}
+
+impl RecvPort for QueueReceiver {
+    #[inline]
+    fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
+        let Self { queue, replies, kept, buffer } = self;
+        buffer.clear();
+        buffer.extend(kept.take());
+        let max = max.min(buffer.capacity());
+        // Replies first: they end what was asked, and there are never more of them than was asked.
+        let mut open = replies.as_ref().is_some_and(|replies| take(replies, max, buffer));
+        open |= take(queue, max, buffer);
+        match buffer.len() {
+            0 if !open => Err(PortError::Closed),
+            0 => Ok(0),
+            len => {
+                on_batch(buffer);
+                Ok(len)
+            }
+        }
+    }
+
+    fn wait(&mut self, at_most: Duration) -> Result<(), PortError> {
+        if self.kept.is_some() {
+            return Ok(());
+        }
+        if let Some(replies) = &self.replies {
+            let mut select = Select::new();
+            select.recv(&self.queue);
+            select.recv(replies);
+            // Ready or out of time: either way the next drain looks.
+            let _ = select.ready_timeout(at_most);
+            return Ok(());
+        }
+        match self.queue.recv_timeout(at_most) {
+            Ok(message) => self.kept = Some(message),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(PortError::Closed),
+        }
+        Ok(())
+    }
+}
+
+/// Fills `buffer` up to `max` messages. Says whether more may come.
+#[inline]
+fn take(queue: &Receiver<Message>, max: usize, buffer: &mut Vec<Message>) -> bool {
+    while buffer.len() < max {
+        match queue.try_recv() {
+            Ok(message) => buffer.push(message),
+            Err(TryRecvError::Empty) => return true,
+            Err(TryRecvError::Disconnected) => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::testing::{Trial, ask, fan_out, numbered, numbers, pipe, react_and_ask, two_topics};
+    use drumpost_core::drive::{Placement, Wait};
+
+    #[test]
+    fn everything_arrives_once_and_in_order() {
+        for style in Style::ALL {
+            for (batch, wait) in [(64, Wait::Yield), (1, Wait::Park), (7, Wait::Native), (64, Wait::Park)] {
+                Trial { style, batch, wait, ..Trial::default() }.run(Threaded(Crossbeam), pipe(false));
+            }
+            let trial = Trial { style, placement: Placement::Threads(1), count: 200_000, ..Trial::default() };
+            trial.run(Threaded(Crossbeam), pipe(false));
+        }
+        Trial { style: Style::Event, ..Trial::default() }.run(Threaded(Crossbeam), two_topics());
+    }
+
+    #[test]
+    fn a_full_queue_holds_the_sender_up() {
+        let trial = Trial { capacity: 4, count: 500, ..Trial::default() };
+        assert!(trial.run(Threaded(Crossbeam), pipe(true)).blocked_ns > 0);
+    }
+
+    #[test]
+    fn competing_instances_share_the_work() {
+        for style in Style::ALL {
+            let trial = Trial { style, instances: &[("sink", 4), ("source", 2)], ..Trial::default() };
+            trial.run(Threaded(Crossbeam), pipe(false));
+        }
+    }
+
+    #[test]
+    fn a_slow_subscriber_holds_up_and_nothing_is_lost_or_duplicated() {
+        for instances in [&[][..], &[("slow", 2), ("fast", 2)]] {
+            let trial =
+                Trial { style: Style::Event, capacity: 4, count: 1_000, instances, ..Trial::default() };
+            let outcome = trial.run(Threaded(Crossbeam), fan_out());
+            assert!(outcome.blocked_ns > 0);
+            assert_eq!(outcome.audit.delivered, 3_000);
+            assert_eq!(outcome.audit.sent, 2_000, "the topic nobody hears took everything");
+        }
+    }
+
+    #[test]
+    fn a_fan_out_remembers_who_has_what() {
+        let trial = Trial { style: Style::Event, capacity: 4, ..Trial::default() };
+        let mut endpoints = Crossbeam.open(&trial.wiring(&fan_out())).unwrap();
+        let mut sends = endpoints.remove(0).sends;
+        let mut seen = vec![Vec::new(); 3];
+        let mut drain = |of: usize, seen: &mut Vec<Vec<u32>>| {
+            let inbox = endpoints[of].inbox.as_mut().unwrap();
+            inbox.drain(64, |batch| seen[of].extend(numbers(batch))).unwrap()
+        };
+        let batch = numbered(0, 10);
+        assert_eq!(sends[0].offer(&batch), Ok(4), "all are full");
+        assert_eq!(sends[0].offer(&batch[4..]), Ok(0));
+        assert_eq!((drain(0, &mut seen), drain(2, &mut seen)), (4, 4));
+        assert_eq!(sends[0].offer(&batch[4..]), Ok(0), "the slow one is still full");
+        assert_eq!((drain(0, &mut seen), drain(1, &mut seen)), (4, 4));
+        assert_eq!(sends[0].offer(&batch[4..]), Ok(4), "two of them for one subscriber only, who is behind");
+        assert_eq!((drain(0, &mut seen), drain(1, &mut seen), drain(2, &mut seen)), (2, 4, 4));
+        assert_eq!(sends[0].offer(&batch[8..]), Ok(2));
+        assert_eq!((drain(0, &mut seen), drain(1, &mut seen), drain(2, &mut seen)), (0, 2, 2));
+        for seen in seen {
+            assert_eq!(seen, (0..10).collect::<Vec<_>>());
+        }
+        assert_eq!(sends[1].offer(&batch), Ok(10), "nobody hears it");
+    }
+
+    #[test]
+    fn replies_go_to_who_asked() {
+        for await_replies in [false, true] {
+            for instances in [&[("source", 2)][..], &[("source", 2), ("server", 2)]] {
+                let trial = Trial { instances, await_replies, count: 5_000, ..Trial::default() };
+                trial.run(Threaded(Crossbeam), ask());
+            }
+        }
+    }
+
+    #[test]
+    fn a_service_that_reacts_and_asks_gets_both() {
+        for await_replies in [false, true] {
+            for (instances, wait) in [
+                (&[][..], Wait::Park),
+                (&[], Wait::Native),
+                (&[("middle", 3)], Wait::Park),
+                (&[("middle", 2), ("server", 2)], Wait::Native),
+            ] {
+                let trial = Trial { instances, wait, await_replies, count: 5_000, ..Trial::default() };
+                trial.run(Threaded(Crossbeam), react_and_ask());
+            }
+        }
+    }
+
+    #[test]
+    fn a_wait_ends_when_something_comes_and_keeps_it() {
+        let mut endpoints = Crossbeam.open(&Trial::default().wiring(&pipe(false))).unwrap();
+        let mut inbox = endpoints.remove(1).inbox.unwrap();
+        assert_eq!(inbox.wait(Duration::from_millis(1)), Ok(()));
+        assert_eq!(inbox.drain(1, |_| ()), Ok(0));
+        endpoints[0].sends[0].offer(&numbered(7, 2)).unwrap();
+        assert_eq!(inbox.wait(Duration::from_secs(10)), Ok(()));
+        let mut seen = Vec::new();
+        assert_eq!(inbox.drain(64, |batch| seen.extend(numbers(batch))), Ok(2));
+        assert_eq!(seen, [7, 8]);
+        endpoints.clear();
+        assert_eq!(inbox.wait(Duration::from_secs(10)), Err(PortError::Closed));
+        assert_eq!(inbox.drain(64, |_| ()), Err(PortError::Closed));
+    }
+
+    #[test]
+    fn a_receiver_that_is_gone_closes_the_sender() {
+        let mut endpoints = Crossbeam.open(&Trial::default().wiring(&pipe(false))).unwrap();
+        endpoints.truncate(1);
+        assert_eq!(endpoints[0].sends[0].offer(&numbered(0, 3)), Err(PortError::Closed));
+    }
+
+    #[test]
+    fn a_panicking_handler_ends_the_run() {
+        for wait in [Wait::Park, Wait::Native] {
+            let failure = Trial { wait, ..Trial::default() }.failure(Threaded(Crossbeam));
+            assert!(failure.contains("number 1000 is too much"), "{failure}");
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! `tokio-broadcast`: tokio's broadcast channels.
+//!
+//! Event: one channel per topic, of which every subscribing service has a receiver. A sender is never held up: a
+//! receiver that falls behind by more than the capacity, which the channel rounds up to a power of two, loses the oldest
+//! messages and is told how many. Several instances of a subscribing service are refused, as each would get
+//! a copy; so are Command, Request and Reply, as everyone who listens would hear them. A service that hears several
+//! topics takes from them in turn.
+
+use crate::shared::{buffer, refuse_competing, refuse_other_intents};
+use drumpost_core::{
+    dispatcher::Tasked,
+    message::Message,
+    port::{AsyncRecvPort, AsyncSendPort, PortError},
+    registry::{Promise, RunsOn, TransportEntry},
+    scenario::{Intent, Style},
+    transport::{AsyncTransport, Endpoint, Endpoints, OpenError},
+    wiring::Wiring,
+};
+use std::{
+    future::poll_fn,
+    task::{Context, Poll},
+};
+use tokio::sync::broadcast::{
+    Receiver, Sender, channel,
+    error::{RecvError, TryRecvError},
+};
+use tokio_util::sync::ReusableBoxFuture;
+
+const NAME: &str = "tokio-broadcast";
+const INTENTS: &[Intent] = &[Intent::Event];
+
+/// The transport, as the command line lists it.
+#[must_use]
+pub fn entry() -> TransportEntry {
+    TransportEntry {
+        name: NAME,
+        summary: "tokio's broadcast channels, one per topic; a slow subscriber loses the oldest (tokio::sync::broadcast)",
+        intents: &[(Style::Event, INTENTS)],
+        runs_on: RunsOn::Tasks,
+        promise: Promise { holds_up_senders: false, lossless: false, ..Promise::IN_MEMORY },
+        needs_server: false,
+        make: |_| Ok(Box::new(Tasked(TokioBroadcast))),
+    }
+}
+
+/// See the module.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TokioBroadcast;
+
+/// Publishes to one topic. On cache lines of its own: a task holds several.
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct TopicSender {
+    topic: Sender<Message>,
+    /// Whether any service subscribes; if not, the topic takes everything.
+    is_heard: bool,
+}
+
+/// Receives what one service subscribes to.
+#[derive(Debug)]
+pub struct TopicReceiver {
+    topics: Vec<Topic>,
+    /// The topic to begin with, so that a busy one does not silence those after it.
+    next: usize,
+    /// Loss that was found after something had been taken; reported by the next drain.
+    lagged: u64,
+    buffer: Vec<Message>,
+}
+
+/// A receiver that waits is lent to the future that waits, which is kept from one drain to the next: a drain
+/// that is dropped loses neither its wake-up nor a message.
+#[derive(Debug)]
+struct Topic {
+    /// `None` while it is lent.
+    receiver: Option<Receiver<Message>>,
+    waiting: Option<ReusableBoxFuture<'static, Waited>>,
+    closed: bool,
+}
+
+type Waited = (Result<Message, RecvError>, Receiver<Message>);
+
+async fn next_of(mut receiver: Receiver<Message>) -> Waited {
+    (receiver.recv().await, receiver)
+}
+
+impl AsyncTransport for TokioBroadcast {
+    type Send = TopicSender;
+    type Recv = TopicReceiver;
+
+    async fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<TopicSender, TopicReceiver>, OpenError> {
+        refuse_other_intents(
+            NAME,
+            wiring,
+            INTENTS,
+            "everyone who listens would hear it; use tokio-mpsc or crossbeam",
+        )?;
+        refuse_competing(NAME, wiring, "each would get a copy")?;
+        let topics: Vec<Sender<Message>> =
+            wiring.destinations.iter().map(|_| channel(wiring.capacity.max(1)).0).collect();
+        let topic = |id: u16| &topics[usize::from(id)];
+        let endpoint = |instance| {
+            let service = wiring.service_of(instance);
+            let subscribed = wiring.heard_by(service).map(|heard| Topic::new(topic(heard.id).subscribe()));
+            let topics: Vec<Topic> = subscribed.collect();
+            let sends = wiring.sends_of(service).map(|sent| TopicSender {
+                topic: topic(sent.id).clone(),
+                is_heard: !sent.receivers.is_empty(),
+            });
+            let inbox = TopicReceiver { topics, next: 0, lagged: 0, buffer: buffer(wiring) };
+            let inbox = (!inbox.topics.is_empty()).then_some(inbox);
+            Endpoint { inbox, replies: None, sends: sends.collect() }
+        };
+        Ok((0..wiring.instance_count()).map(endpoint).collect())
+    }
+}
+
+impl AsyncSendPort for TopicSender {
+    #[inline]
+    fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
+        if self.is_heard {
+            for message in batch {
+                self.topic.send(*message).map_err(|_| PortError::Closed)?;
+            }
+        }
+        Ok(batch.len())
+    }
+
+    async fn ready(&mut self) -> Result<(), PortError> {
+        Ok(())
+    }
+}
+
+impl AsyncRecvPort for TopicReceiver {
+    #[inline]
+    async fn drain(
+        &mut self,
+        max: usize,
+        mut on_batch: impl FnMut(&[Message]) + Send,
+    ) -> Result<usize, PortError> {
+        // What a poll takes, the same poll hands over: dropped while it waits, the future has taken nothing.
+        poll_fn(|context| {
+            self.take(max.min(self.buffer.capacity()), context);
+            if !self.buffer.is_empty() {
+                on_batch(&self.buffer);
+                return Poll::Ready(Ok(self.buffer.len()));
+            }
+            match std::mem::take(&mut self.lagged) {
+                0 if self.topics.iter().all(|topic| topic.closed) => Poll::Ready(Err(PortError::Closed)),
+                0 => Poll::Pending,
+                count => Poll::Ready(Err(PortError::Lagged(count))),
+            }
+        })
+        .await
+    }
+}
+
+impl TopicReceiver {
+    /// Fills the buffer; if nothing is there, leaves every topic waiting. Takes nothing while a loss is to be reported.
+    #[inline]
+    fn take(&mut self, max: usize, context: &mut Context<'_>) {
+        self.buffer.clear();
+        for _ in 0..self.topics.len() {
+            if self.buffer.len() == max || self.lagged > 0 {
+                return;
+            }
+            let at = self.next;
+            self.next = if at + 1 == self.topics.len() { 0 } else { at + 1 };
+            self.lagged += self.topics[at].take(max, &mut self.buffer, context);
+        }
+        for topic in &mut self.topics {
+            if !self.buffer.is_empty() || self.lagged > 0 {
+                return;
+            }
+            self.lagged += topic.wait(max, &mut self.buffer, context);
+        }
+    }
+}
+
+impl Topic {
+    fn new(receiver: Receiver<Message>) -> Self {
+        Self { receiver: Some(receiver), waiting: None, closed: false }
+    }
+
+    /// Takes what is there and says how many messages were lost.
+    #[inline]
+    fn take(&mut self, max: usize, buffer: &mut Vec<Message>, context: &mut Context<'_>) -> u64 {
+        if self.receiver.is_none() {
+            return self.poll(max, buffer, context);
+        }
+        let Some(receiver) = &mut self.receiver else { return 0 };
+        while buffer.len() < max {
+            match receiver.try_recv() {
+                Ok(message) => buffer.push(message),
+                Err(TryRecvError::Empty) => return 0,
+                Err(TryRecvError::Lagged(count)) => return count,
+                Err(TryRecvError::Closed) => {
+                    self.closed = true;
+                    return 0;
+                }
+            }
+        }
+        0
+    }
+
+    /// Leaves the waker with the channel. What has come meanwhile is taken.
+    fn wait(&mut self, max: usize, buffer: &mut Vec<Message>, context: &mut Context<'_>) -> u64 {
+        let Some(receiver) = self.receiver.take_if(|_| !self.closed) else { return 0 };
+        match &mut self.waiting {
+            Some(waiting) => waiting.set(next_of(receiver)),
+            none => *none = Some(ReusableBoxFuture::new(next_of(receiver))),
+        }
+        self.poll(max, buffer, context)
+    }
+
+    /// Polls the future that waits; when it is done, gets the receiver back and takes what else is there.
+    fn poll(&mut self, max: usize, buffer: &mut Vec<Message>, context: &mut Context<'_>) -> u64 {
+        let Some(Poll::Ready((received, receiver))) =
+            self.waiting.as_mut().map(|waiting| waiting.poll(context))
+        else {
+            return 0;
+        };
+        self.receiver = Some(receiver);
+        match received {
+            Ok(message) => {
+                buffer.push(message);
+                self.take(max, buffer, context)
+            }
+            Err(RecvError::Lagged(count)) => count,
+            Err(RecvError::Closed) => {
+                self.closed = true;
+                0
+            }
+        }
+    }
+}

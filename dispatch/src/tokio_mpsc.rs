@@ -1,0 +1,205 @@
+//! `tokio-mpsc`: tokio's bounded channels with many senders and one receiver.
+//!
+//! Command, Request and Reply: each service instance has one channel for everything it hears, and a second for its
+//! replies if it both reacts and asks; a reply picks the channel of the instance in its `reply_to`. Several instances
+//! that would compete for commands or requests are refused, as a channel has one receiver. Event: refused, nobody
+//! subscribes to a channel. A full channel holds the sender up.
+
+use crate::shared::{Addressees, buffer, refuse_competing, refuse_other_intents};
+use drumpost_core::{
+    dispatcher::Tasked,
+    message::Message,
+    port::{AsyncRecvPort, AsyncSendPort, PortError},
+    registry::{Promise, RunsOn, TransportEntry},
+    scenario::{Intent, Style},
+    transport::{AsyncTransport, Endpoint, Endpoints, OpenError},
+    wiring::{Destination, Wiring},
+};
+use std::{
+    future::poll_fn,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+use tokio::sync::mpsc::{Receiver, Sender, channel, error::TrySendError};
+
+const NAME: &str = "tokio-mpsc";
+const INTENTS: &[Intent] = &[Intent::Command, Intent::Request, Intent::Reply];
+
+/// The transport, as the command line lists it.
+#[must_use]
+pub fn entry() -> TransportEntry {
+    TransportEntry {
+        name: NAME,
+        summary: "tokio's bounded channels, one per receiving instance (tokio::sync::mpsc)",
+        intents: &[(Style::Message, INTENTS)],
+        runs_on: RunsOn::Tasks,
+        promise: Promise::IN_MEMORY,
+        needs_server: false,
+        make: |_| Ok(Box::new(Tasked(TokioMpsc))),
+    }
+}
+
+/// See the module.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TokioMpsc;
+
+/// Sends to one destination. On cache lines of its own: a task holds several.
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct ChannelSender {
+    addressees: Addressees,
+    /// One by receiving instance.
+    channels: Vec<Sender<Message>>,
+    /// The channel that had no room last.
+    full: usize,
+}
+
+/// Receives from an instance's channel, or from two if replies are apart.
+#[derive(Debug)]
+pub struct ChannelReceiver {
+    channel: Option<Receiver<Message>>,
+    /// The channel of replies, if they are apart: the port for replies and the one for everything read it, from the
+    /// same task.
+    replies: Option<Arc<Mutex<Receiver<Message>>>>,
+    buffer: Vec<Message>,
+}
+
+impl AsyncTransport for TokioMpsc {
+    type Send = ChannelSender;
+    type Recv = ChannelReceiver;
+
+    async fn open(
+        &mut self,
+        wiring: &Wiring,
+    ) -> Result<Endpoints<ChannelSender, ChannelReceiver>, OpenError> {
+        refuse_other_intents(
+            NAME,
+            wiring,
+            INTENTS,
+            "a channel has one receiver; use tokio-broadcast, crossbeam or listeners",
+        )?;
+        refuse_competing(NAME, wiring, "a channel has one receiver")?;
+        Ok(open(wiring))
+    }
+}
+
+fn open(wiring: &Wiring) -> Endpoints<ChannelSender, ChannelReceiver> {
+    let channels = |wanted: &dyn Fn(usize) -> bool| -> Vec<Option<(Sender<Message>, Receiver<Message>)>> {
+        (0..wiring.instance_count())
+            .map(|instance| wanted(wiring.service_of(instance)).then(|| channel(wiring.capacity.max(1))))
+            .collect()
+    };
+    let inboxes = channels(&|service| wiring.heard_by(service).next().is_some());
+    let replies = channels(&|service| wiring.has_replies_apart(service));
+    let sends = |service| {
+        let port = |destination: &Destination| {
+            let receiver = addressee(destination);
+            let instances = wiring.services[receiver].instances.clone();
+            let apart = destination.intent == Intent::Reply && wiring.has_replies_apart(receiver);
+            let among = if apart { &replies } else { &inboxes };
+            let channels =
+                instances.clone().filter_map(|at| Some(among[usize::from(at)].as_ref()?.0.clone()));
+            ChannelSender {
+                channels: channels.collect(),
+                addressees: Addressees::new(destination, instances),
+                full: 0,
+            }
+        };
+        wiring.sends_of(service).map(port).collect::<Vec<_>>()
+    };
+    let sends: Vec<_> = (0..wiring.instance_count()).map(|at| sends(wiring.service_of(at))).collect();
+    let receivers = inboxes.into_iter().zip(replies).zip(sends);
+    receivers
+        .map(|((inbox, replies), sends)| {
+            let port = |channel, replies| ChannelReceiver { channel, replies, buffer: buffer(wiring) };
+            let apart = replies.map(|(_, replies)| Arc::new(Mutex::new(replies)));
+            Endpoint {
+                inbox: inbox.map(|(_, inbox)| port(Some(inbox), apart.clone())),
+                replies: apart.map(|apart| port(None, Some(apart))),
+                sends,
+            }
+        })
+        .collect()
+}
+
+/// Wiring sees to it that a destination that is no event's has exactly one receiving service.
+fn addressee(destination: &Destination) -> usize {
+    destination.receivers.first().copied().unwrap_or_default()
+}
+
+impl AsyncSendPort for ChannelSender {
+    #[inline]
+    fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
+        let mut rest = batch;
+        while !rest.is_empty() {
+            let (to, run) = self.addressees.first_run(rest)?;
+            let taken = fill(&self.channels[to], run)?;
+            rest = &rest[taken..];
+            if taken < run.len() {
+                self.full = to;
+                break;
+            }
+        }
+        Ok(batch.len() - rest.len())
+    }
+
+    async fn ready(&mut self) -> Result<(), PortError> {
+        self.channels[self.full].reserve().await.map(drop).map_err(|_| PortError::Closed)
+    }
+}
+
+/// Sends what there is room for.
+#[inline]
+fn fill(channel: &Sender<Message>, batch: &[Message]) -> Result<usize, PortError> {
+    for (taken, message) in batch.iter().enumerate() {
+        match channel.try_send(*message) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return Ok(taken),
+            Err(TrySendError::Closed(_)) => return Err(PortError::Closed),
+        }
+    }
+    Ok(batch.len())
+}
+
+impl AsyncRecvPort for ChannelReceiver {
+    #[inline]
+    async fn drain(
+        &mut self,
+        max: usize,
+        mut on_batch: impl FnMut(&[Message]) + Send,
+    ) -> Result<usize, PortError> {
+        // What a poll takes, the same poll hands over: dropped while it waits, the future has taken nothing.
+        poll_fn(|context| {
+            self.buffer.clear();
+            let polled = self.poll(max, context);
+            if let Poll::Ready(Ok(_)) = polled {
+                on_batch(&self.buffer);
+            }
+            polled
+        })
+        .await
+    }
+}
+
+impl ChannelReceiver {
+    /// Fills the buffer. Replies first: they end what was asked, and there are never more of them than was asked.
+    #[inline]
+    fn poll(&mut self, max: usize, context: &mut Context<'_>) -> Poll<Result<usize, PortError>> {
+        let mut open = false;
+        if let Some(replies) = &self.replies {
+            let mut replies = replies.lock().unwrap_or_else(PoisonError::into_inner);
+            open |= replies.poll_recv_many(context, &mut self.buffer, max).is_pending();
+        }
+        if self.buffer.len() < max
+            && let Some(channel) = &mut self.channel
+        {
+            let left = max - self.buffer.len();
+            open |= channel.poll_recv_many(context, &mut self.buffer, left).is_pending();
+        }
+        match self.buffer.len() {
+            0 if open => Poll::Pending,
+            0 => Poll::Ready(Err(PortError::Closed)),
+            len => Poll::Ready(Ok(len)),
+        }
+    }
+}
