@@ -314,6 +314,8 @@ mod tests {
         assert_eq!((times.count(), times.over_range()), (100, 40));
         assert_eq!(times.quantile_ns(0.5), Some(10));
         assert_eq!(times.quantile_ns(0.9), Some(9_000));
+        let twice = Distribution::merged([&times, &times]);
+        assert_eq!((twice.count(), twice.over_range(), twice.sum_ns()), (200, 80, 2 * times.sum_ns()));
     }
 
     #[test]
