@@ -1,2 +1,7 @@
-//! drumpost
-fn main() {}
+//! The binary: everything that ships, registered, and the command line over it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    drumpost::main(drumpost::builtin())
+}

@@ -1,0 +1,212 @@
+//! The command line: every flag with its unit, its default and its group. What flags mean is in the sub-commands.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use drumpost_core::drive::{Placement, Wait};
+use drumpost_results::units;
+use std::{path::PathBuf, time::Duration};
+
+/// Commands to known recipients, or events for anyone who listens: the same flow over interchangeable transports,
+/// measured by one clock and audited message by message.
+///
+/// Without a sub-command: `run order-authorization` in both styles over every in-process transport.
+#[derive(Debug, Parser)]
+#[command(name = "drumpost", version, max_term_width = 110, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 ok, 1 a run failed, 2 usage, 3 regression, 5 audit failed, 6 run invalid, \
+7 inconclusive (--strict), 130 interrupted (partial results saved)";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Measure a scenario over one or more dispatches
+    Run(Box<RunArgs>),
+    /// List scenarios, and transports with the intents they honour
+    List(ListArgs),
+    /// Draw a saved record again, from the file alone
+    Show(ShowArgs),
+    /// Compare two records, or two dispatches of one
+    Compare(CompareArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+}
+
+impl Command {
+    /// What runs when nothing is said.
+    pub(crate) fn main_job() -> Self {
+        Cli::parse_from(["drumpost", "run"]).command.unwrap_or_else(Self::main_job)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Arrivals {
+    Constant,
+    Poisson,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Reply {
+    Await,
+    Async,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Scenario [default: order-authorization; stream if only --sim is given]
+    pub scenario: Option<String>,
+
+    /// STYLE/TRANSPORT, a style or a transport; several with commas [default: all in process]
+    #[arg(long, short, value_delimiter = ',', value_name = "DISPATCH", help_heading = "Dispatch")]
+    pub dispatch: Vec<String>,
+    /// Messages moved at once; latency is best read at 1
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65_536), value_name = "N", help_heading = "Dispatch")]
+    pub batch: u32,
+    /// Messages a bounded queue holds
+    #[arg(long, default_value = "4096", value_parser = count, value_name = "N", help_heading = "Dispatch")]
+    pub capacity: u64,
+    /// Threads: `each` lane its own, or N stepping lanes in turn
+    #[arg(long, default_value = "each", value_name = "each|N", help_heading = "Dispatch")]
+    pub placement: Placement,
+    /// How an idle thread waits: spin, yield, park or native
+    #[arg(long, default_value = "park", value_name = "STRATEGY", help_heading = "Dispatch")]
+    pub wait: Wait,
+    /// Whether who asks waits for the reply before going on
+    #[arg(long, value_enum, default_value_t = Reply::Async, help_heading = "Dispatch")]
+    pub reply: Reply,
+    /// Instances of a service, such as worker=4; several with commas
+    #[arg(long, value_delimiter = ',', value_name = "SERVICE=N", help_heading = "Dispatch")]
+    pub instances: Vec<String>,
+    /// Optional services that take part, such as revenue-reporting
+    #[arg(long, value_delimiter = ',', value_name = "SERVICE", help_heading = "Dispatch")]
+    pub with: Vec<String>,
+    /// Services left out
+    #[arg(long, value_delimiter = ',', value_name = "SERVICE", help_heading = "Dispatch")]
+    pub without: Vec<String>,
+    /// Simulated target: service=exp:1ms,servers=1,stall=1s/60s,loss=3/1000,duplicate=1/500,reorder=1/250,clock=virtual
+    #[arg(long, value_name = "SPEC", help_heading = "Dispatch")]
+    pub sim: Option<String>,
+    /// Server of the nats and jetstream transports
+    #[arg(long, value_name = "URL", env = "NATS_URL", help_heading = "Dispatch")]
+    pub nats: Option<String>,
+    /// Option of a transport or scenario, such as fan-out.subscribers=8
+    #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "Dispatch")]
+    pub set: Vec<String>,
+    /// Kill a consumer in the middle of the run, such as worker@1s/500ms
+    #[arg(long, value_name = "SERVICE@AFTER/DOWN", help_heading = "Dispatch")]
+    pub kill: Option<String>,
+
+    /// Open load: flows per second, such as 10k/s
+    #[arg(long, short, value_parser = rate, value_name = "RATE", conflicts_with = "in_flight", help_heading = "Load")]
+    pub rate: Option<f64>,
+    /// Closed load: flows under way [default: 64]
+    #[arg(long, value_parser = count, value_name = "N", help_heading = "Load")]
+    pub in_flight: Option<u64>,
+    /// Arrival process of an open load [default: constant]
+    #[arg(long, value_enum, requires = "rate", help_heading = "Load")]
+    pub arrivals: Option<Arrivals>,
+    /// Most flows under way in an open load [default: as many as cannot deadlock]
+    #[arg(long, value_parser = count, value_name = "N", requires = "rate", help_heading = "Load")]
+    pub window: Option<u64>,
+    /// Payload: fixed:SIZE or lognormal:MEDIAN,SIGMA
+    #[arg(long, default_value = "128B", value_name = "SIZE", help_heading = "Load")]
+    pub payload: String,
+    /// Keys: uniform:N or zipf:N,S
+    #[arg(long, default_value = "uniform:10000", value_name = "KEYS", help_heading = "Load")]
+    pub keys: String,
+    /// Seed of every draw
+    #[arg(long, default_value_t = 1, value_name = "N", help_heading = "Load")]
+    pub seed: u64,
+
+    /// Length of the measured window
+    #[arg(long, default_value = "1s", value_parser = duration, value_name = "TIME", help_heading = "Measure")]
+    pub duration: Duration,
+    /// Measured flows, instead of a duration
+    #[arg(long, value_parser = count, value_name = "N", conflicts_with = "duration", help_heading = "Measure")]
+    pub count: Option<u64>,
+    /// Warm-up before the measured window [default: 200ms, 0s in virtual time]
+    #[arg(long, value_parser = duration, value_name = "TIME", help_heading = "Measure")]
+    pub warmup: Option<Duration>,
+    /// Trials of each dispatch, interleaved in random order [default: 3, 1 in virtual time]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000), value_name = "N", help_heading = "Measure")]
+    pub trials: Option<u32>,
+    /// Longest wait for what is still under way after the load
+    #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME", help_heading = "Measure")]
+    pub drain: Duration,
+    /// A full window in which no flow ends for so long is written off as unfinished
+    #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME", help_heading = "Measure")]
+    pub flow_timeout: Duration,
+
+    /// File of the record [default: .drumpost/ID.json]
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+    /// Print the record as JSON, and nothing else, to stdout
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+    /// No dashboard, even on a terminal
+    #[arg(long, help_heading = "Output")]
+    pub no_tui: bool,
+    /// Save the dashboard's last frame before the end as SVG
+    #[arg(long, value_name = "FILE", hide = true, help_heading = "Output")]
+    pub save_frame: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// Record, as `run` saved it
+    pub file: PathBuf,
+    /// Print the record as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Add hop times by destination and receiver
+    #[arg(long)]
+    pub hops: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// Record A (before)
+    pub a: PathBuf,
+    /// Record B (after); not needed with --between
+    #[arg(required_unless_present = "between")]
+    pub b: Option<PathBuf>,
+    /// Compare two dispatches of record A
+    #[arg(long, value_name = "DISPATCH,DISPATCH", conflicts_with = "b")]
+    pub between: Option<String>,
+    /// Exit with 7 if anything is inconclusive
+    #[arg(long)]
+    pub strict: bool,
+    /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// Shell
+    pub shell: clap_complete::Shell,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    units::parse_duration(text).map(Duration::from_nanos).map_err(|error| error.to_string())
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    units::parse_rate(text).map_err(|error| error.to_string())
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    match units::parse_count(text) {
+        Ok(0) => Err("must be at least 1".into()),
+        Ok(count) => Ok(count),
+        Err(error) => Err(error.to_string()),
+    }
+}

@@ -1,0 +1,36 @@
+//! `drumpost compare A B`: two records, or two dispatches of one.
+
+use crate::{Exit, args::CompareArgs, exit::usage, output, show::load};
+use drumpost_results::{
+    compare::{Options, Verdict, compare as compare_records, compare_within},
+    report,
+};
+
+/// Compares, prints, and turns the verdict into an exit code.
+pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<Exit> {
+    let options = Options::default();
+    let a = load(&args.a)?;
+    let comparison = match (&args.between, &args.b) {
+        (Some(between), _) => {
+            let Some((first, second)) = between.split_once(',') else {
+                let form = "two dispatches with a comma between, such as message/crossbeam,event/crossbeam";
+                return Err(usage(format!("--between `{between}`: write {form}")));
+            };
+            compare_within(&a, first, second, &options)
+        }
+        (None, Some(b)) => compare_records(&a, &load(b)?, &options),
+        (None, None) => return Err(usage("compare needs two records, or one and --between")),
+    };
+    let comparison = comparison.map_err(|error| usage(error.to_string()))?;
+    if args.json {
+        output::result(&report::json(&comparison)?);
+    } else {
+        output::result(&report::comparison(&comparison, output::layout()));
+    }
+    Ok(match comparison.verdict {
+        Verdict::Regression => Exit::Regression,
+        _ if comparison.is_invalid() => Exit::Invalid,
+        Verdict::Inconclusive if args.strict => Exit::Inconclusive,
+        Verdict::NotJudged | Verdict::NoChange | Verdict::Improvement | Verdict::Inconclusive => Exit::Ok,
+    })
+}

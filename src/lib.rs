@@ -1,0 +1,64 @@
+//! The command line of drumpost as a library: whoever has a transport or a scenario of their own registers it beside the
+//! built-in ones and gets the whole program.
+//!
+//! ```no_run
+//! let mut registry = drumpost::builtin();
+//! // registry.transports.push(my_transport::entry());
+//! std::process::exit(i32::from(drumpost::run(registry, std::env::args_os()).code()));
+//! ```
+//!
+//! One file per sub-command; what they share is beside them. Nothing is measured here.
+
+mod args;
+mod compare;
+mod completions;
+mod environment;
+mod exit;
+mod list;
+mod output;
+mod run;
+mod show;
+
+pub use exit::Exit;
+
+use args::{Cli, Command};
+use clap::Parser;
+use drumpost_core::registry::Registry;
+use std::{ffi::OsString, process::ExitCode};
+
+/// All transports and scenarios that ship.
+#[must_use]
+pub fn builtin() -> Registry {
+    Registry { transports: drumpost_dispatch::transports(), scenarios: drumpost_workloads::scenarios() }
+}
+
+/// Runs the command line of this process over `registry`.
+#[must_use]
+pub fn main(registry: Registry) -> ExitCode {
+    ExitCode::from(run(registry, std::env::args_os()).code())
+}
+
+/// Runs a command line, the program's name first.
+#[must_use]
+pub fn run(registry: Registry, command_line: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(command_line) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            // Nothing is left to tell if the terminal is gone.
+            let _ = error.print();
+            return exit;
+        }
+    };
+    let done = match cli.command.unwrap_or_else(Command::main_job) {
+        Command::Run(args) => run::run(&registry, &args),
+        Command::List(args) => list::list(&registry, &args),
+        Command::Show(args) => show::show(&args),
+        Command::Compare(args) => compare::compare(&args),
+        Command::Completions(args) => completions::completions(&args),
+    };
+    done.unwrap_or_else(|error| {
+        output::complain(&format!("{error:#}"));
+        exit::of(&error)
+    })
+}

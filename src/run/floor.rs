@@ -1,0 +1,54 @@
+//! The floor of the harness: what it shows of a target of zero service time. Printed beside every result, so that nobody
+//! reads the harness's own share as the transport's.
+
+use drumpost_core::{
+    drive::{Placement, Wait},
+    load::{Extent, LoadPlan, Pace},
+    monitor::Unwatched,
+    payload::Pool,
+    plan::TrialPlan,
+    registry::{Options, Registry},
+    scenario::Style,
+    wiring::{Wiring, WiringSettings},
+};
+use drumpost_workloads::{KeySpec, PayloadSpec, WorkloadSpec};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// Median response in ns of one flow at a time through a ring between two lanes stepped on one thread, with no payload;
+/// `None` if this build has no such ring. Takes some 60 ms.
+pub(crate) fn measure_ns(registry: &Registry) -> Option<u64> {
+    let scenario = Arc::new((registry.scenario("stream")?.make)(&Options::default()).ok()?);
+    let mut ring = (registry.transport("rtrb")?.make)(&Options::default()).ok()?;
+    let settings = WiringSettings {
+        run_name: "floor".into(),
+        with: Vec::new(),
+        without: Vec::new(),
+        instances: BTreeMap::new(),
+        capacity: 64,
+        batch: 1,
+        window: None,
+        pool: Arc::new(Pool::new(1, 0)),
+    };
+    let wiring = Wiring::new(&scenario, Style::Message, &settings).ok()?;
+    let keys = KeySpec::uniform(16).ok()?;
+    let workload = WorkloadSpec { seed: 1, arrivals: None, payload: PayloadSpec::EMPTY, keys };
+    let plan = TrialPlan {
+        scenario,
+        wiring,
+        load: LoadPlan {
+            pace: Pace::Closed { in_flight: 1 },
+            warmup_ns: 10_000_000,
+            extent: Extent::Duration(40_000_000),
+            flow_timeout_ns: 1_000_000_000,
+        },
+        feeds: workload.feeds(),
+        await_replies: false,
+        placement: Placement::Threads(1),
+        wait: Wait::Spin,
+        drain_deadline: Duration::from_secs(1),
+        sample_every: Duration::from_millis(100),
+        kill: None,
+    };
+    let outcome = ring.run(&plan, &mut Unwatched).ok()?;
+    (outcome.response.count() > 0).then(|| outcome.response.histogram.value_at_quantile(0.5))
+}

@@ -1,0 +1,352 @@
+//! From flags to a job: which dispatches, under which load, how often. Everything that can be wrong with a command line
+//! is found here, before anything is opened.
+
+use super::settings;
+use crate::{
+    args::{Arrivals, Reply, RunArgs},
+    environment,
+    exit::usage,
+};
+use drumpost_core::{
+    load::{Extent, LoadPlan, Pace},
+    payload::Pool,
+    plan::{Kill, TrialPlan},
+    registry::{Options, Registry, RunsOn, TransportEntry},
+    scenario::{Scenario, Style},
+    wiring::{Wiring, WiringSettings},
+};
+use drumpost_dispatch::sim::spec::{SimClock, SimSpec};
+use drumpost_results::{
+    model::{LoadKind, Promises, Record, Run},
+    units,
+};
+use drumpost_workloads::{ArrivalSpec, KeySpec, PayloadSpec, Rate, WorkloadSpec};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// A dispatch that is to be measured.
+pub(crate) struct Target {
+    pub label: String,
+    pub entry: TransportEntry,
+    /// The plan of each of its trials, but for the names and seeds that differ.
+    pub plan: TrialPlan,
+}
+
+/// What is to be done.
+pub(crate) struct Job {
+    pub scenario: Arc<Scenario>,
+    pub targets: Vec<Target>,
+    pub workload: WorkloadSpec,
+    pub options: Options,
+    pub trials: u32,
+    pub seed: u64,
+    /// Everything runs in virtual time: no clock, no processor time, no date in the record.
+    pub is_virtual: bool,
+    pub load_text: String,
+    pub settings_text: String,
+    /// The record to be, without trials.
+    pub record: Record,
+}
+
+impl Job {
+    /// Resolves a command line.
+    ///
+    /// # Errors
+    /// A sentence about the first thing that cannot be done as asked.
+    pub(crate) fn new(registry: &Registry, args: &RunArgs) -> anyhow::Result<Self> {
+        let options = options(args)?;
+        let sim: SimSpec =
+            args.sim.as_deref().unwrap_or_default().parse().map_err(|e| usage(format!("{e}")))?;
+        let scenario = Arc::new(scenario(registry, args, &options)?);
+        let dispatches = dispatches(registry, args, &scenario)?;
+        let is_virtual = sim.clock == SimClock::Virtual
+            && dispatches.iter().all(|(_, entry)| entry.runs_on == RunsOn::Simulation);
+        if args.sim.is_some() && dispatches.iter().all(|(_, entry)| entry.runs_on != RunsOn::Simulation) {
+            return Err(usage("--sim is for the transport sim: add --dispatch message/sim or event/sim"));
+        }
+        let workload = workload(args)?;
+        let pool = Arc::new(Pool::new(args.seed, workload.max_payload_len()));
+        let mut job = Self {
+            scenario,
+            targets: Vec::new(),
+            workload,
+            trials: args.trials.unwrap_or(if is_virtual { 1 } else { 3 }),
+            seed: args.seed,
+            is_virtual,
+            load_text: load_text(args),
+            settings_text: String::new(),
+            record: Record::default(),
+            options,
+        };
+        let wiring = wiring_settings(args, &pool)?;
+        for (style, entry) in dispatches {
+            let target = job.target(args, style, entry, &wiring)?;
+            job.targets.push(target);
+        }
+        job.settings_text = settings::text(args);
+        job.record = job.empty_record(args);
+        Ok(job)
+    }
+
+    fn target(
+        &self,
+        args: &RunArgs,
+        style: Style,
+        entry: &TransportEntry,
+        wiring: &WiringSettings,
+    ) -> anyhow::Result<Target> {
+        let label = format!("{style}/{}", entry.name);
+        let wiring =
+            Wiring::new(&self.scenario, style, wiring).map_err(|error| usage(format!("{label}: {error}")))?;
+        (entry.make)(&self.options).map_err(|error| usage(format!("{label}: {error}")))?;
+        let pace = match args.rate {
+            Some(_) => Pace::Open { window: args.window.or(wiring.safe_window()).unwrap_or(u64::MAX) },
+            None => Pace::Closed { in_flight: args.in_flight.unwrap_or(64) },
+        };
+        if entry.promise.holds_up_senders {
+            wiring.check_deadlock(pace.window()).map_err(|error| usage(format!("{label}: {error}")))?;
+        }
+        let kill = args.kill.as_deref().map(|text| kill(text, &wiring)).transpose()?;
+        let warmup = args.warmup.unwrap_or(Duration::from_millis(if self.is_virtual { 0 } else { 200 }));
+        let plan = TrialPlan {
+            scenario: Arc::clone(&self.scenario),
+            wiring,
+            load: LoadPlan {
+                pace,
+                warmup_ns: as_ns(warmup)?,
+                extent: args.count.map_or(Extent::Duration(as_ns(args.duration)?), Extent::Count),
+                flow_timeout_ns: as_ns(args.flow_timeout)?,
+            },
+            feeds: self.workload.feeds(),
+            await_replies: args.reply == Reply::Await,
+            placement: args.placement,
+            wait: args.wait,
+            drain_deadline: args.drain,
+            sample_every: sample_every(args, entry.runs_on == RunsOn::Simulation && self.is_virtual),
+            kill,
+        };
+        Ok(Target { label, entry: entry.clone(), plan })
+    }
+
+    fn empty_record(&self, args: &RunArgs) -> Record {
+        let run = |target: &Target| Run {
+            scenario: self.scenario.name.to_owned(),
+            dispatch: target.label.clone(),
+            load: if args.rate.is_some() { LoadKind::Open } else { LoadKind::Closed },
+            promises: Promises {
+                ordered: target.entry.promise.ordered,
+                tolerates_duplicates: target.entry.promise.may_duplicate,
+            },
+            settings: settings::of(self, target, args),
+            ..Run::default()
+        };
+        let started = (!self.is_virtual).then(environment::date);
+        let id = match &started {
+            Some(date) => {
+                format!("{}-{}-{:04x}", self.scenario.name, environment::compact(date), environment::nonce())
+            }
+            None => format!("{}-virtual-seed-{}", self.scenario.name, self.seed),
+        };
+        Record {
+            id,
+            tool_version: env!("CARGO_PKG_VERSION").into(),
+            started_at: started,
+            command: environment::command_line(),
+            seed: self.seed,
+            environment: environment::facts(self.is_virtual),
+            runs: self.targets.iter().map(run).collect(),
+            ..Record::default()
+        }
+    }
+}
+
+fn as_ns(duration: Duration) -> anyhow::Result<u64> {
+    /// Stamps hold 78 hours; warm-up, window and drain have to fit.
+    const MOST: Duration = Duration::from_hours(72);
+    if duration > MOST {
+        return Err(usage("a trial lasts 72 hours at most: stamps hold no more"));
+    }
+    Ok(drumpost_core::clock::as_ns(duration))
+}
+
+/// Ten snapshots a second; in virtual time some hundreds over the run, however long it is.
+fn sample_every(args: &RunArgs, is_virtual: bool) -> Duration {
+    let least = Duration::from_millis(100);
+    let expected = match (args.count, args.rate) {
+        (Some(count), Some(rate)) => Duration::try_from_secs_f64(count as f64 / rate).unwrap_or(least),
+        (Some(_), None) => Duration::from_mins(5),
+        (None, _) => args.duration,
+    };
+    if is_virtual { least.max(expected / 500) } else { least }
+}
+
+fn options(args: &RunArgs) -> anyhow::Result<Options> {
+    let mut options = Options::default();
+    for set in &args.set {
+        let Some((key, value)) = set.split_once('=') else {
+            return Err(usage(format!("--set `{set}` is not KEY=VALUE, such as fan-out.subscribers=8")));
+        };
+        options.set(key, value);
+    }
+    let flags = [("sim", &args.sim), ("nats.url", &args.nats)];
+    for (key, value) in flags {
+        if let Some(value) = value {
+            options.set(key, value.as_str());
+        }
+    }
+    options.set("seed", args.seed.to_string());
+    Ok(options)
+}
+
+fn scenario(registry: &Registry, args: &RunArgs, options: &Options) -> anyhow::Result<Scenario> {
+    let default =
+        if args.sim.is_some() && args.dispatch.is_empty() { "stream" } else { "order-authorization" };
+    let name = args.scenario.as_deref().unwrap_or(default);
+    let known: Vec<&str> = registry.scenarios.iter().map(|entry| entry.name).collect();
+    let entry = registry.scenario(name).ok_or_else(|| usage(unknown("scenario", name, &known)))?;
+    (entry.make)(options).map_err(|error| usage(format!("{name}: {error}")))
+}
+
+/// "unknown scenario `strem`; did you mean `stream`? known: ..."
+fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+    let close = known.iter().map(|known| (strsim::jaro_winkler(name, known), known));
+    let best = close.filter(|(likeness, _)| *likeness > 0.8).max_by(|a, b| a.0.total_cmp(&b.0));
+    let hint = best.map(|(_, known)| format!("; did you mean `{known}`?")).unwrap_or_default();
+    format!("unknown {what} `{name}`{hint} known: {}", known.join(", ")).replace("` known", "`; known")
+}
+
+type Dispatches<'a> = Vec<(Style, &'a TransportEntry)>;
+
+fn dispatches<'a>(
+    registry: &'a Registry,
+    args: &RunArgs,
+    scenario: &Scenario,
+) -> anyhow::Result<Dispatches<'a>> {
+    let asked: Vec<&str> = match (&args.dispatch[..], &args.sim) {
+        ([], Some(_)) => vec!["message/sim"],
+        (asked, _) => asked.iter().map(String::as_str).collect(),
+    };
+    let mut chosen: Dispatches<'a> = Vec::new();
+    for text in &asked {
+        let found = named(registry, scenario, text)?;
+        chosen.extend(found.into_iter().filter(|(style, entry)| {
+            !args.dispatch.is_empty() || scenario.styles().any(|has| has == *style) || entry.needs_server
+        }));
+    }
+    if asked.is_empty() {
+        chosen = defaults(registry, scenario, None);
+    }
+    let mut seen: Vec<(Style, &str)> = Vec::new();
+    chosen.retain(|(style, entry)| {
+        let is_new = !seen.contains(&(*style, entry.name));
+        seen.push((*style, entry.name));
+        is_new
+    });
+    if chosen.is_empty() {
+        return Err(usage(format!("nothing to run: no transport carries `{}` as asked", scenario.name)));
+    }
+    Ok(chosen)
+}
+
+/// The dispatches that need nothing outside the process and can carry the scenario.
+fn defaults<'a>(registry: &'a Registry, scenario: &Scenario, only: Option<Style>) -> Dispatches<'a> {
+    let fits = |style: Style, entry: &TransportEntry| {
+        let simulated = entry.runs_on == RunsOn::Simulation;
+        !entry.needs_server && !simulated && refusal(style, entry, scenario).is_none()
+    };
+    let styles = scenario.styles().filter(|style| only.is_none_or(|only| only == *style));
+    let all = styles.flat_map(|style| registry.transports.iter().map(move |entry| (style, entry)));
+    all.filter(|(style, entry)| fits(*style, entry)).collect()
+}
+
+/// `message/crossbeam`, `message` or `crossbeam`.
+fn named<'a>(registry: &'a Registry, scenario: &Scenario, text: &str) -> anyhow::Result<Dispatches<'a>> {
+    if let Ok(style) = text.parse::<Style>() {
+        return Ok(defaults(registry, scenario, Some(style)));
+    }
+    let known: Vec<&str> = registry.transports.iter().map(|entry| entry.name).collect();
+    let find = |name: &str| registry.transport(name).ok_or_else(|| usage(unknown("transport", name, &known)));
+    let Some((style, name)) = text.split_once('/') else {
+        let entry = find(text)?;
+        let fits = scenario.styles().filter(|style| refusal(*style, entry, scenario).is_none());
+        return Ok(fits.map(|style| (style, entry)).collect());
+    };
+    let style: Style = style.parse().map_err(|error| usage(format!("--dispatch `{text}`: {error}")))?;
+    let entry = find(name)?;
+    match refusal(style, entry, scenario) {
+        Some(sentence) => Err(usage(sentence)),
+        None => Ok(vec![(style, entry)]),
+    }
+}
+
+/// Why a transport cannot carry a style of the scenario, in a sentence that names the intent.
+fn refusal(style: Style, entry: &TransportEntry, scenario: &Scenario) -> Option<String> {
+    let label = format!("{style}/{}", entry.name);
+    if scenario.routes(style).is_empty() {
+        return Some(format!("{label}: scenario `{}` has no {style} style", scenario.name));
+    }
+    let honoured = entry.intents(style).unwrap_or_default();
+    let route = scenario.routes(style).iter().find(|route| !honoured.contains(&route.intent))?;
+    let has: Vec<String> = entry.intents.iter().map(|(style, _)| format!("{style}/{}", entry.name)).collect();
+    Some(format!(
+        "{label} cannot honour {} `{}`: {}; it runs as {}",
+        route.intent,
+        route.destination,
+        entry.summary,
+        has.join(" and ")
+    ))
+}
+
+fn workload(args: &RunArgs) -> anyhow::Result<WorkloadSpec> {
+    let rate = args.rate.map(Rate::per_s).transpose().map_err(|error| usage(format!("--rate: {error}")))?;
+    let arrivals = rate.map(|rate| match args.arrivals {
+        Some(Arrivals::Poisson) => ArrivalSpec::Poisson(rate),
+        Some(Arrivals::Constant) | None => ArrivalSpec::Constant(rate),
+    });
+    let payload: PayloadSpec = args.payload.parse().map_err(|error| usage(format!("--payload: {error}")))?;
+    let keys: KeySpec = args.keys.parse().map_err(|error| usage(format!("--keys: {error}")))?;
+    Ok(WorkloadSpec { seed: args.seed, arrivals, payload, keys })
+}
+
+fn wiring_settings(args: &RunArgs, pool: &Arc<Pool>) -> anyhow::Result<WiringSettings> {
+    let mut instances = BTreeMap::new();
+    for text in &args.instances {
+        let parsed =
+            text.split_once('=').and_then(|(service, n)| Some((service.to_owned(), n.parse::<u16>().ok()?)));
+        let Some((service, n)) = parsed else {
+            return Err(usage(format!("--instances `{text}` is not SERVICE=N, such as worker=4")));
+        };
+        instances.insert(service, n);
+    }
+    Ok(WiringSettings {
+        run_name: String::new(),
+        with: args.with.clone(),
+        without: args.without.clone(),
+        instances,
+        capacity: usize::try_from(args.capacity).ok().filter(|capacity| *capacity <= 1 << 28).ok_or_else(
+            || usage(format!("--capacity {}: a queue holds at most {} messages", args.capacity, 1 << 28)),
+        )?,
+        batch: args.batch as usize,
+        window: args.window,
+        pool: Arc::clone(pool),
+    })
+}
+
+fn kill(text: &str, wiring: &Wiring) -> anyhow::Result<Kill> {
+    let form = || usage(format!("--kill `{text}` is not SERVICE@AFTER/DOWN, such as worker@1s/500ms"));
+    let (service, times) = text.split_once('@').ok_or_else(form)?;
+    let (after, down) = times.split_once('/').ok_or_else(form)?;
+    if !wiring.services.iter().any(|known| known.name == service) {
+        let known: Vec<&str> = wiring.services.iter().map(|service| service.name.as_str()).collect();
+        return Err(usage(format!("--kill: {}", unknown("service", service, &known))));
+    }
+    let duration = |text| units::parse_duration(text).map(Duration::from_nanos).map_err(|_| form());
+    Ok(Kill { service: service.to_owned(), after: duration(after)?, down: duration(down)? })
+}
+
+fn load_text(args: &RunArgs) -> String {
+    match (args.rate, args.arrivals) {
+        (Some(rate), Some(Arrivals::Poisson)) => format!("open, Poisson, {}", units::rate(rate)),
+        (Some(rate), _) => format!("open, constant, {}", units::rate(rate)),
+        (None, _) => format!("closed, {} in flight", args.in_flight.unwrap_or(64)),
+    }
+}

@@ -1,0 +1,64 @@
+//! `drumpost run`: from flags to a job, from the job to trials, from trials to a record and a table.
+
+mod execute;
+mod floor;
+mod job;
+mod screen;
+mod settings;
+mod trial;
+mod watch;
+
+use crate::{Exit, args::RunArgs, environment, exit::usage, output};
+use drumpost_core::registry::Registry;
+use drumpost_results::{
+    format,
+    model::{Record, Status},
+    report, store,
+    verdict::{Thresholds, Validity},
+};
+use job::Job;
+use std::path::{Path, PathBuf};
+
+/// Runs, saves, prints.
+pub(crate) fn run(registry: &Registry, args: &RunArgs) -> anyhow::Result<Exit> {
+    let job = Job::new(registry, args)?;
+    let path = args.out.clone().unwrap_or_else(|| Path::new(".drumpost").join(store::file_name(&job.record)));
+    store::probe(&path).map_err(|error| usage(error.to_string()))?;
+    let (mut record, interrupted) = screen::show(registry, &job, args)?;
+    record.judge(&Thresholds::default());
+    save(&path, &record)?;
+    if args.json {
+        output::result(&format::to_json(&record)?);
+    } else {
+        output::result(&report::table(&record, Some(&path), output::layout()));
+        if environment::is_debug_build() {
+            output::remark("note: this is a debug build; its figures say nothing about a release build");
+        }
+    }
+    Ok(if interrupted { Exit::Interrupted } else { exit(&record) })
+}
+
+/// Saves a record whole or not at all; if that fails the table is still worth printing, so the error comes after it.
+fn save(path: &PathBuf, record: &Record) -> anyhow::Result<()> {
+    store::write(path, record).map_err(|error| {
+        output::result(&report::table(record, None, output::layout()));
+        error.into()
+    })
+}
+
+/// How a run ends: what failed outweighs what was refused, that what was lost, and that what is invalid.
+fn exit(record: &Record) -> Exit {
+    let any =
+        |status: Status| record.runs.iter().flat_map(|run| &run.trials).any(|trial| trial.status == status);
+    if any(Status::Failed) {
+        Exit::Failed
+    } else if any(Status::Refused) {
+        Exit::Usage
+    } else if record.runs.iter().any(drumpost_results::model::Run::audit_failed) {
+        Exit::Audit
+    } else if record.runs.iter().any(|run| run.judged().status == Validity::Invalid) {
+        Exit::Invalid
+    } else {
+        Exit::Ok
+    }
+}

@@ -1,0 +1,102 @@
+//! What is seen of a run while it goes on: the dashboard on a terminal, else a line of progress on stderr. The trials run
+//! on a thread of their own; interrupting either stops them at the next look and keeps what there is.
+
+use super::{execute::execute, job::Job};
+use crate::{args::RunArgs, output};
+use drumpost_core::{
+    clock::{Clock, Now},
+    registry::Registry,
+};
+use drumpost_results::model::Record;
+use drumpost_tui::{Event, Model, Outcome, Plan, Screen, TerminalKeys, Theme};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
+    thread,
+    time::Duration,
+};
+
+/// Runs the job, showing it. Gives the record and whether it was interrupted.
+pub(crate) fn show(registry: &Registry, job: &Job, args: &RunArgs) -> anyhow::Result<(Record, bool)> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
+    let (events, seen) = channel();
+    let model = &mut Model::new(Theme::from_no_color(std::env::var_os("NO_COLOR").as_deref()));
+    let _ = events.send(Event::Started(Plan {
+        scenario: job.scenario.name.to_owned(),
+        load: job.load_text.clone(),
+        dispatches: job.targets.iter().map(|target| target.label.clone()).collect(),
+        trials: job.trials,
+        settings: job.settings_text.clone(),
+    }));
+    let record = thread::scope(|scope| {
+        let running = scope.spawn(|| {
+            let record = execute(registry, job, &events, &interrupted);
+            let _ = events.send(Event::Finished { note: String::new() });
+            record
+        });
+        if output::is_terminal() && !args.no_tui && !args.json {
+            dashboard(model, &seen, &interrupted);
+        }
+        lines(model, &seen);
+        running.join()
+    });
+    save_frame(model, args)?;
+    let record = record
+        .map_err(|_| anyhow::anyhow!("failed to run: the trials panicked; this is a defect of drumpost"))?;
+    Ok((record, interrupted.load(Ordering::Relaxed)))
+}
+
+/// Draws until the run is over or the user wants it to end. If the terminal fails, lines take over.
+fn dashboard(model: &mut Model, events: &Receiver<Event>, interrupted: &AtomicBool) {
+    let Ok(mut screen) = Screen::open() else { return };
+    let clock = Clock::start();
+    let is_interrupted = || interrupted.load(Ordering::Relaxed);
+    let ended = drumpost_tui::run(
+        screen.terminal(),
+        model,
+        events,
+        &mut TerminalKeys,
+        || clock.now_ns(),
+        is_interrupted,
+    );
+    if matches!(ended, Ok(Outcome::Quit | Outcome::Interrupted)) {
+        interrupted.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Says how far the run is: a line that is written over on a terminal, a line per trial elsewhere.
+fn lines(model: &mut Model, events: &Receiver<Event>) {
+    let over = output::remarks_to_terminal();
+    while !model.is_finished() {
+        match events.recv_timeout(Duration::from_millis(500)) {
+            Ok(event) => {
+                let worth_a_line = matches!(event, Event::TrialEnded { .. });
+                model.apply(event);
+                if over {
+                    output::progress(&drumpost_tui::progress_line(model));
+                } else if worth_a_line {
+                    output::remark(&drumpost_tui::progress_line(model));
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    if over {
+        output::progress("");
+    }
+}
+
+/// The picture of the README: the last frame as it would be drawn on 120 × 40.
+fn save_frame(model: &Model, args: &RunArgs) -> anyhow::Result<()> {
+    if let Some(path) = &args.save_frame {
+        let svg = drumpost_tui::to_svg(&drumpost_tui::render(model, 120, 40));
+        drumpost_results::store::write_text(path, &svg)?;
+    }
+    Ok(())
+}

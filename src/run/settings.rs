@@ -1,0 +1,98 @@
+//! The effective settings of a run as the record states them, defaults included: what makes two rows comparable.
+
+use super::job::{Job, Target};
+use crate::args::{Arrivals, Reply, RunArgs};
+use drumpost_core::{
+    drive::{Placement, Wait},
+    load::{Extent, Pace},
+    registry::RunsOn,
+};
+use drumpost_results::model::Settings;
+
+/// All settings of one dispatch. Keys end in their unit.
+pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
+    let mut settings = Settings::new();
+    let plan = &target.plan;
+    let mut set = |key: &str, value: drumpost_results::model::Setting| {
+        settings.insert(key.to_owned(), value);
+    };
+    match plan.load.pace {
+        Pace::Closed { in_flight } => {
+            set("load", "closed".into());
+            set("window", in_flight.into());
+        }
+        Pace::Open { window } => {
+            set("load", "open".into());
+            set("rate_per_s", args.rate.unwrap_or_default().into());
+            set(
+                "arrivals",
+                if args.arrivals == Some(Arrivals::Poisson) { "poisson" } else { "constant" }.into(),
+            );
+            set("window", if window == u64::MAX { "unlimited".into() } else { window.into() });
+        }
+    }
+    match plan.load.extent {
+        Extent::Duration(ns) => set("duration_ns", ns.into()),
+        Extent::Count(count) => set("count", count.into()),
+    }
+    set("warmup_ns", plan.load.warmup_ns.into());
+    set("drain_ns", drumpost_core::clock::as_ns(plan.drain_deadline).into());
+    set("flow_timeout_ns", plan.load.flow_timeout_ns.into());
+    set("batch", (plan.wiring.batch as u64).into());
+    set("capacity", (plan.wiring.capacity as u64).into());
+    set("payload", args.payload.as_str().into());
+    set("keys", args.keys.as_str().into());
+    set("reply", if args.reply == Reply::Await { "await" } else { "async" }.into());
+    let (placement, wait) =
+        placement_and_wait(target.entry.runs_on, plan.placement, plan.wait, job.is_virtual);
+    set("placement", placement.into());
+    set("wait", wait.into());
+    set("acks", target.entry.promise.acks.into());
+    set("persistence", target.entry.promise.persistence.into());
+    let instances: Vec<String> = plan
+        .wiring
+        .services
+        .iter()
+        .map(|service| match service.instances.len() {
+            1 => service.name.clone(),
+            several => format!("{}={several}", service.name),
+        })
+        .collect();
+    set("services", instances.join(",").into());
+    if let Some(kill) = &args.kill {
+        set("kill", kill.as_str().into());
+    }
+    for (key, value) in job.options.iter().filter(|(key, _)| *key != "seed") {
+        set(&format!("option.{key}"), value.into());
+    }
+    settings
+}
+
+/// Where lanes run and how they wait, as it really is for what runs the transport.
+fn placement_and_wait(
+    runs_on: RunsOn,
+    placement: Placement,
+    wait: Wait,
+    is_virtual: bool,
+) -> (String, String) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    match runs_on {
+        RunsOn::Threads => match placement {
+            Placement::Each => ("a thread each".into(), wait.to_string()),
+            Placement::Threads(1) => ("all on 1 thread".into(), wait.to_string()),
+            Placement::Threads(count) => (format!("on {count} threads"), wait.to_string()),
+        },
+        RunsOn::Tasks => {
+            let workers = if let Placement::Threads(count) = placement { count } else { cores };
+            (format!("tasks on {workers} workers"), "the runtime's".into())
+        }
+        RunsOn::Inline => ("the publisher's thread".into(), "none".into()),
+        RunsOn::Simulation if is_virtual => ("virtual time".into(), "none".into()),
+        RunsOn::Simulation => ("a thread each".into(), "native".into()),
+    }
+}
+
+/// In one line, for the dashboard.
+pub(crate) fn text(args: &RunArgs) -> String {
+    format!("batch {} · placement {} · wait {}", args.batch, args.placement, args.wait)
+}

@@ -1,0 +1,122 @@
+//! From what a trial came to in the engine to what the record keeps.
+
+use super::job::{Job, Target};
+use crate::environment::Steal;
+use drumpost_core::{
+    hist,
+    outcome::{AuditTotals, Ending, Outcome},
+    transport::OpenError,
+};
+use drumpost_results::model::{Audit, Distribution, Flows, Hop, Hygiene, Series, Status, Trial};
+
+/// Which trial it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub number: u32,
+    pub position: u32,
+    pub seed: u64,
+}
+
+/// What was measured beside the engine.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    pub series: Series,
+    pub steal: Option<Steal>,
+    pub floor_ns: Option<u64>,
+}
+
+/// A trial that could not be opened.
+pub(crate) fn not_opened(place: Place, error: &OpenError) -> Trial {
+    let status = match error {
+        OpenError::Refused(_) => Status::Refused,
+        OpenError::Failed(_) => Status::Failed,
+    };
+    let Place { number, position, seed } = place;
+    Trial { number, position, seed, status, error: Some(error.to_string()), ..Trial::default() }
+}
+
+/// A trial that ran, to its end or not.
+pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, beside: Beside) -> Trial {
+    let (status, error) = match &outcome.ending {
+        Ending::Completed => (Status::Ok, None),
+        Ending::Interrupted => {
+            (Status::Interrupted, Some("interrupted; what was measured until then is kept".into()))
+        }
+        Ending::Failed(what) => (Status::Failed, Some(what.clone())),
+    };
+    let mut notes = outcome.notes.clone();
+    if outcome.drain_timed_out {
+        let text = drumpost_results::units::duration(drumpost_core::clock::as_ns(target.plan.drain_deadline));
+        notes.push(format!("not everything expected had arrived {text} after the load (--drain)"));
+    }
+    let over_range =
+        [&outcome.response, &outcome.service, &outcome.lag].map(|all| all.over_range).iter().sum();
+    Trial {
+        number: place.number,
+        position: place.position,
+        seed: place.seed,
+        status,
+        error,
+        elapsed_ns: outcome.elapsed_ns,
+        flows: Flows {
+            due: outcome.measured_started + outcome.missed,
+            started: outcome.measured_started,
+            ended: outcome.measured_ended,
+            unfinished: outcome.unfinished,
+            shed: 0,
+        },
+        asked_per_s: job.workload.arrivals.as_ref().map(|arrivals| arrivals.rate().as_per_s()),
+        blocked_ns: outcome.blocked_ns,
+        mean_in_flight: outcome.mean_in_flight,
+        response: distribution(&outcome.response),
+        service: distribution(&outcome.service),
+        lag: distribution(&outcome.lag),
+        hops: outcome
+            .hops
+            .iter()
+            .map(|hop| Hop {
+                destination: hop.destination.clone(),
+                receiver: hop.receiver.clone(),
+                time: distribution(&hop.times),
+            })
+            .collect(),
+        audit: audit(&outcome.audit, over_range),
+        cpu_ns: outcome.cpu_ns,
+        floor_ns: beside.floor_ns,
+        hygiene: Hygiene { steal_ns: beside.steal.map(|steal| steal.0), involuntary_switches: None },
+        series: beside.series,
+        faults: target
+            .plan
+            .kill
+            .iter()
+            .map(|kill| format!("{} killed at {:?} for {:?}", kill.service, kill.after, kill.down))
+            .collect(),
+        notes,
+    }
+}
+
+fn distribution(from: &hist::Distribution) -> Distribution {
+    // Both sides keep 3 significant digits from 1 ns on, so the only way to fail is a defect, and then nothing is shown.
+    Distribution::from_parts(&from.histogram, from.sum_ns, from.min_ns, from.max_ns, from.over_range)
+        .unwrap_or_default()
+}
+
+fn audit(from: &AuditTotals, over_range: u64) -> Audit {
+    Audit {
+        sent: from.sent,
+        expected: from.expected,
+        delivered: from.delivered,
+        unique: from.unique,
+        lost: from.lost,
+        duplicated: from.duplicated,
+        reordered: from.reordered,
+        corrupted: from.corrupted,
+        unrouted: from.unrouted,
+        lagged: from.lagged,
+        confirmed: from.confirmed,
+        unconfirmed: from.unconfirmed,
+        negative_deltas: from.negative,
+        over_range,
+        beyond_window: from.beyond_window,
+    }
+}
