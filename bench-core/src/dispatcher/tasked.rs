@@ -12,7 +12,7 @@ use crate::{
     monitor::Watch,
     outcome::Outcome,
     plan::TrialPlan,
-    port::{AsyncRecvPort, AsyncSendPort, Confirms},
+    port::{AsyncRecvPort, AsyncSendPort, Confirms, PortError},
     session::{Control, Session, rings},
     transport::{AsyncTransport, OpenError},
 };
@@ -167,6 +167,10 @@ fn occupy<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
             let ended =
                 poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| driven.as_mut().poll(context))) {
                     Ok(Poll::Pending) => Poll::Pending,
+                    // Who is done drops its ports, so after the stop the others see theirs closed.
+                    Ok(Poll::Ready(Err(PortError::Closed))) if control.stop.is_stopped() => {
+                        Poll::Ready(Ok(()))
+                    }
                     Ok(Poll::Ready(result)) => {
                         Poll::Ready(result.map_err(|error| failure(&plan, lane, &error)))
                     }
