@@ -28,6 +28,9 @@ pub struct Endpoint<S, R> {
     pub sends: Vec<S>,
 }
 
+/// Endpoints as a transport opens them.
+pub type Endpoints<S, R> = Vec<Endpoint<S, R>>;
+
 /// A transport whose ports run on threads.
 pub trait Transport: Send {
     /// Its sending port.
@@ -39,11 +42,8 @@ pub trait Transport: Send {
     ///
     /// # Errors
     /// `Refused` with a sentence that names the intent that cannot be honoured; `Failed` if set-up failed.
-    fn open(&mut self, wiring: &Wiring) -> Result<Vec<Endpoint<Self::Send, Self::Recv>>, OpenError>;
+    fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<Self::Send, Self::Recv>, OpenError>;
 }
-
-/// Endpoints as an asynchronous transport opens them.
-pub type Endpoints<S, R> = Vec<Endpoint<S, R>>;
 
 /// A transport whose ports run on tasks.
 pub trait AsyncTransport: Send {
