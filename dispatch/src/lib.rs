@@ -17,12 +17,15 @@ use drumpost_core::registry::TransportEntry;
 /// All transports, in the order they are listed.
 #[must_use]
 pub fn transports() -> Vec<TransportEntry> {
-    vec![
+    let all = vec![
         rtrb::entry(),
         crossbeam::entry(),
         tokio_mpsc::entry(),
         tokio_broadcast::entry(),
         listeners::entry(),
         sim::entry(),
-    ]
+    ];
+    #[cfg(feature = "nats")]
+    let all = [all, nats::entries()].concat();
+    all
 }

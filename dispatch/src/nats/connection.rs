@@ -1,0 +1,296 @@
+//! One connection to nats-server: connecting, noticing its loss, and room to publish. What is published and heard over
+//! it is the business of the transports.
+
+use async_nats::{Client, ConnectOptions, Event, ServerAddr, message::OutboundMessage};
+use drumpost_core::{port::PortError, registry::Options, transport::OpenError, wiring::Wiring};
+use futures_util::{SinkExt, StreamExt, task::AtomicWaker};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+use tokio::{task::unconstrained, time::timeout};
+
+/// How long the server may take to answer anything during set-up.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// A server that says nothing is asked this often; the third silence ends the connection.
+const PING_EVERY: Duration = Duration::from_secs(3);
+/// A lost connection stays lost: the client's next attempt lies beyond any run.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Messages the client holds for a subscription before it drops them; its own default.
+const SUBSCRIPTION_CAPACITY: usize = 64 * 1024;
+
+/// Where the server is.
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    address: ServerAddr,
+    /// Without what might be a password.
+    shown: String,
+}
+
+impl Server {
+    /// Reads `nats.url`.
+    pub(super) fn from_options(options: &Options) -> Result<Self, String> {
+        let url = options.get("nats.url").unwrap_or("nats://127.0.0.1:4222");
+        let address: ServerAddr = url.parse().map_err(|error| format!("option nats.url: {error}"))?;
+        if address.scheme() != "nats" {
+            return Err(format!("option nats.url: `{}` is not spoken here; use nats://", address.scheme()));
+        }
+        let host = address.host();
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        Ok(Self { shown: format!("nats://{host}:{}", address.port()), address })
+    }
+
+    /// Where it is, without secrets.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// What went wrong during set-up.
+    pub(super) fn failed(&self, what: &str, error: &dyn std::fmt::Display) -> OpenError {
+        OpenError::Failed(format!("failed to {what} at {}: {error}", self.shown))
+    }
+
+    /// Connects for one instance.
+    pub(super) async fn connect(&self, wiring: &Wiring, instance: u16) -> Result<Connection, OpenError> {
+        let link = Arc::new(Link::new(self.shown.clone()));
+        let (on_event, on_loss) = (Arc::clone(&link), Arc::clone(&link));
+        let options = ConnectOptions::new()
+            .name(format!("drumpost {} {}", wiring.run_name, wiring.instance_name(instance)))
+            .connection_timeout(PATIENCE)
+            .ping_interval(PING_EVERY)
+            .client_capacity(wiring.capacity.max(wiring.batch).max(64))
+            .subscription_capacity(wiring.capacity.max(SUBSCRIPTION_CAPACITY))
+            .ignore_discovered_servers()
+            .event_callback(move |event| {
+                on_event.note(&event);
+                std::future::ready(())
+            })
+            .reconnect_delay_callback(move |_| on_loss.before_connecting());
+        // On a task of its own, as the client panics when a server asks for TLS, which this build leaves out.
+        let connecting = tokio::spawn(options.connect(self.address.clone()));
+        let client = match timeout(PATIENCE, connecting).await {
+            Ok(Ok(Ok(client))) => client,
+            Ok(Ok(Err(error))) => return Err(self.unreachable(&error)),
+            Ok(Err(_)) => return Err(self.unreachable(&"the client gave up; TLS is not supported")),
+            Err(_) => return Err(self.unreachable(&format!("no answer within {PATIENCE:?}"))),
+        };
+        link.connected.store(true, Ordering::Release);
+        let (longest, limit) = (wiring.pool.max_len() as usize + 48, client.max_payload());
+        if longest > limit {
+            return Err(OpenError::Refused(format!(
+                "nats-server at {} takes at most {limit} bytes in a message, and this run's are up to {longest}; raise \
+                 max_payload in its configuration, or send shorter payloads",
+                self.shown
+            )));
+        }
+        Ok(Connection { client, link })
+    }
+
+    fn unreachable(&self, error: &dyn std::fmt::Display) -> OpenError {
+        OpenError::Failed(format!(
+            "failed to reach nats-server at {}: {error}; start one with \"$(scripts/nats-server)\" -js, or set nats.url \
+             to one that runs",
+            self.shown
+        ))
+    }
+}
+
+/// A connected client and the state of its link.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) client: Client,
+    pub(super) link: Arc<Link>,
+}
+
+impl Connection {
+    /// A handle to publish with.
+    pub(super) fn outlet(&self) -> Outlet {
+        Outlet { client: self.client.clone(), link: Arc::clone(&self.link) }
+    }
+
+    /// Waits until the server has read all that was asked of it on this connection so far. The client's own flush only
+    /// says that it was written.
+    pub(super) async fn round_trip(&self, server: &Server) -> Result<(), OpenError> {
+        let inbox = self.client.new_inbox();
+        let there_and_back = async {
+            let mut inbound =
+                self.client.subscribe(inbox.clone()).await.map_err(|error| error.to_string())?;
+            self.client.publish(inbox, bytes::Bytes::new()).await.map_err(|error| error.to_string())?;
+            inbound.next().await.map(|_| ()).ok_or_else(|| "the connection closed".to_owned())
+        };
+        let answer = timeout(PATIENCE, there_and_back).await;
+        let answer = answer.unwrap_or_else(|_| Err(format!("no answer within {PATIENCE:?}")));
+        answer.map_err(|error| server.failed("subscribe", &error))
+    }
+}
+
+/// What the ports of one instance know about their connection. All are polled by the instance's one task, so there is
+/// one waker.
+#[derive(Debug)]
+pub(super) struct Link {
+    shown: String,
+    connected: AtomicBool,
+    failure: OnceLock<String>,
+    dropped: AtomicU64,
+    waker: AtomicWaker,
+}
+
+impl Link {
+    fn new(shown: String) -> Self {
+        Self {
+            shown,
+            connected: AtomicBool::new(false),
+            failure: OnceLock::new(),
+            dropped: AtomicU64::new(0),
+            waker: AtomicWaker::new(),
+        }
+    }
+
+    /// Where the server is, without secrets.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// The client calls this, synchronously, before each attempt to connect: from the second on the link was lost.
+    fn before_connecting(&self) -> Duration {
+        if !self.connected.load(Ordering::Acquire) {
+            return Duration::ZERO;
+        }
+        self.fail(format!(
+            "the connection to nats-server at {} was lost: it stopped, or cut it off",
+            self.shown
+        ));
+        NEVER
+    }
+
+    fn note(&self, event: &Event) {
+        match event {
+            Event::SlowConsumer(_) => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                self.waker.wake();
+            }
+            Event::ServerError(error) => self.fail(format!("nats-server at {} said: {error}", self.shown)),
+            _ => {}
+        }
+    }
+
+    fn fail(&self, what: String) {
+        let _ = self.failure.set(what);
+        self.waker.wake();
+    }
+
+    /// The failure, if there was one.
+    #[inline]
+    pub(super) fn check(&self) -> Result<(), PortError> {
+        match self.failure.get() {
+            None => Ok(()),
+            Some(what) => Err(PortError::Failed(what.clone())),
+        }
+    }
+
+    /// Has the task woken when the link fails or drops messages; `Ready` if it has failed.
+    pub(super) fn listen<T>(&self, context: &Context<'_>) -> Poll<Result<T, PortError>> {
+        self.waker.register(context.waker());
+        self.check().map_or_else(|error| Poll::Ready(Err(error)), |()| Poll::Pending)
+    }
+
+    /// How many messages the client dropped since last asked because their subscription was full. It may miss some
+    /// when it drops many at once, so this is the least.
+    #[inline]
+    pub(super) fn take_dropped(&self) -> u64 {
+        if self.dropped.load(Ordering::Relaxed) == 0 {
+            return 0;
+        }
+        self.dropped.swap(0, Ordering::Relaxed)
+    }
+
+    /// What is said of a client that has closed by itself.
+    pub(super) fn closed(&self) -> PortError {
+        let lost =
+            || PortError::Failed(format!("the connection to nats-server at {} was closed", self.shown));
+        self.check().err().unwrap_or_else(lost)
+    }
+}
+
+/// Publishes over a connection without waiting: first ask for room, then put.
+#[derive(Debug)]
+pub(super) struct Outlet {
+    client: Client,
+    pub(super) link: Arc<Link>,
+}
+
+impl Outlet {
+    /// Whether the client's queue takes one more. The room is kept for the next `put`.
+    #[inline]
+    pub(super) fn has_room(&mut self) -> Result<bool, PortError> {
+        // Not limited by the task's budget: a lane yields by itself, and a queue with room is not full.
+        let room = pin!(unconstrained(poll_fn(|context| self.client.poll_ready_unpin(context))));
+        match room.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Ok(true),
+            Poll::Ready(Err(_)) => Err(self.link.closed()),
+            Poll::Pending => Ok(false),
+        }
+    }
+
+    /// Waits for the same.
+    #[inline]
+    pub(super) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        match self.client.poll_ready_unpin(context) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(_)) => Poll::Ready(Err(self.link.closed())),
+            Poll::Pending => self.link.listen(context),
+        }
+    }
+
+    /// Puts `message` into the room that was asked for.
+    #[inline]
+    pub(super) fn put(&mut self, message: OutboundMessage) -> Result<(), PortError> {
+        self.client.start_send_unpin(message).map_err(|error| {
+            PortError::Failed(format!("failed to publish to nats-server at {}: {error}", self.link.shown))
+        })
+    }
+
+    /// Waits, at most `at_most`, until what was put is written to the connection.
+    pub(super) async fn flush(&self, at_most: Duration) -> Result<(), PortError> {
+        self.link.check()?;
+        match timeout(at_most, self.client.flush()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(self.link.closed()),
+            Err(_) => {
+                self.link.check()?;
+                let shown = &self.link.shown;
+                Err(PortError::Failed(format!("nats-server at {shown} took nothing for {at_most:?}")))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(url: &str) -> Result<Server, String> {
+        let mut options = Options::default();
+        options.set("nats.url", url);
+        Server::from_options(&options)
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        assert_eq!(server("nats://me:secret@broker:4333").unwrap().shown, "nats://broker:4333");
+        assert_eq!(server("[::1]").unwrap().shown, "nats://[::1]:4222");
+    }
+
+    #[test]
+    fn other_protocols_are_refused_by_name() {
+        let error = server("tls://broker").unwrap_err();
+        assert_eq!(error, "option nats.url: `tls` is not spoken here; use nats://");
+        assert!(server("http://broker").unwrap_err().starts_with("option nats.url: "));
+    }
+}

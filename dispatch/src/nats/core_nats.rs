@@ -1,0 +1,209 @@
+//! `nats`: publish and subscribe without memory. What nobody hears, or a receiver does not take in time, is gone.
+//!
+//! A destination is a subject, `RUN.DESTINATION`. A receiving service subscribes in a queue group of its name, so one of
+//! its instances gets each message, commands and events alike; the server picks at random. A request carries a native
+//! reply subject, `RUN.DESTINATION.INSTANCE`, which only the asking instance hears; the answer goes to the same subject,
+//! worked out from the header.
+//!
+//! Room: the client's queue to the server holds `capacity` messages and holds the sender up when it is full, that is
+//! when the server reads more slowly. A slow receiver holds nobody up: the client keeps `capacity`, at least 65,536,
+//! messages for each of its subscriptions and drops the rest, which is reported as lagged where the client says so.
+
+use super::{
+    address::{Address, heard_subject, replies_to, token},
+    connection::{Connection, Link, Outlet, Server},
+    encode::{Encoder, decode},
+};
+use async_nats::{Subject, Subscriber, message::OutboundMessage};
+use drumpost_core::{
+    dispatcher::Tasked,
+    message::Message,
+    payload::Pool,
+    port::{AsyncRecvPort, AsyncSendPort, Confirms, PortError},
+    registry::{Promise, RunsOn, TransportEntry},
+    scenario::{Intent, Style},
+    transport::{AsyncTransport, Endpoint, Endpoints, OpenError},
+    wiring::{Destination, Wiring},
+};
+use futures_util::StreamExt;
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+/// What the registry lists.
+pub(super) fn entry() -> TransportEntry {
+    TransportEntry {
+        name: "nats",
+        summary: "core NATS: subjects, queue groups and native reply subjects; at most once, kept nowhere",
+        intents: &[
+            (Style::Message, &[Intent::Command, Intent::Request, Intent::Reply]),
+            (Style::Event, &[Intent::Event]),
+        ],
+        runs_on: RunsOn::Tasks,
+        promise: Promise { holds_up_senders: false, lossless: false, ..Promise::IN_MEMORY },
+        needs_server: true,
+        make: |options| Ok(Box::new(Tasked(Nats { server: Server::from_options(options)? }))),
+    }
+}
+
+#[derive(Debug)]
+struct Nats {
+    server: Server,
+}
+
+impl AsyncTransport for Nats {
+    type Send = NatsSend;
+    type Recv = NatsRecv;
+
+    async fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<NatsSend, NatsRecv>, OpenError> {
+        let (mut connections, mut endpoints) = (Vec::new(), Vec::new());
+        for instance in 0..wiring.instance_count() {
+            let connection = self.server.connect(wiring, instance).await?;
+            endpoints.push(self.endpoint(wiring, &connection, instance).await?);
+            connections.push(connection);
+        }
+        for connection in &connections {
+            connection.round_trip(&self.server).await?;
+        }
+        Ok(endpoints)
+    }
+}
+
+impl Nats {
+    async fn endpoint(
+        &self,
+        wiring: &Wiring,
+        connection: &Connection,
+        instance: u16,
+    ) -> Result<Endpoint<NatsSend, NatsRecv>, OpenError> {
+        let service = wiring.service_of(instance);
+        let apart = wiring.has_replies_apart(service);
+        let (mut inbox, mut replies) = (Vec::new(), Vec::new());
+        for heard in wiring.heard_by(service) {
+            let subject = heard_subject(wiring, heard, instance);
+            let group = token(&wiring.services[service].name);
+            let subscribed = connection.client.queue_subscribe(subject, group).await;
+            let subscriber = subscribed.map_err(|error| self.server.failed("subscribe", &error))?;
+            let port = if apart && heard.intent == Intent::Reply { &mut replies } else { &mut inbox };
+            port.push(subscriber);
+        }
+        let port = |subscribers| NatsRecv::new(wiring, connection, subscribers);
+        let sends = wiring.sends_of(service).map(|sent| NatsSend::new(wiring, connection, sent, instance));
+        Ok(Endpoint { sends: sends.collect(), inbox: port(inbox), replies: port(replies) })
+    }
+}
+
+/// Publishes to one destination.
+#[derive(Debug)]
+struct NatsSend {
+    outlet: Outlet,
+    encoder: Encoder,
+    address: Address,
+    reply: Option<Subject>,
+}
+
+impl NatsSend {
+    fn new(wiring: &Wiring, connection: &Connection, sent: &Destination, instance: u16) -> Self {
+        let asks = sent.intent == Intent::Request;
+        Self {
+            outlet: connection.outlet(),
+            encoder: Encoder::new(Arc::clone(&wiring.pool)),
+            address: Address::new(wiring, sent),
+            reply: asks.then(|| replies_to(wiring, sent, instance)).flatten(),
+        }
+    }
+}
+
+impl AsyncSendPort for NatsSend {
+    fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
+        self.outlet.link.check()?;
+        for (taken, message) in batch.iter().enumerate() {
+            if !self.outlet.has_room()? {
+                return Ok(taken);
+            }
+            self.outlet.put(OutboundMessage {
+                subject: self.address.of(message)?.clone(),
+                payload: self.encoder.bytes(message),
+                reply: self.reply.clone(),
+                headers: None,
+            })?;
+        }
+        Ok(batch.len())
+    }
+
+    async fn ready(&mut self) -> Result<(), PortError> {
+        poll_fn(|context| self.outlet.poll_room(context)).await
+    }
+
+    async fn settle(&mut self, at_most: Duration) -> Option<Confirms> {
+        // Only written out, not confirmed: core NATS has no confirms. A failure has been reported by the ports already.
+        let _ = self.outlet.flush(at_most).await;
+        None
+    }
+}
+
+/// Hears several subscriptions, merged by asking them in turn.
+#[derive(Debug)]
+struct NatsRecv {
+    link: Arc<Link>,
+    pool: Arc<Pool>,
+    subscribers: Vec<Subscriber>,
+    first: usize,
+    batch: Vec<Message>,
+}
+
+impl NatsRecv {
+    fn new(wiring: &Wiring, connection: &Connection, subscribers: Vec<Subscriber>) -> Option<Self> {
+        (!subscribers.is_empty()).then(|| Self {
+            link: Arc::clone(&connection.link),
+            pool: Arc::clone(&wiring.pool),
+            subscribers,
+            first: 0,
+            batch: Vec::with_capacity(wiring.batch),
+        })
+    }
+
+    /// Takes up to `max` messages that are there into `batch`.
+    fn fill(&mut self, max: usize, context: &mut Context<'_>) -> Result<(), PortError> {
+        self.batch.clear();
+        let count = self.subscribers.len();
+        for at in self.first..self.first + count {
+            let subscriber = &mut self.subscribers[at % count];
+            while self.batch.len() < max {
+                match subscriber.poll_next_unpin(context) {
+                    Poll::Ready(Some(envelope)) => self.batch.push(decode(&envelope, &self.pool)?),
+                    Poll::Ready(None) => return Err(self.link.closed()),
+                    Poll::Pending => break,
+                }
+            }
+        }
+        self.first = (self.first + 1) % count;
+        Ok(())
+    }
+}
+
+impl AsyncRecvPort for NatsRecv {
+    async fn drain(
+        &mut self,
+        max: usize,
+        mut on_batch: impl FnMut(&[Message]) + Send,
+    ) -> Result<usize, PortError> {
+        poll_fn(|context| {
+            self.link.check()?;
+            match self.link.take_dropped() {
+                0 => {}
+                dropped => return Poll::Ready(Err(PortError::Lagged(dropped))),
+            }
+            self.fill(max, context)?;
+            if self.batch.is_empty() {
+                return self.link.listen(context);
+            }
+            on_batch(&self.batch);
+            Poll::Ready(Ok(self.batch.len()))
+        })
+        .await
+    }
+}

@@ -1,0 +1,315 @@
+//! `jetstream`: every destination is a stream, every receiving service a durable pull consumer of it.
+//!
+//! - *Streams* are named after the run and the destination, and removed when the run is over. Commands, requests and
+//!   replies are work queues: a message is gone once it is acknowledged. An event's stream keeps everything (retention
+//!   by limits, of which there are none), so a consumer made later would be given all of it; ours are made before the
+//!   load begins.
+//! - *Replies* travel through a stream of their own, not over core NATS, so that a killed asker loses none; each asking
+//!   instance has a durable consumer, filtered by its subject `RUN.DESTINATION.INSTANCE`. The native reply subject of a
+//!   request is taken by the publisher confirm, so the answer's subject is worked out from the header.
+//! - *Confirms*: see [`send`]. At most 1,024 messages (or a batch, if that is more) of one send port are unconfirmed.
+//! - *Acknowledgements*: explicit, one by one, after handling: see [`receive`]. What is not acknowledged within the
+//!   ack wait (`jetstream.ack-wait`, 2 s unless set) is handed out again, to any instance of the service.
+//! - *Limits*, chosen so that none of them is what is measured: every instance asks for four batches (at least 512
+//!   messages) ahead of what it has been handed, topped up at half; a consumer may have twice what its instances can
+//!   hold unacknowledged (`max_ack_pending`). What is fetched ahead counts against the ack wait, so handlers that take
+//!   longer than ack wait ÷ messages fetched ahead cause redelivery.
+//! - *Order*: a stream keeps the order of its publishers and hands it out in that order, to one instance or to several
+//!   in turn, so each instance sees a part of it in order. A message that is handed out again comes late: no promise.
+//! - *Storage*: `jetstream.storage` = `file` or `memory`. `file` is written through the operating system's cache; the
+//!   server brings it to the disk every two minutes unless it is configured to do so always.
+
+mod receive;
+mod send;
+
+use super::{
+    address::{reply_subject, subject, token},
+    connection::{Connection, Link, PATIENCE, Server},
+};
+use async_nats::jetstream::{
+    self, Context,
+    consumer::{AckPolicy, pull},
+    stream::{Config, RetentionPolicy, StorageType, Stream},
+};
+use drumpost_core::{
+    dispatcher::Tasked,
+    registry::{Options, Promise, RunsOn, TransportEntry},
+    scenario::{Intent, Style},
+    transport::{AsyncTransport, Endpoint, Endpoints, OpenError},
+    wiring::{Destination, Wiring},
+};
+use receive::{JetStreamRecv, Source};
+use send::{JetStreamSend, Refusals};
+use std::{sync::Arc, time::Duration};
+use tokio::time::timeout;
+
+/// What the registry lists.
+pub(super) fn entry() -> TransportEntry {
+    TransportEntry {
+        name: "jetstream",
+        summary: "NATS JetStream: streams, durable pull consumers, publisher confirms; at least once",
+        intents: &[
+            (Style::Message, &[Intent::Command, Intent::Request, Intent::Reply]),
+            (Style::Event, &[Intent::Event]),
+        ],
+        runs_on: RunsOn::Tasks,
+        promise: Promise {
+            holds_up_senders: false,
+            ordered: false,
+            lossless: true,
+            may_duplicate: true,
+            acks: "publisher confirms, explicit acks after handling",
+            persistence: "file, or memory with jetstream.storage=memory",
+        },
+        needs_server: true,
+        make: |options| Ok(Box::new(Tasked(JetStream::from_options(options)?))),
+    }
+}
+
+/// The transport. Keeps what it has to remove.
+#[derive(Debug)]
+struct JetStream {
+    server: Server,
+    storage: StorageType,
+    ack_wait: Duration,
+    refusals: Arc<Refusals>,
+    manager: Option<(Context, Arc<Link>)>,
+    streams: Vec<String>,
+}
+
+impl JetStream {
+    fn from_options(options: &Options) -> Result<Self, String> {
+        let storage = match options.get("jetstream.storage").unwrap_or("file") {
+            "file" => StorageType::File,
+            "memory" => StorageType::Memory,
+            other => {
+                return Err(format!("option jetstream.storage: `{other}` is neither `file` nor `memory`"));
+            }
+        };
+        let ack_wait = options.get("jetstream.ack-wait").unwrap_or("2s");
+        let ack_wait = duration(ack_wait).ok_or_else(|| {
+            format!("option jetstream.ack-wait: `{ack_wait}` is no time above zero, like `500ms` or `2s`")
+        })?;
+        Ok(Self {
+            server: Server::from_options(options)?,
+            storage,
+            ack_wait,
+            refusals: Arc::default(),
+            manager: None,
+            streams: Vec::new(),
+        })
+    }
+}
+
+/// `500ms`, `2s`, `1m`.
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let ms_each = match &text[digits..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        _ => return None,
+    };
+    let ms = text[..digits].parse::<u64>().ok()?.checked_mul(ms_each)?;
+    (ms > 0).then(|| Duration::from_millis(ms))
+}
+
+impl AsyncTransport for JetStream {
+    type Send = JetStreamSend;
+    type Recv = JetStreamRecv;
+
+    async fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<JetStreamSend, JetStreamRecv>, OpenError> {
+        let mut connections = Vec::new();
+        for instance in 0..wiring.instance_count() {
+            connections.push(self.server.connect(wiring, instance).await?);
+        }
+        self.refusals = Arc::default();
+        let Some(first) = connections.first() else { return Ok(Vec::new()) };
+        if !first.client.server_info().jetstream {
+            return Err(OpenError::Refused(format!(
+                "nats-server at {} keeps no messages: start it with -js",
+                first.link.shown()
+            )));
+        }
+        let context = jetstream::new(first.client.clone());
+        self.manager = Some((context.clone(), Arc::clone(&first.link)));
+        for destination in &wiring.destinations {
+            self.lay_out(wiring, destination, &context).await?;
+        }
+        let mut endpoints = Vec::new();
+        for (connection, instance) in connections.iter().zip(0..) {
+            endpoints.push(self.endpoint(wiring, connection, instance).await?);
+        }
+        for connection in &connections {
+            connection.round_trip(&self.server).await?;
+        }
+        Ok(endpoints)
+    }
+
+    async fn close(&mut self) -> Result<(), String> {
+        let mut said: Vec<String> = self.refusals.sentence().into_iter().collect();
+        let mut left = std::mem::take(&mut self.streams);
+        if let Some((context, link)) = self.manager.take() {
+            let mut kept = Vec::new();
+            for stream in left {
+                let gone = link.check().is_ok()
+                    && matches!(timeout(PATIENCE, context.delete_stream(&stream)).await, Ok(Ok(_)));
+                kept.extend((!gone).then_some(stream));
+            }
+            left = kept;
+        }
+        if !left.is_empty() {
+            let shown = self.server.shown();
+            said.push(format!("nats-server at {shown} may keep the streams {}", left.join(", ")));
+        }
+        if said.is_empty() { Ok(()) } else { Err(said.join("; ")) }
+    }
+}
+
+impl JetStream {
+    /// Makes the stream of a destination and the durable consumers of those who hear it.
+    async fn lay_out(
+        &mut self,
+        wiring: &Wiring,
+        destination: &Destination,
+        context: &Context,
+    ) -> Result<(), OpenError> {
+        let subject = subject(wiring, destination);
+        let is_reply = destination.intent == Intent::Reply;
+        let config = Config {
+            name: stream_name(wiring, destination),
+            subjects: vec![if is_reply { format!("{subject}.*") } else { subject.clone() }],
+            retention: match destination.intent {
+                Intent::Event => RetentionPolicy::Limits,
+                _ => RetentionPolicy::WorkQueue,
+            },
+            storage: self.storage,
+            num_replicas: 1,
+            max_messages: -1,
+            max_bytes: -1,
+            max_messages_per_subject: -1,
+            max_consumers: -1,
+            ..Config::default()
+        };
+        // Noted first: a request that times out may still have made it.
+        self.streams.push(config.name.clone());
+        let stream = context.create_stream(config).await;
+        let stream = stream.map_err(|error| self.server.failed("create a stream", &error))?;
+        for service in &destination.receivers {
+            let instances = wiring.services[*service].instances.clone();
+            if is_reply {
+                for instance in instances {
+                    let filter = reply_subject(wiring, destination, instance);
+                    let durable = consumer_name(wiring, destination, instance);
+                    self.consumer(wiring, &stream, durable, filter, 1).await?;
+                }
+            } else {
+                let durable = consumer_name(wiring, destination, instances.start);
+                self.consumer(wiring, &stream, durable, subject.clone(), instances.len()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn consumer(
+        &self,
+        wiring: &Wiring,
+        stream: &Stream,
+        durable: String,
+        filter_subject: String,
+        instances: usize,
+    ) -> Result<(), OpenError> {
+        let held = fetch(wiring) + 2 * wiring.batch;
+        let config = pull::Config {
+            durable_name: Some(durable),
+            filter_subject,
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: self.ack_wait,
+            max_ack_pending: i64::try_from(2 * held * instances).unwrap_or(i64::MAX),
+            ..pull::Config::default()
+        };
+        let created = stream.create_consumer(config).await;
+        created.map(|_| ()).map_err(|error| self.server.failed("create a consumer", &error))
+    }
+
+    async fn endpoint(
+        &self,
+        wiring: &Wiring,
+        connection: &Connection,
+        instance: u16,
+    ) -> Result<Endpoint<JetStreamSend, JetStreamRecv>, OpenError> {
+        let service = wiring.service_of(instance);
+        let apart = wiring.has_replies_apart(service);
+        let (mut inbox, mut replies) = (Vec::new(), Vec::new());
+        for heard in wiring.heard_by(service) {
+            let stream = stream_name(wiring, heard);
+            let source = Source::new(heard, &stream, &consumer_name(wiring, heard, instance));
+            let port = if apart && heard.intent == Intent::Reply { &mut replies } else { &mut inbox };
+            port.push(source);
+        }
+        let mut sends = Vec::new();
+        for sent in wiring.sends_of(service) {
+            let refusals = Arc::clone(&self.refusals);
+            let port = JetStreamSend::open(wiring, connection, sent, refusals).await;
+            sends.push(port.map_err(|error| self.server.failed("subscribe", &error))?);
+        }
+        let mut ports = Vec::new();
+        for sources in [inbox, replies] {
+            let port = JetStreamRecv::open(wiring, connection, sources, fetch(wiring)).await;
+            ports.push(port.map_err(|error| self.server.failed("subscribe", &error))?);
+        }
+        let replies = ports.pop().flatten();
+        Ok(Endpoint { inbox: ports.pop().flatten(), replies, sends })
+    }
+}
+
+/// How many messages an instance asks for ahead of what it has been handed.
+fn fetch(wiring: &Wiring) -> usize {
+    (4 * wiring.batch).max(512)
+}
+
+fn stream_name(wiring: &Wiring, destination: &Destination) -> String {
+    format!("{}-{}-{}", token(&wiring.run_name), destination.id, token(&destination.name))
+}
+
+/// The durable consumer through which an instance hears a destination: its service's, or for replies its own.
+fn consumer_name(wiring: &Wiring, destination: &Destination, instance: u16) -> String {
+    let service = token(&wiring.services[wiring.service_of(instance)].name);
+    match destination.intent {
+        Intent::Reply => format!("{service}-{instance}"),
+        _ => service,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(name: &str, value: &str) -> String {
+        let mut options = Options::default();
+        options.set(name, value);
+        JetStream::from_options(&options).unwrap_err()
+    }
+
+    #[test]
+    fn times_are_read_with_their_unit() {
+        assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
+        assert_eq!(duration("2s"), Some(Duration::from_secs(2)));
+        assert_eq!(duration("1m"), Some(Duration::from_secs(60)));
+        for wrong in ["", "2", "s", "0s", "2 s", "2h", "1.5s", "-1s", "99999999999999999999s"] {
+            assert_eq!(duration(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn options_are_refused_with_what_they_may_be() {
+        assert_eq!(
+            refusal("jetstream.storage", "tape"),
+            "option jetstream.storage: `tape` is neither `file` nor `memory`"
+        );
+        assert_eq!(
+            refusal("jetstream.ack-wait", "0s"),
+            "option jetstream.ack-wait: `0s` is no time above zero, like `500ms` or `2s`"
+        );
+    }
+}

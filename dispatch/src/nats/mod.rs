@@ -1,0 +1,22 @@
+//! `nats` and `jetstream`: the two ways nats-server carries messages, over one connection per service instance.
+//!
+//! [`core_nats`] is publish and subscribe without memory, at most once. [`jetstream`] keeps what is published in
+//! streams, confirms it to the publisher and hands it out again until a consumer acknowledges it. What both share is
+//! here: [`connection`] (the link, its loss, room to publish), [`address`] (subjects and names), [`encode`].
+//!
+//! Options: `nats.url` (default `nats://127.0.0.1:4222`), `jetstream.storage` (`file` or `memory`, default `file`),
+//! `jetstream.ack-wait` (default `2s`).
+
+mod address;
+mod connection;
+mod core_nats;
+mod encode;
+mod jetstream;
+
+use drumpost_core::registry::TransportEntry;
+
+/// What the registry lists.
+#[must_use]
+pub fn entries() -> Vec<TransportEntry> {
+    vec![core_nats::entry(), jetstream::entry()]
+}
