@@ -1,1 +1,33 @@
-//! drumpost-workloads
+//! What drumpost runs: the scenarios, and what is fed into them.
+//!
+//! Here live the scenarios that come with drumpost ([`scenarios`]) and the generators of a load's flows ([`feed`]):
+//! when they are due ([`arrivals`]), how long their payloads are ([`payload`]) and which keys they have ([`keys`]).
+//! How many flows may be under way and when a load ends is the engine's business; nothing here reads a clock.
+
+pub mod arrivals;
+pub mod feed;
+pub mod keys;
+pub mod payload;
+pub mod scenarios;
+mod seed;
+pub mod text;
+
+pub use arrivals::{ArrivalSpec, Rate};
+pub use feed::WorkloadSpec;
+pub use keys::KeySpec;
+pub use payload::PayloadSpec;
+pub use text::SpecError;
+
+use drumpost_core::registry::ScenarioEntry;
+
+/// The scenarios that come with drumpost, in the order they are listed.
+#[must_use]
+pub fn scenarios() -> Vec<ScenarioEntry> {
+    vec![
+        scenarios::order_authorization::entry(),
+        scenarios::payment_confirmation::entry(),
+        scenarios::stream::entry(),
+        scenarios::fan_out::entry(),
+        scenarios::ping::entry(),
+    ]
+}

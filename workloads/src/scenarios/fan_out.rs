@@ -1,0 +1,101 @@
+//! One piece of news to n subscribers, each of which ends the flow once: what a subscriber more costs.
+//!
+//! In message style the publisher sends n commands, in event style it publishes once and the transport delivers n times.
+//! The option `fan-out.subscribers` says how many there are.
+
+use super::parts::{Emits, Ends, driven, reacting};
+use drumpost_core::{
+    message::Kind,
+    registry::{Options, ScenarioEntry},
+    scenario::{Scenario, command, event},
+};
+
+const NAME: &str = "fan-out";
+const OPTION: &str = "fan-out.subscribers";
+const DEFAULT_SUBSCRIBERS: usize = 3;
+
+const KINDS: &[&str] = &["NewsPublished"];
+const PUBLISHED: Kind = Kind(1);
+
+/// Names of services and destinations are static, so there is a table of all there can be.
+macro_rules! numbered {
+    ($after:literal: $($number:literal)*) => { &[$(concat!("subscriber-", $number, $after)),*] };
+}
+
+macro_rules! up_to_64 {
+    ($after:literal) => {
+        numbered!($after:
+            1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32
+            33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64)
+    };
+}
+
+static SUBSCRIBERS: &[&str] = up_to_64!("");
+static QUEUES: &[&str] = up_to_64!(".tell");
+
+/// The scenario `fan-out`, for the registry.
+#[must_use]
+pub fn entry() -> ScenarioEntry {
+    ScenarioEntry { name: NAME, make: |options| subscribers(options).map(scenario) }
+}
+
+fn subscribers(options: &Options) -> Result<&'static [&'static str], String> {
+    let count = match options.get(OPTION) {
+        None => Some(DEFAULT_SUBSCRIBERS),
+        Some(text) => text.parse().ok().filter(|count| *count > 0),
+    };
+    count.and_then(|count| SUBSCRIBERS.get(..count)).ok_or_else(|| {
+        let text = options.get(OPTION).unwrap_or_default();
+        format!("option {OPTION} is \"{text}\", which is no number from 1 to {}", SUBSCRIBERS.len())
+    })
+}
+
+fn scenario(subscribers: &'static [&'static str]) -> Scenario {
+    let publisher = driven("publisher", || Box::new(Emits(PUBLISHED)));
+    let others = subscribers.iter().map(|name| reacting(name, || Box::new(Ends)));
+    let tell = |(queue, subscriber)| command(queue, KINDS, "publisher", std::slice::from_ref(subscriber));
+    Scenario {
+        name: NAME,
+        summary: "A publisher tells every one of n subscribers",
+        kinds: KINDS,
+        services: std::iter::once(publisher).chain(others).collect(),
+        ends_per_flow: subscribers.len() as u32,
+        message: QUEUES.iter().copied().zip(subscribers).map(tell).collect(),
+        event: vec![event("news", KINDS, "publisher", subscribers)],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(text: &str) -> Result<Scenario, String> {
+        let mut options = Options::default();
+        options.set(OPTION, text);
+        (entry().make)(&options)
+    }
+
+    #[test]
+    fn there_are_as_many_subscribers_as_asked_for() {
+        let three = (entry().make)(&Options::default()).unwrap();
+        assert_eq!((three.services.len(), three.ends_per_flow), (4, 3));
+        for count in [1, 2, 64] {
+            let scenario = with(&count.to_string()).unwrap();
+            assert_eq!((scenario.services.len(), scenario.ends_per_flow as usize), (count + 1, count));
+            assert_eq!((scenario.message.len(), scenario.event.len()), (count, 1));
+            let last = &scenario.message[count - 1];
+            assert_eq!(last.destination, format!("subscriber-{count}.tell"));
+            assert_eq!(last.receivers, [format!("subscriber-{count}")]);
+        }
+    }
+
+    #[test]
+    fn other_numbers_are_refused_in_a_sentence() {
+        for bad in ["0", "65", "-1", "many", ""] {
+            let error = with(bad).unwrap_err();
+            let sentence =
+                format!("option fan-out.subscribers is \"{bad}\", which is no number from 1 to 64");
+            assert_eq!(error, sentence);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The scenarios that come with drumpost, one file each: handlers that emit kinds, a table of routes for each style, and
+//! an entry for the registry. What becomes of the tables is the engine's business.
+
+pub mod fan_out;
+pub mod order_authorization;
+pub mod payment_confirmation;
+pub mod ping;
+pub mod stream;
+
+mod parts;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! What several scenarios are built from: the handlers that do one thing, and services made with them.
+
+use drumpost_core::{
+    handler::{Handler, Out, Reactor},
+    message::{Kind, Message},
+    scenario::Service,
+};
+
+/// Says that one kind happened, whatever came.
+pub(super) struct Emits(pub(super) Kind);
+
+impl Handler for Emits {
+    fn handle(&mut self, message: &Message, out: &mut Out) {
+        out.emit(message, self.0);
+    }
+}
+
+/// Ends the flow, whatever came.
+pub(super) struct Ends;
+
+impl Handler for Ends {
+    fn handle(&mut self, message: &Message, out: &mut Out) {
+        out.end(message);
+    }
+}
+
+/// Counts what came and reacts with nothing.
+#[derive(Default)]
+pub(super) struct Counts(u64);
+
+impl Handler for Counts {
+    fn handle(&mut self, _message: &Message, _out: &mut Out) {
+        self.0 = self.0.wrapping_add(1);
+    }
+}
+
+/// A service where flows start.
+pub(super) fn driven(name: &'static str, reactor: fn() -> Box<dyn Reactor>) -> Service {
+    Service { name, driven: true, optional: false, reactor }
+}
+
+/// A service that reacts to what it hears.
+pub(super) fn reacting(name: &'static str, reactor: fn() -> Box<dyn Reactor>) -> Service {
+    Service { name, driven: false, optional: false, reactor }
+}
+
+/// A service that reacts to what it hears, if it is asked to take part.
+pub(super) fn optional(name: &'static str, reactor: fn() -> Box<dyn Reactor>) -> Service {
+    Service { name, driven: false, optional: true, reactor }
+}

@@ -1,0 +1,49 @@
+//! A payment is confirmed by e-mail, and others care too: one fact, several recipients.
+//!
+//! In message style `payment` knows every recipient and sends each a command; in event style it says once that the payment
+//! is complete. The flow ends when the e-mail is handled; the others only handle. Without them
+//! (`--without analytics,inventory`) it is the plain command from payment to e-mail.
+
+use super::parts::{Counts, Emits, Ends, driven, optional, reacting};
+use drumpost_core::{
+    message::Kind,
+    registry::ScenarioEntry,
+    scenario::{Scenario, command, event},
+};
+
+const KINDS: &[&str] = &["PaymentCompleted"];
+const COMPLETED: Kind = Kind(1);
+
+/// The scenario `payment-confirmation`, for the registry.
+#[must_use]
+pub fn entry() -> ScenarioEntry {
+    ScenarioEntry { name: "payment-confirmation", make: |_| Ok(scenario()) }
+}
+
+fn scenario() -> Scenario {
+    Scenario {
+        name: "payment-confirmation",
+        summary: "A completed payment is confirmed by e-mail, analysed, and reserves what was bought",
+        kinds: KINDS,
+        services: vec![
+            driven("payment", || Box::new(Emits(COMPLETED))),
+            reacting("email", || Box::new(Ends)),
+            reacting("analytics", || Box::<Counts>::default()),
+            reacting("inventory", || Box::<Counts>::default()),
+            optional("revenue-reporting", || Box::<Counts>::default()),
+        ],
+        ends_per_flow: 1,
+        message: vec![
+            command("email.send", KINDS, "payment", &["email"]),
+            command("analytics.record", KINDS, "payment", &["analytics"]),
+            command("inventory.reserve", KINDS, "payment", &["inventory"]),
+            command("revenue.record", KINDS, "payment", &["revenue-reporting"]),
+        ],
+        event: vec![event(
+            "payment.completed",
+            KINDS,
+            "payment",
+            &["email", "analytics", "inventory", "revenue-reporting"],
+        )],
+    }
+}
