@@ -33,6 +33,7 @@ pub(crate) struct Local {
     pub last_end_ns: u64,
 }
 
+// In the order of the published cells; `started` has the first, as it is also published alone.
 macro_rules! fields {
     ($on:ident) => {
         [
@@ -96,9 +97,10 @@ impl Published {
         }
     }
 
-    /// Publishes what was emitted before it is offered, so that it counts as under way from then on.
+    /// Publishes what was started and emitted before it is offered, so that it counts as under way from then on.
     #[inline]
     pub(crate) fn publish_emitted(&self, local: &Local) {
+        self.fixed.0[0].store(local.started, Ordering::Relaxed);
         for (cell, value) in self.emitted.iter().zip(&local.emitted) {
             cell.store(*value, Ordering::Release);
         }
@@ -118,6 +120,11 @@ impl Published {
 
     pub(crate) fn received(&self, slot: usize) -> u64 {
         self.received[slot].load(Ordering::Acquire)
+    }
+
+    /// Flows started so far.
+    pub(crate) fn started(&self) -> u64 {
+        self.fixed.0[0].load(Ordering::Relaxed)
     }
 
     /// A copy of everything, not of one instant.

@@ -11,7 +11,8 @@ pub const MAX_TRACKED_NS: u64 = (1 << 44) - 1;
 const SUB_BUCKET_BITS: u32 = 11;
 const HALF_BITS: u32 = SUB_BUCKET_BITS - 1;
 const SUB_BUCKET_MASK: u64 = (1 << SUB_BUCKET_BITS) - 1;
-const LEN: usize = (44 - SUB_BUCKET_BITS as usize + 2) << HALF_BITS;
+/// One bucket for each value up to [`MAX_TRACKED_NS`], so that what is above has none.
+const LEN: usize = index_of(MAX_TRACKED_NS) + 1;
 
 #[inline]
 const fn index_of(value: u64) -> usize {
@@ -49,11 +50,11 @@ impl Hist {
     /// Records `times` equal values.
     #[inline]
     pub fn record_n(&mut self, value_ns: u64, times: u32) {
-        let index = index_of(value_ns.min(MAX_TRACKED_NS));
-        if let Some(count) = self.counts.get_mut(index) {
+        if let Some(count) = self.counts.get_mut(index_of(value_ns)) {
             *count += times;
+        } else {
+            self.over_range += u64::from(times);
         }
-        self.over_range += u64::from(times) * u64::from(value_ns > MAX_TRACKED_NS);
         self.count += u64::from(times);
         self.sum_ns = self.sum_ns.wrapping_add(value_ns.wrapping_mul(u64::from(times)));
         self.min_ns = self.min_ns.min(value_ns);
@@ -87,7 +88,7 @@ impl Hist {
 /// A merged histogram: HdrHistogram's own, with what it does not keep exactly.
 #[derive(Clone, Debug)]
 pub struct Distribution {
-    /// Counts, 3 significant digits, 1 ns to [`MAX_TRACKED_NS`]; values above are in its last bucket.
+    /// Counts, 3 significant digits, 1 ns to [`MAX_TRACKED_NS`]; values above are not in it.
     pub histogram: Histogram<u64>,
     /// Exact sum of all values, in ns.
     pub sum_ns: u128,
@@ -134,7 +135,7 @@ impl Distribution {
     /// How many values were recorded.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.histogram.len()
+        self.histogram.len() + self.over_range
     }
 
     /// Mean in ns, exact; 0 when empty.

@@ -3,6 +3,7 @@
 
 use crate::{
     counters::{Local, Published},
+    credit::Credit,
     hist::Distribution,
     lane::Lane,
     load::Extent,
@@ -79,6 +80,8 @@ struct Totals {
 pub struct Monitor {
     control: Arc<Control>,
     wiring: Wiring,
+    credit: Arc<Credit>,
+    origins: usize,
     lanes: Vec<Watched>,
     totals: Totals,
     response_now: Distribution,
@@ -103,7 +106,13 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    pub(crate) fn new(plan: &TrialPlan, control: Arc<Control>, lanes: Vec<Watched>, begins_ns: u64) -> Self {
+    pub(crate) fn new(
+        plan: &TrialPlan,
+        control: Arc<Control>,
+        credit: Arc<Credit>,
+        lanes: Vec<Watched>,
+        begins_ns: u64,
+    ) -> Self {
         let measure_from_ns = begins_ns + plan.load.warmup_ns;
         let ends_ns = match plan.load.extent {
             Extent::Duration(ns) => measure_from_ns.saturating_add(ns),
@@ -113,6 +122,8 @@ impl Monitor {
         Self {
             control,
             wiring: plan.wiring.clone(),
+            credit,
+            origins: plan.wiring.driven().count(),
             lanes,
             totals: Totals::default(),
             response_now: Distribution::default(),
@@ -213,11 +224,8 @@ impl Monitor {
     }
 
     fn sample_in_flight(&mut self, now_ns: u64) {
-        let (started, ended) = self
-            .lanes
-            .iter()
-            .map(Watched::read)
-            .fold((0, 0), |(started, ended), local| (started + local.started, ended + local.ended));
+        let started: u64 = self.lanes.iter().map(|lane| lane.counters.started()).sum();
+        let ended: u64 = (0..self.origins).map(|origin| self.credit.ended(origin)).sum();
         self.in_flight_sum += started as f64 - ended as f64 / self.ends_per_flow as f64;
         self.in_flight_samples += 1;
         self.next_in_flight_ns = now_ns + (self.sample_every_ns / 50).max(1);

@@ -124,7 +124,7 @@ impl Session {
                 control: Arc::clone(&control),
             }));
         }
-        let monitor = Monitor::new(plan, Arc::clone(&control), watched, begins_ns);
+        let monitor = Monitor::new(plan, Arc::clone(&control), credit, watched, begins_ns);
         Self { lanes, monitor, control }
     }
 }

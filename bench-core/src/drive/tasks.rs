@@ -11,7 +11,7 @@ use crate::{
     port::{AsyncRecvPort, AsyncSendPort, PortError},
 };
 use std::{
-    future::{Future, poll_fn},
+    future::{Future, pending, poll_fn},
     pin::pin,
     sync::{
         Arc,
@@ -42,11 +42,24 @@ pub struct Crash {
     pub down: Duration,
 }
 
-/// Moves messages for one lane until it is done.
+/// Moves messages for one lane until it is done. Other lanes' ports may close first; that is no failure then.
 ///
 /// # Errors
 /// The first failure of one of its ports.
 pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
+    seat: &mut Seat<S, R>,
+    clock: &(impl Now + Sync),
+    bell: &Bell,
+    pacing: &Pacing,
+    crash: Option<Crash>,
+) -> Result<(), PortError> {
+    match drive_until_done(seat, clock, bell, pacing, crash).await {
+        Err(PortError::Closed) if seat.lane.is_stopped() => Ok(()),
+        ended => ended,
+    }
+}
+
+async fn drive_until_done<S: AsyncSendPort, R: AsyncRecvPort>(
     seat: &mut Seat<S, R>,
     clock: &(impl Now + Sync),
     bell: &Bell,
@@ -59,21 +72,19 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
         Poll::Ready(())
     })
     .await;
-    let mut turns = 0_u32;
+    let (mut turns, mut listens) = (0_u32, false);
     loop {
         turns = turns.wrapping_add(1);
         if turns.is_multiple_of(TURNS) {
             let_others_run().await;
         }
-        match lane.next(clock) {
+        let sleep = Sleep { clock, bell, pacing, allowed: listens };
+        let moved = match lane.next(clock) {
             Next::Send { port, batch } => {
-                let taken = endpoint.sends[port].offer(batch)?;
+                let port = &mut endpoint.sends[port];
+                let taken = port.offer(batch)?;
                 lane.sent(taken);
-                if taken == 0 {
-                    let mut ready = pin!(endpoint.sends[port].ready());
-                    wait(lane, clock, bell, pacing, u64::MAX, |context, _| ready.as_mut().poll(context))
-                        .await?;
-                }
+                taken > 0 || sleep.unless(port.ready(), u64::MAX).await.transpose()?.is_some()
             }
             Next::Receive { inbox, max, until_ns } => {
                 let port = match inbox {
@@ -87,22 +98,31 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
                     port.crash(down).await?;
                     continue;
                 }
-                let drained = wait(lane, clock, bell, pacing, until_ns, |context, lane| {
-                    let drain = pin!(port.drain(max, |batch| lane.received(batch, clock)));
-                    drain.poll(context)
-                });
-                match drained.await {
-                    Err(PortError::Lagged(count)) => lane.lagged(count),
-                    other => other.map(|_| ())?,
+                match sleep.unless(port.drain(max, |batch| lane.received(batch, clock)), until_ns).await {
+                    None => until_ns == 0,
+                    Some(Ok(_)) => true,
+                    Some(Err(PortError::Lagged(count))) => {
+                        lane.lagged(count);
+                        true
+                    }
+                    Some(Err(error)) => return Err(error),
                 }
             }
-            Next::Wait { until_ns } => {
-                wait(lane, clock, bell, pacing, until_ns, |_, _| Poll::<Result<(), _>>::Pending).await?;
-            }
+            Next::Wait { until_ns } => sleep.unless(pending::<()>(), until_ns).await.is_some(),
             Next::Done => return Ok(()),
-        }
+        };
         if lane.take_ended() {
             ring(&rings.on_end);
+        }
+        // With nothing to do the lane says that it listens, is asked once more, and only then sleeps: what happened
+        // before it listened is seen by asking, what happens after rings.
+        if listens {
+            bell.wake();
+        }
+        listens = !moved && !listens;
+        if listens {
+            lane.idle(clock.now_ns());
+            bell.listen();
         }
     }
 }
@@ -122,40 +142,39 @@ async fn let_others_run() {
     .await;
 }
 
-/// Polls the port first; if it has nothing, waits for the port, the bell or the due time, whichever is first.
-async fn wait<T: Default>(
-    lane: &mut Lane,
-    clock: &(impl Now + Sync),
-    bell: &Bell,
-    pacing: &Pacing,
-    until_ns: u64,
-    mut port: impl FnMut(&mut Context<'_>, &mut Lane) -> Poll<Result<T, PortError>>,
-) -> Result<T, PortError> {
-    let mut waited = false;
-    poll_fn(|context| {
-        if !waited {
-            bell.listen();
-        }
-        if let Poll::Ready(done) = port(context, lane) {
-            bell.wake();
-            return Poll::Ready(done);
-        }
-        let rung = !bell.is_listening();
-        if rung || until_ns == 0 || (until_ns != u64::MAX && clock.now_ns() >= until_ns) {
-            bell.wake();
-            return Poll::Ready(Ok(T::default()));
-        }
-        if !std::mem::replace(&mut waited, true) {
-            lane.idle(clock.now_ns());
-        }
-        match pacing {
-            Pacing::Yield if until_ns != u64::MAX => context.waker().wake_by_ref(),
-            Pacing::Thread(until) => until.store(until_ns, Ordering::Relaxed),
-            Pacing::Yield | Pacing::Rung => {}
-        }
-        Poll::Pending
-    })
-    .await
+/// What a lane that finds nothing to do waits for, besides its port.
+struct Sleep<'a, N> {
+    clock: &'a N,
+    bell: &'a Bell,
+    pacing: &'a Pacing,
+    /// Whether the bell was told before the lane was asked; if not, the port is only looked at.
+    allowed: bool,
+}
+
+impl<N: Now> Sleep<'_, N> {
+    /// Polls `port` first; if it has nothing, waits for it, the bell or the due time, whichever is first. `None`: the
+    /// port had nothing.
+    async fn unless<F: Future>(self, port: F, until_ns: u64) -> Option<F::Output> {
+        let mut port = pin!(port);
+        poll_fn(|context| {
+            if let Poll::Ready(done) = port.as_mut().poll(context) {
+                return Poll::Ready(Some(done));
+            }
+            if !self.allowed || until_ns == 0 || !self.bell.is_listening() {
+                return Poll::Ready(None);
+            }
+            if until_ns != u64::MAX && self.clock.now_ns() >= until_ns {
+                return Poll::Ready(None);
+            }
+            match self.pacing {
+                Pacing::Yield if until_ns != u64::MAX => context.waker().wake_by_ref(),
+                Pacing::Thread(until) => until.store(until_ns, Ordering::Relaxed),
+                Pacing::Yield | Pacing::Rung => {}
+            }
+            Poll::Pending
+        })
+        .await
+    }
 }
 
 struct Unpark(Thread);
