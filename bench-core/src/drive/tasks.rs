@@ -7,7 +7,7 @@ use super::{Seat, ring};
 use crate::{
     bell::Bell,
     clock::Now,
-    lane::{Inbox, Lane, Next},
+    lane::{Inbox, Next},
     port::{AsyncRecvPort, AsyncSendPort, PortError},
 };
 use std::{
@@ -42,24 +42,11 @@ pub struct Crash {
     pub down: Duration,
 }
 
-/// Moves messages for one lane until it is done. Other lanes' ports may close first; that is no failure then.
+/// Moves messages for one lane until it is done.
 ///
 /// # Errors
 /// The first failure of one of its ports.
 pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
-    seat: &mut Seat<S, R>,
-    clock: &(impl Now + Sync),
-    bell: &Bell,
-    pacing: &Pacing,
-    crash: Option<Crash>,
-) -> Result<(), PortError> {
-    match drive_until_done(seat, clock, bell, pacing, crash).await {
-        Err(PortError::Closed) if seat.lane.is_stopped() => Ok(()),
-        ended => ended,
-    }
-}
-
-async fn drive_until_done<S: AsyncSendPort, R: AsyncRecvPort>(
     seat: &mut Seat<S, R>,
     clock: &(impl Now + Sync),
     bell: &Bell,
