@@ -328,6 +328,13 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_stands_is_written_off() {
+        for wait in Wait::ALL {
+            Trial { wait, ..Trial::default() }.stuck(Threaded(Crossbeam));
+        }
+    }
+
+    #[test]
     fn replies_go_to_who_asked() {
         for await_replies in [false, true] {
             for instances in [&[("source", 2)][..], &[("source", 2), ("server", 2)]] {

@@ -233,3 +233,145 @@ impl Topic {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::testing::{Trial, ask, block_on, fan_out, numbered, numbers, pipe, two_topics, woken};
+    use drumpost_core::{drive::Placement, outcome::Ending};
+    use std::{pin::pin, time::Duration};
+
+    const PLACEMENTS: [Placement; 3] = [Placement::Each, Placement::Threads(1), Placement::Threads(2)];
+
+    fn events() -> Trial {
+        Trial { style: Style::Event, ..Trial::default() }
+    }
+
+    fn opened(
+        trial: &Trial,
+        scenario: drumpost_core::scenario::Scenario,
+    ) -> (Vec<TopicSender>, TopicReceiver) {
+        let opened = block_on(TokioBroadcast.open(&trial.wiring(&scenario))).unwrap();
+        let [source, sink]: [_; 2] = opened.try_into().unwrap();
+        (source.sends, sink.inbox.unwrap())
+    }
+
+    #[test]
+    fn everything_arrives_once_and_in_order() {
+        for placement in PLACEMENTS {
+            for (batch, in_flight) in [(64, 64), (1, 64), (7, 16), (1, 1)] {
+                let trial = Trial { placement, batch, in_flight, ..events() };
+                trial.run(Tasked(TokioBroadcast), pipe(false));
+                trial.run(Tasked(TokioBroadcast), two_topics());
+            }
+        }
+        Trial { instances: &[("source", 3)], ..events() }.run(Tasked(TokioBroadcast), pipe(false));
+    }
+
+    #[test]
+    fn every_subscriber_gets_a_copy() {
+        for placement in PLACEMENTS {
+            let trial = Trial { placement, count: 1_000, ..events() };
+            assert_eq!(trial.run(Tasked(TokioBroadcast), fan_out()).audit.delivered, 3_000);
+        }
+    }
+
+    #[test]
+    fn who_falls_behind_loses_and_the_loss_is_counted() {
+        for placement in PLACEMENTS {
+            let flow_timeout = Duration::from_millis(20);
+            let trial = Trial { placement, capacity: 4, count: 300, flow_timeout, ..events() };
+            let outcome = trial.try_run(Tasked(TokioBroadcast), pipe(true)).unwrap();
+            let audit = outcome.audit;
+            assert_eq!(outcome.ending, Ending::Completed);
+            assert_eq!((outcome.started, audit.sent, outcome.drain_timed_out), (300, 300, false));
+            assert!(audit.lagged > 0, "{audit:?}");
+            assert_eq!((audit.lost, audit.unique + audit.lost), (audit.lagged, audit.expected), "{audit:?}");
+            assert_eq!(outcome.unfinished, audit.lost);
+        }
+    }
+
+    #[test]
+    fn a_lag_is_told_after_what_was_taken() {
+        let (mut sends, mut inbox) = opened(&Trial { capacity: 3, ..events() }, two_topics());
+        block_on(async {
+            let mut seen = Vec::new();
+            assert_eq!(sends[0].offer(&numbered(0, 2)), Ok(2));
+            assert_eq!(sends[1].offer(&numbered(10, 7)), Ok(7), "never full");
+            assert_eq!(inbox.drain(64, |batch| seen.extend(numbers(batch))).await, Ok(2));
+            assert_eq!(inbox.drain(64, |_| panic!("a loss first")).await, Err(PortError::Lagged(3)));
+            assert_eq!(inbox.drain(64, |batch| seen.extend(numbers(batch))).await, Ok(4));
+            assert_eq!(seen, [0, 1, 13, 14, 15, 16], "capacity 3 is rounded up to 4");
+        });
+    }
+
+    #[test]
+    fn a_drain_that_is_dropped_has_taken_nothing_and_is_still_woken() {
+        let (mut sends, mut inbox) = opened(&events(), two_topics());
+        for topic in [0, 1, 0, 0, 1] {
+            let (waker, is_woken) = woken();
+            let mut context = Context::from_waker(&waker);
+            assert!(pin!(inbox.drain(64, |_| panic!("nothing is there"))).poll(&mut context).is_pending());
+            sends[topic].offer(&numbered(5, 2)).unwrap();
+            assert!(is_woken(), "topic {topic}");
+            let mut seen = Vec::new();
+            block_on(async { assert_eq!(inbox.drain(64, |batch| seen.extend(numbers(batch))).await, Ok(2)) });
+            assert_eq!(seen, [5, 6]);
+        }
+    }
+
+    #[test]
+    fn topics_take_turns() {
+        let (mut sends, mut inbox) = opened(&events(), two_topics());
+        sends[0].offer(&numbered(0, 9)).unwrap();
+        sends[1].offer(&numbered(100, 2)).unwrap();
+        let mut seen = Vec::new();
+        block_on(async {
+            for _ in 0..5 {
+                inbox.drain(2, |batch| seen.extend(numbers(batch))).await.unwrap();
+            }
+        });
+        assert_eq!(seen, [0, 1, 100, 101, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_side_that_is_gone_closes_the_other() {
+        let (mut sends, mut inbox) = opened(&events(), two_topics());
+        sends[0].offer(&numbered(0, 1)).unwrap();
+        drop(sends);
+        block_on(async {
+            assert_eq!(inbox.drain(64, |_| ()).await, Ok(1));
+            assert_eq!(inbox.drain(64, |_| ()).await, Err(PortError::Closed));
+            assert_eq!(inbox.drain(64, |_| ()).await, Err(PortError::Closed));
+        });
+        let (mut sends, inbox) = opened(&events(), pipe(false));
+        drop(inbox);
+        assert_eq!(sends[0].offer(&numbered(0, 1)), Err(PortError::Closed));
+        let endpoints = block_on(TokioBroadcast.open(&events().wiring(&fan_out()))).unwrap();
+        let unheard = &mut endpoints.into_iter().next().unwrap().sends[1];
+        assert_eq!(unheard.offer(&numbered(0, 9)), Ok(9), "nobody subscribes, so nobody is missed");
+    }
+
+    #[test]
+    fn a_panicking_handler_ends_the_run() {
+        for placement in PLACEMENTS {
+            let failure = Trial { placement, ..events() }.failure(Tasked(TokioBroadcast));
+            assert!(failure.contains("number 1000 is too much"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_names_the_intent() {
+        let trial = Trial { instances: &[("sink", 2)], ..events() };
+        assert_eq!(
+            trial.refusal(Tasked(TokioBroadcast), pipe(false)),
+            "tokio-broadcast cannot carry Event `source.done` to the 2 instances of service `sink`, of which exactly one \
+             is to handle it: each would get a copy; use crossbeam, or one instance"
+        );
+        assert_eq!(
+            Trial::default().refusal(Tasked(TokioBroadcast), ask()),
+            "tokio-broadcast cannot carry Request `server.ask`: everyone who listens would hear it; use tokio-mpsc or \
+             crossbeam"
+        );
+    }
+}

@@ -203,3 +203,133 @@ impl ChannelReceiver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::testing::{Trial, ask, block_on, numbered, numbers, pipe, react_and_ask};
+    use drumpost_core::drive::Placement;
+
+    const PLACEMENTS: [Placement; 3] = [Placement::Each, Placement::Threads(1), Placement::Threads(2)];
+
+    #[test]
+    fn everything_arrives_once_and_in_order() {
+        for placement in PLACEMENTS {
+            for (batch, in_flight) in [(64, 64), (1, 64), (7, 16), (64, 1)] {
+                Trial { placement, batch, in_flight, ..Trial::default() }.run(Tasked(TokioMpsc), pipe(false));
+            }
+        }
+        let trial = Trial { instances: &[("source", 3)], capacity: 16, ..Trial::default() };
+        trial.run(Tasked(TokioMpsc), pipe(false));
+    }
+
+    #[test]
+    fn a_single_flow_under_way_never_misses_its_wake_up() {
+        let trial = Trial { in_flight: 1, batch: 1, count: 200_000, ..Trial::default() };
+        let outcome = trial.run(Tasked(TokioMpsc), pipe(false));
+        assert!(
+            outcome.response.max_ns < 80_000_000,
+            "{} ns: rung by the monitor only",
+            outcome.response.max_ns
+        );
+    }
+
+    #[test]
+    fn a_full_channel_holds_the_sender_up() {
+        for placement in PLACEMENTS {
+            let trial = Trial { placement, capacity: 4, count: 500, ..Trial::default() };
+            assert!(trial.run(Tasked(TokioMpsc), pipe(true)).blocked_ns > 0);
+        }
+    }
+
+    #[test]
+    fn a_window_that_stands_is_written_off() {
+        for placement in PLACEMENTS {
+            Trial { placement, ..Trial::default() }.stuck(Tasked(TokioMpsc));
+        }
+    }
+
+    #[test]
+    fn replies_go_to_who_asked() {
+        for placement in PLACEMENTS {
+            for await_replies in [false, true] {
+                let instances = &[("source", 2)];
+                let trial = Trial { placement, instances, await_replies, count: 5_000, ..Trial::default() };
+                trial.run(Tasked(TokioMpsc), ask());
+            }
+        }
+    }
+
+    #[test]
+    fn a_service_that_reacts_and_asks_gets_both() {
+        for placement in PLACEMENTS {
+            for await_replies in [false, true] {
+                let trial = Trial { placement, await_replies, count: 5_000, ..Trial::default() };
+                trial.run(Tasked(TokioMpsc), react_and_ask());
+            }
+        }
+    }
+
+    #[test]
+    fn a_panicking_handler_ends_the_run() {
+        for placement in PLACEMENTS {
+            let failure = Trial { placement, ..Trial::default() }.failure(Tasked(TokioMpsc));
+            assert!(failure.contains("number 1000 is too much"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_names_the_intent() {
+        let trial = Trial { instances: &[("server", 3)], ..Trial::default() };
+        assert_eq!(
+            trial.refusal(Tasked(TokioMpsc), ask()),
+            "tokio-mpsc cannot carry Request `server.ask` to the 3 instances of service `server`, of which exactly one \
+             is to handle it: a channel has one receiver; use crossbeam, or one instance"
+        );
+        let trial = Trial { style: Style::Event, ..Trial::default() };
+        assert_eq!(
+            trial.refusal(Tasked(TokioMpsc), pipe(false)),
+            "tokio-mpsc cannot carry Event `source.done`: a channel has one receiver; use tokio-broadcast, crossbeam or \
+             listeners"
+        );
+    }
+
+    #[test]
+    fn a_side_that_is_gone_closes_the_other() {
+        block_on(async {
+            let wiring = Trial::default().wiring(&pipe(false));
+            let [mut source, mut sink]: [_; 2] = open(&wiring).try_into().unwrap();
+            let inbox = sink.inbox.as_mut().unwrap();
+            assert_eq!(source.sends[0].offer(&numbered(0, 3)), Ok(3));
+            drop(source);
+            let mut seen = Vec::new();
+            assert_eq!(inbox.drain(2, |batch| seen.extend(numbers(batch))).await, Ok(2));
+            assert_eq!(
+                inbox.drain(2, |batch| seen.extend(numbers(batch))).await,
+                Ok(1),
+                "the rest is not lost"
+            );
+            assert_eq!((inbox.drain(2, |_| ()).await, seen), (Err(PortError::Closed), vec![0, 1, 2]));
+            let [mut source, sink]: [_; 2] = open(&wiring).try_into().unwrap();
+            drop(sink);
+            assert_eq!(source.sends[0].offer(&numbered(0, 3)), Err(PortError::Closed));
+            assert_eq!(source.sends[0].ready().await, Err(PortError::Closed));
+        });
+    }
+
+    #[test]
+    fn room_ends_the_wait_for_it() {
+        block_on(async {
+            let wiring = Trial { capacity: 4, ..Trial::default() }.wiring(&pipe(false));
+            let [mut source, mut sink]: [_; 2] = open(&wiring).try_into().unwrap();
+            assert_eq!(source.sends[0].offer(&numbered(0, 9)), Ok(4));
+            assert_eq!(source.sends[0].offer(&numbered(4, 5)), Ok(0));
+            let reader = tokio::spawn(async move {
+                let drained = sink.inbox.as_mut().unwrap().drain(1, |_| ()).await;
+                (drained, sink)
+            });
+            assert_eq!(source.sends[0].ready().await, Ok(()));
+            assert_eq!(reader.await.unwrap().0, Ok(1));
+        });
+    }
+}

@@ -16,7 +16,12 @@ use drumpost_core::{
 };
 use std::{
     collections::BTreeMap,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    task::{Wake, Waker},
     thread,
     time::Duration,
 };
@@ -71,6 +76,12 @@ pub(crate) fn pipe(slow: bool) -> Scenario {
         vec![command("sink.work", &["A"], "source", &["sink"])],
         vec![event("source.done", &["A"], "source", &["sink"])],
     )
+}
+
+/// source → sink, which never ends a flow.
+pub(crate) fn endless() -> Scenario {
+    let sink = || reacts(|_, _| ());
+    Scenario { services: vec![service("source", || emits(A)), service("sink", sink)], ..pipe(false) }
 }
 
 /// source → sink, which panics at the thousandth.
@@ -268,6 +279,14 @@ impl Trial {
         outcome
     }
 
+    /// Runs a scenario in which no flow ever ends, so that the load stands with a full window and writes it off.
+    pub(crate) fn stuck(&self, dispatcher: impl Dispatcher + 'static) {
+        let trial = Self { count: 200, flow_timeout: Duration::from_millis(20), ..self.clone() };
+        let outcome = trial.try_run(dispatcher, endless()).unwrap();
+        assert_eq!((outcome.ending, outcome.drain_timed_out), (Ending::Completed, false));
+        assert_eq!((outcome.started, outcome.unfinished, outcome.audit.lost), (200, 200, 0));
+    }
+
     /// The sentence in which opening a transport is refused.
     pub(crate) fn refusal(&self, dispatcher: impl Dispatcher + 'static, scenario: Scenario) -> String {
         match self.try_run(dispatcher, scenario) {
@@ -285,7 +304,7 @@ impl Trial {
     }
 }
 
-/// Messages numbered from `from`, all replies to the instance `reply_to`s of them say; only for ports, not for lanes.
+/// Messages numbered from `from`: for ports, not for lanes.
 pub(crate) fn numbered(from: u32, count: u32) -> Vec<Message> {
     (from..from + count).map(|number| Message::start(0, number, 0, 0, 0)).collect()
 }
@@ -293,4 +312,24 @@ pub(crate) fn numbered(from: u32, count: u32) -> Vec<Message> {
 /// The numbers of messages handed over.
 pub(crate) fn numbers(batch: &[Message]) -> Vec<u32> {
     batch.iter().map(|message| message.number).collect()
+}
+
+/// Runs a future to its end, at most 20 seconds.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let limited = async { tokio::time::timeout(Duration::from_secs(20), future).await };
+    runtime.block_on(limited).expect("the future hangs")
+}
+
+/// A waker, and whether it was woken.
+pub(crate) fn woken() -> (Waker, impl Fn() -> bool) {
+    #[derive(Default)]
+    struct Flag(AtomicBool);
+    impl Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let flag = Arc::new(Flag::default());
+    (Arc::clone(&flag).into(), move || flag.0.load(Ordering::SeqCst))
 }
