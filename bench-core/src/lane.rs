@@ -171,10 +171,13 @@ impl Lane {
         if !self.spec.hears {
             return Next::Wait { until_ns };
         }
-        let awaiting = self.is_awaiting();
-        let inbox = if awaiting && self.spec.replies_apart { Inbox::Replies } else { Inbox::All };
         let max = if self.spec.awaits { 1 } else { self.spec.batch };
-        Next::Receive { inbox, max, until_ns }
+        Next::Receive { inbox: self.inbox(), max, until_ns }
+    }
+
+    /// Where it receives from as things stand.
+    pub(crate) fn inbox(&self) -> Inbox {
+        if self.spec.replies_apart && self.is_awaiting() { Inbox::Replies } else { Inbox::All }
     }
 
     fn is_awaiting(&self) -> bool {

@@ -146,9 +146,8 @@ impl<S: SendPort, R: RecvPort> Seat<S, R> {
             Next::Send { port, batch } => {
                 let taken = endpoint.sends[port].offer(batch)?;
                 lane.sent(taken);
-                if taken > 0 {
-                    ring(&rings.on_send[port]);
-                }
+                // Also when nothing was taken: some subscribers of an event may have got what others have no room for.
+                ring(&rings.on_send[port]);
                 if taken > 0 { Step::Moved } else { Step::Full }
             }
             Next::Receive { inbox, max, until_ns } => {

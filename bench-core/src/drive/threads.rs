@@ -4,6 +4,7 @@ use super::{Round, Seat, Wait, round};
 use crate::{
     bell::Bell,
     clock::Now,
+    lane::Inbox,
     port::{PortError, RecvPort, SendPort},
 };
 use std::{sync::Arc, task::Wake, thread::Thread, time::Duration};
@@ -97,7 +98,11 @@ fn native<S: SendPort, R: RecvPort>(
     // Flow ends do not come through the transport, so a lane that waits for them looks again soon.
     let limit = if seat.lane.is_driven() { Duration::from_millis(1) } else { NAP };
     let at_most = limit.min(Duration::from_nanos(left_ns - AWAKE_NS));
-    match seat.endpoint.inbox.as_mut().map_or(Ok(()), |port| port.wait(at_most)) {
+    let port = match seat.lane.inbox() {
+        Inbox::All => &mut seat.endpoint.inbox,
+        Inbox::Replies => &mut seat.endpoint.replies,
+    };
+    match port.as_mut().map_or(Ok(()), |port| port.wait(at_most)) {
         Err(PortError::Lagged(count)) => seat.lane.lagged(count),
         Err(error) => return Err((seat.lane.id(), error)),
         Ok(()) => {}
