@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod bell;
 pub mod clock;
+mod collector;
 mod counters;
 mod credit;
 pub mod dispatcher;
