@@ -1,0 +1,286 @@
+//! Collects what lanes recorded and counted, off the measured path: merges histograms, adds counters up, and tells what
+//! is expected from what has arrived. When to do so is the monitor's business.
+
+use crate::{
+    counters::{Local, Published},
+    credit::Credit,
+    hist::Distribution,
+    lane::Lane,
+    outcome::{AuditTotals, Hop},
+    port::Confirms,
+    recorder::{Exchange, Latencies},
+    wiring::Wiring,
+};
+use std::sync::Arc;
+
+/// One lane as the monitor sees it.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    counters: Arc<Published>,
+    exchange: Arc<Exchange>,
+    spare: Option<Box<Latencies>>,
+    service: usize,
+    ports: Vec<u16>,
+    heard: Vec<u16>,
+}
+
+impl Watched {
+    pub(crate) fn new(
+        counters: Arc<Published>,
+        exchange: Arc<Exchange>,
+        spare: Box<Latencies>,
+        service: usize,
+        ports: Vec<u16>,
+        heard: Vec<u16>,
+    ) -> Self {
+        Self { counters, exchange, spare: Some(spare), service, ports, heard }
+    }
+
+    fn read(&self) -> Local {
+        self.counters.read(self.ports.len(), self.heard.len())
+    }
+}
+
+/// Merged latencies of all lanes.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    pub response: Distribution,
+    pub service: Distribution,
+    pub lag: Distribution,
+    /// By destination and receiving service.
+    hops: Vec<(u16, usize, Distribution)>,
+}
+
+/// Everything recorded so far.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    wiring: Wiring,
+    credit: Arc<Credit>,
+    lanes: Vec<Watched>,
+    pub totals: Totals,
+    /// Since the last interval was closed.
+    pub response_now: Distribution,
+    /// Since the last interval was closed.
+    pub lag_now: Distribution,
+}
+
+/// What lanes left behind at the end.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
+    pub local: Local,
+    /// Messages no transport took.
+    pub unsent: u64,
+    /// Deliveries that would have followed from them.
+    pub unsent_deliveries: u64,
+}
+
+impl Collector {
+    pub(crate) fn new(wiring: Wiring, credit: Arc<Credit>, lanes: Vec<Watched>) -> Self {
+        Self {
+            wiring,
+            credit,
+            lanes,
+            totals: Totals::default(),
+            response_now: Distribution::default(),
+            lag_now: Distribution::default(),
+        }
+    }
+
+    /// Counters of all lanes, added up.
+    pub(crate) fn read(&self) -> Local {
+        self.lanes.iter().map(Watched::read).fold(Local::default(), add)
+    }
+
+    /// Lanes that send.
+    pub(crate) fn senders(&self) -> usize {
+        self.lanes.iter().filter(|lane| !lane.ports.is_empty()).count().max(1)
+    }
+
+    /// Flows under way, from counters that are published at once.
+    pub(crate) fn in_flight(&self, ends_per_flow: u64) -> f64 {
+        let started: u64 = self.lanes.iter().map(|lane| lane.counters.started()).sum();
+        let origins = self.wiring.driven().enumerate();
+        let ended: u64 = origins.map(|(origin, _)| self.credit.ended(origin)).sum();
+        started as f64 - ended as f64 / ends_per_flow as f64
+    }
+
+    /// Whether every load has started its last flow.
+    pub(crate) fn loads_are_done(&self) -> bool {
+        let driven = self.wiring.driven();
+        driven.into_iter().all(|lane| self.lanes[usize::from(lane)].counters.load_is_done())
+    }
+
+    /// Whether every delivery that was to follow has arrived. All `received` are read before any `emitted`; see
+    /// [`Published::publish`].
+    pub(crate) fn is_complete(&self) -> bool {
+        let arrived: u64 = self
+            .lanes
+            .iter()
+            .map(|lane| {
+                let local = lane.read();
+                (local.received.iter().sum::<u64>() + local.corrupted + local.lagged)
+                    .saturating_sub(local.duplicated)
+            })
+            .sum();
+        arrived >= self.expected()
+    }
+
+    fn expected(&self) -> u64 {
+        let ports = self.lanes.iter().flat_map(|lane| {
+            lane.ports
+                .iter()
+                .enumerate()
+                .map(|(port, destination)| (lane.counters.emitted(port), *destination))
+        });
+        ports.map(|(emitted, destination)| emitted * self.subscribers(destination)).sum()
+    }
+
+    fn subscribers(&self, destination: u16) -> u64 {
+        self.wiring.destinations[usize::from(destination)].receivers.len() as u64
+    }
+
+    /// Asks the lanes for what they have.
+    pub(crate) fn ask(&mut self) {
+        for lane in &mut self.lanes {
+            if let Some(spare) = lane.spare.take() {
+                lane.exchange.ask(spare);
+            }
+        }
+    }
+
+    /// Closes the interval.
+    pub(crate) fn close_interval(&mut self) {
+        self.response_now.clear();
+        self.lag_now.clear();
+    }
+
+    /// Takes what the lanes left since they were asked.
+    pub(crate) fn collect(&mut self) {
+        for at in 0..self.lanes.len() {
+            if let Some(mut latencies) = self.lanes[at].exchange.take() {
+                self.merge(at, &latencies);
+                latencies.clear();
+                self.lanes[at].spare = Some(latencies);
+            }
+        }
+    }
+
+    fn merge(&mut self, lane: usize, latencies: &Latencies) {
+        let Latencies { response, service, lag, hops } = latencies;
+        let Totals { response: all_response, service: all_service, lag: all_lag, hops: all_hops } =
+            &mut self.totals;
+        all_response.add(response);
+        all_service.add(service);
+        all_lag.add(lag);
+        self.response_now.add(response);
+        self.lag_now.add(lag);
+        let Watched { heard, service: receiver, .. } = &self.lanes[lane];
+        for (destination, hist) in heard.iter().zip(hops) {
+            let known = all_hops.iter().position(|(at, by, _)| at == destination && by == receiver);
+            let slot = known.unwrap_or_else(|| {
+                all_hops.push((*destination, *receiver, Distribution::default()));
+                all_hops.len() - 1
+            });
+            all_hops[slot].2.add(hist);
+        }
+    }
+
+    /// What was sent against what was delivered; losses are for the end.
+    pub(crate) fn audit(
+        &self,
+        local: &Local,
+        unsent: u64,
+        confirms: Confirms,
+        confirming: bool,
+    ) -> AuditTotals {
+        let expected = self.expected();
+        let delivered: u64 = local.received.iter().sum();
+        let unique = delivered.saturating_sub(local.duplicated + local.beyond_window);
+        AuditTotals {
+            sent: local.emitted.iter().sum::<u64>().saturating_sub(unsent),
+            expected,
+            delivered,
+            unique,
+            lost: 0,
+            duplicated: local.duplicated,
+            reordered: local.reordered,
+            corrupted: local.corrupted,
+            unrouted: local.unrouted,
+            lagged: local.lagged,
+            unsent,
+            beyond_window: local.beyond_window,
+            negative: local.negative,
+            confirmed: confirming.then_some(confirms.confirmed),
+            unconfirmed: confirming.then_some(confirms.unconfirmed),
+        }
+    }
+
+    /// Takes the last of what the lanes have.
+    pub(crate) fn finish(&mut self, lanes: Vec<Lane>) -> Rest {
+        self.collect();
+        let mut all = Rest::default();
+        for lane in lanes {
+            let at = usize::from(lane.id());
+            let rest = lane.finish();
+            self.merge(at, &rest.latencies);
+            all.unsent += rest.unsent.iter().map(|(_, count)| count).sum::<u64>();
+            all.unsent_deliveries +=
+                rest.unsent.iter().map(|(to, count)| count * self.subscribers(*to)).sum::<u64>();
+            // Counters of a lane that stopped with a full outbox were not published; the lane's own are the truth.
+            self.lanes[at].counters.publish(&rest.local);
+            all.local = add(all.local, rest.local);
+        }
+        all
+    }
+
+    /// Hop times with the names of where they were measured.
+    pub(crate) fn hops(&mut self) -> Vec<Hop> {
+        let hops =
+            std::mem::take(&mut self.totals.hops).into_iter().map(|(destination, service, times)| Hop {
+                destination: self.wiring.destinations[usize::from(destination)].name.clone(),
+                receiver: self.wiring.services[service].name.clone(),
+                times,
+            });
+        hops.collect()
+    }
+}
+
+fn add(mut all: Local, local: Local) -> Local {
+    let Local {
+        emitted,
+        received,
+        started,
+        measured_started,
+        ended,
+        measured_ended,
+        missed,
+        unrouted,
+        corrupted,
+        duplicated,
+        reordered,
+        lagged,
+        negative,
+        beyond_window,
+        blocked_ns,
+        written_off,
+        last_end_ns,
+    } = local;
+    all.emitted.extend(emitted);
+    all.received.extend(received);
+    all.started += started;
+    all.measured_started += measured_started;
+    all.ended += ended;
+    all.measured_ended += measured_ended;
+    all.missed += missed;
+    all.unrouted += unrouted;
+    all.corrupted += corrupted;
+    all.duplicated += duplicated;
+    all.reordered += reordered;
+    all.lagged += lagged;
+    all.negative += negative;
+    all.beyond_window += beyond_window;
+    all.blocked_ns += blocked_ns;
+    all.written_off += written_off;
+    all.last_end_ns = all.last_end_ns.max(last_end_ns);
+    all
+}
