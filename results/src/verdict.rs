@@ -159,7 +159,7 @@ fn check_rate(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &m
         verdict
             .add(Validity::Suspect, format!("{shed} flows were due and never started: the window was full"));
     }
-    let asked: Vec<f64> = run.ok_trials().filter_map(|trial| trial.asked_per_s).collect();
+    let asked: Vec<f64> = run.counted_trials().filter_map(|trial| trial.asked_per_s).collect();
     let asked = asked.iter().sum::<f64>() / asked.len().max(1) as f64;
     // A random schedule strays by about the root of its count; four of those are never seen by chance.
     let limit = thresholds.rate_off + 4.0 / (flows.due.max(1) as f64).sqrt();
@@ -204,7 +204,9 @@ fn check_unfinished(derived: &Derived, thresholds: &Thresholds, verdict: &mut Ve
 fn check_little(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
     let (Some(in_flight), Some(rate)) = (derived.mean_in_flight, derived.throughput_per_s) else { return };
     let (Some(response), Some(service)) = (run.response().mean_ns(), run.service().mean_ns()) else { return };
-    if derived.flows.ended < thresholds.little_flows || in_flight <= 0.0 {
+    // Flows that were lost stay in flight for ever; the audit says so.
+    let lost = run.audit().lost > 0;
+    if derived.flows.ended < thresholds.little_flows || in_flight <= 0.0 || lost {
         return;
     }
     let cut_off = 2.0 * in_flight * derived.trials as f64 / derived.flows.ended as f64;

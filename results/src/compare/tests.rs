@@ -161,12 +161,13 @@ fn an_invalid_run_may_show_a_regression_but_never_the_lack_of_one() {
 }
 
 #[test]
-fn a_run_without_figures_is_inconclusive() {
+fn a_run_that_failed_is_inconclusive_whatever_it_measured_until_then() {
     let mut b = run("message/b", 30, 1.0, 0.01, 2);
     b.trials.iter_mut().for_each(|trial| trial.status = Status::Failed);
     let record = paired(vec![run("message/a", 30, 1.0, 0.01, 1), b]);
     let comparison = compare_within(&record, "message/a", "message/b", &Options::default()).unwrap();
-    assert_eq!((comparison.verdict, comparison.rows[0].gates.len()), (Verdict::Inconclusive, 0));
+    assert_eq!((comparison.verdict, comparison.rows[0].pairs), (Verdict::Inconclusive, 0));
+    assert!(comparison.rows[0].gates.iter().all(|gate| gate.verdict == Verdict::Inconclusive));
 }
 
 #[test]

@@ -132,9 +132,15 @@ pub struct Record {
 }
 
 impl Run {
-    /// The trials that ended well: the only ones any figure is made of.
-    pub fn ok_trials(&self) -> impl Iterator<Item = &Trial> {
-        self.trials.iter().filter(|trial| trial.status == Status::Ok)
+    /// The trials that figures are made of: those that ended well or, where none did, what the others had measured when
+    /// they failed or were interrupted. The status says which.
+    pub fn counted_trials(&self) -> impl Iterator<Item = &Trial> {
+        let any_ok = self.trials.iter().any(|trial| trial.status == Status::Ok);
+        let counts = move |trial: &&Trial| match trial.status {
+            Status::Ok => true,
+            _ => !any_ok && !trial.response.is_empty(),
+        };
+        self.trials.iter().filter(counts)
     }
 
     /// The worst status of the trials: failed, then refused, then interrupted, then ok. Without a trial: interrupted.
@@ -154,29 +160,29 @@ impl Run {
         Some(trial.error.as_deref().unwrap_or("no reason was given"))
     }
 
-    /// Response times (done − due) of all ok trials, merged.
+    /// Response times (done − due) of all counted trials, merged.
     #[must_use]
     pub fn response(&self) -> Distribution {
-        Distribution::merged(self.ok_trials().map(|trial| &trial.response))
+        Distribution::merged(self.counted_trials().map(|trial| &trial.response))
     }
 
-    /// Service times (done − first sent) of all ok trials, merged.
+    /// Service times (done − first sent) of all counted trials, merged.
     #[must_use]
     pub fn service(&self) -> Distribution {
-        Distribution::merged(self.ok_trials().map(|trial| &trial.service))
+        Distribution::merged(self.counted_trials().map(|trial| &trial.service))
     }
 
-    /// Schedule lag (first sent − due) of all ok trials, merged.
+    /// Schedule lag (first sent − due) of all counted trials, merged.
     #[must_use]
     pub fn lag(&self) -> Distribution {
-        Distribution::merged(self.ok_trials().map(|trial| &trial.lag))
+        Distribution::merged(self.counted_trials().map(|trial| &trial.lag))
     }
 
-    /// Hop times (received − sent) of all ok trials, merged per destination and receiver, in order of appearance.
+    /// Hop times (received − sent) of all counted trials, merged per destination and receiver, in order of appearance.
     #[must_use]
     pub fn hops(&self) -> Vec<Hop> {
         let mut merged: Vec<Hop> = Vec::new();
-        for hop in self.ok_trials().flat_map(|trial| &trial.hops) {
+        for hop in self.counted_trials().flat_map(|trial| &trial.hops) {
             let same =
                 |known: &&mut Hop| known.destination == hop.destination && known.receiver == hop.receiver;
             match merged.iter_mut().find(same) {

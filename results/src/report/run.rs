@@ -58,6 +58,7 @@ pub fn table(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
             text += &explanations;
             text.push('\n');
         }
+        text += &checks(runs, layout);
         text += &floor(runs, layout);
         text += &settings(record, runs, layout);
     }
@@ -74,7 +75,7 @@ fn headline(scenario: &str, runs: &[(&Run, Verdict)], seed: u64, layout: Layout)
     kinds.dedup();
     facts.push(format!("{} load", kinds.join(" and ")));
     let trials = runs.iter().map(|(run, _)| run.trials.len()).max().unwrap_or(0);
-    let longest = runs.iter().flat_map(|(run, _)| run.ok_trials()).map(|trial| trial.elapsed_ns).max();
+    let longest = runs.iter().flat_map(|(run, _)| run.counted_trials()).map(|trial| trial.elapsed_ns).max();
     let length = longest.map_or_else(String::new, |ns| format!(" of {}", units::duration(ns)));
     facts.push(format!("{trials} {}{length}", if trials == 1 { "trial" } else { "trials" }));
     facts.push(format!("seed {seed}"));
@@ -95,11 +96,7 @@ fn figures(runs: &[(&Run, Verdict)]) -> Grid {
         response("max"),
         Column::right("service", "p99"),
     ];
-    // A closed load starts when it can: it has no schedule to be late for.
-    let scheduled = runs.iter().any(|(run, _)| run.load == LoadKind::Open);
-    if scheduled {
-        headings.push(Column::right("schedule lag", "p99"));
-    }
+    headings.push(Column::right("schedule lag", "p99"));
     if styles_differ {
         headings.push(Column::right("CPU", "per message"));
         headings.push(Column::right("CPU", "per flow"));
@@ -123,10 +120,7 @@ fn figures(runs: &[(&Run, Verdict)]) -> Grid {
         cells.extend([0.5, 0.99, 0.999].map(|q| quantile(&response, q)));
         cells.push(units::duration_or_none(response.max_ns()).into());
         cells.push(quantile(&run.service(), 0.99));
-        if scheduled {
-            let open = run.load == LoadKind::Open;
-            cells.push(if open { quantile(&run.lag(), 0.99) } else { units::NONE.into() });
-        }
+        cells.push(quantile(&run.lag(), 0.99));
         cells.push(cost(derived.cpu_ns_per_message));
         if styles_differ {
             cells.push(cost(derived.cpu_ns_per_flow));
@@ -170,7 +164,7 @@ fn audit(run: &Run, audit: &Audit) -> Cell {
 /// Why a run is not valid and what else to know, under its name. Sentences already in the table are not repeated.
 fn explanations(runs: &[(&Run, Verdict)], layout: Layout) -> String {
     let mut text = String::new();
-    for (run, verdict) in runs.iter().filter(|(run, _)| run.ok_trials().next().is_some()) {
+    for (run, verdict) in runs.iter().filter(|(run, _)| run.counted_trials().next().is_some()) {
         if verdict.reasons.is_empty() && verdict.notes.is_empty() {
             continue;
         }
@@ -187,6 +181,36 @@ fn explanations(runs: &[(&Run, Verdict)], layout: Layout) -> String {
         }
         for note in &verdict.notes {
             text += &hanging("         - note: ", note, layout);
+        }
+    }
+    text
+}
+
+/// What a reader needs to trust the figures: the rate against the one asked, how long senders were held up, Little's law.
+fn checks(runs: &[&Run], layout: Layout) -> String {
+    let name = runs.iter().map(|run| super::columns(&run.dispatch)).max().unwrap_or(0);
+    let mut text = String::new();
+    for run in runs {
+        let derived = Derived::of(run);
+        let mut parts = Vec::new();
+        if let (LoadKind::Open, Some(achieved), Some(due)) =
+            (run.load, derived.achieved_per_s, derived.due_per_s)
+        {
+            parts.push(format!("started {} of {} due", units::rate(achieved), units::rate(due)));
+        }
+        if let Some(share) = derived.blocked_share {
+            parts.push(format!("senders held up {} of the time", units::percent(share)));
+        }
+        let rate_and_mean = derived.throughput_per_s.zip(run.response().mean_ns());
+        if let (Some(in_flight), Some((rate, mean_ns))) = (derived.mean_in_flight, rate_and_mean)
+            && in_flight > 0.0
+        {
+            let little = units::ratio(in_flight * 1e9 / (rate * mean_ns));
+            parts.push(format!("{in_flight:.2} in flight are {little} rate × mean response"));
+        }
+        if !parts.is_empty() {
+            let head = if text.is_empty() { "checks" } else { "" };
+            text += &hanging(&format!("{head:<9}{:<name$}  ", run.dispatch), &parts.join(", "), layout);
         }
     }
     text

@@ -1,14 +1,14 @@
 //! Figures of a run that follow from the counts of its trials.
 //!
-//! Lives here: rates and costs. Only trials that ended well count. Does not live here: percentiles, which come
+//! Lives here: rates and costs. Which trials count is the run's to say. Does not live here: percentiles, which come
 //! from merged histograms.
 
 use crate::model::{Flows, Run};
 
-/// Figures over all ok trials of a run: totals divided by totals, never means of trial figures.
+/// Figures over all counted trials of a run: totals divided by totals, never means of trial figures.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Derived {
-    /// Trials that ended well.
+    /// How many trials count.
     pub trials: usize,
     /// Length of their windows together.
     pub elapsed_ns: u128,
@@ -30,6 +30,8 @@ pub struct Derived {
     pub messages_per_flow: Option<f64>,
     /// Mean number of flows in flight, weighted by elapsed time; `None` if any trial does not know it.
     pub mean_in_flight: Option<f64>,
+    /// Share of their time that senders were held up by a full transport, summed over senders.
+    pub blocked_share: Option<f64>,
     /// Highest floor of the harness among the trials.
     pub floor_ns: Option<u64>,
 }
@@ -40,11 +42,13 @@ impl Derived {
     pub fn of(run: &Run) -> Self {
         let mut own = Self { mean_in_flight: Some(0.0), ..Self::default() };
         let mut cpu_ns = Some(0u64);
-        for trial in run.ok_trials() {
+        let mut blocked_ns = 0u128;
+        for trial in run.counted_trials() {
             own.trials += 1;
             own.elapsed_ns += u128::from(trial.elapsed_ns);
             own.flows.merge(&trial.flows);
             own.sent += trial.audit.sent;
+            blocked_ns += u128::from(trial.blocked_ns);
             own.floor_ns = own.floor_ns.max(trial.floor_ns);
             cpu_ns = cpu_ns.zip(trial.cpu_ns).map(|(sum, ns)| sum + ns);
             let weighted = trial.mean_in_flight.map(|mean| mean * trial.elapsed_ns as f64);
@@ -58,6 +62,7 @@ impl Derived {
             achieved_per_s: per_s(own.flows.started),
             cpu_ns_per_message: each(cpu_ns, own.sent),
             cpu_ns_per_flow: each(cpu_ns, own.flows.ended),
+            blocked_share: (own.elapsed_ns > 0).then(|| blocked_ns as f64 / own.elapsed_ns as f64),
             messages_per_flow: each(Some(own.sent), own.flows.ended),
             mean_in_flight: own
                 .mean_in_flight

@@ -11,8 +11,10 @@ const POINTS_AT_LEAST: usize = 8;
 
 /// Adds a reason if more than half of the trials that can be judged were not steady.
 pub(super) fn check(run: &Run, thresholds: &Thresholds, verdict: &mut Verdict) {
-    let judged =
-        run.ok_trials().map(|trial| trial.series.points()).filter(|points| points.len() >= POINTS_AT_LEAST);
+    let judged = run
+        .counted_trials()
+        .map(|trial| trial.series.points())
+        .filter(|points| points.len() >= POINTS_AT_LEAST);
     let unsteady = |points: &[Point]| match run.load {
         LoadKind::Open => growth(points, thresholds),
         LoadKind::Closed => drift(points, thresholds),

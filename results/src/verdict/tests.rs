@@ -141,7 +141,7 @@ fn a_failure_is_invalid_with_its_error() {
     run.trials.truncate(2);
     run.trials[1].number = 1;
     assert_eq!(judge(&run, &Thresholds::default()).reasons, ["trial 2 of 2 failed: connection lost"]);
-    assert_eq!(open(|trial| trial.status = Status::Interrupted).status, Validity::Invalid);
+    assert_eq!(open(|trial| trial.status = Status::Interrupted).status, Validity::Suspect);
     assert_reason(&judge(&Run::default(), &Thresholds::default()), Validity::Invalid, "no trial was started");
     assert_reason(&open(|trial| trial.flows.ended = 0), Validity::Invalid, "no flow ended");
 }
