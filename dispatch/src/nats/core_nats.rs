@@ -28,7 +28,7 @@ use drumpost_core::{
 use futures_util::StreamExt;
 use std::{
     future::poll_fn,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -90,9 +90,17 @@ impl Nats {
             let port = if apart && heard.intent == Intent::Reply { &mut replies } else { &mut inbox };
             port.push(subscriber);
         }
-        let port = |subscribers| NatsRecv::new(wiring, connection, subscribers);
+        let merged = |subscribers: Vec<Subscriber>| {
+            (!subscribers.is_empty()).then_some(Merged { subscribers, first: 0 })
+        };
+        let (own, apart) = (merged(inbox), merged(replies).map(|replies| Arc::new(Mutex::new(replies))));
+        let port = |own, apart| NatsRecv::new(wiring, connection, own, apart);
         let sends = wiring.sends_of(service).map(|sent| NatsSend::new(wiring, connection, sent, instance));
-        Ok(Endpoint { sends: sends.collect(), inbox: port(inbox), replies: port(replies) })
+        Ok(Endpoint {
+            sends: sends.collect(),
+            replies: apart.clone().map(|apart| port(None, Some(apart))),
+            inbox: own.map(|own| port(Some(own), apart)),
+        })
     }
 }
 
@@ -145,42 +153,71 @@ impl AsyncSendPort for NatsSend {
     }
 }
 
-/// Hears several subscriptions, merged by asking them in turn.
+/// Several subscriptions, merged by asking them in turn.
 #[derive(Debug)]
-struct NatsRecv {
-    link: Arc<Link>,
-    pool: Arc<Pool>,
+struct Merged {
     subscribers: Vec<Subscriber>,
     first: usize,
-    batch: Vec<Message>,
 }
 
-impl NatsRecv {
-    fn new(wiring: &Wiring, connection: &Connection, subscribers: Vec<Subscriber>) -> Option<Self> {
-        (!subscribers.is_empty()).then(|| Self {
-            link: Arc::clone(&connection.link),
-            pool: Arc::clone(&wiring.pool),
-            subscribers,
-            first: 0,
-            batch: Vec::with_capacity(wiring.batch),
-        })
-    }
-
-    /// Takes up to `max` messages that are there into `batch`.
-    fn fill(&mut self, max: usize, context: &mut Context<'_>) -> Result<(), PortError> {
-        self.batch.clear();
+impl Merged {
+    /// Takes what is there into `batch`, until that holds `max`.
+    fn fill(
+        &mut self,
+        batch: &mut Vec<Message>,
+        max: usize,
+        pool: &Pool,
+        link: &Link,
+        context: &mut Context<'_>,
+    ) -> Result<(), PortError> {
         let count = self.subscribers.len();
         for at in self.first..self.first + count {
             let subscriber = &mut self.subscribers[at % count];
-            while self.batch.len() < max {
+            while batch.len() < max {
                 match subscriber.poll_next_unpin(context) {
-                    Poll::Ready(Some(envelope)) => self.batch.push(decode(&envelope, &self.pool)?),
-                    Poll::Ready(None) => return Err(self.link.closed()),
+                    Poll::Ready(Some(envelope)) => batch.push(decode(&envelope, pool)?),
+                    Poll::Ready(None) => return Err(link.closed()),
                     Poll::Pending => break,
                 }
             }
         }
-        self.first = (self.first + 1) % count;
+        self.first = (self.first + 1) % count.max(1);
+        Ok(())
+    }
+}
+
+/// Receives what one instance hears, or only its replies.
+#[derive(Debug)]
+struct NatsRecv {
+    link: Arc<Link>,
+    pool: Arc<Pool>,
+    own: Option<Merged>,
+    /// The replies, if they are apart: the port for replies and the one for everything read them, from the same task.
+    apart: Option<Arc<Mutex<Merged>>>,
+    batch: Vec<Message>,
+}
+
+impl NatsRecv {
+    fn new(
+        wiring: &Wiring,
+        connection: &Connection,
+        own: Option<Merged>,
+        apart: Option<Arc<Mutex<Merged>>>,
+    ) -> Self {
+        let (link, pool) = (Arc::clone(&connection.link), Arc::clone(&wiring.pool));
+        Self { link, pool, own, apart, batch: Vec::with_capacity(wiring.batch) }
+    }
+
+    /// Takes up to `max` messages that are there into `batch`, replies first.
+    fn fill(&mut self, max: usize, context: &mut Context<'_>) -> Result<(), PortError> {
+        self.batch.clear();
+        if let Some(apart) = &self.apart {
+            let mut apart = apart.lock().unwrap_or_else(PoisonError::into_inner);
+            apart.fill(&mut self.batch, max, &self.pool, &self.link, context)?;
+        }
+        if let Some(own) = &mut self.own {
+            own.fill(&mut self.batch, max, &self.pool, &self.link, context)?;
+        }
         Ok(())
     }
 }

@@ -253,13 +253,9 @@ impl JetStream {
             let port = JetStreamSend::open(wiring, connection, sent, refusals).await;
             sends.push(port.map_err(|error| self.server.failed("subscribe", &error))?);
         }
-        let mut ports = Vec::new();
-        for sources in [inbox, replies] {
-            let port = JetStreamRecv::open(wiring, connection, sources, fetch(wiring)).await;
-            ports.push(port.map_err(|error| self.server.failed("subscribe", &error))?);
-        }
-        let replies = ports.pop().flatten();
-        Ok(Endpoint { inbox: ports.pop().flatten(), replies, sends })
+        let ports = receive::open(wiring, connection, [inbox, replies], fetch(wiring)).await;
+        let (inbox, replies) = ports.map_err(|error| self.server.failed("subscribe", &error))?;
+        Ok(Endpoint { inbox, replies, sends })
     }
 }
 

@@ -8,7 +8,7 @@
 //! transport has taken whatever it caused.
 
 use super::super::{
-    connection::{Connection, Outlet, PATIENCE},
+    connection::{Connection, Link, Outlet, PATIENCE},
     encode::decode,
 };
 use async_nats::{Client, Message as Envelope, StatusCode, Subject, Subscriber, message::OutboundMessage};
@@ -23,10 +23,11 @@ use futures_util::StreamExt;
 use std::{
     collections::VecDeque,
     future::poll_fn,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
+use tokio::time::timeout;
 
 /// A durable consumer, and how many messages it still has to hand out of those it was asked for.
 #[derive(Debug)]
@@ -43,23 +44,20 @@ impl Source {
     }
 }
 
-/// Hears several durable consumers.
+/// Several durable consumers, merged by one subscription.
 #[derive(Debug)]
-pub(super) struct JetStreamRecv {
+struct Pull {
     outlet: Outlet,
-    client: Client,
-    pool: Arc<Pool>,
     sources: Vec<Source>,
     fetch: usize,
     inbox: Subject,
     inbound: Subscriber,
-    batch: Vec<Message>,
     /// Where to acknowledge what was handed over last.
     handed: VecDeque<Subject>,
 }
 
-impl JetStreamRecv {
-    pub(super) async fn open(
+impl Pull {
+    async fn open(
         wiring: &Wiring,
         connection: &Connection,
         sources: Vec<Source>,
@@ -69,17 +67,8 @@ impl JetStreamRecv {
             return Ok(None);
         }
         let (inbox, inbound) = subscribe(&connection.client).await?;
-        Ok(Some(Self {
-            outlet: connection.outlet(),
-            client: connection.client.clone(),
-            pool: Arc::clone(&wiring.pool),
-            sources,
-            fetch,
-            inbox,
-            inbound,
-            batch: Vec::with_capacity(wiring.batch),
-            handed: VecDeque::with_capacity(wiring.batch),
-        }))
+        let handed = VecDeque::with_capacity(wiring.batch);
+        Ok(Some(Self { outlet: connection.outlet(), sources, fetch, inbox, inbound, handed }))
     }
 
     /// Acknowledges what was handed over last.
@@ -113,10 +102,15 @@ impl JetStreamRecv {
         Poll::Ready(Ok(()))
     }
 
-    /// Takes up to `max` messages that are there into `batch`.
-    fn fill(&mut self, max: usize, context: &mut Context<'_>) -> Result<(), PortError> {
-        self.batch.clear();
-        while self.batch.len() < max {
+    /// Takes what is there into `batch`, until that holds `max`.
+    fn fill(
+        &mut self,
+        batch: &mut Vec<Message>,
+        max: usize,
+        pool: &Pool,
+        context: &mut Context<'_>,
+    ) -> Result<(), PortError> {
+        while batch.len() < max {
             let envelope = match self.inbound.poll_next_unpin(context) {
                 Poll::Ready(Some(envelope)) => envelope,
                 Poll::Ready(None) => return Err(self.outlet.link.closed()),
@@ -126,13 +120,13 @@ impl JetStreamRecv {
                 self.judge(status, &envelope)?;
                 continue;
             }
-            let message = decode(&envelope, &self.pool)?;
+            let message = decode(&envelope, pool)?;
             let mut sources = self.sources.iter_mut();
             if let Some(source) = sources.find(|source| source.destination == message.destination) {
                 source.due = source.due.saturating_sub(1);
             }
             self.handed.extend(envelope.reply);
-            self.batch.push(message);
+            batch.push(message);
         }
         Ok(())
     }
@@ -157,6 +151,67 @@ async fn subscribe(client: &Client) -> Result<(Subject, Subscriber), async_nats:
     Ok((inbox, inbound))
 }
 
+/// Receives what one instance hears, or only its replies. Both ports of an instance hold both parts, from the same task.
+#[derive(Debug)]
+pub(super) struct JetStreamRecv {
+    client: Client,
+    link: Arc<Link>,
+    pool: Arc<Pool>,
+    own: Option<Arc<Mutex<Pull>>>,
+    apart: Option<Arc<Mutex<Pull>>>,
+    only_replies: bool,
+    batch: Vec<Message>,
+}
+
+/// The ports of one instance: for everything, and for replies if they are apart.
+pub(super) async fn open(
+    wiring: &Wiring,
+    connection: &Connection,
+    [own, apart]: [Vec<Source>; 2],
+    fetch: usize,
+) -> Result<(Option<JetStreamRecv>, Option<JetStreamRecv>), async_nats::SubscribeError> {
+    let own = Pull::open(wiring, connection, own, fetch).await?.map(|pull| Arc::new(Mutex::new(pull)));
+    let apart = Pull::open(wiring, connection, apart, fetch).await?.map(|pull| Arc::new(Mutex::new(pull)));
+    let port = |only_replies| JetStreamRecv {
+        client: connection.client.clone(),
+        link: Arc::clone(&connection.link),
+        pool: Arc::clone(&wiring.pool),
+        own: own.clone(),
+        apart: apart.clone(),
+        only_replies,
+        batch: Vec::with_capacity(wiring.batch),
+    };
+    Ok((own.is_some().then(|| port(false)), apart.is_some().then(|| port(true))))
+}
+
+fn locked(pull: &Mutex<Pull>) -> MutexGuard<'_, Pull> {
+    pull.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl JetStreamRecv {
+    /// The parts this port reads, replies first.
+    fn parts(&self) -> impl Iterator<Item = &Arc<Mutex<Pull>>> {
+        let own = if self.only_replies { &None } else { &self.own };
+        self.apart.iter().chain(own)
+    }
+
+    /// Acknowledges what was handed over last.
+    fn poll_acknowledge(&self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        for part in self.parts() {
+            ready!(locked(part).poll_acknowledge(context))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes up to `max` messages that are there into `batch`.
+    fn fill(&self, batch: &mut Vec<Message>, max: usize, context: &mut Context<'_>) -> Result<(), PortError> {
+        for part in self.parts() {
+            locked(part).fill(batch, max, &self.pool, context)?;
+        }
+        Ok(())
+    }
+}
+
 impl AsyncRecvPort for JetStreamRecv {
     async fn drain(
         &mut self,
@@ -164,12 +219,18 @@ impl AsyncRecvPort for JetStreamRecv {
         mut on_batch: impl FnMut(&[Message]) + Send,
     ) -> Result<usize, PortError> {
         poll_fn(|context| {
-            self.outlet.link.check()?;
+            self.link.check()?;
             ready!(self.poll_acknowledge(context))?;
-            ready!(self.poll_ask(context))?;
-            self.fill(max, context)?;
+            for part in self.parts() {
+                ready!(locked(part).poll_ask(context))?;
+            }
+            let mut batch = std::mem::take(&mut self.batch);
+            batch.clear();
+            let filled = self.fill(&mut batch, max, context);
+            self.batch = batch;
+            filled?;
             if self.batch.is_empty() {
-                return self.outlet.link.listen(context);
+                return self.link.listen(context);
             }
             on_batch(&self.batch);
             Poll::Ready(Ok(self.batch.len()))
@@ -179,21 +240,25 @@ impl AsyncRecvPort for JetStreamRecv {
 
     async fn finish(&mut self) -> Result<(), PortError> {
         poll_fn(|context| self.poll_acknowledge(context)).await?;
-        self.outlet.flush(PATIENCE).await
+        self.link.check()?;
+        match timeout(PATIENCE, self.client.flush()).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(self.link.closed()),
+        }
     }
 
     async fn crash(&mut self, down: Duration) -> Result<(), PortError> {
-        // Nothing of it is acknowledged: neither what was handed over last nor what was fetched ahead.
-        self.handed.clear();
-        let _ = self.inbound.unsubscribe().await;
+        let parts: Vec<_> = self.apart.iter().chain(&self.own).cloned().collect();
+        for part in &parts {
+            // Nothing of it is acknowledged: neither what was handed over last nor what was fetched ahead.
+            let (inbox, inbound) = subscribe(&self.client).await.map_err(|_| self.link.closed())?;
+            let mut pull = locked(part);
+            pull.handed.clear();
+            pull.sources.iter_mut().for_each(|source| source.due = 0);
+            (pull.inbox, pull.inbound) = (inbox, inbound);
+        }
         #[expect(clippy::disallowed_methods, reason = "an outage in milliseconds, which paces nothing")]
         tokio::time::sleep(down).await;
-        self.outlet.link.check()?;
-        let subscribed = subscribe(&self.client).await;
-        (self.inbox, self.inbound) = subscribed.map_err(|_| self.outlet.link.closed())?;
-        for source in &mut self.sources {
-            source.due = 0;
-        }
-        Ok(())
+        self.link.check()
     }
 }

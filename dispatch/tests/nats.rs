@@ -1,0 +1,540 @@
+//! `nats` and `jetstream` against a private server. Without one (see `support`) each test says that it was skipped.
+#![cfg(feature = "nats")]
+
+mod support;
+
+use drumpost_core::{
+    drive::{Placement, Wait},
+    handler::{Handler, Out, Reactor},
+    load::{Extent, Feed, LoadPlan, Pace, Start},
+    message::{Kind, Message},
+    monitor::Unwatched,
+    outcome::{Ending, Outcome},
+    payload::Pool,
+    plan::{Kill, TrialPlan},
+    registry::Options,
+    scenario::{Route, Scenario, Service, Style, command, event, reply, request},
+    transport::OpenError,
+    wiring::{Wiring, WiringSettings},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+use support::NatsServer;
+
+const BOTH: [&str; 2] = ["nats", "jetstream"];
+
+/// Handlers made of plain functions.
+struct Reacts(fn(&Message, &mut Out));
+
+impl Handler for Reacts {
+    fn handle(&mut self, message: &Message, out: &mut Out) {
+        (self.0)(message, out);
+    }
+}
+
+const PLACED: Kind = Kind(1);
+const ACCEPTED: Kind = Kind(2);
+const DECLINED: Kind = Kind(3);
+const SHIP: Kind = Kind(4);
+
+fn order() -> Box<dyn Reactor> {
+    Box::new(Reacts(|message, out| match message.kind {
+        Kind::START => out.emit(message, PLACED),
+        ACCEPTED => out.emit(message, SHIP),
+        _ => out.end(message),
+    }))
+}
+
+fn payment() -> Box<dyn Reactor> {
+    Box::new(Reacts(|message, out| {
+        out.emit(message, if message.key.is_multiple_of(10) { DECLINED } else { ACCEPTED });
+    }))
+}
+
+fn ends() -> Box<dyn Reactor> {
+    Box::new(Reacts(|message, out| out.end(message)))
+}
+
+fn ends_slowly() -> Box<dyn Reactor> {
+    Box::new(Reacts(|message, out| {
+        thread::sleep(Duration::from_micros(100));
+        out.end(message);
+    }))
+}
+
+fn ignores() -> Box<dyn Reactor> {
+    Box::new(Reacts(|_, _| {}))
+}
+
+fn service(name: &'static str, driven: bool, reactor: fn() -> Box<dyn Reactor>) -> Service {
+    Service { name, driven, optional: false, reactor }
+}
+
+fn scenario(services: Vec<Service>, message: Vec<Route>, event: Vec<Route>) -> Scenario {
+    Scenario {
+        name: "test",
+        summary: "for tests",
+        kinds: &["OrderPlaced", "Accepted", "Declined", "Ship"],
+        services,
+        ends_per_flow: 1,
+        message,
+        event,
+    }
+}
+
+fn order_authorization() -> Scenario {
+    scenario(
+        vec![
+            service("order", true, order),
+            service("payment", false, payment),
+            service("warehouse", false, ends),
+            service("revenue-reporting", false, ignores),
+        ],
+        vec![
+            request("payment.authorize", &["OrderPlaced"], "order", &["payment"]),
+            reply("payment.authorize.reply", &["Accepted", "Declined"], "payment", &["order"]),
+            command("warehouse.ship", &["Ship"], "order", &["warehouse"]),
+        ],
+        vec![
+            event("order.placed", &["OrderPlaced"], "order", &["payment"]),
+            event("payment.accepted", &["Accepted"], "payment", &["warehouse", "revenue-reporting"]),
+            event("payment.declined", &["Declined"], "payment", &["order"]),
+        ],
+    )
+}
+
+/// One command, or one event, from `order` to `warehouse`.
+fn one_hop(warehouse: fn() -> Box<dyn Reactor>) -> Scenario {
+    scenario(
+        vec![service("order", true, order), service("warehouse", false, warehouse)],
+        vec![command("warehouse.ship", &["OrderPlaced"], "order", &["warehouse"])],
+        vec![event("order.placed", &["OrderPlaced"], "order", &["warehouse"])],
+    )
+}
+
+struct Steady {
+    payload_len: u32,
+    every_ns: u64,
+    number: u32,
+}
+
+impl Feed for Steady {
+    fn fill(&mut self, starts: &mut Vec<Start>) {
+        while starts.len() < starts.capacity() {
+            let after_ns = u64::from(self.number) * self.every_ns;
+            starts.push(Start { after_ns, key: self.number, payload_len: self.payload_len });
+            self.number += 1;
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Trial {
+    style: Style,
+    instances: &'static [(&'static str, u16)],
+    pace: Pace,
+    extent: Extent,
+    batch: usize,
+    payload_len: u32,
+    await_replies: bool,
+    placement: Placement,
+    every_ns: u64,
+    drain: Duration,
+    kill: Option<Kill>,
+    options: &'static [(&'static str, &'static str)],
+}
+
+impl Default for Trial {
+    fn default() -> Self {
+        Self {
+            style: Style::Message,
+            instances: &[],
+            pace: Pace::Closed { in_flight: 64 },
+            extent: Extent::Count(5_000),
+            batch: 16,
+            payload_len: 128,
+            await_replies: false,
+            placement: Placement::Each,
+            every_ns: 0,
+            drain: Duration::from_secs(10),
+            kill: None,
+            options: &[],
+        }
+    }
+}
+
+impl Trial {
+    fn plan(&self, scenario: Scenario) -> TrialPlan {
+        static RUNS: AtomicU32 = AtomicU32::new(0);
+        let settings = WiringSettings {
+            run_name: format!("test/{}", RUNS.fetch_add(1, Ordering::Relaxed)),
+            with: Vec::new(),
+            without: Vec::new(),
+            instances: self
+                .instances
+                .iter()
+                .map(|(name, n)| ((*name).to_owned(), *n))
+                .collect::<BTreeMap<_, _>>(),
+            capacity: 4096,
+            batch: self.batch,
+            window: Some(self.pace.window()),
+            pool: Arc::new(Pool::new(7, self.payload_len)),
+        };
+        let (payload_len, every_ns) = (self.payload_len, self.every_ns);
+        TrialPlan {
+            wiring: Wiring::new(&scenario, self.style, &settings).expect("the table can be wired"),
+            scenario: Arc::new(scenario),
+            load: LoadPlan {
+                pace: self.pace,
+                warmup_ns: 0,
+                extent: self.extent,
+                flow_timeout_ns: 5_000_000_000,
+            },
+            feeds: Arc::new(move |_, _| Box::new(Steady { payload_len, every_ns, number: 0 })),
+            await_replies: self.await_replies,
+            placement: self.placement,
+            wait: Wait::Native,
+            drain_deadline: self.drain,
+            sample_every: Duration::from_millis(100),
+            kill: self.kill.clone(),
+        }
+    }
+
+    /// Runs a trial; fails if it takes longer than a minute.
+    fn run(&self, transport: &str, url: &str, scenario: Scenario) -> Result<Outcome, OpenError> {
+        let mut options = Options::default();
+        options.set("nats.url", url);
+        self.options.iter().for_each(|(name, value)| options.set(name, *value));
+        let entries = drumpost_dispatch::transports();
+        let entry = entries.iter().find(|entry| entry.name == transport).expect("it is registered");
+        let mut dispatcher = (entry.make)(&options).expect("the options are fine");
+        let plan = self.plan(scenario);
+        let (done, outcome) = mpsc::channel();
+        thread::spawn(move || {
+            let _ = done.send(dispatcher.run(&plan, &mut Unwatched));
+        });
+        outcome.recv_timeout(Duration::from_secs(60)).expect("the run hangs")
+    }
+}
+
+/// Everything arrived once, whole and in order.
+fn assert_sound(outcome: &Outcome, expected: u64) {
+    let audit = &outcome.audit;
+    assert_eq!(outcome.ending, Ending::Completed, "{audit:?}");
+    assert_eq!((audit.expected, audit.unique, audit.lost), (expected, expected, 0), "{audit:?}");
+    assert_eq!((audit.duplicated, audit.reordered, audit.corrupted), (0, 0, 0), "{audit:?}");
+    assert_eq!(outcome.unfinished, 0);
+    assert!(!outcome.drain_timed_out);
+}
+
+fn assert_confirmed(outcome: &Outcome, transport: &str) {
+    let counted = (outcome.audit.confirmed, outcome.audit.unconfirmed);
+    let expected = if transport == "jetstream" { (Some(outcome.audit.sent), Some(0)) } else { (None, None) };
+    assert_eq!(counted, expected, "{:?}", outcome.notes);
+}
+
+#[test]
+fn a_flow_of_requests_and_commands() {
+    let Some(server) = NatsServer::start() else { return };
+    for transport in BOTH {
+        let outcome = Trial::default().run(transport, &server.url(), order_authorization()).unwrap();
+        // 5,000 requests and replies, and a shipment for nine of ten.
+        assert_sound(&outcome, 14_500);
+        assert_confirmed(&outcome, transport);
+        assert_eq!(outcome.notes, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_flow_of_events() {
+    let Some(server) = NatsServer::start() else { return };
+    for transport in BOTH {
+        let trial = Trial { style: Style::Event, ..Trial::default() };
+        let outcome = trial.run(transport, &server.url(), order_authorization()).unwrap();
+        // Accepted orders are heard by two services.
+        assert_sound(&outcome, 5_000 + 2 * 4_500 + 500);
+        assert_confirmed(&outcome, transport);
+    }
+}
+
+#[test]
+fn awaited_replies_come_to_the_instance_that_asked() {
+    let Some(server) = NatsServer::start() else { return };
+    for transport in BOTH {
+        let trial = Trial {
+            instances: &[("order", 2), ("payment", 2)],
+            await_replies: true,
+            extent: Extent::Count(1_000),
+            pace: Pace::Closed { in_flight: 8 },
+            ..Trial::default()
+        };
+        let outcome = trial.run(transport, &server.url(), order_authorization()).unwrap();
+        assert_sound(&outcome, 2_900);
+        assert_confirmed(&outcome, transport);
+    }
+}
+
+/// Answers requests for shipment that it was commanded to see to: it both reacts and asks.
+fn agent() -> Box<dyn Reactor> {
+    Box::new(Reacts(|message, out| match message.kind {
+        PLACED => out.emit(message, SHIP),
+        _ => out.end(message),
+    }))
+}
+
+fn accepts() -> Box<dyn Reactor> {
+    Box::new(Reacts(|message, out| out.emit(message, ACCEPTED)))
+}
+
+#[test]
+fn replies_have_an_inbox_apart_where_a_service_both_reacts_and_asks() {
+    let Some(server) = NatsServer::start() else { return };
+    let scenario = || {
+        scenario(
+            vec![
+                service("order", true, order),
+                service("agent", false, agent),
+                service("warehouse", false, accepts),
+            ],
+            vec![
+                command("agent.see-to", &["OrderPlaced"], "order", &["agent"]),
+                request("warehouse.ask", &["Ship"], "agent", &["warehouse"]),
+                reply("warehouse.answer", &["Accepted"], "warehouse", &["agent"]),
+            ],
+            vec![],
+        )
+    };
+    for (transport, await_replies) in BOTH.into_iter().flat_map(|name| [(name, false), (name, true)]) {
+        let trial = Trial { await_replies, extent: Extent::Count(1_000), ..Trial::default() };
+        let outcome = trial.run(transport, &server.url(), scenario()).unwrap();
+        assert_sound(&outcome, 3_000);
+    }
+}
+
+#[test]
+fn instances_compete_in_both_styles() {
+    let Some(server) = NatsServer::start() else { return };
+    for (transport, style) in BOTH.into_iter().flat_map(|name| Style::ALL.map(|style| (name, style))) {
+        let trial = Trial { style, instances: &[("warehouse", 3)], ..Trial::default() };
+        let outcome = trial.run(transport, &server.url(), one_hop(ends)).unwrap();
+        assert_sound(&outcome, 5_000);
+    }
+}
+
+#[test]
+fn one_thread_and_memory_storage() {
+    let Some(server) = NatsServer::start() else { return };
+    for transport in BOTH {
+        let trial = Trial {
+            placement: Placement::Threads(1),
+            options: &[("jetstream.storage", "memory")],
+            ..Trial::default()
+        };
+        let outcome = trial.run(transport, &server.url(), order_authorization()).unwrap();
+        assert_sound(&outcome, 14_500);
+    }
+}
+
+#[test]
+fn an_open_load() {
+    let Some(server) = NatsServer::start() else { return };
+    for transport in BOTH {
+        let trial = Trial {
+            pace: Pace::Open { window: 4096 },
+            extent: Extent::Duration(1_000_000_000),
+            every_ns: 1_000_000,
+            batch: 1,
+            ..Trial::default()
+        };
+        let outcome = trial.run(transport, &server.url(), order_authorization()).unwrap();
+        assert_sound(&outcome, outcome.audit.sent);
+        // On a busy machine the last of a load may come due too late to be started.
+        assert_eq!(outcome.started + outcome.missed, 1_000);
+        assert!(outcome.missed < 100, "{} missed", outcome.missed);
+    }
+}
+
+#[test]
+fn nothing_is_left_behind() {
+    let Some(server) = NatsServer::start() else { return };
+    // The same name twice: the second could not be set up if the first had left its streams.
+    let trial = Trial { extent: Extent::Count(100), ..Trial::default() };
+    let mut options = Options::default();
+    options.set("nats.url", server.url());
+    let entries = drumpost_dispatch::transports();
+    let entry = entries.iter().find(|entry| entry.name == "jetstream").unwrap();
+    let plan = trial.plan(one_hop(ends));
+    for _ in 0..2 {
+        let outcome = (entry.make)(&options).unwrap().run(&plan, &mut Unwatched).unwrap();
+        assert_sound(&outcome, 100);
+        assert_eq!(outcome.notes, Vec::<String>::new());
+    }
+}
+
+fn killed(instances: &'static [(&'static str, u16)]) -> Trial {
+    Trial {
+        instances,
+        // 2 s of load; a lost acknowledgement comes back after 500 ms.
+        pace: Pace::Open { window: 100_000 },
+        extent: Extent::Duration(2_000_000_000),
+        every_ns: 200_000,
+        drain: Duration::from_secs(20),
+        kill: Some(Kill {
+            service: "warehouse".into(),
+            after: Duration::from_millis(300),
+            down: Duration::from_millis(500),
+        }),
+        options: &[("jetstream.ack-wait", "500ms")],
+        ..Trial::default()
+    }
+}
+
+#[test]
+fn a_killed_consumer_loses_nothing_with_jetstream() {
+    let Some(server) = NatsServer::start() else { return };
+    for instances in [&[][..], &[("warehouse", 3)]] {
+        for style in Style::ALL {
+            let trial = Trial { style, ..killed(instances) };
+            let outcome = trial.run("jetstream", &server.url(), one_hop(ends_slowly)).unwrap();
+            let audit = &outcome.audit;
+            println!("{style}, {instances:?}: {audit:?}");
+            assert_eq!(outcome.ending, Ending::Completed);
+            assert_eq!((audit.lost, audit.corrupted, outcome.unfinished), (0, 0, 0), "{audit:?}");
+            assert_eq!(audit.confirmed, Some(audit.sent));
+            assert_eq!(audit.unique, audit.expected);
+            assert!(outcome.notes[0].contains("was to be killed 300ms"), "{:?}", outcome.notes);
+        }
+    }
+}
+
+#[test]
+fn a_killed_asker_loses_no_reply_with_jetstream() {
+    let Some(server) = NatsServer::start() else { return };
+    let mut trial = killed(&[]);
+    trial.kill = trial.kill.map(|kill| Kill { service: "payment".into(), ..kill });
+    let outcome = trial.run("jetstream", &server.url(), order_authorization()).unwrap();
+    assert_eq!((outcome.audit.lost, outcome.audit.corrupted), (0, 0), "{:?}", outcome.audit);
+    assert_eq!(outcome.ending, Ending::Completed);
+}
+
+#[test]
+fn core_nats_keeps_nothing_for_a_killed_consumer() {
+    let Some(server) = NatsServer::start() else { return };
+    let outcome = killed(&[]).run("nats", &server.url(), one_hop(ends)).unwrap();
+    let Ending::Failed(what) = outcome.ending else { panic!("{:?}", outcome.ending) };
+    assert!(what.contains("keeps nothing for a consumer that was killed"), "{what}");
+}
+
+#[test]
+fn a_server_killed_in_the_middle_ends_the_run() {
+    for (transport, pace) in BOTH.into_iter().flat_map(|name| {
+        [Pace::Closed { in_flight: 64 }, Pace::Open { window: 10_000 }].map(|pace| (name, pace))
+    }) {
+        let Some(mut server) = NatsServer::start() else { return };
+        let url = server.url();
+        let trial =
+            Trial { pace, extent: Extent::Duration(30_000_000_000), every_ns: 500_000, ..Trial::default() };
+        let (done, outcome) = mpsc::channel();
+        let for_run = url.clone();
+        thread::spawn(move || {
+            let _ = done.send(trial.run(transport, &for_run, order_authorization()));
+        });
+        thread::sleep(Duration::from_millis(700));
+        server.kill();
+        let outcome = outcome.recv_timeout(Duration::from_secs(8)).expect("the run goes on without a server");
+        let outcome = outcome.unwrap();
+        let Ending::Failed(what) = outcome.ending else { panic!("{:?}", outcome.ending) };
+        assert!(what.contains(&format!("the connection to nats-server at {url} was lost")), "{what}");
+        if transport == "jetstream" {
+            let notes = outcome.notes.join("\n");
+            assert!(notes.contains("may keep the streams test_"), "{notes}");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named_soon() {
+    if std::env::var_os(support::BINARY).is_none() {
+        // Needs no server, but the outer script counts all of this file as run or as skipped.
+        println!("skipped: {} is not set", support::BINARY);
+        return;
+    }
+    // Nobody listens on the first; the second listens and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    for port in [support::free_port(), silent.local_addr().unwrap().port()] {
+        for transport in BOTH {
+            let (done, result) = mpsc::channel();
+            let url = format!("nats://127.0.0.1:{port}");
+            let asked = url.clone();
+            thread::spawn(move || {
+                let _ = done.send(Trial::default().run(transport, &asked, one_hop(ends)));
+            });
+            let result = result.recv_timeout(Duration::from_secs(6)).expect("no error in 6 s");
+            let Err(OpenError::Failed(what)) = result else { panic!("{result:?}") };
+            assert!(what.contains(&url) && what.contains("scripts/nats-server"), "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_server_without_jetstream_is_refused_in_a_sentence() {
+    let Some(server) = NatsServer::start_with(&[]) else { return };
+    let refused = Trial::default().run("jetstream", &server.url(), one_hop(ends)).unwrap_err();
+    let expected = format!("nats-server at {} keeps no messages: start it with -js", server.url());
+    assert_eq!(refused, OpenError::Refused(expected));
+    let outcome = Trial::default().run("nats", &server.url(), one_hop(ends)).unwrap();
+    assert_sound(&outcome, 5_000);
+}
+
+#[test]
+fn a_payload_above_the_servers_limit_is_refused_in_a_sentence() {
+    let Some(server) = NatsServer::start() else { return };
+    for transport in BOTH {
+        let trial = Trial { payload_len: 2_000_000, ..Trial::default() };
+        let refused = trial.run(transport, &server.url(), one_hop(ends)).unwrap_err();
+        let OpenError::Refused(what) = refused else { panic!("{refused:?}") };
+        assert!(what.contains("1048576 bytes") && what.contains("max_payload"), "{what}");
+    }
+}
+
+/// Not a test: `cargo test --release ... -- --ignored --nocapture throughput` prints messages per second.
+#[test]
+#[ignore = "measures, checks nothing"]
+fn throughput() {
+    let Some(server) = NatsServer::start() else { return };
+    for (transport, in_flight, batch, payload_len) in [
+        ("nats", 1, 1, 128),
+        ("nats", 1024, 64, 128),
+        ("nats", 4096, 256, 128),
+        ("nats", 1024, 64, 1024),
+        ("jetstream", 1, 1, 128),
+        ("jetstream", 1024, 64, 128),
+        ("jetstream", 4096, 256, 128),
+        ("jetstream", 1024, 64, 1024),
+    ] {
+        let trial = Trial {
+            pace: Pace::Closed { in_flight },
+            extent: Extent::Duration(3_000_000_000),
+            batch,
+            payload_len,
+            ..Trial::default()
+        };
+        let outcome = trial.run(transport, &server.url(), one_hop(ends)).unwrap();
+        let rate = outcome.measured_ended as f64 / outcome.elapsed_ns as f64 * 1e9;
+        println!(
+            "{transport:10} in flight {in_flight:4}, batch {batch:3}, {payload_len:4} B: {rate:9.0} msgs/s, mean {:.0} us, \
+             cpu {:.1} us a message",
+            outcome.response.mean_ns() / 1e3,
+            outcome.cpu_ns.unwrap_or(0) as f64 / outcome.measured_ended as f64 / 1e3
+        );
+        assert_sound(&outcome, outcome.audit.sent);
+    }
+}

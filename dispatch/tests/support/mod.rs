@@ -1,0 +1,109 @@
+//! A private nats-server for tests: on a free loopback port, with a store of its own, gone when the value is dropped.
+#![allow(unreachable_pub, reason = "shared by the test binaries of two packages, each of which uses a part")]
+#![allow(clippy::print_stdout, reason = "says that a test was skipped")]
+#![allow(dead_code, reason = "the same")]
+
+use std::{
+    env, fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio, id},
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::Duration,
+};
+
+/// Names the binary; `scripts/nats-server` prints one.
+pub const BINARY: &str = "DRUMPOST_NATS_SERVER";
+
+/// A running server.
+pub struct NatsServer {
+    child: Child,
+    port: u16,
+    store: PathBuf,
+}
+
+impl NatsServer {
+    /// Starts a server with JetStream; `None`, with a line that says so, if there is no binary.
+    pub fn start() -> Option<Self> {
+        Self::start_with(&["-js"])
+    }
+
+    /// Starts a server with these arguments besides its address.
+    pub fn start_with(arguments: &[&str]) -> Option<Self> {
+        let Some(binary) = env::var_os(BINARY) else {
+            println!("skipped: {BINARY} is not set");
+            return None;
+        };
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
+        for _ in 0..5 {
+            let (port, monitor) = (free_port(), free_port());
+            let store = format!("drumpost-nats-{}-{}", id(), COUNT.fetch_add(1, Ordering::Relaxed));
+            let store = env::temp_dir().join(store);
+            fs::create_dir_all(&store).expect("a directory for the server's store");
+            let child = Command::new(&binary)
+                .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-m", &monitor.to_string(), "-sd"])
+                .arg(&store)
+                .args(arguments)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap_or_else(|error| panic!("failed to start {}: {error}", binary.display()));
+            let mut server = Self { child, port, store };
+            if server.is_healthy(monitor) {
+                return Some(server);
+            }
+        }
+        panic!("{} does not become healthy", binary.display());
+    }
+
+    /// `nats://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Kills the server, as a crash would.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Waits until `/healthz` answers, at most 10 seconds; false if the server has ended.
+    fn is_healthy(&mut self, monitor: u16) -> bool {
+        for _ in 0..500 {
+            if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+                return false;
+            }
+            if healthz(monitor).is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        false
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = fs::remove_dir_all(&self.store);
+    }
+}
+
+/// A loopback port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+fn healthz(port: u16) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
