@@ -65,9 +65,9 @@ impl KeySpec {
         let last = self.count - 1;
         // What `checked` let through fits all three: none of the constructors refuses it.
         let column = match self.exponent {
-            None => UniformKeys::new(last, generator),
-            Some(exponent) if self.count <= TABLE_COUNT => TableKeys::new(last, exponent, generator),
-            Some(exponent) => ZipfKeys::new(last, exponent, generator),
+            None => UniformKeys::column(last, generator),
+            Some(exponent) if self.count <= TABLE_COUNT => TableKeys::column(last, exponent, generator),
+            Some(exponent) => ZipfKeys::column(last, exponent, generator),
         };
         column.unwrap_or_else(|| Box::new(OneKey))
     }
@@ -123,7 +123,7 @@ struct Drawn<D> {
 type UniformKeys = Drawn<Uniform<u32>>;
 
 impl UniformKeys {
-    fn new(last: u32, generator: Generator) -> Option<Box<dyn Column>> {
+    fn column(last: u32, generator: Generator) -> Option<Box<dyn Column>> {
         let numbers = Uniform::new_inclusive(0, last).ok()?;
         Some(Box::new(Self { numbers, generator }))
     }
@@ -141,7 +141,7 @@ impl Column for UniformKeys {
 type TableKeys = Drawn<WeightedAliasIndex<f64>>;
 
 impl TableKeys {
-    fn new(last: u32, exponent: f64, generator: Generator) -> Option<Box<dyn Column>> {
+    fn column(last: u32, exponent: f64, generator: Generator) -> Option<Box<dyn Column>> {
         let weights = (0..=last).map(|key| (f64::from(key) + 1.0).powf(-exponent)).collect();
         let numbers = WeightedAliasIndex::new(weights).ok()?;
         Some(Box::new(Self { numbers, generator }))
@@ -160,7 +160,7 @@ impl Column for TableKeys {
 type ZipfKeys = Drawn<Zipf<f64>>;
 
 impl ZipfKeys {
-    fn new(last: u32, exponent: f64, generator: Generator) -> Option<Box<dyn Column>> {
+    fn column(last: u32, exponent: f64, generator: Generator) -> Option<Box<dyn Column>> {
         let numbers = Zipf::new(f64::from(last) + 1.0, exponent).ok()?;
         Some(Box::new(Self { numbers, generator }))
     }

@@ -1,6 +1,6 @@
 //! What drumpost runs: the scenarios, and what is fed into them.
 //!
-//! Here live the scenarios that come with drumpost ([`scenarios`]) and the generators of a load's flows ([`feed`]):
+//! Here live the scenarios that come with drumpost ([`mod@scenarios`]) and the generators of a load's flows ([`feed`]):
 //! when they are due ([`arrivals`]), how long their payloads are ([`payload`]) and which keys they have ([`keys`]).
 //! How many flows may be under way and when a load ends is the engine's business; nothing here reads a clock.
 

@@ -1,0 +1,288 @@
+//! What feeds give, seen from outside: repeatable, independent between members, and distributed as they say.
+//!
+//! Seeds are fixed, so a test that passes always passes; limits are those of a test at 1 % or wider.
+
+#![expect(clippy::unwrap_used, reason = "the lint lets tests unwrap, but not what they share")]
+
+use drumpost_core::load::{Feed, Start};
+use drumpost_workloads::{ArrivalSpec, KeySpec, PayloadSpec, Rate, WorkloadSpec};
+use proptest::prelude::*;
+
+fn rate(per_s: f64) -> Rate {
+    Rate::per_s(per_s).unwrap()
+}
+
+fn spec(seed: u64, arrivals: Option<ArrivalSpec>, payload: &str, keys: &str) -> WorkloadSpec {
+    WorkloadSpec { seed, arrivals, payload: payload.parse().unwrap(), keys: keys.parse().unwrap() }
+}
+
+/// The first `count` flows, asked for in vectors of `batch`, as a load does.
+fn take(mut feed: Box<dyn Feed>, count: usize, batch: usize) -> Vec<Start> {
+    let mut all = Vec::with_capacity(count);
+    let mut starts = Vec::with_capacity(batch);
+    while all.len() < count {
+        starts.clear();
+        feed.fill(&mut starts);
+        all.extend_from_slice(&starts);
+    }
+    all.truncate(count);
+    all
+}
+
+fn due_ns(spec: &WorkloadSpec, member: usize, of: usize, count: usize) -> Vec<u64> {
+    take(spec.feed(member, of), count, 512).iter().map(|start| start.after_ns).collect()
+}
+
+/// Due times of all members together, in order, up to where the first of them ends.
+fn merged_ns(spec: &WorkloadSpec, of: usize, count: usize) -> Vec<u64> {
+    let members: Vec<Vec<u64>> = (0..of).map(|member| due_ns(spec, member, of, count)).collect();
+    let end_ns = members.iter().filter_map(|member| member.last()).min().copied().unwrap();
+    let mut all: Vec<u64> = members.into_iter().flatten().filter(|at_ns| *at_ns <= end_ns).collect();
+    all.sort_unstable();
+    all
+}
+
+fn gaps_ns(due_ns: &[u64]) -> Vec<f64> {
+    due_ns.windows(2).map(|pair| (pair[1] - pair[0]) as f64).collect()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Anderson-Darling's statistic for exponential gaps of unknown mean, corrected for n; above [`CRITICAL`] it is rejected.
+/// D'Agostino and Stephens, "Goodness-of-Fit Techniques" (1986), table 4.14.
+fn anderson_darling(gaps: &[f64]) -> f64 {
+    let mean = mean(gaps);
+    // Half a ns more, as gaps are whole ns: one of 0 would make the logarithm infinite.
+    let mut scaled: Vec<f64> = gaps.iter().map(|gap| (gap + 0.5) / mean).collect();
+    scaled.sort_by(f64::total_cmp);
+    let n = scaled.len() as f64;
+    let pairs = scaled.iter().zip(scaled.iter().rev());
+    let sum: f64 = pairs
+        .enumerate()
+        .map(|(i, (low, high))| (2.0 * i as f64 + 1.0) * ((-(-low).exp_m1()).ln() - high))
+        .sum();
+    (-n - sum / n) * (1.0 + 0.6 / n)
+}
+
+/// At 1 %.
+const CRITICAL: f64 = 1.959;
+
+#[test]
+fn poisson_gaps_are_exponential() {
+    for seed in 0..5 {
+        let spec = spec(seed, Some(ArrivalSpec::Poisson(rate(1e4))), "0", "uniform:1");
+        let statistic = anderson_darling(&gaps_ns(&due_ns(&spec, 0, 1, 20_000)));
+        assert!(statistic < CRITICAL, "seed {seed}: {statistic}");
+    }
+}
+
+#[test]
+fn members_of_a_poisson_process_are_one_together() {
+    let whole = spec(7, Some(ArrivalSpec::Poisson(rate(1e4))), "0", "uniform:1");
+    let merged = merged_ns(&whole, 3, 10_000);
+    let gaps = gaps_ns(&merged);
+    assert!(anderson_darling(&gaps) < CRITICAL, "{}", anderson_darling(&gaps));
+    assert!((mean(&gaps) / 1e5 - 1.0).abs() < 0.02, "{}", mean(&gaps));
+}
+
+#[test]
+fn the_test_rejects_what_is_no_poisson_process() {
+    let poisson = spec(1, Some(ArrivalSpec::Poisson(rate(1e4))), "0", "uniform:1");
+    let gaps = gaps_ns(&due_ns(&poisson, 0, 1, 20_000));
+    let floored: Vec<f64> = gaps.iter().map(|gap| gap.max(50_000.0)).collect();
+    assert!(anderson_darling(&floored) > CRITICAL, "a floor of half a gap");
+    let slightly: Vec<f64> = gaps.iter().map(|gap| gap.max(5_000.0)).collect();
+    assert!(anderson_darling(&slightly) > CRITICAL, "a floor of a twentieth of a gap");
+    let constant = spec(1, Some(ArrivalSpec::Constant(rate(1e4))), "0", "uniform:1");
+    assert!(anderson_darling(&gaps_ns(&due_ns(&constant, 0, 1, 1_000))) > CRITICAL, "even pacing");
+}
+
+#[test]
+fn both_processes_keep_their_rate() {
+    for per_s in [0.3, 7.0, 12_345.6, 3e6, 1e9] {
+        let mean_gap_ns = 1e9 / per_s;
+        let constant = spec(1, Some(ArrivalSpec::Constant(rate(per_s))), "0", "uniform:1");
+        let last_ns = due_ns(&constant, 0, 1, 100_001)[100_000] as f64;
+        assert!((last_ns - 100_000.0 * mean_gap_ns).abs() <= 1.0 + last_ns * 1e-12, "constant at {per_s}/s");
+        // The mean of 100,000 gaps has a standard error of 0.32 %.
+        let poisson = spec(1, Some(ArrivalSpec::Poisson(rate(per_s))), "0", "uniform:1");
+        let last_ns = due_ns(&poisson, 0, 1, 100_000)[99_999] as f64;
+        assert!((last_ns / (100_000.0 * mean_gap_ns) - 1.0).abs() < 0.01, "poisson at {per_s}/s");
+    }
+}
+
+#[test]
+fn the_slowest_rate_stays_in_range() {
+    for arrivals in [ArrivalSpec::Constant(rate(1e-12)), ArrivalSpec::Poisson(rate(1e-12))] {
+        let due = due_ns(&spec(1, Some(arrivals), "0", "uniform:1"), 0, 1, 1_000);
+        assert!(due.is_sorted() && due.iter().all(|at_ns| *at_ns <= u64::MAX / 2));
+    }
+}
+
+#[test]
+fn a_closed_load_has_no_due_times() {
+    let closed = spec(3, None, "lognormal:1KiB,0.5", "uniform:10");
+    let open = WorkloadSpec { arrivals: Some(ArrivalSpec::Poisson(rate(1e6))), ..closed.clone() };
+    let (closed, open) = (take(closed.feed(0, 1), 1_000, 512), take(open.feed(0, 1), 1_000, 512));
+    for (closed, open) in closed.iter().zip(&open) {
+        assert_eq!(closed, &Start { after_ns: 0, ..*open }, "arrivals draw from a stream of their own");
+    }
+}
+
+#[test]
+fn uniform_keys_are_all_as_likely() {
+    let starts = take(spec(1, None, "0", "uniform:100").feed(0, 1), 100_000, 512);
+    let mut counts = [0.0; 100];
+    starts.iter().for_each(|start| counts[start.key as usize] += 1.0);
+    let chi_squared: f64 = counts.iter().map(|count: &f64| (count - 1_000.0).powi(2) / 1_000.0).sum();
+    // 1 % and 99 % of chi squared with 99 degrees of freedom.
+    assert!((69.2..134.6).contains(&chi_squared), "{chi_squared}");
+}
+
+#[test]
+fn zipf_keys_are_as_likely_as_their_rank_says() {
+    // Below and above the number of keys up to which they are drawn from a table.
+    for (keys, exponent) in [(10_000_u32, 1.1), (10_000, 0.0), (10_000, 2.5), (300_000, 1.1), (300_000, 1.0)]
+    {
+        let spec = spec(1, None, "0", &format!("zipf:{keys},{exponent}"));
+        let starts = take(spec.feed(0, 1), 200_000, 512);
+        assert!(starts.iter().all(|start| start.key < keys));
+        let weight = |key: u32| f64::from(key + 1).powf(-exponent);
+        let total: f64 = (0..keys).map(weight).sum();
+        for below in [1, 2, 10, 100, 1_000] {
+            let expected = (0..below).map(weight).sum::<f64>() / total;
+            let share = starts.iter().filter(|start| start.key < below).count() as f64 / starts.len() as f64;
+            let standard_error = (expected * (1.0 - expected) / starts.len() as f64).sqrt();
+            assert!(
+                (share - expected).abs() < 4.0 * standard_error + 1e-9,
+                "zipf:{keys},{exponent}: {share} of the keys below {below}, expected {expected}"
+            );
+        }
+    }
+}
+
+#[test]
+fn payload_sizes_have_the_quantiles_of_their_distribution() {
+    let quantile = |lens: &[u32], p: f64| f64::from(lens[(p * lens.len() as f64) as usize]);
+    let sorted = |payload: &str| {
+        let starts = take(spec(1, None, payload, "uniform:1").feed(0, 1), 200_000, 512);
+        let mut lens: Vec<u32> = starts.iter().map(|start| start.payload_len).collect();
+        lens.sort_unstable();
+        lens
+    };
+    let lens = sorted("lognormal:16KiB,0.5");
+    for (p, z) in [(0.01, -2.3263), (0.1, -1.2816), (0.5, 0.0), (0.9, 1.2816), (0.99, 2.3263)] {
+        let expected = 16_384.0 * (0.5_f64 * z).exp();
+        assert!((quantile(&lens, p) / expected - 1.0).abs() < 0.02, "p{p}: {}", quantile(&lens, p));
+    }
+    // Cut off at the median, the quantiles are those of the lower half: its middle is the 25th percentile.
+    let lens = sorted("lognormal:16KiB,0.5,16KiB");
+    let expected = 16_384.0 * (0.5_f64 * -0.6745).exp();
+    assert!((quantile(&lens, 0.5) / expected - 1.0).abs() < 0.02, "{}", quantile(&lens, 0.5));
+    assert_eq!(lens.last(), Some(&16_384));
+    assert!(sorted("lognormal:1KiB,0").iter().all(|len| *len == 1024));
+}
+
+fn any_spec() -> impl Strategy<Value = WorkloadSpec> {
+    let arrivals = prop_oneof![
+        Just(None),
+        (1e-3..1e9).prop_map(|per_s| Some(ArrivalSpec::Constant(rate(per_s)))),
+        (1e-3..1e9).prop_map(|per_s| Some(ArrivalSpec::Poisson(rate(per_s)))),
+    ];
+    let payload = prop_oneof![
+        (0..100_000_u64).prop_map(|len| PayloadSpec::fixed(len).unwrap()),
+        (1..10_000_u64, 0.0..2.0).prop_map(|(median, s)| PayloadSpec::log_normal(median, s, None).unwrap()),
+        (1..10_000_u64, 0.0..9.0, 0..10_000_u64).prop_map(|(median, s, more)| PayloadSpec::log_normal(
+            median,
+            s,
+            Some(median + more)
+        )
+        .unwrap()),
+    ];
+    let keys = prop_oneof![
+        (1..=u64::from(u32::MAX)).prop_map(|keys| KeySpec::uniform(keys).unwrap()),
+        (1..5_000_u64, 0.0..3.0).prop_map(|(keys, s)| KeySpec::zipf(keys, s).unwrap()),
+        (300_000..=u64::from(u32::MAX), 0.0..3.0).prop_map(|(keys, s)| KeySpec::zipf(keys, s).unwrap()),
+    ];
+    (any::<u64>(), arrivals, payload, keys).prop_map(|(seed, arrivals, payload, keys)| WorkloadSpec {
+        seed,
+        arrivals,
+        payload,
+        keys,
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_same_seed_gives_the_same_flows_however_they_are_asked_for(
+        spec in any_spec(), member in 0..4_usize, batch in 1..600_usize,
+    ) {
+        let made = spec.feeds();
+        let first = take(made(member, 4), 700, 512);
+        prop_assert_eq!(&first, &take(made(member, 4), 700, batch));
+        prop_assert_eq!(&first, &take(spec.clone().feed(member, 4), 700, batch));
+    }
+
+    #[test]
+    fn flows_are_in_order_and_within_what_was_said(spec in any_spec(), member in 0..4_usize) {
+        let starts = take(spec.feed(member, 4), 1_000, 512);
+        prop_assert!(starts.is_sorted_by_key(|start| start.after_ns));
+        for start in starts {
+            prop_assert!(start.payload_len <= spec.max_payload_len());
+            prop_assert!(start.key < spec.keys.count());
+        }
+    }
+
+    #[test]
+    fn a_fill_keeps_what_is_there_and_does_not_grow(spec in any_spec(), held in 0..50_usize) {
+        let marker = Start { after_ns: 1, key: 2, payload_len: 3 };
+        let mut starts = Vec::with_capacity(50);
+        starts.resize(held, marker);
+        let capacity = starts.capacity();
+        spec.feed(0, 1).fill(&mut starts);
+        prop_assert_eq!((starts.len(), starts.capacity()), (capacity, capacity));
+        prop_assert!(starts[..held].iter().all(|start| *start == marker));
+    }
+
+    #[test]
+    fn members_and_seeds_draw_differently(seed in any::<u64>(), member in 1..50_usize) {
+        let spec = |seed| spec(seed, Some(ArrivalSpec::Poisson(rate(1e5))), "lognormal:1KiB,1", "uniform:1M");
+        let other = take(spec(seed).feed(member, 50), 100, 512);
+        for same in [take(spec(seed).feed(0, 50), 100, 512), take(spec(seed ^ 1).feed(member, 50), 100, 512)] {
+            prop_assert_ne!(column(&same, |start| start.after_ns), column(&other, |start| start.after_ns));
+            prop_assert_ne!(column(&same, |start| start.key), column(&other, |start| start.key));
+            prop_assert_ne!(column(&same, |start| start.payload_len), column(&other, |start| start.payload_len));
+        }
+    }
+
+    #[test]
+    fn members_of_a_constant_process_are_as_even_as_one(per_s in 1.0..1e9, of in 1..20_usize) {
+        let spec = spec(1, Some(ArrivalSpec::Constant(rate(per_s))), "0", "uniform:1");
+        let merged = merged_ns(&spec, of, 200);
+        prop_assert_eq!(&merged[..], &due_ns(&spec, 0, 1, merged.len())[..]);
+        for gap_ns in gaps_ns(&merged) {
+            prop_assert!((gap_ns - 1e9 / per_s).abs() <= 1.0, "{} at {}/s", gap_ns, per_s);
+        }
+    }
+
+    #[test]
+    fn a_specification_is_read_back_as_it_is_written(spec in any_spec()) {
+        prop_assert_eq!(spec.payload.to_string().parse(), Ok(spec.payload));
+        prop_assert_eq!(spec.keys.to_string().parse(), Ok(spec.keys));
+    }
+
+    #[test]
+    fn no_text_makes_a_parser_panic(text in ".{0,24}", name in "(fixed|lognormal|uniform|zipf)[:,0-9.a-zA-Z]{0,16}") {
+        for text in [text, name] {
+            let _ = text.parse::<PayloadSpec>();
+            let _ = text.parse::<KeySpec>();
+            let _ = ArrivalSpec::parse(&text, rate(1.0));
+        }
+    }
+}
+
+fn column<T>(starts: &[Start], field: impl Fn(&Start) -> T) -> Vec<T> {
+    starts.iter().map(field).collect()
+}
