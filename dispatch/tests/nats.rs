@@ -505,33 +505,70 @@ fn a_payload_above_the_servers_limit_is_refused_in_a_sentence() {
     }
 }
 
+/// Stands still for two seconds at the first message.
+fn stalls() -> Box<dyn Reactor> {
+    Box::new(Reacts(|message, out| {
+        if message.number == 0 {
+            thread::sleep(Duration::from_secs(2));
+        }
+        out.end(message);
+    }))
+}
+
+#[test]
+fn what_core_nats_drops_for_a_slow_receiver_is_lost_and_counted() {
+    let Some(server) = NatsServer::start() else { return };
+    let trial = Trial {
+        extent: Extent::Count(200_000),
+        pace: Pace::Closed { in_flight: 200_000 },
+        batch: 64,
+        payload_len: 0,
+        drain: Duration::from_secs(5),
+        ..Trial::default()
+    };
+    let outcome = trial.run("nats", &server.url(), one_hop(stalls)).unwrap();
+    let audit = &outcome.audit;
+    println!("{audit:?}");
+    assert_eq!(outcome.ending, Ending::Completed);
+    // How many are dropped is up to the scheduler; all of them are accounted for.
+    assert_eq!((audit.lost, audit.lagged), (200_000 - audit.unique, audit.lost), "{audit:?}");
+    assert!(!outcome.drain_timed_out);
+    assert_eq!((audit.duplicated, audit.reordered, audit.corrupted), (0, 0, 0), "{audit:?}");
+}
+
 /// Not a test: `cargo test --release ... -- --ignored --nocapture throughput` prints messages per second.
 #[test]
 #[ignore = "measures, checks nothing"]
 fn throughput() {
     let Some(server) = NatsServer::start() else { return };
-    for (transport, in_flight, batch, payload_len) in [
-        ("nats", 1, 1, 128),
-        ("nats", 1024, 64, 128),
-        ("nats", 4096, 256, 128),
-        ("nats", 1024, 64, 1024),
-        ("jetstream", 1, 1, 128),
-        ("jetstream", 1024, 64, 128),
-        ("jetstream", 4096, 256, 128),
-        ("jetstream", 1024, 64, 1024),
+    let memory: &[_] = &[("jetstream.storage", "memory")];
+    for (transport, style, in_flight, batch, payload_len, options) in [
+        ("nats", Style::Message, 1, 1, 128, &[][..]),
+        ("nats", Style::Message, 1024, 64, 128, &[]),
+        ("nats", Style::Message, 4096, 256, 128, &[]),
+        ("nats", Style::Message, 1024, 64, 1024, &[]),
+        ("jetstream", Style::Message, 1, 1, 128, &[]),
+        ("jetstream", Style::Message, 1024, 64, 128, &[]),
+        ("jetstream", Style::Message, 4096, 256, 128, &[]),
+        ("jetstream", Style::Message, 1024, 64, 1024, &[]),
+        ("jetstream", Style::Message, 1024, 64, 128, memory),
+        ("jetstream", Style::Event, 1024, 64, 128, &[]),
+        ("jetstream", Style::Event, 1024, 64, 128, memory),
     ] {
         let trial = Trial {
+            style,
             pace: Pace::Closed { in_flight },
             extent: Extent::Duration(3_000_000_000),
             batch,
             payload_len,
+            options,
             ..Trial::default()
         };
         let outcome = trial.run(transport, &server.url(), one_hop(ends)).unwrap();
         let rate = outcome.measured_ended as f64 / outcome.elapsed_ns as f64 * 1e9;
         println!(
-            "{transport:10} in flight {in_flight:4}, batch {batch:3}, {payload_len:4} B: {rate:9.0} msgs/s, mean {:.0} us, \
-             cpu {:.1} us a message",
+            "{transport} {style} {options:?}, {in_flight} in flight, batch {batch}, {payload_len} B: {rate:.0} msgs/s, \
+             mean {:.0} us, cpu {:.1} us a message",
             outcome.response.mean_ns() / 1e3,
             outcome.cpu_ns.unwrap_or(0) as f64 / outcome.measured_ended as f64 / 1e3
         );

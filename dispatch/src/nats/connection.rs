@@ -9,7 +9,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Waker},
     time::Duration,
@@ -137,7 +137,8 @@ pub(super) struct Link {
     shown: String,
     connected: AtomicBool,
     failure: OnceLock<String>,
-    dropped: AtomicU64,
+    /// The client dropped messages because their subscription was full.
+    dropping: AtomicBool,
     waker: AtomicWaker,
 }
 
@@ -147,7 +148,7 @@ impl Link {
             shown,
             connected: AtomicBool::new(false),
             failure: OnceLock::new(),
-            dropped: AtomicU64::new(0),
+            dropping: AtomicBool::new(false),
             waker: AtomicWaker::new(),
         }
     }
@@ -172,7 +173,7 @@ impl Link {
     fn note(&self, event: &Event) {
         match event {
             Event::SlowConsumer(_) => {
-                self.dropped.fetch_add(1, Ordering::Relaxed);
+                self.dropping.store(true, Ordering::Release);
                 self.waker.wake();
             }
             Event::ServerError(error) => self.fail(format!("nats-server at {} said: {error}", self.shown)),
@@ -200,14 +201,15 @@ impl Link {
         self.check().map_or_else(|error| Poll::Ready(Err(error)), |()| Poll::Pending)
     }
 
-    /// How many messages the client dropped since last asked because their subscription was full. It may miss some
-    /// when it drops many at once, so this is the least.
+    /// Whether the client dropped messages since last asked.
     #[inline]
-    pub(super) fn take_dropped(&self) -> u64 {
-        if self.dropped.load(Ordering::Relaxed) == 0 {
-            return 0;
-        }
-        self.dropped.swap(0, Ordering::Relaxed)
+    pub(super) fn take_dropping(&self) -> bool {
+        self.dropping.load(Ordering::Relaxed) && self.dropping.swap(false, Ordering::Acquire)
+    }
+
+    /// Has it asked about again.
+    pub(super) fn keep_dropping(&self) {
+        self.dropping.store(true, Ordering::Relaxed);
     }
 
     /// What is said of a client that has closed by itself.

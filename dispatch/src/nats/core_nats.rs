@@ -7,14 +7,14 @@
 //!
 //! Room: the client's queue to the server holds `capacity` messages and holds the sender up when it is full, that is
 //! when the server reads more slowly. A slow receiver holds nobody up: the client keeps `capacity`, at least 65,536,
-//! messages for each of its subscriptions and drops the rest, which is reported as lagged where the client says so.
+//! messages for each of its subscriptions and drops the rest, which is counted as lagged.
 
 use super::{
     address::{Address, heard_subject, replies_to, token},
     connection::{Connection, Link, Outlet, Server},
     encode::{Encoder, decode},
 };
-use async_nats::{Subject, Subscriber, message::OutboundMessage};
+use async_nats::{Statistics, Subject, Subscriber, message::OutboundMessage};
 use drumpost_core::{
     dispatcher::Tasked,
     message::Message,
@@ -27,11 +27,16 @@ use drumpost_core::{
 };
 use futures_util::StreamExt;
 use std::{
-    future::poll_fn,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, ready},
     time::Duration,
 };
+use tokio::task::unconstrained;
 
 /// What the registry lists.
 pub(super) fn entry() -> TransportEntry {
@@ -62,11 +67,14 @@ impl AsyncTransport for Nats {
         let (mut connections, mut endpoints) = (Vec::new(), Vec::new());
         for instance in 0..wiring.instance_count() {
             let connection = self.server.connect(wiring, instance).await?;
-            endpoints.push(self.endpoint(wiring, &connection, instance).await?);
-            connections.push(connection);
+            let tally =
+                Arc::new(Tally { client: connection.client.statistics(), accounted: AtomicU64::new(0) });
+            endpoints.push(self.endpoint(wiring, &connection, instance, &tally).await?);
+            connections.push((connection, tally));
         }
-        for connection in &connections {
+        for (connection, tally) in &connections {
             connection.round_trip(&self.server).await?;
+            tally.begin();
         }
         Ok(endpoints)
     }
@@ -78,6 +86,7 @@ impl Nats {
         wiring: &Wiring,
         connection: &Connection,
         instance: u16,
+        tally: &Arc<Tally>,
     ) -> Result<Endpoint<NatsSend, NatsRecv>, OpenError> {
         let service = wiring.service_of(instance);
         let apart = wiring.has_replies_apart(service);
@@ -94,7 +103,7 @@ impl Nats {
             (!subscribers.is_empty()).then_some(Merged { subscribers, first: 0 })
         };
         let (own, apart) = (merged(inbox), merged(replies).map(|replies| Arc::new(Mutex::new(replies))));
-        let port = |own, apart| NatsRecv::new(wiring, connection, own, apart);
+        let port = |own, apart| NatsRecv::new(wiring, connection, own, apart, Arc::clone(tally));
         let sends = wiring.sends_of(service).map(|sent| NatsSend::new(wiring, connection, sent, instance));
         Ok(Endpoint {
             sends: sends.collect(),
@@ -194,7 +203,33 @@ struct NatsRecv {
     own: Option<Merged>,
     /// The replies, if they are apart: the port for replies and the one for everything read them, from the same task.
     apart: Option<Arc<Mutex<Merged>>>,
+    tally: Arc<Tally>,
     batch: Vec<Message>,
+}
+
+/// What came in over one connection, to tell how much of it the client dropped: it says that it does so, but not for
+/// each message.
+#[derive(Debug)]
+struct Tally {
+    client: Arc<Statistics>,
+    /// Handed over, dropped, or no message of a port.
+    accounted: AtomicU64,
+}
+
+impl Tally {
+    fn arrived(&self) -> u64 {
+        self.client.in_messages.load(Ordering::Relaxed)
+    }
+
+    /// Nothing that arrived before now was meant for a port.
+    fn begin(&self) {
+        self.accounted.store(self.arrived(), Ordering::Relaxed);
+    }
+
+    /// Accounts for all that had `arrived` when the subscriptions were then found empty; says how much was missing.
+    fn missing(&self, arrived: u64) -> u64 {
+        arrived.saturating_sub(self.accounted.fetch_max(arrived, Ordering::Relaxed))
+    }
 }
 
 impl NatsRecv {
@@ -203,9 +238,10 @@ impl NatsRecv {
         connection: &Connection,
         own: Option<Merged>,
         apart: Option<Arc<Mutex<Merged>>>,
+        tally: Arc<Tally>,
     ) -> Self {
         let (link, pool) = (Arc::clone(&connection.link), Arc::clone(&wiring.pool));
-        Self { link, pool, own, apart, batch: Vec::with_capacity(wiring.batch) }
+        Self { link, pool, own, apart, tally, batch: Vec::with_capacity(wiring.batch) }
     }
 
     /// Takes up to `max` messages that are there into `batch`, replies first.
@@ -217,6 +253,9 @@ impl NatsRecv {
         }
         if let Some(own) = &mut self.own {
             own.fill(&mut self.batch, max, &self.pool, &self.link, context)?;
+        }
+        if !self.batch.is_empty() {
+            self.tally.accounted.fetch_add(self.batch.len() as u64, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -230,13 +269,24 @@ impl AsyncRecvPort for NatsRecv {
     ) -> Result<usize, PortError> {
         poll_fn(|context| {
             self.link.check()?;
-            match self.link.take_dropped() {
-                0 => {}
-                dropped => return Poll::Ready(Err(PortError::Lagged(dropped))),
+            // Only the port that hears everything can find everything empty.
+            let arrived = (self.own.is_some() && self.link.take_dropping()).then(|| self.tally.arrived());
+            match arrived {
+                None => self.fill(max, context)?,
+                // A task that has used up its budget finds nothing even where there is something.
+                Some(_) => {
+                    let filled = pin!(unconstrained(poll_fn(|context| Poll::Ready(self.fill(max, context)))));
+                    ready!(filled.poll(context))?;
+                }
             }
-            self.fill(max, context)?;
             if self.batch.is_empty() {
-                return self.link.listen(context);
+                match arrived.map_or(0, |arrived| self.tally.missing(arrived)) {
+                    0 => return self.link.listen(context),
+                    dropped => return Poll::Ready(Err(PortError::Lagged(dropped))),
+                }
+            }
+            if arrived.is_some() {
+                self.link.keep_dropping();
             }
             on_batch(&self.batch);
             Poll::Ready(Ok(self.batch.len()))
