@@ -9,6 +9,7 @@ use std::sync::Mutex;
 /// How far back a number is remembered, in messages per stream: 128 KiB of bits, touched only as the stream advances.
 pub const WINDOW_LEN: u64 = 1 << 20;
 const WORD_BITS: u64 = 64;
+const WORDS: u64 = WINDOW_LEN / WORD_BITS;
 
 /// Whether a sequence number was seen before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub struct Window {
 
 impl Default for Window {
     fn default() -> Self {
-        Self { words: vec![0; (WINDOW_LEN / WORD_BITS) as usize].into_boxed_slice(), head: 0 }
+        Self { words: vec![0; WORDS as usize].into_boxed_slice(), head: 0 }
     }
 }
 
@@ -57,8 +58,8 @@ impl Window {
     }
 
     fn word(&mut self, seq: u64) -> &mut u64 {
-        let len = self.words.len();
-        &mut self.words[(seq / WORD_BITS) as usize % len]
+        // By a constant, so that it is a mask: a division per message showed in profiles.
+        &mut self.words[(seq / WORD_BITS % WORDS) as usize]
     }
 
     /// Forgets what the words from the one after `head`'s last to `seq`'s held a window ago.
@@ -67,7 +68,7 @@ impl Window {
         let first = head.div_ceil(WORD_BITS);
         let last = seq / WORD_BITS;
         if first < last {
-            for at in first.max(last.saturating_sub(WINDOW_LEN / WORD_BITS))..last {
+            for at in first.max(last.saturating_sub(WORDS))..last {
                 *self.word(at * WORD_BITS) = 0;
             }
         }

@@ -56,6 +56,7 @@ pub struct Monitor {
     interrupted: bool,
     drain_timed_out: bool,
     stopped_ns: u64,
+    has_begun: bool,
 }
 
 impl Monitor {
@@ -92,6 +93,7 @@ impl Monitor {
             interrupted: false,
             drain_timed_out: false,
             stopped_ns: 0,
+            has_begun: false,
         }
     }
 
@@ -100,6 +102,11 @@ impl Monitor {
     pub fn poll(&mut self, now_ns: u64, watch: &mut dyn Watch) -> u64 {
         if now_ns >= self.next_in_flight_ns && now_ns < self.ends_ns && self.draining_since_ns.is_none() {
             self.sample_in_flight(now_ns);
+        }
+        if !self.has_begun && now_ns >= self.begins_ns {
+            // A lane on tasks has no timer: without this a closed load would begin with the first sample.
+            self.has_begun = true;
+            self.control.ring();
         }
         if now_ns >= self.next_sample_ns {
             self.sample(now_ns, watch);
