@@ -6,7 +6,7 @@
 //! everything. A service with a single instance hears everything through one queue, unless it both reacts and asks.
 //! A full queue holds the sender up; other subscribers get what it offers meanwhile, up to one batch ahead.
 
-use crate::shared::{Addressees, buffer, nobody_asked};
+use crate::shared::{Addressees, buffer};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Select, Sender, TryRecvError, TrySendError, bounded};
 use drumpost_core::{
     dispatcher::Threaded,
@@ -163,8 +163,7 @@ impl SendPort for QueueSender {
                 let mut rest = batch;
                 while !rest.is_empty() {
                     let (to, run) = addressees.first_run(rest)?;
-                    let queue = queues.get(to).ok_or_else(|| nobody_asked(to as u16))?;
-                    let taken = fill(queue, run)?;
+                    let taken = fill(&queues[to], run)?;
                     rest = &rest[taken..];
                     if taken < run.len() {
                         break;

@@ -50,7 +50,7 @@ impl Addressees {
 
 /// A reply whose address is not among those who hear it.
 #[cold]
-pub(crate) fn nobody_asked(to: u16) -> PortError {
+fn nobody_asked(to: u16) -> PortError {
     PortError::Failed(format!(
         "a Reply is addressed to instance {to}, which does not hear its destination: it answers no Request from there"
     ))
@@ -71,8 +71,8 @@ pub(crate) fn refuse_other_intents(
     }
 }
 
-/// Refuses services of which several instances would compete for messages that only one of them may handle. Replies are
-/// addressed to an instance, so nobody competes for them. `why` goes before what to do instead.
+/// Refuses services whose instances would compete for messages that only one of them may handle. Replies are addressed
+/// to an instance, so nobody competes for them. `why` goes before what to do instead.
 pub(crate) fn refuse_competing(transport: &str, wiring: &Wiring, why: &str) -> Result<(), OpenError> {
     for destination in wiring.destinations.iter().filter(|destination| destination.intent != Intent::Reply) {
         let services = destination.receivers.iter().map(|receiver| &wiring.services[*receiver]);

@@ -151,6 +151,13 @@ impl AsyncSendPort for ChannelSender {
 /// Sends what there is room for.
 #[inline]
 fn fill(channel: &Sender<Message>, batch: &[Message]) -> Result<usize, PortError> {
+    // Room for all of a batch is taken at once; only a channel that is nearly full is filled one by one.
+    if batch.len() > 1
+        && let Ok(permits) = channel.try_reserve_many(batch.len())
+    {
+        permits.zip(batch).for_each(|(permit, message)| permit.send(*message));
+        return Ok(batch.len());
+    }
     for (taken, message) in batch.iter().enumerate() {
         match channel.try_send(*message) {
             Ok(()) => {}
@@ -232,6 +239,13 @@ mod tests {
             "{} ns: rung by the monitor only",
             outcome.response.max_ns
         );
+    }
+
+    #[test]
+    fn a_load_begins_when_it_is_to_and_not_with_the_first_sample() {
+        let trial = Trial { count: 100, ..Trial::default() };
+        let elapsed_ns = (0..3).map(|_| trial.run(Tasked(TokioMpsc), pipe(false)).elapsed_ns);
+        assert!(elapsed_ns.min() < Some(90_000_000));
     }
 
     #[test]

@@ -261,7 +261,7 @@ impl Trial {
     ) -> Result<Outcome, OpenError> {
         let (done, outcome) = mpsc::channel();
         let plan = self.plan(scenario);
-        thread::spawn(move || done.send(dispatcher.run(&plan, &mut Unwatched)));
+        thread::spawn(move || drop(done.send(dispatcher.run(&plan, &mut Unwatched))));
         outcome.recv_timeout(Duration::from_secs(20)).expect("the run hangs")
     }
 
