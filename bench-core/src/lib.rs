@@ -7,6 +7,7 @@ pub mod audit;
 pub mod bell;
 pub mod clock;
 mod collector;
+pub mod contract;
 mod counters;
 mod credit;
 pub mod dispatcher;

@@ -1,0 +1,122 @@
+//! Is everything delivered, once, in order and whole?
+
+use super::{
+    Stop, ensure,
+    handlers::{AsFed, InOrder, Plain},
+    scenarios::one_hop,
+    subject::{PATIENCE, Ran, Subject},
+    trial::Trial,
+};
+use crate::{
+    outcome::Ending,
+    registry::Promise,
+    scenario::{Intent, Style},
+};
+
+const COUNT: u64 = 1_000;
+
+/// Deliveries that follow from one flow of one hop under `intent`: a request is answered.
+pub(super) const fn deliveries_per_flow(intent: Intent) -> u64 {
+    if matches!(intent, Intent::Request) { 2 } else { 1 }
+}
+
+impl Ran {
+    /// The run came to its end, all flows were started, and nobody was asked what he does not know.
+    pub(super) fn completed(&self, count: u64) -> Result<(), Stop> {
+        let Self { outcome, circumstances, .. } = self;
+        ensure(outcome.ending != Ending::Interrupted, || {
+            format!("{circumstances}: the load was not over after {PATIENCE:?}: {:?}", outcome.audit)
+        })?;
+        ensure(outcome.ending == Ending::Completed, || {
+            format!("{circumstances}: the run ended {:?}", outcome.ending)
+        })?;
+        ensure(outcome.started == count, || {
+            format!("{circumstances}: {} of {count} flows were started", outcome.started)
+        })?;
+        ensure(outcome.audit.unsent == 0, || {
+            format!("{circumstances}: {} messages were never taken", outcome.audit.unsent)
+        })
+    }
+
+    /// Every one of `expected` deliveries came, exactly once, but for what `promise` excepts and the outcome tells.
+    pub(super) fn delivered(&self, promise: &Promise, count: u64, expected: u64) -> Result<(), Stop> {
+        self.completed(count)?;
+        let Self { outcome, circumstances, .. } = self;
+        let audit = &outcome.audit;
+        let fails = |holds: bool, what: &str| ensure(holds, || format!("{circumstances}: {what}: {audit:?}"));
+        let (lossy, again) = (!promise.lossless, promise.may_duplicate);
+        // What is lost causes nothing, what comes again causes more.
+        fails(lossy || again || audit.expected == expected, "not as many deliveries follow as should")?;
+        fails(lossy || audit.lost == 0, "messages are lost")?;
+        fails(lossy || audit.lagged == 0, "messages were dropped, which is promised not to happen")?;
+        fails(audit.lost == audit.lagged, "what is lost is not what the transport says it dropped")?;
+        fails(again || audit.duplicated == 0, "messages came again, which is promised not to happen")?;
+        fails(audit.beyond_window == 0, "messages came so late that they cannot be told from duplicates")?;
+        fails(!outcome.drain_timed_out, "the run was not complete at its drain deadline")?;
+        let ended = outcome.measured_ended;
+        let all = (lossy || ended >= count) && (again || ended <= count);
+        fails(all, &format!("{ended} of {count} flows ended"))
+    }
+
+    /// No handler found anything wrong; `what` says what it would have been.
+    pub(super) fn nothing_wrong(&self, what: &str) -> Result<(), Stop> {
+        let wrong = self.outcome.audit.unrouted;
+        ensure(wrong == 0, || format!("{}: {what}, {wrong} times", self.circumstances))
+    }
+}
+
+/// See [`super::CHECKS`].
+pub(super) fn count(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
+    for intent in subject.carriers(style) {
+        for way in subject.ways() {
+            let trial = Trial::new(*way, COUNT);
+            let ran = subject.run(style, one_hop::<Plain>(style, intent), &trial)?;
+            ran.delivered(&subject.promise(), COUNT, COUNT * deliveries_per_flow(intent))?;
+        }
+        // Several senders, whose sequence numbers are their own.
+        let trial = Trial { instances: &[("sender", 3)], ..Trial::new(subject.ways()[0], COUNT) };
+        let ran = subject.run(style, one_hop::<Plain>(style, intent), &trial)?;
+        ran.delivered(&subject.promise(), COUNT, COUNT * deliveries_per_flow(intent))?;
+    }
+    Ok(())
+}
+
+/// See [`super::CHECKS`].
+pub(super) fn order(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
+    let promise = subject.promise();
+    if !promise.ordered {
+        return Err(Stop::NotApplicable("order is not promised".into()));
+    }
+    for intent in subject.carriers(style) {
+        for way in subject.ways() {
+            let trial = Trial { instances: &[("sender", 2)], ..Trial::new(*way, COUNT) };
+            let ran = subject.run(style, one_hop::<InOrder>(style, intent), &trial)?;
+            ran.completed(COUNT)?;
+            let reordered = ran.outcome.audit.reordered;
+            ensure(reordered == 0, || {
+                format!("{}: {reordered} messages came after later ones", ran.circumstances)
+            })?;
+            // What comes again comes late.
+            if !promise.may_duplicate {
+                ran.nothing_wrong("a message came after a later one of its key")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// See [`super::CHECKS`].
+pub(super) fn payload(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
+    for intent in subject.carriers(style) {
+        for way in subject.ways() {
+            let ran = subject.run(style, one_hop::<AsFed>(style, intent), &Trial::new(*way, COUNT))?;
+            ran.completed(COUNT)?;
+            let corrupted = ran.outcome.audit.corrupted;
+            ensure(corrupted == 0, || {
+                format!("{}: {corrupted} messages did not arrive as they were sealed", ran.circumstances)
+            })?;
+            ran.nothing_wrong("a message came with another key or length than it was sent with")?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! The public contract of a transport, as checks that anyone calls in one line from a test:
+//!
+//! ```no_run
+//! # let entry: drumpost_core::registry::TransportEntry = unimplemented!();
+//! use drumpost_core::{contract, registry::Options};
+//! contract::check(&entry, &Options::default()).assert();
+//! ```
+//!
+//! The kit has scenarios, handlers and a feed of its own and runs them through the entry's dispatcher, for every style and
+//! intent the entry claims, against what the entry promises. Every run is bounded by a count and a limit, so the
+//! whole takes some seconds per style. [`CHECKS`] is its table of contents. It knows no transport.
+//!
+//! Handlers report what they find wrong by emitting a kind that nobody is wired to: it comes out as `unrouted`.
+
+mod deliveries;
+mod endings;
+mod handlers;
+mod intents;
+mod pressure;
+mod report;
+mod scenarios;
+mod stamps;
+mod subject;
+#[cfg(test)]
+mod tests;
+mod trial;
+
+pub use report::{Line, Report, Verdict};
+
+use crate::{
+    registry::{Options, TransportEntry},
+    scenario::Style,
+};
+use subject::Subject;
+
+/// One check of the kit.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// What it proves.
+    pub proves: &'static str,
+    run: fn(&Subject<'_>, Style) -> Result<(), Stop>,
+}
+
+/// Why a check did not pass.
+#[derive(Clone, Debug)]
+enum Stop {
+    Fails(String),
+    NotApplicable(String),
+}
+
+/// What the kit checks, in this order.
+pub const CHECKS: &[Check] = &[
+    Check {
+        name: "count",
+        proves: "everything sent arrives exactly once; what a promise excepts (loss, duplicates) is admitted and counted",
+        run: deliveries::count,
+    },
+    Check {
+        name: "order",
+        proves: "messages of one producer, and so of one key, arrive in the order they were sent, where that is promised",
+        run: deliveries::order,
+    },
+    Check {
+        name: "payload",
+        proves: "header and payload bytes of many sizes, none and odd ones included, arrive as they were sent",
+        run: deliveries::payload,
+    },
+    Check {
+        name: "stamps",
+        proves: "`due` and `sent` arrive as the lane sealed them; hop times are never negative, never more than the wall \
+                 time, and hold the time a message waited in the transport",
+        run: stamps::stamps,
+    },
+    Check {
+        name: "wake-ups",
+        proves: "a receiver that sleeps is woken by what arrives, not by the end of its nap",
+        run: stamps::wake_ups,
+    },
+    Check {
+        name: "back-pressure",
+        proves: "a slow receiver costs nothing but time: a transport that holds senders up holds no more than its \
+                 capacity and the hold-up is measured; another one delivers or admits what it dropped",
+        run: pressure::back_pressure,
+    },
+    Check {
+        name: "fan-out",
+        proves: "an event reaches each of no, one and three subscribers, a slow one too",
+        run: intents::fan_out,
+    },
+    Check {
+        name: "competing",
+        proves: "of several instances of a service exactly one handles a message, or the wiring is refused by intent",
+        run: intents::competing,
+    },
+    Check {
+        name: "request-reply",
+        proves: "each of two requesters gets its own replies and no other's, or the wiring is refused by intent",
+        run: intents::request_reply,
+    },
+    Check {
+        name: "request-reply-awaited",
+        proves: "the same when a requester awaits each reply; nothing else is handed to it meanwhile",
+        run: intents::request_reply_awaited,
+    },
+    Check {
+        name: "replies-apart",
+        proves: "a service that both reacts and asks gets both, awaiting or not",
+        run: intents::replies_apart,
+    },
+    Check {
+        name: "refusal",
+        proves: "an intent that is not claimed is refused when opened, in a sentence that names it",
+        run: intents::refusal,
+    },
+    Check {
+        name: "shutdown",
+        proves: "the last message is delivered like the first, run after run; the drain deadline is kept; no thread stays",
+        run: endings::shutdown,
+    },
+    Check {
+        name: "panic",
+        proves: "a receiver that goes away with a panic ends the run within seconds as failed, with the panic's text",
+        run: endings::panic,
+    },
+    Check {
+        name: "interruption",
+        proves: "an interrupted run ends soon, whether messages flow, senders are held up or everyone sleeps",
+        run: endings::interruption,
+    },
+];
+
+/// Name of the line about a transport that cannot even be made.
+const MAKE: &str = "make";
+
+/// Checks everything `entry` claims, made with `options`.
+#[must_use]
+pub fn check(entry: &TransportEntry, options: &Options) -> Report {
+    check_only(entry, options, |_| true)
+}
+
+/// As [`check`], with the checks whose name `wanted` says yes to.
+#[must_use]
+pub fn check_only(entry: &TransportEntry, options: &Options, wanted: impl Fn(&str) -> bool) -> Report {
+    let mut report = Report { transport: entry.name.to_owned(), lines: Vec::new() };
+    let subject = Subject::new(entry, options);
+    if let Err(error) = (entry.make)(options) {
+        let verdict = Verdict::Failed(format!("the transport is not made: {error}"));
+        report.lines.push(Line { check: MAKE, style: Style::Message, verdict });
+        return report;
+    }
+    for style in Style::ALL {
+        // Of a style it does not have, only the refusal can be checked.
+        let applies = |check: &&Check| entry.intents(style).is_some() || check.name == "refusal";
+        for check in CHECKS.iter().filter(applies).filter(|check| wanted(check.name)) {
+            let verdict = if subject.hangs() {
+                Verdict::NotApplicable("not run, as a run before it does not end".into())
+            } else {
+                match (check.run)(&subject, style) {
+                    Ok(()) => Verdict::Passed,
+                    Err(Stop::Fails(why)) => Verdict::Failed(why),
+                    Err(Stop::NotApplicable(why)) => Verdict::NotApplicable(why),
+                }
+            };
+            report.lines.push(Line { check: check.name, style, verdict });
+        }
+    }
+    report
+}
+
+/// Fails the check unless `holds`.
+fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), Stop> {
+    if holds { Ok(()) } else { Err(Stop::Fails(why())) }
+}

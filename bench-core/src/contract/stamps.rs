@@ -1,0 +1,94 @@
+//! Do times mean what they say?
+
+use super::{
+    Stop, ensure,
+    handlers::{Plain, Slow, Stamped},
+    scenarios::one_hop,
+    subject::{Ran, Subject},
+    trial::Trial,
+};
+use crate::scenario::{Intent, Style};
+
+/// See [`super::CHECKS`].
+pub(super) fn stamps(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
+    const COUNT: u64 = 500;
+    for intent in subject.carriers(style) {
+        for way in subject.ways() {
+            let trial = Trial::new(*way, COUNT);
+            let ran = subject.run(style, one_hop::<Stamped>(style, intent), &trial)?;
+            ran.completed(COUNT)?;
+            ran.nothing_wrong("a message came whose times are not in the order due, first sent, sent")?;
+            sound(&ran)?;
+        }
+        waits_are_in_hops(subject, style, intent)?;
+    }
+    Ok(())
+}
+
+/// Seals hold, there is a time for everything that arrived, and no time is below zero or longer than the run.
+fn sound(ran: &Ran) -> Result<(), Stop> {
+    let Ran { outcome, wall, circumstances, .. } = ran;
+    let corrupted = outcome.audit.corrupted;
+    ensure(corrupted == 0, || {
+        format!("{circumstances}: {corrupted} messages did not arrive as they were sealed")
+    })?;
+    let negative = outcome.audit.negative;
+    ensure(negative == 0, || format!("{circumstances}: {negative} times are below zero"))?;
+    let (hops, delivered) =
+        (outcome.hops.iter().map(|hop| hop.times.count()).sum::<u64>(), outcome.audit.delivered);
+    ensure(hops == delivered, || format!("{circumstances}: {delivered} deliveries, but {hops} hop times"))?;
+    let (responses, ended) = (outcome.response.count(), outcome.measured_ended);
+    ensure(responses == ended, || {
+        format!("{circumstances}: {ended} flows ended, but {responses} response times")
+    })?;
+    // In virtual time, where no processor time is told, only the run's own length can be compared.
+    let wall_ns = if outcome.cpu_ns.is_some() { wall.as_nanos() } else { u128::from(outcome.elapsed_ns) };
+    for hop in &outcome.hops {
+        let (max_ns, over) = (hop.times.max_ns, hop.times.over_range);
+        ensure(u128::from(max_ns) <= wall_ns && over == 0, || {
+            let (to, by) = (&hop.destination, &hop.receiver);
+            format!("{circumstances}: a hop over `{to}` to `{by}` took {max_ns} ns in a run of {wall_ns} ns")
+        })?;
+    }
+    Ok(())
+}
+
+/// With a slow receiver most of the response time passes in the transport. Nobody is held up here, so if it is found
+/// before `sent` instead, `sent` was not stamped when the message was handed over.
+fn waits_are_in_hops(subject: &Subject<'_>, style: Style, intent: Intent) -> Result<(), Stop> {
+    const COUNT: u64 = 100;
+    let trial = Trial { in_flight: 16, ..Trial::new(subject.ways()[0], COUNT) };
+    let ran = subject.run(style, one_hop::<Slow<1_000>>(style, intent), &trial)?;
+    ran.completed(COUNT)?;
+    let (lag_ns, response_ns) = (ran.outcome.lag.sum_ns, ran.outcome.response.sum_ns);
+    ensure(lag_ns <= response_ns / 4, || {
+        format!(
+            "{}: with a slow receiver and room enough, {lag_ns} of {response_ns} ns passed before messages were sent: \
+             `sent` is not when they were handed to the transport",
+            ran.circumstances
+        )
+    })
+}
+
+/// See [`super::CHECKS`].
+pub(super) fn wake_ups(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
+    const COUNT: u64 = 50;
+    /// Naps last 50 ms.
+    const LONG_NS: u64 = 30_000_000;
+    for intent in subject.carriers(style) {
+        for way in subject.ways() {
+            let trial = Trial { in_flight: 1, ..Trial::new(*way, COUNT) };
+            let ran = subject.run(style, one_hop::<Plain>(style, intent), &trial)?;
+            ran.completed(COUNT)?;
+            let service_ns = ran.outcome.service.histogram.value_at_quantile(0.9);
+            ensure(service_ns < LONG_NS, || {
+                format!(
+                    "{}: with one flow under way, more than one in ten takes {} ms: sleepers are not woken",
+                    ran.circumstances,
+                    service_ns / 1_000_000
+                )
+            })?;
+        }
+    }
+    Ok(())
+}

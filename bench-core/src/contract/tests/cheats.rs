@@ -1,0 +1,256 @@
+//! Transports that cheat, each in one way, around the honest one.
+
+use super::honest::{self, Honest};
+use crate::{
+    clock::{Clock, Now},
+    dispatcher::{Dispatcher, Threaded},
+    message::Message,
+    monitor::Watch,
+    outcome::{Ending, Outcome},
+    payload::Pool,
+    plan::TrialPlan,
+    port::{PortError, RecvPort, SendPort},
+    registry::{Options, TransportEntry},
+    scenario::{Intent, Style},
+    transport::{Endpoint, Endpoints, OpenError, Transport},
+    wiring::Wiring,
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+/// A cheat, the check that catches it, and a part of the sentence in which it does.
+pub(super) struct Cheat {
+    pub name: &'static str,
+    pub caught_by: &'static str,
+    pub sentence: &'static str,
+}
+
+const fn caught(name: &'static str, caught_by: &'static str, sentence: &'static str) -> Cheat {
+    Cheat { name, caught_by, sentence }
+}
+
+pub(super) const CHEATS: &[Cheat] = &[
+    caught("drops", "count", "messages are lost"),
+    caught("admits-half", "back-pressure", "what is lost is not what the transport says it dropped"),
+    caught("duplicates", "count", "messages came again"),
+    caught("reorders", "order", "messages came after later ones"),
+    caught("stamps-late", "stamps", "`sent` is not when they were handed to the transport"),
+    caught("damages", "payload", "did not arrive as they were sealed"),
+    caught("cuts", "payload", "another key or length"),
+    caught("serves-one", "fan-out", "got 0 of 500 events"),
+    caught("never-full", "back-pressure", "does not hold senders up as it claims"),
+    caught("holds-more", "back-pressure", "it holds more than its capacity"),
+    caught("answers-another", "request-reply", "a requester got another's reply"),
+    caught("ignores-waiting", "replies-apart", "while a reply was awaited"),
+    caught("keeps-last", "shutdown", "messages are lost"),
+    caught("takes-unclaimed", "refusal", "Event is not claimed in the event style, and is not refused"),
+    caught("refuses-vaguely", "refusal", "does not name Event"),
+    caught("leaves-thread", "shutdown", "threads are still there"),
+    caught("sleeps-on", "wake-ups", "sleepers are not woken"),
+    caught("swallows-panic", "panic", "a handler panicked and the run ended Completed"),
+    caught("not-made", "make", "option cheat: no such cheat"),
+    caught("never-ends", "panic", "does not end within"),
+];
+
+pub(super) fn entry() -> TransportEntry {
+    TransportEntry { name: "cheat", make, ..honest::entry() }
+}
+
+/// The honest entry's intents without events.
+pub(super) fn entry_of(cheat: &str) -> TransportEntry {
+    let mut entry = entry();
+    match cheat {
+        "takes-unclaimed" | "refuses-vaguely" => {
+            entry.intents = &[(Style::Message, &[Intent::Command, Intent::Request, Intent::Reply])];
+        }
+        "admits-half" => {
+            entry.promise.lossless = false;
+            entry.promise.holds_up_senders = false;
+        }
+        _ => {}
+    }
+    entry
+}
+
+fn make(options: &Options) -> Result<Box<dyn Dispatcher>, String> {
+    let cheat = CHEATS.iter().find(|cheat| options.get("cheat") == Some(cheat.name));
+    match cheat.map(|cheat| cheat.name) {
+        None | Some("not-made") => Err("option cheat: no such cheat".into()),
+        Some(cheat) => Ok(Box::new(Crooked(cheat))),
+    }
+}
+
+/// Cheats where the dispatcher could; the rest is left to the ports.
+struct Crooked(&'static str);
+
+impl Dispatcher for Crooked {
+    fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
+        let is_event = plan.wiring.style == Style::Event;
+        match self.0 {
+            "refuses-vaguely" if is_event => return Err(OpenError::Refused("it cannot do that".into())),
+            "leaves-thread" => drop(thread::spawn(|| thread::sleep(Duration::from_secs(20)))),
+            _ => {}
+        }
+        let mut outcome = Threaded(Tricks(self.0)).run(plan, watch)?;
+        match (self.0, &outcome.ending) {
+            ("swallows-panic", Ending::Failed(_)) => outcome.ending = Ending::Completed,
+            ("never-ends", Ending::Failed(_) | Ending::Interrupted) => loop {
+                thread::park();
+            },
+            _ => {}
+        }
+        Ok(outcome)
+    }
+}
+
+/// Cheats in the ports.
+struct Tricks(&'static str);
+
+/// The run's clock, as close as a port can know it: its own, less how much that is ahead of `sent`.
+#[derive(Clone)]
+struct Watchmaker {
+    clock: Clock,
+    ahead_ns: Arc<AtomicI64>,
+}
+
+struct Sender {
+    trick: &'static str,
+    inner: honest::Sender,
+    watchmaker: Watchmaker,
+}
+
+struct Receiver {
+    trick: &'static str,
+    inner: honest::Receiver,
+    watchmaker: Watchmaker,
+    pool: Arc<Pool>,
+    /// The n-th of the subscribers.
+    subscriber: usize,
+    count: u64,
+    dropped: u64,
+    kept: Option<Message>,
+}
+
+impl Transport for Tricks {
+    type Send = Sender;
+    type Recv = Receiver;
+
+    fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<Sender, Receiver>, OpenError> {
+        let trick = self.0;
+        let capacity = match trick {
+            "never-full" | "admits-half" => usize::MAX,
+            "holds-more" => wiring.capacity * 10,
+            _ => wiring.capacity,
+        };
+        let mut opened = Honest.open(&Wiring { capacity, ..wiring.clone() })?;
+        let sender = wiring.services.iter().find(|service| service.name == "sender");
+        if let Some(sender) =
+            sender.filter(|sender| trick == "answers-another" && sender.instances.len() == 2)
+        {
+            let [one, other] = [sender.instances.start, sender.instances.start + 1].map(usize::from);
+            let inbox = opened[one].inbox.take();
+            opened[one].inbox = std::mem::replace(&mut opened[other].inbox, inbox);
+        }
+        let watchmaker = Watchmaker { clock: Clock::start(), ahead_ns: Arc::new(AtomicI64::new(i64::MAX)) };
+        let crooked = |(instance, endpoint): (usize, Endpoint<honest::Sender, honest::Receiver>)| {
+            let receiver = |inner| Receiver {
+                trick,
+                inner,
+                watchmaker: watchmaker.clone(),
+                pool: Arc::clone(&wiring.pool),
+                subscriber: instance,
+                count: 0,
+                dropped: 0,
+                kept: None,
+            };
+            let sender = |inner| Sender { trick, inner, watchmaker: watchmaker.clone() };
+            let Endpoint { inbox, mut replies, sends } = endpoint;
+            if trick == "ignores-waiting" && replies.is_some() {
+                replies =
+                    Some(honest::Receiver { queues: inbox.as_ref().map_or(vec![], |i| i.queues.clone()) });
+            }
+            Endpoint {
+                inbox: inbox.map(receiver),
+                replies: replies.map(receiver),
+                sends: sends.into_iter().map(sender).collect(),
+            }
+        };
+        Ok(opened.into_iter().enumerate().map(crooked).collect())
+    }
+}
+
+impl SendPort for Sender {
+    fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
+        if self.trick == "stamps-late" {
+            let now_ns = self.watchmaker.clock.now_ns().cast_signed();
+            let ahead_ns = now_ns - batch[0].sent_ns().cast_signed();
+            self.watchmaker.ahead_ns.fetch_min(ahead_ns, Ordering::Relaxed);
+        }
+        self.inner.offer(batch)
+    }
+}
+
+impl Receiver {
+    /// What it makes of one message.
+    fn twist(&mut self, mut message: Message, into: &mut Vec<Message>) {
+        self.count += 1;
+        let seventh = self.count.is_multiple_of(7);
+        match self.trick {
+            "drops" if seventh => return,
+            "admits-half" if seventh => {
+                self.dropped += 1;
+                return;
+            }
+            "duplicates" if seventh => into.push(message),
+            "serves-one" if self.subscriber > 1 => return,
+            "damages" if message.payload_len > 0 => message.payload_len -= 1,
+            "cuts" if message.payload_len > 0 => {
+                message.payload_len -= 1;
+                message.stamp(message.sent_ns(), &self.pool);
+            }
+            "stamps-late" => {
+                let Watchmaker { clock, ahead_ns } = &self.watchmaker;
+                let now_ns = clock.now_ns().cast_signed() - ahead_ns.load(Ordering::Relaxed);
+                message.stamp(now_ns.cast_unsigned(), &self.pool);
+            }
+            "keeps-last" => return into.extend(self.kept.replace(message)),
+            _ => {}
+        }
+        into.push(message);
+        if self.trick == "reorders" && seventh && into.len() > 1 {
+            let last = into.len() - 1;
+            into.swap(last - 1, last);
+        }
+    }
+}
+
+impl RecvPort for Receiver {
+    fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
+        if self.dropped >= 2 {
+            self.dropped -= 2;
+            return Err(PortError::Lagged(1));
+        }
+        if self.trick == "sleeps-on" {
+            thread::sleep(Duration::from_millis(40));
+        }
+        let (mut there, mut twisted) = (Vec::new(), Vec::new());
+        // Enough to have neighbours.
+        let max = if self.trick == "reorders" { max.max(2) } else { max };
+        self.inner.drain(max, |batch| there.extend_from_slice(batch))?;
+        there.into_iter().for_each(|message| self.twist(message, &mut twisted));
+        if !twisted.is_empty() {
+            on_batch(&twisted);
+        }
+        Ok(twisted.len())
+    }
+
+    fn wait(&mut self, at_most: Duration) -> Result<(), PortError> {
+        self.inner.wait(at_most)
+    }
+}

@@ -1,0 +1,100 @@
+//! The kit against an honest transport, and against cheats: each must fail, by name.
+
+mod cheats;
+mod honest;
+
+use super::{CHECKS, Report, Verdict, check, check_only};
+use crate::registry::Options;
+use cheats::CHEATS;
+
+fn cheat(name: &str) -> Options {
+    let mut options = Options::default();
+    options.set("cheat", name);
+    options
+}
+
+#[test]
+fn an_honest_transport_passes_everything() {
+    let report = check(&honest::entry(), &Options::default());
+    report.assert();
+    let skipped: Vec<String> =
+        report.lines.iter().filter(|line| line.verdict != Verdict::Passed).map(ToString::to_string).collect();
+    let expected = [
+        "n/a  message/fan-out: Event is not claimed",
+        "n/a  message/refusal: every intent of the style is claimed",
+        "n/a  event/request-reply: Request is not claimed",
+        "n/a  event/request-reply-awaited: Request is not claimed",
+        "n/a  event/replies-apart: Command is not claimed",
+        "n/a  event/refusal: every intent of the style is claimed",
+    ];
+    assert_eq!(skipped, expected);
+}
+
+/// Runs only `name`'s own check: the others find most cheats too, and take their time.
+fn caught(cheat_name: &str) -> Report {
+    let cheats = CHEATS.iter().find(|cheat| cheat.name == cheat_name).unwrap();
+    let report: Report =
+        check_only(&cheats::entry_of(cheat_name), &cheat(cheat_name), |check| check == cheats.caught_by);
+    let failed: Vec<&str> = report.failures().map(|line| line.check).collect();
+    assert!(!failed.is_empty(), "{report}");
+    assert!(failed.iter().all(|name| *name == cheats.caught_by), "{report}");
+    let text = report.to_string();
+    assert!(text.contains(cheats.sentence), "`{}` is not in\n{report}", cheats.sentence);
+    assert!(!report.holds());
+    report
+}
+
+macro_rules! cheats_are_caught {
+    ($($test:ident: $name:literal,)*) => {
+        $(#[test] fn $test() { drop(caught($name)); })*
+
+        #[test]
+        fn every_cheat_has_a_test() {
+            let tested = [$($name,)* "never-ends"];
+            let cheats: Vec<&str> = CHEATS.iter().map(|cheat| cheat.name).collect();
+            assert_eq!(cheats, tested);
+        }
+    };
+}
+
+cheats_are_caught! {
+    who_drops_is_caught: "drops",
+    who_admits_half_of_what_he_drops_is_caught: "admits-half",
+    who_duplicates_is_caught: "duplicates",
+    who_reorders_is_caught: "reorders",
+    who_stamps_late_is_caught: "stamps-late",
+    who_damages_is_caught: "damages",
+    who_cuts_and_seals_again_is_caught: "cuts",
+    who_serves_one_subscriber_is_caught: "serves-one",
+    who_is_never_full_is_caught: "never-full",
+    who_holds_ten_times_its_capacity_is_caught: "holds-more",
+    who_answers_another_is_caught: "answers-another",
+    who_ignores_who_waits_is_caught: "ignores-waiting",
+    who_keeps_the_last_is_caught: "keeps-last",
+    who_takes_what_he_does_not_claim_is_caught: "takes-unclaimed",
+    who_refuses_without_a_name_is_caught: "refuses-vaguely",
+    who_leaves_a_thread_is_caught: "leaves-thread",
+    who_sleeps_on_is_caught: "sleeps-on",
+    who_swallows_a_panic_is_caught: "swallows-panic",
+    who_cannot_be_made_is_caught: "not-made",
+}
+
+#[test]
+fn who_never_ends_is_given_up_and_nothing_is_run_after_it() {
+    let report = caught("never-ends");
+    let last = report.lines.last().map(ToString::to_string);
+    assert_eq!(last.as_deref(), Some("n/a  event/panic: not run, as a run before it does not end"));
+}
+
+#[test]
+fn names_are_unique_and_everything_says_what_it_proves() {
+    for (at, check) in CHECKS.iter().enumerate() {
+        assert!(CHECKS[..at].iter().all(|other| other.name != check.name), "{}", check.name);
+        assert!(check.proves.len() > 20, "{}", check.name);
+    }
+}
+
+#[test]
+fn nothing_checked_is_not_held() {
+    assert!(!check_only(&honest::entry(), &Options::default(), |_| false).holds());
+}
