@@ -1,8 +1,9 @@
 //! `nats` and `jetstream`: the two ways nats-server carries messages, over one connection per service instance.
 //!
-//! [`core_nats`] is publish and subscribe without memory, at most once. [`jetstream`] keeps what is published in
-//! streams, confirms it to the publisher and hands it out again until a consumer acknowledges it. What both share is
-//! here: [`connection`] (the link, its loss, room to publish), [`address`] (subjects and names), [`encode`].
+//! `nats` is publish and subscribe without memory, at most once. `jetstream` keeps what is published in streams, confirms
+//! it to the publisher and hands it out again until a consumer acknowledges it. What they share is the connection (its
+//! loss, room to publish), the subjects, and the bytes. A connection that is lost in the middle of a run stays lost: the
+//! run fails and says so, nothing reconnects behind the measurement.
 //!
 //! Options: `nats.url` (default `nats://127.0.0.1:4222`), `jetstream.storage` (`file` or `memory`, default `file`),
 //! `jetstream.ack-wait` (default `2s`).

@@ -140,7 +140,7 @@ impl Confirming {
 
     #[inline]
     fn has_room(&self) -> bool {
-        self.sent - self.answered.max(self.given_up) < self.window
+        self.sent.saturating_sub(self.answered.max(self.given_up)) < self.window
     }
 
     /// Takes the answers that are there, without waiting.
