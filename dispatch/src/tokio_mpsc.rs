@@ -216,6 +216,7 @@ mod tests {
     use super::*;
     use crate::shared::testing::{Trial, ask, block_on, numbered, numbers, pipe, react_and_ask};
     use drumpost_core::drive::Placement;
+    use std::time::Duration;
 
     const PLACEMENTS: [Placement; 3] = [Placement::Each, Placement::Threads(1), Placement::Threads(2)];
 
@@ -232,13 +233,11 @@ mod tests {
 
     #[test]
     fn a_single_flow_under_way_never_misses_its_wake_up() {
-        let trial = Trial { in_flight: 1, batch: 1, count: 200_000, ..Trial::default() };
+        // With each sample the monitor rings every lane, which would hide a wake-up that was missed.
+        let sample_every = Duration::from_secs(8);
+        let trial = Trial { in_flight: 1, batch: 1, count: 100_000, sample_every, ..Trial::default() };
         let outcome = trial.run(Tasked(TokioMpsc), pipe(false));
-        assert!(
-            outcome.response.max_ns < 80_000_000,
-            "{} ns: rung by the monitor only",
-            outcome.response.max_ns
-        );
+        assert!(outcome.elapsed_ns < 6_000_000_000, "{} ns", outcome.elapsed_ns);
     }
 
     #[test]

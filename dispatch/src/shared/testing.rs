@@ -188,6 +188,7 @@ pub(crate) struct Trial {
     pub placement: Placement,
     pub wait: Wait,
     pub flow_timeout: Duration,
+    pub sample_every: Duration,
 }
 
 impl Default for Trial {
@@ -203,6 +204,7 @@ impl Default for Trial {
             placement: Placement::Each,
             wait: Wait::Park,
             flow_timeout: Duration::from_secs(5),
+            sample_every: Duration::from_millis(100),
         }
     }
 }
@@ -248,7 +250,7 @@ impl Trial {
             placement: self.placement,
             wait: self.wait,
             drain_deadline: Duration::from_secs(2),
-            sample_every: Duration::from_millis(100),
+            sample_every: self.sample_every,
             kill: None,
         }
     }
