@@ -28,8 +28,9 @@ fn failure(plan: &TrialPlan, lane: u16, what: &dyn std::fmt::Display) -> String 
     format!("{}: {what}", plan.wiring.instance_name(lane))
 }
 
-/// What a panic said.
-fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+/// The sentence for a handler that panicked, from what was caught.
+#[must_use]
+pub fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
     format!("a handler panicked: {}", text.unwrap_or_else(|| "no message".into()))

@@ -6,7 +6,7 @@ mod station;
 
 use drumpost_core::{
     clock::{Clock, Now, VirtualClock},
-    dispatcher::{Dispatcher, Threaded},
+    dispatcher::{Dispatcher, Threaded, panic_text},
     drive::{Placement, Rings, Seat, Wait, virtual_time},
     message::Message,
     monitor::Watch,
@@ -23,6 +23,7 @@ use spec::{SimClock, SimSpec};
 use station::Station;
 use std::{
     collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -91,11 +92,15 @@ impl Sim {
         let mut seats: Vec<_> = lanes.into_iter().zip(endpoints).map(seat).collect();
         let next_event_ns =
             || stations.iter().filter_map(|shared| shared.next_event_ns(clock.now_ns())).min();
-        let driven = virtual_time::drive(&mut seats, &clock, next_event_ns, |now_ns| {
-            monitor.poll(now_ns, &mut *watch)
-        });
-        if let Err((lane, error)) = driven {
-            control.fail(format!("{}: {error}", plan.wiring.instance_name(lane)));
+        let driven = catch_unwind(AssertUnwindSafe(|| {
+            virtual_time::drive(&mut seats, &clock, next_event_ns, |now_ns| monitor.poll(now_ns, &mut *watch))
+        }));
+        match driven {
+            Ok(Ok(())) => {}
+            Ok(Err((lane, error))) => {
+                control.fail(format!("{}: {error}", plan.wiring.instance_name(lane)));
+            }
+            Err(panic) => control.fail(panic_text(&*panic)),
         }
         Ok(monitor.finish(seats.into_iter().map(|seat| seat.lane).collect(), None, None, Vec::new()))
     }
@@ -154,17 +159,17 @@ impl<C: Now + Clone + Send> Target<C> {
         let endpoint = |instance: u16| {
             let service = wiring.service_of(instance);
             let replies_apart = wiring.has_replies_apart(service);
-            let receive = |takes: Takes| Receiver {
+            let receive = |only_replies| Receiver {
                 from: Arc::clone(&stations[service]),
                 member: usize::from(instance - wiring.services[service].instances.start),
-                takes,
+                only_replies,
                 buffer: Vec::with_capacity(wiring.batch),
                 clock: self.clock.clone(),
             };
             let hears = wiring.heard_by(service).next().is_some();
             Endpoint {
-                inbox: hears.then(|| receive(if replies_apart { Takes::Served } else { Takes::Both })),
-                replies: replies_apart.then(|| receive(Takes::Replies)),
+                inbox: hears.then(|| receive(false)),
+                replies: replies_apart.then(|| receive(true)),
                 sends: wiring.sends_of(service).map(send).collect(),
             }
         };
@@ -223,19 +228,13 @@ impl<C: Now + Send> SendPort for Sender<C> {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Takes {
-    Served,
-    Replies,
-    Both,
-}
-
 /// Receives from the station of its service.
 #[derive(Debug)]
 struct Receiver<C> {
     from: Arc<Shared>,
     member: usize,
-    takes: Takes,
+    /// Leaves what its service is told or hears to the port for everything.
+    only_replies: bool,
     buffer: Vec<Message>,
     clock: C,
 }
@@ -243,12 +242,11 @@ struct Receiver<C> {
 impl<C: Now + Send> RecvPort for Receiver<C> {
     fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
         self.buffer.clear();
-        if self.takes != Takes::Served {
-            let mut replies = lock(&self.from.replies[self.member]);
-            let len = max.min(replies.len());
-            self.buffer.extend(replies.drain(..len));
-        }
-        if self.takes != Takes::Replies {
+        let mut replies = lock(&self.from.replies[self.member]);
+        let len = max.min(replies.len());
+        self.buffer.extend(replies.drain(..len));
+        drop(replies);
+        if !self.only_replies {
             lock(&self.from.station).drain(max, self.clock.now_ns(), &mut self.buffer);
         }
         if !self.buffer.is_empty() {
