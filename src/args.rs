@@ -147,7 +147,7 @@ pub(crate) struct RunArgs {
     /// No dashboard, even on a terminal
     #[arg(long, help_heading = "Output")]
     pub no_tui: bool,
-    /// Save the dashboard's last frame before the end as SVG
+    /// Save the dashboard's last frame as SVG (with --no-tui)
     #[arg(long, value_name = "FILE", hide = true, help_heading = "Output")]
     pub save_frame: Option<PathBuf>,
 }

@@ -33,7 +33,7 @@ pub(crate) fn show(registry: &Registry, job: &Job, args: &RunArgs) -> anyhow::Re
         trials: job.trials,
         settings: job.settings_text.clone(),
     }));
-    let record = thread::scope(|scope| {
+    let (record, picture) = thread::scope(|scope| {
         let running = scope.spawn(|| {
             let record = execute(registry, job, &events, &interrupted);
             let _ = events.send(Event::Finished { note: String::new() });
@@ -42,10 +42,12 @@ pub(crate) fn show(registry: &Registry, job: &Job, args: &RunArgs) -> anyhow::Re
         if output::is_terminal() && !args.no_tui && !args.json {
             dashboard(model, &seen, &interrupted);
         }
-        lines(model, &seen);
-        running.join()
+        let picture = lines(model, &seen);
+        (running.join(), picture)
     });
-    save_frame(model, args)?;
+    if let (Some(path), Some(picture)) = (&args.save_frame, picture) {
+        drumpost_results::store::write_text(path, &picture)?;
+    }
     let record = record
         .map_err(|_| anyhow::anyhow!("failed to run: the trials panicked; this is a defect of drumpost"))?;
     Ok((record, interrupted.load(Ordering::Relaxed)))
@@ -69,12 +71,17 @@ fn dashboard(model: &mut Model, events: &Receiver<Event>, interrupted: &AtomicBo
     }
 }
 
-/// Says how far the run is: a line that is written over on a terminal, a line per trial elsewhere.
-fn lines(model: &mut Model, events: &Receiver<Event>) {
+/// Says how far the run is: a line that is written over on a terminal, a line per trial elsewhere. Gives the last frame
+/// of the run as a picture, as it would be drawn on 120 × 40.
+fn lines(model: &mut Model, events: &Receiver<Event>) -> Option<String> {
     let over = output::remarks_to_terminal();
+    let mut picture = None;
     while !model.is_finished() {
         match events.recv_timeout(Duration::from_millis(500)) {
             Ok(event) => {
+                if matches!(event, Event::Finished { .. }) {
+                    picture = Some(drumpost_tui::to_svg(&drumpost_tui::render(model, 120, 40)));
+                }
                 let worth_a_line = matches!(event, Event::TrialEnded { .. });
                 model.apply(event);
                 if over {
@@ -90,13 +97,5 @@ fn lines(model: &mut Model, events: &Receiver<Event>) {
     if over {
         output::progress("");
     }
-}
-
-/// The picture of the README: the last frame as it would be drawn on 120 × 40.
-fn save_frame(model: &Model, args: &RunArgs) -> anyhow::Result<()> {
-    if let Some(path) = &args.save_frame {
-        let svg = drumpost_tui::to_svg(&drumpost_tui::render(model, 120, 40));
-        drumpost_results::store::write_text(path, &svg)?;
-    }
-    Ok(())
+    picture
 }

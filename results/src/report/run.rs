@@ -201,12 +201,13 @@ fn checks(runs: &[&Run], layout: Layout) -> String {
         if let Some(share) = derived.blocked_share {
             parts.push(format!("senders held up {} of the time", units::percent(share)));
         }
-        let rate_and_mean = derived.throughput_per_s.zip(run.response().mean_ns());
+        // Flows are in flight from their first send, so it is the service time that Little's law speaks of here.
+        let rate_and_mean = derived.throughput_per_s.zip(run.service().mean_ns());
         if let (Some(in_flight), Some((rate, mean_ns))) = (derived.mean_in_flight, rate_and_mean)
             && in_flight > 0.0
         {
             let little = units::ratio(in_flight * 1e9 / (rate * mean_ns));
-            parts.push(format!("{in_flight:.2} in flight are {little} rate × mean response"));
+            parts.push(format!("{in_flight:.2} in flight are {little} rate × mean service"));
         }
         if !parts.is_empty() {
             let head = if text.is_empty() { "checks" } else { "" };
