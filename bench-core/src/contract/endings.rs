@@ -7,7 +7,7 @@ use super::{
     handlers::{LAST_NUMBER, LAST_WORDS, Never, Panics, Plain, Slow},
     scenarios::one_hop,
     subject::{Ran, Subject},
-    trial::{PATIENT, Trial, Way},
+    trial::{PATIENT, Trial},
 };
 use crate::{
     load::Extent,
@@ -25,7 +25,7 @@ const SOON: Duration = Duration::from_secs(3);
 pub(super) fn shutdown(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
     for intent in subject.carriers(style) {
         for way in subject.ways() {
-            let counts = [1, 2, 3, 5, 70];
+            let counts = [1, 3, 70];
             let trial = |count| (one_hop::<Plain>(style, intent), Trial::new(*way, count));
             let trials = counts.map(trial).into();
             for (tried, count) in subject.try_in_turn(style, trials)?.into_iter().zip(counts) {
@@ -33,21 +33,18 @@ pub(super) fn shutdown(subject: &Subject<'_>, style: Style) -> Result<(), Stop> 
                 ran.delivered(&subject.promise(), count, count * deliveries_per_flow(intent))?;
                 no_threads_left(&ran)?;
             }
-            drain_is_bounded(subject, style, intent, way)?;
         }
+        drain_is_bounded(subject, style, intent)?;
     }
     Ok(())
 }
 
-/// 64 flows are under way at the load's end and take 20 ms each, the drain deadline is 0.2 s.
-fn drain_is_bounded(subject: &Subject<'_>, style: Style, intent: Intent, way: &Way) -> Result<(), Stop> {
-    if way.batch > 1 {
-        // A batch that was handed over is handled to its end.
-        return Ok(());
-    }
-    let drain = Duration::from_millis(200);
-    let trial = Trial { drain, ..Trial::new(*way, 64) };
-    let ran = subject.run(style, one_hop::<Slow<20_000>>(style, intent), &trial)?;
+/// 64 flows are under way at the load's end and take 10 ms each, the drain deadline is 0.1 s. Message by message, as a
+/// batch that was handed over is handled to its end.
+fn drain_is_bounded(subject: &Subject<'_>, style: Style, intent: Intent) -> Result<(), Stop> {
+    let drain = Duration::from_millis(100);
+    let trial = Trial { drain, ..Trial::new(subject.ways()[0], 64) };
+    let ran = subject.run(style, one_hop::<Slow<10_000>>(style, intent), &trial)?;
     let Ran { outcome, wall, circumstances, .. } = &ran;
     ensure(outcome.ending == Ending::Completed, || {
         format!("{circumstances}: the run ended {:?}", outcome.ending)
@@ -57,7 +54,7 @@ fn drain_is_bounded(subject: &Subject<'_>, style: Style, intent: Intent, way: &W
         format!("{circumstances}: what is delivered and what is lost is not what was expected: {audit:?}")
     })?;
     // A load that is held up in its own calls ends late, so only what comes after it is bounded.
-    let load = Duration::from_millis(64 * 25);
+    let load = Duration::from_millis(64 * 15);
     let limit = if outcome.drain_timed_out { drain + SOON } else { load + drain + SOON };
     ensure(*wall <= limit, || {
         format!("{circumstances}: with a drain deadline of {drain:?} the run took {wall:?}")
@@ -120,6 +117,7 @@ pub(super) fn interruption(subject: &Subject<'_>, style: Style) -> Result<(), St
                     in_flight,
                     capacity,
                     flow_timeout: PATIENT,
+                    sample_every: subject.sample_every(),
                     interrupts: true,
                     ..Trial::new(*way, 0)
                 };

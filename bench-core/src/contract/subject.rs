@@ -11,7 +11,7 @@ use crate::{
     monitor::Watch,
     outcome::{Outcome, Snapshot},
     plan::TrialPlan,
-    registry::{Options, Promise, TransportEntry},
+    registry::{Options, Promise, RunsOn, TransportEntry},
     scenario::{Intent, Scenario, Style},
     transport::OpenError,
 };
@@ -90,6 +90,14 @@ impl<'a> Subject<'a> {
 
     pub(super) fn ways(&self) -> &'static [Way] {
         Way::of(self.entry.runs_on)
+    }
+
+    /// How often a run is looked at. In virtual time milliseconds are thousands of messages.
+    pub(super) fn sample_every(&self) -> Duration {
+        match self.entry.runs_on {
+            RunsOn::Simulation => Duration::from_micros(20),
+            _ => Duration::from_millis(20),
+        }
     }
 
     pub(super) fn claims(&self, style: Style, intent: Intent) -> bool {
@@ -229,11 +237,11 @@ fn threads_left() -> usize {
         let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
         names.filter(|name| Some(name.trim_end()) == own.name()).count().saturating_sub(1)
     };
-    for _ in 0..100 {
+    for _ in 0..500 {
         if count() == 0 {
             return 0;
         }
-        thread::sleep(Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(2));
     }
     count()
 }

@@ -106,6 +106,7 @@ pub(super) struct Trial {
     pub drain: Duration,
     /// How long a full window may stand before the load goes on without it. Short, as what is lost ends no flow.
     pub flow_timeout: Duration,
+    pub sample_every: Duration,
     /// Interrupted after the first sample.
     pub interrupts: bool,
 }
@@ -123,6 +124,7 @@ impl Trial {
             awaits: false,
             drain: Duration::from_secs(1),
             flow_timeout: Duration::from_millis(100),
+            sample_every: Duration::from_millis(20),
             interrupts: false,
         }
     }
@@ -154,7 +156,7 @@ impl Trial {
             placement: self.way.placement,
             wait: self.way.wait,
             drain_deadline: self.drain,
-            sample_every: Duration::from_millis(20),
+            sample_every: self.sample_every,
             kill: None,
         })
     }

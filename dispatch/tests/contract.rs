@@ -1,0 +1,75 @@
+//! The contract kit over every transport that ships. Those that need a server are run against a private one; without it
+//! (see `support`) their tests say that they were skipped.
+
+#[cfg(feature = "nats")]
+mod support;
+
+use drumpost_core::{
+    contract,
+    registry::{Options, TransportEntry},
+};
+use drumpost_dispatch::transports;
+
+fn entry(name: &str) -> TransportEntry {
+    let known = transports();
+    known.into_iter().find(|entry| entry.name == name).unwrap_or_else(|| panic!("no transport `{name}`"))
+}
+
+/// One test for each transport, and a list of all of them.
+macro_rules! contracts {
+    ($($(#[$when:meta])? $test:ident: $name:literal over $options:expr;)*) => {
+        $(
+            $(#[$when])?
+            #[test]
+            fn $test() {
+                if let Some(options) = $options {
+                    contract::check(&entry($name), &options.0).assert();
+                }
+            }
+        )*
+
+        const TESTED: &[&str] = &[$($(#[$when])? $name),*];
+    };
+}
+
+contracts! {
+    rtrb_keeps_the_contract: "rtrb" over in_process();
+    crossbeam_keeps_the_contract: "crossbeam" over in_process();
+    tokio_mpsc_keeps_the_contract: "tokio-mpsc" over in_process();
+    tokio_broadcast_keeps_the_contract: "tokio-broadcast" over in_process();
+    listeners_keep_the_contract: "listeners" over in_process();
+    sim_keeps_the_contract: "sim" over in_process();
+    #[cfg(feature = "nats")]
+    nats_keeps_the_contract: "nats" over with_server();
+    #[cfg(feature = "nats")]
+    jetstream_keeps_the_contract: "jetstream" over with_server();
+}
+
+#[test]
+fn sim_in_real_time_keeps_the_contract() {
+    let mut options = Options::default();
+    options.set("sim", "clock=real");
+    contract::check(&entry("sim"), &options).assert();
+}
+
+#[test]
+fn every_transport_has_a_test() {
+    let known: Vec<&str> = transports().iter().map(|entry| entry.name).collect();
+    assert_eq!(known, TESTED, "a transport is listed and not tested here, or tested in another order");
+}
+
+/// Options, and what has to live as long as they are used.
+struct With<T>(Options, #[allow(dead_code, reason = "dropped after the test")] T);
+
+#[allow(clippy::unnecessary_wraps, reason = "as with a server, of which there may be none")]
+fn in_process() -> Option<With<()>> {
+    Some(With(Options::default(), ()))
+}
+
+#[cfg(feature = "nats")]
+fn with_server() -> Option<With<support::NatsServer>> {
+    let server = support::NatsServer::start()?;
+    let mut options = Options::default();
+    options.set("nats.url", server.url());
+    Some(With(options, server))
+}
