@@ -12,9 +12,10 @@
 use super::{
     address::{Address, heard_subject, replies_to, token},
     connection::{Connection, Link, Outlet, Server},
+    drops::{Doubt, Tally},
     encode::{Encoder, decode},
 };
-use async_nats::{Statistics, Subject, Subscriber, message::OutboundMessage};
+use async_nats::{Subject, Subscriber, message::OutboundMessage};
 use drumpost_core::{
     dispatcher::Tasked,
     message::Message,
@@ -29,10 +30,7 @@ use futures_util::StreamExt;
 use std::{
     future::{Future, poll_fn},
     pin::pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -67,8 +65,7 @@ impl AsyncTransport for Nats {
         let (mut connections, mut endpoints) = (Vec::new(), Vec::new());
         for instance in 0..wiring.instance_count() {
             let connection = self.server.connect(wiring, instance).await?;
-            let tally =
-                Arc::new(Tally { client: connection.client.statistics(), accounted: AtomicU64::new(0) });
+            let tally = Arc::new(Tally::new(connection.client.statistics()));
             endpoints.push(self.endpoint(wiring, &connection, instance, &tally).await?);
             connections.push((connection, tally));
         }
@@ -204,32 +201,8 @@ struct NatsRecv {
     /// The replies, if they are apart: the port for replies and the one for everything read them, from the same task.
     apart: Option<Arc<Mutex<Merged>>>,
     tally: Arc<Tally>,
+    doubt: Doubt,
     batch: Vec<Message>,
-}
-
-/// What came in over one connection, to tell how much of it the client dropped: it says that it does so, but not for
-/// each message.
-#[derive(Debug)]
-struct Tally {
-    client: Arc<Statistics>,
-    /// Handed over, dropped, or no message of a port.
-    accounted: AtomicU64,
-}
-
-impl Tally {
-    fn arrived(&self) -> u64 {
-        self.client.in_messages.load(Ordering::Relaxed)
-    }
-
-    /// Nothing that arrived before now was meant for a port.
-    fn begin(&self) {
-        self.accounted.store(self.arrived(), Ordering::Relaxed);
-    }
-
-    /// Accounts for all that had `arrived` when the subscriptions were then found empty; says how much was missing.
-    fn missing(&self, arrived: u64) -> u64 {
-        arrived.saturating_sub(self.accounted.fetch_max(arrived, Ordering::Relaxed))
-    }
 }
 
 impl NatsRecv {
@@ -241,7 +214,15 @@ impl NatsRecv {
         tally: Arc<Tally>,
     ) -> Self {
         let (link, pool) = (Arc::clone(&connection.link), Arc::clone(&wiring.pool));
-        Self { link, pool, own, apart, tally, batch: Vec::with_capacity(wiring.batch) }
+        Self {
+            link,
+            pool,
+            own,
+            apart,
+            tally,
+            doubt: Doubt::default(),
+            batch: Vec::with_capacity(wiring.batch),
+        }
     }
 
     /// Takes up to `max` messages that are there into `batch`, replies first.
@@ -255,9 +236,35 @@ impl NatsRecv {
             own.fill(&mut self.batch, max, &self.pool, &self.link, context)?;
         }
         if !self.batch.is_empty() {
-            self.tally.accounted.fetch_add(self.batch.len() as u64, Ordering::Relaxed);
+            self.tally.account(self.batch.len() as u64);
         }
         Ok(())
+    }
+
+    /// The same when the client has dropped messages: finds out how many are missing if nothing is there.
+    fn fill_or_miss(
+        &mut self,
+        max: usize,
+        dropping: bool,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<u64>, PortError>> {
+        let arrived = self.tally.arrived();
+        // A task that has used up its budget finds nothing even where there is something.
+        let filled = pin!(unconstrained(poll_fn(|context| Poll::Ready(self.fill(max, context)))));
+        ready!(filled.poll(context))?;
+        if !self.batch.is_empty() {
+            if dropping {
+                self.link.keep_dropping();
+            }
+            return Poll::Ready(Ok(None));
+        }
+        match self.doubt.certain(self.tally.missing(arrived), arrived, dropping) {
+            0 => self.link.listen(context),
+            dropped => {
+                self.tally.account(dropped);
+                Poll::Ready(Ok(Some(dropped)))
+            }
+        }
     }
 }
 
@@ -270,23 +277,14 @@ impl AsyncRecvPort for NatsRecv {
         poll_fn(|context| {
             self.link.check()?;
             // Only the port that hears everything can find everything empty.
-            let arrived = (self.own.is_some() && self.link.take_dropping()).then(|| self.tally.arrived());
-            match arrived {
-                None => self.fill(max, context)?,
-                // A task that has used up its budget finds nothing even where there is something.
-                Some(_) => {
-                    let filled = pin!(unconstrained(poll_fn(|context| Poll::Ready(self.fill(max, context)))));
-                    ready!(filled.poll(context))?;
+            let dropping = self.own.is_some() && self.link.take_dropping();
+            if !dropping && !self.doubt.is_some() {
+                self.fill(max, context)?;
+                if self.batch.is_empty() {
+                    return self.link.listen(context);
                 }
-            }
-            if self.batch.is_empty() {
-                match arrived.map_or(0, |arrived| self.tally.missing(arrived)) {
-                    0 => return self.link.listen(context),
-                    dropped => return Poll::Ready(Err(PortError::Lagged(dropped))),
-                }
-            }
-            if arrived.is_some() {
-                self.link.keep_dropping();
+            } else if let Some(dropped) = ready!(self.fill_or_miss(max, dropping, context))? {
+                return Poll::Ready(Err(PortError::Lagged(dropped)));
             }
             on_batch(&self.batch);
             Poll::Ready(Ok(self.batch.len()))

@@ -11,6 +11,7 @@
 mod address;
 mod connection;
 mod core_nats;
+mod drops;
 mod encode;
 mod jetstream;
 
