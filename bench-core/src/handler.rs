@@ -29,40 +29,54 @@ impl<H: Handler> Reactor for H {
     }
 }
 
-/// Where a kind travels from one lane: a send port and what to write on the envelope.
+/// Where a kind travels from one lane: a send port, and under which intent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Leg {
-    pub destination: u16,
     pub port: u8,
     pub intent: Intent,
 }
 
+/// What waits for one send port. On cache lines of its own: it is written at every message.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Outbox {
+    destination: u16,
+    seq: u32,
+    pending: Vec<Message>,
+    /// How many of `pending` the transport has taken.
+    offered: usize,
+}
+
 /// A lane's outbox and the ends of flows. Handlers emit into it; they cannot forge a stamp or an address.
+///
+/// Messages keep their order within a destination, which is all that is promised; those of one batch that go the same way
+/// are offered together, however the handler mixed them.
 #[derive(Debug)]
 pub struct Out {
     lane: u16,
-    pending: Vec<Message>,
-    offered: usize,
+    outboxes: Vec<Outbox>,
+    /// Messages in all outboxes that no transport has taken.
+    waiting: usize,
+    /// The outbox that is offered next, if it has anything.
+    turn: usize,
     /// Legs by kind; index 0 is `START`, which has none.
     legs: Vec<Vec<Leg>>,
-    ports_by_destination: Vec<u8>,
-    seqs: Vec<u32>,
     requests: u64,
     pub(crate) recorder: Recorder,
     pub(crate) now_ns: u64,
 }
 
 impl Out {
-    pub(crate) fn new(lane: u16, legs: Vec<Vec<Leg>>, destinations: usize, recorder: Recorder) -> Self {
-        let mut ports_by_destination = vec![0; destinations];
-        let mut ports = 0;
-        for leg in legs.iter().flatten() {
-            ports_by_destination[usize::from(leg.destination)] = leg.port;
-            ports = ports.max(usize::from(leg.port) + 1);
-        }
-        let pending = Vec::with_capacity(1024);
-        let seqs = vec![0; ports];
-        Self { lane, pending, offered: 0, legs, ports_by_destination, seqs, requests: 0, recorder, now_ns: 0 }
+    /// The outbox of a lane with one send port for each of `destinations`.
+    pub(crate) fn new(lane: u16, legs: Vec<Vec<Leg>>, destinations: &[u16], recorder: Recorder) -> Self {
+        let outbox = |destination: &u16| Outbox {
+            destination: *destination,
+            seq: 0,
+            pending: Vec::with_capacity(64),
+            offered: 0,
+        };
+        let outboxes = destinations.iter().map(outbox).collect();
+        Self { lane, outboxes, waiting: 0, turn: 0, legs, requests: 0, recorder, now_ns: 0 }
     }
 
     /// Says that `kind` happened because of `cause`. It goes wherever the style's table routes it; a kind that
@@ -74,15 +88,16 @@ impl Out {
             return;
         };
         for leg in legs {
-            let seq = &mut self.seqs[usize::from(leg.port)];
-            let mut message = cause.caused(kind, leg.destination, self.lane, *seq);
-            *seq = seq.wrapping_add(1);
+            let outbox = &mut self.outboxes[usize::from(leg.port)];
+            let mut message = cause.caused(kind, outbox.destination, self.lane, outbox.seq);
+            outbox.seq = outbox.seq.wrapping_add(1);
             if leg.intent == Intent::Request {
                 message.set_reply_to(self.lane);
                 self.requests += 1;
             }
             self.recorder.local.emitted[usize::from(leg.port)] += 1;
-            self.pending.push(message);
+            outbox.pending.push(message);
+            self.waiting += 1;
         }
         self.recorder.local.unrouted += u64::from(legs.is_empty());
     }
@@ -97,38 +112,46 @@ impl Out {
         self.requests
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.pending.is_empty()
+        self.waiting == 0
     }
 
     /// Messages not yet taken by a transport, by destination.
     pub(crate) fn unsent(&self) -> Vec<(u16, u64)> {
-        self.pending[self.offered..].iter().map(|message| (message.destination, 1)).collect()
+        let left = |outbox: &Outbox| (outbox.destination, (outbox.pending.len() - outbox.offered) as u64);
+        self.outboxes.iter().map(left).collect()
     }
 
-    /// The next run of messages for one port, stamped: at most `max`, and the port.
+    /// The next messages for one port, stamped: at most `max`, and the port. A port that is full stays next until it
+    /// has taken everything.
     #[inline]
     pub(crate) fn stamped(&mut self, max: usize, now_ns: u64, pool: &Pool) -> (usize, &[Message]) {
-        let rest = &mut self.pending[self.offered..];
-        let destination = rest.first().map_or(0, |message| message.destination);
-        let mut len = 0;
-        for message in rest.iter_mut().take(max) {
-            if message.destination != destination {
-                break;
-            }
-            message.stamp(now_ns, pool);
-            len += 1;
+        if self.waiting == 0 {
+            return (0, &[]);
         }
-        (usize::from(self.ports_by_destination[usize::from(destination)]), &rest[..len])
+        while self.outboxes[self.turn].pending.is_empty() {
+            self.turn = if self.turn + 1 == self.outboxes.len() { 0 } else { self.turn + 1 };
+        }
+        let Outbox { pending, offered, .. } = &mut self.outboxes[self.turn];
+        let rest = &mut pending[*offered..];
+        let len = rest.len().min(max);
+        let batch = &mut rest[..len];
+        for message in &mut *batch {
+            message.stamp(now_ns, pool);
+        }
+        (self.turn, batch)
     }
 
-    /// Forgets the first `taken` of what is pending.
+    /// Forgets the first `taken` of what was offered last.
     #[inline]
     pub(crate) fn taken(&mut self, taken: usize) {
-        self.offered += taken;
-        if self.offered == self.pending.len() {
-            self.pending.clear();
-            self.offered = 0;
+        let outbox = &mut self.outboxes[self.turn];
+        outbox.offered += taken;
+        self.waiting -= taken;
+        if outbox.offered == outbox.pending.len() {
+            outbox.pending.clear();
+            outbox.offered = 0;
         }
     }
 

@@ -101,8 +101,8 @@ impl Session {
             });
             let counters = Arc::new(Published::new(ports.len(), heard_ids.len()));
             let spare = recorder.spare();
+            let out = Out::new(id, legs(plan, service), &ports, recorder);
             watched.push(Watched::new(Arc::clone(&counters), exchange, spare, service, ports, heard_ids));
-            let out = Out::new(id, legs(plan, service), wiring.destinations.len(), recorder);
             let load = driven.iter().position(|driven| *driven == id).map(|member| {
                 let share = Share { member, of: driven.len() };
                 let feed = (plan.feeds)(member, driven.len());
@@ -192,7 +192,7 @@ fn legs(plan: &TrialPlan, service: usize) -> Vec<Vec<Leg>> {
     let mut legs = vec![Vec::new(); plan.scenario.kinds.len() + 1];
     for (port, sent) in plan.wiring.sends_of(service).enumerate() {
         for kind in &sent.kinds {
-            let leg = Leg { destination: sent.id, port: port as u8, intent: sent.intent };
+            let leg = Leg { port: port as u8, intent: sent.intent };
             legs[usize::from(kind.0)].push(leg);
         }
     }
