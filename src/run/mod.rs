@@ -17,7 +17,7 @@ use drumpost_results::{
     verdict::{Thresholds, Validity},
 };
 use job::Job;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Runs, saves, prints.
 pub(crate) fn run(registry: &Registry, args: &RunArgs) -> anyhow::Result<Exit> {
@@ -39,7 +39,7 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> anyhow::Result<Exit> {
 }
 
 /// Saves a record whole or not at all; if that fails the table is still worth printing, so the error comes after it.
-fn save(path: &PathBuf, record: &Record) -> anyhow::Result<()> {
+fn save(path: &Path, record: &Record) -> anyhow::Result<()> {
     store::write(path, record).map_err(|error| {
         output::result(&report::table(record, None, output::layout()));
         error.into()
