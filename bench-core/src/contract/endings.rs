@@ -19,7 +19,7 @@ use std::time::Duration;
 type Flow = fn(Style, Intent) -> Scenario;
 
 /// How long a run may take to notice that it is over.
-const SOON: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_secs(5);
 
 /// See [`super::CHECKS`].
 pub(super) fn shutdown(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {

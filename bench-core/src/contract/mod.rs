@@ -14,6 +14,7 @@
 
 mod deliveries;
 mod endings;
+mod follow;
 mod handlers;
 mod intents;
 mod pressure;

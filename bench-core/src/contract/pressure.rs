@@ -55,7 +55,7 @@ fn bounded(subject: &Subject<'_>, style: Style, intent: Intent) -> Result<Ran, S
 fn held_up(ran: &Ran) -> Result<(), Stop> {
     let Ran { outcome, circumstances, .. } = ran;
     let (blocked_ns, elapsed_ns) = (outcome.blocked_ns, outcome.elapsed_ns);
-    ensure(blocked_ns >= elapsed_ns / 2, || {
+    ensure(blocked_ns >= elapsed_ns / 20, || {
         format!(
             "{circumstances}: a slow receiver held its sender up for {blocked_ns} of {elapsed_ns} ns: it does not \
              hold senders up as it claims"

@@ -7,7 +7,14 @@ use super::{
     subject::{Ran, Subject},
     trial::Trial,
 };
-use crate::scenario::{Intent, Style};
+use crate::{
+    clock::{Clock, Now},
+    scenario::{Intent, Style},
+};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
 
 /// See [`super::CHECKS`].
 pub(super) fn stamps(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
@@ -72,23 +79,62 @@ fn waits_are_in_hops(subject: &Subject<'_>, style: Style, intent: Intent) -> Res
 
 /// See [`super::CHECKS`].
 pub(super) fn wake_ups(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
-    const COUNT: u64 = 50;
+    const COUNT: u64 = 30;
     /// Naps last 50 ms.
     const LONG_NS: u64 = 30_000_000;
+    const ATTEMPTS: usize = 2;
     for intent in subject.carriers(style) {
         for way in subject.ways() {
             let trial = Trial { in_flight: 1, ..Trial::new(*way, COUNT) };
-            let ran = subject.run(style, one_hop::<Plain>(style, intent), &trial)?;
-            ran.completed(COUNT)?;
-            let service_ns = ran.outcome.service.histogram.value_at_quantile(0.9);
-            ensure(service_ns < LONG_NS, || {
-                format!(
-                    "{}: with one flow under way, more than one in ten takes {} ms: sleepers are not woken",
-                    ran.circumstances,
+            let mut slow = Vec::new();
+            for _ in 0..ATTEMPTS {
+                let ran = subject.run(style, one_hop::<Plain>(style, intent), &trial)?;
+                ran.completed(COUNT)?;
+                let service_ns = ran.outcome.service.histogram.value_at_quantile(0.9);
+                if service_ns < LONG_NS {
+                    slow.clear();
+                    break;
+                }
+                slow.push((service_ns, ran.circumstances));
+            }
+            // A machine on which two threads that do nothing else are as slow tells nothing.
+            if let Some((service_ns, circumstances)) = slow.pop()
+                && 3 * hand_over_ns(COUNT) < service_ns
+            {
+                return Err(Stop::Fails(format!(
+                    "{circumstances}: with one flow under way, more than one in ten takes {} ms: sleepers are not \
+                     woken",
                     service_ns / 1_000_000
-                )
-            })?;
+                )));
+            }
         }
     }
     Ok(())
+}
+
+/// How long it takes two threads that yield to each other to go back and forth, nine times out of ten.
+fn hand_over_ns(count: u64) -> u64 {
+    let (clock, turn) = (Clock::start(), AtomicU64::new(0));
+    let wait_for = |mine: u64| {
+        while turn.load(Ordering::Acquire) != mine {
+            thread::yield_now();
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..count {
+                wait_for(2 * round + 1);
+                turn.store(2 * round + 2, Ordering::Release);
+            }
+        });
+        let there_and_back = |round| {
+            let begin_ns = clock.now_ns();
+            turn.store(2 * round + 1, Ordering::Release);
+            wait_for(2 * round + 2);
+            clock.now_ns() - begin_ns
+        };
+        let mut times: Vec<u64> = (0..count).map(there_and_back).collect();
+        times.sort_unstable();
+        times.get(times.len() * 9 / 10).copied().unwrap_or_default()
+    })
 }

@@ -3,13 +3,12 @@
 
 use super::{
     Stop,
+    follow::{DEAF, Follow, Pulse},
     trial::{Trial, Way, serial},
 };
 use crate::{
-    clock::{Clock, Now, as_ns},
     dispatcher::Dispatcher,
-    monitor::Watch,
-    outcome::{Outcome, Snapshot},
+    outcome::Outcome,
     plan::TrialPlan,
     registry::{Options, Promise, RunsOn, TransportEntry},
     scenario::{Intent, Scenario, Style},
@@ -20,8 +19,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, channel},
+        mpsc::{Receiver, RecvTimeoutError, channel},
     },
     thread,
     time::Duration,
@@ -67,12 +65,14 @@ pub(super) struct Subject<'a> {
     hangs: Cell<bool>,
 }
 
-/// A load that is not over by then is interrupted.
-pub(super) const PATIENCE: Duration = Duration::from_secs(6);
-/// A run that does not come back by then, after its drain deadline, is given up.
-const LIMIT: Duration = Duration::from_secs(10);
+/// How often it is seen whether a run hangs.
+const LOOK: Duration = Duration::from_millis(100);
 
-type Sent = Result<Result<Box<Ran>, OpenError>, String>;
+/// What the thread of a run sends: first the pulse of each run, then what it came to.
+enum Sent {
+    Begins(Arc<Pulse>),
+    Ended(Result<Result<Box<Ran>, OpenError>, String>),
+}
 
 impl<'a> Subject<'a> {
     pub(super) fn new(entry: &'a TransportEntry, options: &'a Options) -> Self {
@@ -135,66 +135,72 @@ impl<'a> Subject<'a> {
     ) -> Result<Vec<Tried>, Stop> {
         let made = (self.entry.make)(self.options);
         let dispatcher = made.map_err(|error| Stop::Fails(format!("the transport is not made: {error}")))?;
-        let limits: Vec<_> = trials.iter().map(|(_, trial)| (trial.drain, trial.circumstances())).collect();
+        let circumstances: Vec<_> = trials.iter().map(|(_, trial)| trial.circumstances()).collect();
         let plan = |(scenario, trial): (Scenario, Trial)| Ok((trial.plan(style, scenario)?, trial));
         let plans = trials.into_iter().map(plan).collect::<Result<Vec<_>, Stop>>()?;
-        let results = on_own_thread(dispatcher, plans)?;
-        limits.into_iter().map(|(drain, trial)| self.take(&results, drain, &trial)).collect()
+        let in_real_time = self.entry.runs_on != RunsOn::Simulation;
+        let results = on_own_thread(dispatcher, plans, in_real_time)?;
+        circumstances.iter().map(|trial| self.take(&results, trial)).collect()
     }
 
-    fn take(&self, results: &Receiver<Sent>, drain: Duration, trial: &str) -> Result<Tried, Stop> {
-        match results.recv_timeout(LIMIT + drain) {
-            Ok(Ok(Ok(ran))) => Ok(Tried::Ran(ran)),
-            Ok(Ok(Err(OpenError::Refused(why)))) => Ok(Tried::Refused(why)),
-            Ok(Ok(Err(OpenError::Failed(why)))) => Err(Stop::Fails(format!("{trial}: not opened: {why}"))),
-            Ok(Err(panic)) => Err(Stop::Fails(format!(
-                "{trial}: the dispatcher itself panicked instead of telling it: {panic}"
-            ))),
-            Err(_) => {
-                self.hangs.set(true);
-                Err(Stop::Fails(format!("{trial}: the run does not end within {:?}", LIMIT + drain)))
+    fn take(&self, results: &Receiver<Sent>, trial: &str) -> Result<Tried, Stop> {
+        let mut pulse = Pulse::new();
+        loop {
+            match results.recv_timeout(LOOK) {
+                Ok(Sent::Begins(begun)) => pulse = begun,
+                Ok(Sent::Ended(ended)) => return tried(ended, trial),
+                Err(RecvTimeoutError::Timeout) if !pulse.hangs() => {}
+                Err(_) => {
+                    self.hangs.set(true);
+                    return Err(Stop::Fails(format!(
+                        "{trial}: the run does not end: nobody has looked after it for {DEAF:?}"
+                    )));
+                }
             }
         }
+    }
+}
+
+fn tried(ended: Result<Result<Box<Ran>, OpenError>, String>, trial: &str) -> Result<Tried, Stop> {
+    match ended {
+        Ok(Ok(ran)) => Ok(Tried::Ran(ran)),
+        Ok(Err(OpenError::Refused(why))) => Ok(Tried::Refused(why)),
+        Ok(Err(OpenError::Failed(why))) => Err(Stop::Fails(format!("{trial}: not opened: {why}"))),
+        Err(panic) => Err(Stop::Fails(format!(
+            "{trial}: the dispatcher itself panicked instead of telling it: {panic}"
+        ))),
     }
 }
 
 fn on_own_thread(
     mut dispatcher: Box<dyn Dispatcher>,
     plans: Vec<(TrialPlan, Trial)>,
+    in_real_time: bool,
 ) -> Result<Receiver<Sent>, Stop> {
     let (done, results) = channel();
-    // Threads that are given no name of their own inherit this one, so that those left behind can be told.
-    let name = format!("contract-{}", serial());
     let run = move || {
         for (plan, trial) in plans {
-            let clock = Clock::start();
-            let since_ns = Arc::new(AtomicU64::new(u64::MAX));
-            let mut watch = Follow {
-                clock: clock.clone(),
-                interrupts: trial.interrupts,
-                sampled: false,
-                since_ns: Arc::clone(&since_ns),
-            };
-            let ran = catch_unwind(AssertUnwindSafe(|| dispatcher.run(&plan, &mut watch)));
-            let end_ns = clock.now_ns();
-            let interrupted = Some(since_ns.load(Ordering::Relaxed)).filter(|since_ns| *since_ns != u64::MAX);
-            let measured = |outcome| {
-                Box::new(Ran {
-                    outcome,
-                    wall: Duration::from_nanos(end_ns),
-                    after_interruption: interrupted.map(|ns| Duration::from_nanos(end_ns - ns)),
-                    threads_left: threads_left(),
-                    circumstances: trial.circumstances(),
-                })
-            };
-            let result = ran.map(|ran| ran.map(measured)).map_err(|panic| text(&*panic));
+            let pulse = Pulse::new();
+            let mut watch = Follow::new(&pulse, trial.interrupts, in_real_time);
             // A check that stopped early does not listen any more.
-            if done.send(result).is_err() {
+            if done.send(Sent::Begins(Arc::clone(&pulse))).is_err() {
+                return;
+            }
+            let ran = catch_unwind(AssertUnwindSafe(|| dispatcher.run(&plan, &mut watch)));
+            let wall = pulse.now();
+            let measured = |outcome| {
+                let after_interruption = pulse.interrupted().map(|at| wall.saturating_sub(at));
+                let (threads_left, circumstances) = (threads_left(), trial.circumstances());
+                Box::new(Ran { outcome, wall, after_interruption, threads_left, circumstances })
+            };
+            let ended = ran.map(|ran| ran.map(measured)).map_err(|panic| text(&*panic));
+            if done.send(Sent::Ended(ended)).is_err() {
                 return;
             }
         }
     };
-    let spawned = thread::Builder::new().name(name).spawn(run);
+    // Threads that are given no name of their own inherit this one, so that those left behind can be told.
+    let spawned = thread::Builder::new().name(format!("contract-{}", serial())).spawn(run);
     spawned.map_err(|error| Stop::Fails(format!("failed to start a thread: {error}")))?;
     Ok(results)
 }
@@ -203,29 +209,6 @@ fn on_own_thread(
 fn text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())
-}
-
-/// Interrupts after the first sample, if it is to, or when it has lost its patience, and notes when.
-struct Follow {
-    clock: Clock,
-    interrupts: bool,
-    sampled: bool,
-    since_ns: Arc<AtomicU64>,
-}
-
-impl Watch for Follow {
-    fn sample(&mut self, snapshot: &Snapshot) {
-        self.sampled |= snapshot.started > 0;
-    }
-
-    fn is_interrupted(&self) -> bool {
-        let now_ns = self.clock.now_ns();
-        let interrupted = (self.interrupts && self.sampled) || now_ns > as_ns(PATIENCE);
-        if interrupted {
-            self.since_ns.fetch_min(now_ns, Ordering::Relaxed);
-        }
-        interrupted
-    }
 }
 
 /// How many threads, a second from now at the latest, still have the name of the calling one. 0 where that cannot be

@@ -122,7 +122,7 @@ impl Trial {
             extent: Extent::Count(count),
             due_every_ns: 20_000,
             awaits: false,
-            drain: Duration::from_secs(1),
+            drain: Duration::from_secs(20),
             flow_timeout: Duration::from_millis(100),
             sample_every: Duration::from_millis(20),
             interrupts: false,

@@ -55,7 +55,7 @@ pub(super) const CHEATS: &[Cheat] = &[
     caught("sleeps-on", "wake-ups", "sleepers are not woken"),
     caught("swallows-panic", "panic", "a handler panicked and the run ended Completed"),
     caught("not-made", "make", "option cheat: no such cheat"),
-    caught("never-ends", "panic", "does not end within"),
+    caught("never-ends", "panic", "the run does not end"),
 ];
 
 pub(super) fn entry() -> TransportEntry {
