@@ -1,0 +1,231 @@
+//! The command line: helps, what is said about mistakes, and what goes to which stream.
+
+use crate::support::{Place, Record, assert_clean};
+use serde_json::Value;
+use std::fs;
+
+#[test]
+fn help_of_the_program() {
+    insta::assert_snapshot!(Place::new().run("-h").with_code(0).stdout);
+}
+
+#[test]
+fn help_of_run_fits_a_screen() {
+    let help = Place::new().run("run -h").with_code(0).stdout;
+    assert!(help.lines().count() <= 60, "{} lines", help.lines().count());
+    insta::assert_snapshot!(help);
+}
+
+/// Exit code 2, nothing on stdout, and one message on stderr that says all of `says`.
+#[track_caller]
+fn refused(line: &str, says: &[&str]) {
+    refused_in(&Place::new(), line, says);
+}
+
+#[track_caller]
+fn refused_in(place: &Place, line: &str, says: &[&str]) {
+    let done = place.run(line);
+    let said = format!("{line}: code {}\n{}{}", done.code, done.stdout, done.stderr);
+    assert_eq!((done.code, done.stdout.is_empty()), (2, true), "{said}");
+    // What the parser of flags finds is followed by a tip and the usage; everything else is one line.
+    let is_one_sentence = done.stderr.starts_with("drumpost: ") && done.stderr.lines().count() == 1;
+    assert!(is_one_sentence || done.stderr.starts_with("error: "), "{said}");
+    assert!(says.iter().all(|word| done.stderr.contains(word)), "{said}expected {says:?}");
+    assert!(!place.path(".drumpost").exists(), "{line} left a folder behind");
+}
+
+#[test]
+fn a_typo_is_named_with_what_was_meant() {
+    refused("run stream --dispatch message/crosbeam", &["`crosbeam`", "did you mean `crossbeam`?"]);
+    refused("run strem", &["unknown scenario `strem`", "did you mean `stream`?", "order-authorization"]);
+    refused("run --durtion 3s", &["--durtion", "'--duration'"]);
+    refused("run --rate 1k/s --arrivals poison", &["'poison'", "'poisson'"]);
+    refused("runn", &["'runn'"]);
+    refused("run --dispatch mesage/crossbeam", &["`mesage`", "`message`", "`event`"]);
+}
+
+#[test]
+fn a_value_without_its_unit_is_refused_with_an_example() {
+    refused("run --duration 3", &["'3'", "--duration", "the unit is missing", "10s"]);
+    refused("run --rate abc", &["'abc'", "--rate", "10k/s"]);
+    refused("run --count 0", &["--count", "at least 1"]);
+    refused("run --batch 0", &["--batch", "1..=65536"]);
+    refused("run --wait forever", &["--wait", "spin, yield, park or native"]);
+    refused("run --placement none", &["--placement", "`each`"]);
+    refused("run --payload lognormal:1", &["--payload", "lognormal:1KiB,0.5"]);
+    refused("run --keys zipf:10", &["--keys", "zipf:10000,1.1"]);
+    refused("run --rate 1k/s --in-flight 4", &["--rate", "--in-flight"]);
+    refused("run --arrivals poisson", &["--rate"]);
+}
+
+#[test]
+fn an_intent_that_a_transport_cannot_honour_is_named() {
+    refused("run --dispatch event/rtrb", &["event/rtrb cannot honour Event `order.placed`", "message/rtrb"]);
+    refused("run --dispatch message/listeners", &["message/listeners cannot honour Request"]);
+    refused("run --dispatch message/tokio-broadcast", &["cannot honour", "event/tokio-broadcast"]);
+}
+
+#[test]
+fn an_unknown_service_is_refused_with_those_there_are() {
+    let known = ["`nobody`", "known: order, payment, warehouse"];
+    for flag in ["--with nobody", "--without nobody", "--instances nobody=2", "--kill nobody@1s/1s"] {
+        refused(&format!("run --dispatch message/crossbeam {flag}"), &known);
+    }
+    refused("run --instances payment", &["`payment`", "worker=4"]);
+    refused("run --kill payment", &["`payment`", "worker@1s/500ms"]);
+    refused("run --kill payment@1/1s", &["worker@1s/500ms"]);
+}
+
+#[test]
+fn a_simulated_target_is_described_without_mistakes() {
+    refused("run --sim serice=exp:1ms", &["unknown key `serice`", "service, servers, stall"]);
+    refused("run --sim service=exp", &["`exp`", "such as `exp:1ms`"]);
+    refused("run --sim service=exp:1", &["`1` is no duration"]);
+    refused("run --sim stall=60s/1s", &["shorter than its period"]);
+    refused("run --sim loss=5/3", &["first A of every B"]);
+    refused("run --sim clock=wall", &["`virtual`", "`real`"]);
+    refused("run --sim service=exp:1ms --dispatch message/crossbeam", &["--sim", "message/sim"]);
+    refused("run --sim service=exp:1ms --kill receiver@1s/1s", &["--kill"]);
+}
+
+#[test]
+fn an_option_that_nothing_knows_is_refused() {
+    refused("run fan-out --set fan-out.subscriber=2", &["`fan-out.subscriber`", "fan-out.subscribers"]);
+    refused("run stream --set subscribers", &["KEY=VALUE"]);
+}
+
+#[test]
+fn flows_that_could_deadlock_are_refused() {
+    for load in ["--in-flight 3000", "--rate 1k/s --window 3000"] {
+        refused(
+            &format!("run order-authorization --dispatch message/crossbeam {load} --capacity 4096"),
+            &["could deadlock", "at most 2048", "--capacity"],
+        );
+    }
+    let line = "order-authorization --dispatch message/crossbeam --in-flight 2048 --capacity 4096";
+    let record = Place::new().record(&format!("{line} --duration 100ms --warmup 0s --trials 1"));
+    assert_clean(record.only());
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_found_before_anything_runs() {
+    let place = Place::new();
+    fs::write(place.path("file"), "").unwrap();
+    fs::create_dir(place.path("folder")).unwrap();
+    let run = "run stream --dispatch message/crossbeam --duration 60s --out";
+    refused_in(&place, &format!("{run} file/record.json"), &["file/record.json", "--out"]);
+    refused_in(&place, &format!("{run} folder"), &["folder", "--out"]);
+    refused_in(&place, &format!("{run} /proc/record.json"), &["/proc/record.json", "--out"]);
+    let read_only = place.path("read-only");
+    fs::create_dir(&read_only).unwrap();
+    fs::set_permissions(&read_only, std::os::unix::fs::PermissionsExt::from_mode(0o555)).unwrap();
+    if rustix::process::geteuid().is_root() {
+        return; // Who may do anything is stopped by no permission.
+    }
+    refused_in(&place, &format!("{run} read-only/record.json"), &["read-only/record.json", "--out"]);
+}
+
+#[test]
+fn a_record_that_is_not_there_is_no_surprise() {
+    refused("show nothing.json", &["nothing.json"]);
+    refused("compare nothing.json nothing.json", &["nothing.json"]);
+    refused("compare nothing.json", &["<B>"]);
+}
+
+#[test]
+fn stdout_has_one_document_and_nothing_else() {
+    let place = Place::new();
+    let line =
+        "run stream --dispatch message/crossbeam,message/rtrb --duration 100ms --warmup 0s --trials 2 --json";
+    let done = place.run(&format!("{line} --out here/and/there.json"));
+    // A second document, or a word before or after, would not be read.
+    let document: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(document["runs"].as_array().unwrap().len(), 2);
+    assert_eq!(document, Record::from_file(&place.path("here/and/there.json")).document);
+    assert!(!place.path(".drumpost").exists());
+}
+
+/// Names that others read from the document.
+#[test]
+fn the_document_has_what_others_rely_on() {
+    let line = "order-authorization --dispatch message/crossbeam,event/crossbeam --duration 200ms --trials 1";
+    let record = Place::new().record(line);
+    assert_eq!(record.document["schema_version"], 1);
+    for run in record.runs() {
+        assert_eq!(run["scenario"], "order-authorization");
+        for field in ["throughput_per_s", "cpu_ns_per_message"] {
+            assert!(run[field].as_f64().is_some_and(|number| number > 0.0), "{field}: {}", run[field]);
+        }
+        for field in ["p50", "p90", "p99", "p99_9", "max", "count"] {
+            assert!(run["response_ns"][field].is_u64(), "{field}: {}", run["response_ns"][field]);
+            assert!(run["service_ns"][field].is_u64() && !run["lag_ns"][field].is_null(), "{field}");
+        }
+        for field in ["sent", "delivered", "lost", "duplicated", "reordered", "corrupted"] {
+            assert!(run["audit"][field].is_u64(), "{field}: {}", run["audit"][field]);
+        }
+        let status = run["verdict"]["status"].as_str().unwrap();
+        assert!(["valid", "suspect", "invalid"].contains(&status));
+        assert!(run["verdict"]["reasons"].is_array());
+    }
+    let dispatches: Vec<&Value> = record.runs().map(|run| &run["dispatch"]).collect();
+    assert_eq!(dispatches, ["message/crossbeam", "event/crossbeam"]);
+}
+
+#[test]
+fn list_says_what_there_is() {
+    let listing = Place::new().run("list --json").with_code(0).json();
+    let names = |what: &str| -> Vec<String> {
+        let all = listing[what].as_array().unwrap().iter();
+        all.map(|entry| entry["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let transports = names("transports");
+    for name in ["crossbeam", "rtrb", "tokio-mpsc", "tokio-broadcast", "listeners", "sim"] {
+        assert!(transports.iter().any(|known| known == name), "{name}");
+    }
+    assert_eq!(
+        transports.iter().any(|known| known == "nats" || known == "jetstream"),
+        cfg!(feature = "nats")
+    );
+    for name in ["order-authorization", "payment-confirmation", "stream", "fan-out", "ping"] {
+        assert!(names("scenarios").iter().any(|known| known == name), "{name}");
+    }
+    let entries = |what: &str| listing[what].as_array().unwrap().clone();
+    for entry in entries("transports").iter().chain(&entries("scenarios")) {
+        let styles = entry["styles"].as_array().unwrap();
+        assert!(!styles.is_empty() && styles.iter().all(|style| style == "message" || style == "event"));
+    }
+    for transport in entries("transports") {
+        let intents = transport["intents"].as_array().unwrap();
+        let known = ["Command", "Request", "Reply", "Event"];
+        assert!(
+            !intents.is_empty() && intents.iter().all(|intent| known.iter().any(|known| intent == known))
+        );
+    }
+    let text = Place::new().run("list").with_code(0).stdout;
+    assert!(transports.iter().all(|name| text.contains(name.as_str())), "{text}");
+}
+
+#[test]
+fn completions_for_every_shell() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = Place::new().run(&format!("completions {shell}")).with_code(0).stdout;
+        assert!(script.contains("in-flight") && script.contains("drumpost"), "{shell}");
+    }
+}
+
+/// What a beginner types first: the main scenario in both styles over everything in the process.
+#[test]
+fn without_arguments_the_main_job_is_run() {
+    let place = Place::new();
+    let done = place.run("");
+    assert!([0, 6].contains(&done.code), "{}{}", done.stdout, done.stderr);
+    let saved: Vec<_> =
+        fs::read_dir(place.path(".drumpost")).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(saved.len(), 1, "{saved:?}");
+    let record = Record::from_file(&saved[0]);
+    for dispatch in ["message/crossbeam", "event/crossbeam", "message/tokio-mpsc", "event/tokio-broadcast"] {
+        assert_clean(record.of(dispatch));
+        assert_eq!(record.of(dispatch)["scenario"], "order-authorization");
+        assert!(done.stdout.contains(dispatch), "{}", done.stdout);
+    }
+}

@@ -1,0 +1,180 @@
+//! The dashboard as a terminal sees it: the real binary in a pseudo-terminal, its bytes read by a terminal emulator.
+
+use crate::support::{LIMIT, Place, Record};
+use drumpost_core::clock::{Clock, Now};
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use std::{
+    io::{Read, Write},
+    sync::{Arc, Mutex},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+use vt100::Parser;
+
+/// A terminal with the binary running in it.
+struct Terminal {
+    master: Box<dyn MasterPty + Send>,
+    keys: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    emulator: Arc<Mutex<Parser>>,
+    reader: JoinHandle<()>,
+    clock: Clock,
+}
+
+fn size((columns, lines): (u16, u16)) -> PtySize {
+    PtySize { rows: lines, cols: columns, pixel_width: 0, pixel_height: 0 }
+}
+
+impl Terminal {
+    fn run(place: &Place, line: &str, at: (u16, u16)) -> Self {
+        let pair = native_pty_system().openpty(size(at)).expect("a pseudo-terminal");
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_drumpost"));
+        command.args(line.split_whitespace());
+        command.cwd(place.path(""));
+        command.env("TERM", "xterm-256color");
+        let child = pair.slave.spawn_command(command).expect("the binary starts");
+        let emulator = Arc::new(Mutex::new(Parser::new(at.1, at.0, 1_000)));
+        let mut output = pair.master.try_clone_reader().expect("what it writes");
+        let reader = {
+            let emulator = Arc::clone(&emulator);
+            thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                // Reading fails when the other side is closed, as it should.
+                while let Ok(len @ 1..) = output.read(&mut buffer) {
+                    emulator.lock().unwrap().process(&buffer[..len]);
+                }
+            })
+        };
+        let keys = pair.master.take_writer().expect("what it reads");
+        Self { master: pair.master, keys, child, emulator, reader, clock: Clock::start() }
+    }
+
+    fn text(&self) -> String {
+        self.emulator.lock().unwrap().screen().contents()
+    }
+
+    /// Waits until the screen shows all of `words` in its alternate screen.
+    #[track_caller]
+    fn shows(&self, words: &[&str]) -> String {
+        loop {
+            let (text, is_open) = {
+                let emulator = self.emulator.lock().unwrap();
+                (emulator.screen().contents(), emulator.screen().alternate_screen())
+            };
+            if is_open && words.iter().all(|word| text.contains(word)) {
+                return text;
+            }
+            let waited = Duration::from_nanos(self.clock.now_ns());
+            assert!(waited < LIMIT / 4, "no {words:?} after {waited:?} in\n{text}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).expect("keys are taken");
+    }
+
+    fn resize(&self, to: (u16, u16)) {
+        self.emulator.lock().unwrap().screen_mut().set_size(to.1, to.0);
+        self.master.resize(size(to)).expect("the size can be changed");
+    }
+
+    /// Waits for the end. Gives the exit code and the screen that is left, which has to be the normal one with its cursor.
+    #[track_caller]
+    fn end(mut self) -> (u32, String) {
+        let code = loop {
+            if let Some(status) = self.child.try_wait().expect("the state of a child") {
+                break status.exit_code();
+            }
+            let waited = Duration::from_nanos(self.clock.now_ns());
+            if waited > LIMIT / 2 {
+                let _ = self.child.kill();
+                panic!("still running after {waited:?}:\n{}", self.text());
+            }
+            thread::sleep(Duration::from_millis(10));
+        };
+        self.reader.join().expect("all is read");
+        let emulator = self.emulator.lock().unwrap();
+        let screen = emulator.screen();
+        assert!(!screen.alternate_screen() && !screen.hide_cursor(), "the terminal was not restored");
+        (code, screen.contents())
+    }
+}
+
+const BOTH: &str = "run stream --dispatch message/crossbeam,event/crossbeam --warmup 0s --out record.json";
+
+/// What stands on every frame of a run under way.
+#[track_caller]
+fn assert_frame(text: &str, (columns, lines): (u16, u16)) {
+    for word in
+        ["drumpost", "stream", "throughput", "p50", "p90", "p99", "message/crossbeam", "event/crossbeam"]
+    {
+        assert!(text.contains(word), "no {word} at {columns}x{lines} in\n{text}");
+    }
+    assert!(text.contains("/s") && text.contains("µs") || text.contains("ms"), "no figures in\n{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= usize::from(columns)), "too wide:\n{text}");
+    assert!(text.lines().count() <= usize::from(lines), "too high:\n{text}");
+}
+
+#[test]
+fn the_dashboard_is_drawn_while_it_runs_and_the_table_after_it() {
+    for at in [(80, 24), (120, 40)] {
+        let place = Place::new();
+        let terminal = Terminal::run(&place, &format!("{BOTH} --duration 2s --trials 1"), at);
+        let text = terminal.shows(&["message/crossbeam", "event/crossbeam", "running", "p99", "sent"]);
+        assert_frame(&text, at);
+        let (code, left) = terminal.end();
+        assert!(code == 0 || code == 6, "code {code}:\n{left}");
+        for word in ["throughput", "message/crossbeam", "event/crossbeam", "record.json"] {
+            assert!(left.contains(word), "no {word} in\n{left}");
+        }
+        assert_eq!(Record::from_file(&place.path("record.json")).document["partial"], false);
+    }
+}
+
+#[test]
+fn the_dashboard_follows_the_size_of_its_terminal() {
+    let place = Place::new();
+    let mut terminal = Terminal::run(&place, &format!("{BOTH} --duration 60s --trials 1"), (120, 40));
+    terminal.shows(&["running", "message/crossbeam"]);
+    for to in [(80, 24), (140, 50), (60, 16), (120, 40)] {
+        terminal.resize(to);
+        // Whatever is written after the change is drawn for it; give it a few frames.
+        thread::sleep(Duration::from_millis(600));
+        let text = terminal.shows(&["running", "q quit"]);
+        assert!(text.lines().count() <= usize::from(to.1), "{to:?}\n{text}");
+        let last = text.lines().last().unwrap_or_default();
+        assert!(last.contains("q quit"), "the last line of {to:?} is {last}\n{text}");
+        if to != (60, 16) {
+            assert_frame(&text, to);
+        }
+    }
+    terminal.press("q");
+    assert_eq!(terminal.end().0, 130);
+}
+
+#[test]
+fn q_ends_the_run_and_keeps_what_there_is() {
+    for keys in ["q", "\u{3}"] {
+        let place = Place::new();
+        let mut terminal = Terminal::run(&place, &format!("{BOTH} --duration 60s --trials 1"), (80, 24));
+        terminal.shows(&["running", "p99"]);
+        thread::sleep(Duration::from_millis(300));
+        terminal.press(keys);
+        let (code, left) = terminal.end();
+        assert_eq!(code, 130, "{left}");
+        assert!(left.contains("interrupted") && left.contains("record.json"), "{left}");
+        let record = Record::from_file(&place.path("record.json"));
+        assert_eq!(record.document["partial"], true);
+    }
+}
+
+#[test]
+fn a_terminal_without_a_dashboard_gets_lines() {
+    let place = Place::new();
+    let line = format!("{BOTH} --duration 200ms --trials 1 --no-tui");
+    let terminal = Terminal::run(&place, &line, (120, 40));
+    let (code, left) = terminal.end();
+    assert!(code == 0 || code == 6, "code {code}:\n{left}");
+    assert!(left.contains("throughput") && left.contains("event/crossbeam"), "{left}");
+}

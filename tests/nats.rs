@@ -1,0 +1,124 @@
+//! Real messages through a real server: a private one, on a free port, gone at the end of each test.
+#![cfg(feature = "nats")]
+
+#[path = "../dispatch/tests/support/mod.rs"]
+mod server;
+
+use crate::support::{Place, Record, Running, assert_clean, count};
+use server::NatsServer;
+use std::{thread, time::Duration};
+
+const DISPATCHES: [&str; 5] =
+    ["message/crossbeam", "message/nats", "event/nats", "message/jetstream", "event/jetstream"];
+
+#[test]
+fn nats_and_jetstream_carry_both_styles() {
+    let Some(server) = NatsServer::start() else { return };
+    let line = format!("order-authorization --dispatch {} --nats {}", DISPATCHES.join(","), server.url());
+    let record =
+        Place::new().record(&format!("{line} --duration 500ms --warmup 200ms --trials 2 --in-flight 32"));
+    assert!([0, 6].contains(&record.code), "code {}", record.code);
+    for dispatch in DISPATCHES {
+        let run = record.of(dispatch);
+        assert_clean(run);
+        assert_eq!(run["status"], "ok", "{dispatch}: {}", run["error"]);
+    }
+    let acks = |dispatch: &str| record.of(dispatch)["settings"]["acks"].clone();
+    assert_ne!(acks("message/jetstream"), acks("message/crossbeam"));
+}
+
+#[test]
+fn nats_carries_every_scenario() {
+    let Some(server) = NatsServer::start() else { return };
+    for scenario in ["payment-confirmation", "stream", "fan-out", "ping"] {
+        let line = format!("{scenario} --dispatch nats,jetstream --nats {}", server.url());
+        let record = Place::new().record(&format!("{line} --duration 200ms --warmup 50ms --trials 1"));
+        for run in record.runs() {
+            assert_clean(run);
+        }
+        assert_eq!(record.runs().count(), 4, "{scenario}");
+    }
+}
+
+/// The server is gone in the middle of a trial: that trial fails with a sentence, what was measured is kept, the other
+/// dispatches run, and it ends in time.
+#[test]
+fn regression_a_nats_server_that_dies_is_a_row_and_ends_the_run_in_time() {
+    let Some(mut server) = NatsServer::start() else { return };
+    let place = Place::new();
+    let line = format!(
+        "run order-authorization --dispatch message/crossbeam,message/nats --nats {} --duration 3s --warmup 100ms",
+        server.url()
+    );
+    let running =
+        Running::start(&mut place.command(&format!("{line} --trials 2 --seed 3 --out record.json")));
+    // One trial of each is over or under way after four seconds, and one of nats is not: it fails either in its middle or
+    // when it is opened.
+    thread::sleep(Duration::from_millis(5_500));
+    server.kill();
+    let done = running.end().with_code(1);
+    assert!(done.took < Duration::from_secs(45), "took {:?}", done.took);
+    let record = Record::from_file(&place.path("record.json"));
+    assert_clean(record.of("message/crossbeam"));
+    assert_eq!(record.of("message/crossbeam")["trials"].as_array().unwrap().len(), 2);
+    let nats = record.of("message/nats");
+    assert_eq!(nats["status"], "failed");
+    assert!(nats["error"].as_str().is_some_and(|error| error.contains("nats")), "{}", nats["error"]);
+    assert_ne!(nats["verdict"]["status"], "valid");
+    assert!(done.stdout.contains("message/nats") && done.stdout.contains("failed"), "{}", done.stdout);
+}
+
+#[test]
+fn a_nats_server_that_dies_in_the_only_trial_leaves_what_was_measured() {
+    for dispatch in ["message/nats", "event/jetstream"] {
+        let Some(mut server) = NatsServer::start() else { return };
+        let place = Place::new();
+        let line = format!("run order-authorization --dispatch {dispatch} --nats {}", server.url());
+        let line = format!("{line} --duration 60s --warmup 0s --trials 1 --drain 2s --json");
+        let running = Running::start(&mut place.command(&line));
+        thread::sleep(Duration::from_millis(2_500));
+        server.kill();
+        let done = running.end().with_code(1);
+        assert!(done.took < Duration::from_secs(30), "{dispatch} took {:?}", done.took);
+        let document = done.json();
+        let run = &document["runs"][0];
+        assert_eq!(run["status"], "failed", "{dispatch}: {run}");
+        assert!(count(&run["trials"][0], "/response_ns/count") > 0, "{dispatch}: nothing was kept");
+    }
+}
+
+#[test]
+fn no_nats_server_is_a_row_beside_what_runs() {
+    let place = Place::new();
+    let nowhere = format!("nats://127.0.0.1:{}", server::free_port());
+    let line = format!("run order-authorization --dispatch message/crossbeam,message/nats --nats {nowhere}");
+    let done = place.run(&format!("{line} --duration 200ms --trials 2 --out record.json")).with_code(1);
+    assert!(done.took < Duration::from_secs(60), "took {:?}", done.took);
+    let record = Record::from_file(&place.path("record.json"));
+    assert_clean(record.of("message/crossbeam"));
+    let nats = record.of("message/nats");
+    assert_eq!(nats["status"], "failed");
+    assert!(nats["error"].as_str().is_some_and(|error| error.contains(&nowhere)), "{}", nats["error"]);
+    assert!(done.stdout.contains(&nowhere), "{}", done.stdout);
+}
+
+/// What a killed consumer had been handed and not acknowledged is delivered again: nothing is lost, and what comes twice
+/// is counted and allowed.
+#[test]
+fn jetstream_redelivers_to_a_consumer_that_was_killed() {
+    let Some(server) = NatsServer::start() else { return };
+    let line = format!("stream --dispatch message/jetstream --nats {} --kill worker@1s/500ms", server.url());
+    let record = Place::new()
+        .record(&format!("{line} --duration 3s --warmup 0s --trials 1 --in-flight 256 --drain 40s"));
+    let run = record.only();
+    let audit = &run["audit"];
+    assert_eq!((count(audit, "/lost"), count(audit, "/corrupted")), (0, 0), "{audit}");
+    assert!(count(audit, "/duplicated") > 0, "{audit}");
+    assert_eq!(count(audit, "/unique"), count(audit, "/expected"), "{audit}");
+    assert_eq!(record.code, 0, "{}", run["verdict"]);
+    assert!(
+        run["trials"][0]["faults"].to_string().contains("worker killed"),
+        "{}",
+        run["trials"][0]["faults"]
+    );
+}

@@ -1,0 +1,74 @@
+//! Faults by rule: what is lost, duplicated and out of order is counted to the message, and ends with its exit code.
+
+use crate::support::{Place, Record, count};
+
+const FLOWS: u64 = 100_000;
+
+/// A stream of flows with one key in sequence, through a target with these faults. An open load, as what is lost never
+/// makes room in a closed one.
+fn faulty(faults: &str) -> Record {
+    let line =
+        format!("stream --sim service=fixed:10us,{faults} --rate 10k/s --count {FLOWS} --keys uniform:1");
+    Place::new().record(&line)
+}
+
+#[track_caller]
+fn assert_counts(record: &Record, lost: u64, duplicated: u64, reordered: u64) {
+    let audit = &record.only()["audit"];
+    let of = |what: &str| count(audit, &format!("/{what}"));
+    assert_eq!(
+        (of("lost"), of("duplicated"), of("reordered"), of("corrupted")),
+        (lost, duplicated, reordered, 0)
+    );
+    assert_eq!((of("sent"), of("expected")), (FLOWS, FLOWS));
+    assert_eq!(of("lost") + of("unique"), of("sent"));
+    assert_eq!(of("delivered"), of("unique") + of("duplicated"));
+}
+
+#[test]
+fn what_is_lost_is_counted() {
+    assert_counts(&faulty("loss=1/1000").with_code(5), 100, 0, 0);
+    assert_counts(&faulty("loss=3/1000").with_code(5), 300, 0, 0);
+}
+
+#[test]
+fn what_comes_twice_is_counted() {
+    assert_counts(&faulty("duplicate=1/500").with_code(5), 0, 200, 0);
+    assert_counts(&faulty("duplicate=2/500").with_code(5), 0, 400, 0);
+}
+
+#[test]
+fn what_comes_after_its_successor_is_counted() {
+    assert_counts(&faulty("reorder=1/250").with_code(5), 0, 0, 400);
+}
+
+#[test]
+fn nothing_is_counted_where_nothing_is_wrong() {
+    assert_counts(&faulty("loss=0/1000").with_code(0), 0, 0, 0);
+}
+
+/// All three at once, against a count of the rules by hand: what is lost is neither duplicated nor out of order.
+#[test]
+fn all_faults_at_once() {
+    let of = |first: u64, every: u64| move |seq: &u64| seq % every < first;
+    let (loss, duplicate, reorder) = (of(3, 1000), of(1, 500), of(1, 250));
+    let arrives = |seq: &u64| !loss(seq);
+    let duplicated = (0..FLOWS).filter(arrives).filter(duplicate).count() as u64;
+    let reordered = (0..FLOWS).filter(arrives).filter(reorder).count() as u64;
+    assert_eq!((duplicated, reordered), (100, 300));
+    let record = faulty("loss=3/1000,duplicate=1/500,reorder=1/250").with_code(5);
+    assert_counts(&record, 300, duplicated, reordered);
+    let reasons = record.only()["verdict"]["reasons"].to_string();
+    assert!(reasons.contains("300 lost, 100 duplicated, 300 "), "{reasons}");
+}
+
+/// The counts over a million with the loss before the duplicates: 1000, 2000 and 4000 of a million each by its own rule.
+#[test]
+fn loss_duplicates_and_order_of_every_destination() {
+    let line = "order-authorization --dispatch event/sim --sim service=fixed:10us,loss=1/1000 --rate 5k/s --count 20k";
+    let record = Place::new().record(line).with_code(5);
+    let audit = &record.only()["audit"];
+    assert_eq!(count(audit, "/lost") + count(audit, "/unique"), count(audit, "/expected"));
+    // Each destination has its own sequence: one in a thousand of each, its first included.
+    assert!((40..=50).contains(&count(audit, "/lost")), "{audit}");
+}

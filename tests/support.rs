@@ -1,0 +1,253 @@
+//! Runs the binary as a user would: in a folder of its own, with a limit on how long it may take; and reads what came out.
+
+use drumpost_core::clock::{Clock, Now};
+use serde_json::Value;
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// Nothing here takes longer, however busy the machine is.
+pub(crate) const LIMIT: Duration = Duration::from_secs(240);
+
+/// A folder with a binary to run in it.
+pub(crate) struct Place(TempDir);
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder for the test"))
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// The command, not started. The words of `line` are its arguments; those that hold blanks are added by the caller.
+    pub(crate) fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drumpost"));
+        command.args(line.split_whitespace()).current_dir(self.0.path()).stdin(Stdio::null());
+        command.env("COLUMNS", "110").env_remove("NO_COLOR").env_remove("NATS_URL");
+        command
+    }
+
+    /// Runs a command line to its end.
+    pub(crate) fn run(&self, line: &str) -> Done {
+        Running::start(&mut self.command(line)).end()
+    }
+
+    /// Runs `run ... --json` to its end and reads the document.
+    pub(crate) fn record(&self, line: &str) -> Record {
+        self.run(&format!("run {line} --json")).record()
+    }
+}
+
+/// What a command came to.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+    pub took: Duration,
+}
+
+impl Done {
+    #[track_caller]
+    pub(crate) fn with_code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "exit code\n{}\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// The one document on stdout.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("no JSON ({error}), code {}:\n{}", self.code, self.stderr))
+    }
+
+    #[track_caller]
+    fn record(self) -> Record {
+        Record { document: self.json(), code: self.code, text: self.stdout }
+    }
+}
+
+/// A command under way. It is killed when the value is dropped.
+pub(crate) struct Running {
+    child: Child,
+    clock: Clock,
+    outputs: Option<[JoinHandle<String>; 2]>,
+}
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let clock = Clock::start();
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let outputs = [reader(child.stdout.take()), reader(child.stderr.take())];
+        Self { child, clock, outputs: Some(outputs) }
+    }
+
+    pub(crate) fn took(&self) -> Duration {
+        Duration::from_nanos(self.clock.now_ns())
+    }
+
+    /// As Ctrl-C does.
+    pub(crate) fn interrupt(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("a signal can be sent");
+    }
+
+    /// Waits for the end, which is a failure of the test if it does not come.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> Done {
+        let status = self.wait();
+        let took = self.took();
+        let texts = self.outputs.take().expect("not ended yet").map(|thread| thread.join().expect("text"));
+        let [stdout, stderr] = texts;
+        Done { code: status.code().unwrap_or(-1), stdout, stderr, took }
+    }
+
+    #[track_caller]
+    fn wait(&mut self) -> ExitStatus {
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the state of a child") {
+                return status;
+            }
+            assert!(self.took() < LIMIT, "still running after {LIMIT:?}");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn reader(from: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    let mut from = from.expect("a pipe");
+    thread::spawn(move || {
+        let mut text = String::new();
+        from.read_to_string(&mut text).expect("text in UTF-8");
+        text
+    })
+}
+
+/// The document of a run.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub document: Value,
+    pub code: i32,
+    /// As printed.
+    pub text: String,
+}
+
+impl Record {
+    #[track_caller]
+    pub(crate) fn from_file(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).expect("a saved record");
+        Self { document: serde_json::from_str(&text).expect("a record in JSON"), code: 0, text }
+    }
+
+    /// A record with this exit code, and no other.
+    #[track_caller]
+    pub(crate) fn with_code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{:#?}", self.verdicts());
+        self
+    }
+
+    fn verdicts(&self) -> Vec<(&Value, &Value, &Value)> {
+        self.runs().map(|run| (&run["dispatch"], &run["verdict"], &run["audit"])).collect()
+    }
+
+    pub(crate) fn runs(&self) -> impl Iterator<Item = &Value> {
+        self.document["runs"].as_array().expect("runs").iter()
+    }
+
+    /// The only run.
+    #[track_caller]
+    pub(crate) fn only(&self) -> &Value {
+        assert_eq!(self.runs().count(), 1);
+        &self.document["runs"][0]
+    }
+
+    #[track_caller]
+    pub(crate) fn of(&self, dispatch: &str) -> &Value {
+        let found = self.runs().find(|run| run["dispatch"] == dispatch);
+        found.unwrap_or_else(|| panic!("no {dispatch} in {:?}", self.verdicts()))
+    }
+}
+
+/// A number at a JSON pointer.
+#[track_caller]
+pub(crate) fn number(value: &Value, pointer: &str) -> f64 {
+    let found = value.pointer(pointer).unwrap_or_else(|| panic!("no {pointer}"));
+    found.as_f64().unwrap_or_else(|| panic!("{pointer} is {found}"))
+}
+
+/// A whole number at a JSON pointer.
+#[track_caller]
+pub(crate) fn count(value: &Value, pointer: &str) -> u64 {
+    let found = value.pointer(pointer).unwrap_or_else(|| panic!("no {pointer}"));
+    found.as_u64().unwrap_or_else(|| panic!("{pointer} is {found}"))
+}
+
+/// Asserts that `value` is off by at most a `share` of what is expected.
+#[track_caller]
+pub(crate) fn within(what: &str, value: f64, expected: f64, share: f64) {
+    let off = (value - expected) / expected;
+    assert!(
+        off.abs() <= share,
+        "{what}: {value} is {:+.3} % off {expected}, limit {:.3} %",
+        off * 100.0,
+        share * 100.0
+    );
+}
+
+/// Asserts that everything was delivered once, in order and whole, and that there was something to deliver.
+#[track_caller]
+pub(crate) fn assert_clean(run: &Value) {
+    let audit = &run["audit"];
+    let what = format!("{}: {audit} {}", run["dispatch"], run["verdict"]);
+    assert!(count(audit, "/sent") > 0 && count(run, "/flows/ended") > 0, "{what}");
+    for fault in ["lost", "duplicated", "reordered", "corrupted", "unrouted", "negative_deltas"] {
+        assert_eq!(audit[fault], 0, "{fault}: {what}");
+    }
+    assert_eq!(audit["delivered"], audit["expected"], "{what}");
+    assert_all_recorded(run);
+}
+
+/// Every end of a flow is in the times: none was sampled away, dropped, or left in a lane.
+#[track_caller]
+pub(crate) fn assert_all_recorded(run: &Value) {
+    // A fan-out ends at each of its three subscribers.
+    let ends = if run["scenario"] == "fan-out" { 3 } else { 1 };
+    let ended = count(run, "/flows/ended") * ends;
+    for times in ["response_ns", "service_ns", "lag_ns"] {
+        assert_eq!(count(run, &format!("/{times}/count")), ended, "{times} of {}", run["dispatch"]);
+    }
+}
+
+/// Seeds to run an oracle with: `fixed`, and one more drawn from `DRUMPOST_TEST_SEED` if that is set. What holds must hold
+/// for any of them.
+pub(crate) fn seeds(fixed: &[u64]) -> Vec<u64> {
+    let mut seeds = fixed.to_vec();
+    if let Some(base) = std::env::var("DRUMPOST_TEST_SEED").ok().and_then(|text| text.parse::<u64>().ok()) {
+        seeds.push(scrambled(base));
+    }
+    seeds
+}
+
+/// A number that says nothing about the one it was made from (splitmix64).
+fn scrambled(number: u64) -> u64 {
+    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    // Seeds are kept small enough to be read exactly by whatever reads the document.
+    (z ^ (z >> 31)) >> 12
+}

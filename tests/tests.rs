@@ -1,0 +1,16 @@
+//! The binary driven from outside: a table of contents.
+//!
+//! What a module can show of itself is tested beside it; here is what only the whole program can show, through the same
+//! door as a user: a command line, its exit code, what it prints and the file it leaves.
+#![allow(clippy::unwrap_used, reason = "a test says what it expected by failing")]
+
+mod support;
+
+mod cli;
+mod dashboard;
+mod flows;
+mod formats;
+mod interrupt;
+mod nats;
+mod oracles;
+mod reports;
