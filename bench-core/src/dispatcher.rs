@@ -1,6 +1,6 @@
 //! The cold side of a dispatch: one dynamic call per trial. [`Threaded`] and [`Tasked`] run any transport of their kind.
 
-use crate::{monitor::Watch, outcome::Outcome, plan::TrialPlan, transport::OpenError};
+use crate::{monitor::Watch, outcome::Outcome, plan::TrialPlan, registry::Promise, transport::OpenError};
 
 pub mod tasked;
 pub mod threaded;
@@ -16,6 +16,11 @@ pub trait Dispatcher: Send {
     /// # Errors
     /// The transport refuses the wiring, or could not be opened.
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError>;
+
+    /// What it promises as it was made: what its entry lists, but for what its options change.
+    fn promise(&self, listed: Promise) -> Promise {
+        listed
+    }
 }
 
 /// Between set-up and the load's begin, so that every lane is there when it begins.

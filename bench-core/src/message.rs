@@ -111,9 +111,11 @@ impl Message {
         (self.first_origin & ID_MASK) as u16
     }
 
-    /// The message that `self` causes: same flow, new hop, not yet stamped.
+    /// The message that `self` causes: same flow, new hop, not yet stamped. Lanes make every message this way; it is
+    /// public for loops written by hand, which are what the engine is measured against.
+    #[inline]
     #[must_use]
-    pub(crate) fn caused(&self, kind: Kind, destination: u16, producer: u16, seq: u32) -> Self {
+    pub fn caused(&self, kind: Kind, destination: u16, producer: u16, seq: u32) -> Self {
         let not_sent = if self.kind == Kind::START { 0 } else { NOT_FIRST };
         Self {
             due_producer: with_id(self.due_producer, producer),
@@ -125,7 +127,9 @@ impl Message {
         }
     }
 
-    pub(crate) fn set_reply_to(&mut self, lane: u16) {
+    /// Says which lane waits for the reply to this request.
+    #[inline]
+    pub fn set_reply_to(&mut self, lane: u16) {
         self.sent_reply_to = with_id(self.sent_reply_to, lane);
     }
 

@@ -88,7 +88,7 @@ pub trait AsyncSendPort: Send {
 /// Receives what one service instance hears, on tasks. Acknowledges as [`RecvPort`] does.
 pub trait AsyncRecvPort: Send {
     /// Waits for at least one message, hands over up to `max`, and says how many. Cancel-safe: dropped before it
-    /// resolves, it has taken nothing.
+    /// resolves, it has taken nothing, and what wakes it must outlive it: the driver makes a new one after each wait.
     ///
     /// # Errors
     /// As [`RecvPort::drain`].

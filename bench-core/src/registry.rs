@@ -5,27 +5,41 @@ use crate::{
     dispatcher::Dispatcher,
     scenario::{Intent, Scenario, Style},
 };
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
 
-/// Options of transports and scenarios, by name (`nats.url`, `sim`, `fan-out.subscribers`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options(BTreeMap<String, String>);
+/// Options of transports and scenarios, by name (`nats.url`, `sim`, `fan-out.subscribers`). Notes which names are asked
+/// for, so that one that nobody asks for, a typo say, can be refused. Clones share these notes.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    values: BTreeMap<String, String>,
+    asked: Arc<Mutex<BTreeSet<String>>>,
+}
 
 impl Options {
     /// Sets an option.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
-        self.0.insert(name.to_owned(), value.into());
+        self.values.insert(name.to_owned(), value.into());
     }
 
     /// An option's text.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        self.values.get(name).map(String::as_str)
     }
 
-    /// All options, by name.
+    /// All options that are set, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The names that were asked for so far.
+    #[must_use]
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }
 

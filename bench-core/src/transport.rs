@@ -2,6 +2,7 @@
 
 use crate::{
     port::{AsyncRecvPort, AsyncSendPort, RecvPort, SendPort},
+    registry::Promise,
     wiring::Wiring,
 };
 use std::future::Future;
@@ -20,7 +21,8 @@ pub enum OpenError {
 /// The ports of one service instance.
 #[derive(Debug)]
 pub struct Endpoint<S, R> {
-    /// Everything the instance hears, merged by the transport; `None` if it hears nothing.
+    /// Everything the instance hears, merged by the transport, replies included even where they are also apart: which
+    /// of the two is asked depends on whether the lane awaits one. `None` if it hears nothing.
     pub inbox: Option<R>,
     /// Replies apart from the rest, only for an instance of which [`Wiring::has_replies_apart`] is true.
     pub replies: Option<R>,
@@ -60,6 +62,11 @@ pub trait AsyncTransport: Send {
         &mut self,
         wiring: &Wiring,
     ) -> impl Future<Output = Result<Endpoints<Self::Send, Self::Recv>, OpenError>> + Send;
+
+    /// What it promises as it was made; see [`crate::dispatcher::Dispatcher::promise`].
+    fn promise(&self, listed: Promise) -> Promise {
+        listed
+    }
 
     /// Removes what `open` left outside the process (streams, queues). Called once, also after a failure.
     ///

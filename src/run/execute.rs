@@ -89,7 +89,7 @@ fn run_trial(
     let mut plan = TrialPlan { feeds: workload.feeds(), ..target.plan.clone() };
     plan.wiring.run_name =
         format!("drumpost-{}-{:04x}-{}", std::process::id(), crate::environment::nonce(), place.position);
-    let mut dispatcher = match (target.entry.make)(&options) {
+    let mut dispatcher = match (target.make)(&options) {
         Ok(dispatcher) => dispatcher,
         Err(error) => return trial::not_opened(place, &OpenError::Refused(error)),
     };

@@ -8,10 +8,11 @@ use crate::{
     exit::usage,
 };
 use drumpost_core::{
+    dispatcher::Dispatcher,
     load::{Extent, LoadPlan, Pace},
     payload::Pool,
     plan::{Kill, TrialPlan},
-    registry::{Options, Registry, RunsOn, TransportEntry},
+    registry::{Options, Promise, Registry, RunsOn, TransportEntry},
     scenario::{Scenario, Style},
     wiring::{Wiring, WiringSettings},
 };
@@ -26,7 +27,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 /// A dispatch that is to be measured.
 pub(crate) struct Target {
     pub label: String,
-    pub entry: TransportEntry,
+    pub runs_on: RunsOn,
+    pub make: fn(&Options) -> Result<Box<dyn Dispatcher>, String>,
+    pub promise: Promise,
     /// The plan of each of its trials, but for the names and seeds that differ.
     pub plan: TrialPlan,
 }
@@ -82,6 +85,7 @@ impl Job {
             let target = job.target(args, style, entry, &wiring)?;
             job.targets.push(target);
         }
+        check_options(args, &job.options)?;
         job.settings_text = settings::text(args);
         job.record = job.empty_record(args);
         Ok(job)
@@ -97,12 +101,13 @@ impl Job {
         let label = format!("{style}/{}", entry.name);
         let wiring =
             Wiring::new(&self.scenario, style, wiring).map_err(|error| usage(format!("{label}: {error}")))?;
-        (entry.make)(&self.options).map_err(|error| usage(format!("{label}: {error}")))?;
+        let made = (entry.make)(&self.options).map_err(|error| usage(format!("{label}: {error}")))?;
+        let promise = made.promise(entry.promise);
         let pace = match args.rate {
             Some(_) => Pace::Open { window: args.window.or(wiring.safe_window()).unwrap_or(u64::MAX) },
             None => Pace::Closed { in_flight: args.in_flight.unwrap_or(64) },
         };
-        if entry.promise.holds_up_senders {
+        if promise.holds_up_senders {
             wiring.check_deadlock(pace.window()).map_err(|error| usage(format!("{label}: {error}")))?;
         }
         let kill = args.kill.as_deref().map(|text| kill(text, &wiring)).transpose()?;
@@ -124,7 +129,7 @@ impl Job {
             sample_every: sample_every(args, entry.runs_on == RunsOn::Simulation && self.is_virtual),
             kill,
         };
-        Ok(Target { label, entry: entry.clone(), plan })
+        Ok(Target { label, runs_on: entry.runs_on, make: entry.make, promise, plan })
     }
 
     fn empty_record(&self, args: &RunArgs) -> Record {
@@ -133,8 +138,8 @@ impl Job {
             dispatch: target.label.clone(),
             load: if args.rate.is_some() { LoadKind::Open } else { LoadKind::Closed },
             promises: Promises {
-                ordered: target.entry.promise.ordered,
-                tolerates_duplicates: target.entry.promise.may_duplicate,
+                ordered: target.promise.ordered,
+                tolerates_duplicates: target.promise.may_duplicate,
             },
             settings: settings::of(self, target, args),
             ..Run::default()
@@ -195,6 +200,21 @@ fn options(args: &RunArgs) -> anyhow::Result<Options> {
     }
     options.set("seed", args.seed.to_string());
     Ok(options)
+}
+
+/// Refuses an option that nothing of this run has asked for, such as a misspelt one.
+fn check_options(args: &RunArgs, options: &Options) -> anyhow::Result<()> {
+    let asked = options.asked();
+    let known: Vec<&str> = asked.iter().map(String::as_str).filter(|name| name.contains('.')).collect();
+    let set = args.set.iter().filter_map(|set| set.split_once('='));
+    for (key, _) in set.chain(args.nats.is_some().then_some(("nats.url", ""))) {
+        let by_environment = key == "nats.url" && std::env::var_os("NATS_URL").is_some();
+        if !asked.iter().any(|name| name == key) && !by_environment {
+            let what = if known.is_empty() { "option (this run has none)" } else { "option" };
+            return Err(usage(format!("--set: {}", unknown(what, key, &known))));
+        }
+    }
+    Ok(())
 }
 
 fn scenario(registry: &Registry, args: &RunArgs, options: &Options) -> anyhow::Result<Scenario> {
@@ -264,7 +284,12 @@ fn named<'a>(registry: &'a Registry, scenario: &Scenario, text: &str) -> anyhow:
         return Ok(defaults(registry, scenario, Some(style)));
     }
     let known: Vec<&str> = registry.transports.iter().map(|entry| entry.name).collect();
-    let find = |name: &str| registry.transport(name).ok_or_else(|| usage(unknown("transport", name, &known)));
+    let find = |name: &str| {
+        registry.transport(name).ok_or_else(|| match name {
+            "nats" | "jetstream" => usage(format!("this build has no {name}: build with --features nats")),
+            _ => usage(unknown("transport", name, &known)),
+        })
+    };
     let Some((style, name)) = text.split_once('/') else {
         let entry = find(text)?;
         let fits = scenario.styles().filter(|style| refusal(*style, entry, scenario).is_none());

@@ -43,12 +43,11 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     set("payload", args.payload.as_str().into());
     set("keys", args.keys.as_str().into());
     set("reply", if args.reply == Reply::Await { "await" } else { "async" }.into());
-    let (placement, wait) =
-        placement_and_wait(target.entry.runs_on, plan.placement, plan.wait, job.is_virtual);
+    let (placement, wait) = placement_and_wait(target.runs_on, plan.placement, plan.wait, job.is_virtual);
     set("placement", placement.into());
     set("wait", wait.into());
-    set("acks", target.entry.promise.acks.into());
-    set("persistence", target.entry.promise.persistence.into());
+    set("acks", target.promise.acks.into());
+    set("persistence", target.promise.persistence.into());
     let instances: Vec<String> = plan
         .wiring
         .services

@@ -13,6 +13,7 @@ use crate::{
     outcome::Outcome,
     plan::TrialPlan,
     port::{AsyncRecvPort, AsyncSendPort, Confirms, PortError},
+    registry::Promise,
     session::{Control, Session, rings},
     transport::{AsyncTransport, OpenError},
 };
@@ -35,6 +36,10 @@ pub struct Tasked<T>(pub T);
 type Left = (crate::lane::Lane, Option<Confirms>);
 
 impl<T: AsyncTransport> Dispatcher for Tasked<T> {
+    fn promise(&self, listed: Promise) -> Promise {
+        self.0.promise(listed)
+    }
+
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
         let runtime = runtime(plan.placement)?;
         let endpoints = runtime.block_on(self.0.open(&plan.wiring));

@@ -61,6 +61,11 @@ pub struct Sim {
 }
 
 impl Dispatcher for Sim {
+    fn promise(&self, listed: Promise) -> Promise {
+        // Several servers overtake each other.
+        Promise { ordered: self.spec.servers == 1, ..listed }
+    }
+
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
         match self.spec.clock {
             SimClock::Virtual => self.run_virtual(plan, watch),

@@ -118,6 +118,11 @@ impl AsyncTransport for JetStream {
     type Send = JetStreamSend;
     type Recv = JetStreamRecv;
 
+    fn promise(&self, listed: Promise) -> Promise {
+        let persistence = if self.storage == StorageType::File { "file" } else { "memory" };
+        Promise { persistence, ..listed }
+    }
+
     async fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<JetStreamSend, JetStreamRecv>, OpenError> {
         let mut connections = Vec::new();
         for instance in 0..wiring.instance_count() {
