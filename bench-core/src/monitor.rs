@@ -53,6 +53,7 @@ pub struct Monitor {
     in_flight_sum: f64,
     in_flight_samples: u64,
     next_in_flight_ns: u64,
+    uneven: u64,
     interrupted: bool,
     drain_timed_out: bool,
     stopped_ns: u64,
@@ -90,6 +91,7 @@ impl Monitor {
             in_flight_sum: 0.0,
             in_flight_samples: 0,
             next_in_flight_ns: measure_from_ns,
+            uneven: 0,
             interrupted: false,
             drain_timed_out: false,
             stopped_ns: 0,
@@ -146,7 +148,11 @@ impl Monitor {
     fn sample_in_flight(&mut self, now_ns: u64) {
         self.in_flight_sum += self.collector.in_flight(self.ends_per_flow);
         self.in_flight_samples += 1;
-        self.next_in_flight_ns = now_ns + (self.sample_every_ns / 50).max(1);
+        // At uneven times, by a golden-ratio sequence: even looks at evenly paced arrivals would always see the same.
+        let every_ns = self.sample_every_ns / 50;
+        self.uneven = self.uneven.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let share_ns = (u128::from(every_ns) * u128::from(self.uneven)) >> 64;
+        self.next_in_flight_ns = now_ns + (every_ns / 2 + share_ns as u64).max(1);
     }
 
     fn sample(&mut self, now_ns: u64, watch: &mut dyn Watch) {
@@ -218,6 +224,7 @@ impl Monitor {
             cpu_ns,
             mean_in_flight: sampled.then(|| self.in_flight_sum / self.in_flight_samples as f64),
             drain_timed_out: self.drain_timed_out,
+            faults: Vec::new(),
             notes,
         }
     }

@@ -94,7 +94,9 @@ pub struct Outcome {
     pub mean_in_flight: Option<f64>,
     /// Whether the drain deadline came before everything expected was delivered.
     pub drain_timed_out: bool,
-    /// What went on besides (a consumer was killed, a stream could not be removed), in sentences.
+    /// Faults that were injected, in sentences.
+    pub faults: Vec<String>,
+    /// What went on besides (a stream could not be removed), in sentences.
     pub notes: Vec<String>,
 }
 

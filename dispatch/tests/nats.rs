@@ -410,7 +410,7 @@ fn a_killed_consumer_loses_nothing_with_jetstream() {
             assert_eq!((audit.lost, audit.corrupted, outcome.unfinished), (0, 0, 0), "{audit:?}");
             assert_eq!(audit.confirmed, Some(audit.sent));
             assert_eq!(audit.unique, audit.expected);
-            assert!(outcome.notes[0].contains("was to be killed 300ms"), "{:?}", outcome.notes);
+            assert!(outcome.faults[0].contains("killed 300ms"), "{:?}", outcome.faults);
         }
     }
 }

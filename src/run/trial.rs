@@ -85,7 +85,7 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, be
         floor_ns: beside.floor_ns,
         hygiene: Hygiene { steal_ns: beside.steal.map(|steal| steal.0), involuntary_switches: None },
         series: beside.series,
-        faults: Vec::new(),
+        faults: outcome.faults.clone(),
         notes,
     }
 }

@@ -77,13 +77,13 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
     let paced = matches!(plan.load.pace, Pace::Open { .. });
     let rings = rings(&plan.wiring, &bells, false);
     let (mut tasks, mut own_threads) = (Vec::new(), Vec::new());
-    let mut notes = Vec::new();
+    let mut faults = Vec::new();
     for (((lane, endpoint), rings), bell) in lanes.into_iter().zip(endpoints).zip(rings).zip(bells) {
         let crash = crash(plan, lane.id());
         if let Some(crash) = crash {
             let name = plan.wiring.instance_name(lane.id());
-            notes.push(format!(
-                "{name} was to be killed {:?} into the load and away for {:?}",
+            faults.push(format!(
+                "{name} killed {:?} into the load and away for {:?}",
                 Duration::from_nanos(crash.at_ns - LEAD_NS),
                 crash.down
             ));
@@ -138,7 +138,8 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
         confirmed: all.confirmed + one.confirmed,
         unconfirmed: all.unconfirmed + one.unconfirmed,
     });
-    monitor.finish(left.into_iter().map(|(lane, _)| lane).collect(), confirms, Some(cpu_ns), notes)
+    let lanes = left.into_iter().map(|(lane, _)| lane).collect();
+    Outcome { faults, ..monitor.finish(lanes, confirms, Some(cpu_ns), Vec::new()) }
 }
 
 fn own_thread_main<F: Future>(handle: &Handle, task: F, clock: &Clock, until_ns: &AtomicU64) -> F::Output {

@@ -3,7 +3,7 @@
 //! Lives here: rates and costs. Which trials count is the run's to say. Does not live here: percentiles, which come
 //! from merged histograms.
 
-use crate::model::{Flows, Run};
+use crate::model::{Flows, Run, Setting};
 
 /// Figures over all counted trials of a run: totals divided by totals, never means of trial figures.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -55,11 +55,17 @@ impl Derived {
             own.mean_in_flight = own.mean_in_flight.zip(weighted).map(|(sum, mean)| sum + mean);
         }
         let per_s = |n: u64| crate::model::per_s(n, own.elapsed_ns);
+        // The load's schedule lasts as long as was asked, whatever the target takes to end the last flow.
+        let scheduled_ns = match run.settings.get("duration_ns") {
+            Some(Setting::Integer(ns)) => u128::from(*ns) * own.trials as u128,
+            _ => own.elapsed_ns,
+        };
+        let per_s_of_load = |n: u64| crate::model::per_s(n, scheduled_ns.min(own.elapsed_ns));
         let each = |total: Option<u64>, n: u64| total.filter(|_| n > 0).map(|total| total as f64 / n as f64);
         Self {
             throughput_per_s: per_s(own.flows.ended),
-            due_per_s: per_s(own.flows.due),
-            achieved_per_s: per_s(own.flows.started),
+            due_per_s: per_s_of_load(own.flows.due),
+            achieved_per_s: per_s_of_load(own.flows.started),
             cpu_ns_per_message: each(cpu_ns, own.sent),
             cpu_ns_per_flow: each(cpu_ns, own.flows.ended),
             blocked_share: (own.elapsed_ns > 0).then(|| blocked_ns as f64 / own.elapsed_ns as f64),
