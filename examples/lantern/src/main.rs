@@ -1,0 +1,9 @@
+//! drumpost with the transport `lantern` registered beside the built-in ones.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut registry = drumpost::builtin();
+    registry.transports.push(lantern::entry());
+    drumpost::main(registry)
+}
