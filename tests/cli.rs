@@ -90,7 +90,10 @@ fn a_simulated_target_is_described_without_mistakes() {
 
 #[test]
 fn an_option_that_nothing_knows_is_refused() {
-    refused("run fan-out --set fan-out.subscriber=2", &["`fan-out.subscriber`", "fan-out.subscribers"]);
+    refused(
+        "run fan-out --duration 50ms --trials 1 --set fan-out.subscriber=2",
+        &["`fan-out.subscriber`", "fan-out.subscribers"],
+    );
     refused("run stream --set subscribers", &["KEY=VALUE"]);
 }
 
@@ -103,7 +106,7 @@ fn flows_that_could_deadlock_are_refused() {
         );
     }
     let line = "order-authorization --dispatch message/crossbeam --in-flight 2048 --capacity 4096";
-    let record = Place::new().record(&format!("{line} --duration 100ms --warmup 0s --trials 1"));
+    let record = Place::new().record(&format!("{line} --count 5k --warmup 0s --trials 1"));
     assert_clean(record.only());
 }
 
@@ -148,7 +151,7 @@ fn stdout_has_one_document_and_nothing_else() {
 /// Names that others read from the document.
 #[test]
 fn the_document_has_what_others_rely_on() {
-    let line = "order-authorization --dispatch message/crossbeam,event/crossbeam --duration 200ms --trials 1";
+    let line = "order-authorization --dispatch message/crossbeam,event/crossbeam --count 4k --trials 1";
     let record = Place::new().record(line);
     assert_eq!(record.document["schema_version"], 1);
     for run in record.runs() {

@@ -111,7 +111,7 @@ fn assert_frame(text: &str, (columns, lines): (u16, u16)) {
     {
         assert!(text.contains(word), "no {word} at {columns}x{lines} in\n{text}");
     }
-    assert!(text.contains("/s") && text.contains("µs") || text.contains("ms"), "no figures in\n{text}");
+    assert!(text.contains("/s") && (text.contains("µs") || text.contains("ms")), "no figures in\n{text}");
     assert!(text.lines().all(|line| line.chars().count() <= usize::from(columns)), "too wide:\n{text}");
     assert!(text.lines().count() <= usize::from(lines), "too high:\n{text}");
 }

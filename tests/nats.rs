@@ -15,8 +15,7 @@ const DISPATCHES: [&str; 5] =
 fn nats_and_jetstream_carry_both_styles() {
     let Some(server) = NatsServer::start() else { return };
     let line = format!("order-authorization --dispatch {} --nats {}", DISPATCHES.join(","), server.url());
-    let record =
-        Place::new().record(&format!("{line} --duration 500ms --warmup 200ms --trials 2 --in-flight 32"));
+    let record = Place::new().record(&format!("{line} --count 1k --warmup 50ms --trials 2 --in-flight 32"));
     assert!([0, 6].contains(&record.code), "code {}", record.code);
     for dispatch in DISPATCHES {
         let run = record.of(dispatch);
@@ -32,7 +31,7 @@ fn nats_carries_every_scenario() {
     let Some(server) = NatsServer::start() else { return };
     for scenario in ["payment-confirmation", "stream", "fan-out", "ping"] {
         let line = format!("{scenario} --dispatch nats,jetstream --nats {}", server.url());
-        let record = Place::new().record(&format!("{line} --duration 200ms --warmup 50ms --trials 1"));
+        let record = Place::new().record(&format!("{line} --count 500 --warmup 20ms --trials 1"));
         for run in record.runs() {
             assert_clean(run);
         }

@@ -111,7 +111,7 @@ fn the_table_shows_a_dash_for_what_has_too_few_samples() {
 fn the_same_seed_gives_the_same_bytes() {
     let line = "stream --sim service=lognormal:1ms,0.8,stall=1s/15s,loss=1/1000 --rate 500/s --arrivals poisson \
                 --duration 30s --keys zipf:1000,1.1 --payload lognormal:1KiB,0.5 --trials 2";
-    for seed in seeds(&[1, 42]) {
+    for seed in seeds(&[42]) {
         let run = |seed: u64, file: &str| {
             let place = Place::new();
             let record = place.record(&format!("{line} --seed {seed} --out {file}"));
