@@ -12,6 +12,8 @@ use super::{
 use crate::scenario::{Intent, Scenario, Style};
 
 const COUNT: u64 = 500;
+/// Fewer where one flow waits for the other.
+const AWAITED: u64 = 200;
 
 /// See [`super::CHECKS`].
 pub(super) fn fan_out(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
@@ -85,9 +87,10 @@ fn requests(
     if !(subject.claims(style, Intent::Request) && subject.claims(style, Intent::Reply)) {
         return not_claimed(Intent::Request);
     }
+    let count = if awaits { AWAITED } else { COUNT };
     for way in subject.ways() {
         let trial =
-            Trial { instances: &[("sender", 2)], awaits, flow_timeout: PATIENT, ..Trial::new(*way, COUNT) };
+            Trial { instances: &[("sender", 2)], awaits, flow_timeout: PATIENT, ..Trial::new(*way, count) };
         match subject.try_run(style, scenario(style), &trial)? {
             Tried::Refused(why) => {
                 names(&why, &[Intent::Request, Intent::Reply])?;
@@ -95,7 +98,7 @@ fn requests(
             }
             Tried::Ran(ran) => {
                 ran.nothing_wrong("a requester got another's reply, or something while it awaited one")?;
-                ran.delivered(&subject.promise(), COUNT, 2 * COUNT)?;
+                ran.delivered(&subject.promise(), count, 2 * count)?;
             }
         }
     }
@@ -111,11 +114,12 @@ pub(super) fn replies_apart(subject: &Subject<'_>, style: Style) -> Result<(), S
     }
     for way in subject.ways() {
         for awaits in [false, true] {
+            let count = if awaits { AWAITED } else { COUNT };
             let scenario = if awaits { react_and_ask::<true>(style) } else { react_and_ask::<false>(style) };
-            let trial = Trial { awaits, flow_timeout: PATIENT, ..Trial::new(*way, COUNT) };
+            let trial = Trial { awaits, flow_timeout: PATIENT, ..Trial::new(*way, count) };
             let ran = subject.run(style, scenario, &trial)?;
             ran.nothing_wrong("a message was handed over while a reply was awaited")?;
-            ran.delivered(&subject.promise(), COUNT, 4 * COUNT)?;
+            ran.delivered(&subject.promise(), count, 4 * count)?;
         }
     }
     Ok(())
