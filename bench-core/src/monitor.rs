@@ -50,8 +50,12 @@ pub struct Monitor {
     last_ended: u64,
     last_blocked_ns: u64,
     draining_since_ns: Option<u64>,
-    in_flight_sum: f64,
-    in_flight_samples: u64,
+    /// Flows under way × ns, up to the last look.
+    in_flight_area: f64,
+    /// How long that is.
+    in_flight_ns: u64,
+    /// The last look: when, and how many were under way.
+    in_flight_last: Option<(u64, f64)>,
     next_in_flight_ns: u64,
     uneven: u64,
     interrupted: bool,
@@ -88,8 +92,9 @@ impl Monitor {
             last_ended: 0,
             last_blocked_ns: 0,
             draining_since_ns: None,
-            in_flight_sum: 0.0,
-            in_flight_samples: 0,
+            in_flight_area: 0.0,
+            in_flight_ns: 0,
+            in_flight_last: None,
             next_in_flight_ns: measure_from_ns,
             uneven: 0,
             interrupted: false,
@@ -102,8 +107,8 @@ impl Monitor {
     /// Looks after the run at `now_ns`: samples, and stops it when it is complete, interrupted, or out of time to drain.
     /// Says when it wants to look again at the latest.
     pub fn poll(&mut self, now_ns: u64, watch: &mut dyn Watch) -> u64 {
-        if now_ns >= self.next_in_flight_ns && now_ns < self.ends_ns && self.draining_since_ns.is_none() {
-            self.sample_in_flight(now_ns);
+        if now_ns >= self.measure_from_ns && now_ns < self.ends_ns && self.draining_since_ns.is_none() {
+            self.look_at_in_flight(now_ns);
         }
         if !self.has_begun && now_ns >= self.begins_ns {
             // A lane on tasks has no timer: without this a closed load would begin with the first sample.
@@ -145,14 +150,21 @@ impl Monitor {
         self.control.ring();
     }
 
-    fn sample_in_flight(&mut self, now_ns: u64) {
-        self.in_flight_sum += self.collector.in_flight(self.ends_per_flow);
-        self.in_flight_samples += 1;
-        // At uneven times, by a golden-ratio sequence: even looks at evenly paced arrivals would always see the same.
-        let every_ns = self.sample_every_ns / 50;
-        self.uneven = self.uneven.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let share_ns = (u128::from(every_ns) * u128::from(self.uneven)) >> 64;
-        self.next_in_flight_ns = now_ns + (every_ns / 2 + share_ns as u64).max(1);
+    /// Adds what was under way since the last look. Exact in virtual time, where nothing changes between two looks; on a
+    /// clock the looks are spread unevenly, by a golden-ratio sequence, so that they do not fall in step with an even
+    /// schedule.
+    fn look_at_in_flight(&mut self, now_ns: u64) {
+        if let Some((since_ns, under_way)) = self.in_flight_last {
+            self.in_flight_area += under_way * (now_ns - since_ns) as f64;
+            self.in_flight_ns += now_ns - since_ns;
+        }
+        self.in_flight_last = Some((now_ns, self.collector.in_flight(self.ends_per_flow)));
+        if now_ns >= self.next_in_flight_ns {
+            let every_ns = self.sample_every_ns / 50;
+            self.uneven = self.uneven.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let share_ns = (u128::from(every_ns) * u128::from(self.uneven)) >> 64;
+            self.next_in_flight_ns = now_ns + (every_ns / 2 + share_ns as u64).max(1);
+        }
     }
 
     fn sample(&mut self, now_ns: u64, watch: &mut dyn Watch) {
@@ -206,7 +218,6 @@ impl Monitor {
         };
         let hops = self.collector.hops();
         let Totals { response, service, lag, .. } = self.collector.totals;
-        let sampled = self.in_flight_samples > 0;
         Outcome {
             ending,
             started: local.started,
@@ -222,7 +233,7 @@ impl Monitor {
             audit,
             blocked_ns: local.blocked_ns,
             cpu_ns,
-            mean_in_flight: sampled.then(|| self.in_flight_sum / self.in_flight_samples as f64),
+            mean_in_flight: (self.in_flight_ns > 0).then(|| self.in_flight_area / self.in_flight_ns as f64),
             drain_timed_out: self.drain_timed_out,
             faults: Vec::new(),
             notes,
