@@ -181,6 +181,7 @@ impl Monitor {
             started: local.started,
             measured_started: local.measured_started,
             ended,
+            measured_ended: local.measured_ended / self.ends_per_flow,
             ended_now: ended.saturating_sub(self.last_ended),
             response_now: self.collector.response_now.clone(),
             response: self.collector.totals.response.clone(),

@@ -115,6 +115,8 @@ pub struct Snapshot {
     pub measured_started: u64,
     /// Flow ends so far, by flow.
     pub ended: u64,
+    /// Ends of measured flows so far, by flow.
+    pub measured_ended: u64,
     /// Flow ends since the last snapshot, by flow.
     pub ended_now: u64,
     /// Response times since the last snapshot.

@@ -64,8 +64,12 @@ pub struct Thresholds {
     pub unfinished: f64,
     /// Over-range times, and backward stamps, as a share of deliveries: more is suspect. 0.001.
     pub miscounted: f64,
-    /// How far `mean in flight / (rate × mean response)` may be from one: more is suspect. 0.01.
+    /// How far `mean in flight / (rate × mean response)` may be from one in virtual time, where flows in flight are
+    /// known at every moment: more is suspect. 0.01.
     pub little: f64,
+    /// The same on a real clock, where they are looked at now and then by a thread that competes with those it looks
+    /// at. 0.1.
+    pub little_sampled: f64,
     /// Little's law is not asked of fewer flows than this. 10,000.
     pub little_flows: u64,
     /// Median response of the last quarter over that of the first, if it grew from quarter to quarter in an open
@@ -86,6 +90,7 @@ impl Default for Thresholds {
             unfinished: 0.01,
             miscounted: 0.001,
             little: 0.01,
+            little_sampled: 0.1,
             little_flows: 10_000,
             growth: 1.5,
             growth_floor_ns: 10_000,
@@ -210,7 +215,8 @@ fn check_little(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: 
         return;
     }
     let cut_off = 2.0 * in_flight * derived.trials as f64 / derived.flows.ended as f64;
-    let margin = thresholds.little + cut_off;
+    let is_virtual = run.trials.iter().all(|trial| trial.cpu_ns.is_none());
+    let margin = if is_virtual { thresholds.little } else { thresholds.little_sampled } + cut_off;
     let (low, high) = (rate * service.min(response) / 1e9, rate * service.max(response) / 1e9);
     if in_flight < low * (1.0 - margin) || in_flight > high * (1.0 + margin) {
         let of_response = units::ratio(in_flight / (rate * response / 1e9));

@@ -18,6 +18,7 @@ pub(crate) struct Follower<'a> {
     warmup_ns: u64,
     extent: Extent,
     target_per_s: Option<f64>,
+    measured_ended: u64,
     pub series: Series,
 }
 
@@ -38,6 +39,7 @@ impl<'a> Follower<'a> {
             warmup_ns: load.warmup_ns,
             extent: load.extent,
             target_per_s: job.workload.arrivals.as_ref().map(|arrivals| arrivals.rate().as_per_s()),
+            measured_ended: 0,
             series: Series::default(),
         }
     }
@@ -92,13 +94,15 @@ impl Watch for Follower<'_> {
             self.series.push(Point {
                 at_ns: snapshot.at_ns.saturating_sub(self.warmup_ns),
                 intervals: 1,
-                ended: snapshot.ended_now,
+                // The first interval began in the warm-up: only what is measured counts.
+                ended: snapshot.measured_ended.saturating_sub(self.measured_ended),
                 in_flight: snapshot.in_flight(),
                 response_p50_ns: some(now.p50_ns),
                 response_p99_ns: some(now.p99_ns),
                 response_max_ns: some(now.max_ns),
                 lag_p99_ns: (lag.count > 0).then_some(lag.p99_ns),
             });
+            self.measured_ended = snapshot.measured_ended;
         }
     }
 
