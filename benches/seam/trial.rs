@@ -1,0 +1,49 @@
+//! What both sides are asked to do, and what they answer.
+
+use drumpost_core::{load::Feed, payload::Pool};
+use drumpost_workloads::{KeySpec, PayloadSpec, WorkloadSpec};
+use std::sync::Arc;
+
+const SEED: u64 = 1;
+const KEYS: u64 = 10_000;
+/// Room in every queue: more than any window needs.
+pub(crate) const CAPACITY: usize = 4096;
+
+/// One run of one side.
+pub(crate) struct Trial {
+    pub(crate) batch: usize,
+    pub(crate) flows: u64,
+    pub(crate) in_flight: u64,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) workload: WorkloadSpec,
+}
+
+impl Trial {
+    pub(crate) fn new(batch: usize, payload_len: u32, flows: u64) -> Self {
+        let payload = PayloadSpec::fixed(u64::from(payload_len)).expect("a size");
+        let keys = KeySpec::uniform(KEYS).expect("keys");
+        Self {
+            batch,
+            flows,
+            in_flight: if batch == 1 { 16 } else { 4 * batch as u64 },
+            pool: Arc::new(Pool::new(SEED, payload_len)),
+            workload: WorkloadSpec { seed: SEED, arrivals: None, payload, keys },
+        }
+    }
+
+    /// The same flows for both sides.
+    pub(crate) fn feed(&self) -> Box<dyn Feed> {
+        self.workload.feed(0, 1)
+    }
+}
+
+/// What a run came to. Two sides that did the same agree in all but the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ran {
+    /// From the load's begin to the last flow's end; set-up is not in it.
+    pub(crate) elapsed_ns: u64,
+    pub(crate) flows: u64,
+    pub(crate) hops: u64,
+    /// Lost, duplicated, reordered or corrupted.
+    pub(crate) faults: u64,
+}
