@@ -14,3 +14,11 @@ mod interrupt;
 mod nats;
 mod oracles;
 mod reports;
+
+/// Says in every run without them that there are tests with a real broker.
+#[cfg(not(feature = "nats"))]
+#[test]
+#[ignore = "left out: nats and jetstream; scripts/test builds them in and starts a server"]
+fn nats_and_jetstream() {
+    unreachable!("it is a sign, not a test");
+}
