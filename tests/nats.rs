@@ -107,6 +107,7 @@ fn no_nats_server_is_a_row_beside_what_runs() {
 fn jetstream_redelivers_to_a_consumer_that_was_killed() {
     let Some(server) = NatsServer::start() else { return };
     let line = format!("stream --dispatch message/jetstream --nats {} --kill worker@1s/500ms", server.url());
+    let line = format!("{line} --set jetstream.ack-wait=2s");
     let record = Place::new()
         .record(&format!("{line} --duration 3s --warmup 0s --trials 1 --in-flight 256 --drain 40s"));
     let run = record.only();

@@ -349,16 +349,14 @@ fn an_open_load() {
     for transport in BOTH {
         let trial = Trial {
             pace: Pace::Open { window: 4096 },
-            extent: Extent::Duration(1_000_000_000),
+            extent: Extent::Count(1_000),
             every_ns: 1_000_000,
             batch: 1,
             ..Trial::default()
         };
         let outcome = trial.run(transport, &server.url(), order_authorization()).unwrap();
         assert_sound(&outcome, outcome.audit.sent);
-        // On a busy machine the last of a load may come due too late to be started.
-        assert_eq!(outcome.started + outcome.missed, 1_000);
-        assert!(outcome.missed < 100, "{} missed", outcome.missed);
+        assert_eq!((outcome.started, outcome.missed), (1_000, 0));
     }
 }
 

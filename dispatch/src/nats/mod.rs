@@ -6,7 +6,7 @@
 //! run fails and says so, nothing reconnects behind the measurement.
 //!
 //! Options: `nats.url` (default `nats://127.0.0.1:4222`), `jetstream.storage` (`file` or `memory`, default `file`),
-//! `jetstream.ack-wait` (default `2s`).
+//! `jetstream.ack-wait` (default `30s`).
 
 mod address;
 mod connection;

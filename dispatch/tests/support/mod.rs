@@ -9,7 +9,10 @@ use std::{
     net::{TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio, id},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -22,7 +25,12 @@ pub struct NatsServer {
     child: Child,
     port: u16,
     store: PathBuf,
+    /// One server, and so one test that loads it, at a time: sixteen of them on two cores would starve each other into
+    /// timeouts that say nothing about what is tested.
+    _alone: MutexGuard<'static, ()>,
 }
+
+static ALONE: Mutex<()> = Mutex::new(());
 
 impl NatsServer {
     /// Starts a server with JetStream; `None`, with a line that says so, if there is no binary.
@@ -39,6 +47,7 @@ impl NatsServer {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
         for _ in 0..5 {
+            let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
             let (port, monitor) = (free_port(), free_port());
             let store = format!("drumpost-nats-{}-{}", id(), COUNT.fetch_add(1, Ordering::Relaxed));
             let store = env::temp_dir().join(store);
@@ -52,7 +61,7 @@ impl NatsServer {
                 .stderr(Stdio::null())
                 .spawn()
                 .unwrap_or_else(|error| panic!("failed to start {}: {error}", binary.display()));
-            let mut server = Self { child, port, store };
+            let mut server = Self { child, port, store, _alone: alone };
             if server.is_healthy(monitor) {
                 return Some(server);
             }

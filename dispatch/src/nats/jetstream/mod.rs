@@ -9,7 +9,8 @@
 //!   request is taken by the publisher confirm, so the answer's subject is worked out from the header.
 //! - *Confirms*: see [`send`]. At most 1,024 messages (or a batch, if that is more) of one send port are unconfirmed.
 //! - *Acknowledgements*: explicit, one by one, after handling: see [`receive`]. What is not acknowledged within the
-//!   ack wait (`jetstream.ack-wait`, 2 s unless set) is handed out again, to any instance of the service.
+//!   ack wait (`jetstream.ack-wait`; 30 s, the server's own default, unless set) is handed out again, to any instance of
+//!   the service. A run with `--kill` wants it shorter than its drain deadline.
 //! - *Limits*, chosen so that none of them is what is measured: every instance asks for four batches (at least 512
 //!   messages) ahead of what it has been handed, topped up at half; a consumer may have twice what its instances can
 //!   hold unacknowledged (`max_ack_pending`). What is fetched ahead counts against the ack wait, so handlers that take
@@ -86,7 +87,7 @@ impl JetStream {
                 return Err(format!("option jetstream.storage: `{other}` is neither `file` nor `memory`"));
             }
         };
-        let ack_wait = options.get("jetstream.ack-wait").unwrap_or("2s");
+        let ack_wait = options.get("jetstream.ack-wait").unwrap_or("30s");
         let ack_wait = duration(ack_wait).ok_or_else(|| {
             format!("option jetstream.ack-wait: `{ack_wait}` is no time above zero, like `500ms` or `2s`")
         })?;
