@@ -33,7 +33,7 @@ pub(crate) struct Local {
     pub last_end_ns: u64,
 }
 
-// In the order of the published cells; `started` has the first, as it is also published alone.
+// In the order of the published cells: first those that most batches change.
 macro_rules! fields {
     ($on:ident) => {
         [
@@ -41,6 +41,7 @@ macro_rules! fields {
             $on.ended,
             $on.measured_started,
             $on.measured_ended,
+            $on.last_end_ns,
             $on.missed,
             $on.unrouted,
             $on.corrupted,
@@ -51,7 +52,6 @@ macro_rules! fields {
             $on.beyond_window,
             $on.blocked_ns,
             $on.written_off,
-            $on.last_end_ns,
         ]
     };
 }
@@ -71,6 +71,19 @@ fn cells(len: usize) -> Box<[AtomicU64]> {
     (0..len.next_multiple_of(16).max(16)).map(|_| AtomicU64::new(0)).collect()
 }
 
+/// Stores `values` for readers on other threads.
+#[inline]
+pub(crate) fn release(cells: &[AtomicU64], values: &[u64]) {
+    // Most lanes have one, for which setting up a loop costs several times the store.
+    if let ([cell, ..], [value]) = (cells, values) {
+        cell.store(*value, Ordering::Release);
+        return;
+    }
+    for (cell, value) in cells.iter().zip(values) {
+        cell.store(*value, Ordering::Release);
+    }
+}
+
 impl Published {
     pub(crate) fn new(ports: usize, heard: usize) -> Self {
         Self {
@@ -81,28 +94,33 @@ impl Published {
         }
     }
 
-    /// Publishes what was emitted, then what was received. A lane calls this only when everything it emitted was
-    /// taken by a transport, so a reader that reads all `received` first and all `emitted` after never sees a
-    /// delivery without its consequences: if the two agree, nothing is under way.
-    #[inline]
+    /// Publishes what was emitted, then what was received. A lane calls this when it has reacted to a batch and before
+    /// it offers what it emitted, so a reader that reads all `received` first and all `emitted` after never sees a
+    /// delivery without its consequences, and what waits in an outbox counts as under way: if the two agree, nothing is.
     pub(crate) fn publish(&self, local: &Local) {
-        for (cell, value) in self.emitted.iter().zip(&local.emitted) {
-            cell.store(*value, Ordering::Release);
-        }
-        for (cell, value) in self.fixed.0.iter().zip(fields!(local)) {
-            cell.store(value, Ordering::Relaxed);
-        }
-        for (cell, value) in self.received.iter().zip(&local.received) {
-            cell.store(*value, Ordering::Release);
-        }
+        release(&self.emitted, &local.emitted);
+        self.publish_fixed(fields!(local));
+        release(&self.received, &local.received);
     }
 
-    /// Publishes what was started and emitted before it is offered, so that it counts as under way from then on.
+    /// As [`Published::publish`], without what a batch in which nothing is wrong does not change: what was emitted, if
+    /// nothing was, and what is told of flows, if none was started or ended.
     #[inline]
-    pub(crate) fn publish_emitted(&self, local: &Local) {
-        self.fixed.0[0].store(local.started, Ordering::Relaxed);
-        for (cell, value) in self.emitted.iter().zip(&local.emitted) {
-            cell.store(*value, Ordering::Release);
+    pub(crate) fn publish_batch(&self, local: &Local, emitted: bool, flows: bool) {
+        if emitted {
+            release(&self.emitted, &local.emitted);
+        }
+        if flows {
+            let Local { started, ended, measured_started, measured_ended, last_end_ns, .. } = local;
+            self.publish_fixed([*started, *ended, *measured_started, *measured_ended, *last_end_ns]);
+        }
+        release(&self.received, &local.received);
+    }
+
+    #[inline]
+    fn publish_fixed<const N: usize>(&self, values: [u64; N]) {
+        for (cell, value) in self.fixed.0.iter().zip(values) {
+            cell.store(value, Ordering::Relaxed);
         }
     }
 
@@ -146,6 +164,7 @@ fn fields_mut(local: &mut Local) -> [&mut u64; 15] {
         &mut local.ended,
         &mut local.measured_started,
         &mut local.measured_ended,
+        &mut local.last_end_ns,
         &mut local.missed,
         &mut local.unrouted,
         &mut local.corrupted,
@@ -156,7 +175,6 @@ fn fields_mut(local: &mut Local) -> [&mut u64; 15] {
         &mut local.beyond_window,
         &mut local.blocked_ns,
         &mut local.written_off,
-        &mut local.last_end_ns,
     ]
 }
 

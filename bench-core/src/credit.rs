@@ -1,5 +1,6 @@
 //! Flow ends by origin: what a closed load waits for, in both styles, without going through the transport.
 
+use crate::counters::release;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One row per lane that may end flows, one column per lane that starts them. Each row has one writer.
@@ -15,10 +16,9 @@ impl Credit {
     }
 
     /// Publishes how many flows of each origin `lane` has ended so far.
+    #[inline]
     pub(crate) fn publish(&self, lane: u16, ended: &[u64]) {
-        for (cell, count) in self.rows[usize::from(lane)].iter().zip(ended) {
-            cell.store(*count, Ordering::Release);
-        }
+        release(&self.rows[usize::from(lane)], ended);
     }
 
     /// How many times flows of the `origin`-th origin have been ended.

@@ -1,7 +1,6 @@
 //! What a scenario writes ([`Handler`]), what the engine calls ([`Reactor`]), and what both get to answer with ([`Out`]).
 
 use crate::{
-    counters::Published,
     message::{Kind, Message},
     payload::Pool,
     recorder::Recorder,
@@ -36,15 +35,43 @@ pub(crate) struct Leg {
     pub intent: Intent,
 }
 
+/// The legs of one kind. Most have one, which is then found without another look into memory.
+#[derive(Debug)]
+enum Route {
+    Nowhere,
+    One(Leg),
+    Several(Box<[Leg]>),
+}
+
+impl From<Vec<Leg>> for Route {
+    fn from(legs: Vec<Leg>) -> Self {
+        match legs[..] {
+            [] => Self::Nowhere,
+            [leg] => Self::One(leg),
+            _ => Self::Several(legs.into()),
+        }
+    }
+}
+
 /// What waits for one send port. On cache lines of its own: it is written at every message.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Outbox {
     destination: u16,
-    seq: u32,
+    /// Messages emitted so far; the next one's number.
+    emitted: u64,
     pending: Vec<Message>,
     /// How many of `pending` the transport has taken.
     offered: usize,
+}
+
+impl Outbox {
+    /// Says how many wait, and how many were emitted.
+    #[inline]
+    fn count(&self, emitted: &mut u64) -> usize {
+        *emitted = self.emitted;
+        self.pending.len() - self.offered
+    }
 }
 
 /// A lane's outbox and the ends of flows. Handlers emit into it; they cannot forge a stamp or an address.
@@ -55,12 +82,12 @@ struct Outbox {
 pub struct Out {
     lane: u16,
     outboxes: Vec<Outbox>,
-    /// Messages in all outboxes that no transport has taken.
+    /// Messages in all outboxes that no transport has taken, as counted at the end of the last batch.
     waiting: usize,
     /// The outbox that is offered next, if it has anything.
     turn: usize,
-    /// Legs by kind; index 0 is `START`, which has none.
-    legs: Vec<Vec<Leg>>,
+    /// By kind; index 0 is `START`, which goes nowhere.
+    routes: Box<[Route]>,
     requests: u64,
     pub(crate) recorder: Recorder,
     pub(crate) now_ns: u64,
@@ -71,35 +98,65 @@ impl Out {
     pub(crate) fn new(lane: u16, legs: Vec<Vec<Leg>>, destinations: &[u16], recorder: Recorder) -> Self {
         let outbox = |destination: &u16| Outbox {
             destination: *destination,
-            seq: 0,
+            emitted: 0,
             pending: Vec::with_capacity(64),
             offered: 0,
         };
         let outboxes = destinations.iter().map(outbox).collect();
-        Self { lane, outboxes, waiting: 0, turn: 0, legs, requests: 0, recorder, now_ns: 0 }
+        let routes = legs.into_iter().map(Route::from).collect();
+        Self { lane, outboxes, waiting: 0, turn: 0, routes, requests: 0, recorder, now_ns: 0 }
     }
 
     /// Says that `kind` happened because of `cause`. It goes wherever the style's table routes it; a kind that
     /// nobody is wired to is counted as unrouted.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "once per message; a call costs a tenth of a hop over a ring")]
+    #[inline(always)]
     pub fn emit(&mut self, cause: &Message, kind: Kind) {
-        let Some(legs) = self.legs.get(usize::from(kind.0)) else {
-            self.recorder.local.unrouted += 1;
-            return;
-        };
-        for leg in legs {
-            let outbox = &mut self.outboxes[usize::from(leg.port)];
-            let mut message = cause.caused(kind, outbox.destination, self.lane, outbox.seq);
-            outbox.seq = outbox.seq.wrapping_add(1);
-            if leg.intent == Intent::Request {
-                message.set_reply_to(self.lane);
-                self.requests += 1;
-            }
-            self.recorder.local.emitted[usize::from(leg.port)] += 1;
-            outbox.pending.push(message);
-            self.waiting += 1;
+        match self.routes.get(usize::from(kind.0)) {
+            Some(&Route::One(leg)) => self.send(cause, kind, leg),
+            Some(Route::Several(_)) => self.send_each(cause, kind),
+            Some(Route::Nowhere) | None => self.recorder.unrouted(),
         }
-        self.recorder.local.unrouted += u64::from(legs.is_empty());
+    }
+
+    #[inline(never)]
+    fn send_each(&mut self, cause: &Message, kind: Kind) {
+        let mut at = 0;
+        while let Some(Route::Several(legs)) = self.routes.get(usize::from(kind.0))
+            && let Some(&leg) = legs.get(at)
+        {
+            self.send(cause, kind, leg);
+            at += 1;
+        }
+    }
+
+    #[expect(clippy::inline_always, reason = "as emit")]
+    #[inline(always)]
+    fn send(&mut self, cause: &Message, kind: Kind, leg: Leg) {
+        let outbox = &mut self.outboxes[usize::from(leg.port)];
+        // The number's low half: receivers extend what they see.
+        let mut message = cause.caused(kind, outbox.destination, self.lane, outbox.emitted as u32);
+        outbox.emitted += 1;
+        if leg.intent == Intent::Request {
+            message.set_reply_to(self.lane);
+            self.requests += 1;
+        }
+        outbox.pending.push(message);
+    }
+
+    /// Counts what a batch has caused. Says whether anything waits to be taken.
+    #[inline]
+    pub(crate) fn count(&mut self) -> bool {
+        let emitted = &mut self.recorder.local.emitted[..];
+        // Most lanes have one port or none, for which setting up a loop costs several times what it does.
+        self.waiting = match (&self.outboxes[..], emitted) {
+            ([], _) => 0,
+            ([only], [emitted]) => only.count(emitted),
+            (outboxes, emitted) => {
+                outboxes.iter().zip(emitted).map(|(one, emitted)| one.count(emitted)).sum()
+            }
+        };
+        self.waiting > 0
     }
 
     /// Says that the flow of `cause` is over.
@@ -135,12 +192,12 @@ impl Out {
         }
         let Outbox { pending, offered, .. } = &mut self.outboxes[self.turn];
         let rest = &mut pending[*offered..];
-        let len = rest.len().min(max);
-        let batch = &mut rest[..len];
-        for message in &mut *batch {
-            message.stamp(now_ns, pool);
+        if let [only] = rest {
+            only.stamp(now_ns, pool);
+            return (self.turn, rest);
         }
-        (self.turn, batch)
+        let len = rest.len().min(max);
+        (self.turn, stamp(&mut rest[..len], now_ns, pool))
     }
 
     /// Forgets the first `taken` of what was offered last.
@@ -154,8 +211,13 @@ impl Out {
             outbox.offered = 0;
         }
     }
+}
 
-    pub(crate) fn publish(&mut self, counters: &Published) {
-        self.recorder.publish(counters);
+/// Out of line, so that a single message is stamped without setting up a loop.
+#[inline(never)]
+fn stamp<'a>(batch: &'a mut [Message], now_ns: u64, pool: &Pool) -> &'a [Message] {
+    for message in &mut *batch {
+        message.stamp(now_ns, pool);
     }
+    batch
 }

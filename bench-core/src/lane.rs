@@ -144,7 +144,7 @@ impl Lane {
     }
 
     /// What to do next. Sends come first, so memory is bounded and there is one point to wait at.
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self, clock: &impl Now) -> Next<'_> {
         if self.spec.control.stop.is_stopped() {
             return Next::Done;
@@ -152,11 +152,19 @@ impl Lane {
         if !self.spec.out.is_empty() {
             return self.offer(clock.now_ns());
         }
-        self.spec.out.publish(&self.spec.counters);
+        self.spec.out.recorder.serve_collector();
+        if self.load_over {
+            return self.wait(u64::MAX);
+        }
+        self.next_of_load(clock)
+    }
+
+    #[inline]
+    fn next_of_load(&mut self, clock: &impl Now) -> Next<'_> {
         let mut until_ns = u64::MAX;
         if std::mem::take(&mut self.inbox_first) {
             until_ns = 0;
-        } else if !self.load_over {
+        } else {
             match self.serve_load(clock) {
                 (Due::Started, now_ns) if !self.spec.out.is_empty() => return self.offer(now_ns),
                 (Due::Started, _) => until_ns = 0,
@@ -167,6 +175,7 @@ impl Lane {
         self.wait(until_ns)
     }
 
+    #[inline]
     fn wait(&self, until_ns: u64) -> Next<'_> {
         if !self.spec.hears {
             return Next::Wait { until_ns };
@@ -176,14 +185,17 @@ impl Lane {
     }
 
     /// Where it receives from as things stand.
+    #[inline]
     pub(crate) fn inbox(&self) -> Inbox {
         if self.spec.replies_apart && self.is_awaiting() { Inbox::Replies } else { Inbox::All }
     }
 
+    #[inline]
     fn is_awaiting(&self) -> bool {
         self.spec.awaits && self.spec.out.requests() > self.replies_received
     }
 
+    #[inline]
     fn serve_load(&mut self, clock: &impl Now) -> (Due, u64) {
         let max = if self.spec.awaits { 1 } else { self.spec.batch };
         let awaiting = self.is_awaiting();
@@ -198,11 +210,11 @@ impl Lane {
                 self.spec.out.now_ns = now_ns;
                 self.spec.reactor.react(&self.starts, &mut self.spec.out);
                 self.starts.clear();
-                self.close_batch(now_ns);
+                self.close_batch(now_ns, true);
             }
             Due::Over => {
                 self.load_over = true;
-                self.spec.out.publish(&self.spec.counters);
+                self.spec.out.recorder.publish_all(&self.spec.counters);
                 self.spec.counters.set_load_done();
             }
             Due::At(_) => {}
@@ -210,7 +222,7 @@ impl Lane {
         (due, now_ns)
     }
 
-    #[inline]
+    #[inline(always)]
     fn offer(&mut self, now_ns: u64) -> Next<'_> {
         self.offered_ns = now_ns;
         let (port, batch) = self.spec.out.stamped(self.spec.batch, now_ns, &self.spec.pool);
@@ -225,7 +237,7 @@ impl Lane {
             return;
         }
         if let Some(since_ns) = self.refused_since_ns.take() {
-            self.spec.out.recorder.local.blocked_ns += self.offered_ns.saturating_sub(since_ns);
+            self.spec.out.recorder.blocked(self.offered_ns.saturating_sub(since_ns));
         }
         self.spec.out.taken(taken);
     }
@@ -236,33 +248,45 @@ impl Lane {
         let now_ns = clock.now_ns();
         self.spec.out.now_ns = now_ns;
         if self.spec.awaits {
-            let replies = &self.spec.replies;
-            let is_reply = |message: &&Message| replies.get(usize::from(message.destination)) == Some(&true);
-            self.replies_received += batch.iter().filter(is_reply).count() as u64;
+            self.note_replies(batch);
         }
         if self.spec.out.recorder.receive(batch, now_ns, &self.spec.pool) {
             self.spec.reactor.react(batch, &mut self.spec.out);
         } else {
-            for message in batch {
-                if self.spec.out.recorder.is_sound(message, &self.spec.pool) {
-                    self.spec.reactor.react(std::slice::from_ref(message), &mut self.spec.out);
-                }
+            self.react_to_sound(batch);
+        }
+        self.close_batch(now_ns, false);
+    }
+
+    #[inline(never)]
+    fn note_replies(&mut self, batch: &[Message]) {
+        let replies = &self.spec.replies;
+        let is_reply = |message: &&Message| replies.get(usize::from(message.destination)) == Some(&true);
+        self.replies_received += batch.iter().filter(is_reply).count() as u64;
+    }
+
+    #[cold]
+    fn react_to_sound(&mut self, batch: &[Message]) {
+        for message in batch {
+            if self.spec.out.recorder.is_sound(message, &self.spec.pool) {
+                self.spec.reactor.react(std::slice::from_ref(message), &mut self.spec.out);
             }
         }
-        self.close_batch(now_ns);
     }
 
     #[inline]
-    fn close_batch(&mut self, now_ns: u64) {
-        self.ended |= self.spec.out.recorder.close_batch(now_ns);
-        if !self.spec.out.is_empty() {
-            self.spec.counters.publish_emitted(&self.spec.out.recorder.local);
-        }
+    fn close_batch(&mut self, now_ns: u64, started: bool) {
+        let LaneSpec { out, counters, .. } = &mut self.spec;
+        let ended = out.recorder.close_batch(now_ns);
+        self.ended |= ended;
+        let emitted = out.count();
+        out.recorder.publish(counters, emitted, started || ended);
     }
 
     /// The transport dropped `count` messages that this lane should have received.
     pub fn lagged(&mut self, count: u64) {
-        self.spec.out.recorder.local.lagged += count;
+        self.spec.out.recorder.lagged(count);
+        self.spec.out.recorder.publish_all(&self.spec.counters);
     }
 
     /// Whether flows ended since last asked: the driver then rings the lanes that started them.
@@ -274,23 +298,20 @@ impl Lane {
     /// Called by the driver when there is nothing to do: settles what costs too much to do per batch, and writes off
     /// flows that will not end.
     pub fn idle(&mut self, now_ns: u64) {
-        self.spec.out.recorder.settle();
+        let mut changed = false;
         if let Some(load) = &mut self.spec.load
             && load.idle(now_ns, &mut self.spec.out.recorder.local)
         {
             self.replies_received = self.spec.out.requests();
+            changed = true;
         }
-        if self.spec.out.is_empty() {
-            self.spec.out.publish(&self.spec.counters);
-        }
+        self.spec.out.recorder.settle(&self.spec.counters, changed);
+        self.spec.out.recorder.serve_collector();
     }
 
     /// What it has recorded since the last exchange, and its counters.
     pub(crate) fn finish(mut self) -> LaneRest {
-        self.spec.out.recorder.settle();
-        if self.spec.out.is_empty() {
-            self.spec.out.publish(&self.spec.counters);
-        }
+        self.spec.out.recorder.settle(&self.spec.counters, true);
         let unsent = self.spec.out.unsent();
         let recorder = self.spec.out.recorder;
         LaneRest { local: recorder.local.clone(), latencies: recorder.into_rest(), unsent }

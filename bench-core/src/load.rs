@@ -105,10 +105,16 @@ pub(crate) struct Load {
     window: u64,
     left: u64,
     begins_ns: u64,
+    /// When flows are measured from, in ns on the run's clock.
+    measure_from_ns: u64,
+    /// When no more flows are started; the end of time if the load ends by count.
+    ends_ns: u64,
     buffer: Vec<Start>,
     next: usize,
     number: u32,
     ends_seen: u64,
+    /// By the ends seen. A division costs as much as all the rest of a look at the window.
+    flows_ended: u64,
     stuck_since_ns: Option<u64>,
 }
 
@@ -124,9 +130,10 @@ impl Load {
         ends_per_flow: u32,
         begins_ns: u64,
     ) -> Self {
-        let left = match plan.extent {
-            Extent::Count(count) => share.part(count),
-            Extent::Duration(_) => u64::MAX,
+        let measure_from_ns = begins_ns + plan.warmup_ns;
+        let (left, ends_ns) = match plan.extent {
+            Extent::Count(count) => (share.part(count), u64::MAX),
+            Extent::Duration(ns) => (u64::MAX, measure_from_ns.saturating_add(ns)),
         };
         Self {
             feed,
@@ -138,29 +145,19 @@ impl Load {
             window: share.part(plan.pace.window()),
             left,
             begins_ns,
+            measure_from_ns,
+            ends_ns,
             buffer: Vec::with_capacity(BUFFER),
             next: 0,
             number: 0,
             ends_seen: 0,
+            flows_ended: 0,
             stuck_since_ns: None,
         }
     }
 
-    /// When flows are measured from, in ns on the run's clock.
-    fn measure_from_ns(&self) -> u64 {
-        self.begins_ns + self.plan.warmup_ns
-    }
-
-    /// When no more flows are started; the end of time if the load ends by count.
-    fn ends_ns(&self) -> u64 {
-        match self.plan.extent {
-            Extent::Duration(ns) => self.measure_from_ns().saturating_add(ns),
-            Extent::Count(_) => u64::MAX,
-        }
-    }
-
     fn under_way(&self, local: &Local) -> u64 {
-        local.started.saturating_sub(self.ends_seen / self.ends_per_flow + local.written_off)
+        local.started.saturating_sub(self.flows_ended + local.written_off)
     }
 
     /// Room in the window. Looks at the other lanes' counters only when what it last saw leaves less than `wanted`.
@@ -169,12 +166,17 @@ impl Load {
         if known >= wanted {
             return known;
         }
-        self.ends_seen = self.credit.ended(self.origin);
+        let ends = self.credit.ended(self.origin);
+        if ends != self.ends_seen {
+            self.ends_seen = ends;
+            self.flows_ended = if self.ends_per_flow == 1 { ends } else { ends / self.ends_per_flow };
+        }
         self.window.saturating_sub(self.under_way(local))
     }
 
     /// Starts up to `max` flows that are due, appending them to `starts`. `now` is read at most once, and only if there
     /// is room; `last_ns` is a time known without reading it.
+    #[inline]
     pub(crate) fn poll(
         &mut self,
         max: usize,
@@ -193,18 +195,16 @@ impl Load {
                 self.stuck_since_ns = None;
             }
             let since_ns = *self.stuck_since_ns.get_or_insert(last_ns.max(self.begins_ns));
-            return (
-                Due::At(since_ns.saturating_add(self.plan.flow_timeout_ns).min(self.ends_ns())),
-                last_ns,
-            );
+            return (Due::At(since_ns.saturating_add(self.plan.flow_timeout_ns).min(self.ends_ns)), last_ns);
         }
         self.stuck_since_ns = None;
         let now_ns = now();
         (self.start(room, now_ns, local, starts), now_ns)
     }
 
+    #[inline]
     fn start(&mut self, room: u64, now_ns: u64, local: &mut Local, starts: &mut Vec<Message>) -> Due {
-        let (measure_from_ns, ends_ns) = (self.measure_from_ns(), self.ends_ns());
+        let (measure_from_ns, ends_ns) = (self.measure_from_ns, self.ends_ns);
         if now_ns >= ends_ns {
             self.close(local);
             return Due::Over;
@@ -212,14 +212,15 @@ impl Load {
         if now_ns < self.begins_ns {
             return Due::At(self.begins_ns);
         }
+        if let Pace::Closed { .. } = self.plan.pace {
+            self.start_at_once(room, now_ns, local, starts);
+            return Due::Started;
+        }
         let before = starts.len();
         let mut due = Due::Started;
         while ((starts.len() - before) as u64) < room {
             let start = self.peek();
-            let due_ns = match self.plan.pace {
-                Pace::Closed { .. } => now_ns,
-                Pace::Open { .. } => self.begins_ns + start.after_ns,
-            };
+            let due_ns = self.begins_ns + start.after_ns;
             if due_ns >= ends_ns || self.left == 0 {
                 self.left = 0;
                 due = Due::Over;
@@ -240,20 +241,47 @@ impl Load {
         if starts.len() > before { Due::Started } else { due }
     }
 
+    /// Starts `room` flows of a closed load, which are due now; fewer if fewer are left to measure.
+    #[inline]
+    fn start_at_once(&mut self, room: u64, now_ns: u64, local: &mut Local, starts: &mut Vec<Message>) {
+        let measured = now_ns >= self.measure_from_ns;
+        let count = if measured { room.min(self.left) } else { room };
+        for _ in 0..count {
+            let Start { key, payload_len, .. } = self.peek();
+            starts.push(Message::start(self.lane, self.number, now_ns, key, payload_len));
+            self.next += 1;
+            self.number = self.number.wrapping_add(1);
+        }
+        local.started += count;
+        if measured {
+            self.left -= count;
+            local.measured_started += count;
+        }
+    }
+
+    #[inline]
     fn peek(&mut self) -> Start {
         if self.next == self.buffer.len() {
-            self.buffer.clear();
-            self.next = 0;
-            self.feed.fill(&mut self.buffer);
+            self.refill();
         }
-        // A feed that gives nothing is a defect of the workload; its load is then due at the end of time.
-        self.buffer.get(self.next).copied().unwrap_or(Start { after_ns: u64::MAX / 2, ..Start::default() })
+        self.buffer[self.next]
+    }
+
+    #[cold]
+    fn refill(&mut self) {
+        self.buffer.clear();
+        self.next = 0;
+        self.feed.fill(&mut self.buffer);
+        if self.buffer.is_empty() {
+            // A feed that gives nothing is a defect of the workload; its load is then due at the end of time.
+            self.buffer.push(Start { after_ns: u64::MAX / 2, ..Start::default() });
+        }
     }
 
     /// What a load with a full window does while nothing happens: ends when its time is over, and writes the window off
     /// if no flow has ended for too long, as flows that a transport lost never will. Says whether it wrote off.
     pub(crate) fn idle(&mut self, now_ns: u64, local: &mut Local) -> bool {
-        if self.left > 0 && now_ns >= self.ends_ns() {
+        if self.left > 0 && now_ns >= self.ends_ns {
             self.close(local);
         }
         let stuck = self
@@ -272,7 +300,7 @@ impl Load {
         if let Pace::Open { .. } = self.plan.pace {
             let begins_ns = self.begins_ns;
             let due_ns = |start: Start| begins_ns.saturating_add(start.after_ns);
-            let (measure_from_ns, ends_ns) = (self.measure_from_ns(), self.ends_ns());
+            let (measure_from_ns, ends_ns) = (self.measure_from_ns, self.ends_ns);
             while due_ns(self.peek()) < ends_ns {
                 local.missed += u64::from(due_ns(self.peek()) >= measure_from_ns);
                 self.next += 1;

@@ -52,6 +52,12 @@ const ID_MASK: u64 = (1 << ID_BITS) - 1;
 /// `sent` of a message that was never offered and is not the first of its flow.
 const NOT_FIRST: u64 = STAMP_MAX_NS;
 
+/// The stamp of a word that has one.
+#[inline]
+pub(crate) const fn stamp_of(word: u64) -> u64 {
+    word >> ID_BITS
+}
+
 const fn with_stamp(word: u64, stamp_ns: u64) -> u64 {
     (stamp_ns << ID_BITS) | (word & ID_MASK)
 }
@@ -78,19 +84,19 @@ impl Message {
     /// When the flow was planned, in ns since the clock's epoch.
     #[must_use]
     pub const fn due_ns(&self) -> u64 {
-        self.due_producer >> ID_BITS
+        stamp_of(self.due_producer)
     }
 
     /// When this hop was handed to the transport, in ns since the clock's epoch.
     #[must_use]
     pub const fn sent_ns(&self) -> u64 {
-        self.sent_reply_to >> ID_BITS
+        stamp_of(self.sent_reply_to)
     }
 
     /// When the flow's first message was handed to the transport, in ns since the clock's epoch.
     #[must_use]
     pub const fn first_sent_ns(&self) -> u64 {
-        self.first_origin >> ID_BITS
+        stamp_of(self.first_origin)
     }
 
     /// Lane that sent this message.
@@ -103,6 +109,18 @@ impl Message {
     #[must_use]
     pub const fn reply_to(&self) -> u16 {
         (self.sent_reply_to & ID_MASK) as u16
+    }
+
+    /// Producer and destination: the same for all messages of one stream.
+    #[inline]
+    pub(crate) const fn stream(&self) -> u64 {
+        (self.due_producer & ID_MASK) << ID_BITS | self.destination as u64
+    }
+
+    /// First stamp and origin: the same for flows that one lane handed over together.
+    #[inline]
+    pub(crate) const fn first_sent_and_origin(&self) -> u64 {
+        self.first_origin
     }
 
     /// Lane whose load started the flow.
@@ -143,14 +161,25 @@ impl Message {
             self.first_origin = with_stamp(self.first_origin, now_ns);
         }
         self.sent_reply_to = with_stamp(self.sent_reply_to, now_ns);
-        self.check = self.digest() ^ pool.digest(self);
+        self.check = self.seal(pool);
     }
 
     /// Whether header and payload are what the sender sealed.
     #[inline]
     #[must_use]
     pub fn intact(&self, pool: &Pool) -> bool {
-        self.check == self.digest() ^ pool.digest(self)
+        self.check == self.seal(pool)
+    }
+
+    #[inline]
+    fn seal(&self, pool: &Pool) -> u32 {
+        if self.payload_len == 0 { self.digest() } else { self.digest() ^ self.payload_digest(pool) }
+    }
+
+    /// Out of line: with a loop over bytes among it, all that seals or checks a message would be slower without payload.
+    #[inline(never)]
+    fn payload_digest(&self, pool: &Pool) -> u32 {
+        pool.digest(self)
     }
 
     /// Marks a received message whose payload bytes were not those the sender sealed: `difference` is the

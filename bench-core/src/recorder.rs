@@ -1,11 +1,11 @@
 //! What one lane records: latencies, counters, audit. Exchanged with the collector at batch ends, never shared.
 
 use crate::{
-    audit::Audit,
+    audit::{Audit, Found},
     counters::{Local, Published},
     credit::Credit,
     hist::Hist,
-    message::Message,
+    message::{Message, stamp_of},
     payload::Pool,
 };
 use std::sync::{
@@ -119,16 +119,33 @@ pub(crate) struct Recorder {
     /// By lane: its number among the origins.
     origins: Arc<[u16]>,
     measure_from_ns: u64,
-    end: Run,
-    hop: Run,
+    place: Place,
+    ends: EndRun,
+    /// Counters other than the usual ones have changed since they were published.
+    rarely: bool,
 }
 
-/// Equal values in a row, recorded together.
-#[derive(Clone, Copy, Debug, Default)]
-struct Run {
-    due_ns: u64,
-    sent_ns: u64,
+/// Where the messages of one stream are recorded: looked up once for as long as they come from the same.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    stream: u64,
+    /// Of the destination, among those this lane hears.
     slot: usize,
+    /// Of the stream, among those the audit follows.
+    number: usize,
+}
+
+impl Place {
+    /// Of no stream.
+    const NONE: Self = Self { stream: u64::MAX, slot: 0, number: 0 };
+}
+
+/// Ends in a row that are recorded together: of flows of one origin, due and handed over together.
+#[derive(Clone, Copy, Debug, Default)]
+struct EndRun {
+    due_ns: u64,
+    first_sent_and_origin: u64,
+    origin: u16,
     times: u32,
 }
 
@@ -161,8 +178,9 @@ impl Recorder {
             ends_unpublished: false,
             origins,
             measure_from_ns,
-            end: Run::default(),
-            hop: Run::default(),
+            place: Place::NONE,
+            ends: EndRun::default(),
+            rarely: false,
         };
         (recorder, exchange)
     }
@@ -176,26 +194,101 @@ impl Recorder {
     /// and is whole; the others must not reach the handler.
     #[inline]
     pub(crate) fn receive(&mut self, batch: &[Message], now_ns: u64, pool: &Pool) -> bool {
-        let mut sound = true;
-        for message in batch {
-            let Some((slot, stream)) = self.heard.place(message).filter(|_| message.intact(pool)) else {
-                self.local.corrupted += 1;
-                sound = false;
-                continue;
-            };
-            self.audit.note(stream, message.seq);
-            self.local.received[slot] += 1;
-            let sent_ns = message.sent_ns();
-            if message.due_ns() >= self.measure_from_ns {
-                if sent_ns != self.hop.sent_ns || slot != self.hop.slot {
-                    self.record_hops(now_ns);
-                    self.hop = Run { sent_ns, slot, ..self.hop };
+        match batch {
+            [only] => self.receive_one(only, now_ns, pool),
+            batch => self.receive_runs(batch, now_ns, pool),
+        }
+    }
+
+    /// As [`Recorder::receive_runs`], for a single message: no loops, which would cost it more than what they do.
+    #[inline]
+    fn receive_one(&mut self, message: &Message, now_ns: u64, pool: &Pool) -> bool {
+        if message.stream() != self.place.stream {
+            self.find_place(message);
+        }
+        let Place { stream, slot, number } = self.place;
+        if message.stream() != stream || !message.intact(pool) {
+            self.note_corrupted();
+            return false;
+        }
+        self.rarely |= !self.audit.note(number, message.seq);
+        self.record_hops(slot, message.due_ns() >= self.measure_from_ns, message.sent_ns(), now_ns, 1);
+        true
+    }
+
+    #[inline(never)]
+    fn receive_runs(&mut self, batch: &[Message], now_ns: u64, pool: &Pool) -> bool {
+        let (mut sound, mut rest) = (true, batch);
+        while let Some(first) = rest.first() {
+            let noted = self.receive_run(first, rest, now_ns, pool);
+            sound &= noted > 0;
+            rest = &rest[noted.max(1)..];
+        }
+        sound
+    }
+
+    /// Notes the whole messages at the head of `rest` that are of one stream and were handed over together with `first`,
+    /// and records them together. Says how many; 0 if `first` does not belong here or is not whole.
+    #[inline]
+    fn receive_run(&mut self, first: &Message, rest: &[Message], now_ns: u64, pool: &Pool) -> usize {
+        if first.stream() != self.place.stream {
+            self.find_place(first);
+        }
+        let Place { stream, slot, number } = self.place;
+        let sent_ns = first.sent_ns();
+        let measured = first.due_ns() >= self.measure_from_ns;
+        let measure_from_ns = self.measure_from_ns;
+        let belongs = |message: &Message| {
+            let is_measured = message.due_ns() >= measure_from_ns;
+            (message.stream(), message.sent_ns(), is_measured) == (stream, sent_ns, measured)
+                && message.intact(pool)
+        };
+        let mut noted = 0_u32;
+        if self.audit.expects(number, first.seq) {
+            for message in rest {
+                if message.seq != first.seq.wrapping_add(noted) || !belongs(message) {
+                    break;
                 }
-                self.hop.times += 1;
+                noted += 1;
+            }
+            self.audit.note_expected(number, noted);
+        } else {
+            for message in rest.iter().take_while(|message| belongs(message)) {
+                self.rarely |= !self.audit.note(number, message.seq);
+                noted += 1;
             }
         }
-        self.record_hops(now_ns);
-        sound
+        if noted == 0 {
+            self.note_corrupted();
+            return 0;
+        }
+        self.record_hops(slot, measured, sent_ns, now_ns, noted);
+        noted as usize
+    }
+
+    #[cold]
+    fn note_corrupted(&mut self) {
+        self.local.corrupted += 1;
+        self.rarely = true;
+    }
+
+    /// Records messages of one destination that were handed over together.
+    #[inline]
+    fn record_hops(&mut self, slot: usize, measured: bool, sent_ns: u64, now_ns: u64, times: u32) {
+        self.local.received[slot] += u64::from(times);
+        if measured {
+            self.note_negative(now_ns, sent_ns, times);
+            self.latencies.hops[slot].record_n(now_ns.saturating_sub(sent_ns), times);
+        }
+    }
+
+    #[inline(never)]
+    fn find_place(&mut self, message: &Message) {
+        self.place = self.heard.place(message).map_or(Place::NONE, |(slot, number)| Place {
+            stream: message.stream(),
+            slot,
+            number,
+        });
     }
 
     /// Whether a message reached the lane it was meant for, unharmed.
@@ -204,32 +297,43 @@ impl Recorder {
     }
 
     #[inline]
-    fn record_hops(&mut self, now_ns: u64) {
-        let Run { sent_ns, slot, times, .. } = self.hop;
-        if times > 0 {
-            self.hop.times = 0;
-            self.local.negative += u64::from(times) * u64::from(now_ns < sent_ns);
-            self.latencies.hops[slot].record_n(now_ns.saturating_sub(sent_ns), times);
+    fn note_negative(&mut self, now_ns: u64, sent_ns: u64, times: u32) {
+        if now_ns < sent_ns {
+            self.local.negative += u64::from(times);
+            self.rarely = true;
         }
+    }
+
+    /// Notes that a kind was emitted that nobody is wired to.
+    #[cold]
+    pub(crate) fn unrouted(&mut self) {
+        self.local.unrouted += 1;
+        self.rarely = true;
+    }
+
+    /// Notes how long a full transport held the lane up.
+    #[cold]
+    pub(crate) fn blocked(&mut self, for_ns: u64) {
+        self.local.blocked_ns += for_ns;
+        self.rarely = true;
+    }
+
+    /// Notes messages that the transport dropped.
+    #[cold]
+    pub(crate) fn lagged(&mut self, count: u64) {
+        self.local.lagged += count;
+        self.rarely = true;
     }
 
     /// Notes that the flow of `cause` ended.
     #[inline]
     pub(crate) fn end(&mut self, cause: &Message, now_ns: u64) {
-        self.local.ended += 1;
-        self.ends_unpublished = true;
-        let origin = self.origins.get(usize::from(cause.origin())).copied().unwrap_or(u16::MAX);
-        if let Some(ended) = self.ended.get_mut(usize::from(origin)) {
-            *ended += 1;
+        let (due_ns, first_sent_and_origin) = (cause.due_ns(), cause.first_sent_and_origin());
+        if due_ns != self.ends.due_ns || first_sent_and_origin != self.ends.first_sent_and_origin {
+            self.record_ends(now_ns);
+            self.ends = EndRun { due_ns, first_sent_and_origin, origin: cause.origin(), times: 0 };
         }
-        let (due_ns, sent_ns) = (cause.due_ns(), cause.first_sent_ns());
-        if due_ns >= self.measure_from_ns {
-            if due_ns != self.end.due_ns || sent_ns != self.end.sent_ns {
-                self.record_ends(now_ns);
-                self.end = Run { due_ns, sent_ns, ..self.end };
-            }
-            self.end.times += 1;
-        }
+        self.ends.times += 1;
     }
 
     /// Records the ends of a batch, all at `now_ns`, and publishes them as credit. Says whether there were any.
@@ -245,10 +349,24 @@ impl Recorder {
 
     #[inline]
     fn record_ends(&mut self, now_ns: u64) {
-        let Run { due_ns, sent_ns, times, .. } = self.end;
-        if times > 0 {
-            self.end.times = 0;
-            self.local.negative += u64::from(times) * u64::from(now_ns < sent_ns);
+        if self.ends.times > 0 {
+            self.record_run_of_ends(now_ns);
+        }
+    }
+
+    #[inline(never)]
+    fn record_run_of_ends(&mut self, now_ns: u64) {
+        let EndRun { due_ns, first_sent_and_origin, origin, times } = self.ends;
+        self.ends.times = 0;
+        self.ends_unpublished = true;
+        self.local.ended += u64::from(times);
+        let number = self.origins.get(usize::from(origin)).copied().unwrap_or(u16::MAX);
+        if let Some(ended) = self.ended.get_mut(usize::from(number)) {
+            *ended += u64::from(times);
+        }
+        if due_ns >= self.measure_from_ns {
+            let sent_ns = stamp_of(first_sent_and_origin);
+            self.note_negative(now_ns, sent_ns, times);
             self.local.measured_ended += u64::from(times);
             self.local.last_end_ns = self.local.last_end_ns.max(now_ns);
             self.latencies.response.record_n(now_ns.saturating_sub(due_ns), times);
@@ -257,20 +375,39 @@ impl Recorder {
         }
     }
 
-    /// Publishes counters and swaps histograms if asked to. Called with an empty outbox only.
+    /// Publishes what a batch changed: what was emitted, if anything was, flows, if any were started or ended, and
+    /// what was received; or all counters, if others have changed.
     #[inline]
-    pub(crate) fn publish(&mut self, counters: &Published) {
-        let found = self.audit.found;
-        self.local.duplicated = found.duplicated;
-        self.local.reordered = found.reordered;
-        self.local.beyond_window = found.beyond_window;
+    pub(crate) fn publish(&mut self, counters: &Published, emitted: bool, flows: bool) {
+        if self.rarely {
+            self.publish_all(counters);
+        } else {
+            counters.publish_batch(&self.local, emitted, flows);
+        }
+    }
+
+    /// Publishes all counters.
+    #[inline(never)]
+    pub(crate) fn publish_all(&mut self, counters: &Published) {
+        self.rarely = false;
+        let Found { duplicated, reordered, beyond_window } = self.audit.found;
+        (self.local.duplicated, self.local.reordered, self.local.beyond_window) =
+            (duplicated, reordered, beyond_window);
         counters.publish(&self.local);
+    }
+
+    /// Swaps histograms if the collector asked for them. Between batches only.
+    #[inline]
+    pub(crate) fn serve_collector(&mut self) {
         self.exchange.serve(&mut self.latencies);
     }
 
-    /// Settles with the group's audit. Called when idle.
-    pub(crate) fn settle(&mut self) {
-        self.audit.settle();
+    /// Settles with the group's audit, and publishes if that or anything since the last batch changed a counter, or if
+    /// `changed` says so. Called when idle.
+    pub(crate) fn settle(&mut self, counters: &Published, changed: bool) {
+        if self.audit.settle() || self.rarely || changed {
+            self.publish_all(counters);
+        }
     }
 
     /// The last, unexchanged histograms.

@@ -53,7 +53,7 @@ fn plan(trial: &Trial, scenario: &str, placement: Placement) -> TrialPlan {
             extent: Extent::Count(trial.flows),
             flow_timeout_ns: 10_000_000_000,
         },
-        feeds: trial.workload.feeds(),
+        feeds: trial.feeds(),
         await_replies: false,
         placement,
         wait: Wait::Yield,

@@ -14,6 +14,7 @@ mod flow_threads;
 mod hop;
 mod lanes;
 mod parts;
+mod stopwatch;
 mod table;
 mod trial;
 

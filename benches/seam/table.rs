@@ -2,9 +2,10 @@
 
 use crate::{
     cases::{BATCHES, CASES, Case},
-    trial::{Ran, Trial},
+    trial::{Ran, Trial, in_flight},
 };
 use drumpost_results::stats::{median, median_interval};
+use std::sync::Arc;
 
 const PAIRS: usize = 31;
 const CONFIDENCE: f64 = 0.95;
@@ -39,26 +40,27 @@ impl Request {
     }
 }
 
-/// Both sides of one pair.
+/// What a hop cost on both sides of one pair, in ns.
 struct Pair {
-    by_hand: Ran,
-    lanes: Ran,
+    by_hand_ns: f64,
+    lanes_ns: f64,
 }
 
 impl Pair {
     fn run(case: &Case, batch: usize) -> Self {
         let flows = if batch == 1 { case.flows / SMALL_BATCH_DIVISOR } else { case.flows };
-        let trial = Trial::new(batch, case.payload_len, flows);
-        let pair = Self { by_hand: (case.by_hand)(&trial), lanes: (case.lanes)(&trial) };
-        let done = |ran: &Ran| (ran.flows, ran.hops, ran.faults);
-        assert_eq!(done(&pair.by_hand), (flows, pair.lanes.hops, 0), "{}", case.name);
-        assert_eq!(done(&pair.lanes), (flows, pair.lanes.hops, 0), "{}", case.name);
-        pair
+        let side = |run: fn(&Trial) -> Ran| {
+            let stopwatch = Arc::default();
+            let ran = run(&Trial::new(batch, case.payload_len, flows).timed(&stopwatch));
+            assert_eq!((ran.flows, ran.faults), (flows, 0), "{}", case.name);
+            let elapsed_ns = ran.elapsed_ns as f64 / flows as f64;
+            let flow_ns = if case.on_one_thread { stopwatch.flow_ns() } else { elapsed_ns };
+            (flow_ns * flows as f64 / ran.hops as f64, ran.hops)
+        };
+        let ((by_hand_ns, by_hand_hops), (lanes_ns, lanes_hops)) = (side(case.by_hand), side(case.lanes));
+        assert_eq!(by_hand_hops, lanes_hops, "{}: both sides do the same", case.name);
+        Self { by_hand_ns, lanes_ns }
     }
-}
-
-fn per_hop_ns(ran: &Ran) -> f64 {
-    ran.elapsed_ns as f64 / ran.hops as f64
 }
 
 /// Prints the table, a row as soon as it is measured.
@@ -73,21 +75,25 @@ pub(crate) fn print(request: &Request) {
             println!("{}", row(case, batch, request.pairs));
         }
     }
-    println!("\nMedians of {} pairs of runs; intervals by order statistics.", request.pairs);
+    println!(
+        "\nMedians of {} pairs of runs, one side after the other; intervals by order statistics. On one thread: that \
+         thread's processor time; on threads: elapsed time.",
+        request.pairs
+    );
 }
 
 fn row(case: &Case, batch: usize, pairs: usize) -> String {
     Pair::run(case, batch);
     let pairs: Vec<Pair> = (0..pairs).map(|_| Pair::run(case, batch)).collect();
     let over = |figure: &dyn Fn(&Pair) -> f64| Over::new(pairs.iter().map(figure).collect());
-    let by_hand = over(&|pair| per_hop_ns(&pair.by_hand));
-    let lanes = over(&|pair| per_hop_ns(&pair.lanes));
-    let ratio = over(&|pair| pair.lanes.elapsed_ns as f64 / pair.by_hand.elapsed_ns as f64);
-    let above = over(&|pair| per_hop_ns(&pair.lanes) - per_hop_ns(&pair.by_hand));
+    let by_hand = over(&|pair| pair.by_hand_ns);
+    let lanes = over(&|pair| pair.lanes_ns);
+    let ratio = over(&|pair| pair.lanes_ns / pair.by_hand_ns);
+    let above = over(&|pair| pair.lanes_ns - pair.by_hand_ns);
     format!(
         "| {} | {batch} | {} | {:.1} | {:.1} | {:.3} | {:.3} to {:.3} | {:.1} | {:.1} to {:.1} |",
         case.name,
-        Trial::new(batch, 0, 1).in_flight,
+        in_flight(batch),
         by_hand.median,
         lanes.median,
         ratio.median,

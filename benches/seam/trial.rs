@@ -1,6 +1,7 @@
 //! What both sides are asked to do, and what they answer.
 
-use drumpost_core::{load::Feed, payload::Pool};
+use crate::stopwatch::Stopwatch;
+use drumpost_core::{load::Feed, payload::Pool, plan::MakeFeed};
 use drumpost_workloads::{KeySpec, PayloadSpec, WorkloadSpec};
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ pub(crate) struct Trial {
     pub(crate) flows: u64,
     pub(crate) in_flight: u64,
     pub(crate) pool: Arc<Pool>,
-    pub(crate) workload: WorkloadSpec,
+    workload: WorkloadSpec,
+    stopwatch: Option<Arc<Stopwatch>>,
 }
 
 impl Trial {
@@ -25,16 +27,35 @@ impl Trial {
         Self {
             batch,
             flows,
-            in_flight: if batch == 1 { 16 } else { 4 * batch as u64 },
+            in_flight: in_flight(batch),
             pool: Arc::new(Pool::new(SEED, payload_len)),
             workload: WorkloadSpec { seed: SEED, arrivals: None, payload, keys },
+            stopwatch: None,
         }
+    }
+
+    /// Has `stopwatch` take the time of the thread that starts the flows.
+    pub(crate) fn timed(self, stopwatch: &Arc<Stopwatch>) -> Self {
+        Self { stopwatch: Some(Arc::clone(stopwatch)), ..self }
     }
 
     /// The same flows for both sides.
     pub(crate) fn feed(&self) -> Box<dyn Feed> {
-        self.workload.feed(0, 1)
+        (self.feeds())(0, 1)
     }
+
+    pub(crate) fn feeds(&self) -> Arc<MakeFeed> {
+        let feeds = self.workload.feeds();
+        match self.stopwatch.clone() {
+            Some(stopwatch) => Arc::new(move |member, of| stopwatch.watch(feeds(member, of))),
+            None => feeds,
+        }
+    }
+}
+
+/// Enough that nobody waits for a flow's end when several batches are under way.
+pub(crate) const fn in_flight(batch: usize) -> u64 {
+    if batch == 1 { 16 } else { 4 * batch as u64 }
 }
 
 /// What a run came to. Two sides that did the same agree in all but the time.

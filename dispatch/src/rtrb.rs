@@ -152,6 +152,9 @@ impl RecvPort for RingReceiver {
 impl Rings {
     #[inline]
     fn drain(&mut self, max: usize, on_batch: &mut impl FnMut(&[Message])) -> usize {
+        if let [Reader(ring)] = &mut self.rings[..] {
+            return read(ring, max, on_batch);
+        }
         let mut taken = 0;
         for _ in 0..self.rings.len() {
             if taken == max {

@@ -138,43 +138,64 @@ enum Step {
 }
 
 impl<S: SendPort, R: RecvPort> Seat<S, R> {
-    /// Does the next thing the lane wants, without waiting.
+    /// Does what the lane wants until it has looked into its inbox once and sent what that caused, without waiting: what
+    /// it started goes out, what it was handed is answered, and the next lane has its turn.
     #[inline]
     fn step(&mut self, clock: &impl Now) -> Result<Step, PortError> {
-        let Self { lane, endpoint, rings } = self;
-        let step = match lane.next(clock) {
-            Next::Send { port, batch } => {
-                let taken = endpoint.sends[port].offer(batch)?;
-                lane.sent(taken);
-                // Also when nothing was taken: some subscribers of an event may have got what others have no room for.
-                ring(&rings.on_send[port]);
-                if taken > 0 { Step::Moved } else { Step::Full }
-            }
-            Next::Receive { inbox, max, until_ns } => {
-                let port = match inbox {
-                    Inbox::All => endpoint.inbox.as_mut(),
-                    Inbox::Replies => endpoint.replies.as_mut(),
-                };
-                let Some(port) = port else {
-                    return Err(PortError::Failed("the transport opened no inbox".into()));
-                };
-                match port.drain(max, |batch| lane.received(batch, clock)) {
-                    Ok(0) if until_ns > 0 => Step::Idle { until_ns },
-                    Ok(_) => Step::Moved,
-                    Err(PortError::Lagged(count)) => {
-                        lane.lagged(count);
-                        Step::Moved
+        let (mut moved, mut looked) = (false, self.endpoint.inbox.is_none());
+        let step = loop {
+            let Self { lane, endpoint, rings } = self;
+            match lane.next(clock) {
+                Next::Send { port, batch } => {
+                    let taken = endpoint.sends[port].offer(batch)?;
+                    lane.sent(taken);
+                    // Also when nothing was taken: some subscribers of an event may have got what others have no room
+                    // for.
+                    ring(&rings.on_send[port]);
+                    if taken == 0 {
+                        break if moved { Step::Moved } else { Step::Full };
                     }
-                    Err(error) => return Err(error),
+                    moved = true;
+                    if looked && !lane.has_pending() {
+                        break Step::Moved;
+                    }
                 }
+                Next::Receive { inbox, max, until_ns } => {
+                    let drained = self.receive(inbox, max, clock)?;
+                    looked = true;
+                    moved |= drained > 0 || until_ns == 0;
+                    if drained == 0 || !self.lane.has_pending() {
+                        break if moved { Step::Moved } else { Step::Idle { until_ns } };
+                    }
+                }
+                Next::Wait { until_ns } => break Step::Idle { until_ns },
+                Next::Done => break Step::Done,
             }
-            Next::Wait { until_ns } => Step::Idle { until_ns },
-            Next::Done => Step::Done,
         };
-        if lane.take_ended() {
-            ring(&rings.on_end);
+        if self.lane.take_ended() {
+            ring(&self.rings.on_end);
         }
         Ok(step)
+    }
+
+    /// Has the lane handed what is there; says how much that was.
+    #[inline]
+    fn receive(&mut self, inbox: Inbox, max: usize, clock: &impl Now) -> Result<usize, PortError> {
+        let Self { lane, endpoint, .. } = self;
+        let port = match inbox {
+            Inbox::All => endpoint.inbox.as_mut(),
+            Inbox::Replies => endpoint.replies.as_mut(),
+        };
+        let Some(port) = port else {
+            return Err(PortError::Failed("the transport opened no inbox".into()));
+        };
+        match port.drain(max, |batch| lane.received(batch, clock)) {
+            Err(PortError::Lagged(count)) => {
+                lane.lagged(count);
+                Ok(1)
+            }
+            drained => drained,
+        }
     }
 }
 

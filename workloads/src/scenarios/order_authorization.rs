@@ -65,6 +65,7 @@ fn scenario() -> Scenario {
 struct Order;
 
 impl Handler for Order {
+    #[inline]
     fn handle(&mut self, message: &Message, out: &mut Out) {
         match message.kind {
             Kind::START => out.emit(message, PLACED),
@@ -78,6 +79,7 @@ impl Handler for Order {
 struct Payment;
 
 impl Handler for Payment {
+    #[inline]
     fn handle(&mut self, message: &Message, out: &mut Out) {
         out.emit(message, if is_declined(message.key) { DECLINED } else { ACCEPTED });
     }

@@ -10,6 +10,7 @@ use drumpost_core::{
 pub(super) struct Emits(pub(super) Kind);
 
 impl Handler for Emits {
+    #[inline]
     fn handle(&mut self, message: &Message, out: &mut Out) {
         out.emit(message, self.0);
     }
@@ -19,6 +20,7 @@ impl Handler for Emits {
 pub(super) struct Ends;
 
 impl Handler for Ends {
+    #[inline]
     fn handle(&mut self, message: &Message, out: &mut Out) {
         out.end(message);
     }
@@ -29,6 +31,7 @@ impl Handler for Ends {
 pub(super) struct Counts(u64);
 
 impl Handler for Counts {
+    #[inline]
     fn handle(&mut self, _message: &Message, _out: &mut Out) {
         self.0 = self.0.wrapping_add(1);
     }

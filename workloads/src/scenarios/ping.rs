@@ -45,6 +45,7 @@ fn scenario() -> Scenario {
 struct Client;
 
 impl Handler for Client {
+    #[inline]
     fn handle(&mut self, message: &Message, out: &mut Out) {
         match message.kind {
             Kind::START => out.emit(message, ASKED),
