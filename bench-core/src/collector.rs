@@ -6,6 +6,7 @@ use crate::{
     credit::Credit,
     hist::Distribution,
     lane::Lane,
+    load::gaps::Gaps,
     outcome::{AuditTotals, Hop},
     port::Confirms,
     recorder::{Exchange, Latencies},
@@ -47,6 +48,7 @@ pub(crate) struct Totals {
     pub response: Distribution,
     pub service: Distribution,
     pub lag: Distribution,
+    pub inter_send: Distribution,
     /// By destination and receiving service.
     hops: Vec<(u16, usize, Distribution)>,
 }
@@ -72,6 +74,8 @@ pub(crate) struct Rest {
     pub unsent: u64,
     /// Deliveries that would have followed from them.
     pub unsent_deliveries: u64,
+    /// Of each lane with a schedule.
+    pub gaps: Vec<Gaps>,
 }
 
 impl Collector {
@@ -166,12 +170,13 @@ impl Collector {
     }
 
     fn merge(&mut self, lane: usize, latencies: &Latencies) {
-        let Latencies { response, service, lag, hops } = latencies;
-        let Totals { response: all_response, service: all_service, lag: all_lag, hops: all_hops } =
-            &mut self.totals;
-        all_response.add(response);
-        all_service.add(service);
-        all_lag.add(lag);
+        let Latencies { response, service, lag, inter_send, hops } = latencies;
+        let totals = &mut self.totals;
+        totals.response.add(response);
+        totals.service.add(service);
+        totals.lag.add(lag);
+        totals.inter_send.add(inter_send);
+        let all_hops = &mut totals.hops;
         self.response_now.add(response);
         self.lag_now.add(lag);
         let Watched { heard, service: receiver, .. } = &self.lanes[lane];
@@ -230,6 +235,7 @@ impl Collector {
                 rest.unsent.iter().map(|(to, count)| count * self.subscribers(*to)).sum::<u64>();
             // Counters of a lane that stopped with a full outbox were not published; the lane's own are the truth.
             self.lanes[at].counters.publish(&rest.local);
+            all.gaps.extend(rest.gaps);
             all.local = add(all.local, rest.local);
         }
         all
@@ -256,6 +262,8 @@ fn add(mut all: Local, local: Local) -> Local {
         ended,
         measured_ended,
         missed,
+        shed,
+        dropped,
         unrouted,
         corrupted,
         duplicated,
@@ -274,6 +282,8 @@ fn add(mut all: Local, local: Local) -> Local {
     all.ended += ended;
     all.measured_ended += measured_ended;
     all.missed += missed;
+    all.shed += shed;
+    all.dropped += dropped;
     all.unrouted += unrouted;
     all.corrupted += corrupted;
     all.duplicated += duplicated;

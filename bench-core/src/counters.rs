@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// Apart by more than the line pairs a processor fetches together.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Block([AtomicU64; 16]);
+struct Block([AtomicU64; 32]);
 
 /// What a lane counted, in plain integers. Vectors are by send port and by heard destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,10 @@ pub(crate) struct Local {
     pub measured_ended: u64,
     /// Due in the load's time and never started: the sender could not keep up.
     pub missed: u64,
+    /// Due while the window was full, and not started for that.
+    pub shed: u64,
+    /// Too late when their turn came, and not started for that.
+    pub dropped: u64,
     pub unrouted: u64,
     pub corrupted: u64,
     pub duplicated: u64,
@@ -43,6 +47,8 @@ macro_rules! fields {
             $on.measured_ended,
             $on.last_end_ns,
             $on.missed,
+            $on.shed,
+            $on.dropped,
             $on.unrouted,
             $on.corrupted,
             $on.duplicated,
@@ -158,7 +164,7 @@ impl Published {
     }
 }
 
-fn fields_mut(local: &mut Local) -> [&mut u64; 15] {
+fn fields_mut(local: &mut Local) -> [&mut u64; 17] {
     [
         &mut local.started,
         &mut local.ended,
@@ -166,6 +172,8 @@ fn fields_mut(local: &mut Local) -> [&mut u64; 15] {
         &mut local.measured_ended,
         &mut local.last_end_ns,
         &mut local.missed,
+        &mut local.shed,
+        &mut local.dropped,
         &mut local.unrouted,
         &mut local.corrupted,
         &mut local.duplicated,

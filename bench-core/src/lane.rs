@@ -5,7 +5,7 @@ use crate::{
     clock::Now,
     counters::{Local, Published},
     handler::{Out, Reactor},
-    load::{Due, Load},
+    load::{Due, Load, gaps::Gaps},
     message::Message,
     payload::Pool,
     recorder::Latencies,
@@ -108,6 +108,7 @@ pub(crate) struct LaneRest {
     pub latencies: Box<Latencies>,
     /// By destination, what it emitted and no transport took.
     pub unsent: Vec<(u16, u64)>,
+    pub gaps: Option<Gaps>,
 }
 
 impl Lane {
@@ -169,6 +170,7 @@ impl Lane {
                 (Due::Started, now_ns) if !self.spec.out.is_empty() => return self.offer(now_ns),
                 (Due::Started, _) => until_ns = 0,
                 (Due::At(at_ns), _) => until_ns = at_ns,
+                (Due::Capped, _) => return Next::Done,
                 (Due::Over, _) => {}
             }
         }
@@ -208,6 +210,7 @@ impl Lane {
             Due::Started => {
                 self.inbox_first = self.spec.hears;
                 self.spec.out.now_ns = now_ns;
+                load.note_gaps(now_ns, &self.starts, self.spec.out.recorder.inter_send());
                 self.spec.reactor.react(&self.starts, &mut self.spec.out);
                 self.starts.clear();
                 self.close_batch(now_ns, true);
@@ -217,6 +220,10 @@ impl Lane {
                 self.spec.out.recorder.publish_all(&self.spec.counters);
                 self.spec.counters.set_load_done();
             }
+            Due::Capped => self.spec.control.fail(
+                "a flow was due while as many were under way as the window allows, which was to end the run"
+                    .into(),
+            ),
             Due::At(_) => {}
         }
         (due, now_ns)
@@ -314,7 +321,8 @@ impl Lane {
         self.spec.out.recorder.settle(&self.spec.counters, true);
         let unsent = self.spec.out.unsent();
         let recorder = self.spec.out.recorder;
-        LaneRest { local: recorder.local.clone(), latencies: recorder.into_rest(), unsent }
+        let gaps = self.spec.load.and_then(Load::into_gaps);
+        LaneRest { local: recorder.local.clone(), latencies: recorder.into_rest(), unsent, gaps }
     }
 }
 

@@ -205,7 +205,7 @@ impl Monitor {
         cpu_ns: Option<u64>,
         notes: Vec<String>,
     ) -> Outcome {
-        let Rest { local, unsent, unsent_deliveries } = self.collector.finish(lanes);
+        let Rest { local, unsent, unsent_deliveries, gaps } = self.collector.finish(lanes);
         let mut audit =
             self.collector.audit(&local, unsent, confirms.unwrap_or_default(), confirms.is_some());
         audit.expected = audit.expected.saturating_sub(unsent_deliveries);
@@ -218,18 +218,22 @@ impl Monitor {
             None => Ending::Completed,
         };
         let hops = self.collector.hops();
-        let Totals { response, service, lag, .. } = self.collector.totals;
+        let Totals { response, service, lag, inter_send, .. } = self.collector.totals;
         Outcome {
             ending,
             started: local.started,
             measured_started: local.measured_started,
             missed: local.missed,
+            shed: local.shed,
+            dropped: local.dropped,
             measured_ended: local.measured_ended / self.ends_per_flow,
             unfinished: local.started.saturating_sub(ended),
             elapsed_ns: elapsed_ns(self.measure_from_ns, until_ns, self.ends_ns, local.last_end_ns),
             response,
             service,
             lag,
+            inter_send,
+            gaps,
             hops,
             audit,
             blocked_ns: local.blocked_ns,

@@ -1,6 +1,6 @@
 //! What a trial came to: plain data, merged over the lanes, for the CLI to turn into a record.
 
-use crate::hist::Distribution;
+use crate::{hist::Distribution, load::gaps::Gaps};
 
 /// How a trial ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +70,10 @@ pub struct Outcome {
     pub measured_started: u64,
     /// Flows due in the measured window and never started, as the sender could not keep up.
     pub missed: u64,
+    /// Flows due in the measured window while the window of flows under way was full, and for that never started.
+    pub shed: u64,
+    /// Flows due in the measured window that were too late when their turn came, and for that never started.
+    pub dropped: u64,
     /// Flow ends in the measured window, by flow (a fan-out to n ends n times and counts once).
     pub measured_ended: u64,
     /// Flows started and not ended at the drain deadline, written off or not.
@@ -82,6 +86,10 @@ pub struct Outcome {
     pub service: Distribution,
     /// first sent − due.
     pub lag: Distribution,
+    /// Between the starts of measured flows of one sender, in ns; empty for a closed load.
+    pub inter_send: Distribution,
+    /// The first of those intervals, as planned and as started, for each sender with a schedule.
+    pub gaps: Vec<Gaps>,
     /// received − sent, by destination and receiver.
     pub hops: Vec<Hop>,
     /// Sent against delivered.

@@ -19,6 +19,8 @@ pub(crate) struct Latencies {
     pub response: Hist,
     pub service: Hist,
     pub lag: Hist,
+    /// Between the starts of flows, where a schedule starts them.
+    pub inter_send: Hist,
     /// By heard destination.
     pub hops: Vec<Hist>,
 }
@@ -29,8 +31,8 @@ impl Latencies {
     }
 
     pub(crate) fn clear(&mut self) {
-        let Self { response, service, lag, hops } = self;
-        for hist in [response, service, lag].into_iter().chain(hops) {
+        let Self { response, service, lag, inter_send, hops } = self;
+        for hist in [response, service, lag, inter_send].into_iter().chain(hops) {
             hist.clear();
         }
     }
@@ -289,6 +291,11 @@ impl Recorder {
             slot,
             number,
         });
+    }
+
+    /// Where the intervals between starts are recorded.
+    pub(crate) fn inter_send(&mut self) -> &mut Hist {
+        &mut self.latencies.inter_send
     }
 
     /// Whether a message reached the lane it was meant for, unharmed.

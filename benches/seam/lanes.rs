@@ -3,7 +3,7 @@
 use crate::trial::{CAPACITY, Ran, Trial};
 use drumpost_core::{
     drive::{Placement, Wait},
-    load::{Extent, LoadPlan, Pace},
+    load::{Extent, LoadPlan},
     monitor::Unwatched,
     outcome::Ending,
     plan::TrialPlan,
@@ -47,12 +47,7 @@ fn plan(trial: &Trial, scenario: &str, placement: Placement) -> TrialPlan {
     TrialPlan {
         wiring: Wiring::new(&scenario, Style::Message, &settings).expect("can be wired"),
         scenario,
-        load: LoadPlan {
-            pace: Pace::Closed { in_flight: trial.in_flight },
-            warmup_ns: 0,
-            extent: Extent::Count(trial.flows),
-            flow_timeout_ns: 10_000_000_000,
-        },
+        load: LoadPlan::closed(trial.in_flight, Extent::Count(trial.flows)),
         feeds: trial.feeds(),
         await_replies: false,
         placement,

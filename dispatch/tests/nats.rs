@@ -192,12 +192,7 @@ impl Trial {
         TrialPlan {
             wiring: Wiring::new(&scenario, self.style, &settings).expect("the table can be wired"),
             scenario: Arc::new(scenario),
-            load: LoadPlan {
-                pace: self.pace,
-                warmup_ns: 0,
-                extent: self.extent,
-                flow_timeout_ns: 5_000_000_000,
-            },
+            load: LoadPlan { pace: self.pace, ..LoadPlan::closed(64, self.extent) },
             feeds: Arc::new(move |_, _| Box::new(Steady { payload_len, every_ns, number: 0 })),
             await_replies: self.await_replies,
             placement: self.placement,

@@ -3,7 +3,7 @@
 
 use drumpost_core::{
     drive::{Placement, Wait},
-    load::{Extent, LoadPlan, Pace},
+    load::{Extent, LoadPlan},
     monitor::Unwatched,
     payload::Pool,
     plan::TrialPlan,
@@ -35,12 +35,7 @@ pub(crate) fn measure_ns(registry: &Registry) -> Option<u64> {
     let plan = TrialPlan {
         scenario,
         wiring,
-        load: LoadPlan {
-            pace: Pace::Closed { in_flight: 1 },
-            warmup_ns: 10_000_000,
-            extent: Extent::Duration(40_000_000),
-            flow_timeout_ns: 1_000_000_000,
-        },
+        load: LoadPlan { warmup_ns: 10_000_000, ..LoadPlan::closed(1, Extent::Duration(40_000_000)) },
         feeds: workload.feeds(),
         await_replies: false,
         placement: Placement::Threads(1),

@@ -9,7 +9,7 @@ use crate::{
 };
 use drumpost_core::{
     dispatcher::Dispatcher,
-    load::{Extent, LoadPlan, Pace},
+    load::{AtCap, Debt, Extent, LoadPlan, Pace},
     payload::Pool,
     plan::{Kill, TrialPlan},
     registry::{Options, Promise, Registry, RunsOn, TransportEntry},
@@ -120,6 +120,9 @@ impl Job {
                 warmup_ns: as_ns(warmup)?,
                 extent: args.count.map_or(Extent::Duration(as_ns(args.duration)?), Extent::Count),
                 flow_timeout_ns: as_ns(args.flow_timeout)?,
+                at_cap: AtCap::Block,
+                debt: Debt::Keep,
+                thinks: false,
             },
             feeds: self.workload.feeds(),
             await_replies: args.reply == Reply::Await,

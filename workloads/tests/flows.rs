@@ -148,9 +148,7 @@ fn run(name: &str, style: Style, asked: Asked<'_>) -> Outcome {
         wiring,
         load: LoadPlan {
             pace: if asked.open { Pace::Open { window: 64 } } else { Pace::Closed { in_flight: 64 } },
-            warmup_ns: 0,
-            extent: Extent::Count(asked.flows),
-            flow_timeout_ns: 5_000_000_000,
+            ..LoadPlan::closed(64, Extent::Count(asked.flows))
         },
         feeds: workload.feeds(),
         await_replies: false,

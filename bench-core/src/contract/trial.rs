@@ -147,9 +147,8 @@ impl Trial {
             scenario: Arc::new(scenario),
             load: LoadPlan {
                 pace: if self.way.open { Pace::Open { window } } else { Pace::Closed { in_flight: window } },
-                warmup_ns: 0,
-                extent: self.extent,
                 flow_timeout_ns: as_ns(self.flow_timeout),
+                ..LoadPlan::closed(window, self.extent)
             },
             feeds: Arc::new(move |_, _| Box::new(Steady { next: 0, due_every_ns })),
             await_replies: self.awaits,

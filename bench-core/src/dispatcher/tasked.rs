@@ -1,14 +1,14 @@
 //! Runs a transport on tasks of a tokio runtime that is made for each trial.
 
-use super::{Dispatcher, LEAD_NS, POLL, failure, panic_text, threaded::precise_sleeps};
+use super::{Dispatcher, LEAD_NS, POLL, failure, panic_text};
 use crate::{
     bell::Bell,
     clock::{Clock, Now, as_ns, process_cpu_ns},
     drive::{
         Placement, Seat,
+        slack::ask_for_precise_sleeps,
         tasks::{self, Crash, Pacing},
     },
-    load::Pace,
     monitor::Watch,
     outcome::Outcome,
     plan::TrialPlan,
@@ -74,7 +74,7 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
     let bells: Vec<Arc<Bell>> = lanes.iter().map(|_| Arc::new(Bell::default())).collect();
     bells.iter().for_each(|bell| control.add_bell(Arc::clone(bell)));
     let stepped = plan.placement == Placement::Threads(1);
-    let paced = matches!(plan.load.pace, Pace::Open { .. });
+    let paced = plan.load.is_timed();
     let rings = rings(&plan.wiring, &bells, false);
     let (mut tasks, mut own_threads) = (Vec::new(), Vec::new());
     let mut faults = Vec::new();
@@ -143,7 +143,7 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
 }
 
 fn own_thread_main<F: Future>(handle: &Handle, task: F, clock: &Clock, until_ns: &AtomicU64) -> F::Output {
-    precise_sleeps();
+    ask_for_precise_sleeps();
     let _entered = handle.enter();
     tasks::block_on(task, clock, until_ns)
 }

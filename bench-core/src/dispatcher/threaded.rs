@@ -4,7 +4,7 @@ use super::{Dispatcher, LEAD_NS, POLL, failure, panic_text};
 use crate::{
     bell::Bell,
     clock::{Clock, Now, process_cpu_ns},
-    drive::{Placement, Seat, Wait, threads},
+    drive::{Placement, Seat, Wait, slack::ask_for_precise_sleeps, threads},
     lane::Lane,
     monitor::{Monitor, Watch},
     outcome::Outcome,
@@ -94,7 +94,7 @@ pub fn run_on_threads<G: OnThread>(
             .into_iter()
             .map(|mut group| {
                 scope.spawn(move || {
-                    precise_sleeps();
+                    ask_for_precise_sleeps();
                     match catch_unwind(AssertUnwindSafe(|| group.drive())) {
                         Ok(Ok(())) => {}
                         Ok(Err((lane, error))) => control.fail(failure(plan, lane, &error)),
@@ -131,10 +131,4 @@ fn check(plan: &TrialPlan) -> Result<(), OpenError> {
         ));
     }
     Ok(())
-}
-
-/// Asks the system for sleeps as short as asked for: by default it may lengthen each by 50 µs.
-pub(super) fn precise_sleeps() {
-    // Where it is refused the schedule lag shows it.
-    let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
 }

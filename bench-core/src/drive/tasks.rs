@@ -3,7 +3,7 @@
 //! No timers: a runtime's tick in milliseconds. A lane with an open load runs on a thread of its own ([`block_on`]), or,
 //! stepped with the others, yields until a flow is due.
 
-use super::{Seat, ring};
+use super::{Seat, ring, slack::Slack};
 use crate::{
     bell::Bell,
     clock::Now,
@@ -172,8 +172,6 @@ impl Wake for Unpark {
     }
 }
 
-/// A sleeping thread is late by about this much; the last stretch is waited awake.
-const AWAKE_NS: u64 = 80_000;
 const NAP: Duration = Duration::from_millis(50);
 
 /// Runs a future on the calling thread, polling it when it is woken and when the time in `until_ns` has come.
@@ -181,14 +179,15 @@ pub fn block_on<F: Future>(future: F, clock: &impl Now, until_ns: &AtomicU64) ->
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);
+    let awake_ns = Slack::awake_ns();
     loop {
         until_ns.store(u64::MAX, Ordering::Relaxed);
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return output;
         }
         let left_ns = until_ns.load(Ordering::Relaxed).saturating_sub(clock.now_ns());
-        if left_ns > AWAKE_NS {
-            std::thread::park_timeout(NAP.min(Duration::from_nanos(left_ns - AWAKE_NS)));
+        if left_ns > awake_ns {
+            std::thread::park_timeout(NAP.min(Duration::from_nanos(left_ns - awake_ns)));
         } else {
             std::hint::spin_loop();
         }

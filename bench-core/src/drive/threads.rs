@@ -1,6 +1,6 @@
 //! The driver for threads: steps the lanes of one thread in turn and waits as the wait strategy says.
 
-use super::{Round, Seat, Wait, round};
+use super::{Round, Seat, Wait, round, slack::Slack};
 use crate::{
     bell::Bell,
     clock::Now,
@@ -11,8 +11,6 @@ use std::{sync::Arc, task::Wake, thread::Thread, time::Duration};
 
 /// Longest sleep, so that a lane notices a stop and serves the collector even if nobody rings.
 pub const NAP: Duration = Duration::from_millis(50);
-/// A sleeping thread is late by about this much; the last stretch before a due time is waited awake.
-const AWAKE_NS: u64 = 80_000;
 /// How long a thread sleeps when a transport is full: nobody rings for room.
 const FULL_NAP: Duration = Duration::from_micros(50);
 
@@ -91,13 +89,14 @@ fn native<S: SendPort, R: RecvPort>(
         return park(seats, clock, bell, last);
     }
     let left_ns = last.until_ns.saturating_sub(clock.now_ns());
-    if left_ns <= AWAKE_NS {
+    let awake_ns = Slack::awake_ns();
+    if left_ns <= awake_ns {
         std::hint::spin_loop();
         return Ok(());
     }
     // Flow ends do not come through the transport, so a lane that waits for them looks again soon.
     let limit = if seat.lane.is_driven() { Duration::from_millis(1) } else { NAP };
-    let at_most = limit.min(Duration::from_nanos(left_ns - AWAKE_NS));
+    let at_most = limit.min(Duration::from_nanos(left_ns - awake_ns));
     let port = match seat.lane.inbox() {
         Inbox::All => &mut seat.endpoint.inbox,
         Inbox::Replies => &mut seat.endpoint.replies,
@@ -114,8 +113,9 @@ fn native<S: SendPort, R: RecvPort>(
 /// awake. May return early.
 pub fn sleep_until(until_ns: u64, clock: &impl Now, at_most: Duration) {
     let left_ns = until_ns.saturating_sub(clock.now_ns());
-    if left_ns > AWAKE_NS {
-        sleep(at_most.min(Duration::from_nanos(left_ns - AWAKE_NS)));
+    let awake_ns = Slack::awake_ns();
+    if left_ns > awake_ns {
+        sleep(at_most.min(Duration::from_nanos(left_ns - awake_ns)));
     } else {
         std::hint::spin_loop();
     }

@@ -4,7 +4,7 @@ use drumpost_core::{
     dispatcher::Dispatcher,
     drive::{Placement, Wait},
     handler::{Handler, Out, Reactor},
-    load::{Extent, Feed, LoadPlan, Pace, Start},
+    load::{Extent, Feed, LoadPlan, Start},
     message::{Kind, Message},
     monitor::Unwatched,
     outcome::{Ending, Outcome},
@@ -240,10 +240,8 @@ impl Trial {
             wiring: self.wiring(&scenario),
             scenario: Arc::new(scenario),
             load: LoadPlan {
-                pace: Pace::Closed { in_flight: self.in_flight },
-                warmup_ns: 0,
-                extent: Extent::Count(self.count),
                 flow_timeout_ns: self.flow_timeout.as_nanos() as u64,
+                ..LoadPlan::closed(self.in_flight, Extent::Count(self.count))
             },
             feeds: Arc::new(|_, _| Box::new(Steady)),
             await_replies: self.await_replies,

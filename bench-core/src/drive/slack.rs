@@ -1,0 +1,105 @@
+//! How late a sleeping thread wakes up on this host, measured once per process: the last stretch before a due time that
+//! long is waited awake. A constant would be wrong on a kernel whose timers tick every few milliseconds, where every flow
+//! would start a whole tick late, and wasteful on one that wakes at once.
+
+use std::{
+    num::NonZeroU64,
+    sync::OnceLock,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Sleeps that are measured; about 6 ms on a kernel with fine timers.
+const SLEEPS: usize = 48;
+const SLEEP: Duration = Duration::from_micros(50);
+/// Wake-ups by another processor, and interrupts, are not in what a few sleeps show.
+const AWAKE_LEAST: Duration = Duration::from_micros(60);
+const AWAKE_MOST: Duration = Duration::from_millis(20);
+
+/// What was measured of this host's sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slack {
+    /// Half of the sleeps end so long after they should.
+    pub late_p50: Duration,
+    /// Nine in ten end at most so long after they should.
+    pub late_p90: Duration,
+    /// The last stretch before a due time, which is waited awake.
+    pub awake: Duration,
+}
+
+impl Slack {
+    /// That of this host; the first call measures, in some milliseconds.
+    pub fn of_host() -> Self {
+        static HOST: OnceLock<Slack> = OnceLock::new();
+        *HOST.get_or_init(|| {
+            // On a thread of its own, which asks for precise sleeps as lanes do.
+            let measured = thread::spawn(|| {
+                ask_for_precise_sleeps();
+                Self::from_late((0..SLEEPS).map(|_| late()).collect())
+            });
+            measured.join().unwrap_or(Self {
+                late_p50: AWAKE_LEAST,
+                late_p90: AWAKE_LEAST,
+                awake: AWAKE_LEAST,
+            })
+        })
+    }
+
+    /// A stretch that covers nine in ten sleeps, but not the outliers of a busy host: being awake longer would make it
+    /// busier.
+    fn from_late(mut late: Vec<Duration>) -> Self {
+        late.sort_unstable();
+        let at = |share: usize| late.get(late.len() * share / 100).copied().unwrap_or(AWAKE_LEAST);
+        let (late_p50, late_p90) = (at(50), at(90));
+        let awake = (late_p90 + late_p90 / 4).min(4 * late_p50).clamp(AWAKE_LEAST, AWAKE_MOST);
+        Self { late_p50, late_p90, awake }
+    }
+
+    /// [`Slack::awake`] in ns.
+    pub(crate) fn awake_ns() -> u64 {
+        crate::clock::as_ns(Self::of_host().awake)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measures how late the system wakes threads, before any run has a clock"
+)]
+fn late() -> Duration {
+    let from = Instant::now();
+    thread::park_timeout(SLEEP);
+    from.elapsed().saturating_sub(SLEEP)
+}
+
+/// Asks the system for sleeps of this thread as short as asked for: by default it may lengthen each by 50 µs.
+pub(crate) fn ask_for_precise_sleeps() {
+    // Where it is refused the schedule lag shows it.
+    let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn awake_us(late_us: &[u64]) -> u128 {
+        Slack::from_late(late_us.iter().map(|us| Duration::from_micros(*us)).collect()).awake.as_micros()
+    }
+
+    #[test]
+    fn the_stretch_awake_covers_most_sleeps_of_the_host() {
+        assert_eq!(awake_us(&[40; 48]), 60, "a fine timer");
+        assert_eq!(awake_us(&[3_900; 48]), 4_875, "a timer that ticks 250 times a second");
+        let mut busy = vec![50; 40];
+        busy.extend([30_000; 8]);
+        assert_eq!(awake_us(&busy), 200, "outliers of a busy host are not waited for");
+        assert_eq!(awake_us(&[1_000_000; 48]), 20_000);
+    }
+
+    #[test]
+    fn this_host_can_be_measured() {
+        let slack = Slack::of_host();
+        assert!(slack.awake >= AWAKE_LEAST && slack.awake <= AWAKE_MOST, "{slack:?}");
+        assert!(slack.late_p50 <= slack.late_p90, "{slack:?}");
+        assert_eq!(slack, Slack::of_host(), "measured once");
+    }
+}

@@ -1,0 +1,85 @@
+//! Closed loads: a flow starts because another ended, at once or after its user has thought about it.
+
+use super::starter::{Due, Load};
+use crate::{counters::Local, message::Message};
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+/// Users who think: when each will be ready, with key and payload length of what they will start. Never more than the
+/// window.
+#[derive(Debug, Default)]
+pub(super) struct Users {
+    thinking: BinaryHeap<Reverse<(u64, u32, u32)>>,
+}
+
+impl Load {
+    /// Starts `room` flows, which are due now; fewer if fewer are left.
+    #[inline]
+    pub(super) fn start_at_once(
+        &mut self,
+        room: u64,
+        now_ns: u64,
+        local: &mut Local,
+        starts: &mut Vec<Message>,
+    ) -> Due {
+        let measured = now_ns >= self.measure_from_ns;
+        let most = if measured { room.min(self.left) } else { room };
+        let mut count = 0;
+        while count < most {
+            let Some(start) = self.peek() else {
+                self.left = 0;
+                break;
+            };
+            starts.push(Message::start(self.lane, self.number, now_ns, start.key, start.payload_len));
+            self.advance();
+            self.number = self.number.wrapping_add(1);
+            count += 1;
+        }
+        local.started += count;
+        if measured {
+            self.left = self.left.saturating_sub(count);
+            local.measured_started += count;
+        }
+        if count > 0 { Due::Started } else { Due::Over }
+    }
+
+    /// Has the users of all `free` places think, and starts up to `room` flows of those who are ready, due when they were.
+    pub(super) fn start_after_thinking(
+        &mut self,
+        free: u64,
+        room: u64,
+        now_ns: u64,
+        local: &mut Local,
+        starts: &mut Vec<Message>,
+    ) -> Due {
+        while (self.users.thinking.len() as u64) < free
+            && let Some(start) = self.peek()
+        {
+            let ready_ns = now_ns.saturating_add(start.after_ns);
+            self.users.thinking.push(Reverse((ready_ns, start.key, start.payload_len)));
+            self.advance();
+        }
+        let mut count = 0;
+        while count < room
+            && self.left > 0
+            && let Some(Reverse((ready_ns, key, payload_len))) = self.users.thinking.peek().copied()
+            && ready_ns <= now_ns
+        {
+            self.users.thinking.pop();
+            starts.push(Message::start(self.lane, self.number, ready_ns, key, payload_len));
+            self.number = self.number.wrapping_add(1);
+            let measured = u64::from(ready_ns >= self.measure_from_ns);
+            self.left -= measured;
+            local.measured_started += measured;
+            count += 1;
+        }
+        local.started += count;
+        match self.users.thinking.peek() {
+            _ if count > 0 => Due::Started,
+            Some(Reverse((ready_ns, _, _))) => Due::At((*ready_ns).min(self.ends_ns)),
+            None => {
+                self.left = 0;
+                Due::Over
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What came of a schedule: the intervals between flows as they were planned and as they were started. All go into a
+//! histogram; the first few thousand are kept as they are, for a test of their distribution.
+
+use super::Pace;
+use crate::{hist::Hist, message::Message};
+
+/// How many intervals are kept: enough for the Anderson-Darling test to see a floor of half the mean, in 64 KiB.
+const KEPT: usize = 4096;
+
+/// The first intervals between the measured flows of one sender, in ns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gaps {
+    /// Between the times two flows were due.
+    pub planned_ns: Vec<u64>,
+    /// Between the times the sender took them up.
+    pub started_ns: Vec<u64>,
+    last_due_ns: Option<u64>,
+    last_started_ns: Option<u64>,
+}
+
+impl Gaps {
+    /// Room for what an open load leaves; a closed one has no schedule.
+    pub(super) fn new(pace: Pace) -> Self {
+        let room = if matches!(pace, Pace::Open { .. }) { KEPT } else { 0 };
+        Self {
+            planned_ns: Vec::with_capacity(room),
+            started_ns: Vec::with_capacity(room),
+            last_due_ns: None,
+            last_started_ns: None,
+        }
+    }
+
+    pub(super) fn are_noted(&self) -> bool {
+        self.planned_ns.capacity() > 0
+    }
+
+    /// Notes flows that were started together, in the order they were due.
+    pub(super) fn note(
+        &mut self,
+        now_ns: u64,
+        starts: &[Message],
+        measure_from_ns: u64,
+        inter_send: &mut Hist,
+    ) {
+        let measured = &starts[starts.partition_point(|start| start.due_ns() < measure_from_ns)..];
+        if measured.is_empty() {
+            return;
+        }
+        for start in measured.iter().take(KEPT + 1 - self.planned_ns.len()) {
+            if let Some(last_ns) = self.last_due_ns.replace(start.due_ns())
+                && self.planned_ns.len() < KEPT
+            {
+                self.planned_ns.push(start.due_ns().saturating_sub(last_ns));
+            }
+        }
+        if let Some(last_ns) = self.last_started_ns.replace(now_ns) {
+            self.note_started(now_ns.saturating_sub(last_ns), 1, inter_send);
+        }
+        self.note_started(0, measured.len() - 1, inter_send);
+    }
+
+    fn note_started(&mut self, gap_ns: u64, times: usize, inter_send: &mut Hist) {
+        if times > 0 {
+            inter_send.record_n(gap_ns, u32::try_from(times).unwrap_or(u32::MAX));
+            let keep = times.min(KEPT - self.started_ns.len());
+            self.started_ns.extend(std::iter::repeat_n(gap_ns, keep));
+        }
+    }
+}

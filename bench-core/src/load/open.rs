@@ -1,0 +1,88 @@
+//! Open loads: flows are due by a schedule, whatever becomes of those before them.
+
+use super::{
+    Debt,
+    starter::{Due, Load},
+};
+use crate::{counters::Local, message::Message};
+
+impl Load {
+    /// When the next flow is due, in ns on the run's clock; `None` if there are no more in the load's time.
+    pub(super) fn next_due_ns(&mut self) -> Option<u64> {
+        let begins_ns = self.begins_ns;
+        let due_ns = self.peek().map(|start| begins_ns.saturating_add(start.after_ns));
+        due_ns.filter(|due_ns| self.left > 0 && *due_ns < self.ends_ns)
+    }
+
+    /// Starts up to `room` flows that are due at `now_ns`.
+    #[inline]
+    pub(super) fn start_due(
+        &mut self,
+        room: u64,
+        now_ns: u64,
+        local: &mut Local,
+        starts: &mut Vec<Message>,
+    ) -> Due {
+        let mut count = 0;
+        let mut due = Due::Started;
+        while count < room {
+            let Some(start) = self.peek() else {
+                self.left = 0;
+                due = Due::Over;
+                break;
+            };
+            let due_ns = self.begins_ns.saturating_add(start.after_ns);
+            if due_ns >= self.ends_ns || self.left == 0 {
+                self.left = 0;
+                due = Due::Over;
+                break;
+            }
+            if due_ns > now_ns {
+                due = Due::At(due_ns);
+                break;
+            }
+            self.advance();
+            let measured = u64::from(due_ns >= self.measure_from_ns);
+            self.left -= measured;
+            if let Debt::DropAfter { late_ns } = self.plan.debt
+                && now_ns - due_ns > late_ns
+            {
+                local.dropped += measured;
+                continue;
+            }
+            starts.push(Message::start(self.lane, self.number, due_ns, start.key, start.payload_len));
+            self.number = self.number.wrapping_add(1);
+            local.measured_started += measured;
+            count += 1;
+        }
+        local.started += count;
+        if count > 0 { Due::Started } else { due }
+    }
+
+    /// Passes over what is due by `now_ns`, for which there is no room. Says when the next is due.
+    pub(super) fn shed(&mut self, now_ns: u64, local: &mut Local) -> Option<u64> {
+        while let Some(due_ns) = self.next_due_ns() {
+            if due_ns > now_ns {
+                return Some(due_ns);
+            }
+            self.advance();
+            let measured = u64::from(due_ns >= self.measure_from_ns);
+            self.left -= measured;
+            local.shed += measured;
+        }
+        self.left = 0;
+        None
+    }
+
+    /// Counts what was due in the load's time and not started.
+    pub(super) fn count_missed(&mut self, local: &mut Local) {
+        while let Some(start) = self.peek() {
+            let due_ns = self.begins_ns.saturating_add(start.after_ns);
+            if due_ns >= self.ends_ns {
+                return;
+            }
+            local.missed += u64::from(due_ns >= self.measure_from_ns);
+            self.advance();
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Starts flows when there is room for them and they are due. One per driven instance.
+
+use super::{AtCap, Extent, Feed, LoadPlan, Pace, Start, closed::Users, gaps::Gaps};
+use crate::{counters::Local, credit::Credit, hist::Hist, message::Message};
+use std::sync::Arc;
+
+/// What the load says when asked for flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Flows were started.
+    Started,
+    /// None before this time, unless a flow ends.
+    At(u64),
+    /// A flow is due, the window is full, and that is to end the run.
+    Capped,
+    /// None ever again.
+    Over,
+}
+
+/// Which share of the plan one of several driven instances has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Share {
+    pub member: usize,
+    pub of: usize,
+}
+
+impl Share {
+    fn part(self, whole: u64) -> u64 {
+        let (member, of) = (self.member as u64, self.of as u64);
+        whole / of + u64::from(member < whole % of)
+    }
+}
+
+pub(crate) struct Load {
+    feed: Box<dyn Feed>,
+    pub(super) plan: LoadPlan,
+    pub(super) lane: u16,
+    origin: usize,
+    credit: Arc<Credit>,
+    ends_per_flow: u64,
+    pub(super) window: u64,
+    /// Measured flows still to come.
+    pub(super) left: u64,
+    pub(super) begins_ns: u64,
+    /// When flows are measured from, in ns on the run's clock.
+    pub(super) measure_from_ns: u64,
+    /// When no more flows are started; the end of time if the load ends by count.
+    pub(super) ends_ns: u64,
+    buffer: Vec<Start>,
+    next: usize,
+    pub(super) number: u32,
+    ends_seen: u64,
+    /// By the ends seen. A division costs as much as all the rest of a look at the window.
+    flows_ended: u64,
+    stuck_since_ns: Option<u64>,
+    pub(super) users: Users,
+    gaps: Gaps,
+}
+
+const BUFFER: usize = 512;
+
+impl Load {
+    pub(crate) fn new(
+        feed: Box<dyn Feed>,
+        plan: LoadPlan,
+        share: Share,
+        lane: u16,
+        credit: Arc<Credit>,
+        ends_per_flow: u32,
+        begins_ns: u64,
+    ) -> Self {
+        let measure_from_ns = begins_ns.saturating_add(plan.warmup_ns);
+        let (left, ends_ns) = match plan.extent {
+            Extent::Count(count) => (share.part(count), u64::MAX),
+            Extent::Duration(ns) => (u64::MAX, measure_from_ns.saturating_add(ns)),
+        };
+        Self {
+            feed,
+            plan,
+            lane,
+            origin: share.member,
+            credit,
+            ends_per_flow: u64::from(ends_per_flow.max(1)),
+            window: share.part(plan.pace.window()),
+            left,
+            begins_ns,
+            measure_from_ns,
+            ends_ns,
+            buffer: Vec::with_capacity(BUFFER),
+            next: 0,
+            number: 0,
+            ends_seen: 0,
+            flows_ended: 0,
+            stuck_since_ns: None,
+            users: Users::default(),
+            gaps: Gaps::new(plan.pace),
+        }
+    }
+
+    fn under_way(&self, local: &Local) -> u64 {
+        local.started.saturating_sub(self.flows_ended + local.written_off)
+    }
+
+    /// Room in the window. Looks at the other lanes' counters only when what it last saw leaves less than `wanted`.
+    fn room(&mut self, wanted: u64, local: &Local) -> u64 {
+        let known = self.window.saturating_sub(self.under_way(local));
+        if known >= wanted {
+            return known;
+        }
+        let ends = self.credit.ended(self.origin);
+        if ends != self.ends_seen {
+            self.ends_seen = ends;
+            self.flows_ended = if self.ends_per_flow == 1 { ends } else { ends / self.ends_per_flow };
+        }
+        self.window.saturating_sub(self.under_way(local))
+    }
+
+    /// Starts up to `max` flows that are due, appending them to `starts`. `now` is read at most once, and only if that
+    /// may make a difference; `last_ns` is a time known without reading it. `max` of 0: the lane is waiting for a reply.
+    #[inline]
+    pub(crate) fn poll(
+        &mut self,
+        max: usize,
+        now: impl FnOnce() -> u64,
+        last_ns: u64,
+        local: &mut Local,
+        starts: &mut Vec<Message>,
+    ) -> (Due, u64) {
+        if self.left == 0 {
+            return (Due::Over, last_ns);
+        }
+        let seen = self.ends_seen;
+        // Who thinks has to be told of every end as soon as it is seen.
+        let wanted = if self.plan.thinks { self.window } else { max as u64 };
+        let free = self.room(wanted, local);
+        let room = free.min(max as u64);
+        if room == 0 {
+            return self.wait_for_room(self.ends_seen != seen, now, last_ns, local);
+        }
+        self.stuck_since_ns = None;
+        let now_ns = now();
+        if now_ns >= self.ends_ns {
+            self.close(local);
+            return (Due::Over, now_ns);
+        }
+        if now_ns < self.begins_ns {
+            return (Due::At(self.begins_ns), now_ns);
+        }
+        let due = match self.plan.pace {
+            Pace::Closed { .. } if self.plan.thinks => {
+                self.start_after_thinking(free, room, now_ns, local, starts)
+            }
+            Pace::Closed { .. } => self.start_at_once(room, now_ns, local, starts),
+            Pace::Open { .. } => self.start_due(room, now_ns, local, starts),
+        };
+        (due, now_ns)
+    }
+
+    /// The window is full, or the lane waits for a reply: says until when, and does what is asked at the cap.
+    fn wait_for_room(
+        &mut self,
+        flows_ended: bool,
+        now: impl FnOnce() -> u64,
+        last_ns: u64,
+        local: &mut Local,
+    ) -> (Due, u64) {
+        if flows_ended {
+            self.stuck_since_ns = None;
+        }
+        let since_ns = *self.stuck_since_ns.get_or_insert(last_ns.max(self.begins_ns));
+        let until_ns = since_ns.saturating_add(self.plan.flow_timeout_ns).min(self.ends_ns);
+        let is_open = matches!(self.plan.pace, Pace::Open { .. });
+        if !is_open || self.plan.at_cap == AtCap::Block {
+            return (Due::At(until_ns), last_ns);
+        }
+        let now_ns = now();
+        let next_ns = match self.plan.at_cap {
+            AtCap::Shed => self.shed(now_ns, local),
+            _ => self.next_due_ns(),
+        };
+        match next_ns {
+            Some(next_ns) if next_ns <= now_ns => (Due::Capped, now_ns),
+            Some(next_ns) => (Due::At(until_ns.min(next_ns)), now_ns),
+            None => (Due::Over, now_ns),
+        }
+    }
+
+    /// Notes when flows that were started at `now_ns` were due, and how long after those before them.
+    #[inline]
+    pub(crate) fn note_gaps(&mut self, now_ns: u64, starts: &[Message], inter_send: &mut Hist) {
+        if self.gaps.are_noted() {
+            self.gaps.note(now_ns, starts, self.measure_from_ns, inter_send);
+        }
+    }
+
+    /// The first intervals between the flows it started.
+    pub(crate) fn into_gaps(self) -> Option<Gaps> {
+        Some(self.gaps).filter(Gaps::are_noted)
+    }
+
+    /// The next flow, without taking it; `None`: there are no more, and the load is over.
+    #[inline]
+    pub(super) fn peek(&mut self) -> Option<Start> {
+        if self.next == self.buffer.len() {
+            self.refill();
+        }
+        self.buffer.get(self.next).copied()
+    }
+
+    /// Takes the flow that was looked at last.
+    #[inline]
+    pub(super) fn advance(&mut self) {
+        self.next += 1;
+    }
+
+    #[cold]
+    fn refill(&mut self) {
+        self.buffer.clear();
+        self.next = 0;
+        self.feed.fill(&mut self.buffer);
+    }
+
+    /// What a load with a full window does while nothing happens: ends when its time is over, and writes the window off
+    /// if no flow has ended for too long, as flows that a transport lost never will. Says whether it wrote off.
+    pub(crate) fn idle(&mut self, now_ns: u64, local: &mut Local) -> bool {
+        if self.left > 0 && now_ns >= self.ends_ns {
+            self.close(local);
+        }
+        let stuck = self
+            .stuck_since_ns
+            .is_some_and(|since_ns| now_ns >= since_ns.saturating_add(self.plan.flow_timeout_ns));
+        if stuck {
+            local.written_off += self.under_way(local);
+            self.stuck_since_ns = None;
+        }
+        stuck
+    }
+
+    /// Ends the load; what was due in its time and not started is missed, and counted.
+    fn close(&mut self, local: &mut Local) {
+        self.left = 0;
+        if let Pace::Open { .. } = self.plan.pace {
+            self.count_missed(local);
+        }
+    }
+}
+
+impl std::fmt::Debug for Load {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Load").field("plan", &self.plan).field("left", &self.left).finish_non_exhaustive()
+    }
+}
