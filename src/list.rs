@@ -65,7 +65,7 @@ fn listed_scenario(scenario: &Scenario) -> ListedScenario {
     let service = |service: &drumpost_core::scenario::Service| ListedService {
         name: service.name,
         driven: service.driven,
-        optional: service.optional,
+        optional: service.part == drumpost_core::scenario::Part::Optional,
     };
     ListedScenario {
         name: scenario.name.into(),

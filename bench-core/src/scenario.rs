@@ -87,10 +87,21 @@ pub struct Service {
     pub name: &'static str,
     /// Whether flows start here: the load drives it.
     pub driven: bool,
-    /// Whether it takes part only when asked for (`--with`).
-    pub optional: bool,
+    /// Whether it can be left out.
+    pub part: Part,
     /// Makes the handler of one instance.
     pub reactor: fn() -> Box<dyn Reactor>,
+}
+
+/// The part a service has in its scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Flows do not start or do not end without it.
+    Needed,
+    /// It takes part unless it is left out (`--without`).
+    Usual,
+    /// It takes part only when asked for (`--with`).
+    Optional,
 }
 
 /// Kinds that travel from one service to others under one intent.

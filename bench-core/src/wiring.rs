@@ -2,10 +2,12 @@
 //!
 //! A wiring is what a transport is opened with. Everything here happens before a run.
 
+mod checks;
+
 use crate::{
     message::Kind,
     payload::Pool,
-    scenario::{Intent, Route, Scenario, Service, Style},
+    scenario::{Intent, Part, Route, Scenario, Service, Style},
 };
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
@@ -116,11 +118,16 @@ impl Wiring {
         if scenario.routes(style).is_empty() {
             return Err(WiringError::NoStyle { scenario: scenario.name, style });
         }
-        check_names(scenario, style, settings)?;
+        checks::names(scenario, style, settings)?;
+        checks::needed(scenario, settings)?;
+        checks::replies(scenario.routes(style))?;
         let takes_part = |name: &str| {
             let asked = settings.with.iter().any(|with| with == name);
             let left_out = settings.without.iter().any(|without| without == name);
-            scenario.services.iter().any(|service| service.name == name && (!service.optional || asked))
+            scenario
+                .services
+                .iter()
+                .any(|service| service.name == name && (service.part != Part::Optional || asked))
                 && !left_out
         };
         let routes: Vec<Route> = scenario.routes(style).to_vec();
@@ -325,31 +332,4 @@ fn number<'a>(
         next = end;
     }
     Ok(wired)
-}
-
-fn check_names(scenario: &Scenario, style: Style, settings: &WiringSettings) -> Result<(), WiringError> {
-    let services: Vec<&str> = scenario.services.iter().map(|service| service.name).collect();
-    let known = |what, name: &str, names: &[&str], place: String| {
-        if names.contains(&name) {
-            return Ok(());
-        }
-        Err(WiringError::Unknown { what, name: name.to_owned(), place, known: names.join(", ") })
-    };
-    for route in scenario.routes(style) {
-        let place = || format!("route `{}` of `{}`", route.destination, scenario.name);
-        known("service", route.sender, &services, place())?;
-        for receiver in route.receivers {
-            known("service", receiver, &services, place())?;
-        }
-        for kind in route.kinds {
-            known("kind", kind, scenario.kinds, place())?;
-        }
-    }
-    let asked = settings.with.iter().map(|name| ("--with", name));
-    let left_out = settings.without.iter().map(|name| ("--without", name));
-    let counted = settings.instances.keys().map(|name| ("--instances", name));
-    for (flag, name) in asked.chain(left_out).chain(counted) {
-        known("service", name, &services, format!("{flag} for `{}`", scenario.name))?;
-    }
-    Ok(())
 }

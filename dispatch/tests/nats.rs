@@ -13,7 +13,7 @@ use drumpost_core::{
     payload::Pool,
     plan::{Kill, TrialPlan},
     registry::Options,
-    scenario::{Route, Scenario, Service, Style, command, event, reply, request},
+    scenario::{Part, Route, Scenario, Service, Style, command, event, reply, request},
     transport::OpenError,
     wiring::{Wiring, WiringSettings},
 };
@@ -75,7 +75,7 @@ fn ignores() -> Box<dyn Reactor> {
 }
 
 fn service(name: &'static str, driven: bool, reactor: fn() -> Box<dyn Reactor>) -> Service {
-    Service { name, driven, optional: false, reactor }
+    Service { name, driven, part: Part::Usual, reactor }
 }
 
 fn scenario(services: Vec<Service>, message: Vec<Route>, event: Vec<Route>) -> Scenario {

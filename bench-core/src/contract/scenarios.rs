@@ -2,10 +2,10 @@
 //! `receiver`.
 
 use super::handlers::{KINDS, Look, Make, Plain, Slow, answers, asks, ends, passes_on, tells, tells_twice};
-use crate::scenario::{Intent, Route, Scenario, Service, Style, command, event, reply, request};
+use crate::scenario::{Intent, Part, Route, Scenario, Service, Style, command, event, reply, request};
 
 fn service(name: &'static str, reactor: Make) -> Service {
-    Service { name, driven: name == "sender", optional: false, reactor }
+    Service { name, driven: name == "sender", part: Part::Usual, reactor }
 }
 
 fn scenario(style: Style, services: Vec<Service>, routes: Vec<Route>) -> Scenario {

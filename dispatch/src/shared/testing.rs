@@ -10,7 +10,7 @@ use drumpost_core::{
     outcome::{Ending, Outcome},
     payload::Pool,
     plan::TrialPlan,
-    scenario::{Route, Scenario, Service, Style, command, event, reply, request},
+    scenario::{Part, Route, Scenario, Service, Style, command, event, reply, request},
     transport::OpenError,
     wiring::{Wiring, WiringSettings},
 };
@@ -46,7 +46,7 @@ fn reacts(react: impl FnMut(&Message, &mut Out) + Send + 'static) -> Box<dyn Rea
 }
 
 fn service(name: &'static str, reactor: fn() -> Box<dyn Reactor>) -> Service {
-    Service { name, driven: name == "source", optional: false, reactor }
+    Service { name, driven: name == "source", part: Part::Usual, reactor }
 }
 
 fn scenario(services: Vec<Service>, message: Vec<Route>, event: Vec<Route>) -> Scenario {

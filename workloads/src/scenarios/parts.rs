@@ -3,7 +3,7 @@
 use drumpost_core::{
     handler::{Handler, Out, Reactor},
     message::{Kind, Message},
-    scenario::Service,
+    scenario::{Part, Service},
 };
 
 /// Says that one kind happened, whatever came.
@@ -39,15 +39,20 @@ impl Handler for Counts {
 
 /// A service where flows start.
 pub(super) fn driven(name: &'static str, reactor: fn() -> Box<dyn Reactor>) -> Service {
-    Service { name, driven: true, optional: false, reactor }
+    Service { name, driven: true, part: Part::Needed, reactor }
 }
 
-/// A service that reacts to what it hears.
+/// A service that reacts to what it hears, and without which no flow would end.
 pub(super) fn reacting(name: &'static str, reactor: fn() -> Box<dyn Reactor>) -> Service {
-    Service { name, driven: false, optional: false, reactor }
+    Service { name, driven: false, part: Part::Needed, reactor }
+}
+
+/// A service that reacts to what it hears and can be left out.
+pub(super) fn listening(name: &'static str, reactor: fn() -> Box<dyn Reactor>) -> Service {
+    Service { name, driven: false, part: Part::Usual, reactor }
 }
 
 /// A service that reacts to what it hears, if it is asked to take part.
 pub(super) fn optional(name: &'static str, reactor: fn() -> Box<dyn Reactor>) -> Service {
-    Service { name, driven: false, optional: true, reactor }
+    Service { name, driven: false, part: Part::Optional, reactor }
 }

@@ -4,7 +4,7 @@
 //! is complete. The flow ends when the e-mail is handled; the others only handle. Without them
 //! (`--without analytics,inventory`) it is the plain command from payment to e-mail.
 
-use super::parts::{Counts, Emits, Ends, driven, optional, reacting};
+use super::parts::{Counts, Emits, Ends, driven, listening, optional, reacting};
 use drumpost_core::{
     message::Kind,
     registry::ScenarioEntry,
@@ -28,8 +28,8 @@ fn scenario() -> Scenario {
         services: vec![
             driven("payment", || Box::new(Emits(COMPLETED))),
             reacting("email", || Box::new(Ends)),
-            reacting("analytics", || Box::<Counts>::default()),
-            reacting("inventory", || Box::<Counts>::default()),
+            listening("analytics", || Box::<Counts>::default()),
+            listening("inventory", || Box::<Counts>::default()),
             optional("revenue-reporting", || Box::<Counts>::default()),
         ],
         ends_per_flow: 1,

@@ -3,7 +3,7 @@
 use drumpost_core::{
     payload::Pool,
     registry::Options,
-    scenario::{Intent, Scenario, Style},
+    scenario::{Intent, Part, Scenario, Style},
     wiring::{Destination, Wiring, WiringError, WiringSettings},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -56,7 +56,8 @@ fn they_are_listed_in_order_and_named_alike() {
 fn each_wires_in_both_styles_with_every_service_and_every_route() {
     for entry in crate::scenarios() {
         let scenario = (entry.make)(&Options::default()).unwrap();
-        let optional: Vec<&str> = scenario.services.iter().filter(|s| s.optional).map(|s| s.name).collect();
+        let optional: Vec<&str> =
+            scenario.services.iter().filter(|s| s.part == Part::Optional).map(|s| s.name).collect();
         for style in Style::ALL {
             let wiring = wire(&scenario, style, &optional, &[]).unwrap();
             assert_eq!(wiring.services.len(), scenario.services.len(), "{} {style}", entry.name);
@@ -65,6 +66,24 @@ fn each_wires_in_both_styles_with_every_service_and_every_route() {
             assert!(wiring.destinations.iter().all(|to| is_event(to) == (style == Style::Event)));
         }
     }
+}
+
+#[test]
+fn who_every_flow_needs_cannot_be_left_out() {
+    for (entry, needed) in
+        crate::scenarios().into_iter().zip(["warehouse", "email", "worker", "subscriber-1"])
+    {
+        let scenario = (entry.make)(&Options::default()).unwrap();
+        for style in Style::ALL {
+            let error = wire(&scenario, style, &[], &[needed]).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("--without `{needed}`: no flow of `{}` ends", entry.name)),
+                "{error}"
+            );
+        }
+    }
+    let payment = (crate::scenarios::payment_confirmation::entry().make)(&Options::default()).unwrap();
+    wire(&payment, Style::Event, &[], &["analytics", "inventory"]).unwrap();
 }
 
 #[test]

@@ -1,0 +1,86 @@
+//! What is checked of a table and of the names on a command line before anything is wired.
+
+use super::{WiringError, WiringSettings, rule};
+use crate::scenario::{Intent, Part, Route, Scenario, Service, Style};
+
+/// A service that every flow needs cannot be left out: the run would wait for ends that never come.
+pub(super) fn needed(scenario: &Scenario, settings: &WiringSettings) -> Result<(), WiringError> {
+    let is_needed = |service: &&Service| service.part == Part::Needed;
+    let mut wanted = scenario.services.iter().filter(is_needed).map(|service| service.name);
+    let Some(name) = wanted.find(|name| settings.without.iter().any(|without| without == name)) else {
+        return Ok(());
+    };
+    let others = scenario.services.iter().filter(|service| !is_needed(service)).map(|service| service.name);
+    let others: Vec<&str> = others.collect();
+    let others = if others.is_empty() { "none".into() } else { others.join(", ") };
+    Err(rule(format!(
+        "--without `{name}`: no flow of `{}` ends without it; what can be left out: {others}",
+        scenario.name
+    )))
+}
+
+/// A reply goes to who asked its sender; nobody else awaits one.
+pub(super) fn replies(routes: &[Route]) -> Result<(), WiringError> {
+    for reply in routes.iter().filter(|route| route.intent == Intent::Reply) {
+        let has_asked = |receiver: &&&str| {
+            routes.iter().any(|route| {
+                route.intent == Intent::Request
+                    && route.sender == **receiver
+                    && route.receivers.contains(&reply.sender)
+            })
+        };
+        if let Some(receiver) = reply.receivers.iter().find(|receiver| !has_asked(receiver)) {
+            return Err(rule(format!(
+                "the Reply `{}` goes to `{receiver}`, which sends `{}` no Request",
+                reply.destination, reply.sender
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Every name is there.
+pub(super) fn names(scenario: &Scenario, style: Style, settings: &WiringSettings) -> Result<(), WiringError> {
+    let services: Vec<&str> = scenario.services.iter().map(|service| service.name).collect();
+    let known = |what, name: &str, names: &[&str], place: String| {
+        if names.contains(&name) {
+            return Ok(());
+        }
+        Err(WiringError::Unknown { what, name: name.to_owned(), place, known: names.join(", ") })
+    };
+    for route in scenario.routes(style) {
+        let place = || format!("route `{}` of `{}`", route.destination, scenario.name);
+        known("service", route.sender, &services, place())?;
+        for receiver in route.receivers {
+            known("service", receiver, &services, place())?;
+        }
+        for kind in route.kinds {
+            known("kind", kind, scenario.kinds, place())?;
+        }
+    }
+    let asked = settings.with.iter().map(|name| ("--with", name));
+    let left_out = settings.without.iter().map(|name| ("--without", name));
+    let counted = settings.instances.keys().map(|name| ("--instances", name));
+    for (flag, name) in asked.chain(left_out).chain(counted) {
+        known("service", name, &services, format!("{flag} for `{}`", scenario.name))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{reply, request};
+
+    #[test]
+    fn a_reply_goes_only_to_who_asked() {
+        let asked = request("b.ask", &["Asked"], "a", &["b"]);
+        replies(&[asked, reply("b.answer", &["Answered"], "b", &["a"])]).unwrap();
+        for wrong in
+            [reply("b.answer", &["Answered"], "b", &["c"]), reply("a.answer", &["Answered"], "a", &["b"])]
+        {
+            let error = replies(&[asked, wrong]).unwrap_err().to_string();
+            assert!(error.contains("no Request") && error.contains(wrong.destination), "{error}");
+        }
+    }
+}
