@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use drumpost_core::drive::{Placement, Wait};
 use drumpost_results::units;
+use drumpost_workloads::arrivals::senders::MAX_SENDERS;
 use std::{path::PathBuf, time::Duration};
 
 /// Commands to known recipients, or events for anyone who listens: the same flow over interchangeable transports,
@@ -38,12 +39,6 @@ impl Command {
     pub(crate) fn main_job() -> Self {
         Cli::parse_from(["drumpost", "run"]).command.unwrap_or_else(Self::main_job)
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Arrivals {
-    Constant,
-    Poisson,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -101,27 +96,30 @@ pub(crate) struct RunArgs {
     #[arg(long, short, value_parser = rate, value_name = "RATE", conflicts_with = "in_flight", help_heading = "Load")]
     pub rate: Option<f64>,
     /// Closed load: flows under way [default: 64]
-    #[arg(long, value_parser = count, value_name = "N", help_heading = "Load")]
+    #[arg(long, value_parser = count, value_name = "N", conflicts_with = "arrivals", help_heading = "Load")]
     pub in_flight: Option<u64>,
-    /// Arrival process of an open load [default: constant]
-    #[arg(long, value_enum, requires = "rate", help_heading = "Load")]
-    pub arrivals: Option<Arrivals>,
+    /// Open load: poisson, ramp:to=20k/s,over=10s, trace:FILE; see `list` [default: constant]
+    #[arg(long, value_name = "SPEC", help_heading = "Load")]
+    pub arrivals: Option<String>,
+    /// Logical senders the arrivals of an open load are of
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_SENDERS)), value_name = "N", help_heading = "Load")]
+    pub senders: u32,
     /// Most flows under way in an open load [default: as many as cannot deadlock]
-    #[arg(long, value_parser = count, value_name = "N", requires = "rate", help_heading = "Load")]
+    #[arg(long, value_parser = count, value_name = "N", conflicts_with = "in_flight", help_heading = "Load")]
     pub window: Option<u64>,
-    /// Payload: fixed:SIZE or lognormal:MEDIAN,SIGMA
+    /// Payload: SIZE, uniform:MIN,MAX, lognormal:MEDIAN,SIGMA, ...; see `list`
     #[arg(long, default_value = "128B", value_name = "SIZE", help_heading = "Load")]
     pub payload: String,
-    /// Keys: uniform:N or zipf:N,S
+    /// Keys: uniform:N, zipf:N,S, ...; see `list`
     #[arg(long, default_value = "uniform:10000", value_name = "KEYS", help_heading = "Load")]
     pub keys: String,
     /// Seed of every draw
     #[arg(long, default_value_t = 1, value_name = "N", help_heading = "Load")]
     pub seed: u64,
 
-    /// Length of the measured window
-    #[arg(long, default_value = "1s", value_parser = duration, value_name = "TIME", help_heading = "Measure")]
-    pub duration: Duration,
+    /// Length of the measured window [default: 1s, or to the end of a trace]
+    #[arg(long, value_parser = duration, value_name = "TIME", help_heading = "Measure")]
+    pub duration: Option<Duration>,
     /// Measured flows, instead of a duration
     #[arg(long, value_parser = count, value_name = "N", conflicts_with = "duration", help_heading = "Measure")]
     pub count: Option<u64>,

@@ -15,10 +15,10 @@ pub struct Start {
     pub payload_len: u32,
 }
 
-/// An endless supply of flows to start, made from a seed.
+/// A supply of flows to start, made from a seed.
 pub trait Feed: Send {
-    /// Appends the next flows, in order of `after_ns`, as many as the vector has room for without growing. One dynamic
-    /// call for some hundred flows.
+    /// Appends the next flows, in order of `after_ns`, as many as the vector has room for without growing, or those that are
+    /// left. Nothing appended: it is over, and an open load with it. One dynamic call for some hundred flows.
     fn fill(&mut self, starts: &mut Vec<Start>);
 }
 
@@ -114,6 +114,9 @@ pub(crate) struct Load {
 
 const BUFFER: usize = 512;
 
+/// No flow is due at or after it.
+const END_OF_TIME_NS: u64 = u64::MAX / 2;
+
 impl Load {
     pub(crate) fn new(
         feed: Box<dyn Feed>,
@@ -151,11 +154,12 @@ impl Load {
         self.begins_ns + self.plan.warmup_ns
     }
 
-    /// When no more flows are started; the end of time if the load ends by count.
+    /// When no more flows are started; the end of time if the load ends by count, which is when a feed that is over has its
+    /// next flow.
     fn ends_ns(&self) -> u64 {
         match self.plan.extent {
             Extent::Duration(ns) => self.measure_from_ns().saturating_add(ns),
-            Extent::Count(_) => u64::MAX,
+            Extent::Count(_) => END_OF_TIME_NS,
         }
     }
 
@@ -246,8 +250,8 @@ impl Load {
             self.next = 0;
             self.feed.fill(&mut self.buffer);
         }
-        // A feed that gives nothing is a defect of the workload; its load is then due at the end of time.
-        self.buffer.get(self.next).copied().unwrap_or(Start { after_ns: u64::MAX / 2, ..Start::default() })
+        let over = Start { after_ns: END_OF_TIME_NS, ..Start::default() };
+        self.buffer.get(self.next).copied().unwrap_or(over)
     }
 
     /// What a load with a full window does while nothing happens: ends when its time is over, and writes the window off

@@ -27,7 +27,7 @@ impl Trial {
             flows,
             in_flight: if batch == 1 { 16 } else { 4 * batch as u64 },
             pool: Arc::new(Pool::new(SEED, payload_len)),
-            workload: WorkloadSpec { seed: SEED, arrivals: None, payload, keys },
+            workload: WorkloadSpec { seed: SEED, arrivals: None, senders: 1, payload, keys },
         }
     }
 

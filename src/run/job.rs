@@ -3,7 +3,7 @@
 
 use super::settings;
 use crate::{
-    args::{Arrivals, Reply, RunArgs},
+    args::{Reply, RunArgs},
     environment,
     exit::usage,
 };
@@ -71,11 +71,11 @@ impl Job {
         let mut job = Self {
             scenario,
             targets: Vec::new(),
+            load_text: load_text(args, &workload),
             workload,
             trials: args.trials.unwrap_or(if is_virtual { 1 } else { 3 }),
             seed: args.seed,
             is_virtual,
-            load_text: load_text(args),
             settings_text: String::new(),
             record: Record::default(),
             options,
@@ -103,7 +103,7 @@ impl Job {
             Wiring::new(&self.scenario, style, wiring).map_err(|error| usage(format!("{label}: {error}")))?;
         let made = (entry.make)(&self.options).map_err(|error| usage(format!("{label}: {error}")))?;
         let promise = made.promise(entry.promise);
-        let pace = match args.rate {
+        let pace = match self.workload.arrivals {
             Some(_) => Pace::Open { window: args.window.or(wiring.safe_window()).unwrap_or(u64::MAX) },
             None => Pace::Closed { in_flight: args.in_flight.unwrap_or(64) },
         };
@@ -112,21 +112,24 @@ impl Job {
         }
         let kill = args.kill.as_deref().map(|text| kill(text, &wiring)).transpose()?;
         let warmup = args.warmup.unwrap_or(Duration::from_millis(if self.is_virtual { 0 } else { 200 }));
+        let warmup_ns = as_ns(warmup)?;
+        let load = LoadPlan {
+            pace,
+            warmup_ns,
+            extent: extent(args, &self.workload, warmup_ns)?,
+            flow_timeout_ns: as_ns(args.flow_timeout)?,
+        };
+        let is_virtual = entry.runs_on == RunsOn::Simulation && self.is_virtual;
         let plan = TrialPlan {
             scenario: Arc::clone(&self.scenario),
             wiring,
-            load: LoadPlan {
-                pace,
-                warmup_ns: as_ns(warmup)?,
-                extent: args.count.map_or(Extent::Duration(as_ns(args.duration)?), Extent::Count),
-                flow_timeout_ns: as_ns(args.flow_timeout)?,
-            },
+            load,
             feeds: self.workload.feeds(),
             await_replies: args.reply == Reply::Await,
             placement: args.placement,
             wait: args.wait,
             drain_deadline: args.drain,
-            sample_every: sample_every(args, entry.runs_on == RunsOn::Simulation && self.is_virtual),
+            sample_every: sample_every(&load, &self.workload, is_virtual),
             kill,
         };
         Ok(Target { label, runs_on: entry.runs_on, make: entry.make, promise, plan })
@@ -136,7 +139,7 @@ impl Job {
         let run = |target: &Target| Run {
             scenario: self.scenario.name.to_owned(),
             dispatch: target.label.clone(),
-            load: if args.rate.is_some() { LoadKind::Open } else { LoadKind::Closed },
+            load: if self.workload.arrivals.is_some() { LoadKind::Open } else { LoadKind::Closed },
             promises: Promises {
                 ordered: target.promise.ordered,
                 tolerates_duplicates: target.promise.may_duplicate,
@@ -164,6 +167,26 @@ impl Job {
     }
 }
 
+/// How long is measured, or how much; never longer than there is a trace.
+fn extent(args: &RunArgs, workload: &WorkloadSpec, warmup_ns: u64) -> anyhow::Result<Extent> {
+    if let Some(count) = args.count {
+        return Ok(Extent::Count(count));
+    }
+    let asked_ns = args.duration.map(as_ns).transpose()?;
+    let Some(trace) = workload.trace() else {
+        return Ok(Extent::Duration(asked_ns.unwrap_or(1_000_000_000)));
+    };
+    let end_ns = trace.last_ns().saturating_add(1);
+    if end_ns <= warmup_ns {
+        let (end, warmup) = (units::duration(end_ns), units::duration(warmup_ns));
+        return Err(usage(format!(
+            "--arrivals: the trace is over after {end}, within the warm-up of {warmup}"
+        )));
+    }
+    let left_ns = as_ns(Duration::from_nanos(end_ns - warmup_ns))?;
+    Ok(Extent::Duration(asked_ns.map_or(left_ns, |asked_ns| asked_ns.min(left_ns))))
+}
+
 fn as_ns(duration: Duration) -> anyhow::Result<u64> {
     /// Stamps hold 78 hours; warm-up, window and drain have to fit.
     const MOST: Duration = Duration::from_hours(72);
@@ -174,12 +197,14 @@ fn as_ns(duration: Duration) -> anyhow::Result<u64> {
 }
 
 /// Ten snapshots a second; in virtual time some hundreds over the run, however long it is.
-fn sample_every(args: &RunArgs, is_virtual: bool) -> Duration {
+fn sample_every(load: &LoadPlan, workload: &WorkloadSpec, is_virtual: bool) -> Duration {
     let least = Duration::from_millis(100);
-    let expected = match (args.count, args.rate) {
-        (Some(count), Some(rate)) => Duration::try_from_secs_f64(count as f64 / rate).unwrap_or(least),
-        (Some(_), None) => Duration::from_mins(5),
-        (None, _) => args.duration,
+    let expected = match (load.extent, workload.asked_per_s(load.warmup_ns, load.extent)) {
+        (Extent::Count(count), Some(rate)) => {
+            Duration::try_from_secs_f64(count as f64 / rate).unwrap_or(least)
+        }
+        (Extent::Count(_), None) => Duration::from_mins(5),
+        (Extent::Duration(ns), _) => Duration::from_nanos(ns),
     };
     if is_virtual { least.max(expected / 500) } else { least }
 }
@@ -323,13 +348,19 @@ fn refusal(style: Style, entry: &TransportEntry, scenario: &Scenario) -> Option<
 
 fn workload(args: &RunArgs) -> anyhow::Result<WorkloadSpec> {
     let rate = args.rate.map(Rate::per_s).transpose().map_err(|error| usage(format!("--rate: {error}")))?;
-    let arrivals = rate.map(|rate| match args.arrivals {
-        Some(Arrivals::Poisson) => ArrivalSpec::Poisson(rate),
-        Some(Arrivals::Constant) | None => ArrivalSpec::Constant(rate),
-    });
+    let process = args.arrivals.as_deref().or(rate.map(|_| "constant"));
+    let arrivals = process.map(|process| ArrivalSpec::parse(process, rate));
+    let arrivals = arrivals.transpose().map_err(|error| usage(format!("--arrivals: {error}")))?;
+    if arrivals.is_none() && (args.senders > 1 || args.window.is_some()) {
+        let flag = if args.window.is_some() { "--window" } else { "--senders" };
+        return Err(usage(format!("{flag} is for open loads: add --rate, such as --rate 10k/s")));
+    }
+    if args.senders > 1 && arrivals.as_ref().is_some_and(|arrivals| arrivals.trace().is_some()) {
+        return Err(usage("--senders: a trace already says when every flow is due, whoever sends it"));
+    }
     let payload: PayloadSpec = args.payload.parse().map_err(|error| usage(format!("--payload: {error}")))?;
     let keys: KeySpec = args.keys.parse().map_err(|error| usage(format!("--keys: {error}")))?;
-    Ok(WorkloadSpec { seed: args.seed, arrivals, payload, keys })
+    Ok(WorkloadSpec { seed: args.seed, arrivals, senders: args.senders, payload, keys })
 }
 
 fn wiring_settings(args: &RunArgs, pool: &Arc<Pool>) -> anyhow::Result<WiringSettings> {
@@ -368,10 +399,15 @@ fn kill(text: &str, wiring: &Wiring) -> anyhow::Result<Kill> {
     Ok(Kill { service: service.to_owned(), after: duration(after)?, down: duration(down)? })
 }
 
-fn load_text(args: &RunArgs) -> String {
-    match (args.rate, args.arrivals) {
-        (Some(rate), Some(Arrivals::Poisson)) => format!("open, Poisson, {}", units::rate(rate)),
-        (Some(rate), _) => format!("open, constant, {}", units::rate(rate)),
-        (None, _) => format!("closed, {} in flight", args.in_flight.unwrap_or(64)),
-    }
+fn load_text(args: &RunArgs, workload: &WorkloadSpec) -> String {
+    let Some(arrivals) = &workload.arrivals else {
+        return format!("closed, {} in flight", args.in_flight.unwrap_or(64));
+    };
+    let rate = arrivals.rate().map(|rate| format!(", {}", units::rate(rate.as_per_s())));
+    let process = match arrivals {
+        ArrivalSpec::Poisson(_) => "Poisson".to_owned(),
+        other => other.to_string(),
+    };
+    let senders = if args.senders > 1 { format!(", {} senders", args.senders) } else { String::new() };
+    format!("open, {process}{}{senders}", rate.unwrap_or_default())
 }

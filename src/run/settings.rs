@@ -1,7 +1,7 @@
 //! The effective settings of a run as the record states them, defaults included: what makes two rows comparable.
 
 use super::job::{Job, Target};
-use crate::args::{Arrivals, Reply, RunArgs};
+use crate::args::{Reply, RunArgs};
 use drumpost_core::{
     drive::{Placement, Wait},
     load::{Extent, Pace},
@@ -23,11 +23,14 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
         }
         Pace::Open { window } => {
             set("load", "open".into());
-            set("rate_per_s", args.rate.unwrap_or_default().into());
-            set(
-                "arrivals",
-                if args.arrivals == Some(Arrivals::Poisson) { "poisson" } else { "constant" }.into(),
-            );
+            if let Some(arrivals) = &job.workload.arrivals {
+                // A trace has no rate that was asked for; its mean is in each trial.
+                if let Some(rate) = arrivals.rate() {
+                    set("rate_per_s", rate.as_per_s().into());
+                }
+                set("arrivals", arrivals.to_string().into());
+            }
+            set("senders", u64::from(job.workload.senders).into());
             set("window", if window == u64::MAX { "unlimited".into() } else { window.into() });
         }
     }

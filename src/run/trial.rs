@@ -65,7 +65,7 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, be
             unfinished: outcome.unfinished,
             shed: 0,
         },
-        asked_per_s: job.workload.arrivals.as_ref().map(|arrivals| arrivals.rate().as_per_s()),
+        asked_per_s: job.workload.asked_per_s(target.plan.load.warmup_ns, target.plan.load.extent),
         blocked_ns: outcome.blocked_ns,
         mean_in_flight: outcome.mean_in_flight,
         response: distribution(&outcome.response),

@@ -1,0 +1,114 @@
+//! A sine: the rate swings from the base rate to another and back, as over a day.
+
+use super::{Rate, profile::Profile};
+use crate::{arguments::Arguments, text::Form, units};
+use std::{f64::consts::TAU, fmt};
+
+/// How it is written and what it does.
+pub const FORM: Form = Form {
+    grammar: "sine:to=RATE,period=TIME[,poisson]",
+    summary: "swings from --rate to another and back in each period, beginning at --rate",
+};
+
+/// A swing from the base rate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sine {
+    to: Rate,
+    period_ns: u64,
+}
+
+impl Sine {
+    pub(super) fn read(arguments: &mut Arguments<'_>) -> Result<Self, String> {
+        Ok(Self {
+            to: arguments.value("to", Rate::read)?,
+            period_ns: arguments.value("period", units::some_duration_ns)?,
+        })
+    }
+
+    pub(super) fn profile(&self, base: Rate) -> Profile {
+        let (base, to) = (base.as_per_s() / 1e9, self.to.as_per_s() / 1e9);
+        let period_ns = self.period_ns as f64;
+        let mean = base.midpoint(to);
+        Profile::Wave(Wave { mean, swing: to - mean, period_ns, turn_per_ns: TAU / period_ns })
+    }
+}
+
+impl fmt::Display for Sine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sine:to={},period={}", self.to, units::duration_text(self.period_ns))
+    }
+}
+
+/// The rate `mean − swing × cos(turn)`, in flows per ns. It never reaches zero: both ends are rates.
+#[derive(Clone, Debug)]
+pub(crate) struct Wave {
+    mean: f64,
+    swing: f64,
+    period_ns: f64,
+    turn_per_ns: f64,
+}
+
+impl Wave {
+    pub(super) fn flows_by(&self, at_ns: f64) -> f64 {
+        let rounds = (at_ns / self.period_ns).floor();
+        let turn = (at_ns - rounds * self.period_ns) * self.turn_per_ns;
+        self.mean * at_ns - self.swing / self.turn_per_ns * turn.sin()
+    }
+
+    /// By Newton's steps, halved wherever they leave what is known to hold the answer.
+    pub(super) fn when(&self, flows: f64) -> f64 {
+        let per_period = self.mean * self.period_ns;
+        let rounds = (flows / per_period).floor();
+        let wanted = flows - rounds * per_period;
+        let (mut low_ns, mut high_ns) = (0.0, self.period_ns);
+        let mut at_ns = wanted / self.mean;
+        // More steps than halving a century down to a nanosecond takes.
+        for _ in 0..70 {
+            let (sin, cos) = (at_ns * self.turn_per_ns).sin_cos();
+            let excess = self.mean * at_ns - self.swing / self.turn_per_ns * sin - wanted;
+            if excess > 0.0 {
+                high_ns = at_ns
+            } else {
+                low_ns = at_ns
+            }
+            let newton_ns = at_ns - excess / (self.mean - self.swing * cos);
+            let is_inside = (low_ns..=high_ns).contains(&newton_ns);
+            let next_ns = if is_inside { newton_ns } else { f64::midpoint(low_ns, high_ns) };
+            let moved_ns = (next_ns - at_ns).abs();
+            at_ns = next_ns;
+            if moved_ns < 1e-3 {
+                break;
+            }
+        }
+        rounds * self.period_ns + at_ns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flows_and_times_are_each_others_inverse() {
+        for (base, to) in [(1_000.0, 5_000.0), (5_000.0, 0.001), (0.001, 1e6), (70.0, 70.0)] {
+            let sine = Sine { to: Rate::per_s(to).unwrap(), period_ns: 1_234_567_890 };
+            let profile = sine.profile(Rate::per_s(base).unwrap());
+            for n in 0..20_000 {
+                let flows = f64::from(n) * 0.73;
+                let back = profile.flows_by(profile.when(flows));
+                assert!((back - flows).abs() < 1e-4, "{flows} flows, back {back} of {sine} from {base}/s");
+            }
+        }
+    }
+
+    #[test]
+    fn half_a_period_is_half_the_flows_and_its_middle_the_fastest() {
+        let sine = Sine { to: Rate::per_s(3_000.0).unwrap(), period_ns: 1_000_000_000 };
+        let profile = sine.profile(Rate::per_s(1_000.0).unwrap());
+        assert!((profile.flows_by(0.5e9) - 1_000.0).abs() < 1e-6);
+        assert!((profile.flows_by(3e9) - 6_000.0).abs() < 1e-6);
+        // At the turning points the rate is the one that was asked for.
+        assert!((profile.mean_per_s(0.499e9, 0.501e9) / 3_000.0 - 1.0).abs() < 1e-4);
+        assert!((profile.mean_per_s(2e9, 2.001e9) / 1_000.0 - 1.0).abs() < 1e-4);
+    }
+}
