@@ -1,7 +1,10 @@
 //! The command line: every flag with its unit, its default and its group. What flags mean is in the sub-commands.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use drumpost_core::drive::{Placement, Wait};
+use drumpost_core::{
+    drive::{Placement, Wait},
+    payload::{Content, Touch},
+};
 use drumpost_results::units;
 use drumpost_workloads::arrivals::senders::MAX_SENDERS;
 use std::{path::PathBuf, time::Duration};
@@ -24,7 +27,7 @@ const EXIT_CODES: &str = "Exit codes: 0 ok, 1 a run failed, 2 usage, 3 regressio
 pub(crate) enum Command {
     /// Measure a scenario over one or more dispatches
     Run(Box<RunArgs>),
-    /// List scenarios, and transports with the intents they honour
+    /// List scenarios, transports with the intents they honour, and what loads are fed with
     List(ListArgs),
     /// Draw a saved record again, from the file alone
     Show(ShowArgs),
@@ -98,7 +101,7 @@ pub(crate) struct RunArgs {
     /// Closed load: flows under way [default: 64]
     #[arg(long, value_parser = count, value_name = "N", conflicts_with = "arrivals", help_heading = "Load")]
     pub in_flight: Option<u64>,
-    /// Open load: poisson, ramp:to=20k/s,over=10s, trace:FILE; see `list` [default: constant]
+    /// Arrivals: poisson, ramp:to=20k/s,over=10s, ... (see `list`) [default: constant]
     #[arg(long, value_name = "SPEC", help_heading = "Load")]
     pub arrivals: Option<String>,
     /// Logical senders the arrivals of an open load are of
@@ -107,10 +110,16 @@ pub(crate) struct RunArgs {
     /// Most flows under way in an open load [default: as many as cannot deadlock]
     #[arg(long, value_parser = count, value_name = "N", conflicts_with = "in_flight", help_heading = "Load")]
     pub window: Option<u64>,
-    /// Payload: SIZE, uniform:MIN,MAX, lognormal:MEDIAN,SIGMA, ...; see `list`
+    /// Payload: SIZE, uniform:MIN,MAX, ... (see `list`)
     #[arg(long, default_value = "128B", value_name = "SIZE", help_heading = "Load")]
     pub payload: String,
-    /// Keys: uniform:N, zipf:N,S, ...; see `list`
+    /// Payload bytes: random, zero or compressible:RATIO
+    #[arg(long, default_value_t = Content::Random, value_name = "BYTES", help_heading = "Load")]
+    pub content: Content,
+    /// Payload bytes are read inside the measured path, or outside
+    #[arg(long, default_value_t = Touch::Inside, value_name = "WHERE", help_heading = "Load")]
+    pub touch: Touch,
+    /// Keys: uniform:N, zipf:N,S, ... (see `list`)
     #[arg(long, default_value = "uniform:10000", value_name = "KEYS", help_heading = "Load")]
     pub keys: String,
     /// Seed of every draw

@@ -143,14 +143,14 @@ impl Message {
             self.first_origin = with_stamp(self.first_origin, now_ns);
         }
         self.sent_reply_to = with_stamp(self.sent_reply_to, now_ns);
-        self.check = self.digest() ^ pool.digest(self);
+        self.check = self.digest() ^ pool.sealed(self);
     }
 
     /// Whether header and payload are what the sender sealed.
     #[inline]
     #[must_use]
     pub fn intact(&self, pool: &Pool) -> bool {
-        self.check == self.digest() ^ pool.digest(self)
+        self.check == self.digest() ^ pool.sealed(self)
     }
 
     /// Marks a received message whose payload bytes were not those the sender sealed: `difference` is the

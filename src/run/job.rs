@@ -67,7 +67,7 @@ impl Job {
             return Err(usage("--sim is for the transport sim: add --dispatch message/sim or event/sim"));
         }
         let workload = workload(args)?;
-        let pool = Arc::new(Pool::new(args.seed, workload.max_payload_len()));
+        let pool = Arc::new(Pool::of(args.seed, workload.max_payload_len(), args.content, args.touch));
         let mut job = Self {
             scenario,
             targets: Vec::new(),

@@ -8,6 +8,7 @@ use drumpost_core::{
     registry::RunsOn,
 };
 use drumpost_results::model::Settings;
+use drumpost_workloads::arrivals::trace::Trace;
 
 /// All settings of one dispatch. Keys end in their unit.
 pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
@@ -43,8 +44,13 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     set("flow_timeout_ns", plan.load.flow_timeout_ns.into());
     set("batch", (plan.wiring.batch as u64).into());
     set("capacity", (plan.wiring.capacity as u64).into());
-    set("payload", args.payload.as_str().into());
-    set("keys", args.keys.as_str().into());
+    let trace = job.workload.trace();
+    let by_trace = |says: bool, flag: &str| if says { "by the trace".to_owned() } else { flag.to_owned() };
+    let has_sizes = trace.is_some_and(|trace| trace.max_payload_len().is_some());
+    set("payload", by_trace(has_sizes, &args.payload).into());
+    set("content", args.content.to_string().into());
+    set("touch", args.touch.to_string().into());
+    set("keys", by_trace(trace.is_some_and(Trace::has_keys), &args.keys).into());
     set("reply", if args.reply == Reply::Await { "await" } else { "async" }.into());
     let (placement, wait) = placement_and_wait(target.runs_on, plan.placement, plan.wait, job.is_virtual);
     set("placement", placement.into());

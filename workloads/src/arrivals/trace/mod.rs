@@ -12,7 +12,7 @@ use std::{fmt, fs::File, io::BufReader, sync::Arc};
 /// How it is written and what it does.
 pub const FORM: Form = Form {
     grammar: "trace:FILE[,scale=FACTOR]",
-    summary: "times, sizes and keys from CSV (seconds[,size[,key]]) or JSON lines (at_s, size, key); needs no --rate",
+    summary: "CSV lines seconds[,size[,key]], or JSON lines with at_s, size and key",
 };
 
 /// The most flows of a trace: 50 million, which take up to 800 MB.
