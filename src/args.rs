@@ -105,7 +105,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "SPEC", help_heading = "Load")]
     pub arrivals: Option<String>,
     /// Logical senders the arrivals of an open load are of
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_SENDERS)), value_name = "N", help_heading = "Load")]
+    #[arg(long, default_value_t = 1, value_parser = senders, value_name = "N", help_heading = "Load")]
     pub senders: u32,
     /// Most flows under way in an open load [default: as many as cannot deadlock]
     #[arg(long, value_parser = count, value_name = "N", conflicts_with = "in_flight", help_heading = "Load")]
@@ -216,4 +216,9 @@ fn count(text: &str) -> Result<u64, String> {
         Ok(count) => Ok(count),
         Err(error) => Err(error.to_string()),
     }
+}
+
+fn senders(text: &str) -> Result<u32, String> {
+    let senders = u32::try_from(count(text)?).ok().filter(|senders| *senders <= MAX_SENDERS);
+    senders.ok_or_else(|| format!("at most {MAX_SENDERS} senders"))
 }

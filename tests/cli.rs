@@ -60,7 +60,7 @@ fn a_value_without_its_unit_is_refused_with_an_example() {
     refused("run --arrivals poisson --in-flight 4", &["--arrivals", "--in-flight"]);
     refused("run --senders 3", &["--senders", "--rate 10k/s"]);
     refused("run --window 3", &["--window", "--rate 10k/s"]);
-    refused("run --rate 1k/s --senders 100001", &["--senders", "1..=100000"]);
+    refused("run --rate 1k/s --senders 100001", &["--senders", "at most 100000"]);
     refused("run --content compressible", &["--content", "compressible:4"]);
     refused("run --touch none", &["--touch", "neither inside nor outside"]);
 }

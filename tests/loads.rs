@@ -46,7 +46,7 @@ fn the_rate_asked_for_is_the_mean_of_the_profile_over_the_measured_window() {
 
 #[test]
 fn many_senders_are_one_load() {
-    let record = valid("--rate 10k/s --senders 10k --duration 10s --instances source=2");
+    let record = valid("--rate 10k/s --senders 10k --duration 10s --instances producer=2");
     assert_eq!(
         (count(record.only(), "/flows/due"), count(record.only(), "/settings/senders")),
         (100_000, 10_000)

@@ -5,6 +5,7 @@ use crate::args::{Reply, RunArgs};
 use drumpost_core::{
     drive::{Placement, Wait},
     load::{Extent, Pace},
+    payload::Touch,
     registry::RunsOn,
 };
 use drumpost_results::model::Settings;
@@ -102,5 +103,6 @@ fn placement_and_wait(
 
 /// In one line, for the dashboard.
 pub(crate) fn text(args: &RunArgs) -> String {
-    format!("batch {} · placement {} · wait {}", args.batch, args.placement, args.wait)
+    let touch = if args.touch == Touch::Outside { " · touch outside" } else { "" };
+    format!("batch {} · placement {} · wait {}{touch}", args.batch, args.placement, args.wait)
 }
