@@ -188,6 +188,9 @@ fn many_even_senders_have_phases_of_their_own_and_keep_them() {
     for (first, last) in due[..senders as usize].iter().zip(&due[399 * senders as usize..]) {
         assert!((last - first).abs_diff(399 * round_ns) <= 1, "{first} and then {last}");
     }
+    let phases: Vec<f64> =
+        due[..senders as usize].iter().map(|at_ns| *at_ns as f64 / round_ns as f64).collect();
+    assert!((mean(&phases) - 0.5).abs() < 0.04, "{}", mean(&phases));
     // Phases are uniform: the gaps between those of one round are about exponential, not even.
     let gaps = gaps_ns(&due[..senders as usize]);
     assert!(anderson_darling(&gaps) < CRITICAL, "{}", anderson_darling(&gaps));

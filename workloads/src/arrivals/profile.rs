@@ -188,14 +188,17 @@ mod tests {
 
     #[test]
     fn nothing_is_due_while_it_is_silent() {
-        // A rate and lengths of which nothing is a round number in binary.
-        let bursts = Profile::Pieces(Pieces::repeated(&[
-            piece(70_000_000, 1_300.0, 1_300.0),
-            piece(30_000_000, 0.0, 0.0),
-        ]));
-        for n in 0..1_000_000 {
-            let in_period_ns = (bursts.when(f64::from(n)) + 0.5).floor() % 1e8;
-            assert!(in_period_ns < 7e7, "flow {n} at {in_period_ns} ns of the period");
+        // About a whole number of flows in each burst, so that one in so many lies on the very edge of it.
+        for on_ns in (1_000_003..200_000_000).step_by(1_700_001) {
+            for flows in [1.0, 3.0, 7.0, 10.0] {
+                let (per_s, off_ns) = (flows * 1e9 / on_ns as f64, 30_000_001);
+                let pieces = [piece(on_ns, per_s, per_s), piece(off_ns, 0.0, 0.0)];
+                let bursts = Profile::Pieces(Pieces::repeated(&pieces));
+                for n in 0..500 {
+                    let in_period_ns = (bursts.when(f64::from(n)) + 0.5) as u64 % (on_ns + off_ns);
+                    assert!(in_period_ns < on_ns, "flow {n} at {in_period_ns} ns of a period with {on_ns}");
+                }
+            }
         }
     }
 }
