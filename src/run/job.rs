@@ -1,7 +1,10 @@
 //! From flags to a job: which dispatches, under which load, how often. Everything that can be wrong with a command line
 //! is found here, before anything is opened.
 
-use super::settings;
+use super::{
+    load::{as_ns, extent, load_text, sample_every, workload},
+    settings,
+};
 use crate::{
     args::{Reply, RunArgs},
     environment,
@@ -9,7 +12,7 @@ use crate::{
 };
 use drumpost_core::{
     dispatcher::Dispatcher,
-    load::{Extent, LoadPlan, Pace},
+    load::{LoadPlan, Pace},
     payload::Pool,
     plan::{Kill, TrialPlan},
     registry::{Options, Promise, Registry, RunsOn, TransportEntry},
@@ -21,7 +24,7 @@ use drumpost_results::{
     model::{LoadKind, Promises, Record, Run},
     units,
 };
-use drumpost_workloads::{ArrivalSpec, KeySpec, PayloadSpec, Rate, WorkloadSpec};
+use drumpost_workloads::WorkloadSpec;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// A dispatch that is to be measured.
@@ -167,48 +170,6 @@ impl Job {
     }
 }
 
-/// How long is measured, or how much; never longer than there is a trace.
-fn extent(args: &RunArgs, workload: &WorkloadSpec, warmup_ns: u64) -> anyhow::Result<Extent> {
-    if let Some(count) = args.count {
-        return Ok(Extent::Count(count));
-    }
-    let asked_ns = args.duration.map(as_ns).transpose()?;
-    let Some(trace) = workload.trace() else {
-        return Ok(Extent::Duration(asked_ns.unwrap_or(1_000_000_000)));
-    };
-    let end_ns = trace.last_ns().saturating_add(1);
-    if end_ns <= warmup_ns {
-        let (end, warmup) = (units::duration(end_ns), units::duration(warmup_ns));
-        return Err(usage(format!(
-            "--arrivals: the trace is over after {end}, within the warm-up of {warmup}"
-        )));
-    }
-    let left_ns = as_ns(Duration::from_nanos(end_ns - warmup_ns))?;
-    Ok(Extent::Duration(asked_ns.map_or(left_ns, |asked_ns| asked_ns.min(left_ns))))
-}
-
-fn as_ns(duration: Duration) -> anyhow::Result<u64> {
-    /// Stamps hold 78 hours; warm-up, window and drain have to fit.
-    const MOST: Duration = Duration::from_hours(72);
-    if duration > MOST {
-        return Err(usage("a trial lasts 72 hours at most: stamps hold no more"));
-    }
-    Ok(drumpost_core::clock::as_ns(duration))
-}
-
-/// Ten snapshots a second; in virtual time some hundreds over the run, however long it is.
-fn sample_every(load: &LoadPlan, workload: &WorkloadSpec, is_virtual: bool) -> Duration {
-    let least = Duration::from_millis(100);
-    let expected = match (load.extent, workload.asked_per_s(load.warmup_ns, load.extent)) {
-        (Extent::Count(count), Some(rate)) => {
-            Duration::try_from_secs_f64(count as f64 / rate).unwrap_or(least)
-        }
-        (Extent::Count(_), None) => Duration::from_mins(5),
-        (Extent::Duration(ns), _) => Duration::from_nanos(ns),
-    };
-    if is_virtual { least.max(expected / 500) } else { least }
-}
-
 fn options(args: &RunArgs) -> anyhow::Result<Options> {
     let mut options = Options::default();
     for set in &args.set {
@@ -346,23 +307,6 @@ fn refusal(style: Style, entry: &TransportEntry, scenario: &Scenario) -> Option<
     ))
 }
 
-fn workload(args: &RunArgs) -> anyhow::Result<WorkloadSpec> {
-    let rate = args.rate.map(Rate::per_s).transpose().map_err(|error| usage(format!("--rate: {error}")))?;
-    let process = args.arrivals.as_deref().or(rate.map(|_| "constant"));
-    let arrivals = process.map(|process| ArrivalSpec::parse(process, rate));
-    let arrivals = arrivals.transpose().map_err(|error| usage(format!("--arrivals: {error}")))?;
-    if arrivals.is_none() && (args.senders > 1 || args.window.is_some()) {
-        let flag = if args.window.is_some() { "--window" } else { "--senders" };
-        return Err(usage(format!("{flag} is for open loads: add --rate, such as --rate 10k/s")));
-    }
-    if args.senders > 1 && arrivals.as_ref().is_some_and(|arrivals| arrivals.trace().is_some()) {
-        return Err(usage("--senders: a trace already says when every flow is due, whoever sends it"));
-    }
-    let payload: PayloadSpec = args.payload.parse().map_err(|error| usage(format!("--payload: {error}")))?;
-    let keys: KeySpec = args.keys.parse().map_err(|error| usage(format!("--keys: {error}")))?;
-    Ok(WorkloadSpec { seed: args.seed, arrivals, senders: args.senders, payload, keys })
-}
-
 fn wiring_settings(args: &RunArgs, pool: &Arc<Pool>) -> anyhow::Result<WiringSettings> {
     let mut instances = BTreeMap::new();
     for text in &args.instances {
@@ -397,17 +341,4 @@ fn kill(text: &str, wiring: &Wiring) -> anyhow::Result<Kill> {
     }
     let duration = |text| units::parse_duration(text).map(Duration::from_nanos).map_err(|_| form());
     Ok(Kill { service: service.to_owned(), after: duration(after)?, down: duration(down)? })
-}
-
-fn load_text(args: &RunArgs, workload: &WorkloadSpec) -> String {
-    let Some(arrivals) = &workload.arrivals else {
-        return format!("closed, {} in flight", args.in_flight.unwrap_or(64));
-    };
-    let rate = arrivals.rate().map(|rate| format!(", {}", units::rate(rate.as_per_s())));
-    let process = match arrivals {
-        ArrivalSpec::Poisson(_) => "Poisson".to_owned(),
-        other => other.to_string(),
-    };
-    let senders = if args.senders > 1 { format!(", {} senders", args.senders) } else { String::new() };
-    format!("open, {process}{}{senders}", rate.unwrap_or_default())
 }

@@ -16,8 +16,11 @@ use std::f64::consts::PI;
 const BASE_PER_S: f64 = 2_000.0;
 const MS_NS: u64 = 1_000_000;
 
-/// Shapes and their rate in flows per second at a time in seconds.
-const SHAPES: [(&str, fn(f64) -> f64); 7] = [
+/// A rate in flows per second at a time in seconds.
+type PerS = fn(f64) -> f64;
+
+/// Shapes and their rates.
+const SHAPES: [(&str, PerS); 7] = [
     ("ramp:to=20k/s,over=2s", |at_s| 2_000.0 + 18_000.0 * (at_s / 2.0).min(1.0)),
     ("ramp:to=200/s,over=2s", |at_s| 2_000.0 - 1_800.0 * (at_s / 2.0).min(1.0)),
     ("ramp:to=8k/s,over=1500ms,mirror", |at_s| 2_000.0 + 6_000.0 * (1.0 - (at_s / 1.5 - 1.0).abs()).max(0.0)),
@@ -40,7 +43,7 @@ fn due_of(text: &str, count: usize) -> Vec<u64> {
 }
 
 /// Flows due by the end of each ms, by theory: the rate in the middle of each, added up.
-fn theory(per_s: fn(f64) -> f64, up_to_ms: usize) -> Vec<f64> {
+fn theory(per_s: PerS, up_to_ms: usize) -> Vec<f64> {
     let mut flows = vec![0.0];
     for ms in 0..up_to_ms {
         flows.push(flows[ms] + per_s((ms as f64 + 0.5) / 1e3) / 1e3);
