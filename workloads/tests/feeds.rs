@@ -143,7 +143,7 @@ fn uniform_and_pareto_sizes_are_as_long_as_they_say() {
         [("pareto:1000,1.2,1MiB", 1.2, 1_048_576.0), ("pareto:1000,0.5,4000", 0.5, 4_000.0)]
     {
         let pareto = lens(payload);
-        let within = 1.0 - (1_000.0 / max as f64).powf(alpha);
+        let within = 1.0 - (1_000.0_f64 / max).powf(alpha);
         for below in [1_010.5, 1_500.5, 2_000.5, 3_999.5_f64] {
             let expected = (1.0 - (1_000.0 / below).powf(alpha)) / within;
             let share = pareto.iter().filter(|len| **len < below).count() as f64 / 2e5;

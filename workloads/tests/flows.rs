@@ -123,6 +123,7 @@ fn run(name: &str, style: Style, asked: Asked<'_>) -> Outcome {
     let workload = WorkloadSpec {
         seed: 1,
         arrivals: asked.open.then_some(arrivals),
+        senders: 1,
         payload: "lognormal:64B,0.5".parse().unwrap(),
         keys: "uniform:1000".parse().unwrap(),
     };
