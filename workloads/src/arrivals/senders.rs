@@ -2,12 +2,11 @@
 //!
 //! Each of n senders has an n-th of the rate and a stream of its own, drawn from the seed and its number alone. Points are
 //! superposed on the axis of flows, where every sender's rate is the same at all times, and carried to that of time
-//! together. Memory is 8 bytes for each evenly paced sender, 56 for each Poisson one, and does not grow.
+//! together. Memory is 8 bytes for each evenly paced sender, some 80 for each Poisson one, and does not grow.
 
 use super::points::{Even, Independent, Points};
 use crate::seed::{Member, Purpose};
 use rand::RngExt;
-use std::{cmp::Reverse, collections::BinaryHeap};
 
 /// The most senders.
 pub const MAX_SENDERS: u32 = 100_000;
@@ -56,22 +55,76 @@ impl Points for EvenSenders {
     }
 }
 
-/// Poisson senders, each with draws of its own.
+/// Poisson senders, each with draws of its own, in a wheel of lists: each slot holds the senders whose next points lie in one
+/// stretch of the axis, or a whole turn of the wheel or more beyond it. With about one point to a stretch, finding the next
+/// sender costs the same however many there are; in a heap it would not.
 pub(crate) struct IndependentSenders {
     senders: Vec<Independent>,
-    /// The next point of each, as bits, which are in the order of the points as these are above zero; and whose it is.
-    due: BinaryHeap<Reverse<(u64, u32)>>,
+    /// The next point of each.
+    points: Vec<f64>,
+    /// Which sender comes after each in the list of its slot.
+    after: Vec<u32>,
+    /// The first sender of each slot.
+    slots: Vec<u32>,
+    /// Stretches in one flow.
+    per_flow: f64,
+    /// The stretch that is being emptied, and its senders, the last one first.
+    stretch: u64,
+    due: Vec<u32>,
 }
+
+/// The end of a list.
+const NONE: u32 = u32::MAX;
 
 impl IndependentSenders {
     pub(crate) fn new(member: Member, senders: u32) -> Self {
         let gap = f64::from(senders);
-        let mut senders: Vec<_> =
+        let senders: Vec<_> =
             of_member(member, senders).map(|sender| Independent::new(sender, gap)).collect();
-        let firsts =
-            senders.iter_mut().zip(0..).map(|(sender, number)| Reverse((sender.next().to_bits(), number)));
-        let due = firsts.collect();
-        Self { senders, due }
+        let count = senders.len();
+        let slots = vec![NONE; (2 * count).next_power_of_two()];
+        let mut all = Self {
+            points: vec![0.0; count],
+            after: vec![NONE; count],
+            slots,
+            per_flow: 1.0 / member.of as f64,
+            stretch: 0,
+            due: Vec::new(),
+            senders,
+        };
+        for sender in 0..count as u32 {
+            all.points[sender as usize] = all.senders[sender as usize].next();
+            all.put(sender);
+        }
+        all.open();
+        all
+    }
+
+    fn stretch_of(&self, sender: u32) -> u64 {
+        (self.points[sender as usize] * self.per_flow) as u64
+    }
+
+    /// Puts a sender into the slot of its next point.
+    fn put(&mut self, sender: u32) {
+        let slot = self.stretch_of(sender) as usize & (self.slots.len() - 1);
+        self.after[sender as usize] = std::mem::replace(&mut self.slots[slot], sender);
+    }
+
+    /// Takes the senders of the present stretch out of its slot.
+    fn open(&mut self) {
+        let slot = self.stretch as usize & (self.slots.len() - 1);
+        let mut sender = std::mem::replace(&mut self.slots[slot], NONE);
+        while sender != NONE {
+            let next = self.after[sender as usize];
+            if self.stretch_of(sender) == self.stretch {
+                self.due.push(sender);
+            } else {
+                self.put(sender);
+            }
+            sender = next;
+        }
+        let points = &self.points;
+        self.due.sort_unstable_by(|a, b| points[*b as usize].total_cmp(&points[*a as usize]));
     }
 }
 
@@ -80,12 +133,28 @@ impl Points for IndependentSenders {
 
     #[inline]
     fn next(&mut self) -> f64 {
-        let Some(mut first) = self.due.peek_mut() else { return f64::INFINITY };
-        let Reverse((bits, number)) = *first;
-        if let Some(sender) = self.senders.get_mut(number as usize) {
-            first.0.0 = sender.next().to_bits();
+        if self.senders.is_empty() {
+            return f64::INFINITY;
         }
-        f64::from_bits(bits)
+        let sender = loop {
+            match self.due.pop() {
+                Some(sender) => break sender,
+                None => {
+                    self.stretch += 1;
+                    self.open();
+                }
+            }
+        };
+        let at = sender as usize;
+        let next = self.senders[at].next();
+        let point = std::mem::replace(&mut self.points[at], next);
+        if self.stretch_of(sender) == self.stretch {
+            let place = self.due.partition_point(|other| self.points[*other as usize] > next);
+            self.due.insert(place, sender);
+        } else {
+            self.put(sender);
+        }
+        point
     }
 }
 

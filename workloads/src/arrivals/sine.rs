@@ -29,7 +29,7 @@ impl Sine {
         let (base, to) = (base.as_per_s() / 1e9, self.to.as_per_s() / 1e9);
         let period_ns = self.period_ns as f64;
         let mean = base.midpoint(to);
-        Profile::Wave(Wave { mean, swing: to - mean, period_ns, turn_per_ns: TAU / period_ns })
+        Profile::Wave(Wave::new(mean, to - mean, period_ns))
     }
 }
 
@@ -46,22 +46,43 @@ pub(crate) struct Wave {
     swing: f64,
     period_ns: f64,
     turn_per_ns: f64,
+    /// When each [`KNOTS`]-th of a period's flows is due, from none to all of them: where the search begins.
+    knots_ns: Box<[f64]>,
 }
 
+/// So many that one step from there is as good as always enough.
+const KNOTS: usize = 1024;
+
 impl Wave {
+    fn new(mean: f64, swing: f64, period_ns: f64) -> Self {
+        let mut wave =
+            Self { mean, swing, period_ns, turn_per_ns: TAU / period_ns, knots_ns: Box::default() };
+        let flows = |knot: usize| mean * period_ns * knot as f64 / KNOTS as f64;
+        wave.knots_ns = (0..=KNOTS).map(|knot| wave.in_period(flows(knot), flows(knot) / mean)).collect();
+        wave
+    }
+
     pub(super) fn flows_by(&self, at_ns: f64) -> f64 {
         let rounds = (at_ns / self.period_ns).floor();
         let turn = (at_ns - rounds * self.period_ns) * self.turn_per_ns;
         self.mean * at_ns - self.swing / self.turn_per_ns * turn.sin()
     }
 
-    /// By Newton's steps, halved wherever they leave what is known to hold the answer.
     pub(super) fn when(&self, flows: f64) -> f64 {
         let per_period = self.mean * self.period_ns;
         let rounds = (flows / per_period).floor();
         let wanted = flows - rounds * per_period;
+        let place = wanted / per_period * KNOTS as f64;
+        let knot = (place as usize).min(KNOTS - 1);
+        let (before_ns, after_ns) = (self.knots_ns[knot], self.knots_ns[knot + 1]);
+        let guess_ns = before_ns + (after_ns - before_ns) * (place - knot as f64);
+        rounds * self.period_ns + self.in_period(wanted, guess_ns)
+    }
+
+    /// By Newton's steps from a guess, halved wherever they leave what is known to hold the answer.
+    fn in_period(&self, wanted: f64, guess_ns: f64) -> f64 {
         let (mut low_ns, mut high_ns) = (0.0, self.period_ns);
-        let mut at_ns = wanted / self.mean;
+        let mut at_ns = guess_ns;
         // More steps than halving a century down to a nanosecond takes.
         for _ in 0..70 {
             let (sin, cos) = (at_ns * self.turn_per_ns).sin_cos();
@@ -71,16 +92,19 @@ impl Wave {
             } else {
                 low_ns = at_ns
             }
-            let newton_ns = at_ns - excess / (self.mean - self.swing * cos);
+            let rate = self.mean - self.swing * cos;
+            let newton_ns = at_ns - excess / rate;
             let is_inside = (low_ns..=high_ns).contains(&newton_ns);
             let next_ns = if is_inside { newton_ns } else { f64::midpoint(low_ns, high_ns) };
-            let moved_ns = (next_ns - at_ns).abs();
+            let moved_ns = next_ns - at_ns;
             at_ns = next_ns;
-            if moved_ns < 1e-3 {
+            // How far a step of Newton's may be off is the square of its length times half the curvature over the slope.
+            let off_ns = moved_ns * moved_ns * (self.swing * self.turn_per_ns / rate).abs();
+            if moved_ns.abs() < 1e-3 || is_inside && off_ns < 1e-2 {
                 break;
             }
         }
-        rounds * self.period_ns + at_ns
+        at_ns
     }
 }
 
