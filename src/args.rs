@@ -1,8 +1,13 @@
 //! The command line: every flag with its unit, its default and its group. What flags mean is in the sub-commands.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use drumpost_core::drive::{Placement, Wait};
+use drumpost_core::{
+    drive::{Placement, Wait},
+    load::{self, Debt},
+    payload::{Content, Touch},
+};
 use drumpost_results::units;
+use drumpost_workloads::arrivals::senders::MAX_SENDERS;
 use std::{path::PathBuf, time::Duration};
 
 /// Commands to known recipients, or events for anyone who listens: the same flow over interchangeable transports,
@@ -23,7 +28,7 @@ const EXIT_CODES: &str = "Exit codes: 0 ok, 1 a run failed, 2 usage, 3 regressio
 pub(crate) enum Command {
     /// Measure a scenario over one or more dispatches
     Run(Box<RunArgs>),
-    /// List scenarios, and transports with the intents they honour
+    /// List scenarios, transports with the intents they honour, and what loads are fed with
     List(ListArgs),
     /// Draw a saved record again, from the file alone
     Show(ShowArgs),
@@ -41,9 +46,20 @@ impl Command {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Arrivals {
-    Constant,
-    Poisson,
+pub(crate) enum AtCap {
+    Block,
+    Shed,
+    Fail,
+}
+
+impl From<AtCap> for load::AtCap {
+    fn from(asked: AtCap) -> Self {
+        match asked {
+            AtCap::Block => Self::Block,
+            AtCap::Shed => Self::Shed,
+            AtCap::Fail => Self::Fail,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -101,27 +117,45 @@ pub(crate) struct RunArgs {
     #[arg(long, short, value_parser = rate, value_name = "RATE", conflicts_with = "in_flight", help_heading = "Load")]
     pub rate: Option<f64>,
     /// Closed load: flows under way [default: 64]
-    #[arg(long, value_parser = count, value_name = "N", help_heading = "Load")]
+    #[arg(long, value_parser = count, value_name = "N", conflicts_with = "arrivals", help_heading = "Load")]
     pub in_flight: Option<u64>,
-    /// Arrival process of an open load [default: constant]
-    #[arg(long, value_enum, requires = "rate", help_heading = "Load")]
-    pub arrivals: Option<Arrivals>,
+    /// Arrivals: poisson, ramp:to=20k/s,over=10s, ... (see `list`) [default: constant]
+    #[arg(long, value_name = "SPEC", help_heading = "Load")]
+    pub arrivals: Option<String>,
+    /// Logical senders the arrivals of an open load are of
+    #[arg(long, default_value_t = 1, value_parser = senders, value_name = "N", help_heading = "Load")]
+    pub senders: u32,
     /// Most flows under way in an open load [default: as many as cannot deadlock]
-    #[arg(long, value_parser = count, value_name = "N", requires = "rate", help_heading = "Load")]
+    #[arg(long, value_parser = count, value_name = "N", conflicts_with = "in_flight", help_heading = "Load")]
     pub window: Option<u64>,
-    /// Payload: fixed:SIZE or lognormal:MEDIAN,SIGMA
+    /// Flows due while the window is full: block (they are late), shed (counted) or fail (the run ends)
+    #[arg(long, value_enum, default_value_t = AtCap::Block, help_heading = "Load")]
+    pub at_cap: AtCap,
+    /// Flows that are late: keep, or drop:TIME (those later than that, counted)
+    #[arg(long, default_value = "keep", value_parser = debt, value_name = "keep|drop:TIME", help_heading = "Load")]
+    pub debt: Debt,
+    /// Closed load: how long a user thinks before a flow, such as 10ms or exp:10ms
+    #[arg(long, value_name = "TIME", help_heading = "Load")]
+    pub think: Option<String>,
+    /// Payload: SIZE, uniform:MIN,MAX, ... (see `list`)
     #[arg(long, default_value = "128B", value_name = "SIZE", help_heading = "Load")]
     pub payload: String,
-    /// Keys: uniform:N or zipf:N,S
+    /// Payload bytes: random, zero or compressible:RATIO
+    #[arg(long, default_value_t = Content::Random, value_name = "BYTES", help_heading = "Load")]
+    pub content: Content,
+    /// Payload bytes are read inside the measured path, or outside
+    #[arg(long, default_value_t = Touch::Inside, value_name = "WHERE", help_heading = "Load")]
+    pub touch: Touch,
+    /// Keys: uniform:N, zipf:N,S, ... (see `list`)
     #[arg(long, default_value = "uniform:10000", value_name = "KEYS", help_heading = "Load")]
     pub keys: String,
     /// Seed of every draw
     #[arg(long, default_value_t = 1, value_name = "N", help_heading = "Load")]
     pub seed: u64,
 
-    /// Length of the measured window
-    #[arg(long, default_value = "1s", value_parser = duration, value_name = "TIME", help_heading = "Measure")]
-    pub duration: Duration,
+    /// Length of the measured window [default: 1s, or to the end of a trace]
+    #[arg(long, value_parser = duration, value_name = "TIME", help_heading = "Measure")]
+    pub duration: Option<Duration>,
     /// Measured flows, instead of a duration
     #[arg(long, value_parser = count, value_name = "N", conflicts_with = "duration", help_heading = "Measure")]
     pub count: Option<u64>,
@@ -199,6 +233,16 @@ fn duration(text: &str) -> Result<Duration, String> {
     units::parse_duration(text).map(Duration::from_nanos).map_err(|error| error.to_string())
 }
 
+fn debt(text: &str) -> Result<Debt, String> {
+    match text.strip_prefix("drop:") {
+        _ if text == "keep" => Ok(Debt::Keep),
+        Some(late) => units::parse_duration(late)
+            .map(|late_ns| Debt::DropAfter { late_ns })
+            .map_err(|error| error.to_string()),
+        None => Err("it is keep, or drop:TIME such as drop:1ms".into()),
+    }
+}
+
 fn rate(text: &str) -> Result<f64, String> {
     units::parse_rate(text).map_err(|error| error.to_string())
 }
@@ -209,4 +253,9 @@ fn count(text: &str) -> Result<u64, String> {
         Ok(count) => Ok(count),
         Err(error) => Err(error.to_string()),
     }
+}
+
+fn senders(text: &str) -> Result<u32, String> {
+    let senders = u32::try_from(count(text)?).ok().filter(|senders| *senders <= MAX_SENDERS);
+    senders.ok_or_else(|| format!("at most {MAX_SENDERS} senders"))
 }

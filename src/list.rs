@@ -5,6 +5,7 @@ use drumpost_core::{
     registry::{Options, Registry, RunsOn, TransportEntry},
     scenario::{Intent, Scenario, Style},
 };
+use drumpost_workloads::{ArrivalSpec, KeySpec, PayloadSpec, text::Form};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -13,6 +14,16 @@ struct Listing {
     schema_version: u32,
     scenarios: Vec<ListedScenario>,
     transports: Vec<ListedTransport>,
+    arrivals: Vec<ListedForm>,
+    payloads: Vec<ListedForm>,
+    keys: Vec<ListedForm>,
+}
+
+#[derive(Serialize)]
+struct ListedForm {
+    name: &'static str,
+    grammar: &'static str,
+    summary: &'static str,
 }
 
 #[derive(Serialize)]
@@ -47,7 +58,7 @@ struct ListedTransport {
     needs_server: bool,
 }
 
-/// Lists scenarios and transports.
+/// Lists scenarios, transports and what a load can be fed with.
 pub(crate) fn list(registry: &Registry, args: &ListArgs) -> anyhow::Result<Exit> {
     let made = registry.scenarios.iter().map(|entry| (entry.make)(&Options::default()).map_err(usage));
     let listing = Listing {
@@ -56,9 +67,17 @@ pub(crate) fn list(registry: &Registry, args: &ListArgs) -> anyhow::Result<Exit>
             .map(|scenario| scenario.map(|scenario| listed_scenario(&scenario)))
             .collect::<Result<_, _>>()?,
         transports: registry.transports.iter().map(listed_transport).collect(),
+        arrivals: listed_forms(&ArrivalSpec::FORMS),
+        payloads: listed_forms(&PayloadSpec::FORMS),
+        keys: listed_forms(&KeySpec::FORMS),
     };
     output::result(&if args.json { serde_json::to_string_pretty(&listing)? } else { text(&listing) });
     Ok(Exit::Ok)
+}
+
+fn listed_forms(forms: &[Form]) -> Vec<ListedForm> {
+    let listed = |form: &Form| ListedForm { name: form.name(), grammar: form.grammar, summary: form.summary };
+    forms.iter().map(listed).collect()
 }
 
 fn listed_scenario(scenario: &Scenario) -> ListedScenario {
@@ -128,5 +147,19 @@ fn text(listing: &Listing) -> String {
         traits.extend(transport.needs_server.then(|| "needs a server".into()));
         text += &format!("  {:transports$}    {}\n", "", traits.join("; "));
     }
+    let feeds = [
+        ("Arrivals of an open load (--arrivals; all but a trace at --rate)", &listing.arrivals),
+        ("Payload sizes (--payload)", &listing.payloads),
+        ("Keys (--keys)", &listing.keys),
+    ];
+    for (head, forms) in feeds {
+        text += &forms_text(head, forms);
+    }
     text
+}
+
+fn forms_text(head: &str, forms: &[ListedForm]) -> String {
+    let width = forms.iter().map(|form| form.grammar.len()).max().unwrap_or(0);
+    let lines = forms.iter().map(|form| format!("  {:width$}  {}\n", form.grammar, form.summary));
+    format!("\n{head}\n{}", lines.collect::<String>())
 }

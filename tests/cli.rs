@@ -39,7 +39,7 @@ fn a_typo_is_named_with_what_was_meant() {
     refused("run stream --dispatch message/crosbeam", &["`crosbeam`", "did you mean `crossbeam`?"]);
     refused("run strem", &["unknown scenario `strem`", "did you mean `stream`?", "order-authorization"]);
     refused("run --durtion 3s", &["--durtion", "'--duration'"]);
-    refused("run --rate 1k/s --arrivals poison", &["'poison'", "'poisson'"]);
+    refused("run --rate 1k/s --arrivals poison", &["--arrivals", "\"poison\"", "constant, poisson, ramp"]);
     refused("runn", &["'runn'"]);
     refused("run --dispatch mesage/crossbeam", &["`mesage`", "`message`", "`event`"]);
 }
@@ -55,7 +55,25 @@ fn a_value_without_its_unit_is_refused_with_an_example() {
     refused("run --payload lognormal:1", &["--payload", "lognormal:1KiB,0.5"]);
     refused("run --keys zipf:10", &["--keys", "zipf:10000,1.1"]);
     refused("run --rate 1k/s --in-flight 4", &["--rate", "--in-flight"]);
-    refused("run --arrivals poisson", &["--rate"]);
+    refused("run --arrivals poisson", &["--arrivals", "`poisson` needs a --rate", "--rate 10k/s"]);
+    refused("run --rate 1k/s --arrivals ramp:to=2k/s", &["--arrivals", "`over=`", "ramp:to=20k/s,over=10s"]);
+    refused("run --arrivals poisson --in-flight 4", &["--arrivals", "--in-flight"]);
+    refused("run --senders 3", &["--senders", "--rate 10k/s"]);
+    refused("run --window 3", &["--window", "--rate 10k/s"]);
+    refused("run --rate 1k/s --senders 100001", &["--senders", "at most 100000"]);
+    refused("run --content compressible", &["--content", "compressible:4"]);
+    refused("run --touch none", &["--touch", "neither inside nor outside"]);
+}
+
+#[test]
+fn a_trace_that_cannot_be_replayed_is_refused_with_its_line() {
+    let place = Place::new();
+    fs::write(place.path("t.csv"), "0\n0.1\nsoon\n").unwrap();
+    refused_in(&place, "run --arrivals trace:t.csv", &["--arrivals", "t.csv:3: the time \"soon\""]);
+    fs::write(place.path("t.csv"), "0\n0.1\n").unwrap();
+    refused_in(&place, "run --arrivals trace:t.csv", &["over after 100 ms", "the warm-up of 200 ms"]);
+    refused_in(&place, "run --arrivals trace:t.csv --rate 1k/s", &["a trace has its own times", "--rate"]);
+    refused_in(&place, "run --arrivals trace:t.csv --senders 2", &["--senders", "a trace already says"]);
 }
 
 #[test]
@@ -203,6 +221,15 @@ fn list_says_what_there_is() {
         assert!(
             !intents.is_empty() && intents.iter().all(|intent| known.iter().any(|known| intent == known))
         );
+    }
+    for (what, name) in [("arrivals", "ramp"), ("arrivals", "trace"), ("payloads", "pareto"), ("keys", "hot")]
+    {
+        assert!(names(what).iter().any(|known| known == name), "{name}");
+        assert!(listing[what].as_array().unwrap().iter().all(|form| {
+            form["grammar"]
+                .as_str()
+                .is_some_and(|grammar| grammar.starts_with(form["name"].as_str().unwrap()))
+        }));
     }
     let text = Place::new().run("list").with_code(0).stdout;
     assert!(transports.iter().all(|name| text.contains(name.as_str())), "{text}");

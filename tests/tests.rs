@@ -11,6 +11,7 @@ mod dashboard;
 mod flows;
 mod formats;
 mod interrupt;
+mod loads;
 mod nats;
 mod oracles;
 mod reports;

@@ -179,7 +179,7 @@ impl Message {
     /// Out of line: with a loop over bytes among it, all that seals or checks a message would be slower without payload.
     #[inline(never)]
     fn payload_digest(&self, pool: &Pool) -> u32 {
-        pool.digest(self)
+        pool.sealed(self)
     }
 
     /// Marks a received message whose payload bytes were not those the sender sealed: `difference` is the

@@ -27,7 +27,7 @@ pub fn decode(bytes: &[u8], pool: &Pool) -> Option<Message> {
     }
     let mut message = Message::from_words(words);
     let received = if body.is_empty() { 0 } else { payload::digest(body) };
-    message.mix_check(received ^ pool.digest(&message));
+    message.mix_check(received ^ pool.travelled(&message));
     Some(message)
 }
 
@@ -35,6 +35,7 @@ pub fn decode(bytes: &[u8], pool: &Pool) -> Option<Message> {
 mod tests {
     use super::*;
     use crate::message::Kind;
+    use crate::payload::{Content, Touch};
 
     fn sealed(pool: &Pool) -> Message {
         let mut message = Message::start(1, 2, 3, 4, 50).caused(Kind(1), 1, 1, 6);
@@ -65,5 +66,15 @@ mod tests {
         }
         assert!(!decode(&bytes[..bytes.len() - 1], &pool).unwrap().intact(&pool), "cut short");
         assert!(decode(&bytes[..40], &pool).is_none());
+    }
+
+    #[test]
+    fn bytes_that_travelled_are_compared_even_if_no_seal_has_them() {
+        let pool = Pool::of(9, 64, Content::Random, Touch::Outside);
+        let (message, mut bytes) = (sealed(&pool), Vec::new());
+        encode(&message, &pool, &mut bytes);
+        assert!(decode(&bytes, &pool).unwrap().intact(&pool));
+        bytes[MESSAGE_LEN + 3] ^= 1;
+        assert!(!decode(&bytes, &pool).unwrap().intact(&pool));
     }
 }

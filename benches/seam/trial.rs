@@ -29,7 +29,7 @@ impl Trial {
             flows,
             in_flight: in_flight(batch),
             pool: Arc::new(Pool::new(SEED, payload_len)),
-            workload: WorkloadSpec { seed: SEED, arrivals: None, payload, keys },
+            workload: WorkloadSpec { seed: SEED, arrivals: None, think: None, senders: 1, payload, keys },
             stopwatch: None,
         }
     }

@@ -31,7 +31,8 @@ pub(crate) fn measure_ns(registry: &Registry) -> Option<u64> {
     };
     let wiring = Wiring::new(&scenario, Style::Message, &settings).ok()?;
     let keys = KeySpec::uniform(16).ok()?;
-    let workload = WorkloadSpec { seed: 1, arrivals: None, payload: PayloadSpec::EMPTY, keys };
+    let workload =
+        WorkloadSpec { seed: 1, arrivals: None, think: None, senders: 1, payload: PayloadSpec::EMPTY, keys };
     let plan = TrialPlan {
         scenario,
         wiring,

@@ -1,15 +1,18 @@
 //! From flags to a job: which dispatches, under which load, how often. Everything that can be wrong with a command line
 //! is found here, before anything is opened.
 
-use super::settings;
+use super::{
+    load::{as_ns, extent, load_text, sample_every, workload},
+    settings,
+};
 use crate::{
-    args::{Arrivals, Reply, RunArgs},
+    args::{Reply, RunArgs},
     environment,
     exit::usage,
 };
 use drumpost_core::{
     dispatcher::Dispatcher,
-    load::{AtCap, Debt, Extent, LoadPlan, Pace},
+    load::{LoadPlan, Pace},
     payload::Pool,
     plan::{Kill, TrialPlan},
     registry::{Options, Promise, Registry, RunsOn, TransportEntry},
@@ -21,7 +24,7 @@ use drumpost_results::{
     model::{LoadKind, Promises, Record, Run},
     units,
 };
-use drumpost_workloads::{ArrivalSpec, KeySpec, PayloadSpec, Rate, WorkloadSpec};
+use drumpost_workloads::WorkloadSpec;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// A dispatch that is to be measured.
@@ -67,15 +70,15 @@ impl Job {
             return Err(usage("--sim is for the transport sim: add --dispatch message/sim or event/sim"));
         }
         let workload = workload(args)?;
-        let pool = Arc::new(Pool::new(args.seed, workload.max_payload_len()));
+        let pool = Arc::new(Pool::of(args.seed, workload.max_payload_len(), args.content, args.touch));
         let mut job = Self {
             scenario,
             targets: Vec::new(),
+            load_text: load_text(args, &workload),
             workload,
             trials: args.trials.unwrap_or(if is_virtual { 1 } else { 3 }),
             seed: args.seed,
             is_virtual,
-            load_text: load_text(args),
             settings_text: String::new(),
             record: Record::default(),
             options,
@@ -103,7 +106,7 @@ impl Job {
             Wiring::new(&self.scenario, style, wiring).map_err(|error| usage(format!("{label}: {error}")))?;
         let made = (entry.make)(&self.options).map_err(|error| usage(format!("{label}: {error}")))?;
         let promise = made.promise(entry.promise);
-        let pace = match args.rate {
+        let pace = match self.workload.arrivals {
             Some(_) => Pace::Open { window: args.window.or(wiring.safe_window()).unwrap_or(u64::MAX) },
             None => Pace::Closed { in_flight: args.in_flight.unwrap_or(64) },
         };
@@ -112,24 +115,27 @@ impl Job {
         }
         let kill = args.kill.as_deref().map(|text| kill(text, &wiring)).transpose()?;
         let warmup = args.warmup.unwrap_or(Duration::from_millis(if self.is_virtual { 0 } else { 200 }));
+        let warmup_ns = as_ns(warmup)?;
+        let load = LoadPlan {
+            pace,
+            warmup_ns,
+            extent: extent(args, &self.workload, warmup_ns)?,
+            flow_timeout_ns: as_ns(args.flow_timeout)?,
+            at_cap: args.at_cap.into(),
+            debt: args.debt,
+            thinks: self.workload.think.is_some(),
+        };
+        let is_virtual = entry.runs_on == RunsOn::Simulation && self.is_virtual;
         let plan = TrialPlan {
             scenario: Arc::clone(&self.scenario),
             wiring,
-            load: LoadPlan {
-                pace,
-                warmup_ns: as_ns(warmup)?,
-                extent: args.count.map_or(Extent::Duration(as_ns(args.duration)?), Extent::Count),
-                flow_timeout_ns: as_ns(args.flow_timeout)?,
-                at_cap: AtCap::Block,
-                debt: Debt::Keep,
-                thinks: false,
-            },
+            load,
             feeds: self.workload.feeds(),
             await_replies: args.reply == Reply::Await,
             placement: args.placement,
             wait: args.wait,
             drain_deadline: args.drain,
-            sample_every: sample_every(args, entry.runs_on == RunsOn::Simulation && self.is_virtual),
+            sample_every: sample_every(&load, &self.workload, is_virtual),
             kill,
         };
         Ok(Target { label, runs_on: entry.runs_on, make: entry.make, promise, plan })
@@ -139,7 +145,7 @@ impl Job {
         let run = |target: &Target| Run {
             scenario: self.scenario.name.to_owned(),
             dispatch: target.label.clone(),
-            load: if args.rate.is_some() { LoadKind::Open } else { LoadKind::Closed },
+            load: if self.workload.arrivals.is_some() { LoadKind::Open } else { LoadKind::Closed },
             promises: Promises {
                 ordered: target.promise.ordered,
                 tolerates_duplicates: target.promise.may_duplicate,
@@ -165,26 +171,6 @@ impl Job {
             ..Record::default()
         }
     }
-}
-
-fn as_ns(duration: Duration) -> anyhow::Result<u64> {
-    /// Stamps hold 78 hours; warm-up, window and drain have to fit.
-    const MOST: Duration = Duration::from_hours(72);
-    if duration > MOST {
-        return Err(usage("a trial lasts 72 hours at most: stamps hold no more"));
-    }
-    Ok(drumpost_core::clock::as_ns(duration))
-}
-
-/// Ten snapshots a second; in virtual time some hundreds over the run, however long it is.
-fn sample_every(args: &RunArgs, is_virtual: bool) -> Duration {
-    let least = Duration::from_millis(100);
-    let expected = match (args.count, args.rate) {
-        (Some(count), Some(rate)) => Duration::try_from_secs_f64(count as f64 / rate).unwrap_or(least),
-        (Some(_), None) => Duration::from_mins(5),
-        (None, _) => args.duration,
-    };
-    if is_virtual { least.max(expected / 500) } else { least }
 }
 
 fn options(args: &RunArgs) -> anyhow::Result<Options> {
@@ -324,17 +310,6 @@ fn refusal(style: Style, entry: &TransportEntry, scenario: &Scenario) -> Option<
     ))
 }
 
-fn workload(args: &RunArgs) -> anyhow::Result<WorkloadSpec> {
-    let rate = args.rate.map(Rate::per_s).transpose().map_err(|error| usage(format!("--rate: {error}")))?;
-    let arrivals = rate.map(|rate| match args.arrivals {
-        Some(Arrivals::Poisson) => ArrivalSpec::Poisson(rate),
-        Some(Arrivals::Constant) | None => ArrivalSpec::Constant(rate),
-    });
-    let payload: PayloadSpec = args.payload.parse().map_err(|error| usage(format!("--payload: {error}")))?;
-    let keys: KeySpec = args.keys.parse().map_err(|error| usage(format!("--keys: {error}")))?;
-    Ok(WorkloadSpec { seed: args.seed, arrivals, payload, keys })
-}
-
 fn wiring_settings(args: &RunArgs, pool: &Arc<Pool>) -> anyhow::Result<WiringSettings> {
     let mut instances = BTreeMap::new();
     for text in &args.instances {
@@ -369,12 +344,4 @@ fn kill(text: &str, wiring: &Wiring) -> anyhow::Result<Kill> {
     }
     let duration = |text| units::parse_duration(text).map(Duration::from_nanos).map_err(|_| form());
     Ok(Kill { service: service.to_owned(), after: duration(after)?, down: duration(down)? })
-}
-
-fn load_text(args: &RunArgs) -> String {
-    match (args.rate, args.arrivals) {
-        (Some(rate), Some(Arrivals::Poisson)) => format!("open, Poisson, {}", units::rate(rate)),
-        (Some(rate), _) => format!("open, constant, {}", units::rate(rate)),
-        (None, _) => format!("closed, {} in flight", args.in_flight.unwrap_or(64)),
-    }
 }

@@ -3,6 +3,7 @@
 mod execute;
 mod floor;
 mod job;
+mod load;
 mod screen;
 mod settings;
 mod trial;

@@ -1,13 +1,15 @@
 //! The effective settings of a run as the record states them, defaults included: what makes two rows comparable.
 
 use super::job::{Job, Target};
-use crate::args::{Arrivals, Reply, RunArgs};
+use crate::args::{Reply, RunArgs};
 use drumpost_core::{
     drive::{Placement, Wait},
-    load::{Extent, Pace},
+    load::{Debt, Extent, Pace},
+    payload::Touch,
     registry::RunsOn,
 };
-use drumpost_results::model::Settings;
+use drumpost_results::{model::Settings, units};
+use drumpost_workloads::arrivals::trace::Trace;
 
 /// All settings of one dispatch. Keys end in their unit.
 pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
@@ -20,15 +22,21 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
         Pace::Closed { in_flight } => {
             set("load", "closed".into());
             set("window", in_flight.into());
+            set("think", job.workload.think.map_or_else(|| "none".into(), |think| think.to_string()).into());
         }
         Pace::Open { window } => {
             set("load", "open".into());
-            set("rate_per_s", args.rate.unwrap_or_default().into());
-            set(
-                "arrivals",
-                if args.arrivals == Some(Arrivals::Poisson) { "poisson" } else { "constant" }.into(),
-            );
+            if let Some(arrivals) = &job.workload.arrivals {
+                // A trace has no rate that was asked for; its mean is in each trial.
+                if let Some(rate) = arrivals.rate() {
+                    set("rate_per_s", rate.as_per_s().into());
+                }
+                set("arrivals", arrivals.to_string().into());
+            }
+            set("senders", u64::from(job.workload.senders).into());
             set("window", if window == u64::MAX { "unlimited".into() } else { window.into() });
+            set("at_cap", format!("{:?}", args.at_cap).to_lowercase().into());
+            set("debt", debt(plan.load.debt).into());
         }
     }
     match plan.load.extent {
@@ -40,8 +48,13 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     set("flow_timeout_ns", plan.load.flow_timeout_ns.into());
     set("batch", (plan.wiring.batch as u64).into());
     set("capacity", (plan.wiring.capacity as u64).into());
-    set("payload", args.payload.as_str().into());
-    set("keys", args.keys.as_str().into());
+    let trace = job.workload.trace();
+    let by_trace = |says: bool, flag: &str| if says { "by the trace".to_owned() } else { flag.to_owned() };
+    let has_sizes = trace.is_some_and(|trace| trace.max_payload_len().is_some());
+    set("payload", by_trace(has_sizes, &args.payload).into());
+    set("content", args.content.to_string().into());
+    set("touch", args.touch.to_string().into());
+    set("keys", by_trace(trace.is_some_and(Trace::has_keys), &args.keys).into());
     set("reply", if args.reply == Reply::Await { "await" } else { "async" }.into());
     let (placement, wait) = placement_and_wait(target.runs_on, plan.placement, plan.wait, job.is_virtual);
     set("placement", placement.into());
@@ -65,6 +78,13 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
         set(&format!("option.{key}"), value.into());
     }
     settings
+}
+
+fn debt(debt: Debt) -> String {
+    match debt {
+        Debt::Keep => "keep".into(),
+        Debt::DropAfter { late_ns } => format!("drop:{}", units::duration(late_ns).replace(' ', "")),
+    }
 }
 
 /// Where lanes run and how they wait, as it really is for what runs the transport.
@@ -93,5 +113,6 @@ fn placement_and_wait(
 
 /// In one line, for the dashboard.
 pub(crate) fn text(args: &RunArgs) -> String {
-    format!("batch {} · placement {} · wait {}", args.batch, args.placement, args.wait)
+    let touch = if args.touch == Touch::Outside { " · touch outside" } else { "" };
+    format!("batch {} · placement {} · wait {}{touch}", args.batch, args.placement, args.wait)
 }

@@ -38,7 +38,7 @@ impl<'a> Follower<'a> {
             trial,
             warmup_ns: load.warmup_ns,
             extent: load.extent,
-            target_per_s: job.workload.arrivals.as_ref().map(|arrivals| arrivals.rate().as_per_s()),
+            target_per_s: job.workload.asked_per_s(load.warmup_ns, load.extent),
             measured_ended: 0,
             series: Series::default(),
         }

@@ -4,6 +4,7 @@
 //! when they are due ([`arrivals`]), how long their payloads are ([`payload`]) and which keys they have ([`keys`]).
 //! How many flows may be under way and when a load ends is the engine's business; nothing here reads a clock.
 
+mod arguments;
 pub mod arrivals;
 pub mod feed;
 pub mod keys;
@@ -11,12 +12,15 @@ pub mod payload;
 pub mod scenarios;
 mod seed;
 pub mod text;
+pub mod think;
+mod units;
 
 pub use arrivals::{ArrivalSpec, Rate};
 pub use feed::WorkloadSpec;
 pub use keys::KeySpec;
 pub use payload::PayloadSpec;
 pub use text::SpecError;
+pub use think::ThinkSpec;
 
 use drumpost_core::registry::ScenarioEntry;
 

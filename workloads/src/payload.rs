@@ -2,37 +2,58 @@
 //!
 //! A log-normal size is the median times e^(σz), z standard normal, to the nearest byte. It is cut off at a maximum:
 //! a longer draw is drawn again, so the distribution is the log-normal one given that it is no longer than the maximum.
-//! Without a maximum in the text that is the median times e^(4σ), beyond which 3 draws in 100,000 would lie.
+//! Without a maximum in the text that is the median times e^(4σ), beyond which 3 draws in 100,000 would lie. A Pareto size
+//! of at least MIN is longer than L with probability (MIN / L)^ALPHA, and is cut off in the same way.
+
+mod columns;
+mod histogram;
 
 use crate::{
     feed::Column,
-    seed::{Generator, Member, Purpose},
-    text::{self, SpecError, Subject},
+    seed::{Member, Purpose},
+    text::{self, Form, SpecError, Subject},
 };
-use drumpost_core::load::Start;
-use rand::RngExt;
-use rand_distr::StandardNormal;
-use std::{fmt, str::FromStr};
+use columns::{FixedLen, HistogramLen, LogNormalLen, ParetoLen, UniformLen};
+use histogram::Histogram;
+use std::{fmt, str::FromStr, sync::Arc};
 
 /// The longest payload of any workload, in bytes: 64 MiB.
 pub const MAX_PAYLOAD_LEN: u32 = 64 << 20;
 
 const SUBJECT: Subject = Subject {
     what: "a payload size",
-    example: "128B, fixed:128B, lognormal:1KiB,0.5, lognormal:1KiB,0.5,64KiB",
+    example: "128B, uniform:64B,1KiB, lognormal:1KiB,0.5, pareto:64B,1.2,1MiB, file:PATH",
 };
 
 /// A distribution of payload sizes.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PayloadSpec(Sizes);
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Sizes {
     Fixed(u32),
+    Uniform { min_len: u32, max_len: u32 },
     LogNormal { median_len: u32, sigma: f64, max_len: u32 },
+    Pareto { min_len: u32, alpha: f64, max_len: u32 },
+    File(Arc<Histogram>),
 }
 
 impl PayloadSpec {
+    /// Every distribution, in the order they are listed.
+    pub const FORMS: [Form; 5] = [
+        Form { grammar: "fixed:SIZE", summary: "all as long; SIZE alone says the same" },
+        Form { grammar: "uniform:MIN,MAX", summary: "every length from MIN to MAX as likely" },
+        Form {
+            grammar: "lognormal:MEDIAN,SIGMA[,MAX]",
+            summary: "SIGMA of the logarithm; no longer than MAX, or 4 sigma",
+        },
+        Form {
+            grammar: "pareto:MIN,ALPHA[,MAX]",
+            summary: "many short and a few very long, the more the smaller ALPHA; no longer than MAX",
+        },
+        Form { grammar: "file:PATH", summary: "a histogram: lines SIZE COUNT, remarks after #" },
+    ];
+
     /// No payload.
     pub const EMPTY: Self = Self(Sizes::Fixed(0));
 
@@ -77,25 +98,58 @@ impl PayloadSpec {
         Ok(Self(Sizes::LogNormal { median_len, sigma, max_len }))
     }
 
+    fn checked_uniform(min_len: u64, max_len: u64) -> Result<Self, String> {
+        let (min_len, max_len) = (within_limit(min_len)?, within_limit(max_len)?);
+        if max_len < min_len {
+            return Err(format!("the maximum of {max_len} bytes is below the minimum of {min_len}"));
+        }
+        Ok(Self(Sizes::Uniform { min_len, max_len }))
+    }
+
+    fn checked_pareto(min_len: u64, alpha: f64, max_len: Option<u64>) -> Result<Self, String> {
+        let min_len = within_limit(min_len)?;
+        if min_len == 0 {
+            return Err("the minimum is 0".to_owned());
+        }
+        if !(alpha > 0.0 && alpha.is_finite()) {
+            return Err(format!("the alpha {alpha} is not above zero"));
+        }
+        let max_len = match max_len {
+            Some(max_len) => within_limit(max_len)?,
+            None => within_limit(rarely_longer(min_len, alpha))
+                .map_err(|reason| format!("{reason}; give a maximum after the alpha"))?,
+        };
+        if max_len < min_len {
+            return Err(format!("the maximum of {max_len} bytes is below the minimum of {min_len}"));
+        }
+        Ok(Self(Sizes::Pareto { min_len, alpha, max_len }))
+    }
+
     /// The longest payload it gives, in bytes.
     #[must_use]
-    pub const fn max_len(&self) -> u32 {
-        match self.0 {
-            Sizes::Fixed(len) => len,
-            Sizes::LogNormal { max_len, .. } => max_len,
+    pub fn max_len(&self) -> u32 {
+        match &self.0 {
+            Sizes::Fixed(len) => *len,
+            Sizes::Uniform { max_len, .. }
+            | Sizes::LogNormal { max_len, .. }
+            | Sizes::Pareto { max_len, .. } => *max_len,
+            Sizes::File(histogram) => histogram.max_len(),
         }
     }
 
     /// What fills in `payload_len` for one member.
     pub(crate) fn column(&self, member: Member) -> Box<dyn Column> {
-        match self.0 {
-            Sizes::Fixed(len) => Box::new(FixedLen(len)),
-            Sizes::LogNormal { median_len, sigma, max_len } => Box::new(LogNormalLen {
-                median_len: f64::from(median_len),
-                sigma,
-                max_len: f64::from(max_len),
-                generator: member.generator(Purpose::PayloadLen),
-            }),
+        let generator = || member.generator(Purpose::PayloadLen);
+        match &self.0 {
+            Sizes::Fixed(len) => Box::new(FixedLen(*len)),
+            Sizes::Uniform { min_len, max_len } => Box::new(UniformLen::new(*min_len, *max_len, generator())),
+            Sizes::LogNormal { median_len, sigma, max_len } => {
+                Box::new(LogNormalLen::new(*median_len, *sigma, *max_len, generator()))
+            }
+            Sizes::Pareto { min_len, alpha, max_len } => {
+                Box::new(ParetoLen::new(*min_len, *alpha, *max_len, generator()))
+            }
+            Sizes::File(histogram) => Box::new(HistogramLen::new(histogram, generator())),
         }
     }
 }
@@ -110,17 +164,33 @@ fn four_sigma(median_len: u32, sigma: f64) -> u64 {
     (f64::from(median_len) * (4.0 * sigma).exp()).ceil() as u64
 }
 
+/// Beyond which 3 draws in 100,000 would lie, as of a log-normal size beyond four sigma.
+fn rarely_longer(min_len: u32, alpha: f64) -> u64 {
+    (f64::from(min_len) * 3.17e-5_f64.powf(-1.0 / alpha)).ceil() as u64
+}
+
 impl FromStr for PayloadSpec {
     type Err = SpecError;
 
-    /// From `N`, `fixed:N`, `lognormal:MEDIAN,SIGMA` or `lognormal:MEDIAN,SIGMA,MAX`, sizes with B, KiB, MiB or nothing.
+    /// From `N` or one of [`PayloadSpec::FORMS`], sizes with B, KiB, MiB or nothing.
     fn from_str(text: &str) -> Result<Self, SpecError> {
+        // The name of a file may hold anything.
+        if let Some(path) = text.trim().strip_prefix("file:") {
+            let histogram = Histogram::read(path.trim()).map_err(|reason| SUBJECT.error(text, reason))?;
+            return Ok(Self(Sizes::File(Arc::new(histogram))));
+        }
         let spec = match text::call(text) {
             ("fixed", arguments) => match arguments[..] {
                 [len] => text::size(len).and_then(Self::checked_fixed),
                 _ => Err("`fixed` takes one size".to_owned()),
             },
+            ("uniform", arguments) => match arguments[..] {
+                [min_len, max_len] => text::size(min_len)
+                    .and_then(|min_len| Self::checked_uniform(min_len, text::size(max_len)?)),
+                _ => Err("`uniform` takes a minimum and a maximum".to_owned()),
+            },
             ("lognormal", arguments) => log_normal(&arguments),
+            ("pareto", arguments) => pareto(&arguments),
             (len, arguments) if arguments.is_empty() => text::size(len).and_then(Self::checked_fixed),
             (name, _) => Err(format!("there is no distribution `{name}`")),
         };
@@ -137,48 +207,37 @@ fn log_normal(arguments: &[&str]) -> Result<PayloadSpec, String> {
     PayloadSpec::checked_log_normal(text::size(median_len)?, text::number(sigma)?, max_len)
 }
 
+fn pareto(arguments: &[&str]) -> Result<PayloadSpec, String> {
+    let (min_len, alpha, max_len) = match arguments {
+        [min_len, alpha] => (min_len, alpha, None),
+        [min_len, alpha, max_len] => (min_len, alpha, Some(text::size(max_len)?)),
+        _ => return Err("`pareto` takes a minimum, an alpha and, if you like, a maximum".to_owned()),
+    };
+    PayloadSpec::checked_pareto(text::size(min_len)?, text::number(alpha)?, max_len)
+}
+
 /// As [`PayloadSpec::from_str`] reads it.
 impl fmt::Display for PayloadSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Sizes::Fixed(len) => f.write_str(&text::size_text(len)),
-            Sizes::LogNormal { median_len, sigma, max_len } => {
-                write!(f, "lognormal:{},{sigma}", text::size_text(median_len))?;
-                match u64::from(max_len) == four_sigma(median_len, sigma) {
-                    true => Ok(()),
-                    false => write!(f, ",{}", text::size_text(max_len)),
-                }
-            }
-        }
-    }
-}
-
-struct FixedLen(u32);
-
-impl Column for FixedLen {
-    fn fill(&mut self, starts: &mut [Start]) {
-        starts.iter_mut().for_each(|start| start.payload_len = self.0);
-    }
-}
-
-struct LogNormalLen {
-    median_len: f64,
-    sigma: f64,
-    max_len: f64,
-    generator: Generator,
-}
-
-impl Column for LogNormalLen {
-    fn fill(&mut self, starts: &mut [Start]) {
-        for start in starts {
-            // Ends soon: the maximum is no less than the median, so every other draw is short enough.
-            start.payload_len = loop {
-                let z: f64 = self.generator.sample(StandardNormal);
-                let len = (self.median_len * (self.sigma * z).exp()).round();
-                if len <= self.max_len {
-                    break len as u32;
-                }
+        let cut_off =
+            |f: &mut fmt::Formatter<'_>, max_len: u32, unless: u64| match u64::from(max_len) == unless {
+                true => Ok(()),
+                false => write!(f, ",{}", text::size_text(max_len)),
             };
+        match &self.0 {
+            Sizes::Fixed(len) => f.write_str(&text::size_text(*len)),
+            Sizes::Uniform { min_len, max_len } => {
+                write!(f, "uniform:{},{}", text::size_text(*min_len), text::size_text(*max_len))
+            }
+            Sizes::LogNormal { median_len, sigma, max_len } => {
+                write!(f, "lognormal:{},{sigma}", text::size_text(*median_len))?;
+                cut_off(f, *max_len, four_sigma(*median_len, *sigma))
+            }
+            Sizes::Pareto { min_len, alpha, max_len } => {
+                write!(f, "pareto:{},{alpha}", text::size_text(*min_len))?;
+                cut_off(f, *max_len, rarely_longer(*min_len, *alpha))
+            }
+            Sizes::File(histogram) => write!(f, "file:{}", histogram.path()),
         }
     }
 }
@@ -189,7 +248,17 @@ mod tests {
 
     #[test]
     fn texts_are_read_as_they_are_written() {
-        for text in ["0B", "128B", "1KiB", "lognormal:1KiB,0.5", "lognormal:100B,2,64KiB", "lognormal:7B,0"] {
+        for text in [
+            "0B",
+            "128B",
+            "1KiB",
+            "lognormal:1KiB,0.5",
+            "lognormal:100B,2,64KiB",
+            "lognormal:7B,0",
+            "uniform:0B,1KiB",
+            "pareto:64B,1.5",
+            "pareto:1KiB,0.2,1MiB",
+        ] {
             assert_eq!(text.parse::<PayloadSpec>().unwrap().to_string(), text);
         }
         for text in ["128", "128B", "fixed:128", "fixed: 128 B"] {
@@ -206,6 +275,9 @@ mod tests {
         assert_eq!(PayloadSpec::log_normal(1024, 0.5, None).unwrap().max_len(), 7_567);
         assert_eq!(PayloadSpec::log_normal(1024, 0.5, Some(2048)).unwrap().max_len(), 2_048);
         assert_eq!(PayloadSpec::log_normal(1024, 0.0, None).unwrap().max_len(), 1_024);
+        assert_eq!("uniform:3,70".parse::<PayloadSpec>().unwrap().max_len(), 70);
+        // 1000 / 3.17e-5^(1/2) = 177611.1
+        assert_eq!("pareto:1000,2".parse::<PayloadSpec>().unwrap().max_len(), 177_612);
     }
 
     #[test]
@@ -213,7 +285,17 @@ mod tests {
         for (text, reason) in [
             ("", "\"\" is no whole number of bytes"),
             ("lots", "\"lots\" is no whole number of bytes"),
-            ("uniform:3", "there is no distribution `uniform`"),
+            ("unifrom:3", "there is no distribution `unifrom`"),
+            ("uniform:3", "`uniform` takes a minimum and a maximum"),
+            ("uniform:3,2", "the maximum of 2 bytes is below the minimum of 3"),
+            ("uniform:3,65MiB", "longer than 64 MiB"),
+            ("pareto:64", "`pareto` takes a minimum, an alpha and, if you like, a maximum"),
+            ("pareto:0,1", "the minimum is 0"),
+            ("pareto:64,0", "the alpha 0 is not above zero"),
+            ("pareto:64,nan", "the alpha NaN is not above zero"),
+            ("pareto:64,0.1", "longer than 64 MiB; give a maximum after the alpha"),
+            ("pareto:64,1,63", "the maximum of 63 bytes is below the minimum of 64"),
+            ("file:/no/such/file", "cannot open /no/such/file: "),
             ("fixed", "`fixed` takes one size"),
             ("fixed:1,2", "`fixed` takes one size"),
             ("65MiB", "payloads of 68157440 bytes are longer than 64 MiB"),

@@ -16,6 +16,7 @@ pub(crate) enum Purpose {
     Arrivals = 0,
     PayloadLen = 1,
     Key = 2,
+    Think = 3,
 }
 
 /// One of several driven instances that share a workload.

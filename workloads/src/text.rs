@@ -1,7 +1,7 @@
 //! The words of a workload in text: sizes, counts and numbers as a person types them, and what is said about bad ones.
 //!
-//! Only what the workloads' own texts need (`lognormal:1KiB,0.5`). Durations and rates are read by whoever reads the
-//! command line, and handed over as numbers.
+//! Only what the workloads' own texts need (`lognormal:1KiB,0.5`). What a flag says alone is read by whoever reads the
+//! command line, and handed over as a number. Durations and rates within a text are read in `units`.
 
 use std::fmt::Display;
 
@@ -17,6 +17,23 @@ pub struct SpecError {
     pub reason: String,
     /// Texts that would have been understood.
     pub example: &'static str,
+}
+
+/// One form of a workload's text, as it is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// How it is written, with its name in front.
+    pub grammar: &'static str,
+    /// What it does, in a sentence.
+    pub summary: &'static str,
+}
+
+impl Form {
+    /// Its name: what stands before the colon.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.grammar.split_once(':').map_or(self.grammar, |(name, _)| name)
+    }
 }
 
 /// What is being read, for the errors about it.

@@ -4,70 +4,12 @@
 
 #![expect(clippy::unwrap_used, reason = "the lint lets tests unwrap, but not what they share")]
 
-use drumpost_core::load::{Feed, Start};
-use drumpost_workloads::{ArrivalSpec, KeySpec, PayloadSpec, Rate, WorkloadSpec};
+mod common;
+
+use common::*;
+use drumpost_core::load::Start;
+use drumpost_workloads::{ArrivalSpec, KeySpec, PayloadSpec, WorkloadSpec};
 use proptest::prelude::*;
-
-fn rate(per_s: f64) -> Rate {
-    Rate::per_s(per_s).unwrap()
-}
-
-fn spec(seed: u64, arrivals: Option<ArrivalSpec>, payload: &str, keys: &str) -> WorkloadSpec {
-    WorkloadSpec { seed, arrivals, payload: payload.parse().unwrap(), keys: keys.parse().unwrap() }
-}
-
-/// The first `count` flows, asked for in vectors of `batch`, as a load does.
-fn take(mut feed: Box<dyn Feed>, count: usize, batch: usize) -> Vec<Start> {
-    let mut all = Vec::with_capacity(count);
-    let mut starts = Vec::with_capacity(batch);
-    while all.len() < count {
-        starts.clear();
-        feed.fill(&mut starts);
-        all.extend_from_slice(&starts);
-    }
-    all.truncate(count);
-    all
-}
-
-fn due_ns(spec: &WorkloadSpec, member: usize, of: usize, count: usize) -> Vec<u64> {
-    take(spec.feed(member, of), count, 512).iter().map(|start| start.after_ns).collect()
-}
-
-/// Due times of all members together, in order, up to where the first of them ends.
-fn merged_ns(spec: &WorkloadSpec, of: usize, count: usize) -> Vec<u64> {
-    let members: Vec<Vec<u64>> = (0..of).map(|member| due_ns(spec, member, of, count)).collect();
-    let end_ns = members.iter().filter_map(|member| member.last()).min().copied().unwrap();
-    let mut all: Vec<u64> = members.into_iter().flatten().filter(|at_ns| *at_ns <= end_ns).collect();
-    all.sort_unstable();
-    all
-}
-
-fn gaps_ns(due_ns: &[u64]) -> Vec<f64> {
-    due_ns.windows(2).map(|pair| (pair[1] - pair[0]) as f64).collect()
-}
-
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-/// Anderson-Darling's statistic for exponential gaps of unknown mean, corrected for n; above [`CRITICAL`] it is rejected.
-/// D'Agostino and Stephens, "Goodness-of-Fit Techniques" (1986), table 4.14.
-fn anderson_darling(gaps: &[f64]) -> f64 {
-    let mean = mean(gaps);
-    // Half a ns more, as gaps are whole ns: one of 0 would make the logarithm infinite.
-    let mut scaled: Vec<f64> = gaps.iter().map(|gap| (gap + 0.5) / mean).collect();
-    scaled.sort_by(f64::total_cmp);
-    let n = scaled.len() as f64;
-    let pairs = scaled.iter().zip(scaled.iter().rev());
-    let sum: f64 = pairs
-        .enumerate()
-        .map(|(i, (low, high))| (2.0 * i as f64 + 1.0) * ((-(-low).exp_m1()).ln() - high))
-        .sum();
-    (-n - sum / n) * (1.0 + 0.6 / n)
-}
-
-/// At 1 %.
-const CRITICAL: f64 = 1.959;
 
 #[test]
 fn poisson_gaps_are_exponential() {
@@ -185,6 +127,97 @@ fn payload_sizes_have_the_quantiles_of_their_distribution() {
     assert!(sorted("lognormal:1KiB,0").iter().all(|len| *len == 1024));
 }
 
+#[test]
+fn uniform_and_pareto_sizes_are_as_long_as_they_say() {
+    let lens = |payload: &str| {
+        let starts = take(spec(1, None, payload, "uniform:1").feed(0, 1), 200_000, 512);
+        starts.into_iter().map(|start| f64::from(start.payload_len)).collect::<Vec<_>>()
+    };
+    let uniform = lens("uniform:100,299");
+    for below in [101.0, 150.0, 200.0, 299.0] {
+        let share = uniform.iter().filter(|len| **len < below).count() as f64 / 2e5;
+        assert!((share - (below - 100.0) / 200.0).abs() < 0.0045, "{share} below {below}");
+    }
+    assert!(uniform.contains(&100.0) && uniform.contains(&299.0));
+    for (payload, alpha, max) in
+        [("pareto:1000,1.2,1MiB", 1.2, 1_048_576.0), ("pareto:1000,0.5,4000", 0.5, 4_000.0)]
+    {
+        let pareto = lens(payload);
+        let within = 1.0 - (1_000.0_f64 / max).powf(alpha);
+        for below in [1_010.5, 1_500.5, 2_000.5, 3_999.5_f64] {
+            let expected = (1.0 - (1_000.0 / below).powf(alpha)) / within;
+            let share = pareto.iter().filter(|len| **len < below).count() as f64 / 2e5;
+            assert!(
+                (share - expected).abs() < 0.0045,
+                "{payload}: {share} below {below}, expected {expected}"
+            );
+        }
+        assert!(pareto.iter().all(|len| (1_000.0..=max).contains(len)));
+    }
+}
+
+#[test]
+fn sizes_from_a_file_are_as_often_as_it_counts_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sizes, all.txt");
+    std::fs::write(
+        &path,
+        "# a day
+64B 700
+1KiB 299 # more
+7 0
+1MiB 1
+",
+    )
+    .unwrap();
+    let text = format!("file:{}", path.display());
+    let spec = spec(1, None, &text, "uniform:1");
+    assert_eq!((spec.payload.to_string(), spec.max_payload_len()), (text.clone(), 1 << 20));
+    let starts = take(spec.feed(0, 1), 100_000, 512);
+    for (len, expected) in [(64, 0.7), (1_024, 0.299), (1 << 20, 0.001), (7, 0.0)] {
+        let share = starts.iter().filter(|start| start.payload_len == len).count() as f64 / 1e5;
+        let standard_error = (expected * (1.0 - expected) / 1e5_f64).sqrt();
+        assert!(
+            (share - expected).abs() <= 4.0 * standard_error,
+            "{share} of {len} bytes, expected {expected}"
+        );
+    }
+    std::fs::write(
+        &path, "64 0
+",
+    )
+    .unwrap();
+    let error = text.parse::<PayloadSpec>().unwrap_err().to_string();
+    assert!(error.contains("there is no size in it with a count above zero"), "{error}");
+    std::fs::write(
+        &path,
+        "64 1
+
+many 3
+",
+    )
+    .unwrap();
+    let error = text.parse::<PayloadSpec>().unwrap_err().to_string();
+    assert!(error.contains("sizes, all.txt:3: \"many\" is no whole number of bytes"), "{error}");
+}
+
+#[test]
+fn keys_go_round_and_hot_keys_get_their_share() {
+    let keys = |text: &str, member, of| {
+        let starts = take(spec(1, None, "0", text).feed(member, of), 100_000, 512);
+        starts.into_iter().map(|start| start.key).collect::<Vec<_>>()
+    };
+    assert_eq!(keys("roundrobin:3", 0, 1)[..7], [0, 1, 2, 0, 1, 2, 0]);
+    assert_eq!(keys("roundrobin:5", 1, 2)[..6], [1, 3, 0, 2, 4, 1]);
+    assert_eq!(keys("roundrobin:3", 4, 6)[..3], [1, 1, 1]);
+    let hot = keys("hot:100,4,0.9", 0, 1);
+    let share = |of: std::ops::Range<u32>| hot.iter().filter(|key| of.contains(key)).count() as f64 / 1e5;
+    assert!((share(0..4) - 0.9).abs() < 0.004, "{}", share(0..4));
+    assert!((share(2..3) - 0.225).abs() < 0.006, "{}", share(2..3));
+    assert!((share(4..52) - 0.05).abs() < 0.003, "{}", share(4..52));
+    assert!(hot.contains(&99) && hot.contains(&4) && hot.iter().all(|key| *key < 100));
+}
+
 fn any_spec() -> impl Strategy<Value = WorkloadSpec> {
     let arrivals = prop_oneof![
         Just(None),
@@ -194,6 +227,14 @@ fn any_spec() -> impl Strategy<Value = WorkloadSpec> {
     let payload = prop_oneof![
         (0..100_000_u64).prop_map(|len| PayloadSpec::fixed(len).unwrap()),
         (1..10_000_u64, 0.0..2.0).prop_map(|(median, s)| PayloadSpec::log_normal(median, s, None).unwrap()),
+        (0..10_000_u64, 0..10_000_u64)
+            .prop_map(|(min, more)| format!("uniform:{min},{}", min + more).parse().unwrap()),
+        (1..10_000_u64, 1e-3..9.0, 0..10_000_u64).prop_map(|(min, alpha, more)| format!(
+            "pareto:{min},{alpha},{}",
+            min + more
+        )
+        .parse()
+        .unwrap()),
         (1..10_000_u64, 0.0..9.0, 0..10_000_u64).prop_map(|(median, s, more)| PayloadSpec::log_normal(
             median,
             s,
@@ -203,12 +244,18 @@ fn any_spec() -> impl Strategy<Value = WorkloadSpec> {
     ];
     let keys = prop_oneof![
         (1..=u64::from(u32::MAX)).prop_map(|keys| KeySpec::uniform(keys).unwrap()),
+        (1..=u32::MAX).prop_map(|keys| format!("roundrobin:{keys}").parse().unwrap()),
+        (2..=u32::MAX, any::<u32>(), 0.0..=1.0).prop_map(|(keys, hot, share)| {
+            format!("hot:{keys},{},{share}", 1 + hot % (keys - 1)).parse().unwrap()
+        }),
         (1..5_000_u64, 0.0..3.0).prop_map(|(keys, s)| KeySpec::zipf(keys, s).unwrap()),
         (300_000..=u64::from(u32::MAX), 0.0..3.0).prop_map(|(keys, s)| KeySpec::zipf(keys, s).unwrap()),
     ];
     (any::<u64>(), arrivals, payload, keys).prop_map(|(seed, arrivals, payload, keys)| WorkloadSpec {
         seed,
         arrivals,
+        think: None,
+        senders: 1,
         payload,
         keys,
     })
@@ -269,16 +316,16 @@ proptest! {
 
     #[test]
     fn a_specification_is_read_back_as_it_is_written(spec in any_spec()) {
-        prop_assert_eq!(spec.payload.to_string().parse(), Ok(spec.payload));
+        prop_assert_eq!(spec.payload.to_string().parse(), Ok(spec.payload.clone()));
         prop_assert_eq!(spec.keys.to_string().parse(), Ok(spec.keys));
     }
 
     #[test]
-    fn no_text_makes_a_parser_panic(text in ".{0,24}", name in "(fixed|lognormal|uniform|zipf)[:,0-9.a-zA-Z]{0,16}") {
+    fn no_text_makes_a_parser_panic(text in ".{0,24}", name in "(fixed|lognormal|uniform|pareto|zipf|roundrobin|hot)[:,0-9.a-zA-Z]{0,16}") {
         for text in [text, name] {
             let _ = text.parse::<PayloadSpec>();
             let _ = text.parse::<KeySpec>();
-            let _ = ArrivalSpec::parse(&text, rate(1.0));
+            let _ = ArrivalSpec::parse(&text, Some(rate(1.0)));
         }
     }
 }

@@ -123,6 +123,8 @@ fn run(name: &str, style: Style, asked: Asked<'_>) -> Outcome {
     let workload = WorkloadSpec {
         seed: 1,
         arrivals: asked.open.then_some(arrivals),
+        think: None,
+        senders: 1,
         payload: "lognormal:64B,0.5".parse().unwrap(),
         keys: "uniform:1000".parse().unwrap(),
     };

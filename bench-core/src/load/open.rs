@@ -32,13 +32,13 @@ impl Load {
                 break;
             };
             let due_ns = self.begins_ns.saturating_add(start.after_ns);
-            if due_ns >= self.ends_ns || self.left == 0 {
-                self.left = 0;
+            if self.left == 0 {
                 due = Due::Over;
                 break;
             }
             if due_ns > now_ns {
-                due = Due::At(due_ns);
+                // The load lasts as long as was asked, whenever its last flow was due: rates are per that time.
+                due = Due::At(due_ns.min(self.ends_ns));
                 break;
             }
             self.advance();

@@ -139,6 +139,16 @@ fn a_feed_that_gives_no_more_ends_the_load() {
 }
 
 #[test]
+fn a_load_lasts_as_long_as_was_asked() {
+    let mut bench = Bench::new(open(10, Extent::Duration(100)), 60, u64::MAX);
+    bench.poll(60);
+    assert_eq!(bench.local.started, 2);
+    assert_eq!(bench.poll(61).0, Due::At(BEGINS_NS + 100), "the next is due after its end");
+    assert_eq!(bench.poll(100).0, Due::Over);
+    assert_eq!(bench.local.missed, 0);
+}
+
+#[test]
 fn what_was_due_and_never_started_is_missed() {
     let mut bench = Bench::new(open(10, Extent::Duration(100)), 10, u64::MAX);
     bench.poll(35);

@@ -13,12 +13,16 @@ use crate::units;
 use crate::verdict::{Validity, Verdict};
 
 /// Keys of the settings without which a comparison is unfair; shown under every table, in this order.
-pub const FAIRNESS: [&str; 12] = [
+pub const FAIRNESS: [&str; 16] = [
     "rate_per_s",
+    "arrivals",
+    "senders",
     "window",
     "batch",
     "capacity",
     "payload_bytes",
+    "content",
+    "touch",
     "instances",
     "placement",
     "wait",

@@ -1,51 +1,41 @@
 //! Arrival processes: when the flows of an open load are due. One file for each process.
 //!
-//! To add one: a file with its `NAME`, its `SUMMARY` and a type that fills in `after_ns`; a variant of [`ArrivalSpec`];
-//! and the arms that the compiler then asks for, all in this file.
+//! Most are a [`Profile`] of the rate with points on it, evenly paced or independent of each other. To add one of these: a
+//! file with its [`Form`], what it is told, and the profile that makes of a base rate; a variant of [`Shape`]; and the arms
+//! that the compiler then asks for, all in this file.
 
+pub mod bursts;
 pub mod constant;
+mod points;
 pub mod poisson;
+mod profile;
+pub mod ramp;
+mod rate;
+pub mod senders;
+pub mod sine;
+pub mod spike;
+pub mod steps;
+pub mod trace;
+
+pub use rate::Rate;
 
 use crate::{
+    arguments::Arguments,
     feed::Column,
     seed::Member,
-    text::{self, SpecError, Subject},
+    text::{self, Form, SpecError, Subject},
 };
-use std::fmt;
+use drumpost_core::load::Extent;
+use points::{Even, Independent, Points, Timed};
+use profile::Profile;
+use senders::{EvenSenders, IndependentSenders};
+use std::{fmt, sync::Arc};
+use trace::Trace;
 
-/// A rate in flows per second, over all driven instances: above 0, at most [`Rate::MAX_PER_S`].
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub struct Rate(f64);
-
-impl Rate {
-    /// The highest rate, in flows per second: stamps are whole nanoseconds.
-    pub const MAX_PER_S: f64 = 1e9;
-
-    /// A rate of so many flows per second.
-    ///
-    /// # Errors
-    /// Zero or less, not a number, or above [`Rate::MAX_PER_S`].
-    pub fn per_s(per_s: f64) -> Result<Self, SpecError> {
-        let subject = Subject { what: "a rate per second", example: "10000" };
-        match per_s {
-            _ if per_s.is_nan() => Err(subject.error(per_s, "it is not a number")),
-            _ if per_s <= 0.0 => Err(subject.error(per_s, "it is not above zero")),
-            _ if per_s > Self::MAX_PER_S => Err(subject.error(per_s, "it is above 1000000000")),
-            _ => Ok(Self(per_s)),
-        }
-    }
-
-    /// In flows per second.
-    #[must_use]
-    pub const fn as_per_s(self) -> f64 {
-        self.0
-    }
-
-    /// Mean time between two flows, in ns.
-    pub(crate) fn gap_ns(self) -> f64 {
-        1e9 / self.0
-    }
-}
+const SUBJECT: Subject = Subject {
+    what: "an arrival process",
+    example: "constant, poisson, ramp:to=20k/s,over=10s, bursts:on=100ms,off=900ms,poisson, trace:FILE",
+};
 
 /// An arrival process with its rate.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,55 +44,208 @@ pub enum ArrivalSpec {
     Constant(Rate),
     /// Independent of each other: see [`poisson`].
     Poisson(Rate),
+    /// At a rate that goes with time.
+    Shaped {
+        /// How it goes.
+        shape: Shape,
+        /// The rate it starts from.
+        base: Rate,
+        /// Independent of each other; else evenly paced.
+        is_poisson: bool,
+    },
+    /// As a file says: see [`trace`].
+    Trace(Arc<Trace>),
+}
+
+/// How a rate goes with time.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shape {
+    /// See [`ramp`].
+    Ramp(ramp::Ramp),
+    /// See [`steps`].
+    Steps(steps::Steps),
+    /// See [`bursts`].
+    Bursts(bursts::Bursts),
+    /// See [`spike`].
+    Spike(spike::Spike),
+    /// See [`sine`].
+    Sine(sine::Sine),
+}
+
+impl Shape {
+    /// The shape of that name; `None`: there is none.
+    fn read(name: &str, arguments: &mut Arguments<'_>) -> Option<Result<Self, String>> {
+        match name {
+            "ramp" => Some(ramp::Ramp::read(arguments).map(Self::Ramp)),
+            "steps" => Some(steps::Steps::read(arguments).map(Self::Steps)),
+            "bursts" => Some(bursts::Bursts::read(arguments).map(Self::Bursts)),
+            "spike" => Some(spike::Spike::read(arguments).map(Self::Spike)),
+            "sine" => Some(sine::Sine::read(arguments).map(Self::Sine)),
+            _ => None,
+        }
+    }
+
+    fn profile(&self, base: Rate) -> Profile {
+        match self {
+            Self::Ramp(ramp) => ramp.profile(base),
+            Self::Steps(steps) => steps.profile(base),
+            Self::Bursts(bursts) => bursts.profile(base),
+            Self::Spike(spike) => spike.profile(base),
+            Self::Sine(sine) => sine.profile(base),
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ramp(ramp) => ramp.fmt(f),
+            Self::Steps(steps) => steps.fmt(f),
+            Self::Bursts(bursts) => bursts.fmt(f),
+            Self::Spike(spike) => spike.fmt(f),
+            Self::Sine(sine) => sine.fmt(f),
+        }
+    }
 }
 
 impl ArrivalSpec {
-    /// Name and summary of every process, in the order they are listed.
-    pub const PROCESSES: [(&str, &str); 2] =
-        [(constant::NAME, constant::SUMMARY), (poisson::NAME, poisson::SUMMARY)];
+    /// Every process, in the order they are listed.
+    pub const FORMS: [Form; 8] = [
+        constant::FORM,
+        poisson::FORM,
+        ramp::FORM,
+        steps::FORM,
+        bursts::FORM,
+        spike::FORM,
+        sine::FORM,
+        trace::FORM,
+    ];
 
-    /// The process that `text` describes (`constant`, `poisson`), at a mean rate of `rate`.
+    /// The process that `text` describes (`constant`, `ramp:to=20k/s,over=10s`), starting from `rate`. A trace is read from
+    /// its file, and takes no rate.
     ///
     /// # Errors
-    /// No process has that name, or it takes no such arguments.
-    pub fn parse(text: &str, rate: Rate) -> Result<Self, SpecError> {
-        let subject = Subject { what: "an arrival process", example: "constant, poisson" };
+    /// No process has that name, it takes no such arguments, it has no rate and needs one, or the trace cannot be read.
+    pub fn parse(text: &str, rate: Option<Rate>) -> Result<Self, SpecError> {
+        Self::read(text, rate).map_err(|reason| SUBJECT.error(text, reason))
+    }
+
+    fn read(text: &str, rate: Option<Rate>) -> Result<Self, String> {
         let (name, arguments) = text::call(text);
+        let known = || Self::FORMS.iter().map(Form::name);
+        if !known().any(|known| known == name) {
+            return Err(format!(
+                "there is none of that name, but {}",
+                known().collect::<Vec<_>>().join(", ")
+            ));
+        }
+        if let Some(file) = text.trim_start().strip_prefix("trace") {
+            return match rate {
+                Some(_) => Err("a trace has its own times, so there is no --rate beside it".to_owned()),
+                None => Trace::read(file.trim_start().trim_start_matches(':')).map(Arc::new).map(Self::Trace),
+            };
+        }
+        let mut arguments = Arguments::new(name, arguments);
+        let base =
+            || rate.ok_or_else(|| format!("`{name}` needs a --rate to start from, such as --rate 10k/s"));
         let spec = match name {
-            constant::NAME => Self::Constant(rate),
-            poisson::NAME => Self::Poisson(rate),
-            _ => return Err(subject.error(text, "there is none of that name")),
+            "constant" => Self::Constant(base()?),
+            "poisson" => Self::Poisson(base()?),
+            _ => {
+                let is_poisson = arguments.word("poisson");
+                let shape = Shape::read(name, &mut arguments).ok_or("there is none of that name")??;
+                Self::Shaped { shape, base: base()?, is_poisson }
+            }
         };
-        match arguments.is_empty() {
-            true => Ok(spec),
-            false => Err(subject.error(text, format!("`{name}` takes nothing after its name"))),
-        }
+        arguments.end().map(|()| spec)
     }
 
-    /// Its mean rate.
+    /// The rate it starts from; a trace has none.
     #[must_use]
-    pub const fn rate(&self) -> Rate {
+    pub fn rate(&self) -> Option<Rate> {
         match self {
-            Self::Constant(rate) | Self::Poisson(rate) => *rate,
+            Self::Constant(rate) | Self::Poisson(rate) | Self::Shaped { base: rate, .. } => Some(*rate),
+            Self::Trace(_) => None,
         }
     }
 
-    /// What fills in `after_ns` for one member.
-    pub(crate) fn column(&self, member: Member) -> Box<dyn Column> {
+    /// The trace it is, if it is one.
+    #[must_use]
+    pub fn trace(&self) -> Option<&Trace> {
+        if let Self::Trace(trace) = self { Some(trace) } else { None }
+    }
+
+    /// Its mean rate from the end of the warm-up to the end of the load, in flows per second. A load that ends by count ends
+    /// with its last flow.
+    #[must_use]
+    pub fn mean_per_s(&self, warmup_ns: u64, extent: Extent) -> f64 {
         match self {
-            Self::Constant(rate) => Box::new(constant::Constant::new(*rate, member)),
-            Self::Poisson(rate) => Box::new(poisson::Poisson::new(*rate, member)),
+            Self::Constant(rate) | Self::Poisson(rate) => rate.as_per_s(),
+            Self::Shaped { shape, base, .. } => {
+                let (profile, from_ns) = (shape.profile(*base), warmup_ns as f64);
+                match extent {
+                    Extent::Duration(ns) => profile.mean_per_s(from_ns, from_ns + ns as f64),
+                    Extent::Count(count) => {
+                        let last = profile.flows_by(from_ns).ceil() + count as f64 - 1.0;
+                        count as f64 * 1e9 / (profile.when(last) - from_ns).max(1.0)
+                    }
+                }
+            }
+            Self::Trace(trace) => {
+                let before = trace.flows_by(warmup_ns);
+                let (flows, end_ns) = match extent {
+                    Extent::Duration(ns) => {
+                        (trace.flows_by(warmup_ns.saturating_add(ns)) - before, warmup_ns + ns)
+                    }
+                    Extent::Count(count) => {
+                        let flows = (trace.len() - before).min(usize::try_from(count).unwrap_or(usize::MAX));
+                        (flows, trace.when(before + flows.saturating_sub(1)))
+                    }
+                };
+                flows as f64 * 1e9 / end_ns.saturating_sub(warmup_ns).max(1) as f64
+            }
+        }
+    }
+
+    /// What fills in `after_ns` for one member, of so many logical senders.
+    pub(crate) fn column(&self, member: Member, senders: u32) -> Box<dyn Column> {
+        match self {
+            Self::Poisson(rate) if senders < 2 => poisson::column(*rate, member),
+            Self::Constant(rate) => on(constant::profile(*rate), false, member, senders),
+            Self::Poisson(rate) => on(constant::profile(*rate), true, member, senders),
+            Self::Shaped { shape, base, is_poisson } => {
+                on(shape.profile(*base), *is_poisson, member, senders)
+            }
+            Self::Trace(trace) => Box::new(trace::Replay::new(trace, member)),
         }
     }
 }
 
-/// As [`ArrivalSpec::parse`] reads it: the process without its rate.
+/// Points of a kind on a profile.
+fn on(profile: Profile, is_poisson: bool, member: Member, senders: u32) -> Box<dyn Column> {
+    fn timed(points: impl Points + 'static, profile: Profile) -> Box<dyn Column> {
+        Box::new(Timed::new(points, profile))
+    }
+    match (is_poisson, senders) {
+        (false, 0 | 1) => timed(Even::new(member), profile),
+        (true, 0 | 1) => timed(Independent::new(member, member.of as f64), profile),
+        (false, _) => timed(EvenSenders::new(member, senders), profile),
+        (true, _) => timed(IndependentSenders::new(member, senders), profile),
+    }
+}
+
+/// As [`ArrivalSpec::parse`] reads it: the process without the rate it starts from.
 impl fmt::Display for ArrivalSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Constant(_) => constant::NAME,
-            Self::Poisson(_) => poisson::NAME,
-        })
+        match self {
+            Self::Constant(_) => f.write_str("constant"),
+            Self::Poisson(_) => f.write_str("poisson"),
+            Self::Shaped { shape, is_poisson, .. } => {
+                shape.fmt(f)?;
+                f.write_str(if *is_poisson { ",poisson" } else { "" })
+            }
+            Self::Trace(trace) => trace.fmt(f),
+        }
     }
 }
 
@@ -118,34 +261,64 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_that_are_none_are_refused_by_name() {
-        for bad in [0.0, -0.0, -5.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.1e9] {
-            let error = Rate::per_s(bad).unwrap_err().to_string();
-            assert!(error.contains(&format!("\"{bad}\" as a rate per second")), "{error}");
+    fn processes_are_read_as_they_are_written() {
+        let rate = Rate::per_s(5.0).ok();
+        for text in [
+            "constant",
+            "poisson",
+            "ramp:to=20k/s,over=10s,mirror,poisson",
+            "ramp:to=1/s,over=1500ms",
+            "steps:20k/s,30k/s,every=5s",
+            "steps:0.5/s,every=1ns,poisson",
+            "bursts:on=100ms,off=900ms",
+            "spike:to=50k/s,at=0s,for=500ms",
+            "sine:to=20k/s,period=10s,poisson",
+        ] {
+            assert_eq!(ArrivalSpec::parse(text, rate).unwrap().to_string(), text);
         }
-        for good in [1e-9, 1.0, 1e9] {
-            assert_eq!(Rate::per_s(good).unwrap().as_per_s(), good);
-        }
+        let typed = ArrivalSpec::parse(" ramp: poisson, over = 10s, to=20000", rate).unwrap();
+        assert_eq!(typed.to_string(), "ramp:to=20k/s,over=10s,poisson");
     }
 
     #[test]
-    fn processes_are_read_as_they_are_written() {
-        let rate = Rate::per_s(5.0).unwrap();
-        for (name, _) in ArrivalSpec::PROCESSES {
-            assert_eq!(ArrivalSpec::parse(name, rate).unwrap().to_string(), name);
+    fn errors_name_the_text_what_is_wrong_and_an_example() {
+        let rate = Rate::per_s(5.0).ok();
+        for (text, rate, reason) in [
+            ("posson", rate, "there is none of that name, but constant, poisson, ramp, "),
+            ("", rate, "there is none of that name"),
+            ("poisson:3", rate, "`poisson` does not take `3`"),
+            ("poisson", None, "`poisson` needs a --rate"),
+            ("sine:to=1/s,period=1s", None, "`sine` needs a --rate"),
+            ("ramp", rate, "`ramp` needs `to=`"),
+            ("ramp:to=20k/s", rate, "`ramp` needs `over=`"),
+            ("ramp:to=20k/s,over=10", rate, "over: \"10\" is no whole number of nanoseconds"),
+            ("ramp:to=20k/s,over=0s", rate, "over: it takes no time at all"),
+            ("ramp:to=0,over=1s", rate, "to: \"0\": it is not above zero"),
+            ("ramp:to=2G/s,over=1s", rate, "to: \"2G/s\" is no rate"),
+            ("ramp:to=1,over=1s,miror", rate, "`ramp` does not take `miror`"),
+            ("ramp:to=1,to=2,over=1s", rate, "`ramp` does not take `to=2`, or not twice"),
+            ("steps:every=5s", rate, "`steps` needs at least one rate"),
+            ("steps:20k/s,fast,every=5s", rate, "\"fast\" is no rate"),
+            ("bursts:on=1s", rate, "`bursts` needs `off=`"),
+            ("spike:to=1/s,for=1s", rate, "`spike` needs `at=`"),
+            ("trace:x", rate, "a trace has its own times"),
+            ("trace:/no/such/file", None, "cannot open /no/such/file: "),
+            ("trace:x,scale=-1", None, "the scale is no number above zero"),
+        ] {
+            let error = ArrivalSpec::parse(text, rate).unwrap_err().to_string();
+            let begins = format!("failed to read \"{text}\" as an arrival process: {reason}");
+            assert!(error.starts_with(&begins), "{error}\nexpected {begins}");
+            assert!(
+                error.contains("; write for example constant, poisson, ramp:to=20k/s,over=10s"),
+                "{error}"
+            );
         }
-        let error = |text| ArrivalSpec::parse(text, rate).unwrap_err().to_string();
-        assert_eq!(
-            error("posson"),
-            "failed to read \"posson\" as an arrival process: there is none of that name; \
-             write for example constant, poisson"
-        );
-        assert!(error("poisson:3").contains("`poisson` takes nothing after its name"));
     }
 
     #[test]
     fn times_beyond_the_clock_stay_in_order_and_in_range() {
         assert_eq!(whole_ns(1e30), u64::MAX / 2);
+        assert_eq!(whole_ns(f64::INFINITY), u64::MAX / 2);
         assert_eq!(whole_ns(1.9), 1);
     }
 }

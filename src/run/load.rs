@@ -1,0 +1,107 @@
+//! From flags to a load: what is fed in and when, how long it is measured, and what is said about it.
+
+use crate::{
+    args::{AtCap, RunArgs},
+    exit::usage,
+};
+use drumpost_core::load::{Debt, Extent, LoadPlan};
+use drumpost_results::units;
+use drumpost_workloads::{ArrivalSpec, KeySpec, PayloadSpec, Rate, ThinkSpec, WorkloadSpec};
+use std::time::Duration;
+
+/// What is fed in.
+///
+/// # Errors
+/// A sentence about the first flag that cannot be meant.
+pub(super) fn workload(args: &RunArgs) -> anyhow::Result<WorkloadSpec> {
+    let rate = args.rate.map(Rate::per_s).transpose().map_err(|error| usage(format!("--rate: {error}")))?;
+    let process = args.arrivals.as_deref().or(rate.map(|_| "constant"));
+    let arrivals = process.map(|process| ArrivalSpec::parse(process, rate));
+    let arrivals = arrivals.transpose().map_err(|error| usage(format!("--arrivals: {error}")))?;
+    if arrivals.is_none() && (args.senders > 1 || args.window.is_some()) {
+        let flag = if args.window.is_some() { "--window" } else { "--senders" };
+        return Err(usage(format!("{flag} is for open loads: add --rate, such as --rate 10k/s")));
+    }
+    if args.senders > 1 && arrivals.as_ref().is_some_and(|arrivals| arrivals.trace().is_some()) {
+        return Err(usage("--senders: a trace already says when every flow is due, whoever sends it"));
+    }
+    let payload: PayloadSpec = args.payload.parse().map_err(|error| usage(format!("--payload: {error}")))?;
+    let keys: KeySpec = args.keys.parse().map_err(|error| usage(format!("--keys: {error}")))?;
+    let think: Option<ThinkSpec> = args
+        .think
+        .as_deref()
+        .map(str::parse)
+        .transpose()
+        .map_err(|error| usage(format!("--think: {error}")))?;
+    for (flag, is_set, is_for_open) in [
+        ("--think", think.is_some(), false),
+        ("--at-cap", args.at_cap != AtCap::Block, true),
+        ("--debt", args.debt != Debt::Keep, true),
+    ] {
+        if is_set && is_for_open != arrivals.is_some() {
+            let (kind, instead) = if is_for_open {
+                ("open", "add --rate")
+            } else {
+                ("closed", "leave --rate and --arrivals out")
+            };
+            return Err(usage(format!("{flag} is for {kind} loads: {instead}")));
+        }
+    }
+    Ok(WorkloadSpec { seed: args.seed, arrivals, think, senders: args.senders, payload, keys })
+}
+
+/// How long is measured, or how much; never longer than there is a trace.
+pub(super) fn extent(args: &RunArgs, workload: &WorkloadSpec, warmup_ns: u64) -> anyhow::Result<Extent> {
+    let end_ns = workload.trace().map(|trace| trace.last_ns().saturating_add(1));
+    if let Some(end_ns) = end_ns.filter(|end_ns| *end_ns <= warmup_ns) {
+        let (end, warmup) = (units::duration(end_ns), units::duration(warmup_ns));
+        return Err(usage(format!(
+            "--arrivals: the trace is over after {end}, within the warm-up of {warmup}"
+        )));
+    }
+    if let Some(count) = args.count {
+        return Ok(Extent::Count(count));
+    }
+    let asked_ns = args.duration.map(as_ns).transpose()?;
+    let Some(end_ns) = end_ns else {
+        return Ok(Extent::Duration(asked_ns.unwrap_or(1_000_000_000)));
+    };
+    let left_ns = as_ns(Duration::from_nanos(end_ns - warmup_ns))?;
+    Ok(Extent::Duration(asked_ns.map_or(left_ns, |asked_ns| asked_ns.min(left_ns))))
+}
+
+pub(super) fn as_ns(duration: Duration) -> anyhow::Result<u64> {
+    /// Stamps hold 78 hours; warm-up, window and drain have to fit.
+    const MOST: Duration = Duration::from_hours(72);
+    if duration > MOST {
+        return Err(usage("a trial lasts 72 hours at most: stamps hold no more"));
+    }
+    Ok(drumpost_core::clock::as_ns(duration))
+}
+
+/// Ten snapshots a second; in virtual time some hundreds over the run, however long it is.
+pub(super) fn sample_every(load: &LoadPlan, workload: &WorkloadSpec, is_virtual: bool) -> Duration {
+    let least = Duration::from_millis(100);
+    let expected = match (load.extent, workload.asked_per_s(load.warmup_ns, load.extent)) {
+        (Extent::Count(count), Some(rate)) => {
+            Duration::try_from_secs_f64(count as f64 / rate).unwrap_or(least)
+        }
+        (Extent::Count(_), None) => Duration::from_mins(5),
+        (Extent::Duration(ns), _) => Duration::from_nanos(ns),
+    };
+    if is_virtual { least.max(expected / 500) } else { least }
+}
+
+/// In a few words, for the dashboard.
+pub(super) fn load_text(args: &RunArgs, workload: &WorkloadSpec) -> String {
+    let Some(arrivals) = &workload.arrivals else {
+        return format!("closed, {} in flight", args.in_flight.unwrap_or(64));
+    };
+    let rate = arrivals.rate().map(|rate| format!(", {}", units::rate(rate.as_per_s())));
+    let process = match arrivals {
+        ArrivalSpec::Poisson(_) => "Poisson".to_owned(),
+        other => other.to_string(),
+    };
+    let senders = if args.senders > 1 { format!(", {} senders", args.senders) } else { String::new() };
+    format!("open, {process}{}{senders}", rate.unwrap_or_default())
+}
