@@ -1,5 +1,6 @@
 //! The command line: every flag with its unit, its default and its group. What flags mean is in the sub-commands.
 
+use crate::search::SearchArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use drumpost_core::drive::{Placement, Wait};
 use drumpost_results::units;
@@ -16,13 +17,15 @@ pub(crate) struct Cli {
     pub command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 ok, 1 a run failed, 2 usage, 3 regression, 5 audit failed, 6 run invalid, \
+const EXIT_CODES: &str = "Exit codes: 0 ok, 1 a run failed, 2 usage, 3 regression, 4 goal missed, 5 audit failed, 6 run invalid, \
 7 inconclusive (--strict), 130 interrupted (partial results saved)";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Measure a scenario over one or more dispatches
     Run(Box<RunArgs>),
+    /// Find the highest rate that keeps a goal
+    Search(Box<SearchArgs>),
     /// List scenarios, and transports with the intents they honour
     List(ListArgs),
     /// Draw a saved record again, from the file alone
