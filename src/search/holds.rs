@@ -17,6 +17,7 @@ use drumpost_results::{
     report,
     search::{Ask, End, Held, Host, Next, Phase, Plan, Planner, Searched, flows_for, judge, knee_of},
     units,
+    verdict::{self, Thresholds},
 };
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -186,7 +187,7 @@ impl<'a> Holds<'a> {
             output::progress("");
         }
         output::remark(&report::search_line(number, &held, &run, output::layout()));
-        self.record.runs.push(run);
+        self.record.runs.push(kept(run));
         Ok(held)
     }
 
@@ -223,6 +224,18 @@ impl<'a> Holds<'a> {
         };
         if ask.phase == Phase::Repeat { self.args.hold.unwrap_or(once * 2).min(LONGEST) } else { once }
     }
+}
+
+/// What is kept of a hold: all of its figures, its verdict, a coarser series and no hop times, which no goal speaks of.
+fn kept(mut run: Run) -> Run {
+    const POINTS: usize = 60;
+    // From the series as it was measured.
+    run.verdict = Some(verdict::judge(&run, &Thresholds::default()));
+    for trial in &mut run.trials {
+        trial.series = trial.series.thinned(POINTS);
+        trial.hops.clear();
+    }
+    run
 }
 
 /// Two significant digits: a rate to start from, not to be read as exact.

@@ -15,7 +15,6 @@ use drumpost_results::{
     report,
     search::{End, Search, Searched},
     store,
-    verdict::Thresholds,
 };
 use holds::Holds;
 use std::{
@@ -37,13 +36,13 @@ pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Resul
     for path in [Some(&path), args.svg.as_ref()].into_iter().flatten() {
         store::probe(path).map_err(|error| usage(error.to_string()))?;
     }
-    let (json, svg) = (run.json, args.svg.clone());
+    let (json, svg, repeats) = (run.json, args.svg.clone(), args.repeats);
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
-    output::remark(&report::search_headline(&record, output::layout()));
-    let mut record = Holds::new(registry, &job, args, record, &interrupted).make()?;
-    record.judge(&Thresholds::default());
+    let begun = Record { runs: job.record.runs.clone(), ..record.clone() };
+    output::remark(report::search_headline(&begun, output::layout()).trim_end());
+    let record = Holds::new(registry, &job, args, record, &interrupted).make()?;
     let saved = store::write(&path, &record);
     // If it could not be saved, the result is still worth printing.
     let shown = saved.is_ok().then_some(path.as_path());
@@ -59,7 +58,7 @@ pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Resul
     if let Some(svg) = svg {
         store::write_text(&svg, &report::search_svg(&record))?;
     }
-    Ok(exit(&record))
+    Ok(exit(&record, repeats))
 }
 
 fn empty_record(job: &Job, args: &SearchArgs) -> Record {
@@ -84,7 +83,7 @@ fn empty_record(job: &Job, args: &SearchArgs) -> Record {
 
 /// How a search ends: an interruption outweighs what broke, that what was refused, that a goal that no rate kept, and
 /// that an answer that was not confirmed.
-fn exit(record: &Record) -> Exit {
+fn exit(record: &Record, repeats: u32) -> Exit {
     let searched: &[Searched] = record.search.as_ref().map_or(&[], |search| &search.dispatches);
     let any = |end: End| searched.iter().any(|dispatch| dispatch.answer.end == end);
     let refused = record.runs.iter().any(|run| run.status() == Status::Refused);
@@ -94,7 +93,7 @@ fn exit(record: &Record) -> Exit {
         if refused { Exit::Usage } else { Exit::Failed }
     } else if any(End::NeverKept) {
         Exit::Missed
-    } else if any(End::OutOfHolds) || any(End::NotRecovered) {
+    } else if searched.iter().any(|dispatch| dispatch.answer.repeats_kept < repeats) {
         Exit::Inconclusive
     } else {
         Exit::Ok

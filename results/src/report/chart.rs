@@ -2,12 +2,14 @@
 //!
 //! Lives here: the plot and its axes. Does not live here: the same as a picture (`svg`).
 
-use super::{Layout, Tone};
+use super::{Layout, Tone, columns};
 use crate::model::Run;
 use crate::search::{Goal, Judgement, Phase, Searched};
 use crate::units;
 
 const ROWS: usize = 11;
+/// Multiple of the goal's limit above which times lie on the upper edge.
+const FAR: f64 = 4.0;
 /// Columns of the times beside the axis.
 const LABELS: usize = 9;
 
@@ -47,9 +49,15 @@ pub(super) struct Axes {
 }
 
 impl Axes {
-    /// Axes that hold all values; `None` without two different ones.
-    pub(super) fn of(top_per_s: f64, times_ns: impl Iterator<Item = f64>) -> Option<Self> {
-        let logs = times_ns.filter(|ns| *ns > 0.0).map(f64::ln);
+    /// Axes that hold all values, but for times far above the limit of the goal, which say no more than that; `None`
+    /// without two different ones.
+    pub(super) fn of(
+        top_per_s: f64,
+        times_ns: impl Iterator<Item = f64>,
+        limit_ns: Option<f64>,
+    ) -> Option<Self> {
+        let highest = limit_ns.map_or(f64::INFINITY, |ns| ns * FAR);
+        let logs = times_ns.filter(|ns| *ns > 0.0).map(|ns| ns.min(highest).ln());
         let (low, high) = logs.fold((f64::MAX, f64::MIN), |(low, high), ln| (low.min(ln), high.max(ln)));
         let room = (high - low) * 0.05;
         (high > low && top_per_s > 0.0).then_some(Self {
@@ -69,6 +77,11 @@ impl Axes {
         ((ns.max(f64::MIN_POSITIVE).ln() - self.low_ln) / (self.high_ln - self.low_ln)).clamp(0.0, 1.0)
     }
 
+    /// Whether a time is above what the axis shows.
+    pub(super) fn is_beyond(&self, ns: f64) -> bool {
+        ns.max(f64::MIN_POSITIVE).ln() > self.high_ln
+    }
+
     /// The time at a height.
     pub(super) fn ns(&self, y: f64) -> u64 {
         (self.low_ln + y * (self.high_ln - self.low_ln)).exp() as u64
@@ -83,7 +96,7 @@ pub(super) fn chart(runs: &[Run], searched: &Searched, goal: &Goal, layout: Layo
     let points: Vec<(&Spot, f64)> = spots.iter().filter_map(|spot| Some((spot, time(spot)?))).collect();
     let limit_ns = goal.response_limit_ns(quantile);
     let top_per_s = spots.iter().map(|spot| spot.rate_per_s).fold(0.0, f64::max);
-    let Some(axes) = Axes::of(top_per_s, points.iter().map(|(_, ns)| *ns).chain(limit_ns)) else {
+    let Some(axes) = Axes::of(top_per_s, points.iter().map(|(_, ns)| *ns).chain(limit_ns), limit_ns) else {
         return String::new();
     };
     let width = layout.width.min(110).saturating_sub(LABELS + 3).max(20);
@@ -99,11 +112,16 @@ pub(super) fn chart(runs: &[Run], searched: &Searched, goal: &Goal, layout: Layo
     // What was missed lies over what was kept: it is fewer.
     for kept in [true, false] {
         for (spot, ns) in points.iter().filter(|(spot, _)| spot.is_kept == kept) {
-            let mark = if kept { ('●', Tone::Good) } else { ('×', Tone::Bad) };
+            let mark = match kept {
+                true => ('●', Tone::Good),
+                false if axes.is_beyond(*ns) => ('↑', Tone::Bad),
+                false => ('×', Tone::Bad),
+            };
             plot[row(*ns)][column(spot.rate_per_s)] = mark;
         }
     }
-    let mut text = legend(name, limit_ns, searched.knee_per_s, layout);
+    let is_far = points.iter().any(|(_, ns)| axes.is_beyond(*ns));
+    let mut text = legend(name, is_far, limit_ns, searched, layout);
     for (i, line) in plot.iter().enumerate() {
         let label = match i {
             _ if i == 0 || i == ROWS / 2 || i == ROWS - 1 => {
@@ -119,11 +137,19 @@ pub(super) fn chart(runs: &[Run], searched: &Searched, goal: &Goal, layout: Layo
     text + &axis(&axes, width, layout)
 }
 
-fn legend(name: &str, limit_ns: Option<f64>, knee_per_s: Option<f64>, layout: Layout) -> String {
-    let limit = limit_ns.map_or_else(String::new, |ns| format!("  ┄ goal {}", units::duration(ns as u64)));
-    let knee = knee_per_s.map_or_else(String::new, |rate| format!("  ┊ knee {}", units::rate(rate)));
-    let marks = format!("  ● kept  × missed{limit}{knee}");
-    format!("{:>LABELS$}{}\n", name, layout.paint(Tone::Faint, &marks))
+/// What the marks mean; where that is too wide, the last of them are left out.
+fn legend(name: &str, is_far: bool, limit_ns: Option<f64>, searched: &Searched, layout: Layout) -> String {
+    let mut parts = vec!["● kept".to_owned(), "× missed".to_owned()];
+    parts.extend(is_far.then(|| "↑ missed by far".to_owned()));
+    parts.extend(limit_ns.map(|ns| format!("┄ goal {}", units::duration(ns as u64))));
+    parts.extend(searched.knee_per_s.map(|rate| format!("┊ knee {}", units::rate(rate))));
+    let mut marks = String::new();
+    for part in parts {
+        if LABELS + columns(&marks) + 2 + columns(&part) <= layout.width {
+            marks = format!("{marks}  {part}");
+        }
+    }
+    format!("{name:>LABELS$}{}\n", layout.paint(Tone::Faint, &marks))
 }
 
 fn axis(axes: &Axes, width: usize, layout: Layout) -> String {

@@ -43,7 +43,11 @@ pub fn search_headline(record: &Record, layout: Layout) -> String {
     let Some(search) = &record.search else { return String::new() };
     let scenario = record.runs.first().map_or_else(String::new, |run| {
         let arrivals = run.settings.get("arrivals").map_or_else(String::new, Setting::to_string);
-        format!(" for {}, {arrivals} arrivals", run.scenario)
+        format!(
+            " for {}, {} arrivals",
+            run.scenario,
+            if arrivals == "poisson" { "Poisson" } else { &arrivals }
+        )
     });
     let facts = format!("highest rate that keeps {}{scenario}, seed {}", search.goal, record.seed);
     super::headline("search", &facts, layout)
@@ -99,13 +103,7 @@ fn sentence(search: &Search, searched: &Searched) -> String {
         _ => units::NONE.to_owned(),
     };
     let again = format!("held again {repeats_kept} of {} times", asked("repeats"));
-    let failed = failed_per_s.map(|rate| {
-        let lowest =
-            searched.holds.iter().filter(|held| held.phase != Phase::Recover && held.rate_per_s == rate);
-        let why = lowest.filter_map(|held| held.reasons.first()).next_back();
-        let why = why.map_or_else(String::new, |why| format!(": {why}"));
-        format!("{} does not{why}", units::rate(rate))
-    });
+    let failed = failed_per_s.map(|rate| format!("{} does not{}", units::rate(rate), why(searched, rate)));
     let known = match (kept_per_s, &failed) {
         (Some(kept), Some(failed)) => format!("{} keeps the goal, {again}; {failed}", units::rate(kept)),
         (Some(kept), None) => format!("{} keeps the goal, {again}", units::rate(kept)),
@@ -119,8 +117,8 @@ fn sentence(search: &Search, searched: &Searched) -> String {
             units::rate(kept_per_s.unwrap_or_default())
         ),
         End::NeverKept => {
-            let highest = searched.holds.iter().map(|held| held.rate_per_s).fold(0.0, f64::max);
-            format!("no rate keeps the goal, from {} downwards; {known}", units::rate(highest))
+            let lowest = failed_per_s.unwrap_or_default();
+            format!("no rate keeps the goal, not even {}{}", units::rate(lowest), why(searched, lowest))
         }
         End::OutOfHolds => {
             format!("the {} holds allowed did not suffice (--max-holds): {known}", asked("max_holds"))
@@ -137,6 +135,13 @@ fn sentence(search: &Search, searched: &Searched) -> String {
             )
         }
     }
+}
+
+/// Why a rate failed: `: p99 41.2 ms, not < 20 ms`.
+fn why(searched: &Searched, rate_per_s: f64) -> String {
+    let holds = searched.holds.iter().filter(|held| held.rate_per_s == rate_per_s);
+    let reason = holds.filter(|held| held.phase != Phase::Recover).filter_map(|held| held.reasons.first());
+    reason.last().map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
 fn holds(record: &Record, searched: &Searched, layout: Layout) -> Grid {
@@ -176,7 +181,8 @@ fn holds(record: &Record, searched: &Searched, layout: Layout) -> Grid {
         ];
         cells.extend([0.5, 0.99, 0.999].map(|q| units::duration_or_none(response.quantile_ns(q)).into()));
         cells.push(held.phase.word().into());
-        let room = layout.width.saturating_sub(64).max(14);
+        // What the other columns leave, so that the goal stands beside its figures.
+        let room = layout.width.saturating_sub(66).max(14);
         cells.push(Cell::new(tone(held.judgement), cut(&short(held), room)));
         grid.row(cells);
     }
@@ -188,7 +194,7 @@ fn short(held: &Held) -> String {
     let reason = held.reasons.first().map(|reason| reason.split([',', ':']).next().unwrap_or(reason));
     let mut text = reason.unwrap_or_else(|| held.word()).to_owned();
     if held.disturbance.is_some() {
-        text += " (host busy)";
+        text += " *";
     }
     text
 }
@@ -239,7 +245,7 @@ fn notes(record: &Record, search: &Search, layout: Layout) -> String {
     let disturbed = held().filter(|held| held.disturbance.is_some()).count();
     if disturbed > 0 {
         let what =
-            format!("{disturbed} of {} holds were disturbed and made again, twice at most", held().count());
+            format!("* {disturbed} of {} holds were disturbed, and made again twice at most", held().count());
         text += &hanging("host     ", &what, layout);
     }
     let settings: Vec<String> = ["batch", "capacity", "window", "placement", "wait", "payload"]

@@ -48,7 +48,7 @@ fn panel(svg: &mut String, runs: &[Run], searched: &Searched, goal: Option<&Goal
     let limits: Vec<(&str, f64)> = limits.collect();
     let times = LINES.iter().flat_map(|(q, ..)| spots.iter().filter_map(move |spot| time(spot.run, *q)));
     let top_per_s = spots.iter().map(|spot| spot.rate_per_s).fold(0.0, f64::max) * 1.02;
-    let Some(axes) = Axes::of(top_per_s, times.chain(limits.iter().map(|(_, ns)| *ns))) else {
+    let Some(axes) = Axes::of(top_per_s, times.chain(limits.iter().map(|(_, ns)| *ns)), None) else {
         text(svg, (LEFT, HEIGHT / 2.0), "start", "#666", "nothing was measured that could be drawn");
         return;
     };

@@ -124,7 +124,7 @@ pub enum End {
     NeverKept,
     /// All rates up to the highest allowed did.
     AlwaysKept,
-    /// The holds allowed were used up.
+    /// The holds allowed were used up before the precision was reached or all repeats were made.
     OutOfHolds,
     /// The target did not keep the goal at a low rate again after a collapse.
     NotRecovered,
@@ -182,6 +182,8 @@ pub struct Planner {
     down: f64,
     /// Repeats that failed.
     stepped_down: u32,
+    /// Repeats began before the precision was reached, as no more holds were left.
+    cut_short: bool,
     used: u32,
     again: u32,
     checks: u32,
@@ -202,6 +204,7 @@ impl Planner {
             failed_per_s: None,
             down: 2.0,
             stepped_down: 0,
+            cut_short: false,
             used: 0,
             again: 0,
             checks: 0,
@@ -291,15 +294,19 @@ impl Planner {
 
     fn narrow(&mut self, hold: Hold) {
         match (self.best(), self.failed_per_s) {
-            (Some(kept), Some(failed)) => {
-                if failed / kept <= 1.0 + self.plan.precision || self.is_short() {
-                    self.begin_repeats(kept);
-                } else {
-                    self.stage = Stage::Bisect;
-                    self.ask((kept * failed).sqrt(), Phase::Bisect);
-                }
+            (Some(kept), Some(failed)) if failed / kept <= 1.0 + self.plan.precision => {
+                self.begin_repeats(kept);
             }
-            (Some(kept), None) if kept >= self.plan.to_per_s || self.is_short() => self.begin_repeats(kept),
+            (Some(kept), None) if kept >= self.plan.to_per_s => self.begin_repeats(kept),
+            // Just enough holds are left for the repeats.
+            (Some(kept), _) if self.plan.max_holds.saturating_sub(self.used) <= self.plan.repeats => {
+                self.cut_short = true;
+                self.begin_repeats(kept);
+            }
+            (Some(kept), Some(failed)) => {
+                self.stage = Stage::Bisect;
+                self.ask((kept * failed).sqrt(), Phase::Bisect);
+            }
             (Some(kept), None) => self.ask((kept * 2.0).min(self.plan.to_per_s), Phase::Bracket),
             (None, _) => {
                 let hopeless = hold.outcome.judgement == Judgement::TooFew;
@@ -313,11 +320,6 @@ impl Planner {
                 }
             }
         }
-    }
-
-    /// Whether just enough holds are left for the repeats.
-    fn is_short(&self) -> bool {
-        self.plan.max_holds.saturating_sub(self.used) <= self.plan.repeats
     }
 
     fn begin_repeats(&mut self, rate_per_s: f64) {
@@ -338,8 +340,9 @@ impl Planner {
             return self.stop(End::NeverKept);
         }
         self.stepped_down += 1;
-        // By the precision twice, then by ever more: noise is left behind, and so is a limit that was far off.
-        let step = self.plan.precision * f64::from(1u32 << self.stepped_down.saturating_sub(2).min(16));
+        // By half the precision twice, then by ever more: noise is left behind, and so is a limit that was far off.
+        let halves = f64::from(1u32 << self.stepped_down.saturating_sub(2).min(16));
+        let step = self.plan.precision / 2.0 * halves;
         let rate_per_s = (hold.rate_per_s / (1.0 + step)).max(self.plan.least_per_s);
         // What was kept once in between is not the answer: it is not held again.
         self.kept.retain(|kept| *kept <= rate_per_s);
@@ -347,8 +350,11 @@ impl Planner {
     }
 
     fn finish(&mut self) {
-        let all = self.failed_per_s.is_none();
-        self.stop(if all { End::AlwaysKept } else { End::Found });
+        self.stop(match self.failed_per_s {
+            _ if self.cut_short => End::OutOfHolds,
+            Some(_) => End::Found,
+            None => End::AlwaysKept,
+        });
     }
 
     fn ask(&mut self, rate_per_s: f64, phase: Phase) {
