@@ -152,7 +152,7 @@ pub(crate) fn searched() -> Record {
             phase: phases[if i < 7 { i.min(5) } else { 0 }],
             judgement: Some(if is_kept { Judgement::Kept } else { Judgement::Missed { collapsed: i == 2 } }),
             reasons: if is_kept { Vec::new() } else { vec![reason] },
-            disturbance: (i == 4).then(|| "other processes took 40.0 % of the cores' time".into()),
+            disturbance: (i == 4).then(|| "others took 40.0 % of the cores".into()),
         });
         runs.push(run);
     }

@@ -65,7 +65,7 @@ pub fn search_line(number: usize, held: &Held, run: &Run, layout: Layout) -> Str
     );
     let mut said = Vec::new();
     if let Some(disturbance) = &held.disturbance {
-        said.push(format!("disturbed: {disturbance}"));
+        said.push(format!("* {disturbance}"));
     }
     // The p99 stands there already.
     said.extend(held.reasons.iter().filter(|reason| !reason.starts_with("p99 ")).cloned());
@@ -244,8 +244,10 @@ fn notes(record: &Record, search: &Search, layout: Layout) -> String {
     let held = || search.dispatches.iter().flat_map(|searched| &searched.holds);
     let disturbed = held().filter(|held| held.disturbance.is_some()).count();
     if disturbed > 0 {
-        let what =
-            format!("* {disturbed} of {} holds were disturbed, and made again twice at most", held().count());
+        let what = format!(
+            "* {disturbed} of {} holds were disturbed, by the hypervisor or other processes; each is made again twice at most, and none while the machine is busy all along",
+            held().count()
+        );
         text += &hanging("host     ", &what, layout);
     }
     let settings: Vec<String> = ["batch", "capacity", "window", "placement", "wait", "payload"]

@@ -41,8 +41,8 @@ impl Host {
         let steal = over(self.steal_share, limits.steal_share);
         let others = over(self.others_share, limits.others_share);
         match (steal, others) {
-            (Some(share), _) => Some(format!("the hypervisor gave {share} of the cores' time to others")),
-            (_, Some(share)) => Some(format!("other processes took {share} of the cores' time")),
+            (Some(share), _) => Some(format!("the hypervisor took {share} of the cores")),
+            (_, Some(share)) => Some(format!("others took {share} of the cores")),
             _ => None,
         }
     }

@@ -5,6 +5,9 @@
 
 /// How often a hold that the host disturbed is repeated.
 const AGAIN_AT_MOST: u32 = 2;
+/// Factor between rates while none failed, and of the first step down. Not quite two: 32 steps of 2 % are a factor of 1.88,
+/// so five halvings of its logarithm reach the usual precision, where two would take six.
+const STRIDE: f64 = 1.8;
 /// How many checks in a row a target has to recover from a collapse.
 const RECOVERY_CHECKS: u32 = 5;
 
@@ -186,6 +189,8 @@ pub struct Planner {
     cut_short: bool,
     used: u32,
     again: u32,
+    /// The last hold was disturbed whenever it was made.
+    is_busy_for_good: bool,
     checks: u32,
     /// What was to be held when the target collapsed.
     waiting: Option<Ask>,
@@ -202,11 +207,12 @@ impl Planner {
             stage: Stage::Bracket,
             kept: Vec::new(),
             failed_per_s: None,
-            down: 2.0,
+            down: STRIDE,
             stepped_down: 0,
             cut_short: false,
             used: 0,
             again: 0,
+            is_busy_for_good: false,
             checks: 0,
             waiting: None,
             next: Next::Hold(Ask { rate_per_s, phase: Phase::Bracket }),
@@ -219,20 +225,16 @@ impl Planner {
         self.next
     }
 
-    /// How many times the hold that is asked for was made and disturbed by the host.
-    #[must_use]
-    pub fn disturbed(&self) -> u32 {
-        self.again
-    }
-
     /// Takes in what the hold asked for came to. After the end it does nothing.
     pub fn report(&mut self, outcome: Outcome) {
         let Next::Hold(ask) = self.next else { return };
         self.used += 1;
         // Whatever it came to: repeating only what failed would be asking until the answer pleases.
-        if outcome.disturbed && self.again < AGAIN_AT_MOST {
+        if outcome.disturbed && self.again < AGAIN_AT_MOST && !self.is_busy_for_good {
             self.again += 1;
         } else {
+            // What is busy through all of them is not waited for again until it was quiet once.
+            self.is_busy_for_good = outcome.disturbed;
             self.again = 0;
             let hold = Hold { rate_per_s: ask.rate_per_s, outcome };
             if ask.phase == Phase::Recover { self.recover(hold) } else { self.advance(hold) }
@@ -307,14 +309,14 @@ impl Planner {
                 self.stage = Stage::Bisect;
                 self.ask((kept * failed).sqrt(), Phase::Bisect);
             }
-            (Some(kept), None) => self.ask((kept * 2.0).min(self.plan.to_per_s), Phase::Bracket),
+            (Some(kept), None) => self.ask((kept * STRIDE).min(self.plan.to_per_s), Phase::Bracket),
             (None, _) => {
                 let hopeless = hold.outcome.judgement == Judgement::TooFew;
                 if hopeless || hold.rate_per_s <= self.plan.least_per_s {
                     self.stop(End::NeverKept);
                 } else {
                     let rate_per_s = (hold.rate_per_s / self.down).max(self.plan.least_per_s);
-                    // 2, 4, 16, 256: far down in few holds, without passing a limit that is near by much.
+                    // Squared each time: far down in few holds, without passing a limit that is near by much.
                     self.down *= self.down;
                     self.ask(rate_per_s, Phase::Bracket);
                 }
