@@ -140,8 +140,9 @@ fn sentence(search: &Search, searched: &Searched) -> String {
 /// Why a rate failed: `: p99 41.2 ms, not < 20 ms`.
 fn why(searched: &Searched, rate_per_s: f64) -> String {
     let holds = searched.holds.iter().filter(|held| held.rate_per_s == rate_per_s);
-    let reason = holds.filter(|held| held.phase != Phase::Recover).filter_map(|held| held.reasons.first());
-    reason.last().map_or_else(String::new, |reason| format!(": {reason}"))
+    let mut reasons =
+        holds.filter(|held| held.phase != Phase::Recover).filter_map(|held| held.reasons.first());
+    reasons.next_back().map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
 fn holds(record: &Record, searched: &Searched, layout: Layout) -> Grid {
