@@ -1,5 +1,6 @@
 //! The command line: every flag with its unit, its default and its group. What flags mean is in the sub-commands.
 
+use crate::search::SearchArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use drumpost_core::{
     drive::{Placement, Wait},
@@ -21,13 +22,18 @@ pub(crate) struct Cli {
     pub command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 ok, 1 a run failed, 2 usage, 3 regression, 5 audit failed, 6 run invalid, \
+const EXIT_CODES: &str = "Exit codes: 0 ok, 1 a run failed, 2 usage, 3 regression, 4 goal missed, 5 audit failed, 6 run invalid, \
 7 inconclusive (--strict), 130 interrupted (partial results saved)";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Measure a scenario over one or more dispatches
+    #[command(
+        after_help = "--help tells of more: logical senders, think time, what happens at the window and with debt, deadlines"
+    )]
     Run(Box<RunArgs>),
+    /// Find the highest rate that keeps a goal
+    Search(Box<SearchArgs>),
     /// List scenarios, transports with the intents they honour, and what loads are fed with
     List(ListArgs),
     /// Draw a saved record again, from the file alone
@@ -68,7 +74,7 @@ pub(crate) enum Reply {
     Async,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct RunArgs {
     /// Scenario [default: order-authorization; stream if only --sim is given]
     pub scenario: Option<String>,
@@ -123,28 +129,28 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "SPEC", help_heading = "Load")]
     pub arrivals: Option<String>,
     /// Logical senders the arrivals of an open load are of
-    #[arg(long, default_value_t = 1, value_parser = senders, value_name = "N", help_heading = "Load")]
+    #[arg(long, default_value_t = 1, value_parser = senders, value_name = "N", help_heading = "Load", hide_short_help = true)]
     pub senders: u32,
     /// Most flows under way in an open load [default: as many as cannot deadlock]
     #[arg(long, value_parser = count, value_name = "N", conflicts_with = "in_flight", help_heading = "Load")]
     pub window: Option<u64>,
-    /// Flows due while the window is full: block (they are late), shed (counted) or fail (the run ends)
-    #[arg(long, value_enum, default_value_t = AtCap::Block, help_heading = "Load")]
+    /// Flows due while the window is full: late, shed and counted, or the end of the run
+    #[arg(long, value_enum, default_value_t = AtCap::Block, help_heading = "Load", hide_short_help = true)]
     pub at_cap: AtCap,
     /// Flows that are late: keep, or drop:TIME (those later than that, counted)
-    #[arg(long, default_value = "keep", value_parser = debt, value_name = "keep|drop:TIME", help_heading = "Load")]
+    #[arg(long, default_value = "keep", value_parser = debt, value_name = "keep|drop:TIME", help_heading = "Load", hide_short_help = true)]
     pub debt: Debt,
     /// Closed load: how long a user thinks before a flow, such as 10ms or exp:10ms
-    #[arg(long, value_name = "TIME", help_heading = "Load")]
+    #[arg(long, value_name = "TIME", help_heading = "Load", hide_short_help = true)]
     pub think: Option<String>,
     /// Payload: SIZE, uniform:MIN,MAX, ... (see `list`)
     #[arg(long, default_value = "128B", value_name = "SIZE", help_heading = "Load")]
     pub payload: String,
     /// Payload bytes: random, zero or compressible:RATIO
-    #[arg(long, default_value_t = Content::Random, value_name = "BYTES", help_heading = "Load")]
+    #[arg(long, default_value_t = Content::Random, value_name = "BYTES", help_heading = "Load", hide_short_help = true)]
     pub content: Content,
     /// Payload bytes are read inside the measured path, or outside
-    #[arg(long, default_value_t = Touch::Inside, value_name = "WHERE", help_heading = "Load")]
+    #[arg(long, default_value_t = Touch::Inside, value_name = "WHERE", help_heading = "Load", hide_short_help = true)]
     pub touch: Touch,
     /// Keys: uniform:N, zipf:N,S, ... (see `list`)
     #[arg(long, default_value = "uniform:10000", value_name = "KEYS", help_heading = "Load")]
@@ -166,10 +172,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000), value_name = "N", help_heading = "Measure")]
     pub trials: Option<u32>,
     /// Longest wait for what is still under way after the load
-    #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME", help_heading = "Measure")]
+    #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME", help_heading = "Measure", hide_short_help = true)]
     pub drain: Duration,
     /// A full window in which no flow ends for so long is written off as unfinished
-    #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME", help_heading = "Measure")]
+    #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME", help_heading = "Measure", hide_short_help = true)]
     pub flow_timeout: Duration,
 
     /// File of the record [default: .drumpost/ID.json]

@@ -6,9 +6,21 @@ use drumpost_results::{
     report,
 };
 
+use std::path::Path;
+
 /// Compares, prints, and turns the verdict into an exit code.
 pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<Exit> {
     let options = Options::default();
+    let load = |file: &Path| {
+        let record = load(file)?;
+        if record.search.is_some() {
+            return Err(usage(format!(
+                "{} is the record of a search; compare takes records of run",
+                file.display()
+            )));
+        }
+        Ok(record)
+    };
     let a = load(&args.a)?;
     let comparison = match (&args.between, &args.b) {
         (Some(between), _) => {

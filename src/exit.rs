@@ -11,18 +11,20 @@ pub enum Exit {
     Usage,
     /// A comparison found a regression.
     Regression,
+    /// A search found no rate that keeps the goal.
+    Missed,
     /// The audit of a run failed: messages were lost, corrupted, or more than the transport admits to.
     Audit,
     /// A run is invalid: it did not measure what was asked.
     Invalid,
-    /// A comparison was inconclusive, and `--strict` asked for more.
+    /// A comparison was inconclusive, and `--strict` asked for more; a search ended without a confirmed answer.
     Inconclusive,
     /// Interrupted; partial results were saved.
     Interrupted,
 }
 
 impl Exit {
-    /// The code as the system sees it. 4 (a goal missed) is kept for later.
+    /// The code as the system sees it.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -30,6 +32,7 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::Regression => 3,
+            Self::Missed => 4,
             Self::Audit => 5,
             Self::Invalid => 6,
             Self::Inconclusive => 7,

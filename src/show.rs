@@ -11,7 +11,8 @@ pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
         return Ok(Exit::Ok);
     }
     let layout = output::layout();
-    output::result(&report::table(&record, Some(&args.file), layout));
+    let text = if record.search.is_some() { report::search } else { report::table };
+    output::result(&text(&record, Some(&args.file), layout));
     if args.hops {
         output::result(&format!("\n{}", report::hops(&record, layout)));
     }

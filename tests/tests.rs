@@ -15,6 +15,7 @@ mod loads;
 mod nats;
 mod oracles;
 mod reports;
+mod search;
 
 /// Says in every run without them that there are tests with a real broker.
 #[cfg(not(feature = "nats"))]

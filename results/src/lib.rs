@@ -9,6 +9,7 @@ pub mod model;
 pub mod report;
 #[cfg(test)]
 mod sample;
+pub mod search;
 pub mod stats;
 pub mod store;
 pub mod units;

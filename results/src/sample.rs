@@ -6,6 +6,7 @@ use crate::model::{
     Audit, Distribution, Flows, Hop, Hygiene, LoadKind, Pairing, Point, Record, Run, Series, Setting, Status,
     Trial,
 };
+use crate::search::{Answer, End, Held, Judgement, Phase, Search, Searched};
 
 /// Pseudo-random numbers in [0, 1), the same for the same seed (splitmix64).
 pub(crate) struct Noise(pub(crate) u64);
@@ -128,4 +129,54 @@ pub(crate) fn record() -> Record {
         runs,
         ..Record::default()
     }
+}
+
+/// The record of a search over two dispatches: one that was found, one that no rate keeps.
+pub(crate) fn searched() -> Record {
+    let times = [1.0, 1.3, 2.2, 3.1, 1.9, 1.9, 1.9, 9.0, 9.5];
+    let rates = [1_000.0, 2_000.0, 4_000.0, 2_800.0, 2_400.0, 2_400.0, 2_400.0, 500.0, 250.0];
+    let phases =
+        [Phase::Bracket, Phase::Bracket, Phase::Bracket, Phase::Bisect, Phase::Bisect, Phase::Repeat];
+    let mut runs = Vec::new();
+    let mut holds = Vec::new();
+    for (i, (ms, rate_per_s)) in times.into_iter().zip(rates).enumerate() {
+        let mut run = run(if i < 7 { "message/crossbeam" } else { "event/crossbeam" }, 1, ms * 1e5);
+        run.load = LoadKind::Open;
+        run.settings.insert("rate_per_s".into(), rate_per_s.into());
+        run.settings.insert("arrivals".into(), "poisson".into());
+        let is_kept = ms < 2.0;
+        let reason = format!("p99 {}, not < 900 µs", crate::units::duration((ms * 4.6e5) as u64));
+        holds.push(Held {
+            run: i,
+            rate_per_s,
+            phase: phases[if i < 7 { i.min(5) } else { 0 }],
+            judgement: Some(if is_kept { Judgement::Kept } else { Judgement::Missed { collapsed: i == 2 } }),
+            reasons: if is_kept { Vec::new() } else { vec![reason] },
+            disturbance: (i == 4).then(|| "others took 40.0 % of the cores".into()),
+        });
+        runs.push(run);
+    }
+    let of = |dispatch: &str, holds: &[Held], answer| Searched {
+        dispatch: dispatch.into(),
+        probe_per_s: Some(2_000.0),
+        knee_per_s: crate::search::knee_of(holds, &runs),
+        holds: holds.to_vec(),
+        answer,
+    };
+    let found =
+        Answer { end: End::Found, kept_per_s: Some(2_400.0), repeats_kept: 2, failed_per_s: Some(2_800.0) };
+    let never = Answer { end: End::NeverKept, kept_per_s: None, repeats_kept: 0, failed_per_s: Some(250.0) };
+    let dispatches =
+        vec![of("message/crossbeam", &holds[..7], found), of("event/crossbeam", &holds[7..], never)];
+    let settings = [("precision", 0.02.into()), ("repeats", 2u64.into()), ("max_holds", 30u64.into())];
+    let settings =
+        settings.into_iter().map(|(key, value): (&str, Setting)| (key.to_owned(), value)).collect();
+    let mut record = Record {
+        runs,
+        search: Some(Search { goal: "p99 < 900 µs, lost = 0".into(), settings, dispatches }),
+        pairing: None,
+        ..record()
+    };
+    record.judge(&crate::verdict::Thresholds::default());
+    record
 }

@@ -120,6 +120,28 @@ pub fn judge(run: &Run, thresholds: &Thresholds) -> Verdict {
     verdict
 }
 
+/// What speaks against an open load itself: flows that were due and not started, or did not end, beyond the limits that
+/// make a run invalid, and a response that grew all along. Empty if the dispatch took what it was given.
+#[must_use]
+pub fn overload(run: &Run, thresholds: &Thresholds) -> Vec<String> {
+    let derived = Derived::of(run);
+    if derived.flows.ended == 0 {
+        return vec!["no flow ended".into()];
+    }
+    let mut verdict = Verdict::default();
+    check_rate(run, &derived, thresholds, &mut verdict);
+    if verdict.status < Validity::Invalid {
+        verdict = Verdict::default();
+    }
+    let mut unfinished = Verdict::default();
+    check_unfinished(&derived, thresholds, &mut unfinished);
+    if unfinished.status == Validity::Invalid {
+        verdict.reasons.append(&mut unfinished.reasons);
+    }
+    steady::check(run, thresholds, &mut verdict);
+    verdict.reasons
+}
+
 /// Trials that did not end well, those with the same sentence together, or that measured nothing.
 fn check_ends(run: &Run, derived: &Derived, verdict: &mut Verdict) {
     let total = run.trials.len();

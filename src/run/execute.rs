@@ -70,11 +70,12 @@ fn order(job: &Job) -> Vec<(usize, u32)> {
 }
 
 /// The seed of the trials with that number, the same for every dispatch; the first has the seed as given.
-fn trial_seed(seed: u64, number: u32) -> u64 {
+pub(crate) fn trial_seed(seed: u64, number: u32) -> u64 {
     seed ^ u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-fn run_trial(
+/// One trial of one dispatch, with a dispatcher of its own.
+pub(crate) fn run_trial(
     job: &Job,
     (index, target): (usize, &Target),
     place: Place,

@@ -1,12 +1,12 @@
 //! `drumpost run`: from flags to a job, from the job to trials, from trials to a record and a table.
 
-mod execute;
-mod floor;
-mod job;
+pub(crate) mod execute;
+pub(crate) mod floor;
+pub(crate) mod job;
 mod load;
 mod screen;
 mod settings;
-mod trial;
+pub(crate) mod trial;
 mod watch;
 
 use crate::{Exit, args::RunArgs, environment, exit::usage, output};

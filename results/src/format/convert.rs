@@ -90,11 +90,11 @@ impl From<v1::Setting> for Setting {
     }
 }
 
-fn settings(own: &crate::model::Settings) -> v1::Settings {
+pub(super) fn settings(own: &crate::model::Settings) -> v1::Settings {
     own.iter().map(|(key, value)| (key.clone(), value.into())).collect()
 }
 
-fn settings_back(wire: v1::Settings) -> crate::model::Settings {
+pub(super) fn settings_back(wire: v1::Settings) -> crate::model::Settings {
     wire.into_iter().map(|(key, value)| (key, value.into())).collect()
 }
 
@@ -263,6 +263,7 @@ impl TryFrom<&Record> for v1::Document {
                 order: pairing.order.iter().map(slot).collect(),
             }),
             runs: own.runs.iter().map(run).collect::<Result<_, _>>()?,
+            search: own.search.as_ref().map(Into::into),
         })
     }
 }
@@ -272,6 +273,7 @@ impl TryFrom<v1::Document> for Record {
 
     fn try_from(wire: v1::Document) -> Result<Self, FormatError> {
         let unknown = || "no reason was given".to_owned();
+        let search = wire.search.map(|search| search.into_memory(wire.runs.len())).transpose()?;
         let runs = wire.runs.into_iter().enumerate();
         Ok(Self {
             id: wire.id,
@@ -287,6 +289,7 @@ impl TryFrom<v1::Document> for Record {
                 order: pairing.order.into_iter().map(|slot| (slot.label, slot.trial)).collect(),
             }),
             runs: runs.map(|(i, run)| run_back(&format!("runs[{i}]"), run)).collect::<Result<_, _>>()?,
+            search,
         })
     }
 }

@@ -24,6 +24,8 @@ pub struct Document {
     pub environment: BTreeMap<String, String>,
     pub pairing: Option<Pairing>,
     pub runs: Vec<Run>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<super::search::Search>,
 }
 
 pub type Settings = BTreeMap<String, Setting>;

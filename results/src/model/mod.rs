@@ -18,6 +18,7 @@ pub use series::{POINTS_AT_MOST, Point, Series};
 pub(crate) use trial::per_s;
 pub use trial::{Flows, Hop, Hygiene, LoadKind, Status, Trial};
 
+use crate::search::Search;
 use crate::verdict::{self, Thresholds, Verdict};
 
 /// One value of a settings map.
@@ -127,8 +128,10 @@ pub struct Record {
     pub environment: BTreeMap<String, String>,
     /// Present if the trials were interleaved.
     pub pairing: Option<Pairing>,
-    /// One per dispatch and workload.
+    /// One per dispatch and workload; of a search one per hold.
     pub runs: Vec<Run>,
+    /// Present if the runs are the holds of a search.
+    pub search: Option<Search>,
 }
 
 impl Run {

@@ -67,6 +67,19 @@ impl Series {
         Self { points, intervals_per_point }
     }
 
+    /// The same with neighbours merged until there are at most so many points, at least one.
+    #[must_use]
+    pub fn thinned(&self, at_most: usize) -> Self {
+        let of = self.points.len().div_ceil(at_most.max(1)).max(1);
+        let merged = self.points.chunks(of).filter_map(|chunk| {
+            let (first, rest) = chunk.split_first()?;
+            let mut point = first.clone();
+            rest.iter().for_each(|next| point.merge(next));
+            Some(point)
+        });
+        Self::from_points(merged.collect())
+    }
+
     /// The points, in order of time.
     #[must_use]
     pub fn points(&self) -> &[Point] {

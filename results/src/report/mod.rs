@@ -1,18 +1,24 @@
 //! Records and comparisons as text for a terminal, and comparisons as JSON.
 //!
-//! Lives here: the layout and its colours. The parts are `run` (a record), `hops`, `comparison`, `json`; `grid`
+//! Lives here: the layout and its colours. The parts are `run` (a record), `hops`, `comparison`, `json`, `search` with
+//! its `chart` and `svg`; `grid`
 //! aligns columns and fits them to a width. Does not live here: printing; every function returns the text.
 
+mod chart;
 mod comparison;
 mod grid;
 mod hops;
 mod json;
 mod run;
+mod search;
+mod svg;
 
 pub use comparison::comparison;
 pub use hops::hops;
 pub use json::json;
 pub use run::{FAIRNESS, table};
+pub use search::{search, search_headline, search_line};
+pub use svg::search_svg;
 
 /// How wide the text may be and whether it may have colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

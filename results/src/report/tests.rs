@@ -149,3 +149,70 @@ fn an_empty_record_says_so() {
     let empty = Record { runs: vec![Run::default()], ..Record::default() };
     assert!(table(&empty, None, Layout::plain(80)).contains("no trial was started"));
 }
+
+fn search_shown(record: &Record, width: usize) -> String {
+    search(record, Some(Path::new(".drumpost/search-42.json")), Layout::plain(width))
+}
+
+#[test]
+fn a_search_at_80_columns() {
+    assert_snapshot!(search_shown(&sample::searched(), 80));
+}
+
+#[test]
+fn a_search_at_120_columns() {
+    assert_snapshot!(search_shown(&sample::searched(), 120));
+}
+
+#[test]
+fn no_line_of_a_search_is_wider_than_asked() {
+    for width in [60, 72, 80, 100, 140] {
+        let text = search_shown(&sample::searched(), width);
+        let wide: Vec<&str> = text.lines().filter(|line| columns(line) > width).collect();
+        assert!(wide.is_empty(), "{width}: {wide:#?}");
+        assert!(text.lines().all(|line| line == line.trim_end()), "blanks at an end:\n{text}");
+    }
+}
+
+/// A search may end in any way and with anything known: it is said in a sentence, and nothing panics.
+#[test]
+fn every_end_of_a_search_has_a_sentence() {
+    use crate::search::End;
+    let says = [
+        (End::Found, "keeps the goal"),
+        (End::NeverKept, "no rate keeps the goal"),
+        (End::AlwaysKept, "every rate up to"),
+        (End::OutOfHolds, "--max-holds"),
+        (End::NotRecovered, "after an overload"),
+        (End::Interrupted, "interrupted"),
+        (End::Broke, "a hold broke"),
+    ];
+    for (end, words) in says {
+        for (kept, failed) in
+            [(None, None), (Some(1_000.0), None), (None, Some(2_000.0)), (Some(1.0), Some(2.0))]
+        {
+            let mut record = sample::searched();
+            let dispatch = &mut record.search.as_mut().unwrap().dispatches[0];
+            dispatch.answer.end = end;
+            (dispatch.answer.kept_per_s, dispatch.answer.failed_per_s) = (kept, failed);
+            let text = search_shown(&record, 400);
+            let known = end == End::Found && kept.is_none();
+            assert!(known || text.contains(words), "{end:?} {kept:?} {failed:?}\n{text}");
+        }
+    }
+    let mut record = sample::searched();
+    record.runs.clear();
+    record.search.as_mut().unwrap().dispatches.iter_mut().for_each(|one| one.holds.clear());
+    assert!(search_shown(&record, 80).contains("message/crossbeam"));
+    assert_eq!(search_svg(&record).matches("nothing was measured").count(), 2);
+}
+
+#[test]
+fn the_picture_of_a_search_marks_goal_knee_and_answer() {
+    let svg = search_svg(&sample::searched());
+    for mark in [">knee ", ">highest that keeps the goal 2.40 k/s<", ">goal p99 900 µs<", "p99 &lt; 900 µs"]
+    {
+        assert!(svg.contains(mark), "{mark}\n{svg}");
+    }
+    assert_eq!(svg.matches("<g ").count(), svg.matches("</g>").count());
+}

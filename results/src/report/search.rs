@@ -1,0 +1,275 @@
+//! A search as text: what came out for each dispatch, its holds sorted by rate, its curve, and all dispatches side by side.
+//!
+//! Lives here: sentences and tables. Does not live here: the curve as characters (`chart`) and as a picture (`svg`).
+
+use std::path::Path;
+
+use super::grid::{Cell, Column, Grid};
+use super::{Layout, Tone, chart, columns, hanging};
+use crate::model::{Record, Run, Setting};
+use crate::search::{Answer, End, Goal, Held, Judgement, Phase, Search, Searched};
+use crate::stats::Derived;
+use crate::units;
+
+/// A search as text; empty without one. The first lines are those of [`search_headline`].
+#[must_use]
+pub fn search(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
+    let Some(search) = &record.search else { return String::new() };
+    let mut text = String::new();
+    if let Some(reason) = &record.partial {
+        text += &layout.paint(Tone::Bad, &hanging("partial  ", reason, layout));
+        text.push('\n');
+    }
+    text += &search_headline(record, layout);
+    for searched in &search.dispatches {
+        text.push('\n');
+        text += &dispatch(record, search, searched, layout);
+    }
+    if search.dispatches.len() > 1 {
+        text.push('\n');
+        text += &side_by_side(&search.dispatches, layout);
+    }
+    text.push('\n');
+    text += &notes(record, search, layout);
+    if let Some(path) = saved {
+        text += &format!("saved    {}\n", path.display());
+    }
+    text
+}
+
+/// What is searched for, and under which load: `search  stream: p99 < 20 ms; Poisson arrivals, seed 1`.
+#[must_use]
+pub fn search_headline(record: &Record, layout: Layout) -> String {
+    let Some(search) = &record.search else { return String::new() };
+    let scenario = record.runs.first().map_or_else(String::new, |run| {
+        let arrivals = run.settings.get("arrivals").map_or_else(String::new, Setting::to_string);
+        format!(
+            " for {}, {} arrivals",
+            run.scenario,
+            if arrivals == "poisson" { "Poisson" } else { &arrivals }
+        )
+    });
+    let facts = format!("highest rate that keeps {}{scenario}, seed {}", search.goal, record.seed);
+    super::headline("search", &facts, layout)
+}
+
+/// One hold in one line, as it happens.
+#[must_use]
+pub fn search_line(number: usize, held: &Held, run: &Run, layout: Layout) -> String {
+    let p99 = units::duration_or_none(run.response().quantile_ns(0.99));
+    let lead = format!(
+        "{number:>2}  {:<7}  {:>9}  {:<7}  p99 {p99:>7}",
+        held.phase.word(),
+        units::rate(held.rate_per_s),
+        held.word()
+    );
+    let mut said = Vec::new();
+    if let Some(disturbance) = &held.disturbance {
+        said.push(format!("* {disturbance}"));
+    }
+    // The p99 stands there already.
+    said.extend(held.reasons.iter().filter(|reason| !reason.starts_with("p99 ")).cloned());
+    if said.is_empty() { lead } else { cut(&format!("{lead}  {}", said.join("; ")), layout.width) }
+}
+
+fn dispatch(record: &Record, search: &Search, searched: &Searched, layout: Layout) -> String {
+    let tone = match searched.answer.end {
+        End::Found | End::AlwaysKept => Tone::Good,
+        End::NeverKept | End::NotRecovered | End::Broke => Tone::Bad,
+        End::OutOfHolds | End::Interrupted => Tone::Warning,
+    };
+    let sentence = hanging(&format!("{}  ", searched.dispatch), &sentence(search, searched), layout);
+    let mut text = sentence.replacen(&searched.dispatch, &layout.paint(tone, &searched.dispatch), 1);
+    if searched.holds.is_empty() {
+        return text;
+    }
+    text.push('\n');
+    text += &holds(record, searched, layout).render(layout);
+    if let Ok(goal) = search.goal.parse::<Goal>() {
+        let chart = chart::chart(&record.runs, searched, &goal, layout);
+        if !chart.is_empty() {
+            text.push('\n');
+            text += &chart;
+        }
+    }
+    text
+}
+
+/// What came out, in words. Every end has a sentence.
+fn sentence(search: &Search, searched: &Searched) -> String {
+    let Answer { end, kept_per_s, repeats_kept, failed_per_s } = searched.answer;
+    let asked = |key: &str| match search.settings.get(key) {
+        Some(Setting::Integer(n)) => n.to_string(),
+        _ => units::NONE.to_owned(),
+    };
+    let again = format!("held again {repeats_kept} of {} times", asked("repeats"));
+    let failed = failed_per_s.map(|rate| format!("{} does not{}", units::rate(rate), why(searched, rate)));
+    let known = match (kept_per_s, &failed) {
+        (Some(kept), Some(failed)) => format!("{} keeps the goal, {again}; {failed}", units::rate(kept)),
+        (Some(kept), None) => format!("{} keeps the goal, {again}", units::rate(kept)),
+        (None, Some(failed)) => failed.clone(),
+        (None, None) => "nothing is known yet".to_owned(),
+    };
+    match end {
+        End::Found => known,
+        End::AlwaysKept => format!(
+            "the goal is kept at every rate up to {}, the highest allowed (--to), {again}",
+            units::rate(kept_per_s.unwrap_or_default())
+        ),
+        End::NeverKept => {
+            let lowest = failed_per_s.unwrap_or_default();
+            format!("no rate keeps the goal, not even {}{}", units::rate(lowest), why(searched, lowest))
+        }
+        End::OutOfHolds => {
+            format!("the {} holds allowed did not suffice (--max-holds): {known}", asked("max_holds"))
+        }
+        End::NotRecovered => {
+            format!("after an overload the target did not keep the goal at a low rate again: {known}")
+        }
+        End::Interrupted => format!("interrupted: {known}"),
+        End::Broke => {
+            let why = searched.holds.last().and_then(|held| held.reasons.first());
+            format!(
+                "a hold broke: {}; until then: {known}",
+                why.map_or("no reason was given", String::as_str)
+            )
+        }
+    }
+}
+
+/// Why a rate failed: `: p99 41.2 ms, not < 20 ms`.
+fn why(searched: &Searched, rate_per_s: f64) -> String {
+    let holds = searched.holds.iter().filter(|held| held.rate_per_s == rate_per_s);
+    let mut reasons =
+        holds.filter(|held| held.phase != Phase::Recover).filter_map(|held| held.reasons.first());
+    reasons.next_back().map_or_else(String::new, |reason| format!(": {reason}"))
+}
+
+fn holds(record: &Record, searched: &Searched, layout: Layout) -> Grid {
+    let response = |heading: &str| Column::right("response", heading);
+    let mut grid = Grid::new(
+        2,
+        vec![
+            Column::left(""),
+            Column::right("", "rate asked"),
+            Column::right("", "achieved"),
+            response("p50"),
+            response("p99"),
+            response("p99.9"),
+            Column::left("hold"),
+            Column::left("goal"),
+        ],
+    );
+    let mut sorted: Vec<&Held> = searched.holds.iter().collect();
+    sorted.sort_by(|a, b| a.rate_per_s.total_cmp(&b.rate_per_s));
+    let mut marked: Vec<f64> = Vec::new();
+    for held in sorted {
+        let Some(run) = record.runs.get(held.run) else { continue };
+        // The first row of a rate bears its mark.
+        let is_first = !marked.contains(&held.rate_per_s);
+        let mark = match held.rate_per_s {
+            rate if is_first && searched.answer.kept_per_s == Some(rate) => "answer",
+            rate if is_first && searched.knee_per_s == Some(rate) => "knee",
+            _ => "",
+        };
+        marked.push(held.rate_per_s);
+        let response = run.response();
+        let achieved = Derived::of(run).achieved_per_s;
+        let mut cells = vec![
+            Cell::new(Tone::Strong, mark),
+            units::rate(held.rate_per_s).into(),
+            achieved.map_or_else(|| units::NONE.to_owned(), units::rate).into(),
+        ];
+        cells.extend([0.5, 0.99, 0.999].map(|q| units::duration_or_none(response.quantile_ns(q)).into()));
+        cells.push(held.phase.word().into());
+        // What the other columns leave, so that the goal stands beside its figures.
+        let room = layout.width.saturating_sub(66).max(14);
+        cells.push(Cell::new(tone(held.judgement), cut(&short(held), room)));
+        grid.row(cells);
+    }
+    grid
+}
+
+/// `kept`, or the term that failed: `p99 41.2 ms`.
+fn short(held: &Held) -> String {
+    let reason = held.reasons.first().map(|reason| reason.split([',', ':']).next().unwrap_or(reason));
+    let mut text = reason.unwrap_or_else(|| held.word()).to_owned();
+    if held.disturbance.is_some() {
+        text += " *";
+    }
+    text
+}
+
+fn tone(judgement: Option<Judgement>) -> Tone {
+    match judgement {
+        Some(Judgement::Kept) => Tone::Good,
+        Some(Judgement::Missed { .. }) => Tone::Bad,
+        Some(Judgement::TooFew) | None => Tone::Warning,
+    }
+}
+
+/// Where each dispatch stops keeping the goal.
+fn side_by_side(dispatches: &[Searched], layout: Layout) -> String {
+    let mut grid = Grid::new(
+        1,
+        vec![
+            Column::left("dispatch"),
+            Column::right("goal", "kept at"),
+            Column::right("goal", "failed at"),
+            Column::right("", "knee"),
+            Column::right("", "holds"),
+            Column::left("search"),
+        ],
+    );
+    let rate = |rate: Option<f64>| Cell::from(rate.map_or_else(|| units::NONE.to_owned(), units::rate));
+    for searched in dispatches {
+        grid.row(vec![
+            searched.dispatch.as_str().into(),
+            rate(searched.answer.kept_per_s),
+            rate(searched.answer.failed_per_s),
+            rate(searched.knee_per_s),
+            searched.holds.len().to_string().into(),
+            searched.answer.end.word().into(),
+        ]);
+    }
+    grid.render(layout)
+}
+
+/// What the words mean, and what of the machine got in the way.
+fn notes(record: &Record, search: &Search, layout: Layout) -> String {
+    let mut text = String::new();
+    if search.dispatches.iter().any(|searched| searched.knee_per_s.is_some()) {
+        let knee = "highest throughput ÷ mean response time of the rates held (power, Kleinrock 1979)";
+        text += &layout.paint(Tone::Faint, &hanging("knee     ", knee, layout));
+    }
+    let held = || search.dispatches.iter().flat_map(|searched| &searched.holds);
+    let disturbed = held().filter(|held| held.disturbance.is_some()).count();
+    if disturbed > 0 {
+        let what = format!(
+            "* {disturbed} of {} holds were disturbed, by the hypervisor or other processes; each is made again twice at most, and none while the machine is busy all along",
+            held().count()
+        );
+        text += &hanging("host     ", &what, layout);
+    }
+    let settings: Vec<String> = ["batch", "capacity", "window", "placement", "wait", "payload"]
+        .iter()
+        .filter_map(|key| {
+            let value = record.runs.first()?.settings.get(*key)?;
+            let same = record.runs.iter().all(|run| run.settings.get(*key) == Some(value));
+            same.then(|| format!("{key} {}", units::setting(key, value)))
+        })
+        .collect();
+    if !settings.is_empty() {
+        text += &hanging("with     ", &settings.join(", "), layout);
+    }
+    text
+}
+
+/// At most so many columns, the last of them an ellipsis if something was left out.
+fn cut(text: &str, width: usize) -> String {
+    if columns(text) <= width {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}

@@ -1,0 +1,102 @@
+//! What a hold came to: the goal kept or not, and why; and whether the machine was fit to tell.
+//!
+//! Lives here: the step from a run to a judgement. Does not live here: what follows from it (`planner`).
+
+use super::goal::{Goal, Held};
+use super::planner::{Judgement, Outcome};
+use crate::model::Run;
+use crate::stats::Derived;
+use crate::units;
+use crate::verdict::{self, Thresholds};
+
+/// What the machine did beside a hold, each as a share of the time of all its cores. `None`: not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Host {
+    /// Taken by the hypervisor for others.
+    pub steal_share: Option<f64>,
+    /// Spent on other processes.
+    pub others_share: Option<f64>,
+}
+
+/// From which shares on a hold says more about the machine than about the dispatch, and is repeated.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HostLimits {
+    /// 0.05.
+    pub steal_share: f64,
+    /// 0.25.
+    pub others_share: f64,
+}
+
+impl Default for HostLimits {
+    fn default() -> Self {
+        Self { steal_share: 0.05, others_share: 0.25 }
+    }
+}
+
+impl Host {
+    /// What was over its limit, in words.
+    #[must_use]
+    pub fn disturbance(self, limits: HostLimits) -> Option<String> {
+        let over = |share: Option<f64>, limit: f64| share.filter(|share| *share > limit).map(units::percent);
+        let steal = over(self.steal_share, limits.steal_share);
+        let others = over(self.others_share, limits.others_share);
+        match (steal, others) {
+            (Some(share), _) => Some(format!("the hypervisor took {share} of the cores")),
+            (_, Some(share)) => Some(format!("others took {share} of the cores")),
+            _ => None,
+        }
+    }
+}
+
+/// A hold judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// What the search goes on with.
+    pub outcome: Outcome,
+    /// Why the goal was not kept, each in words; empty if it was.
+    pub reasons: Vec<String>,
+    /// Why the machine was not fit to tell.
+    pub disturbance: Option<String>,
+}
+
+/// Judges a hold of a rate. It keeps the goal if every term holds and the load itself was in order: what was due was
+/// started, flows ended, and the response did not grow all along. Whether it is repeated because of the host does not
+/// depend on which of the two it is.
+#[must_use]
+pub fn judge(run: &Run, goal: &Goal, rate_per_s: f64, host: Host) -> Judged {
+    let mut reasons = Vec::new();
+    let mut too_few = false;
+    let flows = Derived::of(run).flows;
+    for term in &goal.terms {
+        match term.held_by(run) {
+            Held::Yes => {}
+            Held::No(figure) => reasons.push(format!("{figure}, not {}", limit(&term.to_string()))),
+            // Without ends there is nothing to be said about times, and the load's own reason says so.
+            Held::TooFew(0, _) if flows.due > 0 => {}
+            Held::TooFew(count, needed) => {
+                too_few = true;
+                let long = units::duration((needed as f64 / rate_per_s * 1e9).ceil() as u64);
+                reasons.push(format!(
+                    "{count} samples are too few for {term}, which needs {needed}: hold {long} or longer"
+                ));
+            }
+        }
+    }
+    let only_too_few = too_few && reasons.len() == 1;
+    let overload = verdict::overload(run, &Thresholds::default());
+    let judgement = if reasons.is_empty() && overload.is_empty() {
+        Judgement::Kept
+    } else if only_too_few && overload.is_empty() {
+        Judgement::TooFew
+    } else {
+        Judgement::Missed { collapsed: flows.unfinished > 0 || flows.ended == 0 }
+    };
+    reasons.extend(overload);
+    let disturbance = host.disturbance(HostLimits::default());
+    Judged { outcome: Outcome { judgement, disturbed: disturbance.is_some() }, reasons, disturbance }
+}
+
+/// `< 2 ms` of `p99 < 2 ms`.
+fn limit(term: &str) -> &str {
+    term.split_once(' ').map_or(term, |(_, limit)| limit)
+}

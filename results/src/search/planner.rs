@@ -1,0 +1,365 @@
+//! Which rate is held next, and when the search is over.
+//!
+//! Lives here: bracketing, bisection, repeats and recovery, from nothing but what the holds came to. Does not live
+//! here: how a hold is judged (`judge`) or made (the command line).
+
+/// How often a hold that the host disturbed is repeated.
+const AGAIN_AT_MOST: u32 = 2;
+/// Factor between rates while none failed, and of the first step down. Not quite two: 32 steps of 2 % are a factor of 1.88,
+/// so five halvings of its logarithm reach the usual precision, where two would take six.
+const STRIDE: f64 = 1.8;
+/// How many checks in a row a target has to recover from a collapse.
+const RECOVERY_CHECKS: u32 = 5;
+
+/// What a search is asked for. Rates are flows per second, above zero.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Plan {
+    /// The first rate.
+    pub from_per_s: f64,
+    /// No rate above this is tried.
+    pub to_per_s: f64,
+    /// No rate below this is tried.
+    pub least_per_s: f64,
+    /// Bisection ends when the lowest rate that failed is at most this share above the highest that kept the goal.
+    pub precision: f64,
+    /// How often the rate that was found has to keep the goal.
+    pub repeats: u32,
+    /// Holds at most, of any phase.
+    pub max_holds: u32,
+    /// The target keeps state between holds (a broker), so that a collapse needs a recovery.
+    pub keeps_state: bool,
+}
+
+/// What a hold is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Looking for one rate that keeps the goal and one that does not.
+    Bracket,
+    /// Between the two.
+    Bisect,
+    /// The rate that was found, again.
+    Repeat,
+    /// A low rate after a collapse: does the target keep the goal again? It says nothing about the rate searched for.
+    Recover,
+}
+
+impl Phase {
+    /// The word in documents and tables.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Bracket => "bracket",
+            Self::Bisect => "bisect",
+            Self::Repeat => "repeat",
+            Self::Recover => "recover",
+        }
+    }
+}
+
+/// What a hold came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judgement {
+    /// The goal was kept.
+    Kept,
+    /// It was not.
+    Missed {
+        /// Flows were left that did not end.
+        collapsed: bool,
+    },
+    /// Too few samples to tell, which is not kept; a lower rate would have fewer.
+    TooFew,
+}
+
+impl Judgement {
+    /// The word in documents and tables.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Missed { .. } => "missed",
+            Self::TooFew => "too few",
+        }
+    }
+}
+
+/// What a hold came to, and on what kind of machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// The goal kept or not.
+    pub judgement: Judgement,
+    /// The host was busy with something else.
+    pub disturbed: bool,
+}
+
+/// A rate that was held.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hold {
+    /// As asked for.
+    pub rate_per_s: f64,
+    /// What it came to.
+    pub outcome: Outcome,
+}
+
+/// A rate to hold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ask {
+    /// Flows per second.
+    pub rate_per_s: f64,
+    /// What for. Repeats last longer.
+    pub phase: Phase,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Next {
+    /// Hold this rate and report.
+    Hold(Ask),
+    /// Nothing more.
+    Done(Answer),
+}
+
+/// How a search ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// A rate kept the goal in all repeats, and a higher one did not.
+    Found,
+    /// No rate kept it.
+    NeverKept,
+    /// All rates up to the highest allowed did.
+    AlwaysKept,
+    /// The holds allowed were used up before the precision was reached or all repeats were made.
+    OutOfHolds,
+    /// The target did not keep the goal at a low rate again after a collapse.
+    NotRecovered,
+    /// Stopped from outside.
+    Interrupted,
+    /// A hold could not be made, or broke.
+    Broke,
+}
+
+impl End {
+    /// The word in documents.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::NeverKept => "never kept",
+            Self::AlwaysKept => "always kept",
+            Self::OutOfHolds => "out of holds",
+            Self::NotRecovered => "not recovered",
+            Self::Interrupted => "interrupted",
+            Self::Broke => "broke",
+        }
+    }
+}
+
+/// What came out. `kept_per_s` is below `failed_per_s` where there are both.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Answer {
+    /// How it ended.
+    pub end: End,
+    /// The highest rate that kept the goal whenever it was held.
+    pub kept_per_s: Option<f64>,
+    /// How many repeats of it kept the goal; below the number asked for it is not confirmed.
+    pub repeats_kept: u32,
+    /// The lowest rate that failed.
+    pub failed_per_s: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Stage {
+    Bracket,
+    Bisect,
+    Repeat { kept: u32 },
+}
+
+/// The state of a search. Ask [`Planner::next`], hold, [`Planner::report`], and so on until it is done.
+#[derive(Debug, Clone)]
+pub struct Planner {
+    plan: Plan,
+    stage: Stage,
+    /// Rates that kept the goal, but for checks of a recovery.
+    kept: Vec<f64>,
+    failed_per_s: Option<f64>,
+    /// Factor of the next step down while nothing kept the goal.
+    down: f64,
+    /// Repeats that failed.
+    stepped_down: u32,
+    /// Repeats began before the precision was reached, as no more holds were left.
+    cut_short: bool,
+    used: u32,
+    again: u32,
+    /// The last hold was disturbed whenever it was made.
+    is_busy_for_good: bool,
+    checks: u32,
+    /// What was to be held when the target collapsed.
+    waiting: Option<Ask>,
+    next: Next,
+}
+
+impl Planner {
+    /// A search that has held nothing yet.
+    #[must_use]
+    pub fn new(plan: Plan) -> Self {
+        let rate_per_s = plan.from_per_s.min(plan.to_per_s);
+        Self {
+            plan,
+            stage: Stage::Bracket,
+            kept: Vec::new(),
+            failed_per_s: None,
+            down: STRIDE,
+            stepped_down: 0,
+            cut_short: false,
+            used: 0,
+            again: 0,
+            is_busy_for_good: false,
+            checks: 0,
+            waiting: None,
+            next: Next::Hold(Ask { rate_per_s, phase: Phase::Bracket }),
+        }
+    }
+
+    /// What is to be done now.
+    #[must_use]
+    pub fn next(&self) -> Next {
+        self.next
+    }
+
+    /// Takes in what the hold asked for came to. After the end it does nothing.
+    pub fn report(&mut self, outcome: Outcome) {
+        let Next::Hold(ask) = self.next else { return };
+        self.used += 1;
+        // Whatever it came to: repeating only what failed would be asking until the answer pleases.
+        if outcome.disturbed && self.again < AGAIN_AT_MOST && !self.is_busy_for_good {
+            self.again += 1;
+        } else {
+            // What is busy through all of them is not waited for again until it was quiet once.
+            self.is_busy_for_good = outcome.disturbed;
+            self.again = 0;
+            let hold = Hold { rate_per_s: ask.rate_per_s, outcome };
+            if ask.phase == Phase::Recover { self.recover(hold) } else { self.advance(hold) }
+        }
+        if self.used >= self.plan.max_holds && matches!(self.next, Next::Hold(_)) {
+            self.stop(End::OutOfHolds);
+        }
+    }
+
+    /// Ends the search with what is known.
+    pub fn stop(&mut self, end: End) {
+        let kept_per_s = self.best();
+        let repeats_kept = match self.stage {
+            Stage::Repeat { kept } => kept,
+            Stage::Bracket | Stage::Bisect => 0,
+        };
+        self.next = Next::Done(Answer { end, kept_per_s, repeats_kept, failed_per_s: self.failed_per_s });
+    }
+
+    /// The highest rate that kept the goal and lies below all that failed.
+    fn best(&self) -> Option<f64> {
+        let below =
+            self.kept.iter().copied().filter(|rate| self.failed_per_s.is_none_or(|failed| *rate < failed));
+        below.max_by(f64::total_cmp)
+    }
+
+    fn recover(&mut self, hold: Hold) {
+        self.checks += 1;
+        if hold.outcome.judgement == Judgement::Kept {
+            self.checks = 0;
+            if let Some(ask) = self.waiting.take() {
+                self.next = Next::Hold(ask);
+            }
+        } else if self.checks >= RECOVERY_CHECKS {
+            self.stop(End::NotRecovered);
+        }
+    }
+
+    fn advance(&mut self, hold: Hold) {
+        let rate_per_s = hold.rate_per_s;
+        if hold.outcome.judgement == Judgement::Kept {
+            self.kept.push(rate_per_s);
+        } else {
+            self.failed_per_s = Some(self.failed_per_s.map_or(rate_per_s, |failed| failed.min(rate_per_s)));
+        }
+        match self.stage {
+            Stage::Bracket | Stage::Bisect => self.narrow(hold),
+            Stage::Repeat { kept } => self.repeat(hold, kept),
+        }
+        let collapsed = hold.outcome.judgement == Judgement::Missed { collapsed: true };
+        if let (true, true, Next::Hold(ask)) = (self.plan.keeps_state, collapsed, self.next) {
+            // Half of what it has kept before, or far below what it broke under.
+            let rate_per_s =
+                self.best().map_or(rate_per_s / 8.0, |kept| kept / 2.0).max(self.plan.least_per_s);
+            self.waiting = Some(ask);
+            self.next = Next::Hold(Ask { rate_per_s, phase: Phase::Recover });
+        }
+    }
+
+    fn narrow(&mut self, hold: Hold) {
+        match (self.best(), self.failed_per_s) {
+            (Some(kept), Some(failed)) if failed / kept <= 1.0 + self.plan.precision => {
+                self.begin_repeats(kept);
+            }
+            (Some(kept), None) if kept >= self.plan.to_per_s => self.begin_repeats(kept),
+            // Just enough holds are left for the repeats.
+            (Some(kept), _) if self.plan.max_holds.saturating_sub(self.used) <= self.plan.repeats => {
+                self.cut_short = true;
+                self.begin_repeats(kept);
+            }
+            (Some(kept), Some(failed)) => {
+                self.stage = Stage::Bisect;
+                self.ask((kept * failed).sqrt(), Phase::Bisect);
+            }
+            (Some(kept), None) => self.ask((kept * STRIDE).min(self.plan.to_per_s), Phase::Bracket),
+            (None, _) => {
+                let hopeless = hold.outcome.judgement == Judgement::TooFew;
+                if hopeless || hold.rate_per_s <= self.plan.least_per_s {
+                    self.stop(End::NeverKept);
+                } else {
+                    let rate_per_s = (hold.rate_per_s / self.down).max(self.plan.least_per_s);
+                    // Squared each time: far down in few holds, without passing a limit that is near by much.
+                    self.down *= self.down;
+                    self.ask(rate_per_s, Phase::Bracket);
+                }
+            }
+        }
+    }
+
+    fn begin_repeats(&mut self, rate_per_s: f64) {
+        self.stage = Stage::Repeat { kept: 0 };
+        if self.plan.repeats == 0 { self.finish() } else { self.ask(rate_per_s, Phase::Repeat) }
+    }
+
+    fn repeat(&mut self, hold: Hold, kept: u32) {
+        if hold.outcome.judgement == Judgement::Kept {
+            self.stage = Stage::Repeat { kept: kept + 1 };
+            if kept + 1 >= self.plan.repeats {
+                self.finish();
+            }
+            return;
+        }
+        self.stage = Stage::Repeat { kept: 0 };
+        if hold.rate_per_s <= self.plan.least_per_s {
+            return self.stop(End::NeverKept);
+        }
+        self.stepped_down += 1;
+        // By half the precision twice, then by ever more: noise is left behind, and so is a limit that was far off.
+        let halves = f64::from(1u32 << self.stepped_down.saturating_sub(2).min(16));
+        let step = self.plan.precision / 2.0 * halves;
+        let rate_per_s = (hold.rate_per_s / (1.0 + step)).max(self.plan.least_per_s);
+        // What was kept once in between is not the answer: it is not held again.
+        self.kept.retain(|kept| *kept <= rate_per_s);
+        self.ask(rate_per_s, Phase::Repeat);
+    }
+
+    fn finish(&mut self) {
+        self.stop(match self.failed_per_s {
+            _ if self.cut_short => End::OutOfHolds,
+            Some(_) => End::Found,
+            None => End::AlwaysKept,
+        });
+    }
+
+    fn ask(&mut self, rate_per_s: f64, phase: Phase) {
+        self.next = Next::Hold(Ask { rate_per_s, phase });
+    }
+}

@@ -1,0 +1,352 @@
+//! The search against scripted targets: what it must find, and what it must never do whatever the target does.
+
+use super::*;
+use crate::model::{Distribution, Flows, LoadKind, Run, Trial};
+use proptest::prelude::*;
+
+/// A search of a target: the answer and every hold that was made.
+fn drive(plan: Plan, mut target: impl FnMut(Ask) -> Outcome) -> (Answer, Vec<(Ask, Outcome)>) {
+    let mut planner = Planner::new(plan);
+    let mut holds = Vec::new();
+    loop {
+        match planner.next() {
+            Next::Done(answer) => return (answer, holds),
+            Next::Hold(ask) => {
+                assert!(holds.len() < 10_000, "stuck at {ask:?}");
+                let outcome = target(ask);
+                planner.report(outcome);
+                holds.push((ask, outcome));
+            }
+        }
+    }
+}
+
+const PLAN: Plan = Plan {
+    from_per_s: 500.0,
+    to_per_s: 500.0 * 4_096.0,
+    least_per_s: 500.0 / 4_096.0,
+    precision: 0.02,
+    repeats: 3,
+    max_holds: 30,
+    keeps_state: false,
+};
+
+const KEPT: Outcome = Outcome { judgement: Judgement::Kept, disturbed: false };
+const MISSED: Outcome = Outcome { judgement: Judgement::Missed { collapsed: false }, disturbed: false };
+const COLLAPSED: Outcome = Outcome { judgement: Judgement::Missed { collapsed: true }, disturbed: false };
+
+/// Keeps the goal up to a limit.
+fn up_to(limit_per_s: f64) -> impl FnMut(Ask) -> Outcome {
+    move |ask| if ask.rate_per_s <= limit_per_s { KEPT } else { MISSED }
+}
+
+#[test]
+fn a_limit_near_the_start_takes_ten_holds() {
+    let (answer, holds) = drive(PLAN, up_to(769.7));
+    assert_eq!(answer.end, End::Found);
+    let (kept, failed) = (answer.kept_per_s.unwrap(), answer.failed_per_s.unwrap());
+    assert!(kept <= 769.7 && 769.7 < failed && failed <= kept * 1.02, "{kept} {failed}");
+    assert_eq!((holds.len(), answer.repeats_kept), (10, 3));
+}
+
+#[test]
+fn a_goal_that_no_rate_keeps_ends_below() {
+    let (answer, holds) = drive(PLAN, |_| MISSED);
+    assert_eq!((answer.end, answer.kept_per_s), (End::NeverKept, None));
+    assert_eq!(answer.failed_per_s, Some(PLAN.least_per_s));
+    assert!(holds.len() <= 6, "{holds:?}");
+    assert!(holds.windows(2).all(|pair| pair[1].0.rate_per_s < pair[0].0.rate_per_s));
+}
+
+#[test]
+fn a_goal_that_every_rate_keeps_ends_at_the_highest_allowed() {
+    let plan = Plan { to_per_s: 3_000.0, ..PLAN };
+    let (answer, holds) = drive(plan, |_| KEPT);
+    assert_eq!((answer.end, answer.kept_per_s), (End::AlwaysKept, Some(3_000.0)));
+    assert_eq!((answer.failed_per_s, answer.repeats_kept, holds.len()), (None, 3, 8));
+}
+
+#[test]
+fn too_few_samples_are_not_looked_for_at_lower_rates() {
+    let (answer, holds) = drive(PLAN, |_| Outcome { judgement: Judgement::TooFew, disturbed: false });
+    assert_eq!((answer.end, holds.len()), (End::NeverKept, 1));
+}
+
+#[test]
+fn a_repeat_that_fails_lowers_the_rate_and_holds_it_again() {
+    let mut repeats = 0;
+    let (answer, holds) = drive(PLAN, |ask| {
+        if ask.phase == Phase::Repeat {
+            repeats += 1;
+            return if repeats == 2 { MISSED } else { KEPT };
+        }
+        up_to(769.7)(ask)
+    });
+    assert_eq!((answer.end, answer.repeats_kept, repeats), (End::Found, 3, 5));
+    let failed = answer.failed_per_s.unwrap();
+    assert!((failed / answer.kept_per_s.unwrap() - 1.01).abs() < 1e-9, "{answer:?}");
+    assert!(failed < 769.7, "the rate that was lowered is the lowest that failed");
+    assert_eq!(holds.len(), 12);
+}
+
+#[test]
+fn a_disturbed_hold_is_made_again_twice_whatever_it_came_to() {
+    for judgement in [Judgement::Kept, Judgement::Missed { collapsed: false }] {
+        let mut made = 0;
+        let (_, holds) = drive(PLAN, |_| {
+            made += 1;
+            Outcome { judgement, disturbed: made < 3 || made == 4 }
+        });
+        let rates: Vec<f64> = holds.iter().map(|(ask, _)| ask.rate_per_s).collect();
+        assert_eq!(rates[..3], [500.0; 3]);
+        assert!(rates[3] != 500.0 && rates[4] == rates[3] && rates[5] != rates[3], "{rates:?}");
+    }
+}
+
+#[test]
+fn a_host_that_is_busy_all_along_is_not_waited_for() {
+    let mut target = up_to(769.7);
+    let (answer, holds) = drive(PLAN, |ask| Outcome { disturbed: true, ..target(ask) });
+    // Ten, and two for the first.
+    assert_eq!((answer.end, holds.len()), (End::Found, 12));
+    assert!(holds[..3].iter().all(|(ask, _)| ask.rate_per_s == 500.0));
+}
+
+#[test]
+fn a_target_that_keeps_state_is_checked_after_a_collapse() {
+    let mut ill = 0;
+    let (answer, holds) = drive(Plan { keeps_state: true, max_holds: 60, ..PLAN }, |ask| {
+        if ill > 0 {
+            ill -= 1;
+            return MISSED;
+        }
+        if ask.rate_per_s > 769.7 {
+            ill = 2;
+            return COLLAPSED;
+        }
+        KEPT
+    });
+    assert_eq!(answer.end, End::Found);
+    assert!(answer.kept_per_s.unwrap() <= 769.7 && answer.failed_per_s.unwrap() > 769.7, "{answer:?}");
+    for pair in holds.windows(2) {
+        let recovers = pair[1].0.phase == Phase::Recover;
+        assert!(pair[0].1 != COLLAPSED || recovers, "nothing but a check follows a collapse: {pair:?}");
+        assert!(!recovers || pair[1].0.rate_per_s <= 400.0, "the check is at a low rate: {pair:?}");
+    }
+}
+
+#[test]
+fn a_target_that_never_recovers_ends_the_search() {
+    let mut dead = false;
+    let (answer, holds) = drive(Plan { keeps_state: true, ..PLAN }, |ask| {
+        dead |= ask.rate_per_s > 769.7;
+        if dead { COLLAPSED } else { KEPT }
+    });
+    assert_eq!(
+        (answer.end, answer.kept_per_s, answer.failed_per_s),
+        (End::NotRecovered, Some(500.0), Some(900.0))
+    );
+    assert_eq!(holds.len(), 2 + 5);
+}
+
+#[test]
+fn stopping_keeps_what_is_known() {
+    let mut planner = Planner::new(PLAN);
+    planner.report(KEPT);
+    planner.report(MISSED);
+    planner.stop(End::Interrupted);
+    let Next::Done(answer) = planner.next() else { panic!("not done") };
+    assert_eq!(
+        (answer.end, answer.kept_per_s, answer.failed_per_s),
+        (End::Interrupted, Some(500.0), Some(900.0))
+    );
+    planner.report(KEPT);
+    assert_eq!(planner.next(), Next::Done(answer));
+}
+
+/// What must hold of every search, whatever the target does.
+fn check(plan: Plan, answer: Answer, holds: &[(Ask, Outcome)]) -> Result<(), TestCaseError> {
+    prop_assert!(holds.len() <= plan.max_holds as usize, "{} holds", holds.len());
+    if let (Some(kept), Some(failed)) = (answer.kept_per_s, answer.failed_per_s) {
+        prop_assert!(kept < failed, "{answer:?}");
+    }
+    for (i, (ask, outcome)) in holds.iter().enumerate().filter(|(_, (ask, _))| ask.phase != Phase::Recover) {
+        prop_assert!((plan.least_per_s..=plan.to_per_s).contains(&ask.rate_per_s), "{ask:?}");
+        // A disturbed hold that was made again, or would have been, does not count.
+        let again = holds.get(i + 1).is_none_or(|(next, _)| next.rate_per_s == ask.rate_per_s);
+        if let Some(kept) = answer.kept_per_s
+            && outcome.judgement != Judgement::Kept
+            && !(outcome.disturbed && again)
+        {
+            prop_assert!(kept < ask.rate_per_s, "{kept} is not below {ask:?}, which failed");
+        }
+    }
+    if answer.end == End::Found {
+        prop_assert_eq!(answer.repeats_kept, plan.repeats);
+        let rate = answer.kept_per_s.unwrap();
+        let again = holds.iter().filter(|(ask, outcome)| {
+            ask.phase == Phase::Repeat && ask.rate_per_s == rate && outcome.judgement == Judgement::Kept
+        });
+        prop_assert!(again.count() >= plan.repeats as usize);
+    }
+    Ok(())
+}
+
+proptest! {
+    /// A sharp limit anywhere is found to the precision.
+    #[test]
+    fn a_sharp_limit_is_found(limit_ln in -4.0..12.0f64, precision in 0.005..0.2f64) {
+        let limit = limit_ln.exp();
+        let plan = Plan { precision, max_holds: 60, ..PLAN };
+        let (answer, holds) = drive(plan, up_to(limit));
+        check(plan, answer, &holds)?;
+        if limit > plan.to_per_s {
+            prop_assert_eq!(answer.end, End::AlwaysKept);
+        } else if limit >= plan.least_per_s {
+            prop_assert_eq!(answer.end, End::Found);
+            let kept = answer.kept_per_s.unwrap();
+            prop_assert!(kept <= limit && limit <= kept * (1.0 + precision), "{kept} {limit}");
+        }
+    }
+
+    /// The goal is missed more and more often from somewhat below the limit on: the answer is near, and never more holds.
+    #[test]
+    fn a_noisy_limit_is_found_nearby(limit in 100.0..20_000.0f64, noise in 0.0..0.05f64, draws in prop::collection::vec(-1.0..1.0f64, 64)) {
+        let mut draws = draws.into_iter().cycle();
+        let (answer, holds) = drive(PLAN, |ask| {
+            let strays = draws.next().unwrap() * noise;
+            if ask.rate_per_s <= limit * (1.0 + strays) { KEPT } else { MISSED }
+        });
+        check(PLAN, answer, &holds)?;
+        let kept = answer.kept_per_s.unwrap();
+        prop_assert!(kept <= limit * (1.0 + noise) && kept >= limit * (1.0 - noise) / 1.25, "{kept} {limit}");
+    }
+
+    /// Anything at all: never more holds than allowed, never an answer above what failed, never stuck.
+    #[test]
+    fn nothing_makes_it_stick(
+        outcomes in prop::collection::vec((0..4u8, prop::bool::weighted(0.2)), 1..80),
+        max_holds in 1..40u32, repeats in 1..5u32, keeps_state: bool, from in 1.0..1e6f64, precision in 0.001..0.5f64,
+    ) {
+        let plan = Plan {
+            from_per_s: from, to_per_s: from * 64.0, least_per_s: from / 64.0, precision, repeats, max_holds, keeps_state,
+        };
+        let mut outcomes = outcomes.into_iter().cycle();
+        let (answer, holds) = drive(plan, |_| {
+            let (what, disturbed) = outcomes.next().unwrap();
+            let judgement = match what {
+                0 | 1 => Judgement::Kept,
+                2 => Judgement::Missed { collapsed: false },
+                _ => Judgement::Missed { collapsed: true },
+            };
+            Outcome { judgement, disturbed }
+        });
+        check(plan, answer, &holds)?;
+    }
+}
+
+/// An open run of one trial with these response times.
+fn run_of(times_ns: impl IntoIterator<Item = u64>, unfinished: u64) -> Run {
+    let response = Distribution::of(times_ns);
+    let ended = response.count();
+    let flows = Flows { due: ended + unfinished, started: ended + unfinished, ended, unfinished, shed: 0 };
+    let trial = Trial { elapsed_ns: 1_000_000_000, flows, response, ..Trial::default() };
+    Run { load: LoadKind::Open, trials: vec![trial], ..Run::default() }
+}
+
+fn judged(run: &Run, goal: &str) -> Judged {
+    judge(run, &goal.parse().unwrap(), 1_000.0, Host::default())
+}
+
+#[test]
+fn terms_are_held_against_their_figures() {
+    let run = run_of((1..=1_000).map(|ms| ms * 1_000_000), 0);
+    for goal in
+        ["p99<1s", "p50 <= 501ms", "mean<501ms,max<=1s", "lost=0", "p99.9<1s", "achieved>=100%", "p90>800ms"]
+    {
+        // A p99.9 takes 2,995 samples.
+        let expected = if goal == "p99.9<1s" { Judgement::TooFew } else { Judgement::Kept };
+        assert_eq!(
+            judged(&run, goal).outcome.judgement,
+            expected,
+            "{goal}: {:?}",
+            judged(&run, goal).reasons
+        );
+    }
+    let missed = judged(&run, "p99<900ms,p50<1s");
+    assert_eq!(missed.outcome.judgement, Judgement::Missed { collapsed: false });
+    assert_eq!(missed.reasons, ["p99 990 ms, not < 900 ms"]);
+}
+
+#[test]
+fn too_few_samples_say_how_long_a_hold_would_have_to_be() {
+    let judged = judged(&run_of([1; 100], 0), "p99<1s");
+    assert_eq!(judged.outcome.judgement, Judgement::TooFew);
+    assert_eq!(
+        judged.reasons,
+        ["100 samples are too few for p99 < 1 s, which needs 299: hold 299 ms or longer"]
+    );
+}
+
+#[test]
+fn a_load_that_was_not_taken_does_not_keep_the_goal() {
+    let judged = judged(&run_of([1_000; 1_000], 50), "p99<1s");
+    assert_eq!(judged.outcome.judgement, Judgement::Missed { collapsed: true });
+    assert!(judged.reasons[0].contains("did not end"), "{:?}", judged.reasons);
+}
+
+#[test]
+fn a_busy_host_is_told_from_a_slow_target() {
+    let run = run_of([1_000; 1_000], 0);
+    let host = Host { steal_share: Some(0.2), others_share: Some(0.0) };
+    let judged = judge(&run, &"p99<1s".parse().unwrap(), 1_000.0, host);
+    assert!(judged.outcome.disturbed && judged.outcome.judgement == Judgement::Kept);
+    assert!(judged.disturbance.unwrap().contains("20.0 %"));
+}
+
+#[test]
+fn goals_read_back_as_themselves() {
+    for (text, shown) in [
+        ("p99<2ms,lost=0", "p99 < 2 ms, lost = 0"),
+        ("response.p99.9<=1500us", "p99.9 <= 1500 µs"),
+        ("service.p99<1s, lag.max<1ms", "service.p99 < 1 s, lag.max < 1 ms"),
+        ("achieved>=99.5%,unfinished<=10k", "achieved >= 99.5 %, unfinished <= 10000"),
+    ] {
+        let goal: Goal = text.parse().unwrap();
+        assert_eq!(goal.to_string(), shown);
+        assert_eq!(shown.parse::<Goal>().unwrap(), goal);
+    }
+}
+
+#[test]
+fn a_bad_term_is_named_with_an_example() {
+    for (text, says) in [
+        ("p99<2", "the unit is missing"),
+        ("p98<2ms", "unknown figure `p98`"),
+        ("p99", "it has none of"),
+        ("lost=none", "does not start with a number"),
+        ("achieved>=2", "no percentage such as 99%"),
+        ("p99<2ms,", "it has none of"),
+        ("", "it has none of"),
+    ] {
+        let error = text.parse::<Goal>().unwrap_err().to_string();
+        let term = text.rsplit(',').next().unwrap();
+        assert!(error.contains(says) && error.contains(&format!("`{term}`")), "{text}: {error}");
+        assert!(error.ends_with("a goal is for example p99<2ms,lost=0"), "{error}");
+    }
+}
+
+#[test]
+fn the_knee_of_a_single_server_queue_is_half_load() {
+    let at = |rho: f64| Load { throughput_per_s: rho * 1_000.0, mean_ns: 1e6 / (1.0 - rho) };
+    let loads: Vec<Load> = [0.1, 0.3, 0.5, 0.7, 0.9].map(at).to_vec();
+    assert_eq!(knee(&loads), Some(2));
+    assert_eq!(knee(&loads[..2]), None);
+}
+
+#[test]
+fn precision_costs_flows() {
+    assert!((340_000..360_000).contains(&flows_for(0.99, 0.03, 0.77)), "{}", flows_for(0.99, 0.03, 0.77));
+    assert!(flows_for(0.999, 0.03, 0.77) > 4 * flows_for(0.99, 0.03, 0.77));
+    assert!(flows_for(0.99, 0.03, 0.5) < flows_for(0.99, 0.03, 0.77) / 5);
+}

@@ -1,0 +1,254 @@
+//! Makes the holds that the planner asks for, one dispatch after the other, each with a dispatcher of its own, and says so
+//! as it goes.
+
+use super::{args::SearchArgs, host::HostTime};
+use crate::{
+    args::{AtCap, RunArgs},
+    output,
+    run::{
+        execute::{run_trial, trial_seed},
+        floor,
+        job::Job,
+        trial::Place,
+    },
+};
+use drumpost_core::{load::Debt, registry::Registry};
+use drumpost_results::{
+    model::{Record, Run, Status, samples_needed},
+    report,
+    search::{Ask, End, Held, Host, Next, Phase, Plan, Planner, Searched, flows_for, judge, knee_of},
+    units,
+    verdict::{self, Thresholds},
+};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+/// The first rate where no probe says better.
+pub(super) const WITHOUT_A_PROBE_PER_S: f64 = 1_000.0;
+/// Highest rate tried, as a multiple of the first.
+const REACH: f64 = 4_096.0;
+/// No load is asked for more.
+const HIGHEST_PER_S: f64 = 1e9;
+/// Lowest rate tried, as a share of the first.
+const LEAST: f64 = 1.0 / 4_096.0;
+/// Time between two checks of a target that keeps state and collapsed.
+const BETWEEN_CHECKS: Duration = Duration::from_secs(1);
+
+/// A search under way.
+pub(super) struct Holds<'a> {
+    registry: &'a Registry,
+    job: &'a Job,
+    args: SearchArgs,
+    interrupted: &'a AtomicBool,
+    record: Record,
+    floor_ns: Option<u64>,
+    /// `--duration`.
+    given: Duration,
+    /// Holds so far, of all dispatches: their places in the order, from which their seeds come.
+    made: u32,
+}
+
+impl<'a> Holds<'a> {
+    pub(super) fn new(
+        registry: &'a Registry,
+        job: &'a Job,
+        args: SearchArgs,
+        record: Record,
+        interrupted: &'a AtomicBool,
+    ) -> Self {
+        let floor_ns = if job.is_virtual { None } else { floor::measure_ns(registry) };
+        let given = args.measured.run.duration.unwrap_or(Duration::from_secs(1));
+        Self { registry, job, args, interrupted, record, floor_ns, given, made: 0 }
+    }
+
+    /// Searches all dispatches. What was held is in the record however it ends.
+    pub(super) fn make(mut self) -> anyhow::Result<Record> {
+        let mut left = Vec::new();
+        for target in 0..self.job.targets.len() {
+            if self.is_interrupted() {
+                left.push(self.job.targets[target].label.as_str());
+                continue;
+            }
+            let searched = self.search(target)?;
+            if let Some(search) = &mut self.record.search {
+                search.dispatches.push(searched);
+            }
+        }
+        if self.is_interrupted() {
+            let not =
+                if left.is_empty() { String::new() } else { format!("; not searched: {}", left.join(", ")) };
+            self.record.partial = Some(format!("interrupted after {} holds{not}", self.record.runs.len()));
+        }
+        Ok(self.record)
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    fn search(&mut self, target: usize) -> anyhow::Result<Searched> {
+        let label = self.job.targets[target].label.clone();
+        output::remark(&format!("\n{label}"));
+        let probe_per_s = if self.args.from.is_some() { None } else { self.probe(target) };
+        let from_per_s = self
+            .args
+            .from
+            .or(probe_per_s.map(|reached| round(reached / 2.0)))
+            .unwrap_or(WITHOUT_A_PROBE_PER_S);
+        let name = label.split_once('/').map_or("", |(_, transport)| transport);
+        let mut planner = Planner::new(Plan {
+            from_per_s,
+            to_per_s: self.args.to.unwrap_or(from_per_s * REACH).min(HIGHEST_PER_S),
+            least_per_s: (from_per_s * LEAST).min(self.args.to.unwrap_or(f64::INFINITY)),
+            precision: self.args.precision,
+            repeats: self.args.repeats,
+            max_holds: self.args.max_holds,
+            // In process every hold has a target of its own; a server outlives them.
+            keeps_state: self.registry.transport(name).is_some_and(|entry| entry.needs_server),
+        });
+        let mut holds = Vec::new();
+        let answer = loop {
+            match planner.next() {
+                Next::Done(answer) => break answer,
+                Next::Hold(_) if self.is_interrupted() => planner.stop(End::Interrupted),
+                Next::Hold(ask) => {
+                    let held = self.hold(target, ask, holds.len() + 1, &mut planner)?;
+                    holds.push(held);
+                }
+            }
+        };
+        let knee_per_s = knee_of(&holds, &self.record.runs);
+        Ok(Searched { dispatch: label, probe_per_s, knee_per_s, holds, answer })
+    }
+
+    /// Flows a second of a short closed load; `None` if it came to nothing.
+    fn probe(&mut self, target: usize) -> Option<f64> {
+        /// In virtual time, by count: whatever a service takes, it costs the same.
+        const FLOWS: u64 = 5_000;
+        let count = self.job.is_virtual.then_some(FLOWS);
+        let args = RunArgs {
+            count,
+            duration: count.is_none().then_some(Duration::from_millis(500)),
+            rate: None,
+            arrivals: None,
+            senders: 1,
+            window: None,
+            at_cap: AtCap::Block,
+            debt: Debt::Keep,
+            ..self.args.measured.run.clone()
+        };
+        let job = Job::new(self.registry, &args);
+        let run = self.run(&job.ok()?, target);
+        let reached = run.trials.first()?.throughput_per_s().filter(|rate| *rate > 0.0)?;
+        let text = format!("probe    a closed load reaches {}; starting at half of it", units::rate(reached));
+        output::remark(&text);
+        Some(reached)
+    }
+
+    /// Holds a rate, judges it, tells the planner and the user.
+    fn hold(
+        &mut self,
+        target: usize,
+        ask: Ask,
+        number: usize,
+        planner: &mut Planner,
+    ) -> anyhow::Result<Held> {
+        let length = self.length(ask);
+        if ask.phase == Phase::Recover {
+            std::thread::sleep(BETWEEN_CHECKS);
+        }
+        if output::remarks_to_terminal() {
+            let (rate, length) = (units::rate(ask.rate_per_s), units::duration(length.as_nanos() as u64));
+            output::progress(&format!("{number:>2}  {:<7}  {rate} for {length} ...", ask.phase.word()));
+        }
+        let args = &mut self.args.measured.run;
+        (args.rate, args.duration) = (Some(ask.rate_per_s), Some(length));
+        let job = Job::new(self.registry, args)?;
+        let before = HostTime::now();
+        let run = self.run(&job, target);
+        let host = HostTime::now().zip(before).filter(|_| !job.is_virtual);
+        let host = host.map_or(Host::default(), |(now, before)| now.since(before));
+        let status = run.trials.first().map_or(Status::Failed, |trial| trial.status);
+        let mut held = Held {
+            run: self.record.runs.len(),
+            rate_per_s: ask.rate_per_s,
+            phase: ask.phase,
+            judgement: None,
+            reasons: Vec::new(),
+            disturbance: None,
+        };
+        match status {
+            Status::Ok => {
+                let judged = judge(&run, &self.args.slo, ask.rate_per_s, host);
+                planner.report(judged.outcome);
+                held.judgement = Some(judged.outcome.judgement);
+                (held.reasons, held.disturbance) = (judged.reasons, judged.disturbance);
+            }
+            Status::Interrupted => planner.stop(End::Interrupted),
+            Status::Refused | Status::Failed => planner.stop(End::Broke),
+        }
+        if held.judgement.is_none() {
+            held.reasons.extend(run.error().map(str::to_owned));
+        }
+        if output::remarks_to_terminal() {
+            output::progress("");
+        }
+        output::remark(&report::search_line(number, &held, &run, output::layout()));
+        self.record.runs.push(kept(run));
+        Ok(held)
+    }
+
+    /// One trial over a dispatcher of its own.
+    fn run(&mut self, job: &Job, target: usize) -> Run {
+        let place = Place { number: self.made, position: self.made, seed: trial_seed(job.seed, self.made) };
+        self.made += 1;
+        // Nobody looks at a dashboard here.
+        let (events, _) = std::sync::mpsc::channel();
+        let trial =
+            run_trial(job, (target, &job.targets[target]), place, self.floor_ns, &events, self.interrupted);
+        Run { trials: vec![trial], ..job.record.runs[target].clone() }
+    }
+
+    /// How long a rate is held: as long as was asked, else for as many flows as the goal's highest percentile needs.
+    fn length(&self, ask: Ask) -> Duration {
+        /// One standard error of the percentile, as a share of it, at the utilisation below.
+        const ERROR: f64 = 0.04;
+        const UTILISATION: f64 = 0.77;
+        /// Stamps hold 78 hours.
+        const LONGEST: Duration = Duration::from_hours(70);
+        let quantile = self.args.slo.highest_quantile().unwrap_or(0.99);
+        let of_flows = |flows: u64| {
+            Duration::try_from_secs_f64(flows as f64 / ask.rate_per_s).unwrap_or(LONGEST).min(LONGEST)
+        };
+        let measured = &self.args.measured;
+        let once = if measured.is_length_given {
+            self.given
+        } else if self.job.is_virtual {
+            of_flows(flows_for(quantile, ERROR, UTILISATION))
+        } else {
+            let few = Duration::from_secs(20);
+            of_flows(10 * samples_needed(quantile)).clamp(Duration::from_secs(1), few)
+        };
+        if ask.phase == Phase::Repeat { self.args.hold.unwrap_or(once * 2).min(LONGEST) } else { once }
+    }
+}
+
+/// What is kept of a hold: all of its figures, its verdict, a coarser series and no hop times, which no goal speaks of.
+fn kept(mut run: Run) -> Run {
+    const POINTS: usize = 60;
+    // From the series as it was measured.
+    run.verdict = Some(verdict::judge(&run, &Thresholds::default()));
+    for trial in &mut run.trials {
+        trial.series = trial.series.thinned(POINTS);
+        trial.hops.clear();
+    }
+    run
+}
+
+/// Two significant digits: a rate to start from, not to be read as exact.
+fn round(rate_per_s: f64) -> f64 {
+    let unit = 10f64.powf(rate_per_s.log10().floor() - 1.0);
+    (rate_per_s / unit).round() * unit
+}
