@@ -94,3 +94,62 @@ fn payloads_of_every_content_arrive_touched_or_not() {
     let text = Place::new().run(&format!("run {TARGET} --rate 1k/s --touch outside")).with_code(0).stdout;
     assert!(text.contains("touch outside"), "{text}");
 }
+
+/// Throughput and mean response of n users who think for z and are served for 1 each, both exponential, one at a time: exact
+/// mean value analysis (Reiser and Lavenberg, 1980).
+fn closed_queue(users: u32, think: f64) -> (f64, f64) {
+    (1..=users).fold((0.0, 0.0), |(throughput, response), n| {
+        let response = 1.0 + throughput * response;
+        (f64::from(n) / (response + think), response)
+    })
+}
+
+#[test]
+fn users_who_think_make_the_load_that_theory_says() {
+    for (users, think_ms) in [(4, 0), (10, 9), (20, 9)] {
+        let (per_ms, response_ms) = closed_queue(users, f64::from(think_ms));
+        let think = if think_ms > 0 { format!("--think exp:{think_ms}ms") } else { String::new() };
+        let line = format!("stream --sim service=exp:1ms --in-flight {users} {think} --count 300k --seed 3");
+        let record = Place::new().record(&line).with_code(0);
+        // Five standard errors of the mean of 300,000 correlated times, found by simulation outside of this program.
+        within("throughput", number(record.only(), "/throughput_per_s") / 1e3, per_ms, 0.012);
+        within("response", number(record.only(), "/response_ns/mean") / 1e6, response_ms, 0.025);
+    }
+}
+
+/// Twice what the target can do.
+const OVERLOAD: &str = "stream --sim service=fixed:1ms --rate 2k/s --window 5 --duration 2s";
+
+#[test]
+fn what_finds_the_window_full_is_late_or_shed_or_ends_the_run() {
+    let late = Place::new().record(OVERLOAD);
+    assert_eq!(count(late.only(), "/flows/shed"), 0);
+    assert!(number(late.only(), "/lag_ns/p99") > 5e8, "a second late at the end");
+    let shed = Place::new().record(&format!("{OVERLOAD} --at-cap shed"));
+    assert_eq!(count(shed.only(), "/flows/due"), 4_000);
+    assert_eq!(count(shed.only(), "/flows/started") + count(shed.only(), "/flows/shed"), 4_000);
+    assert!(number(shed.only(), "/lag_ns/max") < 1e6, "what is started is on time");
+    assert_eq!(shed.code, 6, "half of what was asked is no valid load");
+    let failed = Place::new().record(&format!("{OVERLOAD} --at-cap fail")).with_code(1);
+    let error = failed.only()["error"].as_str().unwrap();
+    assert!(error.contains("as many were under way as the window allows"), "{error}");
+    assert_eq!(count(failed.only(), "/audit/lost"), 0, "what was under way is not lost");
+}
+
+#[test]
+fn debt_is_kept_unless_it_is_to_be_dropped() {
+    let dropped = Place::new().record(&format!("{OVERLOAD} --debt drop:10ms"));
+    assert!(number(dropped.only(), "/lag_ns/max") <= 10_010_000.0);
+    let started = count(dropped.only(), "/flows/started");
+    assert!((1_900..2_100).contains(&started), "{started}");
+    assert_eq!(count(dropped.only(), "/settings/debt_late_ns"), 10_000_000);
+    for (line, says) in [
+        ("--think 1ms --rate 10/s", "--think is for closed loads"),
+        ("--at-cap shed", "--at-cap is for open loads"),
+        ("--debt drop:1ms", "--debt is for open loads"),
+        ("--rate 1k/s --debt later", "drop:1ms"),
+    ] {
+        let done = Place::new().run(&format!("run {TARGET} {line}")).with_code(2);
+        assert!(done.stderr.contains(says), "{line}: {}", done.stderr);
+    }
+}

@@ -217,6 +217,10 @@ impl Monitor {
             None if self.interrupted => Ending::Interrupted,
             None => Ending::Completed,
         };
+        if ending != Ending::Completed {
+            // Nobody waited for what was under way, so it is not known to be lost, but for what a transport admits.
+            audit.lost = audit.lost.min(audit.lagged);
+        }
         let hops = self.collector.hops();
         let Totals { response, service, lag, inter_send, .. } = self.collector.totals;
         Outcome {

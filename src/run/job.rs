@@ -284,7 +284,8 @@ fn named<'a>(registry: &'a Registry, scenario: &Scenario, text: &str) -> anyhow:
         let fits = scenario.styles().filter(|style| refusal(*style, entry, scenario).is_none());
         return Ok(fits.map(|style| (style, entry)).collect());
     };
-    let style: Style = style.parse().map_err(|error| usage(format!("--dispatch `{text}`: {error}")))?;
+    let styles = Style::ALL.map(Style::name);
+    let style: Style = style.parse().map_err(|_| usage(unknown("style", style, &styles)))?;
     let entry = find(name)?;
     match refusal(style, entry, scenario) {
         Some(sentence) => Err(usage(sentence)),

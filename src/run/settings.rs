@@ -8,7 +8,7 @@ use drumpost_core::{
     payload::Touch,
     registry::RunsOn,
 };
-use drumpost_results::{model::Settings, units};
+use drumpost_results::model::Settings;
 use drumpost_workloads::arrivals::trace::Trace;
 
 /// All settings of one dispatch. Keys end in their unit.
@@ -36,7 +36,13 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
             set("senders", u64::from(job.workload.senders).into());
             set("window", if window == u64::MAX { "unlimited".into() } else { window.into() });
             set("at_cap", format!("{:?}", args.at_cap).to_lowercase().into());
-            set("debt", debt(plan.load.debt).into());
+            match plan.load.debt {
+                Debt::Keep => set("debt", "keep".into()),
+                Debt::DropAfter { late_ns } => {
+                    set("debt", "drop".into());
+                    set("debt_late_ns", late_ns.into());
+                }
+            }
         }
     }
     match plan.load.extent {
@@ -78,13 +84,6 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
         set(&format!("option.{key}"), value.into());
     }
     settings
-}
-
-fn debt(debt: Debt) -> String {
-    match debt {
-        Debt::Keep => "keep".into(),
-        Debt::DropAfter { late_ns } => format!("drop:{}", units::duration(late_ns).replace(' ', "")),
-    }
 }
 
 /// Where lanes run and how they wait, as it really is for what runs the transport.
