@@ -41,7 +41,7 @@ fn a_typo_is_named_with_what_was_meant() {
     refused("run --durtion 3s", &["--durtion", "'--duration'"]);
     refused("run --rate 1k/s --arrivals poison", &["--arrivals", "\"poison\"", "constant, poisson, ramp"]);
     refused("runn", &["'runn'"]);
-    refused("run --dispatch mesage/crossbeam", &["`mesage`", "`message`", "`event`"]);
+    refused("run --dispatch mesage/crossbeam", &["`mesage`", "did you mean `message`?", "event"]);
 }
 
 #[test]
