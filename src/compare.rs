@@ -9,7 +9,12 @@ use drumpost_results::{
 /// Compares, prints, and turns the verdict into an exit code.
 pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<Exit> {
     let options = Options::default();
-    let a = load(&args.a)?;
+    let judged = |file| {
+        let mut record = load(file)?;
+        args.thresholds.judge_anew(&mut record)?;
+        anyhow::Ok(record)
+    };
+    let a = judged(&args.a)?;
     let comparison = match (&args.between, &args.b) {
         (Some(between), _) => {
             let Some((first, second)) = between.split_once(',') else {
@@ -18,7 +23,7 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<Exit> {
             };
             compare_within(&a, first, second, &options)
         }
-        (None, Some(b)) => compare_records(&a, &load(b)?, &options),
+        (None, Some(b)) => compare_records(&a, &judged(b)?, &options),
         (None, None) => return Err(usage("compare needs two records, or one and --between")),
     };
     let comparison = comparison.map_err(|error| usage(error.to_string()))?;

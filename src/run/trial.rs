@@ -1,7 +1,6 @@
 //! From what a trial came to in the engine to what the record keeps.
 
 use super::job::{Job, Target};
-use crate::environment::Steal;
 use drumpost_core::{
     hist,
     outcome::{AuditTotals, Ending, Outcome},
@@ -21,7 +20,7 @@ pub(crate) struct Place {
 #[derive(Debug, Default)]
 pub(crate) struct Beside {
     pub series: Series,
-    pub steal: Option<Steal>,
+    pub hygiene: Hygiene,
     pub floor_ns: Option<u64>,
 }
 
@@ -36,7 +35,7 @@ pub(crate) fn not_opened(place: Place, error: &OpenError) -> Trial {
 }
 
 /// A trial that ran, to its end or not.
-pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, beside: Beside) -> Trial {
+pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mut beside: Beside) -> Trial {
     let (status, error) = match &outcome.ending {
         Ending::Completed => (Status::Ok, None),
         Ending::Interrupted => {
@@ -51,6 +50,8 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, be
     }
     let over_range =
         [&outcome.response, &outcome.service, &outcome.lag].map(|all| all.over_range).iter().sum();
+    let response = distribution(&outcome.response);
+    beside.series.complete(outcome.elapsed_ns, outcome.measured_ended, &response);
     Trial {
         number: place.number,
         position: place.position,
@@ -64,13 +65,16 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, be
             ended: outcome.measured_ended,
             unfinished: outcome.unfinished,
             shed: 0,
+            dropped: 0,
         },
         asked_per_s: job.workload.arrivals.as_ref().map(|arrivals| arrivals.rate().as_per_s()),
         blocked_ns: outcome.blocked_ns,
         mean_in_flight: outcome.mean_in_flight,
-        response: distribution(&outcome.response),
+        response,
         service: distribution(&outcome.service),
         lag: distribution(&outcome.lag),
+        inter_send: Distribution::default(),
+        arrival_check: None,
         hops: outcome
             .hops
             .iter()
@@ -83,14 +87,15 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, be
         audit: audit(&outcome.audit, over_range),
         cpu_ns: outcome.cpu_ns,
         floor_ns: beside.floor_ns,
-        hygiene: Hygiene { steal_ns: beside.steal.map(|steal| steal.0), involuntary_switches: None },
+        hygiene: beside.hygiene,
         series: beside.series,
         faults: outcome.faults.clone(),
         notes,
     }
 }
 
-fn distribution(from: &hist::Distribution) -> Distribution {
+/// As the record keeps it.
+pub(super) fn distribution(from: &hist::Distribution) -> Distribution {
     // Both sides keep 3 significant digits from 1 ns on, so the only way to fail is a defect, and then nothing is shown.
     Distribution::from_parts(&from.histogram, from.sum_ns, from.min_ns, from.max_ns, from.over_range)
         .unwrap_or_default()
