@@ -5,10 +5,12 @@
 
 use std::fmt::Write as _;
 
+use hdrhistogram::Histogram;
+
 use super::{ExportError, Selection, labels};
 use crate::model::{Distribution, Record};
 
-const STEPS_PER_HALF_DISTANCE: u32 = 5;
+const STEPS_PER_HALF_DISTANCE: f64 = 5.0;
 /// Buckets per power of two and halves of it, with 3 significant digits.
 const SUB_BUCKETS: u32 = 2_048;
 
@@ -27,14 +29,14 @@ pub fn hgrm(record: &Record, selection: &Selection) -> Result<String, ExportErro
     let histogram = times.histogram();
     let mut text =
         format!("{:>12} {:>14} {:>10} {:>14}\n\n", "Value", "Percentile", "TotalCount", "1/(1-Percentile)");
-    let mut total = 0;
     // Writing to a text cannot fail.
-    for step in histogram.iter_quantiles(STEPS_PER_HALF_DISTANCE) {
-        total += step.count_since_last_iteration();
-        let (value, quantile) = (step.value_iterated_to() as f64, step.quantile_iterated_to());
+    for Step { value_ns, percentile, total } in steps(histogram) {
+        let (value, quantile) = (value_ns as f64, percentile / 100.0);
         let _ = write!(text, "{value:12.3} {quantile:.12} {total:10}");
-        let _ =
-            if quantile < 1.0 { writeln!(text, " {:14.2}", 1.0 / (1.0 - quantile)) } else { writeln!(text) };
+        if quantile < 1.0 {
+            let _ = write!(text, " {:14.2}", 1.0 / (1.0 - quantile));
+        }
+        text.push('\n');
     }
     let max = histogram.highest_equivalent(histogram.max()) as f64;
     let (mean, deviation, count) = (histogram.mean(), histogram.stdev(), histogram.len());
@@ -47,4 +49,32 @@ pub fn hgrm(record: &Record, selection: &Selection) -> Result<String, ExportErro
     };
     let _ = writeln!(text, "#[Unit    = ns, response time of {} {}{beyond}]", run.scenario, run.dispatch);
     Ok(text)
+}
+
+/// A line: the value that so many values are not above.
+struct Step {
+    value_ns: u64,
+    percentile: f64,
+    total: u64,
+}
+
+/// The steps of the Java implementation's `PercentileIterator`, its rounding included, so that files can be compared line
+/// by line; those of the hdrhistogram crate differ by a bucket here and there.
+fn steps(histogram: &Histogram<u64>) -> Vec<Step> {
+    let (mut steps, mut total, mut percentile) = (Vec::new(), 0, 0.0);
+    let whole = histogram.len();
+    'buckets: for bucket in histogram.iter_recorded() {
+        total += bucket.count_at_value();
+        while 100.0 * total as f64 / whole as f64 >= percentile {
+            steps.push(Step { value_ns: bucket.value_iterated_to(), percentile, total });
+            let halvings = (100.0f64 / (100.0 - percentile)).ln() / 2.0f64.ln();
+            let steps_to_100 = STEPS_PER_HALF_DISTANCE * 2.0f64.powi(halvings as i32 + 1);
+            percentile += 100.0 / steps_to_100;
+            if total == whole {
+                steps.push(Step { value_ns: bucket.value_iterated_to(), percentile: 100.0, total });
+                break 'buckets;
+            }
+        }
+    }
+    steps
 }

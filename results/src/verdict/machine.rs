@@ -10,6 +10,9 @@ use crate::model::{Hygiene, LoadKind, Run, Setting};
 use crate::stats::Derived;
 use crate::units;
 
+/// Two of the steps in which the system counts the time of cores: less over a limit may be rounding.
+const STEPS_NS: f64 = 20_000_000.0;
+
 /// What a verdict needs to know of the machine. `None`: not known.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Machine {
@@ -80,7 +83,7 @@ fn sums(run: &Run, machine: &Machine, of: fn(&Hygiene) -> Option<u64>) -> Option
 fn given_away(run: &Run, machine: &Machine, thresholds: &Thresholds, verdict: &mut Verdict) {
     let mut share = |of: fn(&Hygiene) -> Option<u64>, limit: f64, whose: &str| {
         if let Some((taken, whole)) = sums(run, machine, of)
-            && taken / whole > limit
+            && taken - STEPS_NS > limit * whole
         {
             let (share, limit) = (units::percent(taken / whole), units::percent(limit));
             verdict.add(Validity::Suspect, format!("{whose} {share} of all cores' time, limit {limit}"));
@@ -191,6 +194,17 @@ mod tests {
             Validity::Suspect,
             "other processes used 25.0 % of all cores' time, limit 10.0 %",
         );
+        // Half a second of two cores in steps of 10 ms: two of them are no proof of 1 %, four are.
+        for (steps, status) in [(2, Validity::Valid), (4, Validity::Suspect)] {
+            let short = open(|trial, _| {
+                trial.hygiene.cores_ns = Some(1_000_000_000);
+                trial.hygiene.steal_ns = Some(steps * 10_000_000);
+                trial.hygiene.idle_ns = Some(500_000_000);
+                trial.hygiene.others_ns = None;
+                trial.hygiene.involuntary_switches = None;
+            });
+            assert_eq!(short.status, status, "{short:?}");
+        }
         // A record that does not say how long the cores were looked at: 2 cores for the 10 s measured.
         let old = open(|trial, _| {
             trial.hygiene = Hygiene { steal_ns: Some(600_000_000), ..Hygiene::default() };
