@@ -46,6 +46,22 @@ fn version_1_stays_readable() {
     assert_eq!(record.pairing.unwrap().order.len(), 2);
 }
 
+/// Written when series got histograms, with everything that was added then. It must never be written again either.
+#[test]
+fn version_1_with_histograms_in_series_stays_readable() {
+    let record = from_json(include_str!("../../tests/samples/v1-series.json")).unwrap();
+    assert_eq!(record.thresholds["lag_share"], Setting::Number(0.2));
+    let trial = &record.runs[0].trials[0];
+    assert_eq!((trial.flows.dropped, trial.inter_send.count()), (2, 400));
+    assert_eq!(
+        trial.arrival_check.as_ref().map(|check| (check.planned_a2, check.sent_a2)),
+        Some((Some(0.75), None))
+    );
+    assert_eq!((trial.hygiene.cores_ns, trial.hygiene.idle_ns), (Some(1_600_000_000), Some(400_000_000)));
+    assert_eq!(trial.series.response(), trial.response.coarsened());
+    assert_eq!(trial.response.count(), 400);
+}
+
 #[test]
 fn names_that_others_rely_on() {
     let document: serde_json::Value = serde_json::from_str(&to_json(&judged()).unwrap()).unwrap();
