@@ -1,6 +1,6 @@
 //! The command line: every flag with its unit, its default and its group. What flags mean is in the sub-commands.
 
-use crate::search::SearchArgs;
+use crate::{export::ExportFormat, search::SearchArgs, thresholds::ThresholdArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use drumpost_core::{
     drive::{Placement, Wait},
@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Compare two records, or two dispatches of one
     Compare(CompareArgs),
+    /// Write a record in the formats of other tools
+    Export(ExportArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }
@@ -177,6 +179,8 @@ pub(crate) struct RunArgs {
     /// A full window in which no flow ends for so long is written off as unfinished
     #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME", help_heading = "Measure", hide_short_help = true)]
     pub flow_timeout: Duration,
+    #[command(flatten)]
+    pub thresholds: ThresholdArgs,
 
     /// File of the record [default: .drumpost/ID.json]
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
@@ -209,6 +213,8 @@ pub(crate) struct ShowArgs {
     /// Add hop times by destination and receiver
     #[arg(long)]
     pub hops: bool,
+    #[command(flatten)]
+    pub thresholds: ThresholdArgs,
 }
 
 #[derive(Debug, Args)]
@@ -224,9 +230,29 @@ pub(crate) struct CompareArgs {
     /// Exit with 7 if anything is inconclusive
     #[arg(long)]
     pub strict: bool,
+    #[command(flatten)]
+    pub thresholds: ThresholdArgs,
     /// Print as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Record, as `run` saved it
+    pub file: PathBuf,
+    /// Format
+    #[arg(long, short, value_enum)]
+    pub format: ExportFormat,
+    /// Only this dispatch, such as message/crossbeam [default: all]
+    #[arg(long, short, value_name = "DISPATCH")]
+    pub dispatch: Option<String>,
+    /// Only the trial of this number, from 0 as in the record [default: all]
+    #[arg(long, value_name = "N")]
+    pub trial: Option<u32>,
+    /// File to write [default: stdout]
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

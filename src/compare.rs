@@ -11,17 +11,18 @@ use std::path::Path;
 /// Compares, prints, and turns the verdict into an exit code.
 pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<Exit> {
     let options = Options::default();
-    let load = |file: &Path| {
-        let record = load(file)?;
+    let judged = |file: &Path| {
+        let mut record = load(file)?;
         if record.search.is_some() {
             return Err(usage(format!(
                 "{} is the record of a search; compare takes records of run",
                 file.display()
             )));
         }
+        args.thresholds.judge_anew(&mut record)?;
         Ok(record)
     };
-    let a = load(&args.a)?;
+    let a = judged(&args.a)?;
     let comparison = match (&args.between, &args.b) {
         (Some(between), _) => {
             let Some((first, second)) = between.split_once(',') else {
@@ -30,7 +31,7 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<Exit> {
             };
             compare_within(&a, first, second, &options)
         }
-        (None, Some(b)) => compare_records(&a, &load(b)?, &options),
+        (None, Some(b)) => compare_records(&a, &judged(b)?, &options),
         (None, None) => return Err(usage("compare needs two records, or one and --between")),
     };
     let comparison = comparison.map_err(|error| usage(error.to_string()))?;

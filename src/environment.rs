@@ -89,22 +89,3 @@ fn line_of(file: &str, key: &str) -> Option<String> {
     let line = text.lines().find(|line| line.starts_with(key))?;
     Some(line.split_once(':')?.1.trim().to_owned())
 }
-
-/// Time the hypervisor gave to others, in ns over all cores.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Steal(pub u64);
-
-impl Steal {
-    /// Since the machine started. The eighth figure of the first line of `/proc/stat`, in ticks of 10 ms (proc(5)).
-    pub(crate) fn now() -> Option<Self> {
-        const TICK_NS: u64 = 10_000_000;
-        let text = fs::read_to_string("/proc/stat").ok()?;
-        let ticks: u64 = text.lines().next()?.split_whitespace().nth(8)?.parse().ok()?;
-        Some(Self(ticks * TICK_NS))
-    }
-
-    /// Since `earlier`.
-    pub(crate) fn since(self, earlier: Self) -> Self {
-        Self(self.0.saturating_sub(earlier.0))
-    }
-}

@@ -9,16 +9,19 @@
 //!
 //! One file per sub-command; what they share is beside them. Nothing is measured here.
 
+mod activity;
 mod args;
 mod compare;
 mod completions;
 mod environment;
 mod exit;
+mod export;
 mod list;
 mod output;
 mod run;
 mod search;
 mod show;
+mod thresholds;
 
 pub use exit::Exit;
 
@@ -57,6 +60,7 @@ pub fn run(registry: Registry, command_line: impl IntoIterator<Item = OsString>)
         Command::List(args) => list::list(&registry, &args),
         Command::Show(args) => show::show(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Export(args) => export::export(&args),
         Command::Completions(args) => completions::completions(&args),
     };
     done.unwrap_or_else(|error| {

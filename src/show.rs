@@ -5,7 +5,8 @@ use drumpost_results::{format, report, store};
 
 /// Draws a record.
 pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
-    let record = load(&args.file)?;
+    let mut record = load(&args.file)?;
+    args.thresholds.judge_anew(&mut record)?;
     if args.json {
         output::result(&format::to_json(&record)?);
         return Ok(Exit::Ok);

@@ -107,6 +107,18 @@ fn a_simulated_target_is_described_without_mistakes() {
 }
 
 #[test]
+fn a_limit_that_there_is_not_is_refused_wherever_it_is_given() {
+    let typo = ["unknown threshold `lag_shre`", "did you mean `lag_share`?", "steal"];
+    refused("run stream --threshold lag_shre=1", &typo);
+    refused("run stream --threshold lag_share", &["`lag_share`", "KEY=VALUE"]);
+    refused("run stream --threshold lag_floor_ns=100", &["\"100\" is no duration", "100us"]);
+    let place = Place::new();
+    place.run("run ping --sim service=exp:1ms --count 50 --in-flight 1 --out record.json").with_code(0);
+    refused_in(&place, "show record.json --threshold lag_shre=1", &typo);
+    refused_in(&place, "compare record.json record.json --threshold lag_shre=1", &typo);
+}
+
+#[test]
 fn an_option_that_nothing_knows_is_refused() {
     refused(
         "run fan-out --duration 50ms --trials 1 --set fan-out.subscriber=2",
@@ -134,7 +146,11 @@ fn a_place_that_cannot_be_written_is_found_before_anything_runs() {
     fs::write(place.path("file"), "").unwrap();
     fs::create_dir(place.path("folder")).unwrap();
     let run = "run stream --dispatch message/crossbeam --duration 60s --out";
-    refused_in(&place, &format!("{run} file/record.json"), &["file/record.json", "--out"]);
+    refused_in(
+        &place,
+        &format!("{run} file/record.json"),
+        &["file/record.json", "file is a file, not a folder", "--out"],
+    );
     refused_in(&place, &format!("{run} folder"), &["folder", "--out"]);
     refused_in(&place, &format!("{run} /proc/record.json"), &["/proc/record.json", "--out"]);
     let read_only = place.path("read-only");

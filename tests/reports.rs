@@ -22,6 +22,56 @@ fn show_draws_what_run_printed() {
     }
 }
 
+/// Limits of the verdict can be set; those that are not the defaults stand in the record and under the table.
+#[test]
+fn limits_judge_a_run_and_a_record_anew() {
+    let place = Place::new();
+    let run = "run stream --sim service=exp:1ms --rate 500/s --arrivals poisson --duration 20s";
+    let done =
+        place.run(&format!("{run} --threshold lag_share=20% --threshold steal=none --out record.json"));
+    assert!(done.stdout.contains("limits   lag_share 20.0 % (default 10.0 %), steal none (default 1.00 %)"));
+    let record = place.run("show record.json --json").with_code(0).json();
+    assert_eq!(record["thresholds"], serde_json::json!({ "lag_share": 0.2, "steal": "none" }));
+    assert_eq!(record["runs"][0]["verdict"]["status"], "valid");
+    let unfinished =
+        "run stream --sim service=exp:1ms,loss=1/1000 --rate 500/s --duration 20s --out lossy.json";
+    place.run(unfinished).with_code(5);
+    let status = |line: &str| place.run(line).with_code(0).json()["runs"][0]["verdict"]["status"].clone();
+    assert_eq!(status("show lossy.json --json"), "suspect");
+    assert_eq!(status("show lossy.json --json --threshold unfinished=0.01%"), "invalid");
+    place.run("compare lossy.json lossy.json").with_code(0);
+    place.run("compare lossy.json lossy.json --threshold unfinished=0.01%").with_code(6);
+}
+
+/// What each format looks like inside is tested beside it.
+#[test]
+fn a_record_is_exported_in_every_format() {
+    let place = both_styles("ping", 2);
+    let log = place.run("export record.json --format hlog").with_code(0).stdout;
+    assert!(log.lines().nth(1).unwrap() == "#[Histogram log format version 1.3]", "{log}");
+    assert!(log.contains("\nTag=message/sim,0.000000,") && log.contains("\nTag=event/sim,"), "{log}");
+    let one =
+        place.run("export record.json --format hlog --dispatch event/sim --trial 1").with_code(0).stdout;
+    assert!(
+        one.lines().filter(|line| line.starts_with("Tag=")).all(|line| line.starts_with("Tag=event/sim,"))
+    );
+    place.run("export record.json --format hgrm --dispatch event/sim --out times.hgrm").with_code(0);
+    let times = fs::read_to_string(place.path("times.hgrm")).unwrap();
+    assert!(times.contains("Total count    =          800]"), "{times}");
+    let series = place.run("export record.json --format csv").with_code(0).stdout;
+    let counts = series.lines().skip(1).map(|line| line.split(',').nth(8).unwrap().parse::<u64>().unwrap());
+    assert_eq!(counts.sum::<u64>(), 4 * 400, "{series}");
+    for (line, says) in [
+        ("--format hgrm", "--dispatch"),
+        ("--format csv --dispatch event/nats", "it has message/sim, event/sim"),
+        ("--format csv --trial 2", "no trial 2"),
+        ("--format csv --out record.json/x.csv", "record.json"),
+    ] {
+        let done = place.run(&format!("export record.json {line}")).with_code(2);
+        assert!(done.stdout.is_empty() && done.stderr.contains(says), "{}", done.stderr);
+    }
+}
+
 /// Makes `a.json` and `b.json` at different times.
 fn two_records(place: &Place, other: &str) {
     let line = "run stream --rate 500/s --arrivals poisson --duration 20s --trials 3";

@@ -29,16 +29,15 @@ impl Noise {
 pub(crate) fn trial(number: u32, mean_ns: f64) -> Trial {
     let mut noise = Noise(u64::from(number) * 1_000 + mean_ns as u64);
     let ended = 20_000 + (noise.next() * 200.0) as u64;
-    let point = |i: u64| Point {
-        at_ns: (i + 1) * 100_000_000,
-        intervals: 1,
-        ended: ended / 5,
-        in_flight: 4,
-        response_p50_ns: Some((mean_ns * 0.69) as u64),
-        response_p99_ns: Some((mean_ns * 4.6) as u64),
-        response_max_ns: Some((mean_ns * 9.0) as u64),
-        lag_p99_ns: Some(900),
+    // Drawn apart, so that the series does not change the totals.
+    let mut apart = Noise(u64::from(number) + 7);
+    let mut point = |i: u64| {
+        let at_ns = (i + 1) * 100_000_000;
+        let point =
+            Point { at_ns, ended: ended / 5, in_flight: 4, lag_p99_ns: Some(900), ..Point::default() };
+        point.with_response(&apart.times(ended / 5, mean_ns))
     };
+    let series = Series::from_points((0..5).map(&mut point).collect());
     let hop = |destination: &str, receiver: &str, noise: &mut Noise| Hop {
         destination: destination.into(),
         receiver: receiver.into(),
@@ -67,8 +66,14 @@ pub(crate) fn trial(number: u32, mean_ns: f64) -> Trial {
         },
         cpu_ns: Some((ended as f64 * mean_ns * 0.4) as u64),
         floor_ns: Some(180),
-        hygiene: Hygiene { steal_ns: Some(1_000_000), involuntary_switches: Some(3) },
-        series: Series::from_points((0..5).map(point).collect()),
+        hygiene: Hygiene {
+            steal_ns: Some(1_000_000),
+            involuntary_switches: Some(3),
+            cores_ns: Some(1_000_000_000),
+            idle_ns: Some(400_000_000),
+            others_ns: Some(10_000_000),
+        },
+        series,
         ..Trial::default()
     }
 }

@@ -88,6 +88,10 @@ pub fn probe(path: &Path) -> Result<(), StoreError> {
     if path.is_dir() {
         return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")));
     }
+    if let Some(file) = path.ancestors().skip(1).find(|above| above.is_file()) {
+        let reason = format!("{} is a file, not a folder", file.display());
+        return Err(failed(io::Error::new(io::ErrorKind::NotADirectory, reason)));
+    }
     let mut file = temporary(path).map_err(failed)?;
     file.write_all(b"{}").map_err(failed)?;
     file.close().map_err(failed)
@@ -190,6 +194,10 @@ mod tests {
         let below = file.join("record.json");
         let error = probe(&below).unwrap_err();
         assert!(text(&error).contains("file/record.json"), "{}", text(&error));
+        assert!(text(&error).contains("file is a file, not a folder; "), "{}", text(&error));
+        assert!(
+            text(&probe(&file.join("deep/er.json")).unwrap_err()).contains("file is a file, not a folder")
+        );
         assert!(text(&probe(folder.path()).unwrap_err()).contains("it is a folder"));
     }
 

@@ -55,6 +55,12 @@ pub fn count(n: u64) -> String {
     if n < 10_000_000 { count_exact(n) } else { scaled(n as f64, &[(1e6, "M"), (1e9, "G"), (1e12, "T")]) }
 }
 
+/// How many of what: `1 flow`, `1,234 flows`.
+#[must_use]
+pub fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { many })
+}
+
 /// Every digit, with separators: `1,234,567`.
 #[must_use]
 pub fn count_exact(n: u64) -> String {
@@ -350,6 +356,10 @@ mod tests {
         assert_eq!(rate(f64::NAN), "-");
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(count(12), "12");
+        assert_eq!(
+            (counted(1, "flow", "flows").as_str(), counted(0, "flow", "flows").as_str()),
+            ("1 flow", "0 flows")
+        );
         assert_eq!(count(12_345_678), "12.3 M");
         assert_eq!(count(4_500_000_000), "4.50 G");
         assert_eq!(size(64), "64 B");

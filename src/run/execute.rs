@@ -7,11 +7,11 @@ use super::{
     trial::{self, Beside, Place},
     watch::Follower,
 };
-use crate::environment::Steal;
+use crate::activity::Activity;
 use drumpost_core::{plan::TrialPlan, registry::Registry, transport::OpenError};
 use drumpost_results::{
-    model::{Pairing, Record, Status, Trial},
-    verdict::{self, Thresholds, Validity},
+    model::{Hygiene, Pairing, Record, Status, Trial},
+    verdict::{self, Machine, Validity},
 };
 use drumpost_tui::{Event, Status as Light};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
@@ -95,12 +95,11 @@ pub(crate) fn run_trial(
         Err(error) => return trial::not_opened(place, &OpenError::Refused(error)),
     };
     let mut follower = Follower::new(job, (index, target), place.number, events, interrupted);
-    let steal = Steal::now();
+    let before = Activity::now();
     match dispatcher.run(&plan, &mut follower) {
         Ok(outcome) => {
-            let steal =
-                Steal::now().zip(steal).map(|(now, earlier)| now.since(earlier)).filter(|_| !job.is_virtual);
-            let beside = Beside { series: follower.series, steal, floor_ns };
+            let hygiene = if job.is_virtual { Hygiene::default() } else { Activity::now().since(before) };
+            let beside = Beside { series: follower.series, hygiene, floor_ns };
             trial::ran(job, target, place, outcome, beside)
         }
         Err(error) => trial::not_opened(place, &error),
@@ -114,7 +113,7 @@ fn light(job: &Job, target: usize, trial: &Trial) -> (Light, String) {
     }
     let mut alone = job.record.runs[target].clone();
     alone.trials = vec![trial.clone()];
-    let verdict = verdict::judge(&alone, &Thresholds::default());
+    let verdict = verdict::judge(&alone, &Machine::of(&job.record.environment), &job.thresholds);
     let light = match verdict.status {
         Validity::Valid => Light::Valid,
         Validity::Suspect => Light::Suspect,

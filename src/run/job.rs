@@ -23,6 +23,7 @@ use drumpost_dispatch::sim::spec::{SimClock, SimSpec};
 use drumpost_results::{
     model::{LoadKind, Promises, Record, Run},
     units,
+    verdict::Thresholds,
 };
 use drumpost_workloads::WorkloadSpec;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -49,6 +50,7 @@ pub(crate) struct Job {
     pub is_virtual: bool,
     pub load_text: String,
     pub settings_text: String,
+    pub thresholds: Thresholds,
     /// The record to be, without trials.
     pub record: Record,
 }
@@ -80,6 +82,7 @@ impl Job {
             seed: args.seed,
             is_virtual,
             settings_text: String::new(),
+            thresholds: args.thresholds.resolve()?,
             record: Record::default(),
             options,
         };
@@ -216,7 +219,7 @@ fn scenario(registry: &Registry, args: &RunArgs, options: &Options) -> anyhow::R
 }
 
 /// "unknown scenario `strem`; did you mean `stream`? known: ..."
-fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+pub(crate) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
     let close = known.iter().map(|known| (strsim::jaro_winkler(name, known), known));
     let best = close.filter(|(likeness, _)| *likeness > 0.8).max_by(|a, b| a.0.total_cmp(&b.0));
     let hint = best.map(|(_, known)| format!("; did you mean `{known}`?")).unwrap_or_default();

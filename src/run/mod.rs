@@ -15,9 +15,10 @@ use drumpost_results::{
     format,
     model::{Record, Status},
     report, store,
-    verdict::{Thresholds, Validity},
+    verdict::Validity,
 };
 use job::Job;
+pub(crate) use job::unknown;
 use std::path::Path;
 
 /// Runs, saves, prints.
@@ -26,7 +27,7 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> anyhow::Result<Exit> {
     let path = args.out.clone().unwrap_or_else(|| Path::new(".drumpost").join(store::file_name(&job.record)));
     store::probe(&path).map_err(|error| usage(error.to_string()))?;
     let (mut record, interrupted) = screen::show(registry, &job, args)?;
-    record.judge(&Thresholds::default());
+    record.judge(&job.thresholds);
     save(&path, &record)?;
     if args.json {
         output::result(&format::to_json(&record)?);

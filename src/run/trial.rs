@@ -1,13 +1,17 @@
 //! From what a trial came to in the engine to what the record keeps.
 
 use super::job::{Job, Target};
-use crate::environment::Steal;
 use drumpost_core::{
     hist,
+    load::gaps::Gaps,
     outcome::{AuditTotals, Ending, Outcome},
     transport::OpenError,
 };
-use drumpost_results::model::{Audit, Distribution, Flows, Hop, Hygiene, Series, Status, Trial};
+use drumpost_results::model::{
+    ArrivalCheck, Audit, Distribution, Flows, Hop, Hygiene, Series, Status, Trial,
+};
+use drumpost_results::{stats, verdict::Machine};
+use drumpost_workloads::ArrivalSpec;
 
 /// Which trial it is.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +25,7 @@ pub(crate) struct Place {
 #[derive(Debug, Default)]
 pub(crate) struct Beside {
     pub series: Series,
-    pub steal: Option<Steal>,
+    pub hygiene: Hygiene,
     pub floor_ns: Option<u64>,
 }
 
@@ -36,7 +40,7 @@ pub(crate) fn not_opened(place: Place, error: &OpenError) -> Trial {
 }
 
 /// A trial that ran, to its end or not.
-pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, beside: Beside) -> Trial {
+pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mut beside: Beside) -> Trial {
     let (status, error) = match &outcome.ending {
         Ending::Completed => (Status::Ok, None),
         Ending::Interrupted => {
@@ -51,6 +55,8 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, be
     }
     let over_range =
         [&outcome.response, &outcome.service, &outcome.lag].map(|all| all.over_range).iter().sum();
+    let response = distribution(&outcome.response);
+    beside.series.complete(outcome.elapsed_ns, outcome.measured_ended, &response);
     Trial {
         number: place.number,
         position: place.position,
@@ -64,13 +70,16 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, be
             ended: outcome.measured_ended,
             unfinished: outcome.unfinished,
             shed: outcome.shed,
+            dropped: outcome.dropped,
         },
         asked_per_s: job.workload.asked_per_s(target.plan.load.warmup_ns, target.plan.load.extent),
         blocked_ns: outcome.blocked_ns,
         mean_in_flight: outcome.mean_in_flight,
-        response: distribution(&outcome.response),
+        response,
         service: distribution(&outcome.service),
         lag: distribution(&outcome.lag),
+        inter_send: distribution(&outcome.inter_send),
+        arrival_check: arrival_check(job, &outcome),
         hops: outcome
             .hops
             .iter()
@@ -83,14 +92,36 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, be
         audit: audit(&outcome.audit, over_range),
         cpu_ns: outcome.cpu_ns,
         floor_ns: beside.floor_ns,
-        hygiene: Hygiene { steal_ns: beside.steal.map(|steal| steal.0), involuntary_switches: None },
+        hygiene: beside.hygiene,
         series: beside.series,
         faults: outcome.faults.clone(),
         notes,
     }
 }
 
-fn distribution(from: &hist::Distribution) -> Distribution {
+/// Whether the intervals between flows were those of the process that was asked for, as planned and as started. Of several
+/// senders the one that strays most is told of.
+fn arrival_check(job: &Job, outcome: &Outcome) -> Option<ArrivalCheck> {
+    if !matches!(job.workload.arrivals, Some(ArrivalSpec::Poisson(_))) {
+        return None;
+    }
+    // Virtual time has no smaller step than its unit.
+    let step_ns = Machine::of(&job.record.environment).clock_step_ns.unwrap_or(1.0).max(1.0);
+    let statistic = |gaps_ns: &[u64]| stats::anderson_darling_exponential(gaps_ns, step_ns as u64);
+    let most = |of: fn(&Gaps) -> &[u64]| {
+        outcome.gaps.iter().filter_map(|gaps| statistic(of(gaps))).max_by(f64::total_cmp)
+    };
+    Some(ArrivalCheck {
+        process: "Poisson".into(),
+        planned_a2: most(|gaps| &gaps.planned_ns),
+        sent_a2: most(|gaps| &gaps.started_ns),
+        critical: stats::CRITICAL_1_PERCENT,
+        intervals: outcome.gaps.iter().map(|gaps| gaps.planned_ns.len() as u64).sum(),
+    })
+}
+
+/// As the record keeps it.
+pub(super) fn distribution(from: &hist::Distribution) -> Distribution {
     // Both sides keep 3 significant digits from 1 ns on, so the only way to fail is a defect, and then nothing is shown.
     Distribution::from_parts(&from.histogram, from.sum_ns, from.min_ns, from.max_ns, from.over_range)
         .unwrap_or_default()

@@ -1,8 +1,15 @@
 //! Follows one trial: turns the engine's snapshots into points of the record and events of the dashboard.
 
-use super::job::{Job, Target};
+use super::{
+    job::{Job, Target},
+    trial::distribution,
+};
 use drumpost_core::{hist::Distribution, load::Extent, monitor::Watch, outcome::Snapshot};
-use drumpost_results::model::{Point, Series};
+use drumpost_results::{
+    model::{Point, Series},
+    units,
+    verdict::Thresholds,
+};
 use drumpost_tui::{Event, Quantiles, Sample};
 use std::sync::{
     atomic::{AtomicBool, Ordering},
@@ -19,6 +26,10 @@ pub(crate) struct Follower<'a> {
     extent: Extent,
     target_per_s: Option<f64>,
     measured_ended: u64,
+    /// What was said of the trial so far, so that it is said once.
+    warned: Vec<&'static str>,
+    label: String,
+    limits: Thresholds,
     pub series: Series,
 }
 
@@ -40,6 +51,9 @@ impl<'a> Follower<'a> {
             extent: load.extent,
             target_per_s: job.workload.asked_per_s(load.warmup_ns, load.extent),
             measured_ended: 0,
+            warned: Vec::new(),
+            label: format!("{} trial {}", target.label, trial + 1),
+            limits: job.thresholds.clone(),
             series: Series::default(),
         }
     }
@@ -57,6 +71,46 @@ impl<'a> Follower<'a> {
                 let left = |done: f64| snapshot.at_ns as f64 * (1.0 - done) / done;
                 (done, (done > 0.01).then(|| left(done) as u64))
             }
+        }
+    }
+}
+
+impl Follower<'_> {
+    /// What the verdict will hold against the trial, as far as it can be seen while it goes on.
+    fn warn(&mut self, snapshot: &Snapshot, lag_p99_ns: Option<u64>) {
+        let audit = &snapshot.audit;
+        let faults = [
+            ("lost", audit.lagged),
+            ("duplicated", audit.duplicated),
+            ("reordered", audit.reordered),
+            ("corrupted", audit.corrupted),
+        ];
+        for (word, n) in faults.into_iter().filter(|(_, n)| *n > 0) {
+            self.say(word, || format!("{} {word} so far", units::counted(n, "message", "messages")));
+        }
+        let (Some(target_per_s), false) = (self.target_per_s, snapshot.warmup) else { return };
+        let (longest_ns, most) = match self.extent {
+            Extent::Duration(ns) => (ns, u64::MAX),
+            Extent::Count(count) => (u64::MAX, count),
+        };
+        let since_ns = snapshot.at_ns.saturating_sub(self.warmup_ns).min(longest_ns);
+        let due = (target_per_s * since_ns as f64 / 1e9).min(most as f64);
+        let behind = 1.0 - snapshot.measured_started as f64 / due;
+        // A random schedule strays by about the root of its count.
+        if due > 0.0 && behind > self.limits.rate_off + 4.0 / due.sqrt() {
+            self.say("rate", || format!("the load is {} behind its rate so far", units::percent(behind)));
+        }
+        let p50_ns = quantiles(&snapshot.response).p50_ns as f64;
+        let limit_ns = (p50_ns * self.limits.lag_share).max(self.limits.lag_floor_ns);
+        if let Some(lag_ns) = lag_p99_ns.filter(|lag_ns| *lag_ns as f64 > limit_ns) {
+            self.say("lag", || format!("the load was late: schedule lag p99 {}", units::duration(lag_ns)));
+        }
+    }
+
+    fn say(&mut self, what: &'static str, sentence: impl FnOnce() -> String) {
+        if !self.warned.contains(&what) {
+            self.warned.push(what);
+            let _ = self.events.send(Event::Warning(format!("{}: {}", self.label, sentence())));
         }
     }
 }
@@ -89,19 +143,18 @@ impl Watch for Follower<'_> {
             corrupted: audit.corrupted,
             warmup: snapshot.warmup,
         }));
+        let lag_p99_ns = distribution(&snapshot.lag_now).quantile_ns(0.99);
+        self.warn(snapshot, lag_p99_ns);
         if !snapshot.warmup {
-            let some = |value: u64| (now.count > 0).then_some(value);
-            self.series.push(Point {
+            let point = Point {
                 at_ns: snapshot.at_ns.saturating_sub(self.warmup_ns),
-                intervals: 1,
                 // The first interval began in the warm-up: only what is measured counts.
                 ended: snapshot.measured_ended.saturating_sub(self.measured_ended),
                 in_flight: snapshot.in_flight(),
-                response_p50_ns: some(now.p50_ns),
-                response_p99_ns: some(now.p99_ns),
-                response_max_ns: some(now.max_ns),
-                lag_p99_ns: (lag.count > 0).then_some(lag.p99_ns),
-            });
+                lag_p99_ns,
+                ..Point::default()
+            };
+            self.series.push(point.with_response(&distribution(&snapshot.response_now)));
             self.measured_ended = snapshot.measured_ended;
         }
     }

@@ -18,7 +18,7 @@ use drumpost_results::{
     report,
     search::{Ask, End, Held, Host, Next, Phase, Plan, Planner, Searched, flows_for, judge, knee_of},
     units,
-    verdict::{self, Thresholds},
+    verdict::{self, Machine, Thresholds},
 };
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -196,7 +196,7 @@ impl<'a> Holds<'a> {
             output::progress("");
         }
         output::remark(&report::search_line(number, &held, &run, output::layout()));
-        self.record.runs.push(kept(run));
+        self.record.runs.push(kept(run, &Machine::of(&job.record.environment), &job.thresholds));
         Ok(held)
     }
 
@@ -236,10 +236,10 @@ impl<'a> Holds<'a> {
 }
 
 /// What is kept of a hold: all of its figures, its verdict, a coarser series and no hop times, which no goal speaks of.
-fn kept(mut run: Run) -> Run {
+fn kept(mut run: Run, machine: &Machine, limits: &Thresholds) -> Run {
     const POINTS: usize = 60;
     // From the series as it was measured.
-    run.verdict = Some(verdict::judge(&run, &Thresholds::default()));
+    run.verdict = Some(verdict::judge(&run, machine, limits));
     for trial in &mut run.trials {
         trial.series = trial.series.thinned(POINTS);
         trial.hops.clear();

@@ -2,6 +2,8 @@
 //!
 //! Lives here: the events and the figures they carry. Does not live here: what is made of them (`state.rs`).
 
+use drumpost_results::model::samples_needed;
+
 /// One thing that happened in a run. Dispatches and trials are counted from zero.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -137,10 +139,35 @@ impl Quantiles {
     /// The names of [`Quantiles::values`].
     pub const NAMES: [&str; 5] = ["p50", "p90", "p99", "p99.9", "max"];
 
+    /// The same as far as they can be told: `None` where too few values were recorded for it.
+    #[must_use]
+    pub fn known(&self) -> [Option<u64>; 5] {
+        const AT: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
+        let values = self.values();
+        std::array::from_fn(|i| {
+            values.filter(|_| self.count >= samples_needed(AT[i])).map(|values| values[i])
+        })
+    }
+
     /// From the median to the largest, in nanoseconds; `None` where nothing was recorded.
     #[must_use]
     pub fn values(&self) -> Option<[u64; 5]> {
         let Self { count, p50_ns, p90_ns, p99_ns, p99_9_ns, max_ns } = *self;
         (count > 0).then_some([p50_ns, p90_ns, p99_ns, p99_9_ns, max_ns])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_needs_samples() {
+        let of = |count| Quantiles { count, p50_ns: 1, p90_ns: 2, p99_ns: 3, p99_9_ns: 4, max_ns: 5 }.known();
+        assert_eq!(of(0), [None; 5]);
+        assert_eq!(of(1), [Some(1), None, None, None, Some(5)]);
+        assert_eq!(of(298), [Some(1), Some(2), None, None, Some(5)]);
+        assert_eq!(of(299), [Some(1), Some(2), Some(3), None, Some(5)]);
+        assert_eq!(of(2_995), [1, 2, 3, 4, 5].map(Some));
     }
 }

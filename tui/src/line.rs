@@ -26,9 +26,10 @@ pub fn progress_line(model: &Model) -> String {
     if let Some(sample) = row.last.filter(|_| row.is_measuring()) {
         parts.push(units::percent(share(sample.progress)));
         parts.push(units::rate(sample.throughput_per_s));
-        if let Some([p50_ns, _, p99_ns, ..]) = sample.run.values() {
-            parts.push(format!("p50 {}", units::duration(p50_ns)));
-            parts.push(format!("p99 {}", units::duration(p99_ns)));
+        let [p50_ns, _, p99_ns, ..] = sample.run.known();
+        if p50_ns.is_some() {
+            parts.push(format!("p50 {}", units::duration_or_none(p50_ns)));
+            parts.push(format!("p99 {}", units::duration_or_none(p99_ns)));
         }
         if let Some(ns) = sample.remaining_ns {
             parts.push(format!("{} left", units::duration(ns)));
@@ -56,7 +57,7 @@ mod tests {
         assert_eq!(progress_line(&model), "waiting for the run to start");
         model.apply(Event::TrialStarted { dispatch: 1, trial: 0 });
         assert_eq!(progress_line(&model), "event/nats (2/2) · trial 1/3 running");
-        let run = Quantiles { count: 9, p50_ns: 412_000, p99_ns: 1_230_000, ..Quantiles::default() };
+        let run = Quantiles { count: 900, p50_ns: 412_000, p99_ns: 1_230_000, ..Quantiles::default() };
         model.apply(Event::Sample(Sample {
             dispatch: 1,
             progress: 0.48,

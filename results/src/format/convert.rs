@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{FormatError, SCHEMA_VERSION, v1};
 use crate::model::{
-    Audit, Distribution, Flows, Hop, Hygiene, LoadKind, Pairing, Point, Promises, Record, Run, Series,
-    Setting, Status, Trial,
+    ArrivalCheck, Audit, Distribution, Flows, Hop, Hygiene, LoadKind, Pairing, Point, Promises, Record, Run,
+    Series, Setting, Status, Trial,
 };
 use crate::stats::Derived;
 use crate::verdict::{Validity, Verdict};
@@ -33,16 +33,14 @@ macro_rules! same_fields {
 }
 
 same_fields! {
-    Flows { due, started, ended, unfinished, shed }
+    Flows { due, started, ended, unfinished, shed, dropped }
     Audit {
         sent, expected, delivered, unique, lost, duplicated, reordered, corrupted, unrouted, lagged, confirmed,
         unconfirmed, negative_deltas, over_range, beyond_window,
     }
     Promises { ordered, tolerates_duplicates }
-    Hygiene { steal_ns, involuntary_switches }
-    Point {
-        at_ns, intervals, ended, in_flight, response_p50_ns, response_p99_ns, response_max_ns, lag_p99_ns,
-    }
+    Hygiene { steal_ns, involuntary_switches, cores_ns, idle_ns, others_ns }
+    ArrivalCheck { process, planned_a2, sent_a2, critical, intervals }
     Verdict { status, reasons, notes }
 }
 
@@ -127,6 +125,64 @@ fn times_back(at: &str, wire: &v1::Times) -> Result<Distribution, FormatError> {
     Ok(own)
 }
 
+/// Times that may not have been measured: none is `null`.
+fn some_times(own: &Distribution) -> Result<Option<v1::Times>, FormatError> {
+    (!own.is_empty()).then(|| times(own)).transpose()
+}
+
+fn point(own: &Point) -> Result<v1::Point, FormatError> {
+    let response = &own.response;
+    let histogram = (!response.is_empty()).then(|| response.to_bytes()).transpose()?;
+    Ok(v1::Point {
+        at_ns: own.at_ns,
+        intervals: own.intervals,
+        ended: own.ended,
+        in_flight: own.in_flight,
+        response_p50_ns: own.response_p50_ns,
+        response_p99_ns: own.response_p99_ns,
+        response_max_ns: own.response_max_ns,
+        lag_p99_ns: own.lag_p99_ns,
+        response_count: response.count(),
+        response_over_range: response.over_range(),
+        response_sum_ns: response.sum_ns(),
+        response_min_ns: response.min_ns(),
+        response_histogram: histogram.map(|bytes| STANDARD.encode(bytes)),
+    })
+}
+
+fn point_back(at: &str, wire: &v1::Point) -> Result<Point, FormatError> {
+    let bad = |reason: String| FormatError::Content { at: at.to_owned(), reason };
+    let mut response = Distribution::coarse();
+    if let Some(histogram) = &wire.response_histogram {
+        let bytes =
+            STANDARD.decode(histogram).map_err(|error| bad(format!("response_histogram: {error}")))?;
+        let (min_ns, max_ns) = (wire.response_min_ns.unwrap_or(0), wire.response_max_ns.unwrap_or(0));
+        let sum_ns = wire.response_sum_ns;
+        response = Distribution::coarse_from_bytes(&bytes, sum_ns, min_ns, max_ns, wire.response_over_range)
+            .map_err(|error| bad(error.to_string()))?;
+    }
+    if response.count() != wire.response_count {
+        let (said, held) = (wire.response_count, response.count());
+        return Err(bad(format!("response_count is {said}, but the histogram holds {held}")));
+    }
+    Ok(Point {
+        at_ns: wire.at_ns,
+        intervals: wire.intervals,
+        ended: wire.ended,
+        in_flight: wire.in_flight,
+        response,
+        response_p50_ns: wire.response_p50_ns,
+        response_p99_ns: wire.response_p99_ns,
+        response_max_ns: wire.response_max_ns,
+        lag_p99_ns: wire.lag_p99_ns,
+    })
+}
+
+fn series_back(at: &str, wire: &[v1::Point]) -> Result<Series, FormatError> {
+    let point = |(i, wire): (usize, &v1::Point)| point_back(&format!("{at}.series[{i}]"), wire);
+    Ok(Series::from_points(wire.iter().enumerate().map(point).collect::<Result<_, _>>()?))
+}
+
 fn hops(own: &[Hop]) -> Result<Vec<v1::Hop>, FormatError> {
     let hop = |hop: &Hop| {
         let (destination, receiver) = (hop.destination.clone(), hop.receiver.clone());
@@ -163,9 +219,11 @@ fn trial(own: &Trial) -> Result<v1::Trial, FormatError> {
         response_ns: times(&own.response)?,
         service_ns: times(&own.service)?,
         lag_ns: times(&own.lag)?,
+        inter_send_ns: some_times(&own.inter_send)?,
+        arrival_check: own.arrival_check.as_ref().map(Into::into),
         hops: hops(&own.hops)?,
         audit: (&own.audit).into(),
-        series: own.series.points().iter().map(Into::into).collect(),
+        series: own.series.points().iter().map(point).collect::<Result<_, _>>()?,
         faults: own.faults.clone(),
         notes: own.notes.clone(),
     })
@@ -186,12 +244,17 @@ fn trial_back(at: &str, wire: v1::Trial) -> Result<Trial, FormatError> {
         response: times_back(&format!("{at}.response_ns"), &wire.response_ns)?,
         service: times_back(&format!("{at}.service_ns"), &wire.service_ns)?,
         lag: times_back(&format!("{at}.lag_ns"), &wire.lag_ns)?,
+        inter_send: match &wire.inter_send_ns {
+            Some(wire) => times_back(&format!("{at}.inter_send_ns"), wire)?,
+            None => Distribution::default(),
+        },
+        arrival_check: wire.arrival_check.map(Into::into),
         hops: hops_back(at, wire.hops)?,
         audit: wire.audit.into(),
         cpu_ns: wire.cpu_ns,
         floor_ns: wire.floor_ns,
         hygiene: wire.hygiene.into(),
-        series: Series::from_points(wire.series.into_iter().map(Into::into).collect()),
+        series: series_back(at, &wire.series)?,
         faults: wire.faults,
         notes: wire.notes,
     })
@@ -219,6 +282,7 @@ fn run(own: &Run) -> Result<v1::Run, FormatError> {
         response_ns: times(&own.response())?,
         service_ns: times(&own.service())?,
         lag_ns: times(&own.lag())?,
+        inter_send_ns: some_times(&own.inter_send())?,
         hops: hops(&own.hops())?,
         audit: (&own.audit()).into(),
         promises: (&own.promises).into(),
@@ -258,6 +322,7 @@ impl TryFrom<&Record> for v1::Document {
             seed: own.seed,
             settings: settings(&own.settings),
             environment: own.environment.clone(),
+            thresholds: settings(&own.thresholds),
             pairing: own.pairing.as_ref().map(|pairing| v1::Pairing {
                 id: pairing.id.clone(),
                 order: pairing.order.iter().map(slot).collect(),
@@ -284,6 +349,7 @@ impl TryFrom<v1::Document> for Record {
             seed: wire.seed,
             settings: settings_back(wire.settings),
             environment: wire.environment,
+            thresholds: settings_back(wire.thresholds),
             pairing: wire.pairing.map(|pairing| Pairing {
                 id: pairing.id,
                 order: pairing.order.into_iter().map(|slot| (slot.label, slot.trial)).collect(),

@@ -8,6 +8,16 @@ use proptest::prelude::*;
 
 fn judged() -> Record {
     let mut record = sample::record();
+    let trial = &mut record.runs[0].trials[0];
+    trial.flows.dropped = 2;
+    trial.inter_send = Distribution::of([25_000, 26_000]);
+    trial.arrival_check = Some(crate::model::ArrivalCheck {
+        process: "Poisson".into(),
+        planned_a2: Some(0.5),
+        sent_a2: None,
+        critical: 1.959,
+        intervals: 2,
+    });
     record.judge(&crate::verdict::Thresholds::default());
     record
 }
@@ -34,6 +44,22 @@ fn version_1_stays_readable() {
     assert_eq!(run.judged().status.word(), "valid");
     assert_eq!(record.runs[1].status().word(), "refused");
     assert_eq!(record.pairing.unwrap().order.len(), 2);
+}
+
+/// Written when series got histograms, with everything that was added then. It must never be written again either.
+#[test]
+fn version_1_with_histograms_in_series_stays_readable() {
+    let record = from_json(include_str!("../../tests/samples/v1-series.json")).unwrap();
+    assert_eq!(record.thresholds["lag_share"], Setting::Number(0.2));
+    let trial = &record.runs[0].trials[0];
+    assert_eq!((trial.flows.dropped, trial.inter_send.count()), (2, 400));
+    assert_eq!(
+        trial.arrival_check.as_ref().map(|check| (check.planned_a2, check.sent_a2)),
+        Some((Some(0.75), None))
+    );
+    assert_eq!((trial.hygiene.cores_ns, trial.hygiene.idle_ns), (Some(1_600_000_000), Some(400_000_000)));
+    assert_eq!(trial.series.response(), trial.response.coarsened());
+    assert_eq!(trial.response.count(), 400);
 }
 
 #[test]
@@ -136,8 +162,73 @@ fn errors_say_where_and_what_to_do() {
     assert_error(&broken, &["runs[0].trials[0].response_ns", "histogram"]);
 }
 
+/// 10 million response times of 3 trials of 4 dispatches, in as many intervals as there may be.
+fn large() -> Record {
+    let mut noise = sample::Noise(5);
+    let mut filled = |number: u32| {
+        let mut trial = sample::trial(number, 50_000.0);
+        let (mut series, mut response) = (crate::model::Series::default(), Distribution::default());
+        for i in 1..=crate::model::POINTS_AT_MOST as u64 {
+            // 10⁷ / (12 trials × 50 intervals)
+            let times = noise.times(16_667, 50_000.0 + i as f64 * 50.0);
+            response.merge(&times);
+            let point = crate::model::Point {
+                at_ns: i * 100_000_000,
+                ended: 16_667,
+                in_flight: 64,
+                ..Default::default()
+            };
+            series.push(point.with_response(&times));
+        }
+        trial.flows.ended = response.count();
+        (trial.service, trial.lag) = (response.clone(), noise.times(100_000, 2_000.0));
+        trial.inter_send = noise.times(100_000, 25_000.0);
+        trial.hops.iter_mut().for_each(|hop| hop.time = noise.times(300_000, 20_000.0));
+        (trial.response, trial.series) = (response, series);
+        trial
+    };
+    let mut record = sample::record();
+    let names = ["message/crossbeam", "event/crossbeam", "message/flume", "event/flume"];
+    record.runs = names.map(|name| sample::run(name, 0, 1.0)).into();
+    record.runs.iter_mut().for_each(|run| run.trials = (0..3).map(&mut filled).collect());
+    record.judge(&crate::verdict::Thresholds::default());
+    record
+}
+
+/// FORMAT.md has the arithmetic.
+#[test]
+fn ten_million_messages_are_less_than_two_megabytes() {
+    let record = large();
+    let messages: u64 = record.runs.iter().map(|run| run.response().count()).sum();
+    assert!(messages >= 9_999_000, "{messages}");
+    let json = to_json(&record).unwrap();
+    let of_series: usize =
+        json.lines().filter(|line| line.contains("response_histogram")).map(str::len).sum();
+    assert!(json.len() < 2_000_000, "{} bytes, {of_series} of them in series", json.len());
+    assert!(json.len() > 1_000_000, "{} bytes: FORMAT.md says more", json.len());
+    assert_eq!(from_json(&json).unwrap(), record);
+}
+
+/// What the first release wrote has none of the later fields.
+#[test]
+fn fields_that_came_later_have_a_meaning_where_they_are_missing() {
+    let sample = include_str!("../../tests/samples/v1.json");
+    for name in ["dropped", "inter_send_ns", "arrival_check", "thresholds", "cores_ns", "response_histogram"]
+    {
+        assert!(!sample.contains(&format!("\"{name}\"")), "{name}");
+    }
+    let trial = &from_json(sample).unwrap().runs[0].trials[0];
+    assert_eq!((trial.flows.dropped, trial.arrival_check.is_none()), (0, true));
+    assert!(trial.inter_send.is_empty() && trial.hygiene.cores_ns.is_none());
+    assert!(trial.series.points().iter().all(|point| point.response.is_empty()));
+}
+
 #[test]
 fn a_count_that_contradicts_its_histogram_is_found() {
+    let mut document = v1::Document::try_from(&judged()).unwrap();
+    document.runs[0].trials[1].series[3].response_count += 1;
+    let error = Record::try_from(document).unwrap_err().to_string();
+    assert!(error.contains("runs[0].trials[1].series[3]"), "{error}");
     let mut document = v1::Document::try_from(&judged()).unwrap();
     document.runs[1].trials[2].lag_ns.count += 1;
     let error = Record::try_from(document).unwrap_err().to_string();

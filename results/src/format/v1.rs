@@ -8,7 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Document {
@@ -22,6 +23,8 @@ pub struct Document {
     pub seed: u64,
     pub settings: Settings,
     pub environment: BTreeMap<String, String>,
+    #[serde(default)]
+    pub thresholds: Settings,
     pub pairing: Option<Pairing>,
     pub runs: Vec<Run>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,6 +75,8 @@ pub struct Run {
     pub response_ns: Times,
     pub service_ns: Times,
     pub lag_ns: Times,
+    #[serde(default)]
+    pub inter_send_ns: Option<Times>,
     pub hops: Vec<Hop>,
     pub audit: Audit,
     pub promises: Promises,
@@ -117,6 +122,8 @@ pub struct Flows {
     pub ended: u64,
     pub unfinished: u64,
     pub shed: u64,
+    #[serde(default)]
+    pub dropped: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -187,8 +194,13 @@ pub struct Trial {
     pub response_ns: Times,
     pub service_ns: Times,
     pub lag_ns: Times,
+    #[serde(default)]
+    pub inter_send_ns: Option<Times>,
+    #[serde(default)]
+    pub arrival_check: Option<ArrivalCheck>,
     pub hops: Vec<Hop>,
     pub audit: Audit,
+    #[serde(serialize_with = "one_line_each")]
     pub series: Vec<Point>,
     pub faults: Vec<String>,
     pub notes: Vec<String>,
@@ -198,6 +210,21 @@ pub struct Trial {
 pub struct Hygiene {
     pub steal_ns: Option<u64>,
     pub involuntary_switches: Option<u64>,
+    #[serde(default)]
+    pub cores_ns: Option<u64>,
+    #[serde(default)]
+    pub idle_ns: Option<u64>,
+    #[serde(default)]
+    pub others_ns: Option<u64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ArrivalCheck {
+    pub process: String,
+    pub planned_a2: Option<f64>,
+    pub sent_a2: Option<f64>,
+    pub critical: f64,
+    pub intervals: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -210,4 +237,25 @@ pub struct Point {
     pub response_p99_ns: Option<u64>,
     pub response_max_ns: Option<u64>,
     pub lag_p99_ns: Option<u64>,
+    #[serde(default)]
+    pub response_count: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub response_over_range: u64,
+    #[serde(default)]
+    pub response_sum_ns: u128,
+    #[serde(default)]
+    pub response_min_ns: Option<u64>,
+    #[serde(default)]
+    pub response_histogram: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it serialises by reference")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+/// A point per line, in documents that are indented everywhere else: there may be thousands of them.
+fn one_line_each<S: Serializer>(points: &[Point], serializer: S) -> Result<S::Ok, S::Error> {
+    let line = |point| serde_json::value::to_raw_value(point).map_err(S::Error::custom);
+    serializer.collect_seq(points.iter().map(line).collect::<Result<Vec<_>, _>>()?)
 }

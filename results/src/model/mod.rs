@@ -16,10 +16,10 @@ pub use audit::{Audit, Promises};
 pub use distribution::{Distribution, DistributionError, samples_needed};
 pub use series::{POINTS_AT_MOST, Point, Series};
 pub(crate) use trial::per_s;
-pub use trial::{Flows, Hop, Hygiene, LoadKind, Status, Trial};
+pub use trial::{ArrivalCheck, Flows, Hop, Hygiene, LoadKind, Status, Trial};
 
 use crate::search::Search;
-use crate::verdict::{self, Thresholds, Verdict};
+use crate::verdict::{self, Machine, Thresholds, Verdict};
 
 /// One value of a settings map.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,6 +126,8 @@ pub struct Record {
     pub settings: Settings,
     /// Facts about the machine: kernel, processor, cores, clock source, ...
     pub environment: BTreeMap<String, String>,
+    /// Thresholds of the verdicts that are not the defaults, by name; see [`Thresholds::from_settings`].
+    pub thresholds: Settings,
     /// Present if the trials were interleaved.
     pub pairing: Option<Pairing>,
     /// One per dispatch and workload; of a search one per hold.
@@ -181,6 +183,12 @@ impl Run {
         Distribution::merged(self.counted_trials().map(|trial| &trial.lag))
     }
 
+    /// Times between consecutive starts of flows on one sender lane, of all counted trials, merged.
+    #[must_use]
+    pub fn inter_send(&self) -> Distribution {
+        Distribution::merged(self.counted_trials().map(|trial| &trial.inter_send))
+    }
+
     /// Hop times (received − sent) of all counted trials, merged per destination and receiver, in order of appearance.
     #[must_use]
     pub fn hops(&self) -> Vec<Hop> {
@@ -207,7 +215,9 @@ impl Run {
     /// The verdict as judged when it was measured, or judged now by the default thresholds.
     #[must_use]
     pub fn judged(&self) -> Verdict {
-        self.verdict.clone().unwrap_or_else(|| verdict::judge(self, &Thresholds::default()))
+        self.verdict
+            .clone()
+            .unwrap_or_else(|| verdict::judge(self, &Machine::default(), &Thresholds::default()))
     }
 
     /// True if a count of the audit breaks what the transport promises: see [`Promises::broken_by`].
@@ -218,11 +228,13 @@ impl Run {
 }
 
 impl Record {
-    /// Judges every run and keeps the verdicts in them.
+    /// Judges every run and keeps the verdicts in them, and the thresholds that are not the defaults.
     pub fn judge(&mut self, thresholds: &Thresholds) {
+        let machine = Machine::of(&self.environment);
         for run in &mut self.runs {
-            run.verdict = Some(verdict::judge(run, thresholds));
+            run.verdict = Some(verdict::judge(run, &machine, thresholds));
         }
+        self.thresholds = thresholds.to_settings();
     }
 }
 

@@ -1,13 +1,18 @@
 //! How a trial went over time: one point per interval, bounded however long the trial is.
 //!
-//! Lives here: the points and how neighbours are merged. Does not live here: who samples them.
+//! Lives here: the points, how neighbours are merged, and how the series is made whole at the end. Does not live here: who
+//! samples them.
 
-/// A series never holds more points than this; neighbours are merged instead.
-pub const POINTS_AT_MOST: usize = 600;
+use super::Distribution;
 
-/// One interval of a trial. Where intervals were merged, counts are sums and times are the highest of them:
-/// percentiles of parts say no more than that about the whole.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// A series never holds more points than this; neighbours are merged instead. It bounds memory while a trial runs (a
+/// coarse histogram up to an hour takes 36 KiB) and the size of a record (FORMAT.md has the arithmetic).
+pub const POINTS_AT_MOST: usize = 50;
+
+/// One interval of a trial. Where intervals were merged, counts are sums and histograms are added; figures without a
+/// histogram (the lag, and all of records of the first release) are the highest of theirs, as percentiles of parts say
+/// no more than that about the whole.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Point {
     /// End of the interval, from the start of the measured window.
     pub at_ns: u64,
@@ -17,6 +22,8 @@ pub struct Point {
     pub ended: u64,
     /// Flows in flight at its end.
     pub in_flight: u64,
+    /// Response times recorded in it, coarse; empty where the record holds none.
+    pub response: Distribution,
     /// Median response time.
     pub response_p50_ns: Option<u64>,
     /// 99th percentile of the response time.
@@ -27,7 +34,37 @@ pub struct Point {
     pub lag_p99_ns: Option<u64>,
 }
 
+impl Default for Point {
+    fn default() -> Self {
+        Self {
+            at_ns: 0,
+            intervals: 1,
+            ended: 0,
+            in_flight: 0,
+            response: Distribution::coarse(),
+            response_p50_ns: None,
+            response_p99_ns: None,
+            response_max_ns: None,
+            lag_p99_ns: None,
+        }
+    }
+}
+
 impl Point {
+    /// The interval of these response times.
+    #[must_use]
+    pub fn with_response(self, response: &Distribution) -> Self {
+        let mut own = Self { response: response.coarsened(), ..self };
+        own.set_figures();
+        own
+    }
+
+    fn set_figures(&mut self) {
+        self.response_p50_ns = self.response.quantile_ns(0.5);
+        self.response_p99_ns = self.response.quantile_ns(0.99);
+        self.response_max_ns = self.response.max_ns();
+    }
+
     /// Takes the interval that follows into this one.
     pub fn merge(&mut self, next: &Self) {
         let Self {
@@ -35,19 +72,25 @@ impl Point {
             intervals,
             ended,
             in_flight,
+            response,
             response_p50_ns,
             response_p99_ns,
             response_max_ns,
             lag_p99_ns,
-        } = *next;
-        self.at_ns = at_ns;
+        } = next;
+        self.at_ns = *at_ns;
         self.intervals += intervals;
         self.ended += ended;
-        self.in_flight = self.in_flight.max(in_flight);
-        self.response_p50_ns = self.response_p50_ns.max(response_p50_ns);
-        self.response_p99_ns = self.response_p99_ns.max(response_p99_ns);
-        self.response_max_ns = self.response_max_ns.max(response_max_ns);
-        self.lag_p99_ns = self.lag_p99_ns.max(lag_p99_ns);
+        self.in_flight = self.in_flight.max(*in_flight);
+        self.response.merge(response);
+        if self.response.is_empty() {
+            self.response_p50_ns = self.response_p50_ns.max(*response_p50_ns);
+            self.response_p99_ns = self.response_p99_ns.max(*response_p99_ns);
+            self.response_max_ns = self.response_max_ns.max(*response_max_ns);
+        } else {
+            self.set_figures();
+        }
+        self.lag_p99_ns = self.lag_p99_ns.max(*lag_p99_ns);
     }
 }
 
@@ -86,6 +129,14 @@ impl Series {
         &self.points
     }
 
+    /// Response times of all points together: coarse, and empty where the record holds none.
+    #[must_use]
+    pub fn response(&self) -> Distribution {
+        let mut all = Distribution::coarse();
+        self.points.iter().for_each(|point| all.merge(&point.response));
+        all
+    }
+
     /// Adds the next interval; merges neighbours when the series is full.
     pub fn push(&mut self, mut point: Point) {
         point.intervals = point.intervals.max(1);
@@ -99,6 +150,27 @@ impl Series {
             self.halve();
         }
         self.points.push(point);
+    }
+
+    /// Adds what was recorded after the last sample, so that the points together hold what the trial does: `ended` flows
+    /// and these response times. The interval ends with the window.
+    pub fn complete(&mut self, elapsed_ns: u64, ended: u64, response: &Distribution) {
+        let Some(rest) = response.coarsened().without(&self.response()) else { return };
+        let ended = ended.saturating_sub(self.points.iter().map(|point| point.ended).sum());
+        if rest.is_empty() && ended == 0 {
+            return;
+        }
+        let last_ns = self.points.last().map_or(0, |point| point.at_ns);
+        let point = Point { at_ns: elapsed_ns, ended, ..Point::default() }.with_response(&rest);
+        match self.points.last_mut() {
+            // Recorded while the last interval was being looked at, or in the drain after the window.
+            Some(last) if elapsed_ns <= last_ns => {
+                let (intervals, at_ns) = (last.intervals, last.at_ns);
+                last.merge(&point);
+                (last.intervals, last.at_ns) = (intervals, at_ns);
+            }
+            _ => self.push(point),
+        }
     }
 
     fn halve(&mut self) {
@@ -116,25 +188,56 @@ impl Series {
 mod tests {
     use super::*;
 
+    /// Intervals of a hundred response times each, all different.
+    fn long(intervals: u64) -> (Series, Distribution) {
+        let (mut series, mut all) = (Series::default(), Distribution::default());
+        for i in 1..=intervals {
+            let times = Distribution::of((0..100).map(|n| i * 1_000 + n * 17));
+            all.merge(&times);
+            let point = Point { at_ns: i * 100, ended: 100, lag_p99_ns: Some(i), ..Point::default() };
+            series.push(point.with_response(&times));
+        }
+        (series, all)
+    }
+
     #[test]
     fn a_long_series_stays_bounded_and_loses_nothing() {
-        let mut series = Series::default();
-        for i in 1..=10_000u64 {
-            let point = Point {
-                at_ns: i * 100,
-                ended: 1,
-                response_max_ns: Some(i),
-                lag_p99_ns: None,
-                ..Point::default()
-            };
-            series.push(point);
-        }
+        let (series, all) = long(10_000);
         let points = series.points();
-        assert!(points.len() <= POINTS_AT_MOST && points.len() > POINTS_AT_MOST / 4, "{}", points.len());
-        assert_eq!(points.iter().map(|point| point.ended).sum::<u64>(), 10_000);
+        assert!(points.len() <= POINTS_AT_MOST && points.len() >= POINTS_AT_MOST / 2, "{}", points.len());
+        assert_eq!(points.iter().map(|point| point.ended).sum::<u64>(), 1_000_000);
         assert_eq!(points.iter().map(|point| point.intervals).sum::<u32>(), 10_000);
-        assert_eq!(points.last().and_then(|point| point.response_max_ns), Some(10_000));
-        assert_eq!(points.last().map(|point| point.at_ns), Some(1_000_000));
+        assert_eq!(
+            points.last().map(|point| (point.at_ns, point.lag_p99_ns)),
+            Some((1_000_000, Some(10_000)))
+        );
         assert!(points.is_sorted_by_key(|point| point.at_ns));
+        assert_eq!(series.response(), all.coarsened());
+    }
+
+    /// Percentiles of a merged point are of all its values, not the highest of its parts'.
+    #[test]
+    fn merged_points_have_the_figures_of_their_values() {
+        let mut point = Point::default().with_response(&Distribution::of([10; 300]));
+        point.merge(&Point::default().with_response(&Distribution::of([99; 100])));
+        assert_eq!((point.response_p50_ns, point.response_max_ns), (Some(10), Some(99)));
+        assert_eq!(point.response_p99_ns, Some(99));
+        let few = Point::default().with_response(&Distribution::of([10; 298]));
+        assert_eq!(few.response_p99_ns, None);
+    }
+
+    #[test]
+    fn what_came_after_the_last_sample_is_added_once() {
+        for elapsed_ns in [1_000, 1_020] {
+            let (mut series, mut all) = long(10);
+            all.merge(&Distribution::of([5_000_000; 7]));
+            series.complete(elapsed_ns, 1_007, &all);
+            assert_eq!(series.response(), all.coarsened());
+            assert_eq!(series.points().iter().map(|point| point.ended).sum::<u64>(), 1_007);
+            assert_eq!(series.points().len(), if elapsed_ns > 1_000 { 11 } else { 10 });
+            let before = series.clone();
+            series.complete(elapsed_ns, 1_007, &all);
+            assert_eq!(series, before);
+        }
     }
 }

@@ -64,19 +64,22 @@ pub struct Flows {
     pub ended: u64,
     /// Started and not ended at the drain deadline.
     pub unfinished: u64,
-    /// Due and given up without a start because the window was full for too long.
+    /// Of those due: given up without a start because the window was full.
     pub shed: u64,
+    /// Of those due: not started because the schedule had fallen behind and its debt is dropped, not carried.
+    pub dropped: u64,
 }
 
 impl Flows {
     /// Adds the counts of another trial.
     pub fn merge(&mut self, other: &Self) {
-        let Self { due, started, ended, unfinished, shed } = *other;
+        let Self { due, started, ended, unfinished, shed, dropped } = *other;
         self.due += due;
         self.started += started;
         self.ended += ended;
         self.unfinished += unfinished;
         self.shed += shed;
+        self.dropped += dropped;
     }
 }
 
@@ -96,8 +99,29 @@ pub struct Hop {
 pub struct Hygiene {
     /// Time the hypervisor gave to others, over all cores.
     pub steal_ns: Option<u64>,
-    /// Times the process was put off a core against its will.
+    /// Times threads of the process, those that ended included, were put off a core against their will.
     pub involuntary_switches: Option<u64>,
+    /// Time of all cores while the machine was looked at: their number × its length. The times here are parts of it.
+    pub cores_ns: Option<u64>,
+    /// Time cores had nothing to do.
+    pub idle_ns: Option<u64>,
+    /// CPU time of other processes, the kernel's included.
+    pub others_ns: Option<u64>,
+}
+
+/// Whether flows were due, and sent, as the arrival process has it: Anderson-Darling on the gaps between them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ArrivalCheck {
+    /// The process that was asked for: `Poisson`.
+    pub process: String,
+    /// The statistic of the gaps that were planned; `None`: too few.
+    pub planned_a2: Option<f64>,
+    /// The statistic of the gaps between sends; `None`: too few.
+    pub sent_a2: Option<f64>,
+    /// Above this a statistic is rejected at 1 %; see [`crate::stats::CRITICAL_1_PERCENT`].
+    pub critical: f64,
+    /// How many gaps were looked at.
+    pub intervals: u64,
 }
 
 /// One measured window.
@@ -129,6 +153,10 @@ pub struct Trial {
     pub service: Distribution,
     /// First sent − due.
     pub lag: Distribution,
+    /// Between consecutive starts of flows on one sender lane, all lanes together. Empty: not measured.
+    pub inter_send: Distribution,
+    /// Whether the arrivals were those asked for; `None` where there is no such check.
+    pub arrival_check: Option<ArrivalCheck>,
     /// Received − sent, per destination and receiver.
     pub hops: Vec<Hop>,
     /// Counts of messages.

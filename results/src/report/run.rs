@@ -7,10 +7,10 @@ use std::path::Path;
 
 use super::grid::{Cell, Column, Grid};
 use super::{Layout, Tone, hanging};
-use crate::model::{Audit, Distribution, LoadKind, Record, Run, Status};
+use crate::model::{ArrivalCheck, Audit, Distribution, LoadKind, Record, Run, Status};
 use crate::stats::Derived;
 use crate::units;
-use crate::verdict::{Validity, Verdict};
+use crate::verdict::{Thresholds, Validity, Verdict};
 
 /// Keys of the settings without which a comparison is unfair; shown under every table, in this order.
 pub const FAIRNESS: [&str; 16] = [
@@ -63,9 +63,11 @@ pub fn table(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
             text.push('\n');
         }
         text += &checks(runs, layout);
+        text += &sends(runs, layout);
         text += &floor(runs, layout);
         text += &settings(record, runs, layout);
     }
+    text += &limits(record, layout);
     if let Some(path) = saved {
         text += &format!("saved    {}\n", path.display());
     }
@@ -202,6 +204,10 @@ fn checks(runs: &[&Run], layout: Layout) -> String {
         {
             parts.push(format!("started {} of {} due", units::rate(achieved), units::rate(due)));
         }
+        let left_out = [(derived.flows.shed, "shed"), (derived.flows.dropped, "dropped")];
+        for (n, word) in left_out.into_iter().filter(|(n, _)| *n > 0) {
+            parts.push(format!("{} {word}", units::counted(n, "flow", "flows")));
+        }
         if let Some(share) = derived.blocked_share {
             parts.push(format!("senders held up {} of the time", units::percent(share)));
         }
@@ -219,6 +225,51 @@ fn checks(runs: &[&Run], layout: Layout) -> String {
         }
     }
     text
+}
+
+/// How an open load sent: the gaps between starts, and whether they are those of the arrival process.
+fn sends(runs: &[&Run], layout: Layout) -> String {
+    let name = runs.iter().map(|run| super::columns(&run.dispatch)).max().unwrap_or(0);
+    let mut text = String::new();
+    for run in runs.iter().filter(|run| run.load == LoadKind::Open) {
+        let gaps = run.inter_send();
+        let mut parts = Vec::new();
+        if !gaps.is_empty() {
+            let quantile = |q| units::duration_or_none(gaps.quantile_ns(q));
+            parts.push(format!("inter-send p50 {}, p99 {}", quantile(0.5), quantile(0.99)));
+        }
+        let checks: Vec<&ArrivalCheck> =
+            run.counted_trials().filter_map(|trial| trial.arrival_check.as_ref()).collect();
+        if let Some(first) = checks.first() {
+            // The worst of the trials: the verdict looks at all of them.
+            let worst = |of: fn(&ArrivalCheck) -> Option<f64>| {
+                let worst = checks.iter().filter_map(|check| of(check)).max_by(f64::total_cmp);
+                worst.map_or_else(|| units::NONE.to_owned(), |a2| format!("{a2:.2}"))
+            };
+            let (planned, sent) = (worst(|check| check.planned_a2), worst(|check| check.sent_a2));
+            parts.push(format!(
+                "{} arrivals: A² planned {planned}, sent {sent}, critical {:.2}",
+                first.process, first.critical
+            ));
+        }
+        if !parts.is_empty() {
+            let head = if text.is_empty() { "sends" } else { "" };
+            text += &hanging(&format!("{head:<9}{:<name$}  ", run.dispatch), &parts.join("; "), layout);
+        }
+    }
+    text
+}
+
+/// Limits of the verdict that are not the defaults.
+fn limits(record: &Record, layout: Layout) -> String {
+    let thresholds = Thresholds::from_settings(&record.thresholds);
+    let changed: Vec<String> = thresholds
+        .changed()
+        .map(|(limit, value)| {
+            format!("{} {} (default {})", limit.key, limit.text(value), limit.text(limit.default))
+        })
+        .collect();
+    if changed.is_empty() { String::new() } else { hanging("limits   ", &changed.join(", "), layout) }
 }
 
 fn floor(runs: &[&Run], layout: Layout) -> String {

@@ -44,6 +44,36 @@ fn a_partial_record_of_an_open_load() {
     assert_snapshot!(shown(&record, 100));
 }
 
+/// What only an open load has, and what is shown only where there is something to show.
+#[test]
+fn an_open_load_says_how_it_sent() {
+    let mut record = sample::record();
+    record.runs.truncate(2);
+    for (run, lane) in record.runs.iter_mut().zip(0..) {
+        run.load = crate::model::LoadKind::Open;
+        run.settings.insert("rate_per_s".into(), 40_000u64.into());
+        run.trials.iter_mut().for_each(|trial| trial.audit.lost = 0);
+        for trial in &mut run.trials {
+            trial.flows.unfinished = 0;
+            trial.inter_send = sample::Noise(lane).times(5_000, 25_000.0);
+            trial.arrival_check = Some(crate::model::ArrivalCheck {
+                process: "Poisson".into(),
+                planned_a2: Some(0.71),
+                sent_a2: Some(1.5 + lane as f64),
+                critical: crate::stats::CRITICAL_1_PERCENT,
+                intervals: 4_999,
+            });
+        }
+    }
+    record.runs[1].trials[0].flows.shed = 12;
+    record.runs[1].trials[0].flows.dropped = 1;
+    let mut limits = crate::verdict::Thresholds::default();
+    limits.set("lag_floor_ns", "50us").unwrap();
+    limits.set("others", "none").unwrap();
+    record.judge(&limits);
+    assert_snapshot!(shown(&record, 110));
+}
+
 #[test]
 fn settings_that_differ_are_shown_per_dispatch() {
     let mut record = sample::record();

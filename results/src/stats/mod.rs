@@ -1,15 +1,20 @@
 //! Statistics: figures derived from trials, and the tests a comparison decides by.
 //!
 //! Lives here: the median. Derived figures are in `derived`, the sign test and its intervals in `sign`, the
-//! correction for many tests in `holm`. Does not live here: which metrics are compared and by what margins
+//! correction for many tests in `holm`, the test for Poisson arrivals in `anderson_darling`, the one for a steady state
+//! in `mser`. Does not live here: which metrics are compared and by what margins
 //! (`compare`).
 
+mod anderson_darling;
 mod derived;
 mod holm;
+mod mser;
 mod sign;
 
+pub use anderson_darling::{CRITICAL_1_PERCENT, anderson_darling_exponential};
 pub use derived::Derived;
 pub use holm::holm;
+pub use mser::{Truncation, mser};
 pub use sign::{MedianInterval, median_interval, minimum_detectable, pairs_needed, sign_test};
 
 /// The median; of an even number the mean of the two in the middle. `None` without values; no value may be NaN.

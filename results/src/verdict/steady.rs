@@ -1,6 +1,6 @@
 //! Whether a run had settled: a response that grows all along, or a throughput that drifts, describes no state.
 //!
-//! Lives here: the two checks on the time series. Does not live here: warm-up, which is over before the window.
+//! Lives here: the checks on the time series. Does not live here: warm-up, which is over before the window.
 
 use super::{Thresholds, Validity, Verdict};
 use crate::model::{LoadKind, Point, Run};
@@ -15,9 +15,12 @@ pub(super) fn check(run: &Run, thresholds: &Thresholds, verdict: &mut Verdict) {
         .counted_trials()
         .map(|trial| trial.series.points())
         .filter(|points| points.len() >= POINTS_AT_LEAST);
-    let unsteady = |points: &[Point]| match run.load {
-        LoadKind::Open => growth(points, thresholds),
-        LoadKind::Closed => drift(points, thresholds),
+    let unsteady = |points: &[Point]| {
+        let course = match run.load {
+            LoadKind::Open => growth(points, thresholds),
+            LoadKind::Closed => drift(points, thresholds),
+        };
+        course.or_else(|| never_settled(points, thresholds))
     };
     let reasons: Vec<Option<String>> = judged.map(unsteady).collect();
     let found = reasons.iter().flatten().count();
@@ -44,7 +47,7 @@ fn growth(points: &[Point], thresholds: &Thresholds) -> Option<String> {
     let quarters: Vec<f64> = points.chunks(quarter).take(4).filter_map(typical).collect();
     let [first, second, third, last] = quarters[..] else { return None };
     let grew = first < second && second < third && third < last;
-    (grew && last > first * thresholds.growth && last > thresholds.growth_floor_ns as f64).then(|| {
+    (grew && last > first * thresholds.growth && last > thresholds.growth_floor_ns).then(|| {
         let (first, last) = (units::duration(first as u64), units::duration(last as u64));
         format!("the median response grew from {first} in the first quarter to {last} in the last; the load is more than the dispatch can take")
     })
@@ -64,5 +67,23 @@ fn drift(points: &[Point], thresholds: &Thresholds) -> Option<String> {
     (change.abs() > thresholds.drift.max(noise)).then(|| {
         let (before, after) = (units::rate(rates.0 * 1e9), units::rate(rates.1 * 1e9));
         format!("throughput went from {before} in the first half to {after} in the second")
+    })
+}
+
+/// A series of mean response times that MSER-5 would cut by more than half. On a steady series of a few batches that
+/// happens by chance, but then what it keeps has about the mean of the second half.
+fn never_settled(points: &[Point], thresholds: &Thresholds) -> Option<String> {
+    let means: Vec<f64> = points.iter().filter_map(|point| point.response.mean_ns()).collect();
+    // A point may be several intervals already; about five of them make a batch.
+    let intervals = points.first()?.intervals.max(1);
+    let cut = stats::mser(&means, (5 / intervals) as usize)?;
+    let change = cut.mean_kept / cut.mean_half - 1.0;
+    (cut.share > thresholds.mser_truncated && change.abs() > thresholds.mser_change).then(|| {
+        let (kept, half) = (units::duration(cut.mean_kept as u64), units::duration(cut.mean_half as u64));
+        let share = units::percent(cut.share);
+        format!(
+            "no steady state: MSER-5 would cut off {share} of the window, where the mean response is still {kept} \
+             against {half} over its second half"
+        )
     })
 }

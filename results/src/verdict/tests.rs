@@ -1,10 +1,10 @@
 //! Each check of the verdict against a run that breaks just that.
 
 use super::*;
-use crate::model::{Audit, Distribution, Flows, Point, Promises, Series, Trial};
+use crate::model::{Audit, Distribution, Flows, Point, Promises, Series, Status, Trial};
 
 /// 100,000 flows of 1 ms in 10 s at 10 k/s: ten in flight, nothing wrong.
-fn clean() -> Trial {
+pub(super) fn clean() -> Trial {
     let times = |ns| {
         let mut times = Distribution::default();
         times.record(ns, 100_000);
@@ -12,7 +12,7 @@ fn clean() -> Trial {
     };
     Trial {
         elapsed_ns: 10_000_000_000,
-        flows: Flows { due: 100_000, started: 100_000, ended: 100_000, unfinished: 0, shed: 0 },
+        flows: Flows { due: 100_000, started: 100_000, ended: 100_000, ..Flows::default() },
         asked_per_s: Some(10_000.0),
         mean_in_flight: Some(10.0),
         response: times(1_000_000),
@@ -29,18 +29,23 @@ fn clean() -> Trial {
     }
 }
 
-fn judged(load: LoadKind, change: impl FnOnce(&mut Trial)) -> Verdict {
+pub(super) fn judged(load: LoadKind, change: impl FnOnce(&mut Trial)) -> Verdict {
     let mut trial = clean();
     change(&mut trial);
-    judge(&Run { load, trials: vec![trial], ..Run::default() }, &Thresholds::default())
+    judge_run(&Run { load, trials: vec![trial], ..Run::default() })
 }
 
-fn open(change: impl FnOnce(&mut Trial)) -> Verdict {
+/// By the defaults, with nothing known of the machine.
+fn judge_run(run: &Run) -> Verdict {
+    judge(run, &Machine::default(), &Thresholds::default())
+}
+
+pub(super) fn open(change: impl FnOnce(&mut Trial)) -> Verdict {
     judged(LoadKind::Open, change)
 }
 
 #[track_caller]
-fn assert_reason(verdict: &Verdict, status: Validity, words: &str) {
+pub(super) fn assert_reason(verdict: &Verdict, status: Validity, words: &str) {
     assert_eq!(verdict.status, status, "{verdict:?}");
     assert!(verdict.reasons.iter().any(|reason| reason.contains(words)), "{verdict:?}");
 }
@@ -57,11 +62,15 @@ fn a_missed_rate_is_invalid() {
     let verdict = open(|trial| trial.flows.started = 98_000);
     assert_reason(&verdict, Validity::Invalid, "achieved 9.80 k/s where 10.0 k/s were due (2.00 % off)");
     assert_eq!(open(|trial| trial.flows.started = 99_500).status, Validity::Valid);
-    assert_reason(
-        &open(|trial| trial.flows.shed = 7),
-        Validity::Suspect,
-        "7 flows were due and never started",
-    );
+    for (flows, words) in [
+        (Flows { shed: 7, ..clean().flows }, "7 flows were due and never started: shed because the window"),
+        (
+            Flows { dropped: 1, ..clean().flows },
+            "1 flow was due and never started: dropped because the schedule",
+        ),
+    ] {
+        assert_reason(&open(|trial| trial.flows = flows), Validity::Suspect, words);
+    }
     let verdict = open(|trial| trial.asked_per_s = Some(11_000.0));
     assert_reason(
         &verdict,
@@ -137,12 +146,12 @@ fn a_failure_is_invalid_with_its_error() {
     let mut trials = vec![clean(); 4];
     trials[1..].iter_mut().for_each(fail);
     let mut run = Run { trials, ..Run::default() };
-    assert_eq!(judge(&run, &Thresholds::default()).reasons, ["3 of 4 trials failed: connection lost"]);
+    assert_eq!(judge_run(&run).reasons, ["3 of 4 trials failed: connection lost"]);
     run.trials.truncate(2);
     run.trials[1].number = 1;
-    assert_eq!(judge(&run, &Thresholds::default()).reasons, ["trial 2 of 2 failed: connection lost"]);
+    assert_eq!(judge_run(&run).reasons, ["trial 2 of 2 failed: connection lost"]);
     assert_eq!(open(|trial| trial.status = Status::Interrupted).status, Validity::Suspect);
-    assert_reason(&judge(&Run::default(), &Thresholds::default()), Validity::Invalid, "no trial was started");
+    assert_reason(&judge_run(&Run::default()), Validity::Invalid, "no trial was started");
     assert_reason(&open(|trial| trial.flows.ended = 0), Validity::Invalid, "no flow ended");
 }
 
@@ -157,9 +166,25 @@ fn a_broken_promise_is_listed_but_not_the_verdicts_business() {
     let mut trial = clean();
     trial.audit.duplicated = 3;
     let promises = Promises { tolerates_duplicates: true, ..Promises::default() };
-    let verdict = judge(&Run { trials: vec![trial], promises, ..Run::default() }, &Thresholds::default());
+    let verdict = judge_run(&Run { trials: vec![trial], promises, ..Run::default() });
     assert!(verdict.reasons.is_empty());
-    assert_eq!(verdict.notes, ["3 duplicates, as the transport's contract permits"]);
+    assert_eq!(verdict.notes, ["3 messages were delivered again, as the transport's contract permits"]);
+}
+
+#[test]
+fn one_is_not_many() {
+    let verdict = open(|trial| (trial.audit.negative_deltas, trial.flows.unfinished) = (1, 1));
+    assert!(verdict.notes[0].starts_with("1 stamp ran backwards between cores"), "{verdict:?}");
+    assert_reason(&verdict, Validity::Suspect, "1 flow did not end");
+}
+
+#[test]
+fn a_fan_out_says_why_it_has_more_times_than_flows() {
+    let verdict = open(|trial| {
+        trial.response.merge(&trial.response.clone());
+        trial.mean_in_flight = None;
+    });
+    assert_eq!(verdict.notes, ["each flow ends at 2 subscribers and has 2 response times"]);
 }
 
 #[test]
@@ -172,11 +197,14 @@ fn too_few_samples_are_only_a_note() {
     assert_eq!(verdict.notes, ["100 response times are too few for a p99, which needs 299"]);
 }
 
+/// A hundred intervals of 100 ms: how many flows ended, and the response time of all of them.
 fn series(point: impl Fn(u64) -> (u64, u64)) -> Series {
     let point = |i: u64| {
-        let (ended, p50) = point(i);
+        let (ended, ns) = point(i);
+        let mut response = Distribution::coarse();
+        response.record(ns, ended);
         let at_ns = (i + 1) * 100_000_000;
-        Point { at_ns, intervals: 1, ended, response_p50_ns: Some(p50), ..Point::default() }
+        Point { at_ns, ended, ..Point::default() }.with_response(&response)
     };
     Series::from_points((0..100).map(point).collect())
 }
@@ -184,13 +212,36 @@ fn series(point: impl Fn(u64) -> (u64, u64)) -> Series {
 #[test]
 fn overload_is_not_steady() {
     // 1.2 times the capacity for 10 s: the flow due at t waits 0.2 t.
-    let verdict = open(|trial| trial.series = series(|i| (1_000, 1_000_000 + i * 20_000_000)));
-    assert_reason(&verdict, Validity::Suspect, "not steady: the median response grew from 241 ms");
+    let overloaded = |i: u64| (1_000, 1_000_000 + i * 20_000_000);
+    let verdict = open(|trial| trial.series = series(overloaded));
+    assert_reason(&verdict, Validity::Suspect, "not steady: the median response grew from 2");
+    // MSER-5 finds it by itself, in a closed load too.
+    let trials = vec![Trial { series: series(overloaded), ..clean() }];
+    let mut limits = Thresholds::default();
+    limits.set("growth", "none").unwrap();
+    for load in [LoadKind::Open, LoadKind::Closed] {
+        let run = Run { load, trials: trials.clone(), ..Run::default() };
+        let verdict = judge(&run, &Machine::default(), &limits);
+        assert_reason(
+            &verdict,
+            Validity::Suspect,
+            "not steady: no steady state: MSER-5 would cut off 75.0 %",
+        );
+        limits.set("mser_truncated", "none").unwrap();
+        assert_eq!(judge(&run, &Machine::default(), &limits).status, Validity::Valid);
+        limits.set("mser_truncated", "50%").unwrap();
+    }
     let wavy = |i: u64| (1_000, 1_000_000 + (i * 7_919 % 97) * 20_000);
     assert_eq!(open(|trial| trial.series = series(wavy)).status, Validity::Valid);
-    // Slower at the end, but not all along: a disturbance, not an overload.
+    // Slower at the end, but not all along: a disturbance that it did not recover from, not an overload.
     let uneven = |i: u64| (1_000, [1_000_000, 3_000_000, 2_000_000, 4_000_000][i as usize / 25]);
-    assert_eq!(open(|trial| trial.series = series(uneven)).status, Validity::Valid);
+    let verdict = open(|trial| trial.series = series(uneven));
+    assert_reason(&verdict, Validity::Suspect, "no steady state");
+    assert!(!format!("{verdict:?}").contains("grew"), "{verdict:?}");
+    // One that it did recover from.
+    let disturbed =
+        |i: u64| (1_000, if (40..50).contains(&i) { 9_000_000 } else { 1_000_000 + i * 7_919 % 97 });
+    assert_eq!(open(|trial| trial.series = series(disturbed)).status, Validity::Valid);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::text::{clip, inlay, row};
-use crate::event::{Quantiles, Sample, Status};
+use crate::event::{Sample, Status};
 use crate::model::Model;
 use crate::state::{Phase, Row};
 
@@ -40,10 +40,10 @@ const COLUMNS: [Column; 8] = [
         from_width: 0,
         text: |row, _| row.mean_per_s().map_or_else(none, units::rate),
     },
-    Column { title: "p50", width: 9, from_width: 0, text: |row, _| time(row, |run| run.p50_ns) },
-    Column { title: "p99", width: 9, from_width: 0, text: |row, _| time(row, |run| run.p99_ns) },
-    Column { title: "p99.9", width: 10, from_width: 100, text: |row, _| time(row, |run| run.p99_9_ns) },
-    Column { title: "max", width: 10, from_width: 100, text: |row, _| time(row, |run| run.max_ns) },
+    Column { title: "p50", width: 9, from_width: 0, text: |row, _| time(row, 0) },
+    Column { title: "p99", width: 9, from_width: 0, text: |row, _| time(row, 2) },
+    Column { title: "p99.9", width: 10, from_width: 100, text: |row, _| time(row, 3) },
+    Column { title: "max", width: 10, from_width: 100, text: |row, _| time(row, 4) },
     Column {
         title: "lag p99",
         width: 10,
@@ -61,9 +61,10 @@ fn of(row: &Row, text: fn(&Sample) -> String) -> String {
     row.last.as_ref().map_or_else(none, text)
 }
 
-fn time(row: &Row, pick: fn(&Quantiles) -> u64) -> String {
-    let run = row.last.map(|sample| sample.run).filter(|run| run.count > 0);
-    units::duration_or_none(run.as_ref().map(pick))
+/// A response time of the run so far, by its place in [`crate::event::Quantiles::NAMES`].
+fn time(row: &Row, at: usize) -> String {
+    let known = row.last.and_then(|sample| sample.run.known().get(at).copied().flatten());
+    units::duration_or_none(known)
 }
 
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {

@@ -23,15 +23,16 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     rule(theme, area, buf, Line::styled("response time", theme.strong()), Line::default());
     let focused = model.shown().rows.get(model.focus());
     let last = focused.and_then(|row| row.last);
-    let figures = |pick: fn(&crate::event::Sample) -> Quantiles| last.as_ref().and_then(|s| pick(s).values());
+    let figures = |pick: fn(&crate::event::Sample) -> Quantiles| last.as_ref().map(|s| pick(s).known());
     let (now, run) = (figures(|s| s.now), figures(|s| s.run));
 
     let table = LABEL + 2 * FIGURE;
     let heading = format!("{:>5}{:>9}{:>9}", "", "now", "run");
     Line::styled(heading, theme.quiet()).render(row(area, 1), buf);
     for (i, name) in Quantiles::NAMES.into_iter().enumerate() {
-        let figure =
-            |of: Option<[u64; 5]>| format!("{:>9}", units::duration_or_none(of.map(|values| values[i])));
+        let figure = |of: Option<[Option<u64>; 5]>| {
+            format!("{:>9}", units::duration_or_none(of.and_then(|known| known[i])))
+        };
         let cells = [
             Span::styled(format!("{name:<5}"), theme.quiet()),
             Span::raw(figure(now)),

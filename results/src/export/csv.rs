@@ -1,0 +1,62 @@
+//! The time series as comma-separated values.
+//!
+//! Lives here: its columns, the unit last in each name; a figure that does not exist is empty. Does not live here: whole
+//! distributions (`hgrm`).
+
+use std::fmt::Write as _;
+
+use super::{ExportError, Selection};
+use crate::model::Record;
+
+const COLUMNS: &str = "dispatch,trial,from_ns,to_ns,intervals,ended,throughput_per_s,in_flight,response_count,\
+                       response_ns_mean,response_ns_p50,response_ns_p90,response_ns_p99,response_ns_max,lag_ns_p99";
+
+/// A line per interval of every chosen trial, after a line of names. Times are from the begin of the trial's window.
+///
+/// # Errors
+/// The selection is not in the record.
+pub fn csv(record: &Record, selection: &Selection) -> Result<String, ExportError> {
+    let mut text = format!("{COLUMNS}\n");
+    for part in selection.of(record)? {
+        let mut from_ns = 0;
+        for point in part.trial.series.points() {
+            let dispatch = quoted(&part.run.dispatch);
+            let number = part.trial.number;
+            let rate = crate::model::per_s(point.ended, u128::from(point.at_ns.saturating_sub(from_ns)));
+            let figures = [
+                point.response.mean_ns().map(|ns| ns.round() as u64),
+                point.response_p50_ns,
+                point.response.quantile_ns(0.9),
+                point.response_p99_ns,
+                point.response_max_ns,
+                point.lag_p99_ns,
+            ];
+            // Writing to a text cannot fail.
+            let _ = write!(
+                text,
+                "{dispatch},{number},{from_ns},{},{},{},{},{},{}",
+                point.at_ns,
+                point.intervals,
+                point.ended,
+                rate.map_or_else(String::new, |rate| format!("{rate:.1}")),
+                point.in_flight,
+                point.response.count()
+            );
+            for figure in figures {
+                let _ = write!(text, ",{}", figure.map_or_else(String::new, |ns| ns.to_string()));
+            }
+            text.push('\n');
+            from_ns = point.at_ns;
+        }
+    }
+    Ok(text)
+}
+
+/// As RFC 4180 has it: in quotes where it must be.
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}

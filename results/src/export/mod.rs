@@ -1,0 +1,106 @@
+//! Records in the formats of other tools: HdrHistogram interval logs and percentile distributions, and CSV.
+//!
+//! Lives here: which trials are exported, and errors. Each format has a file. Does not live here: files and flags (the
+//! command line).
+
+mod csv;
+mod hgrm;
+mod hlog;
+
+pub use csv::csv;
+pub use hgrm::hgrm;
+pub use hlog::hlog;
+
+use thiserror::Error;
+
+use crate::model::{DistributionError, Record, Run, Trial};
+
+/// What cannot be exported as asked.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ExportError {
+    /// No run of that name.
+    #[error("no dispatch `{asked}` in this record; it has {has}")]
+    Dispatch {
+        /// What was asked for.
+        asked: String,
+        /// What there is.
+        has: String,
+    },
+    /// No trial of that number, or none with figures.
+    #[error("no trial {asked} with figures in this record; trials are numbered from 0")]
+    Trial {
+        /// What was asked for.
+        asked: u32,
+    },
+    /// Nothing was measured.
+    #[error("nothing was measured in this record")]
+    Empty,
+    /// The format holds one distribution.
+    #[error(
+        "a percentile distribution is of one dispatch: choose one with --dispatch; this record has {has}"
+    )]
+    Several {
+        /// What there is.
+        has: String,
+    },
+    /// A histogram cannot be encoded.
+    #[error(transparent)]
+    Histogram(#[from] DistributionError),
+}
+
+/// Which part of a record is exported.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Only this dispatch; `None`: all.
+    pub dispatch: Option<String>,
+    /// Only the trials of this number, from 0; `None`: all that count.
+    pub trial: Option<u32>,
+}
+
+/// A trial that is exported, and the run it belongs to.
+struct Chosen<'a> {
+    run: &'a Run,
+    trial: &'a Trial,
+    /// From the begin of the record's first window to this one's, were there nothing between them, in ns.
+    from_ns: u64,
+}
+
+fn labels<'a>(runs: impl IntoIterator<Item = &'a Run>) -> String {
+    let labels: Vec<&str> = runs.into_iter().map(|run| run.dispatch.as_str()).collect();
+    labels.join(", ")
+}
+
+impl Selection {
+    /// The chosen trials in the order they were executed.
+    fn of<'a>(&self, record: &'a Record) -> Result<Vec<Chosen<'a>>, ExportError> {
+        let all = record.runs.iter().flat_map(|run| run.counted_trials().map(move |trial| (run, trial)));
+        let mut all: Vec<(&Run, &Trial)> = all.filter(|(_, trial)| !trial.response.is_empty()).collect();
+        all.sort_by_key(|(_, trial)| trial.position);
+        if all.is_empty() {
+            return Err(ExportError::Empty);
+        }
+        if let Some(asked) =
+            self.dispatch.as_ref().filter(|asked| all.iter().all(|(run, _)| run.dispatch != **asked))
+        {
+            return Err(ExportError::Dispatch { asked: asked.clone(), has: labels(&record.runs) });
+        }
+        let mut from_ns = 0;
+        let with_begin = all.into_iter().map(|(run, trial)| {
+            let begin_ns = from_ns;
+            from_ns += trial.elapsed_ns;
+            Chosen { run, trial, from_ns: begin_ns }
+        });
+        let wanted = |chosen: &Chosen<'_>| {
+            self.dispatch.as_ref().is_none_or(|asked| *asked == chosen.run.dispatch)
+                && self.trial.is_none_or(|asked| asked == chosen.trial.number)
+        };
+        let chosen: Vec<Chosen<'_>> = with_begin.filter(wanted).collect();
+        match self.trial {
+            Some(asked) if chosen.is_empty() => Err(ExportError::Trial { asked }),
+            _ => Ok(chosen),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! Exports read back: by the reader of the hdrhistogram crate, and line by line.
+
+use super::*;
+use crate::model::{Distribution, Series};
+use crate::sample;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::Deserializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+
+fn only(dispatch: &str, trial: Option<u32>) -> Selection {
+    Selection { dispatch: Some(dispatch.into()), trial }
+}
+
+/// What the reader of another implementation makes of a log: tag, begin and length in ms, maximum in ms, histogram.
+fn read(log: &str) -> Vec<(String, u128, u128, f64, Histogram<u64>)> {
+    let entries = IntervalLogIterator::new(log.as_bytes()).map(|entry| entry.expect("a line it understands"));
+    let intervals = entries.filter_map(|entry| match entry {
+        LogEntry::Interval(interval) => Some(interval),
+        _ => None,
+    });
+    intervals
+        .map(|interval| {
+            let bytes = STANDARD.decode(interval.encoded_histogram()).unwrap();
+            let histogram = Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
+            let tag = interval.tag().unwrap().as_str().to_owned();
+            let (from, length) = (interval.start_timestamp().as_millis(), interval.duration().as_millis());
+            (tag, from, length, interval.max(), histogram)
+        })
+        .collect()
+}
+
+#[test]
+fn an_interval_log_is_read_back_by_another_implementation() {
+    let record = sample::record();
+    let log = hlog(&record, &Selection::default(), 1_763_719_200.0).unwrap();
+    assert!(log.contains("#[StartTime: 1763719200.000 (seconds since epoch), 2026-11-21T10:00:00Z]\n"));
+    let intervals = read(&log);
+    assert_eq!(intervals.len(), 2 * 3 * 5);
+    assert!(intervals.is_sorted_by_key(|(_, from, ..)| *from));
+    let trial = &record.runs[0].trials[1];
+    let first =
+        intervals.iter().find(|(tag, from, ..)| tag == "message/crossbeam" && *from == 1_000).unwrap();
+    assert_eq!((first.2, first.3), (100, trial.series.points()[0].response.max_ns().unwrap() as f64 / 1e6));
+    // All intervals of a dispatch add up to what its series holds.
+    for run in &record.runs[..2] {
+        let mut all = Histogram::<u64>::new(2).unwrap();
+        let own = intervals.iter().filter(|(tag, ..)| *tag == run.dispatch);
+        own.for_each(|(.., histogram)| all.add(histogram).unwrap());
+        let series = series_of(run);
+        assert_eq!(all.len(), series.count());
+        assert_eq!(all.value_at_quantile(0.99), series.histogram().value_at_quantile(0.99));
+    }
+}
+
+#[test]
+fn a_trial_without_intervals_is_one_line() {
+    let mut record = sample::record();
+    record.runs[0].trials.iter_mut().for_each(|trial| trial.series = Series::default());
+    let intervals = read(&hlog(&record, &only("message/crossbeam", Some(2)), 0.0).unwrap());
+    assert_eq!(intervals.len(), 1);
+    let (_, from, length, _, histogram) = &intervals[0];
+    assert_eq!((*from, *length), (2_000, 500));
+    assert_eq!(histogram.len(), record.runs[0].trials[2].response.count());
+}
+
+#[test]
+fn a_percentile_distribution_has_the_classic_form() {
+    let record = sample::record();
+    let text = hgrm(&record, &only("message/crossbeam", None)).unwrap();
+    let times = record.runs[0].response();
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("       Value     Percentile TotalCount 1/(1-Percentile)"));
+    assert_eq!(lines.next(), Some(""));
+    let rows: Vec<Vec<f64>> = lines
+        .by_ref()
+        .take_while(|line| !line.starts_with("#["))
+        .map(|line| line.split_whitespace().map(|cell| cell.parse().unwrap()).collect())
+        .collect();
+    for row in &rows[..rows.len() - 1] {
+        assert!((row[3] - 1.0 / (1.0 - row[1])).abs() <= 0.01 * row[3], "{row:?}");
+        assert_eq!(row[2], times.histogram().count_between(0, row[0] as u64) as f64, "{row:?}");
+        assert!(row[2] / times.count() as f64 >= row[1] - 1e-9, "{row:?}");
+    }
+    let last = rows.last().unwrap();
+    assert_eq!((last.len(), last[1], last[2]), (3, 1.0, times.count() as f64));
+    assert!(rows.is_sorted_by(|a, b| a[0] <= b[0] && a[2] <= b[2]));
+    assert!(text.contains("#[Mean    =") && text.contains("Total count    ="), "{text}");
+    assert!(
+        text.trim_end().ends_with("#[Unit    = ns, response time of order-authorization message/crossbeam]")
+    );
+}
+
+/// What the Java implementation (HdrHistogram 2.2.2) prints for the values 1 to 1,000, each once.
+#[test]
+fn a_percentile_distribution_is_that_of_the_java_implementation() {
+    let trial = Trial { response: Distribution::of(1..=1_000), ..Trial::default() };
+    let run = Run { dispatch: "message/a".into(), trials: vec![trial], ..Run::default() };
+    let text = hgrm(&Record { runs: vec![run], ..Record::default() }, &Selection::default()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let java = include_str!("../../tests/samples/java-1-to-1000.hgrm");
+    assert_eq!(lines[..lines.len() - 2], java.lines().collect::<Vec<_>>()[..lines.len() - 2]);
+}
+
+#[test]
+fn a_series_as_csv_has_a_line_per_interval() {
+    let mut record = sample::record();
+    record.runs[0].dispatch = "message/a,b".into();
+    let text = csv(&record, &Selection { dispatch: None, trial: Some(1) }).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 1 + 2 * 5);
+    let columns = lines[0].split(',').count();
+    assert!(lines.iter().any(|line| line.starts_with("\"message/a,b\",1,0,100000000,1,")), "{text}");
+    let line =
+        lines.iter().find(|line| line.starts_with("event/crossbeam,1,100000000,200000000,1,")).unwrap();
+    assert_eq!(line.split(',').count(), columns);
+    let point = &record.runs[1].trials[1].series.points()[1];
+    assert!(line.ends_with(&format!(",{},900", point.response_max_ns.unwrap())), "{line}");
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let record = sample::record();
+    let error = |selection: &Selection| csv(&record, selection).unwrap_err().to_string();
+    assert!(
+        error(&only("event/flume", None))
+            .contains("`event/flume` in this record; it has message/crossbeam, ")
+    );
+    // Refused, so without figures.
+    assert!(error(&only("message/nats", None)).contains("no dispatch `message/nats`"));
+    assert!(error(&only("event/crossbeam", Some(3))).contains("no trial 3"));
+    let several = hgrm(&record, &Selection::default()).unwrap_err().to_string();
+    assert!(several.contains("--dispatch") && several.contains("event/crossbeam"), "{several}");
+    assert_eq!(csv(&Record::default(), &Selection::default()), Err(ExportError::Empty));
+}
+
+fn series_of(run: &Run) -> Distribution {
+    let mut all = Distribution::coarse();
+    run.trials.iter().for_each(|trial| all.merge(&trial.series.response()));
+    all
+}

@@ -1,0 +1,84 @@
+//! What was counted: samples not recorded as they were, promises that were broken, and what else should be known.
+//!
+//! Lives here: sentences about counts. Does not live here: which counts are faults (`model::Promises`) and what the
+//! process exits with (the command line).
+
+use super::{Thresholds, Validity, Verdict};
+use crate::model::{Run, samples_needed};
+use crate::units;
+
+/// Samples that were not recorded as they were.
+pub(super) fn check(run: &Run, thresholds: &Thresholds, verdict: &mut Verdict) {
+    let audit = run.audit();
+    let over_range = audit.over_range.max(run.response().over_range());
+    let share = |n: u64| n as f64 / audit.delivered.max(1) as f64;
+    let (range, back) = ("over the range of the histogram", "ran backwards between cores");
+    let checks = [
+        (over_range, format!("{} {range}", units::counted(over_range, "time was", "times were"))),
+        (
+            audit.negative_deltas,
+            format!("{} {back}", units::counted(audit.negative_deltas, "stamp", "stamps")),
+        ),
+    ];
+    for (n, what) in checks {
+        let sentence = format!("{what} ({} of deliveries)", units::percent(share(n)));
+        if share(n) > thresholds.miscounted {
+            verdict.add(Validity::Suspect, sentence);
+        } else if n > 0 {
+            verdict.notes.push(sentence);
+        }
+    }
+    if audit.beyond_window > 0 {
+        let n = units::counted(audit.beyond_window, "message", "messages");
+        let reason = format!("{n} came too far out of order to be audited for duplicates");
+        verdict.add(Validity::Suspect, reason);
+    }
+}
+
+/// Broken promises are listed, but judged by the audit, not here.
+pub(super) fn list_faults(run: &Run, verdict: &mut Verdict) {
+    let audit = run.audit();
+    let faults: Vec<String> =
+        run.promises.faults(&audit).iter().map(|(n, word)| format!("{} {word}", units::count(*n))).collect();
+    if !faults.is_empty() {
+        let of = units::counted(audit.expected, "expected delivery", "expected deliveries");
+        verdict.reasons.push(format!("the audit failed: {} of {of}", faults.join(", ")));
+    }
+}
+
+/// What does not speak against the run.
+pub(super) fn add_notes(run: &Run, verdict: &mut Verdict) {
+    let audit = run.audit();
+    let message = |n: u64| units::counted(n, "message", "messages");
+    let permits = "as the transport's contract permits";
+    if audit.duplicated > 0 && run.promises.tolerates_duplicates {
+        let n = units::counted(audit.duplicated, "message was", "messages were");
+        verdict.notes.push(format!("{n} delivered again, {permits}"));
+    }
+    if audit.reordered > 0 && !run.promises.ordered {
+        verdict.notes.push(format!("{} out of order, {permits}", message(audit.reordered)));
+    }
+    if audit.unrouted > 0 {
+        verdict.notes.push(format!("{} of a kind that no route carries", message(audit.unrouted)));
+    }
+    if audit.lagged > 0 {
+        verdict.notes.push(format!("{} dropped by the transport for slow receivers", message(audit.lagged)));
+    }
+    let (samples, needed) = (run.response().count(), samples_needed(0.99));
+    let ended: u64 = run.counted_trials().map(|trial| trial.flows.ended).sum();
+    if ended > 0 && samples > ended && samples.is_multiple_of(ended) {
+        let times = samples / ended;
+        verdict.notes.push(format!("each flow ends at {times} subscribers and has {times} response times"));
+    }
+    if samples > 0 && samples < needed {
+        let n = units::counted(samples, "response time is", "response times are");
+        verdict.notes.push(format!("{n} too few for a p99, which needs {needed}"));
+    }
+    for trial in &run.trials {
+        for said in trial.faults.iter().chain(&trial.notes) {
+            if !verdict.notes.contains(said) {
+                verdict.notes.push(said.clone());
+            }
+        }
+    }
+}

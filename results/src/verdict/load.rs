@@ -1,0 +1,188 @@
+//! Whether an open load did what its schedule said: as many flows, on time, as the arrival process has them.
+//!
+//! Lives here: rate, flows left out, lag, arrivals, and whose doing a late load is. Does not live here: how flows ended
+//! (`ends`).
+
+use super::{Thresholds, Validity, Verdict};
+use crate::model::{ArrivalCheck, Run, Setting};
+use crate::stats::Derived;
+use crate::units;
+
+/// All checks of an open load.
+pub(super) fn check(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
+    rate(run, derived, thresholds, verdict);
+    left_out(derived, verdict);
+    asked(run, derived, thresholds, verdict);
+    lag(run, derived, thresholds, verdict);
+    arrivals(run, derived, thresholds, verdict);
+}
+
+/// Whether it started what was due.
+pub(super) fn rate(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
+    let flows = derived.flows;
+    let off = flows.due.abs_diff(flows.started) as f64 / flows.due.max(1) as f64;
+    if off <= thresholds.rate_off {
+        return;
+    }
+    let per_s = |rate: Option<f64>| units::rate(rate.unwrap_or(0.0));
+    let (due, achieved, off) = (per_s(derived.due_per_s), per_s(derived.achieved_per_s), units::percent(off));
+    let mut reason = format!("the load achieved {achieved} where {due} were due ({off} off)");
+    // Flows given up by policy are told apart below: nobody was late with them.
+    if flows.shed + flows.dropped < flows.due.saturating_sub(flows.started) {
+        reason += &format!("; {}", whose_doing(run, derived, thresholds));
+    }
+    verdict.add(Validity::Invalid, reason);
+}
+
+/// Flows that were due and given up, as the policies of the load have it.
+fn left_out(derived: &Derived, verdict: &mut Verdict) {
+    let policies = [
+        (derived.flows.shed, "shed because the window was full"),
+        (derived.flows.dropped, "dropped because the schedule had fallen behind and its debt is not carried"),
+    ];
+    for (n, why) in policies.into_iter().filter(|(n, _)| *n > 0) {
+        let flows = units::counted(n, "flow was due and never started", "flows were due and never started");
+        verdict.add(Validity::Suspect, format!("{flows}: {why}"));
+    }
+}
+
+/// Whether the schedule itself made the rate that was asked for.
+fn asked(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
+    let asked: Vec<f64> = run.counted_trials().filter_map(|trial| trial.asked_per_s).collect();
+    let asked = asked.iter().sum::<f64>() / asked.len().max(1) as f64;
+    let due = derived.due_per_s.unwrap_or(0.0);
+    // A random schedule strays by about the root of its count; four of those are never seen by chance.
+    let limit = thresholds.rate_off + 4.0 / (derived.flows.due.max(1) as f64).sqrt();
+    if asked > 0.0 && (due / asked - 1.0).abs() > limit {
+        let (due, asked, off) = (units::rate(due), units::rate(asked), units::change(due / asked - 1.0));
+        verdict.add(Validity::Suspect, format!("the schedule made {due} where {asked} were asked ({off})"));
+    }
+}
+
+/// Whether it was late by more than a share of what it measured.
+fn lag(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
+    let lag = run.lag();
+    let (Some(p50), Some(late)) = (run.response().quantile_ns(0.5), lag.quantile_ns(0.99).or(lag.max_ns()))
+    else {
+        return;
+    };
+    let limit_ns = (p50 as f64 * thresholds.lag_share).max(thresholds.lag_floor_ns);
+    if late as f64 > limit_ns {
+        let (late, limit, p50) =
+            (units::duration(late), units::duration(limit_ns as u64), units::duration(p50));
+        let whose = whose_doing(run, derived, thresholds);
+        let reason = format!(
+            "the load was late: schedule lag p99 {late}, limit {limit} for a median response of {p50}; {whose}"
+        );
+        verdict.add(Validity::Suspect, reason);
+    }
+}
+
+/// Who kept a late load from being on time. A sender waits for a full transport or for room in its window; if neither
+/// was the case, nothing but its own thread can have been.
+fn whose_doing(run: &Run, derived: &Derived, thresholds: &Thresholds) -> String {
+    let held_up = derived.blocked_share.unwrap_or(0.0);
+    if held_up >= thresholds.held_up {
+        return format!("a full transport held senders up {} of the time", units::percent(held_up));
+    }
+    if let (Some(Setting::Integer(window)), Some(in_flight)) =
+        (run.settings.get("window"), derived.mean_in_flight)
+        && in_flight >= *window as f64 * thresholds.window_full
+    {
+        return format!("the window of {} was full", units::counted(*window, "flow", "flows"));
+    }
+    let share = units::percent(held_up);
+    format!("senders were held up {share} of the time, so the load generator's own thread was the bottleneck")
+}
+
+/// Whether flows came as the arrival process has them. Sends that differ from a sound plan only matter if they are late
+/// by a good part of a gap: a small lag distorts the statistic of many gaps without touching a response time.
+fn arrivals(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
+    let checks: Vec<&ArrivalCheck> =
+        run.counted_trials().filter_map(|trial| trial.arrival_check.as_ref()).collect();
+    let worst = |of: fn(&ArrivalCheck) -> Option<f64>| {
+        let fails = |check: &&&ArrivalCheck| of(check).is_some_and(|a2| a2 > check.critical);
+        let failed: Vec<&&ArrivalCheck> = checks.iter().filter(fails).collect();
+        let worst = failed.iter().max_by(|a, b| of(a).unwrap_or(0.0).total_cmp(&of(b).unwrap_or(0.0)))?;
+        // At a level of 1 % a few of many trials fail by chance: more than half of them do not.
+        (failed.len() * 2 > checks.len())
+            .then(|| (worst.process.clone(), of(worst).unwrap_or(0.0), worst.critical))
+    };
+    if let Some((process, a2, critical)) = worst(|check| check.planned_a2) {
+        let reason = format!(
+            "the arrivals that were planned are not {process}: A² {a2:.2}, critical {critical:.2} at 1 %"
+        );
+        verdict.add(Validity::Suspect, reason);
+    } else if let Some((process, a2, critical)) = worst(|check| check.sent_a2) {
+        let sentence = format!(
+            "flows were sent at other times than planned, no longer as {process}: A² {a2:.2}, critical {critical:.2} at 1 %"
+        );
+        let gap_ns = derived.achieved_per_s.filter(|rate| *rate > 0.0).map(|rate| 1e9 / rate);
+        let lag_ns = run.lag().quantile_ns(0.99);
+        match lag_ns.zip(gap_ns).filter(|(lag, gap)| *lag as f64 > gap * thresholds.arrival_lag) {
+            Some((lag_ns, gap_ns)) => {
+                let (lag, gap) = (units::duration(lag_ns), units::duration(gap_ns as u64));
+                let reason = format!("{sentence}; schedule lag p99 {lag} for a mean gap of {gap}");
+                verdict.add(Validity::Suspect, reason);
+            }
+            None => verdict.notes.push(sentence),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{assert_reason, clean, open};
+    use super::super::{Machine, judge};
+    use super::*;
+    use crate::model::{Distribution, LoadKind, Trial};
+
+    #[test]
+    fn a_late_load_says_whose_doing_it_is() {
+        let late = || Trial { lag: Distribution::of([150_000; 1_000]), ..clean() };
+        let verdict = |trial: Trial, window: Option<u64>| {
+            let mut run = Run { load: LoadKind::Open, trials: vec![trial], ..Run::default() };
+            run.settings.extend(window.map(|window| ("window".to_owned(), window.into())));
+            judge(&run, &Machine::default(), &Thresholds::default())
+        };
+        let own =
+            "senders were held up 0 % of the time, so the load generator's own thread was the bottleneck";
+        assert_reason(&verdict(late(), None), Validity::Suspect, own);
+        assert_reason(&verdict(late(), Some(1_000)), Validity::Suspect, own);
+        // Ten are in flight.
+        assert_reason(&verdict(late(), Some(11)), Validity::Suspect, "the window of 11 flows was full");
+        let blocked = Trial { blocked_ns: 3_000_000_000, ..late() };
+        let full = "a full transport held senders up 30.0 % of the time";
+        assert_reason(&verdict(blocked, Some(11)), Validity::Suspect, full);
+        assert_reason(&open(|trial| trial.flows.started = 90_000), Validity::Invalid, own);
+        // Given up by policy: nobody was late.
+        let shed = open(|trial| (trial.flows.started, trial.flows.shed) = (90_000, 10_000));
+        assert_reason(&shed, Validity::Invalid, "10,000 flows were due and never started: shed");
+        assert!(!format!("{shed:?}").contains("bottleneck"), "{shed:?}");
+    }
+
+    fn checked(planned: f64, sent: f64, lag_ns: u64) -> Verdict {
+        open(|trial| {
+            trial.lag = Distribution::of([lag_ns; 1_000]);
+            trial.arrival_check = Some(ArrivalCheck {
+                process: "Poisson".into(),
+                planned_a2: Some(planned),
+                sent_a2: Some(sent),
+                critical: 1.959,
+                intervals: 99_999,
+            });
+        })
+    }
+
+    /// The mean gap is 100 µs.
+    #[test]
+    fn arrivals_count_by_their_plan_and_sends_only_if_they_are_late() {
+        assert_eq!(checked(1.9, 1.9, 50_000), Verdict::default());
+        let planned = "the arrivals that were planned are not Poisson: A² 2.50, critical 1.96 at 1 %";
+        assert_reason(&checked(2.5, 9.0, 1_000), Validity::Suspect, planned);
+        let sent = "no longer as Poisson: A² 9.00, critical 1.96 at 1 %; schedule lag p99 30";
+        assert_reason(&checked(0.5, 9.0, 30_000), Validity::Suspect, sent);
+        let noted = checked(0.5, 9.0, 20_000);
+        assert_eq!((noted.status, noted.notes.len()), (Validity::Valid, 1), "{noted:?}");
+    }
+}

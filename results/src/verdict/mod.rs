@@ -1,0 +1,107 @@
+//! Whether a run may be believed: valid, suspect or invalid, with the reasons in words and figures.
+//!
+//! Lives here: what a verdict is and in which order it is come to. The limits are in `thresholds`; each group of checks
+//! has a file: `ends`, `load`, `little`, `steady`, `machine`, `counts`. Does not live here: the verdict of a
+//! comparison (`compare`) and exit codes (the command line).
+
+mod counts;
+mod ends;
+mod little;
+mod load;
+mod machine;
+mod steady;
+mod thresholds;
+
+pub use machine::Machine;
+pub use thresholds::{Kind, Threshold, ThresholdError, Thresholds};
+
+use crate::model::{LoadKind, Run};
+use crate::stats::Derived;
+
+/// Whether a run may be believed, from best to worst.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Validity {
+    /// Nothing speaks against it.
+    #[default]
+    Valid,
+    /// Read the reasons before using it.
+    Suspect,
+    /// It did not measure what was asked.
+    Invalid,
+}
+
+impl Validity {
+    /// The word in documents and tables.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Suspect => "suspect",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+/// Whether a run may be believed, and why.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// The answer.
+    pub status: Validity,
+    /// What speaks against it, and which promises of the transport were broken (these do not touch `status`).
+    pub reasons: Vec<String>,
+    /// What does not speak against it but should be known.
+    pub notes: Vec<String>,
+}
+
+impl Verdict {
+    fn add(&mut self, status: Validity, reason: String) {
+        self.status = self.status.max(status);
+        self.reasons.push(reason);
+    }
+}
+
+/// Judges a run by its trials and what is known of the machine.
+#[must_use]
+pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
+    let mut verdict = Verdict::default();
+    let derived = Derived::of(run);
+    ends::check_trials(run, &derived, &mut verdict);
+    if derived.flows.ended > 0 {
+        if run.load == LoadKind::Open {
+            load::check(run, &derived, thresholds, &mut verdict);
+        }
+        ends::check_unfinished(&derived, thresholds, &mut verdict);
+        little::check(run, &derived, thresholds, &mut verdict);
+        steady::check(run, thresholds, &mut verdict);
+        machine::check(run, &derived, machine, thresholds, &mut verdict);
+    }
+    counts::check(run, thresholds, &mut verdict);
+    counts::list_faults(run, &mut verdict);
+    counts::add_notes(run, &mut verdict);
+    verdict
+}
+
+/// What speaks against an open load itself: flows that were due and not started, or did not end, beyond the limits that
+/// make a run invalid, and a response that grew all along. Empty if the dispatch took what it was given.
+#[must_use]
+pub fn overload(run: &Run, thresholds: &Thresholds) -> Vec<String> {
+    let derived = Derived::of(run);
+    if derived.flows.ended == 0 {
+        return vec!["no flow ended".into()];
+    }
+    let mut verdict = Verdict::default();
+    load::rate(run, &derived, thresholds, &mut verdict);
+    if verdict.status < Validity::Invalid {
+        verdict = Verdict::default();
+    }
+    let mut unfinished = Verdict::default();
+    ends::check_unfinished(&derived, thresholds, &mut unfinished);
+    if unfinished.status == Validity::Invalid {
+        verdict.reasons.append(&mut unfinished.reasons);
+    }
+    steady::check(run, thresholds, &mut verdict);
+    verdict.reasons
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,294 @@
+//! Every limit of the verdict: its name, its kind, its default, and what it says.
+//!
+//! Lives here: the one table, and reading and writing values. METHODOLOGY.md holds the same table, and a test compares
+//! them. Does not live here: the checks (the files beside this one).
+
+use thiserror::Error;
+
+use super::Validity;
+use crate::model::{Setting, Settings};
+use crate::units;
+
+/// What a limit counts, and so how it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A share of one: `0.01` or `1%`.
+    Share,
+    /// A time in nanoseconds: `100us`.
+    Duration,
+    /// How many: `10k`.
+    Count,
+    /// A factor or another bare number: `1.5`.
+    Number,
+    /// Per second: `2k/s`.
+    Rate,
+}
+
+/// One limit as the table has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Threshold {
+    /// Its name, the unit last.
+    pub key: &'static str,
+    /// How it is written.
+    pub kind: Kind,
+    /// What holds unless something else is asked for.
+    pub default: f64,
+    /// What a run is that breaks it; `None`: it only decides about words, or whether another check is made.
+    pub makes: Option<Validity>,
+    /// What is compared with it, in a sentence.
+    pub meaning: &'static str,
+    /// The value that switches it off: beyond it nothing can be.
+    pub off: f64,
+    get: fn(&Thresholds) -> f64,
+    set: fn(&mut Thresholds, f64),
+}
+
+/// A limit that cannot be set as asked.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ThresholdError {
+    /// There is no limit of that name.
+    #[error("unknown threshold `{0}`")]
+    Unknown(String),
+    /// The value is not of the limit's kind.
+    #[error("threshold {key}: \"{value}\" is no {what}; write for example {example}, or none")]
+    Value {
+        /// The name of the limit.
+        key: &'static str,
+        /// What was given.
+        value: String,
+        /// What it should have been.
+        what: &'static str,
+        /// What would have been understood.
+        example: &'static str,
+    },
+}
+
+macro_rules! thresholds {
+    ($($name:ident: $kind:ident = $default:expr, $makes:expr, off $off:expr, $meaning:literal;)*) => {
+        /// Limits of the verdict. Shares are of one, times in nanoseconds, rates per second; see [`Thresholds::ALL`].
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Thresholds {
+            $(#[doc = $meaning] pub $name: f64,)*
+        }
+
+        impl Default for Thresholds {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+
+        impl Thresholds {
+            /// Every limit, in the order of the checks.
+            pub const ALL: &[Threshold] = &[$(
+                Threshold {
+                    key: stringify!($name),
+                    kind: Kind::$kind,
+                    default: $default,
+                    makes: $makes,
+                    meaning: $meaning,
+                    off: $off,
+                    get: |own| own.$name,
+                    set: |own, value| own.$name = value,
+                },
+            )*];
+        }
+    };
+}
+
+const SUSPECT: Option<Validity> = Some(Validity::Suspect);
+const INVALID: Option<Validity> = Some(Validity::Invalid);
+const NONE: f64 = f64::INFINITY;
+
+thresholds! {
+    rate_off: Share = 0.01, INVALID, off NONE,
+        "open load: flows due and not started, of those due";
+    lag_share: Share = 0.1, SUSPECT, off NONE,
+        "open load: p99 of the schedule lag, of the median response";
+    lag_floor_ns: Duration = 100_000.0, None, off NONE,
+        "open load: a p99 of the lag below this is never too much";
+    held_up: Share = 0.05, None, off NONE,
+        "senders held up by a full transport, of the time: from here on a late load is the dispatch's doing, below it the load generator's";
+    window_full: Share = 0.9, None, off NONE,
+        "mean flows in flight, of the window: from here on a late load is the dispatch's doing too";
+    arrival_lag: Share = 0.25, SUSPECT, off NONE,
+        "p99 of the schedule lag, of the mean gap, at which sends that are no longer Poisson count";
+    unfinished: Share = 0.01, INVALID, off NONE,
+        "flows that did not end, of those started; fewer are suspect";
+    little: Share = 0.01, SUSPECT, off NONE,
+        "Little's law, in virtual time: flows in flight off rate × mean response";
+    little_sampled: Share = 0.1, SUSPECT, off NONE,
+        "the same on a real clock, where flows in flight are sampled by a thread that competes with what it looks at";
+    little_sampled_flows: Number = 0.25, None, off NONE,
+        "and off by more flows than this, as starts and ends cannot be read at one moment";
+    little_flows: Count = 10_000.0, None, off NONE,
+        "Little's law is asked of no fewer flows";
+    growth: Number = 1.5, SUSPECT, off NONE,
+        "open load: median response of the last quarter over the first, if it grew from quarter to quarter";
+    growth_floor_ns: Duration = 10_000.0, None, off NONE,
+        "a median of the last quarter below this has not grown";
+    drift: Share = 0.2, SUSPECT, off NONE,
+        "closed load: throughput of the second half off the first, beyond counting noise";
+    mser_truncated: Share = 0.5, SUSPECT, off NONE,
+        "MSER-5 on the means of intervals: what it would cut off the start, of the window; beyond it there was no steady state";
+    mser_change: Share = 0.1, None, off NONE,
+        "MSER-5 is heard only if the mean of what it keeps is further than this off that of the second half";
+    steal: Share = 0.01, SUSPECT, off NONE,
+        "time the hypervisor gave to others, of all cores' time";
+    others: Share = 0.1, SUSPECT, off NONE,
+        "CPU time of other processes, of all cores' time";
+    idle_cores: Number = 0.1, SUSPECT, off 0.0,
+        "open load, or lanes that spin: cores idle on average, at least; with fewer the harness waited for a core";
+    cpu_ns_per_message: Duration = NONE, SUSPECT, off NONE,
+        "CPU time of the process per message sent";
+    switches_per_s: Rate = 5_000.0, SUSPECT, off NONE,
+        "open load, or lanes that spin: involuntary context switches of all threads, per second and core";
+    clock_share: Share = 0.05, SUSPECT, off NONE,
+        "cost of one clock read, of the median response";
+    clock_steps: Number = 10.0, SUSPECT, off 0.0,
+        "median response in steps of the clock, at least";
+    miscounted: Share = 0.001, SUSPECT, off NONE,
+        "times over the histogram's range, and stamps that ran backwards, of deliveries; fewer are noted";
+}
+
+impl Threshold {
+    /// A value of this limit for a reader.
+    #[must_use]
+    pub fn text(&self, value: f64) -> String {
+        match self.kind {
+            _ if value.is_infinite() => "none".to_owned(),
+            Kind::Share => units::percent(value),
+            Kind::Duration => units::duration(value as u64),
+            Kind::Count => units::count(value as u64),
+            Kind::Rate => units::rate(value),
+            Kind::Number => value.to_string(),
+        }
+    }
+
+    fn parse(&self, text: &str) -> Result<f64, ThresholdError> {
+        if text == "none" {
+            return Ok(self.off);
+        }
+        let number =
+            |text: &str| text.trim().parse::<f64>().ok().filter(|value| value.is_finite() && *value >= 0.0);
+        let (value, what, example) = match self.kind {
+            Kind::Share => {
+                let percent = text.strip_suffix('%').and_then(number).map(|value| value / 100.0);
+                (percent.or_else(|| number(text)), "share", "0.02 or 2%")
+            }
+            Kind::Duration => (units::parse_duration(text).ok().map(|ns| ns as f64), "duration", "100us"),
+            Kind::Count => (units::parse_count(text).ok().map(|n| n as f64), "count", "10k"),
+            Kind::Rate => (units::parse_rate(text).ok(), "rate", "2k/s"),
+            Kind::Number => (number(text), "number", "1.5"),
+        };
+        let wrong = || ThresholdError::Value { key: self.key, value: text.to_owned(), what, example };
+        value.ok_or_else(wrong)
+    }
+}
+
+impl Thresholds {
+    /// Sets a limit by its name to a value in its unit; `none` switches it off.
+    ///
+    /// # Errors
+    /// There is no such limit, or the value is not of its kind.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), ThresholdError> {
+        let known = Self::ALL.iter().find(|threshold| threshold.key == key);
+        let threshold = known.ok_or_else(|| ThresholdError::Unknown(key.to_owned()))?;
+        (threshold.set)(self, threshold.parse(value)?);
+        Ok(())
+    }
+
+    /// The limits that are not the defaults, each with its value.
+    pub fn changed(&self) -> impl Iterator<Item = (&'static Threshold, f64)> {
+        let with_value = Self::ALL.iter().map(|threshold| (threshold, (threshold.get)(self)));
+        with_value.filter(|(threshold, value)| *value != threshold.default)
+    }
+
+    /// The limits that are not the defaults, as a record holds them.
+    #[must_use]
+    pub fn to_settings(&self) -> Settings {
+        let setting = |value: f64| match value {
+            _ if value.is_infinite() => Setting::Text("none".into()),
+            // Up to 2⁵³ a whole number is exact.
+            whole if whole.fract() == 0.0 && whole < 9e15 => Setting::Integer(whole as u64),
+            _ => Setting::Number(value),
+        };
+        self.changed().map(|(threshold, value)| (threshold.key.to_owned(), setting(value))).collect()
+    }
+
+    /// The defaults with what a record holds in their place. Limits that this drumpost does not know are passed over.
+    #[must_use]
+    pub fn from_settings(settings: &Settings) -> Self {
+        let mut own = Self::default();
+        for threshold in Self::ALL {
+            let value = match settings.get(threshold.key) {
+                Some(Setting::Integer(value)) => *value as f64,
+                Some(Setting::Number(value)) => *value,
+                Some(Setting::Text(_)) => threshold.off,
+                Some(Setting::Bool(_)) | None => continue,
+            };
+            (threshold.set)(&mut own, value);
+        }
+        own
+    }
+
+    /// The table of METHODOLOGY.md, one line per limit.
+    #[must_use]
+    pub fn markdown() -> String {
+        let line = |threshold: &Threshold| {
+            let Threshold { key, meaning, default, makes, .. } = threshold;
+            let says = makes.map_or("-", Validity::word);
+            format!("| `{key}` | {meaning} | {} | {says} |\n", threshold.text(*default))
+        };
+        let head = "| threshold | what is compared | default | beyond it |\n| --- | --- | --- | --- |\n";
+        format!("{head}{}", Self::ALL.iter().map(line).collect::<String>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_the_methodology_is_this_one() {
+        let page = include_str!("../../../METHODOLOGY.md");
+        assert!(
+            page.contains(&Thresholds::markdown()),
+            "METHODOLOGY.md should hold\n{}",
+            Thresholds::markdown()
+        );
+    }
+
+    #[test]
+    fn every_limit_is_set_by_its_name_and_survives_a_record() {
+        for threshold in Thresholds::ALL {
+            let mut own = Thresholds::default();
+            assert_eq!((threshold.get)(&own), threshold.default, "{}", threshold.key);
+            let (text, value) = match threshold.kind {
+                Kind::Share => ("7%", 0.07),
+                Kind::Duration => ("3us", 3_000.0),
+                Kind::Count => ("12k", 12_000.0),
+                Kind::Number => ("2.5", 2.5),
+                Kind::Rate => ("7k/s", 7_000.0),
+            };
+            own.set(threshold.key, text).unwrap();
+            assert!(((threshold.get)(&own) - value).abs() < 1e-12, "{}", threshold.key);
+            assert_eq!(own.changed().count(), 1);
+            assert_eq!(Thresholds::from_settings(&own.to_settings()), own);
+            own.set(threshold.key, "none").unwrap();
+            assert_eq!((threshold.get)(&own), threshold.off);
+            assert_eq!(Thresholds::from_settings(&own.to_settings()), own);
+        }
+        assert!(Thresholds::default().to_settings().is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_set_says_why() {
+        let mut own = Thresholds::default();
+        let mut error = |key, value| own.set(key, value).unwrap_err().to_string();
+        assert_eq!(error("lag", "1"), "unknown threshold `lag`");
+        assert!(error("lag_floor_ns", "100").contains("\"100\" is no duration; write for example 100us"));
+        assert!(error("steal", "-1").contains("is no share; write for example 0.02 or 2%"));
+        assert!(error("growth", "fast").contains("is no number"));
+        assert_eq!(own, Thresholds::default());
+    }
+}

@@ -1,0 +1,93 @@
+//! What the machine does beside a trial: idle time, other processes, the hypervisor's share, and how often threads were put
+//! off their core.
+
+use drumpost_core::clock;
+use drumpost_results::model::Hygiene;
+use nix::sys::resource::{UsageWho, getrusage};
+
+/// Counts since the machine and the process started. `None`: not known here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Activity {
+    cores: Option<CoreTimes>,
+    own_ns: u64,
+    switches: Option<u64>,
+}
+
+/// Of all cores together, in ns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct CoreTimes {
+    idle_ns: u64,
+    busy_ns: u64,
+    steal_ns: u64,
+}
+
+impl Activity {
+    pub(crate) fn now() -> Self {
+        Self {
+            cores: std::fs::read_to_string("/proc/stat").ok().and_then(|text| CoreTimes::of(&text)),
+            own_ns: clock::process_cpu_ns(),
+            // Of all threads, those that ended included: they are gone from /proc by the end of a trial.
+            switches: getrusage(UsageWho::RUSAGE_SELF)
+                .ok()
+                .and_then(|usage| u64::try_from(usage.involuntary_context_switches()).ok()),
+        }
+    }
+
+    /// Since `earlier`.
+    pub(crate) fn since(self, earlier: Self) -> Hygiene {
+        let own_ns = self.own_ns.saturating_sub(earlier.own_ns);
+        let part = |of: fn(CoreTimes) -> u64| {
+            self.cores.zip(earlier.cores).map(|(now, before)| of(now).saturating_sub(of(before)))
+        };
+        let switches = self.switches.zip(earlier.switches);
+        Hygiene {
+            steal_ns: part(|cores| cores.steal_ns),
+            involuntary_switches: switches.map(|(now, before)| now.saturating_sub(before)),
+            cores_ns: part(|cores| cores.idle_ns + cores.busy_ns + cores.steal_ns),
+            idle_ns: part(|cores| cores.idle_ns),
+            others_ns: part(|cores| cores.busy_ns).map(|busy_ns| busy_ns.saturating_sub(own_ns)),
+        }
+    }
+}
+
+impl CoreTimes {
+    /// From the first line of `/proc/stat`, in ticks of 10 ms: user, nice, system, idle, iowait, irq, softirq, steal
+    /// (proc(5)). What guests use is in user and nice already.
+    fn of(text: &str) -> Option<Self> {
+        const TICK_NS: u64 = 10_000_000;
+        let line = text.lines().next()?.strip_prefix("cpu ")?;
+        let ticks: Vec<u64> = line.split_whitespace().take(8).map_while(|word| word.parse().ok()).collect();
+        let [user, nice, system, idle, waiting, irq, soft_irq, steal] = ticks[..] else { return None };
+        Some(Self {
+            idle_ns: (idle + waiting) * TICK_NS,
+            busy_ns: (user + nice + system + irq + soft_irq) * TICK_NS,
+            steal_ns: steal * TICK_NS,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_of_proc_stat_is_read() {
+        let text = "cpu  100 1 20 500 3 4 5 6 70 0\ncpu0 1 2 3 4 5 6 7 8 9 0\n";
+        let expected = CoreTimes { idle_ns: 5_030_000_000, busy_ns: 1_300_000_000, steal_ns: 60_000_000 };
+        assert_eq!(CoreTimes::of(text), Some(expected));
+        assert_eq!(CoreTimes::of("cpu  1 2 3\n"), None);
+        assert_eq!(CoreTimes::of(""), None);
+    }
+
+    /// The clock is burnt until it has ticked: the process itself is not among the others.
+    #[test]
+    fn a_busy_process_is_seen_and_is_not_the_others() {
+        let before = Activity::now();
+        while clock::process_cpu_ns() < before.own_ns + 200_000_000 {}
+        let hygiene = Activity::now().since(before);
+        if let (Some(whole), Some(others)) = (hygiene.cores_ns, hygiene.others_ns) {
+            assert!(whole >= 180_000_000 && others <= whole - 150_000_000, "{hygiene:?}");
+        }
+        assert!(hygiene.involuntary_switches.is_some());
+    }
+}

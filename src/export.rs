@@ -1,0 +1,46 @@
+//! `drumpost export FILE`: a record in the formats of other tools.
+
+use crate::{Exit, args::ExportArgs, exit::usage, output, show::load};
+use clap::ValueEnum;
+use drumpost_results::{
+    export::{self, ExportError, Selection},
+    store,
+};
+use std::time::SystemTime;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// HdrHistogram interval log: response times of every interval
+    Hlog,
+    /// HdrHistogram percentile distribution of the response time, in ns
+    Hgrm,
+    /// Time series, a line per interval
+    Csv,
+}
+
+/// Writes what was chosen to a file, or to stdout.
+pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
+    let record = load(&args.file)?;
+    let selection = Selection { dispatch: args.dispatch.clone(), trial: args.trial };
+    let text = match args.format {
+        ExportFormat::Hlog => export::hlog(&record, &selection, since_epoch_s(record.started_at.as_deref())),
+        ExportFormat::Hgrm => export::hgrm(&record, &selection),
+        ExportFormat::Csv => export::csv(&record, &selection),
+    };
+    let text = text.map_err(|error| match error {
+        error @ ExportError::Histogram(_) => error.into(),
+        error => usage(format!("{}: {error}", args.file.display())),
+    })?;
+    match &args.out {
+        Some(path) => store::write_text(path, &text).map_err(|error| usage(error.to_string()))?,
+        None => output::result(&text),
+    }
+    Ok(Exit::Ok)
+}
+
+/// Seconds since the epoch; 0 without a date, as in virtual time.
+fn since_epoch_s(date: Option<&str>) -> f64 {
+    let time = date.and_then(|date| humantime::parse_rfc3339(date).ok());
+    let since = time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+    since.map_or(0.0, |since| since.as_secs_f64())
+}
