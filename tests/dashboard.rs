@@ -178,3 +178,13 @@ fn a_terminal_without_a_dashboard_gets_lines() {
     assert!(code == 0 || code == 6, "code {code}:\n{left}");
     assert!(left.contains("throughput") && left.contains("event/crossbeam"), "{left}");
 }
+
+/// Nothing makes 20 million flows a second here, and that is not only said when it is over.
+#[test]
+fn what_speaks_against_a_trial_is_said_while_it_runs() {
+    let place = Place::new();
+    let line = "run stream --dispatch message/crossbeam --rate 20M/s --duration 1s --trials 1 --no-tui";
+    place.run(&format!("{line} --save-frame frame.svg")).with_code(6);
+    let frame = std::fs::read_to_string(place.path("frame.svg")).unwrap();
+    assert!(frame.contains("behind its rate so far"), "{frame}");
+}

@@ -96,8 +96,8 @@ impl Follower<'_> {
         let since_ns = snapshot.at_ns.saturating_sub(self.warmup_ns).min(longest_ns);
         let due = (target_per_s * since_ns as f64 / 1e9).min(most as f64);
         let behind = 1.0 - snapshot.measured_started as f64 / due;
-        // A random schedule strays by about the root of its count.
-        if due > 0.0 && behind > self.limits.rate_off + 4.0 / due.sqrt() {
+        // A random schedule strays by about the root of its count, and the first intervals are cut by the warm-up's end.
+        if since_ns > 4 * snapshot.interval_ns && behind > self.limits.rate_off + 4.0 / due.sqrt() {
             self.say("rate", || format!("the load is {} behind its rate so far", units::percent(behind)));
         }
         let p50_ns = quantiles(&snapshot.response).p50_ns as f64;
