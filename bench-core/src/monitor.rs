@@ -46,6 +46,8 @@ pub struct Monitor {
     sample_every_ns: u64,
     drain_deadline_ns: u64,
     next_sample_ns: u64,
+    /// The lanes were asked for what they have since the last sample.
+    has_asked: bool,
     last_sample_ns: u64,
     last_ended: u64,
     last_blocked_ns: u64,
@@ -88,6 +90,7 @@ impl Monitor {
             sample_every_ns,
             drain_deadline_ns: crate::clock::as_ns(plan.drain_deadline),
             next_sample_ns: begins_ns + sample_every_ns,
+            has_asked: false,
             last_sample_ns: begins_ns,
             last_ended: 0,
             last_blocked_ns: 0,
@@ -115,12 +118,19 @@ impl Monitor {
             self.has_begun = true;
             self.control.ring();
         }
+        if !self.has_asked && now_ns >= self.next_ask_ns() {
+            // Shortly before the sample, so that what is counted and what is recorded are of about the same interval.
+            self.has_asked = true;
+            self.collector.ask();
+            self.control.ring();
+        }
         if now_ns >= self.next_sample_ns {
             self.sample(now_ns, watch);
             self.control.ring();
         }
+        let next_ns = if self.has_asked { self.next_sample_ns } else { self.next_ask_ns() };
         if self.control.stop.is_stopped() {
-            return self.next_sample_ns;
+            return next_ns;
         }
         if watch.is_interrupted() {
             self.interrupted = true;
@@ -133,9 +143,14 @@ impl Monitor {
                 self.drain_timed_out = !complete;
                 self.stop(now_ns);
             }
-            return self.next_sample_ns.min(deadline_ns);
+            return next_ns.min(deadline_ns);
         }
-        self.next_sample_ns.min(self.next_in_flight_ns)
+        next_ns.min(self.next_in_flight_ns)
+    }
+
+    /// When the lanes are asked for what they have: a twentieth of an interval before it is looked at.
+    fn next_ask_ns(&self) -> u64 {
+        self.next_sample_ns.saturating_sub(self.sample_every_ns / 20)
     }
 
     /// Whether the lanes were told to stop.
@@ -192,7 +207,7 @@ impl Monitor {
         self.collector.close_interval();
         (self.last_sample_ns, self.last_ended, self.last_blocked_ns) = (now_ns, ended, local.blocked_ns);
         self.next_sample_ns = now_ns + self.sample_every_ns;
-        self.collector.ask();
+        self.has_asked = false;
     }
 
     /// Merges what the lanes left behind. `confirms` is what the transport confirmed, `None` if it confirms nothing;
@@ -217,10 +232,6 @@ impl Monitor {
             None if self.interrupted => Ending::Interrupted,
             None => Ending::Completed,
         };
-        if ending != Ending::Completed {
-            // Nobody waited for what was under way, so it is not known to be lost, but for what a transport admits.
-            audit.lost = audit.lost.min(audit.lagged);
-        }
         let hops = self.collector.hops();
         let Totals { response, service, lag, inter_send, .. } = self.collector.totals;
         Outcome {

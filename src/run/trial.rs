@@ -4,7 +4,7 @@ use super::job::{Job, Target};
 use drumpost_core::{
     hist,
     load::gaps::Gaps,
-    outcome::{AuditTotals, Ending, Outcome},
+    outcome::{Ending, Outcome},
     transport::OpenError,
 };
 use drumpost_results::model::{
@@ -89,7 +89,7 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
                 time: distribution(&hop.times),
             })
             .collect(),
-        audit: audit(&outcome.audit, over_range),
+        audit: audit(&outcome, over_range),
         cpu_ns: outcome.cpu_ns,
         floor_ns: beside.floor_ns,
         hygiene: beside.hygiene,
@@ -127,13 +127,16 @@ pub(super) fn distribution(from: &hist::Distribution) -> Distribution {
         .unwrap_or_default()
 }
 
-fn audit(from: &AuditTotals, over_range: u64) -> Audit {
+fn audit(outcome: &Outcome, over_range: u64) -> Audit {
+    let from = &outcome.audit;
+    // Where nobody waited for what was under way it is not known to be lost, but for what the transport admits.
+    let is_complete = outcome.ending == Ending::Completed;
     Audit {
         sent: from.sent,
         expected: from.expected,
         delivered: from.delivered,
         unique: from.unique,
-        lost: from.lost,
+        lost: if is_complete { from.lost } else { from.lost.min(from.lagged) },
         duplicated: from.duplicated,
         reordered: from.reordered,
         corrupted: from.corrupted,

@@ -249,7 +249,8 @@ proptest! {
 fn run_of(times_ns: impl IntoIterator<Item = u64>, unfinished: u64) -> Run {
     let response = Distribution::of(times_ns);
     let ended = response.count();
-    let flows = Flows { due: ended + unfinished, started: ended + unfinished, ended, unfinished, ..Flows::default() };
+    let flows =
+        Flows { due: ended + unfinished, started: ended + unfinished, ended, unfinished, ..Flows::default() };
     let trial = Trial { elapsed_ns: 1_000_000_000, flows, response, ..Trial::default() };
     Run { load: LoadKind::Open, trials: vec![trial], ..Run::default() }
 }
