@@ -1,5 +1,6 @@
 //! The command line: every flag with its unit, its default and its group. What flags mean is in the sub-commands.
 
+use crate::selftest::args::SelftestArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use drumpost_core::drive::{Placement, Wait};
 use drumpost_results::units;
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Compare two records, or two dispatches of one
     Compare(CompareArgs),
+    /// Hold the harness against known answers on this machine
+    Selftest(SelftestArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }

@@ -15,8 +15,10 @@ mod completions;
 mod environment;
 mod exit;
 mod list;
+pub mod oracle;
 mod output;
 mod run;
+mod selftest;
 mod show;
 
 pub use exit::Exit;
@@ -55,6 +57,7 @@ pub fn run(registry: Registry, command_line: impl IntoIterator<Item = OsString>)
         Command::List(args) => list::list(&registry, &args),
         Command::Show(args) => show::show(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Selftest(args) => selftest::selftest(&registry, &args),
         Command::Completions(args) => completions::completions(&args),
     };
     done.unwrap_or_else(|error| {

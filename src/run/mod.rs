@@ -1,8 +1,8 @@
 //! `drumpost run`: from flags to a job, from the job to trials, from trials to a record and a table.
 
-mod execute;
+pub(crate) mod execute;
 mod floor;
-mod job;
+pub(crate) mod job;
 mod screen;
 mod settings;
 mod trial;
