@@ -8,12 +8,14 @@ mod support;
 
 mod cli;
 mod dashboard;
+mod defects;
 mod flows;
 mod formats;
 mod interrupt;
 mod nats;
 mod oracles;
 mod reports;
+mod selftest;
 
 /// Says in every run without them that there are tests with a real broker.
 #[cfg(not(feature = "nats"))]

@@ -9,9 +9,9 @@ use crate::{
     },
 };
 
-const FLOWS: u64 = 3_000_000;
+const FLOWS: u64 = 2_000_000;
 
-pub(super) fn rows(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
+pub(super) fn random_service(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (rho, strays) in [(0.5, oracle::MM1_HALF), (0.8, oracle::MM1_FOUR_FIFTHS)] {
         let ran = random_arrivals(rig, "exp", rho)?;
@@ -20,6 +20,11 @@ pub(super) fn rows(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
         rows.push(littles_law(&format!("M/M/1 ρ {rho}"), &ran, rho));
         rows.push(Row::says(format!("M/M/1 ρ {rho}  verdict"), "valid", ran.validity()).by(&ran.line));
     }
+    Ok(rows)
+}
+
+pub(super) fn fixed_service(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Vec::new();
     for (rho, strays) in [(0.5, oracle::MD1_HALF), (0.8, oracle::MD1_FOUR_FIFTHS)] {
         let ran = random_arrivals(rig, "fixed", rho)?;
         let expected = |share| 1.0 + oracle::md1_wait(share, rho);
