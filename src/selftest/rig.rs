@@ -54,7 +54,7 @@ impl Rig<'_> {
     /// So many flows, fewer in a build without optimisations.
     #[expect(clippy::unused_self, reason = "what is measured with is asked of the rig")]
     pub(crate) const fn flows(&self, count: u64) -> u64 {
-        if crate::environment::is_debug_build() { count / 24 } else { count }
+        if crate::environment::is_debug_build() { count / 12 } else { count }
     }
 
     /// A target that serves in so many µs, as `--sim` takes it.

@@ -56,7 +56,7 @@ impl Report {
             text += &format!("{gap}{}\n", paint(layout, "1", title));
             if group != Group::Host {
                 let [what, expected, measured, tolerance] = ["what", "expected", "measured", "tolerance"];
-                let head = format!("{what:38}{expected:>11}{measured:>11}  {tolerance:>11}    ok");
+                let head = format!("{what:36}{expected:>11}{measured:>11}  {tolerance:>11}    ok");
                 text += &format!("{}\n", paint(layout, "2", &head));
             }
             rows.iter().for_each(|row| text += &line(row, layout));
@@ -92,8 +92,8 @@ fn line(row: &Row, layout: Layout) -> String {
     let Row { what, expected, measured, tolerance, .. } = row;
     let letter = row.reason.letter();
     match row.status {
-        Status::Shown if row.group == Group::Host => format!("{what:38}{measured:>22}\n"),
-        Status::Shown => format!("{what:38}{expected:>11}{measured:>11}\n"),
+        Status::Shown if row.group == Group::Host => format!("{what:36}{measured:>22}\n"),
+        Status::Shown => format!("{what:36}{expected:>11}{measured:>11}\n"),
         status => {
             let (tone, word) = match status {
                 Status::Failed => ("31", "FAILS"),
@@ -101,7 +101,7 @@ fn line(row: &Row, layout: Layout) -> String {
                 _ => ("32", "ok"),
             };
             let word = paint(layout, tone, word);
-            format!("{what:38}{expected:>11}{measured:>11}  {tolerance:>11} {letter}  {word}\n")
+            format!("{what:36}{expected:>11}{measured:>11}  {tolerance:>11} {letter}  {word}\n")
         }
     }
 }

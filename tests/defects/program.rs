@@ -47,7 +47,8 @@ fn l_a_typo_is_refused_with_a_suggestion() {
     ] {
         let done = Place::new().run(line);
         let holds = |(code, said): &(i32, String)| {
-            let names = said.contains(key) && said.replace(key, "").contains(meant);
+            let quoted = [format!("`{key}`"), format!("'{key}'")];
+            let names = quoted.iter().any(|key| said.contains(key)) && said.contains(meant);
             ensure(*code == 2 && names, || format!("`{line}`: code {code}, {said}"))
         };
         // A scenario alone does pass over what it does not ask for; so would the program, if nobody looked.

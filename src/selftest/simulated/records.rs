@@ -60,7 +60,7 @@ fn merging(seed: u64) -> Row {
     one.add(&whole);
     let differ = merged.histogram.iter_recorded().zip(one.histogram.iter_recorded()).filter(|(a, b)| a != b);
     let differ = differ.count() as u64 + merged.histogram.len().abs_diff(one.histogram.len());
-    Row::exact("histogram  buckets that merging moves", 0, differ)
+    Row::exact("histogram  buckets moved by merging", 0, differ)
 }
 
 /// Two workers, one ten times as slow: the p99 of both is that of their merged times, not the mean of their p99.
