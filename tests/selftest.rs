@@ -14,7 +14,7 @@ fn what_virtual_time_shows_holds() {
         ("Little's law", 2),
         ("evenly paced", 2),
         ("mean response", 3),
-        ("stall", 10),
+        ("stall", 8),
         ("overload 1.2", 5),
         ("lost + unique = sent", 4),
         ("A²", 2),
