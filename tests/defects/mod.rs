@@ -95,7 +95,7 @@ fn plan(arrivals: Option<ArrivalSpec>, extent: Extent) -> TrialPlan {
         placement: drumpost_core::drive::Placement::Each,
         wait: drumpost_core::drive::Wait::Park,
         drain_deadline: Duration::from_hours(20),
-        sample_every: Duration::from_secs(1),
+        sample_every: Duration::from_secs(10),
         kill: None,
     }
 }
