@@ -38,7 +38,7 @@ pub(crate) fn selftest(registry: &Registry, args: &SelftestArgs) -> anyhow::Resu
         rows.extend(host::rows(&rig, Some(seen))?);
     }
     if environment::is_debug_build() {
-        notes.push("a debug build: fewer flows, and real time says nothing about a release build".into());
+        notes.push("a debug build: fewer flows, and its real time says little".into());
     }
     if output::remarks_to_terminal() {
         output::progress("");

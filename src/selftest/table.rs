@@ -72,7 +72,12 @@ impl Report {
             text += &format!("{}\n", paint(layout, "2", legend));
         }
         self.notes.iter().for_each(|note| text += &format!("note: {note}\n"));
-        let mut reasons: Vec<&String> = self.rows.iter().filter_map(|row| row.note.as_ref()).collect();
+        let mut reasons: Vec<&str> = self
+            .rows
+            .iter()
+            .filter_map(|row| row.note.as_deref())
+            .flat_map(|note| note.split(", "))
+            .collect();
         reasons.dedup();
         if self.unfit > 0 {
             let loud = format!("THIS HOST IS TOO BUSY TO TELL: {} rows say nothing", self.unfit);
