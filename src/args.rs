@@ -1,6 +1,8 @@
 //! The command line: every flag with its unit, its default and its group. What flags mean is in the sub-commands.
 
-use crate::{export::ExportFormat, search::SearchArgs, thresholds::ThresholdArgs};
+use crate::{
+    export::ExportFormat, search::SearchArgs, selftest::args::SelftestArgs, thresholds::ThresholdArgs,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use drumpost_core::{
     drive::{Placement, Wait},
@@ -42,6 +44,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Write a record in the formats of other tools
     Export(ExportArgs),
+    /// Hold the harness against known answers on this machine
+    Selftest(SelftestArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }

@@ -5,7 +5,7 @@
 pub enum Exit {
     /// All went well.
     Ok,
-    /// A run failed: a broker was lost, a handler panicked, a file could not be read. What there is was saved.
+    /// A run or a row of the self-test failed: a broker was lost, a handler panicked, a file could not be read. What there is was saved.
     Failed,
     /// Usage or configuration: a flag, a name, an intent that a transport cannot honour, an output that cannot be written.
     Usage,

@@ -17,9 +17,11 @@ mod environment;
 mod exit;
 mod export;
 mod list;
+pub mod oracle;
 mod output;
 mod run;
 mod search;
+mod selftest;
 mod show;
 mod thresholds;
 
@@ -61,6 +63,7 @@ pub fn run(registry: Registry, command_line: impl IntoIterator<Item = OsString>)
         Command::Show(args) => show::show(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Export(args) => export::export(&args),
+        Command::Selftest(args) => selftest::selftest(&registry, &args),
         Command::Completions(args) => completions::completions(&args),
     };
     done.unwrap_or_else(|error| {

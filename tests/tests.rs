@@ -8,6 +8,7 @@ mod support;
 
 mod cli;
 mod dashboard;
+mod defects;
 mod flows;
 mod formats;
 mod interrupt;
@@ -16,6 +17,7 @@ mod nats;
 mod oracles;
 mod reports;
 mod search;
+mod selftest;
 
 /// Says in every run without them that there are tests with a real broker.
 #[cfg(not(feature = "nats"))]

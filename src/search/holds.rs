@@ -1,8 +1,9 @@
 //! Makes the holds that the planner asks for, one dispatch after the other, each with a dispatcher of its own, and says so
 //! as it goes.
 
-use super::{args::SearchArgs, host::HostTime};
+use super::args::SearchArgs;
 use crate::{
+    activity::Activity,
     args::{AtCap, RunArgs},
     output,
     run::{
@@ -14,7 +15,7 @@ use crate::{
 };
 use drumpost_core::{load::Debt, registry::Registry};
 use drumpost_results::{
-    model::{Record, Run, Status, samples_needed},
+    model::{Hygiene, Record, Run, Status, samples_needed},
     report,
     search::{Ask, End, Held, Host, Next, Phase, Plan, Planner, Searched, flows_for, judge, knee_of},
     units,
@@ -166,10 +167,9 @@ impl<'a> Holds<'a> {
         let args = &mut self.args.measured.run;
         (args.rate, args.duration) = (Some(ask.rate_per_s), Some(length));
         let job = Job::new(self.registry, args)?;
-        let before = HostTime::now();
+        let before = Activity::now();
         let run = self.run(&job, target);
-        let host = HostTime::now().zip(before).filter(|_| !job.is_virtual);
-        let host = host.map_or(Host::default(), |(now, before)| now.since(before));
+        let host = if job.is_virtual { Host::default() } else { host(Activity::now().since(before)) };
         let status = run.trials.first().map_or(Status::Failed, |trial| trial.status);
         let mut held = Held {
             run: self.record.runs.len(),
@@ -233,6 +233,14 @@ impl<'a> Holds<'a> {
         };
         if ask.phase == Phase::Repeat { self.args.hold.unwrap_or(once * 2).min(LONGEST) } else { once }
     }
+}
+
+/// What the machine did beside a hold, as shares.
+fn host(beside: Hygiene) -> Host {
+    let share = |part_ns: Option<u64>| {
+        part_ns.zip(beside.cores_ns).map(|(part_ns, all_ns)| part_ns as f64 / all_ns.max(1) as f64)
+    };
+    Host { steal_share: share(beside.steal_ns), others_share: share(beside.others_ns) }
 }
 
 /// What is kept of a hold: all of its figures, its verdict, a coarser series and no hop times, which no goal speaks of.

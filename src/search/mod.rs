@@ -3,7 +3,6 @@
 
 mod args;
 mod holds;
-mod host;
 
 pub(crate) use args::SearchArgs;
 

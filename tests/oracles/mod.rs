@@ -1,7 +1,7 @@
 //! Simulated targets whose answer is known, measured by the whole program in virtual time.
 //!
-//! A random target gives another answer for each seed, so what is allowed follows from how far the answer strays: each
-//! limit is five standard errors of what is measured, at the number of flows measured, and holds for any seed.
+//! The formulas and how far what is measured strays from them are in `drumpost::oracle`, which `drumpost selftest` uses
+//! too; each limit follows from the number of flows and holds for any seed.
 
 mod audit;
 mod queues;
@@ -9,13 +9,8 @@ mod records;
 mod stall;
 
 use crate::support::{Place, Record, assert_clean, number};
+use drumpost::oracle::{BUCKET, ERRORS, QUANTILES};
 use serde_json::Value;
-
-/// Standard errors that nothing strays by chance.
-const ERRORS: f64 = 5.0;
-
-/// The histogram's own error: a value is at most this share too high.
-const BUCKET: f64 = 0.000_977;
 
 /// A thousand flows last a second of virtual time in most of these; so many are worth their time in this build.
 const fn flows(debug: u64, release: u64) -> u64 {
@@ -30,10 +25,8 @@ fn sound(line: &str) -> Record {
     record
 }
 
-/// A response quantile in ms.
+/// A response quantile in ms, by the name it has in tables.
 #[track_caller]
 fn response_ms(run: &Value, quantile: &str) -> f64 {
-    number(run, &format!("/response_ns/{quantile}")) / 1e6
+    number(run, &format!("/response_ns/{}", quantile.replace('.', "_"))) / 1e6
 }
-
-const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99_9", 0.999)];

@@ -1,51 +1,48 @@
 //! Queues with a closed formula: random and even arrivals, random and fixed service, several servers, closed loops.
 
 use super::{BUCKET, ERRORS, QUANTILES, flows, response_ms, sound};
-use crate::support::{Place, assert_all_recorded, number, seeds, within};
+use crate::support::{Place, assert_all_recorded, count, number, seeds, within};
+use drumpost::oracle::{self, Strays};
 use serde_json::Value;
 
-/// How far a figure may be off that `strays` by this share over a million flows: its standard error. Flows wait for each
-/// other, so it is more than that of as many independent values; it was found by simulating Lindley's recursion, 120 times
-/// a million flows, outside of this program.
 fn limit(strays: f64, run: &Value) -> f64 {
-    BUCKET + ERRORS * strays / (number(run, "/flows/ended") / 1e6).sqrt()
+    oracle::tolerance(strays, count(run, "/flows/ended"))
 }
 
 /// Response quantiles of a queue in ms, at 1 ms of service.
 #[track_caller]
-fn assert_quantiles(run: &Value, expected_ms: [f64; 4], strays: [f64; 4]) {
-    for (at, (name, _)) in QUANTILES.iter().enumerate() {
-        within(name, response_ms(run, name), expected_ms[at], limit(strays[at], run));
+fn assert_quantiles(run: &Value, expected: impl Fn(f64) -> f64, strays: &Strays) {
+    for ((name, share), strays) in QUANTILES.iter().zip(strays.response) {
+        within(name, response_ms(run, name), expected(*share), limit(strays, run));
     }
 }
 
 /// Exponential arrivals and service: the response is exponential with mean s/(1-ρ).
-fn random_arrivals_random_service(rho: f64, thousands: u64, strays: [f64; 4]) {
+fn random_arrivals_random_service(rho: f64, thousands: u64, strays: &Strays) {
     for seed in seeds(&[1, 2]) {
         let rate = rho * 1000.0;
         let line = format!(
             "--sim service=exp:1ms --rate {rate}/s --arrivals poisson --count {thousands}k --seed {seed}"
         );
         let record = sound(&line);
-        let exact = QUANTILES.map(|(_, share)| -(1.0 - share).ln() / (1.0 - rho));
-        assert_quantiles(record.only(), exact, strays);
+        assert_quantiles(record.only(), |share| oracle::mm1_response(share, rho), strays);
     }
 }
 
 #[test]
 fn random_arrivals_and_service_at_half_load() {
     // In a release build long enough for all quantiles to be within 2 % whatever the seed.
-    random_arrivals_random_service(0.5, flows(500, 12_000), [0.0029, 0.0039, 0.0061, 0.0136]);
+    random_arrivals_random_service(0.5, flows(500, 12_000), &oracle::MM1_HALF);
 }
 
 #[test]
 fn random_arrivals_and_service_at_four_fifths() {
     // Two per cent of p99.9 whatever the seed would take 90 million flows.
-    random_arrivals_random_service(0.8, flows(400, 10_000), [0.0077, 0.0108, 0.0198, 0.0379]);
+    random_arrivals_random_service(0.8, flows(400, 10_000), &oracle::MM1_FOUR_FIFTHS);
 }
 
-/// Exponential arrivals, fixed service of 1 ms: waits from the table, and the share that did not wait at all.
-fn random_arrivals_fixed_service(rho: f64, waits_ms: [f64; 4], strays: [f64; 4], free_strays: f64) {
+/// Exponential arrivals, fixed service of 1 ms: waits, and the share that did not wait at all.
+fn random_arrivals_fixed_service(rho: f64, strays: &Strays) {
     for seed in seeds(&[1, 2]) {
         let (rate, thousands) = (rho * 1000.0, flows(300, 4_000));
         let line = format!(
@@ -53,30 +50,25 @@ fn random_arrivals_fixed_service(rho: f64, waits_ms: [f64; 4], strays: [f64; 4],
         );
         let record = sound(&line);
         let run = record.only();
-        assert_quantiles(run, waits_ms.map(|wait| 1.0 + wait), strays);
+        assert_quantiles(run, |share| 1.0 + oracle::md1_wait(share, rho), strays);
         let histogram = super::records::histogram(&run["response_ns"]["histogram"]);
         // The bucket of 1 ms also holds the few that waited for less than its width, 512 ns.
         let free = histogram.count_between(0, 1_000_000) as f64 / histogram.len() as f64;
-        within("share without a wait", free, 1.0 - rho, 0.001 + limit(free_strays, run));
+        within("share without a wait", free, 1.0 - rho, limit(strays.no_wait, run));
         let mean = number(run, "/response_ns/mean") / 1e6 - 1.0;
-        within("mean wait", mean, rho / (2.0 * (1.0 - rho)), 4.0 * limit(strays[1], run));
+        within("mean wait", mean, oracle::md1_wait_mean(rho), limit(strays.wait_mean, run));
         assert_eq!(run["response_ns"]["min"], 1_000_000);
     }
 }
 
 #[test]
 fn random_arrivals_fixed_service_at_half_load() {
-    random_arrivals_fixed_service(0.5, [0.0, 1.516, 3.336, 5.168], [0.0018, 0.0019, 0.0039, 0.0079], 0.0016);
+    random_arrivals_fixed_service(0.5, &oracle::MD1_HALF);
 }
 
 #[test]
 fn random_arrivals_fixed_service_at_four_fifths() {
-    random_arrivals_fixed_service(
-        0.8,
-        [1.276, 5.012, 10.356, 15.7],
-        [0.0041, 0.0062, 0.0125, 0.0289],
-        0.0043,
-    );
+    random_arrivals_fixed_service(0.8, &oracle::MD1_FOUR_FIFTHS);
 }
 
 #[test]
@@ -91,7 +83,6 @@ fn even_arrivals_never_wait() {
 
 #[test]
 fn two_servers_share_a_queue() {
-    // Erlang's C for two servers at half load is 1/3: the mean wait is a third of the service time.
     for seed in seeds(&[1]) {
         let thousands = flows(300, 4_000);
         let line = format!(
@@ -100,7 +91,7 @@ fn two_servers_share_a_queue() {
         // Who is served faster overtakes, which is no fault of a target with several servers.
         let record = Place::new().record(&format!("stream {line}")).with_code(0);
         let mean = number(record.only(), "/response_ns/mean") / 1e6;
-        within("mean response", mean, 4.0 / 3.0, limit(0.004, record.only()));
+        within("mean response", mean, oracle::mmc_response_mean(2, 0.5), limit(0.004, record.only()));
     }
 }
 
@@ -125,15 +116,16 @@ fn a_closed_loop_of_four_keeps_the_server_busy() {
     let record = sound("--sim service=fixed:1ms --in-flight 4 --duration 20s");
     let run = record.only();
     within("throughput", number(run, "/throughput_per_s"), 1000.0, 0.001);
-    for quantile in ["p50", "p99", "p99_9"] {
+    for quantile in ["p50", "p99", "p99.9"] {
         within(quantile, response_ms(run, quantile), 4.0, BUCKET);
     }
     for seed in seeds(&[1, 2]) {
         let record = sound(&format!("--sim service=exp:1ms --in-flight 4 --count 100k --seed {seed}"));
         let run = record.only();
         let limit = ERRORS / 100e3_f64.sqrt();
-        within("throughput", number(run, "/throughput_per_s"), 1000.0, limit);
-        within("mean response", number(run, "/response_ns/mean") / 1e6, 4.0, limit + 0.001);
+        let (throughput, response) = oracle::closed_loop(4, 0.0);
+        within("throughput", number(run, "/throughput_per_s") / 1e3, throughput, limit);
+        within("mean response", number(run, "/response_ns/mean") / 1e6, response, limit + 0.001);
         // The sum of four services.
         within("p50", response_ms(run, "p50"), 3.672, 2.0 * limit);
         within("p99", response_ms(run, "p99"), 10.045, 4.0 * limit);

@@ -2,12 +2,7 @@
 
 use super::{BUCKET, sound};
 use crate::support::{Place, number, within};
-
-/// A stall of `down` every `every`, both in s, at 1000 flows a second with `rho` of the target used: what a share p of the
-/// flows does not exceed, in s, without the service time.
-fn expected_s(share: f64, rho: f64, (down, every): (f64, f64)) -> f64 {
-    (down - (1.0 - share) * (1.0 - rho) * every).max(0.0)
-}
+use drumpost::oracle::stall_wait;
 
 fn stalled(rho: f64, stall: (f64, f64), seconds: u32) {
     let service_us = (rho * 1000.0).max(1.0);
@@ -18,7 +13,7 @@ fn stalled(rho: f64, stall: (f64, f64), seconds: u32) {
     let record = Place::new().record(&line);
     let run = record.only();
     for (name, share) in [("p99", 0.99), ("p99_9", 0.999)] {
-        let expected = expected_s(share, rho, stall) + service_us / 1e6;
+        let expected = stall_wait(share, rho, stall.0, stall.1) + service_us / 1e6;
         // A schedule of one flow a ms has no finer steps.
         let allowed = BUCKET + 0.0015 / expected;
         within(

@@ -1,0 +1,36 @@
+//! Faults by rule, counted to the message: a rule hits the first few of every so many sequence numbers.
+
+use crate::selftest::{rig::Rig, row::Row};
+
+const MESSAGES: u64 = 1_000_000;
+
+pub(super) fn rows(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
+    let messages = rig.flows(MESSAGES) / 1000 * 1000;
+    let of = |every: u64| messages / every;
+    let mut rows = Vec::new();
+    // What is lost is neither duplicated nor out of order, so of the three together each lost number is one less.
+    for (faults, [lost, duplicated, reordered]) in [
+        ("loss=1/1000", [of(1000), 0, 0]),
+        ("duplicate=1/500", [0, of(500), 0]),
+        ("reorder=1/250", [0, 0, of(250)]),
+        ("loss=1/1000,duplicate=1/500,reorder=1/250", [of(1000), of(500) - of(1000), of(250) - of(1000)]),
+    ] {
+        let line = format!(
+            "stream --sim service=fixed:10us,{faults} --rate 10k/s --count {messages} --keys uniform:1"
+        );
+        let ran = rig.run(&line)?;
+        let audit = ran.run.audit();
+        let what = if faults.contains(',') { "all three" } else { faults };
+        let counts = [("lost", lost, audit.lost), ("duplicated", duplicated, audit.duplicated)];
+        for (name, expected, found) in counts.into_iter().chain([("reordered", reordered, audit.reordered)]) {
+            if expected > 0 || found > 0 {
+                rows.push(Row::exact(format!("{what}  {name}"), expected, found).by(&ran.line));
+            }
+        }
+        let row = Row::exact(format!("{what}  lost + unique = sent"), messages, audit.lost + audit.unique);
+        rows.push(row.by(&ran.line));
+        let failed = if ran.run.audit_failed() { "failed" } else { "passed" };
+        rows.push(Row::says(format!("{what}  audit"), "failed", failed).by(&ran.line));
+    }
+    Ok(rows)
+}

@@ -1,0 +1,159 @@
+//! The self-test as text for 80 columns, and as one JSON document. Nothing is printed here.
+
+use super::row::{Group, Row, Status};
+use drumpost_results::report::Layout;
+use serde::Serialize;
+
+/// All rows and what they come to.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    schema_version: u32,
+    tool_version: &'static str,
+    seed: u64,
+    verdict: &'static str,
+    held: usize,
+    failed: usize,
+    unfit: usize,
+    /// What could not be shown.
+    notes: Vec<String>,
+    rows: Vec<Row>,
+}
+
+impl Report {
+    pub(super) fn new(seed: u64, rows: Vec<Row>, notes: Vec<String>) -> Self {
+        let count = |status| rows.iter().filter(|row| row.status == status).count();
+        let (held, failed, unfit) = (count(Status::Ok), count(Status::Failed), count(Status::Unfit));
+        let verdict = match (failed, unfit) {
+            (1.., _) => "fails",
+            (0, 1..) => "unfit",
+            (0, 0) => "holds",
+        };
+        let tool_version = env!("CARGO_PKG_VERSION");
+        Self { schema_version: 1, tool_version, seed, verdict, held, failed, unfit, notes, rows }
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed > 0
+    }
+
+    pub(super) fn json(&self) -> anyhow::Result<String> {
+        Ok(serde_json::to_string_pretty(self)?)
+    }
+
+    /// The table, the notes and the verdict.
+    pub(super) fn text(&self, layout: Layout) -> String {
+        let mut text = String::new();
+        for (group, title) in [
+            (Group::Virtual, "virtual time: all above the ports, against targets with known answers"),
+            (Group::Real, "real time: this machine, its clock and its sleeps"),
+            (Group::Host, "this host"),
+        ] {
+            let rows: Vec<&Row> = self.rows.iter().filter(|row| row.group == group).collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let gap = if text.is_empty() { "" } else { "\n" };
+            text += &format!("{gap}{}\n", paint(layout, "1", title));
+            if group != Group::Host {
+                let [what, expected, measured, tolerance] = ["what", "expected", "measured", "tolerance"];
+                let head = format!("{what:36}{expected:>11}{measured:>11}  {tolerance:>11}    ok");
+                text += &format!("{}\n", paint(layout, "2", &head));
+            }
+            rows.iter().for_each(|row| text += &line(row, layout));
+        }
+        text + "\n" + &self.closing(layout)
+    }
+
+    fn closing(&self, layout: Layout) -> String {
+        let mut text = String::new();
+        if self.rows.iter().any(|row| row.group != Group::Host) {
+            let legend = "tolerances: c chance, one false alarm in a million by the number of flows;\n\
+                          b the histogram's buckets; s steps of the schedule; l a limit that was set";
+            text += &format!("{}\n", paint(layout, "2", legend));
+        }
+        self.notes.iter().for_each(|note| text += &format!("note: {note}\n"));
+        let mut reasons: Vec<&str> = self
+            .rows
+            .iter()
+            .filter_map(|row| row.note.as_deref())
+            .flat_map(|note| note.split(", "))
+            .collect();
+        reasons.dedup();
+        if self.unfit > 0 {
+            let loud = format!("THIS HOST IS TOO BUSY TO TELL: {} rows say nothing", self.unfit);
+            text += &format!("{}\n", paint(layout, "33", &loud));
+            reasons.iter().for_each(|reason| text += &format!("  {reason}\n"));
+        }
+        let (tone, verdict) = match self.verdict {
+            "fails" => ("31", format!("{} OF {} ROWS FAIL", self.failed, self.failed + self.held)),
+            "unfit" => ("33", format!("{} rows hold, {} say nothing", self.held, self.unfit)),
+            _ => ("32", format!("all {} rows hold", self.held)),
+        };
+        text + &format!("selftest: {} (seed {})\n", paint(layout, tone, &verdict), self.seed)
+    }
+}
+
+fn line(row: &Row, layout: Layout) -> String {
+    let Row { what, expected, measured, tolerance, .. } = row;
+    let letter = row.reason.letter();
+    match row.status {
+        Status::Shown if row.group == Group::Host => format!("{what:36}{measured:>22}\n"),
+        Status::Shown => format!("{what:36}{expected:>11}{measured:>11}\n"),
+        status => {
+            let (tone, word) = match status {
+                Status::Failed => ("31", "FAILS"),
+                Status::Unfit => ("33", "unfit"),
+                _ => ("32", "ok"),
+            };
+            let word = paint(layout, tone, word);
+            format!("{what:36}{expected:>11}{measured:>11}  {tolerance:>11} {letter}  {word}\n")
+        }
+    }
+}
+
+fn paint(layout: Layout, code: &str, text: &str) -> String {
+    if layout.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::selftest::row::{Reason, Unit};
+
+    fn rows(busy: bool) -> Vec<Row> {
+        let why = busy.then(|| "5.2 % of its time was stolen".to_owned());
+        vec![
+            Row::near("M/M/1 ρ 0.5  response p50", Unit::Ns, (1.386e6, 1.3861e6), 0.009, Reason::Chance),
+            Row::exact("all three  lost + unique = sent", 1_000_000, 1_000_000),
+            Row::says("overload 1.2  is called", "not steady", "not steady"),
+            Row::at_most("sim 10k/s Poisson  lag p99", Unit::Ns, (100e3, 4.2e6), Reason::Limit)
+                .on(Group::Real, why.as_ref()),
+            Row { group: Group::Real, ..Row::shown("sim 10k/s Poisson  lag max", "5.1 ms") },
+            Row::shown("clock  source", "tsc"),
+        ]
+    }
+
+    #[test]
+    fn a_row_that_fails() {
+        let report = Report::new(7, rows(false), Vec::new());
+        assert!(report.has_failed());
+        let text = report.text(Layout::plain(80));
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_host_too_busy_to_tell() {
+        let report = Report::new(7, rows(true), vec!["something is not shown".into()]);
+        assert!(!report.has_failed());
+        insta::assert_snapshot!(report.text(Layout::plain(80)));
+    }
+
+    #[test]
+    fn all_hold() {
+        let report = Report::new(7, rows(true).into_iter().take(3).collect(), Vec::new());
+        insta::assert_snapshot!(report.text(Layout::plain(80)));
+        let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
+        assert_eq!((&json["verdict"], json["rows"].as_array().unwrap().len()), (&"holds".into(), 3));
+    }
+}

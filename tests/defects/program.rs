@@ -1,0 +1,130 @@
+//! Rows k, l, o and q: what the program says of itself, and the code it ends with.
+
+use super::{ensure, tells_apart};
+use crate::support::Place;
+use drumpost_core::registry::Options;
+use drumpost_results::{
+    model::Run,
+    store,
+    verdict::{Machine, Thresholds, Validity, judge},
+};
+use serde_json::Value;
+
+/// The defect: whatever happens, the code is 0. A command that hangs fails the test by its limit.
+#[test]
+fn k_a_failure_has_its_code() {
+    const SIM: &str = "run stream --rate 1k/s --count 2k --sim service=fixed:10us";
+    let place = Place::new();
+    for (line, code) in [
+        (format!("{SIM} --dispatch message/nothing"), 2),
+        ("show nothing.json".into(), 2),
+        ("run stream --dispatch message/crossbeam --out /proc/record.json".into(), 2),
+        ("run stream --dispatch message/sim --kill worker@1ms/1ms --trials 1 --count 10".into(), 2),
+        (format!("{SIM},loss=1/100"), 5),
+        (format!("{SIM},duplicate=1/100"), 5),
+        ("run stream --sim service=fixed:1ms --rate 1200/s --window 1 --duration 10s".into(), 6),
+        ("selftest --seed none".into(), 2),
+    ] {
+        let done = place.run(&line);
+        let holds =
+            |found: &i32| ensure(*found == code, || format!("`{line}` ended with {found}\n{}", done.stderr));
+        tells_apart(holds, &done.code, &0);
+    }
+}
+
+/// The defect: a key that nothing knows is passed over.
+#[test]
+fn l_a_typo_is_refused_with_a_suggestion() {
+    for (line, key, meant) in [
+        (
+            "run fan-out --duration 50ms --trials 1 --set fan-out.subscriber=2",
+            "fan-out.subscriber",
+            "fan-out.subscribers",
+        ),
+        ("run stream --sim serice=exp:1ms", "serice", "service"),
+        ("run --durtion 3s", "--durtion", "--duration"),
+        ("run strem", "strem", "stream"),
+    ] {
+        let done = Place::new().run(line);
+        let holds = |(code, said): &(i32, String)| {
+            let quoted = [format!("`{key}`"), format!("'{key}'")];
+            let names = quoted.iter().any(|key| said.contains(key)) && said.contains(meant);
+            ensure(*code == 2 && names, || format!("`{line}`: code {code}, {said}"))
+        };
+        // A scenario alone does pass over what it does not ask for; so would the program, if nobody looked.
+        let passed_over = (0, String::new());
+        tells_apart(holds, &(done.code, done.stderr), &passed_over);
+    }
+    let mut options = Options::default();
+    options.set("fan-out.subscriber", "2");
+    let registry = drumpost::builtin();
+    assert!((registry.scenario("fan-out").unwrap().make)(&options).is_ok());
+    assert!(!options.asked().contains(&"fan-out.subscriber".to_owned()), "by this the program knows");
+}
+
+/// What makes two rows comparable.
+const STATED: [&str; 12] = [
+    "load",
+    "window",
+    "batch",
+    "capacity",
+    "placement",
+    "wait",
+    "acks",
+    "persistence",
+    "payload",
+    "keys",
+    "reply",
+    "services",
+];
+
+/// The defect: a competitor without batching, and nobody can tell.
+#[test]
+fn o_every_row_states_its_settings() {
+    let place = Place::new();
+    let line = "run stream --count 500 --warmup 0s --trials 1 --batch 16 --out record.json";
+    let table = place.run(line).stdout;
+    let record = crate::support::Record::from_file(&place.path("record.json"));
+    let holds = |run: &Value| {
+        let missing: Vec<&str> =
+            STATED.into_iter().filter(|key| run["settings"].get(key).is_none_or(Value::is_null)).collect();
+        ensure(missing.is_empty(), || format!("{} does not state {missing:?}", run["dispatch"]))
+    };
+    for run in record.runs() {
+        for key in STATED {
+            let mut unsaid = run.clone();
+            unsaid["settings"].as_object_mut().unwrap().remove(key);
+            tells_apart(holds, run, &unsaid);
+        }
+    }
+    let holds = |table: &String| {
+        let says = ["batch 16", "capacity 4,096", "acks none", "persistence none", "wait "];
+        let missing: Vec<&str> = says.into_iter().filter(|word| !table.contains(word)).collect();
+        ensure(missing.is_empty(), || format!("the table does not say {missing:?}"))
+    };
+    let without = table.lines().filter(|line| !line.starts_with("with")).collect::<Vec<_>>().join("\n");
+    tells_apart(holds, &table, &without);
+}
+
+/// The defect: a generator that does not keep up is not noticed.
+#[test]
+fn q_an_overload_is_invalid() {
+    let place = Place::new();
+    let line = "run stream --sim service=fixed:1ms --rate 1200/s --window 1 --duration 10s --out record.json";
+    place.run(line).with_code(6);
+    let run = store::read(&place.path("record.json")).unwrap().runs.remove(0);
+    let holds = |(run, limits): &(&Run, Thresholds)| {
+        let verdict = judge(run, &Machine::default(), limits);
+        let says = verdict.reasons.iter().any(|reason| reason.contains("were due"));
+        ensure(verdict.status == Validity::Invalid && says, || format!("{verdict:?}"))
+    };
+    let blind = Thresholds { rate_off: f64::INFINITY, ..Thresholds::default() };
+    tells_apart(holds, &(&run, Thresholds::default()), &(&run, blind));
+    // The load was late, too, by more than it measured.
+    let holds = |limits: &Thresholds| {
+        let reasons = judge(&run, &Machine::default(), limits).reasons;
+        ensure(reasons.iter().any(|reason| reason.contains("the load was late")), || format!("{reasons:?}"))
+    };
+    let blind = Thresholds { lag_share: f64::INFINITY, lag_floor_ns: f64::INFINITY, ..Thresholds::default() };
+    tells_apart(holds, &Thresholds::default(), &blind);
+}

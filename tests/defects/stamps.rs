@@ -1,0 +1,140 @@
+//! Rows a, b, c and i: which stamps a figure is made of, and that none is lost or bent on the way.
+
+use super::{Holds, constant, ensure, measured, near, plan, tells_apart};
+use drumpost::oracle::{BUCKET, stall_wait};
+use drumpost_core::{
+    clock::as_ns,
+    contract,
+    dispatcher::{Dispatcher, Threaded},
+    hist::{Distribution, MAX_TRACKED_NS},
+    load::Extent,
+    message::Message,
+    monitor::Unwatched,
+    outcome::Outcome,
+    payload::Pool,
+    port::{PortError, RecvPort},
+    registry::{Options, TransportEntry},
+    transport::{Endpoint, Endpoints, OpenError, Transport},
+    wiring::Wiring,
+};
+use drumpost_dispatch::crossbeam::{self, Crossbeam, QueueReceiver, QueueSender};
+use std::{sync::Arc, time::Duration};
+
+fn p99_ns(times: &Distribution) -> f64 {
+    times.histogram.value_at_quantile(0.99) as f64
+}
+
+/// 1,000 flows a second at a target that stands still for 1 s of 60.
+fn stalled() -> Outcome {
+    let two_minutes = Extent::Duration(as_ns(Duration::from_mins(2)));
+    measured("service=fixed:1us,stall=1s/60s", &plan(constant(1_000.0), two_minutes))
+}
+
+/// What the stall makes the p99 of the response, to one and a half gaps of the schedule.
+fn shows_the_stall(p99_ns: f64) -> Holds {
+    let expected_ns = 1e9 * stall_wait(0.99, 0.0, 1.0, 60.0);
+    near(p99_ns, expected_ns, 1.5e6 + BUCKET * expected_ns)
+}
+
+/// The defect: latency counts from the send that the stall held up.
+#[test]
+fn a_stall_is_in_the_response() {
+    let outcome = stalled();
+    let stamped_at_send = &outcome.service;
+    tells_apart(|times| shows_the_stall(p99_ns(times)), &outcome.response, stamped_at_send);
+    // Held up flows are sent at once and take their turn: a thousand of 1 µs.
+    assert!(p99_ns(stamped_at_send) < 1.1e6);
+}
+
+/// The defect: what is corrected is what should not be, and the other way round.
+#[test]
+fn i_response_is_the_corrected_one() {
+    let Outcome { response, service, .. } = stalled();
+    let holds = |(response, service): &(Distribution, Distribution)| {
+        shows_the_stall(p99_ns(response))?;
+        ensure(p99_ns(service) < 1.1e6, || format!("service shows the stall: {}", p99_ns(service)))
+    };
+    tells_apart(holds, &(response.clone(), service.clone()), &(service, response));
+}
+
+/// The defects: a time that is zero in whole milliseconds is no sample; one below zero is none either.
+#[test]
+fn b_zero_and_negative_times_are_counted() {
+    let outcome = measured("service=fixed:0ns", &plan(None, Extent::Count(20_000)));
+    assert_eq!((outcome.measured_ended, outcome.response.max_ns), (20_000, 0));
+    let holds = |samples: &u64| ensure(*samples == 20_000, || format!("{samples} samples of 20,000 flows"));
+    let above_zero_in_ms = outcome.response.histogram.count_between(1_000_000, MAX_TRACKED_NS);
+    tells_apart(holds, &outcome.response.count(), &above_zero_in_ms);
+
+    // Stamps from a clock that is a second ahead.
+    let ahead = |message: &mut Message, pool: &Pool| message.stamp(message.sent_ns() + 1_000_000_000, pool);
+    let outcome = Threaded(Bent(ahead)).run(&plan(None, Extent::Count(5_000)), &mut Unwatched).unwrap();
+    let holds = |(samples, negative): &(u64, u64)| {
+        ensure(*samples == 5_000 && *negative >= 5_000, || {
+            format!("{samples} samples, {negative} below zero")
+        })
+    };
+    let samples = outcome.service.count();
+    tells_apart(
+        holds,
+        &(samples, outcome.audit.negative),
+        &(samples - outcome.audit.negative.min(samples), 0),
+    );
+}
+
+/// The defect: a transport that keeps stamps in a field of whole seconds.
+#[test]
+fn c_a_stamp_travels_whole() {
+    let holds = |entry: &TransportEntry| {
+        let report = contract::check_only(entry, &Options::default(), |check| check == "stamps");
+        ensure(report.holds(), || report.to_string())
+    };
+    let in_whole_seconds = TransportEntry {
+        make: |_| {
+            Ok(Box::new(Threaded(Bent(|message, pool| {
+                message.stamp(message.sent_ns() / 1_000_000_000 * 1_000_000_000, pool);
+            }))))
+        },
+        ..crossbeam::entry()
+    };
+    tells_apart(holds, &crossbeam::entry(), &in_whole_seconds);
+}
+
+/// Crossbeam's channels, but for what is done to each message on the way.
+struct Bent(fn(&mut Message, &Pool));
+
+struct BentReceiver {
+    inner: QueueReceiver,
+    bend: fn(&mut Message, &Pool),
+    pool: Arc<Pool>,
+}
+
+impl Transport for Bent {
+    type Send = QueueSender;
+    type Recv = BentReceiver;
+
+    fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<QueueSender, BentReceiver>, OpenError> {
+        let bent = |inner| BentReceiver { inner, bend: self.0, pool: Arc::clone(&wiring.pool) };
+        let endpoints = Crossbeam.open(wiring)?.into_iter().map(|endpoint| Endpoint {
+            inbox: endpoint.inbox.map(bent),
+            replies: endpoint.replies.map(bent),
+            sends: endpoint.sends,
+        });
+        Ok(endpoints.collect())
+    }
+}
+
+impl RecvPort for BentReceiver {
+    fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
+        let Self { inner, bend, pool } = self;
+        inner.drain(max, |batch| {
+            let mut batch = batch.to_vec();
+            batch.iter_mut().for_each(|message| bend(message, pool));
+            on_batch(&batch);
+        })
+    }
+
+    fn wait(&mut self, at_most: Duration) -> Result<(), PortError> {
+        self.inner.wait(at_most)
+    }
+}
