@@ -4,12 +4,12 @@
 use crate::{
     counters::{Local, Published},
     credit::Credit,
+    exchange::{Exchange, Latencies},
     hist::Distribution,
     lane::Lane,
     load::gaps::Gaps,
     outcome::{AuditTotals, Hop},
     port::Confirms,
-    recorder::{Exchange, Latencies},
     wiring::Wiring,
 };
 use std::sync::Arc;

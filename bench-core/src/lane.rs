@@ -4,11 +4,11 @@
 use crate::{
     clock::Now,
     counters::{Local, Published},
+    exchange::Latencies,
     handler::{Out, Reactor},
     load::{Due, Load, gaps::Gaps},
     message::Message,
     payload::Pool,
-    recorder::Latencies,
     session::Control,
 };
 use std::sync::{

@@ -12,6 +12,7 @@ mod counters;
 mod credit;
 pub mod dispatcher;
 pub mod drive;
+mod exchange;
 pub mod handler;
 pub mod hist;
 pub mod lane;

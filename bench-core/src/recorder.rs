@@ -4,84 +4,12 @@ use crate::{
     audit::{Audit, Found},
     counters::{Local, Published},
     credit::Credit,
+    exchange::{Exchange, Latencies},
     hist::Hist,
     message::{Message, stamp_of},
     payload::Pool,
 };
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
-};
-
-/// Histograms of one lane over one interval.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Latencies {
-    pub response: Hist,
-    pub service: Hist,
-    pub lag: Hist,
-    /// Between the starts of flows, where a schedule starts them.
-    pub inter_send: Hist,
-    /// By heard destination.
-    pub hops: Vec<Hist>,
-}
-
-impl Latencies {
-    fn new(heard: usize) -> Self {
-        Self { hops: vec![Hist::default(); heard], ..Self::default() }
-    }
-
-    pub(crate) fn clear(&mut self) {
-        let Self { response, service, lag, inter_send, hops } = self;
-        for hist in [response, service, lag, inter_send].into_iter().chain(hops) {
-            hist.clear();
-        }
-    }
-}
-
-type Slot = Mutex<Option<Box<Latencies>>>;
-
-/// Where a lane and the collector swap full histograms for empty ones, some ten times a second: the locks are off the
-/// measured path.
-#[derive(Debug, Default)]
-pub(crate) struct Exchange {
-    wanted: AtomicBool,
-    empty: Slot,
-    full: Slot,
-}
-
-fn put(slot: &Slot, latencies: Option<Box<Latencies>>) -> Option<Box<Latencies>> {
-    std::mem::replace(&mut *slot.lock().unwrap_or_else(PoisonError::into_inner), latencies)
-}
-
-impl Exchange {
-    /// Collector: asks the lane for what it has, leaving `empty` to go on with.
-    pub(crate) fn ask(&self, empty: Box<Latencies>) {
-        put(&self.empty, Some(empty));
-        self.wanted.store(true, Ordering::Release);
-    }
-
-    /// Collector: what the lane left, once it has.
-    pub(crate) fn take(&self) -> Option<Box<Latencies>> {
-        put(&self.full, None)
-    }
-
-    /// Lane: swaps if asked to. One relaxed load when not.
-    #[inline]
-    fn serve(&self, latencies: &mut Box<Latencies>) {
-        if self.wanted.load(Ordering::Relaxed) {
-            self.swap(latencies);
-        }
-    }
-
-    #[cold]
-    fn swap(&self, latencies: &mut Box<Latencies>) {
-        if self.wanted.swap(false, Ordering::AcqRel)
-            && let Some(empty) = put(&self.empty, None)
-        {
-            put(&self.full, Some(std::mem::replace(latencies, empty)));
-        }
-    }
-}
+use std::sync::Arc;
 
 /// What a lane hears: where each heard destination's counters and streams stand.
 #[derive(Clone, Debug, Default)]

@@ -29,7 +29,6 @@ pub(crate) fn selftest(registry: &Registry, args: &SelftestArgs) -> anyhow::Resu
     let mut rows = Vec::new();
     let mut notes = Vec::new();
     if !args.real {
-        notes.push("MSER-5 truncation is not shown: nothing truncates a warm-up by it yet".into());
         rows.extend(simulated::rows(&rig)?);
     }
     if !args.only_virtual {

@@ -1,3 +1,5 @@
+//! The load on its own: what it starts when, and what it counts.
+
 use super::{starter::Load, *};
 use crate::{counters::Local, credit::Credit, hist::Hist, message::Message};
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use crate::{
     },
 };
 use drumpost_core::hist::{Distribution, Hist, MAX_TRACKED_NS};
+use drumpost_results::stats;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 pub(super) fn rows(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
@@ -24,7 +25,22 @@ pub(super) fn rows(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
         let found = if enough && !fewer { needed } else { 0 };
         rows.push(Row::exact(format!("samples before a {name} is shown"), needed, found));
     }
+    rows.extend(settling());
     Ok(rows)
+}
+
+/// MSER-5 on a series of 100 that falls to its level within the first 20, and on one that never settles, of which it cuts
+/// all it may: everything but five batches of 20.
+fn settling() -> [Row; 2] {
+    let ripple = |at: u32| f64::from(at % 2);
+    let warmed: Vec<f64> =
+        (0..100).map(|at| 10.0 + f64::from(20_u32.saturating_sub(at)) + ripple(at)).collect();
+    let growing: Vec<f64> = (0..100).map(|at| f64::from(at) + ripple(at)).collect();
+    let cut = |values: &[f64]| stats::mser(values, 5).map_or(0, |cut| (cut.share * 100.0).round() as u64);
+    [
+        Row::exact("MSER-5  % of a warm-up", 20, cut(&warmed)),
+        Row::exact("MSER-5  % if never steady", 75, cut(&growing)),
+    ]
 }
 
 /// A million values of all magnitudes, as the measured path records them, against what is read back.
