@@ -1,6 +1,6 @@
 //! The command line: every flag with its unit, its default and its group. What flags mean is in the sub-commands.
 
-use crate::search::SearchArgs;
+use crate::{search::SearchArgs, suite::SuiteArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use drumpost_core::{
     drive::{Placement, Wait},
@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Find the highest rate that keeps a goal
     Search(Box<SearchArgs>),
+    /// Run a matrix of scenarios, dispatches and loads from a file, interleaved
+    Suite(SuiteArgs),
     /// List scenarios, transports with the intents they honour, and what loads are fed with
     List(ListArgs),
     /// Draw a saved record again, from the file alone
@@ -201,7 +203,7 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// Record, as `run` saved it
+    /// Record, as `run` saved it, or the folder of a suite
     pub file: PathBuf,
     /// Print the record as JSON
     #[arg(long)]

@@ -19,6 +19,7 @@ mod output;
 mod run;
 mod search;
 mod show;
+mod suite;
 
 pub use exit::Exit;
 
@@ -54,6 +55,7 @@ pub fn run(registry: Registry, command_line: impl IntoIterator<Item = OsString>)
     let done = match cli.command.unwrap_or_else(Command::main_job) {
         Command::Run(args) => run::run(&registry, &args),
         Command::Search(args) => search::search(&registry, *args),
+        Command::Suite(args) => suite::suite(&registry, &args),
         Command::List(args) => list::list(&registry, &args),
         Command::Show(args) => show::show(&args),
         Command::Compare(args) => compare::compare(&args),

@@ -16,6 +16,7 @@ mod nats;
 mod oracles;
 mod reports;
 mod search;
+mod suites;
 
 /// Says in every run without them that there are tests with a real broker.
 #[cfg(not(feature = "nats"))]
