@@ -314,6 +314,8 @@ trials = 1
         "{table}"
     );
     assert!(!row("message/crossbeam").starts_with("refused"), "{table}");
+    // The load is said as of the others, and so once for all.
+    assert!(table.contains("mixed  order-authorization, closed, 64 in flight, payload 128B"), "{table}");
     assert_eq!(trials(&place.path("out")), 1);
     let document = place.run("show out --json").with_code(0).json();
     assert_eq!((&document["partial"], &document["records"][1]), (&Value::Bool(false), &Value::Null));

@@ -3,7 +3,7 @@
 pub(crate) mod execute;
 pub(crate) mod floor;
 pub(crate) mod job;
-mod load;
+pub(crate) mod load;
 pub(crate) mod screen;
 mod settings;
 pub(crate) mod trial;

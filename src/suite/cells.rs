@@ -6,7 +6,11 @@ use super::{
     keys::{DISPATCH, Keys, Pair, SCENARIO, SET},
     matrix::{Combination, expand, label, varying},
 };
-use crate::{args::RunArgs, exit::usage, run::job::Job};
+use crate::{
+    args::RunArgs,
+    exit::usage,
+    run::{job::Job, load},
+};
 use drumpost_core::{load::Extent, registry::Registry};
 use drumpost_results::format::suite as plan;
 use std::{collections::BTreeMap, path::Path};
@@ -76,13 +80,12 @@ impl Resolver<'_> {
         for target in &job.targets {
             let args = RunArgs { dispatch: vec![target.label.clone()], ..args.clone() };
             let alone = Job::new(self.registry, &args)?;
-            let load = alone.targets[0].plan.load;
-            let trial_ns = match load.extent {
-                Extent::Duration(ns) if !alone.is_virtual => Some(ns + load.warmup_ns),
+            let planned = alone.targets[0].plan.load;
+            let trial_ns = match planned.extent {
+                Extent::Duration(ns) if !alone.is_virtual => Some(ns + planned.warmup_ns),
                 _ => None,
             };
             let plan = plan::Cell {
-                load: alone.load_text.clone(),
                 trials: alone.trials,
                 ..self.plan(of, alone.scenario.name, &target.label, &args)
             };
@@ -127,10 +130,6 @@ impl Resolver<'_> {
         let differs = said.iter().filter(|(name, _)| !IN_COLUMNS.contains(name));
         let differs: BTreeMap<_, _> =
             differs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let is_load =
-            |pair: &&Pair| self.keys.load_names().contains(&pair.key.as_str()) && pair.key != "payload";
-        let load: Vec<_> =
-            of.pairs.iter().filter(is_load).map(|pair| format!("{} {}", pair.key, pair.value)).collect();
         let others = of.pairs.iter().filter(|pair| pair.key != DISPATCH).cloned();
         let of_cell = Pair { key: DISPATCH.into(), value: dispatch.into(), line: of.line };
         let pairs: Vec<Pair> = others.chain([of_cell]).collect();
@@ -141,7 +140,7 @@ impl Resolver<'_> {
             matrix: of.matrix.clone(),
             scenario: scenario.to_owned(),
             dispatch: dispatch.to_owned(),
-            load: load.join(", "),
+            load: load::text_alone(args).unwrap_or_default(),
             payload: args.payload.clone(),
             differs,
             command: command.collect(),

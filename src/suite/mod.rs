@@ -138,7 +138,9 @@ fn list(cells: &[Cell], plan: &Plan) -> String {
     let total = drumpost_results::units::duration(cells.iter().map(known).sum());
     let unknown = cells.iter().any(|cell| cell.trial_ns.is_none() && cell.plan.refused.is_none());
     let more = if unknown { " and what cells without a fixed time take" } else { "" };
-    text + &format!("{} cells, {} trials, {total}{more}\n", cells.len(), plan.order.len())
+    let many = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let (cells, trials) = (many(cells.len(), "cell"), many(plan.order.len(), "trial"));
+    text + &format!("{cells}, {trials}, {total}{more}\n")
 }
 
 fn trial_text(cell: &Cell) -> String {
