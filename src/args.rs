@@ -1,7 +1,8 @@
 //! The command line: every flag with its unit, its default and its group. What flags mean is in the sub-commands.
 
 use crate::{
-    export::ExportFormat, search::SearchArgs, selftest::args::SelftestArgs, thresholds::ThresholdArgs,
+    export::ExportFormat, search::SearchArgs, selftest::args::SelftestArgs, suite::SuiteArgs,
+    thresholds::ThresholdArgs,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use drumpost_core::{
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Find the highest rate that keeps a goal
     Search(Box<SearchArgs>),
+    /// Run a matrix of scenarios, dispatches and loads from a file, interleaved
+    Suite(SuiteArgs),
     /// List scenarios, transports with the intents they honour, and what loads are fed with
     List(ListArgs),
     /// Draw a saved record again, from the file alone
@@ -209,7 +212,7 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// Record, as `run` saved it
+    /// Record, as `run` saved it, or the folder of a suite
     pub file: PathBuf,
     /// Print the record as JSON
     #[arg(long)]

@@ -23,6 +23,7 @@ mod run;
 mod search;
 mod selftest;
 mod show;
+mod suite;
 mod thresholds;
 
 pub use exit::Exit;
@@ -59,6 +60,7 @@ pub fn run(registry: Registry, command_line: impl IntoIterator<Item = OsString>)
     let done = match cli.command.unwrap_or_else(Command::main_job) {
         Command::Run(args) => run::run(&registry, &args),
         Command::Search(args) => search::search(&registry, *args),
+        Command::Suite(args) => suite::suite(&registry, &args),
         Command::List(args) => list::list(&registry, &args),
         Command::Show(args) => show::show(&args),
         Command::Compare(args) => compare::compare(&args),

@@ -1,10 +1,19 @@
-//! `drumpost show FILE`: a saved record, drawn again from the file alone.
+//! `drumpost show FILE`: a saved record, or a suite, drawn again from the file alone.
 
 use crate::{Exit, args::ShowArgs, exit::usage, output};
-use drumpost_results::{format, report, store};
+use drumpost_results::{
+    format, report, store,
+    suite::{STATE_FILE, Suite},
+};
+use std::path::Path;
 
 /// Draws a record.
 pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
+    if let Some(folder) = suite_folder(&args.file) {
+        let suite = Suite::read(folder).map_err(|error| usage(error.to_string()))?;
+        crate::suite::print(&suite, folder, args.json)?;
+        return Ok(Exit::Ok);
+    }
     let mut record = load(&args.file)?;
     args.thresholds.judge_anew(&mut record)?;
     if args.json {
@@ -20,7 +29,16 @@ pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
+/// The folder of a suite, if that is what is named: by itself, or by the state in it.
+fn suite_folder(file: &Path) -> Option<&Path> {
+    if file.is_dir() {
+        return Some(file);
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    file.ends_with(STATE_FILE).then_some(folder)
+}
+
 /// Reads a record; one that cannot be read is a mistake in the command line.
-pub(crate) fn load(file: &std::path::Path) -> anyhow::Result<drumpost_results::model::Record> {
+pub(crate) fn load(file: &Path) -> anyhow::Result<drumpost_results::model::Record> {
     store::read(file).map_err(|error| usage(format!("{:#}", anyhow::Error::from(error))))
 }

@@ -18,6 +18,7 @@ mod oracles;
 mod reports;
 mod search;
 mod selftest;
+mod suites;
 
 /// Says in every run without them that there are tests with a real broker.
 #[cfg(not(feature = "nats"))]

@@ -13,6 +13,7 @@ mod sample;
 pub mod search;
 pub mod stats;
 pub mod store;
+pub mod suite;
 pub mod units;
 pub mod verdict;
 

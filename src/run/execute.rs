@@ -10,8 +10,8 @@ use super::{
 use crate::activity::Activity;
 use drumpost_core::{plan::TrialPlan, registry::Registry, transport::OpenError};
 use drumpost_results::{
-    model::{Hygiene, Pairing, Record, Status, Trial},
-    verdict::{self, Machine, Validity},
+    model::{Hygiene, Pairing, Record, Run, Status, Trial},
+    verdict::{self, Machine, Thresholds, Validity},
 };
 use drumpost_tui::{Event, Status as Light};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
@@ -29,7 +29,7 @@ pub(crate) fn execute(
 ) -> Record {
     let mut record = job.record.clone();
     let floor_ns = if job.is_virtual { None } else { floor::measure_ns(registry) };
-    let order = order(job);
+    let order = order(job.seed, &vec![job.trials; job.targets.len()]);
     record.pairing = (job.targets.len() > 1 && job.trials > 1).then(|| Pairing {
         id: record.id.clone(),
         order: order.iter().map(|(target, number)| (job.targets[*target].label.clone(), *number)).collect(),
@@ -43,7 +43,7 @@ pub(crate) fn execute(
         let place = Place { number: *number, position: position as u32, seed: trial_seed(job.seed, *number) };
         let _ = events.send(Event::TrialStarted { dispatch: *target, trial: *number });
         let done = run_trial(job, (*target, &job.targets[*target]), place, floor_ns, events, interrupted);
-        let (status, note) = light(job, *target, &done);
+        let (status, note) = light(&job.record, *target, &done);
         let _ = events.send(Event::TrialEnded { dispatch: *target, trial: *number, status, note });
         record.runs[*target].trials.push(done);
     }
@@ -57,12 +57,16 @@ pub(crate) fn execute(
     record
 }
 
-/// Trial after trial, the dispatches of each in random order: never all of one and then all of the other.
-fn order(job: &Job) -> Vec<(usize, u32)> {
-    let mut random = StdRng::seed_from_u64(job.seed ^ 0x6f72_6465_7221);
+/// Trial after trial, what has one of that number in random order: never all of one and then all of the other.
+/// `trials` says how many each is to have.
+pub(crate) fn order(seed: u64, trials: &[u32]) -> Vec<(usize, u32)> {
+    let mut random = StdRng::seed_from_u64(seed ^ 0x6f72_6465_7221);
     let mut order = Vec::new();
-    for number in 0..job.trials {
-        let mut round: Vec<_> = (0..job.targets.len()).map(|target| (target, number)).collect();
+    for number in 0..trials.iter().copied().max().unwrap_or(0) {
+        let mut round: Vec<_> = (0..trials.len())
+            .filter(|target| number < trials[*target])
+            .map(|target| (target, number))
+            .collect();
         round.shuffle(&mut random);
         order.extend(round);
     }
@@ -107,17 +111,49 @@ pub(crate) fn run_trial(
 }
 
 /// A trial's verdict for the dashboard, judged alone.
-fn light(job: &Job, target: usize, trial: &Trial) -> (Light, String) {
+pub(crate) fn light(record: &Record, run: usize, trial: &Trial) -> (Light, String) {
     if let (Status::Failed | Status::Refused, Some(error)) = (trial.status, &trial.error) {
         return (Light::Failed, error.clone());
     }
-    let mut alone = job.record.runs[target].clone();
-    alone.trials = vec![trial.clone()];
-    let verdict = verdict::judge(&alone, &Machine::of(&job.record.environment), &job.thresholds);
+    let alone = Run { trials: vec![trial.clone()], ..record.runs[run].clone() };
+    let limits = Thresholds::from_settings(&record.thresholds);
+    let verdict = verdict::judge(&alone, &Machine::of(&record.environment), &limits);
     let light = match verdict.status {
         Validity::Valid => Light::Valid,
         Validity::Suspect => Light::Suspect,
         Validity::Invalid => Light::Invalid,
     };
     (light, verdict.reasons.into_iter().next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_dispatch_is_done_before_another_begins() {
+        for seed in 0..50 {
+            let order = order(seed, &[3, 5, 3, 5]);
+            assert_eq!(order.len(), 16);
+            assert_eq!(order.iter().collect::<BTreeSet<_>>().len(), 16, "each trial once");
+            let numbers: Vec<u32> = order.iter().map(|(_, number)| *number).collect();
+            assert!(numbers.is_sorted(), "round after round: {order:?}");
+            let last = |of| order.iter().rposition(|(target, _)| *target == of);
+            let first = |of| order.iter().position(|(target, _)| *target == of);
+            for (a, b) in [(0, 1), (1, 0), (0, 2), (2, 3)] {
+                assert!(last(a) > first(b), "{a} before {b}: {order:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_comes_from_the_seed_and_is_not_that_of_the_list() {
+        let trials = [4; 6];
+        assert_eq!(order(7, &trials), order(7, &trials));
+        assert_ne!(order(7, &trials), order(8, &trials));
+        let rounds: Vec<Vec<usize>> =
+            order(7, &trials).chunks(6).map(|round| round.iter().map(|slot| slot.0).collect()).collect();
+        assert!(rounds.windows(2).any(|pair| pair[0] != pair[1]), "{rounds:?}");
+    }
 }

@@ -92,6 +92,11 @@ pub(super) fn sample_every(load: &LoadPlan, workload: &WorkloadSpec, is_virtual:
     if is_virtual { least.max(expected / 500) } else { least }
 }
 
+/// What is said of the load of a run that cannot be made; `None` if its load cannot be, either.
+pub(crate) fn text_alone(args: &RunArgs) -> Option<String> {
+    workload(args).ok().map(|workload| load_text(args, &workload))
+}
+
 /// In a few words, for the dashboard.
 pub(super) fn load_text(args: &RunArgs, workload: &WorkloadSpec) -> String {
     let Some(arrivals) = &workload.arrivals else {

@@ -3,8 +3,8 @@
 pub(crate) mod execute;
 pub(crate) mod floor;
 pub(crate) mod job;
-mod load;
-mod screen;
+pub(crate) mod load;
+pub(crate) mod screen;
 mod settings;
 pub(crate) mod trial;
 mod watch;
@@ -49,7 +49,7 @@ fn save(path: &Path, record: &Record) -> anyhow::Result<()> {
 }
 
 /// How a run ends: what failed outweighs what was refused, that what was lost, and that what is invalid.
-fn exit(record: &Record) -> Exit {
+pub(crate) fn exit(record: &Record) -> Exit {
     let any =
         |status: Status| record.runs.iter().flat_map(|run| &run.trials).any(|trial| trial.status == status);
     if any(Status::Failed) {

@@ -73,7 +73,7 @@ fn dashboard(model: &mut Model, events: &Receiver<Event>, interrupted: &AtomicBo
 
 /// Says how far the run is: a line that is written over on a terminal, a line per trial elsewhere. Gives the last frame
 /// of the run as a picture, as it would be drawn on 120 × 40.
-fn lines(model: &mut Model, events: &Receiver<Event>) -> Option<String> {
+pub(crate) fn lines(model: &mut Model, events: &Receiver<Event>) -> Option<String> {
     let over = output::remarks_to_terminal();
     let mut picture = None;
     while !model.is_finished() {

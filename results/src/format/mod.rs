@@ -1,10 +1,11 @@
 //! The file format: one JSON document per record, described field by field in FORMAT.md.
 //!
 //! Lives here: choosing the schema version and its errors. The fields of version 1 are in `v1`, the step between
-//! them and the memory types in `convert`; both for a search in `search`. Does not live here: files (`store`).
+//! them and the memory types in `convert`; both for a search in `search`, for a suite in `suite`. Does not live here: files (`store`).
 
 mod convert;
 mod search;
+pub mod suite;
 pub mod v1;
 
 use serde::Deserialize;

@@ -1,7 +1,7 @@
 //! Records and comparisons as text for a terminal, and comparisons as JSON.
 //!
 //! Lives here: the layout and its colours. The parts are `run` (a record), `hops`, `comparison`, `json`, `search` with
-//! its `chart` and `svg`; `grid`
+//! its `chart` and `svg`, `suite`; `grid`
 //! aligns columns and fits them to a width. Does not live here: printing; every function returns the text.
 
 mod chart;
@@ -11,6 +11,7 @@ mod hops;
 mod json;
 mod run;
 mod search;
+mod suite;
 mod svg;
 
 pub use comparison::comparison;
@@ -18,6 +19,7 @@ pub use hops::hops;
 pub use json::json;
 pub use run::{FAIRNESS, table};
 pub use search::{search, search_headline, search_line};
+pub use suite::suite;
 pub use svg::search_svg;
 
 /// How wide the text may be and whether it may have colours.

@@ -137,7 +137,7 @@ fn figures(runs: &[(&Run, Verdict)]) -> Grid {
     grid
 }
 
-fn state(run: &Run, verdict: &Verdict) -> Cell {
+pub(super) fn state(run: &Run, verdict: &Verdict) -> Cell {
     match (run.status(), verdict.status) {
         (Status::Failed | Status::Refused, _) => Cell::new(Tone::Bad, run.status().word()),
         (Status::Interrupted, _) => Cell::new(Tone::Warning, run.status().word()),
@@ -148,7 +148,7 @@ fn state(run: &Run, verdict: &Verdict) -> Cell {
 }
 
 /// `ok`, or what is not: `12 lost, 3 dup`.
-fn audit(run: &Run, audit: &Audit) -> Cell {
+pub(super) fn audit(run: &Run, audit: &Audit) -> Cell {
     let counts = [
         (audit.lost, "lost"),
         (audit.duplicated, "dup"),

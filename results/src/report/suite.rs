@@ -1,0 +1,142 @@
+//! A suite as text: a table for each scenario of each matrix, a row per cell, then why what is not valid is not.
+//!
+//! Lives here: which columns there are and what names a row. Does not live here: the cells' records in full (`run`).
+
+use std::path::Path;
+
+use super::grid::{Cell, Column, Grid};
+use super::run::{audit, state};
+use super::{Layout, Tone, columns, hanging, headline};
+use crate::format::suite as plan;
+use crate::stats::Derived;
+use crate::suite::Suite;
+use crate::units;
+use crate::verdict::Validity;
+
+/// What tells the rows of a table apart, beside their dispatch.
+type Part = (&'static str, fn(&plan::Cell) -> String);
+
+const PARTS: [Part; 4] = [
+    ("dispatch", |cell| cell.dispatch.clone()),
+    ("load", |cell| cell.load.clone()),
+    ("payload", |cell| cell.payload.clone()),
+    ("differs", |cell| {
+        let pairs: Vec<String> = cell.differs.iter().map(|(key, value)| format!("{key} {value}")).collect();
+        pairs.join(", ")
+    }),
+];
+
+/// A suite as text, from its files alone.
+#[must_use]
+pub fn suite(suite: &Suite, saved: &Path, layout: Layout) -> String {
+    let mut text = String::new();
+    if let Some(reason) = suite.partial() {
+        text += &layout.paint(Tone::Bad, &hanging("partial  ", &reason, layout));
+        text.push('\n');
+    }
+    let (cells, trials) = (suite.plan.cells.len(), suite.plan.order.len());
+    let facts = format!("{}, {}, seed {}", many(cells, "cell"), many(trials, "trial"), suite.plan.seed);
+    text += &headline(&suite.plan.name, &facts, layout);
+    let all: Vec<usize> = (0..cells).collect();
+    let place = |i: &usize| (&suite.plan.cells[*i].matrix, &suite.plan.cells[*i].scenario);
+    for group in all.chunk_by(|a, b| place(a) == place(b)) {
+        text.push('\n');
+        text += &table(suite, group, layout);
+    }
+    let explanations = explanations(suite, layout);
+    if !explanations.is_empty() {
+        text.push('\n');
+        text += &explanations;
+    }
+    text.push('\n');
+    text += &format!("saved    {} (a record for each cell, which `show` draws in full)\n", saved.display());
+    text
+}
+
+fn many(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+}
+
+fn table(suite: &Suite, group: &[usize], layout: Layout) -> String {
+    let cells: Vec<&plan::Cell> = group.iter().map(|i| &suite.plan.cells[*i]).collect();
+    let (shared, own): (Vec<Part>, Vec<Part>) = PARTS.into_iter().partition(|(name, part)| {
+        *name != "dispatch" && cells.iter().all(|cell| part(cell) == part(cells[0]))
+    });
+    let facts: Vec<String> = shared
+        .iter()
+        .map(|(name, part)| (name, part(cells[0])))
+        .filter(|(_, text)| !text.is_empty())
+        .map(|(name, text)| if *name == "payload" { format!("payload {text}") } else { text })
+        .collect();
+    let facts = [vec![cells[0].scenario.clone()], facts].concat().join(", ");
+    let widths: Vec<usize> = own
+        .iter()
+        .map(|(name, part)| cells.iter().map(|cell| columns(&part(cell))).fold(name.len(), usize::max))
+        .collect();
+    let line = |texts: Vec<String>| {
+        let padded = texts.iter().zip(&widths).map(|(text, width)| format!("{text:<width$}"));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let response = |heading: &str| Column::right("response", heading);
+    let headings = vec![
+        Column::left("verdict"),
+        Column::left(line(own.iter().map(|(name, _)| (*name).to_owned()).collect())),
+        Column::right("", "throughput"),
+        response("p50"),
+        response("p99"),
+        response("p99.9"),
+        Column::right("CPU per", "message"),
+        Column::left("audit"),
+    ];
+    let mut grid = Grid::new(2, headings);
+    for (i, cell) in group.iter().zip(&cells) {
+        row(&mut grid, suite, *i, line(own.iter().map(|(_, part)| part(cell)).collect()));
+    }
+    format!("{}\n{}", headline(&cells[0].matrix, &facts, layout), grid.render(layout))
+}
+
+fn row(grid: &mut Grid, suite: &Suite, i: usize, label: String) {
+    if let Some(reason) = &suite.plan.cells[i].refused {
+        return grid.sentence(vec![Cell::new(Tone::Bad, "refused"), label.into()], reason.as_str());
+    }
+    let Some(run) = suite.run(i).filter(|run| !run.trials.is_empty()) else {
+        let keys = vec![Cell::new(Tone::Warning, "not run"), label.into()];
+        return grid.sentence(keys, "no trial was run");
+    };
+    let keys = vec![state(run, &run.judged()), label.into()];
+    let derived = Derived::of(run);
+    if derived.trials == 0 {
+        return grid.sentence(keys, run.error().unwrap_or("no trial ran to its end"));
+    }
+    let mut cells = keys;
+    cells.push(derived.throughput_per_s.map_or_else(|| units::NONE.to_owned(), units::rate).into());
+    let response = run.response();
+    cells.extend([0.5, 0.99, 0.999].map(|q| Cell::from(units::duration_or_none(response.quantile_ns(q)))));
+    let cost = derived.cpu_ns_per_message.map(|ns| ns.round() as u64);
+    cells.push(units::duration_or_none(cost).into());
+    cells.push(audit(run, &run.audit()));
+    grid.row(cells);
+}
+
+/// Why a cell is not valid, under its name. Sentences already in the table are not repeated.
+fn explanations(suite: &Suite, layout: Layout) -> String {
+    let mut text = String::new();
+    for (i, cell) in suite.plan.cells.iter().enumerate() {
+        let Some(run) = suite.run(i).filter(|run| run.counted_trials().next().is_some()) else { continue };
+        let verdict = run.judged();
+        if verdict.reasons.is_empty() {
+            continue;
+        }
+        let tone = match verdict.status {
+            _ if run.audit_failed() => Tone::Bad,
+            Validity::Valid => Tone::Faint,
+            Validity::Suspect => Tone::Warning,
+            Validity::Invalid => Tone::Bad,
+        };
+        text += &format!("{}  {}\n", layout.paint(tone, &format!("{:<7}", verdict.status.word())), cell.name);
+        for reason in &verdict.reasons {
+            text += &hanging("         - ", reason, layout);
+        }
+    }
+    text
+}

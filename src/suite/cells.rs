@@ -1,0 +1,166 @@
+//! From combinations to cells: each is resolved as a command line of `run` would be, before anything is run. What a
+//! flag says of its value is an error of the file; what only the combination cannot do is a row with its reason.
+
+use super::{
+    file::parse,
+    keys::{DISPATCH, Keys, Pair, SCENARIO, SET},
+    matrix::{Combination, expand, label, varying},
+};
+use crate::{
+    args::RunArgs,
+    exit::usage,
+    run::{job::Job, load},
+};
+use drumpost_core::{load::Extent, registry::Registry};
+use drumpost_results::format::suite as plan;
+use std::{collections::BTreeMap, path::Path};
+
+/// A cell and what it takes to run it.
+#[derive(Debug)]
+pub(super) struct Cell {
+    pub plan: plan::Cell,
+    /// The flags of its one dispatch; of a refused cell those of its combination.
+    pub args: RunArgs,
+    pub is_virtual: bool,
+    /// Warm-up and window of a trial; `None` if it is as long as its flows take.
+    pub trial_ns: Option<u64>,
+}
+
+/// A file's cells.
+#[derive(Debug)]
+pub(super) struct Cells {
+    pub name: String,
+    pub cells: Vec<Cell>,
+}
+
+/// Keys that have columns of their own, and so no part in what else differs.
+const IN_COLUMNS: [&str; 6] = [SCENARIO, DISPATCH, "payload", "rate", "in-flight", "arrivals"];
+
+/// Reads a file and resolves all it describes.
+///
+/// # Errors
+/// A sentence with file, line and key about the first thing that cannot be meant.
+pub(super) fn resolve(registry: &Registry, path: &Path, text: &str) -> anyhow::Result<Cells> {
+    let keys = Keys::new();
+    let file = parse(path, text, &keys)?;
+    let combinations = expand(&file, &keys);
+    let resolver = Resolver { registry, path, keys: &keys, varying: varying(&combinations, &keys) };
+    let mut cells: Vec<Cell> = Vec::new();
+    for combination in &combinations {
+        for cell in resolver.cells(combination)? {
+            // `crossbeam` and `message/crossbeam` in one list name the same.
+            if cells.iter().all(|known| known.plan.name != cell.plan.name) {
+                cells.push(cell);
+            }
+        }
+    }
+    Ok(Cells { name: file.name, cells })
+}
+
+struct Resolver<'a> {
+    registry: &'a Registry,
+    path: &'a Path,
+    keys: &'a Keys,
+    varying: Vec<String>,
+}
+
+impl Resolver<'_> {
+    fn cells(&self, of: &Combination) -> anyhow::Result<Vec<Cell>> {
+        let args = self.keys.parse(&of.pairs).map_err(|why| {
+            let names = |pair: &&Pair| {
+                why.contains(&format!("--{} ", pair.key)) || why.contains(&format!("--{}'", pair.key))
+            };
+            self.error(of, of.pairs.iter().find(names), &why)
+        })?;
+        let job = match Job::new(self.registry, &args) {
+            Ok(job) => job,
+            Err(error) => return self.refused(of, args, &format!("{error:#}")).map(|cell| vec![cell]),
+        };
+        let mut cells = Vec::new();
+        for target in &job.targets {
+            let args = RunArgs { dispatch: vec![target.label.clone()], ..args.clone() };
+            let alone = Job::new(self.registry, &args)?;
+            let planned = alone.targets[0].plan.load;
+            let trial_ns = match planned.extent {
+                Extent::Duration(ns) if !alone.is_virtual => Some(ns + planned.warmup_ns),
+                _ => None,
+            };
+            let plan = plan::Cell {
+                trials: alone.trials,
+                ..self.plan(of, alone.scenario.name, &target.label, &args)
+            };
+            cells.push(Cell { plan, args, is_virtual: alone.is_virtual, trial_ns });
+        }
+        Ok(cells)
+    }
+
+    /// A cell that cannot be run, unless it is a key that cannot be meant.
+    fn refused(&self, of: &Combination, args: RunArgs, why: &str) -> anyhow::Result<Cell> {
+        if let Some(pair) = blamed(&of.pairs, why) {
+            return Err(self.error(of, Some(pair), why));
+        }
+        let scenario = args.scenario.clone().unwrap_or_else(|| "order-authorization".into());
+        let dispatch = if args.dispatch.is_empty() { "all".into() } else { args.dispatch.join(",") };
+        let plan = self.plan(of, &scenario, &dispatch, &args);
+        Ok(Cell {
+            plan: plan::Cell { refused: Some(why.to_owned()), ..plan },
+            args,
+            is_virtual: false,
+            trial_ns: None,
+        })
+    }
+
+    fn error(&self, of: &Combination, pair: Option<&Pair>, why: &str) -> anyhow::Error {
+        let (file, matrix) = (self.path.display(), &of.matrix);
+        match pair {
+            Some(pair) => usage(format!(
+                "{file}: bad value of `{}` for [[matrix]] `{matrix}`, line {}: {why}",
+                if pair.key == SET { label(pair).0 } else { &pair.key },
+                pair.line
+            )),
+            None => usage(format!("{file}: [[matrix]] `{matrix}`, line {}: {why}", of.line)),
+        }
+    }
+
+    fn plan(&self, of: &Combination, scenario: &str, dispatch: &str, args: &RunArgs) -> plan::Cell {
+        let varies = |name: &str| self.varying.iter().any(|varying| varying == name);
+        let said = of.pairs.iter().map(label).filter(|(name, _)| varies(name));
+        let said: Vec<_> = said.filter(|(name, _)| ![SCENARIO, DISPATCH].contains(name)).collect();
+        let name = said.iter().map(|(name, value)| format!(" {name}={value}")).collect::<String>();
+        let differs = said.iter().filter(|(name, _)| !IN_COLUMNS.contains(name));
+        let differs: BTreeMap<_, _> =
+            differs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let others = of.pairs.iter().filter(|pair| pair.key != DISPATCH).cloned();
+        let of_cell = Pair { key: DISPATCH.into(), value: dispatch.into(), line: of.line };
+        let pairs: Vec<Pair> = others.chain([of_cell]).collect();
+        let command =
+            ["drumpost", "run"].map(str::to_owned).into_iter().chain(self.keys.arguments_of(&pairs));
+        plan::Cell {
+            name: format!("{}/{scenario}/{dispatch}{name}", of.matrix),
+            matrix: of.matrix.clone(),
+            scenario: scenario.to_owned(),
+            dispatch: dispatch.to_owned(),
+            load: load::text_alone(args).unwrap_or_default(),
+            payload: args.payload.clone(),
+            differs,
+            command: command.collect(),
+            trials: 0,
+            record: String::new(),
+            refused: None,
+        }
+    }
+}
+
+/// The key that a refusal is about, if it names one: then the value is wrong wherever it is used.
+fn blamed<'a>(pairs: &'a [Pair], why: &str) -> Option<&'a Pair> {
+    let flag = why
+        .strip_prefix("--")
+        .map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().unwrap_or_default());
+    let named = |pair: &&Pair| match pair.key.as_str() {
+        SET => why.contains(&format!("`{}`", label(pair).0)) || why.contains(&format!("`{}`", pair.value)),
+        SCENARIO => why.starts_with("unknown scenario"),
+        DISPATCH => why.starts_with("unknown transport") || flag == Some(DISPATCH),
+        key => flag == Some(key),
+    };
+    pairs.iter().find(named)
+}

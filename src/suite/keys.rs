@@ -1,0 +1,126 @@
+//! The keys a suite's file knows: the flags of `run`, asked of the parser of flags itself. A new flag is a new key, with
+//! the same checks, the same default and the same errors.
+
+use crate::args::RunArgs;
+use clap::{Arg, ArgAction, Args, Command, FromArgMatches};
+
+/// The key of `run`'s argument without a flag.
+pub(super) const SCENARIO: &str = "scenario";
+/// The key of what is measured.
+pub(super) const DISPATCH: &str = "dispatch";
+/// The key of the table of options.
+pub(super) const SET: &str = "set";
+/// The key of groups of keys that go together.
+pub(super) const LOAD: &str = "load";
+/// The key that is the suite's, not a cell's.
+pub(super) const SEED: &str = "seed";
+
+/// A key with one value, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pair {
+    pub key: String,
+    /// As it would be written on the command line; of an option `KEY=VALUE`.
+    pub value: String,
+    /// Line in the file, from 1.
+    pub line: usize,
+}
+
+/// See the module.
+pub(super) struct Keys {
+    command: Command,
+}
+
+impl Keys {
+    pub(super) fn new() -> Self {
+        Self { command: RunArgs::augment_args(Command::new("run").no_binary_name(true)) }
+    }
+
+    /// All arguments of `run` that say what is measured; not those that say where results go.
+    pub(super) fn arguments(&self) -> impl Iterator<Item = &Arg> {
+        self.command.get_arguments().filter(|arg| arg.get_help_heading() != Some("Output"))
+    }
+
+    /// The names of all keys that have values, options aside, in the order of the help.
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.arguments().map(name).filter(|name| *name != SET).collect()
+    }
+
+    /// The names of the keys that a `load` may consist of.
+    pub(super) fn load_names(&self) -> Vec<&str> {
+        let load = self.arguments().filter(|arg| arg.get_help_heading() == Some("Load"));
+        load.map(name).filter(|name| *name != SEED).collect()
+    }
+
+    pub(super) fn find(&self, key: &str) -> Option<&Arg> {
+        self.arguments().find(|arg| name(arg) == key)
+    }
+
+    /// Place of a key in the help, and so of its values in the name of a cell.
+    pub(super) fn rank(&self, key: &str) -> usize {
+        self.names().iter().position(|name| *name == key).unwrap_or(usize::MAX)
+    }
+
+    /// Whether two keys cannot be given at once.
+    pub(super) fn conflict(&self, a: &str, b: &str) -> bool {
+        let (Some(a), Some(b)) = (self.find(a), self.find(b)) else { return false };
+        let says = |a: &Arg, b: &Arg| {
+            self.command.get_arg_conflicts_with(a).iter().any(|other| other.get_id() == b.get_id())
+        };
+        says(a, b) || says(b, a)
+    }
+
+    /// Checks a value as if its flag stood alone.
+    ///
+    /// # Errors
+    /// What the flag says.
+    pub(super) fn check(&self, pair: &Pair) -> Result<(), String> {
+        let arguments = self.arguments_of(std::slice::from_ref(pair));
+        self.command.clone().try_get_matches_from(arguments).map(drop).map_err(|error| sentence(&error))
+    }
+
+    /// The flags of a run.
+    ///
+    /// # Errors
+    /// What the flags say of each other.
+    pub(super) fn parse(&self, pairs: &[Pair]) -> Result<RunArgs, String> {
+        let matches = self.command.clone().try_get_matches_from(self.arguments_of(pairs));
+        matches.and_then(|matches| RunArgs::from_arg_matches(&matches)).map_err(|error| sentence(&error))
+    }
+
+    /// The arguments of `run` that say the same.
+    pub(super) fn arguments_of(&self, pairs: &[Pair]) -> Vec<String> {
+        let (mut flags, mut positional) = (Vec::new(), Vec::new());
+        for pair in pairs {
+            let Pair { key, value, .. } = pair;
+            match self.find(key).map(|arg| (arg.is_positional(), arg.get_action())) {
+                Some((true, _)) => positional.push(value.clone()),
+                Some((_, ArgAction::SetTrue)) if value == "true" => flags.push(format!("--{key}")),
+                Some((_, ArgAction::SetTrue)) if value == "false" => {}
+                _ => flags.push(format!("--{key}={value}")),
+            }
+        }
+        positional.extend(flags);
+        positional
+    }
+}
+
+/// What a key is called: the long flag, or the argument's own name.
+pub(super) fn name(arg: &Arg) -> &str {
+    arg.get_long().unwrap_or_else(|| arg.get_id().as_str())
+}
+
+/// What is wrong, without the head, the usage and the hint at `--help` of an error on a terminal.
+fn sentence(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let told =
+        lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
+    let told = told.collect::<Vec<_>>().join(" ");
+    told.strip_prefix("error: ").unwrap_or(&told).to_owned()
+}
+
+/// The known name that is most like `name`, if any is.
+pub(super) fn closest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let like = known.iter().map(|known| (strsim::jaro_winkler(name, known), *known));
+    like.filter(|(likeness, _)| *likeness > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
+}

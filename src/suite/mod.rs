@@ -1,0 +1,152 @@
+//! `drumpost suite`: a matrix of runs from a file, their trials interleaved, each saved as soon as it is finished.
+
+mod args;
+mod cells;
+mod file;
+mod folder;
+mod keys;
+mod matrix;
+mod schema;
+mod trials;
+
+pub(crate) use args::SuiteArgs;
+
+use crate::{
+    Exit, environment,
+    exit::usage,
+    output,
+    run::{self, execute},
+};
+use cells::Cell;
+use drumpost_core::registry::Registry;
+use drumpost_results::{
+    format::suite::{self as format, Plan, Slot},
+    model::{Record, Run, Status, Trial},
+    report,
+    suite::{self as store, Suite},
+};
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// Runs a suite, or says what it would run.
+pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exit> {
+    let Some(path) = args.file.as_deref().filter(|_| !args.schema) else {
+        output::result(&schema::text()?);
+        return Ok(Exit::Ok);
+    };
+    let text = fs::read_to_string(path)
+        .map_err(|error| usage(format!("failed to read {}: {error}; check the path", path.display())))?;
+    let mut found = cells::resolve(registry, path, &text)?;
+    if let Some(only) = &args.only {
+        found.cells.retain(|cell| cell.plan.name.contains(only.as_str()));
+        if found.cells.is_empty() {
+            return Err(usage(format!("--only `{only}`: no cell's name contains it; see --list")));
+        }
+    }
+    for (place, cell) in found.cells.iter_mut().enumerate() {
+        cell.plan.record = folder::record_name(place, cell);
+    }
+    let plan = plan(&found, path, text, args.only.clone());
+    if args.list {
+        output::result(&list(&found.cells, &plan));
+        return Ok(Exit::Ok);
+    }
+    let folder = match &args.out {
+        Some(out) => out.clone(),
+        None if args.resume => folder::newest(&plan.name)?,
+        None => folder::fresh(&plan.name),
+    };
+    let mut suite = if args.resume { folder::go_on(&folder, &plan)? } else { folder::begin(&folder, plan)? };
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
+    let trials = trials::Trials { registry, cells: &found.cells, folder: &folder, interrupted: &interrupted };
+    let done = trials.run(&mut suite);
+    // If the last trial could not be saved, what there is is still worth printing.
+    print(&suite, &folder, args.json)?;
+    done?;
+    if environment::is_debug_build() && !args.json {
+        output::remark("note: this is a debug build; its figures say nothing about a release build");
+    }
+    Ok(if suite.partial().is_some() { Exit::Interrupted } else { exit(suite) })
+}
+
+/// Prints a suite, from what its folder holds.
+pub(crate) fn print(suite: &Suite, folder: &Path, json: bool) -> anyhow::Result<()> {
+    let text = if json { store::to_json(suite)? } else { report::suite(suite, folder, output::layout()) };
+    output::result(&text);
+    Ok(())
+}
+
+/// As a run of all cells would end.
+fn exit(suite: Suite) -> Exit {
+    let refused = |cell: &format::Cell| cell.refused.is_some();
+    let refusal =
+        Run { trials: vec![Trial { status: Status::Refused, ..Trial::default() }], ..Run::default() };
+    let mut runs: Vec<Run> = suite.records.into_iter().flatten().flat_map(|record| record.runs).collect();
+    runs.extend(suite.plan.cells.iter().any(refused).then_some(refusal));
+    run::exit(&Record { runs, ..Record::default() })
+}
+
+fn plan(found: &cells::Cells, path: &Path, text: String, only: Option<String>) -> Plan {
+    let cells: Vec<format::Cell> = found.cells.iter().map(|cell| cell.plan.clone()).collect();
+    let seed = found.cells.first().map_or(0, |cell| cell.args.seed);
+    let trials: Vec<u32> = cells.iter().map(|cell| cell.trials).collect();
+    let slot = |(cell, trial)| Slot { cell, trial, seed: execute::trial_seed(seed, trial) };
+    let is_virtual = found.cells.iter().all(|cell| cell.is_virtual || cell.plan.refused.is_some());
+    let started_at = (!is_virtual).then(environment::date);
+    let id = match &started_at {
+        Some(date) => {
+            format!("{}-{}-{:04x}", found.name, environment::compact(date), environment::nonce())
+        }
+        None => format!("{}-virtual-seed-{seed}", found.name),
+    };
+    Plan {
+        schema_version: format::SCHEMA_VERSION,
+        id,
+        name: found.name.clone(),
+        tool_version: env!("CARGO_PKG_VERSION").into(),
+        started_at,
+        seed,
+        host: environment::facts(true),
+        only,
+        file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        text,
+        cells,
+        order: execute::order(seed, &trials).into_iter().map(slot).collect(),
+    }
+}
+
+/// What would be run, a line per cell.
+fn list(cells: &[Cell], plan: &Plan) -> String {
+    let width = cells.iter().map(|cell| cell.plan.name.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for cell in cells {
+        let what = match &cell.plan.refused {
+            Some(why) => format!("refused: {why}"),
+            None => format!("{} × {}", cell.plan.trials, trial_text(cell)),
+        };
+        text += &format!("{:<width$}  {what}\n", cell.plan.name);
+    }
+    let known = |cell: &Cell| cell.trial_ns.unwrap_or(0) * u64::from(cell.plan.trials);
+    let total = drumpost_results::units::duration(cells.iter().map(known).sum());
+    let unknown = cells.iter().any(|cell| cell.trial_ns.is_none() && cell.plan.refused.is_none());
+    let more = if unknown { " and what cells without a fixed time take" } else { "" };
+    let many = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    let (cells, trials) = (many(cells.len(), "cell"), many(plan.order.len(), "trial"));
+    text + &format!("{cells}, {trials}, {total}{more}\n")
+}
+
+fn trial_text(cell: &Cell) -> String {
+    match cell.trial_ns {
+        Some(ns) => drumpost_results::units::duration(ns),
+        None if cell.is_virtual => "virtual time".into(),
+        None => "a number of flows".into(),
+    }
+}

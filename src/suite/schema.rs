@@ -1,0 +1,99 @@
+//! The JSON schema of a suite's file, for editors: made from the keys the file's reader asks for itself.
+
+use super::{
+    file::TOP,
+    keys::{self, Keys, LOAD, SEED, SET},
+};
+use clap::{Arg, ArgAction};
+use serde_json::{Map, Value, json};
+
+/// The schema, indented, with a final line end.
+pub(super) fn text() -> anyhow::Result<String> {
+    Ok(format!("{}\n", serde_json::to_string_pretty(&schema(&Keys::new()))?))
+}
+
+fn schema(keys: &Keys) -> Value {
+    let [name, defaults, matrix] = TOP;
+    let name_schema = json!({
+        "description": "Letters, digits, `-`, `_` and `.`",
+        "type": "string",
+        "pattern": "^[^.][\\p{L}\\p{N}._-]*$"
+    });
+    let mut of_defaults = properties(keys, &keys.names());
+    of_defaults.insert(SEED.into(), described(keys, SEED, |scalar| scalar));
+    let mut of_matrix = properties(keys, &keys.names());
+    of_matrix.remove(SEED);
+    of_matrix.insert(name.into(), name_schema.clone());
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "A suite of drumpost: lists multiply, [[matrix]] stands before [defaults]",
+        "type": "object",
+        "additionalProperties": false,
+        "required": [matrix],
+        "properties": {
+            name: name_schema,
+            defaults: closed(of_defaults),
+            matrix: { "type": "array", "minItems": 1, "items": closed(of_matrix) }
+        },
+        "definitions": {
+            "load": closed(keys_of(keys, &keys.load_names())),
+            "options": {
+                "description": "Options of transports and scenarios by name; a name with dots may be nested tables",
+                "type": "object",
+                "additionalProperties": {
+                    "anyOf": [one_or_more(&json!({ "type": ["string", "number", "boolean"] })), { "$ref": "#/definitions/options" }]
+                }
+            }
+        }
+    })
+}
+
+/// What a block may hold: the keys of `run`, groups of them that make a load, and options.
+fn properties(keys: &Keys, names: &[&str]) -> Map<String, Value> {
+    let mut properties = keys_of(keys, names);
+    let load = json!({ "$ref": "#/definitions/load" });
+    let mut loads = one_or_more(&load);
+    loads["description"] = "Keys of a load that go together; several loads in a list".into();
+    properties.insert(LOAD.into(), loads);
+    properties.insert(SET.into(), json!({ "$ref": "#/definitions/options" }));
+    properties
+}
+
+fn keys_of(keys: &Keys, names: &[&str]) -> Map<String, Value> {
+    names
+        .iter()
+        .map(|name| ((*name).to_owned(), described(keys, name, |scalar| one_or_more(&scalar))))
+        .collect()
+}
+
+fn described(keys: &Keys, name: &str, shape: impl Fn(Value) -> Value) -> Value {
+    let Some(arg) = keys.find(name) else { return Value::Bool(true) };
+    let mut value = shape(scalar(arg));
+    let mut help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let defaults: Vec<_> = arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
+    if !defaults.is_empty() && arg.get_action().takes_values() {
+        help += &format!(" [default: {}]", defaults.join(","));
+    }
+    value["description"] = help.into();
+    value
+}
+
+fn scalar(arg: &Arg) -> Value {
+    let named: Vec<String> =
+        arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+    match arg.get_action() {
+        ArgAction::SetTrue => json!({ "type": "boolean" }),
+        _ if named.is_empty() || keys::name(arg) == keys::SCENARIO => {
+            json!({ "type": ["string", "number"] })
+        }
+        _ => json!({ "enum": named }),
+    }
+}
+
+fn one_or_more(of: &Value) -> Value {
+    json!({ "anyOf": [of, { "type": "array", "items": of, "minItems": 1, "uniqueItems": true }] })
+}
+
+fn closed(properties: Map<String, Value>) -> Value {
+    json!({ "type": "object", "additionalProperties": false, "properties": properties })
+}

@@ -1,0 +1,137 @@
+//! Runs what is left of a suite, trial after trial over all cells, and saves each as soon as it is finished.
+
+use super::cells::Cell;
+use crate::{
+    output,
+    run::{
+        execute::{light, run_trial},
+        floor,
+        job::Job,
+        screen,
+        trial::{Place, not_opened},
+    },
+};
+use drumpost_core::{registry::Registry, transport::OpenError};
+use drumpost_results::{
+    format::suite::Slot,
+    model::{Pairing, Record, Run, Status, Trial},
+    suite::Suite,
+};
+use drumpost_tui::{Event, Model, Plan, Theme};
+use std::{
+    path::Path,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Sender, channel},
+    },
+    thread,
+};
+
+/// A suite that is run in a folder.
+pub(super) struct Trials<'a> {
+    pub registry: &'a Registry,
+    pub cells: &'a [Cell],
+    pub folder: &'a Path,
+    pub interrupted: &'a AtomicBool,
+}
+
+impl Trials<'_> {
+    /// Runs what is left, saying how far it is.
+    ///
+    /// # Errors
+    /// A record that cannot be written: without a place for what is measured nothing more is.
+    pub(super) fn run(&self, suite: &mut Suite) -> anyhow::Result<()> {
+        let (events, seen) = channel();
+        let model = &mut Model::new(Theme::from_no_color(std::env::var_os("NO_COLOR").as_deref()));
+        let trials = suite.plan.cells.iter().map(|cell| cell.trials).max().unwrap_or(0);
+        let _ = events.send(Event::Started(Plan {
+            scenario: suite.plan.name.clone(),
+            load: String::new(),
+            dispatches: suite.plan.cells.iter().map(|cell| cell.name.clone()).collect(),
+            trials,
+            settings: String::new(),
+        }));
+        let left = suite.plan.order.iter().filter(|slot| !suite.has(slot.cell, slot.trial)).count();
+        let all = suite.plan.order.len();
+        if left < all {
+            output::remark(&format!("{} of {all} trials are there; {left} are left", all - left));
+        }
+        let done = thread::scope(|scope| {
+            let running = scope.spawn(|| {
+                let done = self.left(suite, &events);
+                let _ = events.send(Event::Finished { note: String::new() });
+                done
+            });
+            screen::lines(model, &seen);
+            running.join()
+        });
+        done.map_err(|_| anyhow::anyhow!("failed to run: the trials panicked; this is a defect of drumpost"))?
+    }
+
+    fn left(&self, suite: &mut Suite, events: &Sender<Event>) -> anyhow::Result<()> {
+        let any_real = self.cells.iter().any(|cell| !cell.is_virtual && cell.plan.refused.is_none());
+        let floor_ns = if any_real { floor::measure_ns(self.registry) } else { None };
+        for position in 0..suite.plan.order.len() {
+            let slot = suite.plan.order[position];
+            if suite.has(slot.cell, slot.trial) {
+                continue;
+            }
+            if self.interrupted.load(Ordering::Relaxed) {
+                break;
+            }
+            let place = Place { number: slot.trial, position: position as u32, seed: slot.seed };
+            let _ = events.send(Event::TrialStarted { dispatch: slot.cell, trial: slot.trial });
+            let (empty, trial) = self.trial(suite, slot, place, floor_ns, events);
+            // What was cut short is no trial of the suite; it is run again when that goes on.
+            if trial.status == Status::Interrupted {
+                break;
+            }
+            let (status, note) = light(&empty, 0, &trial);
+            suite.add(self.folder, slot.cell, empty, trial)?;
+            let _ = events.send(Event::TrialEnded { dispatch: slot.cell, trial: slot.trial, status, note });
+        }
+        Ok(())
+    }
+
+    /// One trial of a cell and the record it begins or goes into.
+    fn trial(
+        &self,
+        suite: &Suite,
+        slot: Slot,
+        place: Place,
+        floor_ns: Option<u64>,
+        events: &Sender<Event>,
+    ) -> (Record, Trial) {
+        let Cell { plan, args, is_virtual, .. } = &self.cells[slot.cell];
+        // Made anew for each trial, so that a suite of hundreds of cells does not hold the payloads of all.
+        let (record, trial) = match Job::new(self.registry, args) {
+            Ok(job) => {
+                let floor_ns = floor_ns.filter(|_| !is_virtual);
+                let target = (slot.cell, &job.targets[0]);
+                let trial = run_trial(&job, target, place, floor_ns, events, self.interrupted);
+                (job.record, trial)
+            }
+            // It could be made when the suite began; something it needs, such as a trace, is gone.
+            Err(error) => {
+                let (scenario, dispatch) = (plan.scenario.clone(), plan.dispatch.clone());
+                let runs = vec![Run { scenario, dispatch, ..Run::default() }];
+                let tool_version = suite.plan.tool_version.clone();
+                let record = Record { runs, tool_version, seed: suite.plan.seed, ..Record::default() };
+                (record, not_opened(place, &OpenError::Refused(format!("{error:#}"))))
+            }
+        };
+        let record = Record {
+            id: format!("{}-{}", suite.plan.id, plan.record.trim_end_matches(".json")),
+            command: plan.command.clone(),
+            pairing: Some(Pairing { id: suite.plan.id.clone(), order: self.order(suite, slot.cell) }),
+            ..record
+        };
+        (record, trial)
+    }
+
+    /// Where in the suite a cell's own trials stand; the whole order is in the suite's state.
+    fn order(&self, suite: &Suite, cell: usize) -> Vec<(String, u32)> {
+        let own = suite.plan.order.iter().filter(|slot| slot.cell == cell);
+        own.map(|slot| (self.cells[cell].plan.dispatch.clone(), slot.trial)).collect()
+    }
+}
