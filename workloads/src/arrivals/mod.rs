@@ -1,6 +1,6 @@
 //! Arrival processes: when the flows of an open load are due. One file for each process.
 //!
-//! Most are a [`Profile`] of the rate with points on it, evenly paced or independent of each other. To add one of these: a
+//! Most are a `Profile` of the rate with points on it, evenly paced or independent of each other. To add one of these: a
 //! file with its [`Form`], what it is told, and the profile that makes of a base rate; a variant of [`Shape`]; and the arms
 //! that the compiler then asks for, all in this file.
 
