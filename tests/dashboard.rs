@@ -125,7 +125,8 @@ fn the_dashboard_is_drawn_while_it_runs_and_the_table_after_it() {
         assert_frame(&text, at);
         let (code, left) = terminal.end();
         assert!(code == 0 || code == 6, "code {code}:\n{left}");
-        for word in ["throughput", "message/crossbeam", "event/crossbeam", "record.json"] {
+        // The table and what is said of it may be longer than the screen; its end is there.
+        for word in ["message/crossbeam", "event/crossbeam", "record.json"] {
             assert!(left.contains(word), "no {word} in\n{left}");
         }
         assert_eq!(Record::from_file(&place.path("record.json")).document["partial"], false);
