@@ -8,7 +8,10 @@
 use drumpost_core::{
     clock::{Clock, Now},
     dispatcher::{Dispatcher, LEAD_NS, OnThread, run_on_threads},
-    drive::threads::{NAP, sleep_until},
+    drive::{
+        slack::Slack,
+        threads::{NAP, sleep_until},
+    },
     lane::{Lane, Next},
     message::Message,
     monitor::Watch,
@@ -48,6 +51,8 @@ impl Dispatcher for Listeners {
                 "listeners cannot honour --kill: a callback has no life of its own".into(),
             ));
         }
+        // Measured here the first time, not when the first lane waits.
+        Slack::of_host();
         let clock = Clock::start();
         let Session { lanes, monitor, control } = Session::new(plan, LEAD_NS);
         let sources = plan.wiring.driven().map(usize::from).collect();

@@ -35,7 +35,7 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
             }
             set("senders", u64::from(job.workload.senders).into());
             set("window", if window == u64::MAX { "unlimited".into() } else { window.into() });
-            set("at_cap", format!("{:?}", args.at_cap).to_lowercase().into());
+            set("at_cap", plan.load.at_cap.name().into());
             match plan.load.debt {
                 Debt::Keep => set("debt", "keep".into()),
                 Debt::DropAfter { late_ns } => {

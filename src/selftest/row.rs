@@ -134,12 +134,10 @@ impl Row {
         share: f64,
         reason: Reason,
     ) -> Self {
-        let strain = (measured / expected - 1.0).abs() / share;
+        let off = share * expected.abs();
         Self {
             tolerance: format!("± {:.3} %", share * 100.0),
-            reason,
-            strain: Some(strain),
-            ..Self::new(what, unit.text(expected), unit.text(measured), strain <= 1.0)
+            ..Self::around(what, unit, (expected, measured), off, reason)
         }
     }
 

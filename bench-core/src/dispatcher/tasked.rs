@@ -6,7 +6,7 @@ use crate::{
     clock::{Clock, Now, as_ns, process_cpu_ns},
     drive::{
         Placement, Seat,
-        slack::ask_for_precise_sleeps,
+        slack::{Slack, ask_for_precise_sleeps},
         tasks::{self, Crash, Pacing},
     },
     monitor::Watch,
@@ -69,6 +69,8 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
     endpoints: Vec<crate::transport::Endpoint<S, R>>,
     watch: &mut dyn Watch,
 ) -> Outcome {
+    // Measured here the first time, not when the first lane waits.
+    Slack::of_host();
     let clock = Clock::start();
     let Session { lanes, mut monitor, control } = Session::new(plan, LEAD_NS);
     let bells: Vec<Arc<Bell>> = lanes.iter().map(|_| Arc::new(Bell::default())).collect();

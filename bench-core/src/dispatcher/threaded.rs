@@ -4,7 +4,11 @@ use super::{Dispatcher, LEAD_NS, POLL, failure, panic_text};
 use crate::{
     bell::Bell,
     clock::{Clock, Now, process_cpu_ns},
-    drive::{Placement, Seat, Wait, slack::ask_for_precise_sleeps, threads},
+    drive::{
+        Placement, Seat, Wait,
+        slack::{Slack, ask_for_precise_sleeps},
+        threads,
+    },
     lane::Lane,
     monitor::{Monitor, Watch},
     outcome::Outcome,
@@ -27,6 +31,8 @@ impl<T: Transport> Dispatcher for Threaded<T> {
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
         check(plan)?;
         let endpoints = self.0.open(&plan.wiring)?;
+        // Measured here the first time, not when the first lane waits.
+        Slack::of_host();
         let clock = Clock::start();
         let Session { lanes, monitor, control } = Session::new(plan, LEAD_NS);
         let threads = match plan.placement {

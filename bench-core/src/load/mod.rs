@@ -69,6 +69,18 @@ pub enum AtCap {
     Fail,
 }
 
+impl AtCap {
+    /// `block`, `shed` or `fail`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::Shed => "shed",
+            Self::Fail => "fail",
+        }
+    }
+}
+
 /// What an open load does with flows that it comes to late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Debt {

@@ -7,11 +7,15 @@ use super::{
 use crate::{counters::Local, message::Message};
 
 impl Load {
-    /// When the next flow is due, in ns on the run's clock; `None` if there are no more in the load's time.
+    /// When the next flow is due, in ns on the run's clock; `None` if none is in the load's time. A feed that has no more ends
+    /// the load.
     pub(super) fn next_due_ns(&mut self) -> Option<u64> {
-        let begins_ns = self.begins_ns;
-        let due_ns = self.peek().map(|start| begins_ns.saturating_add(start.after_ns));
-        due_ns.filter(|due_ns| self.left > 0 && *due_ns < self.ends_ns)
+        let Some(start) = self.peek() else {
+            self.left = 0;
+            return None;
+        };
+        let due_ns = self.begins_ns.saturating_add(start.after_ns);
+        (self.left > 0 && due_ns < self.ends_ns).then_some(due_ns)
     }
 
     /// Starts up to `room` flows that are due at `now_ns`.
@@ -59,19 +63,14 @@ impl Load {
         if count > 0 { Due::Started } else { due }
     }
 
-    /// Passes over what is due by `now_ns`, for which there is no room. Says when the next is due.
-    pub(super) fn shed(&mut self, now_ns: u64, local: &mut Local) -> Option<u64> {
-        while let Some(due_ns) = self.next_due_ns() {
-            if due_ns > now_ns {
-                return Some(due_ns);
-            }
+    /// Passes over what is due by `now_ns`, for which there is no room.
+    pub(super) fn shed(&mut self, now_ns: u64, local: &mut Local) {
+        while let Some(due_ns) = self.next_due_ns().filter(|due_ns| *due_ns <= now_ns) {
             self.advance();
             let measured = u64::from(due_ns >= self.measure_from_ns);
             self.left -= measured;
             local.shed += measured;
         }
-        self.left = 0;
-        None
     }
 
     /// Counts what was due in the load's time and not started.

@@ -131,11 +131,11 @@ impl Load {
         }
         let seen = self.ends_seen;
         // Who thinks has to be told of every end as soon as it is seen.
-        let wanted = if self.plan.thinks { self.window } else { max as u64 };
+        let wanted = if self.plan.thinks { self.window } else { max.max(1) as u64 };
         let free = self.room(wanted, local);
         let room = free.min(max as u64);
         if room == 0 {
-            return self.wait_for_room(self.ends_seen != seen, now, last_ns, local);
+            return self.wait_for_room(free == 0, self.ends_seen != seen, now, last_ns, local);
         }
         self.stuck_since_ns = None;
         let now_ns = now();
@@ -159,6 +159,7 @@ impl Load {
     /// The window is full, or the lane waits for a reply: says until when, and does what is asked at the cap.
     fn wait_for_room(
         &mut self,
+        is_full: bool,
         flows_ended: bool,
         now: impl FnOnce() -> u64,
         last_ns: u64,
@@ -170,18 +171,22 @@ impl Load {
         let since_ns = *self.stuck_since_ns.get_or_insert(last_ns.max(self.begins_ns));
         let until_ns = since_ns.saturating_add(self.plan.flow_timeout_ns).min(self.ends_ns);
         let is_open = matches!(self.plan.pace, Pace::Open { .. });
-        if !is_open || self.plan.at_cap == AtCap::Block {
+        if !is_full || !is_open || self.plan.at_cap == AtCap::Block {
             return (Due::At(until_ns), last_ns);
         }
         let now_ns = now();
-        let next_ns = match self.plan.at_cap {
-            AtCap::Shed => self.shed(now_ns, local),
-            _ => self.next_due_ns(),
-        };
-        match next_ns {
+        if self.plan.at_cap == AtCap::Shed {
+            self.shed(now_ns, local);
+        }
+        match self.next_due_ns() {
             Some(next_ns) if next_ns <= now_ns => (Due::Capped, now_ns),
             Some(next_ns) => (Due::At(until_ns.min(next_ns)), now_ns),
-            None => (Due::Over, now_ns),
+            // As without a cap, the load lasts as long as was asked, whenever its last flow was due.
+            None if self.left > 0 && now_ns < self.ends_ns => (Due::At(until_ns), now_ns),
+            None => {
+                self.left = 0;
+                (Due::Over, now_ns)
+            }
         }
     }
 

@@ -102,6 +102,31 @@ fn a_cap_that_is_to_fail_the_run_says_so_only_when_a_flow_is_due() {
 }
 
 #[test]
+fn who_waits_for_a_reply_has_not_filled_the_window() {
+    for at_cap in [AtCap::Shed, AtCap::Fail] {
+        let plan = LoadPlan { at_cap, ..open(3, Extent::Count(100)) };
+        let mut bench = Bench::new(plan, 10, u64::MAX);
+        assert_eq!(bench.poll(0).0, Due::Started);
+        let mut starts = Vec::new();
+        let (due, _) = bench.load.poll(0, || BEGINS_NS + 55, BEGINS_NS, &mut bench.local, &mut starts);
+        assert!(matches!(due, Due::At(_)) && starts.is_empty(), "{at_cap:?}: {due:?}");
+        assert_eq!(bench.local.shed, 0);
+        assert_eq!(bench.poll(60).1, [10, 20], "late, and started when the reply is there");
+    }
+}
+
+#[test]
+fn a_load_lasts_as_long_as_was_asked_at_a_full_window_too() {
+    for at_cap in [AtCap::Shed, AtCap::Fail] {
+        let plan = LoadPlan { at_cap, ..open(1, Extent::Duration(100)) };
+        let mut bench = Bench::new(plan, 1_000, u64::MAX);
+        assert_eq!(bench.poll(0).0, Due::Started);
+        assert_eq!(bench.poll(50).0, Due::At(BEGINS_NS + 100), "full, and the next is due after its end");
+        assert_eq!(bench.poll(100).0, Due::Over);
+    }
+}
+
+#[test]
 fn debt_is_kept_or_dropped_and_counted() {
     let mut kept = Bench::new(open(1_000, Extent::Count(50)), 10, u64::MAX);
     assert_eq!(kept.poll(1_000).1, (0..50).map(|number| number * 10).collect::<Vec<_>>());
