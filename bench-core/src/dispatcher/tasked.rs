@@ -41,6 +41,8 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
     }
 
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
+        // Measured here the first time, not when the first lane waits.
+        Slack::of_host();
         let runtime = runtime(plan.placement)?;
         let endpoints = runtime.block_on(self.0.open(&plan.wiring));
         let outcome = endpoints.map(|endpoints| run(&runtime, plan, endpoints, watch));
@@ -69,8 +71,6 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
     endpoints: Vec<crate::transport::Endpoint<S, R>>,
     watch: &mut dyn Watch,
 ) -> Outcome {
-    // Measured here the first time, not when the first lane waits.
-    Slack::of_host();
     let clock = Clock::start();
     let Session { lanes, mut monitor, control } = Session::new(plan, LEAD_NS);
     let bells: Vec<Arc<Bell>> = lanes.iter().map(|_| Arc::new(Bell::default())).collect();

@@ -1,240 +1,29 @@
 //! `nats` and `jetstream` against a private server. Without one (see `support`) each test says that it was skipped.
 #![cfg(feature = "nats")]
 
+#[path = "../support/mod.rs"]
 mod support;
+mod trial;
 
 use drumpost_core::{
-    drive::{Placement, Wait},
-    handler::{Handler, Out, Reactor},
-    load::{Extent, Feed, LoadPlan, Pace, Start},
-    message::{Kind, Message},
+    drive::Placement,
+    handler::Reactor,
+    load::{Extent, Pace},
     monitor::Unwatched,
-    outcome::{Ending, Outcome},
-    payload::Pool,
-    plan::{Kill, TrialPlan},
+    outcome::Ending,
+    plan::Kill,
     registry::Options,
-    scenario::{Part, Route, Scenario, Service, Style, command, event, reply, request},
+    scenario::{Style, command, reply, request},
     transport::OpenError,
-    wiring::{Wiring, WiringSettings},
 };
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-        mpsc,
-    },
-    thread,
-    time::Duration,
-};
+use std::{sync::mpsc, thread, time::Duration};
 use support::NatsServer;
+use trial::{
+    ACCEPTED, PLACED, Reacts, SHIP, Trial, assert_confirmed, assert_sound, ends, ends_slowly, one_hop, order,
+    order_authorization, scenario, service,
+};
 
 const BOTH: [&str; 2] = ["nats", "jetstream"];
-
-/// Handlers made of plain functions.
-struct Reacts(fn(&Message, &mut Out));
-
-impl Handler for Reacts {
-    fn handle(&mut self, message: &Message, out: &mut Out) {
-        (self.0)(message, out);
-    }
-}
-
-const PLACED: Kind = Kind(1);
-const ACCEPTED: Kind = Kind(2);
-const DECLINED: Kind = Kind(3);
-const SHIP: Kind = Kind(4);
-
-fn order() -> Box<dyn Reactor> {
-    Box::new(Reacts(|message, out| match message.kind {
-        Kind::START => out.emit(message, PLACED),
-        ACCEPTED => out.emit(message, SHIP),
-        _ => out.end(message),
-    }))
-}
-
-fn payment() -> Box<dyn Reactor> {
-    Box::new(Reacts(|message, out| {
-        out.emit(message, if message.key.is_multiple_of(10) { DECLINED } else { ACCEPTED });
-    }))
-}
-
-fn ends() -> Box<dyn Reactor> {
-    Box::new(Reacts(|message, out| out.end(message)))
-}
-
-fn ends_slowly() -> Box<dyn Reactor> {
-    Box::new(Reacts(|message, out| {
-        thread::sleep(Duration::from_micros(100));
-        out.end(message);
-    }))
-}
-
-fn ignores() -> Box<dyn Reactor> {
-    Box::new(Reacts(|_, _| {}))
-}
-
-fn service(name: &'static str, driven: bool, reactor: fn() -> Box<dyn Reactor>) -> Service {
-    Service { name, driven, part: Part::Usual, reactor }
-}
-
-fn scenario(services: Vec<Service>, message: Vec<Route>, event: Vec<Route>) -> Scenario {
-    Scenario {
-        name: "test",
-        summary: "for tests",
-        kinds: &["OrderPlaced", "Accepted", "Declined", "Ship"],
-        services,
-        ends_per_flow: 1,
-        message,
-        event,
-    }
-}
-
-fn order_authorization() -> Scenario {
-    scenario(
-        vec![
-            service("order", true, order),
-            service("payment", false, payment),
-            service("warehouse", false, ends),
-            service("revenue-reporting", false, ignores),
-        ],
-        vec![
-            request("payment.authorize", &["OrderPlaced"], "order", &["payment"]),
-            reply("payment.authorize.reply", &["Accepted", "Declined"], "payment", &["order"]),
-            command("warehouse.ship", &["Ship"], "order", &["warehouse"]),
-        ],
-        vec![
-            event("order.placed", &["OrderPlaced"], "order", &["payment"]),
-            event("payment.accepted", &["Accepted"], "payment", &["warehouse", "revenue-reporting"]),
-            event("payment.declined", &["Declined"], "payment", &["order"]),
-        ],
-    )
-}
-
-/// One command, or one event, from `order` to `warehouse`.
-fn one_hop(warehouse: fn() -> Box<dyn Reactor>) -> Scenario {
-    scenario(
-        vec![service("order", true, order), service("warehouse", false, warehouse)],
-        vec![command("warehouse.ship", &["OrderPlaced"], "order", &["warehouse"])],
-        vec![event("order.placed", &["OrderPlaced"], "order", &["warehouse"])],
-    )
-}
-
-struct Steady {
-    payload_len: u32,
-    every_ns: u64,
-    number: u32,
-}
-
-impl Feed for Steady {
-    fn fill(&mut self, starts: &mut Vec<Start>) {
-        while starts.len() < starts.capacity() {
-            let after_ns = u64::from(self.number) * self.every_ns;
-            starts.push(Start { after_ns, key: self.number, payload_len: self.payload_len });
-            self.number += 1;
-        }
-    }
-}
-
-#[derive(Clone)]
-struct Trial {
-    style: Style,
-    instances: &'static [(&'static str, u16)],
-    pace: Pace,
-    extent: Extent,
-    batch: usize,
-    payload_len: u32,
-    await_replies: bool,
-    placement: Placement,
-    every_ns: u64,
-    drain: Duration,
-    kill: Option<Kill>,
-    options: &'static [(&'static str, &'static str)],
-}
-
-impl Default for Trial {
-    fn default() -> Self {
-        Self {
-            style: Style::Message,
-            instances: &[],
-            pace: Pace::Closed { in_flight: 64 },
-            extent: Extent::Count(5_000),
-            batch: 16,
-            payload_len: 128,
-            await_replies: false,
-            placement: Placement::Each,
-            every_ns: 0,
-            drain: Duration::from_secs(10),
-            kill: None,
-            options: &[],
-        }
-    }
-}
-
-impl Trial {
-    fn plan(&self, scenario: Scenario) -> TrialPlan {
-        static RUNS: AtomicU32 = AtomicU32::new(0);
-        let settings = WiringSettings {
-            run_name: format!("test/{}", RUNS.fetch_add(1, Ordering::Relaxed)),
-            with: Vec::new(),
-            without: Vec::new(),
-            instances: self
-                .instances
-                .iter()
-                .map(|(name, n)| ((*name).to_owned(), *n))
-                .collect::<BTreeMap<_, _>>(),
-            capacity: 4096,
-            batch: self.batch,
-            window: Some(self.pace.window()),
-            pool: Arc::new(Pool::new(7, self.payload_len)),
-        };
-        let (payload_len, every_ns) = (self.payload_len, self.every_ns);
-        TrialPlan {
-            wiring: Wiring::new(&scenario, self.style, &settings).expect("the table can be wired"),
-            scenario: Arc::new(scenario),
-            load: LoadPlan { pace: self.pace, ..LoadPlan::closed(64, self.extent) },
-            feeds: Arc::new(move |_, _| Box::new(Steady { payload_len, every_ns, number: 0 })),
-            await_replies: self.await_replies,
-            placement: self.placement,
-            wait: Wait::Native,
-            drain_deadline: self.drain,
-            sample_every: Duration::from_millis(100),
-            kill: self.kill.clone(),
-        }
-    }
-
-    /// Runs a trial; fails if it takes longer than a minute.
-    fn run(&self, transport: &str, url: &str, scenario: Scenario) -> Result<Outcome, OpenError> {
-        let mut options = Options::default();
-        options.set("nats.url", url);
-        self.options.iter().for_each(|(name, value)| options.set(name, *value));
-        let entries = drumpost_dispatch::transports();
-        let entry = entries.iter().find(|entry| entry.name == transport).expect("it is registered");
-        let mut dispatcher = (entry.make)(&options).expect("the options are fine");
-        let plan = self.plan(scenario);
-        let (done, outcome) = mpsc::channel();
-        thread::spawn(move || {
-            let _ = done.send(dispatcher.run(&plan, &mut Unwatched));
-        });
-        outcome.recv_timeout(Duration::from_secs(60)).expect("the run hangs")
-    }
-}
-
-/// Everything arrived once, whole and in order.
-fn assert_sound(outcome: &Outcome, expected: u64) {
-    let audit = &outcome.audit;
-    assert_eq!(outcome.ending, Ending::Completed, "{audit:?}");
-    assert_eq!((audit.expected, audit.unique, audit.lost), (expected, expected, 0), "{audit:?}");
-    assert_eq!((audit.duplicated, audit.reordered, audit.corrupted), (0, 0, 0), "{audit:?}");
-    assert_eq!(outcome.unfinished, 0);
-    assert!(!outcome.drain_timed_out);
-}
-
-fn assert_confirmed(outcome: &Outcome, transport: &str) {
-    let counted = (outcome.audit.confirmed, outcome.audit.unconfirmed);
-    let expected = if transport == "jetstream" { (Some(outcome.audit.sent), Some(0)) } else { (None, None) };
-    assert_eq!(counted, expected, "{:?}", outcome.notes);
-}
 
 #[test]
 fn a_flow_of_requests_and_commands() {
