@@ -26,14 +26,21 @@ pub enum Seen {
 /// The last [`WINDOW_LEN`] sequence numbers of one stream.
 #[derive(Clone, Debug)]
 pub struct Window {
-    words: Box<[u64]>,
+    words: Box<[u64; WORDS]>,
     /// One above the highest number seen.
     head: u64,
 }
 
+/// On the heap from the start: as an array first, it would have to fit the stack.
+fn zeros() -> Box<[u64; WORDS]> {
+    let words = vec![0; WORDS].into_boxed_slice();
+    #[expect(clippy::expect_used, reason = "it was made that long")]
+    words.try_into().expect("as long as that")
+}
+
 impl Default for Window {
     fn default() -> Self {
-        Self { words: vec![0; WORDS].into_boxed_slice(), head: 0 }
+        Self { words: zeros(), head: 0 }
     }
 }
 
@@ -232,6 +239,19 @@ impl Audit {
             Memory::Own(windows) => windows[stream].head as u32 == seq,
             Memory::Shared { .. } => false,
         }
+    }
+
+    /// Notes `seq` if it is what comes next in a stream that this receiver follows alone. Says whether it was.
+    #[inline(always)]
+    pub(crate) fn note_if_expected(&mut self, stream: usize, seq: u32) -> bool {
+        if let Memory::Own(windows) = &mut self.memory
+            && let Some(window) = windows.get_mut(stream)
+            && window.head as u32 == seq
+        {
+            window.note_one();
+            return true;
+        }
+        false
     }
 
     /// Notes the next `count` messages of a stream of which the first was expected, in order.

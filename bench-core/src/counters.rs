@@ -42,8 +42,8 @@ macro_rules! fields {
     ($on:ident) => {
         [
             $on.started,
-            $on.ended,
             $on.measured_started,
+            $on.ended,
             $on.measured_ended,
             $on.last_end_ns,
             $on.missed,
@@ -100,32 +100,45 @@ impl Published {
         }
     }
 
-    /// Publishes what was emitted, then what was received. A lane calls this when it has reacted to a batch and before
-    /// it offers what it emitted, so a reader that reads all `received` first and all `emitted` after never sees a
-    /// delivery without its consequences, and what waits in an outbox counts as under way: if the two agree, nothing is.
+    /// Publishes everything: what was emitted, then what was received. A batch publishes only what it changed, in the same
+    /// order: what was emitted before it is offered, what was received when all that it caused was taken. So a reader that
+    /// reads all `received` first and all `emitted` after never sees a delivery without its consequences, and what waits
+    /// in an outbox counts as under way: if the two agree, nothing is.
     pub(crate) fn publish(&self, local: &Local) {
         release(&self.emitted, &local.emitted);
-        self.publish_fixed(fields!(local));
+        self.publish_fixed(0, fields!(local));
         release(&self.received, &local.received);
     }
 
-    /// As [`Published::publish`], without what a batch in which nothing is wrong does not change: what was emitted, if
-    /// nothing was, and what is told of flows, if none was started or ended.
+    /// Publishes how many messages were emitted for one port.
     #[inline]
-    pub(crate) fn publish_batch(&self, local: &Local, emitted: bool, flows: bool) {
-        if emitted {
-            release(&self.emitted, &local.emitted);
+    pub(crate) fn publish_emitted(&self, port: usize, emitted: u64) {
+        if let Some(cell) = self.emitted.get(port) {
+            cell.store(emitted, Ordering::Release);
         }
-        if flows {
-            let Local { started, ended, measured_started, measured_ended, last_end_ns, .. } = local;
-            self.publish_fixed([*started, *ended, *measured_started, *measured_ended, *last_end_ns]);
-        }
+    }
+
+    /// Publishes what was received, once what it caused was published.
+    #[inline]
+    pub(crate) fn publish_received(&self, local: &Local) {
         release(&self.received, &local.received);
     }
 
+    /// Publishes how many flows were started.
     #[inline]
-    fn publish_fixed<const N: usize>(&self, values: [u64; N]) {
-        for (cell, value) in self.fixed.0.iter().zip(values) {
+    pub(crate) fn publish_started(&self, local: &Local) {
+        self.publish_fixed(0, [local.started, local.measured_started]);
+    }
+
+    /// Publishes how many flows have ended.
+    #[inline]
+    pub(crate) fn publish_ended(&self, local: &Local) {
+        self.publish_fixed(2, [local.ended, local.measured_ended, local.last_end_ns]);
+    }
+
+    #[inline]
+    fn publish_fixed<const N: usize>(&self, first: usize, values: [u64; N]) {
+        for (cell, value) in self.fixed.0[first..].iter().zip(values) {
             cell.store(value, Ordering::Relaxed);
         }
     }
@@ -167,8 +180,8 @@ impl Published {
 fn fields_mut(local: &mut Local) -> [&mut u64; 17] {
     [
         &mut local.started,
-        &mut local.ended,
         &mut local.measured_started,
+        &mut local.ended,
         &mut local.measured_ended,
         &mut local.last_end_ns,
         &mut local.missed,

@@ -1,6 +1,7 @@
 //! What a scenario writes ([`Handler`]), what the engine calls ([`Reactor`]), and what both get to answer with ([`Out`]).
 
 use crate::{
+    counters::Published,
     message::{Kind, Message},
     payload::Pool,
     recorder::Recorder,
@@ -66,10 +67,8 @@ struct Outbox {
 }
 
 impl Outbox {
-    /// Says how many wait, and how many were emitted.
     #[inline]
-    fn count(&self, emitted: &mut u64) -> usize {
-        *emitted = self.emitted;
+    fn waiting(&self) -> usize {
         self.pending.len() - self.offered
     }
 }
@@ -84,7 +83,7 @@ pub struct Out {
     outboxes: Vec<Outbox>,
     /// Messages in all outboxes that no transport has taken, as counted at the end of the last batch.
     waiting: usize,
-    /// The outbox that is offered next, if it has anything.
+    /// The outbox that is offered next; it has something if any has.
     turn: usize,
     /// By kind; index 0 is `START`, which goes nowhere.
     routes: Box<[Route]>,
@@ -144,18 +143,19 @@ impl Out {
         outbox.pending.push(message);
     }
 
-    /// Counts what a batch has caused. Says whether anything waits to be taken.
-    #[inline]
+    /// Counts what a batch has caused, and finds what is offered first. Says whether anything waits.
+    #[inline(always)]
     pub(crate) fn count(&mut self) -> bool {
-        let emitted = &mut self.recorder.local.emitted[..];
-        // Most lanes have one port or none, for which setting up a loop costs several times what it does.
-        self.waiting = match (&self.outboxes[..], emitted) {
-            ([], _) => 0,
-            ([only], [emitted]) => only.count(emitted),
-            (outboxes, emitted) => {
-                outboxes.iter().zip(emitted).map(|(one, emitted)| one.count(emitted)).sum()
-            }
+        // Most lanes have one port or two, for which setting up a loop costs several times what it does.
+        self.waiting = match &self.outboxes[..] {
+            [] => 0,
+            [only] => only.waiting(),
+            [one, other] => one.waiting() + other.waiting(),
+            several => several.iter().map(Outbox::waiting).sum(),
         };
+        if self.waiting > 0 && self.outboxes.len() > 1 {
+            self.pass_turn();
+        }
         self.waiting > 0
     }
 
@@ -163,6 +163,11 @@ impl Out {
     #[inline]
     pub fn end(&mut self, cause: &Message) {
         self.recorder.end(cause, self.now_ns);
+    }
+
+    /// The send port that is offered next.
+    pub(crate) const fn turn(&self) -> usize {
+        self.turn
     }
 
     pub(crate) fn requests(&self) -> u64 {
@@ -176,32 +181,55 @@ impl Out {
 
     /// Messages not yet taken by a transport, by destination.
     pub(crate) fn unsent(&self) -> Vec<(u16, u64)> {
-        let left = |outbox: &Outbox| (outbox.destination, (outbox.pending.len() - outbox.offered) as u64);
+        let left = |outbox: &Outbox| (outbox.destination, outbox.waiting() as u64);
         self.outboxes.iter().map(left).collect()
     }
 
+    /// Publishes all counters.
+    #[inline(never)]
+    pub(crate) fn publish_all(&mut self, counters: &Published) {
+        self.count_emitted();
+        self.recorder.publish_all(counters);
+    }
+
+    /// Settles with the group's audit, and publishes if that or anything since the last batch changed a rare counter, or
+    /// if `changed` says so. Called when idle.
+    pub(crate) fn settle(&mut self, counters: &Published, changed: bool) {
+        self.count_emitted();
+        self.recorder.settle(counters, changed);
+    }
+
+    fn count_emitted(&mut self) {
+        for (outbox, emitted) in self.outboxes.iter().zip(&mut self.recorder.local.emitted) {
+            *emitted = outbox.emitted;
+        }
+    }
+
     /// The next messages for one port, stamped: at most `max`, and the port. A port that is full stays next until it
-    /// has taken everything.
-    #[inline]
-    pub(crate) fn stamped(&mut self, max: usize, now_ns: u64, pool: &Pool) -> (usize, &[Message]) {
-        if self.waiting == 0 {
+    /// has taken everything. Tells of what was emitted for it.
+    #[inline(always)]
+    pub(crate) fn stamped(
+        &mut self,
+        max: usize,
+        now_ns: u64,
+        pool: &Pool,
+        counters: &Published,
+    ) -> (usize, &[Message]) {
+        let Some(Outbox { pending, offered, emitted, .. }) = self.outboxes.get_mut(self.turn) else {
             return (0, &[]);
-        }
-        while self.outboxes[self.turn].pending.is_empty() {
-            self.turn = if self.turn + 1 == self.outboxes.len() { 0 } else { self.turn + 1 };
-        }
-        let Outbox { pending, offered, .. } = &mut self.outboxes[self.turn];
-        let rest = &mut pending[*offered..];
-        if let [only] = rest {
+        };
+        counters.publish_emitted(self.turn, *emitted);
+        if let [only] = &mut pending[..] {
             only.stamp(now_ns, pool);
-            return (self.turn, rest);
+            return (self.turn, pending);
         }
+        let rest = &mut pending[*offered..];
         let len = rest.len().min(max);
         (self.turn, stamp(&mut rest[..len], now_ns, pool))
     }
 
     /// Forgets the first `taken` of what was offered last.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn taken(&mut self, taken: usize) {
         let outbox = &mut self.outboxes[self.turn];
         outbox.offered += taken;
@@ -209,6 +237,17 @@ impl Out {
         if outbox.offered == outbox.pending.len() {
             outbox.pending.clear();
             outbox.offered = 0;
+            if self.waiting > 0 {
+                self.pass_turn();
+            }
+        }
+    }
+
+    /// Finds the next outbox that has something, when there is one; the one in turn, if it has.
+    #[inline]
+    fn pass_turn(&mut self) {
+        while self.outboxes[self.turn].pending.is_empty() {
+            self.turn = if self.turn + 1 == self.outboxes.len() { 0 } else { self.turn + 1 };
         }
     }
 }

@@ -122,7 +122,7 @@ impl Recorder {
 
     /// Notes what a lane was handed at `now_ns`: seal, sequence, hop time. Says whether every message belongs here
     /// and is whole; the others must not reach the handler.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn receive(&mut self, batch: &[Message], now_ns: u64, pool: &Pool) -> bool {
         match batch {
             [only] => self.receive_one(only, now_ns, pool),
@@ -131,7 +131,7 @@ impl Recorder {
     }
 
     /// As [`Recorder::receive_runs`], for a single message: no loops, which would cost it more than what they do.
-    #[inline]
+    #[inline(always)]
     fn receive_one(&mut self, message: &Message, now_ns: u64, pool: &Pool) -> bool {
         if message.stream() != self.place.stream {
             self.find_place(message);
@@ -141,7 +141,9 @@ impl Recorder {
             self.note_corrupted();
             return false;
         }
-        self.rarely |= !self.audit.note(number, message.seq);
+        if !self.audit.note_if_expected(number, message.seq) {
+            self.rarely |= !self.audit.note(number, message.seq);
+        }
         self.record_hops(slot, message.due_ns() >= self.measure_from_ns, message.sent_ns(), now_ns, 1);
         true
     }
@@ -273,13 +275,19 @@ impl Recorder {
 
     /// Records the ends of a batch, all at `now_ns`, and publishes them as credit. Says whether there were any.
     #[inline]
-    pub(crate) fn close_batch(&mut self, now_ns: u64) -> bool {
+    pub(crate) fn close_ends(&mut self, now_ns: u64) -> bool {
         self.record_ends(now_ns);
-        if std::mem::take(&mut self.ends_unpublished) {
+        let ended = std::mem::take(&mut self.ends_unpublished);
+        if ended {
             self.credit.publish(self.lane, &self.ended);
-            return true;
         }
-        false
+        ended
+    }
+
+    /// Whether counters have changed that a usual batch does not change.
+    #[inline]
+    pub(crate) const fn has_rare_news(&self) -> bool {
+        self.rarely
     }
 
     #[inline]
@@ -310,19 +318,7 @@ impl Recorder {
         }
     }
 
-    /// Publishes what a batch changed: what was emitted, if anything was, flows, if any were started or ended, and
-    /// what was received; or all counters, if others have changed.
-    #[inline]
-    pub(crate) fn publish(&mut self, counters: &Published, emitted: bool, flows: bool) {
-        if self.rarely {
-            self.publish_all(counters);
-        } else {
-            counters.publish_batch(&self.local, emitted, flows);
-        }
-    }
-
     /// Publishes all counters.
-    #[inline(never)]
     pub(crate) fn publish_all(&mut self, counters: &Published) {
         self.rarely = false;
         let Found { duplicated, reordered, beyond_window } = self.audit.found;

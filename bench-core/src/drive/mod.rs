@@ -9,7 +9,8 @@ pub mod virtual_time;
 use crate::{
     bell::Bell,
     clock::Now,
-    lane::{Inbox, Lane, Next},
+    lane::{Inbox, Lane, Outlet, Turn},
+    message::Message,
     port::{PortError, RecvPort, SendPort},
     transport::Endpoint,
 };
@@ -139,65 +140,73 @@ enum Step {
 }
 
 impl<S: SendPort, R: RecvPort> Seat<S, R> {
-    /// Does what the lane wants until it has looked into its inbox once and sent what that caused, without waiting: what
-    /// it started goes out, what it was handed is answered, and the next lane has its turn.
+    /// Has the lane take its turn: send what waits, start flows, look into its inbox once and send what that caused,
+    /// without waiting.
     #[inline]
     fn step(&mut self, clock: &impl Now) -> Result<Step, PortError> {
-        let (mut moved, mut looked) = (false, self.endpoint.inbox.is_none());
-        let step = loop {
-            let Self { lane, endpoint, rings } = self;
-            match lane.next(clock) {
-                Next::Send { port, batch } => {
-                    let taken = endpoint.sends[port].offer(batch)?;
-                    lane.sent(taken);
-                    // Also when nothing was taken: some subscribers of an event may have got what others have no room
-                    // for.
-                    ring(&rings.on_send[port]);
-                    if taken == 0 {
-                        break if moved { Step::Moved } else { Step::Full };
-                    }
-                    moved = true;
-                    if looked && !lane.has_pending() {
-                        break Step::Moved;
-                    }
-                }
-                Next::Receive { inbox, max, until_ns } => {
-                    let drained = self.receive(inbox, max, clock)?;
-                    looked = true;
-                    moved |= drained > 0 || until_ns == 0;
-                    if drained == 0 || !self.lane.has_pending() {
-                        break if moved { Step::Moved } else { Step::Idle { until_ns } };
-                    }
-                }
-                Next::Wait { until_ns } => break Step::Idle { until_ns },
-                Next::Done => break Step::Done,
-            }
+        let Self { lane, endpoint: Endpoint { inbox, replies, sends }, rings } = self;
+        let mut outlet = Ringing { sends, on_send: &rings.on_send };
+        let (mut moved, until_ns) = match lane.begin_turn(clock, &mut outlet)? {
+            Turn::Look { moved, until_ns } => (moved, until_ns),
+            Turn::HeldUp { moved } => return Ok(if moved { Step::Moved } else { Step::Full }),
+            Turn::Done => return Ok(Step::Done),
         };
-        if self.lane.take_ended() {
-            ring(&self.rings.on_end);
+        if lane.hears() {
+            moved |= receive(lane, inbox, replies, clock)? > 0;
+            if lane.has_pending() {
+                lane.send(clock.now_ns(), clock, &mut outlet)?;
+            }
         }
-        Ok(step)
+        if lane.take_ended() {
+            ring(&rings.on_end);
+        }
+        Ok(if moved { Step::Moved } else { Step::Idle { until_ns } })
     }
+}
 
-    /// Has the lane handed what is there; says how much that was.
-    #[inline]
-    fn receive(&mut self, inbox: Inbox, max: usize, clock: &impl Now) -> Result<usize, PortError> {
-        let Self { lane, endpoint, .. } = self;
-        let port = match inbox {
-            Inbox::All => endpoint.inbox.as_mut(),
-            Inbox::Replies => endpoint.replies.as_mut(),
-        };
-        let Some(port) = port else {
-            return Err(PortError::Failed("the transport opened no inbox".into()));
-        };
-        match port.drain(max, |batch| lane.received(batch, clock)) {
-            Err(PortError::Lagged(count)) => {
-                lane.lagged(count);
-                Ok(1)
-            }
-            drained => drained,
-        }
+/// Send ports with the bells of those who hear what is sent there.
+struct Ringing<'a, S> {
+    sends: &'a mut [S],
+    on_send: &'a [Vec<Arc<Bell>>],
+}
+
+impl<S: SendPort> Outlet for Ringing<'_, S> {
+    #[inline(always)]
+    fn offer(&mut self, port: usize, batch: &[Message]) -> Result<usize, PortError> {
+        let taken = self.sends[port].offer(batch);
+        // Also when nothing was taken: some subscribers of an event may have got what others have no room for.
+        ring(&self.on_send[port]);
+        taken
     }
+}
+
+/// Has a lane handed what is there; says how much that was.
+#[inline(always)]
+fn receive<R: RecvPort>(
+    lane: &mut Lane,
+    inbox: &mut Option<R>,
+    replies: &mut Option<R>,
+    clock: &impl Now,
+) -> Result<usize, PortError> {
+    let (from, max) = lane.inbox();
+    let Some(port) = (match from {
+        Inbox::All => inbox.as_mut(),
+        Inbox::Replies => replies.as_mut(),
+    }) else {
+        return Err(no_inbox());
+    };
+    match port.drain(max, |batch| lane.received(batch, clock)) {
+        Err(PortError::Lagged(count)) => {
+            lane.lagged(count);
+            Ok(1)
+        }
+        drained => drained,
+    }
+}
+
+#[cold]
+fn no_inbox() -> PortError {
+    PortError::Failed("the transport opened no inbox".into())
 }
 
 /// What a round over several lanes came to: the best of the steps, the earliest of the times.

@@ -3,12 +3,14 @@
 //! No timers: a runtime's tick in milliseconds. A lane with an open load runs on a thread of its own ([`block_on`]), or,
 //! stepped with the others, yields until a flow is due.
 
-use super::{Seat, ring, slack::Slack};
+use super::{Seat, no_inbox, ring, slack::Slack};
 use crate::{
     bell::Bell,
     clock::Now,
-    lane::{Inbox, Next},
+    lane::{Inbox, Lane, Outlet, Turn},
+    message::Message,
     port::{AsyncRecvPort, AsyncSendPort, PortError},
+    transport::Endpoint,
 };
 use std::{
     future::{Future, pending, poll_fn},
@@ -53,7 +55,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
     pacing: &Pacing,
     mut crash: Option<Crash>,
 ) -> Result<(), PortError> {
-    let Seat { lane, endpoint, rings } = seat;
+    let Seat { lane, endpoint: Endpoint { inbox, replies, sends }, rings } = seat;
     poll_fn(|context| {
         bell.leave_waker(|| context.waker().clone());
         Poll::Ready(())
@@ -66,37 +68,35 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
             let_others_run().await;
         }
         let sleep = Sleep { clock, bell, pacing, allowed: listens };
-        let moved = match lane.next(clock) {
-            Next::Send { port, batch } => {
-                let port = &mut endpoint.sends[port];
-                let taken = port.offer(batch)?;
-                lane.sent(taken);
-                taken > 0 || sleep.unless(port.ready(), u64::MAX).await.transpose()?.is_some()
+        let moved = match lane.begin_turn(clock, &mut Quiet(sends))? {
+            Turn::Look { moved, until_ns } if !lane.hears() => {
+                moved || sleep.unless(pending::<()>(), until_ns).await.is_some()
             }
-            Next::Receive { inbox, max, until_ns } => {
-                let port = match inbox {
-                    Inbox::All => endpoint.inbox.as_mut(),
-                    Inbox::Replies => endpoint.replies.as_mut(),
+            Turn::Look { moved, until_ns } => {
+                let (from, max) = lane.inbox();
+                let port = match from {
+                    Inbox::All => inbox.as_mut(),
+                    Inbox::Replies => replies.as_mut(),
                 };
-                let Some(port) = port else {
-                    return Err(PortError::Failed("the transport opened no inbox".into()));
-                };
+                let Some(port) = port else { return Err(no_inbox()) };
                 if let Some(Crash { down, .. }) = crash.take_if(|crash| clock.now_ns() >= crash.at_ns) {
                     port.crash(down).await?;
                     continue;
                 }
-                match sleep.unless(port.drain(max, |batch| lane.received(batch, clock)), until_ns).await {
-                    None => until_ns == 0,
-                    Some(Ok(_)) => true,
-                    Some(Err(PortError::Lagged(count))) => {
-                        lane.lagged(count);
-                        true
-                    }
-                    Some(Err(error)) => return Err(error),
+                let drained = port.drain(max, |batch| lane.received(batch, clock));
+                let drained = sleep.unless(drained, if moved { 0 } else { until_ns }).await;
+                let found = note_drained(lane, drained)?;
+                if lane.has_pending() {
+                    lane.send(clock.now_ns(), clock, &mut Quiet(sends))?;
                 }
+                moved || found
             }
-            Next::Wait { until_ns } => sleep.unless(pending::<()>(), until_ns).await.is_some(),
-            Next::Done => return Ok(()),
+            Turn::HeldUp { moved: true } => true,
+            Turn::HeldUp { moved: false } => {
+                let ready = sends[lane.port_in_turn()].ready();
+                sleep.unless(ready, u64::MAX).await.transpose()?.is_some()
+            }
+            Turn::Done => return Ok(()),
         };
         if lane.take_ended() {
             ring(&rings.on_end);
@@ -111,6 +111,30 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
             lane.idle(clock.now_ns());
             bell.listen();
         }
+    }
+}
+
+/// Send ports of transports that wake their receivers themselves.
+struct Quiet<'a, S>(&'a mut [S]);
+
+impl<S: AsyncSendPort> Outlet for Quiet<'_, S> {
+    #[inline(always)]
+    fn offer(&mut self, port: usize, batch: &[Message]) -> Result<usize, PortError> {
+        self.0[port].offer(batch)
+    }
+}
+
+/// Whether a look into the inbox found anything; what the transport dropped is noted.
+#[inline]
+fn note_drained(lane: &mut Lane, drained: Option<Result<usize, PortError>>) -> Result<bool, PortError> {
+    match drained {
+        None => Ok(false),
+        Some(Ok(_)) => Ok(true),
+        Some(Err(PortError::Lagged(count))) => {
+            lane.lagged(count);
+            Ok(true)
+        }
+        Some(Err(error)) => Err(error),
     }
 }
 

@@ -97,7 +97,7 @@ fn native<S: SendPort, R: RecvPort>(
     // Flow ends do not come through the transport, so a lane that waits for them looks again soon.
     let limit = if seat.lane.is_driven() { Duration::from_millis(1) } else { NAP };
     let at_most = limit.min(Duration::from_nanos(left_ns - awake_ns));
-    let port = match seat.lane.inbox() {
+    let port = match seat.lane.inbox().0 {
         Inbox::All => &mut seat.endpoint.inbox,
         Inbox::Replies => &mut seat.endpoint.replies,
     };

@@ -117,7 +117,7 @@ impl Load {
 
     /// Starts up to `max` flows that are due, appending them to `starts`. `now` is read at most once, and only if that
     /// may make a difference; `last_ns` is a time known without reading it. `max` of 0: the lane is waiting for a reply.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll(
         &mut self,
         max: usize,
@@ -157,6 +157,7 @@ impl Load {
     }
 
     /// The window is full, or the lane waits for a reply: says until when, and does what is asked at the cap.
+    #[inline(never)]
     fn wait_for_room(
         &mut self,
         is_full: bool,

@@ -1,6 +1,8 @@
 //! The lane: one service instance as a state machine. An optional load, an optional inbox, a handler, one ordered
 //! outbox, a recorder; no input or output, no threads, no waiting. Drivers step it and move messages for it.
 
+mod turn;
+
 use crate::{
     clock::Now,
     counters::{Local, Published},
@@ -15,6 +17,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
+pub(crate) use turn::{Outlet, Turn};
 
 /// Which inbox a lane wants to receive from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,57 +142,72 @@ impl Lane {
     }
 
     /// Whether it has something to send.
+    #[inline]
     #[must_use]
     pub fn has_pending(&self) -> bool {
         !self.spec.out.is_empty()
     }
 
-    /// What to do next. Sends come first, so memory is bounded and there is one point to wait at.
-    #[inline(always)]
+    /// What to do next. Sends come first, so memory is bounded and there is one point to wait at. For who carries out a
+    /// lane's wishes one by one; drivers have it take a whole turn ([`Lane::begin_turn`]), which is the same and costs less.
+    #[inline]
     pub fn next(&mut self, clock: &impl Now) -> Next<'_> {
-        if self.spec.control.stop.is_stopped() {
+        if self.is_stopped() {
             return Next::Done;
         }
-        if !self.spec.out.is_empty() {
+        if self.has_pending() {
             return self.offer(clock.now_ns());
         }
         self.spec.out.recorder.serve_collector();
-        if self.load_over {
-            return self.wait(u64::MAX);
-        }
-        self.next_of_load(clock)
-    }
-
-    #[inline]
-    fn next_of_load(&mut self, clock: &impl Now) -> Next<'_> {
         let mut until_ns = u64::MAX;
         if std::mem::take(&mut self.inbox_first) {
             until_ns = 0;
-        } else {
-            match self.serve_load(clock) {
-                (Due::Started, now_ns) if !self.spec.out.is_empty() => return self.offer(now_ns),
-                (Due::Started, _) => until_ns = 0,
-                (Due::At(at_ns), _) => until_ns = at_ns,
-                (Due::Capped, _) => return Next::Done,
-                (Due::Over, _) => {}
+        } else if !self.load_over {
+            match self.start_flows(clock) {
+                Due::Started => {
+                    self.inbox_first = self.spec.hears;
+                    until_ns = 0;
+                }
+                Due::At(at_ns) => until_ns = at_ns,
+                Due::Capped => return Next::Done,
+                Due::Over => {}
             }
         }
-        self.wait(until_ns)
-    }
-
-    #[inline]
-    fn wait(&self, until_ns: u64) -> Next<'_> {
+        if self.has_pending() {
+            return self.offer(self.spec.out.now_ns);
+        }
         if !self.spec.hears {
             return Next::Wait { until_ns };
         }
-        let max = if self.spec.awaits { 1 } else { self.spec.batch };
-        Next::Receive { inbox: self.inbox(), max, until_ns }
+        let (inbox, max) = self.inbox();
+        Next::Receive { inbox, max, until_ns }
     }
 
-    /// Where it receives from as things stand.
+    /// The send port that is offered next.
+    pub(crate) const fn port_in_turn(&self) -> usize {
+        self.spec.out.turn()
+    }
+
+    /// Whether it hears anything.
     #[inline]
-    pub(crate) fn inbox(&self) -> Inbox {
-        if self.spec.replies_apart && self.is_awaiting() { Inbox::Replies } else { Inbox::All }
+    pub(crate) const fn hears(&self) -> bool {
+        self.spec.hears
+    }
+
+    /// Whether the run is over.
+    #[inline]
+    fn is_stopped(&self) -> bool {
+        self.spec.control.stop.is_stopped()
+    }
+
+    /// Where it receives from as things stand, and how many messages at most.
+    #[inline]
+    pub(crate) fn inbox(&self) -> (Inbox, usize) {
+        if !self.spec.awaits {
+            return (Inbox::All, self.spec.batch);
+        }
+        let apart = self.spec.replies_apart && self.is_awaiting();
+        (if apart { Inbox::Replies } else { Inbox::All }, 1)
     }
 
     #[inline]
@@ -197,47 +215,60 @@ impl Lane {
         self.spec.awaits && self.spec.out.requests() > self.replies_received
     }
 
+    /// Starts the flows that are due, at most a batch of them.
     #[inline]
-    fn serve_load(&mut self, clock: &impl Now) -> (Due, u64) {
-        let max = if self.spec.awaits { 1 } else { self.spec.batch };
-        let awaiting = self.is_awaiting();
-        let Some(load) = &mut self.spec.load else { return (Due::Over, 0) };
-        let max = if awaiting { 0 } else { max };
+    pub(crate) fn start_flows(&mut self, clock: &impl Now) -> Due {
+        let max = match self.spec.awaits {
+            false => self.spec.batch,
+            true => usize::from(!self.is_awaiting()),
+        };
+        let Some(load) = &mut self.spec.load else { return Due::Over };
         let last_ns = self.spec.out.now_ns;
         let local = &mut self.spec.out.recorder.local;
         let (due, now_ns) = load.poll(max, || clock.now_ns(), last_ns, local, &mut self.starts);
+        if due == Due::Started {
+            self.spec.out.now_ns = now_ns;
+            load.note_gaps(now_ns, &self.starts, self.spec.out.recorder.inter_send());
+            self.spec.reactor.react(&self.starts, &mut self.spec.out);
+            self.starts.clear();
+            self.spec.counters.publish_started(&self.spec.out.recorder.local);
+            self.close_batch(now_ns);
+        } else {
+            self.note_not_started(due);
+        }
+        due
+    }
+
+    fn note_not_started(&mut self, due: Due) {
         match due {
-            Due::Started => {
-                self.inbox_first = self.spec.hears;
-                self.spec.out.now_ns = now_ns;
-                load.note_gaps(now_ns, &self.starts, self.spec.out.recorder.inter_send());
-                self.spec.reactor.react(&self.starts, &mut self.spec.out);
-                self.starts.clear();
-                self.close_batch(now_ns, true);
-            }
             Due::Over => {
                 self.load_over = true;
-                self.spec.out.recorder.publish_all(&self.spec.counters);
+                self.spec.out.publish_all(&self.spec.counters);
                 self.spec.counters.set_load_done();
             }
             Due::Capped => self.spec.control.fail(
                 "a flow was due while as many were under way as the window allows, which was to end the run"
                     .into(),
             ),
-            Due::At(_) => {}
+            Due::At(_) | Due::Started => {}
         }
-        (due, now_ns)
     }
 
     #[inline(always)]
     fn offer(&mut self, now_ns: u64) -> Next<'_> {
-        self.offered_ns = now_ns;
-        let (port, batch) = self.spec.out.stamped(self.spec.batch, now_ns, &self.spec.pool);
+        let (port, batch) = self.stamped(now_ns);
         Next::Send { port, batch }
     }
 
+    /// What is to be sent next: the port, and messages stamped `now_ns`.
+    #[inline(always)]
+    pub(crate) fn stamped(&mut self, now_ns: u64) -> (usize, &[Message]) {
+        self.offered_ns = now_ns;
+        self.spec.out.stamped(self.spec.batch, now_ns, &self.spec.pool, &self.spec.counters)
+    }
+
     /// The transport took the first `taken` of what was to be sent; 0: it is full, and the sender is held up.
-    #[inline]
+    #[inline(always)]
     pub fn sent(&mut self, taken: usize) {
         if taken == 0 {
             self.refused_since_ns.get_or_insert(self.offered_ns);
@@ -247,22 +278,26 @@ impl Lane {
             self.spec.out.recorder.blocked(self.offered_ns.saturating_sub(since_ns));
         }
         self.spec.out.taken(taken);
+        if !self.has_pending() {
+            self.spec.counters.publish_received(&self.spec.out.recorder.local);
+        }
     }
 
     /// The transport handed over `batch`.
-    #[inline]
+    #[inline(always)]
     pub fn received(&mut self, batch: &[Message], clock: &impl Now) {
         let now_ns = clock.now_ns();
         self.spec.out.now_ns = now_ns;
         if self.spec.awaits {
             self.note_replies(batch);
         }
-        if self.spec.out.recorder.receive(batch, now_ns, &self.spec.pool) {
-            self.spec.reactor.react(batch, &mut self.spec.out);
+        let LaneSpec { reactor, out, pool, .. } = &mut self.spec;
+        if out.recorder.receive(batch, now_ns, pool) {
+            reactor.react(batch, out);
         } else {
             self.react_to_sound(batch);
         }
-        self.close_batch(now_ns, false);
+        self.close_batch(now_ns);
     }
 
     #[inline(never)]
@@ -281,19 +316,27 @@ impl Lane {
         }
     }
 
-    #[inline]
-    fn close_batch(&mut self, now_ns: u64, started: bool) {
+    /// Publishes what a batch changed. What was received is told only when what it caused was handed over, so that it is
+    /// under way until then: see [`Published::publish`].
+    #[inline(always)]
+    fn close_batch(&mut self, now_ns: u64) {
         let LaneSpec { out, counters, .. } = &mut self.spec;
-        let ended = out.recorder.close_batch(now_ns);
-        self.ended |= ended;
-        let emitted = out.count();
-        out.recorder.publish(counters, emitted, started || ended);
+        if out.recorder.close_ends(now_ns) {
+            self.ended = true;
+            counters.publish_ended(&out.recorder.local);
+        }
+        let waits = out.count();
+        if out.recorder.has_rare_news() {
+            out.publish_all(counters);
+        } else if !waits {
+            counters.publish_received(&out.recorder.local);
+        }
     }
 
     /// The transport dropped `count` messages that this lane should have received.
     pub fn lagged(&mut self, count: u64) {
         self.spec.out.recorder.lagged(count);
-        self.spec.out.recorder.publish_all(&self.spec.counters);
+        self.spec.out.publish_all(&self.spec.counters);
     }
 
     /// Whether flows ended since last asked: the driver then rings the lanes that started them.
@@ -312,13 +355,13 @@ impl Lane {
             self.replies_received = self.spec.out.requests();
             changed = true;
         }
-        self.spec.out.recorder.settle(&self.spec.counters, changed);
+        self.spec.out.settle(&self.spec.counters, changed);
         self.spec.out.recorder.serve_collector();
     }
 
     /// What it has recorded since the last exchange, and its counters.
     pub(crate) fn finish(mut self) -> LaneRest {
-        self.spec.out.recorder.settle(&self.spec.counters, true);
+        self.spec.out.settle(&self.spec.counters, true);
         let unsent = self.spec.out.unsent();
         let recorder = self.spec.out.recorder;
         let gaps = self.spec.load.and_then(Load::into_gaps);

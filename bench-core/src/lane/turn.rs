@@ -1,0 +1,97 @@
+//! A lane's turn, as drivers have it taken: everything it wants up to the look into its inbox, and what a look caused.
+
+use super::Lane;
+use crate::{clock::Now, load::Due, message::Message, port::PortError};
+
+/// A lane's send ports, by number.
+pub(crate) trait Outlet {
+    /// Hands a batch to a port, as [`crate::port::SendPort::offer`] does.
+    fn offer(&mut self, port: usize, batch: &[Message]) -> Result<usize, PortError>;
+}
+
+/// What came of a lane's turn before it looks into its inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It may look.
+    Look {
+        /// Something was sent or started.
+        moved: bool,
+        /// When it wants its next turn if nothing comes, in ns on the run's clock.
+        until_ns: u64,
+    },
+    /// The transport is full.
+    HeldUp {
+        /// It has taken something before.
+        moved: bool,
+    },
+    /// The run is over.
+    Done,
+}
+
+/// How much of what waited was sent before the transport was full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    Nothing,
+    Some,
+    All,
+}
+
+impl Lane {
+    /// Takes a turn up to the look into the inbox: sends what waits, or starts flows and sends those.
+    #[inline(always)]
+    pub(crate) fn begin_turn(
+        &mut self,
+        clock: &impl Now,
+        outlet: &mut impl Outlet,
+    ) -> Result<Turn, PortError> {
+        if self.is_stopped() {
+            return Ok(Turn::Done);
+        }
+        let mut turn = Turn::Look { moved: false, until_ns: u64::MAX };
+        let mut now_ns = None;
+        if !self.has_pending() {
+            self.spec.out.recorder.serve_collector();
+            if !self.load_over {
+                turn = match self.start_flows(clock) {
+                    Due::Started => Turn::Look { moved: true, until_ns: u64::MAX },
+                    Due::At(until_ns) => Turn::Look { moved: false, until_ns },
+                    Due::Over => turn,
+                    Due::Capped => Turn::Done,
+                };
+                now_ns = Some(self.spec.out.now_ns);
+            }
+        }
+        if self.has_pending() {
+            turn = match self.send(now_ns.unwrap_or_else(|| clock.now_ns()), clock, outlet)? {
+                Sent::All => Turn::Look { moved: true, until_ns: u64::MAX },
+                Sent::Some => Turn::HeldUp { moved: true },
+                Sent::Nothing => Turn::HeldUp { moved: now_ns.is_some() },
+            };
+        }
+        Ok(turn)
+    }
+
+    /// Offers what waits, at first stamped `now_ns`, until all was taken or the transport is full.
+    #[inline(always)]
+    pub(crate) fn send(
+        &mut self,
+        mut now_ns: u64,
+        clock: &impl Now,
+        outlet: &mut impl Outlet,
+    ) -> Result<Sent, PortError> {
+        let mut sent = Sent::Nothing;
+        loop {
+            let (port, batch) = self.stamped(now_ns);
+            let taken = outlet.offer(port, batch)?;
+            self.sent(taken);
+            if taken == 0 {
+                return Ok(sent);
+            }
+            if !self.has_pending() {
+                return Ok(Sent::All);
+            }
+            sent = Sent::Some;
+            now_ns = clock.now_ns();
+        }
+    }
+}
