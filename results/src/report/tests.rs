@@ -75,6 +75,19 @@ fn an_open_load_says_how_it_sent() {
 }
 
 #[test]
+fn how_far_messages_were_out_of_order_is_said_where_some_were() {
+    let mut record = sample::record();
+    record.runs.truncate(1);
+    assert!(!shown(&record, 200).contains("reordered by"));
+    for (trial, (n, max, sum)) in record.runs[0].trials.iter_mut().zip([(3, 5, 9), (1, 1, 1)]) {
+        trial.audit.reordered = n;
+        (trial.audit.displacement_max, trial.audit.displacement_sum) = (Some(max), Some(sum));
+    }
+    let text = shown(&record, 200);
+    assert!(text.contains("4 reordered by up to 5 (mean 2.50)"), "{text}");
+}
+
+#[test]
 fn settings_that_differ_are_shown_per_dispatch() {
     let mut record = sample::record();
     record.runs.truncate(2);
