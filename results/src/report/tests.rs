@@ -250,6 +250,37 @@ fn every_end_of_a_search_has_a_sentence() {
     assert_eq!(search_svg(&record).matches("nothing was measured").count(), 2);
 }
 
+/// Holds of one rate are points above each other; the line goes through their median, once.
+#[test]
+fn the_line_of_the_picture_goes_through_the_median_of_each_rate() {
+    let mut record = sample::searched();
+    // Seven holds of five rates, three of them of 2,400 /s: of those all three percentiles are to differ.
+    for (run, mean_ns) in [(4, 3e5), (5, 1e5), (6, 2e5)] {
+        record.runs[run].trials = vec![sample::trial(0, mean_ns)];
+    }
+    let svg = search_svg(&record);
+    let attribute = |line: &str, name: &str| {
+        let (_, rest) = line.split_once(&format!(" {name}=\"")).unwrap();
+        rest.split_once('"').unwrap().0.to_owned()
+    };
+    let p50 = svg.lines().position(|line| line.starts_with("<polyline")).unwrap();
+    let path = attribute(svg.lines().nth(p50).unwrap(), "points");
+    let line: Vec<(&str, &str)> = path.split(' ').map(|point| point.split_once(',').unwrap()).collect();
+    let circles: Vec<(String, String)> = svg
+        .lines()
+        .skip(p50 + 1)
+        .take_while(|line| line.starts_with("<circle"))
+        .map(|line| (attribute(line, "cx"), attribute(line, "cy")))
+        .collect();
+    assert_eq!((line.len(), circles.len()), (5, 7), "{path}");
+    let (x, middle) = line[2];
+    let mut heights: Vec<f64> =
+        circles.iter().filter(|(cx, _)| cx == x).map(|(_, cy)| cy.parse().unwrap()).collect();
+    heights.sort_by(f64::total_cmp);
+    assert!(heights.len() == 3 && heights[0] < heights[1] && heights[1] < heights[2], "{heights:?}");
+    assert_eq!(middle.parse::<f64>().unwrap(), heights[1]);
+}
+
 #[test]
 fn the_picture_of_a_search_marks_goal_knee_and_answer() {
     let svg = search_svg(&sample::searched());
