@@ -223,8 +223,9 @@ fn every_end_of_a_search_has_a_sentence() {
     use crate::search::End;
     let says = [
         (End::Found, "keeps the goal"),
-        (End::NeverKept, "no rate keeps the goal"),
-        (End::AlwaysKept, "every rate up to"),
+        (End::NeverKept, "loosen the goal (--slo), or try lower rates"),
+        (End::AlwaysKept, "raise --to"),
+        (End::TooFew, "the goal cannot be judged"),
         (End::OutOfHolds, "--max-holds"),
         (End::NotRecovered, "after an overload"),
         (End::Interrupted, "interrupted"),
