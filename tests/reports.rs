@@ -1,7 +1,7 @@
 //! `show` and `compare`: records drawn again, and what may be concluded from two of them.
 
 use crate::support::{Place, number};
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
 #[test]
 fn show_draws_what_run_printed() {
@@ -20,6 +20,32 @@ fn show_draws_what_run_printed() {
         let hops = place.run("show record.json --hops").with_code(0);
         assert!(hops.stdout.starts_with(&shown.stdout) && hops.stdout.len() > shown.stdout.len());
     }
+}
+
+/// A name under the table that no run writes would never be shown, and nobody would miss it.
+#[test]
+fn every_setting_that_makes_a_row_comparable_is_written_and_shown() {
+    use drumpost_results::report::FAIRNESS;
+    let place = Place::new();
+    let mut written = BTreeSet::new();
+    for load in ["--in-flight 3 --count 100", "--rate 500/s --arrivals poisson --senders 2 --duration 1s"] {
+        let line = format!("run order-authorization --dispatch event/sim --instances payment=2 {load}");
+        let record = place.run(&format!("{line} --json")).with_code(0).json();
+        let settings = record["runs"][0]["settings"].as_object().unwrap();
+        written.extend(settings.keys().cloned());
+        let table = place.run(&line).with_code(0).stdout;
+        // Lines are wrapped.
+        let said = table.split_whitespace().collect::<Vec<_>>().join(" ");
+        for text in ["payload 128B,", "services order,payment=2,warehouse", "acks none,"] {
+            assert!(said.contains(text), "{text}: {table}");
+        }
+        for key in FAIRNESS.into_iter().filter(|key| settings.contains_key(*key)) {
+            let name = key.trim_end_matches("_ns").trim_end_matches("_per_s");
+            assert!(said.contains(&format!(" {name} ")), "{key}: {table}");
+        }
+    }
+    let unknown: Vec<&str> = FAIRNESS.into_iter().filter(|key| !written.contains(*key)).collect();
+    assert!(unknown.is_empty(), "no run writes {unknown:?}, but {written:?}");
 }
 
 /// Limits of the verdict can be set; those that are not the defaults stand in the record and under the table.

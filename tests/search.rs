@@ -102,17 +102,77 @@ fn a_goal_that_no_rate_keeps() {
 fn a_goal_that_every_rate_keeps() {
     let line = "stream --sim service=fixed:1us --slo p99<1s --from 1k/s --to 5k/s --duration 2s";
     let done = Place::new().run(&format!("search {line}")).with_code(0);
-    assert!(done.stdout.contains("kept at every rate up to 5.00 k/s"), "{}", done.stdout);
+    let said = sentence(&done);
+    assert!(
+        said.contains(
+            "kept at every rate up to 5.00 k/s, the highest allowed, held again 3 of 3 times; raise --to"
+        ),
+        "{said}"
+    );
     assert_eq!(only(&searched(line, 0))["end"], "always-kept");
 }
 
+/// What a search prints, without the breaks of its lines.
+fn sentence(done: &Done) -> String {
+    done.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Neither kept nor missed: nothing was found out, so it is no 4, and what is told to do is enough.
 #[test]
-fn too_few_samples_never_keep_a_goal() {
-    let line = "stream --sim service=fixed:1ms --slo p99<1s --from 10/s --duration 5s";
-    let done = Place::new().run(&format!("search {line}")).with_code(4);
-    // Lines are wrapped.
-    let said = done.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(said.contains("needs 299: hold 29.9 s or longer"), "{}", done.stdout);
+fn too_few_samples_cannot_be_judged() {
+    for (arrivals, slo, needed, long) in [
+        ("constant", "p99<1s", "50 samples are too few for p99 < 1 s, which needs 299", "37.1 s"),
+        ("poisson", "p99.9<1s,p50<1s", "too few for p99.9 < 1 s, which needs 2995", "5.36 min"),
+    ] {
+        let line =
+            format!("search stream --sim service=fixed:1ms --arrivals {arrivals} --slo {slo} --to 20/s");
+        let done = Place::new().run(&format!("{line} --from 10/s --duration 5s")).with_code(7);
+        let said = sentence(&done);
+        let to_do = format!("hold {long} or longer (--duration; or begin at a higher rate, --from)");
+        for words in ["the goal cannot be judged at 10.0 /s", needed, &to_do] {
+            assert!(said.contains(words), "{words}: {}", done.stdout);
+        }
+        let document = searched(&format!("{} --from 10/s --duration 5s", &line[7..]), 7);
+        assert_eq!((&only(&document)["end"], holds(only(&document)).len()), (&"too-few".into(), 1));
+        let told = Place::new()
+            .run(&format!("{line} --from 10/s --duration {}", long.replace(' ', "")))
+            .with_code(0);
+        assert!(told.stdout.contains("kept at every rate up to 20.0 /s"), "{}", told.stdout);
+    }
+}
+
+/// A hold of a repeat that is too short is not a rate that failed: it is not lowered for it.
+#[test]
+fn repeats_that_are_too_short_cannot_be_judged() {
+    let line = "stream --sim service=fixed:1ms --slo p99<5ms --from 500/s --duration 2s --hold 100ms";
+    let done = Place::new().run(&format!("search {line}")).with_code(7);
+    let said = sentence(&done);
+    for words in
+        ["the goal cannot be judged at", "or longer (--hold); ", "keeps the goal, held again 0 of 3 times"]
+    {
+        assert!(said.contains(words), "{words}: {}", done.stdout);
+    }
+}
+
+/// Lower rates are tried as far down as holds have enough samples, and it is said how to go on.
+#[test]
+fn a_goal_that_the_lowest_rate_misses() {
+    for line in [
+        "stream --sim service=fixed:10ms --slo p99<5ms --from 50/s --duration 20s",
+        "stream --sim service=fixed:10ms --slo p99<5ms --from 50/s --to 50/s --duration 8s",
+    ] {
+        let done = Place::new().run(&format!("search {line}")).with_code(4);
+        let said = sentence(&done);
+        for words in
+            ["no rate keeps the goal, not even", "p99 10.0 ms, not < 5 ms; loosen the goal (--slo)", "--from"]
+        {
+            assert!(said.contains(words), "{words}: {}", done.stdout);
+        }
+        let document = searched(line, 4);
+        assert_eq!(only(&document)["end"], "never-kept");
+        let judged = |held: &Value| held["judgement"] == "missed";
+        assert!(holds(only(&document)).iter().all(judged), "{}", only(&document));
+    }
 }
 
 #[test]

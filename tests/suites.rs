@@ -49,7 +49,7 @@ fn json(path: &Path) -> Value {
 /// The records of a suite's folder by file name, as they are.
 fn records(folder: &Path) -> BTreeMap<String, String> {
     let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let records = names.filter(|name| name != "suite.json");
+    let records = names.filter(|name| name != "suite.json" && name != ".lock");
     records.map(|name| (name.clone(), fs::read_to_string(folder.join(name)).unwrap())).collect()
 }
 
@@ -245,6 +245,34 @@ fn an_interrupted_suite_goes_on_where_it_stopped() {
         assert_eq!(records(&place.path("out")), expected, "as if it had not been interrupted");
         assert_eq!(resumed.stdout, table.stdout);
     }
+}
+
+/// On a real clock, and longer than any test: the first process is still there when the second comes.
+const LONG: &str = "
+[[matrix]]
+scenario = 'stream'
+sim = 'service=fixed:1ms,clock=real'
+rate = '10/s'
+duration = '500ms'
+trials = 10_000
+";
+
+#[test]
+fn one_process_at_a_time_runs_a_suite() {
+    let place = place(LONG);
+    let running = begun(&place, "suite suite.toml --out out", 1);
+    for line in ["suite suite.toml --out out --resume", "suite suite.toml --out ./out/ --resume"] {
+        refused(&place, line, &["another process is running the suite in", ": wait for its end", "--resume"]);
+    }
+    refused(&place, "suite suite.toml --out out", &["out holds a suite already"]);
+    // Who only looks is not kept out.
+    assert!(place.run("show out").with_code(0).stdout.contains("are still to be run"));
+    drop(running); // SIGKILL, and the process is waited for.
+    let there = trials(&place.path("out"));
+    let again = begun(&place, "suite suite.toml --out out --resume", there + 1);
+    refused(&place, "suite suite.toml --out out --resume", &["another process"]);
+    again.interrupt();
+    again.end().with_code(130);
 }
 
 #[test]

@@ -123,15 +123,26 @@ pub struct Found {
     pub duplicated: u64,
     /// Below the next expected number of its stream (RFC 4737, §3), and not a duplicate.
     pub reordered: u64,
+    /// How far the reordered lay behind the highest number their receiver had seen of their stream: the furthest.
+    pub displacement_max: u64,
+    /// As `displacement_max`, of all of them together.
+    pub displacement_sum: u64,
     /// Too far behind to tell a late message from a duplicate.
     pub beyond_window: u64,
 }
 
 impl Found {
+    /// `below_next` is how far the message is below the next expected, 0 if it is not.
     #[inline]
-    fn note(&mut self, seen: Seen, below_next: bool) {
+    fn note(&mut self, seen: Seen, below_next: u32) {
         match seen {
-            Seen::New => self.reordered += u64::from(below_next),
+            Seen::New => {
+                // The highest seen is one below the next expected.
+                let displacement = u64::from(below_next.saturating_sub(1));
+                self.reordered += u64::from(below_next > 0);
+                self.displacement_max = self.displacement_max.max(displacement);
+                self.displacement_sum += displacement;
+            }
             Seen::Again => self.duplicated += 1,
             Seen::BeyondWindow => self.beyond_window += 1,
         }
@@ -142,7 +153,7 @@ impl Found {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Noted {
     stream: u32,
-    below_next: bool,
+    below_next: u32,
     seq: u64,
 }
 
@@ -178,12 +189,12 @@ impl Memory {
     }
 }
 
-/// A number whose low half is `seq`, as near to `next` as can be, and whether it is below it.
+/// A number whose low half is `seq`, as near to `next` as can be, and how far it is below it, 0 if it is not.
 #[inline]
-fn extend(seq: u32, next: u64) -> (u64, bool) {
+fn extend(seq: u32, next: u64) -> (u64, u32) {
     let distance = i64::from(seq.wrapping_sub(next as u32).cast_signed());
     let seq = next.saturating_add_signed(distance);
-    (seq, seq < next)
+    (seq, next.saturating_sub(seq) as u32)
 }
 
 /// The audit of one receiver.
@@ -219,7 +230,7 @@ impl Audit {
             Memory::Shared { notes, .. } => {
                 let next = &mut self.next[stream];
                 let (seq, below_next) = extend(seq, *next);
-                if !below_next {
+                if below_next == 0 {
                     *next = seq + 1;
                 }
                 notes.push(Noted { stream: stream as u32, below_next, seq });
@@ -295,10 +306,48 @@ mod tests {
     #[test]
     fn order_duplicates_and_swaps_are_told_apart() {
         assert_eq!(audit([0, 1, 2, 3]), Found::default());
-        assert_eq!(audit([0, 2, 1, 3]), Found { reordered: 1, ..Found::default() });
+        let swapped = Found { reordered: 1, displacement_max: 1, displacement_sum: 1, ..Found::default() };
+        assert_eq!(audit([0, 2, 1, 3]), swapped);
         assert_eq!(audit([0, 1, 1, 2]), Found { duplicated: 1, ..Found::default() });
-        assert_eq!(audit([0, 2, 1, 1, 3]), Found { duplicated: 1, reordered: 1, ..Found::default() });
+        assert_eq!(audit([0, 2, 1, 1, 3]), Found { duplicated: 1, ..swapped });
         assert_eq!(audit([5, 9]), Found::default(), "a gap is a loss, seen by counting");
+    }
+
+    #[test]
+    fn how_far_a_message_came_behind_is_its_distance_from_the_highest_seen() {
+        let found = |displacement_max, displacement_sum, reordered| Found {
+            reordered,
+            displacement_max,
+            displacement_sum,
+            ..Found::default()
+        };
+        assert_eq!(audit([0, 2, 3, 4, 5, 6, 1, 7]), found(5, 5, 1), "one comes five late");
+        assert_eq!(audit([5, 4, 3, 2, 1, 0]), found(5, 15, 5), "the highest stays the highest");
+        assert_eq!(audit([0, 9, 3]), found(6, 6, 1), "what never comes lies between, too");
+        assert_eq!(audit([0, 1, 2, 3, 4, 0]), Found { duplicated: 1, ..Found::default() });
+        let wrapped = Window { head: u64::from(u32::MAX), ..Window::default() };
+        let mut audit = Audit::new(1, Memory::Own(vec![wrapped]));
+        for seq in [0, 1, 2, u32::MAX] {
+            audit.note(0, seq);
+        }
+        assert_eq!(audit.found, found(3, 3, 1), "numbers wrap");
+    }
+
+    #[test]
+    fn a_member_of_a_group_has_displacements_of_its_own() {
+        let group = Arc::new(Group::new(1));
+        let mut members: Vec<Audit> =
+            (0..2).map(|_| Audit::new(1, Memory::shared(Arc::clone(&group)))).collect();
+        for (member, seq) in [(0, 0), (1, 1), (0, 8), (1, 3), (0, 4), (1, 2), (0, 2)] {
+            members[member].note(0, seq);
+        }
+        for member in members.iter_mut().rev() {
+            member.settle();
+        }
+        let second = Found { reordered: 1, displacement_max: 1, displacement_sum: 1, ..Found::default() };
+        assert_eq!(members[1].found, second, "2 after 3; that another was handed 8 is no matter");
+        let first = Found { reordered: 1, displacement_max: 4, displacement_sum: 4, duplicated: 1, ..second };
+        assert_eq!(members[0].found, first, "4 after 8; the other 2 is a duplicate, not late");
     }
 
     #[test]
@@ -355,7 +404,33 @@ mod tests {
         }
     }
 
+    /// As it is defined, with everything that was ever handed over at hand.
+    fn displacements_by_hand(seqs: &[u32]) -> Vec<u64> {
+        let highest_before = |at: usize| seqs[..at].iter().max().copied().unwrap_or(0);
+        let behind = |(at, seq): (usize, &u32)| u64::from(highest_before(at).saturating_sub(*seq));
+        seqs.iter().enumerate().map(behind).filter(|behind| *behind > 0).collect()
+    }
+
     proptest! {
+        #[test]
+        fn displacements_are_as_counted_by_hand(
+            seqs in (1_u32..300).prop_flat_map(|n| Just((0..n).collect::<Vec<_>>()).prop_shuffle()),
+        ) {
+            let by_hand = displacements_by_hand(&seqs);
+            let alone = audit(seqs.iter().copied());
+            let mut member = Audit::new(1, Memory::shared(Arc::new(Group::new(1))));
+            for seq in &seqs {
+                member.note(0, *seq);
+            }
+            member.settle();
+            for found in [alone, member.found] {
+                prop_assert_eq!(found.reordered, by_hand.len() as u64);
+                prop_assert_eq!(found.displacement_max, by_hand.iter().max().copied().unwrap_or(0));
+                prop_assert_eq!(found.displacement_sum, by_hand.iter().sum::<u64>());
+                prop_assert_eq!(found.duplicated, 0);
+            }
+        }
+
         #[test]
         fn agrees_with_an_exact_set(jumps in prop::collection::vec((0_u64..300, 0_u64..900), 1..400)) {
             let (mut window, mut set, mut head) = (Window::default(), HashSet::new(), 0_u64);

@@ -212,6 +212,8 @@ impl Collector {
             lost: 0,
             duplicated: local.duplicated,
             reordered: local.reordered,
+            displacement_max: local.displacement_max,
+            displacement_sum: local.displacement_sum,
             corrupted: local.corrupted,
             unrouted: local.unrouted,
             lagged: local.lagged,
@@ -271,6 +273,8 @@ fn add(mut all: Local, local: Local) -> Local {
         corrupted,
         duplicated,
         reordered,
+        displacement_max,
+        displacement_sum,
         lagged,
         negative,
         beyond_window,
@@ -291,6 +295,8 @@ fn add(mut all: Local, local: Local) -> Local {
     all.corrupted += corrupted;
     all.duplicated += duplicated;
     all.reordered += reordered;
+    all.displacement_max = all.displacement_max.max(displacement_max);
+    all.displacement_sum += displacement_sum;
     all.lagged += lagged;
     all.negative += negative;
     all.beyond_window += beyond_window;

@@ -29,6 +29,8 @@ pub(crate) struct Local {
     pub corrupted: u64,
     pub duplicated: u64,
     pub reordered: u64,
+    pub displacement_max: u64,
+    pub displacement_sum: u64,
     pub lagged: u64,
     pub negative: u64,
     pub beyond_window: u64,
@@ -53,6 +55,8 @@ macro_rules! fields {
             $on.corrupted,
             $on.duplicated,
             $on.reordered,
+            $on.displacement_max,
+            $on.displacement_sum,
             $on.lagged,
             $on.negative,
             $on.beyond_window,
@@ -177,7 +181,7 @@ impl Published {
     }
 }
 
-fn fields_mut(local: &mut Local) -> [&mut u64; 17] {
+fn fields_mut(local: &mut Local) -> [&mut u64; 19] {
     [
         &mut local.started,
         &mut local.measured_started,
@@ -191,6 +195,8 @@ fn fields_mut(local: &mut Local) -> [&mut u64; 17] {
         &mut local.corrupted,
         &mut local.duplicated,
         &mut local.reordered,
+        &mut local.displacement_max,
+        &mut local.displacement_sum,
         &mut local.lagged,
         &mut local.negative,
         &mut local.beyond_window,

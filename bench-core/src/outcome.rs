@@ -30,6 +30,10 @@ pub struct AuditTotals {
     pub duplicated: u64,
     /// Delivered below the next expected number of their stream (RFC 4737).
     pub reordered: u64,
+    /// The furthest that a reordered delivery lay behind the highest number its receiver had seen of its stream.
+    pub displacement_max: u64,
+    /// How far the reordered lay behind, all together.
+    pub displacement_sum: u64,
     /// Delivered with a header or payload that is not what was sent.
     pub corrupted: u64,
     /// Emitted kinds that nobody is wired to.

@@ -321,9 +321,11 @@ impl Recorder {
     /// Publishes all counters.
     pub(crate) fn publish_all(&mut self, counters: &Published) {
         self.rarely = false;
-        let Found { duplicated, reordered, beyond_window } = self.audit.found;
+        let Found { duplicated, reordered, displacement_max, displacement_sum, beyond_window } =
+            self.audit.found;
         (self.local.duplicated, self.local.reordered, self.local.beyond_window) =
             (duplicated, reordered, beyond_window);
+        (self.local.displacement_max, self.local.displacement_sum) = (displacement_max, displacement_sum);
         counters.publish(&self.local);
     }
 

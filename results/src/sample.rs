@@ -89,7 +89,8 @@ pub(crate) fn run(dispatch: &str, trials: u32, mean_ns: f64) -> Run {
         ("acks", "none".into()),
         ("persistence", "memory".into()),
         ("duration_ns", Setting::Integer(500_000_000)),
-        ("payload_bytes", Setting::Integer(128)),
+        ("payload", "128B".into()),
+        ("services", "order,payment=2,warehouse".into()),
     ];
     Run {
         scenario: "order-authorization".into(),

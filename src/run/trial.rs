@@ -131,6 +131,7 @@ fn audit(outcome: &Outcome, over_range: u64) -> Audit {
     let from = &outcome.audit;
     // Where nobody waited for what was under way it is not known to be lost, but for what the transport admits.
     let is_complete = outcome.ending == Ending::Completed;
+    let some_reordered = from.reordered > 0;
     Audit {
         sent: from.sent,
         expected: from.expected,
@@ -139,6 +140,8 @@ fn audit(outcome: &Outcome, over_range: u64) -> Audit {
         lost: if is_complete { from.lost } else { from.lost.min(from.lagged) },
         duplicated: from.duplicated,
         reordered: from.reordered,
+        displacement_max: some_reordered.then_some(from.displacement_max),
+        displacement_sum: some_reordered.then_some(from.displacement_sum),
         corrupted: from.corrupted,
         unrouted: from.unrouted,
         lagged: from.lagged,

@@ -17,7 +17,10 @@ use drumpost_core::{load::Debt, registry::Registry};
 use drumpost_results::{
     model::{Hygiene, Record, Run, Status, samples_needed},
     report,
-    search::{Ask, End, Held, Host, Next, Phase, Plan, Planner, Searched, flows_for, judge, knee_of},
+    search::{
+        Ask, End, Held, Host, Next, Phase, Plan, Planner, Searched, flows_for, flows_with_room, judge,
+        knee_of,
+    },
     units,
     verdict::{self, Machine, Thresholds},
 };
@@ -32,8 +35,12 @@ pub(super) const WITHOUT_A_PROBE_PER_S: f64 = 1_000.0;
 const REACH: f64 = 4_096.0;
 /// No load is asked for more.
 const HIGHEST_PER_S: f64 = 1e9;
-/// Lowest rate tried, as a share of the first.
+/// Lowest rate tried, as a share of the first, if holds can be long enough for it.
 const LEAST: f64 = 1.0 / 4_096.0;
+/// Stamps hold 78 hours.
+const LONGEST: Duration = Duration::from_hours(70);
+/// As long as a hold on a real clock becomes by itself.
+const LONG: Duration = Duration::from_secs(20);
 /// Time between two checks of a target that keeps state and collapsed.
 const BETWEEN_CHECKS: Duration = Duration::from_secs(1);
 
@@ -102,7 +109,7 @@ impl<'a> Holds<'a> {
         let mut planner = Planner::new(Plan {
             from_per_s,
             to_per_s: self.args.to.unwrap_or(from_per_s * REACH).min(HIGHEST_PER_S),
-            least_per_s: (from_per_s * LEAST).min(self.args.to.unwrap_or(f64::INFINITY)),
+            least_per_s: self.least_per_s(from_per_s).min(self.args.to.unwrap_or(f64::INFINITY)),
             precision: self.args.precision,
             repeats: self.args.repeats,
             max_holds: self.args.max_holds,
@@ -211,13 +218,23 @@ impl<'a> Holds<'a> {
         Run { trials: vec![trial], ..job.record.runs[target].clone() }
     }
 
+    /// The lowest rate tried: further down a hold would have too few samples to tell.
+    fn least_per_s(&self, from_per_s: f64) -> f64 {
+        let longest = match (self.args.measured.is_length_given, self.job.is_virtual) {
+            (true, _) => self.given,
+            (false, true) => LONGEST,
+            (false, false) => LONG,
+        };
+        let samples = self.args.slo.highest_quantile().map_or(1, samples_needed);
+        let told_per_s = flows_with_room(samples) as f64 / longest.as_secs_f64();
+        (from_per_s * LEAST).max(told_per_s).min(from_per_s)
+    }
+
     /// How long a rate is held: as long as was asked, else for as many flows as the goal's highest percentile needs.
     fn length(&self, ask: Ask) -> Duration {
         /// One standard error of the percentile, as a share of it, at the utilisation below.
         const ERROR: f64 = 0.04;
         const UTILISATION: f64 = 0.77;
-        /// Stamps hold 78 hours.
-        const LONGEST: Duration = Duration::from_hours(70);
         let quantile = self.args.slo.highest_quantile().unwrap_or(0.99);
         let of_flows = |flows: u64| {
             Duration::try_from_secs_f64(flows as f64 / ask.rate_per_s).unwrap_or(LONGEST).min(LONGEST)
@@ -228,8 +245,7 @@ impl<'a> Holds<'a> {
         } else if self.job.is_virtual {
             of_flows(flows_for(quantile, ERROR, UTILISATION))
         } else {
-            let few = Duration::from_secs(20);
-            of_flows(10 * samples_needed(quantile)).clamp(Duration::from_secs(1), few)
+            of_flows(10 * samples_needed(quantile)).clamp(Duration::from_secs(1), LONG)
         };
         if ask.phase == Phase::Repeat { self.args.hold.unwrap_or(once * 2).min(LONGEST) } else { once }
     }

@@ -1,6 +1,9 @@
 //! The folder of a suite: which it is, whether it can be begun or gone on with there.
 
-use super::cells::Cell;
+use super::{
+    cells::Cell,
+    lock::{Lock, lock},
+};
 use crate::{environment, exit::usage};
 use drumpost_results::{
     format::suite::Plan,
@@ -41,27 +44,34 @@ pub(super) fn newest(name: &str) -> anyhow::Result<PathBuf> {
 ///
 /// # Errors
 /// There is a suite already, or the folder cannot be written.
-pub(super) fn begin(folder: &Path, plan: Plan) -> anyhow::Result<Suite> {
+pub(super) fn begin(folder: &Path, plan: Plan) -> anyhow::Result<(Suite, Lock)> {
     let state = folder.join(STATE_FILE);
-    if state.exists() {
-        return Err(usage(format!(
-            "{} holds a suite already: go on with it with --resume, or choose another folder with --out",
-            folder.display()
-        )));
-    }
+    let is_free = || {
+        let text = "holds a suite already: go on with it with --resume, or choose another folder with --out";
+        if state.exists() { Err(usage(format!("{} {text}", folder.display()))) } else { Ok(()) }
+    };
+    is_free()?;
     let written = |error: store::StoreError| usage(error.to_string());
     store::probe(&state).map_err(written)?;
+    let lock = lock(folder)?;
+    // Another process may have begun one since.
+    is_free()?;
     let suite = Suite::new(plan);
     suite.write_state(folder).map_err(written)?;
-    Ok(suite)
+    Ok((suite, lock))
 }
 
 /// Reads what there is of a suite that was begun, if it is the one that would be begun now.
 ///
 /// # Errors
-/// There is none, it cannot be read or written, or which of file, drumpost and machine changed since.
-pub(super) fn go_on(folder: &Path, now: &Plan) -> anyhow::Result<Suite> {
-    let suite = Suite::read(folder).map_err(|error| usage(format!("--resume: {error}")))?;
+/// There is none, another process runs it, it cannot be read or written, or which of file, drumpost and machine changed
+/// since.
+pub(super) fn go_on(folder: &Path, now: &Plan) -> anyhow::Result<(Suite, Lock)> {
+    let unread = |error: store::StoreError| usage(format!("--resume: {error}"));
+    Suite::read_plan(folder).map_err(unread)?;
+    let lock = lock(folder)?;
+    // Records are read only now: nobody else adds to them any more.
+    let suite = Suite::read(folder).map_err(unread)?;
     if let Some(what) = changed(&suite.plan, now) {
         return Err(usage(format!(
             "--resume: {what} since the suite in {} was begun; begin anew in another folder",
@@ -70,7 +80,7 @@ pub(super) fn go_on(folder: &Path, now: &Plan) -> anyhow::Result<Suite> {
     }
     store::probe(&folder.join(STATE_FILE)).map_err(|error| usage(error.to_string()))?;
     sweep(folder);
-    Ok(suite)
+    Ok((suite, lock))
 }
 
 /// What makes trials made now no part of that suite.

@@ -5,6 +5,7 @@ mod cells;
 mod file;
 mod folder;
 mod keys;
+mod lock;
 mod matrix;
 mod schema;
 mod trials;
@@ -62,7 +63,8 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
         None if args.resume => folder::newest(&plan.name)?,
         None => folder::fresh(&plan.name),
     };
-    let mut suite = if args.resume { folder::go_on(&folder, &plan)? } else { folder::begin(&folder, plan)? };
+    let (mut suite, _lock) =
+        if args.resume { folder::go_on(&folder, &plan)? } else { folder::begin(&folder, plan)? };
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;

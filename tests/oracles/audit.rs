@@ -27,6 +27,12 @@ fn assert_counts(record: &Record, lost: u64, duplicated: u64, reordered: u64) {
     assert_eq!(of("delivered"), of("unique") + of("duplicated"));
 }
 
+#[track_caller]
+fn assert_displacement(record: &Record, max: u64, mean: f64) {
+    let audit = &record.only()["audit"];
+    assert_eq!((&audit["displacement_max"], &audit["displacement_mean"]), (&max.into(), &mean.into()));
+}
+
 #[test]
 fn what_is_lost_is_counted() {
     assert_counts(&faulty("loss=1/1000").with_code(5), 50, 0, 0);
@@ -41,12 +47,24 @@ fn what_comes_twice_is_counted() {
 
 #[test]
 fn what_comes_after_its_successor_is_counted() {
-    assert_counts(&faulty("reorder=1/250").with_code(5), 0, 0, 200);
+    let swapped = faulty("reorder=1/250").with_code(5);
+    assert_counts(&swapped, 0, 0, 200);
+    assert_displacement(&swapped, 1, 1.0);
+}
+
+/// Five are held back until a sixth has passed, and come last first: 1, 2, 3, 4 and 5 behind it.
+#[test]
+fn how_far_messages_came_behind_is_counted() {
+    let record = faulty("reorder=5/250").with_code(5);
+    assert_counts(&record, 0, 0, 1_000);
+    assert_displacement(&record, 5, 3.0);
 }
 
 #[test]
 fn nothing_is_counted_where_nothing_is_wrong() {
-    assert_counts(&faulty("loss=0/1000").with_code(0), 0, 0, 0);
+    let record = faulty("loss=0/1000").with_code(0);
+    assert_counts(&record, 0, 0, 0);
+    assert!(record.only()["audit"]["displacement_max"].is_null(), "nothing was out of order");
 }
 
 /// All three at once, against a count of the rules by hand: what is lost is neither duplicated nor out of order.
@@ -60,6 +78,7 @@ fn all_faults_at_once() {
     assert_eq!((duplicated, reordered), (50, 150));
     let record = faulty("loss=3/1000,duplicate=1/500,reorder=1/250").with_code(5);
     assert_counts(&record, 150, duplicated, reordered);
+    assert_displacement(&record, 1, 1.0);
     let reasons = record.only()["verdict"]["reasons"].to_string();
     assert!(reasons.contains("150 lost, 50 duplicated, 150 "), "{reasons}");
 }

@@ -14,18 +14,20 @@ use crate::model::{
 use crate::stats::Derived;
 use crate::verdict::{Validity, Verdict};
 
-/// Fields with the same names on both sides, and types that convert by themselves.
+/// Fields with the same names on both sides, and types that convert by themselves; after a `+`, what is written by a
+/// method of that name and not read back.
 macro_rules! same_fields {
-    ($($name:ident { $($field:ident),* $(,)? })*) => { $(
+    ($($name:ident { $($field:ident),* $(,)? } $(+ $derived:ident)?)*) => { $(
         impl From<&$name> for v1::$name {
             fn from(own: &$name) -> Self {
+                $(let $derived = own.$derived();)?
                 let $name { $($field),* } = own.clone();
-                Self { $($field: $field.into()),* }
+                Self { $($field: $field.into(),)* $($derived)? }
             }
         }
         impl From<v1::$name> for $name {
             fn from(wire: v1::$name) -> Self {
-                let v1::$name { $($field),* } = wire;
+                let v1::$name { $($field,)* $($derived: _)? } = wire;
                 Self { $($field: $field.into()),* }
             }
         }
@@ -35,9 +37,9 @@ macro_rules! same_fields {
 same_fields! {
     Flows { due, started, ended, unfinished, shed, dropped }
     Audit {
-        sent, expected, delivered, unique, lost, duplicated, reordered, corrupted, unrouted, lagged, confirmed,
-        unconfirmed, negative_deltas, over_range, beyond_window,
-    }
+        sent, expected, delivered, unique, lost, duplicated, reordered, displacement_max, displacement_sum, corrupted,
+        unrouted, lagged, confirmed, unconfirmed, negative_deltas, over_range, beyond_window,
+    } + displacement_mean
     Promises { ordered, tolerates_duplicates }
     Hygiene { steal_ns, involuntary_switches, cores_ns, idle_ns, others_ns }
     ArrivalCheck { process, planned_a2, sent_a2, critical, intervals }

@@ -63,6 +63,7 @@ pub enum End {
     Found,
     NeverKept,
     AlwaysKept,
+    TooFew,
     OutOfHolds,
     NotRecovered,
     Interrupted,
@@ -86,7 +87,7 @@ macro_rules! same_words {
 
 same_words! {
     Phase { Bracket, Bisect, Repeat, Recover }
-    End { Found, NeverKept, AlwaysKept, OutOfHolds, NotRecovered, Interrupted, Broke }
+    End { Found, NeverKept, AlwaysKept, TooFew, OutOfHolds, NotRecovered, Interrupted, Broke }
 }
 
 impl From<own::Judgement> for Judgement {

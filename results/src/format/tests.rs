@@ -10,6 +10,8 @@ fn judged() -> Record {
     let mut record = sample::record();
     let trial = &mut record.runs[0].trials[0];
     trial.flows.dropped = 2;
+    (trial.audit.reordered, trial.audit.displacement_max, trial.audit.displacement_sum) =
+        (4, Some(3), Some(6));
     trial.inter_send = Distribution::of([25_000, 26_000]);
     trial.arrival_check = Some(crate::model::ArrivalCheck {
         process: "Poisson".into(),
@@ -62,6 +64,18 @@ fn version_1_with_histograms_in_series_stays_readable() {
     assert_eq!(trial.response.count(), 400);
 }
 
+/// How far messages were out of order is known of some trials, not of others, and not where none was.
+#[test]
+fn displacements_are_written_where_something_was_reordered() {
+    let document: serde_json::Value = serde_json::from_str(&to_json(&judged()).unwrap()).unwrap();
+    let audit = &document["runs"][0]["audit"];
+    assert_eq!(
+        [&audit["displacement_max"], &audit["displacement_sum"], &audit["displacement_mean"]],
+        [&serde_json::json!(3), &serde_json::json!(6), &serde_json::json!(1.5)]
+    );
+    assert!(document["runs"][1]["audit"]["displacement_mean"].is_null());
+}
+
 #[test]
 fn names_that_others_rely_on() {
     let document: serde_json::Value = serde_json::from_str(&to_json(&judged()).unwrap()).unwrap();
@@ -88,6 +102,8 @@ fn names_that_others_rely_on() {
         "/audit/lost",
         "/audit/duplicated",
         "/audit/reordered",
+        "/audit/displacement_max",
+        "/audit/displacement_mean",
         "/audit/corrupted",
         "/verdict/status",
         "/verdict/reasons",
@@ -213,14 +229,24 @@ fn ten_million_messages_are_less_than_two_megabytes() {
 #[test]
 fn fields_that_came_later_have_a_meaning_where_they_are_missing() {
     let sample = include_str!("../../tests/samples/v1.json");
-    for name in ["dropped", "inter_send_ns", "arrival_check", "thresholds", "cores_ns", "response_histogram"]
-    {
+    for name in [
+        "dropped",
+        "inter_send_ns",
+        "arrival_check",
+        "thresholds",
+        "cores_ns",
+        "response_histogram",
+        "displacement_max",
+        "displacement_sum",
+        "displacement_mean",
+    ] {
         assert!(!sample.contains(&format!("\"{name}\"")), "{name}");
     }
     let trial = &from_json(sample).unwrap().runs[0].trials[0];
     assert_eq!((trial.flows.dropped, trial.arrival_check.is_none()), (0, true));
     assert!(trial.inter_send.is_empty() && trial.hygiene.cores_ns.is_none());
     assert!(trial.series.points().iter().all(|point| point.response.is_empty()));
+    assert_eq!((trial.audit.displacement_max, trial.audit.displacement_mean()), (None, None));
 }
 
 #[test]

@@ -158,6 +158,12 @@ pub struct Audit {
     pub lost: u64,
     pub duplicated: u64,
     pub reordered: u64,
+    #[serde(default)]
+    pub displacement_max: Option<u64>,
+    #[serde(default)]
+    pub displacement_sum: Option<u64>,
+    #[serde(default)]
+    pub displacement_mean: Option<f64>,
     pub corrupted: u64,
     pub unrouted: u64,
     pub lagged: u64,

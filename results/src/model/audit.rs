@@ -3,7 +3,7 @@
 //! Lives here: the counts, how they add up and when they are faults. Does not live here: how they are found
 //! (the engine's audit) and what the process exits with (the command line).
 
-/// Counts of messages of one trial, over all destinations. Every field is a number of messages.
+/// Counts of messages of one trial, over all destinations. Every field is a number of messages or of sequence numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Audit {
     /// Accepted by the transport.
@@ -20,6 +20,11 @@ pub struct Audit {
     pub duplicated: u64,
     /// Sequence below the next expected of its producer and key (RFC 4737).
     pub reordered: u64,
+    /// How far the reordered lay behind the highest sequence number their receiver had seen of their producer: the
+    /// furthest. `None` where none was reordered, and in records that do not say.
+    pub displacement_max: Option<u64>,
+    /// As `displacement_max`, of all reordered together.
+    pub displacement_sum: Option<u64>,
     /// Header or payload did not match its check.
     pub corrupted: u64,
     /// Emitted by a handler, but no route carries its kind.
@@ -49,6 +54,8 @@ impl Audit {
             lost,
             duplicated,
             reordered,
+            displacement_max,
+            displacement_sum,
             corrupted,
             unrouted,
             lagged,
@@ -65,6 +72,8 @@ impl Audit {
         self.lost += lost;
         self.duplicated += duplicated;
         self.reordered += reordered;
+        self.displacement_max = self.displacement_max.max(displacement_max);
+        self.displacement_sum = add(self.displacement_sum, displacement_sum);
         self.corrupted += corrupted;
         self.unrouted += unrouted;
         self.lagged += lagged;
@@ -73,6 +82,13 @@ impl Audit {
         self.negative_deltas += negative_deltas;
         self.over_range += over_range;
         self.beyond_window += beyond_window;
+    }
+
+    /// How far the reordered lay behind, in the mean.
+    #[must_use]
+    pub fn displacement_mean(&self) -> Option<f64> {
+        let sum = self.displacement_sum.filter(|_| self.reordered > 0)?;
+        Some(sum as f64 / self.reordered as f64)
     }
 }
 
@@ -146,7 +162,7 @@ mod tests {
         assert_eq!(strict.faults(&of(3, 0, 2, 0)), [(3, "lost"), (2, "reordered")]);
     }
 
-    fn audit(n: [u64; 15]) -> Audit {
+    fn audit(n: [u64; 17]) -> Audit {
         Audit {
             sent: n[0],
             expected: n[1],
@@ -163,12 +179,31 @@ mod tests {
             negative_deltas: n[12],
             over_range: n[13],
             beyond_window: n[14],
+            displacement_max: (n[6] > 0).then_some(n[15]),
+            displacement_sum: (n[6] > 0).then_some(n[16]),
         }
+    }
+
+    #[test]
+    fn displacements_of_trials_are_of_all_their_messages() {
+        let of = |reordered, max, sum| Audit {
+            reordered,
+            displacement_max: max,
+            displacement_sum: sum,
+            ..Audit::default()
+        };
+        let mut all = of(2, Some(3), Some(4));
+        all.merge(&Audit::default());
+        all.merge(&of(6, Some(1), Some(6)));
+        assert_eq!(all, of(8, Some(3), Some(10)));
+        assert_eq!(all.displacement_mean(), Some(1.25), "not the mean of 2 and 1");
+        assert_eq!(Audit::default().displacement_mean(), None);
+        assert_eq!(of(5, None, None).displacement_mean(), None, "a record that does not say");
     }
 
     proptest! {
         #[test]
-        fn counts_add_up_in_any_order(a: [u32; 15], b: [u32; 15], c: [u32; 15]) {
+        fn counts_add_up_in_any_order(a: [u32; 17], b: [u32; 17], c: [u32; 17]) {
             let [a, b, c] = [a, b, c].map(|n| audit(n.map(u64::from)));
             let sum = |parts: [Audit; 3]| parts.iter().fold(Audit::default(), |mut sum, part| { sum.merge(part); sum });
             prop_assert_eq!(sum([a, b, c]), sum([c, a, b]));

@@ -75,7 +75,7 @@ impl fmt::Display for Setting {
     }
 }
 
-/// Effective settings by name, sorted. A key ends in its unit (`duration_ns`, `payload_bytes`, `rate_per_s`).
+/// Effective settings by name, sorted. A key ends in its unit (`duration_ns`, `rate_per_s`).
 pub type Settings = BTreeMap<String, Setting>;
 
 /// The executed order of trials that belong together, so that two runs can be compared pair by pair.

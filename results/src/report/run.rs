@@ -20,10 +20,10 @@ pub const FAIRNESS: [&str; 16] = [
     "window",
     "batch",
     "capacity",
-    "payload_bytes",
+    "payload",
     "content",
     "touch",
-    "instances",
+    "services",
     "placement",
     "wait",
     "acks",
@@ -208,6 +208,7 @@ fn checks(runs: &[&Run], layout: Layout) -> String {
         for (n, word) in left_out.into_iter().filter(|(n, _)| *n > 0) {
             parts.push(format!("{} {word}", units::counted(n, "flow", "flows")));
         }
+        parts.extend(displacement(&run.audit()));
         if let Some(share) = derived.blocked_share {
             parts.push(format!("senders held up {} of the time", units::percent(share)));
         }
@@ -225,6 +226,13 @@ fn checks(runs: &[&Run], layout: Layout) -> String {
         }
     }
     text
+}
+
+/// How far what was reordered lay behind, where something was and the record says.
+fn displacement(audit: &Audit) -> Option<String> {
+    let (max, mean) = audit.displacement_max.zip(audit.displacement_mean())?;
+    let (n, max) = (units::count(audit.reordered), units::count(max));
+    Some(format!("{n} reordered by up to {max} (mean {mean:.2})"))
 }
 
 /// How an open load sent: the gaps between starts, and whether they are those of the arrival process.

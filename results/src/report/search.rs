@@ -76,7 +76,7 @@ fn dispatch(record: &Record, search: &Search, searched: &Searched, layout: Layou
     let tone = match searched.answer.end {
         End::Found | End::AlwaysKept => Tone::Good,
         End::NeverKept | End::NotRecovered | End::Broke => Tone::Bad,
-        End::OutOfHolds | End::Interrupted => Tone::Warning,
+        End::TooFew | End::OutOfHolds | End::Interrupted => Tone::Warning,
     };
     let sentence = hanging(&format!("{}  ", searched.dispatch), &sentence(search, searched), layout);
     let mut text = sentence.replacen(&searched.dispatch, &layout.paint(tone, &searched.dispatch), 1);
@@ -113,15 +113,25 @@ fn sentence(search: &Search, searched: &Searched) -> String {
     match end {
         End::Found => known,
         End::AlwaysKept => format!(
-            "the goal is kept at every rate up to {}, the highest allowed (--to), {again}",
+            "the goal is kept at every rate up to {}, the highest allowed, {again}; raise --to to look further",
             units::rate(kept_per_s.unwrap_or_default())
         ),
         End::NeverKept => {
             let lowest = failed_per_s.unwrap_or_default();
-            format!("no rate keeps the goal, not even {}{}", units::rate(lowest), why(searched, lowest))
+            format!(
+                "no rate keeps the goal, not even {}, the lowest tried{}; loosen the goal (--slo), or try lower rates \
+                 (--from) in longer holds (--duration)",
+                units::rate(lowest),
+                why(searched, lowest)
+            )
+        }
+        End::TooFew => {
+            let known =
+                if (kept_per_s, &failed) == (None, &None) { String::new() } else { format!("; {known}") };
+            format!("{}{known}", too_short(searched))
         }
         End::OutOfHolds => {
-            format!("the {} holds allowed did not suffice (--max-holds): {known}", asked("max_holds"))
+            format!("the {} holds allowed did not suffice (raise --max-holds): {known}", asked("max_holds"))
         }
         End::NotRecovered => {
             format!("after an overload the target did not keep the goal at a low rate again: {known}")
@@ -135,6 +145,21 @@ fn sentence(search: &Search, searched: &Searched) -> String {
             )
         }
     }
+}
+
+/// Which hold could not be judged, why, and with which flag it can.
+fn too_short(searched: &Searched) -> String {
+    let is_too_short = |held: &&Held| held.judgement == Some(Judgement::TooFew);
+    let Some(held) = searched.holds.iter().rfind(is_too_short) else {
+        return "the goal cannot be judged, as holds were too short (--duration, --hold)".to_owned();
+    };
+    let flags = match held.phase {
+        Phase::Repeat => "--hold",
+        _ if searched.holds.len() == 1 => "--duration; or begin at a higher rate, --from",
+        _ => "--duration",
+    };
+    let reason = held.reasons.first().map_or("there are too few samples", String::as_str);
+    format!("the goal cannot be judged at {}: {reason} ({flags})", units::rate(held.rate_per_s))
 }
 
 /// Why a rate failed: `: p99 41.2 ms, not < 20 ms`.

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::chart::{Axes, spots};
+use super::chart::{Axes, Spot, spots};
 use crate::model::{Record, Run};
 use crate::search::{Goal, Searched};
 use crate::units;
@@ -75,26 +75,34 @@ fn panel(svg: &mut String, runs: &[Run], searched: &Searched, goal: Option<&Goal
         text(svg, (x(rate) - 5.0, TOP + down), "end", "#444", &format!("{name} {}", units::rate(rate)));
     }
     for (i, (quantile, name, colour)) in LINES.iter().enumerate() {
-        let points: Vec<(f64, f64, bool)> = spots
-            .iter()
-            .filter_map(|spot| Some((x(spot.rate_per_s), y(time(spot.run, *quantile)?), spot.is_kept)))
-            .collect();
-        let path: Vec<String> = points.iter().map(|(x, y, _)| format!("{x:.1},{y:.1}")).collect();
-        let _ = writeln!(
-            svg,
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\"/>",
-            path.join(" ")
-        );
-        for (x, y, is_kept) in points {
-            let fill = if is_kept { colour } else { "#fff" };
-            let _ = writeln!(
-                svg,
-                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{fill}\" stroke=\"{colour}\"/>"
-            );
-        }
+        let point = |spot: &Spot| Some((x(spot.rate_per_s), y(time(spot.run, *quantile)?), spot.is_kept));
+        curve(svg, &spots.iter().filter_map(point).collect::<Vec<_>>(), colour);
         text(svg, (LEFT + 52.0 * i as f64, 42.0), "start", colour, name);
     }
-    text(svg, (LEFT + 170.0, 42.0), "start", "#666", "filled: goal kept; hollow: missed");
+    let legend = "filled: goal kept; hollow: missed; line: median of a rate's holds";
+    text(svg, (LEFT + 170.0, 42.0), "start", "#666", legend);
+}
+
+/// A point per hold, and a line through the middle of each rate's; from the left to the right.
+fn curve(svg: &mut String, points: &[(f64, f64, bool)], colour: &str) {
+    let by_rate = points.chunk_by(|a, b| a.0 == b.0);
+    let path = by_rate.map(|rate| {
+        let mut heights: Vec<f64> = rate.iter().map(|(_, y, _)| *y).collect();
+        heights.sort_by(f64::total_cmp);
+        // Of an even number the middle between two, as far apart as they are drawn.
+        let middle = f64::midpoint(heights[(heights.len() - 1) / 2], heights[heights.len() / 2]);
+        format!("{:.1},{middle:.1}", rate[0].0)
+    });
+    let path = path.collect::<Vec<_>>().join(" ");
+    let _ =
+        writeln!(svg, "<polyline points=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\"/>");
+    for (x, y, is_kept) in points {
+        let fill = if *is_kept { colour } else { "#fff" };
+        let _ = writeln!(
+            svg,
+            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{fill}\" stroke=\"{colour}\"/>"
+        );
+    }
 }
 
 fn scales(svg: &mut String, axes: &Axes, x: &impl Fn(f64) -> f64, y: &impl Fn(f64) -> f64) {

@@ -75,6 +75,19 @@ fn an_open_load_says_how_it_sent() {
 }
 
 #[test]
+fn how_far_messages_were_out_of_order_is_said_where_some_were() {
+    let mut record = sample::record();
+    record.runs.truncate(1);
+    assert!(!shown(&record, 200).contains("reordered by"));
+    for (trial, (n, max, sum)) in record.runs[0].trials.iter_mut().zip([(3, 5, 9), (1, 1, 1)]) {
+        trial.audit.reordered = n;
+        (trial.audit.displacement_max, trial.audit.displacement_sum) = (Some(max), Some(sum));
+    }
+    let text = shown(&record, 200);
+    assert!(text.contains("4 reordered by up to 5 (mean 2.50)"), "{text}");
+}
+
+#[test]
 fn settings_that_differ_are_shown_per_dispatch() {
     let mut record = sample::record();
     record.runs.truncate(2);
@@ -210,8 +223,9 @@ fn every_end_of_a_search_has_a_sentence() {
     use crate::search::End;
     let says = [
         (End::Found, "keeps the goal"),
-        (End::NeverKept, "no rate keeps the goal"),
-        (End::AlwaysKept, "every rate up to"),
+        (End::NeverKept, "loosen the goal (--slo), or try lower rates"),
+        (End::AlwaysKept, "raise --to"),
+        (End::TooFew, "the goal cannot be judged"),
         (End::OutOfHolds, "--max-holds"),
         (End::NotRecovered, "after an overload"),
         (End::Interrupted, "interrupted"),
@@ -235,6 +249,37 @@ fn every_end_of_a_search_has_a_sentence() {
     record.search.as_mut().unwrap().dispatches.iter_mut().for_each(|one| one.holds.clear());
     assert!(search_shown(&record, 80).contains("message/crossbeam"));
     assert_eq!(search_svg(&record).matches("nothing was measured").count(), 2);
+}
+
+/// Holds of one rate are points above each other; the line goes through their median, once.
+#[test]
+fn the_line_of_the_picture_goes_through_the_median_of_each_rate() {
+    let mut record = sample::searched();
+    // Seven holds of five rates, three of them of 2,400 /s: of those all three percentiles are to differ.
+    for (run, mean_ns) in [(4, 3e5), (5, 1e5), (6, 2e5)] {
+        record.runs[run].trials = vec![sample::trial(0, mean_ns)];
+    }
+    let svg = search_svg(&record);
+    let attribute = |line: &str, name: &str| {
+        let (_, rest) = line.split_once(&format!(" {name}=\"")).unwrap();
+        rest.split_once('"').unwrap().0.to_owned()
+    };
+    let p50 = svg.lines().position(|line| line.starts_with("<polyline")).unwrap();
+    let path = attribute(svg.lines().nth(p50).unwrap(), "points");
+    let line: Vec<(&str, &str)> = path.split(' ').map(|point| point.split_once(',').unwrap()).collect();
+    let circles: Vec<(String, String)> = svg
+        .lines()
+        .skip(p50 + 1)
+        .take_while(|line| line.starts_with("<circle"))
+        .map(|line| (attribute(line, "cx"), attribute(line, "cy")))
+        .collect();
+    assert_eq!((line.len(), circles.len()), (5, 7), "{path}");
+    let (x, middle) = line[2];
+    let mut heights: Vec<f64> =
+        circles.iter().filter(|(cx, _)| cx == x).map(|(_, cy)| cy.parse().unwrap()).collect();
+    heights.sort_by(f64::total_cmp);
+    assert!(heights.len() == 3 && heights[0] < heights[1] && heights[1] < heights[2], "{heights:?}");
+    assert_eq!(middle.parse::<f64>().unwrap(), heights[1]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use super::goal::{Goal, Held};
 use super::planner::{Judgement, Outcome};
+use super::size::flows_with_room;
 use crate::model::Run;
 use crate::stats::Derived;
 use crate::units;
@@ -60,12 +61,13 @@ pub struct Judged {
 }
 
 /// Judges a hold of a rate. It keeps the goal if every term holds and the load itself was in order: what was due was
-/// started, flows ended, and the response did not grow all along. Whether it is repeated because of the host does not
-/// depend on which of the two it is.
+/// started, flows ended, and the response did not grow all along. If nothing speaks against it but that there are too few
+/// samples for a term, it cannot be told. Whether it is repeated because of the host does not depend on which it is.
 #[must_use]
 pub fn judge(run: &Run, goal: &Goal, rate_per_s: f64, host: Host) -> Judged {
     let mut reasons = Vec::new();
-    let mut too_few = false;
+    let mut too_few = Vec::new();
+    let long = |samples| units::duration((flows_with_room(samples) as f64 / rate_per_s * 1e9).ceil() as u64);
     let flows = Derived::of(run).flows;
     for term in &goal.terms {
         match term.held_by(run) {
@@ -74,24 +76,26 @@ pub fn judge(run: &Run, goal: &Goal, rate_per_s: f64, host: Host) -> Judged {
             // Without ends there is nothing to be said about times, and the load's own reason says so.
             Held::TooFew(0, _) if flows.due > 0 => {}
             Held::TooFew(count, needed) => {
-                too_few = true;
-                let long = units::duration((needed as f64 / rate_per_s * 1e9).ceil() as u64);
-                reasons.push(format!(
-                    "{count} samples are too few for {term}, which needs {needed}: hold {long} or longer"
-                ));
+                let n = units::counted(count, "sample is", "samples are");
+                let reason =
+                    format!("{n} too few for {term}, which needs {needed}: hold {} or longer", long(needed));
+                too_few.push((needed, reason));
             }
         }
     }
-    let only_too_few = too_few && reasons.len() == 1;
-    let overload = verdict::overload(run, &Thresholds::default());
-    let judgement = if reasons.is_empty() && overload.is_empty() {
-        Judgement::Kept
-    } else if only_too_few && overload.is_empty() {
-        Judgement::TooFew
-    } else {
-        Judgement::Missed { collapsed: flows.unfinished > 0 || flows.ended == 0 }
+    if flows.due > 0 {
+        reasons.extend(verdict::overload(run, &Thresholds::default()));
+    } else if too_few.is_empty() {
+        too_few.push((1, format!("no flow was due: hold {} or longer", long(1))));
+    }
+    let judgement = match (reasons.is_empty(), too_few.is_empty()) {
+        (true, true) => Judgement::Kept,
+        (true, false) => Judgement::TooFew,
+        (false, _) => Judgement::Missed { collapsed: flows.unfinished > 0 || flows.ended == 0 },
     };
-    reasons.extend(overload);
+    // What takes the longest hold first: as long is enough for the others.
+    too_few.sort_by_key(|(needed, _)| std::cmp::Reverse(*needed));
+    reasons.extend(too_few.into_iter().map(|(_, reason)| reason));
     let disturbance = host.disturbance(HostLimits::default());
     Judged { outcome: Outcome { judgement, disturbed: disturbance.is_some() }, reasons, disturbance }
 }

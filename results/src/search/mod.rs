@@ -22,4 +22,4 @@ pub use judge::{Host, HostLimits, Judged, judge};
 pub use knee::{Load, knee};
 pub use planner::{Answer, Ask, End, Hold, Judgement, Next, Outcome, Phase, Plan, Planner};
 pub use record::{Held, Search, Searched, knee_of};
-pub use size::flows_for;
+pub use size::{flows_for, flows_with_room};

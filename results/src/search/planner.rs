@@ -66,7 +66,7 @@ pub enum Judgement {
         /// Flows were left that did not end.
         collapsed: bool,
     },
-    /// Too few samples to tell, which is not kept; a lower rate would have fewer.
+    /// Too few samples to tell; a lower rate would have fewer.
     TooFew,
 }
 
@@ -127,6 +127,8 @@ pub enum End {
     NeverKept,
     /// All rates up to the highest allowed did.
     AlwaysKept,
+    /// A hold was too short to tell.
+    TooFew,
     /// The holds allowed were used up before the precision was reached or all repeats were made.
     OutOfHolds,
     /// The target did not keep the goal at a low rate again after a collapse.
@@ -145,6 +147,7 @@ impl End {
             Self::Found => "found",
             Self::NeverKept => "never kept",
             Self::AlwaysKept => "always kept",
+            Self::TooFew => "too few samples",
             Self::OutOfHolds => "out of holds",
             Self::NotRecovered => "not recovered",
             Self::Interrupted => "interrupted",
@@ -158,7 +161,7 @@ impl End {
 pub struct Answer {
     /// How it ended.
     pub end: End,
-    /// The highest rate that kept the goal whenever it was held.
+    /// The highest rate that kept the goal whenever it was held for long enough to tell.
     pub kept_per_s: Option<f64>,
     /// How many repeats of it kept the goal; below the number asked for it is not confirmed.
     pub repeats_kept: u32,
@@ -237,7 +240,12 @@ impl Planner {
             self.is_busy_for_good = outcome.disturbed;
             self.again = 0;
             let hold = Hold { rate_per_s: ask.rate_per_s, outcome };
-            if ask.phase == Phase::Recover { self.recover(hold) } else { self.advance(hold) }
+            match outcome.judgement {
+                // Whatever it was made for: other rates would be held for no longer.
+                Judgement::TooFew => self.stop(End::TooFew),
+                _ if ask.phase == Phase::Recover => self.recover(hold),
+                _ => self.advance(hold),
+            }
         }
         if self.used >= self.plan.max_holds && matches!(self.next, Next::Hold(_)) {
             self.stop(End::OutOfHolds);
@@ -311,8 +319,7 @@ impl Planner {
             }
             (Some(kept), None) => self.ask((kept * STRIDE).min(self.plan.to_per_s), Phase::Bracket),
             (None, _) => {
-                let hopeless = hold.outcome.judgement == Judgement::TooFew;
-                if hopeless || hold.rate_per_s <= self.plan.least_per_s {
+                if hold.rate_per_s <= self.plan.least_per_s {
                     self.stop(End::NeverKept);
                 } else {
                     let rate_per_s = (hold.rate_per_s / self.down).max(self.plan.least_per_s);

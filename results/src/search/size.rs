@@ -1,4 +1,4 @@
-//! How many flows a hold takes for a quantile of the precision that is wanted.
+//! How many flows a hold takes for a quantile of the precision that is wanted, or to have one at all.
 //!
 //! Lives here: the arithmetic. Does not live here: how few samples make a quantile unusable (`model`).
 
@@ -17,4 +17,10 @@ pub fn flows_for(quantile: f64, error: f64, rho: f64) -> u64 {
     let beyond = 1.0 - quantile.clamp(0.5, 0.9999);
     let independent = (1.0 - beyond) / beyond / beyond.ln().powi(2) / error.powi(2);
     (independent / (1.0 - rho.sqrt()).powi(2)).ceil() as u64
+}
+
+/// Flows that give so many samples nearly always: those of a random schedule stray by the root of their number.
+#[must_use]
+pub fn flows_with_room(samples: u64) -> u64 {
+    samples + 4 * (samples as f64).sqrt().ceil() as u64
 }

@@ -4,7 +4,7 @@
 //! process exits with (the command line).
 
 use super::{Thresholds, Validity, Verdict};
-use crate::model::{Run, samples_needed};
+use crate::model::{LoadKind, Run, samples_needed};
 use crate::units;
 
 /// Samples that were not recorded as they were.
@@ -46,6 +46,18 @@ pub(super) fn list_faults(run: &Run, verdict: &mut Verdict) {
     }
 }
 
+/// How receivers are not left behind by a transport that holds no sender up.
+fn leave_time(load: LoadKind) -> &'static str {
+    match load {
+        // However few flows are under way: a receiver that ends none of them is waited for by nobody.
+        LoadKind::Closed => {
+            "a closed load waits for who ends its flows, not for other subscribers; a --rate that all can follow \
+             leaves them time, a larger --capacity puts it off"
+        }
+        LoadKind::Open => "a lower --rate leaves them time, a larger --capacity takes longer peaks",
+    }
+}
+
 /// What does not speak against the run.
 pub(super) fn add_notes(run: &Run, verdict: &mut Verdict) {
     let audit = run.audit();
@@ -62,7 +74,9 @@ pub(super) fn add_notes(run: &Run, verdict: &mut Verdict) {
         verdict.notes.push(format!("{} of a kind that no route carries", message(audit.unrouted)));
     }
     if audit.lagged > 0 {
-        verdict.notes.push(format!("{} dropped by the transport for slow receivers", message(audit.lagged)));
+        let dropped = message(audit.lagged);
+        let instead = leave_time(run.load);
+        verdict.notes.push(format!("{dropped} dropped by the transport for slow receivers: {instead}"));
     }
     let (samples, needed) = (run.response().count(), samples_needed(0.99));
     let ended: u64 = run.counted_trials().map(|trial| trial.flows.ended).sum();

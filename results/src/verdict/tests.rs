@@ -136,6 +136,27 @@ fn counts_that_hide_samples_are_suspect_and_a_few_are_noted() {
     assert_eq!((few.status, few.notes.len()), (Validity::Valid, 1));
 }
 
+/// Who lost messages for falling behind is told what to change, which is not the same under both loads.
+#[test]
+fn what_a_transport_dropped_says_how_it_is_avoided() {
+    let drop = |trial: &mut Trial| (trial.audit.lost, trial.audit.lagged) = (7, 7);
+    for (load, says) in [
+        (
+            LoadKind::Closed,
+            "7 messages dropped by the transport for slow receivers: a closed load waits for who ends",
+        ),
+        (LoadKind::Open, "7 messages dropped by the transport for slow receivers: a lower --rate"),
+    ] {
+        let verdict = judged(load, drop);
+        assert!(verdict.notes.len() == 1 && verdict.notes[0].starts_with(says), "{verdict:?}");
+        assert!(
+            verdict.notes[0].contains("--rate") && verdict.notes[0].contains("--capacity"),
+            "{verdict:?}"
+        );
+    }
+    assert!(judged(LoadKind::Closed, |trial| trial.audit.lost = 7).notes.is_empty(), "lost is not dropped");
+}
+
 #[test]
 fn a_failure_is_invalid_with_its_error() {
     let fail = |trial: &mut Trial| {

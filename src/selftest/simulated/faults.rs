@@ -27,6 +27,13 @@ pub(super) fn rows(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
                 rows.push(Row::exact(format!("{what}  {name}"), expected, found).by(&ran.line));
             }
         }
+        if reordered > 0 {
+            // Neighbours that change places are one apart; no figure at all is no match.
+            let furthest = audit.displacement_max.unwrap_or(0);
+            rows.push(Row::exact(format!("{what}  displacement"), 1, furthest).by(&ran.line));
+            let all = audit.displacement_sum.unwrap_or(0);
+            rows.push(Row::exact(format!("{what}  displacements together"), reordered, all).by(&ran.line));
+        }
         let row = Row::exact(format!("{what}  lost + unique = sent"), messages, audit.lost + audit.unique);
         rows.push(row.by(&ran.line));
         let failed = if ran.run.audit_failed() { "failed" } else { "passed" };

@@ -1,0 +1,49 @@
+//! One process at a time runs a suite in a folder: two would make each trial twice and write over each other's records.
+//!
+//! The lock is the system's, on a file that stays: it ends with the process that holds it, however that ends.
+
+use crate::{exit::usage, output};
+use drumpost_results::store::StoreError;
+use std::{
+    fs::{self, File, TryLockError},
+    path::Path,
+};
+
+/// In the suite's folder. Empty; removing it would let two processes lock one after the other's.
+const FILE: &str = ".lock";
+
+/// A folder that no other process runs a suite in, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Lock {
+    /// Held for its lock alone.
+    _file: Option<File>,
+}
+
+/// Locks a folder, which is made if it is not there.
+///
+/// # Errors
+/// Another process runs a suite there, or nothing can be written there.
+pub(super) fn lock(folder: &Path) -> anyhow::Result<Lock> {
+    let path = folder.join(FILE);
+    let open = || {
+        fs::create_dir_all(folder)?;
+        File::options().create(true).truncate(false).write(true).open(&path)
+    };
+    let file =
+        open().map_err(|reason| usage(StoreError::Write { path: path.clone(), reason }.to_string()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock { _file: Some(file) }),
+        Err(TryLockError::WouldBlock) => Err(usage(format!(
+            "another process is running the suite in {}: wait for its end, or stop it and go on with --resume",
+            folder.display()
+        ))),
+        // Not every file system can, and those that cannot are no reason not to measure.
+        Err(TryLockError::Error(error)) => {
+            output::remark(&format!(
+                "note: {} cannot be locked ({error}); start no other process with --resume there",
+                folder.display()
+            ));
+            Ok(Lock { _file: None })
+        }
+    }
+}
