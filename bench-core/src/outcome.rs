@@ -30,7 +30,7 @@ pub struct AuditTotals {
     pub duplicated: u64,
     /// Delivered below the next expected number of their stream (RFC 4737).
     pub reordered: u64,
-    /// Delivered with a header or payload that is not what was sent.
+    /// Delivered otherwise than sent: the message, its payload or its application headers.
     pub corrupted: u64,
     /// Emitted kinds that nobody is wired to.
     pub unrouted: u64,
