@@ -20,7 +20,7 @@ pub struct Audit {
     pub duplicated: u64,
     /// Sequence below the next expected of its producer and key (RFC 4737).
     pub reordered: u64,
-    /// Header or payload did not match its check.
+    /// The message, its payload or its application headers did not match its check.
     pub corrupted: u64,
     /// Emitted by a handler, but no route carries its kind.
     pub unrouted: u64,
