@@ -11,7 +11,7 @@ use drumpost_core::{
     payload::{Content, Touch},
 };
 use drumpost_results::units;
-use drumpost_workloads::arrivals::senders::MAX_SENDERS;
+use drumpost_workloads::{HeaderSpec, arrivals::senders::MAX_SENDERS};
 use std::{path::PathBuf, time::Duration};
 
 /// Commands to known recipients, or events for anyone who listens: the same flow over interchangeable transports,
@@ -158,7 +158,10 @@ pub(crate) struct RunArgs {
     /// Payload bytes: random, zero or compressible:RATIO
     #[arg(long, default_value_t = Content::Random, value_name = "BYTES", help_heading = "Load", hide_short_help = true)]
     pub content: Content,
-    /// Payload bytes are read inside the measured path, or outside
+    /// Headers of every message: none, or COUNTxSIZE such as 4x32B, four values of 32 bytes
+    #[arg(long, default_value_t = HeaderSpec::NONE, value_name = "COUNTxSIZE", help_heading = "Load", hide_short_help = true)]
+    pub headers: HeaderSpec,
+    /// Payload and header bytes are read inside the measured path, or outside
     #[arg(long, default_value_t = Touch::Inside, value_name = "WHERE", help_heading = "Load", hide_short_help = true)]
     pub touch: Touch,
     /// Keys: uniform:N, zipf:N,S, ... (see `list`)

@@ -62,6 +62,10 @@ fn a_value_without_its_unit_is_refused_with_an_example() {
     refused("run --window 3", &["--window", "--rate 10k/s"]);
     refused("run --rate 1k/s --senders 100001", &["--senders", "at most 100000"]);
     refused("run --content compressible", &["--content", "compressible:4"]);
+    refused("run --headers 4", &["'4'", "--headers", "a count and a size", "4x32B"]);
+    refused("run --headers 65x1B", &["'65x1B'", "--headers", "65 headers are more than 64"]);
+    refused("run --headers 1x5KiB", &["--headers", "values of 5120 bytes are longer than 4KiB"]);
+    refused("search --slo p99<1ms --headers 0x1B", &["--headers", "a count of 0 is written none"]);
     refused("run --touch none", &["--touch", "neither inside nor outside"]);
 }
 

@@ -95,6 +95,36 @@ fn payloads_of_every_content_arrive_touched_or_not() {
     assert!(text.contains("touch outside"), "{text}");
 }
 
+#[test]
+fn headers_arrive_in_process_and_are_stated() {
+    for dispatch in ["message", "event", "message/sim"] {
+        for more in ["", "--touch outside", "--payload 0B --batch 16"] {
+            let line = format!(
+                "order-authorization --dispatch {dispatch} --headers 4x32 {more} --trials 1 --count 1k"
+            );
+            let record = Place::new().record(&line);
+            for run in record.runs() {
+                assert_clean(run);
+                assert_eq!(count(run, "/audit/corrupted"), 0);
+                assert_eq!(run["settings"]["headers"], "4x32B");
+            }
+        }
+    }
+}
+
+#[test]
+fn headers_are_shown_where_there_are_any_and_compared() {
+    let place = Place::new();
+    let run =
+        |more: &str| place.run(&format!("run {TARGET} --rate 1k/s --count 100 {more}")).with_code(0).stdout;
+    let text = run("--headers 2x1KiB --out with.json");
+    assert!(text.contains("headers 2x1KiB"), "{text}");
+    let text = run("--out without.json");
+    assert!(!text.contains("headers"), "{text}");
+    let text = place.run("compare with.json without.json").stdout;
+    assert!(text.contains("headers A 2x1KiB, B none"), "{text}");
+}
+
 /// Throughput and mean response of n users who think for z and are served for 1 each, both exponential, one at a time: exact
 /// mean value analysis (Reiser and Lavenberg, 1980).
 fn closed_queue(users: u32, think: f64) -> (f64, f64) {

@@ -100,6 +100,7 @@ fn a_mistake_is_named_with_file_line_and_key_before_anything_is_run() {
         &["`dispatch`", "line 2", "did you mean `crossbeam`?"],
     );
     try_it("[[matrix]]\n\npayload = ['1B', 'lognormal:1']\n", &["`payload`", "line 3", "lognormal:1KiB,0.5"]);
+    try_it("[[matrix]]\n\nheaders = ['none', '4y32B']\n", &["`headers`", "line 3", "'4y32B'", "4x32B"]);
     try_it("[[matrix]]\nsim = 'serice=exp:1ms'\n", &["`sim`", "line 2", "unknown key `serice`"]);
     try_it("[[matrix]]\nload = { arrivals = 'poisson' }\n", &["`arrivals`", "line 2", "needs a --rate"]);
     try_it(
@@ -349,6 +350,24 @@ trials = 1
     assert_eq!((&document["partial"], &document["records"][1]), (&Value::Bool(false), &Value::Null));
     assert!(document["cells"][1]["refused"].as_str().unwrap().contains("cannot honour"));
     assert_eq!(count(&document["records"][0], "/runs/0/flows/ended"), 2_000);
+}
+
+#[test]
+fn headers_are_a_key_like_any_other() {
+    let text = "
+[[matrix]]
+scenario = 'stream'
+sim = 'service=fixed:1us'
+count = 100
+trials = 1
+headers = ['none', '4x32B', '1x0B']
+";
+    let place = place(text);
+    let document = place.run("suite suite.toml --out out --json").with_code(0).json();
+    for (record, headers) in document["records"].as_array().unwrap().iter().zip(["none", "4x32B", "1x0B"]) {
+        assert_eq!(record["runs"][0]["settings"]["headers"], headers);
+        assert_eq!(count(record, "/runs/0/audit/corrupted"), 0);
+    }
 }
 
 #[test]

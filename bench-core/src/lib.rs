@@ -14,6 +14,7 @@ pub mod dispatcher;
 pub mod drive;
 mod exchange;
 pub mod handler;
+pub mod headers;
 pub mod hist;
 pub mod lane;
 pub mod load;

@@ -1,7 +1,7 @@
 //! The message: what every transport carries, 48 bytes, the same for all of them.
 //!
 //! Here live its layout, its stamps and its checksum. How it becomes bytes for a broker is in `wire`,
-//! the bytes of its payload are in `payload`.
+//! the bytes of its payload are in `payload`, its application headers in `headers`.
 
 use crate::payload::Pool;
 
@@ -164,7 +164,7 @@ impl Message {
         self.check = self.seal(pool);
     }
 
-    /// Whether header and payload are what the sender sealed.
+    /// Whether the message, its payload and its application headers are what the sender sealed.
     #[inline]
     #[must_use]
     pub fn intact(&self, pool: &Pool) -> bool {
@@ -173,17 +173,21 @@ impl Message {
 
     #[inline]
     fn seal(&self, pool: &Pool) -> u32 {
-        if self.payload_len == 0 { self.digest() } else { self.digest() ^ self.payload_digest(pool) }
+        if self.payload_len | pool.sealed_headers_len() == 0 {
+            self.digest()
+        } else {
+            self.digest() ^ self.bytes_digest(pool)
+        }
     }
 
     /// Out of line: with a loop over bytes among it, all that seals or checks a message would be slower without payload.
     #[inline(never)]
-    fn payload_digest(&self, pool: &Pool) -> u32 {
+    fn bytes_digest(&self, pool: &Pool) -> u32 {
         pool.sealed(self)
     }
 
-    /// Marks a received message whose payload bytes were not those the sender sealed: `difference` is the
-    /// exclusive or of the two payload digests, 0 when they agree.
+    /// Marks a received message whose payload or application headers were not those the sender sealed: `difference` is 0
+    /// when they agree.
     pub(crate) fn mix_check(&mut self, difference: u32) {
         self.check ^= difference;
     }

@@ -34,7 +34,7 @@ pub struct AuditTotals {
     pub displacement_max: u64,
     /// How far the reordered lay behind, all together.
     pub displacement_sum: u64,
-    /// Delivered with a header or payload that is not what was sent.
+    /// Delivered otherwise than sent: the message, its payload or its application headers.
     pub corrupted: u64,
     /// Emitted kinds that nobody is wired to.
     pub unrouted: u64,

@@ -2,9 +2,12 @@
 //!
 //! In process the range is read at both ends (so the bytes are touched, as a real program would), unless it is said to be
 //! left alone; over a broker the bytes travel and are compared at the far end, whatever is said. How long payloads are is the
-//! workload's business.
+//! workload's business. The pool also keeps what application headers are made of; they are in `headers`.
 
-use crate::message::Message;
+use crate::{
+    headers::{HeaderPool, Shape},
+    message::Message,
+};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::{fmt, str::FromStr};
 
@@ -61,13 +64,13 @@ impl FromStr for Content {
     }
 }
 
-/// Whether payload bytes are read on the measured path of transports that do not move them.
+/// Whether the bytes of payloads and application headers are read on the measured path of transports that do not move them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Touch {
     /// When a message is sealed and when it is checked.
     #[default]
     Inside,
-    /// Never: seals are of headers alone.
+    /// Never: seals are of the message's own 48 bytes alone.
     Outside,
 }
 
@@ -92,13 +95,16 @@ impl FromStr for Touch {
     }
 }
 
-/// Bytes from which payloads are taken.
+/// Bytes from which payloads and the values of application headers are taken.
 #[derive(Clone, Debug)]
 pub struct Pool {
     bytes: Box<[u8]>,
     max_len: u32,
-    /// All ones if payloads are sealed, else zero: one test of a length under it answers for empty ones too.
+    /// All ones if payloads and headers are sealed, else zero: one test of a length under it answers for empty ones too.
     sealed_mask: u32,
+    /// Bytes of application headers that go into every seal.
+    sealed_headers_len: u32,
+    headers: HeaderPool,
 }
 
 impl Pool {
@@ -128,7 +134,14 @@ impl Pool {
             }
         }
         let sealed_mask = if touch == Touch::Inside { u32::MAX } else { 0 };
-        Self { bytes, max_len, sealed_mask }
+        Self { bytes, max_len, sealed_mask, sealed_headers_len: 0, headers: HeaderPool::default() }
+    }
+
+    /// The same with application headers for every message, their values drawn from `seed`.
+    #[must_use]
+    pub fn with_headers(self, seed: u64, shape: Shape) -> Self {
+        let sealed_headers_len = shape.values_len() & self.sealed_mask;
+        Self { sealed_headers_len, headers: HeaderPool::new(seed, shape), ..self }
     }
 
     /// The longest payload it serves, in bytes.
@@ -149,12 +162,30 @@ impl Pool {
         &self.bytes[from..to]
     }
 
-    /// What goes into the seal of a message: reads every byte of its payload. 0, and nothing is read, if it is empty or not
-    /// to be touched.
+    /// The application headers that messages have.
+    #[must_use]
+    pub const fn headers(&self) -> Shape {
+        self.headers.shape()
+    }
+
+    pub(crate) const fn header_pool(&self) -> &HeaderPool {
+        &self.headers
+    }
+
+    /// Bytes of application headers that go into the seal of every message.
+    #[inline]
+    pub(crate) const fn sealed_headers_len(&self) -> u32 {
+        self.sealed_headers_len
+    }
+
+    /// What goes into the seal of a message: reads every byte of its payload and of its application headers. 0, and nothing
+    /// is read, if there are none or they are not to be touched.
     #[inline]
     #[must_use]
     pub(crate) fn sealed(&self, message: &Message) -> u32 {
-        if message.payload_len & self.sealed_mask == 0 { 0 } else { digest(self.payload(message)) }
+        let payload =
+            if message.payload_len & self.sealed_mask == 0 { 0 } else { digest(self.payload(message)) };
+        if self.sealed_headers_len == 0 { payload } else { payload ^ self.headers.sealed(message) }
     }
 
     /// What bytes that travelled are compared with: reads every byte of the payload, touched or not; 0 for an empty one.
@@ -268,7 +299,33 @@ mod tests {
         assert!(intact(seal(1, Touch::Outside), 2, Touch::Outside));
         let mut damaged = seal(1, Touch::Outside);
         damaged.key ^= 1;
-        assert!(!intact(damaged, 1, Touch::Outside), "headers are sealed either way");
+        assert!(!intact(damaged, 1, Touch::Outside), "the message itself is sealed either way");
+    }
+
+    #[test]
+    fn headers_are_in_the_seal_if_they_are_touched() {
+        let pool = |seed, touch, payload_len| {
+            let shape = Shape::new(2, 20).unwrap();
+            Pool::of(1, payload_len, Content::Random, touch).with_headers(seed, shape)
+        };
+        for payload_len in [0, 64] {
+            let intact = |touch, seed| {
+                let mut message = Message::start(0, 5, 0, 0, payload_len);
+                message.stamp(10, &pool(1, touch, payload_len));
+                message.intact(&pool(seed, touch, payload_len))
+            };
+            assert!(intact(Touch::Inside, 1) && intact(Touch::Outside, 1));
+            // Other values at the far end are noticed only if they are looked at.
+            assert!(!intact(Touch::Inside, 2));
+            assert!(intact(Touch::Outside, 2));
+        }
+    }
+
+    #[test]
+    fn headers_move_no_payload() {
+        let (without, message) = (Pool::new(1, 64), Message::start(0, 5, 0, 0, 64));
+        let with = without.clone().with_headers(1, Shape::new(2, 20).unwrap());
+        assert_eq!(with.payload(&message), without.payload(&message));
     }
 
     #[test]

@@ -72,7 +72,8 @@ impl Job {
             return Err(usage("--sim is for the transport sim: add --dispatch message/sim or event/sim"));
         }
         let workload = workload(args)?;
-        let pool = Arc::new(Pool::of(args.seed, workload.max_payload_len(), args.content, args.touch));
+        let pool = Pool::of(args.seed, workload.max_payload_len(), args.content, args.touch);
+        let pool = Arc::new(pool.with_headers(args.seed, args.headers.shape()));
         let mut job = Self {
             scenario,
             targets: Vec::new(),

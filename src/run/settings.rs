@@ -13,6 +13,55 @@ use drumpost_workloads::arrivals::trace::Trace;
 
 /// All settings of one dispatch. Keys end in their unit.
 pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
+    let mut settings = of_pace(job, target);
+    let plan = &target.plan;
+    let mut set = |key: &str, value: drumpost_results::model::Setting| {
+        settings.insert(key.to_owned(), value);
+    };
+    match plan.load.extent {
+        Extent::Duration(ns) => set("duration_ns", ns.into()),
+        Extent::Count(count) => set("count", count.into()),
+    }
+    set("warmup_ns", plan.load.warmup_ns.into());
+    set("drain_ns", drumpost_core::clock::as_ns(plan.drain_deadline).into());
+    set("flow_timeout_ns", plan.load.flow_timeout_ns.into());
+    set("batch", (plan.wiring.batch as u64).into());
+    set("capacity", (plan.wiring.capacity as u64).into());
+    let trace = job.workload.trace();
+    let by_trace = |says: bool, flag: &str| if says { "by the trace".to_owned() } else { flag.to_owned() };
+    let has_sizes = trace.is_some_and(|trace| trace.max_payload_len().is_some());
+    set("payload", by_trace(has_sizes, &args.payload).into());
+    set("content", args.content.to_string().into());
+    set("headers", args.headers.to_string().into());
+    set("touch", args.touch.to_string().into());
+    set("keys", by_trace(trace.is_some_and(Trace::has_keys), &args.keys).into());
+    set("reply", if args.reply == Reply::Await { "await" } else { "async" }.into());
+    let (placement, wait) = placement_and_wait(target.runs_on, plan.placement, plan.wait, job.is_virtual);
+    set("placement", placement.into());
+    set("wait", wait.into());
+    set("acks", target.promise.acks.into());
+    set("persistence", target.promise.persistence.into());
+    let instances: Vec<String> = plan
+        .wiring
+        .services
+        .iter()
+        .map(|service| match service.instances.len() {
+            1 => service.name.clone(),
+            several => format!("{}={several}", service.name),
+        })
+        .collect();
+    set("services", instances.join(",").into());
+    if let Some(kill) = &args.kill {
+        set("kill", kill.as_str().into());
+    }
+    for (key, value) in job.options.iter().filter(|(key, _)| *key != "seed") {
+        set(&format!("option.{key}"), value.into());
+    }
+    settings
+}
+
+/// Those that say when flows are started.
+fn of_pace(job: &Job, target: &Target) -> Settings {
     let mut settings = Settings::new();
     let plan = &target.plan;
     let mut set = |key: &str, value: drumpost_results::model::Setting| {
@@ -45,44 +94,6 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
             }
         }
     }
-    match plan.load.extent {
-        Extent::Duration(ns) => set("duration_ns", ns.into()),
-        Extent::Count(count) => set("count", count.into()),
-    }
-    set("warmup_ns", plan.load.warmup_ns.into());
-    set("drain_ns", drumpost_core::clock::as_ns(plan.drain_deadline).into());
-    set("flow_timeout_ns", plan.load.flow_timeout_ns.into());
-    set("batch", (plan.wiring.batch as u64).into());
-    set("capacity", (plan.wiring.capacity as u64).into());
-    let trace = job.workload.trace();
-    let by_trace = |says: bool, flag: &str| if says { "by the trace".to_owned() } else { flag.to_owned() };
-    let has_sizes = trace.is_some_and(|trace| trace.max_payload_len().is_some());
-    set("payload", by_trace(has_sizes, &args.payload).into());
-    set("content", args.content.to_string().into());
-    set("touch", args.touch.to_string().into());
-    set("keys", by_trace(trace.is_some_and(Trace::has_keys), &args.keys).into());
-    set("reply", if args.reply == Reply::Await { "await" } else { "async" }.into());
-    let (placement, wait) = placement_and_wait(target.runs_on, plan.placement, plan.wait, job.is_virtual);
-    set("placement", placement.into());
-    set("wait", wait.into());
-    set("acks", target.promise.acks.into());
-    set("persistence", target.promise.persistence.into());
-    let instances: Vec<String> = plan
-        .wiring
-        .services
-        .iter()
-        .map(|service| match service.instances.len() {
-            1 => service.name.clone(),
-            several => format!("{}={several}", service.name),
-        })
-        .collect();
-    set("services", instances.join(",").into());
-    if let Some(kill) = &args.kill {
-        set("kill", kill.as_str().into());
-    }
-    for (key, value) in job.options.iter().filter(|(key, _)| *key != "seed") {
-        set(&format!("option.{key}"), value.into());
-    }
     settings
 }
 
@@ -113,5 +124,7 @@ fn placement_and_wait(
 /// In one line, for the dashboard.
 pub(crate) fn text(args: &RunArgs) -> String {
     let touch = if args.touch == Touch::Outside { " · touch outside" } else { "" };
-    format!("batch {} · placement {} · wait {}{touch}", args.batch, args.placement, args.wait)
+    let headers =
+        if args.headers.is_none() { String::new() } else { format!(" · headers {}", args.headers) };
+    format!("batch {} · placement {} · wait {}{headers}{touch}", args.batch, args.placement, args.wait)
 }

@@ -5,10 +5,11 @@ use super::{
     follow::PATIENCE,
     handlers::{AsFed, InOrder, Plain},
     scenarios::one_hop,
-    subject::{Ran, Subject},
+    subject::{Ran, Subject, Tried},
     trial::Trial,
 };
 use crate::{
+    headers::Shape,
     outcome::Ending,
     registry::Promise,
     scenario::{Intent, Style},
@@ -57,6 +58,16 @@ impl Ran {
         let ended = outcome.measured_ended;
         let all = (lossy || ended >= count) && (again || ended <= count);
         fails(all, &format!("{ended} of {count} flows ended"))
+    }
+
+    /// All messages came as they were sealed, with what the feed gave them.
+    fn came_as_fed(&self) -> Result<(), Stop> {
+        self.completed(COUNT)?;
+        let corrupted = self.outcome.audit.corrupted;
+        ensure(corrupted == 0, || {
+            format!("{}: {corrupted} messages did not arrive as they were sealed", self.circumstances)
+        })?;
+        self.nothing_wrong("a message came with another key or length than it was sent with")
     }
 
     /// No handler found anything wrong; `what` says what it would have been.
@@ -111,12 +122,25 @@ pub(super) fn payload(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
     for intent in subject.carriers(style) {
         for way in subject.ways() {
             let ran = subject.run(style, one_hop::<AsFed>(style, intent), &Trial::new(*way, COUNT))?;
-            ran.completed(COUNT)?;
-            let corrupted = ran.outcome.audit.corrupted;
-            ensure(corrupted == 0, || {
-                format!("{}: {corrupted} messages did not arrive as they were sealed", ran.circumstances)
-            })?;
-            ran.nothing_wrong("a message came with another key or length than it was sent with")?;
+            ran.came_as_fed()?;
+        }
+    }
+    Ok(())
+}
+
+/// See [`super::CHECKS`].
+pub(super) fn headers(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
+    for intent in subject.carriers(style) {
+        for (count, value_len) in [(3, 32), (11, 0), (1, 1_000)] {
+            let headers = Shape::new(count, value_len).unwrap_or_default();
+            let trial = Trial { headers, ..Trial::new(subject.ways()[0], COUNT) };
+            match subject.try_run(style, one_hop::<AsFed>(style, intent), &trial)? {
+                Tried::Ran(ran) => ran.came_as_fed()?,
+                Tried::Refused(why) => {
+                    ensure(why.contains("headers"), || format!("the refusal does not name headers: {why}"))?;
+                    return Err(Stop::NotApplicable(format!("refused: {why}")));
+                }
+            }
         }
     }
     Ok(())

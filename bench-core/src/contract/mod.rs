@@ -69,6 +69,12 @@ pub const CHECKS: &[Check] = &[
         run: deliveries::payload,
     },
     Check {
+        name: "headers",
+        proves: "application headers arrive as they were sent, empty ones too, none missing and none more, or the wiring is \
+                 refused in a sentence that names headers",
+        run: deliveries::headers,
+    },
+    Check {
         name: "stamps",
         proves: "`due` and `sent` arrive as the lane sealed them; hop times are never negative, never more than the wall \
                  time, and hold the time a message waited in the transport",

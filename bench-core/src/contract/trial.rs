@@ -4,6 +4,7 @@ use super::Stop;
 use crate::{
     clock::as_ns,
     drive::{Placement, Wait},
+    headers::Shape,
     load::{Extent, Feed, LoadPlan, Pace, Start},
     payload::Pool,
     plan::TrialPlan,
@@ -98,6 +99,8 @@ pub(super) struct Trial {
     pub way: Way,
     pub instances: &'static [(&'static str, u16)],
     pub capacity: usize,
+    /// Application headers of every message.
+    pub headers: Shape,
     pub in_flight: u64,
     pub extent: Extent,
     /// In an open load.
@@ -118,6 +121,7 @@ impl Trial {
             way,
             instances: &[],
             capacity: 1024,
+            headers: Shape::NONE,
             in_flight: 64,
             extent: Extent::Count(count),
             due_every_ns: 20_000,
@@ -139,7 +143,7 @@ impl Trial {
             capacity: self.capacity,
             batch: self.way.batch,
             window: Some(window),
-            pool: Arc::new(Pool::new(7, SIZES[SIZES.len() - 1])),
+            pool: Arc::new(Pool::new(7, SIZES[SIZES.len() - 1]).with_headers(7, self.headers)),
         };
         let wired = Wiring::new(&scenario, style, &settings);
         Ok(TrialPlan {

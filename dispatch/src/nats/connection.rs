@@ -1,8 +1,12 @@
 //! One connection to nats-server: connecting, noticing its loss, and room to publish. What is published and heard over
 //! it is the business of the transports.
 
+use super::encode::headers_len;
 use async_nats::{Client, ConnectOptions, Event, ServerAddr, message::OutboundMessage};
-use drumpost_core::{port::PortError, registry::Options, transport::OpenError, wiring::Wiring};
+use drumpost_core::{
+    message::MESSAGE_LEN, payload::Pool, port::PortError, registry::Options, transport::OpenError,
+    wiring::Wiring,
+};
 use futures_util::{SinkExt, StreamExt, task::AtomicWaker};
 use std::{
     future::{Future, poll_fn},
@@ -81,15 +85,25 @@ impl Server {
             Err(_) => return Err(self.unreachable(&format!("no answer within {PATIENCE:?}"))),
         };
         link.connected.store(true, Ordering::Release);
-        let (longest, limit) = (wiring.pool.max_len() as usize + 48, client.max_payload());
+        self.takes(&client, &wiring.pool)?;
+        Ok(Connection { client, link })
+    }
+
+    /// Refuses what the server would.
+    fn takes(&self, client: &Client, pool: &Pool) -> Result<(), OpenError> {
+        let headers_len = headers_len(pool);
+        if headers_len > 0 && !client.server_info().headers {
+            return Err(OpenError::Refused(format!("nats-server at {} takes no headers", self.shown)));
+        }
+        let (longest, limit) = (pool.max_len() as usize + MESSAGE_LEN + headers_len, client.max_payload());
         if longest > limit {
             return Err(OpenError::Refused(format!(
                 "nats-server at {} takes at most {limit} bytes in a message, and this run's are up to {longest}; raise \
-                 max_payload in its configuration, or send shorter payloads",
+                 max_payload in its configuration, or send shorter payloads and headers",
                 self.shown
             )));
         }
-        Ok(Connection { client, link })
+        Ok(())
     }
 
     fn unreachable(&self, error: &dyn std::fmt::Display) -> OpenError {

@@ -142,7 +142,7 @@ impl AsyncSendPort for NatsSend {
                 subject: self.address.of(message)?.clone(),
                 payload: self.encoder.bytes(message),
                 reply: self.reply.clone(),
-                headers: None,
+                headers: self.encoder.headers(message),
             })?;
         }
         Ok(batch.len())

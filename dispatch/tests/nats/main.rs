@@ -1,6 +1,7 @@
 //! `nats` and `jetstream` against a private server. Without one (see `support`) each test says that it was skipped.
 #![cfg(feature = "nats")]
 
+mod headers;
 #[path = "../support/mod.rs"]
 mod support;
 mod trial;
@@ -19,8 +20,8 @@ use drumpost_core::{
 use std::{sync::mpsc, thread, time::Duration};
 use support::NatsServer;
 use trial::{
-    ACCEPTED, PLACED, Reacts, SHIP, Trial, assert_confirmed, assert_sound, ends, ends_slowly, one_hop, order,
-    order_authorization, scenario, service,
+    ACCEPTED, PLACED, Reacts, SHIP, Trial, assert_confirmed, assert_sound, ends, ends_slowly, headers,
+    one_hop, order, order_authorization, scenario, service,
 };
 
 const BOTH: [&str; 2] = ["nats", "jetstream"];
@@ -174,6 +175,8 @@ fn killed(instances: &'static [(&'static str, u16)]) -> Trial {
             after: Duration::from_millis(300),
             down: Duration::from_millis(500),
         }),
+        // What comes again has them too.
+        headers: headers(3, 24),
         options: &[("jetstream.ack-wait", "500ms")],
         ..Trial::default()
     }

@@ -3,6 +3,7 @@
 use drumpost_core::{
     drive::{Placement, Wait},
     handler::{Handler, Out, Reactor},
+    headers::Shape,
     load::{Extent, Feed, LoadPlan, Pace, Start},
     message::{Kind, Message},
     monitor::Unwatched,
@@ -130,6 +131,11 @@ impl Feed for Steady {
     }
 }
 
+/// So many headers, with values of so many bytes.
+pub(crate) fn headers(count: u32, value_len: u32) -> Shape {
+    Shape::new(count, value_len).expect("within bounds")
+}
+
 #[derive(Clone)]
 pub(crate) struct Trial {
     pub(crate) style: Style,
@@ -138,6 +144,7 @@ pub(crate) struct Trial {
     pub(crate) extent: Extent,
     pub(crate) batch: usize,
     pub(crate) payload_len: u32,
+    pub(crate) headers: Shape,
     pub(crate) await_replies: bool,
     pub(crate) placement: Placement,
     pub(crate) every_ns: u64,
@@ -155,6 +162,7 @@ impl Default for Trial {
             extent: Extent::Count(5_000),
             batch: 16,
             payload_len: 128,
+            headers: Shape::NONE,
             await_replies: false,
             placement: Placement::Each,
             every_ns: 0,
@@ -180,7 +188,7 @@ impl Trial {
             capacity: 4096,
             batch: self.batch,
             window: Some(self.pace.window()),
-            pool: Arc::new(Pool::new(7, self.payload_len)),
+            pool: Arc::new(Pool::new(7, self.payload_len).with_headers(7, self.headers)),
         };
         let (payload_len, every_ns) = (self.payload_len, self.every_ns);
         TrialPlan {

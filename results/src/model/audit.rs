@@ -25,7 +25,7 @@ pub struct Audit {
     pub displacement_max: Option<u64>,
     /// As `displacement_max`, of all reordered together.
     pub displacement_sum: Option<u64>,
-    /// Header or payload did not match its check.
+    /// The message, its payload or its application headers did not match its check.
     pub corrupted: u64,
     /// Emitted by a handler, but no route carries its kind.
     pub unrouted: u64,

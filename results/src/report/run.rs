@@ -13,7 +13,7 @@ use crate::units;
 use crate::verdict::{Thresholds, Validity, Verdict};
 
 /// Keys of the settings without which a comparison is unfair; shown under every table, in this order.
-pub const FAIRNESS: [&str; 16] = [
+pub const FAIRNESS: [&str; 17] = [
     "rate_per_s",
     "arrivals",
     "senders",
@@ -22,6 +22,7 @@ pub const FAIRNESS: [&str; 16] = [
     "capacity",
     "payload",
     "content",
+    "headers",
     "touch",
     "services",
     "placement",
@@ -301,6 +302,9 @@ fn settings(record: &Record, runs: &[&Run], layout: Layout) -> String {
     let mut own: Vec<Vec<String>> = vec![Vec::new(); runs.len()];
     for key in FAIRNESS {
         let values: Vec<Option<String>> = runs.iter().map(|run| value(run, key)).collect();
+        if key == "headers" && values.iter().flatten().all(|value| value == "none") {
+            continue;
+        }
         let said = |value: &Option<String>| entry(key, value.as_deref().unwrap_or(units::NONE));
         match &values[..] {
             [first, rest @ ..] if rest.iter().all(|value| value == first) => {

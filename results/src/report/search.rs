@@ -276,12 +276,13 @@ fn notes(record: &Record, search: &Search, layout: Layout) -> String {
         );
         text += &hanging("host     ", &what, layout);
     }
-    let settings: Vec<String> = ["batch", "capacity", "window", "placement", "wait", "payload"]
+    let settings: Vec<String> = ["batch", "capacity", "window", "placement", "wait", "payload", "headers"]
         .iter()
         .filter_map(|key| {
             let value = record.runs.first()?.settings.get(*key)?;
             let same = record.runs.iter().all(|run| run.settings.get(*key) == Some(value));
-            same.then(|| format!("{key} {}", units::setting(key, value)))
+            let said = format!("{key} {}", units::setting(key, value));
+            (same && said != "headers none").then_some(said)
         })
         .collect();
     if !settings.is_empty() {

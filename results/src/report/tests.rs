@@ -97,6 +97,24 @@ fn settings_that_differ_are_shown_per_dispatch() {
 }
 
 #[test]
+fn headers_are_said_where_there_are_any() {
+    let with = |mut record: Record, headers: [&str; 2]| {
+        for (at, run) in record.runs.iter_mut().enumerate() {
+            run.settings.insert("headers".into(), headers[at % 2].into());
+        }
+        record
+    };
+    let table = |headers| shown(&with(sample::record(), headers), 100);
+    assert!(table(["4x32B", "4x32B"]).contains("headers 4x32B, "));
+    assert!(!table(["none", "none"]).contains("headers"));
+    let mixed = table(["none", "4x32B"]);
+    assert!(mixed.contains("headers none") && mixed.contains("headers 4x32B"), "{mixed}");
+    let table = |headers| search_shown(&with(sample::searched(), headers), 100);
+    assert!(table(["4x32B", "4x32B"]).contains("headers 4x32B"));
+    assert!(!table(["none", "none"]).contains("headers"));
+}
+
+#[test]
 fn hop_times() {
     assert_snapshot!(hops(&sample::record(), Layout::plain(100)));
     assert_eq!(hops(&Record::default(), Layout::plain(100)), "");

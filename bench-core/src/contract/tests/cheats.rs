@@ -13,6 +13,7 @@ use crate::{
     registry::{Options, TransportEntry},
     scenario::{Intent, Style},
     transport::{Endpoint, Endpoints, OpenError, Transport},
+    wire,
     wiring::Wiring,
 };
 use std::{
@@ -43,6 +44,7 @@ pub(super) const CHEATS: &[Cheat] = &[
     caught("stamps-late", "stamps", "`sent` is not when they were handed to the transport"),
     caught("damages", "payload", "did not arrive as they were sealed"),
     caught("cuts", "payload", "another key or length"),
+    caught("forgets-headers", "headers", "did not arrive as they were sealed"),
     caught("serves-one", "fan-out", "got 0 of 500 events"),
     caught("never-full", "back-pressure", "does not hold senders up as it claims"),
     caught("holds-more", "back-pressure", "it holds more than its capacity"),
@@ -213,6 +215,11 @@ impl Receiver {
             "cuts" if message.payload_len > 0 => {
                 message.payload_len -= 1;
                 message.stamp(message.sent_ns(), &self.pool);
+            }
+            "forgets-headers" => {
+                let mut bytes = Vec::new();
+                wire::encode(&message, &self.pool, &mut bytes);
+                message = wire::decode(&bytes, &self.pool).unwrap();
             }
             "stamps-late" => {
                 let Watchmaker { clock, ahead_ns } = &self.watchmaker;

@@ -65,6 +65,7 @@ cheats_are_caught! {
     who_stamps_late_is_caught: "stamps-late",
     who_damages_is_caught: "damages",
     who_cuts_and_seals_again_is_caught: "cuts",
+    who_forgets_headers_is_caught: "forgets-headers",
     who_serves_one_subscriber_is_caught: "serves-one",
     who_is_never_full_is_caught: "never-full",
     who_holds_ten_times_its_capacity_is_caught: "holds-more",

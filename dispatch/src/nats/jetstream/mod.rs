@@ -26,6 +26,7 @@ mod send;
 use super::{
     address::{reply_subject, subject, token},
     connection::{Connection, Link, PATIENCE, Server},
+    encode::headers_len,
 };
 use async_nats::jetstream::{
     self, Context,
@@ -43,6 +44,9 @@ use receive::{JetStreamRecv, Source};
 use send::{JetStreamSend, Refusals};
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
+
+/// What a stream stores with a message, whatever `max_payload` says.
+const MAX_HEADERS_LEN: usize = u16::MAX as usize;
 
 /// What the registry lists.
 pub(super) fn entry() -> TransportEntry {
@@ -135,6 +139,12 @@ impl AsyncTransport for JetStream {
             return Err(OpenError::Refused(format!(
                 "nats-server at {} keeps no messages: start it with -js",
                 first.link.shown()
+            )));
+        }
+        let headers_len = headers_len(&wiring.pool);
+        if headers_len > MAX_HEADERS_LEN {
+            return Err(OpenError::Refused(format!(
+                "JetStream takes at most {MAX_HEADERS_LEN} bytes of headers in a message, and this run's are {headers_len}"
             )));
         }
         let context = jetstream::new(first.client.clone());

@@ -72,7 +72,7 @@ impl AsyncSendPort for JetStreamSend {
                 subject: self.address.of(message)?.clone(),
                 payload: self.encoder.bytes(message),
                 reply: Some(self.confirms.reply.clone()),
-                headers: None,
+                headers: self.encoder.headers(message),
             })?;
             self.confirms.sent += 1;
         }
