@@ -83,6 +83,14 @@ pub(crate) enum Reply {
     Async,
 }
 
+impl RunArgs {
+    /// Where lanes run: as asked, else on as many threads as there are cores; each on its own if it is to sleep in its port.
+    pub(crate) fn placement(&self) -> Placement {
+        let usual = if self.wait == Wait::Native { Placement::Each } else { Placement::cores() };
+        self.placement.unwrap_or(usual)
+    }
+}
+
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunArgs {
     /// Scenario [default: order-authorization; stream if only --sim is given]
@@ -97,9 +105,9 @@ pub(crate) struct RunArgs {
     /// Messages a bounded queue holds
     #[arg(long, default_value = "4096", value_parser = count, value_name = "N", help_heading = "Dispatch")]
     pub capacity: u64,
-    /// Threads: `each` lane its own, or N stepping lanes in turn
-    #[arg(long, default_value = "each", value_name = "each|N", help_heading = "Dispatch")]
-    pub placement: Placement,
+    /// Threads that step lanes in turn: one by core, `each` lane its own, or N [default: cores; each for --wait native]
+    #[arg(long, value_name = "cores|each|N", help_heading = "Dispatch")]
+    pub placement: Option<Placement>,
     /// How an idle thread waits: spin, yield, park or native
     #[arg(long, default_value = "park", value_name = "STRATEGY", help_heading = "Dispatch")]
     pub wait: Wait,

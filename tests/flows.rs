@@ -155,6 +155,24 @@ fn all_lanes_on_one_thread() {
     assert_eq!(record.of("message/crossbeam")["settings"]["placement"], "all on 1 thread");
 }
 
+/// More lanes than cores do not take cores from each other, unless they are asked to; who sleeps in a port has a thread.
+#[test]
+fn no_more_threads_than_cores_by_default() {
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let line = format!("stream --dispatch message/crossbeam --instances worker={cores}");
+    let stepped = if cores == 1 { "all on 1 thread".into() } else { format!("on {cores} threads") };
+    for (how, placement) in [
+        ("", stepped.as_str()),
+        ("--placement cores", &stepped),
+        ("--placement each", "a thread each"),
+        ("--placement 1024", "a thread each"),
+        ("--wait native", "a thread each"),
+    ] {
+        let record = clean(&format!("{line} {how}"));
+        assert_eq!(record.of("message/crossbeam")["settings"]["placement"], placement, "{how}");
+    }
+}
+
 #[test]
 fn every_wait_strategy() {
     for wait in ["spin", "yield", "park", "native"] {

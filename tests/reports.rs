@@ -29,7 +29,9 @@ fn every_setting_that_makes_a_row_comparable_is_written_and_shown() {
     let place = Place::new();
     let mut written = BTreeSet::new();
     for load in ["--in-flight 3 --count 100", "--rate 500/s --arrivals poisson --senders 2 --duration 1s"] {
-        let line = format!("run order-authorization --dispatch event/sim --instances payment=2 {load}");
+        let line = format!(
+            "run order-authorization --dispatch event/sim --instances payment=2 --headers 1x4B {load}"
+        );
         let record = place.run(&format!("{line} --json")).with_code(0).json();
         let settings = record["runs"][0]["settings"].as_object().unwrap();
         written.extend(settings.keys().cloned());

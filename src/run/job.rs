@@ -136,7 +136,7 @@ impl Job {
             load,
             feeds: self.workload.feeds(),
             await_replies: args.reply == Reply::Await,
-            placement: args.placement,
+            placement: args.placement(),
             wait: args.wait,
             drain_deadline: args.drain,
             sample_every: sample_every(&load, &self.workload, is_virtual),

@@ -3,9 +3,10 @@
 use super::job::{Job, Target};
 use crate::args::{Reply, RunArgs};
 use drumpost_core::{
-    drive::{Placement, Wait},
+    drive::Placement,
     load::{Debt, Extent, Pace},
     payload::Touch,
+    plan::TrialPlan,
     registry::RunsOn,
 };
 use drumpost_results::model::Settings;
@@ -36,7 +37,7 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     set("touch", args.touch.to_string().into());
     set("keys", by_trace(trace.is_some_and(Trace::has_keys), &args.keys).into());
     set("reply", if args.reply == Reply::Await { "await" } else { "async" }.into());
-    let (placement, wait) = placement_and_wait(target.runs_on, plan.placement, plan.wait, job.is_virtual);
+    let (placement, wait) = placement_and_wait(target.runs_on, plan, job.is_virtual);
     set("placement", placement.into());
     set("wait", wait.into());
     set("acks", target.promise.acks.into());
@@ -98,23 +99,18 @@ fn of_pace(job: &Job, target: &Target) -> Settings {
 }
 
 /// Where lanes run and how they wait, as it really is for what runs the transport.
-fn placement_and_wait(
-    runs_on: RunsOn,
-    placement: Placement,
-    wait: Wait,
-    is_virtual: bool,
-) -> (String, String) {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+fn placement_and_wait(runs_on: RunsOn, plan: &TrialPlan, is_virtual: bool) -> (String, String) {
+    let lanes = usize::from(plan.wiring.instance_count());
     match runs_on {
-        RunsOn::Threads => match placement {
-            Placement::Each => ("a thread each".into(), wait.to_string()),
-            Placement::Threads(1) => ("all on 1 thread".into(), wait.to_string()),
-            Placement::Threads(count) => (format!("on {count} threads"), wait.to_string()),
-        },
-        RunsOn::Tasks => {
-            let workers = if let Placement::Threads(count) = placement { count } else { cores };
-            (format!("tasks on {workers} workers"), "the runtime's".into())
+        RunsOn::Threads => {
+            let placement = match plan.placement {
+                Placement::Threads(1) => "all on 1 thread".into(),
+                Placement::Threads(count) if count < lanes => format!("on {count} threads"),
+                Placement::Threads(_) | Placement::Each => "a thread each".into(),
+            };
+            (placement, plan.wait.to_string())
         }
+        RunsOn::Tasks => (format!("tasks on {} workers", plan.placement.workers()), "the runtime's".into()),
         RunsOn::Inline => ("the publisher's thread".into(), "none".into()),
         RunsOn::Simulation if is_virtual => ("virtual time".into(), "none".into()),
         RunsOn::Simulation => ("a thread each".into(), "native".into()),
@@ -126,5 +122,5 @@ pub(crate) fn text(args: &RunArgs) -> String {
     let touch = if args.touch == Touch::Outside { " · touch outside" } else { "" };
     let headers =
         if args.headers.is_none() { String::new() } else { format!(" · headers {}", args.headers) };
-    format!("batch {} · placement {} · wait {}{headers}{touch}", args.batch, args.placement, args.wait)
+    format!("batch {} · placement {} · wait {}{headers}{touch}", args.batch, args.placement(), args.wait)
 }

@@ -56,10 +56,7 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
 
 /// Workers as the placement says; one worker is a runtime on a single thread.
 fn runtime(placement: Placement) -> Result<Runtime, OpenError> {
-    let workers = match placement {
-        Placement::Each => thread::available_parallelism().map_or(1, usize::from),
-        Placement::Threads(count) => count,
-    };
+    let workers = placement.workers();
     let mut builder = if workers == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
     builder.worker_threads(workers).enable_all().thread_name("tasks");
     builder.build().map_err(|error| OpenError::Failed(format!("failed to start a runtime: {error}")))

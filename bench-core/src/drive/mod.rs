@@ -25,6 +25,28 @@ pub enum Placement {
     Threads(usize),
 }
 
+impl Placement {
+    /// A thread for each core. With fewer lanes than that each lane has its own; with more, threads that take cores from
+    /// each other would make the system's scheduler part of what is measured.
+    #[must_use]
+    pub fn cores() -> Self {
+        Self::Threads(cores())
+    }
+
+    /// How many worker threads a runtime of tasks has for it.
+    #[must_use]
+    pub fn workers(self) -> usize {
+        match self {
+            Self::Each => cores(),
+            Self::Threads(count) => count,
+        }
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 impl fmt::Display for Placement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -40,8 +62,11 @@ impl FromStr for Placement {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.parse() {
             _ if text == "each" => Ok(Self::Each),
+            _ if text == "cores" => Ok(Self::cores()),
             Ok(count @ 1..=1024) => Ok(Self::Threads(count)),
-            _ => Err(format!("`{text}` is no placement: `each`, or a number of threads from 1 to 1024")),
+            _ => Err(format!(
+                "`{text}` is no placement: `cores`, `each`, or a number of threads from 1 to 1024"
+            )),
         }
     }
 }

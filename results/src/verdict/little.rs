@@ -22,7 +22,9 @@ pub(super) fn check(run: &Run, derived: &Derived, thresholds: &Thresholds, verdi
     let is_virtual = run.trials.iter().all(|trial| trial.cpu_ns.is_none());
     let margin = if is_virtual { thresholds.little } else { thresholds.little_sampled } + cut_off;
     let (low, high) = (rate * service.min(response) / 1e9, rate * service.max(response) / 1e9);
-    let flows = if is_virtual { 0.0 } else { thresholds.little_sampled_flows };
+    // While the thread that looks has a core, who had it starts or ends no flows, and the others go on.
+    let looked_at = rate * thresholds.little_look_ns / 1e9;
+    let flows = if is_virtual { 0.0 } else { looked_at.max(thresholds.little_sampled_flows) };
     if in_flight < low * (1.0 - margin) - flows || in_flight > high * (1.0 + margin) + flows {
         let of_response = units::ratio(in_flight / (rate * response / 1e9));
         let reason = format!(

@@ -120,6 +120,8 @@ thresholds! {
         "the same on a real clock, where flows in flight are sampled by a thread that competes with what it looks at";
     little_sampled_flows: Number = 0.25, None, off NONE,
         "and off by more flows than this, as starts and ends cannot be read at one moment";
+    little_look_ns: Duration = 25_000.0, None, off NONE,
+        "and by more flows than go through in this time, for which a look takes a core from whom it looks at";
     little_flows: Count = 10_000.0, None, off NONE,
         "Little's law is asked of no fewer flows";
     growth: Number = 1.5, SUSPECT, off NONE,
