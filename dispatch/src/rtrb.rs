@@ -119,6 +119,12 @@ fn endpoint(sends: Vec<RingSender>, [rings, replies]: [Rings; 2]) -> Endpoint<Ri
 impl SendPort for RingSender {
     #[inline]
     fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
+        if let ([Writer(ring)], [message]) = (&mut self.rings[..], batch) {
+            return match ring.push(*message) {
+                _ if ring.is_abandoned() => Err(PortError::Closed),
+                taken => Ok(usize::from(taken.is_ok())),
+            };
+        }
         let mut rest = batch;
         while !rest.is_empty() {
             let (to, run) = self.addressees.first_run(rest)?;
@@ -178,6 +184,13 @@ impl Rings {
 /// Hands over up to `max` messages of one ring where they lie.
 #[inline]
 fn read(ring: &mut Consumer<Message>, max: usize, on_batch: &mut impl FnMut(&[Message])) -> usize {
+    if max == 1 {
+        // A chunk of one costs more than a copy.
+        return ring.pop().map_or(0, |message| {
+            on_batch(std::slice::from_ref(&message));
+            1
+        });
+    }
     let chunk = match ring.read_chunk(max) {
         Ok(chunk) => chunk,
         Err(ChunkError::TooFewSlots(0)) => return 0,

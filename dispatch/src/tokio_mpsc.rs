@@ -130,6 +130,9 @@ fn addressee(destination: &Destination) -> usize {
 impl AsyncSendPort for ChannelSender {
     #[inline]
     fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
+        if let ([channel], [message]) = (&self.channels[..], batch) {
+            return fill_one(channel, message);
+        }
         let mut rest = batch;
         while !rest.is_empty() {
             let (to, run) = self.addressees.first_run(rest)?;
@@ -159,13 +162,20 @@ fn fill(channel: &Sender<Message>, batch: &[Message]) -> Result<usize, PortError
         return Ok(batch.len());
     }
     for (taken, message) in batch.iter().enumerate() {
-        match channel.try_send(*message) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => return Ok(taken),
-            Err(TrySendError::Closed(_)) => return Err(PortError::Closed),
+        if fill_one(channel, message)? == 0 {
+            return Ok(taken);
         }
     }
     Ok(batch.len())
+}
+
+#[inline]
+fn fill_one(channel: &Sender<Message>, message: &Message) -> Result<usize, PortError> {
+    match channel.try_send(*message) {
+        Ok(()) => Ok(1),
+        Err(TrySendError::Full(_)) => Ok(0),
+        Err(TrySendError::Closed(_)) => Err(PortError::Closed),
+    }
 }
 
 impl AsyncRecvPort for ChannelReceiver {
