@@ -81,9 +81,9 @@ impl Outbox {
 pub struct Out {
     lane: u16,
     outboxes: Vec<Outbox>,
-    /// Messages in all outboxes that no transport has taken, as counted at the end of the last batch.
-    waiting: usize,
-    /// The outbox that is offered next; it has something if any has.
+    /// A bit for each outbox that has something no transport has taken.
+    waiting: u64,
+    /// The outbox that was offered last.
     turn: usize,
     /// By kind; index 0 is `START`, which goes nowhere.
     routes: Box<[Route]>,
@@ -133,6 +133,7 @@ impl Out {
     #[inline(always)]
     fn send(&mut self, cause: &Message, kind: Kind, leg: Leg) {
         let outbox = &mut self.outboxes[usize::from(leg.port)];
+        self.waiting |= 1 << leg.port;
         // The number's low half: receivers extend what they see.
         let mut message = cause.caused(kind, outbox.destination, self.lane, outbox.emitted as u32);
         outbox.emitted += 1;
@@ -143,31 +144,18 @@ impl Out {
         outbox.pending.push(message);
     }
 
-    /// Counts what a batch has caused, and finds what is offered first. Says whether anything waits.
-    #[inline(always)]
-    pub(crate) fn count(&mut self) -> bool {
-        // Most lanes have one port or two, for which setting up a loop costs several times what it does.
-        self.waiting = match &self.outboxes[..] {
-            [] => 0,
-            [only] => only.waiting(),
-            [one, other] => one.waiting() + other.waiting(),
-            several => several.iter().map(Outbox::waiting).sum(),
-        };
-        if self.waiting > 0 && self.outboxes.len() > 1 {
-            self.pass_turn();
-        }
-        self.waiting > 0
-    }
-
     /// Says that the flow of `cause` is over.
     #[inline]
     pub fn end(&mut self, cause: &Message) {
         self.recorder.end(cause, self.now_ns);
     }
 
-    /// The send port that is offered next.
+    /// The send port that is offered next: the one that was offered last until it has taken everything, then the others
+    /// in turn.
+    #[inline]
     pub(crate) const fn turn(&self) -> usize {
-        self.turn
+        let not_before = self.waiting & (u64::MAX << self.turn);
+        (if not_before == 0 { self.waiting } else { not_before }).trailing_zeros() as usize
     }
 
     pub(crate) fn requests(&self) -> u64 {
@@ -215,6 +203,7 @@ impl Out {
         pool: &Pool,
         counters: &Published,
     ) -> (usize, &[Message]) {
+        self.turn = self.turn();
         let Some(Outbox { pending, offered, emitted, .. }) = self.outboxes.get_mut(self.turn) else {
             return (0, &[]);
         };
@@ -233,21 +222,10 @@ impl Out {
     pub(crate) fn taken(&mut self, taken: usize) {
         let outbox = &mut self.outboxes[self.turn];
         outbox.offered += taken;
-        self.waiting -= taken;
-        if outbox.offered == outbox.pending.len() {
+        if outbox.waiting() == 0 {
             outbox.pending.clear();
             outbox.offered = 0;
-            if self.waiting > 0 {
-                self.pass_turn();
-            }
-        }
-    }
-
-    /// Finds the next outbox that has something, when there is one; the one in turn, if it has.
-    #[inline]
-    fn pass_turn(&mut self) {
-        while self.outboxes[self.turn].pending.is_empty() {
-            self.turn = if self.turn + 1 == self.outboxes.len() { 0 } else { self.turn + 1 };
+            self.waiting &= !(1 << self.turn);
         }
     }
 }

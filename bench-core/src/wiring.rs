@@ -119,6 +119,7 @@ impl Wiring {
             return Err(WiringError::NoStyle { scenario: scenario.name, style });
         }
         checks::names(scenario, style, settings)?;
+        checks::width(scenario, style)?;
         checks::needed(scenario, settings)?;
         checks::replies(scenario.routes(style))?;
         let takes_part = |name: &str| {

@@ -180,13 +180,13 @@ fn fill_one(channel: &Sender<Message>, message: &Message) -> Result<usize, PortE
 
 impl AsyncRecvPort for ChannelReceiver {
     #[inline]
-    async fn drain(
+    fn drain(
         &mut self,
         max: usize,
         mut on_batch: impl FnMut(&[Message]) + Send,
-    ) -> Result<usize, PortError> {
+    ) -> impl Future<Output = Result<usize, PortError>> + Send {
         // What a poll takes, the same poll hands over: dropped while it waits, the future has taken nothing.
-        poll_fn(|context| {
+        poll_fn(move |context| {
             self.buffer.clear();
             let polled = self.poll(max, context);
             if let Poll::Ready(Ok(_)) = polled {
@@ -194,7 +194,6 @@ impl AsyncRecvPort for ChannelReceiver {
             }
             polled
         })
-        .await
     }
 }
 

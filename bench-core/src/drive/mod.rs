@@ -9,7 +9,7 @@ pub mod virtual_time;
 use crate::{
     bell::Bell,
     clock::Now,
-    lane::{Inbox, Lane, Outlet, Turn},
+    lane::{Inbox, Lane, Outlet, Sent, Turn},
     message::Message,
     port::{PortError, RecvPort, SendPort},
     transport::Endpoint,
@@ -165,8 +165,8 @@ enum Step {
 }
 
 impl<S: SendPort, R: RecvPort> Seat<S, R> {
-    /// Has the lane take its turn: send what waits, start flows, look into its inbox once and send what that caused,
-    /// without waiting.
+    /// Has the lane take its turn: send what waits, start flows, look into its inbox and send what that caused, without
+    /// waiting.
     #[inline]
     fn step(&mut self, clock: &impl Now) -> Result<Step, PortError> {
         let Self { lane, endpoint: Endpoint { inbox, replies, sends }, rings } = self;
@@ -177,9 +177,14 @@ impl<S: SendPort, R: RecvPort> Seat<S, R> {
             Turn::Done => return Ok(Step::Done),
         };
         if lane.hears() {
-            moved |= receive(lane, inbox, replies, clock)? > 0;
-            if lane.has_pending() {
-                lane.send(clock.now_ns(), clock, &mut outlet)?;
+            for _ in 0..lane.batches_per_turn() {
+                if receive(lane, inbox, replies, clock)? == 0 {
+                    break;
+                }
+                moved = true;
+                if lane.has_pending() && lane.send(clock.now_ns(), clock, &mut outlet)? != Sent::All {
+                    break;
+                }
             }
         }
         if lane.take_ended() {
@@ -213,25 +218,41 @@ fn receive<R: RecvPort>(
     replies: &mut Option<R>,
     clock: &impl Now,
 ) -> Result<usize, PortError> {
+    let (port, max) = wanted(lane, inbox, replies)?;
+    let drained = port.drain(max, |batch| lane.received(batch, clock));
+    found(lane, drained)
+}
+
+/// The port that the lane wants to receive from, and how many messages at most.
+#[inline(always)]
+fn wanted<'a, R>(
+    lane: &Lane,
+    inbox: &'a mut Option<R>,
+    replies: &'a mut Option<R>,
+) -> Result<(&'a mut R, usize), PortError> {
     let (from, max) = lane.inbox();
-    let Some(port) = (match from {
+    let port = match from {
         Inbox::All => inbox.as_mut(),
         Inbox::Replies => replies.as_mut(),
-    }) else {
-        return Err(no_inbox());
     };
-    match port.drain(max, |batch| lane.received(batch, clock)) {
+    port.map(|port| (port, max)).ok_or_else(no_inbox)
+}
+
+#[cold]
+fn no_inbox() -> PortError {
+    PortError::Failed("the transport opened no inbox".into())
+}
+
+/// What a look into an inbox found; what the transport dropped is noted, and something, too.
+#[inline(always)]
+fn found(lane: &mut Lane, drained: Result<usize, PortError>) -> Result<usize, PortError> {
+    match drained {
         Err(PortError::Lagged(count)) => {
             lane.lagged(count);
             Ok(1)
         }
         drained => drained,
     }
-}
-
-#[cold]
-fn no_inbox() -> PortError {
-    PortError::Failed("the transport opened no inbox".into())
 }
 
 /// What a round over several lanes came to: the best of the steps, the earliest of the times.

@@ -3,18 +3,18 @@
 //! No timers: a runtime's tick in milliseconds. A lane with an open load runs on a thread of its own ([`block_on`]), or,
 //! stepped with the others, yields until a flow is due.
 
-use super::{Seat, no_inbox, ring, slack::Slack};
+use super::{Seat, found, ring, slack::Slack, wanted};
 use crate::{
     bell::Bell,
     clock::Now,
-    lane::{Inbox, Lane, Outlet, Turn},
+    lane::{Outlet, Sent, Turn},
     message::Message,
     port::{AsyncRecvPort, AsyncSendPort, PortError},
     transport::Endpoint,
 };
 use std::{
     future::{Future, pending, poll_fn},
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -61,43 +61,45 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
         Poll::Ready(())
     })
     .await;
+    let sleep = Sleep { clock, bell, pacing };
     let (mut turns, mut listens) = (0_u32, false);
     loop {
         turns = turns.wrapping_add(1);
         if turns.is_multiple_of(TURNS) {
             let_others_run().await;
         }
-        let sleep = Sleep { clock, bell, pacing, allowed: listens };
-        let moved = match lane.begin_turn(clock, &mut Quiet(sends))? {
-            Turn::Look { moved, until_ns } if !lane.hears() => {
-                moved || sleep.unless(pending::<()>(), until_ns).await.is_some()
-            }
-            Turn::Look { moved, until_ns } => {
-                let (from, max) = lane.inbox();
-                let port = match from {
-                    Inbox::All => inbox.as_mut(),
-                    Inbox::Replies => replies.as_mut(),
-                };
-                let Some(port) = port else { return Err(no_inbox()) };
-                if let Some(Crash { down, .. }) = crash.take_if(|crash| clock.now_ns() >= crash.at_ns) {
-                    port.crash(down).await?;
-                    continue;
-                }
-                let drained = port.drain(max, |batch| lane.received(batch, clock));
-                let drained = sleep.unless(drained, if moved { 0 } else { until_ns }).await;
-                let found = note_drained(lane, drained)?;
-                if lane.has_pending() {
-                    lane.send(clock.now_ns(), clock, &mut Quiet(sends))?;
-                }
-                moved || found
-            }
-            Turn::HeldUp { moved: true } => true,
-            Turn::HeldUp { moved: false } => {
-                let ready = sends[lane.port_in_turn()].ready();
-                sleep.unless(ready, u64::MAX).await.transpose()?.is_some()
-            }
+        let (mut moved, held_up, until_ns) = match lane.begin_turn(clock, &mut Quiet(sends))? {
+            Turn::Look { moved, until_ns } => (moved, false, until_ns),
+            Turn::HeldUp { moved } => (moved, true, u64::MAX),
             Turn::Done => return Ok(()),
         };
+        // Unless the bell was told before the lane was asked, it only looks.
+        let until_ns = if moved || !listens { 0 } else { until_ns };
+        if held_up {
+            if !moved {
+                let ready = pin!(sends[lane.port_in_turn()].ready());
+                moved = sleep.unless(ready, until_ns).await.transpose()?.is_some();
+            }
+        } else if lane.hears() {
+            if let Some(Crash { down, .. }) = crash.take_if(|crash| clock.now_ns() >= crash.at_ns) {
+                wanted(lane, inbox, replies)?.0.crash(down).await?;
+                continue;
+            }
+            for _ in 0..lane.batches_per_turn() {
+                let (port, max) = wanted(lane, inbox, replies)?;
+                let until_ns = if moved { 0 } else { until_ns };
+                let drained =
+                    sleep.unless(pin!(port.drain(max, |batch| lane.received(batch, clock))), until_ns).await;
+                let Some(drained) = drained else { break };
+                found(lane, drained)?;
+                moved = true;
+                if lane.has_pending() && lane.send(clock.now_ns(), clock, &mut Quiet(sends))? != Sent::All {
+                    break;
+                }
+            }
+        } else if !moved {
+            moved = sleep.unless(pin!(pending::<()>()), until_ns).await.is_some();
+        }
         if lane.take_ended() {
             ring(&rings.on_end);
         }
@@ -124,20 +126,6 @@ impl<S: AsyncSendPort> Outlet for Quiet<'_, S> {
     }
 }
 
-/// Whether a look into the inbox found anything; what the transport dropped is noted.
-#[inline]
-fn note_drained(lane: &mut Lane, drained: Option<Result<usize, PortError>>) -> Result<bool, PortError> {
-    match drained {
-        None => Ok(false),
-        Some(Ok(_)) => Ok(true),
-        Some(Err(PortError::Lagged(count))) => {
-            lane.lagged(count);
-            Ok(true)
-        }
-        Some(Err(error)) => Err(error),
-    }
-}
-
 /// After so many turns without a wait a lane lets others run, as nothing else may make it: a broadcast is never full.
 const TURNS: u32 = 128;
 
@@ -158,20 +146,21 @@ struct Sleep<'a, N> {
     clock: &'a N,
     bell: &'a Bell,
     pacing: &'a Pacing,
-    /// Whether the bell was told before the lane was asked; if not, the port is only looked at.
-    allowed: bool,
 }
 
 impl<N: Now> Sleep<'_, N> {
-    /// Polls `port` first; if it has nothing, waits for it, the bell or the due time, whichever is first. `None`: the
-    /// port had nothing.
-    async fn unless<F: Future>(self, port: F, until_ns: u64) -> Option<F::Output> {
-        let mut port = pin!(port);
-        poll_fn(|context| {
+    /// Polls `port` first; if it has nothing, waits for it, the bell or the due time, whichever is first; 0: does not
+    /// wait. `None`: the port had nothing.
+    fn unless<F: Future>(
+        &self,
+        mut port: Pin<&mut F>,
+        until_ns: u64,
+    ) -> impl Future<Output = Option<F::Output>> {
+        poll_fn(move |context| {
             if let Poll::Ready(done) = port.as_mut().poll(context) {
                 return Poll::Ready(Some(done));
             }
-            if !self.allowed || until_ns == 0 || !self.bell.is_listening() {
+            if until_ns == 0 || !self.bell.is_listening() {
                 return Poll::Ready(None);
             }
             if until_ns != u64::MAX && self.clock.now_ns() >= until_ns {
@@ -184,7 +173,6 @@ impl<N: Now> Sleep<'_, N> {
             }
             Poll::Pending
         })
-        .await
     }
 }
 

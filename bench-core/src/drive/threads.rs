@@ -1,10 +1,9 @@
 //! The driver for threads: steps the lanes of one thread in turn and waits as the wait strategy says.
 
-use super::{Round, Seat, Wait, round, slack::Slack};
+use super::{Round, Seat, Wait, found, round, slack::Slack, wanted};
 use crate::{
     bell::Bell,
     clock::Now,
-    lane::Inbox,
     port::{PortError, RecvPort, SendPort},
 };
 use std::{sync::Arc, task::Wake, thread::Thread, time::Duration};
@@ -97,16 +96,10 @@ fn native<S: SendPort, R: RecvPort>(
     // Flow ends do not come through the transport, so a lane that waits for them looks again soon.
     let limit = if seat.lane.is_driven() { Duration::from_millis(1) } else { NAP };
     let at_most = limit.min(Duration::from_nanos(left_ns - awake_ns));
-    let port = match seat.lane.inbox().0 {
-        Inbox::All => &mut seat.endpoint.inbox,
-        Inbox::Replies => &mut seat.endpoint.replies,
-    };
-    match port.as_mut().map_or(Ok(()), |port| port.wait(at_most)) {
-        Err(PortError::Lagged(count)) => seat.lane.lagged(count),
-        Err(error) => return Err((seat.lane.id(), error)),
-        Ok(()) => {}
-    }
-    Ok(())
+    let Seat { lane, endpoint, .. } = seat;
+    let waited =
+        wanted(lane, &mut endpoint.inbox, &mut endpoint.replies).and_then(|(port, _)| port.wait(at_most));
+    found(lane, waited.map(|()| 0)).map(drop).map_err(|error| (lane.id(), error))
 }
 
 /// Sleeps until shortly before `until_ns`, at most `at_most`; close to it, returns at once, so that the caller waits

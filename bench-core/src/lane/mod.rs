@@ -17,7 +17,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
-pub(crate) use turn::{Outlet, Turn};
+pub(crate) use turn::{Outlet, Sent, Turn};
 
 /// Which inbox a lane wants to receive from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,7 @@ pub struct Lane {
     /// A load was served last, so the inbox is looked at before it is served again.
     inbox_first: bool,
     load_over: bool,
+    batches_per_turn: usize,
     refused_since_ns: Option<u64>,
     offered_ns: u64,
     replies_received: u64,
@@ -121,6 +122,7 @@ impl Lane {
             starts,
             inbox_first: false,
             load_over: spec.load.is_none(),
+            batches_per_turn: turn::batches_per_turn(spec.batch),
             refused_since_ns: None,
             offered_ns: 0,
             replies_received: 0,
@@ -186,6 +188,11 @@ impl Lane {
     /// The send port that is offered next.
     pub(crate) const fn port_in_turn(&self) -> usize {
         self.spec.out.turn()
+    }
+
+    /// How often it may look into its inbox in a turn, as long as it finds something.
+    pub(crate) const fn batches_per_turn(&self) -> usize {
+        self.batches_per_turn
     }
 
     /// Whether it hears anything.
@@ -325,10 +332,9 @@ impl Lane {
             self.ended = true;
             counters.publish_ended(&out.recorder.local);
         }
-        let waits = out.count();
         if out.recorder.has_rare_news() {
             out.publish_all(counters);
-        } else if !waits {
+        } else if out.is_empty() {
             counters.publish_received(&out.recorder.local);
         }
     }

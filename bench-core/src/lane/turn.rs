@@ -3,6 +3,15 @@
 use super::Lane;
 use crate::{clock::Now, load::Due, message::Message, port::PortError};
 
+/// How many messages a lane may receive in a turn, and flows it may start, if its batches are smaller than that: what a
+/// turn costs besides is then shared by them, and others on the same thread still do not wait long.
+const TURN_LEN: usize = 4;
+
+/// How many batches of at most `batch` messages a turn may have.
+pub(super) const fn batches_per_turn(batch: usize) -> usize {
+    if batch == 0 { 1 } else { TURN_LEN.div_ceil(batch) }
+}
+
 /// A lane's send ports, by number.
 pub(crate) trait Outlet {
     /// Hands a batch to a port, as [`crate::port::SendPort::offer`] does.
@@ -47,28 +56,36 @@ impl Lane {
         if self.is_stopped() {
             return Ok(Turn::Done);
         }
-        let mut turn = Turn::Look { moved: false, until_ns: u64::MAX };
-        let mut now_ns = None;
-        if !self.has_pending() {
-            self.spec.out.recorder.serve_collector();
-            if !self.load_over {
-                turn = match self.start_flows(clock) {
-                    Due::Started => Turn::Look { moved: true, until_ns: u64::MAX },
-                    Due::At(until_ns) => Turn::Look { moved: false, until_ns },
-                    Due::Over => turn,
-                    Due::Capped => Turn::Done,
-                };
-                now_ns = Some(self.spec.out.now_ns);
-            }
-        }
         if self.has_pending() {
-            turn = match self.send(now_ns.unwrap_or_else(|| clock.now_ns()), clock, outlet)? {
+            return Ok(match self.send(clock.now_ns(), clock, outlet)? {
                 Sent::All => Turn::Look { moved: true, until_ns: u64::MAX },
                 Sent::Some => Turn::HeldUp { moved: true },
-                Sent::Nothing => Turn::HeldUp { moved: now_ns.is_some() },
-            };
+                Sent::Nothing => Turn::HeldUp { moved: false },
+            });
         }
-        Ok(turn)
+        self.spec.out.recorder.serve_collector();
+        if self.load_over {
+            return Ok(Turn::Look { moved: false, until_ns: u64::MAX });
+        }
+        self.start_and_send(clock, outlet)
+    }
+
+    /// Starts flows that are due and sends what they cause.
+    #[inline(always)]
+    fn start_and_send(&mut self, clock: &impl Now, outlet: &mut impl Outlet) -> Result<Turn, PortError> {
+        let mut moved = false;
+        for _ in 0..self.batches_per_turn() {
+            match self.start_flows(clock) {
+                Due::Started => moved = true,
+                Due::At(until_ns) => return Ok(Turn::Look { moved, until_ns }),
+                Due::Over => break,
+                Due::Capped => return Ok(Turn::Done),
+            }
+            if self.has_pending() && self.send(self.spec.out.now_ns, clock, outlet)? != Sent::All {
+                return Ok(Turn::HeldUp { moved });
+            }
+        }
+        Ok(Turn::Look { moved, until_ns: u64::MAX })
     }
 
     /// Offers what waits, at first stamped `now_ns`, until all was taken or the transport is full.

@@ -13,7 +13,7 @@ pub(super) struct Users {
 
 impl Load {
     /// Starts `room` flows, which are due now; fewer if fewer are left.
-    #[inline]
+    #[inline(always)]
     pub(super) fn start_at_once(
         &mut self,
         room: u64,

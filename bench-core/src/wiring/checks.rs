@@ -39,6 +39,25 @@ pub(super) fn replies(routes: &[Route]) -> Result<(), WiringError> {
     Ok(())
 }
 
+/// Destinations that one service can send to, and those it can hear: a lane keeps a bit for each of the former.
+const DESTINATIONS_MAX: usize = 64;
+
+/// No service sends to, or hears, more destinations than a lane can keep apart.
+pub(super) fn width(scenario: &Scenario, style: Style) -> Result<(), WiringError> {
+    let routes = scenario.routes(style);
+    for service in &scenario.services {
+        let sends = routes.iter().filter(|route| route.sender == service.name).count();
+        let hears = routes.iter().filter(|route| route.receivers.contains(&service.name)).count();
+        if sends.max(hears) > DESTINATIONS_MAX {
+            return Err(rule(format!(
+                "`{}` sends to {sends} destinations and hears {hears}; at most {DESTINATIONS_MAX} of each are possible",
+                service.name
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Every name is there.
 pub(super) fn names(scenario: &Scenario, style: Style, settings: &WiringSettings) -> Result<(), WiringError> {
     let services: Vec<&str> = scenario.services.iter().map(|service| service.name).collect();
@@ -70,7 +89,7 @@ pub(super) fn names(scenario: &Scenario, style: Style, settings: &WiringSettings
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{reply, request};
+    use crate::scenario::{event, reply, request};
 
     #[test]
     fn a_reply_goes_only_to_who_asked() {
@@ -82,5 +101,28 @@ mod tests {
             let error = replies(&[asked, wrong]).unwrap_err().to_string();
             assert!(error.contains("no Request") && error.contains(wrong.destination), "{error}");
         }
+    }
+
+    #[test]
+    fn a_service_has_as_many_destinations_as_a_lane_can_keep_apart() {
+        let scenario = |event| Scenario {
+            name: "wide",
+            summary: "",
+            kinds: &["Happened"],
+            services: vec![Service {
+                name: "a",
+                driven: true,
+                part: Part::Needed,
+                reactor: || panic!("is not run"),
+            }],
+            ends_per_flow: 1,
+            message: Vec::new(),
+            event,
+        };
+        let route = event("a.happened", &["Happened"], "a", &["a"]);
+        width(&scenario(vec![route; DESTINATIONS_MAX]), Style::Event).unwrap();
+        let error =
+            width(&scenario(vec![route; DESTINATIONS_MAX + 1]), Style::Event).unwrap_err().to_string();
+        assert!(error.contains("`a` sends to 65 destinations and hears 65; at most 64"), "{error}");
     }
 }
