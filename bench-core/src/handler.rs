@@ -133,7 +133,9 @@ impl Out {
     #[inline(always)]
     fn send(&mut self, cause: &Message, kind: Kind, leg: Leg) {
         let outbox = &mut self.outboxes[usize::from(leg.port)];
-        self.waiting |= 1 << leg.port;
+        if outbox.pending.is_empty() {
+            self.waiting |= 1 << leg.port;
+        }
         // The number's low half: receivers extend what they see.
         let mut message = cause.caused(kind, outbox.destination, self.lane, outbox.emitted as u32);
         outbox.emitted += 1;

@@ -49,8 +49,8 @@ const _: () = assert!(size_of::<Message>() == MESSAGE_LEN);
 
 const ID_BITS: u32 = 16;
 const ID_MASK: u64 = (1 << ID_BITS) - 1;
-/// `sent` of a message that was never offered and is not the first of its flow.
-const NOT_FIRST: u64 = STAMP_MAX_NS;
+/// Stamp of what was not offered yet.
+const NOT_SENT: u64 = STAMP_MAX_NS;
 
 /// The stamp of a word that has one.
 #[inline]
@@ -72,7 +72,7 @@ impl Message {
     pub fn start(origin: u16, number: u32, due_ns: u64, key: u32, payload_len: u32) -> Self {
         Self {
             due_producer: with_stamp(u64::from(origin), due_ns),
-            first_origin: u64::from(origin),
+            first_origin: with_stamp(u64::from(origin), NOT_SENT),
             number,
             key,
             payload_len,
@@ -134,10 +134,10 @@ impl Message {
     #[inline]
     #[must_use]
     pub fn caused(&self, kind: Kind, destination: u16, producer: u16, seq: u32) -> Self {
-        let not_sent = if self.kind == Kind::START { 0 } else { NOT_FIRST };
         Self {
             due_producer: with_id(self.due_producer, producer),
-            sent_reply_to: with_stamp(self.sent_reply_to, not_sent),
+            // Of a flow's first message, and of no other, this is as the flow's first stamp.
+            sent_reply_to: with_stamp(self.sent_reply_to, NOT_SENT),
             kind,
             destination,
             seq,
