@@ -1,0 +1,151 @@
+//! Units as they are written and read.
+
+use super::*;
+use proptest::prelude::*;
+
+#[test]
+fn durations_read_well() {
+    let cases = [
+        (0, "0 ns"),
+        (412, "412 ns"),
+        (999, "999 ns"),
+        (1_000, "1.00 µs"),
+        (1_234_567, "1.23 ms"),
+        (999_499, "999 µs"),
+        (999_600, "1.00 ms"),
+        (12_000_000_000, "12.0 s"),
+        (59_000_000_000, "59.0 s"),
+        (60_000_000_000, "1.00 min"),
+        (1_002_000_000_000, "16.7 min"),
+        (9_000_000_000_000, "2.50 h"),
+    ];
+    for (ns, text) in cases {
+        assert_eq!(duration(ns), text);
+    }
+    assert_eq!(duration_or_none(None), "-");
+}
+
+#[test]
+fn rates_counts_sizes_and_shares_read_well() {
+    assert_eq!(rate(12_345.0), "12.3 k/s");
+    assert_eq!(rate(1_200_000.0), "1.20 M/s");
+    assert_eq!(rate(800.0), "800 /s");
+    assert_eq!(rate(999.7), "1.00 k/s");
+    assert_eq!(rate(0.5), "0.500 /s");
+    assert_eq!(rate(0.0), "0 /s");
+    assert_eq!(rate(f64::NAN), "-");
+    assert_eq!(count(1_234_567), "1,234,567");
+    assert_eq!(count(12), "12");
+    assert_eq!(
+        (counted(1, "flow", "flows").as_str(), counted(0, "flow", "flows").as_str()),
+        ("1 flow", "0 flows")
+    );
+    assert_eq!(count(12_345_678), "12.3 M");
+    assert_eq!(count(4_500_000_000), "4.50 G");
+    assert_eq!(size(64), "64 B");
+    assert_eq!(size(1024), "1 KiB");
+    assert_eq!(size(1536), "1.50 KiB");
+    assert_eq!(size(64 << 20), "64 MiB");
+    assert_eq!(ratio(1.034), "1.03x");
+    assert_eq!(ratio(0.87), "0.870x");
+    assert_eq!(percent(0.0123), "1.23 %");
+    assert_eq!(percent(0.0), "0 %");
+    assert_eq!(change(0.031), "+3.1 %");
+    assert_eq!(change(-0.5), "-50.0 %");
+}
+
+#[test]
+fn what_people_type_is_understood() {
+    let durations = [
+        ("10s", 10_000_000_000),
+        ("250ms", 250_000_000),
+        ("1m", 60_000_000_000),
+        ("100us", 100_000),
+        ("5ns", 5),
+        ("1.5s", 1_500_000_000),
+        ("2h", 7_200_000_000_000),
+        ("1.23 µs", 1_230),
+        ("0", 0),
+    ];
+    for (text, ns) in durations {
+        assert_eq!(parse_duration(text), Ok(ns), "{text}");
+    }
+    for (text, bytes) in [("1KiB", 1024), ("128B", 128), ("64", 64), ("1MB", 1_000_000), ("1.5KiB", 1536)] {
+        assert_eq!(parse_size(text), Ok(bytes), "{text}");
+    }
+    for (text, per_s) in
+        [("10k/s", 10_000.0), ("800/s", 800.0), ("1.5M/s", 1_500_000.0), ("100", 100.0), ("0.5 /s", 0.5)]
+    {
+        assert_eq!(parse_rate(text), Ok(per_s), "{text}");
+    }
+    for (text, n) in
+        [("10k", 10_000), ("1M", 1_000_000), ("5000", 5_000), ("1,234,567", 1_234_567), ("5_000", 5_000)]
+    {
+        assert_eq!(parse_count(text), Ok(n), "{text}");
+    }
+}
+
+#[test]
+fn errors_name_the_text_and_an_example() {
+    let text = |e: UnitError| e.to_string();
+    assert_eq!(
+        text(parse_duration("10").unwrap_err()),
+        "failed to read \"10\" as a duration: the unit is missing; write for example 10s, 250ms, 100us, 1m"
+    );
+    assert!(text(parse_duration("10 parsecs").unwrap_err()).contains("\"parsecs\" is no unit of a duration"));
+    assert!(text(parse_duration("1.5ns").unwrap_err()).contains("no whole number of nanoseconds"));
+    assert!(text(parse_duration("-1s").unwrap_err()).contains("below zero"));
+    assert!(text(parse_duration("99999999999h").unwrap_err()).contains("too large"));
+    assert!(text(parse_duration("1,5s").unwrap_err()).contains("\"1,5\" is no number"));
+    assert!(text(parse_rate("0/s").unwrap_err()).contains("above zero"));
+    assert!(text(parse_rate("10m/s").unwrap_err()).contains("\"m\" is no unit of a rate"));
+    assert!(text(parse_size("1.5").unwrap_err()).contains("no whole number of bytes"));
+    for bad in ["", "s", ".5s", "1.s", "1..2s", "1.2.3s", ",1s", "_s"] {
+        assert!(parse_duration(bad).is_err(), "{bad}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_printed_duration_is_read_back_within_its_three_digits(ns in 0..u64::MAX / 4096) {
+        let back = parse_duration(&duration(ns)).unwrap();
+        prop_assert!(back.abs_diff(ns) as f64 <= ns as f64 * 0.005_1, "{} {}", duration(ns), ns);
+    }
+
+    #[test]
+    fn a_printed_rate_is_read_back_within_its_three_digits(rate_per_s in 0.01..1e12f64) {
+        let back = parse_rate(&rate(rate_per_s)).unwrap();
+        prop_assert!((back - rate_per_s).abs() <= rate_per_s * 0.005_1, "{}", rate(rate_per_s));
+    }
+
+    #[test]
+    fn an_exact_count_is_read_back_exactly(n: u64) {
+        prop_assert_eq!(parse_count(&count_exact(n)).unwrap(), n);
+    }
+
+    #[test]
+    fn a_printed_count_is_read_back_within_its_three_digits(n in 0..u64::MAX / 2) {
+        prop_assert!(parse_count(&count(n)).unwrap().abs_diff(n) as f64 <= n as f64 * 0.005_1);
+    }
+
+    #[test]
+    fn whole_units_are_read_exactly(n in 0u64..1_000_000) {
+        prop_assert_eq!(parse_duration(&format!("{n}us")).unwrap(), n * 1_000);
+        prop_assert_eq!(parse_size(&format!("{n} MiB")).unwrap(), n << 20);
+    }
+
+    #[test]
+    fn a_printed_size_is_read_back_within_its_three_digits(bytes in 0..u64::MAX / 4) {
+        prop_assert!(parse_size(&size(bytes)).unwrap().abs_diff(bytes) as f64 <= bytes as f64 * 0.005_1);
+    }
+
+    #[test]
+    fn no_text_panics(text in "\\PC{0,24}|[0-9.,_]{0,45}(s|h|TiB|T/s|G)?") {
+        let _ = (parse_duration(&text), parse_size(&text), parse_rate(&text), parse_count(&text));
+    }
+
+    #[test]
+    fn no_number_panics(value: f64, n: u64) {
+        let _ = (rate(value), ratio(value), percent(value), change(value), duration(n), size(n), count(n));
+    }
+}
