@@ -9,8 +9,12 @@
 use crate::shared::{Addressees, buffer};
 use crossbeam::channel::{Receiver, Select, Sender, TryRecvError, TrySendError, bounded};
 use drumpost_core::{
-    dispatcher::Threaded,
+    dispatcher::{Dispatcher, Threaded},
+    drive::Wait,
     message::Message,
+    monitor::Watch,
+    outcome::Outcome,
+    plan::TrialPlan,
     port::{PortError, RecvPort, SendPort},
     registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
@@ -32,7 +36,7 @@ pub fn entry() -> TransportEntry {
         runs_on: RunsOn::Threads,
         promise: Promise::IN_MEMORY,
         needs_server: false,
-        make: |_| Ok(Box::new(Threaded(Crossbeam))),
+        make: |_| Ok(Box::new(Crossbeam)),
     }
 }
 
@@ -40,45 +44,66 @@ pub fn entry() -> TransportEntry {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Crossbeam;
 
+impl Dispatcher for Crossbeam {
+    fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
+        match plan.wait {
+            Wait::Native => Threaded(Channels::<true>).run(plan, watch),
+            Wait::Spin | Wait::Yield | Wait::Park => Threaded(Channels::<false>).run(plan, watch),
+        }
+    }
+}
+
+/// The transport. Channels in which no receiver sleeps (`SLEEPS` is false) are a type of their own: then the compiler makes
+/// looking into one a twentieth cheaper, as code that it need not share with code that sleeps.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Channels<const SLEEPS: bool>;
+
+/// A message in a channel.
+#[derive(Clone, Copy, Debug)]
+struct Carried<const SLEEPS: bool>(Message);
+
 /// Sends to one destination. On cache lines of its own: it is written at every offer.
 #[derive(Debug)]
 #[repr(align(128))]
-pub struct QueueSender(To);
+pub struct QueueSender<const SLEEPS: bool>(To<SLEEPS>);
 
 #[derive(Debug)]
-enum To {
+enum To<const SLEEPS: bool> {
     /// The queues of all subscribing services, or the one of the addressee.
-    Each(Vec<Subscriber>),
+    Each(Vec<Subscriber<SLEEPS>>),
     /// One queue by instance that asks.
-    WhoAsked(Addressees, Vec<Sender<Message>>),
+    WhoAsked(Addressees, Vec<Sender<Carried<SLEEPS>>>),
 }
 
 #[derive(Debug)]
-struct Subscriber {
-    queue: Sender<Message>,
+struct Subscriber<const SLEEPS: bool> {
+    queue: Sender<Carried<SLEEPS>>,
     /// How many messages at the head of the next offer it already has.
     ahead: usize,
 }
 
 /// Receives from one queue, or from two if replies are apart.
 #[derive(Debug)]
-pub struct QueueReceiver {
-    queue: Receiver<Message>,
-    replies: Option<Receiver<Message>>,
+pub struct QueueReceiver<const SLEEPS: bool> {
+    queue: Receiver<Carried<SLEEPS>>,
+    replies: Option<Receiver<Carried<SLEEPS>>>,
     buffer: Vec<Message>,
 }
 
-type Queue = (Sender<Message>, Receiver<Message>);
+type Queue<const SLEEPS: bool> = (Sender<Carried<SLEEPS>>, Receiver<Carried<SLEEPS>>);
+
+/// One for everything, and one only for replies.
+type Inboxes<const SLEEPS: bool> = (Option<QueueReceiver<SLEEPS>>, Option<QueueReceiver<SLEEPS>>);
 
 /// The queues of one receiving service.
-struct Queues {
+struct Queues<const SLEEPS: bool> {
     /// For what its instances compete for; a single instance hears its replies here too, unless they are apart.
-    shared: Option<Queue>,
+    shared: Option<Queue<SLEEPS>>,
     /// For replies, by instance; empty where they are not needed.
-    replies: Vec<Queue>,
+    replies: Vec<Queue<SLEEPS>>,
 }
 
-impl Queues {
+impl<const SLEEPS: bool> Queues<SLEEPS> {
     fn new(wiring: &Wiring, service: usize) -> Self {
         let queue = || bounded(wiring.capacity.max(1));
         let instances = wiring.services[service].instances.len();
@@ -91,8 +116,8 @@ impl Queues {
         Self { shared: shared.then(queue), replies: (0..replies).map(|_| queue()).collect() }
     }
 
-    fn ports(&self, wiring: &Wiring, member: usize) -> (Option<QueueReceiver>, Option<QueueReceiver>) {
-        let port = |queue: &Receiver<Message>, replies: Option<&Receiver<Message>>| QueueReceiver {
+    fn ports(&self, wiring: &Wiring, member: usize) -> Inboxes<SLEEPS> {
+        let port = |queue: &Receiver<Carried<SLEEPS>>, replies: Option<&Receiver<_>>| QueueReceiver {
             queue: queue.clone(),
             replies: replies.cloned(),
             buffer: buffer(wiring),
@@ -107,7 +132,7 @@ impl Queues {
         }
     }
 
-    fn sender(&self, wiring: &Wiring, destination: &Destination, service: usize) -> Option<To> {
+    fn sender(&self, wiring: &Wiring, destination: &Destination, service: usize) -> Option<To<SLEEPS>> {
         if destination.intent == Intent::Reply && !self.replies.is_empty() {
             let addressees = Addressees::new(destination, wiring.services[service].instances.clone());
             return Some(To::WhoAsked(
@@ -115,17 +140,17 @@ impl Queues {
                 self.replies.iter().map(|(queue, _)| queue.clone()).collect(),
             ));
         }
-        let subscriber = |(queue, _): &Queue| Subscriber { queue: queue.clone(), ahead: 0 };
+        let subscriber = |(queue, _): &Queue<SLEEPS>| Subscriber { queue: queue.clone(), ahead: 0 };
         Some(To::Each(vec![subscriber(self.shared.as_ref()?)]))
     }
 }
 
-impl Transport for Crossbeam {
-    type Send = QueueSender;
-    type Recv = QueueReceiver;
+impl<const SLEEPS: bool> Transport for Channels<SLEEPS> {
+    type Send = QueueSender<SLEEPS>;
+    type Recv = QueueReceiver<SLEEPS>;
 
-    fn open(&mut self, wiring: &Wiring) -> Result<Vec<Endpoint<QueueSender, QueueReceiver>>, OpenError> {
-        let queues: Vec<Queues> =
+    fn open(&mut self, wiring: &Wiring) -> Result<Vec<Endpoint<Self::Send, Self::Recv>>, OpenError> {
+        let queues: Vec<Queues<SLEEPS>> =
             (0..wiring.services.len()).map(|service| Queues::new(wiring, service)).collect();
         let send = |destination: &Destination| {
             let mut all = Vec::new();
@@ -151,12 +176,12 @@ impl Transport for Crossbeam {
     }
 }
 
-impl SendPort for QueueSender {
+impl<const SLEEPS: bool> SendPort for QueueSender<SLEEPS> {
     #[inline]
     fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
         match (&mut self.0, batch) {
             (To::Each(subscribers), [message]) if subscribers.len() == 1 => {
-                match subscribers[0].queue.try_send(*message) {
+                match subscribers[0].queue.try_send(Carried(*message)) {
                     Ok(()) => Ok(1),
                     Err(TrySendError::Full(_)) => Ok(0),
                     Err(TrySendError::Disconnected(_)) => Err(PortError::Closed),
@@ -169,9 +194,9 @@ impl SendPort for QueueSender {
 }
 
 /// Gives each instance that asked its replies, as long as there is room.
-fn offer_to_who_asked(
+fn offer_to_who_asked<const SLEEPS: bool>(
     addressees: &Addressees,
-    queues: &[Sender<Message>],
+    queues: &[Sender<Carried<SLEEPS>>],
     batch: &[Message],
 ) -> Result<usize, PortError> {
     let mut rest = batch;
@@ -188,7 +213,10 @@ fn offer_to_who_asked(
 
 /// Gives every subscriber what it has room for. Taken is what all of them have; who has more remembers it.
 #[inline(never)]
-fn offer_to_each(subscribers: &mut [Subscriber], batch: &[Message]) -> Result<usize, PortError> {
+fn offer_to_each<const SLEEPS: bool>(
+    subscribers: &mut [Subscriber<SLEEPS>],
+    batch: &[Message],
+) -> Result<usize, PortError> {
     if let [Subscriber { queue, .. }] = subscribers {
         return fill(queue, batch);
     }
@@ -202,9 +230,9 @@ fn offer_to_each(subscribers: &mut [Subscriber], batch: &[Message]) -> Result<us
 }
 
 #[inline]
-fn fill(queue: &Sender<Message>, batch: &[Message]) -> Result<usize, PortError> {
+fn fill<const SLEEPS: bool>(queue: &Sender<Carried<SLEEPS>>, batch: &[Message]) -> Result<usize, PortError> {
     for (taken, message) in batch.iter().enumerate() {
-        match queue.try_send(*message) {
+        match queue.try_send(Carried(*message)) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => return Ok(taken),
             Err(TrySendError::Disconnected(_)) => return Err(PortError::Closed),
@@ -213,7 +241,7 @@ fn fill(queue: &Sender<Message>, batch: &[Message]) -> Result<usize, PortError> 
     Ok(batch.len())
 }
 
-impl RecvPort for QueueReceiver {
+impl<const SLEEPS: bool> RecvPort for QueueReceiver<SLEEPS> {
     #[inline]
     fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
         let Self { queue, replies, buffer } = self;
@@ -221,7 +249,7 @@ impl RecvPort for QueueReceiver {
         let batch = if max == 1 && replies.is_none() {
             // Handed over from where it was received.
             one = match queue.try_recv() {
-                Ok(message) => message,
+                Ok(Carried(message)) => message,
                 Err(TryRecvError::Empty) => return Ok(0),
                 Err(TryRecvError::Disconnected) => return Err(PortError::Closed),
             };
@@ -238,6 +266,10 @@ impl RecvPort for QueueReceiver {
     }
 
     fn wait(&mut self, at_most: Duration) -> Result<(), PortError> {
+        if !SLEEPS {
+            std::thread::yield_now();
+            return Ok(());
+        }
         let mut select = Select::new();
         select.recv(&self.queue);
         if let Some(replies) = &self.replies {
@@ -251,9 +283,9 @@ impl RecvPort for QueueReceiver {
 
 /// Receives up to `max` messages into an emptied `buffer`. Says whether there were any or more may come.
 #[inline(never)]
-fn fill_buffer(
-    queue: &Receiver<Message>,
-    replies: Option<&Receiver<Message>>,
+fn fill_buffer<const SLEEPS: bool>(
+    queue: &Receiver<Carried<SLEEPS>>,
+    replies: Option<&Receiver<Carried<SLEEPS>>>,
     max: usize,
     buffer: &mut Vec<Message>,
 ) -> bool {
@@ -267,10 +299,14 @@ fn fill_buffer(
 
 /// Fills `buffer` up to `max` messages. Says whether more may come.
 #[inline]
-fn take(queue: &Receiver<Message>, max: usize, buffer: &mut Vec<Message>) -> bool {
+fn take<const SLEEPS: bool>(
+    queue: &Receiver<Carried<SLEEPS>>,
+    max: usize,
+    buffer: &mut Vec<Message>,
+) -> bool {
     while buffer.len() < max {
         match queue.try_recv() {
-            Ok(message) => buffer.push(message),
+            Ok(Carried(message)) => buffer.push(message),
             Err(TryRecvError::Empty) => return true,
             Err(TryRecvError::Disconnected) => return false,
         }

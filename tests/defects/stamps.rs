@@ -17,7 +17,7 @@ use drumpost_core::{
     transport::{Endpoint, Endpoints, OpenError, Transport},
     wiring::Wiring,
 };
-use drumpost_dispatch::crossbeam::{self, Crossbeam, QueueReceiver, QueueSender};
+use drumpost_dispatch::crossbeam::{self, Channels, QueueReceiver, QueueSender};
 use std::{sync::Arc, time::Duration};
 
 fn p99_ns(times: &Distribution) -> f64 {
@@ -104,18 +104,18 @@ fn c_a_stamp_travels_whole() {
 struct Bent(fn(&mut Message, &Pool));
 
 struct BentReceiver {
-    inner: QueueReceiver,
+    inner: QueueReceiver<true>,
     bend: fn(&mut Message, &Pool),
     pool: Arc<Pool>,
 }
 
 impl Transport for Bent {
-    type Send = QueueSender;
+    type Send = QueueSender<true>;
     type Recv = BentReceiver;
 
-    fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<QueueSender, BentReceiver>, OpenError> {
+    fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<QueueSender<true>, BentReceiver>, OpenError> {
         let bent = |inner| BentReceiver { inner, bend: self.0, pool: Arc::clone(&wiring.pool) };
-        let endpoints = Crossbeam.open(wiring)?.into_iter().map(|endpoint| Endpoint {
+        let endpoints = Channels.open(wiring)?.into_iter().map(|endpoint| Endpoint {
             inbox: endpoint.inbox.map(bent),
             replies: endpoint.replies.map(bent),
             sends: endpoint.sends,

@@ -11,25 +11,25 @@ use drumpost_core::{
 fn everything_arrives_once_and_in_order() {
     for style in Style::ALL {
         for (batch, wait) in [(64, Wait::Yield), (1, Wait::Park), (7, Wait::Native), (64, Wait::Park)] {
-            Trial { style, batch, wait, ..Trial::default() }.run(Threaded(Crossbeam), pipe(false));
+            Trial { style, batch, wait, ..Trial::default() }.run(Crossbeam, pipe(false));
         }
         let trial = Trial { style, placement: Placement::Threads(1), count: 200_000, ..Trial::default() };
-        trial.run(Threaded(Crossbeam), pipe(false));
+        trial.run(Crossbeam, pipe(false));
     }
-    Trial { style: Style::Event, ..Trial::default() }.run(Threaded(Crossbeam), two_topics());
+    Trial { style: Style::Event, ..Trial::default() }.run(Crossbeam, two_topics());
 }
 
 #[test]
 fn a_full_queue_holds_the_sender_up() {
     let trial = Trial { capacity: 4, count: 500, ..Trial::default() };
-    assert!(trial.run(Threaded(Crossbeam), pipe(true)).blocked_ns > 0);
+    assert!(trial.run(Crossbeam, pipe(true)).blocked_ns > 0);
 }
 
 #[test]
 fn competing_instances_share_the_work() {
     for style in Style::ALL {
         let trial = Trial { style, instances: &[("sink", 4), ("source", 2)], ..Trial::default() };
-        trial.run(Threaded(Crossbeam), pipe(false));
+        trial.run(Crossbeam, pipe(false));
     }
 }
 
@@ -37,7 +37,7 @@ fn competing_instances_share_the_work() {
 fn a_slow_subscriber_holds_up_and_nothing_is_lost_or_duplicated() {
     for instances in [&[][..], &[("slow", 2), ("fast", 2)]] {
         let trial = Trial { style: Style::Event, capacity: 4, count: 1_000, instances, ..Trial::default() };
-        let outcome = trial.run(Threaded(Crossbeam), fan_out());
+        let outcome = trial.run(Crossbeam, fan_out());
         assert!(outcome.blocked_ns > 0);
         assert_eq!(outcome.audit.delivered, 3_000);
         assert_eq!(outcome.audit.sent, 2_000, "the topic nobody hears took everything");
@@ -47,7 +47,7 @@ fn a_slow_subscriber_holds_up_and_nothing_is_lost_or_duplicated() {
 #[test]
 fn a_fan_out_remembers_who_has_what() {
     let trial = Trial { style: Style::Event, capacity: 4, ..Trial::default() };
-    let mut endpoints = Crossbeam.open(&trial.wiring(&fan_out())).unwrap();
+    let mut endpoints = Channels::<true>.open(&trial.wiring(&fan_out())).unwrap();
     let mut sends = endpoints.remove(0).sends;
     let mut seen = vec![Vec::new(); 3];
     let mut drain = |of: usize, seen: &mut Vec<Vec<u32>>| {
@@ -73,7 +73,7 @@ fn a_fan_out_remembers_who_has_what() {
 #[test]
 fn a_window_that_stands_is_written_off() {
     for wait in Wait::ALL {
-        Trial { wait, ..Trial::default() }.stuck(Threaded(Crossbeam));
+        Trial { wait, ..Trial::default() }.stuck(Crossbeam);
     }
 }
 
@@ -82,7 +82,7 @@ fn replies_go_to_who_asked() {
     for await_replies in [false, true] {
         for instances in [&[("source", 2)][..], &[("source", 2), ("server", 2)]] {
             let trial = Trial { instances, await_replies, count: 5_000, ..Trial::default() };
-            trial.run(Threaded(Crossbeam), ask());
+            trial.run(Crossbeam, ask());
         }
     }
 }
@@ -97,14 +97,14 @@ fn a_service_that_reacts_and_asks_gets_both() {
             (&[("middle", 2), ("server", 2)], Wait::Native),
         ] {
             let trial = Trial { instances, wait, await_replies, count: 5_000, ..Trial::default() };
-            trial.run(Threaded(Crossbeam), react_and_ask());
+            trial.run(Crossbeam, react_and_ask());
         }
     }
 }
 
 #[test]
 fn a_wait_ends_when_something_comes_and_keeps_it() {
-    let mut endpoints = Crossbeam.open(&Trial::default().wiring(&pipe(false))).unwrap();
+    let mut endpoints = Channels::<true>.open(&Trial::default().wiring(&pipe(false))).unwrap();
     let mut inbox = endpoints.remove(1).inbox.unwrap();
     assert_eq!(inbox.wait(Duration::from_millis(1)), Ok(()));
     assert_eq!(inbox.drain(1, |_| ()), Ok(0));
@@ -123,7 +123,7 @@ fn a_wait_ends_when_something_comes_and_keeps_it() {
 
 #[test]
 fn a_receiver_that_is_gone_closes_the_sender() {
-    let mut endpoints = Crossbeam.open(&Trial::default().wiring(&pipe(false))).unwrap();
+    let mut endpoints = Channels::<true>.open(&Trial::default().wiring(&pipe(false))).unwrap();
     endpoints.truncate(1);
     assert_eq!(endpoints[0].sends[0].offer(&numbered(0, 3)), Err(PortError::Closed));
 }
@@ -131,7 +131,7 @@ fn a_receiver_that_is_gone_closes_the_sender() {
 #[test]
 fn a_panicking_handler_ends_the_run() {
     for wait in [Wait::Park, Wait::Native] {
-        let failure = Trial { wait, ..Trial::default() }.failure(Threaded(Crossbeam));
+        let failure = Trial { wait, ..Trial::default() }.failure(Crossbeam);
         assert!(failure.contains("number 1000 is too much"), "{failure}");
     }
 }
