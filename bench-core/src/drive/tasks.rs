@@ -73,6 +73,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
             Turn::HeldUp { moved } => (moved, true, u64::MAX),
             Turn::Done => return Ok(()),
         };
+        let mut emptied = false;
         // Unless the bell was told before the lane was asked, it only looks.
         let until_ns = if moved || !listens { 0 } else { until_ns };
         if held_up {
@@ -90,7 +91,10 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
                 let until_ns = if moved { 0 } else { until_ns };
                 let drained =
                     sleep.unless(pin!(port.drain(max, |batch| lane.received(batch, clock))), until_ns).await;
-                let Some(drained) = drained else { break };
+                let Some(drained) = drained else {
+                    emptied = true;
+                    break;
+                };
                 found(lane, drained)?;
                 moved = true;
                 if lane.has_pending() && lane.send(clock.now_ns(), clock, &mut Quiet(sends))? != Sent::All {
@@ -103,12 +107,12 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
         if lane.take_ended() {
             ring(&rings.on_end);
         }
-        // With nothing to do the lane says that it listens, is asked once more, and only then sleeps: what happened
+        // With nothing more to do the lane says that it listens, is asked once more, and only then sleeps: what happened
         // before it listened is seen by asking, what happens after rings.
         if listens {
             bell.wake();
         }
-        listens = !moved && !listens;
+        listens = if moved { emptied } else { !listens };
         if listens {
             lane.idle(clock.now_ns());
             bell.listen();
