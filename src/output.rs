@@ -25,9 +25,11 @@ pub(crate) fn remark(text: &str) {
     eprintln!("{text}");
 }
 
-/// Writes a line over the last one, on a terminal.
+/// Writes a line over the last one, on a terminal. What does not fit is left out: a wrapped line could not be written over.
 pub(crate) fn progress(text: &str) {
-    eprint!("\r{text}\x1b[K");
+    let columns = width_of(std::io::stderr()).unwrap_or(80);
+    let fits: String = text.chars().take(columns.saturating_sub(1)).collect();
+    eprint!("\r{fits}\x1b[K");
 }
 
 /// Whether results go to a terminal.
@@ -48,9 +50,10 @@ pub(crate) fn layout() -> Layout {
 }
 
 fn terminal_width() -> Option<usize> {
-    if !is_terminal() {
-        return None;
-    }
-    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    is_terminal().then(|| width_of(std::io::stdout())).flatten()
+}
+
+fn width_of(terminal: impl std::os::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }

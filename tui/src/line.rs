@@ -21,7 +21,9 @@ pub fn progress_line(model: &Model) -> String {
     };
     let trials = state.plan.as_ref().map_or(0, |plan| plan.trials);
     let place = format!("{} ({}/{})", row.name, current.dispatch + 1, state.rows.len());
-    let trial = format!("trial {}/{trials} {}", u64::from(current.trial) + 1, row.phase.word());
+    let (word, against) =
+        row.latest.as_ref().map_or((row.phase.word(), ""), |(status, against)| (status.word(), against));
+    let trial = format!("trial {}/{trials} {word}", u64::from(current.trial) + 1);
     let mut parts = vec![place, trial];
     if let Some(sample) = row.last.filter(|_| row.is_measuring()) {
         parts.push(units::percent(share(sample.progress)));
@@ -38,6 +40,9 @@ pub fn progress_line(model: &Model) -> String {
     let faults = row.faults();
     if faults > 0 {
         parts.push(format!("{} faults", units::count(faults)));
+    }
+    if !against.is_empty() {
+        parts.push(against.to_owned());
     }
     parts.join(" · ")
 }
@@ -75,9 +80,17 @@ mod tests {
             dispatch: 1,
             trial: 0,
             status: Status::Invalid,
-            note: String::new(),
+            note: "2 messages were lost".into(),
         });
-        assert_eq!(progress_line(&model), "event/nats (2/2) · trial 1/3 invalid · 2 faults");
+        assert_eq!(
+            progress_line(&model),
+            "event/nats (2/2) · trial 1/3 invalid · 2 faults · 2 messages were lost"
+        );
+        model.apply(Event::TrialStarted { dispatch: 1, trial: 1 });
+        assert_eq!(progress_line(&model), "event/nats (2/2) · trial 2/3 running · 2 faults");
+        let (status, note) = (Status::Valid, String::new());
+        model.apply(Event::TrialEnded { dispatch: 1, trial: 1, status, note });
+        assert_eq!(progress_line(&model), "event/nats (2/2) · trial 2/3 valid · 2 faults", "of this trial");
         model.apply(Event::Finished { note: "interrupted".to_owned() });
         assert_eq!(progress_line(&model), "finished: interrupted");
     }

@@ -77,6 +77,8 @@ pub struct Row {
     pub trials_ended: u32,
     /// The worst verdict of the trials that ended.
     pub worst: Option<Status>,
+    /// The verdict of the latest trial, and what speaks against it; `None` while it is running.
+    pub latest: Option<(Status, String)>,
     faults_before: u64,
     trial: Option<u32>,
     measured_flows: f64,
@@ -92,6 +94,7 @@ impl Row {
             history: History::default(),
             trials_ended: 0,
             worst: None,
+            latest: None,
             faults_before: 0,
             trial: None,
             measured_flows: 0.0,
@@ -119,6 +122,7 @@ impl Row {
         self.faults_before = self.faults();
         self.trial = Some(trial);
         self.last = None;
+        self.latest = None;
         self.history = History::default();
         (self.measured_flows, self.measured_ns) = (0.0, 0);
     }
@@ -169,6 +173,7 @@ impl State {
             Event::TrialEnded { dispatch, trial, status, note } => {
                 let Some(row) = self.row(dispatch) else { return };
                 row.end(trial, status);
+                row.latest = Some((status, clean(&note)));
                 if status != Status::Valid && !note.is_empty() {
                     let text =
                         format!("{} trial {} {}: {note}", row.name, u64::from(trial) + 1, status.word());
