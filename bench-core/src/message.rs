@@ -50,7 +50,7 @@ const _: () = assert!(size_of::<Message>() == MESSAGE_LEN);
 const ID_BITS: u32 = 16;
 const ID_MASK: u64 = (1 << ID_BITS) - 1;
 /// Stamp of what was not offered yet.
-const NOT_SENT: u64 = STAMP_MAX_NS;
+pub(crate) const NOT_SENT: u64 = STAMP_MAX_NS;
 
 /// The stamp of a word that has one.
 #[inline]

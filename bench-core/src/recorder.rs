@@ -6,7 +6,7 @@ use crate::{
     credit::Credit,
     exchange::{Exchange, Latencies},
     hist::Hist,
-    message::{Message, stamp_of},
+    message::{Message, NOT_SENT, stamp_of},
     payload::Pool,
 };
 use std::sync::Arc;
@@ -308,7 +308,9 @@ impl Recorder {
             *ended += u64::from(times);
         }
         if due_ns >= self.measure_from_ns {
-            let sent_ns = stamp_of(first_sent_and_origin);
+            // Where it starts a flow may end, too, and was then never handed over: it took no time in service.
+            let sent_ns =
+                Some(stamp_of(first_sent_and_origin)).filter(|ns| *ns != NOT_SENT).unwrap_or(now_ns);
             self.note_negative(now_ns, sent_ns, times);
             self.local.measured_ended += u64::from(times);
             self.local.last_end_ns = self.local.last_end_ns.max(now_ns);
@@ -346,5 +348,33 @@ impl Recorder {
     /// The last, unexchanged histograms.
     pub(crate) fn into_rest(self) -> Box<Latencies> {
         self.latencies
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Memory;
+
+    #[test]
+    fn a_flow_that_ends_where_it_starts_took_no_time_in_service() {
+        let (mut recorder, _) = Recorder::new(RecorderSpec {
+            lane: 0,
+            ports: 0,
+            heard: Heard::default(),
+            audit: Audit::new(0, Memory::own(0)),
+            credit: Arc::new(Credit::new(1, 1)),
+            origins: Arc::new([0]),
+            measure_from_ns: 0,
+        });
+        recorder.end(&Message::start(0, 0, 1_000, 0, 0), 1_700);
+        assert!(recorder.close_ends(1_700));
+        let Latencies { response, service, lag, .. } = *recorder.into_rest();
+        let times = [response, service, lag].map(|hist| {
+            let mut all = crate::hist::Distribution::default();
+            all.add(&hist);
+            (all.count(), all.mean_ns())
+        });
+        assert_eq!(times, [(1, 700.0), (1, 0.0), (1, 700.0)]);
     }
 }
