@@ -205,10 +205,11 @@ impl Out {
         pool: &Pool,
         counters: &Published,
     ) -> (usize, &[Message]) {
-        self.turn = self.turn();
-        let Some(Outbox { pending, offered, emitted, .. }) = self.outboxes.get_mut(self.turn) else {
+        let turn = self.turn();
+        let Some(Outbox { pending, offered, emitted, .. }) = self.outboxes.get_mut(turn) else {
             return (0, &[]);
         };
+        self.turn = turn;
         counters.publish_emitted(self.turn, *emitted);
         if let [only] = &mut pending[..] {
             only.stamp(now_ns, pool);
