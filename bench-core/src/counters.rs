@@ -1,6 +1,6 @@
 //! Counters a lane publishes while it runs: one writer, any reader, no locked instruction.
 //!
-//! The lane counts in plain integers and stores them once per batch. Quiescence is read from them: see
+//! The lane counts in plain integers and stores them once per turn. Quiescence is read from them: see
 //! [`Published::publish`] for the order that makes that exact.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -104,8 +104,8 @@ impl Published {
         }
     }
 
-    /// Publishes everything: what was emitted, then what was received. A batch publishes only what it changed, in the same
-    /// order: what was emitted before it is offered, what was received when all that it caused was taken. So a reader that
+    /// Publishes everything: what was emitted, then what was received. A turn publishes only what it changed, in the same
+    /// order: what was emitted before it is offered, what was received at its end if all that it caused was taken. So a reader that
     /// reads all `received` first and all `emitted` after never sees a delivery without its consequences, and what waits
     /// in an outbox counts as under way: if the two agree, nothing is.
     pub(crate) fn publish(&self, local: &Local) {

@@ -195,6 +195,34 @@ impl Out {
         }
     }
 
+    /// The only message that waits, stamped, and its port; `None` if several do. Tells that it was emitted.
+    #[inline(always)]
+    pub(crate) fn only(
+        &mut self,
+        now_ns: u64,
+        pool: &Pool,
+        counters: &Published,
+    ) -> Option<(usize, &Message)> {
+        if !self.waiting.is_power_of_two() {
+            return None;
+        }
+        let port = self.waiting.trailing_zeros() as usize;
+        let Outbox { pending, emitted, .. } = self.outboxes.get_mut(port)?;
+        let [only] = &mut pending[..] else { return None };
+        counters.publish_emitted(port, *emitted);
+        only.stamp(now_ns, pool);
+        Some((port, only))
+    }
+
+    /// Forgets the only message that waited, for `port`.
+    #[inline(always)]
+    pub(crate) fn only_taken(&mut self, port: usize) {
+        if let Some(outbox) = self.outboxes.get_mut(port) {
+            outbox.pending.clear();
+        }
+        self.waiting = 0;
+    }
+
     /// The next messages for one port, stamped: at most `max`, and the port. A port that is full stays next until it
     /// has taken everything. Tells of what was emitted for it.
     #[inline(always)]
@@ -211,10 +239,6 @@ impl Out {
         };
         self.turn = turn;
         counters.publish_emitted(self.turn, *emitted);
-        if let [only] = &mut pending[..] {
-            only.stamp(now_ns, pool);
-            return (self.turn, pending);
-        }
         let rest = &mut pending[*offered..];
         let len = rest.len().min(max);
         (self.turn, stamp(&mut rest[..len], now_ns, pool))

@@ -267,18 +267,26 @@ impl Recorder {
     pub(crate) fn end(&mut self, cause: &Message, now_ns: u64) {
         let (due_ns, first_sent_and_origin) = (cause.due_ns(), cause.first_sent_and_origin());
         if due_ns != self.ends.due_ns || first_sent_and_origin != self.ends.first_sent_and_origin {
-            self.record_ends(now_ns);
+            self.close_ends(now_ns);
             self.ends = EndRun { due_ns, first_sent_and_origin, origin: cause.origin(), times: 0 };
         }
         self.ends.times += 1;
     }
 
-    /// Records the ends of a batch, all at `now_ns`, and publishes them as credit. Says whether there were any.
+    /// Records the ends of a batch, all at `now_ns`.
     #[inline]
-    pub(crate) fn close_ends(&mut self, now_ns: u64) -> bool {
-        self.record_ends(now_ns);
+    pub(crate) fn close_ends(&mut self, now_ns: u64) {
+        if self.ends.times > 0 {
+            self.record_ends(now_ns);
+        }
+    }
+
+    /// Publishes the ends recorded since last asked, as counters and as credit. Says whether there were any.
+    #[inline]
+    pub(crate) fn publish_ends(&mut self, counters: &Published) -> bool {
         let ended = std::mem::take(&mut self.ends_unpublished);
         if ended {
+            counters.publish_ended(&self.local);
             self.credit.publish(self.lane, &self.ended);
         }
         ended
@@ -290,15 +298,8 @@ impl Recorder {
         self.rarely
     }
 
-    #[inline]
-    fn record_ends(&mut self, now_ns: u64) {
-        if self.ends.times > 0 {
-            self.record_run_of_ends(now_ns);
-        }
-    }
-
     #[inline(never)]
-    fn record_run_of_ends(&mut self, now_ns: u64) {
+    fn record_ends(&mut self, now_ns: u64) {
         let EndRun { due_ns, first_sent_and_origin, origin, times } = self.ends;
         self.ends.times = 0;
         self.ends_unpublished = true;
@@ -368,7 +369,7 @@ mod tests {
             measure_from_ns: 0,
         });
         recorder.end(&Message::start(0, 0, 1_000, 0, 0), 1_700);
-        assert!(recorder.close_ends(1_700));
+        recorder.close_ends(1_700);
         let Latencies { response, service, lag, .. } = *recorder.into_rest();
         let times = [response, service, lag].map(|hist| {
             let mut all = crate::hist::Distribution::default();

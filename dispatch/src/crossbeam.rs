@@ -245,15 +245,15 @@ impl<const SLEEPS: bool> RecvPort for QueueReceiver<SLEEPS> {
     #[inline]
     fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
         let Self { queue, replies, buffer } = self;
-        let one;
+        let received;
         let batch = if max == 1 && replies.is_none() {
             // Handed over from where it was received.
-            one = match queue.try_recv() {
-                Ok(Carried(message)) => message,
+            received = queue.try_recv();
+            match &received {
+                Ok(Carried(message)) => std::slice::from_ref(message),
                 Err(TryRecvError::Empty) => return Ok(0),
                 Err(TryRecvError::Disconnected) => return Err(PortError::Closed),
-            };
-            std::slice::from_ref(&one)
+            }
         } else if fill_buffer(queue, replies.as_ref(), max, buffer) {
             &buffer[..]
         } else {

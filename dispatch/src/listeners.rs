@@ -129,10 +129,7 @@ impl Hall {
     fn call(&mut self, at: usize, events: &[Message]) {
         self.lanes[at].received(events, &self.clock);
         while self.lanes[at].has_pending() && self.step(at) == Step::Moved {}
-        if !self.lanes[at].is_driven() && !self.lanes[at].has_pending() {
-            // Looks for nothing to do: that is when a lane publishes its counters. A driven one does so in its turn.
-            self.step(at);
-        }
+        self.lanes[at].end_turn();
     }
 }
 

@@ -125,6 +125,14 @@ impl SendPort for RingSender {
                 taken => Ok(usize::from(taken.is_ok())),
             };
         }
+        self.offer_runs(batch)
+    }
+}
+
+impl RingSender {
+    /// Out of line, so that a single message is pushed without the loop that several need.
+    #[inline(never)]
+    fn offer_runs(&mut self, batch: &[Message]) -> Result<usize, PortError> {
         let mut rest = batch;
         while !rest.is_empty() {
             let (to, run) = self.addressees.first_run(rest)?;

@@ -133,6 +133,18 @@ impl AsyncSendPort for ChannelSender {
         if let ([channel], [message]) = (&self.channels[..], batch) {
             return fill_one(channel, message);
         }
+        self.offer_runs(batch)
+    }
+
+    async fn ready(&mut self) -> Result<(), PortError> {
+        self.channels[self.full].reserve().await.map(drop).map_err(|_| PortError::Closed)
+    }
+}
+
+impl ChannelSender {
+    /// Out of line, so that a single message is sent without the loops that several need.
+    #[inline(never)]
+    fn offer_runs(&mut self, batch: &[Message]) -> Result<usize, PortError> {
         let mut rest = batch;
         while !rest.is_empty() {
             let (to, run) = self.addressees.first_run(rest)?;
@@ -144,10 +156,6 @@ impl AsyncSendPort for ChannelSender {
             }
         }
         Ok(batch.len() - rest.len())
-    }
-
-    async fn ready(&mut self) -> Result<(), PortError> {
-        self.channels[self.full].reserve().await.map(drop).map_err(|_| PortError::Closed)
     }
 }
 

@@ -171,12 +171,12 @@ impl<S: SendPort, R: RecvPort> Seat<S, R> {
     fn step(&mut self, clock: &impl Now) -> Result<Step, PortError> {
         let Self { lane, endpoint: Endpoint { inbox, replies, sends }, rings } = self;
         let mut outlet = Ringing { sends, on_send: &rings.on_send };
-        let (mut moved, until_ns) = match lane.begin_turn(clock, &mut outlet)? {
-            Turn::Look { moved, until_ns } => (moved, until_ns),
-            Turn::HeldUp { moved } => return Ok(if moved { Step::Moved } else { Step::Full }),
+        let (mut moved, held_up, until_ns) = match lane.begin_turn(clock, &mut outlet)? {
+            Turn::Look { moved, until_ns } => (moved, false, until_ns),
+            Turn::HeldUp { moved } => (moved, true, u64::MAX),
             Turn::Done => return Ok(Step::Done),
         };
-        if lane.hears() {
+        if lane.hears() && !held_up {
             for _ in 0..lane.batches_per_turn() {
                 if receive(lane, inbox, replies, clock)? == 0 {
                     break;
@@ -187,10 +187,13 @@ impl<S: SendPort, R: RecvPort> Seat<S, R> {
                 }
             }
         }
-        if lane.take_ended() {
+        if !moved {
+            return Ok(if held_up { Step::Full } else { Step::Idle { until_ns } });
+        }
+        if lane.end_turn() {
             ring(&rings.on_end);
         }
-        Ok(if moved { Step::Moved } else { Step::Idle { until_ns } })
+        Ok(Step::Moved)
     }
 }
 

@@ -104,7 +104,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
         } else if !moved {
             moved = sleep.unless(pin!(pending::<()>()), until_ns).await.is_some();
         }
-        if lane.take_ended() {
+        if moved && lane.end_turn() {
             ring(&rings.on_end);
         }
         // With nothing more to do the lane says that it listens, is asked once more, and only then sleeps: what happened

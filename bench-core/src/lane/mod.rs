@@ -103,7 +103,6 @@ pub struct Lane {
     refused_since_ns: Option<u64>,
     offered_ns: u64,
     replies_received: u64,
-    ended: bool,
 }
 
 /// What a lane leaves behind.
@@ -126,7 +125,6 @@ impl Lane {
             refused_since_ns: None,
             offered_ns: 0,
             replies_received: 0,
-            ended: false,
             spec,
         }
     }
@@ -151,7 +149,7 @@ impl Lane {
     }
 
     /// What to do next. Sends come first, so memory is bounded and there is one point to wait at. For who carries out a
-    /// lane's wishes one by one; drivers have it take a whole turn, which is the same and costs less.
+    /// lane's wishes one by one, and ends the turn; drivers have it take a whole turn, which is the same and costs less.
     #[inline]
     pub fn next(&mut self, clock: &impl Now) -> Next<'_> {
         if self.is_stopped() {
@@ -236,10 +234,10 @@ impl Lane {
         if due == Due::Started {
             self.spec.out.now_ns = now_ns;
             load.note_gaps(now_ns, &self.starts, self.spec.out.recorder.inter_send());
+            self.spec.counters.publish_started(&self.spec.out.recorder.local);
             self.spec.reactor.react(&self.starts, &mut self.spec.out);
             self.starts.clear();
-            self.spec.counters.publish_started(&self.spec.out.recorder.local);
-            self.close_batch(now_ns);
+            self.spec.out.recorder.close_ends(now_ns);
         } else {
             self.note_not_started(due);
         }
@@ -285,9 +283,6 @@ impl Lane {
             self.spec.out.recorder.blocked(self.offered_ns.saturating_sub(since_ns));
         }
         self.spec.out.taken(taken);
-        if !self.has_pending() {
-            self.spec.counters.publish_received(&self.spec.out.recorder.local);
-        }
     }
 
     /// The transport handed over `batch`.
@@ -304,7 +299,7 @@ impl Lane {
         } else {
             self.react_to_sound(batch);
         }
-        self.close_batch(now_ns);
+        self.spec.out.recorder.close_ends(now_ns);
     }
 
     #[inline(never)]
@@ -323,32 +318,25 @@ impl Lane {
         }
     }
 
-    /// Publishes what a batch changed. What was received is told only when what it caused was handed over, so that it is
-    /// under way until then: see [`Published::publish`].
+    /// Ends a turn: publishes what it changed. What was received is told only when what it caused was handed over, so that
+    /// it is under way until then: see [`Published::publish`]. Says whether flows ended, so that who started them is to be
+    /// rung.
     #[inline(always)]
-    fn close_batch(&mut self, now_ns: u64) {
+    pub fn end_turn(&mut self) -> bool {
         let LaneSpec { out, counters, .. } = &mut self.spec;
-        if out.recorder.close_ends(now_ns) {
-            self.ended = true;
-            counters.publish_ended(&out.recorder.local);
-        }
+        let ended = out.recorder.publish_ends(counters);
         if out.recorder.has_rare_news() {
             out.publish_all(counters);
         } else if out.is_empty() {
             counters.publish_received(&out.recorder.local);
         }
+        ended
     }
 
     /// The transport dropped `count` messages that this lane should have received.
     pub fn lagged(&mut self, count: u64) {
         self.spec.out.recorder.lagged(count);
         self.spec.out.publish_all(&self.spec.counters);
-    }
-
-    /// Whether flows ended since last asked: the driver then rings the lanes that started them.
-    #[inline]
-    pub fn take_ended(&mut self) -> bool {
-        std::mem::take(&mut self.ended)
     }
 
     /// Called by the driver when there is nothing to do: settles what costs too much to do per batch, and writes off

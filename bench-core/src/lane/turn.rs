@@ -1,6 +1,6 @@
 //! A lane's turn, as drivers have it taken: everything it wants up to the look into its inbox, and what a look caused.
 
-use super::Lane;
+use super::{Lane, LaneSpec};
 use crate::{clock::Now, load::Due, message::Message, port::PortError};
 
 /// How many messages a lane may receive in a turn, and flows it may start, if its batches are smaller than that: what a
@@ -57,7 +57,7 @@ impl Lane {
             return Ok(Turn::Done);
         }
         if self.has_pending() {
-            return Ok(match self.send(clock.now_ns(), clock, outlet)? {
+            return Ok(match self.send_all(clock.now_ns(), clock, outlet)? {
                 Sent::All => Turn::Look { moved: true, until_ns: u64::MAX },
                 Sent::Some => Turn::HeldUp { moved: true },
                 Sent::Nothing => Turn::HeldUp { moved: false },
@@ -88,9 +88,30 @@ impl Lane {
         Ok(Turn::Look { moved, until_ns: u64::MAX })
     }
 
-    /// Offers what waits, at first stamped `now_ns`, until all was taken or the transport is full.
+    /// Offers what a batch caused, at first stamped `now_ns`, until all was taken or the transport is full. Before the batch
+    /// nothing waited, so nothing has been refused.
     #[inline(always)]
     pub(crate) fn send(
+        &mut self,
+        now_ns: u64,
+        clock: &impl Now,
+        outlet: &mut impl Outlet,
+    ) -> Result<Sent, PortError> {
+        let LaneSpec { out, pool, counters, .. } = &mut self.spec;
+        let Some((port, message)) = out.only(now_ns, pool, counters) else {
+            return self.send_all(now_ns, clock, outlet);
+        };
+        if outlet.offer(port, std::slice::from_ref(message))? == 0 {
+            self.refused_since_ns = Some(now_ns);
+            return Ok(Sent::Nothing);
+        }
+        out.only_taken(port);
+        Ok(Sent::All)
+    }
+
+    /// As [`Lane::send`], however much waits and whether or not some of it was refused before.
+    #[inline(never)]
+    fn send_all(
         &mut self,
         mut now_ns: u64,
         clock: &impl Now,
