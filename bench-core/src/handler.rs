@@ -29,29 +29,12 @@ impl<H: Handler> Reactor for H {
     }
 }
 
-/// Where a kind travels from one lane: a send port, and under which intent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a lane sends to: what an outbox is made from.
+#[derive(Clone, Debug)]
 pub(crate) struct Leg {
-    pub port: u8,
+    pub destination: u16,
     pub intent: Intent,
-}
-
-/// The legs of one kind. Most have one, which is then found without another look into memory.
-#[derive(Debug)]
-enum Route {
-    Nowhere,
-    One(Leg),
-    Several(Box<[Leg]>),
-}
-
-impl From<Vec<Leg>> for Route {
-    fn from(legs: Vec<Leg>) -> Self {
-        match legs[..] {
-            [] => Self::Nowhere,
-            [leg] => Self::One(leg),
-            _ => Self::Several(legs.into()),
-        }
-    }
+    pub kinds: Vec<Kind>,
 }
 
 /// What waits for one send port. On cache lines of its own: it is written at every message.
@@ -59,6 +42,10 @@ impl From<Vec<Leg>> for Route {
 #[repr(align(128))]
 struct Outbox {
     destination: u16,
+    /// What goes there is a request, and says who waits for the reply.
+    asks: bool,
+    /// Its own among the bits of those that wait.
+    bit: u64,
     /// Messages emitted so far; the next one's number.
     emitted: u64,
     pending: Vec<Message>,
@@ -67,6 +54,17 @@ struct Outbox {
 }
 
 impl Outbox {
+    fn new(port: usize, leg: &Leg) -> Self {
+        Self {
+            destination: leg.destination,
+            asks: leg.intent == Intent::Request,
+            bit: 1 << port,
+            emitted: 0,
+            pending: Vec::with_capacity(64),
+            offered: 0,
+        }
+    }
+
     #[inline]
     fn waiting(&self) -> usize {
         self.pending.len() - self.offered
@@ -85,25 +83,30 @@ pub struct Out {
     waiting: u64,
     /// The outbox that was offered last.
     turn: usize,
-    /// By kind; index 0 is `START`, which goes nowhere.
-    routes: Box<[Route]>,
-    requests: u64,
+    /// By kind, the outbox it goes to if that is one, else [`NOT_ONE`]; index 0 is `START`, which goes nowhere.
+    one: Box<[u8]>,
+    /// By kind, all outboxes it goes to.
+    all: Box<[Box<[u8]>]>,
     pub(crate) recorder: Recorder,
     pub(crate) now_ns: u64,
 }
 
+/// No outbox has this number: wiring allows fewer.
+const NOT_ONE: u8 = u8::MAX;
+
 impl Out {
-    /// The outbox of a lane with one send port for each of `destinations`.
-    pub(crate) fn new(lane: u16, legs: Vec<Vec<Leg>>, destinations: &[u16], recorder: Recorder) -> Self {
-        let outbox = |destination: &u16| Outbox {
-            destination: *destination,
-            emitted: 0,
-            pending: Vec::with_capacity(64),
-            offered: 0,
+    /// The outbox of a lane with a send port for each of `legs`; `kinds` is how many there are in its scenario.
+    pub(crate) fn new(lane: u16, kinds: usize, legs: &[Leg], recorder: Recorder) -> Self {
+        let outboxes = legs.iter().enumerate().map(|(port, leg)| Outbox::new(port, leg)).collect();
+        let ports_of = |kind: usize| {
+            let carries = |leg: &Leg| leg.kinds.iter().any(|carried| usize::from(carried.0) == kind);
+            let ports = legs.iter().enumerate().filter(|(_, leg)| carries(leg));
+            ports.map(|(port, _)| port as u8).collect()
         };
-        let outboxes = destinations.iter().map(outbox).collect();
-        let routes = legs.into_iter().map(Route::from).collect();
-        Self { lane, outboxes, waiting: 0, turn: 0, routes, requests: 0, recorder, now_ns: 0 }
+        let all: Box<[Box<[u8]>]> = (0..=kinds).map(ports_of).collect();
+        let one = |ports: &Box<[u8]>| if let [port] = **ports { port } else { NOT_ONE };
+        let one = all.iter().map(one).collect();
+        Self { lane, outboxes, waiting: 0, turn: 0, one, all, recorder, now_ns: 0 }
     }
 
     /// Says that `kind` happened because of `cause`. It goes wherever the style's table routes it; a kind that
@@ -111,39 +114,38 @@ impl Out {
     #[expect(clippy::inline_always, reason = "once per message; a call costs a tenth of a hop over a ring")]
     #[inline(always)]
     pub fn emit(&mut self, cause: &Message, kind: Kind) {
-        match self.routes.get(usize::from(kind.0)) {
-            Some(&Route::One(leg)) => self.send(cause, kind, leg),
-            Some(Route::Several(_)) => self.send_each(cause, kind),
-            Some(Route::Nowhere) | None => self.recorder.unrouted(),
+        let port = self.one.get(usize::from(kind.0)).copied().unwrap_or(NOT_ONE);
+        if !self.send(cause, kind, port) {
+            self.send_to_all(cause, kind);
         }
     }
 
     #[inline(never)]
-    fn send_each(&mut self, cause: &Message, kind: Kind) {
-        let mut at = 0;
-        while let Some(Route::Several(legs)) = self.routes.get(usize::from(kind.0))
-            && let Some(&leg) = legs.get(at)
-        {
-            self.send(cause, kind, leg);
-            at += 1;
+    fn send_to_all(&mut self, cause: &Message, kind: Kind) {
+        let mut sent = 0;
+        while let Some(port) = self.all.get(usize::from(kind.0)).and_then(|ports| ports.get(sent).copied()) {
+            self.send(cause, kind, port);
+            sent += 1;
+        }
+        if sent == 0 {
+            self.recorder.unrouted();
         }
     }
 
+    /// Says whether there is such a port.
     #[expect(clippy::inline_always, reason = "as emit")]
     #[inline(always)]
-    fn send(&mut self, cause: &Message, kind: Kind, leg: Leg) {
-        let outbox = &mut self.outboxes[usize::from(leg.port)];
-        if outbox.pending.is_empty() {
-            self.waiting |= 1 << leg.port;
-        }
+    fn send(&mut self, cause: &Message, kind: Kind, port: u8) -> bool {
+        let Some(outbox) = self.outboxes.get_mut(usize::from(port)) else { return false };
+        self.waiting |= outbox.bit;
         // The number's low half: receivers extend what they see.
         let mut message = cause.caused(kind, outbox.destination, self.lane, outbox.emitted as u32);
         outbox.emitted += 1;
-        if leg.intent == Intent::Request {
+        if outbox.asks {
             message.set_reply_to(self.lane);
-            self.requests += 1;
         }
         outbox.pending.push(message);
+        true
     }
 
     /// Says that the flow of `cause` is over.
@@ -160,8 +162,9 @@ impl Out {
         (if not_before == 0 { self.waiting } else { not_before }).trailing_zeros() as usize
     }
 
+    /// How many requests were emitted.
     pub(crate) fn requests(&self) -> u64 {
-        self.requests
+        self.outboxes.iter().filter(|outbox| outbox.asks).map(|outbox| outbox.emitted).sum()
     }
 
     #[inline]

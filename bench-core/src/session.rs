@@ -89,7 +89,13 @@ impl Session {
             let streams = heard.producers.iter().map(|producers| usize::from(*producers)).sum();
             let memory =
                 groups.get(&service).map_or_else(|| Memory::own(streams), |g| Memory::shared(Arc::clone(g)));
-            let ports: Vec<u16> = wiring.sends_of(service).map(|sent| sent.id).collect();
+            let leg = |sent: &Destination| Leg {
+                destination: sent.id,
+                intent: sent.intent,
+                kinds: sent.kinds.clone(),
+            };
+            let legs: Vec<Leg> = wiring.sends_of(service).map(leg).collect();
+            let ports: Vec<u16> = legs.iter().map(|leg| leg.destination).collect();
             let (recorder, exchange) = Recorder::new(RecorderSpec {
                 lane: id,
                 ports: ports.len(),
@@ -101,7 +107,7 @@ impl Session {
             });
             let counters = Arc::new(Published::new(ports.len(), heard_ids.len()));
             let spare = recorder.spare();
-            let out = Out::new(id, legs(plan, service), &ports, recorder);
+            let out = Out::new(id, plan.scenario.kinds.len(), &legs, recorder);
             watched.push(Watched::new(Arc::clone(&counters), exchange, spare, service, ports, heard_ids));
             let load = driven.iter().position(|driven| *driven == id).map(|member| {
                 let share = Share { member, of: driven.len() };
@@ -109,7 +115,7 @@ impl Session {
                 let ends_per_flow = plan.scenario.ends_per_flow;
                 Load::new(feed, plan.load, share, id, Arc::clone(&credit), ends_per_flow, begins_ns)
             });
-            let asks = wiring.sends_of(service).any(|sent| sent.intent == Intent::Request);
+            let asks = legs.iter().any(|leg| leg.intent == Intent::Request);
             lanes.push(Lane::new(LaneSpec {
                 id,
                 reactor: reactor(plan, service),
@@ -155,10 +161,7 @@ pub fn rings(wiring: &Wiring, bells: &[Arc<Bell>], for_sends: bool) -> Vec<Rings
         .map(|lane| {
             let own = &bells[usize::from(lane)];
             let sends = wiring.sends_of(wiring.service_of(lane));
-            let on_send = sends.map(|sent| match for_sends {
-                true => others(own, &mut hearers(sent).into_iter()),
-                false => Vec::new(),
-            });
+            let on_send = sends.filter(|_| for_sends).map(|sent| others(own, &mut hearers(sent).into_iter()));
             Rings { on_send: on_send.collect(), on_end: others(own, &mut wiring.driven()) }
         })
         .collect()
@@ -186,17 +189,6 @@ fn heard(wiring: &Wiring, service: usize) -> Heard {
         streams += senders.len() as u32;
     }
     heard
-}
-
-fn legs(plan: &TrialPlan, service: usize) -> Vec<Vec<Leg>> {
-    let mut legs = vec![Vec::new(); plan.scenario.kinds.len() + 1];
-    for (port, sent) in plan.wiring.sends_of(service).enumerate() {
-        for kind in &sent.kinds {
-            let leg = Leg { port: port as u8, intent: sent.intent };
-            legs[usize::from(kind.0)].push(leg);
-        }
-    }
-    legs
 }
 
 fn reactor(plan: &TrialPlan, service: usize) -> Box<dyn crate::handler::Reactor> {

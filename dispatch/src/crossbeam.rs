@@ -245,19 +245,14 @@ impl<const SLEEPS: bool> RecvPort for QueueReceiver<SLEEPS> {
     #[inline]
     fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
         let Self { queue, replies, buffer } = self;
-        let received;
-        let batch = if max == 1 && replies.is_none() {
-            // Handed over from where it was received.
-            received = queue.try_recv();
-            match &received {
-                Ok(Carried(message)) => std::slice::from_ref(message),
-                Err(TryRecvError::Empty) => return Ok(0),
-                Err(TryRecvError::Disconnected) => return Err(PortError::Closed),
-            }
-        } else if fill_buffer(queue, replies.as_ref(), max, buffer) {
-            &buffer[..]
-        } else {
-            return Err(PortError::Closed);
+        let one_by_one = max == 1 && replies.is_none();
+        // Handed over from where it was received: moved on at once, it would be read before it is all written.
+        let received = if one_by_one { queue.try_recv() } else { Err(TryRecvError::Empty) };
+        let batch = match &received {
+            Ok(Carried(message)) => std::slice::from_ref(message),
+            Err(TryRecvError::Empty) if one_by_one => return Ok(0),
+            Err(TryRecvError::Empty) if fill_buffer(queue, replies.as_ref(), max, buffer) => &buffer[..],
+            Err(_) => return Err(PortError::Closed),
         };
         if !batch.is_empty() {
             on_batch(batch);

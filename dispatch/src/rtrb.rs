@@ -16,7 +16,7 @@ use drumpost_core::{
     transport::{Endpoint, OpenError, Transport},
     wiring::Wiring,
 };
-use rtrb::{Consumer, Producer, RingBuffer, chunks::ChunkError};
+use rtrb::{Consumer, Producer, RingBuffer, chunks::ReadChunk};
 use std::sync::{Arc, Mutex, PoisonError};
 
 const NAME: &str = "rtrb";
@@ -189,32 +189,37 @@ impl Rings {
     }
 }
 
-/// Hands over up to `max` messages of one ring where they lie.
+/// Hands over up to `max` messages of one ring where they lie. In one place: a lane's reaction is then made part of it.
 #[inline]
 fn read(ring: &mut Consumer<Message>, max: usize, on_batch: &mut impl FnMut(&[Message])) -> usize {
-    if max == 1 {
-        // A chunk of one costs more than a copy.
-        return ring.pop().map_or(0, |message| {
-            on_batch(std::slice::from_ref(&message));
-            1
-        });
-    }
-    let chunk = match ring.read_chunk(max) {
-        Ok(chunk) => chunk,
-        Err(ChunkError::TooFewSlots(0)) => return 0,
-        Err(ChunkError::TooFewSlots(len)) => match ring.read_chunk(len) {
-            Ok(chunk) => chunk,
-            Err(_) => return 0,
-        },
+    let mut several = None;
+    let (mut part, mut rest): (_, &[Message]) = if max == 1 {
+        // A chunk of one costs more.
+        let Ok(message) = ring.peek() else { return 0 };
+        (std::slice::from_ref(message), &[])
+    } else {
+        let Some(chunk) = chunk(ring, max) else { return 0 };
+        several.insert(chunk).as_slices()
     };
-    let len = chunk.len();
-    let (first, second) = chunk.as_slices();
-    on_batch(first);
-    if !second.is_empty() {
-        on_batch(second);
+    let len = part.len() + rest.len();
+    loop {
+        on_batch(part);
+        if rest.is_empty() {
+            break;
+        }
+        part = std::mem::take(&mut rest);
     }
-    chunk.commit_all();
+    match several {
+        Some(chunk) => chunk.commit_all(),
+        None => drop(ring.pop()),
+    }
     len
+}
+
+/// Up to `max` messages; `None` if there are none.
+fn chunk(ring: &mut Consumer<Message>, max: usize) -> Option<ReadChunk<'_, Message>> {
+    let len = ring.slots().min(max);
+    ring.read_chunk(len).ok().filter(|chunk| !chunk.is_empty())
 }
 
 #[cfg(test)]

@@ -32,8 +32,9 @@ use tokio::runtime::{Builder, Handle, Runtime};
 #[derive(Debug)]
 pub struct Tasked<T>(pub T);
 
-/// What a lane's task gives back: itself, and what its ports confirmed.
-type Left = (crate::lane::Lane, Option<Confirms>);
+/// What a lane's task gives back: itself, and what its ports confirmed. In a box: at every poll of the task, done or not, the
+/// runtime moves as many bytes as this has.
+type Left = Box<(crate::lane::Lane, Option<Confirms>)>;
 
 impl<T: AsyncTransport> Dispatcher for Tasked<T> {
     fn promise(&self, listed: Promise) -> Promise {
@@ -133,11 +134,11 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
     let cpu_ns = process_cpu_ns() - cpu_ns;
     let own = own_threads.into_iter().filter_map(|thread| thread.join().ok());
     let left: Vec<Left> = watched.into_iter().chain(own).collect();
-    let confirms = left.iter().filter_map(|(_, confirms)| *confirms).reduce(|all, one| Confirms {
+    let confirms = left.iter().filter_map(|left| left.1).reduce(|all, one| Confirms {
         confirmed: all.confirmed + one.confirmed,
         unconfirmed: all.unconfirmed + one.unconfirmed,
     });
-    let lanes = left.into_iter().map(|(lane, _)| lane).collect();
+    let lanes = left.into_iter().map(|left| left.0).collect();
     Outcome { faults, ..monitor.finish(lanes, confirms, Some(cpu_ns), Vec::new()) }
 }
 
@@ -202,6 +203,6 @@ fn occupy<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
                 control.fail(failure(&plan, seat.lane.id(), &error));
             }
         }
-        (seat.lane, confirms)
+        Box::new((seat.lane, confirms))
     }
 }

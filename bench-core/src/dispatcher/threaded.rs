@@ -5,7 +5,7 @@ use crate::{
     bell::Bell,
     clock::{Clock, Now, process_cpu_ns},
     drive::{
-        Placement, Seat, Wait,
+        Placement, Rings, Seat, Wait,
         slack::{Slack, ask_for_precise_sleeps},
         threads,
     },
@@ -48,7 +48,7 @@ impl<T: Transport> Dispatcher for Threaded<T> {
         let mut groups: Vec<Group<T::Send, T::Recv>> = bells.into_iter().map(group).collect();
         for (at, ((lane, endpoint), rings)) in lanes.into_iter().zip(endpoints).zip(rings).enumerate() {
             let never_sleeps = matches!(plan.wait, Wait::Spin | Wait::Yield);
-            let rings = if never_sleeps { rings.silent() } else { rings };
+            let rings = if never_sleeps { Rings::default() } else { rings };
             groups[at % threads].seats.push(Seat { lane, endpoint, rings });
         }
         Ok(run_on_threads(plan, groups, &clock, &control, monitor, watch))

@@ -115,23 +115,13 @@ impl FromStr for Wait {
     }
 }
 
-/// The bells a driver rings for a lane.
+/// The bells a driver rings for a lane; none by default, as threads that never sleep need none.
 #[derive(Clone, Debug, Default)]
 pub struct Rings {
-    /// By send port: those who hear what is sent there.
+    /// By send port: those who hear what is sent there. Empty if nobody is rung.
     pub on_send: Vec<Vec<Arc<Bell>>>,
     /// Those whose flows may have ended.
     pub on_end: Vec<Arc<Bell>>,
-}
-
-impl Rings {
-    /// The same shape, ringing nobody: for threads that never sleep.
-    #[must_use]
-    pub fn silent(mut self) -> Self {
-        self.on_send.iter_mut().for_each(Vec::clear);
-        self.on_end.clear();
-        self
-    }
 }
 
 fn ring(bells: &[Arc<Bell>]) {
@@ -177,8 +167,10 @@ impl<S: SendPort, R: RecvPort> Seat<S, R> {
             Turn::Done => return Ok(Step::Done),
         };
         if lane.hears() && !held_up {
+            let (port, max) = wanted(lane, inbox, replies)?;
             for _ in 0..lane.batches_per_turn() {
-                if receive(lane, inbox, replies, clock)? == 0 {
+                let drained = port.drain(max, |batch| lane.received(batch, clock));
+                if found(lane, drained)? == 0 {
                     break;
                 }
                 moved = true;
@@ -208,22 +200,11 @@ impl<S: SendPort> Outlet for Ringing<'_, S> {
     fn offer(&mut self, port: usize, batch: &[Message]) -> Result<usize, PortError> {
         let taken = self.sends[port].offer(batch);
         // Also when nothing was taken: some subscribers of an event may have got what others have no room for.
-        ring(&self.on_send[port]);
+        if let Some(bells) = self.on_send.get(port) {
+            ring(bells);
+        }
         taken
     }
-}
-
-/// Has a lane handed what is there; says how much that was.
-#[inline(always)]
-fn receive<R: RecvPort>(
-    lane: &mut Lane,
-    inbox: &mut Option<R>,
-    replies: &mut Option<R>,
-    clock: &impl Now,
-) -> Result<usize, PortError> {
-    let (port, max) = wanted(lane, inbox, replies)?;
-    let drained = port.drain(max, |batch| lane.received(batch, clock));
-    found(lane, drained)
 }
 
 /// The port that the lane wants to receive from, and how many messages at most.

@@ -86,8 +86,8 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
                 wanted(lane, inbox, replies)?.0.crash(down).await?;
                 continue;
             }
+            let (port, max) = wanted(lane, inbox, replies)?;
             for _ in 0..lane.batches_per_turn() {
-                let (port, max) = wanted(lane, inbox, replies)?;
                 let until_ns = if moved { 0 } else { until_ns };
                 let drained =
                     sleep.unless(pin!(port.drain(max, |batch| lane.received(batch, clock))), until_ns).await;

@@ -121,7 +121,8 @@ impl Lane {
             starts,
             inbox_first: false,
             load_over: spec.load.is_none(),
-            batches_per_turn: turn::batches_per_turn(spec.batch),
+            // Who handles one request at a time looks where it is to look from message to message.
+            batches_per_turn: if spec.awaits { 1 } else { turn::batches_per_turn(spec.batch) },
             refused_since_ns: None,
             offered_ns: 0,
             replies_received: 0,

@@ -5,7 +5,7 @@ use crate::{clock::Now, load::Due, message::Message, port::PortError};
 
 /// How many messages a lane may receive in a turn, and flows it may start, if its batches are smaller than that: what a
 /// turn costs besides is then shared by them, and others on the same thread still do not wait long.
-const TURN_LEN: usize = 4;
+const TURN_LEN: usize = 8;
 
 /// How many batches of at most `batch` messages a turn may have.
 pub(super) const fn batches_per_turn(batch: usize) -> usize {

@@ -90,10 +90,7 @@ impl Sim {
         let stations = target.stations(&plan.wiring);
         let endpoints = target.endpoints(&plan.wiring, &stations);
         let Session { lanes, mut monitor, control } = Session::new(plan, 0);
-        let seat = |(lane, endpoint): (_, Endpoint<_, _>)| {
-            let rings = Rings { on_send: vec![Vec::new(); endpoint.sends.len()], on_end: Vec::new() };
-            Seat { lane, endpoint, rings }
-        };
+        let seat = |(lane, endpoint): (_, Endpoint<_, _>)| Seat { lane, endpoint, rings: Rings::default() };
         let mut seats: Vec<_> = lanes.into_iter().zip(endpoints).map(seat).collect();
         let next_event_ns =
             || stations.iter().filter_map(|shared| shared.next_event_ns(clock.now_ns())).min();
