@@ -138,13 +138,17 @@ impl Out {
     fn send(&mut self, cause: &Message, kind: Kind, port: u8) -> bool {
         let Some(outbox) = self.outboxes.get_mut(usize::from(port)) else { return false };
         self.waiting |= outbox.bit;
-        // The number's low half: receivers extend what they see.
-        let mut message = cause.caused(kind, outbox.destination, self.lane, outbox.emitted as u32);
-        outbox.emitted += 1;
-        if outbox.asks {
-            message.set_reply_to(self.lane);
-        }
-        outbox.pending.push(message);
+        let Outbox { destination, asks, emitted, pending, .. } = outbox;
+        // Made when there is room for it: made before, it would have to be kept over the call that may make room.
+        pending.extend(std::iter::once_with(|| {
+            // The number's low half: receivers extend what they see.
+            let mut message = cause.caused(kind, *destination, self.lane, *emitted as u32);
+            if *asks {
+                message.set_reply_to(self.lane);
+            }
+            message
+        }));
+        *emitted += 1;
         true
     }
 

@@ -9,7 +9,7 @@ pub mod virtual_time;
 use crate::{
     bell::Bell,
     clock::Now,
-    lane::{Inbox, Lane, Outlet, Sent, Turn},
+    lane::{Inbox, Lane, Outlet, Turn},
     message::Message,
     port::{PortError, RecvPort, SendPort},
     transport::Endpoint,
@@ -174,7 +174,7 @@ impl<S: SendPort, R: RecvPort> Seat<S, R> {
                     break;
                 }
                 moved = true;
-                if lane.has_pending() && lane.send(clock.now_ns(), clock, &mut outlet)? != Sent::All {
+                if !lane.send_caused(clock, &mut outlet)? {
                     break;
                 }
             }

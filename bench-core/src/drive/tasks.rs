@@ -7,7 +7,7 @@ use super::{Seat, found, ring, slack::Slack, wanted};
 use crate::{
     bell::Bell,
     clock::Now,
-    lane::{Outlet, Sent, Turn},
+    lane::{Outlet, Turn},
     message::Message,
     port::{AsyncRecvPort, AsyncSendPort, PortError},
     transport::Endpoint,
@@ -97,7 +97,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
                 };
                 found(lane, drained)?;
                 moved = true;
-                if lane.has_pending() && lane.send(clock.now_ns(), clock, &mut Quiet(sends))? != Sent::All {
+                if !lane.send_caused(clock, &mut Quiet(sends))? {
                     break;
                 }
             }

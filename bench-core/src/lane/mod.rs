@@ -17,7 +17,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
-pub(crate) use turn::{Outlet, Sent, Turn};
+pub(crate) use turn::{Outlet, Turn};
 
 /// Which inbox a lane wants to receive from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -39,7 +39,7 @@ pub(crate) enum Turn {
 
 /// How much of what waited was sent before the transport was full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sent {
+enum Sent {
     Nothing,
     Some,
     All,
@@ -88,15 +88,20 @@ impl Lane {
         Ok(Turn::Look { moved, until_ns: u64::MAX })
     }
 
+    /// Sends what a batch that was just received caused. Says whether the transport took it all.
+    #[inline(always)]
+    pub(crate) fn send_caused(
+        &mut self,
+        clock: &impl Now,
+        outlet: &mut impl Outlet,
+    ) -> Result<bool, PortError> {
+        Ok(!self.has_pending() || self.send(clock.now_ns(), clock, outlet)? == Sent::All)
+    }
+
     /// Offers what a batch caused, at first stamped `now_ns`, until all was taken or the transport is full. Before the batch
     /// nothing waited, so nothing has been refused.
     #[inline(always)]
-    pub(crate) fn send(
-        &mut self,
-        now_ns: u64,
-        clock: &impl Now,
-        outlet: &mut impl Outlet,
-    ) -> Result<Sent, PortError> {
+    fn send(&mut self, now_ns: u64, clock: &impl Now, outlet: &mut impl Outlet) -> Result<Sent, PortError> {
         let LaneSpec { out, pool, counters, .. } = &mut self.spec;
         let Some((port, message)) = out.only(now_ns, pool, counters) else {
             return self.send_all(now_ns, clock, outlet);
