@@ -104,8 +104,7 @@ impl Out {
             ports.map(|(port, _)| port as u8).collect()
         };
         let all: Box<[Box<[u8]>]> = (0..=kinds).map(ports_of).collect();
-        let one = |ports: &Box<[u8]>| if let [port] = **ports { port } else { NOT_ONE };
-        let one = all.iter().map(one).collect();
+        let one = all.iter().map(|ports| if let [port] = **ports { port } else { NOT_ONE }).collect();
         Self { lane, outboxes, waiting: 0, turn: 0, one, all, recorder, now_ns: 0 }
     }
 

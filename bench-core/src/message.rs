@@ -81,6 +81,15 @@ impl Message {
         }
     }
 
+    /// Makes a start that of another flow of the same origin.
+    #[inline]
+    pub(crate) fn restart(&mut self, number: u32, due_ns: u64, key: u32, payload_len: u32) {
+        self.due_producer = with_stamp(self.due_producer, due_ns);
+        self.number = number;
+        self.key = key;
+        self.payload_len = payload_len;
+    }
+
     /// When the flow was planned, in ns since the clock's epoch.
     #[must_use]
     pub const fn due_ns(&self) -> u64 {

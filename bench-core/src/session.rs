@@ -113,7 +113,7 @@ impl Session {
                 let share = Share { member, of: driven.len() };
                 let feed = (plan.feeds)(member, driven.len());
                 let ends_per_flow = plan.scenario.ends_per_flow;
-                Load::new(feed, plan.load, share, id, Arc::clone(&credit), ends_per_flow, begins_ns)
+                Load::new(feed, plan.load, share, Arc::clone(&credit), ends_per_flow, begins_ns)
             });
             let asks = legs.iter().any(|leg| leg.intent == Intent::Request);
             lanes.push(Lane::new(LaneSpec {

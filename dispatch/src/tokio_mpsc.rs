@@ -179,11 +179,12 @@ fn fill(channel: &Sender<Message>, batch: &[Message]) -> Result<usize, PortError
 
 #[inline]
 fn fill_one(channel: &Sender<Message>, message: &Message) -> Result<usize, PortError> {
-    match channel.try_send(*message) {
-        Ok(()) => Ok(1),
-        Err(TrySendError::Full(_)) => Ok(0),
-        Err(TrySendError::Closed(_)) => Err(PortError::Closed),
+    match channel.try_reserve() {
+        Ok(permit) => permit.send(*message),
+        Err(TrySendError::Full(())) => return Ok(0),
+        Err(TrySendError::Closed(())) => return Err(PortError::Closed),
     }
+    Ok(1)
 }
 
 impl AsyncRecvPort for ChannelReceiver {

@@ -8,7 +8,7 @@ use crate::{
     counters::{Local, Published},
     exchange::Latencies,
     handler::{Out, Reactor},
-    load::{Due, Load, gaps::Gaps},
+    load::{Due, Load, Starts, gaps::Gaps},
     message::Message,
     payload::Pool,
     session::Control,
@@ -95,7 +95,7 @@ pub(crate) struct LaneSpec {
 /// One service instance. See the module.
 pub struct Lane {
     spec: LaneSpec,
-    starts: Vec<Message>,
+    starts: Starts,
     /// A load was served last, so the inbox is looked at before it is served again.
     inbox_first: bool,
     load_over: bool,
@@ -116,7 +116,7 @@ pub(crate) struct LaneRest {
 
 impl Lane {
     pub(crate) fn new(spec: LaneSpec) -> Self {
-        let starts = Vec::with_capacity(spec.batch);
+        let starts = Starts::new(spec.id, spec.batch);
         Self {
             starts,
             inbox_first: false,
@@ -234,9 +234,10 @@ impl Lane {
         let (due, now_ns) = load.poll(max, || clock.now_ns(), last_ns, local, &mut self.starts);
         if due == Due::Started {
             self.spec.out.now_ns = now_ns;
-            load.note_gaps(now_ns, &self.starts, self.spec.out.recorder.inter_send());
+            let starts = self.starts.as_slice();
+            load.note_gaps(now_ns, starts, self.spec.out.recorder.inter_send());
             self.spec.counters.publish_started(&self.spec.out.recorder.local);
-            self.spec.reactor.react(&self.starts, &mut self.spec.out);
+            self.spec.reactor.react(starts, &mut self.spec.out);
             self.starts.clear();
             self.spec.out.recorder.close_ends(now_ns);
         } else {

@@ -1,7 +1,10 @@
 //! Closed loads: a flow starts because another ended, at once or after its user has thought about it.
 
-use super::starter::{Due, Load};
-use crate::{counters::Local, message::Message};
+use super::{
+    Start, Starts,
+    starter::{Due, Load},
+};
+use crate::counters::Local;
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 /// Users who think: when each will be ready, with key and payload length of what they will start. Never more than the
@@ -19,20 +22,29 @@ impl Load {
         room: u64,
         now_ns: u64,
         local: &mut Local,
-        starts: &mut Vec<Message>,
+        starts: &mut Starts,
     ) -> Due {
         let measured = now_ns >= self.measure_from_ns;
         let most = if measured { room.min(self.left) } else { room };
         let mut count = 0;
+        if most == 1
+            && let Some(start) = self.peek()
+        {
+            // Without what several at once need.
+            starts.add(start, now_ns);
+            self.advance(1);
+            count = 1;
+        }
         while count < most {
-            let Some(start) = self.peek() else {
+            let supply = self.supply();
+            let some = supply.len().min((most - count) as usize);
+            if some == 0 {
                 self.left = 0;
                 break;
-            };
-            starts.push(Message::start(self.lane, self.number, now_ns, start.key, start.payload_len));
-            self.advance();
-            self.number = self.number.wrapping_add(1);
-            count += 1;
+            }
+            starts.add_all(&supply[..some], now_ns);
+            self.advance(some);
+            count += some as u64;
         }
         local.started += count;
         if measured {
@@ -49,14 +61,14 @@ impl Load {
         room: u64,
         now_ns: u64,
         local: &mut Local,
-        starts: &mut Vec<Message>,
+        starts: &mut Starts,
     ) -> Due {
         while (self.users.thinking.len() as u64) < free
             && let Some(start) = self.peek()
         {
             let ready_ns = now_ns.saturating_add(start.after_ns);
             self.users.thinking.push(Reverse((ready_ns, start.key, start.payload_len)));
-            self.advance();
+            self.advance(1);
         }
         let mut count = 0;
         while count < room
@@ -65,8 +77,7 @@ impl Load {
             && ready_ns <= now_ns
         {
             self.users.thinking.pop();
-            starts.push(Message::start(self.lane, self.number, ready_ns, key, payload_len));
-            self.number = self.number.wrapping_add(1);
+            starts.add(Start { after_ns: 0, key, payload_len }, ready_ns);
             let measured = u64::from(ready_ns >= self.measure_from_ns);
             self.left -= measured;
             local.measured_started += measured;

@@ -8,8 +8,10 @@ mod closed;
 pub mod gaps;
 mod open;
 mod starter;
+mod starts;
 
 pub(crate) use starter::{Due, Load, Share};
+pub(crate) use starts::Starts;
 
 /// One flow to start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

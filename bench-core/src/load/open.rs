@@ -1,10 +1,10 @@
 //! Open loads: flows are due by a schedule, whatever becomes of those before them.
 
 use super::{
-    Debt,
+    Debt, Starts,
     starter::{Due, Load},
 };
-use crate::{counters::Local, message::Message};
+use crate::counters::Local;
 
 impl Load {
     /// When the next flow is due, in ns on the run's clock; `None` if none is in the load's time. A feed that has no more ends
@@ -25,7 +25,7 @@ impl Load {
         room: u64,
         now_ns: u64,
         local: &mut Local,
-        starts: &mut Vec<Message>,
+        starts: &mut Starts,
     ) -> Due {
         let mut count = 0;
         let mut due = Due::Started;
@@ -45,7 +45,7 @@ impl Load {
                 due = Due::At(due_ns.min(self.ends_ns));
                 break;
             }
-            self.advance();
+            self.advance(1);
             let measured = u64::from(due_ns >= self.measure_from_ns);
             self.left -= measured;
             if let Debt::DropAfter { late_ns } = self.plan.debt
@@ -54,8 +54,7 @@ impl Load {
                 local.dropped += measured;
                 continue;
             }
-            starts.push(Message::start(self.lane, self.number, due_ns, start.key, start.payload_len));
-            self.number = self.number.wrapping_add(1);
+            starts.add(start, due_ns);
             local.measured_started += measured;
             count += 1;
         }
@@ -66,7 +65,7 @@ impl Load {
     /// Passes over what is due by `now_ns`, for which there is no room.
     pub(super) fn shed(&mut self, now_ns: u64, local: &mut Local) {
         while let Some(due_ns) = self.next_due_ns().filter(|due_ns| *due_ns <= now_ns) {
-            self.advance();
+            self.advance(1);
             let measured = u64::from(due_ns >= self.measure_from_ns);
             self.left -= measured;
             local.shed += measured;
@@ -81,7 +80,7 @@ impl Load {
                 return;
             }
             local.missed += u64::from(due_ns >= self.measure_from_ns);
-            self.advance();
+            self.advance(1);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Starts flows when there is room for them and they are due. One per driven instance.
 
-use super::{AtCap, Extent, Feed, LoadPlan, Pace, Start, closed::Users, gaps::Gaps};
+use super::{AtCap, Extent, Feed, LoadPlan, Pace, Start, Starts, closed::Users, gaps::Gaps};
 use crate::{counters::Local, credit::Credit, hist::Hist, message::Message};
 use std::sync::Arc;
 
@@ -34,7 +34,6 @@ impl Share {
 pub(crate) struct Load {
     feed: Box<dyn Feed>,
     pub(super) plan: LoadPlan,
-    pub(super) lane: u16,
     origin: usize,
     credit: Arc<Credit>,
     ends_per_flow: u64,
@@ -48,7 +47,6 @@ pub(crate) struct Load {
     pub(super) ends_ns: u64,
     buffer: Vec<Start>,
     next: usize,
-    pub(super) number: u32,
     ends_seen: u64,
     /// By the ends seen. A division costs as much as all the rest of a look at the window.
     flows_ended: u64,
@@ -64,7 +62,6 @@ impl Load {
         feed: Box<dyn Feed>,
         plan: LoadPlan,
         share: Share,
-        lane: u16,
         credit: Arc<Credit>,
         ends_per_flow: u32,
         begins_ns: u64,
@@ -77,7 +74,6 @@ impl Load {
         Self {
             feed,
             plan,
-            lane,
             origin: share.member,
             credit,
             ends_per_flow: u64::from(ends_per_flow.max(1)),
@@ -88,7 +84,6 @@ impl Load {
             ends_ns,
             buffer: Vec::with_capacity(BUFFER),
             next: 0,
-            number: 0,
             ends_seen: 0,
             flows_ended: 0,
             stuck_since_ns: None,
@@ -124,7 +119,7 @@ impl Load {
         now: impl FnOnce() -> u64,
         last_ns: u64,
         local: &mut Local,
-        starts: &mut Vec<Message>,
+        starts: &mut Starts,
     ) -> (Due, u64) {
         if self.left == 0 {
             return (Due::Over, last_ns);
@@ -204,19 +199,25 @@ impl Load {
         Some(self.gaps).filter(Gaps::are_noted)
     }
 
-    /// The next flow, without taking it; `None`: there are no more, and the load is over.
-    #[inline]
-    pub(super) fn peek(&mut self) -> Option<Start> {
+    /// The next flows, without taking them; none: there are no more, and the load is over.
+    #[inline(always)]
+    pub(super) fn supply(&mut self) -> &[Start] {
         if self.next == self.buffer.len() {
             self.refill();
         }
-        self.buffer.get(self.next).copied()
+        self.buffer.get(self.next..).unwrap_or_default()
     }
 
-    /// Takes the flow that was looked at last.
+    /// The first of the supply.
     #[inline]
-    pub(super) fn advance(&mut self) {
-        self.next += 1;
+    pub(super) fn peek(&mut self) -> Option<Start> {
+        self.supply().first().copied()
+    }
+
+    /// Takes so many flows of those that were looked at last.
+    #[inline]
+    pub(super) fn advance(&mut self, count: usize) {
+        self.next += count;
     }
 
     #[cold]

@@ -1,7 +1,7 @@
 //! The load on its own: what it starts when, and what it counts.
 
 use super::{starter::Load, *};
-use crate::{counters::Local, credit::Credit, hist::Hist, message::Message};
+use crate::{counters::Local, credit::Credit, hist::Hist};
 use std::sync::Arc;
 
 /// Due (or thought about) so long each, and over after so many.
@@ -38,17 +38,17 @@ impl Bench {
         let schedule = matches!(plan.pace, Pace::Open { .. });
         let feed = Box::new(Every { every_ns, number: 0, of, schedule });
         let share = starter::Share { member: 0, of: 1 };
-        let load = Load::new(feed, plan, share, 0, Arc::clone(&credit), 1, BEGINS_NS);
+        let load = Load::new(feed, plan, share, Arc::clone(&credit), 1, BEGINS_NS);
         Self { load, credit, local: Local::default(), ended: 0 }
     }
 
     /// Asks for up to 64 flows at `at_ns` after the load's begin; says when those it got were due, after the begin too.
     fn poll(&mut self, at_ns: u64) -> (Due, Vec<u64>) {
-        let mut starts: Vec<Message> = Vec::new();
+        let mut starts = Starts::new(0, 64);
         let now_ns = BEGINS_NS + at_ns;
         let (due, _) = self.load.poll(64, || now_ns, now_ns, &mut self.local, &mut starts);
-        self.load.note_gaps(now_ns, &starts, &mut Hist::default());
-        (due, starts.iter().map(|start| start.due_ns() - BEGINS_NS).collect())
+        self.load.note_gaps(now_ns, starts.as_slice(), &mut Hist::default());
+        (due, starts.as_slice().iter().map(|start| start.due_ns() - BEGINS_NS).collect())
     }
 
     fn end(&mut self, flows: u64) {
@@ -107,9 +107,9 @@ fn who_waits_for_a_reply_has_not_filled_the_window() {
         let plan = LoadPlan { at_cap, ..open(3, Extent::Count(100)) };
         let mut bench = Bench::new(plan, 10, u64::MAX);
         assert_eq!(bench.poll(0).0, Due::Started);
-        let mut starts = Vec::new();
+        let mut starts = Starts::new(0, 64);
         let (due, _) = bench.load.poll(0, || BEGINS_NS + 55, BEGINS_NS, &mut bench.local, &mut starts);
-        assert!(matches!(due, Due::At(_)) && starts.is_empty(), "{at_cap:?}: {due:?}");
+        assert!(matches!(due, Due::At(_)) && starts.as_slice().is_empty(), "{at_cap:?}: {due:?}");
         assert_eq!(bench.local.shed, 0);
         assert_eq!(bench.poll(60).1, [10, 20], "late, and started when the reply is there");
     }
