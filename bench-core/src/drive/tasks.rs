@@ -62,20 +62,21 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
     })
     .await;
     let sleep = Sleep { clock, bell, pacing };
-    let (mut turns, mut listens) = (0_u32, false);
+    let mut turns = 0_u32;
     loop {
         turns = turns.wrapping_add(1);
         if turns.is_multiple_of(TURNS) {
             let_others_run().await;
         }
+        // Said before the lane is asked what to do: what happened before is seen by asking, what happens after rings.
+        bell.listen();
         let (mut moved, held_up, until_ns) = match lane.begin_turn(clock, &mut Quiet(sends))? {
             Turn::Look { moved, until_ns } => (moved, false, until_ns),
             Turn::HeldUp { moved } => (moved, true, u64::MAX),
             Turn::Done => return Ok(()),
         };
-        let mut emptied = false;
-        // Unless the bell was told before the lane was asked, it only looks.
-        let until_ns = if moved || !listens { 0 } else { until_ns };
+        // After something was sent or started, it only looks.
+        let until_ns = if moved { 0 } else { until_ns };
         if held_up {
             if !moved {
                 let ready = pin!(sends[lane.port_in_turn()].ready());
@@ -91,10 +92,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
                 let until_ns = if moved { 0 } else { until_ns };
                 let drained =
                     sleep.unless(pin!(port.drain(max, |batch| lane.received(batch, clock))), until_ns).await;
-                let Some(drained) = drained else {
-                    emptied = true;
-                    break;
-                };
+                let Some(drained) = drained else { break };
                 found(lane, drained)?;
                 moved = true;
                 if !lane.send_caused(clock, &mut Quiet(sends))? {
@@ -104,18 +102,10 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
         } else if !moved {
             moved = sleep.unless(pin!(pending::<()>()), until_ns).await.is_some();
         }
-        if moved && lane.end_turn() {
-            ring(&rings.on_end);
-        }
-        // With nothing more to do the lane says that it listens, is asked once more, and only then sleeps: what happened
-        // before it listened is seen by asking, what happens after rings.
-        if listens {
-            bell.wake();
-        }
-        listens = if moved { emptied } else { !listens };
-        if listens {
+        if !moved {
             lane.idle(clock.now_ns());
-            bell.listen();
+        } else if lane.end_turn() {
+            ring(&rings.on_end);
         }
     }
 }
