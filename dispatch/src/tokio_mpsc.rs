@@ -210,6 +210,10 @@ impl ChannelReceiver {
     /// Fills the buffer. Replies first: they end what was asked, and there are never more of them than was asked.
     #[inline]
     fn poll(&mut self, max: usize, context: &mut Context<'_>) -> Poll<Result<usize, PortError>> {
+        if let (Some(channel), None) = (&mut self.channel, &self.replies) {
+            let polled = channel.poll_recv_many(context, &mut self.buffer, max);
+            return polled.map(|received| if received == 0 { Err(PortError::Closed) } else { Ok(received) });
+        }
         let mut open = false;
         if let Some(replies) = &self.replies {
             let mut replies = replies.lock().unwrap_or_else(PoisonError::into_inner);

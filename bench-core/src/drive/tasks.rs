@@ -75,8 +75,8 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
             Turn::HeldUp { moved } => (moved, true, u64::MAX),
             Turn::Done => return Ok(()),
         };
-        // After something was sent or started, it only looks.
-        let until_ns = if moved { 0 } else { until_ns };
+        // After something was sent, started or received, it only looks.
+        let mut until_ns = if moved { 0 } else { until_ns };
         if held_up {
             if !moved {
                 let ready = pin!(sends[lane.port_in_turn()].ready());
@@ -89,12 +89,11 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
             }
             let (port, max) = wanted(lane, inbox, replies)?;
             for _ in 0..lane.batches_per_turn() {
-                let until_ns = if moved { 0 } else { until_ns };
                 let drained =
                     sleep.unless(pin!(port.drain(max, |batch| lane.received(batch, clock))), until_ns).await;
                 let Some(drained) = drained else { break };
                 found(lane, drained)?;
-                moved = true;
+                (moved, until_ns) = (true, 0);
                 if !lane.send_caused(clock, &mut Quiet(sends))? {
                     break;
                 }
