@@ -4,7 +4,7 @@
 //! each of its streams; who has seen which number is kept in a window of bits, shared by the instances of a service
 //! that compete for the same messages. Losses are not seen here: they are what was sent less what is unique.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How far back a number is remembered, in messages per stream: 128 KiB of bits, touched only as the stream advances.
 pub const WINDOW_LEN: u64 = 1 << 20;
@@ -172,23 +172,6 @@ impl Group {
     }
 }
 
-/// Where a receiver's sequence numbers are remembered.
-#[derive(Debug)]
-pub(crate) enum Memory {
-    Own(Vec<Window>),
-    Shared { group: std::sync::Arc<Group>, notes: Vec<Noted> },
-}
-
-impl Memory {
-    pub(crate) fn own(streams: usize) -> Self {
-        Self::Own(vec![Window::default(); streams])
-    }
-
-    pub(crate) fn shared(group: std::sync::Arc<Group>) -> Self {
-        Self::Shared { group, notes: Vec::with_capacity(NOTES) }
-    }
-}
-
 /// A number whose low half is `seq`, as near to `next` as can be, and how far it is below it, 0 if it is not.
 #[inline]
 fn extend(seq: u32, next: u64) -> (u64, u32) {
@@ -197,95 +180,96 @@ fn extend(seq: u32, next: u64) -> (u64, u32) {
     (seq, next.saturating_sub(seq) as u32)
 }
 
-/// The audit of one receiver.
+/// The audit of one receiver: with windows of its own, or with those of the group it is in.
 #[derive(Debug)]
 pub(crate) struct Audit {
-    /// By stream, what a member of a group expects next; who has windows of its own sees it from them.
-    next: Vec<u64>,
-    memory: Memory,
+    /// By stream; none in a group.
+    windows: Vec<Window>,
+    membership: Option<Membership>,
     pub found: Found,
 }
 
+/// A receiver in a group.
+#[derive(Debug)]
+struct Membership {
+    group: Arc<Group>,
+    /// By stream, what this receiver expects next.
+    next: Vec<u64>,
+    notes: Vec<Noted>,
+}
+
 impl Audit {
-    pub(crate) fn new(streams: usize, memory: Memory) -> Self {
-        let next = if matches!(memory, Memory::Own(_)) { Vec::new() } else { vec![0; streams] };
-        Self { next, memory, found: Found::default() }
+    /// Of a receiver that is handed whole streams.
+    pub(crate) fn alone(streams: usize) -> Self {
+        Self { windows: vec![Window::default(); streams], membership: None, found: Found::default() }
+    }
+
+    /// Of a receiver that competes with the others of `group`.
+    pub(crate) fn member(group: Arc<Group>, streams: usize) -> Self {
+        let membership = Membership { group, next: vec![0; streams], notes: Vec::with_capacity(NOTES) };
+        Self { membership: Some(membership), ..Self::alone(0) }
     }
 
     /// Notes a message; `seq` is the low half of its number, extended from what was seen last. Says whether what was
     /// found is surely what it was.
     #[inline]
     pub(crate) fn note(&mut self, stream: usize, seq: u32) -> bool {
-        match &mut self.memory {
-            Memory::Own(windows) => {
-                let window = &mut windows[stream];
-                if seq == window.head as u32 {
-                    window.note_one();
-                    return true;
-                }
-                let (seq, below_next) = extend(seq, window.head);
-                self.found.note(window.note(seq), below_next);
-                false
+        if let Some(window) = self.windows.get_mut(stream) {
+            if seq == window.head as u32 {
+                window.note_one();
+                return true;
             }
-            Memory::Shared { notes, .. } => {
-                let next = &mut self.next[stream];
-                let (seq, below_next) = extend(seq, *next);
-                if below_next == 0 {
-                    *next = seq + 1;
-                }
-                notes.push(Noted { stream: stream as u32, below_next, seq });
-                let is_full = notes.len() >= NOTES;
-                if is_full {
-                    self.settle();
-                }
-                !is_full
-            }
+            let (seq, below_next) = extend(seq, window.head);
+            self.found.note(window.note(seq), below_next);
+            return false;
         }
+        let Some(Membership { next, notes, .. }) = &mut self.membership else { return false };
+        let next = &mut next[stream];
+        let (seq, below_next) = extend(seq, *next);
+        if below_next == 0 {
+            *next = seq + 1;
+        }
+        notes.push(Noted { stream: stream as u32, below_next, seq });
+        let is_full = notes.len() >= NOTES;
+        if is_full {
+            self.settle();
+        }
+        !is_full
     }
 
     /// Whether `seq` is what comes next in a stream that this receiver follows alone.
     #[inline]
     pub(crate) fn expects(&self, stream: usize, seq: u32) -> bool {
-        match &self.memory {
-            Memory::Own(windows) => windows[stream].head as u32 == seq,
-            Memory::Shared { .. } => false,
-        }
+        self.windows.get(stream).is_some_and(|window| window.head as u32 == seq)
     }
 
     /// Notes `seq` if it is what comes next in a stream that this receiver follows alone. Says whether it was.
     #[inline(always)]
     pub(crate) fn note_if_expected(&mut self, stream: usize, seq: u32) -> bool {
-        if let Memory::Own(windows) = &mut self.memory
-            && let Some(window) = windows.get_mut(stream)
-            && window.head as u32 == seq
-        {
-            window.note_one();
-            return true;
-        }
-        false
+        let expected = self.windows.get_mut(stream).filter(|window| window.head as u32 == seq);
+        expected.map(Window::note_one).is_some()
     }
 
     /// Notes the next `count` messages of a stream of which the first was expected, in order.
     #[inline]
     pub(crate) fn note_expected(&mut self, stream: usize, count: u32) {
-        if let Memory::Own(windows) = &mut self.memory {
-            windows[stream].note_next(count);
+        if let Some(window) = self.windows.get_mut(stream) {
+            window.note_next(count);
         }
     }
 
     /// Enters what a member of a group noted into the group. Says whether there was anything. Called when a lane is idle,
     /// and at its end.
     pub(crate) fn settle(&mut self) -> bool {
-        if let Memory::Shared { group, notes } = &mut self.memory
-            && !notes.is_empty()
-        {
-            let mut windows = group.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            for Noted { stream, below_next, seq } in notes.drain(..) {
-                self.found.note(windows[stream as usize].note(seq), below_next);
-            }
-            return true;
+        let Some(Membership { group, notes, .. }) = &mut self.membership else { return false };
+        if notes.is_empty() {
+            return false;
         }
-        false
+        let mut windows = group.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for Noted { stream, below_next, seq } in notes.drain(..) {
+            self.found.note(windows[stream as usize].note(seq), below_next);
+        }
+        true
     }
 }
 

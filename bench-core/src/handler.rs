@@ -209,7 +209,8 @@ impl Out {
         pool: &Pool,
         counters: &Published,
     ) -> Option<(usize, &Message)> {
-        if !self.waiting.is_power_of_two() {
+        // More than one bit: more than one outbox.
+        if self.waiting & self.waiting.wrapping_sub(1) != 0 {
             return None;
         }
         let port = self.waiting.trailing_zeros() as usize;

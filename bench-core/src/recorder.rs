@@ -355,7 +355,6 @@ impl Recorder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::Memory;
 
     #[test]
     fn a_flow_that_ends_where_it_starts_took_no_time_in_service() {
@@ -363,7 +362,7 @@ mod tests {
             lane: 0,
             ports: 0,
             heard: Heard::default(),
-            audit: Audit::new(0, Memory::own(0)),
+            audit: Audit::alone(0),
             credit: Arc::new(Credit::new(1, 1)),
             origins: Arc::new([0]),
             measure_from_ns: 0,

@@ -1,7 +1,7 @@
 //! Set-up of a trial: from a plan to lanes, bells and a monitor. The same for every driver.
 
 use crate::{
-    audit::{Audit, Group, Memory},
+    audit::{Audit, Group},
     bell::Bell,
     collector::Watched,
     counters::Published,
@@ -87,8 +87,10 @@ impl Session {
             let heard = heard(wiring, service);
             let heard_ids: Vec<u16> = wiring.heard_by(service).map(|heard| heard.id).collect();
             let streams = heard.producers.iter().map(|producers| usize::from(*producers)).sum();
-            let memory =
-                groups.get(&service).map_or_else(|| Memory::own(streams), |g| Memory::shared(Arc::clone(g)));
+            let audit = match groups.get(&service) {
+                Some(group) => Audit::member(Arc::clone(group), streams),
+                None => Audit::alone(streams),
+            };
             let leg = |sent: &Destination| Leg {
                 destination: sent.id,
                 intent: sent.intent,
@@ -100,7 +102,7 @@ impl Session {
                 lane: id,
                 ports: ports.len(),
                 heard,
-                audit: Audit::new(streams, memory),
+                audit,
                 credit: Arc::clone(&credit),
                 origins: Arc::clone(&origins),
                 measure_from_ns: begins_ns + plan.load.warmup_ns,
