@@ -222,7 +222,7 @@ impl Lane {
     }
 
     /// Starts the flows that are due, at most a batch of them.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn start_flows(&mut self, clock: &impl Now) -> Due {
         let max = match self.spec.awaits {
             false => self.spec.batch,

@@ -26,15 +26,23 @@ impl Load {
     ) -> Due {
         let measured = now_ns >= self.measure_from_ns;
         let most = if measured { room.min(self.left) } else { room };
-        let mut count = 0;
+        // Most often it is one, which then goes without what several at once need.
         if most == 1
             && let Some(start) = self.peek()
         {
-            // Without what several at once need.
             starts.add(start, now_ns);
             self.advance(1);
-            count = 1;
+            self.count_started(1, measured, local);
+            return Due::Started;
         }
+        let count = self.start_several(most, now_ns, starts);
+        self.count_started(count, measured, local);
+        if count > 0 { Due::Started } else { Due::Over }
+    }
+
+    /// Starts `most` flows; fewer if fewer are left. Says how many.
+    fn start_several(&mut self, most: u64, now_ns: u64, starts: &mut Starts) -> u64 {
+        let mut count = 0;
         while count < most {
             let supply = self.supply();
             let some = supply.len().min((most - count) as usize);
@@ -46,12 +54,16 @@ impl Load {
             self.advance(some);
             count += some as u64;
         }
-        local.started += count;
+        count
+    }
+
+    #[inline(always)]
+    fn count_started(&mut self, count: u64, measured: bool, local: &mut Local) {
+        self.note_started(count, local);
         if measured {
             self.left = self.left.saturating_sub(count);
             local.measured_started += count;
         }
-        if count > 0 { Due::Started } else { Due::Over }
     }
 
     /// Has the users of all `free` places think, and starts up to `room` flows of those who are ready, due when they were.
@@ -83,7 +95,7 @@ impl Load {
             local.measured_started += measured;
             count += 1;
         }
-        local.started += count;
+        self.note_started(count, local);
         match self.users.thinking.peek() {
             _ if count > 0 => Due::Started,
             Some(Reverse((ready_ns, _, _))) => Due::At((*ready_ns).min(self.ends_ns)),

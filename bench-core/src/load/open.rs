@@ -58,7 +58,7 @@ impl Load {
             local.measured_started += measured;
             count += 1;
         }
-        local.started += count;
+        self.note_started(count, local);
         if count > 0 { Due::Started } else { due }
     }
 

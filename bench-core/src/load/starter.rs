@@ -47,6 +47,8 @@ pub(crate) struct Load {
     pub(super) ends_ns: u64,
     buffer: Vec<Start>,
     next: usize,
+    /// Room in the window as of the last look at the ends, less what was started since.
+    known_room: u64,
     ends_seen: u64,
     /// By the ends seen. A division costs as much as all the rest of a look at the window.
     flows_ended: u64,
@@ -84,6 +86,7 @@ impl Load {
             ends_ns,
             buffer: Vec::with_capacity(BUFFER),
             next: 0,
+            known_room: 0,
             ends_seen: 0,
             flows_ended: 0,
             stuck_since_ns: None,
@@ -97,17 +100,21 @@ impl Load {
     }
 
     /// Room in the window. Looks at the other lanes' counters only when what it last saw leaves less than `wanted`.
+    #[inline(always)]
     fn room(&mut self, wanted: u64, local: &Local) -> u64 {
-        let known = self.window.saturating_sub(self.under_way(local));
-        if known >= wanted {
-            return known;
+        if self.known_room < wanted {
+            self.look_for_room(local);
         }
+        self.known_room
+    }
+
+    fn look_for_room(&mut self, local: &Local) {
         let ends = self.credit.ended(self.origin);
         if ends != self.ends_seen {
             self.ends_seen = ends;
             self.flows_ended = if self.ends_per_flow == 1 { ends } else { ends / self.ends_per_flow };
         }
-        self.window.saturating_sub(self.under_way(local))
+        self.known_room = self.window.saturating_sub(self.under_way(local));
     }
 
     /// Starts up to `max` flows that are due, appending them to `starts`. `now` is read at most once, and only if that
@@ -149,6 +156,13 @@ impl Load {
             Pace::Open { .. } => self.start_due(room, now_ns, local, starts),
         };
         (due, now_ns)
+    }
+
+    /// Counts flows that were started.
+    #[inline(always)]
+    pub(super) fn note_started(&mut self, count: u64, local: &mut Local) {
+        local.started += count;
+        self.known_room = self.known_room.saturating_sub(count);
     }
 
     /// The window is full, or the lane waits for a reply: says until when, and does what is asked at the cap.
