@@ -17,7 +17,7 @@ use drumpost_core::{
     wiring::Wiring,
 };
 use rtrb::{Consumer, Producer, RingBuffer, chunks::ReadChunk};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const NAME: &str = "rtrb";
 const INTENTS: &[Intent] = &[Intent::Command, Intent::Request, Intent::Reply];
@@ -153,22 +153,34 @@ impl RingSender {
 impl RecvPort for RingReceiver {
     #[inline]
     fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
-        // Replies first: they end what was asked, and there are never more of them than was asked.
-        let mut replies =
-            self.replies.as_ref().map(|rings| rings.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut taken = replies.as_mut().map_or(0, |rings| rings.drain(max, &mut on_batch));
-        taken += self.rings.drain(max - taken, &mut on_batch);
-        let closed = || self.rings.is_closed() && replies.is_none_or(|rings| rings.is_closed());
-        if taken == 0 && closed() { Err(PortError::Closed) } else { Ok(taken) }
+        let taken = match (&mut self.rings.rings[..], &self.replies) {
+            ([Reader(ring)], None) => read(ring, max, &mut on_batch),
+            _ => self.drain_several(max, &mut on_batch),
+        };
+        if taken == 0 && self.is_closed() { Err(PortError::Closed) } else { Ok(taken) }
     }
 }
 
+impl RingReceiver {
+    /// Out of line and with a dynamic call, so that a single ring is read in one place, with the reaction made part of it.
+    #[inline(never)]
+    fn drain_several(&mut self, max: usize, on_batch: &mut dyn FnMut(&[Message])) -> usize {
+        // Replies first: they end what was asked, and there are never more of them than was asked.
+        let taken = self.replies.as_ref().map_or(0, |replies| lock(replies).drain(max, on_batch));
+        taken + self.rings.drain(max - taken, on_batch)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.rings.is_closed() && self.replies.as_ref().is_none_or(|replies| lock(replies).is_closed())
+    }
+}
+
+fn lock(rings: &Mutex<Rings>) -> MutexGuard<'_, Rings> {
+    rings.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Rings {
-    #[inline]
-    fn drain(&mut self, max: usize, on_batch: &mut impl FnMut(&[Message])) -> usize {
-        if let [Reader(ring)] = &mut self.rings[..] {
-            return read(ring, max, on_batch);
-        }
+    fn drain(&mut self, max: usize, mut on_batch: &mut dyn FnMut(&[Message])) -> usize {
         let mut taken = 0;
         for _ in 0..self.rings.len() {
             if taken == max {
@@ -177,7 +189,7 @@ impl Rings {
             let at = self.next;
             self.next = if at + 1 == self.rings.len() { 0 } else { at + 1 };
             let Reader(ring) = &mut self.rings[at];
-            taken += read(ring, max - taken, on_batch);
+            taken += read(ring, max - taken, &mut on_batch);
         }
         taken
     }
