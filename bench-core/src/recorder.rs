@@ -1,4 +1,4 @@
-//! What one lane records: latencies, counters, audit. Exchanged with the collector at batch ends, never shared.
+//! What one lane records: latencies, counters, audit. Exchanged with the collector between turns, never shared.
 
 use crate::{
     audit::{Audit, Found},

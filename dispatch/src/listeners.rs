@@ -145,7 +145,12 @@ impl OnThread for Hall {
         loop {
             let (mut moved, mut done, mut earliest_ns) = (false, true, u64::MAX);
             for source in 0..self.sources.len() {
-                match self.step(self.sources[source]) {
+                let at = self.sources[source];
+                let step = self.step(at);
+                if !self.lanes[at].has_pending() {
+                    self.lanes[at].end_turn();
+                }
+                match step {
                     Step::Moved => (moved, done) = (true, false),
                     Step::Idle { until_ns } => (earliest_ns, done) = (earliest_ns.min(until_ns), false),
                     Step::Done => {}
@@ -164,5 +169,18 @@ impl OnThread for Hall {
 
     fn into_lanes(self) -> Vec<Lane> {
         self.lanes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::testing::{Trial, half_a_pipe};
+
+    #[test]
+    fn a_flow_that_ends_where_it_starts_makes_room_for_the_next() {
+        for in_flight in [1, 4, 64] {
+            Trial { style: Style::Event, in_flight, ..Trial::default() }.run(Listeners, half_a_pipe());
+        }
     }
 }

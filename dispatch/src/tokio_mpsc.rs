@@ -236,11 +236,18 @@ impl ChannelReceiver {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shared::testing::{Trial, ask, block_on, numbered, numbers, pipe, react_and_ask};
+    use crate::shared::testing::{Trial, ask, block_on, half_a_pipe, numbered, numbers, pipe, react_and_ask};
     use drumpost_core::drive::Placement;
     use std::time::Duration;
 
     const PLACEMENTS: [Placement; 3] = [Placement::Each, Placement::Threads(1), Placement::Threads(2)];
+
+    #[test]
+    fn a_flow_that_ends_where_it_starts_makes_room_for_the_next() {
+        for (batch, in_flight) in [(1, 1), (1, 4), (64, 64)] {
+            Trial { batch, in_flight, ..Trial::default() }.run(Tasked(TokioMpsc), half_a_pipe());
+        }
+    }
 
     #[test]
     fn everything_arrives_once_and_in_order() {

@@ -1,11 +1,20 @@
 //! The transport over channels of threads.
 
 use super::*;
-use crate::shared::testing::{Trial, ask, fan_out, numbered, numbers, pipe, react_and_ask, two_topics};
+use crate::shared::testing::{
+    Trial, ask, fan_out, half_a_pipe, numbered, numbers, pipe, react_and_ask, two_topics,
+};
 use drumpost_core::{
     clock::{Clock, Now},
     drive::{Placement, Wait},
 };
+
+#[test]
+fn a_flow_that_ends_where_it_starts_makes_room_for_the_next() {
+    for (batch, in_flight) in [(1, 1), (1, 4), (64, 64)] {
+        Trial { batch, in_flight, ..Trial::default() }.run(Crossbeam, half_a_pipe());
+    }
+}
 
 #[test]
 fn everything_arrives_once_and_in_order() {

@@ -84,6 +84,14 @@ pub(crate) fn endless() -> Scenario {
     Scenario { services: vec![service("source", || emits(A)), service("sink", sink)], ..pipe(false) }
 }
 
+/// source → sink, but for every other flow, which source ends where it starts.
+pub(crate) fn half_a_pipe() -> Scenario {
+    let source = || {
+        reacts(|message, out| if message.number % 2 == 0 { out.emit(message, A) } else { out.end(message) })
+    };
+    Scenario { services: vec![service("source", source), service("sink", ends)], ..pipe(false) }
+}
+
 /// source → sink, which panics at the thousandth.
 pub(crate) fn panics() -> Scenario {
     let sink = || {
