@@ -46,8 +46,8 @@ struct Outbox {
     asks: bool,
     /// Its own among the bits of those that wait.
     bit: u64,
-    /// Messages emitted so far; the next one's number.
-    emitted: u64,
+    /// Messages that have left: the number of the first that is pending.
+    gone: u64,
     pending: Vec<Message>,
     /// How many of `pending` the transport has taken.
     offered: usize,
@@ -59,7 +59,7 @@ impl Outbox {
             destination: leg.destination,
             asks: leg.intent == Intent::Request,
             bit: 1 << port,
-            emitted: 0,
+            gone: 0,
             pending: Vec::with_capacity(64),
             offered: 0,
         }
@@ -68,6 +68,20 @@ impl Outbox {
     #[inline]
     fn waiting(&self) -> usize {
         self.pending.len() - self.offered
+    }
+
+    /// Messages emitted so far. Not counted one by one: that would be one more write per message.
+    #[inline]
+    fn emitted(&self) -> u64 {
+        self.gone + self.pending.len() as u64
+    }
+
+    /// Forgets what was pending, all of which a transport has taken.
+    #[inline]
+    fn clear(&mut self) {
+        self.gone += self.pending.len() as u64;
+        self.pending.clear();
+        self.offered = 0;
     }
 }
 
@@ -136,18 +150,20 @@ impl Out {
     #[inline(always)]
     fn send(&mut self, cause: &Message, kind: Kind, port: u8) -> bool {
         let Some(outbox) = self.outboxes.get_mut(usize::from(port)) else { return false };
-        self.waiting |= outbox.bit;
-        let Outbox { destination, asks, emitted, pending, .. } = outbox;
+        // The number's low half: receivers extend what they see.
+        let seq = outbox.emitted() as u32;
+        if outbox.pending.is_empty() {
+            self.waiting |= outbox.bit;
+        }
+        let Outbox { destination, asks, pending, .. } = outbox;
         // Made when there is room for it: made before, it would have to be kept over the call that may make room.
         pending.extend(std::iter::once_with(|| {
-            // The number's low half: receivers extend what they see.
-            let mut message = cause.caused(kind, *destination, self.lane, *emitted as u32);
+            let mut message = cause.caused(kind, *destination, self.lane, seq);
             if *asks {
                 message.set_reply_to(self.lane);
             }
             message
         }));
-        *emitted += 1;
         true
     }
 
@@ -167,7 +183,7 @@ impl Out {
 
     /// How many requests were emitted.
     pub(crate) fn requests(&self) -> u64 {
-        self.outboxes.iter().filter(|outbox| outbox.asks).map(|outbox| outbox.emitted).sum()
+        self.outboxes.iter().filter(|outbox| outbox.asks).map(Outbox::emitted).sum()
     }
 
     #[inline]
@@ -197,7 +213,7 @@ impl Out {
 
     fn count_emitted(&mut self) {
         for (outbox, emitted) in self.outboxes.iter().zip(&mut self.recorder.local.emitted) {
-            *emitted = outbox.emitted;
+            *emitted = outbox.emitted();
         }
     }
 
@@ -214,9 +230,9 @@ impl Out {
             return None;
         }
         let port = self.waiting.trailing_zeros() as usize;
-        let Outbox { pending, emitted, .. } = self.outboxes.get_mut(port)?;
+        let Outbox { pending, gone, .. } = self.outboxes.get_mut(port)?;
         let [only] = &mut pending[..] else { return None };
-        counters.publish_emitted(port, *emitted);
+        counters.publish_emitted(port, *gone + 1);
         only.stamp(now_ns, pool);
         Some((port, only))
     }
@@ -224,8 +240,9 @@ impl Out {
     /// Forgets the only message that waited, for `port`.
     #[inline(always)]
     pub(crate) fn only_taken(&mut self, port: usize) {
-        if let Some(outbox) = self.outboxes.get_mut(port) {
-            outbox.pending.clear();
+        if let Some(Outbox { pending, gone, .. }) = self.outboxes.get_mut(port) {
+            pending.clear();
+            *gone += 1;
         }
         self.waiting = 0;
     }
@@ -241,11 +258,12 @@ impl Out {
         counters: &Published,
     ) -> (usize, &[Message]) {
         let turn = self.turn();
-        let Some(Outbox { pending, offered, emitted, .. }) = self.outboxes.get_mut(turn) else {
+        let Some(outbox) = self.outboxes.get_mut(turn) else {
             return (0, &[]);
         };
         self.turn = turn;
-        counters.publish_emitted(self.turn, *emitted);
+        counters.publish_emitted(self.turn, outbox.emitted());
+        let Outbox { pending, offered, .. } = outbox;
         let rest = &mut pending[*offered..];
         let len = rest.len().min(max);
         (self.turn, stamp(&mut rest[..len], now_ns, pool))
@@ -257,8 +275,7 @@ impl Out {
         let outbox = &mut self.outboxes[self.turn];
         outbox.offered += taken;
         if outbox.waiting() == 0 {
-            outbox.pending.clear();
-            outbox.offered = 0;
+            outbox.clear();
             self.waiting &= !(1 << self.turn);
         }
     }
