@@ -198,12 +198,12 @@ struct Ringing<'a, S> {
 impl<S: SendPort> Outlet for Ringing<'_, S> {
     #[inline(always)]
     fn offer(&mut self, port: usize, batch: &[Message]) -> Result<usize, PortError> {
-        let taken = self.sends[port].offer(batch);
+        let taken = self.sends[port].offer(batch)?;
         // Also when nothing was taken: some subscribers of an event may have got what others have no room for.
         if let Some(bells) = self.on_send.get(port) {
             ring(bells);
         }
-        taken
+        Ok(taken)
     }
 }
 

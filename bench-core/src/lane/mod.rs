@@ -321,8 +321,7 @@ impl Lane {
     }
 
     /// Ends a turn: publishes what it changed. What was received is told only when what it caused was handed over, so that
-    /// it is under way until then: see [`Published::publish`]. Says whether flows ended, so that who started them is to be
-    /// rung.
+    /// it is under way until then. Says whether flows ended, so that who started them is to be rung.
     #[inline(always)]
     pub fn end_turn(&mut self) -> bool {
         let LaneSpec { out, counters, .. } = &mut self.spec;
