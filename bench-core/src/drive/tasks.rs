@@ -61,8 +61,8 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
         Poll::Ready(())
     })
     .await;
-    let sleep = Sleep { clock, bell, pacing };
-    let mut turns = 0_u32;
+    let sleep = Sleep { clock, bell, pacing, awake_ns: Slack::awake_ns() };
+    let (mut turns, mut idle) = (0_u32, false);
     loop {
         turns = turns.wrapping_add(1);
         if turns.is_multiple_of(TURNS) {
@@ -101,9 +101,12 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
         } else if !moved {
             moved = sleep.unless(pin!(pending::<()>()), until_ns).await.is_some();
         }
-        if !moved {
+        // Idle is who has twice had nothing to do: once is the wait for what is due now, which is not to wait longer.
+        let was_idle = std::mem::replace(&mut idle, !moved);
+        if idle && was_idle {
             lane.idle(clock.now_ns());
-        } else if lane.end_turn() {
+        }
+        if moved && lane.end_turn() {
             ring(&rings.on_end);
         }
     }
@@ -139,6 +142,8 @@ struct Sleep<'a, N> {
     clock: &'a N,
     bell: &'a Bell,
     pacing: &'a Pacing,
+    /// How long before a due time it no longer sleeps.
+    awake_ns: u64,
 }
 
 impl<N: Now> Sleep<'_, N> {
@@ -156,13 +161,17 @@ impl<N: Now> Sleep<'_, N> {
             if until_ns == 0 || !self.bell.is_listening() {
                 return Poll::Ready(None);
             }
-            if until_ns != u64::MAX && self.clock.now_ns() >= until_ns {
-                return Poll::Ready(None);
-            }
-            match self.pacing {
-                Pacing::Yield if until_ns != u64::MAX => context.waker().wake_by_ref(),
-                Pacing::Thread(until) => until.store(until_ns, Ordering::Relaxed),
-                Pacing::Yield | Pacing::Rung => {}
+            if until_ns != u64::MAX {
+                let left_ns = until_ns.saturating_sub(self.clock.now_ns());
+                match self.pacing {
+                    _ if left_ns == 0 => return Poll::Ready(None),
+                    // Awake for the last stretch, and asking the lane: what it is to do when the time has come is then
+                    // in the caches.
+                    Pacing::Thread(_) if left_ns <= self.awake_ns => return Poll::Ready(None),
+                    Pacing::Thread(until) => until.store(until_ns, Ordering::Relaxed),
+                    Pacing::Yield => context.waker().wake_by_ref(),
+                    Pacing::Rung => {}
+                }
             }
             Poll::Pending
         })
