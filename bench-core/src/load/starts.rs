@@ -48,3 +48,20 @@ impl Starts {
         self.len = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_carries_nothing_over_from_the_one_before() {
+        let mut starts = Starts::new(7, 2);
+        let start = |key, payload_len| Start { after_ns: 9, key, payload_len };
+        starts.add(start(1, 5), 1_000);
+        starts.add(start(2, 6), 1_100);
+        starts.clear();
+        assert!(starts.as_slice().is_empty());
+        starts.add_all(&[start(3, 0), start(4, 8)], 2_000);
+        assert_eq!(starts.as_slice(), [Message::start(7, 2, 2_000, 3, 0), Message::start(7, 3, 2_000, 4, 8)]);
+    }
+}
