@@ -83,11 +83,12 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
                 moved = sleep.unless(ready, until_ns).await.transpose()?.is_some();
             }
         } else if lane.hears() {
-            if let Some(Crash { down, .. }) = crash.take_if(|crash| clock.now_ns() >= crash.at_ns) {
-                wanted(lane, inbox, replies)?.0.crash(down).await?;
-                continue;
-            }
             let (port, max) = wanted(lane, inbox, replies)?;
+            if let Some(Crash { down, .. }) = crash.take_if(|crash| clock.now_ns() >= crash.at_ns) {
+                port.crash(down).await?;
+                // What it sent before is told at this turn's end; then it looks what it is redelivered.
+                (moved, until_ns) = (true, 0);
+            }
             for _ in 0..lane.batches_per_turn() {
                 let drained =
                     sleep.unless(pin!(port.drain(max, |batch| lane.received(batch, clock))), until_ns).await;
