@@ -214,7 +214,8 @@ impl Audit {
     /// found is surely what it was.
     #[inline]
     pub(crate) fn note(&mut self, stream: usize, seq: u32) -> bool {
-        if let Some(window) = self.windows.get_mut(stream) {
+        let Some(Membership { next, notes, .. }) = &mut self.membership else {
+            let window = &mut self.windows[stream];
             if seq == window.head as u32 {
                 window.note_one();
                 return true;
@@ -222,8 +223,7 @@ impl Audit {
             let (seq, below_next) = extend(seq, window.head);
             self.found.note(window.note(seq), below_next);
             return false;
-        }
-        let Some(Membership { next, notes, .. }) = &mut self.membership else { return false };
+        };
         let next = &mut next[stream];
         let (seq, below_next) = extend(seq, *next);
         if below_next == 0 {
@@ -253,9 +253,7 @@ impl Audit {
     /// Notes the next `count` messages of a stream of which the first was expected, in order.
     #[inline]
     pub(crate) fn note_expected(&mut self, stream: usize, count: u32) {
-        if let Some(window) = self.windows.get_mut(stream) {
-            window.note_next(count);
-        }
+        self.windows[stream].note_next(count);
     }
 
     /// Enters what a member of a group noted into the group. Says whether there was anything. Called when a lane is idle,

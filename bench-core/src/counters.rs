@@ -105,8 +105,8 @@ impl Published {
     }
 
     /// Publishes everything: what was emitted, then what was received. A turn publishes only what it changed, in the same
-    /// order: what was emitted before it is offered, what was received at its end if all that it caused was taken. So a reader that
-    /// reads all `received` first and all `emitted` after never sees a delivery without its consequences, and what waits
+    /// order: what was emitted before it is offered, what was received at its end if all that it caused was taken. So a
+    /// reader that reads all `received` first and all `emitted` after never sees a delivery without its consequences, and what waits
     /// in an outbox counts as under way: if the two agree, nothing is.
     pub(crate) fn publish(&self, local: &Local) {
         release(&self.emitted, &local.emitted);

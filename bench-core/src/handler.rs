@@ -44,8 +44,6 @@ struct Outbox {
     destination: u16,
     /// What goes there is a request, and says who waits for the reply.
     asks: bool,
-    /// Its own among the bits of those that wait.
-    bit: u64,
     /// Messages that have left: the number of the first that is pending.
     gone: u64,
     pending: Vec<Message>,
@@ -54,11 +52,10 @@ struct Outbox {
 }
 
 impl Outbox {
-    fn new(port: usize, leg: &Leg) -> Self {
+    fn new(leg: &Leg) -> Self {
         Self {
             destination: leg.destination,
             asks: leg.intent == Intent::Request,
-            bit: 1 << port,
             gone: 0,
             pending: Vec::with_capacity(64),
             offered: 0,
@@ -111,7 +108,7 @@ const NOT_ONE: u8 = u8::MAX;
 impl Out {
     /// The outbox of a lane with a send port for each of `legs`; `kinds` is how many there are in its scenario.
     pub(crate) fn new(lane: u16, kinds: usize, legs: &[Leg], recorder: Recorder) -> Self {
-        let outboxes = legs.iter().enumerate().map(|(port, leg)| Outbox::new(port, leg)).collect();
+        let outboxes = legs.iter().map(Outbox::new).collect();
         let ports_of = |kind: usize| {
             let carries = |leg: &Leg| leg.kinds.iter().any(|carried| usize::from(carried.0) == kind);
             let ports = legs.iter().enumerate().filter(|(_, leg)| carries(leg));
@@ -153,7 +150,7 @@ impl Out {
         // The number's low half: receivers extend what they see.
         let seq = outbox.emitted() as u32;
         if outbox.pending.is_empty() {
-            self.waiting |= outbox.bit;
+            self.waiting |= 1 << port;
         }
         let Outbox { destination, asks, pending, .. } = outbox;
         // Made when there is room for it: made before, it would have to be kept over the call that may make room.

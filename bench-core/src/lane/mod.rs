@@ -150,7 +150,8 @@ impl Lane {
     }
 
     /// What to do next. Sends come first, so memory is bounded and there is one point to wait at. For who carries out a
-    /// lane's wishes one by one, and ends the turn; drivers have it take a whole turn, which is the same and costs less.
+    /// lane's wishes one by one, and then calls [`Lane::end_turn`]; drivers have it take a whole turn, which is the same and
+    /// costs less.
     #[inline]
     pub fn next(&mut self, clock: &impl Now) -> Next<'_> {
         if self.is_stopped() {

@@ -22,17 +22,15 @@ impl Starts {
     /// Starts a flow. There is room for as many as the load was asked for.
     #[inline(always)]
     pub(super) fn add(&mut self, start: Start, due_ns: u64) {
-        if let Some(message) = self.messages.get_mut(self.len) {
-            message.restart(self.number, due_ns, start.key, start.payload_len);
-            self.number = self.number.wrapping_add(1);
-            self.len += 1;
-        }
+        self.messages[self.len].restart(self.number, due_ns, start.key, start.payload_len);
+        self.number = self.number.wrapping_add(1);
+        self.len += 1;
     }
 
     /// Starts several flows, all due at `due_ns`.
     #[inline]
     pub(super) fn add_all(&mut self, starts: &[Start], due_ns: u64) {
-        let room = self.messages.get_mut(self.len..).unwrap_or_default();
+        let room = &mut self.messages[self.len..][..starts.len()];
         for (message, start) in room.iter_mut().zip(starts) {
             message.restart(self.number, due_ns, start.key, start.payload_len);
             self.number = self.number.wrapping_add(1);
@@ -41,7 +39,7 @@ impl Starts {
     }
 
     pub(crate) fn as_slice(&self) -> &[Message] {
-        self.messages.get(..self.len).unwrap_or_default()
+        &self.messages[..self.len]
     }
 
     pub(crate) fn clear(&mut self) {
