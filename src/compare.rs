@@ -36,9 +36,9 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<Exit> {
     };
     let comparison = comparison.map_err(|error| usage(error.to_string()))?;
     if args.json {
-        output::result(&report::json(&comparison)?);
+        output::result(&report::json(&comparison)?)?;
     } else {
-        output::result(&report::comparison(&comparison, output::layout()));
+        output::result(&report::comparison(&comparison, output::layout()))?;
     }
     Ok(match comparison.verdict {
         Verdict::Regression => Exit::Regression,

@@ -8,10 +8,9 @@ use crate::{
 use clap::CommandFactory;
 
 /// Prints a completion script.
-#[expect(clippy::unnecessary_wraps, reason = "the shape of all sub-commands")]
 pub(crate) fn completions(args: &CompletionsArgs) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "drumpost", &mut script);
-    output::result(&String::from_utf8_lossy(&script));
+    output::result(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Ok)
 }

@@ -33,7 +33,7 @@ pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
     })?;
     match &args.out {
         Some(path) => store::write_text(path, &text).map_err(|error| usage(error.to_string()))?,
-        None => output::result(&text),
+        None => output::result(&text)?,
     }
     Ok(Exit::Ok)
 }

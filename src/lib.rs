@@ -31,7 +31,7 @@ pub use exit::Exit;
 use args::{Cli, Command};
 use clap::Parser;
 use drumpost_core::registry::Registry;
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, io::Write, process::ExitCode};
 
 /// All transports and scenarios that ship.
 #[must_use]
@@ -51,10 +51,7 @@ pub fn run(registry: Registry, command_line: impl IntoIterator<Item = OsString>)
     let cli = match Cli::try_parse_from(command_line) {
         Ok(cli) => cli,
         Err(error) => {
-            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
-            // Nothing is left to tell if the terminal is gone.
-            let _ = error.print();
-            return exit;
+            return told(&error);
         }
     };
     let done = match cli.command.unwrap_or_else(Command::main_job) {
@@ -68,8 +65,19 @@ pub fn run(registry: Registry, command_line: impl IntoIterator<Item = OsString>)
         Command::Selftest(args) => selftest::selftest(&registry, &args),
         Command::Completions(args) => completions::completions(&args),
     };
-    done.unwrap_or_else(|error| {
-        output::complain(&format!("{error:#}"));
-        exit::of(&error)
-    })
+    done.unwrap_or_else(|error| complained(&error))
+}
+
+/// Prints the help, the version or what is wrong with the command line.
+fn told(error: &clap::Error) -> Exit {
+    let printed = error.print().and_then(|()| std::io::stdout().flush());
+    if error.use_stderr() {
+        return Exit::Usage;
+    }
+    output::printed(printed).map_or_else(|error| complained(&error), |()| Exit::Ok)
+}
+
+fn complained(error: &anyhow::Error) -> Exit {
+    output::complain(&format!("{error:#}"));
+    exit::of(error)
 }

@@ -71,7 +71,7 @@ pub(crate) fn list(registry: &Registry, args: &ListArgs) -> anyhow::Result<Exit>
         payloads: listed_forms(&PayloadSpec::FORMS),
         keys: listed_forms(&KeySpec::FORMS),
     };
-    output::result(&if args.json { serde_json::to_string_pretty(&listing)? } else { text(&listing) });
+    output::result(&if args.json { serde_json::to_string_pretty(&listing)? } else { text(&listing) })?;
     Ok(Exit::Ok)
 }
 

@@ -17,14 +17,14 @@ pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
     let mut record = load(&args.file)?;
     args.thresholds.judge_anew(&mut record)?;
     if args.json {
-        output::result(&format::to_json(&record)?);
+        output::result(&format::to_json(&record)?)?;
         return Ok(Exit::Ok);
     }
     let layout = output::layout();
     let text = if record.search.is_some() { report::search } else { report::table };
-    output::result(&text(&record, Some(&args.file), layout));
+    output::result(&text(&record, Some(&args.file), layout))?;
     if args.hops {
-        output::result(&format!("\n{}", report::hops(&record, layout)));
+        output::result(&format!("\n{}", report::hops(&record, layout)))?;
     }
     Ok(Exit::Ok)
 }

@@ -30,9 +30,9 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> anyhow::Result<Exit> {
     record.judge(&job.thresholds);
     save(&path, &record)?;
     if args.json {
-        output::result(&format::to_json(&record)?);
+        output::result(&format::to_json(&record)?)?;
     } else {
-        output::result(&report::table(&record, Some(&path), output::layout()));
+        output::result(&report::table(&record, Some(&path), output::layout()))?;
         if environment::is_debug_build() {
             output::remark("note: this is a debug build; its figures say nothing about a release build");
         }
@@ -43,7 +43,8 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> anyhow::Result<Exit> {
 /// Saves a record whole or not at all; if that fails the table is still worth printing, so the error comes after it.
 fn save(path: &Path, record: &Record) -> anyhow::Result<()> {
     store::write(path, record).map_err(|error| {
-        output::result(&report::table(record, None, output::layout()));
+        // The failure to save comes first; that of printing, too, would say nothing new.
+        let _ = output::result(&report::table(record, None, output::layout()));
         error.into()
     })
 }

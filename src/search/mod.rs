@@ -46,9 +46,9 @@ pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Resul
     // If it could not be saved, the result is still worth printing.
     let shown = saved.is_ok().then_some(path.as_path());
     if json {
-        output::result(&format::to_json(&record)?);
+        output::result(&format::to_json(&record)?)?;
     } else {
-        output::result(&report::search(&record, shown, output::layout()));
+        output::result(&report::search(&record, shown, output::layout()))?;
         if environment::is_debug_build() {
             output::remark("note: this is a debug build; its figures say nothing about a release build");
         }

@@ -43,6 +43,6 @@ pub(crate) fn selftest(registry: &Registry, args: &SelftestArgs) -> anyhow::Resu
         output::progress("");
     }
     let report = Report::new(args.seed, rows, notes);
-    output::result(&if args.json { report.json()? } else { report.text(output::layout()) });
+    output::result(&if args.json { report.json()? } else { report.text(output::layout()) })?;
     Ok(if report.has_failed() { Exit::Failed } else { Exit::Ok })
 }

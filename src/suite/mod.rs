@@ -38,7 +38,7 @@ use std::{
 /// Runs a suite, or says what it would run.
 pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exit> {
     let Some(path) = args.file.as_deref().filter(|_| !args.schema) else {
-        output::result(&schema::text()?);
+        output::result(&schema::text()?)?;
         return Ok(Exit::Ok);
     };
     let text = fs::read_to_string(path)
@@ -55,7 +55,7 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
     }
     let plan = plan(&found, path, text, args.only.clone());
     if args.list {
-        output::result(&list(&found.cells, &plan));
+        output::result(&list(&found.cells, &plan))?;
         return Ok(Exit::Ok);
     }
     let folder = match &args.out {
@@ -82,8 +82,7 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
 /// Prints a suite, from what its folder holds.
 pub(crate) fn print(suite: &Suite, folder: &Path, json: bool) -> anyhow::Result<()> {
     let text = if json { store::to_json(suite)? } else { report::suite(suite, folder, output::layout()) };
-    output::result(&text);
-    Ok(())
+    output::result(&text)
 }
 
 /// As a run of all cells would end.
