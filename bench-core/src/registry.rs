@@ -85,6 +85,49 @@ impl Promise {
     };
 }
 
+/// An option that a transport reads, as the command line lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OptionEntry {
+    /// Its name after `--set`, such as `nats.token`.
+    pub name: &'static str,
+    /// What it takes, such as `URL`, `TIME` or `file|memory`.
+    pub form: &'static str,
+    /// What applies if it is not set, in a few words.
+    pub default: &'static str,
+    /// What it means, in one sentence.
+    pub summary: &'static str,
+    /// The environment variable that sets it where the command line does not.
+    pub environment: Option<&'static str>,
+    /// Whether its value is a secret. A secret is handed to the transport and to nothing else: it is neither stored nor
+    /// printed.
+    pub secret: bool,
+}
+
+impl OptionEntry {
+    /// An option that is no secret and has no environment variable.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        form: &'static str,
+        default: &'static str,
+        summary: &'static str,
+    ) -> Self {
+        Self { name, form, default, summary, environment: None, secret: false }
+    }
+
+    /// The same, set by an environment variable where the command line does not set it.
+    #[must_use]
+    pub const fn or_environment(self, variable: &'static str) -> Self {
+        Self { environment: Some(variable), ..self }
+    }
+
+    /// The same, with a value that is a secret.
+    #[must_use]
+    pub const fn secret(self) -> Self {
+        Self { secret: true, ..self }
+    }
+}
+
 /// A transport, as the command line lists and makes it.
 #[derive(Clone, Debug)]
 pub struct TransportEntry {
@@ -100,6 +143,8 @@ pub struct TransportEntry {
     pub promise: Promise,
     /// Whether it needs a server that runs outside the process; such a transport is left out of the default run.
     pub needs_server: bool,
+    /// The options it reads. One that is not listed here is read all the same, but cannot be a secret.
+    pub options: &'static [OptionEntry],
     /// Makes it. An error is a sentence about an option.
     pub make: fn(&Options) -> Result<Box<dyn Dispatcher>, String>,
 }

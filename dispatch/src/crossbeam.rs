@@ -36,6 +36,7 @@ pub fn entry() -> TransportEntry {
         runs_on: RunsOn::Threads,
         promise: Promise::IN_MEMORY,
         needs_server: false,
+        options: &[],
         make: |_| Ok(Box::new(Crossbeam)),
     }
 }

@@ -35,6 +35,7 @@ pub fn entry() -> TransportEntry {
         runs_on: RunsOn::Inline,
         promise: Promise { holds_up_senders: false, ..Promise::IN_MEMORY },
         needs_server: false,
+        options: &[],
         make: |_| Ok(Box::new(Listeners)),
     }
 }

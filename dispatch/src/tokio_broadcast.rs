@@ -39,6 +39,7 @@ pub fn entry() -> TransportEntry {
         runs_on: RunsOn::Tasks,
         promise: Promise { holds_up_senders: false, lossless: false, ..Promise::IN_MEMORY },
         needs_server: false,
+        options: &[],
         make: |_| Ok(Box::new(Tasked(TokioBroadcast))),
     }
 }

@@ -35,6 +35,7 @@ pub fn entry() -> TransportEntry {
         runs_on: RunsOn::Tasks,
         promise: Promise::IN_MEMORY,
         needs_server: false,
+        options: &[],
         make: |_| Ok(Box::new(Tasked(TokioMpsc))),
     }
 }

@@ -48,6 +48,7 @@ pub(super) fn entry() -> TransportEntry {
         runs_on: RunsOn::Tasks,
         promise: Promise { holds_up_senders: false, lossless: false, ..Promise::IN_MEMORY },
         needs_server: true,
+        options: &[],
         make: |options| Ok(Box::new(Tasked(Nats { server: Server::from_options(options)? }))),
     }
 }

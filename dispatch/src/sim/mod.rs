@@ -39,6 +39,7 @@ pub fn entry() -> TransportEntry {
         runs_on: RunsOn::Simulation,
         promise: Promise::IN_MEMORY,
         needs_server: false,
+        options: &[],
         make: |options| Ok(Box::new(make(options)?)),
     }
 }

@@ -35,6 +35,7 @@ pub fn entry() -> TransportEntry {
         runs_on: RunsOn::Threads,
         promise: Promise::IN_MEMORY,
         needs_server: false,
+        options: &[],
         make: |_options| Ok(Box::new(Threaded(Lantern))),
     }
 }

@@ -67,6 +67,7 @@ pub(super) fn entry() -> TransportEntry {
             persistence: "file, or memory with jetstream.storage=memory",
         },
         needs_server: true,
+        options: &[],
         make: |options| Ok(Box::new(Tasked(JetStream::from_options(options)?))),
     }
 }
