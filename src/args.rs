@@ -31,9 +31,7 @@ const EXIT_CODES: &str = "Exit codes: 0 ok, 1 a run failed, 2 usage, 3 regressio
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Measure a scenario over one or more dispatches
-    #[command(
-        after_help = "--help tells of more: logical senders, think time, what happens at the window and with debt, deadlines"
-    )]
+    #[command(after_help = "--help explains every flag and has more of them. `drumpost list` has all names.")]
     Run(Box<RunArgs>),
     /// Find the highest rate that keeps a goal
     Search(Box<SearchArgs>),
@@ -93,108 +91,169 @@ impl RunArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Scenario [default: order-authorization; stream if only --sim is given]
+    /// Flow to measure [default: order-authorization]
+    ///
+    /// `drumpost list` has all scenarios. With --sim and no scenario it is `stream`.
     pub scenario: Option<String>,
 
-    /// STYLE/TRANSPORT, a style or a transport; several with commas [default: all in process]
+    /// message/rtrb, event, ... [default: all in process]
+    ///
+    /// A dispatch is a style over a transport, such as message/crossbeam or event/nats. A style alone (message, event)
+    /// means that style over every in-process transport; a transport alone means both styles over it. Separate several
+    /// with commas. By default both styles run over every in-process transport.
     #[arg(long, short, value_delimiter = ',', value_name = "DISPATCH", help_heading = "Dispatch")]
     pub dispatch: Vec<String>,
-    /// Messages moved at once; latency is best read at 1
+    /// Messages moved at once
+    ///
+    /// Larger batches raise throughput and blur latency, so latency is best read at 1.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65_536), value_name = "N", help_heading = "Dispatch")]
     pub batch: u32,
     /// Messages a bounded queue holds
     #[arg(long, default_value = "4096", value_parser = count, value_name = "N", help_heading = "Dispatch")]
     pub capacity: u64,
-    /// Threads that step lanes in turn: one by core, `each` lane its own, or N [default: cores; each for --wait native]
-    #[arg(long, value_name = "cores|each|N", help_heading = "Dispatch")]
+    /// Threads: cores, each or N [default: cores]
+    ///
+    /// A lane is one instance of a service. `cores` starts one thread per core, and each thread polls its lanes in turn.
+    /// `each` gives every lane a thread of its own; it is the default with `--wait native`. A number starts that many threads.
+    #[arg(long, value_name = "THREADS", help_heading = "Dispatch")]
     pub placement: Option<Placement>,
-    /// How an idle thread waits: spin, yield, park or native
-    #[arg(long, default_value = "park", value_name = "STRATEGY", help_heading = "Dispatch")]
+    /// spin, yield, park or native
+    ///
+    /// `park` sleeps until another lane wakes the thread. `yield` polls and lets other threads run in between. `spin`
+    /// polls without pause and needs a core per lane. `native` sleeps inside the transport's own blocking receive.
+    #[arg(long, default_value = "park", value_name = "HOW", help_heading = "Dispatch")]
     pub wait: Wait,
-    /// Whether who asks waits for the reply before going on
-    #[arg(long, value_enum, default_value_t = Reply::Async, help_heading = "Dispatch")]
+    /// Requests: await or async
+    ///
+    /// With `await`, a service that sends a request does nothing else until the reply has come. With `async`, it goes on
+    /// and handles the reply when it comes.
+    #[arg(long, value_enum, default_value_t = Reply::Async, hide_possible_values = true, value_name = "HOW", help_heading = "Dispatch")]
     pub reply: Reply,
-    /// Instances of a service, such as worker=4; several with commas
-    #[arg(long, value_delimiter = ',', value_name = "SERVICE=N", help_heading = "Dispatch")]
+    /// Instances of services, such as worker=4
+    ///
+    /// The instances of a service compete for its messages. Separate several services with commas.
+    #[arg(long, value_delimiter = ',', value_name = "NAME=N", help_heading = "Dispatch")]
     pub instances: Vec<String>,
-    /// Optional services that take part, such as revenue-reporting
+    /// Add optional services: revenue-reporting
+    ///
+    /// `drumpost list` shows the optional services of each scenario. Separate several with commas.
     #[arg(long, value_delimiter = ',', value_name = "SERVICE", help_heading = "Dispatch")]
     pub with: Vec<String>,
-    /// Services left out
+    /// Leave services out
+    ///
+    /// A service that every flow needs cannot be left out. Separate several with commas.
     #[arg(long, value_delimiter = ',', value_name = "SERVICE", help_heading = "Dispatch")]
     pub without: Vec<String>,
-    /// Simulated target: service=exp:1ms,servers=1,stall=1s/60s,loss=3/1000,duplicate=1/500,reorder=1/250,clock=virtual
+    /// A simulated target, such as service=exp:1ms
+    ///
+    /// The target has a known answer and replaces the transports. The parts are separated with commas:
+    /// service=fixed:1ms|exp:1ms|... is the time a message takes, servers=N serve at once, stall=1s/60s stops the target
+    /// for 1 s in every 60 s, loss=3/1000, duplicate=1/500 and reorder=1/250 are faults by rule, clock=virtual|real is
+    /// the clock (virtual by default).
     #[arg(long, value_name = "SPEC", help_heading = "Dispatch")]
     pub sim: Option<String>,
-    /// Server of the nats and jetstream transports
+    /// Server of nats and jetstream
     #[arg(long, value_name = "URL", env = "NATS_URL", help_heading = "Dispatch")]
     pub nats: Option<String>,
-    /// Option of a transport or scenario, such as fan-out.subscribers=8
+    /// Option of a transport or scenario
+    ///
+    /// An example is fan-out.subscribers=8. The flag may be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "Dispatch")]
     pub set: Vec<String>,
-    /// Kill a consumer in the middle of the run, such as worker@1s/500ms
-    #[arg(long, value_name = "SERVICE@AFTER/DOWN", help_heading = "Dispatch")]
+    /// Kill a consumer, such as worker@1s/500ms
+    ///
+    /// The consumer of that service dies after the first time and comes back after the second.
+    #[arg(long, value_name = "NAME@AT/FOR", help_heading = "Dispatch")]
     pub kill: Option<String>,
 
     /// Open load: flows per second, such as 10k/s
+    ///
+    /// An open load starts flows when they are due, however slow the dispatch is. Response time counts from then.
     #[arg(long, short, value_parser = rate, value_name = "RATE", conflicts_with = "in_flight", help_heading = "Load")]
     pub rate: Option<f64>,
     /// Closed load: flows under way [default: 64]
+    ///
+    /// A closed load keeps this many flows under way and starts the next one when one ends.
     #[arg(long, value_parser = count, value_name = "N", conflicts_with = "arrivals", help_heading = "Load")]
     pub in_flight: Option<u64>,
-    /// Arrivals: poisson, ramp:to=20k/s,over=10s, ... (see `list`) [default: constant]
+    /// Open load: constant, poisson, ramp:..., ...
+    ///
+    /// How the rate goes with time and how flows are spaced, such as poisson or ramp:to=20k/s,over=10s. `drumpost list`
+    /// has the grammar.
     #[arg(long, value_name = "SPEC", help_heading = "Load")]
     pub arrivals: Option<String>,
-    /// Logical senders the arrivals of an open load are of
+    /// Open load: number of independent senders
+    ///
+    /// Each sender has its share of the rate and a schedule of its own.
     #[arg(long, default_value_t = 1, value_parser = senders, value_name = "N", help_heading = "Load", hide_short_help = true)]
     pub senders: u32,
-    /// Most flows under way in an open load [default: as many as cannot deadlock]
+    /// Open load: most flows under way
+    ///
+    /// By default there are as many as cannot deadlock over bounded queues.
     #[arg(long, value_parser = count, value_name = "N", conflicts_with = "in_flight", help_heading = "Load")]
     pub window: Option<u64>,
-    /// Flows due while the window is full: late, shed and counted, or the end of the run
+    /// Open load: what happens to a flow that is due while the window is full
+    ///
+    /// `block` starts it late, `shed` drops and counts it, `fail` ends the run.
     #[arg(long, value_enum, default_value_t = AtCap::Block, help_heading = "Load", hide_short_help = true)]
     pub at_cap: AtCap,
-    /// Flows that are late: keep, or drop:TIME (those later than that, counted)
+    /// Open load: what happens to a flow that is late
+    ///
+    /// `keep` starts it at once; its response time includes the delay. `drop:TIME` drops and counts flows later than TIME.
     #[arg(long, default_value = "keep", value_parser = debt, value_name = "keep|drop:TIME", help_heading = "Load", hide_short_help = true)]
     pub debt: Debt,
-    /// Closed load: how long a user thinks before a flow, such as 10ms or exp:10ms
+    /// Closed load: pause before each flow, such as 10ms or exp:10ms
     #[arg(long, value_name = "TIME", help_heading = "Load", hide_short_help = true)]
     pub think: Option<String>,
-    /// Payload: SIZE, uniform:MIN,MAX, ... (see `list`)
+    /// Payload size, such as 1KiB
+    ///
+    /// `drumpost list` has all distributions.
     #[arg(long, default_value = "128B", value_name = "SIZE", help_heading = "Load")]
     pub payload: String,
-    /// Payload bytes: random, zero or compressible:RATIO
+    /// Payload content: random, zero or compressible:RATIO
     #[arg(long, default_value_t = Content::Random, value_name = "BYTES", help_heading = "Load", hide_short_help = true)]
     pub content: Content,
-    /// Headers of every message: none, or COUNTxSIZE such as 4x32B, four values of 32 bytes
+    /// Application headers of every message, such as 4x32B (four values of 32 bytes)
     #[arg(long, default_value_t = HeaderSpec::NONE, value_name = "COUNTxSIZE", help_heading = "Load", hide_short_help = true)]
     pub headers: HeaderSpec,
-    /// Payload and header bytes are read inside the measured path, or outside
+    /// Read payload and headers inside the measured path, or outside of it
+    ///
+    /// `inside` reads every byte when a message is sealed and checked, as a program would. `outside` measures transport alone.
     #[arg(long, default_value_t = Touch::Inside, value_name = "WHERE", help_heading = "Load", hide_short_help = true)]
     pub touch: Touch,
-    /// Keys: uniform:N, zipf:N,S, ... (see `list`)
+    /// Keys, such as zipf:1000,1.1
+    ///
+    /// `drumpost list` has all distributions.
     #[arg(long, default_value = "uniform:10000", value_name = "KEYS", help_heading = "Load")]
     pub keys: String,
-    /// Seed of every draw
+    /// Seed of all random numbers
     #[arg(long, default_value_t = 1, value_name = "N", help_heading = "Load")]
     pub seed: u64,
 
-    /// Length of the measured window [default: 1s, or to the end of a trace]
+    /// Length of the measured window [default: 1s]
+    ///
+    /// A trace is measured to its end by default.
     #[arg(long, value_parser = duration, value_name = "TIME", help_heading = "Measure")]
     pub duration: Option<Duration>,
-    /// Measured flows, instead of a duration
+    /// Number of measured flows, instead of a duration
     #[arg(long, value_parser = count, value_name = "N", conflicts_with = "duration", help_heading = "Measure")]
     pub count: Option<u64>,
-    /// Warm-up before the measured window [default: 200ms, 0s in virtual time]
+    /// Warm-up, not measured [default: 200ms]
+    ///
+    /// In virtual time the default is 0s.
     #[arg(long, value_parser = duration, value_name = "TIME", help_heading = "Measure")]
     pub warmup: Option<Duration>,
-    /// Trials of each dispatch, interleaved in random order [default: 3, 1 in virtual time]
+    /// Trials of each dispatch [default: 3]
+    ///
+    /// The trials of all dispatches are interleaved. In virtual time the default is 1.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000), value_name = "N", help_heading = "Measure")]
     pub trials: Option<u32>,
-    /// Longest wait for what is still under way after the load
+    /// Longest wait for messages that are under way when the load has ended
     #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME", help_heading = "Measure", hide_short_help = true)]
     pub drain: Duration,
-    /// A full window in which no flow ends for so long is written off as unfinished
+    /// Give up on the flows of a full window when none has ended for this long
+    ///
+    /// These flows count as unfinished, and the load goes on.
     #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME", help_heading = "Measure", hide_short_help = true)]
     pub flow_timeout: Duration,
     #[command(flatten)]
@@ -203,7 +262,7 @@ pub(crate) struct RunArgs {
     /// File of the record [default: .drumpost/ID.json]
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     pub out: Option<PathBuf>,
-    /// Print the record as JSON, and nothing else, to stdout
+    /// Print the record as JSON
     #[arg(long, help_heading = "Output")]
     pub json: bool,
     /// No dashboard, even on a terminal

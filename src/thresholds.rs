@@ -9,7 +9,9 @@ use drumpost_results::{
 
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ThresholdArgs {
-    /// Limit of the verdict, such as lag_share=20% or others=none
+    /// Limit of the verdict, such as lag_share=20%
+    ///
+    /// `none` switches a check off. METHODOLOGY.md and `drumpost list` have all limits.
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Measure")]
     threshold: Vec<String>,
 }

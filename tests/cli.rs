@@ -1,6 +1,6 @@
 //! The command line: helps, what is said about mistakes, and what goes to which stream.
 
-use crate::support::{Place, Record, assert_clean};
+use crate::support::{Place, Record, Running, assert_clean};
 use serde_json::Value;
 use std::fs;
 
@@ -10,10 +10,21 @@ fn help_of_the_program() {
 }
 
 #[test]
-fn help_of_run_fits_a_screen() {
-    let help = Place::new().run("run -h").with_code(0).stdout;
-    assert!(help.lines().count() <= 60, "{} lines", help.lines().count());
-    insta::assert_snapshot!(help);
+fn help_of_run() {
+    insta::assert_snapshot!(Place::new().run("run -h").with_code(0).stdout);
+}
+
+/// A terminal is 80 columns wide at least, and a screen has 50 lines at most.
+#[test]
+fn short_help_of_every_command_fits_a_screen() {
+    let commands =
+        ["", "run", "search", "suite", "list", "show", "compare", "export", "selftest", "completions"];
+    for command in commands {
+        let place = Place::new();
+        let done = Running::start(place.command(&format!("{command} -h")).env("COLUMNS", "80")).end();
+        let lines = done.with_code(0).stdout.lines().count();
+        assert!(lines <= 50, "{command} -h has {lines} lines");
+    }
 }
 
 /// Exit code 2, nothing on stdout, and one message on stderr that says all of `says`.

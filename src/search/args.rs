@@ -7,26 +7,34 @@ use std::{path::PathBuf, time::Duration};
 
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
-    /// Goal, such as p99<2ms,lost=0: p50, p90, p99, p99.9, mean, max (of the response; service.p99, lag.p99 too),
-    /// lost, duplicated, reordered, unfinished, shed, achieved>=99%
+    /// Goal, such as p99<2ms,lost=0
+    ///
+    /// Figures of the response time: p50, p90, p99, p99.9, mean, max. With a prefix they are of the service time or the
+    /// lag: service.p99, lag.p99. Counts: lost, duplicated, reordered, unfinished, shed. Share of the rate: achieved>=99%.
     #[arg(long, value_name = "GOAL", help_heading = "Search")]
     pub slo: Goal,
-    /// First rate [default: half of what a closed load reaches, else 1k/s]
+    /// First rate that is tried
+    ///
+    /// By default it is half of what a closed load reaches, or 1k/s where that cannot be measured.
     #[arg(long, value_parser = rate, value_name = "RATE", help_heading = "Search")]
     pub from: Option<f64>,
     /// Highest rate that is tried [default: 4096 times the first]
     #[arg(long, value_parser = rate, value_name = "RATE", help_heading = "Search")]
     pub to: Option<f64>,
-    /// Share between the rate that keeps the goal and the one that fails at which the search ends
+    /// Gap between kept and failed at which the search ends
+    ///
+    /// The gap lies between the highest rate that kept the goal and the lowest that failed.
     #[arg(long, default_value = "2%", value_parser = share, value_name = "SHARE", help_heading = "Search")]
     pub precision: f64,
-    /// Times the rate that was found has to keep the goal again, longer and with other seeds
+    /// Times that the answer has to keep the goal again
+    ///
+    /// The repeats are longer than the holds of the search and have other seeds.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N", help_heading = "Search")]
     pub repeats: u32,
-    /// Length of each of these [default: 2 times a hold of the search]
+    /// Length of a repeat [default: twice a hold of the search]
     #[arg(long, value_parser = duration, value_name = "TIME", help_heading = "Search")]
     pub hold: Option<Duration>,
-    /// Holds at most, for each dispatch
+    /// Most holds for each dispatch
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1000), value_name = "N", help_heading = "Search")]
     pub max_holds: u32,
     /// Draw latency against load as SVG
@@ -80,6 +88,23 @@ pub(crate) struct Measured {
 /// Flags of `run` that are understood, to be refused with a sentence, and not shown.
 const HIDDEN: [&str; 7] = ["rate", "in_flight", "think", "count", "trials", "kill", "no_tui"];
 
+/// Flags of `run` that the short help shows, so that it fits a screen. The long help has all of them.
+const SHORT_HELP: [&str; 13] = [
+    "scenario",
+    "dispatch",
+    "batch",
+    "instances",
+    "with",
+    "sim",
+    "nats",
+    "set",
+    "arrivals",
+    "payload",
+    "seed",
+    "duration",
+    "threshold",
+];
+
 impl Args for Measured {
     fn augment_args(command: Command) -> Command {
         let run = RunArgs::augment_args(Command::new("run"));
@@ -106,15 +131,16 @@ impl FromArgMatches for Measured {
 fn adapted(arg: &Arg) -> Arg {
     let id = arg.get_id().as_str();
     let arg = match id {
-        "duration" => arg
-            .clone()
-            .help("Length of a hold of the search [default: by what the goal needs]")
-            .hide_default_value(true),
-        "warmup" => arg.clone().help("Warm-up before each hold [default: 200ms, 0s in virtual time]"),
+        "duration" => {
+            arg.clone().help("Length of a hold [default: what the goal needs]").hide_default_value(true)
+        }
+        "warmup" => arg.clone().help("Warm-up before each hold [default: 200ms]"),
         // Load flags ask for --rate, which is not given here.
         _ if arg.get_help_heading() == Some("Load") => without_requirements(arg),
         _ => arg.clone(),
     };
+    let in_short_help = SHORT_HELP.contains(&id) || arg.get_help_heading() == Some("Output");
+    let arg = if in_short_help { arg } else { arg.hide_short_help(true) };
     if HIDDEN.contains(&id) { arg.hide(true) } else { arg }
 }
 
@@ -136,6 +162,9 @@ fn without_requirements(arg: &Arg) -> Arg {
     }
     if let Some(help) = arg.get_help() {
         free = free.help(help.clone());
+    }
+    if let Some(help) = arg.get_long_help() {
+        free = free.long_help(help.clone());
     }
     if let Some(names) = arg.get_value_names() {
         free = free.value_names(names.to_vec());
