@@ -56,6 +56,15 @@ impl Command {
     pub(crate) fn main_job() -> Self {
         Cli::parse_from(["drumpost", "run"]).command.unwrap_or_else(Self::main_job)
     }
+
+    /// The flags that say what is measured, of a command that makes one record.
+    pub(crate) fn measures(&mut self) -> Option<&mut RunArgs> {
+        match self {
+            Self::Run(args) => Some(args),
+            Self::Search(args) => Some(&mut args.measured.run),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -271,6 +280,9 @@ pub(crate) struct RunArgs {
     /// Save the dashboard's last frame as SVG (with --no-tui)
     #[arg(long, value_name = "FILE", hide = true, help_heading = "Output")]
     pub save_frame: Option<PathBuf>,
+    /// The whole command line, program name first, for the record.
+    #[arg(skip)]
+    pub command: Vec<String>,
 }
 
 #[derive(Debug, Args)]

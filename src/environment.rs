@@ -26,18 +26,18 @@ pub(crate) fn nonce() -> u16 {
     RandomState::new().hash_one(0) as u16
 }
 
-/// The command line as given, without what only says where results go.
-pub(crate) fn command_line() -> Vec<String> {
+/// A command line, program name first, without what only says where results go.
+pub(crate) fn command_line(given: &[String]) -> Vec<String> {
     const OUTPUT: [&str; 3] = ["--out", "-o", "--save-frame"];
     let mut kept = vec!["drumpost".to_owned()];
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = given.iter().skip(1);
     while let Some(argument) = arguments.next() {
         if OUTPUT.contains(&argument.as_str()) {
             arguments.next();
         } else if !["--json", "--no-tui"].contains(&argument.as_str())
             && !OUTPUT.iter().any(|flag| argument.starts_with(&format!("{flag}=")))
         {
-            kept.push(argument);
+            kept.push(argument.clone());
         }
     }
     kept

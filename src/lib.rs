@@ -16,6 +16,7 @@ mod completions;
 mod environment;
 mod exit;
 mod export;
+mod interrupt;
 mod list;
 pub mod oracle;
 mod output;
@@ -48,13 +49,18 @@ pub fn main(registry: Registry) -> ExitCode {
 /// Runs a command line, the program's name first.
 #[must_use]
 pub fn run(registry: Registry, command_line: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(command_line) {
+    let words: Vec<OsString> = command_line.into_iter().collect();
+    let cli = match Cli::try_parse_from(&words) {
         Ok(cli) => cli,
         Err(error) => {
             return told(&error);
         }
     };
-    let done = match cli.command.unwrap_or_else(Command::main_job) {
+    let mut command = cli.command.unwrap_or_else(Command::main_job);
+    if let Some(args) = command.measures() {
+        args.command = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    }
+    let done = match command {
         Command::Run(args) => run::run(&registry, &args),
         Command::Search(args) => search::search(&registry, *args),
         Command::Suite(args) => suite::suite(&registry, &args),

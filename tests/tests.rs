@@ -11,6 +11,7 @@ mod dashboard;
 mod defects;
 mod flows;
 mod formats;
+mod found;
 mod interrupt;
 mod loads;
 mod nats;

@@ -7,7 +7,7 @@ use super::{
     trial::{self, Beside, Place},
     watch::Follower,
 };
-use crate::activity::Activity;
+use crate::{activity::Activity, interrupt::Interrupt};
 use drumpost_core::{plan::TrialPlan, registry::Registry, transport::OpenError};
 use drumpost_results::{
     model::{Hygiene, Pairing, Record, Run, Status, Trial},
@@ -15,17 +15,14 @@ use drumpost_results::{
 };
 use drumpost_tui::{Event, Status as Light};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
-use std::sync::{
-    atomic::{AtomicBool, Ordering},
-    mpsc::Sender,
-};
+use std::sync::mpsc::Sender;
 
 /// Runs all trials. What was measured is in the record however it ends.
 pub(crate) fn execute(
     registry: &Registry,
     job: &Job,
     events: &Sender<Event>,
-    interrupted: &AtomicBool,
+    interrupted: &Interrupt,
 ) -> Record {
     let mut record = job.record.clone();
     let floor_ns = if job.is_virtual { None } else { floor::measure_ns(registry) };
@@ -36,7 +33,7 @@ pub(crate) fn execute(
     });
     let mut not_started = 0;
     for (position, (target, number)) in order.iter().enumerate() {
-        if interrupted.load(Ordering::Relaxed) {
+        if interrupted.is_set() {
             not_started += 1;
             continue;
         }
@@ -50,7 +47,7 @@ pub(crate) fn execute(
     for run in &mut record.runs {
         run.trials.sort_by_key(|trial| trial.number);
     }
-    if interrupted.load(Ordering::Relaxed) {
+    if interrupted.is_set() {
         let text = format!("interrupted: {not_started} of {} trials were not started", order.len());
         record.partial = Some(text);
     }
@@ -85,7 +82,7 @@ pub(crate) fn run_trial(
     place: Place,
     floor_ns: Option<u64>,
     events: &Sender<Event>,
-    interrupted: &AtomicBool,
+    interrupted: &Interrupt,
 ) -> Trial {
     let mut options = job.options.clone();
     options.set("seed", place.seed.to_string());

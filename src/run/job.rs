@@ -168,7 +168,7 @@ impl Job {
             id,
             tool_version: env!("CARGO_PKG_VERSION").into(),
             started_at: started,
-            command: environment::command_line(),
+            command: environment::command_line(&args.command),
             seed: self.seed,
             environment: environment::facts(self.is_virtual),
             runs: self.targets.iter().map(run).collect(),

@@ -2,7 +2,7 @@
 //! on a thread of their own; interrupting either stops them at the next look and keeps what there is.
 
 use super::{execute::execute, job::Job};
-use crate::{args::RunArgs, output};
+use crate::{args::RunArgs, interrupt::Interrupt, output};
 use drumpost_core::{
     clock::{Clock, Now},
     registry::Registry,
@@ -10,20 +10,14 @@ use drumpost_core::{
 use drumpost_results::model::Record;
 use drumpost_tui::{Event, Model, Outcome, Plan, Screen, TerminalKeys, Theme};
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, channel},
-    },
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
     time::Duration,
 };
 
 /// Runs the job, showing it. Gives the record and whether it was interrupted.
 pub(crate) fn show(registry: &Registry, job: &Job, args: &RunArgs) -> anyhow::Result<(Record, bool)> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
+    let interrupted = Interrupt::listen();
     let (events, seen) = channel();
     let model = &mut Model::new(Theme::from_no_color(std::env::var_os("NO_COLOR").as_deref()));
     let _ = events.send(Event::Started(Plan {
@@ -50,14 +44,14 @@ pub(crate) fn show(registry: &Registry, job: &Job, args: &RunArgs) -> anyhow::Re
     }
     let record = record
         .map_err(|_| anyhow::anyhow!("failed to run: the trials panicked; this is a defect of drumpost"))?;
-    Ok((record, interrupted.load(Ordering::Relaxed)))
+    Ok((record, interrupted.is_set()))
 }
 
 /// Draws until the run is over or the user wants it to end. If the terminal fails, lines take over.
-fn dashboard(model: &mut Model, events: &Receiver<Event>, interrupted: &AtomicBool) {
+fn dashboard(model: &mut Model, events: &Receiver<Event>, interrupted: &Interrupt) {
     let Ok(mut screen) = Screen::open() else { return };
     let clock = Clock::start();
-    let is_interrupted = || interrupted.load(Ordering::Relaxed);
+    let is_interrupted = || interrupted.is_set();
     let ended = drumpost_tui::run(
         screen.terminal(),
         model,
@@ -67,7 +61,7 @@ fn dashboard(model: &mut Model, events: &Receiver<Event>, interrupted: &AtomicBo
         is_interrupted,
     );
     if matches!(ended, Ok(Outcome::Quit | Outcome::Interrupted)) {
-        interrupted.store(true, Ordering::Relaxed);
+        interrupted.set();
     }
 }
 

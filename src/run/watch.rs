@@ -4,6 +4,7 @@ use super::{
     job::{Job, Target},
     trial::distribution,
 };
+use crate::interrupt::Interrupt;
 use drumpost_core::{hist::Distribution, load::Extent, monitor::Watch, outcome::Snapshot};
 use drumpost_results::{
     model::{Point, Series},
@@ -11,15 +12,12 @@ use drumpost_results::{
     verdict::Thresholds,
 };
 use drumpost_tui::{Event, Quantiles, Sample};
-use std::sync::{
-    atomic::{AtomicBool, Ordering},
-    mpsc::Sender,
-};
+use std::sync::mpsc::Sender;
 
 /// See the module.
 pub(crate) struct Follower<'a> {
     events: &'a Sender<Event>,
-    interrupted: &'a AtomicBool,
+    interrupted: &'a Interrupt,
     dispatch: usize,
     trial: u32,
     warmup_ns: u64,
@@ -39,7 +37,7 @@ impl<'a> Follower<'a> {
         (dispatch, target): (usize, &Target),
         trial: u32,
         events: &'a Sender<Event>,
-        interrupted: &'a AtomicBool,
+        interrupted: &'a Interrupt,
     ) -> Self {
         let load = target.plan.load;
         Self {
@@ -160,7 +158,7 @@ impl Watch for Follower<'_> {
     }
 
     fn is_interrupted(&self) -> bool {
-        self.interrupted.load(Ordering::Relaxed)
+        self.interrupted.is_set()
     }
 }
 

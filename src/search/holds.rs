@@ -5,6 +5,7 @@ use super::args::SearchArgs;
 use crate::{
     activity::Activity,
     args::{AtCap, RunArgs},
+    interrupt::Interrupt,
     output,
     run::{
         execute::{run_trial, trial_seed},
@@ -24,10 +25,7 @@ use drumpost_results::{
     units,
     verdict::{self, Machine, Thresholds},
 };
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 /// The first rate where no probe says better.
 pub(super) const WITHOUT_A_PROBE_PER_S: f64 = 1_000.0;
@@ -49,7 +47,7 @@ pub(super) struct Holds<'a> {
     registry: &'a Registry,
     job: &'a Job,
     args: SearchArgs,
-    interrupted: &'a AtomicBool,
+    interrupted: &'a Interrupt,
     record: Record,
     floor_ns: Option<u64>,
     /// `--duration`.
@@ -64,7 +62,7 @@ impl<'a> Holds<'a> {
         job: &'a Job,
         args: SearchArgs,
         record: Record,
-        interrupted: &'a AtomicBool,
+        interrupted: &'a Interrupt,
     ) -> Self {
         let floor_ns = if job.is_virtual { None } else { floor::measure_ns(registry) };
         let given = args.measured.run.duration.unwrap_or(Duration::from_secs(1));
@@ -93,7 +91,7 @@ impl<'a> Holds<'a> {
     }
 
     fn is_interrupted(&self) -> bool {
-        self.interrupted.load(Ordering::Relaxed)
+        self.interrupted.is_set()
     }
 
     fn search(&mut self, target: usize) -> anyhow::Result<Searched> {

@@ -6,7 +6,7 @@ mod holds;
 
 pub(crate) use args::SearchArgs;
 
-use crate::{Exit, environment, exit::usage, output, run::job::Job};
+use crate::{Exit, environment, exit::usage, interrupt::Interrupt, output, run::job::Job};
 use drumpost_core::registry::Registry;
 use drumpost_results::{
     format,
@@ -16,13 +16,7 @@ use drumpost_results::{
     store,
 };
 use holds::Holds;
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::path::Path;
 
 /// Searches dispatch after dispatch, saves, prints.
 pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Result<Exit> {
@@ -36,9 +30,7 @@ pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Resul
         store::probe(path).map_err(|error| usage(error.to_string()))?;
     }
     let (json, svg, repeats) = (run.json, args.svg.clone(), args.repeats);
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
+    let interrupted = Interrupt::listen();
     let begun = Record { runs: job.record.runs.clone(), ..record.clone() };
     output::remark(report::search_headline(&begun, output::layout()).trim_end());
     let record = Holds::new(registry, &job, args, record, &interrupted).make()?;

@@ -3,6 +3,7 @@
 
 use crate::{
     args::{Cli, Command},
+    interrupt::Interrupt,
     output,
     run::{execute::execute, job::Job},
 };
@@ -13,7 +14,7 @@ use drumpost_results::{
     stats::Derived,
     verdict::{Thresholds, Validity, Verdict},
 };
-use std::sync::{atomic::AtomicBool, mpsc};
+use std::sync::mpsc;
 
 /// See the module.
 pub(crate) struct Rig<'a> {
@@ -85,8 +86,7 @@ impl Rig<'_> {
     /// The record of a command line.
     pub(crate) fn record(&self, line: &str) -> anyhow::Result<Record> {
         let (events, _) = mpsc::channel();
-        let mut record =
-            execute(self.registry, &self.job(&self.line(line))?, &events, &AtomicBool::new(false));
+        let mut record = execute(self.registry, &self.job(&self.line(line))?, &events, &Interrupt::default());
         record.judge(&Thresholds::default());
         Ok(record)
     }

@@ -15,6 +15,7 @@ pub(crate) use args::SuiteArgs;
 use crate::{
     Exit, environment,
     exit::usage,
+    interrupt::Interrupt,
     output,
     run::{self, execute},
 };
@@ -26,14 +27,7 @@ use drumpost_results::{
     report,
     suite::{self as store, Suite},
 };
-use std::{
-    fs,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{fs, path::Path};
 
 /// Runs a suite, or says what it would run.
 pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exit> {
@@ -65,9 +59,7 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
     };
     let (mut suite, _lock) =
         if args.resume { folder::go_on(&folder, &plan)? } else { folder::begin(&folder, plan)? };
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))?;
+    let interrupted = Interrupt::listen();
     let trials = trials::Trials { registry, cells: &found.cells, folder: &folder, interrupted: &interrupted };
     let done = trials.run(&mut suite);
     // If the last trial could not be saved, what there is is still worth printing.

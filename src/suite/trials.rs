@@ -2,6 +2,7 @@
 
 use super::cells::Cell;
 use crate::{
+    interrupt::Interrupt,
     output,
     run::{
         execute::{light, run_trial},
@@ -20,10 +21,7 @@ use drumpost_results::{
 use drumpost_tui::{Event, Model, Plan, Theme};
 use std::{
     path::Path,
-    sync::{
-        atomic::{AtomicBool, Ordering},
-        mpsc::{Sender, channel},
-    },
+    sync::mpsc::{Sender, channel},
     thread,
 };
 
@@ -32,7 +30,7 @@ pub(super) struct Trials<'a> {
     pub registry: &'a Registry,
     pub cells: &'a [Cell],
     pub folder: &'a Path,
-    pub interrupted: &'a AtomicBool,
+    pub interrupted: &'a Interrupt,
 }
 
 impl Trials<'_> {
@@ -76,7 +74,7 @@ impl Trials<'_> {
             if suite.has(slot.cell, slot.trial) {
                 continue;
             }
-            if self.interrupted.load(Ordering::Relaxed) {
+            if self.interrupted.is_set() {
                 break;
             }
             let place = Place { number: slot.trial, position: position as u32, seed: slot.seed };

@@ -1,0 +1,3 @@
+//! Faults that were found in use: a file per group, a test per fault.
+
+mod library;
