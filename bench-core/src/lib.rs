@@ -27,6 +27,7 @@ pub mod port;
 mod recorder;
 pub mod registry;
 pub mod scenario;
+pub mod server;
 pub mod session;
 pub mod transport;
 pub mod wire;

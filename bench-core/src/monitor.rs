@@ -9,6 +9,7 @@ use crate::{
     outcome::{Ending, Outcome, Snapshot},
     plan::TrialPlan,
     port::Confirms,
+    server::ServerFacts,
     session::Control,
 };
 use std::sync::Arc;
@@ -18,8 +19,38 @@ pub trait Watch: Send {
     /// Called with each snapshot.
     fn sample(&mut self, snapshot: &Snapshot);
 
+    /// Called once, when the transport is open and before the load begins. `server` is what the transport tells of the
+    /// server that it talks to.
+    fn opened(&mut self, server: Option<&ServerFacts>) {
+        let _ = server;
+    }
+
+    /// Called when the measured window opens and when it closes, on the thread that watches. What is read here, and
+    /// divided by the difference of `counts`, covers the same time on both sides of the division.
+    fn edge(&mut self, edge: Edge, counts: Counts) {
+        let _ = (edge, counts);
+    }
+
     /// Whether the run is to be interrupted.
     fn is_interrupted(&self) -> bool;
+}
+
+/// An end of the measured window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// The warm-up is over.
+    Opens,
+    /// The load is over and everything expected has arrived, or the run ends for another reason.
+    Closes,
+}
+
+/// What all lanes together had counted at one moment, warm-up included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages sent.
+    pub sent: u64,
+    /// Flows ended.
+    pub ended: u64,
 }
 
 /// Nobody watches.
@@ -64,6 +95,8 @@ pub struct Monitor {
     drain_timed_out: bool,
     stopped_ns: u64,
     has_begun: bool,
+    /// The watcher was told that the measured window is open.
+    has_opened: bool,
 }
 
 impl Monitor {
@@ -104,6 +137,7 @@ impl Monitor {
             drain_timed_out: false,
             stopped_ns: 0,
             has_begun: false,
+            has_opened: false,
         }
     }
 
@@ -112,6 +146,10 @@ impl Monitor {
     pub fn poll(&mut self, now_ns: u64, watch: &mut dyn Watch) -> u64 {
         if now_ns >= self.measure_from_ns && now_ns < self.ends_ns && self.draining_since_ns.is_none() {
             self.look_at_in_flight(now_ns);
+        }
+        if !self.has_opened && now_ns >= self.measure_from_ns && !self.control.stop.is_stopped() {
+            self.has_opened = true;
+            watch.edge(Edge::Opens, self.counts());
         }
         if !self.has_begun && now_ns >= self.begins_ns {
             // A lane on tasks has no timer: without this a closed load would begin with the first sample.
@@ -134,14 +172,14 @@ impl Monitor {
         }
         if watch.is_interrupted() {
             self.interrupted = true;
-            self.stop(now_ns);
+            self.stop(now_ns, watch);
         } else if self.draining_since_ns.is_some() || self.collector.loads_are_done() {
             let since_ns = *self.draining_since_ns.get_or_insert(now_ns);
             let deadline_ns = since_ns.saturating_add(self.drain_deadline_ns);
             let complete = self.collector.is_complete();
             if complete || now_ns >= deadline_ns {
                 self.drain_timed_out = !complete;
-                self.stop(now_ns);
+                self.stop(now_ns, watch);
             }
             return next_ns.min(deadline_ns);
         }
@@ -159,10 +197,18 @@ impl Monitor {
         self.control.stop.is_stopped()
     }
 
-    fn stop(&mut self, now_ns: u64) {
+    fn stop(&mut self, now_ns: u64, watch: &mut dyn Watch) {
         self.stopped_ns = now_ns;
+        if self.has_opened {
+            watch.edge(Edge::Closes, self.counts());
+        }
         self.control.stop.stop();
         self.control.ring();
+    }
+
+    fn counts(&self) -> Counts {
+        let local = self.collector.read();
+        Counts { sent: local.emitted.iter().sum(), ended: local.ended / self.ends_per_flow }
     }
 
     /// Adds what was under way since the last look. Exact in virtual time, where nothing changes between two looks; on a

@@ -3,6 +3,7 @@
 use crate::{
     port::{AsyncRecvPort, AsyncSendPort, RecvPort, SendPort},
     registry::Promise,
+    server::ServerFacts,
     wiring::Wiring,
 };
 use std::future::Future;
@@ -45,6 +46,11 @@ pub trait Transport: Send {
     /// # Errors
     /// `Refused` with a sentence that names the intent that cannot be honoured; `Failed` if set-up failed.
     fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<Self::Send, Self::Recv>, OpenError>;
+
+    /// The server that the ports talk to. Asked once, after `open`; `None` for a transport without a server.
+    fn server(&self) -> Option<ServerFacts> {
+        None
+    }
 }
 
 /// A transport whose ports run on tasks.
@@ -66,6 +72,11 @@ pub trait AsyncTransport: Send {
     /// What it promises as it was made; see [`crate::dispatcher::Dispatcher::promise`].
     fn promise(&self, listed: Promise) -> Promise {
         listed
+    }
+
+    /// As [`Transport::server`].
+    fn server(&self) -> Option<ServerFacts> {
+        None
     }
 
     /// Removes what `open` left outside the process (streams, queues). Called once, also after a failure.

@@ -46,7 +46,10 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
         Slack::of_host();
         let runtime = runtime(plan.placement)?;
         let endpoints = runtime.block_on(self.0.open(&plan.wiring));
-        let outcome = endpoints.map(|endpoints| run(&runtime, plan, endpoints, watch));
+        let outcome = endpoints.map(|endpoints| {
+            watch.opened(self.0.server().as_ref());
+            run(&runtime, plan, endpoints, watch)
+        });
         let closed = runtime.block_on(self.0.close());
         runtime.shutdown_timeout(Duration::from_secs(1));
         let mut outcome = outcome?;

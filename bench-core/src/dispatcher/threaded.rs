@@ -31,6 +31,7 @@ impl<T: Transport> Dispatcher for Threaded<T> {
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
         check(plan)?;
         let endpoints = self.0.open(&plan.wiring)?;
+        watch.opened(self.0.server().as_ref());
         // Measured here the first time, not when the first lane waits.
         Slack::of_host();
         let clock = Clock::start();

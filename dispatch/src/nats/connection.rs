@@ -4,8 +4,8 @@
 use super::encode::headers_len;
 use async_nats::{Client, ConnectOptions, Event, ServerAddr, message::OutboundMessage};
 use drumpost_core::{
-    message::MESSAGE_LEN, payload::Pool, port::PortError, registry::Options, transport::OpenError,
-    wiring::Wiring,
+    message::MESSAGE_LEN, payload::Pool, port::PortError, registry::Options, server::ServerFacts,
+    transport::OpenError, wiring::Wiring,
 };
 use futures_util::{SinkExt, StreamExt, task::AtomicWaker};
 use std::{
@@ -35,6 +35,8 @@ pub(super) struct Server {
     address: ServerAddr,
     /// Without what might be a password.
     shown: String,
+    /// What the server said of itself when the first connection was made.
+    facts: Arc<OnceLock<ServerFacts>>,
 }
 
 impl Server {
@@ -47,12 +49,25 @@ impl Server {
         }
         let host = address.host();
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        Ok(Self { shown: format!("nats://{host}:{}", address.port()), address })
+        Ok(Self { shown: format!("nats://{host}:{}", address.port()), address, facts: Arc::default() })
     }
 
     /// Where it is, without secrets.
     pub(super) fn shown(&self) -> &str {
         &self.shown
+    }
+
+    /// What is known of the server once a connection was made.
+    pub(super) fn facts(&self) -> Option<ServerFacts> {
+        self.facts.get().cloned()
+    }
+
+    async fn note_facts(&self, client: &Client) {
+        if self.facts.get().is_none() {
+            let addresses = self.address.socket_addrs().await.map(Iterator::collect).unwrap_or_default();
+            let version = Some(client.server_info().version.clone()).filter(|version| !version.is_empty());
+            let _ = self.facts.set(ServerFacts { product: "nats-server".into(), version, addresses });
+        }
     }
 
     /// What went wrong during set-up.
@@ -85,6 +100,7 @@ impl Server {
             Err(_) => return Err(self.unreachable(&format!("no answer within {PATIENCE:?}"))),
         };
         link.connected.store(true, Ordering::Release);
+        self.note_facts(&client).await;
         self.takes(&client, &wiring.pool)?;
         Ok(Connection { client, link })
     }

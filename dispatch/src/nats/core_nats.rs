@@ -23,6 +23,7 @@ use drumpost_core::{
     port::{AsyncRecvPort, AsyncSendPort, Confirms, PortError},
     registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
+    server::ServerFacts,
     transport::{AsyncTransport, Endpoint, Endpoints, OpenError},
     wiring::{Destination, Wiring},
 };
@@ -75,6 +76,10 @@ impl AsyncTransport for Nats {
             tally.begin();
         }
         Ok(endpoints)
+    }
+
+    fn server(&self) -> Option<ServerFacts> {
+        self.server.facts()
     }
 }
 

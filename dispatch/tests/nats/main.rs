@@ -5,6 +5,7 @@ mod headers;
 #[path = "../support/mod.rs"]
 mod support;
 mod trial;
+mod watched;
 
 use drumpost_core::{
     drive::Placement,

@@ -37,6 +37,7 @@ use drumpost_core::{
     dispatcher::Tasked,
     registry::{Options, Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
+    server::ServerFacts,
     transport::{AsyncTransport, Endpoint, Endpoints, OpenError},
     wiring::{Destination, Wiring},
 };
@@ -161,6 +162,10 @@ impl AsyncTransport for JetStream {
             connection.round_trip(&self.server).await?;
         }
         Ok(endpoints)
+    }
+
+    fn server(&self) -> Option<ServerFacts> {
+        self.server.facts()
     }
 
     async fn close(&mut self) -> Result<(), String> {
