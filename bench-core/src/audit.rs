@@ -172,6 +172,11 @@ impl Group {
     }
 }
 
+/// How many destinations the streams of `slots` belong to.
+fn heard(slots: &[u8]) -> usize {
+    slots.iter().max().map_or(0, |slot| usize::from(*slot) + 1)
+}
+
 /// A number whose low half is `seq`, as near to `next` as can be, and how far it is below it, 0 if it is not.
 #[inline]
 fn extend(seq: u32, next: u64) -> (u64, u32) {
@@ -185,6 +190,10 @@ fn extend(seq: u32, next: u64) -> (u64, u32) {
 pub(crate) struct Audit {
     /// By stream; none in a group.
     windows: Vec<Window>,
+    /// By stream: which of the destinations that the lane hears it belongs to.
+    slots: Vec<u8>,
+    /// By heard destination: deliveries that were not the first of their number, or of which that cannot be told.
+    again: Vec<u64>,
     membership: Option<Membership>,
     pub found: Found,
 }
@@ -196,18 +205,38 @@ struct Membership {
     /// By stream, what this receiver expects next.
     next: Vec<u64>,
     notes: Vec<Noted>,
+    /// By heard destination: deliveries that were entered into the group. Before that nobody knows whether another member
+    /// has seen the same message.
+    entered: Vec<u64>,
 }
 
 impl Audit {
-    /// Of a receiver that is handed whole streams.
-    pub(crate) fn alone(streams: usize) -> Self {
-        Self { windows: vec![Window::default(); streams], membership: None, found: Found::default() }
+    /// Of a receiver that is handed whole streams. `slots` says of each stream which of the heard destinations it belongs
+    /// to.
+    pub(crate) fn alone(slots: Vec<u8>) -> Self {
+        let windows = vec![Window::default(); slots.len()];
+        let again = vec![0; heard(&slots)];
+        Self { windows, slots, again, membership: None, found: Found::default() }
     }
 
-    /// Of a receiver that competes with the others of `group`.
-    pub(crate) fn member(group: Arc<Group>, streams: usize) -> Self {
-        let membership = Membership { group, next: vec![0; streams], notes: Vec::with_capacity(NOTES) };
-        Self { membership: Some(membership), ..Self::alone(0) }
+    /// Of a receiver that competes with the others of `group`. `slots` as for [`Audit::alone`].
+    pub(crate) fn member(group: Arc<Group>, slots: Vec<u8>) -> Self {
+        let (next, entered) = (vec![0; slots.len()], vec![0; heard(&slots)]);
+        let again = entered.clone();
+        let membership = Membership { group, next, notes: Vec::with_capacity(NOTES), entered };
+        let (windows, found) = (Vec::new(), Found::default());
+        Self { windows, slots, again, membership: Some(membership), found }
+    }
+
+    /// By heard destination: deliveries that were not the first of their number, or of which that cannot be told.
+    pub(crate) fn again(&self) -> &[u64] {
+        &self.again
+    }
+
+    /// By heard destination: deliveries of which [`Audit::again`] has been told; `None` if that is all of them at any time.
+    #[inline]
+    pub(crate) fn entered(&self) -> Option<&[u64]> {
+        self.membership.as_ref().map(|membership| &*membership.entered)
     }
 
     /// Notes a message; `seq` is the low half of its number, extended from what was seen last. Says whether what was
@@ -221,7 +250,9 @@ impl Audit {
                 return true;
             }
             let (seq, below_next) = extend(seq, window.head);
-            self.found.note(window.note(seq), below_next);
+            let seen = window.note(seq);
+            self.found.note(seen, below_next);
+            self.again[usize::from(self.slots[stream])] += u64::from(seen != Seen::New);
             return false;
         };
         let next = &mut next[stream];
@@ -259,13 +290,17 @@ impl Audit {
     /// Enters what a member of a group noted into the group. Says whether there was anything. Called when a lane is idle,
     /// and at its end.
     pub(crate) fn settle(&mut self) -> bool {
-        let Some(Membership { group, notes, .. }) = &mut self.membership else { return false };
+        let Some(Membership { group, notes, entered, .. }) = &mut self.membership else { return false };
         if notes.is_empty() {
             return false;
         }
         let mut windows = group.0.lock().unwrap_or_else(PoisonError::into_inner);
         for Noted { stream, below_next, seq } in notes.drain(..) {
-            self.found.note(windows[stream as usize].note(seq), below_next);
+            let seen = windows[stream as usize].note(seq);
+            self.found.note(seen, below_next);
+            let slot = usize::from(self.slots[stream as usize]);
+            entered[slot] += 1;
+            self.again[slot] += u64::from(seen != Seen::New);
         }
         true
     }

@@ -1,5 +1,7 @@
 //! Collects what lanes recorded and counted, off the measured path: merges histograms, adds counters up, and tells what
-//! is expected from what has arrived. When to do so is the monitor's business.
+//! is expected from what has arrived, destination by destination. When to do so is the monitor's business.
+
+mod tally;
 
 use crate::{
     counters::{Local, Published},
@@ -70,10 +72,8 @@ pub(crate) struct Collector {
 #[derive(Debug, Default)]
 pub(crate) struct Rest {
     pub local: Local,
-    /// Messages no transport took.
-    pub unsent: u64,
-    /// Deliveries that would have followed from them.
-    pub unsent_deliveries: u64,
+    /// Messages no transport took, by destination.
+    pub unsent: Vec<(u16, u64)>,
     /// Of each lane with a schedule.
     pub gaps: Vec<Gaps>,
 }
@@ -117,33 +117,14 @@ impl Collector {
         driven.into_iter().all(|lane| self.lanes[usize::from(lane)].counters.load_is_done())
     }
 
-    /// Whether every delivery that was to follow has arrived. All `received` are read before any `emitted`; see
-    /// [`Published::publish`].
+    /// Whether every delivery that was to follow has arrived.
     pub(crate) fn is_complete(&self) -> bool {
-        let arrived: u64 = self
-            .lanes
-            .iter()
-            .map(|lane| {
-                let local = lane.read();
-                (local.received.iter().sum::<u64>() + local.corrupted + local.lagged)
-                    .saturating_sub(local.duplicated)
-            })
-            .sum();
-        arrived >= self.expected()
+        self.tally(&[]).is_complete()
     }
 
-    fn expected(&self) -> u64 {
-        let ports = self.lanes.iter().flat_map(|lane| {
-            lane.ports
-                .iter()
-                .enumerate()
-                .map(|(port, destination)| (lane.counters.emitted(port), *destination))
-        });
-        ports.map(|(emitted, destination)| emitted * self.subscribers(destination)).sum()
-    }
-
-    fn subscribers(&self, destination: u16) -> u64 {
-        self.wiring.destinations[usize::from(destination)].receivers.len() as u64
+    /// Whether instances compete for messages. What they received counts only when they are idle and have asked each other.
+    pub(crate) fn has_competitors(&self) -> bool {
+        self.wiring.services.iter().any(|service| service.instances.len() > 1)
     }
 
     /// Asks the lanes for what they have.
@@ -193,23 +174,23 @@ impl Collector {
         }
     }
 
-    /// What was sent against what was delivered; losses are for the end.
+    /// What was sent against what was delivered. Whether what is missing is lost is for the end to say: until then it is
+    /// unknown.
     pub(crate) fn audit(
         &self,
         local: &Local,
-        unsent: u64,
-        confirms: Confirms,
-        confirming: bool,
+        unsent: &[(u16, u64)],
+        confirms: Option<Confirms>,
     ) -> AuditTotals {
-        let expected = self.expected();
-        let delivered: u64 = local.received.iter().sum();
-        let unique = delivered.saturating_sub(local.duplicated + local.beyond_window);
+        let tally = self.tally(unsent);
+        let not_taken: u64 = unsent.iter().map(|(_, count)| count).sum();
         AuditTotals {
-            sent: local.emitted.iter().sum::<u64>().saturating_sub(unsent),
-            expected,
-            delivered,
-            unique,
+            sent: local.emitted.iter().sum::<u64>().saturating_sub(not_taken),
+            expected: tally.expected(),
+            delivered: local.received.iter().sum(),
+            unique: tally.unique(),
             lost: 0,
+            unknown: tally.missing(),
             duplicated: local.duplicated,
             reordered: local.reordered,
             displacement_max: local.displacement_max,
@@ -217,11 +198,11 @@ impl Collector {
             corrupted: local.corrupted,
             unrouted: local.unrouted,
             lagged: local.lagged,
-            unsent,
+            unsent: not_taken,
             beyond_window: local.beyond_window,
             negative: local.negative,
-            confirmed: confirming.then_some(confirms.confirmed),
-            unconfirmed: confirming.then_some(confirms.unconfirmed),
+            confirmed: confirms.map(|confirms| confirms.confirmed),
+            unconfirmed: confirms.map(|confirms| confirms.unconfirmed),
         }
     }
 
@@ -235,9 +216,7 @@ impl Collector {
             // A lane that was asked just before the stop leaves what it has in the exchange only now.
             self.collect();
             self.merge(at, &rest.latencies);
-            all.unsent += rest.unsent.iter().map(|(_, count)| count).sum::<u64>();
-            all.unsent_deliveries +=
-                rest.unsent.iter().map(|(to, count)| count * self.subscribers(*to)).sum::<u64>();
+            all.unsent.extend(rest.unsent);
             // Counters of a lane that stopped with a full outbox were not published; the lane's own are the truth.
             self.lanes[at].counters.publish(&rest.local);
             all.gaps.extend(rest.gaps);
@@ -262,6 +241,7 @@ fn add(mut all: Local, local: Local) -> Local {
     let Local {
         emitted,
         received,
+        again,
         started,
         measured_started,
         ended,
@@ -284,6 +264,7 @@ fn add(mut all: Local, local: Local) -> Local {
     } = local;
     all.emitted.extend(emitted);
     all.received.extend(received);
+    all.again.extend(again);
     all.started += started;
     all.measured_started += measured_started;
     all.ended += ended;

@@ -10,11 +10,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[repr(align(128))]
 struct Block([AtomicU64; 32]);
 
-/// What a lane counted, in plain integers. Vectors are by send port and by heard destination.
+/// What a lane counted, in plain integers. Vectors are by send port (`emitted`) and by heard destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Local {
     pub emitted: Vec<u64>,
     pub received: Vec<u64>,
+    /// Of the received: not the first of their number, or that cannot be told.
+    pub again: Vec<u64>,
     pub started: u64,
     pub ended: u64,
     pub measured_started: u64,
@@ -72,6 +74,7 @@ pub(crate) struct Published {
     fixed: Block,
     emitted: Box<[AtomicU64]>,
     received: Box<[AtomicU64]>,
+    again: Box<[AtomicU64]>,
     /// The load has started its last flow.
     load_done: AtomicBool,
 }
@@ -100,6 +103,7 @@ impl Published {
             fixed: Block::default(),
             emitted: cells(ports),
             received: cells(heard),
+            again: cells(heard),
             load_done: AtomicBool::new(false),
         }
     }
@@ -109,9 +113,16 @@ impl Published {
     /// reader that reads all `received` first and all `emitted` after never sees a delivery without its consequences, and what waits
     /// in an outbox counts as under way: if the two agree, nothing is.
     pub(crate) fn publish(&self, local: &Local) {
+        self.publish_with(local, &local.received);
+    }
+
+    /// As [`Published::publish`], with `received` instead of all that was received.
+    pub(crate) fn publish_with(&self, local: &Local, received: &[u64]) {
         release(&self.emitted, &local.emitted);
         self.publish_fixed(0, fields!(local));
-        release(&self.received, &local.received);
+        // Before what was received: a reader of both then never takes a message that came again for another.
+        release(&self.again, &local.again);
+        release(&self.received, received);
     }
 
     /// Publishes how many messages were emitted for one port.
@@ -124,8 +135,8 @@ impl Published {
 
     /// Publishes what was received, once what it caused was published.
     #[inline]
-    pub(crate) fn publish_received(&self, local: &Local) {
-        release(&self.received, &local.received);
+    pub(crate) fn publish_received(&self, received: &[u64]) {
+        release(&self.received, received);
     }
 
     /// Publishes how many flows were started.
@@ -163,6 +174,13 @@ impl Published {
         self.received[slot].load(Ordering::Acquire)
     }
 
+    /// Deliveries of a heard destination that were the first of their number.
+    pub(crate) fn first(&self, slot: usize) -> u64 {
+        // In this order; see `publish`.
+        let received = self.received(slot);
+        received.saturating_sub(self.again[slot].load(Ordering::Acquire))
+    }
+
     /// Flows started so far.
     pub(crate) fn started(&self) -> u64 {
         self.fixed.0[0].load(Ordering::Relaxed)
@@ -171,8 +189,9 @@ impl Published {
     /// A copy of everything, not of one instant.
     pub(crate) fn read(&self, ports: usize, heard: usize) -> Local {
         let received = (0..heard).map(|slot| self.received(slot)).collect();
+        let again = (0..heard).map(|slot| self.again[slot].load(Ordering::Acquire)).collect();
         let emitted = (0..ports).map(|port| self.emitted(port)).collect();
-        let mut local = Local { emitted, received, ..Local::default() };
+        let mut local = Local { emitted, received, again, ..Local::default() };
         let mut cells = self.fixed.0.iter().map(|cell| cell.load(Ordering::Relaxed));
         for field in fields_mut(&mut local) {
             *field = cells.next().unwrap_or(0);
@@ -211,12 +230,13 @@ mod tests {
 
     #[test]
     fn what_is_published_is_read_back() {
-        let mut local = Local { emitted: vec![5, 6], received: vec![7], ..Local::default() };
+        let mut local = Local { emitted: vec![5, 6], received: vec![7], again: vec![2], ..Local::default() };
         for (at, field) in fields_mut(&mut local).into_iter().enumerate() {
             *field = at as u64 + 10;
         }
         let published = Published::new(2, 1);
         published.publish(&local);
         assert_eq!(published.read(2, 1), local);
+        assert_eq!(published.first(0), 5);
     }
 }

@@ -176,6 +176,10 @@ impl Monitor {
         } else if self.draining_since_ns.is_some() || self.collector.loads_are_done() {
             let since_ns = *self.draining_since_ns.get_or_insert(now_ns);
             let deadline_ns = since_ns.saturating_add(self.drain_deadline_ns);
+            if self.collector.has_competitors() {
+                // So that they find themselves idle and count what they received.
+                self.control.ring();
+            }
             let complete = self.collector.is_complete();
             if complete || now_ns >= deadline_ns {
                 self.drain_timed_out = !complete;
@@ -248,7 +252,7 @@ impl Monitor {
             response: self.collector.totals.response.clone(),
             lag_now: self.collector.lag_now.clone(),
             blocked_share: (held_up_ns / interval_ns as f64 / senders as f64).min(1.0),
-            audit: self.collector.audit(&local, 0, Confirms::default(), false),
+            audit: self.collector.audit(&local, &[], None),
         });
         self.collector.close_interval();
         (self.last_sample_ns, self.last_ended, self.last_blocked_ns) = (now_ns, ended, local.blocked_ns);
@@ -266,11 +270,8 @@ impl Monitor {
         cpu_ns: Option<u64>,
         notes: Vec<String>,
     ) -> Outcome {
-        let Rest { local, unsent, unsent_deliveries, gaps } = self.collector.finish(lanes);
-        let mut audit =
-            self.collector.audit(&local, unsent, confirms.unwrap_or_default(), confirms.is_some());
-        audit.expected = audit.expected.saturating_sub(unsent_deliveries);
-        audit.lost = audit.expected.saturating_sub(audit.unique + audit.corrupted + audit.beyond_window);
+        let Rest { local, unsent, gaps } = self.collector.finish(lanes);
+        let mut audit = self.collector.audit(&local, &unsent, confirms);
         let ended = local.ended / self.ends_per_flow;
         let until_ns = if self.stopped_ns > 0 { self.ends_ns.min(self.stopped_ns) } else { 0 };
         let ending = match self.control.failure() {
@@ -278,6 +279,7 @@ impl Monitor {
             None if self.interrupted => Ending::Interrupted,
             None => Ending::Completed,
         };
+        audit.close(ending == Ending::Completed);
         let hops = self.collector.hops();
         let Totals { response, service, lag, inter_send, .. } = self.collector.totals;
         Outcome {

@@ -24,8 +24,11 @@ pub struct AuditTotals {
     pub delivered: u64,
     /// Deliveries that arrived whole, duplicates not included.
     pub unique: u64,
-    /// Expected and not delivered whole by the drain deadline.
+    /// Expected and not delivered whole by the drain deadline, those that arrived damaged included.
     pub lost: u64,
+    /// Expected, and nobody knows: the run broke or was interrupted while they were under way, or what arrived was too late
+    /// to be told from a duplicate. `unique + lost + unknown = expected`, always.
+    pub unknown: u64,
     /// Delivered again.
     pub duplicated: u64,
     /// Delivered below the next expected number of their stream (RFC 4737).
@@ -38,7 +41,7 @@ pub struct AuditTotals {
     pub corrupted: u64,
     /// Emitted kinds that nobody is wired to.
     pub unrouted: u64,
-    /// Of the lost: those that the transport says it dropped.
+    /// Those that the transport says it dropped; also in `lost`.
     pub lagged: u64,
     /// Emitted and never accepted by the transport.
     pub unsent: u64,
@@ -50,6 +53,20 @@ pub struct AuditTotals {
     pub confirmed: Option<u64>,
     /// Refused, or still without a confirm at the drain deadline.
     pub unconfirmed: Option<u64>,
+}
+
+impl AuditTotals {
+    /// Says of what is missing whether it is lost. At the drain deadline of a run that was waited for it is, but for
+    /// deliveries that came and cannot be told from duplicates. Otherwise only what the transport admits to have dropped is.
+    pub(crate) fn close(&mut self, was_waited_for: bool) {
+        let missing = self.lost + self.unknown;
+        self.lost = if was_waited_for {
+            missing.saturating_sub(self.beyond_window)
+        } else {
+            missing.min(self.lagged)
+        };
+        self.unknown = missing - self.lost;
+    }
 }
 
 /// Hop times of one destination at one receiving service: received − sent.

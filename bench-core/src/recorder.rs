@@ -97,7 +97,12 @@ impl Recorder {
         let slots = heard.streams.len();
         let count = origins.iter().filter(|origin| **origin != u16::MAX).count();
         let recorder = Self {
-            local: Local { emitted: vec![0; ports], received: vec![0; slots], ..Local::default() },
+            local: Local {
+                emitted: vec![0; ports],
+                received: vec![0; slots],
+                again: vec![0; slots],
+                ..Local::default()
+            },
             latencies: Box::new(Latencies::new(slots)),
             exchange: Arc::clone(&exchange),
             heard,
@@ -329,7 +334,17 @@ impl Recorder {
         (self.local.duplicated, self.local.reordered, self.local.beyond_window) =
             (duplicated, reordered, beyond_window);
         (self.local.displacement_max, self.local.displacement_sum) = (displacement_max, displacement_sum);
-        counters.publish(&self.local);
+        self.local.again.iter_mut().zip(self.audit.again()).for_each(|(to, from)| *to = *from);
+        counters.publish_with(&self.local, self.audit.entered().unwrap_or(&self.local.received));
+    }
+
+    /// Publishes what was received. Of a lane that competes with others that has to wait until the group was asked which of it
+    /// is new: until then the same message at two of them would pass for two.
+    #[inline]
+    pub(crate) fn publish_received(&self, counters: &Published) {
+        if self.audit.entered().is_none() {
+            counters.publish_received(&self.local.received);
+        }
     }
 
     /// Swaps histograms if the collector asked for them. Between batches only.
@@ -362,7 +377,7 @@ mod tests {
             lane: 0,
             ports: 0,
             heard: Heard::default(),
-            audit: Audit::alone(0),
+            audit: Audit::alone(Vec::new()),
             credit: Arc::new(Credit::new(1, 1)),
             origins: Arc::new([0]),
             measure_from_ns: 0,

@@ -86,10 +86,11 @@ impl Session {
             let service = wiring.service_of(id);
             let heard = heard(wiring, service);
             let heard_ids: Vec<u16> = wiring.heard_by(service).map(|heard| heard.id).collect();
-            let streams = heard.producers.iter().map(|producers| usize::from(*producers)).sum();
+            let slot = |(slot, producers): (usize, &u16)| vec![slot as u8; usize::from(*producers)];
+            let slots: Vec<u8> = heard.producers.iter().enumerate().flat_map(slot).collect();
             let audit = match groups.get(&service) {
-                Some(group) => Audit::member(Arc::clone(group), streams),
-                None => Audit::alone(streams),
+                Some(group) => Audit::member(Arc::clone(group), slots),
+                None => Audit::alone(slots),
             };
             let leg = |sent: &Destination| Leg {
                 destination: sent.id,

@@ -129,15 +129,14 @@ pub(super) fn distribution(from: &hist::Distribution) -> Distribution {
 
 fn audit(outcome: &Outcome, over_range: u64) -> Audit {
     let from = &outcome.audit;
-    // Where nobody waited for what was under way it is not known to be lost, but for what the transport admits.
-    let is_complete = outcome.ending == Ending::Completed;
     let some_reordered = from.reordered > 0;
     Audit {
         sent: from.sent,
         expected: from.expected,
         delivered: from.delivered,
         unique: from.unique,
-        lost: if is_complete { from.lost } else { from.lost.min(from.lagged) },
+        lost: from.lost,
+        unknown: from.unknown,
         duplicated: from.duplicated,
         reordered: from.reordered,
         displacement_max: some_reordered.then_some(from.displacement_max),

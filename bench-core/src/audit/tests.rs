@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::{collections::HashSet, sync::Arc};
 
 fn audit(seqs: impl IntoIterator<Item = u32>) -> Found {
-    let mut audit = Audit::alone(1);
+    let mut audit = Audit::alone(vec![0]);
     for seq in seqs {
         audit.note(0, seq);
     }
@@ -35,7 +35,7 @@ fn how_far_a_message_came_behind_is_its_distance_from_the_highest_seen() {
     assert_eq!(audit([0, 9, 3]), found(6, 6, 1), "what never comes lies between, too");
     assert_eq!(audit([0, 1, 2, 3, 4, 0]), Found { duplicated: 1, ..Found::default() });
     let wrapped = Window { head: u64::from(u32::MAX), ..Window::default() };
-    let mut audit = Audit { windows: vec![wrapped], ..Audit::alone(0) };
+    let mut audit = Audit { windows: vec![wrapped], ..Audit::alone(vec![0]) };
     for seq in [0, 1, 2, u32::MAX] {
         audit.note(0, seq);
     }
@@ -45,7 +45,7 @@ fn how_far_a_message_came_behind_is_its_distance_from_the_highest_seen() {
 #[test]
 fn a_member_of_a_group_has_displacements_of_its_own() {
     let group = Arc::new(Group::new(1));
-    let mut members: Vec<Audit> = (0..2).map(|_| Audit::member(Arc::clone(&group), 1)).collect();
+    let mut members: Vec<Audit> = (0..2).map(|_| Audit::member(Arc::clone(&group), vec![0])).collect();
     for (member, seq) in [(0, 0), (1, 1), (0, 8), (1, 3), (0, 4), (1, 2), (0, 2)] {
         members[member].note(0, seq);
     }
@@ -61,7 +61,7 @@ fn a_member_of_a_group_has_displacements_of_its_own() {
 #[test]
 fn numbers_wrap() {
     let window = Window { head: u64::from(u32::MAX) - 1, ..Window::default() };
-    let mut audit = Audit { windows: vec![window], ..Audit::alone(0) };
+    let mut audit = Audit { windows: vec![window], ..Audit::alone(vec![0]) };
     for seq in [u32::MAX - 1, u32::MAX, 0, 1, 0] {
         audit.note(0, seq);
     }
@@ -86,7 +86,7 @@ fn a_jump_over_the_whole_window_forgets_it() {
 #[test]
 fn competing_members_share_one_memory() {
     let group = Arc::new(Group::new(1));
-    let mut members: Vec<Audit> = (0..2).map(|_| Audit::member(Arc::clone(&group), 1)).collect();
+    let mut members: Vec<Audit> = (0..2).map(|_| Audit::member(Arc::clone(&group), vec![0])).collect();
     for seq in 0..10_000 {
         members[seq as usize % 2].note(0, seq);
     }
@@ -124,7 +124,7 @@ proptest! {
     ) {
         let by_hand = displacements_by_hand(&seqs);
         let alone = audit(seqs.iter().copied());
-        let mut member = Audit::member(Arc::new(Group::new(1)), 1);
+        let mut member = Audit::member(Arc::new(Group::new(1)), vec![0]);
         for seq in &seqs {
             member.note(0, *seq);
         }

@@ -330,7 +330,7 @@ impl Lane {
         if out.recorder.has_rare_news() {
             out.publish_all(counters);
         } else if out.is_empty() {
-            counters.publish_received(&out.recorder.local);
+            out.recorder.publish_received(counters);
         }
         ended
     }

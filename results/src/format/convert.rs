@@ -37,7 +37,7 @@ macro_rules! same_fields {
 same_fields! {
     Flows { due, started, ended, unfinished, shed, dropped }
     Audit {
-        sent, expected, delivered, unique, lost, duplicated, reordered, displacement_max, displacement_sum, corrupted,
+        sent, expected, delivered, unique, lost, unknown, duplicated, reordered, displacement_max, displacement_sum, corrupted,
         unrouted, lagged, confirmed, unconfirmed, negative_deltas, over_range, beyond_window,
     } + displacement_mean
     Promises { ordered, tolerates_duplicates }

@@ -156,6 +156,8 @@ pub struct Audit {
     pub delivered: u64,
     pub unique: u64,
     pub lost: u64,
+    #[serde(default)]
+    pub unknown: u64,
     pub duplicated: u64,
     pub reordered: u64,
     #[serde(default)]

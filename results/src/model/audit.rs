@@ -14,8 +14,11 @@ pub struct Audit {
     pub delivered: u64,
     /// Deliveries seen for the first time.
     pub unique: u64,
-    /// Expected and not seen until the drain deadline: `lost + unique = expected`.
+    /// Expected and not seen whole until the drain deadline: `unique + lost + unknown = expected`.
     pub lost: u64,
+    /// Expected, and nobody knows: under way when the trial failed or was interrupted, or came too late to be told from a
+    /// duplicate. Zero in records that do not say.
+    pub unknown: u64,
     /// Seen again.
     pub duplicated: u64,
     /// Sequence below the next expected of its producer and key (RFC 4737).
@@ -52,6 +55,7 @@ impl Audit {
             delivered,
             unique,
             lost,
+            unknown,
             duplicated,
             reordered,
             displacement_max,
@@ -70,6 +74,7 @@ impl Audit {
         self.delivered += delivered;
         self.unique += unique;
         self.lost += lost;
+        self.unknown += unknown;
         self.duplicated += duplicated;
         self.reordered += reordered;
         self.displacement_max = self.displacement_max.max(displacement_max);
@@ -162,7 +167,7 @@ mod tests {
         assert_eq!(strict.faults(&of(3, 0, 2, 0)), [(3, "lost"), (2, "reordered")]);
     }
 
-    fn audit(n: [u64; 17]) -> Audit {
+    fn audit(n: [u64; 18]) -> Audit {
         Audit {
             sent: n[0],
             expected: n[1],
@@ -181,6 +186,7 @@ mod tests {
             beyond_window: n[14],
             displacement_max: (n[6] > 0).then_some(n[15]),
             displacement_sum: (n[6] > 0).then_some(n[16]),
+            unknown: n[17],
         }
     }
 
@@ -203,7 +209,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn counts_add_up_in_any_order(a: [u32; 17], b: [u32; 17], c: [u32; 17]) {
+        fn counts_add_up_in_any_order(a: [u32; 18], b: [u32; 18], c: [u32; 18]) {
             let [a, b, c] = [a, b, c].map(|n| audit(n.map(u64::from)));
             let sum = |parts: [Audit; 3]| parts.iter().fold(Audit::default(), |mut sum, part| { sum.merge(part); sum });
             prop_assert_eq!(sum([a, b, c]), sum([c, a, b]));
