@@ -171,7 +171,8 @@ pub(crate) struct RunArgs {
     pub set: Vec<String>,
     /// Kill a consumer, such as worker@1s/500ms
     ///
-    /// The consumer of that service dies after the first time and comes back after the second.
+    /// The consumer of that service dies after the first time, with messages that it handled and did not acknowledge, and
+    /// comes back after the second. Of several instances the first dies; worker#2@1s/500ms names another, from 0.
     #[arg(long, value_name = "NAME@AT/FOR", help_heading = "Dispatch")]
     pub kill: Option<String>,
 

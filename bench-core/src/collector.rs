@@ -192,6 +192,8 @@ impl Collector {
             lost: 0,
             unknown: tally.missing(),
             duplicated: local.duplicated,
+            // Known to the transport alone.
+            redelivered: None,
             reordered: local.reordered,
             displacement_max: local.displacement_max,
             displacement_sum: local.displacement_sum,

@@ -1,6 +1,13 @@
 //! The cold side of a dispatch: one dynamic call per trial. [`Threaded`] and [`Tasked`] run any transport of their kind.
 
-use crate::{monitor::Watch, outcome::Outcome, plan::TrialPlan, registry::Promise, transport::OpenError};
+use crate::{
+    monitor::Watch,
+    outcome::Outcome,
+    plan::TrialPlan,
+    registry::Promise,
+    transport::{Cleaned, OpenError},
+    wiring::Wiring,
+};
 
 pub mod tasked;
 pub mod threaded;
@@ -20,6 +27,29 @@ pub trait Dispatcher: Send {
     /// What it promises as it was made: what its entry lists, but for what its options change.
     fn promise(&self, listed: Promise) -> Promise {
         listed
+    }
+
+    /// The transport's own sentence about a wiring that it does not carry; `None` if it says nothing. Asked only where its
+    /// entry does not list an intent, so what it opens for this is dropped.
+    fn refusal(&mut self, _wiring: &Wiring) -> Option<String> {
+        None
+    }
+
+    /// Removes what processes left outside of themselves that ended before they could (streams, queues). `None` for a
+    /// transport that leaves nothing.
+    ///
+    /// # Errors
+    /// As [`crate::transport::AsyncTransport::clean`].
+    fn clean(&mut self) -> Result<Option<Cleaned>, OpenError> {
+        Ok(None)
+    }
+}
+
+/// Of a transport that was opened only to hear whether it refuses, what it said.
+fn refusal_of<T>(opened: Result<T, OpenError>) -> Option<String> {
+    match opened {
+        Err(OpenError::Refused(sentence)) => Some(sentence),
+        _ => None,
     }
 }
 

@@ -31,6 +31,9 @@ pub struct AuditTotals {
     pub unknown: u64,
     /// Delivered again.
     pub duplicated: u64,
+    /// Deliveries that the transport marked as repeated, whether or not the first one had been handled. `None` if it marks
+    /// none.
+    pub redelivered: Option<u64>,
     /// Delivered below the next expected number of their stream (RFC 4737).
     pub reordered: u64,
     /// The furthest that a reordered delivery lay behind the highest number its receiver had seen of its stream.

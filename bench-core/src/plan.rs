@@ -14,8 +14,10 @@ pub type MakeFeed = dyn Fn(usize, usize) -> Box<dyn Feed> + Send + Sync;
 /// A service instance to be killed in the middle of the run and brought back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kill {
-    /// The service; its first instance is killed.
+    /// The service.
     pub service: String,
+    /// Which of its instances, from 0.
+    pub instance: u16,
     /// When, after the load begins.
     pub after: Duration,
     /// For how long it is away.

@@ -83,6 +83,14 @@ pub trait AsyncSendPort: Send {
     fn settle(&mut self, _at_most: Duration) -> impl Future<Output = Option<Confirms>> + Send {
         async { None }
     }
+
+    /// Asked once, after `settle`: whether the transport failed without a port having been told.
+    ///
+    /// # Errors
+    /// `Failed` if it did. The trial is then a failed one, as what did not arrive is not known to be lost.
+    fn check(&self) -> Result<(), PortError> {
+        Ok(())
+    }
 }
 
 /// Receives what one service instance hears, on tasks. Acknowledges as [`RecvPort`] does.
@@ -105,6 +113,10 @@ pub trait AsyncRecvPort: Send {
     fn finish(&mut self) -> impl Future<Output = Result<(), PortError>> + Send {
         async { Ok(()) }
     }
+
+    /// Called once, shortly before `crash`: acknowledges nothing any more, so that the consumer dies with what it is handed
+    /// from now on in its hands, handled and not acknowledged.
+    fn stop_acknowledging(&mut self) {}
 
     /// Dies as a killed consumer would, without acknowledging what it was handed, stays away for `down`, and comes
     /// back to its durable subscription.

@@ -19,6 +19,17 @@ pub enum OpenError {
     Failed(String),
 }
 
+/// What was removed of what processes left behind that ended before they could remove it themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// Where was looked, without secrets.
+    pub at: String,
+    /// Names of what was removed.
+    pub removed: Vec<String>,
+    /// What drumpost made and was left, each with the reason, such as `NAME: process 7 on host is running`.
+    pub kept: Vec<String>,
+}
+
 /// The ports of one service instance.
 #[derive(Debug)]
 pub struct Endpoint<S, R> {
@@ -85,5 +96,18 @@ pub trait AsyncTransport: Send {
     /// A sentence saying what may be left behind.
     fn close(&mut self) -> impl Future<Output = Result<(), String>> + Send {
         async { Ok(()) }
+    }
+    /// How many deliveries of the last trial the transport marked as repeated. Asked after `close`. `None` for a transport
+    /// that marks none.
+    fn redelivered(&self) -> Option<u64> {
+        None
+    }
+
+    /// Removes what processes left behind that ended before their `close`. `None` if nothing can stay behind.
+    ///
+    /// # Errors
+    /// `Failed` if the server cannot be reached or does not let us look.
+    fn clean(&mut self) -> impl Future<Output = Result<Option<Cleaned>, OpenError>> + Send {
+        async { Ok(None) }
     }
 }

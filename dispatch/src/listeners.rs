@@ -60,6 +60,10 @@ impl Dispatcher for Listeners {
         let hall = Hall { lanes, sources, listeners, clock: clock.clone(), spare: Vec::new() };
         Ok(run_on_threads(plan, vec![hall], &clock, &control, monitor, watch))
     }
+
+    fn refusal(&mut self, wiring: &Wiring) -> Option<String> {
+        attach(wiring).err().map(|refused| refused.to_string())
+    }
 }
 
 /// By lane and send port: the lanes that listen.

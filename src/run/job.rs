@@ -340,13 +340,28 @@ fn wiring_settings(args: &RunArgs, pool: &Arc<Pool>) -> anyhow::Result<WiringSet
 }
 
 fn kill(text: &str, wiring: &Wiring) -> anyhow::Result<Kill> {
-    let form = || usage(format!("--kill `{text}` is not SERVICE@AFTER/DOWN, such as worker@1s/500ms"));
-    let (service, times) = text.split_once('@').ok_or_else(form)?;
+    let form = || {
+        usage(format!(
+            "--kill `{text}` is not SERVICE@AFTER/DOWN, such as worker@1s/500ms, or SERVICE#INSTANCE@AFTER/DOWN, such as \
+             worker#2@1s/500ms"
+        ))
+    };
+    let (named, times) = text.split_once('@').ok_or_else(form)?;
     let (after, down) = times.split_once('/').ok_or_else(form)?;
-    if !wiring.services.iter().any(|known| known.name == service) {
+    let (service, instance) = match named.split_once('#') {
+        Some((service, number)) => (service, number.parse::<u16>().map_err(|_| form())?),
+        None => (named, 0),
+    };
+    let Some(found) = wiring.services.iter().find(|known| known.name == service) else {
         let known: Vec<&str> = wiring.services.iter().map(|service| service.name.as_str()).collect();
         return Err(usage(format!("--kill: {}", unknown("service", service, &known))));
+    };
+    if usize::from(instance) >= found.instances.len() {
+        let last = found.instances.len() - 1;
+        return Err(usage(format!(
+            "--kill `{text}`: {service} has no instance {instance}; its instances are 0 to {last} (see --instances)"
+        )));
     }
     let duration = |text| units::parse_duration(text).map(Duration::from_nanos).map_err(|_| form());
-    Ok(Kill { service: service.to_owned(), after: duration(after)?, down: duration(down)? })
+    Ok(Kill { service: service.to_owned(), instance, after: duration(after)?, down: duration(down)? })
 }

@@ -1,6 +1,6 @@
 //! Runs a transport on tasks of a tokio runtime that is made for each trial.
 
-use super::{Dispatcher, LEAD_NS, POLL, failure, panic_text};
+use super::{Dispatcher, LEAD_NS, POLL, failure, panic_text, refusal_of};
 use crate::{
     bell::Bell,
     clock::{Clock, Now, as_ns, process_cpu_ns},
@@ -15,7 +15,8 @@ use crate::{
     port::{AsyncRecvPort, AsyncSendPort, Confirms, PortError},
     registry::Promise,
     session::{Control, Session, rings},
-    transport::{AsyncTransport, OpenError},
+    transport::{AsyncTransport, Cleaned, OpenError},
+    wiring::Wiring,
 };
 use std::{
     future::{Future, poll_fn},
@@ -54,7 +55,19 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
         runtime.shutdown_timeout(Duration::from_secs(1));
         let mut outcome = outcome?;
         outcome.notes.extend(closed.err());
+        outcome.audit.redelivered = self.0.redelivered();
         Ok(outcome)
+    }
+
+    fn refusal(&mut self, wiring: &Wiring) -> Option<String> {
+        let runtime = runtime(Placement::Threads(1)).ok()?;
+        let opened = runtime.block_on(self.0.open(wiring));
+        let _ = runtime.block_on(self.0.close());
+        refusal_of(opened)
+    }
+
+    fn clean(&mut self) -> Result<Option<Cleaned>, OpenError> {
+        runtime(Placement::Threads(1))?.block_on(self.0.clean())
     }
 }
 
@@ -154,8 +167,8 @@ fn own_thread_main<F: Future>(handle: &Handle, task: F, clock: &Clock, until_ns:
 fn crash(plan: &TrialPlan, lane: u16) -> Option<Crash> {
     let kill = plan.kill.as_ref()?;
     let service = plan.wiring.services.iter().find(|service| service.name == kill.service)?;
-    let is_first = service.instances.start == lane;
-    is_first.then(|| Crash { at_ns: LEAD_NS + as_ns(kill.after), down: kill.down })
+    let is_meant = service.instances.start.checked_add(kill.instance) == Some(lane);
+    is_meant.then(|| Crash { at_ns: LEAD_NS + as_ns(kill.after), down: kill.down })
 }
 
 /// A lane's task: drives it to the end, then settles its ports.
@@ -189,7 +202,7 @@ fn occupy<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
                 control.fail(what);
             }
         }
-        let failed = control.failure().is_some();
+        let mut failed = control.failure().is_some();
         let settle = if failed { Duration::ZERO } else { settle };
         let mut confirms: Option<Confirms> = None;
         for port in &mut seat.endpoint.sends {
@@ -197,6 +210,12 @@ fn occupy<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
                 let all = confirms.get_or_insert_default();
                 all.confirmed += settled.confirmed;
                 all.unconfirmed += settled.unconfirmed;
+            }
+            if let Err(error) = port.check()
+                && !failed
+            {
+                control.fail(failure(&plan, seat.lane.id(), &error));
+                failed = true;
             }
         }
         for port in

@@ -1,6 +1,6 @@
 //! Runs a transport on threads.
 
-use super::{Dispatcher, LEAD_NS, POLL, failure, panic_text};
+use super::{Dispatcher, LEAD_NS, POLL, failure, panic_text, refusal_of};
 use crate::{
     bell::Bell,
     clock::{Clock, Now, process_cpu_ns},
@@ -16,6 +16,7 @@ use crate::{
     port::{PortError, RecvPort, SendPort},
     session::{Control, Session, rings},
     transport::{OpenError, Transport},
+    wiring::Wiring,
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -53,6 +54,10 @@ impl<T: Transport> Dispatcher for Threaded<T> {
             groups[at % threads].seats.push(Seat { lane, endpoint, rings });
         }
         Ok(run_on_threads(plan, groups, &clock, &control, monitor, watch))
+    }
+
+    fn refusal(&mut self, wiring: &Wiring) -> Option<String> {
+        refusal_of(self.0.open(wiring))
     }
 }
 

@@ -44,6 +44,47 @@ pub struct Crash {
     pub down: Duration,
 }
 
+impl Crash {
+    /// A consumer is killed with so many messages in its hands, handled and not acknowledged: a batch, and not less than
+    /// the eight that a turn may take in where batches are smaller.
+    const HANDS: usize = 8;
+    /// With fewer, if they have not come by so long after its time: little is sent to it.
+    const AT_LATEST_NS: u64 = 50_000_000;
+}
+
+/// A crash that is still to come.
+struct Coming {
+    crash: Option<Crash>,
+    is_near: bool,
+    in_hand: usize,
+}
+
+impl Coming {
+    /// When the time has come, the port no longer acknowledges; when it has its hands full, it dies. Says whether it did.
+    async fn look<R: AsyncRecvPort>(
+        &mut self,
+        port: &mut R,
+        max: usize,
+        clock: &impl Now,
+    ) -> Result<bool, PortError> {
+        let Some(Crash { at_ns, down }) = self.crash else { return Ok(false) };
+        let now_ns = clock.now_ns();
+        if now_ns < at_ns {
+            return Ok(false);
+        }
+        if !std::mem::replace(&mut self.is_near, true) {
+            port.stop_acknowledging();
+            self.in_hand = 0;
+        }
+        if self.in_hand < max.max(Crash::HANDS) && now_ns - at_ns < Crash::AT_LATEST_NS {
+            return Ok(false);
+        }
+        self.crash = None;
+        port.crash(down).await?;
+        Ok(true)
+    }
+}
+
 /// Moves messages for one lane until it is done.
 ///
 /// # Errors
@@ -53,7 +94,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
     clock: &(impl Now + Sync),
     bell: &Bell,
     pacing: &Pacing,
-    mut crash: Option<Crash>,
+    crash: Option<Crash>,
 ) -> Result<(), PortError> {
     let Seat { lane, endpoint: Endpoint { inbox, replies, sends }, rings } = seat;
     poll_fn(|context| {
@@ -63,6 +104,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
     .await;
     let sleep = Sleep { clock, bell, pacing, awake_ns: Slack::awake_ns() };
     let (mut turns, mut idle) = (0_u32, false);
+    let mut coming = Coming { crash, is_near: false, in_hand: 0 };
     loop {
         turns = turns.wrapping_add(1);
         if turns.is_multiple_of(TURNS) {
@@ -84,8 +126,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
             }
         } else if lane.hears() {
             let (port, max) = wanted(lane, inbox, replies)?;
-            if let Some(Crash { down, .. }) = crash.take_if(|crash| clock.now_ns() >= crash.at_ns) {
-                port.crash(down).await?;
+            if coming.crash.is_some() && coming.look(port, max, clock).await? {
                 // What it sent before is told at this turn's end; then it looks what it is redelivered.
                 (moved, until_ns) = (true, 0);
             }
@@ -93,6 +134,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
                 let drained =
                     sleep.unless(pin!(port.drain(max, |batch| lane.received(batch, clock))), until_ns).await;
                 let Some(drained) = drained else { break };
+                coming.in_hand += *drained.as_ref().unwrap_or(&0);
                 found(lane, drained)?;
                 (moved, until_ns) = (true, 0);
                 if !lane.send_caused(clock, &mut Quiet(sends))? {

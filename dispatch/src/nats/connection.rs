@@ -1,7 +1,10 @@
 //! One connection to nats-server: connecting, noticing its loss, and room to publish. What is published and heard over
 //! it is the business of the transports.
 
-use super::encode::headers_len;
+use super::{
+    encode::headers_len,
+    login::{Login, Rejected, Scheme, decoded},
+};
 use async_nats::{Client, ConnectOptions, Event, ServerAddr, message::OutboundMessage};
 use drumpost_core::{
     message::MESSAGE_LEN, payload::Pool, port::PortError, registry::Options, server::ServerFacts,
@@ -24,32 +27,39 @@ use tokio::{task::unconstrained, time::timeout};
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// A server that says nothing is asked this often; the third silence ends the connection.
 const PING_EVERY: Duration = Duration::from_secs(3);
+/// How long the server may take at the end of a run to answer a message of our own that goes there and back. A healthy
+/// one takes under a millisecond. With the drain deadline (5 s unless it is set) before it, a line that went silent is
+/// found out about when the pings above would do it.
+const SILENCE: Duration = Duration::from_secs(5);
 /// A lost connection stays lost: the client's next attempt lies beyond any run.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Messages the client holds for a subscription before it drops them; its own default.
 const SUBSCRIPTION_CAPACITY: usize = 64 * 1024;
 
-/// Where the server is.
+/// Where the server is, and who connects to it.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
+    /// Without user and password.
     address: ServerAddr,
-    /// Without what might be a password.
     shown: String,
+    login: Login,
     /// What the server said of itself when the first connection was made.
     facts: Arc<OnceLock<ServerFacts>>,
 }
 
 impl Server {
-    /// Reads `nats.url`.
+    /// Reads `nats.url` and who connects.
     pub(super) fn from_options(options: &Options) -> Result<Self, String> {
         let url = options.get("nats.url").unwrap_or("nats://127.0.0.1:4222");
-        let address: ServerAddr = url.parse().map_err(|error| format!("option nats.url: {error}"))?;
-        if address.scheme() != "nats" {
-            return Err(format!("option nats.url: `{}` is not spoken here; use nats://", address.scheme()));
-        }
-        let host = address.host();
+        let asked: ServerAddr = url.parse().map_err(|error| format!("option nats.url: {error}"))?;
+        let scheme: Scheme = asked.scheme().parse()?;
+        let host = asked.host();
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        Ok(Self { shown: format!("nats://{host}:{}", address.port()), address, facts: Arc::default() })
+        let shown = format!("{}://{host}:{}", scheme.name(), asked.port());
+        let login = Login::new(options, asked.username().map(decoded), asked.password().map(decoded))?;
+        // Made anew from what is shown, so that nothing that is handed on knows a secret.
+        let address = shown.parse().map_err(|error| format!("option nats.url: {error}"))?;
+        Ok(Self { address, shown, login, facts: Arc::default() })
     }
 
     /// Where it is, without secrets.
@@ -77,31 +87,44 @@ impl Server {
 
     /// Connects for one instance.
     pub(super) async fn connect(&self, wiring: &Wiring, instance: u16) -> Result<Connection, OpenError> {
+        let name = format!("drumpost {} {}", wiring.run_name, wiring.instance_name(instance));
+        let queue = wiring.capacity.max(wiring.batch).max(64);
+        let connection = self.attach(name, queue, wiring.capacity.max(SUBSCRIPTION_CAPACITY)).await?;
+        self.takes(&connection.client, &wiring.pool)?;
+        Ok(connection)
+    }
+
+    /// Connects to see to what the server keeps, apart from any load.
+    pub(super) async fn connect_to_tidy(&self) -> Result<Connection, OpenError> {
+        self.attach("drumpost, removing streams".into(), 64, SUBSCRIPTION_CAPACITY).await
+    }
+
+    /// A connection whose queues to the server and for each subscription hold so many messages.
+    async fn attach(&self, name: String, queue: usize, subscription: usize) -> Result<Connection, OpenError> {
         let link = Arc::new(Link::new(self.shown.clone()));
         let (on_event, on_loss) = (Arc::clone(&link), Arc::clone(&link));
         let options = ConnectOptions::new()
-            .name(format!("drumpost {} {}", wiring.run_name, wiring.instance_name(instance)))
+            .name(name)
             .connection_timeout(PATIENCE)
             .ping_interval(PING_EVERY)
-            .client_capacity(wiring.capacity.max(wiring.batch).max(64))
-            .subscription_capacity(wiring.capacity.max(SUBSCRIPTION_CAPACITY))
+            .client_capacity(queue)
+            .subscription_capacity(subscription)
             .ignore_discovered_servers()
             .event_callback(move |event| {
                 on_event.note(&event);
                 std::future::ready(())
             })
             .reconnect_delay_callback(move |_| on_loss.before_connecting());
-        // On a task of its own, as the client panics when a server asks for TLS, which this build leaves out.
-        let connecting = tokio::spawn(options.connect(self.address.clone()));
-        let client = match timeout(PATIENCE, connecting).await {
-            Ok(Ok(Ok(client))) => client,
-            Ok(Ok(Err(error))) => return Err(self.unreachable(&error)),
-            Ok(Err(_)) => return Err(self.unreachable(&"the client gave up; TLS is not supported")),
-            Err(_) => return Err(self.unreachable(&format!("no answer within {PATIENCE:?}"))),
+        let options = self.login.applied(options).map_err(OpenError::Refused)?;
+        let client = match timeout(PATIENCE, options.connect(self.address.clone())).await {
+            Ok(Ok(client)) => client,
+            Ok(Err(error)) => return Err(self.unreachable(&error, &Rejected::of(&error))),
+            Err(_) => {
+                return Err(self.unreachable(&format!("no answer within {PATIENCE:?}"), &Rejected::Other));
+            }
         };
         link.connected.store(true, Ordering::Release);
         self.note_facts(&client).await;
-        self.takes(&client, &wiring.pool)?;
         Ok(Connection { client, link })
     }
 
@@ -122,17 +145,17 @@ impl Server {
         Ok(())
     }
 
-    fn unreachable(&self, error: &dyn std::fmt::Display) -> OpenError {
-        OpenError::Failed(format!(
-            "failed to reach nats-server at {}: {error}; start one with \"$(scripts/nats-server)\" -js, or set nats.url \
-             to one that runs",
-            self.shown
-        ))
+    fn unreachable(&self, error: &dyn std::fmt::Display, why: &Rejected) -> OpenError {
+        let what = match why {
+            Rejected::Other => "failed to reach nats-server",
+            Rejected::Who | Rejected::Tls => "failed to be let in by nats-server",
+        };
+        OpenError::Failed(format!("{what} at {}: {error}; {}", self.shown, why.advice()))
     }
 }
 
 /// A connected client and the state of its link.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) link: Arc<Link>,
@@ -147,17 +170,18 @@ impl Connection {
     /// Waits until the server has read all that was asked of it on this connection so far. The client's own flush only
     /// says that it was written.
     pub(super) async fn round_trip(&self, server: &Server) -> Result<(), OpenError> {
-        let inbox = self.client.new_inbox();
-        let there_and_back = async {
-            let mut inbound =
-                self.client.subscribe(inbox.clone()).await.map_err(|error| error.to_string())?;
-            self.client.publish(inbox, bytes::Bytes::new()).await.map_err(|error| error.to_string())?;
-            inbound.next().await.map(|_| ()).ok_or_else(|| "the connection closed".to_owned())
-        };
-        let answer = timeout(PATIENCE, there_and_back).await;
+        let answer = timeout(PATIENCE, there_and_back(&self.client)).await;
         let answer = answer.unwrap_or_else(|_| Err(format!("no answer within {PATIENCE:?}")));
         answer.map_err(|error| server.failed("subscribe", &error))
     }
+}
+
+/// A message of our own, to the server and back.
+async fn there_and_back(client: &Client) -> Result<(), String> {
+    let inbox = client.new_inbox();
+    let mut inbound = client.subscribe(inbox.clone()).await.map_err(|error| error.to_string())?;
+    client.publish(inbox, bytes::Bytes::new()).await.map_err(|error| error.to_string())?;
+    inbound.next().await.map(|_| ()).ok_or_else(|| "the connection closed".to_owned())
 }
 
 /// What the ports of one instance know about their connection. All are polled by the instance's one task, so there is
@@ -194,8 +218,9 @@ impl Link {
             return Duration::ZERO;
         }
         self.fail(format!(
-            "the connection to nats-server at {} was lost: it stopped, or cut it off",
-            self.shown
+            "the connection to nats-server at {} was lost: it stopped, cut it off, or answered no ping for {:?}",
+            self.shown,
+            PING_EVERY * 3
         ));
         NEVER
     }
@@ -288,17 +313,31 @@ impl Outlet {
         })
     }
 
-    /// Waits, at most `at_most`, until what was put is written to the connection.
-    pub(super) async fn flush(&self, at_most: Duration) -> Result<(), PortError> {
-        self.link.check()?;
+    /// Called when a run is over: waits, at most `at_most`, until what was put is written to the connection, and makes sure
+    /// that the server is still there. Without this a line that went silent could not be told from lost messages. What is
+    /// wrong is the link's failure afterwards.
+    pub(super) async fn settle(&self, at_most: Duration) {
+        if self.link.check().is_err() {
+            return;
+        }
+        let shown = &self.link.shown;
         match timeout(at_most, self.client.flush()).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(self.link.closed()),
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return,
             Err(_) => {
-                self.link.check()?;
-                let shown = &self.link.shown;
-                Err(PortError::Failed(format!("nats-server at {shown} took nothing for {at_most:?}")))
+                self.link.fail(format!(
+                    "nats-server at {shown} did not take all that was published within {at_most:?}"
+                ));
+                return;
             }
+        }
+        match timeout(SILENCE, there_and_back(&self.client)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.link.fail(format!("nats-server at {shown} was not there at the end: {error}")),
+            Err(_) => self.link.fail(format!(
+                "nats-server at {shown} was silent: it answered nothing for {SILENCE:?} after the run, though the \
+                 connection is open; what did not arrive is not known to be lost"
+            )),
         }
     }
 }
@@ -317,12 +356,15 @@ mod tests {
     fn a_password_is_never_shown() {
         assert_eq!(server("nats://me:secret@broker:4333").unwrap().shown, "nats://broker:4333");
         assert_eq!(server("[::1]").unwrap().shown, "nats://[::1]:4222");
+        let all = format!("{:?}", server("nats://me:secret@broker:4333"));
+        assert!(!all.contains("secret"), "{all}");
     }
 
     #[test]
     fn other_protocols_are_refused_by_name() {
-        let error = server("tls://broker").unwrap_err();
-        assert_eq!(error, "option nats.url: `tls` is not spoken here; use nats://");
+        assert_eq!(server("tls://me:secret@broker").unwrap().shown, "tls://broker:4222");
+        let error = server("ws://broker").unwrap_err();
+        assert_eq!(error, "option nats.url: `ws` is not spoken here; use nats:// or tls://");
         assert!(server("http://broker").unwrap_err().starts_with("option nats.url: "));
     }
 }

@@ -14,6 +14,7 @@ use super::{
     connection::{Connection, Link, Outlet, Server},
     drops::{Doubt, Tally},
     encode::{Encoder, decode},
+    login::OPTIONS,
 };
 use async_nats::{Subject, Subscriber, message::OutboundMessage};
 use drumpost_core::{
@@ -49,7 +50,7 @@ pub(super) fn entry() -> TransportEntry {
         runs_on: RunsOn::Tasks,
         promise: Promise { holds_up_senders: false, lossless: false, ..Promise::IN_MEMORY },
         needs_server: true,
-        options: &[],
+        options: &OPTIONS,
         make: |options| Ok(Box::new(Tasked(Nats { server: Server::from_options(options)? }))),
     }
 }
@@ -159,9 +160,13 @@ impl AsyncSendPort for NatsSend {
     }
 
     async fn settle(&mut self, at_most: Duration) -> Option<Confirms> {
-        // Only written out, not confirmed: core NATS has no confirms. A failure has been reported by the ports already.
-        let _ = self.outlet.flush(at_most).await;
+        // Not confirmed: core NATS has no confirms.
+        self.outlet.settle(at_most).await;
         None
+    }
+
+    fn check(&self) -> Result<(), PortError> {
+        self.outlet.link.check()
     }
 }
 

@@ -5,8 +5,7 @@
 //! loss, room to publish), the subjects, and the bytes. A connection that is lost in the middle of a run stays lost: the
 //! run fails and says so, nothing reconnects behind the measurement.
 //!
-//! Options: `nats.url` (default `nats://127.0.0.1:4222`), `jetstream.storage` (`file` or `memory`, default `file`),
-//! `jetstream.ack-wait` (default `30s`).
+//! Options: where the server is, who connects and TLS are in [`login`]; those of streams in [`jetstream`].
 
 mod address;
 mod connection;
@@ -14,6 +13,7 @@ mod core_nats;
 mod drops;
 mod encode;
 mod jetstream;
+mod login;
 
 use drumpost_core::registry::TransportEntry;
 

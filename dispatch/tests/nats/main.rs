@@ -2,8 +2,14 @@
 #![cfg(feature = "nats")]
 
 mod headers;
+mod misbehaving;
+mod secured;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/proxy.rs"]
+mod support_proxy;
+#[path = "../support/secured.rs"]
+mod support_secured;
 mod trial;
 mod watched;
 
@@ -26,6 +32,8 @@ use trial::{
 };
 
 const BOTH: [&str; 2] = ["nats", "jetstream"];
+/// A password or token; it may stand nowhere.
+const SECRET: &str = "hush0815hush";
 
 #[test]
 fn a_flow_of_requests_and_commands() {
@@ -173,6 +181,7 @@ fn killed(instances: &'static [(&'static str, u16)]) -> Trial {
         drain: Duration::from_secs(20),
         kill: Some(Kill {
             service: "warehouse".into(),
+            instance: 0,
             after: Duration::from_millis(300),
             down: Duration::from_millis(500),
         }),

@@ -4,7 +4,9 @@
 #![allow(dead_code, reason = "the same")]
 
 use std::{
-    env, fs,
+    env,
+    ffi::{OsStr, OsString},
+    fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     path::PathBuf,
@@ -25,6 +27,9 @@ pub struct NatsServer {
     child: Child,
     port: u16,
     store: PathBuf,
+    binary: OsString,
+    arguments: Vec<OsString>,
+    monitor: u16,
     /// One server, and so one test that loads it, at a time: sixteen of them on two cores would starve each other into
     /// timeouts that say nothing about what is tested.
     _alone: MutexGuard<'static, ()>,
@@ -52,17 +57,13 @@ impl NatsServer {
             let store = format!("drumpost-nats-{}-{}", id(), COUNT.fetch_add(1, Ordering::Relaxed));
             let store = env::temp_dir().join(store);
             fs::create_dir_all(&store).expect("a directory for the server's store");
-            let child = Command::new(&binary)
-                .args(["-a", "127.0.0.1", "-p", &port.to_string(), "-m", &monitor.to_string(), "-sd"])
-                .arg(&store)
-                .args(arguments)
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap_or_else(|error| panic!("failed to start {}: {error}", binary.display()));
-            let mut server = Self { child, port, store, _alone: alone };
-            if server.is_healthy(monitor) {
+            let place = ["-a", "127.0.0.1", "-p", &port.to_string(), "-m", &monitor.to_string(), "-sd"];
+            let all = place.iter().map(OsString::from).chain([store.clone().into_os_string()]);
+            let arguments: Vec<OsString> = all.chain(arguments.iter().map(OsString::from)).collect();
+            let child = spawn(&binary, &arguments);
+            let binary = binary.clone();
+            let mut server = Self { child, port, store, binary, arguments, monitor, _alone: alone };
+            if server.is_healthy() {
                 return Some(server);
             }
         }
@@ -80,19 +81,36 @@ impl NatsServer {
         let _ = self.child.wait();
     }
 
+    /// As after a crash that a supervisor notices: killed, and started again over the same store.
+    pub fn crash_and_come_back(&mut self) {
+        self.kill();
+        self.child = spawn(&self.binary, &self.arguments);
+        assert!(self.is_healthy(), "it does not come back");
+    }
+
     /// Waits until `/healthz` answers, at most 10 seconds; false if the server has ended.
-    fn is_healthy(&mut self, monitor: u16) -> bool {
+    fn is_healthy(&mut self) -> bool {
         for _ in 0..500 {
             if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
                 return false;
             }
-            if healthz(monitor).is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+            if healthz(self.monitor).is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
                 return true;
             }
             thread::sleep(Duration::from_millis(20));
         }
         false
     }
+}
+
+fn spawn(binary: &OsStr, arguments: &[OsString]) -> Child {
+    Command::new(binary)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("failed to start {}: {error}", binary.display()))
 }
 
 impl Drop for NatsServer {

@@ -37,8 +37,8 @@ macro_rules! same_fields {
 same_fields! {
     Flows { due, started, ended, unfinished, shed, dropped }
     Audit {
-        sent, expected, delivered, unique, lost, unknown, duplicated, reordered, displacement_max, displacement_sum, corrupted,
-        unrouted, lagged, confirmed, unconfirmed, negative_deltas, over_range, beyond_window,
+        sent, expected, delivered, unique, lost, unknown, duplicated, redelivered, reordered, displacement_max,
+        displacement_sum, corrupted, unrouted, lagged, confirmed, unconfirmed, negative_deltas, over_range, beyond_window,
     } + displacement_mean
     Promises { ordered, tolerates_duplicates }
     Hygiene { steal_ns, involuntary_switches, cores_ns, idle_ns, others_ns }

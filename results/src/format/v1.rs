@@ -159,6 +159,8 @@ pub struct Audit {
     #[serde(default)]
     pub unknown: u64,
     pub duplicated: u64,
+    #[serde(default)]
+    pub redelivered: Option<u64>,
     pub reordered: u64,
     #[serde(default)]
     pub displacement_max: Option<u64>,

@@ -21,6 +21,9 @@ pub struct Audit {
     pub unknown: u64,
     /// Seen again.
     pub duplicated: u64,
+    /// Deliveries that the transport marked as repeated, whether or not the first one had been handled. `None` where it
+    /// marks none, and in records that do not say.
+    pub redelivered: Option<u64>,
     /// Sequence below the next expected of its producer and key (RFC 4737).
     pub reordered: u64,
     /// How far the reordered lay behind the highest sequence number their receiver had seen of their producer: the
@@ -57,6 +60,7 @@ impl Audit {
             lost,
             unknown,
             duplicated,
+            redelivered,
             reordered,
             displacement_max,
             displacement_sum,
@@ -76,6 +80,7 @@ impl Audit {
         self.lost += lost;
         self.unknown += unknown;
         self.duplicated += duplicated;
+        self.redelivered = add(self.redelivered, redelivered);
         self.reordered += reordered;
         self.displacement_max = self.displacement_max.max(displacement_max);
         self.displacement_sum = add(self.displacement_sum, displacement_sum);
@@ -175,6 +180,7 @@ mod tests {
             unique: n[3],
             lost: n[4],
             duplicated: n[5],
+            redelivered: n[5].is_multiple_of(2).then_some(n[5]),
             reordered: n[6],
             corrupted: n[7],
             unrouted: n[8],

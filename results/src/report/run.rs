@@ -153,6 +153,7 @@ pub(super) fn audit(run: &Run, audit: &Audit) -> Cell {
     let counts = [
         (audit.lost, "lost"),
         (audit.duplicated, "dup"),
+        (audit.redelivered.unwrap_or(0), "redelivered"),
         (audit.reordered, "reordered"),
         (audit.corrupted, "corrupt"),
     ];

@@ -67,6 +67,13 @@ pub(super) fn add_notes(run: &Run, verdict: &mut Verdict) {
         let n = units::counted(audit.duplicated, "message was", "messages were");
         verdict.notes.push(format!("{n} delivered again, {permits}"));
     }
+    if let Some(marked) = audit.redelivered.filter(|marked| *marked > audit.duplicated) {
+        let n = units::counted(marked, "delivery", "deliveries");
+        let first = units::counted(marked - audit.duplicated, "was", "were");
+        verdict.notes.push(format!(
+            "{n} marked by the transport as repeated; {first} of messages that nobody had handled before"
+        ));
+    }
     if audit.reordered > 0 && !run.promises.ordered {
         verdict.notes.push(format!("{} out of order, {permits}", message(audit.reordered)));
     }

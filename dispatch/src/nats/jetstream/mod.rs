@@ -1,6 +1,8 @@
 //! `jetstream`: every destination is a stream, every receiving service a durable pull consumer of it.
 //!
-//! - *Streams* are named after the run and the destination, and removed when the run is over. Commands, requests and
+//! - *Streams* are named after the run and the destination, and removed when the run is over, over a fresh connection
+//!   where that of the run is lost ([`tidy`]). Their description says which process made them ([`owner`]), so that
+//!   `drumpost clean` can remove what a killed one left; the server forgets messages and consumers after a day. Commands, requests and
 //!   replies are work queues: a message is gone once it is acknowledged. An event's stream keeps everything (retention
 //!   by limits, of which there are none), so a consumer made later would be given all of it; ours are made before the
 //!   load begins.
@@ -20,13 +22,16 @@
 //! - *Storage*: `jetstream.storage` = `file` or `memory`. `file` is written through the operating system's cache; the
 //!   server brings it to the disk every two minutes unless it is configured to do so always.
 
+mod owner;
 mod receive;
 mod send;
+mod tidy;
 
 use super::{
     address::{reply_subject, subject, token},
-    connection::{Connection, Link, PATIENCE, Server},
+    connection::{Connection, Server},
     encode::headers_len,
+    login,
 };
 use async_nats::jetstream::{
     self, Context,
@@ -35,19 +40,52 @@ use async_nats::jetstream::{
 };
 use drumpost_core::{
     dispatcher::Tasked,
-    registry::{Options, Promise, RunsOn, TransportEntry},
+    registry::{OptionEntry, Options, Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
     server::ServerFacts,
-    transport::{AsyncTransport, Endpoint, Endpoints, OpenError},
+    transport::{AsyncTransport, Cleaned, Endpoint, Endpoints, OpenError},
     wiring::{Destination, Wiring},
 };
+use owner::Owner;
 use receive::{JetStreamRecv, Source};
 use send::{JetStreamSend, Refusals};
-use std::{sync::Arc, time::Duration};
-use tokio::time::timeout;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 /// What a stream stores with a message, whatever `max_payload` says.
 const MAX_HEADERS_LEN: usize = u16::MAX as usize;
+
+/// A net under what is removed by name: the server itself forgets messages and consumers that nobody has asked for in so
+/// long. Longer than any message of a run waits, for a message that the server forgot would count as lost.
+const NET: Duration = Duration::from_hours(24);
+
+/// What the two transports share, and what streams need.
+const OPTIONS: [OptionEntry; login::OPTIONS.len() + 2] = {
+    let mut all = [login::OPTIONS[0]; login::OPTIONS.len() + 2];
+    let mut at = 0;
+    while at < login::OPTIONS.len() {
+        all[at] = login::OPTIONS[at];
+        at += 1;
+    }
+    all[at] = OptionEntry::new(
+        "jetstream.storage",
+        "file|memory",
+        "file",
+        "where the server keeps what is published",
+    );
+    all[at + 1] = OptionEntry::new(
+        "jetstream.ack-wait",
+        "TIME",
+        "30s",
+        "what is not acknowledged for so long is handed out again",
+    );
+    all
+};
 
 /// What the registry lists.
 pub(super) fn entry() -> TransportEntry {
@@ -68,7 +106,7 @@ pub(super) fn entry() -> TransportEntry {
             persistence: "file, or memory with jetstream.storage=memory",
         },
         needs_server: true,
-        options: &[],
+        options: &OPTIONS,
         make: |options| Ok(Box::new(Tasked(JetStream::from_options(options)?))),
     }
 }
@@ -80,7 +118,10 @@ struct JetStream {
     storage: StorageType,
     ack_wait: Duration,
     refusals: Arc<Refusals>,
-    manager: Option<(Context, Arc<Link>)>,
+    /// Deliveries of the last trial that were repeated.
+    redelivered: Arc<AtomicU64>,
+    /// The connection over which the streams were made.
+    manager: Option<Connection>,
     streams: Vec<String>,
 }
 
@@ -102,6 +143,7 @@ impl JetStream {
             storage,
             ack_wait,
             refusals: Arc::default(),
+            redelivered: Arc::default(),
             manager: None,
             streams: Vec::new(),
         })
@@ -135,7 +177,7 @@ impl AsyncTransport for JetStream {
         for instance in 0..wiring.instance_count() {
             connections.push(self.server.connect(wiring, instance).await?);
         }
-        self.refusals = Arc::default();
+        (self.refusals, self.redelivered) = (Arc::default(), Arc::default());
         let Some(first) = connections.first() else { return Ok(Vec::new()) };
         if !first.client.server_info().jetstream {
             return Err(OpenError::Refused(format!(
@@ -150,7 +192,8 @@ impl AsyncTransport for JetStream {
             )));
         }
         let context = jetstream::new(first.client.clone());
-        self.manager = Some((context.clone(), Arc::clone(&first.link)));
+        self.manager = Some(first.clone());
+        tidy::remove_left(&self.server, &context).await;
         for destination in &wiring.destinations {
             self.lay_out(wiring, destination, &context).await?;
         }
@@ -170,21 +213,25 @@ impl AsyncTransport for JetStream {
 
     async fn close(&mut self) -> Result<(), String> {
         let mut said: Vec<String> = self.refusals.sentence().into_iter().collect();
-        let mut left = std::mem::take(&mut self.streams);
-        if let Some((context, link)) = self.manager.take() {
-            let mut kept = Vec::new();
-            for stream in left {
-                let gone = link.check().is_ok()
-                    && matches!(timeout(PATIENCE, context.delete_stream(&stream)).await, Ok(Ok(_)));
-                kept.extend((!gone).then_some(stream));
-            }
-            left = kept;
-        }
+        let own = self.manager.take();
+        let left = tidy::remove(&self.server, own.as_ref(), std::mem::take(&mut self.streams)).await;
         if !left.is_empty() {
             let shown = self.server.shown();
-            said.push(format!("nats-server at {shown} may keep the streams {}", left.join(", ")));
+            said.push(format!(
+                "nats-server at {shown} may keep the streams {}; `drumpost clean --nats {shown}` removes them when this \
+                 process has ended",
+                left.join(", ")
+            ));
         }
         if said.is_empty() { Ok(()) } else { Err(said.join("; ")) }
+    }
+
+    fn redelivered(&self) -> Option<u64> {
+        Some(self.redelivered.load(Ordering::Relaxed))
+    }
+
+    async fn clean(&mut self) -> Result<Option<Cleaned>, OpenError> {
+        tidy::clean(&self.server).await.map(Some)
     }
 }
 
@@ -211,6 +258,8 @@ impl JetStream {
             max_bytes: -1,
             max_messages_per_subject: -1,
             max_consumers: -1,
+            max_age: NET,
+            description: Owner::this().map(|owner| owner.description()),
             ..Config::default()
         };
         // Noted first: a request that times out may still have made it.
@@ -247,6 +296,7 @@ impl JetStream {
             filter_subject,
             ack_policy: AckPolicy::Explicit,
             ack_wait: self.ack_wait,
+            inactive_threshold: NET,
             max_ack_pending: i64::try_from(2 * held * instances).unwrap_or(i64::MAX),
             ..pull::Config::default()
         };
@@ -275,7 +325,8 @@ impl JetStream {
             let port = JetStreamSend::open(wiring, connection, sent, refusals).await;
             sends.push(port.map_err(|error| self.server.failed("subscribe", &error))?);
         }
-        let ports = receive::open(wiring, connection, [inbox, replies], fetch(wiring)).await;
+        let ports =
+            receive::open(wiring, connection, [inbox, replies], fetch(wiring), &self.redelivered).await;
         let (inbox, replies) = ports.map_err(|error| self.server.failed("subscribe", &error))?;
         Ok(Endpoint { inbox, replies, sends })
     }

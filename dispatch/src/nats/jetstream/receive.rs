@@ -23,7 +23,10 @@ use futures_util::StreamExt;
 use std::{
     collections::VecDeque,
     future::poll_fn,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -34,14 +37,33 @@ use tokio::time::timeout;
 pub(super) struct Source {
     destination: u16,
     next: Subject,
+    /// What the subject begins with on which its messages are acknowledged, up to the count of deliveries.
+    acknowledges: String,
     due: usize,
 }
 
 impl Source {
     pub(super) fn new(heard: &Destination, stream: &str, consumer: &str) -> Self {
         let next = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
-        Self { destination: heard.id, next: next.into(), due: 0 }
+        let acknowledges = format!("$JS.ACK.{stream}.{consumer}.");
+        Self { destination: heard.id, next: next.into(), acknowledges, due: 0 }
     }
+
+    /// Whether the server has handed this message out before.
+    #[inline]
+    fn is_repeated(&self, acknowledged_on: &str) -> bool {
+        match acknowledged_on.strip_prefix(&*self.acknowledges) {
+            Some(rest) => !rest.starts_with("1."),
+            None => deliveries(acknowledged_on).is_some_and(|count| count > 1),
+        }
+    }
+}
+
+/// How often a message was handed out, from the subject on which it is acknowledged: `$JS.ACK.STREAM.CONSUMER.COUNT...`,
+/// or with a domain and an account before the stream.
+fn deliveries(acknowledged_on: &str) -> Option<u64> {
+    let tokens: Vec<&str> = acknowledged_on.split('.').collect();
+    tokens.get(if tokens.len() > 9 { 6 } else { 4 })?.parse().ok()
 }
 
 /// Several durable consumers, merged by one subscription.
@@ -54,6 +76,10 @@ struct Pull {
     inbound: Subscriber,
     /// Where to acknowledge what was handed over last.
     handed: VecDeque<Subject>,
+    /// Its consumer is about to be killed.
+    is_dying: bool,
+    /// Of all ports of a trial.
+    redelivered: Arc<AtomicU64>,
 }
 
 impl Pull {
@@ -62,18 +88,23 @@ impl Pull {
         connection: &Connection,
         sources: Vec<Source>,
         fetch: usize,
+        redelivered: &Arc<AtomicU64>,
     ) -> Result<Option<Self>, async_nats::SubscribeError> {
         if sources.is_empty() {
             return Ok(None);
         }
         let (inbox, inbound) = subscribe(&connection.client).await?;
         let handed = VecDeque::with_capacity(wiring.batch);
-        Ok(Some(Self { outlet: connection.outlet(), sources, fetch, inbox, inbound, handed }))
+        let (outlet, redelivered) = (connection.outlet(), Arc::clone(redelivered));
+        Ok(Some(Self { outlet, sources, fetch, inbox, inbound, handed, is_dying: false, redelivered }))
     }
 
     /// Acknowledges what was handed over last.
     fn poll_acknowledge(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
         const ACK: Bytes = Bytes::from_static(b"+ACK");
+        if self.is_dying {
+            return Poll::Ready(Ok(()));
+        }
         while !self.handed.is_empty() {
             if !self.outlet.has_room()? {
                 ready!(self.outlet.poll_room(context))?;
@@ -124,6 +155,9 @@ impl Pull {
             let mut sources = self.sources.iter_mut();
             if let Some(source) = sources.find(|source| source.destination == message.destination) {
                 source.due = source.due.saturating_sub(1);
+                if envelope.reply.as_deref().is_some_and(|reply| source.is_repeated(reply)) {
+                    self.redelivered.fetch_add(1, Ordering::Relaxed);
+                }
             }
             self.handed.extend(envelope.reply);
             batch.push(message);
@@ -169,9 +203,11 @@ pub(super) async fn open(
     connection: &Connection,
     [own, apart]: [Vec<Source>; 2],
     fetch: usize,
+    redelivered: &Arc<AtomicU64>,
 ) -> Result<(Option<JetStreamRecv>, Option<JetStreamRecv>), async_nats::SubscribeError> {
-    let own = Pull::open(wiring, connection, own, fetch).await?.map(|pull| Arc::new(Mutex::new(pull)));
-    let apart = Pull::open(wiring, connection, apart, fetch).await?.map(|pull| Arc::new(Mutex::new(pull)));
+    let own = Pull::open(wiring, connection, own, fetch, redelivered).await?;
+    let apart = Pull::open(wiring, connection, apart, fetch, redelivered).await?;
+    let [own, apart] = [own, apart].map(|pull| pull.map(|pull| Arc::new(Mutex::new(pull))));
     let port = |only_replies| JetStreamRecv {
         client: connection.client.clone(),
         link: Arc::clone(&connection.link),
@@ -247,12 +283,19 @@ impl AsyncRecvPort for JetStreamRecv {
         }
     }
 
+    fn stop_acknowledging(&mut self) {
+        for part in self.apart.iter().chain(&self.own) {
+            locked(part).is_dying = true;
+        }
+    }
+
     async fn crash(&mut self, down: Duration) -> Result<(), PortError> {
         let parts: Vec<_> = self.apart.iter().chain(&self.own).cloned().collect();
         for part in &parts {
             // Nothing of it is acknowledged: neither what was handed over last nor what was fetched ahead.
             let (inbox, inbound) = subscribe(&self.client).await.map_err(|_| self.link.closed())?;
             let mut pull = locked(part);
+            pull.is_dying = false;
             pull.handed.clear();
             pull.sources.iter_mut().for_each(|source| source.due = 0);
             (pull.inbox, pull.inbound) = (inbox, inbound);
@@ -260,5 +303,26 @@ impl AsyncRecvPort for JetStreamRecv {
         #[expect(clippy::disallowed_methods, reason = "an outage in milliseconds, which paces nothing")]
         tokio::time::sleep(down).await;
         self.link.check()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_of_deliveries_is_read_from_the_subject() {
+        let next = "$JS.API.CONSUMER.MSG.NEXT.s.c".into();
+        let source = Source { destination: 0, next, acknowledges: "$JS.ACK.s.c.".into(), due: 0 };
+        for (subject, repeated) in [
+            ("$JS.ACK.s.c.1.7.9.1700000000.5", false),
+            ("$JS.ACK.s.c.2.7.9.1700000000.5", true),
+            ("$JS.ACK.s.c.12.7.9.1700000000.5", true),
+            ("$JS.ACK.hub.ACCOUNT.s.c.1.7.9.1700000000.5.x", false),
+            ("$JS.ACK.hub.ACCOUNT.s.c.3.7.9.1700000000.5.x", true),
+            ("_INBOX.1", false),
+        ] {
+            assert_eq!(source.is_repeated(subject), repeated, "{subject}");
+        }
     }
 }

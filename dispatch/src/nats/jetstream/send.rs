@@ -89,8 +89,14 @@ impl AsyncSendPort for JetStreamSend {
 
     async fn settle(&mut self, at_most: Duration) -> Option<Confirms> {
         // A failure of the link ends the wait; what has no answer by then counts as unconfirmed.
-        let _ = timeout(at_most, poll_fn(|context| self.confirms.poll_all(context))).await;
+        if timeout(at_most, poll_fn(|context| self.confirms.poll_all(context))).await.is_err() {
+            self.outlet.settle(at_most).await;
+        }
         Some(self.confirms.totals())
+    }
+
+    fn check(&self) -> Result<(), PortError> {
+        self.outlet.link.check()
     }
 }
 

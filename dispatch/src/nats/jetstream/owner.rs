@@ -1,0 +1,151 @@
+//! Which process a stream belongs to, written into the stream's description, so that what a killed process left behind
+//! can be told from what another one is using.
+//!
+//! A process is named by its machine, the boot of that machine, its namespace of process numbers, its number, and when it
+//! started. The number alone would not do: numbers are given out again, and two containers on one host both have a
+//! process 1. Where the system does not tell all of these, nothing is written, and such a stream is never removed by
+//! anyone but the process that made it.
+
+use std::fs;
+
+/// Begins the description of every stream that drumpost makes.
+const MARK: &str = "made by drumpost:";
+
+/// A process, as far as it can be named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    host: String,
+    boot: String,
+    namespace: String,
+    pid: u32,
+    /// Clock ticks after the boot.
+    started: String,
+}
+
+/// What is known of the process that made a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// It is this one or runs beside it.
+    Alive,
+    /// It is gone for certain.
+    Dead,
+    /// It runs or ran where this process cannot look.
+    Elsewhere,
+}
+
+impl Owner {
+    /// This process; `None` where the system does not tell enough.
+    pub(super) fn this() -> Option<Self> {
+        let read = |file| fs::read_to_string(file).ok().map(|text: String| text.trim().to_owned());
+        let pid = std::process::id();
+        Some(Self {
+            host: read("/proc/sys/kernel/hostname")?,
+            boot: read("/proc/sys/kernel/random/boot_id")?,
+            namespace: fs::read_link("/proc/self/ns/pid").ok()?.to_string_lossy().into_owned(),
+            pid,
+            started: started(pid)?,
+        })
+    }
+
+    /// As a stream's description.
+    pub(super) fn description(&self) -> String {
+        let Self { host, boot, namespace, pid, started } = self;
+        format!("{MARK} host={host} boot={boot} namespace={namespace} pid={pid} started={started}")
+    }
+
+    /// Reads a description; `None` if drumpost did not write it.
+    pub(super) fn read(description: &str) -> Option<Self> {
+        let text = description.strip_prefix(MARK)?;
+        let field = |name: &str| {
+            let mut words = text.split_whitespace();
+            words.find_map(|word| word.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
+        };
+        Some(Self {
+            host: field("host")?,
+            boot: field("boot")?,
+            namespace: field("namespace")?,
+            pid: field("pid")?.parse().ok()?,
+            started: field("started")?,
+        })
+    }
+
+    /// What is known of it from here.
+    pub(super) fn state(&self) -> State {
+        let Some(this) = Self::this() else { return State::Elsewhere };
+        if self.host != this.host {
+            return State::Elsewhere;
+        }
+        // Nothing of an earlier boot runs any more.
+        if self.boot != this.boot {
+            return State::Dead;
+        }
+        if self.namespace != this.namespace {
+            return State::Elsewhere;
+        }
+        if started(self.pid).is_some_and(|started| started == self.started) {
+            State::Alive
+        } else {
+            State::Dead
+        }
+    }
+
+    /// Where and which it is, for a person.
+    pub(super) fn shown(&self) -> String {
+        format!("process {} on {}", self.pid, self.host)
+    }
+}
+
+/// When a process started; `None` if there is none of that number, or only what is left of one that ended.
+fn started(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in brackets, which may hold anything.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    (!["Z", "X"].contains(&state)).then(|| fields.nth(18).map(str::to_owned)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_alive_and_what_it_writes_is_read() {
+        let this = Owner::this().unwrap();
+        assert_eq!(Owner::read(&this.description()), Some(this.clone()));
+        assert_eq!(this.state(), State::Alive);
+    }
+
+    #[test]
+    fn a_number_given_out_again_is_not_the_same_process() {
+        let this = Owner::this().unwrap();
+        let earlier = Owner { started: "1".into(), ..this.clone() };
+        assert_eq!(earlier.state(), State::Dead);
+        assert_eq!(Owner { boot: "another".into(), ..this }.state(), State::Dead);
+    }
+
+    #[test]
+    fn a_process_that_ended_is_dead_even_before_its_parent_asked() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let owner =
+            Owner { pid: child.id(), started: started(child.id()).unwrap(), ..Owner::this().unwrap() };
+        assert_eq!(owner.state(), State::Alive);
+        child.kill().unwrap();
+        // It is a zombie until it is waited for, or will be in a moment.
+        let gone = (0..1000).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            owner.state() == State::Dead
+        });
+        child.wait().unwrap();
+        assert!(gone);
+    }
+
+    #[test]
+    fn nothing_is_said_of_other_places() {
+        let this = Owner::this().unwrap();
+        assert_eq!(Owner { host: "another".into(), ..this.clone() }.state(), State::Elsewhere);
+        assert_eq!(Owner { namespace: "pid:[1]".into(), ..this }.state(), State::Elsewhere);
+        for other in ["", "my stream", "made by drumpost: host=a", "made by drumpost: pid=x"] {
+            assert_eq!(Owner::read(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! How a connection proves who it is, and TLS: what the options and the URL say, read and checked before anything is
+//! opened. The values are secrets: nothing here can be printed.
+
+use async_nats::ConnectOptions;
+use drumpost_core::registry::{OptionEntry, Options};
+use std::{fmt, fs, path::PathBuf, str::FromStr};
+
+/// The options that both transports read. The environment variables are those of the `nats` command line.
+pub(super) const OPTIONS: [OptionEntry; 9] = [
+    OptionEntry::new(
+        "nats.url",
+        "URL",
+        "nats://127.0.0.1:4222",
+        "the server: nats://, or tls:// to insist on TLS; may hold USER:PASSWORD@ or TOKEN@",
+    )
+    .or_environment("NATS_URL"),
+    OptionEntry::new("nats.user", "NAME", "none", "user, with nats.password").or_environment("NATS_USER"),
+    OptionEntry::new("nats.password", "TEXT", "none", "password of nats.user")
+        .or_environment("NATS_PASSWORD")
+        .secret(),
+    OptionEntry::new("nats.token", "TEXT", "none", "token").or_environment("NATS_TOKEN").secret(),
+    OptionEntry::new("nats.nkey-file", "FILE", "none", "file with the seed of a user's nkey")
+        .or_environment("NATS_NKEY"),
+    OptionEntry::new("nats.creds", "FILE", "none", "credentials file: a user's JWT and nkey seed")
+        .or_environment("NATS_CREDS"),
+    OptionEntry::new(
+        "nats.tls-ca",
+        "FILE",
+        "the system's",
+        "certificates of the authority that signed the server's certificate (PEM)",
+    )
+    .or_environment("NATS_CA"),
+    OptionEntry::new("nats.tls-cert", "FILE", "none", "certificate to show to the server (PEM)")
+        .or_environment("NATS_CERT"),
+    OptionEntry::new("nats.tls-key", "FILE", "none", "key of nats.tls-cert (PEM)").or_environment("NATS_KEY"),
+];
+
+/// Who connects.
+#[derive(Clone)]
+enum Who {
+    Anyone,
+    User {
+        name: String,
+        password: String,
+    },
+    Token(String),
+    NkeySeed(String),
+    /// The text of a credentials file.
+    Creds(String),
+}
+
+/// Who connects, and whom to trust.
+#[derive(Clone)]
+pub(super) struct Login {
+    who: Who,
+    authority: Option<PathBuf>,
+    certificate: Option<(PathBuf, PathBuf)>,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Login")
+    }
+}
+
+impl Login {
+    /// Reads the options. `user` and `password` are those of the URL.
+    ///
+    /// # Errors
+    /// A sentence about an option: two that contradict each other, or a file that cannot be used.
+    pub(super) fn new(
+        options: &Options,
+        user: Option<String>,
+        password: Option<String>,
+    ) -> Result<Self, String> {
+        let option = |name| options.get(name).filter(|value| !value.is_empty());
+        let (named, secret) = (option("nats.user"), option("nats.password"));
+        let password = password.or_else(|| secret.map(str::to_owned));
+        let mut said: Vec<(&str, Who)> = Vec::new();
+        match (user, named) {
+            (Some(_), Some(_)) => {
+                return Err("nats.url and nats.user both name a user; leave one of them out".into());
+            }
+            (Some(name), None) => said.push((
+                "nats.url",
+                // A name without a password is a token, as in NATS's other clients.
+                match password {
+                    Some(password) => Who::User { name, password },
+                    None => Who::Token(name),
+                },
+            )),
+            (None, Some(name)) => {
+                let password = password.ok_or("option nats.user: it needs nats.password")?;
+                said.push(("nats.user", Who::User { name: name.into(), password }));
+            }
+            (None, None) if password.is_some() => {
+                return Err("option nats.password: it needs nats.user, or a user in nats.url".into());
+            }
+            (None, None) => {}
+        }
+        if let Some(token) = option("nats.token") {
+            said.push(("nats.token", Who::Token(token.into())));
+        }
+        if let Some(file) = option("nats.nkey-file") {
+            said.push(("nats.nkey-file", Who::NkeySeed(seed("nats.nkey-file", file)?)));
+        }
+        if let Some(file) = option("nats.creds") {
+            let text = text_of("nats.creds", file)?;
+            let broken = |error| format!("option nats.creds: {file} is no credentials file: {error}");
+            ConnectOptions::new().credentials(&text).map_err(broken)?;
+            said.push(("nats.creds", Who::Creds(text)));
+        }
+        if let [(one, _), (other, _), ..] = &said[..] {
+            return Err(format!("{one} and {other} both say who connects; leave one of them out"));
+        }
+        let file =
+            |name| option(name).map(|file| text_of(name, file).map(|_| PathBuf::from(file))).transpose();
+        let certificate = match (file("nats.tls-cert")?, file("nats.tls-key")?) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            (Some(_), None) => return Err("option nats.tls-cert: it needs nats.tls-key".into()),
+            (None, Some(_)) => return Err("option nats.tls-key: it needs nats.tls-cert".into()),
+        };
+        let who = said.pop().map_or(Who::Anyone, |(_, who)| who);
+        Ok(Self { who, authority: file("nats.tls-ca")?, certificate })
+    }
+
+    /// Tells the client.
+    ///
+    /// # Errors
+    /// What the client says of a credentials file; it was checked before.
+    pub(super) fn applied(&self, options: ConnectOptions) -> Result<ConnectOptions, String> {
+        // One provider for the process, named: where a build holds several, the TLS library panics instead of choosing.
+        let _ = async_nats::rustls::crypto::ring::default_provider().install_default();
+        let mut options = match &self.who {
+            Who::Anyone => options,
+            Who::User { name, password } => options.user_and_password(name.clone(), password.clone()),
+            Who::Token(token) => options.token(token.clone()),
+            Who::NkeySeed(seed) => options.nkey(seed.clone()),
+            Who::Creds(text) => options.credentials(text).map_err(|error| error.to_string())?,
+        };
+        if let Some(authority) = &self.authority {
+            options = options.add_root_certificates(authority.clone());
+        }
+        if let Some((certificate, key)) = &self.certificate {
+            options = options.add_client_certificate(certificate.clone(), key.clone());
+        }
+        Ok(options)
+    }
+}
+
+fn text_of(option: &str, file: &str) -> Result<String, String> {
+    fs::read_to_string(file).map_err(|error| format!("option {option}: failed to read {file}: {error}"))
+}
+
+/// The seed in a file that may hold comments and dashed lines around it.
+fn seed(option: &str, file: &str) -> Result<String, String> {
+    let text = text_of(option, file)?;
+    let found = text.split_whitespace().find(|word| nkeys::KeyPair::from_seed(word).is_ok());
+    found.map(str::to_owned).ok_or_else(|| {
+        format!(
+            "option {option}: {file} holds no nkey seed, which is a word such as SUAB... on a line of its own"
+        )
+    })
+}
+
+/// A part of a URL as it was meant: `%40` is `@`.
+pub(super) fn decoded(part: &str) -> String {
+    percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned()
+}
+
+/// What the server or the TLS library made of a connection that was not to be.
+pub(super) enum Rejected {
+    /// The server wants someone else.
+    Who,
+    /// TLS.
+    Tls,
+    /// Anything else: nobody there, no answer.
+    Other,
+}
+
+impl Rejected {
+    /// Looks for the cause among an error's sources.
+    pub(super) fn of(error: &async_nats::ConnectError) -> Self {
+        use async_nats::ConnectErrorKind::{Authentication, AuthorizationViolation, Tls};
+        match error.kind() {
+            Authentication | AuthorizationViolation => return Self::Who,
+            Tls => return Self::Tls,
+            _ => {}
+        }
+        let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(error) = source {
+            let inner = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
+            if inner.is_some_and(|inner| inner.is::<async_nats::rustls::Error>()) {
+                return Self::Tls;
+            }
+            source = error.source();
+        }
+        Self::Other
+    }
+
+    /// What to do about it.
+    pub(super) const fn advice(&self) -> &'static str {
+        match self {
+            Self::Who => {
+                "say who connects: USER:PASSWORD@ or TOKEN@ in nats.url, or nats.user and nats.password, nats.token, \
+                 nats.nkey-file or nats.creds"
+            }
+            Self::Tls => {
+                "name the authority that signed the server's certificate with nats.tls-ca, and show a certificate of \
+                 your own with nats.tls-cert and nats.tls-key if the server asks for one"
+            }
+            Self::Other => "start one with \"$(scripts/nats-server)\" -js, or set nats.url to one that runs",
+        }
+    }
+}
+
+/// The scheme of a URL that is spoken here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
+    /// TLS if the server asks for it.
+    Nats,
+    /// TLS in any case.
+    Tls,
+}
+
+impl FromStr for Scheme {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "nats" => Ok(Self::Nats),
+            "tls" => Ok(Self::Tls),
+            other => Err(format!("option nats.url: `{other}` is not spoken here; use nats:// or tls://")),
+        }
+    }
+}
+
+impl Scheme {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Nats => "nats",
+            Self::Tls => "tls",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn login(set: &[(&str, &str)], user: Option<&str>, password: Option<&str>) -> Result<Login, String> {
+        let mut options = Options::default();
+        set.iter().for_each(|(name, value)| options.set(name, *value));
+        Login::new(&options, user.map(str::to_owned), password.map(str::to_owned))
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused_without_its_value() {
+        for (set, user, expected) in [
+            (
+                &[("nats.token", "s3cret"), ("nats.user", "me"), ("nats.password", "s3cret")][..],
+                None,
+                "both say who",
+            ),
+            (&[("nats.user", "me")], None, "needs nats.password"),
+            (&[("nats.password", "s3cret")], None, "needs nats.user"),
+            (&[("nats.user", "me"), ("nats.password", "s3cret")], Some("you"), "both name a user"),
+            (&[("nats.creds", "/nowhere/s.creds")], None, "failed to read /nowhere/s.creds"),
+            (&[("nats.tls-cert", "/dev/null")], None, "needs nats.tls-key"),
+            (&[("nats.tls-key", "/dev/null")], None, "needs nats.tls-cert"),
+            (&[("nats.nkey-file", "/dev/null")], None, "holds no nkey seed"),
+        ] {
+            let error = login(set, user, None).unwrap_err();
+            assert!(error.contains(expected) && !error.contains("s3cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_name_alone_is_a_token_and_a_password_may_stand_elsewhere() {
+        assert!(matches!(login(&[], Some("t"), None).unwrap().who, Who::Token(_)));
+        let beside = login(&[("nats.password", "p")], Some("me"), None).unwrap();
+        assert!(matches!(beside.who, Who::User { .. }));
+        assert!(matches!(login(&[], Some("me"), Some("p")).unwrap().who, Who::User { .. }));
+        assert_eq!(decoded("p%40ss%3A"), "p@ss:");
+        assert_eq!(format!("{beside:?}"), "Login");
+    }
+}

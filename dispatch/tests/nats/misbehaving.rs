@@ -1,0 +1,178 @@
+//! Servers and lines that fail: what is said of them, and that no stream stays behind.
+
+use crate::{
+    BOTH,
+    support::NatsServer,
+    support_proxy::Proxy,
+    support_secured::Safe,
+    trial::{Trial, ends, one_hop},
+};
+use drumpost_core::{
+    load::{Extent, Pace},
+    outcome::{Ending, Outcome},
+    plan::Kill,
+};
+use futures_util::TryStreamExt;
+use std::{sync::mpsc, thread, time::Duration};
+
+/// An open load of so many seconds with a flow each millisecond.
+fn steady(seconds: u64) -> Trial {
+    Trial {
+        pace: Pace::Open { window: 10_000 },
+        extent: Extent::Duration(seconds * 1_000_000_000),
+        every_ns: 1_000_000,
+        batch: 1,
+        ..Trial::default()
+    }
+}
+
+/// Runs a trial of one hop; `at_half_time` is called half a second into it.
+fn run(transport: &'static str, url: &str, trial: Trial, at_half_time: impl FnOnce()) -> Outcome {
+    let (done, outcome) = mpsc::channel();
+    let url = url.to_owned();
+    thread::spawn(move || {
+        let _ = done.send(trial.run(transport, &url, one_hop(ends)));
+    });
+    thread::sleep(Duration::from_millis(700));
+    at_half_time();
+    outcome.recv_timeout(Duration::from_secs(40)).expect("the run hangs").expect("it was opened")
+}
+
+#[track_caller]
+fn failure(outcome: &Outcome) -> &str {
+    let Ending::Failed(what) = &outcome.ending else { panic!("{:?} {:?}", outcome.ending, outcome.audit) };
+    what
+}
+
+/// The streams at a server.
+fn streams(url: &str) -> Vec<async_nats::jetstream::stream::Config> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let client = async_nats::connect(url).await.expect("a connection");
+        let context = async_nats::jetstream::new(client);
+        let infos: Vec<_> = context.streams().try_collect().await.expect("a list");
+        infos.into_iter().map(|info| info.config).collect()
+    })
+}
+
+#[track_caller]
+fn no_stream_is_left(url: &str, outcome: &Outcome) {
+    let left: Vec<String> = streams(url).into_iter().map(|stream| stream.name).collect();
+    assert_eq!(left, Vec::<String>::new(), "{:?}", outcome.notes);
+    assert_eq!(outcome.notes, Vec::<String>::new());
+}
+
+#[test]
+fn a_line_that_went_silent_is_told_from_lost_messages() {
+    let Some(server) = NatsServer::start() else { return };
+    for transport in BOTH {
+        for drain in [1, 5] {
+            let proxy = Proxy::to(&server.url());
+            let trial = Trial { drain: Duration::from_secs(drain), ..steady(1) };
+            let outcome = run(transport, &proxy.url(), trial, || proxy.go_silent());
+            let what = failure(&outcome);
+            assert!(what.contains("silent") || what.contains("answered no ping"), "{transport}: {what}");
+            assert!(what.contains(&proxy.url()), "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_line_that_was_cut_leaves_no_stream() {
+    let Some(server) = NatsServer::start() else { return };
+    let proxy = Proxy::to(&server.url());
+    let outcome = run("jetstream", &proxy.url(), steady(20), || proxy.cut());
+    assert!(failure(&outcome).contains("was lost"), "{:?}", outcome.ending);
+    no_stream_is_left(&server.url(), &outcome);
+}
+
+#[test]
+fn a_server_that_crashed_and_is_back_keeps_no_stream() {
+    let Some(mut server) = NatsServer::start() else { return };
+    let url = server.url();
+    let outcome = run("jetstream", &url, steady(20), || server.crash_and_come_back());
+    assert!(failure(&outcome).contains("was lost"), "{:?}", outcome.ending);
+    no_stream_is_left(&url, &outcome);
+}
+
+/// The server is back too late for the trial whose streams it keeps; the next trial of the process removes them.
+#[test]
+fn the_next_trial_removes_what_the_last_one_had_to_leave() {
+    let Some(mut server) = NatsServer::start() else { return };
+    let url = server.url();
+    let outcome = run("jetstream", &url, steady(20), || server.kill());
+    let notes = outcome.notes.join("\n");
+    assert!(notes.contains("may keep the streams test_") && notes.contains("drumpost clean"), "{notes}");
+    server.crash_and_come_back();
+    assert_eq!(streams(&url).len(), 1);
+    let next = Trial { extent: Extent::Count(100), ..Trial::default() };
+    let outcome = next.run("jetstream", &url, one_hop(ends)).unwrap();
+    no_stream_is_left(&url, &outcome);
+}
+
+/// The connection lives on, though the client was told that it may not publish.
+#[test]
+fn a_publish_that_is_not_permitted_leaves_no_stream() {
+    let safe = Safe::new();
+    let lines = "authorization { users: [ { user: me, password: me, permissions: { publish: { deny: \
+                 \"*.warehouse.ship\" } } } ] }\n";
+    let arguments = safe.arguments(lines);
+    let Some(server) = NatsServer::start_with(&arguments.each_ref().map(String::as_str)) else { return };
+    let url = server.url().replace("://", "://me:me@");
+    let outcome = steady(5).run("jetstream", &url, one_hop(ends)).unwrap();
+    let what = failure(&outcome);
+    assert!(what.to_lowercase().contains("permissions violation"), "{what}");
+    no_stream_is_left(&server.url().replace("://", "://me:me@"), &outcome);
+}
+
+#[test]
+fn streams_say_whose_they_are_and_do_not_keep_messages_for_ever() {
+    let Some(server) = NatsServer::start() else { return };
+    let url = server.url();
+    let mut seen = Vec::new();
+    let outcome = run("jetstream", &url, steady(2), || seen = streams(&url));
+    assert_eq!((outcome.ending.clone(), seen.len()), (Ending::Completed, 1));
+    assert_eq!(seen[0].max_age, Duration::from_hours(24));
+    let description = seen[0].description.clone().unwrap_or_default();
+    assert!(description.contains(&format!(" pid={} ", std::process::id())), "{description}");
+    no_stream_is_left(&url, &outcome);
+}
+
+#[test]
+fn a_killed_consumer_dies_with_its_hands_full() {
+    let Some(server) = NatsServer::start() else { return };
+    for (instances, instance, batch, named) in
+        [(&[][..], 0, 1, "warehouse killed"), (&[("warehouse", 3)], 2, 32, "warehouse#2 killed")]
+    {
+        let kill = Kill {
+            service: "warehouse".into(),
+            instance,
+            after: Duration::from_millis(500),
+            down: Duration::from_millis(200),
+        };
+        let trial = Trial {
+            instances,
+            batch,
+            every_ns: 200_000,
+            kill: Some(kill),
+            options: &[("jetstream.ack-wait", "500ms")],
+            drain: Duration::from_secs(20),
+            ..steady(2)
+        };
+        let outcome = trial.run("jetstream", &server.url(), one_hop(ends)).unwrap();
+        let audit = &outcome.audit;
+        assert_eq!((outcome.ending.clone(), audit.lost), (Ending::Completed, 0), "{audit:?}");
+        assert!(audit.duplicated >= 8, "{audit:?}");
+        assert!(audit.redelivered >= Some(audit.duplicated), "{audit:?}");
+        assert!(outcome.faults[0].starts_with(named), "{:?}", outcome.faults);
+    }
+}
+
+#[test]
+fn what_comes_once_is_not_counted_as_redelivered() {
+    let Some(server) = NatsServer::start() else { return };
+    for (transport, expected) in BOTH.into_iter().zip([None, Some(0)]) {
+        let outcome = Trial::default().run(transport, &server.url(), one_hop(ends)).unwrap();
+        assert_eq!(outcome.audit.redelivered, expected, "{transport}");
+    }
+}
