@@ -31,15 +31,14 @@ impl Interrupt {
         self.0.load(Ordering::Relaxed) > 0
     }
 
-    #[allow(dead_code, reason = "asked by what waits for a trial")]
     /// Whether the user asked twice: nothing is to be waited for any more.
     pub(crate) fn is_urgent(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 1
     }
 
-    /// Asks the command to end, as a signal does. Asking once more makes it urgent.
+    /// Asks the command to end, unless that was asked already.
     pub(crate) fn set(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.fetch_max(1, Ordering::Relaxed);
     }
 }
 
@@ -62,7 +61,9 @@ mod tests {
         signalled();
         assert!(first.is_set() && second.is_set() && !quiet.is_set());
         assert!(!first.is_urgent());
-        first.set();
-        assert!(first.is_urgent() && !second.is_urgent());
+        second.set();
+        assert!(!second.is_urgent(), "a dashboard that was left because of a signal asks nothing new");
+        signalled();
+        assert!(first.is_urgent() && second.is_urgent() && !quiet.is_set());
     }
 }

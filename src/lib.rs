@@ -32,7 +32,12 @@ pub use exit::Exit;
 use args::{Cli, Command};
 use clap::Parser;
 use drumpost_core::registry::Registry;
-use std::{ffi::OsString, io::Write, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::Write,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+};
 
 /// All transports and scenarios that ship.
 #[must_use]
@@ -50,7 +55,20 @@ pub fn main(registry: Registry) -> ExitCode {
 #[must_use]
 pub fn run(registry: Registry, command_line: impl IntoIterator<Item = OsString>) -> Exit {
     let words: Vec<OsString> = command_line.into_iter().collect();
-    let cli = match Cli::try_parse_from(&words) {
+    let run = || command(&registry, &words);
+    // What a trial does is caught where it is run; this is for what a registered transport or scenario does before.
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        let text = drumpost_core::dispatcher::panic_text(&*panic);
+        output::complain(&format!(
+            "a panic ended the command: {text}; this is a defect of drumpost, or of a transport or scenario that was \
+             registered with it"
+        ));
+        Exit::Failed
+    })
+}
+
+fn command(registry: &Registry, words: &[OsString]) -> Exit {
+    let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
         Err(error) => {
             return told(&error);
@@ -61,14 +79,14 @@ pub fn run(registry: Registry, command_line: impl IntoIterator<Item = OsString>)
         args.command = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     }
     let done = match command {
-        Command::Run(args) => run::run(&registry, &args),
-        Command::Search(args) => search::search(&registry, *args),
-        Command::Suite(args) => suite::suite(&registry, &args),
-        Command::List(args) => list::list(&registry, &args),
+        Command::Run(args) => run::run(registry, &args),
+        Command::Search(args) => search::search(registry, *args),
+        Command::Suite(args) => suite::suite(registry, &args),
+        Command::List(args) => list::list(registry, &args),
         Command::Show(args) => show::show(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Export(args) => export::export(&args),
-        Command::Selftest(args) => selftest::selftest(&registry, &args),
+        Command::Selftest(args) => selftest::selftest(registry, &args),
         Command::Completions(args) => completions::completions(&args),
     };
     done.unwrap_or_else(|error| complained(&error))

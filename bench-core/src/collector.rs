@@ -25,6 +25,18 @@ pub(crate) struct Watched {
     service: usize,
     ports: Vec<u16>,
     heard: Vec<u16>,
+    still: Still,
+}
+
+/// How long a lane has shown no sign of life, in ns, as far as the monitor itself was running.
+#[derive(Debug, Default)]
+struct Still {
+    /// What it had counted at the last look.
+    counted: u64,
+    /// It was asked for its histograms, did not answer, and counted nothing.
+    silent_ns: u64,
+    /// A full transport holds it up, and it counted nothing.
+    held_up_ns: u64,
 }
 
 impl Watched {
@@ -36,7 +48,7 @@ impl Watched {
         ports: Vec<u16>,
         heard: Vec<u16>,
     ) -> Self {
-        Self { counters, exchange, spare: Some(spare), service, ports, heard }
+        Self { counters, exchange, spare: Some(spare), service, ports, heard, still: Still::default() }
     }
 
     fn read(&self) -> Local {
@@ -136,6 +148,41 @@ impl Collector {
         }
     }
 
+    /// Notes which lanes showed no sign of life in an interval of that length. `is_held_up` says whether a lane waits for
+    /// a full transport.
+    pub(crate) fn note_still(&mut self, interval_ns: u64, is_held_up: impl Fn(u16) -> bool) {
+        for (lane, watched) in self.lanes.iter_mut().enumerate() {
+            let local = watched.read();
+            let moved = local.emitted.iter().chain(&local.received).sum::<u64>();
+            let counted =
+                moved + local.started + local.ended + local.shed + local.dropped + local.written_off;
+            let stood = std::mem::replace(&mut watched.still.counted, counted) == counted;
+            let add = |ns: &mut u64, still: bool| *ns = if still { *ns + interval_ns } else { 0 };
+            add(&mut watched.still.silent_ns, stood && watched.spare.is_none());
+            add(&mut watched.still.held_up_ns, stood && is_held_up(lane as u16));
+        }
+    }
+
+    /// The lane that has been silent longest, and for how long in ns.
+    pub(crate) fn most_silent(&self) -> Option<(u16, u64)> {
+        self.most(|still| still.silent_ns)
+    }
+
+    /// The lane that a full transport has held up longest without anything moving, and for how long in ns.
+    pub(crate) fn most_held_up(&self) -> Option<(u16, u64)> {
+        self.most(|still| still.held_up_ns)
+    }
+
+    fn most(&self, of: fn(&Still) -> u64) -> Option<(u16, u64)> {
+        let all = self.lanes.iter().enumerate().map(|(lane, watched)| (lane as u16, of(&watched.still)));
+        all.max_by_key(|(_, ns)| *ns)
+    }
+
+    /// The lanes whose loads have not started their last flow.
+    pub(crate) fn loads_under_way(&self) -> Vec<u16> {
+        self.wiring.driven().filter(|lane| !self.lanes[usize::from(*lane)].counters.load_is_done()).collect()
+    }
+
     /// Closes the interval.
     pub(crate) fn close_interval(&mut self) {
         self.response_now.clear();
@@ -212,8 +259,10 @@ impl Collector {
     pub(crate) fn finish(&mut self, lanes: Vec<Lane>) -> Rest {
         self.collect();
         let mut all = Rest::default();
+        let mut returned = vec![false; self.lanes.len()];
         for lane in lanes {
             let at = usize::from(lane.id());
+            returned[at] = true;
             let rest = lane.finish();
             // A lane that was asked just before the stop leaves what it has in the exchange only now.
             self.collect();
@@ -223,6 +272,10 @@ impl Collector {
             self.lanes[at].counters.publish(&rest.local);
             all.gaps.extend(rest.gaps);
             all.local = add(all.local, rest.local);
+        }
+        // Of a lane that hangs there is what it told last.
+        for (lane, _) in self.lanes.iter().zip(returned).filter(|(_, returned)| !returned) {
+            all.local = add(all.local, lane.read());
         }
         all
     }

@@ -9,9 +9,13 @@ use crate::{
     wiring::Wiring,
 };
 
+mod gather;
+pub mod guard;
 pub mod tasked;
 pub mod threaded;
 
+pub use crate::blame::panic_text;
+pub use guard::{Limits, left_behind, run_guarded};
 pub use tasked::Tasked;
 pub use threaded::{OnThread, Threaded, run_on_threads};
 
@@ -57,16 +61,3 @@ fn refusal_of<T>(opened: Result<T, OpenError>) -> Option<String> {
 pub const LEAD_NS: u64 = 10_000_000;
 /// How often the monitor looks after a run in real time.
 const POLL: std::time::Duration = std::time::Duration::from_millis(2);
-
-/// The sentence for a lane that failed.
-fn failure(plan: &TrialPlan, lane: u16, what: &dyn std::fmt::Display) -> String {
-    format!("{}: {what}", plan.wiring.instance_name(lane))
-}
-
-/// The sentence for a handler that panicked, from what was caught.
-#[must_use]
-pub fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-    format!("a handler panicked: {}", text.unwrap_or_else(|| "no message".into()))
-}

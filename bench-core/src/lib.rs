@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod bell;
+pub mod blame;
 pub mod clock;
 mod collector;
 pub mod contract;

@@ -14,6 +14,13 @@ use crate::{
 };
 use std::sync::Arc;
 
+/// A lane that has not taken a turn for so long hangs, whatever `--drain` says.
+const SILENCE_NS: u64 = 5_000_000_000;
+/// A transport that was full for so long, while nothing at all moved, stays so.
+const STALL_NS: u64 = 60_000_000_000;
+/// What a load may take to end beyond the drain deadline, so that a lane that shows no sign of life is told first.
+const LATE_NS: u64 = 1_000_000_000;
+
 /// Follows a run from outside.
 pub trait Watch: Send {
     /// Called with each snapshot.
@@ -31,8 +38,18 @@ pub trait Watch: Send {
         let _ = (edge, counts);
     }
 
-    /// Whether the run is to be interrupted.
+    /// Called once, when everything is measured and before the transport is closed, which may hang.
+    fn measured(&mut self, outcome: &Outcome) {
+        let _ = outcome;
+    }
+
+    /// Whether the run is to be interrupted. A dispatcher asks many times a second: one that does not counts as hanging.
     fn is_interrupted(&self) -> bool;
+
+    /// Whether nothing is to be waited for any more: the user asked twice.
+    fn is_urgent(&self) -> bool {
+        false
+    }
 }
 
 /// An end of the measured window.
@@ -76,6 +93,10 @@ pub struct Monitor {
     ends_ns: u64,
     sample_every_ns: u64,
     drain_deadline_ns: u64,
+    /// A lane may show no sign of life for so long; longer if a consumer is killed and away.
+    silence_ns: u64,
+    /// A full transport may hold a lane up for so long without anything moving.
+    stall_ns: u64,
     next_sample_ns: u64,
     /// The lanes were asked for what they have since the last sample.
     has_asked: bool,
@@ -113,6 +134,10 @@ impl Monitor {
             Extent::Count(_) => u64::MAX,
         };
         let sample_every_ns = crate::clock::as_ns(plan.sample_every).max(1);
+        let drain_deadline_ns = crate::clock::as_ns(plan.drain_deadline);
+        let away_ns = plan.kill.as_ref().map_or(0, |kill| crate::clock::as_ns(kill.down));
+        let silence_ns = drain_deadline_ns.max(SILENCE_NS).saturating_add(away_ns);
+        let stall_ns = silence_ns.max(plan.load.flow_timeout_ns).max(STALL_NS).saturating_add(away_ns);
         Self {
             control,
             collector: Collector::new(plan.wiring.clone(), credit, lanes),
@@ -121,7 +146,9 @@ impl Monitor {
             measure_from_ns,
             ends_ns,
             sample_every_ns,
-            drain_deadline_ns: crate::clock::as_ns(plan.drain_deadline),
+            drain_deadline_ns,
+            silence_ns,
+            stall_ns,
             next_sample_ns: begins_ns + sample_every_ns,
             has_asked: false,
             last_sample_ns: begins_ns,
@@ -190,6 +217,42 @@ impl Monitor {
         next_ns.min(self.next_in_flight_ns)
     }
 
+    /// Ends a trial in real time that would not end by itself, as a failure that says what hangs: a lane that takes no
+    /// turn, a load that does not end in its time, a transport that stays full.
+    pub(crate) fn look_for_hanging(&mut self, now_ns: u64) {
+        if self.control.stop.is_stopped() {
+            return;
+        }
+        let text = |ns: u64| format!("{:?}", std::time::Duration::from_millis(ns / 1_000_000));
+        let blame = &self.control.blame;
+        let silent = self.collector.most_silent().filter(|(_, ns)| *ns >= self.silence_ns);
+        let stalled = self.collector.most_held_up().filter(|(_, ns)| *ns >= self.stall_ns);
+        let late = || {
+            let lane = self.collector.loads_under_way().first().copied()?;
+            let is_full = blame.is_held_up(lane);
+            let time = text(self.drain_deadline_ns);
+            Some(match is_full {
+                true => blame.held_up(lane, &time),
+                false => {
+                    let at = blame.instance(lane);
+                    format!("{}; the load at {at} did not end", blame.hangs(&[lane], &time))
+                }
+            })
+        };
+        let is_late = self.draining_since_ns.is_none()
+            && now_ns > self.ends_ns.saturating_add(self.drain_deadline_ns).saturating_add(LATE_NS);
+        let why = match (silent, stalled) {
+            (Some((lane, ns)), _) => Some(blame.hangs(&[lane], &text(ns))),
+            (None, Some((lane, ns))) => Some(blame.held_up(lane, &text(ns))),
+            (None, None) if is_late => late(),
+            (None, None) => None,
+        };
+        if let Some(why) = why {
+            self.stopped_ns = now_ns;
+            self.control.fail(why);
+        }
+    }
+
     /// When the lanes are asked for what they have: a twentieth of an interval before it is looked at.
     fn next_ask_ns(&self) -> u64 {
         self.next_sample_ns.saturating_sub(self.sample_every_ns / 20)
@@ -237,6 +300,9 @@ impl Monitor {
         let local = self.collector.read();
         let ended = local.ended / self.ends_per_flow;
         let interval_ns = (now_ns - self.last_sample_ns).max(1);
+        // A process that was suspended did not wait.
+        let blame = &self.control.blame;
+        self.collector.note_still(interval_ns.min(2 * self.sample_every_ns), |lane| blame.is_held_up(lane));
         let held_up_ns = local.blocked_ns.saturating_sub(self.last_blocked_ns) as f64;
         let senders = self.collector.senders();
         watch.sample(&Snapshot {

@@ -132,6 +132,16 @@ pub struct Outcome {
     pub notes: Vec<String>,
 }
 
+impl Outcome {
+    /// Takes note of what failed after everything was measured. The first failure is the one that is told.
+    pub(crate) fn fail(&mut self, why: String) {
+        match self.ending {
+            Ending::Failed(_) => self.notes.push(why),
+            Ending::Completed | Ending::Interrupted => self.ending = Ending::Failed(why),
+        }
+    }
+}
+
 /// What a run looks like at one moment. Made some ten times a second, off the measured path.
 #[derive(Clone, Debug)]
 pub struct Snapshot {

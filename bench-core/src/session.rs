@@ -3,6 +3,7 @@
 use crate::{
     audit::{Audit, Group},
     bell::Bell,
+    blame::{Blame, accused},
     collector::Watched,
     counters::Published,
     credit::Credit,
@@ -26,6 +27,8 @@ use std::{
 pub struct Control {
     /// Stops the lanes.
     pub stop: Stop,
+    /// Finds out whose fault a panic or a hang is.
+    pub blame: Blame,
     failure: Mutex<Option<String>>,
     bells: Mutex<Vec<Arc<Bell>>>,
 }
@@ -73,7 +76,7 @@ impl Session {
     #[must_use]
     pub fn new(plan: &TrialPlan, begins_ns: u64) -> Self {
         let wiring = &plan.wiring;
-        let control = Arc::new(Control::default());
+        let control = Arc::new(Control { blame: Blame::new(wiring), ..Control::default() });
         let count = wiring.instance_count();
         let driven: Vec<u16> = wiring.driven().collect();
         let origins: Arc<[u16]> = (0..count)
@@ -131,6 +134,7 @@ impl Session {
                 batch: wiring.batch.max(1),
                 pool: Arc::clone(&wiring.pool),
                 counters,
+                doing: control.blame.doing(id),
                 control: Arc::clone(&control),
             }));
         }
@@ -197,7 +201,11 @@ fn heard(wiring: &Wiring, service: usize) -> Heard {
 fn reactor(plan: &TrialPlan, service: usize) -> Box<dyn crate::handler::Reactor> {
     let name = &plan.wiring.services[service].name;
     let found = plan.scenario.services.iter().find(|service| service.name == name);
-    found.map_or_else(|| Box::new(Deaf) as Box<dyn crate::handler::Reactor>, |service| (service.reactor)())
+    let whose = || format!("making the handler of `{name}`");
+    found.map_or_else(
+        || Box::new(Deaf) as Box<dyn crate::handler::Reactor>,
+        |service| accused(whose, || (service.reactor)()),
+    )
 }
 
 /// Stands in for a handler that a wiring names and a scenario does not have, which wiring rules out.

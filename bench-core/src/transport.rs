@@ -47,10 +47,10 @@ pub type Endpoints<S, R> = Vec<Endpoint<S, R>>;
 
 /// A transport whose ports run on threads.
 pub trait Transport: Send {
-    /// Its sending port.
-    type Send: SendPort;
+    /// Its sending port. It owns what it uses, as the thread it runs on may outlive the trial if it hangs.
+    type Send: SendPort + 'static;
     /// Its receiving port.
-    type Recv: RecvPort;
+    type Recv: RecvPort + 'static;
 
     /// Sets up what carries `wiring`: one endpoint for each of its instances, in order.
     ///

@@ -65,6 +65,8 @@ pub struct Destination {
 pub struct Wiring {
     /// Unique among runs.
     pub run_name: String,
+    /// The name of the transport that carries it, for messages about faults; empty if nobody said.
+    pub transport: String,
     /// Which style's table this is.
     pub style: Style,
     /// Services that take part.
@@ -158,6 +160,7 @@ impl Wiring {
         }
         let wiring = Self {
             run_name: settings.run_name.clone(),
+            transport: String::new(),
             style,
             services,
             destinations,

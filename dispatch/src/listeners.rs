@@ -6,6 +6,7 @@
 //! lock that the style does not have.
 
 use drumpost_core::{
+    blame::Act,
     clock::{Clock, Now},
     dispatcher::{Dispatcher, LEAD_NS, OnThread, run_on_threads},
     drive::{
@@ -99,6 +100,9 @@ fn attach(wiring: &Wiring) -> Result<Attached, OpenError> {
     Ok((0..wiring.instance_count()).map(heard).collect())
 }
 
+/// All lanes are told that they may settle after so many rounds over the sources.
+const ROUNDS: u32 = 1_024;
+
 /// All lanes on one thread; emitting calls the listeners.
 struct Hall {
     lanes: Vec<Lane>,
@@ -133,6 +137,7 @@ impl Hall {
     /// Calls a listener, and hands on what it emits before returning.
     fn call(&mut self, at: usize, events: &[Message]) {
         self.lanes[at].received(events, &self.clock);
+        self.lanes[at].does(Act::Harness);
         while self.lanes[at].has_pending() && self.step(at) == Step::Moved {}
         self.lanes[at].end_turn();
     }
@@ -146,8 +151,17 @@ enum Step {
 }
 
 impl OnThread for Hall {
+    type Ports = ();
+
     fn drive(&mut self) -> Result<(), (u16, PortError)> {
+        let mut rounds = 0_u32;
         loop {
+            rounds = rounds.wrapping_add(1);
+            if rounds.is_multiple_of(ROUNDS) {
+                // A source that is never idle leaves listeners that are rarely called no other time to tell what they have.
+                let now_ns = self.clock.now_ns();
+                self.lanes.iter_mut().for_each(|lane| lane.idle(now_ns));
+            }
             let (mut moved, mut done, mut earliest_ns) = (false, true, u64::MAX);
             for source in 0..self.sources.len() {
                 let at = self.sources[source];
@@ -172,8 +186,12 @@ impl OnThread for Hall {
         }
     }
 
-    fn into_lanes(self) -> Vec<Lane> {
-        self.lanes
+    fn lanes(&self) -> Vec<u16> {
+        self.lanes.iter().map(Lane::id).collect()
+    }
+
+    fn into_parts(self) -> (Vec<Lane>, ()) {
+        (self.lanes, ())
     }
 }
 

@@ -8,14 +8,19 @@ use super::{
     watch::Follower,
 };
 use crate::{activity::Activity, interrupt::Interrupt};
-use drumpost_core::{plan::TrialPlan, registry::Registry, transport::OpenError};
+use drumpost_core::{
+    dispatcher::{Limits, left_behind, run_guarded},
+    plan::TrialPlan,
+    registry::Registry,
+    transport::OpenError,
+};
 use drumpost_results::{
     model::{Hygiene, Pairing, Record, Run, Status, Trial},
     verdict::{self, Machine, Thresholds, Validity},
 };
 use drumpost_tui::{Event, Status as Light};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
-use std::sync::mpsc::Sender;
+use std::{collections::BTreeMap, sync::mpsc::Sender};
 
 /// Runs all trials. What was measured is in the record however it ends.
 pub(crate) fn execute(
@@ -31,7 +36,7 @@ pub(crate) fn execute(
         id: record.id.clone(),
         order: order.iter().map(|(target, number)| (job.targets[*target].label.clone(), *number)).collect(),
     });
-    let mut not_started = 0;
+    let (mut not_started, mut given_up) = (0, GivenUp::default());
     for (position, (target, number)) in order.iter().enumerate() {
         if interrupted.is_set() {
             not_started += 1;
@@ -39,7 +44,11 @@ pub(crate) fn execute(
         }
         let place = Place { number: *number, position: position as u32, seed: trial_seed(job.seed, *number) };
         let _ = events.send(Event::TrialStarted { dispatch: *target, trial: *number });
-        let done = run_trial(job, (*target, &job.targets[*target]), place, floor_ns, events, interrupted);
+        let done = given_up.trial(*target, place).unwrap_or_else(|| {
+            let tried =
+                run_trial(job, (*target, &job.targets[*target]), place, floor_ns, events, interrupted);
+            given_up.note(*target, tried)
+        });
         let (status, note) = light(&job.record, *target, &done);
         let _ = events.send(Event::TrialEnded { dispatch: *target, trial: *number, status, note });
         record.runs[*target].trials.push(done);
@@ -75,6 +84,33 @@ pub(crate) fn trial_seed(seed: u64, number: u32) -> u64 {
     seed ^ u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+/// A trial that was run, and why its dispatch is not to be tried again, if it is not.
+pub(crate) struct Tried {
+    pub trial: Trial,
+    pub give_up: Option<String>,
+}
+
+/// Dispatches that are not tried any more: each further trial would cost as long a wait as the one that failed, or leave
+/// one more thread behind.
+#[derive(Debug, Default)]
+pub(crate) struct GivenUp(BTreeMap<usize, String>);
+
+impl GivenUp {
+    /// Takes note of a trial of a dispatch.
+    pub(crate) fn note(&mut self, dispatch: usize, tried: Tried) -> Trial {
+        if let Some(why) = tried.give_up {
+            self.0.insert(dispatch, why);
+        }
+        tried.trial
+    }
+
+    /// What stands for a trial of a dispatch that is given up.
+    pub(crate) fn trial(&self, dispatch: usize, place: Place) -> Option<Trial> {
+        let why = self.0.get(&dispatch)?;
+        Some(trial::not_opened(place, &OpenError::Failed(format!("not tried: {why}"))))
+    }
+}
+
 /// One trial of one dispatch, with a dispatcher of its own.
 pub(crate) fn run_trial(
     job: &Job,
@@ -83,7 +119,7 @@ pub(crate) fn run_trial(
     floor_ns: Option<u64>,
     events: &Sender<Event>,
     interrupted: &Interrupt,
-) -> Trial {
+) -> Tried {
     let mut options = job.options.clone();
     options.set("seed", place.seed.to_string());
     let mut workload = job.workload.clone();
@@ -91,20 +127,41 @@ pub(crate) fn run_trial(
     let mut plan = TrialPlan { feeds: workload.feeds(), ..target.plan.clone() };
     plan.wiring.run_name =
         format!("drumpost-{}-{:04x}-{}", std::process::id(), crate::environment::nonce(), place.position);
-    let mut dispatcher = match (target.make)(&options) {
-        Ok(dispatcher) => dispatcher,
-        Err(error) => return trial::not_opened(place, &OpenError::Refused(error)),
-    };
+    plan.wiring.transport = target.label.split_once('/').map_or("", |(_, transport)| transport).to_owned();
+    let limits = Limits { open: Limits::default().open.max(plan.drain_deadline), ..Limits::default() };
+    let make = target.make;
+    let others_hang = left_behind();
     let mut follower = Follower::new(job, (index, target), place.number, events, interrupted);
     let before = Activity::now();
-    match dispatcher.run(&plan, &mut follower) {
+    let ran = run_guarded(move || make(&options), plan, limits, &mut follower);
+    let number = place.number + 1;
+    let mut give_up = (left_behind() > others_hang).then(|| format!("trial {number} hung"));
+    let mut trial = match ran {
         Ok(outcome) => {
             let hygiene = if job.is_virtual { Hygiene::default() } else { Activity::now().since(before) };
             let beside = Beside { series: follower.series, hygiene, floor_ns };
             trial::ran(job, target, place, outcome, beside)
         }
-        Err(error) => trial::not_opened(place, &error),
+        Err(OpenError::Failed(error)) if interrupted.is_set() => Trial {
+            status: Status::Interrupted,
+            ..trial::not_opened(
+                place,
+                &OpenError::Failed(format!("interrupted before it was measured; {error}")),
+            )
+        },
+        Err(error) => {
+            if target.needs_server && matches!(error, OpenError::Failed(_)) {
+                give_up.get_or_insert_with(|| format!("trial {number} could not connect"));
+            }
+            trial::not_opened(place, &error)
+        }
+    };
+    if others_hang > 0 {
+        trial.notes.push(format!(
+            "threads of an earlier trial hang and are still there ({others_hang}): what they use is taken from this one"
+        ));
     }
+    Tried { trial, give_up }
 }
 
 /// A trial's verdict for the dashboard, judged alone.

@@ -34,6 +34,8 @@ pub(crate) struct Target {
     pub runs_on: RunsOn,
     pub make: fn(&Options) -> Result<Box<dyn Dispatcher>, String>,
     pub promise: Promise,
+    /// It connects to a server outside of the process.
+    pub needs_server: bool,
     /// The plan of each of its trials, but for the names and seeds that differ.
     pub plan: TrialPlan,
 }
@@ -142,7 +144,14 @@ impl Job {
             sample_every: sample_every(&load, &self.workload, is_virtual),
             kill,
         };
-        Ok(Target { label, runs_on: entry.runs_on, make: entry.make, promise, plan })
+        Ok(Target {
+            label,
+            runs_on: entry.runs_on,
+            make: entry.make,
+            promise,
+            needs_server: entry.needs_server,
+            plan,
+        })
     }
 
     fn empty_record(&self, args: &RunArgs) -> Record {

@@ -27,12 +27,16 @@ pub(crate) fn show(registry: &Registry, job: &Job, args: &RunArgs) -> anyhow::Re
         trials: job.trials,
         settings: job.settings_text.clone(),
     }));
+    let execute = || {
+        let record = execute(registry, job, &events, &interrupted);
+        let _ = events.send(Event::Finished { note: String::new() });
+        record
+    };
     let (record, picture) = thread::scope(|scope| {
-        let running = scope.spawn(|| {
-            let record = execute(registry, job, &events, &interrupted);
-            let _ = events.send(Event::Finished { note: String::new() });
-            record
-        });
+        let Ok(running) = thread::Builder::new().spawn_scoped(scope, execute) else {
+            // Without a thread to spare nothing is shown while the trials run.
+            return (Ok(execute()), None);
+        };
         if output::is_terminal() && !args.no_tui && !args.json {
             dashboard(model, &seen, &interrupted);
         }

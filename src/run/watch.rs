@@ -160,6 +160,10 @@ impl Watch for Follower<'_> {
     fn is_interrupted(&self) -> bool {
         self.interrupted.is_set()
     }
+
+    fn is_urgent(&self) -> bool {
+        self.interrupted.is_urgent()
+    }
 }
 
 fn quantiles(of: &Distribution) -> Quantiles {

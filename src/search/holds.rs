@@ -211,9 +211,9 @@ impl<'a> Holds<'a> {
         self.made += 1;
         // Nobody looks at a dashboard here.
         let (events, _) = std::sync::mpsc::channel();
-        let trial =
+        let tried =
             run_trial(job, (target, &job.targets[target]), place, self.floor_ns, &events, self.interrupted);
-        Run { trials: vec![trial], ..job.record.runs[target].clone() }
+        Run { trials: vec![tried.trial], ..job.record.runs[target].clone() }
     }
 
     /// The lowest rate tried: further down a hold would have too few samples to tell.

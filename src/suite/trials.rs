@@ -5,7 +5,7 @@ use crate::{
     interrupt::Interrupt,
     output,
     run::{
-        execute::{light, run_trial},
+        execute::{GivenUp, Tried, light, run_trial},
         floor,
         job::Job,
         screen,
@@ -15,13 +15,16 @@ use crate::{
 use drumpost_core::{registry::Registry, transport::OpenError};
 use drumpost_results::{
     format::suite::Slot,
-    model::{Pairing, Record, Run, Status, Trial},
+    model::{Pairing, Record, Run, Status},
     suite::Suite,
 };
 use drumpost_tui::{Event, Model, Plan, Theme};
 use std::{
     path::Path,
-    sync::mpsc::{Sender, channel},
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{Sender, channel},
+    },
     thread,
 };
 
@@ -54,12 +57,17 @@ impl Trials<'_> {
         if left < all {
             output::remark(&format!("{} of {all} trials are there; {left} are left", all - left));
         }
+        let shared = Mutex::new(suite);
+        let left = || {
+            let done = self.left(&mut shared.lock().unwrap_or_else(PoisonError::into_inner), &events);
+            let _ = events.send(Event::Finished { note: String::new() });
+            done
+        };
         let done = thread::scope(|scope| {
-            let running = scope.spawn(|| {
-                let done = self.left(suite, &events);
-                let _ = events.send(Event::Finished { note: String::new() });
-                done
-            });
+            let Ok(running) = thread::Builder::new().spawn_scoped(scope, left) else {
+                // Without a thread to spare nothing is shown while the trials run.
+                return Ok(left());
+            };
             screen::lines(model, &seen);
             running.join()
         });
@@ -69,6 +77,7 @@ impl Trials<'_> {
     fn left(&self, suite: &mut Suite, events: &Sender<Event>) -> anyhow::Result<()> {
         let any_real = self.cells.iter().any(|cell| !cell.is_virtual && cell.plan.refused.is_none());
         let floor_ns = if any_real { floor::measure_ns(self.registry) } else { None };
+        let mut given_up = GivenUp::default();
         for position in 0..suite.plan.order.len() {
             let slot = suite.plan.order[position];
             if suite.has(slot.cell, slot.trial) {
@@ -79,7 +88,8 @@ impl Trials<'_> {
             }
             let place = Place { number: slot.trial, position: position as u32, seed: slot.seed };
             let _ = events.send(Event::TrialStarted { dispatch: slot.cell, trial: slot.trial });
-            let (empty, trial) = self.trial(suite, slot, place, floor_ns, events);
+            let (empty, tried) = self.trial(suite, slot, place, floor_ns, events, &given_up);
+            let trial = given_up.note(slot.cell, tried);
             // What was cut short is no trial of the suite; it is run again when that goes on.
             if trial.status == Status::Interrupted {
                 break;
@@ -99,15 +109,20 @@ impl Trials<'_> {
         place: Place,
         floor_ns: Option<u64>,
         events: &Sender<Event>,
-    ) -> (Record, Trial) {
+        given_up: &GivenUp,
+    ) -> (Record, Tried) {
         let Cell { plan, args, is_virtual, .. } = &self.cells[slot.cell];
         // Made anew for each trial, so that a suite of hundreds of cells does not hold the payloads of all.
-        let (record, trial) = match Job::new(self.registry, args) {
+        let instead = |trial| Tried { trial, give_up: None };
+        let (record, tried) = match Job::new(self.registry, args) {
             Ok(job) => {
                 let floor_ns = floor_ns.filter(|_| !is_virtual);
                 let target = (slot.cell, &job.targets[0]);
-                let trial = run_trial(&job, target, place, floor_ns, events, self.interrupted);
-                (job.record, trial)
+                let tried = given_up
+                    .trial(slot.cell, place)
+                    .map(instead)
+                    .unwrap_or_else(|| run_trial(&job, target, place, floor_ns, events, self.interrupted));
+                (job.record, tried)
             }
             // It could be made when the suite began; something it needs, such as a trace, is gone.
             Err(error) => {
@@ -115,7 +130,7 @@ impl Trials<'_> {
                 let runs = vec![Run { scenario, dispatch, ..Run::default() }];
                 let tool_version = suite.plan.tool_version.clone();
                 let record = Record { runs, tool_version, seed: suite.plan.seed, ..Record::default() };
-                (record, not_opened(place, &OpenError::Refused(format!("{error:#}"))))
+                (record, instead(not_opened(place, &OpenError::Refused(format!("{error:#}")))))
             }
         };
         let record = Record {
@@ -124,7 +139,7 @@ impl Trials<'_> {
             pairing: Some(Pairing { id: suite.plan.id.clone(), order: self.order(suite, slot.cell) }),
             ..record
         };
-        (record, trial)
+        (record, tried)
     }
 
     /// Where in the suite a cell's own trials stand; the whole order is in the suite's state.

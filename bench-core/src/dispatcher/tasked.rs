@@ -1,8 +1,14 @@
 //! Runs a transport on tasks of a tokio runtime that is made for each trial.
 
-use super::{Dispatcher, LEAD_NS, POLL, failure, panic_text, refusal_of};
+use super::{
+    Dispatcher, LEAD_NS,
+    gather::{Gathering, Leaving, Left, News, join, watch_lanes},
+    guard::no_thread,
+    refusal_of,
+};
 use crate::{
     bell::Bell,
+    blame::{Act, panic_text, transport_name},
     clock::{Clock, Now, as_ns, process_cpu_ns},
     drive::{
         Placement, Seat,
@@ -15,27 +21,35 @@ use crate::{
     port::{AsyncRecvPort, AsyncSendPort, Confirms, PortError},
     registry::Promise,
     session::{Control, Session, rings},
-    transport::{AsyncTransport, Cleaned, OpenError},
+    transport::{AsyncTransport, Cleaned, Endpoint, OpenError},
     wiring::Wiring,
 };
 use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::AtomicU64,
+        mpsc::{Sender, channel},
+    },
     task::Poll,
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    task,
+};
 
 /// Runs an [`AsyncTransport`], opening it anew for each trial.
 #[derive(Debug)]
 pub struct Tasked<T>(pub T);
 
-/// What a lane's task gives back: itself, and what its ports confirmed. In a box: at every poll of the task, done or not, the
-/// runtime moves as many bytes as this has.
-type Left = Box<(crate::lane::Lane, Option<Confirms>)>;
+/// How long a transport may take to close: it may have to connect anew to remove what it made.
+const CLOSE: Duration = Duration::from_secs(12);
+/// How long lanes may take after their ports have settled: a port that finishes may have to wait for a server's answer.
+const FINISH: Duration = Duration::from_secs(4);
 
 impl<T: AsyncTransport> Dispatcher for Tasked<T> {
     fn promise(&self, listed: Promise) -> Promise {
@@ -45,25 +59,48 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
         // Measured here the first time, not when the first lane waits.
         Slack::of_host();
-        let runtime = runtime(plan.placement)?;
+        let runtime = Arc::new(runtime(plan.placement)?);
         let endpoints = runtime.block_on(self.0.open(&plan.wiring));
-        let outcome = endpoints.map(|endpoints| {
+        let ran = endpoints.and_then(|endpoints| {
             watch.opened(self.0.server().as_ref());
             run(&runtime, plan, endpoints, watch)
         });
-        let closed = runtime.block_on(self.0.close());
-        runtime.shutdown_timeout(Duration::from_secs(1));
+        let (outcome, works) = match ran {
+            Ok((outcome, works)) => (Ok(outcome), works),
+            Err(error) => (Err(error), true),
+        };
+        if let Ok(outcome) = &outcome {
+            watch.measured(outcome);
+        }
+        let left = if works {
+            let close = self.0.close();
+            runtime.block_on(async { tokio::time::timeout(CLOSE, close).await })
+        } else {
+            Ok(Err("the transport was not closed, as its runtime hangs".into()))
+        };
+        // Whoever else holds the runtime hangs and is left behind with it.
+        if let Some(runtime) = Arc::into_inner(runtime) {
+            runtime.shutdown_timeout(Duration::from_secs(1));
+        }
         let mut outcome = outcome?;
-        outcome.notes.extend(closed.err());
+        match left {
+            Ok(closed) => outcome.notes.extend(closed.err()),
+            Err(_) => outcome.fail(format!(
+                "{} hangs: `close` has not returned for {CLOSE:?}",
+                transport_name(&plan.wiring.transport)
+            )),
+        }
         outcome.audit.redelivered = self.0.redelivered();
         Ok(outcome)
     }
 
     fn refusal(&mut self, wiring: &Wiring) -> Option<String> {
         let runtime = runtime(Placement::Threads(1)).ok()?;
-        let opened = runtime.block_on(self.0.open(wiring));
-        let _ = runtime.block_on(self.0.close());
-        refusal_of(opened)
+        runtime.block_on(async {
+            let opened = tokio::time::timeout(CLOSE, self.0.open(wiring)).await;
+            let _ = tokio::time::timeout(CLOSE, self.0.close()).await;
+            refusal_of(opened.ok()?)
+        })
     }
 
     fn clean(&mut self) -> Result<Option<Cleaned>, OpenError> {
@@ -76,15 +113,29 @@ fn runtime(placement: Placement) -> Result<Runtime, OpenError> {
     let workers = placement.workers();
     let mut builder = if workers == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
     builder.worker_threads(workers).enable_all().thread_name("tasks");
-    builder.build().map_err(|error| OpenError::Failed(format!("failed to start a runtime: {error}")))
+    // A runtime that gets no thread for a worker panics.
+    let built = catch_unwind(AssertUnwindSafe(|| builder.build().map_err(|error| error.to_string())));
+    let built = built.unwrap_or_else(|panic| Err(panic_text(&*panic)));
+    built.map_err(|error| {
+        OpenError::Failed(format!("failed to start a runtime of {workers} threads: {error}"))
+    })
 }
 
+/// What occupies a lane's task, and what all of them share.
+struct Shared {
+    control: Arc<Control>,
+    clock: Clock,
+    settle: Duration,
+    news: Sender<News>,
+}
+
+/// Runs the lanes. Says too whether the runtime still works; it does not if its only thread hangs.
 fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
-    runtime: &Runtime,
+    runtime: &Arc<Runtime>,
     plan: &TrialPlan,
-    endpoints: Vec<crate::transport::Endpoint<S, R>>,
+    endpoints: Vec<Endpoint<S, R>>,
     watch: &mut dyn Watch,
-) -> Outcome {
+) -> Result<(Outcome, bool), OpenError> {
     let clock = Clock::start();
     let Session { lanes, mut monitor, control } = Session::new(plan, LEAD_NS);
     let bells: Vec<Arc<Bell>> = lanes.iter().map(|_| Arc::new(Bell::default())).collect();
@@ -92,76 +143,93 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
     let stepped = plan.placement == Placement::Threads(1);
     let paced = plan.load.is_timed();
     let rings = rings(&plan.wiring, &bells, false);
-    let (mut tasks, mut own_threads) = (Vec::new(), Vec::new());
+    let (tell, news) = channel();
+    let (runner, give) = runner(runtime).map_err(OpenError::Failed)?;
+    let (mut tasks, mut threads, mut members) = (Vec::new(), vec![runner], Vec::new());
     let mut faults = Vec::new();
     for (((lane, endpoint), rings), bell) in lanes.into_iter().zip(endpoints).zip(rings).zip(bells) {
-        let crash = crash(plan, lane.id());
-        if let Some(crash) = crash {
-            let name = plan.wiring.instance_name(lane.id());
-            faults.push(format!(
-                "{name} killed {:?} into the load and away for {:?}",
-                Duration::from_nanos(crash.at_ns - LEAD_NS),
-                crash.down
-            ));
-        }
-        let own_thread = lane.is_driven() && paced && !stepped;
+        let id = lane.id();
+        let crash = crash(plan, id);
+        faults.extend(crash.map(|crash| fault(control.blame.instance(id), crash)));
+        let is_paced = lane.is_driven() && paced;
         let until_ns = Arc::new(AtomicU64::new(u64::MAX));
-        let pacing = match (lane.is_driven() && paced, stepped) {
+        let pacing = match (is_paced, stepped) {
             (true, false) => Pacing::Thread(Arc::clone(&until_ns)),
             (true, true) => Pacing::Yield,
             (false, _) => Pacing::Rung,
         };
-        let clock = clock.clone();
-        let task = occupy(
-            Seat { lane, endpoint, rings },
-            clock.clone(),
-            bell,
-            pacing,
-            crash,
-            Arc::clone(&control),
-            plan,
-        );
-        if own_thread {
-            let handle = runtime.handle().clone();
-            own_threads.push(thread::spawn(move || own_thread_main(&handle, task, &clock, &until_ns)));
+        let shared = Shared {
+            control: Arc::clone(&control),
+            clock: clock.clone(),
+            settle: plan.drain_deadline,
+            news: tell.clone(),
+        };
+        let seat = Seat { lane, endpoint, rings };
+        let task = occupy(seat, bell, pacing, crash, shared, members.len());
+        if is_paced && !stepped {
+            let (handle, clock) = (runtime.handle().clone(), clock.clone());
+            let run = move || own_thread_main(&handle, task, &clock, &until_ns);
+            match thread::Builder::new().spawn(run) {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    control.fail(no_thread(control.blame.instance(id), &error));
+                    continue;
+                }
+            }
         } else {
             tasks.push(runtime.spawn(task));
         }
+        members.push(vec![id]);
     }
+    drop(tell);
+    let aborts: Vec<_> = tasks.iter().map(task::JoinHandle::abort_handle).collect();
+    let _ = give.send(tasks);
     let cpu_ns = process_cpu_ns();
-    let watched = thread::scope(|scope| {
-        // A runtime on a single thread runs only while someone blocks on it.
-        let joined = scope.spawn(|| {
-            runtime.block_on(async {
-                let mut left = Vec::new();
-                for task in tasks {
-                    left.extend(task.await.ok());
-                }
-                left
-            })
-        });
-        while !monitor.is_stopped() {
-            monitor.poll(clock.now_ns(), watch);
-            thread::sleep(POLL);
-        }
-        control.ring();
-        joined.join().unwrap_or_default()
-    });
+    watch_lanes(&mut monitor, &clock, &control, watch);
+    let failed = control.failure().is_some();
+    let settle = if failed { Duration::ZERO } else { plan.drain_deadline.saturating_add(FINISH) };
+    let left: Vec<Left> = Gathering { control: &control, news, members }.gather(settle, watch, || {});
     let cpu_ns = process_cpu_ns() - cpu_ns;
-    let own = own_threads.into_iter().filter_map(|thread| thread.join().ok());
-    let left: Vec<Left> = watched.into_iter().chain(own).collect();
+    // A task that only waits ends here; one that blocks or spins does not.
+    aborts.iter().for_each(task::AbortHandle::abort);
+    let works = join(threads) || plan.placement.workers() > 1;
     let confirms = left.iter().filter_map(|left| left.1).reduce(|all, one| Confirms {
         confirmed: all.confirmed + one.confirmed,
         unconfirmed: all.unconfirmed + one.unconfirmed,
     });
     let lanes = left.into_iter().map(|left| left.0).collect();
-    Outcome { faults, ..monitor.finish(lanes, confirms, Some(cpu_ns), Vec::new()) }
+    Ok((Outcome { faults, ..monitor.finish(lanes, confirms, Some(cpu_ns), Vec::new()) }, works))
+}
+
+type Tasks = Vec<task::JoinHandle<()>>;
+
+/// A thread that blocks on the tasks it is given, as a runtime on a single thread runs only while someone does.
+fn runner(runtime: &Arc<Runtime>) -> Result<(JoinHandle<()>, Sender<Tasks>), String> {
+    let (give, given) = channel::<Tasks>();
+    let runtime = Arc::clone(runtime);
+    let run = move || {
+        if let Ok(tasks) = given.recv() {
+            runtime.block_on(async {
+                for task in tasks {
+                    // Its panic was told already.
+                    let _ = task.await;
+                }
+            });
+        }
+    };
+    let thread = thread::Builder::new().spawn(run).map_err(|error| no_thread("the runtime", &error))?;
+    Ok((thread, give))
 }
 
 fn own_thread_main<F: Future>(handle: &Handle, task: F, clock: &Clock, until_ns: &AtomicU64) -> F::Output {
     ask_for_precise_sleeps();
     let _entered = handle.enter();
     tasks::block_on(task, clock, until_ns)
+}
+
+fn fault(name: &str, crash: Crash) -> String {
+    let after = Duration::from_nanos(crash.at_ns - LEAD_NS);
+    format!("{name} killed {after:?} into the load and away for {:?}", crash.down)
 }
 
 fn crash(plan: &TrialPlan, lane: u16) -> Option<Crash> {
@@ -171,60 +239,84 @@ fn crash(plan: &TrialPlan, lane: u16) -> Option<Crash> {
     is_meant.then(|| Crash { at_ns: LEAD_NS + as_ns(kill.after), down: kill.down })
 }
 
-/// A lane's task: drives it to the end, then settles its ports.
+/// A lane's task: drives it to the end, settles its ports, hands the lane back, and drops the ports.
 fn occupy<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
     mut seat: Seat<S, R>,
-    clock: Clock,
     bell: Arc<Bell>,
     pacing: Pacing,
     crash: Option<Crash>,
-    control: Arc<Control>,
-    plan: &TrialPlan,
-) -> impl Future<Output = Left> + Send + 'static {
-    let (plan, settle) = (plan.clone(), plan.drain_deadline);
+    shared: Shared,
+    at: usize,
+) -> impl Future<Output = ()> + Send + 'static {
+    let Shared { control, clock, settle, news } = shared;
+    let leaving = Leaving { at, news };
     async move {
-        {
-            let lane = seat.lane.id();
-            let mut driven = pin!(tasks::drive(&mut seat, &clock, &bell, &pacing, crash));
-            let ended =
-                poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| driven.as_mut().poll(context))) {
-                    Ok(Poll::Pending) => Poll::Pending,
-                    // Who is done drops its ports, so after the stop the others see theirs closed.
-                    Ok(Poll::Ready(Err(PortError::Closed))) if control.stop.is_stopped() => {
-                        Poll::Ready(Ok(()))
-                    }
-                    Ok(Poll::Ready(result)) => {
-                        Poll::Ready(result.map_err(|error| failure(&plan, lane, &error)))
-                    }
-                    Err(panic) => Poll::Ready(Err(panic_text(&*panic))),
-                });
-            if let Err(what) = ended.await {
-                control.fail(what);
-            }
+        let lane = seat.lane.id();
+        let driven = told(&control, lane, tasks::drive(&mut seat, &clock, &bell, &pacing, crash)).await;
+        match driven {
+            // A lane that is done drops its ports, so after the stop the others see theirs closed.
+            Some(Err(PortError::Closed)) if control.stop.is_stopped() => {}
+            Some(Err(error)) => control.fail(format!("{}: {error}", control.blame.instance(lane))),
+            Some(Ok(())) | None => {}
         }
-        let mut failed = control.failure().is_some();
-        let settle = if failed { Duration::ZERO } else { settle };
-        let mut confirms: Option<Confirms> = None;
-        for port in &mut seat.endpoint.sends {
-            if let Some(settled) = port.settle(settle).await {
-                let all = confirms.get_or_insert_default();
-                all.confirmed += settled.confirmed;
-                all.unconfirmed += settled.unconfirmed;
-            }
-            if let Err(error) = port.check()
-                && !failed
-            {
-                control.fail(failure(&plan, seat.lane.id(), &error));
-                failed = true;
-            }
+        let confirms = told(&control, lane, settled(&mut seat, &control, &clock, settle)).await.flatten();
+        let Seat { lane, endpoint, rings } = seat;
+        let id = lane.id();
+        let _ = leaving.news.send(News::Back(leaving.at, vec![(lane, confirms)]));
+        control.blame.dropping(&[id]);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop((endpoint, rings)))) {
+            control.fail(control.blame.panicked(&[id], &*panic));
         }
-        for port in
-            [&mut seat.endpoint.inbox, &mut seat.endpoint.replies].into_iter().flatten().filter(|_| !failed)
-        {
-            if let Err(error) = port.finish().await {
-                control.fail(failure(&plan, seat.lane.id(), &error));
-            }
-        }
-        Box::new((seat.lane, confirms))
+        drop(leaving);
     }
+}
+
+/// Runs what a lane does. A panic ends the trial and is told by the name of whoever caused it; `None` then.
+async fn told<F: Future>(control: &Control, lane: u16, does: F) -> Option<F::Output> {
+    let mut does = pin!(does);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| does.as_mut().poll(context))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
+        Err(panic) => {
+            control.fail(control.blame.panicked(&[lane], &*panic));
+            Poll::Ready(None)
+        }
+    })
+    .await
+}
+
+/// Waits until the transport has what it took, all ports together no longer than `settle`.
+async fn settled<S: AsyncSendPort, R: AsyncRecvPort>(
+    seat: &mut Seat<S, R>,
+    control: &Control,
+    clock: &Clock,
+    settle: Duration,
+) -> Option<Confirms> {
+    let Seat { lane, endpoint, .. } = seat;
+    let mut failed = control.failure().is_some();
+    let until_ns = if failed { 0 } else { clock.now_ns().saturating_add(as_ns(settle)) };
+    let mut confirms: Option<Confirms> = None;
+    lane.does(Act::Settle);
+    for port in &mut endpoint.sends {
+        let left = Duration::from_nanos(until_ns.saturating_sub(clock.now_ns()));
+        if let Some(settled) = port.settle(left).await {
+            let all = confirms.get_or_insert_default();
+            all.confirmed += settled.confirmed;
+            all.unconfirmed += settled.unconfirmed;
+        }
+        if let Err(error) = port.check()
+            && !failed
+        {
+            control.fail(format!("{}: {error}", control.blame.instance(lane.id())));
+            failed = true;
+        }
+    }
+    lane.does(Act::Finish);
+    for port in [&mut endpoint.inbox, &mut endpoint.replies].into_iter().flatten().filter(|_| !failed) {
+        if let Err(error) = port.finish().await {
+            control.fail(format!("{}: {error}", control.blame.instance(lane.id())));
+        }
+    }
+    lane.does(Act::Harness);
+    confirms
 }

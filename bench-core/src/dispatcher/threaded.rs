@@ -1,9 +1,14 @@
 //! Runs a transport on threads.
 
-use super::{Dispatcher, LEAD_NS, POLL, failure, panic_text, refusal_of};
+use super::{
+    Dispatcher, LEAD_NS,
+    gather::{Gathering, Leaving, News, join, watch_lanes},
+    guard::no_thread,
+    refusal_of,
+};
 use crate::{
     bell::Bell,
-    clock::{Clock, Now, process_cpu_ns},
+    clock::{Clock, process_cpu_ns},
     drive::{
         Placement, Rings, Seat, Wait,
         slack::{Slack, ask_for_precise_sleeps},
@@ -15,13 +20,17 @@ use crate::{
     plan::TrialPlan,
     port::{PortError, RecvPort, SendPort},
     session::{Control, Session, rings},
-    transport::{OpenError, Transport},
+    transport::{Endpoint, OpenError, Transport},
     wiring::Wiring,
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        mpsc::{Receiver, channel},
+    },
     thread,
+    time::Duration,
 };
 
 /// Runs a [`Transport`], opening it anew for each trial.
@@ -62,15 +71,21 @@ impl<T: Transport> Dispatcher for Threaded<T> {
 }
 
 /// Lanes that share a thread.
-pub trait OnThread: Send {
+pub trait OnThread: Send + 'static {
+    /// What the lanes send to and receive from.
+    type Ports: Send;
+
     /// Runs them on the calling thread until they are done.
     ///
     /// # Errors
     /// The first failure of a port, with the lane it belongs to.
     fn drive(&mut self) -> Result<(), (u16, PortError)>;
 
-    /// The lanes back.
-    fn into_lanes(self) -> Vec<Lane>;
+    /// Their numbers.
+    fn lanes(&self) -> Vec<u16>;
+
+    /// The lanes, and apart from them their ports, which may take time to drop.
+    fn into_parts(self) -> (Vec<Lane>, Self::Ports);
 }
 
 struct Group<S, R> {
@@ -80,52 +95,83 @@ struct Group<S, R> {
     bell: Arc<Bell>,
 }
 
-impl<S: SendPort, R: RecvPort> OnThread for Group<S, R> {
+impl<S: SendPort + 'static, R: RecvPort + 'static> OnThread for Group<S, R> {
+    type Ports = Vec<Endpoint<S, R>>;
+
     fn drive(&mut self) -> Result<(), (u16, PortError)> {
         threads::drive(&mut self.seats, &self.clock, self.wait, &self.bell)
     }
 
-    fn into_lanes(self) -> Vec<Lane> {
-        self.seats.into_iter().map(|seat| seat.lane).collect()
+    fn lanes(&self) -> Vec<u16> {
+        self.seats.iter().map(|seat| seat.lane.id()).collect()
+    }
+
+    fn into_parts(self) -> (Vec<Lane>, Self::Ports) {
+        self.seats.into_iter().map(|seat| (seat.lane, seat.endpoint)).unzip()
     }
 }
 
-/// Runs each of `groups` on a thread, looks after them from the calling one, and merges the outcome. A port that fails
-/// and a handler that panics end the run and are told in the outcome.
+/// Runs each of `groups` on a thread, looks after them from the calling one, and merges the outcome. A port that fails, a
+/// panic, a thread that cannot be had and one that does not return end the run and are told in the outcome.
 pub fn run_on_threads<G: OnThread>(
     plan: &TrialPlan,
     groups: Vec<G>,
     clock: &Clock,
-    control: &Control,
+    control: &Arc<Control>,
     mut monitor: Monitor,
     watch: &mut dyn Watch,
 ) -> Outcome {
     let cpu_ns = process_cpu_ns();
-    let groups = thread::scope(|scope| {
-        let running: Vec<_> = groups
-            .into_iter()
-            .map(|mut group| {
-                scope.spawn(move || {
-                    ask_for_precise_sleeps();
-                    match catch_unwind(AssertUnwindSafe(|| group.drive())) {
-                        Ok(Ok(())) => {}
-                        Ok(Err((lane, error))) => control.fail(failure(plan, lane, &error)),
-                        Err(panic) => control.fail(panic_text(&*panic)),
-                    }
-                    group
-                })
-            })
-            .collect();
-        while !monitor.is_stopped() {
-            monitor.poll(clock.now_ns(), watch);
-            thread::sleep(POLL);
+    let (tell, news) = channel();
+    let (mut threads, mut members, mut releases) = (Vec::new(), Vec::new(), Vec::new());
+    for group in groups {
+        let (release, released) = channel::<()>();
+        let lanes = group.lanes();
+        let leaving = Leaving { at: threads.len(), news: tell.clone() };
+        let own = Arc::clone(control);
+        let run = move || run_group(group, &own, leaving, &released);
+        match thread::Builder::new().spawn(run) {
+            Ok(thread) => {
+                threads.push(thread);
+                members.push(lanes);
+                releases.push(release);
+            }
+            Err(error) => {
+                let names: Vec<&str> = lanes.iter().map(|lane| control.blame.instance(*lane)).collect();
+                control.fail(no_thread(&names.join(", "), &error));
+                break;
+            }
         }
-        control.ring();
-        running.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
-    });
+    }
+    drop(tell);
+    watch_lanes(&mut monitor, clock, control, watch);
+    // Ports on threads have nothing to settle. They are dropped when all lanes are back, so that none sees another's closed.
+    let left = Gathering { control, news, members }.gather(Duration::ZERO, watch, || drop(releases));
+    join(threads);
     let cpu_ns = process_cpu_ns() - cpu_ns;
-    let lanes = groups.into_iter().flat_map(OnThread::into_lanes).collect();
+    let lanes = left.into_iter().map(|(lane, _)| lane).collect();
+    let _ = plan;
     monitor.finish(lanes, None, Some(cpu_ns), Vec::new())
+}
+
+/// What a thread of lanes does.
+fn run_group(mut group: impl OnThread, control: &Control, leaving: Leaving, released: &Receiver<()>) {
+    ask_for_precise_sleeps();
+    let ids = group.lanes();
+    match catch_unwind(AssertUnwindSafe(|| group.drive())) {
+        Ok(Ok(())) => {}
+        Ok(Err((lane, error))) => control.fail(format!("{}: {error}", control.blame.instance(lane))),
+        Err(panic) => control.fail(control.blame.panicked(&ids, &*panic)),
+    }
+    let (lanes, ports) = group.into_parts();
+    let lanes = lanes.into_iter().map(|lane| (lane, None)).collect();
+    let _ = leaving.news.send(News::Back(leaving.at, lanes));
+    // Ends when the other side is dropped.
+    let _ = released.recv();
+    control.blame.dropping(&ids);
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(ports))) {
+        control.fail(control.blame.panicked(&ids, &*panic));
+    }
 }
 
 /// What threads cannot do.

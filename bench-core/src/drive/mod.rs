@@ -8,6 +8,7 @@ pub mod virtual_time;
 
 use crate::{
     bell::Bell,
+    blame::Act,
     clock::Now,
     lane::{Inbox, Lane, Outlet, Turn},
     message::Message,
@@ -169,7 +170,9 @@ impl<S: SendPort, R: RecvPort> Seat<S, R> {
         if lane.hears() && !held_up {
             let (port, max) = wanted(lane, inbox, replies)?;
             for _ in 0..lane.batches_per_turn() {
+                lane.does(Act::Drain);
                 let drained = port.drain(max, |batch| lane.received(batch, clock));
+                lane.does(Act::Harness);
                 if found(lane, drained)? == 0 {
                     break;
                 }

@@ -6,8 +6,9 @@
 use super::{Seat, found, ring, slack::Slack, wanted};
 use crate::{
     bell::Bell,
+    blame::Act,
     clock::Now,
-    lane::{Outlet, Turn},
+    lane::{Lane, Outlet, Turn},
     message::Message,
     port::{AsyncRecvPort, AsyncSendPort, PortError},
     transport::Endpoint,
@@ -63,6 +64,7 @@ impl Coming {
     /// When the time has come, the port no longer acknowledges; when it has its hands full, it dies. Says whether it did.
     async fn look<R: AsyncRecvPort>(
         &mut self,
+        lane: &mut Lane,
         port: &mut R,
         max: usize,
         clock: &impl Now,
@@ -80,7 +82,9 @@ impl Coming {
             return Ok(false);
         }
         self.crash = None;
+        lane.does(Act::Crash);
         port.crash(down).await?;
+        lane.does(Act::Harness);
         Ok(true)
     }
 }
@@ -126,13 +130,15 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
             }
         } else if lane.hears() {
             let (port, max) = wanted(lane, inbox, replies)?;
-            if coming.crash.is_some() && coming.look(port, max, clock).await? {
+            if coming.crash.is_some() && coming.look(lane, port, max, clock).await? {
                 // What it sent before is told at this turn's end; then it looks what it is redelivered.
                 (moved, until_ns) = (true, 0);
             }
             for _ in 0..lane.batches_per_turn() {
+                lane.does(Act::Drain);
                 let drained =
                     sleep.unless(pin!(port.drain(max, |batch| lane.received(batch, clock))), until_ns).await;
+                lane.does(Act::Harness);
                 let Some(drained) = drained else { break };
                 coming.in_hand += *drained.as_ref().unwrap_or(&0);
                 found(lane, drained)?;

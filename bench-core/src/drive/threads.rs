@@ -3,6 +3,7 @@
 use super::{Round, Seat, Wait, found, round, slack::Slack, wanted};
 use crate::{
     bell::Bell,
+    blame::Act,
     clock::Now,
     port::{PortError, RecvPort, SendPort},
 };
@@ -97,8 +98,10 @@ fn native<S: SendPort, R: RecvPort>(
     let limit = if seat.lane.is_driven() { Duration::from_millis(1) } else { NAP };
     let at_most = limit.min(Duration::from_nanos(left_ns - awake_ns));
     let Seat { lane, endpoint, .. } = seat;
+    lane.does(Act::Wait);
     let waited =
         wanted(lane, &mut endpoint.inbox, &mut endpoint.replies).and_then(|(port, _)| port.wait(at_most));
+    lane.does(Act::Harness);
     found(lane, waited.map(|()| 0)).map(drop).map_err(|error| (lane.id(), error))
 }
 

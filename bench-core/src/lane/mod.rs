@@ -4,6 +4,7 @@
 mod turn;
 
 use crate::{
+    blame::{Act, Doing},
     clock::Now,
     counters::{Local, Published},
     exchange::Latencies,
@@ -89,6 +90,7 @@ pub(crate) struct LaneSpec {
     pub batch: usize,
     pub pool: Arc<Pool>,
     pub counters: Arc<Published>,
+    pub doing: Arc<Doing>,
     pub control: Arc<Control>,
 }
 
@@ -140,6 +142,12 @@ impl Lane {
     #[must_use]
     pub const fn is_driven(&self) -> bool {
         self.spec.load.is_some()
+    }
+
+    /// Says which foreign code is called for it from now on; [`Act::Harness`] once that returned.
+    #[inline(always)]
+    pub fn does(&self, act: Act) {
+        self.spec.doing.set(act);
     }
 
     /// Whether it has something to send.
@@ -238,7 +246,9 @@ impl Lane {
             let starts = self.starts.as_slice();
             load.note_gaps(now_ns, starts, self.spec.out.recorder.inter_send());
             self.spec.counters.publish_started(&self.spec.out.recorder.local);
+            self.spec.doing.set(Act::Handler);
             self.spec.reactor.react(starts, &mut self.spec.out);
+            self.spec.doing.set(Act::Harness);
             self.starts.clear();
             self.spec.out.recorder.close_ends(now_ns);
         } else {
@@ -280,6 +290,7 @@ impl Lane {
     pub fn sent(&mut self, taken: usize) {
         if taken == 0 {
             self.refused_since_ns.get_or_insert(self.offered_ns);
+            self.does(Act::Full);
             return;
         }
         if let Some(since_ns) = self.refused_since_ns.take() {
@@ -296,12 +307,15 @@ impl Lane {
         if self.spec.awaits {
             self.note_replies(batch);
         }
-        let LaneSpec { reactor, out, pool, .. } = &mut self.spec;
+        let LaneSpec { reactor, out, pool, doing, .. } = &mut self.spec;
         if out.recorder.receive(batch, now_ns, pool) {
+            doing.set(Act::Handler);
             reactor.react(batch, out);
         } else {
             self.react_to_sound(batch);
         }
+        // Back in the port that handed the batch over.
+        self.does(Act::Drain);
         self.spec.out.recorder.close_ends(now_ns);
     }
 
@@ -314,6 +328,7 @@ impl Lane {
 
     #[cold]
     fn react_to_sound(&mut self, batch: &[Message]) {
+        self.does(Act::Handler);
         for message in batch {
             if self.spec.out.recorder.is_sound(message, &self.spec.pool) {
                 self.spec.reactor.react(std::slice::from_ref(message), &mut self.spec.out);

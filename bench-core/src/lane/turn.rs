@@ -1,7 +1,7 @@
 //! A lane's turn, as drivers have it taken: everything it wants up to the look into its inbox, and what a look caused.
 
 use super::{Lane, LaneSpec};
-use crate::{clock::Now, load::Due, message::Message, port::PortError};
+use crate::{blame::Act, clock::Now, load::Due, message::Message, port::PortError};
 
 /// How many messages a lane may receive in a turn, and flows it may start, if its batches are smaller than that: what a
 /// turn costs besides is then shared by them, and others on the same thread still do not wait long.
@@ -102,14 +102,17 @@ impl Lane {
     /// nothing waited, so nothing has been refused.
     #[inline(always)]
     fn send(&mut self, now_ns: u64, clock: &impl Now, outlet: &mut impl Outlet) -> Result<Sent, PortError> {
-        let LaneSpec { out, pool, counters, .. } = &mut self.spec;
+        let LaneSpec { out, pool, counters, doing, .. } = &mut self.spec;
         let Some((port, message)) = out.only(now_ns, pool, counters) else {
             return self.send_all(now_ns, clock, outlet);
         };
+        doing.set(Act::Offer);
         if outlet.offer(port, std::slice::from_ref(message))? == 0 {
+            doing.set(Act::Full);
             self.refused_since_ns = Some(now_ns);
             return Ok(Sent::Nothing);
         }
+        doing.set(Act::Harness);
         out.only_taken(port);
         Ok(Sent::All)
     }
@@ -124,12 +127,14 @@ impl Lane {
     ) -> Result<Sent, PortError> {
         let mut sent = Sent::Nothing;
         loop {
+            self.does(Act::Offer);
             let (port, batch) = self.stamped(now_ns);
             let taken = outlet.offer(port, batch)?;
             self.sent(taken);
             if taken == 0 {
                 return Ok(sent);
             }
+            self.does(Act::Harness);
             if !self.has_pending() {
                 return Ok(Sent::All);
             }

@@ -6,7 +6,7 @@ mod station;
 
 use drumpost_core::{
     clock::{Clock, Now, VirtualClock},
-    dispatcher::{Dispatcher, Threaded, panic_text},
+    dispatcher::{Dispatcher, Threaded},
     drive::{Placement, Rings, Seat, Wait, virtual_time},
     message::Message,
     monitor::Watch,
@@ -103,7 +103,10 @@ impl Sim {
             Ok(Err((lane, error))) => {
                 control.fail(format!("{}: {error}", plan.wiring.instance_name(lane)));
             }
-            Err(panic) => control.fail(panic_text(&*panic)),
+            Err(panic) => {
+                let lanes: Vec<u16> = (0..plan.wiring.instance_count()).collect();
+                control.fail(control.blame.panicked(&lanes, &*panic));
+            }
         }
         Ok(monitor.finish(seats.into_iter().map(|seat| seat.lane).collect(), None, None, Vec::new()))
     }
@@ -181,7 +184,7 @@ impl<C: Now + Clone + Send> Target<C> {
     }
 }
 
-impl<C: Now + Clone + Send> Transport for Target<C> {
+impl<C: Now + Clone + Send + 'static> Transport for Target<C> {
     type Send = Sender<C>;
     type Recv = Receiver<C>;
 

@@ -39,6 +39,7 @@ impl Bench {
             receivers: vec![1],
         };
         let wiring = Wiring {
+            transport: String::new(),
             run_name: "test".into(),
             style: Style::Message,
             services: vec![service("sender", 0..1), service("receiver", 1..1 + receivers)],

@@ -1,0 +1,258 @@
+//! What each lane is doing at the moment, so that a panic or a hang can be told by the name of whoever caused it: the
+//! handler of a service, or a method of the transport.
+//!
+//! A lane writes one byte before and after it calls foreign code. The byte has a single writer and lies on a cache line of
+//! its own. Nobody reads it unless something went wrong, so the line stays with the lane's core.
+
+use crate::wiring::Wiring;
+use std::{
+    any::Any,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+};
+
+macro_rules! acts {
+    ($($name:ident, $text:literal;)*) => {
+        /// Which code a lane is in.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Act {
+            $(#[doc = concat!("In ", $text, ".")] $name,)*
+        }
+
+        impl Act {
+            const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The name of the method, as its author knows it.
+            const fn method(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+acts! {
+    Harness, "the harness";
+    Handler, "handle";
+    Offer, "offer";
+    Full, "offer (full)";
+    Drain, "drain";
+    Wait, "wait";
+    Settle, "settle";
+    Finish, "finish";
+    Crash, "crash";
+    Drop, "drop";
+}
+
+/// What one lane is doing.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Doing(AtomicU8);
+
+impl Doing {
+    /// Says what the lane does from now on.
+    #[inline(always)]
+    pub fn set(&self, act: Act) {
+        self.0.store(act as u8, Ordering::Relaxed);
+    }
+
+    /// What the lane does. A moment old when the caller reads it.
+    #[must_use]
+    pub fn get(&self) -> Act {
+        Act::ALL.get(usize::from(self.0.load(Ordering::Relaxed))).copied().unwrap_or(Act::Harness)
+    }
+}
+
+/// A lane's names, and what it is doing.
+#[derive(Debug)]
+struct Suspect {
+    instance: String,
+    service: String,
+    doing: Arc<Doing>,
+}
+
+/// All lanes of a trial and the name of its transport: finds out whose fault a panic or a hang is.
+#[derive(Debug, Default)]
+pub struct Blame {
+    transport: String,
+    lanes: Vec<Suspect>,
+}
+
+impl Blame {
+    /// The lanes of a wiring.
+    #[must_use]
+    pub fn new(wiring: &Wiring) -> Self {
+        let suspect = |lane: u16| Suspect {
+            instance: wiring.instance_name(lane),
+            service: wiring.services[wiring.service_of(lane)].name.clone(),
+            doing: Arc::default(),
+        };
+        let lanes = (0..wiring.instance_count()).map(suspect).collect();
+        Self { transport: transport_name(&wiring.transport), lanes }
+    }
+
+    /// The mark that a lane sets.
+    #[must_use]
+    pub fn doing(&self, lane: u16) -> Arc<Doing> {
+        Arc::clone(&self.lanes[usize::from(lane)].doing)
+    }
+
+    /// A lane's name.
+    #[must_use]
+    pub fn instance(&self, lane: u16) -> &str {
+        self.lanes.get(usize::from(lane)).map_or("a lane", |suspect| &suspect.instance)
+    }
+
+    /// Says for all `lanes` that their ports are dropped now.
+    pub(crate) fn dropping(&self, lanes: &[u16]) {
+        for lane in lanes {
+            self.lanes[usize::from(*lane)].doing.set(Act::Drop);
+        }
+    }
+
+    /// The sentence for a panic that ended one of `lanes`, which share a thread.
+    #[must_use]
+    pub fn panicked(&self, lanes: &[u16], payload: &(dyn Any + Send)) -> String {
+        let text = panic_text(payload);
+        match self.guilty(lanes) {
+            Some((suspect, Act::Handler)) => {
+                format!("the handler of `{}` panicked: {text}", suspect.service)
+            }
+            Some((suspect, act)) => {
+                format!("{} panicked in `{}` at {}: {text}", self.transport, act.method(), suspect.instance)
+            }
+            None => {
+                let names: Vec<&str> = lanes.iter().map(|lane| self.instance(*lane)).collect();
+                format!("the harness panicked at {}: {text}; this is a defect of drumpost", names.join(", "))
+            }
+        }
+    }
+
+    /// The sentence for `lanes`, which share a thread that has not returned for `time`.
+    #[must_use]
+    pub fn hangs(&self, lanes: &[u16], time: &str) -> String {
+        match self.guilty(lanes) {
+            Some((suspect, Act::Handler)) => format!(
+                "the handler of `{}` hangs at {}: `handle` has not returned for {time}",
+                suspect.service, suspect.instance
+            ),
+            Some((suspect, act)) => format!(
+                "{} hangs at {}: `{}` has not returned for {time}",
+                self.transport,
+                suspect.instance,
+                act.method()
+            ),
+            None => {
+                let names: Vec<&str> = lanes.iter().map(|lane| self.instance(*lane)).collect();
+                format!("{} did not take a turn for {time}", names.join(", "))
+            }
+        }
+    }
+
+    /// The sentence for a lane that a full transport has held up for `time`.
+    #[must_use]
+    pub fn held_up(&self, lane: u16, time: &str) -> String {
+        format!(
+            "{} took nothing more from {} for {time}: whoever receives it stands still",
+            self.transport,
+            self.instance(lane)
+        )
+    }
+
+    /// Whether a lane waits for a full transport, as far as can be seen.
+    pub(crate) fn is_held_up(&self, lane: u16) -> bool {
+        let act = self.lanes.get(usize::from(lane)).map(|suspect| suspect.doing.get());
+        matches!(act, Some(Act::Full | Act::Offer))
+    }
+
+    /// Of lanes that share a thread, the one that is in foreign code. A handler comes first: handlers are called from
+    /// within `drain`, and by listeners from within another lane's turn.
+    fn guilty(&self, lanes: &[u16]) -> Option<(&Suspect, Act)> {
+        let all = || {
+            let suspects = lanes.iter().filter_map(|lane| self.lanes.get(usize::from(*lane)));
+            suspects.map(|suspect| (suspect, suspect.doing.get()))
+        };
+        let handler = all().find(|(_, act)| *act == Act::Handler);
+        handler.or_else(|| all().find(|(_, act)| !matches!(act, Act::Harness | Act::Full)))
+    }
+}
+
+/// "transport `name`", or without a name where the caller gave none.
+pub(crate) fn transport_name(name: &str) -> String {
+    if name.is_empty() { "the transport".into() } else { format!("transport `{name}`") }
+}
+
+/// A panic that already says whose it is; see [`accused`].
+struct Accused(String);
+
+/// Runs `make`, foreign code that runs before there are lanes. If it panics, the panic goes on with a text that says
+/// `whose` it is.
+pub(crate) fn accused<T>(whose: impl FnOnce() -> String, make: impl FnOnce() -> T) -> T {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(make)) {
+        Ok(made) => made,
+        Err(panic) => std::panic::resume_unwind(Box::new(Accused(format!(
+            "{} panicked: {}",
+            whose(),
+            panic_text(&*panic)
+        )))),
+    }
+}
+
+/// The whole sentence of a panic that says whose it is; `None` for any other.
+pub(crate) fn accusation(payload: &(dyn Any + Send)) -> Option<String> {
+    payload.downcast_ref::<Accused>().map(|accused| accused.0.clone())
+}
+
+/// What a panic said.
+#[must_use]
+pub fn panic_text(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+    text.or_else(|| accusation(payload)).unwrap_or_else(|| "no message".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two() -> Blame {
+        let lane = |name: &str| Suspect {
+            instance: format!("{name}-0"),
+            service: name.into(),
+            doing: Arc::default(),
+        };
+        Blame { transport: transport_name("pigeon"), lanes: vec![lane("gateway"), lane("worker")] }
+    }
+
+    #[test]
+    fn a_fault_is_told_by_the_name_of_whoever_caused_it() {
+        let blame = two();
+        let panicked = || blame.panicked(&[0, 1], &"oh");
+        assert!(panicked().contains("defect of drumpost"), "{}", panicked());
+        blame.doing(0).set(Act::Offer);
+        assert_eq!(panicked(), "transport `pigeon` panicked in `offer` at gateway-0: oh");
+        assert_eq!(
+            blame.hangs(&[0, 1], "3 s"),
+            "transport `pigeon` hangs at gateway-0: `offer` has not returned for 3 s"
+        );
+        blame.doing(1).set(Act::Handler);
+        assert_eq!(panicked(), "the handler of `worker` panicked: oh");
+        assert_eq!(
+            blame.hangs(&[1], "3 s"),
+            "the handler of `worker` hangs at worker-0: `handle` has not returned for 3 s"
+        );
+    }
+
+    #[test]
+    fn every_act_is_read_as_it_was_set() {
+        let doing = Doing::default();
+        for act in Act::ALL {
+            doing.set(*act);
+            assert_eq!(doing.get(), *act);
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Runs a dispatcher on a thread of its own, so that nothing a transport does can stop the program: a panic, wherever it
+//! happens, and a call that never returns become an error of the trial. A thread that hangs is left behind; it owns
+//! everything it uses.
+
+use super::Dispatcher;
+use crate::{
+    blame::{accusation, panic_text, transport_name},
+    monitor::{Counts, Edge, Watch},
+    outcome::{Outcome, Snapshot},
+    plan::TrialPlan,
+    server::ServerFacts,
+    transport::OpenError,
+};
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// How long the steps of a trial may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Making and opening a transport.
+    pub open: Duration,
+    /// How long a dispatcher that runs may not ask whether it is interrupted. Dispatchers ask some hundred times a second.
+    pub silence: Duration,
+    /// Closing a transport, from the moment when everything is measured.
+    pub close: Duration,
+    /// What is left of any of these once the user asked to end the run.
+    pub interrupted: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            open: Duration::from_secs(30),
+            silence: Duration::from_secs(10),
+            close: Duration::from_secs(15),
+            interrupted: Duration::from_secs(5),
+        }
+    }
+}
+
+/// How often the guard looks whether the trial goes on.
+const LOOK: Duration = Duration::from_millis(10);
+/// How long a trial has to hand over what it has when the user asked twice.
+const URGENT: Duration = Duration::from_millis(500);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Step {
+    Making,
+    Opening,
+    Running,
+    Closing,
+}
+
+impl Step {
+    const fn method(self) -> &'static str {
+        match self {
+            Self::Making => "make",
+            Self::Opening => "open",
+            Self::Running => "run",
+            Self::Closing => "close",
+        }
+    }
+}
+
+/// What both threads see.
+#[derive(Debug, Default)]
+struct Shared {
+    step: AtomicU8,
+    /// How often the dispatcher asked whether it is interrupted.
+    looks: AtomicU64,
+    interrupted: AtomicBool,
+    urgent: AtomicBool,
+}
+
+impl Shared {
+    fn enter(&self, step: Step) {
+        self.step.store(step as u8, Ordering::Relaxed);
+    }
+
+    fn step(&self) -> Step {
+        let step = [Step::Making, Step::Opening, Step::Running, Step::Closing];
+        let step = step[usize::from(self.step.load(Ordering::Relaxed)).min(3)];
+        // A dispatcher that asks whether it is interrupted runs, whether or not it said that it opened something.
+        if step == Step::Opening && self.looks.load(Ordering::Relaxed) > 0 { Step::Running } else { step }
+    }
+}
+
+enum Told {
+    Sample(Box<Snapshot>),
+    Opened(Option<ServerFacts>, SyncSender<()>),
+    Edge(Edge, Counts, SyncSender<()>),
+    Measured(Box<Outcome>),
+    Ended(Result<Result<Box<Outcome>, OpenError>, Box<dyn Any + Send>>),
+}
+
+/// Stands in for the watcher on the dispatcher's thread.
+struct Relay {
+    to: Sender<Told>,
+    shared: Arc<Shared>,
+}
+
+impl Relay {
+    /// Has the watcher take note, and waits until it has, so that what it reads is of this moment.
+    fn and_wait(&self, tell: impl FnOnce(SyncSender<()>) -> Told) {
+        let (done, noted) = sync_channel(1);
+        if self.to.send(tell(done)).is_ok() {
+            let _ = noted.recv_timeout(Duration::from_secs(1));
+        }
+    }
+}
+
+impl Watch for Relay {
+    fn sample(&mut self, snapshot: &Snapshot) {
+        let _ = self.to.send(Told::Sample(Box::new(snapshot.clone())));
+    }
+
+    fn opened(&mut self, server: Option<&ServerFacts>) {
+        self.shared.enter(Step::Running);
+        self.and_wait(|done| Told::Opened(server.cloned(), done));
+    }
+
+    fn edge(&mut self, edge: Edge, counts: Counts) {
+        self.and_wait(|done| Told::Edge(edge, counts, done));
+    }
+
+    fn measured(&mut self, outcome: &Outcome) {
+        let _ = self.to.send(Told::Measured(Box::new(outcome.clone())));
+        self.shared.enter(Step::Closing);
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.shared.looks.fetch_add(1, Ordering::Relaxed);
+        self.shared.interrupted.load(Ordering::Relaxed)
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.shared.urgent.load(Ordering::Relaxed)
+    }
+}
+
+/// Makes a dispatcher and runs a trial over it, as [`Dispatcher::run`] does, with limits.
+///
+/// # Errors
+/// As [`Dispatcher::run`]. `Failed` too if something panicked or did not return before anything was measured, or if no
+/// thread was to be had. If something was measured, the outcome is given and says why it failed.
+pub fn run_guarded(
+    make: impl FnOnce() -> Result<Box<dyn Dispatcher>, String> + Send + 'static,
+    plan: TrialPlan,
+    limits: Limits,
+    watch: &mut dyn Watch,
+) -> Result<Outcome, OpenError> {
+    let whose = transport_name(&plan.wiring.transport);
+    let (to, told) = channel();
+    let shared = Arc::new(Shared::default());
+    let mut relay = Relay { to: to.clone(), shared: Arc::clone(&shared) };
+    let trial = move || {
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            let mut dispatcher = make().map_err(OpenError::Refused)?;
+            relay.shared.enter(Step::Opening);
+            let outcome = dispatcher.run(&plan, &mut relay).map(Box::new);
+            if let Ok(outcome) = &outcome {
+                // What is dropped now may hang, too.
+                relay.measured(outcome);
+            }
+            drop(dispatcher);
+            outcome
+        }));
+        let _ = to.send(Told::Ended(ended));
+    };
+    let thread = thread::Builder::new().name("trial".into()).spawn(trial);
+    let thread = thread.map_err(|error| no_thread("the trial", &error)).map_err(OpenError::Failed)?;
+    let mut guard = Guard { told, shared, limits, whose, measured: None, watch };
+    match guard.wait() {
+        Ok(ended) => {
+            let _ = thread.join();
+            ended
+        }
+        Err(why) => {
+            leave_behind(thread);
+            guard.measured_until(why)
+        }
+    }
+}
+
+/// The sentence for a thread that the system refused.
+pub(crate) fn no_thread(what: &str, error: &std::io::Error) -> String {
+    format!(
+        "failed to start a thread for {what}: {error}; raise the limit on processes (ulimit -u) or use fewer instances \
+         or a smaller --placement"
+    )
+}
+
+struct Guard<'a> {
+    told: Receiver<Told>,
+    shared: Arc<Shared>,
+    limits: Limits,
+    whose: String,
+    measured: Option<Box<Outcome>>,
+    watch: &'a mut dyn Watch,
+}
+
+impl Guard<'_> {
+    /// Waits for the trial's end. An error is the sentence about what hangs.
+    fn wait(&mut self) -> Result<Result<Outcome, OpenError>, String> {
+        let mut quiet = Quiet::default();
+        loop {
+            self.shared.interrupted.store(self.watch.is_interrupted(), Ordering::Relaxed);
+            self.shared.urgent.store(self.watch.is_urgent(), Ordering::Relaxed);
+            match self.told.recv_timeout(LOOK) {
+                Ok(Told::Sample(snapshot)) => self.watch.sample(&snapshot),
+                Ok(Told::Opened(server, done)) => {
+                    self.watch.opened(server.as_ref());
+                    let _ = done.send(());
+                }
+                Ok(Told::Edge(edge, counts, done)) => {
+                    self.watch.edge(edge, counts);
+                    let _ = done.send(());
+                }
+                Ok(Told::Measured(outcome)) => self.measured = Some(outcome),
+                Ok(Told::Ended(Ok(ended))) => return Ok(ended.map(|outcome| *outcome)),
+                Ok(Told::Ended(Err(panic))) => return Ok(self.panicked(&*panic)),
+                Err(RecvTimeoutError::Timeout) => quiet.look(&self.shared),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Ok(self.measured_until(format!("{} ended its thread", self.whose)));
+                }
+            }
+            if let Some(why) = self.hangs(&quiet) {
+                return Err(why);
+            }
+        }
+    }
+
+    fn hangs(&self, quiet: &Quiet) -> Option<String> {
+        let limit = match quiet.step {
+            Some(Step::Closing) => self.limits.close,
+            Some(Step::Running) => self.limits.silence,
+            Some(Step::Making | Step::Opening) | None => self.limits.open,
+        };
+        let (limit, time) = if self.watch.is_urgent() {
+            (URGENT, quiet.urgent)
+        } else if self.watch.is_interrupted() {
+            (limit.min(self.limits.interrupted), quiet.time)
+        } else {
+            (limit, quiet.time)
+        };
+        let step = quiet.step.filter(|_| time >= limit)?;
+        let method = step.method();
+        Some(format!("{} hangs: `{method}` has not returned for {time:?}", self.whose))
+    }
+
+    fn panicked(&mut self, panic: &(dyn Any + Send)) -> Result<Outcome, OpenError> {
+        let text = accusation(panic).unwrap_or_else(|| {
+            let method = self.shared.step().method();
+            format!("{} panicked in `{method}`: {}", self.whose, panic_text(panic))
+        });
+        self.measured_until(text)
+    }
+
+    /// A trial that ended badly after something was measured, or before.
+    fn measured_until(&mut self, why: String) -> Result<Outcome, OpenError> {
+        let Some(mut outcome) = self.measured.take() else { return Err(OpenError::Failed(why)) };
+        outcome.fail(why);
+        Ok(*outcome)
+    }
+}
+
+/// For how long a trial has been quiet. Counted in looks: a process that was suspended did not wait.
+#[derive(Default)]
+struct Quiet {
+    step: Option<Step>,
+    looks: u64,
+    time: Duration,
+    urgent: Duration,
+}
+
+impl Quiet {
+    fn look(&mut self, shared: &Shared) {
+        let (step, looks) = (shared.step(), shared.looks.load(Ordering::Relaxed));
+        if self.step != Some(step) || (self.looks != looks && step == Step::Running) {
+            (self.step, self.time) = (Some(step), Duration::ZERO);
+        }
+        self.looks = looks;
+        self.time += LOOK;
+        if shared.urgent.load(Ordering::Relaxed) {
+            self.urgent += LOOK;
+        }
+    }
+}
+
+static LEFT: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
+
+/// Gives up on a thread that does not return.
+pub(crate) fn leave_behind(thread: JoinHandle<()>) {
+    LEFT.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+}
+
+/// How many threads that hung in earlier trials of this process are still there. They may use processor time.
+#[must_use]
+pub fn left_behind() -> usize {
+    let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+    left.retain(|thread| !thread.is_finished());
+    left.len()
+}
