@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Hold the harness against known answers on this machine
     Selftest(SelftestArgs),
+    /// Remove what runs left at a server whose process ended before it could
+    Clean(CleanArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }
@@ -162,7 +164,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "SPEC", help_heading = "Dispatch")]
     pub sim: Option<String>,
     /// Server of nats and jetstream
-    #[arg(long, value_name = "URL", env = "NATS_URL", help_heading = "Dispatch")]
+    #[arg(long, value_name = "URL", env = "NATS_URL", hide_env_values = true, help_heading = "Dispatch")]
     pub nats: Option<String>,
     /// Option of a transport or scenario
     ///
@@ -343,6 +345,19 @@ pub(crate) struct ExportArgs {
     /// File to write [default: stdout]
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CleanArgs {
+    /// Transports [default: all that need a server]
+    #[arg(value_name = "TRANSPORT")]
+    pub transports: Vec<String>,
+    /// Server of nats and jetstream
+    #[arg(long, value_name = "URL", env = "NATS_URL", hide_env_values = true)]
+    pub nats: Option<String>,
+    /// Option of a transport
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! Facts about the machine and the process that a record keeps. The one place that reads the wall clock.
 
+use crate::secrets;
 use drumpost_core::clock::ClockReport;
 use std::{
     collections::BTreeMap,
@@ -26,7 +27,7 @@ pub(crate) fn nonce() -> u16 {
     RandomState::new().hash_one(0) as u16
 }
 
-/// A command line, program name first, without what only says where results go.
+/// A command line as it is stored, program name first, without secrets and what only says where results go.
 pub(crate) fn command_line(given: &[String]) -> Vec<String> {
     const OUTPUT: [&str; 3] = ["--out", "-o", "--save-frame"];
     let mut kept = vec!["drumpost".to_owned()];
@@ -37,7 +38,7 @@ pub(crate) fn command_line(given: &[String]) -> Vec<String> {
         } else if !["--json", "--no-tui"].contains(&argument.as_str())
             && !OUTPUT.iter().any(|flag| argument.starts_with(&format!("{flag}=")))
         {
-            kept.push(argument.clone());
+            kept.push(secrets::hide(argument));
         }
     }
     kept

@@ -11,6 +11,7 @@
 
 mod activity;
 mod args;
+mod clean;
 mod compare;
 mod completions;
 mod environment;
@@ -22,6 +23,7 @@ pub mod oracle;
 mod output;
 mod run;
 mod search;
+mod secrets;
 mod selftest;
 mod show;
 mod suite;
@@ -48,13 +50,15 @@ pub fn builtin() -> Registry {
 /// Runs the command line of this process over `registry`.
 #[must_use]
 pub fn main(registry: Registry) -> ExitCode {
-    ExitCode::from(run(registry, std::env::args_os()).code())
+    let words = secrets::arguments(&registry);
+    ExitCode::from(run(registry, words).code())
 }
 
 /// Runs a command line, the program's name first.
 #[must_use]
 pub fn run(registry: Registry, command_line: impl IntoIterator<Item = OsString>) -> Exit {
     let words: Vec<OsString> = command_line.into_iter().collect();
+    secrets::learn(&registry, &words);
     let run = || command(&registry, &words);
     // What a trial does is caught where it is run; this is for what a registered transport or scenario does before.
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
@@ -87,6 +91,7 @@ fn command(registry: &Registry, words: &[OsString]) -> Exit {
         Command::Compare(args) => compare::compare(&args),
         Command::Export(args) => export::export(&args),
         Command::Selftest(args) => selftest::selftest(registry, &args),
+        Command::Clean(args) => clean::clean(registry, &args),
         Command::Completions(args) => completions::completions(&args),
     };
     done.unwrap_or_else(|error| complained(&error))
@@ -94,7 +99,15 @@ fn command(registry: &Registry, words: &[OsString]) -> Exit {
 
 /// Prints the help, the version or what is wrong with the command line.
 fn told(error: &clap::Error) -> Exit {
-    let printed = error.print().and_then(|()| std::io::stdout().flush());
+    let text = error.to_string();
+    let hidden = secrets::hide(&text);
+    let printed = match () {
+        () if hidden == text => error.print().and_then(|()| std::io::stdout().flush()),
+        () => {
+            output::remark(hidden.trim_end());
+            Ok(())
+        }
+    };
     if error.use_stderr() {
         return Exit::Usage;
     }

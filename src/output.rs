@@ -4,6 +4,7 @@
 //! cannot be printed is none: stderr may be a closed pipe, a full disk or a terminal that went away, and what was
 //! measured is worth more than the line about it. The print macros panic there, so nothing uses them.
 
+use crate::secrets;
 use anyhow::Context;
 use drumpost_results::report::Layout;
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -13,6 +14,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 /// # Errors
 /// Stdout takes no more, because its disk is full, for instance.
 pub(crate) fn result(text: &str) -> anyhow::Result<()> {
+    let text = &secrets::hide(text);
     let mut stdout = io::stdout().lock();
     let end = if text.ends_with('\n') { "" } else { "\n" };
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(end.as_bytes()));
@@ -44,7 +46,7 @@ pub(crate) fn remark(text: &str) {
 
 fn to_stderr(text: &str) {
     // Nobody is left to be told if this fails.
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let _ = io::stderr().lock().write_all(secrets::hide(text).as_bytes());
 }
 
 /// Writes a line over the last one, on a terminal. What does not fit is left out: a wrapped line could not be written over.

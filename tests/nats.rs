@@ -2,7 +2,9 @@
 #![cfg(feature = "nats")]
 
 #[path = "../dispatch/tests/support/mod.rs"]
-mod server;
+pub(crate) mod server;
+#[path = "../dispatch/tests/support/secured.rs"]
+pub(crate) mod support_secured;
 
 use crate::support::{Place, Record, Running, assert_clean, count};
 use server::NatsServer;

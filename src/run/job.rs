@@ -2,7 +2,9 @@
 //! is found here, before anything is opened.
 
 use super::{
+    dispatches::dispatches,
     load::{as_ns, extent, load_text, sample_every, workload},
+    options::{check_options, from_environment, options},
     settings,
 };
 use crate::{
@@ -15,7 +17,7 @@ use drumpost_core::{
     load::{LoadPlan, Pace},
     payload::Pool,
     plan::{Kill, TrialPlan},
-    registry::{Options, Promise, Registry, RunsOn, TransportEntry},
+    registry::{OptionEntry, Options, Promise, Registry, RunsOn, TransportEntry},
     scenario::{Scenario, Style},
     wiring::{Wiring, WiringSettings},
 };
@@ -33,11 +35,20 @@ pub(crate) struct Target {
     pub label: String,
     pub runs_on: RunsOn,
     pub make: fn(&Options) -> Result<Box<dyn Dispatcher>, String>,
+    /// The options that its transport lists.
+    pub options: &'static [OptionEntry],
     pub promise: Promise,
     /// It connects to a server outside of the process.
     pub needs_server: bool,
     /// The plan of each of its trials, but for the names and seeds that differ.
     pub plan: TrialPlan,
+}
+
+impl Target {
+    /// Whether its transport lists an option.
+    pub(super) fn has_option(&self, name: &str) -> bool {
+        self.options.iter().any(|option| option.name == name)
+    }
 }
 
 /// What is to be done.
@@ -46,6 +57,8 @@ pub(crate) struct Job {
     pub targets: Vec<Target>,
     pub workload: WorkloadSpec,
     pub options: Options,
+    /// Names of those that the environment set.
+    pub from_environment: Vec<String>,
     pub trials: u32,
     pub seed: u64,
     /// Everything runs in virtual time: no clock, no processor time, no date in the record.
@@ -63,11 +76,11 @@ impl Job {
     /// # Errors
     /// A sentence about the first thing that cannot be done as asked.
     pub(crate) fn new(registry: &Registry, args: &RunArgs) -> anyhow::Result<Self> {
-        let options = options(args)?;
+        let options = options(registry, args)?;
         let sim: SimSpec =
             args.sim.as_deref().unwrap_or_default().parse().map_err(|e| usage(format!("{e}")))?;
         let scenario = Arc::new(scenario(registry, args, &options)?);
-        let dispatches = dispatches(registry, args, &scenario)?;
+        let dispatches = dispatches(registry, args, &scenario, &options)?;
         let is_virtual = sim.clock == SimClock::Virtual
             && dispatches.iter().all(|(_, entry)| entry.runs_on == RunsOn::Simulation);
         if args.sim.is_some() && dispatches.iter().all(|(_, entry)| entry.runs_on != RunsOn::Simulation) {
@@ -87,6 +100,7 @@ impl Job {
             settings_text: String::new(),
             thresholds: args.thresholds.resolve()?,
             record: Record::default(),
+            from_environment: from_environment(args, &options),
             options,
         };
         let wiring = wiring_settings(args, &pool)?;
@@ -148,6 +162,7 @@ impl Job {
             label,
             runs_on: entry.runs_on,
             make: entry.make,
+            options: entry.options,
             promise,
             needs_server: entry.needs_server,
             plan,
@@ -186,39 +201,6 @@ impl Job {
     }
 }
 
-fn options(args: &RunArgs) -> anyhow::Result<Options> {
-    let mut options = Options::default();
-    for set in &args.set {
-        let Some((key, value)) = set.split_once('=') else {
-            return Err(usage(format!("--set `{set}` is not KEY=VALUE, such as fan-out.subscribers=8")));
-        };
-        options.set(key, value);
-    }
-    let flags = [("sim", &args.sim), ("nats.url", &args.nats)];
-    for (key, value) in flags {
-        if let Some(value) = value {
-            options.set(key, value.as_str());
-        }
-    }
-    options.set("seed", args.seed.to_string());
-    Ok(options)
-}
-
-/// Refuses an option that nothing of this run has asked for, such as a misspelt one.
-fn check_options(args: &RunArgs, options: &Options) -> anyhow::Result<()> {
-    let asked = options.asked();
-    let known: Vec<&str> = asked.iter().map(String::as_str).filter(|name| name.contains('.')).collect();
-    let set = args.set.iter().filter_map(|set| set.split_once('='));
-    for (key, _) in set.chain(args.nats.is_some().then_some(("nats.url", ""))) {
-        let by_environment = key == "nats.url" && std::env::var_os("NATS_URL").is_some();
-        if !asked.iter().any(|name| name == key) && !by_environment {
-            let what = if known.is_empty() { "option (this run has none)" } else { "option" };
-            return Err(usage(format!("--set: {}", unknown(what, key, &known))));
-        }
-    }
-    Ok(())
-}
-
 fn scenario(registry: &Registry, args: &RunArgs, options: &Options) -> anyhow::Result<Scenario> {
     let default =
         if args.sim.is_some() && args.dispatch.is_empty() { "stream" } else { "order-authorization" };
@@ -234,94 +216,6 @@ pub(crate) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
     let best = close.filter(|(likeness, _)| *likeness > 0.8).max_by(|a, b| a.0.total_cmp(&b.0));
     let hint = best.map(|(_, known)| format!("; did you mean `{known}`?")).unwrap_or_default();
     format!("unknown {what} `{name}`{hint} known: {}", known.join(", ")).replace("` known", "`; known")
-}
-
-type Dispatches<'a> = Vec<(Style, &'a TransportEntry)>;
-
-fn dispatches<'a>(
-    registry: &'a Registry,
-    args: &RunArgs,
-    scenario: &Scenario,
-) -> anyhow::Result<Dispatches<'a>> {
-    let asked: Vec<&str> = match (&args.dispatch[..], &args.sim) {
-        ([], Some(_)) => vec!["message/sim"],
-        (asked, _) => asked.iter().map(String::as_str).collect(),
-    };
-    let mut chosen: Dispatches<'a> = Vec::new();
-    for text in &asked {
-        let found = named(registry, scenario, text)?;
-        chosen.extend(found.into_iter().filter(|(style, entry)| {
-            !args.dispatch.is_empty() || scenario.styles().any(|has| has == *style) || entry.needs_server
-        }));
-    }
-    if asked.is_empty() {
-        chosen = defaults(registry, scenario, None);
-    }
-    let mut seen: Vec<(Style, &str)> = Vec::new();
-    chosen.retain(|(style, entry)| {
-        let is_new = !seen.contains(&(*style, entry.name));
-        seen.push((*style, entry.name));
-        is_new
-    });
-    if chosen.is_empty() {
-        return Err(usage(format!("nothing to run: no transport carries `{}` as asked", scenario.name)));
-    }
-    Ok(chosen)
-}
-
-/// The dispatches that need nothing outside the process and can carry the scenario.
-fn defaults<'a>(registry: &'a Registry, scenario: &Scenario, only: Option<Style>) -> Dispatches<'a> {
-    let fits = |style: Style, entry: &TransportEntry| {
-        let simulated = entry.runs_on == RunsOn::Simulation;
-        !entry.needs_server && !simulated && refusal(style, entry, scenario).is_none()
-    };
-    let styles = scenario.styles().filter(|style| only.is_none_or(|only| only == *style));
-    let all = styles.flat_map(|style| registry.transports.iter().map(move |entry| (style, entry)));
-    all.filter(|(style, entry)| fits(*style, entry)).collect()
-}
-
-/// `message/crossbeam`, `message` or `crossbeam`.
-fn named<'a>(registry: &'a Registry, scenario: &Scenario, text: &str) -> anyhow::Result<Dispatches<'a>> {
-    if let Ok(style) = text.parse::<Style>() {
-        return Ok(defaults(registry, scenario, Some(style)));
-    }
-    let known: Vec<&str> = registry.transports.iter().map(|entry| entry.name).collect();
-    let find = |name: &str| {
-        registry.transport(name).ok_or_else(|| match name {
-            "nats" | "jetstream" => usage(format!("this build has no {name}: build with --features nats")),
-            _ => usage(unknown("transport", name, &known)),
-        })
-    };
-    let Some((style, name)) = text.split_once('/') else {
-        let entry = find(text)?;
-        let fits = scenario.styles().filter(|style| refusal(*style, entry, scenario).is_none());
-        return Ok(fits.map(|style| (style, entry)).collect());
-    };
-    let styles = Style::ALL.map(Style::name);
-    let style: Style = style.parse().map_err(|_| usage(unknown("style", style, &styles)))?;
-    let entry = find(name)?;
-    match refusal(style, entry, scenario) {
-        Some(sentence) => Err(usage(sentence)),
-        None => Ok(vec![(style, entry)]),
-    }
-}
-
-/// Why a transport cannot carry a style of the scenario, in a sentence that names the intent.
-fn refusal(style: Style, entry: &TransportEntry, scenario: &Scenario) -> Option<String> {
-    let label = format!("{style}/{}", entry.name);
-    if scenario.routes(style).is_empty() {
-        return Some(format!("{label}: scenario `{}` has no {style} style", scenario.name));
-    }
-    let honoured = entry.intents(style).unwrap_or_default();
-    let route = scenario.routes(style).iter().find(|route| !honoured.contains(&route.intent))?;
-    let has: Vec<String> = entry.intents.iter().map(|(style, _)| format!("{style}/{}", entry.name)).collect();
-    Some(format!(
-        "{label} cannot honour {} `{}`: {}; it runs as {}",
-        route.intent,
-        route.destination,
-        entry.summary,
-        has.join(" and ")
-    ))
 }
 
 fn wiring_settings(args: &RunArgs, pool: &Arc<Pool>) -> anyhow::Result<WiringSettings> {

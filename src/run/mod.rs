@@ -1,9 +1,11 @@
 //! `drumpost run`: from flags to a job, from the job to trials, from trials to a record and a table.
 
+mod dispatches;
 pub(crate) mod execute;
 pub(crate) mod floor;
 pub(crate) mod job;
 pub(crate) mod load;
+pub(crate) mod options;
 pub(crate) mod screen;
 mod settings;
 pub(crate) mod trial;

@@ -1,7 +1,10 @@
 //! The effective settings of a run as the record states them, defaults included: what makes two rows comparable.
 
 use super::job::{Job, Target};
-use crate::args::{Reply, RunArgs};
+use crate::{
+    args::{Reply, RunArgs},
+    secrets,
+};
 use drumpost_core::{
     drive::Placement,
     load::{Debt, Extent, Pace},
@@ -56,7 +59,10 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
         set("kill", kill.as_str().into());
     }
     for (key, value) in job.options.iter().filter(|(key, _)| *key != "seed") {
-        set(&format!("option.{key}"), value.into());
+        // What the environment says of a server is no setting of a transport that has none.
+        if target.has_option(key) || !job.from_environment.iter().any(|name| name == key) {
+            set(&format!("option.{key}"), secrets::shown(key, value).into());
+        }
     }
     settings
 }

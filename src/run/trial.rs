@@ -1,6 +1,7 @@
 //! From what a trial came to in the engine to what the record keeps.
 
 use super::job::{Job, Target};
+use crate::secrets;
 use drumpost_core::{
     hist,
     load::gaps::Gaps,
@@ -36,7 +37,14 @@ pub(crate) fn not_opened(place: Place, error: &OpenError) -> Trial {
         OpenError::Failed(_) => Status::Failed,
     };
     let Place { number, position, seed } = place;
-    Trial { number, position, seed, status, error: Some(error.to_string()), ..Trial::default() }
+    Trial {
+        number,
+        position,
+        seed,
+        status,
+        error: Some(secrets::hide(&error.to_string())),
+        ..Trial::default()
+    }
 }
 
 /// A trial that ran, to its end or not.
@@ -46,9 +54,9 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
         Ending::Interrupted => {
             (Status::Interrupted, Some("interrupted; what was measured until then is kept".into()))
         }
-        Ending::Failed(what) => (Status::Failed, Some(what.clone())),
+        Ending::Failed(what) => (Status::Failed, Some(secrets::hide(what))),
     };
-    let mut notes = outcome.notes.clone();
+    let mut notes: Vec<String> = outcome.notes.iter().map(|note| secrets::hide(note)).collect();
     if outcome.drain_timed_out {
         let text = drumpost_results::units::duration(drumpost_core::clock::as_ns(target.plan.drain_deadline));
         notes.push(format!("not everything expected had arrived {text} after the load (--drain)"));

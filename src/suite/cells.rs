@@ -10,6 +10,7 @@ use crate::{
     args::RunArgs,
     exit::usage,
     run::{job::Job, load},
+    secrets,
 };
 use drumpost_core::{load::Extent, registry::Registry};
 use drumpost_results::format::suite as plan;
@@ -103,7 +104,7 @@ impl Resolver<'_> {
         let dispatch = if args.dispatch.is_empty() { "all".into() } else { args.dispatch.join(",") };
         let plan = self.plan(of, &scenario, &dispatch, &args);
         Ok(Cell {
-            plan: plan::Cell { refused: Some(why.to_owned()), ..plan },
+            plan: plan::Cell { refused: Some(secrets::hide(why)), ..plan },
             args,
             is_virtual: false,
             trial_ns: None,
@@ -135,8 +136,12 @@ impl Resolver<'_> {
         let pairs: Vec<Pair> = others.chain([of_cell]).collect();
         let command =
             ["drumpost", "run"].map(str::to_owned).into_iter().chain(self.keys.arguments_of(&pairs));
+        // Options have been read by now, so their secrets are known.
+        let differs = differs.into_iter().map(|(name, value)| (secrets::shown(&name, &value), (name, value)));
+        let differs = differs.map(|(shown, (name, _))| (name, shown)).collect();
+        let command = command.map(|word| secrets::hide(&word));
         plan::Cell {
-            name: format!("{}/{scenario}/{dispatch}{name}", of.matrix),
+            name: secrets::hide(&format!("{}/{scenario}/{dispatch}{name}", of.matrix)),
             matrix: of.matrix.clone(),
             scenario: scenario.to_owned(),
             dispatch: dispatch.to_owned(),

@@ -18,6 +18,7 @@ use crate::{
     interrupt::Interrupt,
     output,
     run::{self, execute},
+    secrets,
 };
 use cells::Cell;
 use drumpost_core::registry::Registry;
@@ -110,7 +111,8 @@ fn plan(found: &cells::Cells, path: &Path, text: String, only: Option<String>) -
         host: environment::facts(true),
         only,
         file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        text,
+        // What is kept is compared with this when the suite is gone on with: a changed secret is no other suite.
+        text: secrets::hide(&text),
         cells,
         order: execute::order(seed, &trials).into_iter().map(slot).collect(),
     }

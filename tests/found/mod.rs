@@ -1,3 +1,4 @@
 //! Faults that were found in use: a file per group, a test per fault.
 
 mod library;
+mod servers;

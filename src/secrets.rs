@@ -1,0 +1,243 @@
+//! Secrets of a command line and its environment: they are handed to transports and to nothing else.
+//!
+//! What is secret is declared: an option that its transport lists as secret, and user and password in any URL. A secret is
+//! replaced before a text is stored or printed, wherever it stands in it, by what it looks like (`NAME=VALUE`,
+//! `://USER:PASSWORD@`) and by its value. Values under four characters are replaced only by what they look like, because
+//! replacing every `a` in a table would hide the table.
+
+use drumpost_core::registry::{OptionEntry, Registry};
+use std::{
+    collections::BTreeSet,
+    ffi::OsString,
+    sync::{Mutex, PoisonError},
+};
+
+/// Stands for a secret.
+const HIDDEN: &str = "***";
+/// Shorter values are too likely to be a part of something else.
+const SHORTEST: usize = 4;
+/// Hands a command line with secrets on to the same program, in the environment, which only the user can read.
+const ARGUMENTS: &str = "DRUMPOST_ARGUMENTS";
+
+#[derive(Default)]
+struct Known {
+    /// Names of secret options.
+    names: BTreeSet<String>,
+    /// Names of options that are URLs.
+    urls: BTreeSet<String>,
+    /// Longest first, so that no part of one is left of another.
+    values: Vec<String>,
+}
+
+/// What this process has seen. A process may run several commands; what was secret in one stays so.
+static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
+
+fn with<T>(of: impl FnOnce(&mut Known) -> T) -> T {
+    of(KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
+}
+
+impl Known {
+    fn add(&mut self, value: &str) {
+        if value.len() >= SHORTEST && !self.values.iter().any(|known| known == value) {
+            self.values.push(value.to_owned());
+            self.values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        }
+    }
+
+    /// Notes the secrets of an option's value.
+    fn note(&mut self, name: &str, value: &str) {
+        if self.names.contains(name) {
+            self.add(value);
+        } else if (self.urls.contains(name) || value.contains("://"))
+            && let Some((start, end)) = userinfo(value)
+        {
+            let secret =
+                value[start..end].split_once(':').map_or(&value[start..end], |(_, password)| password);
+            self.add(secret);
+        }
+    }
+}
+
+/// Learns which options are secret, and the secrets in the words of a command line and in the environment.
+pub(crate) fn learn(registry: &Registry, words: &[OsString]) {
+    let options = || registry.transports.iter().flat_map(|transport| transport.options);
+    with(|known| {
+        for OptionEntry { name, form, secret, .. } in options() {
+            if *secret {
+                known.names.insert((*name).to_owned());
+            } else if *form == "URL" {
+                known.urls.insert((*name).to_owned());
+            }
+        }
+        for option in options() {
+            if let Some(value) = option.environment.and_then(|variable| std::env::var(variable).ok()) {
+                known.note(option.name, &value);
+            }
+        }
+        let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+        for (at, word) in words.iter().enumerate() {
+            let flag = at.checked_sub(1).map_or("", |before| &words[before]);
+            let (name, value) = match word.split_once('=') {
+                Some(("--nats", url)) => ("nats.url", url),
+                Some(("--set", set)) => set.split_once('=').unwrap_or(("", set)),
+                Some((name, value)) => (name, value),
+                None if flag == "--nats" => ("nats.url", &**word),
+                None => ("", &**word),
+            };
+            known.note(name, value);
+        }
+    });
+}
+
+/// Learns the value of an option that stood elsewhere, such as in a suite's file.
+pub(crate) fn note(name: &str, value: &str) {
+    with(|known| known.note(name, value));
+}
+
+/// An option's value as it may be stored.
+pub(crate) fn shown(name: &str, value: &str) -> String {
+    if with(|known| known.names.contains(name)) { HIDDEN.to_owned() } else { hide(value) }
+}
+
+/// A text as it may be stored or printed.
+pub(crate) fn hide(text: &str) -> String {
+    with(|known| {
+        let mut text = without_userinfo(text);
+        for name in &known.names {
+            text = without_value_of(&text, name);
+        }
+        for value in &known.values {
+            if text.contains(value.as_str()) {
+                text = text.replace(value.as_str(), HIDDEN);
+            }
+        }
+        text
+    })
+}
+
+/// Where in a URL, with or without a scheme, user and password stand.
+fn userinfo(url: &str) -> Option<(usize, usize)> {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    Some((start, start + userinfo_len(&url[start..])?))
+}
+
+/// How long user and password are in a URL without its scheme, the `@` after them left out.
+fn userinfo_len(url: &str) -> Option<usize> {
+    let ends = |c: char| c.is_whitespace() || "/?#\"'`<>\\,".contains(c);
+    let authority = &url[..url.find(ends).unwrap_or(url.len())];
+    authority.rfind('@').filter(|at| *at > 0)
+}
+
+/// Replaces the password of every URL in a text, or all that stands before the host if there is no user beside it.
+fn without_userinfo(text: &str) -> String {
+    let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find("://") {
+        let (before, url) = rest.split_at(at + 3);
+        shown += before;
+        rest = url;
+        if let Some(len) = userinfo_len(url) {
+            if let Some((user, _)) = url[..len].split_once(':') {
+                shown += user;
+                shown.push(':');
+            }
+            shown += HIDDEN;
+            rest = &url[len..];
+        }
+    }
+    shown + rest
+}
+
+/// Replaces the value in every `NAME=VALUE`, `NAME = "VALUE"` and `"NAME" = 'VALUE'`.
+fn without_value_of(text: &str, name: &str) -> String {
+    let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(name) {
+        let (before, after) = rest.split_at(at + name.len());
+        shown += before;
+        let value = after.trim_start_matches(['"', '\'']).trim_start_matches(' ').strip_prefix('=');
+        rest = after;
+        let Some(value) = value.map(|value| value.trim_start_matches(' ')) else { continue };
+        let quote = value.chars().next().filter(|c| ['"', '\''].contains(c));
+        let value = value.strip_prefix(['"', '\'']).unwrap_or(value);
+        let ends =
+            |c: char| quote.map_or_else(|| c.is_whitespace() || "\"'`,".contains(c), |quote| c == quote);
+        shown += &after[..after.len() - value.len()];
+        shown += HIDDEN;
+        rest = &value[value.find(ends).unwrap_or(value.len())..];
+    }
+    shown + rest
+}
+
+/// The command line of this process. Where it holds secrets, which every user of the machine could read in the list of
+/// processes, the program replaces itself by itself with a command line that holds none; if that cannot be done, it goes on.
+#[cfg(unix)]
+pub(crate) fn arguments(registry: &Registry) -> Vec<OsString> {
+    use std::os::unix::process::CommandExt;
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let handed_on = std::env::var(ARGUMENTS).ok();
+    if let Some(all) = handed_on.and_then(|text| serde_json::from_str::<Vec<String>>(&text).ok()) {
+        return all.into_iter().map(OsString::from).collect();
+    }
+    learn(registry, &words);
+    let Some(texts) = words.iter().map(|word| word.to_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+    else {
+        return words;
+    };
+    let hidden: Vec<String> = texts.iter().map(|word| hide(word)).collect();
+    if hidden != texts
+        && let (Ok(program), Ok(all)) = (std::env::current_exe(), serde_json::to_string(&texts))
+    {
+        let mut again = std::process::Command::new(program);
+        again.arg0(&hidden[0]).args(&hidden[1..]).env(ARGUMENTS, all);
+        // It returns only if it failed.
+        let _ = again.exec();
+    }
+    words
+}
+
+/// The command line of this process.
+#[cfg(not(unix))]
+pub(crate) fn arguments(_registry: &Registry) -> Vec<OsString> {
+    std::env::args_os().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_of_urls_go_and_users_stay() {
+        for (text, shown) in [
+            ("--nats=nats://me:p@ss@host:1/x", "--nats=nats://me:***@host:1/x"),
+            ("at tls://token@host, and nats://a:b@c", "at tls://***@host, and nats://a:***@c"),
+            ("nats://host:4222 me@host", "nats://host:4222 me@host"),
+            ("https://host/path@x and://", "https://host/path@x and://"),
+            ("://@", "://@"),
+        ] {
+            assert_eq!(without_userinfo(text), shown);
+        }
+    }
+
+    #[test]
+    fn values_of_secret_options_go_however_short_they_are() {
+        for (text, shown) in [
+            ("--set a.token=x y", "--set a.token=*** y"),
+            ("\"a.token\" = \"x y\" # z", "\"a.token\" = \"***\" # z"),
+            ("a.token = 'x', b = 1", "a.token = '***', b = 1"),
+            ("option a.token: it needs more", "option a.token: it needs more"),
+            ("a.token=", "a.token=***"),
+        ] {
+            assert_eq!(without_value_of(text, "a.token"), shown);
+        }
+    }
+
+    #[test]
+    fn what_was_learned_is_found_anywhere() {
+        let words = ["drumpost", "run", "--set", "nats.token=qwertz9", "--nats", "me:asdfgh8@host"];
+        learn(&crate::builtin(), &words.map(OsString::from));
+        if cfg!(feature = "nats") {
+            assert_eq!(hide("it said `qwertz9`, asdfgh8"), "it said `***`, ***");
+            assert_eq!(shown("nats.token", "x"), "***");
+        }
+        assert_eq!(shown("jetstream.storage", "file"), "file");
+    }
+}
