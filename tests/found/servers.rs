@@ -76,7 +76,7 @@ fn the_password_of_a_url_stands_in_no_output_and_no_file() {
     }
     let record = Record::from_file(&place.path("r.json"));
     assert!(record.text.contains("me:***@127.0.0.1"), "who connected stays");
-    for format in ["csv", "hgrm", "prometheus"] {
+    for format in ["csv", "hgrm", "hlog"] {
         kept_secret(
             &place,
             &format!("export r.json --format {format} --dispatch message/nats --out {format}"),
@@ -224,7 +224,7 @@ fn a_killed_consumer_has_messages_in_its_hands_which_come_again_and_are_counted(
         server.url()
     );
     let line = format!(
-        "{line} --instances worker=3 --kill worker#2@300ms/200ms --rate 2k/s --duration 1s --warmup 0s"
+        "{line} --instances worker=3 --kill worker#2@300ms/200ms --rate 2k/s --duration 3s --warmup 0s"
     );
     let done = place.run(&format!("{line} --trials 1 --drain 30s --out r.json"));
     let record = Record::from_file(&place.path("r.json"));
