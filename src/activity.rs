@@ -1,6 +1,7 @@
 //! What the machine does beside a trial: idle time, other processes, the hypervisor's share, and how often threads were put
 //! off their core.
 
+use crate::signals;
 use drumpost_core::clock;
 use drumpost_results::model::Hygiene;
 use nix::sys::resource::{UsageWho, getrusage};
@@ -11,6 +12,7 @@ pub(crate) struct Activity {
     cores: Option<CoreTimes>,
     own_ns: u64,
     switches: Option<u64>,
+    stops: u64,
 }
 
 /// Of all cores together, in ns.
@@ -30,6 +32,7 @@ impl Activity {
             switches: getrusage(UsageWho::RUSAGE_SELF)
                 .ok()
                 .and_then(|usage| u64::try_from(usage.involuntary_context_switches()).ok()),
+            stops: signals::stops(),
         }
     }
 
@@ -46,6 +49,7 @@ impl Activity {
             cores_ns: part(|cores| cores.idle_ns + cores.busy_ns + cores.steal_ns),
             idle_ns: part(|cores| cores.idle_ns),
             others_ns: part(|cores| cores.busy_ns).map(|busy_ns| busy_ns.saturating_sub(own_ns)),
+            stops: Some(self.stops.saturating_sub(earlier.stops)),
         }
     }
 }

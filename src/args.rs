@@ -342,7 +342,7 @@ pub(crate) struct ExportArgs {
     /// Only the trial of this number, from 0 as in the record [default: all]
     #[arg(long, value_name = "N")]
     pub trial: Option<u32>,
-    /// File to write [default: stdout]
+    /// File, pipe or device to write; `-` is stdout [default: stdout]
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }

@@ -32,8 +32,9 @@ pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
         error => usage(format!("{}: {error}", args.file.display())),
     })?;
     match &args.out {
-        Some(path) => store::write_text(path, &text).map_err(|error| usage(error.to_string()))?,
-        None => output::result(&text)?,
+        Some(path) if !store::is_stdout(path) => store::write_text(path, &text, store::Reader::Awaited)
+            .map_err(|error| usage(error.to_string()))?,
+        Some(_) | None => output::result(&text)?,
     }
     Ok(Exit::Ok)
 }

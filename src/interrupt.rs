@@ -1,6 +1,7 @@
-//! Ctrl-C and SIGTERM. The process has one handler, set at the first command that can be interrupted; it tells every
+//! Ctrl-C, SIGTERM and a terminal that hangs up. The process has one handler, set at the first command that can be interrupted; it tells every
 //! command that is running. So a program can run several commands, one after the other or at the same time.
 
+use crate::signals;
 use std::sync::{
     Arc, Mutex, Once, PoisonError, Weak,
     atomic::{AtomicU32, Ordering},
@@ -17,8 +18,8 @@ impl Interrupt {
     /// Listens to signals from now on, until the last clone is dropped.
     pub(crate) fn listen() -> Self {
         static HANDLER: Once = Once::new();
-        // It is refused where the program around this library has a handler of its own. Ctrl-C then does what that says.
-        HANDLER.call_once(|| drop(ctrlc::set_handler(signalled)));
+        // A handler that the program around this library has is called, too. Without a handler Ctrl-C ends the process.
+        HANDLER.call_once(|| drop(signals::handle(signalled)));
         let interrupt = Self::default();
         let mut listening = LISTENING.lock().unwrap_or_else(PoisonError::into_inner);
         listening.retain(|one| one.strong_count() > 0);

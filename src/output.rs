@@ -6,8 +6,15 @@
 
 use crate::secrets;
 use anyhow::Context;
-use drumpost_results::report::Layout;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use drumpost_results::{
+    report::Layout,
+    store::{self, Reader},
+};
+use std::{
+    ffi::OsStr,
+    io::{self, ErrorKind, IsTerminal, Write},
+    path::Path,
+};
 
 /// Prints a result. A reader that went away (`| head`) has read what it wanted, which is no error.
 ///
@@ -19,6 +26,14 @@ pub(crate) fn result(text: &str) -> anyhow::Result<()> {
     let end = if text.ends_with('\n') { "" } else { "\n" };
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(end.as_bytes()));
     printed(written.and_then(|()| stdout.flush()))
+}
+
+/// Writes a text to a file that the user named, or to stdout if that is what the name says.
+///
+/// # Errors
+/// As [`result`], or the path and why it cannot be written.
+pub(crate) fn document(path: &Path, text: &str, reader: Reader) -> anyhow::Result<()> {
+    if store::is_stdout(path) { result(text) } else { Ok(store::write_text(path, text, reader)?) }
 }
 
 /// What came of printing to stdout: see [`result`].
@@ -57,20 +72,32 @@ pub(crate) fn progress(text: &str) {
 }
 
 /// Whether results go to a terminal.
-pub(crate) fn is_terminal() -> bool {
+fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Whether remarks go to a terminal.
+/// Whether a dashboard can be drawn where results go.
+pub(crate) fn has_screen() -> bool {
+    is_terminal() && understands_escapes(std::env::var_os("TERM").as_deref())
+}
+
+/// Whether remarks go to a terminal that a line can be written over on.
 pub(crate) fn remarks_to_terminal() -> bool {
-    io::stderr().is_terminal()
+    io::stderr().is_terminal() && understands_escapes(std::env::var_os("TERM").as_deref())
+}
+
+/// Whether a terminal of that name can do more than print lines. One that says nothing of itself is taken at its word.
+fn understands_escapes(term: Option<&OsStr>) -> bool {
+    term.is_some_and(|name| !name.is_empty() && name != "dumb" && name != "unknown")
 }
 
 /// Width and colours for stdout.
 pub(crate) fn layout() -> Layout {
-    let colour = is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    /// In fewer columns not even the names of dispatches have room.
+    const NARROWEST: usize = 20;
+    let colour = has_screen() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let columns = terminal_width().or_else(|| std::env::var("COLUMNS").ok()?.parse().ok());
-    Layout { width: columns.unwrap_or(120).max(60), colour }
+    Layout { width: columns.unwrap_or(120).max(NARROWEST), colour }
 }
 
 fn terminal_width() -> Option<usize> {
@@ -80,4 +107,30 @@ fn terminal_width() -> Option<usize> {
 fn width_of(terminal: impl std::os::fd::AsFd) -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(terminal).ok()?;
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_without_a_name_gets_lines() {
+        let names = ["", "dumb", "unknown"].map(|name| Some(OsStr::new(name)));
+        assert!(names.into_iter().chain([None]).all(|name| !understands_escapes(name)));
+        assert!(
+            ["xterm", "linux", "screen-256color", "vt100"]
+                .map(OsStr::new)
+                .map(Some)
+                .into_iter()
+                .all(understands_escapes)
+        );
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_failure_and_a_full_disk_is_one() {
+        let of = |kind: ErrorKind| printed(Err(kind.into()));
+        assert!(printed(Ok(())).is_ok() && of(ErrorKind::BrokenPipe).is_ok());
+        let full = format!("{:#}", of(ErrorKind::StorageFull).unwrap_err());
+        assert_eq!(full, "failed to write to stdout; check where the output goes: no storage space");
+    }
 }

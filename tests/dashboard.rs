@@ -5,19 +5,23 @@ use drumpost_core::clock::{Clock, Now};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use std::{
     io::{Read, Write},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
 use vt100::Parser;
 
 /// A terminal with the binary running in it.
-struct Terminal {
+pub(crate) struct Terminal {
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     emulator: Arc<Mutex<Parser>>,
     reader: JoinHandle<()>,
+    closing: Arc<AtomicBool>,
     clock: Clock,
 }
 
@@ -27,35 +31,47 @@ fn size((columns, lines): (u16, u16)) -> PtySize {
 
 impl Terminal {
     fn run(place: &Place, line: &str, at: (u16, u16)) -> Self {
+        Self::named(place, line, at, Some("xterm-256color"))
+    }
+
+    /// With another value of `TERM`, or none.
+    pub(crate) fn named(place: &Place, line: &str, at: (u16, u16), name: Option<&str>) -> Self {
         let pair = native_pty_system().openpty(size(at)).expect("a pseudo-terminal");
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_drumpost"));
         command.args(line.split_whitespace());
         command.cwd(place.path(""));
-        command.env("TERM", "xterm-256color");
+        match name {
+            Some(name) => command.env("TERM", name),
+            None => command.env_remove("TERM"),
+        }
         let child = pair.slave.spawn_command(command).expect("the binary starts");
         let emulator = Arc::new(Mutex::new(Parser::new(at.1, at.0, 1_000)));
         let mut output = pair.master.try_clone_reader().expect("what it writes");
+        let closing = Arc::new(AtomicBool::new(false));
         let reader = {
-            let emulator = Arc::clone(&emulator);
+            let (emulator, closing) = (Arc::clone(&emulator), Arc::clone(&closing));
             thread::spawn(move || {
                 let mut buffer = [0; 4096];
                 // Reading fails when the other side is closed, as it should.
                 while let Ok(len @ 1..) = output.read(&mut buffer) {
                     emulator.lock().unwrap().process(&buffer[..len]);
+                    if closing.load(Ordering::Relaxed) {
+                        break;
+                    }
                 }
             })
         };
         let keys = pair.master.take_writer().expect("what it reads");
-        Self { master: pair.master, keys, child, emulator, reader, clock: Clock::start() }
+        Self { master: pair.master, keys, child, emulator, reader, closing, clock: Clock::start() }
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.emulator.lock().unwrap().screen().contents()
     }
 
     /// Waits until the screen shows all of `words` in its alternate screen.
     #[track_caller]
-    fn shows(&self, words: &[&str]) -> String {
+    pub(crate) fn shows(&self, words: &[&str]) -> String {
         loop {
             let (text, is_open) = {
                 let emulator = self.emulator.lock().unwrap();
@@ -70,8 +86,29 @@ impl Terminal {
         }
     }
 
-    fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).expect("keys are taken");
+    }
+
+    /// Whether the alternate screen is shown.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.emulator.lock().unwrap().screen().alternate_screen()
+    }
+
+    /// The process.
+    pub(crate) fn process(&self) -> rustix::process::Pid {
+        let id = self.child.process_id().expect("the child's number");
+        rustix::process::Pid::from_raw(id as i32).expect("a process")
+    }
+
+    /// Closes the terminal, as closing its window does, and gives the process.
+    pub(crate) fn hang_up(self) -> Box<dyn Child + Send + Sync> {
+        let Self { master, keys, child, reader, closing, .. } = self;
+        closing.store(true, Ordering::Relaxed);
+        // The terminal is closed with the last descriptor of this side; the reader lets go of its own at the next frame.
+        drop((master, keys));
+        reader.join().expect("it ends");
+        child
     }
 
     fn resize(&self, to: (u16, u16)) {
@@ -81,7 +118,7 @@ impl Terminal {
 
     /// Waits for the end. Gives the exit code and the screen that is left, which has to be the normal one with its cursor.
     #[track_caller]
-    fn end(mut self) -> (u32, String) {
+    pub(crate) fn end(mut self) -> (u32, String) {
         let code = loop {
             if let Some(status) = self.child.try_wait().expect("the state of a child") {
                 break status.exit_code();

@@ -338,10 +338,7 @@ trials = 1
     let table = done.with_code(2).stdout;
     let row =
         |of: &str| table.lines().find(|line| line.contains(of)).unwrap_or_else(|| panic!("{of}: {table}"));
-    assert!(
-        row("event/rtrb").starts_with("refused") && table.contains("Event `order.placed`"),
-        "{table}"
-    );
+    assert!(row("event/rtrb").starts_with("refused") && table.contains("Event `order.placed`"), "{table}");
     assert!(!row("message/crossbeam").starts_with("refused"), "{table}");
     // The load is said as of the others, and so once for all.
     assert!(table.contains("mixed  order-authorization, closed, 64 in flight, payload 128B"), "{table}");

@@ -72,6 +72,7 @@ pub(crate) fn trial(number: u32, mean_ns: f64) -> Trial {
             cores_ns: Some(1_000_000_000),
             idle_ns: Some(400_000_000),
             others_ns: Some(10_000_000),
+            stops: Some(0),
         },
         series,
         ..Trial::default()

@@ -1,17 +1,28 @@
 //! Records as files: a document is there whole or not at all.
 //!
-//! Lives here: writing, reading and probing paths, and the name of a file. Does not live here: what is in a
-//! document (`format`) and which folder is used (the command line).
+//! Lives here: writing, reading and probing paths, and the name of a file. What is at a path is found in `place`, files
+//! on their way are in `temporary`. Does not live here: what is in a document (`format`) and which folder is used (the
+//! command line).
+
+mod place;
+mod temporary;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile};
+use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use crate::format::{self, FormatError};
 use crate::model::Record;
+
+use place::Place;
+pub use place::{Reader, is_stdout, is_stream};
+pub use temporary::sweep;
+
+/// Names that are tried before a new record finds none.
+const NAMES: u32 = 10_000;
 
 /// A record that could not be written or read. The text is whole: the reason is not told again as a source.
 #[derive(Debug, Error)]
@@ -60,41 +71,87 @@ pub fn file_name(record: &Record) -> String {
 }
 
 /// Writes a record whole or not at all: to a temporary file in the same folder, to the disk, then renamed. Missing
-/// folders are made. What was at the path before stays until the last moment.
+/// folders are made. What was at the path before stays until the last moment. Links are followed, and the mode of a file
+/// that is there is kept. Into a pipe or a device the document is written as it is.
 ///
 /// # Errors
 /// Names the path and the reason; the temporary file is removed.
 pub fn write(path: &Path, record: &Record) -> Result<(), StoreError> {
-    let document =
-        format::to_json(record).map_err(|reason| StoreError::Encode { path: path.to_owned(), reason })?;
-    write_with(path, |file| file.write_all(document.as_bytes()))
+    let document = encoded(path, record)?;
+    write_bytes(path, document.as_bytes(), Reader::Soon)
 }
 
 /// Writes any text whole or not at all, as [`write()`] does.
 ///
 /// # Errors
 /// Names the path and the reason; the temporary file is removed.
-pub fn write_text(path: &Path, text: &str) -> Result<(), StoreError> {
-    write_with(path, |file| file.write_all(text.as_bytes()))
+pub fn write_text(path: &Path, text: &str, reader: Reader) -> Result<(), StoreError> {
+    write_bytes(path, text.as_bytes(), reader)
+}
+
+/// Writes a record as [`write()`] does, under a name that nothing has yet: the path's, or the same with `-2`, `-3` and so
+/// on before its extension. Gives the path that it has.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_new(path: &Path, record: &Record) -> Result<PathBuf, StoreError> {
+    let document = encoded(path, record)?;
+    let attempt = || {
+        let mut file = filled(path, |file| file.write_all(document.as_bytes()))?;
+        for number in 1..=NAMES {
+            let name = numbered(path, number);
+            match file.persist_noclobber(&name) {
+                Ok(_) => {
+                    sync_folder(path);
+                    return Ok(name);
+                }
+                Err(taken) if taken.error.kind() == io::ErrorKind::AlreadyExists => file = taken.file,
+                Err(failed) => return Err(failed.error),
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::AlreadyExists, "all names like it are taken"))
+    };
+    attempt().map_err(|reason| StoreError::Write { path: path.to_owned(), reason })
+}
+
+/// Of records with the names that [`write_new()`] gives, the first that has the same content as the one at `written`.
+/// That one is then removed, so that a run repeated in virtual time leaves one file.
+#[must_use]
+pub fn without_twin(path: &Path, written: PathBuf) -> PathBuf {
+    let earlier = (1..=NAMES).map(|number| numbered(path, number)).take_while(|name| *name != written);
+    let Ok(content) = fs::read(&written) else { return written };
+    for name in earlier {
+        if fs::read(&name).is_ok_and(|there| there == content) && fs::remove_file(&written).is_ok() {
+            return name;
+        }
+    }
+    written
 }
 
 /// Finds out before a run whether a record can be written there: makes the folder and a file in it, and removes
-/// the file.
+/// the file. What killed processes left half written in that folder is removed, too.
 ///
 /// # Errors
 /// Names the path and the reason.
 pub fn probe(path: &Path) -> Result<(), StoreError> {
-    let failed = |reason| StoreError::Write { path: path.to_owned(), reason };
-    if path.is_dir() {
-        return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")));
+    if is_stdout(path) {
+        return Ok(());
     }
+    let failed = |reason| StoreError::Write { path: path.to_owned(), reason };
     if let Some(file) = path.ancestors().skip(1).find(|above| above.is_file()) {
         let reason = format!("{} is a file, not a folder", file.display());
         return Err(failed(io::Error::new(io::ErrorKind::NotADirectory, reason)));
     }
-    let mut file = temporary(path).map_err(failed)?;
-    file.write_all(b"{}").map_err(failed)?;
-    file.close().map_err(failed)
+    match place::of(path).map_err(failed)? {
+        Place::Stream(at) => may_be_written(&at).map_err(failed),
+        Place::File(at) => {
+            let mut file = prepared(&at).map_err(failed)?;
+            file.write_all(b"{}").map_err(failed)?;
+            file.close().map_err(failed)?;
+            sweep(folder(&at));
+            Ok(())
+        }
+    }
 }
 
 /// Reads a record of any known schema version.
@@ -107,31 +164,83 @@ pub fn read(path: &Path) -> Result<Record, StoreError> {
     format::from_json(&json).map_err(|reason| StoreError::Load { path: path.to_owned(), reason })
 }
 
-fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), StoreError> {
-    let attempt = || {
-        let mut file = temporary(path)?;
-        fill(file.as_file_mut())?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        // The rename itself is only safe once the folder is on the disk; not every file system can say so.
-        let _ = File::open(folder(path)).and_then(|folder| folder.sync_all());
-        Ok(())
+fn encoded(path: &Path, record: &Record) -> Result<String, StoreError> {
+    format::to_json(record).map_err(|reason| StoreError::Encode { path: path.to_owned(), reason })
+}
+
+fn write_bytes(path: &Path, bytes: &[u8], reader: Reader) -> Result<(), StoreError> {
+    let attempt = || match place::of(path)? {
+        Place::Stream(at) => place::open(&at, reader)?.write_all(bytes),
+        Place::File(at) => replace(&at, |file| file.write_all(bytes)),
     };
     attempt().map_err(|reason| StoreError::Write { path: path.to_owned(), reason })
 }
 
-/// A file beside the path that removes itself unless it is renamed.
-fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-    fs::create_dir_all(folder(path))?;
-    let mut builder = Builder::new();
-    builder.prefix(".drumpost-").suffix(".tmp");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // Readable as any new file is, by the user's own mask.
-        builder.permissions(fs::Permissions::from_mode(0o666));
+/// Puts a file in the place of the one that is there, or of nothing.
+fn replace(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    filled(path, fill)?.persist(path).map_err(|error| error.error)?;
+    sync_folder(path);
+    Ok(())
+}
+
+/// A temporary file beside the path with its content on the disk.
+fn filled(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<NamedTempFile> {
+    let mut file = prepared(path)?;
+    fill(file.as_file_mut())?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+/// A temporary file beside the path, with the mode and the owners of what is there.
+fn prepared(path: &Path) -> io::Result<NamedTempFile> {
+    let old = fs::metadata(path).ok();
+    if old.is_some() {
+        // Renaming asks the folder alone: a file that is protected from writing would be gone.
+        may_be_written(path)?;
     }
-    builder.tempfile_in(folder(path))
+    let file = temporary::make(folder(path))?;
+    if let Some(old) = old {
+        keep_owners(file.as_file(), &old)?;
+    }
+    Ok(file)
+}
+
+fn may_be_written(path: &Path) -> io::Result<()> {
+    Ok(rustix::fs::access(path, rustix::fs::Access::WRITE_OK)?)
+}
+
+/// Gives a new file what the old one has. Where the group cannot be kept, its rights are not given to another group.
+fn keep_owners(file: &File, old: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+    let new = file.metadata()?;
+    let mut mode = old.mode() & 0o777;
+    if new.gid() != old.gid() && fchown(file, None, Some(old.gid())).is_err() {
+        mode &= !0o070;
+    }
+    if new.uid() != old.uid() {
+        // Only the system's administrator may; whoever may not then owns what they wrote.
+        let _ = fchown(file, Some(old.uid()), None);
+    }
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+/// A rename is only safe once the folder is on the disk; not every file system can say so.
+fn sync_folder(path: &Path) {
+    let _ = File::open(folder(path)).and_then(|folder| folder.sync_all());
+}
+
+/// The path itself for 1, then with `-2` and so on before its extension.
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    if number == 1 {
+        return path.to_owned();
+    }
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{number}"));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
 }
 
 fn folder(path: &Path) -> &Path {
@@ -173,12 +282,13 @@ mod tests {
     fn a_write_that_fails_half_way_leaves_the_old_file_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.json");
-        write_text(&path, "old").unwrap();
+        write_text(&path, "old", Reader::Soon).unwrap();
         let full = |file: &mut File| {
             file.write_all(b"half of it")?;
             Err(io::Error::from(io::ErrorKind::StorageFull))
         };
-        let error = write_with(&path, full).unwrap_err();
+        let reason = replace(&path, full).unwrap_err();
+        let error = StoreError::Write { path: path.clone(), reason };
         assert!(text(&error).contains("a.json: no storage space; free some space"), "{}", text(&error));
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(files(folder.path()), ["a.json"]);
@@ -199,6 +309,76 @@ mod tests {
             text(&probe(&file.join("deep/er.json")).unwrap_err()).contains("file is a file, not a folder")
         );
         assert!(text(&probe(folder.path()).unwrap_err()).contains("it is a folder"));
+    }
+
+    fn mode(path: &Path) -> u32 {
+        use std::os::unix::fs::PermissionsExt;
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_link_is_followed_and_stays_and_the_mode_of_its_target_is_kept() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("deep/target"), folder.path().join("link"));
+        fs::create_dir(folder.path().join("deep")).unwrap();
+        symlink("deep/target", &link).unwrap();
+        for bits in [0o600, 0o640, 0o666] {
+            write_text(&link, "new", Reader::Soon).unwrap();
+            fs::set_permissions(&target, fs::Permissions::from_mode(bits)).unwrap();
+            write_text(&link, "newer", Reader::Soon).unwrap();
+            assert!(link.is_symlink() && !target.is_symlink());
+            assert_eq!((fs::read_to_string(&target).unwrap(), mode(&target)), ("newer".into(), bits));
+        }
+        let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+        symlink(&a, &b).unwrap();
+        symlink(&b, &a).unwrap();
+        assert!(text(&write_text(&a, "x", Reader::Soon).unwrap_err()).contains("lead in a circle"));
+    }
+
+    #[test]
+    fn a_pipe_is_written_into_and_one_that_nobody_reads_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        probe(&pipe).unwrap();
+        assert!(is_stream(&pipe) && !is_stdout(&pipe));
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read_to_string(pipe).unwrap()
+        });
+        write_text(&pipe, &"long ".repeat(100_000), Reader::Soon).unwrap();
+        assert_eq!(reader.join().unwrap().len(), 500_000);
+        assert!(is_stream(&pipe), "the pipe was replaced");
+        let error = write_text(&pipe, "x", Reader::Soon).unwrap_err();
+        assert!(text(&error).contains("nothing reads this pipe"), "{}", text(&error));
+        assert_eq!(files(folder.path()), ["pipe"]);
+    }
+
+    #[test]
+    fn a_descriptor_is_no_file_to_be_replaced() {
+        for path in ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
+            assert!(is_stdout(Path::new(path)), "{path}");
+        }
+        for path in ["./-", "stdout", "/dev/fd/2", "fd/1", "1"] {
+            assert!(!is_stdout(Path::new(path)), "{path}");
+        }
+        assert!(is_stream(Path::new("/dev/fd/2")) && is_stream(Path::new("/dev/null")));
+        assert!(!is_stream(Path::new("fd/1")));
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_left_to_whoever_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        let record = |seed| Record { seed, ..sample::record() };
+        let names = [1, 2, 3].map(|seed| write_new(&path, &record(seed)).unwrap());
+        assert_eq!(names, ["a.json", "a-2.json", "a-3.json"].map(|name| folder.path().join(name)));
+        assert_eq!(names.each_ref().map(|name| read(name).unwrap().seed), [1, 2, 3]);
+        let again = write_new(&path, &record(2)).unwrap();
+        assert_eq!(without_twin(&path, again), names[1]);
+        assert_eq!(without_twin(&path, names[2].clone()), names[2]);
+        assert_eq!(files(folder.path()).len(), 3);
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Suite {
         let path = folder.join(STATE_FILE);
         let text = format::suite::plan_to_json(&self.plan)
             .map_err(|reason| StoreError::Encode { path: path.clone(), reason })?;
-        store::write_text(&path, &text)
+        store::write_text(&path, &text, store::Reader::Soon)
     }
 
     /// Adds a finished trial to the record of its cell and writes the record, whole or not at all. `empty` is the record

@@ -22,12 +22,14 @@ use drumpost_tui::{Event, Status as Light};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 use std::{collections::BTreeMap, sync::mpsc::Sender};
 
-/// Runs all trials. What was measured is in the record however it ends.
+/// Runs all trials. What was measured is in the record however it ends. After each trial but the last, `keep` has the
+/// record as it is so far, which says that it is partial.
 pub(crate) fn execute(
     registry: &Registry,
     job: &Job,
     events: &Sender<Event>,
     interrupted: &Interrupt,
+    keep: &mut dyn FnMut(&mut Record),
 ) -> Record {
     let mut record = job.record.clone();
     let floor_ns = if job.is_virtual { None } else { floor::measure_ns(registry) };
@@ -50,17 +52,26 @@ pub(crate) fn execute(
             given_up.note(*target, tried)
         });
         let (status, note) = light(&job.record, *target, &done);
-        let _ = events.send(Event::TrialEnded { dispatch: *target, trial: *number, status, note });
+        // The order goes round by round, so trials of a run come by number.
         record.runs[*target].trials.push(done);
+        if position + 1 < order.len() {
+            record.partial = Some(partial(position + 1, order.len()));
+            keep(&mut record);
+        }
+        // Told once it is saved: whoever reads that a trial is done will find it in the record.
+        let _ = events.send(Event::TrialEnded { dispatch: *target, trial: *number, status, note });
     }
-    for run in &mut record.runs {
-        run.trials.sort_by_key(|trial| trial.number);
-    }
+    record.partial = None;
     if interrupted.is_set() {
         let text = format!("interrupted: {not_started} of {} trials were not started", order.len());
         record.partial = Some(text);
     }
     record
+}
+
+/// Why a record that is saved between two trials is not complete.
+fn partial(done: usize, all: usize) -> String {
+    format!("{done} of {all} trials are in this record: it was saved while the others were still to be run")
 }
 
 /// Trial after trial, what has one of that number in random order: never all of one and then all of the other.

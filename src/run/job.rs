@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     args::{Reply, RunArgs},
-    environment,
+    digest, environment,
     exit::usage,
 };
 use drumpost_core::{
@@ -186,18 +186,25 @@ impl Job {
             Some(date) => {
                 format!("{}-{}-{:04x}", self.scenario.name, environment::compact(date), environment::nonce())
             }
-            None => format!("{}-virtual-seed-{}", self.scenario.name, self.seed),
+            None => String::new(),
         };
-        Record {
+        let mut record = Record {
             id,
             tool_version: env!("CARGO_PKG_VERSION").into(),
             started_at: started,
             command: environment::command_line(&args.command),
             seed: self.seed,
             environment: environment::facts(self.is_virtual),
+            thresholds: self.thresholds.to_settings(),
             runs: self.targets.iter().map(run).collect(),
             ..Record::default()
+        };
+        if record.started_at.is_none() {
+            // No date tells two of these apart, so that what was asked has to.
+            let digest = digest::of_record(&record, self.trials);
+            record.id = format!("{}-virtual-seed-{}-{digest:08x}", self.scenario.name, self.seed);
         }
+        record
     }
 }
 

@@ -11,44 +11,47 @@ mod settings;
 pub(crate) mod trial;
 mod watch;
 
-use crate::{Exit, args::RunArgs, environment, exit::usage, output};
+use crate::{Exit, args::RunArgs, environment, output, saver::Saver};
 use drumpost_core::registry::Registry;
 use drumpost_results::{
     format,
     model::{Record, Status},
-    report, store,
+    report,
     verdict::Validity,
 };
 use job::Job;
 pub(crate) use job::unknown;
+use screen::Shown;
 use std::path::Path;
 
 /// Runs, saves, prints.
 pub(crate) fn run(registry: &Registry, args: &RunArgs) -> anyhow::Result<Exit> {
     let job = Job::new(registry, args)?;
-    let path = args.out.clone().unwrap_or_else(|| Path::new(".drumpost").join(store::file_name(&job.record)));
-    store::probe(&path).map_err(|error| usage(error.to_string()))?;
-    let (mut record, interrupted) = screen::show(registry, &job, args)?;
-    record.judge(&job.thresholds);
-    save(&path, &record)?;
-    if args.json {
-        output::result(&format::to_json(&record)?)?;
-    } else {
-        output::result(&report::table(&record, Some(&path), output::layout()))?;
-        if environment::is_debug_build() {
-            output::remark("note: this is a debug build; its figures say nothing about a release build");
+    let saver = Saver::new(args.out.as_deref(), &job.record)?;
+    let is_document = saver.takes_stdout();
+    let Shown { record, saved, interrupted } = screen::show(registry, &job, args, saver)?;
+    let printed = if is_document { Ok(()) } else { print(&record, saved.path.as_deref(), args.json) };
+    // The failure to save comes first: what was to be printed can be printed again from the record.
+    let done = saved.outcome.and(printed);
+    match done {
+        Err(error) if !interrupted => Err(error),
+        Err(error) => {
+            output::complain(&format!("{error:#}"));
+            Ok(Exit::Interrupted)
         }
+        Ok(()) => Ok(if interrupted { Exit::Interrupted } else { exit(&record) }),
     }
-    Ok(if interrupted { Exit::Interrupted } else { exit(&record) })
 }
 
-/// Saves a record whole or not at all; if that fails the table is still worth printing, so the error comes after it.
-fn save(path: &Path, record: &Record) -> anyhow::Result<()> {
-    store::write(path, record).map_err(|error| {
-        // The failure to save comes first; that of printing, too, would say nothing new.
-        let _ = output::result(&report::table(record, None, output::layout()));
-        error.into()
-    })
+fn print(record: &Record, path: Option<&Path>, json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::result(&format::to_json(record)?);
+    }
+    output::result(&report::table(record, path, output::layout()))?;
+    if environment::is_debug_build() {
+        output::remark("note: this is a debug build; its figures say nothing about a release build");
+    }
+    Ok(())
 }
 
 /// How a run ends: what failed outweighs what was refused, that what was lost, and that what is invalid.

@@ -1,25 +1,48 @@
-//! What is seen of a run while it goes on: the dashboard on a terminal, else a line of progress on stderr. The trials run
-//! on a thread of their own; interrupting either stops them at the next look and keeps what there is.
+//! What is seen of a run while it goes on: the dashboard on a terminal, else a line of progress on stderr.
+//!
+//! Drawing has a thread of its own that nothing waits for: a terminal may be closed, or stand still for as long as its
+//! user likes. Trials run and the record is saved on the thread that the command began on.
 
 use super::{execute::execute, job::Job};
-use crate::{args::RunArgs, interrupt::Interrupt, output};
+use crate::{
+    args::RunArgs,
+    interrupt::Interrupt,
+    output,
+    saver::{Saved, Saver},
+    signals,
+};
 use drumpost_core::{
     clock::{Clock, Now},
     registry::Registry,
 };
-use drumpost_results::model::Record;
+use drumpost_results::{model::Record, store::Reader};
 use drumpost_tui::{Event, Model, Outcome, Plan, Screen, TerminalKeys, Theme};
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
     time::Duration,
 };
 
-/// Runs the job, showing it. Gives the record and whether it was interrupted.
-pub(crate) fn show(registry: &Registry, job: &Job, args: &RunArgs) -> anyhow::Result<(Record, bool)> {
+/// How long the last frame may take once the run is over and saved. A terminal that takes longer is not waited for.
+const LAST_FRAME: Duration = Duration::from_secs(1);
+
+/// A run that was shown and saved.
+pub(crate) struct Shown {
+    pub record: Record,
+    pub saved: Saved,
+    pub interrupted: bool,
+}
+
+/// Runs the job, showing it, and saves what it came to.
+pub(crate) fn show(
+    registry: &Registry,
+    job: &Job,
+    args: &RunArgs,
+    mut saver: Saver,
+) -> anyhow::Result<Shown> {
     let interrupted = Interrupt::listen();
     let (events, seen) = channel();
-    let model = &mut Model::new(Theme::from_no_color(std::env::var_os("NO_COLOR").as_deref()));
     let _ = events.send(Event::Started(Plan {
         scenario: job.scenario.name.to_owned(),
         load: job.load_text.clone(),
@@ -27,28 +50,67 @@ pub(crate) fn show(registry: &Registry, job: &Job, args: &RunArgs) -> anyhow::Re
         trials: job.trials,
         settings: job.settings_text.clone(),
     }));
-    let execute = || {
-        let record = execute(registry, job, &events, &interrupted);
-        let _ = events.send(Event::Finished { note: String::new() });
-        record
-    };
-    let (record, picture) = thread::scope(|scope| {
-        let Ok(running) = thread::Builder::new().spawn_scoped(scope, execute) else {
-            // Without a thread to spare nothing is shown while the trials run.
-            return (Ok(execute()), None);
-        };
-        if output::is_terminal() && !args.no_tui && !args.json {
-            dashboard(model, &seen, &interrupted);
-        }
-        let picture = lines(model, &seen);
-        (running.join(), picture)
+    let is_free = !args.no_tui && !args.json && !saver.takes_stdout();
+    let viewer = Viewer::start(seen, interrupted.clone(), is_free && output::has_screen());
+    let measured = catch_unwind(AssertUnwindSafe(|| {
+        execute(registry, job, &events, &interrupted, &mut |record| {
+            if saver.is_due() {
+                record.judge(&job.thresholds);
+                saver.keep(record);
+            }
+        })
+    }));
+    let outcome = measured.map(|mut record| {
+        record.judge(&job.thresholds);
+        let saved = saver.finish(&record);
+        (record, saved)
     });
-    if let (Some(path), Some(picture)) = (&args.save_frame, picture) {
-        drumpost_results::store::write_text(path, &picture)?;
-    }
-    let record = record
+    let _ = events.send(Event::Finished { note: String::new() });
+    drop(events);
+    let picture = viewer.and_then(Viewer::end);
+    let (record, saved) = outcome
         .map_err(|_| anyhow::anyhow!("failed to run: the trials panicked; this is a defect of drumpost"))?;
-    Ok((record, interrupted.is_set()))
+    if let (Some(path), Some(picture)) = (&args.save_frame, picture) {
+        output::document(path, &picture, Reader::Soon)?;
+    }
+    Ok(Shown { record, saved, interrupted: interrupted.is_set() })
+}
+
+/// The thread that draws.
+pub(crate) struct Viewer {
+    /// Has the last frame as a picture once the thread is done.
+    done: Receiver<Option<String>>,
+}
+
+impl Viewer {
+    /// Shows events until they are over. Without a thread for it nothing is shown, which is no reason not to measure.
+    pub(crate) fn start(
+        events: Receiver<Event>,
+        interrupted: Interrupt,
+        has_dashboard: bool,
+    ) -> Option<Self> {
+        let (tell, done) = channel();
+        let draw = move || {
+            let mut model = Model::new(Theme::from_no_color(std::env::var_os("NO_COLOR").as_deref()));
+            if has_dashboard {
+                dashboard(&mut model, &events, &interrupted);
+            }
+            let picture = lines(&mut model, &events);
+            // Whoever asked may have stopped waiting.
+            let _ = tell.send(picture);
+        };
+        thread::Builder::new().name("viewer".into()).spawn(draw).ok()?;
+        Some(Self { done })
+    }
+
+    /// Waits for the last frame, not for long. Gives it as a picture.
+    pub(crate) fn end(self) -> Option<String> {
+        let picture = self.done.recv_timeout(LAST_FRAME);
+        if picture.is_err() {
+            drumpost_tui::restore();
+        }
+        picture.ok().flatten()
+    }
 }
 
 /// Draws until the run is over or the user wants it to end. If the terminal fails, lines take over.
@@ -60,18 +122,24 @@ fn dashboard(model: &mut Model, events: &Receiver<Event>, interrupted: &Interrup
         screen.terminal(),
         model,
         events,
-        &mut TerminalKeys,
+        &mut TerminalKeys::default(),
         || clock.now_ns(),
         is_interrupted,
     );
-    if matches!(ended, Ok(Outcome::Quit | Outcome::Interrupted)) {
+    let is_left = match ended {
+        Ok(Outcome::Quit | Outcome::Interrupted) => true,
+        Ok(Outcome::Finished | Outcome::Disconnected) => false,
+        // A terminal that was closed does not always get its signal to this process.
+        Err(_) => drumpost_tui::is_gone() && !signals::is_hangup_ignored(),
+    };
+    if is_left {
         interrupted.set();
     }
 }
 
 /// Says how far the run is: a line that is written over on a terminal, a line per trial elsewhere. Gives the last frame
 /// of the run as a picture, as it would be drawn on 120 × 40.
-pub(crate) fn lines(model: &mut Model, events: &Receiver<Event>) -> Option<String> {
+fn lines(model: &mut Model, events: &Receiver<Event>) -> Option<String> {
     let over = output::remarks_to_terminal();
     let mut picture = None;
     while !model.is_finished() {

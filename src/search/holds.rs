@@ -13,6 +13,7 @@ use crate::{
         job::Job,
         trial::Place,
     },
+    saver::Saver,
 };
 use drumpost_core::{load::Debt, registry::Registry};
 use drumpost_results::{
@@ -48,6 +49,7 @@ pub(super) struct Holds<'a> {
     job: &'a Job,
     args: SearchArgs,
     interrupted: &'a Interrupt,
+    saver: &'a mut Saver,
     record: Record,
     floor_ns: Option<u64>,
     /// `--duration`.
@@ -63,38 +65,41 @@ impl<'a> Holds<'a> {
         args: SearchArgs,
         record: Record,
         interrupted: &'a Interrupt,
+        saver: &'a mut Saver,
     ) -> Self {
         let floor_ns = if job.is_virtual { None } else { floor::measure_ns(registry) };
         let given = args.measured.run.duration.unwrap_or(Duration::from_secs(1));
-        Self { registry, job, args, interrupted, record, floor_ns, given, made: 0 }
+        Self { registry, job, args, interrupted, saver, record, floor_ns, given, made: 0 }
     }
 
-    /// Searches all dispatches. What was held is in the record however it ends.
-    pub(super) fn make(mut self) -> anyhow::Result<Record> {
+    /// Searches all dispatches. What was held is in the record however it ends, an error included.
+    pub(super) fn make(mut self) -> (Record, anyhow::Result<()>) {
         let mut left = Vec::new();
+        let mut done = Ok(());
         for target in 0..self.job.targets.len() {
             if self.is_interrupted() {
                 left.push(self.job.targets[target].label.as_str());
                 continue;
             }
-            let searched = self.search(target)?;
-            if let Some(search) = &mut self.record.search {
-                search.dispatches.push(searched);
+            done = self.search(target);
+            if done.is_err() {
+                break;
             }
         }
+        self.record.partial = done.as_ref().err().map(|error| format!("{error:#}"));
         if self.is_interrupted() {
             let not =
                 if left.is_empty() { String::new() } else { format!("; not searched: {}", left.join(", ")) };
             self.record.partial = Some(format!("interrupted after {} holds{not}", self.record.runs.len()));
         }
-        Ok(self.record)
+        (self.record, done)
     }
 
     fn is_interrupted(&self) -> bool {
         self.interrupted.is_set()
     }
 
-    fn search(&mut self, target: usize) -> anyhow::Result<Searched> {
+    fn search(&mut self, target: usize) -> anyhow::Result<()> {
         let label = self.job.targets[target].label.clone();
         output::remark(&format!("\n{label}"));
         let probe_per_s = if self.args.from.is_some() { None } else { self.probe(target) };
@@ -115,18 +120,50 @@ impl<'a> Holds<'a> {
             keeps_state: self.registry.transport(name).is_some_and(|entry| entry.needs_server),
         });
         let mut holds = Vec::new();
-        let answer = loop {
+        loop {
             match planner.next() {
-                Next::Done(answer) => break answer,
+                Next::Done(_) => {
+                    self.note(&label, probe_per_s, &holds, &planner);
+                    return Ok(());
+                }
                 Next::Hold(_) if self.is_interrupted() => planner.stop(End::Interrupted),
                 Next::Hold(ask) => {
-                    let held = self.hold(target, ask, holds.len() + 1, &mut planner)?;
+                    let (held, line) = self.hold(target, ask, holds.len() + 1, &mut planner)?;
                     holds.push(held);
+                    self.note(&label, probe_per_s, &holds, &planner);
+                    self.keep();
+                    // Told once it is saved: whoever reads that a hold is done will find it in the record.
+                    output::remark(&line);
                 }
             }
-        };
-        let knee_per_s = knee_of(&holds, &self.record.runs);
-        Ok(Searched { dispatch: label, probe_per_s, knee_per_s, holds, answer })
+        }
+    }
+
+    /// Puts what is known of a dispatch into the record. The answer of a search under way is that of one that ends now.
+    fn note(&mut self, label: &str, probe_per_s: Option<f64>, holds: &[Held], planner: &Planner) {
+        let mut ended = planner.clone();
+        if matches!(ended.next(), Next::Hold(_)) {
+            ended.stop(End::Interrupted);
+        }
+        let Next::Done(answer) = ended.next() else { return };
+        let knee_per_s = knee_of(holds, &self.record.runs);
+        let (dispatch, holds) = (label.to_owned(), holds.to_vec());
+        let searched = Searched { dispatch, probe_per_s, knee_per_s, holds, answer };
+        let Some(search) = &mut self.record.search else { return };
+        match search.dispatches.last_mut().filter(|last| last.dispatch == label) {
+            Some(under_way) => *under_way = searched,
+            None => search.dispatches.push(searched),
+        }
+    }
+
+    /// Saves the holds made so far.
+    fn keep(&mut self) {
+        if self.saver.is_due() {
+            let held = units::counted(self.record.runs.len() as u64, "hold is", "holds are");
+            self.record.partial =
+                Some(format!("{held} in this record: it was saved while the search was going on"));
+            self.saver.keep(&self.record);
+        }
     }
 
     /// Flows a second of a short closed load; `None` if it came to nothing.
@@ -153,14 +190,14 @@ impl<'a> Holds<'a> {
         Some(reached)
     }
 
-    /// Holds a rate, judges it, tells the planner and the user.
+    /// Holds a rate, judges it and tells the planner. Gives the line for the user, too.
     fn hold(
         &mut self,
         target: usize,
         ask: Ask,
         number: usize,
         planner: &mut Planner,
-    ) -> anyhow::Result<Held> {
+    ) -> anyhow::Result<(Held, String)> {
         let length = self.length(ask);
         if ask.phase == Phase::Recover {
             std::thread::sleep(BETWEEN_CHECKS);
@@ -200,9 +237,9 @@ impl<'a> Holds<'a> {
         if output::remarks_to_terminal() {
             output::progress("");
         }
-        output::remark(&report::search_line(number, &held, &run, output::layout()));
+        let line = report::search_line(number, &held, &run, output::layout());
         self.record.runs.push(kept(run, &Machine::of(&job.record.environment), &job.thresholds));
-        Ok(held)
+        Ok((held, line))
     }
 
     /// One trial over a dispatcher of its own.
@@ -254,7 +291,11 @@ fn host(beside: Hygiene) -> Host {
     let share = |part_ns: Option<u64>| {
         part_ns.zip(beside.cores_ns).map(|(part_ns, all_ns)| part_ns as f64 / all_ns.max(1) as f64)
     };
-    Host { steal_share: share(beside.steal_ns), others_share: share(beside.others_ns) }
+    Host {
+        steal_share: share(beside.steal_ns),
+        others_share: share(beside.others_ns),
+        stopped: beside.stops.is_some_and(|stops| stops > 0),
+    }
 }
 
 /// What is kept of a hold: all of its figures, its verdict, a coarser series and no hop times, which no goal speaks of.

@@ -6,7 +6,9 @@ mod holds;
 
 pub(crate) use args::SearchArgs;
 
-use crate::{Exit, environment, exit::usage, interrupt::Interrupt, output, run::job::Job};
+use crate::{
+    Exit, digest, environment, exit::usage, interrupt::Interrupt, output, run::job::Job, saver::Saver,
+};
 use drumpost_core::registry::Registry;
 use drumpost_results::{
     format,
@@ -25,31 +27,40 @@ pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Resul
     let job = Job::new(registry, &args.measured.run)?;
     let record = empty_record(&job, &args);
     let run = &args.measured.run;
-    let path = run.out.clone().unwrap_or_else(|| Path::new(".drumpost").join(store::file_name(&record)));
-    for path in [Some(&path), args.svg.as_ref()].into_iter().flatten() {
+    let mut saver = Saver::new(run.out.as_deref(), &record)?;
+    if let Some(path) = &args.svg {
         store::probe(path).map_err(|error| usage(error.to_string()))?;
     }
     let (json, svg, repeats) = (run.json, args.svg.clone(), args.repeats);
     let interrupted = Interrupt::listen();
     let begun = Record { runs: job.record.runs.clone(), ..record.clone() };
     output::remark(report::search_headline(&begun, output::layout()).trim_end());
-    let record = Holds::new(registry, &job, args, record, &interrupted).make()?;
-    let saved = store::write(&path, &record);
-    // If it could not be saved, the result is still worth printing.
-    let shown = saved.is_ok().then_some(path.as_path());
-    if json {
-        output::result(&format::to_json(&record)?)?;
-    } else {
-        output::result(&report::search(&record, shown, output::layout()))?;
-        if environment::is_debug_build() {
-            output::remark("note: this is a debug build; its figures say nothing about a release build");
+    let (record, made) = Holds::new(registry, &job, args, record, &interrupted, &mut saver).make();
+    let saved = saver.finish(&record);
+    let printed = if saver.takes_stdout() { Ok(()) } else { print(&record, saved.path.as_deref(), json) };
+    let drawn =
+        svg.map_or(Ok(()), |svg| output::document(&svg, &report::search_svg(&record), store::Reader::Soon));
+    // The failure to save comes first: what was to be printed and drawn can be had again from the record.
+    let done = made.and(saved.outcome).and(printed).and(drawn);
+    match done {
+        Err(error) if interrupted.is_set() => {
+            output::complain(&format!("{error:#}"));
+            Ok(Exit::Interrupted)
         }
+        Err(error) => Err(error),
+        Ok(()) => Ok(exit(&record, repeats)),
     }
-    saved?;
-    if let Some(svg) = svg {
-        store::write_text(&svg, &report::search_svg(&record))?;
+}
+
+fn print(record: &Record, path: Option<&Path>, json: bool) -> anyhow::Result<()> {
+    if json {
+        return output::result(&format::to_json(record)?);
     }
-    Ok(exit(&record, repeats))
+    output::result(&report::search(record, path, output::layout()))?;
+    if environment::is_debug_build() {
+        output::remark("note: this is a debug build; its figures say nothing about a release build");
+    }
+    Ok(())
 }
 
 fn empty_record(job: &Job, args: &SearchArgs) -> Record {
@@ -64,12 +75,17 @@ fn empty_record(job: &Job, args: &SearchArgs) -> Record {
     if let Some(rate) = args.to {
         set("to_per_s", rate.into());
     }
-    Record {
-        id: format!("search-{}", job.record.id),
-        runs: Vec::new(),
-        search: Some(Search { goal: args.slo.to_string(), settings, dispatches: Vec::new() }),
-        ..job.record.clone()
-    }
+    let search = Search { goal: args.slo.to_string(), settings, dispatches: Vec::new() };
+    let record = Record { search: Some(search), ..job.record.clone() };
+    let id = match record.started_at {
+        Some(_) => format!("search-{}", record.id),
+        // No date tells two of these apart, so that what was asked has to.
+        None => {
+            let digest = digest::of_record(&record, args.repeats);
+            format!("search-{}-virtual-seed-{}-{digest:08x}", job.scenario.name, job.seed)
+        }
+    };
+    Record { id, runs: Vec::new(), ..record }
 }
 
 /// How a search ends: an interruption outweighs what broke, that what was refused, that a goal that no rate kept, and

@@ -86,7 +86,8 @@ impl Rig<'_> {
     /// The record of a command line.
     pub(crate) fn record(&self, line: &str) -> anyhow::Result<Record> {
         let (events, _) = mpsc::channel();
-        let mut record = execute(self.registry, &self.job(&self.line(line))?, &events, &Interrupt::default());
+        let mut record =
+            execute(self.registry, &self.job(&self.line(line))?, &events, &Interrupt::default(), &mut |_| ());
         record.judge(&Thresholds::default());
         Ok(record)
     }

@@ -106,11 +106,14 @@ fn changed(then: &Plan, now: &Plan) -> Option<String> {
         .then(|| "what this drumpost makes of the suite's file changed".to_owned())
 }
 
-/// Removes what a killed process left half written.
+/// Removes what a killed process left half written. Temporary files of the first release do not tell whose they are; in
+/// this folder they are of a suite that is locked now.
 fn sweep(folder: &Path) {
+    store::sweep(folder);
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(".drumpost-") && name.ends_with(".tmp") {
+        let middle = name.strip_prefix(".drumpost-").and_then(|name| name.strip_suffix(".tmp"));
+        if middle.is_some_and(|middle| !middle.contains('-')) {
             // It does no harm where it is.
             let _ = fs::remove_file(entry.path());
         }

@@ -4,8 +4,11 @@
 
 use crate::{exit::usage, output};
 use drumpost_results::store::StoreError;
+use rustix::fs::OFlags;
 use std::{
     fs::{self, File, TryLockError},
+    io,
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
@@ -27,7 +30,15 @@ pub(super) fn lock(folder: &Path) -> anyhow::Result<Lock> {
     let path = folder.join(FILE);
     let open = || {
         fs::create_dir_all(folder)?;
-        File::options().create(true).truncate(false).write(true).open(&path)
+        // A link would make a file somewhere else the lock, and opening a pipe would wait for its other side.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+        let no_file = || io::Error::other("it is no regular file; remove it, it is no lock of a suite");
+        if fs::symlink_metadata(&path).is_ok_and(|there| !there.is_file()) {
+            return Err(no_file());
+        }
+        let file =
+            File::options().create(true).truncate(false).write(true).custom_flags(flags).open(&path)?;
+        if file.metadata()?.is_file() { Ok(file) } else { Err(no_file()) }
     };
     let file =
         open().map_err(|reason| usage(StoreError::Write { path: path.clone(), reason }.to_string()))?;

@@ -13,7 +13,7 @@ mod trials;
 pub(crate) use args::SuiteArgs;
 
 use crate::{
-    Exit, environment,
+    Exit, digest, environment,
     exit::usage,
     interrupt::Interrupt,
     output,
@@ -54,6 +54,9 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
         return Ok(Exit::Ok);
     }
     let folder = match &args.out {
+        Some(out) if out == Path::new("-") => {
+            return Err(usage("--out -: a suite is a folder of files; --json prints it to stdout as well"));
+        }
         Some(out) => out.clone(),
         None if args.resume => folder::newest(&plan.name)?,
         None => folder::fresh(&plan.name),
@@ -99,7 +102,7 @@ fn plan(found: &cells::Cells, path: &Path, text: String, only: Option<String>) -
         Some(date) => {
             format!("{}-{}-{:04x}", found.name, environment::compact(date), environment::nonce())
         }
-        None => format!("{}-virtual-seed-{seed}", found.name),
+        None => format!("{}-virtual-seed-{seed}-{:08x}", found.name, digest::of_text(&text)),
     };
     Plan {
         schema_version: format::SCHEMA_VERSION,

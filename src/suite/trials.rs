@@ -8,9 +8,10 @@ use crate::{
         execute::{GivenUp, Tried, light, run_trial},
         floor,
         job::Job,
-        screen,
+        screen::Viewer,
         trial::{Place, not_opened},
     },
+    saver,
 };
 use drumpost_core::{registry::Registry, transport::OpenError};
 use drumpost_results::{
@@ -18,14 +19,11 @@ use drumpost_results::{
     model::{Pairing, Record, Run, Status},
     suite::Suite,
 };
-use drumpost_tui::{Event, Model, Plan, Theme};
+use drumpost_tui::{Event, Plan};
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::{
-        Mutex, PoisonError,
-        mpsc::{Sender, channel},
-    },
-    thread,
+    sync::mpsc::{Sender, channel},
 };
 
 /// A suite that is run in a folder.
@@ -43,7 +41,6 @@ impl Trials<'_> {
     /// A record that cannot be written: without a place for what is measured nothing more is.
     pub(super) fn run(&self, suite: &mut Suite) -> anyhow::Result<()> {
         let (events, seen) = channel();
-        let model = &mut Model::new(Theme::from_no_color(std::env::var_os("NO_COLOR").as_deref()));
         let trials = suite.plan.cells.iter().map(|cell| cell.trials).max().unwrap_or(0);
         let _ = events.send(Event::Started(Plan {
             scenario: suite.plan.name.clone(),
@@ -57,20 +54,11 @@ impl Trials<'_> {
         if left < all {
             output::remark(&format!("{} of {all} trials are there; {left} are left", all - left));
         }
-        let shared = Mutex::new(suite);
-        let left = || {
-            let done = self.left(&mut shared.lock().unwrap_or_else(PoisonError::into_inner), &events);
-            let _ = events.send(Event::Finished { note: String::new() });
-            done
-        };
-        let done = thread::scope(|scope| {
-            let Ok(running) = thread::Builder::new().spawn_scoped(scope, left) else {
-                // Without a thread to spare nothing is shown while the trials run.
-                return Ok(left());
-            };
-            screen::lines(model, &seen);
-            running.join()
-        });
+        let viewer = Viewer::start(seen, self.interrupted.clone(), false);
+        let done = catch_unwind(AssertUnwindSafe(|| self.left(suite, &events)));
+        let _ = events.send(Event::Finished { note: String::new() });
+        drop(events);
+        viewer.and_then(Viewer::end);
         done.map_err(|_| anyhow::anyhow!("failed to run: the trials panicked; this is a defect of drumpost"))?
     }
 
@@ -95,7 +83,17 @@ impl Trials<'_> {
                 break;
             }
             let (status, note) = light(&empty, 0, &trial);
-            suite.add(self.folder, slot.cell, empty, trial)?;
+            suite.add(self.folder, slot.cell, empty, trial).map_err(|error| {
+                // The record with the trial is in memory yet.
+                let record = suite.records[slot.cell].as_ref();
+                match record.and_then(saver::write_to_second_place) {
+                    Some(path) => anyhow::anyhow!(
+                        "{error}; the record of this cell is in {} instead, --resume would run the trial again",
+                        path.display()
+                    ),
+                    None => error.into(),
+                }
+            })?;
             let _ = events.send(Event::TrialEnded { dispatch: slot.cell, trial: slot.trial, status, note });
         }
         Ok(())

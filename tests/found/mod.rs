@@ -1,4 +1,7 @@
 //! Faults that were found in use: a file per group, a test per fault.
 
 mod library;
+mod saving;
 mod servers;
+mod terminals;
+mod writing;

@@ -32,7 +32,7 @@ pub use frame::{render, to_text};
 pub use history::{History, SLOTS, Slot};
 pub use line::progress_line;
 pub use model::{Action, Key, Model};
-pub use screen::{Screen, TerminalKeys, is_open, restore};
+pub use screen::{Screen, TerminalKeys, is_gone, is_open, restore, resume, suspend};
 pub use state::{Current, Notice, Phase, Row, State};
 pub use svg::to_svg;
 pub use terminal::{Input, KeySource, Outcome, run};

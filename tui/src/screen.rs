@@ -1,11 +1,14 @@
 //! The real terminal: taken over while the dashboard runs, and given back whatever happens.
 //!
-//! Lives here: raw mode, the alternate screen, the panic hook and the keyboard. There is one terminal per process,
-//! and therefore one flag here that says whose it is.
+//! Lives here: raw mode, the alternate screen, the panic hook and the keyboard; giving the terminal to others while the
+//! process is stopped, and noticing that it is gone. There is one terminal per process, and therefore one flag here that
+//! says whose it is.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Stdout, Write};
 use std::sync::Once;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use ratatui::Terminal;
@@ -16,11 +19,22 @@ use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::Signal;
 
 use crate::model::Key;
 use crate::terminal::{Input, KeySource};
 
-static OPEN: AtomicBool = AtomicBool::new(false);
+/// The terminal is not ours.
+const CLOSED: u8 = 0;
+/// The dashboard has the terminal.
+const OPEN: u8 = 1;
+/// The dashboard gave the terminal to others for as long as the process is stopped or in the background.
+const PAUSED: u8 = 2;
+
+static STATE: AtomicU8 = AtomicU8::new(CLOSED);
+/// The terminal was taken again, and is empty.
+static RETURNED: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
 
 /// The terminal while it shows the dashboard. Dropping it gives the terminal back.
@@ -46,15 +60,14 @@ impl Screen {
                 before(panic);
             }));
         });
-        if OPEN.swap(true, Ordering::SeqCst) {
+        if STATE.compare_exchange(CLOSED, OPEN, Ordering::SeqCst, Ordering::SeqCst).is_err() {
             return Err(io::Error::other("the terminal shows a dashboard already"));
         }
         Self::take_over().inspect_err(|_| restore())
     }
 
     fn take_over() -> io::Result<Self> {
-        enable_raw_mode()?;
-        execute!(io::stdout(), EnterAlternateScreen)?;
+        enter()?;
         let terminal = Terminal::new(CrosstermBackend::new(Gate { out: io::stdout() }))?;
         Ok(Self { terminal })
     }
@@ -71,19 +84,95 @@ impl Drop for Screen {
     }
 }
 
+fn enter() -> io::Result<()> {
+    enable_raw_mode()?;
+    execute!(io::stdout(), EnterAlternateScreen)
+}
+
+fn leave() {
+    // Called while panicking, dropping or stopping: there is nobody to tell, and the second step must not depend on
+    // the first.
+    let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
+    let _ = disable_raw_mode();
+}
+
 /// Whether the terminal shows the dashboard.
 #[must_use]
 pub fn is_open() -> bool {
-    OPEN.load(Ordering::SeqCst)
+    STATE.load(Ordering::SeqCst) == OPEN
 }
 
 /// Gives the terminal back if the dashboard has it. For those who must leave without dropping the [`Screen`].
 pub fn restore() {
-    if OPEN.swap(false, Ordering::SeqCst) {
-        // Called while panicking or dropping: there is nobody to tell, and the second step must not depend on the first.
-        let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
+    if STATE.swap(CLOSED, Ordering::SeqCst) == OPEN {
+        leave();
+    }
+}
+
+/// Gives the terminal to others if the dashboard has it, before the process stops. What is drawn meanwhile is dropped.
+pub fn suspend() {
+    if STATE.compare_exchange(OPEN, PAUSED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        leave();
+    }
+}
+
+/// Takes the terminal again once the process is continued; whoever stopped it may have changed the terminal's modes. In
+/// the background it is left to whoever has it, until the process comes to the foreground.
+pub fn resume() {
+    let was = STATE.load(Ordering::SeqCst);
+    if was == CLOSED || !is_foreground() {
+        return;
+    }
+    if was == OPEN {
+        // A stop that cannot be caught: the modes remembered are those from before the dashboard.
         let _ = disable_raw_mode();
     }
+    if STATE.compare_exchange(was, OPEN, Ordering::SeqCst, Ordering::SeqCst).is_ok() && enter().is_ok() {
+        RETURNED.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Whether the terminal takes what this process does to it; a process in the background would be stopped for it.
+fn is_foreground() -> bool {
+    rustix::termios::tcgetpgrp(io::stdout()).map_or(true, |group| group == rustix::process::getpgrp())
+}
+
+/// Stops the process and what runs in one pipeline with it, as Ctrl-Z does where the terminal handles keys itself. A process
+/// that nobody could continue, because its terminal has no shell, goes on.
+fn stop() {
+    use rustix::process::{getpgid, getpgrp, getppid, getsid, kill_current_process_group};
+    let is_job = getppid().is_some_and(|shell| {
+        getsid(Some(shell)) == getsid(None) && getpgid(Some(shell)).is_ok_and(|group| group != getpgrp())
+    });
+    if is_job {
+        let _ = kill_current_process_group(Signal::TSTP);
+    }
+}
+
+/// Whether the terminal of standard output was closed. What a closed terminal is asked for fails or, in reading, ends at
+/// once and for ever.
+#[must_use]
+pub fn is_gone() -> bool {
+    let stdout = io::stdout();
+    wait(&mut [PollFd::new(&stdout, PollFlags::empty())], Duration::ZERO).is_err()
+}
+
+/// Waits for input on one of several descriptors.
+///
+/// # Errors
+/// The terminal behind one of them is gone.
+fn wait(descriptors: &mut [PollFd<'_>], at_most: Duration) -> io::Result<()> {
+    let at_most = Timespec::try_from(at_most).map_err(io::Error::other)?;
+    match rustix::event::poll(descriptors, Some(&at_most)) {
+        Ok(_) => {}
+        Err(rustix::io::Errno::INTR) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+    if descriptors.iter().any(|descriptor| descriptor.revents().intersects(gone)) {
+        return Err(io::Error::new(io::ErrorKind::NotConnected, "the terminal is gone"));
+    }
+    Ok(())
 }
 
 /// Standard output as long as the dashboard has the terminal. What is drawn after it was given back, because another
@@ -104,16 +193,68 @@ impl Write for Gate {
 }
 
 /// The keys of the real terminal.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct TerminalKeys;
+#[derive(Debug, Default)]
+pub struct TerminalKeys {
+    /// Where keys come from if standard input is no terminal.
+    terminal: Option<File>,
+}
+
+impl TerminalKeys {
+    /// Waits for a key no longer than told. The library that reads keys asks a closed terminal again and again, without
+    /// an end, so that it must not be asked then.
+    fn wait(&mut self, at_most: Duration) -> io::Result<()> {
+        let (stdin, stdout) = (io::stdin(), io::stdout());
+        if self.terminal.is_none() && !stdin.is_terminal() {
+            self.terminal = Some(File::open("/dev/tty")?);
+        }
+        let drawn_on = PollFd::new(&stdout, PollFlags::empty());
+        let read = match &self.terminal {
+            Some(terminal) => PollFd::new(terminal, PollFlags::IN),
+            None => PollFd::new(&stdin, PollFlags::IN),
+        };
+        wait(&mut [drawn_on, read], at_most)
+    }
+}
 
 impl KeySource for TerminalKeys {
     fn next(&mut self, at_most: Duration) -> io::Result<Option<Input>> {
-        if !is_open() {
-            return Err(io::Error::other("the terminal was given back while the dashboard was running"));
+        match STATE.load(Ordering::SeqCst) {
+            OPEN => {}
+            PAUSED => {
+                thread::sleep(at_most);
+                return Ok(None);
+            }
+            _ => {
+                return Err(io::Error::other("the terminal was given back while the dashboard was running"));
+            }
         }
-        if poll(at_most)? { Ok(input(&read()?)) } else { Ok(None) }
+        if RETURNED.swap(false, Ordering::SeqCst) {
+            return Ok(Some(Input::Returned));
+        }
+        // Keys that were read with others are there without another wait.
+        self.wait(Duration::ZERO)?;
+        if !poll(Duration::ZERO)? {
+            self.wait(at_most)?;
+            if !poll(Duration::ZERO)? {
+                return Ok(None);
+            }
+        }
+        let event = read()?;
+        if is_stop(&event) {
+            stop();
+            return Ok(None);
+        }
+        Ok(input(&event))
     }
+}
+
+/// Ctrl-Z, which reaches this process as a key, because the terminal handles none itself.
+fn is_stop(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Key(KeyEvent { code: KeyCode::Char('z' | 'Z'), modifiers: KeyModifiers::CONTROL, kind, .. })
+            if *kind != KeyEventKind::Release
+    )
 }
 
 fn input(event: &Event) -> Option<Input> {
@@ -169,7 +310,7 @@ mod tests {
 
     #[test]
     fn keys_of_a_closed_terminal_are_an_error() {
-        assert!(TerminalKeys.next(Duration::ZERO).is_err());
+        assert!(TerminalKeys::default().next(Duration::ZERO).is_err());
     }
 
     #[test]

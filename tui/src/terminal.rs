@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ratatui::Terminal;
 use ratatui::backend::Backend;
+use ratatui::layout::{Position, Rect};
 
 use crate::event::Event;
 use crate::model::{Action, Key, Model};
@@ -28,6 +29,8 @@ pub enum Input {
     Key(Key),
     /// The terminal has another size.
     Resized,
+    /// The terminal was given to others in between: nothing of what was drawn is there any more.
+    Returned,
 }
 
 /// Where keys come from.
@@ -88,6 +91,12 @@ pub fn run<B: Backend<Error: Error + Send + Sync + 'static>>(
         match keys.next(Duration::from_nanos(wait_ns))? {
             None => {}
             Some(Input::Resized) => changed = true,
+            Some(Input::Returned) => {
+                // Clearing alone would ask the terminal where its cursor is, and wait for the answer.
+                let size = terminal.size().map_err(io::Error::other)?;
+                terminal.resize(Rect::from((Position::ORIGIN, size))).map_err(io::Error::other)?;
+                changed = true;
+            }
             Some(Input::Key(key)) => {
                 asked = model.key(key).map(|Action::Quit| Outcome::Quit);
                 changed = true;
@@ -147,6 +156,7 @@ mod tests {
     enum Act {
         Key(Key),
         Resize,
+        Return,
         Send(Box<Event>),
         HangUp,
         Break,
@@ -164,6 +174,7 @@ mod tests {
                 match act {
                     Act::Key(key) => return Ok(Some(Input::Key(key))),
                     Act::Resize => return Ok(Some(Input::Resized)),
+                    Act::Return => return Ok(Some(Input::Returned)),
                     Act::Send(event) => self.events.as_ref().unwrap().send(*event).unwrap(),
                     Act::HangUp => self.events = None,
                     Act::Break => return Err(io::Error::other("gone")),
@@ -247,6 +258,13 @@ mod tests {
     fn a_new_size_is_drawn() {
         let played = play(vec![(500, Act::Resize), (60_000, Act::HangUp)], u64::MAX);
         assert_eq!(played.frames, 2);
+    }
+
+    #[test]
+    fn a_terminal_that_others_had_is_drawn_anew() {
+        let played = play(vec![(500, Act::Return), (60_000, Act::HangUp)], u64::MAX);
+        assert_eq!(played.frames, 2);
+        assert!(played.outcome.is_ok() && !played.last_frame.trim().is_empty());
     }
 
     #[test]

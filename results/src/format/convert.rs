@@ -41,7 +41,7 @@ same_fields! {
         displacement_sum, corrupted, unrouted, lagged, confirmed, unconfirmed, negative_deltas, over_range, beyond_window,
     } + displacement_mean
     Promises { ordered, tolerates_duplicates }
-    Hygiene { steal_ns, involuntary_switches, cores_ns, idle_ns, others_ns }
+    Hygiene { steal_ns, involuntary_switches, cores_ns, idle_ns, others_ns, stops }
     ArrivalCheck { process, planned_a2, sent_a2, critical, intervals }
     Verdict { status, reasons, notes }
 }

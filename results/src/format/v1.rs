@@ -226,6 +226,8 @@ pub struct Hygiene {
     pub idle_ns: Option<u64>,
     #[serde(default)]
     pub others_ns: Option<u64>,
+    #[serde(default)]
+    pub stops: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

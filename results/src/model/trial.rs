@@ -107,6 +107,8 @@ pub struct Hygiene {
     pub idle_ns: Option<u64>,
     /// CPU time of other processes, the kernel's included.
     pub others_ns: Option<u64>,
+    /// Times the process was stopped and continued (Ctrl-Z, SIGSTOP).
+    pub stops: Option<u64>,
 }
 
 /// Whether flows were due, and sent, as the arrival process has it: Anderson-Darling on the gaps between them.

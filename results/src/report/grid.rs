@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Layout, Tone, columns, wrap};
+use super::{Layout, Tone, columns, hanging};
 
 /// Space between columns.
 const GAP: usize = 2;
@@ -116,7 +116,9 @@ impl Grid {
         let mut block: Vec<usize> = (0..self.keys).collect();
         let mut keys = self.keys;
         for group in groups {
-            if block.len() > keys && total(&block) + total(group) > width + GAP {
+            // Several naming columns may leave no room for a figure; then they stand alone.
+            let has_some = block.len() > keys || keys > 1;
+            if has_some && total(&block) + total(group) > width + GAP {
                 blocks.push(std::mem::replace(&mut block, vec![self.keys - 1]));
                 keys = 1;
             }
@@ -145,21 +147,27 @@ impl Grid {
                     push_line(&mut text, &block.iter().map(cell).collect::<Vec<_>>().join(&" ".repeat(GAP)));
                 }
                 Row::Sentence(keys, sentence) if first => {
-                    let lead: usize = (0..self.keys).map(|i| widths[i] + GAP).sum();
-                    let keys: Vec<String> =
-                        keys.iter().enumerate().map(|(i, key)| self.cell(key, i, widths, layout)).collect();
-                    let mut lines = wrap(sentence, layout.width.saturating_sub(lead).max(20)).into_iter();
-                    let start = lines.next().unwrap_or_default();
-                    push_line(
-                        &mut text,
-                        &format!("{}{}{start}", keys.join(&" ".repeat(GAP)), " ".repeat(GAP)),
-                    );
-                    lines.for_each(|line| push_line(&mut text, &format!("{}{line}", " ".repeat(lead))));
+                    text += &self.sentence_line(keys, sentence, widths, layout);
                 }
                 Row::Sentence(..) => {}
             }
         }
         text
+    }
+
+    /// The naming cells and a sentence beside or below them.
+    fn sentence_line(&self, keys: &[Cell], sentence: &str, widths: &[usize], layout: Layout) -> String {
+        let gap = " ".repeat(GAP);
+        let aligned = |(i, key): (usize, &Cell)| align(&key.text, widths[i], self.headings[i].left);
+        let plain = keys.iter().enumerate().map(aligned).collect::<Vec<_>>().join(&gap);
+        let said = hanging(&format!("{plain}{gap}"), sentence, layout);
+        // Colours take no columns, so they come last.
+        let painted = |(i, key): (usize, &Cell)| match i + 1 == keys.len() {
+            true => layout.paint(key.tone, &key.text),
+            false => self.cell(key, i, widths, layout),
+        };
+        let painted = keys.iter().enumerate().map(painted).collect::<Vec<_>>().join(&gap);
+        said.replacen(plain.trim_end(), painted.trim_end(), 1)
     }
 
     fn cell(&self, cell: &Cell, i: usize, widths: &[usize], layout: Layout) -> String {

@@ -84,10 +84,21 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A text after a lead, wrapped to the width with the lines below the lead's end.
+/// A text after a lead, wrapped to the width with the lines below the lead's end. Where the lead leaves too little room
+/// beside it, the text stands below.
 fn hanging(lead: &str, text: &str, layout: Layout) -> String {
+    /// Columns in which a sentence can be read.
+    const ROOM: usize = 20;
+    /// What a text below its lead is moved in by.
+    const BELOW: usize = 2;
     let indent = columns(lead);
-    let lines = wrap(text, layout.width.saturating_sub(indent).max(20));
+    let room = layout.width.saturating_sub(indent);
+    if room < ROOM.min(columns(text)) && !lead.trim().is_empty() {
+        let lines = wrap(text, layout.width.saturating_sub(BELOW).max(ROOM));
+        let below = format!("\n{}", " ".repeat(BELOW));
+        return format!("{}{below}{}\n", lead.trim_end(), lines.join(&below));
+    }
+    let lines = wrap(text, room.max(ROOM));
     let below = format!("\n{}", " ".repeat(indent));
     format!("{lead}{}\n", lines.join(&below))
 }

@@ -17,6 +17,8 @@ pub struct Host {
     pub steal_share: Option<f64>,
     /// Spent on other processes.
     pub others_share: Option<f64>,
+    /// The process was stopped and continued.
+    pub stopped: bool,
 }
 
 /// From which shares on a hold says more about the machine than about the dispatch, and is repeated.
@@ -41,6 +43,9 @@ impl Host {
         let over = |share: Option<f64>, limit: f64| share.filter(|share| *share > limit).map(units::percent);
         let steal = over(self.steal_share, limits.steal_share);
         let others = over(self.others_share, limits.others_share);
+        if self.stopped {
+            return Some("the process was stopped and continued".into());
+        }
         match (steal, others) {
             (Some(share), _) => Some(format!("the hypervisor took {share} of the cores")),
             (_, Some(share)) => Some(format!("others took {share} of the cores")),

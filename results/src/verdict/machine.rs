@@ -159,6 +159,7 @@ mod tests {
             cores_ns: Some(20_000_000_000),
             idle_ns: Some(10_000_000_000),
             others_ns: Some(1_000_000_000),
+            stops: Some(0),
         };
         let facts =
             [("cores", "2"), ("clock_source", "tsc"), ("clock_read_ns", "20.0"), ("clock_step_ns", "1")];

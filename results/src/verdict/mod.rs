@@ -1,7 +1,7 @@
 //! Whether a run may be believed: valid, suspect or invalid, with the reasons in words and figures.
 //!
 //! Lives here: what a verdict is and in which order it is come to. The limits are in `thresholds`; each group of checks
-//! has a file: `ends`, `load`, `little`, `steady`, `machine`, `counts`. Does not live here: the verdict of a
+//! has a file: `ends`, `load`, `little`, `steady`, `stops`, `machine`, `counts`. Does not live here: the verdict of a
 //! comparison (`compare`) and exit codes (the command line).
 
 mod counts;
@@ -10,6 +10,7 @@ mod little;
 mod load;
 mod machine;
 mod steady;
+mod stops;
 mod thresholds;
 
 pub use machine::Machine;
@@ -73,6 +74,7 @@ pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
         ends::check_unfinished(&derived, thresholds, &mut verdict);
         little::check(run, &derived, thresholds, &mut verdict);
         steady::check(run, thresholds, &mut verdict);
+        stops::check(run, &mut verdict);
         machine::check(run, &derived, machine, thresholds, &mut verdict);
     }
     counts::check(run, thresholds, &mut verdict);

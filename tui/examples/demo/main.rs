@@ -45,8 +45,14 @@ fn play(theme: Theme, breaks: bool) -> io::Result<()> {
     #[expect(clippy::disallowed_methods, reason = "a demo has no measurement to share a clock with")]
     let start = Instant::now();
     let now_ns = || start.elapsed().as_nanos() as u64;
-    let outcome =
-        drumpost_tui::run(screen.terminal(), &mut model, &events, &mut TerminalKeys, now_ns, || false);
+    let outcome = drumpost_tui::run(
+        screen.terminal(),
+        &mut model,
+        &events,
+        &mut TerminalKeys::default(),
+        now_ns,
+        || false,
+    );
     drop(screen);
     writeln!(io::stdout(), "{}: {:?}", drumpost_tui::progress_line(&model), outcome?)
 }

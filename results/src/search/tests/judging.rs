@@ -88,7 +88,7 @@ fn a_load_that_was_not_taken_does_not_keep_the_goal() {
 #[test]
 fn a_busy_host_is_told_from_a_slow_target() {
     let run = run_of([1_000; 1_000], 0);
-    let host = Host { steal_share: Some(0.2), others_share: Some(0.0) };
+    let host = Host { steal_share: Some(0.2), others_share: Some(0.0), stopped: false };
     let judged = judge(&run, &"p99<1s".parse().unwrap(), 1_000.0, host);
     assert!(judged.outcome.disturbed && judged.outcome.judgement == Judgement::Kept);
     assert!(judged.disturbance.unwrap().contains("20.0 %"));

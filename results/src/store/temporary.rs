@@ -1,0 +1,106 @@
+//! Files that a document is written to before it takes its name, and what killed processes left of them.
+//!
+//! A temporary file carries the number of its process in its name and is locked while it is written. Both are needed:
+//! numbers are used again, by another container that shares the folder for instance, and a lock is taken a moment after
+//! the file is made.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use rustix::process::{Pid, test_kill_process};
+use tempfile::{Builder, NamedTempFile};
+
+const PREFIX: &str = ".drumpost-";
+const SUFFIX: &str = ".tmp";
+
+/// Held while a file is made and locked, and while left-overs are looked for: this process never takes its own new file
+/// for one of those.
+static MAKING: Mutex<()> = Mutex::new(());
+
+/// A file in the folder, which is made if it is not there. The file removes itself unless it is renamed.
+///
+/// # Errors
+/// The folder cannot be made or written.
+pub(super) fn make(folder: &Path) -> io::Result<NamedTempFile> {
+    fs::create_dir_all(folder)?;
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let prefix = format!("{PREFIX}{}-", std::process::id());
+    let mut builder = Builder::new();
+    builder.prefix(&prefix).suffix(SUFFIX);
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Readable as any new file is, by the user's own mask.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let file = builder.tempfile_in(folder)?;
+    // Not every file system has locks; then the number of the process has to do.
+    let _ = file.as_file().try_lock();
+    Ok(file)
+}
+
+/// Removes the temporary files of processes that are gone. Others are left alone, and so is what cannot be removed: it
+/// does no harm.
+pub fn sweep(folder: &Path) {
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && name.to_str().and_then(owner).is_some_and(is_gone) && is_unlocked(&entry.path()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// The process that a temporary file's name tells of.
+fn owner(name: &str) -> Option<u32> {
+    name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.split_once('-')?.0.parse().ok()
+}
+
+/// Whether no other process has that number. This process does not count: its own files are locked.
+fn is_gone(process: u32) -> bool {
+    let number = i32::try_from(process).ok().and_then(Pid::from_raw);
+    process == std::process::id()
+        || number.is_some_and(|number| test_kill_process(number) == Err(rustix::io::Errno::SRCH))
+}
+
+fn is_unlocked(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_own_names_of_processes_that_are_gone_are_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let child = std::process::Command::new("true").spawn().unwrap();
+        let gone = child.id();
+        child.wait_with_output().unwrap();
+        let alive = std::os::unix::process::parent_id();
+        let kept = [
+            format!(".drumpost-{alive}-aaaaaa.tmp"),
+            format!(".drumpost-{gone}-aaaaaa.json"),
+            ".drumpost-notes.tmp".to_owned(),
+            format!("drumpost-{gone}-aaaaaa.tmp"),
+        ];
+        let swept =
+            [format!(".drumpost-{gone}-aaaaaa.tmp"), format!(".drumpost-{}-x.tmp", std::process::id())];
+        for name in kept.iter().chain(&swept) {
+            fs::write(folder.path().join(name), "half").unwrap();
+        }
+        std::os::unix::fs::symlink("/nowhere", folder.path().join(format!(".drumpost-{gone}-b.tmp")))
+            .unwrap();
+        let under_way = make(folder.path()).unwrap();
+        sweep(folder.path());
+        for name in &kept {
+            assert!(folder.path().join(name).exists(), "{name} is not ours to remove");
+        }
+        for name in &swept {
+            assert!(!folder.path().join(name).exists(), "{name} stayed");
+        }
+        assert!(under_way.path().exists(), "a file that is being written was taken for a left-over");
+    }
+}

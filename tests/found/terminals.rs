@@ -1,0 +1,114 @@
+//! Terminals that go away, that are given to others for a while, that can do little, that are narrow.
+
+use crate::{
+    dashboard::Terminal,
+    support::{LIMIT, Place, Record},
+};
+use drumpost_core::clock::{Clock, Now};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{fs, thread, time::Duration};
+
+const LINE: &str = "run stream --dispatch message/crossbeam --warmup 0s --out record.json";
+const AT: (u16, u16) = (100, 30);
+
+/// Waits for something for as long as a busy machine may take.
+#[track_caller]
+fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let clock = Clock::start();
+    while !is_so() {
+        assert!(Duration::from_nanos(clock.now_ns()) < LIMIT / 8, "{what} did not come");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The letter of proc(5): `T` is stopped.
+fn state(process: Pid) -> char {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
+    stat.rsplit(") ").next().and_then(|rest| rest.chars().next()).unwrap_or('X')
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_the_run_and_what_was_measured_is_saved() {
+    for line in [format!("{LINE} --duration 60s --trials 1"), format!("{LINE} --duration 60s --no-tui")] {
+        let place = Place::new();
+        let terminal = Terminal::named(&place, &line, AT, Some("xterm"));
+        if line.contains("--no-tui") {
+            eventually("a line of progress", || terminal.text().contains("message/crossbeam"));
+        } else {
+            terminal.shows(&["running", "p99"]);
+        }
+        thread::sleep(Duration::from_millis(500));
+        let clock = Clock::start();
+        let mut child = terminal.hang_up();
+        eventually("the end", || child.try_wait().expect("the state of a child").is_some());
+        let took = Duration::from_nanos(clock.now_ns());
+        assert!(took < Duration::from_secs(5), "it took {took:?}");
+        let status = child.wait().unwrap();
+        assert_eq!(status.exit_code(), 130, "{line}: {status:?}");
+        let record = Record::from_file(&place.path("record.json"));
+        assert_eq!(record.document["partial"], true);
+        assert!(record.only()["flows"]["ended"].as_u64().unwrap() > 0);
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_leaves_the_screen_and_takes_it_again() {
+    for signal in [Signal::TSTP, Signal::STOP] {
+        let place = Place::new();
+        let mut terminal =
+            Terminal::named(&place, &format!("{LINE} --duration 60s --trials 1"), AT, Some("xterm"));
+        terminal.shows(&["running", "p99"]);
+        let process = terminal.process();
+        kill_process(process, signal).unwrap();
+        eventually("the stop", || state(process) == 'T');
+        if signal == Signal::TSTP {
+            eventually("the shell's screen", || !terminal.is_taken());
+        }
+        kill_process(process, Signal::CONT).unwrap();
+        eventually("going on", || state(process) != 'T');
+        terminal.shows(&["running", "p99", "q quit"]);
+        terminal.press("q");
+        let (code, left) = terminal.end();
+        assert_eq!(code, 130, "{left}");
+        let record = Record::from_file(&place.path("record.json"));
+        let verdict = &record.only()["verdict"];
+        assert_ne!(verdict["status"], "valid");
+        assert!(verdict.to_string().contains("was stopped and continued 1 time"), "{verdict}");
+        assert_eq!(record.only()["trials"][0]["hygiene"]["stops"], 1);
+    }
+}
+
+#[test]
+fn a_terminal_that_can_do_nothing_gets_lines() {
+    for name in [Some("dumb"), Some(""), None] {
+        let place = Place::new();
+        let terminal = Terminal::named(&place, &format!("{LINE} --duration 300ms --trials 2"), AT, name);
+        // Asked all along: an emulator forgets what was on an alternate screen.
+        eventually("the table", || {
+            assert!(!terminal.is_taken(), "a dashboard on {name:?}");
+            terminal.text().contains("record.json")
+        });
+        let (code, left) = terminal.end();
+        assert!(code == 0 || code == 6, "code {code}:\n{left}");
+        assert!(left.contains("message/crossbeam"), "{left}");
+    }
+}
+
+#[test]
+fn tables_fit_a_narrow_terminal() {
+    let place = Place::new();
+    let line = "run --duration 100ms --warmup 0s --trials 2 --no-tui --out r.json";
+    place.run(line);
+    for width in ["40", "57", "80"] {
+        for line in ["show r.json", "show r.json --hops", "compare r.json r.json"] {
+            let output = place.command(line).env("COLUMNS", width).output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            let columns: usize = width.parse().unwrap();
+            // What has no blank to break at, such as a long name, is left to the terminal.
+            let wide =
+                text.lines().filter(|line| line.chars().count() > columns && line.trim().contains(' '));
+            let wide: Vec<&str> = wide.collect();
+            assert!(wide.is_empty(), "{line} at {width}:\n{}\n\n{text}", wide.join("\n"));
+        }
+    }
+}

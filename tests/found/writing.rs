@@ -1,0 +1,271 @@
+//! What is printed and written: never lost without a word, and never over something that is no file of ours.
+
+use crate::support::{Done, Place, Record, Running, count};
+use serde_json::Value;
+use std::{
+    fs::{self, File},
+    io::Read,
+    os::unix::fs::{FileTypeExt, PermissionsExt, symlink},
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+};
+
+/// Some milliseconds of virtual time.
+const QUICK: &str = "run stream --sim service=fixed:1ms --rate 100/s --count 50";
+/// Three trials, each told about on stderr.
+const TOLD: &str =
+    "stream --dispatch message/rtrb --duration 50ms --warmup 0s --trials 3 --no-tui --out e.json";
+
+/// Where writing always fails with "no space".
+fn full() -> Stdio {
+    File::options().write(true).open("/dev/full").expect("a full device").into()
+}
+
+/// A pipe that nobody reads.
+fn closed_pipe() -> Stdio {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    writer.into()
+}
+
+fn ended(command: &mut Command) -> i32 {
+    command.status().expect("the binary starts").code().expect("no signal ends it")
+}
+
+/// A record to show, compare and export.
+fn with_record() -> Place {
+    let place = Place::new();
+    place.run(&format!("{QUICK} --out r.json")).with_code(0);
+    place
+}
+
+fn mkfifo(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo").success());
+}
+
+#[test]
+fn stderr_that_takes_nothing_ends_nothing() {
+    for stderr in [full, closed_pipe] {
+        let place = Place::new();
+        let code = ended(place.command(&format!("run {TOLD}")).stdout(Stdio::null()).stderr(stderr()));
+        assert!(code == 0 || code == 6, "code {code}");
+        let record = Record::from_file(&place.path("e.json"));
+        assert_eq!(record.only()["trials"].as_array().unwrap().len(), 3);
+        assert_eq!(record.document["partial"], false);
+
+        let line = "search stream --sim service=exp:1ms --slo p99<20ms --from 100/s --to 900/s --out s.json";
+        ended(place.command(line).stdout(Stdio::null()).stderr(stderr()));
+        assert_eq!(Record::from_file(&place.path("s.json")).document["partial"], false);
+
+        fs::write(
+            place.path("suite.toml"),
+            "[[matrix]]\nsim = \"service=fixed:1ms\"\ncount = 50\ntrials = 3\n",
+        )
+        .unwrap();
+        let line = "suite suite.toml --out suite";
+        let code = ended(place.command(line).stdout(Stdio::null()).stderr(stderr()));
+        assert_eq!(code, 0);
+        let line = "run nonsense";
+        assert_eq!(ended(place.command(line).stdout(Stdio::null()).stderr(stderr())), 2);
+    }
+}
+
+#[test]
+fn stdout_that_takes_nothing_is_a_failure_and_a_reader_that_went_away_is_none() {
+    let place = with_record();
+    let lines = [
+        "show r.json",
+        "show r.json --json",
+        "show r.json --hops",
+        "export r.json --format csv",
+        "export r.json --format hgrm --out -",
+        "compare r.json r.json",
+        "compare r.json r.json --json",
+        "list",
+        "list --json",
+        "suite --schema",
+        "completions bash",
+        "--help",
+        "--version",
+        "help run",
+        "search --help",
+    ];
+    let quick = [QUICK.to_owned(), format!("{QUICK} --json"), format!("{QUICK} --out -")];
+    for line in lines.map(str::to_owned).into_iter().chain(quick) {
+        let output = place.command(&line).stdout(full()).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{line}: {told}");
+        assert!(told.contains("failed to write to stdout"), "{line}: {told}");
+        let output = place.command(&line).stdout(closed_pipe()).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{line}: {told}");
+        assert!(!told.contains("failed") && !told.contains("panicked"), "{line}: {told}");
+    }
+    // What could not be printed was saved all the same.
+    assert!(place.path(".drumpost").read_dir().unwrap().count() > 0);
+}
+
+#[test]
+fn a_pipe_is_written_into_and_stays_a_pipe() {
+    let place = with_record();
+    let pipe = place.path("pipe");
+    mkfifo(&pipe);
+    symlink("pipe", place.path("link")).unwrap();
+    let csv = place.run("export r.json --format csv").with_code(0).stdout;
+    for out in ["pipe", "link"] {
+        let reader = thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read_to_string(pipe).unwrap()
+        });
+        place.run(&format!("export r.json --format csv --out {out}")).with_code(0);
+        assert_eq!(reader.join().unwrap(), csv);
+    }
+    let reader = thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read_to_string(pipe).unwrap()
+    });
+    place.run(&format!("{QUICK} --out pipe")).with_code(0);
+    let record: Value = serde_json::from_str(&reader.join().unwrap()).unwrap();
+    assert_eq!(count(&record, "/seed"), 1);
+    assert!(fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo(), "the pipe was replaced");
+    assert!(place.path("link").is_symlink());
+}
+
+/// Where the tests may make a device of their own, one that is always full.
+#[test]
+fn a_device_is_written_into_and_stays_a_device() {
+    let place = with_record();
+    let device = place.path("device");
+    let made = Command::new("mknod").arg(&device).args(["c", "1", "7"]).output().unwrap();
+    if !made.status.success() || File::options().write(true).open(&device).is_err() {
+        return;
+    }
+    let done = place.run("export r.json --format csv --out device").with_code(2);
+    assert!(done.stderr.contains("failed to write device"), "{}", done.stderr);
+    place.run(&format!("{QUICK} --out device")).with_code(1);
+    assert!(fs::symlink_metadata(&device).unwrap().file_type().is_char_device(), "the device was replaced");
+}
+
+#[test]
+fn a_dash_is_stdout_and_a_file_behind_stdout_is_not_replaced() {
+    let place = with_record();
+    let csv = place.run("export r.json --format csv").with_code(0).stdout;
+    for out in ["-", "/dev/stdout"] {
+        let all = File::options().create(true).append(true).open(place.path("all")).unwrap();
+        fs::write(place.path("all"), "before\n").unwrap();
+        let line = format!("export r.json --format csv --out {out}");
+        assert_eq!(ended(place.command(&line).stdout(all)), 0);
+        assert_eq!(fs::read_to_string(place.path("all")).unwrap(), format!("before\n{csv}"));
+        let done = place.run(&format!("{QUICK} --out {out}")).with_code(0);
+        assert_eq!(count(&done.json(), "/seed"), 1);
+    }
+    assert!(!place.path("-").exists());
+}
+
+#[test]
+fn a_link_is_followed_and_a_mode_is_kept() {
+    let place = Place::new();
+    symlink("target.json", place.path("link.json")).unwrap();
+    for round in 0..2 {
+        place.run(&format!("{QUICK} --out link.json")).with_code(0);
+        assert!(place.path("link.json").is_symlink());
+        let mode = fs::metadata(place.path("target.json")).unwrap().permissions().mode() & 0o777;
+        assert!(round == 0 || mode == 0o600, "{mode:o}");
+        fs::set_permissions(place.path("target.json"), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    // Into a run of several trials, which is saved several times.
+    place.run(&format!("{QUICK} --trials 5 --out target.json")).with_code(0);
+    let mode = fs::metadata(place.path("target.json")).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600, "{mode:o}");
+}
+
+#[test]
+fn a_lock_that_is_a_link_is_not_followed() {
+    let place = Place::new();
+    fs::write(place.path("suite.toml"), "[[matrix]]\nsim = \"service=fixed:1ms\"\ncount = 50\n").unwrap();
+    fs::create_dir(place.path("out")).unwrap();
+    for target in ["../victim", "/dev/null"] {
+        let lock = place.path("out/.lock");
+        symlink(target, &lock).unwrap();
+        let done = place.run("suite suite.toml --out out").with_code(2);
+        assert!(done.stderr.contains(".lock: it is no regular file"), "{}", done.stderr);
+        assert!(!place.path("victim").exists(), "the link's target became the lock");
+        fs::remove_file(lock).unwrap();
+    }
+    place.run("suite suite.toml --out out").with_code(0);
+}
+
+fn records(place: &Place) -> Vec<String> {
+    let names = fs::read_dir(place.path(".drumpost")).unwrap();
+    let mut names: Vec<String> = names.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn runs_in_virtual_time_with_other_settings_have_files_of_their_own() {
+    let place = Place::new();
+    let run = |more: &str| place.run(&format!("run stream --sim service=fixed:1ms {more}")).with_code(0);
+    let lines = [
+        "--rate 100/s --count 50",
+        "--rate 200/s --count 50",
+        "--rate 100/s --count 51",
+        "--rate 100/s --count 50 --trials 2",
+        "--rate 100/s --count 50 --threshold rate_off=20%",
+    ];
+    for (done, line) in lines.iter().enumerate() {
+        run(line);
+        assert_eq!(records(&place).len(), done + 1, "{line} replaced another's file: {:?}", records(&place));
+    }
+    // The same once more is the same record, and there is one of it.
+    let (names, before) = (records(&place), run(lines[0]).stdout);
+    assert_eq!(records(&place), names);
+    // A file that is there and is not that record stays as it is.
+    let name = names.iter().find(|name| before.contains(name.as_str())).expect("the file is named");
+    fs::write(place.path(".drumpost").join(name), "mine").unwrap();
+    let again = run(lines[0]).stdout;
+    assert_eq!(fs::read_to_string(place.path(".drumpost").join(name)).unwrap(), "mine");
+    assert!(again.contains(&name.replace(".json", "-2.json")), "{again}");
+}
+
+/// The folder of the record goes away while it is measured, as a disk that fills up would: what was measured is kept.
+#[test]
+fn a_record_that_cannot_be_written_goes_to_a_second_place() {
+    let place = Place::new();
+    let (out, second) = (place.path("out"), place.path("second"));
+    fs::create_dir(&second).unwrap();
+    let line =
+        "stream --dispatch message/rtrb --duration 300ms --warmup 0s --trials 5 --no-tui --out out/r.json";
+    let mut command = place.command(&format!("run {line}"));
+    let running = Running::start(command.env("TMPDIR", &second));
+    while !out.join("r.json").exists() {
+        thread::sleep(std::time::Duration::from_millis(5));
+    }
+    fs::remove_dir_all(&out).unwrap();
+    fs::write(&out, "in the way").unwrap();
+    let Done { code, stderr, .. } = running.end();
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("out/r.json") && stderr.contains("the record is in"), "{stderr}");
+    let files: Vec<_> = fs::read_dir(&second).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    let record = Record::from_file(&files[0]);
+    assert_eq!(record.only()["trials"].as_array().unwrap().len(), 5);
+    assert_eq!(fs::read_to_string(&out).unwrap(), "in the way");
+}
+
+#[test]
+fn a_reader_of_one_line_gets_it_and_the_record_is_whole() {
+    let place = Place::new();
+    let mut child = place
+        .command(&format!("run {TOLD}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut first = [0; 20];
+    child.stderr.take().unwrap().read_exact(&mut first).unwrap();
+    let code = child.wait().unwrap().code().expect("no signal ends it");
+    assert!(code == 0 || code == 6, "code {code}");
+    assert_eq!(Record::from_file(&place.path("e.json")).document["partial"], false);
+}
