@@ -316,6 +316,11 @@ fn add(mut all: Local, local: Local) -> Local {
         blocked_ns,
         written_off,
         last_end_ns,
+        measured_blocked_ns,
+        warmup_emitted,
+        late_ns,
+        carried_ns,
+        awake_ns,
     } = local;
     all.emitted.extend(emitted);
     all.received.extend(received);
@@ -339,5 +344,10 @@ fn add(mut all: Local, local: Local) -> Local {
     all.blocked_ns += blocked_ns;
     all.written_off += written_off;
     all.last_end_ns = all.last_end_ns.max(last_end_ns);
+    all.measured_blocked_ns += measured_blocked_ns;
+    all.warmup_emitted += warmup_emitted;
+    all.late_ns += late_ns;
+    all.carried_ns += carried_ns;
+    all.awake_ns += awake_ns;
     all
 }

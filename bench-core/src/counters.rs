@@ -39,6 +39,16 @@ pub(crate) struct Local {
     pub blocked_ns: u64,
     pub written_off: u64,
     pub last_end_ns: u64,
+    /// Of `blocked_ns`: what lies in the measured window.
+    pub measured_blocked_ns: u64,
+    /// Of `emitted`: messages of flows that were due in the warm-up.
+    pub warmup_emitted: u64,
+    /// From when a flow was due, or measuring began, to when the load started it; summed over flows.
+    pub late_ns: u64,
+    /// Of flows due in the warm-up: how long they were under way in the measured window; summed over flows.
+    pub carried_ns: u64,
+    /// How long the load waited awake for due times.
+    pub awake_ns: u64,
 }
 
 // In the order of the published cells: first those that most batches change.
@@ -64,9 +74,17 @@ macro_rules! fields {
             $on.beyond_window,
             $on.blocked_ns,
             $on.written_off,
+            $on.measured_blocked_ns,
+            $on.warmup_emitted,
+            $on.late_ns,
+            $on.carried_ns,
+            $on.awake_ns,
         ]
     };
 }
+
+/// The cell of the last of these fields.
+const AWAKE_CELL: usize = 23;
 
 /// The published copy of a lane's counters.
 #[derive(Debug)]
@@ -151,6 +169,11 @@ impl Published {
         self.publish_fixed(2, [local.ended, local.measured_ended, local.last_end_ns]);
     }
 
+    /// Publishes how long the load has waited awake.
+    pub(crate) fn publish_awake(&self, local: &Local) {
+        self.publish_fixed(AWAKE_CELL, [local.awake_ns]);
+    }
+
     #[inline]
     fn publish_fixed<const N: usize>(&self, first: usize, values: [u64; N]) {
         for (cell, value) in self.fixed.0[first..].iter().zip(values) {
@@ -200,7 +223,7 @@ impl Published {
     }
 }
 
-fn fields_mut(local: &mut Local) -> [&mut u64; 19] {
+fn fields_mut(local: &mut Local) -> [&mut u64; 24] {
     [
         &mut local.started,
         &mut local.measured_started,
@@ -221,6 +244,11 @@ fn fields_mut(local: &mut Local) -> [&mut u64; 19] {
         &mut local.beyond_window,
         &mut local.blocked_ns,
         &mut local.written_off,
+        &mut local.measured_blocked_ns,
+        &mut local.warmup_emitted,
+        &mut local.late_ns,
+        &mut local.carried_ns,
+        &mut local.awake_ns,
     ]
 }
 
@@ -238,5 +266,8 @@ mod tests {
         published.publish(&local);
         assert_eq!(published.read(2, 1), local);
         assert_eq!(published.first(0), 5);
+        local.awake_ns += 1;
+        published.publish_awake(&local);
+        assert_eq!(published.read(2, 1), local);
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     wiring::Wiring,
 };
 
+mod gate;
 mod gather;
 pub mod guard;
 pub mod tasked;
@@ -57,7 +58,16 @@ fn refusal_of<T>(opened: Result<T, OpenError>) -> Option<String> {
     }
 }
 
-/// Between set-up and the load's begin, so that every lane is there when it begins.
+/// Between the moment that all lanes are ready, when the run's time begins, and the load's begin: threads wake up in it.
 pub const LEAD_NS: u64 = 10_000_000;
+/// And so much more for each lane, which may have a thread to wake.
+const LEAD_PER_LANE_NS: u64 = 20_000;
+
+/// When the load of a plan begins, in ns on the run's clock.
+#[must_use]
+pub fn lead_ns(plan: &TrialPlan) -> u64 {
+    LEAD_NS + LEAD_PER_LANE_NS * u64::from(plan.wiring.instance_count())
+}
+
 /// How often the monitor looks after a run in real time.
 const POLL: std::time::Duration = std::time::Duration::from_millis(2);

@@ -183,6 +183,11 @@ impl Out {
         self.outboxes.iter().filter(|outbox| outbox.asks).map(Outbox::emitted).sum()
     }
 
+    /// How many messages were emitted, for all ports.
+    pub(crate) fn emitted(&self) -> u64 {
+        self.outboxes.iter().map(Outbox::emitted).sum()
+    }
+
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting == 0

@@ -9,6 +9,7 @@ pub mod blame;
 pub mod clock;
 mod collector;
 pub mod contract;
+pub mod cost;
 mod counters;
 mod credit;
 pub mod dispatcher;

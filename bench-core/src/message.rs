@@ -17,6 +17,10 @@ impl Kind {
 /// The longest time a stamp can hold, in nanoseconds since the clock's epoch: 48 bits, 78 hours.
 pub const STAMP_MAX_NS: u64 = (1 << 48) - 1;
 
+/// How long a trial may last, in nanoseconds since the clock's epoch. It ends as failed before stamps run out of bits and
+/// begin at zero again: an hour is left for what was under way.
+pub const TRIAL_MAX_NS: u64 = STAMP_MAX_NS - 3_600_000_000_000;
+
 /// One message. `Copy`, 48 bytes, no pointers.
 ///
 /// Three 48-bit stamps share their words with three 16-bit lane numbers, so that a message carries when its flow

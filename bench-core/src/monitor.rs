@@ -1,18 +1,25 @@
 //! Watches a trial: makes snapshots of what the collector has, sees when everything expected has arrived, and tells the
 //! outcome. Runs beside the lanes (real time) or between their steps (virtual time).
 
+mod watch;
+
+pub use watch::{Counts, Edge, Unwatched, Watch};
+
 use crate::{
+    clock::process_cpu_ns,
     collector::{Collector, Rest, Totals, Watched},
+    cost::{Meter, Reading},
+    counters::Local,
     credit::Credit,
     lane::Lane,
-    load::Extent,
+    load::{Extent, gaps::Gaps},
+    message::TRIAL_MAX_NS,
     outcome::{Ending, Outcome, Snapshot},
     plan::TrialPlan,
     port::Confirms,
-    server::ServerFacts,
     session::Control,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// A lane that has not taken a turn for so long hangs, whatever `--drain` says.
 const SILENCE_NS: u64 = 5_000_000_000;
@@ -20,67 +27,6 @@ const SILENCE_NS: u64 = 5_000_000_000;
 const STALL_NS: u64 = 60_000_000_000;
 /// What a load may take to end beyond the drain deadline, so that a lane that shows no sign of life is told first.
 const LATE_NS: u64 = 1_000_000_000;
-
-/// Follows a run from outside.
-pub trait Watch: Send {
-    /// Called with each snapshot.
-    fn sample(&mut self, snapshot: &Snapshot);
-
-    /// Called once, when the transport is open and before the load begins. `server` is what the transport tells of the
-    /// server that it talks to.
-    fn opened(&mut self, server: Option<&ServerFacts>) {
-        let _ = server;
-    }
-
-    /// Called when the measured window opens and when it closes, on the thread that watches. What is read here, and
-    /// divided by the difference of `counts`, covers the same time on both sides of the division.
-    fn edge(&mut self, edge: Edge, counts: Counts) {
-        let _ = (edge, counts);
-    }
-
-    /// Called once, when everything is measured and before the transport is closed, which may hang.
-    fn measured(&mut self, outcome: &Outcome) {
-        let _ = outcome;
-    }
-
-    /// Whether the run is to be interrupted. A dispatcher asks many times a second: one that does not counts as hanging.
-    fn is_interrupted(&self) -> bool;
-
-    /// Whether nothing is to be waited for any more: the user asked twice.
-    fn is_urgent(&self) -> bool {
-        false
-    }
-}
-
-/// An end of the measured window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Edge {
-    /// The warm-up is over.
-    Opens,
-    /// The load is over and everything expected has arrived, or the run ends for another reason.
-    Closes,
-}
-
-/// What all lanes together had counted at one moment, warm-up included.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Messages sent.
-    pub sent: u64,
-    /// Flows ended.
-    pub ended: u64,
-}
-
-/// Nobody watches.
-#[derive(Clone, Copy, Debug)]
-pub struct Unwatched;
-
-impl Watch for Unwatched {
-    fn sample(&mut self, _snapshot: &Snapshot) {}
-
-    fn is_interrupted(&self) -> bool {
-        false
-    }
-}
 
 /// See the module.
 #[derive(Debug)]
@@ -104,10 +50,10 @@ pub struct Monitor {
     last_ended: u64,
     last_blocked_ns: u64,
     draining_since_ns: Option<u64>,
-    /// Flows under way × ns, up to the last look.
+    /// Reads what the trial costs; `None` in virtual time.
+    meter: Option<Meter>,
+    /// Flows under way × ns, from the beginning of the measured window to the last look.
     in_flight_area: f64,
-    /// How long that is.
-    in_flight_ns: u64,
     /// The last look: when, and how many were under way.
     in_flight_last: Option<(u64, f64)>,
     next_in_flight_ns: u64,
@@ -155,8 +101,8 @@ impl Monitor {
             last_ended: 0,
             last_blocked_ns: 0,
             draining_since_ns: None,
+            meter: None,
             in_flight_area: 0.0,
-            in_flight_ns: 0,
             in_flight_last: None,
             next_in_flight_ns: measure_from_ns,
             uneven: 0,
@@ -168,10 +114,29 @@ impl Monitor {
         }
     }
 
+    /// Has it read what the trial costs, by the process's own time: in real time only.
+    #[must_use]
+    pub fn with_cost(mut self) -> Self {
+        self.meter = Some(Meter::new(self.measure_from_ns));
+        self
+    }
+
+    /// How long may pass until the next look, at most `at_most`: so that what has to be read when measuring begins is
+    /// read then.
+    #[must_use]
+    pub fn nap(&self, now_ns: u64, at_most: Duration) -> Duration {
+        let until_ns = self.meter.as_ref().map_or(u64::MAX, Meter::next_ns);
+        match until_ns.checked_sub(now_ns) {
+            Some(left_ns) if left_ns > 0 => at_most.min(Duration::from_nanos(left_ns)),
+            _ => at_most,
+        }
+    }
+
     /// Looks after the run at `now_ns`: samples, and stops it when it is complete, interrupted, or out of time to drain.
     /// Says when it wants to look again at the latest.
     pub fn poll(&mut self, now_ns: u64, watch: &mut dyn Watch) -> u64 {
-        if now_ns >= self.measure_from_ns && now_ns < self.ends_ns && self.draining_since_ns.is_none() {
+        self.look_at_cost(now_ns);
+        if now_ns >= self.measure_from_ns && !self.control.stop.is_stopped() {
             self.look_at_in_flight(now_ns);
         }
         if !self.has_opened && now_ns >= self.measure_from_ns && !self.control.stop.is_stopped() {
@@ -200,6 +165,12 @@ impl Monitor {
         if watch.is_interrupted() {
             self.interrupted = true;
             self.stop(now_ns, watch);
+        } else if now_ns >= TRIAL_MAX_NS {
+            self.stop(now_ns, watch);
+            self.control.fail(
+                "the trial came near the longest time that the stamps of messages hold, which is 78 hours"
+                    .into(),
+            );
         } else if self.draining_since_ns.is_some() || self.collector.loads_are_done() {
             let since_ns = *self.draining_since_ns.get_or_insert(now_ns);
             let deadline_ns = since_ns.saturating_add(self.drain_deadline_ns);
@@ -212,9 +183,10 @@ impl Monitor {
                 self.drain_timed_out = !complete;
                 self.stop(now_ns, watch);
             }
-            return next_ns.min(deadline_ns);
+            return next_ns.min(deadline_ns).min(TRIAL_MAX_NS);
         }
-        next_ns.min(self.next_in_flight_ns)
+        // Virtual time goes no further without a look.
+        next_ns.min(self.next_in_flight_ns).min(TRIAL_MAX_NS)
     }
 
     /// Ends a trial in real time that would not end by itself, as a failure that says what hangs: a lane that takes no
@@ -269,6 +241,10 @@ impl Monitor {
         if self.has_opened {
             watch.edge(Edge::Closes, self.counts());
         }
+        if let Some(mut meter) = self.meter {
+            meter.end(|| self.reading(now_ns));
+            self.meter = Some(meter);
+        }
         self.control.stop.stop();
         self.control.ring();
     }
@@ -278,15 +254,36 @@ impl Monitor {
         Counts { sent: local.emitted.iter().sum(), ended: local.ended / self.ends_per_flow }
     }
 
+    /// Reads what the trial costs, as long as its load goes on.
+    fn look_at_cost(&mut self, now_ns: u64) {
+        if self.draining_since_ns.is_none()
+            && let Some(mut meter) = self.meter
+        {
+            meter.look(now_ns, || self.reading(now_ns));
+            self.meter = Some(meter);
+        }
+    }
+
+    fn reading(&self, now_ns: u64) -> Reading {
+        let local = self.collector.read();
+        Reading {
+            at_ns: now_ns,
+            cpu_ns: process_cpu_ns(),
+            awake_ns: local.awake_ns,
+            messages: local.emitted.iter().sum(),
+            flows: local.ended / self.ends_per_flow,
+        }
+    }
+
     /// Adds what was under way since the last look. Exact in virtual time, where nothing changes between two looks; on a
     /// clock the looks are spread unevenly, by a golden-ratio sequence, so that they do not fall in step with an even
     /// schedule.
     fn look_at_in_flight(&mut self, now_ns: u64) {
-        if let Some((since_ns, under_way)) = self.in_flight_last {
-            self.in_flight_area += under_way * (now_ns - since_ns) as f64;
-            self.in_flight_ns += now_ns - since_ns;
-        }
-        self.in_flight_last = Some((now_ns, self.collector.in_flight(self.ends_per_flow)));
+        let under_way = self.collector.in_flight(self.ends_per_flow);
+        // The first look may come late: as many as then were under way before.
+        let (since_ns, before) = self.in_flight_last.unwrap_or((self.measure_from_ns, under_way));
+        self.in_flight_area += before * (now_ns - since_ns) as f64;
+        self.in_flight_last = Some((now_ns, under_way));
         if now_ns >= self.next_in_flight_ns {
             let every_ns = self.sample_every_ns / 50;
             self.uneven = self.uneven.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -326,16 +323,19 @@ impl Monitor {
         self.has_asked = false;
     }
 
-    /// Merges what the lanes left behind. `confirms` is what the transport confirmed, `None` if it confirms nothing;
-    /// `cpu_ns` is the processor time used.
+    /// Flows started and not ended over the measured window of `elapsed_ns`, from the times of each flow.
+    fn mean_in_flight(&self, local: &Local, elapsed_ns: u64) -> Option<f64> {
+        let all_ended = local.ended == local.started * self.ends_per_flow;
+        // From when flows were due to their ends, less the time until the load took them up.
+        let ends_ns = self.collector.totals.response.sum_ns + u128::from(local.carried_ns);
+        let late_ns = u128::from(local.late_ns) * u128::from(self.ends_per_flow);
+        let area = ends_ns.saturating_sub(late_ns) as f64 / self.ends_per_flow as f64;
+        (all_ended && elapsed_ns > 0).then(|| area / elapsed_ns as f64)
+    }
+
+    /// Merges what the lanes left behind. `confirms` is what the transport confirmed, `None` if it confirms nothing.
     #[must_use]
-    pub fn finish(
-        mut self,
-        lanes: Vec<Lane>,
-        confirms: Option<Confirms>,
-        cpu_ns: Option<u64>,
-        notes: Vec<String>,
-    ) -> Outcome {
+    pub fn finish(mut self, lanes: Vec<Lane>, confirms: Option<Confirms>, notes: Vec<String>) -> Outcome {
         let Rest { local, unsent, gaps } = self.collector.finish(lanes);
         let mut audit = self.collector.audit(&local, &unsent, confirms);
         let ended = local.ended / self.ends_per_flow;
@@ -346,6 +346,13 @@ impl Monitor {
             None => Ending::Completed,
         };
         audit.close(ending == Ending::Completed);
+        let elapsed_ns = elapsed_ns(self.measure_from_ns, until_ns, self.ends_ns, local.last_end_ns);
+        let mean_in_flight = self.mean_in_flight(&local, elapsed_ns);
+        let last_due_ns = gaps.iter().filter_map(Gaps::last_due_ns).max();
+        // A load that ends by count has no end but its last flow; one that broke none but when it did.
+        let by_count = self.ends_ns == u64::MAX || until_ns == 0;
+        let schedule_ends_ns = last_due_ns.map(|last_ns| if by_count { last_ns } else { until_ns });
+        let has_looked = self.in_flight_last.is_some() && elapsed_ns > 0;
         let hops = self.collector.hops();
         let Totals { response, service, lag, inter_send, .. } = self.collector.totals;
         Outcome {
@@ -357,7 +364,8 @@ impl Monitor {
             dropped: local.dropped,
             measured_ended: local.measured_ended / self.ends_per_flow,
             unfinished: local.started.saturating_sub(ended),
-            elapsed_ns: elapsed_ns(self.measure_from_ns, until_ns, self.ends_ns, local.last_end_ns),
+            elapsed_ns,
+            schedule_ns: schedule_ends_ns.map(|ns| ns.saturating_sub(self.measure_from_ns)),
             response,
             service,
             lag,
@@ -365,9 +373,11 @@ impl Monitor {
             gaps,
             hops,
             audit,
-            blocked_ns: local.blocked_ns,
-            cpu_ns,
-            mean_in_flight: (self.in_flight_ns > 0).then(|| self.in_flight_area / self.in_flight_ns as f64),
+            messages: audit.sent.saturating_sub(local.warmup_emitted),
+            blocked_ns: local.measured_blocked_ns,
+            cost: self.meter.and_then(|meter| meter.cost()),
+            mean_in_flight,
+            counted_in_flight: has_looked.then(|| self.in_flight_area / elapsed_ns as f64),
             drain_timed_out: self.drain_timed_out,
             faults: Vec::new(),
             notes,

@@ -1,6 +1,6 @@
 //! What a trial came to: plain data, merged over the lanes, for the CLI to turn into a record.
 
-use crate::{hist::Distribution, load::gaps::Gaps};
+use crate::{cost::Cost, hist::Distribution, load::gaps::Gaps};
 
 /// How a trial ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +104,9 @@ pub struct Outcome {
     pub unfinished: u64,
     /// Length of the measured window, to the last measured end, in ns.
     pub elapsed_ns: u64,
+    /// Open loads: how long the schedule of the measured flows was, in ns: as long as was asked, or to when the last of so
+    /// many was due. However long it took until they ended is not in it.
+    pub schedule_ns: Option<u64>,
     /// done − due.
     pub response: Distribution,
     /// done − first sent.
@@ -118,12 +121,18 @@ pub struct Outcome {
     pub hops: Vec<Hop>,
     /// Sent against delivered.
     pub audit: AuditTotals,
-    /// How long senders were held up by a full transport, summed over lanes, in ns.
+    /// Messages sent for measured flows: those of the warm-up's flows are not among them.
+    pub messages: u64,
+    /// How long senders were held up by a full transport in the measured window, summed over lanes, in ns.
     pub blocked_ns: u64,
-    /// Processor time of the process from the load's begin to the end of the drain, in ns; `None` in virtual time.
-    pub cpu_ns: Option<u64>,
-    /// Mean number of flows under way while measuring, sampled.
+    /// What the measured window cost; `None` in virtual time, and if measuring did not begin.
+    pub cost: Option<Cost>,
+    /// Mean number of flows started and not ended over the measured window, from the times of each flow: exact. `None` if
+    /// not all flows ended once, as it is then not known.
     pub mean_in_flight: Option<f64>,
+    /// The same from counters, looked at now and then: exact in virtual time, else as good as the looks are. It owes
+    /// nothing to stamps.
+    pub counted_in_flight: Option<f64>,
     /// Whether the drain deadline came before everything expected was delivered.
     pub drain_timed_out: bool,
     /// Faults that were injected, in sentences.

@@ -53,6 +53,8 @@ pub(crate) struct Recorder {
     ends: EndRun,
     /// Counters other than the usual ones have changed since they were published.
     rarely: bool,
+    /// A message was received whose flow was due in the warm-up, since [`Recorder::saw_warmup`] was last asked.
+    is_warming_up: bool,
 }
 
 /// Where the messages of one stream are recorded: looked up once for as long as they come from the same.
@@ -116,6 +118,7 @@ impl Recorder {
             place: Place::NONE,
             ends: EndRun::default(),
             rarely: false,
+            is_warming_up: false,
         };
         (recorder, exchange)
     }
@@ -216,6 +219,8 @@ impl Recorder {
         if measured {
             self.note_negative(now_ns, sent_ns, times);
             self.latencies.hops[slot].record_n(now_ns.saturating_sub(sent_ns), times);
+        } else {
+            self.is_warming_up = true;
         }
     }
 
@@ -253,10 +258,23 @@ impl Recorder {
         self.rarely = true;
     }
 
-    /// Notes how long a full transport held the lane up.
+    /// Flows are measured that are due from here on, in ns on the run's clock.
+    #[inline]
+    pub(crate) const fn measure_from_ns(&self) -> u64 {
+        self.measure_from_ns
+    }
+
+    /// Whether a message of the warm-up was received since last asked.
+    #[inline]
+    pub(crate) const fn saw_warmup(&mut self) -> bool {
+        std::mem::replace(&mut self.is_warming_up, false)
+    }
+
+    /// Notes that a full transport held the lane up, from when to when.
     #[cold]
-    pub(crate) fn blocked(&mut self, for_ns: u64) {
-        self.local.blocked_ns += for_ns;
+    pub(crate) fn blocked(&mut self, since_ns: u64, until_ns: u64) {
+        self.local.blocked_ns += until_ns.saturating_sub(since_ns);
+        self.local.measured_blocked_ns += until_ns.saturating_sub(since_ns.max(self.measure_from_ns));
         self.rarely = true;
     }
 
@@ -323,6 +341,8 @@ impl Recorder {
             self.latencies.response.record_n(now_ns.saturating_sub(due_ns), times);
             self.latencies.service.record_n(now_ns.saturating_sub(sent_ns), times);
             self.latencies.lag.record_n(sent_ns.saturating_sub(due_ns), times);
+        } else {
+            self.local.carried_ns += now_ns.saturating_sub(self.measure_from_ns) * u64::from(times);
         }
     }
 

@@ -8,8 +8,9 @@
 use drumpost_core::{
     blame::Act,
     clock::{Clock, Now},
-    dispatcher::{Dispatcher, LEAD_NS, OnThread, run_on_threads},
+    dispatcher::{Dispatcher, OnThread, lead_ns, run_on_threads},
     drive::{
+        awake::Awake,
         slack::Slack,
         threads::{NAP, sleep_until},
     },
@@ -55,11 +56,10 @@ impl Dispatcher for Listeners {
         }
         // Measured here the first time, not when the first lane waits.
         Slack::of_host();
-        let clock = Clock::start();
-        let Session { lanes, monitor, control } = Session::new(plan, LEAD_NS);
+        let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
         let sources = plan.wiring.driven().map(usize::from).collect();
-        let hall = Hall { lanes, sources, listeners, clock: clock.clone(), spare: Vec::new() };
-        Ok(run_on_threads(plan, vec![hall], &clock, &control, monitor, watch))
+        let hall = Hall { lanes, sources, listeners, awake: Awake::default(), spare: Vec::new() };
+        Ok(run_on_threads(vec![hall], &control, monitor, watch))
     }
 
     fn refusal(&mut self, wiring: &Wiring) -> Option<String> {
@@ -108,15 +108,15 @@ struct Hall {
     lanes: Vec<Lane>,
     sources: Vec<usize>,
     listeners: Attached,
-    clock: Clock,
+    awake: Awake,
     /// Buffers for events on their way, one per depth of call, kept for the next.
     spare: Vec<Vec<Message>>,
 }
 
 impl Hall {
     /// Does the next thing lane `at` wants. Says until when there is nothing to do, or `None` if something was done.
-    fn step(&mut self, at: usize) -> Step {
-        match self.lanes[at].next(&self.clock) {
+    fn step(&mut self, at: usize, clock: &Clock) -> Step {
+        match self.lanes[at].next(clock) {
             Next::Send { port, batch } => {
                 // The listeners may come back to this very lane, so what it emits leaves it first.
                 let mut events = self.spare.pop().unwrap_or_default();
@@ -124,7 +124,7 @@ impl Hall {
                 events.extend_from_slice(batch);
                 self.lanes[at].sent(events.len());
                 for listener in 0..self.listeners[at][port].len() {
-                    self.call(self.listeners[at][port][listener], &events);
+                    self.call(self.listeners[at][port][listener], &events, clock);
                 }
                 self.spare.push(events);
                 Step::Moved
@@ -135,11 +135,19 @@ impl Hall {
     }
 
     /// Calls a listener, and hands on what it emits before returning.
-    fn call(&mut self, at: usize, events: &[Message]) {
-        self.lanes[at].received(events, &self.clock);
+    fn call(&mut self, at: usize, events: &[Message], clock: &Clock) {
+        self.lanes[at].received(events, clock);
         self.lanes[at].does(Act::Harness);
-        while self.lanes[at].has_pending() && self.step(at) == Step::Moved {}
+        while self.lanes[at].has_pending() && self.step(at, clock) == Step::Moved {}
         self.lanes[at].end_turn();
+    }
+
+    /// Has a source note how long its load waited awake.
+    fn wait_awake(&mut self, how_long: impl FnOnce(&mut Awake) -> u64) {
+        let for_ns = how_long(&mut self.awake);
+        if let Some(source) = self.sources.first() {
+            self.lanes[*source].waited_awake(for_ns);
+        }
     }
 }
 
@@ -153,19 +161,19 @@ enum Step {
 impl OnThread for Hall {
     type Ports = ();
 
-    fn drive(&mut self) -> Result<(), (u16, PortError)> {
+    fn drive(&mut self, clock: &Clock) -> Result<(), (u16, PortError)> {
         let mut rounds = 0_u32;
         loop {
             rounds = rounds.wrapping_add(1);
             if rounds.is_multiple_of(ROUNDS) {
                 // A source that is never idle leaves listeners that are rarely called no other time to tell what they have.
-                let now_ns = self.clock.now_ns();
+                let now_ns = clock.now_ns();
                 self.lanes.iter_mut().for_each(|lane| lane.idle(now_ns));
             }
             let (mut moved, mut done, mut earliest_ns) = (false, true, u64::MAX);
             for source in 0..self.sources.len() {
                 let at = self.sources[source];
-                let step = self.step(at);
+                let step = self.step(at, clock);
                 if !self.lanes[at].has_pending() {
                     self.lanes[at].end_turn();
                 }
@@ -178,10 +186,17 @@ impl OnThread for Hall {
             if done {
                 return Ok(());
             }
+            if moved && self.awake.is_on() {
+                let now_ns = self.lanes.iter().map(Lane::now_ns).max().unwrap_or(0);
+                self.wait_awake(|awake| awake.ends(now_ns));
+            }
             if !moved && earliest_ns > 0 {
-                let now_ns = self.clock.now_ns();
+                let now_ns = clock.now_ns();
                 self.lanes.iter_mut().for_each(|lane| lane.idle(now_ns));
-                sleep_until(earliest_ns, &self.clock, NAP);
+                match sleep_until(earliest_ns, clock, NAP) {
+                    Some(now_ns) => self.wait_awake(|awake| awake.goes_on(now_ns)),
+                    None => self.awake.stops(),
+                }
             }
         }
     }

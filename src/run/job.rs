@@ -3,7 +3,7 @@
 
 use super::{
     dispatches::dispatches,
-    load::{as_ns, extent, load_text, sample_every, workload},
+    load::{as_ns, check_fits, extent, load_text, sample_every, workload},
     options::{check_options, from_environment, options},
     settings,
 };
@@ -145,6 +145,7 @@ impl Job {
             debt: args.debt,
             thinks: self.workload.think.is_some(),
         };
+        check_fits(&load, &self.workload, args.drain)?;
         let is_virtual = entry.runs_on == RunsOn::Simulation && self.is_virtual;
         let plan = TrialPlan {
             scenario: Arc::clone(&self.scenario),

@@ -70,13 +70,39 @@ pub(super) fn extent(args: &RunArgs, workload: &WorkloadSpec, warmup_ns: u64) ->
     Ok(Extent::Duration(asked_ns.map_or(left_ns, |asked_ns| asked_ns.min(left_ns))))
 }
 
+/// Stamps hold 78 hours; warm-up, window and drain have to fit together.
+const MOST: Duration = Duration::from_hours(72);
+
 pub(super) fn as_ns(duration: Duration) -> anyhow::Result<u64> {
-    /// Stamps hold 78 hours; warm-up, window and drain have to fit.
-    const MOST: Duration = Duration::from_hours(72);
     if duration > MOST {
         return Err(usage("a trial lasts 72 hours at most: stamps hold no more"));
     }
     Ok(drumpost_core::clock::as_ns(duration))
+}
+
+/// Refuses a trial that may last longer than stamps hold. How long a closed load takes for a count is not known before:
+/// the engine ends such a trial as failed when it comes near the limit.
+pub(super) fn check_fits(load: &LoadPlan, workload: &WorkloadSpec, drain: Duration) -> anyhow::Result<()> {
+    let (measured, what) = match (load.extent, workload.asked_per_s(load.warmup_ns, load.extent)) {
+        (Extent::Duration(ns), _) => (Duration::from_nanos(ns), "--duration".to_owned()),
+        (Extent::Count(count), Some(rate)) => {
+            let takes = Duration::try_from_secs_f64(count as f64 / rate).unwrap_or(Duration::MAX);
+            (takes, format!("--count {} at {}", units::count(count), units::rate(rate)))
+        }
+        (Extent::Count(_), None) => (Duration::ZERO, "--count".to_owned()),
+    };
+    let warmup = Duration::from_nanos(load.warmup_ns);
+    if warmup.saturating_add(measured).saturating_add(drain) <= MOST {
+        return Ok(());
+    }
+    let text = |duration: Duration| units::duration(drumpost_core::clock::as_ns(duration));
+    Err(usage(format!(
+        "a trial lasts 72 hours at most, as the stamps of messages hold no more: --warmup {}, {what} {} and --drain {} \
+         are longer together; shorten one of them",
+        text(warmup),
+        text(measured),
+        text(drain),
+    )))
 }
 
 /// Ten snapshots a second; in virtual time some hundreds over the run, however long it is.

@@ -3,13 +3,13 @@
 use super::job::{Job, Target};
 use crate::secrets;
 use drumpost_core::{
-    hist,
+    cost, hist,
     load::gaps::Gaps,
     outcome::{Ending, Outcome},
     transport::OpenError,
 };
 use drumpost_results::model::{
-    ArrivalCheck, Audit, Distribution, Flows, Hop, Hygiene, Series, Status, Trial,
+    ArrivalCheck, Audit, Cost, Distribution, Flows, Hop, Hygiene, Series, Status, Trial,
 };
 use drumpost_results::{stats, verdict::Machine};
 use drumpost_workloads::ArrivalSpec;
@@ -81,8 +81,11 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
             dropped: outcome.dropped,
         },
         asked_per_s: job.workload.asked_per_s(target.plan.load.warmup_ns, target.plan.load.extent),
+        schedule_ns: outcome.schedule_ns,
         blocked_ns: outcome.blocked_ns,
         mean_in_flight: outcome.mean_in_flight,
+        counted_in_flight: outcome.counted_in_flight,
+        messages: Some(outcome.messages),
         response,
         service: distribution(&outcome.service),
         lag: distribution(&outcome.lag),
@@ -98,7 +101,8 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
             })
             .collect(),
         audit: audit(&outcome, over_range),
-        cpu_ns: outcome.cpu_ns,
+        cpu_ns: outcome.cost.map(|cost| cost.cpu_ns),
+        cost: outcome.cost.map(cost),
         floor_ns: beside.floor_ns,
         hygiene: beside.hygiene,
         series: beside.series,
@@ -133,6 +137,11 @@ pub(super) fn distribution(from: &hist::Distribution) -> Distribution {
     // Both sides keep 3 significant digits from 1 ns on, so the only way to fail is a defect, and then nothing is shown.
     Distribution::from_parts(&from.histogram, from.sum_ns, from.min_ns, from.max_ns, from.over_range)
         .unwrap_or_default()
+}
+
+fn cost(from: cost::Cost) -> Cost {
+    let cost::Cost { window_ns, cpu_ns: _, awake_ns, messages, flows } = from;
+    Cost { window_ns, awake_ns, messages, flows: Some(flows) }
 }
 
 fn audit(outcome: &Outcome, over_range: u64) -> Audit {

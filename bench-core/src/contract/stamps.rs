@@ -49,7 +49,7 @@ fn sound(ran: &Ran) -> Result<(), Stop> {
         format!("{circumstances}: {ended} flows ended, but {responses} response times")
     })?;
     // In virtual time, where no processor time is told, only the run's own length can be compared.
-    let wall_ns = if outcome.cpu_ns.is_some() { wall.as_nanos() } else { u128::from(outcome.elapsed_ns) };
+    let wall_ns = if outcome.cost.is_some() { wall.as_nanos() } else { u128::from(outcome.elapsed_ns) };
     for hop in &outcome.hops {
         let (max_ns, over) = (hop.times.max_ns, hop.times.over_range);
         ensure(u128::from(max_ns) <= wall_ns && over == 0, || {

@@ -49,7 +49,7 @@ pub(super) fn watch_lanes(monitor: &mut Monitor, clock: &Clock, control: &Contro
         let now_ns = clock.now_ns();
         monitor.poll(now_ns, watch);
         monitor.look_for_hanging(now_ns);
-        thread::sleep(POLL);
+        thread::sleep(monitor.nap(clock.now_ns(), POLL));
     }
     control.ring();
 }

@@ -1,15 +1,16 @@
 //! Runs a transport on tasks of a tokio runtime that is made for each trial.
 
 use super::{
-    Dispatcher, LEAD_NS,
+    Dispatcher,
+    gate::Gate,
     gather::{Gathering, Leaving, Left, News, join, watch_lanes},
     guard::no_thread,
-    refusal_of,
+    lead_ns, refusal_of,
 };
 use crate::{
     bell::Bell,
     blame::{Act, panic_text, transport_name},
-    clock::{Clock, Now, as_ns, process_cpu_ns},
+    clock::{Clock, Now, as_ns},
     drive::{
         Placement, Seat,
         slack::{Slack, ask_for_precise_sleeps},
@@ -124,7 +125,7 @@ fn runtime(placement: Placement) -> Result<Runtime, OpenError> {
 /// What occupies a lane's task, and what all of them share.
 struct Shared {
     control: Arc<Control>,
-    clock: Clock,
+    gate: Arc<Gate>,
     settle: Duration,
     news: Sender<News>,
 }
@@ -136,8 +137,8 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
     endpoints: Vec<Endpoint<S, R>>,
     watch: &mut dyn Watch,
 ) -> Result<(Outcome, bool), OpenError> {
-    let clock = Clock::start();
-    let Session { lanes, mut monitor, control } = Session::new(plan, LEAD_NS);
+    let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
+    let (mut monitor, gate) = (monitor.with_cost(), Arc::new(Gate::default()));
     let bells: Vec<Arc<Bell>> = lanes.iter().map(|_| Arc::new(Bell::default())).collect();
     bells.iter().for_each(|bell| control.add_bell(Arc::clone(bell)));
     let stepped = plan.placement == Placement::Threads(1);
@@ -150,25 +151,25 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
     for (((lane, endpoint), rings), bell) in lanes.into_iter().zip(endpoints).zip(rings).zip(bells) {
         let id = lane.id();
         let crash = crash(plan, id);
-        faults.extend(crash.map(|crash| fault(control.blame.instance(id), crash)));
+        faults.extend(crash.map(|crash| fault(plan, control.blame.instance(id), crash)));
         let is_paced = lane.is_driven() && paced;
-        let until_ns = Arc::new(AtomicU64::new(u64::MAX));
+        let sleep_ns = Arc::new(AtomicU64::new(u64::MAX));
         let pacing = match (is_paced, stepped) {
-            (true, false) => Pacing::Thread(Arc::clone(&until_ns)),
+            (true, false) => Pacing::Thread(Arc::clone(&sleep_ns)),
             (true, true) => Pacing::Yield,
             (false, _) => Pacing::Rung,
         };
         let shared = Shared {
             control: Arc::clone(&control),
-            clock: clock.clone(),
+            gate: Arc::clone(&gate),
             settle: plan.drain_deadline,
             news: tell.clone(),
         };
         let seat = Seat { lane, endpoint, rings };
         let task = occupy(seat, bell, pacing, crash, shared, members.len());
         if is_paced && !stepped {
-            let (handle, clock) = (runtime.handle().clone(), clock.clone());
-            let run = move || own_thread_main(&handle, task, &clock, &until_ns);
+            let handle = runtime.handle().clone();
+            let run = move || own_thread_main(&handle, task, &sleep_ns);
             match thread::Builder::new().spawn(run) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
@@ -184,12 +185,11 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
     drop(tell);
     let aborts: Vec<_> = tasks.iter().map(task::JoinHandle::abort_handle).collect();
     let _ = give.send(tasks);
-    let cpu_ns = process_cpu_ns();
+    let clock = gate.open(members.len(), || control.failure().is_some() || watch.is_interrupted());
     watch_lanes(&mut monitor, &clock, &control, watch);
     let failed = control.failure().is_some();
     let settle = if failed { Duration::ZERO } else { plan.drain_deadline.saturating_add(FINISH) };
     let left: Vec<Left> = Gathering { control: &control, news, members }.gather(settle, watch, || {});
-    let cpu_ns = process_cpu_ns() - cpu_ns;
     // A task that only waits ends here; one that blocks or spins does not.
     aborts.iter().for_each(task::AbortHandle::abort);
     let works = join(threads) || plan.placement.workers() > 1;
@@ -198,7 +198,7 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
         unconfirmed: all.unconfirmed + one.unconfirmed,
     });
     let lanes = left.into_iter().map(|left| left.0).collect();
-    Ok((Outcome { faults, ..monitor.finish(lanes, confirms, Some(cpu_ns), Vec::new()) }, works))
+    Ok((Outcome { faults, ..monitor.finish(lanes, confirms, Vec::new()) }, works))
 }
 
 type Tasks = Vec<task::JoinHandle<()>>;
@@ -221,14 +221,14 @@ fn runner(runtime: &Arc<Runtime>) -> Result<(JoinHandle<()>, Sender<Tasks>), Str
     Ok((thread, give))
 }
 
-fn own_thread_main<F: Future>(handle: &Handle, task: F, clock: &Clock, until_ns: &AtomicU64) -> F::Output {
+fn own_thread_main<F: Future>(handle: &Handle, task: F, sleep_ns: &AtomicU64) -> F::Output {
     ask_for_precise_sleeps();
     let _entered = handle.enter();
-    tasks::block_on(task, clock, until_ns)
+    tasks::block_on(task, sleep_ns)
 }
 
-fn fault(name: &str, crash: Crash) -> String {
-    let after = Duration::from_nanos(crash.at_ns - LEAD_NS);
+fn fault(plan: &TrialPlan, name: &str, crash: Crash) -> String {
+    let after = Duration::from_nanos(crash.at_ns - lead_ns(plan));
     format!("{name} killed {after:?} into the load and away for {:?}", crash.down)
 }
 
@@ -236,7 +236,7 @@ fn crash(plan: &TrialPlan, lane: u16) -> Option<Crash> {
     let kill = plan.kill.as_ref()?;
     let service = plan.wiring.services.iter().find(|service| service.name == kill.service)?;
     let is_meant = service.instances.start.checked_add(kill.instance) == Some(lane);
-    is_meant.then(|| Crash { at_ns: LEAD_NS + as_ns(kill.after), down: kill.down })
+    is_meant.then(|| Crash { at_ns: lead_ns(plan) + as_ns(kill.after), down: kill.down })
 }
 
 /// A lane's task: drives it to the end, settles its ports, hands the lane back, and drops the ports.
@@ -248,9 +248,10 @@ fn occupy<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
     shared: Shared,
     at: usize,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let Shared { control, clock, settle, news } = shared;
+    let Shared { control, gate, settle, news } = shared;
     let leaving = Leaving { at, news };
     async move {
+        let clock = gate.pass_as_task().await;
         let lane = seat.lane.id();
         let driven = told(&control, lane, tasks::drive(&mut seat, &clock, &bell, &pacing, crash)).await;
         match driven {

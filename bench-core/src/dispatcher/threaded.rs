@@ -1,14 +1,15 @@
 //! Runs a transport on threads.
 
 use super::{
-    Dispatcher, LEAD_NS,
+    Dispatcher,
+    gate::Gate,
     gather::{Gathering, Leaving, News, join, watch_lanes},
     guard::no_thread,
-    refusal_of,
+    lead_ns, refusal_of,
 };
 use crate::{
     bell::Bell,
-    clock::{Clock, process_cpu_ns},
+    clock::Clock,
     drive::{
         Placement, Rings, Seat, Wait,
         slack::{Slack, ask_for_precise_sleeps},
@@ -44,8 +45,7 @@ impl<T: Transport> Dispatcher for Threaded<T> {
         watch.opened(self.0.server().as_ref());
         // Measured here the first time, not when the first lane waits.
         Slack::of_host();
-        let clock = Clock::start();
-        let Session { lanes, monitor, control } = Session::new(plan, LEAD_NS);
+        let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
         let threads = match plan.placement {
             Placement::Each => lanes.len(),
             Placement::Threads(count) => count.min(lanes.len()),
@@ -55,14 +55,14 @@ impl<T: Transport> Dispatcher for Threaded<T> {
         let by_lane: Vec<Arc<Bell>> =
             (0..lanes.len()).map(|lane| Arc::clone(&bells[lane % threads])).collect();
         let rings = rings(&plan.wiring, &by_lane, plan.wait == Wait::Park);
-        let group = |bell| Group { seats: Vec::new(), clock: clock.clone(), wait: plan.wait, bell };
+        let group = |bell| Group { seats: Vec::new(), wait: plan.wait, bell };
         let mut groups: Vec<Group<T::Send, T::Recv>> = bells.into_iter().map(group).collect();
         for (at, ((lane, endpoint), rings)) in lanes.into_iter().zip(endpoints).zip(rings).enumerate() {
             let never_sleeps = matches!(plan.wait, Wait::Spin | Wait::Yield);
             let rings = if never_sleeps { Rings::default() } else { rings };
             groups[at % threads].seats.push(Seat { lane, endpoint, rings });
         }
-        Ok(run_on_threads(plan, groups, &clock, &control, monitor, watch))
+        Ok(run_on_threads(groups, &control, monitor, watch))
     }
 
     fn refusal(&mut self, wiring: &Wiring) -> Option<String> {
@@ -75,11 +75,11 @@ pub trait OnThread: Send + 'static {
     /// What the lanes send to and receive from.
     type Ports: Send;
 
-    /// Runs them on the calling thread until they are done.
+    /// Runs them on the calling thread until they are done, by the run's `clock`.
     ///
     /// # Errors
     /// The first failure of a port, with the lane it belongs to.
-    fn drive(&mut self) -> Result<(), (u16, PortError)>;
+    fn drive(&mut self, clock: &Clock) -> Result<(), (u16, PortError)>;
 
     /// Their numbers.
     fn lanes(&self) -> Vec<u16>;
@@ -90,7 +90,6 @@ pub trait OnThread: Send + 'static {
 
 struct Group<S, R> {
     seats: Vec<Seat<S, R>>,
-    clock: Clock,
     wait: Wait,
     bell: Arc<Bell>,
 }
@@ -98,8 +97,8 @@ struct Group<S, R> {
 impl<S: SendPort + 'static, R: RecvPort + 'static> OnThread for Group<S, R> {
     type Ports = Vec<Endpoint<S, R>>;
 
-    fn drive(&mut self) -> Result<(), (u16, PortError)> {
-        threads::drive(&mut self.seats, &self.clock, self.wait, &self.bell)
+    fn drive(&mut self, clock: &Clock) -> Result<(), (u16, PortError)> {
+        threads::drive(&mut self.seats, clock, self.wait, &self.bell)
     }
 
     fn lanes(&self) -> Vec<u16> {
@@ -111,25 +110,23 @@ impl<S: SendPort + 'static, R: RecvPort + 'static> OnThread for Group<S, R> {
     }
 }
 
-/// Runs each of `groups` on a thread, looks after them from the calling one, and merges the outcome. A port that fails, a
+/// Runs each of `groups` on a thread once all threads are there, looks after them from the calling one, and merges the outcome. A port that fails, a
 /// panic, a thread that cannot be had and one that does not return end the run and are told in the outcome.
 pub fn run_on_threads<G: OnThread>(
-    plan: &TrialPlan,
     groups: Vec<G>,
-    clock: &Clock,
     control: &Arc<Control>,
-    mut monitor: Monitor,
+    monitor: Monitor,
     watch: &mut dyn Watch,
 ) -> Outcome {
-    let cpu_ns = process_cpu_ns();
+    let (mut monitor, gate) = (monitor.with_cost(), Arc::new(Gate::default()));
     let (tell, news) = channel();
     let (mut threads, mut members, mut releases) = (Vec::new(), Vec::new(), Vec::new());
     for group in groups {
         let (release, released) = channel::<()>();
         let lanes = group.lanes();
         let leaving = Leaving { at: threads.len(), news: tell.clone() };
-        let own = Arc::clone(control);
-        let run = move || run_group(group, &own, leaving, &released);
+        let (own, gate) = (Arc::clone(control), Arc::clone(&gate));
+        let run = move || run_group(group, &gate, &own, leaving, &released);
         match thread::Builder::new().spawn(run) {
             Ok(thread) => {
                 threads.push(thread);
@@ -144,21 +141,27 @@ pub fn run_on_threads<G: OnThread>(
         }
     }
     drop(tell);
-    watch_lanes(&mut monitor, clock, control, watch);
+    let clock = gate.open(threads.len(), || control.failure().is_some() || watch.is_interrupted());
+    watch_lanes(&mut monitor, &clock, control, watch);
     // Ports on threads have nothing to settle. They are dropped when all lanes are back, so that none sees another's closed.
     let left = Gathering { control, news, members }.gather(Duration::ZERO, watch, || drop(releases));
     join(threads);
-    let cpu_ns = process_cpu_ns() - cpu_ns;
     let lanes = left.into_iter().map(|(lane, _)| lane).collect();
-    let _ = plan;
-    monitor.finish(lanes, None, Some(cpu_ns), Vec::new())
+    monitor.finish(lanes, None, Vec::new())
 }
 
 /// What a thread of lanes does.
-fn run_group(mut group: impl OnThread, control: &Control, leaving: Leaving, released: &Receiver<()>) {
+fn run_group(
+    mut group: impl OnThread,
+    gate: &Gate,
+    control: &Control,
+    leaving: Leaving,
+    released: &Receiver<()>,
+) {
     ask_for_precise_sleeps();
+    let clock = gate.pass();
     let ids = group.lanes();
-    match catch_unwind(AssertUnwindSafe(|| group.drive())) {
+    match catch_unwind(AssertUnwindSafe(|| group.drive(&clock))) {
         Ok(Ok(())) => {}
         Ok(Err((lane, error))) => control.fail(format!("{}: {error}", control.blame.instance(lane))),
         Err(panic) => control.fail(control.blame.panicked(&ids, &*panic)),

@@ -1,6 +1,7 @@
 //! Drivers: where lanes run. Three of the same shape: threads, tasks, virtual time. Each steps lanes, moves messages
 //! between them and their ports, and waits when there is nothing to move.
 
+pub mod awake;
 pub mod slack;
 pub mod tasks;
 pub mod threads;

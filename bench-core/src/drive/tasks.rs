@@ -3,7 +3,7 @@
 //! No timers: a runtime's tick in milliseconds. A lane with an open load runs on a thread of its own ([`block_on`]), or,
 //! stepped with the others, yields until a flow is due.
 
-use super::{Seat, found, ring, slack::Slack, wanted};
+use super::{Seat, awake::Awake, found, ring, slack::Slack, wanted};
 use crate::{
     bell::Bell,
     blame::Act,
@@ -32,7 +32,7 @@ pub enum Pacing {
     Rung,
     /// Stepped with other lanes: it yields until the time has come.
     Yield,
-    /// On its own thread: it leaves the time here for [`block_on`].
+    /// On its own thread: it leaves here for [`block_on`] how long it may sleep, in ns.
     Thread(Arc<AtomicU64>),
 }
 
@@ -106,7 +106,8 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
         Poll::Ready(())
     })
     .await;
-    let sleep = Sleep { clock, bell, pacing, awake_ns: Slack::awake_ns() };
+    let (awake_ns, awake) = (Slack::awake_ns(), Awake::default());
+    let mut sleep = Sleep { clock, bell, pacing, awake_ns, awake, waited_ns: 0, is_early: false };
     let (mut turns, mut idle) = (0_u32, false);
     let mut coming = Coming { crash, is_near: false, in_hand: 0 };
     loop {
@@ -123,6 +124,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
         };
         // After something was sent, started or received, it only looks.
         let mut until_ns = if moved { 0 } else { until_ns };
+        sleep.is_early = until_ns != 0 && lane.waits_for_due();
         if held_up {
             if !moved {
                 let ready = pin!(sends[lane.port_in_turn()].ready());
@@ -149,6 +151,9 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
             }
         } else if !moved {
             moved = sleep.unless(pin!(pending::<()>()), until_ns).await.is_some();
+        }
+        if sleep.awake.is_on() {
+            sleep.note_awake(lane, moved);
         }
         // Idle is who has twice had nothing to do: once is the wait for what is due now, which is not to wait longer.
         let was_idle = std::mem::replace(&mut idle, !moved);
@@ -193,13 +198,31 @@ struct Sleep<'a, N> {
     pacing: &'a Pacing,
     /// How long before a due time it no longer sleeps.
     awake_ns: u64,
+    awake: Awake,
+    /// How long it has waited awake and not told its lane.
+    waited_ns: u64,
+    /// What it waits for is a due time, and not room.
+    is_early: bool,
 }
 
 impl<N: Now> Sleep<'_, N> {
+    /// Tells the lane how long it has waited awake. It no longer does if it `moved`, as of when it last read the clock.
+    #[inline(never)]
+    fn note_awake(&mut self, lane: &mut Lane, moved: bool) {
+        if moved {
+            self.waited_ns += match self.pacing {
+                Pacing::Thread(_) => self.awake.ends(lane.now_ns()),
+                Pacing::Rung | Pacing::Yield => 0,
+            };
+            self.awake.stops();
+        }
+        lane.waited_awake(std::mem::take(&mut self.waited_ns));
+    }
+
     /// Polls `port` first; if it has nothing, waits for it, the bell or the due time, whichever is first; 0: does not
     /// wait. `None`: the port had nothing.
     fn unless<F: Future>(
-        &self,
+        &mut self,
         mut port: Pin<&mut F>,
         until_ns: u64,
     ) -> impl Future<Output = Option<F::Output>> {
@@ -211,14 +234,26 @@ impl<N: Now> Sleep<'_, N> {
                 return Poll::Ready(None);
             }
             if until_ns != u64::MAX {
-                let left_ns = until_ns.saturating_sub(self.clock.now_ns());
+                let now_ns = self.clock.now_ns();
+                let left_ns = until_ns.saturating_sub(now_ns);
                 match self.pacing {
                     _ if left_ns == 0 => return Poll::Ready(None),
                     // Awake for the last stretch, and asking the lane: what it is to do when the time has come is then
                     // in the caches.
-                    Pacing::Thread(_) if left_ns <= self.awake_ns => return Poll::Ready(None),
-                    Pacing::Thread(until) => until.store(until_ns, Ordering::Relaxed),
-                    Pacing::Yield => context.waker().wake_by_ref(),
+                    Pacing::Thread(_) if left_ns <= self.awake_ns => {
+                        self.waited_ns += self.awake.goes_on(now_ns);
+                        return Poll::Ready(None);
+                    }
+                    Pacing::Thread(sleep_ns) => {
+                        self.awake.stops();
+                        sleep_ns.store(left_ns - self.awake_ns, Ordering::Relaxed);
+                    }
+                    Pacing::Yield => {
+                        if self.is_early {
+                            self.waited_ns += self.awake.goes_on_among_others(now_ns);
+                        }
+                        context.waker().wake_by_ref();
+                    }
                     Pacing::Rung => {}
                 }
             }
@@ -237,22 +272,17 @@ impl Wake for Unpark {
 
 const NAP: Duration = Duration::from_millis(50);
 
-/// Runs a future on the calling thread, polling it when it is woken and when the time in `until_ns` has come.
-pub fn block_on<F: Future>(future: F, clock: &impl Now, until_ns: &AtomicU64) -> F::Output {
+/// Runs a future on the calling thread, polling it when it is woken and after it has slept as long as it left in
+/// `sleep_ns`.
+pub fn block_on<F: Future>(future: F, sleep_ns: &AtomicU64) -> F::Output {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);
-    let awake_ns = Slack::awake_ns();
     loop {
-        until_ns.store(u64::MAX, Ordering::Relaxed);
+        sleep_ns.store(u64::MAX, Ordering::Relaxed);
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return output;
         }
-        let left_ns = until_ns.load(Ordering::Relaxed).saturating_sub(clock.now_ns());
-        if left_ns > awake_ns {
-            std::thread::park_timeout(NAP.min(Duration::from_nanos(left_ns - awake_ns)));
-        } else {
-            std::hint::spin_loop();
-        }
+        std::thread::park_timeout(NAP.min(Duration::from_nanos(sleep_ns.load(Ordering::Relaxed))));
     }
 }

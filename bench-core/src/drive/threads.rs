@@ -1,10 +1,10 @@
 //! The driver for threads: steps the lanes of one thread in turn and waits as the wait strategy says.
 
-use super::{Round, Seat, Wait, found, round, slack::Slack, wanted};
+use super::{Round, Seat, Wait, awake::Awake, found, round, slack::Slack, wanted};
 use crate::{
     bell::Bell,
     blame::Act,
-    clock::Now,
+    clock::{Now, thread_cpu_ns},
     port::{PortError, RecvPort, SendPort},
 };
 use std::{sync::Arc, task::Wake, thread::Thread, time::Duration};
@@ -33,7 +33,7 @@ pub fn drive<S: SendPort, R: RecvPort>(
     bell: &Bell,
 ) -> Result<(), (u16, PortError)> {
     bell.leave_waker(|| Arc::new(Unpark(std::thread::current())).into());
-    let mut idle_rounds = 0_u32;
+    let (mut idle_rounds, mut awake) = (0_u32, Awake::default());
     loop {
         let now = round(seats, clock)?;
         if now.done {
@@ -41,19 +41,55 @@ pub fn drive<S: SendPort, R: RecvPort>(
         }
         if now.moved {
             idle_rounds = 0;
+            if awake.is_on() {
+                end_awake(seats, &mut awake, wait);
+            }
             continue;
         }
         idle_rounds += 1;
         if idle_rounds.is_multiple_of(64) || !matches!(wait, Wait::Spin | Wait::Yield) {
             let now_ns = clock.now_ns();
             seats.iter_mut().for_each(|seat| seat.lane.idle(now_ns));
+            if wait == Wait::Spin {
+                note_awake(seats, &mut awake, now_ns);
+            }
         }
         match wait {
             Wait::Spin => std::hint::spin_loop(),
-            Wait::Yield => std::thread::yield_now(),
-            Wait::Park => park(seats, clock, bell, now)?,
-            Wait::Native => native(seats, clock, bell, now)?,
+            Wait::Yield => {
+                // Others run while it yields, so only its own time tells how long it was awake.
+                if idle_rounds.is_multiple_of(YIELDS) {
+                    note_awake(seats, &mut awake, thread_cpu_ns());
+                }
+                std::thread::yield_now();
+            }
+            Wait::Park => park(seats, clock, bell, now, &mut awake)?,
+            Wait::Native => native(seats, clock, bell, now, &mut awake)?,
         }
+    }
+}
+
+/// A thread that yields reads its own time once in so many yields, which take longer than that.
+const YIELDS: u32 = 4;
+
+/// Notes that the thread waits awake at `now_ns`, if one of its loads waits for a due time.
+fn note_awake<S, R>(seats: &mut [Seat<S, R>], awake: &mut Awake, now_ns: u64) {
+    match seats.iter_mut().find(|seat| seat.lane.waits_for_due()) {
+        Some(seat) => seat.lane.waited_awake(awake.goes_on(now_ns)),
+        None => awake.stops(),
+    }
+}
+
+/// Notes that the thread has something to do after it waited awake, as of the last reading of the clock by one of its
+/// lanes.
+#[inline(never)]
+fn end_awake<S, R>(seats: &mut [Seat<S, R>], awake: &mut Awake, wait: Wait) {
+    let now_ns = seats.iter().map(|seat| seat.lane.now_ns()).max().unwrap_or(0);
+    // A thread that yields reads another clock.
+    let waited_ns = if wait == Wait::Yield { 0 } else { awake.ends(now_ns) };
+    awake.stops();
+    if let Some(seat) = seats.iter_mut().find(|seat| seat.lane.is_driven()) {
+        seat.lane.waited_awake(waited_ns);
     }
 }
 
@@ -63,15 +99,24 @@ fn park<S: SendPort, R: RecvPort>(
     clock: &impl Now,
     bell: &Bell,
     last: Round,
+    awake: &mut Awake,
 ) -> Result<(), (u16, PortError)> {
     if last.full {
+        awake.stops();
         sleep(FULL_NAP);
         return Ok(());
     }
     bell.listen();
     let again = round(seats, clock)?;
-    if !again.moved && !again.full && !again.done {
-        sleep_until(again.until_ns, clock, NAP);
+    if again.moved {
+        if awake.is_on() {
+            end_awake(seats, awake, Wait::Park);
+        }
+    } else if !again.full && !again.done {
+        match sleep_until(again.until_ns, clock, NAP) {
+            Some(now_ns) => note_awake(seats, awake, now_ns),
+            None => awake.stops(),
+        }
     }
     bell.wake();
     Ok(())
@@ -83,17 +128,21 @@ fn native<S: SendPort, R: RecvPort>(
     clock: &impl Now,
     bell: &Bell,
     last: Round,
+    awake: &mut Awake,
 ) -> Result<(), (u16, PortError)> {
-    let [seat] = seats else { return park(seats, clock, bell, last) };
+    let [seat] = seats else { return park(seats, clock, bell, last, awake) };
     if last.full || seat.endpoint.inbox.is_none() {
-        return park(seats, clock, bell, last);
+        return park(seats, clock, bell, last, awake);
     }
-    let left_ns = last.until_ns.saturating_sub(clock.now_ns());
+    let now_ns = clock.now_ns();
+    let left_ns = last.until_ns.saturating_sub(now_ns);
     let awake_ns = Slack::awake_ns();
     if left_ns <= awake_ns {
+        note_awake(seats, awake, now_ns);
         std::hint::spin_loop();
         return Ok(());
     }
+    awake.stops();
     // Flow ends do not come through the transport, so a lane that waits for them looks again soon.
     let limit = if seat.lane.is_driven() { Duration::from_millis(1) } else { NAP };
     let at_most = limit.min(Duration::from_nanos(left_ns - awake_ns));
@@ -106,15 +155,17 @@ fn native<S: SendPort, R: RecvPort>(
 }
 
 /// Sleeps until shortly before `until_ns`, at most `at_most`; close to it, returns at once, so that the caller waits
-/// awake. May return early.
-pub fn sleep_until(until_ns: u64, clock: &impl Now, at_most: Duration) {
-    let left_ns = until_ns.saturating_sub(clock.now_ns());
+/// awake, and says what the time is. May return early.
+pub fn sleep_until(until_ns: u64, clock: &impl Now, at_most: Duration) -> Option<u64> {
+    let now_ns = clock.now_ns();
+    let left_ns = until_ns.saturating_sub(now_ns);
     let awake_ns = Slack::awake_ns();
     if left_ns > awake_ns {
         sleep(at_most.min(Duration::from_nanos(left_ns - awake_ns)));
-    } else {
-        std::hint::spin_loop();
+        return None;
     }
+    std::hint::spin_loop();
+    Some(now_ns)
 }
 
 fn sleep(at_most: Duration) {

@@ -1,6 +1,7 @@
 //! The lane: one service instance as a state machine. An optional load, an optional inbox, a handler, one ordered
 //! outbox, a recorder; no input or output, no threads, no waiting. Drivers step it and move messages for it.
 
+mod apart;
 mod turn;
 
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     payload::Pool,
     session::Control,
 };
+use apart::react_in_warmup;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -247,7 +249,12 @@ impl Lane {
             load.note_gaps(now_ns, starts, self.spec.out.recorder.inter_send());
             self.spec.counters.publish_started(&self.spec.out.recorder.local);
             self.spec.doing.set(Act::Handler);
-            self.spec.reactor.react(starts, &mut self.spec.out);
+            // Those that were due first come first, so if this one is measured, all are.
+            if starts.first().is_none_or(|first| first.due_ns() >= self.spec.out.recorder.measure_from_ns()) {
+                self.spec.reactor.react(starts, &mut self.spec.out);
+            } else {
+                react_in_warmup(&mut *self.spec.reactor, starts, &mut self.spec.out);
+            }
             self.spec.doing.set(Act::Harness);
             self.starts.clear();
             self.spec.out.recorder.close_ends(now_ns);
@@ -294,7 +301,7 @@ impl Lane {
             return;
         }
         if let Some(since_ns) = self.refused_since_ns.take() {
-            self.spec.out.recorder.blocked(self.offered_ns.saturating_sub(since_ns));
+            self.spec.out.recorder.blocked(since_ns, self.offered_ns);
         }
         self.spec.out.taken(taken);
     }
@@ -308,9 +315,14 @@ impl Lane {
             self.note_replies(batch);
         }
         let LaneSpec { reactor, out, pool, doing, .. } = &mut self.spec;
-        if out.recorder.receive(batch, now_ns, pool) {
+        let is_sound = out.recorder.receive(batch, now_ns, pool);
+        let saw_warmup = out.recorder.saw_warmup();
+        if is_sound & !saw_warmup {
             doing.set(Act::Handler);
             reactor.react(batch, out);
+        } else if is_sound {
+            doing.set(Act::Handler);
+            react_in_warmup(&mut **reactor, batch, out);
         } else {
             self.react_to_sound(batch);
         }
@@ -331,7 +343,8 @@ impl Lane {
         self.does(Act::Handler);
         for message in batch {
             if self.spec.out.recorder.is_sound(message, &self.spec.pool) {
-                self.spec.reactor.react(std::slice::from_ref(message), &mut self.spec.out);
+                let only = std::slice::from_ref(message);
+                react_in_warmup(&mut *self.spec.reactor, only, &mut self.spec.out);
             }
         }
     }

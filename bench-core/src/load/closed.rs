@@ -90,6 +90,7 @@ impl Load {
         {
             self.users.thinking.pop();
             starts.add(Start { after_ns: 0, key, payload_len }, ready_ns);
+            self.note_late(ready_ns, now_ns, local);
             let measured = u64::from(ready_ns >= self.measure_from_ns);
             self.left -= measured;
             local.measured_started += measured;

@@ -30,6 +30,12 @@ impl Gaps {
         }
     }
 
+    /// When the last measured flow that was started was due, in ns on the run's clock.
+    #[must_use]
+    pub const fn last_due_ns(&self) -> Option<u64> {
+        self.last_due_ns
+    }
+
     pub(super) fn are_noted(&self) -> bool {
         self.planned_ns.capacity() > 0
     }
@@ -46,13 +52,15 @@ impl Gaps {
         if measured.is_empty() {
             return;
         }
-        for start in measured.iter().take(KEPT + 1 - self.planned_ns.len()) {
+        let kept = measured.len().min(KEPT + 1 - self.planned_ns.len());
+        for start in &measured[..kept] {
             if let Some(last_ns) = self.last_due_ns.replace(start.due_ns())
                 && self.planned_ns.len() < KEPT
             {
                 self.planned_ns.push(start.due_ns().saturating_sub(last_ns));
             }
         }
+        self.last_due_ns = measured.last().map(Message::due_ns);
         if let Some(last_ns) = self.last_started_ns.replace(now_ns) {
             self.note_started(now_ns.saturating_sub(last_ns), 1, inter_send);
         }

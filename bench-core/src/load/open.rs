@@ -55,6 +55,7 @@ impl Load {
                 continue;
             }
             starts.add(start, due_ns);
+            self.note_late(due_ns, now_ns, local);
             local.measured_started += measured;
             count += 1;
         }

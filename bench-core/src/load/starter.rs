@@ -53,6 +53,8 @@ pub(crate) struct Load {
     /// By the ends seen. A division costs as much as all the rest of a look at the window.
     flows_ended: u64,
     stuck_since_ns: Option<u64>,
+    /// It waits for a due time, and not for room.
+    is_early: bool,
     pub(super) users: Users,
     gaps: Gaps,
 }
@@ -90,6 +92,7 @@ impl Load {
             ends_seen: 0,
             flows_ended: 0,
             stuck_since_ns: None,
+            is_early: false,
             users: Users::default(),
             gaps: Gaps::new(plan.pace),
         }
@@ -155,7 +158,13 @@ impl Load {
             Pace::Closed { .. } => self.start_at_once(room, now_ns, local, starts),
             Pace::Open { .. } => self.start_due(room, now_ns, local, starts),
         };
+        self.is_early = due != Due::Started;
         (due, now_ns)
+    }
+
+    /// Whether it waited for a due time when it was last asked for flows, and not for room.
+    pub(crate) const fn is_early(&self) -> bool {
+        self.is_early
     }
 
     /// Counts flows that were started.
@@ -163,6 +172,12 @@ impl Load {
     pub(super) fn note_started(&mut self, count: u64, local: &mut Local) {
         local.started += count;
         self.known_room = self.known_room.saturating_sub(count);
+    }
+
+    /// Notes how long after it was due a flow is started, as far as that lies in the measured window.
+    #[inline(always)]
+    pub(super) fn note_late(&self, due_ns: u64, now_ns: u64, local: &mut Local) {
+        local.late_ns += now_ns.saturating_sub(due_ns.max(self.measure_from_ns));
     }
 
     /// The window is full, or the lane waits for a reply: says until when, and does what is asked at the cap.
@@ -175,6 +190,7 @@ impl Load {
         last_ns: u64,
         local: &mut Local,
     ) -> (Due, u64) {
+        self.is_early = false;
         if flows_ended {
             self.stuck_since_ns = None;
         }

@@ -108,7 +108,7 @@ impl Sim {
                 control.fail(control.blame.panicked(&lanes, &*panic));
             }
         }
-        Ok(monitor.finish(seats.into_iter().map(|seat| seat.lane).collect(), None, None, Vec::new()))
+        Ok(monitor.finish(seats.into_iter().map(|seat| seat.lane).collect(), None, Vec::new()))
     }
 }
 

@@ -365,7 +365,7 @@ fn throughput() {
             "{transport} {style} {options:?}, {in_flight} in flight, batch {batch}, {payload_len} B: {rate:.0} msgs/s, \
              mean {:.0} us, cpu {:.1} us a message",
             outcome.response.mean_ns() / 1e3,
-            outcome.cpu_ns.unwrap_or(0) as f64 / outcome.measured_ended as f64 / 1e3
+            outcome.cost.unwrap_or_default().cpu_ns as f64 / outcome.measured_ended as f64 / 1e3
         );
         assert_sound(&outcome, outcome.audit.sent);
     }

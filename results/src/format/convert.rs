@@ -6,10 +6,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{FormatError, SCHEMA_VERSION, v1};
+use super::{FormatError, SCHEMA_VERSION, older, v1};
 use crate::model::{
-    ArrivalCheck, Audit, Distribution, Flows, Hop, Hygiene, LoadKind, Pairing, Point, Promises, Record, Run,
-    Series, Setting, Status, Trial,
+    ArrivalCheck, Audit, Cost, Distribution, Flows, Hop, Hygiene, LoadKind, Pairing, Point, Promises, Record,
+    Run, Series, Setting, Status, Trial,
 };
 use crate::stats::Derived;
 use crate::verdict::{Validity, Verdict};
@@ -41,6 +41,7 @@ same_fields! {
         displacement_sum, corrupted, unrouted, lagged, confirmed, unconfirmed, negative_deltas, over_range, beyond_window,
     } + displacement_mean
     Promises { ordered, tolerates_duplicates }
+    Cost { window_ns, awake_ns, messages, flows }
     Hygiene { steal_ns, involuntary_switches, cores_ns, idle_ns, others_ns, stops }
     ArrivalCheck { process, planned_a2, sent_a2, critical, intervals }
     Verdict { status, reasons, notes }
@@ -212,9 +213,13 @@ fn trial(own: &Trial) -> Result<v1::Trial, FormatError> {
         throughput_per_s: own.throughput_per_s(),
         asked_per_s: own.asked_per_s,
         cpu_ns: own.cpu_ns,
+        cost: own.cost.as_ref().map(Into::into),
         cpu_ns_per_message: own.cpu_ns_per_message(),
+        schedule_ns: own.schedule_ns,
+        messages: own.messages,
         blocked_ns: own.blocked_ns,
         mean_in_flight: own.mean_in_flight,
+        counted_in_flight: own.counted_in_flight,
         floor_ns: own.floor_ns,
         hygiene: (&own.hygiene).into(),
         flows: (&own.flows).into(),
@@ -243,6 +248,9 @@ fn trial_back(at: &str, wire: v1::Trial) -> Result<Trial, FormatError> {
         asked_per_s: wire.asked_per_s,
         blocked_ns: wire.blocked_ns,
         mean_in_flight: wire.mean_in_flight,
+        counted_in_flight: wire.counted_in_flight,
+        schedule_ns: wire.schedule_ns,
+        messages: wire.messages,
         response: times_back(&format!("{at}.response_ns"), &wire.response_ns)?,
         service: times_back(&format!("{at}.service_ns"), &wire.service_ns)?,
         lag: times_back(&format!("{at}.lag_ns"), &wire.lag_ns)?,
@@ -254,6 +262,7 @@ fn trial_back(at: &str, wire: v1::Trial) -> Result<Trial, FormatError> {
         hops: hops_back(at, wire.hops)?,
         audit: wire.audit.into(),
         cpu_ns: wire.cpu_ns,
+        cost: wire.cost.map(Into::into),
         floor_ns: wire.floor_ns,
         hygiene: wire.hygiene.into(),
         series: series_back(at, &wire.series)?,
@@ -278,7 +287,9 @@ fn run(own: &Run) -> Result<v1::Run, FormatError> {
         cpu_ns_per_message: derived.cpu_ns_per_message,
         cpu_ns_per_flow: derived.cpu_ns_per_flow,
         messages_per_flow: derived.messages_per_flow,
+        awake_share: derived.awake_share,
         mean_in_flight: derived.mean_in_flight,
+        counted_in_flight: derived.counted_in_flight,
         floor_ns: derived.floor_ns,
         flows: (&derived.flows).into(),
         response_ns: times(&own.response())?,
@@ -294,16 +305,20 @@ fn run(own: &Run) -> Result<v1::Run, FormatError> {
 }
 
 fn run_back(at: &str, wire: v1::Run) -> Result<Run, FormatError> {
-    let trials = wire.trials.into_iter().enumerate();
+    let settings = settings_back(wire.settings);
+    let trial = |(i, wire)| {
+        let mut trial = trial_back(&format!("{at}.trials[{i}]"), wire)?;
+        older::complete(&mut trial, &settings);
+        Ok(trial)
+    };
+    let trials = wire.trials.into_iter().enumerate().map(trial).collect::<Result<_, FormatError>>()?;
     Ok(Run {
         scenario: wire.scenario,
         dispatch: wire.dispatch,
         load: wire.load.into(),
         promises: wire.promises.into(),
-        settings: settings_back(wire.settings),
-        trials: trials
-            .map(|(i, trial)| trial_back(&format!("{at}.trials[{i}]"), trial))
-            .collect::<Result<_, _>>()?,
+        settings,
+        trials,
         verdict: Some(wire.verdict.into()),
     })
 }

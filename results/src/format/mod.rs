@@ -4,6 +4,7 @@
 //! them and the memory types in `convert`; both for a search in `search`, for a suite in `suite`. Does not live here: files (`store`).
 
 mod convert;
+mod older;
 mod search;
 pub mod suite;
 pub mod v1;

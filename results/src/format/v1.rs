@@ -68,8 +68,12 @@ pub struct Run {
     pub achieved_per_s: Option<f64>,
     pub cpu_ns_per_message: Option<f64>,
     pub cpu_ns_per_flow: Option<f64>,
+    #[serde(default)]
+    pub awake_share: Option<f64>,
     pub messages_per_flow: Option<f64>,
     pub mean_in_flight: Option<f64>,
+    #[serde(default)]
+    pub counted_in_flight: Option<f64>,
     pub floor_ns: Option<u64>,
     pub flows: Flows,
     pub response_ns: Times,
@@ -195,9 +199,17 @@ pub struct Trial {
     pub throughput_per_s: Option<f64>,
     pub asked_per_s: Option<f64>,
     pub cpu_ns: Option<u64>,
+    #[serde(default)]
+    pub cost: Option<Cost>,
     pub cpu_ns_per_message: Option<f64>,
+    #[serde(default)]
+    pub schedule_ns: Option<u64>,
+    #[serde(default)]
+    pub messages: Option<u64>,
     pub blocked_ns: u64,
     pub mean_in_flight: Option<f64>,
+    #[serde(default)]
+    pub counted_in_flight: Option<f64>,
     pub floor_ns: Option<u64>,
     pub hygiene: Hygiene,
     pub flows: Flows,
@@ -214,6 +226,14 @@ pub struct Trial {
     pub series: Vec<Point>,
     pub faults: Vec<String>,
     pub notes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Cost {
+    pub window_ns: u64,
+    pub awake_ns: u64,
+    pub messages: u64,
+    pub flows: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ pub use audit::{Audit, Promises};
 pub use distribution::{Distribution, DistributionError, samples_needed};
 pub use series::{POINTS_AT_MOST, Point, Series};
 pub(crate) use trial::per_s;
-pub use trial::{ArrivalCheck, Flows, Hop, Hygiene, LoadKind, Status, Trial};
+pub use trial::{ArrivalCheck, Cost, Flows, Hop, Hygiene, LoadKind, Status, Trial};
 
 use crate::search::Search;
 use crate::verdict::{self, Machine, Thresholds, Verdict};

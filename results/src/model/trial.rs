@@ -111,6 +111,19 @@ pub struct Hygiene {
     pub stops: Option<u64>,
 }
 
+/// What went through while CPU time was counted: the same stretch of the measured window on both sides of each cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// How long the stretch is: nearly all of the load's measured time.
+    pub window_ns: u64,
+    /// Of the CPU time: how long loads waited awake for due times. It is the load's, and no message's or flow's.
+    pub awake_ns: u64,
+    /// Messages sent in the stretch.
+    pub messages: u64,
+    /// Flows ended in the stretch; `None`: not known, as in older documents of runs with a warm-up.
+    pub flows: Option<u64>,
+}
+
 /// Whether flows were due, and sent, as the arrival process has it: Anderson-Darling on the gaps between them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ArrivalCheck {
@@ -145,10 +158,17 @@ pub struct Trial {
     pub flows: Flows,
     /// Rate an open load was asked for; `None` in a closed load or for a load without one rate.
     pub asked_per_s: Option<f64>,
-    /// Time the senders waited because the transport was full, summed over senders.
+    /// How long the schedule of the measured flows was; `None` in a closed load and in older documents.
+    pub schedule_ns: Option<u64>,
+    /// Messages sent for the flows that are measured; `None`: not known, as in older documents of runs with a warm-up.
+    pub messages: Option<u64>,
+    /// Time the senders waited in the measured window because the transport was full, summed over senders.
     pub blocked_ns: u64,
-    /// Mean number of flows in flight over the measured window, counted from due or from first sent.
+    /// Mean number of flows started and not ended over the measured window, from the times of each flow. `None`: not
+    /// known, as where flows did not end.
     pub mean_in_flight: Option<f64>,
+    /// The same by counters that were looked at now and then; it owes nothing to the times. `None`: not looked at.
+    pub counted_in_flight: Option<f64>,
     /// Done − due: the headline figure.
     pub response: Distribution,
     /// Done − first sent.
@@ -163,8 +183,10 @@ pub struct Trial {
     pub hops: Vec<Hop>,
     /// Counts of messages.
     pub audit: Audit,
-    /// CPU time of the process over the measured window; `None` in virtual time.
+    /// CPU time of the process over the stretch of `cost`, in older documents over the whole trial; `None` in virtual time.
     pub cpu_ns: Option<u64>,
+    /// What went through in that time; `None`: all the messages and flows of the trial.
+    pub cost: Option<Cost>,
     /// Median response of a target of zero service time: the harness's own share.
     pub floor_ns: Option<u64>,
     /// What the machine did beside it.
@@ -184,16 +206,31 @@ impl Trial {
         per_s(self.flows.ended, u128::from(self.elapsed_ns))
     }
 
-    /// CPU time per message sent; `None` where the CPU time is not known or nothing was sent.
+    /// CPU time per message sent, without the time waited awake for due times; `None` where the CPU time is not known or
+    /// nothing was sent.
     #[must_use]
     pub fn cpu_ns_per_message(&self) -> Option<f64> {
-        share(self.cpu_ns, self.audit.sent)
+        let (cpu_ns, spent) = self.spent()?;
+        share(Some(cpu_ns), spent.messages)
     }
 
-    /// CPU time per flow ended; `None` where the CPU time is not known or nothing ended.
+    /// CPU time per flow ended, likewise.
     #[must_use]
     pub fn cpu_ns_per_flow(&self) -> Option<f64> {
-        share(self.cpu_ns, self.flows.ended)
+        let (cpu_ns, spent) = self.spent()?;
+        share(Some(cpu_ns), spent.flows?)
+    }
+
+    /// CPU time that was used for messages and flows, and what went through in the same time. `None`: not known.
+    pub(crate) fn spent(&self) -> Option<(u64, Cost)> {
+        let whole = || Cost {
+            window_ns: self.elapsed_ns,
+            awake_ns: 0,
+            messages: self.audit.sent,
+            flows: Some(self.flows.ended),
+        };
+        let cost = self.cost.unwrap_or_else(whole);
+        Some((self.cpu_ns?.saturating_sub(cost.awake_ns), cost))
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Layout, Tone, hanging};
 use crate::model::{ArrivalCheck, Audit, Distribution, LoadKind, Record, Run, Status};
 use crate::stats::Derived;
 use crate::units;
-use crate::verdict::{Thresholds, Validity, Verdict};
+use crate::verdict::{InFlight, Thresholds, Validity, Verdict};
 
 /// Keys of the settings without which a comparison is unfair; shown under every table, in this order.
 pub const FAIRNESS: [&str; 17] = [
@@ -63,7 +63,7 @@ pub fn table(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
             text += &explanations;
             text.push('\n');
         }
-        text += &checks(runs, layout);
+        text += &checks(runs, &Thresholds::from_settings(&record.thresholds), layout);
         text += &sends(runs, layout);
         text += &floor(runs, layout);
         text += &settings(record, runs, layout);
@@ -195,7 +195,7 @@ fn explanations(runs: &[(&Run, Verdict)], layout: Layout) -> String {
 }
 
 /// What a reader needs to trust the figures: the rate against the one asked, how long senders were held up, Little's law.
-fn checks(runs: &[&Run], layout: Layout) -> String {
+fn checks(runs: &[&Run], limits: &Thresholds, layout: Layout) -> String {
     let name = runs.iter().map(|run| super::columns(&run.dispatch)).max().unwrap_or(0);
     let mut text = String::new();
     for run in runs {
@@ -214,13 +214,18 @@ fn checks(runs: &[&Run], layout: Layout) -> String {
         if let Some(share) = derived.blocked_share {
             parts.push(format!("senders held up {} of the time", units::percent(share)));
         }
-        // Flows are in flight from their first send, so it is the service time that Little's law speaks of here.
-        let rate_and_mean = derived.throughput_per_s.zip(run.service().mean_ns());
-        if let (Some(in_flight), Some((rate, mean_ns))) = (derived.mean_in_flight, rate_and_mean)
-            && in_flight > 0.0
-        {
-            let little = units::ratio(in_flight * 1e9 / (rate * mean_ns));
-            parts.push(format!("{in_flight:.2} in flight are {little} rate × mean service"));
+        if let Some(share) = derived.awake_share.filter(|share| *share > 0.0) {
+            parts.push(format!(
+                "the load waited awake for {} of the time, which is not in the CPU time",
+                units::percent(share)
+            ));
+        }
+        if let Some(in_flight) = derived.mean_in_flight {
+            let digits = if in_flight < 0.1 { 4 } else { 2 };
+            parts.push(format!("{in_flight:.digits$} in flight"));
+        }
+        if let Some(InFlight { counted, by_times, .. }) = InFlight::of(run, limits) {
+            parts.push(format!("{} as many when counted", units::ratio(counted / by_times)));
         }
         if !parts.is_empty() {
             let head = if text.is_empty() { "checks" } else { "" };

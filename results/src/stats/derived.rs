@@ -3,7 +3,7 @@
 //! Lives here: rates and costs. Which trials count is the run's to say. Does not live here: percentiles, which come
 //! from merged histograms.
 
-use crate::model::{Flows, Run, Setting};
+use crate::model::{Cost, Flows, Run, Setting};
 
 /// Figures over all counted trials of a run: totals divided by totals, never means of trial figures.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -14,22 +14,29 @@ pub struct Derived {
     pub elapsed_ns: u128,
     /// Their flows.
     pub flows: Flows,
-    /// Messages they sent.
-    pub sent: u64,
+    /// Messages they sent for measured flows; `None` if any trial does not know it.
+    pub messages: Option<u64>,
     /// Flows ended per second. `None` without elapsed time.
     pub throughput_per_s: Option<f64>,
     /// Flows due per second by the schedule.
     pub due_per_s: Option<f64>,
     /// Flows started per second.
     pub achieved_per_s: Option<f64>,
-    /// CPU time of the process per message sent; `None` if any trial does not know it or nothing was sent.
+    /// CPU time of the process per message sent, both over the same stretch and without the time that loads waited awake;
+    /// `None` if any trial does not know it or nothing was sent.
     pub cpu_ns_per_message: Option<f64>,
     /// CPU time of the process per flow ended; `None` likewise.
     pub cpu_ns_per_flow: Option<f64>,
-    /// Messages sent per flow ended.
+    /// How long loads waited awake for due times, of the time in which CPU time was counted; `None` if any trial does not
+    /// know it.
+    pub awake_share: Option<f64>,
+    /// Messages sent for measured flows per measured flow ended.
     pub messages_per_flow: Option<f64>,
-    /// Mean number of flows in flight, weighted by elapsed time; `None` if any trial does not know it.
+    /// Mean number of flows in flight by the times of each, weighted by elapsed time; `None` if any trial does not know
+    /// it.
     pub mean_in_flight: Option<f64>,
+    /// The same by counters; `None` likewise.
+    pub counted_in_flight: Option<f64>,
     /// Share of their time that senders were held up by a full transport, summed over senders.
     pub blocked_share: Option<f64>,
     /// Highest floor of the harness among the trials.
@@ -40,41 +47,84 @@ impl Derived {
     /// The figures of a run.
     #[must_use]
     pub fn of(run: &Run) -> Self {
-        let mut own = Self { mean_in_flight: Some(0.0), ..Self::default() };
-        let mut cpu_ns = Some(0u64);
+        let mut own = Self { messages: Some(0), ..Self::default() };
+        let (mut in_flight, mut counted) = (Some(0.0), Some(0.0));
+        let mut spent = Some(Spent::default());
         let mut blocked_ns = 0u128;
         for trial in run.counted_trials() {
             own.trials += 1;
             own.elapsed_ns += u128::from(trial.elapsed_ns);
             own.flows.merge(&trial.flows);
-            own.sent += trial.audit.sent;
+            let messages = trial.messages.or_else(|| trial.cost.is_none().then_some(trial.audit.sent));
+            own.messages = own.messages.zip(messages).map(|(sum, n)| sum + n);
             blocked_ns += u128::from(trial.blocked_ns);
             own.floor_ns = own.floor_ns.max(trial.floor_ns);
-            cpu_ns = cpu_ns.zip(trial.cpu_ns).map(|(sum, ns)| sum + ns);
-            let weighted = trial.mean_in_flight.map(|mean| mean * trial.elapsed_ns as f64);
-            own.mean_in_flight = own.mean_in_flight.zip(weighted).map(|(sum, mean)| sum + mean);
+            spent = spent.zip(trial.spent()).map(|(sum, (cpu_ns, cost))| sum.and(cpu_ns, cost));
+            let weighted = |sum: Option<f64>, mean: Option<f64>| {
+                sum.zip(mean).map(|(sum, mean)| sum + mean * trial.elapsed_ns as f64)
+            };
+            in_flight = weighted(in_flight, trial.mean_in_flight);
+            counted = weighted(counted, trial.counted_in_flight);
         }
         let per_s = |n: u64| crate::model::per_s(n, own.elapsed_ns);
-        // The load's schedule lasts as long as was asked, whatever the target takes to end the last flow.
-        let scheduled_ns = match run.settings.get("duration_ns") {
-            Some(Setting::Integer(ns)) => u128::from(*ns) * own.trials as u128,
-            _ => own.elapsed_ns,
-        };
-        let per_s_of_load = |n: u64| crate::model::per_s(n, scheduled_ns.min(own.elapsed_ns));
+        let scheduled_ns = scheduled_ns(run, &own);
+        let per_s_of_load = |n: u64| crate::model::per_s(n, scheduled_ns);
         let each = |total: Option<u64>, n: u64| total.filter(|_| n > 0).map(|total| total as f64 / n as f64);
+        let mean =
+            |area: Option<f64>| area.filter(|_| own.elapsed_ns > 0).map(|area| area / own.elapsed_ns as f64);
         Self {
             throughput_per_s: per_s(own.flows.ended),
             due_per_s: per_s_of_load(own.flows.due),
             achieved_per_s: per_s_of_load(own.flows.started),
-            cpu_ns_per_message: each(cpu_ns, own.sent),
-            cpu_ns_per_flow: each(cpu_ns, own.flows.ended),
+            cpu_ns_per_message: spent.and_then(|spent| each(Some(spent.cpu_ns), spent.messages)),
+            cpu_ns_per_flow: spent.and_then(|spent| each(Some(spent.cpu_ns), spent.flows?)),
+            awake_share: spent.and_then(|spent| each(Some(spent.awake_ns), spent.window_ns)),
             blocked_share: (own.elapsed_ns > 0).then(|| blocked_ns as f64 / own.elapsed_ns as f64),
-            messages_per_flow: each(Some(own.sent), own.flows.ended),
-            mean_in_flight: own
-                .mean_in_flight
-                .filter(|_| own.elapsed_ns > 0)
-                .map(|sum| sum / own.elapsed_ns as f64),
+            messages_per_flow: each(own.messages, own.flows.ended),
+            mean_in_flight: mean(in_flight),
+            counted_in_flight: mean(counted),
             ..own
+        }
+    }
+}
+
+/// How long the schedules of the counted trials were together: whatever the target takes to end the last flow, and whether
+/// it ever does, is not in it.
+fn scheduled_ns(run: &Run, own: &Derived) -> u128 {
+    let schedules: Option<u128> =
+        run.counted_trials().map(|trial| trial.schedule_ns.map(u128::from)).sum::<Option<_>>();
+    match (schedules, run.settings.get("duration_ns")) {
+        (Some(ns), _) if ns > 0 => ns,
+        // Older documents do not say.
+        (_, Some(Setting::Integer(ns))) => own.elapsed_ns.min(u128::from(*ns) * own.trials as u128),
+        _ => own.elapsed_ns,
+    }
+}
+
+/// What trials cost together.
+#[derive(Debug, Clone, Copy)]
+struct Spent {
+    cpu_ns: u64,
+    awake_ns: u64,
+    window_ns: u64,
+    messages: u64,
+    flows: Option<u64>,
+}
+
+impl Default for Spent {
+    fn default() -> Self {
+        Self { cpu_ns: 0, awake_ns: 0, window_ns: 0, messages: 0, flows: Some(0) }
+    }
+}
+
+impl Spent {
+    fn and(self, cpu_ns: u64, cost: Cost) -> Self {
+        Self {
+            cpu_ns: self.cpu_ns + cpu_ns,
+            awake_ns: self.awake_ns + cost.awake_ns,
+            window_ns: self.window_ns + cost.window_ns,
+            messages: self.messages + cost.messages,
+            flows: self.flows.zip(cost.flows).map(|(sum, n)| sum + n),
         }
     }
 }

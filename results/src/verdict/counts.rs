@@ -11,18 +11,24 @@ use crate::units;
 pub(super) fn check(run: &Run, thresholds: &Thresholds, verdict: &mut Verdict) {
     let audit = run.audit();
     let over_range = audit.over_range.max(run.response().over_range());
-    let share = |n: u64| n as f64 / audit.delivered.max(1) as f64;
+    // All of these are of measured flows, and so is what they are a share of.
+    let (response, service, lag) = (run.response(), run.service(), run.lag());
+    let times = response.count() + service.count() + lag.count();
+    let stamped = response.count() + run.hops().iter().map(|hop| hop.time.count()).sum::<u64>();
+    let share = |n: u64, of: u64| n as f64 / of.max(1) as f64;
     let (range, back) = ("over the range of the histogram", "ran backwards between cores");
     let checks = [
-        (over_range, format!("{} {range}", units::counted(over_range, "time was", "times were"))),
+        (over_range, times, format!("{} {range}", units::counted(over_range, "time was", "times were"))),
         (
             audit.negative_deltas,
+            stamped,
             format!("{} {back}", units::counted(audit.negative_deltas, "stamp", "stamps")),
         ),
     ];
-    for (n, what) in checks {
-        let sentence = format!("{what} ({} of deliveries)", units::percent(share(n)));
-        if share(n) > thresholds.miscounted {
+    for (n, of, what) in checks {
+        let share = share(n, of);
+        let sentence = format!("{what} ({} of those recorded)", units::percent(share));
+        if share > thresholds.miscounted {
             verdict.add(Validity::Suspect, sentence);
         } else if n > 0 {
             verdict.notes.push(sentence);

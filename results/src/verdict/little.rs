@@ -1,37 +1,69 @@
-//! Little's law: what is in flight, how fast it goes through and how long it takes must agree.
+//! Little's law: flows in flight as counted, and as their times have it, must agree.
 //!
-//! Lives here: the one check. Does not live here: how flows in flight are counted (the engine's monitor).
+//! Lives here: the one check, and whether there is anything to check. Does not live here: how flows in flight are counted
+//! (the engine's monitor).
 
 use super::{Thresholds, Validity, Verdict};
 use crate::model::Run;
 use crate::stats::Derived;
 use crate::units;
 
-/// Little's law: mean in flight = rate × mean time. In flight may be counted from due or from first sent, so the
-/// time lies between mean service and mean response. Flows cut off at the ends of the window may shift it by about
-/// twice their number, which the margin allows.
+/// Flows in flight, got in two ways that owe nothing to each other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct InFlight {
+    /// By counters of starts and ends, looked at now and then.
+    pub counted: f64,
+    /// By the times of every flow: rate × mean time from start to end.
+    pub by_times: f64,
+    /// How far they may lie apart, of `by_times`.
+    margin: f64,
+    /// And how many flows besides: starts and ends are not read at one moment.
+    flows: f64,
+}
+
+impl InFlight {
+    /// Both, if counting can tell: with enough flows, all of which ended, that stay in flight for long enough to be seen
+    /// by a thread that looks at them.
+    #[must_use]
+    pub fn of(run: &Run, thresholds: &Thresholds) -> Option<Self> {
+        Self::derived(run, &Derived::of(run), thresholds)
+    }
+
+    fn derived(run: &Run, derived: &Derived, thresholds: &Thresholds) -> Option<Self> {
+        let (counted, by_times) = derived.counted_in_flight.zip(derived.mean_in_flight)?;
+        let rate = derived.throughput_per_s?;
+        if (derived.flows.ended as f64) < thresholds.little_flows || by_times <= 0.0 {
+            return None;
+        }
+        let is_virtual = run.trials.iter().all(|trial| trial.cpu_ns.is_none());
+        if is_virtual {
+            return Some(Self { counted, by_times, margin: thresholds.little, flows: 0.0 });
+        }
+        // While the thread that looks has a core, the lane that had it starts or ends no flows, and the others go on.
+        let looked_at = rate * thresholds.little_look_ns / 1e9;
+        let flows = looked_at.max(thresholds.little_sampled_flows);
+        let margin = thresholds.little_sampled;
+        // Where a look may be off by more than the margin, it says nothing.
+        (flows <= margin * by_times).then_some(Self { counted, by_times, margin, flows })
+    }
+
+    fn agree(&self) -> bool {
+        (self.counted - self.by_times).abs() <= self.margin * self.by_times + self.flows
+    }
+}
+
+/// Whether both agree. Times come from stamps and counts from counters, so a clock that jumps, flows that are counted
+/// twice or forgotten, and times that are not recorded come to light.
 pub(super) fn check(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
-    let (Some(in_flight), Some(rate)) = (derived.mean_in_flight, derived.throughput_per_s) else { return };
-    let (Some(response), Some(service)) = (run.response().mean_ns(), run.service().mean_ns()) else { return };
-    // Flows that were lost stay in flight for ever; the audit says so.
-    let lost = run.audit().lost > 0;
-    if (derived.flows.ended as f64) < thresholds.little_flows || in_flight <= 0.0 || lost {
+    let Some(in_flight) = InFlight::derived(run, derived, thresholds).filter(|all| !all.agree()) else {
         return;
-    }
-    let cut_off = 2.0 * in_flight * derived.trials as f64 / derived.flows.ended as f64;
-    let is_virtual = run.trials.iter().all(|trial| trial.cpu_ns.is_none());
-    let margin = if is_virtual { thresholds.little } else { thresholds.little_sampled } + cut_off;
-    let (low, high) = (rate * service.min(response) / 1e9, rate * service.max(response) / 1e9);
-    // While the thread that looks has a core, who had it starts or ends no flows, and the others go on.
-    let looked_at = rate * thresholds.little_look_ns / 1e9;
-    let flows = if is_virtual { 0.0 } else { looked_at.max(thresholds.little_sampled_flows) };
-    if in_flight < low * (1.0 - margin) - flows || in_flight > high * (1.0 + margin) + flows {
-        let of_response = units::ratio(in_flight / (rate * response / 1e9));
-        let reason = format!(
-            "Little's law does not hold: {in_flight:.3} flows in flight are {of_response} rate times mean response, \
-             margin {}",
-            units::percent(margin)
-        );
-        verdict.add(Validity::Suspect, reason);
-    }
+    };
+    let InFlight { counted, by_times, margin, .. } = in_flight;
+    let ratio = units::ratio(counted / by_times);
+    let reason = format!(
+        "Little's law does not hold: {counted:.3} flows in flight were counted, {ratio} the {by_times:.3} that their \
+         times come to, margin {}",
+        units::percent(margin)
+    );
+    verdict.add(Validity::Suspect, reason);
 }

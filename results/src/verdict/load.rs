@@ -86,7 +86,7 @@ fn whose_doing(run: &Run, derived: &Derived, thresholds: &Thresholds) -> String 
         return format!("a full transport held senders up {} of the time", units::percent(held_up));
     }
     if let (Some(Setting::Integer(window)), Some(in_flight)) =
-        (run.settings.get("window"), derived.mean_in_flight)
+        (run.settings.get("window"), derived.mean_in_flight.or(derived.counted_in_flight))
         && in_flight >= *window as f64 * thresholds.window_full
     {
         return format!("the window of {} was full", units::counted(*window, "flow", "flows"));

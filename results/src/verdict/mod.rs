@@ -13,6 +13,7 @@ mod steady;
 mod stops;
 mod thresholds;
 
+pub use little::InFlight;
 pub use machine::Machine;
 pub use thresholds::{Kind, Threshold, ThresholdError, Thresholds};
 

@@ -15,6 +15,7 @@ pub(super) fn clean() -> Trial {
         flows: Flows { due: 100_000, started: 100_000, ended: 100_000, ..Flows::default() },
         asked_per_s: Some(10_000.0),
         mean_in_flight: Some(10.0),
+        counted_in_flight: Some(10.0),
         response: times(1_000_000),
         service: times(999_000),
         lag: times(1_000),
@@ -104,15 +105,20 @@ fn unfinished_flows_are_suspect_and_many_invalid() {
 
 #[test]
 fn littles_law_is_checked_on_enough_flows() {
-    let verdict = open(|trial| trial.mean_in_flight = Some(10.5));
+    let verdict = open(|trial| trial.counted_in_flight = Some(10.5));
     assert_reason(
         &verdict,
         Validity::Suspect,
-        "Little's law does not hold: 10.500 flows in flight are 1.05x",
+        "Little's law does not hold: 10.500 flows in flight were counted, 1.05x the 10.000",
     );
-    assert_eq!(open(|trial| trial.mean_in_flight = Some(10.05)).status, Validity::Valid);
+    assert_reason(
+        &open(|trial| trial.mean_in_flight = Some(9.0)),
+        Validity::Suspect,
+        "1.11x the 9.000 that their times come to",
+    );
+    assert_eq!(open(|trial| trial.counted_in_flight = Some(10.05)).status, Validity::Valid);
     let few = open(|trial| {
-        trial.mean_in_flight = Some(20.0);
+        trial.counted_in_flight = Some(20.0);
         trial.flows = Flows { due: 9_000, started: 9_000, ended: 9_000, ..Flows::default() };
         trial.asked_per_s = None;
     });

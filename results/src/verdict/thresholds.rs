@@ -115,13 +115,13 @@ thresholds! {
     unfinished: Share = 0.01, INVALID, off NONE,
         "flows that did not end, of those started; fewer are suspect";
     little: Share = 0.01, SUSPECT, off NONE,
-        "Little's law, in virtual time: flows in flight off rate × mean response";
+        "Little's law, in virtual time: flows in flight as counted, off what their times come to";
     little_sampled: Share = 0.1, SUSPECT, off NONE,
-        "the same on a real clock, where flows in flight are sampled by a thread that competes with what it looks at";
+        "the same on a real clock, where flows are counted by a thread that competes with what it looks at";
     little_sampled_flows: Number = 0.25, None, off NONE,
         "and off by more flows than this, as starts and ends cannot be read at one moment";
     little_look_ns: Duration = 25_000.0, None, off NONE,
-        "and by more flows than go through in this time, for which a look takes a core from whom it looks at";
+        "and by more flows than go through in this time, for which a look takes a core from what it looks at; not asked where that is over the margin";
     little_flows: Count = 10_000.0, None, off NONE,
         "Little's law is asked of no fewer flows";
     growth: Number = 1.5, SUSPECT, off NONE,

@@ -80,7 +80,7 @@ fn waits(what: &str, ran: &Ran, strays: &Strays, rho: f64) -> [Row; 2] {
     ]
 }
 
-/// Flows in flight are integrated, so only the ends differ: in flight is measured to the last start, times to the last end.
+/// Flows in flight are counted at every change, which owes nothing to the times of flows.
 /// A backlog that one in a million runs ends with bounds that.
 fn littles_law(what: &str, ran: &Ran, rho: f64) -> Row {
     let derived = &ran.derived;
@@ -89,6 +89,6 @@ fn littles_law(what: &str, ran: &Ran, rho: f64) -> Row {
     let backlog = 1e-6_f64.ln() / rho.ln();
     let services = derived.elapsed_ns as f64 / MS;
     let share = backlog * (1.0 + backlog * (1.0 - rho) / (2.0 * rho)) / services;
-    let figures = (by_law, derived.mean_in_flight.unwrap_or(f64::NAN));
+    let figures = (by_law, derived.counted_in_flight.unwrap_or(f64::NAN));
     Row::near(format!("{what}  Little's law"), Unit::Plain, figures, share, Reason::Chance).by(&ran.line)
 }

@@ -1,0 +1,264 @@
+//! Figures that were wrong: what is divided by what, what is counted when, and what a table says.
+
+use crate::support::{Place, count, number, within};
+use drumpost::builtin;
+use drumpost_core::{
+    drive::{Placement, Wait},
+    load::{Extent, LoadPlan},
+    monitor::Unwatched,
+    outcome::{Ending, Outcome},
+    payload::Pool,
+    plan::TrialPlan,
+    registry::Options,
+    scenario::Style,
+    wiring::{Wiring, WiringSettings},
+};
+use drumpost_workloads::{KeySpec, PayloadSpec, ThinkSpec, WorkloadSpec};
+use serde_json::Value;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// Every figure of a run that follows from others, by its name in the record.
+const DERIVED: [&str; 18] = [
+    "/throughput_per_s",
+    "/due_per_s",
+    "/achieved_per_s",
+    "/messages_per_flow",
+    "/mean_in_flight",
+    "/counted_in_flight",
+    "/elapsed_ns",
+    "/flows/due",
+    "/flows/started",
+    "/flows/ended",
+    "/response_ns/mean",
+    "/response_ns/p50",
+    "/response_ns/p99",
+    "/service_ns/mean",
+    "/lag_ns/mean",
+    "/hops/0/hop_ns/mean",
+    "/trials/0/messages",
+    "/trials/0/blocked_ns",
+];
+
+/// In virtual time a load that is the same at all times gives the same figures whatever came before its window.
+#[test]
+fn the_warmup_changes_no_figure() {
+    for (line, messages_per_flow) in [
+        ("stream --sim service=fixed:1ms --rate 500/s", 1.0),
+        ("stream --sim service=fixed:1ms --in-flight 3", 1.0),
+        ("stream --sim service=fixed:1ms,servers=2 --in-flight 4 --think 5ms", 1.0),
+        ("ping --sim service=fixed:1ms --rate 400/s", 2.0),
+        ("fan-out --dispatch message/sim --sim service=fixed:1ms --rate 300/s", 3.0),
+        ("fan-out --dispatch event/sim --sim service=fixed:1ms --rate 300/s", 1.0),
+        ("stream --sim service=fixed:1ms --in-flight 8 --capacity 2 --batch 4", 1.0),
+    ] {
+        let place = Place::new();
+        let of = |warmup: &str| place.record(&format!("{line} --duration 4s --warmup {warmup}")).with_code(0);
+        // Whatever fills up at the beginning has filled up.
+        let settled = of("500ms");
+        for warmup in ["0s", "200ms", "1s", "2s", "7s"] {
+            let record = of(warmup);
+            let run = record.only();
+            assert_eq!(number(run, "/messages_per_flow"), messages_per_flow, "{line}, warm-up {warmup}");
+            for figure in DERIVED.into_iter().filter(|figure| run.pointer(figure).is_some()) {
+                let (value, usual) = (number(run, figure), number(settled.only(), figure));
+                let off = (value - usual).abs();
+                // What a load begins with is one in four thousand flows or a few.
+                assert!(
+                    off <= 0.005 * usual.max(1.0),
+                    "{figure} of {line}, warm-up {warmup}: {value}, else {usual}"
+                );
+            }
+        }
+    }
+}
+
+/// Where flows differ in how many messages they take, the mean is that of the flows that are measured.
+#[test]
+fn messages_are_those_of_measured_flows() {
+    let line =
+        "order-authorization --dispatch message/sim --sim service=fixed:100us --rate 1000/s --duration 5s";
+    let of = |warmup| {
+        let record = Place::new().record(&format!("{line} --warmup {warmup}")).with_code(0);
+        number(record.only(), "/messages_per_flow")
+    };
+    let usual = of("0s");
+    for warmup in ["300ms", "1s", "5s"] {
+        within(warmup, of(warmup), usual, 0.02);
+    }
+}
+
+/// On a clock, too, and over every kind of transport.
+#[test]
+fn stream_takes_one_message_a_flow_at_any_warmup() {
+    for warmup in ["0s", "150ms", "400ms"] {
+        let record = Place::new().record(&format!(
+            "stream --dispatch message/crossbeam,message/tokio-mpsc,message/rtrb,event/listeners --rate 2k/s \
+             --duration 200ms --trials 1 --warmup {warmup}"
+        ));
+        for run in record.runs() {
+            let what = format!("{} with a warm-up of {warmup}", run["dispatch"]);
+            assert_eq!(number(run, "/messages_per_flow"), 1.0, "{what}");
+            let cost = &run["trials"][0]["cost"];
+            assert!(
+                count(cost, "/window_ns") < 400_000_000,
+                "{what}: {cost}, drain and warm-up are not in it"
+            );
+            // Flows and messages of the same stretch: at most what is under way lies between them.
+            let (messages, flows) = (number(cost, "/messages"), number(cost, "/flows"));
+            assert!((messages - flows).abs() <= 0.5 * messages.max(flows), "{what}: {cost}");
+        }
+    }
+}
+
+#[test]
+fn what_a_load_waits_awake_is_told_and_is_in_no_cost() {
+    let open = "--rate 1k/s --duration 300ms --trials 1 --warmup 50ms";
+    for more in ["", "--placement 1", "--wait spin", "--wait yield", "--wait native"] {
+        let record = Place::new().record(&format!(
+            "stream --dispatch message/crossbeam,message/tokio-mpsc,event/listeners {open} {more}"
+        ));
+        for run in record.runs() {
+            let (what, trial) = (format!("{} {more}", run["dispatch"]), &run["trials"][0]);
+            let (awake_ns, cpu_ns) = (count(trial, "/cost/awake_ns"), count(trial, "/cpu_ns"));
+            assert!(awake_ns > 0 && awake_ns <= cpu_ns, "{what}: {awake_ns} of {cpu_ns}");
+            assert!(number(run, "/awake_share") > 0.0, "{what}");
+            let spent = (cpu_ns - awake_ns) as f64 / number(trial, "/cost/messages");
+            within(&what, number(run, "/cpu_ns_per_message"), spent, 1e-9);
+        }
+    }
+    let place = Place::new();
+    let table = place.run(&format!("run stream --dispatch message/crossbeam {open}")).stdout;
+    assert!(table.contains("the load waited awake for"), "{table}");
+    let closed = place.record("stream --dispatch message/crossbeam --count 2000 --trials 1 --warmup 0s");
+    assert_eq!(count(closed.only(), "/trials/0/cost/awake_ns"), 0, "a closed load has no due times");
+}
+
+/// In a closed load all times of all flows add up to what was in flight.
+#[test]
+fn flows_in_flight_are_what_their_times_add_up_to() {
+    let place = Place::new();
+    let line = "stream --dispatch message/rtrb,message/tokio-mpsc --count 200k --trials 1 --warmup 0s --in-flight 64";
+    let record = place.record(line);
+    for run in record.runs() {
+        let in_flight = number(run, "/mean_in_flight");
+        let by_times = number(run, "/response_ns/sum") / number(run, "/elapsed_ns");
+        within(&run["dispatch"].to_string(), in_flight, by_times, 1e-9);
+        assert!(in_flight <= 64.0, "{in_flight} of 64 in flight over {}", run["dispatch"]);
+    }
+    // A table shows a ratio only where counting can tell: not of flows that take some microseconds.
+    let table = place.run(&format!("run {line}")).stdout;
+    assert!(table.contains(" in flight") && !table.contains("counted"), "{table}");
+    let table = place.run("run stream --sim service=fixed:1ms --rate 500/s --count 20k").stdout;
+    assert!(table.contains("in flight, 1.00x as many when counted"), "{table}");
+}
+
+/// Making so many lanes takes longer than this load.
+#[test]
+fn a_load_begins_when_its_lanes_are_made() {
+    // Some take threads to step many lanes, some a thread for each that has a schedule.
+    for (dispatch, instances) in
+        [("message/crossbeam", "worker=2000"), ("message/tokio-mpsc", "producer=200")]
+    {
+        let record = Place::new().record(&format!(
+            "stream --dispatch {dispatch} --instances {instances} --rate 1k/s --duration 200ms --warmup 0s --trials 1"
+        ));
+        let flows = &record.only()["flows"];
+        assert_eq!(count(flows, "/due"), 200, "{dispatch}");
+        assert!(count(flows, "/started") >= 100, "{dispatch}: {flows}");
+    }
+}
+
+#[test]
+fn a_trial_longer_than_stamps_hold_is_refused() {
+    for line in [
+        "--rate 0.01/s --warmup 8h --duration 71h",
+        "--rate 0.01/s --count 5000",
+        "--rate 1/s --count 200k --drain 20h",
+        "--in-flight 1 --warmup 40h --count 10 --drain 40h",
+    ] {
+        let done = Place::new().run(&format!("run stream --sim service=fixed:1ms {line}")).with_code(2);
+        assert!(done.stderr.contains("a trial lasts 72 hours at most"), "{line}: {}", done.stderr);
+    }
+    Place::new()
+        .run("run stream --sim service=fixed:1ms --rate 0.01/s --warmup 8h --duration 60h")
+        .with_code(0);
+}
+
+/// How long a closed load takes for a count is not known before.
+#[test]
+fn a_trial_that_comes_near_the_longest_stamp_fails_before_stamps_begin_again() {
+    let outcome = closed_with_users_who_think(Duration::from_hours(1), 100);
+    let Ending::Failed(why) = &outcome.ending else { panic!("{:?}", outcome.ending) };
+    assert!(why.contains("78 hours"), "{why}");
+    assert_eq!(outcome.measured_ended, 77, "what was measured until then is kept");
+    assert!(outcome.response.max_ns < 2_000_000_000, "{}", outcome.response.max_ns);
+}
+
+/// One user of `stream` over a simulated target in virtual time.
+fn closed_with_users_who_think(think: Duration, flows: u64) -> Outcome {
+    let registry = builtin();
+    let scenario = Arc::new((registry.scenario("stream").unwrap().make)(&Options::default()).unwrap());
+    let settings = WiringSettings {
+        run_name: "found".into(),
+        with: Vec::new(),
+        without: Vec::new(),
+        instances: BTreeMap::new(),
+        capacity: 64,
+        batch: 1,
+        window: None,
+        pool: Arc::new(Pool::new(1, 0)),
+    };
+    let think: ThinkSpec = format!("{}s", think.as_secs()).parse().unwrap();
+    let keys = KeySpec::uniform(16).unwrap();
+    let workload = WorkloadSpec {
+        seed: 1,
+        arrivals: None,
+        think: Some(think),
+        senders: 1,
+        payload: PayloadSpec::EMPTY,
+        keys,
+    };
+    let plan = TrialPlan {
+        wiring: Wiring::new(&scenario, Style::Message, &settings).unwrap(),
+        scenario,
+        load: LoadPlan { thinks: true, ..LoadPlan::closed(1, Extent::Count(flows)) },
+        feeds: workload.feeds(),
+        await_replies: false,
+        placement: Placement::Each,
+        wait: Wait::Park,
+        drain_deadline: Duration::from_secs(5),
+        sample_every: Duration::from_mins(10),
+        kill: None,
+    };
+    let mut options = Options::default();
+    options.set("sim", "service=fixed:1s");
+    (registry.transport("sim").unwrap().make)(&options).unwrap().run(&plan, &mut Unwatched).unwrap()
+}
+
+/// The time that flows take to end, and flows that never end, are no part of the time in which they were due.
+#[test]
+fn a_count_of_flows_is_due_at_the_rate_that_was_asked_however_long_they_take() {
+    for (load, due, share) in [
+        ("--rate 1000/s --count 2000 --sim service=fixed:1s,servers=4096", 1_000.0, 0.002),
+        ("--rate 100/s --count 300 --sim service=fixed:20ms --drain 1s", 100.0, 0.01),
+        ("--rate 100/s --count 300 --sim service=fixed:1ms --warmup 3s", 100.0, 0.01),
+    ] {
+        let record = Place::new().record(&format!("stream {load}"));
+        let run = record.only();
+        within(load, number(run, "/due_per_s"), due, share);
+        let reasons = run["verdict"]["reasons"].to_string();
+        assert!(!reasons.contains("the schedule made"), "{load}: {reasons}");
+    }
+}
+
+/// Flows that start late are in flight from their start, and wait for it before.
+#[test]
+fn a_late_flow_is_in_flight_from_when_it_was_started() {
+    let line =
+        "stream --sim service=fixed:10ms --rate 200/s --window 2 --duration 5s --warmup 1s --drain 60s";
+    let record = Place::new().record(line);
+    let run: &Value = record.only();
+    within("both places of the window", number(run, "/mean_in_flight"), 2.0, 0.01);
+    within("as counted", number(run, "/counted_in_flight"), number(run, "/mean_in_flight"), 0.01);
+    assert!(number(run, "/lag_ns/mean") > 1e9, "it is late by seconds");
+}
