@@ -28,9 +28,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// A server that says nothing is asked this often; the third silence ends the connection.
 const PING_EVERY: Duration = Duration::from_secs(3);
 /// How long the server may take at the end of a run to answer a message of our own that goes there and back. A healthy
-/// one takes under a millisecond. With the drain deadline (5 s unless it is set) before it, a line that went silent is
-/// found out about when the pings above would do it.
-const SILENCE: Duration = Duration::from_secs(5);
+/// one takes under a millisecond. It has to be less than the four seconds that the engine gives a lane to finish after the
+/// drain deadline; the pings above need nine seconds, and so find out only about a silence in the middle of a load.
+const SILENCE: Duration = Duration::from_secs(3);
 /// A lost connection stays lost: the client's next attempt lies beyond any run.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Messages the client holds for a subscription before it drops them; its own default.

@@ -33,6 +33,9 @@ const WINDOW: u64 = 1024;
 /// A full window without a single answer for this long (at most twice this) is no longer waited for.
 const SILENCE: Duration = Duration::from_secs(5);
 
+/// How much longer than the wait for confirms the last of what was published may take to be written.
+const WRITTEN: Duration = Duration::from_millis(500);
+
 /// Publishes to one destination.
 #[derive(Debug)]
 pub(super) struct JetStreamSend {
@@ -90,7 +93,8 @@ impl AsyncSendPort for JetStreamSend {
     async fn settle(&mut self, at_most: Duration) -> Option<Confirms> {
         // A failure of the link ends the wait; what has no answer by then counts as unconfirmed.
         if timeout(at_most, poll_fn(|context| self.confirms.poll_all(context))).await.is_err() {
-            self.outlet.settle(at_most).await;
+            // What was published has had all of that time to be written.
+            self.outlet.settle(WRITTEN).await;
         }
         Some(self.confirms.totals())
     }
