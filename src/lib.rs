@@ -54,6 +54,7 @@ pub fn builtin() -> Registry {
 #[must_use]
 pub fn main(registry: Registry) -> ExitCode {
     let words = secrets::arguments(&registry);
+    secrets::hide_in_panics();
     ExitCode::from(run(registry, words).code())
 }
 

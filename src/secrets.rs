@@ -167,6 +167,16 @@ fn without_value_of(text: &str, name: &str) -> String {
     shown + rest
 }
 
+/// Has secrets hidden in the text of a panic, too: a transport may have put one into it.
+pub(crate) fn hide_in_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.to_string();
+        let hidden = hide(&text);
+        if hidden == text { usual(panic) } else { crate::output::complain(&hidden) }
+    }));
+}
+
 /// The command line of this process. Where it holds secrets, which every user of the machine could read in the list of
 /// processes, the program replaces itself by itself with a command line that holds none; if that cannot be done, it goes on.
 #[cfg(unix)]

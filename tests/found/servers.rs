@@ -254,3 +254,4 @@ fn a_kill_names_an_instance_that_there_is() {
         assert!(done.stderr.contains(expected), "{}", done.stderr);
     }
 }
+
