@@ -224,7 +224,7 @@ mod tests {
         );
         assert!(!text.contains("a bird per message"), "{text}");
         let text = refused("--dispatch event/rtrb");
-        assert!(!text.contains(&crate::builtin().transport("rtrb").unwrap().summary), "{text}");
+        assert!(!text.contains(crate::builtin().transport("rtrb").unwrap().summary), "{text}");
     }
 
     #[test]

@@ -6,13 +6,8 @@ use crate::{
     nats::support_secured::Safe,
     support::{Place, Record, Running, count},
 };
-use std::{
-    fs,
-    path::Path,
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use drumpost_core::clock::{Clock, Now};
+use std::{fs, path::Path, process::Command, thread, time::Duration};
 
 /// Stands in the command line or the environment, and nowhere else.
 const SECRET: &str = "hush0815hush";
@@ -138,12 +133,12 @@ fn the_list_of_processes_shows_no_secret() {
         "run stream --dispatch message/nats --nats {url} --set nats.url={url} --duration 3s --trials 1"
     );
     let mut child = place.command(&line).stdout(std::process::Stdio::null()).spawn().unwrap();
-    let begun = Instant::now();
+    let clock = Clock::start();
     let shown =
         || String::from_utf8_lossy(&fs::read(format!("/proc/{}/cmdline", child.id())).unwrap()).into_owned();
     // A moment passes until the program has replaced itself.
     while shown().contains(SECRET) || !shown().contains("***") {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{}", shown());
+        assert!(clock.now_ns() < 20_000_000_000, "{}", shown());
         thread::sleep(Duration::from_millis(5));
     }
     child.kill().unwrap();
@@ -186,9 +181,9 @@ fn streams_of_a_killed_process_are_removed_when_asked_and_no_others() {
         quiet.spawn().unwrap()
     };
     let (mut killed, mut living) = (start(), start());
-    let begun = Instant::now();
+    let clock = Clock::start();
     while clean().matches("is running").count() < 2 {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{}", clean());
+        assert!(clock.now_ns() < 60_000_000_000, "{}", clean());
     }
     killed.kill().unwrap();
     killed.wait().unwrap();
@@ -254,4 +249,3 @@ fn a_kill_names_an_instance_that_there_is() {
         assert!(done.stderr.contains(expected), "{}", done.stderr);
     }
 }
-

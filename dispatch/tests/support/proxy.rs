@@ -36,7 +36,7 @@ impl Proxy {
                 let Ok(server) = TcpStream::connect(&server) else { continue };
                 for (from, to) in [(&client, &server), (&server, &client)] {
                     let (from, to) = (from.try_clone().expect("a handle"), to.try_clone().expect("a handle"));
-                    open.lock().unwrap().push(from.try_clone().expect("a handle"));
+                    open.lock().expect("not poisoned").push(from.try_clone().expect("a handle"));
                     let silent = Arc::clone(&silent);
                     thread::spawn(move || forward(from, to, &silent));
                 }
@@ -56,7 +56,7 @@ impl Proxy {
 
     /// Cuts what is open now; what connects afterwards is let through.
     pub fn cut(&self) {
-        for stream in self.open.lock().unwrap().drain(..) {
+        for stream in self.open.lock().expect("not poisoned").drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
