@@ -1,7 +1,7 @@
 //! The command line: every flag with its unit, its default and its group. What flags mean is in the sub-commands.
 
 use crate::{
-    export::ExportFormat, search::SearchArgs, selftest::args::SelftestArgs, suite::SuiteArgs,
+    export::ExportFormat, host::Observe, search::SearchArgs, selftest::args::SelftestArgs, suite::SuiteArgs,
     thresholds::ThresholdArgs,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -177,6 +177,13 @@ pub(crate) struct RunArgs {
     /// comes back after the second. Of several instances the first dies; worker#2@1s/500ms names another, from 0.
     #[arg(long, value_name = "NAME@AT/FOR", help_heading = "Dispatch")]
     pub kill: Option<String>,
+    /// Process of the server, where its address cannot tell
+    ///
+    /// A server on this machine is found by the address that it listens on. The number of its process, or the name of
+    /// its program, says otherwise: for a server in a container, say. Several processes of that name, and all that they
+    /// started, are taken together.
+    #[arg(long, value_name = "PID|NAME", help_heading = "Dispatch", hide_short_help = true)]
+    pub observe: Option<Observe>,
 
     /// Open load: flows per second, such as 10k/s
     ///

@@ -18,6 +18,7 @@ mod digest;
 mod environment;
 mod exit;
 mod export;
+mod host;
 mod interrupt;
 mod list;
 pub mod oracle;

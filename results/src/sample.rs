@@ -73,6 +73,7 @@ pub(crate) fn trial(number: u32, mean_ns: f64) -> Trial {
             idle_ns: Some(400_000_000),
             others_ns: Some(10_000_000),
             stops: Some(0),
+            ..Hygiene::default()
         },
         series,
         ..Trial::default()

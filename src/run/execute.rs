@@ -7,7 +7,7 @@ use super::{
     trial::{self, Beside, Place},
     watch::Follower,
 };
-use crate::{activity::Activity, interrupt::Interrupt};
+use crate::{host::HostWatch, interrupt::Interrupt};
 use drumpost_core::{
     dispatcher::{Limits, left_behind, run_guarded},
     plan::TrialPlan,
@@ -15,7 +15,7 @@ use drumpost_core::{
     transport::OpenError,
 };
 use drumpost_results::{
-    model::{Hygiene, Pairing, Record, Run, Status, Trial},
+    model::{Pairing, Record, Run, Status, Trial},
     verdict::{self, Machine, Thresholds, Validity},
 };
 use drumpost_tui::{Event, Status as Light};
@@ -143,14 +143,13 @@ pub(crate) fn run_trial(
     let make = target.make;
     let others_hang = left_behind();
     let mut follower = Follower::new(job, (index, target), place.number, events, interrupted);
-    let before = Activity::now();
     let ran = run_guarded(move || make(&options), plan, limits, &mut follower);
     let number = place.number + 1;
     let mut give_up = (left_behind() > others_hang).then(|| format!("trial {number} hung"));
     let mut trial = match ran {
         Ok(outcome) => {
-            let hygiene = if job.is_virtual { Hygiene::default() } else { Activity::now().since(before) };
-            let beside = Beside { series: follower.series, hygiene, floor_ns };
+            let host = follower.host.map(HostWatch::finish).unwrap_or_default();
+            let beside = Beside { series: follower.series, host, floor_ns };
             trial::ran(job, target, place, outcome, beside)
         }
         Err(OpenError::Failed(error)) if interrupted.is_set() => Trial {

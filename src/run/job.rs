@@ -11,6 +11,7 @@ use crate::{
     args::{Reply, RunArgs},
     digest, environment,
     exit::usage,
+    host::Observe,
 };
 use drumpost_core::{
     dispatcher::Dispatcher,
@@ -40,6 +41,8 @@ pub(crate) struct Target {
     pub promise: Promise,
     /// It connects to a server outside of the process.
     pub needs_server: bool,
+    /// Which process its server is, where it has one and it was said.
+    pub observe: Option<Observe>,
     /// The plan of each of its trials, but for the names and seeds that differ.
     pub plan: TrialPlan,
 }
@@ -108,6 +111,7 @@ impl Job {
             let target = job.target(args, style, entry, &wiring)?;
             job.targets.push(target);
         }
+        observe(args, &job.targets)?;
         check_options(args, &job.options)?;
         job.settings_text = settings::text(args);
         job.record = job.empty_record(args);
@@ -159,6 +163,7 @@ impl Job {
             sample_every: sample_every(&load, &self.workload, is_virtual),
             kill,
         };
+        let observe = args.observe.clone().filter(|_| entry.needs_server);
         Ok(Target {
             label,
             runs_on: entry.runs_on,
@@ -166,6 +171,7 @@ impl Job {
             options: entry.options,
             promise,
             needs_server: entry.needs_server,
+            observe,
             plan,
         })
     }
@@ -248,6 +254,15 @@ fn wiring_settings(args: &RunArgs, pool: &Arc<Pool>) -> anyhow::Result<WiringSet
         window: args.window,
         pool: Arc::clone(pool),
     })
+}
+
+/// Refuses a process to observe that nothing of this run has a use for, or that is not there.
+fn observe(args: &RunArgs, targets: &[Target]) -> anyhow::Result<()> {
+    let Some(observe) = &args.observe else { return Ok(()) };
+    if targets.iter().all(|target| target.observe.is_none()) {
+        return Err(usage(format!("--observe {observe}: no dispatch of this run has a server")));
+    }
+    observe.check()
 }
 
 fn kill(text: &str, wiring: &Wiring) -> anyhow::Result<Kill> {

@@ -55,6 +55,9 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
         })
         .collect();
     set("services", instances.join(",").into());
+    if let Some(observe) = &target.observe {
+        set("observe", observe.to_string().into());
+    }
     if let Some(kill) = &args.kill {
         set("kill", kill.as_str().into());
     }

@@ -1,6 +1,7 @@
 //! From what a trial came to in the engine to what the record keeps.
 
 use super::job::{Job, Target};
+use crate::host::Seen;
 use crate::secrets;
 use drumpost_core::{
     cost, hist,
@@ -8,9 +9,7 @@ use drumpost_core::{
     outcome::{Ending, Outcome},
     transport::OpenError,
 };
-use drumpost_results::model::{
-    ArrivalCheck, Audit, Cost, Distribution, Flows, Hop, Hygiene, Series, Status, Trial,
-};
+use drumpost_results::model::{ArrivalCheck, Audit, Cost, Distribution, Flows, Hop, Series, Status, Trial};
 use drumpost_results::{stats, verdict::Machine};
 use drumpost_workloads::ArrivalSpec;
 
@@ -26,7 +25,7 @@ pub(crate) struct Place {
 #[derive(Debug, Default)]
 pub(crate) struct Beside {
     pub series: Series,
-    pub hygiene: Hygiene,
+    pub host: Seen,
     pub floor_ns: Option<u64>,
 }
 
@@ -104,7 +103,9 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
         cpu_ns: outcome.cost.map(|cost| cost.cpu_ns),
         cost: outcome.cost.map(cost),
         floor_ns: beside.floor_ns,
-        hygiene: beside.hygiene,
+        hygiene: beside.host.hygiene,
+        busiest: beside.host.busiest,
+        server: beside.host.server,
         series: beside.series,
         faults: outcome.faults.clone(),
         notes,

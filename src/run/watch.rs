@@ -4,8 +4,17 @@ use super::{
     job::{Job, Target},
     trial::distribution,
 };
-use crate::interrupt::Interrupt;
-use drumpost_core::{hist::Distribution, load::Extent, monitor::Watch, outcome::Snapshot};
+use crate::{
+    host::{HostWatch, ServerNow},
+    interrupt::Interrupt,
+};
+use drumpost_core::{
+    hist::Distribution,
+    load::Extent,
+    monitor::{Counts, Edge, Watch},
+    outcome::Snapshot,
+    server::ServerFacts,
+};
 use drumpost_results::{
     model::{Point, Series},
     units,
@@ -29,6 +38,8 @@ pub(crate) struct Follower<'a> {
     label: String,
     limits: Thresholds,
     pub series: Series,
+    /// `None` in virtual time, where the machine says nothing of the trial.
+    pub host: Option<HostWatch>,
 }
 
 impl<'a> Follower<'a> {
@@ -53,6 +64,7 @@ impl<'a> Follower<'a> {
             label: format!("{} trial {}", target.label, trial + 1),
             limits: job.thresholds.clone(),
             series: Series::default(),
+            host: (!job.is_virtual).then(|| HostWatch::new(target.observe.clone())),
         }
     }
 
@@ -118,6 +130,7 @@ impl Watch for Follower<'_> {
         let throughput_per_s = snapshot.ended_now as f64 * 1e9 / snapshot.interval_ns as f64;
         let (progress, remaining_ns) = self.progress(snapshot);
         let (now, lag) = (quantiles(&snapshot.response_now), quantiles(&snapshot.lag_now));
+        let server = self.host.as_mut().and_then(HostWatch::look);
         let audit = &snapshot.audit;
         // The dashboard may have been left; the run goes on.
         let _ = self.events.send(Event::Sample(Sample {
@@ -140,6 +153,7 @@ impl Watch for Follower<'_> {
             reordered: audit.reordered,
             corrupted: audit.corrupted,
             warmup: snapshot.warmup,
+            server: server.map(|now| server_now(now, snapshot.interval_ns)),
         }));
         let lag_p99_ns = distribution(&snapshot.lag_now).quantile_ns(0.99);
         self.warn(snapshot, lag_p99_ns);
@@ -157,6 +171,18 @@ impl Watch for Follower<'_> {
         }
     }
 
+    fn opened(&mut self, server: Option<&ServerFacts>) {
+        if let Some(host) = &mut self.host {
+            host.opened(server);
+        }
+    }
+
+    fn edge(&mut self, edge: Edge, counts: Counts) {
+        if let Some(host) = &mut self.host {
+            host.edge(edge, counts);
+        }
+    }
+
     fn is_interrupted(&self) -> bool {
         self.interrupted.is_set()
     }
@@ -164,6 +190,11 @@ impl Watch for Follower<'_> {
     fn is_urgent(&self) -> bool {
         self.interrupted.is_urgent()
     }
+}
+
+fn server_now(now: ServerNow, interval_ns: u64) -> drumpost_tui::ServerNow {
+    let cores = now.cpu_ns as f64 / interval_ns.max(1) as f64;
+    drumpost_tui::ServerNow { cores, memory_bytes: now.memory_bytes }
 }
 
 fn quantiles(of: &Distribution) -> Quantiles {

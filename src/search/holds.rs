@@ -3,7 +3,6 @@
 
 use super::args::SearchArgs;
 use crate::{
-    activity::Activity,
     args::{AtCap, RunArgs},
     interrupt::Interrupt,
     output,
@@ -209,9 +208,8 @@ impl<'a> Holds<'a> {
         let args = &mut self.args.measured.run;
         (args.rate, args.duration) = (Some(ask.rate_per_s), Some(length));
         let job = Job::new(self.registry, args)?;
-        let before = Activity::now();
         let run = self.run(&job, target);
-        let host = if job.is_virtual { Host::default() } else { host(Activity::now().since(before)) };
+        let host = run.trials.first().map_or_else(Host::default, |trial| host(trial.hygiene));
         let status = run.trials.first().map_or(Status::Failed, |trial| trial.status);
         let mut held = Held {
             run: self.record.runs.len(),

@@ -108,6 +108,17 @@ pub struct Sample {
     pub corrupted: u64,
     /// Whether the trial is still warming up.
     pub warmup: bool,
+    /// What the server uses; `None` where there is none on this machine.
+    pub server: Option<ServerNow>,
+}
+
+/// What the server under test uses in the interval.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ServerNow {
+    /// Cores it keeps busy, on average over the interval.
+    pub cores: f64,
+    /// Resident memory, in bytes.
+    pub memory_bytes: u64,
 }
 
 impl Sample {

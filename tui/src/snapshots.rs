@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 
-use crate::event::{Event, Plan, Quantiles, Sample};
+use crate::event::{Event, Plan, Quantiles, Sample, ServerNow};
 use crate::frame::{render, to_text};
 use crate::model::{Key, Model};
 use crate::script;
@@ -166,6 +166,7 @@ prop_compose! {
             dispatch: place.0, trial: place.1, elapsed_ns, progress, remaining_ns: Some(remaining_ns),
             throughput_per_s, target_per_s, now: quantiles.0, run: quantiles.1, lag_p99_ns, blocked_share,
             queue_depth, sent, delivered, lost, duplicated, reordered, corrupted, warmup,
+            server: target_per_s.map(|cores| ServerNow { cores, memory_bytes: sent }),
         }
     }
 }

@@ -149,7 +149,11 @@ fn an_invalid_run_may_show_a_regression_but_never_the_lack_of_one() {
     let judge = |factor| {
         let mut b = run("message/b", 30, factor, 0.01, 2);
         let reasons = vec!["the rate was missed".into()];
-        b.verdict = Some(crate::verdict::Verdict { status: Validity::Invalid, reasons, notes: Vec::new() });
+        b.verdict = Some(crate::verdict::Verdict {
+            status: Validity::Invalid,
+            reasons,
+            ..crate::verdict::Verdict::default()
+        });
         let record = paired(vec![run("message/a", 30, 1.0, 0.01, 1), b]);
         compare_within(&record, "message/a", "message/b", &Options::default()).unwrap()
     };

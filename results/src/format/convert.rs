@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::{FormatError, SCHEMA_VERSION, older, v1};
 use crate::model::{
     ArrivalCheck, Audit, Cost, Distribution, Flows, Hop, Hygiene, LoadKind, Pairing, Point, Promises, Record,
-    Run, Series, Setting, Status, Trial,
+    Run, Series, ServerFigures, Setting, Status, Trial,
 };
 use crate::stats::Derived;
 use crate::verdict::{Validity, Verdict};
@@ -42,9 +42,12 @@ same_fields! {
     } + displacement_mean
     Promises { ordered, tolerates_duplicates }
     Cost { window_ns, awake_ns, messages, flows }
-    Hygiene { steal_ns, involuntary_switches, cores_ns, idle_ns, others_ns, stops }
+    Hygiene {
+        steal_ns, involuntary_switches, cores_ns, idle_ns, others_ns, window_ns, own_ns, busiest_thread_ns, throttled_ns,
+        throttled_periods, quota_periods, quota_millicores, stops,
+    }
     ArrivalCheck { process, planned_a2, sent_a2, critical, intervals }
-    Verdict { status, reasons, notes }
+    Verdict { status, host, reasons, notes }
 }
 
 macro_rules! same_words {
@@ -222,6 +225,8 @@ fn trial(own: &Trial) -> Result<v1::Trial, FormatError> {
         counted_in_flight: own.counted_in_flight,
         floor_ns: own.floor_ns,
         hygiene: (&own.hygiene).into(),
+        busiest: own.busiest.iter().map(Into::into).collect(),
+        server: own.server.clone().map(Into::into),
         flows: (&own.flows).into(),
         response_ns: times(&own.response)?,
         service_ns: times(&own.service)?,
@@ -265,6 +270,8 @@ fn trial_back(at: &str, wire: v1::Trial) -> Result<Trial, FormatError> {
         cost: wire.cost.map(Into::into),
         floor_ns: wire.floor_ns,
         hygiene: wire.hygiene.into(),
+        busiest: wire.busiest.into_iter().map(Into::into).collect(),
+        server: wire.server.map(Into::into),
         series: series_back(at, &wire.series)?,
         faults: wire.faults,
         notes: wire.notes,
@@ -291,6 +298,7 @@ fn run(own: &Run) -> Result<v1::Run, FormatError> {
         mean_in_flight: derived.mean_in_flight,
         counted_in_flight: derived.counted_in_flight,
         floor_ns: derived.floor_ns,
+        server: ServerFigures::of(own).map(Into::into),
         flows: (&derived.flows).into(),
         response_ns: times(&own.response())?,
         service_ns: times(&own.service())?,

@@ -1,11 +1,13 @@
 //! The file format: one JSON document per record, described field by field in FORMAT.md.
 //!
 //! Lives here: choosing the schema version and its errors. The fields of version 1 are in `v1`, the step between
-//! them and the memory types in `convert`; both for a search in `search`, for a suite in `suite`. Does not live here: files (`store`).
+//! them and the memory types in `convert`; both for a search in `search`, for a
+//! server in `server`, for a suite in `suite`. Does not live here: files (`store`).
 
 mod convert;
 mod older;
 mod search;
+pub mod server;
 pub mod suite;
 pub mod v1;
 

@@ -75,6 +75,8 @@ pub struct Run {
     #[serde(default)]
     pub counted_in_flight: Option<f64>,
     pub floor_ns: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<super::server::ServerFigures>,
     pub flows: Flows,
     pub response_ns: Times,
     pub service_ns: Times,
@@ -115,6 +117,8 @@ pub enum Validity {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Verdict {
     pub status: Validity,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host: Vec<String>,
     pub reasons: Vec<String>,
     pub notes: Vec<String>,
 }
@@ -212,6 +216,10 @@ pub struct Trial {
     pub counted_in_flight: Option<f64>,
     pub floor_ns: Option<u64>,
     pub hygiene: Hygiene,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub busiest: Vec<super::server::Busy>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<super::server::Server>,
     pub flows: Flows,
     pub response_ns: Times,
     pub service_ns: Times,
@@ -248,6 +256,20 @@ pub struct Hygiene {
     pub others_ns: Option<u64>,
     #[serde(default)]
     pub stops: Option<u64>,
+    #[serde(default)]
+    pub window_ns: Option<u64>,
+    #[serde(default)]
+    pub own_ns: Option<u64>,
+    #[serde(default)]
+    pub busiest_thread_ns: Option<u64>,
+    #[serde(default)]
+    pub throttled_ns: Option<u64>,
+    #[serde(default)]
+    pub throttled_periods: Option<u64>,
+    #[serde(default)]
+    pub quota_periods: Option<u64>,
+    #[serde(default)]
+    pub quota_millicores: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -7,6 +7,7 @@
 mod audit;
 mod distribution;
 mod series;
+mod server;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::fmt;
 pub use audit::{Audit, Promises};
 pub use distribution::{Distribution, DistributionError, samples_needed};
 pub use series::{POINTS_AT_MOST, Point, Series};
+pub use server::{Busy, Process, Server, ServerFigures};
 pub(crate) use trial::per_s;
 pub use trial::{ArrivalCheck, Cost, Flows, Hop, Hygiene, LoadKind, Status, Trial};
 

@@ -3,7 +3,7 @@
 //! Lives here: the trial and the figures that follow from it. Does not live here: figures over several trials
 //! (`Run`), judgement (`verdict`).
 
-use super::{Audit, Distribution, Series};
+use super::{Audit, Busy, Distribution, Series, Server};
 
 /// How a trial or a run ended, from best to worst.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,10 +105,24 @@ pub struct Hygiene {
     pub cores_ns: Option<u64>,
     /// Time cores had nothing to do.
     pub idle_ns: Option<u64>,
-    /// CPU time of other processes, the kernel's included.
+    /// CPU time of other processes, the kernel's included, but for the server that is measured.
     pub others_ns: Option<u64>,
     /// Times the process was stopped and continued (Ctrl-Z, SIGSTOP).
     pub stops: Option<u64>,
+    /// How long the machine was looked at.
+    pub window_ns: Option<u64>,
+    /// CPU time of the process itself while the machine was looked at.
+    pub own_ns: Option<u64>,
+    /// CPU time of the busiest thread of the process.
+    pub busiest_thread_ns: Option<u64>,
+    /// Time threads were held back by the CPU quota of a control group, summed over cores.
+    pub throttled_ns: Option<u64>,
+    /// Periods of the quota in which that happened.
+    pub throttled_periods: Option<u64>,
+    /// Periods of the quota that went by.
+    pub quota_periods: Option<u64>,
+    /// The quota, in thousandths of a core; `None`: there is none.
+    pub quota_millicores: Option<u64>,
 }
 
 /// What went through while CPU time was counted: the same stretch of the measured window on both sides of each cost.
@@ -191,6 +205,10 @@ pub struct Trial {
     pub floor_ns: Option<u64>,
     /// What the machine did beside it.
     pub hygiene: Hygiene,
+    /// The busiest of the processes that are neither the harness nor the server, the busiest first.
+    pub busiest: Vec<Busy>,
+    /// What the server used, where there is one on this machine.
+    pub server: Option<Server>,
     /// How it went over time.
     pub series: Series,
     /// Faults that were injected or seen, each a sentence.

@@ -11,6 +11,7 @@ mod hops;
 mod json;
 mod run;
 mod search;
+mod server;
 mod suite;
 mod svg;
 

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::grid::{Cell, Column, Grid};
-use super::{Layout, Tone, hanging};
+use super::{Layout, Tone, hanging, server};
 use crate::model::{ArrivalCheck, Audit, Distribution, LoadKind, Record, Run, Status};
 use crate::stats::Derived;
 use crate::units;
-use crate::verdict::{InFlight, Thresholds, Validity, Verdict};
+use crate::verdict::{InFlight, Machine, Thresholds, Validity, Verdict, host_reasons};
 
 /// Keys of the settings without which a comparison is unfair; shown under every table, in this order.
 pub const FAIRNESS: [&str; 17] = [
@@ -56,6 +56,7 @@ pub fn table(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
         let judged: Vec<(&Run, Verdict)> = runs.iter().map(|run| (*run, run.judged())).collect();
         text += &headline(scenario, &judged, record.seed, layout);
         text.push('\n');
+        text += &host(record, &judged, layout);
         text += &figures(&judged).render(layout);
         text.push('\n');
         let explanations = explanations(&judged, layout);
@@ -63,6 +64,7 @@ pub fn table(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
             text += &explanations;
             text.push('\n');
         }
+        text += &server::figures(runs, layout);
         text += &checks(runs, &Thresholds::from_settings(&record.thresholds), layout);
         text += &sends(runs, layout);
         text += &floor(runs, layout);
@@ -169,14 +171,40 @@ pub(super) fn audit(run: &Run, audit: &Audit) -> Cell {
     Cell::new(tone, seen.join(", "))
 }
 
-/// Why a run is not valid and what else to know, under its name. Sentences already in the table are not repeated.
+/// What the machine did to the rows below, each reason once: it is about the machine, not about a dispatch.
+fn host(record: &Record, judged: &[(&Run, Verdict)], layout: Layout) -> String {
+    let thresholds = Thresholds::from_settings(&record.thresholds);
+    let held: Vec<&Run> =
+        judged.iter().filter(|(_, verdict)| !verdict.host.is_empty()).map(|(run, _)| *run).collect();
+    let mut text = String::new();
+    for reason in host_reasons(&held, &Machine::of(&record.environment), &thresholds) {
+        let rows = match (reason.runs.len(), judged.len()) {
+            (_, 1) => String::new(),
+            (some, all) if some == all => " (all rows)".to_owned(),
+            (1, _) => format!(" ({})", held[reason.runs[0]].dispatch),
+            (some, all) => format!(" ({some} of {all} rows)"),
+        };
+        let head = if text.is_empty() { "machine  " } else { "         " };
+        let told = hanging(head, &format!("{}{rows}", reason.sentence), layout);
+        text += &layout.paint(Tone::Warning, &told);
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+/// Why a run is not valid and what else to know, under its name. Sentences already in the table are not repeated, nor are
+/// those about the machine, which stand above it.
 fn explanations(runs: &[(&Run, Verdict)], layout: Layout) -> String {
     let mut text = String::new();
     for (run, verdict) in runs.iter().filter(|(run, _)| run.counted_trials().next().is_some()) {
-        if verdict.reasons.is_empty() && verdict.notes.is_empty() {
+        // What is the machine's doing comes first among the reasons.
+        let own = &verdict.reasons[verdict.host.len().min(verdict.reasons.len())..];
+        if own.is_empty() && verdict.notes.is_empty() {
             continue;
         }
-        let word = if verdict.reasons.is_empty() { "note" } else { verdict.status.word() };
+        let word = if own.is_empty() { "note" } else { verdict.status.word() };
         let tone = match verdict.status {
             _ if run.audit_failed() => Tone::Bad,
             Validity::Valid => Tone::Faint,
@@ -184,7 +212,7 @@ fn explanations(runs: &[(&Run, Verdict)], layout: Layout) -> String {
             Validity::Invalid => Tone::Bad,
         };
         text += &format!("{}  {}\n", layout.paint(tone, &format!("{word:<7}")), run.dispatch);
-        for reason in &verdict.reasons {
+        for reason in own {
             text += &hanging("         - ", reason, layout);
         }
         for note in &verdict.notes {

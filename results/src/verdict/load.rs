@@ -8,17 +8,23 @@ use crate::model::{ArrivalCheck, Run, Setting};
 use crate::stats::Derived;
 use crate::units;
 
-/// All checks of an open load.
-pub(super) fn check(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
-    rate(run, derived, thresholds, verdict);
+/// All checks of an open load. `free`: nothing on the machine kept the harness from its work.
+pub(super) fn check(
+    run: &Run,
+    derived: &Derived,
+    thresholds: &Thresholds,
+    free: bool,
+    verdict: &mut Verdict,
+) {
+    rate(run, derived, thresholds, free, verdict);
     left_out(derived, verdict);
     asked(run, derived, thresholds, verdict);
-    lag(run, derived, thresholds, verdict);
+    lag(run, derived, thresholds, free, verdict);
     arrivals(run, derived, thresholds, verdict);
 }
 
 /// Whether it started what was due.
-pub(super) fn rate(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
+pub(super) fn rate(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool, verdict: &mut Verdict) {
     let flows = derived.flows;
     let off = flows.due.abs_diff(flows.started) as f64 / flows.due.max(1) as f64;
     if off <= thresholds.rate_off {
@@ -29,7 +35,7 @@ pub(super) fn rate(run: &Run, derived: &Derived, thresholds: &Thresholds, verdic
     let mut reason = format!("the load achieved {achieved} where {due} were due ({off} off)");
     // Flows given up by policy are told apart below: nobody was late with them.
     if flows.shed + flows.dropped < flows.due.saturating_sub(flows.started) {
-        reason += &format!("; {}", whose_doing(run, derived, thresholds));
+        reason += &format!("; {}", whose_doing(run, derived, thresholds, free));
     }
     verdict.add(Validity::Invalid, reason);
 }
@@ -60,7 +66,7 @@ fn asked(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Ve
 }
 
 /// Whether it was late by more than a share of what it measured.
-fn lag(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
+fn lag(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool, verdict: &mut Verdict) {
     let lag = run.lag();
     let (Some(p50), Some(late)) = (run.response().quantile_ns(0.5), lag.quantile_ns(0.99).or(lag.max_ns()))
     else {
@@ -70,7 +76,7 @@ fn lag(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verd
     if late as f64 > limit_ns {
         let (late, limit, p50) =
             (units::duration(late), units::duration(limit_ns as u64), units::duration(p50));
-        let whose = whose_doing(run, derived, thresholds);
+        let whose = whose_doing(run, derived, thresholds, free);
         let reason = format!(
             "the load was late: schedule lag p99 {late}, limit {limit} for a median response of {p50}; {whose}"
         );
@@ -79,9 +85,12 @@ fn lag(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verd
 }
 
 /// Who kept a late load from being on time. A sender waits for a full transport or for room in its window; if neither
-/// was the case, nothing but its own thread can have been.
-fn whose_doing(run: &Run, derived: &Derived, thresholds: &Thresholds) -> String {
+/// was the case, nothing but its own thread can have been, unless the machine was not free: then it is not told.
+fn whose_doing(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool) -> String {
     let held_up = derived.blocked_share.unwrap_or(0.0);
+    if !free {
+        return "on a machine that was not free it cannot be told whose doing that was".into();
+    }
     if held_up >= thresholds.held_up {
         return format!("a full transport held senders up {} of the time", units::percent(held_up));
     }

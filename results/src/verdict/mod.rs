@@ -1,18 +1,22 @@
 //! Whether a run may be believed: valid, suspect or invalid, with the reasons in words and figures.
 //!
 //! Lives here: what a verdict is and in which order it is come to. The limits are in `thresholds`; each group of checks
-//! has a file: `ends`, `load`, `little`, `steady`, `stops`, `machine`, `counts`. Does not live here: the verdict of a
+//! has a file: `host`, `ends`, `load`, `little`, `steady`, `stops`, `machine`, `window`, `counts`. Does not live here: the
+//! verdict of a
 //! comparison (`compare`) and exit codes (the command line).
 
 mod counts;
 mod ends;
+mod host;
 mod little;
 mod load;
 mod machine;
 mod steady;
 mod stops;
 mod thresholds;
+mod window;
 
+pub use host::{HostReason, host_reasons};
 pub use little::InFlight;
 pub use machine::Machine;
 pub use thresholds::{Kind, Threshold, ThresholdError, Thresholds};
@@ -49,7 +53,9 @@ impl Validity {
 pub struct Verdict {
     /// The answer.
     pub status: Validity,
-    /// What speaks against it, and which promises of the transport were broken (these do not touch `status`).
+    /// Those of the reasons that are the machine's doing, not the run's: other processes, the hypervisor, a quota.
+    pub host: Vec<String>,
+    /// What speaks against it, what is in `host` first, and which promises of the transport were broken (these do not touch `status`).
     pub reasons: Vec<String>,
     /// What does not speak against it but should be known.
     pub notes: Vec<String>,
@@ -67,16 +73,23 @@ impl Verdict {
 pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
     let mut verdict = Verdict::default();
     let derived = Derived::of(run);
+    if derived.flows.ended > 0 {
+        host::check(run, machine, thresholds, &mut verdict);
+    }
+    let free = verdict.host.is_empty();
     ends::check_trials(run, &derived, &mut verdict);
     if derived.flows.ended > 0 {
         if run.load == LoadKind::Open {
-            load::check(run, &derived, thresholds, &mut verdict);
+            load::check(run, &derived, thresholds, free, &mut verdict);
         }
         ends::check_unfinished(&derived, thresholds, &mut verdict);
         little::check(run, &derived, thresholds, &mut verdict);
-        steady::check(run, thresholds, &mut verdict);
+        steady::check(run, thresholds, free, &mut verdict);
         stops::check(run, &mut verdict);
         machine::check(run, &derived, machine, thresholds, &mut verdict);
+    }
+    if free && derived.flows.ended > 0 {
+        window::note(run, &derived, thresholds, &mut verdict);
     }
     counts::check(run, thresholds, &mut verdict);
     counts::list_faults(run, &mut verdict);
@@ -92,8 +105,9 @@ pub fn overload(run: &Run, thresholds: &Thresholds) -> Vec<String> {
     if derived.flows.ended == 0 {
         return vec!["no flow ended".into()];
     }
+    let free = host::was_free(run, &Machine::default(), thresholds);
     let mut verdict = Verdict::default();
-    load::rate(run, &derived, thresholds, &mut verdict);
+    load::rate(run, &derived, thresholds, free, &mut verdict);
     if verdict.status < Validity::Invalid {
         verdict = Verdict::default();
     }
@@ -102,7 +116,7 @@ pub fn overload(run: &Run, thresholds: &Thresholds) -> Vec<String> {
     if unfinished.status == Validity::Invalid {
         verdict.reasons.append(&mut unfinished.reasons);
     }
-    steady::check(run, thresholds, &mut verdict);
+    steady::check(run, thresholds, free, &mut verdict);
     verdict.reasons
 }
 

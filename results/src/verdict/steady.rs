@@ -9,15 +9,16 @@ use crate::{stats, units};
 /// Fewer points than this say nothing about steadiness.
 const POINTS_AT_LEAST: usize = 8;
 
-/// Adds a reason if more than half of the trials that can be judged were not steady.
-pub(super) fn check(run: &Run, thresholds: &Thresholds, verdict: &mut Verdict) {
+/// Adds a reason if more than half of the trials that can be judged were not steady. `free`: nothing on the machine kept the
+/// harness from its work; only then is a growing response the dispatch's doing.
+pub(super) fn check(run: &Run, thresholds: &Thresholds, free: bool, verdict: &mut Verdict) {
     let judged = run
         .counted_trials()
         .map(|trial| trial.series.points())
         .filter(|points| points.len() >= POINTS_AT_LEAST);
     let unsteady = |points: &[Point]| {
         let course = match run.load {
-            LoadKind::Open => growth(points, thresholds),
+            LoadKind::Open => growth(points, thresholds, free),
             LoadKind::Closed => drift(points, thresholds),
         };
         course.or_else(|| never_settled(points, thresholds))
@@ -37,7 +38,7 @@ pub(super) fn check(run: &Run, thresholds: &Thresholds, verdict: &mut Verdict) {
 }
 
 /// An overloaded open load: the median response grows from quarter to quarter.
-fn growth(points: &[Point], thresholds: &Thresholds) -> Option<String> {
+fn growth(points: &[Point], thresholds: &Thresholds, free: bool) -> Option<String> {
     let quarter = points.len() / 4;
     let typical = |part: &[Point]| {
         let medians: Vec<f64> =
@@ -49,7 +50,12 @@ fn growth(points: &[Point], thresholds: &Thresholds) -> Option<String> {
     let grew = first < second && second < third && third < last;
     (grew && last > first * thresholds.growth && last > thresholds.growth_floor_ns).then(|| {
         let (first, last) = (units::duration(first as u64), units::duration(last as u64));
-        format!("the median response grew from {first} in the first quarter to {last} in the last; the load is more than the dispatch can take")
+        let why = if free {
+            "the load is more than the dispatch can take"
+        } else {
+            "on a machine that was not free that says nothing about the dispatch"
+        };
+        format!("the median response grew from {first} in the first quarter to {last} in the last; {why}")
     })
 }
 

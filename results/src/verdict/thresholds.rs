@@ -136,10 +136,14 @@ thresholds! {
         "MSER-5 is heard only if the mean of what it keeps is further than this off that of the second half";
     steal: Share = 0.01, SUSPECT, off NONE,
         "time the hypervisor gave to others, of all cores' time";
+    throttled: Share = 0.01, SUSPECT, off NONE,
+        "time a CPU quota (of a container, say) held threads back, of the time";
     others: Share = 0.1, SUSPECT, off NONE,
-        "CPU time of other processes, of all cores' time";
+        "CPU time of other processes, but for a server on this machine, of all cores' time";
     idle_cores: Number = 0.1, SUSPECT, off 0.0,
-        "open load, or lanes that spin: cores idle on average, at least; with fewer the harness waited for a core";
+        "open load, or lanes that spin: cores idle on average, of those that the process may use, at least; with fewer the harness waited for a core";
+    window_idle: Share = 0.15, None, off NONE,
+        "closed load: cores idle, of those that the process may use; from here on its window is said to be the limit";
     cpu_ns_per_message: Duration = NONE, SUSPECT, off NONE,
         "CPU time of the process per message sent";
     switches_per_s: Rate = 5_000.0, SUSPECT, off NONE,

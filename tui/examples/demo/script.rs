@@ -2,7 +2,7 @@
 //!
 //! Lives here: made-up figures with plausible shapes. Used by the demo and by the snapshot tests.
 
-use drumpost_tui::{Event, Plan, Quantiles, Sample, Status};
+use drumpost_tui::{Event, Plan, Quantiles, Sample, ServerNow, Status};
 
 /// Trials of each dispatch.
 pub(crate) const TRIALS: u32 = 3;
@@ -96,6 +96,7 @@ impl Figures {
         let flows = throughput_per_s * INTERVAL_NS as f64 / 1e9;
         let now = quantiles(flows as u64, median_ns, tail);
         let bad = self.sample.dispatch == 3 && self.sample.trial == 1 && progress > 0.6;
+        let server = ServerNow { cores: throughput_per_s * 60e-6, memory_bytes: 38 << 20 };
         self.sample = Sample {
             elapsed_ns: u64::from(i) * INTERVAL_NS,
             progress,
@@ -112,6 +113,7 @@ impl Figures {
             lost: if bad { 3 } else { 0 },
             reordered: if bad { 1 } else { 0 },
             warmup: progress <= 0.12,
+            server: invented.name.ends_with("/nats").then_some(server),
             ..self.sample
         };
         self.sample

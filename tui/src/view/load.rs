@@ -1,4 +1,4 @@
-//! How the load goes for the dispatch in focus: lateness, blocked senders, flows in flight.
+//! How the load goes for the dispatch in focus: lateness, blocked senders, flows in flight, and what its server uses.
 //!
 //! Lives here: one narrow panel. Does not live here: throughput, which has its chart.
 
@@ -28,10 +28,20 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     figure(1, "lag p99", last.map(|s| units::duration(s.lag_p99_ns)));
     figure(2, "blocked", blocked.map(units::percent));
     figure(4, "in flight", last.map(|s| units::count(s.queue_depth)));
+    // A server on this machine is told of in place of the course of flows in flight.
+    let server = last.and_then(|s| s.server);
+    if let Some(server) = server {
+        let cores = Some(server.cores).filter(|cores| cores.is_finite());
+        figure(5, "server CPU", cores.map(|cores| format!("{cores:.2}")));
+        figure(6, "  memory", Some(units::size(server.memory_bytes)));
+    }
 
     let style =
         if blocked.is_some_and(|share| share >= MOSTLY_BLOCKED) { theme.warning() } else { theme.gauge() };
     bar(theme, area.width, blocked.unwrap_or(0.0), style).render(row(area, 3), buf);
+    if server.is_some() {
+        return;
+    }
     let columns = focused.map_or(Vec::new(), |row| row.history.columns(usize::from(area.width)));
     let depths: Vec<u64> = columns.iter().map(|slot| slot.queue_depth).collect();
     let below = Rect { y: area.y + 5, height: area.height.saturating_sub(5), ..area }.intersection(area);

@@ -1,0 +1,84 @@
+//! What servers on this machine used, under the table of a run.
+//!
+//! Lives here: the small table and the sentences around it. Does not live here: the figures (`model::ServerFigures`).
+
+use super::grid::{Cell, Column, Grid};
+use super::{Layout, hanging};
+use crate::model::{Run, Server, ServerFigures};
+use crate::units;
+
+/// Per run with a server: what it cost by message, how much of the machine it had, its memory, and the throughput per
+/// core of it. Before that, which processes were found; after it, whether it took cores from the load.
+pub(super) fn figures(runs: &[&Run], layout: Layout) -> String {
+    let with: Vec<(&Run, &Server, ServerFigures)> = runs.iter().filter_map(|run| last(run)).collect();
+    if with.is_empty() {
+        return String::new();
+    }
+    let mut told: Vec<String> = Vec::new();
+    for (_, server, _) in &with {
+        let sentence = found(server);
+        if !told.contains(&sentence) {
+            told.push(sentence);
+        }
+    }
+    let mut text = String::new();
+    for sentence in told {
+        let head = if text.is_empty() { "server   " } else { "         " };
+        text += &hanging(head, &sentence, layout);
+    }
+    if with.iter().any(|(_, _, figures)| figures.cores.is_some()) {
+        text += &table(&with).render(layout);
+    }
+    if with.iter().any(|(_, server, figures)| server.shares_cores && figures.cores.is_some()) {
+        let note = "server and load share the cores of this machine: what one uses the other has not";
+        text += &hanging("         ", note, layout);
+    }
+    text.push('\n');
+    text
+}
+
+/// The server as the last of the counted trials saw it, and the figures over all of them.
+fn last(run: &Run) -> Option<(&Run, &Server, ServerFigures)> {
+    let server = run.counted_trials().filter_map(|trial| trial.server.as_ref()).last()?;
+    Some((run, server, ServerFigures::of(run)?))
+}
+
+/// `nats-server 2.15.2: process 123 (nats-server), which listens on 127.0.0.1:4222`
+fn found(server: &Server) -> String {
+    let product = if server.product.is_empty() { "the server" } else { &server.product };
+    let version = server.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
+    if let Some(missing) = &server.missing {
+        return format!("{product}{version}: {missing}");
+    }
+    let each = |process: &crate::model::Process| format!("{} ({})", process.pid, process.name);
+    let processes: Vec<String> = server.processes.iter().map(each).collect();
+    let word = if processes.len() == 1 { "process" } else { "processes" };
+    format!("{product}{version}: {word} {}, found by {}", processes.join(", "), server.found_by)
+}
+
+fn table(with: &[(&Run, &Server, ServerFigures)]) -> Grid {
+    let column = |heading: &str| Column::right("server", heading);
+    let mut grid = Grid::new(
+        1,
+        vec![
+            Column::left("dispatch"),
+            column("CPU per message"),
+            column("cores"),
+            column("memory"),
+            column("peak"),
+            column("flows per core"),
+        ],
+    );
+    for (run, _, figures) in with {
+        let text = |value: Option<String>| Cell::from(value.unwrap_or_else(|| units::NONE.to_owned()));
+        grid.row(vec![
+            run.dispatch.as_str().into(),
+            text(figures.cpu_ns_per_message.map(|ns| units::duration(ns.round() as u64))),
+            text(figures.cores.map(|cores| format!("{cores:.2}"))),
+            text(figures.memory_bytes.map(units::size)),
+            text(figures.memory_peak_bytes.map(units::size)),
+            text(figures.flows_per_core_s.map(units::rate)),
+        ]);
+    }
+    grid
+}

@@ -1,0 +1,128 @@
+//! Whether it was its own window that limited a closed load: more in flight would have gone through.
+//!
+//! Lives here: the one note. Does not live here: full windows of open loads (`load`).
+
+use super::{Thresholds, Verdict};
+use crate::model::{LoadKind, Run, ServerFigures, Setting};
+use crate::stats::Derived;
+use crate::units;
+
+/// A thread that is busy for more than this share of the time may be what limits the load.
+const BUSY_THREAD: f64 = 0.85;
+
+/// A closed load has N flows in flight, so its throughput is N ÷ mean response (Little's law). If cores were idle
+/// meanwhile and no thread was busy all the time, flows waited for each other's way and not for a processor: more of
+/// them in flight would go through. Nothing is said of users who think, as N is then not the number in flight, and of
+/// simulated servers, which need no processor.
+pub(super) fn note(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
+    if run.load != LoadKind::Closed || run.dispatch.ends_with("/sim") || thinks(run) {
+        return;
+    }
+    let Some(Setting::Integer(window)) = run.settings.get("window") else { return };
+    let Some(rate) = derived.throughput_per_s else { return };
+    let Some(machine) = Spare::of(run) else { return };
+    let server = ServerFigures::of(run);
+    let busy_server = server.and_then(|server| server.busiest_thread).is_some_and(|busy| busy > BUSY_THREAD);
+    if machine.idle < machine.cores * thresholds.window_idle || machine.busiest > BUSY_THREAD || busy_server {
+        return;
+    }
+    let Some(mean_ns) = run.response().mean_ns() else { return };
+    let server = server
+        .and_then(|server| server.cores)
+        .map_or_else(String::new, |cores| format!(" and the server used {cores:.2}"));
+    verdict.notes.push(format!(
+        "limited by {} in flight: more would raise it. A flow takes {} on average, so {window} of them make {} (Little's \
+         law), while {:.2} of {:.0} cores were idle{server}. Try --in-flight {}; if that changes nothing, something other \
+         than processors is the limit, such as a disk",
+        units::count(*window),
+        units::duration(mean_ns as u64),
+        units::rate(rate),
+        machine.idle,
+        machine.cores,
+        window.saturating_mul(4),
+    ));
+}
+
+fn thinks(run: &Run) -> bool {
+    matches!(run.settings.get("think"), Some(Setting::Text(think)) if think != "none")
+}
+
+/// What was left of the machine, in cores.
+struct Spare {
+    idle: f64,
+    cores: f64,
+    /// Share of the time that the busiest thread of the process was busy, in the trial where that was most.
+    busiest: f64,
+}
+
+impl Spare {
+    /// `None` if any counted trial does not know it.
+    fn of(run: &Run) -> Option<Self> {
+        let (mut idle_ns, mut cores_ns, mut window_ns, mut busiest) = (0.0, 0.0, 0.0, 0.0f64);
+        for trial in run.counted_trials() {
+            let hygiene = &trial.hygiene;
+            let length_ns = hygiene.window_ns.filter(|ns| *ns > 0)? as f64;
+            idle_ns += hygiene.idle_ns? as f64;
+            cores_ns += hygiene.cores_ns? as f64;
+            window_ns += length_ns;
+            busiest = busiest.max(hygiene.busiest_thread_ns? as f64 / length_ns);
+        }
+        (window_ns > 0.0).then(|| Self { idle: idle_ns / window_ns, cores: cores_ns / window_ns, busiest })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::clean;
+    use super::super::{Machine, judge};
+    use super::*;
+    use crate::model::{Hygiene, Server, Trial};
+
+    /// A closed load over a server: half of two cores is idle, no thread is busy for more than six tenths of the time.
+    fn judged(change: impl FnOnce(&mut Run)) -> Vec<String> {
+        let second = 1_000_000_000;
+        let hygiene = Hygiene {
+            window_ns: Some(10 * second),
+            cores_ns: Some(20 * second),
+            idle_ns: Some(5 * second),
+            own_ns: Some(9 * second),
+            others_ns: Some(0),
+            busiest_thread_ns: Some(6 * second),
+            ..Hygiene::default()
+        };
+        let server = Server {
+            window_ns: 10 * second,
+            cpu_ns: Some(6 * second),
+            busiest_thread_ns: Some(3 * second),
+            messages: 300_000,
+            ..Server::default()
+        };
+        let trial = Trial { hygiene, server: Some(server), ..clean() };
+        let mut run = Run { dispatch: "message/nats".into(), trials: vec![trial], ..Run::default() };
+        run.settings.insert("window".into(), 64u64.into());
+        change(&mut run);
+        judge(&run, &Machine::default(), &Thresholds::default()).notes
+    }
+
+    #[test]
+    fn a_window_that_limits_a_closed_load_is_said_with_what_to_try() {
+        let notes = judged(|_| {});
+        let expected = "limited by 64 in flight: more would raise it. A flow takes 1.00 ms on average, so 64 of them make 10.0 k/s \
+                        (Little's law), while 0.50 of 2 cores were idle and the server used 0.60. Try --in-flight 256";
+        assert!(notes.len() == 1 && notes[0].starts_with(expected), "{notes:?}");
+    }
+
+    #[test]
+    fn what_may_be_limited_by_something_else_is_not_said_to_be_limited_by_its_window() {
+        let silent = |change: fn(&mut Run)| assert_eq!(judged(change), Vec::<String>::new());
+        silent(|run| run.load = LoadKind::Open);
+        silent(|run| run.dispatch = "message/sim".into());
+        silent(|run| drop(run.settings.insert("think".into(), "10ms".into())));
+        silent(|run| run.trials[0].hygiene.idle_ns = Some(2_000_000_000));
+        silent(|run| run.trials[0].hygiene.busiest_thread_ns = Some(9_000_000_000));
+        silent(|run| run.trials[0].hygiene.busiest_thread_ns = None);
+        silent(|run| {
+            run.trials[0].server.as_mut().expect("a server").busiest_thread_ns = Some(9_500_000_000);
+        });
+    }
+}

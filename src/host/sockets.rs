@@ -1,0 +1,143 @@
+//! Who listens on an address: from `/proc/net/tcp` and `tcp6` to the number of a socket, from that to a process.
+
+use super::processes::Proc;
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::{IpAddr, SocketAddr, UdpSocket},
+};
+
+/// What was found of those who listen.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Listeners {
+    /// A socket of this machine listens on the address.
+    pub any: bool,
+    /// The processes that hold such a socket, as far as this user may see.
+    pub pids: Vec<u64>,
+}
+
+/// Finds the processes that listen on one of `addresses`, without this one.
+pub(super) fn listeners(proc: &Proc, addresses: &[SocketAddr]) -> Listeners {
+    let inodes: BTreeSet<u64> = ["self/net/tcp", "self/net/tcp6"]
+        .into_iter()
+        .filter_map(|path| proc.read(path))
+        .flat_map(|text| listening(&text))
+        .filter(|(listening, _)| addresses.iter().any(|address| takes(*listening, *address)))
+        .map(|(_, inode)| inode)
+        .collect();
+    let own = u64::from(std::process::id());
+    let holds = |pid: &u64| {
+        let Ok(entries) = fs::read_dir(proc.folder(&format!("{pid}/fd"))) else { return false };
+        entries.flatten().any(|entry| {
+            let target = fs::read_link(entry.path()).ok();
+            let inode = target.as_ref().and_then(|target| {
+                target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse::<u64>().ok()
+            });
+            inode.is_some_and(|inode| inodes.contains(&inode))
+        })
+    };
+    let pids = if inodes.is_empty() { Vec::new() } else { proc.pids() };
+    let pids = pids.into_iter().filter(|pid| *pid != own && holds(pid)).collect();
+    Listeners { any: !inodes.is_empty(), pids }
+}
+
+/// Whether a socket that listens on `on` takes connections to `to`. One on every address of IPv6 takes IPv4, too.
+fn takes(on: SocketAddr, to: SocketAddr) -> bool {
+    let same_kind = on.is_ipv6() || to.ip().to_canonical().is_ipv4();
+    let every = on.ip().to_canonical().is_unspecified() && same_kind;
+    on.port() == to.port() && (every || on.ip().to_canonical() == to.ip().to_canonical())
+}
+
+/// The addresses that sockets listen on, each with the number of its socket.
+fn listening(text: &str) -> Vec<(SocketAddr, u64)> {
+    let line = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (address, state, inode) = (words.get(1)?, words.get(3)?, words.get(9)?);
+        // 0A is TCP_LISTEN.
+        (*state == "0A").then_some(())?;
+        Some((parse(address)?, inode.parse().ok()?))
+    };
+    text.lines().skip(1).filter_map(line).collect()
+}
+
+/// `0100007F:1062`: words of 32 bits as they lie in memory, then the port.
+fn parse(text: &str) -> Option<SocketAddr> {
+    let (address, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let word =
+        |at: usize| Some(u32::from_str_radix(address.get(8 * at..8 * at + 8)?, 16).ok()?.to_ne_bytes());
+    let ip = match address.len() {
+        8 => IpAddr::from(word(0)?),
+        32 => {
+            let words = [word(0)?, word(1)?, word(2)?, word(3)?];
+            let bytes: [u8; 16] = words.as_flattened().try_into().ok()?;
+            IpAddr::from(bytes)
+        }
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+/// Whether an address belongs to this machine: only then can a socket be bound to it.
+pub(super) fn is_local(address: SocketAddr) -> bool {
+    address.ip().is_loopback() || UdpSocket::bind(SocketAddr::new(address.ip(), 0)).is_ok()
+}
+
+/// For messages: all addresses of this machine are the same to a reader.
+pub(super) fn shown(addresses: &[SocketAddr]) -> String {
+    addresses.first().map_or_else(|| "no address".to_owned(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::processes::tests::{process, stat};
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    const TCP: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
+        0: 0100007F:107E 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0\n   \
+        1: 00000000:107F 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 100 0 0 10 0\n   \
+        2: 0100007F:107E 0100007F:8326 01 00000000:00000000 00:00000000 00000000     0        0 4713 1 0 20 4 30 10 -1\n";
+    const TCP6: &str = "  sl  local_address                         remote_address\n   \
+        0: 00000000000000000000000000000000:1080 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 4714 1 0\n   \
+        1: 00000000000000000000000001000000:1081 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 4715 1 0\n   \
+        2: 0000000000000000FFFF00000100007F:1082 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 4716 1 0\n";
+
+    fn found(address: &str) -> Listeners {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("self/net")).unwrap();
+        fs::write(folder.path().join("self/net/tcp"), TCP).unwrap();
+        fs::write(folder.path().join("self/net/tcp6"), TCP6).unwrap();
+        for inode in 4711..=4715u64 {
+            process(folder.path(), inode, "server", &stat(1, [0; 4], 1));
+            symlink("/dev/null", folder.path().join(format!("{inode}/fd/0"))).unwrap();
+            symlink(format!("socket:[{inode}]"), folder.path().join(format!("{inode}/fd/7"))).unwrap();
+        }
+        listeners(&Proc::at(folder.path()), &[address.parse().unwrap()])
+    }
+
+    /// Processes are numbered as their sockets. Ports: 4222 on loopback, 4223 everywhere, both by IPv4; 4224 everywhere,
+    /// 4225 on loopback and 4226 on the loopback of IPv4, all by IPv6.
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn who_listens_is_found_by_address_and_port_in_both_protocols() {
+        let pids = |address: &str| found(address).pids;
+        assert_eq!(pids("127.0.0.1:4222"), [4711]);
+        assert_eq!(pids("10.1.2.3:4222"), Vec::<u64>::new());
+        assert_eq!(pids("10.1.2.3:4223"), [4712]);
+        assert_eq!(pids("[::1]:4223"), Vec::<u64>::new());
+        assert_eq!((pids("127.0.0.1:4224"), pids("[::1]:4224")), (vec![4714], vec![4714]));
+        assert_eq!((pids("127.0.0.1:4225"), pids("[::1]:4225")), (vec![], vec![4715]));
+        assert_eq!(found("127.0.0.1:9"), Listeners::default());
+        // The process of this socket cannot be seen, as with another user's.
+        assert_eq!(found("127.0.0.1:4226"), Listeners { any: true, pids: vec![] });
+    }
+
+    #[test]
+    fn loopback_and_no_documentation_address_is_local() {
+        let is = |text: &str| is_local(text.parse().unwrap());
+        assert!(is("127.0.0.1:1") && is("127.8.8.8:1") && is("[::1]:1"));
+        // RFC 5737: nobody has it.
+        assert!(!is("203.0.113.7:1"));
+    }
+}
