@@ -11,7 +11,10 @@ use drumpost_core::{
     payload::{Content, Touch},
 };
 use drumpost_results::units;
-use drumpost_workloads::{HeaderSpec, arrivals::senders::MAX_SENDERS};
+use drumpost_workloads::{
+    HeaderSpec,
+    arrivals::{senders::MAX_SENDERS, trace::TraceColumns},
+};
 use std::{path::PathBuf, time::Duration};
 
 /// Commands to known recipients, or events for anyone who listens: the same flow over interchangeable transports,
@@ -201,6 +204,12 @@ pub(crate) struct RunArgs {
     /// has the grammar.
     #[arg(long, value_name = "SPEC", help_heading = "Load")]
     pub arrivals: Option<String>,
+    /// Trace: names of its columns, such as at=TIMESTAMP,size=ContextTokens
+    ///
+    /// By default a trace has the columns at_s (or at_ms, at_us, at_ns), size and key. A unit after the name of the time
+    /// (at=time:ms) says what its numbers count; size=none leaves a column of that name unread.
+    #[arg(long, value_name = "COLUMNS", help_heading = "Load", hide_short_help = true)]
+    pub trace_columns: Option<TraceColumns>,
     /// Open load: number of independent senders
     ///
     /// Each sender has its share of the rate and a schedule of its own.

@@ -113,7 +113,7 @@ fn an_unknown_service_is_refused_with_those_there_are() {
 fn a_simulated_target_is_described_without_mistakes() {
     refused("run --sim serice=exp:1ms", &["unknown key `serice`", "service, servers, stall"]);
     refused("run --sim service=exp", &["`exp`", "such as `exp:1ms`"]);
-    refused("run --sim service=exp:1", &["`1` is no duration"]);
+    refused("run --sim service=exp:1", &["\"1\" is no duration", "as in 1s"]);
     refused("run --sim stall=60s/1s", &["shorter than its period"]);
     refused("run --sim loss=5/3", &["first A of every B"]);
     refused("run --sim clock=wall", &["`virtual`", "`real`"]);

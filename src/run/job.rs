@@ -235,11 +235,14 @@ pub(crate) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
 fn wiring_settings(args: &RunArgs, pool: &Arc<Pool>) -> anyhow::Result<WiringSettings> {
     let mut instances = BTreeMap::new();
     for text in &args.instances {
-        let parsed =
-            text.split_once('=').and_then(|(service, n)| Some((service.to_owned(), n.parse::<u16>().ok()?)));
+        let parsed = text
+            .split_once('=')
+            .and_then(|(service, n)| Some((service.to_owned(), units::parse_count(n).ok()?)));
         let Some((service, n)) = parsed else {
             return Err(usage(format!("--instances `{text}` is not SERVICE=N, such as worker=4")));
         };
+        let n = u16::try_from(n)
+            .map_err(|_| usage(format!("--instances `{text}`: at most 65,535 of a service")))?;
         instances.insert(service, n);
     }
     Ok(WiringSettings {
@@ -288,6 +291,9 @@ fn kill(text: &str, wiring: &Wiring) -> anyhow::Result<Kill> {
             "--kill `{text}`: {service} has no instance {instance}; its instances are 0 to {last} (see --instances)"
         )));
     }
-    let duration = |text| units::parse_duration(text).map(Duration::from_nanos).map_err(|_| form());
+    let duration = |text| {
+        let wrong = |error: units::UnitError| usage(format!("--kill `{text}`: {error}"));
+        units::parse_duration(text).map(Duration::from_nanos).map_err(wrong)
+    };
     Ok(Kill { service: service.to_owned(), instance, after: duration(after)?, down: duration(down)? })
 }

@@ -16,11 +16,15 @@ use std::time::Duration;
 pub(super) fn workload(args: &RunArgs) -> anyhow::Result<WorkloadSpec> {
     let rate = args.rate.map(Rate::per_s).transpose().map_err(|error| usage(format!("--rate: {error}")))?;
     let process = args.arrivals.as_deref().or(rate.map(|_| "constant"));
-    let arrivals = process.map(|process| ArrivalSpec::parse(process, rate));
+    let columns = args.trace_columns.clone().unwrap_or_default();
+    let arrivals = process.map(|process| ArrivalSpec::parse_with(process, rate, &columns));
     let arrivals = arrivals.transpose().map_err(|error| usage(format!("--arrivals: {error}")))?;
     if arrivals.is_none() && (args.senders > 1 || args.window.is_some()) {
         let flag = if args.window.is_some() { "--window" } else { "--senders" };
         return Err(usage(format!("{flag} is for open loads: add --rate, such as --rate 10k/s")));
+    }
+    if args.trace_columns.is_some() && arrivals.as_ref().is_none_or(|arrivals| arrivals.trace().is_none()) {
+        return Err(usage("--trace-columns is for a trace: add --arrivals trace:FILE"));
     }
     if args.senders > 1 && arrivals.as_ref().is_some_and(|arrivals| arrivals.trace().is_some()) {
         return Err(usage("--senders: a trace already says when every flow is due, whoever sends it"));

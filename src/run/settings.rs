@@ -17,7 +17,7 @@ use drumpost_workloads::arrivals::trace::Trace;
 
 /// All settings of one dispatch. Keys end in their unit.
 pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
-    let mut settings = of_pace(job, target);
+    let mut settings = of_pace(job, target, args);
     let plan = &target.plan;
     let mut set = |key: &str, value: drumpost_results::model::Setting| {
         settings.insert(key.to_owned(), value);
@@ -71,7 +71,7 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
 }
 
 /// Those that say when flows are started.
-fn of_pace(job: &Job, target: &Target) -> Settings {
+fn of_pace(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     let mut settings = Settings::new();
     let plan = &target.plan;
     let mut set = |key: &str, value: drumpost_results::model::Setting| {
@@ -91,6 +91,9 @@ fn of_pace(job: &Job, target: &Target) -> Settings {
                     set("rate_per_s", rate.as_per_s().into());
                 }
                 set("arrivals", arrivals.to_string().into());
+            }
+            if let Some(columns) = &args.trace_columns {
+                set("trace_columns", columns.to_string().into());
             }
             set("senders", u64::from(job.workload.senders).into());
             set("window", if window == u64::MAX { "unlimited".into() } else { window.into() });

@@ -86,7 +86,8 @@ pub(crate) struct Measured {
 }
 
 /// Flags of `run` that are understood, to be refused with a sentence, and not shown.
-const HIDDEN: [&str; 7] = ["rate", "in_flight", "think", "count", "trials", "kill", "no_tui"];
+const HIDDEN: [&str; 8] =
+    ["rate", "in_flight", "think", "trace_columns", "count", "trials", "kill", "no_tui"];
 
 /// Flags of `run` that the short help shows, so that it fits a screen. The long help has all of them.
 const SHORT_HELP: [&str; 13] = [
@@ -185,9 +186,9 @@ fn rate(text: &str) -> Result<f64, String> {
 
 /// A share of one from a percentage.
 fn share(text: &str) -> Result<f64, String> {
-    let percent = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
-    percent
-        .filter(|percent| (0.1..=100.0).contains(percent))
-        .map(|percent| percent / 100.0)
+    let share = units::parse_share(text).map_err(|error| error.to_string())?;
+    (0.001..=1.0)
+        .contains(&share)
+        .then_some(share)
         .ok_or_else(|| format!("`{text}` is no percentage from 0.1% to 100%, such as 2%"))
 }

@@ -52,7 +52,7 @@ impl<'a> Arguments<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::count;
+    use crate::units::count;
 
     #[test]
     fn arguments_are_taken_once_each() {

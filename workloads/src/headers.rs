@@ -1,7 +1,10 @@
 //! Application headers: how many each message carries and how long their values are. The values themselves are the
 //! engine's.
 
-use crate::text::{self, SpecError, Subject};
+use crate::{
+    text::{SpecError, Subject},
+    units,
+};
 use drumpost_core::headers::{MAX_COUNT, MAX_VALUE_LEN, Shape};
 use std::{fmt, str::FromStr};
 
@@ -36,7 +39,7 @@ impl HeaderSpec {
             return Err(format!("{count} headers are more than {MAX_COUNT}"));
         }
         let shape = u32::try_from(value_len).ok().and_then(|len| Shape::new(count as u32, len));
-        let limit = text::size_text(MAX_VALUE_LEN);
+        let limit = units::size_text(MAX_VALUE_LEN);
         shape.map(Self).ok_or_else(|| format!("values of {value_len} bytes are longer than {limit}"))
     }
 }
@@ -52,7 +55,7 @@ impl FromStr for HeaderSpec {
         }
         let spec = match trimmed.split_once('x') {
             Some((count, len)) => {
-                text::count(count.trim()).and_then(|count| Self::checked(count, text::size(len.trim())?))
+                units::count(count.trim()).and_then(|count| Self::checked(count, units::size(len.trim())?))
             }
             None => Err("it is neither `none` nor a count and a size with an x between them".to_owned()),
         };
@@ -66,7 +69,7 @@ impl fmt::Display for HeaderSpec {
         if self.is_none() {
             return f.pad(NONE);
         }
-        write!(f, "{}x{}", self.0.count(), text::size_text(self.0.value_len()))
+        write!(f, "{}x{}", self.0.count(), units::size_text(self.0.value_len()))
     }
 }
 

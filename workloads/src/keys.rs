@@ -4,6 +4,7 @@ use crate::{
     feed::Column,
     seed::{Generator, Member, Purpose},
     text::{self, Form, SpecError, Subject},
+    units,
 };
 use drumpost_core::load::Start;
 use rand::{
@@ -125,17 +126,17 @@ impl FromStr for KeySpec {
 impl KeySpec {
     fn read(name: &str, arguments: &[&str]) -> Result<Self, String> {
         match (name, arguments) {
-            ("uniform", [keys]) => Self::checked(text::count(keys)?, Draw::Uniform),
+            ("uniform", [keys]) => Self::checked(units::count(keys)?, Draw::Uniform),
             ("uniform", _) => Err("`uniform` takes the number of keys".to_owned()),
             ("zipf", [keys, exponent]) => {
-                Self::checked(text::count(keys)?, Draw::Zipf { exponent: text::number(exponent)? })
+                Self::checked(units::count(keys)?, Draw::Zipf { exponent: units::number(exponent)? })
             }
             ("zipf", _) => Err("`zipf` takes the number of keys and the exponent".to_owned()),
-            ("roundrobin", [keys]) => Self::checked(text::count(keys)?, Draw::RoundRobin),
+            ("roundrobin", [keys]) => Self::checked(units::count(keys)?, Draw::RoundRobin),
             ("roundrobin", _) => Err("`roundrobin` takes the number of keys".to_owned()),
             ("hot", [keys, hot, share]) => {
-                let hot = u32::try_from(text::count(hot)?).unwrap_or(u32::MAX);
-                Self::checked(text::count(keys)?, Draw::Hot { hot, share: text::number(share)? })
+                let hot = u32::try_from(units::count(hot)?).unwrap_or(u32::MAX);
+                Self::checked(units::count(keys)?, Draw::Hot { hot, share: units::number(share)? })
             }
             ("hot", _) => Err("`hot` takes the number of keys, how many are hot, and their share".to_owned()),
             _ => Err(format!("there is no distribution `{name}`")),

@@ -12,6 +12,7 @@ use crate::{
     feed::Column,
     seed::{Member, Purpose},
     text::{self, Form, SpecError, Subject},
+    units,
 };
 use columns::{FixedLen, HistogramLen, LogNormalLen, ParetoLen, UniformLen};
 use histogram::Histogram;
@@ -181,17 +182,17 @@ impl FromStr for PayloadSpec {
         }
         let spec = match text::call(text) {
             ("fixed", arguments) => match arguments[..] {
-                [len] => text::size(len).and_then(Self::checked_fixed),
+                [len] => units::size(len).and_then(Self::checked_fixed),
                 _ => Err("`fixed` takes one size".to_owned()),
             },
             ("uniform", arguments) => match arguments[..] {
-                [min_len, max_len] => text::size(min_len)
-                    .and_then(|min_len| Self::checked_uniform(min_len, text::size(max_len)?)),
+                [min_len, max_len] => units::size(min_len)
+                    .and_then(|min_len| Self::checked_uniform(min_len, units::size(max_len)?)),
                 _ => Err("`uniform` takes a minimum and a maximum".to_owned()),
             },
             ("lognormal", arguments) => log_normal(&arguments),
             ("pareto", arguments) => pareto(&arguments),
-            (len, arguments) if arguments.is_empty() => text::size(len).and_then(Self::checked_fixed),
+            (len, arguments) if arguments.is_empty() => units::size(len).and_then(Self::checked_fixed),
             (name, _) => Err(format!("there is no distribution `{name}`")),
         };
         spec.map_err(|reason| SUBJECT.error(text, reason))
@@ -201,19 +202,19 @@ impl FromStr for PayloadSpec {
 fn log_normal(arguments: &[&str]) -> Result<PayloadSpec, String> {
     let (median_len, sigma, max_len) = match arguments {
         [median_len, sigma] => (median_len, sigma, None),
-        [median_len, sigma, max_len] => (median_len, sigma, Some(text::size(max_len)?)),
+        [median_len, sigma, max_len] => (median_len, sigma, Some(units::size(max_len)?)),
         _ => return Err("`lognormal` takes a median, a sigma and, if you like, a maximum".to_owned()),
     };
-    PayloadSpec::checked_log_normal(text::size(median_len)?, text::number(sigma)?, max_len)
+    PayloadSpec::checked_log_normal(units::size(median_len)?, units::number(sigma)?, max_len)
 }
 
 fn pareto(arguments: &[&str]) -> Result<PayloadSpec, String> {
     let (min_len, alpha, max_len) = match arguments {
         [min_len, alpha] => (min_len, alpha, None),
-        [min_len, alpha, max_len] => (min_len, alpha, Some(text::size(max_len)?)),
+        [min_len, alpha, max_len] => (min_len, alpha, Some(units::size(max_len)?)),
         _ => return Err("`pareto` takes a minimum, an alpha and, if you like, a maximum".to_owned()),
     };
-    PayloadSpec::checked_pareto(text::size(min_len)?, text::number(alpha)?, max_len)
+    PayloadSpec::checked_pareto(units::size(min_len)?, units::number(alpha)?, max_len)
 }
 
 /// As [`PayloadSpec::from_str`] reads it.
@@ -222,19 +223,19 @@ impl fmt::Display for PayloadSpec {
         let cut_off =
             |f: &mut fmt::Formatter<'_>, max_len: u32, unless: u64| match u64::from(max_len) == unless {
                 true => Ok(()),
-                false => write!(f, ",{}", text::size_text(max_len)),
+                false => write!(f, ",{}", units::size_text(max_len)),
             };
         match &self.0 {
-            Sizes::Fixed(len) => f.write_str(&text::size_text(*len)),
+            Sizes::Fixed(len) => f.write_str(&units::size_text(*len)),
             Sizes::Uniform { min_len, max_len } => {
-                write!(f, "uniform:{},{}", text::size_text(*min_len), text::size_text(*max_len))
+                write!(f, "uniform:{},{}", units::size_text(*min_len), units::size_text(*max_len))
             }
             Sizes::LogNormal { median_len, sigma, max_len } => {
-                write!(f, "lognormal:{},{sigma}", text::size_text(*median_len))?;
+                write!(f, "lognormal:{},{sigma}", units::size_text(*median_len))?;
                 cut_off(f, *max_len, four_sigma(*median_len, *sigma))
             }
             Sizes::Pareto { min_len, alpha, max_len } => {
-                write!(f, "pareto:{},{alpha}", text::size_text(*min_len))?;
+                write!(f, "pareto:{},{alpha}", units::size_text(*min_len))?;
                 cut_off(f, *max_len, rarely_longer(*min_len, *alpha))
             }
             Sizes::File(histogram) => write!(f, "file:{}", histogram.path()),
@@ -283,8 +284,8 @@ mod tests {
     #[test]
     fn errors_name_the_text_and_what_is_wrong() {
         for (text, reason) in [
-            ("", "\"\" is no whole number of bytes"),
-            ("lots", "\"lots\" is no whole number of bytes"),
+            ("", "\"\" is no size: it is empty"),
+            ("lots", "\"lots\" is no size: it does not start with a number"),
             ("unifrom:3", "there is no distribution `unifrom`"),
             ("uniform:3", "`uniform` takes a minimum and a maximum"),
             ("uniform:3,2", "the maximum of 2 bytes is below the minimum of 3"),
@@ -292,7 +293,7 @@ mod tests {
             ("pareto:64", "`pareto` takes a minimum, an alpha and, if you like, a maximum"),
             ("pareto:0,1", "the minimum is 0"),
             ("pareto:64,0", "the alpha 0 is not above zero"),
-            ("pareto:64,nan", "the alpha NaN is not above zero"),
+            ("pareto:64,nan", "\"nan\" is no number: it is not written in digits"),
             ("pareto:64,0.1", "longer than 64 MiB; give a maximum after the alpha"),
             ("pareto:64,1,63", "the maximum of 63 bytes is below the minimum of 64"),
             ("file:/no/such/file", "cannot open /no/such/file: "),
@@ -301,8 +302,8 @@ mod tests {
             ("65MiB", "payloads of 68157440 bytes are longer than 64 MiB"),
             ("lognormal:1KiB", "`lognormal` takes a median, a sigma and, if you like, a maximum"),
             ("lognormal:0,1", "the median is 0"),
-            ("lognormal:1KiB,-1", "the sigma -1 is not zero or more"),
-            ("lognormal:1KiB,inf", "the sigma inf is not zero or more"),
+            ("lognormal:1KiB,-1", "\"-1\" is no number: it is below zero"),
+            ("lognormal:1KiB,inf", "\"inf\" is no number: it is not written in digits"),
             ("lognormal:1KiB,x", "\"x\" is no number"),
             ("lognormal:1KiB,5", "longer than 64 MiB; give a maximum after the sigma"),
             ("lognormal:1KiB,1,1B", "the maximum of 1 bytes is below the median of 1024"),

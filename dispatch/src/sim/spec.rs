@@ -1,6 +1,6 @@
 //! What a simulated target is told to do: `service=exp:1ms,servers=1,stall=1s/60s,loss=3/1000,clock=virtual`.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, str::FromStr};
 
 /// How long a message is served.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -126,8 +126,8 @@ impl FromStr for SimSpec {
             }
             match key {
                 "service" => spec.service = service(value)?,
-                "servers" => match value.parse() {
-                    Ok(servers @ 1..=100_000) => spec.servers = servers,
+                "servers" => match drumpost_units::parse_count(value) {
+                    Ok(servers @ 1..=100_000) => spec.servers = servers as u32,
                     _ => return wrong(format!("servers `{value}` is no number from 1 to 100000")),
                 },
                 "stall" => spec.stall = Some(stall(value)?),
@@ -162,17 +162,17 @@ fn split(text: &str) -> Vec<&str> {
 fn service(value: &str) -> Result<ServiceTime, SpecError> {
     let form = "service is `fixed:D`, `exp:D` or `lognormal:D,SIGMA`, such as `exp:1ms`";
     match value.split_once(':') {
-        Some(("fixed", text)) => Ok(ServiceTime::Fixed { ns: duration(text)?.as_nanos() as f64 }),
-        Some(("exp", text)) => Ok(ServiceTime::Exponential { mean_ns: duration(text)?.as_nanos() as f64 }),
+        Some(("fixed", text)) => Ok(ServiceTime::Fixed { ns: duration("service", text)? as f64 }),
+        Some(("exp", text)) => Ok(ServiceTime::Exponential { mean_ns: duration("service", text)? as f64 }),
         Some(("lognormal", text)) => {
             let Some((median, sigma)) = text.split_once(',') else {
                 return wrong(format!("`{value}`: {form}"));
             };
-            let sigma: f64 = sigma.parse().unwrap_or(f64::NAN);
+            let sigma = drumpost_units::parse_number(sigma).unwrap_or(f64::NAN);
             if !(0.0..=10.0).contains(&sigma) {
                 return wrong(format!("`{value}`: sigma is no number from 0 to 10"));
             }
-            Ok(ServiceTime::LogNormal { median_ns: duration(median)?.as_nanos() as f64, sigma })
+            Ok(ServiceTime::LogNormal { median_ns: duration("service", median)? as f64, sigma })
         }
         _ => wrong(format!("`{value}`: {form}")),
     }
@@ -182,17 +182,17 @@ fn stall(value: &str) -> Result<Stall, SpecError> {
     let Some((down, every)) = value.split_once('/') else {
         return wrong(format!("stall `{value}` is not `D/T`, such as `1s/60s`"));
     };
-    let (down, every) = (duration(down)?, duration(every)?);
-    if down.is_zero() || down >= every {
+    let (down, every) = (duration("stall", down)?, duration("stall", every)?);
+    if down == 0 || down >= every {
         return wrong(format!(
             "stall `{value}`: the stall must be longer than nothing and shorter than its period"
         ));
     }
-    Ok(Stall { down_ns: down.as_nanos() as u64, every_ns: every.as_nanos() as u64 })
+    Ok(Stall { down_ns: down, every_ns: every })
 }
 
 fn share(key: &str, value: &str) -> Result<Share, SpecError> {
-    let parsed = value.split_once('/').and_then(|(first, of)| Some((first.parse().ok()?, of.parse().ok()?)));
+    let parsed = value.split_once('/').and_then(|(first, of)| Some((whole(first)?, whole(of)?)));
     match parsed {
         Some((first, of)) if first <= of && of > 0 => Ok(Share { first, of }),
         _ => {
@@ -201,23 +201,18 @@ fn share(key: &str, value: &str) -> Result<Share, SpecError> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, SpecError> {
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let unit_ns = match unit {
-        "ns" => 1.0,
-        "us" | "µs" => 1e3,
-        "ms" => 1e6,
-        "s" => 1e9,
-        "m" => 60e9,
-        "h" => 3600e9,
-        _ => return wrong(format!("`{text}` is no duration; write `250us`, `1ms` or `2s`")),
-    };
-    match number.parse::<f64>() {
-        Ok(number) if number.is_finite() && number * unit_ns <= 1e15 => {
-            Ok(Duration::from_nanos((number * unit_ns).round() as u64))
-        }
-        _ => wrong(format!("`{text}` is no duration; write `250us`, `1ms` or `2s`")),
+fn whole(text: &str) -> Option<u32> {
+    drumpost_units::parse_count(text).ok().and_then(|count| u32::try_from(count).ok())
+}
+
+/// No simulated time is longer: 11 days, which leaves the virtual clock room to add many of them.
+const MAX_NS: u64 = 1_000_000_000_000_000;
+
+fn duration(key: &str, text: &str) -> Result<u64, SpecError> {
+    match drumpost_units::parse_duration(text) {
+        Ok(ns) if ns <= MAX_NS => Ok(ns),
+        Ok(_) => wrong(format!("{key} `{text}` is longer than 11 days; write for example 250us, 1ms or 2s")),
+        Err(error) => wrong(format!("{key}: {}; write for example {}", error.short(), error.example)),
     }
 }
 
@@ -254,7 +249,8 @@ mod tests {
         for (text, says) in [
             ("serice=exp:1ms", "unknown key `serice`"),
             ("service=exp", "such as `exp:1ms`"),
-            ("service=exp:1", "`1` is no duration"),
+            ("service=exp:1", "service: \"1\" is no duration: the unit is missing, as in 1s"),
+            ("service=exp:12d", "longer than 11 days"),
             ("service=lognormal:1ms", "lognormal:D,SIGMA"),
             ("service=lognormal:1ms,x", "sigma"),
             ("stall=60s/1s", "shorter than its period"),

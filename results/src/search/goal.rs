@@ -197,11 +197,8 @@ fn value(figure: Figure, text: &str) -> Result<f64, String> {
         }
         Figure::Count(_) => units::parse_count(text).map(|n| n as f64).map_err(|error| error.to_string()),
         Figure::Achieved => {
-            let share = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
-            share
-                .filter(|percent| (0.0..=100.0).contains(percent))
-                .map(|percent| percent / 100.0)
-                .ok_or_else(|| format!("`{text}` is no percentage such as 99%"))
+            let share = units::parse_share(text).ok().filter(|share| (0.0..=1.0).contains(share));
+            share.ok_or_else(|| format!("`{text}` is no percentage such as 99%"))
         }
     }
 }

@@ -50,7 +50,7 @@ pub enum ThresholdError {
     #[error("unknown threshold `{0}`")]
     Unknown(String),
     /// The value is not of the limit's kind.
-    #[error("threshold {key}: \"{value}\" is no {what}; write for example {example}, or none")]
+    #[error("threshold {key}: \"{value}\" is no {what}: {reason}; write for example {example}, or none")]
     Value {
         /// The name of the limit.
         key: &'static str,
@@ -58,6 +58,8 @@ pub enum ThresholdError {
         value: String,
         /// What it should have been.
         what: &'static str,
+        /// What is wrong with it.
+        reason: String,
         /// What would have been understood.
         example: &'static str,
     },
@@ -174,20 +176,20 @@ impl Threshold {
         if text == "none" {
             return Ok(self.off);
         }
-        let number =
-            |text: &str| text.trim().parse::<f64>().ok().filter(|value| value.is_finite() && *value >= 0.0);
-        let (value, what, example) = match self.kind {
-            Kind::Share => {
-                let percent = text.strip_suffix('%').and_then(number).map(|value| value / 100.0);
-                (percent.or_else(|| number(text)), "share", "0.02 or 2%")
-            }
-            Kind::Duration => (units::parse_duration(text).ok().map(|ns| ns as f64), "duration", "100us"),
-            Kind::Count => (units::parse_count(text).ok().map(|n| n as f64), "count", "10k"),
-            Kind::Rate => (units::parse_rate(text).ok(), "rate", "2k/s"),
-            Kind::Number => (number(text), "number", "1.5"),
+        let (read, what, example) = match self.kind {
+            Kind::Share => (units::parse_share(text), "share", "0.02 or 2%"),
+            Kind::Duration => (units::parse_duration(text).map(|ns| ns as f64), "duration", "100us"),
+            Kind::Count => (units::parse_count(text).map(|n| n as f64), "count", "10k"),
+            Kind::Rate => (units::parse_rate(text), "rate", "2k/s"),
+            Kind::Number => (units::parse_number(text), "number", "1.5"),
         };
-        let wrong = || ThresholdError::Value { key: self.key, value: text.to_owned(), what, example };
-        value.ok_or_else(wrong)
+        read.map_err(|error| ThresholdError::Value {
+            key: self.key,
+            value: text.to_owned(),
+            what,
+            reason: error.reason,
+            example,
+        })
     }
 }
 
@@ -292,8 +294,11 @@ mod tests {
         let mut own = Thresholds::default();
         let mut error = |key, value| own.set(key, value).unwrap_err().to_string();
         assert_eq!(error("lag", "1"), "unknown threshold `lag`");
-        assert!(error("lag_floor_ns", "100").contains("\"100\" is no duration; write for example 100us"));
-        assert!(error("steal", "-1").contains("is no share; write for example 0.02 or 2%"));
+        assert!(
+            error("lag_floor_ns", "100")
+                .contains("\"100\" is no duration: the unit is missing, as in 100s; write for example 100us")
+        );
+        assert!(error("steal", "-1").contains("is no share: it is below zero; write for example 0.02 or 2%"));
         assert!(error("growth", "fast").contains("is no number"));
         assert_eq!(own, Thresholds::default());
     }

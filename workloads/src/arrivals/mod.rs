@@ -30,7 +30,7 @@ use points::{Even, Independent, Points, Timed};
 use profile::Profile;
 use senders::{EvenSenders, IndependentSenders};
 use std::{fmt, sync::Arc};
-use trace::Trace;
+use trace::{Trace, TraceColumns};
 
 const SUBJECT: Subject = Subject {
     what: "an arrival process",
@@ -127,10 +127,18 @@ impl ArrivalSpec {
     /// # Errors
     /// No process has that name, it takes no such arguments, it has no rate and needs one, or the trace cannot be read.
     pub fn parse(text: &str, rate: Option<Rate>) -> Result<Self, SpecError> {
-        Self::read(text, rate).map_err(|reason| SUBJECT.error(text, reason))
+        Self::parse_with(text, rate, &TraceColumns::default())
     }
 
-    fn read(text: &str, rate: Option<Rate>) -> Result<Self, String> {
+    /// As [`ArrivalSpec::parse`], with the names that the columns of a trace have.
+    ///
+    /// # Errors
+    /// As [`ArrivalSpec::parse`].
+    pub fn parse_with(text: &str, rate: Option<Rate>, columns: &TraceColumns) -> Result<Self, SpecError> {
+        Self::read(text, rate, columns).map_err(|reason| SUBJECT.error(text, reason))
+    }
+
+    fn read(text: &str, rate: Option<Rate>, columns: &TraceColumns) -> Result<Self, String> {
         let (name, arguments) = text::call(text);
         let known = || Self::FORMS.iter().map(Form::name);
         if !known().any(|known| known == name) {
@@ -142,7 +150,10 @@ impl ArrivalSpec {
         if let Some(file) = text.trim_start().strip_prefix("trace") {
             return match rate {
                 Some(_) => Err("a trace has its own times, so there is no --rate beside it".to_owned()),
-                None => Trace::read(file.trim_start().trim_start_matches(':')).map(Arc::new).map(Self::Trace),
+                None => {
+                    let file = file.trim_start().trim_start_matches(':');
+                    Trace::read(file, columns).map(Arc::new).map(Self::Trace)
+                }
             };
         }
         let mut arguments = Arguments::new(name, arguments);
@@ -276,7 +287,7 @@ mod tests {
         ] {
             assert_eq!(ArrivalSpec::parse(text, rate).unwrap().to_string(), text);
         }
-        let typed = ArrivalSpec::parse(" ramp: poisson, over = 10s, to=20000", rate).unwrap();
+        let typed = ArrivalSpec::parse(" ramp: poisson, over = 10s, to=20000/s", rate).unwrap();
         assert_eq!(typed.to_string(), "ramp:to=20k/s,over=10s,poisson");
     }
 
@@ -291,12 +302,13 @@ mod tests {
             ("sine:to=1/s,period=1s", None, "`sine` needs a --rate"),
             ("ramp", rate, "`ramp` needs `to=`"),
             ("ramp:to=20k/s", rate, "`ramp` needs `over=`"),
-            ("ramp:to=20k/s,over=10", rate, "over: \"10\" is no whole number of nanoseconds"),
-            ("ramp:to=20k/s,over=0s", rate, "over: it takes no time at all"),
-            ("ramp:to=0,over=1s", rate, "to: \"0\": it is not above zero"),
-            ("ramp:to=2G/s,over=1s", rate, "to: \"2G/s\" is no rate"),
-            ("ramp:to=1,over=1s,miror", rate, "`ramp` does not take `miror`"),
-            ("ramp:to=1,to=2,over=1s", rate, "`ramp` does not take `to=2`, or not twice"),
+            ("ramp:to=20k/s,over=10", rate, "over: \"10\" is no duration: the unit is missing, as in 10s"),
+            ("ramp:to=20k/s,over=0s", rate, "over: \"0s\" is no duration: it takes no time at all"),
+            ("ramp:to=0/s,over=1s", rate, "to: \"0/s\" is no rate: a rate is above zero"),
+            ("ramp:to=2G/s,over=1s", rate, "to: \"2G/s\": it is above 1000000000"),
+            ("ramp:to=20000,over=1s", rate, "to: \"20000\" is no rate: the time is missing, as in 20000/s"),
+            ("ramp:to=1/s,over=1s,miror", rate, "`ramp` does not take `miror`"),
+            ("ramp:to=1/s,to=2/s,over=1s", rate, "`ramp` does not take `to=2/s`, or not twice"),
             ("steps:every=5s", rate, "`steps` needs at least one rate"),
             ("steps:20k/s,fast,every=5s", rate, "\"fast\" is no rate"),
             ("bursts:on=1s", rate, "`bursts` needs `off=`"),

@@ -69,6 +69,7 @@ mod tests {
         for good in [1e-9, 1.0, 1e9] {
             assert_eq!(Rate::per_s(good).unwrap().as_per_s(), good);
         }
-        assert!(Rate::read("0").is_err_and(|reason| reason == "\"0\": it is not above zero"));
+        assert!(Rate::read("0/s").is_err_and(|reason| reason == "\"0/s\" is no rate: a rate is above zero"));
+        assert!(Rate::read("2G/s").is_err_and(|reason| reason == "\"2G/s\": it is above 1000000000"));
     }
 }

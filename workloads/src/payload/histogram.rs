@@ -1,6 +1,6 @@
 //! A histogram of payload sizes from a file: lines `SIZE COUNT`, blank lines, and remarks after `#`.
 
-use crate::text;
+use crate::units;
 use rand_distr::weighted::WeightedAliasIndex;
 use std::{
     fs::File,
@@ -87,8 +87,8 @@ fn entry(line: &[u8]) -> Result<Option<(u32, f64)>, String> {
     match said.split_whitespace().collect::<Vec<_>>()[..] {
         [] => Ok(None),
         [size, count] => {
-            let len = super::within_limit(text::size(size)?)?;
-            Ok(Some((len, text::count(count)? as f64)))
+            let len = super::within_limit(units::size(size)?)?;
+            Ok(Some((len, units::count(count)? as f64)))
         }
         _ => Err(format!("\"{}\" is not `SIZE COUNT`, such as `1KiB 250`", said.trim())),
     }

@@ -4,6 +4,7 @@
 //! The option `fan-out.subscribers` says how many there are.
 
 use super::parts::{Emits, Ends, driven, reacting};
+use crate::units;
 use drumpost_core::{
     message::Kind,
     registry::{Options, ScenarioEntry},
@@ -42,7 +43,9 @@ pub fn entry() -> ScenarioEntry {
 fn subscribers(options: &Options) -> Result<&'static [&'static str], String> {
     let count = match options.get(OPTION) {
         None => Some(DEFAULT_SUBSCRIBERS),
-        Some(text) => text.parse().ok().filter(|count| *count > 0),
+        Some(text) => {
+            units::count(text).ok().and_then(|count| usize::try_from(count).ok()).filter(|count| *count > 0)
+        }
     };
     count.and_then(|count| SUBSCRIBERS.get(..count)).ok_or_else(|| {
         let text = options.get(OPTION).unwrap_or_default();

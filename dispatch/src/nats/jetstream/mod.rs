@@ -134,14 +134,10 @@ impl JetStream {
                 return Err(format!("option jetstream.storage: `{other}` is neither `file` nor `memory`"));
             }
         };
-        let ack_wait = options.get("jetstream.ack-wait").unwrap_or("30s");
-        let ack_wait = duration(ack_wait).ok_or_else(|| {
-            format!("option jetstream.ack-wait: `{ack_wait}` is no time above zero, like `500ms` or `2s`")
-        })?;
         Ok(Self {
             server: Server::from_options(options)?,
             storage,
-            ack_wait,
+            ack_wait: ack_wait(options.get("jetstream.ack-wait").unwrap_or("30s"))?,
             refusals: Arc::default(),
             redelivered: Arc::default(),
             manager: None,
@@ -150,17 +146,11 @@ impl JetStream {
     }
 }
 
-/// `500ms`, `2s`, `1m`.
-fn duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let ms_each = match &text[digits..] {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        _ => return None,
-    };
-    let ms = text[..digits].parse::<u64>().ok()?.checked_mul(ms_each)?;
-    (ms > 0).then(|| Duration::from_millis(ms))
+/// `500ms`, `1.5s`, `2s`: how long the server waits for an acknowledgement.
+fn ack_wait(text: &str) -> Result<Duration, String> {
+    drumpost_units::parse_some_duration(text)
+        .map(Duration::from_nanos)
+        .map_err(|error| format!("option jetstream.ack-wait: {error}"))
 }
 
 impl AsyncTransport for JetStream {
@@ -362,11 +352,12 @@ mod tests {
 
     #[test]
     fn times_are_read_with_their_unit() {
-        assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
-        assert_eq!(duration("2s"), Some(Duration::from_secs(2)));
-        assert_eq!(duration("1m"), Some(Duration::from_secs(60)));
-        for wrong in ["", "2", "s", "0s", "2 s", "2h", "1.5s", "-1s", "99999999999999999999s"] {
-            assert_eq!(duration(wrong), None, "{wrong}");
+        assert_eq!(ack_wait("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(ack_wait("2s"), Ok(Duration::from_secs(2)));
+        assert_eq!(ack_wait("1m"), Ok(Duration::from_secs(60)));
+        assert_eq!(ack_wait("1.5s"), Ok(Duration::from_millis(1_500)));
+        for wrong in ["", "2", "s", "0s", "-1s", "99999999999999999999s"] {
+            assert!(ack_wait(wrong).is_err_and(|said| said.contains("jetstream.ack-wait")), "{wrong}");
         }
     }
 

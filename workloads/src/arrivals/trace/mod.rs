@@ -3,16 +3,19 @@
 //! The first flow is due when the load begins, whatever its timestamp, and the load ends after the last. Of k members each
 //! takes every k-th flow. Only numbers are kept, at most 16 bytes a flow.
 
+mod columns;
 mod read;
 
-use crate::{feed::Column, seed::Member, text::Form};
+pub use columns::TraceColumns;
+
+use crate::{feed::Column, seed::Member, text::Form, units};
 use drumpost_core::load::Start;
 use std::{fmt, fs::File, io::BufReader, sync::Arc};
 
 /// How it is written and what it does.
 pub const FORM: Form = Form {
     grammar: "trace:FILE[,scale=FACTOR]",
-    summary: "CSV lines seconds[,size[,key]], or JSON lines with at_s, size and key",
+    summary: "CSV lines seconds[,size[,key]], or named columns at_s, size, key (others: --trace-columns); or JSON lines",
 };
 
 /// The most flows of a trace: 50 million, which take up to 800 MB.
@@ -28,18 +31,16 @@ pub struct Trace {
 
 impl Trace {
     /// From what follows `trace:`. The error is the reason alone.
-    pub(super) fn read(text: &str) -> Result<Self, String> {
+    pub(super) fn read(text: &str, columns: &TraceColumns) -> Result<Self, String> {
         // Only at the end, as the name of a file may hold anything.
         let (path, scale) = match text.rsplit_once(",scale=") {
-            Some((path, scale)) => {
-                (path, scale.trim().parse().ok().filter(|scale: &f64| scale.is_finite() && *scale > 0.0))
-            }
+            Some((path, scale)) => (path, units::number(scale).ok().filter(|scale| *scale > 0.0)),
             None => (text, Some(1.0)),
         };
         let scale = scale.ok_or("the scale is no number above zero, such as scale=0.5 for twice as fast")?;
         let path = path.trim();
         let file = File::open(path).map_err(|error| format!("cannot open {path}: {error}"))?;
-        let mut flows = read::flows(BufReader::with_capacity(1 << 16, file), MAX_FLOWS)
+        let mut flows = read::flows(BufReader::with_capacity(1 << 16, file), columns, MAX_FLOWS)
             .map_err(|reason| format!("{path}:{reason}"))?;
         if scale != 1.0 {
             flows

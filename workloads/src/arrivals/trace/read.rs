@@ -1,20 +1,24 @@
 //! Lines of a trace, CSV or JSON, to numbers. A line is read, understood and forgotten before the next.
 //!
-//! A CSV line is `time[,size[,key]]`, the time in seconds; or a first line names the columns, in any order: `at_s`, `at_ms`,
-//! `at_us` or `at_ns`, `size`, `key`; others are passed over. A JSON line is an object with fields of these names. Times
-//! never go back. Blank lines and those that begin with `#` are passed over.
+//! A CSV line is `time[,size[,key]]`, the time in seconds; or a first line names the columns, in any order (`columns`).
+//! Fields may be quoted. A JSON line is an object with fields of these names. A time is a number or a date with a time of
+//! the day, as in ISO 8601. Times never go back. Blank lines and those that begin with `#` are passed over.
 
+use super::columns::{Layout, TraceColumns};
 use crate::{payload, units};
-use serde::Deserialize;
+use csv_core::ReadRecordResult;
 use serde_json::value::RawValue;
-use std::io::{BufRead, Read};
+use std::{
+    borrow::Cow,
+    collections::BTreeMap,
+    io::{BufRead, Read},
+};
 
 /// A longer line is none of a trace.
 const MAX_LINE_LEN: u64 = 1 << 16;
 
-/// Units that times come in, by the name of their column, in ns.
-const TIMES: [(&str, u64); 4] =
-    [("at_s", 1_000_000_000), ("at_ms", 1_000_000), ("at_us", 1_000), ("at_ns", 1)];
+/// More fields than this has no line of a trace.
+const MAX_FIELDS: usize = 1 << 10;
 
 /// What a trace says, column by column; no sizes or keys where it says none.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,18 +37,17 @@ struct Entry {
     key: Option<u32>,
 }
 
-/// Which fields of a CSV line say what, and the factor from its time to ns.
-#[derive(Clone, Copy, Debug)]
-struct Layout {
-    time: usize,
-    factor: u64,
-    size: Option<usize>,
-    key: Option<usize>,
-}
-
 /// All flows, `limit` of them at most. The error begins with the number of the line, from 1.
-pub(super) fn flows(mut lines: impl BufRead, limit: usize) -> Result<Flows, String> {
-    let mut reader = Reader::default();
+pub(super) fn flows(mut lines: impl BufRead, columns: &TraceColumns, limit: usize) -> Result<Flows, String> {
+    let mut reader = Reader {
+        columns,
+        flows: Flows::default(),
+        layout: None,
+        is_json: None,
+        fields: Fields::default(),
+        first_ns: 0,
+        last_ns: 0,
+    };
     let mut line = Vec::new();
     for number in 1_u64.. {
         line.clear();
@@ -60,7 +63,9 @@ pub(super) fn flows(mut lines: impl BufRead, limit: usize) -> Result<Flows, Stri
         if is_over {
             break;
         }
-        reader.line(&line, limit).map_err(|reason| format!("{number}: {reason}"))?;
+        // A byte order mark, as some tables write it.
+        let text = line.strip_prefix(b"\xef\xbb\xbf").filter(|_| number == 1).unwrap_or(&line);
+        reader.line(text, limit).map_err(|reason| format!("{number}: {reason}"))?;
     }
     let Flows { after_ns, sizes, keys } = &mut reader.flows;
     if after_ns.is_empty() {
@@ -72,39 +77,104 @@ pub(super) fn flows(mut lines: impl BufRead, limit: usize) -> Result<Flows, Stri
     Ok(reader.flows)
 }
 
-#[derive(Default)]
-struct Reader {
+/// The fields of the line at hand; their room is used again for the next.
+struct Fields {
+    parser: csv_core::Reader,
+    text: Vec<u8>,
+    ends: Vec<usize>,
+    count: usize,
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        let text = vec![0; MAX_LINE_LEN as usize];
+        Self { parser: csv_core::Reader::new(), text, ends: vec![0; MAX_FIELDS], count: 0 }
+    }
+}
+
+impl Fields {
+    fn read(&mut self, line: &str) -> Result<(), String> {
+        self.parser.reset();
+        self.count = 0;
+        let (mut input, mut written) = (line.as_bytes(), 0);
+        // The empty input at the end says that the line is over.
+        loop {
+            let (result, read, wrote, ends) =
+                self.parser.read_record(input, &mut self.text[written..], &mut self.ends[self.count..]);
+            input = &input[read..];
+            written += wrote;
+            self.count += ends;
+            match result {
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::Record | ReadRecordResult::End => break,
+                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
+                    return Err(format!("it has more than {MAX_FIELDS} fields"));
+                }
+            }
+        }
+        if !input.is_empty() || line.bytes().filter(|byte| *byte == b'"').count() % 2 == 1 {
+            return Err("a quote is opened and not closed on the line".to_owned());
+        }
+        Ok(())
+    }
+
+    fn get(&self, at: usize) -> Option<&str> {
+        let end = *self.ends[..self.count].get(at)?;
+        let begin = if at == 0 { 0 } else { self.ends[at - 1] };
+        // What is taken from UTF-8 at commas is UTF-8.
+        let field = std::str::from_utf8(self.text.get(begin..end)?).unwrap_or_default().trim();
+        (!field.is_empty()).then_some(field)
+    }
+}
+
+struct Reader<'a> {
+    columns: &'a TraceColumns,
     flows: Flows,
     layout: Option<Layout>,
+    /// Whether lines are JSON, as the first is.
+    is_json: Option<bool>,
+    fields: Fields,
     first_ns: u64,
     last_ns: u64,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn line(&mut self, line: &[u8], limit: usize) -> Result<(), String> {
         let line = std::str::from_utf8(line).map_err(|_| "it is no text in UTF-8")?.trim();
         if line.is_empty() || line.starts_with('#') {
             return Ok(());
         }
-        let entry = if line.starts_with('{') {
-            from_json(line)?
+        let entry = if *self.is_json.get_or_insert(line.starts_with('{')) {
+            from_json(line, self.columns)?
         } else {
-            let layout = match self.layout {
-                Some(layout) => layout,
-                None if line.starts_with(|c: char| c.is_ascii_digit() || c == '-') => {
-                    *self.layout.insert(Layout { time: 0, factor: TIMES[0].1, size: Some(1), key: Some(2) })
+            self.fields.read(line)?;
+            match self.layout {
+                Some(layout) => self.from_csv(layout)?,
+                None if self.fields.get(0).is_some_and(is_value) && !self.columns.is_given() => {
+                    let layout = *self.layout.insert(Layout::PLAIN);
+                    self.from_csv(layout)?
                 }
                 None => {
-                    self.layout = Some(header(line)?);
+                    let names: Vec<&str> =
+                        (0..self.fields.count).map(|at| self.fields.get(at).unwrap_or_default()).collect();
+                    self.layout = Some(self.columns.layout(&names)?);
                     return Ok(());
                 }
-            };
-            from_csv(line, layout)?
+            }
         };
         if self.flows.after_ns.len() == limit {
             return Err(format!("a trace has at most {limit} flows"));
         }
         self.add(entry)
+    }
+
+    fn from_csv(&self, layout: Layout) -> Result<Entry, String> {
+        let field = |at: Option<usize>| at.and_then(|at| self.fields.get(at));
+        Ok(Entry {
+            at_ns: time(field(Some(layout.time)).unwrap_or_default(), layout.unit)?,
+            size: field(layout.size).map(size).transpose()?,
+            key: field(layout.key).map(key).transpose()?,
+        })
     }
 
     fn add(&mut self, entry: Entry) -> Result<(), String> {
@@ -130,71 +200,85 @@ impl Reader {
     }
 }
 
-fn header(line: &str) -> Result<Layout, String> {
-    let names: Vec<&str> = line.split(',').map(str::trim).collect();
-    let at = |name: &str| names.iter().position(|known| *known == name);
-    let time = TIMES.iter().find_map(|(name, factor)| Some((at(name)?, *factor)));
-    let (time, factor) =
-        time.ok_or("it is no flow such as 0.125,512,7 and names no column at_s, at_ms, at_us or at_ns")?;
-    Ok(Layout { time, factor, size: at("size"), key: at("key") })
+/// Whether a field is a value, and so no name of a column.
+fn is_value(field: &str) -> bool {
+    field.starts_with(|c: char| c.is_ascii_digit() || c == '-')
 }
 
-fn from_csv(line: &str, layout: Layout) -> Result<Entry, String> {
-    // Three fields, wherever they are, without a list of all.
-    let field = |at: usize| line.split(',').nth(at).map(str::trim).filter(|field| !field.is_empty());
-    let number = |at: Option<usize>| at.and_then(field);
-    Ok(Entry {
-        at_ns: time(field(layout.time).unwrap_or_default(), layout.factor)?,
-        size: number(layout.size).map(size).transpose()?,
-        key: number(layout.key).map(key).transpose()?,
-    })
-}
-
-/// The fields that are looked at. Numbers stay text: a float would lose the nanoseconds.
-#[derive(Deserialize)]
-struct Line<'a> {
-    #[serde(borrow)]
-    at_s: Option<&'a RawValue>,
-    #[serde(borrow)]
-    at_ms: Option<&'a RawValue>,
-    #[serde(borrow)]
-    at_us: Option<&'a RawValue>,
-    #[serde(borrow)]
-    at_ns: Option<&'a RawValue>,
-    #[serde(borrow)]
-    size: Option<&'a RawValue>,
-    #[serde(borrow)]
-    key: Option<&'a RawValue>,
-}
-
-fn from_json(line: &str) -> Result<Entry, String> {
-    let line: Line<'_> = serde_json::from_str(line).map_err(|error| {
+/// Numbers stay text: a float would lose the nanoseconds.
+fn from_json(line: &str, columns: &TraceColumns) -> Result<Entry, String> {
+    let fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(line).map_err(|error| {
         // It would say that it is line 1 of what it was given.
         let said = error.to_string();
         format!("it is no JSON object: {}", said.split(" at line").next().unwrap_or_default())
     })?;
-    let times = [line.at_s, line.at_ms, line.at_us, line.at_ns];
-    let found = times.iter().zip(TIMES).find_map(|(value, (_, factor))| Some(((*value)?, factor)));
-    let (value, factor) = found.ok_or("it has no field at_s, at_ms, at_us or at_ns")?;
+    let names: Vec<&str> = fields.keys().map(AsRef::as_ref).collect();
+    let layout = columns.layout(&names).map_err(|reason| {
+        reason.replace("it is no flow such as 0.125,512,7 and names no column", "it has no field")
+    })?;
+    let values: Vec<&str> = fields.values().map(|value| value.get()).collect();
+    let value =
+        |at: Option<usize>| at.and_then(|at| values.get(at).copied()).filter(|value| *value != "null");
+    let unquoted = |text: &str| serde_json::from_str::<String>(text).unwrap_or_else(|_| text.to_owned());
     Ok(Entry {
-        at_ns: time(value.get(), factor)?,
-        size: line.size.map(RawValue::get).map(size).transpose()?,
-        key: line.key.map(RawValue::get).map(key).transpose()?,
+        at_ns: time(&unquoted(value(Some(layout.time)).unwrap_or_default()), layout.unit)?,
+        size: value(layout.size).map(size).transpose()?,
+        key: value(layout.key).map(key).transpose()?,
     })
 }
 
-fn time(text: &str, factor: u64) -> Result<u64, String> {
-    let ns = units::decimal(text, factor).map(|(ns, _)| ns);
-    ns.ok_or_else(|| format!("the time \"{text}\" is no decimal number from zero to 584 years"))
+/// A number of the column's unit, or a date with a time of the day.
+fn time(text: &str, (unit, factor): (&str, u64)) -> Result<u64, String> {
+    if let Some((ns, _)) = units::scientific(text, factor) {
+        return Ok(ns);
+    }
+    if text.get(4..5) == Some("-") {
+        return date(text);
+    }
+    let digits = text.split('.').next().unwrap_or_default();
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    // What 2001 to 2286 look like in each unit.
+    let probably = [(13, "ms"), (16, "us"), (19, "ns")].iter().find(|(len, _)| *len == digits.len());
+    match probably.filter(|(_, other)| is_number && *other != unit) {
+        Some((len, other)) => Err(format!(
+            "the time \"{text}\" in {unit} is beyond 584 years; a time of {len} digits is probably {other} since 1970: \
+             call the column at_{other}, or say --trace-columns at=NAME:{other}"
+        )),
+        None => Err(format!("the time \"{text}\" is no date and no decimal number from zero to 584 years")),
+    }
+}
+
+/// Nanoseconds since 1970 of `2023-11-16 18:15:46.6805900`, with a `T` or a blank, and an offset or none.
+fn date(text: &str) -> Result<u64, String> {
+    let wrong = |why: String| format!("the time \"{text}\" is no date such as 2023-11-16 18:15:46.68: {why}");
+    let at: Result<jiff::Timestamp, _> = text.parse();
+    let ns = match at {
+        Ok(at) => at.as_nanosecond(),
+        Err(_) => {
+            let civil: jiff::civil::DateTime =
+                text.parse().map_err(|error: jiff::Error| wrong(error.to_string()))?;
+            let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).map_err(|error| wrong(error.to_string()))?;
+            zoned.timestamp().as_nanosecond()
+        }
+    };
+    u64::try_from(ns).map_err(|_| wrong("it is not between 1970 and 2554".to_owned()))
+}
+
+/// A whole number, also as `63.0`.
+fn whole(text: &str) -> Option<u64> {
+    units::scientific(text, 1).filter(|(_, is_exact)| *is_exact).map(|(number, _)| number)
 }
 
 fn size(text: &str) -> Result<u32, String> {
-    let size = text.parse().ok().filter(|size| *size <= payload::MAX_PAYLOAD_LEN);
+    let size = whole(text)
+        .and_then(|size| u32::try_from(size).ok())
+        .filter(|size| *size <= payload::MAX_PAYLOAD_LEN);
     size.ok_or_else(|| format!("the size \"{text}\" is no whole number of bytes up to 64 MiB"))
 }
 
 fn key(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| format!("the key \"{text}\" is no whole number up to 4294967295"))
+    let key = whole(text).and_then(|key| u32::try_from(key).ok());
+    key.ok_or_else(|| format!("the key \"{text}\" is no whole number up to 4294967295"))
 }
 
 #[cfg(test)]
@@ -202,7 +286,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Flows, String> {
-        flows(text.as_bytes(), 5)
+        flows(text.as_bytes(), &TraceColumns::default(), 5)
     }
 
     #[test]
@@ -224,14 +308,46 @@ mod tests {
     }
 
     #[test]
+    fn public_traces_are_read_as_they_are() {
+        let azure = "\u{feff}TIMESTAMP,ContextTokens,GeneratedTokens\r\n2023-11-16 18:15:46.6805900,374,44\r\n2023-11-16 18:15:50.9951690,396.0,109\r\n";
+        let columns: TraceColumns = "at=TIMESTAMP,size=ContextTokens".parse().unwrap();
+        let read = flows(azure.as_bytes(), &columns, 5).unwrap();
+        assert_eq!((read.after_ns, read.sizes), (vec![0, 4_314_579_000], vec![374, 396]));
+        for text in [
+            "2024-05-10 00:00:00.5+00:00,63.0\n2024-05-10T00:00:01.5Z,64.0",
+            "At_S,note,Size\n1,\"a, \"\"b\"\"\",63\n2,\"\",64",
+            "\"0.5\",\"63\"\n\"1.5\",\"64\"",
+            "{\"at_s\":1e-05,\"size\":63}\n{\"AT_S\":1.00001,\"Size\":6.4e1}",
+            "{\"at_s\":\"2024-05-10 00:00:00\",\"size\":63}\n{\"at_s\":\"2024-05-10 00:00:01\",\"size\":64}",
+        ] {
+            let read = flows(text.as_bytes(), &TraceColumns::default(), 5).unwrap();
+            assert_eq!((read.after_ns, read.sizes), (vec![0, 1_000_000_000], vec![63, 64]), "{text}");
+        }
+    }
+
+    #[test]
     fn errors_name_the_line_and_what_is_wrong() {
         for (text, says) in [
             ("", " there is no flow in it"),
             ("# nothing\n\n", " there is no flow in it"),
             ("at,size\n1,2", "1: it is no flow such as 0.125,512,7 and names no column at_s"),
-            ("1\n2\nx", "3: the time \"x\" is no decimal number"),
-            ("1\n-2", "2: the time \"-2\" is no decimal number"),
-            ("1\n2e9", "2: the time \"2e9\""),
+            ("1\n2\nx", "3: the time \"x\" is no date and no decimal number"),
+            ("1\n-2", "2: the time \"-2\" is no date and no decimal number"),
+            ("1\n2e99", "2: the time \"2e99\""),
+            (
+                "1732190000000,3",
+                "1: the time \"1732190000000\" in s is beyond 584 years; a time of 13 digits is probably ms",
+            ),
+            (
+                "at_ms\n1732190000123456",
+                "2: the time \"1732190000123456\" in ms is beyond 584 years; a time of 16 digits is probably us",
+            ),
+            ("2023-13-16 18:15:46", "1: the time \"2023-13-16 18:15:46\" is no date"),
+            ("1969-01-01 00:00:00", "1: the time \"1969-01-01 00:00:00\" is no date"),
+            ("1,63.5", "1: the size \"63.5\" is no whole number"),
+            ("at_s,sizes\n1,2", "1: no column is called size; is it `sizes`?"),
+            ("at_s,n\n1,\"2", "2: a quote is opened and not closed"),
+            ("{\"at_s\":1,\"bytes\":2}", "1: no column is called size; is it `bytes`?"),
             ("5\n4.9", "2: its time is before that of the flow above"),
             ("1,2\n2", "2: it has no size, unlike the flows above"),
             ("1\n2,3", "2: it has a size, unlike the flows above"),
@@ -240,13 +356,16 @@ mod tests {
             ("1,2,x", "1: the key \"x\" is no whole number"),
             ("{\"at_s\":1}\n{\"at_s\":", "2: it is no JSON object: EOF while parsing a value"),
             ("{\"at\":1}", "1: it has no field at_s, at_ms"),
-            ("{\"at_s\":\"1\"}", "1: the time \"\"1\"\" is no decimal number"),
+            ("{\"at_s\":\"x\"}", "1: the time \"x\" is no date and no decimal number"),
             ("{\"at_s\":1,\"size\":-1}", "1: the size \"-1\""),
             ("1\n1\n1\n1\n1\n1", "6: a trace has at most 5 flows"),
         ] {
             assert!(read(text).is_err_and(|reason| reason.starts_with(says)), "{text:?}: {:?}", read(text));
         }
-        assert!(flows(&[0xff_u8, b'\n'][..], 5).is_err_and(|reason| reason == "1: it is no text in UTF-8"));
+        assert!(
+            flows(&[0xff_u8, b'\n'][..], &TraceColumns::default(), 5)
+                .is_err_and(|reason| reason == "1: it is no text in UTF-8")
+        );
         let long = "1".repeat(1 << 17);
         assert!(read(&long).is_err_and(|reason| reason == "1: it has more than 65536 bytes"));
     }
