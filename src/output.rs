@@ -3,10 +3,14 @@
 //! A result that cannot be printed is an error, because a script that reads an empty file has to notice. A remark that
 //! cannot be printed is none: stderr may be a closed pipe, a full disk or a terminal that went away, and what was
 //! measured is worth more than the line about it. The print macros panic there, so nothing uses them.
+//!
+//! Everything that is printed passes through here, so this is where characters that act on a terminal are replaced: a
+//! record, a server's error or a file's line in an error message may hold any.
 
 use crate::secrets;
 use anyhow::Context;
 use drumpost_results::{
+    plain,
     report::Layout,
     store::{self, Reader},
 };
@@ -22,6 +26,13 @@ use std::{
 /// Stdout takes no more, because its disk is full, for instance.
 pub(crate) fn result(text: &str) -> anyhow::Result<()> {
     let text = &secrets::hide(text);
+    // A document stays the same document with these characters escaped. A table whose first name begins like one is
+    // escaped, too, which is as harmless.
+    let text: &str = &match text.starts_with(['{', '[']) {
+        true => plain::json(text),
+        false if layout().colour => plain::coloured(text),
+        false => plain::plain(text),
+    };
     let mut stdout = io::stdout().lock();
     let end = if text.ends_with('\n') { "" } else { "\n" };
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(end.as_bytes()));
@@ -51,12 +62,12 @@ pub(crate) fn printed(outcome: io::Result<()>) -> anyhow::Result<()> {
 
 /// Says what went wrong.
 pub(crate) fn complain(text: &str) {
-    to_stderr(&format!("drumpost: {text}\n"));
+    to_stderr(&format!("drumpost: {}\n", plain::plain(text)));
 }
 
 /// Says something beside the result.
 pub(crate) fn remark(text: &str) {
-    to_stderr(&format!("{text}\n"));
+    to_stderr(&format!("{}\n", plain::plain(text)));
 }
 
 fn to_stderr(text: &str) {
@@ -67,7 +78,8 @@ fn to_stderr(text: &str) {
 /// Writes a line over the last one, on a terminal. What does not fit is left out: a wrapped line could not be written over.
 pub(crate) fn progress(text: &str) {
     let columns = width_of(io::stderr()).unwrap_or(80);
-    let fits: String = text.chars().take(columns.saturating_sub(1)).collect();
+    let fits: String = plain::plain(text).chars().take(columns.saturating_sub(1)).collect();
+    let fits = fits.replace('\n', " ");
     to_stderr(&format!("\r{fits}\x1b[K"));
 }
 

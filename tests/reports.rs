@@ -1,6 +1,6 @@
 //! `show` and `compare`: records drawn again, and what may be concluded from two of them.
 
-use crate::support::{Place, number};
+use crate::support::{Place, Record, number};
 use std::{collections::BTreeSet, fs};
 
 #[test]
@@ -22,32 +22,73 @@ fn show_draws_what_run_printed() {
     }
 }
 
-/// A name under the table that no run writes would never be shown, and nobody would miss it.
+/// A name under the table that no run writes would never be shown, and nobody would miss it; and a setting that is written
+/// and not shown is a difference that nobody sees.
 #[test]
-fn every_setting_that_makes_a_row_comparable_is_written_and_shown() {
-    use drumpost_results::report::FAIRNESS;
+fn every_setting_that_is_written_is_shown_and_every_one_that_is_shown_is_written() {
+    use drumpost_results::{model::Setting, report, units};
     let place = Place::new();
+    std::fs::write(place.path("t.csv"), "time,size\n0,1\n0.1,2\n0.2,3\n").unwrap();
     let mut written = BTreeSet::new();
-    for load in ["--in-flight 3 --count 100", "--rate 500/s --arrivals poisson --senders 2 --duration 1s"] {
-        let line = format!(
-            "run order-authorization --dispatch event/sim --instances payment=2 --headers 1x4B {load}"
-        );
-        let record = place.run(&format!("{line} --json")).with_code(0).json();
-        let settings = record["runs"][0]["settings"].as_object().unwrap();
-        written.extend(settings.keys().cloned());
-        let table = place.run(&line).with_code(0).stdout;
+    let services = "order-authorization --dispatch event/sim --instances payment=2 --headers 1x4B";
+    for line in [
+        format!("{services} --in-flight 3 --count 100 --think exp:1ms --reply await"),
+        format!(
+            "{services} --rate 500/s --arrivals poisson --senders 2 --duration 1s --keys zipf:9,1.1 --drain 7s"
+        ),
+        format!(
+            "{services} --rate 500/s --debt drop:10s --at-cap shed --window 64 --count 100 --flow-timeout 7s"
+        ),
+        "stream --dispatch message/sim --arrivals trace:t.csv --trace-columns at=time".to_owned(),
+        "fan-out --dispatch message/sim --sim service=fixed:1us --set fan-out.subscribers=2 --count 100"
+            .to_owned(),
+        "stream --dispatch message/crossbeam --kill receiver@50ms/50ms --duration 200ms --trials 1"
+            .to_owned(),
+    ] {
+        place.run(&format!("run {line} --out record.json"));
+        let record = Record::from_file(&place.path("record.json")).document;
+        let table = place.run("show record.json").with_code(0).stdout;
         // Lines are wrapped.
         let said = table.split_whitespace().collect::<Vec<_>>().join(" ");
-        for text in ["payload 128B,", "services order,payment=2,warehouse", "acks none,"] {
-            assert!(said.contains(text), "{text}: {table}");
-        }
-        for key in FAIRNESS.into_iter().filter(|key| settings.contains_key(*key)) {
+        for (key, value) in record["runs"][0]["settings"].as_object().unwrap() {
+            written.insert(key.clone());
+            let value = match value.as_u64() {
+                Some(number) => units::setting(key, &Setting::Integer(number)),
+                None => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+            };
+            let usual = report::USUAL.iter().any(|(usual, text)| usual == key && *text == value);
             let name = key.trim_end_matches("_ns").trim_end_matches("_per_s");
-            assert!(said.contains(&format!(" {name} ")), "{key}: {table}");
+            let shown = said.contains(&format!(" {name} "));
+            let elsewhere = usual || report::IN_HEADLINE.contains(&key.as_str());
+            assert!(shown != elsewhere, "{key} = {value} of {line}: {table}");
+        }
+        if line.starts_with(services) {
+            for text in ["payload 128B,", "services order,payment=2,warehouse", "acks none,"] {
+                assert!(said.contains(text), "{text}: {table}");
+            }
         }
     }
-    let unknown: Vec<&str> = FAIRNESS.into_iter().filter(|key| !written.contains(*key)).collect();
+    let unknown: Vec<&str> = report::FAIRNESS.into_iter().filter(|key| !written.contains(*key)).collect();
     assert!(unknown.is_empty(), "no run writes {unknown:?}, but {written:?}");
+}
+
+/// A value is left away only where it is what a run without any flag has.
+#[test]
+fn what_is_not_shown_is_the_default() {
+    use drumpost_results::{model::Setting, report, units};
+    let place = Place::new();
+    for load in ["", "--rate 1k/s"] {
+        let record = place.run(&format!("run stream --dispatch message/sim --count 10 {load} --json")).json();
+        let settings = record["runs"][0]["settings"].as_object().unwrap();
+        for (key, usual) in report::USUAL {
+            let Some(value) = settings.get(key) else { continue };
+            let value = match value.as_u64() {
+                Some(number) => units::setting(key, &Setting::Integer(number)),
+                None => value.as_str().unwrap().to_owned(),
+            };
+            assert_eq!(value, usual, "{key}");
+        }
+    }
 }
 
 /// Limits of the verdict can be set; those that are not the defaults stand in the record and under the table.

@@ -162,6 +162,8 @@ impl TransportEntry {
 pub struct ScenarioEntry {
     /// Name.
     pub name: &'static str,
+    /// The options it reads.
+    pub options: &'static [OptionEntry],
     /// Makes it. An error is a sentence about an option.
     pub make: fn(&Options) -> Result<Scenario, String>,
 }

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod export;
 pub mod format;
 pub mod model;
+pub mod plain;
 pub mod report;
 #[cfg(test)]
 mod sample;

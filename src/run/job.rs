@@ -4,6 +4,7 @@
 use super::{
     dispatches::dispatches,
     load::{as_ns, check_fits, extent, load_text, sample_every, workload},
+    memory,
     options::{check_options, from_environment, options},
     settings,
 };
@@ -164,6 +165,7 @@ impl Job {
             kill,
         };
         let observe = args.observe.clone().filter(|_| entry.needs_server);
+        memory::check(&plan, entry)?;
         Ok(Target {
             label,
             runs_on: entry.runs_on,

@@ -5,6 +5,7 @@ pub(crate) mod execute;
 pub(crate) mod floor;
 pub(crate) mod job;
 pub(crate) mod load;
+mod memory;
 pub(crate) mod options;
 pub(crate) mod screen;
 mod settings;

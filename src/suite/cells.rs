@@ -44,7 +44,9 @@ const IN_COLUMNS: [&str; 6] = [SCENARIO, DISPATCH, "payload", "rate", "in-flight
 pub(super) fn resolve(registry: &Registry, path: &Path, text: &str) -> anyhow::Result<Cells> {
     let keys = Keys::new();
     let file = parse(path, text, &keys)?;
-    let combinations = expand(&file, &keys);
+    let combinations = expand(&file, &keys).map_err(|(block, why)| {
+        usage(format!("{}: [[matrix]] `{}`, line {}: {why}", path.display(), block.name, block.line))
+    })?;
     let resolver = Resolver { registry, path, keys: &keys, varying: varying(&combinations, &keys) };
     let mut cells: Vec<Cell> = Vec::new();
     for combination in &combinations {

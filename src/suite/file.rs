@@ -3,9 +3,12 @@
 //! Lives here: the shape of the file. Does not live here: which keys there are (`keys`) and what becomes of lists
 //! (`matrix`).
 
-use super::keys::{DISPATCH, Keys, LOAD, Pair, SEED, SET, closest};
+use super::{
+    keys::{DISPATCH, Keys, LOAD, Pair, SEED, SET, closest},
+    matrix::{MAX_CELLS, count, product},
+};
 use crate::exit::usage;
-use std::{ops::Range, path::Path};
+use std::{collections::BTreeSet, ops::Range, path::Path};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -219,6 +222,11 @@ impl Reader<'_> {
     ) -> anyhow::Result<Axis> {
         let single = std::slice::from_ref(value);
         let values = if let DeValue::Array(values) = value.get_ref() { &values[..] } else { single };
+        if values.len() > MAX_CELLS {
+            let why =
+                format!("a list of {} values, of which a suite takes at most {MAX_CELLS}", values.len());
+            return Err(self.bad(axis, place, self.line(&value.span()), why));
+        }
         let mut points: Vec<Vec<Pair>> = Vec::new();
         for value in values {
             let line = self.line(&value.span());
@@ -265,16 +273,22 @@ impl Reader<'_> {
                 axes.push(self.axis(key.get_ref(), line, value, &place)?);
             }
             axes.sort_by_key(|axis| self.keys.rank(&axis.key));
-            points.extend(super::matrix::product(&axes));
+            let count = count(&axes).saturating_add(points.len() as u128);
+            if count > MAX_CELLS as u128 {
+                let why =
+                    format!("its lists come to {count} points, of which a suite takes at most {MAX_CELLS}");
+                return Err(self.bad(LOAD, &place, line, why));
+            }
+            points.extend(product(&axes));
         }
         let values = |point: &Vec<Pair>| -> Vec<_> {
             point.iter().map(|pair| (pair.key.clone(), pair.value.clone())).collect()
         };
-        let twice =
-            points.iter().enumerate().find(|(i, a)| points[..*i].iter().any(|b| values(a) == values(b)));
+        let mut seen = BTreeSet::new();
+        let twice = points.iter().find(|point| !seen.insert(values(point)));
         let line = self.line(&value.span());
         match twice {
-            Some((_, point)) => {
+            Some(point) => {
                 let line = point.first().map_or(line, |pair| pair.line);
                 Err(self.bad(LOAD, place, line, "the same load is in the list twice"))
             }

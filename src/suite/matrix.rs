@@ -4,6 +4,7 @@ use super::{
     file::{Axis, Block, SuiteFile},
     keys::{DISPATCH, Keys, LOAD, Pair, SET},
 };
+use std::collections::BTreeMap;
 
 /// One point of a block: what a command line of `run` would say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,16 +16,56 @@ pub(super) struct Combination {
     pub pairs: Vec<Pair>,
 }
 
-/// All combinations of a file, block by block.
-pub(super) fn expand(file: &SuiteFile, keys: &Keys) -> Vec<Combination> {
-    file.blocks.iter().flat_map(|block| of_block(block, &file.defaults, keys)).collect()
+/// The most cells of a suite, and of a list in it. A suite of so many cells that take a second each runs for three hours
+/// without repeating one.
+pub(super) const MAX_CELLS: usize = 10_000;
+
+/// All combinations of a file, block by block. Lists are multiplied as numbers first, so that a short file cannot take all
+/// memory there is.
+///
+/// # Errors
+/// There are more than [`MAX_CELLS`]: the block that goes beyond, and a sentence.
+pub(super) fn expand<'a>(file: &'a SuiteFile, keys: &Keys) -> Result<Vec<Combination>, (&'a Block, String)> {
+    let mut all = Vec::new();
+    for block in &file.blocks {
+        let room = MAX_CELLS - all.len();
+        all.extend(
+            of_block(block, &file.defaults, keys, room).map_err(|count| (block, too_many(block, count)))?,
+        );
+    }
+    Ok(all)
 }
 
-fn of_block(block: &Block, defaults: &[Axis], keys: &Keys) -> Vec<Combination> {
+fn too_many(block: &Block, count: u128) -> String {
+    let lists = block.axes.iter().filter(|axis| axis.points.len() > 1);
+    let lists: Vec<String> = lists.map(|axis| format!("{} {}", axis.points.len(), axis.key)).collect();
+    let by = if lists.is_empty() { String::new() } else { format!(" ({})", lists.join(" × ")) };
+    format!(
+        "the block{by} comes to {count} cells or more, and a suite has at most {MAX_CELLS}: shorten its lists, or write \
+         several suites"
+    )
+}
+
+/// How many combinations [`product`] would make.
+pub(super) fn count(axes: &[Axis]) -> u128 {
+    axes.iter().fold(1, |product: u128, axis| product.saturating_mul(axis.points.len() as u128))
+}
+
+/// The error is how many there are, at least.
+fn of_block(block: &Block, defaults: &[Axis], keys: &Keys, room: usize) -> Result<Vec<Combination>, u128> {
+    let own_count = count(&block.axes);
+    if own_count > room as u128 {
+        return Err(own_count);
+    }
     let mut all = Vec::new();
     for own in product(&block.axes) {
-        let beside = defaults.iter().filter(|axis| is_left(axis, block, &own, keys)).cloned();
-        for defaults in product(&beside.collect::<Vec<_>>()) {
+        let beside: Vec<Axis> =
+            defaults.iter().filter(|axis| is_left(axis, block, &own, keys)).cloned().collect();
+        let with_defaults = count(&beside).saturating_add(all.len() as u128);
+        if with_defaults > room as u128 {
+            return Err(with_defaults.max(count(&beside).saturating_mul(own_count)));
+        }
+        for defaults in product(&beside) {
             let mut pairs = [own.clone(), defaults].concat();
             pairs.sort_by_key(|pair| keys.rank(&pair.key));
             all.push(Combination { matrix: block.name.clone(), line: block.line, pairs });
@@ -41,7 +82,7 @@ fn of_block(block: &Block, defaults: &[Axis], keys: &Keys) -> Vec<Combination> {
         axis.points.iter().position(|point| point.iter().all(|pair| of.pairs.contains(pair)))
     };
     all.sort_by_cached_key(|of| axes.iter().map(|axis| place(axis, of)).collect::<Vec<_>>());
-    all
+    Ok(all)
 }
 
 /// Whether a default stays beside the keys of a block: not if one of these takes its place or cannot stand beside it. A
@@ -68,19 +109,19 @@ pub(super) fn product(axes: &[Axis]) -> Vec<Vec<Pair>> {
 
 /// The keys whose values are not the same in all combinations, in the order of the help; of an option its own name.
 pub(super) fn varying(combinations: &[Combination], keys: &Keys) -> Vec<String> {
-    let mut names: Vec<(usize, String)> = Vec::new();
+    // Each name once: there are thousands of combinations, and few names.
+    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
     for pair in combinations.iter().flat_map(|combination| &combination.pairs) {
-        let name = label(pair).0;
-        let known = names.iter().any(|(_, known)| known == name);
-        let value = |of: &Combination| {
-            of.pairs.iter().map(label).find(|(other, _)| *other == name).map(|(_, value)| value.to_owned())
-        };
-        if !known && combinations.iter().any(|of| value(of) != Some(label(pair).1.to_owned())) {
-            names.push((keys.rank(&pair.key), name.to_owned()));
-        }
+        names.insert(label(pair).0, &pair.key);
     }
-    names.sort();
-    names.into_iter().map(|(_, name)| name).collect()
+    let value = |of: &'_ Combination, name: &str| {
+        of.pairs.iter().map(label).find(|(other, _)| *other == name).map(|(_, value)| value.to_owned())
+    };
+    let varies = |name: &str| combinations.windows(2).any(|two| value(&two[0], name) != value(&two[1], name));
+    let varying = names.into_iter().filter(|(name, _)| varies(name));
+    let mut ranked: Vec<(usize, &str)> = varying.map(|(name, key)| (keys.rank(key), name)).collect();
+    ranked.sort_unstable();
+    ranked.into_iter().map(|(_, name)| name.to_owned()).collect()
 }
 
 /// Name and value for people: of the option `a.b=1` these are `a.b` and `1`.
@@ -100,7 +141,7 @@ mod tests {
 
     fn cells(text: &str) -> Vec<Combination> {
         let keys = Keys::new();
-        expand(&parse(Path::new("suite.toml"), text, &keys).unwrap(), &keys)
+        expand(&parse(Path::new("suite.toml"), text, &keys).unwrap(), &keys).unwrap()
     }
 
     fn said(cells: &[Combination]) -> Vec<Vec<String>> {
@@ -163,6 +204,36 @@ mod tests {
         assert_eq!(varying(&cells(text), &Keys::new()), ["fan-out.subscribers"]);
         let over = "[defaults.set]\na.b = 1\nc.d = 2\n[[matrix]]\nset.a.b = 3\n";
         assert_eq!(said(&cells(over)), [["--set=a.b=3", "--set=c.d=2"]]);
+    }
+
+    #[test]
+    fn a_short_file_of_many_cells_is_refused_before_any_is_made() {
+        let keys = Keys::new();
+        let list: Vec<String> = (1..=99).map(|n| n.to_string()).collect();
+        let list = list.join(",");
+        let line = |key: &str| format!("{key} = [{list}]\n");
+        let five = ["batch", "capacity", "trials", "payload", "in-flight"].map(line).concat();
+        for text in
+            [format!("[[matrix]]\n{five}"), format!("[defaults]\n{five}[[matrix]]\nscenario = 'ping'\n")]
+        {
+            let file =
+                parse(Path::new("s.toml"), &text.replace("payload = [1,", "payload = ["), &keys).unwrap();
+            let (block, said) = expand(&file, &keys).unwrap_err();
+            assert!(said.contains("cells or more, and a suite has at most 10000"), "{said}");
+            assert_eq!(block.name, "matrix-1");
+        }
+        let hundred: String = (1..=100).map(|n| format!("{n},")).collect();
+        let fits = format!("[[matrix]]\nbatch = [{hundred}]\ncapacity = [{hundred}]\n");
+        assert_eq!(cells(&fits).len(), MAX_CELLS);
+        let load = format!(
+            "[[matrix]]\nload = {{ rate = [{}], window = [{hundred}], senders = [{hundred}] }}\n",
+            (1..=100).map(|n| format!("'{n}/s',")).collect::<String>()
+        );
+        let said = parse(Path::new("s.toml"), &load, &keys).unwrap_err().to_string();
+        assert!(said.contains("`load`") && said.contains("1000000 points"), "{said}");
+        let long: String = (1..=10_001).map(|n| format!("{n},")).collect();
+        let said = parse(Path::new("s.toml"), &format!("[[matrix]]\ncapacity = [{long}]\n"), &keys);
+        assert!(said.unwrap_err().to_string().contains("10001 values"));
     }
 
     proptest! {

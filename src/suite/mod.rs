@@ -124,6 +124,7 @@ fn plan(found: &cells::Cells, path: &Path, text: String, only: Option<String>) -
 /// What would be run, a line per cell.
 fn list(cells: &[Cell], plan: &Plan) -> String {
     let width = cells.iter().map(|cell| cell.plan.name.chars().count()).max().unwrap_or(0);
+    let width = width.min(drumpost_results::plain::NAME_LEN);
     let mut text = String::new();
     for cell in cells {
         let what = match &cell.plan.refused {

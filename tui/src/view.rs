@@ -12,6 +12,7 @@ mod load;
 mod notices;
 mod text;
 
+use drumpost_results::plain;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -35,8 +36,26 @@ pub fn view(model: &Model, frame: &mut Frame) {
     draw(model, frame.area(), frame.buffer_mut());
 }
 
+/// Replaces characters that would act on the terminal. Names and notices are foreign text; here is the one place that all of
+/// it passes, whatever panel it is in.
+fn make_plain(buf: &mut Buffer) {
+    for cell in &mut buf.content {
+        if cell.symbol().chars().any(plain::acts) {
+            let symbol = plain::plain(cell.symbol()).into_owned();
+            // A mark that came along with the letter before it takes no place of its own.
+            let shown: String = symbol.chars().take(1).collect();
+            cell.set_symbol(&shown);
+        }
+    }
+}
+
 /// Draws the model into a part of a buffer.
 pub(crate) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
+    panels(model, area, buf);
+    make_plain(buf);
+}
+
+fn panels(model: &Model, area: Rect, buf: &mut Buffer) {
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         return too_small(area, buf);
     }

@@ -109,7 +109,30 @@ fn wrong<T>(text: impl Into<String>) -> Result<T, SpecError> {
     Err(SpecError(text.into()))
 }
 
-const KEYS: &str = "service, servers, stall, loss, duplicate, reorder, clock";
+/// What a target may be told: key, form, default and meaning, as the command line lists them.
+pub const FORMS: [(&str, &str, &str, &str); 7] = [
+    ("service", "fixed:TIME | exp:TIME | lognormal:TIME,SIGMA", "fixed:1us", "How long a message is served"),
+    ("servers", "N", "1", "Messages served at a time, at every receiving service"),
+    (
+        "stall",
+        "TIME/TIME",
+        "none",
+        "Nothing is taken or served for the first time in the middle of every second time",
+    ),
+    ("loss", "A/B", "none", "The first A of every B messages of a producer are lost"),
+    ("duplicate", "A/B", "none", "The first A of every B messages of a producer are delivered twice"),
+    (
+        "reorder",
+        "A/B",
+        "none",
+        "The first A of every B messages of a producer are delivered after their successor",
+    ),
+    ("clock", "virtual | real", "virtual", "Time goes from event to event, or as it really does"),
+];
+
+fn keys() -> String {
+    FORMS.map(|(key, ..)| key).join(", ")
+}
 
 impl FromStr for SimSpec {
     type Err = SpecError;
@@ -119,7 +142,7 @@ impl FromStr for SimSpec {
         let mut seen: Vec<&str> = Vec::new();
         for part in split(text) {
             let Some((key, value)) = part.split_once('=') else {
-                return wrong(format!("`{part}` is not `key=value`; keys are {KEYS}"));
+                return wrong(format!("`{part}` is not `key=value`; keys are {}", keys()));
             };
             if seen.contains(&key) {
                 return wrong(format!("`{key}` is given twice"));
@@ -137,7 +160,7 @@ impl FromStr for SimSpec {
                 "clock" if value == "virtual" => spec.clock = SimClock::Virtual,
                 "clock" if value == "real" => spec.clock = SimClock::Real,
                 "clock" => return wrong(format!("clock `{value}` is neither `virtual` nor `real`")),
-                _ => return wrong(format!("unknown key `{key}`; keys are {KEYS}")),
+                _ => return wrong(format!("unknown key `{key}`; keys are {}", keys())),
             }
             seen.push(key);
         }

@@ -7,12 +7,32 @@ use std::fmt::Write as _;
 
 use hdrhistogram::Histogram;
 
-use super::{ExportError, Selection, labels};
+use super::{Chosen, ExportError, Selection};
 use crate::model::{Distribution, Record};
 
 const STEPS_PER_HALF_DISTANCE: f64 = 5.0;
 /// Buckets per power of two and halves of it, with 3 significant digits.
 const SUB_BUCKETS: u32 = 2_048;
+
+/// What helps, where one distribution was asked for and there are several: a dispatch, or a load of a search.
+fn several(record: &Record, chosen: &[Chosen<'_>]) -> ExportError {
+    let Some(first) = chosen.first() else { return ExportError::Empty };
+    let dispatch = &first.run.dispatch;
+    let is_one = chosen.iter().all(|part| part.run.dispatch == *dispatch);
+    let Some(search) = record.search.as_ref().filter(|_| is_one) else {
+        let mut has: Vec<&str> = record.runs.iter().map(|run| run.dispatch.as_str()).collect();
+        has.dedup();
+        return ExportError::Several { has: has.join(", ") };
+    };
+    let searched = search.dispatches.iter().find(|searched| searched.dispatch == *dispatch);
+    let kept_per_s = searched.and_then(|searched| searched.answer.kept_per_s);
+    let held_per_s = searched.and_then(|searched| Some(searched.holds.first()?.rate_per_s));
+    ExportError::Search {
+        holds: chosen.len(),
+        dispatch: dispatch.clone(),
+        rate: drumpost_units::rate_text(kept_per_s.or(held_per_s).unwrap_or(1_000.0)),
+    }
+}
 
 /// The percentile distribution of the response times of one dispatch, over all its counted trials or one, in ns, which
 /// the last line says.
@@ -23,7 +43,7 @@ pub fn hgrm(record: &Record, selection: &Selection) -> Result<String, ExportErro
     let chosen = selection.of(record)?;
     let run = chosen.first().ok_or(ExportError::Empty)?.run;
     if chosen.iter().any(|part| !std::ptr::eq(part.run, run)) {
-        return Err(ExportError::Several { has: labels(&record.runs) });
+        return Err(several(record, &chosen));
     }
     let times = Distribution::merged(chosen.iter().map(|part| &part.trial.response));
     let histogram = times.histogram();

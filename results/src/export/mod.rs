@@ -43,6 +43,19 @@ pub enum ExportError {
         /// What there is.
         has: String,
     },
+    /// The format holds one distribution, and a search has one at each rate.
+    #[error(
+        "a percentile distribution is of one load, and this search held {holds} loads of {dispatch}: measure the one you \
+         mean with `drumpost run --rate {rate}` and export its record, or use --format csv or hlog, which hold all"
+    )]
+    Search {
+        /// Loads of the dispatch.
+        holds: usize,
+        /// The dispatch.
+        dispatch: String,
+        /// The highest rate that kept the goal, or any that was held, as it is typed.
+        rate: String,
+    },
     /// A histogram cannot be encoded.
     #[error(transparent)]
     Histogram(#[from] DistributionError),

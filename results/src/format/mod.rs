@@ -5,6 +5,7 @@
 //! server in `server`, for a suite in `suite`. Does not live here: files (`store`).
 
 mod convert;
+mod limits;
 mod older;
 mod search;
 pub mod server;
@@ -74,7 +75,11 @@ pub fn from_json(json: &str) -> Result<Record, FormatError> {
         schema_version: u32,
     }
     match serde_json::from_str::<Header>(json)?.schema_version {
-        1 => serde_json::from_str::<v1::Document>(json)?.try_into(),
+        1 => {
+            let mut document: v1::Document = serde_json::from_str(json)?;
+            limits::check(&mut document)?;
+            document.try_into()
+        }
         found if found > SCHEMA_VERSION => Err(FormatError::Newer { found }),
         found => {
             let reason = format!("there never was a version {found}");

@@ -4,6 +4,7 @@
 //! of the histogram. Does not live here: live recording (the engine has its own), base64 and JSON (`format`).
 
 use std::fmt;
+use std::io::Read as _;
 
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
@@ -293,8 +294,46 @@ impl Distribution {
     }
 }
 
-fn decoded(mut bytes: &[u8]) -> Result<Histogram<u64>, DistributionError> {
-    Deserializer::new().deserialize(&mut bytes).map_err(failed)
+/// Bytes of the longest histogram there is: a head, and nine for each of the 57,344 buckets that 3 digits and 64 bits make.
+const LONGEST: u64 = 1 << 20;
+const HEAD_LEN: usize = 40;
+const COMPRESSED_HEAD_LEN: usize = 8;
+const COOKIE: u32 = 0x1c84_9303;
+const COMPRESSED_COOKIE: u32 = 0x1c84_9304;
+
+/// Reads a histogram. The head says how much memory the reader will take, and may say anything, so it is checked first.
+fn decoded(bytes: &[u8]) -> Result<Histogram<u64>, DistributionError> {
+    let wrong = |reason: &str| DistributionError { reason: reason.to_owned() };
+    let cookie = number(bytes, 0).ok_or_else(|| wrong("it is cut short"))? as u32;
+    // The lower half of the cookie's last byte but one says how wide a count is; writers set it as they like.
+    let plain = match cookie & !0xf0 {
+        COOKIE => bytes.to_vec(),
+        COMPRESSED_COOKIE => {
+            let packed = bytes.get(COMPRESSED_HEAD_LEN..).unwrap_or_default();
+            let mut plain = Vec::new();
+            let unpacking = flate2::read::ZlibDecoder::new(packed).take(LONGEST + 1);
+            { unpacking }.read_to_end(&mut plain).map_err(failed)?;
+            plain
+        }
+        _ => return Err(wrong("it does not begin as one")),
+    };
+    if plain.len() < HEAD_LEN || plain.len() as u64 > LONGEST {
+        return Err(wrong("it is longer or shorter than any histogram"));
+    }
+    let (counts_len, digits) = (number(&plain, 4).unwrap_or(0), number(&plain, 12).unwrap_or(0));
+    if counts_len as usize != plain.len() - HEAD_LEN {
+        return Err(wrong("it says that it is longer than it is"));
+    }
+    if ![u64::from(COARSE_DIGITS), u64::from(DIGITS)].contains(&digits) {
+        return Err(DistributionError { reason: format!("it has {digits} digits") });
+    }
+    Deserializer::new().deserialize(&mut &plain[..]).map_err(failed)
+}
+
+/// Four bytes as a number, the highest first.
+fn number(bytes: &[u8], at: usize) -> Option<u64> {
+    let bytes: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
+    Some(u64::from(u32::from_be_bytes(bytes)))
 }
 
 impl PartialEq for Distribution {

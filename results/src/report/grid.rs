@@ -95,6 +95,8 @@ impl Grid {
         let widest = cells.map(|cell| columns(&cell.text)).max().unwrap_or(0);
         let group = self.headings[i].group;
         let alone = self.headings.iter().filter(|column| column.group == group).count() == 1;
+        // A longer text stands out of its column rather than making all others wider than any terminal.
+        let widest = widest.min(crate::plain::NAME_LEN);
         widest.max(columns(&self.headings[i].heading)).max(if alone { columns(group) } else { 0 })
     }
 

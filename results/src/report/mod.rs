@@ -18,7 +18,7 @@ mod svg;
 pub use comparison::comparison;
 pub use hops::hops;
 pub use json::json;
-pub use run::{FAIRNESS, table};
+pub use run::{FAIRNESS, IN_HEADLINE, USUAL, table};
 pub use search::{search, search_headline, search_line};
 pub use suite::suite;
 pub use svg::search_svg;

@@ -2,7 +2,7 @@
 //!
 //! Lives here: the headline, the table, reasons and settings. Does not live here: hop times (`hops`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::grid::{Cell, Column, Grid};
@@ -12,18 +12,26 @@ use crate::stats::Derived;
 use crate::units;
 use crate::verdict::{InFlight, Machine, Thresholds, Validity, Verdict, host_reasons};
 
-/// Keys of the settings without which a comparison is unfair; shown under every table, in this order.
-pub const FAIRNESS: [&str; 17] = [
+/// Keys of the settings that are shown under every table, in this order. Whatever else a record holds follows them, by
+/// name.
+pub const FAIRNESS: [&str; 28] = [
     "rate_per_s",
     "arrivals",
+    "trace_columns",
     "senders",
     "window",
+    "at_cap",
+    "debt",
+    "debt_late_ns",
+    "think",
+    "reply",
     "batch",
     "capacity",
     "payload",
     "content",
     "headers",
     "touch",
+    "keys",
     "services",
     "placement",
     "wait",
@@ -31,7 +39,26 @@ pub const FAIRNESS: [&str; 17] = [
     "persistence",
     "warmup_ns",
     "duration_ns",
+    "count",
+    "drain_ns",
+    "flow_timeout_ns",
+    "kill",
 ];
+
+/// Settings that are not shown where every run of a table has the usual value, which is the default of the flag.
+pub const USUAL: [(&str, &str); 8] = [
+    ("headers", "none"),
+    ("at_cap", "block"),
+    ("debt", "keep"),
+    ("think", "none"),
+    ("reply", "async"),
+    ("keys", "uniform:10000"),
+    ("drain_ns", "5.00 s"),
+    ("flow_timeout_ns", "5.00 s"),
+];
+
+/// Settings that stand elsewhere: how flows are started is in the headline.
+pub const IN_HEADLINE: [&str; 1] = ["load"];
 
 /// A record as text: per scenario a table with the verdict first, then the reasons of what is not valid, the floor of
 /// the harness, the settings that make it fair, and where it was saved.
@@ -334,9 +361,17 @@ fn settings(record: &Record, runs: &[&Run], layout: Layout) -> String {
     let entry = |key: &str, value: &str| format!("{} {value}", super::without_unit(key));
     let mut shared = Vec::new();
     let mut own: Vec<Vec<String>> = vec![Vec::new(); runs.len()];
-    for key in FAIRNESS {
+    let written: BTreeSet<&str> = runs
+        .iter()
+        .flat_map(|run| run.settings.keys())
+        .chain(record.settings.keys())
+        .map(String::as_str)
+        .collect();
+    let others = written.into_iter().filter(|key| !FAIRNESS.contains(key) && !IN_HEADLINE.contains(key));
+    for key in FAIRNESS.into_iter().chain(others) {
         let values: Vec<Option<String>> = runs.iter().map(|run| value(run, key)).collect();
-        if key == "headers" && values.iter().flatten().all(|value| value == "none") {
+        let usual = USUAL.iter().find(|(usual, _)| *usual == key);
+        if usual.is_some_and(|(_, usual)| values.iter().flatten().all(|value| value == usual)) {
             continue;
         }
         let said = |value: &Option<String>| entry(key, value.as_deref().unwrap_or(units::NONE));

@@ -136,7 +136,7 @@ fn line(svg: &mut String, from: (f64, f64), to: (f64, f64), colour: &str, dashes
 }
 
 fn text(svg: &mut String, (x, y): (f64, f64), anchor: &str, colour: &str, text: &str) {
-    let safe = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let safe = crate::plain::plain(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     let _ = writeln!(
         svg,
         "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"{colour}\">{safe}</text>"

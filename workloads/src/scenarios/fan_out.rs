@@ -7,7 +7,7 @@ use super::parts::{Emits, Ends, driven, reacting};
 use crate::units;
 use drumpost_core::{
     message::Kind,
-    registry::{Options, ScenarioEntry},
+    registry::{OptionEntry, Options, ScenarioEntry},
     scenario::{Scenario, command, event},
 };
 
@@ -34,10 +34,14 @@ macro_rules! up_to_64 {
 static SUBSCRIBERS: &[&str] = up_to_64!("");
 static QUEUES: &[&str] = up_to_64!(".tell");
 
+/// What it may be told.
+static OPTIONS: [OptionEntry; 1] =
+    [OptionEntry::new(OPTION, "N", "3", "Subscribers, from 1 to 64: each has every message")];
+
 /// The scenario `fan-out`, for the registry.
 #[must_use]
 pub fn entry() -> ScenarioEntry {
-    ScenarioEntry { name: NAME, make: |options| subscribers(options).map(scenario) }
+    ScenarioEntry { name: NAME, options: &OPTIONS, make: |options| subscribers(options).map(scenario) }
 }
 
 fn subscribers(options: &Options) -> Result<&'static [&'static str], String> {

@@ -22,7 +22,7 @@ const SHIP: Kind = Kind(4);
 /// The scenario `order-authorization`, for the registry.
 #[must_use]
 pub fn entry() -> ScenarioEntry {
-    ScenarioEntry { name: "order-authorization", make: |_| Ok(scenario()) }
+    ScenarioEntry { name: "order-authorization", options: &[], make: |_| Ok(scenario()) }
 }
 
 fn scenario() -> Scenario {

@@ -17,7 +17,7 @@ const COMPLETED: Kind = Kind(1);
 /// The scenario `payment-confirmation`, for the registry.
 #[must_use]
 pub fn entry() -> ScenarioEntry {
-    ScenarioEntry { name: "payment-confirmation", make: |_| Ok(scenario()) }
+    ScenarioEntry { name: "payment-confirmation", options: &[], make: |_| Ok(scenario()) }
 }
 
 fn scenario() -> Scenario {

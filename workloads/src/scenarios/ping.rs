@@ -17,7 +17,7 @@ const ANSWERED: Kind = Kind(2);
 /// The scenario `ping`, for the registry.
 #[must_use]
 pub fn entry() -> ScenarioEntry {
-    ScenarioEntry { name: "ping", make: |_| Ok(scenario()) }
+    ScenarioEntry { name: "ping", options: &[], make: |_| Ok(scenario()) }
 }
 
 fn scenario() -> Scenario {

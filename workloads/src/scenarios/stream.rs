@@ -16,7 +16,7 @@ const PRODUCED: Kind = Kind(1);
 /// The scenario `stream`, for the registry.
 #[must_use]
 pub fn entry() -> ScenarioEntry {
-    ScenarioEntry { name: "stream", make: |_| Ok(scenario()) }
+    ScenarioEntry { name: "stream", options: &[], make: |_| Ok(scenario()) }
 }
 
 fn scenario() -> Scenario {

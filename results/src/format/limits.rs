@@ -1,0 +1,121 @@
+//! What a document may hold, checked before anything is made of it: numbers whose sums fit, and names of a sane length.
+//!
+//! A document may come from anywhere. Counts of a trial are added over trials and points by everything that reads a
+//! record, so a document whose sums could overflow is refused here, once. Lives here: these limits. Does not live here:
+//! sizes of histograms, which their reader checks (`crate::model::Distribution`).
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{FormatError, v1};
+use crate::plain::{NAME_LEN, cut};
+
+/// Refuses numbers that cannot be added up, and cuts names that no table shows.
+///
+/// # Errors
+/// Names the first number that is too large, and the largest that there may be.
+pub(super) fn check(document: &mut v1::Document) -> Result<(), FormatError> {
+    let trials: usize = document.runs.iter().map(|run| run.trials.len()).sum();
+    // A quarter of what fits is left for sums of several counts of one trial.
+    let limit = u64::MAX / 4 / (trials as u64 + 1);
+    for (i, run) in document.runs.iter().enumerate() {
+        for (j, trial) in run.trials.iter().enumerate() {
+            of_trial(&format!("runs[{i}].trials[{j}]"), trial, limit)?;
+        }
+    }
+    for run in &mut document.runs {
+        shorten(&mut run.scenario);
+        shorten(&mut run.dispatch);
+        let hops = run.trials.iter_mut().flat_map(|trial| &mut trial.hops).chain(&mut run.hops);
+        for hop in hops {
+            shorten(&mut hop.destination);
+            shorten(&mut hop.receiver);
+        }
+    }
+    document
+        .pairing
+        .iter_mut()
+        .flat_map(|pairing| &mut pairing.order)
+        .for_each(|slot| shorten(&mut slot.label));
+    let searched = document.search.iter_mut().flat_map(|search| &mut search.dispatches);
+    searched.for_each(|searched| shorten(&mut searched.dispatch));
+    Ok(())
+}
+
+fn shorten(name: &mut String) {
+    if name.len() > NAME_LEN {
+        *name = cut(name, NAME_LEN).into_owned();
+    }
+}
+
+fn of_trial(at: &str, trial: &v1::Trial, limit: u64) -> Result<(), FormatError> {
+    let v1::Trial { elapsed_ns, cpu_ns, blocked_ns, floor_ns, .. } = *trial;
+    let own = [
+        ("elapsed_ns", Some(elapsed_ns)),
+        ("cpu_ns", cpu_ns),
+        ("blocked_ns", Some(blocked_ns)),
+        ("floor_ns", floor_ns),
+    ];
+    for (name, number) in own {
+        small(&format!("{at}.{name}"), number.unwrap_or(0), limit)?;
+    }
+    counts(&format!("{at}.flows"), &trial.flows, limit)?;
+    counts(&format!("{at}.audit"), &trial.audit, limit)?;
+    counts(&format!("{at}.hygiene"), &trial.hygiene, limit)?;
+    let times = [
+        ("response_ns", Some(&trial.response_ns)),
+        ("service_ns", Some(&trial.service_ns)),
+        ("lag_ns", Some(&trial.lag_ns)),
+        ("inter_send_ns", trial.inter_send_ns.as_ref()),
+    ];
+    let hops = trial.hops.iter().map(|hop| ("hops", Some(&hop.hop_ns)));
+    for (name, times) in times.into_iter().chain(hops) {
+        let Some(v1::Times { count, over_range, sum, .. }) = times else { continue };
+        small(&format!("{at}.{name}.count"), *count, limit)?;
+        small(&format!("{at}.{name}.over_range"), *over_range, limit)?;
+        sum_fits(&format!("{at}.{name}.sum"), *sum, *count)?;
+    }
+    let of_points = limit / (trial.series.len() as u64 + 1);
+    for (i, point) in trial.series.iter().enumerate() {
+        let at = format!("{at}.series[{i}]");
+        small(&format!("{at}.at_ns"), point.at_ns, limit)?;
+        for (name, count) in [
+            ("ended", point.ended),
+            ("in_flight", point.in_flight),
+            ("response_count", point.response_count),
+            ("response_over_range", point.response_over_range),
+        ] {
+            small(&format!("{at}.{name}"), count, of_points)?;
+        }
+        // Points are merged by their intervals, so these are added up as well.
+        small(&format!("{at}.intervals"), u64::from(point.intervals), u64::from(u32::MAX) / 4)?;
+        sum_fits(&format!("{at}.response_sum_ns"), point.response_sum_ns, point.response_count)?;
+    }
+    Ok(())
+}
+
+/// Every number of a table of counts, whatever they are called: a count that is added later is checked, too.
+fn counts(at: &str, table: &impl Serialize, limit: u64) -> Result<(), FormatError> {
+    let Value::Object(counts) = serde_json::to_value(table)? else { return Ok(()) };
+    counts
+        .iter()
+        .try_for_each(|(name, count)| small(&format!("{at}.{name}"), count.as_u64().unwrap_or(0), limit))
+}
+
+fn small(at: &str, number: u64, limit: u64) -> Result<(), FormatError> {
+    if number <= limit {
+        return Ok(());
+    }
+    let reason =
+        format!("{number} is more than {limit}, beyond which sums over this record would not fit 64 bits");
+    Err(FormatError::Content { at: at.to_owned(), reason })
+}
+
+/// No value has more than 64 bits, so so many of them have a largest sum.
+fn sum_fits(at: &str, sum: u128, count: u64) -> Result<(), FormatError> {
+    if sum <= u128::from(count) * u128::from(u64::MAX) {
+        return Ok(());
+    }
+    let reason = format!("{count} values cannot have a sum of {sum}");
+    Err(FormatError::Content { at: at.to_owned(), reason })
+}

@@ -1,0 +1,132 @@
+//! How much memory a run is going to take, asked before it is taken.
+//!
+//! A queue is made for as many messages as `--capacity` says, all at once, and a process that asks for more memory than
+//! there is ends without a word about the flag. Lives here: a low estimate of what flags make large, and how much there
+//! is. Does not live here: memory that does not depend on flags, which is some ten MiB.
+
+use crate::exit::usage;
+use drumpost_core::{
+    load::Pace,
+    message::Message,
+    plan::TrialPlan,
+    registry::{RunsOn, TransportEntry},
+};
+use drumpost_results::units;
+use std::fs;
+
+/// One message in a queue: the message itself, and a word that says whether its place is taken.
+const SLOT_LEN: u64 = size_of::<Message>() as u64 + 8;
+
+/// Buffers of one batch that a lane and its ports have.
+const BATCHES: u64 = 4;
+
+/// What a user who thinks takes: when the next flow is due, and which it is.
+const USER_LEN: u64 = 32;
+
+/// Bytes, and what they are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Need {
+    bytes: u64,
+    flag: &'static str,
+    what: &'static str,
+}
+
+/// Refuses a run for which there is not enough memory.
+///
+/// # Errors
+/// Names the flag that takes most, how much it takes and how much there is.
+pub(super) fn check(plan: &TrialPlan, entry: &TransportEntry) -> anyhow::Result<()> {
+    fits(&needs(plan, entry), available())
+}
+
+fn fits(needs: &[Need], available: u64) -> anyhow::Result<()> {
+    let total = needs.iter().fold(0_u64, |sum, need| sum.saturating_add(need.bytes));
+    if total <= available {
+        return Ok(());
+    }
+    let most = needs.iter().max_by_key(|need| need.bytes);
+    let Some(Need { bytes, flag, what }) = most else { return Ok(()) };
+    Err(usage(format!(
+        "{flag}: {what} take about {}, and there are {} of memory; ask for less",
+        units::size(*bytes),
+        units::size(available)
+    )))
+}
+
+/// A low estimate: nothing is refused that fits.
+fn needs(plan: &TrialPlan, entry: &TransportEntry) -> Vec<Need> {
+    let wiring = &plan.wiring;
+    let lanes = u64::from(wiring.instance_count());
+    // Each receiving service has a queue at least; a simulated target and a server make theirs as messages come.
+    let queues = match entry.runs_on {
+        RunsOn::Inline | RunsOn::Simulation => 0,
+        RunsOn::Threads | RunsOn::Tasks if entry.needs_server => 0,
+        RunsOn::Threads | RunsOn::Tasks => {
+            wiring.destinations.iter().map(|destination| destination.receivers.len().max(1) as u64).sum()
+        }
+    };
+    let product = |factors: &[u64]| factors.iter().fold(1_u64, |product, n| product.saturating_mul(*n));
+    let users = match plan.load.pace {
+        Pace::Closed { in_flight } if plan.load.thinks => in_flight,
+        _ => 0,
+    };
+    vec![
+        Need {
+            bytes: product(&[queues, wiring.capacity as u64, SLOT_LEN]),
+            flag: "--capacity",
+            what: "queues of so many messages",
+        },
+        Need {
+            bytes: product(&[lanes, wiring.batch as u64, BATCHES, size_of::<Message>() as u64]),
+            flag: "--batch",
+            what: "buffers of so many messages for every instance",
+        },
+        Need { bytes: product(&[users, USER_LEN]), flag: "--in-flight", what: "so many users who think" },
+    ]
+}
+
+/// What this process may still take, in bytes: what the system has left, its control group and its own limit allow.
+fn available() -> u64 {
+    let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    let group = |limit: &str, used: &str| Some(number(limit)?.saturating_sub(number(used)?));
+    let of_group = [
+        group("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+        group("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    ];
+    let own = rustix::process::getrlimit(rustix::process::Resource::As).current;
+    let system = fs::read_to_string("/proc/meminfo").ok().and_then(|text| in_meminfo(&text));
+    of_group.into_iter().chain([own, system]).flatten().min().unwrap_or(u64::MAX)
+}
+
+fn in_meminfo(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1 << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_said_with_both_sizes() {
+        let needs = [
+            Need { bytes: 3 << 30, flag: "--capacity", what: "queues of so many messages" },
+            Need { bytes: 1 << 20, flag: "--batch", what: "buffers" },
+        ];
+        assert!(fits(&needs, 4 << 30).is_ok());
+        let said = fits(&needs, 1 << 30).unwrap_err().to_string();
+        assert_eq!(
+            said,
+            "--capacity: queues of so many messages take about 3 GiB, and there are 1 GiB of memory; ask for less"
+        );
+        let endless = [Need { bytes: u64::MAX, ..needs[0] }, needs[1]];
+        assert!(fits(&endless, u64::MAX - 1).is_err());
+    }
+
+    #[test]
+    fn the_system_says_how_much_is_left() {
+        assert_eq!(in_meminfo("MemTotal: 9 kB\nMemAvailable:     2048 kB\n"), Some(2 << 20));
+        assert_eq!(in_meminfo("MemTotal: 9 kB\n"), None);
+        assert!(available() > 0);
+    }
+}
