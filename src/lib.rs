@@ -18,6 +18,8 @@ mod digest;
 mod environment;
 mod exit;
 mod export;
+#[cfg(test)]
+mod fuzz;
 mod host;
 mod interrupt;
 mod list;

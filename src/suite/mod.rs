@@ -75,6 +75,12 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
     Ok(if suite.partial().is_some() { Exit::Interrupted } else { exit(suite) })
 }
 
+/// Reads a suite's text and resolves its cells, for tests that feed it any.
+#[cfg(test)]
+pub(crate) fn resolve_text(registry: &Registry, text: &str) -> anyhow::Result<usize> {
+    cells::resolve(registry, Path::new("suite.toml"), text).map(|found| found.cells.len())
+}
+
 /// Prints a suite, from what its folder holds.
 pub(crate) fn print(suite: &Suite, folder: &Path, json: bool) -> anyhow::Result<()> {
     let text = if json { store::to_json(suite)? } else { report::suite(suite, folder, output::layout()) };

@@ -1,7 +1,9 @@
 //! Faults that were found in use: a file per group, a test per fault.
 
+mod binary;
 mod figures;
 mod host;
+mod input;
 mod library;
 mod saving;
 mod servers;

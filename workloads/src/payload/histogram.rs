@@ -109,8 +109,8 @@ mod tests {
         for (text, says) in [
             ("64 1\n64", "2: \"64\" is not `SIZE COUNT`"),
             ("64 1 1", "1: \"64 1 1\" is not `SIZE COUNT`"),
-            ("#\n\n-3 1", "3: \"-3\" is no whole number of bytes"),
-            ("3 x", "1: \"x\" is no whole number"),
+            ("#\n\n-3 1", "3: \"-3\" is no size: it is below zero"),
+            ("3 x", "1: \"x\" is no count"),
             ("65MiB 1", "1: payloads of 68157440 bytes are longer than 64 MiB"),
         ] {
             assert!(entries(text.as_bytes()).is_err_and(|reason| reason.starts_with(says)), "{text}");
