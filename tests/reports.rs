@@ -42,8 +42,7 @@ fn every_setting_that_is_written_is_shown_and_every_one_that_is_shown_is_written
         "stream --dispatch message/sim --arrivals trace:t.csv --trace-columns at=time".to_owned(),
         "fan-out --dispatch message/sim --sim service=fixed:1us --set fan-out.subscribers=2 --count 100"
             .to_owned(),
-        "stream --dispatch message/crossbeam --kill worker@50ms/50ms --duration 200ms --trials 1"
-            .to_owned(),
+        "stream --dispatch message/crossbeam --kill worker@50ms/50ms --duration 200ms --trials 1".to_owned(),
     ] {
         place.run(&format!("run {line} --out record.json"));
         let record = Record::from_file(&place.path("record.json")).document;
