@@ -124,3 +124,28 @@ fn jetstream_redelivers_to_a_consumer_that_was_killed() {
         run["trials"][0]["faults"]
     );
 }
+
+/// Core NATS keeps nothing for a consumer that is away: what was sent meanwhile is a finding, not a failure.
+#[test]
+fn regression_a_kill_over_a_transport_without_memory_counts_what_was_lost() {
+    let Some(server) = NatsServer::start() else { return };
+    let place = Place::new();
+    let line =
+        format!("run stream --dispatch message/nats --nats {} --rate 1k/s --duration 1500ms", server.url());
+    let line =
+        format!("{line} --warmup 100ms --trials 1 --kill worker@500ms/400ms --drain 1s --out record.json");
+    let done = place.run(&line);
+    assert!([0, 6].contains(&done.code), "code {}\n{}\n{}", done.code, done.stdout, done.stderr);
+    let record = Record::from_file(&place.path("record.json"));
+    let run = record.only();
+    assert_eq!(run["status"], "ok", "{}", run["error"]);
+    let lost = count(run, "/audit/lost");
+    assert!((100..=700).contains(&lost), "{}", run["audit"]);
+    assert_eq!(
+        (count(run, "/flows/lost") > 0, count(run, "/flows/unfinished")),
+        (true, 0),
+        "{}",
+        run["flows"]
+    );
+    assert!(done.stdout.contains("lost (allowed)") && done.stdout.contains("killed"), "{}", done.stdout);
+}

@@ -251,19 +251,20 @@ impl Collector {
             beyond_window: local.beyond_window,
             negative: local.negative,
             confirmed: confirms.map(|confirms| confirms.confirmed),
+            refused: confirms.map(|confirms| confirms.refused),
             unconfirmed: confirms.map(|confirms| confirms.unconfirmed),
         }
     }
 
-    /// Takes the last of what the lanes have.
-    pub(crate) fn finish(&mut self, lanes: Vec<Lane>) -> Rest {
+    /// Takes the last of what the lanes have, at the end of a run that was stopped at `stopped_ns`.
+    pub(crate) fn finish(&mut self, lanes: Vec<Lane>, stopped_ns: u64) -> Rest {
         self.collect();
         let mut all = Rest::default();
         let mut returned = vec![false; self.lanes.len()];
         for lane in lanes {
             let at = usize::from(lane.id());
             returned[at] = true;
-            let rest = lane.finish();
+            let rest = lane.finish(stopped_ns);
             // A lane that was asked just before the stop leaves what it has in the exchange only now.
             self.collect();
             self.merge(at, &rest.latencies);

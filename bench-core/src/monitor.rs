@@ -2,6 +2,7 @@
 //! outcome. Runs beside the lanes (real time) or between their steps (virtual time).
 
 mod watch;
+mod window;
 
 pub use watch::{Counts, Edge, Unwatched, Watch};
 
@@ -61,6 +62,8 @@ pub struct Monitor {
     interrupted: bool,
     drain_timed_out: bool,
     stopped_ns: u64,
+    /// The last time it looked after the run. What fails between two looks failed then, to within 2 ms.
+    looked_ns: u64,
     has_begun: bool,
     /// The watcher was told that the measured window is open.
     has_opened: bool,
@@ -109,6 +112,7 @@ impl Monitor {
             interrupted: false,
             drain_timed_out: false,
             stopped_ns: 0,
+            looked_ns: begins_ns,
             has_begun: false,
             has_opened: false,
         }
@@ -135,6 +139,7 @@ impl Monitor {
     /// Looks after the run at `now_ns`: samples, and stops it when it is complete, interrupted, or out of time to drain.
     /// Says when it wants to look again at the latest.
     pub fn poll(&mut self, now_ns: u64, watch: &mut dyn Watch) -> u64 {
+        self.looked_ns = now_ns;
         self.look_at_cost(now_ns);
         if now_ns >= self.measure_from_ns && !self.control.stop.is_stopped() {
             self.look_at_in_flight(now_ns);
@@ -336,22 +341,37 @@ impl Monitor {
     /// Merges what the lanes left behind. `confirms` is what the transport confirmed, `None` if it confirms nothing.
     #[must_use]
     pub fn finish(mut self, lanes: Vec<Lane>, confirms: Option<Confirms>, notes: Vec<String>) -> Outcome {
-        let Rest { local, unsent, gaps } = self.collector.finish(lanes);
+        // A failure's own time is its end; nobody else stopped it.
+        let stopped_ns = if self.stopped_ns > 0 { self.stopped_ns } else { self.looked_ns };
+        let Rest { local, unsent, gaps } = self.collector.finish(lanes, stopped_ns);
         let mut audit = self.collector.audit(&local, &unsent, confirms);
         let ended = local.ended / self.ends_per_flow;
-        let until_ns = if self.stopped_ns > 0 { self.ends_ns.min(self.stopped_ns) } else { 0 };
+        let measured_ended = local.measured_ended / self.ends_per_flow;
         let ending = match self.control.failure() {
             Some(what) => Ending::Failed(what),
             None if self.interrupted => Ending::Interrupted,
             None => Ending::Completed,
         };
         audit.close(ending == Ending::Completed);
-        let elapsed_ns = elapsed_ns(self.measure_from_ns, until_ns, self.ends_ns, local.last_end_ns);
+        let unfinished = local.started.saturating_sub(ended);
+        let all_ended = unfinished == 0 && ending == Ending::Completed;
+        let window = window::Window {
+            from_ns: self.measure_from_ns,
+            ends_ns: self.ends_ns,
+            load_ends_ns: self.draining_since_ns.unwrap_or(stopped_ns).min(stopped_ns).min(self.ends_ns),
+            stopped_ns,
+        };
+        let in_warmup = local.started.saturating_sub(local.measured_started);
+        let warmup_unfinished = in_warmup.saturating_sub(ended.saturating_sub(measured_ended));
+        let senders = self.collector.senders() as u64;
+        let elapsed_ns = window.elapsed_ns(local.last_end_ns, all_ended);
         let mean_in_flight = self.mean_in_flight(&local, elapsed_ns);
+        // A load that ends by count has no end but its last flow; one that broke or was interrupted none but when it was.
+        let was_cut = ending != Ending::Completed;
         let last_due_ns = gaps.iter().filter_map(Gaps::last_due_ns).max();
-        // A load that ends by count has no end but its last flow; one that broke none but when it did.
-        let by_count = self.ends_ns == u64::MAX || until_ns == 0;
-        let schedule_ends_ns = last_due_ns.map(|last_ns| if by_count { last_ns } else { until_ns });
+        let by_plan_ns = self.ends_ns.min(stopped_ns);
+        let schedule_ends_ns = last_due_ns
+            .map(|last_ns| if self.ends_ns == u64::MAX && !was_cut { last_ns } else { by_plan_ns });
         let has_looked = self.in_flight_last.is_some() && elapsed_ns > 0;
         let hops = self.collector.hops();
         let Totals { response, service, lag, inter_send, .. } = self.collector.totals;
@@ -362,8 +382,9 @@ impl Monitor {
             missed: local.missed,
             shed: local.shed,
             dropped: local.dropped,
-            measured_ended: local.measured_ended / self.ends_per_flow,
-            unfinished: local.started.saturating_sub(ended),
+            measured_ended,
+            unfinished,
+            warmup_unfinished,
             elapsed_ns,
             schedule_ns: schedule_ends_ns.map(|ns| ns.saturating_sub(self.measure_from_ns)),
             response,
@@ -375,6 +396,7 @@ impl Monitor {
             audit,
             messages: audit.sent.saturating_sub(local.warmup_emitted),
             blocked_ns: local.measured_blocked_ns,
+            senders,
             cost: self.meter.and_then(|meter| meter.cost()),
             mean_in_flight,
             counted_in_flight: has_looked.then(|| self.in_flight_area / elapsed_ns as f64),
@@ -383,11 +405,4 @@ impl Monitor {
             notes,
         }
     }
-}
-
-/// The load's time, never the observer's: to its end or the last measured flow's, whichever is later; a load that ends
-/// by count has only the latter.
-fn elapsed_ns(from_ns: u64, until_ns: u64, ends_ns: u64, last_end_ns: u64) -> u64 {
-    let by_plan_ns = if ends_ns == u64::MAX { 0 } else { until_ns };
-    last_end_ns.max(by_plan_ns).saturating_sub(from_ns)
 }

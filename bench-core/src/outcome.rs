@@ -54,7 +54,9 @@ pub struct AuditTotals {
     pub negative: u64,
     /// Confirmed by the transport, `None` if it confirms nothing.
     pub confirmed: Option<u64>,
-    /// Refused, or still without a confirm at the drain deadline.
+    /// Refused by the transport.
+    pub refused: Option<u64>,
+    /// Neither confirmed nor refused by the drain deadline.
     pub unconfirmed: Option<u64>,
 }
 
@@ -100,8 +102,11 @@ pub struct Outcome {
     pub dropped: u64,
     /// Flow ends in the measured window, by flow (a fan-out to n ends n times and counts once).
     pub measured_ended: u64,
-    /// Flows started and not ended at the drain deadline, written off or not.
+    /// Flows started and not ended at the drain deadline, written off or not, those of the warm-up included.
     pub unfinished: u64,
+    /// Of the unfinished: those of the warm-up, counted by themselves. So the counts of the measured flows can be held against
+    /// each other: started = ended + the other unfinished ones.
+    pub warmup_unfinished: u64,
     /// Length of the measured window, to the last measured end, in ns.
     pub elapsed_ns: u64,
     /// Open loads: how long the schedule of the measured flows was, in ns: as long as was asked, or to when the last of so
@@ -125,6 +130,8 @@ pub struct Outcome {
     pub messages: u64,
     /// How long senders were held up by a full transport in the measured window, summed over lanes, in ns.
     pub blocked_ns: u64,
+    /// Lanes that send, and so may be held up.
+    pub senders: u64,
     /// What the measured window cost; `None` in virtual time, and if measuring did not begin.
     pub cost: Option<Cost>,
     /// Mean number of flows started and not ended over the measured window, from the times of each flow: exact. `None` if

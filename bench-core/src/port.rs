@@ -24,8 +24,20 @@ pub enum PortError {
 pub struct Confirms {
     /// Confirmed by the transport.
     pub confirmed: u64,
-    /// Refused by the transport, or still without an answer at the deadline.
+    /// Refused by the transport.
+    pub refused: u64,
+    /// Still without an answer at the deadline.
     pub unconfirmed: u64,
+}
+
+impl Confirms {
+    /// Adds those of another port.
+    pub fn merge(&mut self, other: Self) {
+        let Self { confirmed, refused, unconfirmed } = other;
+        self.confirmed += confirmed;
+        self.refused += refused;
+        self.unconfirmed += unconfirmed;
+    }
 }
 
 /// Sends to one destination, on threads.
@@ -95,6 +107,9 @@ pub trait AsyncSendPort: Send {
 
 /// Receives what one service instance hears, on tasks. Acknowledges as [`RecvPort`] does.
 pub trait AsyncRecvPort: Send {
+    /// Whether `crash` does what it says. A run with a kill is refused where it does not.
+    const CAN_BE_KILLED: bool = false;
+
     /// Waits for at least one message, hands over up to `max`, and says how many. Cancel-safe: dropped before it
     /// resolves, it has taken nothing, and what wakes it must outlive it: the driver makes a new one after each wait.
     ///
@@ -119,11 +134,12 @@ pub trait AsyncRecvPort: Send {
     fn stop_acknowledging(&mut self) {}
 
     /// Dies as a killed consumer would, without acknowledging what it was handed, stays away for `down`, and comes
-    /// back to its durable subscription.
+    /// back: to its durable subscription, or, of a transport that keeps nothing, to a new one. What was sent in between is
+    /// then lost, and counted.
     ///
     /// # Errors
-    /// `Failed` if the transport has nothing that outlives a consumer, or could not come back.
+    /// `Failed` if it could not come back.
     fn crash(&mut self, _down: Duration) -> impl Future<Output = Result<(), PortError>> + Send {
-        async { Err(PortError::Failed("this transport keeps nothing for a consumer that was killed".into())) }
+        async { Err(PortError::Failed("a consumer of this transport cannot be killed".into())) }
     }
 }

@@ -18,7 +18,7 @@ use drumpost_results::{
     model::{Pairing, Record, Run, Status, Trial},
     verdict::{self, Machine, Thresholds, Validity},
 };
-use drumpost_tui::{Event, Status as Light};
+use drumpost_tui::{Confirms, Event, Status as Light};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 use std::{collections::BTreeMap, sync::mpsc::Sender};
 
@@ -150,7 +150,11 @@ pub(crate) fn run_trial(
         Ok(outcome) => {
             let host = follower.host.map(HostWatch::finish).unwrap_or_default();
             let beside = Beside { series: follower.series, host, floor_ns };
-            trial::ran(job, target, place, outcome, beside)
+            let done = trial::ran(job, target, place, outcome, beside);
+            if let Some(confirms) = confirms(&done) {
+                let _ = events.send(Event::Confirmed { dispatch: index, confirms });
+            }
+            done
         }
         Err(OpenError::Failed(error)) if interrupted.is_set() => Trial {
             status: Status::Interrupted,
@@ -172,6 +176,13 @@ pub(crate) fn run_trial(
         ));
     }
     Tried { trial, give_up }
+}
+
+/// What the transport confirmed, for the dashboard; `None` if it confirms nothing.
+fn confirms(trial: &Trial) -> Option<Confirms> {
+    let audit = &trial.audit;
+    let unconfirmed = audit.unconfirmed.unwrap_or(0);
+    Some(Confirms { confirmed: audit.confirmed?, refused: audit.refused.unwrap_or(0), unconfirmed })
 }
 
 /// A trial's verdict for the dashboard, judged alone.

@@ -186,6 +186,7 @@ impl Job {
             promises: Promises {
                 ordered: target.promise.ordered,
                 tolerates_duplicates: target.promise.may_duplicate,
+                lossless: target.promise.lossless,
             },
             settings: settings::of(self, target, args),
             ..Run::default()

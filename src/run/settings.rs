@@ -10,7 +10,7 @@ use drumpost_core::{
     load::{Debt, Extent, Pace},
     payload::Touch,
     plan::TrialPlan,
-    registry::RunsOn,
+    registry::{Promise, RunsOn},
 };
 use drumpost_results::model::Settings;
 use drumpost_workloads::arrivals::trace::Trace;
@@ -45,6 +45,7 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     set("wait", wait.into());
     set("acks", target.promise.acks.into());
     set("persistence", target.promise.persistence.into());
+    set("promise", promise(&target.promise).into());
     let instances: Vec<String> = plan
         .wiring
         .services
@@ -68,6 +69,16 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
         }
     }
     settings
+}
+
+/// What the transport promises as its options made it, in a few words: the audit judges by it.
+fn promise(promise: &Promise) -> String {
+    let words = [
+        if promise.lossless { "no loss" } else { "may lose" },
+        if promise.ordered { "in order" } else { "in any order" },
+        if promise.may_duplicate { "may repeat" } else { "once" },
+    ];
+    words.join(",")
 }
 
 /// Those that say when flows are started.

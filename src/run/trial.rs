@@ -75,13 +75,14 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
             due: outcome.measured_started + outcome.missed + outcome.shed + outcome.dropped,
             started: outcome.measured_started,
             ended: outcome.measured_ended,
-            unfinished: outcome.unfinished,
             shed: outcome.shed,
             dropped: outcome.dropped,
+            ..unfinished(target, &outcome)
         },
         asked_per_s: job.workload.asked_per_s(target.plan.load.warmup_ns, target.plan.load.extent),
         schedule_ns: outcome.schedule_ns,
         blocked_ns: outcome.blocked_ns,
+        senders: Some(outcome.senders),
         mean_in_flight: outcome.mean_in_flight,
         counted_in_flight: outcome.counted_in_flight,
         messages: Some(outcome.messages),
@@ -109,6 +110,21 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
         series: beside.series,
         faults: outcome.faults.clone(),
         notes,
+    }
+}
+
+/// Flows that were started and did not end. Over a transport that may lose messages, as many of them are lost as messages
+/// were: which of the others would still have ended nobody can know.
+fn unfinished(target: &Target, outcome: &Outcome) -> Flows {
+    let lost = if target.promise.lossless { 0 } else { outcome.audit.lost };
+    let in_warmup = outcome.warmup_unfinished;
+    let measured = outcome.unfinished.saturating_sub(in_warmup);
+    let measured_lost = measured.min(lost);
+    Flows {
+        unfinished: measured - measured_lost,
+        lost: measured_lost,
+        warmup_unfinished: Some(in_warmup.saturating_sub(lost - measured_lost)),
+        ..Flows::default()
     }
 }
 
@@ -164,6 +180,7 @@ fn audit(outcome: &Outcome, over_range: u64) -> Audit {
         unrouted: from.unrouted,
         lagged: from.lagged,
         confirmed: from.confirmed,
+        refused: from.refused,
         unconfirmed: from.unconfirmed,
         negative_deltas: from.negative,
         over_range,

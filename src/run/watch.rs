@@ -20,7 +20,7 @@ use drumpost_results::{
     units,
     verdict::Thresholds,
 };
-use drumpost_tui::{Event, Quantiles, Sample};
+use drumpost_tui::{Allows, Event, Quantiles, Sample};
 use std::sync::mpsc::Sender;
 
 /// See the module.
@@ -37,6 +37,7 @@ pub(crate) struct Follower<'a> {
     warned: Vec<&'static str>,
     label: String,
     limits: Thresholds,
+    allows: Allows,
     pub series: Series,
     /// `None` in virtual time, where the machine says nothing of the trial.
     pub host: Option<HostWatch>,
@@ -63,6 +64,11 @@ impl<'a> Follower<'a> {
             warned: Vec::new(),
             label: format!("{} trial {}", target.label, trial + 1),
             limits: job.thresholds.clone(),
+            allows: Allows {
+                loss: !target.promise.lossless,
+                duplicates: target.promise.may_duplicate,
+                disorder: !target.promise.ordered,
+            },
             series: Series::default(),
             host: (!job.is_virtual).then(|| HostWatch::new(target.observe.clone())),
         }
@@ -90,12 +96,12 @@ impl Follower<'_> {
     fn warn(&mut self, snapshot: &Snapshot, lag_p99_ns: Option<u64>) {
         let audit = &snapshot.audit;
         let faults = [
-            ("lost", audit.lagged),
-            ("duplicated", audit.duplicated),
-            ("reordered", audit.reordered),
-            ("corrupted", audit.corrupted),
+            ("dropped by the transport", audit.lagged, self.allows.loss),
+            ("duplicated", audit.duplicated, self.allows.duplicates),
+            ("reordered", audit.reordered, self.allows.disorder),
+            ("corrupted", audit.corrupted, false),
         ];
-        for (word, n) in faults.into_iter().filter(|(_, n)| *n > 0) {
+        for (word, n, _) in faults.into_iter().filter(|(_, n, allowed)| *n > 0 && !allowed) {
             self.say(word, || format!("{} {word} so far", units::counted(n, "message", "messages")));
         }
         let (Some(target_per_s), false) = (self.target_per_s, snapshot.warmup) else { return };
@@ -145,15 +151,16 @@ impl Watch for Follower<'_> {
             run: quantiles(&snapshot.response),
             lag_p99_ns: lag.p99_ns,
             blocked_share: snapshot.blocked_share,
-            queue_depth: snapshot.in_flight(),
+            in_flight: snapshot.in_flight(),
             sent: audit.sent,
             delivered: audit.delivered,
-            lost: audit.lagged,
+            dropped: audit.lagged,
             duplicated: audit.duplicated,
             reordered: audit.reordered,
             corrupted: audit.corrupted,
             warmup: snapshot.warmup,
             server: server.map(|now| server_now(now, snapshot.interval_ns)),
+            allows: self.allows,
         }));
         let lag_p99_ns = distribution(&snapshot.lag_now).quantile_ns(0.99);
         self.warn(snapshot, lag_p99_ns);

@@ -1,5 +1,6 @@
 //! Faults that were found in use: a file per group, a test per fault.
 
+mod audit;
 mod binary;
 mod figures;
 mod host;

@@ -18,6 +18,13 @@ pub enum Event {
     },
     /// A snapshot of the trial being measured, some ten times a second.
     Sample(Sample),
+    /// What a trial's transport confirmed to its senders, where it confirms anything. Comes before the trial's end.
+    Confirmed {
+        /// Index into [`Plan::dispatches`].
+        dispatch: usize,
+        /// The counts.
+        confirms: Confirms,
+    },
     /// A trial is over and judged.
     TrialEnded {
         /// Index into [`Plan::dispatches`].
@@ -93,13 +100,13 @@ pub struct Sample {
     /// Share of the interval in which senders were refused by a full transport, 0 to 1.
     pub blocked_share: f64,
     /// Flows started and not ended.
-    pub queue_depth: u64,
+    pub in_flight: u64,
     /// Messages handed to the transport.
     pub sent: u64,
     /// Messages drained by their receivers.
     pub delivered: u64,
-    /// Messages expected and not delivered.
-    pub lost: u64,
+    /// Messages that the transport says it dropped. What else was lost is known only at the end.
+    pub dropped: u64,
     /// Messages delivered more often than expected.
     pub duplicated: u64,
     /// Messages delivered out of order for their key.
@@ -110,6 +117,8 @@ pub struct Sample {
     pub warmup: bool,
     /// What the server uses; `None` where there is none on this machine.
     pub server: Option<ServerNow>,
+    /// What the transport's promise allows.
+    pub allows: Allows,
 }
 
 /// What the server under test uses in the interval.
@@ -121,11 +130,40 @@ pub struct ServerNow {
     pub memory_bytes: u64,
 }
 
+/// What a transport may do to messages, so that it is counted and is no fault.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Allows {
+    /// It may lose them.
+    pub loss: bool,
+    /// It may deliver them again.
+    pub duplicates: bool,
+    /// It may deliver them in another order.
+    pub disorder: bool,
+}
+
+/// What a transport told its senders about their messages, once a trial is over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Confirms {
+    /// Confirmed.
+    pub confirmed: u64,
+    /// Refused.
+    pub refused: u64,
+    /// Neither.
+    pub unconfirmed: u64,
+}
+
 impl Sample {
-    /// Lost, duplicated, reordered and corrupted messages together.
+    /// Dropped, duplicated and reordered messages that the transport's promise does not allow, and corrupted ones.
     #[must_use]
     pub fn faults(&self) -> u64 {
-        [self.lost, self.duplicated, self.reordered, self.corrupted].into_iter().fold(0, u64::saturating_add)
+        let Allows { loss, duplicates, disorder } = self.allows;
+        let counts = [
+            (self.dropped, loss),
+            (self.duplicated, duplicates),
+            (self.reordered, disorder),
+            (self.corrupted, false),
+        ];
+        counts.into_iter().filter(|(_, allowed)| !allowed).fold(0, |sum, (n, _)| sum.saturating_add(n))
     }
 }
 

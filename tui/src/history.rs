@@ -20,7 +20,7 @@ pub struct Slot {
     /// Each percentile of the worst of its intervals: percentiles do not add up, and a peak must not be averaged away.
     pub worst: Quantiles,
     /// The largest number of flows in flight.
-    pub queue_depth: u64,
+    pub in_flight: u64,
     /// Whether all of it was warm-up.
     pub warmup: bool,
 }
@@ -34,12 +34,12 @@ impl Slot {
 
     /// Adds a later slot to this one.
     pub fn merge(&mut self, later: Self) {
-        let Self { samples, until_ns, throughput_sum_per_s, worst, queue_depth, warmup } = later;
+        let Self { samples, until_ns, throughput_sum_per_s, worst, in_flight, warmup } = later;
         self.samples += samples;
         self.until_ns = self.until_ns.max(until_ns);
         self.throughput_sum_per_s += throughput_sum_per_s;
         self.worst = worst_of(self.worst, worst);
-        self.queue_depth = self.queue_depth.max(queue_depth);
+        self.in_flight = self.in_flight.max(in_flight);
         self.warmup &= warmup;
     }
 }
@@ -52,7 +52,7 @@ impl From<&Sample> for Slot {
             until_ns: sample.elapsed_ns,
             throughput_sum_per_s: if rate_per_s.is_finite() { rate_per_s.max(0.0) } else { 0.0 },
             worst: sample.now,
-            queue_depth: sample.queue_depth,
+            in_flight: sample.in_flight,
             warmup: sample.warmup,
         }
     }
@@ -133,13 +133,7 @@ mod tests {
 
     fn sample(i: u64) -> Sample {
         let now = Quantiles { count: 1, p50_ns: i, max_ns: i * 2, ..Quantiles::default() };
-        Sample {
-            elapsed_ns: i,
-            throughput_per_s: (i % 7) as f64,
-            now,
-            queue_depth: i % 5,
-            ..Sample::default()
-        }
+        Sample { elapsed_ns: i, throughput_per_s: (i % 7) as f64, now, in_flight: i % 5, ..Sample::default() }
     }
 
     #[test]

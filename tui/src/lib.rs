@@ -27,7 +27,7 @@ mod script;
 #[cfg(test)]
 mod snapshots;
 
-pub use event::{Event, Plan, Quantiles, Sample, ServerNow, Status};
+pub use event::{Allows, Confirms, Event, Plan, Quantiles, Sample, ServerNow, Status};
 pub use frame::{render, to_text};
 pub use history::{History, SLOTS, Slot};
 pub use line::progress_line;

@@ -69,7 +69,7 @@ mod tests {
             remaining_ns: Some(12_000_000_000),
             throughput_per_s: 12_345.0,
             run,
-            lost: 2,
+            dropped: 2,
             ..Sample::default()
         }));
         assert_eq!(

@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 
-use crate::event::{Event, Plan, Quantiles, Sample, ServerNow};
+use crate::event::{Allows, Event, Plan, Quantiles, Sample, ServerNow};
 use crate::frame::{render, to_text};
 use crate::model::{Key, Model};
 use crate::script;
@@ -161,11 +161,11 @@ prop_compose! {
     ) -> Sample {
         let [elapsed_ns, remaining_ns, lag_p99_ns] = times;
         let (progress, throughput_per_s, blocked_share, target_per_s) = shares;
-        let [queue_depth, sent, delivered, lost, duplicated, reordered, corrupted] = counters;
+        let [in_flight, sent, delivered, dropped, duplicated, reordered, corrupted] = counters;
         Sample {
             dispatch: place.0, trial: place.1, elapsed_ns, progress, remaining_ns: Some(remaining_ns),
             throughput_per_s, target_per_s, now: quantiles.0, run: quantiles.1, lag_p99_ns, blocked_share,
-            queue_depth, sent, delivered, lost, duplicated, reordered, corrupted, warmup,
+            in_flight, sent, delivered, dropped, duplicated, reordered, corrupted, warmup, allows: Allows::default(),
             server: target_per_s.map(|cores| ServerNow { cores, memory_bytes: sent }),
         }
     }

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use crate::event::{Event, Plan, Sample, Status};
+use crate::event::{Confirms, Event, Plan, Sample, Status};
 use crate::history::History;
 
 /// The most notices kept; older ones are counted and forgotten.
@@ -73,6 +73,8 @@ pub struct Row {
     pub last: Option<Sample>,
     /// The latest trial over time.
     pub history: History,
+    /// What the transport confirmed in the latest trial; `None` while it is running, and where it confirms nothing.
+    pub confirms: Option<Confirms>,
     /// Trials that ended.
     pub trials_ended: u32,
     /// The worst verdict of the trials that ended.
@@ -92,6 +94,7 @@ impl Row {
             phase: Phase::Waiting,
             last: None,
             history: History::default(),
+            confirms: None,
             trials_ended: 0,
             worst: None,
             latest: None,
@@ -123,6 +126,7 @@ impl Row {
         self.trial = Some(trial);
         self.last = None;
         self.latest = None;
+        self.confirms = None;
         self.history = History::default();
         (self.measured_flows, self.measured_ns) = (0.0, 0);
     }
@@ -170,6 +174,10 @@ impl State {
                 self.current = Some(Current { dispatch, trial });
             }
             Event::Sample(sample) => self.sample(sample),
+            Event::Confirmed { dispatch, confirms } => {
+                let Some(row) = self.row(dispatch) else { return };
+                row.confirms = Some(confirms);
+            }
             Event::TrialEnded { dispatch, trial, status, note } => {
                 let Some(row) = self.row(dispatch) else { return };
                 row.end(trial, status);

@@ -138,6 +138,10 @@ pub const CHECKS: &[Check] = &[
     },
 ];
 
+/// How the names of the threads begin that the kit runs a transport on. What the transport makes is to have the same name, so
+/// that it can be told whose it is when it stays.
+pub(crate) const THREADS: &str = "contract-";
+
 /// Name of the line about a transport that cannot even be made.
 const MAKE: &str = "make";
 
@@ -151,12 +155,16 @@ pub fn check(entry: &TransportEntry, options: &Options) -> Report {
 #[must_use]
 pub fn check_only(entry: &TransportEntry, options: &Options, wanted: impl Fn(&str) -> bool) -> Report {
     let mut report = Report { transport: entry.name.to_owned(), lines: Vec::new() };
-    let subject = Subject::new(entry, options);
-    if let Err(error) = (entry.make)(options) {
-        let verdict = Verdict::Failed(format!("the transport is not made: {error}"));
-        report.lines.push(Line { check: MAKE, style: Style::Message, verdict });
-        return report;
-    }
+    let made = match (entry.make)(options) {
+        Ok(made) => made,
+        Err(error) => {
+            let verdict = Verdict::Failed(format!("the transport is not made: {error}"));
+            report.lines.push(Line { check: MAKE, style: Style::Message, verdict });
+            return report;
+        }
+    };
+    let subject = Subject::new(entry, options, &*made);
+    drop(made);
     for style in Style::ALL {
         // Of a style it does not have, only the refusal can be checked.
         let applies = |check: &&Check| entry.intents(style).is_some() || check.name == "refusal";

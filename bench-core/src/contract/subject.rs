@@ -2,7 +2,7 @@
 //! come back.
 
 use super::{
-    Stop,
+    Stop, THREADS,
     follow::{DEAF, Follow, Pulse},
     trial::{Trial, Way, serial},
 };
@@ -62,6 +62,7 @@ impl Tried {
 pub(super) struct Subject<'a> {
     entry: &'a TransportEntry,
     options: &'a Options,
+    promise: Promise,
     hangs: Cell<bool>,
 }
 
@@ -75,8 +76,9 @@ enum Sent {
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn new(entry: &'a TransportEntry, options: &'a Options) -> Self {
-        Self { entry, options, hangs: Cell::new(false) }
+    /// The transport that `made` is one of.
+    pub(super) fn new(entry: &'a TransportEntry, options: &'a Options, made: &dyn Dispatcher) -> Self {
+        Self { entry, options, promise: made.promise(entry.promise), hangs: Cell::new(false) }
     }
 
     /// Whether a run was given up.
@@ -84,8 +86,10 @@ impl<'a> Subject<'a> {
         self.hangs.get()
     }
 
+    /// What the transport promises as its options made it, which is what a run is judged by. Listed is only what it promises
+    /// without options.
     pub(super) fn promise(&self) -> Promise {
-        self.entry.promise
+        self.promise
     }
 
     pub(super) fn ways(&self) -> &'static [Way] {
@@ -200,7 +204,7 @@ fn on_own_thread(
         }
     };
     // Threads that are given no name of their own inherit this one, so that those left behind can be told.
-    let spawned = thread::Builder::new().name(format!("contract-{}", serial())).spawn(run);
+    let spawned = thread::Builder::new().name(format!("{THREADS}{}", serial())).spawn(run);
     spawned.map_err(|error| Stop::Fails(format!("failed to start a thread: {error}")))?;
     Ok(results)
 }
@@ -213,7 +217,7 @@ fn text(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// How many threads, a second from now at the latest, still have the name of the calling one. 0 where that cannot be
 /// told.
-fn threads_left() -> usize {
+pub(super) fn threads_left() -> usize {
     let own = thread::current();
     let count = || {
         let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();

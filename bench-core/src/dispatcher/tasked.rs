@@ -58,6 +58,13 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
     }
 
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
+        if plan.kill.is_some() && !T::Recv::CAN_BE_KILLED {
+            return Err(OpenError::Refused(
+                "--kill needs a transport whose consumers come and go by themselves, such as nats or jetstream: here a \
+                 queue goes with its consumer"
+                    .into(),
+            ));
+        }
         // Measured here the first time, not when the first lane waits.
         Slack::of_host();
         let runtime = Arc::new(runtime(plan.placement)?);
@@ -110,10 +117,13 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
 }
 
 /// Workers as the placement says; one worker is a runtime on a single thread.
-fn runtime(placement: Placement) -> Result<Runtime, OpenError> {
+pub(crate) fn runtime(placement: Placement) -> Result<Runtime, OpenError> {
     let workers = placement.workers();
     let mut builder = if workers == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
-    builder.worker_threads(workers).enable_all().thread_name("tasks");
+    // A thread that is left behind can be told by its name if the caller's has one of its own, as the contract kit's does.
+    let caller = thread::current();
+    let name = caller.name().filter(|name| name.starts_with(crate::contract::THREADS)).unwrap_or("tasks");
+    builder.worker_threads(workers).enable_all().thread_name(name);
     // A runtime that gets no thread for a worker panics.
     let built = catch_unwind(AssertUnwindSafe(|| builder.build().map_err(|error| error.to_string())));
     let built = built.unwrap_or_else(|panic| Err(panic_text(&*panic)));
@@ -193,9 +203,9 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
     // A task that only waits ends here; one that blocks or spins does not.
     aborts.iter().for_each(task::AbortHandle::abort);
     let works = join(threads) || plan.placement.workers() > 1;
-    let confirms = left.iter().filter_map(|left| left.1).reduce(|all, one| Confirms {
-        confirmed: all.confirmed + one.confirmed,
-        unconfirmed: all.unconfirmed + one.unconfirmed,
+    let confirms = left.iter().filter_map(|left| left.1).reduce(|mut all, one| {
+        all.merge(one);
+        all
     });
     let lanes = left.into_iter().map(|left| left.0).collect();
     Ok((Outcome { faults, ..monitor.finish(lanes, confirms, Vec::new()) }, works))
@@ -301,9 +311,7 @@ async fn settled<S: AsyncSendPort, R: AsyncRecvPort>(
     for port in &mut endpoint.sends {
         let left = Duration::from_nanos(until_ns.saturating_sub(clock.now_ns()));
         if let Some(settled) = port.settle(left).await {
-            let all = confirms.get_or_insert_default();
-            all.confirmed += settled.confirmed;
-            all.unconfirmed += settled.unconfirmed;
+            confirms.get_or_insert_default().merge(settled);
         }
         if let Err(error) = port.check()
             && !failed

@@ -181,7 +181,7 @@ fn run_group(
 fn check(plan: &TrialPlan) -> Result<(), OpenError> {
     if plan.kill.is_some() {
         return Err(OpenError::Refused(
-            "--kill needs a transport that keeps messages for a consumer that is away, such as jetstream"
+            "--kill needs a transport whose consumers come and go by themselves, such as nats or jetstream"
                 .into(),
         ));
     }

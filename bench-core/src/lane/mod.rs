@@ -383,8 +383,11 @@ impl Lane {
         self.spec.out.recorder.serve_collector();
     }
 
-    /// What it has recorded since the last exchange, and its counters.
-    pub(crate) fn finish(mut self) -> LaneRest {
+    /// What it has recorded since the last exchange, and its counters, at the end of a run that was stopped at `stopped_ns`.
+    pub(crate) fn finish(mut self, stopped_ns: u64) -> LaneRest {
+        if let Some(load) = &mut self.spec.load {
+            load.stop(stopped_ns, &mut self.spec.out.recorder.local);
+        }
         self.spec.out.settle(&self.spec.counters, true);
         let unsent = self.spec.out.unsent();
         let recorder = self.spec.out.recorder;

@@ -73,14 +73,18 @@ impl Load {
         }
     }
 
-    /// Counts what was due in the load's time and not started.
-    pub(super) fn count_missed(&mut self, local: &mut Local) {
-        while let Some(start) = self.peek() {
+    /// Counts what was due before `until_ns` and not started.
+    pub(super) fn count_missed(&mut self, until_ns: u64, local: &mut Local) {
+        while self.left > 0
+            && let Some(start) = self.peek()
+        {
             let due_ns = self.begins_ns.saturating_add(start.after_ns);
-            if due_ns >= self.ends_ns {
+            if due_ns >= until_ns {
                 return;
             }
-            local.missed += u64::from(due_ns >= self.measure_from_ns);
+            let measured = u64::from(due_ns >= self.measure_from_ns);
+            self.left -= measured;
+            local.missed += measured;
             self.advance(1);
         }
     }

@@ -275,10 +275,15 @@ impl Load {
 
     /// Ends the load; what was due in its time and not started is missed, and counted.
     fn close(&mut self, local: &mut Local) {
-        self.left = 0;
+        self.stop(self.ends_ns, local);
+    }
+
+    /// Ends the load at `stopped_ns`, if it was not over before. What was due by then and not started is missed, and counted.
+    pub(crate) fn stop(&mut self, stopped_ns: u64, local: &mut Local) {
         if let Pace::Open { .. } = self.plan.pace {
-            self.count_missed(local);
+            self.count_missed(stopped_ns.min(self.ends_ns), local);
         }
+        self.left = 0;
     }
 }
 

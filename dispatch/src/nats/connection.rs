@@ -177,7 +177,7 @@ impl Connection {
 }
 
 /// A message of our own, to the server and back.
-async fn there_and_back(client: &Client) -> Result<(), String> {
+pub(super) async fn there_and_back(client: &Client) -> Result<(), String> {
     let inbox = client.new_inbox();
     let mut inbound = client.subscribe(inbox.clone()).await.map_err(|error| error.to_string())?;
     client.publish(inbox, bytes::Bytes::new()).await.map_err(|error| error.to_string())?;

@@ -11,12 +11,12 @@
 
 use super::{
     address::{Address, heard_subject, replies_to, token},
-    connection::{Connection, Link, Outlet, Server},
+    connection::{Connection, Link, Outlet, Server, there_and_back},
     drops::{Doubt, Tally},
     encode::{Encoder, decode},
     login::OPTIONS,
 };
-use async_nats::{Subject, Subscriber, message::OutboundMessage};
+use async_nats::{Client, Subject, Subscriber, message::OutboundMessage};
 use drumpost_core::{
     dispatcher::Tasked,
     message::Message,
@@ -98,13 +98,14 @@ impl Nats {
         for heard in wiring.heard_by(service) {
             let subject = heard_subject(wiring, heard, instance);
             let group = token(&wiring.services[service].name);
-            let subscribed = connection.client.queue_subscribe(subject, group).await;
+            let subscribed = connection.client.queue_subscribe(subject.clone(), group.clone()).await;
             let subscriber = subscribed.map_err(|error| self.server.failed("subscribe", &error))?;
             let port = if apart && heard.intent == Intent::Reply { &mut replies } else { &mut inbox };
-            port.push(subscriber);
+            port.push((subscriber, (subject, group)));
         }
-        let merged = |subscribers: Vec<Subscriber>| {
-            (!subscribers.is_empty()).then_some(Merged { subscribers, first: 0 })
+        let merged = |subscribed: Vec<(Subscriber, Subscription)>| {
+            let (subscribers, subscriptions): (Vec<_>, Vec<_>) = subscribed.into_iter().unzip();
+            (!subscribers.is_empty()).then_some(Merged { subscribers, subscriptions, first: 0 })
         };
         let (own, apart) = (merged(inbox), merged(replies).map(|replies| Arc::new(Mutex::new(replies))));
         let port = |own, apart| NatsRecv::new(wiring, connection, own, apart, Arc::clone(tally));
@@ -170,10 +171,15 @@ impl AsyncSendPort for NatsSend {
     }
 }
 
+/// A subject, and the queue group of the service that hears it.
+type Subscription = (String, String);
+
 /// Several subscriptions, merged by asking them in turn.
 #[derive(Debug)]
 struct Merged {
     subscribers: Vec<Subscriber>,
+    /// What each of them is to.
+    subscriptions: Vec<Subscription>,
     first: usize,
 }
 
@@ -207,6 +213,7 @@ impl Merged {
 #[derive(Debug)]
 struct NatsRecv {
     link: Arc<Link>,
+    client: Client,
     pool: Arc<Pool>,
     own: Option<Merged>,
     /// The replies, if they are apart: the port for replies and the one for everything read them, from the same task.
@@ -227,6 +234,7 @@ impl NatsRecv {
         let (link, pool) = (Arc::clone(&connection.link), Arc::clone(&wiring.pool));
         Self {
             link,
+            client: connection.client.clone(),
             pool,
             own,
             apart,
@@ -279,7 +287,46 @@ impl NatsRecv {
     }
 }
 
+/// Subscribes again.
+async fn subscribe(client: &Client, to: &[Subscription], link: &Link) -> Result<Vec<Subscriber>, PortError> {
+    let mut subscribers = Vec::new();
+    for (subject, group) in to {
+        let subscribed = client.queue_subscribe(subject.clone(), group.clone()).await;
+        subscribers.push(subscribed.map_err(|_| link.closed())?);
+    }
+    Ok(subscribers)
+}
+
 impl AsyncRecvPort for NatsRecv {
+    const CAN_BE_KILLED: bool = true;
+
+    /// The subscriptions go with the consumer, and what they hold. What is sent while it is away nobody keeps.
+    async fn crash(&mut self, down: Duration) -> Result<(), PortError> {
+        let locked = |apart: &Arc<Mutex<Merged>>| {
+            let mut apart = apart.lock().unwrap_or_else(PoisonError::into_inner);
+            (std::mem::take(&mut apart.subscribers), apart.subscriptions.clone())
+        };
+        let (mut gone, apart) = self.apart.as_ref().map(locked).unwrap_or_default();
+        if let Some(own) = &mut self.own {
+            gone.append(&mut own.subscribers);
+        }
+        for mut subscriber in gone {
+            subscriber.unsubscribe().await.map_err(|_| self.link.closed())?;
+        }
+        #[expect(clippy::disallowed_methods, reason = "an outage in milliseconds, which paces nothing")]
+        tokio::time::sleep(down).await;
+        if let Some(own) = &mut self.own {
+            own.subscribers = subscribe(&self.client, &own.subscriptions, &self.link).await?;
+        }
+        let replies = subscribe(&self.client, &apart, &self.link).await?;
+        if let Some(apart) = &self.apart {
+            apart.lock().unwrap_or_else(PoisonError::into_inner).subscribers = replies;
+        }
+        // It is back when the server says so.
+        there_and_back(&self.client).await.map_err(PortError::Failed)?;
+        self.link.check()
+    }
+
     async fn drain(
         &mut self,
         max: usize,

@@ -1,6 +1,7 @@
 //! The time series as comma-separated values.
 //!
-//! Lives here: its columns, the unit last in each name; a figure that does not exist is empty. Does not live here: whole
+//! Lives here: its columns, the unit last in each name; a figure that does not exist is empty. What is known only at a
+//! trial's end, how many messages were lost or refused, is the same in each of its lines and begins with `trial_`. Does not live here: whole
 //! distributions (`hgrm`).
 
 use std::fmt::Write as _;
@@ -9,7 +10,8 @@ use super::{ExportError, Selection};
 use crate::model::Record;
 
 const COLUMNS: &str = "dispatch,trial,from_ns,to_ns,intervals,ended,throughput_per_s,in_flight,response_count,\
-                       response_ns_mean,response_ns_p50,response_ns_p90,response_ns_p99,response_ns_max,lag_ns_p99";
+                       response_ns_mean,response_ns_p50,response_ns_p90,response_ns_p99,response_ns_max,lag_ns_p99,\
+                       trial_lost,trial_unknown,trial_confirmed,trial_refused,trial_unconfirmed";
 
 /// A line per interval of every chosen trial, after a line of names. Times are from the begin of the trial's window.
 ///
@@ -23,6 +25,7 @@ pub fn csv(record: &Record, selection: &Selection) -> Result<String, ExportError
             let dispatch = quoted(&part.run.dispatch);
             let number = part.trial.number;
             let rate = crate::model::per_s(point.ended, u128::from(point.at_ns.saturating_sub(from_ns)));
+            let audit = &part.trial.audit;
             let figures = [
                 point.response.mean_ns().map(|ns| ns.round() as u64),
                 point.response_p50_ns,
@@ -30,6 +33,11 @@ pub fn csv(record: &Record, selection: &Selection) -> Result<String, ExportError
                 point.response_p99_ns,
                 point.response_max_ns,
                 point.lag_p99_ns,
+                Some(audit.lost),
+                Some(audit.unknown),
+                audit.confirmed,
+                audit.refused,
+                audit.unconfirmed,
             ];
             // Writing to a text cannot fail.
             let _ = write!(
@@ -43,7 +51,7 @@ pub fn csv(record: &Record, selection: &Selection) -> Result<String, ExportError
                 point.response.count()
             );
             for figure in figures {
-                let _ = write!(text, ",{}", figure.map_or_else(String::new, |ns| ns.to_string()));
+                let _ = write!(text, ",{}", figure.map_or_else(String::new, |n| n.to_string()));
             }
             text.push('\n');
             from_ns = point.at_ns;

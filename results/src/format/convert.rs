@@ -35,12 +35,13 @@ macro_rules! same_fields {
 }
 
 same_fields! {
-    Flows { due, started, ended, unfinished, shed, dropped }
+    Flows { due, started, ended, unfinished, lost, warmup_unfinished, shed, dropped }
     Audit {
         sent, expected, delivered, unique, lost, unknown, duplicated, redelivered, reordered, displacement_max,
-        displacement_sum, corrupted, unrouted, lagged, confirmed, unconfirmed, negative_deltas, over_range, beyond_window,
+        displacement_sum, corrupted, unrouted, lagged, confirmed, refused, unconfirmed, negative_deltas, over_range,
+        beyond_window,
     } + displacement_mean
-    Promises { ordered, tolerates_duplicates }
+    Promises { ordered, tolerates_duplicates, lossless }
     Cost { window_ns, awake_ns, messages, flows }
     Hygiene {
         steal_ns, involuntary_switches, cores_ns, idle_ns, others_ns, window_ns, own_ns, busiest_thread_ns, throttled_ns,
@@ -221,6 +222,7 @@ fn trial(own: &Trial) -> Result<v1::Trial, FormatError> {
         schedule_ns: own.schedule_ns,
         messages: own.messages,
         blocked_ns: own.blocked_ns,
+        senders: own.senders,
         mean_in_flight: own.mean_in_flight,
         counted_in_flight: own.counted_in_flight,
         floor_ns: own.floor_ns,
@@ -252,6 +254,7 @@ fn trial_back(at: &str, wire: v1::Trial) -> Result<Trial, FormatError> {
         flows: wire.flows.into(),
         asked_per_s: wire.asked_per_s,
         blocked_ns: wire.blocked_ns,
+        senders: wire.senders,
         mean_in_flight: wire.mean_in_flight,
         counted_in_flight: wire.counted_in_flight,
         schedule_ns: wire.schedule_ns,

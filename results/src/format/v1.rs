@@ -129,6 +129,10 @@ pub struct Flows {
     pub started: u64,
     pub ended: u64,
     pub unfinished: u64,
+    #[serde(default)]
+    pub lost: u64,
+    #[serde(default)]
+    pub warmup_unfinished: Option<u64>,
     pub shed: u64,
     #[serde(default)]
     pub dropped: u64,
@@ -180,6 +184,8 @@ pub struct Audit {
     pub unrouted: u64,
     pub lagged: u64,
     pub confirmed: Option<u64>,
+    #[serde(default)]
+    pub refused: Option<u64>,
     pub unconfirmed: Option<u64>,
     pub negative_deltas: u64,
     pub over_range: u64,
@@ -190,6 +196,13 @@ pub struct Audit {
 pub struct Promises {
     pub ordered: bool,
     pub tolerates_duplicates: bool,
+    #[serde(default = "yes")]
+    pub lossless: bool,
+}
+
+/// Documents that do not say were written when any loss was a fault.
+fn yes() -> bool {
+    true
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -211,6 +224,8 @@ pub struct Trial {
     #[serde(default)]
     pub messages: Option<u64>,
     pub blocked_ns: u64,
+    #[serde(default)]
+    pub senders: Option<u64>,
     pub mean_in_flight: Option<f64>,
     #[serde(default)]
     pub counted_in_flight: Option<f64>,

@@ -39,7 +39,10 @@ pub struct Audit {
     pub lagged: u64,
     /// Confirmed to the sender by the transport; `None` where it has no confirms.
     pub confirmed: Option<u64>,
-    /// Sent, but neither confirmed nor refused at the drain deadline; `None` where it has no confirms.
+    /// Refused by the transport, as its confirm said; `None` where it has no confirms, and in records that do not say.
+    pub refused: Option<u64>,
+    /// Sent, but neither confirmed nor refused at the drain deadline; `None` where it has no confirms. In records that do
+    /// not tell refused messages apart, these are among them.
     pub unconfirmed: Option<u64>,
     /// Stamps that ran backwards: clock error, recorded as zero.
     pub negative_deltas: u64,
@@ -68,6 +71,7 @@ impl Audit {
             unrouted,
             lagged,
             confirmed,
+            refused,
             unconfirmed,
             negative_deltas,
             over_range,
@@ -88,6 +92,7 @@ impl Audit {
         self.unrouted += unrouted;
         self.lagged += lagged;
         self.confirmed = add(self.confirmed, confirmed);
+        self.refused = add(self.refused, refused);
         self.unconfirmed = add(self.unconfirmed, unconfirmed);
         self.negative_deltas += negative_deltas;
         self.over_range += over_range;
@@ -116,12 +121,14 @@ pub struct Promises {
     pub ordered: bool,
     /// At least once: a message may arrive again.
     pub tolerates_duplicates: bool,
+    /// Every message that the transport accepted arrives.
+    pub lossless: bool,
 }
 
 impl Default for Promises {
     /// In order, exactly once.
     fn default() -> Self {
-        Self { ordered: true, tolerates_duplicates: false }
+        Self { ordered: true, tolerates_duplicates: false, lossless: true }
     }
 }
 
@@ -130,7 +137,7 @@ impl Promises {
     #[must_use]
     pub fn faults(&self, audit: &Audit) -> Vec<(u64, &'static str)> {
         let counts = [
-            (audit.lost, "lost", true),
+            (audit.lost, "lost", self.lossless),
             (audit.duplicated, "duplicated", !self.tolerates_duplicates),
             (audit.reordered, "reordered", self.ordered),
             (audit.corrupted, "corrupted", true),
@@ -142,7 +149,23 @@ impl Promises {
             .collect()
     }
 
-    /// True if anything is lost or corrupted, duplicated without at-least-once, or reordered where order is promised.
+    /// The transport's doing that it does not promise to leave undone, as in [`Promises::faults`].
+    #[must_use]
+    pub fn allowed(&self, audit: &Audit) -> Vec<(u64, &'static str)> {
+        let counts = [
+            (audit.lost, "lost", !self.lossless),
+            (audit.duplicated, "duplicated", self.tolerates_duplicates),
+            (audit.reordered, "reordered", !self.ordered),
+        ];
+        counts
+            .into_iter()
+            .filter(|(n, _, allowed)| *n > 0 && *allowed)
+            .map(|(n, word, _)| (n, word))
+            .collect()
+    }
+
+    /// True if anything is corrupted, lost where nothing may be, duplicated without at-least-once, or reordered where order
+    /// is promised.
     #[must_use]
     pub fn broken_by(&self, audit: &Audit) -> bool {
         !self.faults(audit).is_empty()
@@ -157,7 +180,8 @@ mod tests {
     #[test]
     fn only_what_is_promised_is_a_fault() {
         let strict = Promises::default();
-        let lax = Promises { ordered: false, tolerates_duplicates: true };
+        let lax = Promises { ordered: false, tolerates_duplicates: true, lossless: true };
+        let lossy = Promises { lossless: false, ..strict };
         let of = |lost, duplicated, reordered, corrupted| Audit {
             lost,
             duplicated,
@@ -170,9 +194,14 @@ mod tests {
         assert!(strict.broken_by(&of(0, 0, 1, 0)) && !lax.broken_by(&of(0, 0, 1, 0)));
         assert!(lax.broken_by(&of(1, 0, 0, 0)) && lax.broken_by(&of(0, 0, 0, 1)));
         assert_eq!(strict.faults(&of(3, 0, 2, 0)), [(3, "lost"), (2, "reordered")]);
+        assert_eq!(lossy.faults(&of(3, 1, 0, 2)), [(1, "duplicated"), (2, "corrupted")]);
+        assert_eq!(
+            (lossy.allowed(&of(3, 1, 0, 2)), lax.allowed(&of(3, 0, 0, 0))),
+            (vec![(3, "lost")], vec![])
+        );
     }
 
-    fn audit(n: [u64; 18]) -> Audit {
+    fn audit(n: [u64; 19]) -> Audit {
         Audit {
             sent: n[0],
             expected: n[1],
@@ -193,6 +222,7 @@ mod tests {
             displacement_max: (n[6] > 0).then_some(n[15]),
             displacement_sum: (n[6] > 0).then_some(n[16]),
             unknown: n[17],
+            refused: n[18].is_multiple_of(2).then_some(n[18]),
         }
     }
 
@@ -215,7 +245,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn counts_add_up_in_any_order(a: [u32; 18], b: [u32; 18], c: [u32; 18]) {
+        fn counts_add_up_in_any_order(a: [u32; 19], b: [u32; 19], c: [u32; 19]) {
             let [a, b, c] = [a, b, c].map(|n| audit(n.map(u64::from)));
             let sum = |parts: [Audit; 3]| parts.iter().fold(Audit::default(), |mut sum, part| { sum.merge(part); sum });
             prop_assert_eq!(sum([a, b, c]), sum([c, a, b]));

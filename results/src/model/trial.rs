@@ -62,8 +62,14 @@ pub struct Flows {
     pub started: u64,
     /// Ended, and so in the response times.
     pub ended: u64,
-    /// Started and not ended at the drain deadline.
+    /// Started and not ended at the drain deadline. With those that are lost, `started = ended + unfinished + lost`; where
+    /// messages came again, flows may have ended twice.
     pub unfinished: u64,
+    /// Started and not ended, over a transport that may lose messages and did. It counts no more of them than messages that
+    /// were lost.
+    pub lost: u64,
+    /// Started in the warm-up and not ended at the drain deadline; `None` in records where those are among `unfinished`.
+    pub warmup_unfinished: Option<u64>,
     /// Of those due: given up without a start because the window was full.
     pub shed: u64,
     /// Of those due: not started because the schedule had fallen behind and its debt is dropped, not carried.
@@ -73,11 +79,16 @@ pub struct Flows {
 impl Flows {
     /// Adds the counts of another trial.
     pub fn merge(&mut self, other: &Self) {
-        let Self { due, started, ended, unfinished, shed, dropped } = *other;
+        let Self { due, started, ended, unfinished, lost, warmup_unfinished, shed, dropped } = *other;
         self.due += due;
         self.started += started;
         self.ended += ended;
         self.unfinished += unfinished;
+        self.lost += lost;
+        self.warmup_unfinished = match (self.warmup_unfinished, warmup_unfinished) {
+            (Some(a), Some(b)) => Some(a + b),
+            (known, None) | (None, known) => known,
+        };
         self.shed += shed;
         self.dropped += dropped;
     }
@@ -178,6 +189,8 @@ pub struct Trial {
     pub messages: Option<u64>,
     /// Time the senders waited in the measured window because the transport was full, summed over senders.
     pub blocked_ns: u64,
+    /// Lanes that send; `None` in records that do not say.
+    pub senders: Option<u64>,
     /// Mean number of flows started and not ended over the measured window, from the times of each flow. `None`: not
     /// known, as where flows did not end.
     pub mean_in_flight: Option<f64>,

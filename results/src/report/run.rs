@@ -14,7 +14,7 @@ use crate::verdict::{InFlight, Machine, Thresholds, Validity, Verdict, host_reas
 
 /// Keys of the settings that are shown under every table, in this order. Whatever else a record holds follows them, by
 /// name.
-pub const FAIRNESS: [&str; 28] = [
+pub const FAIRNESS: [&str; 29] = [
     "rate_per_s",
     "arrivals",
     "trace_columns",
@@ -37,6 +37,7 @@ pub const FAIRNESS: [&str; 28] = [
     "wait",
     "acks",
     "persistence",
+    "promise",
     "warmup_ns",
     "duration_ns",
     "count",
@@ -177,25 +178,34 @@ pub(super) fn state(run: &Run, verdict: &Verdict) -> Cell {
     }
 }
 
-/// `ok`, or what is not: `12 lost, 3 dup`.
+/// `ok`, what is not, and what is allowed: `12 lost, 3 dup`, `ok, 1,025 lost (allowed)`.
 pub(super) fn audit(run: &Run, audit: &Audit) -> Cell {
+    let promises = &run.promises;
     let counts = [
-        (audit.lost, "lost"),
-        (audit.duplicated, "dup"),
-        (audit.redelivered.unwrap_or(0), "redelivered"),
-        (audit.reordered, "reordered"),
-        (audit.corrupted, "corrupt"),
+        (audit.lost, "lost", !promises.lossless),
+        (audit.unknown, "unknown", false),
+        (audit.duplicated, "dup", promises.tolerates_duplicates),
+        (audit.redelivered.unwrap_or(0), "redelivered", true),
+        (audit.reordered, "reordered", !promises.ordered),
+        (audit.corrupted, "corrupt", false),
+        (audit.refused.unwrap_or(0), "refused", false),
+        (audit.unconfirmed.unwrap_or(0), "unconfirmed", false),
     ];
-    let seen: Vec<String> = counts
-        .iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, word)| format!("{} {word}", units::count(*n)))
-        .collect();
-    if seen.is_empty() {
-        return Cell::new(Tone::Good, "ok");
+    let seen = counts.into_iter().filter(|(n, ..)| *n > 0);
+    let (allowed, others): (Vec<_>, Vec<_>) = seen.partition(|(_, _, allowed)| *allowed);
+    let said = |(n, word, allowed): &(u64, &str, bool)| {
+        format!("{} {word}{}", units::count(*n), if *allowed { " (allowed)" } else { "" })
+    };
+    let mut parts: Vec<String> = others.iter().chain(&allowed).map(said).collect();
+    let tone = match (promises.broken_by(audit), parts.is_empty()) {
+        (true, _) => Tone::Bad,
+        (false, true) => Tone::Good,
+        (false, false) => Tone::Warning,
+    };
+    if others.is_empty() {
+        parts.insert(0, "ok".to_owned());
     }
-    let tone = if run.promises.broken_by(audit) { Tone::Bad } else { Tone::Warning };
-    Cell::new(tone, seen.join(", "))
+    Cell::new(tone, parts.join(", "))
 }
 
 /// What the machine did to the rows below, each reason once: it is about the machine, not about a dispatch.
@@ -266,6 +276,7 @@ fn checks(runs: &[&Run], limits: &Thresholds, layout: Layout) -> String {
             parts.push(format!("{} {word}", units::counted(n, "flow", "flows")));
         }
         parts.extend(displacement(&run.audit()));
+        parts.extend(confirms(&run.audit()));
         if let Some(share) = derived.blocked_share {
             parts.push(format!("senders held up {} of the time", units::percent(share)));
         }
@@ -288,6 +299,15 @@ fn checks(runs: &[&Run], limits: &Thresholds, layout: Layout) -> String {
         }
     }
     text
+}
+
+/// What became of the messages whose acceptance the transport confirms, where it does.
+fn confirms(audit: &Audit) -> Option<String> {
+    let confirmed = audit.confirmed?;
+    let others = [(audit.refused, "refused"), (audit.unconfirmed, "without a confirm")];
+    let others = others.into_iter().filter_map(|(n, word)| n.filter(|n| *n > 0).map(|n| (n, word)));
+    let others: String = others.map(|(n, word)| format!(", {} {word}", units::count(n))).collect();
+    Some(format!("{} of {} sent confirmed{others}", units::count(confirmed), units::count(audit.sent)))
 }
 
 /// How far what was reordered lay behind, where something was and the record says.

@@ -37,7 +37,8 @@ pub struct Derived {
     pub mean_in_flight: Option<f64>,
     /// The same by counters; `None` likewise.
     pub counted_in_flight: Option<f64>,
-    /// Share of their time that senders were held up by a full transport, summed over senders.
+    /// Share of their time that senders were held up by a full transport, in the mean over the lanes that send: never more
+    /// than one.
     pub blocked_share: Option<f64>,
     /// Highest floor of the harness among the trials.
     pub floor_ns: Option<u64>,
@@ -50,14 +51,18 @@ impl Derived {
         let mut own = Self { messages: Some(0), ..Self::default() };
         let (mut in_flight, mut counted) = (Some(0.0), Some(0.0));
         let mut spent = Some(Spent::default());
-        let mut blocked_ns = 0u128;
+        // What senders could have been held up at most, and what they were.
+        let (mut sending_ns, mut blocked_ns) = (0u128, 0u128);
         for trial in run.counted_trials() {
             own.trials += 1;
             own.elapsed_ns += u128::from(trial.elapsed_ns);
             own.flows.merge(&trial.flows);
             let messages = trial.messages.or_else(|| trial.cost.is_none().then_some(trial.audit.sent));
             own.messages = own.messages.zip(messages).map(|(sum, n)| sum + n);
-            blocked_ns += u128::from(trial.blocked_ns);
+            let most_ns = u128::from(trial.elapsed_ns) * u128::from(trial.senders.unwrap_or(1));
+            sending_ns += most_ns;
+            // In records of the first release senders may have been held up outside of the window, too.
+            blocked_ns += u128::from(trial.blocked_ns).min(most_ns);
             own.floor_ns = own.floor_ns.max(trial.floor_ns);
             spent = spent.zip(trial.spent()).map(|(sum, (cpu_ns, cost))| sum.and(cpu_ns, cost));
             let weighted = |sum: Option<f64>, mean: Option<f64>| {
@@ -79,7 +84,7 @@ impl Derived {
             cpu_ns_per_message: spent.and_then(|spent| each(Some(spent.cpu_ns), spent.messages)),
             cpu_ns_per_flow: spent.and_then(|spent| each(Some(spent.cpu_ns), spent.flows?)),
             awake_share: spent.and_then(|spent| each(Some(spent.awake_ns), spent.window_ns)),
-            blocked_share: (own.elapsed_ns > 0).then(|| blocked_ns as f64 / own.elapsed_ns as f64),
+            blocked_share: (sending_ns > 0).then(|| blocked_ns as f64 / sending_ns as f64),
             messages_per_flow: each(own.messages, own.flows.ended),
             mean_in_flight: mean(in_flight),
             counted_in_flight: mean(counted),

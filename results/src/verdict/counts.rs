@@ -4,7 +4,7 @@
 //! process exits with (the command line).
 
 use super::{Thresholds, Validity, Verdict};
-use crate::model::{LoadKind, Run, samples_needed};
+use crate::model::{LoadKind, Run, Status, samples_needed};
 use crate::units;
 
 /// Samples that were not recorded as they were.
@@ -15,7 +15,7 @@ pub(super) fn check(run: &Run, thresholds: &Thresholds, verdict: &mut Verdict) {
     let (response, service, lag) = (run.response(), run.service(), run.lag());
     let times = response.count() + service.count() + lag.count();
     let stamped = response.count() + run.hops().iter().map(|hop| hop.time.count()).sum::<u64>();
-    let share = |n: u64, of: u64| n as f64 / of.max(1) as f64;
+    let share = |n: u64, of: u64| (n as f64 / of.max(1) as f64).min(1.0);
     let (range, back) = ("over the range of the histogram", "ran backwards between cores");
     let checks = [
         (over_range, times, format!("{} {range}", units::counted(over_range, "time was", "times were"))),
@@ -38,6 +38,36 @@ pub(super) fn check(run: &Run, thresholds: &Thresholds, verdict: &mut Verdict) {
         let n = units::counted(audit.beyond_window, "message", "messages");
         let reason = format!("{n} came too far out of order to be audited for duplicates");
         verdict.add(Validity::Suspect, reason);
+    }
+}
+
+/// Losses that the transport's promise allows, where a limit was asked for.
+pub(super) fn check_losses(run: &Run, thresholds: &Thresholds, verdict: &mut Verdict) {
+    let audit = run.audit();
+    let share = (audit.lost as f64 / audit.expected.max(1) as f64).min(1.0);
+    if !run.promises.lossless && share > thresholds.lost {
+        let (lost, of) = (
+            units::count(audit.lost),
+            units::counted(audit.expected, "expected delivery", "expected deliveries"),
+        );
+        let (share, limit) = (units::percent(share), units::percent(thresholds.lost));
+        verdict.add(Validity::Invalid, format!("{lost} of {of} were lost ({share}), limit {limit}"));
+    }
+}
+
+/// Messages that the transport did not confirm to their senders.
+pub(super) fn check_confirms(run: &Run, verdict: &mut Verdict) {
+    let refused = run.audit().refused.unwrap_or(0);
+    if refused > 0 {
+        let n = units::counted(refused, "message was", "messages were");
+        verdict.add(Validity::Suspect, format!("{n} refused by the transport, as its confirms said"));
+    }
+    // Nobody waited for those of a trial that broke.
+    let well = run.trials.iter().filter(|trial| trial.status == Status::Ok);
+    let unconfirmed: u64 = well.filter_map(|trial| trial.audit.unconfirmed).sum();
+    if unconfirmed > 0 {
+        let n = units::counted(unconfirmed, "message was", "messages were");
+        verdict.add(Validity::Suspect, format!("{n} neither confirmed nor refused by the drain deadline"));
     }
 }
 
@@ -82,6 +112,16 @@ pub(super) fn add_notes(run: &Run, verdict: &mut Verdict) {
     }
     if audit.reordered > 0 && !run.promises.ordered {
         verdict.notes.push(format!("{} out of order, {permits}", message(audit.reordered)));
+    }
+    if audit.lost > 0 && !run.promises.lossless {
+        let of = units::counted(audit.expected, "expected delivery", "expected deliveries");
+        verdict.notes.push(format!("{} of {of} were lost, {permits}", units::count(audit.lost)));
+    }
+    if audit.unknown > 0 {
+        let n = units::counted(audit.unknown, "delivery", "deliveries");
+        verdict.notes.push(format!(
+            "nobody knows what became of {n}: nobody waited for them, or they came too late to tell"
+        ));
     }
     if audit.unrouted > 0 {
         verdict.notes.push(format!("{} of a kind that no route carries", message(audit.unrouted)));

@@ -3,7 +3,7 @@
 //! Lives here: what was begun and not finished. Does not live here: flows that were never started (`load`).
 
 use super::{Thresholds, Validity, Verdict};
-use crate::model::{Run, Status};
+use crate::model::{Run, Setting, Status};
 use crate::stats::Derived;
 use crate::units;
 
@@ -40,11 +40,77 @@ pub(super) fn check_trials(run: &Run, derived: &Derived, verdict: &mut Verdict) 
 /// Flows that were started and had not ended at the drain deadline.
 pub(super) fn check_unfinished(derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
     let flows = derived.flows;
-    if flows.unfinished == 0 {
-        return;
+    let n = |n: u64| units::counted(n, "flow", "flows");
+    let of_started = |n: u64| share(n, flows.started);
+    if flows.unfinished > 0 {
+        let share = of_started(flows.unfinished);
+        let status = if share > thresholds.unfinished { Validity::Invalid } else { Validity::Suspect };
+        let (n, share) = (n(flows.unfinished), units::percent(share));
+        verdict.add(status, format!("{n} did not end before the drain deadline ({share} of those started)"));
     }
-    let share = flows.unfinished as f64 / flows.started.max(1) as f64;
-    let status = if share > thresholds.unfinished { Validity::Invalid } else { Validity::Suspect };
-    let (n, share) = (units::counted(flows.unfinished, "flow", "flows"), units::percent(share));
-    verdict.add(status, format!("{n} did not end before the drain deadline ({share} of those started)"));
+    if let Some(unfinished) = flows.warmup_unfinished.filter(|n| *n > 0) {
+        let reason = format!("{} of the warm-up did not end before the drain deadline", n(unfinished));
+        verdict.add(Validity::Suspect, reason);
+    }
+    if flows.lost > 0 {
+        let share = of_started(flows.lost);
+        let sentence = format!(
+            "{} did not end ({} of those started), as the transport lost messages, which it may: times are of the others",
+            n(flows.lost),
+            units::percent(share)
+        );
+        // A few are what such a transport is like. Many are other flows than those that were measured.
+        if share > thresholds.unfinished {
+            verdict.add(Validity::Suspect, sentence);
+        } else {
+            verdict.notes.push(sentence);
+        }
+    }
+}
+
+/// A part of a whole: never more than one, whatever the counts of a record say.
+fn share(n: u64, of: u64) -> f64 {
+    (n as f64 / of.max(1) as f64).min(1.0)
+}
+
+/// Flows that the counts cannot account for: what was started has ended, is unfinished or is lost. A message that came again
+/// may end its flow again. No figure of a trial that breaks this means anything.
+pub(super) fn check_balance(run: &Run, verdict: &mut Verdict) {
+    for trial in run.trials.iter().filter(|trial| matches!(trial.status, Status::Ok | Status::Interrupted)) {
+        let flows = trial.flows;
+        let (started, again) = (u128::from(flows.started), u128::from(trial.audit.duplicated));
+        let at_most = started + again;
+        let ended = u128::from(flows.ended);
+        let found = ended + u128::from(flows.unfinished) + u128::from(flows.lost);
+        // In older records unfinished flows of the warm-up are among the others.
+        let too_many = if flows.warmup_unfinished.is_some() { found > at_most } else { ended > at_most };
+        if found < started || too_many {
+            let [started, ended, unfinished, lost] =
+                [flows.started, flows.ended, flows.unfinished, flows.lost].map(units::count);
+            verdict.add(
+                Validity::Invalid,
+                format!(
+                    "the counts of trial {} do not add up: {started} flows started, but {ended} ended, {unfinished} \
+                     unfinished and {lost} lost",
+                    trial.number + 1
+                ),
+            );
+        }
+    }
+}
+
+/// A load by count that was over before it had started as many flows: the trace had no more.
+pub(super) fn check_count(run: &Run, verdict: &mut Verdict) {
+    let Some(Setting::Integer(asked)) = run.settings.get("count") else { return };
+    let ended_well = run.trials.iter().filter(|trial| trial.status == Status::Ok);
+    if let Some(trial) =
+        ended_well.min_by_key(|trial| trial.flows.due).filter(|trial| trial.flows.due < *asked)
+    {
+        let of = units::counted(*asked, "flow", "flows");
+        let due = units::count(trial.flows.due);
+        let is_trace =
+            matches!(run.settings.get("arrivals"), Some(Setting::Text(text)) if text.starts_with("trace"));
+        let why = if is_trace { "the trace was over" } else { "there were no more to start" };
+        verdict.add(Validity::Suspect, format!("{due} of {of}: {why}"));
+    }
 }

@@ -26,7 +26,7 @@ pub(super) fn check(
 /// Whether it started what was due.
 pub(super) fn rate(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool, verdict: &mut Verdict) {
     let flows = derived.flows;
-    let off = flows.due.abs_diff(flows.started) as f64 / flows.due.max(1) as f64;
+    let off = (flows.due.abs_diff(flows.started) as f64 / flows.due.max(1) as f64).min(1.0);
     if off <= thresholds.rate_off {
         return;
     }
@@ -163,9 +163,16 @@ mod tests {
         let blocked = Trial { blocked_ns: 3_000_000_000, ..late() };
         let full = "a full transport held senders up 30.0 % of the time";
         assert_reason(&verdict(blocked, Some(11)), Validity::Suspect, full);
-        assert_reason(&open(|trial| trial.flows.started = 90_000), Validity::Invalid, own);
+        assert_reason(
+            &open(|trial| (trial.flows.started, trial.flows.ended) = (90_000, 90_000)),
+            Validity::Invalid,
+            own,
+        );
         // Given up by policy: nobody was late.
-        let shed = open(|trial| (trial.flows.started, trial.flows.shed) = (90_000, 10_000));
+        let shed = open(|trial| {
+            let flows = &mut trial.flows;
+            (flows.started, flows.ended, flows.shed) = (90_000, 90_000, 10_000);
+        });
         assert_reason(&shed, Validity::Invalid, "10,000 flows were due and never started: shed");
         assert!(!format!("{shed:?}").contains("bottleneck"), "{shed:?}");
     }

@@ -6,6 +6,8 @@
 //! comparison (`compare`) and exit codes (the command line).
 
 mod counts;
+#[cfg(test)]
+mod counts_tests;
 mod ends;
 mod host;
 mod little;
@@ -78,6 +80,8 @@ pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
     }
     let free = verdict.host.is_empty();
     ends::check_trials(run, &derived, &mut verdict);
+    ends::check_balance(run, &mut verdict);
+    ends::check_count(run, &mut verdict);
     if derived.flows.ended > 0 {
         if run.load == LoadKind::Open {
             load::check(run, &derived, thresholds, free, &mut verdict);
@@ -92,6 +96,8 @@ pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
         window::note(run, &derived, thresholds, &mut verdict);
     }
     counts::check(run, thresholds, &mut verdict);
+    counts::check_losses(run, thresholds, &mut verdict);
+    counts::check_confirms(run, &mut verdict);
     counts::list_faults(run, &mut verdict);
     counts::add_notes(run, &mut verdict);
     verdict
@@ -112,7 +118,10 @@ pub fn overload(run: &Run, thresholds: &Thresholds) -> Vec<String> {
         verdict = Verdict::default();
     }
     let mut unfinished = Verdict::default();
-    ends::check_unfinished(&derived, thresholds, &mut unfinished);
+    // Who loses what is too much for it has not taken it, whether or not it may.
+    let mut all = derived;
+    all.flows.unfinished += std::mem::take(&mut all.flows.lost);
+    ends::check_unfinished(&all, thresholds, &mut unfinished);
     if unfinished.status == Validity::Invalid {
         verdict.reasons.append(&mut unfinished.reasons);
     }

@@ -116,6 +116,8 @@ thresholds! {
         "p99 of the schedule lag, of the mean gap, at which sends that are no longer Poisson count";
     unfinished: Share = 0.01, INVALID, off NONE,
         "flows that did not end, of those started; fewer are suspect";
+    lost: Share = NONE, INVALID, off NONE,
+        "deliveries that were lost, of those expected, where the transport may lose; where it may not, the audit fails";
     little: Share = 0.01, SUSPECT, off NONE,
         "Little's law, in virtual time: flows in flight as counted, off what their times come to";
     little_sampled: Share = 0.1, SUSPECT, off NONE,

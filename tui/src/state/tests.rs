@@ -58,7 +58,7 @@ fn the_mean_leaves_out_the_warm_up_and_weighs_by_time() {
 #[test]
 fn faults_of_earlier_trials_are_not_forgotten() {
     let mut state = started(2);
-    state.apply(Event::Sample(Sample { lost: 2, corrupted: 1, ..sample(0, 0, 1) }));
+    state.apply(Event::Sample(Sample { dropped: 2, corrupted: 1, ..sample(0, 0, 1) }));
     end(&mut state, 0, 0, Status::Invalid, "");
     state.apply(Event::TrialStarted { dispatch: 0, trial: 1 });
     assert_eq!(state.rows[0].faults(), 3);

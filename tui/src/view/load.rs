@@ -27,7 +27,7 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     };
     figure(1, "lag p99", last.map(|s| units::duration(s.lag_p99_ns)));
     figure(2, "blocked", blocked.map(units::percent));
-    figure(4, "in flight", last.map(|s| units::count(s.queue_depth)));
+    figure(4, "in flight", last.map(|s| units::count(s.in_flight)));
     // A server on this machine is told of in place of the course of flows in flight.
     let server = last.and_then(|s| s.server);
     if let Some(server) = server {
@@ -43,10 +43,10 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
         return;
     }
     let columns = focused.map_or(Vec::new(), |row| row.history.columns(usize::from(area.width)));
-    let depths: Vec<u64> = columns.iter().map(|slot| slot.queue_depth).collect();
+    let in_flight: Vec<u64> = columns.iter().map(|slot| slot.in_flight).collect();
     let below = Rect { y: area.y + 5, height: area.height.saturating_sub(5), ..area }.intersection(area);
     // A scale in powers of two: a steady number is a steady bar of about half the height, not a full block.
-    let most = depths.iter().copied().max().unwrap_or(0);
+    let most = in_flight.iter().copied().max().unwrap_or(0);
     let top = most.saturating_add(1).checked_next_power_of_two().unwrap_or(most);
-    Sparkline::default().max(top).data(depths).style(theme.gauge()).render(below, buf);
+    Sparkline::default().max(top).data(in_flight).style(theme.gauge()).render(below, buf);
 }

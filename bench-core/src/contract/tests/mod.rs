@@ -3,9 +3,18 @@
 mod cheats;
 mod honest;
 
-use super::{CHECKS, Report, Verdict, check, check_only};
-use crate::registry::Options;
+use super::{CHECKS, Report, THREADS, Verdict, check, check_only, subject::threads_left};
+use crate::{
+    dispatcher::{Dispatcher, tasked::runtime},
+    drive::Placement,
+    monitor::Watch,
+    outcome::Outcome,
+    plan::TrialPlan,
+    registry::{Options, Promise},
+    transport::OpenError,
+};
 use cheats::CHEATS;
+use std::{thread, time::Duration};
 
 fn cheat(name: &str) -> Options {
     let mut options = Options::default();
@@ -28,6 +37,45 @@ fn an_honest_transport_passes_everything() {
         "n/a  event/refusal: every intent of the style is claimed",
     ];
     assert_eq!(skipped, expected);
+}
+
+/// Promises less than its entry lists, as an option may have it.
+struct Relaxed(Box<dyn Dispatcher>);
+
+impl Dispatcher for Relaxed {
+    fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
+        self.0.run(plan, watch)
+    }
+
+    fn promise(&self, listed: Promise) -> Promise {
+        Promise { ordered: false, ..listed }
+    }
+}
+
+#[test]
+fn what_the_options_made_of_a_promise_is_what_a_transport_is_held_to() {
+    let mut entry = cheats::entry_of("reorders");
+    assert!(entry.promise.ordered);
+    entry.make = |options| Ok(Box::new(Relaxed((cheats::entry_of("reorders").make)(options)?)));
+    let report = check_only(&entry, &cheat("reorders"), |check| check == "order");
+    assert!(report.lines.iter().all(|line| matches!(line.verdict, Verdict::NotApplicable(_))), "{report}");
+    assert!(!report.lines.is_empty());
+}
+
+/// A thread of a runtime has a name of its own. If that were not the name the kit looks for, none could ever stay.
+#[test]
+fn a_thread_of_a_transport_on_tasks_that_stays_is_seen() {
+    let run = || {
+        let runtime = runtime(Placement::Threads(2)).unwrap();
+        let (done, stays) = std::sync::mpsc::channel::<()>();
+        runtime.spawn_blocking(move || stays.recv().is_err());
+        runtime.shutdown_timeout(Duration::from_millis(50));
+        let left = threads_left();
+        drop(done);
+        (left, threads_left())
+    };
+    let kit = thread::Builder::new().name(format!("{THREADS}9999")).spawn(run).unwrap();
+    assert_eq!(kit.join().unwrap(), (1, 0));
 }
 
 /// Runs only `name`'s own check: the others find most cheats too, and take their time.

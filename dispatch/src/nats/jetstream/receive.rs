@@ -249,6 +249,8 @@ impl JetStreamRecv {
 }
 
 impl AsyncRecvPort for JetStreamRecv {
+    const CAN_BE_KILLED: bool = true;
+
     async fn drain(
         &mut self,
         max: usize,

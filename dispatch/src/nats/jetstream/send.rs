@@ -198,8 +198,9 @@ impl Confirming {
     }
 
     fn totals(&self) -> Confirms {
-        let confirmed = self.answered - self.refused;
-        Confirms { confirmed, unconfirmed: self.sent.saturating_sub(confirmed) }
+        let (confirmed, unconfirmed) =
+            (self.answered - self.refused, self.sent.saturating_sub(self.answered));
+        Confirms { confirmed, refused: self.refused, unconfirmed }
     }
 }
 

@@ -1,0 +1,132 @@
+//! What a transport promises and what the counts of a run say about it.
+
+use crate::support::{Place, Record, Running, count, number};
+use serde_json::Value;
+use std::{fs, thread, time::Duration};
+
+/// A receiver that is too slow for four places, over a transport that then drops messages.
+const LOSSY: &str = "fan-out --dispatch event/tokio-broadcast --capacity 4 --in-flight 64 --batch 64 --count 400 \
+                     --trials 1 --warmup 0s --flow-timeout 200ms";
+
+/// The counts of messages and of flows of every trial add up.
+#[track_caller]
+fn assert_adds_up(run: &Value) {
+    for trial in run["trials"].as_array().expect("trials") {
+        let (audit, flows) = (&trial["audit"], &trial["flows"]);
+        let of = |name: &str| count(audit, &format!("/{name}"));
+        assert_eq!(of("unique") + of("lost") + of("unknown"), of("expected"), "{audit}");
+        let of = |name: &str| count(flows, &format!("/{name}"));
+        assert_eq!(of("ended") + of("unfinished") + of("lost"), of("started"), "{flows}");
+    }
+}
+
+fn said(run: &Value) -> String {
+    run["verdict"].to_string()
+}
+
+#[test]
+fn loss_that_is_promised_is_counted_and_shown_and_does_not_fail_the_run() {
+    let place = Place::new();
+    let done = place.run(&format!("run {LOSSY} --out record.json"));
+    let record = Record::from_file(&place.path("record.json"));
+    let run = record.only();
+    assert_eq!(run["promises"]["lossless"], false);
+    assert!(run["settings"]["promise"].as_str().unwrap().contains("may lose"), "{}", run["settings"]);
+    assert_adds_up(run);
+    let lost = count(run, "/audit/lost");
+    assert!(lost > 0, "nothing was lost: {}", run["audit"]);
+    assert!(done.stdout.contains("lost (allowed)") && done.stdout.contains("may lose"), "{}", done.stdout);
+    assert!(said(run).contains("as the transport's contract permits"), "{}", said(run));
+    done.with_code(0);
+    let asked = place.record(&format!("{LOSSY} --threshold lost=0")).with_code(6);
+    assert!(said(asked.only()).contains("were lost"), "{}", said(asked.only()));
+}
+
+#[test]
+fn a_search_whose_goal_is_no_loss_does_not_keep_a_rate_that_loses() {
+    let place = Place::new();
+    let line = "search fan-out --dispatch event/tokio-broadcast --capacity 1 --batch 64 --set fan-out.subscribers=8 \
+                --slo lost=0 --from 200k/s --to 200k/s --duration 300ms --max-holds 1 --no-tui";
+    let done = place.run(line);
+    assert_ne!(done.code, 0, "{}", done.stdout);
+    assert_ne!(done.code, 5, "{}", done.stdout);
+}
+
+#[test]
+fn a_trace_that_is_over_before_the_count_is_said() {
+    let place = Place::new();
+    fs::write(place.path("three.csv"), "at_s\n0.0\n0.002\n0.5\n").unwrap();
+    let record =
+        place.record("stream --sim service=fixed:1ms --arrivals trace:three.csv --count 50").with_code(0);
+    assert_eq!(record.only()["verdict"]["status"], "suspect");
+    assert!(said(record.only()).contains("3 of 50 flows: the trace was over"), "{}", said(record.only()));
+    let whole = place.record("stream --sim service=fixed:1ms --arrivals trace:three.csv --count 3");
+    assert!(!said(whole.only()).contains("trace was over"), "{}", said(whole.only()));
+}
+
+#[test]
+fn what_was_under_way_when_a_run_failed_is_unknown_and_the_counts_add_up() {
+    let line = "stream --sim service=fixed:10ms --rate 1k/s --window 7 --at-cap fail --count 500";
+    let record = Place::new().record(line).with_code(1);
+    let run = record.only();
+    assert_eq!((count(run, "/audit/lost"), count(run, "/audit/unknown")), (0, 7), "{}", run["audit"]);
+    assert_adds_up(run);
+}
+
+#[test]
+fn what_was_under_way_when_a_run_was_interrupted_is_unknown_and_the_counts_add_up() {
+    let place = Place::new();
+    let line = "run stream --sim clock=real,service=fixed:400ms --in-flight 5 --duration 60s --warmup 0s --trials 1 \
+                --out record.json --no-tui";
+    let running = Running::start(&mut place.command(line));
+    thread::sleep(Duration::from_millis(1_500));
+    running.interrupt();
+    running.end().with_code(130);
+    let record = Record::from_file(&place.path("record.json"));
+    let run = record.only();
+    assert_adds_up(run);
+    assert_eq!(count(run, "/audit/lost"), 0);
+    assert!(count(run, "/audit/unknown") > 0, "{}", run["audit"]);
+}
+
+/// A server that stands still, and a load that ends when its window is full.
+#[test]
+fn the_time_of_a_run_that_failed_ends_when_it_failed() {
+    let line =
+        "stream --sim service=fixed:1us,stall=590s/600s --rate 1k/s --window 5k --at-cap fail --count 60k";
+    let record = Place::new().record(line).with_code(1);
+    let run = record.only();
+    let due_per_s = number(run, "/due_per_s");
+    assert!((due_per_s / 1_000.0 - 1.0).abs() < 0.02, "{due_per_s} were due");
+    assert_adds_up(run);
+}
+
+/// Flows that never end are part of the time in which flows were started.
+#[test]
+fn a_load_by_count_whose_flows_do_not_end_has_the_rate_that_was_asked_for() {
+    let line = "stream --sim service=fixed:1us,stall=590s/600s --rate 1k/s --count 20k --drain 1s";
+    let record = Place::new().record(line);
+    let run = record.only();
+    assert!(count(run, "/flows/unfinished") > 1_000, "{}", run["flows"]);
+    let due_per_s = number(run, "/due_per_s");
+    assert!((due_per_s / 1_000.0 - 1.0).abs() < 0.02, "{due_per_s} were due");
+    assert!(!said(run).contains("the schedule made"), "{}", said(run));
+    // And a slow target is no slow schedule.
+    let slow = Place::new().record("stream --sim service=fixed:5ms --rate 1k/s --count 500");
+    assert!(!said(slow.only()).contains("the schedule made"), "{}", said(slow.only()));
+}
+
+#[test]
+fn a_kill_is_refused_where_a_queue_goes_with_its_consumer() {
+    for dispatch in ["message/tokio-mpsc", "event/tokio-broadcast", "message/crossbeam"] {
+        let line =
+            format!("run stream --dispatch {dispatch} --kill worker@100ms/50ms --duration 300ms --trials 1");
+        let done = Place::new().run(&line);
+        assert!(
+            done.stdout.contains("--kill needs a transport whose consumers come and go"),
+            "{}",
+            done.stdout
+        );
+        done.with_code(2);
+    }
+}
