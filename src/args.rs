@@ -1,5 +1,7 @@
 //! The command line: every flag with its unit, its default and its group. What flags mean is in the sub-commands.
 
+mod values;
+
 use crate::{
     export::ExportFormat, host::Observe, search::SearchArgs, selftest::args::SelftestArgs, suite::SuiteArgs,
     thresholds::ThresholdArgs,
@@ -10,12 +12,9 @@ use drumpost_core::{
     load::{self, Debt},
     payload::{Content, Touch},
 };
-use drumpost_results::units;
-use drumpost_workloads::{
-    HeaderSpec,
-    arrivals::{senders::MAX_SENDERS, trace::TraceColumns},
-};
+use drumpost_workloads::{HeaderSpec, arrivals::trace::TraceColumns};
 use std::{path::PathBuf, time::Duration};
+use values::{count, debt, duration, rate, senders};
 
 /// Commands to known recipients, or events for anyone who listens: the same flow over interchangeable transports,
 /// measured by one clock and audited message by message.
@@ -380,35 +379,4 @@ pub(crate) struct CleanArgs {
 pub(crate) struct CompletionsArgs {
     /// Shell
     pub shell: clap_complete::Shell,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    units::parse_duration(text).map(Duration::from_nanos).map_err(|error| error.to_string())
-}
-
-fn debt(text: &str) -> Result<Debt, String> {
-    match text.strip_prefix("drop:") {
-        _ if text == "keep" => Ok(Debt::Keep),
-        Some(late) => units::parse_duration(late)
-            .map(|late_ns| Debt::DropAfter { late_ns })
-            .map_err(|error| error.to_string()),
-        None => Err("it is keep, or drop:TIME such as drop:1ms".into()),
-    }
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    units::parse_rate(text).map_err(|error| error.to_string())
-}
-
-fn count(text: &str) -> Result<u64, String> {
-    match units::parse_count(text) {
-        Ok(0) => Err("must be at least 1".into()),
-        Ok(count) => Ok(count),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-fn senders(text: &str) -> Result<u32, String> {
-    let senders = u32::try_from(count(text)?).ok().filter(|senders| *senders <= MAX_SENDERS);
-    senders.ok_or_else(|| format!("at most {MAX_SENDERS} senders"))
 }

@@ -243,12 +243,13 @@ impl Monitor {
 
     fn stop(&mut self, now_ns: u64, watch: &mut dyn Watch) {
         self.stopped_ns = now_ns;
-        if self.has_opened {
-            watch.edge(Edge::Closes, self.counts());
-        }
         if let Some(mut meter) = self.meter {
             meter.end(|| self.reading(now_ns));
             self.meter = Some(meter);
+        }
+        // After the meter: what the watcher reads of the machine costs processor time that is not the load's.
+        if self.has_opened {
+            watch.edge(Edge::Closes, self.counts());
         }
         self.control.stop.stop();
         self.control.ring();

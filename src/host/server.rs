@@ -56,14 +56,16 @@ pub(crate) struct ServerNow {
 
 impl ServerWatch {
     /// Finds the server of a transport: what is named is taken, otherwise who listens on its address. `None` if the
-    /// transport has no server and none is named.
+    /// transport has no server.
     pub(super) fn find(
         proc: Proc,
         facts: Option<&ServerFacts>,
         observe: Option<&Observe>,
+        has_server: bool,
         all: &BTreeMap<u64, Stat>,
     ) -> Option<Self> {
-        let facts = facts.cloned().or_else(|| observe.map(|_| ServerFacts::default()))?;
+        let facts =
+            facts.cloned().or_else(|| (has_server || observe.is_some()).then(ServerFacts::default))?;
         let (roots, found_by, missing) = match observe {
             Some(observe) => {
                 let roots = observe.find(&proc);
@@ -283,7 +285,7 @@ mod tests {
         let proc = Proc::at(root);
         let all = proc.all();
         let observe = Observe::Name(name.into());
-        ServerWatch::find(proc, None, Some(&observe), &all).unwrap()
+        ServerWatch::find(proc, None, Some(&observe), true, &all).unwrap()
     }
 
     const MS: u64 = 1_000_000;
@@ -343,7 +345,7 @@ mod tests {
             let addresses = vec![address.parse().unwrap()];
             let facts = ServerFacts { product: "nats-server".into(), version: None, addresses };
             let proc = Proc::at(folder.path());
-            let mut watch = ServerWatch::find(proc, Some(&facts), None, &BTreeMap::new()).unwrap();
+            let mut watch = ServerWatch::find(proc, Some(&facts), None, true, &BTreeMap::new()).unwrap();
             let server = watch.close(1, Counts::default(), &BTreeMap::new());
             assert_eq!((server.cpu_ns, server.memory_bytes, server.processes.len()), (None, None, 0));
             server.missing.unwrap()
@@ -352,7 +354,12 @@ mod tests {
             missing("203.0.113.7:4222").starts_with("203.0.113.7:4222 is not an address of this machine")
         );
         assert!(missing("127.0.0.1:4222").contains("--observe PID|NAME names it"));
-        assert!(ServerWatch::find(Proc::at(folder.path()), None, None, &BTreeMap::new()).is_none());
+        let proc = || Proc::at(folder.path());
+        assert!(ServerWatch::find(proc(), None, None, false, &BTreeMap::new()).is_none());
+        // A transport that has a server and cannot tell where.
+        let mut watch = ServerWatch::find(proc(), None, None, true, &BTreeMap::new()).unwrap();
+        let server = watch.close(1, Counts::default(), &BTreeMap::new());
+        assert!(server.missing.unwrap().starts_with("the transport does not say where it is"));
     }
 
     #[test]

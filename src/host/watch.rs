@@ -27,6 +27,8 @@ pub(crate) struct HostWatch {
     proc: Proc,
     groups: Groups,
     observe: Option<Observe>,
+    /// Whether the transport has a server, even one that it tells nothing of.
+    has_server: bool,
     server: Option<ServerWatch>,
     /// All processes before the load.
     processes: Option<BTreeMap<u64, Stat>>,
@@ -52,12 +54,13 @@ pub(crate) struct Seen {
 }
 
 impl HostWatch {
-    pub(crate) fn new(observe: Option<Observe>) -> Self {
+    pub(crate) fn new(observe: Option<Observe>, has_server: bool) -> Self {
         Self {
             clock: Clock::start(),
             proc: Proc::of_host(),
             groups: Groups::of_host(),
             observe,
+            has_server,
             server: None,
             processes: None,
             opened: None,
@@ -68,7 +71,8 @@ impl HostWatch {
     /// The transport is open and the load has not begun.
     pub(crate) fn opened(&mut self, facts: Option<&ServerFacts>) {
         let all = self.proc.all();
-        self.server = ServerWatch::find(self.proc.clone(), facts, self.observe.as_ref(), &all);
+        let (proc, observe) = (self.proc.clone(), self.observe.as_ref());
+        self.server = ServerWatch::find(proc, facts, observe, self.has_server, &all);
         self.processes = Some(all);
     }
 
@@ -272,7 +276,7 @@ mod tests {
         let facts =
             ServerFacts { product: "burner".into(), version: Some("1.2".into()), addresses: vec![address] };
         let watch = |facts: Option<&ServerFacts>| {
-            let mut watch = HostWatch::new(None);
+            let mut watch = HostWatch::new(None, false);
             watch.opened(facts);
             watch.edge(Edge::Opens, Counts { sent: 1_000, ended: 100 });
             // However busy the machine is, it gets some of it.
@@ -305,10 +309,10 @@ mod tests {
 
     #[test]
     fn a_trial_that_broke_in_its_window_is_seen_until_then_and_one_before_it_not() {
-        let mut watch = HostWatch::new(None);
+        let mut watch = HostWatch::new(None, false);
         watch.opened(None);
         watch.edge(Edge::Opens, Counts::default());
         assert!(watch.finish().hygiene.window_ns.is_some());
-        assert_eq!(HostWatch::new(None).finish().hygiene, Hygiene::default());
+        assert_eq!(HostWatch::new(None, false).finish().hygiene, Hygiene::default());
     }
 }

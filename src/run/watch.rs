@@ -70,7 +70,7 @@ impl<'a> Follower<'a> {
                 disorder: !target.promise.ordered,
             },
             series: Series::default(),
-            host: (!job.is_virtual).then(|| HostWatch::new(target.observe.clone())),
+            host: (!job.is_virtual).then(|| HostWatch::new(target.observe.clone(), target.needs_server)),
         }
     }
 

@@ -209,7 +209,7 @@ pub(super) fn audit(run: &Run, audit: &Audit) -> Cell {
 }
 
 /// What the machine did to the rows below, each reason once: it is about the machine, not about a dispatch.
-fn host(record: &Record, judged: &[(&Run, Verdict)], layout: Layout) -> String {
+pub(super) fn host(record: &Record, judged: &[(&Run, Verdict)], layout: Layout) -> String {
     let thresholds = Thresholds::from_settings(&record.thresholds);
     let held: Vec<&Run> =
         judged.iter().filter(|(_, verdict)| !verdict.host.is_empty()).map(|(run, _)| *run).collect();
@@ -236,8 +236,7 @@ fn host(record: &Record, judged: &[(&Run, Verdict)], layout: Layout) -> String {
 fn explanations(runs: &[(&Run, Verdict)], layout: Layout) -> String {
     let mut text = String::new();
     for (run, verdict) in runs.iter().filter(|(run, _)| run.counted_trials().next().is_some()) {
-        // What is the machine's doing comes first among the reasons.
-        let own = &verdict.reasons[verdict.host.len().min(verdict.reasons.len())..];
+        let own = verdict.own_reasons();
         if own.is_empty() && verdict.notes.is_empty() {
             continue;
         }

@@ -5,13 +5,14 @@
 use std::path::Path;
 
 use super::grid::{Cell, Column, Grid};
-use super::run::{audit, state};
+use super::run::{audit, host, state};
 use super::{Layout, Tone, columns, hanging, headline};
 use crate::format::suite as plan;
+use crate::model::Run;
 use crate::stats::Derived;
 use crate::suite::Suite;
 use crate::units;
-use crate::verdict::Validity;
+use crate::verdict::{Validity, Verdict};
 
 /// What tells the rows of a table apart, beside their dispatch.
 type Part = (&'static str, fn(&plan::Cell) -> String);
@@ -37,6 +38,11 @@ pub fn suite(suite: &Suite, saved: &Path, layout: Layout) -> String {
     let (cells, trials) = (suite.plan.cells.len(), suite.plan.order.len());
     let facts = format!("{}, {}, seed {}", many(cells, "cell"), many(trials, "trial"), suite.plan.seed);
     text += &headline(&suite.plan.name, &facts, layout);
+    if let Some(record) = suite.records.iter().flatten().next() {
+        let judged: Vec<(&Run, Verdict)> =
+            (0..cells).filter_map(|i| suite.run(i)).map(|run| (run, run.judged())).collect();
+        text += &host(record, &judged, layout);
+    }
     let all: Vec<usize> = (0..cells).collect();
     let place = |i: &usize| (&suite.plan.cells[*i].matrix, &suite.plan.cells[*i].scenario);
     for group in all.chunk_by(|a, b| place(a) == place(b)) {
@@ -118,13 +124,14 @@ fn row(grid: &mut Grid, suite: &Suite, i: usize, label: String) {
     grid.row(cells);
 }
 
-/// Why a cell is not valid, under its name. Sentences already in the table are not repeated.
+/// Why a cell is not valid, under its name. Sentences already in the table are not repeated, nor are those about the
+/// machine, which stand above all tables.
 fn explanations(suite: &Suite, layout: Layout) -> String {
     let mut text = String::new();
     for (i, cell) in suite.plan.cells.iter().enumerate() {
         let Some(run) = suite.run(i).filter(|run| run.counted_trials().next().is_some()) else { continue };
         let verdict = run.judged();
-        if verdict.reasons.is_empty() {
+        if verdict.own_reasons().is_empty() {
             continue;
         }
         let tone = match verdict.status {
@@ -134,7 +141,7 @@ fn explanations(suite: &Suite, layout: Layout) -> String {
             Validity::Invalid => Tone::Bad,
         };
         text += &format!("{}  {}\n", layout.paint(tone, &format!("{:<7}", verdict.status.word())), cell.name);
-        for reason in &verdict.reasons {
+        for reason in verdict.own_reasons() {
             text += &hanging("         - ", reason, layout);
         }
     }

@@ -64,6 +64,12 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// The reasons that are not the machine's doing.
+    #[must_use]
+    pub fn own_reasons(&self) -> &[String] {
+        self.reasons.get(self.host.len()..).unwrap_or_default()
+    }
+
     fn add(&mut self, status: Validity, reason: String) {
         self.status = self.status.max(status);
         self.reasons.push(reason);

@@ -1,0 +1,37 @@
+//! How the values of flags are read, with errors for whoever typed them.
+
+use drumpost_core::load::Debt;
+use drumpost_results::units;
+use drumpost_workloads::arrivals::senders::MAX_SENDERS;
+use std::time::Duration;
+
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    units::parse_duration(text).map(Duration::from_nanos).map_err(|error| error.to_string())
+}
+
+pub(super) fn debt(text: &str) -> Result<Debt, String> {
+    match text.strip_prefix("drop:") {
+        _ if text == "keep" => Ok(Debt::Keep),
+        Some(late) => units::parse_duration(late)
+            .map(|late_ns| Debt::DropAfter { late_ns })
+            .map_err(|error| error.to_string()),
+        None => Err("it is keep, or drop:TIME such as drop:1ms".into()),
+    }
+}
+
+pub(super) fn rate(text: &str) -> Result<f64, String> {
+    units::parse_rate(text).map_err(|error| error.to_string())
+}
+
+pub(super) fn count(text: &str) -> Result<u64, String> {
+    match units::parse_count(text) {
+        Ok(0) => Err("must be at least 1".into()),
+        Ok(count) => Ok(count),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+pub(super) fn senders(text: &str) -> Result<u32, String> {
+    let senders = u32::try_from(count(text)?).ok().filter(|senders| *senders <= MAX_SENDERS);
+    senders.ok_or_else(|| format!("at most {MAX_SENDERS} senders"))
+}
