@@ -39,6 +39,12 @@ impl Place {
         Running::start(&mut self.command(line)).end()
     }
 
+    /// Runs a command line to its end with a defect put into the program.
+    #[cfg(feature = "defects")]
+    pub(crate) fn run_with(&self, defect: drumpost_defects::Defect, line: &str) -> Done {
+        Running::start(self.command(line).env(drumpost_defects::VARIABLE, format!("{defect:?}"))).end()
+    }
+
     /// Runs `run ... --json` to its end and reads the document.
     pub(crate) fn record(&self, line: &str) -> Record {
         self.run(&format!("run {line} --json")).record()

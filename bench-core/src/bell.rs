@@ -1,12 +1,7 @@
 //! Wakes a thread or a task that waits: an eventcount. The waiter leaves its waker once, so a wait costs no registration.
 
-use std::{
-    sync::{
-        OnceLock,
-        atomic::{AtomicBool, Ordering, fence},
-    },
-    task::Waker,
-};
+use crate::sync::atomic::{AtomicBool, Ordering, fence};
+use std::{sync::OnceLock, task::Waker};
 
 /// One waiter, any number of ringers.
 #[derive(Debug, Default)]
@@ -24,13 +19,25 @@ impl Bell {
 
     /// Says that the waiter is about to look once more and then sleep.
     pub fn listen(&self) {
-        self.listening.store(true, Ordering::Relaxed);
+        self.set(true);
         fence(Ordering::SeqCst);
     }
 
     /// Says that the waiter is awake.
     pub fn wake(&self) {
-        self.listening.store(false, Ordering::Relaxed);
+        self.set(false);
+    }
+
+    #[cfg(not(loom))]
+    fn set(&self, listening: bool) {
+        self.listening.store(listening, Ordering::Relaxed);
+    }
+
+    /// As the other: the checker forgets that a swap comes right after what it read, so that it lets a swap that read an
+    /// older store overtake a newer one. Among swaps alone the order is known.
+    #[cfg(loom)]
+    fn set(&self, listening: bool) {
+        self.listening.swap(listening, Ordering::Relaxed);
     }
 
     /// Whether nobody has rung since [`Bell::listen`].

@@ -3,7 +3,7 @@
 //! The lane counts in plain integers and stores them once per turn. Quiescence is read from them: see
 //! [`Published::publish`] for the order that makes that exact.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Apart by more than the line pairs a processor fetches together.
 #[derive(Debug, Default)]
@@ -85,6 +85,10 @@ macro_rules! fields {
 
 /// The cell of the last of these fields.
 const AWAKE_CELL: usize = 23;
+// Where some of them lie among the published cells.
+const CORRUPTED: usize = 9;
+const LAGGED: usize = 14;
+const BEYOND_WINDOW: usize = 16;
 
 /// The published copy of a lane's counters.
 #[derive(Debug)]
@@ -209,6 +213,12 @@ impl Published {
         self.fixed.0[0].load(Ordering::Relaxed)
     }
 
+    /// Deliveries that will not come as the first of their number: damaged, dropped by the transport, or too late to be
+    /// told from duplicates.
+    pub(crate) fn excused(&self) -> u64 {
+        [CORRUPTED, LAGGED, BEYOND_WINDOW].map(|cell| self.fixed.0[cell].load(Ordering::Relaxed)).iter().sum()
+    }
+
     /// A copy of everything, not of one instant.
     pub(crate) fn read(&self, ports: usize, heard: usize) -> Local {
         let received = (0..heard).map(|slot| self.received(slot)).collect();
@@ -269,5 +279,7 @@ mod tests {
         local.awake_ns += 1;
         published.publish_awake(&local);
         assert_eq!(published.read(2, 1), local);
+        let excused = local.corrupted + local.lagged + local.beyond_window;
+        assert_eq!(published.excused(), excused, "the cells are where they are said to be");
     }
 }

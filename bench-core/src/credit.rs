@@ -1,7 +1,9 @@
 //! Flow ends by origin: what a closed load waits for, in both styles, without going through the transport.
 
-use crate::counters::release;
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::{
+    counters::release,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// One row per lane that may end flows, one column per lane that starts them. Each row has one writer.
 #[derive(Debug)]

@@ -1,10 +1,13 @@
 //! Where a lane and the collector swap full histograms for empty ones.
 
-use crate::hist::Hist;
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use crate::{
+    hist::Hist,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
+use std::sync::PoisonError;
 
 /// Histograms of one lane over one interval.
 #[derive(Clone, Debug, Default)]

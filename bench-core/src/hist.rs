@@ -3,6 +3,7 @@
 //! Its buckets are laid out as HdrHistogram lays them out, so that turning one into an
 //! `hdrhistogram::Histogram` (done off the path, in [`Distribution`]) loses nothing and gives equal percentiles.
 
+use drumpost_defects::{Defect, is_in};
 use hdrhistogram::Histogram;
 
 /// Largest value that is told apart, in ns: 4.9 hours. Above it a value is counted as over range.
@@ -50,6 +51,7 @@ impl Hist {
     /// Records `times` equal values.
     #[inline]
     pub fn record_n(&mut self, value_ns: u64, times: u32) {
+        let Some((value_ns, times)) = with_defects(value_ns, times) else { return };
         if let Some(count) = self.counts.get_mut(index_of(value_ns)) {
             *count += times;
         } else {
@@ -83,6 +85,18 @@ impl Hist {
     fn span(&self) -> std::ops::RangeInclusive<usize> {
         index_of(self.min_ns.min(MAX_TRACKED_NS))..=index_of(self.max_ns.min(MAX_TRACKED_NS))
     }
+}
+
+/// What a test that put a defect in has made of a value; as it came otherwise.
+#[inline(always)]
+fn with_defects(value_ns: u64, times: u32) -> Option<(u64, u32)> {
+    // One in 1,024, as good as drawn by lot.
+    let drawn = || value_ns.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54 == 0;
+    if is_in(Defect::ShortIsNone) && value_ns < 1_000_000 || is_in(Defect::Sampled) && !drawn() {
+        return None;
+    }
+    let value_ns = if is_in(Defect::Clamped) { value_ns.min(MAX_TRACKED_NS) } else { value_ns };
+    Some((value_ns, if is_in(Defect::OnePerBatch) { 1 } else { times }))
 }
 
 /// A merged histogram: HdrHistogram's own, with what it does not keep exactly.

@@ -21,6 +21,8 @@ pub mod hist;
 pub mod lane;
 pub mod load;
 pub mod message;
+#[cfg(all(test, loom))]
+mod models;
 pub mod monitor;
 pub mod outcome;
 pub mod payload;
@@ -31,6 +33,7 @@ pub mod registry;
 pub mod scenario;
 pub mod server;
 pub mod session;
+mod sync;
 pub mod transport;
 pub mod wire;
 pub mod wiring;

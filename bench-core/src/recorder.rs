@@ -9,6 +9,7 @@ use crate::{
     message::{Message, NOT_SENT, stamp_of},
     payload::Pool,
 };
+use drumpost_defects::{Defect, is_in};
 use std::sync::Arc;
 
 /// What a lane hears: where each heard destination's counters and streams stand.
@@ -245,7 +246,7 @@ impl Recorder {
 
     #[inline]
     fn note_negative(&mut self, now_ns: u64, sent_ns: u64, times: u32) {
-        if now_ns < sent_ns {
+        if now_ns < sent_ns && !is_in(Defect::ShortIsNone) {
             self.local.negative += u64::from(times);
             self.rarely = true;
         }
@@ -338,8 +339,12 @@ impl Recorder {
             self.note_negative(now_ns, sent_ns, times);
             self.local.measured_ended += u64::from(times);
             self.local.last_end_ns = self.local.last_end_ns.max(now_ns);
-            self.latencies.response.record_n(now_ns.saturating_sub(due_ns), times);
-            self.latencies.service.record_n(now_ns.saturating_sub(sent_ns), times);
+            let (response_from_ns, service_from_ns) = match is_in(Defect::Inverted) {
+                true => (sent_ns, due_ns),
+                false => (due_ns, sent_ns),
+            };
+            self.latencies.response.record_n(now_ns.saturating_sub(response_from_ns), times);
+            self.latencies.service.record_n(now_ns.saturating_sub(service_from_ns), times);
             self.latencies.lag.record_n(sent_ns.saturating_sub(due_ns), times);
         } else {
             self.local.carried_ns += now_ns.saturating_sub(self.measure_from_ns) * u64::from(times);

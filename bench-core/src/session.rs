@@ -15,11 +15,13 @@ use crate::{
     plan::TrialPlan,
     recorder::{Heard, Recorder, RecorderSpec},
     scenario::Intent,
+    sync::Mutex,
     wiring::{Destination, Wiring},
 };
+use drumpost_defects::{Defect, is_in};
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 /// What the lanes of a trial and its monitor share.
@@ -109,7 +111,10 @@ impl Session {
                 audit,
                 credit: Arc::clone(&credit),
                 origins: Arc::clone(&origins),
-                measure_from_ns: begins_ns + plan.load.warmup_ns,
+                measure_from_ns: match is_in(Defect::WarmupMeasured) {
+                    true => begins_ns,
+                    false => begins_ns + plan.load.warmup_ns,
+                },
             });
             let counters = Arc::new(Published::new(ports.len(), heard_ids.len()));
             let spare = recorder.spare();

@@ -23,6 +23,7 @@ use drumpost_core::{
     scenario::{Scenario, Style},
     wiring::{Wiring, WiringSettings},
 };
+use drumpost_defects::{Defect, is_in};
 use drumpost_dispatch::sim::spec::{SimClock, SimSpec};
 use drumpost_results::{
     model::{LoadKind, Promises, Record, Run},
@@ -221,8 +222,9 @@ impl Job {
 fn scenario(registry: &Registry, args: &RunArgs, options: &Options) -> anyhow::Result<Scenario> {
     let default =
         if args.sim.is_some() && args.dispatch.is_empty() { "stream" } else { "order-authorization" };
-    let name = args.scenario.as_deref().unwrap_or(default);
     let known: Vec<&str> = registry.scenarios.iter().map(|entry| entry.name).collect();
+    let named = args.scenario.as_deref().filter(|name| !is_in(Defect::UnknownPassed) || known.contains(name));
+    let name = named.unwrap_or(default);
     let entry = registry.scenario(name).ok_or_else(|| usage(unknown("scenario", name, &known)))?;
     (entry.make)(options).map_err(|error| usage(format!("{name}: {error}")))
 }

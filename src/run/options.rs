@@ -3,6 +3,7 @@
 use super::job::unknown;
 use crate::{args::RunArgs, exit::usage, secrets};
 use drumpost_core::registry::{OptionEntry, Options, Registry};
+use drumpost_defects::{Defect, is_in};
 
 pub(super) fn options(registry: &Registry, args: &RunArgs) -> anyhow::Result<Options> {
     let mut options = options_of(registry, &args.set, args.nats.as_deref())?;
@@ -66,6 +67,9 @@ pub(super) fn from_environment(args: &RunArgs, options: &Options) -> Vec<String>
 
 /// Refuses an option that nothing of this run has asked for, such as a misspelt one.
 pub(super) fn check_options(args: &RunArgs, options: &Options) -> anyhow::Result<()> {
+    if is_in(Defect::UnknownPassed) {
+        return Ok(());
+    }
     let asked = options.asked();
     let known: Vec<&str> = asked.iter().map(String::as_str).filter(|name| name.contains('.')).collect();
     let set = args.set.iter().filter_map(|set| set.split_once('='));

@@ -118,14 +118,10 @@ fn dashboard(model: &mut Model, events: &Receiver<Event>, interrupted: &Interrup
     let Ok(mut screen) = Screen::open() else { return };
     let clock = Clock::start();
     let is_interrupted = || interrupted.is_set();
-    let ended = drumpost_tui::run(
-        screen.terminal(),
-        model,
-        events,
-        &mut TerminalKeys::default(),
-        || clock.now_ns(),
-        is_interrupted,
-    );
+    let (terminal, keys) = (screen.terminal(), &mut TerminalKeys::default());
+    let ended = drumpost_defects::beside_it(|| {
+        drumpost_tui::run(terminal, model, events, keys, || clock.now_ns(), is_interrupted)
+    });
     let is_left = match ended {
         Ok(Outcome::Quit | Outcome::Interrupted) => true,
         Ok(Outcome::Finished | Outcome::Disconnected) => false,

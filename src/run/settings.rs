@@ -12,6 +12,7 @@ use drumpost_core::{
     plan::TrialPlan,
     registry::{Promise, RunsOn},
 };
+use drumpost_defects::{Defect, is_in};
 use drumpost_results::model::Settings;
 use drumpost_workloads::arrivals::trace::Trace;
 
@@ -68,7 +69,7 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
             set(&format!("option.{key}"), secrets::shown(key, value).into());
         }
     }
-    settings
+    if is_in(Defect::Unstated) { Settings::new() } else { settings }
 }
 
 /// What the transport promises as its options made it, in a few words: the audit judges by it.

@@ -7,6 +7,7 @@ use drumpost_core::{
     outcome::Outcome,
     plan::TrialPlan,
 };
+use drumpost_defects::{Defect, with};
 
 const SIM: &str = "service=fixed:1us";
 const TEN_SECONDS: Extent = Extent::Duration(10_000_000_000);
@@ -65,7 +66,8 @@ fn h_debt_is_kept_or_told() {
     };
     let (kept, left_out) = (late(Debt::Keep), late(Debt::DropAfter { late_ns: 1_000_000 }));
     assert!(left_out.dropped > 900, "{}", left_out.dropped);
-    let in_silence = Outcome { dropped: 0, ..left_out.clone() };
+    let in_silence = with(Defect::DebtUntold, || late(Debt::DropAfter { late_ns: 1_000_000 }));
+    assert_eq!(in_silence.measured_started, left_out.measured_started, "the same flows are left out");
     tells_apart(due, &kept, &in_silence);
     tells_apart(due, &left_out, &in_silence);
     // What is left out is what would have shown the stall.
@@ -97,7 +99,7 @@ fn j_the_rate_of_the_window_is_one() {
     tells_apart(holds, &started_ns(&steady), &started_ns(&rising));
 
     // The warm-up is no part of the window: what is started in it is not measured.
-    let outcome = measured(SIM, &steady);
+    let samples = || measured(SIM, &steady).response.count();
     let holds = |measured: &u64| near(*measured as f64, 4_000.0, 4.9 * 4_000_f64.sqrt());
-    tells_apart(holds, &outcome.response.count(), &outcome.started);
+    tells_apart(holds, &samples(), &with(Defect::WarmupMeasured, samples));
 }

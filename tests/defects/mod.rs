@@ -1,5 +1,8 @@
-//! Defects seen in other harnesses, one test each: the property holds for what was measured, and is rejected for what the
-//! defect makes of the same run. A property that cannot fail would prove nothing.
+//! Defects seen in other harnesses, one test each: the property holds for what the program measures, and is rejected for
+//! what it measures with the defect put in. A property that cannot fail would prove nothing.
+//!
+//! Defects of the program itself are branches that `drumpost_defects` names. A transport, a schedule and a memory of
+//! numbers are put in from outside: the program takes them by a trait, or the test measures any that has one.
 //!
 //! | row | defect | test | see also |
 //! | --- | --- | --- | --- |

@@ -5,9 +5,10 @@ use crate::support::{Place, count};
 use drumpost::oracle::BUCKET;
 use drumpost_core::{
     audit::Window,
-    hist::{Distribution, Hist, MAX_TRACKED_NS},
+    hist::{Distribution, Hist},
     load::Extent,
 };
+use drumpost_defects::{Defect, with};
 use drumpost_results::{
     model::{Audit, Flows, Run, Trial},
     stats::Derived,
@@ -15,40 +16,32 @@ use drumpost_results::{
     verdict::{Machine, Thresholds, Validity, judge},
 };
 use proptest::prelude::*;
+use serde_json::Value;
 use std::collections::HashSet;
 
 /// The defect: a time beyond the range becomes the longest there is.
 #[test]
 fn d_times_over_the_range_are_counted() {
-    let outcome = measured("service=fixed:5h", &plan(None, Extent::Count(1)));
+    let run = || measured("service=fixed:5h", &plan(None, Extent::Count(1))).response;
     let holds = |times: &Distribution| {
         ensure(times.over_range == 1 && times.max_ns == 18_000_000_000_000, || {
             format!("{} over the range, the longest is {}", times.over_range, times.max_ns)
         })
     };
-    let (mut hist, mut clamped) = (Hist::default(), Distribution::default());
-    hist.record_n(MAX_TRACKED_NS, 1);
-    clamped.add(&hist);
-    tells_apart(holds, &outcome.response, &clamped);
+    tells_apart(holds, &run(), &with(Defect::Clamped, run));
 
     // The record says so, and its run is not valid.
     let place = Place::new();
     let line = "run stream --sim service=fixed:5h --in-flight 1 --count 1 --flow-timeout 20h --drain 20h";
     place.run(&format!("{line} --out record.json")).with_code(0);
-    let run = store::read(&place.path("record.json")).unwrap().runs.remove(0);
-    let mut unsaid = run.clone();
-    for trial in &mut unsaid.trials {
-        trial.audit.over_range = 0;
-        for times in [&mut trial.response, &mut trial.service] {
-            *times = drumpost_results::Distribution::of([MAX_TRACKED_NS]);
-        }
-    }
+    place.run_with(Defect::Clamped, &format!("{line} --out clamped.json")).with_code(0);
+    let read = |name: &str| store::read(&place.path(name)).unwrap().runs.remove(0);
     let holds = |run: &Run| {
         let verdict = judge(run, &Machine::default(), &Thresholds::default());
         let says = verdict.reasons.iter().any(|reason| reason.contains("over the range"));
         ensure(verdict.status != Validity::Valid && says, || format!("{verdict:?}"))
     };
-    tells_apart(holds, &run, &unsaid);
+    tells_apart(holds, &read("record.json"), &read("clamped.json"));
 }
 
 /// The defect: a thousand values stand for a million.
@@ -56,14 +49,9 @@ fn d_times_over_the_range_are_counted() {
 fn e_percentiles_are_of_all_values() {
     const VALUES: u64 = 1_000_000;
     let value = |at: u64| (-(1.0 - (at as f64 + 0.5) / VALUES as f64).ln() * 1e6) as u64;
-    // Those of which the hash is smallest, as good as drawn by lot.
-    let hash =
-        |at: u64| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (at << 17)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mut drawn: Vec<u64> = (0..VALUES).collect();
-    drawn.sort_by_key(|at| hash(*at));
-    let recorded = |values: &mut dyn Iterator<Item = u64>| {
+    let recorded = || {
         let (mut hist, mut all) = (Hist::default(), Distribution::default());
-        values.for_each(|at| hist.record_n(value(at), 1));
+        (0..VALUES).for_each(|at| hist.record_n(value(at), 1));
         all.add(&hist);
         all
     };
@@ -74,20 +62,24 @@ fn e_percentiles_are_of_all_values() {
         }
         Ok(())
     };
-    let all = recorded(&mut (0..VALUES));
-    let reservoir = recorded(&mut drawn.into_iter().take(1_000));
-    tells_apart(holds, &all, &reservoir);
+    let reservoir = with(Defect::Sampled, recorded);
+    assert!((500..2_000).contains(&reservoir.count()), "{} were drawn", reservoir.count());
+    tells_apart(holds, &recorded(), &reservoir);
 }
 
 /// The defect: what is called latency has a value for each batch of 64, not for each flow.
 #[test]
 fn f_every_flow_of_a_batch_is_a_sample() {
     let line = "stream --dispatch message/crossbeam --batch 64 --in-flight 256 --count 20k --trials 1";
-    let record = Place::new().record(line);
-    let run = record.only();
-    let holds = |samples: &u64| ensure(*samples == 20_000, || format!("{samples} samples of 20,000 flows"));
-    tells_apart(holds, &count(run, "/response_ns/count"), &20_000_u64.div_ceil(64));
-    assert_eq!(run["settings"]["batch"], 64, "the row says what it moved at once");
+    let place = Place::new();
+    let record = place.record(line);
+    let defective = place.run_with(Defect::OnePerBatch, &format!("run {line} --json")).json();
+    let holds = |run: &Value| {
+        let samples = count(run, "/response_ns/count");
+        ensure(samples == 20_000, || format!("{samples} samples of 20,000 flows"))
+    };
+    tells_apart(holds, record.only(), &defective["runs"][0]);
+    assert_eq!(record.only()["settings"]["batch"], 64, "the row says what it moved at once");
 }
 
 fn trial() -> impl Strategy<Value = Trial> {
@@ -121,14 +113,13 @@ proptest! {
     /// The defects: a message per flow is assumed, and trials are averaged whatever their length.
     #[test]
     fn n_derived_figures_agree_with_their_counts(trials in prop::collection::vec(trial(), 1..6)) {
-        let derived = Derived::of(&Run { trials: trials.clone(), ..Run::default() });
-        prop_assert_eq!(agrees(&trials, &derived), Ok(()));
-        let assumed = Derived { cpu_ns_per_message: derived.cpu_ns_per_flow, ..derived };
+        let derived = || Derived::of(&Run { trials: trials.clone(), ..Run::default() });
+        prop_assert_eq!(agrees(&trials, &derived()), Ok(()));
+        let assumed = with(Defect::AssumedCount, derived);
         prop_assert!(agrees(&trials, &assumed).is_err());
-        let rates: Vec<f64> = trials.iter().filter_map(Trial::throughput_per_s).collect();
-        let mean = rates.iter().sum::<f64>() / rates.len() as f64;
-        let averaged = Derived { throughput_per_s: Some(mean), ..derived };
-        let differs = (mean / derived.throughput_per_s.unwrap() - 1.0).abs() > 1e-8;
+        let averaged = with(Defect::MeanOfTrials, derived);
+        let rates = (averaged.throughput_per_s.unwrap(), derived().throughput_per_s.unwrap());
+        let differs = (rates.0 / rates.1 - 1.0).abs() > 1e-8;
         prop_assert!(!differs || agrees(&trials, &averaged).is_err());
     }
 }

@@ -6,7 +6,7 @@ use drumpost_core::{
     clock::as_ns,
     contract,
     dispatcher::{Dispatcher, Threaded},
-    hist::{Distribution, MAX_TRACKED_NS},
+    hist::Distribution,
     load::Extent,
     message::Message,
     monitor::Unwatched,
@@ -17,6 +17,7 @@ use drumpost_core::{
     transport::{Endpoint, Endpoints, OpenError, Transport},
     wiring::Wiring,
 };
+use drumpost_defects::{Defect, put_in, with};
 use drumpost_dispatch::crossbeam::{self, Channels, QueueReceiver, QueueSender};
 use std::{sync::Arc, time::Duration};
 
@@ -39,47 +40,46 @@ fn shows_the_stall(p99_ns: f64) -> Holds {
 /// The defect: latency counts from the send that the stall held up.
 #[test]
 fn a_stall_is_in_the_response() {
-    let outcome = stalled();
-    let stamped_at_send = &outcome.service;
-    tells_apart(|times| shows_the_stall(p99_ns(times)), &outcome.response, stamped_at_send);
+    let (outcome, stamped_at_send) = (stalled(), with(Defect::DueIsSent, stalled));
+    tells_apart(|times| shows_the_stall(p99_ns(times)), &outcome.response, &stamped_at_send.response);
     // Held up flows are sent at once and take their turn: a thousand of 1 µs.
-    assert!(p99_ns(stamped_at_send) < 1.1e6);
+    assert!(p99_ns(&stamped_at_send.response) < 1.1e6);
 }
 
 /// The defect: what is corrected is what should not be, and the other way round.
 #[test]
 fn i_response_is_the_corrected_one() {
-    let Outcome { response, service, .. } = stalled();
-    let holds = |(response, service): &(Distribution, Distribution)| {
+    let holds = |Outcome { response, service, .. }: &Outcome| {
         shows_the_stall(p99_ns(response))?;
         ensure(p99_ns(service) < 1.1e6, || format!("service shows the stall: {}", p99_ns(service)))
     };
-    tells_apart(holds, &(response.clone(), service.clone()), &(service, response));
+    tells_apart(holds, &stalled(), &with(Defect::Inverted, stalled));
 }
 
 /// The defects: a time that is zero in whole milliseconds is no sample; one below zero is none either.
 #[test]
 fn b_zero_and_negative_times_are_counted() {
-    let outcome = measured("service=fixed:0ns", &plan(None, Extent::Count(20_000)));
+    let run = || measured("service=fixed:0ns", &plan(None, Extent::Count(20_000)));
+    let holds = |outcome: &Outcome| {
+        let samples = outcome.response.count();
+        ensure(samples == 20_000, || format!("{samples} samples of 20,000 flows"))
+    };
+    let (outcome, defective) = (run(), with(Defect::ShortIsNone, run));
     assert_eq!((outcome.measured_ended, outcome.response.max_ns), (20_000, 0));
-    let holds = |samples: &u64| ensure(*samples == 20_000, || format!("{samples} samples of 20,000 flows"));
-    let above_zero_in_ms = outcome.response.histogram.count_between(1_000_000, MAX_TRACKED_NS);
-    tells_apart(holds, &outcome.response.count(), &above_zero_in_ms);
+    assert_eq!(defective.measured_ended, 20_000, "the flows end, and are no samples");
+    tells_apart(holds, &outcome, &defective);
 
     // Stamps from a clock that is a second ahead.
     let ahead = |message: &mut Message, pool: &Pool| message.stamp(message.sent_ns() + 1_000_000_000, pool);
-    let outcome = Threaded(Bent(ahead)).run(&plan(None, Extent::Count(5_000)), &mut Unwatched).unwrap();
-    let holds = |(samples, negative): &(u64, u64)| {
-        ensure(*samples == 5_000 && *negative >= 5_000, || {
-            format!("{samples} samples, {negative} below zero")
-        })
+    let run = |defect| {
+        let bent = Bent { bend: ahead, defect };
+        Threaded(bent).run(&plan(None, Extent::Count(5_000)), &mut Unwatched).unwrap()
     };
-    let samples = outcome.service.count();
-    tells_apart(
-        holds,
-        &(samples, outcome.audit.negative),
-        &(samples - outcome.audit.negative.min(samples), 0),
-    );
+    let holds = |outcome: &Outcome| {
+        let (samples, negative) = (outcome.service.count(), outcome.audit.negative);
+        ensure(samples == 5_000 && negative >= 5_000, || format!("{samples} samples, {negative} below zero"))
+    };
+    tells_apart(holds, &run(None), &run(Some(Defect::ShortIsNone)));
 }
 
 /// The defect: a transport that keeps stamps in a field of whole seconds.
@@ -91,9 +91,10 @@ fn c_a_stamp_travels_whole() {
     };
     let in_whole_seconds = TransportEntry {
         make: |_| {
-            Ok(Box::new(Threaded(Bent(|message, pool| {
+            let bend: fn(&mut Message, &Pool) = |message, pool| {
                 message.stamp(message.sent_ns() / 1_000_000_000 * 1_000_000_000, pool);
-            }))))
+            };
+            Ok(Box::new(Threaded(Bent { bend, defect: None })))
         },
         ..crossbeam::entry()
     };
@@ -101,11 +102,16 @@ fn c_a_stamp_travels_whole() {
 }
 
 /// Crossbeam's channels, but for what is done to each message on the way.
-struct Bent(fn(&mut Message, &Pool));
+struct Bent {
+    bend: fn(&mut Message, &Pool),
+    /// Put in on the threads of the lanes that receive.
+    defect: Option<Defect>,
+}
 
 struct BentReceiver {
     inner: QueueReceiver<true>,
     bend: fn(&mut Message, &Pool),
+    defect: Option<Defect>,
     pool: Arc<Pool>,
 }
 
@@ -114,7 +120,8 @@ impl Transport for Bent {
     type Recv = BentReceiver;
 
     fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<QueueSender<true>, BentReceiver>, OpenError> {
-        let bent = |inner| BentReceiver { inner, bend: self.0, pool: Arc::clone(&wiring.pool) };
+        let Self { bend, defect } = *self;
+        let bent = |inner| BentReceiver { inner, bend, defect, pool: Arc::clone(&wiring.pool) };
         let endpoints = Channels.open(wiring)?.into_iter().map(|endpoint| Endpoint {
             inbox: endpoint.inbox.map(bent),
             replies: endpoint.replies.map(bent),
@@ -126,7 +133,8 @@ impl Transport for Bent {
 
 impl RecvPort for BentReceiver {
     fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
-        let Self { inner, bend, pool } = self;
+        put_in(self.defect);
+        let Self { inner, bend, pool, .. } = self;
         inner.drain(max, |batch| {
             let mut batch = batch.to_vec();
             batch.iter_mut().for_each(|message| bend(message, pool));

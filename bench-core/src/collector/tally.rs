@@ -73,8 +73,7 @@ impl Collector {
                     leg.first += lane.counters.first(slot);
                 }
             }
-            let local = lane.read();
-            tally.excused[lane.service] += local.lagged + local.corrupted + local.beyond_window;
+            tally.excused[lane.service] += lane.counters.excused();
         }
         for leg in &mut tally.legs {
             let senders =

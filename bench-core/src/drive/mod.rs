@@ -157,6 +157,12 @@ enum Step {
 }
 
 impl<S: SendPort, R: RecvPort> Seat<S, R> {
+    /// Has the lane take one turn, for models that step lanes themselves.
+    #[cfg(all(test, loom))]
+    pub(crate) fn turn(&mut self, clock: &impl Now) -> Result<(), PortError> {
+        self.step(clock).map(drop)
+    }
+
     /// Has the lane take its turn: send what waits, start flows, look into its inbox and send what that caused, without
     /// waiting.
     #[inline]

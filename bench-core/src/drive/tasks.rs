@@ -11,6 +11,7 @@ use crate::{
     lane::{Lane, Outlet, Turn},
     message::Message,
     port::{AsyncRecvPort, AsyncSendPort, PortError},
+    sync::{self, Thread},
     transport::Endpoint,
 };
 use std::{
@@ -21,7 +22,6 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
-    thread::Thread,
     time::Duration,
 };
 
@@ -275,7 +275,7 @@ const NAP: Duration = Duration::from_millis(50);
 /// Runs a future on the calling thread, polling it when it is woken and after it has slept as long as it left in
 /// `sleep_ns`.
 pub fn block_on<F: Future>(future: F, sleep_ns: &AtomicU64) -> F::Output {
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let waker = Waker::from(Arc::new(Unpark(sync::current())));
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);
     loop {
@@ -283,6 +283,6 @@ pub fn block_on<F: Future>(future: F, sleep_ns: &AtomicU64) -> F::Output {
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return output;
         }
-        std::thread::park_timeout(NAP.min(Duration::from_nanos(sleep_ns.load(Ordering::Relaxed))));
+        sync::park_timeout(NAP.min(Duration::from_nanos(sleep_ns.load(Ordering::Relaxed))));
     }
 }

@@ -6,8 +6,9 @@ use crate::{
     blame::Act,
     clock::{Now, thread_cpu_ns},
     port::{PortError, RecvPort, SendPort},
+    sync::{self, Thread},
 };
-use std::{sync::Arc, task::Wake, thread::Thread, time::Duration};
+use std::{sync::Arc, task::Wake, time::Duration};
 
 /// Longest sleep, so that a lane notices a stop and serves the collector even if nobody rings.
 pub const NAP: Duration = Duration::from_millis(50);
@@ -32,7 +33,7 @@ pub fn drive<S: SendPort, R: RecvPort>(
     wait: Wait,
     bell: &Bell,
 ) -> Result<(), (u16, PortError)> {
-    bell.leave_waker(|| Arc::new(Unpark(std::thread::current())).into());
+    bell.leave_waker(|| Arc::new(Unpark(sync::current())).into());
     let (mut idle_rounds, mut awake) = (0_u32, Awake::default());
     loop {
         let now = round(seats, clock)?;
@@ -169,5 +170,5 @@ pub fn sleep_until(until_ns: u64, clock: &impl Now, at_most: Duration) -> Option
 }
 
 fn sleep(at_most: Duration) {
-    std::thread::park_timeout(at_most);
+    sync::park_timeout(at_most);
 }

@@ -14,12 +14,10 @@ use crate::{
     message::Message,
     payload::Pool,
     session::Control,
+    sync::atomic::{AtomicBool, Ordering},
 };
 use apart::react_in_warmup;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 pub(crate) use turn::{Outlet, Turn};
 
 /// Which inbox a lane wants to receive from.

@@ -5,6 +5,7 @@ use super::{
     starter::{Due, Load},
 };
 use crate::counters::Local;
+use drumpost_defects::{Defect, is_in};
 
 impl Load {
     /// When the next flow is due, in ns on the run's clock; `None` if none is in the load's time. A feed that has no more ends
@@ -51,10 +52,10 @@ impl Load {
             if let Debt::DropAfter { late_ns } = self.plan.debt
                 && now_ns - due_ns > late_ns
             {
-                local.dropped += measured;
+                local.dropped += if is_in(Defect::DebtUntold) { 0 } else { measured };
                 continue;
             }
-            starts.add(start, due_ns);
+            starts.add(start, if is_in(Defect::DueIsSent) { now_ns } else { due_ns });
             self.note_late(due_ns, now_ns, local);
             local.measured_started += measured;
             count += 1;
@@ -84,7 +85,7 @@ impl Load {
             }
             let measured = u64::from(due_ns >= self.measure_from_ns);
             self.left -= measured;
-            local.missed += measured;
+            local.missed += if is_in(Defect::DebtUntold) { 0 } else { measured };
             self.advance(1);
         }
     }

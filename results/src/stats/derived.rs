@@ -4,6 +4,7 @@
 //! from merged histograms.
 
 use crate::model::{Cost, Flows, Run, Setting};
+use drumpost_defects::{Defect, is_in};
 
 /// Figures over all counted trials of a run: totals divided by totals, never means of trial figures.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -78,10 +79,13 @@ impl Derived {
         let mean =
             |area: Option<f64>| area.filter(|_| own.elapsed_ns > 0).map(|area| area / own.elapsed_ns as f64);
         Self {
-            throughput_per_s: per_s(own.flows.ended),
+            throughput_per_s: match is_in(Defect::MeanOfTrials) {
+                true => mean_rate(run),
+                false => per_s(own.flows.ended),
+            },
             due_per_s: per_s_of_load(own.flows.due),
             achieved_per_s: per_s_of_load(own.flows.started),
-            cpu_ns_per_message: spent.and_then(|spent| each(Some(spent.cpu_ns), spent.messages)),
+            cpu_ns_per_message: spent.and_then(|spent| each(Some(spent.cpu_ns), assumed(spent))),
             cpu_ns_per_flow: spent.and_then(|spent| each(Some(spent.cpu_ns), spent.flows?)),
             awake_share: spent.and_then(|spent| each(Some(spent.awake_ns), spent.window_ns)),
             blocked_share: (sending_ns > 0).then(|| blocked_ns as f64 / sending_ns as f64),
@@ -132,6 +136,17 @@ impl Spent {
             flows: self.flows.zip(cost.flows).map(|(sum, n)| sum + n),
         }
     }
+}
+
+/// Messages; as many as flows if a test has that defect in.
+fn assumed(spent: Spent) -> u64 {
+    if is_in(Defect::AssumedCount) { spent.flows.unwrap_or(0) } else { spent.messages }
+}
+
+/// The mean of the trials' rates, which is no rate of the run: a short trial counts as much as a long one.
+fn mean_rate(run: &Run) -> Option<f64> {
+    let rates: Vec<f64> = run.counted_trials().filter_map(crate::model::Trial::throughput_per_s).collect();
+    (!rates.is_empty()).then(|| rates.iter().sum::<f64>() / rates.len() as f64)
 }
 
 #[cfg(test)]

@@ -1,0 +1,124 @@
+//! Bells: a lane that sleeps is woken by the message and by the flow end that it waits for, and by the stop.
+
+use super::{
+    Ends, Still, Tells, check, handled, plan,
+    queue::{Receiver, Sender, queue},
+    service,
+};
+use crate::{
+    bell::Bell,
+    drive::{
+        Rings, Seat, Wait,
+        tasks::{self, Pacing},
+        threads,
+    },
+    handler::{Handler, Out},
+    message::Message,
+    port::{AsyncRecvPort, PortError},
+    scenario::command,
+    session::Session,
+    transport::Endpoint,
+};
+use loom::thread;
+use std::{
+    cell::RefCell,
+    sync::{Arc, atomic::AtomicU64},
+};
+
+const FLOWS: u32 = 2;
+
+thread_local! {
+    static MAIN: RefCell<Option<thread::Thread>> = const { RefCell::new(None) };
+}
+
+/// As [`Ends`], and wakes the model's main thread after the last flow.
+struct EndsAndTells;
+
+impl Handler for EndsAndTells {
+    fn handle(&mut self, message: &Message, out: &mut Out) {
+        Ends.handle(message, out);
+        if handled() == u64::from(FLOWS) {
+            MAIN.with_borrow(|main| main.clone()).unwrap().unpark();
+        }
+    }
+}
+
+/// A lane that hears nothing has no use for one.
+struct NoInbox;
+
+impl AsyncRecvPort for NoInbox {
+    async fn drain(
+        &mut self,
+        _max: usize,
+        _on_batch: impl FnMut(&[Message]) + Send,
+    ) -> Result<usize, PortError> {
+        Ok(0)
+    }
+}
+
+/// A source that starts a flow when the last has ended, and a sink on another thread: after both flows have ended, the
+/// run is stopped. A bell that is not heard leaves all asleep, which the checker reports as a deadlock.
+fn source_and_sink(preemptions: usize, run_source: fn(Source)) {
+    let services = vec![service("source", || Box::new(Tells)), service("sink", || Box::new(EndsAndTells))];
+    let routes = vec![command("sink.work", &["Told"], "source", &["sink"])];
+    let plan = plan(services, routes, FLOWS);
+    check(preemptions, move || {
+        MAIN.set(Some(thread::current()));
+        let Session { lanes, monitor, control } = Session::new(&plan, 0);
+        let bells: [Arc<Bell>; 2] = Default::default();
+        bells.iter().for_each(|bell| control.add_bell(Arc::clone(bell)));
+        let [source_bell, sink_bell] = bells;
+        let hears_it = Arc::clone(&sink_bell);
+        let (sends, inbox) = queue();
+        let [source, sink] = lanes.try_into().unwrap();
+        let rung = Arc::clone(&source_bell);
+        let sinking = thread::spawn(move || {
+            let endpoint = Endpoint { inbox: Some(inbox), replies: None, sends: Vec::<Sender>::new() };
+            let rings = Rings { on_end: vec![rung], ..Rings::default() };
+            let mut seats = [Seat { lane: sink, endpoint, rings }];
+            threads::drive(&mut seats, &Still, Wait::Park, &sink_bell).unwrap();
+        });
+        let starting = thread::spawn(move || {
+            run_source(Source { lane: source, sends, bell: source_bell, hears_it });
+        });
+        while handled() < u64::from(FLOWS) {
+            thread::park();
+        }
+        control.stop.stop();
+        control.ring();
+        sinking.join().unwrap();
+        starting.join().unwrap();
+        drop(monitor);
+    });
+}
+
+struct Source {
+    lane: crate::lane::Lane,
+    sends: Sender,
+    bell: Arc<Bell>,
+    hears_it: Arc<Bell>,
+}
+
+fn on_threads(Source { lane, sends, bell, hears_it }: Source) {
+    let endpoint = Endpoint { inbox: None::<Receiver>, replies: None, sends: vec![sends] };
+    let rings = Rings { on_send: vec![vec![hears_it]], ..Rings::default() };
+    threads::drive(&mut [Seat { lane, endpoint, rings }], &Still, Wait::Park, &bell).unwrap();
+}
+
+fn on_tasks(Source { lane, mut sends, bell, hears_it }: Source) {
+    sends.wakes = Some(hears_it);
+    let endpoint = Endpoint { inbox: None::<NoInbox>, replies: None, sends: vec![sends] };
+    let mut seat = Seat { lane, endpoint, rings: Rings::default() };
+    let driven = tasks::drive(&mut seat, &Still, &bell, &Pacing::Rung, None);
+    tasks::block_on(driven, &Still, &AtomicU64::new(u64::MAX)).unwrap();
+}
+
+#[test]
+fn no_wake_is_lost_on_threads() {
+    source_and_sink(2, on_threads);
+}
+
+#[test]
+fn no_wake_is_lost_on_tasks() {
+    source_and_sink(2, on_tasks);
+}
