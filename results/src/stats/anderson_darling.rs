@@ -78,6 +78,7 @@ mod tests {
             (anderson_darling_exponential(&some, 1), anderson_darling_exponential(&some, 1_000));
         assert!(coarse.unwrap() < fine.unwrap() && coarse.unwrap() < CRITICAL_1_PERCENT);
         assert_eq!(anderson_darling_exponential(&[1; 7], 1), None);
+        assert!(anderson_darling_exponential(&[1; 8], 1).is_some(), "eight are enough");
     }
 
     /// Two values by hand: the sum written out for gaps that are their own quantiles.

@@ -180,6 +180,37 @@ mod tests {
     }
 
     #[test]
+    fn rates_of_the_schedule_are_per_time_that_was_asked() {
+        let late = |due, started, elapsed_ns| Trial {
+            elapsed_ns,
+            flows: Flows { due, started, ended: started, ..Flows::default() },
+            ..Trial::default()
+        };
+        // Two trials of 2 s were asked for, and took longer until their last flows had ended.
+        let trials = vec![late(4_000, 3_000, 2_500_000_000), late(6_000, 5_000, 3_500_000_000)];
+        let settings = [("duration_ns".to_owned(), Setting::Integer(2_000_000_000))].into();
+        let derived = Derived::of(&Run { trials: trials.clone(), settings, ..Run::default() });
+        assert_eq!((derived.due_per_s, derived.achieved_per_s), (Some(2_500.0), Some(2_000.0)));
+        // A count of flows has no time that was asked, so it is the time that they took.
+        let derived = Derived::of(&Run { trials, ..Run::default() });
+        assert_eq!((derived.due_per_s, derived.achieved_per_s), (Some(10_000.0 / 6.0), Some(8_000.0 / 6.0)));
+    }
+
+    #[test]
+    fn time_held_up_is_a_share_of_all_time() {
+        let held_up = |blocked_ns| Trial { blocked_ns, ..trial(1, 1_000, 1, None) };
+        let derived = Derived::of(&Run { trials: vec![held_up(100), held_up(500)], ..Run::default() });
+        assert_eq!(derived.blocked_share, Some(0.3));
+        assert_eq!(Derived::of(&Run::default()).blocked_share, None, "no time, no share");
+    }
+
+    #[test]
+    fn the_floor_is_the_highest_of_the_trials() {
+        let floors = [Some(70), Some(90), None].map(|floor_ns| Trial { floor_ns, ..Trial::default() });
+        assert_eq!(Derived::of(&Run { trials: floors.into(), ..Run::default() }).floor_ns, Some(90));
+    }
+
+    #[test]
     fn unknown_stays_unknown() {
         let run = Run { trials: vec![trial(1, 1, 1, Some(1)), trial(1, 1, 1, None)], ..Run::default() };
         assert_eq!(Derived::of(&run).cpu_ns_per_message, None);
