@@ -17,7 +17,8 @@ fn cpu_ns(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
     // After the name, which may hold anything: user and system time are the 12th and 13th, in hundredths of a second.
     let after_name = stat.rsplit(')').next().expect("a name in brackets");
-    let ticks = after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("ticks"));
+    let ticks =
+        after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("ticks"));
     ticks.sum::<u64>() * 10_000_000
 }
 
@@ -48,7 +49,7 @@ fn share_of_a_core(defect: Option<Defect>) -> f64 {
     let mut output = pair.master.try_clone_reader().expect("what it writes");
     let (drawn, is_drawn) = channel();
     let drain = std::thread::spawn(move || {
-        let (mut seen, mut some) = (Vec::new(), [0_u8; 4096]);
+        let (mut seen, mut some) = (Vec::<u8>::new(), [0_u8; 4096]);
         while let Ok(count @ 1..) = output.read(&mut some) {
             seen.extend(&some[..count]);
             if seen.windows(8).any(|bytes| bytes == b"\x1b[?1049h") {

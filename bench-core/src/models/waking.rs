@@ -110,7 +110,7 @@ fn on_tasks(Source { lane, mut sends, bell, hears_it }: Source) {
     let endpoint = Endpoint { inbox: None::<NoInbox>, replies: None, sends: vec![sends] };
     let mut seat = Seat { lane, endpoint, rings: Rings::default() };
     let driven = tasks::drive(&mut seat, &Still, &bell, &Pacing::Rung, None);
-    tasks::block_on(driven, &Still, &AtomicU64::new(u64::MAX)).unwrap();
+    tasks::block_on(driven, &AtomicU64::new(u64::MAX)).unwrap();
 }
 
 #[test]
