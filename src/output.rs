@@ -84,7 +84,7 @@ pub(crate) fn progress(text: &str) {
 }
 
 /// Whether results go to a terminal.
-fn is_terminal() -> bool {
+pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 

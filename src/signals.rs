@@ -13,6 +13,7 @@ use std::{
     sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
+        mpsc::channel,
     },
     thread,
 };
@@ -28,7 +29,6 @@ pub(crate) fn handle(end: fn()) -> io::Result<()> {
     let mut numbers = vec![SIGINT, SIGTERM, SIGTSTP, SIGCONT];
     // `nohup` and the like ask that a run outlive its terminal.
     numbers.extend((!is_hangup_ignored()).then_some(SIGHUP));
-    let mut signals = Signals::new(numbers)?;
     let each = move |signal| match signal {
         SIGTSTP => {
             drumpost_tui::suspend();
@@ -41,8 +41,19 @@ pub(crate) fn handle(end: fn()) -> io::Result<()> {
         }
         _ => end(),
     };
-    thread::Builder::new().name("signals".into()).spawn(move || signals.forever().for_each(each))?;
-    Ok(())
+    let (tell, ready) = channel();
+    // The thread comes first: with handlers and nobody to hear of signals, nothing could end the process any more.
+    let watch = move || match Signals::new(numbers) {
+        Ok(mut signals) => {
+            let _ = tell.send(Ok(()));
+            signals.forever().for_each(each);
+        }
+        Err(error) => {
+            let _ = tell.send(Err(error));
+        }
+    };
+    thread::Builder::new().name("signals".into()).spawn(watch)?;
+    ready.recv().map_err(io::Error::other)?
 }
 
 /// How often the process was continued after it had been stopped. Its clock runs on while it is stopped.
@@ -64,7 +75,7 @@ pub(crate) fn is_hangup_ignored() -> bool {
 fn is_ignored(status: &str, signal: i32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
-    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+    mask.is_some_and(|mask| (mask >> (signal - 1)) & 1 == 1)
 }
 
 #[cfg(test)]

@@ -111,6 +111,14 @@ impl Terminal {
         child
     }
 
+    /// Reads nothing any more, as a connection that is gone and was not closed. Gives what keeps it open, and the process.
+    pub(crate) fn stall(self) -> (Box<dyn MasterPty + Send>, Box<dyn Child + Send + Sync>) {
+        let Self { master, child, reader, closing, .. } = self;
+        closing.store(true, Ordering::Relaxed);
+        reader.join().expect("it ends");
+        (master, child)
+    }
+
     fn resize(&self, to: (u16, u16)) {
         self.emulator.lock().unwrap().screen_mut().set_size(to.1, to.0);
         self.master.resize(size(to)).expect("the size can be changed");

@@ -12,7 +12,12 @@ mod settings;
 pub(crate) mod trial;
 mod watch;
 
-use crate::{Exit, args::RunArgs, environment, output, saver::Saver};
+use crate::{
+    Exit,
+    args::RunArgs,
+    environment, output,
+    saver::{Saved, Saver},
+};
 use drumpost_core::registry::Registry;
 use drumpost_results::{
     format,
@@ -23,14 +28,17 @@ use drumpost_results::{
 use job::Job;
 pub(crate) use job::unknown;
 use screen::Shown;
-use std::path::Path;
+use std::{path::Path, sync::mpsc::channel, thread, time::Duration};
 
 /// Runs, saves, prints.
 pub(crate) fn run(registry: &Registry, args: &RunArgs) -> anyhow::Result<Exit> {
     let job = Job::new(registry, args)?;
     let saver = Saver::new(args.out.as_deref(), &job.record)?;
     let is_document = saver.takes_stdout();
-    let Shown { record, saved, interrupted } = screen::show(registry, &job, args, saver)?;
+    let Shown { record, saved, interrupted, is_stuck } = screen::show(registry, &job, args, saver)?;
+    if is_stuck && output::is_terminal() {
+        return Ok(print_if_it_can(record, saved, interrupted));
+    }
     let printed = if is_document { Ok(()) } else { print(&record, saved.path.as_deref(), args.json) };
     // The failure to save comes first: what was to be printed can be printed again from the record.
     let done = saved.outcome.and(printed);
@@ -41,6 +49,28 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> anyhow::Result<Exit> {
             Ok(Exit::Interrupted)
         }
         Ok(()) => Ok(if interrupted { Exit::Interrupted } else { exit(&record) }),
+    }
+}
+
+/// Prints to a terminal that has not taken the last frame, and leaves without it if it takes nothing: a connection that is
+/// gone may be found out hours later. The record is saved.
+fn print_if_it_can(record: Record, saved: Saved, interrupted: bool) -> Exit {
+    const PATIENCE: Duration = Duration::from_secs(3);
+    let measured = exit(&record);
+    let (tell, done) = channel();
+    let write = move || {
+        drumpost_tui::restore();
+        let printed = saved.outcome.and(print(&record, saved.path.as_deref(), false));
+        if let Err(error) = &printed {
+            output::complain(&format!("{error:#}"));
+        }
+        let _ = tell.send(printed.is_ok());
+    };
+    let is_done = thread::Builder::new().spawn(write).is_ok() && done.recv_timeout(PATIENCE) == Ok(true);
+    match (interrupted, is_done) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => measured,
+        (false, false) => Exit::Failed,
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Shown {
     pub record: Record,
     pub saved: Saved,
     pub interrupted: bool,
+    /// The terminal takes nothing any more: what is printed there may wait for ever.
+    pub is_stuck: bool,
 }
 
 /// Runs the job, showing it, and saves what it came to.
@@ -67,13 +69,14 @@ pub(crate) fn show(
     });
     let _ = events.send(Event::Finished { note: String::new() });
     drop(events);
-    let picture = viewer.and_then(Viewer::end);
-    let (record, saved) = outcome
+    let shown = viewer.map(Viewer::end);
+    let is_stuck = shown.as_ref().is_some_and(Result::is_err);
+    let (record, mut saved) = outcome
         .map_err(|_| anyhow::anyhow!("failed to run: the trials panicked; this is a defect of drumpost"))?;
-    if let (Some(path), Some(picture)) = (&args.save_frame, picture) {
-        output::document(path, &picture, Reader::Soon)?;
+    if let (Some(path), Some(Ok(Some(picture)))) = (&args.save_frame, shown) {
+        saved.outcome = saved.outcome.and_then(|()| output::document(path, &picture, Reader::Soon));
     }
-    Ok(Shown { record, saved, interrupted: interrupted.is_set() })
+    Ok(Shown { record, saved, interrupted: interrupted.is_set(), is_stuck })
 }
 
 /// The thread that draws.
@@ -104,12 +107,11 @@ impl Viewer {
     }
 
     /// Waits for the last frame, not for long. Gives it as a picture.
-    pub(crate) fn end(self) -> Option<String> {
-        let picture = self.done.recv_timeout(LAST_FRAME);
-        if picture.is_err() {
-            drumpost_tui::restore();
-        }
-        picture.ok().flatten()
+    ///
+    /// # Errors
+    /// The terminal has not taken it in that time.
+    pub(crate) fn end(self) -> Result<Option<String>, RecvTimeoutError> {
+        self.done.recv_timeout(LAST_FRAME)
     }
 }
 

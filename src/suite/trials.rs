@@ -58,7 +58,8 @@ impl Trials<'_> {
         let done = catch_unwind(AssertUnwindSafe(|| self.left(suite, &events)));
         let _ = events.send(Event::Finished { note: String::new() });
         drop(events);
-        viewer.and_then(Viewer::end);
+        // Lines on stderr; a terminal that does not take them is not waited for.
+        let _ = viewer.map(Viewer::end);
         done.map_err(|_| anyhow::anyhow!("failed to run: the trials panicked; this is a defect of drumpost"))?
     }
 

@@ -52,6 +52,24 @@ fn a_terminal_that_is_closed_ends_the_run_and_what_was_measured_is_saved() {
 }
 
 #[test]
+fn a_terminal_that_takes_nothing_holds_nothing_up() {
+    for line in
+        [format!("{LINE} --duration 6s --trials 1"), format!("{LINE} --duration 6s --trials 1 --no-tui")]
+    {
+        let place = Place::new();
+        let terminal = Terminal::named(&place, &line, AT, Some("xterm"));
+        eventually("a sign of life", || terminal.text().contains("message/crossbeam"));
+        let (_open, mut child) = terminal.stall();
+        eventually("the record", || place.path("record.json").exists());
+        let clock = Clock::start();
+        eventually("the end", || child.try_wait().expect("the state of a child").is_some());
+        let took = Duration::from_nanos(clock.now_ns());
+        assert!(took < Duration::from_secs(10), "it took {took:?}");
+        assert_eq!(Record::from_file(&place.path("record.json")).document["partial"], false);
+    }
+}
+
+#[test]
 fn a_run_that_is_stopped_leaves_the_screen_and_takes_it_again() {
     for signal in [Signal::TSTP, Signal::STOP] {
         let place = Place::new();

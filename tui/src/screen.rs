@@ -29,8 +29,10 @@ use crate::terminal::{Input, KeySource};
 const CLOSED: u8 = 0;
 /// The dashboard has the terminal.
 const OPEN: u8 = 1;
-/// The dashboard gave the terminal to others for as long as the process is stopped or in the background.
+/// The dashboard gave the terminal to others, as the process is about to stop or is stopped.
 const PAUSED: u8 = 2;
+/// The process goes on in the background; others have the terminal.
+const BEHIND: u8 = 3;
 
 static STATE: AtomicU8 = AtomicU8::new(CLOSED);
 /// The terminal was taken again, and is empty.
@@ -117,10 +119,14 @@ pub fn suspend() {
 }
 
 /// Takes the terminal again once the process is continued; whoever stopped it may have changed the terminal's modes. In
-/// the background it is left to whoever has it, until the process comes to the foreground.
+/// the background the terminal is left to whoever has it, until the process comes to the foreground.
 pub fn resume() {
     let was = STATE.load(Ordering::SeqCst);
-    if was == CLOSED || !is_foreground() {
+    if was == CLOSED {
+        return;
+    }
+    if !is_foreground() {
+        let _ = STATE.compare_exchange(was, BEHIND, Ordering::SeqCst, Ordering::SeqCst);
         return;
     }
     if was == OPEN {
@@ -222,6 +228,12 @@ impl KeySource for TerminalKeys {
             OPEN => {}
             PAUSED => {
                 thread::sleep(at_most);
+                return Ok(None);
+            }
+            BEHIND => {
+                thread::sleep(at_most);
+                // A shell tells a job that runs nothing when it comes to the foreground.
+                resume();
                 return Ok(None);
             }
             _ => {
