@@ -54,7 +54,7 @@ fn stderr_that_takes_nothing_ends_nothing() {
         assert_eq!(record.only()["trials"].as_array().unwrap().len(), 3);
         assert_eq!(record.document["partial"], false);
 
-        let line = "search stream --sim service=exp:1ms --slo p99<20ms --from 100/s --to 900/s --out s.json";
+        let line = "search stream --sim service=exp:1ms --slo p50<20ms --from 100/s --to 120/s --duration 2s --repeats 1 --out s.json";
         ended(place.command(line).stdout(Stdio::null()).stderr(stderr()));
         assert_eq!(Record::from_file(&place.path("s.json")).document["partial"], false);
 
