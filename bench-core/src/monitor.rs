@@ -10,7 +10,6 @@ use crate::{
     clock::process_cpu_ns,
     collector::{Collector, Rest, Totals, Watched},
     cost::{Meter, Reading},
-    counters::Local,
     credit::Credit,
     lane::Lane,
     load::{Extent, gaps::Gaps},
@@ -329,16 +328,6 @@ impl Monitor {
         self.has_asked = false;
     }
 
-    /// Flows started and not ended over the measured window of `elapsed_ns`, from the times of each flow.
-    fn mean_in_flight(&self, local: &Local, elapsed_ns: u64) -> Option<f64> {
-        let all_ended = local.ended == local.started * self.ends_per_flow;
-        // From when flows were due to their ends, less the time until the load took them up.
-        let ends_ns = self.collector.totals.response.sum_ns + u128::from(local.carried_ns);
-        let late_ns = u128::from(local.late_ns) * u128::from(self.ends_per_flow);
-        let area = ends_ns.saturating_sub(late_ns) as f64 / self.ends_per_flow as f64;
-        (all_ended && elapsed_ns > 0).then(|| area / elapsed_ns as f64)
-    }
-
     /// Merges what the lanes left behind. `confirms` is what the transport confirmed, `None` if it confirms nothing.
     #[must_use]
     pub fn finish(mut self, lanes: Vec<Lane>, confirms: Option<Confirms>, notes: Vec<String>) -> Outcome {
@@ -367,12 +356,8 @@ impl Monitor {
         let senders = self.collector.senders() as u64;
         let elapsed_ns = window.elapsed_ns(local.last_end_ns, all_ended);
         let mean_in_flight = self.mean_in_flight(&local, elapsed_ns);
-        // A load that ends by count has no end but its last flow; one that broke or was interrupted none but when it was.
-        let was_cut = ending != Ending::Completed;
         let last_due_ns = gaps.iter().filter_map(Gaps::last_due_ns).max();
-        let by_plan_ns = self.ends_ns.min(stopped_ns);
-        let schedule_ends_ns = last_due_ns
-            .map(|last_ns| if self.ends_ns == u64::MAX && !was_cut { last_ns } else { by_plan_ns });
+        let schedule_ns = last_due_ns.map(|last_ns| window.schedule_ns(last_ns, ending != Ending::Completed));
         let has_looked = self.in_flight_last.is_some() && elapsed_ns > 0;
         let hops = self.collector.hops();
         let Totals { response, service, lag, inter_send, .. } = self.collector.totals;
@@ -387,7 +372,7 @@ impl Monitor {
             unfinished,
             warmup_unfinished,
             elapsed_ns,
-            schedule_ns: schedule_ends_ns.map(|ns| ns.saturating_sub(self.measure_from_ns)),
+            schedule_ns,
             response,
             service,
             lag,

@@ -383,14 +383,11 @@ impl Lane {
 
     /// What it has recorded since the last exchange, and its counters, at the end of a run that was stopped at `stopped_ns`.
     pub(crate) fn finish(mut self, stopped_ns: u64) -> LaneRest {
-        if let Some(load) = &mut self.spec.load {
-            load.stop(stopped_ns, &mut self.spec.out.recorder.local);
-        }
+        self.spec.load.iter_mut().for_each(|load| load.stop(stopped_ns, &mut self.spec.out.recorder.local));
         self.spec.out.settle(&self.spec.counters, true);
-        let unsent = self.spec.out.unsent();
-        let recorder = self.spec.out.recorder;
-        let gaps = self.spec.load.and_then(Load::into_gaps);
-        LaneRest { local: recorder.local.clone(), latencies: recorder.into_rest(), unsent, gaps }
+        let (unsent, recorder) = (self.spec.out.unsent(), self.spec.out.recorder);
+        let (local, gaps) = (recorder.local.clone(), self.spec.load.and_then(Load::into_gaps));
+        LaneRest { local, latencies: recorder.into_rest(), unsent, gaps }
     }
 }
 

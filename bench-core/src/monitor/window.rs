@@ -1,4 +1,7 @@
-//! How long the measured window of a trial was.
+//! How long the measured window of a trial was, and what was under way in it.
+
+use super::Monitor;
+use crate::counters::Local;
 
 /// What the measured window is made of, in ns on the run's clock.
 pub(super) struct Window {
@@ -21,5 +24,25 @@ impl Window {
             ends_ns => ends_ns.min(self.stopped_ns),
         };
         last_end_ns.max(by_plan_ns).saturating_sub(self.from_ns)
+    }
+
+    /// How long the schedule was, of which the last flow was due at `last_due_ns`. A load that ends by count has no end but its
+    /// last flow; one that broke or was interrupted none but when it was.
+    pub(super) fn schedule_ns(&self, last_due_ns: u64, was_cut: bool) -> u64 {
+        let by_count = self.ends_ns == u64::MAX && !was_cut;
+        let ends_ns = if by_count { last_due_ns } else { self.ends_ns.min(self.stopped_ns) };
+        ends_ns.saturating_sub(self.from_ns)
+    }
+}
+
+impl Monitor {
+    /// Flows started and not ended over the measured window of `elapsed_ns`, from the times of each flow.
+    pub(super) fn mean_in_flight(&self, local: &Local, elapsed_ns: u64) -> Option<f64> {
+        let all_ended = local.ended == local.started * self.ends_per_flow;
+        // From when flows were due to their ends, less the time until the load took them up.
+        let ends_ns = self.collector.totals.response.sum_ns + u128::from(local.carried_ns);
+        let late_ns = u128::from(local.late_ns) * u128::from(self.ends_per_flow);
+        let area = ends_ns.saturating_sub(late_ns) as f64 / self.ends_per_flow as f64;
+        (all_ended && elapsed_ns > 0).then(|| area / elapsed_ns as f64)
     }
 }

@@ -4,6 +4,7 @@
 //! its `chart` and `svg`, `suite`; `grid`
 //! aligns columns and fits them to a width. Does not live here: printing; every function returns the text.
 
+mod audit;
 mod chart;
 mod comparison;
 mod grid;

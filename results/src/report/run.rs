@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::audit;
 use super::grid::{Cell, Column, Grid};
 use super::{Layout, Tone, hanging, server};
-use crate::model::{ArrivalCheck, Audit, Distribution, LoadKind, Record, Run, Status};
+use crate::model::{ArrivalCheck, Distribution, LoadKind, Record, Run, Status};
 use crate::stats::Derived;
 use crate::units;
 use crate::verdict::{InFlight, Machine, Thresholds, Validity, Verdict, host_reasons};
@@ -162,7 +163,7 @@ fn figures(runs: &[(&Run, Verdict)]) -> Grid {
         if styles_differ {
             cells.push(cost(derived.cpu_ns_per_flow));
         }
-        cells.push(audit(run, &run.audit()));
+        cells.push(audit::audit(run, &run.audit()));
         grid.row(cells);
     }
     grid
@@ -176,36 +177,6 @@ pub(super) fn state(run: &Run, verdict: &Verdict) -> Cell {
         (Status::Ok, Validity::Suspect) => Cell::new(Tone::Warning, "suspect"),
         (Status::Ok, Validity::Invalid) => Cell::new(Tone::Bad, "invalid"),
     }
-}
-
-/// `ok`, what is not, and what is allowed: `12 lost, 3 dup`, `ok, 1,025 lost (allowed)`.
-pub(super) fn audit(run: &Run, audit: &Audit) -> Cell {
-    let promises = &run.promises;
-    let counts = [
-        (audit.lost, "lost", !promises.lossless),
-        (audit.unknown, "unknown", false),
-        (audit.duplicated, "dup", promises.tolerates_duplicates),
-        (audit.redelivered.unwrap_or(0), "redelivered", true),
-        (audit.reordered, "reordered", !promises.ordered),
-        (audit.corrupted, "corrupt", false),
-        (audit.refused.unwrap_or(0), "refused", false),
-        (audit.unconfirmed.unwrap_or(0), "unconfirmed", false),
-    ];
-    let seen = counts.into_iter().filter(|(n, ..)| *n > 0);
-    let (allowed, others): (Vec<_>, Vec<_>) = seen.partition(|(_, _, allowed)| *allowed);
-    let said = |(n, word, allowed): &(u64, &str, bool)| {
-        format!("{} {word}{}", units::count(*n), if *allowed { " (allowed)" } else { "" })
-    };
-    let mut parts: Vec<String> = others.iter().chain(&allowed).map(said).collect();
-    let tone = match (promises.broken_by(audit), parts.is_empty()) {
-        (true, _) => Tone::Bad,
-        (false, true) => Tone::Good,
-        (false, false) => Tone::Warning,
-    };
-    if others.is_empty() {
-        parts.insert(0, "ok".to_owned());
-    }
-    Cell::new(tone, parts.join(", "))
 }
 
 /// What the machine did to the rows below, each reason once: it is about the machine, not about a dispatch.
@@ -274,8 +245,8 @@ fn checks(runs: &[&Run], limits: &Thresholds, layout: Layout) -> String {
         for (n, word) in left_out.into_iter().filter(|(n, _)| *n > 0) {
             parts.push(format!("{} {word}", units::counted(n, "flow", "flows")));
         }
-        parts.extend(displacement(&run.audit()));
-        parts.extend(confirms(&run.audit()));
+        parts.extend(audit::displacement(&run.audit()));
+        parts.extend(audit::confirms(&run.audit()));
         if let Some(share) = derived.blocked_share {
             parts.push(format!("senders held up {} of the time", units::percent(share)));
         }
@@ -298,22 +269,6 @@ fn checks(runs: &[&Run], limits: &Thresholds, layout: Layout) -> String {
         }
     }
     text
-}
-
-/// What became of the messages whose acceptance the transport confirms, where it does.
-fn confirms(audit: &Audit) -> Option<String> {
-    let confirmed = audit.confirmed?;
-    let others = [(audit.refused, "refused"), (audit.unconfirmed, "without a confirm")];
-    let others = others.into_iter().filter_map(|(n, word)| n.filter(|n| *n > 0).map(|n| (n, word)));
-    let others: String = others.map(|(n, word)| format!(", {} {word}", units::count(n))).collect();
-    Some(format!("{} of {} sent confirmed{others}", units::count(confirmed), units::count(audit.sent)))
-}
-
-/// How far what was reordered lay behind, where something was and the record says.
-fn displacement(audit: &Audit) -> Option<String> {
-    let (max, mean) = audit.displacement_max.zip(audit.displacement_mean())?;
-    let (n, max) = (units::count(audit.reordered), units::count(max));
-    Some(format!("{n} reordered by up to {max} (mean {mean:.2})"))
 }
 
 /// How an open load sent: the gaps between starts, and whether they are those of the arrival process.

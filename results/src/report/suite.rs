@@ -4,8 +4,9 @@
 
 use std::path::Path;
 
+use super::audit::audit;
 use super::grid::{Cell, Column, Grid};
-use super::run::{audit, host, state};
+use super::run::{host, state};
 use super::{Layout, Tone, columns, hanging, headline};
 use crate::format::suite as plan;
 use crate::model::Run;

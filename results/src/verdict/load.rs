@@ -4,7 +4,7 @@
 //! (`ends`).
 
 use super::{Thresholds, Validity, Verdict};
-use crate::model::{ArrivalCheck, Run, Setting};
+use crate::model::{ArrivalCheck, Run, Setting, Status};
 use crate::stats::Derived;
 use crate::units;
 
@@ -54,7 +54,9 @@ fn left_out(derived: &Derived, verdict: &mut Verdict) {
 
 /// Whether the schedule itself made the rate that was asked for.
 fn asked(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
-    let asked: Vec<f64> = run.counted_trials().filter_map(|trial| trial.asked_per_s).collect();
+    // Of a trial that failed or was interrupted nobody knows how far its schedule would have come.
+    let whole = run.counted_trials().filter(|trial| trial.status == Status::Ok);
+    let asked: Vec<f64> = whole.filter_map(|trial| trial.asked_per_s).collect();
     let asked = asked.iter().sum::<f64>() / asked.len().max(1) as f64;
     let due = derived.due_per_s.unwrap_or(0.0);
     // A random schedule strays by about the root of its count; four of those are never seen by chance.

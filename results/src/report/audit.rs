@@ -1,0 +1,54 @@
+//! What the audit found, in a cell and in a few words.
+//!
+//! Lives here: counts and whether they are allowed. Does not live here: which are faults (`model::Promises`).
+
+use super::Tone;
+use super::grid::Cell;
+use crate::model::{Audit, Run};
+use crate::units;
+
+/// `ok`, what is not, and what is allowed: `12 lost, 3 dup`, `ok, 1,025 lost (allowed)`.
+pub(super) fn audit(run: &Run, audit: &Audit) -> Cell {
+    let promises = &run.promises;
+    let counts = [
+        (audit.lost, "lost", !promises.lossless),
+        (audit.unknown, "unknown", false),
+        (audit.duplicated, "dup", promises.tolerates_duplicates),
+        (audit.redelivered.unwrap_or(0), "redelivered", true),
+        (audit.reordered, "reordered", !promises.ordered),
+        (audit.corrupted, "corrupt", false),
+        (audit.refused.unwrap_or(0), "refused", false),
+        (audit.unconfirmed.unwrap_or(0), "unconfirmed", false),
+    ];
+    let seen = counts.into_iter().filter(|(n, ..)| *n > 0);
+    let (allowed, others): (Vec<_>, Vec<_>) = seen.partition(|(_, _, allowed)| *allowed);
+    let said = |(n, word, allowed): &(u64, &str, bool)| {
+        format!("{} {word}{}", units::count(*n), if *allowed { " (allowed)" } else { "" })
+    };
+    let mut parts: Vec<String> = others.iter().chain(&allowed).map(said).collect();
+    let tone = match (promises.broken_by(audit), parts.is_empty()) {
+        (true, _) => Tone::Bad,
+        (false, true) => Tone::Good,
+        (false, false) => Tone::Warning,
+    };
+    if others.is_empty() {
+        parts.insert(0, "ok".to_owned());
+    }
+    Cell::new(tone, parts.join(", "))
+}
+
+/// What became of the messages whose acceptance the transport confirms, where it does.
+pub(super) fn confirms(audit: &Audit) -> Option<String> {
+    let confirmed = audit.confirmed?;
+    let others = [(audit.refused, "refused"), (audit.unconfirmed, "without a confirm")];
+    let others = others.into_iter().filter_map(|(n, word)| n.filter(|n| *n > 0).map(|n| (n, word)));
+    let others: String = others.map(|(n, word)| format!(", {} {word}", units::count(n))).collect();
+    Some(format!("{} of {} sent confirmed{others}", units::count(confirmed), units::count(audit.sent)))
+}
+
+/// How far what was reordered lay behind, where something was and the record says.
+pub(super) fn displacement(audit: &Audit) -> Option<String> {
+    let (max, mean) = audit.displacement_max.zip(audit.displacement_mean())?;
+    let (n, max) = (units::count(audit.reordered), units::count(max));
+    Some(format!("{n} reordered by up to {max} (mean {mean:.2})"))
+}
