@@ -158,24 +158,28 @@ impl Collector {
                 moved + local.started + local.ended + local.shed + local.dropped + local.written_off;
             let stood = std::mem::replace(&mut watched.still.counted, counted) == counted;
             let add = |ns: &mut u64, still: bool| *ns = if still { *ns + interval_ns } else { 0 };
-            add(&mut watched.still.silent_ns, stood && watched.spare.is_none());
-            add(&mut watched.still.held_up_ns, stood && is_held_up(lane as u16));
+            let is_silent = watched.spare.is_none();
+            add(&mut watched.still.silent_ns, stood && is_silent);
+            // Of a lane that has not answered yet it is not known whether it waits or hangs.
+            if !(stood && is_silent) {
+                add(&mut watched.still.held_up_ns, stood && is_held_up(lane as u16));
+            }
         }
     }
 
-    /// The lane that has been silent longest, and for how long in ns.
-    pub(crate) fn most_silent(&self) -> Option<(u16, u64)> {
-        self.most(|still| still.silent_ns)
+    /// The lanes that have been silent for so long.
+    pub(crate) fn silent_for(&self, ns: u64) -> Vec<u16> {
+        self.still_for(ns, |still| still.silent_ns)
     }
 
-    /// The lane that a full transport has held up longest without anything moving, and for how long in ns.
-    pub(crate) fn most_held_up(&self) -> Option<(u16, u64)> {
-        self.most(|still| still.held_up_ns)
+    /// The lanes that a full transport has held up for so long without anything moving.
+    pub(crate) fn held_up_for(&self, ns: u64) -> Vec<u16> {
+        self.still_for(ns, |still| still.held_up_ns)
     }
 
-    fn most(&self, of: fn(&Still) -> u64) -> Option<(u16, u64)> {
-        let all = self.lanes.iter().enumerate().map(|(lane, watched)| (lane as u16, of(&watched.still)));
-        all.max_by_key(|(_, ns)| *ns)
+    fn still_for(&self, ns: u64, of: fn(&Still) -> u64) -> Vec<u16> {
+        let all = self.lanes.iter().enumerate().filter(|(_, watched)| of(&watched.still) >= ns);
+        all.map(|(lane, _)| lane as u16).collect()
     }
 
     /// The lanes whose loads have not started their last flow.

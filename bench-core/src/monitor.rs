@@ -201,27 +201,21 @@ impl Monitor {
         }
         let text = |ns: u64| format!("{:?}", std::time::Duration::from_millis(ns / 1_000_000));
         let blame = &self.control.blame;
-        let silent = self.collector.most_silent().filter(|(_, ns)| *ns >= self.silence_ns);
-        let stalled = self.collector.most_held_up().filter(|(_, ns)| *ns >= self.stall_ns);
-        let late = || {
-            let lane = self.collector.loads_under_way().first().copied()?;
-            let is_full = blame.is_held_up(lane);
-            let time = text(self.drain_deadline_ns);
-            Some(match is_full {
-                true => blame.held_up(lane, &time),
-                false => {
-                    let at = blame.instance(lane);
-                    format!("{}; the load at {at} did not end", blame.hangs(&[lane], &time))
-                }
-            })
-        };
         let is_late = self.draining_since_ns.is_none()
             && now_ns > self.ends_ns.saturating_add(self.drain_deadline_ns).saturating_add(LATE_NS);
-        let why = match (silent, stalled) {
-            (Some((lane, ns)), _) => Some(blame.hangs(&[lane], &text(ns))),
-            (None, Some((lane, ns))) => Some(blame.held_up(lane, &text(ns))),
-            (None, None) if is_late => late(),
-            (None, None) => None,
+        // Lanes that share a thread with one that hangs are silent, too: all of them are looked at to find out which it is.
+        let (silence_ns, stall_ns) =
+            if is_late { (LATE_NS / 2, LATE_NS / 2) } else { (self.silence_ns, self.stall_ns) };
+        let silent = self.collector.silent_for(silence_ns);
+        let held_up = self.collector.held_up_for(stall_ns);
+        let why = match (&silent[..], &held_up[..]) {
+            ([_, ..], _) => Some(blame.hangs(&silent, &text(silence_ns))),
+            ([], [lane, ..]) => Some(blame.held_up(*lane, &text(stall_ns))),
+            ([], []) if is_late => self.collector.loads_under_way().first().map(|lane| {
+                let time = text(self.drain_deadline_ns + LATE_NS);
+                format!("the load at {} has not ended {time} after its time", blame.instance(*lane))
+            }),
+            ([], []) => None,
         };
         if let Some(why) = why {
             self.stopped_ns = now_ns;

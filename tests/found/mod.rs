@@ -2,7 +2,9 @@
 
 mod audit;
 mod binary;
+mod faulty;
 mod figures;
+mod hangs;
 mod host;
 mod input;
 mod library;

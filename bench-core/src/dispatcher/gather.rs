@@ -105,9 +105,11 @@ impl Gathering<'_> {
     }
 
     fn fail_for(&self, late: Vec<bool>, limit: Duration) {
+        // A task may be late because another holds its thread, so the blame is sought among all that are late.
         let late = self.members.iter().zip(late).filter(|(_, is_late)| *is_late);
-        for (lanes, _) in late {
-            self.control.fail(self.control.blame.hangs(lanes, &format!("{limit:?}")));
+        let lanes: Vec<u16> = late.flat_map(|(lanes, _)| lanes.iter().copied()).collect();
+        if !lanes.is_empty() {
+            self.control.fail(self.control.blame.hangs(&lanes, &format!("{limit:?}")));
         }
     }
 }

@@ -311,3 +311,118 @@ pub fn left_behind() -> usize {
     left.retain(|thread| !thread.is_finished());
     left.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        drive::{Placement, Wait},
+        load::{Extent, LoadPlan},
+        monitor::Unwatched,
+        payload::Pool,
+        scenario::{Scenario, Style},
+        wiring::Wiring,
+    };
+
+    const SOON: Limits = Limits {
+        open: Duration::from_millis(100),
+        silence: Duration::from_millis(100),
+        close: Duration::from_millis(100),
+        interrupted: Duration::from_millis(50),
+    };
+
+    fn plan() -> TrialPlan {
+        let scenario = Scenario {
+            name: "none",
+            summary: "",
+            kinds: &[],
+            services: Vec::new(),
+            ends_per_flow: 1,
+            message: Vec::new(),
+            event: Vec::new(),
+        };
+        let wiring = Wiring {
+            run_name: String::new(),
+            transport: "pigeon".into(),
+            style: Style::Message,
+            services: Vec::new(),
+            destinations: Vec::new(),
+            capacity: 1,
+            batch: 1,
+            window: None,
+            pool: Arc::new(Pool::new(1, 0)),
+        };
+        TrialPlan {
+            scenario: Arc::new(scenario),
+            wiring,
+            load: LoadPlan::closed(1, Extent::Count(1)),
+            feeds: Arc::new(|_, _| unreachable!("nothing is driven")),
+            await_replies: false,
+            placement: Placement::Each,
+            wait: Wait::Park,
+            drain_deadline: Duration::ZERO,
+            sample_every: Duration::from_secs(1),
+            kill: None,
+        }
+    }
+
+    /// Does what it is told instead of running a trial.
+    struct Does(fn(&mut dyn Watch));
+
+    impl Dispatcher for Does {
+        fn run(&mut self, _plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
+            (self.0)(watch);
+            Err(OpenError::Failed("done".into()))
+        }
+    }
+
+    fn error(does: fn(&mut dyn Watch), limits: Limits) -> String {
+        let ran = run_guarded(move || Ok(Box::new(Does(does))), plan(), limits, &mut Unwatched);
+        ran.expect_err("nothing is measured").to_string()
+    }
+
+    fn sleeps(_watch: &mut dyn Watch) {
+        thread::sleep(Duration::from_mins(5));
+    }
+
+    #[test]
+    fn what_does_not_return_is_left_behind_and_named_by_its_step() {
+        assert_eq!(error(|_| {}, Limits::default()), "done");
+        let said = error(sleeps, SOON);
+        assert!(said.starts_with("transport `pigeon` hangs: `open` has not returned for"), "{said}");
+        let said = error(
+            |watch| {
+                watch.opened(None);
+                sleeps(watch);
+            },
+            SOON,
+        );
+        assert!(said.contains("`run` has not returned"), "{said}");
+        let making = || -> Result<Box<dyn Dispatcher>, String> {
+            thread::sleep(Duration::from_mins(5));
+            Err(String::new())
+        };
+        let said = run_guarded(making, plan(), SOON, &mut Unwatched).unwrap_err().to_string();
+        assert!(said.contains("`make` has not returned"), "{said}");
+        assert!(left_behind() >= 3);
+    }
+
+    #[test]
+    fn a_dispatcher_that_asks_whether_it_is_interrupted_does_not_hang() {
+        let busy = |watch: &mut dyn Watch| {
+            for _ in 0..40 {
+                let _ = watch.is_interrupted();
+                thread::sleep(Duration::from_millis(10));
+            }
+        };
+        assert_eq!(error(busy, Limits { silence: Duration::from_millis(200), ..SOON }), "done");
+    }
+
+    #[test]
+    fn a_panic_is_told_by_the_step_it_happened_in() {
+        assert_eq!(error(|_| panic!("oh"), Limits::default()), "transport `pigeon` panicked in `open`: oh");
+        let making = || -> Result<Box<dyn Dispatcher>, String> { panic!("oh") };
+        let said = run_guarded(making, plan(), Limits::default(), &mut Unwatched).unwrap_err().to_string();
+        assert_eq!(said, "transport `pigeon` panicked in `make`: oh");
+    }
+}

@@ -1,0 +1,285 @@
+//! Transports and handlers of a third party with one fault each: a panic, a call that blocks, spins, or waits for ever. The
+//! transports wrap one that works, on threads or on tasks; options say where the fault is and of which kind.
+
+use drumpost_core::{
+    dispatcher::{Tasked, Threaded},
+    handler::{Handler, Out, Reactor},
+    message::{Kind, Message},
+    port::{AsyncRecvPort, AsyncSendPort, Confirms, PortError, RecvPort, SendPort},
+    registry::{Options, Promise, Registry, RunsOn, ScenarioEntry, TransportEntry},
+    scenario::{Intent, Part, Scenario, Service, Style, command, event},
+    transport::{AsyncTransport, Endpoint, Endpoints, OpenError, Transport},
+    wiring::Wiring,
+};
+use drumpost_dispatch::{rtrb::Rtrb, tokio_mpsc::TokioMpsc};
+use std::{
+    future::{Future, pending},
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::Duration,
+};
+
+/// All that ships, and what is faulty.
+pub(crate) fn registry() -> Registry {
+    let mut registry = drumpost::builtin();
+    let entry = |name, runs_on, make| TransportEntry {
+        name,
+        summary: "has a fault",
+        intents: &[(Style::Message, &[Intent::Command])],
+        runs_on,
+        promise: Promise::IN_MEMORY,
+        needs_server: false,
+        options: &[],
+        make,
+    };
+    let threads = entry("threadbare", RunsOn::Threads, |options| {
+        Ok(Box::new(Threaded(Faulty { inner: Rtrb, fault: Fault::of(options) })))
+    });
+    let tasks = entry("taskless", RunsOn::Tasks, |options| {
+        Ok(Box::new(Tasked(Faulty { inner: TokioMpsc, fault: Fault::of(options) })))
+    });
+    let unreachable = TransportEntry { needs_server: true, name: "far-away", ..threads.clone() };
+    registry.transports.extend([threads, tasks, unreachable]);
+    registry.scenarios.extend([
+        ScenarioEntry { name: "blocks", make: |_| Ok(scenario("blocks", || Box::new(Worker(Way::Block)))) },
+        ScenarioEntry { name: "spins", make: |_| Ok(scenario("spins", || Box::new(Worker(Way::Spin)))) },
+        ScenarioEntry { name: "panics", make: |_| Ok(scenario("panics", || Box::new(Worker(Way::Panic)))) },
+        ScenarioEntry { name: "unborn", make: |_| Ok(scenario("unborn", || panic!("it was not to be"))) },
+    ]);
+    registry
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Panic,
+    Block,
+    Spin,
+    /// Waits for ever without holding its thread.
+    Pend,
+    /// Fails, as it should.
+    Fail,
+    /// Takes nothing more.
+    Full,
+}
+
+/// Happens at one method.
+#[derive(Clone, Debug)]
+struct Fault {
+    at: String,
+    kind: Way,
+}
+
+impl Fault {
+    fn of(options: &Options) -> Self {
+        let kind = match options.get("faulty.kind").unwrap_or_default() {
+            "panic" => Way::Panic,
+            "block" => Way::Block,
+            "spin" => Way::Spin,
+            "pend" => Way::Pend,
+            "full" => Way::Full,
+            _ => Way::Fail,
+        };
+        Self { at: options.get("faulty.at").unwrap_or_default().to_owned(), kind }
+    }
+
+    fn strikes(&self, at: &str) -> Option<Way> {
+        (self.at == at).then_some(self.kind)
+    }
+
+    fn strike(&self, at: &str) {
+        if let Some(kind) = self.strikes(at) {
+            happen(kind);
+        }
+    }
+
+    async fn strike_async(&self, at: &str) {
+        match self.strikes(at) {
+            Some(Way::Pend) => pending().await,
+            Some(kind) => happen(kind),
+            None => {}
+        }
+    }
+}
+
+fn happen(kind: Way) {
+    match kind {
+        Way::Panic => panic!("its pen broke"),
+        // For as long as the tests run: longer than any limit that is waited for.
+        Way::Block => thread::sleep(Duration::from_secs(600)),
+        Way::Spin => {
+            let clock = drumpost_core::clock::Clock::start();
+            while drumpost_core::clock::Now::now_ns(&clock) < 25_000_000_000 {
+                std::hint::spin_loop();
+            }
+            happen(Way::Block);
+        }
+        Way::Pend | Way::Fail | Way::Full => {}
+    }
+}
+
+/// How often a transport that cannot be reached was tried.
+pub(crate) static OPENED: AtomicU32 = AtomicU32::new(0);
+
+#[derive(Debug)]
+struct Faulty<T> {
+    inner: T,
+    fault: Fault,
+}
+
+/// A port with a fault; dropping it may be the fault.
+#[derive(Debug)]
+struct Port<P> {
+    inner: P,
+    fault: Fault,
+    calls: u32,
+}
+
+impl<P> Drop for Port<P> {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            self.fault.strike("drop");
+        }
+    }
+}
+
+impl<P> Port<P> {
+    /// The fault shows after some calls, when the load is under way.
+    fn call(&mut self, at: &str) -> Option<Way> {
+        self.calls += 1;
+        let kind = self.fault.strikes(at).filter(|_| self.calls > 50)?;
+        happen(kind);
+        Some(kind)
+    }
+}
+
+fn wrapped<S, R>(endpoints: Endpoints<S, R>, fault: &Fault) -> Endpoints<Port<S>, Port<R>> {
+    let wrap = |endpoint: Endpoint<S, R>| Endpoint {
+        inbox: endpoint.inbox.map(|inner| Port { inner, fault: fault.clone(), calls: 0 }),
+        replies: endpoint.replies.map(|inner| Port { inner, fault: fault.clone(), calls: 0 }),
+        sends: endpoint
+            .sends
+            .into_iter()
+            .map(|inner| Port { inner, fault: fault.clone(), calls: 0 })
+            .collect(),
+    };
+    endpoints.into_iter().map(wrap).collect()
+}
+
+impl<T: Transport> Transport for Faulty<T> {
+    type Send = Port<T::Send>;
+    type Recv = Port<T::Recv>;
+
+    fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<Self::Send, Self::Recv>, OpenError> {
+        self.fault.strike("open");
+        if self.fault.strikes("open") == Some(Way::Fail) {
+            OPENED.fetch_add(1, Ordering::SeqCst);
+            return Err(OpenError::Failed("nobody answers at far-away:1".into()));
+        }
+        Ok(wrapped(self.inner.open(wiring)?, &self.fault))
+    }
+}
+
+impl<P: SendPort> SendPort for Port<P> {
+    fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
+        if self.call("offer") == Some(Way::Full) {
+            return Ok(0);
+        }
+        self.inner.offer(batch)
+    }
+}
+
+impl<P: RecvPort> RecvPort for Port<P> {
+    fn drain(&mut self, max: usize, on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
+        self.call("drain");
+        self.inner.drain(max, on_batch)
+    }
+}
+
+impl<T: AsyncTransport> AsyncTransport for Faulty<T> {
+    type Send = Port<T::Send>;
+    type Recv = Port<T::Recv>;
+
+    async fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<Self::Send, Self::Recv>, OpenError> {
+        self.fault.strike_async("open").await;
+        Ok(wrapped(self.inner.open(wiring).await?, &self.fault))
+    }
+
+    async fn close(&mut self) -> Result<(), String> {
+        self.fault.strike_async("close").await;
+        self.inner.close().await
+    }
+}
+
+impl<P: AsyncSendPort> AsyncSendPort for Port<P> {
+    fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
+        if self.call("offer") == Some(Way::Full) {
+            return Ok(0);
+        }
+        self.inner.offer(batch)
+    }
+
+    async fn ready(&mut self) -> Result<(), PortError> {
+        match self.fault.strikes("offer") {
+            Some(Way::Full) => pending().await,
+            _ => self.inner.ready().await,
+        }
+    }
+
+    async fn settle(&mut self, _at_most: Duration) -> Option<Confirms> {
+        self.fault.strike_async("settle").await;
+        None
+    }
+}
+
+impl<P: AsyncRecvPort> AsyncRecvPort for Port<P> {
+    fn drain(
+        &mut self,
+        max: usize,
+        on_batch: impl FnMut(&[Message]) + Send,
+    ) -> impl Future<Output = Result<usize, PortError>> + Send {
+        self.call("drain");
+        self.inner.drain(max, on_batch)
+    }
+
+    async fn finish(&mut self) -> Result<(), PortError> {
+        self.fault.strike_async("finish").await;
+        Ok(())
+    }
+}
+
+const KINDS: &[&str] = &["WorkProduced"];
+
+fn scenario(name: &'static str, reactor: fn() -> Box<dyn Reactor>) -> Scenario {
+    Scenario {
+        name,
+        summary: "A producer and a worker whose handler has a fault",
+        kinds: KINDS,
+        services: vec![
+            Service { name: "producer", driven: true, part: Part::Needed, reactor: || Box::new(Producer) },
+            Service { name: "worker", driven: false, part: Part::Needed, reactor },
+        ],
+        ends_per_flow: 1,
+        message: vec![command("work.queue", KINDS, "producer", &["worker"])],
+        event: vec![event("work.published", KINDS, "producer", &["worker"])],
+    }
+}
+
+struct Producer;
+
+impl Handler for Producer {
+    fn handle(&mut self, message: &Message, out: &mut Out) {
+        out.emit(message, Kind(1));
+    }
+}
+
+/// Its fault shows at the hundredth flow.
+struct Worker(Way);
+
+impl Handler for Worker {
+    fn handle(&mut self, message: &Message, out: &mut Out) {
+        if message.number == 100 {
+            happen(self.0);
+        }
+        out.end(message);
+    }
+}
