@@ -334,7 +334,7 @@ pub(crate) struct CompareArgs {
     /// Compare two dispatches of record A
     #[arg(long, value_name = "DISPATCH,DISPATCH", conflicts_with = "b")]
     pub between: Option<String>,
-    /// Exit with 7 if anything is inconclusive
+    /// Exit with 7 if anything is inconclusive or not judged
     #[arg(long)]
     pub strict: bool,
     #[command(flatten)]

@@ -43,7 +43,8 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<Exit> {
     Ok(match comparison.verdict {
         Verdict::Regression => Exit::Regression,
         _ if comparison.is_invalid() => Exit::Invalid,
-        Verdict::Inconclusive if args.strict => Exit::Inconclusive,
+        // Whoever asks for a judgement is not to take none for a good one.
+        Verdict::Inconclusive | Verdict::NotJudged if args.strict => Exit::Inconclusive,
         Verdict::NotJudged | Verdict::NoChange | Verdict::Improvement | Verdict::Inconclusive => Exit::Ok,
     })
 }

@@ -153,7 +153,8 @@ fn records_of_different_times_are_shown_and_not_judged() {
     two_records(&place, "service=exp:1500us");
     let text = place.run("compare a.json b.json").with_code(0).stdout;
     assert!(text.contains("not judged") && text.contains("message/sim"), "{text}");
-    let json = place.run("compare a.json b.json --json --strict").with_code(0).json();
+    assert!(text.contains("what can judge"), "{text}");
+    let json = place.run("compare a.json b.json --json --strict").with_code(7).json();
     assert_eq!((&json["verdict"], &json["judged"]), (&"not judged".into(), &false.into()));
     let gates = json["rows"][0]["gates"].as_array().unwrap();
     let p50 = gates.iter().find(|gate| gate["metric"] == "response_ns_p50").unwrap();

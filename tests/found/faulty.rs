@@ -41,10 +41,26 @@ pub(crate) fn registry() -> Registry {
     let unreachable = TransportEntry { needs_server: true, name: "far-away", ..threads.clone() };
     registry.transports.extend([threads, tasks, unreachable]);
     registry.scenarios.extend([
-        ScenarioEntry { name: "blocks", make: |_| Ok(scenario("blocks", || Box::new(Worker(Way::Block)))) },
-        ScenarioEntry { name: "spins", make: |_| Ok(scenario("spins", || Box::new(Worker(Way::Spin)))) },
-        ScenarioEntry { name: "panics", make: |_| Ok(scenario("panics", || Box::new(Worker(Way::Panic)))) },
-        ScenarioEntry { name: "unborn", make: |_| Ok(scenario("unborn", || panic!("it was not to be"))) },
+        ScenarioEntry {
+            name: "blocks",
+            options: &[],
+            make: |_| Ok(scenario("blocks", || Box::new(Worker(Way::Block)))),
+        },
+        ScenarioEntry {
+            name: "spins",
+            options: &[],
+            make: |_| Ok(scenario("spins", || Box::new(Worker(Way::Spin)))),
+        },
+        ScenarioEntry {
+            name: "panics",
+            options: &[],
+            make: |_| Ok(scenario("panics", || Box::new(Worker(Way::Panic)))),
+        },
+        ScenarioEntry {
+            name: "unborn",
+            options: &[],
+            make: |_| Ok(scenario("unborn", || panic!("it was not to be"))),
+        },
     ]);
     registry
 }

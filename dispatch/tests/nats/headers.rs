@@ -14,8 +14,9 @@ use futures_util::StreamExt;
 use std::collections::HashSet;
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn every_message_of_a_flow_carries_them() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     for (transport, style) in BOTH.into_iter().flat_map(|name| Style::ALL.map(|style| (name, style))) {
         let trial =
             Trial { style, headers: headers(4, 32), extent: Extent::Count(1_000), ..Trial::default() };
@@ -27,8 +28,9 @@ fn every_message_of_a_flow_carries_them() {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn awaited_replies_carry_them() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     for transport in BOTH {
         let trial = Trial {
             headers: headers(2, 100),
@@ -69,8 +71,9 @@ fn overheard(transport: &'static str, url: &str, trial: Trial) -> Vec<async_nats
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn the_server_gets_them_as_its_own_headers() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     for transport in BOTH {
         let trial = Trial { headers: headers(3, 24), extent: Extent::Count(100), ..Trial::default() };
         let heard = overheard(transport, &server.url(), trial);
@@ -93,8 +96,9 @@ fn the_server_gets_them_as_its_own_headers() {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn what_the_server_would_not_take_is_refused_in_a_sentence() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     let run = |transport, trial: Trial| {
         Trial { extent: Extent::Count(100), ..trial }.run(transport, &server.url(), one_hop(ends))
     };

@@ -1,4 +1,5 @@
-//! `nats` and `jetstream` against a private server. Without one (see `support`) each test says that it was skipped.
+//! `nats` and `jetstream` against a private server. Its tests are ignored unless they are asked
+//! for, as scripts/test does, which starts servers.
 #![cfg(feature = "nats")]
 
 mod headers;
@@ -36,8 +37,9 @@ const BOTH: [&str; 2] = ["nats", "jetstream"];
 const SECRET: &str = "hush0815hush";
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_flow_of_requests_and_commands() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     for transport in BOTH {
         let outcome = Trial::default().run(transport, &server.url(), order_authorization()).unwrap();
         // 5,000 requests and replies, and a shipment for nine of ten.
@@ -48,8 +50,9 @@ fn a_flow_of_requests_and_commands() {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_flow_of_events() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     for transport in BOTH {
         let trial = Trial { style: Style::Event, ..Trial::default() };
         let outcome = trial.run(transport, &server.url(), order_authorization()).unwrap();
@@ -60,8 +63,9 @@ fn a_flow_of_events() {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn awaited_replies_come_to_the_instance_that_asked() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     for transport in BOTH {
         let trial = Trial {
             instances: &[("order", 2), ("payment", 2)],
@@ -89,8 +93,9 @@ fn accepts() -> Box<dyn Reactor> {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn replies_have_an_inbox_apart_where_a_service_both_reacts_and_asks() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     let scenario = || {
         scenario(
             vec![
@@ -114,8 +119,9 @@ fn replies_have_an_inbox_apart_where_a_service_both_reacts_and_asks() {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn instances_compete_in_both_styles() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     for (transport, style) in BOTH.into_iter().flat_map(|name| Style::ALL.map(|style| (name, style))) {
         let trial = Trial { style, instances: &[("warehouse", 3)], ..Trial::default() };
         let outcome = trial.run(transport, &server.url(), one_hop(ends)).unwrap();
@@ -124,8 +130,9 @@ fn instances_compete_in_both_styles() {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn one_thread_and_memory_storage() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     for transport in BOTH {
         let trial = Trial {
             placement: Placement::Threads(1),
@@ -138,8 +145,9 @@ fn one_thread_and_memory_storage() {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn an_open_load() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     for transport in BOTH {
         let trial = Trial {
             pace: Pace::Open { window: 4096 },
@@ -155,8 +163,9 @@ fn an_open_load() {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn nothing_is_left_behind() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     // The same name twice: the second could not be set up if the first had left its streams.
     let trial = Trial { extent: Extent::Count(100), ..Trial::default() };
     let mut options = Options::default();
@@ -193,8 +202,9 @@ fn killed(instances: &'static [(&'static str, u16)]) -> Trial {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_killed_consumer_loses_nothing_with_jetstream() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     for instances in [&[][..], &[("warehouse", 3)]] {
         for style in Style::ALL {
             let trial = Trial { style, ..killed(instances) };
@@ -211,8 +221,9 @@ fn a_killed_consumer_loses_nothing_with_jetstream() {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_killed_asker_loses_no_reply_with_jetstream() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     let mut trial = killed(&[]);
     trial.kill = trial.kill.map(|kill| Kill { service: "payment".into(), ..kill });
     let outcome = trial.run("jetstream", &server.url(), order_authorization()).unwrap();
@@ -221,19 +232,21 @@ fn a_killed_asker_loses_no_reply_with_jetstream() {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn core_nats_keeps_nothing_for_a_killed_consumer() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     let outcome = killed(&[]).run("nats", &server.url(), one_hop(ends)).unwrap();
     let Ending::Failed(what) = outcome.ending else { panic!("{:?}", outcome.ending) };
     assert!(what.contains("keeps nothing for a consumer that was killed"), "{what}");
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_server_killed_in_the_middle_ends_the_run() {
     for (transport, pace) in BOTH.into_iter().flat_map(|name| {
         [Pace::Closed { in_flight: 64 }, Pace::Open { window: 10_000 }].map(|pace| (name, pace))
     }) {
-        let Some(mut server) = NatsServer::start() else { return };
+        let mut server = NatsServer::start();
         let url = server.url();
         let trial =
             Trial { pace, extent: Extent::Duration(30_000_000_000), every_ns: 500_000, ..Trial::default() };
@@ -280,8 +293,9 @@ fn a_server_that_is_not_there_is_named_soon() {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_server_without_jetstream_is_refused_in_a_sentence() {
-    let Some(server) = NatsServer::start_with(&[]) else { return };
+    let server = NatsServer::start_with(&[]);
     let refused = Trial::default().run("jetstream", &server.url(), one_hop(ends)).unwrap_err();
     let expected = format!("nats-server at {} keeps no messages: start it with -js", server.url());
     assert_eq!(refused, OpenError::Refused(expected));
@@ -290,8 +304,9 @@ fn a_server_without_jetstream_is_refused_in_a_sentence() {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_payload_above_the_servers_limit_is_refused_in_a_sentence() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     for transport in BOTH {
         let trial = Trial { payload_len: 2_000_000, ..Trial::default() };
         let refused = trial.run(transport, &server.url(), one_hop(ends)).unwrap_err();
@@ -311,8 +326,9 @@ fn stalls() -> Box<dyn Reactor> {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn what_core_nats_drops_for_a_slow_receiver_is_lost_and_counted() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     let trial = Trial {
         extent: Extent::Count(200_000),
         pace: Pace::Closed { in_flight: 200_000 },
@@ -331,11 +347,11 @@ fn what_core_nats_drops_for_a_slow_receiver_is_lost_and_counted() {
     assert_eq!((audit.duplicated, audit.reordered, audit.corrupted), (0, 0, 0), "{audit:?}");
 }
 
-/// Not a test: `cargo test --release ... -- --ignored --nocapture throughput` prints messages per second.
+/// Not a test: `cargo test --release ... -- --ignored --nocapture measure_throughput` prints messages per second.
 #[test]
 #[ignore = "measures, checks nothing"]
-fn throughput() {
-    let Some(server) = NatsServer::start() else { return };
+fn measure_throughput() {
+    let server = NatsServer::start();
     let memory: &[_] = &[("jetstream.storage", "memory")];
     for (transport, style, in_flight, batch, payload_len, options) in [
         ("nats", Style::Message, 1, 1, 128, &[][..]),

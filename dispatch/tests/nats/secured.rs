@@ -17,7 +17,7 @@ fn options(set: &[(&'static str, &str)]) -> &'static [(&'static str, &'static st
     owned.collect::<Vec<_>>().leak()
 }
 
-fn secured(safe: &Safe, lines: &str) -> Option<NatsServer> {
+fn secured(safe: &Safe, lines: &str) -> NatsServer {
     let arguments = safe.arguments(lines);
     NatsServer::start_with(&arguments.each_ref().map(String::as_str))
 }
@@ -54,10 +54,11 @@ fn at(url: &str, who: &str) -> String {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn user_and_password() {
     let safe = Safe::new();
     let lines = format!("authorization {{ user: me, password: \"p@{SECRET}\" }}\n");
-    let Some(server) = secured(&safe, &lines) else { return };
+    let server = secured(&safe, &lines);
     let url = server.url();
     let password = format!("p@{SECRET}");
     comes_in(&at(&url, &format!("me:p%40{SECRET}")), &[]);
@@ -69,20 +70,22 @@ fn user_and_password() {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn token() {
     let safe = Safe::new();
-    let Some(server) = secured(&safe, &format!("authorization {{ token: {SECRET} }}\n")) else { return };
+    let server = secured(&safe, &format!("authorization {{ token: {SECRET} }}\n"));
     comes_in(&server.url(), &[("nats.token", SECRET)]);
     comes_in(&at(&server.url(), SECRET), &[]);
     stays_out(&server.url(), &[], "nats.token");
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn nkey() {
     let safe = Safe::new();
     let (user, other) = (KeyPair::new_user(), KeyPair::new_user());
     let lines = format!("authorization {{ users: [ {{ nkey: {} }} ] }}\n", user.public_key());
-    let Some(server) = secured(&safe, &lines) else { return };
+    let server = secured(&safe, &lines);
     let plain = safe.write("user.nk", &format!("{}\n", user.seed().unwrap()));
     let text = format!(
         "# mine\n-----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
@@ -107,6 +110,7 @@ fn jwt(signer: &KeyPair, subject: &KeyPair, name: &str, nats: &Value) -> String 
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn credentials_file() {
     let safe = Safe::new();
     let (operator, system, account) =
@@ -135,7 +139,7 @@ fn credentials_file() {
         account.public_key(),
         jwt(&operator, &account, "account", &of_account),
     );
-    let Some(server) = secured(&safe, &lines) else { return };
+    let server = secured(&safe, &lines);
     let creds = |signer: &KeyPair, name: &str| {
         let user = KeyPair::new_user();
         let (jwt, seed) = (jwt(signer, &user, "user", &of_user), user.seed().unwrap());
@@ -156,10 +160,11 @@ fn credentials_file() {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn tls_with_an_authority_of_its_own() {
     let safe = Safe::new();
     safe.certificates();
-    let Some(server) = secured(&safe, &safe.tls(false)) else { return };
+    let server = secured(&safe, &safe.tls(false));
     let (url, authority) = (server.url(), safe.text("ca.pem"));
     comes_in(&url, &[("nats.tls-ca", &authority)]);
     comes_in(&url.replace("nats://127.0.0.1", "tls://localhost"), &[("nats.tls-ca", &authority)]);
@@ -170,11 +175,12 @@ fn tls_with_an_authority_of_its_own() {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn tls_with_a_certificate_of_the_clients_and_a_password() {
     let safe = Safe::new();
     safe.certificates();
     let lines = format!("{}authorization {{ user: me, password: {SECRET} }}\n", safe.tls(true));
-    let Some(server) = secured(&safe, &lines) else { return };
+    let server = secured(&safe, &lines);
     let url = at(&server.url().replace("nats://", "tls://"), &format!("me:{SECRET}"));
     let [authority, certificate, key] = ["ca.pem", "client.pem", "client.key"].map(|name| safe.text(name));
     let all = [("nats.tls-ca", &*authority), ("nats.tls-cert", &*certificate), ("nats.tls-key", &*key)];
@@ -183,8 +189,9 @@ fn tls_with_a_certificate_of_the_clients_and_a_password() {
 }
 
 #[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn tls_that_is_insisted_on_and_not_spoken() {
-    let Some(server) = NatsServer::start() else { return };
+    let server = NatsServer::start();
     for transport in BOTH {
         let url = server.url().replace("nats://", "tls://");
         let error = run(transport, &url, &[]).expect_err("it speaks no TLS");

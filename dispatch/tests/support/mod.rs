@@ -1,6 +1,5 @@
 //! A private nats-server for tests: on a free loopback port, with a store of its own, gone when the value is dropped.
 #![allow(unreachable_pub, reason = "shared by the test binaries of two packages, each of which uses a part")]
-#![allow(clippy::print_stdout, reason = "says that a test was skipped")]
 #![allow(dead_code, reason = "the same")]
 
 use std::{
@@ -38,16 +37,18 @@ pub struct NatsServer {
 static ALONE: Mutex<()> = Mutex::new(());
 
 impl NatsServer {
-    /// Starts a server with JetStream; `None`, with a line that says so, if there is no binary.
-    pub fn start() -> Option<Self> {
+    /// Starts a server with JetStream.
+    ///
+    /// # Panics
+    /// There is no binary: tests that need one are ignored, by name, unless they are asked for.
+    pub fn start() -> Self {
         Self::start_with(&["-js"])
     }
 
     /// Starts a server with these arguments besides its address.
-    pub fn start_with(arguments: &[&str]) -> Option<Self> {
+    pub fn start_with(arguments: &[&str]) -> Self {
         let Some(binary) = env::var_os(BINARY) else {
-            println!("skipped: {BINARY} is not set");
-            return None;
+            panic!("{BINARY} is not set: run scripts/test, or set it to what scripts/nats-server prints");
         };
         static COUNT: AtomicU32 = AtomicU32::new(0);
         // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
@@ -64,7 +65,7 @@ impl NatsServer {
             let binary = binary.clone();
             let mut server = Self { child, port, store, binary, arguments, monitor, _alone: alone };
             if server.is_healthy() {
-                return Some(server);
+                return server;
             }
         }
         panic!("{} does not become healthy", binary.display());

@@ -127,6 +127,11 @@ pub enum CompareError {
     },
 }
 
+const NOT_ONE_JOB: &str = "two runs at different times: shown, not judged; what can judge is one run of both \
+                           (run --dispatch A,B --trials 30, then compare R --between A,B) or a suite with both as cells";
+const NOT_INTERLEAVED: &str = "the trials were not interleaved: shown, not judged; what can judge is one run of both with \
+                               more than one trial (run --dispatch A,B --trials 30)";
+
 /// Compares two records run by run, matched by scenario and dispatch. Two records of a single run each are compared
 /// whatever their dispatch. Judged only if both carry the same pairing id; otherwise they were made at different
 /// times: shown, not judged.
@@ -157,7 +162,7 @@ pub fn compare(a: &Record, b: &Record, options: &Options) -> Result<Comparison, 
     }
     let paired = a.pairing.as_ref().zip(b.pairing.as_ref()).is_some_and(|(a, b)| a.id == b.id);
     if !paired {
-        notes.push("two runs at different times: shown, not judged".into());
+        notes.push(NOT_ONE_JOB.into());
     }
     Ok(comparison((&a.id, &b.id), paired, &matched, notes, options))
 }
@@ -184,7 +189,7 @@ pub fn compare_within(
     }
     let mut notes = Vec::new();
     if record.pairing.is_none() {
-        notes.push("the trials were not interleaved: shown, not judged".into());
+        notes.push(NOT_INTERLEAVED.into());
     }
     let sides = (format!("{} {dispatch_a}", record.id), format!("{} {dispatch_b}", record.id));
     Ok(comparison((&sides.0, &sides.1), record.pairing.is_some(), &matched, notes, options))
