@@ -67,3 +67,26 @@ pub(super) fn check(run: &Run, derived: &Derived, thresholds: &Thresholds, verdi
     );
     verdict.add(Validity::Suspect, reason);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::clean;
+    use super::*;
+    use crate::model::Trial;
+
+    /// 100,000 flows of which 60 were in flight by their times, at a rate that this elapsed time makes, on a real clock.
+    fn in_flight(elapsed_ns: u64, counted: f64) -> Option<InFlight> {
+        let (mean_in_flight, counted_in_flight) = (Some(60.0), Some(counted));
+        let trial = Trial { elapsed_ns, mean_in_flight, counted_in_flight, cpu_ns: Some(1), ..clean() };
+        InFlight::of(&Run { trials: vec![trial], ..Run::default() }, &Thresholds::default())
+    }
+
+    /// While the thread that counts has a core, some ten flows of a million a second start and end.
+    #[test]
+    fn nothing_is_said_where_counting_cannot_tell() {
+        assert_eq!(in_flight(100_000_000, 9.3), None, "a million flows a second");
+        let seen = in_flight(10_000_000_000, 9.3).unwrap();
+        assert!(!seen.agree(), "ten thousand a second are 6 ms in flight each: {seen:?}");
+        assert!(in_flight(10_000_000_000, 61.0).unwrap().agree());
+    }
+}
