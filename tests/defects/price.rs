@@ -1,39 +1,33 @@
-//! Row m: what the dashboard costs. `scripts/dashboard-price` measures it; here is a bound that no noise breaks.
+//! Row m: what the dashboard costs. `scripts/dashboard-price` measures it; here is what no noise of the machine changes.
 
 use super::{ensure, tells_apart};
 use crate::support::Place;
-use drumpost_core::clock::{Clock, Now};
 use drumpost_defects::{Defect, VARIABLE};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
-use rustix::time::{ClockId, clock_gettime};
-use std::{io::Read, sync::mpsc::channel, time::Duration};
+use std::{collections::BTreeMap, io::Read, path::PathBuf, sync::mpsc::channel, time::Duration};
 
 /// Lanes that sleep nearly all the time, so that what the process uses is the dashboard's.
 const LINE: &str =
     "run stream --dispatch message/crossbeam --rate 100/s --warmup 0s --duration 60s --trials 1";
 
-/// Processor time of a process so far, in ns.
-fn cpu_ns(pid: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
-    // After the name, which may hold anything: user and system time are the 12th and 13th, in hundredths of a second.
-    let after_name = stat.rsplit(')').next().expect("a name in brackets");
-    let ticks =
-        after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("ticks"));
-    ticks.sum::<u64>() * 10_000_000
+/// Of each thread of a process: processor time so far in hundredths of a second, and how often it has gone to sleep.
+fn threads(pid: u32) -> BTreeMap<String, (u64, u64)> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("a process");
+    let of_task = |path: PathBuf| {
+        let read = |name: &str| std::fs::read_to_string(path.join(name)).ok();
+        let (stat, status) = (read("stat")?, read("status")?);
+        // After the name, which may hold anything: user and system time are the 12th and 13th.
+        let after_name = stat.rsplit(')').next()?.split_whitespace().skip(11).take(2);
+        let ticks = after_name.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+        let sleeps = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        Some((path.display().to_string(), (ticks, sleeps.trim().parse().ok()?)))
+    };
+    tasks.filter_map(|task| of_task(task.ok()?.path())).collect()
 }
 
-/// Computes for `wall` and says how much of a core it got for it, in ns: as much as any thread that never sleeps.
-fn spin(wall: Duration) -> u64 {
-    let used = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).expect("a time");
-    let (clock, from) = (Clock::start(), used());
-    while Duration::from_nanos(clock.now_ns()) < wall {
-        std::hint::spin_loop();
-    }
-    (used() - from).as_nanos() as u64
-}
-
-/// What a run with the dashboard uses, by what a thread gets that never sleeps. Both have the same neighbours.
-fn share_of_a_core(defect: Option<Defect>) -> f64 {
+/// How many threads of an idle run with the dashboard compute for three seconds and never sleep. However many neighbours
+/// the machine has, a thread that has nothing to do sleeps, and one that never sleeps gets some time.
+fn sleepless(defect: Option<Defect>) -> usize {
     let place = Place::new();
     let size = PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 };
     let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
@@ -60,21 +54,25 @@ fn share_of_a_core(defect: Option<Defect>) -> f64 {
     });
     let drawn = is_drawn.recv_timeout(crate::support::LIMIT);
     let pid = child.process_id().expect("it runs");
-    let before_ns = cpu_ns(pid);
-    let core_ns = spin(Duration::from_secs(2));
-    let used_ns = cpu_ns(pid) - before_ns;
+    let before = threads(pid);
+    std::thread::sleep(Duration::from_secs(3));
+    let after = threads(pid);
     let _ = child.kill();
     child.wait().expect("its end");
     drop(pair.master);
     drain.join().expect("its output");
     drawn.expect("a dashboard was drawn");
-    used_ns as f64 / core_ns as f64
+    let never_slept = |(thread, (ticks, sleeps)): &(&String, &(u64, u64))| {
+        let (since, slept) = before.get(*thread).copied().unwrap_or_default();
+        *ticks > since + 3 && *sleeps == slept
+    };
+    after.iter().filter(never_slept).count()
 }
 
 /// The defect: live percentiles that keep a core busy of their own. What a message costs would not show it on a machine
 /// that does other things: that varies by a factor of two with what its neighbours do.
 #[test]
 fn m_the_dashboard_costs_little() {
-    let holds = |share: &f64| ensure(*share < 0.5, || format!("an idle run uses {share} of a core"));
-    tells_apart(holds, &share_of_a_core(None), &share_of_a_core(Some(Defect::BusyDashboard)));
+    let holds = |threads: &usize| ensure(*threads == 0, || format!("{threads} threads never sleep"));
+    tells_apart(holds, &sleepless(None), &sleepless(Some(Defect::BusyDashboard)));
 }
