@@ -9,6 +9,7 @@ mod chart;
 mod comparison;
 mod grid;
 mod hops;
+mod host;
 mod json;
 mod run;
 mod search;

@@ -7,11 +7,11 @@ use std::path::Path;
 
 use super::audit;
 use super::grid::{Cell, Column, Grid};
-use super::{Layout, Tone, hanging, server};
+use super::{Layout, Tone, hanging, host::host, server};
 use crate::model::{ArrivalCheck, Distribution, LoadKind, Record, Run, Status};
 use crate::stats::Derived;
 use crate::units;
-use crate::verdict::{InFlight, Machine, Thresholds, Validity, Verdict, host_reasons};
+use crate::verdict::{InFlight, Thresholds, Validity, Verdict};
 
 /// Keys of the settings that are shown under every table, in this order. Whatever else a record holds follows them, by
 /// name.
@@ -177,29 +177,6 @@ pub(super) fn state(run: &Run, verdict: &Verdict) -> Cell {
         (Status::Ok, Validity::Suspect) => Cell::new(Tone::Warning, "suspect"),
         (Status::Ok, Validity::Invalid) => Cell::new(Tone::Bad, "invalid"),
     }
-}
-
-/// What the machine did to the rows below, each reason once: it is about the machine, not about a dispatch.
-pub(super) fn host(record: &Record, judged: &[(&Run, Verdict)], layout: Layout) -> String {
-    let thresholds = Thresholds::from_settings(&record.thresholds);
-    let held: Vec<&Run> =
-        judged.iter().filter(|(_, verdict)| !verdict.host.is_empty()).map(|(run, _)| *run).collect();
-    let mut text = String::new();
-    for reason in host_reasons(&held, &Machine::of(&record.environment), &thresholds) {
-        let rows = match (reason.runs.len(), judged.len()) {
-            (_, 1) => String::new(),
-            (some, all) if some == all => " (all rows)".to_owned(),
-            (1, _) => format!(" ({})", held[reason.runs[0]].dispatch),
-            (some, all) => format!(" ({some} of {all} rows)"),
-        };
-        let head = if text.is_empty() { "machine  " } else { "         " };
-        let told = hanging(head, &format!("{}{rows}", reason.sentence), layout);
-        text += &layout.paint(Tone::Warning, &told);
-    }
-    if !text.is_empty() {
-        text.push('\n');
-    }
-    text
 }
 
 /// Why a run is not valid and what else to know, under its name. Sentences already in the table are not repeated, nor are

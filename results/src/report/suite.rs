@@ -6,7 +6,8 @@ use std::path::Path;
 
 use super::audit::audit;
 use super::grid::{Cell, Column, Grid};
-use super::run::{host, state};
+use super::host::host;
+use super::run::state;
 use super::{Layout, Tone, columns, hanging, headline};
 use crate::format::suite as plan;
 use crate::model::Run;
