@@ -2,31 +2,40 @@
 //!
 //! The moments are drawn from a seed that is printed when a test fails. `scripts/kill-trial` does the same many times.
 
-use crate::support::{Place, Record, seeds};
+use crate::support::{LIMIT, Place, Record, seeds};
 use std::{
     fs,
     io::{BufRead, BufReader},
     process::{Command, Stdio},
+    sync::mpsc::channel,
     thread,
     time::Duration,
 };
 
-/// Kills the process of `command` after a time and gives the lines that it had printed to stderr.
-fn killed(command: &mut Command, after: Duration) -> Vec<String> {
+/// Kills the process of `command` some time after the first line on stderr that has `word` in it. Gives all such lines.
+fn killed(command: &mut Command, word: &'static str, after: Duration) -> Vec<String> {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary starts");
     let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-    let lines = thread::spawn(move || stderr.lines().map_while(Result::ok).collect::<Vec<_>>());
+    let (tell, begun) = channel();
+    let lines = thread::spawn(move || {
+        let told = stderr.lines().map_while(Result::ok).filter(|line| line.contains(word));
+        let told = told.inspect(|_| {
+            let _ = tell.send(());
+        });
+        told.collect::<Vec<_>>()
+    });
+    begun.recv_timeout(LIMIT / 4).expect("something finished");
     thread::sleep(after);
     child.kill().expect("a process to kill");
     child.wait().expect("it ends");
     lines.join().expect("its lines")
 }
 
-/// Some moments between 0.4 s and 2.4 s.
+/// Some moments up to 2 s.
 fn moments(seed: u64, n: u64) -> impl Iterator<Item = Duration> {
     (0..n).map(move |i| {
         let drawn = seed.wrapping_add(i).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
-        Duration::from_millis(400 + drawn % 2_000)
+        Duration::from_millis(drawn % 2_000)
     })
 }
 
@@ -44,8 +53,7 @@ fn a_run_that_is_killed_keeps_the_trials_that_were_finished() {
             let out = format!("out/{i}.json");
             let line =
                 "stream --dispatch message/crossbeam --duration 40ms --warmup 0s --trials 200 --no-tui";
-            let told = killed(&mut place.command(&format!("run {line} --out {out}")), after);
-            let told = told.iter().filter(|line| line.contains("trial")).count();
+            let told = killed(&mut place.command(&format!("run {line} --out {out}")), "trial", after).len();
             let what = format!("seed {seed}, killed after {after:?}, {told} trials told");
             if !place.path(&out).exists() {
                 assert_eq!(told, 0, "no record: {what}");
@@ -72,8 +80,8 @@ fn a_search_that_is_killed_keeps_the_holds_that_were_made() {
             let out = format!("out/{i}.json");
             let line =
                 "stream --dispatch message/crossbeam --slo p50<1s --from 100/s --duration 100ms --warmup 0s";
-            let told = killed(&mut place.command(&format!("search {line} --out {out}")), after);
-            let told = told.iter().filter(|line| line.contains("bracket")).count();
+            let told =
+                killed(&mut place.command(&format!("search {line} --out {out}")), "bracket", after).len();
             let what = format!("seed {seed}, killed after {after:?}, {told} holds told");
             if !place.path(&out).exists() {
                 assert_eq!(told, 0, "no record: {what}");
