@@ -106,7 +106,7 @@ fn an_unknown_service_is_refused_with_those_there_are() {
     }
     refused("run --instances payment", &["`payment`", "worker=4"]);
     refused("run --kill payment", &["`payment`", "worker@1s/500ms"]);
-    refused("run --kill payment@1/1s", &["worker@1s/500ms"]);
+    refused("run --kill payment@1/1s", &["--kill `payment@1/1s`", "\"1\" as a duration", "as in 1s"]);
 }
 
 #[test]

@@ -296,9 +296,9 @@ fn kill(text: &str, wiring: &Wiring) -> anyhow::Result<Kill> {
             "--kill `{text}`: {service} has no instance {instance}; its instances are 0 to {last} (see --instances)"
         )));
     }
-    let duration = |text| {
+    let duration = |time| {
         let wrong = |error: units::UnitError| usage(format!("--kill `{text}`: {error}"));
-        units::parse_duration(text).map(Duration::from_nanos).map_err(wrong)
+        units::parse_duration(time).map(Duration::from_nanos).map_err(wrong)
     };
     Ok(Kill { service: service.to_owned(), instance, after: duration(after)?, down: duration(down)? })
 }
