@@ -116,7 +116,7 @@ fn a_series_as_csv_has_a_line_per_interval() {
         lines.iter().find(|line| line.starts_with("event/crossbeam,1,100000000,200000000,1,")).unwrap();
     assert_eq!(line.split(',').count(), columns);
     let point = &record.runs[1].trials[1].series.points()[1];
-    assert!(line.ends_with(&format!(",{},900", point.response_max_ns.unwrap())), "{line}");
+    assert!(line.ends_with(&format!(",{},900,4,0,,,", point.response_max_ns.unwrap())), "{line}");
 }
 
 #[test]
