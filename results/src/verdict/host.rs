@@ -66,13 +66,14 @@ fn sentence(kind: Kind, runs: &[&Run], machine: &Machine, thresholds: &Threshold
     match kind {
         Kind::Steal => {
             let (taken, whole) = looked.beyond(|hygiene| hygiene.steal_ns, thresholds.steal)?;
-            let (share, limit) = (units::percent(taken / whole), units::percent(thresholds.steal));
+            let (share, limit) = (units::percent((taken / whole).min(1.0)), units::percent(thresholds.steal));
             Some(format!("the hypervisor gave to others {share} of all cores' time, limit {limit}"))
         }
         Kind::Throttled => throttled(&looked, thresholds),
         Kind::Others => {
             let (taken, whole) = looked.beyond(|hygiene| hygiene.others_ns, thresholds.others)?;
-            let (share, limit) = (units::percent(taken / whole), units::percent(thresholds.others));
+            let (share, limit) =
+                (units::percent((taken / whole).min(1.0)), units::percent(thresholds.others));
             let cores = looked
                 .cores(|hygiene| hygiene.others_ns)
                 .map_or_else(String::new, |cores| format!("{cores:.2} cores, "));
