@@ -14,14 +14,16 @@ mod json;
 mod run;
 mod search;
 mod server;
+mod settings;
 mod suite;
 mod svg;
 
 pub use comparison::comparison;
 pub use hops::hops;
 pub use json::json;
-pub use run::{FAIRNESS, IN_HEADLINE, USUAL, table};
+pub use run::table;
 pub use search::{search, search_headline, search_line};
+pub use settings::{FAIRNESS, IN_HEADLINE, USUAL};
 pub use suite::suite;
 pub use svg::search_svg;
 

@@ -2,65 +2,16 @@
 //!
 //! Lives here: the headline, the table, reasons and settings. Does not live here: hop times (`hops`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::audit;
 use super::grid::{Cell, Column, Grid};
-use super::{Layout, Tone, hanging, host::host, server};
+use super::{Layout, Tone, hanging, host::host, server, settings};
 use crate::model::{ArrivalCheck, Distribution, LoadKind, Record, Run, Status};
 use crate::stats::Derived;
 use crate::units;
 use crate::verdict::{InFlight, Thresholds, Validity, Verdict};
-
-/// Keys of the settings that are shown under every table, in this order. Whatever else a record holds follows them, by
-/// name.
-pub const FAIRNESS: [&str; 29] = [
-    "rate_per_s",
-    "arrivals",
-    "trace_columns",
-    "senders",
-    "window",
-    "at_cap",
-    "debt",
-    "debt_late_ns",
-    "think",
-    "reply",
-    "batch",
-    "capacity",
-    "payload",
-    "content",
-    "headers",
-    "touch",
-    "keys",
-    "services",
-    "placement",
-    "wait",
-    "acks",
-    "persistence",
-    "promise",
-    "warmup_ns",
-    "duration_ns",
-    "count",
-    "drain_ns",
-    "flow_timeout_ns",
-    "kill",
-];
-
-/// Settings that are not shown where every run of a table has the usual value, which is the default of the flag.
-pub const USUAL: [(&str, &str); 8] = [
-    ("headers", "none"),
-    ("at_cap", "block"),
-    ("debt", "keep"),
-    ("think", "none"),
-    ("reply", "async"),
-    ("keys", "uniform:10000"),
-    ("drain_ns", "5.00 s"),
-    ("flow_timeout_ns", "5.00 s"),
-];
-
-/// Settings that stand elsewhere: how flows are started is in the headline.
-pub const IN_HEADLINE: [&str; 1] = ["load"];
 
 /// A record as text: per scenario a table with the verdict first, then the reasons of what is not valid, the floor of
 /// the harness, the settings that make it fair, and where it was saved.
@@ -97,9 +48,9 @@ pub fn table(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
         text += &checks(runs, &Thresholds::from_settings(&record.thresholds), layout);
         text += &sends(runs, layout);
         text += &floor(runs, layout);
-        text += &settings(record, runs, layout);
+        text += &settings::settings(record, runs, layout);
     }
-    text += &limits(record, layout);
+    text += &settings::limits(record, layout);
     if let Some(path) = saved {
         text += &format!("saved    {}\n", path.display());
     }
@@ -127,7 +78,7 @@ fn figures(runs: &[(&Run, Verdict)]) -> Grid {
     let mut headings = vec![
         Column::left("verdict"),
         Column::left("dispatch"),
-        Column::right("", "throughput"),
+        Column::right("throughput", "flows"),
         response("p50"),
         response("p99"),
         response("p99.9"),
@@ -136,8 +87,8 @@ fn figures(runs: &[(&Run, Verdict)]) -> Grid {
     ];
     headings.push(Column::right("schedule lag", "p99"));
     if styles_differ {
-        headings.push(Column::right("CPU", "per message"));
         headings.push(Column::right("CPU", "per flow"));
+        headings.push(Column::right("CPU", "per message"));
     } else {
         headings.push(Column::right("CPU per", "message"));
     }
@@ -159,10 +110,10 @@ fn figures(runs: &[(&Run, Verdict)]) -> Grid {
         cells.push(units::duration_or_none(response.max_ns()).into());
         cells.push(quantile(&run.service(), 0.99));
         cells.push(quantile(&run.lag(), 0.99));
-        cells.push(cost(derived.cpu_ns_per_message));
         if styles_differ {
             cells.push(cost(derived.cpu_ns_per_flow));
         }
+        cells.push(cost(derived.cpu_ns_per_message));
         cells.push(audit::audit(run, &run.audit()));
         grid.row(cells);
     }
@@ -281,18 +232,6 @@ fn sends(runs: &[&Run], layout: Layout) -> String {
     text
 }
 
-/// Limits of the verdict that are not the defaults.
-fn limits(record: &Record, layout: Layout) -> String {
-    let thresholds = Thresholds::from_settings(&record.thresholds);
-    let changed: Vec<String> = thresholds
-        .changed()
-        .map(|(limit, value)| {
-            format!("{} {} (default {})", limit.key, limit.text(value), limit.text(limit.default))
-        })
-        .collect();
-    if changed.is_empty() { String::new() } else { hanging("limits   ", &changed.join(", "), layout) }
-}
-
 fn floor(runs: &[&Run], layout: Layout) -> String {
     let floor = runs.iter().filter_map(|run| Derived::of(run).floor_ns).max();
     floor.map_or_else(String::new, |ns| {
@@ -302,44 +241,4 @@ fn floor(runs: &[&Run], layout: Layout) -> String {
         );
         hanging("floor    ", &what, layout)
     })
-}
-
-/// The settings all runs share on one line, then those of each run that differ.
-fn settings(record: &Record, runs: &[&Run], layout: Layout) -> String {
-    let value = |run: &Run, key: &str| {
-        run.settings.get(key).or_else(|| record.settings.get(key)).map(|value| units::setting(key, value))
-    };
-    let entry = |key: &str, value: &str| format!("{} {value}", super::without_unit(key));
-    let mut shared = Vec::new();
-    let mut own: Vec<Vec<String>> = vec![Vec::new(); runs.len()];
-    let written: BTreeSet<&str> = runs
-        .iter()
-        .flat_map(|run| run.settings.keys())
-        .chain(record.settings.keys())
-        .map(String::as_str)
-        .collect();
-    let others = written.into_iter().filter(|key| !FAIRNESS.contains(key) && !IN_HEADLINE.contains(key));
-    for key in FAIRNESS.into_iter().chain(others) {
-        let values: Vec<Option<String>> = runs.iter().map(|run| value(run, key)).collect();
-        let usual = USUAL.iter().find(|(usual, _)| *usual == key);
-        if usual.is_some_and(|(_, usual)| values.iter().flatten().all(|value| value == usual)) {
-            continue;
-        }
-        let said = |value: &Option<String>| entry(key, value.as_deref().unwrap_or(units::NONE));
-        match &values[..] {
-            [first, rest @ ..] if rest.iter().all(|value| value == first) => {
-                shared.extend(first.iter().map(|value| entry(key, value)));
-            }
-            _ => own.iter_mut().zip(&values).for_each(|(own, value)| own.push(said(value))),
-        }
-    }
-    let mut text = String::new();
-    if !shared.is_empty() {
-        text += &hanging("with     ", &shared.join(", "), layout);
-    }
-    let name = runs.iter().map(|run| super::columns(&run.dispatch)).max().unwrap_or(0);
-    for (run, own) in runs.iter().zip(own).filter(|(_, own)| !own.is_empty()) {
-        text += &hanging(&format!("         {:<name$}  ", run.dispatch), &own.join(", "), layout);
-    }
-    text
 }

@@ -103,61 +103,61 @@ const NONE: f64 = f64::INFINITY;
 
 thresholds! {
     rate_off: Share = 0.01, INVALID, off NONE,
-        "open load: flows due and not started, of those due";
+        "open load: share of the due flows that were not started";
     lag_share: Share = 0.1, SUSPECT, off NONE,
-        "open load: p99 of the schedule lag, of the median response";
+        "open load: p99 of the schedule lag, as a share of the median response";
     lag_floor_ns: Duration = 100_000.0, None, off NONE,
-        "open load: a p99 of the lag below this is never too much";
+        "open load: a p99 of the schedule lag below this is never too much";
     held_up: Share = 0.05, None, off NONE,
-        "senders held up by a full transport, of the time: from here on a late load is the dispatch's doing, below it the load generator's";
+        "share of the time in which a full transport made senders wait. Above it a late load is blamed on the dispatch, below it on the load generator";
     window_full: Share = 0.9, None, off NONE,
-        "mean flows in flight, of the window: from here on a late load is the dispatch's doing too";
+        "mean flows in flight, as a share of the window. Above it a late load is blamed on the dispatch, too";
     arrival_lag: Share = 0.25, SUSPECT, off NONE,
-        "p99 of the schedule lag, of the mean gap, at which sends that are no longer Poisson count";
+        "Poisson arrivals: the p99 of the schedule lag, as a share of the mean gap, from which actual sends that fail the Poisson test count";
     unfinished: Share = 0.01, INVALID, off NONE,
-        "flows that did not end, of those started; fewer are suspect";
+        "share of the started flows that did not end. Below the limit the run is suspect";
     lost: Share = NONE, INVALID, off NONE,
-        "deliveries that were lost, of those expected, where the transport may lose; where it may not, the audit fails";
+        "share of the expected deliveries that were lost, for a transport that may lose messages. For any other transport a loss fails the audit";
     little: Share = 0.01, SUSPECT, off NONE,
-        "Little's law, in virtual time: flows in flight as counted, off what their times come to";
+        "virtual time, Little's law: difference between the counted flows in flight and the number that follows from their times";
     little_sampled: Share = 0.1, SUSPECT, off NONE,
-        "the same on a real clock, where flows are counted by a thread that competes with what it looks at";
+        "real clock, Little's law: the same difference. Here the counting thread competes with the lanes for the cores";
     little_sampled_flows: Number = 0.25, None, off NONE,
-        "and off by more flows than this, as starts and ends cannot be read at one moment";
+        "real clock, Little's law: smaller differences, in flows, are ignored, because starts and ends are not read at one moment";
     little_look_ns: Duration = 25_000.0, None, off NONE,
-        "and by more flows than go through in this time, for which a look takes a core from what it looks at; not asked where that is over the margin";
+        "real clock, Little's law: the counting thread may occupy a core for this long. Differences smaller than the flows that pass in that time are ignored; if that is more than the margin, the law is not checked";
     little_flows: Count = 10_000.0, None, off NONE,
-        "Little's law is asked of no fewer flows";
+        "Little's law is checked from this number of flows on";
     growth: Number = 1.5, SUSPECT, off NONE,
-        "open load: median response of the last quarter over the first, if it grew from quarter to quarter";
+        "open load: median response of the last quarter divided by that of the first, if it grew from quarter to quarter";
     growth_floor_ns: Duration = 10_000.0, None, off NONE,
-        "a median of the last quarter below this has not grown";
+        "open load: a median of the last quarter below this does not count as growth";
     drift: Share = 0.2, SUSPECT, off NONE,
-        "closed load: throughput of the second half off the first, beyond counting noise";
+        "closed load: difference in throughput between the two halves, beyond counting noise";
     mser_truncated: Share = 0.5, SUSPECT, off NONE,
-        "MSER-5 on the means of intervals: what it would cut off the start, of the window; beyond it there was no steady state";
+        "share of the window that MSER-5 would cut off at the start. Above it the run reached no steady state";
     mser_change: Share = 0.1, None, off NONE,
-        "MSER-5 is heard only if the mean of what it keeps is further than this off that of the second half";
+        "MSER-5 counts only if the mean of what it keeps differs by more than this from the mean of the second half";
     steal: Share = 0.01, SUSPECT, off NONE,
-        "time the hypervisor gave to others, of all cores' time";
+        "share of all cores' time that the hypervisor gave to other machines";
     throttled: Share = 0.01, SUSPECT, off NONE,
-        "time a CPU quota (of a container, say) held threads back, of the time";
+        "share of the time in which a CPU quota (of a container, for example) held threads back";
     others: Share = 0.1, SUSPECT, off NONE,
-        "CPU time of other processes, but for a server on this machine, of all cores' time";
+        "share of all cores' time that other processes used. A server under test on this machine does not count";
     idle_cores: Number = 0.1, SUSPECT, off 0.0,
-        "open load, or lanes that spin: cores idle on average, of those that the process may use, at least; with fewer the harness waited for a core";
+        "open load, or threads that spin: cores that were idle on average, at least, of those that the process may use. With fewer, the harness had to wait for a core";
     window_idle: Share = 0.15, None, off NONE,
-        "closed load: cores idle, of those that the process may use; from here on its window is said to be the limit";
+        "closed load: share of the usable cores that was idle. Above it the window is named as the limit of the throughput";
     cpu_ns_per_message: Duration = NONE, SUSPECT, off NONE,
         "CPU time of the process per message sent";
     switches_per_s: Rate = 5_000.0, SUSPECT, off NONE,
-        "open load, or lanes that spin: involuntary context switches of all threads, per second and core";
-    clock_share: Share = 0.05, SUSPECT, off NONE,
-        "cost of one clock read, of the median response";
+        "open load, or threads that spin: involuntary context switches per second and core, over all threads";
+    clock_share: Share = 0.2, SUSPECT, off NONE,
+        "cost of one clock read, as a share of the median response. A quarter of the limit is noted";
     clock_steps: Number = 10.0, SUSPECT, off 0.0,
         "median response in steps of the clock, at least";
     miscounted: Share = 0.001, SUSPECT, off NONE,
-        "times over the histogram's range, and stamps that ran backwards, of deliveries; fewer are noted";
+        "share of the deliveries with a time beyond the histogram's range or with stamps that ran backwards. Below the limit they are noted";
 }
 
 impl Threshold {
