@@ -84,13 +84,14 @@ impl Mutator {
         let at = self.below(self.seeds.len());
         let mut text = self.seeds[at].clone();
         let is_json = text.starts_with('{') && text.len() > 1_000;
-        if is_json && self.below(8) > 0 {
-            if let Ok(mut value) = serde_json::from_str::<Value>(&text) {
-                for _ in 0..=self.below(3) {
-                    self.change_value(&mut value);
-                }
-                return value.to_string();
+        if is_json
+            && self.below(8) > 0
+            && let Ok(mut value) = serde_json::from_str::<Value>(&text)
+        {
+            for _ in 0..=self.below(3) {
+                self.change_value(&mut value);
             }
+            return value.to_string();
         }
         for _ in 0..=self.below(4) {
             text = self.change_text(&text);

@@ -5,7 +5,7 @@
 //! loss, room to publish), the subjects, and the bytes. A connection that is lost in the middle of a run stays lost: the
 //! run fails and says so, nothing reconnects behind the measurement.
 //!
-//! Options: where the server is, who connects and TLS are in [`login`]; those of streams in [`jetstream`].
+//! Options: where the server is, who connects and TLS are in `login`; those of streams in `jetstream`.
 
 mod address;
 mod connection;

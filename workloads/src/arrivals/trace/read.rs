@@ -149,10 +149,10 @@ impl Reader<'_> {
         } else {
             self.fields.read(line)?;
             match self.layout {
-                Some(layout) => self.from_csv(layout)?,
+                Some(layout) => self.csv_entry(layout)?,
                 None if self.fields.get(0).is_some_and(is_value) && !self.columns.is_given() => {
                     let layout = *self.layout.insert(Layout::PLAIN);
-                    self.from_csv(layout)?
+                    self.csv_entry(layout)?
                 }
                 None => {
                     let names: Vec<&str> =
@@ -168,7 +168,7 @@ impl Reader<'_> {
         self.add(entry)
     }
 
-    fn from_csv(&self, layout: Layout) -> Result<Entry, String> {
+    fn csv_entry(&self, layout: Layout) -> Result<Entry, String> {
         let field = |at: Option<usize>| at.and_then(|at| self.fields.get(at));
         Ok(Entry {
             at_ns: time(field(Some(layout.time)).unwrap_or_default(), layout.unit)?,
