@@ -13,9 +13,11 @@ pub(crate) struct SearchArgs {
     /// lag: service.p99, lag.p99. Counts: lost, duplicated, reordered, unfinished, shed. Share of the rate: achieved>=99%.
     #[arg(long, value_name = "GOAL", help_heading = "Search")]
     pub slo: Goal,
-    /// First rate that is tried
+    /// Lowest rate that is tried, and the first
     ///
-    /// By default it is half of what a closed load reaches, or 1k/s where that cannot be measured.
+    /// Without it the search begins at half of what a short closed load reaches (with --to, of what a load of that rate
+    /// reaches), or at 1k/s where that cannot be measured. Lower rates follow down to a 4096th, as far as a hold has enough
+    /// samples to judge them.
     #[arg(long, value_parser = rate, value_name = "RATE", help_heading = "Search")]
     pub from: Option<f64>,
     /// Highest rate that is tried [default: 4096 times the first]

@@ -33,8 +33,11 @@ pub(super) const WITHOUT_A_PROBE_PER_S: f64 = 1_000.0;
 const REACH: f64 = 4_096.0;
 /// No load is asked for more.
 const HIGHEST_PER_S: f64 = 1e9;
-/// Lowest rate tried, as a share of the first, if holds can be long enough for it.
+/// Lowest rate tried without `--from`, as a share of the first, if holds can be long enough for it.
 const LEAST: f64 = 1.0 / 4_096.0;
+/// The first rate is half of what the target can do. At this share of it the target is busy for less than a hundredth of
+/// the time, so flows hardly meet and a lower rate would not be easier.
+const IDLE: f64 = 1.0 / 64.0;
 /// Stamps hold 78 hours.
 const LONGEST: Duration = Duration::from_hours(70);
 /// As long as a hold on a real clock becomes by itself.
@@ -102,16 +105,16 @@ impl<'a> Holds<'a> {
         let label = self.job.targets[target].label.clone();
         output::remark(&format!("\n{label}"));
         let probe_per_s = if self.args.from.is_some() { None } else { self.probe(target) };
-        let from_per_s = self
-            .args
-            .from
-            .or(probe_per_s.map(|reached| round(reached / 2.0)))
-            .unwrap_or(WITHOUT_A_PROBE_PER_S);
+        let start_per_s = self.args.from.or(probe_per_s.map(start)).unwrap_or(WITHOUT_A_PROBE_PER_S);
+        let to_per_s = self.args.to.unwrap_or(start_per_s * REACH).min(HIGHEST_PER_S);
+        let from_per_s = start_per_s.min(to_per_s);
+        let (least_per_s, lower_might_keep) = self.least(from_per_s);
         let name = label.split_once('/').map_or("", |(_, transport)| transport);
         let mut planner = Planner::new(Plan {
             from_per_s,
-            to_per_s: self.args.to.unwrap_or(from_per_s * REACH).min(HIGHEST_PER_S),
-            least_per_s: self.least_per_s(from_per_s).min(self.args.to.unwrap_or(f64::INFINITY)),
+            to_per_s,
+            least_per_s,
+            lower_might_keep,
             precision: self.args.precision,
             repeats: self.args.repeats,
             max_holds: self.args.max_holds,
@@ -165,7 +168,8 @@ impl<'a> Holds<'a> {
         }
     }
 
-    /// Flows a second of a short closed load; `None` if it came to nothing.
+    /// Flows a second of a short closed load, or of an open one at the highest rate allowed, as a closed load might exceed
+    /// it; `None` if it came to nothing.
     fn probe(&mut self, target: usize) -> Option<f64> {
         /// In virtual time, by count: whatever a service takes, it costs the same.
         const FLOWS: u64 = 5_000;
@@ -173,7 +177,7 @@ impl<'a> Holds<'a> {
         let args = RunArgs {
             count,
             duration: count.is_none().then_some(Duration::from_millis(500)),
-            rate: None,
+            rate: self.args.to,
             arrivals: None,
             senders: 1,
             window: None,
@@ -184,8 +188,12 @@ impl<'a> Holds<'a> {
         let job = Job::new(self.registry, &args);
         let run = self.run(&job.ok()?, target);
         let reached = run.trials.first()?.throughput_per_s().filter(|rate| *rate > 0.0)?;
-        let text = format!("probe    a closed load reaches {}; starting at half of it", units::rate(reached));
-        output::remark(&text);
+        let load = self.args.to.map_or_else(
+            || "a closed load".to_owned(),
+            |to| format!("a load of {}, the highest rate allowed,", units::rate(to)),
+        );
+        let (reached_text, start) = (units::rate(reached), units::rate(start(reached)));
+        output::remark(&format!("probe    {load} reaches {reached_text}; starting at half of it, {start}"));
         Some(reached)
     }
 
@@ -251,8 +259,12 @@ impl<'a> Holds<'a> {
         Run { trials: vec![tried.trial], ..job.record.runs[target].clone() }
     }
 
-    /// The lowest rate tried: further down a hold would have too few samples to tell.
-    fn least_per_s(&self, from_per_s: f64) -> f64 {
+    /// The lowest rate tried: `--from`, or as far down as a hold has enough samples to tell. And whether lower rates would
+    /// have to be tried before it could be said that none keeps the goal.
+    fn least(&self, from_per_s: f64) -> (f64, bool) {
+        if self.args.from.is_some() {
+            return (from_per_s, false);
+        }
         let longest = match (self.args.measured.is_length_given, self.job.is_virtual) {
             (true, _) => self.given,
             (false, true) => LONGEST,
@@ -260,7 +272,8 @@ impl<'a> Holds<'a> {
         };
         let samples = self.args.slo.highest_quantile().map_or(1, samples_needed);
         let told_per_s = flows_with_room(samples) as f64 / longest.as_secs_f64();
-        (from_per_s * LEAST).max(told_per_s).min(from_per_s)
+        let least_per_s = (from_per_s * LEAST).max(told_per_s).min(from_per_s);
+        (least_per_s, least_per_s > from_per_s * IDLE)
     }
 
     /// How long a rate is held: as long as was asked, else for as many flows as the goal's highest percentile needs.
@@ -308,8 +321,9 @@ fn kept(mut run: Run, machine: &Machine, limits: &Thresholds) -> Run {
     run
 }
 
-/// Two significant digits: a rate to start from, not to be read as exact.
-fn round(rate_per_s: f64) -> f64 {
+/// The rate to start from: half of what was reached, in two significant digits, as it is not to be read as exact.
+fn start(reached_per_s: f64) -> f64 {
+    let rate_per_s = reached_per_s / 2.0;
     let unit = 10f64.powf(rate_per_s.log10().floor() - 1.0);
     (rate_per_s / unit).round() * unit
 }

@@ -88,8 +88,9 @@ fn empty_record(job: &Job, args: &SearchArgs) -> Record {
     Record { id, runs: Vec::new(), ..record }
 }
 
-/// How a search ends: an interruption outweighs what broke, that what was refused, that a goal that no rate kept, and
-/// that an answer that was not confirmed.
+/// How a search ends: an interruption outweighs what broke, that what was refused, that a goal that no rate within the
+/// bounds kept, and that an answer that was not confirmed. A search whose holds were too short or too few to tell is of the
+/// last kind, even if every rate that was tried missed the goal.
 fn exit(record: &Record, repeats: u32) -> Exit {
     let searched: &[Searched] = record.search.as_ref().map_or(&[], |search| &search.dispatches);
     let any = |end: End| searched.iter().any(|dispatch| dispatch.answer.end == end);

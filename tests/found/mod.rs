@@ -9,6 +9,7 @@ mod host;
 mod input;
 mod library;
 mod saving;
+mod searching;
 mod servers;
 mod terminals;
 mod writing;

@@ -103,11 +103,17 @@ fn sentence(search: &Search, searched: &Searched) -> String {
         _ => units::NONE.to_owned(),
     };
     let again = format!("held again {repeats_kept} of {} times", asked("repeats"));
-    let failed = failed_per_s.map(|rate| format!("{} does not{}", units::rate(rate), why(searched, rate)));
-    let known = match (kept_per_s, &failed) {
-        (Some(kept), Some(failed)) => format!("{} keeps the goal, {again}; {failed}", units::rate(kept)),
+    let known = match (kept_per_s, failed_per_s) {
+        (Some(kept), Some(failed)) => format!(
+            "{} keeps the goal, {again}; {} does not{}",
+            units::rate(kept),
+            units::rate(failed),
+            why(searched, failed)
+        ),
         (Some(kept), None) => format!("{} keeps the goal, {again}", units::rate(kept)),
-        (None, Some(failed)) => failed.clone(),
+        (None, Some(failed)) => {
+            format!("{} does not keep the goal{}", units::rate(failed), why(searched, failed))
+        }
         (None, None) => "nothing is known yet".to_owned(),
     };
     match end {
@@ -118,16 +124,25 @@ fn sentence(search: &Search, searched: &Searched) -> String {
         ),
         End::NeverKept => {
             let lowest = failed_per_s.unwrap_or_default();
+            let is_bound = match search.settings.get("from_per_s") {
+                Some(Setting::Number(from)) => *from == lowest,
+                Some(Setting::Integer(from)) => *from as f64 == lowest,
+                _ => false,
+            };
+            let (lowest_of, or) = if is_bound {
+                ("allowed", "allow lower rates (--from)")
+            } else {
+                ("tried", "allow lower rates (--from) in longer holds (--duration)")
+            };
             format!(
-                "no rate keeps the goal, not even {}, the lowest tried{}; loosen the goal (--slo), or try lower rates \
-                 (--from) in longer holds (--duration)",
+                "no rate keeps the goal, not even {}, the lowest {lowest_of}{}; loosen the goal (--slo), or {or}",
                 units::rate(lowest),
                 why(searched, lowest)
             )
         }
         End::TooFew => {
             let known =
-                if (kept_per_s, &failed) == (None, &None) { String::new() } else { format!("; {known}") };
+                if (kept_per_s, failed_per_s) == (None, None) { String::new() } else { format!("; {known}") };
             format!("{}{known}", too_short(searched))
         }
         End::OutOfHolds => {
@@ -151,7 +166,11 @@ fn sentence(search: &Search, searched: &Searched) -> String {
 fn too_short(searched: &Searched) -> String {
     let is_too_short = |held: &&Held| held.judgement == Some(Judgement::TooFew);
     let Some(held) = searched.holds.iter().rfind(is_too_short) else {
-        return "the goal cannot be judged, as holds were too short (--duration, --hold)".to_owned();
+        let below = searched.answer.failed_per_s;
+        let below = below.map_or_else(String::new, |rate| format!(" below {}", units::rate(rate)));
+        return format!(
+            "the goal cannot be judged{below}, as holds there would be too short (--duration; or name the lowest rate of interest, --from)"
+        );
     };
     let flags = match held.phase {
         Phase::Repeat => "--hold",

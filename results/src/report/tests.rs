@@ -241,7 +241,7 @@ fn every_end_of_a_search_has_a_sentence() {
     use crate::search::End;
     let says = [
         (End::Found, "keeps the goal"),
-        (End::NeverKept, "loosen the goal (--slo), or try lower rates"),
+        (End::NeverKept, "loosen the goal (--slo), or allow lower rates"),
         (End::AlwaysKept, "raise --to"),
         (End::TooFew, "the goal cannot be judged"),
         (End::OutOfHolds, "--max-holds"),

@@ -14,12 +14,15 @@ const RECOVERY_CHECKS: u32 = 5;
 /// What a search is asked for. Rates are flows per second, above zero.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plan {
-    /// The first rate.
+    /// The first rate. Between the bounds below, or at the nearer one.
     pub from_per_s: f64,
-    /// No rate above this is tried.
+    /// No rate above this is tried, in any phase.
     pub to_per_s: f64,
-    /// No rate below this is tried.
+    /// No rate below this is tried, in any phase. At most `to_per_s`.
     pub least_per_s: f64,
+    /// Rates below `least_per_s` might keep the goal; holds of the length asked for just cannot judge them. A goal that is
+    /// missed at `least_per_s` is then not one that no rate keeps.
+    pub lower_might_keep: bool,
     /// Bisection ends when the lowest rate that failed is at most this share above the highest that kept the goal.
     pub precision: f64,
     /// How often the rate that was found has to keep the goal.
@@ -28,6 +31,13 @@ pub struct Plan {
     pub max_holds: u32,
     /// The target keeps state between holds (a broker), so that a collapse needs a recovery.
     pub keeps_state: bool,
+}
+
+impl Plan {
+    /// The rate, or the bound that it is beyond.
+    fn within(&self, rate_per_s: f64) -> f64 {
+        rate_per_s.max(self.least_per_s).min(self.to_per_s)
+    }
 }
 
 /// What a hold is made for.
@@ -123,11 +133,11 @@ pub enum Next {
 pub enum End {
     /// A rate kept the goal in all repeats, and a higher one did not.
     Found,
-    /// No rate kept it.
+    /// No rate within the bounds kept it.
     NeverKept,
     /// All rates up to the highest allowed did.
     AlwaysKept,
-    /// A hold was too short to tell.
+    /// A hold was too short to tell, or lower rates would need longer ones.
     TooFew,
     /// The holds allowed were used up before the precision was reached or all repeats were made.
     OutOfHolds,
@@ -204,7 +214,7 @@ impl Planner {
     /// A search that has held nothing yet.
     #[must_use]
     pub fn new(plan: Plan) -> Self {
-        let rate_per_s = plan.from_per_s.min(plan.to_per_s);
+        let rate_per_s = plan.within(plan.from_per_s);
         Self {
             plan,
             stage: Stage::Bracket,
@@ -295,10 +305,9 @@ impl Planner {
         let collapsed = hold.outcome.judgement == Judgement::Missed { collapsed: true };
         if let (true, true, Next::Hold(ask)) = (self.plan.keeps_state, collapsed, self.next) {
             // Half of what it has kept before, or far below what it broke under.
-            let rate_per_s =
-                self.best().map_or(rate_per_s / 8.0, |kept| kept / 2.0).max(self.plan.least_per_s);
+            let rate_per_s = self.best().map_or(rate_per_s / 8.0, |kept| kept / 2.0);
             self.waiting = Some(ask);
-            self.next = Next::Hold(Ask { rate_per_s, phase: Phase::Recover });
+            self.ask(rate_per_s, Phase::Recover);
         }
     }
 
@@ -317,12 +326,12 @@ impl Planner {
                 self.stage = Stage::Bisect;
                 self.ask((kept * failed).sqrt(), Phase::Bisect);
             }
-            (Some(kept), None) => self.ask((kept * STRIDE).min(self.plan.to_per_s), Phase::Bracket),
+            (Some(kept), None) => self.ask(kept * STRIDE, Phase::Bracket),
             (None, _) => {
                 if hold.rate_per_s <= self.plan.least_per_s {
-                    self.stop(End::NeverKept);
+                    self.missed_at_the_lowest();
                 } else {
-                    let rate_per_s = (hold.rate_per_s / self.down).max(self.plan.least_per_s);
+                    let rate_per_s = hold.rate_per_s / self.down;
                     // Squared each time: far down in few holds, without passing a limit that is near by much.
                     self.down *= self.down;
                     self.ask(rate_per_s, Phase::Bracket);
@@ -346,16 +355,21 @@ impl Planner {
         }
         self.stage = Stage::Repeat { kept: 0 };
         if hold.rate_per_s <= self.plan.least_per_s {
-            return self.stop(End::NeverKept);
+            return self.missed_at_the_lowest();
         }
         self.stepped_down += 1;
         // By half the precision twice, then by ever more: noise is left behind, and so is a limit that was far off.
         let halves = f64::from(1u32 << self.stepped_down.saturating_sub(2).min(16));
         let step = self.plan.precision / 2.0 * halves;
-        let rate_per_s = (hold.rate_per_s / (1.0 + step)).max(self.plan.least_per_s);
+        let rate_per_s = self.plan.within(hold.rate_per_s / (1.0 + step));
         // What was kept once in between is not the answer: it is not held again.
         self.kept.retain(|kept| *kept <= rate_per_s);
         self.ask(rate_per_s, Phase::Repeat);
+    }
+
+    /// The lowest rate that may be tried missed the goal: nothing is left to try.
+    fn missed_at_the_lowest(&mut self) {
+        self.stop(if self.plan.lower_might_keep { End::TooFew } else { End::NeverKept });
     }
 
     fn finish(&mut self) {
@@ -366,7 +380,9 @@ impl Planner {
         });
     }
 
+    /// The only place where a rate is asked for, so that none lies outside the bounds.
     fn ask(&mut self, rate_per_s: f64, phase: Phase) {
+        let rate_per_s = self.plan.within(rate_per_s);
         self.next = Next::Hold(Ask { rate_per_s, phase });
     }
 }

@@ -22,7 +22,7 @@ pub struct Search {
 pub struct Searched {
     /// Style and transport: `message/crossbeam`.
     pub dispatch: String,
-    /// Throughput of the closed load that the start rate came from; `None` if it was given.
+    /// Throughput of the load that the start rate came from (closed, or open at the highest rate allowed); `None` if it was given.
     pub probe_per_s: Option<f64>,
     /// The rate at the knee of the curve.
     pub knee_per_s: Option<f64>,

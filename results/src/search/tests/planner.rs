@@ -24,6 +24,7 @@ const PLAN: Plan = Plan {
     from_per_s: 500.0,
     to_per_s: 500.0 * 4_096.0,
     least_per_s: 500.0 / 4_096.0,
+    lower_might_keep: false,
     precision: 0.02,
     repeats: 3,
     max_holds: 30,
@@ -63,6 +64,35 @@ fn a_goal_that_every_rate_keeps_ends_at_the_highest_allowed() {
     let (answer, holds) = drive(plan, |_| KEPT);
     assert_eq!((answer.end, answer.kept_per_s), (End::AlwaysKept, Some(3_000.0)));
     assert_eq!((answer.failed_per_s, answer.repeats_kept, holds.len()), (None, 3, 8));
+}
+
+/// One rate is held, and nothing else, whatever it comes to.
+#[test]
+fn bounds_of_a_single_rate_are_never_left() {
+    let one =
+        Plan { from_per_s: 1_000.0, to_per_s: 1_000.0, least_per_s: 1_000.0, keeps_state: true, ..PLAN };
+    for (outcome, end, holds_made) in
+        [(KEPT, End::AlwaysKept, 4), (MISSED, End::NeverKept, 1), (COLLAPSED, End::NeverKept, 1)]
+    {
+        let (answer, holds) = drive(one, |_| outcome);
+        assert_eq!((answer.end, holds.len()), (end, holds_made), "{outcome:?}");
+        assert!(holds.iter().all(|(ask, _)| ask.rate_per_s == 1_000.0), "{holds:?}");
+    }
+    // A first rate that lies outside is moved to the bound.
+    let (_, holds) = drive(Plan { from_per_s: 5.0, ..one }, |_| KEPT);
+    assert!(holds.iter().all(|(ask, _)| ask.rate_per_s == 1_000.0), "{holds:?}");
+}
+
+/// That no rate keeps the goal is said only where the lowest rate of interest was judged.
+#[test]
+fn a_goal_missed_down_to_where_holds_are_too_short_is_not_never_kept() {
+    for (lower_might_keep, end) in [(false, End::NeverKept), (true, End::TooFew)] {
+        let plan = Plan { least_per_s: 400.0, lower_might_keep, ..PLAN };
+        assert_eq!(drive(plan, |_| MISSED).0.end, end);
+        let (answer, _) =
+            drive(plan, |ask| if ask.phase == Phase::Repeat { MISSED } else { up_to(400.0)(ask) });
+        assert_eq!((answer.end, answer.kept_per_s, answer.failed_per_s), (end, None, Some(400.0)));
+    }
 }
 
 const TOO_FEW: Outcome = Outcome { judgement: Judgement::TooFew, disturbed: false };
@@ -194,8 +224,12 @@ fn check(plan: Plan, answer: Answer, holds: &[(Ask, Outcome)]) -> Result<(), Tes
     if let (Some(kept), Some(failed)) = (answer.kept_per_s, answer.failed_per_s) {
         prop_assert!(kept < failed, "{answer:?}");
     }
+    for rate in
+        holds.iter().map(|(ask, _)| ask.rate_per_s).chain(answer.kept_per_s).chain(answer.failed_per_s)
+    {
+        prop_assert!((plan.least_per_s..=plan.to_per_s).contains(&rate), "{rate} is outside the bounds");
+    }
     for (i, (ask, outcome)) in holds.iter().enumerate().filter(|(_, (ask, _))| ask.phase != Phase::Recover) {
-        prop_assert!((plan.least_per_s..=plan.to_per_s).contains(&ask.rate_per_s), "{ask:?}");
         // A disturbed hold that was made again, or would have been, does not count.
         let again = holds.get(i + 1).is_none_or(|(next, _)| next.rate_per_s == ask.rate_per_s);
         if let Some(kept) = answer.kept_per_s
@@ -251,9 +285,12 @@ proptest! {
     fn nothing_makes_it_stick(
         outcomes in prop::collection::vec((0..40u8, prop::bool::weighted(0.2)), 1..80),
         max_holds in 1..40u32, repeats in 1..5u32, keeps_state: bool, from in 1.0..1e6f64, precision in 0.001..0.5f64,
+        (above, below) in (0..4u32, 0..4u32), lower_might_keep: bool,
     ) {
+        // Wide and narrow bounds, those of a single rate included.
         let plan = Plan {
-            from_per_s: from, to_per_s: from * 64.0, least_per_s: from / 64.0, precision, repeats, max_holds, keeps_state,
+            from_per_s: from, to_per_s: from * 8f64.powi(above as i32), least_per_s: from / 8f64.powi(below as i32),
+            lower_might_keep, precision, repeats, max_holds, keeps_state,
         };
         let mut outcomes = outcomes.into_iter().cycle();
         let (answer, holds) = drive(plan, |_| {
