@@ -369,7 +369,8 @@ mod tests {
         );
         assert_eq!(
             refusal("jetstream.ack-wait", "0s"),
-            "option jetstream.ack-wait: `0s` is no time above zero, like `500ms` or `2s`"
+            "option jetstream.ack-wait: failed to read \"0s\" as a duration: it takes no time at all; write for example 10s, \
+             250ms, 1h30m"
         );
     }
 }
