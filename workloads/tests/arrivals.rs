@@ -254,7 +254,7 @@ fn what_a_trace_does_not_say_is_drawn() {
 fn any_shape() -> impl Strategy<Value = String> {
     let time = || (1..5_000_u64, prop_oneof![Just("ns"), Just("us"), Just("ms"), Just("s")]);
     let time = move || time().prop_map(|(n, unit)| format!("{n}{unit}"));
-    let rate = || (1e-3..1e9_f64).prop_map(|per_s| format!("{per_s}"));
+    let rate = || (1e-3..1e9_f64).prop_map(|per_s| format!("{per_s}/s"));
     let shape = prop_oneof![
         (rate(), time(), any::<bool>()).prop_map(|(to, over, back)| format!(
             "ramp:to={to},over={over}{}",

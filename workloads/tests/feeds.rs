@@ -198,7 +198,10 @@ many 3
     )
     .unwrap();
     let error = text.parse::<PayloadSpec>().unwrap_err().to_string();
-    assert!(error.contains("sizes, all.txt:3: \"many\" is no whole number of bytes"), "{error}");
+    assert!(
+        error.contains("sizes, all.txt:3: \"many\" is no size: it does not start with a number"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -72,7 +72,7 @@ pub struct Run {
     pub awake_share: Option<f64>,
     pub messages_per_flow: Option<f64>,
     pub mean_in_flight: Option<f64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted_in_flight: Option<f64>,
     pub floor_ns: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -131,7 +131,7 @@ pub struct Flows {
     pub unfinished: u64,
     #[serde(default)]
     pub lost: u64,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warmup_unfinished: Option<u64>,
     pub shed: u64,
     #[serde(default)]
@@ -171,7 +171,7 @@ pub struct Audit {
     #[serde(default)]
     pub unknown: u64,
     pub duplicated: u64,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redelivered: Option<u64>,
     pub reordered: u64,
     #[serde(default)]
@@ -184,7 +184,7 @@ pub struct Audit {
     pub unrouted: u64,
     pub lagged: u64,
     pub confirmed: Option<u64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<u64>,
     pub unconfirmed: Option<u64>,
     pub negative_deltas: u64,
@@ -216,18 +216,18 @@ pub struct Trial {
     pub throughput_per_s: Option<f64>,
     pub asked_per_s: Option<f64>,
     pub cpu_ns: Option<u64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
     pub cpu_ns_per_message: Option<f64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule_ns: Option<u64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages: Option<u64>,
     pub blocked_ns: u64,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub senders: Option<u64>,
     pub mean_in_flight: Option<f64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted_in_flight: Option<f64>,
     pub floor_ns: Option<u64>,
     pub hygiene: Hygiene,
@@ -269,21 +269,21 @@ pub struct Hygiene {
     pub idle_ns: Option<u64>,
     #[serde(default)]
     pub others_ns: Option<u64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stops: Option<u64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_ns: Option<u64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_ns: Option<u64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busiest_thread_ns: Option<u64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttled_ns: Option<u64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttled_periods: Option<u64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_periods: Option<u64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_millicores: Option<u64>,
 }
 
