@@ -10,11 +10,11 @@ use std::time::SystemTime;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportFormat {
-    /// HdrHistogram interval log: response times of every interval
+    /// HdrHistogram interval log: response times of every interval, with 2 significant digits
     Hlog,
-    /// HdrHistogram percentile distribution of the response time, in ns
+    /// HdrHistogram percentile distribution of the response time, in ns, with 3 significant digits
     Hgrm,
-    /// Time series, a line per interval
+    /// Time series, a line per interval; percentiles of the response time have 2 significant digits
     Csv,
 }
 

@@ -269,3 +269,53 @@ fn a_reader_of_one_line_gets_it_and_the_record_is_whole() {
     assert!(code == 0 || code == 6, "code {code}");
     assert_eq!(Record::from_file(&place.path("e.json")).document["partial"], false);
 }
+
+/// A run of one dispatch, as HdrHistogram's own tools read it: lines without a tag, and percentiles that differ from the
+/// distribution of the same record by no more than the log's head says.
+#[test]
+fn every_export_of_a_run_is_read_by_another_implementation_and_they_agree() {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use hdrhistogram::{
+        Histogram,
+        serialization::{
+            Deserializer,
+            interval_log::{IntervalLogIterator, LogEntry},
+        },
+    };
+    let place = Place::new();
+    let line = "run stream --sim service=exp:1ms --rate 400/s --arrivals poisson --duration 20s --trials 2";
+    place.run(&format!("{line} --out r.json")).with_code(0);
+    let export = |format: &str| place.run(&format!("export r.json --format {format}")).with_code(0).stdout;
+    let log = export("hlog");
+    let mut all = Histogram::<u64>::new(2).unwrap();
+    for entry in IntervalLogIterator::new(log.as_bytes()) {
+        let LogEntry::Interval(interval) = entry.expect("a line it understands") else { continue };
+        assert_eq!(interval.tag(), None, "{log}");
+        let bytes = STANDARD.decode(interval.encoded_histogram()).unwrap();
+        let times: Histogram<u64> = Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
+        let max_ms = times.highest_equivalent(times.max()) as f64 / 1e6;
+        assert!((interval.max() / max_ms - 1.0).abs() < 0.0079, "{} {max_ms}", interval.max());
+        all.add(times).unwrap();
+    }
+    assert!(
+        log.contains("\n#[Precision: 2 significant digits, percentiles are at most 0.781 % too high"),
+        "{log}"
+    );
+    let distribution = export("hgrm");
+    let steps = distribution.lines().skip(2).take_while(|line| !line.starts_with('#'));
+    let steps: Vec<Vec<f64>> =
+        steps.map(|line| line.split_whitespace().map(|cell| cell.parse().unwrap()).collect()).collect();
+    let total = steps.last().unwrap()[2] as u64;
+    let ended = Record::from_file(&place.path("r.json")).only()["response_ns"]["count"].as_u64().unwrap();
+    assert_eq!((all.len(), total), (ended, ended));
+    for percentile in [0.5, 0.75, 0.9, 0.99] {
+        let step = steps.iter().rfind(|step| step[1] <= percentile + 1e-9).unwrap();
+        // Both readers: the value that this share of the times is not above.
+        let coarse = all.value_at_quantile(step[1]) as f64;
+        let fine = step[0];
+        assert!((1.0 - 0.000_977..=1.007_82).contains(&(coarse / fine)), "{percentile}: {coarse} {fine}");
+    }
+    let series = export("csv");
+    let counts = series.lines().skip(1).map(|line| line.split(',').nth(8).unwrap().parse::<u64>().unwrap());
+    assert_eq!(counts.sum::<u64>(), ended);
+}

@@ -28,11 +28,11 @@ pub struct Interval {
 pub struct Gate {
     /// Which.
     pub metric: Metric,
-    /// The figure of run A over all its trials, in the metric's unit.
+    /// The figure of A in the metric's unit: the median over the pairs, without pairs that of the whole run.
     pub a: f64,
-    /// The figure of run B.
+    /// The same of B.
     pub b: f64,
-    /// B/A: over the pairs their median, otherwise of the two runs. Below one is less, whether that is good or not.
+    /// B/A: the median of the pairs' ratios, without pairs that of the two figures. Below one is less, whether that is good or not.
     pub ratio: f64,
     /// 95 % interval of the median ratio by order statistics; `None` unpaired or with fewer than six pairs.
     pub interval: Option<Interval>,
@@ -57,16 +57,26 @@ pub struct Gate {
 impl Gate {
     /// A gate that is not judged yet; `None` if one of the runs lacks the figure.
     pub(super) fn of(metric: Metric, a: &Run, b: &Run, pairs: &[(&Trial, &Trial)]) -> Option<Self> {
-        let (of_a, of_b) = (metric.of_run(a)?, metric.of_run(b)?);
-        let worsening =
-            |(a, b): &(&Trial, &Trial)| metric.worsening(metric.of_trial(a)?, metric.of_trial(b)?);
-        let worsenings: Vec<f64> = pairs.iter().filter_map(worsening).collect();
-        let median = stats::median(&worsenings);
+        let paired = |(a, b): &(&Trial, &Trial)| {
+            let (a, b) = (metric.of_trial(a)?, metric.of_trial(b)?);
+            Some((a, (b, metric.worsening(a, b)?)))
+        };
+        let (of_a, (of_b, worsenings)): (Vec<f64>, (Vec<f64>, Vec<f64>)) =
+            pairs.iter().filter_map(paired).unzip();
+        // All three over the same pairs: a figure of the whole run beside a median of pairs may contradict it.
+        let medians = stats::median(&of_a).zip(stats::median(&of_b)).zip(stats::median(&worsenings));
+        let (a, b, ratio) = match medians {
+            Some(((a, b), worsening)) => (a, b, ratio(metric, worsening)),
+            None => {
+                let (a, b) = (metric.of_run(a)?, metric.of_run(b)?);
+                (a, b, b / a)
+            }
+        };
         Some(Self {
             metric,
-            a: of_a,
-            b: of_b,
-            ratio: median.map_or(of_b / of_a, |median| ratio(metric, median)),
+            a,
+            b,
+            ratio,
             interval: interval(metric, &worsenings),
             pairs: worsenings.len(),
             p: None,
@@ -104,7 +114,9 @@ pub(super) fn decide(rows: &mut [Row], options: &Options) {
     for row in rows {
         for gate in &mut row.gates {
             if row.pairs > 0 && gate.pairs == 0 {
-                gate.note = Some("no trial alone has enough samples for it".into());
+                gate.note = Some(
+                    "no trial alone has enough samples for it: shown over all trials, not judged".into(),
+                );
             } else {
                 gates.push((row.invalid, gate));
             }

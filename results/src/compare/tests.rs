@@ -241,3 +241,41 @@ fn nothing_changed_is_hardly_ever_a_verdict() {
         .count();
     assert!(false_alarms <= 2, "{false_alarms}");
 }
+
+/// A figure of all trials together weighs long trials more than short ones, so that beside the median over pairs it may say
+/// that B has less while the ratio says more.
+#[test]
+fn the_figures_of_a_and_b_are_medians_over_the_pairs_that_the_ratio_is_of() {
+    let side = |dispatch: &str, lengths_ns: [u64; 3]| {
+        let mut run = run(dispatch, 0, 1.0, 0.0, 0);
+        let trial = |(number, elapsed_ns)| {
+            let flows = Flows { ended: 1_000, ..Flows::default() };
+            let response = Distribution::of([elapsed_ns / 1_000; 5_000]);
+            Trial { number, elapsed_ns, flows, response, ..Trial::default() }
+        };
+        run.trials = (0..).zip(lengths_ns).map(trial).collect();
+        run
+    };
+    // B is faster in two of three trials, and slow in one that makes up most of its time.
+    let (a, b) = ([1_000_000_000; 3], [800_000_000, 800_000_000, 4_000_000_000]);
+    let record = paired(vec![side("message/a", a), side("message/b", b)]);
+    let comparison = compare_within(&record, "message/a", "message/b", &Options::default()).unwrap();
+    for (metric, a, b, ratio) in
+        [(Metric::Throughput, 1_000.0, 1_250.0, 1.25), (Metric::P50, 1_000_000.0, 800_000.0, 0.8)]
+    {
+        let gate = comparison.rows[0].gates.iter().find(|gate| gate.metric == metric).unwrap();
+        for (is, should) in [(gate.a, a), (gate.b, b), (gate.ratio, ratio)] {
+            assert!((is / should - 1.0).abs() < 0.002, "{metric:?}: {is} for {should}");
+        }
+    }
+    // A pair that is not whole is in none of them, and without pairs all three are of the whole runs.
+    let mut other = record.clone();
+    other.runs[1].trials[0].seed = 99;
+    let gate =
+        &compare_within(&other, "message/a", "message/b", &Options::default()).unwrap().rows[0].gates[0];
+    assert!(gate.pairs == 2 && (gate.b / 750.0 - 1.0).abs() < 0.002, "{gate:?}");
+    let unpaired = Record { pairing: None, ..record };
+    let gate =
+        &compare_within(&unpaired, "message/a", "message/b", &Options::default()).unwrap().rows[0].gates[0];
+    assert!((gate.ratio - gate.b / gate.a).abs() < 1e-9 && gate.b < gate.a, "{gate:?}");
+}

@@ -1,14 +1,15 @@
 //! The HdrHistogram interval log, version 1.3, as the tools around HdrHistogram read it.
 //!
-//! Lives here: its lines. One per interval of the series, tagged with its dispatch; a trial whose record holds no
-//! histograms of intervals is one line. Does not live here: the binary form of a histogram (`model::Distribution`).
+//! Lives here: its lines. One per interval of the series; a trial whose record holds no histograms of intervals is one
+//! line. Lines are tagged with their dispatch where there are several, and only there: the tools around HdrHistogram look
+//! at lines without a tag unless they are told one, and some fail if there are none. Does not live here: the binary form of a histogram (`model::Distribution`).
 
 use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{ExportError, Selection};
+use super::{Chosen, ExportError, Selection};
 use crate::model::{Distribution, Record};
 
 /// An interval log of response times in ns. Times of intervals are in seconds from `started_s` (since the epoch; 0 in
@@ -20,27 +21,30 @@ use crate::model::{Distribution, Record};
 pub fn hlog(record: &Record, selection: &Selection, started_s: f64) -> Result<String, ExportError> {
     let chosen = selection.of(record)?;
     let date = record.started_at.as_deref().unwrap_or("virtual time");
+    let tags = tags(&chosen);
     let mut text = format!(
         "#[Response times of {} in ns, by drumpost {}; Interval_Max in ms]\n\
          #[Histogram log format version 1.3]\n\
          #[StartTime: {started_s:.3} (seconds since epoch), {date}]\n\
-         \"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n",
-        record.id, record.tool_version
+         {}{}\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n",
+        record.id,
+        record.tool_version,
+        precision(&chosen),
+        tags_in_words(&tags),
     );
-    for part in chosen {
-        // A tag ends at a comma or a blank.
-        let tag = part.run.dispatch.replace([',', ' '], "_");
+    for part in &chosen {
+        let tag = if tags.len() > 1 { format!("Tag={},", tag(part)) } else { String::new() };
         let mut line = |from_ns: u64, to_ns: u64, times: &Distribution| -> Result<(), ExportError> {
             let [from_s, length_s] =
                 [part.from_ns + from_ns, to_ns.saturating_sub(from_ns)].map(|ns| ns as f64 / 1e9);
             let max_ms = times.max_ns().unwrap_or(0) as f64 / 1e6;
             let histogram = STANDARD.encode(times.to_bytes()?);
             // Writing to a text cannot fail.
-            let _ = writeln!(text, "Tag={tag},{from_s:.6},{length_s:.6},{max_ms:.6},{histogram}");
+            let _ = writeln!(text, "{tag}{from_s:.6},{length_s:.6},{max_ms:.6},{histogram}");
             Ok(())
         };
         let points = part.trial.series.points();
-        if points.iter().all(|point| point.response.is_empty()) {
+        if !has_intervals(part) {
             line(0, part.trial.elapsed_ns, &part.trial.response)?;
             continue;
         }
@@ -51,4 +55,49 @@ pub fn hlog(record: &Record, selection: &Selection, started_s: f64) -> Result<St
         }
     }
     Ok(text)
+}
+
+/// A dispatch as a tag, which ends at a comma or a blank.
+fn tag(part: &Chosen<'_>) -> String {
+    part.run.dispatch.replace([',', ' '], "_")
+}
+
+/// The tags of all trials, each once, in the order they come.
+fn tags(chosen: &[Chosen<'_>]) -> Vec<String> {
+    let mut tags = Vec::new();
+    for tag in chosen.iter().map(tag) {
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    tags
+}
+
+/// A comment that names the tags, where there are any: readers have to be told one of them.
+fn tags_in_words(tags: &[String]) -> String {
+    if tags.len() < 2 {
+        return String::new();
+    }
+    format!("#[Tags: {}; HistogramLogProcessor reads one of them with -tag]\n", tags.join(", "))
+}
+
+/// True if the record holds histograms of the trial's intervals.
+fn has_intervals(part: &Chosen<'_>) -> bool {
+    part.trial.series.points().iter().any(|point| !point.response.is_empty())
+}
+
+/// A comment that says how exact the histograms are. Those of intervals are coarser than those of whole trials.
+fn precision(chosen: &[Chosen<'_>]) -> &'static str {
+    let is_any = |wanted: bool| chosen.iter().any(|part| has_intervals(part) == wanted);
+    match (is_any(true), is_any(false)) {
+        (true, false) => {
+            "#[Precision: 2 significant digits, percentiles are at most 0.781 % too high; those of whole trials in an hgrm \
+             have 3]\n"
+        }
+        (true, true) => {
+            "#[Precision: 2 significant digits, percentiles are at most 0.781 % too high; 3 where a line is a whole \
+             trial]\n"
+        }
+        (false, _) => "#[Precision: 3 significant digits, percentiles are at most 0.1 % too high]\n",
+    }
 }

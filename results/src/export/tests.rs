@@ -1,7 +1,7 @@
 //! Exports read back: by the reader of the hdrhistogram crate, and line by line.
 
 use super::*;
-use crate::model::{Distribution, Series};
+use crate::model::{Distribution, Point, Series};
 use crate::sample;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,8 +13,11 @@ fn only(dispatch: &str, trial: Option<u32>) -> Selection {
     Selection { dispatch: Some(dispatch.into()), trial }
 }
 
-/// What the reader of another implementation makes of a log: tag, begin and length in ms, maximum in ms, histogram.
-fn read(log: &str) -> Vec<(String, u128, u128, f64, Histogram<u64>)> {
+/// Tag, if any, begin and length in ms, maximum in ms, histogram.
+type Interval = (Option<String>, u128, u128, f64, Histogram<u64>);
+
+/// What the reader of another implementation makes of a log.
+fn read(log: &str) -> Vec<Interval> {
     let entries = IntervalLogIterator::new(log.as_bytes()).map(|entry| entry.expect("a line it understands"));
     let intervals = entries.filter_map(|entry| match entry {
         LogEntry::Interval(interval) => Some(interval),
@@ -24,7 +27,7 @@ fn read(log: &str) -> Vec<(String, u128, u128, f64, Histogram<u64>)> {
         .map(|interval| {
             let bytes = STANDARD.decode(interval.encoded_histogram()).unwrap();
             let histogram = Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
-            let tag = interval.tag().unwrap().as_str().to_owned();
+            let tag = interval.tag().map(|tag| tag.as_str().to_owned());
             let (from, length) = (interval.start_timestamp().as_millis(), interval.duration().as_millis());
             (tag, from, length, interval.max(), histogram)
         })
@@ -40,18 +43,81 @@ fn an_interval_log_is_read_back_by_another_implementation() {
     assert_eq!(intervals.len(), 2 * 3 * 5);
     assert!(intervals.is_sorted_by_key(|(_, from, ..)| *from));
     let trial = &record.runs[0].trials[1];
-    let first =
-        intervals.iter().find(|(tag, from, ..)| tag == "message/crossbeam" && *from == 1_000).unwrap();
+    let first = intervals
+        .iter()
+        .find(|(tag, from, ..)| tag.as_deref() == Some("message/crossbeam") && *from == 1_000)
+        .unwrap();
     assert_eq!((first.2, first.3), (100, trial.series.points()[0].response.max_ns().unwrap() as f64 / 1e6));
     // All intervals of a dispatch add up to what its series holds.
     for run in &record.runs[..2] {
         let mut all = Histogram::<u64>::new(2).unwrap();
-        let own = intervals.iter().filter(|(tag, ..)| *tag == run.dispatch);
+        let own = intervals.iter().filter(|(tag, ..)| tag.as_ref() == Some(&run.dispatch));
         own.for_each(|(.., histogram)| all.add(histogram).unwrap());
         let series = series_of(run);
         assert_eq!(all.len(), series.count());
         assert_eq!(all.value_at_quantile(0.99), series.histogram().value_at_quantile(0.99));
     }
+}
+
+/// Readers look at lines without a tag unless they are told one, and some fail if there are none.
+#[test]
+fn an_interval_log_of_one_dispatch_has_no_tags() {
+    let record = sample::record();
+    let mut one = record.clone();
+    one.runs.truncate(1);
+    for log in [
+        hlog(&record, &only("message/crossbeam", None), 0.0).unwrap(),
+        hlog(&one, &Selection::default(), 0.0).unwrap(),
+    ] {
+        let intervals = read(&log);
+        assert_eq!(intervals.len(), 3 * 5);
+        assert!(intervals.iter().all(|(tag, ..)| tag.is_none()) && !log.contains("Tag"), "{log}");
+    }
+    let log = hlog(&record, &Selection::default(), 0.0).unwrap();
+    assert!(log.contains("\n#[Tags: message/crossbeam, event/crossbeam; "), "{log}");
+    assert!(read(&log).iter().all(|(tag, ..)| tag.is_some()));
+}
+
+/// The same percentile of the same record, by three formats: whoever lays them side by side is told how far they may be apart.
+#[test]
+fn an_interval_log_says_how_exact_it_is() {
+    let mut record = sample::record();
+    record.runs.truncate(1);
+    for (at, trial) in (1..).zip(&mut record.runs[0].trials) {
+        let parts = (1..=5u64).map(|part| Distribution::of((0..2_000).map(|n| part * at * 731 + n * n)));
+        let parts: Vec<Distribution> = parts.collect();
+        let point = |(at, times): (u64, &Distribution)| {
+            Point { at_ns: at * 1_000, ..Point::default() }.with_response(times)
+        };
+        trial.series = Series::from_points((1..).zip(&parts).map(point).collect());
+        trial.response = Distribution::merged(&parts);
+    }
+    let whole = record.runs[0].response();
+    let log = hlog(&record, &Selection::default(), 0.0).unwrap();
+    assert!(
+        log.contains("\n#[Precision: 2 significant digits, percentiles are at most 0.781 % too high; "),
+        "{log}"
+    );
+    let mut all = Histogram::<u64>::new(2).unwrap();
+    for (.., histogram) in read(&log) {
+        assert_eq!(histogram.sigfig(), 2);
+        all.add(&histogram).unwrap();
+    }
+    assert_eq!(all.len(), whole.count());
+    for quantile in [0.5, 0.9, 0.99] {
+        let ratio = all.value_at_quantile(quantile) as f64 / whole.quantile_ns(quantile).unwrap() as f64;
+        assert!((1.0 - 0.000_977..=1.007_81).contains(&ratio), "{quantile}: {ratio}");
+    }
+    record.runs[0].trials[0].series = Series::default();
+    let log = hlog(&record, &Selection::default(), 0.0).unwrap();
+    assert!(log.contains("% too high; 3 where a line is a whole trial]\n"), "{log}");
+    record.runs[0].trials.iter_mut().for_each(|trial| trial.series = Series::default());
+    let log = hlog(&record, &Selection::default(), 0.0).unwrap();
+    assert!(
+        log.contains("\n#[Precision: 3 significant digits, percentiles are at most 0.1 % too high]\n"),
+        "{log}"
+    );
+    assert!(read(&log).iter().all(|(.., histogram)| histogram.sigfig() == 3));
 }
 
 #[test]
@@ -117,6 +183,55 @@ fn a_series_as_csv_has_a_line_per_interval() {
     assert_eq!(line.split(',').count(), columns);
     let point = &record.runs[1].trials[1].series.points()[1];
     assert!(line.ends_with(&format!(",{},900,4,0,,,", point.response_max_ns.unwrap())), "{line}");
+}
+
+/// Lines and fields as a reader of the format finds them.
+fn fields(text: &str) -> Vec<Vec<String>> {
+    let mut reader = csv_core::Reader::new();
+    let (mut input, mut lines) = (text.as_bytes(), Vec::new());
+    loop {
+        let (mut output, mut ends) = ([0; 4_096], [0; 64]);
+        let (result, read, _, count) = reader.read_record(input, &mut output, &mut ends);
+        input = &input[read..];
+        match result {
+            csv_core::ReadRecordResult::Record => {
+                let begins = [0].iter().chain(&ends).zip(&ends[..count]);
+                let field = |(begin, end): (&usize, &usize)| {
+                    String::from_utf8_lossy(&output[*begin..*end]).into_owned()
+                };
+                lines.push(begins.map(field).collect());
+            }
+            csv_core::ReadRecordResult::End => return lines,
+            // The end of the text is told by an empty one.
+            csv_core::ReadRecordResult::InputEmpty if input.is_empty() => {}
+            other => panic!("{other:?} in {text}"),
+        }
+    }
+}
+
+#[test]
+fn a_series_as_csv_is_read_back_by_another_implementation() {
+    let mut record = sample::record();
+    let name = "message/\"a\",\nb";
+    record.runs[0].dispatch = name.into();
+    let lines = fields(&csv(&record, &Selection::default()).unwrap());
+    let columns = &lines[0];
+    let at = |name: &str| columns.iter().position(|column| column == name).unwrap();
+    assert_eq!((lines.len(), columns.len()), (1 + 2 * 3 * 5, 20));
+    assert!(lines.iter().all(|line| line.len() == columns.len()), "{lines:?}");
+    for run in &record.runs[..2] {
+        let own: Vec<_> = lines[1..].iter().filter(|line| line[at("dispatch")] == run.dispatch).collect();
+        let points = run.trials.iter().flat_map(|trial| trial.series.points());
+        assert_eq!(own.len(), 3 * 5);
+        for (point, line) in points.zip(own) {
+            let number = |name: &str| line[at(name)].parse::<u64>().ok();
+            let read = ["to_ns", "ended", "response_count", "response_ns_p99", "response_ns_max"].map(number);
+            let count = Some(point.response.count());
+            let is =
+                [Some(point.at_ns), Some(point.ended), count, point.response_p99_ns, point.response_max_ns];
+            assert_eq!(read, is, "{line:?}");
+        }
+    }
 }
 
 #[test]

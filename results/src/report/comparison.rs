@@ -29,17 +29,28 @@ pub fn comparison(comparison: &Comparison, layout: Layout) -> String {
             text += &notes;
         }
     }
-    if comparison.basis == Basis::Paired {
-        let percent = format!("{:.2}", comparison.options.alpha_per_look() * 100.0);
-        let percent = percent.trim_end_matches('0').trim_end_matches('.');
-        let rule = format!(
-            "B/A is the median over pairs. Judged by an exact sign test and the margin; a false verdict anywhere above \
-             has a chance of at most {percent} % (Holm)."
-        );
-        text.push('\n');
-        text += &layout.paint(Tone::Faint, &hanging("", &rule, layout));
-    }
+    text.push('\n');
+    text += &layout.paint(Tone::Faint, &hanging("", &rule(comparison), layout));
     text
+}
+
+/// What the figures of the tables are, and by what they were judged.
+fn rule(comparison: &Comparison) -> String {
+    const OF_ALL: &str = "A and B are figures of all trials together, and B/A is their ratio.";
+    const OF_PAIRS: &str =
+        "A and B are medians over the pairs of trials, and B/A is the median of the pairs' ratios.";
+    let mut gates = comparison.rows.iter().flat_map(|row| &row.gates);
+    let is_any_paired = gates.any(|gate| gate.pairs > 0);
+    let of_what = if is_any_paired { OF_PAIRS } else { OF_ALL };
+    if comparison.basis == Basis::Unpaired {
+        return of_what.to_owned();
+    }
+    let percent = format!("{:.2}", comparison.options.alpha_per_look() * 100.0);
+    let percent = percent.trim_end_matches('0').trim_end_matches('.');
+    format!(
+        "{of_what} Judged by an exact sign test and the margin; a false verdict anywhere above has a chance of at most \
+         {percent} % (Holm)."
+    )
 }
 
 fn heading(row: &Row, basis: Basis, layout: Layout) -> String {
@@ -107,6 +118,12 @@ fn notes(row: &Row, layout: Layout) -> String {
         let which = if gates.len() == row.gates.len() { "all".to_owned() } else { labels.join(", ") };
         text += &hanging("- ", &format!("{which}: {note}"), layout);
     }
+    let contrary: Vec<&str> =
+        row.gates.iter().filter(|gate| is_contrary(gate)).map(|gate| gate.metric.label()).collect();
+    if !contrary.is_empty() {
+        let why = "B/A says the opposite of the two medians, as the pairs differ more among themselves than A and B do";
+        text += &hanging("- ", &format!("{}: {why}", contrary.join(", ")), layout);
+    }
     for note in &row.notes {
         text += &hanging("- ", note, layout);
     }
@@ -121,6 +138,14 @@ fn notes(row: &Row, layout: Layout) -> String {
         text += &hanging("- ", &format!("settings that differ: {}", all.join("; ")), layout);
     }
     text
+}
+
+/// True if the figures shown say more where their ratio says less, or the other way round. The median of ratios is not the
+/// ratio of medians, so both may be right.
+fn is_contrary(gate: &Gate) -> bool {
+    let [a, b] = [gate.a, gate.b].map(|value| gate.metric.format(value));
+    let is_shown = a != b && units::ratio(gate.ratio) != units::ratio(1.0);
+    is_shown && (gate.b > gate.a) != (gate.ratio > 1.0)
 }
 
 fn probability(p: f64) -> String {

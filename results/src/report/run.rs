@@ -8,7 +8,7 @@ use std::path::Path;
 use super::audit;
 use super::grid::{Cell, Column, Grid};
 use super::{Layout, Tone, hanging, host::host, server, settings};
-use crate::model::{ArrivalCheck, Distribution, LoadKind, Record, Run, Status};
+use crate::model::{ArrivalCheck, Distribution, LoadKind, Record, Run, Setting, Status};
 use crate::stats::Derived;
 use crate::units;
 use crate::verdict::{InFlight, Thresholds, Validity, Verdict};
@@ -64,11 +64,34 @@ fn headline(scenario: &str, runs: &[(&Run, Verdict)], seed: u64, layout: Layout)
     kinds.dedup();
     facts.push(format!("{} load", kinds.join(" and ")));
     let trials = runs.iter().map(|(run, _)| run.trials.len()).max().unwrap_or(0);
-    let longest = runs.iter().flat_map(|(run, _)| run.counted_trials()).map(|trial| trial.elapsed_ns).max();
-    let length = longest.map_or_else(String::new, |ns| format!(" of {}", units::duration(ns)));
+    let length = length(runs).map_or_else(String::new, |length| format!(" of {length}"));
     facts.push(format!("{trials} {}{length}", if trials == 1 { "trial" } else { "trials" }));
     facts.push(format!("seed {seed}"));
     super::headline(scenario, &facts.join(", "), layout)
+}
+
+/// How long the trials were, in words: their length, or from the shortest to the longest. Trials that are as long as was
+/// asked, but for what no timer can do, have the length that was asked.
+fn length(runs: &[(&Run, Verdict)]) -> Option<String> {
+    /// As a share.
+    const OFF: f64 = 0.02;
+    let lengths_ns = || runs.iter().flat_map(|(run, _)| run.counted_trials()).map(|trial| trial.elapsed_ns);
+    let (shortest_ns, longest_ns) = (lengths_ns().min()?, lengths_ns().max()?);
+    let is_near = |ns: u64| {
+        let near = |of_ns: u64| of_ns.abs_diff(ns) as f64 <= OFF * ns as f64;
+        near(shortest_ns) && near(longest_ns)
+    };
+    let asked = |(run, _): &(&Run, Verdict)| match run.settings.get("duration_ns") {
+        Some(Setting::Integer(ns)) => Some(*ns),
+        _ => None,
+    };
+    let mut all_asked = runs.iter().map(asked);
+    let first = all_asked.next().flatten();
+    if let Some(ns) = first.filter(|ns| all_asked.all(|other| other == Some(*ns)) && is_near(*ns)) {
+        return Some(units::duration(ns));
+    }
+    let (shortest, longest) = (units::duration(shortest_ns), units::duration(longest_ns));
+    Some(if shortest == longest { longest } else { format!("{shortest} to {longest}") })
 }
 
 fn figures(runs: &[(&Run, Verdict)]) -> Grid {

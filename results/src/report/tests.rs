@@ -309,3 +309,52 @@ fn the_picture_of_a_search_marks_goal_knee_and_answer() {
     }
     assert_eq!(svg.matches("<g ").count(), svg.matches("</g>").count());
 }
+
+/// The line under a comparison says how its figures were paired, and names a ratio that the figures seem to deny.
+#[test]
+fn a_ratio_that_the_medians_deny_is_explained() {
+    let text = |comparison: &crate::compare::Comparison| {
+        let text = super::comparison(comparison, Layout::plain(100));
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let mut judged = compared();
+    let explained = "response p50: B/A says the opposite of the two medians";
+    assert!(!text(&judged).contains("says the opposite"), "{}", text(&judged));
+    assert!(text(&judged).contains("A and B are medians over the pairs of trials, and B/A is the median of"));
+    let p50 =
+        judged.rows[0].gates.iter_mut().find(|gate| gate.metric == crate::compare::Metric::P50).unwrap();
+    (p50.a, p50.b, p50.ratio) = (2_000.0, 1_000.0, 1.05);
+    assert!(text(&judged).contains(explained), "{}", text(&judged));
+    judged.basis = crate::compare::Basis::Unpaired;
+    judged.rows[0].gates.iter_mut().for_each(|gate| gate.pairs = 0);
+    assert!(text(&judged).contains("A and B are figures of all trials together, and B/A is their ratio."));
+}
+
+/// The longest trial does not stand for all of them.
+#[test]
+fn the_heading_gives_the_length_asked_or_the_range() {
+    let heading = |lengths_ms: [u64; 3], asked_ms: Option<u64>| {
+        let mut record = sample::record();
+        record.runs.truncate(1);
+        let run = &mut record.runs[0];
+        run.settings.remove("duration_ns");
+        if let Some(ms) = asked_ms {
+            run.settings.insert("duration_ns".into(), (ms * 1_000_000).into());
+        }
+        for (trial, ms) in run.trials.iter_mut().zip(lengths_ms) {
+            trial.elapsed_ns = ms * 1_000_000;
+        }
+        table(&record, None, Layout::plain(120)).lines().next().unwrap().to_owned()
+    };
+    for (lengths_ms, asked_ms, length) in [
+        ([250, 251, 252], Some(250), "3 trials of 250 ms, "),
+        ([250, 251, 527], Some(250), "3 trials of 250 ms to 527 ms, "),
+        ([250, 251, 527], None, "3 trials of 250 ms to 527 ms, "),
+        ([300, 300, 300], None, "3 trials of 300 ms, "),
+        // Stopped before its time.
+        ([100, 250, 250], Some(250), "3 trials of 100 ms to 250 ms, "),
+    ] {
+        let heading = heading(lengths_ms, asked_ms);
+        assert!(heading.contains(length), "{lengths_ms:?} {asked_ms:?}: {heading}");
+    }
+}
