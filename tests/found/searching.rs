@@ -75,5 +75,5 @@ fn holds_that_do_not_suffice_and_a_goal_that_no_rate_keeps_have_codes_of_their_o
     // Too few holds are no answer either.
     assert_eq!(searched(&format!("{target} --max-holds 1"), 7).0, "out-of-holds");
     let words = said(&format!("{target} --max-holds 1"), 7);
-    assert!(words.contains("the 1 holds allowed did not suffice"), "{words}");
+    assert!(words.contains("the 1 hold allowed did not suffice"), "{words}");
 }

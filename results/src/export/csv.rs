@@ -1,8 +1,9 @@
 //! The time series as comma-separated values.
 //!
-//! Lives here: its columns, the unit last in each name; a figure that does not exist is empty. What is known only at a
-//! trial's end, how many messages were lost or refused, is the same in each of its lines and begins with `trial_`. Does not live here: whole
-//! distributions (`hgrm`).
+//! Lives here: its columns, the unit last in each name; a figure that does not exist is empty. Counts that are known only
+//! at a trial's end, such as lost messages, are the same in each of its lines, and their names begin with `trial_`.
+//! Percentiles of the response time come from the histograms of the series, which have 2 significant digits. Does not
+//! live here: whole distributions (`hgrm`).
 
 use std::fmt::Write as _;
 

@@ -146,7 +146,9 @@ fn sentence(search: &Search, searched: &Searched) -> String {
             format!("{}{known}", too_short(searched))
         }
         End::OutOfHolds => {
-            format!("the {} holds allowed did not suffice (raise --max-holds): {known}", asked("max_holds"))
+            let n = asked("max_holds");
+            let holds = if n == "1" { "hold" } else { "holds" };
+            format!("the {n} {holds} allowed did not suffice (raise --max-holds): {known}")
         }
         End::NotRecovered => {
             format!("after an overload the target did not keep the goal at a low rate again: {known}")
