@@ -39,7 +39,7 @@ pub(crate) enum Command {
     Search(Box<SearchArgs>),
     /// Run a matrix of scenarios, dispatches and loads from a file, interleaved
     Suite(SuiteArgs),
-    /// List scenarios, transports with the intents they honour, and what loads are fed with
+    /// List scenarios, transports, their options and promises, and load options
     List(ListArgs),
     /// Draw a saved record again, from the file alone
     Show(ShowArgs),
@@ -47,9 +47,9 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Write a record in the formats of other tools
     Export(ExportArgs),
-    /// Hold the harness against known answers on this machine
+    /// Check the harness against known answers on this machine
     Selftest(SelftestArgs),
-    /// Remove what runs left at a server whose process ended before it could
+    /// Remove streams that killed runs left at a server
     Clean(CleanArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
@@ -216,7 +216,7 @@ pub(crate) struct RunArgs {
     pub senders: u32,
     /// Open load: most flows under way
     ///
-    /// By default there are as many as cannot deadlock over bounded queues.
+    /// By default it is the largest number that cannot deadlock bounded queues.
     #[arg(long, value_parser = count, value_name = "N", conflicts_with = "in_flight", help_heading = "Load")]
     pub window: Option<u64>,
     /// Open load: what happens to a flow that is due while the window is full

@@ -48,8 +48,8 @@ pub(crate) fn clean(registry: &Registry, args: &CleanArgs) -> anyhow::Result<Exi
 
 fn told(transport: &str, Cleaned { at, removed, kept }: &Cleaned) -> String {
     let mut text = match removed.len() {
-        0 => format!("{transport} at {at}: there is nothing of a process that ended\n"),
-        count => format!("{transport} at {at}: removed {count} that processes left which ended\n"),
+        0 => format!("{transport} at {at}: nothing to remove: runs that ended left nothing\n"),
+        count => format!("{transport} at {at}: removed {count} that runs of ended processes left\n"),
     };
     removed.iter().for_each(|name| text += &format!("  {name}\n"));
     kept.iter().for_each(|what| text += &format!("  left: {what}\n"));

@@ -195,7 +195,7 @@ fn streams_of_a_killed_process_are_removed_when_asked_and_no_others() {
     living.kill().unwrap();
     living.wait().unwrap();
     assert!(clean().contains("removed 1"));
-    assert!(clean().contains("nothing of a process that ended"));
+    assert!(clean().contains("nothing to remove"));
 }
 
 #[test]

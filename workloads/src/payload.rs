@@ -42,7 +42,7 @@ enum Sizes {
 impl PayloadSpec {
     /// Every distribution, in the order they are listed.
     pub const FORMS: [Form; 5] = [
-        Form { grammar: "fixed:SIZE", summary: "all as long; SIZE alone says the same" },
+        Form { grammar: "fixed:SIZE", summary: "every payload has this size; SIZE alone means the same" },
         Form { grammar: "uniform:MIN,MAX", summary: "every length from MIN to MAX as likely" },
         Form {
             grammar: "lognormal:MEDIAN,SIGMA[,MAX]",
@@ -50,7 +50,7 @@ impl PayloadSpec {
         },
         Form {
             grammar: "pareto:MIN,ALPHA[,MAX]",
-            summary: "many short and a few very long, the more the smaller ALPHA; no longer than MAX",
+            summary: "many short and a few very long; a smaller ALPHA makes the tail longer; no longer than MAX",
         },
         Form { grammar: "file:PATH", summary: "a histogram: lines SIZE COUNT, remarks after #" },
     ];

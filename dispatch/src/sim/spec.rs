@@ -118,7 +118,7 @@ pub const FORMS: [(&str, &str, &str, &str); 7] = [
         "stall",
         "TIME/TIME",
         "none",
-        "Nothing is taken or served for the first time in the middle of every second time",
+        "LENGTH/PERIOD: the target stops for LENGTH in the middle of every PERIOD",
     ),
     ("loss", "A/B", "none", "The first A of every B messages of a producer are lost"),
     ("duplicate", "A/B", "none", "The first A of every B messages of a producer are delivered twice"),
@@ -128,7 +128,7 @@ pub const FORMS: [(&str, &str, &str, &str); 7] = [
         "none",
         "The first A of every B messages of a producer are delivered after their successor",
     ),
-    ("clock", "virtual | real", "virtual", "Time goes from event to event, or as it really does"),
+    ("clock", "virtual | real", "virtual", "virtual: simulated time; real: the clock on the wall"),
 ];
 
 fn keys() -> String {

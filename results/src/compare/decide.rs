@@ -159,7 +159,7 @@ fn judge(gate: &mut Gate, p_holm: f64, needed: usize, together: usize, options: 
     } else {
         let found = gate.detectable.map_or_else(|| units::NONE.to_owned(), units::percent);
         gate.note = Some(format!(
-            "would have found {found}; more or longer trials, or a quieter machine, would help"
+            "a change of {found} or more would have been found; more or longer trials, or a quieter machine, would help"
         ));
         Verdict::Inconclusive
     };

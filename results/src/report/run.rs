@@ -203,7 +203,7 @@ fn checks(runs: &[&Run], limits: &Thresholds, layout: Layout) -> String {
         }
         if let Some(share) = derived.awake_share.filter(|share| *share > 0.0) {
             parts.push(format!(
-                "the load waited awake for {} of the time, which is not in the CPU time",
+                "the load polled the clock for {} of the time, which is not in the CPU time",
                 units::percent(share)
             ));
         }
@@ -212,7 +212,7 @@ fn checks(runs: &[&Run], limits: &Thresholds, layout: Layout) -> String {
             parts.push(format!("{in_flight:.digits$} in flight"));
         }
         if let Some(InFlight { counted, by_times, .. }) = InFlight::of(run, limits) {
-            parts.push(format!("{} as many when counted", units::ratio(counted / by_times)));
+            parts.push(format!("sampling found {} of that", units::ratio(counted / by_times)));
         }
         if !parts.is_empty() {
             let head = if text.is_empty() { "checks" } else { "" };
@@ -259,7 +259,7 @@ fn floor(runs: &[&Run], layout: Layout) -> String {
     let floor = runs.iter().filter_map(|run| Derived::of(run).floor_ns).max();
     floor.map_or_else(String::new, |ns| {
         let what = format!(
-            "{} is the harness itself: median response of a target that does nothing",
+            "{} is the harness itself: median response of one flow at a time over a ring on one thread",
             units::duration(ns)
         );
         hanging("floor    ", &what, layout)

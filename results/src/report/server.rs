@@ -30,7 +30,7 @@ pub(super) fn figures(runs: &[&Run], layout: Layout) -> String {
         text += &table(&with).render(layout);
     }
     if with.iter().any(|(_, server, figures)| server.shares_cores && figures.cores.is_some()) {
-        let note = "server and load share the cores of this machine: what one uses the other has not";
+        let note = "server and load compete for the cores of this machine";
         text += &hanging("         ", note, layout);
     }
     text.push('\n');

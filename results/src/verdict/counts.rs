@@ -120,7 +120,7 @@ pub(super) fn add_notes(run: &Run, verdict: &mut Verdict) {
     if audit.unknown > 0 {
         let n = units::counted(audit.unknown, "delivery", "deliveries");
         verdict.notes.push(format!(
-            "nobody knows what became of {n}: nobody waited for them, or they came too late to tell"
+            "it is unknown what became of {n}: the run ended before they came, or they came too late to be told from duplicates"
         ));
     }
     if audit.unrouted > 0 {
