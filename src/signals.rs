@@ -1,10 +1,11 @@
 //! Signals: what ends a command, and what stops and continues the process.
 //!
 //! SIGINT, SIGTERM and SIGHUP ask running commands to end and to save what there is (`interrupt`). SIGTSTP (Ctrl-Z)
-//! gives the terminal back before the process stops, SIGCONT takes it again.
+//! gives the terminal back before the process stops, SIGCONT takes it again. SIGXFSZ does nothing, so that a write beyond a
+//! file size limit (`ulimit -f`) is an error like a full disk instead of the end of the process.
 
 use signal_hook::{
-    consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP},
+    consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGXFSZ},
     iterator::Signals,
     low_level::emulate_default_handler,
 };
@@ -26,7 +27,7 @@ static STOPS: AtomicU64 = AtomicU64::new(0);
 /// # Errors
 /// The system gives no handler or no thread.
 pub(crate) fn handle(end: fn()) -> io::Result<()> {
-    let mut numbers = vec![SIGINT, SIGTERM, SIGTSTP, SIGCONT];
+    let mut numbers = vec![SIGINT, SIGTERM, SIGTSTP, SIGCONT, SIGXFSZ];
     // `nohup` and the like ask that a run outlive its terminal.
     numbers.extend((!is_hangup_ignored()).then_some(SIGHUP));
     let each = move |signal| match signal {
@@ -39,6 +40,7 @@ pub(crate) fn handle(end: fn()) -> io::Result<()> {
             STOPS.fetch_add(1, Ordering::Relaxed);
             drumpost_tui::resume();
         }
+        SIGXFSZ => {}
         _ => end(),
     };
     let (tell, ready) = channel();

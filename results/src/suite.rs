@@ -4,7 +4,6 @@
 //! `format::suite`, the table in `report`. Does not live here: how cells come from a file and how they are run (the
 //! command line).
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -53,7 +52,7 @@ impl Suite {
     /// The path and why it cannot be read.
     pub fn read_plan(folder: &Path) -> Result<Plan, StoreError> {
         let path = folder.join(STATE_FILE);
-        match fs::read_to_string(&path) {
+        match crate::store::read_text(&path) {
             Ok(text) => {
                 format::suite::plan_from_json(&text).map_err(|reason| StoreError::Load { path, reason })
             }

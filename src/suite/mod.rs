@@ -28,7 +28,7 @@ use drumpost_results::{
     report,
     suite::{self as store, Suite},
 };
-use std::{fs, path::Path};
+use std::path::Path;
 
 /// Runs a suite, or says what it would run.
 pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exit> {
@@ -36,7 +36,7 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
         output::result(&schema::text()?)?;
         return Ok(Exit::Ok);
     };
-    let text = fs::read_to_string(path)
+    let text = drumpost_results::store::read_text(path)
         .map_err(|error| usage(format!("failed to read {}: {error}; check the path", path.display())))?;
     let mut found = cells::resolve(registry, path, &text)?;
     if let Some(only) = &args.only {
@@ -66,9 +66,14 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
     let interrupted = Interrupt::listen();
     let trials = trials::Trials { registry, cells: &found.cells, folder: &folder, interrupted: &interrupted };
     let done = trials.run(&mut suite);
-    // If the last trial could not be saved, what there is is still worth printing.
-    print(&suite, &folder, args.json)?;
+    // If the last trial could not be saved, the finished ones are still worth printing. If the terminal went away, the
+    // suite was interrupted, whether or not its table could be printed.
+    let printed = print(&suite, &folder, args.json);
     done?;
+    if suite.partial().is_some() && interrupted.is_set() {
+        return Ok(Exit::Interrupted);
+    }
+    printed?;
     if environment::is_debug_build() && !args.json {
         output::remark("note: this is a debug build; its figures say nothing about a release build");
     }

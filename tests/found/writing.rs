@@ -319,3 +319,28 @@ fn every_export_of_a_run_is_read_by_another_implementation_and_they_agree() {
     let counts = series.lines().skip(1).map(|line| line.split(',').nth(8).unwrap().parse::<u64>().unwrap());
     assert_eq!(counts.sum::<u64>(), ended);
 }
+
+/// `ulimit -f`: a file that grows beyond the limit is an error, and no signal that ends the process.
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_like_a_full_disk() {
+    let place = Place::new();
+    let mut command = Command::new("sh");
+    let line = format!("ulimit -f 4; exec {} run {TOLD}", env!("CARGO_BIN_EXE_drumpost"));
+    command
+        .args(["-c", &line])
+        .current_dir(place.path(""))
+        .env("TMPDIR", place.path(""))
+        .stdin(Stdio::null());
+    let Done { code, stdout, stderr, .. } = Running::start(&mut command).end();
+    assert_eq!(code, 1, "{stdout}{stderr}");
+    assert!(stderr.contains("e.json") && stdout.contains("message/rtrb"), "{stdout}{stderr}");
+}
+
+#[test]
+fn a_device_without_an_end_is_no_record() {
+    let place = Place::new();
+    for line in ["show /dev/zero", "suite /dev/zero --list"] {
+        let done = place.run(line).with_code(2);
+        assert!(done.stderr.contains("it has more than 256 MiB"), "{line}: {}", done.stderr);
+    }
+}

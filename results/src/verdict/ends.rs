@@ -76,6 +76,14 @@ fn share(n: u64, of: u64) -> f64 {
 /// Flows that the counts cannot account for: what was started has ended, is unfinished or is lost. A message that came again
 /// may end its flow again. No figure of a trial that breaks this means anything.
 pub(super) fn check_balance(run: &Run, verdict: &mut Verdict) {
+    let hidden: u64 = run.counted_trials().map(|trial| trial.audit.duplicated.min(trial.audit.lost)).sum();
+    if hidden > 0 {
+        let flows = units::counted(hidden, "flow", "flows");
+        let reason = format!(
+            "up to {flows} of those that ended may be others ended twice: messages were lost, and as many came again"
+        );
+        verdict.notes.push(reason);
+    }
     for trial in run.trials.iter().filter(|trial| matches!(trial.status, Status::Ok | Status::Interrupted)) {
         let flows = trial.flows;
         let (started, again) = (u128::from(flows.started), u128::from(trial.audit.duplicated));

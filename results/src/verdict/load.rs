@@ -93,13 +93,13 @@ fn whose_doing(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool
     if !free {
         return "the cause is not known, because other processes used the cores".into();
     }
+    if held_up >= thresholds.held_up {
+        return format!("a full transport held senders up {} of the time", units::percent(held_up));
+    }
     let is_virtual = run.trials.iter().all(|trial| trial.cpu_ns.is_none());
     if is_virtual && held_up > 0.0 {
         // In virtual time a load is never slow by itself.
         return format!("the target held senders up {} of the time", units::percent(held_up));
-    }
-    if held_up >= thresholds.held_up {
-        return format!("a full transport held senders up {} of the time", units::percent(held_up));
     }
     if let (Some(Setting::Integer(window)), Some(in_flight)) =
         (run.settings.get("window"), derived.mean_in_flight.or(derived.counted_in_flight))

@@ -20,6 +20,16 @@ pub(super) fn note(run: &Run, derived: &Derived, thresholds: &Thresholds, verdic
     }
     let Some(Setting::Integer(window)) = run.settings.get("window") else { return };
     let Some(rate) = derived.throughput_per_s else { return };
+    if let Some(in_flight) = derived.mean_in_flight.filter(|mean| *mean < 1.0 && *window > 1)
+        && !takes_one_at_a_time(run)
+    {
+        verdict.notes.push(format!(
+            "the window of {} was never filled: {in_flight:.2} were under way on average, so the service that starts flows is \
+             the limit and not the dispatch. Many lanes with a thread each, which have to be woken, may be the reason",
+            units::counted(*window, "flow", "flows")
+        ));
+        return;
+    }
     let Some(machine) = Spare::of(run) else { return };
     let server = ServerFigures::of(run);
     let busy_server = server.and_then(|server| server.busiest_thread).is_some_and(|busy| busy > BUSY_THREAD);
@@ -45,6 +55,14 @@ pub(super) fn note(run: &Run, derived: &Derived, thresholds: &Thresholds, verdic
 
 fn thinks(run: &Run) -> bool {
     matches!(run.settings.get("think"), Some(Setting::Text(think)) if think != "none")
+}
+
+/// Whether one flow at a time is what was asked for: a request that is awaited, or listeners, which handle an event before
+/// the next flow starts.
+fn takes_one_at_a_time(run: &Run) -> bool {
+    let is =
+        |key: &str, value: &str| matches!(run.settings.get(key), Some(Setting::Text(text)) if text == value);
+    is("reply", "await") || is("placement", "the publisher's thread")
 }
 
 /// What was left of the machine, in cores.
@@ -124,5 +142,21 @@ mod tests {
         silent(|run| {
             run.trials[0].server.as_mut().expect("a server").busiest_thread_ns = Some(9_500_000_000);
         });
+    }
+
+    #[test]
+    fn a_window_that_is_never_filled_is_said_unless_one_at_a_time_was_asked_for() {
+        let hardly = |run: &mut Run| {
+            for trial in &mut run.trials {
+                trial.mean_in_flight = Some(0.08);
+            }
+        };
+        let words = "was never filled: 0.08 were under way on average";
+        assert!(judged(hardly).iter().any(|note| note.contains(words)), "{:?}", judged(hardly));
+        let awaited = judged(|run| {
+            hardly(run);
+            run.settings.insert("reply".into(), "await".into());
+        });
+        assert!(!awaited.iter().any(|note| note.contains(words)), "{awaited:?}");
     }
 }
