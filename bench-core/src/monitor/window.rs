@@ -46,3 +46,30 @@ impl Monitor {
         (all_ended && elapsed_ns > 0).then(|| area / elapsed_ns as f64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    /// Measured from 1 s on; the load ended after 4 s, and the trial a second later.
+    fn lasted(ends_ns: u64, last_end_ns: u64, all_ended: bool) -> u64 {
+        Window { from_ns: S, ends_ns, load_ends_ns: 4 * S, stopped_ns: 5 * S }
+            .elapsed_ns(last_end_ns, all_ended)
+    }
+
+    #[test]
+    fn flows_that_never_end_are_part_of_the_time_of_a_load_by_count() {
+        assert_eq!(lasted(u64::MAX, 2 * S, false), 3 * S, "as long as flows were started");
+        assert_eq!(lasted(u64::MAX, 2 * S, true), S, "to the last flow");
+        assert_eq!(lasted(u64::MAX, 5 * S, false), 4 * S, "a later end of a flow is part of it, too");
+    }
+
+    #[test]
+    fn a_load_by_time_lasts_as_long_as_was_asked_or_until_it_was_stopped() {
+        assert_eq!(lasted(4 * S, 2 * S, true), 3 * S);
+        assert_eq!(lasted(4 * S, 5 * S, true), 4 * S, "to the end of the last flow that was due in it");
+        assert_eq!(lasted(60 * S, 2 * S, false), 4 * S, "it was stopped");
+    }
+}

@@ -201,6 +201,9 @@ mod tests {
         let held_up = |blocked_ns| Trial { blocked_ns, ..trial(1, 1_000, 1, None) };
         let derived = Derived::of(&Run { trials: vec![held_up(100), held_up(500)], ..Run::default() });
         assert_eq!(derived.blocked_share, Some(0.3));
+        let two = Trial { senders: Some(2), ..held_up(600) };
+        let derived = Derived::of(&Run { trials: vec![two], ..Run::default() });
+        assert_eq!(derived.blocked_share, Some(0.3), "of the time of both senders");
         assert_eq!(Derived::of(&Run::default()).blocked_share, None, "no time, no share");
     }
 
