@@ -78,6 +78,20 @@ fn a_trace_is_the_load_from_its_first_flow_to_its_last() {
     assert_eq!((count(record.only(), "/flows/ended"), count(record.only(), "/flows/due")), (500, 500));
 }
 
+/// On a real clock the thread of the load comes some microseconds after the last line was due.
+#[test]
+fn the_last_line_of_a_trace_is_sent_on_a_real_clock() {
+    let place = Place::new();
+    fs::write(place.path("t.csv"), "0\n0.1\n0.2\n").unwrap();
+    let line =
+        "run stream --dispatch message/crossbeam --arrivals trace:t.csv --warmup 0s --trials 5 --out r.json";
+    place.run(line);
+    let record = Record::from_file(&place.path("r.json"));
+    assert_eq!(count(record.only(), "/flows/due"), 15);
+    // A busy machine may be later than the load waits, now and then.
+    assert!(count(record.only(), "/flows/started") > 10, "{}", record.only()["flows"]);
+}
+
 #[test]
 fn payloads_of_every_content_arrive_touched_or_not() {
     for line in

@@ -145,7 +145,7 @@ impl Job {
         let load = LoadPlan {
             pace,
             warmup_ns,
-            extent: extent(args, &self.workload, warmup_ns)?,
+            extent: extent(args, &self.workload, warmup_ns, self.is_virtual)?,
             flow_timeout_ns: as_ns(args.flow_timeout)?,
             at_cap: args.at_cap.into(),
             debt: args.debt,

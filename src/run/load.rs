@@ -54,12 +54,18 @@ pub(super) fn workload(args: &RunArgs) -> anyhow::Result<WorkloadSpec> {
     Ok(WorkloadSpec { seed: args.seed, arrivals, think, senders: args.senders, payload, keys })
 }
 
-/// How long the load of a trace goes on after the trace's last line was due, in ns. On a real clock a thread takes up a flow
-/// some microseconds after it was due. A load that ended with its last line would never start that flow.
-const LAST_LINE_NS: u64 = 10_000_000;
+/// How long the load of a trace goes on after the trace's last line was due, in ns, in virtual time and on a real clock. On a
+/// real clock a thread takes up a flow some microseconds after it was due. A load that ended with its last line would never
+/// start that flow.
+const LAST_LINE_NS: [u64; 2] = [1, 10_000_000];
 
 /// How long is measured, or how much; never longer than there is a trace.
-pub(super) fn extent(args: &RunArgs, workload: &WorkloadSpec, warmup_ns: u64) -> anyhow::Result<Extent> {
+pub(super) fn extent(
+    args: &RunArgs,
+    workload: &WorkloadSpec,
+    warmup_ns: u64,
+    is_virtual: bool,
+) -> anyhow::Result<Extent> {
     let last_ns = workload.trace().map(|trace| trace.last_ns());
     if let Some(last_ns) = last_ns.filter(|last_ns| *last_ns < warmup_ns) {
         let (end, warmup) = (units::duration(last_ns), units::duration(warmup_ns));
@@ -74,7 +80,9 @@ pub(super) fn extent(args: &RunArgs, workload: &WorkloadSpec, warmup_ns: u64) ->
     let Some(last_ns) = last_ns else {
         return Ok(Extent::Duration(asked_ns.unwrap_or(1_000_000_000)));
     };
-    let left_ns = as_ns(Duration::from_nanos((last_ns - warmup_ns).saturating_add(LAST_LINE_NS)))?;
+    let left_ns = as_ns(Duration::from_nanos(
+        (last_ns - warmup_ns).saturating_add(LAST_LINE_NS[usize::from(!is_virtual)]),
+    ))?;
     Ok(Extent::Duration(asked_ns.map_or(left_ns, |asked_ns| asked_ns.min(left_ns))))
 }
 

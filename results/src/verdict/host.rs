@@ -432,10 +432,6 @@ pub(super) mod tests {
         }
         assert_eq!((free.host.len(), busy.host.len()), (0, 1));
         assert_eq!(busy.reasons[0], busy.host[0]);
-        assert_reason(
-            &busy,
-            Validity::Suspect,
-            "the cause is not known, because other processes used the cores",
-        );
+        assert_reason(&busy, Validity::Suspect, "the cause is not known, because the machine was busy");
     }
 }

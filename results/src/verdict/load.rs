@@ -91,7 +91,7 @@ fn lag(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool, verdic
 fn whose_doing(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool) -> String {
     let held_up = derived.blocked_share.unwrap_or(0.0);
     if !free {
-        return "the cause is not known, because other processes used the cores".into();
+        return "the cause is not known, because the machine was busy".into();
     }
     if held_up >= thresholds.held_up {
         return format!("a full transport held senders up {} of the time", units::percent(held_up));
