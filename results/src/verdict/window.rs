@@ -39,16 +39,15 @@ pub(super) fn note(run: &Run, derived: &Derived, thresholds: &Thresholds, verdic
     let Some(mean_ns) = run.response().mean_ns() else { return };
     let server = server
         .and_then(|server| server.cores)
-        .map_or_else(String::new, |cores| format!(" and the server used {cores:.2}"));
+        .map_or_else(String::new, |cores| format!(" and the server used {cores:.2} cores"));
     verdict.notes.push(format!(
         "limited by {} in flight: more would raise it. A flow takes {} on average, so {window} of them make {} (Little's \
-         law), while {:.2} of {:.0} cores were idle{server}. Try --in-flight {}; if that changes nothing, something other \
+         law), while {} of the cores' time was idle{server}. Try --in-flight {}; if that changes nothing, something other \
          than processors is the limit, such as a disk",
         units::count(*window),
         units::duration(mean_ns as u64),
         units::rate(rate),
-        machine.idle,
-        machine.cores,
+        units::percent(machine.idle / machine.cores),
         window.saturating_mul(4),
     ));
 }
@@ -126,7 +125,7 @@ mod tests {
     fn a_window_that_limits_a_closed_load_is_said_with_what_to_try() {
         let notes = judged(|_| {});
         let expected = "limited by 64 in flight: more would raise it. A flow takes 1.00 ms on average, so 64 of them make 10.0 k/s \
-                        (Little's law), while 0.50 of 2 cores were idle and the server used 0.60. Try --in-flight 256";
+                        (Little's law), while 25.0 % of the cores' time was idle and the server used 0.60 cores. Try --in-flight 256";
         assert!(notes.len() == 1 && notes[0].starts_with(expected), "{notes:?}");
     }
 
