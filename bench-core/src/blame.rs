@@ -1,4 +1,4 @@
-//! What each lane is doing at the moment, so that a panic or a hang can be told by the name of whoever caused it: the
+//! A mark per lane that names the code the lane is in, so that a panic or a hang is reported with the name of its cause: the
 //! handler of a service, or a method of the transport.
 //!
 //! A lane writes one byte before and after it calls foreign code. The byte has a single writer and lies on a cache line of
@@ -48,7 +48,7 @@ acts! {
     Drop, "drop";
 }
 
-/// What one lane is doing.
+/// The mark of one lane: the code that the lane is in.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct Doing(AtomicU8);
@@ -60,7 +60,7 @@ impl Doing {
         self.0.store(act as u8, Ordering::Relaxed);
     }
 
-    /// What the lane does. A moment old when the caller reads it.
+    /// The code that the lane is in. The lane may have left that code when the caller reads the mark.
     #[must_use]
     pub fn get(&self) -> Act {
         Act::ALL.get(usize::from(self.0.load(Ordering::Relaxed))).copied().unwrap_or(Act::Harness)
@@ -207,7 +207,7 @@ pub(crate) fn accusation(payload: &(dyn Any + Send)) -> Option<String> {
     payload.downcast_ref::<Accused>().map(|accused| accused.0.clone())
 }
 
-/// What a panic said.
+/// The text of a panic.
 #[must_use]
 pub fn panic_text(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());

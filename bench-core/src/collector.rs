@@ -31,9 +31,9 @@ pub(crate) struct Watched {
 /// How long a lane has shown no sign of life, in ns, as far as the monitor itself was running.
 #[derive(Debug, Default)]
 struct Still {
-    /// What it had counted at the last look.
+    /// The lane's counts when the monitor last read them.
     counted: u64,
-    /// It was asked for its histograms, did not answer, and counted nothing.
+    /// For how long the lane has neither handed over its histograms, which the monitor asked for, nor counted anything.
     silent_ns: u64,
     /// A full transport holds it up, and it counted nothing.
     held_up_ns: u64,
@@ -225,8 +225,7 @@ impl Collector {
         }
     }
 
-    /// What was sent against what was delivered. Whether what is missing is lost is for the end to say: until then it is
-    /// unknown.
+    /// Messages sent against messages delivered. A missing delivery is unknown until the trial ends; only then can it be lost.
     pub(crate) fn audit(
         &self,
         local: &Local,

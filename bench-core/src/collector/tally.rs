@@ -1,4 +1,4 @@
-//! What was sent against what arrived, for each destination at each service that hears it.
+//! Messages sent against messages delivered, for each destination at each service that hears it.
 //!
 //! Lives here: the counting from the lanes' published counters. Sums over several destinations say nothing: a message that
 //! came twice at one of them would stand for a message that is still under way to another.
