@@ -19,8 +19,10 @@ pub(crate) struct Reading {
     pub at_ns: u64,
     /// Processor time of the process.
     pub cpu_ns: u64,
-    /// How long loads had waited awake for due times.
+    /// Of it: what loads had used to wait for due times.
     pub awake_ns: u64,
+    /// Of it: what the harness's own threads had used.
+    pub harness_ns: u64,
     /// Messages emitted, for flows of the warm-up too.
     pub messages: u64,
     /// Flows ended, those of the warm-up too.
@@ -34,8 +36,10 @@ pub struct Cost {
     pub window_ns: u64,
     /// Processor time of the process.
     pub cpu_ns: u64,
-    /// Of it: how long loads waited awake for due times.
+    /// Of it: what loads used to wait for due times, asleep and awake.
     pub awake_ns: u64,
+    /// Of it: what the harness's own threads used.
+    pub harness_ns: u64,
     /// Messages sent.
     pub messages: u64,
     /// Flows ended.
@@ -84,11 +88,13 @@ impl Meter {
     pub(crate) fn cost(&self) -> Option<Cost> {
         let (first, last) = (self.first?, self.last?);
         let cpu_ns = last.cpu_ns.saturating_sub(first.cpu_ns);
+        let awake_ns = last.awake_ns.saturating_sub(first.awake_ns).min(cpu_ns);
         Some(Cost {
             window_ns: last.at_ns.saturating_sub(first.at_ns),
             cpu_ns,
             // A stretch awake counts by the load's clock, which may be a little ahead of the system's count of CPU time.
-            awake_ns: last.awake_ns.saturating_sub(first.awake_ns).min(cpu_ns),
+            awake_ns,
+            harness_ns: last.harness_ns.saturating_sub(first.harness_ns).min(cpu_ns - awake_ns),
             messages: last.messages.saturating_sub(first.messages),
             flows: last.flows.saturating_sub(first.flows),
         })
@@ -106,6 +112,7 @@ mod tests {
             at_ns,
             cpu_ns: 5_000 + messages * 700,
             awake_ns: messages * 100,
+            harness_ns: at_ns / 50,
             messages,
             flows: messages / 4,
         }

@@ -25,6 +25,7 @@ pub mod message;
 mod models;
 pub mod monitor;
 pub mod outcome;
+pub mod overhead;
 pub mod payload;
 pub mod plan;
 pub mod port;

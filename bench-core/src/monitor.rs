@@ -15,6 +15,7 @@ use crate::{
     load::{Extent, gaps::Gaps},
     message::TRIAL_MAX_NS,
     outcome::{Ending, Outcome, Snapshot},
+    overhead::harness_cpu_ns,
     plan::TrialPlan,
     port::Confirms,
     session::Control,
@@ -269,6 +270,7 @@ impl Monitor {
             at_ns: now_ns,
             cpu_ns: process_cpu_ns(),
             awake_ns: local.awake_ns,
+            harness_ns: harness_cpu_ns(),
             messages: local.emitted.iter().sum(),
             flows: local.ended / self.ends_per_flow,
         }

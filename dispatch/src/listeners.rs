@@ -12,7 +12,7 @@ use drumpost_core::{
     drive::{
         awake::Awake,
         slack::Slack,
-        threads::{NAP, sleep_until},
+        threads::{NAP, sleep},
     },
     lane::{Lane, Next},
     message::Message,
@@ -26,6 +26,7 @@ use drumpost_core::{
     transport::OpenError,
     wiring::Wiring,
 };
+use std::time::Duration;
 
 /// What the registry lists.
 #[must_use]
@@ -142,6 +143,15 @@ impl Hall {
         self.lanes[at].end_turn();
     }
 
+    /// Sleeps until shortly before a due time. A sleep is part of a load's waiting only if the load waits for a due time.
+    fn sleep(&mut self, left: Duration) {
+        self.awake.stops();
+        let cpu_ns = sleep(NAP.min(left));
+        if self.sources.iter().any(|source| self.lanes[*source].waits_for_due()) {
+            self.wait_awake(|_| cpu_ns);
+        }
+    }
+
     /// Has a source note how long its load waited awake.
     fn wait_awake(&mut self, how_long: impl FnOnce(&mut Awake) -> u64) {
         let for_ns = how_long(&mut self.awake);
@@ -193,9 +203,12 @@ impl OnThread for Hall {
             if !moved && earliest_ns > 0 {
                 let now_ns = clock.now_ns();
                 self.lanes.iter_mut().for_each(|lane| lane.idle(now_ns));
-                match sleep_until(earliest_ns, clock, NAP) {
-                    Some(now_ns) => self.wait_awake(|awake| awake.goes_on(now_ns)),
-                    None => self.awake.stops(),
+                match Slack::before(earliest_ns, now_ns) {
+                    Some(left) => self.sleep(left),
+                    None => {
+                        std::hint::spin_loop();
+                        self.wait_awake(|awake| awake.goes_on(now_ns));
+                    }
                 }
             }
         }

@@ -13,6 +13,7 @@ use crate::{
 };
 use drumpost_core::{
     clock::{Clock, Now},
+    overhead::HarnessThread,
     registry::Registry,
 };
 use drumpost_results::{model::Record, store::Reader};
@@ -94,6 +95,7 @@ impl Viewer {
     ) -> Option<Self> {
         let (tell, done) = channel();
         let draw = move || {
+            let _counted = HarnessThread::current();
             let mut model = Model::new(Theme::from_no_color(std::env::var_os("NO_COLOR").as_deref()));
             if has_dashboard {
                 dashboard(&mut model, &events, &interrupted);

@@ -157,8 +157,8 @@ pub(super) fn distribution(from: &hist::Distribution) -> Distribution {
 }
 
 fn cost(from: cost::Cost) -> Cost {
-    let cost::Cost { window_ns, cpu_ns: _, awake_ns, messages, flows } = from;
-    Cost { window_ns, awake_ns, messages, flows: Some(flows) }
+    let cost::Cost { window_ns, cpu_ns: _, awake_ns, harness_ns, messages, flows } = from;
+    Cost { window_ns, awake_ns, harness_ns, messages, flows: Some(flows) }
 }
 
 fn audit(outcome: &Outcome, over_range: u64) -> Audit {

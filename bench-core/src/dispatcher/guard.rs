@@ -7,6 +7,7 @@ use crate::{
     blame::{accusation, panic_text, transport_name},
     monitor::{Counts, Edge, Watch},
     outcome::{Outcome, Snapshot},
+    overhead::HarnessThread,
     plan::TrialPlan,
     server::ServerFacts,
     transport::OpenError,
@@ -164,6 +165,8 @@ pub fn run_guarded(
     let shared = Arc::new(Shared::default());
     let mut relay = Relay { to: to.clone(), shared: Arc::clone(&shared) };
     let trial = move || {
+        // From here the monitor looks after the lanes, which have threads of their own.
+        let _counted = HarnessThread::current();
         let ended = catch_unwind(AssertUnwindSafe(|| {
             let mut dispatcher = make().map_err(OpenError::Refused)?;
             relay.shared.enter(Step::Opening);
@@ -179,6 +182,7 @@ pub fn run_guarded(
     };
     let thread = thread::Builder::new().name("trial".into()).spawn(trial);
     let thread = thread.map_err(|error| no_thread("the trial", &error)).map_err(OpenError::Failed)?;
+    let _counted = HarnessThread::current();
     let mut guard = Guard { told, shared, limits, whose, measured: None, watch };
     match guard.wait() {
         Ok(ended) => {

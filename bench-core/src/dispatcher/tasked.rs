@@ -14,7 +14,7 @@ use crate::{
     drive::{
         Placement, Seat,
         slack::{Slack, ask_for_precise_sleeps},
-        tasks::{self, Crash, Pacing},
+        tasks::{self, Crash, Pace, Pacing},
     },
     monitor::Watch,
     outcome::Outcome,
@@ -31,7 +31,6 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::AtomicU64,
         mpsc::{Sender, channel},
     },
     task::Poll,
@@ -163,9 +162,9 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
         let crash = crash(plan, id);
         faults.extend(crash.map(|crash| fault(plan, control.blame.instance(id), crash)));
         let is_paced = lane.is_driven() && paced;
-        let sleep_ns = Arc::new(AtomicU64::new(u64::MAX));
+        let pace = Arc::new(Pace::default());
         let pacing = match (is_paced, stepped) {
-            (true, false) => Pacing::Thread(Arc::clone(&sleep_ns)),
+            (true, false) => Pacing::Thread(Arc::clone(&pace)),
             (true, true) => Pacing::Yield,
             (false, _) => Pacing::Rung,
         };
@@ -179,7 +178,7 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
         let task = occupy(seat, bell, pacing, crash, shared, members.len());
         if is_paced && !stepped {
             let handle = runtime.handle().clone();
-            let run = move || own_thread_main(&handle, task, &sleep_ns);
+            let run = move || own_thread_main(&handle, task, &pace);
             match thread::Builder::new().spawn(run) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
@@ -231,10 +230,10 @@ fn runner(runtime: &Arc<Runtime>) -> Result<(JoinHandle<()>, Sender<Tasks>), Str
     Ok((thread, give))
 }
 
-fn own_thread_main<F: Future>(handle: &Handle, task: F, sleep_ns: &AtomicU64) -> F::Output {
+fn own_thread_main<F: Future>(handle: &Handle, task: F, pace: &Pace) -> F::Output {
     ask_for_precise_sleeps();
     let _entered = handle.enter();
-    tasks::block_on(task, sleep_ns)
+    tasks::block_on(task, pace)
 }
 
 fn fault(plan: &TrialPlan, name: &str, crash: Crash) -> String {

@@ -3,6 +3,7 @@
 
 pub mod awake;
 pub mod slack;
+mod slice;
 pub mod tasks;
 pub mod threads;
 pub mod virtual_time;

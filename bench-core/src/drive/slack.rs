@@ -53,6 +53,14 @@ impl Slack {
         Self { late_p50, late_p90, awake }
     }
 
+    /// How long a thread may sleep at `now_ns` that waits for `until_ns`: until shortly before it. `None`: it is so close
+    /// that the thread waits awake.
+    #[must_use]
+    pub fn before(until_ns: u64, now_ns: u64) -> Option<Duration> {
+        let left_ns = until_ns.saturating_sub(now_ns).saturating_sub(Self::awake_ns());
+        (left_ns > 0).then(|| Duration::from_nanos(left_ns))
+    }
+
     /// [`Slack::awake`] in ns.
     pub(crate) fn awake_ns() -> u64 {
         crate::clock::as_ns(Self::of_host().awake)
@@ -69,10 +77,12 @@ fn late() -> Duration {
     from.elapsed().saturating_sub(SLEEP)
 }
 
-/// Asks the system for sleeps of this thread as short as asked for: by default it may lengthen each by 50 µs.
+/// Asks the system to end each sleep of this thread on time: not later than asked for, as by default it may lengthen each
+/// by 50 µs, and not after other threads have used up their time slices.
 pub(crate) fn ask_for_precise_sleeps() {
     // Where it is refused the schedule lag shows it.
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+    super::slice::ask_for_short_slices();
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! No timers: a runtime's tick in milliseconds. A lane with an open load runs on a thread of its own ([`block_on`]), or,
 //! stepped with the others, yields until a flow is due.
 
-use super::{Seat, awake::Awake, found, ring, slack::Slack, wanted};
+use super::{Seat, awake::Awake, found, ring, slack::Slack, threads::sleep, wanted};
 use crate::{
     bell::Bell,
     blame::Act,
@@ -19,7 +19,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
     time::Duration,
@@ -32,8 +32,23 @@ pub enum Pacing {
     Rung,
     /// Stepped with other lanes: it yields until the time has come.
     Yield,
-    /// On its own thread: it leaves here for [`block_on`] how long it may sleep, in ns.
-    Thread(Arc<AtomicU64>),
+    /// On its own thread.
+    Thread(Arc<Pace>),
+}
+
+/// What a lane on its own thread and the thread tell each other.
+#[derive(Debug)]
+pub struct Pace {
+    /// How long the thread may sleep, in ns; `u64::MAX`: the lane waits for no due time.
+    sleep_ns: AtomicU64,
+    /// What the thread used of the processor to fall asleep and wake up by itself, in ns, and has not told the lane.
+    slept_cpu_ns: AtomicU64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { sleep_ns: AtomicU64::new(u64::MAX), slept_cpu_ns: AtomicU64::new(0) }
+    }
 }
 
 /// A consumer killed in the middle of a run, and when it is back.
@@ -240,13 +255,14 @@ impl<N: Now> Sleep<'_, N> {
                     _ if left_ns == 0 => return Poll::Ready(None),
                     // Awake for the last stretch, and asking the lane: what it is to do when the time has come is then
                     // in the caches.
-                    Pacing::Thread(_) if left_ns <= self.awake_ns => {
-                        self.waited_ns += self.awake.goes_on(now_ns);
+                    Pacing::Thread(pace) if left_ns <= self.awake_ns => {
+                        self.waited_ns +=
+                            self.awake.goes_on(now_ns) + pace.slept_cpu_ns.swap(0, Ordering::Relaxed);
                         return Poll::Ready(None);
                     }
-                    Pacing::Thread(sleep_ns) => {
+                    Pacing::Thread(pace) => {
                         self.awake.stops();
-                        sleep_ns.store(left_ns - self.awake_ns, Ordering::Relaxed);
+                        pace.sleep_ns.store(left_ns - self.awake_ns, Ordering::Relaxed);
                     }
                     Pacing::Yield => {
                         if self.is_early {
@@ -262,27 +278,41 @@ impl<N: Now> Sleep<'_, N> {
     }
 }
 
-struct Unpark(Thread);
+struct Unpark {
+    thread: Thread,
+    is_woken: AtomicBool,
+}
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.is_woken.store(true, Ordering::Relaxed);
+        self.thread.unpark();
     }
 }
 
 const NAP: Duration = Duration::from_millis(50);
 
-/// Runs a future on the calling thread, polling it when it is woken and after it has slept as long as it left in
-/// `sleep_ns`.
-pub fn block_on<F: Future>(future: F, sleep_ns: &AtomicU64) -> F::Output {
-    let waker = Waker::from(Arc::new(Unpark(sync::current())));
+/// Runs a future on the calling thread, polling it when it is woken and after it has slept as long as `pace` says.
+pub fn block_on<F: Future>(future: F, pace: &Pace) -> F::Output {
+    let unpark = Arc::new(Unpark { thread: sync::current(), is_woken: AtomicBool::new(false) });
+    let waker = Waker::from(Arc::clone(&unpark));
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);
     loop {
-        sleep_ns.store(u64::MAX, Ordering::Relaxed);
+        pace.sleep_ns.store(u64::MAX, Ordering::Relaxed);
+        unpark.is_woken.store(false, Ordering::Relaxed);
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return output;
         }
-        sync::park_timeout(NAP.min(Duration::from_nanos(sleep_ns.load(Ordering::Relaxed))));
+        let sleep_ns = pace.sleep_ns.load(Ordering::Relaxed);
+        let at_most = NAP.min(Duration::from_nanos(sleep_ns));
+        if sleep_ns == u64::MAX {
+            sync::park_timeout(at_most);
+            continue;
+        }
+        let cpu_ns = sleep(at_most);
+        if !unpark.is_woken.load(Ordering::Relaxed) {
+            pace.slept_cpu_ns.fetch_add(cpu_ns, Ordering::Relaxed);
+        }
     }
 }

@@ -104,7 +104,7 @@ fn park<S: SendPort, R: RecvPort>(
 ) -> Result<(), (u16, PortError)> {
     if last.full {
         awake.stops();
-        sleep(FULL_NAP);
+        sync::park_timeout(FULL_NAP);
         return Ok(());
     }
     bell.listen();
@@ -114,9 +114,16 @@ fn park<S: SendPort, R: RecvPort>(
             end_awake(seats, awake, Wait::Park);
         }
     } else if !again.full && !again.done {
-        match sleep_until(again.until_ns, clock, NAP) {
-            Some(now_ns) => note_awake(seats, awake, now_ns),
-            None => awake.stops(),
+        let now_ns = clock.now_ns();
+        match Slack::before(again.until_ns, now_ns) {
+            Some(left) => {
+                awake.stops();
+                sleep_for_due(seats, bell, NAP.min(left));
+            }
+            None => {
+                std::hint::spin_loop();
+                note_awake(seats, awake, now_ns);
+            }
         }
     }
     bell.wake();
@@ -136,17 +143,15 @@ fn native<S: SendPort, R: RecvPort>(
         return park(seats, clock, bell, last, awake);
     }
     let now_ns = clock.now_ns();
-    let left_ns = last.until_ns.saturating_sub(now_ns);
-    let awake_ns = Slack::awake_ns();
-    if left_ns <= awake_ns {
+    let Some(left) = Slack::before(last.until_ns, now_ns) else {
         note_awake(seats, awake, now_ns);
         std::hint::spin_loop();
         return Ok(());
-    }
+    };
     awake.stops();
     // Flow ends do not come through the transport, so a lane that waits for them looks again soon.
     let limit = if seat.lane.is_driven() { Duration::from_millis(1) } else { NAP };
-    let at_most = limit.min(Duration::from_nanos(left_ns - awake_ns));
+    let at_most = limit.min(left);
     let Seat { lane, endpoint, .. } = seat;
     lane.does(Act::Wait);
     let waited =
@@ -155,20 +160,23 @@ fn native<S: SendPort, R: RecvPort>(
     found(lane, waited.map(|()| 0)).map(drop).map_err(|error| (lane.id(), error))
 }
 
-/// Sleeps until shortly before `until_ns`, at most `at_most`; close to it, returns at once, so that the caller waits
-/// awake, and says what the time is. May return early.
-pub fn sleep_until(until_ns: u64, clock: &impl Now, at_most: Duration) -> Option<u64> {
-    let now_ns = clock.now_ns();
-    let left_ns = until_ns.saturating_sub(now_ns);
-    let awake_ns = Slack::awake_ns();
-    if left_ns > awake_ns {
-        sleep(at_most.min(Duration::from_nanos(left_ns - awake_ns)));
-        return None;
+/// Sleeps until rung, and at most so long. If a load waits for a due time and nobody rang, the sleep was part of the load's
+/// waiting.
+fn sleep_for_due<S, R>(seats: &mut [Seat<S, R>], bell: &Bell, at_most: Duration) {
+    match seats.iter_mut().find(|seat| seat.lane.waits_for_due()) {
+        None => sync::park_timeout(at_most),
+        Some(seat) => {
+            let cpu_ns = sleep(at_most);
+            if bell.is_listening() {
+                seat.lane.waited_awake(cpu_ns);
+            }
+        }
     }
-    std::hint::spin_loop();
-    Some(now_ns)
 }
 
-fn sleep(at_most: Duration) {
+/// Sleeps until woken, and at most so long. Says how much processor time it took to fall asleep and wake up, in ns.
+pub fn sleep(at_most: Duration) -> u64 {
+    let before_ns = thread_cpu_ns();
     sync::park_timeout(at_most);
+    thread_cpu_ns().saturating_sub(before_ns)
 }

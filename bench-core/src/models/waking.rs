@@ -20,10 +20,7 @@ use crate::{
     transport::Endpoint,
 };
 use loom::thread;
-use std::{
-    cell::RefCell,
-    sync::{Arc, atomic::AtomicU64},
-};
+use std::{cell::RefCell, sync::Arc};
 
 const FLOWS: u32 = 2;
 
@@ -110,7 +107,7 @@ fn on_tasks(Source { lane, mut sends, bell, hears_it }: Source) {
     let endpoint = Endpoint { inbox: None::<NoInbox>, replies: None, sends: vec![sends] };
     let mut seat = Seat { lane, endpoint, rings: Rings::default() };
     let driven = tasks::drive(&mut seat, &Still, &bell, &Pacing::Rung, None);
-    tasks::block_on(driven, &AtomicU64::new(u64::MAX)).unwrap();
+    tasks::block_on(driven, &tasks::Pace::default()).unwrap();
 }
 
 #[test]

@@ -42,7 +42,7 @@ same_fields! {
         beyond_window,
     } + displacement_mean
     Promises { ordered, tolerates_duplicates, lossless }
-    Cost { window_ns, awake_ns, messages, flows }
+    Cost { window_ns, awake_ns, harness_ns, messages, flows }
     Hygiene {
         steal_ns, involuntary_switches, cores_ns, idle_ns, others_ns, window_ns, own_ns, busiest_thread_ns, throttled_ns,
         throttled_periods, quota_periods, quota_millicores, stops,
@@ -298,6 +298,7 @@ fn run(own: &Run) -> Result<v1::Run, FormatError> {
         cpu_ns_per_flow: derived.cpu_ns_per_flow,
         messages_per_flow: derived.messages_per_flow,
         awake_share: derived.awake_share,
+        harness_share: derived.harness_share,
         mean_in_flight: derived.mean_in_flight,
         counted_in_flight: derived.counted_in_flight,
         floor_ns: derived.floor_ns,

@@ -19,7 +19,7 @@ pub(super) fn complete(trial: &mut Trial, settings: &Settings) {
     let has_warmup = matches!(settings.get("warmup_ns"), Some(Setting::Integer(ns)) if *ns > 0);
     if has_warmup && trial.cost.is_none() {
         let (window_ns, messages) = (trial.elapsed_ns, trial.audit.sent);
-        trial.cost = Some(Cost { window_ns, awake_ns: 0, messages, flows: None });
+        trial.cost = Some(Cost { window_ns, awake_ns: 0, harness_ns: 0, messages, flows: None });
     }
 }
 

@@ -70,6 +70,8 @@ pub struct Run {
     pub cpu_ns_per_flow: Option<f64>,
     #[serde(default)]
     pub awake_share: Option<f64>,
+    #[serde(default)]
+    pub harness_share: Option<f64>,
     pub messages_per_flow: Option<f64>,
     pub mean_in_flight: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -255,6 +257,8 @@ pub struct Trial {
 pub struct Cost {
     pub window_ns: u64,
     pub awake_ns: u64,
+    #[serde(default)]
+    pub harness_ns: u64,
     pub messages: u64,
     pub flows: Option<u64>,
 }

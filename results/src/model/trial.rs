@@ -141,8 +141,10 @@ pub struct Hygiene {
 pub struct Cost {
     /// How long the stretch is: nearly all of the load's measured time.
     pub window_ns: u64,
-    /// Of the CPU time: how long loads waited awake for due times. It is the load's, and no message's or flow's.
+    /// Of the CPU time: what loads used to wait for due times. It is the load's, and no message's or flow's.
     pub awake_ns: u64,
+    /// Of the CPU time: what the harness's own threads used, such as the dashboard's. It does not grow with messages.
+    pub harness_ns: u64,
     /// Messages sent in the stretch.
     pub messages: u64,
     /// Flows ended in the stretch; `None`: not known, as in older documents of runs with a warm-up.
@@ -257,11 +259,12 @@ impl Trial {
         let whole = || Cost {
             window_ns: self.elapsed_ns,
             awake_ns: 0,
+            harness_ns: 0,
             messages: self.audit.sent,
             flows: Some(self.flows.ended),
         };
         let cost = self.cost.unwrap_or_else(whole);
-        Some((self.cpu_ns?.saturating_sub(cost.awake_ns), cost))
+        Some((self.cpu_ns?.saturating_sub(cost.awake_ns + cost.harness_ns), cost))
     }
 }
 

@@ -201,12 +201,7 @@ fn checks(runs: &[&Run], limits: &Thresholds, layout: Layout) -> String {
         if let Some(share) = derived.blocked_share {
             parts.push(format!("senders held up {} of the time", units::percent(share)));
         }
-        if let Some(share) = derived.awake_share.filter(|share| *share > 0.0) {
-            parts.push(format!(
-                "the load polled the clock for {} of the time, which is not in the CPU time",
-                units::percent(share)
-            ));
-        }
+        parts.extend(left_out_of_cpu(derived.awake_share, derived.harness_share));
         if let Some(in_flight) = derived.mean_in_flight {
             let digits = if in_flight < 0.1 { 4 } else { 2 };
             parts.push(format!("{in_flight:.digits$} in flight"));
@@ -220,6 +215,18 @@ fn checks(runs: &[&Run], limits: &Thresholds, layout: Layout) -> String {
         }
     }
     text
+}
+
+/// What is not in the CPU time of messages and flows, as shares of a core.
+fn left_out_of_cpu(load: Option<f64>, harness: Option<f64>) -> Option<String> {
+    let named = [("the load waiting for due times", load), ("the harness's own threads", harness)];
+    let parts: Vec<String> = named
+        .into_iter()
+        .filter_map(|(whose, share)| {
+            Some(format!("{whose} ({} of a core)", units::percent(share.filter(|share| *share > 0.0)?)))
+        })
+        .collect();
+    (!parts.is_empty()).then(|| format!("left out of the CPU time: {}", parts.join(" and ")))
 }
 
 /// How an open load sent: the gaps between starts, and whether they are those of the arrival process.

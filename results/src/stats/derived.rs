@@ -28,9 +28,11 @@ pub struct Derived {
     pub cpu_ns_per_message: Option<f64>,
     /// CPU time of the process per flow ended; `None` likewise.
     pub cpu_ns_per_flow: Option<f64>,
-    /// How long loads waited awake for due times, of the time in which CPU time was counted; `None` if any trial does not
-    /// know it.
+    /// CPU time that loads used to wait for due times, as a share of the time in which it was counted; `None` if any trial
+    /// does not know it.
     pub awake_share: Option<f64>,
+    /// CPU time that the harness's own threads used, likewise.
+    pub harness_share: Option<f64>,
     /// Messages sent for measured flows per measured flow ended.
     pub messages_per_flow: Option<f64>,
     /// Mean number of flows in flight by the times of each, weighted by elapsed time; `None` if any trial does not know
@@ -87,6 +89,7 @@ impl Derived {
             achieved_per_s: per_s_of_load(own.flows.started),
             cpu_ns_per_message: spent.and_then(|spent| each(Some(spent.cpu_ns), assumed(spent))),
             cpu_ns_per_flow: spent.and_then(|spent| each(Some(spent.cpu_ns), spent.flows?)),
+            harness_share: spent.and_then(|spent| each(Some(spent.harness_ns), spent.window_ns)),
             awake_share: spent.and_then(|spent| each(Some(spent.awake_ns), spent.window_ns)),
             blocked_share: (sending_ns > 0).then(|| blocked_ns as f64 / sending_ns as f64),
             messages_per_flow: each(own.messages, own.flows.ended),
@@ -115,6 +118,7 @@ fn scheduled_ns(run: &Run, own: &Derived) -> u128 {
 struct Spent {
     cpu_ns: u64,
     awake_ns: u64,
+    harness_ns: u64,
     window_ns: u64,
     messages: u64,
     flows: Option<u64>,
@@ -122,7 +126,7 @@ struct Spent {
 
 impl Default for Spent {
     fn default() -> Self {
-        Self { cpu_ns: 0, awake_ns: 0, window_ns: 0, messages: 0, flows: Some(0) }
+        Self { cpu_ns: 0, awake_ns: 0, harness_ns: 0, window_ns: 0, messages: 0, flows: Some(0) }
     }
 }
 
@@ -131,6 +135,7 @@ impl Spent {
         Self {
             cpu_ns: self.cpu_ns + cpu_ns,
             awake_ns: self.awake_ns + cost.awake_ns,
+            harness_ns: self.harness_ns + cost.harness_ns,
             window_ns: self.window_ns + cost.window_ns,
             messages: self.messages + cost.messages,
             flows: self.flows.zip(cost.flows).map(|(sum, n)| sum + n),
