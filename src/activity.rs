@@ -1,5 +1,4 @@
-//! What the machine does beside a trial: idle time, other processes, the hypervisor's share, and how often threads were put
-//! off their core.
+//! The machine during a trial: idle time, other processes, stolen time, and involuntary context switches.
 
 use crate::signals;
 use drumpost_core::clock;

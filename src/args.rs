@@ -1,4 +1,4 @@
-//! The command line: every flag with its unit, its default and its group. What flags mean is in the sub-commands.
+//! The command line: every flag with its help, its unit, its default and its group. The sub-commands give flags their meaning.
 
 mod values;
 
@@ -16,10 +16,10 @@ use drumpost_workloads::{HeaderSpec, arrivals::trace::TraceColumns};
 use std::{path::PathBuf, time::Duration};
 use values::{count, debt, duration, rate, senders};
 
-/// Commands to known recipients, or events for anyone who listens: the same flow over interchangeable transports,
-/// measured by one clock and audited message by message.
+/// Benchmarks messaging: the same flow as commands to known recipients and as events to subscribers, over interchangeable
+/// transports, with every message audited.
 ///
-/// Without a sub-command: `run order-authorization` in both styles over every in-process transport.
+/// Without a sub-command, drumpost runs `order-authorization` in both styles over every in-process transport.
 #[derive(Debug, Parser)]
 #[command(name = "drumpost", version, max_term_width = 110, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -27,27 +27,27 @@ pub(crate) struct Cli {
     pub command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 ok, 1 a run failed, 2 usage, 3 regression, 4 goal missed, 5 audit failed, 6 run invalid, \
-7 inconclusive (--strict), 130 interrupted (partial results saved)";
+const EXIT_CODES: &str = "Exit codes: 0 ok, 1 a run failed, 2 usage, 3 regression, 4 no rate keeps the goal, 5 audit failed, \
+6 run invalid, 7 inconclusive, 130 interrupted (finished trials are saved)";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Measure a scenario over one or more dispatches
-    #[command(after_help = "--help explains every flag and has more of them. `drumpost list` has all names.")]
+    #[command(after_help = "--help has more flags and explains each. `drumpost list` has all names.")]
     Run(Box<RunArgs>),
     /// Find the highest rate that keeps a goal
     Search(Box<SearchArgs>),
-    /// Run a matrix of scenarios, dispatches and loads from a file, interleaved
+    /// Run many combinations of scenarios, dispatches and loads from a file
     Suite(SuiteArgs),
-    /// List scenarios, transports, their options and promises, and load options
+    /// List scenarios, transports with their options and promises, loads and thresholds
     List(ListArgs),
-    /// Draw a saved record again, from the file alone
+    /// Print the table of a saved record or suite again
     Show(ShowArgs),
-    /// Compare two records, or two dispatches of one
+    /// Compare two records, or two dispatches of one record
     Compare(CompareArgs),
-    /// Write a record in the formats of other tools
+    /// Convert a record to HdrHistogram formats or CSV
     Export(ExportArgs),
-    /// Check the harness against known answers on this machine
+    /// Check drumpost against known answers on this machine
     Selftest(SelftestArgs),
     /// Remove streams that killed runs left at a server
     Clean(CleanArgs),
@@ -56,12 +56,12 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// What runs when nothing is said.
+    /// The command that runs when no sub-command is given.
     pub(crate) fn main_job() -> Self {
         Cli::parse_from(["drumpost", "run"]).command.unwrap_or_else(Self::main_job)
     }
 
-    /// The flags that say what is measured, of a command that makes one record.
+    /// The flags of `run` that a command has, if the command makes one record.
     pub(crate) fn measures(&mut self) -> Option<&mut RunArgs> {
         match self {
             Self::Run(args) => Some(args),
@@ -95,7 +95,8 @@ pub(crate) enum Reply {
 }
 
 impl RunArgs {
-    /// Where lanes run: as asked, else on as many threads as there are cores; each on its own if it is to sleep in its port.
+    /// The placement of lanes: as asked, else one thread per core. With `--wait native` each lane has a thread of its own,
+    /// because it sleeps in its port.
     pub(crate) fn placement(&self) -> Placement {
         let usual = if self.wait == Wait::Native { Placement::Each } else { Placement::cores() };
         self.placement.unwrap_or(usual)
@@ -109,37 +110,37 @@ pub(crate) struct RunArgs {
     /// `drumpost list` has all scenarios. With --sim and no scenario it is `stream`.
     pub scenario: Option<String>,
 
-    /// message/rtrb, event, ... [default: all in process]
+    /// Style and transport: message/rtrb, event, ... [default: all in process]
     ///
     /// A dispatch is a style over a transport, such as message/crossbeam or event/nats. A style alone (message, event)
     /// means that style over every in-process transport; a transport alone means both styles over it. Separate several
     /// with commas. By default both styles run over every in-process transport.
     #[arg(long, short, value_delimiter = ',', value_name = "DISPATCH", help_heading = "Dispatch")]
     pub dispatch: Vec<String>,
-    /// Messages moved at once
+    /// Most messages in a batch
     ///
-    /// Larger batches raise throughput and blur latency, so latency is best read at 1.
+    /// A larger batch raises the throughput and makes latency less exact. Read latency at 1.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65_536), value_name = "N", help_heading = "Dispatch")]
     pub batch: u32,
-    /// Messages a bounded queue holds
+    /// Length of a bounded queue, in messages
     #[arg(long, default_value = "4096", value_parser = count, value_name = "N", help_heading = "Dispatch")]
     pub capacity: u64,
-    /// Threads: cores, each or N [default: cores]
+    /// Threads for lanes: cores, each or N [default: cores]
     ///
     /// A lane is one instance of a service. `cores` starts one thread per core, and each thread polls its lanes in turn.
     /// `each` gives every lane a thread of its own; it is the default with `--wait native`. A number starts that many threads.
     #[arg(long, value_name = "THREADS", help_heading = "Dispatch")]
     pub placement: Option<Placement>,
-    /// spin, yield, park or native
+    /// Idle threads: spin, yield, park or native
     ///
     /// `park` sleeps until another lane wakes the thread. `yield` polls and lets other threads run in between. `spin`
     /// polls without pause and needs a core per lane. `native` sleeps inside the transport's own blocking receive.
     #[arg(long, default_value = "park", value_name = "HOW", help_heading = "Dispatch")]
     pub wait: Wait,
-    /// Requests: await or async
+    /// Replies to requests: await or async
     ///
-    /// With `await`, a service that sends a request does nothing else until the reply has come. With `async`, it goes on
-    /// and handles the reply when it comes.
+    /// With `await`, a service that sends a request does nothing else until the reply arrives. With `async`, it handles
+    /// other messages in the meantime.
     #[arg(long, value_enum, default_value_t = Reply::Async, hide_possible_values = true, value_name = "HOW", help_heading = "Dispatch")]
     pub reply: Reply,
     /// Instances of services, such as worker=4
@@ -175,21 +176,22 @@ pub(crate) struct RunArgs {
     pub set: Vec<String>,
     /// Kill a consumer, such as worker@1s/500ms
     ///
-    /// The consumer of that service dies after the first time, with messages that it handled and did not acknowledge, and
-    /// comes back after the second. Of several instances the first dies; worker#2@1s/500ms names another, from 0.
+    /// AT counts from the start of the load. At that time the consumer of the service dies, with messages that it has handled
+    /// and not acknowledged. It comes back after FOR. The first instance dies, or the one named as in worker#2@1s/500ms,
+    /// counted from 0.
     #[arg(long, value_name = "NAME@AT/FOR", help_heading = "Dispatch")]
     pub kill: Option<String>,
-    /// Process of the server, where its address cannot tell
+    /// Process of the server, if it cannot be found by its address
     ///
-    /// A server on this machine is found by the address that it listens on. The number of its process, or the name of
-    /// its program, says otherwise: for a server in a container, say. Several processes of that name, and all that they
-    /// started, are taken together.
+    /// drumpost finds a server on this machine by the address that it listens on. For a server in a container, give the
+    /// number of its process or the name of its program. All processes of that name, and those that they started, are
+    /// added up.
     #[arg(long, value_name = "PID|NAME", help_heading = "Dispatch", hide_short_help = true)]
     pub observe: Option<Observe>,
 
     /// Open load: flows per second, such as 10k/s
     ///
-    /// An open load starts flows when they are due, however slow the dispatch is. Response time counts from then.
+    /// An open load starts flows when they are due, however slow the dispatch is. Response time counts from the due time.
     #[arg(long, short, value_parser = rate, value_name = "RATE", conflicts_with = "in_flight", help_heading = "Load")]
     pub rate: Option<f64>,
     /// Closed load: flows under way [default: 64]
@@ -199,14 +201,14 @@ pub(crate) struct RunArgs {
     pub in_flight: Option<u64>,
     /// Open load: constant, poisson, ramp:..., ...
     ///
-    /// How the rate goes with time and how flows are spaced, such as poisson or ramp:to=20k/s,over=10s. `drumpost list`
-    /// has the grammar.
+    /// The course of the rate and the spacing of flows, such as poisson or ramp:to=20k/s,over=10s. `drumpost list` has all
+    /// forms.
     #[arg(long, value_name = "SPEC", help_heading = "Load")]
     pub arrivals: Option<String>,
     /// Trace: names of its columns, such as at=TIMESTAMP,size=ContextTokens
     ///
-    /// By default a trace has the columns at_s (or at_ms, at_us, at_ns), size and key. A unit after the name of the time
-    /// (at=time:ms) says what its numbers count; size=none leaves a column of that name unread.
+    /// By default a trace has the columns at_s (or at_ms, at_us, at_ns), size and key. For a column of times, add the unit if
+    /// it is not seconds: at=time:ms. size=none ignores a column named size.
     #[arg(long, value_name = "COLUMNS", help_heading = "Load", hide_short_help = true)]
     pub trace_columns: Option<TraceColumns>,
     /// Open load: number of independent senders
@@ -216,7 +218,7 @@ pub(crate) struct RunArgs {
     pub senders: u32,
     /// Open load: most flows under way
     ///
-    /// By default it is the largest number that cannot deadlock bounded queues.
+    /// The default is the largest number with which bounded queues cannot deadlock.
     #[arg(long, value_parser = count, value_name = "N", conflicts_with = "in_flight", help_heading = "Load")]
     pub window: Option<u64>,
     /// Open load: what happens to a flow that is due while the window is full
@@ -243,9 +245,10 @@ pub(crate) struct RunArgs {
     /// Application headers of every message, such as 4x32B (four values of 32 bytes)
     #[arg(long, default_value_t = HeaderSpec::NONE, value_name = "COUNTxSIZE", help_heading = "Load", hide_short_help = true)]
     pub headers: HeaderSpec,
-    /// Read payload and headers inside the measured path, or outside of it
+    /// Read payload and headers while measuring (inside), or not (outside)
     ///
-    /// `inside` reads every byte when a message is sealed and checked, as a program would. `outside` measures transport alone.
+    /// With `inside`, every byte is read when a message is sent and when it is received, as a program would. `outside`
+    /// measures the transport alone.
     #[arg(long, default_value_t = Touch::Inside, value_name = "WHERE", help_heading = "Load", hide_short_help = true)]
     pub touch: Touch,
     /// Keys, such as zipf:1000,1.1
@@ -259,7 +262,7 @@ pub(crate) struct RunArgs {
 
     /// Length of the measured window [default: 1s]
     ///
-    /// A trace is measured to its end by default.
+    /// By default a trace is measured to its end.
     #[arg(long, value_parser = duration, value_name = "TIME", help_heading = "Measure")]
     pub duration: Option<Duration>,
     /// Number of measured flows, instead of a duration
@@ -275,10 +278,10 @@ pub(crate) struct RunArgs {
     /// The trials of all dispatches are interleaved. In virtual time the default is 1.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000), value_name = "N", help_heading = "Measure")]
     pub trials: Option<u32>,
-    /// Longest wait for messages that are under way when the load has ended
+    /// Longest wait for outstanding messages after the load
     #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME", help_heading = "Measure", hide_short_help = true)]
     pub drain: Duration,
-    /// Give up on the flows of a full window when none has ended for this long
+    /// Time after which the flows of a full window are given up if none of them ends
     ///
     /// These flows count as unfinished, and the load goes on.
     #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME", help_heading = "Measure", hide_short_help = true)]
@@ -312,12 +315,12 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// Record, as `run` saved it, or the folder of a suite
+    /// Record of a run or a search, or the folder of a suite
     pub file: PathBuf,
     /// Print the record as JSON
     #[arg(long)]
     pub json: bool,
-    /// Add hop times by destination and receiver
+    /// Add hop times for each destination and receiver
     #[arg(long)]
     pub hops: bool,
     #[command(flatten)]
@@ -326,15 +329,15 @@ pub(crate) struct ShowArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
-    /// Record A (before)
+    /// Record A, such as before a change
     pub a: PathBuf,
-    /// Record B (after); not needed with --between
+    /// Record B, such as after the change; not needed with --between
     #[arg(required_unless_present = "between")]
     pub b: Option<PathBuf>,
-    /// Compare two dispatches of record A
+    /// Two dispatches of record A to compare
     #[arg(long, value_name = "DISPATCH,DISPATCH", conflicts_with = "b")]
     pub between: Option<String>,
-    /// Exit with 7 if anything is inconclusive or not judged
+    /// Exit with code 7 if anything is inconclusive or not judged
     #[arg(long)]
     pub strict: bool,
     #[command(flatten)]
@@ -346,15 +349,15 @@ pub(crate) struct CompareArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// Record, as `run` saved it
+    /// Record of a run or a search
     pub file: PathBuf,
     /// Format
     #[arg(long, short, value_enum)]
     pub format: ExportFormat,
-    /// Only this dispatch, such as message/crossbeam [default: all]
+    /// Dispatch to export, such as message/crossbeam [default: all]
     #[arg(long, short, value_name = "DISPATCH")]
     pub dispatch: Option<String>,
-    /// Only the trial of this number, from 0 as in the record [default: all]
+    /// Number of the trial to export, from 0 as in the record [default: all]
     #[arg(long, value_name = "N")]
     pub trial: Option<u32>,
     /// File, pipe or device to write; `-` is stdout [default: stdout]
@@ -364,7 +367,7 @@ pub(crate) struct ExportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CleanArgs {
-    /// Transports [default: all that need a server]
+    /// Transports to clean [default: all that need a server]
     #[arg(value_name = "TRANSPORT")]
     pub transports: Vec<String>,
     /// Server of nats and jetstream

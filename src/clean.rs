@@ -1,4 +1,4 @@
-//! `drumpost clean`: removes what runs left at servers whose process ended before it could, after `kill -9` for instance.
+//! `drumpost clean`: removes what runs left at servers because their process was killed.
 
 use crate::{
     Exit,
@@ -48,10 +48,10 @@ pub(crate) fn clean(registry: &Registry, args: &CleanArgs) -> anyhow::Result<Exi
 
 fn told(transport: &str, Cleaned { at, removed, kept }: &Cleaned) -> String {
     let mut text = match removed.len() {
-        0 => format!("{transport} at {at}: nothing to remove: runs that ended left nothing\n"),
-        count => format!("{transport} at {at}: removed {count} that runs of ended processes left\n"),
+        0 => format!("{transport} at {at}: no streams of ended runs, nothing to remove\n"),
+        count => format!("{transport} at {at}: removed {count} of ended runs:\n"),
     };
     removed.iter().for_each(|name| text += &format!("  {name}\n"));
-    kept.iter().for_each(|what| text += &format!("  left: {what}\n"));
+    kept.iter().for_each(|what| text += &format!("  not removed: {what}\n"));
     text
 }

@@ -15,7 +15,7 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<Exit> {
         let mut record = load(file)?;
         if record.search.is_some() {
             return Err(usage(format!(
-                "{} is the record of a search; compare takes records of run",
+                "{} is the record of a search; compare reads records of run",
                 file.display()
             )));
         }
@@ -43,7 +43,7 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<Exit> {
     Ok(match comparison.verdict {
         Verdict::Regression => Exit::Regression,
         _ if comparison.is_invalid() => Exit::Invalid,
-        // Whoever asks for a judgement is not to take none for a good one.
+        // With `--strict`, a missing judgement must not look like a good one.
         Verdict::Inconclusive | Verdict::NotJudged if args.strict => Exit::Inconclusive,
         Verdict::NotJudged | Verdict::NoChange | Verdict::Improvement | Verdict::Inconclusive => Exit::Ok,
     })

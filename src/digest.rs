@@ -1,7 +1,7 @@
-//! A short number for what was asked, so that files of different runs have different names.
+//! A short number computed from the settings of a run, so that files of different runs have different names.
 //!
-//! FNV-1a: it has to be the same with every compiler and on every machine, which the standard library's hashes do not
-//! promise. It tells runs apart and proves nothing.
+//! FNV-1a, because the number has to be the same with every compiler and on every machine. The hashes of the standard
+//! library do not promise that. It is not a cryptographic hash.
 
 use drumpost_results::model::{Record, Settings};
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! Facts about the machine and the process that a record keeps. The one place that reads the wall clock.
+//! Facts about the machine and the process, for the record. The only module that reads the wall clock.
 
 use crate::secrets;
 use drumpost_core::clock::ClockReport;

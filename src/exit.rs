@@ -1,30 +1,32 @@
-//! The public table of exit codes. Nothing else decides how the process ends.
+//! The table of exit codes. No other code decides how the process ends.
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// All went well.
+    /// Everything worked.
     Ok,
-    /// A run or a row of the self-test failed: a broker was lost, a handler panicked, a file could not be read. What there is was saved.
+    /// A run or a row of the self-test failed, for example because a broker was lost, a handler panicked or a file could not be
+    /// read. Finished trials were saved.
     Failed,
-    /// Usage or configuration: a flag, a name, an intent that a transport cannot honour, an output that cannot be written.
+    /// The command cannot be run as given: a flag, a name, an intent that a transport does not support, or an output that cannot be
+    /// written.
     Usage,
     /// A comparison found a regression.
     Regression,
     /// A search found no rate that keeps the goal.
     Missed,
-    /// The audit of a run failed: messages were lost, corrupted, or more than the transport admits to.
+    /// The audit of a run failed: the transport broke its promise, for example lost or duplicated messages.
     Audit,
     /// A run is invalid: it did not measure what was asked.
     Invalid,
-    /// A comparison was inconclusive, and `--strict` asked for more; a search ended without a confirmed answer.
+    /// A comparison with `--strict` was inconclusive, or a search ended without a confirmed answer.
     Inconclusive,
-    /// Interrupted; partial results were saved.
+    /// The command was interrupted. Finished trials were saved.
     Interrupted,
 }
 
 impl Exit {
-    /// The code as the system sees it.
+    /// The exit code of the process.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -41,7 +43,7 @@ impl Exit {
     }
 }
 
-/// Something the user asked for that cannot be done as asked.
+/// A request of the user that cannot be carried out as given.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct UsageError(pub String);

@@ -1,4 +1,4 @@
-//! `drumpost export FILE`: a record in the formats of other tools.
+//! `drumpost export FILE`: converts a record to the formats of other tools.
 
 use crate::{Exit, args::ExportArgs, exit::usage, output, show::load};
 use clap::ValueEnum;

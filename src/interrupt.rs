@@ -1,5 +1,6 @@
-//! Ctrl-C, SIGTERM and a terminal that hangs up. The process has one handler, set at the first command that can be interrupted; it tells every
-//! command that is running. So a program can run several commands, one after the other or at the same time.
+//! Interruption by Ctrl-C, SIGTERM or a hang-up of the terminal. The process has one handler, which is set by the first
+//! command that can be interrupted. It notifies every running command, so a program can run several commands, one after
+//! the other or at the same time.
 
 use crate::signals;
 use std::sync::{

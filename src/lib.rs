@@ -1,5 +1,5 @@
-//! The command line of drumpost as a library: whoever has a transport or a scenario of their own registers it beside the
-//! built-in ones and gets the whole program.
+//! The command line of drumpost as a library. A program with its own transport or scenario adds it to the built-in ones
+//! and has the whole command line.
 //!
 //! ```no_run
 //! let mut registry = drumpost::builtin();
@@ -7,7 +7,8 @@
 //! std::process::exit(i32::from(drumpost::run(registry, std::env::args_os()).code()));
 //! ```
 //!
-//! One file per sub-command; what they share is beside them. Nothing is measured here.
+//! Each sub-command has a file. Modules that several of them share stand beside these files. Measuring itself is the
+//! engine's part.
 
 mod activity;
 mod args;
@@ -69,12 +70,12 @@ pub fn run(registry: Registry, command_line: impl IntoIterator<Item = OsString>)
     let words: Vec<OsString> = command_line.into_iter().collect();
     secrets::learn(&registry, &words);
     let run = || command(&registry, &words);
-    // What a trial does is caught where it is run; this is for what a registered transport or scenario does before.
+    // A panic of a trial is caught where the trial runs. This is for panics of an added transport or scenario before that.
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = drumpost_core::dispatcher::panic_text(&*panic);
         output::complain(&format!(
-            "a panic ended the command: {text}; this is a defect of drumpost, or of a transport or scenario that was \
-             registered with it"
+            "the command panicked: {text}; this is a defect of drumpost, or of a transport or scenario that was added \
+             to it"
         ));
         Exit::Failed
     })

@@ -1,4 +1,4 @@
-//! `drumpost list`: what can be run.
+//! `drumpost list`: scenarios, transports with their options, loads and thresholds.
 
 use crate::{Exit, args::ListArgs, exit::usage, output};
 use drumpost_core::{
@@ -6,7 +6,10 @@ use drumpost_core::{
     scenario::{Intent, Scenario, Style},
 };
 use drumpost_dispatch::sim;
-use drumpost_results::verdict::{Threshold, Thresholds, Validity};
+use drumpost_results::{
+    report::{Layout, hanging},
+    verdict::{Threshold, Thresholds, Validity},
+};
 use drumpost_workloads::{ArrivalSpec, KeySpec, PayloadSpec, text::Form};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -19,12 +22,12 @@ struct Listing {
     arrivals: Vec<ListedForm>,
     payloads: Vec<ListedForm>,
     keys: Vec<ListedForm>,
-    /// What `--sim` may say of the simulated target.
+    /// The keys of `--sim`.
     simulated: Vec<ListedOption>,
     thresholds: Vec<ListedThreshold>,
 }
 
-/// An option, or a part of one.
+/// An option, or a key of `--sim`.
 #[derive(Serialize)]
 struct ListedOption {
     name: String,
@@ -52,9 +55,9 @@ impl From<&OptionEntry> for ListedOption {
 #[derive(Serialize)]
 struct ListedThreshold {
     name: &'static str,
-    /// As `--threshold` takes it.
+    /// In the form that `--threshold` reads.
     default: String,
-    /// What a run is that breaks it.
+    /// The verdict on a run beyond the limit.
     makes: Option<&'static str>,
     summary: &'static str,
 }
@@ -111,7 +114,7 @@ struct ListedTransport {
     options: Vec<ListedOption>,
 }
 
-/// Lists scenarios, transports and what a load can be fed with.
+/// Lists scenarios, transports and loads.
 pub(crate) fn list(registry: &Registry, args: &ListArgs) -> anyhow::Result<Exit> {
     let made = |entry: &ScenarioEntry| {
         let scenario = (entry.make)(&Options::default()).map_err(usage)?;
@@ -128,7 +131,11 @@ pub(crate) fn list(registry: &Registry, args: &ListArgs) -> anyhow::Result<Exit>
         simulated: sim::spec::FORMS.map(simulated).iter().map(Into::into).collect(),
         thresholds: Thresholds::ALL.iter().map(Into::into).collect(),
     };
-    output::result(&if args.json { serde_json::to_string_pretty(&listing)? } else { text(&listing) })?;
+    output::result(&if args.json {
+        serde_json::to_string_pretty(&listing)?
+    } else {
+        text(&listing, output::layout())
+    })?;
     Ok(Exit::Ok)
 }
 
@@ -183,37 +190,46 @@ fn listed_transport(entry: &TransportEntry) -> ListedTransport {
     }
 }
 
-fn text(listing: &Listing) -> String {
-    let width = |names: &mut dyn Iterator<Item = usize>| names.max().unwrap_or(0);
-    let scenarios = width(&mut listing.scenarios.iter().map(|scenario| scenario.name.len()));
+/// In fewer columns nothing is aligned below the names.
+const NARROW: usize = 80;
+
+/// Columns below which the lines of an entry begin: those of the names, or few on a narrow terminal.
+fn indent_of(names: usize, layout: Layout) -> usize {
+    if layout.width < NARROW { 2 } else { names }
+}
+
+fn text(listing: &Listing, layout: Layout) -> String {
+    let widest = |names: &mut dyn Iterator<Item = usize>| names.max().unwrap_or(0);
+    let names = widest(&mut listing.scenarios.iter().map(|scenario| scenario.name.len()));
+    let indent = indent_of(names, layout);
     let mut text = String::from("Scenarios\n");
     for scenario in &listing.scenarios {
         let ListedScenario { name, summary, styles, services, options } = scenario;
-        text += &format!("  {name:scenarios$}  {:14}  {summary}\n", styles.join(", "));
+        text += &hanging(&format!("  {name:names$}  {:14}  ", styles.join(", ")), summary, layout);
         let role = |service: &ListedService| match service {
-            ListedService { name, driven: true, .. } => format!("{name} (driven)"),
-            ListedService { name, optional: true, .. } => format!("{name} (with --with)"),
+            ListedService { name, driven: true, .. } => format!("{name} (starts the flows)"),
+            ListedService { name, optional: true, .. } => format!("{name} (optional: --with {name})"),
             ListedService { name, .. } => (*name).to_owned(),
         };
         let services: Vec<String> = services.iter().map(role).collect();
-        text += &format!("  {:scenarios$}    services: {}\n", "", short(&services));
-        text += &options_text(scenarios, options);
+        text += &hanging(&format!("  {:indent$}    services: ", ""), &short(&services), layout);
+        text += &options_text("--set ", indent, options, layout);
     }
-    text += &transports_text(listing);
+    text += &transports_text(listing, layout);
     let feeds = [
-        ("Arrivals of an open load (--arrivals; all but a trace at --rate)", &listing.arrivals),
+        ("Arrivals of an open load (--arrivals); all but a trace need --rate", &listing.arrivals),
         ("Payload sizes (--payload)", &listing.payloads),
         ("Keys (--keys)", &listing.keys),
     ];
     for (head, forms) in feeds {
-        text += &forms_text(head, forms);
+        text += &forms_text(head, forms, layout);
     }
     text += "\nSimulated target (--sim KEY=VALUE,...)\n";
-    text += &options_text(0, &listing.simulated);
-    text + &thresholds_text(&listing.thresholds)
+    text += &options_text("", 0, &listing.simulated, layout);
+    text + &thresholds_text(&listing.thresholds, layout)
 }
 
-/// At most eight names, and how many more there are.
+/// At most eight names, and the number of the others.
 fn short(names: &[String]) -> String {
     match names.get(8..).map(<[String]>::len) {
         Some(more @ 1..) => format!("{} and {more} more", names[..8].join(", ")),
@@ -221,55 +237,72 @@ fn short(names: &[String]) -> String {
     }
 }
 
-fn transports_text(listing: &Listing) -> String {
-    let transports = listing.transports.iter().map(|transport| transport.name.len()).max().unwrap_or(0);
-    let mut text = String::from("\nTransports (a dispatch is STYLE/TRANSPORT, such as message/crossbeam)\n");
+fn transports_text(listing: &Listing, layout: Layout) -> String {
+    let names = listing.transports.iter().map(|transport| transport.name.len()).max().unwrap_or(0);
+    let indent = indent_of(names, layout);
+    let below = format!("  {:indent$}    ", "");
+    let head = "Transports (a dispatch is STYLE/TRANSPORT, such as message/crossbeam)";
+    let mut text = format!("\n{}", hanging("", head, layout));
     for transport in &listing.transports {
         let ListedTransport { name, summary, runs_on, intents_by_style, .. } = transport;
-        text += &format!("  {name:transports$}  {summary}\n");
+        text += &hanging(&format!("  {name:names$}  "), summary, layout);
         for (style, intents) in intents_by_style {
-            text += &format!("  {:transports$}    {style}: {}\n", "", intents.join(", "));
+            text += &hanging(&format!("{below}{style} style: "), &intents.join(", "), layout);
         }
-        let mut traits = vec![format!("runs on {runs_on}")];
-        traits.extend((!transport.ordered).then(|| "order not promised".into()));
-        traits.extend((!transport.lossless).then(|| "may lose".into()));
-        traits.extend(transport.may_duplicate.then(|| "may deliver again".into()));
+        let mut traits = vec![match *runs_on {
+            "simulation" => "is simulated".to_owned(),
+            place => format!("runs on {place}"),
+        }];
+        traits.extend((!transport.ordered).then(|| "may reorder messages".into()));
+        traits.extend((!transport.lossless).then(|| "may lose messages".into()));
+        traits.extend(transport.may_duplicate.then(|| "may deliver messages again".into()));
         traits.extend((transport.acks != "none").then(|| transport.acks.clone()));
         traits.extend(transport.needs_server.then(|| "needs a server".into()));
-        text += &format!("  {:transports$}    {}\n", "", traits.join("; "));
-        text += &options_text(transports, &transport.options);
+        text += &hanging(&below, &traits.join("; "), layout);
+        text += &options_text("--set ", indent, &transport.options, layout);
     }
     text
 }
 
 /// A line or two per option, below a name of that width.
-fn options_text(indent: usize, options: &[ListedOption]) -> String {
-    let line = |option: &ListedOption| {
+fn options_text(flag: &str, indent: usize, options: &[ListedOption], layout: Layout) -> String {
+    let lines = |option: &ListedOption| {
         let ListedOption { name, form, default, summary, environment, secret } = option;
-        let flag = if indent == 0 { "" } else { "--set " };
         let variable = environment.as_ref().map(|name| format!("; or {name}")).unwrap_or_default();
         let kept = if *secret { "; kept out of records" } else { "" };
-        format!(
-            "  {:indent$}    {flag}{name}={form} [default: {default}{variable}{kept}]\n  {:indent$}      {summary}\n",
-            "", ""
-        )
+        let option = format!("{flag}{name}={form} [default: {default}{variable}{kept}]");
+        let below = |more: &str| format!("  {:indent$}    {more}", "");
+        hanging(&below(""), &option, layout) + &hanging(&below("  "), summary, layout)
     };
-    options.iter().map(line).collect()
+    options.iter().map(lines).collect()
 }
 
-fn thresholds_text(thresholds: &[ListedThreshold]) -> String {
-    let name = thresholds.iter().map(|threshold| threshold.name.len()).max().unwrap_or(0);
-    let default = thresholds.iter().map(|threshold| threshold.default.chars().count()).max().unwrap_or(0);
+fn thresholds_text(thresholds: &[ListedThreshold], layout: Layout) -> String {
+    let is_narrow = layout.width < NARROW;
+    let widest = |of: fn(&ListedThreshold) -> usize| thresholds.iter().map(of).max().unwrap_or(0);
+    let name = if is_narrow { 0 } else { widest(|threshold| threshold.name.len()) };
+    let default = if is_narrow { 0 } else { widest(|threshold| threshold.default.chars().count()) };
     let line = |threshold: &ListedThreshold| {
         let ListedThreshold { name: key, default: value, makes, summary } = threshold;
-        format!("  {key:name$}  {value:default$}  {:7}  {summary}\n", makes.unwrap_or("-"))
+        let lead = format!("  {key:name$}  {value:default$}  {:7}  ", makes.unwrap_or("-"));
+        hanging(&lead, summary, layout)
     };
-    let head = "\nThresholds of the verdict (--threshold KEY=VALUE, or none): name, default, what a run beyond it is\n";
-    head.to_owned() + &thresholds.iter().map(line).collect::<String>()
+    let head = "Thresholds of the verdict (--threshold KEY=VALUE; the value none switches a check off): name, default, \
+                verdict on a run beyond it, what is compared";
+    format!("\n{}", hanging("", head, layout)) + &thresholds.iter().map(line).collect::<String>()
 }
 
-fn forms_text(head: &str, forms: &[ListedForm]) -> String {
-    let width = forms.iter().map(|form| form.grammar.len()).max().unwrap_or(0);
-    let lines = forms.iter().map(|form| format!("  {:width$}  {}\n", form.grammar, form.summary));
-    format!("\n{head}\n{}", lines.collect::<String>())
+fn forms_text(head: &str, forms: &[ListedForm], layout: Layout) -> String {
+    let is_narrow = layout.width < NARROW;
+    let width = if is_narrow { 0 } else { forms.iter().map(|form| form.grammar.len()).max().unwrap_or(0) };
+    let line = |form: &ListedForm| {
+        // The optional parts of a long form go to the next line.
+        let grammar = if is_narrow { form.grammar.replace("[,", " [,") } else { form.grammar.to_owned() };
+        if is_narrow {
+            hanging("  ", &grammar, layout) + &hanging("      ", form.summary, layout)
+        } else {
+            hanging(&format!("  {grammar:width$}  "), form.summary, layout)
+        }
+    };
+    format!("\n{}{}", hanging("", head, layout), forms.iter().map(line).collect::<String>())
 }

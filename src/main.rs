@@ -1,4 +1,4 @@
-//! The binary: everything that ships, registered, and the command line over it.
+//! The binary: the command line with all built-in transports and scenarios.
 
 use std::process::ExitCode;
 

@@ -1,8 +1,8 @@
-//! Targets whose answer is known without measuring: the formulas, each with its source, and how far a measured figure
-//! strays from them by chance. What `selftest` and the tests hold measurements against; nothing here measures.
+//! Formulas of targets whose answer is known, each with its source, and the chance error of a measured figure.
+//! `selftest` and the tests compare measurements with them. Nothing is measured here.
 //!
-//! Times are in units of the mean service time, loads `rho` are arrival rate × mean service time of one server, and a
-//! `share` is that of the flows which a quantile does not exceed.
+//! Times are in units of the mean service time. The load `rho` is the arrival rate × the mean service time of one
+//! server. A `share` is the share of flows that a quantile does not exceed.
 //!
 //! - L. Kleinrock, *Queueing Systems*, Wiley 1975 and 1976: M/M/1, M/M/c and M/G/1 (vol. 1), the fluid limit (vol. 2).
 //! - A. K. Erlang, "The theory of probabilities and telephone conversations", *Nyt Tidsskrift for Matematik* B 20, 1909:

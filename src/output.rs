@@ -1,11 +1,11 @@
-//! What is printed, and where: results to stdout, everything else to stderr. Nothing else in the command line prints.
+//! Printing: results go to stdout, everything else to stderr. No other module of the command line prints.
 //!
 //! A result that cannot be printed is an error, because a script that reads an empty file has to notice. A remark that
-//! cannot be printed is none: stderr may be a closed pipe, a full disk or a terminal that went away, and what was
-//! measured is worth more than the line about it. The print macros panic there, so nothing uses them.
+//! cannot be printed is not: stderr may be a closed pipe, a full disk or a closed terminal, and the measurements are
+//! worth more than the remark. The print macros panic in these cases, so nothing uses them.
 //!
-//! Everything that is printed passes through here, so this is where characters that act on a terminal are replaced: a
-//! record, a server's error or a file's line in an error message may hold any.
+//! All printed text passes through here, so this module also replaces characters that act on a terminal. A record, an
+//! error of a server or a line of a file may contain some.
 
 use crate::secrets;
 use anyhow::Context;
@@ -47,7 +47,7 @@ pub(crate) fn document(path: &Path, text: &str, reader: Reader) -> anyhow::Resul
     if store::is_stdout(path) { result(text) } else { Ok(store::write_text(path, text, reader)?) }
 }
 
-/// What came of printing to stdout: see [`result`].
+/// The result of printing to stdout: see [`result`].
 ///
 /// # Errors
 /// As [`result`].

@@ -1,8 +1,7 @@
-//! Where the record of a run or a search goes, and when: after each trial and each hold, never while one runs.
+//! Saves the record of a run or a search: after each trial or hold, and never while one runs.
 //!
-//! A record is saved as often as something was finished, so that a killed process loses the trial in progress and no
-//! more. What cannot be written where it was asked for goes to a second place. How a file is written is in
-//! `drumpost_results::store`.
+//! So a killed process loses only the trial that was running. If the record cannot be written to its place, it is
+//! written to a second one. `drumpost_results::store` writes the file.
 
 use crate::{exit::usage, output};
 use drumpost_core::clock::{Clock, Now};
@@ -13,7 +12,7 @@ use drumpost_results::{
 };
 use std::path::{Path, PathBuf};
 
-/// Where records go if nothing is said.
+/// Default folder of records.
 const HOME: &str = ".drumpost";
 
 /// See the module.
@@ -26,7 +25,7 @@ pub(crate) struct Saver {
     pace: Pace,
 }
 
-/// Where the record is asked to go.
+/// The destination of the record.
 enum Out {
     /// To stdout: then nothing else is printed there.
     Stdout,
@@ -38,9 +37,9 @@ enum Out {
     Unnamed(PathBuf),
 }
 
-/// What came of saving a record for the last time.
+/// The result of the last save of a record.
 pub(crate) struct Saved {
-    /// Where it is, if that is a file.
+    /// The path, if the record is a file.
     pub path: Option<PathBuf>,
     /// Why it is not where it was asked to be.
     pub outcome: anyhow::Result<()>,
@@ -100,7 +99,7 @@ impl Saver {
         };
         let Some(failure) = failure else {
             if let Some(copy) = self.elsewhere.take() {
-                // It does no harm where it is.
+                // If it cannot be removed, it does no harm.
                 let _ = std::fs::remove_file(copy);
             }
             return Saved { path: self.settle(), outcome: Ok(()) };

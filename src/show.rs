@@ -1,4 +1,4 @@
-//! `drumpost show FILE`: a saved record, or a suite, drawn again from the file alone.
+//! `drumpost show FILE`: prints the table of a saved record or suite again, from its files alone.
 
 use crate::{Exit, args::ShowArgs, exit::usage, output};
 use drumpost_results::{

@@ -1,4 +1,4 @@
-//! The command line: helps, what is said about mistakes, and what goes to which stream.
+//! Tests of the command line: help, errors, and what goes to stdout and to stderr.
 
 use crate::support::{Place, Record, Running, assert_clean};
 use serde_json::Value;
@@ -73,7 +73,7 @@ fn a_value_without_its_unit_is_refused_with_an_example() {
     refused("run --window 3", &["--window", "--rate 10k/s"]);
     refused("run --rate 1k/s --senders 100001", &["--senders", "at most 100000"]);
     refused("run --content compressible", &["--content", "compressible:4"]);
-    refused("run --headers 4", &["'4'", "--headers", "a count and a size", "4x32B"]);
+    refused("run --headers 4", &["'4'", "--headers", "COUNTxSIZE", "4x32B"]);
     refused("run --headers 65x1B", &["'65x1B'", "--headers", "65 headers are more than 64"]);
     refused("run --headers 1x5KiB", &["--headers", "values of 5120 bytes are longer than 4KiB"]);
     refused("search --slo p99<1ms --headers 0x1B", &["--headers", "a count of 0 is written none"]);
@@ -87,8 +87,8 @@ fn a_trace_that_cannot_be_replayed_is_refused_with_its_line() {
     refused_in(&place, "run --arrivals trace:t.csv", &["--arrivals", "t.csv:3: the time \"soon\""]);
     fs::write(place.path("t.csv"), "0\n0.1\n").unwrap();
     refused_in(&place, "run --arrivals trace:t.csv", &["over after 100 ms", "the warm-up of 200 ms"]);
-    refused_in(&place, "run --arrivals trace:t.csv --rate 1k/s", &["a trace has its own times", "--rate"]);
-    refused_in(&place, "run --arrivals trace:t.csv --senders 2", &["--senders", "a trace already says"]);
+    refused_in(&place, "run --arrivals trace:t.csv --rate 1k/s", &["a trace has times of its own", "--rate"]);
+    refused_in(&place, "run --arrivals trace:t.csv --senders 2", &["--senders", "which already says when"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The dashboard as a terminal sees it: the real binary in a pseudo-terminal, its bytes read by a terminal emulator.
+//! Tests of the dashboard on a terminal: the real binary in a pseudo-terminal, whose output a terminal emulator reads.
 
 use crate::support::{LIMIT, Place, Record};
 use drumpost_core::clock::{Clock, Now};

@@ -1,7 +1,7 @@
-//! Every scenario over everything in the process, for real and for a moment: what was sent arrives, once, in order, whole.
+//! Runs every scenario over every in-process transport for a moment: all messages arrive, once, in order and unchanged.
 //!
-//! Figures are not looked at and runs end by count, so a busy machine is no reason to fail; a verdict may be suspect, an
-//! audit may not.
+//! Figures are not checked and runs end by count, so a busy machine does not fail these tests. A verdict may be
+//! suspect, but the audit has to pass.
 
 use crate::support::{Place, Record, assert_clean, count};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Files of other versions, and files that are broken.
+//! Tests with files of other versions and with broken files.
 
 use crate::support::Place;
 use std::{fs, path::Path};

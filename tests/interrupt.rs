@@ -1,4 +1,4 @@
-//! Ctrl-C: whatever was measured is kept, the record says that it is not all, and it does not take long.
+//! Tests of Ctrl-C: finished trials are kept, the record says that it is partial, and the program ends soon.
 
 use crate::support::{Done, Place, Record, Running, count};
 use std::{thread, time::Duration};

@@ -1,5 +1,5 @@
-//! What is fed in, through the whole program: arrivals whose rate goes with time, many senders, traces, payloads. In virtual
-//! time, so figures are exact.
+//! Tests of loads through the whole program: arrivals with a changing rate, many senders, traces, payloads. They run in
+//! virtual time, so figures are exact.
 
 use crate::support::{Place, Record, assert_clean, count, number, within};
 use std::fs;
@@ -176,7 +176,7 @@ fn what_finds_the_window_full_is_late_or_shed_or_ends_the_run() {
     assert_eq!(shed.code, 6, "half of what was asked is no valid load");
     let failed = Place::new().record(&format!("{OVERLOAD} --at-cap fail")).with_code(1);
     let error = failed.only()["error"].as_str().unwrap();
-    assert!(error.contains("as many were under way as the window allows"), "{error}");
+    assert!(error.contains("a flow was due while the window was full"), "{error}");
     assert_eq!(count(failed.only(), "/audit/lost"), 0, "what was under way is not lost");
 }
 

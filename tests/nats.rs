@@ -1,4 +1,4 @@
-//! Real messages through a real server: a private one, on a free port, gone at the end of each test.
+//! Tests with real messages through a private nats-server on a free port, which ends with each test.
 #![cfg(feature = "nats")]
 
 #[path = "../dispatch/tests/support/mod.rs"]

@@ -1,4 +1,4 @@
-//! `show` and `compare`: records drawn again, and what may be concluded from two of them.
+//! Tests of `show` and `compare`: tables of saved records, and the judgement of two records.
 
 use crate::support::{Place, Record, number};
 use std::{collections::BTreeSet, fs};
@@ -151,7 +151,7 @@ fn records_of_different_times_are_shown_and_not_judged() {
     two_records(&place, "service=exp:1500us");
     let text = place.run("compare a.json b.json").with_code(0).stdout;
     assert!(text.contains("not judged") && text.contains("message/sim"), "{text}");
-    assert!(text.contains("what can judge"), "{text}");
+    assert!(text.contains("To judge, measure both in one run"), "{text}");
     let json = place.run("compare a.json b.json --json --strict").with_code(7).json();
     assert_eq!((&json["verdict"], &json["judged"]), (&"not judged".into(), &false.into()));
     let gates = json["rows"][0]["gates"].as_array().unwrap();

@@ -1,4 +1,4 @@
-//! `drumpost selftest` as a user runs it: its table, its document and its code.
+//! Tests of `drumpost selftest`: its table, its JSON document and its exit code.
 
 use crate::support::Place;
 
@@ -10,7 +10,7 @@ fn what_virtual_time_shows_holds() {
     for (shown, at_least) in [
         ("M/M/1 ρ 0.5  response p99.9", 1),
         ("M/M/1 ρ 0.8  response p50", 1),
-        ("M/D/1 ρ 0.8  do not wait", 1),
+        ("M/D/1 ρ 0.8  flows without a wait", 1),
         ("Little's law", 2),
         ("evenly paced", 2),
         ("mean response", 3),
@@ -19,7 +19,7 @@ fn what_virtual_time_shows_holds() {
         ("lost + unique = sent", 4),
         ("A²", 2),
         ("histogram", 2),
-        ("averaged, as one must not", 1),
+        ("averaged p99s, which is wrong", 1),
         ("samples before", 4),
     ] {
         let rows = done.stdout.lines().filter(|line| line.contains(shown)).count();
@@ -41,7 +41,8 @@ fn a_target_that_is_slower_than_it_says_fails() {
         .filter(|row| row["status"] == "failed")
         .map(|row| row["what"].as_str().unwrap())
         .collect();
-    for row in ["M/D/1 ρ 0.8  response p50", "evenly paced ρ 0.5  longest", "overload 1.2  response at 10 s"]
+    for row in
+        ["M/D/1 ρ 0.8  response p50", "evenly paced ρ 0.5  response max", "overload 1.2  response at 10 s"]
     {
         assert!(failed.contains(&row), "{row} is not among {failed:?}");
     }

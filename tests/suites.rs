@@ -1,4 +1,4 @@
-//! Suites: what a file may say, what is run of it and in which order, and that nothing finished is ever lost.
+//! Tests of suites: the file, the order of trials, and that no finished trial is lost.
 
 mod schema;
 
@@ -242,7 +242,7 @@ fn an_interrupted_suite_goes_on_where_it_stopped() {
         assert!(shown.contains(&format!("{} of 12 trials are still to be run", 12 - there)), "{shown}");
         fs::write(place.path("out/.drumpost-abc.tmp"), "half a record").unwrap();
         let resumed = place.run("suite suite.toml --out out --resume").with_code(0);
-        assert!(resumed.stderr.contains(&format!("{there} of 12 trials are there")), "{}", resumed.stderr);
+        assert!(resumed.stderr.contains(&format!("{there} of 12 trials are finished")), "{}", resumed.stderr);
         assert_eq!(records(&place.path("out")), expected, "as if it had not been interrupted");
         assert_eq!(resumed.stdout, table.stdout);
     }
@@ -263,7 +263,11 @@ fn one_process_at_a_time_runs_a_suite() {
     let place = place(LONG);
     let running = begun(&place, "suite suite.toml --out out", 1);
     for line in ["suite suite.toml --out out --resume", "suite suite.toml --out ./out/ --resume"] {
-        refused(&place, line, &["another process is running the suite in", ": wait for its end", "--resume"]);
+        refused(
+            &place,
+            line,
+            &["another process is running the suite in", ": wait until it ends", "--resume"],
+        );
     }
     refused(&place, "suite suite.toml --out out", &["out holds a suite already"]);
     // Who only looks is not kept out.

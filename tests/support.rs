@@ -1,4 +1,4 @@
-//! Runs the binary as a user would: in a folder of its own, with a limit on how long it may take; and reads what came out.
+//! Runs the binary like a user, in a folder of its own and with a time limit, and reads its output.
 
 use drumpost_core::clock::{Clock, Now};
 use serde_json::Value;

@@ -1,7 +1,7 @@
-//! The binary driven from outside: a table of contents.
+//! Tests that run the binary. This file is their table of contents.
 //!
-//! What a module can show of itself is tested beside it; here is what only the whole program can show, through the same
-//! door as a user: a command line, its exit code, what it prints and the file it leaves.
+//! A module's own tests stand beside it. These tests check the whole program as a user sees it: command line, exit
+//! code, output and files.
 #![allow(clippy::unwrap_used, reason = "a test says what it expected by failing")]
 
 mod support;

@@ -1,8 +1,8 @@
-//! Expected against delivered: duplicates and reordering by sequence number, in memory that does not grow.
+//! Audit of deliveries: finds duplicates and reordering by sequence number, in memory that does not grow with the run.
 //!
-//! A *stream* is what one producer sends to one destination, numbered from 0. Each receiver follows the order of
-//! each of its streams; who has seen which number is kept in a window of bits, shared by the instances of a service
-//! that compete for the same messages. Losses are not seen here: they are what was sent less what is unique.
+//! A *stream* is everything that one producer sends to one destination, numbered from 0. Each receiver follows the
+//! order of each stream. The numbers that have been seen are bits in a window, which the competing instances of a
+//! service share. Losses are not found here: they are messages sent minus distinct messages received.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -116,7 +116,7 @@ impl Window {
     }
 }
 
-/// What an audit found in what one receiver was handed.
+/// The findings of the audit at one receiver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// Handed over again.

@@ -1,4 +1,5 @@
-//! Wakes a thread or a task that waits: an eventcount. The waiter leaves its waker once, so a wait costs no registration.
+//! Wakes a thread or a task that waits (an eventcount). The waiter stores its waker once at set-up, so a wait needs no
+//! registration.
 
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
 use std::{sync::OnceLock, task::Waker};

@@ -148,16 +148,16 @@ impl Blame {
             ),
             None => {
                 let names: Vec<&str> = lanes.iter().map(|lane| self.instance(*lane)).collect();
-                format!("{} did not take a turn for {time}", names.join(", "))
+                format!("{} did not run for {time}", names.join(", "))
             }
         }
     }
 
-    /// The sentence for a lane that a full transport has held up for `time`.
+    /// The sentence for a lane that a full transport has blocked for `time`.
     #[must_use]
     pub fn held_up(&self, lane: u16, time: &str) -> String {
         format!(
-            "{} took nothing more from {} for {time}: whoever receives it stands still",
+            "{} was full for {} for {time}: the receiver does not take messages",
             self.transport,
             self.instance(lane)
         )

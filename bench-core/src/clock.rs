@@ -72,7 +72,7 @@ impl Now for VirtualClock {
     }
 }
 
-/// What the host's clock is and costs; printed with every result.
+/// The source and the cost of the host's clock. Every result states them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClockReport {
     /// `tsc` (invariant, calibrated) or `os`.

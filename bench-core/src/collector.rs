@@ -1,5 +1,5 @@
-//! Collects what lanes recorded and counted, off the measured path: merges histograms, adds counters up, and tells what
-//! is expected from what has arrived, destination by destination. When to do so is the monitor's business.
+//! Collects the histograms and counters of all lanes, off the measured path. It merges and adds them, and compares the
+//! messages sent with those received, for each destination. The monitor decides when to collect.
 
 mod tally;
 
@@ -35,7 +35,7 @@ struct Still {
     counted: u64,
     /// For how long the lane has neither handed over its histograms, which the monitor asked for, nor counted anything.
     silent_ns: u64,
-    /// A full transport holds it up, and it counted nothing.
+    /// A full transport blocks the lane, and the lane counted nothing.
     held_up_ns: u64,
 }
 
@@ -80,7 +80,7 @@ pub(crate) struct Collector {
     pub lag_now: Distribution,
 }
 
-/// What lanes left behind at the end.
+/// The figures of lanes that were left behind at the end.
 #[derive(Debug, Default)]
 pub(crate) struct Rest {
     pub local: Local,
@@ -172,7 +172,7 @@ impl Collector {
         self.still_for(ns, |still| still.silent_ns)
     }
 
-    /// The lanes that a full transport has held up for so long without anything moving.
+    /// The lanes that a full transport has blocked for so long without anything moving.
     pub(crate) fn held_up_for(&self, ns: u64) -> Vec<u16> {
         self.still_for(ns, |still| still.held_up_ns)
     }

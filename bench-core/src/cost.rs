@@ -1,8 +1,7 @@
-//! What a trial costs: the processor time of a stretch of the measured window, and the messages and flows that went
-//! through in the same stretch. Both sides of a cost are read at the same moments, so neither the warm-up nor the drain
-//! nor set-up is on one side of it alone.
+//! The cost of a trial: processor time over a period of the measured window, and the messages and flows of the same
+//! period. All of them are read at the same moments, so the warm-up, the drain and the set-up are in none of them.
 //!
-//! Read off the measured path, by the monitor. What is divided by what is the record's business.
+//! The monitor reads these figures off the measured path. The record divides them.
 
 /// So long before measuring begins the first reading may be taken: sleeps end late, and before a load begins nothing has
 /// been counted.
@@ -13,7 +12,7 @@ const APART_NS: u64 = 2_000_000;
 /// readings however long it is, and the last one is close to the end of the load.
 const SHARE: u64 = 128;
 
-/// What was used, and what had gone through, up to a moment.
+/// The CPU time used, and the messages and flows counted, up to a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub at_ns: u64,
@@ -29,7 +28,7 @@ pub(crate) struct Reading {
     pub flows: u64,
 }
 
-/// What a stretch of the measured window cost, and what went through in it.
+/// The cost of a period of the measured window, and the messages and flows in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// How long the stretch is: nearly all of the load's measured time.

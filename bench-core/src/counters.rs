@@ -1,7 +1,7 @@
-//! Counters a lane publishes while it runs: one writer, any reader, no locked instruction.
+//! Counters that a lane publishes while it runs: one writer, any number of readers, and no locked instruction.
 //!
-//! The lane counts in plain integers and stores them once per turn. Quiescence is read from them: see
-//! [`Published::publish`] for the order that makes that exact.
+//! The lane counts in plain integers and stores them once per turn. The monitor reads from them that no message is
+//! under way. [`Published::publish`] explains the memory ordering that makes this exact.
 
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -10,7 +10,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[repr(align(128))]
 struct Block([AtomicU64; 32]);
 
-/// What a lane counted, in plain integers. Vectors are by send port (`emitted`) and by heard destination.
+/// The counts of a lane, in plain integers. Vectors have an entry per send port (`emitted`) or per received destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Local {
     pub emitted: Vec<u64>,
@@ -85,7 +85,7 @@ macro_rules! fields {
 
 /// The cell of the last of these fields.
 const AWAKE_CELL: usize = 23;
-// Where some of them lie among the published cells.
+// The positions of some counters among the published cells.
 const CORRUPTED: usize = 9;
 const LAGGED: usize = 14;
 const BEYOND_WINDOW: usize = 16;

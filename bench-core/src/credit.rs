@@ -1,4 +1,5 @@
-//! Flow ends by origin: what a closed load waits for, in both styles, without going through the transport.
+//! Ends of flows, counted by the lane that started them. A closed load waits for them, in both styles. They do not go
+//! through the transport.
 
 use crate::{
     counters::release,

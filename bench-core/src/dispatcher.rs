@@ -1,4 +1,5 @@
-//! The cold side of a dispatch: one dynamic call per trial. [`Threaded`] and [`Tasked`] run any transport of their kind.
+//! Runs one trial over a transport: one dynamic call per trial. [`Threaded`] runs transports on threads, and [`Tasked`]
+//! those on tasks.
 
 use crate::{
     monitor::Watch,

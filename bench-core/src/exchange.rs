@@ -1,4 +1,4 @@
-//! Where a lane and the collector swap full histograms for empty ones.
+//! Where a lane swaps a full histogram for an empty one with the collector.
 
 use crate::{
     hist::Hist,

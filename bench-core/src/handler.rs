@@ -1,4 +1,5 @@
-//! What a scenario writes ([`Handler`]), what the engine calls ([`Reactor`]), and what both get to answer with ([`Out`]).
+//! The trait that a scenario implements ([`Handler`]), the one that the engine calls ([`Reactor`]), and the output of
+//! both ([`Out`]).
 
 use crate::{
     counters::Published,
@@ -29,7 +30,7 @@ impl<H: Handler> Reactor for H {
     }
 }
 
-/// Where a lane sends to: what an outbox is made from.
+/// A destination that a lane sends to. An outbox is made from these.
 #[derive(Clone, Debug)]
 pub(crate) struct Leg {
     pub destination: u16,
@@ -37,12 +38,12 @@ pub(crate) struct Leg {
     pub kinds: Vec<Kind>,
 }
 
-/// What waits for one send port. On cache lines of its own: it is written at every message.
+/// The messages that wait for one send port. They lie on cache lines of their own, because every message writes to them.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Outbox {
     destination: u16,
-    /// What goes there is a request, and says who waits for the reply.
+    /// Messages to this destination are requests and carry the instance that waits for the reply.
     asks: bool,
     /// Messages that have left: the number of the first that is pending.
     gone: u64,

@@ -1,8 +1,9 @@
-//! Application headers: names and values that every message carries beside its payload, as those of NATS, Kafka or AMQP.
-//! Not the message's own 48 bytes, which are in `message`.
+//! Application headers: names and values that every message carries beside its payload, like those of NATS, Kafka or
+//! AMQP. They are not the 48 bytes of the message itself, which are in `message`.
 //!
-//! Values are ranges of a text made at set-up: those of one message are one stretch of it, cut into as many parts as there
-//! are headers. In process that stretch is read where payload bytes are; how a broker carries them is in `wire`.
+//! Values are ranges of a text made at set-up. The values of one message are one range, cut into as many parts as there
+//! are headers. In process that range is read wherever payload bytes are read. `wire` says how a broker carries
+//! headers.
 
 use crate::{message::Message, payload::digest};
 use rand::{RngExt, SeedableRng, rngs::StdRng};

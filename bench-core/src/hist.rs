@@ -1,7 +1,7 @@
 //! The histogram of the measured path: log-linear, 3 significant digits, one writer, plain counters.
 //!
-//! Its buckets are laid out as HdrHistogram lays them out, so that turning one into an
-//! `hdrhistogram::Histogram` (done off the path, in [`Distribution`]) loses nothing and gives equal percentiles.
+//! Its buckets have the layout of HdrHistogram. So [`Distribution`], off the measured path, converts it into an
+//! `hdrhistogram::Histogram` without loss and with equal percentiles.
 
 use drumpost_defects::{Defect, is_in};
 use hdrhistogram::Histogram;

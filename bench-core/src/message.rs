@@ -1,16 +1,16 @@
-//! The message: what every transport carries, 48 bytes, the same for all of them.
+//! The message that every transport carries: 48 bytes, the same for all of them.
 //!
-//! Here live its layout, its stamps and its checksum. How it becomes bytes for a broker is in `wire`,
-//! the bytes of its payload are in `payload`, its application headers in `headers`.
+//! Lives here: its layout, its time stamps and its checksum. Does not live here: its bytes on a wire (`wire`), its
+//! payload (`payload`) and its application headers (`headers`).
 
 use crate::payload::Pool;
 
-/// What a message says (`OrderPlaced`), as an index into the scenario's kinds; 0 is [`Kind::START`].
+/// The kind of a message (`OrderPlaced`), as an index into the scenario's kinds; 0 is [`Kind::START`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Kind(pub u16);
 
 impl Kind {
-    /// What a load hands to the driven service to start a flow. Never travels.
+    /// The kind that a load passes to a service to start a flow. It never travels.
     pub const START: Kind = Kind(0);
 }
 
@@ -41,7 +41,7 @@ pub struct Message {
     /// Length of the payload in bytes; the bytes are a range of the [`Pool`].
     pub payload_len: u32,
     check: u32,
-    /// What the message says.
+    /// The kind of the message.
     pub kind: Kind,
     /// Destination it travels to, as an index into the wiring.
     pub destination: u16,
@@ -167,7 +167,7 @@ impl Message {
     /// Stamps the hop as handed over at `now_ns`, the flow too if this is its first hop, and seals it.
     ///
     /// Called anew for every offer, so a message that a full transport refused is stamped when it is accepted: the
-    /// wait counts as schedule lag or hold-up of the sender, never as time in the transport.
+    /// wait counts as schedule lag or time in which the sender was blocked, never as time in the transport.
     #[inline]
     pub fn stamp(&mut self, now_ns: u64, pool: &Pool) {
         if self.first_sent_ns() == self.sent_ns() {

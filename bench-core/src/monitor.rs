@@ -1,5 +1,5 @@
-//! Watches a trial: makes snapshots of what the collector has, sees when everything expected has arrived, and tells the
-//! outcome. Runs beside the lanes (real time) or between their steps (virtual time).
+//! Watches a trial: makes snapshots of the collected figures, finds out when every expected message has arrived, and
+//! reports the outcome. It runs beside the lanes in real time, and between their steps in virtual time.
 
 mod watch;
 mod window;
@@ -26,7 +26,7 @@ use std::{sync::Arc, time::Duration};
 const SILENCE_NS: u64 = 5_000_000_000;
 /// A transport that was full for so long, while nothing at all moved, stays so.
 const STALL_NS: u64 = 60_000_000_000;
-/// What a load may take to end beyond the drain deadline, so that a lane that shows no sign of life is told first.
+/// The time that a load may take to end beyond the drain deadline. It is long enough that a lane which hangs is reported first.
 const LATE_NS: u64 = 1_000_000_000;
 
 /// See the module.
@@ -42,7 +42,7 @@ pub struct Monitor {
     drain_deadline_ns: u64,
     /// A lane may show no sign of life for so long; longer if a consumer is killed and away.
     silence_ns: u64,
-    /// A full transport may hold a lane up for so long without anything moving.
+    /// A full transport may block a lane for so long without anything moving.
     stall_ns: u64,
     next_sample_ns: u64,
     /// The lanes were asked for what they have since the last sample.
@@ -173,8 +173,7 @@ impl Monitor {
         } else if now_ns >= TRIAL_MAX_NS {
             self.stop(now_ns, watch);
             self.control.fail(
-                "the trial came near the longest time that the stamps of messages hold, which is 78 hours"
-                    .into(),
+                "the trial was ended because time stamps in messages cannot hold more than 78 hours".into(),
             );
         } else if self.draining_since_ns.is_some() || self.collector.loads_are_done() {
             let since_ns = *self.draining_since_ns.get_or_insert(now_ns);
@@ -214,7 +213,7 @@ impl Monitor {
             ([], [lane, ..]) => Some(blame.held_up(*lane, &text(stall_ns))),
             ([], []) if is_late => self.collector.loads_under_way().first().map(|lane| {
                 let time = text(self.drain_deadline_ns + LATE_NS);
-                format!("the load at {} has not ended {time} after its time", blame.instance(*lane))
+                format!("the load at {} has not ended {time} after its planned end", blame.instance(*lane))
             }),
             ([], []) => None,
         };

@@ -1,4 +1,4 @@
-//! What a trial came to: plain data, merged over the lanes, for the CLI to turn into a record.
+//! The outcome of a trial: plain data, merged over the lanes. The command line turns it into a record.
 
 use crate::{cost::Cost, hist::Distribution, load::gaps::Gaps};
 
@@ -44,7 +44,7 @@ pub struct AuditTotals {
     pub corrupted: u64,
     /// Emitted kinds that nobody is wired to.
     pub unrouted: u64,
-    /// Those that the transport says it dropped; also in `lost`.
+    /// Messages that the transport reports as dropped; they are also in `lost`.
     pub lagged: u64,
     /// Emitted and never accepted by the transport.
     pub unsent: u64,
@@ -85,7 +85,7 @@ pub struct Hop {
     pub times: Distribution,
 }
 
-/// What one trial came to.
+/// The outcome of one trial.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// How it ended.
@@ -128,9 +128,9 @@ pub struct Outcome {
     pub audit: AuditTotals,
     /// Messages sent for measured flows: those of the warm-up's flows are not among them.
     pub messages: u64,
-    /// How long senders were held up by a full transport in the measured window, summed over lanes, in ns.
+    /// How long senders were blocked by a full transport in the measured window, summed over lanes, in ns.
     pub blocked_ns: u64,
-    /// Lanes that send, and so may be held up.
+    /// Lanes that send, and so may be blocked.
     pub senders: u64,
     /// What the measured window cost; `None` in virtual time, and if measuring did not begin.
     pub cost: Option<Cost>,
@@ -144,7 +144,7 @@ pub struct Outcome {
     pub drain_timed_out: bool,
     /// Faults that were injected, in sentences.
     pub faults: Vec<String>,
-    /// What went on besides (a stream could not be removed), in sentences.
+    /// Other events, such as a stream that could not be removed, as sentences.
     pub notes: Vec<String>,
 }
 
@@ -158,7 +158,7 @@ impl Outcome {
     }
 }
 
-/// What a run looks like at one moment. Made some ten times a second, off the measured path.
+/// The state of a run at one moment. The monitor makes about ten a second, off the measured path.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// Since the load began, in ns.
@@ -183,7 +183,7 @@ pub struct Snapshot {
     pub response: Distribution,
     /// Schedule lag since the last snapshot.
     pub lag_now: Distribution,
-    /// Time senders were held up since the last snapshot, as a share of the lanes' time.
+    /// Time for which senders were blocked since the last snapshot, as a share of the lanes' time.
     pub blocked_share: f64,
     /// Deliveries so far and what the audit found; losses are known only at the end, but for those a transport admits.
     pub audit: AuditTotals,

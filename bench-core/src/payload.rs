@@ -1,8 +1,8 @@
-//! Payload bytes: a pool made at set-up, of which every message's payload is a range.
+//! Payload bytes. A pool is made at set-up, and the payload of every message is a range of it.
 //!
-//! In process the range is read at both ends (so the bytes are touched, as a real program would), unless it is said to be
-//! left alone; over a broker the bytes travel and are compared at the far end, whatever is said. How long payloads are is the
-//! workload's business. The pool also keeps what application headers are made of; they are in `headers`.
+//! In process the range is read at both ends, so that the bytes are touched as in a real program (`--touch inside`).
+//! Over a broker the bytes travel and are compared at the receiver in any case. The workload chooses the sizes. The
+//! pool also holds the text of application headers (`headers`).
 
 use crate::{
     headers::{HeaderPool, Shape},
@@ -22,7 +22,7 @@ const STRETCH_LEN: usize = 1024;
 /// About what a compressor (deflate) spends on telling of a run of zeros, in bytes.
 const RUN_LEN: f64 = 5.0;
 
-/// What payloads are made of.
+/// The content of payloads.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Content {
     /// Random bytes: nothing to compress.

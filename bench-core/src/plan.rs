@@ -1,4 +1,4 @@
-//! What one trial is to do: a wired scenario, a load, where the lanes run and how they wait.
+//! The plan of one trial: a wired scenario, a load, the placement of lanes and their wait strategy.
 
 use crate::{
     drive::{Placement, Wait},
@@ -33,7 +33,7 @@ pub struct TrialPlan {
     pub wiring: Wiring,
     /// How it is loaded.
     pub load: LoadPlan,
-    /// What it is loaded with.
+    /// The load.
     pub feeds: Arc<MakeFeed>,
     /// Whether a service that asks waits for the reply before it does anything else.
     pub await_replies: bool,

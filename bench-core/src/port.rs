@@ -1,6 +1,6 @@
-//! The hot seam: what a transport implements to carry messages. Ports move slices and are statically dispatched.
+//! The ports that a transport implements to carry messages. Ports move slices and are called without dynamic dispatch.
 //!
-//! Ports neither read the clock nor count: lanes do. Setting ports up is in `transport`.
+//! Ports neither read the clock nor count; lanes do both. Does not live here: the set-up of ports (`transport`).
 
 use crate::message::Message;
 use std::{future::Future, time::Duration};
@@ -19,7 +19,7 @@ pub enum PortError {
     Failed(String),
 }
 
-/// What became of the messages whose acceptance a transport confirms (publisher confirms).
+/// Counts of confirmed and refused messages, for a transport with publisher confirms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Confirms {
     /// Confirmed by the transport.
@@ -76,7 +76,7 @@ pub trait RecvPort: Send {
 /// Sends to one destination, on tasks.
 ///
 /// Taking and waiting are apart, so that a message is stamped when the transport takes it and the wait for room
-/// counts as the sender's hold-up, as it does on threads.
+/// counts as time in which the sender was blocked, as it does on threads.
 pub trait AsyncSendPort: Send {
     /// As [`SendPort::offer`]: takes a prefix, never waits.
     ///

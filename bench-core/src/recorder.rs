@@ -1,4 +1,5 @@
-//! What one lane records: latencies, counters, audit. Exchanged with the collector between turns, never shared.
+//! What one lane records: latencies, counters, audit. The lane exchanges it with the collector between turns and never
+//! shares it.
 
 use crate::{
     audit::{Audit, Found},
@@ -12,7 +13,7 @@ use crate::{
 use drumpost_defects::{Defect, is_in};
 use std::sync::Arc;
 
-/// What a lane hears: where each heard destination's counters and streams stand.
+/// The destinations that a lane receives from: the positions of their counters and streams.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Heard {
     /// By destination: its slot among those this lane hears; `u8::MAX` if it does not.
@@ -58,7 +59,7 @@ pub(crate) struct Recorder {
     is_warming_up: bool,
 }
 
-/// Where the messages of one stream are recorded: looked up once for as long as they come from the same.
+/// The recorders of one stream. They are looked up again only when a message comes from another stream.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     stream: u64,
@@ -82,7 +83,7 @@ struct EndRun {
     times: u32,
 }
 
-/// What a recorder is made of.
+/// The parts from which a recorder is made.
 pub(crate) struct RecorderSpec {
     pub lane: u16,
     pub ports: usize,
@@ -234,7 +235,7 @@ impl Recorder {
         });
     }
 
-    /// Where the intervals between starts are recorded.
+    /// The histogram of intervals between starts.
     pub(crate) fn inter_send(&mut self) -> &mut Hist {
         &mut self.latencies.inter_send
     }
@@ -271,7 +272,7 @@ impl Recorder {
         std::mem::replace(&mut self.is_warming_up, false)
     }
 
-    /// Notes that a full transport held the lane up, from when to when.
+    /// Notes that a full transport blocked the lane, from when to when.
     #[cold]
     pub(crate) fn blocked(&mut self, since_ns: u64, until_ns: u64) {
         self.local.blocked_ns += until_ns.saturating_sub(since_ns);

@@ -1,5 +1,4 @@
-//! The list of transports and scenarios that a command line is built from. Whoever adds one registers it here; nothing
-//! else has to know.
+//! The list of transports and scenarios from which a command line is built. To add one, register it here.
 
 use crate::{
     dispatcher::Dispatcher,
@@ -43,7 +42,7 @@ impl Options {
     }
 }
 
-/// What runs a transport's ports.
+/// The kind of driver that runs a transport's ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunsOn {
     /// Threads: placement and wait strategy apply.
@@ -56,10 +55,10 @@ pub enum RunsOn {
     Simulation,
 }
 
-/// What a transport promises; a run is judged by it and the record states it.
+/// The promises of a transport. The audit judges a run by them, and the record states them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Promise {
-    /// Queues are bounded and a full one holds the sender up: the deadlock rule applies.
+    /// Queues are bounded and a full one blocks the sender: the deadlock rule applies.
     pub holds_up_senders: bool,
     /// Messages of one producer to one destination arrive in order.
     pub ordered: bool,
@@ -69,12 +68,12 @@ pub struct Promise {
     pub may_duplicate: bool,
     /// How deliveries are acknowledged, in a few words.
     pub acks: &'static str,
-    /// Where messages are kept, in a few words.
+    /// Where the transport stores messages, in a few words.
     pub persistence: &'static str,
 }
 
 impl Promise {
-    /// What a bounded queue in memory promises.
+    /// The promises of a bounded queue in memory.
     pub const IN_MEMORY: Self = Self {
         holds_up_senders: true,
         ordered: true,
@@ -90,11 +89,11 @@ impl Promise {
 pub struct OptionEntry {
     /// Its name after `--set`, such as `nats.token`.
     pub name: &'static str,
-    /// What it takes, such as `URL`, `TIME` or `file|memory`.
+    /// The form of its value, such as `URL`, `TIME` or `file|memory`.
     pub form: &'static str,
-    /// What applies if it is not set, in a few words.
+    /// The default, in a few words.
     pub default: &'static str,
-    /// What it means, in one sentence.
+    /// Its meaning, in one sentence.
     pub summary: &'static str,
     /// The environment variable that sets it where the command line does not.
     pub environment: Option<&'static str>,
@@ -137,9 +136,9 @@ pub struct TransportEntry {
     pub summary: &'static str,
     /// Intents it honours, by style. A style without intents is one it does not have.
     pub intents: &'static [(Style, &'static [Intent])],
-    /// What runs it.
+    /// The kind of driver that runs the ports.
     pub runs_on: RunsOn,
-    /// What it promises.
+    /// The promises of the transport.
     pub promise: Promise,
     /// Whether it needs a server that runs outside the process; such a transport is left out of the default run.
     pub needs_server: bool,

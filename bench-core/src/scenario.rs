@@ -1,7 +1,7 @@
-//! What a scenario is: kinds, services with their handlers, and for each style a table of routes.
+//! The types of a scenario: kinds of messages, services with their handlers, and a table of routes for each style.
 //!
-//! A handler says what happened, a route says where that travels. Here live the types; scenarios themselves are in
-//! the workloads, and what follows from a table (destinations, instances, refusals) is in `wiring`.
+//! A handler says what happened. A route says where a message about it goes. Does not live here: the scenarios
+//! themselves (the workloads), and what follows from a table, such as destinations, instances and refusals (`wiring`).
 
 use crate::handler::Reactor;
 use std::{fmt, str::FromStr};
@@ -46,7 +46,7 @@ impl FromStr for Style {
     }
 }
 
-/// What a sender means by a message, and so what a transport has to honour.
+/// The sender's intent with a message. A transport has to carry messages accordingly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Intent {
     /// "Do this": one addressee, handled by exactly one of its instances.
@@ -109,7 +109,7 @@ pub enum Part {
 pub struct Route {
     /// Name of the queue or topic.
     pub destination: &'static str,
-    /// What the sender means.
+    /// The sender's intent.
     pub intent: Intent,
     /// Names of the kinds that travel here.
     pub kinds: &'static [&'static str],
@@ -171,7 +171,7 @@ pub struct Scenario {
     pub summary: &'static str,
     /// Names of the kinds; the handler's `Kind(n)` is the n-th of these, counted from 1.
     pub kinds: &'static [&'static str],
-    /// Who takes part.
+    /// The services of the scenario.
     pub services: Vec<Service>,
     /// How many times handlers end one flow (a fan-out to n ends n times). 1 for most.
     pub ends_per_flow: u32,

@@ -1,5 +1,5 @@
-//! What a transport can tell of the server it talks to. Finding that server's process and reading what it uses is the
-//! business of whoever watches the trial.
+//! Facts that a transport knows about its server. Does not live here: finding the server's process and reading its CPU
+//! time and memory, which the caller that watches the trial does.
 
 use std::net::SocketAddr;
 

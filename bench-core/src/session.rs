@@ -1,4 +1,4 @@
-//! Set-up of a trial: from a plan to lanes, bells and a monitor. The same for every driver.
+//! Set-up of a trial: makes lanes, bells and a monitor from a plan. It is the same for every driver.
 
 use crate::{
     audit::{Audit, Group},
@@ -24,7 +24,7 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-/// What the lanes of a trial and its monitor share.
+/// Shared by the lanes of a trial and its monitor.
 #[derive(Debug, Default)]
 pub struct Control {
     /// Stops the lanes.
@@ -43,7 +43,7 @@ impl Control {
         self.ring();
     }
 
-    /// What failed, if anything did.
+    /// The reason of a failure, if there was one.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()

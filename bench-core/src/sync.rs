@@ -1,10 +1,10 @@
-//! The atomics, locks and sleeping of everything that threads share: those of the standard library.
+//! The atomics, locks and sleeps of everything that threads share. Normally they are those of the standard library.
 //!
-//! Built with `--cfg loom` they are those of the model checker loom instead. It runs the tests in `models` once for each
-//! order in which the threads' accesses may happen, and for each older value that a load may still see. There a sleep
-//! has no limit: a bell that is not rung then is a deadlock, which the checker reports, and not a nap of 50 ms.
+//! With `--cfg loom` they are those of the model checker loom. It runs the tests in `models` once for each order in
+//! which the threads' accesses may happen, and for each older value that a load may still see. In a model a sleep has
+//! no time limit, so a bell that is not rung is a deadlock, which loom reports.
 //!
-//! `OnceLock` stays the standard library's: what it holds is written before anybody shares it, and loom has none.
+//! `OnceLock` is always that of the standard library: its value is written before it is shared, and loom has none.
 
 #[cfg(not(loom))]
 pub(crate) use std::{

@@ -1,4 +1,4 @@
-//! The cold seam: opening a transport for a wiring. What it gives back are the hot ports.
+//! The set-up of a transport: it is opened for a wiring and returns its ports.
 
 use crate::{
     port::{AsyncRecvPort, AsyncSendPort, RecvPort, SendPort},
@@ -19,14 +19,14 @@ pub enum OpenError {
     Failed(String),
 }
 
-/// What was removed of what processes left behind that ended before they could remove it themselves.
+/// The result of cleaning up after processes that ended before they could do it themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cleaned {
-    /// Where was looked, without secrets.
+    /// The address that was cleaned, without secrets.
     pub at: String,
     /// Names of what was removed.
     pub removed: Vec<String>,
-    /// What drumpost made and was left, each with the reason, such as `NAME: process 7 on host is running`.
+    /// Things that drumpost made and that were not removed, each with the reason, such as `NAME: process 7 on host is running`.
     pub kept: Vec<String>,
 }
 

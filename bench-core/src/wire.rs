@@ -1,13 +1,14 @@
-//! The envelope on the wire: the same 48-byte header and the payload bytes, for every broker.
+//! The encoding of a message for brokers: the same 48-byte header and the payload bytes for every broker.
 //!
-//! Stamps travel in the header, never in a broker's own properties, so they mean the same everywhere. No transport
-//! lives here.
+//! Time stamps travel in this header and never in properties of the broker, so they mean the same over every broker. No
+//! transport lives here.
 //!
-//! *Application headers* do not travel in these bytes: a broker has its own means for them. A transport that has hands
-//! those that [`headers`] names to its client with each message, and what arrived to [`decode_with_headers`]. One that
-//! moves messages as they are, in process, has nothing to do: headers are a range of the pool, as payloads are. One that has no
-//! means for them refuses a wiring whose pool has any ([`Pool::headers`]), in a sentence that names headers; if it
-//! calls [`decode`] all the same, every message of such a run fails its check. None drops them unnoticed.
+//! *Application headers* do not travel in these bytes, because brokers have headers of their own. A broker transport
+//! with headers passes those that [`headers`] names to its client with each message, and passes the received ones to
+//! [`decode_with_headers`]. An in-process transport does nothing, because headers are a range of the pool, like
+//! payloads. A transport without headers refuses a wiring whose pool has any ([`Pool::headers`]), with a sentence that
+//! contains the word headers. If it calls [`decode`] anyway, every message of such a run fails its check. So no
+//! transport drops headers unnoticed.
 
 use crate::{
     message::{MESSAGE_LEN, Message},

@@ -1,6 +1,7 @@
-//! What follows from a style's table of routes: destinations, instances, who hears what, and what is refused.
+//! Derives a wiring from a style's table of routes: destinations, instances, receivers of each destination, and
+//! refusals.
 //!
-//! A wiring is what a transport is opened with. Everything here happens before a run.
+//! A transport is opened with a wiring. Everything here happens before a run.
 
 mod checks;
 
@@ -11,7 +12,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
-/// What a wiring is made from, besides the scenario.
+/// The settings from which a wiring is made, besides the scenario.
 #[derive(Clone, Debug)]
 pub struct WiringSettings {
     /// Unique among runs; brokers name their objects after it.
@@ -50,7 +51,7 @@ pub struct Destination {
     pub id: u16,
     /// Its name.
     pub name: String,
-    /// What the sender means by what it sends here.
+    /// The sender's intent with messages to this destination.
     pub intent: Intent,
     /// Kinds that travel here.
     pub kinds: Vec<Kind>,
@@ -101,9 +102,9 @@ pub enum WiringError {
         what: &'static str,
         /// The name.
         name: String,
-        /// Where it stands.
+        /// The place of the name.
         place: String,
-        /// What there is.
+        /// The known names.
         known: String,
     },
     /// The table breaks a rule, in words.
@@ -221,7 +222,7 @@ impl Wiring {
     fn check_shape(&self, scenario: &Scenario) -> Result<(), WiringError> {
         let instances: usize = self.services.iter().map(|service| service.instances.len()).sum();
         if instances > 4096 {
-            return Err(rule(format!("{instances} service instances: at most 4,096 fit one process")));
+            return Err(rule(format!("{instances} service instances: one process can have 4,096 at most")));
         }
         if self.driven().next().is_none() {
             return Err(rule(format!("scenario `{}` has no driven service that takes part", scenario.name)));

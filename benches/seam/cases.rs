@@ -1,4 +1,4 @@
-//! What is compared.
+//! The cases that are compared.
 
 use crate::{
     flow, flow_tasks, flow_threads, hop, lanes,

@@ -1,4 +1,4 @@
-//! By hand: the services of `order-authorization`, and the flow on one thread.
+//! Written by hand: the services of `order-authorization`, and the flow on one thread.
 
 use crate::{
     parts::{Ends, Inbound, Source, lead, on_a_thread, stamp},

@@ -1,4 +1,4 @@
-//! By hand: `order-authorization` with a task for each service, on a runtime with one thread.
+//! Written by hand: `order-authorization` with a task for each service, on a runtime with one thread.
 
 use crate::{
     flow::{Order, Payment, Warehouse, ran},

@@ -1,4 +1,4 @@
-//! By hand: `order-authorization` with a thread for each service, which yields when it finds nothing to do.
+//! Written by hand: `order-authorization` with a thread for each service, which yields when there is no message.
 
 use crate::{
     flow::{Order, Payment, Warehouse, ran, receive, send},

@@ -1,4 +1,4 @@
-//! By hand: one hop from a producer to a worker on one thread, through a ring and through a channel.
+//! Written by hand: one hop from a producer to a worker on one thread, through a ring and through a channel.
 
 use crate::{
     flow::{receive, send},

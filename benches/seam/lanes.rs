@@ -1,4 +1,4 @@
-//! One side: lanes, through the public interface of the engine.
+//! The engine's side of the comparison: lanes, through the public interface of the engine.
 
 use crate::trial::{CAPACITY, Ran, Trial};
 use drumpost_core::{

@@ -1,9 +1,9 @@
-//! The seam's price: what a flow costs through lanes and ports, against the same flow in a loop written by hand.
+//! The cost of the seam: a flow through lanes and ports, against the same flow in a loop written by hand.
 //!
-//! Both sides use the same messages, stamps, seals, records, audit and queues; the loops by hand know which flow they run
-//! and have no engine. `cargo bench --bench seam -- --table` compares them in pairs, one after the other in one process,
-//! and prints the table that the methodology shows; a word after `--table` picks cases, `--pairs N` sets how many.
-//! `cargo bench --bench seam` hands the same runs to criterion, which does not interleave them.
+//! Both sides use the same messages, stamps, checksums, records, audit and queues. The hand-written loops know the flow
+//! that they run and have no engine. `cargo bench --bench seam -- --table` compares both in pairs within one process
+//! and prints the table of METHODOLOGY.md. A word after `--table` selects cases, and `--pairs N` sets the number of
+//! pairs. `cargo bench --bench seam` passes the same runs to criterion, which does not interleave them.
 
 #![allow(missing_docs)]
 

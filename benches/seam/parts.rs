@@ -1,4 +1,4 @@
-//! What the loops by hand have in common: where flows come from, and what is recorded of messages and of ends.
+//! Parts of the hand-written loops: where flows come from, and what is recorded of messages and of ends.
 
 use crate::trial::{Ran, Trial};
 use drumpost_core::{

@@ -1,7 +1,8 @@
-//! Takes the processor time of the thread that starts the flows, from one refill of the load's buffer to another.
+//! Takes the processor time of the thread that starts the flows, between two refills of the load's buffer.
 //!
-//! Where a whole flow runs on that thread this is what it costs, and what else the machine is doing does not lengthen it,
-//! as it does elapsed time. The load asks for some hundred flows at a time, so that taking it costs nothing.
+//! If a whole flow runs on that thread, this is the cost of the flow. Other work on the machine does not lengthen it,
+//! as it lengthens elapsed time. The load asks for several hundred flows at a time, so reading the time costs next to
+//! nothing.
 
 use drumpost_core::load::{Feed, Start};
 use rustix::time::{ClockId, clock_gettime};

@@ -1,4 +1,4 @@
-//! The table: pairs of runs, one side after the other, and what the pairs say.
+//! The table: pairs of runs, one side after the other, and the statistics of the pairs.
 
 use crate::{
     cases::{BATCHES, CASES, Case},

@@ -1,4 +1,4 @@
-//! What both sides are asked to do, and what they answer.
+//! The input and the outcome of a run of either side.
 
 use crate::stopwatch::Stopwatch;
 use drumpost_core::{load::Feed, payload::Pool, plan::MakeFeed};

@@ -1,8 +1,8 @@
-//! Defects of other harnesses that a test can put into the program, to show that what it checks would see them.
+//! Defects seen in other harnesses that a test can put into drumpost, to show that its checks notice them.
 //!
-//! Each is one branch at the place where such a defect would be made, and a constant `false` without the feature `on`,
-//! which only tests build with. A test puts a defect in for its own thread ([`with`], [`put_in`]), or for a process that
-//! it starts, by the environment variable [`VARIABLE`].
+//! Each defect is one branch at the place where it would occur, and a constant `false` without the feature `on`, which
+//! only tests enable. A test puts a defect in for its own thread ([`with`], [`put_in`]), or through the environment
+//! variable [`VARIABLE`] for a process that it starts.
 
 /// A defect. Where it is made is found by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

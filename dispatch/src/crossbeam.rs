@@ -1,10 +1,11 @@
 //! `crossbeam`: bounded channels with any number of senders and receivers.
 //!
-//! Command, Request and Event: the instances of a receiving service take from one shared queue, so each message is
-//! handled by exactly one of them. Reply: each instance that asks has a queue of its own, picked by the message's
-//! `reply_to`. Event: copied into the queue of every subscribing service; a topic without subscribers takes
-//! everything. A service with a single instance hears everything through one queue, unless it both reacts and asks.
-//! A full queue holds the sender up; other subscribers get what it offers meanwhile, up to one batch ahead.
+//! Command, Request and Event: the instances of a receiving service take from one shared queue, so exactly one of them
+//! handles each message. Reply: each requesting instance has a queue of its own, which the message's `reply_to`
+//! selects. Event: a copy goes into the queue of every subscribing service; a topic without subscribers accepts
+//! everything. A service with a single instance receives everything through one queue, unless it both handles messages
+//! and sends requests. A full queue blocks the sender. Other subscribers still receive its messages, up to one batch
+//! ahead.
 
 use crate::shared::{Addressees, buffer};
 use crossbeam::channel::{Receiver, Select, Sender, TryRecvError, TrySendError, bounded};

@@ -1,6 +1,6 @@
-//! The transports of drumpost, one file each, behind one list.
+//! The transports of drumpost, one file each, and the list of them.
 //!
-//! Each file realises the intents its transport has native means for, and refuses the others when it is opened.
+//! Each transport carries the intents for which it has native support. It refuses the others when it is opened.
 
 pub mod crossbeam;
 pub mod listeners;

@@ -1,9 +1,9 @@
-//! `listeners`: callbacks attached to the source of an event, called in place when it is emitted.
+//! `listeners`: callbacks of an event's publisher, called inline when the event is emitted.
 //!
-//! A subscribing service's lane is the callback: the publisher's own thread hands it the event, and whatever it emits in
-//! turn is handed on before the call returns. There is no queue, so nothing waits, nothing is full, and a slow listener
-//! holds up its publisher. Everything runs on one thread: two publishers calling the same listener at once would need a
-//! lock that the style does not have.
+//! The lane of a subscribing service is the callback. The publisher's thread passes it the event, and passes on
+//! whatever the lane emits, before the call returns. There is no queue, so nothing waits and nothing is full, and a
+//! slow listener blocks its publisher. Everything runs on one thread, because two publishers that call the same
+//! listener at once would need a lock.
 
 use drumpost_core::{
     blame::Act,
@@ -28,12 +28,12 @@ use drumpost_core::{
 };
 use std::time::Duration;
 
-/// What the registry lists.
+/// The entry for the registry.
 #[must_use]
 pub fn entry() -> TransportEntry {
     TransportEntry {
         name: "listeners",
-        summary: "callbacks attached to the source, called on the publisher's thread when the event is emitted",
+        summary: "callbacks in the publisher: each event is handled inline, on the publisher's thread",
         intents: &[(Style::Event, &[Intent::Event])],
         runs_on: RunsOn::Inline,
         promise: Promise { holds_up_senders: false, ..Promise::IN_MEMORY },
@@ -52,7 +52,7 @@ impl Dispatcher for Listeners {
         let listeners = attach(&plan.wiring)?;
         if plan.kill.is_some() {
             return Err(OpenError::Refused(
-                "listeners cannot honour --kill: a callback has no life of its own".into(),
+                "listeners do not support --kill: a callback has no consumer to kill".into(),
             ));
         }
         // Measured here the first time, not when the first lane waits.
@@ -74,7 +74,7 @@ type Attached = Vec<Vec<Vec<usize>>>;
 fn attach(wiring: &Wiring) -> Result<Attached, OpenError> {
     if let Some(other) = wiring.destinations.iter().find(|destination| destination.intent != Intent::Event) {
         return Err(OpenError::Refused(format!(
-            "listeners cannot honour {} `{}`: whoever emits does not address anyone, so only Event can be carried; use \
+            "listeners cannot carry {} `{}`: a publisher does not address a receiver, so only Event can be carried; use \
              the event style",
             other.intent, other.name
         )));
@@ -83,8 +83,8 @@ fn attach(wiring: &Wiring) -> Result<Attached, OpenError> {
         let mut subscribers = destination.receivers.iter().map(|receiver| &wiring.services[*receiver]);
         if let Some(several) = subscribers.find(|service| service.instances.len() > 1) {
             return Err(OpenError::Refused(format!(
-                "listeners cannot honour Event `{}` to {} instances of `{}`: every attached callback is called, none \
-                 competes; use one instance",
+                "listeners cannot carry Event `{}` to {} instances of `{}`: every callback is called, so instances would \
+                 not compete; use one instance",
                 destination.name,
                 several.instances.len(),
                 several.name

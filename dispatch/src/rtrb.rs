@@ -1,10 +1,10 @@
 //! `rtrb`: wait-free rings with one writer and one reader each.
 //!
-//! Command and Request: one ring per sending instance, to the only instance of the receiving service; several would
-//! compete, which a ring with one reader cannot express. Reply: each replier holds one ring per instance that asks and
-//! picks it by the message's `reply_to`. Event: refused, a ring has no subscribers. A receiver merges its rings
-//! by draining them in turn. Whole slices are copied in and handed over in place, and a slot is free again when its
-//! message is handled. A ring cannot sleep, so wait strategy `native` yields.
+//! Command and Request: each sending instance has one ring to the only instance of the receiving service. Several
+//! receiving instances would compete, which a ring with one reader cannot do. Reply: each replier has one ring to each
+//! requesting instance, and the message's `reply_to` selects it. Event: refused, because a ring has no subscribers. A
+//! receiver drains its rings in turn. Slices are copied in and handed over in place, and a slot is free again when its
+//! message is handled. A ring cannot sleep, so the wait strategy `native` yields.
 
 use crate::shared::{Addressees, refuse_competing, refuse_other_intents};
 use drumpost_core::{

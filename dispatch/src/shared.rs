@@ -1,5 +1,5 @@
-//! What several transports share: where a message for one of several instances goes, and the sentences in which they
-//! refuse what they have no native means for.
+//! Code that several transports share: the instance that a message goes to, and the sentences with which transports
+//! refuse intents that they do not support.
 
 use drumpost_core::{
     message::Message,

@@ -1,10 +1,10 @@
 //! `tokio-broadcast`: tokio's broadcast channels.
 //!
-//! Event: one channel per topic, of which every subscribing service has a receiver. A sender is never held up: a
-//! receiver that falls behind by more than the capacity, which the channel rounds up to a power of two, loses the oldest
-//! messages and is told how many. Several instances of a subscribing service are refused, as each would get
-//! a copy; so are Command, Request and Reply, as everyone who listens would hear them. A service that hears several
-//! topics takes from them in turn.
+//! Event: one channel per topic, and every subscribing service has a receiver. A sender is never blocked. A receiver
+//! that falls behind by more than the capacity, which the channel rounds up to a power of two, loses the oldest
+//! messages and is told how many. Several instances of a subscribing service are refused, because each would get a
+//! copy. Command, Request and Reply are refused, because every receiver of the channel would get them. A service with
+//! several topics takes from them in turn.
 
 use crate::shared::{buffer, refuse_competing, refuse_other_intents};
 use drumpost_core::{
@@ -34,7 +34,7 @@ const INTENTS: &[Intent] = &[Intent::Event];
 pub fn entry() -> TransportEntry {
     TransportEntry {
         name: NAME,
-        summary: "tokio's broadcast channels, one per topic; a slow subscriber loses the oldest (tokio::sync::broadcast)",
+        summary: "tokio's broadcast channels, one per topic; a slow subscriber loses the oldest messages (tokio::sync::broadcast)",
         intents: &[(Style::Event, INTENTS)],
         runs_on: RunsOn::Tasks,
         promise: Promise { holds_up_senders: false, lossless: false, ..Promise::IN_MEMORY },
@@ -93,7 +93,7 @@ impl AsyncTransport for TokioBroadcast {
             NAME,
             wiring,
             INTENTS,
-            "everyone who listens would hear it; use tokio-mpsc or crossbeam",
+            "every receiver of the channel would get it; use tokio-mpsc or crossbeam",
         )?;
         refuse_competing(NAME, wiring, "each would get a copy")?;
         let topics: Vec<Sender<Message>> =

@@ -1,9 +1,9 @@
 //! `tokio-mpsc`: tokio's bounded channels with many senders and one receiver.
 //!
-//! Command, Request and Reply: each service instance has one channel for everything it hears, and a second for its
-//! replies if it both reacts and asks; a reply picks the channel of the instance in its `reply_to`. Several instances
-//! that would compete for commands or requests are refused, as a channel has one receiver. Event: refused, nobody
-//! subscribes to a channel. A full channel holds the sender up.
+//! Command, Request and Reply: each service instance has one channel for everything that it receives, and a second one
+//! for replies if it both handles messages and sends requests. The message's `reply_to` selects the channel of a reply.
+//! Several instances that would compete for commands or requests are refused, because a channel has one receiver.
+//! Event: refused, because a channel has no subscribers. A full channel blocks the sender.
 
 use crate::shared::{Addressees, buffer, refuse_competing, refuse_other_intents};
 use drumpost_core::{

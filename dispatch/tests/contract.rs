@@ -1,5 +1,5 @@
-//! The contract kit over every transport that ships. Those that need a server are run against a private one; their
-//! tests are ignored unless they are asked for, as scripts/test does.
+//! The contract kit for every transport of drumpost. Transports that need a server run against a private one. Their
+//! tests are ignored unless scripts/test runs them.
 
 #[cfg(feature = "nats")]
 mod support;

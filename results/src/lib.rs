@@ -1,7 +1,6 @@
-//! The record of a run: what was measured, how it is stored, judged, compared and shown.
+//! The record of a run: its types, its file format, verdicts, statistics, comparison, reports and exports.
 //!
-//! Lives here: the memory types, the file format, the store, statistics, verdicts, comparison, reports and exports.
-//! Does not live here: measuring, clocks and printing; the caller fills a record in and prints the text it gets.
+//! Does not live here: measuring, clocks and printing. The caller fills a record in and prints the text that it gets.
 
 pub mod compare;
 pub mod export;

@@ -1,6 +1,4 @@
-//! Records made up for the tests of this crate: the same on every machine.
-//!
-//! Lives here: building them. Does not live here: anything outside tests.
+//! Made-up records for the tests of this package, the same on every machine.
 
 use crate::model::{
     Audit, Distribution, Flows, Hop, Hygiene, LoadKind, Pairing, Point, Record, Run, Series, Setting, Status,
@@ -160,7 +158,7 @@ pub(crate) fn searched() -> Record {
             phase: phases[if i < 7 { i.min(5) } else { 0 }],
             judgement: Some(if is_kept { Judgement::Kept } else { Judgement::Missed { collapsed: i == 2 } }),
             reasons: if is_kept { Vec::new() } else { vec![reason] },
-            disturbance: (i == 4).then(|| "others took 40.0 % of the cores".into()),
+            disturbance: (i == 4).then(|| "other processes used 40.0 % of the cores".into()),
         });
         runs.push(run);
     }

@@ -1,8 +1,8 @@
-//! Records as files: a document is there whole or not at all.
+//! Writes and reads files. A document is never half written.
 //!
-//! Lives here: writing, reading and probing paths, and the name of a file. What is at a path is found in `place`, files
-//! on their way are in `temporary`. Does not live here: what is in a document (`format`) and which folder is used (the
-//! command line).
+//! Lives here: writing, reading and probing paths, and the name of a file. Finding out what is at a path is in `place`,
+//! temporary files are in `temporary`. Does not live here: the content of a document (`format`) and the choice of a
+//! folder (the command line).
 
 mod place;
 mod temporary;

@@ -1,8 +1,7 @@
-//! A suite of cells in a folder: what is to be run, and how much of it there is.
+//! A suite of cells in a folder: its plan, its records, and the trials that are left.
 //!
-//! Lives here: reading and writing the folder, and what is left to do. The fields of its state are in
-//! `format::suite`, the table in `report`. Does not live here: how cells come from a file and how they are run (the
-//! command line).
+//! Lives here: reading and writing the folder. The fields of the state are in `format::suite`, the table in `report`.
+//! Does not live here: making cells from a file, and running them (the command line).
 
 use std::io;
 use std::path::Path;
@@ -106,7 +105,7 @@ impl Suite {
     pub fn partial(&self) -> Option<String> {
         let left = self.plan.order.iter().filter(|slot| !self.has(slot.cell, slot.trial)).count();
         let all = self.plan.order.len();
-        (left > 0).then(|| format!("{left} of {all} trials are still to be run; --resume goes on with them"))
+        (left > 0).then(|| format!("{left} of {all} trials are still to be run; continue with --resume"))
     }
 }
 

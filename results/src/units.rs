@@ -1,7 +1,7 @@
-//! Every number a person reads: durations, rates, counts, sizes, ratios and shares as text.
+//! Formats every number that a person reads: durations, rates, counts, sizes, ratios and shares.
 //!
-//! Lives here: formatting. Does not live here: tables, colours, file formats (files hold plain numbers), and reading what
-//! people type, which is the package `drumpost-units`. Its functions understand every text that is made here.
+//! Does not live here: tables, colours, file formats (files hold plain numbers), and reading what people type (the
+//! package `drumpost-units`, which reads every text that is made here).
 
 pub use drumpost_units::{
     UnitError, parse_count, parse_duration, parse_number, parse_rate, parse_share, parse_size,
@@ -10,7 +10,7 @@ pub use drumpost_units::{
 
 use crate::model::Setting;
 
-/// What is printed for a figure that does not exist (too few samples, not measured here).
+/// Printed for a figure that does not exist (too few samples, not measured here).
 pub const NONE: &str = "-";
 
 /// Three significant digits with the unit that fits: `412 ns`, `1.23 ms`, `12.0 s`, `16.7 min`, `2.50 h`.
@@ -109,6 +109,8 @@ pub fn setting(key: &str, value: &Setting) -> String {
         Setting::Number(n) if key.ends_with("_per_s") => rate(*n),
         Setting::Integer(n) if key.ends_with("seed") => n.to_string(),
         Setting::Integer(n) => count_exact(*n),
+        // Lists of words that a record joins with commas alone.
+        Setting::Text(words) if ["promise", "services"].contains(&key) => words.replace(',', ", "),
         other => other.to_string(),
     }
 }

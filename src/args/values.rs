@@ -1,4 +1,4 @@
-//! How the values of flags are read, with errors for whoever typed them.
+//! Parsers for the values of flags, with errors for the person who typed them.
 
 use drumpost_core::load::Debt;
 use drumpost_results::units;

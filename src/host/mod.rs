@@ -1,7 +1,8 @@
-//! What this machine does while a trial is measured: its cores, its other processes, a quota, and the server under test.
+//! The machine during a trial: its cores, its other processes, a CPU quota, and the server under test.
 //!
-//! `watch` puts it together for a trial. `processes` and `sockets` read `/proc`, `quota` reads control groups, `server`
-//! follows the processes of a server. Each takes the folder to read from, so that tests give it one of their own.
+//! `watch` combines the figures for a trial. `processes` and `sockets` read `/proc`, `quota` reads control groups,
+//! `server` follows the processes of a server. Each takes the folder to read from, so that tests can pass one of their
+//! own.
 
 mod observe;
 mod processes;

@@ -1,4 +1,4 @@
-//! `--observe`: which process is the server, where its address cannot tell.
+//! `--observe`: the process of the server, if it cannot be found by its address.
 
 use super::processes::Proc;
 use crate::exit::usage;

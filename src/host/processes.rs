@@ -1,4 +1,4 @@
-//! Processes as `/proc` shows them: names, parents, processor time, memory (proc(5)).
+//! Processes in `/proc`: names, parents, processor time, memory (proc(5)).
 
 use nix::{
     time::{ClockId, clock_gettime},

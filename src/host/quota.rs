@@ -1,7 +1,7 @@
-//! CPU quotas of control groups, version 1 and 2, and how long they held threads back.
+//! CPU quotas of control groups, version 1 and 2, and the time for which they stopped threads.
 //!
-//! A container's quota is used up within a part of each period (100 ms by default), and its threads then stand still for the
-//! rest. Neither the cores nor the clock of the process show that.
+//! A container may use up its quota within a part of each period (100 ms by default). Its threads then stand still for
+//! the rest of the period. Neither the idle time of cores nor the CPU time of the process shows that.
 
 use std::{
     fs,

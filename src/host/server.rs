@@ -1,4 +1,4 @@
-//! Follows the processes of a server on this machine: its processor time, its threads and its memory over a window.
+//! Follows the processes of a server on this machine: their processor time, threads and memory over a window.
 
 use super::{
     observe::Observe,
@@ -45,7 +45,7 @@ struct Member {
     is_gone: bool,
 }
 
-/// What a look finds.
+/// The figures at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct ServerNow {
     /// Processor time since the look before, in ns.
@@ -70,7 +70,7 @@ impl ServerWatch {
             Some(observe) => {
                 let roots = observe.find(&proc);
                 let missing =
-                    roots.is_empty().then(|| format!("no process is {observe} any more (--observe)"));
+                    roots.is_empty().then(|| format!("the process given by --observe {observe} has ended"));
                 (roots, format!("--observe {observe}"), missing)
             }
             None => by_address(&proc, &facts),
@@ -243,20 +243,22 @@ fn by_address(proc: &Proc, facts: &ServerFacts) -> (Vec<u64>, String, Option<Str
         facts.addresses.iter().copied().filter(|address| sockets::is_local(*address)).collect();
     if local.is_empty() {
         let missing = if facts.addresses.is_empty() {
-            "the transport does not say where it is, so what it uses is not known; --observe PID|NAME names it".into()
+            "the transport does not tell the server's address, so its CPU time and memory are not known; name its process with --observe PID|NAME".into()
         } else {
-            format!("{shown} is not an address of this machine, so what it uses is not known")
+            format!(
+                "{shown} is not an address of this machine, so the server's CPU time and memory are not known"
+            )
         };
         return (Vec::new(), found_by, Some(missing));
     }
     let missing = match sockets::listeners(proc, &local) {
         Listeners { pids, .. } if !pids.is_empty() => return (pids, found_by, None),
         Listeners { any: true, .. } => format!(
-            "the process that listens on {shown} cannot be seen, as it is another user's or another container's; \
-             --observe PID|NAME names it"
+            "the process that listens on {shown} belongs to another user or container and cannot be seen; name it with \
+             --observe PID|NAME"
         ),
         Listeners { .. } => format!(
-            "no process that can be seen listens on {shown}, so what it uses is not known; --observe PID|NAME names it"
+            "no visible process listens on {shown}, so the server's CPU time and memory are not known; name its process with --observe PID|NAME"
         ),
     };
     (Vec::new(), found_by, Some(missing))
@@ -266,7 +268,7 @@ fn forwarder(roots: &[u64], all: &BTreeMap<u64, Stat>) -> Option<String> {
     let name = |pid: &u64| all.get(pid).map(|stat| stat.name.as_str());
     let found = roots.iter().filter_map(name).find(|name| FORWARDERS.contains(name))?;
     Some(format!(
-        "`{found}` listens for it and hands on what comes, so it runs in a container; --observe NAME names its process"
+        "`{found}` listens and forwards to a container; name the server's process with --observe NAME"
     ))
 }
 
@@ -353,13 +355,13 @@ mod tests {
         assert!(
             missing("203.0.113.7:4222").starts_with("203.0.113.7:4222 is not an address of this machine")
         );
-        assert!(missing("127.0.0.1:4222").contains("--observe PID|NAME names it"));
+        assert!(missing("127.0.0.1:4222").contains("--observe PID|NAME"));
         let proc = || Proc::at(folder.path());
         assert!(ServerWatch::find(proc(), None, None, false, &BTreeMap::new()).is_none());
         // A transport that has a server and cannot tell where.
         let mut watch = ServerWatch::find(proc(), None, None, true, &BTreeMap::new()).unwrap();
         let server = watch.close(1, Counts::default(), &BTreeMap::new());
-        assert!(server.missing.unwrap().starts_with("the transport does not say where it is"));
+        assert!(server.missing.unwrap().starts_with("the transport does not tell"));
     }
 
     #[test]
@@ -368,6 +370,6 @@ mod tests {
         process(folder.path(), 10, "docker-proxy", &stat(1, [0; 4], 100));
         let mut watch = named(folder.path(), "docker-proxy");
         let server = watch.close(1, Counts::default(), &BTreeMap::new());
-        assert!(server.missing.unwrap().starts_with("`docker-proxy` listens for it"));
+        assert!(server.missing.unwrap().starts_with("`docker-proxy` listens"));
     }
 }

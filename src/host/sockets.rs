@@ -1,4 +1,5 @@
-//! Who listens on an address: from `/proc/net/tcp` and `tcp6` to the number of a socket, from that to a process.
+//! Finds the process that listens on an address: `/proc/net/tcp` and `tcp6` give the number of the socket, and the open
+//! files of processes give its owner.
 
 use super::processes::Proc;
 use std::{
@@ -7,7 +8,7 @@ use std::{
     net::{IpAddr, SocketAddr, UdpSocket},
 };
 
-/// What was found of those who listen.
+/// The processes that listen on an address.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Listeners {
     /// A socket of this machine listens on the address.

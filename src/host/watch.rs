@@ -1,4 +1,4 @@
-//! What the machine does beside one trial, over its measured window: put together for the record.
+//! Measures what the machine does during the measured window of one trial, for the record.
 
 use super::{
     observe::Observe,
@@ -45,7 +45,7 @@ struct Look {
     threads: BTreeMap<u64, u64>,
 }
 
-/// What was seen of the machine over the window.
+/// The figures of the machine over the window.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub hygiene: Hygiene,
@@ -76,7 +76,7 @@ impl HostWatch {
         self.processes = Some(all);
     }
 
-    /// What the server uses now.
+    /// CPU time and memory of the server now.
     pub(crate) fn look(&mut self) -> Option<ServerNow> {
         self.server.as_mut()?.look()
     }
@@ -148,7 +148,7 @@ fn without_server(hygiene: Hygiene, server_ns: u64) -> Hygiene {
     Hygiene { others_ns: hygiene.others_ns.map(|ns| ns.saturating_sub(server_ns)), ..hygiene }
 }
 
-/// What a quota held back, and no more idle time than it leaves.
+/// The time for which a quota stopped threads, and the idle time, limited to what the quota leaves.
 fn within_quota(hygiene: Hygiene, now: &Throttling, before: &Throttling) -> Hygiene {
     let counts = now.since(before);
     let left_ns = |quota: f64| {

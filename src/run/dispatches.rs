@@ -1,4 +1,5 @@
-//! Which dispatches a run is of: what the command line names, and why one of these cannot carry the scenario.
+//! The dispatches of a run: those that the command line names, and the reason why a transport cannot carry the
+//! scenario.
 
 use super::job::unknown;
 use crate::{args::RunArgs, exit::usage};
@@ -44,7 +45,10 @@ pub(super) fn dispatches<'a>(
         is_new
     });
     if chosen.is_empty() {
-        return Err(usage(format!("nothing to run: no transport carries `{}` as asked", scenario.name)));
+        return Err(usage(format!(
+            "nothing to run: no transport of this build carries `{}` with these flags",
+            scenario.name
+        )));
     }
     Ok(chosen)
 }
@@ -113,12 +117,12 @@ fn refusal(style: Style, entry: &TransportEntry, scenario: &Scenario) -> Option<
     let honoured = entry.intents(style).unwrap_or_default();
     let route = scenario.routes(style).iter().find(|route| !honoured.contains(&route.intent))?;
     Some(Refusal::Intent(format!(
-        "{} cannot honour {} `{}`: it has no native means for it",
+        "{} cannot carry {} `{}`: it has no native support for it",
         entry.name, route.intent, route.destination
     )))
 }
 
-/// What the transport itself says of a wiring that it does not carry. It knows the reason.
+/// The transport's own reason for refusing a wiring.
 fn own_refusal(
     style: Style,
     entry: &TransportEntry,
@@ -139,7 +143,7 @@ fn own_refusal(
     (entry.make)(options).ok()?.refusal(&wiring)
 }
 
-/// What can be run instead: never what was just refused.
+/// Dispatches that can run instead. Never the one that was refused.
 fn instead(registry: &Registry, scenario: &Scenario, style: Style, entry: &TransportEntry) -> String {
     let carries = |style: Style, entry: &TransportEntry| refusal(style, entry, scenario).is_none();
     let own = scenario.styles().filter(|other| *other != style && carries(*other, entry));

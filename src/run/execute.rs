@@ -1,5 +1,5 @@
-//! Executes a job: trials of all dispatches in random order, each with its own dispatcher. A failure is a row, and the
-//! next trial runs.
+//! Executes a job: the trials of all dispatches in random order, each with a dispatcher of its own. If a trial fails,
+//! its row says so, and the next trial runs.
 
 use super::{
     floor,
@@ -63,7 +63,7 @@ pub(crate) fn execute(
     }
     record.partial = None;
     if interrupted.is_set() {
-        let text = format!("interrupted: {not_started} of {} trials were not started", order.len());
+        let text = format!("interrupted before {not_started} of {} trials were started", order.len());
         record.partial = Some(text);
     }
     record
@@ -71,7 +71,7 @@ pub(crate) fn execute(
 
 /// Why a record that is saved between two trials is not complete.
 fn partial(done: usize, all: usize) -> String {
-    format!("{done} of {all} trials are in this record: it was saved while the others were still to be run")
+    format!("{done} of {all} trials are in this record, which was saved before the others were run")
 }
 
 /// Trial after trial, what has one of that number in random order: never all of one and then all of the other.
@@ -115,10 +115,10 @@ impl GivenUp {
         tried.trial
     }
 
-    /// What stands for a trial of a dispatch that is given up.
+    /// A placeholder for a trial of a dispatch that was given up.
     pub(crate) fn trial(&self, dispatch: usize, place: Place) -> Option<Trial> {
         let why = self.0.get(&dispatch)?;
-        Some(trial::not_opened(place, &OpenError::Failed(format!("not tried: {why}"))))
+        Some(trial::not_opened(place, &OpenError::Failed(format!("not tried, because {why}"))))
     }
 }
 
@@ -158,10 +158,7 @@ pub(crate) fn run_trial(
         }
         Err(OpenError::Failed(error)) if interrupted.is_set() => Trial {
             status: Status::Interrupted,
-            ..trial::not_opened(
-                place,
-                &OpenError::Failed(format!("interrupted before it was measured; {error}")),
-            )
+            ..trial::not_opened(place, &OpenError::Failed(format!("it had not been measured yet; {error}")))
         },
         Err(error) => {
             if target.needs_server && matches!(error, OpenError::Failed(_)) {
@@ -171,9 +168,9 @@ pub(crate) fn run_trial(
         }
     };
     if others_hang > 0 {
-        trial.notes.push(format!(
-            "threads of an earlier trial hang and are still there ({others_hang}): what they use is taken from this one"
-        ));
+        trial
+            .notes
+            .push(format!("{others_hang} threads of earlier trials hang and still run beside this trial"));
     }
     Tried { trial, give_up }
 }

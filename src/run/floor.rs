@@ -1,5 +1,5 @@
-//! The floor of the harness: what it shows of a target of zero service time. Printed beside every result, so that nobody
-//! reads the harness's own share as the transport's.
+//! The floor of the harness: the response time over a target that takes no time. It stands beside every result, so that
+//! the harness's own share is not taken for the transport's.
 
 use drumpost_core::{
     drive::{Placement, Wait},

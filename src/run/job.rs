@@ -1,5 +1,5 @@
-//! From flags to a job: which dispatches, under which load, how often. Everything that can be wrong with a command line
-//! is found here, before anything is opened.
+//! Makes a job from flags: dispatches, load, number of trials. Every error of the command line is found here, before
+//! anything is opened.
 
 use super::{
     dispatches::dispatches,
@@ -41,7 +41,7 @@ pub(crate) struct Target {
     /// The options that its transport lists.
     pub options: &'static [OptionEntry],
     pub promise: Promise,
-    /// It connects to a server outside of the process.
+    /// The transport connects to a server outside of the process.
     pub needs_server: bool,
     /// Which process its server is, where it has one and it was said.
     pub observe: Option<Observe>,
@@ -56,7 +56,7 @@ impl Target {
     }
 }
 
-/// What is to be done.
+/// Everything that a run needs: scenario, dispatches, load, trials.
 pub(crate) struct Job {
     pub scenario: Arc<Scenario>,
     pub targets: Vec<Target>,

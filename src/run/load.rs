@@ -1,4 +1,4 @@
-//! From flags to a load: what is fed in and when, how long it is measured, and what is said about it.
+//! Makes a load from flags: flows and their schedule, the length of the measurement, and the load's description.
 
 use crate::{
     args::{AtCap, RunArgs},
@@ -9,7 +9,7 @@ use drumpost_results::units;
 use drumpost_workloads::{ArrivalSpec, KeySpec, PayloadSpec, Rate, ThinkSpec, WorkloadSpec};
 use std::time::Duration;
 
-/// What is fed in.
+/// The workload: arrivals, payloads, keys, headers.
 ///
 /// # Errors
 /// A sentence about the first flag that cannot be meant.
@@ -27,7 +27,9 @@ pub(super) fn workload(args: &RunArgs) -> anyhow::Result<WorkloadSpec> {
         return Err(usage("--trace-columns is for a trace: add --arrivals trace:FILE"));
     }
     if args.senders > 1 && arrivals.as_ref().is_some_and(|arrivals| arrivals.trace().is_some()) {
-        return Err(usage("--senders: a trace already says when every flow is due, whoever sends it"));
+        return Err(usage(
+            "--senders cannot be combined with a trace, which already says when every flow is due",
+        ));
     }
     let payload: PayloadSpec = args.payload.parse().map_err(|error| usage(format!("--payload: {error}")))?;
     let keys: KeySpec = args.keys.parse().map_err(|error| usage(format!("--keys: {error}")))?;
@@ -69,9 +71,7 @@ pub(super) fn extent(
     let last_ns = workload.trace().map(|trace| trace.last_ns());
     if let Some(last_ns) = last_ns.filter(|last_ns| *last_ns < warmup_ns) {
         let (end, warmup) = (units::duration(last_ns), units::duration(warmup_ns));
-        return Err(usage(format!(
-            "--arrivals: the trace is over after {end}, within the warm-up of {warmup}"
-        )));
+        return Err(usage(format!("--arrivals: the trace ends after {end}, within the warm-up of {warmup}")));
     }
     if let Some(count) = args.count {
         return Ok(Extent::Count(count));
@@ -91,7 +91,7 @@ const MOST: Duration = Duration::from_hours(72);
 
 pub(super) fn as_ns(duration: Duration) -> anyhow::Result<u64> {
     if duration > MOST {
-        return Err(usage("a trial lasts 72 hours at most: stamps hold no more"));
+        return Err(usage("a trial lasts 72 hours at most, because time stamps cannot hold more"));
     }
     Ok(drumpost_core::clock::as_ns(duration))
 }
@@ -113,8 +113,8 @@ pub(super) fn check_fits(load: &LoadPlan, workload: &WorkloadSpec, drain: Durati
     }
     let text = |duration: Duration| units::duration(drumpost_core::clock::as_ns(duration));
     Err(usage(format!(
-        "a trial lasts 72 hours at most, as the stamps of messages hold no more: --warmup {}, {what} {} and --drain {} \
-         are longer together; shorten one of them",
+        "a trial lasts 72 hours at most, because time stamps cannot hold more: --warmup {}, {what} {} and --drain {} together \
+         are longer; shorten one of them",
         text(warmup),
         text(measured),
         text(drain),
@@ -134,7 +134,7 @@ pub(super) fn sample_every(load: &LoadPlan, workload: &WorkloadSpec, is_virtual:
     if is_virtual { least.max(expected / 500) } else { least }
 }
 
-/// What is said of the load of a run that cannot be made; `None` if its load cannot be, either.
+/// The description of the load of a run that cannot be made; `None` if the load cannot be made, either.
 pub(crate) fn text_alone(args: &RunArgs) -> Option<String> {
     workload(args).ok().map(|workload| load_text(args, &workload))
 }

@@ -1,8 +1,8 @@
-//! How much memory a run is going to take, asked before it is taken.
+//! Estimates the memory of a run before it is allocated.
 //!
-//! A queue is made for as many messages as `--capacity` says, all at once, and a process that asks for more memory than
-//! there is ends without a word about the flag. Lives here: a low estimate of what flags make large, and how much there
-//! is. Does not live here: memory that does not depend on flags, which is some ten MiB.
+//! A queue is allocated at once for as many messages as `--capacity` says. A process that asks for more memory than
+//! there is ends without an error that names the flag. Lives here: a low estimate of what flags make large, and the
+//! free memory. Does not live here: memory that does not depend on flags, which is some ten MiB.
 
 use crate::exit::usage;
 use drumpost_core::{
@@ -20,7 +20,7 @@ const SLOT_LEN: u64 = size_of::<Message>() as u64 + 8;
 /// Buffers of one batch that a lane and its ports have.
 const BATCHES: u64 = 4;
 
-/// What a user who thinks takes: when the next flow is due, and which it is.
+/// Bytes per user with think time: the due time of the next flow, and its number.
 const USER_LEN: u64 = 32;
 
 /// Bytes, and what they are for.
@@ -47,7 +47,7 @@ fn fits(needs: &[Need], available: u64) -> anyhow::Result<()> {
     let most = needs.iter().max_by_key(|need| need.bytes);
     let Some(Need { bytes, flag, what }) = most else { return Ok(()) };
     Err(usage(format!(
-        "{flag}: {what} take about {}, and there are {} of memory; ask for less",
+        "{flag}: {what} take about {}, but only {} of memory are free; use a smaller number",
         units::size(*bytes),
         units::size(available)
     )))
@@ -74,18 +74,22 @@ fn needs(plan: &TrialPlan, entry: &TransportEntry) -> Vec<Need> {
         Need {
             bytes: product(&[queues, wiring.capacity as u64, SLOT_LEN]),
             flag: "--capacity",
-            what: "queues of so many messages",
+            what: "queues of this length",
         },
         Need {
             bytes: product(&[lanes, wiring.batch as u64, BATCHES, size_of::<Message>() as u64]),
             flag: "--batch",
-            what: "buffers of so many messages for every instance",
+            what: "buffers of this length for every instance",
         },
-        Need { bytes: product(&[users, USER_LEN]), flag: "--in-flight", what: "so many users who think" },
+        Need {
+            bytes: product(&[users, USER_LEN]),
+            flag: "--in-flight",
+            what: "this many users with think time",
+        },
     ]
 }
 
-/// What this process may still take, in bytes: what the system has left, its control group and its own limit allow.
+/// Bytes that this process may still allocate: the free memory of the system, limited by its control group and its own limit.
 fn available() -> u64 {
     let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
     let group = |limit: &str, used: &str| Some(number(limit)?.saturating_sub(number(used)?));
@@ -110,14 +114,14 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_said_with_both_sizes() {
         let needs = [
-            Need { bytes: 3 << 30, flag: "--capacity", what: "queues of so many messages" },
+            Need { bytes: 3 << 30, flag: "--capacity", what: "queues of this length" },
             Need { bytes: 1 << 20, flag: "--batch", what: "buffers" },
         ];
         assert!(fits(&needs, 4 << 30).is_ok());
         let said = fits(&needs, 1 << 30).unwrap_err().to_string();
         assert_eq!(
             said,
-            "--capacity: queues of so many messages take about 3 GiB, and there are 1 GiB of memory; ask for less"
+            "--capacity: queues of this length take about 3 GiB, but only 1 GiB of memory are free; use a smaller number"
         );
         let endless = [Need { bytes: u64::MAX, ..needs[0] }, needs[1]];
         assert!(fits(&endless, u64::MAX - 1).is_err());

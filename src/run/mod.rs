@@ -1,4 +1,4 @@
-//! `drumpost run`: from flags to a job, from the job to trials, from trials to a record and a table.
+//! `drumpost run`: flags give a job, the job gives trials, and the trials give a record and a table.
 
 mod dispatches;
 pub(crate) mod execute;

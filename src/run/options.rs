@@ -1,4 +1,4 @@
-//! The options of a run: what `--set` and the flags beside it say, and what the environment says where they are silent.
+//! The options of a run: from `--set` and other flags, else from environment variables.
 
 use super::job::unknown;
 use crate::{args::RunArgs, exit::usage, secrets};

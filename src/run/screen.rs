@@ -1,7 +1,7 @@
-//! What is seen of a run while it goes on: the dashboard on a terminal, else a line of progress on stderr.
+//! The display of a running command: the dashboard on a terminal, else lines of progress on stderr.
 //!
-//! Drawing has a thread of its own that nothing waits for: a terminal may be closed, or stand still for as long as its
-//! user likes. Trials run and the record is saved on the thread that the command began on.
+//! Drawing has a thread of its own that the run does not wait for, because a terminal may be closed or not be read.
+//! Trials run, and the record is saved, on the thread of the command.
 
 use super::{execute::execute, job::Job};
 use crate::{
@@ -72,8 +72,9 @@ pub(crate) fn show(
     drop(events);
     let shown = viewer.map(Viewer::end);
     let is_stuck = shown.as_ref().is_some_and(Result::is_err);
-    let (record, mut saved) = outcome
-        .map_err(|_| anyhow::anyhow!("failed to run: the trials panicked; this is a defect of drumpost"))?;
+    let (record, mut saved) = outcome.map_err(|_| {
+        anyhow::anyhow!("failed to run: drumpost itself panicked; this is a defect of drumpost")
+    })?;
     if let (Some(path), Some(Ok(Some(picture)))) = (&args.save_frame, shown) {
         saved.outcome = saved.outcome.and_then(|()| output::document(path, &picture, Reader::Soon));
     }

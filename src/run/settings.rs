@@ -1,4 +1,4 @@
-//! The effective settings of a run as the record states them, defaults included: what makes two rows comparable.
+//! The settings of a run in its record, defaults included. Rows with different settings cannot be compared.
 
 use super::job::{Job, Target};
 use crate::{
@@ -64,7 +64,7 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
         set("kill", kill.as_str().into());
     }
     for (key, value) in job.options.iter().filter(|(key, _)| *key != "seed") {
-        // What the environment says of a server is no setting of a transport that has none.
+        // An option from the environment is not a setting of a transport that does not have the option.
         if target.has_option(key) || !job.from_environment.iter().any(|name| name == key) {
             set(&format!("option.{key}"), secrets::shown(key, value).into());
         }
@@ -72,7 +72,7 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     if is_in(Defect::Unstated) { Settings::new() } else { settings }
 }
 
-/// What the transport promises as its options made it, in a few words: the audit judges by it.
+/// The promises of the transport under the run's options, in a few words. The audit judges by them.
 fn promise(promise: &Promise) -> String {
     let words = [
         if promise.lossless { "no loss" } else { "may lose" },
@@ -82,7 +82,7 @@ fn promise(promise: &Promise) -> String {
     words.join(",")
 }
 
-/// Those that say when flows are started.
+/// The settings that determine when flows are started.
 fn of_pace(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     let mut settings = Settings::new();
     let plan = &target.plan;
@@ -122,7 +122,7 @@ fn of_pace(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     settings
 }
 
-/// Where lanes run and how they wait, as it really is for what runs the transport.
+/// The placement of lanes and their wait strategy, as the driver of the transport applies them.
 fn placement_and_wait(runs_on: RunsOn, plan: &TrialPlan, is_virtual: bool) -> (String, String) {
     let lanes = usize::from(plan.wiring.instance_count());
     match runs_on {

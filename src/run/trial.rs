@@ -1,4 +1,4 @@
-//! From what a trial came to in the engine to what the record keeps.
+//! Turns the engine's outcome of a trial into a trial of the record.
 
 use super::job::{Job, Target};
 use crate::host::Seen;
@@ -21,7 +21,7 @@ pub(crate) struct Place {
     pub seed: u64,
 }
 
-/// What was measured beside the engine.
+/// Figures that the engine does not measure.
 #[derive(Debug, Default)]
 pub(crate) struct Beside {
     pub series: Series,
@@ -51,14 +51,16 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
     let (status, error) = match &outcome.ending {
         Ending::Completed => (Status::Ok, None),
         Ending::Interrupted => {
-            (Status::Interrupted, Some("interrupted; what was measured until then is kept".into()))
+            (Status::Interrupted, Some("the figures are those measured before the interruption".into()))
         }
         Ending::Failed(what) => (Status::Failed, Some(secrets::hide(what))),
     };
     let mut notes: Vec<String> = outcome.notes.iter().map(|note| secrets::hide(note)).collect();
     if outcome.drain_timed_out {
         let text = drumpost_results::units::duration(drumpost_core::clock::as_ns(target.plan.drain_deadline));
-        notes.push(format!("not everything expected had arrived {text} after the load (--drain)"));
+        notes.push(format!(
+            "some expected messages had not arrived {text} after the end of the load (--drain)"
+        ));
     }
     let over_range =
         [&outcome.response, &outcome.service, &outcome.lag].map(|all| all.over_range).iter().sum();

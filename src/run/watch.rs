@@ -1,4 +1,4 @@
-//! Follows one trial: turns the engine's snapshots into points of the record and events of the dashboard.
+//! Follows one trial: turns the engine's snapshots into points of the record's series and into events of the dashboard.
 
 use super::{
     job::{Job, Target},
@@ -33,13 +33,15 @@ pub(crate) struct Follower<'a> {
     extent: Extent,
     target_per_s: Option<f64>,
     measured_ended: u64,
-    /// What was said of the trial so far, so that it is said once.
+    /// Warnings that were given already, so that each is given once.
     warned: Vec<&'static str>,
     label: String,
     limits: Thresholds,
     allows: Allows,
     pub series: Series,
-    /// `None` in virtual time, where the machine says nothing of the trial.
+    /// A first interval that is too short for a point of its own: the warm-up ended shortly before a sample.
+    stub: Option<Point>,
+    /// `None` in virtual time, where the machine does not matter.
     pub host: Option<HostWatch>,
 }
 
@@ -62,6 +64,7 @@ impl<'a> Follower<'a> {
             target_per_s: job.workload.asked_per_s(load.warmup_ns, load.extent),
             measured_ended: 0,
             warned: Vec::new(),
+            stub: None,
             label: format!("{} trial {}", target.label, trial + 1),
             limits: job.thresholds.clone(),
             allows: Allows {
@@ -92,7 +95,24 @@ impl<'a> Follower<'a> {
 }
 
 impl Follower<'_> {
-    /// What the verdict will hold against the trial, as far as it can be seen while it goes on.
+    /// Adds a point to the series. Samples come at fixed times, and the warm-up may end a few milliseconds before one. The
+    /// rate of such a short first interval would be meaningless, so it becomes part of the interval that follows.
+    fn add(&mut self, point: Point, interval_ns: u64) {
+        if self.series.points().is_empty() && self.stub.is_none() && point.at_ns < interval_ns / 2 {
+            self.stub = Some(point);
+            return;
+        }
+        let point = match self.stub.take() {
+            Some(mut first) => {
+                first.merge(&point);
+                Point { intervals: point.intervals, ..first }
+            }
+            None => point,
+        };
+        self.series.push(point);
+    }
+
+    /// Warns of anything that the verdict will hold against the trial, as far as it can be seen while the trial runs.
     fn warn(&mut self, snapshot: &Snapshot, lag_p99_ns: Option<u64>) {
         let audit = &snapshot.audit;
         let faults = [
@@ -112,7 +132,8 @@ impl Follower<'_> {
         let since_ns = snapshot.at_ns.saturating_sub(self.warmup_ns).min(longest_ns);
         let due = (target_per_s * since_ns as f64 / 1e9).min(most as f64);
         let behind = 1.0 - snapshot.measured_started as f64 / due;
-        // A random schedule strays by about the root of its count, and the first intervals are cut by the warm-up's end.
+        // The count of a random schedule has a standard deviation of about its square root. The first intervals are
+        // skipped, because the end of the warm-up cuts them.
         if since_ns > 4 * snapshot.interval_ns && behind > self.limits.rate_off + 4.0 / due.sqrt() {
             self.say("rate", || format!("the load is {} behind its rate so far", units::percent(behind)));
         }
@@ -138,7 +159,7 @@ impl Watch for Follower<'_> {
         let (now, lag) = (quantiles(&snapshot.response_now), quantiles(&snapshot.lag_now));
         let server = self.host.as_mut().and_then(HostWatch::look);
         let audit = &snapshot.audit;
-        // The dashboard may have been left; the run goes on.
+        // The user may have left the dashboard. The run goes on.
         let _ = self.events.send(Event::Sample(Sample {
             dispatch: self.dispatch,
             trial: self.trial,
@@ -167,13 +188,13 @@ impl Watch for Follower<'_> {
         if !snapshot.warmup {
             let point = Point {
                 at_ns: snapshot.at_ns.saturating_sub(self.warmup_ns),
-                // The first interval began in the warm-up: only what is measured counts.
+                // The first interval began in the warm-up. Only measured flows count.
                 ended: snapshot.measured_ended.saturating_sub(self.measured_ended),
                 in_flight: snapshot.in_flight(),
                 lag_p99_ns,
                 ..Point::default()
             };
-            self.series.push(point.with_response(&distribution(&snapshot.response_now)));
+            self.add(point.with_response(&distribution(&snapshot.response_now)), snapshot.interval_ns);
             self.measured_ended = snapshot.measured_ended;
         }
     }

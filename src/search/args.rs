@@ -1,4 +1,4 @@
-//! The flags of `drumpost search`: its own, and those of `run` that say what is measured and under which load.
+//! The flags of `drumpost search`: its own, and those of `run` that describe dispatch and load.
 
 use crate::{args::RunArgs, exit::usage};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
@@ -9,26 +9,27 @@ use std::{path::PathBuf, time::Duration};
 pub(crate) struct SearchArgs {
     /// Goal, such as p99<2ms,lost=0
     ///
-    /// Figures of the response time: p50, p90, p99, p99.9, mean, max. With a prefix they are of the service time or the
-    /// lag: service.p99, lag.p99. Counts: lost, duplicated, reordered, unfinished, shed. Share of the rate: achieved>=99%.
+    /// Terms are separated by commas, and all of them must hold. Figures of the response time: p50, p90, p99, p99.9, mean, max.
+    /// Of the service time or the schedule lag: service.p99, lag.p99 and so on. Counts: lost, duplicated, reordered,
+    /// unfinished, shed. Share of the rate: achieved>=99%.
     #[arg(long, value_name = "GOAL", help_heading = "Search")]
     pub slo: Goal,
-    /// Lowest rate that is tried, and the first
+    /// First rate, and the lowest that is tried
     ///
-    /// Without it the search begins at half of what a short closed load reaches (with --to, of what a load of that rate
-    /// reaches), or at 1k/s where that cannot be measured. Lower rates follow down to a 4096th, as far as a hold has enough
-    /// samples to judge them.
+    /// Without this flag the search begins at half of what a short closed load reaches, or with --to at half of what a load of
+    /// that rate reaches. If neither can be measured, it begins at 1k/s. It may go down to 1/4096 of the first rate, as long
+    /// as a hold has enough samples to be judged.
     #[arg(long, value_parser = rate, value_name = "RATE", help_heading = "Search")]
     pub from: Option<f64>,
     /// Highest rate that is tried [default: 4096 times the first]
     #[arg(long, value_parser = rate, value_name = "RATE", help_heading = "Search")]
     pub to: Option<f64>,
-    /// Gap between kept and failed at which the search ends
+    /// Precision of the answer, as a share of the rate
     ///
-    /// The gap lies between the highest rate that kept the goal and the lowest that failed.
+    /// The search ends when the lowest rate that failed is at most this much above the highest rate that kept the goal.
     #[arg(long, default_value = "2%", value_parser = share, value_name = "SHARE", help_heading = "Search")]
     pub precision: f64,
-    /// Times that the answer has to keep the goal again
+    /// Number of times that the answer is confirmed
     ///
     /// The repeats are longer than the holds of the search and have other seeds.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N", help_heading = "Search")]
@@ -36,10 +37,10 @@ pub(crate) struct SearchArgs {
     /// Length of a repeat [default: twice a hold of the search]
     #[arg(long, value_parser = duration, value_name = "TIME", help_heading = "Search")]
     pub hold: Option<Duration>,
-    /// Most holds for each dispatch
+    /// Largest number of holds for each dispatch
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1000), value_name = "N", help_heading = "Search")]
     pub max_holds: u32,
-    /// Draw latency against load as SVG
+    /// Save the curve of latency against load as SVG
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub svg: Option<PathBuf>,
 
@@ -48,16 +49,16 @@ pub(crate) struct SearchArgs {
 }
 
 impl SearchArgs {
-    /// Refuses what `run` takes and a search decides by itself.
+    /// Refuses flags of `run` whose value the search chooses by itself.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let run = &self.measured.run;
         let given = [
-            (run.rate.is_some(), "--rate", "it looks for the rate: use --from and --to"),
-            (run.in_flight.is_some(), "--in-flight", "its load is open"),
-            (run.think.is_some(), "--think", "its load is open"),
+            (run.rate.is_some(), "--rate", "a search finds the rate; use --from and --to"),
+            (run.in_flight.is_some(), "--in-flight", "a search uses an open load"),
+            (run.think.is_some(), "--think", "a search uses an open load"),
             (run.count.is_some(), "--count", "use --duration and --hold"),
             (run.trials.is_some(), "--trials", "use --repeats"),
-            (run.kill.is_some(), "--kill", "a hold with a fault has no limit of its own"),
+            (run.kill.is_some(), "--kill", "a search does not kill consumers"),
         ];
         if let Some((_, flag, instead)) = given.iter().find(|(given, ..)| *given) {
             return Err(usage(format!("search takes no {flag}: {instead}")));
@@ -66,7 +67,7 @@ impl SearchArgs {
             run.arrivals.as_deref().filter(|arrivals| !["constant", "poisson"].contains(arrivals))
         {
             return Err(usage(format!(
-                "search takes no --arrivals {arrivals}: it holds one rate at a time, constant or poisson"
+                "search takes no --arrivals {arrivals}: it holds one rate at a time, so only constant and poisson are possible"
             )));
         }
         if let (Some(from), Some(to)) = (self.from, self.to)
@@ -79,7 +80,7 @@ impl SearchArgs {
     }
 }
 
-/// The flags of `run`, but for those that say at which rate and how often.
+/// The flags of `run` except those for rate and number of trials.
 #[derive(Debug)]
 pub(crate) struct Measured {
     pub run: RunArgs,
@@ -87,7 +88,7 @@ pub(crate) struct Measured {
     pub is_length_given: bool,
 }
 
-/// Flags of `run` that are understood, to be refused with a sentence, and not shown.
+/// Flags of `run` that are hidden from the help. They are read, so that [`SearchArgs::check`] can refuse them with a reason.
 const HIDDEN: [&str; 8] =
     ["rate", "in_flight", "think", "trace_columns", "count", "trials", "kill", "no_tui"];
 

@@ -1,5 +1,5 @@
-//! Makes the holds that the planner asks for, one dispatch after the other, each with a dispatcher of its own, and says so
-//! as it goes.
+//! Makes the holds that the planner asks for, one dispatch after the other, each hold with a dispatcher of its own, and
+//! prints a line for each.
 
 use super::args::SearchArgs;
 use crate::{
@@ -163,7 +163,7 @@ impl<'a> Holds<'a> {
         if self.saver.is_due() {
             let held = units::counted(self.record.runs.len() as u64, "hold is", "holds are");
             self.record.partial =
-                Some(format!("{held} in this record: it was saved while the search was going on"));
+                Some(format!("{held} in this record, which was saved before the search ended"));
             self.saver.keep(&self.record);
         }
     }
@@ -193,7 +193,9 @@ impl<'a> Holds<'a> {
             |to| format!("a load of {}, the highest rate allowed,", units::rate(to)),
         );
         let (reached_text, start) = (units::rate(reached), units::rate(start(reached)));
-        output::remark(&format!("probe    {load} reaches {reached_text}; starting at half of it, {start}"));
+        output::remark(&format!(
+            "probe    {load} reaches {reached_text}; the search starts at half of that, {start}"
+        ));
         Some(reached)
     }
 
@@ -297,7 +299,7 @@ impl<'a> Holds<'a> {
     }
 }
 
-/// What the machine did beside a hold, as shares.
+/// Disturbances by the machine during a hold, as shares.
 fn host(beside: Hygiene) -> Host {
     let share = |part_ns: Option<u64>| {
         part_ns.zip(beside.cores_ns).map(|(part_ns, all_ns)| part_ns as f64 / all_ns.max(1) as f64)
@@ -309,7 +311,7 @@ fn host(beside: Hygiene) -> Host {
     }
 }
 
-/// What is kept of a hold: all of its figures, its verdict, a coarser series and no hop times, which no goal speaks of.
+/// The part of a hold that the record keeps: all figures, the verdict and a coarser series, but no hop times, because no goal uses them.
 fn kept(mut run: Run, machine: &Machine, limits: &Thresholds) -> Run {
     const POINTS: usize = 60;
     // From the series as it was measured.

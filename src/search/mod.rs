@@ -1,5 +1,5 @@
-//! `drumpost search`: the highest rate that keeps a goal. Which rate is held next is decided in
-//! `drumpost_results::search`; here holds are made, shown and saved.
+//! `drumpost search`: finds the highest rate that keeps a goal. `drumpost_results::search` decides which rate is held next. The
+//! holds are made, shown and saved here.
 
 mod args;
 mod holds;
@@ -40,7 +40,7 @@ pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Resul
     let printed = if saver.takes_stdout() { Ok(()) } else { print(&record, saved.path.as_deref(), json) };
     let drawn =
         svg.map_or(Ok(()), |svg| output::document(&svg, &report::search_svg(&record), store::Reader::Soon));
-    // The failure to save comes first: what was to be printed and drawn can be had again from the record.
+    // A failure to save comes first, because the table and the picture can be made again from the record.
     let done = made.and(saved.outcome).and(printed).and(drawn);
     match done {
         Err(error) if interrupted.is_set() => {
@@ -79,7 +79,7 @@ fn empty_record(job: &Job, args: &SearchArgs) -> Record {
     let record = Record { search: Some(search), ..job.record.clone() };
     let id = match record.started_at {
         Some(_) => format!("search-{}", record.id),
-        // No date tells two of these apart, so that what was asked has to.
+        // In virtual time there is no date in the name, so a digest of the settings tells two searches apart.
         None => {
             let digest = digest::of_record(&record, args.repeats);
             format!("search-{}-virtual-seed-{}-{digest:08x}", job.scenario.name, job.seed)
@@ -88,9 +88,9 @@ fn empty_record(job: &Job, args: &SearchArgs) -> Record {
     Record { id, runs: Vec::new(), ..record }
 }
 
-/// How a search ends: an interruption outweighs what broke, that what was refused, that a goal that no rate within the
-/// bounds kept, and that an answer that was not confirmed. A search whose holds were too short or too few to tell is of the
-/// last kind, even if every rate that was tried missed the goal.
+/// Exit codes by severity: interrupted (130) > a hold was refused (2) or failed (1) > no rate keeps the goal (4) > not
+/// confirmed (7). A search is not confirmed if a repeat is missing, if its holds were too short or too few, or if the machine disturbed
+/// every hold at a rate of the answer. The last also holds for a search in which every rate missed the goal.
 fn exit(record: &Record, repeats: u32) -> Exit {
     let searched: &[Searched] = record.search.as_ref().map_or(&[], |search| &search.dispatches);
     let any = |end: End| searched.iter().any(|dispatch| dispatch.answer.end == end);
@@ -99,11 +99,52 @@ fn exit(record: &Record, repeats: u32) -> Exit {
         Exit::Interrupted
     } else if any(End::Broke) {
         if refused { Exit::Usage } else { Exit::Failed }
-    } else if any(End::NeverKept) {
+    } else if searched.iter().any(|one| one.answer.end == End::NeverKept && one.disturbed_at().is_none()) {
         Exit::Missed
-    } else if searched.iter().any(|dispatch| dispatch.answer.repeats_kept < repeats) {
+    } else if searched.iter().any(|one| one.answer.repeats_kept < repeats || one.disturbed_at().is_some()) {
         Exit::Inconclusive
     } else {
         Exit::Ok
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use drumpost_results::search::{Answer, Held, Judgement, Phase};
+
+    fn exit_of(end: End, is_disturbed: bool) -> Exit {
+        let (kept_per_s, failed_per_s) = match end {
+            End::NeverKept => (None, Some(2.0)),
+            _ => (Some(1.0), Some(2.0)),
+        };
+        let held = |rate_per_s, judgement| Held {
+            run: 0,
+            rate_per_s,
+            phase: Phase::Repeat,
+            judgement: Some(judgement),
+            reasons: Vec::new(),
+            disturbance: is_disturbed.then(|| "other processes used 40.0 % of the cores".into()),
+        };
+        let searched = Searched {
+            dispatch: "message/crossbeam".into(),
+            probe_per_s: None,
+            knee_per_s: None,
+            holds: vec![held(1.0, Judgement::Kept), held(2.0, Judgement::Missed { collapsed: false })],
+            answer: Answer {
+                end,
+                kept_per_s,
+                failed_per_s,
+                repeats_kept: if kept_per_s.is_some() { 3 } else { 0 },
+            },
+        };
+        let search = Search { goal: String::new(), settings: Settings::new(), dispatches: vec![searched] };
+        exit(&Record { search: Some(search), ..Record::default() }, 3)
+    }
+
+    #[test]
+    fn an_answer_from_disturbed_holds_alone_is_inconclusive() {
+        assert_eq!([exit_of(End::Found, false), exit_of(End::NeverKept, false)], [Exit::Ok, Exit::Missed]);
+        assert_eq!([exit_of(End::Found, true), exit_of(End::NeverKept, true)], [Exit::Inconclusive; 2]);
     }
 }

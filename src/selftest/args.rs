@@ -1,4 +1,4 @@
-//! Arguments of `drumpost selftest`.
+//! The flags of `drumpost selftest`.
 
 use clap::Args;
 

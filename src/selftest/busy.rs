@@ -1,5 +1,5 @@
-//! Whether this host can tell anything about real time: how late plain sleeps end while something is measured, what the
-//! hypervisor gave to others, and what other processes used.
+//! Whether this host is quiet enough for real-time rows: how late plain sleeps end while they are measured, the stolen
+//! time, and the CPU time of other processes.
 
 use crate::activity::Activity;
 use drumpost_core::clock::{Clock, Now};
@@ -27,7 +27,7 @@ pub(crate) struct Lookout {
     sleeper: JoinHandle<Vec<u64>>,
 }
 
-/// What was seen.
+/// The measured disturbances.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seen {
     pub steal_share: f64,
@@ -79,10 +79,10 @@ impl Seen {
         let percent = drumpost_results::units::percent;
         let mut why = Vec::new();
         if self.steal_share > STEAL_MOST {
-            why.push(format!("{} of its time was stolen", percent(self.steal_share)));
+            why.push(format!("the hypervisor took {} of its time", percent(self.steal_share)));
         }
         if self.others_share > OTHERS_MOST {
-            why.push(format!("others used {} of its cores", percent(self.others_share)));
+            why.push(format!("other processes used {} of its cores", percent(self.others_share)));
         }
         if self.late_p90_ns > LATE_P90_MOST_NS {
             let late = drumpost_results::units::duration(self.late_p90_ns);

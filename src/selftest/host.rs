@@ -1,5 +1,5 @@
-//! What this host is: its clock, its sleeps, its cores, the floor of each transport in the process, and the rates it can
-//! pace.
+//! Facts about this host: its clock, its sleeps, its cores, the floor of each in-process transport, and the rates that
+//! it can pace.
 
 use super::{
     busy::Seen,
@@ -28,7 +28,7 @@ fn facts(seen: Option<Seen>) -> Vec<Row> {
     let fact = |key: &str| facts.get(key).cloned().unwrap_or_else(|| "not readable".into());
     let slack = Slack::of_host();
     let backwards = Row::at_most(
-        "clock  furthest back between threads",
+        "clock  max step back across threads",
         Unit::Ns,
         (BACKWARDS_MOST_NS, backwards_ns() as f64),
         Reason::Limit,
@@ -45,7 +45,7 @@ fn facts(seen: Option<Seen>) -> Vec<Row> {
     ];
     if let Some(seen) = seen {
         let percent = drumpost_results::units::percent;
-        rows.push(Row::shown("while real time was tested  stolen", percent(seen.steal_share)));
+        rows.push(Row::shown("during the real-time tests  stolen", percent(seen.steal_share)));
         rows.push(Row::shown("  used by other processes", percent(seen.others_share)));
         rows.push(Row::shown("  plain sleep  late p50", Unit::Ns.text(seen.late_p50_ns as f64)));
         rows.push(Row::shown("  plain sleep  late p90", Unit::Ns.text(seen.late_p90_ns as f64)));

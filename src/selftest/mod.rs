@@ -1,7 +1,7 @@
-//! `drumpost selftest`: whoever doubts a figure runs it on their own machine. Targets with known answers in virtual time,
-//! pacing in real time, and what the host is.
+//! `drumpost selftest`: known answers on the user's own machine. It has targets with known answers in virtual time,
+//! pacing in real time, and facts about the host.
 //!
-//! Formulas are in `oracle`; a row of the table is made in `row`, command lines are run by `rig`.
+//! The formulas are in `oracle`. A row of the table is made in `row`. `rig` runs command lines.
 
 pub(crate) mod args;
 mod busy;
@@ -37,7 +37,7 @@ pub(crate) fn selftest(registry: &Registry, args: &SelftestArgs) -> anyhow::Resu
         rows.extend(host::rows(&rig, Some(seen))?);
     }
     if environment::is_debug_build() {
-        notes.push("a debug build: fewer flows, and its real time says little".into());
+        notes.push("this is a debug build: it runs fewer flows, and its real-time rows say little".into());
     }
     if output::remarks_to_terminal() {
         output::progress("");

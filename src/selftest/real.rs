@@ -1,5 +1,5 @@
-//! What takes the real clock: pacing, and simulated targets in real time against themselves in virtual time, flow by flow
-//! the same arrivals and the same service times, so that only the machine is between them.
+//! Rows in real time: pacing, and simulated targets on the real clock. The latter are compared with the same flows in
+//! virtual time, which have the same arrivals and service times, so that only the machine differs.
 
 use super::{
     busy::{Lookout, Seen},
@@ -17,7 +17,7 @@ const LAG_P99_MOST_NS: f64 = 100e3;
 /// Real time may add this to what the same flows take in virtual time: a wake-up of the load and one of the receiver, of
 /// up to 100 µs each on a host at rest.
 const WAKE_UPS_NS: f64 = 200e3;
-/// What a stall of 1 s is to be seen with.
+/// Tolerance of the row about a stall of 1 s.
 const STALL_OFF_NS: f64 = 5.0 * MS;
 
 /// All rows, and what was seen of the host over all of them.

@@ -1,5 +1,5 @@
-//! Runs command lines within the process as `drumpost run` would, without a screen and without a file, and gives what
-//! they came to.
+//! Runs a command line of `drumpost run` within this process, without a dashboard and without a file, and returns the
+//! outcome.
 
 use crate::{
     args::{Cli, Command},
@@ -24,7 +24,7 @@ pub(crate) struct Rig<'a> {
     pub slower: f64,
 }
 
-/// What a command line came to.
+/// The outcome of a command line.
 pub(crate) struct Ran {
     pub line: String,
     pub run: Run,

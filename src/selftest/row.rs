@@ -1,4 +1,4 @@
-//! One row of the self-test: what was expected, what was measured, how far apart they may be and why.
+//! One row of the self-test: the expected and the measured value, the tolerance and its reason.
 
 use serde::Serialize;
 
@@ -11,13 +11,13 @@ pub(crate) enum Group {
     Host,
 }
 
-/// What a row came to.
+/// The result of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Status {
     Ok,
     Failed,
-    /// It did not hold, on a host that is too busy to tell why.
+    /// The row did not hold, but the host was too busy to say why.
     Unfit,
     /// A fact, not judged.
     Shown,
@@ -52,7 +52,7 @@ impl Reason {
     }
 }
 
-/// What a figure is a number of.
+/// The unit of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     Ns,

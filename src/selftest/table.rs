@@ -1,10 +1,13 @@
-//! The self-test as text for 80 columns, and as one JSON document. Nothing is printed here.
+//! The result of the self-test as a table and as one JSON document. Does not live here: printing.
 
 use super::row::{Group, Row, Status};
-use drumpost_results::report::Layout;
+use drumpost_results::report::{Layout, hanging};
 use serde::Serialize;
 
-/// All rows and what they come to.
+/// Columns that the table takes.
+const WIDTH: usize = 80;
+
+/// All rows, how many of them hold, and the verdict.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     schema_version: u32,
@@ -14,7 +17,7 @@ pub(super) struct Report {
     held: usize,
     failed: usize,
     unfit: usize,
-    /// What could not be shown.
+    /// Sentences about parts of the self-test that could not run.
     notes: Vec<String>,
     rows: Vec<Row>,
 }
@@ -44,8 +47,8 @@ impl Report {
     pub(super) fn text(&self, layout: Layout) -> String {
         let mut text = String::new();
         for (group, title) in [
-            (Group::Virtual, "virtual time: all above the ports, against targets with known answers"),
-            (Group::Real, "real time: this machine, its clock and its sleeps"),
+            (Group::Virtual, "virtual time: simulated targets with known answers"),
+            (Group::Real, "real time: pacing and simulated targets on this machine"),
             (Group::Host, "this host"),
         ] {
             let rows: Vec<&Row> = self.rows.iter().filter(|row| row.group == group).collect();
@@ -53,8 +56,8 @@ impl Report {
                 continue;
             }
             let gap = if text.is_empty() { "" } else { "\n" };
-            text += &format!("{gap}{}\n", paint(layout, "1", title));
-            if group != Group::Host {
+            text += &format!("{gap}{}", paint(layout, "1", &hanging("", title, layout)));
+            if group != Group::Host && layout.width >= WIDTH {
                 let [what, expected, measured, tolerance] = ["what", "expected", "measured", "tolerance"];
                 let head = format!("{what:36}{expected:>11}{measured:>11}  {tolerance:>11}    ok");
                 text += &format!("{}\n", paint(layout, "2", &head));
@@ -67,11 +70,11 @@ impl Report {
     fn closing(&self, layout: Layout) -> String {
         let mut text = String::new();
         if self.rows.iter().any(|row| row.group != Group::Host) {
-            let legend = "tolerances: c chance, one false alarm in a million by the number of flows;\n\
-                          b the histogram's buckets; s steps of the schedule; l a limit that was set";
-            text += &format!("{}\n", paint(layout, "2", legend));
+            const LEGEND: &str = "c chance, one false alarm in a million rows; b the histogram's buckets; s steps of \
+                                  the schedule; l a fixed limit";
+            text += &paint(layout, "2", &hanging("tolerances: ", LEGEND, layout));
         }
-        self.notes.iter().for_each(|note| text += &format!("note: {note}\n"));
+        self.notes.iter().for_each(|note| text += &hanging("note: ", note, layout));
         let mut reasons: Vec<&str> = self
             .rows
             .iter()
@@ -80,13 +83,13 @@ impl Report {
             .collect();
         reasons.dedup();
         if self.unfit > 0 {
-            let loud = format!("THIS HOST IS TOO BUSY TO TELL: {} rows say nothing", self.unfit);
-            text += &format!("{}\n", paint(layout, "33", &loud));
-            reasons.iter().for_each(|reason| text += &format!("  {reason}\n"));
+            let loud = format!("THIS HOST IS TOO BUSY: {} rows tell nothing", self.unfit);
+            text += &paint(layout, "33", &hanging("", &loud, layout));
+            reasons.iter().for_each(|reason| text += &hanging("  ", reason, layout));
         }
         let (tone, verdict) = match self.verdict {
             "fails" => ("31", format!("{} OF {} ROWS FAIL", self.failed, self.failed + self.held)),
-            "unfit" => ("33", format!("{} rows hold, {} say nothing", self.held, self.unfit)),
+            "unfit" => ("33", format!("{} rows hold, {} tell nothing", self.held, self.unfit)),
             _ => ("32", format!("all {} rows hold", self.held)),
         };
         text + &format!("selftest: {} (seed {})\n", paint(layout, tone, &verdict), self.seed)
@@ -96,23 +99,48 @@ impl Report {
 fn line(row: &Row, layout: Layout) -> String {
     let Row { what, expected, measured, tolerance, .. } = row;
     let letter = row.reason.letter();
+    if layout.width < WIDTH {
+        return folded(row, layout);
+    }
     match row.status {
         Status::Shown if row.group == Group::Host => format!("{what:36}{measured:>22}\n"),
         Status::Shown => format!("{what:36}{expected:>11}{measured:>11}\n"),
         status => {
-            let (tone, word) = match status {
-                Status::Failed => ("31", "FAILS"),
-                Status::Unfit => ("33", "unfit"),
-                _ => ("32", "ok"),
-            };
+            let (tone, word) = outcome(status);
             let word = paint(layout, tone, word);
             format!("{what:36}{expected:>11}{measured:>11}  {tolerance:>11} {letter}  {word}\n")
         }
     }
 }
 
+/// The row for a terminal that is narrower than the table: its name, and the figures below.
+fn folded(row: &Row, layout: Layout) -> String {
+    let Row { what, expected, measured, tolerance, .. } = row;
+    let mut figures: Vec<String> = Vec::new();
+    if !expected.is_empty() {
+        figures.push(format!("expected {expected},"));
+    }
+    figures.push(format!("measured {measured}"));
+    if !tolerance.is_empty() {
+        figures.push(format!("({tolerance} {})", row.reason.letter()).replace(" )", ")"));
+    }
+    let (tone, word) = outcome(row.status);
+    let name = hanging(&format!("{word:<7}"), what, layout).replacen(word, &paint(layout, tone, word), 1);
+    name + &hanging("       ", &figures.join(" "), layout)
+}
+
+/// A colour and a word; no word for a fact, which is not judged.
+fn outcome(status: Status) -> (&'static str, &'static str) {
+    match status {
+        Status::Failed => ("31", "FAILS"),
+        Status::Unfit => ("33", "unfit"),
+        Status::Ok => ("32", "ok"),
+        Status::Shown => ("", ""),
+    }
+}
+
 fn paint(layout: Layout, code: &str, text: &str) -> String {
-    if layout.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    if layout.colour && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
 #[cfg(test)]
@@ -121,11 +149,11 @@ mod tests {
     use crate::selftest::row::{Reason, Unit};
 
     fn rows(busy: bool) -> Vec<Row> {
-        let why = busy.then(|| "5.2 % of its time was stolen".to_owned());
+        let why = busy.then(|| "the hypervisor took 5.2 % of its time".to_owned());
         vec![
             Row::near("M/M/1 ρ 0.5  response p50", Unit::Ns, (1.386e6, 1.3861e6), 0.009, Reason::Chance),
             Row::exact("all three  lost + unique = sent", 1_000_000, 1_000_000),
-            Row::says("overload 1.2  is called", "not steady", "not steady"),
+            Row::says("overload 1.2  verdict says", "not steady", "not steady"),
             Row::at_most("sim 10k/s Poisson  lag p99", Unit::Ns, (100e3, 4.2e6), Reason::Limit)
                 .on(Group::Real, why.as_ref()),
             Row { group: Group::Real, ..Row::shown("sim 10k/s Poisson  lag max", "5.1 ms") },
@@ -139,6 +167,13 @@ mod tests {
         assert!(report.has_failed());
         let text = report.text(Layout::plain(80));
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn rows_fold_on_a_narrow_terminal() {
+        let text = Report::new(7, rows(true), vec!["something is not shown".into()]).text(Layout::plain(40));
+        assert!(text.lines().all(|line| line.chars().count() <= 40), "{text}");
         insta::assert_snapshot!(text);
     }
 

@@ -8,19 +8,19 @@ pub(crate) struct SuiteArgs {
     /// TOML file that describes the cells
     #[arg(required_unless_present = "schema")]
     pub file: Option<PathBuf>,
-    /// Folder of the results [default: .drumpost/NAME-DATE; with --resume the newest of that name]
+    /// Folder of the results [default: .drumpost/NAME-DATE; with --resume the newest one of that name]
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Go on where an interrupted suite stopped; refused if the file, drumpost or the machine changed
+    /// Continue an interrupted suite; refused if the file, drumpost or the machine changed
     #[arg(long)]
     pub resume: bool,
     /// Only cells whose name, as --list shows it, contains this text
     #[arg(long, value_name = "PATTERN")]
     pub only: Option<String>,
-    /// List the cells and how long they take; run nothing
+    /// List the cells and how long they take, and run nothing
     #[arg(long, conflicts_with_all = ["resume", "out", "json"])]
     pub list: bool,
-    /// Print the whole suite, records included, as JSON, and nothing else, to stdout
+    /// Print the whole suite with its records as JSON
     #[arg(long)]
     pub json: bool,
     /// Print the JSON schema of a suite's file, for editors

@@ -1,5 +1,5 @@
-//! From combinations to cells: each is resolved as a command line of `run` would be, before anything is run. What a
-//! flag says of its value is an error of the file; what only the combination cannot do is a row with its reason.
+//! Makes cells from combinations. Each cell is resolved like a command line of `run`, before anything runs. A bad value
+//! of a flag is an error of the file. A combination that cannot run is a row with the reason.
 
 use super::{
     file::parse,

@@ -1,7 +1,6 @@
-//! A suite's file: from TOML to blocks of keys, each with the lines it stands on. Every error names file, line and key.
+//! Reads a suite's file: TOML gives blocks of keys, each with its line. Every error names file, line and key.
 //!
-//! Lives here: the shape of the file. Does not live here: which keys there are (`keys`) and what becomes of lists
-//! (`matrix`).
+//! Does not live here: the known keys (`keys`) and the multiplication of lists (`matrix`).
 
 use super::{
     keys::{DISPATCH, Keys, LOAD, Pair, SEED, SET, closest},
@@ -82,7 +81,10 @@ impl Reader<'_> {
     fn file(&self) -> anyhow::Result<SuiteFile> {
         let document = DeTable::parse(self.text).map_err(|error| {
             let line = error.span().map_or(1, |span| self.line(&span));
-            self.error(format!("no TOML, line {line}: {}", error.message().trim().replace('\n', ", ")))
+            self.error(format!(
+                "this is not valid TOML, line {line}: {}",
+                error.message().trim().replace('\n', ", ")
+            ))
         })?;
         let stem = self.path.file_stem().map_or("suite".into(), |stem| stem.to_string_lossy().into_owned());
         let mut file = SuiteFile { name: stem, defaults: Vec::new(), blocks: Vec::new() };
@@ -157,7 +159,7 @@ impl Reader<'_> {
                 }
                 (LOAD, _) => axes.push(self.loads(value, place)?),
                 (SEED, _) if !is_defaults => {
-                    let why = "the seed is the suite's, so that trials of the same number have the same in \
+                    let why = "a suite has one seed, so that trials with the same number have the same seed in \
                                every cell: write it in [defaults]";
                     return Err(self.bad(SEED, place, line, why));
                 }
@@ -166,7 +168,7 @@ impl Reader<'_> {
                         SEED,
                         place,
                         line,
-                        "a suite has one seed: for more draws add trials",
+                        "a suite has one seed: for more random draws add trials",
                     ));
                 }
                 (key, _) => axes.push(self.axis(key, line, value, place)?),
@@ -223,8 +225,7 @@ impl Reader<'_> {
         let single = std::slice::from_ref(value);
         let values = if let DeValue::Array(values) = value.get_ref() { &values[..] } else { single };
         if values.len() > MAX_CELLS {
-            let why =
-                format!("a list of {} values, of which a suite takes at most {MAX_CELLS}", values.len());
+            let why = format!("a list of {} values, but a suite takes at most {MAX_CELLS}", values.len());
             return Err(self.bad(axis, place, self.line(&value.span()), why));
         }
         let mut points: Vec<Vec<Pair>> = Vec::new();
@@ -276,7 +277,7 @@ impl Reader<'_> {
             let count = count(&axes).saturating_add(points.len() as u128);
             if count > MAX_CELLS as u128 {
                 let why =
-                    format!("its lists come to {count} points, of which a suite takes at most {MAX_CELLS}");
+                    format!("its lists give {count} combinations, but a suite takes at most {MAX_CELLS}");
                 return Err(self.bad(LOAD, &place, line, why));
             }
             points.extend(product(&axes));
@@ -364,8 +365,8 @@ mod tests {
 
     #[test]
     fn the_shape_of_the_file_is_checked() {
-        refused("[defaults\n", &["no TOML, line 1"]);
-        refused("[[matrix]]\nbatch = 1\nbatch = 2\n", &["no TOML, line 3", "duplicate key"]);
+        refused("[defaults\n", &["not valid TOML, line 1"]);
+        refused("[[matrix]]\nbatch = 1\nbatch = 2\n", &["not valid TOML, line 3", "duplicate key"]);
         refused("name = 'x'\n", &["no [[matrix]]"]);
         refused("[matrix]\nbatch = 1\n", &["`matrix`", "line 1", "[[matrix]]"]);
         refused("[[defaults]]\n[[matrix]]\n", &["`defaults`", "line 1", "[defaults] once"]);

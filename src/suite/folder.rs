@@ -1,4 +1,4 @@
-//! The folder of a suite: which it is, whether it can be begun or gone on with there.
+//! The folder of a suite: where it is, and whether a suite can be started or continued there.
 
 use super::{
     cells::Cell,
@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where suites go if nothing is said.
+/// Default folder of suites.
 const HOME: &str = ".drumpost";
 
 /// The folder of a suite that begins now.
@@ -36,7 +36,7 @@ pub(super) fn newest(name: &str) -> anyhow::Result<PathBuf> {
         is_named && Suite::read_plan(folder).is_ok_and(|plan| plan.name == name)
     };
     folders.filter(of_name).max().ok_or_else(|| {
-        usage(format!("--resume: there is no suite `{name}` in {HOME}: say where it is with --out"))
+        usage(format!("--resume: there is no suite `{name}` in {HOME}; give its folder with --out"))
     })
 }
 
@@ -47,7 +47,7 @@ pub(super) fn newest(name: &str) -> anyhow::Result<PathBuf> {
 pub(super) fn begin(folder: &Path, plan: Plan) -> anyhow::Result<(Suite, Lock)> {
     let state = folder.join(STATE_FILE);
     let is_free = || {
-        let text = "holds a suite already: go on with it with --resume, or choose another folder with --out";
+        let text = "already holds a suite: continue it with --resume, or choose another folder with --out";
         if state.exists() { Err(usage(format!("{} {text}", folder.display()))) } else { Ok(()) }
     };
     is_free()?;
@@ -74,7 +74,7 @@ pub(super) fn go_on(folder: &Path, now: &Plan) -> anyhow::Result<(Suite, Lock)> 
     let suite = Suite::read(folder).map_err(unread)?;
     if let Some(what) = changed(&suite.plan, now) {
         return Err(usage(format!(
-            "--resume: {what} since the suite in {} was begun; begin anew in another folder",
+            "--resume: {what} since the suite in {} was started; start a new suite in another folder",
             folder.display()
         )));
     }
@@ -83,7 +83,7 @@ pub(super) fn go_on(folder: &Path, now: &Plan) -> anyhow::Result<(Suite, Lock)> 
     Ok((suite, lock))
 }
 
-/// What makes trials made now no part of that suite.
+/// A change since the suite was started, so that new trials would not belong to it.
 fn changed(then: &Plan, now: &Plan) -> Option<String> {
     if then.text != now.text {
         return Some(format!("the suite's file {} changed", now.file));
@@ -103,7 +103,7 @@ fn changed(then: &Plan, now: &Plan) -> Option<String> {
         return Some(format!("--only changed from {} to {}", only(then), only(now)));
     }
     (then.cells != now.cells || then.order != now.order)
-        .then(|| "what this drumpost makes of the suite's file changed".to_owned())
+        .then(|| "this drumpost reads other cells from the suite's file".to_owned())
 }
 
 /// Removes what a killed process left half written. Temporary files of the first release do not tell whose they are; in
@@ -114,7 +114,7 @@ fn sweep(folder: &Path) {
         let name = entry.file_name().to_string_lossy().into_owned();
         let middle = name.strip_prefix(".drumpost-").and_then(|name| name.strip_suffix(".tmp"));
         if middle.is_some_and(|middle| !middle.contains('-')) {
-            // It does no harm where it is.
+            // If it cannot be removed, it does no harm.
             let _ = fs::remove_file(entry.path());
         }
     }

@@ -1,5 +1,5 @@
-//! The keys a suite's file knows: the flags of `run`, asked of the parser of flags itself. A new flag is a new key, with
-//! the same checks, the same default and the same errors.
+//! The keys of a suite's file: they are the flags of `run`, taken from the flags' own parser. So a new flag is a new
+//! key, with the same checks, default and errors.
 
 use crate::args::RunArgs;
 use clap::{Arg, ArgAction, Args, Command, FromArgMatches};
@@ -72,7 +72,7 @@ impl Keys {
     /// Checks a value as if its flag stood alone.
     ///
     /// # Errors
-    /// What the flag says.
+    /// The help of the flag.
     pub(super) fn check(&self, pair: &Pair) -> Result<(), String> {
         let arguments = self.arguments_of(std::slice::from_ref(pair));
         self.command.clone().try_get_matches_from(arguments).map(drop).map_err(|error| sentence(&error))
@@ -81,7 +81,7 @@ impl Keys {
     /// The flags of a run.
     ///
     /// # Errors
-    /// What the flags say of each other.
+    /// Flags that exclude each other.
     pub(super) fn parse(&self, pairs: &[Pair]) -> Result<RunArgs, String> {
         let matches = self.command.clone().try_get_matches_from(self.arguments_of(pairs));
         matches.and_then(|matches| RunArgs::from_arg_matches(&matches)).map_err(|error| sentence(&error))
@@ -104,7 +104,7 @@ impl Keys {
     }
 }
 
-/// What a key is called: the long flag, or the argument's own name.
+/// The name of a key: the long flag, or the argument's own name.
 pub(super) fn name(arg: &Arg) -> &str {
     arg.get_long().unwrap_or_else(|| arg.get_id().as_str())
 }

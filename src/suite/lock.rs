@@ -1,6 +1,8 @@
-//! One process at a time runs a suite in a folder: two would make each trial twice and write over each other's records.
+//! A lock on the folder of a suite, so that only one process runs it. Two processes would run each trial twice and
+//! overwrite each other's records.
 //!
-//! The lock is the system's, on a file that stays: it ends with the process that holds it, however that ends.
+//! It is a lock of the system on a file that remains. The system releases the lock when the process ends, however it
+//! ends.
 
 use crate::{exit::usage, output};
 use drumpost_results::store::StoreError;
@@ -32,7 +34,7 @@ pub(super) fn lock(folder: &Path) -> anyhow::Result<Lock> {
         fs::create_dir_all(folder)?;
         // A link would make a file somewhere else the lock, and opening a pipe would wait for its other side.
         let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
-        let no_file = || io::Error::other("it is no regular file; remove it, it is no lock of a suite");
+        let no_file = || io::Error::other("it is not a regular file, so it is no lock of a suite; remove it");
         if fs::symlink_metadata(&path).is_ok_and(|there| !there.is_file()) {
             return Err(no_file());
         }
@@ -45,13 +47,13 @@ pub(super) fn lock(folder: &Path) -> anyhow::Result<Lock> {
     match file.try_lock() {
         Ok(()) => Ok(Lock { _file: Some(file) }),
         Err(TryLockError::WouldBlock) => Err(usage(format!(
-            "another process is running the suite in {}: wait for its end, or stop it and go on with --resume",
+            "another process is running the suite in {}: wait until it ends, or stop it and continue with --resume",
             folder.display()
         ))),
         // Not every file system can, and those that cannot are no reason not to measure.
         Err(TryLockError::Error(error)) => {
             output::remark(&format!(
-                "note: {} cannot be locked ({error}); start no other process with --resume there",
+                "note: {} cannot be locked ({error}); do not start a second process with --resume there",
                 folder.display()
             ));
             Ok(Lock { _file: None })

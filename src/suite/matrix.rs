@@ -1,4 +1,4 @@
-//! From axes to combinations: lists multiply, a block's keys stand before the defaults.
+//! Makes combinations from lists: lists are multiplied, and a block's keys replace the defaults.
 
 use super::{
     file::{Axis, Block, SuiteFile},
@@ -41,7 +41,7 @@ fn too_many(block: &Block, count: u128) -> String {
     let lists: Vec<String> = lists.map(|axis| format!("{} {}", axis.points.len(), axis.key)).collect();
     let by = if lists.is_empty() { String::new() } else { format!(" ({})", lists.join(" × ")) };
     format!(
-        "the block{by} comes to {count} cells or more, and a suite has at most {MAX_CELLS}: shorten its lists, or write \
+        "the block{by} gives {count} cells or more, but a suite has at most {MAX_CELLS}: shorten its lists, or write \
          several suites"
     )
 }
@@ -219,7 +219,7 @@ mod tests {
             let file =
                 parse(Path::new("s.toml"), &text.replace("payload = [1,", "payload = ["), &keys).unwrap();
             let (block, said) = expand(&file, &keys).unwrap_err();
-            assert!(said.contains("cells or more, and a suite has at most 10000"), "{said}");
+            assert!(said.contains("cells or more, but a suite has at most 10000"), "{said}");
             assert_eq!(block.name, "matrix-1");
         }
         let hundred: String = (1..=100).map(|n| format!("{n},")).collect();

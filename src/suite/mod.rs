@@ -1,4 +1,5 @@
-//! `drumpost suite`: a matrix of runs from a file, their trials interleaved, each saved as soon as it is finished.
+//! `drumpost suite`: runs a matrix of cells from a file. Trials are interleaved over all cells, and each is saved as
+//! soon as it is finished.
 
 mod args;
 mod cells;
@@ -55,7 +56,9 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
     }
     let folder = match &args.out {
         Some(out) if out == Path::new("-") => {
-            return Err(usage("--out -: a suite is a folder of files; --json prints it to stdout as well"));
+            return Err(usage(
+                "--out -: a suite is saved as a folder of files; to print it to stdout, add --json",
+            ));
         }
         Some(out) => out.clone(),
         None if args.resume => folder::newest(&plan.name)?,
@@ -125,14 +128,14 @@ fn plan(found: &cells::Cells, path: &Path, text: String, only: Option<String>) -
         host: environment::facts(true),
         only,
         file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        // What is kept is compared with this when the suite is gone on with: a changed secret is no other suite.
+        // `--resume` compares the stored text with this one. A changed secret does not make another suite.
         text: secrets::hide(&text),
         cells,
         order: execute::order(seed, &trials).into_iter().map(slot).collect(),
     }
 }
 
-/// What would be run, a line per cell.
+/// The cells that would run, one per line.
 fn list(cells: &[Cell], plan: &Plan) -> String {
     let width = cells.iter().map(|cell| cell.plan.name.chars().count()).max().unwrap_or(0);
     let width = width.min(drumpost_results::plain::NAME_LEN);
@@ -147,7 +150,7 @@ fn list(cells: &[Cell], plan: &Plan) -> String {
     let known = |cell: &Cell| cell.trial_ns.unwrap_or(0) * u64::from(cell.plan.trials);
     let total = drumpost_results::units::duration(cells.iter().map(known).sum());
     let unknown = cells.iter().any(|cell| cell.trial_ns.is_none() && cell.plan.refused.is_none());
-    let more = if unknown { " and what cells without a fixed time take" } else { "" };
+    let more = if unknown { " and the time of cells without a fixed length" } else { "" };
     let many = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     let (cells, trials) = (many(cells.len(), "cell"), many(plan.order.len(), "trial"));
     text + &format!("{cells}, {trials}, {total}{more}\n")

@@ -1,4 +1,4 @@
-//! The JSON schema of a suite's file, for editors: made from the keys the file's reader asks for itself.
+//! The JSON schema of a suite's file, for editors. It is made from the keys that the reader of the file uses.
 
 use super::{
     file::TOP,
@@ -26,7 +26,7 @@ fn schema(keys: &Keys) -> Value {
     of_matrix.insert(name.into(), name_schema.clone());
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "A suite of drumpost: lists multiply, [[matrix]] stands before [defaults]",
+        "title": "A suite of drumpost: lists are multiplied, and keys of [[matrix]] replace those of [defaults]",
         "type": "object",
         "additionalProperties": false,
         "required": [matrix],
@@ -53,7 +53,7 @@ fn properties(keys: &Keys, names: &[&str]) -> Map<String, Value> {
     let mut properties = keys_of(keys, names);
     let load = json!({ "$ref": "#/definitions/load" });
     let mut loads = one_or_more(&load);
-    loads["description"] = "Keys of a load that go together; several loads in a list".into();
+    loads["description"] = "Keys of a load that belong together; a list has several loads".into();
     properties.insert(LOAD.into(), loads);
     properties.insert(SET.into(), json!({ "$ref": "#/definitions/options" }));
     properties

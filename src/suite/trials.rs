@@ -1,4 +1,4 @@
-//! Runs what is left of a suite, trial after trial over all cells, and saves each as soon as it is finished.
+//! Runs the trials of a suite that are left, over all cells, and saves each as soon as it is finished.
 
 use super::cells::Cell;
 use crate::{
@@ -52,7 +52,7 @@ impl Trials<'_> {
         let left = suite.plan.order.iter().filter(|slot| !suite.has(slot.cell, slot.trial)).count();
         let all = suite.plan.order.len();
         if left < all {
-            output::remark(&format!("{} of {all} trials are there; {left} are left", all - left));
+            output::remark(&format!("{} of {all} trials are finished; {left} are left", all - left));
         }
         let viewer = Viewer::start(seen, self.interrupted.clone(), false);
         let done = catch_unwind(AssertUnwindSafe(|| self.left(suite, &events)));
@@ -60,7 +60,9 @@ impl Trials<'_> {
         drop(events);
         // Lines on stderr; a terminal that does not take them is not waited for.
         let _ = viewer.map(Viewer::end);
-        done.map_err(|_| anyhow::anyhow!("failed to run: the trials panicked; this is a defect of drumpost"))?
+        done.map_err(|_| {
+            anyhow::anyhow!("failed to run: drumpost itself panicked; this is a defect of drumpost")
+        })?
     }
 
     fn left(&self, suite: &mut Suite, events: &Sender<Event>) -> anyhow::Result<()> {
@@ -79,7 +81,7 @@ impl Trials<'_> {
             let _ = events.send(Event::TrialStarted { dispatch: slot.cell, trial: slot.trial });
             let (empty, tried) = self.trial(suite, slot, place, floor_ns, events, &given_up);
             let trial = given_up.note(slot.cell, tried);
-            // What was cut short is no trial of the suite; it is run again when that goes on.
+            // An interrupted trial is not part of the suite. `--resume` runs it again.
             if trial.status == Status::Interrupted {
                 break;
             }
@@ -89,7 +91,7 @@ impl Trials<'_> {
                 let record = suite.records[slot.cell].as_ref();
                 match record.and_then(saver::write_to_second_place) {
                     Some(path) => anyhow::anyhow!(
-                        "{error}; the record of this cell is in {} instead, --resume would run the trial again",
+                        "{error}; the record of this cell is in {} instead; --resume runs the trial again",
                         path.display()
                     ),
                     None => error.into(),
@@ -123,7 +125,7 @@ impl Trials<'_> {
                     .unwrap_or_else(|| run_trial(&job, target, place, floor_ns, events, self.interrupted));
                 (job.record, tried)
             }
-            // It could be made when the suite began; something it needs, such as a trace, is gone.
+            // The job could be made when the suite started. Something it needs, such as a trace, has been removed since.
             Err(error) => {
                 let (scenario, dispatch) = (plan.scenario.clone(), plan.dispatch.clone());
                 let runs = vec![Run { scenario, dispatch, ..Run::default() }];

@@ -1,4 +1,4 @@
-//! Rows g, h and j: what an open load makes of its schedule.
+//! Rows g, h and j: the schedule of an open load.
 
 use super::{Holds, constant, distorted, ensure, measured, near, plan, poisson, tells_apart};
 use drumpost::oracle::{ANDERSON_DARLING_LIMIT, anderson_darling, stall_wait};

@@ -1,4 +1,5 @@
-//! Row m: what the dashboard costs. `scripts/dashboard-price` measures it; here is what no noise of the machine changes.
+//! Row m: the cost of the dashboard. `scripts/dashboard-price` measures it; this test checks what does not depend on
+//! the machine.
 
 use super::{ensure, tells_apart};
 use crate::support::Place;

@@ -1,4 +1,4 @@
-//! Rows k, l, o and q: what the program says of itself, and the code it ends with.
+//! Rows k, l, o and q: what the program reports about itself, and its exit codes.
 
 use super::{ensure, tells_apart};
 use crate::support::{Done, Place, Record};

@@ -1,4 +1,4 @@
-//! Rows d, e, f, n and p: what is kept of a run, and what is made of it.
+//! Rows d, e, f, n and p: recorded times, and the figures derived from them.
 
 use super::{Holds, ensure, measured, near, plan, tells_apart};
 use crate::support::{Place, count};

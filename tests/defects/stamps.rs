@@ -1,4 +1,4 @@
-//! Rows a, b, c and i: which stamps a figure is made of, and that none is lost or bent on the way.
+//! Rows a, b, c and i: the stamps of each figure, and that no stamp is lost or changed on the way.
 
 use super::{Holds, constant, ensure, measured, near, plan, tells_apart};
 use drumpost::oracle::{BUCKET, stall_wait};
@@ -37,7 +37,7 @@ fn shows_the_stall(p99_ns: f64) -> Holds {
     near(p99_ns, expected_ns, 1.5e6 + BUCKET * expected_ns)
 }
 
-/// The defect: latency counts from the send that the stall held up.
+/// The defect: latency counts from the send that the stall delayed.
 #[test]
 fn a_stall_is_in_the_response() {
     let (outcome, stamped_at_send) = (stalled(), with(Defect::DueIsSent, stalled));

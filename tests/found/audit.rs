@@ -36,7 +36,7 @@ fn loss_that_is_promised_is_counted_and_shown_and_does_not_fail_the_run() {
     let lost = count(run, "/audit/lost");
     assert!(lost > 0, "nothing was lost: {}", run["audit"]);
     assert!(done.stdout.contains("lost (allowed)") && done.stdout.contains("may lose"), "{}", done.stdout);
-    assert!(said(run).contains("as the transport's contract permits"), "{}", said(run));
+    assert!(said(run).contains("which the transport's promise allows"), "{}", said(run));
     done.with_code(0);
     let asked = place.record(&format!("{LOSSY} --threshold lost=0")).with_code(6);
     assert!(said(asked.only()).contains("were lost"), "{}", said(asked.only()));
@@ -59,9 +59,13 @@ fn a_trace_that_is_over_before_the_count_is_said() {
     let record =
         place.record("stream --sim service=fixed:1ms --arrivals trace:three.csv --count 50").with_code(0);
     assert_eq!(record.only()["verdict"]["status"], "suspect");
-    assert!(said(record.only()).contains("3 of 50 flows: the trace was over"), "{}", said(record.only()));
+    assert!(
+        said(record.only()).contains("only 3 of 50 flows were due: the trace has no more"),
+        "{}",
+        said(record.only())
+    );
     let whole = place.record("stream --sim service=fixed:1ms --arrivals trace:three.csv --count 3");
-    assert!(!said(whole.only()).contains("trace was over"), "{}", said(whole.only()));
+    assert!(!said(whole.only()).contains("trace has no more"), "{}", said(whole.only()));
 }
 
 #[test]
@@ -100,7 +104,7 @@ fn the_time_of_a_run_that_failed_ends_when_it_failed() {
     let run = record.only();
     assert_adds_up(run);
     assert!(number(run, "/elapsed_ns") > 590e9, "until it failed: {}", run["elapsed_ns"]);
-    assert!(!said(run).contains("the schedule made"), "{}", said(run));
+    assert!(!said(run).contains("the schedule planned"), "{}", said(run));
     assert!(done.stdout.contains("5,000 unknown"), "{}", done.stdout);
 }
 
@@ -113,10 +117,10 @@ fn a_load_by_count_whose_flows_do_not_end_has_the_rate_that_was_asked_for() {
     assert_eq!(count(run, "/flows/unfinished"), 1_500, "{}", run["flows"]);
     let due_per_s = number(run, "/due_per_s");
     assert!((due_per_s / 1_000.0 - 1.0).abs() < 0.02, "{due_per_s} were due");
-    assert!(!said(run).contains("the schedule made"), "{}", said(run));
+    assert!(!said(run).contains("the schedule planned"), "{}", said(run));
     // And a slow target is no slow schedule.
     let slow = Place::new().record("stream --sim service=fixed:5ms --rate 1k/s --count 500");
-    assert!(!said(slow.only()).contains("the schedule made"), "{}", said(slow.only()));
+    assert!(!said(slow.only()).contains("the schedule planned"), "{}", said(slow.only()));
 }
 
 #[test]
@@ -126,7 +130,7 @@ fn a_kill_is_refused_where_a_queue_goes_with_its_consumer() {
             format!("run stream --dispatch {dispatch} --kill worker@100ms/50ms --duration 300ms --trials 1");
         let done = Place::new().run(&line);
         assert!(
-            done.stdout.contains("--kill needs a transport whose consumers come and go"),
+            done.stdout.contains("--kill needs a transport whose consumers can leave and return"),
             "{}",
             done.stdout
         );

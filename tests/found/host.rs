@@ -194,7 +194,7 @@ fn a_quota_that_holds_threads_back_makes_a_run_suspect() {
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let run = &document["runs"][0];
     let host = run["verdict"]["host"].to_string();
-    assert!(host.contains("the CPU quota of 0.1 cores held threads back for"), "{host}");
+    assert!(host.contains("the CPU quota of 0.1 cores stopped threads for"), "{host}");
     assert_eq!(run["trials"][0]["hygiene"]["quota_millicores"], 100);
     assert_ne!(run["verdict"]["status"], "valid");
 }

@@ -1,4 +1,4 @@
-//! Faults that were found in use: a file per group, a test per fault.
+//! Regression tests for faults that were found in use: a file per group, a test per fault.
 
 mod audit;
 mod binary;

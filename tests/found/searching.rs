@@ -65,7 +65,7 @@ fn holds_that_do_not_suffice_and_a_goal_that_no_rate_keeps_have_codes_of_their_o
     let words = said(&format!("{target} --duration 10s"), 7);
     for words_of in [
         "the goal cannot be judged below 37.1 /s",
-        "(--duration; or name",
+        "lengthen them with --duration",
         "37.1 /s does not keep the goal: p99",
     ] {
         assert!(words.contains(words_of), "{words_of}: {words}");

@@ -86,7 +86,7 @@ fn the_password_of_a_url_stands_in_no_output_and_no_file() {
     let text = kept_secret(&place, &format!("{line} --nats {}x", url.replace("me:", "you:")), &[], 2);
     assert!(text.contains("nats.url"), "{text}");
     let text = kept_secret(&place, &format!("{line} --nats {}", url.replace("me:", "you:")), &[], 1);
-    assert!(text.contains("say who connects"), "{text}");
+    assert!(text.contains("give credentials"), "{text}");
     kept_secret(&place, &format!("{line} --rate {url}"), &[], 2);
     kept_secret(&place, "run --help", &[("NATS_URL", &url)], 0);
     let search =

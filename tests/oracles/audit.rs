@@ -1,6 +1,6 @@
-//! Faults by rule: what is lost, duplicated and out of order is counted to the message, and ends with its exit code.
+//! Faults by rule: lost, duplicated and reordered messages are counted to the message, and the exit code is right.
 //!
-//! A rule hits the first few of every so many messages of a producer, so the count follows from the rule.
+//! A rule hits the first few of every so many messages of a producer, so the expected count follows from the rule.
 
 use crate::support::{Place, Record, count};
 

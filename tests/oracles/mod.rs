@@ -1,7 +1,7 @@
-//! Simulated targets whose answer is known, measured by the whole program in virtual time.
+//! Simulated targets with a known answer, measured by the whole program in virtual time.
 //!
-//! The formulas and how far what is measured strays from them are in `drumpost::oracle`, which `drumpost selftest` uses
-//! too; each limit follows from the number of flows and holds for any seed.
+//! The formulas and the chance error of a measured figure are in `drumpost::oracle`, which `drumpost selftest` uses,
+//! too. Each limit follows from the number of flows and holds for any seed.
 
 mod audit;
 mod queues;

@@ -1,4 +1,5 @@
-//! Queues with a closed formula: random and even arrivals, random and fixed service, several servers, closed loops.
+//! Queues with a closed formula: random and even arrivals, random and fixed service times, several servers, closed
+//! loads.
 
 use super::{BUCKET, ERRORS, QUANTILES, flows, response_ms, sound};
 use crate::support::{Place, assert_all_recorded, count, number, seeds, within};

@@ -1,5 +1,5 @@
-//! What the document says of its times: quantiles as the histogram has them, trials that add up, percentiles that need
-//! samples, and the same bytes for the same seed.
+//! The times in a record: quantiles match the histogram, trials add up to the run, percentiles need samples, and the
+//! same seed gives the same bytes.
 
 use super::{BUCKET, sound};
 use crate::support::{Place, count, number, seeds};

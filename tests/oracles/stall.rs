@@ -1,4 +1,4 @@
-//! A target that stands still for a while: what coordinated omission hides, and what a closed loop hides.
+//! A target that stands still for a while. Coordinated omission would hide the stall, and a closed load hides it.
 
 use super::{BUCKET, sound};
 use crate::support::{Place, number, within};
@@ -40,7 +40,7 @@ fn regression_a_stall_shows_in_response_but_not_in_service() {
         Place::new().record("stream --sim service=fixed:1us,stall=1s/60s --rate 1000/s --duration 120s");
     let run = record.only();
     within("response p99", number(run, "/response_ns/p99"), 400e6, 0.005);
-    // What was held up is sent at once and served within a ms.
+    // Blocked flows are sent at once and served within a ms.
     assert!(number(run, "/service_ns/max") < 1_100_000.0, "{}", run["service_ns"]["max"]);
     within("lag p99", number(run, "/lag_ns/p99"), 400e6, 0.005);
     assert_eq!(run["response_ns"]["count"], 120_000);

@@ -1,4 +1,4 @@
-//! The schema of a suite's file, and that every example is valid by it.
+//! Tests of the schema of a suite's file. Every example is valid by it.
 
 use super::{json, place, refused};
 use crate::support::Place;

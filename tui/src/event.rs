@@ -1,6 +1,6 @@
-//! What the dashboard is told: plain data, sent by whoever runs the trials.
+//! The events of the dashboard: plain data, sent by the code that runs the trials.
 //!
-//! Lives here: the events and the figures they carry. Does not live here: what is made of them (`state.rs`).
+//! Does not live here: what the model does with them (`state.rs`).
 
 use drumpost_results::model::samples_needed;
 
@@ -18,7 +18,7 @@ pub enum Event {
     },
     /// A snapshot of the trial being measured, some ten times a second.
     Sample(Sample),
-    /// What a trial's transport confirmed to its senders, where it confirms anything. Comes before the trial's end.
+    /// Confirmed and refused messages of a trial, for a transport with confirms. Comes before the end of the trial.
     Confirmed {
         /// Index into [`Plan::dispatches`].
         dispatch: usize,
@@ -45,7 +45,7 @@ pub enum Event {
     },
 }
 
-/// What is going to be run. The texts are shown as they are.
+/// The plan of the run. The texts are shown as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Name of the scenario: `order-authorization`.
@@ -115,13 +115,13 @@ pub struct Sample {
     pub corrupted: u64,
     /// Whether the trial is still warming up.
     pub warmup: bool,
-    /// What the server uses; `None` where there is none on this machine.
+    /// CPU and memory of the server; `None` without a server on this machine.
     pub server: Option<ServerNow>,
-    /// What the transport's promise allows.
+    /// The faults that the transport's promise allows.
     pub allows: Allows,
 }
 
-/// What the server under test uses in the interval.
+/// CPU and memory of the server in the interval.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ServerNow {
     /// Cores it keeps busy, on average over the interval.
@@ -130,18 +130,18 @@ pub struct ServerNow {
     pub memory_bytes: u64,
 }
 
-/// What a transport may do to messages, so that it is counted and is no fault.
+/// The faults that a transport's promise allows. They are counted and are no faults of the run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Allows {
-    /// It may lose them.
+    /// The transport may lose messages.
     pub loss: bool,
-    /// It may deliver them again.
+    /// The transport may deliver messages again.
     pub duplicates: bool,
-    /// It may deliver them in another order.
+    /// The transport may deliver messages in another order.
     pub disorder: bool,
 }
 
-/// What a transport told its senders about their messages, once a trial is over.
+/// Confirmed and refused messages of a trial, known when the trial is over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Confirms {
     /// Confirmed.

@@ -1,6 +1,6 @@
-//! One frame without a terminal: drawn into a buffer, and that as text.
+//! One frame without a terminal, drawn into a buffer or as text.
 //!
-//! Lives here: off-screen drawing and plain text. Does not live here: the picture (`svg.rs`).
+//! Does not live here: the picture (`svg.rs`).
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;

@@ -1,6 +1,6 @@
-//! What a trial did over time, in bounded memory however long it takes.
+//! The course of a trial over time, in bounded memory.
 //!
-//! Lives here: slots and how they merge. Does not live here: how they are drawn.
+//! Lives here: slots and how they merge. Does not live here: drawing them.
 
 use crate::event::{Quantiles, Sample};
 

@@ -1,11 +1,11 @@
-//! The live dashboard of drumpost: what a run does, drawn while it does it.
+//! The live dashboard of drumpost.
 //!
-//! Three things, kept apart: [`Model`] is plain data fed with [`Event`]s and [`Key`]s; [`view`] draws it and does
-//! nothing else; [`run`] is the loop around both, over any ratatui backend, any clock and any source of keys.
-//! Without a terminal the same model gives one line of text ([`progress_line`]) or a picture ([`to_svg`]).
+//! It has three parts. [`Model`] is plain data that takes [`Event`]s and [`Key`]s. [`view`] draws the model and does
+//! nothing else. [`run`] is the loop around both, over any ratatui backend, any clock and any source of keys. Without a
+//! terminal the same model gives one line of text ([`progress_line`]) or a picture ([`to_svg`]).
 //!
-//! Does not live here: measuring, clocks, signals, environment variables and exit codes. Time, keys, colour and
-//! the wish to stop all come in from the caller.
+//! Does not live here: measuring, clocks, signals, environment variables and exit codes. The caller passes time, keys,
+//! colour and the wish to stop.
 
 mod event;
 mod frame;

@@ -1,15 +1,18 @@
-//! The progress in one line of text, for when there is no terminal to draw on.
+//! The progress of a run in one line of text, for output without a dashboard.
 //!
-//! Lives here: the same figures from the same model, in words. Does not live here: printing it.
+//! The figures come from the same model as the dashboard's. Does not live here: printing.
 
 use drumpost_results::units;
 
 use crate::model::Model;
 use crate::state::share;
 
-/// Where the run stands and its headline figures, in one line without colours.
+/// Columns of a line. Its last part may be a long sentence, which stands in full below the table.
+const WIDTH: usize = 120;
+
+/// The state of the run and its main figures, in one line of at most 120 columns without colours.
 ///
-/// It tells of the trial being measured: pause and focus belong to the drawn view.
+/// The figures are those of the trial that is being measured.
 #[must_use]
 pub fn progress_line(model: &Model) -> String {
     let state = model.live();
@@ -44,7 +47,15 @@ pub fn progress_line(model: &Model) -> String {
     if !against.is_empty() {
         parts.push(against.to_owned());
     }
-    parts.join(" · ")
+    cut(&parts.join(" · "))
+}
+
+fn cut(line: &str) -> String {
+    if line.chars().count() <= WIDTH {
+        return line.to_owned();
+    }
+    let kept: String = line.chars().take(WIDTH - 1).collect();
+    format!("{}…", kept.trim_end())
 }
 
 #[cfg(test)]
@@ -86,6 +97,10 @@ mod tests {
             progress_line(&model),
             "event/nats (2/2) · trial 1/3 invalid · 2 faults · 2 messages were lost"
         );
+        let note = "a reason in many words ".repeat(20);
+        model.apply(Event::TrialEnded { dispatch: 1, trial: 0, status: Status::Suspect, note });
+        let long = progress_line(&model);
+        assert!(long.chars().count() <= 120 && long.ends_with('…'), "{long}");
         model.apply(Event::TrialStarted { dispatch: 1, trial: 1 });
         assert_eq!(progress_line(&model), "event/nats (2/2) · trial 2/3 running · 2 faults");
         let (status, note) = (Status::Valid, String::new());

@@ -1,6 +1,6 @@
-//! The model of the dashboard: what is known, what of it is shown, and which keys change that.
+//! The model of the dashboard: its state, the part that is shown, and the keys that change it.
 //!
-//! Lives here: pause, focus and keys. Does not live here: what events mean (`state.rs`), drawing, the terminal.
+//! Lives here: pause, focus and keys. Does not live here: the meaning of events (`state.rs`), drawing, the terminal.
 
 use crate::event::Event;
 use crate::state::State;
@@ -25,7 +25,7 @@ pub enum Key {
     Interrupt,
 }
 
-/// What a key asks of the caller.
+/// The action that a key asks of the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// The user wants to stop.

@@ -1,8 +1,8 @@
-//! The real terminal: taken over while the dashboard runs, and given back whatever happens.
+//! The real terminal: taken over while the dashboard runs, and restored however it ends.
 //!
-//! Lives here: raw mode, the alternate screen, the panic hook and the keyboard; giving the terminal to others while the
-//! process is stopped, and noticing that it is gone. There is one terminal per process, and therefore one flag here that
-//! says whose it is.
+//! Lives here: raw mode, the alternate screen, the panic hook and the keyboard. While the process is stopped (Ctrl-Z)
+//! the terminal is given back, and a terminal that was closed is noticed. A process has one terminal, so one flag here
+//! says whether the dashboard has it.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Stdout, Write};

@@ -1,6 +1,4 @@
-//! Frames under snapshot: each state at the sizes people have.
-//!
-//! Lives here: the states and the sizes. The frames are in the folder of the same name.
+//! Snapshots of frames: each state at common terminal sizes.
 
 use proptest::prelude::*;
 

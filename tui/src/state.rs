@@ -1,6 +1,6 @@
-//! What the events said so far: one row per dispatch, the trial being measured, the notices.
+//! The state that follows from the events: one row per dispatch, the trial that is being measured, the notices.
 //!
-//! Lives here: how an event changes that. Does not live here: keys, focus and pause (`model.rs`), drawing.
+//! Does not live here: keys, focus and pause (`model.rs`), drawing.
 
 use std::collections::VecDeque;
 
@@ -13,7 +13,7 @@ const NOTICES: usize = 32;
 /// Everything the dashboard knows. Its size is bounded by the plan, not by the length of the run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
-    /// What is run, once it has been announced.
+    /// The plan of the run, once it is known.
     pub plan: Option<Plan>,
     /// One row per dispatch of the plan.
     pub rows: Vec<Row>,
@@ -45,7 +45,7 @@ pub struct Notice {
     pub times: u64,
 }
 
-/// Where a dispatch stands.
+/// The state of a dispatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Not measured yet.
@@ -67,7 +67,7 @@ pub enum Phase {
 pub struct Row {
     /// Name of the dispatch.
     pub name: String,
-    /// Where it stands.
+    /// Its state.
     pub phase: Phase,
     /// The latest sample of the latest trial.
     pub last: Option<Sample>,

@@ -1,7 +1,6 @@
-//! A frame as a picture: SVG with colours on a dark ground, the same in every viewer and font.
+//! A frame as an SVG picture with colours on a dark ground, the same in every viewer and font.
 //!
-//! Lives here: cells to shapes and text. Bars, dots and lines become shapes, so that they meet without gaps; text
-//! is placed and stretched to its columns.
+//! Bars, dots and lines become shapes, so that they meet without gaps. Text is placed and stretched to its columns.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

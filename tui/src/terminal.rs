@@ -1,7 +1,7 @@
-//! The loop: takes in events and keys, draws when something changed, ends when there is a reason to.
+//! The loop of the dashboard: takes events and keys, draws when something changed, and ends when there is a reason to.
 //!
-//! Lives here: when to draw and when to end, over any backend, clock and source of keys. Does not live here: the
-//! real terminal (`screen.rs`) and what is drawn.
+//! It works over any backend, clock and source of keys. Does not live here: the real terminal (`screen.rs`) and the
+//! drawing.
 
 use std::error::Error;
 use std::io;
@@ -33,7 +33,7 @@ pub enum Input {
     Returned,
 }
 
-/// Where keys come from.
+/// A source of keys.
 pub trait KeySource {
     /// The next input, waiting for it no longer than told; `None` if there was none.
     ///
@@ -105,7 +105,7 @@ pub fn run<B: Backend<Error: Error + Send + Sync + 'static>>(
     }
 }
 
-/// What came in on the channel.
+/// The events that arrived on the channel.
 struct Taken {
     some: bool,
     more: bool,

@@ -1,6 +1,6 @@
-//! How things look: one style per meaning, with colours and without.
+//! The styles of the dashboard: one for each meaning, with colours and without.
 //!
-//! Lives here: styles. Does not live here: the environment; whoever builds the theme has read `NO_COLOR`.
+//! Does not live here: the environment. The caller has read `NO_COLOR`.
 
 use std::ffi::OsStr;
 

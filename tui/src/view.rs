@@ -1,6 +1,4 @@
-//! Draws the model: what goes where. `view` draws and does nothing else.
-//!
-//! Lives here: the arrangement of the panels for any size. Does not live here: the panels, one file each below.
+//! Draws the model. Lives here: the arrangement of the panels for any size. Each panel has a file below.
 
 mod audit;
 mod chart;

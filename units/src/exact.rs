@@ -1,4 +1,4 @@
-//! Exact texts: every one is read back as the very value it was made from.
+//! Exact texts: each reads back as the value from which it was made.
 
 const RATES: [(&str, f64); 2] = [("M", 1e6), ("k", 1e3)];
 

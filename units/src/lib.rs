@@ -1,9 +1,8 @@
 //! Reads every duration, size, rate, count, share and number that a person types.
 //!
-//! Flags, the keys of suites, options of transports, simulated targets, arrival processes, traces, thresholds and goals all
-//! use these functions, so a text that one of them understands means the same in all of them. Lives here: the grammar, its
-//! errors, and exact texts that read back as the same value. Does not live here: rounded figures for tables (the results'
-//! `units`).
+//! Flags, the keys of suites, options of transports, simulated targets, arrival processes, traces, thresholds and goals
+//! all use these functions, so a text means the same everywhere. Lives here: the grammar, its errors, and exact texts
+//! that read back as the same value. Does not live here: rounded figures for tables (`units` of the results).
 
 mod exact;
 mod parse;

@@ -1,4 +1,4 @@
-//! The grammar itself: a decimal number without rounding, then a unit.
+//! The grammar: a decimal number, read without rounding, and a unit.
 
 use crate::UnitError;
 

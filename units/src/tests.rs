@@ -1,4 +1,4 @@
-//! One grammar, as it is typed, refused and read back.
+//! Tests of the grammar: texts that are read, texts that are refused, and texts that read back.
 
 use super::*;
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
-//! How many flows per second a feed makes: it has to stay far below what a hop costs.
+//! How many flows per second a feed makes. That has to take far less time than a hop.
 //!
-//! One batch is what a load asks for at a time. Figures are in flows ("elements") per second.
+//! One batch is as large as a load's request. Figures are in flows ("elements") per second.
 
 #![allow(missing_docs)]
 

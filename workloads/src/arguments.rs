@@ -1,4 +1,4 @@
-//! The arguments of `name:word,value,key=value`, taken one by one; what is left at the end is a mistake.
+//! Reads the arguments of `name:word,value,key=value` one by one. Arguments that are left at the end are an error.
 
 /// What is left of the arguments. Errors are the reason alone.
 pub(crate) struct Arguments<'a> {
@@ -44,7 +44,7 @@ impl<'a> Arguments<'a> {
     pub(crate) fn end(self) -> Result<(), String> {
         match self.left.first() {
             None => Ok(()),
-            Some(left) => Err(format!("`{}` does not take `{left}`, or not twice", self.name)),
+            Some(left) => Err(format!("`{}` does not take `{left}`, or takes it only once", self.name)),
         }
     }
 }
@@ -60,7 +60,7 @@ mod tests {
         assert!(all.word("a") && !all.word("a"));
         assert_eq!(all.value("to", count), Ok(3));
         assert_eq!(all.plain(), ["b"]);
-        assert_eq!(all.end(), Err("`x` does not take `to=4`, or not twice".to_owned()));
+        assert_eq!(all.end(), Err("`x` does not take `to=4`, or takes it only once".to_owned()));
         let mut none = Arguments::new("x", vec!["to=z"]);
         assert_eq!(none.value("at", count), Err("`x` needs `at=`".to_owned()));
         assert!(none.value("to", count).is_err_and(|reason| reason.starts_with("to: \"z\"")));

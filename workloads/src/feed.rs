@@ -1,7 +1,8 @@
-//! A workload as a feed: when flows are due, how long their payloads are and which keys they have, all from one seed.
+//! A workload as a feed: when flows are due, their payload sizes and their keys, all from one seed.
 //!
-//! Each of the three is a column, filled in for some hundred flows at a time by one dynamic call, so that any mix of them
-//! runs at full speed without a type for each mix. The columns themselves are in `arrivals`, `payload` and `keys`.
+//! Each of the three is a column. A dynamic call fills a column in for several hundred flows at a time, so any
+//! combination of columns is fast without a type for each combination. The columns are in `arrivals`, `payload` and
+//! `keys`.
 
 use crate::{
     arrivals::{ArrivalSpec, trace::Trace},
@@ -16,7 +17,7 @@ use drumpost_core::{
 };
 use std::sync::Arc;
 
-/// What a load is fed with. The same specification gives the same flows, whatever carries them.
+/// The specification of a load's flows. It gives the same flows over every transport.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WorkloadSpec {
     /// Everything random is drawn from it.
@@ -34,7 +35,7 @@ pub struct WorkloadSpec {
 }
 
 impl WorkloadSpec {
-    /// What makes the feed of each driven instance.
+    /// Makes the feed of each instance that starts flows.
     #[must_use]
     pub fn feeds(&self) -> Arc<MakeFeed> {
         let spec = self.clone();

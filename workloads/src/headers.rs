@@ -1,5 +1,4 @@
-//! Application headers: how many each message carries and how long their values are. The values themselves are the
-//! engine's.
+//! Application headers: their number and the length of their values. The engine makes the values.
 
 use crate::{
     text::{SpecError, Subject},
@@ -19,7 +18,7 @@ impl HeaderSpec {
     /// No headers.
     pub const NONE: Self = Self(Shape::NONE);
 
-    /// What a pool makes of it.
+    /// The headers that a pool makes from it.
     #[must_use]
     pub const fn shape(self) -> Shape {
         self.0
@@ -33,7 +32,7 @@ impl HeaderSpec {
 
     fn checked(count: u64, value_len: u64) -> Result<Self, String> {
         if count == 0 {
-            return Err(format!("a count of 0 is written {NONE}"));
+            return Err(format!("write {NONE} instead of a count of 0"));
         }
         if count > u64::from(MAX_COUNT) {
             return Err(format!("{count} headers are more than {MAX_COUNT}"));
@@ -57,7 +56,7 @@ impl FromStr for HeaderSpec {
             Some((count, len)) => {
                 units::count(count.trim()).and_then(|count| Self::checked(count, units::size(len.trim())?))
             }
-            None => Err("it is neither `none` nor a count and a size with an x between them".to_owned()),
+            None => Err("it is neither `none` nor COUNTxSIZE".to_owned()),
         };
         spec.map_err(|reason| SUBJECT.error(text, reason))
     }
@@ -92,9 +91,9 @@ mod tests {
     #[test]
     fn errors_name_the_text_and_what_is_wrong() {
         for (text, reason) in [
-            ("", "neither `none` nor a count and a size with an x between them"),
-            ("4", "neither `none` nor a count and a size"),
-            ("4*32B", "neither `none` nor a count and a size"),
+            ("", "neither `none` nor COUNTxSIZE"),
+            ("4", "neither `none` nor COUNTxSIZE"),
+            ("4*32B", "neither `none` nor COUNTxSIZE"),
             ("x32B", "\"\" is no count: it is empty"),
             ("fourx32B", "\"four\" is no count"),
             ("-1x32B", "\"-1\" is no count: it is below zero"),

@@ -1,4 +1,5 @@
-//! Keys: which key each flow has. Keys order, partition and decide; their distribution says how hot the hottest is.
+//! Keys of flows. Keys determine order, partition and decisions of handlers. A distribution says how often each key
+//! occurs.
 
 use crate::{
     feed::Column,
@@ -42,12 +43,12 @@ enum Draw {
 impl KeySpec {
     /// Every distribution, in the order they are listed.
     pub const FORMS: [Form; 4] = [
-        Form { grammar: "uniform:N", summary: "N keys, all as likely" },
+        Form { grammar: "uniform:N", summary: "N keys, all equally likely" },
         Form {
             grammar: "zipf:N,S",
-            summary: "the k-th of N keys is as likely as 1 / k^S; key 0 is the hottest",
+            summary: "of N keys, the k-th most frequent has a weight of 1 / k^S; key 0 is the most frequent",
         },
-        Form { grammar: "roundrobin:N", summary: "N keys, one after the other" },
+        Form { grammar: "roundrobin:N", summary: "N keys in turn" },
         Form {
             grammar: "hot:N,HOT,SHARE",
             summary: "the first HOT of N keys get SHARE of the flows, such as 0.9",
@@ -80,7 +81,7 @@ impl KeySpec {
                 Err(format!("the exponent {exponent} is not zero or more"))
             }
             Draw::Hot { hot, .. } if hot == 0 || hot >= keys => {
-                Err(format!("of {keys} keys, {hot} cannot be hot and some not"))
+                Err(format!("of {keys} keys, {hot} cannot be hot: at least one has to be hot and one not"))
             }
             Draw::Hot { share, .. } if !(0.0..=1.0).contains(&share) => {
                 Err(format!("the share {share} is not from 0 to 1"))
@@ -95,7 +96,7 @@ impl KeySpec {
         self.count
     }
 
-    /// What fills in `key` for one member.
+    /// The column that fills in `key` for one member.
     pub(crate) fn column(&self, member: Member) -> Box<dyn Column> {
         let generator = member.generator(Purpose::Key);
         let last = self.count - 1;
@@ -308,8 +309,8 @@ mod tests {
             ("roundrobin", "`roundrobin` takes the number of keys"),
             ("roundrobin:0", "at least one key"),
             ("hot:10,3", "`hot` takes the number of keys, how many are hot, and their share"),
-            ("hot:10,10,0.5", "of 10 keys, 10 cannot be hot and some not"),
-            ("hot:10,0,0.5", "of 10 keys, 0 cannot be hot and some not"),
+            ("hot:10,10,0.5", "of 10 keys, 10 cannot be hot"),
+            ("hot:10,0,0.5", "of 10 keys, 0 cannot be hot"),
             ("hot:10,3,1.1", "the share 1.1 is not from 0 to 1"),
             ("hot:10,3,nan", "\"nan\" is no number"),
         ] {

@@ -1,9 +1,9 @@
-//! What drumpost runs: the scenarios, and what is fed into them.
+//! The scenarios of drumpost, and the generators of their flows.
 //!
-//! Here live the scenarios that come with drumpost ([`mod@scenarios`]) and the generators of a load's flows ([`feed`]):
-//! when they are due ([`arrivals`]), how long their payloads are ([`payload`]) and which keys they have ([`keys`]); and which headers all
-//! messages carry ([`headers`]).
-//! How many flows may be under way and when a load ends is the engine's business; nothing here reads a clock.
+//! Lives here: the built-in scenarios ([`mod@scenarios`]) and the generators ([`feed`]): when flows are due
+//! ([`arrivals`]), their payload sizes ([`payload`]) and keys ([`keys`]), and the headers of all messages
+//! ([`headers`]). Does not live here: the number of flows under way and the end of a load (the engine). Nothing here
+//! reads a clock.
 
 mod arguments;
 pub mod arrivals;

@@ -1,9 +1,9 @@
-//! Payload sizes: how many bytes each flow carries. The bytes themselves are the engine's.
+//! Payload sizes: the number of bytes of each flow's payload. The engine makes the bytes.
 //!
-//! A log-normal size is the median times e^(σz), z standard normal, to the nearest byte. It is cut off at a maximum:
-//! a longer draw is drawn again, so the distribution is the log-normal one given that it is no longer than the maximum.
-//! Without a maximum in the text that is the median times e^(4σ), beyond which 3 draws in 100,000 would lie. A Pareto size
-//! of at least MIN is longer than L with probability (MIN / L)^ALPHA, and is cut off in the same way.
+//! A log-normal size is the median times e^(σz), with z standard normal, rounded to a byte. A size above the maximum is
+//! drawn again, so the distribution is the log-normal one given that it is at most the maximum. The default maximum is
+//! the median times e^(4σ), above which 3 sizes in 100,000 would lie. A Pareto size of at least MIN is longer than L
+//! with probability (MIN / L)^ALPHA, and is drawn again in the same way.
 
 mod columns;
 mod histogram;
@@ -42,17 +42,20 @@ enum Sizes {
 impl PayloadSpec {
     /// Every distribution, in the order they are listed.
     pub const FORMS: [Form; 5] = [
-        Form { grammar: "fixed:SIZE", summary: "every payload has this size; SIZE alone means the same" },
-        Form { grammar: "uniform:MIN,MAX", summary: "every length from MIN to MAX as likely" },
+        Form { grammar: "fixed:SIZE", summary: "every payload has this size; plain SIZE means the same" },
+        Form { grammar: "uniform:MIN,MAX", summary: "every size from MIN to MAX equally likely" },
         Form {
             grammar: "lognormal:MEDIAN,SIGMA[,MAX]",
-            summary: "SIGMA of the logarithm; no longer than MAX, or 4 sigma",
+            summary: "log-normal with this median and the SIGMA of the logarithm; at most MAX, by default 4 sigma",
         },
         Form {
             grammar: "pareto:MIN,ALPHA[,MAX]",
-            summary: "many short and a few very long; a smaller ALPHA makes the tail longer; no longer than MAX",
+            summary: "many short payloads and a few very long ones; a smaller ALPHA gives more long ones; at most MAX",
         },
-        Form { grammar: "file:PATH", summary: "a histogram: lines SIZE COUNT, remarks after #" },
+        Form {
+            grammar: "file:PATH",
+            summary: "a histogram in a file: lines of SIZE COUNT, comments after #",
+        },
     ];
 
     /// No payload.
@@ -138,7 +141,7 @@ impl PayloadSpec {
         }
     }
 
-    /// What fills in `payload_len` for one member.
+    /// The column that fills in `payload_len` for one member.
     pub(crate) fn column(&self, member: Member) -> Box<dyn Column> {
         let generator = || member.generator(Purpose::PayloadLen);
         match &self.0 {
@@ -203,7 +206,7 @@ fn log_normal(arguments: &[&str]) -> Result<PayloadSpec, String> {
     let (median_len, sigma, max_len) = match arguments {
         [median_len, sigma] => (median_len, sigma, None),
         [median_len, sigma, max_len] => (median_len, sigma, Some(units::size(max_len)?)),
-        _ => return Err("`lognormal` takes a median, a sigma and, if you like, a maximum".to_owned()),
+        _ => return Err("`lognormal` takes a median, a sigma and optionally a maximum".to_owned()),
     };
     PayloadSpec::checked_log_normal(units::size(median_len)?, units::number(sigma)?, max_len)
 }
@@ -212,7 +215,7 @@ fn pareto(arguments: &[&str]) -> Result<PayloadSpec, String> {
     let (min_len, alpha, max_len) = match arguments {
         [min_len, alpha] => (min_len, alpha, None),
         [min_len, alpha, max_len] => (min_len, alpha, Some(units::size(max_len)?)),
-        _ => return Err("`pareto` takes a minimum, an alpha and, if you like, a maximum".to_owned()),
+        _ => return Err("`pareto` takes a minimum, an alpha and optionally a maximum".to_owned()),
     };
     PayloadSpec::checked_pareto(units::size(min_len)?, units::number(alpha)?, max_len)
 }
@@ -290,7 +293,7 @@ mod tests {
             ("uniform:3", "`uniform` takes a minimum and a maximum"),
             ("uniform:3,2", "the maximum of 2 bytes is below the minimum of 3"),
             ("uniform:3,65MiB", "longer than 64 MiB"),
-            ("pareto:64", "`pareto` takes a minimum, an alpha and, if you like, a maximum"),
+            ("pareto:64", "`pareto` takes a minimum, an alpha and optionally a maximum"),
             ("pareto:0,1", "the minimum is 0"),
             ("pareto:64,0", "the alpha 0 is not above zero"),
             ("pareto:64,nan", "\"nan\" is no number: it is not written in digits"),
@@ -300,7 +303,7 @@ mod tests {
             ("fixed", "`fixed` takes one size"),
             ("fixed:1,2", "`fixed` takes one size"),
             ("65MiB", "payloads of 68157440 bytes are longer than 64 MiB"),
-            ("lognormal:1KiB", "`lognormal` takes a median, a sigma and, if you like, a maximum"),
+            ("lognormal:1KiB", "`lognormal` takes a median, a sigma and optionally a maximum"),
             ("lognormal:0,1", "the median is 0"),
             ("lognormal:1KiB,-1", "\"-1\" is no number: it is below zero"),
             ("lognormal:1KiB,inf", "\"inf\" is no number: it is not written in digits"),

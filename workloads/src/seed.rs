@@ -1,9 +1,9 @@
-//! One seed, many independent streams of random numbers: one for each purpose of each driven instance.
+//! Many independent streams of random numbers from one seed: one for each purpose and each instance that starts flows.
 //!
 //! With `splitmix(s, n)` the n-th output (from 0) of the SplitMix64 generator that starts at `s`, the stream of a
-//! purpose and a member is xoshiro256++ seeded with `splitmix(splitmix(seed, purpose), member)`. So a longer payload draw
-//! moves no arrival, and one instance more leaves the draws of the others alone. SplitMix64 is from Steele, Lea and
-//! Flood, "Fast splittable pseudorandom number generators" (2014).
+//! purpose and a member is xoshiro256++ seeded with `splitmix(splitmix(seed, purpose), member)`. So a change of the
+//! payload distribution does not change the arrivals, and one more instance does not change the random numbers of the
+//! others. SplitMix64 is from Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014).
 
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 

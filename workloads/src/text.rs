@@ -1,6 +1,6 @@
-//! The words of a workload in text, such as `lognormal:1KiB,0.5`: its name, its arguments, and what is said about bad ones.
+//! Reads the text of a workload, such as `lognormal:1KiB,0.5`: its name and its arguments, with errors for bad ones.
 //!
-//! What a flag says alone is read by the command line, and handed over as a number. Values within a text are read in
+//! The command line reads flags with a single value itself and passes a number. Values within a text are read in
 //! `units`.
 
 use std::fmt::Display;
@@ -9,11 +9,11 @@ use std::fmt::Display;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("failed to read \"{text}\" as {what}: {reason}; write for example {example}")]
 pub struct SpecError {
-    /// What was given.
+    /// The given text.
     pub text: String,
-    /// What it should have been, with its article.
+    /// The expected thing, with its article.
     pub what: &'static str,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: String,
     /// Texts that would have been understood.
     pub example: &'static str,
@@ -24,7 +24,7 @@ pub struct SpecError {
 pub struct Form {
     /// How it is written, with its name in front.
     pub grammar: &'static str,
-    /// What it does, in a sentence.
+    /// Its meaning, in a sentence.
     pub summary: &'static str,
 }
 
@@ -36,7 +36,7 @@ impl Form {
     }
 }
 
-/// What is being read, for the errors about it.
+/// The thing that is read, for error messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject {
     pub(crate) what: &'static str,

@@ -1,7 +1,7 @@
-//! Think time: how long a user of a closed load waits after a flow before starting the next.
+//! Think time: the pause of a user of a closed load between two flows.
 //!
-//! With n users who think for Z and flows that take R, the load is n / (R + Z): a closed load with think time is what many
-//! users with one request each under way make, and it slows down with what it measures, as they do.
+//! With n users, a think time Z and flows that take R, the load is n / (R + Z). It models many users with one request
+//! each at a time: like them, it slows down when the measured system slows down.
 
 use crate::{
     feed::Column,
@@ -59,7 +59,7 @@ impl FromStr for ThinkSpec {
             ("fixed", [ns]) => Ok(Self::Fixed { ns: time(ns)? }),
             ("exp", [mean]) => Ok(Self::Exponential { mean_ns: time(mean)? }),
             (plain, []) => Ok(Self::Fixed { ns: time(plain)? }),
-            _ => Err(subject.error(text, "it is neither a time nor one of fixed and exp with one")),
+            _ => Err(subject.error(text, "it is not TIME, fixed:TIME or exp:TIME")),
         }
     }
 }

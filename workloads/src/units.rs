@@ -1,6 +1,5 @@
-//! Durations, rates, sizes, counts and numbers within a workload's text. Errors are the reason alone.
-//!
-//! Lives here: the step from the one grammar (`drumpost-units`) to errors that stand within a longer one.
+//! Durations, rates, sizes, counts and numbers within a workload's text. An error is the reason alone, because it
+//! becomes part of a longer sentence.
 
 pub(crate) use drumpost_units::{duration_text, rate_text, scientific, size_text};
 

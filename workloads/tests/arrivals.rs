@@ -1,7 +1,8 @@
-//! Arrival processes against their theory: how many flows are due in each interval, on which shape, by how many senders.
+//! Arrival processes compared with theory: the number of flows due in each interval, for each shape and number of
+//! senders.
 //!
-//! The theory is written down here once more, as a rate that is added up millisecond by millisecond. Seeds are fixed, so a
-//! test that passes always passes; limits are those of a test at 1 % or wider.
+//! The theory is written again here, as a rate that is added up millisecond by millisecond. Seeds are fixed, so a test
+//! that passes always passes. Limits are those of a test at 1 % or wider.
 
 #![expect(clippy::unwrap_used, reason = "the lint lets tests unwrap, but not what they share")]
 

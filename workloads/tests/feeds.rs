@@ -1,6 +1,6 @@
-//! What feeds give, seen from outside: repeatable, independent between members, and distributed as they say.
+//! Tests of feeds: they are repeatable, independent between members, and have the right distribution.
 //!
-//! Seeds are fixed, so a test that passes always passes; limits are those of a test at 1 % or wider.
+//! Seeds are fixed, so a test that passes always passes. Limits are those of a test at 1 % or wider.
 
 #![expect(clippy::unwrap_used, reason = "the lint lets tests unwrap, but not what they share")]
 
@@ -188,7 +188,7 @@ fn sizes_from_a_file_are_as_often_as_it_counts_them() {
     )
     .unwrap();
     let error = text.parse::<PayloadSpec>().unwrap_err().to_string();
-    assert!(error.contains("there is no size in it with a count above zero"), "{error}");
+    assert!(error.contains("it has no size with a count above zero"), "{error}");
     std::fs::write(
         &path,
         "64 1

@@ -1,5 +1,5 @@
-//! Every scenario run through the engine in both styles, over queues in memory: all flows end, nothing is lost, and each
-//! service is handed what its style's table says.
+//! Runs every scenario through the engine in both styles, over queues in memory: all flows end, nothing is lost, and
+//! each service receives what its style's table says.
 
 #![expect(clippy::unwrap_used, reason = "the lint lets tests unwrap, but not what they share")]
 

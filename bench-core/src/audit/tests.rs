@@ -1,4 +1,4 @@
-//! The audit against sequences whose faults are known.
+//! Tests of the audit with sequences of known faults.
 
 use super::*;
 use proptest::prelude::*;

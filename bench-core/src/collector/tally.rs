@@ -1,7 +1,7 @@
-//! Messages sent against messages delivered, for each destination at each service that hears it.
+//! Counts messages sent and messages received for each destination and each service that subscribes to it.
 //!
-//! Lives here: the counting from the lanes' published counters. Sums over several destinations say nothing: a message that
-//! came twice at one of them would stand for a message that is still under way to another.
+//! Sums over several destinations are not enough to tell that a run is complete: a message delivered twice at one
+//! destination would hide a message that is still under way to another.
 
 use super::Collector;
 

@@ -1,4 +1,4 @@
-//! Is everything delivered, once, in order and whole?
+//! Checks that every message is delivered once, in order and unchanged.
 
 use super::{
     Stop, ensure,

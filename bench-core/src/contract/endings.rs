@@ -1,4 +1,4 @@
-//! How does a run end: when all is done, when a receiver is gone, when it is interrupted?
+//! Checks how a run ends: when everything is done, when a receiver fails, and when the run is interrupted.
 
 use super::{
     Stop,
@@ -53,7 +53,7 @@ fn drain_is_bounded(subject: &Subject<'_>, style: Style, intent: Intent) -> Resu
     ensure(audit.unique + audit.lost == audit.expected, || {
         format!("{circumstances}: what is delivered and what is lost is not what was expected: {audit:?}")
     })?;
-    // A load that is held up in its own calls ends late, so only what comes after it is bounded.
+    // A load that is blocked in its own calls ends late, so only what comes after it is bounded.
     let load = Duration::from_millis(64 * 15);
     let limit = if outcome.drain_timed_out { drain + SOON } else { load + drain + SOON };
     ensure(*wall <= limit, || {
@@ -77,7 +77,7 @@ pub(super) fn panic(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
         for way in subject.ways() {
             let trial = Trial::new(*way, COUNT);
             failed(&subject.run(style, one_hop::<Panics<0>>(style, intent), &trial)?)?;
-            // The same while the sender is held up; a circle must not hold more than its queues do.
+            // The same while the sender is blocked; a circle must not hold more than its queues do.
             let in_flight = if intent == Intent::Request { 4 } else { 64 };
             let trial = Trial { capacity: 4, in_flight, flow_timeout: PATIENT, ..trial };
             failed(&subject.run(style, one_hop::<Panics<200>>(style, intent), &trial)?)?;
@@ -104,8 +104,8 @@ fn failed(ran: &Ran) -> Result<(), Stop> {
 pub(super) fn interruption(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
     let flows: [(&str, Flow, usize); 3] = [
         ("while messages flow", one_hop::<Plain>, 1024),
-        ("while the sender is held up", one_hop::<Slow<5_000>>, 4),
-        ("while everyone sleeps", one_hop::<Never>, 1024),
+        ("while the sender is blocked", one_hop::<Slow<5_000>>, 4),
+        ("while all lanes sleep", one_hop::<Never>, 1024),
     ];
     for intent in subject.carriers(style) {
         for (when, scenario, capacity) in flows {

@@ -1,5 +1,5 @@
-//! Follows a run of the kit's: interrupts it when a check asks for that, when nothing comes any more, or when it has
-//! taken too long; and lets the checking thread see whether anyone still looks after it.
+//! Follows a run of the contract kit. It interrupts the run when a check asks for it, when no more messages arrive, or
+//! when the run takes too long. The checking thread can see whether the run still responds.
 
 use crate::{
     clock::{Clock, Now, as_ns},

@@ -1,8 +1,8 @@
-//! The kit's own handlers. What a receiver does with a message is a [`Look`]; whether it then ends the flow or answers
-//! is its place in the scenario's.
+//! The handlers of the contract kit. A [`Look`] says what a receiver does with a message. The receiver's place in the
+//! scenario says whether it then ends the flow or replies.
 //!
-//! Handlers are made by plain functions, so they share nothing with a check. What they find wrong they emit as
-//! [`WRONG`], which no table routes: the outcome counts it as unrouted.
+//! Handlers are made by plain functions, so they cannot share data with a check. A handler reports a fault by emitting
+//! [`WRONG`], a kind that no table routes. The outcome counts it as unrouted.
 
 use super::trial::{KEYS, payload_len};
 use crate::{
@@ -13,11 +13,11 @@ use std::{collections::HashMap, thread, time::Duration};
 
 /// Kinds by name; see the constants.
 pub(super) const KINDS: &[&str] = &["Told", "Answered", "Asked", "PassedOn", "Wrong"];
-/// What a sender tells or asks a receiver.
+/// The kind of a sender's command or request.
 pub(super) const TOLD: Kind = Kind(1);
-/// What a receiver answers.
+/// The kind of a receiver's reply.
 pub(super) const ANSWERED: Kind = Kind(2);
-/// What a receiver that asks in turn asks.
+/// The kind of the request that a receiver makes itself.
 pub(super) const ASKED: Kind = Kind(3);
 /// What it passes on when it has the answer; a second thing that happened, in a fan-out.
 pub(super) const PASSED_ON: Kind = Kind(4);

@@ -1,4 +1,4 @@
-//! Does each intent mean what it says, and is one that is not claimed refused?
+//! Checks that each intent does what it means, and that intents which the transport does not list are refused.
 
 use super::{
     Stop,

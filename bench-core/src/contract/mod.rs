@@ -1,4 +1,4 @@
-//! The public contract of a transport, as checks that anyone calls in one line from a test:
+//! The contract of a transport, as checks that a test of a transport calls in one line:
 //!
 //! ```no_run
 //! # let entry: drumpost_core::registry::TransportEntry = unimplemented!();
@@ -6,11 +6,12 @@
 //! contract::check(&entry, &Options::default()).assert();
 //! ```
 //!
-//! The kit has scenarios, handlers and a feed of its own and runs them through the entry's dispatcher, for every style and
-//! intent the entry claims, against what the entry promises. Every run is bounded by a count and a limit, so the
-//! whole takes some seconds per style. [`CHECKS`] is its table of contents. It knows no transport.
+//! The kit has scenarios, handlers and a feed of its own. It runs them through the dispatcher of the transport's entry,
+//! for every style and intent that the entry lists, and compares the outcome with the entry's promises. Every run is
+//! bounded by a count and a time limit, so a style takes some seconds. [`CHECKS`] lists all checks. The kit knows no
+//! particular transport.
 //!
-//! Handlers report what they find wrong by emitting a kind that nobody is wired to: it comes out as `unrouted`.
+//! Handlers report faults by emitting a kind that no service receives. The outcome counts it as `unrouted`.
 
 mod deliveries;
 mod endings;
@@ -39,7 +40,7 @@ use subject::Subject;
 pub struct Check {
     /// Its name.
     pub name: &'static str,
-    /// What it proves.
+    /// The property that the check proves.
     pub proves: &'static str,
     run: fn(&Subject<'_>, Style) -> Result<(), Stop>,
 }
@@ -51,7 +52,7 @@ enum Stop {
     NotApplicable(String),
 }
 
-/// What the kit checks, in this order.
+/// All checks of the kit, in the order in which they run.
 pub const CHECKS: &[Check] = &[
     Check {
         name: "count",
@@ -87,8 +88,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "back-pressure",
-        proves: "a slow receiver costs nothing but time: a transport that holds senders up holds no more than its \
-                 capacity and the hold-up is measured; another one delivers or admits what it dropped",
+        proves: "a slow receiver costs nothing but time: a transport that blocks senders holds no more than its \
+                 capacity and the blocked time is measured; another one delivers or admits what it dropped",
         run: pressure::back_pressure,
     },
     Check {
@@ -133,7 +134,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "interruption",
-        proves: "an interrupted run ends soon, whether messages flow, senders are held up or everyone sleeps",
+        proves: "an interrupted run ends soon, whether messages flow, senders are blocked or all lanes sleep",
         run: endings::interruption,
     },
 ];

@@ -1,4 +1,4 @@
-//! What happens when a receiver is slower than its sender?
+//! Checks a transport whose receiver is slower than its sender.
 
 use super::{
     Stop,
@@ -57,8 +57,8 @@ fn held_up(ran: &Ran) -> Result<(), Stop> {
     let (blocked_ns, elapsed_ns) = (outcome.blocked_ns, outcome.elapsed_ns);
     ensure(blocked_ns >= elapsed_ns / 20, || {
         format!(
-            "{circumstances}: a slow receiver held its sender up for {blocked_ns} of {elapsed_ns} ns: it does not \
-             hold senders up as it claims"
+            "{circumstances}: a slow receiver blocked its sender for {blocked_ns} of {elapsed_ns} ns: it does not \
+             block senders as it claims"
         )
     })?;
     let hop_ns: u128 = outcome.hops.iter().map(|hop| hop.times.sum_ns).sum();

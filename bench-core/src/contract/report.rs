@@ -1,9 +1,9 @@
-//! What the kit found: a line per check and style.
+//! The result of the contract kit: a line for each check and style.
 
 use crate::scenario::Style;
 use std::fmt;
 
-/// What became of one check.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The transport does what it should.
@@ -21,11 +21,11 @@ pub struct Line {
     pub check: &'static str,
     /// In which style.
     pub style: Style,
-    /// What became of it.
+    /// The result.
     pub verdict: Verdict,
 }
 
-/// What the kit found.
+/// The results of the kit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// Name of the transport.

@@ -1,5 +1,5 @@
-//! The kit's own scenarios. The sending service is always `sender`, and is the driven one; the receiving one is
-//! `receiver`.
+//! The scenarios of the contract kit. The sending service is always `sender`, and it starts the flows. The receiving
+//! service is `receiver`.
 
 use super::handlers::{KINDS, Look, Make, Plain, Slow, answers, asks, ends, passes_on, tells, tells_twice};
 use crate::scenario::{Intent, Part, Route, Scenario, Service, Style, command, event, reply, request};

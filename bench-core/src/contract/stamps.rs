@@ -1,4 +1,4 @@
-//! Do times mean what they say?
+//! Checks that time stamps arrive unchanged and that times are plausible.
 
 use super::{
     Stop, ensure,
@@ -60,7 +60,7 @@ fn sound(ran: &Ran) -> Result<(), Stop> {
     Ok(())
 }
 
-/// With a slow receiver most of the response time passes in the transport. Nobody is held up here, so if it is found
+/// With a slow receiver most of the response time passes in the transport. No sender is blocked here, so if it is found
 /// before `sent` instead, `sent` was not stamped when the message was handed over.
 fn waits_are_in_hops(subject: &Subject<'_>, style: Style, intent: Intent) -> Result<(), Stop> {
     const COUNT: u64 = 100;

@@ -1,5 +1,5 @@
-//! The transport under check: runs trials through its dispatcher, each on a thread that is given up on when it does not
-//! come back.
+//! The transport under test. Trials run through its dispatcher, each on a thread of its own. A trial that does not
+//! return is given up.
 
 use super::{
     Stop, THREADS,
@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-/// What came of a run that was opened.
+/// The result of a run that was opened.
 #[derive(Debug)]
 pub(super) struct Ran {
     pub outcome: Outcome,
@@ -39,7 +39,7 @@ pub(super) struct Ran {
     pub circumstances: String,
 }
 
-/// What came of trying to open a run.
+/// The result of opening a run.
 #[derive(Debug)]
 pub(super) enum Tried {
     Ran(Box<Ran>),
@@ -209,7 +209,7 @@ fn on_own_thread(
     Ok(results)
 }
 
-/// What a panic said.
+/// The text of a panic.
 fn text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".into())

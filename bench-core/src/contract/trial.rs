@@ -1,4 +1,4 @@
-//! What a run of one of the kit's scenarios is made of: how its lanes are placed, how it is loaded and with what.
+//! One trial of a scenario of the contract kit: placement of lanes, load and payload.
 
 use super::Stop;
 use crate::{

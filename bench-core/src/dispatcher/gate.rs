@@ -1,5 +1,5 @@
-//! The gate in front of a trial: every thread and every task waits at it until all are there. Then time begins. So neither
-//! making lanes nor starting their threads is part of the load's time, however many there are.
+//! The gate at the start of a trial. Every thread and every task waits here until all of them are ready. Then the
+//! load's time begins, so that making lanes and starting threads is not part of it.
 
 use crate::clock::Clock;
 use std::{

@@ -1,5 +1,5 @@
-//! The end of a trial in real time: threads and tasks hand their lanes back and drop their ports. Every wait has a limit.
-//! What does not come back in time is left behind; it owns everything it uses.
+//! The end of a trial in real time: threads and tasks hand their lanes back and drop their ports. Every wait has a
+//! limit. A thread or task that does not return in time is left behind; it owns everything that it uses.
 
 use super::{POLL, guard};
 use crate::{
@@ -23,7 +23,7 @@ const LEAVE: Duration = Duration::from_secs(1);
 /// A lane, and what its ports confirmed.
 pub(super) type Left = (Lane, Option<Confirms>);
 
-/// What a thread or a task tells of itself, by its place among them.
+/// A report of a thread or task, with its index.
 pub(super) enum News {
     /// Its lanes are done.
     Back(usize, Vec<Left>),
@@ -54,14 +54,14 @@ pub(super) fn watch_lanes(monitor: &mut Monitor, clock: &Clock, control: &Contro
     control.ring();
 }
 
-/// Who is to come back: by place, the lanes of one thread or task.
+/// The lanes of each thread or task that has to return, by index.
 pub(super) struct Gathering<'a> {
     pub control: &'a Control,
     pub news: Receiver<News>,
     pub members: Vec<Vec<u16>>,
 }
 
-/// Who came back, and who is gone.
+/// The lanes that were returned, and those that were left behind.
 struct Roll {
     left: Vec<Left>,
     back: Vec<bool>,

@@ -1,6 +1,6 @@
-//! Runs a dispatcher on a thread of its own, so that nothing a transport does can stop the program: a panic, wherever it
-//! happens, and a call that never returns become an error of the trial. A thread that hangs is left behind; it owns
-//! everything it uses.
+//! Runs a dispatcher on a thread of its own, so that a fault of a transport cannot stop the program. A panic, or a call
+//! that never returns, becomes an error of the trial. A thread that hangs is left behind; it owns everything that it
+//! uses.
 
 use super::Dispatcher;
 use crate::{
@@ -33,7 +33,7 @@ pub struct Limits {
     pub silence: Duration,
     /// Closing a transport, from the moment when everything is measured.
     pub close: Duration,
-    /// What is left of any of these once the user asked to end the run.
+    /// The limit for each of these after the user asked to end the run.
     pub interrupted: Duration,
 }
 
@@ -73,7 +73,7 @@ impl Step {
     }
 }
 
-/// What both threads see.
+/// Shared by both threads.
 #[derive(Debug, Default)]
 struct Shared {
     step: AtomicU8,

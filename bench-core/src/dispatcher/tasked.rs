@@ -59,8 +59,8 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
         if plan.kill.is_some() && !T::Recv::CAN_BE_KILLED {
             return Err(OpenError::Refused(
-                "--kill needs a transport whose consumers come and go by themselves, such as nats or jetstream: here a \
-                 queue goes with its consumer"
+                "--kill needs a transport whose consumers can leave and return, such as nats or jetstream: here a queue \
+                 ends with its consumer"
                     .into(),
             ));
         }
@@ -83,7 +83,7 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
             let close = self.0.close();
             runtime.block_on(async { tokio::time::timeout(CLOSE, close).await })
         } else {
-            Ok(Err("the transport was not closed, as its runtime hangs".into()))
+            Ok(Err("the transport was not closed because its runtime hangs".into()))
         };
         // Whoever else holds the runtime hangs and is left behind with it.
         if let Some(runtime) = Arc::into_inner(runtime) {
@@ -131,7 +131,7 @@ pub(crate) fn runtime(placement: Placement) -> Result<Runtime, OpenError> {
     })
 }
 
-/// What occupies a lane's task, and what all of them share.
+/// The parts of a lane's task, and the parts that all tasks share.
 struct Shared {
     control: Arc<Control>,
     gate: Arc<Gate>,
@@ -238,7 +238,7 @@ fn own_thread_main<F: Future>(handle: &Handle, task: F, pace: &Pace) -> F::Outpu
 
 fn fault(plan: &TrialPlan, name: &str, crash: Crash) -> String {
     let after = Duration::from_nanos(crash.at_ns - lead_ns(plan));
-    format!("{name} killed {after:?} into the load and away for {:?}", crash.down)
+    format!("{name} was killed {after:?} after the start of the load and came back {:?} later", crash.down)
 }
 
 fn crash(plan: &TrialPlan, lane: u16) -> Option<Crash> {

@@ -72,7 +72,7 @@ impl<T: Transport> Dispatcher for Threaded<T> {
 
 /// Lanes that share a thread.
 pub trait OnThread: Send + 'static {
-    /// What the lanes send to and receive from.
+    /// The ports of the lanes.
     type Ports: Send;
 
     /// Runs them on the calling thread until they are done, by the run's `clock`.
@@ -150,7 +150,7 @@ pub fn run_on_threads<G: OnThread>(
     monitor.finish(lanes, None, Vec::new())
 }
 
-/// What a thread of lanes does.
+/// The body of a thread that runs lanes.
 fn run_group(
     mut group: impl OnThread,
     gate: &Gate,
@@ -177,17 +177,16 @@ fn run_group(
     }
 }
 
-/// What threads cannot do.
+/// Refuses plans that threads cannot run.
 fn check(plan: &TrialPlan) -> Result<(), OpenError> {
     if plan.kill.is_some() {
         return Err(OpenError::Refused(
-            "--kill needs a transport whose consumers come and go by themselves, such as nats or jetstream"
-                .into(),
+            "--kill needs a transport whose consumers can leave and return, such as nats or jetstream".into(),
         ));
     }
     if plan.wait == Wait::Native && plan.placement != Placement::Each {
         return Err(OpenError::Refused(
-            "wait strategy `native` sleeps in one lane's port, so each lane needs a thread of its own: --placement each"
+            "--wait native sleeps in the port of one lane, so each lane needs a thread of its own: add --placement each"
                 .into(),
         ));
     }

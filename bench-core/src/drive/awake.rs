@@ -1,7 +1,8 @@
-//! Time that a load waits awake for a due time. A sleep ends too late to start a flow on time, so the last stretch before
-//! a due time is spent in a loop. That takes processor time which no message and no flow costs, so it is counted apart.
+//! The time that a load spends polling the clock for a due time. A sleep ends too late to start a flow on time, so the
+//! load polls during the last stretch before the due time. No message causes this processor time, so it is counted
+//! apart.
 //!
-//! It is told by clock readings that the loop takes anyway.
+//! The time is taken from clock readings that the polling loop makes anyway.
 
 /// Between two readings of the loop lie some hundred ns. Where it is more than this, the thread was off its core, and
 /// used no processor time.
@@ -24,7 +25,7 @@ impl Awake {
         self.last_ns != 0
     }
 
-    /// It waits awake at `now_ns`, alone on its core. Says for how long it has since the last reading.
+    /// The load polls the clock at `now_ns`. Returns the time since the last reading if it polled then, too.
     pub const fn goes_on(&mut self, now_ns: u64) -> u64 {
         let gap_ns = self.gap_ns(now_ns);
         self.last_ns = now_ns;
@@ -51,7 +52,7 @@ impl Awake {
         gap_ns
     }
 
-    /// It sleeps, or what it waits for is no due time.
+    /// The load sleeps, or waits for something other than a due time.
     #[inline]
     pub const fn stops(&mut self) {
         self.last_ns = 0;

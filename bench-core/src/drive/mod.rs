@@ -1,5 +1,5 @@
-//! Drivers: where lanes run. Three of the same shape: threads, tasks, virtual time. Each steps lanes, moves messages
-//! between them and their ports, and waits when there is nothing to move.
+//! Drivers run lanes: on threads, on tasks, or in virtual time. Each driver steps lanes, moves messages between lanes
+//! and ports, and waits when there is nothing to move.
 
 pub mod awake;
 pub mod slack;
@@ -123,7 +123,7 @@ impl FromStr for Wait {
 pub struct Rings {
     /// By send port: those who hear what is sent there. Empty if nobody is rung.
     pub on_send: Vec<Vec<Arc<Bell>>>,
-    /// Those whose flows may have ended.
+    /// The lanes whose flows may have ended.
     pub on_end: Vec<Arc<Bell>>,
 }
 
@@ -144,14 +144,14 @@ pub struct Seat<S, R> {
     pub rings: Rings,
 }
 
-/// What one step of a lane came to.
+/// The result of one step of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     /// Messages moved, or there is more to look at.
     Moved,
     /// Nothing to do until then, unless something arrives or a flow ends.
     Idle { until_ns: u64 },
-    /// The transport is full; the lane is held up.
+    /// The transport is full; the lane is blocked.
     Full,
     /// The lane is done.
     Done,
@@ -238,7 +238,7 @@ fn no_inbox() -> PortError {
     PortError::Failed("the transport opened no inbox".into())
 }
 
-/// What a look into an inbox found; what the transport dropped is noted, and something, too.
+/// The result of polling an inbox. A `Lagged` error counts as progress, because the audit has to record it.
 #[inline(always)]
 fn found(lane: &mut Lane, drained: Result<usize, PortError>) -> Result<usize, PortError> {
     match drained {
@@ -250,7 +250,7 @@ fn found(lane: &mut Lane, drained: Result<usize, PortError>) -> Result<usize, Po
     }
 }
 
-/// What a round over several lanes came to: the best of the steps, the earliest of the times.
+/// The result of a round over several lanes: the best of the steps and the earliest of the times.
 #[derive(Clone, Copy, Debug)]
 struct Round {
     moved: bool,

@@ -1,6 +1,6 @@
-//! How late a sleeping thread wakes up on this host, measured once per process: the last stretch before a due time that
-//! long is waited awake. A constant would be wrong on a kernel whose timers tick every few milliseconds, where every flow
-//! would start a whole tick late, and wasteful on one that wakes at once.
+//! Measures once per process how late a sleeping thread wakes up on this host. A load polls the clock for that long
+//! before a due time. A fixed time would not do: it would be too short on a kernel whose timers tick every few
+//! milliseconds, where every flow would start late, and wasteful on a kernel that wakes threads at once.
 
 use std::{
     num::NonZeroU64,

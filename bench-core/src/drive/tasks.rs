@@ -1,7 +1,7 @@
-//! The driver for tasks: one future per lane, which waits at one point, for its port or its bell.
+//! The driver for tasks: one future per lane. It waits at a single point, for its port or its bell.
 //!
-//! No timers: a runtime's tick in milliseconds. A lane with an open load runs on a thread of its own ([`block_on`]), or,
-//! stepped with the others, yields until a flow is due.
+//! It uses no timers of the runtime, because those tick in milliseconds. A lane with an open load runs on a thread of
+//! its own ([`block_on`]). If it shares a worker with other lanes, it yields until a flow is due.
 
 use super::{Seat, awake::Awake, found, ring, slack::Slack, threads::sleep, wanted};
 use crate::{
@@ -28,7 +28,7 @@ use std::{
 /// How a lane on tasks waits for a due time.
 #[derive(Clone, Debug)]
 pub enum Pacing {
-    /// It never has to, or rarely: someone rings its bell some ten times a second.
+    /// A safety net: normally the lane's bell rings about ten times a second.
     Rung,
     /// Stepped with other lanes: it yields until the time has come.
     Yield,
@@ -206,7 +206,7 @@ async fn let_others_run() {
     .await;
 }
 
-/// What a lane that finds nothing to do waits for, besides its port.
+/// The events, besides its port, for which an idle lane waits.
 struct Sleep<'a, N> {
     clock: &'a N,
     bell: &'a Bell,
@@ -216,7 +216,7 @@ struct Sleep<'a, N> {
     awake: Awake,
     /// How long it has waited awake and not told its lane.
     waited_ns: u64,
-    /// What it waits for is a due time, and not room.
+    /// The lane waits for a due time and not for room.
     is_early: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The driver for threads: steps the lanes of one thread in turn and waits as the wait strategy says.
+//! The driver for threads: it steps the lanes of one thread in turn, and waits as the wait strategy says.
 
 use super::{Round, Seat, Wait, awake::Awake, found, round, slack::Slack, wanted};
 use crate::{

@@ -1,6 +1,6 @@
-//! The driver for virtual time: steps all lanes until nothing moves, then sets the clock to the next event.
+//! The driver for virtual time: it steps all lanes until no message moves, then sets the clock to the next event.
 //!
-//! Single-threaded, so a run is the same to the byte for the same seed.
+//! It is single-threaded, so a run with the same seed gives the same bytes.
 
 use super::{Seat, round};
 use crate::{

@@ -1,5 +1,5 @@
-//! What a lane counts apart, so that it is on neither side of a figure: messages of the warm-up, and the time that a load
-//! waits awake.
+//! Counts of a lane that are kept apart, because they belong to neither side of a cost: messages of the warm-up, and
+//! the time that a load polls the clock.
 
 use super::Lane;
 use crate::{

@@ -1,5 +1,6 @@
-//! The lane: one service instance as a state machine. An optional load, an optional inbox, a handler, one ordered
-//! outbox, a recorder; no input or output, no threads, no waiting. Drivers step it and move messages for it.
+//! The lane: one instance of a service as a state machine. It has an optional load, an optional inbox, a handler, one
+//! ordered outbox and a recorder. It does no input or output, has no thread and never waits. Drivers step it and move
+//! its messages.
 
 mod apart;
 mod turn;
@@ -29,7 +30,7 @@ pub enum Inbox {
     Replies,
 }
 
-/// What a lane wants its driver to do.
+/// The next action that a lane asks of its driver.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next<'a> {
     /// Offer `batch` to this send port, then call [`Lane::sent`].
@@ -75,7 +76,7 @@ impl Stop {
     }
 }
 
-/// What a lane is made of.
+/// The parts from which a lane is made.
 pub(crate) struct LaneSpec {
     pub id: u16,
     pub reactor: Box<dyn Reactor>,
@@ -107,7 +108,7 @@ pub struct Lane {
     replies_received: u64,
 }
 
-/// What a lane leaves behind.
+/// The results of a lane at the end of a trial.
 pub(crate) struct LaneRest {
     pub local: Local,
     pub latencies: Box<Latencies>,
@@ -123,7 +124,7 @@ impl Lane {
             starts,
             inbox_first: false,
             load_over: spec.load.is_none(),
-            // Who handles one request at a time looks where it is to look from message to message.
+            // A lane that handles one request at a time decides after each message from where to receive next.
             batches_per_turn: if spec.awaits { 1 } else { turn::batches_per_turn(spec.batch) },
             refused_since_ns: None,
             offered_ns: 0,
@@ -215,7 +216,7 @@ impl Lane {
         self.spec.control.stop.is_stopped()
     }
 
-    /// Where it receives from as things stand, and how many messages at most.
+    /// The inbox that the lane polls next, and the largest number of messages to take.
     #[inline]
     pub(crate) fn inbox(&self) -> (Inbox, usize) {
         if !self.spec.awaits {
@@ -247,7 +248,7 @@ impl Lane {
             load.note_gaps(now_ns, starts, self.spec.out.recorder.inter_send());
             self.spec.counters.publish_started(&self.spec.out.recorder.local);
             self.spec.doing.set(Act::Handler);
-            // Those that were due first come first, so if this one is measured, all are.
+            // Flows are in due order, so if this one is measured, all later ones are.
             if starts.first().is_none_or(|first| first.due_ns() >= self.spec.out.recorder.measure_from_ns()) {
                 self.spec.reactor.react(starts, &mut self.spec.out);
             } else {
@@ -269,10 +270,10 @@ impl Lane {
                 self.spec.out.publish_all(&self.spec.counters);
                 self.spec.counters.set_load_done();
             }
-            Due::Capped => self.spec.control.fail(
-                "a flow was due while as many were under way as the window allows, which was to end the run"
-                    .into(),
-            ),
+            Due::Capped => self
+                .spec
+                .control
+                .fail("a flow was due while the window was full, and --at-cap fail ends the run then".into()),
             Due::At(_) | Due::Started => {}
         }
     }
@@ -283,14 +284,14 @@ impl Lane {
         Next::Send { port, batch }
     }
 
-    /// What is to be sent next: the port, and messages stamped `now_ns`.
+    /// The next batch to send: its port, and its messages with the stamp `now_ns`.
     #[inline(always)]
     pub(crate) fn stamped(&mut self, now_ns: u64) -> (usize, &[Message]) {
         self.offered_ns = now_ns;
         self.spec.out.stamped(self.spec.batch, now_ns, &self.spec.pool, &self.spec.counters)
     }
 
-    /// The transport took the first `taken` of what was to be sent; 0: it is full, and the sender is held up.
+    /// The transport took the first `taken` of what was to be sent; 0: it is full, and the sender is blocked.
     #[inline(always)]
     pub fn sent(&mut self, taken: usize) {
         if taken == 0 {

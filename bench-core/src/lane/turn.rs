@@ -1,4 +1,4 @@
-//! A lane's turn, as drivers have it taken: everything it wants up to the look into its inbox, and what a look caused.
+//! The turn of a lane, as a driver runs it: start flows, send, poll the inbox, handle.
 
 use super::{Lane, LaneSpec};
 use crate::{blame::Act, clock::Now, load::Due, message::Message, port::PortError};
@@ -18,10 +18,10 @@ pub(crate) trait Outlet {
     fn offer(&mut self, port: usize, batch: &[Message]) -> Result<usize, PortError>;
 }
 
-/// What came of a lane's turn before it looks into its inbox.
+/// The result of a lane's turn before it polls its inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// It may look.
+    /// The lane may poll its inbox.
     Look {
         /// Something was sent or started.
         moved: bool,

@@ -1,4 +1,4 @@
-//! Closed loads: a flow starts because another ended, at once or after its user has thought about it.
+//! Closed loads: a flow starts when another one ends, at once or after the user's think time.
 
 use super::{
     Start, Starts,

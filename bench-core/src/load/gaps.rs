@@ -1,5 +1,5 @@
-//! What came of a schedule: the intervals between flows as they were planned and as they were started. All go into a
-//! histogram; the first few thousand are kept as they are, for a test of their distribution.
+//! The gaps between flows, as planned and as started. All gaps go into a histogram. The first few thousand are kept as
+//! they are, for a test of their distribution.
 
 use super::Pace;
 use crate::{hist::Hist, message::Message};

@@ -1,8 +1,8 @@
-//! A lane's load: when it may start flows, and how many are under way. What is fed in and when it is due comes from a
-//! [`Feed`], made by the workloads.
+//! The load of a lane: when it may start flows, and how many are under way. A [`Feed`] from the workloads says when
+//! each flow is due and how large it is.
 //!
-//! Here is what a load is asked to do; `starter` does it, by schedule in `open`, by users in `closed`. What came of the
-//! schedule is noted in [`gaps`].
+//! Here are the settings of a load. `starter` carries them out, on a schedule in `open` and for users in `closed`.
+//! [`gaps`] records the gaps between flows.
 
 mod closed;
 pub mod gaps;
@@ -33,7 +33,7 @@ pub trait Feed: Send {
     fn fill(&mut self, starts: &mut Vec<Start>);
 }
 
-/// What limits the flows of a load.
+/// The limit on the number of flows of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
     /// Starts one as soon as fewer than this many are under way.
@@ -83,7 +83,7 @@ impl AtCap {
     }
 }
 
-/// What an open load does with flows that it comes to late.
+/// What an open load does with flows that are late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Debt {
     /// Starts them at once, due when they were due: nothing is left out of the response times.

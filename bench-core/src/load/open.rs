@@ -1,4 +1,4 @@
-//! Open loads: flows are due by a schedule, whatever becomes of those before them.
+//! Open loads: flows are due on a schedule, whatever happens to earlier flows.
 
 use super::{
     Debt, Starts,

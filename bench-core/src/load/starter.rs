@@ -1,10 +1,10 @@
-//! Starts flows when there is room for them and they are due. One per driven instance.
+//! Starts flows when they are due and there is room for them. Each instance of a service that starts flows has one.
 
 use super::{AtCap, Extent, Feed, LoadPlan, Pace, Start, Starts, closed::Users, gaps::Gaps};
 use crate::{counters::Local, credit::Credit, hist::Hist, message::Message};
 use std::sync::Arc;
 
-/// What the load says when asked for flows.
+/// The answer of a load that is asked for flows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
     /// Flows were started.
@@ -53,7 +53,7 @@ pub(crate) struct Load {
     /// By the ends seen. A division costs as much as all the rest of a look at the window.
     flows_ended: u64,
     stuck_since_ns: Option<u64>,
-    /// It waits for a due time, and not for room.
+    /// The load waits for a due time and not for room.
     is_early: bool,
     pub(super) users: Users,
     gaps: Gaps,

@@ -1,5 +1,5 @@
-//! Starts of flows, as a load gives them to a handler: always in the same place, where of each only what differs from the
-//! one before is written.
+//! The starts of flows that a load passes to its handler. They use the same buffer each time, and only the fields that
+//! differ from the start before are written.
 
 use super::Start;
 use crate::message::Message;

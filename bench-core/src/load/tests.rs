@@ -1,4 +1,4 @@
-//! The load on its own: what it starts when, and what it counts.
+//! Tests of the load alone: when it starts flows, and what it counts.
 
 use super::{starter::Load, *};
 use crate::{counters::Local, credit::Credit, hist::Hist};

@@ -1,5 +1,5 @@
-//! Histograms that change hands: no value is lost, none is merged twice, and who asks is served. And failures: who sees
-//! that the run was stopped can read why.
+//! Model of the exchange of histograms: no value is lost, none is merged twice, and a collector that asks is served.
+//! Also a model of failures: a thread that sees that the run was stopped can read the reason.
 
 use super::check;
 use crate::{

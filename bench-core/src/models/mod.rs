@@ -1,8 +1,8 @@
-//! The order of memory accesses between lanes, bells and the collector, tried out in a model.
+//! Model checks of the memory ordering between lanes, bells and the collector.
 //!
-//! The code is the one that runs: sessions, lanes and drivers. Here are only a small scenario, queues that order no more
-//! than a transport has to, and what has to hold. Run by `scripts/models`; `scripts/mutants-loom` takes the order away
-//! in one place after the other and demands that a model fails.
+//! The sessions, lanes and drivers are those of the program. The models add only a small scenario, queues with the
+//! weakest ordering that a transport may have, and the properties to check. `scripts/models` runs them.
+//! `scripts/mutants-models` removes one ordering after the other and demands that a model fails.
 
 mod exchanging;
 mod publishing;

@@ -1,4 +1,4 @@
-//! A lane's counters: a monitor that finds a run complete is right.
+//! Model of a lane's counters: when the monitor finds a run complete, it is complete.
 
 use super::{
     Ends, Forks, Still, Tells, check, handled, plan,

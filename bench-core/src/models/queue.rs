@@ -1,5 +1,5 @@
-//! Queues for models: one sender, one receiver. A message is published by a release store and seen by an acquire load,
-//! which is the least that a transport in memory has to do.
+//! Queues for models, with one sender and one receiver. A message is published by a release store and seen by an
+//! acquire load, the least that a transport in memory has to do.
 
 use crate::{
     bell::Bell,

@@ -1,4 +1,4 @@
-//! Bells: a lane that sleeps is woken by the message and by the flow end that it waits for, and by the stop.
+//! Model of bells: a sleeping lane is woken by a message, by the end of a flow that it waits for, and by the stop.
 
 use super::{
     Ends, Still, Tells, check, handled, plan,

@@ -1,4 +1,4 @@
-//! What follows a trial from outside: it is told how the trial goes on, and may end it.
+//! The trait through which a caller follows a trial. It is told how the trial proceeds and may end it.
 
 use crate::{
     outcome::{Outcome, Snapshot},
@@ -45,7 +45,7 @@ pub enum Edge {
     Closes,
 }
 
-/// What all lanes together had counted at one moment, warm-up included.
+/// The counts of all lanes together at one moment, warm-up included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Messages sent.

@@ -1,9 +1,9 @@
-//! How long the measured window of a trial was, and what was under way in it.
+//! The length of a trial's measured window, and the flows that were in flight in it.
 
 use super::Monitor;
 use crate::counters::Local;
 
-/// What the measured window is made of, in ns on the run's clock.
+/// The limits of the measured window, in ns on the run's clock.
 pub(super) struct Window {
     pub from_ns: u64,
     /// By plan; the end of time for a load that ends by count.

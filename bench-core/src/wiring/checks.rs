@@ -1,4 +1,4 @@
-//! What is checked of a table and of the names on a command line before anything is wired.
+//! Checks of a table of routes, and of names on the command line, before anything is wired.
 
 use super::{WiringError, WiringSettings, rule};
 use crate::scenario::{Intent, Part, Route, Scenario, Service, Style};
@@ -14,7 +14,7 @@ pub(super) fn needed(scenario: &Scenario, settings: &WiringSettings) -> Result<(
     let others: Vec<&str> = others.collect();
     let others = if others.is_empty() { "none".into() } else { others.join(", ") };
     Err(rule(format!(
-        "--without `{name}`: no flow of `{}` ends without it; what can be left out: {others}",
+        "--without `{name}`: flows of `{}` do not end without this service; services that can be left out: {others}",
         scenario.name
     )))
 }

@@ -1,4 +1,4 @@
-//! The transport over channels of threads.
+//! Tests of the transport over channels.
 
 use super::*;
 use crate::shared::testing::{

@@ -1,4 +1,4 @@
-//! Names of subjects, streams and queue groups, and where a message is published. All are made at set-up.
+//! Names of subjects, streams and queue groups, and the subject of each message. All names are made at set-up.
 
 use async_nats::Subject;
 use drumpost_core::{
@@ -34,7 +34,7 @@ pub(super) fn heard_subject(wiring: &Wiring, destination: &Destination, instance
     }
 }
 
-/// Where the replies to a request of `asking` (an instance) come in, if anyone answers it.
+/// The subject of replies to a request of the instance `asking`, if the request is answered.
 pub(super) fn replies_to(wiring: &Wiring, request: &Destination, asking: u16) -> Option<Subject> {
     let answers = |other: &&Destination| {
         other.intent == Intent::Reply
@@ -45,7 +45,7 @@ pub(super) fn replies_to(wiring: &Wiring, request: &Destination, asking: u16) ->
     Some(reply_subject(wiring, reply, asking).into())
 }
 
-/// Where a send port publishes.
+/// The subjects to which a send port publishes.
 #[derive(Debug)]
 pub(super) enum Address {
     /// Always there.

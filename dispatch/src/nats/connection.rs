@@ -1,5 +1,5 @@
-//! One connection to nats-server: connecting, noticing its loss, and room to publish. What is published and heard over
-//! it is the business of the transports.
+//! One connection to nats-server: connecting, noticing that it is lost, and waiting for room to publish. The transports
+//! publish and subscribe over it.
 
 use super::{
     encode::headers_len,
@@ -36,14 +36,14 @@ const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Messages the client holds for a subscription before it drops them; its own default.
 const SUBSCRIPTION_CAPACITY: usize = 64 * 1024;
 
-/// Where the server is, and who connects to it.
+/// The address of the server and the login.
 #[derive(Clone, Debug)]
 pub(super) struct Server {
     /// Without user and password.
     address: ServerAddr,
     shown: String,
     login: Login,
-    /// What the server said of itself when the first connection was made.
+    /// Facts that the server reported with the first connection.
     facts: Arc<OnceLock<ServerFacts>>,
 }
 
@@ -62,12 +62,12 @@ impl Server {
         Ok(Self { address, shown, login, facts: Arc::default() })
     }
 
-    /// Where it is, without secrets.
+    /// The address, without secrets.
     pub(super) fn shown(&self) -> &str {
         &self.shown
     }
 
-    /// What is known of the server once a connection was made.
+    /// Facts about the server, known after the first connection.
     pub(super) fn facts(&self) -> Option<ServerFacts> {
         self.facts.get().cloned()
     }
@@ -80,7 +80,7 @@ impl Server {
         }
     }
 
-    /// What went wrong during set-up.
+    /// The error during set-up.
     pub(super) fn failed(&self, what: &str, error: &dyn std::fmt::Display) -> OpenError {
         OpenError::Failed(format!("failed to {what} at {}: {error}", self.shown))
     }
@@ -132,7 +132,10 @@ impl Server {
     fn takes(&self, client: &Client, pool: &Pool) -> Result<(), OpenError> {
         let headers_len = headers_len(pool);
         if headers_len > 0 && !client.server_info().headers {
-            return Err(OpenError::Refused(format!("nats-server at {} takes no headers", self.shown)));
+            return Err(OpenError::Refused(format!(
+                "nats-server at {} does not support headers",
+                self.shown
+            )));
         }
         let (longest, limit) = (pool.max_len() as usize + MESSAGE_LEN + headers_len, client.max_payload());
         if longest > limit {
@@ -148,7 +151,7 @@ impl Server {
     fn unreachable(&self, error: &dyn std::fmt::Display, why: &Rejected) -> OpenError {
         let what = match why {
             Rejected::Other => "failed to reach nats-server",
-            Rejected::Who | Rejected::Tls => "failed to be let in by nats-server",
+            Rejected::Who | Rejected::Tls => "nats-server refused the login",
         };
         OpenError::Failed(format!("{what} at {}: {error}; {}", self.shown, why.advice()))
     }
@@ -207,7 +210,7 @@ impl Link {
         }
     }
 
-    /// Where the server is, without secrets.
+    /// The address of the server, without secrets.
     pub(super) fn shown(&self) -> &str {
         &self.shown
     }
@@ -218,7 +221,7 @@ impl Link {
             return Duration::ZERO;
         }
         self.fail(format!(
-            "the connection to nats-server at {} was lost: it stopped, cut it off, or answered no ping for {:?}",
+            "the connection to nats-server at {} was lost: the server stopped, closed it, or answered no ping for {:?}",
             self.shown,
             PING_EVERY * 3
         ));
@@ -267,7 +270,7 @@ impl Link {
         self.dropping.store(true, Ordering::Relaxed);
     }
 
-    /// What is said of a client that has closed by itself.
+    /// The error for a client that closed by itself.
     pub(super) fn closed(&self) -> PortError {
         let lost =
             || PortError::Failed(format!("the connection to nats-server at {} was closed", self.shown));
@@ -326,17 +329,17 @@ impl Outlet {
             Ok(Err(_)) => return,
             Err(_) => {
                 self.link.fail(format!(
-                    "nats-server at {shown} did not take all that was published within {at_most:?}"
+                    "nats-server at {shown} did not accept all published messages within {at_most:?}"
                 ));
                 return;
             }
         }
         match timeout(SILENCE, there_and_back(&self.client)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => self.link.fail(format!("nats-server at {shown} was not there at the end: {error}")),
+            Ok(Err(error)) => self.link.fail(format!("nats-server at {shown} did not answer at the end of the run: {error}")),
             Err(_) => self.link.fail(format!(
-                "nats-server at {shown} was silent: it answered nothing for {SILENCE:?} after the run, though the \
-                 connection is open; what did not arrive is not known to be lost"
+                "nats-server at {shown} was silent: it did not answer for {SILENCE:?} after the run, although the \
+                 connection is open, so missing messages are not known to be lost"
             )),
         }
     }
@@ -364,7 +367,7 @@ mod tests {
     fn other_protocols_are_refused_by_name() {
         assert_eq!(server("tls://me:secret@broker").unwrap().shown, "tls://broker:4222");
         let error = server("ws://broker").unwrap_err();
-        assert_eq!(error, "option nats.url: `ws` is not spoken here; use nats:// or tls://");
+        assert_eq!(error, "option nats.url: `ws` is not supported; use nats:// or tls://");
         assert!(server("http://broker").unwrap_err().starts_with("option nats.url: "));
     }
 }

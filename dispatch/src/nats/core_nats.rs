@@ -1,13 +1,14 @@
-//! `nats`: publish and subscribe without memory. What nobody hears, or a receiver does not take in time, is gone.
+//! `nats`: core NATS, publish and subscribe without storage. A message without a subscriber, or one that a receiver
+//! does not take in time, is lost.
 //!
-//! A destination is a subject, `RUN.DESTINATION`. A receiving service subscribes in a queue group of its name, so one of
-//! its instances gets each message, commands and events alike; the server picks at random. A request carries a native
-//! reply subject, `RUN.DESTINATION.INSTANCE`, which only the asking instance hears; the answer goes to the same subject,
-//! worked out from the header.
+//! A destination is a subject, `RUN.DESTINATION`. A receiving service subscribes in a queue group of its name, so one
+//! of its instances gets each message, for commands and for events. The server picks the instance at random. A request
+//! carries a native reply subject, `RUN.DESTINATION.INSTANCE`, to which only the requesting instance subscribes. The
+//! replier derives the same subject from the message's header.
 //!
-//! Room: the client's queue to the server holds `capacity` messages and holds the sender up when it is full, that is
-//! when the server reads more slowly. A slow receiver holds nobody up: the client keeps `capacity`, at least 65,536,
-//! messages for each of its subscriptions and drops the rest, which is counted as lagged.
+//! Back-pressure: the client's queue to the server holds `capacity` messages. It blocks the sender when it is full,
+//! which happens when the server reads more slowly. A slow receiver blocks no sender: the client keeps `capacity`
+//! messages (at least 65,536) for each subscription and drops the rest, which is counted as lagged.
 
 use super::{
     address::{Address, heard_subject, replies_to, token},
@@ -38,11 +39,11 @@ use std::{
 };
 use tokio::task::unconstrained;
 
-/// What the registry lists.
+/// The entry for the registry.
 pub(super) fn entry() -> TransportEntry {
     TransportEntry {
         name: "nats",
-        summary: "core NATS: subjects, queue groups and native reply subjects; at most once, kept nowhere",
+        summary: "core NATS: subjects, queue groups and native reply subjects; at most once, without storage",
         intents: &[
             (Style::Message, &[Intent::Command, Intent::Request, Intent::Reply]),
             (Style::Event, &[Intent::Event]),

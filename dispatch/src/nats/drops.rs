@@ -1,8 +1,8 @@
-//! How many messages the client dropped for a receiver that was too slow.
+//! Counts the messages that the client dropped for a slow receiver.
 //!
-//! The client says that it drops, though not for each message, and counts what arrives. So once the subscriptions are
-//! found empty, what had arrived before and was not handed over was dropped; but for one message that the client may be
-//! about to put into its subscription. That one is believed only after a while in which nothing happened.
+//! The client reports that it drops, but not for each message. It also counts messages that arrive. So when the
+//! subscriptions are empty, every message that arrived and was not handed over has been dropped. One message may just
+//! be on its way into its subscription; it counts as dropped only after a while in which nothing happened.
 
 use async_nats::Statistics;
 use std::sync::{
@@ -14,7 +14,7 @@ use std::sync::{
 /// looks twice whenever its bell is rung, which is some ten times a second: some tenths of a second together.
 const QUIET_LOOKS: u8 = 8;
 
-/// What came in over one connection.
+/// The messages that arrived over one connection.
 #[derive(Debug)]
 pub(super) struct Tally {
     client: Arc<Statistics>,
@@ -27,7 +27,7 @@ impl Tally {
         Self { client, accounted: AtomicU64::new(0) }
     }
 
-    /// What has arrived so far.
+    /// The messages that have arrived so far.
     pub(super) fn arrived(&self) -> u64 {
         self.client.in_messages.load(Ordering::Acquire)
     }

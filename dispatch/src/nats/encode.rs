@@ -1,5 +1,5 @@
-//! From messages to the bytes a client takes and back, without an allocation per message. The layout itself is the
-//! engine's. Application headers are NATS headers, which the client takes as a map, made anew for each message.
+//! Converts messages to the client's bytes and back, without an allocation per message. The engine defines the layout.
+//! Application headers become NATS headers, for which the client needs a new map for each message.
 
 use async_nats::{HeaderMap, HeaderName, Message as Envelope, header::IntoHeaderName};
 use bytes::{Bytes, BytesMut};
@@ -68,7 +68,7 @@ pub(super) fn decode(envelope: &Envelope, pool: &Pool) -> Result<Message, PortEr
     };
     decoded.ok_or_else(|| {
         PortError::Failed(format!(
-            "{} bytes came on `{}` that are no message of this run; does something else publish there?",
+            "{} bytes arrived on `{}` that are no message of this run; does another program publish there?",
             envelope.payload.len(),
             envelope.subject
         ))

@@ -1,5 +1,5 @@
-//! How a connection proves who it is, and TLS: what the options and the URL say, read and checked before anything is
-//! opened. The values are secrets: nothing here can be printed.
+//! Login and TLS of a connection: reads the options and the URL and checks them before a connection is opened. The
+//! values are secrets, so no type here can be printed.
 
 use async_nats::ConnectOptions;
 use drumpost_core::registry::{OptionEntry, Options};
@@ -11,31 +11,31 @@ pub(super) const OPTIONS: [OptionEntry; 9] = [
         "nats.url",
         "URL",
         "nats://127.0.0.1:4222",
-        "the server: nats://, or tls:// to insist on TLS; may hold USER:PASSWORD@ or TOKEN@",
+        "address of the server: nats://HOST:PORT, or tls://HOST:PORT to require TLS; may contain USER:PASSWORD@ or TOKEN@",
     )
     .or_environment("NATS_URL"),
-    OptionEntry::new("nats.user", "NAME", "none", "user, with nats.password").or_environment("NATS_USER"),
+    OptionEntry::new("nats.user", "NAME", "none", "user name; needs nats.password").or_environment("NATS_USER"),
     OptionEntry::new("nats.password", "TEXT", "none", "password of nats.user")
         .or_environment("NATS_PASSWORD")
         .secret(),
-    OptionEntry::new("nats.token", "TEXT", "none", "token").or_environment("NATS_TOKEN").secret(),
-    OptionEntry::new("nats.nkey-file", "FILE", "none", "file with the seed of a user's nkey")
+    OptionEntry::new("nats.token", "TEXT", "none", "authentication token").or_environment("NATS_TOKEN").secret(),
+    OptionEntry::new("nats.nkey-file", "FILE", "none", "file with the seed of a user's NKey")
         .or_environment("NATS_NKEY"),
-    OptionEntry::new("nats.creds", "FILE", "none", "credentials file: a user's JWT and nkey seed")
+    OptionEntry::new("nats.creds", "FILE", "none", "credentials file with a user's JWT and NKey seed")
         .or_environment("NATS_CREDS"),
     OptionEntry::new(
         "nats.tls-ca",
         "FILE",
         "the system's",
-        "certificates of the authority that signed the server's certificate (PEM)",
+        "CA certificates that signed the server's certificate (PEM)",
     )
     .or_environment("NATS_CA"),
-    OptionEntry::new("nats.tls-cert", "FILE", "none", "certificate to show to the server (PEM)")
+    OptionEntry::new("nats.tls-cert", "FILE", "none", "client certificate (PEM)")
         .or_environment("NATS_CERT"),
-    OptionEntry::new("nats.tls-key", "FILE", "none", "key of nats.tls-cert (PEM)").or_environment("NATS_KEY"),
+    OptionEntry::new("nats.tls-key", "FILE", "none", "private key of nats.tls-cert (PEM)").or_environment("NATS_KEY"),
 ];
 
-/// Who connects.
+/// The credentials.
 #[derive(Clone)]
 enum Who {
     Anyone,
@@ -49,7 +49,7 @@ enum Who {
     Creds(String),
 }
 
-/// Who connects, and whom to trust.
+/// The credentials, and the certificates to trust.
 #[derive(Clone)]
 pub(super) struct Login {
     who: Who,
@@ -111,7 +111,7 @@ impl Login {
             said.push(("nats.creds", Who::Creds(text)));
         }
         if let [(one, _), (other, _), ..] = &said[..] {
-            return Err(format!("{one} and {other} both say who connects; leave one of them out"));
+            return Err(format!("{one} and {other} are both credentials; leave one of them out"));
         }
         let file =
             |name| option(name).map(|file| text_of(name, file).map(|_| PathBuf::from(file))).transpose();
@@ -169,7 +169,7 @@ pub(super) fn decoded(part: &str) -> String {
     percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned()
 }
 
-/// What the server or the TLS library made of a connection that was not to be.
+/// The reason why a connection failed, as the server or the TLS library reports it.
 pub(super) enum Rejected {
     /// The server wants someone else.
     Who,
@@ -199,16 +199,16 @@ impl Rejected {
         Self::Other
     }
 
-    /// What to do about it.
+    /// Advice on how to fix it.
     pub(super) const fn advice(&self) -> &'static str {
         match self {
             Self::Who => {
-                "say who connects: USER:PASSWORD@ or TOKEN@ in nats.url, or nats.user and nats.password, nats.token, \
+                "give credentials: USER:PASSWORD@ or TOKEN@ in nats.url, or nats.user and nats.password, nats.token, \
                  nats.nkey-file or nats.creds"
             }
             Self::Tls => {
-                "name the authority that signed the server's certificate with nats.tls-ca, and show a certificate of \
-                 your own with nats.tls-cert and nats.tls-key if the server asks for one"
+                "give the CA of the server's certificate with nats.tls-ca, and a client certificate with nats.tls-cert \
+                 and nats.tls-key if the server asks for one"
             }
             Self::Other => "start one with \"$(scripts/nats-server)\" -js, or set nats.url to one that runs",
         }
@@ -231,7 +231,7 @@ impl FromStr for Scheme {
         match text {
             "nats" => Ok(Self::Nats),
             "tls" => Ok(Self::Tls),
-            other => Err(format!("option nats.url: `{other}` is not spoken here; use nats:// or tls://")),
+            other => Err(format!("option nats.url: `{other}` is not supported; use nats:// or tls://")),
         }
     }
 }
@@ -261,7 +261,7 @@ mod tests {
             (
                 &[("nats.token", "s3cret"), ("nats.user", "me"), ("nats.password", "s3cret")][..],
                 None,
-                "both say who",
+                "both credentials",
             ),
             (&[("nats.user", "me")], None, "needs nats.password"),
             (&[("nats.password", "s3cret")], None, "needs nats.user"),

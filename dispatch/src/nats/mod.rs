@@ -1,11 +1,12 @@
-//! `nats` and `jetstream`: the two ways nats-server carries messages, over one connection per service instance.
+//! `nats` and `jetstream`: the two ways in which nats-server carries messages. Each service instance has one
+//! connection.
 //!
-//! `nats` is publish and subscribe without memory, at most once. `jetstream` keeps what is published in streams, confirms
-//! it to the publisher and hands it out again until a consumer acknowledges it. What they share is the connection (its
-//! loss, room to publish), the subjects, and the bytes. A connection that is lost in the middle of a run stays lost: the
-//! run fails and says so, nothing reconnects behind the measurement.
+//! `nats` is publish and subscribe without storage, at most once. `jetstream` stores messages in streams, confirms them
+//! to the publisher, and delivers them until a consumer acknowledges them. Both share the connection (its loss, room to
+//! publish), the subjects and the encoding. A connection that is lost in the middle of a run is not made again: the run
+//! fails and says so, because a reconnect would be hidden in the figures.
 //!
-//! Options: where the server is, who connects and TLS are in `login`; those of streams in `jetstream`.
+//! The options for server, login and TLS are in `login`, and those of streams in `jetstream`.
 
 mod address;
 mod connection;
@@ -17,7 +18,7 @@ mod login;
 
 use drumpost_core::registry::TransportEntry;
 
-/// What the registry lists.
+/// The entry for the registry.
 #[must_use]
 pub fn entries() -> Vec<TransportEntry> {
     vec![core_nats::entry(), jetstream::entry()]

@@ -1,4 +1,4 @@
-//! Tiny scenarios and a bounded way to run them, for the tests of the transports.
+//! Small scenarios and a bounded way to run them, for the tests of transports.
 
 use drumpost_core::{
     dispatcher::Dispatcher,

@@ -1,5 +1,5 @@
-//! `sim`: a simulated target with a scripted clock. The same lanes and handlers run against stations whose answer is
-//! known, so that everything above the ports can be proven: in virtual time to the byte, in real time the pacing.
+//! `sim`: a simulated target. The lanes and handlers of the program run against stations whose answer is known, in
+//! virtual time or on a real clock. In virtual time a run is the same to the byte. On a real clock it tests the pacing.
 
 pub mod spec;
 mod station;
@@ -28,7 +28,7 @@ use std::{
     time::Duration,
 };
 
-/// What the registry lists. Options: `sim` (see [`SimSpec`]) and `seed`.
+/// The entry for the registry. Options: `sim` (see [`SimSpec`]) and `seed`.
 #[must_use]
 pub fn entry() -> TransportEntry {
     const ALL: &[Intent] = &[Intent::Command, Intent::Request, Intent::Reply];
@@ -55,7 +55,7 @@ fn make(options: &Options) -> Result<Sim, String> {
 /// The dispatcher.
 #[derive(Clone, Copy, Debug)]
 pub struct Sim {
-    /// What the target does.
+    /// The behaviour of the target.
     pub spec: SimSpec,
     /// Seed of its service times.
     pub seed: u64,
@@ -83,7 +83,7 @@ impl Sim {
     fn run_virtual(self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
         if plan.kill.is_some() {
             return Err(OpenError::Refused(
-                "sim cannot honour --kill: a simulated consumer has no process".into(),
+                "sim does not support --kill: a simulated consumer cannot be killed".into(),
             ));
         }
         let clock = VirtualClock::default();

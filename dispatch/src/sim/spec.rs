@@ -1,9 +1,9 @@
-//! What a simulated target is told to do: `service=exp:1ms,servers=1,stall=1s/60s,loss=3/1000,clock=virtual`.
+//! The grammar of `--sim`: `service=exp:1ms,servers=1,stall=1s/60s,loss=3/1000,clock=virtual`.
 
 use drumpost_defects::{Defect, is_in};
 use std::{fmt, str::FromStr};
 
-/// How long a message is served.
+/// service time of a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ServiceTime {
     /// Always the same.
@@ -68,7 +68,7 @@ pub enum SimClock {
     Real,
 }
 
-/// What a simulated target does.
+/// The behaviour of a simulated target.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SimSpec {
     /// Service time of each message at the service that receives it; replies take none.
@@ -77,11 +77,11 @@ pub struct SimSpec {
     pub servers: u32,
     /// When it stands still.
     pub stall: Option<Stall>,
-    /// What it loses.
+    /// Messages that it loses.
     pub loss: Option<Share>,
-    /// What it delivers twice.
+    /// Messages that it delivers twice.
     pub duplicate: Option<Share>,
-    /// What it delivers after its successor.
+    /// Messages that it delivers after their successor.
     pub reorder: Option<Share>,
     /// Virtual unless said otherwise.
     pub clock: SimClock,
@@ -110,25 +110,30 @@ fn wrong<T>(text: impl Into<String>) -> Result<T, SpecError> {
     Err(SpecError(text.into()))
 }
 
-/// What a target may be told: key, form, default and meaning, as the command line lists them.
+/// The keys of `--sim`: name, form, default and meaning.
 pub const FORMS: [(&str, &str, &str, &str); 7] = [
-    ("service", "fixed:TIME | exp:TIME | lognormal:TIME,SIGMA", "fixed:1us", "How long a message is served"),
-    ("servers", "N", "1", "Messages served at a time, at every receiving service"),
+    ("service", "fixed:TIME | exp:TIME | lognormal:TIME,SIGMA", "fixed:1us", "service time of a message"),
+    ("servers", "N", "1", "messages that each receiving service serves at the same time"),
     (
         "stall",
         "TIME/TIME",
         "none",
         "LENGTH/PERIOD: the target stops for LENGTH in the middle of every PERIOD",
     ),
-    ("loss", "A/B", "none", "The first A of every B messages of a producer are lost"),
-    ("duplicate", "A/B", "none", "The first A of every B messages of a producer are delivered twice"),
+    ("loss", "A/B", "none", "the first A of every B messages of a producer are lost"),
+    ("duplicate", "A/B", "none", "the first A of every B messages of a producer are delivered twice"),
     (
         "reorder",
         "A/B",
         "none",
-        "The first A of every B messages of a producer are delivered after their successor",
+        "the first A of every B messages of a producer are delivered after their successor",
     ),
-    ("clock", "virtual | real", "virtual", "virtual: simulated time; real: the clock on the wall"),
+    (
+        "clock",
+        "virtual | real",
+        "virtual",
+        "virtual: simulated time, which passes as fast as it can be computed; real: the machine's clock",
+    ),
 ];
 
 fn keys() -> String {

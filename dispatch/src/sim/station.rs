@@ -1,6 +1,6 @@
-//! A station: what a simulated target does in front of one receiving service. A queue, servers, faults by rule.
+//! A station: the simulated queue and servers in front of one receiving service, with faults by rule.
 //!
-//! It is told the time and knows no clock, no port and no thread.
+//! The caller passes the time. A station knows no clock, no port and no thread.
 
 use super::spec::{ServiceTime, SimSpec};
 use drumpost_core::message::Message;

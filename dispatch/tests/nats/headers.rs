@@ -1,4 +1,5 @@
-//! Application headers over a server: as NATS headers, whole, and refused where the server would.
+//! Application headers over a server: they arrive unchanged as NATS headers, and a run is refused if the server would
+//! refuse them.
 
 use crate::{
     BOTH,

@@ -1,5 +1,5 @@
-//! `nats` and `jetstream` against a private server. Its tests are ignored unless they are asked
-//! for, as scripts/test does, which starts servers.
+//! Tests of `nats` and `jetstream` against a private server. They are ignored unless scripts/test runs them, which
+//! starts servers.
 #![cfg(feature = "nats")]
 
 mod headers;
@@ -298,7 +298,7 @@ fn a_server_that_is_not_there_is_named_soon() {
 fn a_server_without_jetstream_is_refused_in_a_sentence() {
     let server = NatsServer::start_with(&[]);
     let refused = Trial::default().run("jetstream", &server.url(), one_hop(ends)).unwrap_err();
-    let expected = format!("nats-server at {} keeps no messages: start it with -js", server.url());
+    let expected = format!("nats-server at {} has no JetStream: start it with -js", server.url());
     assert_eq!(refused, OpenError::Refused(expected));
     let outcome = Trial::default().run("nats", &server.url(), one_hop(ends)).unwrap();
     assert_sound(&outcome, 5_000);

@@ -1,4 +1,4 @@
-//! Servers and lines that fail: what is said of them, and that no stream stays behind.
+//! Servers and connections that fail: what the error says, and that no stream stays behind.
 
 use crate::{
     BOTH,

@@ -1,4 +1,5 @@
-//! What these tests run: small scenarios, a steady feed, a trial with its defaults, and what a sound outcome is.
+//! The parts of these tests: small scenarios, a steady feed, a trial with its defaults, and the properties of a sound
+//! outcome.
 
 use drumpost_core::{
     drive::{Placement, Wait},

@@ -1,4 +1,5 @@
-//! What whoever watches a trial is told of the server, and when the measured window opens and closes.
+//! What the caller that watches a trial learns about the server, and about the start and the end of the measured
+//! window.
 
 use crate::{
     BOTH,

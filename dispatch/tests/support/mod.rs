@@ -1,4 +1,5 @@
-//! A private nats-server for tests: on a free loopback port, with a store of its own, gone when the value is dropped.
+//! A private nats-server for tests, on a free loopback port and with a store of its own. It ends when the value is
+//! dropped.
 #![allow(unreachable_pub, reason = "shared by the test binaries of two packages, each of which uses a part")]
 #![allow(dead_code, reason = "the same")]
 

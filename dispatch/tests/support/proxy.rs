@@ -1,4 +1,4 @@
-//! A line between client and server that can be cut, or go silent while it stays open.
+//! A proxy between client and server that can cut the connection, or go silent while the connection stays open.
 #![allow(
     unreachable_pub,
     dead_code,

@@ -1,4 +1,4 @@
-//! What a secured server needs: certificates, nkeys and JWTs, all made for the test and written into a folder of its own.
+//! Certificates, NKeys and JWTs of a secured server, made for one test in a folder of its own.
 #![allow(
     unreachable_pub,
     dead_code,

@@ -1,14 +1,15 @@
 //! # lantern
 //!
-//! A transport for drumpost in one file, made outside of its repository: commands over the standard library's bounded
-//! channels (`std::sync::mpsc`), one per receiving service. Who wants to bring their own starts here:
+//! A transport for drumpost in one file, in a crate outside of drumpost's repository. It carries commands over the
+//! standard library's bounded channels (`std::sync::mpsc`), one per receiving service. To write a transport of your
+//! own, follow these steps:
 //!
-//! 1. Say what it honours and promises: [`entry`]. drumpost lists it, judges runs by it, and checks it.
-//! 2. Open it for a wiring: one endpoint per service instance, one send port per destination it sends to.
-//!    Refuse what it has no native means for, in a sentence that names the intent.
-//! 3. Move messages: [`SendPort::offer`] takes what there is room for, [`RecvPort::drain`] hands over what is there.
-//!    Neither waits; drumpost reads the clock, counts and audits.
-//! 4. Register it (`src/main.rs`, all of it) and check it (`tests/contract.rs`, one line).
+//! 1. Describe the intents it carries and its promises: [`entry`]. drumpost lists them, judges runs by them, and checks them.
+//! 2. Open it for a wiring: one endpoint per service instance, and one send port for each destination that the instance sends to.
+//!    Refuse intents that it does not support, with a sentence that names the intent.
+//! 3. Move messages: [`SendPort::offer`] accepts as many as there is room for, and [`RecvPort::drain`] hands over those that have
+//!    arrived. Neither waits. drumpost reads the clock, counts and audits.
+//! 4. Register it (`src/main.rs`, a few lines) and check it (`tests/contract.rs`, one line).
 //!
 //! ```text
 //! cargo run --release -- run stream --dispatch message/lantern

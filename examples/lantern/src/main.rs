@@ -1,4 +1,4 @@
-//! drumpost with the transport `lantern` registered beside the built-in ones.
+//! drumpost with the transport `lantern` in addition to the built-in ones.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The whole contract of a transport, in one line.
+//! Checks the whole contract of a transport in one line.
 
 #[test]
 fn lantern_keeps_the_contract() {

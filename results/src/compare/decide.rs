@@ -1,8 +1,9 @@
-//! How a gate is decided from pairs: exact sign test, Holm over all gates, a practical margin.
+//! The rule that decides a gate from its pairs: exact sign test, Holm's correction over all gates, and a practical
+//! margin.
 //!
-//! Lives here: the rule. Regression: p after Holm at most alpha and the median at least the margin. Improvement: the
-//! mirror. No change: the 95 % interval of the median within one and a half margins. Else inconclusive. Does not
-//! live here: the tests themselves (`stats`).
+//! A regression needs a p-value after Holm of at most alpha and a median of at least the margin. An improvement is the
+//! mirror image. No change needs a 95 % interval of the median within one and a half margins. Everything else is
+//! inconclusive. Does not live here: the tests themselves (`stats`).
 
 use super::{Metric, Options, Row, Verdict};
 use crate::model::{Run, Trial};
@@ -115,7 +116,7 @@ pub(super) fn decide(rows: &mut [Row], options: &Options) {
         for gate in &mut row.gates {
             if row.pairs > 0 && gate.pairs == 0 {
                 gate.note = Some(
-                    "no trial alone has enough samples for it: shown over all trials, not judged".into(),
+                    "single trials have too few samples, so this is the figure of all trials and is not judged".into(),
                 );
             } else {
                 gates.push((row.invalid, gate));
@@ -132,7 +133,7 @@ pub(super) fn decide(rows: &mut [Row], options: &Options) {
         judge(gate, p_holm, needed, together, options);
         if *invalid && matches!(gate.verdict, Verdict::NoChange | Verdict::Improvement) {
             gate.verdict = Verdict::Inconclusive;
-            gate.note = Some("a run of it is invalid".into());
+            gate.note = Some("one of the runs is invalid".into());
         }
     }
 }
@@ -159,7 +160,7 @@ fn judge(gate: &mut Gate, p_holm: f64, needed: usize, together: usize, options: 
     } else {
         let found = gate.detectable.map_or_else(|| units::NONE.to_owned(), units::percent);
         gate.note = Some(format!(
-            "a change of {found} or more would have been found; more or longer trials, or a quieter machine, would help"
+            "these pairs can show a change of {found} or more; to show a smaller one, run more or longer trials, or use a quieter machine"
         ));
         Verdict::Inconclusive
     };
@@ -167,5 +168,5 @@ fn judge(gate: &mut Gate, p_holm: f64, needed: usize, together: usize, options: 
 
 fn too_few(gate: &mut Gate, needed: usize) {
     gate.verdict = Verdict::Inconclusive;
-    gate.note = Some(format!("{} pairs, at least {needed} are needed", gate.pairs));
+    gate.note = Some(format!("there are {} pairs, and at least {needed} are needed", gate.pairs));
 }

@@ -1,6 +1,6 @@
-//! What is compared: one number per trial and metric, and by how much it may change.
+//! The metrics of a comparison: one number per trial and metric, and the margin of each.
 //!
-//! Lives here: the metrics, where they come from and the margins. Does not live here: tests (`decide`).
+//! Does not live here: the decision (`decide`).
 
 use crate::model::{Distribution, Run, Trial};
 use crate::stats::Derived;

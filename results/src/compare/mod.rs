@@ -1,8 +1,7 @@
-//! Two runs side by side: which belong together, and what may be said about them.
+//! A comparison of two runs: which runs and trials belong together, and the result.
 //!
-//! Lives here: matching runs and trials, and the result types. What is compared and by what margin is in
-//! `metric`, how a gate is decided in `decide`. Does not live here: tables and JSON (`report`), exit codes (the
-//! command line).
+//! Lives here: matching runs and trials, and the result types. The metrics and their margins are in `metric`, the
+//! decision about a gate in `decide`. Does not live here: tables and JSON (`report`), exit codes (the command line).
 
 mod decide;
 mod metric;
@@ -17,7 +16,7 @@ pub use metric::{Metric, Options};
 use crate::model::{Record, Run, Setting, Status, Trial};
 use crate::verdict::Validity;
 
-/// What a comparison says, of one metric or of all.
+/// The verdict of a comparison, on one metric or on all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// The runs were not measured in pairs, or the trials lack the figure: shown only.
@@ -72,16 +71,16 @@ pub struct Row {
     pub gates: Vec<Gate>,
     /// Settings that differ: name, value in A, value in B, `None` where there is none.
     pub differences: Vec<(String, Option<Setting>, Option<Setting>)>,
-    /// What else a reader should know, each a sentence.
+    /// Notes, each a sentence.
     pub notes: Vec<String>,
 }
 
 /// The answer of `compare`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
-    /// What A is: the id of its record, or of the common record.
+    /// Name of side A: the id of its record, or of the common record.
     pub a: String,
-    /// What B is.
+    /// Name of side B.
     pub b: String,
     /// Whether it could be judged.
     pub basis: Basis,
@@ -92,7 +91,7 @@ pub struct Comparison {
     pub rows: Vec<Row>,
     /// Runs without a counterpart, as sentences, and why nothing was judged.
     pub notes: Vec<String>,
-    /// What it was judged by.
+    /// The settings of the judgement.
     pub options: Options,
 }
 
@@ -127,14 +126,15 @@ pub enum CompareError {
     },
 }
 
-const NOT_ONE_JOB: &str = "two runs at different times: shown, not judged; what can judge is one run of both \
-                           (run --dispatch A,B --trials 30, then compare R --between A,B) or a suite with both as cells";
-const NOT_INTERLEAVED: &str = "the trials were not interleaved: shown, not judged; what can judge is one run of both with \
-                               more than one trial (run --dispatch A,B --trials 30)";
+const NOT_ONE_JOB: &str = "not judged, because the runs were made at different times. To judge, measure both in one run \
+                           (drumpost run --dispatch A,B --trials 30, then drumpost compare FILE --between A,B) or in \
+                           one suite";
+const NOT_INTERLEAVED: &str = "not judged, because the trials were not interleaved. To judge, measure both in one run with \
+                               several trials (drumpost run --dispatch A,B --trials 30)";
 
 /// Compares two records run by run, matched by scenario and dispatch. Two records of a single run each are compared
 /// whatever their dispatch. Judged only if both carry the same pairing id; otherwise they were made at different
-/// times: shown, not judged.
+/// times, and their figures are shown without a verdict.
 ///
 /// # Errors
 /// No two runs belong together.
@@ -239,7 +239,7 @@ fn row(a: &Run, b: &Run, paired: bool) -> Row {
     }
     if a.load != b.load {
         let (a, b) = (a.load.word(), b.load.word());
-        notes.push(format!("A is a {a} load, B is {b}: their response times do not mean the same"));
+        notes.push(format!("A has a {a} load and B a {b} load, so their response times mean different things"));
     }
     Row {
         scenario: a.scenario.clone(),
@@ -263,7 +263,7 @@ fn pairs<'a>(a: &'a Run, b: &'a Run, notes: &mut Vec<String>) -> Vec<(&'a Trial,
     let left_out = a.trials.len().max(b.trials.len()) - pairs.len();
     if left_out > 0 {
         notes
-            .push(format!("{left_out} trials make no pair: one side is missing, failed or had another seed"));
+            .push(format!("{left_out} trials have no partner: the other one is missing, failed or had another seed"));
     }
     pairs
 }

@@ -1,4 +1,4 @@
-//! The rule of the comparison on made-up trials with known differences.
+//! Tests of the comparison on made-up trials with known differences.
 
 use super::*;
 use crate::model::{Audit, Distribution, Flows, Pairing};
@@ -85,11 +85,11 @@ fn five_in_a_hundred_is_never_no_change() {
 fn too_few_pairs_say_how_many_are_needed() {
     let few = compared(2.0, 5, 0.01);
     assert_eq!(few.verdict, Verdict::Inconclusive);
-    assert_eq!(few.rows[0].gates[0].note.as_deref(), Some("5 pairs, at least 11 are needed"));
+    assert_eq!(few.rows[0].gates[0].note.as_deref(), Some("there are 5 pairs, and at least 11 are needed"));
     let looks = Options { looks: 3, ..Options::default() };
     let record = paired(vec![run("message/a", 11, 1.0, 0.01, 1), run("message/b", 11, 2.0, 0.01, 2)]);
     let strict = compare_within(&record, "message/a", "message/b", &looks).unwrap();
-    assert_eq!(strict.rows[0].gates[0].note.as_deref(), Some("11 pairs, at least 12 are needed"));
+    assert_eq!(strict.rows[0].gates[0].note.as_deref(), Some("there are 11 pairs, and at least 12 are needed"));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn runs_at_different_times_are_shown_and_not_judged() {
     let shown = compare(&a, &b, &Options::default()).unwrap();
     assert_eq!((shown.verdict, shown.basis), (Verdict::NotJudged, Basis::Unpaired));
     assert_eq!(shown.notes.len(), 1);
-    assert!(shown.notes[0].starts_with("two runs at different times: shown, not judged; what can judge"));
+    assert!(shown.notes[0].starts_with("not judged, because the runs were made at different times. To judge"));
     assert!((shown.rows[0].gates[0].ratio - 0.5).abs() < 0.01);
     assert_eq!(shown.rows[0].gates[0].p, None);
     // The same pairing id makes them one job.
@@ -142,7 +142,7 @@ fn broken_pairs_are_left_out_whole_and_counted() {
     let record = paired(vec![run("message/a", 30, 1.0, 0.01, 1), b]);
     let row = &compare_within(&record, "message/a", "message/b", &Options::default()).unwrap().rows[0];
     assert_eq!(row.pairs, 27);
-    assert_eq!(row.notes, ["3 trials make no pair: one side is missing, failed or had another seed"]);
+    assert_eq!(row.notes, ["3 trials have no partner: the other one is missing, failed or had another seed"]);
 }
 
 #[test]

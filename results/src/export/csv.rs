@@ -1,9 +1,9 @@
 //! The time series as comma-separated values.
 //!
-//! Lives here: its columns, the unit last in each name; a figure that does not exist is empty. Counts that are known only
-//! at a trial's end, such as lost messages, are the same in each of its lines, and their names begin with `trial_`.
-//! Percentiles of the response time come from the histograms of the series, which have 2 significant digits. Does not
-//! live here: whole distributions (`hgrm`).
+//! Lives here: the columns. A field is empty if its figure does not exist. Counts that are known only at the end of a trial,
+//! such as lost messages, are the same in all lines of the trial, and the names of their columns begin with `trial_`.
+//! Percentiles of the response time come from the histograms of the series, which have 2 significant digits. Does not live
+//! here: whole distributions (`hgrm`).
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,8 @@ const COLUMNS: &str = "dispatch,trial,from_ns,to_ns,intervals,ended,throughput_p
                        response_ns_mean,response_ns_p50,response_ns_p90,response_ns_p99,response_ns_max,lag_ns_p99,\
                        trial_lost,trial_unknown,trial_confirmed,trial_refused,trial_unconfirmed";
 
-/// A line per interval of every chosen trial, after a line of names. Times are from the begin of the trial's window.
+/// A line with the names of the columns, then a line for each interval of every chosen trial. Times count from the start of the
+/// trial's window.
 ///
 /// # Errors
 /// The selection is not in the record.

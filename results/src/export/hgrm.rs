@@ -1,7 +1,7 @@
-//! The percentile distribution of HdrHistogram as text, as its plotters read it.
+//! The percentile distribution of HdrHistogram as text, in the form that its plotters read.
 //!
-//! Lives here: its lines, laid out as `outputPercentileDistribution` of the Java implementation does, with five steps per
-//! halved distance to 100 %. Does not live here: intervals (`hlog`).
+//! The lines have the layout of `outputPercentileDistribution` of the Java implementation, with five steps per halved
+//! distance to 100 %. Does not live here: intervals (`hlog`).
 
 use std::fmt::Write as _;
 

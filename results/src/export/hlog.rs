@@ -1,8 +1,9 @@
-//! The HdrHistogram interval log, version 1.3, as the tools around HdrHistogram read it.
+//! The HdrHistogram interval log, version 1.3, as the tools of HdrHistogram read it.
 //!
-//! Lives here: its lines. One per interval of the series; a trial whose record holds no histograms of intervals is one
-//! line. Lines are tagged with their dispatch where there are several, and only there: the tools around HdrHistogram look
-//! at lines without a tag unless they are told one, and some fail if there are none. Does not live here: the binary form of a histogram (`model::Distribution`).
+//! There is a line for each interval of the series. A trial whose record has no histograms of intervals is one line.
+//! Lines are tagged with their dispatch only if there are several dispatches: the tools look at lines without a tag
+//! unless they are given one, and some fail if there are none. Does not live here: the binary form of a histogram
+//! (`model::Distribution`).
 
 use std::fmt::Write as _;
 

@@ -1,6 +1,6 @@
 //! Records in the formats of other tools: HdrHistogram interval logs and percentile distributions, and CSV.
 //!
-//! Lives here: which trials are exported, and errors. Each format has a file. Does not live here: files and flags (the
+//! Lives here: the selection of trials, and errors. Each format has a file. Does not live here: files and flags (the
 //! command line).
 
 mod csv;
@@ -37,7 +37,7 @@ pub enum ExportError {
     Empty,
     /// The format holds one distribution.
     #[error(
-        "a percentile distribution is of one dispatch: choose one with --dispatch; this record has {has}"
+        "--format hgrm exports one dispatch: choose one with --dispatch; this record has {has}"
     )]
     Several {
         /// What there is.
@@ -45,8 +45,8 @@ pub enum ExportError {
     },
     /// The format holds one distribution, and a search has one at each rate.
     #[error(
-        "a percentile distribution is of one load, and this search held {holds} loads of {dispatch}: measure the one you \
-         mean with `drumpost run --rate {rate}` and export its record, or use --format csv or hlog, which hold all"
+        "--format hgrm exports one load, and this search held {holds} loads over {dispatch}: measure one of them with \
+         `drumpost run --rate {rate}` and export its record, or use --format csv or hlog, which export all"
     )]
     Search {
         /// Loads of the dispatch.

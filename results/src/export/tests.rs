@@ -1,4 +1,4 @@
-//! Exports read back: by the reader of the hdrhistogram crate, and line by line.
+//! Exports read back, by the reader of the hdrhistogram crate and line by line.
 
 use super::*;
 use crate::model::{Distribution, Point, Series};

@@ -1,7 +1,7 @@
-//! The step between the memory types and the fields of schema version 1, both ways.
+//! Converts the memory types to the fields of schema version 1 and back.
 //!
-//! Lives here: the step. Derived figures are written for readers of the file and not read back: they follow from
-//! the trials, whose histograms are the truth. Does not live here: names (`v1`).
+//! Derived figures are written for readers of the file and are not read back, because they follow from the trials. Does
+//! not live here: the names of fields (`v1`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,8 +1,9 @@
-//! What a document may hold, checked before anything is made of it: numbers whose sums fit, and names of a sane length.
+//! Limits of a document, checked before anything is built from it: numbers whose sums fit into 64 bits, and the length
+//! of names.
 //!
-//! A document may come from anywhere. Counts of a trial are added over trials and points by everything that reads a
-//! record, so a document whose sums could overflow is refused here, once. Lives here: these limits. Does not live here:
-//! sizes of histograms, which their reader checks (`crate::model::Distribution`).
+//! A document may come from anywhere. Readers of a record add counts over trials and points, so a document whose sums
+//! could overflow is refused here, once. Does not live here: the sizes of histograms, which their reader checks
+//! (`crate::model::Distribution`).
 
 use serde::Serialize;
 use serde_json::Value;

@@ -1,8 +1,8 @@
 //! The file format: one JSON document per record, described field by field in FORMAT.md.
 //!
-//! Lives here: choosing the schema version and its errors. The fields of version 1 are in `v1`, the step between
-//! them and the memory types in `convert`; both for a search in `search`, for a
-//! server in `server`, for a suite in `suite`. Does not live here: files (`store`).
+//! Lives here: the choice of the schema version, and errors. The fields of version 1 are in `v1`, the conversion to the
+//! memory types in `convert`. A search, a server and a suite have files of their own for both. Does not live here:
+//! files (`store`).
 
 mod convert;
 mod limits;

@@ -1,7 +1,7 @@
-//! What older documents of version 1 mean where newer ones say more.
+//! What older documents of version 1 mean where newer ones have more fields.
 //!
-//! Lives here: trials from before messages, flows and CPU time were counted over the same time. Does not live here: the
-//! fields themselves (`v1`).
+//! Lives here: trials from the time before messages, flows and CPU time were counted over the same period. Does not
+//! live here: the fields themselves (`v1`).
 
 use crate::model::{Cost, Setting, Settings, Trial};
 

@@ -1,7 +1,7 @@
-//! The fields of a search in a document, and the step between them and the memory types.
+//! The fields of a search in a document, and their conversion to the memory types.
 //!
-//! Lives here: names, order and presence, as FORMAT.md describes them. Does not live here: the holds' figures, which
-//! are the runs of the document (`v1`).
+//! FORMAT.md describes the fields. Does not live here: the figures of the holds, which are the runs of the document
+//! (`v1`).
 
 use serde::{Deserialize, Serialize};
 

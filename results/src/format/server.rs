@@ -1,6 +1,5 @@
-//! The fields of a server and of busy processes in a document, and the step to the memory types and back.
-//!
-//! Lives here: names and the step. Does not live here: what they mean (FORMAT.md).
+//! The fields of a server and of busy processes in a document, and their conversion to the memory types and back.
+//! FORMAT.md describes them.
 
 #![expect(missing_docs, reason = "FORMAT.md describes every field once, for readers of files and of code")]
 

@@ -1,7 +1,6 @@
 //! The fields of a suite's state, `suite.json`, and of the document that holds a whole suite. FORMAT.md describes them.
 //!
-//! Lives here: names, order and presence. Does not live here: folders (`crate::suite`), and the cells' figures, which
-//! are records of their own (`v1`).
+//! Does not live here: folders (`crate::suite`), and the figures of the cells, which are in their records (`v1`).
 
 #![expect(missing_docs, reason = "FORMAT.md describes every field once, for readers of files and of code")]
 

@@ -1,4 +1,5 @@
-//! Round trips, the committed sample of each schema version, names others rely on, and errors.
+//! Tests of the file format: round trips, the stored sample of each schema version, names that others rely on, and
+//! errors.
 
 use super::*;
 use crate::model::{Distribution, Run, Setting, Trial};

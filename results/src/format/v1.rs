@@ -1,8 +1,8 @@
-//! The fields of schema version 1, exactly as they are named in a document.
+//! The fields of schema version 1, with their names in a document.
 //!
-//! Lives here: names, order and presence of fields, nothing else. Does not live here: what they mean (FORMAT.md)
-//! and how they become memory types (`convert`). Fields may be added with a default; none may be renamed, removed
-//! or change its meaning without a new version.
+//! Lives here: names, order and presence of fields. Does not live here: their meaning (FORMAT.md) and the conversion to
+//! memory types (`convert`). Fields may be added with a default. Renaming or removing a field, or changing its meaning,
+//! needs a new version.
 
 #![expect(missing_docs, reason = "FORMAT.md describes every field once, for readers of files and of code")]
 

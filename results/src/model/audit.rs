@@ -1,7 +1,7 @@
-//! What was sent against what arrived, and what a transport promises about it.
+//! The counts of an audit, and the promises of a transport.
 //!
-//! Lives here: the counts, how they add up and when they are faults. Does not live here: how they are found
-//! (the engine's audit) and what the process exits with (the command line).
+//! Lives here: the counts, how they add up and which of them are faults. Does not live here: how they are found (the
+//! engine's audit), and exit codes (the command line).
 
 /// Counts of messages of one trial, over all destinations. Every field is a number of messages or of sequence numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -114,7 +114,7 @@ fn add(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     }
 }
 
-/// What a transport promises about delivery.
+/// The promises of a transport about delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Promises {
     /// Messages of one producer and key arrive in the order they were sent.

@@ -1,7 +1,8 @@
-//! Times of one kind: a histogram for the percentiles and exact figures beside it.
+//! A distribution of times: a histogram for the percentiles, and exact figures beside it.
 //!
-//! Lives here: recording, merging, quantiles and when there are too few samples for one, and the binary form
-//! of the histogram. Does not live here: live recording (the engine has its own), base64 and JSON (`format`).
+//! Lives here: recording, merging, quantiles, the number of samples that a quantile needs, and the binary form of the
+//! histogram. Does not live here: recording while a run is measured (the engine has its own histogram), base64 and JSON
+//! (`format`).
 
 use std::fmt;
 use std::io::Read as _;

@@ -1,8 +1,9 @@
-//! The memory types: what the command line fills in after each trial and everything else here reads.
+//! The types of a record in memory. The command line fills them in after each trial, and everything else in this
+//! package reads them.
 //!
-//! Lives here: the record, its runs and their settings. A trial is in `trial`, its times in `distribution`, its
-//! counts in `audit`, its time series in `series`. Does not live here: how any of it is stored (`format`),
-//! judged (`verdict`) or shown (`report`).
+//! Lives here: the record, its runs and their settings. A trial is in `trial`, its times in `distribution`, its counts
+//! in `audit`, its time series in `series`. Does not live here: storage (`format`), judgement (`verdict`) and tables
+//! (`report`).
 
 mod audit;
 mod distribution;
@@ -99,7 +100,7 @@ pub struct Run {
     pub dispatch: String,
     /// How the load starts flows.
     pub load: LoadKind,
-    /// What the transport promises; decides which audit counts are faults.
+    /// The promises of the transport, which decide which audit counts are faults.
     pub promises: Promises,
     /// Every effective setting of the run.
     pub settings: Settings,
@@ -109,7 +110,7 @@ pub struct Run {
     pub verdict: Option<Verdict>,
 }
 
-/// What one command measured: the content of one document.
+/// A record: everything that one command measured, and the content of one document.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Record {
     /// Names the record; part of its file name.

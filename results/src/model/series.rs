@@ -1,7 +1,7 @@
-//! How a trial went over time: one point per interval, bounded however long the trial is.
+//! The time series of a trial: one point per interval, with a limit on the number of points.
 //!
-//! Lives here: the points, how neighbours are merged, and how the series is made whole at the end. Does not live here: who
-//! samples them.
+//! Lives here: the points, how neighbours are merged, and how the series is completed at the end. Does not live here:
+//! the sampling (the command line).
 
 use super::Distribution;
 

@@ -1,7 +1,7 @@
-//! What a server on this machine used while it was measured, and which other processes were busy beside it.
+//! CPU time and memory of a server on this machine during a trial, and the other processes that were busy.
 //!
-//! Lives here: the types and the figures that follow from them. Does not live here: how processes are found and read
-//! (the command line).
+//! Lives here: the types and the figures derived from them. Does not live here: finding and reading processes (the
+//! command line).
 
 use super::{Run, per_s};
 
@@ -25,10 +25,10 @@ pub struct Busy {
     pub by_children: bool,
 }
 
-/// What the server used over the measured window of a trial, and what was counted over the same time.
+/// CPU time and memory of the server over the measured window of a trial, and the messages and flows of the same time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Server {
-    /// What it is: `nats-server`. Empty: the transport does not say.
+    /// The product: `nats-server`. Empty: the transport does not tell.
     pub product: String,
     /// The version it told over the connection.
     pub version: Option<String>,

@@ -1,21 +1,21 @@
-//! One measured window of one dispatch: times, counts, load and how clean the machine was.
+//! One trial of one dispatch: times, counts, load, and what the machine did beside it.
 //!
-//! Lives here: the trial and the figures that follow from it. Does not live here: figures over several trials
-//! (`Run`), judgement (`verdict`).
+//! Lives here: the trial and the figures derived from it. Does not live here: figures over several trials (`Run`),
+//! judgement (`verdict`).
 
 use super::{Audit, Busy, Distribution, Series, Server};
 
 /// How a trial or a run ended, from best to worst.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
-    /// It ran to its end.
+    /// The trial ran to its end.
     #[default]
     Ok,
-    /// It was stopped from outside; what there is is kept.
+    /// The trial was interrupted; its figures until then are kept.
     Interrupted,
     /// The transport, or the harness, cannot honour what was asked; nothing was measured.
     Refused,
-    /// It broke: broker lost, time limit, internal error.
+    /// The trial failed: broker lost, time limit, internal error.
     Failed,
 }
 
@@ -105,7 +105,7 @@ pub struct Hop {
     pub time: Distribution,
 }
 
-/// What the machine did beside the trial. `None`: not known here.
+/// The machine during the trial. `None`: not known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hygiene {
     /// Time the hypervisor gave to others, over all cores.
@@ -136,7 +136,7 @@ pub struct Hygiene {
     pub quota_millicores: Option<u64>,
 }
 
-/// What went through while CPU time was counted: the same stretch of the measured window on both sides of each cost.
+/// The messages and flows of the period in which CPU time was measured, so that both sides of a cost cover the same period.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Cost {
     /// How long the stretch is: nearly all of the load's measured time.
@@ -214,21 +214,21 @@ pub struct Trial {
     pub audit: Audit,
     /// CPU time of the process over the stretch of `cost`, in older documents over the whole trial; `None` in virtual time.
     pub cpu_ns: Option<u64>,
-    /// What went through in that time; `None`: all the messages and flows of the trial.
+    /// The messages and flows of that period; `None`: all of the trial's.
     pub cost: Option<Cost>,
     /// Median response of a target of zero service time: the harness's own share.
     pub floor_ns: Option<u64>,
-    /// What the machine did beside it.
+    /// The machine during the trial.
     pub hygiene: Hygiene,
     /// The busiest of the processes that are neither the harness nor the server, the busiest first.
     pub busiest: Vec<Busy>,
-    /// What the server used, where there is one on this machine.
+    /// CPU time and memory of a server on this machine, if there is one.
     pub server: Option<Server>,
     /// How it went over time.
     pub series: Series,
     /// Faults that were injected or seen, each a sentence.
     pub faults: Vec<String>,
-    /// What else a reader should know, each a sentence.
+    /// Notes, each a sentence.
     pub notes: Vec<String>,
 }
 

@@ -1,22 +1,22 @@
-//! What the audit found, in a cell and in a few words.
+//! The result of the audit: a cell of the table, and parts of the line of checks.
 //!
-//! Lives here: counts and whether they are allowed. Does not live here: which are faults (`model::Promises`).
+//! Does not live here: which counts are faults (`model::Promises`).
 
 use super::Tone;
 use super::grid::Cell;
 use crate::model::{Audit, Run};
 use crate::units;
 
-/// `ok`, what is not, and what is allowed: `12 lost, 3 dup`, `ok, 1,025 lost (allowed)`.
+/// `ok`, or the counts of faults. Counts that the promise allows follow: `12 lost, 3 duplicated`, `ok, 1,025 lost (allowed)`.
 pub(super) fn audit(run: &Run, audit: &Audit) -> Cell {
     let promises = &run.promises;
     let counts = [
         (audit.lost, "lost", !promises.lossless),
         (audit.unknown, "unknown", false),
-        (audit.duplicated, "dup", promises.tolerates_duplicates),
+        (audit.duplicated, "duplicated", promises.tolerates_duplicates),
         (audit.redelivered.unwrap_or(0), "redelivered", true),
         (audit.reordered, "reordered", !promises.ordered),
-        (audit.corrupted, "corrupt", false),
+        (audit.corrupted, "corrupted", false),
         (audit.refused.unwrap_or(0), "refused", false),
         (audit.unconfirmed.unwrap_or(0), "unconfirmed", false),
     ];
@@ -37,18 +37,18 @@ pub(super) fn audit(run: &Run, audit: &Audit) -> Cell {
     Cell::new(tone, parts.join(", "))
 }
 
-/// What became of the messages whose acceptance the transport confirms, where it does.
+/// Counts of confirmed, refused and unconfirmed messages, if the transport confirms messages.
 pub(super) fn confirms(audit: &Audit) -> Option<String> {
     let confirmed = audit.confirmed?;
-    let others = [(audit.refused, "refused"), (audit.unconfirmed, "without a confirm")];
+    let others = [(audit.refused, "refused"), (audit.unconfirmed, "unconfirmed")];
     let others = others.into_iter().filter_map(|(n, word)| n.filter(|n| *n > 0).map(|n| (n, word)));
     let others: String = others.map(|(n, word)| format!(", {} {word}", units::count(n))).collect();
-    Some(format!("{} of {} sent confirmed{others}", units::count(confirmed), units::count(audit.sent)))
+    Some(format!("{} of {} messages confirmed{others}", units::count(confirmed), units::count(audit.sent)))
 }
 
-/// How far what was reordered lay behind, where something was and the record says.
+/// The displacement of reordered messages; `None` if nothing was reordered or the record does not have it.
 pub(super) fn displacement(audit: &Audit) -> Option<String> {
     let (max, mean) = audit.displacement_max.zip(audit.displacement_mean())?;
     let (n, max) = (units::count(audit.reordered), units::count(max));
-    Some(format!("{n} reordered by up to {max} (mean {mean:.2})"))
+    Some(format!("{n} reordered, by up to {max} places (mean {mean:.2})"))
 }

@@ -1,6 +1,6 @@
 //! Latency against load as characters: a point per hold, the goal as a line, the knee as a column.
 //!
-//! Lives here: the plot and its axes. Does not live here: the same as a picture (`svg`).
+//! Does not live here: the same curve as a picture (`svg`).
 
 use super::{Layout, Tone, columns};
 use crate::model::Run;

@@ -1,6 +1,6 @@
-//! A comparison as a table: its verdict first, one row per metric, then what would help to decide.
+//! A comparison as text: its verdict, a table with one row per metric, and notes on what would help to decide.
 //!
-//! Lives here: the text. Does not live here: the rule (`compare`).
+//! Does not live here: the rule that decides (`compare`).
 
 use super::grid::{Cell, Column, Grid};
 use super::{Layout, Tone, hanging};
@@ -34,7 +34,7 @@ pub fn comparison(comparison: &Comparison, layout: Layout) -> String {
     text
 }
 
-/// What the figures of the tables are, and by what they were judged.
+/// A line that says what A, B and B/A are, and how they were judged.
 fn rule(comparison: &Comparison) -> String {
     const OF_ALL: &str = "A and B are figures of all trials together, and B/A is their ratio.";
     const OF_PAIRS: &str =
@@ -48,8 +48,8 @@ fn rule(comparison: &Comparison) -> String {
     let percent = format!("{:.2}", comparison.options.alpha_per_look() * 100.0);
     let percent = percent.trim_end_matches('0').trim_end_matches('.');
     format!(
-        "{of_what} Judged by an exact sign test and the margin; a false verdict anywhere above has a chance of at most \
-         {percent} % (Holm)."
+        "{of_what} Judged by an exact sign test and the margin. The chance of any false verdict above is at most {percent} % \
+         (Holm's correction)."
     )
 }
 
@@ -98,7 +98,7 @@ fn grid(row: &Row, basis: Basis) -> Grid {
     }
     if row.gates.is_empty() {
         let verdict = if basis == Basis::Paired { Verdict::Inconclusive } else { Verdict::NotJudged };
-        grid.sentence(vec![Cell::new(tone(verdict), verdict.words()), "".into()], "a side has no figures");
+        grid.sentence(vec![Cell::new(tone(verdict), verdict.words()), "".into()], "one side has no figures");
     }
     grid
 }
@@ -121,7 +121,7 @@ fn notes(row: &Row, layout: Layout) -> String {
     let contrary: Vec<&str> =
         row.gates.iter().filter(|gate| is_contrary(gate)).map(|gate| gate.metric.label()).collect();
     if !contrary.is_empty() {
-        let why = "B/A says the opposite of the two medians, as the pairs differ more among themselves than A and B do";
+        let why = "B/A points in the other direction than the medians A and B, because the pairs differ more among themselves than A and B do";
         text += &hanging("- ", &format!("{}: {why}", contrary.join(", ")), layout);
     }
     for note in &row.notes {
@@ -140,8 +140,8 @@ fn notes(row: &Row, layout: Layout) -> String {
     text
 }
 
-/// True if the figures shown say more where their ratio says less, or the other way round. The median of ratios is not the
-/// ratio of medians, so both may be right.
+/// True if the medians shown and the ratio shown point in different directions. The median of ratios is not the ratio of
+/// medians, so both may be right.
 fn is_contrary(gate: &Gate) -> bool {
     let [a, b] = [gate.a, gate.b].map(|value| gate.metric.format(value));
     let is_shown = a != b && units::ratio(gate.ratio) != units::ratio(1.0);

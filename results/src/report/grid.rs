@@ -1,7 +1,8 @@
-//! Columns of figures, aligned and fitted to a width.
+//! Tables, fitted to a width.
 //!
-//! Lives here: alignment, the headings of groups, and folding: columns that do not fit go into a further block
-//! below, with the naming column repeated. Does not live here: what the figures are.
+//! Lives here: alignment, the headings of groups, and folding. Columns that do not fit go into a further block below, in
+//! which the naming column is repeated. A name that leaves no room for a figure beside it is cut. Does not live here: the
+//! figures themselves.
 
 use std::fmt::Write as _;
 
@@ -9,15 +10,17 @@ use super::{Layout, Tone, columns, hanging};
 
 /// Space between columns.
 const GAP: usize = 2;
+/// A naming column is not cut to fewer columns than this.
+const NARROWEST: usize = 12;
 
-/// A column: its group (shown above, once for neighbours of the same group) and its heading.
+/// A column: its heading and its group. The group is shown above, once for neighbouring columns of the same group.
 pub(super) struct Column {
     group: &'static str,
     heading: String,
     left: bool,
 }
 
-/// A text with its meaning.
+/// A text and its tone.
 #[derive(Default)]
 pub(super) struct Cell {
     text: String,
@@ -26,7 +29,7 @@ pub(super) struct Cell {
 
 enum Row {
     Cells(Vec<Cell>),
-    /// The first cells and a sentence in place of the figures.
+    /// The naming cells, and a sentence in place of the figures.
     Sentence(Vec<Cell>, String),
 }
 
@@ -38,12 +41,12 @@ pub(super) struct Grid {
 }
 
 impl Column {
-    /// Figures and their like, aligned at their right.
+    /// A column of figures, aligned to the right.
     pub(super) fn right(group: &'static str, heading: impl Into<String>) -> Self {
         Self { group, heading: heading.into(), left: false }
     }
 
-    /// Words, aligned at their left.
+    /// A column of words, aligned to the left.
     pub(super) fn left(heading: impl Into<String>) -> Self {
         Self { group: "", heading: heading.into(), left: true }
     }
@@ -80,9 +83,15 @@ impl Grid {
         self.rows.push(Row::Sentence(keys, sentence.into()));
     }
 
-    /// The blocks, each ending in a line end, an empty line between them.
+    /// The table as blocks with an empty line between them.
     pub(super) fn render(&self, layout: Layout) -> String {
-        let widths: Vec<usize> = (0..self.headings.len()).map(|i| self.column_width(i)).collect();
+        let mut widths: Vec<usize> = (0..self.headings.len()).map(|i| self.column_width(i)).collect();
+        let figures = (self.keys..widths.len()).filter(|i| !self.headings[*i].left);
+        if let Some(widest) = figures.map(|i| widths[i]).max() {
+            let room = layout.width.saturating_sub(widest + GAP).max(NARROWEST);
+            let naming = self.keys - 1;
+            widths[naming] = widths[naming].min(room);
+        }
         let blocks = self.fold(&widths, layout.width);
         let text = |(i, block): (usize, &Vec<usize>)| self.block(block, &widths, i == 0, layout);
         blocks.iter().enumerate().map(text).collect::<Vec<_>>().join("\n")
@@ -95,12 +104,12 @@ impl Grid {
         let widest = cells.map(|cell| columns(&cell.text)).max().unwrap_or(0);
         let group = self.headings[i].group;
         let alone = self.headings.iter().filter(|column| column.group == group).count() == 1;
-        // A longer text stands out of its column rather than making all others wider than any terminal.
+        // No text makes its column wider than a name may be.
         let widest = widest.min(crate::plain::NAME_LEN);
         widest.max(columns(&self.headings[i].heading)).max(if alone { columns(group) } else { 0 })
     }
 
-    /// Which columns go into which block: as many groups as fit, at least one beside the naming columns.
+    /// The columns of each block: as many groups as fit, at least one beside the naming columns.
     fn fold(&self, widths: &[usize], width: usize) -> Vec<Vec<usize>> {
         let total = |block: &[usize]| block.iter().map(|i| widths[*i] + GAP).sum::<usize>();
         let beside: Vec<usize> = (self.keys..self.headings.len()).collect();
@@ -142,6 +151,11 @@ impl Grid {
         push_line(&mut text, &headings.join(&" ".repeat(GAP)));
         for row in &self.rows {
             match row {
+                Row::Cells(cells) if self.is_too_wordy(block, widths, layout) => {
+                    let text_of = |i: usize| cells.get(i).map_or("", |cell| &cell.text);
+                    let lead = align(text_of(block[0]), widths[block[0]], true) + &" ".repeat(GAP);
+                    text += &hanging(&lead, text_of(block[1]), layout);
+                }
                 Row::Cells(cells) => {
                     let cell = |i: &usize| {
                         cells.get(*i).map_or_else(String::new, |cell| self.cell(cell, *i, widths, layout))
@@ -157,15 +171,21 @@ impl Grid {
         text
     }
 
+    /// Whether a block is a name and a column of words that do not fit beside it. They are wrapped like sentences then.
+    fn is_too_wordy(&self, block: &[usize], widths: &[usize], layout: Layout) -> bool {
+        let width = block.iter().map(|i| widths[*i] + GAP).sum::<usize>() - GAP;
+        block.len() == 2 && self.headings[block[1]].left && width > layout.width
+    }
+
     /// The naming cells and a sentence beside or below them.
     fn sentence_line(&self, keys: &[Cell], sentence: &str, widths: &[usize], layout: Layout) -> String {
         let gap = " ".repeat(GAP);
         let aligned = |(i, key): (usize, &Cell)| align(&key.text, widths[i], self.headings[i].left);
         let plain = keys.iter().enumerate().map(aligned).collect::<Vec<_>>().join(&gap);
         let said = hanging(&format!("{plain}{gap}"), sentence, layout);
-        // Colours take no columns, so they come last.
+        // Colours are added last, because they take no columns.
         let painted = |(i, key): (usize, &Cell)| match i + 1 == keys.len() {
-            true => layout.paint(key.tone, &key.text),
+            true => layout.paint(key.tone, &cut(&key.text, widths[i])),
             false => self.cell(key, i, widths, layout),
         };
         let painted = keys.iter().enumerate().map(painted).collect::<Vec<_>>().join(&gap);
@@ -204,7 +224,17 @@ impl Grid {
 }
 
 fn align(text: &str, width: usize, left: bool) -> String {
+    let text = &cut(text, width);
     if left { format!("{text:<width$}") } else { format!("{text:>width$}") }
+}
+
+/// At most so many columns, the last of them an ellipsis if something was left out.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    if columns(text) <= width {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
 }
 
 fn push_line(text: &mut String, line: &str) {

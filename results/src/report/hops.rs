@@ -1,6 +1,4 @@
-//! Times per destination and receiver.
-//!
-//! Lives here: the table of hops. Does not live here: times of whole flows (`run`).
+//! The table of hop times: one row for each destination and receiver. Does not live here: times of whole flows (`run`).
 
 use super::Layout;
 use super::grid::{Column, Grid};

@@ -1,10 +1,10 @@
-//! What the machine did to the rows of a table, above them.
+//! The lines above a table that say how the machine disturbed its rows.
 
 use super::{Layout, Tone, hanging};
 use crate::model::{Record, Run};
 use crate::verdict::{Machine, Thresholds, Verdict, host_reasons};
 
-/// What the machine did to the rows below, each reason once: it is about the machine, not about a dispatch.
+/// Each reason once, with the rows that it applies to.
 pub(super) fn host(record: &Record, judged: &[(&Run, Verdict)], layout: Layout) -> String {
     let thresholds = Thresholds::from_settings(&record.thresholds);
     let held: Vec<&Run> =

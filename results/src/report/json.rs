@@ -1,6 +1,5 @@
-//! A comparison as JSON, for scripts.
-//!
-//! Lives here: its fields, which FORMAT.md describes. Does not live here: the document of a record (`format`).
+//! A comparison as JSON, for scripts. FORMAT.md describes the fields. Does not live here: the document of a record
+//! (`format`).
 
 use serde::Serialize;
 

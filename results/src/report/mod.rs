@@ -1,8 +1,8 @@
 //! Records and comparisons as text for a terminal, and comparisons as JSON.
 //!
 //! Lives here: the layout and its colours. The parts are `run` (a record), `hops`, `comparison`, `json`, `search` with
-//! its `chart` and `svg`, `suite`; `grid`
-//! aligns columns and fits them to a width. Does not live here: printing; every function returns the text.
+//! its `chart` and `svg`, and `suite`. `grid` aligns columns and fits them to a width. Does not live here: printing. Every
+//! function returns the text.
 
 mod audit;
 mod chart;
@@ -27,7 +27,7 @@ pub use settings::{FAIRNESS, IN_HEADLINE, USUAL};
 pub use suite::suite;
 pub use svg::search_svg;
 
-/// How wide the text may be and whether it may have colours.
+/// The width of the text, and whether it has colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     /// Columns of the terminal; text without spaces may still be longer.
@@ -57,7 +57,7 @@ impl Layout {
     }
 }
 
-/// What a piece of text means; the layout decides how that looks.
+/// The meaning of a piece of text. The layout turns it into a colour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Tone {
     #[default]
@@ -69,7 +69,7 @@ enum Tone {
     Faint,
 }
 
-/// Characters a text takes in a terminal. The texts here have no wide or combining ones but in foreign names.
+/// The columns that a text takes in a terminal. Wide and combining characters occur only in foreign names and are ignored.
 fn columns(text: &str) -> usize {
     text.chars().count()
 }
@@ -89,12 +89,13 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// A text after a lead, wrapped to the width with the lines below the lead's end. Where the lead leaves too little room
-/// beside it, the text stands below.
-fn hanging(lead: &str, text: &str, layout: Layout) -> String {
+/// A text after a lead, wrapped to the width of the layout. Further lines are indented to the end of the lead. If the lead
+/// leaves too little room beside it, the text begins on the next line.
+#[must_use]
+pub fn hanging(lead: &str, text: &str, layout: Layout) -> String {
     /// Columns in which a sentence can be read.
     const ROOM: usize = 20;
-    /// What a text below its lead is moved in by.
+    /// Indentation of a text below its lead.
     const BELOW: usize = 2;
     let indent = columns(lead);
     let room = layout.width.saturating_sub(indent);

@@ -1,6 +1,6 @@
-//! A record as a table: verdict first, one row per dispatch, then why and under which settings.
+//! A record as a table: one row per dispatch with the verdict first, then the reasons and the settings.
 //!
-//! Lives here: the headline, the table, reasons and settings. Does not live here: hop times (`hops`).
+//! Lives here: the headline, the table, the reasons and the lines of checks. Does not live here: hop times (`hops`).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,8 +13,8 @@ use crate::stats::Derived;
 use crate::units;
 use crate::verdict::{InFlight, Thresholds, Validity, Verdict};
 
-/// A record as text: per scenario a table with the verdict first, then the reasons of what is not valid, the floor of
-/// the harness, the settings that make it fair, and where it was saved.
+/// A record as text: for each scenario a table, then the reasons of rows that are not valid, checks, the floor of the
+/// harness, the settings, and the path of the record.
 #[must_use]
 pub fn table(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
     let mut scenarios: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
@@ -70,8 +70,8 @@ fn headline(scenario: &str, runs: &[(&Run, Verdict)], seed: u64, layout: Layout)
     super::headline(scenario, &facts.join(", "), layout)
 }
 
-/// How long the trials were, in words: their length, or from the shortest to the longest. Trials that are as long as was
-/// asked, but for what no timer can do, have the length that was asked.
+/// The length of the trials in words: one length, or from the shortest to the longest. If all are within 2 % of the length
+/// that was asked for, that length.
 fn length(runs: &[(&Run, Verdict)]) -> Option<String> {
     /// As a share.
     const OFF: f64 = 0.02;
@@ -121,7 +121,7 @@ fn figures(runs: &[(&Run, Verdict)]) -> Grid {
         let keys = vec![state(run, verdict), run.dispatch.as_str().into()];
         let derived = Derived::of(run);
         if derived.trials == 0 {
-            grid.sentence(keys, run.error().unwrap_or("no trial ran to its end"));
+            grid.sentence(keys, run.error().unwrap_or("no trial was completed"));
             continue;
         }
         let response = run.response();
@@ -153,8 +153,7 @@ pub(super) fn state(run: &Run, verdict: &Verdict) -> Cell {
     }
 }
 
-/// Why a run is not valid and what else to know, under its name. Sentences already in the table are not repeated, nor are
-/// those about the machine, which stand above it.
+/// Reasons and notes of each run, under its name. Reasons about the machine stand above the table and are not repeated.
 fn explanations(runs: &[(&Run, Verdict)], layout: Layout) -> String {
     let mut text = String::new();
     for (run, verdict) in runs.iter().filter(|(run, _)| run.counted_trials().next().is_some()) {
@@ -180,7 +179,7 @@ fn explanations(runs: &[(&Run, Verdict)], layout: Layout) -> String {
     text
 }
 
-/// What a reader needs to trust the figures: the rate against the one asked, how long senders were held up, Little's law.
+/// Figures that support the others: the rate against the one asked for, time in which senders were blocked, Little's law.
 fn checks(runs: &[&Run], limits: &Thresholds, layout: Layout) -> String {
     let name = runs.iter().map(|run| super::columns(&run.dispatch)).max().unwrap_or(0);
     let mut text = String::new();
@@ -199,25 +198,25 @@ fn checks(runs: &[&Run], limits: &Thresholds, layout: Layout) -> String {
         parts.extend(audit::displacement(&run.audit()));
         parts.extend(audit::confirms(&run.audit()));
         if let Some(share) = derived.blocked_share {
-            parts.push(format!("senders held up {} of the time", units::percent(share)));
+            parts.push(format!("senders blocked for {} of the time", units::percent(share)));
         }
         parts.extend(left_out_of_cpu(derived.awake_share, derived.harness_share));
         if let Some(in_flight) = derived.mean_in_flight {
             let digits = if in_flight < 0.1 { 4 } else { 2 };
-            parts.push(format!("{in_flight:.digits$} in flight"));
+            parts.push(format!("{in_flight:.digits$} flows in flight on average"));
         }
         if let Some(InFlight { counted, by_times, .. }) = InFlight::of(run, limits) {
-            parts.push(format!("sampling found {} of that", units::ratio(counted / by_times)));
+            parts.push(format!("counting found {} that", units::ratio(counted / by_times)));
         }
         if !parts.is_empty() {
             let head = if text.is_empty() { "checks" } else { "" };
-            text += &hanging(&format!("{head:<9}{:<name$}  ", run.dispatch), &parts.join(", "), layout);
+            text += &hanging(&format!("{head:<9}{:<name$}  ", run.dispatch), &parts.join("; "), layout);
         }
     }
     text
 }
 
-/// What is not in the CPU time of messages and flows, as shares of a core.
+/// The CPU time that is left out of the cost of messages and flows, as shares of a core.
 fn left_out_of_cpu(load: Option<f64>, harness: Option<f64>) -> Option<String> {
     let named = [("the load waiting for due times", load), ("the harness's own threads", harness)];
     let parts: Vec<String> = named
@@ -229,7 +228,7 @@ fn left_out_of_cpu(load: Option<f64>, harness: Option<f64>) -> Option<String> {
     (!parts.is_empty()).then(|| format!("left out of the CPU time: {}", parts.join(" and ")))
 }
 
-/// How an open load sent: the gaps between starts, and whether they are those of the arrival process.
+/// How an open load started flows: the gaps between starts, and whether they fit the arrival process.
 fn sends(runs: &[&Run], layout: Layout) -> String {
     let name = runs.iter().map(|run| super::columns(&run.dispatch)).max().unwrap_or(0);
     let mut text = String::new();
@@ -238,19 +237,19 @@ fn sends(runs: &[&Run], layout: Layout) -> String {
         let mut parts = Vec::new();
         if !gaps.is_empty() {
             let quantile = |q| units::duration_or_none(gaps.quantile_ns(q));
-            parts.push(format!("inter-send p50 {}, p99 {}", quantile(0.5), quantile(0.99)));
+            parts.push(format!("gaps between starts p50 {}, p99 {}", quantile(0.5), quantile(0.99)));
         }
         let checks: Vec<&ArrivalCheck> =
             run.counted_trials().filter_map(|trial| trial.arrival_check.as_ref()).collect();
         if let Some(first) = checks.first() {
-            // The worst of the trials: the verdict looks at all of them.
+            // The worst trial; the verdict checks all of them.
             let worst = |of: fn(&ArrivalCheck) -> Option<f64>| {
                 let worst = checks.iter().filter_map(|check| of(check)).max_by(f64::total_cmp);
                 worst.map_or_else(|| units::NONE.to_owned(), |a2| format!("{a2:.2}"))
             };
             let (planned, sent) = (worst(|check| check.planned_a2), worst(|check| check.sent_a2));
             parts.push(format!(
-                "{} arrivals: A² planned {planned}, sent {sent}, critical {:.2}",
+                "{} arrivals (Anderson-Darling A²): planned {planned}, sent {sent}, limit {:.2}",
                 first.process, first.critical
             ));
         }
@@ -266,7 +265,7 @@ fn floor(runs: &[&Run], layout: Layout) -> String {
     let floor = runs.iter().filter_map(|run| Derived::of(run).floor_ns).max();
     floor.map_or_else(String::new, |ns| {
         let what = format!(
-            "{} is the harness itself: median response of one flow at a time over a ring on one thread",
+            "{} of a response time is the harness itself (median of one flow at a time over a ring on one thread)",
             units::duration(ns)
         );
         hanging("floor    ", &what, layout)

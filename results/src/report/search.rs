@@ -1,11 +1,11 @@
-//! A search as text: what came out for each dispatch, its holds sorted by rate, its curve, and all dispatches side by side.
+//! A search as text: for each dispatch the answer, its holds sorted by rate and its curve; then all dispatches side by side.
 //!
-//! Lives here: sentences and tables. Does not live here: the curve as characters (`chart`) and as a picture (`svg`).
+//! Does not live here: the curve as characters (`chart`) and as a picture (`svg`).
 
 use std::path::Path;
 
-use super::grid::{Cell, Column, Grid};
-use super::{Layout, Tone, chart, columns, hanging};
+use super::grid::{Cell, Column, Grid, cut};
+use super::{Layout, Tone, chart, hanging};
 use crate::model::{Record, Run, Setting};
 use crate::search::{Answer, End, Goal, Held, Judgement, Phase, Search, Searched};
 use crate::stats::Derived;
@@ -37,7 +37,7 @@ pub fn search(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
     text
 }
 
-/// What is searched for, and under which load: `search  stream: p99 < 20 ms; Poisson arrivals, seed 1`.
+/// The goal and the load of a search: `search  highest rate that keeps p99 < 20 ms for stream, Poisson arrivals, seed 1`.
 #[must_use]
 pub fn search_headline(record: &Record, layout: Layout) -> String {
     let Some(search) = &record.search else { return String::new() };
@@ -53,7 +53,7 @@ pub fn search_headline(record: &Record, layout: Layout) -> String {
     super::headline("search", &facts, layout)
 }
 
-/// One hold in one line, as it happens.
+/// One hold in one line, printed as soon as the hold is over.
 #[must_use]
 pub fn search_line(number: usize, held: &Held, run: &Run, layout: Layout) -> String {
     let p99 = units::duration_or_none(run.response().quantile_ns(0.99));
@@ -67,7 +67,7 @@ pub fn search_line(number: usize, held: &Held, run: &Run, layout: Layout) -> Str
     if let Some(disturbance) = &held.disturbance {
         said.push(format!("* {disturbance}"));
     }
-    // The p99 stands there already.
+    // The p99 stands in the line already.
     said.extend(held.reasons.iter().filter(|reason| !reason.starts_with("p99 ")).cloned());
     if said.is_empty() { lead } else { cut(&format!("{lead}  {}", said.join("; ")), layout.width) }
 }
@@ -95,14 +95,25 @@ fn dispatch(record: &Record, search: &Search, searched: &Searched, layout: Layou
     text
 }
 
-/// What came out, in words. Every end has a sentence.
+/// The answer as a sentence, and whether the machine left it in doubt.
 fn sentence(search: &Search, searched: &Searched) -> String {
+    let doubt = searched.disturbed_at().map_or_else(String::new, |rate_per_s| {
+        format!(
+            "; this is not confirmed, because the machine disturbed every hold at {}",
+            units::rate(rate_per_s)
+        )
+    });
+    answer(search, searched) + &doubt
+}
+
+/// The answer as a sentence. Every end has one.
+fn answer(search: &Search, searched: &Searched) -> String {
     let Answer { end, kept_per_s, repeats_kept, failed_per_s } = searched.answer;
     let asked = |key: &str| match search.settings.get(key) {
         Some(Setting::Integer(n)) => n.to_string(),
         _ => units::NONE.to_owned(),
     };
-    let again = format!("held again {repeats_kept} of {} times", asked("repeats"));
+    let again = format!("confirmed by {repeats_kept} of {} repeats", asked("repeats"));
     let known = match (kept_per_s, failed_per_s) {
         (Some(kept), Some(failed)) => format!(
             "{} keeps the goal, {again}; {} does not{}",
@@ -114,12 +125,12 @@ fn sentence(search: &Search, searched: &Searched) -> String {
         (None, Some(failed)) => {
             format!("{} does not keep the goal{}", units::rate(failed), why(searched, failed))
         }
-        (None, None) => "nothing is known yet".to_owned(),
+        (None, None) => "no rate was judged".to_owned(),
     };
     match end {
         End::Found => known,
         End::AlwaysKept => format!(
-            "the goal is kept at every rate up to {}, the highest allowed, {again}; raise --to to look further",
+            "every rate up to {}, the highest allowed, keeps the goal, {again}; to search further, raise --to",
             units::rate(kept_per_s.unwrap_or_default())
         ),
         End::NeverKept => {
@@ -148,35 +159,35 @@ fn sentence(search: &Search, searched: &Searched) -> String {
         End::OutOfHolds => {
             let n = asked("max_holds");
             let holds = if n == "1" { "hold" } else { "holds" };
-            format!("the {n} {holds} allowed did not suffice (raise --max-holds): {known}")
+            format!("the search ended after {n} {holds}, the most allowed (--max-holds), without an answer: {known}")
         }
         End::NotRecovered => {
-            format!("after an overload the target did not keep the goal at a low rate again: {known}")
+            format!("after an overload the target did not recover: it missed the goal even at a low rate. So far: {known}")
         }
-        End::Interrupted => format!("interrupted: {known}"),
+        End::Interrupted => format!("the search was interrupted. So far: {known}"),
         End::Broke => {
             let why = searched.holds.last().and_then(|held| held.reasons.first());
             format!(
-                "a hold broke: {}; until then: {known}",
+                "a hold failed: {}. So far: {known}",
                 why.map_or("no reason was given", String::as_str)
             )
         }
     }
 }
 
-/// Which hold could not be judged, why, and with which flag it can.
+/// The hold that could not be judged, the reason, and the flag that helps.
 fn too_short(searched: &Searched) -> String {
     let is_too_short = |held: &&Held| held.judgement == Some(Judgement::TooFew);
     let Some(held) = searched.holds.iter().rfind(is_too_short) else {
         let below = searched.answer.failed_per_s;
         let below = below.map_or_else(String::new, |rate| format!(" below {}", units::rate(rate)));
         return format!(
-            "the goal cannot be judged{below}, as holds there would be too short (--duration; or name the lowest rate of interest, --from)"
+            "the goal cannot be judged{below}, because holds would be too short: lengthen them with --duration, or give the lowest rate of interest with --from"
         );
     };
     let flags = match held.phase {
         Phase::Repeat => "--hold",
-        _ if searched.holds.len() == 1 => "--duration; or begin at a higher rate, --from",
+        _ if searched.holds.len() == 1 => "--duration, or begin at a higher rate with --from",
         _ => "--duration",
     };
     let reason = held.reasons.first().map_or("there are too few samples", String::as_str);
@@ -228,7 +239,7 @@ fn holds(record: &Record, searched: &Searched, layout: Layout) -> Grid {
         ];
         cells.extend([0.5, 0.99, 0.999].map(|q| units::duration_or_none(response.quantile_ns(q)).into()));
         cells.push(held.phase.word().into());
-        // What the other columns leave, so that the goal stands beside its figures.
+        // The room that the other columns leave, so that the last column stays in the same block.
         let room = layout.width.saturating_sub(66).max(14);
         cells.push(Cell::new(tone(held.judgement), cut(&short(held), room)));
         grid.row(cells);
@@ -281,21 +292,21 @@ fn side_by_side(dispatches: &[Searched], layout: Layout) -> String {
     grid.render(layout)
 }
 
-/// What the words mean, and what of the machine got in the way.
+/// The meaning of words in the tables, disturbances by the machine, and the settings.
 fn notes(record: &Record, search: &Search, layout: Layout) -> String {
     let mut text = String::new();
     if search.dispatches.iter().any(|searched| searched.knee_per_s.is_some()) {
-        let knee = "highest throughput ÷ mean response time of the rates held (power, Kleinrock 1979)";
+        let knee = "the rate with the highest throughput ÷ mean response time of those held (Kleinrock's power, 1979)";
         text += &layout.paint(Tone::Faint, &hanging("knee     ", knee, layout));
     }
     let held = || search.dispatches.iter().flat_map(|searched| &searched.holds);
     let disturbed = held().filter(|held| held.disturbance.is_some()).count();
     if disturbed > 0 {
         let what = format!(
-            "* {disturbed} of {} holds were disturbed, by the hypervisor or other processes; each is made again twice at most, and none while the machine is busy all along",
+            "* {disturbed} of {} holds were disturbed by the hypervisor or other processes. A disturbed hold is repeated twice at most, and not while the machine stays busy",
             held().count()
         );
-        text += &hanging("host     ", &what, layout);
+        text += &hanging("machine  ", &what, layout);
     }
     let settings: Vec<String> = ["batch", "capacity", "window", "placement", "wait", "payload", "headers"]
         .iter()
@@ -307,16 +318,8 @@ fn notes(record: &Record, search: &Search, layout: Layout) -> String {
         })
         .collect();
     if !settings.is_empty() {
-        text += &hanging("with     ", &settings.join(", "), layout);
+        text += &hanging("with     ", &settings.join("; "), layout);
     }
     text
 }
 
-/// At most so many columns, the last of them an ellipsis if something was left out.
-fn cut(text: &str, width: usize) -> String {
-    if columns(text) <= width {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
-    format!("{}…", kept.trim_end())
-}

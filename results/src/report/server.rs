@@ -1,14 +1,14 @@
-//! What servers on this machine used, under the table of a run.
+//! CPU time and memory of servers on this machine: a small table under the table of a run, and the sentences around it.
 //!
-//! Lives here: the small table and the sentences around it. Does not live here: the figures (`model::ServerFigures`).
+//! Does not live here: the figures themselves (`model::ServerFigures`).
 
 use super::grid::{Cell, Column, Grid};
 use super::{Layout, hanging};
 use crate::model::{Run, Server, ServerFigures};
 use crate::units;
 
-/// Per run with a server: what it cost by message, how much of the machine it had, its memory, and the throughput per
-/// core of it. Before that, which processes were found; after it, whether it took cores from the load.
+/// For each run with a server: its CPU time per message, the cores it used, its memory, and the throughput per core. The
+/// lines above name the processes that were found. A line below says if server and load share cores.
 pub(super) fn figures(runs: &[&Run], layout: Layout) -> String {
     let with: Vec<(&Run, &Server, ServerFigures)> = runs.iter().filter_map(|run| last(run)).collect();
     if with.is_empty() {
@@ -30,14 +30,14 @@ pub(super) fn figures(runs: &[&Run], layout: Layout) -> String {
         text += &table(&with).render(layout);
     }
     if with.iter().any(|(_, server, figures)| server.shares_cores && figures.cores.is_some()) {
-        let note = "server and load compete for the cores of this machine";
+        let note = "server and load share the cores of this machine";
         text += &hanging("         ", note, layout);
     }
     text.push('\n');
     text
 }
 
-/// The server as the last of the counted trials saw it, and the figures over all of them.
+/// The server of the last counted trial, and the figures over all counted trials.
 fn last(run: &Run) -> Option<(&Run, &Server, ServerFigures)> {
     let server = run.counted_trials().filter_map(|trial| trial.server.as_ref()).last()?;
     Some((run, server, ServerFigures::of(run)?))

@@ -1,6 +1,6 @@
-//! The settings under a table: without them a comparison of its rows is unfair.
+//! The settings under a table. Rows that differ in them cannot be compared fairly.
 //!
-//! Lives here: which settings are shown and in which order, and the limits of the verdict that are not the defaults.
+//! Lives here: the settings that are shown, their order, and the limits of the verdict that differ from the defaults.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,7 @@ use crate::model::{Record, Run};
 use crate::units;
 use crate::verdict::Thresholds;
 
-/// Keys of the settings that are shown under every table, in this order. Whatever else a record holds follows them, by
-/// name.
+/// Keys of the settings that are shown under every table, in this order. Other settings of a record follow by name.
 pub const FAIRNESS: [&str; 29] = [
     "rate_per_s",
     "arrivals",
@@ -43,7 +42,7 @@ pub const FAIRNESS: [&str; 29] = [
     "kill",
 ];
 
-/// Settings that are not shown where every run of a table has the usual value, which is the default of the flag.
+/// Settings that are left out if every run of a table has this value, which is the default of the flag.
 pub const USUAL: [(&str, &str); 8] = [
     ("headers", "none"),
     ("at_cap", "block"),
@@ -55,10 +54,10 @@ pub const USUAL: [(&str, &str); 8] = [
     ("flow_timeout_ns", "5.00 s"),
 ];
 
-/// Settings that stand elsewhere: how flows are started is in the headline.
+/// Settings that are shown in the headline instead.
 pub const IN_HEADLINE: [&str; 1] = ["load"];
 
-/// The settings all runs share on one line, then those of each run that differ.
+/// The settings that all runs share on one line, then those that differ for each run.
 pub(super) fn settings(record: &Record, runs: &[&Run], layout: Layout) -> String {
     let value = |run: &Run, key: &str| {
         run.settings.get(key).or_else(|| record.settings.get(key)).map(|value| units::setting(key, value))
@@ -89,16 +88,16 @@ pub(super) fn settings(record: &Record, runs: &[&Run], layout: Layout) -> String
     }
     let mut text = String::new();
     if !shared.is_empty() {
-        text += &hanging("with     ", &shared.join(", "), layout);
+        text += &hanging("with     ", &shared.join("; "), layout);
     }
     let name = runs.iter().map(|run| super::columns(&run.dispatch)).max().unwrap_or(0);
     for (run, own) in runs.iter().zip(own).filter(|(_, own)| !own.is_empty()) {
-        text += &hanging(&format!("         {:<name$}  ", run.dispatch), &own.join(", "), layout);
+        text += &hanging(&format!("         {:<name$}  ", run.dispatch), &own.join("; "), layout);
     }
     text
 }
 
-/// Limits of the verdict that are not the defaults.
+/// Limits of the verdict that differ from the defaults.
 pub(super) fn limits(record: &Record, layout: Layout) -> String {
     let thresholds = Thresholds::from_settings(&record.thresholds);
     let changed: Vec<String> = thresholds
@@ -107,5 +106,5 @@ pub(super) fn limits(record: &Record, layout: Layout) -> String {
             format!("{} {} (default {})", limit.key, limit.text(value), limit.text(limit.default))
         })
         .collect();
-    if changed.is_empty() { String::new() } else { hanging("limits   ", &changed.join(", "), layout) }
+    if changed.is_empty() { String::new() } else { hanging("limits   ", &changed.join("; "), layout) }
 }

@@ -1,6 +1,7 @@
-//! A suite as text: a table for each scenario of each matrix, a row per cell, then why what is not valid is not.
+//! A suite as text: a table for each scenario of each matrix with a row per cell, then the reasons of cells that are not
+//! valid.
 //!
-//! Lives here: which columns there are and what names a row. Does not live here: the cells' records in full (`run`).
+//! Does not live here: the record of one cell in full (`run`).
 
 use std::path::Path;
 
@@ -16,7 +17,7 @@ use crate::suite::Suite;
 use crate::units;
 use crate::verdict::{Validity, Verdict};
 
-/// What tells the rows of a table apart, beside their dispatch.
+/// A column that tells the rows of a table apart.
 type Part = (&'static str, fn(&plan::Cell) -> String);
 
 const PARTS: [Part; 4] = [
@@ -57,7 +58,7 @@ pub fn suite(suite: &Suite, saved: &Path, layout: Layout) -> String {
         text += &explanations;
     }
     text.push('\n');
-    text += &format!("saved    {} (a record for each cell, which `show` draws in full)\n", saved.display());
+    text += &format!("saved    {} (one record per cell; `drumpost show FILE` draws it in full)\n", saved.display());
     text
 }
 
@@ -109,12 +110,12 @@ fn row(grid: &mut Grid, suite: &Suite, i: usize, label: String) {
     }
     let Some(run) = suite.run(i).filter(|run| !run.trials.is_empty()) else {
         let keys = vec![Cell::new(Tone::Warning, "not run"), label.into()];
-        return grid.sentence(keys, "no trial was run");
+        return grid.sentence(keys, "no trial of this cell was run");
     };
     let keys = vec![state(run, &run.judged()), label.into()];
     let derived = Derived::of(run);
     if derived.trials == 0 {
-        return grid.sentence(keys, run.error().unwrap_or("no trial ran to its end"));
+        return grid.sentence(keys, run.error().unwrap_or("no trial was completed"));
     }
     let mut cells = keys;
     cells.push(derived.throughput_per_s.map_or_else(|| units::NONE.to_owned(), units::rate).into());
@@ -126,8 +127,7 @@ fn row(grid: &mut Grid, suite: &Suite, i: usize, label: String) {
     grid.row(cells);
 }
 
-/// Why a cell is not valid, under its name. Sentences already in the table are not repeated, nor are those about the
-/// machine, which stand above all tables.
+/// The reasons of cells that are not valid. Reasons about the machine stand above all tables and are not repeated.
 fn explanations(suite: &Suite, layout: Layout) -> String {
     let mut text = String::new();
     for (i, cell) in suite.plan.cells.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Latency against load as a picture: one panel per dispatch, with the goal, the knee and the answer marked.
 //!
-//! Lives here: the SVG. Does not live here: which holds are part of the curve and how it is scaled (`chart`).
+//! Does not live here: the points of the curve and its scale (`chart`).
 
 use std::fmt::Write as _;
 
@@ -67,7 +67,7 @@ fn panel(svg: &mut String, runs: &[Run], searched: &Searched, goal: Option<&Goal
     }
     let marks = [
         ("knee", searched.knee_per_s, 12.0),
-        ("highest that keeps the goal", searched.answer.kept_per_s, 26.0),
+        ("highest rate that keeps the goal", searched.answer.kept_per_s, 26.0),
     ];
     for (name, rate, down) in marks {
         let Some(rate) = rate else { continue };

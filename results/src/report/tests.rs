@@ -1,4 +1,4 @@
-//! Snapshots of the tables at the usual widths, and what no width may break.
+//! Snapshots of the tables at common widths, and properties that hold at any width.
 
 use std::path::Path;
 
@@ -78,13 +78,13 @@ fn an_open_load_says_how_it_sent() {
 fn how_far_messages_were_out_of_order_is_said_where_some_were() {
     let mut record = sample::record();
     record.runs.truncate(1);
-    assert!(!shown(&record, 200).contains("reordered by"));
+    assert!(!shown(&record, 200).contains("reordered, by"));
     for (trial, (n, max, sum)) in record.runs[0].trials.iter_mut().zip([(3, 5, 9), (1, 1, 1)]) {
         trial.audit.reordered = n;
         (trial.audit.displacement_max, trial.audit.displacement_sum) = (Some(max), Some(sum));
     }
     let text = shown(&record, 200);
-    assert!(text.contains("4 reordered by up to 5 (mean 2.50)"), "{text}");
+    assert!(text.contains("4 reordered, by up to 5 places (mean 2.50)"), "{text}");
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn every_end_of_a_search_has_a_sentence() {
         (End::OutOfHolds, "--max-holds"),
         (End::NotRecovered, "after an overload"),
         (End::Interrupted, "interrupted"),
-        (End::Broke, "a hold broke"),
+        (End::Broke, "a hold failed"),
     ];
     for (end, words) in says {
         for (kept, failed) in

@@ -1,7 +1,7 @@
 //! A goal: `p99<2ms,lost=0`. All of its terms have to hold.
 //!
-//! Lives here: reading a goal, writing it, and holding a run's figures against it. Does not live here: what else speaks
-//! against a hold (`judge`).
+//! Lives here: reading and writing a goal, and comparing it with the figures of a run. Does not live here: other checks
+//! of a hold (`judge`).
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use crate::model::{Distribution, Run, samples_needed};
 use crate::stats::Derived;
 use crate::units;
 
-/// What every error about a goal ends with.
+/// The end of every error about a goal.
 const EXAMPLE: &str = "a goal is for example p99<2ms,lost=0";
 
 /// A text that is no goal: names the term and gives an example.
@@ -21,7 +21,7 @@ const EXAMPLE: &str = "a goal is for example p99<2ms,lost=0";
 pub struct GoalError {
     /// The term as it was given.
     pub term: String,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: String,
 }
 
@@ -104,12 +104,12 @@ const OPS: [(&str, Op); 5] =
 const FIGURES: &str = "p50, p90, p99, p99.9, mean, max (also service.p99, lag.p99), lost, duplicated, reordered, \
                        unfinished, shed, achieved";
 
-/// What a figure of a run says about a term.
+/// Whether a figure of a run fulfils a term.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Held {
     /// The term holds.
     Yes,
-    /// It does not: the figure in words.
+    /// The figure misses the term: the figure in words.
     No(String),
     /// There are too few samples: so many are there, so many are needed.
     TooFew(u64, u64),
@@ -161,11 +161,11 @@ impl FromStr for Term {
     fn from_str(text: &str) -> Result<Self, GoalError> {
         let wrong = |reason: String| GoalError { term: text.to_owned(), reason };
         let Some(at) = text.find(['<', '>', '=']) else {
-            return Err(wrong("it has none of <, <=, =, >=, >".to_owned()));
+            return Err(wrong("it needs one of <, <=, =, >=, >".to_owned()));
         };
         let (name, rest) = text.split_at(at);
         let Some((sign, op)) = OPS.iter().find(|(sign, _)| rest.starts_with(sign)) else {
-            return Err(wrong("it has none of <, <=, =, >=, >".to_owned()));
+            return Err(wrong("it needs one of <, <=, =, >=, >".to_owned()));
         };
         let figure = figure(name.trim())
             .ok_or_else(|| wrong(format!("unknown figure `{}`; figures are {FIGURES}", name.trim())))?;

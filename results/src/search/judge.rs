@@ -1,6 +1,6 @@
-//! What a hold came to: the goal kept or not, and why; and whether the machine was fit to tell.
+//! Judges a hold: whether it kept the goal and why not, and whether the machine disturbed it.
 //!
-//! Lives here: the step from a run to a judgement. Does not live here: what follows from it (`planner`).
+//! Does not live here: the choice of the next rate (`planner`).
 
 use super::goal::{Goal, Held};
 use super::planner::{Judgement, Outcome};
@@ -10,7 +10,7 @@ use crate::stats::Derived;
 use crate::units;
 use crate::verdict::{self, Thresholds};
 
-/// What the machine did beside a hold, each as a share of the time of all its cores. `None`: not known.
+/// Disturbances during a hold, each as a share of the time of all cores. `None`: not known.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Host {
     /// Taken by the hypervisor for others.
@@ -37,7 +37,7 @@ impl Default for HostLimits {
 }
 
 impl Host {
-    /// What was over its limit, in words.
+    /// The disturbance beyond its limit, in words.
     #[must_use]
     pub fn disturbance(self, limits: HostLimits) -> Option<String> {
         let over = |share: Option<f64>, limit: f64| share.filter(|share| *share > limit).map(units::percent);
@@ -48,7 +48,7 @@ impl Host {
         }
         match (steal, others) {
             (Some(share), _) => Some(format!("the hypervisor took {share} of the cores")),
-            (_, Some(share)) => Some(format!("others took {share} of the cores")),
+            (_, Some(share)) => Some(format!("other processes used {share} of the cores")),
             _ => None,
         }
     }
@@ -57,11 +57,11 @@ impl Host {
 /// A hold judged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
-    /// What the search goes on with.
+    /// The outcome for the planner.
     pub outcome: Outcome,
     /// Why the goal was not kept, each in words; empty if it was.
     pub reasons: Vec<String>,
-    /// Why the machine was not fit to tell.
+    /// What disturbed the hold; `None` if nothing did.
     pub disturbance: Option<String>,
 }
 
@@ -83,7 +83,7 @@ pub fn judge(run: &Run, goal: &Goal, rate_per_s: f64, host: Host) -> Judged {
             Held::TooFew(count, needed) => {
                 let n = units::counted(count, "sample is", "samples are");
                 let reason =
-                    format!("{n} too few for {term}, which needs {needed}: hold {} or longer", long(needed));
+                    format!("{n} too few for {term}, which needs {needed}: hold the rate for {} or longer", long(needed));
                 too_few.push((needed, reason));
             }
         }
@@ -91,14 +91,14 @@ pub fn judge(run: &Run, goal: &Goal, rate_per_s: f64, host: Host) -> Judged {
     if flows.due > 0 {
         reasons.extend(verdict::overload(run, &Thresholds::default()));
     } else if too_few.is_empty() {
-        too_few.push((1, format!("no flow was due: hold {} or longer", long(1))));
+        too_few.push((1, format!("no flow was due: hold the rate for {} or longer", long(1))));
     }
     let judgement = match (reasons.is_empty(), too_few.is_empty()) {
         (true, true) => Judgement::Kept,
         (true, false) => Judgement::TooFew,
         (false, _) => Judgement::Missed { collapsed: flows.unfinished > 0 || flows.ended == 0 },
     };
-    // What takes the longest hold first: as long is enough for the others.
+    // The term that needs the longest hold comes first, because that length is enough for the others.
     too_few.sort_by_key(|(needed, _)| std::cmp::Reverse(*needed));
     reasons.extend(too_few.into_iter().map(|(_, reason)| reason));
     let disturbance = host.disturbance(HostLimits::default());

@@ -1,8 +1,8 @@
-//! The knee of a latency-against-load curve: from there on more load buys more waiting than throughput.
+//! The knee of the curve of latency against load. Beyond the knee, more load buys more waiting than throughput.
 //!
-//! Lives here: Kleinrock's power and where it is highest. Does not live here: drawing it (`report`).
+//! Lives here: Kleinrock's power, and the rate where it is highest. Does not live here: drawing (`report`).
 
-/// What one hold says about the curve.
+/// One point of the curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Load {
     /// Flows ended per second.

@@ -1,11 +1,11 @@
 //! The search for the highest rate that keeps a goal, as pure logic: no clock, no target, no printing.
 //!
-//! Lives here: what a goal says (`goal`), what a hold came to under it (`judge`), which rate is held next and when the
-//! search is over (`planner`), how many flows a hold takes (`size`), where the curve bends (`knee`) and what is kept of
-//! a search (`record`). Does not live here: running a hold (the command line), tables and charts (`report`), fields
-//! of the document (`format`).
+//! Lives here: the goal (`goal`), the judgement of a hold (`judge`), the choice of the next rate and the end of the
+//! search (`planner`), the number of flows of a hold (`size`), the knee of the curve (`knee`) and the result
+//! (`record`). Does not live here: making a hold (the command line), tables and charts (`report`), fields of the
+//! document (`format`).
 //!
-//! A *hold* is one rate held for a while: a run of one trial with an open load.
+//! A *hold* is one rate that is held for a while: a run of one trial with an open load.
 
 mod goal;
 mod judge;

@@ -1,7 +1,7 @@
-//! Which rate is held next, and when the search is over.
+//! Chooses the next rate to hold, and ends the search.
 //!
-//! Lives here: bracketing, bisection, repeats and recovery, from nothing but what the holds came to. Does not live
-//! here: how a hold is judged (`judge`) or made (the command line).
+//! Lives here: bracketing, bisection, repeats and recovery. They depend on the outcomes of the holds only. Does not
+//! live here: judging a hold (`judge`) and making one (the command line).
 
 /// How often a hold that the host disturbed is repeated.
 const AGAIN_AT_MOST: u32 = 2;
@@ -11,7 +11,7 @@ const STRIDE: f64 = 1.8;
 /// How many checks in a row a target has to recover from a collapse.
 const RECOVERY_CHECKS: u32 = 5;
 
-/// What a search is asked for. Rates are flows per second, above zero.
+/// The settings of a search. Rates are flows per second, above zero.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Plan {
     /// The first rate. Between the bounds below, or at the nearer one.
@@ -40,7 +40,7 @@ impl Plan {
     }
 }
 
-/// What a hold is made for.
+/// The phase of a search to which a hold belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Looking for one rate that keeps the goal and one that does not.
@@ -66,12 +66,12 @@ impl Phase {
     }
 }
 
-/// What a hold came to.
+/// The judgement of a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judgement {
     /// The goal was kept.
     Kept,
-    /// It was not.
+    /// The goal was not kept.
     Missed {
         /// Flows were left that did not end.
         collapsed: bool,
@@ -92,7 +92,7 @@ impl Judgement {
     }
 }
 
-/// What a hold came to, and on what kind of machine.
+/// The judgement of a hold, and whether the machine disturbed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
     /// The goal kept or not.
@@ -106,7 +106,7 @@ pub struct Outcome {
 pub struct Hold {
     /// As asked for.
     pub rate_per_s: f64,
-    /// What it came to.
+    /// The judgement.
     pub outcome: Outcome,
 }
 
@@ -115,11 +115,11 @@ pub struct Hold {
 pub struct Ask {
     /// Flows per second.
     pub rate_per_s: f64,
-    /// What for. Repeats last longer.
+    /// The phase. Repeats last longer.
     pub phase: Phase,
 }
 
-/// What is to be done.
+/// The next action.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Next {
     /// Hold this rate and report.
@@ -166,7 +166,7 @@ impl End {
     }
 }
 
-/// What came out. `kept_per_s` is below `failed_per_s` where there are both.
+/// The answer. `kept_per_s` is below `failed_per_s` if both are known.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Answer {
     /// How it ended.
@@ -205,7 +205,7 @@ pub struct Planner {
     /// The last hold was disturbed whenever it was made.
     is_busy_for_good: bool,
     checks: u32,
-    /// What was to be held when the target collapsed.
+    /// The hold that was due when the target collapsed.
     waiting: Option<Ask>,
     next: Next,
 }
@@ -232,7 +232,7 @@ impl Planner {
         }
     }
 
-    /// What is to be done now.
+    /// The next action.
     #[must_use]
     pub fn next(&self) -> Next {
         self.next

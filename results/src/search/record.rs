@@ -1,9 +1,9 @@
-//! What is kept of a search, beside the runs of its holds.
+//! The result of a search, without the runs of its holds, which are the runs of the record.
 //!
 //! Lives here: the memory types. Does not live here: their fields in a document (`format`).
 
 use super::knee::{Load, knee};
-use super::planner::{Answer, Judgement, Phase};
+use super::planner::{Answer, End, Judgement, Phase};
 use crate::model::{Run, Settings};
 
 /// A search over one or more dispatches. It is part of a record, whose runs are its holds.
@@ -26,30 +26,60 @@ pub struct Searched {
     pub probe_per_s: Option<f64>,
     /// The rate at the knee of the curve.
     pub knee_per_s: Option<f64>,
-    /// In the order they were made.
+    /// The holds in the order in which they were made.
     pub holds: Vec<Held>,
-    /// What came out.
+    /// The answer.
     pub answer: Answer,
 }
 
 /// One hold.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Held {
-    /// Index of its run in the record.
+    /// Index of the hold's run in the record.
     pub run: usize,
-    /// The rate asked for.
+    /// The rate that was asked for.
     pub rate_per_s: f64,
-    /// What it was made for.
+    /// The phase of the search that asked for the hold.
     pub phase: Phase,
-    /// What it came to; `None` if it was interrupted or broke.
+    /// Whether the hold kept the goal; `None` if it was interrupted or failed.
     pub judgement: Option<Judgement>,
     /// Why the goal was not kept.
     pub reasons: Vec<String>,
-    /// Why the machine was not fit to tell.
+    /// What disturbed the hold; `None` if nothing did.
     pub disturbance: Option<String>,
 }
 
+impl Searched {
+    /// A rate of the answer at which the machine disturbed every hold, so that the answer is not confirmed: the highest
+    /// rate that kept the goal or the lowest that failed. `None` if an undisturbed hold supports both, and for a search
+    /// that ended without an answer.
+    #[must_use]
+    pub fn disturbed_at(&self) -> Option<f64> {
+        if !matches!(self.answer.end, End::Found | End::AlwaysKept | End::NeverKept) {
+            return None;
+        }
+        let bounds = [(self.answer.kept_per_s, true), (self.answer.failed_per_s, false)];
+        let is_disturbed = |rate_per_s: f64, is_kept: bool| {
+            let speaks = |held: &&Held| held.rate_per_s == rate_per_s && held.says(is_kept);
+            let mut speaking = self.holds.iter().filter(speaks).peekable();
+            speaking.peek().is_some() && speaking.all(|held| held.disturbance.is_some())
+        };
+        let known = bounds.into_iter().filter_map(|(rate_per_s, is_kept)| Some((rate_per_s?, is_kept)));
+        known.filter(|(rate_per_s, is_kept)| is_disturbed(*rate_per_s, *is_kept)).map(|(rate_per_s, _)| rate_per_s).next()
+    }
+}
+
 impl Held {
+    /// Whether this hold is evidence that its rate keeps the goal, or misses it. A check of the recovery is neither.
+    fn says(&self, is_kept: bool) -> bool {
+        self.phase != Phase::Recover
+            && match self.judgement {
+                Some(Judgement::Kept) => is_kept,
+                Some(Judgement::Missed { .. }) => !is_kept,
+                Some(Judgement::TooFew) | None => false,
+            }
+    }
+
     /// The word in documents and tables: `kept`, `missed`, `too few`, or `-` for a hold that came to nothing.
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -64,7 +94,7 @@ pub fn knee_of(holds: &[Held], runs: &[Run]) -> Option<f64> {
         let run = runs.get(held.run);
         let throughput_per_s = run.and_then(|run| run.trials.first()?.throughput_per_s());
         let mean_ns = run.and_then(|run| run.response().mean_ns());
-        // What has no figures has no power, and is passed over.
+        // A hold without figures has no power and is left out.
         Load { throughput_per_s: throughput_per_s.unwrap_or(0.0), mean_ns: mean_ns.unwrap_or(f64::NAN) }
     });
     let loads: Vec<Load> = loads.collect();

@@ -1,6 +1,6 @@
-//! How many flows a hold takes for a quantile of the precision that is wanted, or to have one at all.
+//! The number of flows that a hold needs for a quantile, at a given precision or at all.
 //!
-//! Lives here: the arithmetic. Does not live here: how few samples make a quantile unusable (`model`).
+//! Does not live here: the number of samples below which a quantile is not shown (`model`).
 
 /// Flows for which the standard error of a response quantile is the given share of it, in a single-server queue at
 /// utilisation `rho`.

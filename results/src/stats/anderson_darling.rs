@@ -1,7 +1,7 @@
-//! Whether gaps between arrivals are those of a Poisson process.
+//! Tests whether gaps between arrivals are those of a Poisson process.
 //!
-//! Lives here: the Anderson-Darling statistic for an exponential distribution of unknown mean. Does not live here: which
-//! gaps, and what follows from it (`verdict::load`).
+//! Lives here: the Anderson-Darling statistic for an exponential distribution of unknown mean. Does not live here: the
+//! choice of gaps and the consequences (`verdict::load`).
 //!
 //! Stephens, M. A. (1974), "EDF statistics for goodness of fit and some comparisons", JASA 69(347), table 1, case 4.
 

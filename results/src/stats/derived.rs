@@ -1,7 +1,6 @@
-//! Figures of a run that follow from the counts of its trials.
+//! Figures of a run that follow from the counts of its trials: rates and costs.
 //!
-//! Lives here: rates and costs. Which trials count is the run's to say. Does not live here: percentiles, which come
-//! from merged histograms.
+//! The run decides which trials count. Does not live here: percentiles, which come from merged histograms.
 
 use crate::model::{Cost, Flows, Run, Setting};
 use drumpost_defects::{Defect, is_in};
@@ -40,7 +39,7 @@ pub struct Derived {
     pub mean_in_flight: Option<f64>,
     /// The same by counters; `None` likewise.
     pub counted_in_flight: Option<f64>,
-    /// Share of their time that senders were held up by a full transport, in the mean over the lanes that send: never more
+    /// Share of their time that senders were blocked by a full transport, in the mean over the lanes that send: never more
     /// than one.
     pub blocked_share: Option<f64>,
     /// Highest floor of the harness among the trials.
@@ -54,7 +53,7 @@ impl Derived {
         let mut own = Self { messages: Some(0), ..Self::default() };
         let (mut in_flight, mut counted) = (Some(0.0), Some(0.0));
         let mut spent = Some(Spent::default());
-        // What senders could have been held up at most, and what they were.
+        // The longest time for which senders could have been blocked, and the time for which they were.
         let (mut sending_ns, mut blocked_ns) = (0u128, 0u128);
         for trial in run.counted_trials() {
             own.trials += 1;
@@ -64,7 +63,7 @@ impl Derived {
             own.messages = own.messages.zip(messages).map(|(sum, n)| sum + n);
             let most_ns = u128::from(trial.elapsed_ns) * u128::from(trial.senders.unwrap_or(1));
             sending_ns += most_ns;
-            // In records of the first release senders may have been held up outside of the window, too.
+            // In records of the first release senders may have been blocked outside of the window, too.
             blocked_ns += u128::from(trial.blocked_ns).min(most_ns);
             own.floor_ns = own.floor_ns.max(trial.floor_ns);
             spent = spent.zip(trial.spent()).map(|(sum, (cpu_ns, cost))| sum.and(cpu_ns, cost));
@@ -113,7 +112,7 @@ fn scheduled_ns(run: &Run, own: &Derived) -> u128 {
     }
 }
 
-/// What trials cost together.
+/// The cost of several trials together.
 #[derive(Debug, Clone, Copy)]
 struct Spent {
     cpu_ns: u64,

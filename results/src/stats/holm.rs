@@ -1,6 +1,4 @@
-//! Holm's correction for several tests at once.
-//!
-//! Lives here: the adjusted p-values. Does not live here: which tests there are.
+//! Holm's correction of p-values for several tests at once.
 
 /// Adjusted p-values in the order given: sorted upwards, `p̃₍ᵢ₎ = max over j ≤ i of min(1, (m − j + 1)·p₍ⱼ₎)`
 /// (Holm 1979). Rejecting where `p̃ ≤ α` keeps the chance of any false rejection below α.

@@ -1,9 +1,8 @@
-//! Statistics: figures derived from trials, and the tests a comparison decides by.
+//! Statistics: figures derived from trials, and the tests of a comparison.
 //!
-//! Lives here: the median. Derived figures are in `derived`, the sign test and its intervals in `sign`, the
-//! correction for many tests in `holm`, the test for Poisson arrivals in `anderson_darling`, the one for a steady state
-//! in `mser`. Does not live here: which metrics are compared and by what margins
-//! (`compare`).
+//! Lives here: the median. Derived figures are in `derived`, the sign test and its intervals in `sign`, the correction
+//! for many tests in `holm`, the test for Poisson arrivals in `anderson_darling`, the test for a steady state in
+//! `mser`. Does not live here: metrics and margins of a comparison (`compare`).
 
 mod anderson_darling;
 mod derived;

@@ -1,4 +1,4 @@
-//! Where a series settles: MSER-5.
+//! MSER-5: the point from which a series is steady.
 //!
 //! Lives here: the truncation rule. Does not live here: what it means for a run (`verdict::steady`).
 //!
@@ -9,7 +9,7 @@ const KEPT_AT_LEAST: usize = 5;
 /// With fewer batches it could not cut off more than half.
 const BATCHES_AT_LEAST: usize = 11;
 
-/// What MSER cuts off the start of a series.
+/// The part that MSER cuts off the start of a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Truncation {
     /// Share of the batches that is cut off, 0 to 1.

@@ -1,8 +1,8 @@
-//! The exact sign test on paired differences and what follows from it: it holds for noise of any shape, because
+//! The exact sign test on paired differences, and figures that follow from it. It holds for noise of any shape, because
 //! the order within each pair was random.
 //!
-//! Lives here: p-value, interval of the median, pairs needed, effect that could have been found. Does not live
-//! here: Holm's correction and verdicts.
+//! Lives here: the p-value, the interval of the median, the number of pairs needed, and the effect that could have been
+//! found. Does not live here: Holm's correction and verdicts.
 
 /// An interval of the median by order statistics: from the `low`-th to the `high`-th smallest, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

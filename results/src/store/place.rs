@@ -1,7 +1,7 @@
-//! What is at a path: a file that is replaced whole, or something else that is written into.
+//! What is at a path: a file, which is replaced as a whole, or a pipe or device, which is written to.
 //!
-//! Lives here: following links, telling pipes and devices from files, and opening them. Does not live here: how a file
-//! is replaced (`store`).
+//! Lives here: following links, telling pipes and devices from files, and opening them. Does not live here: replacing a
+//! file (`store`).
 
 use std::fs::{self, File};
 use std::io;
@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Attempts before a pipe is given up: five seconds.
 const LOOKS: usize = 250;
 
-/// Where a document goes.
+/// The destination of a document.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// A regular file, or nothing yet. Links on the way there were followed.

@@ -1,8 +1,8 @@
-//! Files that a document is written to before it takes its name, and what killed processes left of them.
+//! Temporary files, which get the final name when they are complete, and those that killed processes left behind.
 //!
-//! A temporary file carries the number of its process in its name and is locked while it is written. Both are needed:
-//! numbers are used again, by another container that shares the folder for instance, and a lock is taken a moment after
-//! the file is made.
+//! A temporary file has the number of its process in its name and is locked while it is written. Both are needed:
+//! process numbers are reused, for example by another container that shares the folder, and the lock is taken a moment
+//! after the file is made.
 
 use std::fs::{self, File};
 use std::io;

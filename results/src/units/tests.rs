@@ -1,4 +1,4 @@
-//! Units as they are written and read.
+//! Tests of units: formatted texts, and that they read back.
 
 use super::*;
 use proptest::prelude::*;

@@ -1,17 +1,16 @@
-//! What was counted: samples not recorded as they were, promises that were broken, and what else should be known.
+//! Checks on counts: times that could not be recorded exactly, broken promises of the transport, and notes.
 //!
-//! Lives here: sentences about counts. Does not live here: which counts are faults (`model::Promises`) and what the
-//! process exits with (the command line).
+//! Does not live here: which counts are faults (`model::Promises`) and the exit code (the command line).
 
 use super::{Thresholds, Validity, Verdict};
 use crate::model::{LoadKind, Run, Status, samples_needed};
 use crate::units;
 
-/// Samples that were not recorded as they were.
+/// Times that could not be recorded exactly.
 pub(super) fn check(run: &Run, thresholds: &Thresholds, verdict: &mut Verdict) {
     let audit = run.audit();
     let over_range = audit.over_range.max(run.response().over_range());
-    // All of these are of measured flows, and so is what they are a share of.
+    // These counts and the totals below are both of measured flows, so a share of them makes sense.
     let (response, service, lag) = (run.response(), run.service(), run.lag());
     let times = response.count() + service.count() + lag.count();
     let stamped = response.count() + run.hops().iter().map(|hop| hop.time.count()).sum::<u64>();
@@ -36,12 +35,12 @@ pub(super) fn check(run: &Run, thresholds: &Thresholds, verdict: &mut Verdict) {
     }
     if audit.beyond_window > 0 {
         let n = units::counted(audit.beyond_window, "message", "messages");
-        let reason = format!("{n} came too far out of order to be audited for duplicates");
+        let reason = format!("{n} came so far out of order that they may be duplicates or late messages");
         verdict.add(Validity::Suspect, reason);
     }
 }
 
-/// Losses that the transport's promise allows, where a limit was asked for.
+/// Losses that the transport's promise allows, if `--threshold lost=...` sets a limit for them.
 pub(super) fn check_losses(run: &Run, thresholds: &Thresholds, verdict: &mut Verdict) {
     let audit = run.audit();
     let share = (audit.lost as f64 / audit.expected.max(1) as f64).min(1.0);
@@ -55,14 +54,14 @@ pub(super) fn check_losses(run: &Run, thresholds: &Thresholds, verdict: &mut Ver
     }
 }
 
-/// Messages that the transport did not confirm to their senders.
+/// Messages that the transport refused or did not confirm.
 pub(super) fn check_confirms(run: &Run, verdict: &mut Verdict) {
     let refused = run.audit().refused.unwrap_or(0);
     if refused > 0 {
         let n = units::counted(refused, "message was", "messages were");
-        verdict.add(Validity::Suspect, format!("{n} refused by the transport, as its confirms said"));
+        verdict.add(Validity::Suspect, format!("{n} refused by the transport"));
     }
-    // Nobody waited for those of a trial that broke.
+    // After a failed trial nothing waits for confirms, so those that are missing mean nothing.
     let well = run.trials.iter().filter(|trial| trial.status == Status::Ok);
     let unconfirmed: u64 = well.filter_map(|trial| trial.audit.unconfirmed).sum();
     if unconfirmed > 0 {
@@ -71,7 +70,7 @@ pub(super) fn check_confirms(run: &Run, verdict: &mut Verdict) {
     }
 }
 
-/// Broken promises are listed, but judged by the audit, not here.
+/// Lists broken promises. They fail the audit and do not change the verdict.
 pub(super) fn list_faults(run: &Run, verdict: &mut Verdict) {
     let audit = run.audit();
     let faults: Vec<String> =
@@ -82,23 +81,23 @@ pub(super) fn list_faults(run: &Run, verdict: &mut Verdict) {
     }
 }
 
-/// How receivers are not left behind by a transport that holds no sender up.
+/// How to keep receivers from falling behind over a transport that never blocks its senders.
 fn leave_time(load: LoadKind) -> &'static str {
     match load {
-        // However few flows are under way: a receiver that ends none of them is waited for by nobody.
+        // However small the window is: the load does not wait for a receiver that ends no flows.
         LoadKind::Closed => {
-            "a closed load waits for who ends its flows, not for other subscribers; a --rate that all can follow \
-             leaves them time, a larger --capacity puts it off"
+            "a closed load waits for the services that end flows, not for other subscribers. Use a --rate that all \
+             subscribers can follow; a larger --capacity only delays the loss"
         }
-        LoadKind::Open => "a lower --rate leaves them time, a larger --capacity takes longer peaks",
+        LoadKind::Open => "use a lower --rate, or a larger --capacity for short peaks",
     }
 }
 
-/// What does not speak against the run.
+/// Notes that do not speak against the run.
 pub(super) fn add_notes(run: &Run, verdict: &mut Verdict) {
     let audit = run.audit();
     let message = |n: u64| units::counted(n, "message", "messages");
-    let permits = "as the transport's contract permits";
+    let permits = "which the transport's promise allows";
     if audit.duplicated > 0 && run.promises.tolerates_duplicates {
         let n = units::counted(audit.duplicated, "message was", "messages were");
         verdict.notes.push(format!("{n} delivered again, {permits}"));
@@ -107,7 +106,7 @@ pub(super) fn add_notes(run: &Run, verdict: &mut Verdict) {
         let n = units::counted(marked, "delivery", "deliveries");
         let first = units::counted(marked - audit.duplicated, "was", "were");
         verdict.notes.push(format!(
-            "{n} marked by the transport as repeated; {first} of messages that nobody had handled before"
+            "{n} marked by the transport as repeated; {first} of messages that had not been handled before"
         ));
     }
     if audit.reordered > 0 && !run.promises.ordered {
@@ -120,7 +119,7 @@ pub(super) fn add_notes(run: &Run, verdict: &mut Verdict) {
     if audit.unknown > 0 {
         let n = units::counted(audit.unknown, "delivery", "deliveries");
         verdict.notes.push(format!(
-            "it is unknown what became of {n}: the run ended before they came, or they came too late to be told from duplicates"
+            "the fate of {n} is unknown: the run ended before they arrived, or they arrived too late to be told from duplicates"
         ));
     }
     if audit.unrouted > 0 {

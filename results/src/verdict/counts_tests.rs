@@ -1,4 +1,4 @@
-//! Counts held against each other and against what the transport promises; and shares, which are parts of a whole.
+//! Tests of the checks on counts, of promises of the transport, and of shares, which never exceed 100 %.
 
 use super::tests::{assert_reason, clean, judged, open};
 use super::*;
@@ -85,12 +85,12 @@ fn a_trace_that_ends_before_the_count_is_suspect() {
         judge_by(&run, &Thresholds::default())
     };
     let short = verdict("trace:one.csv", 7, Status::Ok);
-    assert_reason(&short, Validity::Suspect, "7 of 100,000 flows: the trace was over");
-    assert_reason(&verdict("poisson", 7, Status::Ok), Validity::Suspect, "there were no more to start");
+    assert_reason(&short, Validity::Suspect, "only 7 of 100,000 flows were due: the trace has no more");
+    assert_reason(&verdict("poisson", 7, Status::Ok), Validity::Suspect, "the load had no more to start");
     let whole = verdict("trace:one.csv", 100_000, Status::Ok);
-    assert!(!format!("{whole:?}").contains("trace was over"), "{whole:?}");
+    assert!(!format!("{whole:?}").contains("trace has no more"), "{whole:?}");
     let interrupted = verdict("trace:one.csv", 7, Status::Interrupted);
-    assert!(!format!("{interrupted:?}").contains("trace was over"), "nobody knows what would have come");
+    assert!(!format!("{interrupted:?}").contains("trace has no more"), "nobody knows what would have come");
 }
 
 #[test]

@@ -1,13 +1,13 @@
-//! How trials and their flows ended: trials that broke or measured nothing, flows that never ended.
+//! Checks on how trials and flows ended: trials that failed or measured nothing, and flows that never ended.
 //!
-//! Lives here: what was begun and not finished. Does not live here: flows that were never started (`load`).
+//! Does not live here: flows that were never started (`load`).
 
 use super::{Thresholds, Validity, Verdict};
 use crate::model::{Run, Setting, Status};
 use crate::stats::Derived;
 use crate::units;
 
-/// Trials that did not end well, those with the same sentence together, or that measured nothing.
+/// Trials that did not end with status `ok`, or that measured nothing. Trials with the same error share one sentence.
 pub(super) fn check_trials(run: &Run, derived: &Derived, verdict: &mut Verdict) {
     let total = run.trials.len();
     let mut ends: Vec<(Status, &str, Vec<u32>)> = Vec::new();
@@ -24,7 +24,7 @@ pub(super) fn check_trials(run: &Run, derived: &Derived, verdict: &mut Verdict) 
             [number] => format!("trial {} of {total} ", number + 1),
             _ => format!("{} of {total} trials ", numbers.len()),
         };
-        // What was interrupted measured less than was asked, not something else.
+        // An interrupted trial measured the right thing, only for a shorter time.
         let validity = if status == Status::Interrupted { Validity::Suspect } else { Validity::Invalid };
         verdict.add(validity, format!("{which}{}: {error}", status.word()));
     }
@@ -55,11 +55,11 @@ pub(super) fn check_unfinished(derived: &Derived, thresholds: &Thresholds, verdi
     if flows.lost > 0 {
         let share = of_started(flows.lost);
         let sentence = format!(
-            "{} did not end ({} of those started), as the transport lost messages, which it may: times are of the others",
+            "{} did not end ({} of those started) because the transport lost messages, which its promise allows; the times are those of the other flows",
             n(flows.lost),
             units::percent(share)
         );
-        // A few are what such a transport is like. Many are other flows than those that were measured.
+        // A few lost flows are normal for such a transport. If many are lost, the times describe only the lucky ones.
         if share > thresholds.unfinished {
             verdict.add(Validity::Suspect, sentence);
         } else {
@@ -73,14 +73,14 @@ fn share(n: u64, of: u64) -> f64 {
     (n as f64 / of.max(1) as f64).min(1.0)
 }
 
-/// Flows that the counts cannot account for: what was started has ended, is unfinished or is lost. A message that came again
-/// may end its flow again. No figure of a trial that breaks this means anything.
+/// Checks that flows started = ended + unfinished + lost. A message that was delivered twice may end its flow twice. If the
+/// sum is wrong, no figure of the trial can be trusted.
 pub(super) fn check_balance(run: &Run, verdict: &mut Verdict) {
     let hidden: u64 = run.counted_trials().map(|trial| trial.audit.duplicated.min(trial.audit.lost)).sum();
     if hidden > 0 {
         let flows = units::counted(hidden, "flow", "flows");
         let reason = format!(
-            "up to {flows} of those that ended may be others ended twice: messages were lost, and as many came again"
+            "up to {flows} may have been counted as ended twice, in place of flows that never ended: messages were lost and others were delivered again"
         );
         verdict.notes.push(reason);
     }
@@ -107,7 +107,7 @@ pub(super) fn check_balance(run: &Run, verdict: &mut Verdict) {
     }
 }
 
-/// A load by count that was over before it had started as many flows: the trace had no more.
+/// A load by count that ended before it had started that many flows, for example because the trace was shorter.
 pub(super) fn check_count(run: &Run, verdict: &mut Verdict) {
     let Some(Setting::Integer(asked)) = run.settings.get("count") else { return };
     let ended_well = run.trials.iter().filter(|trial| trial.status == Status::Ok);
@@ -118,7 +118,7 @@ pub(super) fn check_count(run: &Run, verdict: &mut Verdict) {
         let due = units::count(trial.flows.due);
         let is_trace =
             matches!(run.settings.get("arrivals"), Some(Setting::Text(text)) if text.starts_with("trace"));
-        let why = if is_trace { "the trace was over" } else { "there were no more to start" };
-        verdict.add(Validity::Suspect, format!("{due} of {of}: {why}"));
+        let why = if is_trace { "the trace has no more" } else { "the load had no more to start" };
+        verdict.add(Validity::Suspect, format!("only {due} of {of} were due: {why}"));
     }
 }

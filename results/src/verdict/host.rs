@@ -1,18 +1,18 @@
-//! Whether the machine left the harness alone: what others took, what a quota held back, whether a core was free.
+//! Checks on disturbances by the machine: stolen time, a CPU quota, other processes, no idle core, context switches.
 //!
-//! Lives here: reasons that are the machine's doing, for one run or for several at once. They come first in a verdict, and
-//! a table says them once for all of its rows. Does not live here: the clock and the cost of the process (`machine`), and
-//! how any of this is read (the command line).
+//! Lives here: the reasons that the machine caused, for one run or for several at once. They come first in a verdict, and a
+//! table states each of them once for all its rows. Does not live here: the clock and the CPU time of the process
+//! (`machine`), and how the figures are read (the command line).
 
 use super::machine::{Machine, waits};
 use super::{Thresholds, Validity, Verdict};
 use crate::model::{Busy, Hygiene, LoadKind, Run, ServerFigures};
 use crate::units;
 
-/// Two of the steps in which the system counts the time of cores: less over a limit may be rounding.
+/// The system counts the time of cores in steps of 10 ms. An excess of less than two steps may be rounding.
 const STEPS_NS: f64 = 20_000_000.0;
 
-/// What the machine did to a run.
+/// A kind of disturbance by the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Steal,
@@ -24,16 +24,16 @@ enum Kind {
 
 const KINDS: [Kind; 5] = [Kind::Steal, Kind::Throttled, Kind::Others, Kind::Idle, Kind::Switches];
 
-/// One reason of the machine's, and the runs it holds for.
+/// One reason that the machine caused, and the runs it applies to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostReason {
-    /// The sentence, with figures over all runs it holds for.
+    /// The sentence, with figures over all those runs.
     pub sentence: String,
     /// Indices of those runs.
     pub runs: Vec<usize>,
 }
 
-/// Adds the reasons of a run that are the machine's doing. Called before every other check, so that they come first.
+/// Adds the reasons that the machine caused. Called before all other checks, so that these reasons come first.
 pub(super) fn check(run: &Run, machine: &Machine, thresholds: &Thresholds, verdict: &mut Verdict) {
     for kind in KINDS {
         if let Some(reason) = sentence(kind, &[run], machine, thresholds) {
@@ -43,13 +43,12 @@ pub(super) fn check(run: &Run, machine: &Machine, thresholds: &Thresholds, verdi
     }
 }
 
-/// Whether nothing on the machine kept the harness from its work, as far as the run tells. Only then can it be said whose
-/// doing a late load was.
+/// True if no check found a disturbance by the machine. Only then a verdict names the cause of a late load.
 pub(super) fn was_free(run: &Run, machine: &Machine, thresholds: &Thresholds) -> bool {
     KINDS.iter().all(|kind| sentence(*kind, &[run], machine, thresholds).is_none())
 }
 
-/// The machine's reasons over several runs, each said once for all the runs that it holds for.
+/// The reasons that the machine caused, over several runs: each once, with the runs it applies to.
 #[must_use]
 pub fn host_reasons(runs: &[&Run], machine: &Machine, thresholds: &Thresholds) -> Vec<HostReason> {
     let reason = |kind: Kind| {
@@ -67,7 +66,7 @@ fn sentence(kind: Kind, runs: &[&Run], machine: &Machine, thresholds: &Threshold
         Kind::Steal => {
             let (taken, whole) = looked.beyond(|hygiene| hygiene.steal_ns, thresholds.steal)?;
             let (share, limit) = (units::percent((taken / whole).min(1.0)), units::percent(thresholds.steal));
-            Some(format!("the hypervisor gave to others {share} of all cores' time, limit {limit}"))
+            Some(format!("the hypervisor gave {share} of all cores' time to other machines, limit {limit}"))
         }
         Kind::Throttled => throttled(&looked, thresholds),
         Kind::Others => {
@@ -86,12 +85,12 @@ fn sentence(kind: Kind, runs: &[&Run], machine: &Machine, thresholds: &Threshold
             let per_s = switches * 1e9 / whole;
             let (said, limit) = (units::rate(per_s), units::rate(thresholds.switches_per_s));
             (per_s > thresholds.switches_per_s)
-                .then(|| format!("threads were put off their core {said} per core, limit {limit}"))
+                .then(|| format!("the system took threads off their core {said} per core (involuntary context switches), limit {limit}"))
         }
     }
 }
 
-/// Runs, and what is known of their machine.
+/// Runs and the facts about their machine.
 #[derive(Clone, Copy)]
 struct Looked<'a> {
     runs: &'a [&'a Run],
@@ -99,8 +98,9 @@ struct Looked<'a> {
 }
 
 impl<'a> Looked<'a> {
-    /// A closed load takes all the time there is: idle cores and switches say nothing of it, unless its lanes spin and so
-    /// keep the others from their turn. Lanes that yield leave nothing idle by design.
+    /// A closed load uses all the time there is, so idle cores and context switches are checked only for open loads and for
+    /// lanes that spin, because a spinning lane keeps other lanes from running. Lanes that yield leave no core idle by
+    /// design.
     fn timed(self) -> Option<Self> {
         let says = |run: &&Run| run.load == LoadKind::Open && !waits(run, "yield") || waits(run, "spin");
         (!self.runs.is_empty() && self.runs.iter().all(says)).then_some(self)
@@ -111,11 +111,11 @@ impl<'a> Looked<'a> {
         trials.map(|trial| (&trial.hygiene, trial.elapsed_ns))
     }
 
-    /// A figure of the counted trials that know it, and the time of all cores over them.
+    /// Sum of a figure over the counted trials that have it, and the time of all cores in these trials.
     fn sums(self, of: fn(&Hygiene) -> Option<u64>) -> Option<(f64, f64)> {
         let mut sums = (0.0, 0.0);
         for (hygiene, elapsed_ns) in self.hygiene() {
-            // Records of the first release do not say how long the cores were looked at: about as long as was measured.
+            // Records of release 0.1 lack the observed time of the cores, which is about the measured time.
             let about = || self.machine.cores.map(|cores| (elapsed_ns as f64 * cores) as u64);
             if let (Some(n), Some(cores_ns)) = (of(hygiene), hygiene.cores_ns.or_else(about)) {
                 sums = (sums.0 + n as f64, sums.1 + cores_ns as f64);
@@ -124,12 +124,13 @@ impl<'a> Looked<'a> {
         (sums.1 > 0.0).then_some(sums)
     }
 
-    /// The same if it is more than a share of all cores' time, by more than rounding.
+    /// The same, or `None` unless the figure exceeds a share of all cores' time by more than rounding.
     fn beyond(self, of: fn(&Hygiene) -> Option<u64>, limit: f64) -> Option<(f64, f64)> {
         self.sums(of).filter(|(taken, whole)| taken - STEPS_NS > limit * whole)
     }
 
-    /// A time per second: how many cores it is on average. Older records know the length only by the number of cores.
+    /// A time divided by the length of the windows: the number of cores on average. In older records the length follows from
+    /// the number of cores.
     fn cores(self, of: fn(&Hygiene) -> Option<u64>) -> Option<f64> {
         let (mut sum, mut window) = (0.0, 0.0);
         for (hygiene, _) in self.hygiene() {
@@ -143,13 +144,13 @@ impl<'a> Looked<'a> {
     }
 }
 
-/// Threads that were held back because the quota of a control group was used up.
+/// Time in which the CPU quota of a control group stopped the threads of the process.
 fn throttled(looked: &Looked, thresholds: &Thresholds) -> Option<String> {
     let (mut held_ns, mut window_ns, mut periods, mut of) = (0u64, 0u64, 0u64, 0u64);
     let mut quota: Option<u64> = None;
     for (hygiene, _) in looked.hygiene() {
         if let (Some(throttled_ns), Some(trial_ns)) = (hygiene.throttled_ns, hygiene.window_ns) {
-            // Each core is held back by itself and the times are summed, so that they may exceed the window.
+            // The time is summed over cores, so it may exceed the window.
             held_ns += throttled_ns.min(trial_ns);
             window_ns += trial_ns;
             periods += hygiene.throttled_periods.unwrap_or(0);
@@ -166,7 +167,7 @@ fn throttled(looked: &Looked, thresholds: &Thresholds) -> Option<String> {
         let periods =
             if of > 0 { format!(", in {periods} of {of} periods of the quota") } else { String::new() };
         format!(
-            "{quota} held threads back for {} of {}{periods}, limit {} of the time",
+            "{quota} stopped threads for {} of {}{periods}, limit {} of the time",
             units::duration(held_ns),
             units::duration(window_ns),
             units::percent(thresholds.throttled)
@@ -174,7 +175,7 @@ fn throttled(looked: &Looked, thresholds: &Thresholds) -> Option<String> {
     })
 }
 
-/// Whether there was a core for the harness when it needed one, and who had the cores.
+/// Whether a core was idle when the harness needed one, and which processes used the cores.
 fn idle(looked: &Looked, thresholds: &Thresholds) -> Option<String> {
     let timed = looked.timed()?;
     let idle = timed.cores(|hygiene| hygiene.idle_ns)?;
@@ -189,10 +190,10 @@ fn idle(looked: &Looked, thresholds: &Thresholds) -> Option<String> {
         format!("; this process used {own:.2}{}", parts.collect::<String>())
     });
     let limit = thresholds.idle_cores;
-    Some(format!("no core was left for the harness: {idle:.2}{of} were idle on average, limit {limit}{had}"))
+    Some(format!("no core was free for the harness: {idle:.2}{of} cores were idle on average, limit {limit}{had}"))
 }
 
-/// `; mostly `yes` (pid 123)`: which of the other processes used the time, as far as they can be seen.
+/// `; mostly `yes` (pid 123)`: the other processes that used the time, as far as this process can see them.
 fn busiest(runs: &[&Run], taken_ns: f64) -> String {
     let mut all: Vec<Busy> = Vec::new();
     for busy in runs.iter().flat_map(|run| run.counted_trials()).flat_map(|trial| &trial.busiest) {
@@ -218,7 +219,7 @@ fn busiest(runs: &[&Run], taken_ns: f64) -> String {
             format!("; the busiest were {}", names.join(", "))
         }
         [first, ..] => format!(
-            "; most of it by short-lived processes or by ones that cannot be seen from here, the busiest that can is {}",
+            "; most of it by short-lived processes, or by processes that cannot be seen from here. The busiest visible one is {}",
             named(first)
         ),
     }
@@ -268,7 +269,7 @@ pub(super) mod tests {
     #[test]
     fn time_that_others_had_is_suspect() {
         let stolen = open(|trial, _| trial.hygiene.steal_ns = Some(600_000_000));
-        assert_reason(&stolen, Validity::Suspect, "the hypervisor gave to others 3.00 % of all cores' time");
+        assert_reason(&stolen, Validity::Suspect, "the hypervisor gave 3.00 % of all cores' time to other machines");
         let others = open(|trial, _| trial.hygiene.others_ns = Some(5_000_000_000));
         assert_reason(
             &others,
@@ -310,9 +311,9 @@ pub(super) mod tests {
         ] {
             let verdict = judged(load, wait, full);
             if suspect {
-                let idle = "no core was left for the harness: 0.01 of 2 were idle on average, limit 0.1";
+                let idle = "no core was free for the harness: 0.01 of 2 cores were idle on average, limit 0.1";
                 assert_reason(&verdict, Validity::Suspect, idle);
-                let switches = "threads were put off their core 10.0 k/s per core, limit 5.00 k/s";
+                let switches = "the system took threads off their core 10.0 k/s per core (involuntary context switches), limit 5.00 k/s";
                 assert_reason(&verdict, Validity::Suspect, switches);
             } else {
                 assert_eq!(verdict, Verdict::default(), "{load:?} {wait}");
@@ -345,7 +346,7 @@ pub(super) mod tests {
         assert_eq!(named(several), "; the busiest were `job` (pid 4), `job` (pid 3), `job` (pid 2)");
         let hidden = named(vec![busy("sh", 7, 1_000_000_000, false)]);
         assert!(
-            hidden.contains("cannot be seen from here, the busiest that can is `sh` (pid 7)"),
+            hidden.contains("cannot be seen from here. The busiest visible one is `sh` (pid 7)"),
             "{hidden}"
         );
     }
@@ -366,12 +367,12 @@ pub(super) mod tests {
                 trial.hygiene.involuntary_switches = None;
             })
         };
-        let expected = "the CPU quota of 0.1 cores held threads back for 818 ms of 1.00 s, in 9 of 10 periods of the \
+        let expected = "the CPU quota of 0.1 cores stopped threads for 818 ms of 1.00 s, in 9 of 10 periods of the \
                         quota, limit 1.00 % of the time";
         assert_eq!(throttled(818).host, [expected]);
         assert_eq!(throttled(9), Verdict::default());
         // Summed over cores: never more than the window.
-        assert!(throttled(1_800).host[0].contains("held threads back for 1.00 s of 1.00 s"));
+        assert!(throttled(1_800).host[0].contains("stopped threads for 1.00 s of 1.00 s"));
     }
 
     /// The server's share and the process's own are told where no core was left.
@@ -385,7 +386,7 @@ pub(super) mod tests {
             trial.server =
                 Some(Server { window_ns: 10 * second, cpu_ns: Some(7 * second), ..Server::default() });
         });
-        let expected = "no core was left for the harness: 0.01 of 2 were idle on average, limit 0.1; this process used 1.20, \
+        let expected = "no core was free for the harness: 0.01 of 2 cores were idle on average, limit 0.1; this process used 1.20, \
                         the server used 0.70, others used 0.10";
         assert_eq!(verdict.host, [expected]);
     }

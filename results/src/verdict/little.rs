@@ -1,6 +1,6 @@
-//! Little's law: flows in flight as counted, and as their times have it, must agree.
+//! Little's law: the mean number of flows in flight can be counted, and it follows from the flows' times. Both must agree.
 //!
-//! Lives here: the one check, and whether there is anything to check. Does not live here: how flows in flight are counted
+//! Lives here: the check, and the conditions under which it is made. Does not live here: how flows in flight are counted
 //! (the engine's monitor).
 
 use super::{Thresholds, Validity, Verdict};
@@ -8,22 +8,22 @@ use crate::model::Run;
 use crate::stats::Derived;
 use crate::units;
 
-/// Flows in flight, got in two ways that owe nothing to each other.
+/// Flows in flight, measured in two independent ways.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct InFlight {
-    /// By counters of starts and ends, looked at now and then.
+    /// From counters of starts and ends that are sampled now and then.
     pub counted: f64,
-    /// By the times of every flow: rate × mean time from start to end.
+    /// From the times of every flow: rate × mean time from start to end.
     pub by_times: f64,
-    /// How far they may lie apart, of `by_times`.
+    /// How far the two may differ, as a share of `by_times`.
     margin: f64,
-    /// And how many flows besides: starts and ends are not read at one moment.
+    /// And the difference in flows that is allowed besides, because starts and ends are not read at one moment.
     flows: f64,
 }
 
 impl InFlight {
-    /// Both, if counting can tell: with enough flows, all of which ended, that stay in flight for long enough to be seen
-    /// by a thread that looks at them.
+    /// Both figures, or `None` if the counted one is too uncertain: there must be enough flows, all of them must have
+    /// ended, and they must stay in flight long enough for the sampling thread to see them.
     #[must_use]
     pub fn of(run: &Run, thresholds: &Thresholds) -> Option<Self> {
         Self::derived(run, &Derived::of(run), thresholds)
@@ -39,11 +39,11 @@ impl InFlight {
         if is_virtual {
             return Some(Self { counted, by_times, margin: thresholds.little, flows: 0.0 });
         }
-        // While the thread that looks has a core, the lane that had it starts or ends no flows, and the others go on.
+        // While the sampling thread occupies a core, the lane that had the core starts and ends no flows, and the others go on.
         let looked_at = rate * thresholds.little_look_ns / 1e9;
         let flows = looked_at.max(thresholds.little_sampled_flows);
         let margin = thresholds.little_sampled;
-        // Where a look may be off by more than the margin, it says nothing.
+        // If sampling may be off by more than the margin, the law cannot be checked.
         (flows <= margin * by_times).then_some(Self { counted, by_times, margin, flows })
     }
 
@@ -52,8 +52,8 @@ impl InFlight {
     }
 }
 
-/// Whether both agree. Times come from stamps and counts from counters, so a clock that jumps, flows that are counted
-/// twice or forgotten, and times that are not recorded come to light.
+/// Whether both agree. One figure comes from stamps and the other from counters, so the check finds a clock that jumps, flows
+/// that are counted twice or not at all, and times that are not recorded.
 pub(super) fn check(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
     let Some(in_flight) = InFlight::derived(run, derived, thresholds).filter(|all| !all.agree()) else {
         return;
@@ -61,8 +61,8 @@ pub(super) fn check(run: &Run, derived: &Derived, thresholds: &Thresholds, verdi
     let InFlight { counted, by_times, margin, .. } = in_flight;
     let ratio = units::ratio(counted / by_times);
     let reason = format!(
-        "Little's law does not hold: {counted:.3} flows in flight were counted, {ratio} the {by_times:.3} that their \
-         times come to, margin {}",
+        "Little's law does not hold: {counted:.3} flows in flight were counted, which is {ratio} the {by_times:.3} that \
+         follow from their times; margin {}",
         units::percent(margin)
     );
     verdict.add(Validity::Suspect, reason);

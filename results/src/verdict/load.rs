@@ -1,14 +1,14 @@
-//! Whether an open load did what its schedule said: as many flows, on time, as the arrival process has them.
+//! Checks that an open load followed its schedule: all flows were started, on time, with the gaps of the arrival process.
 //!
-//! Lives here: rate, flows left out, lag, arrivals, and whose doing a late load is. Does not live here: how flows ended
-//! (`ends`).
+//! Lives here: the rate, flows that were shed or dropped, the schedule lag, the arrivals, and the cause of a late load. Does
+//! not live here: how flows ended (`ends`).
 
 use super::{Thresholds, Validity, Verdict};
 use crate::model::{ArrivalCheck, Run, Setting, Status};
 use crate::stats::Derived;
 use crate::units;
 
-/// All checks of an open load. `free`: nothing on the machine kept the harness from its work.
+/// All checks of an open load. `free`: the machine gave the harness the cores it needed.
 pub(super) fn check(
     run: &Run,
     derived: &Derived,
@@ -23,7 +23,7 @@ pub(super) fn check(
     arrivals(run, derived, thresholds, verdict);
 }
 
-/// Whether it started what was due.
+/// Whether the load started the flows that were due.
 pub(super) fn rate(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool, verdict: &mut Verdict) {
     let flows = derived.flows;
     let off = (flows.due.abs_diff(flows.started) as f64 / flows.due.max(1) as f64).min(1.0);
@@ -32,19 +32,19 @@ pub(super) fn rate(run: &Run, derived: &Derived, thresholds: &Thresholds, free: 
     }
     let per_s = |rate: Option<f64>| units::rate(rate.unwrap_or(0.0));
     let (due, achieved, off) = (per_s(derived.due_per_s), per_s(derived.achieved_per_s), units::percent(off));
-    let mut reason = format!("the load achieved {achieved} where {due} were due ({off} off)");
-    // Flows given up by policy are told apart below: nobody was late with them.
+    let mut reason = format!("the load started {achieved}, but {due} were due ({off} off)");
+    // Flows that were shed or dropped have a reason of their own below; the load was not late with them.
     if flows.shed + flows.dropped < flows.due.saturating_sub(flows.started) {
-        reason += &format!("; {}", whose_doing(run, derived, thresholds, free));
+        reason += &format!("; {}", cause(run, derived, thresholds, free));
     }
     verdict.add(Validity::Invalid, reason);
 }
 
-/// Flows that were due and given up, as the policies of the load have it.
+/// Flows that were due and that the load shed or dropped, as its flags say.
 fn left_out(derived: &Derived, verdict: &mut Verdict) {
     let policies = [
-        (derived.flows.shed, "shed because the window was full"),
-        (derived.flows.dropped, "dropped because the schedule had fallen behind and its debt is not carried"),
+        (derived.flows.shed, "they were shed because the window was full"),
+        (derived.flows.dropped, "they were dropped because they were too late (--debt drop)"),
     ];
     for (n, why) in policies.into_iter().filter(|(n, _)| *n > 0) {
         let flows = units::counted(n, "flow was due and never started", "flows were due and never started");
@@ -52,22 +52,22 @@ fn left_out(derived: &Derived, verdict: &mut Verdict) {
     }
 }
 
-/// Whether the schedule itself made the rate that was asked for.
+/// Whether the schedule planned as many flows as the rate asks for.
 fn asked(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
-    // Of a trial that failed or was interrupted nobody knows how far its schedule would have come.
+    // A trial that failed or was interrupted did not reach the end of its schedule, so it cannot be checked.
     let whole = run.counted_trials().filter(|trial| trial.status == Status::Ok);
     let asked: Vec<f64> = whole.filter_map(|trial| trial.asked_per_s).collect();
     let asked = asked.iter().sum::<f64>() / asked.len().max(1) as f64;
     let due = derived.due_per_s.unwrap_or(0.0);
-    // A random schedule strays by about the root of its count; four of those are never seen by chance.
+    // The count of a random schedule has a standard deviation of about its square root. Four of these do not happen by chance.
     let limit = thresholds.rate_off + 4.0 / (derived.flows.due.max(1) as f64).sqrt();
     if asked > 0.0 && (due / asked - 1.0).abs() > limit {
         let (due, asked, off) = (units::rate(due), units::rate(asked), units::change(due / asked - 1.0));
-        verdict.add(Validity::Suspect, format!("the schedule made {due} where {asked} were asked ({off})"));
+        verdict.add(Validity::Suspect, format!("the schedule planned {due}, but {asked} were asked for ({off})"));
     }
 }
 
-/// Whether it was late by more than a share of what it measured.
+/// Whether the schedule lag is more than a share of the response time.
 fn lag(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool, verdict: &mut Verdict) {
     let lag = run.lag();
     let (Some(p50), Some(late)) = (run.response().quantile_ns(0.5), lag.quantile_ns(0.99).or(lag.max_ns()))
@@ -78,7 +78,7 @@ fn lag(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool, verdic
     if late as f64 > limit_ns {
         let (late, limit, p50) =
             (units::duration(late), units::duration(limit_ns as u64), units::duration(p50));
-        let whose = whose_doing(run, derived, thresholds, free);
+        let whose = cause(run, derived, thresholds, free);
         let reason = format!(
             "the load was late: schedule lag p99 {late}, limit {limit} for a median response of {p50}; {whose}"
         );
@@ -86,20 +86,20 @@ fn lag(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool, verdic
     }
 }
 
-/// Who kept a late load from being on time. A sender waits for a full transport or for room in its window; if neither
-/// was the case, nothing but its own thread can have been, unless the machine was not free: then it is not told.
-fn whose_doing(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool) -> String {
-    let held_up = derived.blocked_share.unwrap_or(0.0);
+/// Why the load was late. A sender waits for a full transport or for room in its window. If neither was the case, its own
+/// thread was too slow. On a busy machine none of this can be told apart.
+fn cause(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool) -> String {
+    let blocked = derived.blocked_share.unwrap_or(0.0);
     if !free {
         return "the cause is not known, because the machine was busy".into();
     }
-    if held_up >= thresholds.held_up {
-        return format!("a full transport held senders up {} of the time", units::percent(held_up));
+    if blocked >= thresholds.held_up {
+        return format!("a full transport blocked the senders for {} of the time", units::percent(blocked));
     }
     let is_virtual = run.trials.iter().all(|trial| trial.cpu_ns.is_none());
-    if is_virtual && held_up > 0.0 {
-        // In virtual time a load is never slow by itself.
-        return format!("the target held senders up {} of the time", units::percent(held_up));
+    if is_virtual && blocked > 0.0 {
+        // In virtual time the load's own code takes no time.
+        return format!("the target blocked the senders for {} of the time", units::percent(blocked));
     }
     if let (Some(Setting::Integer(window)), Some(in_flight)) =
         (run.settings.get("window"), derived.mean_in_flight.or(derived.counted_in_flight))
@@ -107,12 +107,13 @@ fn whose_doing(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool
     {
         return format!("the window of {} was full", units::counted(*window, "flow", "flows"));
     }
-    let share = units::percent(held_up);
-    format!("senders were held up {share} of the time, so the load generator's own thread was the bottleneck")
+    let share = units::percent(blocked);
+    format!("senders were blocked for only {share} of the time, so the load generator's own thread was the bottleneck")
 }
 
-/// Whether flows came as the arrival process has them. Sends that differ from a sound plan only matter if they are late
-/// by a good part of a gap: a small lag distorts the statistic of many gaps without touching a response time.
+/// Whether the gaps between flows fit the arrival process. If the planned gaps fit and the actual ones do not, the run is
+/// suspect only if the lag is a good part of a gap: with many gaps a small lag is enough to fail the test, and it does not
+/// change response times.
 fn arrivals(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
     let checks: Vec<&ArrivalCheck> =
         run.counted_trials().filter_map(|trial| trial.arrival_check.as_ref()).collect();
@@ -120,18 +121,19 @@ fn arrivals(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut
         let fails = |check: &&&ArrivalCheck| of(check).is_some_and(|a2| a2 > check.critical);
         let failed: Vec<&&ArrivalCheck> = checks.iter().filter(fails).collect();
         let worst = failed.iter().max_by(|a, b| of(a).unwrap_or(0.0).total_cmp(&of(b).unwrap_or(0.0)))?;
-        // At a level of 1 % a few of many trials fail by chance: more than half of them do not.
+        // At a level of 1 % a few of many trials fail by chance, but not more than half of them.
         (failed.len() * 2 > checks.len())
             .then(|| (worst.process.clone(), of(worst).unwrap_or(0.0), worst.critical))
     };
     if let Some((process, a2, critical)) = worst(|check| check.planned_a2) {
         let reason = format!(
-            "the arrivals that were planned are not {process}: A² {a2:.2}, critical {critical:.2} at 1 %"
+            "the planned arrivals are not {process}: Anderson-Darling A² {a2:.2}, limit {critical:.2} (1 % level)"
         );
         verdict.add(Validity::Suspect, reason);
     } else if let Some((process, a2, critical)) = worst(|check| check.sent_a2) {
         let sentence = format!(
-            "flows were sent at other times than planned, no longer as {process}: A² {a2:.2}, critical {critical:.2} at 1 %"
+            "flows were not sent at the planned times, and the actual arrivals are not {process}: Anderson-Darling A² \
+             {a2:.2}, limit {critical:.2} (1 % level)"
         );
         let gap_ns = derived.achieved_per_s.filter(|rate| *rate > 0.0).map(|rate| 1e9 / rate);
         let lag_ns = run.lag().quantile_ns(0.99);
@@ -154,7 +156,7 @@ mod tests {
     use crate::model::{Distribution, LoadKind, Trial};
 
     #[test]
-    fn a_late_load_says_whose_doing_it_is() {
+    fn a_late_load_says_cause_it_is() {
         let late = || Trial { lag: Distribution::of([150_000; 1_000]), ..clean() };
         let verdict = |trial: Trial, window: Option<u64>| {
             let mut run = Run { load: LoadKind::Open, trials: vec![trial], ..Run::default() };
@@ -162,13 +164,13 @@ mod tests {
             judge(&run, &Machine::default(), &Thresholds::default())
         };
         let own =
-            "senders were held up 0 % of the time, so the load generator's own thread was the bottleneck";
+            "senders were blocked for only 0 % of the time, so the load generator's own thread was the bottleneck";
         assert_reason(&verdict(late(), None), Validity::Suspect, own);
         assert_reason(&verdict(late(), Some(1_000)), Validity::Suspect, own);
         // Ten are in flight.
         assert_reason(&verdict(late(), Some(11)), Validity::Suspect, "the window of 11 flows was full");
         let blocked = Trial { blocked_ns: 3_000_000_000, ..late() };
-        let full = "a full transport held senders up 30.0 % of the time";
+        let full = "a full transport blocked the senders for 30.0 % of the time";
         assert_reason(&verdict(blocked, Some(11)), Validity::Suspect, full);
         assert_reason(
             &open(|trial| (trial.flows.started, trial.flows.ended) = (90_000, 90_000)),
@@ -201,9 +203,9 @@ mod tests {
     #[test]
     fn arrivals_count_by_their_plan_and_sends_only_if_they_are_late() {
         assert_eq!(checked(1.9, 1.9, 50_000), Verdict::default());
-        let planned = "the arrivals that were planned are not Poisson: A² 2.50, critical 1.96 at 1 %";
+        let planned = "the planned arrivals are not Poisson: Anderson-Darling A² 2.50, limit 1.96 (1 % level)";
         assert_reason(&checked(2.5, 9.0, 1_000), Validity::Suspect, planned);
-        let sent = "no longer as Poisson: A² 9.00, critical 1.96 at 1 %; schedule lag p99 30";
+        let sent = "the actual arrivals are not Poisson: Anderson-Darling A² 9.00, limit 1.96 (1 % level); schedule lag p99 30";
         assert_reason(&checked(0.5, 9.0, 30_000), Validity::Suspect, sent);
         let noted = checked(0.5, 9.0, 20_000);
         assert_eq!((noted.status, noted.notes.len()), (Validity::Valid, 1), "{noted:?}");

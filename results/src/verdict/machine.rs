@@ -1,7 +1,7 @@
-//! Whether the machine's clock is fit for what was measured, and what a message may cost.
+//! Checks on the clock and on the CPU time per message.
 //!
-//! Lives here: CPU per message, the clock, and the few facts of the environment that verdicts need. Does not live here:
-//! whether the machine left the harness alone (`host`), and how facts are read (the command line).
+//! Lives here also: the facts about the machine that verdicts need. Does not live here: disturbances by other processes or
+//! the hypervisor (`host`), and how facts are read (the command line).
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use crate::model::{Run, Setting};
 use crate::stats::Derived;
 use crate::units;
 
-/// From this share of the limit on, what the clock itself costs is noted. The cost is known, and it can only lengthen a
-/// response; so up to the limit a reader is told of it, and beyond it the clock is a large part of the figure.
+/// From this share of the limit on, the cost of reading the clock is noted. The cost is known and only lengthens a response
+/// time, so below the limit a note is enough. Beyond the limit the clock is a large part of the figure.
 const CLOCK_NOTED: f64 = 0.25;
 
-/// What a verdict needs to know of the machine. `None`: not known.
+/// The facts about the machine that a verdict needs. `None`: not known.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Machine {
     /// Cores the process may use.
@@ -28,7 +28,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// From the environment of a record.
+    /// Reads the facts from the environment of a record.
     #[must_use]
     pub fn of(environment: &BTreeMap<String, String>) -> Self {
         let number = |key: &str| environment.get(key).and_then(|text| text.parse::<f64>().ok());
@@ -41,7 +41,7 @@ impl Machine {
     }
 }
 
-/// What a message costs, and the clock.
+/// Checks CPU time per message and the clock.
 pub(super) fn check(
     run: &Run,
     derived: &Derived,
@@ -61,7 +61,7 @@ pub(super) fn waits(run: &Run, strategy: &str) -> bool {
     matches!(run.settings.get("wait"), Some(Setting::Text(wait)) if wait == strategy)
 }
 
-/// Whether the clock is finer and cheaper than what it measured.
+/// Whether a clock read is cheap, and the clock's step small, against the median response time.
 fn clock(run: &Run, machine: &Machine, thresholds: &Thresholds, verdict: &mut Verdict) {
     let Some(p50_ns) = run.response().quantile_ns(0.5) else { return };
     let p50 = units::duration(p50_ns);
@@ -75,20 +75,20 @@ fn clock(run: &Run, machine: &Machine, thresholds: &Thresholds, verdict: &mut Ve
         if share > thresholds.clock_share {
             verdict.add(Validity::Suspect, format!("the clock is too expensive: {costs}, limit {limit}"));
         } else if share > thresholds.clock_share * CLOCK_NOTED {
-            verdict.notes.push(format!("{costs}, which is part of it"));
+            verdict.notes.push(format!("{costs}; this cost is part of the response"));
         }
     }
     if let Some(step_ns) =
         machine.clock_step_ns.filter(|step| (p50_ns as f64) < step * thresholds.clock_steps)
     {
         let reason = format!(
-            "the clock is too coarse: its step is {step_ns} ns, and a median response of {p50} has fewer than {} of them",
+            "the clock is too coarse: its step is {step_ns} ns, and the median response of {p50} is less than {} steps",
             thresholds.clock_steps
         );
         verdict.add(Validity::Suspect, reason);
     }
     if machine.clock_source.as_deref() == Some("os") {
-        let note = "the clock is the operating system's: the processor's counter does not run at one rate";
+        let note = "times come from the operating system's clock, because the processor's counter does not run at a constant rate";
         verdict.notes.push(note.into());
     }
 }

@@ -1,9 +1,8 @@
-//! Whether a run may be believed: valid, suspect or invalid, with the reasons in words and figures.
+//! The verdict on a run: valid, suspect or invalid, with the reasons as sentences with figures.
 //!
-//! Lives here: what a verdict is and in which order it is come to. The limits are in `thresholds`; each group of checks
-//! has a file: `host`, `ends`, `load`, `little`, `steady`, `stops`, `machine`, `window`, `counts`. Does not live here: the
-//! verdict of a
-//! comparison (`compare`) and exit codes (the command line).
+//! Lives here: the type of a verdict, and the order in which the checks run. The limits are in `thresholds`. Each group of
+//! checks has a file: `host`, `ends`, `load`, `little`, `steady`, `stops`, `machine`, `window`, `counts`. Does not live
+//! here: the verdict of a comparison (`compare`) and exit codes (the command line).
 
 mod counts;
 #[cfg(test)]
@@ -26,15 +25,15 @@ pub use thresholds::{Kind, Threshold, ThresholdError, Thresholds};
 use crate::model::{LoadKind, Run};
 use crate::stats::Derived;
 
-/// Whether a run may be believed, from best to worst.
+/// The status of a run, from best to worst.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Validity {
     /// Nothing speaks against it.
     #[default]
     Valid,
-    /// Read the reasons before using it.
+    /// The figures may be wrong: read the reasons before you use them.
     Suspect,
-    /// It did not measure what was asked.
+    /// The run did not measure what was asked.
     Invalid,
 }
 
@@ -50,21 +49,22 @@ impl Validity {
     }
 }
 
-/// Whether a run may be believed, and why.
+/// The status of a run and the reasons for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// The answer.
     pub status: Validity,
-    /// Those of the reasons that are the machine's doing, not the run's: other processes, the hypervisor, a quota.
+    /// The reasons that the machine caused and not the run: other processes, the hypervisor, a CPU quota.
     pub host: Vec<String>,
-    /// What speaks against it, what is in `host` first, and which promises of the transport were broken (these do not touch `status`).
+    /// What speaks against the run, beginning with the reasons in `host`. Promises that the transport broke are listed, too, but
+    /// do not change `status`.
     pub reasons: Vec<String>,
-    /// What does not speak against it but should be known.
+    /// What a reader should know although it does not speak against the run.
     pub notes: Vec<String>,
 }
 
 impl Verdict {
-    /// The reasons that are not the machine's doing.
+    /// The reasons that the machine did not cause.
     #[must_use]
     pub fn own_reasons(&self) -> &[String] {
         self.reasons.get(self.host.len()..).unwrap_or_default()
@@ -76,7 +76,7 @@ impl Verdict {
     }
 }
 
-/// Judges a run by its trials and what is known of the machine.
+/// Judges a run from its trials and the facts about the machine.
 #[must_use]
 pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
     let mut verdict = Verdict::default();
@@ -109,8 +109,9 @@ pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
     verdict
 }
 
-/// What speaks against an open load itself: flows that were due and not started, or did not end, beyond the limits that
-/// make a run invalid, and a response that grew all along. Empty if the dispatch took what it was given.
+/// Signs that an open load was more than the dispatch can handle: flows that were due and not started, or that did not
+/// end, beyond the limits that make a run invalid, and a response time that grew from quarter to quarter. Empty if the
+/// dispatch kept up.
 #[must_use]
 pub fn overload(run: &Run, thresholds: &Thresholds) -> Vec<String> {
     let derived = Derived::of(run);
@@ -124,7 +125,8 @@ pub fn overload(run: &Run, thresholds: &Thresholds) -> Vec<String> {
         verdict = Verdict::default();
     }
     let mut unfinished = Verdict::default();
-    // Who loses what is too much for it has not taken it, whether or not it may.
+    // Lost flows count as unfinished here: a transport that drops messages under this load did not handle the load, even
+    // if its promise allows the loss.
     let mut all = derived;
     all.flows.unfinished += std::mem::take(&mut all.flows.lost);
     ends::check_unfinished(&all, thresholds, &mut unfinished);

@@ -1,16 +1,16 @@
-//! Whether a run had settled: a response that grows all along, or a throughput that drifts, describes no state.
+//! Checks that a run reached a steady state: a response time that keeps growing, or a throughput that drifts, describes none.
 //!
-//! Lives here: the checks on the time series. Does not live here: warm-up, which is over before the window.
+//! Lives here: the checks on the time series. Does not live here: the warm-up, which ends before the window.
 
 use super::{Thresholds, Validity, Verdict};
 use crate::model::{LoadKind, Point, Run};
 use crate::{stats, units};
 
-/// Fewer points than this say nothing about steadiness.
+/// A series with fewer points is not judged.
 const POINTS_AT_LEAST: usize = 8;
 
-/// Adds a reason if more than half of the trials that can be judged were not steady. `free`: nothing on the machine kept the
-/// harness from its work; only then is a growing response the dispatch's doing.
+/// Adds a reason if more than half of the trials that can be judged were not steady. `free`: the machine gave the harness the
+/// cores it needed; only then the dispatch is to blame for a growing response time.
 pub(super) fn check(run: &Run, thresholds: &Thresholds, free: bool, verdict: &mut Verdict) {
     let judged = run
         .counted_trials()
@@ -51,15 +51,15 @@ fn growth(points: &[Point], thresholds: &Thresholds, free: bool) -> Option<Strin
     (grew && last > first * thresholds.growth && last > thresholds.growth_floor_ns).then(|| {
         let (first, last) = (units::duration(first as u64), units::duration(last as u64));
         let why = if free {
-            "the load is more than the dispatch can take"
+            "the load is more than the dispatch can handle"
         } else {
-            "on a machine that was not free that says nothing about the dispatch"
+            "the machine was busy, so this says nothing about the dispatch"
         };
         format!("the median response grew from {first} in the first quarter to {last} in the last; {why}")
     })
 }
 
-/// A closed load whose second half ran at another speed than its first, by more than counting noise.
+/// A closed load whose throughput differs between its halves by more than counting noise.
 fn drift(points: &[Point], thresholds: &Thresholds) -> Option<String> {
     let (first, second) = points.split_at(points.len() / 2);
     let ended = |part: &[Point]| part.iter().map(|point| point.ended).sum::<u64>() as f64;
@@ -76,8 +76,8 @@ fn drift(points: &[Point], thresholds: &Thresholds) -> Option<String> {
     })
 }
 
-/// A series of mean response times that MSER-5 would cut by more than half. On a steady series of a few batches that
-/// happens by chance, but then what it keeps has about the mean of the second half.
+/// A series of mean response times of which MSER-5 would cut off more than half. On a short steady series that happens by
+/// chance, but then the part that is kept has about the mean of the second half.
 fn never_settled(points: &[Point], thresholds: &Thresholds) -> Option<String> {
     let means: Vec<f64> = points.iter().filter_map(|point| point.response.mean_ns()).collect();
     // A point may be several intervals already; about five of them make a batch.
@@ -88,8 +88,8 @@ fn never_settled(points: &[Point], thresholds: &Thresholds) -> Option<String> {
         let (kept, half) = (units::duration(cut.mean_kept as u64), units::duration(cut.mean_half as u64));
         let share = units::percent(cut.share);
         format!(
-            "no steady state: MSER-5 would cut off {share} of the window, where the mean response is still {kept} \
-             against {half} over its second half"
+            "no steady state: MSER-5 would cut off the first {share} of the window; the mean response after the cut is \
+             {kept}, and {half} over the second half of the window"
         )
     })
 }

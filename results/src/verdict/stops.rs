@@ -1,7 +1,7 @@
 //! Whether the process was stopped while it measured (Ctrl-Z, SIGSTOP).
 //!
-//! Clocks run on while a process is stopped, so that flows under way take as long as the stop, and flows of an open load
-//! become due that nothing can start. How long it lasted is not known, and no limit would make it harmless.
+//! The clock runs on while the process is stopped. Flows in flight then take as long as the stop, and flows of an open load
+//! become due that nothing starts. The length of the stop is not known, so there is no limit: one stop makes a run suspect.
 
 use super::{Validity, Verdict};
 use crate::model::Run;
@@ -13,7 +13,7 @@ pub(super) fn check(run: &Run, verdict: &mut Verdict) {
     if stops > 0 {
         let times = units::counted(stops, "time", "times");
         let reason =
-            format!("the process was stopped and continued {times} while it measured (Ctrl-Z, SIGSTOP)");
+            format!("the process was stopped and continued {times} during the measurement (Ctrl-Z, SIGSTOP)");
         verdict.add(Validity::Suspect, reason);
     }
 }

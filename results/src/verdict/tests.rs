@@ -1,4 +1,4 @@
-//! Each check of the verdict against a run that breaks just that.
+//! Tests of each check of the verdict with a run that breaks only that check.
 
 use super::*;
 use crate::model::{Audit, Distribution, Flows, Point, Promises, Series, Status, Trial};
@@ -62,7 +62,7 @@ fn a_clean_run_is_valid_without_a_word() {
 fn a_missed_rate_is_invalid() {
     let starts = |n| move |trial: &mut Trial| (trial.flows.started, trial.flows.ended) = (n, n);
     let verdict = open(starts(98_000));
-    assert_reason(&verdict, Validity::Invalid, "achieved 9.80 k/s where 10.0 k/s were due (2.00 % off)");
+    assert_reason(&verdict, Validity::Invalid, "started 9.80 k/s, but 10.0 k/s were due (2.00 % off)");
     assert_eq!(open(starts(99_500)).status, Validity::Valid);
     for (flows, words) in [
         (Flows { shed: 7, ..clean().flows }, "7 flows were due and never started: shed because the window"),
@@ -77,7 +77,7 @@ fn a_missed_rate_is_invalid() {
     assert_reason(
         &verdict,
         Validity::Suspect,
-        "the schedule made 10.0 k/s where 11.0 k/s were asked (-9.1 %)",
+        "the schedule planned 10.0 k/s, but 11.0 k/s were asked for (-9.1 %)",
     );
 }
 
@@ -115,7 +115,7 @@ fn littles_law_is_checked_on_enough_flows() {
     assert_reason(
         &open(|trial| trial.mean_in_flight = Some(9.0)),
         Validity::Suspect,
-        "1.11x the 9.000 that their times come to",
+        "which is 1.11x the 9.000 that follow from their times",
     );
     assert_eq!(open(|trial| trial.counted_in_flight = Some(10.05)).status, Validity::Valid);
     let few = open(|trial| {

@@ -1,7 +1,7 @@
-//! Every limit of the verdict: its name, its kind, its default, and what it says.
+//! Every limit of the verdict: its name, its kind, its default and its meaning.
 //!
-//! Lives here: the one table, and reading and writing values. METHODOLOGY.md holds the same table, and a test compares
-//! them. Does not live here: the checks (the files beside this one).
+//! Lives here: the table, and reading and writing values. METHODOLOGY.md has the same table, and a test compares both.
+//! Does not live here: the checks (the other files of this folder).
 
 use thiserror::Error;
 
@@ -9,7 +9,7 @@ use super::Validity;
 use crate::model::{Setting, Settings};
 use crate::units;
 
-/// What a limit counts, and so how it is written.
+/// The kind of a limit's value, and so how it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A share of one: `0.01` or `1%`.
@@ -24,20 +24,20 @@ pub enum Kind {
     Rate,
 }
 
-/// One limit as the table has it.
+/// One limit of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Threshold {
     /// Its name, the unit last.
     pub key: &'static str,
     /// How it is written.
     pub kind: Kind,
-    /// What holds unless something else is asked for.
+    /// The default.
     pub default: f64,
-    /// What a run is that breaks it; `None`: it only decides about words, or whether another check is made.
+    /// The verdict on a run beyond the limit. `None`: the limit only selects words, or whether another check is made.
     pub makes: Option<Validity>,
-    /// What is compared with it, in a sentence.
+    /// What is compared with the limit, in a sentence.
     pub meaning: &'static str,
-    /// The value that switches it off: beyond it nothing can be.
+    /// The value that switches the check off, which no figure can exceed.
     pub off: f64,
     get: fn(&Thresholds) -> f64,
     set: fn(&mut Thresholds, f64),
@@ -54,13 +54,13 @@ pub enum ThresholdError {
     Value {
         /// The name of the limit.
         key: &'static str,
-        /// What was given.
+        /// The given text.
         value: String,
-        /// What it should have been.
+        /// The expected thing.
         what: &'static str,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
-        /// What would have been understood.
+        /// An example that is valid.
         example: &'static str,
     },
 }
@@ -109,7 +109,7 @@ thresholds! {
     lag_floor_ns: Duration = 100_000.0, None, off NONE,
         "open load: a p99 of the schedule lag below this is never too much";
     held_up: Share = 0.05, None, off NONE,
-        "share of the time in which a full transport made senders wait. Above it a late load is blamed on the dispatch, below it on the load generator";
+        "share of the time in which a full transport blocked the senders. Above it a late load is blamed on the dispatch, below it on the load generator";
     window_full: Share = 0.9, None, off NONE,
         "mean flows in flight, as a share of the window. Above it a late load is blamed on the dispatch, too";
     arrival_lag: Share = 0.25, SUSPECT, off NONE,
@@ -141,13 +141,13 @@ thresholds! {
     steal: Share = 0.01, SUSPECT, off NONE,
         "share of all cores' time that the hypervisor gave to other machines";
     throttled: Share = 0.01, SUSPECT, off NONE,
-        "share of the time in which a CPU quota (of a container, for example) held threads back";
+        "share of the time in which a CPU quota (of a container, for example) stopped threads";
     others: Share = 0.1, SUSPECT, off NONE,
         "share of all cores' time that other processes used. A server under test on this machine does not count";
     idle_cores: Number = 0.1, SUSPECT, off 0.0,
         "open load, or threads that spin: cores that were idle on average, at least, of those that the process may use. With fewer, the harness had to wait for a core";
     window_idle: Share = 0.15, None, off NONE,
-        "closed load: share of the usable cores that was idle. Above it the window is named as the limit of the throughput";
+        "closed load: share of the usable cores that was idle. Above it a note says that the window limits the throughput";
     cpu_ns_per_message: Duration = NONE, SUSPECT, off NONE,
         "CPU time of the process per message sent";
     switches_per_s: Rate = 5_000.0, SUSPECT, off NONE,

@@ -1,18 +1,18 @@
-//! Whether it was its own window that limited a closed load: more in flight would have gone through.
+//! A note on closed loads that were limited by their window: with more flows in flight the throughput would be higher.
 //!
-//! Lives here: the one note. Does not live here: full windows of open loads (`load`).
+//! Does not live here: full windows of open loads (`load`).
 
 use super::{Thresholds, Verdict};
 use crate::model::{LoadKind, Run, ServerFigures, Setting};
 use crate::stats::Derived;
 use crate::units;
 
-/// A thread that is busy for more than this share of the time may be what limits the load.
+/// A thread that is busy for more than this share of the time may itself limit the load.
 const BUSY_THREAD: f64 = 0.85;
 
-/// A closed load has N flows in flight, so its throughput is N ÷ mean response (Little's law). If cores were idle
-/// meanwhile and no thread was busy all the time, flows waited for each other's way and not for a processor: more of
-/// them in flight would go through. Nothing is said of users who think, as N is then not the number in flight, and of
+/// A closed load has N flows in flight, so its throughput is N ÷ mean response time (Little's law). If cores were idle and
+/// no thread was busy all the time, the flows did not wait for a processor, and more flows in flight would raise the
+/// throughput. There is no note for loads with think time, because N is not the number in flight then, and none for
 /// simulated servers, which need no processor.
 pub(super) fn note(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
     if run.load != LoadKind::Closed || run.dispatch.ends_with("/sim") || thinks(run) {
@@ -24,8 +24,8 @@ pub(super) fn note(run: &Run, derived: &Derived, thresholds: &Thresholds, verdic
         && !takes_one_at_a_time(run)
     {
         verdict.notes.push(format!(
-            "the window of {} was never filled: {in_flight:.2} were under way on average, so the service that starts flows is \
-             the limit and not the dispatch. Many lanes with a thread each, which have to be woken, may be the reason",
+            "the window of {} was never full: {in_flight:.2} were in flight on average, so the service that starts flows is the \
+             limit and not the dispatch. A reason may be that many lanes have a thread each and have to be woken",
             units::counted(*window, "flow", "flows")
         ));
         return;
@@ -41,9 +41,9 @@ pub(super) fn note(run: &Run, derived: &Derived, thresholds: &Thresholds, verdic
         .and_then(|server| server.cores)
         .map_or_else(String::new, |cores| format!(" and the server used {cores:.2} cores"));
     verdict.notes.push(format!(
-        "limited by {} in flight: more would raise it. A flow takes {} on average, so {window} of them make {} (Little's \
-         law), while {} of the cores' time was idle{server}. Try --in-flight {}; if that changes nothing, something other \
-         than processors is the limit, such as a disk",
+        "the throughput is limited by {} flows in flight. A flow takes {} on average, so {window} flows give {} (Little's \
+         law), while the cores were idle for {} of the time{server}. Try --in-flight {}; if that changes nothing, \
+         something other than processors is the limit, such as a disk",
         units::count(*window),
         units::duration(mean_ns as u64),
         units::rate(rate),
@@ -56,15 +56,15 @@ fn thinks(run: &Run) -> bool {
     matches!(run.settings.get("think"), Some(Setting::Text(think)) if think != "none")
 }
 
-/// Whether one flow at a time is what was asked for: a request that is awaited, or listeners, which handle an event before
-/// the next flow starts.
+/// Whether the settings allow only one flow at a time: requests are awaited, or listeners handle each event before the next
+/// flow starts.
 fn takes_one_at_a_time(run: &Run) -> bool {
     let is =
         |key: &str, value: &str| matches!(run.settings.get(key), Some(Setting::Text(text)) if text == value);
     is("reply", "await") || is("placement", "the publisher's thread")
 }
 
-/// What was left of the machine, in cores.
+/// Idle cores, and the busiest thread.
 struct Spare {
     idle: f64,
     cores: f64,
@@ -73,7 +73,7 @@ struct Spare {
 }
 
 impl Spare {
-    /// `None` if any counted trial does not know it.
+    /// `None` if a counted trial lacks one of the figures.
     fn of(run: &Run) -> Option<Self> {
         let (mut idle_ns, mut cores_ns, mut window_ns, mut busiest) = (0.0, 0.0, 0.0, 0.0f64);
         for trial in run.counted_trials() {
@@ -124,8 +124,8 @@ mod tests {
     #[test]
     fn a_window_that_limits_a_closed_load_is_said_with_what_to_try() {
         let notes = judged(|_| {});
-        let expected = "limited by 64 in flight: more would raise it. A flow takes 1.00 ms on average, so 64 of them make 10.0 k/s \
-                        (Little's law), while 25.0 % of the cores' time was idle and the server used 0.60 cores. Try --in-flight 256";
+        let expected = "the throughput is limited by 64 flows in flight. A flow takes 1.00 ms on average, so 64 flows give 10.0 k/s \
+                        (Little's law), while the cores were idle for 25.0 % of the time and the server used 0.60 cores. Try --in-flight 256";
         assert!(notes.len() == 1 && notes[0].starts_with(expected), "{notes:?}");
     }
 
@@ -150,7 +150,7 @@ mod tests {
                 trial.mean_in_flight = Some(0.08);
             }
         };
-        let words = "was never filled: 0.08 were under way on average";
+        let words = "was never full: 0.08 were in flight on average";
         assert!(judged(hardly).iter().any(|note| note.contains(words)), "{:?}", judged(hardly));
         let awaited = judged(|run| {
             hardly(run);

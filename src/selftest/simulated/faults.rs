@@ -1,4 +1,4 @@
-//! Faults by rule, counted to the message: a rule hits the first few of every so many sequence numbers.
+//! Rows about faults by rule, counted to the message. A rule hits the first few of every so many sequence numbers.
 
 use crate::selftest::{rig::Rig, row::Row};
 
@@ -20,7 +20,7 @@ pub(super) fn rows(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
         );
         let ran = rig.run(&line)?;
         let audit = ran.run.audit();
-        let what = if faults.contains(',') { "all three" } else { faults };
+        let what = if faults.contains(',') { "all three faults" } else { faults };
         let counts = [("lost", lost, audit.lost), ("duplicated", duplicated, audit.duplicated)];
         for (name, expected, found) in counts.into_iter().chain([("reordered", reordered, audit.reordered)]) {
             if expected > 0 || found > 0 {
@@ -30,9 +30,9 @@ pub(super) fn rows(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
         if reordered > 0 {
             // Neighbours that change places are one apart; no figure at all is no match.
             let furthest = audit.displacement_max.unwrap_or(0);
-            rows.push(Row::exact(format!("{what}  displacement"), 1, furthest).by(&ran.line));
+            rows.push(Row::exact(format!("{what}  displacement max"), 1, furthest).by(&ran.line));
             let all = audit.displacement_sum.unwrap_or(0);
-            rows.push(Row::exact(format!("{what}  displacements together"), reordered, all).by(&ran.line));
+            rows.push(Row::exact(format!("{what}  displacement sum"), reordered, all).by(&ran.line));
         }
         let row = Row::exact(format!("{what}  lost + unique = sent"), messages, audit.lost + audit.unique);
         rows.push(row.by(&ran.line));

@@ -1,4 +1,4 @@
-//! Closed loads by mean value analysis: users who start again at once, and users who think.
+//! Rows about closed loads, compared with mean value analysis, with and without think time.
 
 use super::MS;
 use crate::{
@@ -32,7 +32,7 @@ pub(super) fn rows(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
         })?;
         let (throughput, response) = oracle::closed_loop(users, think);
         let measured = outcome.measured_ended as f64 * 1e9 / outcome.elapsed_ns as f64;
-        let what = format!("N {users} think {think}");
+        let what = format!("{users} users, think {think} ms");
         let chance = |strays| oracle::tolerance(strays, flows) - oracle::BUCKET;
         rows.push(Row::near(
             format!("{what}  throughput"),

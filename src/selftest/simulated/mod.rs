@@ -1,5 +1,5 @@
-//! What virtual time shows: everything above the ports (arrivals, lanes, collector, percentiles, audit, verdict) against
-//! simulated targets whose answer is known.
+//! Rows in virtual time: arrivals, lanes, collector, percentiles, audit and verdict, against simulated targets whose
+//! answer is known.
 
 mod faults;
 mod loops;

@@ -1,4 +1,4 @@
-//! Open loads at one server: random and even arrivals, random and fixed service; Little's law.
+//! Rows about open loads at one server: random and even arrivals, random and fixed service times, Little's law.
 
 use super::MS;
 use crate::{
@@ -35,7 +35,7 @@ pub(super) fn fixed_service(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
         let service = rig.service("fixed", 1000.0);
         let ran = rig.run(&format!("stream --sim {service} --rate {rate}/s --count 20k"))?;
         let times = ran.run.response();
-        let what = format!("evenly paced ρ {}  longest", f64::from(rate) / 1e3);
+        let what = format!("evenly paced ρ {}  response max", f64::from(rate) / 1e3);
         rows.push(Row::exact(what, 1_000_000, times.max_ns().unwrap_or(0)).by(&ran.line));
     }
     Ok(rows)
@@ -70,7 +70,7 @@ fn waits(what: &str, ran: &Ran, strays: &Strays, rho: f64) -> [Row; 2] {
         Row::near(format!("{what}  mean wait"), Unit::Ns, mean, chance(strays.wait_mean), Reason::Chance)
             .by(&ran.line),
         Row::near(
-            format!("{what}  do not wait"),
+            format!("{what}  flows without a wait"),
             Unit::Share,
             (expected, free),
             chance(strays.no_wait),

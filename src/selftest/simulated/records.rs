@@ -1,4 +1,4 @@
-//! What is kept of times: the histogram's error, merging, and percentiles that need samples.
+//! Rows about recorded times: the histogram's error, merging, and the samples that a percentile needs.
 
 use crate::{
     oracle,
@@ -38,8 +38,8 @@ fn settling() -> [Row; 2] {
     let growing: Vec<f64> = (0..100).map(|at| f64::from(at) + ripple(at)).collect();
     let cut = |values: &[f64]| stats::mser(values, 5).map_or(0, |cut| (cut.share * 100.0).round() as u64);
     [
-        Row::exact("MSER-5  % of a warm-up", 20, cut(&warmed)),
-        Row::exact("MSER-5  % if never steady", 75, cut(&growing)),
+        Row::exact("MSER-5  % cut off a warm-up", 20, cut(&warmed)),
+        Row::exact("MSER-5  % cut off if never steady", 75, cut(&growing)),
     ]
 }
 
@@ -103,12 +103,12 @@ fn averaging() -> [Row; 2] {
     let wrong = f64::midpoint(oracle::mm1_response(0.99, 0.0), 10.0 * oracle::mm1_response(0.99, 0.0)) * 1e6;
     [
         Row::near(
-            "exp(1) with exp(10)  merged p99",
+            "exp(1) and exp(10)  merged p99",
             Unit::Ns,
             (expected, p99(&[&fast, &slow])),
             share,
             Reason::Bucket,
         ),
-        Row::near("  averaged, as one must not", Unit::Ns, (wrong, average), share, Reason::Bucket),
+        Row::near("  averaged p99s, which is wrong", Unit::Ns, (wrong, average), share, Reason::Bucket),
     ]
 }

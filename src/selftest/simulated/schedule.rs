@@ -1,5 +1,5 @@
-//! The schedule of an open load: lag and service add up to the response, gaps are distributed as asked, and a schedule
-//! that is not kept makes the run invalid.
+//! Rows about the schedule of an open load: lag and service add up to the response, gaps have the right distribution,
+//! and a schedule that is not kept makes the run invalid.
 
 use crate::{
     oracle,
@@ -20,9 +20,9 @@ pub(super) fn rows(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
     let sum = |times: drumpost_results::model::Distribution| times.sum_ns() as u64;
     let off = sum(ran.run.response()).abs_diff(sum(ran.run.lag()) + sum(ran.run.service()));
     let mut rows = vec![
-        Row::exact("response less lag and service, ns", 0, off).by(&ran.line),
+        Row::exact("response − lag − service, worst, ns", 0, off).by(&ran.line),
         Row::above(
-            "  of which lag, so that it tells",
+            "  share of lag, so that it counts",
             Unit::Ns,
             (0.0, sum(ran.run.lag()) as f64),
             Reason::Exact,
@@ -34,13 +34,13 @@ pub(super) fn rows(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
     for gaps in &honest.gaps {
         let fits = |gaps| (limit, oracle::anderson_darling(gaps));
         rows.push(Row::at_most(
-            "Poisson gaps as planned  A²",
+            "Poisson gaps planned  A²",
             Unit::Plain,
             fits(&gaps.planned_ns),
             Reason::Chance,
         ));
         rows.push(Row::at_most(
-            "Poisson gaps as started  A²",
+            "Poisson gaps started  A²",
             Unit::Plain,
             fits(&gaps.started_ns),
             Reason::Chance,
@@ -52,10 +52,10 @@ pub(super) fn rows(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
     })?;
     for gaps in &distorted.gaps {
         let misfit = (limit, oracle::anderson_darling(&gaps.planned_ns));
-        rows.push(Row::above("  with a floor of 50 µs on 100 µs", Unit::Plain, misfit, Reason::Chance));
+        rows.push(Row::above("  A² if no gap is below 50 µs", Unit::Plain, misfit, Reason::Chance));
     }
     let ran = rig.run("stream --sim service=fixed:1ms --rate 1200/s --window 1 --duration 10s")?;
-    rows.push(Row::says("1,200 /s asked, 1,000 kept  verdict", "invalid", ran.validity()).by(&ran.line));
+    rows.push(Row::says("1,200 /s asked, 1,000 done  verdict", "invalid", ran.validity()).by(&ran.line));
     Ok(rows)
 }
 

@@ -1,4 +1,4 @@
-//! Targets that stand still, or that get more than they can take: what coordinated omission would hide.
+//! Rows about targets that stand still or are overloaded. Coordinated omission would hide both.
 
 use super::{MS, S};
 use crate::{
@@ -26,21 +26,21 @@ pub(super) fn rows(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
             let expected = wait * S + service_us * 1e3;
             let figures = (expected, ran.response_ns(share));
             let off = STEP_NS + oracle::BUCKET * expected;
-            let row = Row::around(format!("{what}  {name}"), Unit::Ns, figures, off, Reason::Step);
+            let row = Row::around(format!("{what}  response {name}"), Unit::Ns, figures, off, Reason::Step);
             rows.push(row.by(&ran.line));
         }
         if rho == 0.0 {
-            // What was held up is sent at once and served within down × rate × service.
+            // Blocked flows are sent at once and served within down × rate × service.
             let service_ns = ran.run.service().quantile_ns(0.999).map_or(f64::NAN, |ns| ns as f64);
             let row = Row::at_most(
-                "  its service p99.9 is blind to it",
+                "  service p99.9 hides the stall",
                 Unit::Ns,
                 (1.1 * MS, service_ns),
                 Reason::Limit,
             );
             rows.push(row.by(&ran.line));
             let due = seconds as u64 * 1000;
-            rows.push(Row::exact("  its samples are all there", due, ran.run.response().count()));
+            rows.push(Row::exact("  response times recorded", due, ran.run.response().count()));
         }
     }
     rows.extend(closed(rig)?);
@@ -59,9 +59,9 @@ fn closed(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
     })?;
     let says = if load.contains("\"load\": \"closed\"") { "closed" } else { "open" };
     Ok(vec![
-        Row::near("stall, closed loop  p99 is s", Unit::Ns, p99, oracle::BUCKET, Reason::Bucket)
+        Row::near("stall, closed load  response p99", Unit::Ns, p99, oracle::BUCKET, Reason::Bucket)
             .by(&ran.line),
-        Row::says("stall, closed loop  calls itself", "closed", says).by(&ran.line),
+        Row::says("stall, closed load  load is named", "closed", says).by(&ran.line),
     ])
 }
 
@@ -78,7 +78,7 @@ fn overload(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
     Ok(vec![
         Row::around("overload 1.2  response at 10 s", Unit::Ns, (last, longest), 1e3, Reason::Step)
             .by(&ran.line),
-        Row::says("overload 1.2  is called", "not steady", steady).by(&ran.line),
+        Row::says("overload 1.2  verdict says", "not steady", steady).by(&ran.line),
         Row::exact("overload 1.2  ended + unfinished", 12_000, flows.ended + flows.unfinished)
             .by(&short.line),
         // A flow ends each ms of the load's 10 s and of the drain.
@@ -90,6 +90,6 @@ fn overload(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
             Reason::Step,
         )
         .by(&short.line),
-        Row::says("overload 1.2  short drain", "invalid", short.validity()).by(&short.line),
+        Row::says("overload 1.2  verdict, short drain", "invalid", short.validity()).by(&short.line),
     ])
 }

@@ -1,7 +1,7 @@
-//! Plays an invented run to the real terminal: `cargo run -p drumpost-tui --example demo`.
+//! Plays an invented run to the terminal: `cargo run -p drumpost-tui --example demo`.
 //!
-//! With `svg WIDTH HEIGHT PERCENT` it writes the frame at that share of the run as a picture to standard output;
-//! with `panic` a thread breaks after two seconds, to see the terminal come back.
+//! With `svg WIDTH HEIGHT PERCENT` it writes the frame at that share of the run to standard output, as a picture. With
+//! `panic` a thread panics after two seconds, to show that the terminal is restored.
 
 mod script;
 

@@ -1,6 +1,4 @@
-//! An invented run: the same events every time, so that the dashboard can be tried and its frames compared.
-//!
-//! Lives here: made-up figures with plausible shapes. Used by the demo and by the snapshot tests.
+//! An invented run: the same events every time, for the demo and for the snapshot tests.
 
 use drumpost_tui::{Event, Plan, Quantiles, Sample, ServerNow, Status};
 

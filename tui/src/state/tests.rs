@@ -1,4 +1,4 @@
-//! What the dashboard makes of snapshots.
+//! Tests of the dashboard's state.
 
 use super::*;
 

@@ -1,6 +1,6 @@
-//! The audit of the dispatch in focus: expected against delivered.
-//!
-//! Lives here: the counters of the latest trial, and where the transport confirms, what it confirmed once it is over. The faults of all trials stand in the list of dispatches.
+//! The panel with the audit of the dispatch in focus: the counters of its latest trial. When a trial over a transport
+//! with confirms is over, the panel shows confirmed and refused messages. The list of dispatches has the faults of all
+//! trials.
 
 use drumpost_results::units;
 use ratatui::buffer::Buffer;

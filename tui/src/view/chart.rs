@@ -1,6 +1,7 @@
-//! Throughput over time: one line per dispatch, each with its latest trial, over the same time since the start.
+//! The chart of throughput over time: one line per dispatch, of its latest trial, over the time since the start of the
+//! trial.
 //!
-//! Lives here: lines, axes and their round ends. The colours of the lines are explained by the list of dispatches.
+//! The list of dispatches has the colours of the lines.
 
 use drumpost_results::units;
 use ratatui::buffer::Buffer;

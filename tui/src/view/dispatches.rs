@@ -1,6 +1,6 @@
-//! One row per dispatch: its line's colour, where it stands, its figures.
+//! The list of dispatches: colour of the line, state and figures of each.
 //!
-//! Lives here: the list and its columns. When there are more rows than room, it scrolls to the one in focus.
+//! If there are more rows than room, the list scrolls to the row in focus.
 
 use drumpost_results::units;
 use ratatui::buffer::Buffer;

@@ -1,6 +1,6 @@
-//! The header: what is run, where it stands, how long it still takes.
+//! The header: what is run, how far it is, and the time that is left.
 //!
-//! Lives here: the three rows at the top. It tells of the trial being measured, not of the dispatch in focus.
+//! Its three rows are about the trial that is being measured, not about the dispatch in focus.
 
 use drumpost_results::units;
 use ratatui::buffer::Buffer;

@@ -1,6 +1,4 @@
-//! The keys: a line of hints at the bottom and the help over everything.
-//!
-//! Lives here: what the keys are called for the user. Does not live here: what they do (`model.rs`).
+//! The keys: a line of hints at the bottom, and the help window. Does not live here: what the keys do (`model.rs`).
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

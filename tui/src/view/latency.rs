@@ -1,6 +1,7 @@
-//! Response time of the dispatch in focus: percentiles now and over the run, and how they went over time.
+//! The panel with the response time of the dispatch in focus: percentiles now and over the run, and their course over
+//! time.
 //!
-//! Lives here: the table and the strip of bars beside it. Both share their rows, so that each strip has its figure.
+//! The table and the bars beside it share their rows, so that each bar has its figure.
 
 use drumpost_results::units;
 use ratatui::buffer::Buffer;

@@ -1,6 +1,7 @@
-//! How the load goes for the dispatch in focus: lateness, blocked senders, flows in flight, and what its server uses.
+//! The panel with the load of the dispatch in focus: lag, blocked senders, flows in flight, and the server's CPU and
+//! memory.
 //!
-//! Lives here: one narrow panel. Does not live here: throughput, which has its chart.
+//! Does not live here: throughput, which has a chart.
 
 use drumpost_results::units;
 use ratatui::buffer::Buffer;
@@ -12,7 +13,7 @@ use super::text::{bar, pair, row, rule};
 use crate::model::Model;
 use crate::state::share;
 
-/// From here on blocked senders, not the load, set the pace.
+/// From this share on, blocked senders set the pace and not the load.
 const MOSTLY_BLOCKED: f64 = 0.5;
 
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
@@ -28,7 +29,7 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     figure(1, "lag p99", last.map(|s| units::duration(s.lag_p99_ns)));
     figure(2, "blocked", blocked.map(units::percent));
     figure(4, "in flight", last.map(|s| units::count(s.in_flight)));
-    // A server on this machine is told of in place of the course of flows in flight.
+    // If there is a server on this machine, its figures replace the course of flows in flight.
     let server = last.and_then(|s| s.server);
     if let Some(server) = server {
         let cores = Some(server.cores).filter(|cores| cores.is_finite());

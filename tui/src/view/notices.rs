@@ -1,6 +1,5 @@
-//! What the user should know: the latest notice where rows are dear, a list where there is room.
-//!
-//! Lives here: drawing notices. Does not live here: which are kept (`state.rs`).
+//! The notices: the latest one on a small terminal, a list on a large one. Does not live here: which are kept
+//! (`state.rs`).
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -1,6 +1,6 @@
-//! Small pieces of drawing shared by the panels: rules, pairs, bars, clipped text.
+//! Small pieces of drawing that the panels share: rules, pairs, bars, clipped text.
 //!
-//! Lives here: text in cells. Does not live here: numbers to text, which is `drumpost_results::units`.
+//! Does not live here: formatting numbers (`drumpost_results::units`).
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

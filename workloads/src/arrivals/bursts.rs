@@ -1,4 +1,4 @@
-//! Bursts: the base rate for a while, then nothing for a while, and so on.
+//! Bursts: the base rate for a time, then no flows for a time, and so on.
 
 use super::{
     Rate,
@@ -10,7 +10,7 @@ use std::fmt;
 /// How it is written and what it does.
 pub const FORM: Form = Form {
     grammar: "bursts:on=TIME,off=TIME[,poisson]",
-    summary: "--rate for a while, then nothing for a while, again and again",
+    summary: "--rate for the on time, nothing for the off time, and so on",
 };
 
 /// Bursts at the base rate.

@@ -1,8 +1,8 @@
-//! Arrival processes: when the flows of an open load are due. One file for each process.
+//! Arrival processes: when the flows of an open load are due. Each process has a file.
 //!
-//! Most are a `Profile` of the rate with points on it, evenly paced or independent of each other. To add one of these: a
-//! file with its [`Form`], what it is told, and the profile that makes of a base rate; a variant of [`Shape`]; and the arms
-//! that the compiler then asks for, all in this file.
+//! Most processes are a `Profile` of the rate with points on it, either evenly paced or independent of each other. To
+//! add such a process, add a file with its [`Form`], its arguments and the profile that it makes from a base rate, then
+//! a variant of [`Shape`], then the match arms that the compiler asks for in this file.
 
 pub mod bursts;
 pub mod constant;
@@ -143,13 +143,13 @@ impl ArrivalSpec {
         let known = || Self::FORMS.iter().map(Form::name);
         if !known().any(|known| known == name) {
             return Err(format!(
-                "there is none of that name, but {}",
+                "there is no such process; known are {}",
                 known().collect::<Vec<_>>().join(", ")
             ));
         }
         if let Some(file) = text.trim_start().strip_prefix("trace") {
             return match rate {
-                Some(_) => Err("a trace has its own times, so there is no --rate beside it".to_owned()),
+                Some(_) => Err("a trace has times of its own: leave --rate out".to_owned()),
                 None => {
                     let file = file.trim_start().trim_start_matches(':');
                     Trace::read(file, columns).map(Arc::new).map(Self::Trace)
@@ -164,7 +164,7 @@ impl ArrivalSpec {
             "poisson" => Self::Poisson(base()?),
             _ => {
                 let is_poisson = arguments.word("poisson");
-                let shape = Shape::read(name, &mut arguments).ok_or("there is none of that name")??;
+                let shape = Shape::read(name, &mut arguments).ok_or("there is no such process")??;
                 Self::Shaped { shape, base: base()?, is_poisson }
             }
         };
@@ -296,7 +296,7 @@ mod tests {
         let rate = Rate::per_s(5.0).ok();
         for (text, rate, reason) in [
             ("posson", rate, "there is none of that name, but constant, poisson, ramp, "),
-            ("", rate, "there is none of that name"),
+            ("", rate, "there is no such process"),
             ("poisson:3", rate, "`poisson` does not take `3`"),
             ("poisson", None, "`poisson` needs a --rate"),
             ("sine:to=1/s,period=1s", None, "`sine` needs a --rate"),
@@ -308,12 +308,12 @@ mod tests {
             ("ramp:to=2G/s,over=1s", rate, "to: \"2G/s\": it is above 1000000000"),
             ("ramp:to=20000,over=1s", rate, "to: \"20000\" is no rate: the time is missing, as in 20000/s"),
             ("ramp:to=1/s,over=1s,miror", rate, "`ramp` does not take `miror`"),
-            ("ramp:to=1/s,to=2/s,over=1s", rate, "`ramp` does not take `to=2/s`, or not twice"),
+            ("ramp:to=1/s,to=2/s,over=1s", rate, "`ramp` does not take `to=2/s`, or takes it only once"),
             ("steps:every=5s", rate, "`steps` needs at least one rate"),
             ("steps:20k/s,fast,every=5s", rate, "\"fast\" is no rate"),
             ("bursts:on=1s", rate, "`bursts` needs `off=`"),
             ("spike:to=1/s,for=1s", rate, "`spike` needs `at=`"),
-            ("trace:x", rate, "a trace has its own times"),
+            ("trace:x", rate, "a trace has times of its own"),
             ("trace:/no/such/file", None, "cannot open /no/such/file: "),
             ("trace:x,scale=-1", None, "the scale is no number above zero"),
         ] {

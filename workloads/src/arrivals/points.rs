@@ -1,4 +1,4 @@
-//! Points on the axis of flows, one per flow on average: what a profile then carries to the axis of time.
+//! Points on the axis of flows, one per flow on average. A profile maps them to the axis of time.
 
 use super::{profile::Profile, whole_ns};
 use crate::{

@@ -1,9 +1,10 @@
-//! Rate profiles: how the rate of a load goes with time, as the number of flows due by a time and the time by which so many
-//! are due, its inverse.
+//! Rate profiles: the course of a load's rate over time. A profile gives the number of flows due by a time, and its
+//! inverse, the time by which a number of flows is due.
 //!
-//! A process puts points on the axis of *flows*, one per flow on average; the inverse of the profile carries them to the
-//! axis of time. Points 0, 1, 2, ... become evenly paced flows of just that rate, and the points of a Poisson process of rate
-//! one become a Poisson process of just that rate: Çinlar, "Introduction to Stochastic Processes" (1975), 4.7.
+//! A process puts points on the axis of *flows*, one per flow on average, and the inverse of the profile maps them to
+//! the axis of time. Points 0, 1, 2, ... become evenly paced flows of exactly that rate. The points of a Poisson
+//! process of rate one become a Poisson process of exactly that rate: Çinlar, "Introduction to Stochastic Processes"
+//! (1975), 4.7.
 
 use super::sine::Wave;
 

@@ -1,5 +1,5 @@
-//! A ramp: the rate goes from the base rate to another along a line, then holds it; mirrored, it goes back the same way and
-//! holds the base rate.
+//! A ramp: the rate goes from the base rate to another in a line and stays there. With `mirror` it goes back in the
+//! same way and stays at the base rate.
 
 use super::{
     Rate,
@@ -11,7 +11,7 @@ use std::fmt;
 /// How it is written and what it does.
 pub const FORM: Form = Form {
     grammar: "ramp:to=RATE,over=TIME[,mirror][,poisson]",
-    summary: "from --rate along a line to another, and back if mirrored; then the last rate holds",
+    summary: "the rate goes from --rate to RATE in a line, and back with mirror; then it stays",
 };
 
 /// A ramp from the base rate.

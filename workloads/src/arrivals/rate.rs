@@ -1,4 +1,4 @@
-//! A rate in flows per second, checked once and for all.
+//! A rate in flows per second. Its constructor checks it, so every value is valid.
 
 use crate::{
     text::{SpecError, Subject},

@@ -1,8 +1,9 @@
-//! Logical senders: the arrivals of many senders that know nothing of each other, in due order, from one column.
+//! Logical senders: the arrivals of many independent senders, merged in due order into one column.
 //!
-//! Each of n senders has an n-th of the rate and a stream of its own, drawn from the seed and its number alone. Points are
-//! superposed on the axis of flows, where every sender's rate is the same at all times, and carried to that of time
-//! together. Memory is 8 bytes for each evenly paced sender, some 80 for each Poisson one, and does not grow.
+//! Each of n senders has an n-th of the rate and a random stream of its own, which depends only on the seed and its
+//! number. The points of all senders are merged on the axis of flows, where every sender has the same rate at all
+//! times, and then mapped to time. Memory is 8 bytes for each evenly paced sender and about 80 for each Poisson sender,
+//! and does not grow.
 
 use super::points::{Even, Independent, Points};
 use crate::seed::{Member, Purpose};

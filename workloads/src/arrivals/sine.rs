@@ -1,4 +1,4 @@
-//! A sine: the rate swings from the base rate to another and back, as over a day.
+//! A sine: the rate swings between the base rate and another, like the load over a day.
 
 use super::{Rate, profile::Profile};
 use crate::{arguments::Arguments, text::Form, units};
@@ -7,7 +7,7 @@ use std::{f64::consts::TAU, fmt};
 /// How it is written and what it does.
 pub const FORM: Form = Form {
     grammar: "sine:to=RATE,period=TIME[,poisson]",
-    summary: "swings from --rate to another and back in each period, beginning at --rate",
+    summary: "the rate swings between --rate and RATE, once in each period",
 };
 
 /// A swing from the base rate.

@@ -1,4 +1,4 @@
-//! A spike: the base rate, but for one stretch of another.
+//! A spike: the base rate, with another rate for one period.
 
 use super::{
     Rate,
@@ -10,7 +10,7 @@ use std::fmt;
 /// How it is written and what it does.
 pub const FORM: Form = Form {
     grammar: "spike:to=RATE,at=TIME,for=TIME[,poisson]",
-    summary: "--rate, but for one stretch of another; times count from the beginning of the warm-up",
+    summary: "--rate, with RATE once from TIME for TIME; times count from the start of the warm-up",
 };
 
 /// A spike on the base rate.

@@ -1,4 +1,4 @@
-//! Steps: the base rate for a while, then each of the rates given for as long; the last holds.
+//! Steps: the base rate for a time, then each of the given rates for the same time. The last rate stays.
 
 use super::{
     Rate,
@@ -10,7 +10,7 @@ use std::fmt;
 /// How it is written and what it does.
 pub const FORM: Form = Form {
     grammar: "steps:RATE[,RATE...],every=TIME[,poisson]",
-    summary: "--rate and then each of the rates, for so long each; the last holds",
+    summary: "--rate and then each RATE, each for TIME; the last one stays",
 };
 
 /// Steps from the base rate.

@@ -1,4 +1,4 @@
-//! Draws of payload lengths, one type for each distribution.
+//! Generators of payload sizes, one type for each distribution.
 
 use super::histogram::Histogram;
 use crate::{feed::Column, seed::Generator};

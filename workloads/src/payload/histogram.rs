@@ -1,4 +1,4 @@
-//! A histogram of payload sizes from a file: lines `SIZE COUNT`, blank lines, and remarks after `#`.
+//! Reads a histogram of payload sizes from a file: lines of `SIZE COUNT`, blank lines, and comments after `#`.
 
 use crate::units;
 use rand_distr::weighted::WeightedAliasIndex;
@@ -35,7 +35,7 @@ impl Histogram {
         let file = File::open(path).map_err(|error| format!("cannot open {path}: {error}"))?;
         let (lens, counts) = entries(BufReader::new(file)).map_err(|reason| format!("{path}:{reason}"))?;
         let numbers = WeightedAliasIndex::new(counts.clone())
-            .map_err(|_| format!("{path}: there is no size in it with a count above zero"))?;
+            .map_err(|_| format!("{path}: it has no size with a count above zero"))?;
         Ok(Self { path: path.to_owned(), lens, counts, numbers })
     }
 
@@ -82,7 +82,7 @@ fn entries(mut lines: impl BufRead) -> Result<(Vec<u32>, Vec<f64>), String> {
 }
 
 fn entry(line: &[u8]) -> Result<Option<(u32, f64)>, String> {
-    let line = std::str::from_utf8(line).map_err(|_| "it is no text in UTF-8")?;
+    let line = std::str::from_utf8(line).map_err(|_| "it is not UTF-8 text")?;
     let said = line.split('#').next().unwrap_or_default();
     match said.split_whitespace().collect::<Vec<_>>()[..] {
         [] => Ok(None),
@@ -115,7 +115,7 @@ mod tests {
         ] {
             assert!(entries(text.as_bytes()).is_err_and(|reason| reason.starts_with(says)), "{text}");
         }
-        assert!(entries(&[0xff_u8][..]).is_err_and(|reason| reason == "1: it is no text in UTF-8"));
+        assert!(entries(&[0xff_u8][..]).is_err_and(|reason| reason == "1: it is not UTF-8 text"));
         assert!(entries(&[b'1'; 5_000][..]).is_err_and(|reason| reason == "1: it has more than 4096 bytes"));
     }
 }

@@ -1,7 +1,7 @@
-//! One piece of news to n subscribers, each of which ends the flow once: what a subscriber more costs.
+//! One event for n subscribers, each of which ends the flow once. It shows the cost of one more subscriber.
 //!
-//! In message style the publisher sends n commands, in event style it publishes once and the transport delivers n times.
-//! The option `fan-out.subscribers` says how many there are.
+//! In message style the publisher sends n commands. In event style it publishes once and the transport delivers n
+//! times. The option `fan-out.subscribers` is the number of subscribers.
 
 use super::parts::{Emits, Ends, driven, reacting};
 use crate::units;
@@ -34,9 +34,9 @@ macro_rules! up_to_64 {
 static SUBSCRIBERS: &[&str] = up_to_64!("");
 static QUEUES: &[&str] = up_to_64!(".tell");
 
-/// What it may be told.
+/// The options of the scenario.
 static OPTIONS: [OptionEntry; 1] =
-    [OptionEntry::new(OPTION, "N", "3", "Subscribers, from 1 to 64: each has every message")];
+    [OptionEntry::new(OPTION, "N", "3", "number of subscribers, 1 to 64; each receives every message")];
 
 /// The scenario `fan-out`, for the registry.
 #[must_use]
@@ -63,7 +63,7 @@ fn scenario(subscribers: &'static [&'static str]) -> Scenario {
     let tell = |(queue, subscriber)| command(queue, KINDS, "publisher", std::slice::from_ref(subscriber));
     Scenario {
         name: NAME,
-        summary: "A publisher tells every one of n subscribers",
+        summary: "A publisher sends each event to n subscribers",
         kinds: KINDS,
         services: std::iter::once(publisher).chain(others).collect(),
         ends_per_flow: subscribers.len() as u32,

@@ -1,5 +1,5 @@
-//! The scenarios that come with drumpost, one file each: handlers that emit kinds, a table of routes for each style, and
-//! an entry for the registry. What becomes of the tables is the engine's business.
+//! The built-in scenarios, one file each: handlers that emit kinds, a table of routes for each style, and an entry for
+//! the registry. The engine wires the tables.
 
 pub mod fan_out;
 pub mod order_authorization;

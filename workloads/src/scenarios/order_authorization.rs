@@ -1,9 +1,10 @@
-//! An order is paid for, then shipped: a request with a reply, a command, and a service that joins later.
+//! An order is paid for, then shipped: a request with a reply, a command, and an optional service.
 //!
-//! The handlers are the same in both styles. In message style `order` asks, waits for the answer and sends the warehouse
-//! off; in event style `payment` says that it accepted and the warehouse hears it, one hop shorter. Where
-//! `revenue-reporting` joins, the message style needs a route more in the table of the sender, `payment`, which thereby
-//! knows it; the event style only one name more in the list of subscribers.
+//! The handlers are the same in both styles. In message style `order` sends a request to `payment`, waits for the reply
+//! and sends a command to the warehouse. In event style `payment` publishes that it accepted, and the warehouse reacts,
+//! so the flow is one hop shorter. To add `revenue-reporting`, the message style needs one more route in the table of
+//! the sender, `payment`, which then knows the new service. The event style needs only one more name in the list of
+//! subscribers.
 
 use super::parts::{Counts, Ends, driven, optional, reacting};
 use drumpost_core::{
@@ -28,7 +29,7 @@ pub fn entry() -> ScenarioEntry {
 fn scenario() -> Scenario {
     Scenario {
         name: "order-authorization",
-        summary: "An order is authorised by payment, one in ten declined, and shipped by the warehouse",
+        summary: "An order is authorised by the payment service (one in ten is declined) and shipped by the warehouse",
         kinds: KINDS,
         services: vec![
             driven("order", || Box::new(Order)),

@@ -1,4 +1,4 @@
-//! What several scenarios are built from: the handlers that do one thing, and services made with them.
+//! Parts that several scenarios use: handlers that do one thing, and services made with them.
 
 use drumpost_core::{
     handler::{Handler, Out, Reactor},

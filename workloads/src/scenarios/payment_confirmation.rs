@@ -1,8 +1,8 @@
-//! A payment is confirmed by e-mail, and others care too: one fact, several recipients.
+//! A payment is confirmed by e-mail, and other services react to it, too: one fact, several recipients.
 //!
-//! In message style `payment` knows every recipient and sends each a command; in event style it says once that the payment
-//! is complete. The flow ends when the e-mail is handled; the others only handle. Without them
-//! (`--without analytics,inventory`) it is the plain command from payment to e-mail.
+//! In message style `payment` knows every recipient and sends each of them a command. In event style it publishes once
+//! that the payment is complete. The flow ends when the e-mail is handled; the other services only handle their
+//! message. Without them (`--without analytics,inventory`) the scenario is a single command from payment to e-mail.
 
 use super::parts::{Counts, Emits, Ends, driven, listening, optional, reacting};
 use drumpost_core::{
@@ -23,7 +23,7 @@ pub fn entry() -> ScenarioEntry {
 fn scenario() -> Scenario {
     Scenario {
         name: "payment-confirmation",
-        summary: "A completed payment is confirmed by e-mail, analysed, and reserves what was bought",
+        summary: "A completed payment is confirmed by e-mail, counted by analytics, and reserves stock in the inventory",
         kinds: KINDS,
         services: vec![
             driven("payment", || Box::new(Emits(COMPLETED))),

@@ -1,6 +1,6 @@
-//! One question, one answer: the smallest round trip.
+//! One request and one reply: the smallest round trip.
 //!
-//! In message style the reply goes back to the instance that asked; in event style both sides publish and listen.
+//! In message style the reply goes back to the instance that asked. In event style both sides publish and subscribe.
 
 use super::parts::{Emits, driven, reacting};
 use drumpost_core::{
@@ -23,7 +23,7 @@ pub fn entry() -> ScenarioEntry {
 fn scenario() -> Scenario {
     Scenario {
         name: "ping",
-        summary: "A client asks, a server answers",
+        summary: "A client sends a request and the server replies",
         kinds: KINDS,
         services: vec![
             driven("client", || Box::new(Client)),

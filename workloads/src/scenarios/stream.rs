@@ -1,7 +1,7 @@
-//! A stream of work from one producer to workers that compete for it (`--instances worker=4`): competing consumers.
+//! A stream of work from one producer to competing consumers (`--instances worker=4`).
 //!
-//! In message style the queue is the workers'; in event style they are one subscribing service among any that may listen.
-//! One hop, so this is what shows a transport's own cost best.
+//! In message style the workers have a queue. In event style they are one subscribing service. A flow is a single hop,
+//! so this scenario shows the cost of a transport most directly.
 
 use super::parts::{Emits, Ends, driven, reacting};
 use drumpost_core::{
@@ -22,7 +22,7 @@ pub fn entry() -> ScenarioEntry {
 fn scenario() -> Scenario {
     Scenario {
         name: "stream",
-        summary: "A producer hands work to workers that compete for it",
+        summary: "A producer sends work to a pool of workers",
         kinds: KINDS,
         services: vec![
             driven("producer", || Box::new(Emits(PRODUCED))),

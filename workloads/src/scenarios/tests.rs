@@ -1,4 +1,4 @@
-//! Every scenario wired in both styles, and what wiring makes of optional services. How they run is in `tests/`.
+//! Tests of the wiring of every scenario in both styles, with optional services. `tests/` runs the scenarios.
 
 use drumpost_core::{
     payload::Pool,
@@ -85,7 +85,7 @@ fn who_every_flow_needs_cannot_be_left_out() {
         for style in Style::ALL {
             let error = wire(&scenario, style, &[], &[needed]).unwrap_err().to_string();
             assert!(
-                error.contains(&format!("--without `{needed}`: no flow of `{}` ends", entry.name)),
+                error.contains(&format!("--without `{needed}`: flows of `{}` do not end", entry.name)),
                 "{error}"
             );
         }

@@ -1,4 +1,4 @@
-//! What tests of feeds share: taking flows from one, and testing gaps for being exponential.
+//! Shared by the tests of feeds: taking flows from a feed, and testing whether gaps are exponential.
 
 #![allow(dead_code, reason = "each test is a program of its own and uses some")]
 

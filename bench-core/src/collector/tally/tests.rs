@@ -1,4 +1,4 @@
-//! Runs that are not complete, and would be by sums.
+//! Runs that are not complete, although the sums over all destinations match.
 
 use super::super::Watched;
 use super::*;

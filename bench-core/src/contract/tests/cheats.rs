@@ -1,4 +1,4 @@
-//! Transports that cheat, each in one way, around the honest one.
+//! Transports with one fault each, wrapped around the honest one.
 
 use super::honest::{self, Honest};
 use crate::{
@@ -46,7 +46,7 @@ pub(super) const CHEATS: &[Cheat] = &[
     caught("cuts", "payload", "another key or length"),
     caught("forgets-headers", "headers", "did not arrive as they were sealed"),
     caught("serves-one", "fan-out", "got 0 of 500 events"),
-    caught("never-full", "back-pressure", "does not hold senders up as it claims"),
+    caught("never-full", "back-pressure", "does not block senders as it claims"),
     caught("holds-more", "back-pressure", "it holds more than its capacity"),
     caught("answers-another", "request-reply", "a requester got another's reply"),
     caught("ignores-waiting", "replies-apart", "while a reply was awaited"),

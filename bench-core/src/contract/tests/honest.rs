@@ -1,4 +1,4 @@
-//! The plainest transport there is: a locked queue per receiving service, and one per instance for its replies.
+//! A minimal correct transport: a locked queue for each receiving service, and one for the replies of each instance.
 
 use crate::{
     dispatcher::Threaded,

@@ -1,4 +1,4 @@
-//! The kit against an honest transport, and against cheats: each must fail, by name.
+//! Tests of the contract kit: an honest transport passes, and each faulty one fails the check that is named.
 
 mod cheats;
 mod honest;

@@ -1,26 +1,25 @@
-//! `jetstream`: every destination is a stream, every receiving service a durable pull consumer of it.
+//! `jetstream`: every destination is a stream, and every receiving service is a durable pull consumer of it.
 //!
-//! - *Streams* are named after the run and the destination, and removed when the run is over, over a fresh connection
-//!   where that of the run is lost ([`tidy`]). Their description says which process made them ([`owner`]), so that
-//!   `drumpost clean` can remove what a killed one left; the server forgets messages and consumers after a day. Commands, requests and
-//!   replies are work queues: a message is gone once it is acknowledged. An event's stream keeps everything (retention
-//!   by limits, of which there are none), so a consumer made later would be given all of it; ours are made before the
-//!   load begins.
-//! - *Replies* travel through a stream of their own, not over core NATS, so that a killed asker loses none; each asking
-//!   instance has a durable consumer, filtered by its subject `RUN.DESTINATION.INSTANCE`. The native reply subject of a
-//!   request is taken by the publisher confirm, so the answer's subject is worked out from the header.
-//! - *Confirms*: see [`send`]. At most 1,024 messages (or a batch, if that is more) of one send port are unconfirmed.
-//! - *Acknowledgements*: explicit, one by one, after handling: see [`receive`]. What is not acknowledged within the
-//!   ack wait (`jetstream.ack-wait`; 30 s, the server's own default, unless set) is handed out again, to any instance of
-//!   the service. A run with `--kill` wants it shorter than its drain deadline.
-//! - *Limits*, chosen so that none of them is what is measured: every instance asks for four batches (at least 512
-//!   messages) ahead of what it has been handed, topped up at half; a consumer may have twice what its instances can
-//!   hold unacknowledged (`max_ack_pending`). What is fetched ahead counts against the ack wait, so handlers that take
-//!   longer than ack wait ÷ messages fetched ahead cause redelivery.
-//! - *Order*: a stream keeps the order of its publishers and hands it out in that order, to one instance or to several
-//!   in turn, so each instance sees a part of it in order. A message that is handed out again comes late: no promise.
-//! - *Storage*: `jetstream.storage` = `file` or `memory`. `file` is written through the operating system's cache; the
-//!   server brings it to the disk every two minutes unless it is configured to do so always.
+//! - *Streams* are named after the run and the destination. They are removed when the run is over, over a fresh connection if
+//!   the run's own is lost ([`tidy`]). Their description says which process made them ([`owner`]), so that `drumpost clean` can
+//!   remove those of a killed process. The server deletes messages and consumers after a day. Commands, requests and replies are
+//!   work queues: a message is deleted once it is acknowledged. An event's stream keeps everything (retention by limits, of
+//!   which there are none). A consumer made later would receive all of it, so consumers are made before the load begins.
+//! - *Replies* have a stream of their own and do not use core NATS, so that a requester that is killed loses none. Each
+//!   requesting instance has a durable consumer, filtered by its subject `RUN.DESTINATION.INSTANCE`. The publisher confirm
+//!   uses the native reply subject of a request, so the replier derives the subject from the message's header.
+//! - *Confirms*: see [`send`]. At most 1,024 messages of one send port (or one batch, if that is more) are unconfirmed.
+//! - *Acknowledgements*: explicit, one by one, after handling: see [`receive`]. A message that is not acknowledged within the ack
+//!   wait (`jetstream.ack-wait`; 30 s by default, like the server's own) is delivered again, to any instance of the service. A
+//!   run with `--kill` needs an ack wait shorter than its drain deadline.
+//! - *Limits*, chosen so that they do not limit what is measured: every instance requests four batches (at least 512 messages)
+//!   in advance and requests more when half of them have arrived. A consumer may have twice as many unacknowledged messages as
+//!   its instances can hold (`max_ack_pending`). The ack wait of a message begins when it is fetched. So handlers that take longer
+//!   than ack wait ÷ messages fetched in advance cause redelivery.
+//! - *Order*: a stream keeps the order of its publishers. It delivers in that order, to one instance or to several in turn, so each
+//!   instance sees its part in order. A message that is delivered again comes late. So order is not promised.
+//! - *Storage*: `jetstream.storage` = `file` or `memory`. `file` goes through the operating system's cache. By default the server
+//!   syncs it to the disk every two minutes.
 
 mod owner;
 mod receive;
@@ -57,14 +56,14 @@ use std::{
     time::Duration,
 };
 
-/// What a stream stores with a message, whatever `max_payload` says.
+/// Largest size of headers that a stream stores with a message, whatever `max_payload` is.
 const MAX_HEADERS_LEN: usize = u16::MAX as usize;
 
 /// A net under what is removed by name: the server itself forgets messages and consumers that nobody has asked for in so
 /// long. Longer than any message of a run waits, for a message that the server forgot would count as lost.
 const NET: Duration = Duration::from_hours(24);
 
-/// What the two transports share, and what streams need.
+/// The parts that both transports share, and the settings of streams.
 const OPTIONS: [OptionEntry; login::OPTIONS.len() + 2] = {
     let mut all = [login::OPTIONS[0]; login::OPTIONS.len() + 2];
     let mut at = 0;
@@ -72,22 +71,18 @@ const OPTIONS: [OptionEntry; login::OPTIONS.len() + 2] = {
         all[at] = login::OPTIONS[at];
         at += 1;
     }
-    all[at] = OptionEntry::new(
-        "jetstream.storage",
-        "file|memory",
-        "file",
-        "where the server keeps what is published",
-    );
+    all[at] =
+        OptionEntry::new("jetstream.storage", "file|memory", "file", "where the server stores messages");
     all[at + 1] = OptionEntry::new(
         "jetstream.ack-wait",
         "TIME",
         "30s",
-        "what is not acknowledged for so long is handed out again",
+        "a message that is not acknowledged within this time is delivered again",
     );
     all
 };
 
-/// What the registry lists.
+/// The entry for the registry.
 pub(super) fn entry() -> TransportEntry {
     TransportEntry {
         name: "jetstream",
@@ -171,7 +166,7 @@ impl AsyncTransport for JetStream {
         let Some(first) = connections.first() else { return Ok(Vec::new()) };
         if !first.client.server_info().jetstream {
             return Err(OpenError::Refused(format!(
-                "nats-server at {} keeps no messages: start it with -js",
+                "nats-server at {} has no JetStream: start it with -js",
                 first.link.shown()
             )));
         }
@@ -208,8 +203,8 @@ impl AsyncTransport for JetStream {
         if !left.is_empty() {
             let shown = self.server.shown();
             said.push(format!(
-                "nats-server at {shown} may keep the streams {}; `drumpost clean --nats {shown}` removes them when this \
-                 process has ended",
+                "streams may remain at nats-server at {shown}: {}; remove them with `drumpost clean --nats {shown}` after \
+                 this run",
                 left.join(", ")
             ));
         }

@@ -1,10 +1,10 @@
-//! Which process a stream belongs to, written into the stream's description, so that what a killed process left behind
-//! can be told from what another one is using.
+//! The process that made a stream, written into the stream's description. So streams of a killed process can be told
+//! from streams in use.
 //!
-//! A process is named by its machine, the boot of that machine, its namespace of process numbers, its number, and when it
-//! started. The number alone would not do: numbers are given out again, and two containers on one host both have a
-//! process 1. Where the system does not tell all of these, nothing is written, and such a stream is never removed by
-//! anyone but the process that made it.
+//! A process is identified by its machine, the boot of that machine, its namespace of process numbers, its number, and
+//! its start time. The number alone is not enough: numbers are reused, and two containers on one host both have a
+//! process 1. If the system does not tell all of these, nothing is written. Only the process that made such a stream
+//! removes it.
 
 use std::fs;
 
@@ -22,14 +22,14 @@ pub(super) struct Owner {
     started: String,
 }
 
-/// What is known of the process that made a stream.
+/// The state of the process that made a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// It is this one or runs beside it.
+    /// The process is this one, or it is running.
     Alive,
-    /// It is gone for certain.
+    /// The process has certainly ended.
     Dead,
-    /// It runs or ran where this process cannot look.
+    /// The process is or was on another machine or in another container, where this process cannot look.
     Elsewhere,
 }
 
@@ -69,7 +69,7 @@ impl Owner {
         })
     }
 
-    /// What is known of it from here.
+    /// The state of the process, as far as it can be seen from here.
     pub(super) fn state(&self) -> State {
         let Some(this) = Self::this() else { return State::Elsewhere };
         if self.host != this.host {
@@ -89,7 +89,7 @@ impl Owner {
         }
     }
 
-    /// Where and which it is, for a person.
+    /// The process and its machine, as text.
     pub(super) fn shown(&self) -> String {
         format!("process {} on {}", self.pid, self.host)
     }

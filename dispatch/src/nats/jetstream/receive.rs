@@ -1,11 +1,11 @@
 //! Receiving through durable pull consumers, with explicit acknowledgement after handling.
 //!
-//! One subscription per port takes what all of the port's consumers hand out; each consumer is asked for a number of
-//! messages ahead and topped up when half of them have come. The requests do not expire: they end with the
-//! subscription. (The client's own pull stream makes a copy of the client and its timers for every message.)
+//! One subscription per port receives the messages of all consumers of the port. Each consumer is asked for a number of
+//! messages in advance, and for more when half of them have arrived. The requests do not expire; they end with the
+//! subscription. (The client's own pull stream copies the client and its timers for every message.)
 //!
-//! What a drain hands over is acknowledged at the beginning of the next one: by then the lane has handled it, and the
-//! transport has taken whatever it caused.
+//! The messages of one drain are acknowledged at the beginning of the next. By then the lane has handled them, and the
+//! transport has accepted the messages that they caused.
 
 use super::super::{
     connection::{Connection, Link, Outlet, PATIENCE},
@@ -74,7 +74,7 @@ struct Pull {
     fetch: usize,
     inbox: Subject,
     inbound: Subscriber,
-    /// Where to acknowledge what was handed over last.
+    /// The subjects on which to acknowledge the batch that was handed over last.
     handed: VecDeque<Subject>,
     /// Its consumer is about to be killed.
     is_dying: bool,

@@ -1,8 +1,8 @@
 //! Publishing into a stream with publisher confirms.
 //!
-//! All messages of a port name the same reply subject, on which the server confirms them one by one and in order, as it
-//! stores them. So counting the answers says which message is meant, and nothing is kept per message: neither here nor,
-//! as it would be with the client's own publish futures, in the client (a table entry, a timer and a channel for each).
+//! All messages of a port name the same reply subject. The server confirms them on it one by one, in the order in which
+//! it stores them. So the number of confirms identifies the message, and nothing has to be kept per message. The
+//! client's own publish futures would keep a table entry, a timer and a channel for each.
 
 use super::super::{
     address::Address,
@@ -230,7 +230,7 @@ impl Refusals {
         all.0 += 1;
     }
 
-    /// What is to be said of them, if there were any.
+    /// The sentence about refused messages, if there were any.
     pub(super) fn sentence(&self) -> Option<String> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         (all.0 > 0)

@@ -1,5 +1,5 @@
-//! Removing streams: those of a trial when it is over, over a fresh connection where its own is lost, and those that
-//! processes left behind which did not get so far.
+//! Removing streams: those of a trial when it is over, over a fresh connection if its own is lost, and those that
+//! killed processes left behind.
 
 use super::{
     super::connection::{Connection, PATIENCE, Server},
@@ -111,9 +111,10 @@ pub(super) async fn clean(server: &Server) -> Result<Cleaned, OpenError> {
         match owner.state() {
             State::Dead => dead.push(name),
             State::Alive => cleaned.kept.push(format!("{name}: {} is running", owner.shown())),
-            State::Elsewhere => cleaned
-                .kept
-                .push(format!("{name}: made by {}, which cannot be looked at from here", owner.shown())),
+            State::Elsewhere => cleaned.kept.push(format!(
+                "{name}: made by {}, which is on another machine or in another container",
+                owner.shown()
+            )),
         }
     }
     drop(streams);

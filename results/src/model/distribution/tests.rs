@@ -1,4 +1,4 @@
-//! Distributions: their figures, their buckets, their merging.
+//! Tests of distributions: figures, buckets, merging.
 
 use super::*;
 use proptest::collection::vec;

@@ -1,4 +1,4 @@
-//! Whether a hold kept its goal, goals as texts, the knee, and what a search costs.
+//! Tests of judging a hold, of goals as text, of the knee, and of the length of holds.
 
 use super::super::*;
 use crate::model::{Distribution, Flows, LoadKind, Run, Trial};
@@ -94,6 +94,40 @@ fn a_busy_host_is_told_from_a_slow_target() {
     assert!(judged.disturbance.unwrap().contains("20.0 %"));
 }
 
+/// An answer that rests on disturbed holds alone says nothing about the dispatch.
+#[test]
+fn a_rate_whose_holds_were_all_disturbed_leaves_the_answer_in_doubt() {
+    let held = |rate_per_s, is_kept, is_disturbed: bool| Held {
+        run: 0,
+        rate_per_s,
+        phase: Phase::Bisect,
+        judgement: Some(if is_kept { Judgement::Kept } else { Judgement::Missed { collapsed: false } }),
+        reasons: Vec::new(),
+        disturbance: is_disturbed.then(|| "other processes used 40.0 % of the cores".into()),
+    };
+    let doubt = |end, holds: &[Held]| {
+        let answer = Answer { end, kept_per_s: Some(1.0), failed_per_s: Some(2.0), repeats_kept: 3 };
+        let (dispatch, holds) = ("message/crossbeam".into(), holds.to_vec());
+        Searched { dispatch, probe_per_s: None, knee_per_s: None, holds, answer }.disturbed_at()
+    };
+    let (kept, failed) = (held(1.0, true, false), held(2.0, false, false));
+    let (kept_in_noise, failed_in_noise) = (held(1.0, true, true), held(2.0, false, true));
+    assert_eq!(doubt(End::Found, &[kept.clone(), failed.clone()]), None);
+    assert_eq!(doubt(End::Found, &[kept_in_noise.clone(), failed.clone()]), Some(1.0));
+    assert_eq!(doubt(End::Found, &[kept.clone(), failed_in_noise.clone()]), Some(2.0));
+    let one_of_two = [kept_in_noise.clone(), kept.clone(), failed_in_noise.clone(), failed.clone()];
+    assert_eq!(doubt(End::Found, &one_of_two), None, "one hold of each rate was not disturbed");
+    let other_way = held(2.0, true, false);
+    assert_eq!(
+        doubt(End::Found, &[kept.clone(), failed_in_noise.clone(), other_way]),
+        Some(2.0),
+        "a hold that kept the goal does not support a rate that failed"
+    );
+    let check = Held { phase: Phase::Recover, ..kept };
+    assert_eq!(doubt(End::Found, &[kept_in_noise.clone(), check, failed]), Some(1.0));
+    assert_eq!(doubt(End::OutOfHolds, &[kept_in_noise, failed_in_noise]), None, "there is no answer");
+}
+
 #[test]
 fn goals_read_back_as_themselves() {
     for (text, shown) in [
@@ -113,11 +147,11 @@ fn a_bad_term_is_named_with_an_example() {
     for (text, says) in [
         ("p99<2", "the unit is missing"),
         ("p98<2ms", "unknown figure `p98`"),
-        ("p99", "it has none of"),
+        ("p99", "it needs one of"),
         ("lost=none", "does not start with a number"),
         ("achieved>=2", "no percentage such as 99%"),
-        ("p99<2ms,", "it has none of"),
-        ("", "it has none of"),
+        ("p99<2ms,", "it needs one of"),
+        ("", "it needs one of"),
     ] {
         let error = text.parse::<Goal>().unwrap_err().to_string();
         let term = text.rsplit(',').next().unwrap();

@@ -1,4 +1,4 @@
-//! The search: against scripted targets, and what it makes of a hold.
+//! Tests of the search: against scripted targets, and of how it judges a hold.
 
 mod judging;
 mod planner;

@@ -1,4 +1,4 @@
-//! The search against scripted targets: what it must find, and what it must never do whatever the target does.
+//! Tests of the search against scripted targets: answers it must find, and rules it must keep whatever the target does.
 
 use super::super::*;
 use proptest::prelude::*;

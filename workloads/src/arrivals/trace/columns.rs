@@ -1,7 +1,7 @@
-//! Which column of a trace, or which field of its JSON lines, says what.
+//! The columns of a trace, or the fields of its JSON lines.
 //!
-//! Lives here: the names, as a trace has them by itself and as `--trace-columns` gives them, in any case of letters; and
-//! what is said about a name that is nearly one. Does not live here: values (`read`).
+//! Lives here: the default names and those of `--trace-columns`, upper or lower case, and suggestions for names that
+//! are nearly right. Does not live here: values (`read`).
 
 use crate::text::{SpecError, Subject};
 use std::{fmt, str::FromStr};

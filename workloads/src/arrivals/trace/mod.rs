@@ -1,7 +1,7 @@
-//! Replay of a trace: flows are due when a file says, with the payload sizes and keys it says if it does.
+//! Replay of a trace: a file says when flows are due, and optionally their payload sizes and keys.
 //!
-//! The first flow is due when the load begins, whatever its timestamp, and the load ends after the last. Of k members each
-//! takes every k-th flow. Only numbers are kept, at most 16 bytes a flow.
+//! The first flow is due when the load begins, whatever its time stamp, and the load ends after the last flow. If k
+//! members share the trace, each takes every k-th flow. Only numbers are kept in memory, at most 16 bytes per flow.
 
 mod columns;
 mod read;
@@ -15,7 +15,7 @@ use std::{fmt, fs::File, io::BufReader, sync::Arc};
 /// How it is written and what it does.
 pub const FORM: Form = Form {
     grammar: "trace:FILE[,scale=FACTOR]",
-    summary: "CSV lines seconds[,size[,key]], or named columns at_s, size, key (others: --trace-columns); or JSON lines",
+    summary: "CSV lines of seconds[,size[,key]]; or CSV or JSON lines with columns at_s, size and key (other names: --trace-columns)",
 };
 
 /// The most flows of a trace: 50 million, which take up to 800 MB.

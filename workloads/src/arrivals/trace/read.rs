@@ -1,8 +1,9 @@
-//! Lines of a trace, CSV or JSON, to numbers. A line is read, understood and forgotten before the next.
+//! Reads the lines of a trace, CSV or JSON. Each line is converted to numbers before the next one is read.
 //!
-//! A CSV line is `time[,size[,key]]`, the time in seconds; or a first line names the columns, in any order (`columns`).
-//! Fields may be quoted. A JSON line is an object with fields of these names. A time is a number or a date with a time of
-//! the day, as in ISO 8601. Times never go back. Blank lines and those that begin with `#` are passed over.
+//! A CSV line is `time[,size[,key]]`, with the time in seconds. A first line may name the columns, in any order
+//! (`columns`). Fields may be quoted. A JSON line is an object with fields of these names. A time is a number, or a
+//! date with a time of day as in ISO 8601. Times must not go back. Blank lines and lines that begin with `#` are
+//! ignored.
 
 use super::columns::{Layout, TraceColumns};
 use crate::{payload, units};
