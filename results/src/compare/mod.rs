@@ -239,7 +239,9 @@ fn row(a: &Run, b: &Run, paired: bool) -> Row {
     }
     if a.load != b.load {
         let (a, b) = (a.load.word(), b.load.word());
-        notes.push(format!("A has a {a} load and B a {b} load, so their response times mean different things"));
+        notes.push(format!(
+            "A has a {a} load and B a {b} load, so their response times mean different things"
+        ));
     }
     Row {
         scenario: a.scenario.clone(),
@@ -262,8 +264,9 @@ fn pairs<'a>(a: &'a Run, b: &'a Run, notes: &mut Vec<String>) -> Vec<(&'a Trial,
     let pairs: Vec<_> = all.iter().copied().filter(good).collect();
     let left_out = a.trials.len().max(b.trials.len()) - pairs.len();
     if left_out > 0 {
-        notes
-            .push(format!("{left_out} trials have no partner: the other one is missing, failed or had another seed"));
+        notes.push(format!(
+            "{left_out} trials have no partner: the other one is missing, failed or had another seed"
+        ));
     }
     pairs
 }

@@ -89,7 +89,10 @@ fn too_few_pairs_say_how_many_are_needed() {
     let looks = Options { looks: 3, ..Options::default() };
     let record = paired(vec![run("message/a", 11, 1.0, 0.01, 1), run("message/b", 11, 2.0, 0.01, 2)]);
     let strict = compare_within(&record, "message/a", "message/b", &looks).unwrap();
-    assert_eq!(strict.rows[0].gates[0].note.as_deref(), Some("there are 11 pairs, and at least 12 are needed"));
+    assert_eq!(
+        strict.rows[0].gates[0].note.as_deref(),
+        Some("there are 11 pairs, and at least 12 are needed")
+    );
 }
 
 #[test]
@@ -99,7 +102,9 @@ fn runs_at_different_times_are_shown_and_not_judged() {
     let shown = compare(&a, &b, &Options::default()).unwrap();
     assert_eq!((shown.verdict, shown.basis), (Verdict::NotJudged, Basis::Unpaired));
     assert_eq!(shown.notes.len(), 1);
-    assert!(shown.notes[0].starts_with("not judged, because the runs were made at different times. To judge"));
+    assert!(
+        shown.notes[0].starts_with("not judged, because the runs were made at different times. To judge")
+    );
     assert!((shown.rows[0].gates[0].ratio - 0.5).abs() < 0.01);
     assert_eq!(shown.rows[0].gates[0].p, None);
     // The same pairing id makes them one job.

@@ -36,9 +36,7 @@ pub enum ExportError {
     #[error("nothing was measured in this record")]
     Empty,
     /// The format holds one distribution.
-    #[error(
-        "--format hgrm exports one dispatch: choose one with --dispatch; this record has {has}"
-    )]
+    #[error("--format hgrm exports one dispatch: choose one with --dispatch; this record has {has}")]
     Several {
         /// What there is.
         has: String,

@@ -159,18 +159,19 @@ fn answer(search: &Search, searched: &Searched) -> String {
         End::OutOfHolds => {
             let n = asked("max_holds");
             let holds = if n == "1" { "hold" } else { "holds" };
-            format!("the search ended after {n} {holds}, the most allowed (--max-holds), without an answer: {known}")
+            format!(
+                "the search ended after {n} {holds}, the most allowed (--max-holds), without an answer: {known}"
+            )
         }
         End::NotRecovered => {
-            format!("after an overload the target did not recover: it missed the goal even at a low rate. So far: {known}")
+            format!(
+                "after an overload the target did not recover: it missed the goal even at a low rate. So far: {known}"
+            )
         }
         End::Interrupted => format!("the search was interrupted. So far: {known}"),
         End::Broke => {
             let why = searched.holds.last().and_then(|held| held.reasons.first());
-            format!(
-                "a hold failed: {}. So far: {known}",
-                why.map_or("no reason was given", String::as_str)
-            )
+            format!("a hold failed: {}. So far: {known}", why.map_or("no reason was given", String::as_str))
         }
     }
 }
@@ -322,4 +323,3 @@ fn notes(record: &Record, search: &Search, layout: Layout) -> String {
     }
     text
 }
-

@@ -58,7 +58,10 @@ pub fn suite(suite: &Suite, saved: &Path, layout: Layout) -> String {
         text += &explanations;
     }
     text.push('\n');
-    text += &format!("saved    {} (one record per cell; `drumpost show FILE` draws it in full)\n", saved.display());
+    text += &format!(
+        "saved    {} (one record per cell; `drumpost show FILE` draws it in full)\n",
+        saved.display()
+    );
     text
 }
 

@@ -82,8 +82,10 @@ pub fn judge(run: &Run, goal: &Goal, rate_per_s: f64, host: Host) -> Judged {
             Held::TooFew(0, _) if flows.due > 0 => {}
             Held::TooFew(count, needed) => {
                 let n = units::counted(count, "sample is", "samples are");
-                let reason =
-                    format!("{n} too few for {term}, which needs {needed}: hold the rate for {} or longer", long(needed));
+                let reason = format!(
+                    "{n} too few for {term}, which needs {needed}: hold the rate for {} or longer",
+                    long(needed)
+                );
                 too_few.push((needed, reason));
             }
         }

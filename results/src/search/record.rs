@@ -65,7 +65,10 @@ impl Searched {
             speaking.peek().is_some() && speaking.all(|held| held.disturbance.is_some())
         };
         let known = bounds.into_iter().filter_map(|(rate_per_s, is_kept)| Some((rate_per_s?, is_kept)));
-        known.filter(|(rate_per_s, is_kept)| is_disturbed(*rate_per_s, *is_kept)).map(|(rate_per_s, _)| rate_per_s).next()
+        known
+            .filter(|(rate_per_s, is_kept)| is_disturbed(*rate_per_s, *is_kept))
+            .map(|(rate_per_s, _)| rate_per_s)
+            .next()
     }
 }
 

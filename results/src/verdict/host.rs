@@ -190,7 +190,9 @@ fn idle(looked: &Looked, thresholds: &Thresholds) -> Option<String> {
         format!("; this process used {own:.2}{}", parts.collect::<String>())
     });
     let limit = thresholds.idle_cores;
-    Some(format!("no core was free for the harness: {idle:.2}{of} cores were idle on average, limit {limit}{had}"))
+    Some(format!(
+        "no core was free for the harness: {idle:.2}{of} cores were idle on average, limit {limit}{had}"
+    ))
 }
 
 /// `; mostly `yes` (pid 123)`: the other processes that used the time, as far as this process can see them.
@@ -269,7 +271,11 @@ pub(super) mod tests {
     #[test]
     fn time_that_others_had_is_suspect() {
         let stolen = open(|trial, _| trial.hygiene.steal_ns = Some(600_000_000));
-        assert_reason(&stolen, Validity::Suspect, "the hypervisor gave 3.00 % of all cores' time to other machines");
+        assert_reason(
+            &stolen,
+            Validity::Suspect,
+            "the hypervisor gave 3.00 % of all cores' time to other machines",
+        );
         let others = open(|trial, _| trial.hygiene.others_ns = Some(5_000_000_000));
         assert_reason(
             &others,
@@ -311,7 +317,8 @@ pub(super) mod tests {
         ] {
             let verdict = judged(load, wait, full);
             if suspect {
-                let idle = "no core was free for the harness: 0.01 of 2 cores were idle on average, limit 0.1";
+                let idle =
+                    "no core was free for the harness: 0.01 of 2 cores were idle on average, limit 0.1";
                 assert_reason(&verdict, Validity::Suspect, idle);
                 let switches = "the system took threads off their core 10.0 k/s per core (involuntary context switches), limit 5.00 k/s";
                 assert_reason(&verdict, Validity::Suspect, switches);

@@ -63,7 +63,10 @@ fn asked(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Ve
     let limit = thresholds.rate_off + 4.0 / (derived.flows.due.max(1) as f64).sqrt();
     if asked > 0.0 && (due / asked - 1.0).abs() > limit {
         let (due, asked, off) = (units::rate(due), units::rate(asked), units::change(due / asked - 1.0));
-        verdict.add(Validity::Suspect, format!("the schedule planned {due}, but {asked} were asked for ({off})"));
+        verdict.add(
+            Validity::Suspect,
+            format!("the schedule planned {due}, but {asked} were asked for ({off})"),
+        );
     }
 }
 
@@ -108,7 +111,9 @@ fn cause(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool) -> S
         return format!("the window of {} was full", units::counted(*window, "flow", "flows"));
     }
     let share = units::percent(blocked);
-    format!("senders were blocked for only {share} of the time, so the load generator's own thread was the bottleneck")
+    format!(
+        "senders were blocked for only {share} of the time, so the load generator's own thread was the bottleneck"
+    )
 }
 
 /// Whether the gaps between flows fit the arrival process. If the planned gaps fit and the actual ones do not, the run is
@@ -163,8 +168,7 @@ mod tests {
             run.settings.extend(window.map(|window| ("window".to_owned(), window.into())));
             judge(&run, &Machine::default(), &Thresholds::default())
         };
-        let own =
-            "senders were blocked for only 0 % of the time, so the load generator's own thread was the bottleneck";
+        let own = "senders were blocked for only 0 % of the time, so the load generator's own thread was the bottleneck";
         assert_reason(&verdict(late(), None), Validity::Suspect, own);
         assert_reason(&verdict(late(), Some(1_000)), Validity::Suspect, own);
         // Ten are in flight.
@@ -203,7 +207,8 @@ mod tests {
     #[test]
     fn arrivals_count_by_their_plan_and_sends_only_if_they_are_late() {
         assert_eq!(checked(1.9, 1.9, 50_000), Verdict::default());
-        let planned = "the planned arrivals are not Poisson: Anderson-Darling A² 2.50, limit 1.96 (1 % level)";
+        let planned =
+            "the planned arrivals are not Poisson: Anderson-Darling A² 2.50, limit 1.96 (1 % level)";
         assert_reason(&checked(2.5, 9.0, 1_000), Validity::Suspect, planned);
         let sent = "the actual arrivals are not Poisson: Anderson-Darling A² 9.00, limit 1.96 (1 % level); schedule lag p99 30";
         assert_reason(&checked(0.5, 9.0, 30_000), Validity::Suspect, sent);
