@@ -86,7 +86,7 @@ fn a_trace_that_cannot_be_replayed_is_refused_with_its_line() {
     fs::write(place.path("t.csv"), "0\n0.1\nsoon\n").unwrap();
     refused_in(&place, "run --arrivals trace:t.csv", &["--arrivals", "t.csv:3: the time \"soon\""]);
     fs::write(place.path("t.csv"), "0\n0.1\n").unwrap();
-    refused_in(&place, "run --arrivals trace:t.csv", &["over after 100 ms", "the warm-up of 200 ms"]);
+    refused_in(&place, "run --arrivals trace:t.csv", &["ends after 100 ms", "the warm-up of 200 ms"]);
     refused_in(&place, "run --arrivals trace:t.csv --rate 1k/s", &["a trace has times of its own", "--rate"]);
     refused_in(&place, "run --arrivals trace:t.csv --senders 2", &["--senders", "which already says when"]);
 }

@@ -371,7 +371,7 @@ mod tests {
         );
         assert_eq!(
             Trial::default().refusal(Tasked(TokioBroadcast), ask()),
-            "tokio-broadcast cannot carry Request `server.ask`: everyone who listens would hear it; use tokio-mpsc or \
+            "tokio-broadcast cannot carry Request `server.ask`: every receiver of the channel would get it; use tokio-mpsc or \
              crossbeam"
         );
     }

@@ -92,7 +92,8 @@ impl Report {
             "unfit" => ("33", format!("{} rows hold, {} tell nothing", self.held, self.unfit)),
             _ => ("32", format!("all {} rows hold", self.held)),
         };
-        text + &format!("selftest: {} (seed {})\n", paint(layout, tone, &verdict), self.seed)
+        let last = hanging("selftest: ", &format!("{verdict} (seed {})", self.seed), layout);
+        text + &last.replacen(&verdict, &paint(layout, tone, &verdict), 1)
     }
 }
 
@@ -122,7 +123,7 @@ fn folded(row: &Row, layout: Layout) -> String {
     }
     figures.push(format!("measured {measured}"));
     if !tolerance.is_empty() {
-        figures.push(format!("({tolerance} {})", row.reason.letter()).replace(" )", ")"));
+        figures.push(format!("({})", format!("{tolerance} {}", row.reason.letter()).trim_end()));
     }
     let (tone, word) = outcome(row.status);
     let name = hanging(&format!("{word:<7}"), what, layout).replacen(word, &paint(layout, tone, word), 1);

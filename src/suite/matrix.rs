@@ -230,7 +230,7 @@ mod tests {
             (1..=100).map(|n| format!("'{n}/s',")).collect::<String>()
         );
         let said = parse(Path::new("s.toml"), &load, &keys).unwrap_err().to_string();
-        assert!(said.contains("`load`") && said.contains("1000000 points"), "{said}");
+        assert!(said.contains("`load`") && said.contains("1000000 combinations"), "{said}");
         let long: String = (1..=10_001).map(|n| format!("{n},")).collect();
         let said = parse(Path::new("s.toml"), &format!("[[matrix]]\ncapacity = [{long}]\n"), &keys);
         assert!(said.unwrap_err().to_string().contains("10001 values"));

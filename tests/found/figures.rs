@@ -266,3 +266,20 @@ fn a_late_flow_is_in_flight_from_when_it_was_started() {
     within("as counted", number(run, "/counted_in_flight"), number(run, "/mean_in_flight"), 0.01);
     assert!(number(run, "/lag_ns/mean") > 1e9, "it is late by seconds");
 }
+
+/// The warm-up ends 5 ms before a sample. The first interval used to be 5 ms long, and its rate meant nothing.
+#[test]
+fn the_first_interval_of_a_series_is_not_cut_by_the_warm_up() {
+    let place = Place::new();
+    let line = "run stream --sim service=fixed:1us --rate 1k/s --warmup 95ms --duration 1s --out r.json";
+    place.run(line).with_code(0);
+    let text = place.run("export r.json --format csv").with_code(0).stdout;
+    let lines: Vec<Vec<u64>> = text
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').skip(2).take(4).map(|field| field.parse().unwrap()).collect())
+        .collect();
+    assert_eq!(lines[0], [0, 105_000_000, 1, 105], "{text}");
+    assert!(lines.iter().all(|line| line[1] - line[0] >= 50_000_000), "{text}");
+    assert_eq!(lines.iter().map(|line| line[3]).sum::<u64>(), 1_000, "{text}");
+}

@@ -100,7 +100,7 @@ mod tests {
             ("4x", "\"\" is no size: it is empty"),
             ("4x32b", "\"32b\" is no size: \"b\" is no unit of a size"),
             ("4x32Bx2", "\"32Bx2\" is no size: \"Bx2\" is no unit"),
-            ("0x32B", "a count of 0 is written none"),
+            ("0x32B", "write none instead of a count of 0"),
             ("65x1B", "65 headers are more than 64"),
             ("1x4097B", "values of 4097 bytes are longer than 4KiB"),
             ("1x9999999999", "values of 9999999999 bytes are longer than 4KiB"),

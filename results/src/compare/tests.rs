@@ -70,7 +70,7 @@ fn no_change_needs_a_narrow_interval_and_noise_is_inconclusive() {
     assert_eq!(noisy.verdict, Verdict::Inconclusive);
     let gate = &noisy.rows[0].gates[0];
     assert!(gate.detectable.unwrap() > 0.05, "{gate:?}");
-    assert!(gate.note.as_deref().unwrap().contains("would have been found"), "{gate:?}");
+    assert!(gate.note.as_deref().unwrap().contains("to show a smaller one"), "{gate:?}");
 }
 
 #[test]

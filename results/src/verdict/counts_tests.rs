@@ -34,7 +34,7 @@ fn loss_that_is_allowed_is_counted_and_shown_and_fails_only_where_a_limit_is_ask
     assert_eq!((verdict.status, verdict.reasons.len()), (Validity::Valid, 0), "{verdict:?}");
     let notes = verdict.notes.join("\n");
     assert!(
-        notes.contains("25 of 300,000 expected deliveries were lost, as the transport's contract permits"),
+        notes.contains("25 of 300,000 expected deliveries were lost, which the transport's promise allows"),
         "{notes}"
     );
     assert!(notes.contains("25 flows did not end"), "{notes}");
@@ -109,7 +109,7 @@ fn refused_and_unconfirmed_messages_are_suspect_and_stand_in_the_table() {
     let record = Record { runs: vec![Run { trials: vec![trial], ..Run::default() }], ..Record::default() };
     let table = report::table(&record, None, Layout::plain(160));
     assert!(table.contains("12 refused, 3 unconfirmed"), "{table}");
-    assert!(table.contains("299,985 of 300,000 sent confirmed, 12 refused, 3 without a confirm"), "{table}");
+    assert!(table.contains("299,985 of 300,000 messages confirmed, 12 refused, 3 unconfirmed"), "{table}");
 }
 
 #[test]

@@ -412,9 +412,9 @@ pub(super) mod tests {
         assert!(reason.sentence.contains("0.60 cores, 30.0 %"), "{reason:?}");
     }
 
-    /// Without a free machine nobody is blamed, and the machine's reasons come first.
+    /// On a busy machine no cause of a late load is named, and the machine's reasons come first.
     #[test]
-    fn whose_doing_a_late_load_was_is_only_said_of_a_free_machine() {
+    fn the_cause_of_a_late_load_is_named_only_on_a_free_machine() {
         use crate::model::{Distribution, Point, Series};
         let growing = || {
             let point = |n: u64| Point {
@@ -433,7 +433,7 @@ pub(super) mod tests {
             })
         };
         let (free, busy) = (late(0), late(10_000_000_000));
-        let blames = ["own thread was the bottleneck", "more than the dispatch can take"];
+        let blames = ["own thread was the bottleneck", "more than the dispatch can handle"];
         for blame in blames {
             assert_reason(&free, Validity::Suspect, blame);
             assert!(!busy.reasons.iter().any(|reason| reason.contains(blame)), "{busy:?}");

@@ -43,8 +43,8 @@ pub(super) fn rate(run: &Run, derived: &Derived, thresholds: &Thresholds, free: 
 /// Flows that were due and that the load shed or dropped, as its flags say.
 fn left_out(derived: &Derived, verdict: &mut Verdict) {
     let policies = [
-        (derived.flows.shed, "they were shed because the window was full"),
-        (derived.flows.dropped, "they were dropped because they were too late (--debt drop)"),
+        (derived.flows.shed, "shed, because the window was full"),
+        (derived.flows.dropped, "dropped, because later than --debt allows"),
     ];
     for (n, why) in policies.into_iter().filter(|(n, _)| *n > 0) {
         let flows = units::counted(n, "flow was due and never started", "flows were due and never started");
@@ -161,7 +161,7 @@ mod tests {
     use crate::model::{Distribution, LoadKind, Trial};
 
     #[test]
-    fn a_late_load_says_cause_it_is() {
+    fn a_late_load_says_its_cause() {
         let late = || Trial { lag: Distribution::of([150_000; 1_000]), ..clean() };
         let verdict = |trial: Trial, window: Option<u64>| {
             let mut run = Run { load: LoadKind::Open, trials: vec![trial], ..Run::default() };
@@ -181,7 +181,7 @@ mod tests {
             Validity::Invalid,
             own,
         );
-        // Given up by policy: nobody was late.
+        // Flows were shed, and the load was not late.
         let shed = open(|trial| {
             let flows = &mut trial.flows;
             (flows.started, flows.ended, flows.shed) = (90_000, 90_000, 10_000);

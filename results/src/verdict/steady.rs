@@ -88,7 +88,7 @@ fn never_settled(points: &[Point], thresholds: &Thresholds) -> Option<String> {
         let (kept, half) = (units::duration(cut.mean_kept as u64), units::duration(cut.mean_half as u64));
         let share = units::percent(cut.share);
         format!(
-            "no steady state: MSER-5 would cut off the first {share} of the window; the mean response after the cut is \
+            "MSER-5 would cut off the first {share} of the window; the mean response after the cut is \
              {kept}, and {half} over the second half of the window"
         )
     })

@@ -37,7 +37,7 @@ mod tests {
         assert_reason(
             &judged(Some(1)),
             Validity::Suspect,
-            "was stopped and continued 2 times while it measured",
+            "was stopped and continued 2 times during the measurement",
         );
     }
 }

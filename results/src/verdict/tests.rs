@@ -65,10 +65,10 @@ fn a_missed_rate_is_invalid() {
     assert_reason(&verdict, Validity::Invalid, "started 9.80 k/s, but 10.0 k/s were due (2.00 % off)");
     assert_eq!(open(starts(99_500)).status, Validity::Valid);
     for (flows, words) in [
-        (Flows { shed: 7, ..clean().flows }, "7 flows were due and never started: shed because the window"),
+        (Flows { shed: 7, ..clean().flows }, "7 flows were due and never started: shed, because the window"),
         (
             Flows { dropped: 1, ..clean().flows },
-            "1 flow was due and never started: dropped because the schedule",
+            "1 flow was due and never started: dropped, because later than --debt allows",
         ),
     ] {
         assert_reason(&open(|trial| trial.flows = flows), Validity::Suspect, words);
@@ -110,7 +110,7 @@ fn littles_law_is_checked_on_enough_flows() {
     assert_reason(
         &verdict,
         Validity::Suspect,
-        "Little's law does not hold: 10.500 flows in flight were counted, 1.05x the 10.000",
+        "Little's law does not hold: 10.500 flows in flight were counted, which is 1.05x the 10.000",
     );
     assert_reason(
         &open(|trial| trial.mean_in_flight = Some(9.0)),
@@ -138,7 +138,7 @@ fn counts_that_hide_samples_are_suspect_and_a_few_are_noted() {
         Validity::Suspect,
         "400 stamps ran backwards",
     );
-    assert_reason(&open(|trial| trial.audit.beyond_window = 1), Validity::Suspect, "too far out of order");
+    assert_reason(&open(|trial| trial.audit.beyond_window = 1), Validity::Suspect, "so far out of order");
     let few = open(|trial| trial.audit.negative_deltas = 3);
     assert_eq!((few.status, few.notes.len()), (Validity::Valid, 1));
 }
@@ -150,9 +150,9 @@ fn what_a_transport_dropped_says_how_it_is_avoided() {
     for (load, says) in [
         (
             LoadKind::Closed,
-            "7 messages dropped by the transport for slow receivers: a closed load waits for who ends",
+            "7 messages dropped by the transport for slow receivers: a closed load waits for the services that end",
         ),
-        (LoadKind::Open, "7 messages dropped by the transport for slow receivers: a lower --rate"),
+        (LoadKind::Open, "7 messages dropped by the transport for slow receivers: use a lower --rate"),
     ] {
         let verdict = judged(load, drop);
         assert!(verdict.notes.len() == 1 && verdict.notes[0].starts_with(says), "{verdict:?}");
@@ -196,7 +196,7 @@ fn a_broken_promise_is_listed_but_not_the_verdicts_business() {
     let promises = Promises { tolerates_duplicates: true, ..Promises::default() };
     let verdict = judge_run(&Run { trials: vec![trial], promises, ..Run::default() });
     assert!(verdict.reasons.is_empty());
-    assert_eq!(verdict.notes, ["3 messages were delivered again, as the transport's contract permits"]);
+    assert_eq!(verdict.notes, ["3 messages were delivered again, which the transport's promise allows"]);
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn overload_is_not_steady() {
         assert_reason(
             &verdict,
             Validity::Suspect,
-            "not steady: no steady state: MSER-5 would cut off 75.0 %",
+            "not steady: MSER-5 would cut off the first 75.0 %",
         );
         limits.set("mser_truncated", "none").unwrap();
         assert_eq!(judge(&run, &Machine::default(), &limits).status, Validity::Valid);
@@ -264,7 +264,7 @@ fn overload_is_not_steady() {
     // Slower at the end, but not all along: a disturbance that it did not recover from, not an overload.
     let uneven = |i: u64| (1_000, [1_000_000, 3_000_000, 2_000_000, 4_000_000][i as usize / 25]);
     let verdict = open(|trial| trial.series = series(uneven));
-    assert_reason(&verdict, Validity::Suspect, "no steady state");
+    assert_reason(&verdict, Validity::Suspect, "MSER-5 would cut off");
     assert!(!format!("{verdict:?}").contains("grew"), "{verdict:?}");
     // One that it did recover from.
     let disturbed =

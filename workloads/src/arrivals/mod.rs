@@ -295,7 +295,7 @@ mod tests {
     fn errors_name_the_text_what_is_wrong_and_an_example() {
         let rate = Rate::per_s(5.0).ok();
         for (text, rate, reason) in [
-            ("posson", rate, "there is none of that name, but constant, poisson, ramp, "),
+            ("posson", rate, "there is no such process; known are constant, poisson, ramp, "),
             ("", rate, "there is no such process"),
             ("poisson:3", rate, "`poisson` does not take `3`"),
             ("poisson", None, "`poisson` needs a --rate"),

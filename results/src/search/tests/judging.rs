@@ -43,7 +43,7 @@ fn too_few_samples_say_how_long_a_hold_would_have_to_be() {
     assert_eq!(judged.outcome.judgement, Judgement::TooFew);
     assert_eq!(
         judged.reasons,
-        ["100 samples are too few for p99 < 1 s, which needs 299: hold 371 ms or longer"]
+        ["100 samples are too few for p99 < 1 s, which needs 299: hold the rate for 371 ms or longer"]
     );
 }
 
@@ -63,7 +63,7 @@ fn a_hold_in_which_nothing_was_due_says_nothing() {
     for goal in ["lost=0", "p50<1s", "mean<1s,lost=0"] {
         let judged = judged(&run_of([], 0), goal);
         assert_eq!(judged.outcome.judgement, Judgement::TooFew, "{goal}");
-        assert!(judged.reasons[0].ends_with("hold 5.00 ms or longer"), "{goal}: {:?}", judged.reasons);
+        assert!(judged.reasons[0].ends_with("hold the rate for 5.00 ms or longer"), "{goal}: {:?}", judged.reasons);
     }
     // Where flows were due and none ended, that is the reason, and no sample is missed.
     assert_eq!(judged(&run_of([], 9), "p99<1s").outcome.judgement, Judgement::Missed { collapsed: true });
