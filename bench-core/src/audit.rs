@@ -48,21 +48,16 @@ impl Window {
     /// Notes `seq`.
     #[inline]
     pub fn note(&mut self, seq: u64) -> Seen {
-        if seq == self.head {
-            self.note_one();
-            return Seen::New;
-        }
-        let bit = 1 << (seq % WORD_BITS);
-        if seq > self.head {
+        if seq >= self.head {
             self.clear_between(self.head, seq);
-            self.head = seq + 1;
-            let word = self.word(seq);
-            *word = if seq.is_multiple_of(WORD_BITS) { bit } else { *word | bit };
+            self.head = seq;
+            self.note_one();
             return Seen::New;
         }
         if self.head - seq > WINDOW_LEN - WORD_BITS {
             return Seen::BeyondWindow;
         }
+        let bit = 1 << (seq % WORD_BITS);
         let word = self.word(seq);
         let seen = if *word & bit == 0 { Seen::New } else { Seen::Again };
         *word |= bit;
@@ -100,18 +95,14 @@ impl Window {
         &mut self.words[(seq / WORD_BITS) as usize % WORDS]
     }
 
-    /// Forgets what the words from the one after `head`'s last to `seq`'s held a window ago.
+    /// Forgets what a window ago stood in the words after the one that `head` goes into, up to the word of `seq`.
     #[inline]
     fn clear_between(&mut self, head: u64, seq: u64) {
         let first = head.div_ceil(WORD_BITS);
         let last = seq / WORD_BITS;
-        if first < last {
-            for at in first.max(last.saturating_sub(WINDOW_LEN / WORD_BITS))..last {
-                *self.word(at * WORD_BITS) = 0;
-            }
-        }
-        if !seq.is_multiple_of(WORD_BITS) && first <= last && first * WORD_BITS <= seq {
-            *self.word(seq) = 0;
+        // A jump over more than the window clears each word once, however far it is.
+        for at in first.max(last.saturating_sub(WORDS as u64))..last + 1 {
+            *self.word(at * WORD_BITS) = 0;
         }
     }
 }

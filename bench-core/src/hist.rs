@@ -23,10 +23,8 @@ const fn index_of(value: u64) -> usize {
 }
 
 const fn lowest_at(index: usize) -> u64 {
-    if index < 1 << SUB_BUCKET_BITS {
-        return index as u64;
-    }
-    let bucket = (index >> HALF_BITS) - 1;
+    // The first two halves hold single values.
+    let bucket = (index >> HALF_BITS).saturating_sub(1);
     ((index - (bucket << HALF_BITS)) as u64) << bucket
 }
 
@@ -74,13 +72,10 @@ impl Hist {
     pub fn clear(&mut self) {
         if self.count > 0 {
             let span = self.span();
-            self.counts[span].fill(0);
-            *self = Self { counts: std::mem::take(&mut self.counts), ..Self::empty() };
+            let Self { counts, count, sum_ns, min_ns, max_ns, over_range } = self;
+            counts[span].fill(0);
+            (*count, *sum_ns, *min_ns, *max_ns, *over_range) = (0, 0, u64::MAX, 0, 0);
         }
-    }
-
-    fn empty() -> Self {
-        Self { counts: Box::default(), count: 0, sum_ns: 0, min_ns: u64::MAX, max_ns: 0, over_range: 0 }
     }
 
     fn span(&self) -> std::ops::RangeInclusive<usize> {
@@ -131,7 +126,7 @@ impl Distribution {
             return;
         }
         for index in hist.span() {
-            if counts[index] > 0 {
+            if counts[index] != 0 {
                 self.histogram.saturating_record_n(lowest_at(index), u64::from(counts[index]));
             }
         }
@@ -185,6 +180,63 @@ mod tests {
             (hist.count, hist.sum_ns, hist.min_ns, hist.max_ns, hist.over_range),
             (0, 0, u64::MAX, 0, 0)
         );
+    }
+
+    #[test]
+    fn what_is_told_apart_ends_with_the_longest_time() {
+        assert_eq!(MAX_TRACKED_NS, 17_592_186_044_415, "4.9 hours");
+        let (mut hist, mut all) = (Hist::default(), Distribution::default());
+        hist.record_n(MAX_TRACKED_NS, 2);
+        assert_eq!((hist.count(), hist.over_range), (2, 0));
+        hist.record_n(MAX_TRACKED_NS + 1, 3);
+        assert_eq!((hist.count(), hist.over_range), (5, 3));
+        all.add(&hist);
+        assert_eq!((all.count(), all.histogram.len(), all.over_range), (5, 2, 3));
+        assert_eq!((all.min_ns, all.max_ns), (MAX_TRACKED_NS, MAX_TRACKED_NS + 1));
+    }
+
+    /// Every bucket begins where the one before ends, and holds a thousandth of its values at most.
+    #[test]
+    fn buckets_are_without_gaps_and_narrow() {
+        let mut before = None;
+        for index in 0..LEN {
+            let lowest = lowest_at(index);
+            assert_eq!(index_of(lowest), index);
+            if let Some(before) = before {
+                assert_eq!(index_of(lowest - 1), index - 1);
+                assert!((lowest - before) * 1_000 <= lowest.max(1_000), "{before} {lowest}");
+            }
+            before = Some(lowest);
+        }
+        assert_eq!(index_of(MAX_TRACKED_NS), LEN - 1);
+    }
+
+    #[test]
+    fn a_mean_is_that_of_all_values_and_of_none_zero() {
+        let (mut hist, mut all) = (Hist::default(), Distribution::default());
+        assert_eq!((hist.count(), all.count(), all.mean_ns()), (0, 0, 0.0));
+        all.add(&hist);
+        assert_eq!((all.count(), all.min_ns, all.max_ns), (0, u64::MAX, 0), "nothing was added");
+        hist.record_n(10, 3);
+        hist.record_n(MAX_TRACKED_NS + 1, 1);
+        all.add(&hist);
+        all.add(&hist);
+        assert_eq!((hist.count(), all.count(), all.over_range), (4, 8, 2));
+        assert_eq!(all.sum_ns, 2 * (30 + u128::from(MAX_TRACKED_NS) + 1));
+        assert_eq!(all.mean_ns(), all.sum_ns as f64 / 8.0);
+    }
+
+    #[test]
+    fn a_distribution_that_was_cleared_is_as_new() {
+        let (mut hist, mut all) = (Hist::default(), Distribution::default());
+        hist.clear();
+        assert_eq!((hist.count(), hist.min_ns, hist.max_ns), (0, u64::MAX, 0), "nothing to forget");
+        hist.record_n(7_000, 3);
+        hist.record_n(MAX_TRACKED_NS + 1, 3);
+        all.add(&hist);
+        all.clear();
+        assert_eq!((all.count(), all.histogram.max(), all.mean_ns()), (0, 0, 0.0));
+        assert_eq!((all.sum_ns, all.min_ns, all.max_ns, all.over_range), (0, u64::MAX, 0, 0));
     }
 
     proptest! {

@@ -110,6 +110,117 @@ fn what_is_noted_at_once_is_as_noted_one_by_one() {
     }
 }
 
+/// The oldest word may hold bits of a number a window later, so a window tells a word less than it holds.
+#[test]
+fn a_number_is_told_apart_up_to_a_window_less_a_word_behind() {
+    let mut window = Window { head: 3 * WINDOW_LEN, ..Window::default() };
+    let oldest = window.head - (WINDOW_LEN - WORD_BITS);
+    for (seq, seen) in [
+        (oldest, Seen::New),
+        (oldest, Seen::Again),
+        (oldest - 1, Seen::BeyondWindow),
+        (oldest + 20_000, Seen::New),
+        (oldest + 20_000, Seen::Again),
+        (oldest + 20_000, Seen::Again),
+    ] {
+        assert_eq!(window.note(seq), seen, "{}", seq - oldest + 1);
+    }
+    assert_eq!(window.head, 3 * WINDOW_LEN, "what comes late moves nothing");
+}
+
+#[test]
+fn a_jump_into_a_used_word_forgets_what_it_held_a_window_ago() {
+    let mut window = Window::default();
+    window.note_next(1_000);
+    assert_eq!(window.note(WINDOW_LEN + 70), Seen::New);
+    for seq in [WINDOW_LEN + 65, WINDOW_LEN + 69, WINDOW_LEN + 1, WINDOW_LEN + 63] {
+        assert_eq!(window.note(seq), Seen::New, "{}", seq - WINDOW_LEN);
+    }
+    assert_eq!(window.note(WINDOW_LEN + 128), Seen::New, "the first of a word");
+    assert_eq!(window.note(WINDOW_LEN + 129), Seen::New);
+    assert_eq!(window.note(WINDOW_LEN + 131), Seen::New);
+    assert_eq!(window.note(WINDOW_LEN + 130), Seen::New, "a gap within a word");
+    assert_eq!(window.note(WINDOW_LEN + 129), Seen::Again, "and forgets nothing of it");
+    // What came before the jump and lies within the window is known still.
+    assert_eq!(window.note(999), Seen::Again);
+}
+
+#[test]
+fn a_message_behind_the_window_is_neither_late_nor_a_duplicate() {
+    let wound_on = || Window { head: 3 * WINDOW_LEN, ..Window::default() };
+    let beyond = Found { beyond_window: 2, ..Found::default() };
+    let mut alone = Audit { windows: vec![wound_on()], ..Audit::alone(vec![0]) };
+    let group = Arc::new(Group(Mutex::new(vec![wound_on()])));
+    let mut member = Audit::member(group, vec![0]);
+    for seq in [5, 5] {
+        assert!(!alone.note(0, seq), "nobody knows what it is");
+        member.note(0, seq);
+    }
+    assert!(member.settle());
+    assert_eq!((alone.found, member.found.beyond_window), (beyond, 2));
+    assert_eq!((alone.again(), member.again()), (&[2][..], &[2][..]), "a repetition for all that is known");
+}
+
+/// Three streams: two of them of the second of two destinations that the lane hears.
+#[test]
+fn each_heard_destination_has_its_own_count_of_repetitions() {
+    let handed = [(0, 0), (1, 0), (2, 0), (1, 0), (2, 0), (2, 0), (0, 0), (2, 1)];
+    let mut alone = Audit::alone(vec![0, 1, 1]);
+    let mut member = Audit::member(Arc::new(Group::new(3)), vec![0, 1, 1]);
+    assert_eq!(alone.again(), [0, 0]);
+    for (stream, seq) in handed {
+        alone.note(stream, seq);
+        member.note(stream, seq);
+    }
+    assert_eq!((alone.again(), alone.found.duplicated), (&[1, 3][..], 4));
+    assert_eq!(alone.entered(), None, "alone, everything is told apart at once");
+    assert_eq!(
+        (member.again(), member.entered()),
+        (&[0, 0][..], Some(&[0, 0][..])),
+        "nothing was entered yet"
+    );
+    assert!(member.settle());
+    assert_eq!((member.again(), member.entered()), (&[1, 3][..], Some(&[2, 6][..])));
+    assert_eq!(member.found.duplicated, 4);
+    assert!(!member.settle(), "there is nothing left to enter");
+    assert!(!alone.settle(), "who is alone has nothing to enter");
+}
+
+/// Counters are published again only where something else than the usual was found.
+#[test]
+fn what_is_noted_says_whether_it_is_what_was_expected() {
+    let mut alone = Audit::alone(vec![0]);
+    assert!(alone.note(0, 0), "the next one");
+    assert!(!alone.note(0, 2), "a gap");
+    assert!(!alone.note(0, 1), "late");
+    assert!(alone.note(0, 3), "the next one again");
+    // A member's notes are entered once there are so many that the lock is worth it.
+    let mut member = Audit::member(Arc::new(Group::new(1)), vec![0]);
+    for seq in 0..2 * NOTES as u32 {
+        let is_full = (seq + 1).is_multiple_of(NOTES as u32);
+        assert_eq!(member.note(0, seq), !is_full, "{seq}");
+        let entered = u64::from(seq + 1) / NOTES as u64 * NOTES as u64;
+        assert_eq!(member.entered(), Some(&[entered][..]), "{seq}");
+    }
+    assert_eq!(member.found, Found::default());
+}
+
+#[test]
+fn only_the_next_number_is_expected() {
+    let mut alone = Audit::alone(vec![0, 0]);
+    assert!(alone.expects(1, 0) && !alone.expects(1, 1));
+    assert!(!alone.note_if_expected(1, 1), "a gap is not noted");
+    assert!(alone.note_if_expected(1, 0));
+    assert!(alone.expects(1, 1) && alone.expects(0, 0), "each stream has numbers of its own");
+    alone.note_expected(1, 70);
+    assert!(alone.expects(1, 71) && !alone.expects(1, 1));
+    assert!(!alone.note(1, 70), "handed over again");
+    assert_eq!(alone.found, Found { duplicated: 1, ..Found::default() });
+    // What another member was handed is nothing that one member can know.
+    let mut member = Audit::member(Arc::new(Group::new(2)), vec![0, 0]);
+    assert!(!member.expects(1, 0) && !member.note_if_expected(1, 0));
+}
+
 /// As it is defined, with everything that was ever handed over at hand.
 fn displacements_by_hand(seqs: &[u32]) -> Vec<u64> {
     let highest_before = |at: usize| seqs[..at].iter().max().copied().unwrap_or(0);
