@@ -217,7 +217,8 @@ impl Distribution {
     /// The value at a quantile in [0, 1], or `None` with fewer than [`samples_needed`].
     #[must_use]
     pub fn quantile_ns(&self, quantile: f64) -> Option<u64> {
-        if self.is_empty() || self.count() < samples_needed(quantile) {
+        // Every quantile needs one sample at least, so an empty distribution has none.
+        if self.count() < samples_needed(quantile) {
             return None;
         }
         let value = if self.over_range == 0 {
@@ -299,15 +300,15 @@ impl Distribution {
 const LONGEST: u64 = 1 << 20;
 const HEAD_LEN: usize = 40;
 const COMPRESSED_HEAD_LEN: usize = 8;
-const COOKIE: u32 = 0x1c84_9303;
-const COMPRESSED_COOKIE: u32 = 0x1c84_9304;
+/// The last digit but one says how counts are written: as numbers of variable length, as every writer of V2 does.
+const COOKIE: u32 = 0x1c84_9313;
+const COMPRESSED_COOKIE: u32 = 0x1c84_9314;
 
 /// Reads a histogram. The head says how much memory the reader will take, and may say anything, so it is checked first.
 fn decoded(bytes: &[u8]) -> Result<Histogram<u64>, DistributionError> {
     let wrong = |reason: &str| DistributionError { reason: reason.to_owned() };
     let cookie = number(bytes, 0).ok_or_else(|| wrong("it is cut short"))? as u32;
-    // The lower half of the cookie's last byte but one says how wide a count is; writers set it as they like.
-    let plain = match cookie & !0xf0 {
+    let plain = match cookie {
         COOKIE => bytes.to_vec(),
         COMPRESSED_COOKIE => {
             let packed = bytes.get(COMPRESSED_HEAD_LEN..).unwrap_or_default();

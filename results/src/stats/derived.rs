@@ -212,6 +212,63 @@ mod tests {
     }
 
     #[test]
+    fn flows_in_flight_are_weighted_by_the_time_of_each_trial() {
+        let in_flight = |elapsed_ns, by_times, counted| Trial {
+            mean_in_flight: Some(by_times),
+            counted_in_flight: counted,
+            ..trial(1, elapsed_ns, 1, None)
+        };
+        let trials = vec![in_flight(1_000, 4.0, Some(8.0)), in_flight(3_000, 12.0, Some(4.0))];
+        let derived = Derived::of(&Run { trials, ..Run::default() });
+        assert_eq!((derived.mean_in_flight, derived.counted_in_flight), (Some(10.0), Some(5.0)));
+        let trials = vec![in_flight(1_000, 4.0, Some(8.0)), in_flight(3_000, 12.0, None)];
+        let derived = Derived::of(&Run { trials, ..Run::default() });
+        assert_eq!((derived.mean_in_flight, derived.counted_in_flight), (Some(10.0), None));
+    }
+
+    /// CPU time is counted over a stretch of the window. What it is divided by is of the same stretch.
+    #[test]
+    fn costs_are_of_the_stretch_in_which_cpu_time_was_counted() {
+        let cost =
+            |window_ns, awake_ns, messages, flows| Cost { window_ns, awake_ns, messages, flows: Some(flows) };
+        let of = |cpu_ns, cost| Trial {
+            cost: Some(cost),
+            messages: Some(30),
+            ..trial(10, 9_000, 77, Some(cpu_ns))
+        };
+        let trials = vec![of(700, cost(2_000, 100, 20, 5)), of(1_100, cost(6_000, 500, 40, 10))];
+        let derived = Derived::of(&Run { trials: trials.clone(), ..Run::default() });
+        assert_eq!(derived.cpu_ns_per_message, Some(1_200.0 / 60.0));
+        assert_eq!(derived.cpu_ns_per_flow, Some(1_200.0 / 15.0));
+        assert_eq!(derived.awake_share, Some(600.0 / 8_000.0));
+        assert_eq!((derived.messages, derived.messages_per_flow), (Some(60), Some(3.0)));
+        // A trial that says what it cost and not how many messages it measured does not know them.
+        let unknown = Trial { messages: None, ..trials[0].clone() };
+        let derived = Derived::of(&Run { trials: vec![unknown], ..Run::default() });
+        assert_eq!((derived.messages, derived.messages_per_flow), (None, None));
+    }
+
+    #[test]
+    fn rates_of_the_schedule_are_per_its_own_length_where_that_is_known() {
+        let late = |schedule_ns| Trial {
+            schedule_ns,
+            flows: Flows { due: 4_000, started: 3_000, ended: 3_000, ..Flows::default() },
+            ..trial(3_000, 4_000_000_000, 1, None)
+        };
+        let settings: crate::model::Settings =
+            [("duration_ns".to_owned(), Setting::Integer(1_000_000_000))].into();
+        let rates = |schedules: &[Option<u64>]| {
+            let trials = schedules.iter().map(|ns| late(*ns)).collect();
+            let derived = Derived::of(&Run { trials, settings: settings.clone(), ..Run::default() });
+            (derived.due_per_s.unwrap(), derived.achieved_per_s.unwrap())
+        };
+        assert_eq!(rates(&[Some(2_000_000_000); 2]), (2_000.0, 1_500.0));
+        // A schedule of no length, or of which one trial does not tell, falls back to what was asked for.
+        assert_eq!(rates(&[Some(0); 2]), (4_000.0, 3_000.0));
+        assert_eq!(rates(&[Some(2_000_000_000), None]), (4_000.0, 3_000.0));
+    }
+
+    #[test]
     fn the_floor_is_the_highest_of_the_trials() {
         let floors = [Some(70), Some(90), None].map(|floor_ns| Trial { floor_ns, ..Trial::default() });
         assert_eq!(Derived::of(&Run { trials: floors.into(), ..Run::default() }).floor_ns, Some(90));

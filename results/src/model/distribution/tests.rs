@@ -138,3 +138,188 @@ proptest! {
         }
     }
 }
+
+/// A distribution of these, times of 100 ns and one time a flow, some of which are over the range of the histogram.
+fn with_over_range(recorded: u64, over_range: u64) -> Distribution {
+    let mut narrow = Histogram::new_with_max(1_000, 3).unwrap();
+    narrow.record_n(100, recorded).unwrap();
+    let sum_ns = u128::from(recorded * 100 + over_range * 9_000);
+    Distribution::from_parts(&narrow, sum_ns, 100, 9_000, over_range).unwrap()
+}
+
+#[test]
+fn what_a_histogram_cannot_hold_is_counted_as_over_range() {
+    // Of a histogram that does not resize itself, as no other histogram refuses a value.
+    let narrow =
+        || Distribution { histogram: Histogram::new_with_max(1_000, 3).unwrap(), ..Distribution::default() };
+    let mut times = narrow();
+    times.record(100, 2);
+    times.record(5_000, 3);
+    times.record(6_000, 4);
+    times.record(7_000, 0);
+    assert_eq!((times.count(), times.over_range(), times.histogram().len()), (9, 7, 2));
+    assert_eq!((times.sum_ns(), times.min_ns(), times.max_ns()), (39_200, Some(100), Some(6_000)));
+    let mut merged = narrow();
+    merged.record(9_000, 1);
+    merged.merge(&Distribution::of([5_000, 6_000, 7_000]));
+    assert_eq!((merged.count(), merged.over_range()), (4, 4));
+}
+
+#[test]
+fn without_values_there_are_no_extremes() {
+    let nothing = Distribution::from_parts(Distribution::default().histogram(), 0, 7, 3, 0).unwrap();
+    assert_eq!(nothing, Distribution::default());
+    assert!(nothing.is_empty());
+    assert_eq!((nothing.min_ns(), nothing.max_ns(), nothing.mean_ns()), (None, None, None));
+    let bytes = nothing.to_bytes().unwrap();
+    let back = Distribution::from_bytes(&bytes, 0, 0, 0, 0).unwrap();
+    assert_eq!(back, Distribution::default());
+    // One value is its own minimum and maximum.
+    let one = Distribution::of([5]);
+    assert_eq!(Distribution::from_parts(one.histogram(), 5, 5, 5, 0).unwrap(), one);
+    let shifted = Histogram::new_with_bounds(1_000, 1_000_000, 3).unwrap();
+    let error = Distribution::from_parts(&shifted, 0, 0, 0, 0).unwrap_err();
+    assert_eq!(error.reason, "it has 3 digits from 1000 on");
+}
+
+#[test]
+fn samples_beyond_a_quantile_are_those_above_it() {
+    let times = Distribution::of([5; 1_000]);
+    for (quantile, beyond) in [(0.0, 1_000), (0.5, 500), (0.99, 10), (0.999, 1), (1.0, 0)] {
+        assert_eq!(times.samples_beyond(quantile), beyond, "{quantile}");
+    }
+    assert_eq!(Distribution::default().samples_beyond(0.5), 0);
+}
+
+#[test]
+fn distributions_are_equal_by_figures_and_by_buckets() {
+    let of = |values: [u64; 4]| Distribution::of(values);
+    assert_eq!(of([10, 20, 60, 70]), of([70, 60, 20, 10]));
+    assert_ne!(of([10, 20, 60, 70]), of([10, 30, 50, 70]), "the same figures, other buckets");
+    assert_ne!(of([10, 20, 30, 1_000_001]), of([10, 20, 30, 1_000_002]), "the same buckets, another sum");
+    let said = format!("{:?}", of([10, 20, 60, 70]));
+    assert_eq!(
+        said,
+        "Distribution { count: 4, over_range: 0, sum_ns: 160, min_ns: Some(10), p50_ns: Some(20), p99_ns: None, \
+         max_ns: Some(70), .. }"
+    );
+}
+
+#[test]
+fn the_rest_of_a_distribution_has_extremes_of_its_own() {
+    let whole = Distribution::of([10, 1_000, 1_000_001]);
+    let without = |values: &[u64]| whole.without(&Distribution::of(values.iter().copied())).unwrap();
+    let extremes = |rest: &Distribution| (rest.min_ns().unwrap(), rest.max_ns().unwrap());
+    assert_eq!(extremes(&without(&[10])), (1_000, 1_000_001));
+    assert_eq!(extremes(&without(&[1_000])), (10, 1_000_001));
+    assert_eq!(extremes(&without(&[1_000_001])), (10, 1_000));
+    assert_eq!(extremes(&without(&[10, 1_000_001])), (1_000, 1_000));
+    assert_eq!(without(&[10, 1_000]).sum_ns(), 1_000_001);
+    // All of it: nothing is left, and no extremes of what is gone.
+    assert_eq!(without(&[10, 1_000, 1_000_001]), Distribution::default());
+    let coarse = whole.coarsened();
+    assert_eq!(coarse.without(&coarse).unwrap().histogram().sigfig(), 2);
+    // The same times with another sum are no part of it.
+    let mut other = whole.clone();
+    other.sum_ns -= 1;
+    assert_eq!(whole.without(&other), None);
+    assert_eq!(whole.without(&Distribution::of([10, 10])), None);
+}
+
+/// What is over the range is in no bucket, so the longest of it stays the longest.
+#[test]
+fn the_rest_keeps_its_longest_time_where_that_is_over_the_range() {
+    let (whole, part) = (with_over_range(60, 40), with_over_range(20, 10));
+    let rest = whole.without(&part).unwrap();
+    assert_eq!((rest.count(), rest.over_range(), rest.max_ns()), (70, 30, Some(9_000)));
+    let rest = whole.without(&with_over_range(20, 40)).unwrap();
+    assert_eq!((rest.count(), rest.over_range(), rest.max_ns()), (40, 0, Some(100)));
+    assert_eq!(part.without(&whole), None);
+}
+
+#[test]
+fn percentiles_by_rank_end_with_what_is_over_the_range() {
+    let mut histogram = Histogram::new_with_max(1_000, 3).unwrap();
+    for ns in 1..=90 {
+        histogram.record(ns).unwrap();
+    }
+    let times = Distribution::from_parts(&histogram, 4_095 + 90_000, 1, 9_000, 10).unwrap();
+    for (quantile, ns) in [(0.0, 1), (0.01, 1), (0.25, 25), (0.5, 50), (0.89, 89), (0.895, 90), (1.0, 9_000)]
+    {
+        assert_eq!(times.quantile_ns(quantile), Some(ns), "{quantile}");
+    }
+}
+
+/// Bytes of a histogram as another writer would make them: not compressed, with this head and these counts.
+fn uncompressed(cookie: u32, digits: u32, counts: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for number in [cookie, counts.len() as u32, 0, digits] {
+        bytes.extend(number.to_be_bytes());
+    }
+    for number in [1u64, 1 << 40] {
+        bytes.extend(number.to_be_bytes());
+    }
+    bytes.extend(1.0f64.to_be_bytes());
+    assert_eq!(bytes.len(), HEAD_LEN);
+    bytes.extend(counts);
+    bytes
+}
+
+fn compressed(plain: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(plain).unwrap();
+    let packed = packed.finish().unwrap();
+    [&COMPRESSED_COOKIE.to_be_bytes()[..], &(packed.len() as u32).to_be_bytes(), &packed].concat()
+}
+
+/// Three counts: none of 0 ns, two of 1 ns, one of 2 ns. A count is written twice as large, as its sign is its last bit.
+const COUNTS: [u8; 3] = [0, 4, 2];
+
+#[test]
+fn bytes_of_other_writers_are_read() {
+    let expected = Distribution::of([1, 1, 2]);
+    let plain = uncompressed(COOKIE, 3, &COUNTS);
+    for bytes in [compressed(&plain), plain] {
+        assert_eq!(Distribution::from_bytes(&bytes, 4, 1, 2, 0).unwrap(), expected);
+    }
+    // A head alone is a histogram without values.
+    let head = uncompressed(COOKIE, 3, &[]);
+    assert_eq!(Distribution::from_bytes(&head, 0, 0, 0, 0).unwrap(), Distribution::default());
+}
+
+#[test]
+fn bytes_that_are_no_histogram_say_why() {
+    let reason = |bytes: &[u8]| Distribution::from_bytes(bytes, 4, 1, 2, 0).unwrap_err().reason;
+    let good = uncompressed(COOKIE, 3, &COUNTS);
+    assert_eq!(reason(&[]), "it is cut short");
+    assert_eq!(reason(&good[..3]), "it is cut short");
+    for cookie in [0, COOKIE + 2, COOKIE - 0x10, COOKIE | 0x400] {
+        assert_eq!(reason(&uncompressed(cookie, 3, &COUNTS)), "it does not begin as one", "{cookie:x}");
+    }
+    assert_eq!(reason(&good[..HEAD_LEN - 1]), "it is longer or shorter than any histogram");
+    assert_eq!(reason(&good[..good.len() - 1]), "it says that it is longer than it is");
+    assert_eq!(reason(&[&good[..], &[0]].concat()), "it says that it is longer than it is");
+    for digits in [0, 1, 4, 5] {
+        assert_eq!(reason(&uncompressed(COOKIE, digits, &COUNTS)), format!("it has {digits} digits"));
+    }
+}
+
+/// A few bytes may unpack to any length: no more than the longest histogram is unpacked.
+#[test]
+fn bytes_are_unpacked_up_to_the_longest_histogram() {
+    let reason = |bytes: &[u8]| {
+        Distribution::from_bytes(bytes, 0, 0, 0, 0).map_or_else(|e| e.reason, |_| "none".into())
+    };
+    let of_len = |len: usize| uncompressed(COOKIE, 3, &vec![0; len - HEAD_LEN]);
+    let longest = usize::try_from(LONGEST).unwrap();
+    assert_eq!(longest, 1_048_576);
+    let too_long = "it is longer or shorter than any histogram";
+    for len in [longest + 1, 3 * longest] {
+        assert_eq!(reason(&of_len(len)), too_long, "{len}");
+        assert_eq!(reason(&compressed(&of_len(len))), too_long, "{len}");
+    }
+    for bytes in [of_len(longest), compressed(&of_len(longest))] {
+        assert_ne!(reason(&bytes), too_long);
+    }
+}
