@@ -117,8 +117,9 @@ impl Metric {
     /// `ln(B/A)`, signed so that above zero is worse. `None` unless both are above zero.
     #[must_use]
     pub fn worsening(self, a: f64, b: f64) -> Option<f64> {
+        // A zero on either side makes the logarithm infinite. Two negative figures have a ratio, so a sign is asked for.
         let log = (b / a).ln();
-        (a > 0.0 && b > 0.0 && log.is_finite()).then_some(if self.higher_is_better() { -log } else { log })
+        (a.is_sign_positive() && log.is_finite()).then_some(if self.higher_is_better() { -log } else { log })
     }
 }
 
