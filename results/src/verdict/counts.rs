@@ -132,7 +132,7 @@ pub(super) fn add_notes(run: &Run, verdict: &mut Verdict) {
     }
     let (samples, needed) = (run.response().count(), samples_needed(0.99));
     let ended: u64 = run.counted_trials().map(|trial| trial.flows.ended).sum();
-    if ended > 0 && samples > ended && samples.is_multiple_of(ended) {
+    if samples > ended && samples.is_multiple_of(ended) {
         let times = samples / ended;
         verdict.notes.push(format!("each flow ends at {times} subscribers and has {times} response times"));
     }

@@ -103,7 +103,7 @@ impl<'a> Looked<'a> {
     /// design.
     fn timed(self) -> Option<Self> {
         let says = |run: &&Run| run.load == LoadKind::Open && !waits(run, "yield") || waits(run, "spin");
-        (!self.runs.is_empty() && self.runs.iter().all(says)).then_some(self)
+        self.runs.iter().all(says).then_some(self)
     }
 
     fn hygiene(self) -> impl Iterator<Item = (&'a Hygiene, u64)> {

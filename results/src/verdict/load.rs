@@ -140,7 +140,7 @@ fn arrivals(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut
             "flows were not sent at the planned times, and the actual arrivals are not {process}: Anderson-Darling A² \
              {a2:.2}, limit {critical:.2} (1 % level)"
         );
-        let gap_ns = derived.achieved_per_s.filter(|rate| *rate > 0.0).map(|rate| 1e9 / rate);
+        let gap_ns = derived.achieved_per_s.map(|rate| 1e9 / rate);
         let lag_ns = run.lag().quantile_ns(0.99);
         match lag_ns.zip(gap_ns).filter(|(lag, gap)| *lag as f64 > gap * thresholds.arrival_lag) {
             Some((lag_ns, gap_ns)) => {

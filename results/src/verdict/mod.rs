@@ -121,9 +121,6 @@ pub fn overload(run: &Run, thresholds: &Thresholds) -> Vec<String> {
     let free = host::was_free(run, &Machine::default(), thresholds);
     let mut verdict = Verdict::default();
     load::rate(run, &derived, thresholds, free, &mut verdict);
-    if verdict.status < Validity::Invalid {
-        verdict = Verdict::default();
-    }
     let mut unfinished = Verdict::default();
     // Lost flows count as unfinished here: a transport that drops messages under this load did not handle the load, even
     // if its promise allows the loss.
@@ -137,5 +134,7 @@ pub fn overload(run: &Run, thresholds: &Thresholds) -> Vec<String> {
     verdict.reasons
 }
 
+#[cfg(test)]
+mod edge_tests;
 #[cfg(test)]
 mod tests;

@@ -64,7 +64,8 @@ fn drift(points: &[Point], thresholds: &Thresholds) -> Option<String> {
     let (first, second) = points.split_at(points.len() / 2);
     let ended = |part: &[Point]| part.iter().map(|point| point.ended).sum::<u64>() as f64;
     let (middle, end) = (first.last()?.at_ns, second.last()?.at_ns);
-    if middle == 0 || end <= middle || ended(first) + ended(second) == 0.0 {
+    // A half of no length has no rate. Where that is the first, no change comes out of it.
+    if end <= middle {
         return None;
     }
     let rates = (ended(first) / middle as f64, ended(second) / (end - middle) as f64);
