@@ -229,18 +229,23 @@ mod tests {
     /// CPU time is counted over a stretch of the window. What it is divided by is of the same stretch.
     #[test]
     fn costs_are_of_the_stretch_in_which_cpu_time_was_counted() {
-        let cost =
-            |window_ns, awake_ns, messages, flows| Cost { window_ns, awake_ns, messages, flows: Some(flows) };
+        let cost = |window_ns, awake_ns, harness_ns, messages, flows| Cost {
+            window_ns,
+            awake_ns,
+            harness_ns,
+            messages,
+            flows: Some(flows),
+        };
         let of = |cpu_ns, cost| Trial {
             cost: Some(cost),
             messages: Some(30),
             ..trial(10, 9_000, 77, Some(cpu_ns))
         };
-        let trials = vec![of(700, cost(2_000, 100, 20, 5)), of(1_100, cost(6_000, 500, 40, 10))];
+        let trials = vec![of(760, cost(2_000, 100, 60, 20, 5)), of(1_240, cost(6_000, 500, 140, 40, 10))];
         let derived = Derived::of(&Run { trials: trials.clone(), ..Run::default() });
         assert_eq!(derived.cpu_ns_per_message, Some(1_200.0 / 60.0));
         assert_eq!(derived.cpu_ns_per_flow, Some(1_200.0 / 15.0));
-        assert_eq!(derived.awake_share, Some(600.0 / 8_000.0));
+        assert_eq!((derived.awake_share, derived.harness_share), (Some(600.0 / 8_000.0), Some(200.0 / 8_000.0)));
         assert_eq!((derived.messages, derived.messages_per_flow), (Some(60), Some(3.0)));
         // A trial that says what it cost and not how many messages it measured does not know them.
         let unknown = Trial { messages: None, ..trials[0].clone() };

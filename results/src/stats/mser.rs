@@ -62,6 +62,15 @@ mod tests {
         assert!((cut.mean_half - 10.5).abs() < 0.2, "{cut:?}");
     }
 
+    /// What is kept scatters evenly, so the more of it the better.
+    #[test]
+    fn no_more_is_cut_off_than_the_warm_up() {
+        let settled = (0..16).map(|i| if i % 2 == 0 { 9.0 } else { 11.0 });
+        let values: Vec<f64> = [50.0, 40.0, 30.0, 20.0].into_iter().chain(settled).collect();
+        let cut = mser(&values, 1).unwrap();
+        assert_eq!((cut.share, cut.mean_kept, cut.mean_half), (0.2, 10.0, 10.0));
+    }
+
     #[test]
     fn a_series_that_grows_all_along_is_cut_as_far_as_may_be() {
         let values: Vec<f64> = (0..100).map(f64::from).collect();

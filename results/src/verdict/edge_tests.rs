@@ -88,7 +88,7 @@ fn an_overload_is_what_speaks_against_the_load_itself() {
     assert_eq!(overloaded(|_| {}), Vec::<String>::new());
     let missed = overloaded(|trial| (trial.flows.started, trial.flows.ended) = (90_000, 90_000));
     assert_eq!(missed.len(), 1, "{missed:?}");
-    assert!(missed[0].starts_with("the load achieved 9.00 k/s where 10.0 k/s were due"), "{missed:?}");
+    assert!(missed[0].starts_with("the load started 9.00 k/s, but 10.0 k/s were due"), "{missed:?}");
     // Flows that did not end and flows that were lost count together: six in a thousand of each are more than one in a hundred.
     let left = |unfinished, lost| {
         overloaded(|trial| {
@@ -107,7 +107,7 @@ fn an_overload_is_what_speaks_against_the_load_itself() {
         |trial: &mut Trial| trial.series = medians(&[1, 2, 3, 4, 5, 6, 7, 8].map(|ms| ms * 1_000_000));
     let words =
         "not steady: the median response grew from 1.50 ms in the first quarter to 7.50 ms in the last; ";
-    assert_eq!(overloaded(growing), [format!("{words}the load is more than the dispatch can take")]);
+    assert_eq!(overloaded(growing), [format!("{words}the load is more than the dispatch can handle")]);
     let busy = overloaded(|trial| {
         growing(trial);
         trial.hygiene = Hygiene { cores_ns: Some(10), steal_ns: Some(1 << 40), ..Hygiene::default() };
@@ -336,9 +336,9 @@ fn in_virtual_time_the_target_is_blamed_for_any_time_held_up() {
         ..clean()
     };
     let verdict = |cpu_ns| judge_by(&run_of(LoadKind::Open, vec![late(cpu_ns)]), &Thresholds::default());
-    assert_reason(&verdict(None), Validity::Suspect, "the target held senders up 2.00 % of the time");
+    assert_reason(&verdict(None), Validity::Suspect, "the target blocked the senders for 2.00 % of the time");
     let own =
-        "senders were held up 2.00 % of the time, so the load generator's own thread was the bottleneck";
+        "so the load generator's own thread was the bottleneck";
     assert_reason(&verdict(Some(1)), Validity::Suspect, own);
 }
 
@@ -361,7 +361,7 @@ fn arrivals_are_wrong_where_most_trials_fail() {
     };
     assert_silent(&verdict(&[1.959]));
     assert_silent(&verdict(&[1.0, 9.0]));
-    assert_reason(&verdict(&[3.0, 1.0, 9.0]), Validity::Suspect, "not Poisson: A² 9.00, critical 1.96");
+    assert_reason(&verdict(&[3.0, 1.0, 9.0]), Validity::Suspect, "not Poisson: Anderson-Darling A² 9.00, limit 1.96");
     // The mean gap is 100 µs: a lag of a quarter of that is not yet too late.
     let sent = |lag_ns| {
         judge_by(&run_of(LoadKind::Open, vec![trial(1.0, 9.0, lag_ns)]), &Thresholds::default()).status
@@ -382,7 +382,7 @@ fn a_busy_machine_is_told_beyond_its_limits() {
         })
     };
     assert_silent(&steal(30));
-    assert_reason(&steal(31), Validity::Suspect, "the hypervisor gave to others 3.10 % of all cores' time");
+    assert_reason(&steal(31), Validity::Suspect, "the hypervisor gave 3.10 %");
     let switches = |n| open_on(|trial, _| trial.hygiene.involuntary_switches = Some(n));
     assert_silent(&switches(100_000));
     assert_reason(&switches(100_020), Validity::Suspect, "threads were put off their core 5.00 k/s per core");
@@ -485,7 +485,7 @@ fn most_of_the_trials_have_to_be_unsteady() {
     let reasons =
         |trials: Vec<Trial>| judge_by(&run_of(LoadKind::Open, trials), &Thresholds::default()).reasons;
     let grew = "not steady: the median response grew from 1.00 ms in the first quarter to 4.00 ms in the last; the load is \
-                more than the dispatch can take";
+                more than the dispatch can handle";
     assert_eq!(reasons(vec![unsteady()]), [grew]);
     assert_eq!(reasons(vec![steady(), unsteady()]), Vec::<String>::new());
     assert_eq!(reasons(vec![unsteady(), steady(), unsteady()]), [format!("{grew} (in 2 of 3 trials)")]);
@@ -537,9 +537,10 @@ fn a_steady_state_is_missed_by_share_and_by_level() {
     let million = |of: &[u64]| of.iter().map(|ms| ms * 1_000_000).collect::<Vec<_>>();
     // Twelve batches of one point each: seven are cut off, and what is kept is a quarter below the second half.
     let fell = means(5, &million(&[30, 28, 26, 24, 22, 20, 9, 3, 3, 3, 3, 3]));
-    let words = "not steady: no steady state: MSER-5 would cut off 58.3 % of the window, where the mean response is still 3.00 ms \
-                 against 4.00 ms over its second half";
-    assert_eq!(judged(&fell, &[]), [words]);
+    let reasons = judged(&fell, &[]);
+    for figure in ["58.3 % of the window", "3.00 ms", "4.00 ms"] {
+        assert!(reasons.len() == 1 && reasons[0].contains(figure), "{reasons:?}");
+    }
     assert_eq!(judged(&fell, &[("mser_change", "25%")]), Vec::<String>::new(), "at the limit");
     assert_eq!(judged(&fell, &[("mser_change", "24%")]).len(), 1);
     // By chance the last of a steady series are the most alike: what is kept is at the level of the others.
@@ -573,7 +574,7 @@ fn a_window_is_the_limit_up_to_what_else_might_be() {
     let limited = |change: fn(&mut Run)| {
         let notes = with_window(change);
         assert!(
-            notes.len() < 2 && notes.iter().all(|note| note.starts_with("limited by 64 in flight")),
+            notes.len() < 2 && notes.iter().all(|note| note.contains("limited by 64 flows in flight")),
             "{notes:?}"
         );
         notes.len() == 1
