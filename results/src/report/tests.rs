@@ -303,7 +303,8 @@ fn the_line_of_the_picture_goes_through_the_median_of_each_rate() {
 #[test]
 fn the_picture_of_a_search_marks_goal_knee_and_answer() {
     let svg = search_svg(&sample::searched());
-    for mark in [">knee ", ">highest rate that keeps the goal 2.40 k/s<", ">goal p99 900 µs<", "p99 &lt; 900 µs"]
+    for mark in
+        [">knee ", ">highest rate that keeps the goal 2.40 k/s<", ">goal p99 900 µs<", "p99 &lt; 900 µs"]
     {
         assert!(svg.contains(mark), "{mark}\n{svg}");
     }

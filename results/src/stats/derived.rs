@@ -245,7 +245,10 @@ mod tests {
         let derived = Derived::of(&Run { trials: trials.clone(), ..Run::default() });
         assert_eq!(derived.cpu_ns_per_message, Some(1_200.0 / 60.0));
         assert_eq!(derived.cpu_ns_per_flow, Some(1_200.0 / 15.0));
-        assert_eq!((derived.awake_share, derived.harness_share), (Some(600.0 / 8_000.0), Some(200.0 / 8_000.0)));
+        assert_eq!(
+            (derived.awake_share, derived.harness_share),
+            (Some(600.0 / 8_000.0), Some(200.0 / 8_000.0))
+        );
         assert_eq!((derived.messages, derived.messages_per_flow), (Some(60), Some(3.0)));
         // A trial that says what it cost and not how many messages it measured does not know them.
         let unknown = Trial { messages: None, ..trials[0].clone() };

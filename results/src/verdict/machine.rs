@@ -121,8 +121,7 @@ mod tests {
         let words = "the clock is too expensive: a clock read costs 210000.0 ns, 21.0 % of the median response of 1.00 ms";
         assert_reason(&expensive, Validity::Suspect, words);
         let noted = open(|_, machine| machine.clock_read_ns = Some(60_000.0));
-        let words =
-            "a clock read costs 60000.0 ns, 6.00 % of the median response of 1.00 ms; this cost is part of the response";
+        let words = "a clock read costs 60000.0 ns, 6.00 % of the median response of 1.00 ms; this cost is part of the response";
         assert_eq!((noted.status, noted.notes), (Validity::Valid, vec![words.to_owned()]));
         let cheap = open(|_, machine| machine.clock_read_ns = Some(49_000.0));
         assert_eq!((cheap.status, cheap.notes.len()), (Validity::Valid, 0));

@@ -250,11 +250,7 @@ fn overload_is_not_steady() {
     for load in [LoadKind::Open, LoadKind::Closed] {
         let run = Run { load, trials: trials.clone(), ..Run::default() };
         let verdict = judge(&run, &Machine::default(), &limits);
-        assert_reason(
-            &verdict,
-            Validity::Suspect,
-            "not steady: MSER-5 would cut off the first 75.0 %",
-        );
+        assert_reason(&verdict, Validity::Suspect, "not steady: MSER-5 would cut off the first 75.0 %");
         limits.set("mser_truncated", "none").unwrap();
         assert_eq!(judge(&run, &Machine::default(), &limits).status, Validity::Valid);
         limits.set("mser_truncated", "50%").unwrap();

@@ -63,7 +63,11 @@ fn a_hold_in_which_nothing_was_due_says_nothing() {
     for goal in ["lost=0", "p50<1s", "mean<1s,lost=0"] {
         let judged = judged(&run_of([], 0), goal);
         assert_eq!(judged.outcome.judgement, Judgement::TooFew, "{goal}");
-        assert!(judged.reasons[0].ends_with("hold the rate for 5.00 ms or longer"), "{goal}: {:?}", judged.reasons);
+        assert!(
+            judged.reasons[0].ends_with("hold the rate for 5.00 ms or longer"),
+            "{goal}: {:?}",
+            judged.reasons
+        );
     }
     // Where flows were due and none ended, that is the reason, and no sample is missed.
     assert_eq!(judged(&run_of([], 9), "p99<1s").outcome.judgement, Judgement::Missed { collapsed: true });
