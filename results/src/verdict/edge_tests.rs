@@ -399,7 +399,7 @@ fn a_busy_machine_is_told_beyond_its_limits() {
     };
     assert_silent(&throttled(10));
     let words =
-        "the CPU quota of a control group held threads back for 11.0 ms of 1.00 s, limit 1.00 % of the time";
+        "the CPU quota of a control group stopped threads for 11.0 ms of 1.00 s, limit 1.00 % of the time";
     assert_eq!(throttled(11).host, [words], "without periods nothing is said of them");
 }
 

@@ -144,6 +144,11 @@ mod tests {
     }
 
     #[test]
+    fn of_a_machine_that_no_trial_looked_at_nothing_is_known() {
+        assert!(Spare::of(&Run::default()).is_none());
+    }
+
+    #[test]
     fn a_window_that_is_never_filled_is_said_unless_one_at_a_time_was_asked_for() {
         let hardly = |run: &mut Run| {
             for trial in &mut run.trials {
