@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Check drumpost against known answers on this machine
     Selftest(SelftestArgs),
+    /// Check that a transport keeps what the harness relies on: order, counts, wake-ups, limits
+    Contract(ContractArgs),
     /// Remove streams that killed runs left at a server
     Clean(CleanArgs),
     /// Print a completion script for a shell
@@ -363,6 +365,31 @@ pub(crate) struct ExportArgs {
     /// File, pipe or device to write; `-` is stdout [default: stdout]
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 all transports keep the contract, 1 one does not, 2 usage")]
+pub(crate) struct ContractArgs {
+    /// nats, event/nats, ... [default: all in process]
+    ///
+    /// A transport, or one style of it. The checks of both styles take about 10 s in process and a minute over a server.
+    #[arg(value_name = "DISPATCH")]
+    pub dispatch: Vec<String>,
+    /// Only these checks, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "CHECK")]
+    pub only: Vec<String>,
+    /// List the checks and what each proves
+    #[arg(long)]
+    pub checks: bool,
+    /// Server of nats and jetstream
+    #[arg(long, value_name = "URL", env = "NATS_URL", hide_env_values = true)]
+    pub nats: Option<String>,
+    /// Option of a transport
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ mod args;
 mod clean;
 mod compare;
 mod completions;
+mod contract;
 mod digest;
 mod environment;
 mod exit;
@@ -101,6 +102,7 @@ fn command(registry: &Registry, words: &[OsString]) -> Exit {
         Command::Compare(args) => compare::compare(&args),
         Command::Export(args) => export::export(&args),
         Command::Selftest(args) => selftest::selftest(registry, &args),
+        Command::Contract(args) => contract::contract(registry, &args),
         Command::Clean(args) => clean::clean(registry, &args),
         Command::Completions(args) => completions::completions(&args),
     };

@@ -17,8 +17,20 @@ fn help_of_run() {
 /// A terminal is 80 columns wide at least, and a screen has 50 lines at most.
 #[test]
 fn short_help_of_every_command_fits_a_screen() {
-    let commands =
-        ["", "run", "search", "suite", "list", "show", "compare", "export", "selftest", "completions"];
+    let commands = [
+        "",
+        "run",
+        "search",
+        "suite",
+        "list",
+        "show",
+        "compare",
+        "export",
+        "selftest",
+        "contract",
+        "clean",
+        "completions",
+    ];
     for command in commands {
         let place = Place::new();
         let done = Running::start(place.command(&format!("{command} -h")).env("COLUMNS", "80")).end();

@@ -7,6 +7,7 @@
 mod support;
 
 mod cli;
+mod contract;
 mod dashboard;
 #[cfg(feature = "defects")]
 mod defects;

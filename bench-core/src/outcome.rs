@@ -1,6 +1,7 @@
 //! The outcome of a trial: plain data, merged over the lanes. The command line turns it into a record.
 
 use crate::{cost::Cost, hist::Distribution, load::gaps::Gaps};
+use std::fmt;
 
 /// How a trial ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +12,16 @@ pub enum Ending {
     Interrupted,
     /// A port or a handler failed; what there is up to then is kept.
     Failed(String),
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Completed => f.write_str("as completed"),
+            Self::Interrupted => f.write_str("as interrupted"),
+            Self::Failed(why) => write!(f, "as failed: {why}"),
+        }
+    }
 }
 
 /// Messages sent against messages delivered.

@@ -74,21 +74,13 @@ fn named<'a>(
     if let Ok(style) = text.parse::<Style>() {
         return Ok(defaults(registry, scenario, Some(style)));
     }
-    let known: Vec<&str> = registry.transports.iter().map(|entry| entry.name).collect();
-    let find = |name: &str| {
-        registry.transport(name).ok_or_else(|| match name {
-            "nats" | "jetstream" => usage(format!("this build has no {name}: build with --features nats")),
-            _ => usage(unknown("transport", name, &known)),
-        })
-    };
     let Some((style, name)) = text.split_once('/') else {
-        let entry = find(text)?;
+        let entry = transport(registry, text)?;
         let fits = scenario.styles().filter(|style| refusal(*style, entry, scenario).is_none());
         return Ok(fits.map(|style| (style, entry)).collect());
     };
-    let styles = Style::ALL.map(Style::name);
-    let style: Style = style.parse().map_err(|_| usage(unknown("style", style, &styles)))?;
-    let entry = find(name)?;
+    let style = self::style(style)?;
+    let entry = transport(registry, name)?;
     match refusal(style, entry, scenario) {
         Some(Refusal::NoSuchStyle(sentence)) => Err(usage(sentence)),
         Some(Refusal::Intent(listed)) => {
@@ -98,6 +90,27 @@ fn named<'a>(
         }
         None => Ok(vec![(style, entry)]),
     }
+}
+
+/// The transport of that name.
+///
+/// # Errors
+/// A sentence that says what a build with it needs, or which names there are.
+pub(crate) fn transport<'a>(registry: &'a Registry, name: &str) -> anyhow::Result<&'a TransportEntry> {
+    let known: Vec<&str> = registry.transports.iter().map(|entry| entry.name).collect();
+    registry.transport(name).ok_or_else(|| match name {
+        "nats" | "jetstream" => usage(format!("this build has no {name}: build with --features nats")),
+        _ => usage(unknown("transport", name, &known)),
+    })
+}
+
+/// The style of that name.
+///
+/// # Errors
+/// A sentence with the names there are.
+pub(crate) fn style(name: &str) -> anyhow::Result<Style> {
+    let known = Style::ALL.map(Style::name);
+    name.parse().map_err(|_| usage(unknown("style", name, &known)))
 }
 
 /// Why a transport cannot carry a style of the scenario.

@@ -2,7 +2,7 @@
 
 mod audit;
 mod binary;
-mod faulty;
+pub(crate) mod faulty;
 mod figures;
 mod hangs;
 mod host;

@@ -32,7 +32,7 @@ impl Ran {
         })?;
         let ending = &outcome.ending;
         let ended = matches!(ending, Ending::Completed | Ending::Interrupted);
-        ensure(ended, || format!("{circumstances}: the run ended {ending:?}"))?;
+        ensure(ended, || format!("{circumstances}: the run ended {ending}"))?;
         ensure(outcome.started == count && audit.unsent == 0, || {
             let started = outcome.started;
             format!("{circumstances}: it stood still with {started} of {count} flows started: {audit:?}")

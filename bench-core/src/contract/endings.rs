@@ -47,7 +47,7 @@ fn drain_is_bounded(subject: &Subject<'_>, style: Style, intent: Intent) -> Resu
     let ran = subject.run(style, one_hop::<Slow<10_000>>(style, intent), &trial)?;
     let Ran { outcome, wall, circumstances, .. } = &ran;
     ensure(outcome.ending == Ending::Completed, || {
-        format!("{circumstances}: the run ended {:?}", outcome.ending)
+        format!("{circumstances}: the run ended {}", outcome.ending)
     })?;
     let audit = &outcome.audit;
     ensure(audit.unique + audit.lost == audit.expected, || {
@@ -90,7 +90,7 @@ fn failed(ran: &Ran) -> Result<(), Stop> {
     let Ran { outcome, wall, circumstances, .. } = ran;
     let Ending::Failed(why) = &outcome.ending else {
         return Err(Stop::Fails(format!(
-            "{circumstances}: a handler panicked and the run ended {:?}",
+            "{circumstances}: a handler panicked and the run ended {}",
             outcome.ending
         )));
     };
@@ -131,7 +131,7 @@ pub(super) fn interruption(subject: &Subject<'_>, style: Style) -> Result<(), St
 fn interrupted(ran: &Ran, when: &str) -> Result<(), Stop> {
     let Ran { outcome, after_interruption, circumstances, .. } = ran;
     ensure(outcome.ending == Ending::Interrupted, || {
-        format!("{circumstances}: interrupted {when}, the run ended {:?}", outcome.ending)
+        format!("{circumstances}: interrupted {when}, the run ended {}", outcome.ending)
     })?;
     ensure(after_interruption.is_some_and(|took| took <= SOON), || {
         format!("{circumstances}: interrupted {when}, the run took another {after_interruption:?}")

@@ -155,6 +155,17 @@ pub fn check(entry: &TransportEntry, options: &Options) -> Report {
 /// As [`check`], with the checks whose name `wanted` says yes to.
 #[must_use]
 pub fn check_only(entry: &TransportEntry, options: &Options, wanted: impl Fn(&str) -> bool) -> Report {
+    check_where(entry, options, |_, check| wanted(check))
+}
+
+/// As [`check`], with the checks that `wanted` says yes to. It is asked for each of them, by style and name, right before it
+/// is run.
+#[must_use]
+pub fn check_where(
+    entry: &TransportEntry,
+    options: &Options,
+    wanted: impl Fn(Style, &'static str) -> bool,
+) -> Report {
     let mut report = Report { transport: entry.name.to_owned(), lines: Vec::new() };
     let made = match (entry.make)(options) {
         Ok(made) => made,
@@ -169,7 +180,7 @@ pub fn check_only(entry: &TransportEntry, options: &Options, wanted: impl Fn(&st
     for style in Style::ALL {
         // Of a style it does not have, only the refusal can be checked.
         let applies = |check: &&Check| entry.intents(style).is_some() || check.name == "refusal";
-        for check in CHECKS.iter().filter(applies).filter(|check| wanted(check.name)) {
+        for check in CHECKS.iter().filter(applies).filter(|check| wanted(style, check.name)) {
             let verdict = if subject.hangs() {
                 Verdict::NotApplicable("not run, as a run before it does not end".into())
             } else {

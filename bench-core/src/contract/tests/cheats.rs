@@ -55,7 +55,7 @@ pub(super) const CHEATS: &[Cheat] = &[
     caught("refuses-vaguely", "refusal", "does not name Event"),
     caught("leaves-thread", "shutdown", "threads are still there"),
     caught("sleeps-on", "wake-ups", "sleepers are not woken"),
-    caught("swallows-panic", "panic", "a handler panicked and the run ended Completed"),
+    caught("swallows-panic", "panic", "a handler panicked and the run ended as completed"),
     caught("not-made", "make", "option cheat: no such cheat"),
     caught("never-ends", "panic", "the run does not end"),
 ];

@@ -1,0 +1,198 @@
+//! `drumpost contract`: holds transports to the contract of the seam, those that ship and those that a third party has
+//! registered. The checks themselves are in the engine (`drumpost_core::contract`).
+
+use crate::{
+    Exit,
+    args::ContractArgs,
+    exit::usage,
+    output,
+    run::{dispatches, job::unknown, options::options_of},
+    secrets,
+};
+use drumpost_core::{
+    contract::{self, CHECKS, Report, Verdict},
+    registry::{Options, Registry, TransportEntry},
+    scenario::Style,
+};
+use drumpost_results::report::{Layout, hanging};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A transport, and the styles of it that are checked.
+type Subject<'a> = (&'a TransportEntry, Vec<Style>);
+
+/// Checks the transports that are named, or all that need no server, and fails if one of them does not keep the contract.
+pub(crate) fn contract(registry: &Registry, args: &ContractArgs) -> anyhow::Result<Exit> {
+    let layout = output::layout();
+    if args.checks {
+        output::result(&list(layout))?;
+        return Ok(Exit::Ok);
+    }
+    let known: Vec<&str> = CHECKS.iter().map(|check| check.name).collect();
+    if let Some(name) = args.only.iter().find(|name| !known.contains(&name.as_str())) {
+        return Err(usage(format!("--only: {}", unknown("check", name, &known))));
+    }
+    let options = options_of(registry, &args.set, args.nats.as_deref())?;
+    let subjects = subjects(registry, &args.dispatch)?;
+    for (entry, _) in &subjects {
+        // A transport reads its options when it is made. What is wrong with one is told before anything is checked.
+        (entry.make)(&options).map_err(|error| usage(format!("{}: {error}", entry.name)))?;
+    }
+    refuse_unread(&options, args)?;
+    let (mut holds, mut checked) = (true, Vec::new());
+    for (entry, styles) in &subjects {
+        let report = check(entry, styles, &options, args);
+        if report.failures().next().is_none() && report.passed().next().is_none() {
+            return Err(usage(format!(
+                "{}: none of the checks that were asked for applies to it",
+                entry.name
+            )));
+        }
+        holds &= report.holds();
+        if !args.json {
+            output::result(&text(&report, layout))?;
+        }
+        checked.push(Checked::of(&report, entry, &options));
+    }
+    if args.json {
+        let document = Document {
+            schema_version: 1,
+            tool_version: env!("CARGO_PKG_VERSION"),
+            holds,
+            transports: checked,
+        };
+        output::result(&(serde_json::to_string_pretty(&document)? + "\n"))?;
+    }
+    Ok(if holds { Exit::Ok } else { Exit::Failed })
+}
+
+fn check(entry: &TransportEntry, styles: &[Style], options: &Options, args: &ContractArgs) -> Report {
+    let has_terminal = output::remarks_to_terminal();
+    let wanted = |style: Style, check: &str| {
+        let is_wanted =
+            styles.contains(&style) && (args.only.is_empty() || args.only.iter().any(|name| name == check));
+        if is_wanted && has_terminal {
+            output::progress(&format!("{style}/{} {check}", entry.name));
+        }
+        is_wanted
+    };
+    let report = contract::check_where(entry, options, wanted);
+    if has_terminal {
+        output::progress("");
+    }
+    report
+}
+
+/// What the command line names, in its order, each transport once; without a name all transports that need no server.
+fn subjects<'a>(registry: &'a Registry, asked: &[String]) -> anyhow::Result<Vec<Subject<'a>>> {
+    if asked.is_empty() {
+        let in_process = registry.transports.iter().filter(|entry| !entry.needs_server);
+        return Ok(in_process.map(|entry| (entry, Style::ALL.to_vec())).collect());
+    }
+    let mut subjects: Vec<Subject<'a>> = Vec::new();
+    for text in asked {
+        let (styles, name) = match text.split_once('/') {
+            None => (Style::ALL.to_vec(), text.as_str()),
+            Some((style, name)) => (vec![dispatches::style(style)?], name),
+        };
+        let entry = dispatches::transport(registry, name)?;
+        match subjects.iter_mut().find(|(known, _)| known.name == entry.name) {
+            None => subjects.push((entry, styles)),
+            Some((_, known)) => known.extend(styles),
+        }
+    }
+    Ok(subjects)
+}
+
+/// Refuses an option that none of the transports has read, such as a misspelt one.
+fn refuse_unread(options: &Options, args: &ContractArgs) -> anyhow::Result<()> {
+    let read = options.asked();
+    let known: Vec<&str> = read.iter().map(String::as_str).collect();
+    let set = args.set.iter().filter_map(|set| set.split_once('='));
+    match set.into_iter().find(|(key, _)| !known.contains(key)) {
+        Some((key, _)) => Err(usage(format!("--set: {}", unknown("option", key, &known)))),
+        None => Ok(()),
+    }
+}
+
+/// The checks and what each proves.
+fn list(layout: Layout) -> String {
+    let width = CHECKS.iter().map(|check| check.name.len()).max().unwrap_or(0) + 2;
+    CHECKS.iter().map(|check| hanging(&format!("{:width$}", check.name), check.proves, layout)).collect()
+}
+
+fn text(report: &Report, layout: Layout) -> String {
+    let (passed, failed) = (report.passed().count(), report.failures().count());
+    let rest = report.lines.len() - passed - failed;
+    let says = if report.holds() { "keeps the contract" } else { "DOES NOT KEEP THE CONTRACT" };
+    let mut text =
+        format!("{} {says}: {passed} passed, {failed} failed, {rest} not applicable\n", report.transport);
+    let name = |line: &contract::Line| format!("{}/{}", line.style, line.check);
+    let width = report.lines.iter().map(|line| name(line).len()).max().unwrap_or(0);
+    for line in &report.lines {
+        let (word, why) = word(&line.verdict);
+        let told = hanging(&format!("  {word}  {:width$}  ", name(line)), why, layout);
+        text += &format!("{}\n", told.trim_end());
+    }
+    text + "\n"
+}
+
+fn word(verdict: &Verdict) -> (&'static str, &str) {
+    match verdict {
+        Verdict::Passed => ("pass", ""),
+        Verdict::Failed(why) => ("FAIL", why),
+        Verdict::NotApplicable(why) => ("n/a ", why),
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    tool_version: &'static str,
+    holds: bool,
+    transports: Vec<Checked<'a>>,
+}
+
+/// What came of one transport.
+#[derive(Debug, Serialize)]
+struct Checked<'a> {
+    transport: &'a str,
+    /// Without the values of secrets.
+    options: BTreeMap<String, String>,
+    holds: bool,
+    checks: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    style: &'static str,
+    check: &'static str,
+    verdict: &'static str,
+    /// Why it failed, or why there was nothing to check.
+    why: Option<String>,
+}
+
+impl<'a> Checked<'a> {
+    fn of(report: &Report, entry: &'a TransportEntry, options: &Options) -> Self {
+        let row = |line: &contract::Line| {
+            let (verdict, why) = match &line.verdict {
+                Verdict::Passed => ("passed", None),
+                Verdict::Failed(why) => ("failed", Some(why)),
+                Verdict::NotApplicable(why) => ("not_applicable", Some(why)),
+            };
+            let why = why.map(|why| secrets::hide(why));
+            Row { style: line.style.name(), check: line.check, verdict, why }
+        };
+        let declared = |name: &str| entry.options.iter().any(|option| option.name == name);
+        Self {
+            transport: entry.name,
+            options: options
+                .iter()
+                .filter(|(name, _)| declared(name))
+                .map(|(name, value)| (name.to_owned(), secrets::shown(name, value)))
+                .collect(),
+            holds: report.holds(),
+            checks: report.lines.iter().map(row).collect(),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! `drumpost contract`: what it says of a transport that keeps the contract, of one that does not, and of mistakes.
+
+use crate::{found::faulty, support::Place};
+use drumpost::Exit;
+use serde_json::Value;
+use std::ffi::OsString;
+
+#[test]
+fn a_transport_that_keeps_the_contract() {
+    let done = Place::new().run("contract rtrb --only count,order,competing").with_code(0);
+    let lines: Vec<&str> = done.stdout.lines().collect();
+    assert_eq!(lines[0], "rtrb keeps the contract: 2 passed, 0 failed, 1 not applicable", "{}", done.stdout);
+    assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), ["pass", "message/count"]);
+    assert!(done.stdout.contains("n/a") && done.stdout.contains("a ring has one reader"), "{}", done.stdout);
+    assert_eq!(done.stderr, "");
+}
+
+#[test]
+fn one_style_and_the_whole_as_a_document() {
+    let done =
+        Place::new().run("contract event/listeners message/rtrb --only fan-out,order --json").with_code(0);
+    let document: Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!((&document["schema_version"], &document["holds"]), (&1.into(), &true.into()));
+    let checks = |at: usize| -> Vec<(String, String, String)> {
+        let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
+        let rows = document["transports"][at]["checks"].as_array().unwrap();
+        rows.iter().map(|row| (text(row, "style"), text(row, "check"), text(row, "verdict"))).collect()
+    };
+    let expected = |style: &str, of: [(&str, &str); 2]| {
+        of.map(|(check, verdict)| (style.to_owned(), check.to_owned(), verdict.to_owned())).to_vec()
+    };
+    assert_eq!(checks(0), expected("event", [("order", "passed"), ("fan-out", "passed")]));
+    assert_eq!(checks(1), expected("message", [("order", "passed"), ("fan-out", "not_applicable")]));
+}
+
+#[test]
+fn a_third_partys_transport_that_does_not_keep_it() {
+    let words = |line: &str| line.split_whitespace().map(OsString::from).collect::<Vec<_>>();
+    let check = |line: &str| drumpost::run(faulty::registry(), words(line));
+    assert_eq!(check("mine contract threadbare --only count"), Exit::Ok);
+    let fault = "--set faulty.at=drain --set faulty.kind=panic";
+    assert_eq!(check(&format!("mine contract threadbare --only count {fault}")), Exit::Failed);
+    // Of one that passes and one that fails, the second counts.
+    assert_eq!(check(&format!("mine contract rtrb threadbare --only count {fault}")), Exit::Failed);
+}
+
+#[test]
+fn the_list_of_checks_has_each_of_them() {
+    let done = Place::new().run("contract --checks").with_code(0);
+    for check in drumpost_core::contract::CHECKS {
+        let line = done.stdout.lines().find(|line| line.split_whitespace().next() == Some(check.name));
+        assert!(line.is_some(), "{}", check.name);
+    }
+}
+
+#[test]
+fn mistakes_are_refused_before_anything_is_checked() {
+    for (line, says) in [
+        ("contract rtrb --only ordr", "did you mean `order`?"),
+        ("contract rtbr", "did you mean `rtrb`?"),
+        ("contract massage/rtrb", "did you mean `message`?"),
+        ("contract rtrb --set rtrb.depth=3", "unknown option `rtrb.depth`"),
+        ("contract rtrb --set depth", "is not KEY=VALUE"),
+        ("contract rtrb --only fan-out", "none of the checks that were asked for applies"),
+    ] {
+        let done = Place::new().run(line).with_code(2);
+        assert!(
+            done.stderr.contains(says) && done.stdout.is_empty(),
+            "{line}: {}{}",
+            done.stdout,
+            done.stderr
+        );
+    }
+}
