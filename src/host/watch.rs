@@ -253,13 +253,17 @@ mod tests {
         assert_eq!(within_quota(hygiene, &quota(Some(0.1)), &quota(None)).quota_millicores, Some(100));
     }
 
-    /// A child that listens on loopback and burns a core: it inherits the socket as its standard input.
+    /// A child that listens on loopback and burns a core: it inherits the socket as its standard input. It ends with this
+    /// process, however that ends.
     fn listening_burner() -> (Child, std::net::SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         assert!(listener.as_raw_fd() > 2);
         let child = Command::new("sh")
-            .args(["-c", "echo ready; while :; do :; done"])
+            .args([
+                "-c",
+                "echo ready; while kill -0 $PPID; do i=0; while [ $i -lt 99999 ]; do i=$((i+1)); done; done",
+            ])
             .stdin(Stdio::from(OwnedFd::from(listener)))
             .stdout(Stdio::piped())
             .spawn()

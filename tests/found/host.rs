@@ -15,8 +15,16 @@ struct Burners(Vec<Child>);
 
 impl Burners {
     fn start(count: usize) -> Self {
-        let burner =
-            |_| Command::new("sh").args(["-c", "while :; do :; done"]).stdin(Stdio::null()).spawn().unwrap();
+        let burner = |_| {
+            Command::new("sh")
+                .args([
+                    "-c",
+                    "while kill -0 $PPID; do i=0; while [ $i -lt 99999 ]; do i=$((i+1)); done; done",
+                ])
+                .stdin(Stdio::null())
+                .spawn()
+                .unwrap()
+        };
         Self((0..count).map(burner).collect())
     }
 }
