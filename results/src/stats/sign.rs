@@ -27,7 +27,7 @@ pub fn sign_test(differences: &[f64]) -> f64 {
 #[must_use]
 pub fn median_interval(n: usize, confidence: f64) -> Option<MedianInterval> {
     let tail = (1.0 - confidence) / 2.0;
-    let low = (1..=n / 2).take_while(|k| binomial_at_most(n, k - 1, 0.5) <= tail).last()?;
+    let low = (1..).take_while(|k| binomial_at_most(n, k - 1, 0.5) <= tail).last()?;
     Some(MedianInterval { low, high: n + 1 - low })
 }
 
@@ -46,7 +46,7 @@ pub fn minimum_detectable(differences: &[f64], alpha: f64) -> Option<f64> {
     const POWER: f64 = 0.8;
     let n = differences.len();
     let median = super::median(differences)?;
-    let equal_signs = (n / 2 + 1..=n).find(|k| 2.0 * binomial_at_most(n, n - k, 0.5) <= alpha)?;
+    let equal_signs = (1..=n).find(|k| 2.0 * binomial_at_most(n, n - k, 0.5) <= alpha)?;
     let power = |share: f64| 1.0 - binomial_at_most(n, equal_signs - 1, share);
     let (mut low, mut high) = (0.5, 1.0);
     for _ in 0..60 {
@@ -60,14 +60,8 @@ pub fn minimum_detectable(differences: &[f64], alpha: f64) -> Option<f64> {
     Some(residuals[rank - 1].max(-residuals[n - rank]).max(0.0))
 }
 
-/// `P(Bin(n, p) ≤ k)`, summed from exact logarithms of the terms.
+/// `P(Bin(n, p) ≤ k)` for k up to n and p between 0 and 1, summed from exact logarithms of the terms.
 fn binomial_at_most(n: usize, k: usize, p: f64) -> f64 {
-    if k >= n || p <= 0.0 {
-        return 1.0;
-    }
-    if p >= 1.0 {
-        return 0.0;
-    }
     let (ln_p, ln_q) = (p.ln(), (1.0 - p).ln());
     let mut ln_ways = 0.0f64;
     let mut sum = 0.0;
@@ -140,6 +134,24 @@ mod tests {
         assert!((minimum_detectable(&louder, 0.01).unwrap() - 3.0 * found).abs() < 1e-12);
         assert_eq!(minimum_detectable(&noise[..5], 0.01), None);
         assert_eq!(minimum_detectable(&[], 0.01), None);
+    }
+
+    /// Ranks by another program, which sums the binomial distribution without logarithms. The squares lie apart, so that each
+    /// rank has a value of its own, and further apart above their median than below.
+    #[test]
+    fn what_could_be_found_is_the_quantile_that_gives_a_power_of_eight_in_ten() {
+        for (n, alpha, rank) in
+            [(12, 0.05, 11), (20, 0.05, 16), (20, 0.01, 18), (30, 0.05, 23), (30, 0.01, 25)]
+        {
+            let squares: Vec<f64> = (0..n).map(|i| f64::from(i * i)).collect();
+            let median = crate::stats::median(&squares).unwrap();
+            let expected = squares[rank - 1] - median;
+            let mirrored: Vec<f64> = squares.iter().map(|d| -d).collect();
+            for differences in [squares, mirrored] {
+                let found = minimum_detectable(&differences, alpha).unwrap();
+                assert!((found - expected).abs() < 1e-9, "{n} {alpha}: {found} {expected}");
+            }
+        }
     }
 
     proptest! {
