@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::event::{Allows, Event, Plan, Quantiles, Sample, ServerNow};
+use crate::event::{Allows, Confirms, Event, Plan, Quantiles, Sample, ServerNow};
 use crate::frame::{render, to_text};
 use crate::model::{Key, Model};
 use crate::script;
@@ -69,6 +69,15 @@ fn warning() {
 #[test]
 fn faults() {
     shots("faults", &model_until(Theme::coloured(), at(3, 1, 50)));
+}
+
+/// Of the dispatch in focus, once its trial is over.
+#[test]
+fn refused() {
+    let mut model = running();
+    let confirms = Confirms { confirmed: 44_930, refused: 37, unconfirmed: 5 };
+    model.apply(Event::Confirmed { dispatch: 2, confirms });
+    shots("refused", &model);
 }
 
 #[test]
