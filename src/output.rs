@@ -62,7 +62,17 @@ pub(crate) fn printed(outcome: io::Result<()>) -> anyhow::Result<()> {
 
 /// Says what went wrong.
 pub(crate) fn complain(text: &str) {
-    to_stderr(&format!("drumpost: {}\n", plain::plain(text)));
+    to_stderr(&format!("drumpost: {}\n", short_words(&plain::plain(text))));
+}
+
+/// The text with its longest words cut. A name in a file may be as long as the file, and an error that quotes it would
+/// push everything else off the screen.
+fn short_words(text: &str) -> String {
+    /// Longer than any name, and than paths that people type.
+    const WORD_LEN: usize = 1_000;
+    let short = |word: &str| plain::cut(word, WORD_LEN).into_owned();
+    let line = |line: &str| line.split(' ').map(short).collect::<Vec<_>>().join(" ");
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Says something beside the result.
@@ -136,6 +146,14 @@ mod tests {
                 .into_iter()
                 .all(understands_escapes)
         );
+    }
+
+    #[test]
+    fn long_words_of_an_error_are_cut_and_nothing_else_is_changed() {
+        let long = "x".repeat(70_000);
+        let text = short_words(&format!("s.toml:  unknown `{long}`;\n  line 2\n"));
+        assert_eq!(text, format!("s.toml:  unknown `{}…\n  line 2\n", "x".repeat(998)));
+        assert_eq!(short_words("a  b\n\n c "), "a  b\n\n c ");
     }
 
     #[test]

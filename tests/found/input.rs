@@ -1,6 +1,6 @@
 //! Input of every kind: what is typed, what is in a file, and what a file or a server would like to do to a terminal.
 
-use crate::support::{Place, Record};
+use crate::support::{Done, Place, Record};
 use drumpost_results::plain::acts;
 use serde_json::{Value, json};
 use std::fs;
@@ -128,7 +128,8 @@ fn nothing_from_a_file_acts_on_the_terminal() {
     ] {
         let done = place.run(line);
         let all: String = format!("{}{}", done.stdout, done.stderr);
-        assert!(!all.is_empty(), "{line}");
+        // What cannot be shown, exported or run for its names is refused; nothing breaks.
+        assert!(!all.is_empty() && [0, 2, 6, 7].contains(&done.code), "{line}: code {}", done.code);
         assert!(!all.chars().any(acts), "{line}: {all:?}");
     }
     let shown = place.run("show r.json --json").with_code(0).json();
@@ -144,13 +145,19 @@ fn names_of_a_file_are_cut() {
     saved(&place, &record);
     let shown = place.run("show r.json --hops").with_code(0);
     assert!(shown.stdout.len() < 40_000 && shown.stdout.contains("nnn…"), "{}", shown.stdout.len());
-    place.run("compare r.json r.json");
+    // One run with a name that nobody has is compared with itself: whatever is concluded, names are cut.
+    let compared = place.run("compare r.json r.json");
+    assert!([0, 6, 7].contains(&compared.code), "code {}: {}", compared.code, compared.stderr);
+    assert!(compared.stdout.len() < 40_000 && compared.stdout.contains("nnn…"), "{}", compared.stdout.len());
     let long = "x".repeat(70_000);
     fs::write(place.path("s.toml"), format!("[[matrix]]\nscenario = ['ping', '{long}']\n")).unwrap();
-    place.run("suite s.toml --list").with_code(2);
+    let short = |done: &Done| done.stderr.len() + done.stdout.len() < 10_000 && done.stderr.contains("xxx…");
+    let refused = place.run("suite s.toml --list").with_code(2);
+    assert!(short(&refused), "{}", refused.stderr);
     fs::write(place.path("s.toml"), format!("[[matrix]]\nscenario = 'ping'\nwith = ['{long}', 'b']\n"))
         .unwrap();
-    place.run("suite s.toml --list");
+    let refused = place.run("suite s.toml --list").with_code(2);
+    assert!(short(&refused), "{}", refused.stderr);
 }
 
 #[test]
@@ -228,6 +235,17 @@ fn list_has_options_services_and_thresholds_with_their_defaults() {
     let thresholds = listing["thresholds"].as_array().unwrap();
     assert_eq!(thresholds.len(), drumpost_results::verdict::Thresholds::ALL.len());
     let text = place.run("list").with_code(0).stdout;
+    // Every option of everything that is listed, with its default.
+    let mut options = 0;
+    for entry in ["transports", "scenarios"].iter().flat_map(|what| listing[what].as_array().unwrap()) {
+        for option in entry["options"].as_array().unwrap() {
+            let of = |field: &str| option[field].as_str().unwrap();
+            let says = format!("--set {}={} [default: {}", of("name"), of("form"), of("default"));
+            assert!(text.contains(&says), "{says}: {text}");
+            options += 1;
+        }
+    }
+    assert!(options > 0, "{listing}");
     for says in [
         "services: order (driven), payment, warehouse",
         "--set fan-out.subscribers=N [default: 3]",
@@ -249,11 +267,22 @@ fn every_option_that_is_read_is_listed() {
             assert!(listed.iter().any(|entry| entry.name == asked), "{name} reads {asked}");
         }
     };
+    let mut read = 0;
     for entry in &registry.transports {
         let options = Options::default();
-        let _ = (entry.make)(&options);
+        assert!((entry.make)(&options).is_ok(), "{} is not made without options", entry.name);
         check(entry.name, entry.options, &options);
+        read += options.asked().len();
+        // And what is listed is read: an option that nothing asks for would be refused.
+        for listed in entry.options {
+            assert!(
+                options.asked().iter().any(|asked| asked == listed.name),
+                "nothing reads {}",
+                listed.name
+            );
+        }
     }
+    assert!(read > 0);
     for entry in &registry.scenarios {
         let options = Options::default();
         let _ = (entry.make)(&options);
