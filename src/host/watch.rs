@@ -253,9 +253,19 @@ mod tests {
         assert_eq!(within_quota(hygiene, &quota(Some(0.1)), &quota(None)).quota_millicores, Some(100));
     }
 
+    /// Ended with the value: a test that fails does not leave it burning.
+    struct Burner(Child);
+
+    impl Drop for Burner {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
     /// A child that listens on loopback and burns a core: it inherits the socket as its standard input. It ends with this
-    /// process, however that ends.
-    fn listening_burner() -> (Child, std::net::SocketAddr) {
+    /// process, too, however that ends.
+    fn listening_burner() -> (Burner, std::net::SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         assert!(listener.as_raw_fd() > 2);
@@ -266,17 +276,44 @@ mod tests {
             ])
             .stdin(Stdio::from(OwnedFd::from(listener)))
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        (child, address)
+        (Burner(child), address)
+    }
+
+    #[test]
+    fn what_the_server_used_is_none_of_what_others_used() {
+        let hygiene = Hygiene {
+            window_ns: Some(1_000 * MS),
+            idle_ns: Some(400 * MS),
+            own_ns: Some(500 * MS),
+            others_ns: Some(300 * MS),
+            ..Hygiene::default()
+        };
+        let others = |ns| Hygiene { others_ns: ns, ..hygiene };
+        assert_eq!(without_server(hygiene, 0), hygiene);
+        assert_eq!(without_server(hygiene, 200 * MS), others(Some(100 * MS)));
+        // Others are counted in steps of 10 ms and the server is not.
+        assert_eq!(without_server(hygiene, 301 * MS), others(Some(0)));
+        assert_eq!(without_server(others(None), 200 * MS), others(None));
+    }
+
+    /// What others used, by what the cores and this process did and by what the server used.
+    fn others_ns(hygiene: &Hygiene, server_ns: u64) -> u64 {
+        let known = |ns: Option<u64>| ns.expect("known on this system");
+        let unused_ns = known(hygiene.idle_ns) + known(hygiene.steal_ns);
+        let busy_ns = known(hygiene.cores_ns) - unused_ns;
+        busy_ns.saturating_sub(known(hygiene.own_ns)).saturating_sub(server_ns)
     }
 
     /// The server's time is its own and none of the others'.
     #[test]
     fn a_process_that_listens_is_found_by_its_address_and_is_none_of_the_others() {
-        let (mut child, address) = listening_burner();
+        let (mut burner, address) = listening_burner();
+        let pid = u64::from(burner.0.id());
         let mut ready = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        BufReader::new(burner.0.stdout.take().unwrap()).read_line(&mut ready).unwrap();
         let facts =
             ServerFacts { product: "burner".into(), version: Some("1.2".into()), addresses: vec![address] };
         let watch = |facts: Option<&ServerFacts>| {
@@ -296,19 +333,23 @@ mod tests {
         let seen = watch(Some(&facts));
         let server = seen.server.unwrap();
         assert_eq!(server.missing, None);
-        assert_eq!(server.processes, [Process { pid: u64::from(child.id()), name: "sh".into() }]);
+        assert_eq!(server.processes, [Process { pid, name: "sh".into() }]);
         assert!(server.cpu_ns.unwrap() >= 200 * MS && server.shares_cores, "{server:?}");
         assert_eq!((server.messages, server.flows), (2_000, 200));
         assert!(server.busiest_thread_ns.unwrap() <= server.cpu_ns.unwrap() + 20 * MS, "{server:?}");
         assert!(server.memory_peak_bytes >= server.memory_bytes && server.memory_bytes > Some(100_000));
-        let pid = u64::from(child.id());
         assert!(!seen.busiest.iter().any(|busy| busy.process.pid == pid), "{:?}", seen.busiest);
+        // A quota takes from the idle time, from which it is found out here what others used.
+        let no_quota = seen.hygiene.quota_millicores.is_none();
+        let expected = others_ns(&seen.hygiene, server.cpu_ns.unwrap());
+        assert!(!no_quota || seen.hygiene.others_ns == Some(expected), "{server:?} {:?}", seen.hygiene);
         // Not told that it is the server, it is one of the others.
         let seen = watch(None);
         assert!(seen.server.is_none());
+        let expected = others_ns(&seen.hygiene, 0);
+        assert!(!no_quota || seen.hygiene.others_ns == Some(expected), "{:?}", seen.hygiene);
+        assert!(expected >= 100 * MS, "the process that listens is among them: {:?}", seen.hygiene);
         assert!(seen.busiest.iter().any(|busy| busy.process.pid == pid), "{:?}", seen.busiest);
-        child.kill().unwrap();
-        child.wait().unwrap();
     }
 
     #[test]
