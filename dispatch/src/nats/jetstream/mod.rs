@@ -345,6 +345,20 @@ mod tests {
         JetStream::from_options(&options).unwrap_err()
     }
 
+    /// What `drumpost list` says of an option is what holds without it.
+    #[test]
+    fn without_options_the_defaults_that_are_listed_hold() {
+        let mut listed = Options::default();
+        for option in &OPTIONS[login::OPTIONS.len()..] {
+            listed.set(option.name, option.default);
+        }
+        let made = |options| JetStream::from_options(options).unwrap();
+        let (listed, usual) = (made(&listed), made(&Options::default()));
+        assert_eq!((listed.storage, listed.ack_wait), (usual.storage, usual.ack_wait));
+        let url = OPTIONS.iter().find(|option| option.name == "nats.url").unwrap().default;
+        assert_eq!(usual.server.shown(), url);
+    }
+
     #[test]
     fn times_are_read_with_their_unit() {
         assert_eq!(ack_wait("500ms"), Ok(Duration::from_millis(500)));
