@@ -183,10 +183,23 @@ fn a_place_that_cannot_be_written_is_found_before_anything_runs() {
     let read_only = place.path("read-only");
     fs::create_dir(&read_only).unwrap();
     fs::set_permissions(&read_only, std::os::unix::fs::PermissionsExt::from_mode(0o555)).unwrap();
-    if rustix::process::geteuid().is_root() {
-        return; // Who may do anything is stopped by no permission.
+    let line = format!("{run} read-only/record.json");
+    if !rustix::process::geteuid().is_root() {
+        return refused_in(&place, &line, &["read-only/record.json", "--out"]);
     }
-    refused_in(&place, &format!("{run} read-only/record.json"), &["read-only/record.json", "--out"]);
+    // Root may do anything, so another user tries it, with a copy that this user may run.
+    let program = place.path("drumpost");
+    fs::copy(env!("CARGO_BIN_EXE_drumpost"), &program).unwrap();
+    fs::set_permissions(place.path("."), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut command = std::process::Command::new(program);
+    command.args(line.split_whitespace()).current_dir(place.path(".")).env("HOME", place.path("."));
+    std::os::unix::process::CommandExt::uid(&mut command, 65_534);
+    let done = Running::start(&mut command).end().with_code(2);
+    assert!(
+        done.stderr.contains("read-only/record.json") && done.stderr.contains("--out"),
+        "{}",
+        done.stderr
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Tests of `show` and `compare`: tables of saved records, and the judgement of two records.
 
 use crate::support::{Place, Record, number};
+use serde_json::Value;
 use std::{collections::BTreeSet, fs};
 
 #[test]
@@ -51,13 +52,18 @@ fn every_setting_that_is_written_is_shown_and_every_one_that_is_shown_is_written
         let said = table.split_whitespace().collect::<Vec<_>>().join(" ");
         for (key, value) in record["runs"][0]["settings"].as_object().unwrap() {
             written.insert(key.clone());
-            let value = match value.as_u64() {
-                Some(number) => units::setting(key, &Setting::Integer(number)),
-                None => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+            let value = match value {
+                Value::Number(number) => match number.as_u64() {
+                    Some(number) => units::setting(key, &Setting::Integer(number)),
+                    None => units::setting(key, &Setting::Number(number.as_f64().unwrap())),
+                },
+                Value::String(text) => units::setting(key, &Setting::Text(text.clone())),
+                Value::Bool(flag) => units::setting(key, &Setting::Bool(*flag)),
+                other => panic!("{key} is {other}"),
             };
             let usual = report::USUAL.iter().any(|(usual, text)| usual == key && *text == value);
             let name = key.trim_end_matches("_ns").trim_end_matches("_per_s");
-            let shown = said.contains(&format!(" {name} "));
+            let shown = said.contains(&format!(" {name} {value}"));
             let elsewhere = usual || report::IN_HEADLINE.contains(&key.as_str());
             assert!(shown || elsewhere, "{key} = {value} of {line}: {table}");
         }

@@ -365,8 +365,12 @@ headers = ['none', '4x32B', '1x0B']
 ";
     let place = place(text);
     let document = place.run("suite suite.toml --out out --json").with_code(0).json();
-    for (record, headers) in document["records"].as_array().unwrap().iter().zip(["none", "4x32B", "1x0B"]) {
-        assert_eq!(record["runs"][0]["settings"]["headers"], headers);
+    let records = document["records"].as_array().unwrap();
+    let headers: Vec<&Value> =
+        records.iter().map(|record| &record["runs"][0]["settings"]["headers"]).collect();
+    assert_eq!(headers, ["none", "4x32B", "1x0B"]);
+    for record in records {
+        assert_eq!(count(record, "/runs/0/flows/ended"), 100);
         assert_eq!(count(record, "/runs/0/audit/corrupted"), 0);
     }
 }

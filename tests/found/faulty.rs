@@ -76,6 +76,8 @@ enum Way {
     Fail,
     /// Takes nothing more.
     Full,
+    /// Tells at the end that it refused what it had taken.
+    Refuse,
 }
 
 /// Happens at one method.
@@ -93,6 +95,7 @@ impl Fault {
             "spin" => Way::Spin,
             "pend" => Way::Pend,
             "full" => Way::Full,
+            "refuse" => Way::Refuse,
             _ => Way::Fail,
         };
         Self { at: options.get("faulty.at").unwrap_or_default().to_owned(), kind }
@@ -129,7 +132,7 @@ fn happen(kind: Way) {
             }
             happen(Way::Block);
         }
-        Way::Pend | Way::Fail | Way::Full => {}
+        Way::Pend | Way::Fail | Way::Full | Way::Refuse => {}
     }
 }
 
@@ -243,7 +246,8 @@ impl<P: AsyncSendPort> AsyncSendPort for Port<P> {
 
     async fn settle(&mut self, _at_most: Duration) -> Option<Confirms> {
         self.fault.strike_async("settle").await;
-        None
+        let has_refused = self.fault.strikes("settle") == Some(Way::Refuse);
+        has_refused.then_some(Confirms { confirmed: 41, refused: 37, unconfirmed: 5 })
     }
 }
 

@@ -6,7 +6,17 @@ use crate::support::{LIMIT, Place, Running};
 use drumpost::{Exit, run};
 use drumpost_core::clock::{Clock, Now};
 use serde_json::Value;
-use std::{ffi::OsString, path::Path, process::Command, sync::atomic::Ordering, thread, time::Duration};
+use std::{
+    ffi::OsString,
+    path::Path,
+    process::Command,
+    sync::{
+        atomic::Ordering,
+        mpsc::{RecvTimeoutError, channel},
+    },
+    thread,
+    time::Duration,
+};
 
 /// What a command line over the faulty registry came to.
 struct Came {
@@ -42,6 +52,21 @@ fn came(line: &str) -> Came {
     let took = Duration::from_nanos(clock.now_ns());
     let text = std::fs::read_to_string(&out).unwrap_or_else(|error| panic!("{line}: {exit:?}: {error}"));
     Came { exit, record: serde_json::from_str(&text).unwrap(), took }
+}
+
+/// As [`came`], and fails if it does not end in time, instead of waiting for ever. What goes on then ends with the tests.
+#[track_caller]
+fn came_within(limit: Duration, line: &str) -> Came {
+    let (tell, told) = channel();
+    let own = line.to_owned();
+    let run = thread::spawn(move || tell.send(came(&own)));
+    match told.recv_timeout(limit) {
+        Ok(came) => came,
+        Err(RecvTimeoutError::Timeout) => panic!("{line} still runs after {limit:?}"),
+        Err(RecvTimeoutError::Disconnected) => {
+            std::panic::resume_unwind(run.join().expect_err("it sends or panics"))
+        }
+    }
 }
 
 const LOAD: &str = "--rate 2k/s --duration 300ms --warmup 0s --drain 200ms";
@@ -133,10 +158,46 @@ fn a_handler_that_blocks_ends_a_trial_in_virtual_time() {
     hangs("blocks --sim service=fixed:1us", "message/sim", "transport `sim` hangs: `run` has not returned");
 }
 
+/// The load would go on for ten minutes: only whoever looks after the lanes while they run can end it.
+#[test]
+fn a_lane_that_hangs_ends_a_load_that_would_go_on() {
+    let handler = "the handler of `worker` hangs at worker: `handle` has not returned for 5s";
+    let cases = [
+        ("blocks --rate 2k/s", "message/rtrb", handler),
+        ("blocks --in-flight 8 --placement 1", "message/rtrb", handler),
+        ("blocks --rate 2k/s", "message/tokio-mpsc", handler),
+        ("blocks --in-flight 8 --placement 1", "message/tokio-mpsc", handler),
+        ("blocks --rate 2k/s", "event/listeners", handler),
+        (
+            "stream --rate 2k/s --set faulty.kind=block --set faulty.at=offer",
+            "message/threadbare",
+            "transport `threadbare` hangs at producer: `offer` has not returned for 5s",
+        ),
+        (
+            "stream --rate 2k/s --set faulty.kind=block --set faulty.at=drain",
+            "message/taskless",
+            "transport `taskless` hangs at worker: `drain` has not returned for 5s",
+        ),
+    ];
+    // All of them sleep, so they may do so at once.
+    thread::scope(|scope| {
+        for (line, dispatch, expected) in cases {
+            scope.spawn(move || {
+                let line = format!(
+                    "{line} --duration 10m --warmup 0s --drain 200ms --trials 1 --dispatch {dispatch}"
+                );
+                let came = came_within(LIMIT / 2, &line);
+                assert_eq!((came.exit, came.errors(dispatch)), (Exit::Failed, vec![expected]), "{line}");
+                assert!(came.took < IN_TIME, "{line} took {:?}", came.took);
+            });
+        }
+    });
+}
+
 #[test]
 fn a_load_that_ends_by_count_does_not_wait_for_a_lane_that_hangs() {
     let line = "blocks --count 1M --in-flight 8 --warmup 0s --drain 200ms --trials 1 --dispatch message/rtrb";
-    let came = came(line);
+    let came = came_within(LIMIT / 2, line);
     let errors = came.errors("message/rtrb").join("");
     assert!(came.exit == Exit::Failed && errors.contains("the handler of `worker` hangs"), "{errors}");
     assert!(came.took < IN_TIME, "took {:?}", came.took);
@@ -171,11 +232,14 @@ fn ports_that_are_dropped_for_ever_end_the_trial_and_keep_what_was_measured() {
     }
 }
 
+/// The limit is that of whoever runs tasks. The guard around a whole trial would come three seconds later.
+const CLOSES: &str = "transport `taskless` hangs: `close` has not returned for 12s";
+
 #[test]
 fn a_transport_that_closes_for_ever_ends_the_trial_and_keeps_what_was_measured() {
     for kind in ["pend", "block"] {
         let line = format!("stream --set faulty.kind={kind} --set faulty.at=close --trials 1");
-        let came = fails(&line, "message/taskless", "transport `taskless` hangs: `close` has not returned");
+        let came = fails(&line, "message/taskless", CLOSES);
         let ended = &came.run("message/taskless")["trials"][0]["flows"]["ended"];
         assert!(ended.as_u64() > Some(0), "what was measured before is kept");
         assert!(came.took < IN_TIME, "took {:?}", came.took);

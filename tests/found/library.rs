@@ -25,7 +25,8 @@ fn a_second_run_in_one_process_works_and_its_record_holds_the_command_that_was_g
         assert_eq!(kept[kept.len() - 2..], ["--count", count], "{kept:?}");
     }
     let out = folder.path().join("search");
-    let line =
-        "search stream --sim service=fixed:1ms --slo p99<2ms --from 100 --to 200 --max-holds 3 --repeats 1";
-    assert_ne!(run(builtin(), words(line, &out)), Exit::Failed, "a search after two runs");
+    let line = "search stream --sim service=fixed:1ms --slo p99<2ms --from 100/s --to 200/s --duration 10s --repeats 1";
+    assert_eq!(run(builtin(), words(line, &out)), Exit::Ok, "a search after two runs");
+    let record: Value = serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap();
+    assert_eq!(record["search"]["dispatches"][0]["end"], "always-kept");
 }

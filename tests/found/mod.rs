@@ -8,6 +8,7 @@ mod hangs;
 mod host;
 mod input;
 mod library;
+mod readiness;
 mod saving;
 mod searching;
 mod servers;

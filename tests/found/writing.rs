@@ -5,7 +5,10 @@ use serde_json::Value;
 use std::{
     fs::{self, File},
     io::Read,
-    os::unix::fs::{FileTypeExt, PermissionsExt, symlink},
+    os::unix::{
+        fs::{FileTypeExt, PermissionsExt, symlink},
+        net::UnixListener,
+    },
     path::Path,
     process::{Command, Stdio},
     thread,
@@ -132,19 +135,23 @@ fn a_pipe_is_written_into_and_stays_a_pipe() {
     assert!(place.path("link").is_symlink());
 }
 
-/// Where the tests may make a device of their own, one that is always full.
+/// A socket, and a device where the tests may make one of their own. Neither takes anything: the device is always full.
 #[test]
-fn a_device_is_written_into_and_stays_a_device() {
+fn what_is_no_file_is_not_replaced() {
     let place = with_record();
+    let _socket = UnixListener::bind(place.path("socket")).unwrap();
     let device = place.path("device");
     let made = Command::new("mknod").arg(&device).args(["c", "1", "7"]).output().unwrap();
-    if !made.status.success() || File::options().write(true).open(&device).is_err() {
-        return;
+    let has_device = made.status.success() && File::options().write(true).open(&device).is_ok();
+    for name in ["socket", "device"].into_iter().take(if has_device { 2 } else { 1 }) {
+        let kind = || fs::symlink_metadata(place.path(name)).unwrap().file_type();
+        let before = kind();
+        assert!(!before.is_file());
+        let done = place.run(&format!("export r.json --format csv --out {name}")).with_code(2);
+        assert!(done.stderr.contains(&format!("failed to write {name}")), "{}", done.stderr);
+        place.run(&format!("{QUICK} --out {name}")).with_code(1);
+        assert_eq!(kind(), before, "the {name} was replaced");
     }
-    let done = place.run("export r.json --format csv --out device").with_code(2);
-    assert!(done.stderr.contains("failed to write device"), "{}", done.stderr);
-    place.run(&format!("{QUICK} --out device")).with_code(1);
-    assert!(fs::symlink_metadata(&device).unwrap().file_type().is_char_device(), "the device was replaced");
 }
 
 #[test]
