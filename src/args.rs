@@ -112,7 +112,7 @@ pub(crate) struct RunArgs {
     /// `drumpost list` has all scenarios. With --sim and no scenario it is `stream`.
     pub scenario: Option<String>,
 
-    /// Style and transport: message/rtrb, event, ... [default: all in process]
+    /// message/rtrb, event, ... [default: all in process]
     ///
     /// A dispatch is a style over a transport, such as message/crossbeam or event/nats. A style alone (message, event)
     /// means that style over every in-process transport; a transport alone means both styles over it. Separate several
@@ -124,22 +124,22 @@ pub(crate) struct RunArgs {
     /// A larger batch raises the throughput and makes latency less exact. Read latency at 1.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65_536), value_name = "N", help_heading = "Dispatch")]
     pub batch: u32,
-    /// Length of a bounded queue, in messages
+    /// Messages that a queue holds
     #[arg(long, default_value = "4096", value_parser = count, value_name = "N", help_heading = "Dispatch")]
     pub capacity: u64,
-    /// Threads for lanes: cores, each or N [default: cores]
+    /// Threads: cores, each or N [default: cores]
     ///
     /// A lane is one instance of a service. `cores` starts one thread per core, and each thread polls its lanes in turn.
     /// `each` gives every lane a thread of its own; it is the default with `--wait native`. A number starts that many threads.
     #[arg(long, value_name = "THREADS", help_heading = "Dispatch")]
     pub placement: Option<Placement>,
-    /// Idle threads: spin, yield, park or native
+    /// Idle: spin, yield, park or native
     ///
     /// `park` sleeps until another lane wakes the thread. `yield` polls and lets other threads run in between. `spin`
     /// polls without pause and needs a core per lane. `native` sleeps inside the transport's own blocking receive.
     #[arg(long, default_value = "park", value_name = "HOW", help_heading = "Dispatch")]
     pub wait: Wait,
-    /// Replies to requests: await or async
+    /// Requests: await or async
     ///
     /// With `await`, a service that sends a request does nothing else until the reply arrives. With `async`, it handles
     /// other messages in the meantime.

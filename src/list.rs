@@ -198,6 +198,15 @@ fn indent_of(names: usize, layout: Layout) -> usize {
     if layout.width < NARROW { 2 } else { names }
 }
 
+/// A name and its summary: beside it, or below it on a narrow terminal.
+fn entry(name: &str, summary: &str, layout: Layout) -> String {
+    if layout.width < NARROW {
+        format!("{}\n{}", name.trim_end(), hanging("    ", summary, layout))
+    } else {
+        hanging(&format!("{name}  "), summary, layout)
+    }
+}
+
 fn text(listing: &Listing, layout: Layout) -> String {
     let widest = |names: &mut dyn Iterator<Item = usize>| names.max().unwrap_or(0);
     let names = widest(&mut listing.scenarios.iter().map(|scenario| scenario.name.len()));
@@ -205,14 +214,15 @@ fn text(listing: &Listing, layout: Layout) -> String {
     let mut text = String::from("Scenarios\n");
     for scenario in &listing.scenarios {
         let ListedScenario { name, summary, styles, services, options } = scenario;
-        text += &hanging(&format!("  {name:names$}  {:14}  ", styles.join(", ")), summary, layout);
+        text += &entry(&format!("  {name:names$}  {:14}", styles.join(", ")), summary, layout);
         let role = |service: &ListedService| match service {
             ListedService { name, driven: true, .. } => format!("{name} (starts the flows)"),
             ListedService { name, optional: true, .. } => format!("{name} (optional: --with {name})"),
             ListedService { name, .. } => (*name).to_owned(),
         };
         let services: Vec<String> = services.iter().map(role).collect();
-        text += &hanging(&format!("  {:indent$}    services: ", ""), &short(&services), layout);
+        let services = format!("services: {}", short(&services));
+        text += &hanging(&format!("  {:indent$}    ", ""), &services, layout);
         text += &options_text("--set ", indent, options, layout);
     }
     text += &transports_text(listing, layout);
@@ -245,9 +255,9 @@ fn transports_text(listing: &Listing, layout: Layout) -> String {
     let mut text = format!("\n{}", hanging("", head, layout));
     for transport in &listing.transports {
         let ListedTransport { name, summary, runs_on, intents_by_style, .. } = transport;
-        text += &hanging(&format!("  {name:names$}  "), summary, layout);
+        text += &entry(&format!("  {name:names$}"), summary, layout);
         for (style, intents) in intents_by_style {
-            text += &hanging(&format!("{below}{style} style: "), &intents.join(", "), layout);
+            text += &hanging(&below, &format!("{style} style: {}", intents.join(", ")), layout);
         }
         let mut traits = vec![match *runs_on {
             "simulation" => "is simulated".to_owned(),
@@ -284,8 +294,7 @@ fn thresholds_text(thresholds: &[ListedThreshold], layout: Layout) -> String {
     let default = if is_narrow { 0 } else { widest(|threshold| threshold.default.chars().count()) };
     let line = |threshold: &ListedThreshold| {
         let ListedThreshold { name: key, default: value, makes, summary } = threshold;
-        let lead = format!("  {key:name$}  {value:default$}  {:7}  ", makes.unwrap_or("-"));
-        hanging(&lead, summary, layout)
+        entry(&format!("  {key:name$}  {value:default$}  {:7}", makes.unwrap_or("-")), summary, layout)
     };
     let head = "Thresholds of the verdict (--threshold KEY=VALUE; the value none switches a check off): name, default, \
                 verdict on a run beyond it, what is compared";

@@ -88,7 +88,7 @@ fn a_value_without_its_unit_is_refused_with_an_example() {
     refused("run --headers 4", &["'4'", "--headers", "COUNTxSIZE", "4x32B"]);
     refused("run --headers 65x1B", &["'65x1B'", "--headers", "65 headers are more than 64"]);
     refused("run --headers 1x5KiB", &["--headers", "values of 5120 bytes are longer than 4KiB"]);
-    refused("search --slo p99<1ms --headers 0x1B", &["--headers", "a count of 0 is written none"]);
+    refused("search --slo p99<1ms --headers 0x1B", &["--headers", "write none instead of a count of 0"]);
     refused("run --touch none", &["--touch", "neither inside nor outside"]);
 }
 
@@ -106,7 +106,7 @@ fn a_trace_that_cannot_be_replayed_is_refused_with_its_line() {
 #[test]
 fn an_intent_that_a_transport_cannot_honour_is_named() {
     refused("run --dispatch event/rtrb", &["event/rtrb: ", "Event `order.placed`", "message/rtrb"]);
-    refused("run --dispatch message/listeners", &["message/listeners: listeners cannot honour Request"]);
+    refused("run --dispatch message/listeners", &["message/listeners: listeners cannot carry Request"]);
     refused("run --dispatch message/tokio-broadcast", &["cannot carry", "event/tokio-broadcast"]);
 }
 

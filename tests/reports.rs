@@ -68,7 +68,7 @@ fn every_setting_that_is_written_is_shown_and_every_one_that_is_shown_is_written
             assert!(shown || elsewhere, "{key} = {value} of {line}: {table}");
         }
         if line.starts_with(services) {
-            for text in ["payload 128B,", "services order,payment=2,warehouse", "acks none,"] {
+            for text in ["payload 128B;", "services order, payment=2, warehouse;", "acks none;"] {
                 assert!(said.contains(text), "{text}: {table}");
             }
         }
@@ -103,7 +103,7 @@ fn limits_judge_a_run_and_a_record_anew() {
     let run = "run stream --sim service=exp:1ms --rate 500/s --arrivals poisson --duration 20s";
     let done =
         place.run(&format!("{run} --threshold lag_share=20% --threshold steal=none --out record.json"));
-    assert!(done.stdout.contains("limits   lag_share 20.0 % (default 10.0 %), steal none (default 1.00 %)"));
+    assert!(done.stdout.contains("limits   lag_share 20.0 % (default 10.0 %); steal none (default 1.00 %)"));
     let record = place.run("show record.json --json").with_code(0).json();
     assert_eq!(record["thresholds"], serde_json::json!({ "lag_share": 0.2, "steal": "none" }));
     assert_eq!(record["runs"][0]["verdict"]["status"], "valid");

@@ -269,7 +269,7 @@ fn one_process_at_a_time_runs_a_suite() {
             &["another process is running the suite in", ": wait until it ends", "--resume"],
         );
     }
-    refused(&place, "suite suite.toml --out out", &["out holds a suite already"]);
+    refused(&place, "suite suite.toml --out out", &["out already holds a suite"]);
     // Who only looks is not kept out.
     assert!(place.run("show out").with_code(0).stdout.contains("are still to be run"));
     drop(running); // SIGKILL, and the process is waited for.
@@ -284,7 +284,7 @@ fn one_process_at_a_time_runs_a_suite() {
 fn what_changed_since_is_refused_by_name() {
     let place = place(VIRTUAL);
     drop(begun(&place, "suite suite.toml --out out", 1));
-    refused(&place, "suite suite.toml --out out", &["out holds a suite already", "--resume"]);
+    refused(&place, "suite suite.toml --out out", &["out already holds a suite", "--resume"]);
     refused(
         &place,
         "suite suite.toml --out out --resume --only event",

@@ -11,7 +11,7 @@ use std::future::Future;
 /// Why a transport could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// The transport cannot honour what the wiring asks for. The sentence names the intent.
+    /// The transport does not support the wiring. The sentence names the intent.
     #[error("{0}")]
     Refused(String),
     /// The transport could not be reached or set up.

@@ -133,7 +133,7 @@ fn what_a_load_waits_awake_is_told_and_is_in_no_cost() {
     }
     let place = Place::new();
     let table = place.run(&format!("run stream --dispatch message/crossbeam {open}")).stdout;
-    assert!(on_one_line(&table).contains("the load polled the clock for"), "{table}");
+    assert!(on_one_line(&table).contains("the load waiting for due times"), "{table}");
     let closed = place.record("stream --dispatch message/crossbeam --count 2000 --trials 1 --warmup 0s");
     assert_eq!(count(closed.only(), "/trials/0/cost/awake_ns"), 0, "a closed load has no due times");
 }
@@ -151,7 +151,7 @@ fn flows_in_flight_are_what_their_times_add_up_to() {
         assert!(in_flight <= 64.0, "{in_flight} of 64 in flight over {}", run["dispatch"]);
     }
     let table = place.run("run stream --sim service=fixed:1ms --rate 500/s --count 20k").stdout;
-    assert!(on_one_line(&table).contains("in flight, sampling found 1.00x of that"), "{table}");
+    assert!(on_one_line(&table).contains("flows in flight on average; counting found 1.00x that"), "{table}");
 }
 
 /// What a run says of a dispatch in its checks. No line is broken.

@@ -89,7 +89,7 @@ const IN_TIME: Duration = Duration::from_secs(40);
 fn hangs(line: &str, dispatch: &str, expected: &str) {
     let came = fails(&format!("{line} --trials 2"), dispatch, expected);
     assert!(came.took < IN_TIME, "took {:?}", came.took);
-    assert_eq!(came.errors(dispatch)[1], "not tried: trial 1 hung", "one thread is left behind, not two");
+    assert_eq!(came.errors(dispatch)[1], "not tried, because trial 1 hung", "one thread is left behind, not two");
 }
 
 const DISPATCHES: [(&str, &str); 2] =
@@ -250,7 +250,7 @@ fn a_transport_that_closes_for_ever_ends_the_trial_and_keeps_what_was_measured()
 fn a_transport_that_takes_nothing_more_ends_the_trial() {
     for (dispatch, name) in DISPATCHES {
         let line = "stream --set faulty.kind=full --set faulty.at=offer --trials 1";
-        let came = fails(line, dispatch, &format!("transport `{name}` took nothing more from producer"));
+        let came = fails(line, dispatch, &format!("transport `{name}` was full for producer"));
         assert!(came.took < IN_TIME, "took {:?}", came.took);
     }
 }
@@ -263,7 +263,7 @@ fn one_failed_connection_ends_a_dispatch_and_no_other() {
     let (far, near) = (came.errors("message/far-away"), came.errors("message/rtrb"));
     assert_eq!((came.exit, far.len(), near.len()), (Exit::Failed, 12, 12));
     assert_eq!(far[0], "nobody answers at far-away:1");
-    assert!(far[1..].iter().all(|error| *error == "not tried: trial 1 could not connect"), "{far:?}");
+    assert!(far[1..].iter().all(|error| *error == "not tried, because trial 1 could not connect"), "{far:?}");
     assert_eq!((OPENED.load(Ordering::SeqCst), near), (1, vec![""; 12]));
 }
 

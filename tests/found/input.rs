@@ -205,7 +205,7 @@ fn a_short_suite_of_many_cells_is_refused_at_once() {
     let keys = ["batch", "capacity", "trials", "in-flight", "seed"].map(|key| format!("{key} = [{list}]\n"));
     fs::write(place.path("s.toml"), format!("[[matrix]]\n{}", keys[..4].concat())).unwrap();
     let done = place.run("suite s.toml --list").with_code(2);
-    assert!(done.stderr.contains("comes to 96059601 cells or more"), "{}", done.stderr);
+    assert!(done.stderr.contains("gives 96059601 cells or more"), "{}", done.stderr);
     assert!(done.stderr.contains("s.toml: [[matrix]] `matrix-1`, line 1"), "{}", done.stderr);
 }
 
@@ -220,7 +220,7 @@ fn a_queue_that_does_not_fit_memory_is_not_tried() {
         std::process::Command::new("sh").args(["-c", &line]).current_dir(place.path("")).output().unwrap();
     let said = String::from_utf8_lossy(&done.stderr);
     assert_eq!(done.status.code(), Some(2), "{said}");
-    assert!(said.contains("--capacity: queues of so many messages take about 14 GiB"), "{said}");
+    assert!(said.contains("--capacity: queues of this length take about 14 GiB"), "{said}");
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn list_has_options_services_and_thresholds_with_their_defaults() {
     }
     assert!(options > 0, "{listing}");
     for says in [
-        "services: order (driven), payment, warehouse",
+        "services: order (starts the flows), payment, warehouse",
         "--set fan-out.subscribers=N [default: 3]",
         "stall=TIME/TIME [default: none]",
         "lag_floor_ns",

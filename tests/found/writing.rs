@@ -196,7 +196,7 @@ fn a_lock_that_is_a_link_is_not_followed() {
         let lock = place.path("out/.lock");
         symlink(target, &lock).unwrap();
         let done = place.run("suite suite.toml --out out").with_code(2);
-        assert!(done.stderr.contains(".lock: it is no regular file"), "{}", done.stderr);
+        assert!(done.stderr.contains(".lock: it is not a regular file"), "{}", done.stderr);
         assert!(!place.path("victim").exists(), "the link's target became the lock");
         fs::remove_file(lock).unwrap();
     }

@@ -108,7 +108,7 @@ fn the_next_trial_removes_what_the_last_one_had_to_leave() {
     let url = server.url();
     let outcome = run("jetstream", &url, steady(20), || server.kill());
     let notes = outcome.notes.join("\n");
-    assert!(notes.contains("may keep the streams test_") && notes.contains("drumpost clean"), "{notes}");
+    assert!(notes.contains("streams may remain at") && notes.contains("drumpost clean"), "{notes}");
     server.crash_and_come_back();
     assert_eq!(streams(&url).len(), 1);
     let next = Trial { extent: Extent::Count(100), ..Trial::default() };

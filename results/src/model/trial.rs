@@ -13,7 +13,7 @@ pub enum Status {
     Ok,
     /// The trial was interrupted; its figures until then are kept.
     Interrupted,
-    /// The transport, or the harness, cannot honour what was asked; nothing was measured.
+    /// The transport or the harness refused the run; nothing was measured.
     Refused,
     /// The trial failed: broker lost, time limit, internal error.
     Failed,

@@ -20,7 +20,7 @@ pub(super) fn rows(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
         );
         let ran = rig.run(&line)?;
         let audit = ran.run.audit();
-        let what = if faults.contains(',') { "all three faults" } else { faults };
+        let what = if faults.contains(',') { "all three" } else { faults };
         let counts = [("lost", lost, audit.lost), ("duplicated", duplicated, audit.duplicated)];
         for (name, expected, found) in counts.into_iter().chain([("reordered", reordered, audit.reordered)]) {
             if expected > 0 || found > 0 {
