@@ -127,7 +127,8 @@ fn too_few_samples_cannot_be_judged() {
             format!("search stream --sim service=fixed:1ms --arrivals {arrivals} --slo {slo} --to 20/s");
         let done = Place::new().run(&format!("{line} --from 10/s --duration 5s")).with_code(7);
         let said = sentence(&done);
-        let to_do = format!("hold the rate for {long} or longer (--duration, or begin at a higher rate with --from)");
+        let to_do =
+            format!("hold the rate for {long} or longer (--duration, or begin at a higher rate with --from)");
         for words in ["the goal cannot be judged at 10.0 /s", needed, &to_do] {
             assert!(said.contains(words), "{words}: {}", done.stdout);
         }

@@ -89,7 +89,11 @@ const IN_TIME: Duration = Duration::from_secs(40);
 fn hangs(line: &str, dispatch: &str, expected: &str) {
     let came = fails(&format!("{line} --trials 2"), dispatch, expected);
     assert!(came.took < IN_TIME, "took {:?}", came.took);
-    assert_eq!(came.errors(dispatch)[1], "not tried, because trial 1 hung", "one thread is left behind, not two");
+    assert_eq!(
+        came.errors(dispatch)[1],
+        "not tried, because trial 1 hung",
+        "one thread is left behind, not two"
+    );
 }
 
 const DISPATCHES: [(&str, &str); 2] =
