@@ -110,6 +110,12 @@ fn what_is_noted_at_once_is_as_noted_one_by_one() {
     }
 }
 
+/// As many bits as numbers are remembered: more would be memory that is never looked at.
+#[test]
+fn a_window_takes_128_kib() {
+    assert_eq!(size_of_val(&*Window::default().words), 128 << 10);
+}
+
 /// The oldest word may hold bits of a number a window later, so a window tells a word less than it holds.
 #[test]
 fn a_number_is_told_apart_up_to_a_window_less_a_word_behind() {
