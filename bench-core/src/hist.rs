@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 
 /// Largest value that is told apart, in ns: 4.9 hours. Above it a value is counted as over range. Models of memory order
 /// make a hundred thousand sessions and record nothing, so their histograms are small.
-pub const MAX_TRACKED_NS: u64 = if cfg!(loom) { (1 << 12) - 1 } else { (1 << 44) - 1 };
+pub const MAX_TRACKED_NS: u64 = if cfg!(loom) { 4_095 } else { (1 << 44) - 1 };
 
 const SUB_BUCKET_BITS: u32 = 11;
 const HALF_BITS: u32 = SUB_BUCKET_BITS - 1;
