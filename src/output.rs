@@ -67,7 +67,7 @@ pub(crate) fn complain(text: &str) {
 
 /// The text with its longest words cut. A name in a file may be as long as the file, and an error that quotes it would
 /// push everything else off the screen.
-fn short_words(text: &str) -> String {
+pub(crate) fn short_words(text: &str) -> String {
     /// Longer than any name, and than paths that people type.
     const WORD_LEN: usize = 1_000;
     let short = |word: &str| plain::cut(word, WORD_LEN).into_owned();

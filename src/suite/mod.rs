@@ -145,7 +145,8 @@ fn list(cells: &[Cell], plan: &Plan) -> String {
             Some(why) => format!("refused: {why}"),
             None => format!("{} × {}", cell.plan.trials, trial_text(cell)),
         };
-        text += &format!("{:<width$}  {what}\n", cell.plan.name);
+        let name = drumpost_results::plain::cut(&cell.plan.name, drumpost_results::plain::NAME_LEN);
+        text += &format!("{name:<width$}  {}\n", output::short_words(&what));
     }
     let known = |cell: &Cell| cell.trial_ns.unwrap_or(0) * u64::from(cell.plan.trials);
     let total = drumpost_results::units::duration(cells.iter().map(known).sum());
