@@ -36,14 +36,27 @@ impl Terminal {
 
     /// With another value of `TERM`, or none.
     pub(crate) fn named(place: &Place, line: &str, at: (u16, u16), name: Option<&str>) -> Self {
-        let pair = native_pty_system().openpty(size(at)).expect("a pseudo-terminal");
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_drumpost"));
         command.args(line.split_whitespace());
-        command.cwd(place.path(""));
         match name {
             Some(name) => command.env("TERM", name),
             None => command.env_remove("TERM"),
         }
+        Self::start(place, command, at)
+    }
+
+    /// With a binary that is to outlive its terminal, as with `nohup`.
+    pub(crate) fn outlived(place: &Place, line: &str, at: (u16, u16)) -> Self {
+        let mut command = CommandBuilder::new("sh");
+        command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_drumpost")]);
+        command.args(line.split_whitespace());
+        command.env("TERM", "xterm");
+        Self::start(place, command, at)
+    }
+
+    fn start(place: &Place, mut command: CommandBuilder, at: (u16, u16)) -> Self {
+        let pair = native_pty_system().openpty(size(at)).expect("a pseudo-terminal");
+        command.cwd(place.path(""));
         let child = pair.slave.spawn_command(command).expect("the binary starts");
         let emulator = Arc::new(Mutex::new(Parser::new(at.1, at.0, 1_000)));
         let mut output = pair.master.try_clone_reader().expect("what it writes");

@@ -186,7 +186,7 @@ fn what_a_server_refused_stands_in_record_table_export_and_picture() {
     assert!(said(run).contains("5 messages were neither confirmed nor refused"), "{}", said(run));
     let table = place.run("show r.json").with_code(0).stdout;
     let table = table.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(table.contains("41 of 300 sent confirmed, 37 refused, 5 without a confirm"), "{table}");
+    assert!(table.contains("41 of 300 messages confirmed, 37 refused, 5 unconfirmed"), "{table}");
     let csv = place.run("export r.json --format csv").with_code(0).stdout;
     let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let at = lines.next().unwrap().iter().position(|name| *name == "trial_refused").unwrap();

@@ -165,7 +165,7 @@ fn checks_of<'a>(table: &'a str, dispatch: &str) -> &'a str {
 /// A thread that looks at counters now and then knows less than the times of all flows do. What it found is told only
 /// where it can be right, and then it does not contradict what the run is called.
 #[test]
-fn what_sampling_found_is_told_only_where_sampling_can_know_it() {
+fn what_counting_found_is_told_only_where_counting_can_know_it() {
     const DISPATCHES: [&str; 4] =
         ["message/rtrb", "message/crossbeam", "message/tokio-mpsc", "event/listeners"];
     let place = Place::new();
@@ -178,7 +178,7 @@ fn what_sampling_found_is_told_only_where_sampling_can_know_it() {
         for dispatch in DISPATCHES {
             let (run, checks) = (record.of(dispatch), checks_of(&table, dispatch));
             let found =
-                checks.split_once("sampling found ").map(|(_, ratio)| ratio.split_once('x').unwrap().0);
+                checks.split_once("counting found ").map(|(_, ratio)| ratio.split_once('x').unwrap().0);
             // While that thread has a core, for 25 µs, as many flows go by unseen; it may be off by a quarter of a flow.
             let missed = (number(run, "/throughput_per_s") * 25e-6).max(0.25);
             let can_know =

@@ -2,7 +2,7 @@
 
 use crate::{
     dashboard::Terminal,
-    support::{LIMIT, Place, Record},
+    support::{LIMIT, Place, Record, count},
 };
 use drumpost_core::clock::{Clock, Now};
 use rustix::process::{Pid, Signal, kill_process};
@@ -49,6 +49,26 @@ fn a_terminal_that_is_closed_ends_the_run_and_what_was_measured_is_saved() {
         assert_eq!(record.document["partial"], true);
         assert!(record.only()["flows"]["ended"].as_u64().unwrap() > 0);
     }
+}
+
+/// Whoever reads keys of a terminal that is gone must not ask it again and again: the run goes on, and so would that.
+#[test]
+fn a_run_that_outlives_its_terminal_goes_on_and_leaves_the_cores_alone() {
+    let place = Place::new();
+    // Lanes that sleep nearly all the time.
+    let line = "run stream --sim service=fixed:20ms,clock=real --in-flight 1 --warmup 0s --duration 5s --trials 1 \
+                --out record.json";
+    let terminal = Terminal::outlived(&place, line, AT);
+    terminal.shows(&["running", "p99"]);
+    let mut child = terminal.hang_up();
+    eventually("the end", || child.try_wait().expect("the state of a child").is_some());
+    // What was to be printed at the end cannot be.
+    assert_eq!(child.wait().unwrap().exit_code(), 1);
+    let record = Record::from_file(&place.path("record.json"));
+    assert_eq!(record.document["partial"], false);
+    let trial = &record.only()["trials"][0];
+    let (used_ns, of_ns) = (count(trial, "/cpu_ns"), count(trial, "/elapsed_ns"));
+    assert!(of_ns >= 5_000_000_000 && used_ns < of_ns / 8, "{used_ns} of {of_ns} ns");
 }
 
 #[test]
