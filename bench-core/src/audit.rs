@@ -230,21 +230,22 @@ impl Audit {
         self.membership.as_ref().map(|membership| &*membership.entered)
     }
 
-    /// Notes a message; `seq` is the low half of its number, extended from what was seen last. Says whether what was
-    /// found is surely what it was.
+    /// Notes a message; `seq` is the low half of its number, extended from what was seen last. `None`: the message came as
+    /// expected, or the group was not asked about it. A member of a group never learns here that a message was seen before,
+    /// because the group is asked about many messages at once.
     #[inline]
-    pub(crate) fn note(&mut self, stream: usize, seq: u32) -> bool {
+    pub(crate) fn note(&mut self, stream: usize, seq: u32) -> Option<Seen> {
         let Some(Membership { next, notes, .. }) = &mut self.membership else {
             let window = &mut self.windows[stream];
             if seq == window.head as u32 {
                 window.note_one();
-                return true;
+                return None;
             }
             let (seq, below_next) = extend(seq, window.head);
             let seen = window.note(seq);
             self.found.note(seen, below_next);
             self.again[usize::from(self.slots[stream])] += u64::from(seen != Seen::New);
-            return false;
+            return Some(seen);
         };
         let next = &mut next[stream];
         let (seq, below_next) = extend(seq, *next);
@@ -256,7 +257,7 @@ impl Audit {
         if is_full {
             self.settle();
         }
-        !is_full
+        is_full.then_some(Seen::New)
     }
 
     /// Whether `seq` is what comes next in a stream that this receiver follows alone.

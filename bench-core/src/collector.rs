@@ -325,6 +325,7 @@ fn add(mut all: Local, local: Local) -> Local {
         late_ns,
         carried_ns,
         awake_ns,
+        ended_again,
     } = local;
     all.emitted.extend(emitted);
     all.received.extend(received);
@@ -353,5 +354,6 @@ fn add(mut all: Local, local: Local) -> Local {
     all.late_ns += late_ns;
     all.carried_ns += carried_ns;
     all.awake_ns += awake_ns;
+    all.ended_again += ended_again;
     all
 }

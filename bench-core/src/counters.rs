@@ -49,6 +49,8 @@ pub(crate) struct Local {
     pub carried_ns: u64,
     /// How long the load waited awake for due times.
     pub awake_ns: u64,
+    /// Ends that were not counted, as the message that caused them was delivered before.
+    pub ended_again: u64,
 }
 
 // In the order of the published cells: first those that most batches change.
@@ -79,13 +81,13 @@ macro_rules! fields {
             $on.late_ns,
             $on.carried_ns,
             $on.awake_ns,
+            $on.ended_again,
         ]
     };
 }
 
-/// The cell of the last of these fields.
-const AWAKE_CELL: usize = 23;
 // The positions of some counters among the published cells.
+const AWAKE_CELL: usize = 23;
 const CORRUPTED: usize = 9;
 const LAGGED: usize = 14;
 const BEYOND_WINDOW: usize = 16;
@@ -233,7 +235,7 @@ impl Published {
     }
 }
 
-fn fields_mut(local: &mut Local) -> [&mut u64; 24] {
+fn fields_mut(local: &mut Local) -> [&mut u64; 25] {
     [
         &mut local.started,
         &mut local.measured_started,
@@ -259,6 +261,7 @@ fn fields_mut(local: &mut Local) -> [&mut u64; 24] {
         &mut local.late_ns,
         &mut local.carried_ns,
         &mut local.awake_ns,
+        &mut local.ended_again,
     ]
 }
 

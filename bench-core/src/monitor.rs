@@ -366,6 +366,7 @@ impl Monitor {
             measured_ended,
             unfinished,
             warmup_unfinished,
+            ended_again: local.ended_again,
             elapsed_ns,
             schedule_ns,
             response,

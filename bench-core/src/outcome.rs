@@ -118,6 +118,9 @@ pub struct Outcome {
     /// Of the unfinished: those of the warm-up, counted by themselves. So the counts of the measured flows can be held against
     /// each other: started = ended + the other unfinished ones.
     pub warmup_unfinished: u64,
+    /// Ends that were not counted, those of the warm-up included: the message that caused one had been delivered before, and
+    /// its flow had ended then. Instances that compete cannot tell, and count such ends.
+    pub ended_again: u64,
     /// Length of the measured window, to the last measured end, in ns.
     pub elapsed_ns: u64,
     /// Open loads: how long the schedule of the measured flows was, in ns: as long as was asked, or to when the last of so

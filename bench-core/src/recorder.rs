@@ -1,6 +1,8 @@
 //! What one lane records: latencies, counters, audit. The lane exchanges it with the collector between turns and never
 //! shares it.
 
+mod unusual;
+
 use crate::{
     audit::{Audit, Found},
     counters::{Local, Published},
@@ -55,8 +57,11 @@ pub(crate) struct Recorder {
     ends: EndRun,
     /// Counters other than the usual ones have changed since they were published.
     rarely: bool,
-    /// A message was received whose flow was due in the warm-up, since [`Recorder::saw_warmup`] was last asked.
-    is_warming_up: bool,
+    /// A message was received that is to be handled apart, since [`Recorder::saw_unusual`] was last asked: its flow was due in
+    /// the warm-up, or it was delivered before.
+    is_unusual: bool,
+    /// Of the batch that was received last: the places of messages that were delivered before. Nearly always empty.
+    again: Vec<u32>,
 }
 
 /// The recorders of one stream. They are looked up again only when a message comes from another stream.
@@ -120,7 +125,8 @@ impl Recorder {
             place: Place::NONE,
             ends: EndRun::default(),
             rarely: false,
-            is_warming_up: false,
+            is_unusual: false,
+            again: Vec::new(),
         };
         (recorder, exchange)
     }
@@ -151,8 +157,10 @@ impl Recorder {
             self.note_corrupted();
             return false;
         }
-        if !self.audit.note_if_expected(number, message.seq) {
-            self.rarely |= !self.audit.note(number, message.seq);
+        if !self.audit.note_if_expected(number, message.seq)
+            && let Some(seen) = self.audit.note(number, message.seq)
+        {
+            self.note_rare(seen, 0);
         }
         self.record_hops(slot, message.due_ns() >= self.measure_from_ns, message.sent_ns(), now_ns, 1);
         true
@@ -162,7 +170,7 @@ impl Recorder {
     fn receive_runs(&mut self, batch: &[Message], now_ns: u64, pool: &Pool) -> bool {
         let (mut sound, mut rest) = (true, batch);
         while let Some(first) = rest.first() {
-            let noted = self.receive_run(first, rest, now_ns, pool);
+            let noted = self.receive_run(first, rest, batch.len() - rest.len(), now_ns, pool);
             sound &= noted > 0;
             rest = &rest[noted.max(1)..];
         }
@@ -170,9 +178,17 @@ impl Recorder {
     }
 
     /// Notes the whole messages at the head of `rest` that are of one stream and were handed over together with `first`,
-    /// and records them together. Says how many; 0 if `first` does not belong here or is not whole.
+    /// and records them together. `at` is the place of `first` in its batch. Says how many; 0 if `first` does not belong here
+    /// or is not whole.
     #[inline]
-    fn receive_run(&mut self, first: &Message, rest: &[Message], now_ns: u64, pool: &Pool) -> usize {
+    fn receive_run(
+        &mut self,
+        first: &Message,
+        rest: &[Message],
+        at: usize,
+        now_ns: u64,
+        pool: &Pool,
+    ) -> usize {
         if first.stream() != self.place.stream {
             self.find_place(first);
         }
@@ -196,7 +212,9 @@ impl Recorder {
             self.audit.note_expected(number, noted);
         } else {
             for message in rest.iter().take_while(|message| belongs(message)) {
-                self.rarely |= !self.audit.note(number, message.seq);
+                if let Some(seen) = self.audit.note(number, message.seq) {
+                    self.note_rare(seen, at + noted as usize);
+                }
                 noted += 1;
             }
         }
@@ -208,12 +226,6 @@ impl Recorder {
         noted as usize
     }
 
-    #[cold]
-    fn note_corrupted(&mut self) {
-        self.local.corrupted += 1;
-        self.rarely = true;
-    }
-
     /// Records messages of one destination that were handed over together.
     #[inline]
     fn record_hops(&mut self, slot: usize, measured: bool, sent_ns: u64, now_ns: u64, times: u32) {
@@ -222,7 +234,7 @@ impl Recorder {
             self.note_negative(now_ns, sent_ns, times);
             self.latencies.hops[slot].record_n(now_ns.saturating_sub(sent_ns), times);
         } else {
-            self.is_warming_up = true;
+            self.is_unusual = true;
         }
     }
 
@@ -253,38 +265,10 @@ impl Recorder {
         }
     }
 
-    /// Notes that a kind was emitted that nobody is wired to.
-    #[cold]
-    pub(crate) fn unrouted(&mut self) {
-        self.local.unrouted += 1;
-        self.rarely = true;
-    }
-
     /// Flows are measured that are due from here on, in ns on the run's clock.
     #[inline]
     pub(crate) const fn measure_from_ns(&self) -> u64 {
         self.measure_from_ns
-    }
-
-    /// Whether a message of the warm-up was received since last asked.
-    #[inline]
-    pub(crate) const fn saw_warmup(&mut self) -> bool {
-        std::mem::replace(&mut self.is_warming_up, false)
-    }
-
-    /// Notes that a full transport blocked the lane, from when to when.
-    #[cold]
-    pub(crate) fn blocked(&mut self, since_ns: u64, until_ns: u64) {
-        self.local.blocked_ns += until_ns.saturating_sub(since_ns);
-        self.local.measured_blocked_ns += until_ns.saturating_sub(since_ns.max(self.measure_from_ns));
-        self.rarely = true;
-    }
-
-    /// Notes messages that the transport dropped.
-    #[cold]
-    pub(crate) fn lagged(&mut self, count: u64) {
-        self.local.lagged += count;
-        self.rarely = true;
     }
 
     /// Notes that the flow of `cause` ended.

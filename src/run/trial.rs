@@ -79,6 +79,7 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
             ended: outcome.measured_ended,
             shed: outcome.shed,
             dropped: outcome.dropped,
+            ended_again: (outcome.audit.duplicated > 0).then_some(outcome.ended_again),
             ..unfinished(target, &outcome)
         },
         asked_per_s: job.workload.asked_per_s(target.plan.load.warmup_ns, target.plan.load.extent),

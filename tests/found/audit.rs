@@ -197,3 +197,35 @@ fn what_a_server_refused_stands_in_record_table_export_and_picture() {
         assert!(frame.contains(word), "no {word} in the last frame of the dashboard:\n{frame}");
     }
 }
+
+/// As many messages come twice as are lost. A flow that ended twice once passed for one that was lost.
+#[test]
+fn a_flow_that_ends_twice_does_not_stand_for_one_that_is_lost() {
+    for dispatch in ["message/sim", "event/sim"] {
+        for (batch, load) in [(1, "--rate 10k/s"), (64, "--rate 1M/s"), (1, "--in-flight 8")] {
+            let line = format!(
+                "stream --dispatch {dispatch} --sim service=fixed:10us,loss=1/1000,duplicate=2/1000 --count 20k --batch {batch} \
+                 --flow-timeout 20ms --warmup 0s {load}"
+            );
+            let record = Place::new().record(&line).with_code(5);
+            let (audit, flows) = (&record.only()["audit"], &record.only()["flows"]);
+            let counts = ["lost", "duplicated"].map(|name| count(audit, &format!("/{name}")));
+            assert_eq!(counts, [20, 20], "{line}: {audit}");
+            let counts = ["started", "ended", "unfinished", "ended_again"]
+                .map(|name| count(flows, &format!("/{name}")));
+            assert_eq!(counts, [20_000, 19_980, 20, 20], "{line}: {flows}");
+            assert_eq!(count(record.only(), "/response_ns/count"), 19_980, "{line}");
+            assert!(!said(record.only()).contains("ended twice"), "{line}: {}", said(record.only()));
+        }
+    }
+}
+
+/// A message that comes again in the middle of a flow causes messages of its own, and those are new. That the flow ends twice
+/// is then not known, and a note says so.
+#[test]
+fn where_it_is_not_known_whether_flows_ended_twice_a_note_says_so() {
+    let line = "ping --dispatch message/sim --sim service=fixed:10us,loss=1/1000,duplicate=2/1000 --count 20k --rate 1k/s \
+                --flow-timeout 20ms --warmup 0s";
+    let record = Place::new().record(line).with_code(5);
+    assert!(said(record.only()).contains("counted as ended twice"), "{}", said(record.only()));
+}

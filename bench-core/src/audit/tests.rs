@@ -159,7 +159,7 @@ fn a_message_behind_the_window_is_neither_late_nor_a_duplicate() {
     let group = Arc::new(Group(Mutex::new(vec![wound_on()])));
     let mut member = Audit::member(group, vec![0]);
     for seq in [5, 5] {
-        assert!(!alone.note(0, seq), "nobody knows what it is");
+        assert_eq!(alone.note(0, seq), Some(Seen::BeyondWindow), "nobody knows what it is");
         member.note(0, seq);
     }
     assert!(member.settle());
@@ -196,15 +196,16 @@ fn each_heard_destination_has_its_own_count_of_repetitions() {
 #[test]
 fn what_is_noted_says_whether_it_is_what_was_expected() {
     let mut alone = Audit::alone(vec![0]);
-    assert!(alone.note(0, 0), "the next one");
-    assert!(!alone.note(0, 2), "a gap");
-    assert!(!alone.note(0, 1), "late");
-    assert!(alone.note(0, 3), "the next one again");
+    assert_eq!(alone.note(0, 0), None, "the next one");
+    assert_eq!(alone.note(0, 2), Some(Seen::New), "a gap");
+    assert_eq!(alone.note(0, 1), Some(Seen::New), "late");
+    assert_eq!(alone.note(0, 1), Some(Seen::Again), "handed over again");
+    assert_eq!(alone.note(0, 3), None, "the next one again");
     // A member's notes are entered once there are so many that the lock is worth it.
     let mut member = Audit::member(Arc::new(Group::new(1)), vec![0]);
     for seq in 0..2 * NOTES as u32 {
         let is_full = (seq + 1).is_multiple_of(NOTES as u32);
-        assert_eq!(member.note(0, seq), !is_full, "{seq}");
+        assert_eq!(member.note(0, seq), is_full.then_some(Seen::New), "{seq}");
         let entered = u64::from(seq + 1) / NOTES as u64 * NOTES as u64;
         assert_eq!(member.entered(), Some(&[entered][..]), "{seq}");
     }
@@ -220,7 +221,7 @@ fn only_the_next_number_is_expected() {
     assert!(alone.expects(1, 1) && alone.expects(0, 0), "each stream has numbers of its own");
     alone.note_expected(1, 70);
     assert!(alone.expects(1, 71) && !alone.expects(1, 1));
-    assert!(!alone.note(1, 70), "handed over again");
+    assert_eq!(alone.note(1, 70), Some(Seen::Again), "handed over again");
     assert_eq!(alone.found, Found { duplicated: 1, ..Found::default() });
     // What another member was handed is nothing that one member can know.
     let mut member = Audit::member(Arc::new(Group::new(2)), vec![0, 0]);

@@ -1,7 +1,7 @@
-//! Counts of a lane that are kept apart, because they belong to neither side of a cost: messages of the warm-up, and
-//! the time that a load polls the clock.
+//! Counts of a lane that are kept apart, because they belong to neither side of a cost: messages of the warm-up, the time
+//! that a load polls the clock, and ends of flows that had ended before.
 
-use super::Lane;
+use super::{Lane, LaneSpec};
 use crate::{
     handler::{Out, Reactor},
     load::Load,
@@ -25,6 +25,36 @@ impl Lane {
     #[must_use]
     pub const fn now_ns(&self) -> u64 {
         self.spec.out.now_ns
+    }
+
+    /// Has the handler react to a batch in which not every message is as most are: of the warm-up, delivered before, or
+    /// damaged, which is not among them if the batch `is_sound`. What is damaged does not reach the handler.
+    #[inline(never)]
+    pub(super) fn react_to_unusual(&mut self, batch: &[Message], is_sound: bool) {
+        let LaneSpec { reactor, out, pool, replies, awaits, .. } = &mut self.spec;
+        let again = out.recorder.take_again();
+        if is_sound && again.is_empty() {
+            out.recorder.give_again(again);
+            return react_in_warmup(&mut **reactor, batch, out);
+        }
+        let now_ns = out.now_ns;
+        for (at, message) in batch.iter().enumerate() {
+            if !out.recorder.is_sound(message, pool) {
+                continue;
+            }
+            let only = std::slice::from_ref(message);
+            if again.binary_search(&(at as u32)).is_err() {
+                react_in_warmup(&mut **reactor, only, out);
+                continue;
+            }
+            // The handler reacts as it would to any message. A flow that it ends has ended before.
+            out.recorder.close_ends(now_ns);
+            react_in_warmup(&mut **reactor, only, out);
+            out.recorder.discard_ends();
+            let is_reply = *awaits && replies.get(usize::from(message.destination)) == Some(&true);
+            self.replies_received -= u64::from(is_reply);
+        }
+        out.recorder.give_again(again);
     }
 }
 

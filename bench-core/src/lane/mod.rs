@@ -315,15 +315,12 @@ impl Lane {
         }
         let LaneSpec { reactor, out, pool, doing, .. } = &mut self.spec;
         let is_sound = out.recorder.receive(batch, now_ns, pool);
-        let saw_warmup = out.recorder.saw_warmup();
-        if is_sound & !saw_warmup {
-            doing.set(Act::Handler);
+        let is_unusual = out.recorder.saw_unusual();
+        doing.set(Act::Handler);
+        if is_sound & !is_unusual {
             reactor.react(batch, out);
-        } else if is_sound {
-            doing.set(Act::Handler);
-            react_in_warmup(&mut **reactor, batch, out);
         } else {
-            self.react_to_sound(batch);
+            self.react_to_unusual(batch, is_sound);
         }
         // Back in the port that handed the batch over.
         self.does(Act::Drain);
@@ -335,17 +332,6 @@ impl Lane {
         let replies = &self.spec.replies;
         let is_reply = |message: &&Message| replies.get(usize::from(message.destination)) == Some(&true);
         self.replies_received += batch.iter().filter(is_reply).count() as u64;
-    }
-
-    #[cold]
-    fn react_to_sound(&mut self, batch: &[Message]) {
-        self.does(Act::Handler);
-        for message in batch {
-            if self.spec.out.recorder.is_sound(message, &self.spec.pool) {
-                let only = std::slice::from_ref(message);
-                react_in_warmup(&mut *self.spec.reactor, only, &mut self.spec.out);
-            }
-        }
     }
 
     /// Ends a turn: publishes what it changed. What was received is told only when what it caused was handed over, so that

@@ -35,7 +35,7 @@ macro_rules! same_fields {
 }
 
 same_fields! {
-    Flows { due, started, ended, unfinished, lost, warmup_unfinished, shed, dropped }
+    Flows { due, started, ended, unfinished, lost, warmup_unfinished, ended_again, shed, dropped }
     Audit {
         sent, expected, delivered, unique, lost, unknown, duplicated, redelivered, reordered, displacement_max,
         displacement_sum, corrupted, unrouted, lagged, confirmed, refused, unconfirmed, negative_deltas, over_range,

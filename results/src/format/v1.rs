@@ -135,6 +135,8 @@ pub struct Flows {
     pub lost: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warmup_unfinished: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_again: Option<u64>,
     pub shed: u64,
     #[serde(default)]
     pub dropped: u64,

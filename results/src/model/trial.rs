@@ -63,13 +63,16 @@ pub struct Flows {
     /// Ended, and so in the response times.
     pub ended: u64,
     /// Started and not ended at the drain deadline. With those that are lost, `started = ended + unfinished + lost`; where
-    /// messages came again, flows may have ended twice.
+    /// messages came again, flows may have ended twice, but for those in `ended_again`.
     pub unfinished: u64,
     /// Started and not ended, over a transport that may lose messages and did. It counts no more of them than messages that
     /// were lost.
     pub lost: u64,
     /// Started in the warm-up and not ended at the drain deadline; `None` in records where those are among `unfinished`.
     pub warmup_unfinished: Option<u64>,
+    /// Ends that are not in `ended`, as the message that caused them had been delivered before. Over the whole trial, and a
+    /// flow to n subscribers has n ends. `None` if no message came again, and where it was not told.
+    pub ended_again: Option<u64>,
     /// Of those due: given up without a start because the window was full.
     pub shed: u64,
     /// Of those due: not started because the schedule had fallen behind and its debt is dropped, not carried.
@@ -79,16 +82,19 @@ pub struct Flows {
 impl Flows {
     /// Adds the counts of another trial.
     pub fn merge(&mut self, other: &Self) {
-        let Self { due, started, ended, unfinished, lost, warmup_unfinished, shed, dropped } = *other;
+        let Self { due, started, ended, unfinished, lost, warmup_unfinished, ended_again, shed, dropped } =
+            *other;
         self.due += due;
         self.started += started;
         self.ended += ended;
         self.unfinished += unfinished;
         self.lost += lost;
-        self.warmup_unfinished = match (self.warmup_unfinished, warmup_unfinished) {
+        let sum = |a: Option<u64>, b: Option<u64>| match (a, b) {
             (Some(a), Some(b)) => Some(a + b),
             (known, None) | (None, known) => known,
         };
+        self.warmup_unfinished = sum(self.warmup_unfinished, warmup_unfinished);
+        self.ended_again = sum(self.ended_again, ended_again);
         self.shed += shed;
         self.dropped += dropped;
     }

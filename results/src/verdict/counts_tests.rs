@@ -68,6 +68,12 @@ fn flows_that_the_counts_cannot_account_for_make_a_run_invalid() {
         trial.audit.duplicated = 3;
     });
     assert_eq!(again.status, Validity::Valid, "{again:?}");
+    // Ends that were not counted are no excuse for more.
+    let told = judged(LoadKind::Closed, |trial| {
+        trial.flows.ended += 3;
+        (trial.audit.duplicated, trial.flows.ended_again) = (3, Some(3));
+    });
+    assert_reason(&told, Validity::Invalid, "do not add up");
     let in_warmup = open(|trial| trial.flows.warmup_unfinished = Some(2));
     assert_reason(&in_warmup, Validity::Suspect, "2 flows of the warm-up did not end");
     assert_eq!(in_warmup.reasons.len(), 1);
@@ -152,7 +158,7 @@ prop_compose! {
         trial.schedule_ns = (small[1] > 50).then_some(n[2]);
         trial.flows = Flows {
             due: n[3], started: n[4], ended: 1 + n[5], unfinished: n[6], lost: n[7], shed: n[8], dropped: n[9],
-            warmup_unfinished: Some(small[2]),
+            warmup_unfinished: Some(small[2]), ended_again: None,
         };
         trial.audit = Audit {
             sent: n[10], expected: n[11], delivered: small[3], unique: n[13], lost: n[14], unknown: n[15],

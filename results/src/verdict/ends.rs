@@ -3,7 +3,7 @@
 //! Does not live here: flows that were never started (`load`).
 
 use super::{Thresholds, Validity, Verdict};
-use crate::model::{Run, Setting, Status};
+use crate::model::{Run, Setting, Status, Trial};
 use crate::stats::Derived;
 use crate::units;
 
@@ -73,10 +73,16 @@ fn share(n: u64, of: u64) -> f64 {
     (n as f64 / of.max(1) as f64).min(1.0)
 }
 
+/// How many messages that were delivered again may have ended their flows again. Where the receiver knew that it had seen
+/// the message before, the end was not counted.
+fn may_end_again(trial: &Trial) -> u64 {
+    trial.audit.duplicated.saturating_sub(trial.flows.ended_again.unwrap_or(0))
+}
+
 /// Checks that flows started = ended + unfinished + lost. A message that was delivered twice may end its flow twice. If the
 /// sum is wrong, no figure of the trial can be trusted.
 pub(super) fn check_balance(run: &Run, verdict: &mut Verdict) {
-    let hidden: u64 = run.counted_trials().map(|trial| trial.audit.duplicated.min(trial.audit.lost)).sum();
+    let hidden: u64 = run.counted_trials().map(|trial| may_end_again(trial).min(trial.audit.lost)).sum();
     if hidden > 0 {
         let flows = units::counted(hidden, "flow", "flows");
         let reason = format!(
@@ -86,7 +92,7 @@ pub(super) fn check_balance(run: &Run, verdict: &mut Verdict) {
     }
     for trial in run.trials.iter().filter(|trial| matches!(trial.status, Status::Ok | Status::Interrupted)) {
         let flows = trial.flows;
-        let (started, again) = (u128::from(flows.started), u128::from(trial.audit.duplicated));
+        let (started, again) = (u128::from(flows.started), u128::from(may_end_again(trial)));
         let at_most = started + again;
         let ended = u128::from(flows.ended);
         let found = ended + u128::from(flows.unfinished) + u128::from(flows.lost);
