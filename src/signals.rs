@@ -2,10 +2,14 @@
 //!
 //! SIGINT, SIGTERM and SIGHUP ask running commands to end and to save what there is (`interrupt`). SIGTSTP (Ctrl-Z)
 //! gives the terminal back before the process stops, SIGCONT takes it again. SIGXFSZ does nothing, so that a write beyond a
-//! file size limit (`ulimit -f`) is an error like a full disk instead of the end of the process.
+//! file size limit (`ulimit -f`) is an error like a full disk instead of the end of the process. Other signals that end a
+//! process end this one, too, as they would without a handler, but not before the terminal was given back.
 
 use signal_hook::{
-    consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGXFSZ},
+    consts::{
+        SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU,
+        SIGXFSZ,
+    },
     iterator::Signals,
     low_level::emulate_default_handler,
 };
@@ -19,6 +23,10 @@ use std::{
     thread,
 };
 
+/// Signals that end a process at once and that others send: SIGQUIT to have a core dump, SIGXCPU beyond `ulimit -t`. Those of
+/// a defect in the process itself (SIGSEGV, SIGABRT) are not among them, as no thread is sure to run after them.
+const DEADLY: [i32; 6] = [SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGXCPU];
+
 /// See [`stops`].
 static STOPS: AtomicU64 = AtomicU64::new(0);
 
@@ -30,6 +38,10 @@ pub(crate) fn handle(end: fn()) -> io::Result<()> {
     let mut numbers = vec![SIGINT, SIGTERM, SIGTSTP, SIGCONT, SIGXFSZ];
     // `nohup` and the like ask that a run outlive its terminal.
     numbers.extend((!is_hangup_ignored()).then_some(SIGHUP));
+    // A signal that the program around this library handles, or that the shell told to be ignored, stays theirs.
+    let status = own_status();
+    let is_default = |signal: &i32| !["SigIgn:", "SigCgt:"].iter().any(|mask| is_in(&status, mask, *signal));
+    numbers.extend(DEADLY.into_iter().filter(is_default));
     let each = move |signal| match signal {
         SIGTSTP => {
             drumpost_tui::suspend();
@@ -41,6 +53,11 @@ pub(crate) fn handle(end: fn()) -> io::Result<()> {
             drumpost_tui::resume();
         }
         SIGXFSZ => {}
+        signal if DEADLY.contains(&signal) => {
+            drumpost_tui::restore();
+            // Ends here.
+            let _ = emulate_default_handler(signal);
+        }
         _ => end(),
     };
     let (tell, ready) = channel();
@@ -67,15 +84,16 @@ pub(crate) fn stops() -> u64 {
 /// installed, and remembered.
 pub(crate) fn is_hangup_ignored() -> bool {
     static IGNORED: OnceLock<bool> = OnceLock::new();
-    *IGNORED.get_or_init(|| {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        is_ignored(&status, SIGHUP)
-    })
+    *IGNORED.get_or_init(|| is_in(&own_status(), "SigIgn:", SIGHUP))
 }
 
-/// From `/proc/self/status` (proc(5)): a bit for each signal, the first for signal 1. Unknown elsewhere.
-fn is_ignored(status: &str, signal: i32) -> bool {
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+fn own_status() -> String {
+    std::fs::read_to_string("/proc/self/status").unwrap_or_default()
+}
+
+/// Whether a mask of `/proc/self/status` (proc(5)) has a signal: a bit for each, the first for signal 1. Unknown elsewhere.
+fn is_in(status: &str, mask: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix(mask));
     let mask = mask.and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
     mask.is_some_and(|mask| (mask >> (signal - 1)) & 1 == 1)
 }
@@ -86,8 +104,13 @@ mod tests {
 
     #[test]
     fn ignored_signals_are_read_from_their_mask() {
-        let status = "Name:\tdrumpost\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\n";
-        assert!(is_ignored(status, SIGHUP) && is_ignored(status, 13));
-        assert!(!is_ignored(status, SIGINT) && !is_ignored("", SIGHUP));
+        let status = "Name:\tdrumpost\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000004\n";
+        let (ignored, caught) = ("SigIgn:", "SigCgt:");
+        assert!(
+            is_in(status, ignored, SIGHUP) && is_in(status, ignored, 13) && is_in(status, caught, SIGQUIT)
+        );
+        assert!(
+            !is_in(status, ignored, SIGINT) && !is_in("", ignored, SIGHUP) && !is_in(status, caught, SIGHUP)
+        );
     }
 }

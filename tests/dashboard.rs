@@ -108,6 +108,29 @@ impl Terminal {
         self.emulator.lock().unwrap().screen().alternate_screen()
     }
 
+    /// Whether keys reach the process one by one, as a dashboard needs them and no shell does.
+    pub(crate) fn is_raw(&self) -> bool {
+        use std::os::unix::fs::OpenOptionsExt;
+        let name = self.master.tty_name().expect("the terminal's name");
+        let no_control = rustix::fs::OFlags::NOCTTY.bits() as i32;
+        let side = std::fs::File::options().read(true).custom_flags(no_control).open(name);
+        let modes = rustix::termios::tcgetattr(side.expect("the other side")).expect("its modes");
+        !modes.local_modes.contains(rustix::termios::LocalModes::ICANON)
+    }
+
+    /// Waits for the end, and says which signal ended the process, if one did.
+    #[track_caller]
+    pub(crate) fn signalled(&mut self) -> Option<String> {
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the state of a child") {
+                return status.signal().map(str::to_owned);
+            }
+            let waited = Duration::from_nanos(self.clock.now_ns());
+            assert!(waited < LIMIT / 2, "still running after {waited:?}:\n{}", self.text());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// The process.
     pub(crate) fn process(&self) -> rustix::process::Pid {
         let id = self.child.process_id().expect("the child's number");

@@ -116,6 +116,23 @@ fn a_run_that_is_stopped_leaves_the_screen_and_takes_it_again() {
     }
 }
 
+/// Ended by a signal as if nothing handled it, but not before the shell has its screen and its modes again.
+#[test]
+fn a_signal_that_ends_the_process_at_once_leaves_the_terminal_as_it_was() {
+    for signal in [Signal::QUIT, Signal::USR1, Signal::XCPU] {
+        let place = Place::new();
+        let mut terminal =
+            Terminal::named(&place, &format!("{LINE} --duration 60s --trials 1"), AT, Some("xterm"));
+        terminal.shows(&["running", "p99"]);
+        assert!(terminal.is_taken() && terminal.is_raw());
+        kill_process(terminal.process(), signal).unwrap();
+        let ended = terminal.signalled();
+        assert!(ended.is_some(), "{signal:?} is not what ended the process");
+        assert!(!terminal.is_raw(), "{signal:?}: raw mode stayed");
+        eventually("the shell's screen", || !terminal.is_taken());
+    }
+}
+
 #[test]
 fn a_terminal_that_can_do_nothing_gets_lines() {
     for name in [Some("dumb"), Some(""), None] {
