@@ -6,14 +6,17 @@ use std::{
     collections::BTreeMap,
     fs,
     hash::{BuildHasher, RandomState},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 /// The time, RFC 3339 in UTC, to the second.
 pub(crate) fn date() -> String {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     let now = SystemTime::now();
-    humantime::format_rfc3339_seconds(now).to_string()
+    // A clock that was never set may say a year that no date can be written for.
+    const LAST: Duration = Duration::from_secs(253_402_300_799);
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(LAST);
+    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since).to_string()
 }
 
 /// A date as part of a file name: `20261121T104501Z`.
@@ -27,17 +30,23 @@ pub(crate) fn nonce() -> u16 {
     RandomState::new().hash_one(0) as u16
 }
 
-/// A command line as it is stored, program name first, without secrets and what only says where results go.
+/// A command line as it is stored, program name first, without secrets and without what says only where results go and how
+/// they are shown: the same run in virtual time gives the same record wherever it is written.
 pub(crate) fn command_line(given: &[String]) -> Vec<String> {
-    const OUTPUT: [&str; 3] = ["--out", "-o", "--save-frame"];
+    const WITH_FILE: [&str; 4] = ["--out", "-o", "--save-frame", "--svg"];
+    const ALONE: [&str; 2] = ["--json", "--no-tui"];
+    // `--out=FILE`, `-o=FILE` and `-oFILE`: the file is in the same word.
+    let has_file = |word: &str| {
+        let is_long =
+            WITH_FILE.iter().any(|flag| word.strip_prefix(flag).is_some_and(|rest| rest.starts_with('=')));
+        is_long || word.len() > 2 && word.starts_with("-o")
+    };
     let mut kept = vec!["drumpost".to_owned()];
     let mut arguments = given.iter().skip(1);
     while let Some(argument) = arguments.next() {
-        if OUTPUT.contains(&argument.as_str()) {
+        if WITH_FILE.contains(&argument.as_str()) {
             arguments.next();
-        } else if !["--json", "--no-tui"].contains(&argument.as_str())
-            && !OUTPUT.iter().any(|flag| argument.starts_with(&format!("{flag}=")))
-        {
+        } else if !ALONE.contains(&argument.as_str()) && !has_file(argument) {
             kept.push(secrets::hide(argument));
         }
     }
@@ -89,4 +98,18 @@ fn line_of(file: &str, key: &str) -> Option<String> {
     let text = fs::read_to_string(file).ok()?;
     let line = text.lines().find(|line| line.starts_with(key))?;
     Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_command_line_says_what_was_measured_and_not_where_it_went() {
+        let given = "dp run stream --out a -o b -oc -o=d --out=e --json --rate 1k/s --no-tui --save-frame f --svg g --svg=h \
+                     --set fan-out.subscribers=2";
+        let given: Vec<String> = given.split_whitespace().map(str::to_owned).collect();
+        let kept = command_line(&given).join(" ");
+        assert_eq!(kept, "drumpost run stream --rate 1k/s --set fan-out.subscribers=2");
+    }
 }
