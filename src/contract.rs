@@ -6,8 +6,9 @@ use crate::{
     args::ContractArgs,
     exit::usage,
     output,
-    run::{dispatches, job::unknown, options::options_of},
+    run::{dispatches, options::options_of},
     secrets,
+    similar::unknown,
 };
 use drumpost_core::{
     contract::{self, CHECKS, Report, Verdict},

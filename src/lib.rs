@@ -34,6 +34,7 @@ mod secrets;
 mod selftest;
 mod show;
 mod signals;
+mod similar;
 mod suite;
 mod thresholds;
 
@@ -43,6 +44,7 @@ use args::{Cli, Command};
 use clap::Parser;
 use drumpost_core::registry::Registry;
 use drumpost_defects::{Defect, is_in};
+use drumpost_results::plain;
 use std::{
     ffi::OsString,
     io::Write,
@@ -113,10 +115,13 @@ fn command(registry: &Registry, words: &[OsString]) -> Exit {
 fn told(error: &clap::Error) -> Exit {
     let text = error.to_string();
     let hidden = secrets::hide(&text);
+    // A value that holds a secret or acts on a terminal is told without colours.
     let printed = match () {
-        () if hidden == text => error.print().and_then(|()| std::io::stdout().flush()),
+        () if hidden == text && plain::plain(&text) == text => {
+            error.print().and_then(|()| std::io::stdout().flush())
+        }
         () => {
-            output::remark(hidden.trim_end());
+            output::remark_lines(hidden.trim_end());
             Ok(())
         }
     };

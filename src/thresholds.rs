@@ -1,6 +1,6 @@
 //! `--threshold KEY=VALUE`: limits of the verdict from the command line.
 
-use crate::{exit::usage, run::unknown};
+use crate::{exit::usage, similar::unknown};
 use clap::Args;
 use drumpost_results::{
     model::Record,

@@ -83,6 +83,11 @@ impl HeaderPool {
         Self { shape, names, text: text.into() }
     }
 
+    /// Without names and values: see [`crate::payload::Pool::planned`].
+    pub(crate) fn planned(shape: Shape) -> Self {
+        Self { shape, ..Self::default() }
+    }
+
     pub(crate) const fn shape(&self) -> Shape {
         self.shape
     }

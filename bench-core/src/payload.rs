@@ -137,6 +137,19 @@ impl Pool {
         Self { bytes, max_len, sealed_mask, sealed_headers_len: 0, headers: HeaderPool::default() }
     }
 
+    /// A pool that says how long payloads and headers may be and holds no bytes: for a run that is only to be planned. A
+    /// payload of it is empty.
+    #[must_use]
+    pub fn planned(max_len: u32, headers: Shape) -> Self {
+        Self {
+            bytes: Box::default(),
+            max_len,
+            sealed_mask: 0,
+            sealed_headers_len: 0,
+            headers: HeaderPool::planned(headers),
+        }
+    }
+
     /// The same with application headers for every message, their values drawn from `seed`.
     #[must_use]
     pub fn with_headers(self, seed: u64, shape: Shape) -> Self {

@@ -6,13 +6,14 @@
 
 mod mutate;
 
-use crate::suite;
+use crate::{run::job::Job, suite};
 use drumpost_core::clock::{Clock, Now};
 use drumpost_results::{
     compare, export, format,
     model::Record,
     report::{self, Layout},
     search::Goal,
+    suite::{STATE_FILE, Suite},
     verdict::Thresholds,
 };
 use drumpost_workloads::{
@@ -128,7 +129,27 @@ fn suites() {
         "[[matrix]]\nscenario = 'fan-out'\ndispatch = ['message/crossbeam', 'event/tokio-broadcast']\ncapacity = [64, 4096]\npayload = ['1KiB', 'uniform:1,64']\nset.fan-out.subscribers = 8\n",
     ];
     fuzz("suites", 100, seeds.map(str::to_owned).to_vec(), |text, _| {
-        let _ = suite::resolve_text(&crate::builtin(), text);
+        let _ = suite::state_of(&crate::builtin(), text);
+    });
+}
+
+/// The state of a suite that was begun, as its folder holds it, and what `show` makes of it. A cell has a record, the
+/// others have none.
+#[test]
+fn folders() {
+    let text = "[defaults]\nscenario = 'stream'\n[[matrix]]\nname = 'a'\ndispatch = ['message/sim', 'message/crossbeam']\nrate = ['1k/s', '2k/s']\n[[matrix]]\nscenario = 'ping'\ncapacity = [64, 128]\nbatch = 8\n";
+    let state = suite::state_of(&crate::builtin(), text).expect("a suite");
+    fuzz("folders", 100, vec![state], |text, folder| {
+        let record = folder.join("001-stream-message-sim.json");
+        if !record.exists() {
+            fs::write(&record, sample()).expect("a temporary file");
+        }
+        fs::write(folder.join(STATE_FILE), text).expect("a temporary file");
+        let Ok(suite) = Suite::read(folder) else { return };
+        for layout in [Layout { width: 40, colour: false }, Layout { width: 120, colour: true }] {
+            let _ = report::suite(&suite, Some(folder), layout);
+        }
+        let _ = drumpost_results::suite::to_json(&suite);
     });
 }
 
@@ -238,8 +259,13 @@ fn flags() {
         }
         let words = std::iter::once("drumpost").chain(text.split(' '));
         let Ok(cli) = crate::args::Cli::try_parse_from(words) else { return };
-        if let Some(crate::args::Command::Run(args)) = cli.command {
-            let _ = crate::run::job::Job::new(&crate::builtin(), &args);
+        match cli.command {
+            Some(crate::args::Command::Run(args)) => drop(Job::planned(&crate::builtin(), &args)),
+            Some(crate::args::Command::Search(args)) => {
+                let _ = args.check();
+                let _ = Job::planned(&crate::builtin(), &args.measured.run);
+            }
+            _ => {}
         }
     });
 }

@@ -1,8 +1,7 @@
 //! The dispatches of a run: those that the command line names, and the reason why a transport cannot carry the
 //! scenario.
 
-use super::job::unknown;
-use crate::{args::RunArgs, exit::usage};
+use crate::{args::RunArgs, exit::usage, similar::unknown};
 use drumpost_core::{
     payload::Pool,
     registry::{Options, Registry, RunsOn, TransportEntry},

@@ -13,6 +13,7 @@ use crate::{
     digest, environment,
     exit::usage,
     host::Observe,
+    similar::unknown,
 };
 use drumpost_core::{
     dispatcher::Dispatcher,
@@ -75,12 +76,33 @@ pub(crate) struct Job {
     pub record: Record,
 }
 
+/// What a command line is resolved for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// To see whether it can be run, and what it would run.
+    Plan,
+    Run,
+}
+
 impl Job {
     /// Resolves a command line.
     ///
     /// # Errors
     /// A sentence about the first thing that cannot be done as asked.
     pub(crate) fn new(registry: &Registry, args: &RunArgs) -> anyhow::Result<Self> {
+        Self::of(registry, args, Purpose::Run)
+    }
+
+    /// Resolves a command line as [`Job::new`] does and finds the same mistakes, but makes nothing that only a run needs:
+    /// neither the bytes of payloads nor a record. A suite plans thousands of cells, and their payloads may be 64 MiB each.
+    ///
+    /// # Errors
+    /// As [`Job::new`].
+    pub(crate) fn planned(registry: &Registry, args: &RunArgs) -> anyhow::Result<Self> {
+        Self::of(registry, args, Purpose::Plan)
+    }
+
+    fn of(registry: &Registry, args: &RunArgs, purpose: Purpose) -> anyhow::Result<Self> {
         let options = options(registry, args)?;
         let sim: SimSpec =
             args.sim.as_deref().unwrap_or_default().parse().map_err(|e| usage(format!("{e}")))?;
@@ -92,8 +114,13 @@ impl Job {
             return Err(usage("--sim is for the transport sim: add --dispatch message/sim or event/sim"));
         }
         let workload = workload(args)?;
-        let pool = Pool::of(args.seed, workload.max_payload_len(), args.content, args.touch);
-        let pool = Arc::new(pool.with_headers(args.seed, args.headers.shape()));
+        let (max_len, headers) = (workload.max_payload_len(), args.headers.shape());
+        let pool = Arc::new(match purpose {
+            Purpose::Plan => Pool::planned(max_len, headers),
+            Purpose::Run => {
+                Pool::of(args.seed, max_len, args.content, args.touch).with_headers(args.seed, headers)
+            }
+        });
         let mut job = Self {
             scenario,
             targets: Vec::new(),
@@ -115,8 +142,10 @@ impl Job {
         }
         observe(args, &job.targets)?;
         check_options(args, &job.options)?;
-        job.settings_text = settings::text(args);
-        job.record = job.empty_record(args);
+        if purpose == Purpose::Run {
+            job.settings_text = settings::text(args);
+            job.record = job.empty_record(args);
+        }
         Ok(job)
     }
 
@@ -227,14 +256,6 @@ fn scenario(registry: &Registry, args: &RunArgs, options: &Options) -> anyhow::R
     let name = named.unwrap_or(default);
     let entry = registry.scenario(name).ok_or_else(|| usage(unknown("scenario", name, &known)))?;
     (entry.make)(options).map_err(|error| usage(format!("{name}: {error}")))
-}
-
-/// "unknown scenario `strem`; did you mean `stream`? known: ..."
-pub(crate) fn unknown(what: &str, name: &str, known: &[&str]) -> String {
-    let close = known.iter().map(|known| (strsim::jaro_winkler(name, known), known));
-    let best = close.filter(|(likeness, _)| *likeness > 0.8).max_by(|a, b| a.0.total_cmp(&b.0));
-    let hint = best.map(|(_, known)| format!("; did you mean `{known}`?")).unwrap_or_default();
-    format!("unknown {what} `{name}`{hint} known: {}", known.join(", ")).replace("` known", "`; known")
 }
 
 fn wiring_settings(args: &RunArgs, pool: &Arc<Pool>) -> anyhow::Result<WiringSettings> {

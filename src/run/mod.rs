@@ -26,7 +26,6 @@ use drumpost_results::{
     verdict::Validity,
 };
 use job::Job;
-pub(crate) use job::unknown;
 use screen::Shown;
 use std::{path::Path, sync::mpsc::channel, thread, time::Duration};
 

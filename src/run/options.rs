@@ -1,7 +1,6 @@
 //! The options of a run: from `--set` and other flags, else from environment variables.
 
-use super::job::unknown;
-use crate::{args::RunArgs, exit::usage, secrets};
+use crate::{args::RunArgs, exit::usage, secrets, similar::unknown};
 use drumpost_core::registry::{OptionEntry, Options, Registry};
 use drumpost_defects::{Defect, is_in};
 

@@ -14,7 +14,10 @@ use crate::{
 };
 use drumpost_core::{load::Extent, registry::Registry};
 use drumpost_results::format::suite as plan;
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 /// A cell and what it takes to run it.
 #[derive(Debug)]
@@ -48,11 +51,11 @@ pub(super) fn resolve(registry: &Registry, path: &Path, text: &str) -> anyhow::R
         usage(format!("{}: [[matrix]] `{}`, line {}: {why}", path.display(), block.name, block.line))
     })?;
     let resolver = Resolver { registry, path, keys: &keys, varying: varying(&combinations, &keys) };
-    let mut cells: Vec<Cell> = Vec::new();
+    let (mut cells, mut names) = (Vec::new(), BTreeSet::new());
     for combination in &combinations {
         for cell in resolver.cells(combination)? {
             // `crossbeam` and `message/crossbeam` in one list name the same.
-            if cells.iter().all(|known| known.plan.name != cell.plan.name) {
+            if names.insert(cell.plan.name.clone()) {
                 cells.push(cell);
             }
         }
@@ -75,14 +78,14 @@ impl Resolver<'_> {
             };
             self.error(of, of.pairs.iter().find(names), &why)
         })?;
-        let job = match Job::new(self.registry, &args) {
+        let job = match Job::planned(self.registry, &args) {
             Ok(job) => job,
             Err(error) => return self.refused(of, args, &format!("{error:#}")).map(|cell| vec![cell]),
         };
         let mut cells = Vec::new();
         for target in &job.targets {
             let args = RunArgs { dispatch: vec![target.label.clone()], ..args.clone() };
-            let alone = Job::new(self.registry, &args)?;
+            let alone = Job::planned(self.registry, &args)?;
             let planned = alone.targets[0].plan.load;
             let trial_ns = match planned.extent {
                 Extent::Duration(ns) if !alone.is_virtual => Some(ns + planned.warmup_ns),

@@ -3,10 +3,10 @@
 //! Does not live here: the known keys (`keys`) and the multiplication of lists (`matrix`).
 
 use super::{
-    keys::{DISPATCH, Keys, LOAD, Pair, SEED, SET, closest},
+    keys::{DISPATCH, Keys, LOAD, Pair, SEED, SET},
     matrix::{MAX_CELLS, count, product},
 };
-use crate::exit::usage;
+use crate::{exit::usage, similar::closest};
 use std::{collections::BTreeSet, ops::Range, path::Path};
 use toml::{
     Spanned,

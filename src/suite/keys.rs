@@ -118,9 +118,3 @@ fn sentence(error: &clap::Error) -> String {
     let told = told.collect::<Vec<_>>().join(" ");
     told.strip_prefix("error: ").unwrap_or(&told).to_owned()
 }
-
-/// The known name that is most like `name`, if any is.
-pub(super) fn closest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let like = known.iter().map(|known| (strsim::jaro_winkler(name, known), *known));
-    like.filter(|(likeness, _)| *likeness > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
-}

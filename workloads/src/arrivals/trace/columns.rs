@@ -147,6 +147,9 @@ impl TraceColumns {
 
 fn missing(name: &str, names: &[&str]) -> String {
     let known: Vec<&str> = names.iter().map(|name| name.trim()).collect();
+    // A name is compared with up to a thousand others, which takes as long as it is.
+    let name: String = name.chars().take(100).collect();
+    let name = name.as_str();
     let like = known.iter().map(|known| (strsim::jaro_winkler(name, known), known));
     let best = like.filter(|(likeness, _)| *likeness > 0.8).max_by(|a, b| a.0.total_cmp(&b.0));
     let hint = best.map(|(_, known)| format!("; did you mean `{known}`?")).unwrap_or_default();
