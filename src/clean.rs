@@ -1,13 +1,8 @@
 //! `drumpost clean`: removes what runs left at servers because their process was killed.
 
-use crate::{
-    Exit,
-    args::CleanArgs,
-    exit::usage,
-    output,
-    run::{job::unknown, options::options_of},
-};
+use crate::{Exit, args::CleanArgs, exit::usage, output, run::options::options_of, similar::unknown};
 use drumpost_core::{registry::Registry, transport::Cleaned};
+use drumpost_results::plain;
 
 /// Asks every transport that needs a server, or those that are named.
 pub(crate) fn clean(registry: &Registry, args: &CleanArgs) -> anyhow::Result<Exit> {
@@ -51,7 +46,7 @@ fn told(transport: &str, Cleaned { at, removed, kept }: &Cleaned) -> String {
         0 => format!("{transport} at {at}: no streams of ended runs, nothing to remove\n"),
         count => format!("{transport} at {at}: removed {count} of ended runs:\n"),
     };
-    removed.iter().for_each(|name| text += &format!("  {name}\n"));
-    kept.iter().for_each(|what| text += &format!("  not removed: {what}\n"));
+    removed.iter().for_each(|name| text += &format!("  {}\n", plain::line(name)));
+    kept.iter().for_each(|what| text += &format!("  not removed: {}\n", plain::line(what)));
     text
 }

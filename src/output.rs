@@ -60,9 +60,9 @@ pub(crate) fn printed(outcome: io::Result<()>) -> anyhow::Result<()> {
     }
 }
 
-/// Says what went wrong.
+/// Says what went wrong, on one line: names in a record, errors of a server and texts of panics may hold line breaks.
 pub(crate) fn complain(text: &str) {
-    to_stderr(&format!("drumpost: {}\n", short_words(&plain::plain(text))));
+    to_stderr(&format!("drumpost: {}\n", short_words(&plain::line(text))));
 }
 
 /// The text with its longest words cut. A name in a file may be as long as the file, and an error that quotes it would
@@ -75,8 +75,13 @@ pub(crate) fn short_words(text: &str) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Says something beside the result.
+/// Says something beside the result, on one line, as [`complain`] does.
 pub(crate) fn remark(text: &str) {
+    to_stderr(&format!("{}\n", plain::line(text)));
+}
+
+/// Says something beside the result that is laid out in lines of its own. Foreign texts in it have no line breaks left.
+pub(crate) fn remark_lines(text: &str) {
     to_stderr(&format!("{}\n", plain::plain(text)));
 }
 
@@ -88,8 +93,7 @@ fn to_stderr(text: &str) {
 /// Writes a line over the last one, on a terminal. What does not fit is left out: a wrapped line could not be written over.
 pub(crate) fn progress(text: &str) {
     let columns = width_of(io::stderr()).unwrap_or(80);
-    let fits: String = plain::plain(text).chars().take(columns.saturating_sub(1)).collect();
-    let fits = fits.replace('\n', " ");
+    let fits: String = plain::line(text).chars().take(columns.saturating_sub(1)).collect();
     to_stderr(&format!("\r{fits}\x1b[K"));
 }
 
@@ -117,9 +121,11 @@ fn understands_escapes(term: Option<&OsStr>) -> bool {
 pub(crate) fn layout() -> Layout {
     /// In fewer columns not even the names of dispatches have room.
     const NARROWEST: usize = 20;
+    /// No terminal has more columns. A variable may say any number.
+    const WIDEST: usize = u16::MAX as usize;
     let colour = has_screen() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let columns = terminal_width().or_else(|| std::env::var("COLUMNS").ok()?.parse().ok());
-    Layout { width: columns.unwrap_or(120).max(NARROWEST), colour }
+    Layout { width: columns.unwrap_or(120).clamp(NARROWEST, WIDEST), colour }
 }
 
 fn terminal_width() -> Option<usize> {

@@ -11,7 +11,7 @@ use std::path::Path;
 pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
     if let Some(folder) = suite_folder(&args.file) {
         let suite = Suite::read(folder).map_err(|error| usage(error.to_string()))?;
-        crate::suite::print(&suite, folder, args.json)?;
+        crate::suite::print(&suite, Some(folder), args.json)?;
         return Ok(Exit::Ok);
     }
     let mut record = load(&args.file)?;

@@ -1,5 +1,5 @@
 //! Foreign text made harmless for a terminal, a picture or a table: control characters, marks that change the direction of
-//! writing, and lengths.
+//! writing, line breaks, and lengths.
 //!
 //! Names and reasons of a record, errors of a server and lines of a file may hold anything, such as sequences that rename
 //! the window, fill the clipboard (OSC 52) or show text in another order than it is in. Lives here: which characters are
@@ -36,6 +36,21 @@ pub const fn acts(c: char) -> bool {
 #[must_use]
 pub fn plain(text: &str) -> Cow<'_, str> {
     replaced(text, |_| None)
+}
+
+/// What stands in place of a line break in foreign text.
+const BREAK: &str = " ⏎ ";
+
+/// As [`plain`], and on one line: a line break in foreign text would begin a line that looks like one of the program's own.
+/// Line breaks and the blanks around them become one mark. Those at the end are left out.
+#[must_use]
+pub fn line(text: &str) -> Cow<'_, str> {
+    let text = text.trim_end_matches(['\n', '\r']);
+    if !text.contains(['\n', '\r']) {
+        return plain(text);
+    }
+    let parts = text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty());
+    Cow::Owned(plain(&parts.collect::<Vec<_>>().join(BREAK)).into_owned())
 }
 
 /// As [`plain`], but colours stay: exactly the sequences that a [`crate::report::Layout`] writes, and no others.
@@ -118,6 +133,13 @@ mod tests {
     }
 
     #[test]
+    fn one_line_stays_one() {
+        assert_eq!(line("a\r\n  b\n\nc\rd\u{2028}e\n"), "a ⏎ b ⏎ c ⏎ d�e");
+        assert!(matches!(line("  a  b\n"), Cow::Borrowed("  a  b")));
+        assert_eq!(line("\n\n"), "");
+    }
+
+    #[test]
     fn names_are_cut_at_characters() {
         assert_eq!(cut("äöü", 3), "äöü");
         assert_eq!(cut("äöüß", 3), "äö…");
@@ -128,6 +150,7 @@ mod tests {
         fn nothing_that_acts_is_left(text: String) {
             prop_assert!(!plain(&text).chars().any(acts));
             prop_assert!(!json(&text).chars().any(acts));
+            prop_assert!(!line(&text).chars().any(|c| acts(c) || c == '\n'));
         }
 
         #[test]

@@ -28,7 +28,7 @@ const NAMES: u32 = 10_000;
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The disk, the folder or the permissions do not allow it. Nothing was left behind.
-    #[error("failed to write {path}: {reason}; free some space or choose another place with --out")]
+    #[error("failed to write {path}: {reason}; {}", advice(.reason))]
     Write {
         /// What was to be written.
         path: PathBuf,
@@ -59,6 +59,31 @@ pub enum StoreError {
         /// What is wrong.
         reason: FormatError,
     },
+}
+
+/// What helps, by why a file could not be written.
+fn advice(reason: &io::Error) -> &'static str {
+    use io::ErrorKind as Kind;
+    match reason.kind() {
+        Kind::StorageFull => "free some space, or choose another place with --out",
+        Kind::QuotaExceeded => {
+            "remove some of your own files, as your quota on this disk is used up, or choose another place with --out"
+        }
+        Kind::FileTooLarge => {
+            "raise the limit on the size of files (ulimit -f), or choose another place with --out if it is the file system's"
+        }
+        Kind::PermissionDenied => {
+            "check who may write to the file and to its folder, or choose another place with --out"
+        }
+        Kind::TimedOut => "start what reads it first, or choose another place with --out",
+        _ if is_out_of_descriptors(reason) => "raise the limit on open files (ulimit -n)",
+        _ => "choose another place with --out",
+    }
+}
+
+fn is_out_of_descriptors(reason: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::MFILE, Errno::NFILE].iter().any(|error| reason.raw_os_error() == Some(error.raw_os_error()))
 }
 
 /// The file name of a record: its id with anything but letters, digits, `.`, `-` and `_` replaced, and `.json`.
@@ -309,6 +334,28 @@ mod tests {
         assert_eq!(files(folder.path()), ["a.json"]);
     }
 
+    /// Space is no help where space is not the cause.
+    #[test]
+    fn the_advice_follows_from_the_cause() {
+        use rustix::io::Errno;
+        for (errno, word) in [
+            (Errno::NOSPC, "free some space, or choose"),
+            (Errno::DQUOT, "quota"),
+            (Errno::FBIG, "ulimit -f"),
+            (Errno::ROFS, "; choose another place"),
+            (Errno::ACCESS, "who may write"),
+            (Errno::PERM, "who may write"),
+            (Errno::MFILE, "ulimit -n"),
+            (Errno::IO, "; choose another place"),
+            (Errno::NAMETOOLONG, "; choose another place"),
+        ] {
+            let error = StoreError::Write { path: "a.json".into(), reason: errno.into() };
+            let said = text(&error);
+            assert!(said.contains(word), "{said}");
+            assert_eq!(said.contains("space,"), errno == Errno::NOSPC, "{said}");
+        }
+    }
+
     #[test]
     fn a_place_that_cannot_be_written_is_found_before_the_run() {
         let folder = tempfile::tempdir().unwrap();
@@ -323,7 +370,12 @@ mod tests {
         assert!(
             text(&probe(&file.join("deep/er.json")).unwrap_err()).contains("file is a file, not a folder")
         );
-        assert!(text(&probe(folder.path()).unwrap_err()).contains("it is a folder"));
+        for name in ["", "new/", "new/.."] {
+            let path = folder.path().join(name);
+            assert!(text(&probe(&path).unwrap_err()).contains("it is a folder"), "{name}");
+        }
+        assert!(text(&probe(Path::new("")).unwrap_err()).contains("it is a folder"));
+        assert!(!folder.path().join("new").exists());
     }
 
     fn mode(path: &Path) -> u32 {

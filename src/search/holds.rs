@@ -103,7 +103,7 @@ impl<'a> Holds<'a> {
 
     fn search(&mut self, target: usize) -> anyhow::Result<()> {
         let label = self.job.targets[target].label.clone();
-        output::remark(&format!("\n{label}"));
+        output::remark_lines(&format!("\n{label}"));
         let probe_per_s = if self.args.from.is_some() { None } else { self.probe(target) };
         let start_per_s = self.args.from.or(probe_per_s.map(start)).unwrap_or(WITHOUT_A_PROBE_PER_S);
         let to_per_s = self.args.to.unwrap_or(start_per_s * REACH).min(HIGHEST_PER_S);

@@ -34,7 +34,7 @@ pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Resul
     let (json, svg, repeats) = (run.json, args.svg.clone(), args.repeats);
     let interrupted = Interrupt::listen();
     let begun = Record { runs: job.record.runs.clone(), ..record.clone() };
-    output::remark(report::search_headline(&begun, output::layout()).trim_end());
+    output::remark_lines(report::search_headline(&begun, output::layout()).trim_end());
     let (record, made) = Holds::new(registry, &job, args, record, &interrupted, &mut saver).make();
     let saved = saver.finish(&record);
     let printed = if saver.takes_stdout() { Ok(()) } else { print(&record, saved.path.as_deref(), json) };

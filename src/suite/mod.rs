@@ -26,7 +26,7 @@ use drumpost_core::registry::Registry;
 use drumpost_results::{
     format::suite::{self as format, Plan, Slot},
     model::{Record, Run, Status, Trial},
-    report,
+    plain, report,
     suite::{self as store, Suite},
 };
 use std::path::Path;
@@ -71,7 +71,8 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
     let done = trials.run(&mut suite);
     // If the last trial could not be saved, the finished ones are still worth printing. If the terminal went away, the
     // suite was interrupted, whether or not its table could be printed.
-    let printed = print(&suite, &folder, args.json);
+    let saved = done.is_ok().then_some(folder.as_path());
+    let printed = print(&suite, saved, args.json);
     done?;
     if suite.partial().is_some() && interrupted.is_set() {
         return Ok(Exit::Interrupted);
@@ -83,14 +84,22 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
     Ok(if suite.partial().is_some() { Exit::Interrupted } else { exit(suite) })
 }
 
-/// Reads a suite's text and resolves its cells, for tests that feed it any.
+/// Reads a suite's text, resolves and lists its cells, and gives the state that would be written, for tests that feed it
+/// any.
 #[cfg(test)]
-pub(crate) fn resolve_text(registry: &Registry, text: &str) -> anyhow::Result<usize> {
-    cells::resolve(registry, Path::new("suite.toml"), text).map(|found| found.cells.len())
+pub(crate) fn state_of(registry: &Registry, text: &str) -> anyhow::Result<String> {
+    let path = Path::new("suite.toml");
+    let mut found = cells::resolve(registry, path, text)?;
+    for (place, cell) in found.cells.iter_mut().enumerate() {
+        cell.plan.record = folder::record_name(place, cell);
+    }
+    let plan = plan(&found, path, text.to_owned(), None);
+    list(&found.cells, &plan);
+    Ok(format::plan_to_json(&plan)?)
 }
 
-/// Prints a suite, from what its folder holds.
-pub(crate) fn print(suite: &Suite, folder: &Path, json: bool) -> anyhow::Result<()> {
+/// Prints a suite. `folder` holds all of it; `None`: a part of it could not be saved.
+pub(crate) fn print(suite: &Suite, folder: Option<&Path>, json: bool) -> anyhow::Result<()> {
     let text = if json { store::to_json(suite)? } else { report::suite(suite, folder, output::layout()) };
     output::result(&text)
 }
@@ -138,15 +147,19 @@ fn plan(found: &cells::Cells, path: &Path, text: String, only: Option<String>) -
 /// The cells that would run, one per line.
 fn list(cells: &[Cell], plan: &Plan) -> String {
     let width = cells.iter().map(|cell| cell.plan.name.chars().count()).max().unwrap_or(0);
-    let width = width.min(drumpost_results::plain::NAME_LEN);
+    let width = width.min(plain::NAME_LEN);
     let mut text = String::new();
     for cell in cells {
         let what = match &cell.plan.refused {
             Some(why) => format!("refused: {why}"),
             None => format!("{} × {}", cell.plan.trials, trial_text(cell)),
         };
-        let name = drumpost_results::plain::cut(&cell.plan.name, drumpost_results::plain::NAME_LEN);
-        text += &format!("{name:<width$}  {}\n", output::short_words(&what));
+        let name = plain::line(&plain::cut(&cell.plan.name, plain::NAME_LEN)).into_owned();
+        text += &format!(
+            "{name:<width$}  {}
+",
+            output::short_words(&plain::line(&what))
+        );
     }
     let known = |cell: &Cell| cell.trial_ns.unwrap_or(0) * u64::from(cell.plan.trials);
     let total = drumpost_results::units::duration(cells.iter().map(known).sum());

@@ -9,6 +9,7 @@ use hdrhistogram::Histogram;
 
 use super::{Chosen, ExportError, Selection};
 use crate::model::{Distribution, Record};
+use crate::plain::line;
 
 const STEPS_PER_HALF_DISTANCE: f64 = 5.0;
 /// Buckets per power of two and halves of it, with 3 significant digits.
@@ -67,7 +68,8 @@ pub fn hgrm(record: &Record, selection: &Selection) -> Result<String, ExportErro
         0 => String::new(),
         n => format!(", without {n} beyond the histogram's range"),
     };
-    let _ = writeln!(text, "#[Unit    = ns, response time of {} {}{beyond}]", run.scenario, run.dispatch);
+    let (scenario, dispatch) = (line(&run.scenario), line(&run.dispatch));
+    let _ = writeln!(text, "#[Unit    = ns, response time of {scenario} {dispatch}{beyond}]");
     Ok(text)
 }
 

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Chosen, ExportError, Selection};
 use crate::model::{Distribution, Record};
+use crate::plain::{acts, line};
 
 /// An interval log of response times in ns. Times of intervals are in seconds from `started_s` (since the epoch; 0 in
 /// virtual time); trials follow one another without the pauses between them, which a record does not hold. The maximum of
@@ -21,21 +22,21 @@ use crate::model::{Distribution, Record};
 /// The selection is not in the record.
 pub fn hlog(record: &Record, selection: &Selection, started_s: f64) -> Result<String, ExportError> {
     let chosen = selection.of(record)?;
-    let date = record.started_at.as_deref().unwrap_or("virtual time");
+    let date = line(record.started_at.as_deref().unwrap_or("virtual time"));
     let tags = tags(&chosen);
     let mut text = format!(
         "#[Response times of {} in ns, by drumpost {}; Interval_Max in ms]\n\
          #[Histogram log format version 1.3]\n\
          #[StartTime: {started_s:.3} (seconds since epoch), {date}]\n\
          {}{}\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n",
-        record.id,
-        record.tool_version,
+        line(&record.id),
+        line(&record.tool_version),
         precision(&chosen),
         tags_in_words(&tags),
     );
     for part in &chosen {
         let tag = if tags.len() > 1 { format!("Tag={},", tag(part)) } else { String::new() };
-        let mut line = |from_ns: u64, to_ns: u64, times: &Distribution| -> Result<(), ExportError> {
+        let mut write_line = |from_ns: u64, to_ns: u64, times: &Distribution| -> Result<(), ExportError> {
             let [from_s, length_s] =
                 [part.from_ns + from_ns, to_ns.saturating_sub(from_ns)].map(|ns| ns as f64 / 1e9);
             let max_ms = times.max_ns().unwrap_or(0) as f64 / 1e6;
@@ -46,12 +47,12 @@ pub fn hlog(record: &Record, selection: &Selection, started_s: f64) -> Result<St
         };
         let points = part.trial.series.points();
         if !has_intervals(part) {
-            line(0, part.trial.elapsed_ns, &part.trial.response)?;
+            write_line(0, part.trial.elapsed_ns, &part.trial.response)?;
             continue;
         }
         let mut from_ns = 0;
         for point in points {
-            line(from_ns, point.at_ns, &point.response)?;
+            write_line(from_ns, point.at_ns, &point.response)?;
             from_ns = point.at_ns;
         }
     }
@@ -60,7 +61,7 @@ pub fn hlog(record: &Record, selection: &Selection, started_s: f64) -> Result<St
 
 /// A dispatch as a tag, which ends at a comma or a blank.
 fn tag(part: &Chosen<'_>) -> String {
-    part.run.dispatch.replace([',', ' '], "_")
+    part.run.dispatch.replace(|c: char| c == ',' || c.is_whitespace() || acts(c), "_")
 }
 
 /// The tags of all trials, each once, in the order they come.

@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{FormatError, v1};
-use crate::plain::{NAME_LEN, cut};
+use crate::plain::{NAME_LEN, cut, line};
 
-/// Refuses numbers that cannot be added up, and cuts names that no table shows.
+/// Refuses numbers that cannot be added up, and makes names what a table can show: short, and on one line.
 ///
 /// # Errors
 /// Names the first number that is too large, and the largest that there may be.
@@ -44,6 +44,10 @@ pub(super) fn check(document: &mut v1::Document) -> Result<(), FormatError> {
 }
 
 fn shorten(name: &mut String) {
+    // A name stands in one cell of a table, and in one line of an export.
+    if name.contains(['\n', '\r']) {
+        *name = line(name).into_owned();
+    }
     if name.len() > NAME_LEN {
         *name = cut(name, NAME_LEN).into_owned();
     }

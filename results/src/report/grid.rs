@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 
 use super::{Layout, Tone, columns, hanging};
+use crate::plain::line;
 
 /// Space between columns.
 const GAP: usize = 2;
@@ -53,14 +54,16 @@ impl Column {
 }
 
 impl Cell {
+    /// A name in it may come from anywhere, and a line break would begin another row.
     pub(super) fn new(tone: Tone, text: impl Into<String>) -> Self {
-        Self { text: text.into(), tone }
+        let text = text.into();
+        Self { text: if text.contains(['\n', '\r']) { line(&text).into_owned() } else { text }, tone }
     }
 }
 
 impl From<String> for Cell {
     fn from(text: String) -> Self {
-        Self { text, tone: Tone::Plain }
+        Self::new(Tone::Plain, text)
     }
 }
 

@@ -4,6 +4,8 @@
 //! its `chart` and `svg`, and `suite`. `grid` aligns columns and fits them to a width. Does not live here: printing. Every
 //! function returns the text.
 
+use crate::plain;
+
 mod audit;
 mod chart;
 mod comparison;
@@ -97,6 +99,8 @@ pub fn hanging(lead: &str, text: &str, layout: Layout) -> String {
     const ROOM: usize = 20;
     /// Indentation of a text below its lead.
     const BELOW: usize = 2;
+    // The text is broken at every blank below; a name in the lead may hold a line break.
+    let lead = if lead.contains(['\n', '\r']) { &*plain::line(lead) } else { lead };
     let indent = columns(lead);
     let room = layout.width.saturating_sub(indent);
     if room < ROOM.min(columns(text)) && !lead.trim().is_empty() {
@@ -111,6 +115,7 @@ pub fn hanging(lead: &str, text: &str, layout: Layout) -> String {
 
 /// A name in bold and facts about it.
 fn headline(name: &str, facts: &str, layout: Layout) -> String {
+    let name = &*plain::line(name);
     hanging(&format!("{name}  "), facts, layout).replacen(name, &layout.paint(Tone::Strong, name), 1)
 }
 

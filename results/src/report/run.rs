@@ -9,6 +9,7 @@ use super::audit;
 use super::grid::{Cell, Column, Grid};
 use super::{Layout, Tone, hanging, host::host, server, settings};
 use crate::model::{ArrivalCheck, Distribution, LoadKind, Record, Run, Setting, Status};
+use crate::plain::line;
 use crate::stats::Derived;
 use crate::units;
 use crate::verdict::{InFlight, Thresholds, Validity, Verdict};
@@ -52,7 +53,7 @@ pub fn table(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
     }
     text += &settings::limits(record, layout);
     if let Some(path) = saved {
-        text += &format!("saved    {}\n", path.display());
+        text += &format!("saved    {}\n", line(&path.to_string_lossy()));
     }
     text
 }
@@ -168,7 +169,7 @@ fn explanations(runs: &[(&Run, Verdict)], layout: Layout) -> String {
             Validity::Suspect => Tone::Warning,
             Validity::Invalid => Tone::Bad,
         };
-        text += &format!("{}  {}\n", layout.paint(tone, &format!("{word:<7}")), run.dispatch);
+        text += &format!("{}  {}\n", layout.paint(tone, &format!("{word:<7}")), line(&run.dispatch));
         for reason in own {
             text += &hanging("         - ", reason, layout);
         }

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::grid::{Cell, Column, Grid, cut};
 use super::{Layout, Tone, chart, hanging};
 use crate::model::{Record, Run, Setting};
+use crate::plain::line;
 use crate::search::{Answer, End, Goal, Held, Judgement, Phase, Search, Searched};
 use crate::stats::Derived;
 use crate::units;
@@ -32,7 +33,7 @@ pub fn search(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
     text.push('\n');
     text += &notes(record, search, layout);
     if let Some(path) = saved {
-        text += &format!("saved    {}\n", path.display());
+        text += &format!("saved    {}\n", line(&path.to_string_lossy()));
     }
     text
 }
@@ -78,8 +79,9 @@ fn dispatch(record: &Record, search: &Search, searched: &Searched, layout: Layou
         End::NeverKept | End::NotRecovered | End::Broke => Tone::Bad,
         End::TooFew | End::OutOfHolds | End::Interrupted => Tone::Warning,
     };
-    let sentence = hanging(&format!("{}  ", searched.dispatch), &sentence(search, searched), layout);
-    let mut text = sentence.replacen(&searched.dispatch, &layout.paint(tone, &searched.dispatch), 1);
+    let name = &*line(&searched.dispatch);
+    let sentence = hanging(&format!("{name}  "), &sentence(search, searched), layout);
+    let mut text = sentence.replacen(name, &layout.paint(tone, name), 1);
     if searched.holds.is_empty() {
         return text;
     }

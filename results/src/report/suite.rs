@@ -12,6 +12,7 @@ use super::run::state;
 use super::{Layout, Tone, columns, hanging, headline};
 use crate::format::suite as plan;
 use crate::model::Run;
+use crate::plain::{NAME_LEN, line};
 use crate::stats::Derived;
 use crate::suite::Suite;
 use crate::units;
@@ -30,9 +31,9 @@ const PARTS: [Part; 4] = [
     }),
 ];
 
-/// A suite as text, from its files alone.
+/// A suite as text, from its files alone. `saved` is its folder, `None` if that does not hold all that is told.
 #[must_use]
-pub fn suite(suite: &Suite, saved: &Path, layout: Layout) -> String {
+pub fn suite(suite: &Suite, saved: Option<&Path>, layout: Layout) -> String {
     let mut text = String::new();
     if let Some(reason) = suite.partial() {
         text += &layout.paint(Tone::Bad, &hanging("partial  ", &reason, layout));
@@ -57,11 +58,13 @@ pub fn suite(suite: &Suite, saved: &Path, layout: Layout) -> String {
         text.push('\n');
         text += &explanations;
     }
-    text.push('\n');
-    text += &format!(
-        "saved    {} (one record per cell; `drumpost show FILE` draws it in full)\n",
-        saved.display()
-    );
+    if let Some(folder) = saved {
+        let folder = folder.to_string_lossy();
+        text += &format!(
+            "\nsaved    {} (one record per cell; `drumpost show FILE` draws it in full)\n",
+            line(&folder)
+        );
+    }
     text
 }
 
@@ -84,6 +87,8 @@ fn table(suite: &Suite, group: &[usize], layout: Layout) -> String {
     let widths: Vec<usize> = own
         .iter()
         .map(|(name, part)| cells.iter().map(|cell| columns(&part(cell))).fold(name.len(), usize::max))
+        // A longer text stands out of its column, as in every table.
+        .map(|width| width.min(NAME_LEN))
         .collect();
     let line = |texts: Vec<String>| {
         let padded = texts.iter().zip(&widths).map(|(text, width)| format!("{text:<width$}"));
@@ -145,7 +150,11 @@ fn explanations(suite: &Suite, layout: Layout) -> String {
             Validity::Suspect => Tone::Warning,
             Validity::Invalid => Tone::Bad,
         };
-        text += &format!("{}  {}\n", layout.paint(tone, &format!("{:<7}", verdict.status.word())), cell.name);
+        text += &format!(
+            "{}  {}\n",
+            layout.paint(tone, &format!("{:<7}", verdict.status.word())),
+            line(&cell.name)
+        );
         for reason in verdict.own_reasons() {
             text += &hanging("         - ", reason, layout);
         }

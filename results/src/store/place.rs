@@ -50,11 +50,13 @@ pub(super) fn of(path: &Path) -> io::Result<Place> {
         }
         let kind = match fs::symlink_metadata(&at) {
             Ok(found) => found.file_type(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Place::File(at)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return if names_a_file(&at) { Ok(Place::File(at)) } else { Err(folder_alone()) };
+            }
             Err(error) => return Err(error),
         };
         if kind.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
+            return Err(folder_alone());
         }
         if !kind.is_symlink() {
             return Ok(if kind.is_file() { Place::File(at) } else { Place::Stream(at) });
@@ -62,6 +64,15 @@ pub(super) fn of(path: &Path) -> io::Result<Place> {
         at = super::folder(&at).join(fs::read_link(&at)?);
     }
     Err(io::Error::other("its links lead in a circle"))
+}
+
+fn folder_alone() -> io::Error {
+    io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")
+}
+
+/// Whether something can be made there: `new/`, `new/..` and the empty name are of folders, whether or not they exist.
+fn names_a_file(path: &Path) -> bool {
+    path.file_name().is_some() && !path.as_os_str().as_encoded_bytes().ends_with(b"/")
 }
 
 /// Whether a document for that path goes to stdout: `-`, or a name of the descriptor such as `/dev/stdout`. Such a
