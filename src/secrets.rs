@@ -1,14 +1,16 @@
 //! Secrets of a command line and its environment: they are handed to transports and to nothing else.
 //!
-//! What is secret is declared: an option that its transport lists as secret, and user and password in any URL. A secret is
-//! replaced before a text is stored or printed, wherever it stands in it, by what it looks like (`NAME=VALUE`,
-//! `://USER:PASSWORD@`) and by its value. Values under four characters are replaced only by what they look like, because
+//! What is secret is declared: an option that its transport lists as secret, user and password in any URL, and the parts of
+//! a URL's query whose names say so (`?password=VALUE`). A secret is replaced before a text is stored or printed, wherever
+//! it stands in it, by what it looks like (`NAME=VALUE`, `://USER:PASSWORD@`) and by its value. Values under four characters are replaced only by what they look like, because
 //! replacing every `a` in a table would hide the table.
 
 use drumpost_core::registry::{OptionEntry, Registry};
+use drumpost_results::plain;
 use std::{
     collections::BTreeSet,
     ffi::OsString,
+    ops::Range,
     sync::{Mutex, PoisonError},
 };
 
@@ -53,7 +55,19 @@ impl Known {
         {
             let secret =
                 value[start..end].split_once(':').map_or(&value[start..end], |(_, password)| password);
-            self.add(secret);
+            self.add_of_url(secret);
+        }
+        for range in secrets_of_query(value) {
+            self.add_of_url(&value[range]);
+        }
+    }
+
+    /// Adds a part of a URL: as it stands there, and as whoever decodes it reads it.
+    fn add_of_url(&mut self, value: &str) {
+        // As part of a query these are switches, and common words.
+        if !["true", "false"].contains(&value) {
+            self.add(value);
+            self.add(&decoded(value));
         }
     }
 }
@@ -102,7 +116,7 @@ pub(crate) fn shown(name: &str, value: &str) -> String {
 /// A text as it may be stored or printed.
 pub(crate) fn hide(text: &str) -> String {
     with(|known| {
-        let mut text = without_userinfo(text);
+        let mut text = without_query_secrets(&without_userinfo(text));
         for name in &known.names {
             text = without_value_of(&text, name);
         }
@@ -123,9 +137,15 @@ fn userinfo(url: &str) -> Option<(usize, usize)> {
 
 /// How long user and password are in a URL without its scheme, the `@` after them left out.
 fn userinfo_len(url: &str) -> Option<usize> {
-    let ends = |c: char| c.is_whitespace() || "/?#\"'`<>\\,".contains(c);
-    let authority = &url[..url.find(ends).unwrap_or(url.len())];
-    authority.rfind('@').filter(|at| *at > 0)
+    let before = |ends: &dyn Fn(char) -> bool| &url[..url.find(ends).unwrap_or(url.len())];
+    let ends_url = |c: char| c.is_whitespace() || "\"'`<>\\,".contains(c);
+    let authority = before(&|c| ends_url(c) || "/?#".contains(c));
+    let len = |part: &str| part.rfind('@').filter(|at| *at > 0);
+    // Behind a host stands a port, which is a number. Anything else is a password in which a `/`, `?` or `#` was not encoded.
+    let is_port = |port: &str| port.bytes().all(|c| c.is_ascii_digit());
+    let goes_on =
+        !authority.starts_with('[') && authority.rsplit_once(':').is_some_and(|(_, port)| !is_port(port));
+    len(authority).or_else(|| if goes_on { len(before(&ends_url)) } else { None })
 }
 
 /// Replaces the password of every URL in a text, or all that stands before the host if there is no user beside it.
@@ -145,6 +165,64 @@ fn without_userinfo(text: &str) -> String {
         }
     }
     shown + rest
+}
+
+/// Parts of names of a URL's query that tell of a secret.
+const SECRET_WORDS: [&str; 10] =
+    ["pass", "pwd", "secret", "token", "key", "auth", "cred", "sig", "jwt", "seed"];
+
+/// Where in a text the secret values of a URL's query stand: `?password=VALUE`, `&api_key=VALUE`. The scheme may be missing.
+/// Fragments count as well: what is behind a `#` in a password that was not encoded is one.
+fn secrets_of_query(text: &str) -> Vec<Range<usize>> {
+    let begins = |c: char| "?&;#".contains(c);
+    let is_of_name = |c: char| c.is_alphanumeric() || "._-%[]".contains(c);
+    // Neither a backslash nor a quote: within a document a secret is followed by one.
+    let ends = |c: char| c.is_whitespace() || "&;#\"'`<>\\".contains(c);
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for (at, mark) in text.match_indices(begins) {
+        if found.last().is_some_and(|last| at < last.end) {
+            continue;
+        }
+        let from = at + mark.len();
+        let name_len = text[from..].find(|c| !is_of_name(c)).unwrap_or(0);
+        let name = text[from..from + name_len].to_lowercase();
+        let Some(value) = text[from + name_len..].strip_prefix('=') else { continue };
+        if SECRET_WORDS.iter().any(|word| name.contains(word)) {
+            let start = text.len() - value.len();
+            found.push(start..start + value.find(ends).unwrap_or(value.len()));
+        }
+    }
+    found
+}
+
+/// Replaces the secret values of every URL's query in a text.
+fn without_query_secrets(text: &str) -> String {
+    let (mut shown, mut from) = (String::with_capacity(text.len()), 0);
+    for range in secrets_of_query(text) {
+        shown += &text[from..range.start];
+        shown += HIDDEN;
+        from = range.end;
+    }
+    shown + &text[from..]
+}
+
+/// A part of a URL with its `%41` decoded; as it is where that gives no text.
+fn decoded(part: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::with_capacity(part.len()), part.as_bytes());
+    while let [first, after @ ..] = rest {
+        let code = after.get(..2).filter(|_| *first == b'%').and_then(|two| std::str::from_utf8(two).ok());
+        match code.and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| part.to_owned())
 }
 
 /// Replaces the value in every `NAME=VALUE`, `NAME = "VALUE"` and `"NAME" = 'VALUE'`.
@@ -167,13 +245,14 @@ fn without_value_of(text: &str, name: &str) -> String {
     shown + rest
 }
 
-/// Has secrets hidden in the text of a panic, too: a transport may have put one into it.
+/// Has secrets hidden in the text of a panic, too, and whatever acts on a terminal: a transport may have put a server's
+/// error into it. A harmless text is told as usual, with a backtrace if one is asked for.
 pub(crate) fn hide_in_panics() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let text = panic.to_string();
-        let hidden = hide(&text);
-        if hidden == text { usual(panic) } else { crate::output::complain(&hidden) }
+        let said = drumpost_core::dispatcher::panic_text(panic.payload());
+        let is_harmless = hide(&said) == said && plain::line(&said) == said;
+        if is_harmless { usual(panic) } else { crate::output::complain(&panic.to_string()) }
     }));
 }
 
@@ -213,6 +292,7 @@ pub(crate) fn arguments(_registry: &Registry) -> Vec<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn passwords_of_urls_go_and_users_stay() {
@@ -220,11 +300,45 @@ mod tests {
             ("--nats=nats://me:p@ss@host:1/x", "--nats=nats://me:***@host:1/x"),
             ("at tls://token@host, and nats://a:b@c", "at tls://***@host, and nats://a:***@c"),
             ("nats://host:4222 me@host", "nats://host:4222 me@host"),
+            ("nats://me:p#s/s?w@host and x@y", "nats://me:***@host and x@y"),
+            ("http://host:80/path@x http://[::1]/path@x", "http://host:80/path@x http://[::1]/path@x"),
             ("https://host/path@x and://", "https://host/path@x and://"),
             ("://@", "://@"),
         ] {
             assert_eq!(without_userinfo(text), shown);
         }
+    }
+
+    #[test]
+    fn secrets_of_a_query_go_with_a_scheme_or_without_and_the_rest_stays() {
+        for (text, shown) in [
+            ("nats://h:1?password=a&x=b", "nats://h:1?password=***&x=b"),
+            ("h?x=1&API_KEY=a;token=b#auth=c d", "h?x=1&API_KEY=***;token=***#auth=*** d"),
+            ("\"amqp://h/v?client_secret=a\\\"\"", "\"amqp://h/v?client_secret=***\\\"\""),
+            ("?heartbeat=10 & key = 3, a? token", "?heartbeat=10 & key = 3, a? token"),
+            ("?pass=", "?pass=***"),
+            ("?password=a?token=b", "?password=***"),
+            ("?ü=1&Paßword=x&mot-de-passe=é", "?ü=1&Paßword=x&mot-de-passe=***"),
+        ] {
+            assert_eq!(without_query_secrets(text), shown);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_can_be_looked_through(text in "[a-z?&;#=@:/% \"ü]{0,60}") {
+            let hidden = without_query_secrets(&without_userinfo(&text));
+            prop_assert_eq!(&without_query_secrets(&hidden), &hidden);
+            let _ = decoded(&text);
+        }
+    }
+
+    #[test]
+    fn a_secret_of_a_url_is_known_as_it_stands_and_decoded() {
+        let mut known = Known::default();
+        known.note("", "https://me:p%40ss%3Aword@host/?sig=abc%2Fdef&auth=true&n=1234");
+        assert_eq!(known.values, ["p%40ss%3Aword", "p@ss:word", "abc%2Fdef", "abc/def"]);
+        assert_eq!([decoded("%zz%4"), decoded("%ff"), decoded("100%25")], ["%zz%4", "%ff", "100%"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod audit;
 mod binary;
 pub(crate) mod faulty;
 mod figures;
+mod foreign;
 mod hangs;
 mod host;
 mod input;

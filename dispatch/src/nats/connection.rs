@@ -51,6 +51,7 @@ impl Server {
     /// Reads `nats.url` and who connects.
     pub(super) fn from_options(options: &Options) -> Result<Self, String> {
         let url = options.get("nats.url").unwrap_or("nats://127.0.0.1:4222");
+        check_parts(url)?;
         let asked: ServerAddr = url.parse().map_err(|error| format!("option nats.url: {error}"))?;
         let scheme: Scheme = asked.scheme().parse()?;
         let host = asked.host();
@@ -162,6 +163,15 @@ impl Server {
 pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) link: Arc<Link>,
+}
+
+/// Refuses what the client would leave out of a URL without a word. It may hold a secret, so it is not repeated.
+fn check_parts(url: &str) -> Result<(), String> {
+    let Some(mark) = url.chars().find(|c| "?#".contains(*c)) else { return Ok(()) };
+    Err(format!(
+        "option nats.url: a URL of NATS ends before the `{mark}`; say who connects with USER:PASSWORD@ or TOKEN@ before the \
+         host or with options such as nats.token, and write a `?` or `#` in a password as %3F or %23"
+    ))
 }
 
 impl Connection {
@@ -361,6 +371,16 @@ mod tests {
         assert_eq!(server("[::1]").unwrap().shown, "nats://[::1]:4222");
         let all = format!("{:?}", server("nats://me:secret@broker:4333"));
         assert!(!all.contains("secret"), "{all}");
+    }
+
+    #[test]
+    fn a_query_is_refused_without_what_it_says() {
+        for url in ["nats://broker?password=s3cret", "broker:4222/?x=s3cret", "tls://me:s3cret#x@broker"] {
+            let error = server(url).unwrap_err();
+            assert!(error.starts_with("option nats.url: a URL of NATS ends before the `"), "{error}");
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+        assert!(server("nats://me:s%3Fcret@broker").is_ok());
     }
 
     #[test]

@@ -3,7 +3,13 @@
 
 use async_nats::ConnectOptions;
 use drumpost_core::registry::{OptionEntry, Options};
-use std::{fmt, fs, path::PathBuf, str::FromStr};
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::PathBuf,
+    str::FromStr,
+};
 
 /// The options that both transports read. The environment variables are those of the `nats` command line.
 pub(super) const OPTIONS: [OptionEntry; 9] = [
@@ -149,8 +155,19 @@ impl Login {
     }
 }
 
+/// More bytes than any file of keys or certificates has. A device such as /dev/zero has no end.
+const FILE_MAX_BYTES: u64 = 1 << 20;
+
 fn text_of(option: &str, file: &str) -> Result<String, String> {
-    fs::read_to_string(file).map_err(|error| format!("option {option}: failed to read {file}: {error}"))
+    let read = || {
+        let mut text = String::new();
+        File::open(file)?.take(FILE_MAX_BYTES + 1).read_to_string(&mut text)?;
+        match text.len() as u64 > FILE_MAX_BYTES {
+            true => Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 1 MiB")),
+            false => Ok(text),
+        }
+    };
+    read().map_err(|error| format!("option {option}: failed to read {file}: {error}"))
 }
 
 /// The seed in a file that may hold comments and dashed lines around it.
@@ -270,6 +287,7 @@ mod tests {
             (&[("nats.tls-cert", "/dev/null")], None, "needs nats.tls-key"),
             (&[("nats.tls-key", "/dev/null")], None, "needs nats.tls-cert"),
             (&[("nats.nkey-file", "/dev/null")], None, "holds no nkey seed"),
+            (&[("nats.nkey-file", "/dev/zero")], None, "failed to read /dev/zero: it has more than 1 MiB"),
         ] {
             let error = login(set, user, None).unwrap_err();
             assert!(error.contains(expected) && !error.contains("s3cret"), "{error}");
