@@ -45,6 +45,8 @@ impl Report {
 
     /// The table, the notes and the verdict.
     pub(super) fn text(&self, layout: Layout) -> String {
+        // No line is longer than those of the table.
+        let layout = Layout { width: layout.width.min(WIDTH), ..layout };
         let mut text = String::new();
         for (group, title) in [
             (Group::Virtual, "virtual time: simulated targets with known answers"),
