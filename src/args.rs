@@ -1,15 +1,18 @@
 //! The command line: every flag with its help, its unit, its default and its group. The sub-commands give flags their meaning.
 
+mod choices;
 mod values;
+
+pub(crate) use choices::{AtCap, Reply};
 
 use crate::{
     export::ExportFormat, host::Observe, search::SearchArgs, selftest::args::SelftestArgs, suite::SuiteArgs,
     thresholds::ThresholdArgs,
 };
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use drumpost_core::{
     drive::{Placement, Wait},
-    load::{self, Debt},
+    load::Debt,
     payload::{Content, Touch},
 };
 use drumpost_workloads::{HeaderSpec, arrivals::trace::TraceColumns};
@@ -71,29 +74,6 @@ impl Command {
             _ => None,
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AtCap {
-    Block,
-    Shed,
-    Fail,
-}
-
-impl From<AtCap> for load::AtCap {
-    fn from(asked: AtCap) -> Self {
-        match asked {
-            AtCap::Block => Self::Block,
-            AtCap::Shed => Self::Shed,
-            AtCap::Fail => Self::Fail,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Reply {
-    Await,
-    Async,
 }
 
 impl RunArgs {
