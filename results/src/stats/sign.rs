@@ -27,7 +27,7 @@ pub fn sign_test(differences: &[f64]) -> f64 {
 #[must_use]
 pub fn median_interval(n: usize, confidence: f64) -> Option<MedianInterval> {
     let tail = (1.0 - confidence) / 2.0;
-    let low = (1..).take_while(|k| binomial_at_most(n, k - 1, 0.5) <= tail).last()?;
+    let low = (1..=n).take_while(|k| binomial_at_most(n, k - 1, 0.5) <= tail).last()?;
     Some(MedianInterval { low, high: n + 1 - low })
 }
 
