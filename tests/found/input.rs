@@ -248,7 +248,11 @@ fn list_has_options_services_and_thresholds_with_their_defaults() {
     for entry in ["transports", "scenarios"].iter().flat_map(|what| listing[what].as_array().unwrap()) {
         for option in entry["options"].as_array().unwrap() {
             let of = |field: &str| option[field].as_str().unwrap();
-            let says = format!("--set {}={} [default: {}", of("name"), of("form"), of("default"));
+            // What follows the name of a secret is hidden wherever it is printed.
+            let says = match option["secret"] == true {
+                true => format!("--set {}=*** [default: {}", of("name"), of("default")),
+                false => format!("--set {}={} [default: {}", of("name"), of("form"), of("default")),
+            };
             assert!(on_one_line(&text).contains(&on_one_line(&says)), "{says}: {text}");
             options += 1;
         }

