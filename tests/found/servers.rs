@@ -232,7 +232,7 @@ fn a_killed_consumer_has_messages_in_its_hands_which_come_again_and_are_counted(
     assert!(again >= 8 && marked >= again, "{}", run["audit"]);
     assert_eq!(run["audit"]["lost"], 0, "{}", run["audit"]);
     assert!(
-        run["trials"][0]["faults"].to_string().contains("worker#2 killed"),
+        run["trials"][0]["faults"].to_string().contains("worker#2 was killed"),
         "{}",
         run["trials"][0]["faults"]
     );

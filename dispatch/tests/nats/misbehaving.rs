@@ -151,7 +151,7 @@ fn streams_say_whose_they_are_and_do_not_keep_messages_for_ever() {
 fn a_killed_consumer_dies_with_its_hands_full() {
     let server = NatsServer::start();
     for (instances, instance, batch, named) in
-        [(&[][..], 0, 1, "warehouse killed"), (&[("warehouse", 3)], 2, 32, "warehouse#2 killed")]
+        [(&[][..], 0, 1, "warehouse was killed"), (&[("warehouse", 3)], 2, 32, "warehouse#2 was killed")]
     {
         let kill = Kill {
             service: "warehouse".into(),
