@@ -6,12 +6,13 @@ mod values;
 pub(crate) use choices::{AtCap, Reply};
 
 use crate::{
-    export::ExportFormat, host::Observe, search::SearchArgs, selftest::args::SelftestArgs, suite::SuiteArgs,
-    thresholds::ThresholdArgs,
+    contract::ContractArgs, export::ExportFormat, host::Observe, search::SearchArgs,
+    selftest::args::SelftestArgs, suite::SuiteArgs, thresholds::ThresholdArgs,
 };
 use clap::{Args, Parser, Subcommand};
 use drumpost_core::{
     drive::{Placement, Wait},
+    guarantee::Guarantee,
     load::Debt,
     payload::{Content, Touch},
 };
@@ -125,6 +126,12 @@ pub(crate) struct RunArgs {
     /// other messages in the meantime.
     #[arg(long, value_enum, default_value_t = Reply::Async, hide_possible_values = true, value_name = "HOW", help_heading = "Dispatch")]
     pub reply: Reply,
+    /// at-most-once, at-least-once or exactly-once
+    ///
+    /// A transport that promises less is refused, and left out where a style stands for all its transports. The audit judges a
+    /// run by what its transport promises, which may be more than what was asked for. `drumpost list` has the promises.
+    #[arg(long, value_name = "DELIVERY", hide_short_help = true, help_heading = "Dispatch")]
+    pub guarantee: Option<Guarantee>,
     /// Instances of services, such as worker=4
     ///
     /// The instances of a service compete for its messages. Separate several services with commas.
@@ -345,31 +352,6 @@ pub(crate) struct ExportArgs {
     /// File, pipe or device to write; `-` is stdout [default: stdout]
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 all transports keep the contract, 1 one does not, 2 usage")]
-pub(crate) struct ContractArgs {
-    /// nats, event/nats, ... [default: all in process]
-    ///
-    /// A transport, or one style of it. The checks of both styles take about 10 s in process and a minute over a server.
-    #[arg(value_name = "DISPATCH")]
-    pub dispatch: Vec<String>,
-    /// Only these checks, separated by commas
-    #[arg(long, value_delimiter = ',', value_name = "CHECK")]
-    pub only: Vec<String>,
-    /// List the checks and what each proves
-    #[arg(long)]
-    pub checks: bool,
-    /// Server of nats and jetstream
-    #[arg(long, value_name = "URL", env = "NATS_URL", hide_env_values = true)]
-    pub nats: Option<String>,
-    /// Option of a transport
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
-    /// Print one JSON document
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, Args)]

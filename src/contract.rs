@@ -3,13 +3,13 @@
 
 use crate::{
     Exit,
-    args::ContractArgs,
     exit::usage,
     output,
     run::{dispatches, options::options_of},
     secrets,
     similar::unknown,
 };
+use clap::Args;
 use drumpost_core::{
     contract::{self, CHECKS, Report, Verdict},
     registry::{Options, Registry, TransportEntry},
@@ -18,6 +18,31 @@ use drumpost_core::{
 use drumpost_results::report::{Layout, hanging};
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 all transports keep the contract, 1 one does not, 2 usage")]
+pub(crate) struct ContractArgs {
+    /// nats, event/nats, ... [default: all in process]
+    ///
+    /// A transport, or one style of it. The checks of both styles take about 10 s in process and a minute over a server.
+    #[arg(value_name = "DISPATCH")]
+    pub dispatch: Vec<String>,
+    /// Only these checks, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "CHECK")]
+    pub only: Vec<String>,
+    /// List the checks and what each proves
+    #[arg(long)]
+    pub checks: bool,
+    /// Server of nats and jetstream
+    #[arg(long, value_name = "URL", env = "NATS_URL", hide_env_values = true)]
+    pub nats: Option<String>,
+    /// Option of a transport
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// A transport, and the styles of it that are checked.
 type Subject<'a> = (&'a TransportEntry, Vec<Style>);

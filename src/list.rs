@@ -2,6 +2,7 @@
 
 use crate::{Exit, args::ListArgs, exit::usage, output};
 use drumpost_core::{
+    guarantee::Guarantee,
     registry::{OptionEntry, Options, Registry, RunsOn, ScenarioEntry, TransportEntry},
     scenario::{Intent, Scenario, Style},
 };
@@ -106,6 +107,8 @@ struct ListedTransport {
     intents: Vec<&'static str>,
     runs_on: &'static str,
     ordered: bool,
+    /// The strongest delivery guarantee that it promises.
+    guarantee: Option<&'static str>,
     lossless: bool,
     may_duplicate: bool,
     acks: String,
@@ -181,6 +184,7 @@ fn listed_transport(entry: &TransportEntry) -> ListedTransport {
             RunsOn::Simulation => "simulation",
         },
         ordered: entry.promise.ordered,
+        guarantee: Guarantee::of(&entry.promise).map(Guarantee::name),
         lossless: entry.promise.lossless,
         may_duplicate: entry.promise.may_duplicate,
         acks: entry.promise.acks.into(),
@@ -263,9 +267,11 @@ fn transports_text(listing: &Listing, layout: Layout) -> String {
             "simulation" => "is simulated".to_owned(),
             place => format!("runs on {place}"),
         }];
+        traits.push(match transport.guarantee {
+            Some(guarantee) => format!("promises {guarantee} delivery"),
+            None => "may lose messages and deliver them again".into(),
+        });
         traits.extend((!transport.ordered).then(|| "may reorder messages".into()));
-        traits.extend((!transport.lossless).then(|| "may lose messages".into()));
-        traits.extend(transport.may_duplicate.then(|| "may deliver messages again".into()));
         traits.extend((transport.acks != "none").then(|| transport.acks.clone()));
         traits.extend(transport.needs_server.then(|| "needs a server".into()));
         text += &hanging(&below, &traits.join("; "), layout);

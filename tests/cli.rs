@@ -315,3 +315,37 @@ fn without_arguments_the_main_job_is_run() {
         assert!(done.stdout.contains(dispatch), "{}", done.stdout);
     }
 }
+
+#[test]
+fn a_transport_that_promises_less_than_was_asked_for_is_refused() {
+    for (dispatch, guarantee, says) in [
+        ("event/tokio-broadcast", "at-least-once", "promises at-most-once delivery: a message may be lost"),
+        ("event/tokio-broadcast", "exactly-once", "--guarantee exactly-once cannot be kept"),
+        (
+            "message/crossbeam",
+            "twice",
+            "`twice` is no guarantee: at-most-once, at-least-once or exactly-once",
+        ),
+    ] {
+        refused(&format!("run stream --dispatch {dispatch} --guarantee {guarantee}"), &[says]);
+    }
+}
+
+#[test]
+fn a_guarantee_that_is_kept_stands_in_the_record_and_leaves_out_what_does_not_keep_it() {
+    let place = Place::new();
+    let line = "run stream --rate 100/s --count 20 --trials 1 --warmup 0s --no-tui --json --out r.json";
+    let sim =
+        place.run(&format!("{line} --sim service=fixed:1ms,loss=1/10 --guarantee at-most-once")).with_code(0);
+    let record = sim.json();
+    assert_eq!(record["runs"][0]["settings"]["guarantee"], "at-most-once");
+    assert_eq!(record["runs"][0]["audit"]["lost"], 2, "the audit judges by the promise");
+    let dispatches = |guarantee: &str| -> Vec<String> {
+        let record = place.run(&format!("{line} --dispatch event --guarantee {guarantee}")).json();
+        let runs = record["runs"].as_array().unwrap();
+        runs.iter().map(|run| run["dispatch"].as_str().unwrap().to_owned()).collect()
+    };
+    let (some, all) = (dispatches("exactly-once"), dispatches("at-most-once"));
+    assert_eq!(some, ["event/crossbeam", "event/listeners"]);
+    assert_eq!(all, ["event/crossbeam", "event/tokio-broadcast", "event/listeners"]);
+}

@@ -15,6 +15,7 @@ mod credit;
 pub mod dispatcher;
 pub mod drive;
 mod exchange;
+pub mod guarantee;
 pub mod handler;
 pub mod headers;
 pub mod hist;

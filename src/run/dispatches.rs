@@ -29,13 +29,17 @@ pub(super) fn dispatches<'a>(
     };
     let mut chosen: Dispatches<'a> = Vec::new();
     for text in &asked {
-        let found = named(registry, scenario, options, text)?;
+        let mut found = named(registry, scenario, options, text)?;
+        if text.parse::<Style>().is_ok() {
+            found.retain(|(_, entry)| keeps(args, entry));
+        }
         chosen.extend(found.into_iter().filter(|(style, entry)| {
             !args.dispatch.is_empty() || scenario.styles().any(|has| has == *style) || entry.needs_server
         }));
     }
     if asked.is_empty() {
         chosen = defaults(registry, scenario, None);
+        chosen.retain(|(_, entry)| keeps(args, entry));
     }
     let mut seen: Vec<(Style, &str)> = Vec::new();
     chosen.retain(|(style, entry)| {
@@ -50,6 +54,11 @@ pub(super) fn dispatches<'a>(
         )));
     }
     Ok(chosen)
+}
+
+/// Whether a transport promises the guarantee that is asked for. One that was not named is left out if it does not.
+fn keeps(args: &RunArgs, entry: &TransportEntry) -> bool {
+    args.guarantee.is_none_or(|asked| asked.broken_by(&entry.promise).is_none())
 }
 
 /// The dispatches that need nothing outside the process and can carry the scenario.

@@ -17,6 +17,7 @@ use crate::{
 };
 use drumpost_core::{
     dispatcher::Dispatcher,
+    guarantee::Guarantee,
     load::{LoadPlan, Pace},
     payload::Pool,
     plan::{Kill, TrialPlan},
@@ -161,6 +162,7 @@ impl Job {
             Wiring::new(&self.scenario, style, wiring).map_err(|error| usage(format!("{label}: {error}")))?;
         let made = (entry.make)(&self.options).map_err(|error| usage(format!("{label}: {error}")))?;
         let promise = made.promise(entry.promise);
+        refuse_less(args, &label, &promise)?;
         let pace = match self.workload.arrivals {
             Some(_) => Pace::Open { window: args.window.or(wiring.safe_window()).unwrap_or(u64::MAX) },
             None => Pace::Closed { in_flight: args.in_flight.unwrap_or(64) },
@@ -256,6 +258,18 @@ fn scenario(registry: &Registry, args: &RunArgs, options: &Options) -> anyhow::R
     let name = named.unwrap_or(default);
     let entry = registry.scenario(name).ok_or_else(|| usage(unknown("scenario", name, &known)))?;
     (entry.make)(options).map_err(|error| usage(format!("{name}: {error}")))
+}
+
+/// Refuses a transport that promises less than was asked for.
+fn refuse_less(args: &RunArgs, label: &str, promise: &Promise) -> anyhow::Result<()> {
+    let Some(asked) = args.guarantee else { return Ok(()) };
+    let Some(allowed) = asked.broken_by(promise) else { return Ok(()) };
+    let given =
+        Guarantee::of(promise).map_or_else(|| "no guarantee".to_owned(), |given| format!("{given} delivery"));
+    Err(usage(format!(
+        "{label} promises {given}: a message {allowed}, so --guarantee {asked} cannot be kept; `drumpost list` has the \
+         promises of all transports"
+    )))
 }
 
 fn wiring_settings(args: &RunArgs, pool: &Arc<Pool>) -> anyhow::Result<WiringSettings> {

@@ -47,6 +47,9 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     set("acks", target.promise.acks.into());
     set("persistence", target.promise.persistence.into());
     set("promise", promise(&target.promise).into());
+    if let Some(guarantee) = args.guarantee {
+        set("guarantee", guarantee.name().into());
+    }
     let instances: Vec<String> = plan
         .wiring
         .services

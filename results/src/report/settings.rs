@@ -10,7 +10,7 @@ use crate::units;
 use crate::verdict::Thresholds;
 
 /// Keys of the settings that are shown under every table, in this order. Other settings of a record follow by name.
-pub const FAIRNESS: [&str; 29] = [
+pub const FAIRNESS: [&str; 30] = [
     "rate_per_s",
     "arrivals",
     "trace_columns",
@@ -34,6 +34,7 @@ pub const FAIRNESS: [&str; 29] = [
     "acks",
     "persistence",
     "promise",
+    "guarantee",
     "warmup_ns",
     "duration_ns",
     "count",
