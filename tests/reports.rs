@@ -38,7 +38,7 @@ fn every_setting_that_is_written_is_shown_and_every_one_that_is_shown_is_written
             "{services} --rate 500/s --arrivals poisson --senders 2 --duration 1s --keys zipf:9,1.1 --drain 7s"
         ),
         format!(
-            "{services} --rate 500/s --debt drop:10s --at-cap shed --window 64 --count 100 --flow-timeout 7s"
+            "{services} --rate 500/s --debt drop:10s --at-cap shed --guarantee exactly-once --window 64 --count 100 --flow-timeout 7s"
         ),
         "stream --dispatch message/sim --arrivals trace:t.csv --trace-columns at=time".to_owned(),
         "fan-out --dispatch message/sim --sim service=fixed:1us --set fan-out.subscribers=2 --count 100"
