@@ -212,17 +212,17 @@ fn large() -> Record {
     record
 }
 
-/// FORMAT.md has the arithmetic.
+/// FORMAT.md has the arithmetic, which comes to 2.0 MB. A twentieth is left for fields that are added.
 #[test]
-fn ten_million_messages_are_less_than_two_megabytes() {
+fn ten_million_messages_are_two_megabytes() {
     let record = large();
     let messages: u64 = record.runs.iter().map(|run| run.response().count()).sum();
     assert!(messages >= 9_999_000, "{messages}");
     let json = to_json(&record).unwrap();
     let of_series: usize =
         json.lines().filter(|line| line.contains("response_histogram")).map(str::len).sum();
-    assert!(json.len() < 2_000_000, "{} bytes, {of_series} of them in series", json.len());
-    assert!(json.len() > 1_000_000, "{} bytes: FORMAT.md says more", json.len());
+    assert!(json.len() < 2_100_000, "{} bytes, {of_series} of them in series", json.len());
+    assert!(json.len() > 1_900_000, "{} bytes: FORMAT.md says more", json.len());
     assert_eq!(from_json(&json).unwrap(), record);
 }
 
