@@ -1,7 +1,7 @@
 //! The command line: every flag with its help, its unit, its default and its group. The sub-commands give flags their meaning.
 
 mod choices;
-mod values;
+pub(crate) mod values;
 
 pub(crate) use choices::{AtCap, Reply};
 
@@ -18,7 +18,7 @@ use drumpost_core::{
 };
 use drumpost_workloads::{HeaderSpec, arrivals::trace::TraceColumns};
 use std::{path::PathBuf, time::Duration};
-use values::{count, debt, duration, rate, senders};
+use values::{count, count_to, debt, duration, rate, seed, senders};
 
 /// Benchmarks messaging: the same flow as commands to known recipients and as events to subscribers, over interchangeable
 /// transports, with every message audited.
@@ -103,7 +103,7 @@ pub(crate) struct RunArgs {
     /// Most messages in a batch
     ///
     /// A larger batch raises the throughput and makes latency less exact. Read latency at 1.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=65_536), value_name = "N", help_heading = "Dispatch")]
+    #[arg(long, default_value_t = 1, value_parser = count_to(65_536), value_name = "N", help_heading = "Dispatch")]
     pub batch: u32,
     /// Messages that a queue holds
     #[arg(long, default_value = "4096", value_parser = count, value_name = "N", help_heading = "Dispatch")]
@@ -246,7 +246,7 @@ pub(crate) struct RunArgs {
     #[arg(long, default_value = "uniform:10000", value_name = "KEYS", help_heading = "Load")]
     pub keys: String,
     /// Seed of all random numbers
-    #[arg(long, default_value_t = 1, value_name = "N", help_heading = "Load")]
+    #[arg(long, default_value_t = 1, value_parser = seed, value_name = "N", help_heading = "Load")]
     pub seed: u64,
 
     /// Length of the measured window [default: 1s]
@@ -265,7 +265,7 @@ pub(crate) struct RunArgs {
     /// Trials of each dispatch [default: 3]
     ///
     /// The trials of all dispatches are interleaved. In virtual time the default is 1.
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000), value_name = "N", help_heading = "Measure")]
+    #[arg(long, value_parser = count_to(10_000), value_name = "N", help_heading = "Measure")]
     pub trials: Option<u32>,
     /// Longest wait for outstanding messages after the load
     #[arg(long, default_value = "5s", value_parser = duration, value_name = "TIME", help_heading = "Measure", hide_short_help = true)]

@@ -31,6 +31,18 @@ pub(super) fn count(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A count of at most `most`.
+pub(crate) fn count_to(most: u32) -> impl Fn(&str) -> Result<u32, String> + Clone {
+    move |text| {
+        let count = u32::try_from(count(text)?).ok().filter(|count| *count <= most);
+        count.ok_or_else(|| format!("must be at most {most}"))
+    }
+}
+
+pub(super) fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+}
+
 pub(super) fn senders(text: &str) -> Result<u32, String> {
     let senders = u32::try_from(count(text)?).ok().filter(|senders| *senders <= MAX_SENDERS);
     senders.ok_or_else(|| format!("at most {MAX_SENDERS} senders"))

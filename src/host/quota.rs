@@ -3,6 +3,7 @@
 //! A container may use up its quota within a part of each period (100 ms by default). Its threads then stand still for
 //! the rest of the period. Neither the idle time of cores nor the CPU time of the process shows that.
 
+use super::groups::{self, Version};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -17,12 +18,6 @@ pub(super) struct Groups(Vec<Group>);
 struct Group {
     folder: PathBuf,
     version: Version,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Version {
-    One,
-    Two,
 }
 
 /// Counts since the groups were made.
@@ -49,14 +44,8 @@ impl Groups {
 
     /// Those of this process, in a tree that begins at `root`.
     pub(super) fn at(root: &Path) -> Self {
-        let read = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
-        let (groups, mounts) = (read("proc/self/cgroup"), read("proc/self/mountinfo"));
-        let mut found = Vec::new();
-        for (version, path) in groups.lines().filter_map(membership) {
-            for mount in mounts.lines().filter_map(|line| mounted(line, version)) {
-                found.extend(chain(root, &mount, path).map(|folder| Group { folder, version }));
-            }
-        }
+        let all = groups::around(root, "cpu").into_iter();
+        let mut found: Vec<Group> = all.map(|(version, folder)| Group { folder, version }).collect();
         found.retain(|group| group.folder.join("cpu.stat").is_file());
         Self(found)
     }
@@ -67,57 +56,6 @@ impl Groups {
             cores: self.0.iter().filter_map(Group::quota).min_by(f64::total_cmp),
         }
     }
-}
-
-/// A line of `/proc/self/cgroup`, if it is of a processor controller or of version 2: `4:cpu,cpuacct:/docker/x`, `0::/x`.
-fn membership(line: &str) -> Option<(Version, &str)> {
-    let mut parts = line.splitn(3, ':');
-    let (number, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
-    match (number, controllers) {
-        ("0", "") => Some((Version::Two, path)),
-        _ if controllers.split(',').any(|controller| controller == "cpu") => Some((Version::One, path)),
-        _ => None,
-    }
-}
-
-/// Where a hierarchy is mounted, and which of its groups is seen there.
-struct Mount<'a> {
-    group: &'a str,
-    point: &'a str,
-}
-
-/// A line of `/proc/self/mountinfo` (proc(5)), if it is a hierarchy of that version with a processor controller.
-fn mounted(line: &str, version: Version) -> Option<Mount<'_>> {
-    let (before, after) = line.split_once(" - ")?;
-    let before: Vec<&str> = before.split(' ').collect();
-    let after: Vec<&str> = after.split(' ').collect();
-    let mount = Mount { group: before.get(3)?, point: before.get(4)? };
-    let fits = match version {
-        Version::Two => after.first() == Some(&"cgroup2"),
-        Version::One => {
-            after.first() == Some(&"cgroup")
-                && after.get(2).is_some_and(|options| options.split(',').any(|option| option == "cpu"))
-        }
-    };
-    fits.then_some(mount)
-}
-
-/// The folders of a group and of all around it, up to where the hierarchy is mounted. A container often sees its own group
-/// as the root of the mount, while the path of the group is still the host's.
-fn chain(root: &Path, mount: &Mount<'_>, path: &str) -> impl Iterator<Item = PathBuf> {
-    let top = root.join(mount.point.trim_start_matches('/'));
-    let below = match mount.group {
-        "/" => Some(path),
-        group => path.strip_prefix(group).filter(|rest| rest.is_empty() || rest.starts_with('/')),
-    };
-    let own = top.join(below.unwrap_or("").trim_start_matches('/'));
-    let own = if own.is_dir() { own } else { top.clone() };
-    let mut next = Some(own);
-    std::iter::from_fn(move || {
-        let this = next.take()?;
-        next = (this != top).then(|| this.parent().map(Path::to_path_buf)).flatten();
-        Some(this)
-    })
 }
 
 impl Group {

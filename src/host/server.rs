@@ -204,7 +204,9 @@ impl ServerWatch {
             busiest_thread_ns: busiest_thread_ns.filter(|_| known),
             messages: counts.sent.saturating_sub(before.sent),
             flows: counts.ended.saturating_sub(before.ended),
-            memory_bytes: known.then(|| self.memory_bytes()),
+            // That of a server that has ended is not known.
+            memory_bytes: (known && self.members.values().any(|member| !member.is_gone))
+                .then(|| self.memory_bytes()),
             memory_peak_bytes: known.then(|| self.peak_bytes()),
         }
     }

@@ -4,7 +4,10 @@
 //! there is ends without an error that names the flag. Lives here: a low estimate of what flags make large, and the
 //! free memory. Does not live here: memory that does not depend on flags, which is some ten MiB.
 
-use crate::exit::usage;
+use crate::{
+    exit::usage,
+    host::groups::{self, Version},
+};
 use drumpost_core::{
     load::Pace,
     message::Message,
@@ -12,7 +15,10 @@ use drumpost_core::{
     registry::{RunsOn, TransportEntry},
 };
 use drumpost_results::units;
-use std::fs;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// One message in a queue: the message itself, and a word that says whether its place is taken.
 const SLOT_LEN: u64 = size_of::<Message>() as u64 + 8;
@@ -89,17 +95,25 @@ fn needs(plan: &TrialPlan, entry: &TransportEntry) -> Vec<Need> {
     ]
 }
 
-/// Bytes that this process may still allocate: the free memory of the system, limited by its control group and its own limit.
+/// Bytes that this process may still allocate: the free memory of the system, limited by its control groups and its own limit.
 fn available() -> u64 {
-    let number = |path: &str| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-    let group = |limit: &str, used: &str| Some(number(limit)?.saturating_sub(number(used)?));
-    let of_group = [
-        group("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        group("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ];
     let own = rustix::process::getrlimit(rustix::process::Resource::As).current;
     let system = fs::read_to_string("/proc/meminfo").ok().and_then(|text| in_meminfo(&text));
-    of_group.into_iter().chain([own, system]).flatten().min().unwrap_or(u64::MAX)
+    let groups = left_in_groups(Path::new("/"));
+    [groups, own, system].into_iter().flatten().min().unwrap_or(u64::MAX)
+}
+
+/// What the control groups of the process, and those around them, leave. `None`: none of them has a limit.
+fn left_in_groups(root: &Path) -> Option<u64> {
+    let left = |(version, folder): (Version, PathBuf)| {
+        let number = |name: &str| fs::read_to_string(folder.join(name)).ok()?.trim().parse::<u64>().ok();
+        let (limit, used) = match version {
+            Version::One => ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+            Version::Two => ("memory.max", "memory.current"),
+        };
+        Some(number(limit)?.saturating_sub(number(used)?))
+    };
+    groups::around(root, "memory").into_iter().filter_map(left).min()
 }
 
 fn in_meminfo(text: &str) -> Option<u64> {
@@ -132,5 +146,41 @@ mod tests {
         assert_eq!(in_meminfo("MemTotal: 9 kB\nMemAvailable:     2048 kB\n"), Some(2 << 20));
         assert_eq!(in_meminfo("MemTotal: 9 kB\n"), None);
         assert!(available() > 0);
+    }
+
+    /// A group that has a limit of its own within the root's, of either version.
+    #[test]
+    fn the_tightest_of_the_groups_around_the_process_counts() {
+        for (group, mount, folder, files) in [
+            (
+                "5:memory:/pod/box\n",
+                "33 23 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
+                "sys/fs/cgroup/memory",
+                ["memory.limit_in_bytes", "memory.usage_in_bytes"],
+            ),
+            (
+                "0::/pod/box\n",
+                "29 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+                "sys/fs/cgroup",
+                ["memory.max", "memory.current"],
+            ),
+        ] {
+            let root = tempfile::tempdir().unwrap();
+            let write = |path: &str, text: &str| {
+                let path = root.path().join(path);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            };
+            write("proc/self/cgroup", group);
+            write("proc/self/mountinfo", mount);
+            assert_eq!(left_in_groups(root.path()), None);
+            for (below, limit, used) in
+                [("", "9000", "7000"), ("pod/", "400", "100"), ("pod/box/", "max", "50")]
+            {
+                write(&format!("{folder}/{below}{}", files[0]), limit);
+                write(&format!("{folder}/{below}{}", files[1]), used);
+            }
+            assert_eq!(left_in_groups(root.path()), Some(300), "{group}");
+        }
     }
 }

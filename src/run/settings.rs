@@ -24,7 +24,14 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
         settings.insert(key.to_owned(), value);
     };
     match plan.load.extent {
-        Extent::Duration(ns) => set("duration_ns", ns.into()),
+        Extent::Duration(ns) => {
+            set("duration_ns", ns.into());
+            // A trace that is shorter ends the load earlier, and the verdict says so.
+            let asked_ns = args.duration.map(drumpost_core::clock::as_ns);
+            if let Some(asked_ns) = asked_ns.filter(|asked_ns| *asked_ns > ns) {
+                set("duration_asked_ns", asked_ns.into());
+            }
+        }
         Extent::Count(count) => set("count", count.into()),
     }
     set("warmup_ns", plan.load.warmup_ns.into());

@@ -1,6 +1,9 @@
 //! The flags of `drumpost search`: its own, and those of `run` that describe dispatch and load.
 
-use crate::{args::RunArgs, exit::usage};
+use crate::{
+    args::{RunArgs, values::count_to},
+    exit::usage,
+};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, parser::ValueSource};
 use drumpost_results::{search::Goal, units};
 use std::{path::PathBuf, time::Duration};
@@ -32,13 +35,13 @@ pub(crate) struct SearchArgs {
     /// Number of times that the answer is confirmed
     ///
     /// The repeats are longer than the holds of the search and have other seeds.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N", help_heading = "Search")]
+    #[arg(long, default_value_t = 3, value_parser = count_to(100), value_name = "N", help_heading = "Search")]
     pub repeats: u32,
     /// Length of a repeat [default: twice a hold of the search]
     #[arg(long, value_parser = duration, value_name = "TIME", help_heading = "Search")]
     pub hold: Option<Duration>,
     /// Largest number of holds for each dispatch
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1000), value_name = "N", help_heading = "Search")]
+    #[arg(long, default_value_t = 30, value_parser = count_to(1_000), value_name = "N", help_heading = "Search")]
     pub max_holds: u32,
     /// Save the curve of latency against load as SVG
     #[arg(long, value_name = "FILE", help_heading = "Output")]

@@ -27,10 +27,11 @@ use crate::{
 };
 use std::{
     future::{Future, poll_fn},
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         mpsc::{Sender, channel},
     },
     task::Poll,
@@ -123,12 +124,37 @@ pub(crate) fn runtime(placement: Placement) -> Result<Runtime, OpenError> {
     let caller = thread::current();
     let name = caller.name().filter(|name| name.starts_with(crate::contract::THREADS)).unwrap_or("tasks");
     builder.worker_threads(workers).enable_all().thread_name(name);
-    // A runtime that gets no thread for a worker panics.
+    if workers > 1 {
+        can_have(workers + 1).map_err(|error| {
+            OpenError::Failed(no_thread(&format!("{workers} workers of a runtime"), &error))
+        })?;
+    }
+    // A runtime that gets no thread for a worker panics, and waits without an end for those that it got.
     let built = catch_unwind(AssertUnwindSafe(|| builder.build().map_err(|error| error.to_string())));
     let built = built.unwrap_or_else(|panic| Err(panic_text(&*panic)));
     built.map_err(|error| {
         OpenError::Failed(format!("failed to start a runtime of {workers} threads: {error}"))
     })
+}
+
+/// Whether so many threads can be had at once: starts them and lets them end.
+fn can_have(count: usize) -> io::Result<()> {
+    let (end, ends) = channel::<()>();
+    let ends = Arc::new(Mutex::new(ends));
+    let wait = || {
+        let ends = Arc::clone(&ends);
+        thread::Builder::new().spawn(move || drop(ends.lock().map(|ends| ends.recv())))
+    };
+    let started: Vec<io::Result<JoinHandle<()>>> = (0..count).map(|_| wait()).collect();
+    drop(end);
+    let mut all = Ok(());
+    for thread in started {
+        match thread {
+            Ok(thread) => drop(thread.join()),
+            Err(error) => all = Err(error),
+        }
+    }
+    all
 }
 
 /// The parts of a lane's task, and the parts that all tasks share.
@@ -181,10 +207,8 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
             let run = move || own_thread_main(&handle, task, &pace);
             match thread::Builder::new().spawn(run) {
                 Ok(thread) => threads.push(thread),
-                Err(error) => {
-                    control.fail(no_thread(control.blame.instance(id), &error));
-                    continue;
-                }
+                // The task was dropped with the thread's closure, so its place among the members tells that it is gone.
+                Err(error) => control.fail(no_thread(control.blame.instance(id), &error)),
             }
         } else {
             tasks.push(runtime.spawn(task));

@@ -124,7 +124,7 @@ pub fn run_on_threads<G: OnThread>(
     for group in groups {
         let (release, released) = channel::<()>();
         let lanes = group.lanes();
-        let leaving = Leaving { at: threads.len(), news: tell.clone() };
+        let leaving = Leaving { at: members.len(), news: tell.clone() };
         let (own, gate) = (Arc::clone(control), Arc::clone(&gate));
         let run = move || run_group(group, &gate, &own, leaving, &released);
         match thread::Builder::new().spawn(run) {
@@ -136,6 +136,8 @@ pub fn run_on_threads<G: OnThread>(
             Err(error) => {
                 let names: Vec<&str> = lanes.iter().map(|lane| control.blame.instance(*lane)).collect();
                 control.fail(no_thread(&names.join(", "), &error));
+                // The group was dropped with the thread's closure, so its place among the members tells that it is gone.
+                members.push(lanes);
                 break;
             }
         }

@@ -100,6 +100,17 @@ fn a_trace_that_ends_before_the_count_is_suspect() {
 }
 
 #[test]
+fn a_trace_that_ends_before_the_duration_is_suspect() {
+    let mut run = Run { trials: vec![clean()], ..Run::default() };
+    run.settings.insert("duration_ns".into(), Setting::Integer(300_000_000));
+    let judge = |run: &Run| judge_by(run, &Thresholds::default());
+    assert!(!format!("{:?}", judge(&run)).contains("the trace has no more"));
+    run.settings.insert("duration_asked_ns".into(), Setting::Integer(30_000_000_000));
+    let reason = "the load lasted 300 ms of the 30.0 s asked for: the trace has no more";
+    assert_reason(&judge(&run), Validity::Suspect, reason);
+}
+
+#[test]
 fn refused_and_unconfirmed_messages_are_suspect_and_stand_in_the_table() {
     let confirms = |refused, unconfirmed| {
         move |trial: &mut Trial| {

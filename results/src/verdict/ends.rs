@@ -113,6 +113,18 @@ pub(super) fn check_balance(run: &Run, verdict: &mut Verdict) {
     }
 }
 
+/// A load by duration that a shorter trace ended.
+pub(super) fn check_duration(run: &Run, verdict: &mut Verdict) {
+    let of = |key: &str| match run.settings.get(key) {
+        Some(Setting::Integer(ns)) => Some(units::duration(*ns)),
+        _ => None,
+    };
+    if let (Some(ran), Some(asked)) = (of("duration_ns"), of("duration_asked_ns")) {
+        let reason = format!("the load lasted {ran} of the {asked} asked for: the trace has no more");
+        verdict.add(Validity::Suspect, reason);
+    }
+}
+
 /// A load by count that ended before it had started that many flows, for example because the trace was shorter.
 pub(super) fn check_count(run: &Run, verdict: &mut Verdict) {
     let Some(Setting::Integer(asked)) = run.settings.get("count") else { return };

@@ -88,6 +88,7 @@ pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
     ends::check_trials(run, &derived, &mut verdict);
     ends::check_balance(run, &mut verdict);
     ends::check_count(run, &mut verdict);
+    ends::check_duration(run, &mut verdict);
     if derived.flows.ended > 0 {
         if run.load == LoadKind::Open {
             load::check(run, &derived, thresholds, free, &mut verdict);
