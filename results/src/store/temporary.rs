@@ -34,10 +34,18 @@ pub(super) fn make(folder: &Path) -> io::Result<NamedTempFile> {
         // Readable as any new file is, by the user's own mask.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    let file = builder.tempfile_in(folder)?;
+    let file = builder.tempfile_in(folder).map_err(of_system)?;
     // Not every file system has locks; then the number of the process has to do.
     let _ = file.as_file().try_lock();
     Ok(file)
+}
+
+/// The system's own error. The library puts the name of the temporary file around it, which says nothing to a user, and hides
+/// the number that the advice depends on.
+fn of_system(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    let number = text.split_once("(os error ").and_then(|(_, rest)| rest.split_once(')')?.0.parse().ok());
+    number.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Removes the temporary files of processes that are gone. Others are left alone, and so is what cannot be removed: it
@@ -72,6 +80,13 @@ fn is_unlocked(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_error_of_the_system_keeps_its_number() {
+        let error = make(Path::new("/proc/1")).unwrap_err();
+        assert!(error.raw_os_error().is_some() && !error.to_string().contains(PREFIX), "{error}");
+        assert_eq!(of_system(io::Error::other("no number")).to_string(), "no number");
+    }
 
     #[test]
     fn only_own_names_of_processes_that_are_gone_are_swept() {
