@@ -41,7 +41,7 @@ mod thresholds;
 pub use exit::Exit;
 
 use args::{Cli, Command};
-use clap::Parser;
+use clap::{CommandFactory, Parser, error::ErrorKind};
 use drumpost_core::registry::Registry;
 use drumpost_defects::{Defect, is_in};
 use drumpost_results::plain;
@@ -87,9 +87,7 @@ pub fn run(registry: Registry, command_line: impl IntoIterator<Item = OsString>)
 fn command(registry: &Registry, words: &[OsString]) -> Exit {
     let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
-        Err(error) => {
-            return told(&error);
-        }
+        Err(error) => return told(&about_plain(words).unwrap_or(error)),
     };
     let mut command = cli.command.unwrap_or_else(Command::main_job);
     if let Some(args) = command.measures() {
@@ -111,11 +109,24 @@ fn command(registry: &Registry, words: &[OsString]) -> Exit {
     done.unwrap_or_else(|error| complained(&error))
 }
 
+/// What is wrong with a command line, told of its words without what acts on a terminal or begins a line: the parser quotes
+/// words as they are. `None` if there is no such word.
+fn about_plain(words: &[OsString]) -> Option<clap::Error> {
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let plain: Vec<_> = words.iter().map(|word| plain::line(word)).collect();
+    if plain == words {
+        return None;
+    }
+    let wrong =
+        || Cli::command().error(ErrorKind::InvalidValue, "a word of the command line acts on a terminal");
+    Some(Cli::try_parse_from(plain.iter().map(|word| word.as_ref())).err().unwrap_or_else(wrong))
+}
+
 /// Prints the help, the version or what is wrong with the command line.
 fn told(error: &clap::Error) -> Exit {
     let text = error.to_string();
     let hidden = secrets::hide(&text);
-    // A value that holds a secret or acts on a terminal is told without colours.
+    // A value that holds a secret is told without colours.
     let printed = match () {
         () if hidden == text && plain::plain(&text) == text => {
             error.print().and_then(|()| std::io::stdout().flush())

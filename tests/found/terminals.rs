@@ -168,3 +168,19 @@ fn tables_fit_a_narrow_terminal() {
         }
     }
 }
+
+/// The parser of flags quotes a word as it was typed; on a terminal it would take effect.
+#[test]
+fn a_word_that_acts_on_the_terminal_is_shown_and_does_nothing() {
+    for before in ["completions", "help", "export x --format", "search stream --slo", "run stream --rate", ""]
+    {
+        let line = format!("{before} se\x1b]0;seen\x07\x1b[2J\u{202e}l\u{9b}2Jf");
+        let (code, text) = Terminal::named(&Place::new(), &line, AT, Some("xterm")).end();
+        assert_eq!(code, 2, "{before}: {text}");
+        // A title would not be on the screen, and a screen that was cleared would not have what came before.
+        assert!(text.contains("]0;seen") && text.contains("error:"), "{before}: {text}");
+        let done = Place::new().run(&line.replace('f', "\r\u{85}forged")).with_code(2);
+        assert!(!done.stderr.chars().any(drumpost_results::plain::acts), "{before}: {:?}", done.stderr);
+        assert!(!done.stderr.lines().any(|line| line.starts_with("forged")), "{before}: {:?}", done.stderr);
+    }
+}
