@@ -3,6 +3,7 @@
 use drumpost_core::clock::{Clock, Now};
 use serde_json::Value;
 use std::{
+    fs,
     io::Read,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -256,4 +257,18 @@ fn scrambled(number: u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     // Seeds are kept small enough to be read exactly by whatever reads the document.
     (z ^ (z >> 31)) >> 12
+}
+
+/// Files under a folder that hold a text.
+pub(crate) fn files_with(text: &str, folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files_with(text, &path));
+        } else if String::from_utf8_lossy(&fs::read(&path).unwrap()).contains(text) {
+            found.push(path.display().to_string());
+        }
+    }
+    found
 }

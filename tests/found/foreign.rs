@@ -1,8 +1,8 @@
 //! Texts from elsewhere: line breaks that would forge a line on stderr, and secrets in the query of a URL.
 
-use crate::support::{Done, Place, Running};
+use crate::support::{Done, Place, Running, files_with};
 use serde_json::Value;
-use std::{fs, path::Path};
+use std::fs;
 
 const FORGED: &str = "FORGED";
 
@@ -71,20 +71,6 @@ fn a_line_break_in_the_error_of_a_server_begins_no_line() {
 
 const SECRET: &str = "hush4711hush";
 
-/// Files under a folder that hold the secret.
-fn files_with_secret(folder: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        let path = entry.path();
-        if path.is_dir() {
-            found.extend(files_with_secret(&path));
-        } else if String::from_utf8_lossy(&fs::read(&path).unwrap()).contains(SECRET) {
-            found.push(path.display().to_string());
-        }
-    }
-    found
-}
-
 #[track_caller]
 fn kept_secret(what: &str, done: &Done) {
     let printed = format!("{}{}", done.stdout, done.stderr);
@@ -113,7 +99,7 @@ fn a_secret_in_the_query_of_a_url_is_neither_printed_nor_stored() {
             }
         }
     }
-    assert_eq!(files_with_secret(&place.path(".")), Vec::<String>::new());
+    assert_eq!(files_with(SECRET, &place.path(".")), Vec::<String>::new());
     // A suite's text is kept with the suite. The cell that cannot be run is a row of it.
     let suite = format!(
         "# nats://h?password={SECRET}\n[[matrix]]\nsim = \"service=fixed:1ms\"\ncount = 5\n[[matrix]]\nname = 'b'\n\
@@ -124,5 +110,5 @@ fn a_secret_in_the_query_of_a_url_is_neither_printed_nor_stored() {
         kept_secret(line, &place.run(line));
     }
     fs::remove_file(place.path("s.toml")).unwrap();
-    assert_eq!(files_with_secret(&place.path(".")), Vec::<String>::new());
+    assert_eq!(files_with(SECRET, &place.path(".")), Vec::<String>::new());
 }

@@ -4,10 +4,10 @@
 use crate::{
     nats::server::NatsServer,
     nats::support_secured::Safe,
-    support::{Place, Record, Running, count},
+    support::{Place, Record, Running, count, files_with},
 };
 use drumpost_core::clock::{Clock, Now};
-use std::{fs, path::Path, process::Command, thread, time::Duration};
+use std::{fs, process::Command, thread, time::Duration};
 
 /// Stands in the command line or the environment, and nowhere else.
 const SECRET: &str = "hush0815hush";
@@ -15,20 +15,6 @@ const SECRET: &str = "hush0815hush";
 fn server_with(safe: &Safe, lines: &str) -> NatsServer {
     let arguments = safe.arguments(lines);
     NatsServer::start_with(&arguments.each_ref().map(String::as_str))
-}
-
-/// Files under a folder that hold the secret.
-fn files_with_secret(folder: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        let path = entry.path();
-        if path.is_dir() {
-            found.extend(files_with_secret(&path));
-        } else if String::from_utf8_lossy(&fs::read(&path).unwrap()).contains(SECRET) {
-            found.push(path.display().to_string());
-        }
-    }
-    found
 }
 
 /// Runs a command line and asserts that the secret stands neither in what is printed nor in any file.
@@ -40,7 +26,7 @@ fn kept_secret(place: &Place, line: &str, environment: &[(&str, &str)], code: i3
     let printed = format!("{}{}", done.stdout, done.stderr);
     assert!(!printed.contains(SECRET), "{line}\n{printed}");
     assert!(!printed.contains("panicked"), "{line}\n{printed}");
-    assert_eq!(files_with_secret(&place.path(".")), Vec::<String>::new(), "{line}");
+    assert_eq!(files_with(SECRET, &place.path(".")), Vec::<String>::new(), "{line}");
     printed
 }
 
