@@ -27,10 +27,12 @@ pub enum ExportError {
         has: String,
     },
     /// No trial of that number, or none with figures.
-    #[error("no trial {asked} with figures in this record; trials are numbered from 0")]
+    #[error("no trial {asked} with figures among those chosen; there are {has}")]
     Trial {
         /// What was asked for.
         asked: u32,
+        /// The numbers there are.
+        has: String,
     },
     /// Nothing was measured.
     #[error("nothing was measured in this record")]
@@ -81,6 +83,9 @@ fn labels<'a>(runs: impl IntoIterator<Item = &'a Run>) -> String {
     labels.join(", ")
 }
 
+/// How many numbers of trials an error names.
+const SHOWN: usize = 12;
+
 impl Selection {
     /// The chosen trials in the order they were executed.
     fn of<'a>(&self, record: &'a Record) -> Result<Vec<Chosen<'a>>, ExportError> {
@@ -101,13 +106,18 @@ impl Selection {
             from_ns += trial.elapsed_ns;
             Chosen { run, trial, from_ns: begin_ns }
         });
-        let wanted = |chosen: &Chosen<'_>| {
-            self.dispatch.as_ref().is_none_or(|asked| *asked == chosen.run.dispatch)
-                && self.trial.is_none_or(|asked| asked == chosen.trial.number)
-        };
-        let chosen: Vec<Chosen<'_>> = with_begin.filter(wanted).collect();
+        let wanted =
+            |chosen: &Chosen<'_>| self.dispatch.as_ref().is_none_or(|asked| *asked == chosen.run.dispatch);
+        let mut chosen: Vec<Chosen<'_>> = with_begin.filter(wanted).collect();
+        let numbers: std::collections::BTreeSet<u32> =
+            chosen.iter().map(|chosen| chosen.trial.number).collect();
+        chosen.retain(|chosen| self.trial.is_none_or(|asked| asked == chosen.trial.number));
         match self.trial {
-            Some(asked) if chosen.is_empty() => Err(ExportError::Trial { asked }),
+            Some(asked) if chosen.is_empty() => {
+                let has = numbers.iter().take(SHOWN).map(u32::to_string).collect::<Vec<_>>().join(", ");
+                let more = if numbers.len() > SHOWN { ", ..." } else { "" };
+                Err(ExportError::Trial { asked, has: has + more })
+            }
             _ => Ok(chosen),
         }
     }

@@ -134,7 +134,14 @@ impl TraceColumns {
                 let name = name.to_ascii_lowercase();
                 ["time", "date", "at", "ts", "start"].iter().any(|word| name.contains(word))
             };
+            let apart = |name: &&str| [';', '\t'].into_iter().find(|sign| name.contains(*sign));
             let advice = match names.iter().find(like_time) {
+                Some(name) if apart(name).is_some() => {
+                    let sign = if name.contains(';') { "semicolons" } else { "tabs" };
+                    return format!(
+                        "its columns are separated by {sign}; a trace has commas, or is a file of JSON lines"
+                    );
+                }
                 Some(name) => format!("; is it `{0}`? then say --trace-columns at={0}", name.trim()),
                 None => String::new(),
             };
@@ -191,6 +198,8 @@ mod tests {
             ("", vec!["at_s", "Bytes"], "--trace-columns size=Bytes, else --trace-columns size=none"),
             ("", vec!["at_s", "keys"], "is it `keys`?"),
             ("", vec!["TIMESTAMP", "n"], "is it `TIMESTAMP`? then say --trace-columns at=TIMESTAMP"),
+            ("", vec!["at_s;size"], "its columns are separated by semicolons; a trace has commas"),
+            ("", vec!["time\tsize"], "its columns are separated by tabs"),
             ("", vec!["a", "b"], "names no column at_s, at_ms, at_us or at_ns"),
             ("at=tme", vec!["time", "b"], "there is no column `tme` but time, b; did you mean `time`?"),
         ] {
