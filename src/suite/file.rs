@@ -347,7 +347,7 @@ mod tests {
             "[defaults]\n\nduration = '3'\n[[matrix]]\n",
             &["`duration` in [defaults], line 3", "the unit is missing", "10s"],
         );
-        refused("[[matrix]]\nbatch = [\n  1,\n  0,\n]\n", &["`batch`", "line 4", "1..=65536"]);
+        refused("[[matrix]]\nbatch = [\n  1,\n  0,\n]\n", &["`batch`", "line 4", "must be from 1 to 65536"]);
         refused("[[matrix]]\nreply = 'never'\n", &["`reply`", "line 2", "await, async"]);
         refused("[[matrix]]\nrate = 1979-05-27\n", &["`rate`", "line 2", "a text, a number, or a list"]);
         refused("[[matrix]]\nrate = [['1k/s']]\n", &["`rate`", "line 2", "a text, a number, or a list"]);
