@@ -105,7 +105,7 @@ fn a_window_that_limits_a_closed_load_is_said_in_the_table() {
     // With a limit of its own it is judged anew.
     let table = place.run("show r.json --threshold steal=2%").with_code(0).stdout;
     let table = table.split_whitespace().collect::<Vec<_>>().join(" ");
-    for words in ["the throughput is limited by 64 flows in flight. A flow takes", "Try --in-flight 256"] {
+    for words in ["the throughput is limited by the window of 64 flows. On average", "Try --in-flight 256"] {
         assert!(table.contains(words), "{words}: {table}");
     }
 }

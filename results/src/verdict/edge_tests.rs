@@ -567,7 +567,7 @@ fn a_window_is_the_limit_up_to_what_else_might_be() {
     let limited = |change: fn(&mut Run)| {
         let notes = with_window(change);
         assert!(
-            notes.len() < 2 && notes.iter().all(|note| note.contains("limited by 64 flows in flight")),
+            notes.len() < 2 && notes.iter().all(|note| note.contains("limited by the window of 64 flows")),
             "{notes:?}"
         );
         notes.len() == 1

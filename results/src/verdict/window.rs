@@ -40,11 +40,12 @@ pub(super) fn note(run: &Run, derived: &Derived, thresholds: &Thresholds, verdic
     let server = server
         .and_then(|server| server.cores)
         .map_or_else(String::new, |cores| format!(" and the server used {cores:.2} cores"));
+    let in_flight = derived.mean_in_flight.unwrap_or(rate * mean_ns / 1e9);
     verdict.notes.push(format!(
-        "the throughput is limited by {} flows in flight. A flow takes {} on average, so {window} flows give {} (Little's \
-         law), while the cores were idle for {} of the time{server}. Try --in-flight {}; if that changes nothing, \
-         something other than processors is the limit, such as a disk",
-        units::count(*window),
+        "the throughput is limited by the window of {}. On average {in_flight:.1} were under way and took {} each, which \
+         gives {} (Little's law), while the cores were idle for {} of the time{server}. Try --in-flight {}; if that \
+         changes nothing, something other than processors is the limit, such as a disk",
+        units::counted(*window, "flow", "flows"),
         units::duration(mean_ns as u64),
         units::rate(rate),
         units::percent(machine.idle / machine.cores),
@@ -124,8 +125,8 @@ mod tests {
     #[test]
     fn a_window_that_limits_a_closed_load_is_said_with_what_to_try() {
         let notes = judged(|_| {});
-        let expected = "the throughput is limited by 64 flows in flight. A flow takes 1.00 ms on average, so 64 flows give 10.0 k/s \
-                        (Little's law), while the cores were idle for 25.0 % of the time and the server used 0.60 cores. Try --in-flight 256";
+        let expected = "the throughput is limited by the window of 64 flows. On average 10.0 were under way and took 1.00 ms \
+                        each, which gives 10.0 k/s (Little's law), while the cores were idle for 25.0 % of the time and the server used 0.60 cores. Try --in-flight 256";
         assert!(notes.len() == 1 && notes[0].starts_with(expected), "{notes:?}");
     }
 
