@@ -68,17 +68,21 @@ pub(crate) fn contract(registry: &Registry, args: &ContractArgs) -> anyhow::Resu
     let (mut holds, mut checked) = (true, Vec::new());
     for (entry, styles) in &subjects {
         let report = check(entry, styles, &options, args);
-        if report.failures().next().is_none() && report.passed().next().is_none() {
-            return Err(usage(format!(
+        if !applies(&report) {
+            output::complain(&format!(
                 "{}: none of the checks that were asked for applies to it",
                 entry.name
-            )));
+            ));
+            continue;
         }
         holds &= report.holds();
         if !args.json {
             output::result(&text(&report, layout))?;
         }
         checked.push(Checked::of(&report, entry, &options));
+    }
+    if checked.is_empty() {
+        return Ok(Exit::Usage);
     }
     if args.json {
         let document = Document {
@@ -90,6 +94,11 @@ pub(crate) fn contract(registry: &Registry, args: &ContractArgs) -> anyhow::Resu
         output::result(&(serde_json::to_string_pretty(&document)? + "\n"))?;
     }
     Ok(if holds { Exit::Ok } else { Exit::Failed })
+}
+
+/// Whether any check said yes or no.
+fn applies(report: &Report) -> bool {
+    report.passed().chain(report.failures()).next().is_some()
 }
 
 fn check(entry: &TransportEntry, styles: &[Style], options: &Options, args: &ContractArgs) -> Report {

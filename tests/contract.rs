@@ -54,6 +54,13 @@ fn the_list_of_checks_has_each_of_them() {
 }
 
 #[test]
+fn a_check_that_one_transport_has_no_use_for_is_run_on_the_others() {
+    let done = Place::new().run("contract rtrb event/listeners --only fan-out").with_code(0);
+    assert!(done.stdout.starts_with("listeners keeps the contract: 1 passed"), "{}", done.stdout);
+    assert!(done.stderr.contains("rtrb: none of the checks"), "{}", done.stderr);
+}
+
+#[test]
 fn mistakes_are_refused_before_anything_is_checked() {
     for (line, says) in [
         ("contract rtrb --only ordr", "did you mean `order`?"),

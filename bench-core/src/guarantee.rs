@@ -42,7 +42,7 @@ impl Guarantee {
         }
     }
 
-    /// What a promise allows that this guarantee does not, as the end of a sentence about messages. `None`: the promise gives
+    /// The end of a sentence about a message that says how a promise falls short of this guarantee. `None`: the promise gives
     /// this guarantee.
     #[must_use]
     pub const fn broken_by(self, promise: &Promise) -> Option<&'static str> {

@@ -147,7 +147,7 @@ fn a_jump_into_a_used_word_forgets_what_it_held_a_window_ago() {
     assert_eq!(window.note(WINDOW_LEN + 131), Seen::New);
     assert_eq!(window.note(WINDOW_LEN + 130), Seen::New, "a gap within a word");
     assert_eq!(window.note(WINDOW_LEN + 129), Seen::Again, "and forgets nothing of it");
-    // What came before the jump and lies within the window is known still.
+    // The window still knows the numbers before the jump that lie within it.
     assert_eq!(window.note(999), Seen::Again);
 }
 
@@ -223,7 +223,7 @@ fn only_the_next_number_is_expected() {
     assert!(alone.expects(1, 71) && !alone.expects(1, 1));
     assert_eq!(alone.note(1, 70), Some(Seen::Again), "handed over again");
     assert_eq!(alone.found, Found { duplicated: 1, ..Found::default() });
-    // What another member was handed is nothing that one member can know.
+    // A member of a group cannot know which messages another member was handed.
     let mut member = Audit::member(Arc::new(Group::new(2)), vec![0, 0]);
     assert!(!member.expects(1, 0) && !member.note_if_expected(1, 0));
 }

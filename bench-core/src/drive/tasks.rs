@@ -36,12 +36,12 @@ pub enum Pacing {
     Thread(Arc<Pace>),
 }
 
-/// What a lane on its own thread and the thread tell each other.
+/// Times that a lane on a thread of its own and this thread exchange.
 #[derive(Debug)]
 pub struct Pace {
     /// How long the thread may sleep, in ns; `u64::MAX`: the lane waits for no due time.
     sleep_ns: AtomicU64,
-    /// What the thread used of the processor to fall asleep and wake up by itself, in ns, and has not told the lane.
+    /// Processor time that the thread used to fall asleep and wake up by itself, in ns, and that the lane has not counted yet.
     slept_cpu_ns: AtomicU64,
 }
 

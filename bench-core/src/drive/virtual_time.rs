@@ -1,6 +1,6 @@
 //! The driver for virtual time: it steps all lanes until no message moves, then sets the clock to the next event.
 //!
-//! It is single-threaded, so a run with the same seed gives the same bytes.
+//! The driver is single-threaded, so a run with the same seed gives the same bytes.
 
 use super::{Seat, round};
 use crate::{

@@ -83,7 +83,7 @@ impl AtCap {
     }
 }
 
-/// What an open load does with flows that are late.
+/// How an open load treats flows that are late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Debt {
     /// Starts them at once, due when they were due: nothing is left out of the response times.
