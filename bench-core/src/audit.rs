@@ -4,108 +4,12 @@
 //! order of each stream. The numbers that have been seen are bits in a window, which the competing instances of a
 //! service share. Losses are not found here: they are messages sent minus distinct messages received.
 
+mod order;
+mod window;
+
+use order::Order;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// How far back a number is remembered, in messages per stream: 128 KiB of bits, touched only as the stream advances.
-pub const WINDOW_LEN: u64 = 1 << 20;
-const WORD_BITS: u64 = 64;
-const WORDS: usize = (WINDOW_LEN / WORD_BITS) as usize;
-const _: () = assert!(WORDS.is_power_of_two());
-
-/// Whether a sequence number was seen before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// First time.
-    New,
-    /// Seen before.
-    Again,
-    /// So far behind that it cannot be told.
-    BeyondWindow,
-}
-
-/// The last [`WINDOW_LEN`] sequence numbers of one stream.
-#[derive(Clone, Debug)]
-pub struct Window {
-    words: Box<[u64; WORDS]>,
-    /// One above the highest number seen.
-    head: u64,
-}
-
-/// On the heap from the start: as an array first, it would have to fit the stack.
-fn zeros() -> Box<[u64; WORDS]> {
-    let words = vec![0; WORDS].into_boxed_slice();
-    #[expect(clippy::expect_used, reason = "it was made that long")]
-    words.try_into().expect("as long as that")
-}
-
-impl Default for Window {
-    fn default() -> Self {
-        Self { words: zeros(), head: 0 }
-    }
-}
-
-impl Window {
-    /// Notes `seq`.
-    #[inline]
-    pub fn note(&mut self, seq: u64) -> Seen {
-        if seq >= self.head {
-            self.clear_between(self.head, seq);
-            self.head = seq;
-            self.note_one();
-            return Seen::New;
-        }
-        if self.head - seq > WINDOW_LEN - WORD_BITS {
-            return Seen::BeyondWindow;
-        }
-        let bit = 1 << (seq % WORD_BITS);
-        let word = self.word(seq);
-        let seen = if *word & bit == 0 { Seen::New } else { Seen::Again };
-        *word |= bit;
-        seen
-    }
-
-    /// Notes the number after the highest seen, as most are: nothing lies between to forget.
-    #[inline]
-    fn note_one(&mut self) {
-        let seq = self.head;
-        self.head += 1;
-        let word = self.word(seq);
-        let others = if seq.is_multiple_of(WORD_BITS) { 0 } else { *word };
-        *word = others | 1 << (seq % WORD_BITS);
-    }
-
-    /// As [`Window::note_one`] `count` times, a word of bits at once.
-    #[inline]
-    fn note_next(&mut self, count: u32) {
-        let mut left = u64::from(count);
-        while left > 0 {
-            let at = self.head % WORD_BITS;
-            let some = left.min(WORD_BITS - at);
-            let bits = (u64::MAX >> (WORD_BITS - some)) << at;
-            let word = self.word(self.head);
-            *word = if at == 0 { bits } else { *word | bits };
-            self.head += some;
-            left -= some;
-        }
-    }
-
-    #[inline]
-    fn word(&mut self, seq: u64) -> &mut u64 {
-        // By a constant: a division by the length costs more than all the rest.
-        &mut self.words[(seq / WORD_BITS) as usize % WORDS]
-    }
-
-    /// Forgets what a window ago stood in the words after the one that `head` goes into, up to the word of `seq`.
-    #[inline]
-    fn clear_between(&mut self, head: u64, seq: u64) {
-        let first = head.div_ceil(WORD_BITS);
-        let last = seq / WORD_BITS;
-        // A jump over more than the window clears each word once, however far it is.
-        for at in first.max(last.saturating_sub(WORDS as u64))..last + 1 {
-            *self.word(at * WORD_BITS) = 0;
-        }
-    }
-}
+pub use window::{Seen, WINDOW_LEN, Window};
 
 /// The findings of the audit at one receiver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -142,24 +46,38 @@ impl Found {
 
 /// One message as a member of a group noted it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Noted {
+struct Noted {
     stream: u32,
     below_next: u32,
-    seq: u64,
+    /// The low half of its number.
+    seq: u32,
 }
 
 /// How many notes a member keeps before it enters the group: entering costs a lock.
 const NOTES: usize = 1024;
+/// And how many at least, where so many instances compete that the notes of all of them would take much memory.
+const NOTES_LEAST: usize = 16;
+/// Instances that may each keep as many as [`NOTES`].
+const NOTING: usize = 64;
 
 /// Windows shared by the instances of one service that compete for the same messages.
 #[derive(Debug)]
-pub struct Group(Mutex<Vec<Window>>);
+pub struct Group {
+    windows: Mutex<Vec<Window>>,
+    streams: usize,
+    members: usize,
+}
 
 impl Group {
-    /// A group with that many streams.
+    /// A group of `members` instances that hears so many streams.
     #[must_use]
-    pub fn new(streams: usize) -> Self {
-        Self(Mutex::new(vec![Window::default(); streams]))
+    pub fn new(streams: usize, members: usize) -> Self {
+        Self { windows: Mutex::new(vec![Window::default(); streams]), streams, members }
+    }
+
+    /// How many notes each member keeps.
+    fn notes(&self) -> usize {
+        (NOTES * NOTING / self.members.max(1)).clamp(NOTES_LEAST, NOTES)
     }
 }
 
@@ -181,8 +99,8 @@ fn extend(seq: u32, next: u64) -> (u64, u32) {
 pub(crate) struct Audit {
     /// By stream; none in a group.
     windows: Vec<Window>,
-    /// By stream: which of the destinations that the lane hears it belongs to.
-    slots: Vec<u8>,
+    /// By stream: which of the destinations that the lane hears it belongs to. Shared by the instances of a service.
+    slots: Arc<[u8]>,
     /// By heard destination: deliveries that were not the first of their number, or of which that cannot be told.
     again: Vec<u64>,
     membership: Option<Membership>,
@@ -193,9 +111,11 @@ pub(crate) struct Audit {
 #[derive(Debug)]
 struct Membership {
     group: Arc<Group>,
-    /// By stream, what this receiver expects next.
-    next: Vec<u64>,
+    /// What this receiver expects next of each stream.
+    order: Order,
     notes: Vec<Noted>,
+    /// It enters the group with so many notes.
+    notes_max: usize,
     /// By heard destination: deliveries that were entered into the group. Before that nobody knows whether another member
     /// has seen the same message.
     entered: Vec<u64>,
@@ -204,17 +124,22 @@ struct Membership {
 impl Audit {
     /// Of a receiver that is handed whole streams. `slots` says of each stream which of the heard destinations it belongs
     /// to.
-    pub(crate) fn alone(slots: Vec<u8>) -> Self {
+    pub(crate) fn alone(slots: impl Into<Arc<[u8]>>) -> Self {
+        let slots = slots.into();
         let windows = vec![Window::default(); slots.len()];
         let again = vec![0; heard(&slots)];
         Self { windows, slots, again, membership: None, found: Found::default() }
     }
 
     /// Of a receiver that competes with the others of `group`. `slots` as for [`Audit::alone`].
-    pub(crate) fn member(group: Arc<Group>, slots: Vec<u8>) -> Self {
-        let (next, entered) = (vec![0; slots.len()], vec![0; heard(&slots)]);
-        let again = entered.clone();
-        let membership = Membership { group, next, notes: Vec::with_capacity(NOTES), entered };
+    pub(crate) fn member(group: Arc<Group>, slots: impl Into<Arc<[u8]>>) -> Self {
+        let slots = slots.into();
+        let again = vec![0; heard(&slots)];
+        let notes_max = group.notes();
+        // Of few members each has room for all its notes from the start. Of many, most never have many at a time.
+        let notes = Vec::with_capacity(if notes_max == NOTES { NOTES } else { 0 });
+        let order = Order::new(group.streams, group.members);
+        let membership = Membership { group, order, notes, notes_max, entered: again.clone() };
         let (windows, found) = (Vec::new(), Found::default());
         Self { windows, slots, again, membership: Some(membership), found }
     }
@@ -235,25 +160,21 @@ impl Audit {
     /// because the group is asked about many messages at once.
     #[inline]
     pub(crate) fn note(&mut self, stream: usize, seq: u32) -> Option<Seen> {
-        let Some(Membership { next, notes, .. }) = &mut self.membership else {
+        let Some(Membership { order, notes, notes_max, .. }) = &mut self.membership else {
             let window = &mut self.windows[stream];
-            if seq == window.head as u32 {
+            if seq == window.head() as u32 {
                 window.note_one();
                 return None;
             }
-            let (seq, below_next) = extend(seq, window.head);
+            let (seq, below_next) = extend(seq, window.head());
             let seen = window.note(seq);
             self.found.note(seen, below_next);
             self.again[usize::from(self.slots[stream])] += u64::from(seen != Seen::New);
             return Some(seen);
         };
-        let next = &mut next[stream];
-        let (seq, below_next) = extend(seq, *next);
-        if below_next == 0 {
-            *next = seq + 1;
-        }
+        let below_next = order.note(stream as u32, seq);
         notes.push(Noted { stream: stream as u32, below_next, seq });
-        let is_full = notes.len() >= NOTES;
+        let is_full = notes.len() >= *notes_max;
         if is_full {
             self.settle();
         }
@@ -263,13 +184,13 @@ impl Audit {
     /// Whether `seq` is what comes next in a stream that this receiver follows alone.
     #[inline]
     pub(crate) fn expects(&self, stream: usize, seq: u32) -> bool {
-        self.windows.get(stream).is_some_and(|window| window.head as u32 == seq)
+        self.windows.get(stream).is_some_and(|window| window.head() as u32 == seq)
     }
 
     /// Notes `seq` if it is what comes next in a stream that this receiver follows alone. Says whether it was.
     #[inline(always)]
     pub(crate) fn note_if_expected(&mut self, stream: usize, seq: u32) -> bool {
-        let expected = self.windows.get_mut(stream).filter(|window| window.head as u32 == seq);
+        let expected = self.windows.get_mut(stream).filter(|window| window.head() as u32 == seq);
         expected.map(Window::note_one).is_some()
     }
 
@@ -286,9 +207,11 @@ impl Audit {
         if notes.is_empty() {
             return false;
         }
-        let mut windows = group.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut windows = group.windows.lock().unwrap_or_else(PoisonError::into_inner);
         for Noted { stream, below_next, seq } in notes.drain(..) {
-            let seen = windows[stream as usize].note(seq);
+            let window = &mut windows[stream as usize];
+            let (seq, _) = extend(seq, window.head());
+            let seen = window.note(seq);
             self.found.note(seen, below_next);
             let slot = usize::from(self.slots[stream as usize]);
             entered[slot] += 1;

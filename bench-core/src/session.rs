@@ -183,9 +183,9 @@ pub fn rings(wiring: &Wiring, bells: &[Arc<Bell>], for_sends: bool) -> Vec<Rings
 fn groups(wiring: &Wiring) -> HashMap<usize, Arc<Group>> {
     let competing = wiring.services.iter().enumerate().filter(|(_, service)| service.instances.len() > 1);
     competing
-        .map(|(index, _)| {
+        .map(|(index, service)| {
             let producers = wiring.heard_by(index).map(|heard| wiring.services[heard.sender].instances.len());
-            (index, Arc::new(Group::new(producers.sum())))
+            (index, Arc::new(Group::new(producers.sum(), service.instances.len())))
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! Tests of the audit with sequences of known faults.
 
-use super::*;
+use super::{window::WORD_BITS, *};
 use proptest::prelude::*;
 use std::{collections::HashSet, sync::Arc};
 
@@ -34,8 +34,7 @@ fn how_far_a_message_came_behind_is_its_distance_from_the_highest_seen() {
     assert_eq!(audit([5, 4, 3, 2, 1, 0]), found(5, 15, 5), "the highest stays the highest");
     assert_eq!(audit([0, 9, 3]), found(6, 6, 1), "what never comes lies between, too");
     assert_eq!(audit([0, 1, 2, 3, 4, 0]), Found { duplicated: 1, ..Found::default() });
-    let wrapped = Window { head: u64::from(u32::MAX), ..Window::default() };
-    let mut audit = Audit { windows: vec![wrapped], ..Audit::alone(vec![0]) };
+    let mut audit = Audit { windows: vec![wound_on(u64::from(u32::MAX))], ..Audit::alone(vec![0]) };
     for seq in [0, 1, 2, u32::MAX] {
         audit.note(0, seq);
     }
@@ -44,7 +43,7 @@ fn how_far_a_message_came_behind_is_its_distance_from_the_highest_seen() {
 
 #[test]
 fn a_member_of_a_group_has_displacements_of_its_own() {
-    let group = Arc::new(Group::new(1));
+    let group = Arc::new(Group::new(1, 2));
     let mut members: Vec<Audit> = (0..2).map(|_| Audit::member(Arc::clone(&group), vec![0])).collect();
     for (member, seq) in [(0, 0), (1, 1), (0, 8), (1, 3), (0, 4), (1, 2), (0, 2)] {
         members[member].note(0, seq);
@@ -60,13 +59,12 @@ fn a_member_of_a_group_has_displacements_of_its_own() {
 
 #[test]
 fn numbers_wrap() {
-    let window = Window { head: u64::from(u32::MAX) - 1, ..Window::default() };
-    let mut audit = Audit { windows: vec![window], ..Audit::alone(vec![0]) };
+    let mut audit = Audit { windows: vec![wound_on(u64::from(u32::MAX) - 1)], ..Audit::alone(vec![0]) };
     for seq in [u32::MAX - 1, u32::MAX, 0, 1, 0] {
         audit.note(0, seq);
     }
     assert_eq!(audit.found, Found { duplicated: 1, ..Found::default() });
-    assert_eq!(audit.windows[0].head, u64::from(u32::MAX) + 3);
+    assert_eq!(audit.windows[0].head(), u64::from(u32::MAX) + 3);
 }
 
 #[test]
@@ -85,7 +83,7 @@ fn a_jump_over_the_whole_window_forgets_it() {
 
 #[test]
 fn competing_members_share_one_memory() {
-    let group = Arc::new(Group::new(1));
+    let group = Arc::new(Group::new(1, 2));
     let mut members: Vec<Audit> = (0..2).map(|_| Audit::member(Arc::clone(&group), vec![0])).collect();
     for seq in 0..10_000 {
         members[seq as usize % 2].note(0, seq);
@@ -105,22 +103,55 @@ fn what_is_noted_at_once_is_as_noted_one_by_one() {
     for count in [1, 63, 64, 65, 1, 200, 0, 7, WINDOW_LEN as u32, 129] {
         at_once.note_next(count);
         (0..count).for_each(|_| one_by_one.note_one());
-        assert_eq!(at_once.head, one_by_one.head);
-        assert!(at_once.words == one_by_one.words, "after {count} up to {}", at_once.head);
+        assert_eq!(at_once.head(), one_by_one.head());
+        // A gap, so that bits are kept from here on.
+        let head = at_once.head();
+        assert_eq!([&mut at_once, &mut one_by_one].map(|window| window.note(head + 70)), [Seen::New; 2]);
+        for seq in (head..head + 70).step_by(7) {
+            assert_eq!(at_once.note(seq), one_by_one.note(seq), "after {count} up to {seq}");
+        }
     }
+}
+
+/// A window whose highest number is one below `head`. No other number of it was seen.
+fn wound_on(head: u64) -> Window {
+    let mut window = Window::default();
+    window.note(head - 1);
+    window
 }
 
 /// As many bits as numbers are remembered: more would be memory that is never looked at.
 #[test]
-fn a_window_takes_128_kib() {
-    assert_eq!(size_of_val(&*Window::default().words), 128 << 10);
+fn a_window_takes_128_kib_at_most() {
+    let mut window = wound_on(9 * WINDOW_LEN);
+    window.note_next(3 * WINDOW_LEN as u32);
+    assert_eq!(window.held_bytes(), 128 << 10);
+}
+
+/// Ten thousand producers have a window each.
+#[test]
+fn a_window_takes_what_its_gaps_span() {
+    let mut window = Window::default();
+    window.note_next(10_000_000);
+    assert_eq!(window.held_bytes(), 0, "nothing is missing");
+    let head = window.head();
+    window.note(head + 1);
+    assert!((8..=16).contains(&window.held_bytes()), "{} bytes for a swap of two", window.held_bytes());
+    for late in 0..10_000 {
+        assert_eq!(window.note(head + 2 * late), Seen::New, "the missing one comes");
+        assert_eq!(window.note(head + 2 * late + 3), Seen::New, "and another is missing");
+    }
+    assert!(window.held_bytes() <= 16, "{} bytes for one gap at a time", window.held_bytes());
+    window.note(window.head() + 1_000);
+    assert!((128..=256).contains(&window.held_bytes()), "{} bytes for 1,000", window.held_bytes());
+    assert_eq!(size_of::<Window>(), 48, "and itself");
 }
 
 /// The oldest word may hold bits of a number a window later, so a window tells a word less than it holds.
 #[test]
 fn a_number_is_told_apart_up_to_a_window_less_a_word_behind() {
-    let mut window = Window { head: 3 * WINDOW_LEN, ..Window::default() };
-    let oldest = window.head - (WINDOW_LEN - WORD_BITS);
+    let mut window = wound_on(3 * WINDOW_LEN);
+    let oldest = window.head() - (WINDOW_LEN - WORD_BITS);
     for (seq, seen) in [
         (oldest, Seen::New),
         (oldest, Seen::Again),
@@ -131,7 +162,7 @@ fn a_number_is_told_apart_up_to_a_window_less_a_word_behind() {
     ] {
         assert_eq!(window.note(seq), seen, "{}", seq - oldest + 1);
     }
-    assert_eq!(window.head, 3 * WINDOW_LEN, "what comes late moves nothing");
+    assert_eq!(window.head(), 3 * WINDOW_LEN, "what comes late moves nothing");
 }
 
 #[test]
@@ -153,10 +184,10 @@ fn a_jump_into_a_used_word_forgets_what_it_held_a_window_ago() {
 
 #[test]
 fn a_message_behind_the_window_is_neither_late_nor_a_duplicate() {
-    let wound_on = || Window { head: 3 * WINDOW_LEN, ..Window::default() };
+    let wound_on = || wound_on(3 * WINDOW_LEN);
     let beyond = Found { beyond_window: 2, ..Found::default() };
     let mut alone = Audit { windows: vec![wound_on()], ..Audit::alone(vec![0]) };
-    let group = Arc::new(Group(Mutex::new(vec![wound_on()])));
+    let group = Arc::new(Group { windows: Mutex::new(vec![wound_on()]), ..Group::new(1, 2) });
     let mut member = Audit::member(group, vec![0]);
     for seq in [5, 5] {
         assert_eq!(alone.note(0, seq), Some(Seen::BeyondWindow), "nobody knows what it is");
@@ -172,7 +203,7 @@ fn a_message_behind_the_window_is_neither_late_nor_a_duplicate() {
 fn each_heard_destination_has_its_own_count_of_repetitions() {
     let handed = [(0, 0), (1, 0), (2, 0), (1, 0), (2, 0), (2, 0), (0, 0), (2, 1)];
     let mut alone = Audit::alone(vec![0, 1, 1]);
-    let mut member = Audit::member(Arc::new(Group::new(3)), vec![0, 1, 1]);
+    let mut member = Audit::member(Arc::new(Group::new(3, 2)), vec![0, 1, 1]);
     assert_eq!(alone.again(), [0, 0]);
     for (stream, seq) in handed {
         alone.note(stream, seq);
@@ -202,7 +233,7 @@ fn what_is_noted_says_whether_it_is_what_was_expected() {
     assert_eq!(alone.note(0, 1), Some(Seen::Again), "handed over again");
     assert_eq!(alone.note(0, 3), None, "the next one again");
     // A member's notes are entered once there are so many that the lock is worth it.
-    let mut member = Audit::member(Arc::new(Group::new(1)), vec![0]);
+    let mut member = Audit::member(Arc::new(Group::new(1, 2)), vec![0]);
     for seq in 0..2 * NOTES as u32 {
         let is_full = (seq + 1).is_multiple_of(NOTES as u32);
         assert_eq!(member.note(0, seq), is_full.then_some(Seen::New), "{seq}");
@@ -224,7 +255,7 @@ fn only_the_next_number_is_expected() {
     assert_eq!(alone.note(1, 70), Some(Seen::Again), "handed over again");
     assert_eq!(alone.found, Found { duplicated: 1, ..Found::default() });
     // A member of a group cannot know which messages another member was handed.
-    let mut member = Audit::member(Arc::new(Group::new(2)), vec![0, 0]);
+    let mut member = Audit::member(Arc::new(Group::new(2, 2)), vec![0, 0]);
     assert!(!member.expects(1, 0) && !member.note_if_expected(1, 0));
 }
 
@@ -235,6 +266,23 @@ fn displacements_by_hand(seqs: &[u32]) -> Vec<u64> {
     seqs.iter().enumerate().map(behind).filter(|behind| *behind > 0).collect()
 }
 
+/// All bits from the start, without a thought to time or memory.
+#[derive(Default)]
+struct Full {
+    seen: HashSet<u64>,
+    head: u64,
+}
+
+impl Full {
+    fn note(&mut self, seq: u64) -> Seen {
+        if seq < self.head && self.head - seq > WINDOW_LEN - WORD_BITS {
+            return Seen::BeyondWindow;
+        }
+        self.head = self.head.max(seq + 1);
+        if self.seen.insert(seq) { Seen::New } else { Seen::Again }
+    }
+}
+
 proptest! {
     #[test]
     fn displacements_are_as_counted_by_hand(
@@ -242,7 +290,7 @@ proptest! {
     ) {
         let by_hand = displacements_by_hand(&seqs);
         let alone = audit(seqs.iter().copied());
-        let mut member = Audit::member(Arc::new(Group::new(1)), vec![0]);
+        let mut member = Audit::member(Arc::new(Group::new(1, 2)), vec![0]);
         for seq in &seqs {
             member.note(0, *seq);
         }
@@ -252,6 +300,34 @@ proptest! {
             prop_assert_eq!(found.displacement_max, by_hand.iter().max().copied().unwrap_or(0));
             prop_assert_eq!(found.displacement_sum, by_hand.iter().sum::<u64>());
             prop_assert_eq!(found.duplicated, 0);
+        }
+    }
+
+    /// The answers are those of a window that has all its bits from the start, also for jumps over all of it.
+    #[test]
+    fn grows_without_a_difference(steps in prop::collection::vec((0_u8..10, 0_u64..2_000_000), 1..300)) {
+        let (mut window, mut full) = (Window::default(), Full::default());
+        let behind = |full: &Full, by: u64| full.head.saturating_sub(by);
+        for (step, by) in steps {
+            let seqs = match step {
+                0 => full.head + by..full.head + by + 1,
+                1 => behind(&full, by)..behind(&full, by) + 1,
+                2 => behind(&full, by % 300)..behind(&full, by % 300) + 200,
+                3 => full.head..full.head + by % 3_000,
+                4 => full.head + 64..full.head + 65,
+                5 => behind(&full, WINDOW_LEN - by % 130)..behind(&full, WINDOW_LEN - by % 130) + 70,
+                6 => full.head + WINDOW_LEN - by % 130..full.head + WINDOW_LEN,
+                _ => full.head + by % 130..full.head + by % 260,
+            };
+            if step == 3 {
+                window.note_next((seqs.end - seqs.start) as u32);
+                seqs.for_each(|seq| assert_eq!(full.note(seq), Seen::New));
+            } else {
+                for seq in seqs {
+                    prop_assert_eq!(window.note(seq), full.note(seq), "{} of {}", seq, full.head);
+                }
+            }
+            prop_assert_eq!(window.head(), full.head);
         }
     }
 

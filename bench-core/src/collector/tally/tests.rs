@@ -50,7 +50,7 @@ impl Bench {
             pool: Arc::clone(&pool),
         };
         let credit = Arc::new(Credit::new(usize::from(receivers) + 1, 1));
-        let group = Arc::new(Group::new(usize::from(destinations)));
+        let group = Arc::new(Group::new(usize::from(destinations), usize::from(receivers)));
         let slots: Vec<u8> = (0..destinations).map(|slot| slot as u8).collect();
         let recorder = |lane: u16| {
             let audit = match receivers {
