@@ -155,12 +155,16 @@ pub(crate) struct RunArgs {
     /// the clock (virtual by default).
     #[arg(long, value_name = "SPEC", help_heading = "Dispatch")]
     pub sim: Option<String>,
-    /// Server of nats and jetstream
-    #[arg(long, value_name = "URL", env = "NATS_URL", hide_env_values = true, help_heading = "Dispatch")]
-    pub nats: Option<String>,
+    /// Address of the server of the transports that have one
+    ///
+    /// It sets the address option of each named transport that has one, such as NAME.url. `drumpost list --options` has these
+    /// options and the environment variables that set them.
+    #[arg(long, value_name = "URL", help_heading = "Dispatch")]
+    pub server: Option<String>,
     /// Option of a transport or scenario
     ///
-    /// An example is fan-out.subscribers=8. The flag may be given several times.
+    /// An example is fan-out.subscribers=8. The flag may be given several times. `drumpost list --options` has all options
+    /// with their values and defaults.
     #[arg(long = "set", value_name = "KEY=VALUE", help_heading = "Dispatch")]
     pub set: Vec<String>,
     /// Kill a consumer, such as worker@1s/500ms
@@ -297,6 +301,10 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
+    /// List the options of all transports and scenarios, or of one
+    #[arg(long, value_name = "NAME", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "the flag may stand without a name")]
+    pub options: Option<Option<String>>,
     /// Print as JSON
     #[arg(long)]
     pub json: bool,
@@ -356,13 +364,13 @@ pub(crate) struct ExportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CleanArgs {
-    /// Transports to clean [default: all that need a server]
-    #[arg(value_name = "TRANSPORT")]
-    pub transports: Vec<String>,
-    /// Server of nats and jetstream
-    #[arg(long, value_name = "URL", env = "NATS_URL", hide_env_values = true)]
-    pub nats: Option<String>,
-    /// Option of a transport
+    /// Transports to clean, or the address of a server [default: all transports that need a server]
+    #[arg(value_name = "TRANSPORT|URL")]
+    pub asked: Vec<String>,
+    /// Address of the server
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// Option of a transport; see `drumpost list --options`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
 }

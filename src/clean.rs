@@ -1,33 +1,53 @@
 //! `drumpost clean`: removes what runs left at servers because their process was killed.
 
-use crate::{Exit, args::CleanArgs, exit::usage, output, run::options::options_of, similar::unknown};
-use drumpost_core::{registry::Registry, transport::Cleaned};
+use crate::{
+    Exit,
+    args::CleanArgs,
+    exit::usage,
+    output,
+    run::options::{options_of, refuse_undeclared},
+    similar::unknown,
+};
+use drumpost_core::{
+    options::Grammar,
+    registry::{Registry, TransportEntry},
+    transport::Cleaned,
+};
 use drumpost_results::plain;
 
-/// Asks every transport that needs a server, or those that are named.
+/// Asks every transport that needs a server, or those that are named. An address stands for all that it fits.
 pub(crate) fn clean(registry: &Registry, args: &CleanArgs) -> anyhow::Result<Exit> {
-    let options = options_of(registry, &args.set, args.nats.as_deref())?;
+    let (urls, names): (Vec<&String>, Vec<&String>) =
+        args.asked.iter().partition(|text| text.contains("://"));
+    let server = match (&urls[..], &args.server) {
+        ([], server) => server.as_deref(),
+        ([url], None) => Some(url.as_str()),
+        _ => return Err(usage("one address at a time: clean has several")),
+    };
     let with_server = || registry.transports.iter().filter(|entry| entry.needs_server);
     let known: Vec<&str> = with_server().map(|entry| entry.name).collect();
-    if let Some(name) = args.transports.iter().find(|name| !known.contains(&name.as_str())) {
-        return Err(usage(unknown("transport with a server", name, &known)));
+    for name in &names {
+        if !known.contains(&name.as_str()) {
+            return Err(match registry.feature_of(name) {
+                Some(feature) => usage(format!("this build has no {name}: build with --features {feature}")),
+                None => usage(unknown("transport with a server", name, &known)),
+            });
+        }
     }
-    let asked: Vec<_> = with_server()
-        .filter(|entry| args.transports.is_empty() || args.transports.iter().any(|name| name == entry.name))
+    let asked: Vec<&TransportEntry> = with_server()
+        .filter(|entry| names.is_empty() || names.iter().any(|name| *name == entry.name))
+        .filter(|entry| !names.is_empty() || server.is_none_or(|url| understands(entry, url)))
         .collect();
     if asked.is_empty() {
-        return Err(usage("this build has no transport that needs a server: build with --features nats"));
+        return Err(nothing(registry, &known));
     }
-    let declared: Vec<&str> =
-        asked.iter().flat_map(|entry| entry.options).map(|option| option.name).collect();
-    let set = args.set.iter().filter_map(|set| set.split_once('='));
-    if let Some((key, _)) = set.into_iter().find(|(key, _)| !declared.contains(key)) {
-        return Err(usage(format!("--set: {}", unknown("option", key, &declared))));
-    }
+    let options = options_of(registry, &args.set, server, &asked)?;
+    let declared: Vec<_> = asked.iter().flat_map(|entry| entry.options).collect();
+    refuse_undeclared(registry, &options, &declared)?;
     let (mut text, mut failed) = (String::new(), false);
     for entry in asked {
         let mut dispatcher =
-            (entry.make)(&options).map_err(|error| usage(format!("{}: {error}", entry.name)))?;
+            entry.made(&options).map_err(|error| usage(format!("{}: {error}", entry.name)))?;
         match dispatcher.clean() {
             Ok(Some(cleaned)) => text += &told(entry.name, &cleaned),
             Ok(None) => {}
@@ -39,6 +59,30 @@ pub(crate) fn clean(registry: &Registry, args: &CleanArgs) -> anyhow::Result<Exi
     }
     output::result(&text)?;
     Ok(if failed { Exit::Failed } else { Exit::Ok })
+}
+
+/// Whether an address may be that of a transport's server.
+fn understands(entry: &TransportEntry, url: &str) -> bool {
+    entry.address().is_some_and(|option| match (option.grammar, url.split_once("://")) {
+        (Grammar::Url(schemes), Some((scheme, _))) => schemes.contains(&scheme),
+        _ => true,
+    })
+}
+
+/// Why there is nothing to ask.
+fn nothing(registry: &Registry, known: &[&str]) -> anyhow::Error {
+    let mut features: Vec<&str> = registry.absent.iter().map(|absent| absent.feature).collect();
+    features.dedup();
+    let lacks = if features.is_empty() {
+        String::new()
+    } else {
+        format!("; a build with --features {} has more", features.join(","))
+    };
+    usage(if known.is_empty() {
+        format!("this build has no transport that needs a server{lacks}")
+    } else {
+        format!("no transport with a server has such an address; there are {}{lacks}", known.join(", "))
+    })
 }
 
 fn told(transport: &str, Cleaned { at, removed, kept }: &Cleaned) -> String {

@@ -5,7 +5,10 @@ use crate::{
     Exit,
     exit::usage,
     output,
-    run::{dispatches, options::options_of},
+    run::{
+        dispatches,
+        options::{options_of, refuse_undeclared},
+    },
     secrets,
     similar::unknown,
 };
@@ -22,7 +25,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 all transports keep the contract, 1 one does not, 2 usage")]
 pub(crate) struct ContractArgs {
-    /// nats, event/nats, ... [default: all in process]
+    /// crossbeam, event/listeners, ... [default: all in process]
     ///
     /// A transport, or one style of it. The checks of both styles take about 10 s in process and a minute over a server.
     #[arg(value_name = "DISPATCH")]
@@ -33,10 +36,10 @@ pub(crate) struct ContractArgs {
     /// List the checks and what each proves
     #[arg(long)]
     pub checks: bool,
-    /// Server of nats and jetstream
-    #[arg(long, value_name = "URL", env = "NATS_URL", hide_env_values = true)]
-    pub nats: Option<String>,
-    /// Option of a transport
+    /// Address of the server of the transports that have one
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// Option of a transport; see `drumpost list --options`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Print one JSON document
@@ -58,13 +61,15 @@ pub(crate) fn contract(registry: &Registry, args: &ContractArgs) -> anyhow::Resu
     if let Some(name) = args.only.iter().find(|name| !known.contains(&name.as_str())) {
         return Err(usage(format!("--only: {}", unknown("check", name, &known))));
     }
-    let options = options_of(registry, &args.set, args.nats.as_deref())?;
     let subjects = subjects(registry, &args.dispatch)?;
+    let used: Vec<&TransportEntry> = subjects.iter().map(|(entry, _)| *entry).collect();
+    let options = options_of(registry, &args.set, args.server.as_deref(), &used)?;
     for (entry, _) in &subjects {
         // A transport reads its options when it is made. What is wrong with one is told before anything is checked.
-        (entry.make)(&options).map_err(|error| usage(format!("{}: {error}", entry.name)))?;
+        entry.made(&options).map_err(|error| usage(format!("{}: {error}", entry.name)))?;
     }
-    refuse_unread(&options, args)?;
+    let declared: Vec<_> = used.iter().flat_map(|entry| entry.options).collect();
+    refuse_undeclared(registry, &options, &declared)?;
     let (mut holds, mut checked) = (true, Vec::new());
     for (entry, styles) in &subjects {
         let report = check(entry, styles, &options, args);
@@ -137,17 +142,6 @@ fn subjects<'a>(registry: &'a Registry, asked: &[String]) -> anyhow::Result<Vec<
         }
     }
     Ok(subjects)
-}
-
-/// Refuses an option that none of the transports has read, such as a misspelt one.
-fn refuse_unread(options: &Options, args: &ContractArgs) -> anyhow::Result<()> {
-    let read = options.asked();
-    let known: Vec<&str> = read.iter().map(String::as_str).collect();
-    let set = args.set.iter().filter_map(|set| set.split_once('='));
-    match set.into_iter().find(|(key, _)| !known.contains(key)) {
-        Some((key, _)) => Err(usage(format!("--set: {}", unknown("option", key, &known)))),
-        None => Ok(()),
-    }
 }
 
 /// The checks and what each proves.

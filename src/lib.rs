@@ -11,6 +11,7 @@
 //! engine's part.
 
 mod activity;
+mod aliases;
 mod args;
 mod clean;
 mod compare;
@@ -55,7 +56,11 @@ use std::{
 /// All transports and scenarios that ship.
 #[must_use]
 pub fn builtin() -> Registry {
-    Registry { transports: drumpost_dispatch::transports(), scenarios: drumpost_workloads::scenarios() }
+    Registry {
+        transports: drumpost_dispatch::transports(),
+        scenarios: drumpost_workloads::scenarios(),
+        absent: drumpost_dispatch::absent(),
+    }
 }
 
 /// Runs the command line of this process over `registry`.
@@ -85,9 +90,13 @@ pub fn run(registry: Registry, command_line: impl IntoIterator<Item = OsString>)
 }
 
 fn command(registry: &Registry, words: &[OsString]) -> Exit {
-    let cli = match Cli::try_parse_from(words) {
+    let read = match aliases::written_out(registry, words) {
+        Ok(read) => read,
+        Err(error) => return complained(&error),
+    };
+    let cli = match Cli::try_parse_from(&read) {
         Ok(cli) => cli,
-        Err(error) => return told(&about_plain(words).unwrap_or(error)),
+        Err(error) => return told(&about_plain(&read).unwrap_or(error)),
     };
     let mut command = cli.command.unwrap_or_else(Command::main_job);
     if let Some(args) = command.measures() {

@@ -1,9 +1,12 @@
 //! `drumpost list`: scenarios, transports with their options, loads and thresholds.
 
+mod options;
+
 use crate::{Exit, args::ListArgs, exit::usage, output};
 use drumpost_core::{
     guarantee::Guarantee,
-    registry::{OptionEntry, Options, Registry, RunsOn, ScenarioEntry, TransportEntry},
+    options::{OptionEntry, Options},
+    registry::{Registry, RunsOn, ScenarioEntry, TransportEntry},
     scenario::{Intent, Scenario, Style},
 };
 use drumpost_dispatch::sim;
@@ -30,25 +33,43 @@ struct Listing {
 
 /// An option, or a key of `--sim`.
 #[derive(Serialize)]
-struct ListedOption {
-    name: String,
-    form: String,
-    default: String,
-    summary: String,
-    environment: Option<String>,
-    secret: bool,
+pub(super) struct ListedOption {
+    pub name: &'static str,
+    /// `word`, `count`, `time`, `bytes`, `share`, `url`, `file`, `text` or `form`.
+    pub grammar: &'static str,
+    pub form: String,
+    /// What the value may be, in a few words.
+    pub allowed: String,
+    /// What its number counts; empty where the value has its own unit.
+    pub unit: &'static str,
+    /// The default, or what holds without one.
+    pub default: &'static str,
+    pub has_default: bool,
+    pub summary: &'static str,
+    pub environment: Option<&'static str>,
+    pub secret: bool,
+    pub address: bool,
+    /// Rows that differ in it cannot be compared.
+    pub unfair: bool,
+    pub brokers_own: bool,
 }
 
 impl From<&OptionEntry> for ListedOption {
     fn from(entry: &OptionEntry) -> Self {
-        let OptionEntry { name, form, default, summary, environment, secret } = *entry;
         Self {
-            name: name.into(),
-            form: form.into(),
-            default: default.into(),
-            summary: summary.into(),
-            environment: environment.map(Into::into),
-            secret,
+            name: entry.name,
+            grammar: entry.grammar.kind(),
+            form: entry.grammar.form(),
+            allowed: entry.grammar.allowed(),
+            unit: entry.unit,
+            default: entry.unset,
+            has_default: entry.default.is_some(),
+            summary: entry.summary,
+            environment: entry.environment,
+            secret: entry.secret,
+            address: entry.address,
+            unfair: entry.unfair,
+            brokers_own: entry.brokers_own,
         }
     }
 }
@@ -117,13 +138,15 @@ struct ListedTransport {
     options: Vec<ListedOption>,
 }
 
-/// Lists scenarios, transports and loads.
+/// Lists scenarios, transports and loads, or options alone.
 pub(crate) fn list(registry: &Registry, args: &ListArgs) -> anyhow::Result<Exit> {
+    if let Some(name) = &args.options {
+        return options::list(registry, name.as_deref(), args.json);
+    }
     let made = |entry: &ScenarioEntry| {
-        let scenario = (entry.make)(&Options::default()).map_err(usage)?;
+        let scenario = entry.made(&Options::default()).map_err(usage)?;
         Ok::<_, anyhow::Error>(listed_scenario(&scenario, entry))
     };
-    let simulated = |(name, form, default, summary)| OptionEntry::new(name, form, default, summary);
     let listing = Listing {
         schema_version: 1,
         scenarios: registry.scenarios.iter().map(made).collect::<Result<_, _>>()?,
@@ -131,7 +154,7 @@ pub(crate) fn list(registry: &Registry, args: &ListArgs) -> anyhow::Result<Exit>
         arrivals: listed_forms(&ArrivalSpec::FORMS),
         payloads: listed_forms(&PayloadSpec::FORMS),
         keys: listed_forms(&KeySpec::FORMS),
-        simulated: sim::spec::FORMS.map(simulated).iter().map(Into::into).collect(),
+        simulated: sim::spec::KEYS.iter().map(Into::into).collect(),
         thresholds: Thresholds::ALL.iter().map(Into::into).collect(),
     };
     output::result(&if args.json {
@@ -283,7 +306,7 @@ fn transports_text(listing: &Listing, layout: Layout) -> String {
 /// A line or two per option, below a name of that width.
 fn options_text(flag: &str, indent: usize, options: &[ListedOption], layout: Layout) -> String {
     let lines = |option: &ListedOption| {
-        let ListedOption { name, form, default, summary, environment, secret } = option;
+        let ListedOption { name, form, default, summary, environment, secret, .. } = option;
         let variable = environment.as_ref().map(|name| format!("; or {name}")).unwrap_or_default();
         let kept = if *secret { "; kept out of records" } else { "" };
         let option = format!("{flag}{name}={form} [default: {default}{variable}{kept}]");

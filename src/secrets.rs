@@ -5,7 +5,11 @@
 //! it stands in it, by what it looks like (`NAME=VALUE`, `://USER:PASSWORD@`) and by its value. Values under four characters are replaced only by what they look like, because
 //! replacing every `a` in a table would hide the table.
 
-use drumpost_core::registry::{OptionEntry, Registry};
+use crate::aliases;
+use drumpost_core::{
+    options::{Grammar, OptionEntry},
+    registry::Registry,
+};
 use drumpost_results::plain;
 use std::{
     collections::BTreeSet,
@@ -18,6 +22,8 @@ use std::{
 const HIDDEN: &str = "***";
 /// Shorter values are too likely to be a part of something else.
 const SHORTEST: usize = 4;
+/// The flag with the address of a server.
+const SERVER: &str = "--server";
 /// Hands a command line with secrets on to the same program, in the environment, which only the user can read.
 const ARGUMENTS: &str = "DRUMPOST_ARGUMENTS";
 
@@ -74,16 +80,19 @@ impl Known {
 
 /// Learns which options are secret, and the secrets in the words of a command line and in the environment.
 pub(crate) fn learn(registry: &Registry, words: &[OsString]) {
-    let options = || registry.transports.iter().flat_map(|transport| transport.options);
+    let options = registry.options();
+    // An alias of a build that lacks its transport is refused later. What it holds is looked through like any word.
+    let words = aliases::written_out(registry, words).unwrap_or_else(|_| words.to_vec());
     with(|known| {
-        for OptionEntry { name, form, secret, .. } in options() {
+        known.urls.insert(SERVER.to_owned());
+        for OptionEntry { name, grammar, secret, .. } in &options {
             if *secret {
                 known.names.insert((*name).to_owned());
-            } else if *form == "URL" {
+            } else if matches!(grammar, Grammar::Url(_)) {
                 known.urls.insert((*name).to_owned());
             }
         }
-        for option in options() {
+        for option in options {
             if let Some(value) = option.environment.and_then(|variable| std::env::var(variable).ok()) {
                 known.note(option.name, &value);
             }
@@ -92,10 +101,10 @@ pub(crate) fn learn(registry: &Registry, words: &[OsString]) {
         for (at, word) in words.iter().enumerate() {
             let flag = at.checked_sub(1).map_or("", |before| &words[before]);
             let (name, value) = match word.split_once('=') {
-                Some(("--nats", url)) => ("nats.url", url),
+                Some((SERVER, url)) => (SERVER, url),
                 Some(("--set", set)) => set.split_once('=').unwrap_or(("", set)),
                 Some((name, value)) => (name, value),
-                None if flag == "--nats" => ("nats.url", &**word),
+                None if flag == SERVER => (SERVER, &**word),
                 None => ("", &**word),
             };
             known.note(name, value);

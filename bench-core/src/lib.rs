@@ -25,6 +25,7 @@ pub mod message;
 #[cfg(all(test, loom))]
 mod models;
 pub mod monitor;
+pub mod options;
 pub mod outcome;
 pub mod overhead;
 pub mod payload;

@@ -1,46 +1,11 @@
 //! The list of transports and scenarios from which a command line is built. To add one, register it here.
 
+pub use crate::options::{OptionEntry, Options, Values};
 use crate::{
     dispatcher::Dispatcher,
+    options::OptionError,
     scenario::{Intent, Scenario, Style},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
-};
-
-/// Options of transports and scenarios, by name (`nats.url`, `sim`, `fan-out.subscribers`). Notes which names are asked
-/// for, so that one that nobody asks for, a typo say, can be refused. Clones share these notes.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    values: BTreeMap<String, String>,
-    asked: Arc<Mutex<BTreeSet<String>>>,
-}
-
-impl Options {
-    /// Sets an option.
-    pub fn set(&mut self, name: &str, value: impl Into<String>) {
-        self.values.insert(name.to_owned(), value.into());
-    }
-
-    /// An option's text.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
-        self.values.get(name).map(String::as_str)
-    }
-
-    /// All options that are set, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
-    /// The names that were asked for so far.
-    #[must_use]
-    pub fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
-    }
-}
 
 /// The kind of driver that runs a transport's ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,49 +49,6 @@ impl Promise {
     };
 }
 
-/// An option that a transport reads, as the command line lists it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OptionEntry {
-    /// Its name after `--set`, such as `nats.token`.
-    pub name: &'static str,
-    /// The form of its value, such as `URL`, `TIME` or `file|memory`.
-    pub form: &'static str,
-    /// The default, in a few words.
-    pub default: &'static str,
-    /// Its meaning, in one sentence.
-    pub summary: &'static str,
-    /// The environment variable that sets it where the command line does not.
-    pub environment: Option<&'static str>,
-    /// Whether its value is a secret. A secret is handed to the transport and to nothing else: it is neither stored nor
-    /// printed.
-    pub secret: bool,
-}
-
-impl OptionEntry {
-    /// An option that is no secret and has no environment variable.
-    #[must_use]
-    pub const fn new(
-        name: &'static str,
-        form: &'static str,
-        default: &'static str,
-        summary: &'static str,
-    ) -> Self {
-        Self { name, form, default, summary, environment: None, secret: false }
-    }
-
-    /// The same, set by an environment variable where the command line does not set it.
-    #[must_use]
-    pub const fn or_environment(self, variable: &'static str) -> Self {
-        Self { environment: Some(variable), ..self }
-    }
-
-    /// The same, with a value that is a secret.
-    #[must_use]
-    pub const fn secret(self) -> Self {
-        Self { secret: true, ..self }
-    }
-}
-
 /// A transport, as the command line lists and makes it.
 #[derive(Clone, Debug)]
 pub struct TransportEntry {
@@ -142,10 +64,10 @@ pub struct TransportEntry {
     pub promise: Promise,
     /// Whether it needs a server that runs outside the process; such a transport is left out of the default run.
     pub needs_server: bool,
-    /// The options it reads. One that is not listed here is read all the same, but cannot be a secret.
+    /// The options it reads. It cannot read any other.
     pub options: &'static [OptionEntry],
-    /// Makes it. An error is a sentence about an option.
-    pub make: fn(&Options) -> Result<Box<dyn Dispatcher>, String>,
+    /// Makes it of checked values; see [`TransportEntry::made`]. An error is a sentence about an option.
+    pub make: fn(&Values) -> Result<Box<dyn Dispatcher>, String>,
 }
 
 impl TransportEntry {
@@ -154,6 +76,20 @@ impl TransportEntry {
     pub fn intents(&self, style: Style) -> Option<&'static [Intent]> {
         self.intents.iter().find(|(of, _)| *of == style).map(|(_, intents)| *intents)
     }
+
+    /// Checks the options that it declares, and makes it.
+    ///
+    /// # Errors
+    /// A sentence about an option.
+    pub fn made(&self, options: &Options) -> Result<Box<dyn Dispatcher>, String> {
+        (self.make)(&options.of(self.options).map_err(|error: OptionError| error.to_string())?)
+    }
+
+    /// The option that says where its server is.
+    #[must_use]
+    pub fn address(&self) -> Option<&'static OptionEntry> {
+        self.options.iter().find(|option| option.address)
+    }
 }
 
 /// A scenario, as the command line lists and makes it.
@@ -161,10 +97,29 @@ impl TransportEntry {
 pub struct ScenarioEntry {
     /// Name.
     pub name: &'static str,
-    /// The options it reads.
+    /// The options it reads. It cannot read any other.
     pub options: &'static [OptionEntry],
-    /// Makes it. An error is a sentence about an option.
-    pub make: fn(&Options) -> Result<Scenario, String>,
+    /// Makes it of checked values; see [`ScenarioEntry::made`]. An error is a sentence about an option.
+    pub make: fn(&Values) -> Result<Scenario, String>,
+}
+
+impl ScenarioEntry {
+    /// Checks the options that it declares, and makes it.
+    ///
+    /// # Errors
+    /// A sentence about an option.
+    pub fn made(&self, options: &Options) -> Result<Scenario, String> {
+        (self.make)(&options.of(self.options).map_err(|error: OptionError| error.to_string())?)
+    }
+}
+
+/// A transport that drumpost has and this build lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Absent {
+    /// Name.
+    pub name: &'static str,
+    /// The cargo feature with which a build has it.
+    pub feature: &'static str,
 }
 
 /// Everything that can be run.
@@ -174,6 +129,8 @@ pub struct Registry {
     pub transports: Vec<TransportEntry>,
     /// Scenarios, in the order they are listed.
     pub scenarios: Vec<ScenarioEntry>,
+    /// Transports that this build lacks, so that their names are answered by how to build with them.
+    pub absent: Vec<Absent>,
 }
 
 impl Registry {
@@ -187,5 +144,38 @@ impl Registry {
     #[must_use]
     pub fn scenario(&self, name: &str) -> Option<&ScenarioEntry> {
         self.scenarios.iter().find(|entry| entry.name == name)
+    }
+
+    /// The feature with which a build has the transport of that name, if this one lacks it.
+    #[must_use]
+    pub fn feature_of(&self, name: &str) -> Option<&'static str> {
+        self.absent.iter().find(|absent| absent.name == name).map(|absent| absent.feature)
+    }
+
+    /// The option with the address of the server whose options have names that begin with `family` and a dot.
+    #[must_use]
+    pub fn address_of(&self, family: &str) -> Option<&'static OptionEntry> {
+        let mut options = self.transports.iter().flat_map(|entry| entry.options);
+        options.find(|option| option.address && option.family() == family)
+    }
+
+    /// All options that transports and scenarios declare, each once.
+    #[must_use]
+    pub fn options(&self) -> Vec<&'static OptionEntry> {
+        let of_transports = self.transports.iter().flat_map(|entry| entry.options);
+        let all = of_transports.chain(self.scenarios.iter().flat_map(|entry| entry.options));
+        let mut found: Vec<&'static OptionEntry> = Vec::new();
+        for option in all {
+            if !found.iter().any(|known| known.name == option.name) {
+                found.push(option);
+            }
+        }
+        found
+    }
+
+    /// The option of that name.
+    #[must_use]
+    pub fn option(&self, name: &str) -> Option<&'static OptionEntry> {
+        self.options().into_iter().find(|option| option.name == name)
     }
 }

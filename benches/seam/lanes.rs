@@ -18,7 +18,7 @@ pub(crate) fn run(trial: &Trial, scenario: &str, transport: &str, placement: Pla
     let options = Options::default();
     let transports = drumpost_dispatch::transports();
     let entry = transports.iter().find(|entry| entry.name == transport).expect("a transport");
-    let mut dispatcher = (entry.make)(&options).expect("no options");
+    let mut dispatcher = entry.made(&options).expect("no options");
     let outcome = dispatcher.run(&plan(trial, scenario, placement), &mut Unwatched).expect("is not refused");
     assert_eq!(outcome.ending, Ending::Completed);
     let audit = outcome.audit;
@@ -33,7 +33,7 @@ pub(crate) fn run(trial: &Trial, scenario: &str, transport: &str, placement: Pla
 fn plan(trial: &Trial, scenario: &str, placement: Placement) -> TrialPlan {
     let scenarios = drumpost_workloads::scenarios();
     let entry = scenarios.iter().find(|entry| entry.name == scenario).expect("a scenario");
-    let scenario = Arc::new((entry.make)(&Options::default()).expect("no options"));
+    let scenario = Arc::new(entry.made(&Options::default()).expect("no options"));
     let settings = WiringSettings {
         run_name: "seam".into(),
         with: Vec::new(),

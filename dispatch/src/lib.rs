@@ -12,7 +12,47 @@ pub mod sim;
 pub mod tokio_broadcast;
 pub mod tokio_mpsc;
 
-use drumpost_core::registry::TransportEntry;
+use drumpost_core::registry::{Absent, TransportEntry};
+
+/// A transport of this crate, whether or not a build has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Name.
+    pub name: &'static str,
+    /// The cargo feature that a build needs to have it. `None`: every build has it.
+    pub feature: Option<&'static str>,
+}
+
+impl Known {
+    const fn always(name: &'static str) -> Self {
+        Self { name, feature: None }
+    }
+
+    const fn with(feature: &'static str, name: &'static str) -> Self {
+        Self { name, feature: Some(feature) }
+    }
+}
+
+/// All transports of this crate, in the order they are listed. `scripts/tidy` reads this table, too.
+pub const KNOWN: &[Known] = &[
+    Known::always("rtrb"),
+    Known::always("crossbeam"),
+    Known::always("tokio-mpsc"),
+    Known::always("tokio-broadcast"),
+    Known::always("listeners"),
+    Known::always("sim"),
+    Known::with("nats", "nats"),
+    Known::with("nats", "jetstream"),
+];
+
+/// The transports that this build lacks, and the features with which a build has them.
+#[must_use]
+pub fn absent() -> Vec<Absent> {
+    let built = transports();
+    let is_built = |known: &Known| built.iter().any(|entry| entry.name == known.name);
+    let lacking = KNOWN.iter().filter(|known| !is_built(known));
+    lacking.filter_map(|known| Some(Absent { name: known.name, feature: known.feature? })).collect()
+}
 
 /// All transports, in the order they are listed.
 #[must_use]
@@ -28,4 +68,19 @@ pub fn transports() -> Vec<TransportEntry> {
     #[cfg(feature = "nats")]
     let all = [all, nats::entries()].concat();
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_transport_is_known_and_what_every_build_has_is_built() {
+        let built: Vec<&str> = transports().iter().map(|entry| entry.name).collect();
+        let absent: Vec<&str> = absent().iter().map(|absent| absent.name).collect();
+        let (lacking, present): (Vec<_>, Vec<_>) =
+            KNOWN.iter().partition(|known: &&Known| absent.contains(&known.name));
+        assert_eq!(present.iter().map(|known: &&Known| known.name).collect::<Vec<_>>(), built);
+        assert!(lacking.iter().all(|known: &&Known| known.feature.is_some()));
+    }
 }

@@ -23,9 +23,13 @@ pub(super) fn dispatches<'a>(
     scenario: &Scenario,
     options: &Options,
 ) -> anyhow::Result<Dispatches<'a>> {
-    let asked: Vec<&str> = match (&args.dispatch[..], &args.sim) {
-        ([], Some(_)) => vec!["message/sim"],
-        (asked, _) => asked.iter().map(String::as_str).collect(),
+    // `--sim` alone means the simulated target, by messages.
+    let simulated = || registry.transports.iter().filter(|entry| entry.runs_on == RunsOn::Simulation);
+    let asked: Vec<String> = match (&args.dispatch[..], &args.sim) {
+        ([], Some(_)) => {
+            simulated().map(|entry| format!("{}/{}", Style::Message, entry.name)).take(1).collect()
+        }
+        (asked, _) => asked.to_vec(),
     };
     let mut chosen: Dispatches<'a> = Vec::new();
     for text in &asked {
@@ -106,9 +110,9 @@ fn named<'a>(
 /// A sentence that says what a build with it needs, or which names there are.
 pub(crate) fn transport<'a>(registry: &'a Registry, name: &str) -> anyhow::Result<&'a TransportEntry> {
     let known: Vec<&str> = registry.transports.iter().map(|entry| entry.name).collect();
-    registry.transport(name).ok_or_else(|| match name {
-        "nats" | "jetstream" => usage(format!("this build has no {name}: build with --features nats")),
-        _ => usage(unknown("transport", name, &known)),
+    registry.transport(name).ok_or_else(|| match registry.feature_of(name) {
+        Some(feature) => usage(format!("this build has no {name}: build with --features {feature}")),
+        None => usage(unknown("transport", name, &known)),
     })
 }
 
@@ -161,7 +165,7 @@ fn own_refusal(
         pool: Arc::new(Pool::new(0, 1)),
     };
     let wiring = Wiring::new(scenario, style, &settings).ok()?;
-    (entry.make)(options).ok()?.refusal(&wiring)
+    entry.made(options).ok()?.refusal(&wiring)
 }
 
 /// Dispatches that can run instead. Never the one that was refused.

@@ -132,7 +132,7 @@ pub(crate) fn run_trial(
     interrupted: &Interrupt,
 ) -> Tried {
     let mut options = job.options.clone();
-    options.set("seed", place.seed.to_string());
+    options.set_seed(place.seed);
     let mut workload = job.workload.clone();
     workload.seed = place.seed;
     let mut plan = TrialPlan { feeds: workload.feeds(), ..target.plan.clone() };
@@ -140,10 +140,10 @@ pub(crate) fn run_trial(
         format!("drumpost-{}-{:04x}-{}", std::process::id(), crate::environment::nonce(), place.position);
     plan.wiring.transport = target.label.split_once('/').map_or("", |(_, transport)| transport).to_owned();
     let limits = Limits { open: Limits::default().open.max(plan.drain_deadline), ..Limits::default() };
-    let make = target.make;
+    let entry = target.entry.clone();
     let others_hang = left_behind();
     let mut follower = Follower::new(job, (index, target), place.number, events, interrupted);
-    let ran = run_guarded(move || make(&options), plan, limits, &mut follower);
+    let ran = run_guarded(move || entry.made(&options), plan, limits, &mut follower);
     let number = place.number + 1;
     let mut give_up = (left_behind() > others_hang).then(|| format!("trial {number} hung"));
     let mut trial = match ran {

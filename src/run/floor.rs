@@ -5,9 +5,10 @@ use drumpost_core::{
     drive::{Placement, Wait},
     load::{Extent, LoadPlan},
     monitor::Unwatched,
+    options::Options,
     payload::Pool,
     plan::TrialPlan,
-    registry::{Options, Registry},
+    registry::{Registry, RunsOn},
     scenario::Style,
     wiring::{Wiring, WiringSettings},
 };
@@ -17,8 +18,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 /// Median response in ns of one flow at a time through a ring between two lanes stepped on one thread, with no payload;
 /// `None` if this build has no such ring. Takes some 60 ms.
 pub(crate) fn measure_ns(registry: &Registry) -> Option<u64> {
-    let scenario = Arc::new((registry.scenario("stream")?.make)(&Options::default()).ok()?);
-    let mut ring = (registry.transport("rtrb")?.make)(&Options::default()).ok()?;
+    let scenario = Arc::new(registry.scenario("stream")?.made(&Options::default()).ok()?);
+    // The one that is listed first; those of third parties are listed last.
+    let mut rings =
+        registry.transports.iter().filter(|entry| entry.runs_on == RunsOn::Threads && !entry.needs_server);
+    let mut ring = rings.next()?.made(&Options::default()).ok()?;
     let settings = WiringSettings {
         run_name: "floor".into(),
         with: Vec::new(),

@@ -5,7 +5,7 @@ use super::{
     dispatches::dispatches,
     load::{as_ns, check_fits, extent, load_text, sample_every, workload},
     memory,
-    options::{check_options, from_environment, options},
+    options::{options, refuse_undeclared},
     settings,
 };
 use crate::{
@@ -16,12 +16,12 @@ use crate::{
     similar::unknown,
 };
 use drumpost_core::{
-    dispatcher::Dispatcher,
     guarantee::Guarantee,
     load::{LoadPlan, Pace},
+    options::{OptionEntry, Options},
     payload::Pool,
     plan::{Kill, TrialPlan},
-    registry::{OptionEntry, Options, Promise, Registry, RunsOn, TransportEntry},
+    registry::{Promise, Registry, RunsOn, ScenarioEntry, TransportEntry},
     scenario::{Scenario, Style},
     wiring::{Wiring, WiringSettings},
 };
@@ -39,9 +39,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 pub(crate) struct Target {
     pub label: String,
     pub runs_on: RunsOn,
-    pub make: fn(&Options) -> Result<Box<dyn Dispatcher>, String>,
-    /// The options that its transport lists.
-    pub options: &'static [OptionEntry],
+    /// Its transport.
+    pub entry: TransportEntry,
     pub promise: Promise,
     /// The transport connects to a server outside of the process.
     pub needs_server: bool,
@@ -51,21 +50,14 @@ pub(crate) struct Target {
     pub plan: TrialPlan,
 }
 
-impl Target {
-    /// Whether its transport lists an option.
-    pub(super) fn has_option(&self, name: &str) -> bool {
-        self.options.iter().any(|option| option.name == name)
-    }
-}
-
 /// Everything that a run needs: scenario, dispatches, load, trials.
 pub(crate) struct Job {
     pub scenario: Arc<Scenario>,
     pub targets: Vec<Target>,
     pub workload: WorkloadSpec,
     pub options: Options,
-    /// Names of those that the environment set.
-    pub from_environment: Vec<String>,
+    /// The options that its scenario declares.
+    pub scenario_options: &'static [OptionEntry],
     pub trials: u32,
     pub seed: u64,
     /// Everything runs in virtual time: no clock, no processor time, no date in the record.
@@ -107,12 +99,18 @@ impl Job {
         let options = options(registry, args)?;
         let sim: SimSpec =
             args.sim.as_deref().unwrap_or_default().parse().map_err(|e| usage(format!("{e}")))?;
-        let scenario = Arc::new(scenario(registry, args, &options)?);
+        let entry = scenario(registry, args)?;
+        let scenario_options = entry.options;
+        let made = entry.made(&options).map_err(|error| usage(format!("{}: {error}", entry.name)))?;
+        let scenario = Arc::new(made);
         let dispatches = dispatches(registry, args, &scenario, &options)?;
         let is_virtual = sim.clock == SimClock::Virtual
             && dispatches.iter().all(|(_, entry)| entry.runs_on == RunsOn::Simulation);
         if args.sim.is_some() && dispatches.iter().all(|(_, entry)| entry.runs_on != RunsOn::Simulation) {
-            return Err(usage("--sim is for the transport sim: add --dispatch message/sim or event/sim"));
+            return Err(usage(format!(
+                "--sim is for a simulated transport: add {}",
+                simulated(registry).unwrap_or_else(|| "one to this build".into())
+            )));
         }
         let workload = workload(args)?;
         let (max_len, headers) = (workload.max_payload_len(), args.headers.shape());
@@ -133,7 +131,7 @@ impl Job {
             settings_text: String::new(),
             thresholds: args.thresholds.resolve()?,
             record: Record::default(),
-            from_environment: from_environment(args, &options),
+            scenario_options,
             options,
         };
         let wiring = wiring_settings(args, &pool)?;
@@ -142,7 +140,9 @@ impl Job {
             job.targets.push(target);
         }
         observe(args, &job.targets)?;
-        check_options(args, &job.options)?;
+        let of_targets = job.targets.iter().flat_map(|target| target.entry.options);
+        let declared: Vec<_> = of_targets.chain(scenario_options).collect();
+        refuse_undeclared(registry, &job.options, &declared)?;
         if purpose == Purpose::Run {
             job.settings_text = settings::text(args);
             job.record = job.empty_record(args);
@@ -160,7 +160,7 @@ impl Job {
         let label = format!("{style}/{}", entry.name);
         let wiring =
             Wiring::new(&self.scenario, style, wiring).map_err(|error| usage(format!("{label}: {error}")))?;
-        let made = (entry.make)(&self.options).map_err(|error| usage(format!("{label}: {error}")))?;
+        let made = entry.made(&self.options).map_err(|error| usage(format!("{label}: {error}")))?;
         let promise = made.promise(entry.promise);
         refuse_less(args, &label, &promise)?;
         let pace = match self.workload.arrivals {
@@ -201,8 +201,7 @@ impl Job {
         Ok(Target {
             label,
             runs_on: entry.runs_on,
-            make: entry.make,
-            options: entry.options,
+            entry: entry.clone(),
             promise,
             needs_server: entry.needs_server,
             observe,
@@ -221,6 +220,7 @@ impl Job {
                 lossless: target.promise.lossless,
             },
             settings: settings::of(self, target, args),
+            options: settings::set_options(self, target),
             ..Run::default()
         };
         let started = (!self.is_virtual).then(environment::date);
@@ -250,14 +250,19 @@ impl Job {
     }
 }
 
-fn scenario(registry: &Registry, args: &RunArgs, options: &Options) -> anyhow::Result<Scenario> {
+/// The flag that names the simulated target in message style.
+fn simulated(registry: &Registry) -> Option<String> {
+    let mut entries = registry.transports.iter().filter(|entry| entry.runs_on == RunsOn::Simulation);
+    entries.next().map(|entry| format!("--dispatch {}/{}", Style::Message, entry.name))
+}
+
+fn scenario<'a>(registry: &'a Registry, args: &RunArgs) -> anyhow::Result<&'a ScenarioEntry> {
     let default =
         if args.sim.is_some() && args.dispatch.is_empty() { "stream" } else { "order-authorization" };
     let known: Vec<&str> = registry.scenarios.iter().map(|entry| entry.name).collect();
     let named = args.scenario.as_deref().filter(|name| !is_in(Defect::UnknownPassed) || known.contains(name));
     let name = named.unwrap_or(default);
-    let entry = registry.scenario(name).ok_or_else(|| usage(unknown("scenario", name, &known)))?;
-    (entry.make)(options).map_err(|error| usage(format!("{name}: {error}")))
+    registry.scenario(name).ok_or_else(|| usage(unknown("scenario", name, &known)))
 }
 
 /// Refuses a transport that promises less than was asked for.

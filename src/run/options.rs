@@ -1,23 +1,35 @@
-//! The options of a run: from `--set` and other flags, else from environment variables.
+//! The options of a run: from `--set` and other flags, else from environment variables. What is declared of an option in the
+//! registry says how it is set; no transport is named here.
 
 use crate::{args::RunArgs, exit::usage, secrets, similar::unknown};
-use drumpost_core::registry::{OptionEntry, Options, Registry};
+use drumpost_core::{
+    options::{Grammar, LogsIn, OptionEntry, Options, Source},
+    registry::{Registry, TransportEntry},
+};
 use drumpost_defects::{Defect, is_in};
 
 pub(super) fn options(registry: &Registry, args: &RunArgs) -> anyhow::Result<Options> {
-    let mut options = options_of(registry, &args.set, args.nats.as_deref())?;
+    let named = args.dispatch.iter().map(|text| text.split_once('/').map_or(text.as_str(), |(_, name)| name));
+    let used: Vec<&TransportEntry> = named.filter_map(|name| registry.transport(name)).collect();
+    let mut options = options_of(registry, &args.set, args.server.as_deref(), &used)?;
     if let Some(sim) = &args.sim {
-        options.set("sim", sim.as_str());
+        options.set_from("sim", sim.as_str(), Source::Flag("--sim"));
     }
-    options.set("seed", args.seed.to_string());
+    options.set_seed(args.seed);
     Ok(options)
 }
 
-/// The options of a command line, and those of the environment that it does not set.
+/// The options of a command line, and those of the environment that it does not set. `server` is the address of the server of
+/// those of the transports in `used` that have one.
 ///
 /// # Errors
-/// Something that is not `KEY=VALUE`.
-pub(crate) fn options_of(registry: &Registry, set: &[String], nats: Option<&str>) -> anyhow::Result<Options> {
+/// Something that is not `KEY=VALUE`, or an address of which it cannot be said whose it is.
+pub(crate) fn options_of(
+    registry: &Registry,
+    set: &[String],
+    server: Option<&str>,
+    used: &[&TransportEntry],
+) -> anyhow::Result<Options> {
     let mut options = Options::default();
     for set in set {
         let Some((key, value)) = set.split_once('=') else {
@@ -25,59 +37,113 @@ pub(crate) fn options_of(registry: &Registry, set: &[String], nats: Option<&str>
         };
         options.set(key, value);
     }
-    if let Some(url) = nats {
-        options.set("nats.url", url);
+    if let Some(url) = server {
+        let name = addressed(url, used)?.name;
+        if options.get(name).is_some() {
+            return Err(usage(format!(
+                "--server and --set {name} are both addresses; leave one of them out"
+            )));
+        }
+        options.set_from(name, url, Source::Flag("--server"));
     }
-    for (name, value) in of_environment(registry, &options) {
-        options.set(name, value);
-    }
+    read_environment(registry, &mut options);
     options.iter().for_each(|(name, value)| secrets::note(name, value));
     Ok(options)
 }
 
-/// Options that are set by a variable of the environment, and by nothing else. A way to prove who connects that the command
-/// line names outdoes all of those that the environment names.
-fn of_environment(registry: &Registry, given: &Options) -> Vec<(&'static str, String)> {
-    const WHO: [&str; 5] = ["nats.user", "nats.password", "nats.token", "nats.nkey-file", "nats.creds"];
-    let is_given = |name: &str| given.iter().any(|(known, _)| known == name);
-    let in_url = given.iter().any(|(name, value)| name == "nats.url" && value.contains('@'));
-    let is_said = in_url || WHO.iter().any(|name| is_given(name));
-    // The password of a user that the command line names may be left to the environment.
-    let wanted = |name: &str| match name {
-        "nats.password" => !is_said || in_url || is_given("nats.user"),
-        _ => !(is_said && WHO.contains(&name)),
+/// The option that `--server URL` sets: the one whose schemes fit, among those of the transports that are used.
+fn addressed(url: &str, used: &[&TransportEntry]) -> anyhow::Result<&'static OptionEntry> {
+    let mut addresses: Vec<&'static OptionEntry> = Vec::new();
+    for option in used.iter().filter_map(|entry| entry.address()) {
+        if !addresses.iter().any(|known| known.name == option.name) {
+            addresses.push(option);
+        }
+    }
+    let fits = |option: &OptionEntry| match (url.split_once("://"), option.grammar) {
+        (Some((scheme, _)), Grammar::Url(schemes)) => schemes.contains(&scheme),
+        _ => true,
     };
-    let declared = registry.transports.iter().flat_map(|entry| entry.options);
+    let fitting: Vec<_> = addresses.iter().copied().filter(|option| fits(option)).collect();
+    match (&fitting[..], &addresses[..]) {
+        ([only], _) | ([], [only]) => Ok(only),
+        (_, []) => {
+            Err(usage("--server: no transport that is named here has a server; name one with --dispatch"))
+        }
+        (several, all) => {
+            let names: Vec<&str> =
+                if several.is_empty() { all } else { several }.iter().map(|option| option.name).collect();
+            Err(usage(format!(
+                "--server: the address may be that of {}; say which with --set NAME=URL",
+                names.join(" or ")
+            )))
+        }
+    }
+}
+
+/// Sets options that a variable of the environment sets, and nothing else. A way to prove who connects that the command line
+/// names outdoes all those of the same server that the environment names.
+fn read_environment(registry: &Registry, options: &mut Options) {
+    let declared = registry.options();
+    let is_given = |options: &Options, name: &str| options.get(name).is_some();
     let read = |option: &OptionEntry| {
-        let value = option.environment.and_then(|variable| std::env::var(variable).ok());
-        value.filter(|value| !value.is_empty()).map(|value| (option.name, value))
+        let variable = option.environment?;
+        Some((variable, std::env::var(variable).ok().filter(|value| !value.is_empty())?))
     };
-    declared.filter(|option| !is_given(option.name) && wanted(option.name)).filter_map(read).collect()
+    // Addresses come first, because they may name a user.
+    for option in declared.iter().filter(|option| option.address) {
+        if let Some((variable, value)) = read(option).filter(|_| !is_given(options, option.name)) {
+            options.set_from(option.name, value, Source::Environment(variable));
+        }
+    }
+    let given = options.clone();
+    let of_family = |family: &str| {
+        let family = family.to_owned();
+        declared.iter().filter(move |option| option.family() == family)
+    };
+    for option in declared.iter().filter(|option| !is_given(&given, option.name)) {
+        let in_address = of_family(option.family())
+            .any(|other| other.address && given.get(other.name).is_some_and(|url| url.contains('@')));
+        let is_said = in_address
+            || of_family(option.family())
+                .any(|other| other.logs_in == LogsIn::Way && is_given(&given, other.name));
+        let is_wanted = match option.logs_in {
+            LogsIn::No => true,
+            LogsIn::Way => !is_said,
+            // The password of a user that the command line names may be left to the environment.
+            LogsIn::With(user) => !is_said || in_address || is_given(&given, user),
+        };
+        if let Some((variable, value)) = read(option).filter(|_| is_wanted) {
+            options.set_from(option.name, value, Source::Environment(variable));
+        }
+    }
 }
 
-/// The names of options that no flag set. NATS_URL is read by the parser of flags, which does not say so here.
-pub(super) fn from_environment(args: &RunArgs, options: &Options) -> Vec<String> {
-    let by_flag = |name: &str| {
-        let set = args.set.iter().filter_map(|set| set.split_once('=')).any(|(key, _)| key == name);
-        set || name == "sim" || name == "nats.url" && std::env::var_os("NATS_URL").is_none()
+/// Refuses an option that nothing of this run declares, such as a misspelt one. `declared` has the options of what is run.
+pub(crate) fn refuse_undeclared(
+    registry: &Registry,
+    options: &Options,
+    declared: &[&'static OptionEntry],
+) -> anyhow::Result<()> {
+    let is_declared = |name: &str| declared.iter().any(|option| option.name == name);
+    let by_environment = |name: &str| matches!(options.source(name), Some(Source::Environment(_)));
+    let others = options.iter().map(|(name, _)| name);
+    let Some(name) = others.into_iter().find(|name| !is_declared(name) && !by_environment(name)) else {
+        return Ok(());
     };
-    options.iter().map(|(name, _)| name.to_owned()).filter(|name| !by_flag(name)).collect()
-}
-
-/// Refuses an option that nothing of this run has asked for, such as a misspelt one.
-pub(super) fn check_options(args: &RunArgs, options: &Options) -> anyhow::Result<()> {
     if is_in(Defect::UnknownPassed) {
         return Ok(());
     }
-    let asked = options.asked();
-    let known: Vec<&str> = asked.iter().map(String::as_str).filter(|name| name.contains('.')).collect();
-    let set = args.set.iter().filter_map(|set| set.split_once('='));
-    for (key, _) in set.chain(args.nats.is_some().then_some(("nats.url", ""))) {
-        let by_environment = key == "nats.url" && std::env::var_os("NATS_URL").is_some();
-        if !asked.iter().any(|name| name == key) && !by_environment {
-            let what = if known.is_empty() { "option (this run has none)" } else { "option" };
-            return Err(usage(format!("--set: {}", unknown(what, key, &known))));
-        }
-    }
-    Ok(())
+    let family = name.split('.').next().unwrap_or_default();
+    let owners =
+        registry.transports.iter().filter(|entry| entry.options.iter().any(|option| option.name == name));
+    let owners: Vec<&str> = owners.map(|entry| entry.name).collect();
+    Err(usage(if !owners.is_empty() {
+        format!("--set: option `{name}` is one of {}, and nothing here uses it", owners.join(" and "))
+    } else if let Some(feature) = registry.feature_of(family) {
+        format!("--set: this build has no option `{name}`: build with --features {feature}")
+    } else {
+        let known: Vec<&str> = declared.iter().map(|option| option.name).collect();
+        let what = if known.is_empty() { "option (this run has none)" } else { "option" };
+        format!("--set: {}", unknown(what, name, &known))
+    }))
 }

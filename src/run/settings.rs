@@ -8,6 +8,7 @@ use crate::{
 use drumpost_core::{
     drive::Placement,
     load::{Debt, Extent, Pace},
+    options::OptionEntry,
     payload::Touch,
     plan::TrialPlan,
     registry::{Promise, RunsOn},
@@ -15,6 +16,7 @@ use drumpost_core::{
 use drumpost_defects::{Defect, is_in};
 use drumpost_results::model::Settings;
 use drumpost_workloads::arrivals::trace::Trace;
+use std::collections::BTreeMap;
 
 /// All settings of one dispatch. Keys end in their unit.
 pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
@@ -73,13 +75,27 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     if let Some(kill) = &args.kill {
         set("kill", kill.as_str().into());
     }
-    for (key, value) in job.options.iter().filter(|(key, _)| *key != "seed") {
-        // An option from the environment is not a setting of a transport that does not have the option.
-        if target.has_option(key) || !job.from_environment.iter().any(|name| name == key) {
-            set(&format!("option.{key}"), secrets::shown(key, value).into());
+    // Options in which rows have to agree are settings, their defaults included.
+    for option in declared(job, target).filter(|option| option.unfair && !option.secret) {
+        if let Some(value) = job.options.get(option.name).or(option.default) {
+            set(&format!("option.{}", option.name), secrets::shown(option.name, value).into());
         }
     }
     if is_in(Defect::Unstated) { Settings::new() } else { settings }
+}
+
+/// The options that a dispatch has, with its scenario's.
+fn declared<'a>(job: &'a Job, target: &'a Target) -> impl Iterator<Item = &'static OptionEntry> + 'a {
+    target.entry.options.iter().chain(job.scenario_options)
+}
+
+/// The options of one dispatch that were set, secrets left out.
+pub(crate) fn set_options(job: &Job, target: &Target) -> BTreeMap<String, String> {
+    let set = |option: &OptionEntry| {
+        let value = job.options.get(option.name)?;
+        Some((option.name.to_owned(), secrets::shown(option.name, value)))
+    };
+    declared(job, target).filter(|option| !option.secret).filter_map(set).collect()
 }
 
 /// The promises of the transport under the run's options, in a few words. The audit judges by them.

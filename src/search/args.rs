@@ -103,7 +103,7 @@ const SHORT_HELP: [&str; 13] = [
     "instances",
     "with",
     "sim",
-    "nats",
+    "server",
     "set",
     "arrivals",
     "payload",

@@ -119,7 +119,7 @@ impl Rig<'_> {
         };
         let mut plan = target.plan.clone();
         change(&mut plan);
-        let mut dispatcher = (target.make)(&job.options).map_err(anyhow::Error::msg)?;
+        let mut dispatcher = target.entry.made(&job.options).map_err(anyhow::Error::msg)?;
         Ok(dispatcher.run(&plan, &mut Unwatched)?)
     }
 }

@@ -45,7 +45,7 @@ const IN_COLUMNS: [&str; 6] = [SCENARIO, DISPATCH, "payload", "rate", "in-flight
 /// # Errors
 /// A sentence with file, line and key about the first thing that cannot be meant.
 pub(super) fn resolve(registry: &Registry, path: &Path, text: &str) -> anyhow::Result<Cells> {
-    let keys = Keys::new();
+    let keys = Keys::new(registry);
     let file = parse(path, text, &keys)?;
     let combinations = expand(&file, &keys).map_err(|(block, why)| {
         usage(format!("{}: [[matrix]] `{}`, line {}: {why}", path.display(), block.name, block.line))
@@ -167,7 +167,12 @@ fn blamed<'a>(pairs: &'a [Pair], why: &str) -> Option<&'a Pair> {
         .strip_prefix("--")
         .map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().unwrap_or_default());
     let named = |pair: &&Pair| match pair.key.as_str() {
-        SET => why.contains(&format!("`{}`", label(pair).0)) || why.contains(&format!("`{}`", pair.value)),
+        SET => {
+            let name = label(pair).0;
+            why.contains(&format!("`{name}`"))
+                || why.contains(&format!("option {name}, set by"))
+                || why.contains(&format!("`{}`", pair.value))
+        }
         SCENARIO => why.starts_with("unknown scenario"),
         DISPATCH => why.starts_with("unknown transport") || flag == Some(DISPATCH),
         key => flag == Some(key),

@@ -171,7 +171,10 @@ impl Reader<'_> {
                         "a suite has one seed: for more random draws add trials",
                     ));
                 }
-                (key, _) => axes.push(self.axis(key, line, value, place)?),
+                (key, _) => match self.keys.alias(key) {
+                    Some(option) => axes.push(self.option(option, value, place)?),
+                    None => axes.push(self.axis(key, line, value, place)?),
+                },
             }
         }
         let rank = |axis: &Axis| match axis.key.as_str() {
@@ -206,11 +209,14 @@ impl Reader<'_> {
             if let DeValue::Table(below) = value.get_ref() {
                 self.options(&format!("{option}."), below, place, axes)?;
             } else {
-                let name = format!("{SET}.{option}");
-                axes.push(self.values(&name, SET, value, place, |text| format!("{option}={text}"))?);
+                axes.push(self.option(&option, value, place)?);
             }
         }
         Ok(())
+    }
+
+    fn option(&self, option: &str, value: &Value<'_>, place: &str) -> anyhow::Result<Axis> {
+        self.values(&format!("{SET}.{option}"), SET, value, place, |text| format!("{option}={text}"))
     }
 
     /// One value or a list of them, each checked as its flag would.
@@ -316,7 +322,7 @@ mod tests {
 
     #[track_caller]
     fn refused(text: &str, says: &[&str]) {
-        let error = parse(Path::new("s.toml"), text, &Keys::new()).expect_err(text);
+        let error = parse(Path::new("s.toml"), text, &Keys::new(&crate::builtin())).expect_err(text);
         let said = error.to_string();
         assert!(said.starts_with("s.toml: ") && says.iter().all(|word| said.contains(word)), "{said}");
         assert_eq!(crate::exit::of(&error), crate::Exit::Usage);

@@ -1,8 +1,12 @@
 //! The keys of a suite's file: they are the flags of `run`, taken from the flags' own parser. So a new flag is a new
 //! key, with the same checks, default and errors.
 
-use crate::args::RunArgs;
+use crate::{args::RunArgs, similar::unknown};
 use clap::{Arg, ArgAction, Args, Command, FromArgMatches};
+use drumpost_core::{
+    options::OptionEntry,
+    registry::{Absent, Registry},
+};
 
 /// The key of `run`'s argument without a flag.
 pub(super) const SCENARIO: &str = "scenario";
@@ -28,11 +32,42 @@ pub(super) struct Pair {
 /// See the module.
 pub(super) struct Keys {
     command: Command,
+    options: Vec<&'static OptionEntry>,
+    absent: Vec<Absent>,
 }
 
 impl Keys {
-    pub(super) fn new() -> Self {
-        Self { command: RunArgs::augment_args(Command::new("run").no_binary_name(true)) }
+    pub(super) fn new(registry: &Registry) -> Self {
+        Self {
+            command: RunArgs::augment_args(Command::new("run").no_binary_name(true)),
+            options: registry.options(),
+            absent: registry.absent.clone(),
+        }
+    }
+
+    /// The options of transports and scenarios.
+    pub(super) fn options(&self) -> &[&'static OptionEntry] {
+        &self.options
+    }
+
+    /// The option with the address of a server for which a key stands, as its flag does on the command line.
+    pub(super) fn alias(&self, key: &str) -> Option<&'static str> {
+        let mut addresses = self.options.iter().filter(|option| option.address && option.family() == key);
+        addresses.next().filter(|_| self.find(key).is_none()).map(|option| option.name)
+    }
+
+    /// Checks the value of an option, `NAME=VALUE`.
+    fn check_option(&self, set: &str) -> Result<(), String> {
+        let (name, value) = set.split_once('=').unwrap_or((set, ""));
+        if let Some(option) = self.options.iter().find(|option| option.name == name) {
+            return option.check(value);
+        }
+        let family = name.split('.').next().unwrap_or_default();
+        if let Some(absent) = self.absent.iter().find(|absent| absent.name == family) {
+            return Err(format!("this build has no {family}: build with --features {}", absent.feature));
+        }
+        let known: Vec<&str> = self.options.iter().map(|option| option.name).collect();
+        Err(unknown("option", name, &known))
     }
 
     /// All arguments of `run` that say what is measured; not those that say where results go.
@@ -72,8 +107,11 @@ impl Keys {
     /// Checks a value as if its flag stood alone.
     ///
     /// # Errors
-    /// The help of the flag.
+    /// The help of the flag, or what an option may be.
     pub(super) fn check(&self, pair: &Pair) -> Result<(), String> {
+        if pair.key == SET {
+            return self.check_option(&pair.value);
+        }
         let arguments = self.arguments_of(std::slice::from_ref(pair));
         self.command.clone().try_get_matches_from(arguments).map(drop).map_err(|error| sentence(&error))
     }

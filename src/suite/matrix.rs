@@ -140,12 +140,12 @@ mod tests {
     use std::{collections::BTreeSet, path::Path};
 
     fn cells(text: &str) -> Vec<Combination> {
-        let keys = Keys::new();
+        let keys = Keys::new(&crate::builtin());
         expand(&parse(Path::new("suite.toml"), text, &keys).unwrap(), &keys).unwrap()
     }
 
     fn said(cells: &[Combination]) -> Vec<Vec<String>> {
-        let keys = Keys::new();
+        let keys = Keys::new(&crate::builtin());
         cells.iter().map(|cell| keys.arguments_of(&cell.pairs)).collect()
     }
 
@@ -201,14 +201,14 @@ mod tests {
             &["--set=a.b=x", "--set=fan-out.subscribers=2"],
         ];
         assert_eq!(said(&cells(text)), expected);
-        assert_eq!(varying(&cells(text), &Keys::new()), ["fan-out.subscribers"]);
+        assert_eq!(varying(&cells(text), &Keys::new(&crate::builtin())), ["fan-out.subscribers"]);
         let over = "[defaults.set]\na.b = 1\nc.d = 2\n[[matrix]]\nset.a.b = 3\n";
         assert_eq!(said(&cells(over)), [["--set=a.b=3", "--set=c.d=2"]]);
     }
 
     #[test]
     fn a_short_file_of_many_cells_is_refused_before_any_is_made() {
-        let keys = Keys::new();
+        let keys = Keys::new(&crate::builtin());
         let list: Vec<String> = (1..=99).map(|n| n.to_string()).collect();
         let list = list.join(",");
         let line = |key: &str| format!("{key} = [{list}]\n");

@@ -34,7 +34,7 @@ use std::path::Path;
 /// Runs a suite, or says what it would run.
 pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exit> {
     let Some(path) = args.file.as_deref().filter(|_| !args.schema) else {
-        output::result(&schema::text()?)?;
+        output::result(&schema::text(registry)?)?;
         return Ok(Exit::Ok);
     };
     let text = drumpost_results::store::read_text(path)

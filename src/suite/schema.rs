@@ -5,11 +5,15 @@ use super::{
     keys::{self, Keys, LOAD, SEED, SET},
 };
 use clap::{Arg, ArgAction};
+use drumpost_core::{
+    options::{Grammar, OptionEntry},
+    registry::Registry,
+};
 use serde_json::{Map, Value, json};
 
 /// The schema, indented, with a final line end.
-pub(super) fn text() -> anyhow::Result<String> {
-    Ok(format!("{}\n", serde_json::to_string_pretty(&schema(&Keys::new()))?))
+pub(super) fn text(registry: &Registry) -> anyhow::Result<String> {
+    Ok(format!("{}\n", serde_json::to_string_pretty(&schema(&Keys::new(registry)))?))
 }
 
 fn schema(keys: &Keys) -> Value {
@@ -40,6 +44,7 @@ fn schema(keys: &Keys) -> Value {
             "options": {
                 "description": "Options of transports and scenarios by name; a name with dots may be nested tables",
                 "type": "object",
+                "properties": options(keys),
                 "additionalProperties": {
                     "anyOf": [one_or_more(&json!({ "type": ["string", "number", "boolean"] })), { "$ref": "#/definitions/options" }]
                 }
@@ -57,6 +62,39 @@ fn properties(keys: &Keys, names: &[&str]) -> Map<String, Value> {
     properties.insert(LOAD.into(), loads);
     properties.insert(SET.into(), json!({ "$ref": "#/definitions/options" }));
     properties
+}
+
+/// The options that every build has, by family and then by the rest of the name. Those of other builds may be written all
+/// the same, so that the schema does not depend on the features of the build that prints it.
+fn options(keys: &Keys) -> Map<String, Value> {
+    let mut families: Map<String, Value> = Map::new();
+    for option in keys.options().iter().filter(|option| !option.secret && is_in_every_build(option)) {
+        let Some((family, rest)) = option.name.split_once('.') else { continue };
+        let scalar = match option.grammar {
+            Grammar::Word(words) => json!({ "enum": words }),
+            Grammar::Count { min, max } if max <= u64::from(u32::MAX) => {
+                json!({ "anyOf": [{ "type": "integer", "minimum": min, "maximum": max }, { "type": "string" }] })
+            }
+            _ => json!({ "type": ["string", "number"] }),
+        };
+        let mut value = one_or_more(&scalar);
+        value["description"] = format!("{} [default: {}]", option.summary, option.unset).into();
+        let family = families
+            .entry(family)
+            .or_insert_with(|| json!({ "type": "object", "properties": {}, "additionalProperties": true }));
+        family["properties"][rest] = value;
+    }
+    families
+}
+
+/// Whether an option is read by something that every build has.
+fn is_in_every_build(option: &OptionEntry) -> bool {
+    let always = drumpost_dispatch::KNOWN.iter().filter(|known| known.feature.is_none());
+    let always: Vec<&str> = always.map(|known| known.name).collect();
+    let builtin = crate::builtin();
+    let mut transports = builtin.transports.iter().filter(|entry| always.contains(&entry.name));
+    transports.any(|entry| entry.options.iter().any(|other| other.name == option.name))
+        || builtin.scenarios.iter().any(|entry| entry.options.iter().any(|other| other.name == option.name))
 }
 
 fn keys_of(keys: &Keys, names: &[&str]) -> Map<String, Value> {

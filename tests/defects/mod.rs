@@ -67,7 +67,7 @@ fn tells_apart<F: ?Sized>(holds: impl Fn(&F) -> Holds, measured: &F, defective: 
 /// A trial of `stream` in message style: an open load at so many a second, or a closed one of one flow.
 fn plan(arrivals: Option<ArrivalSpec>, extent: Extent) -> TrialPlan {
     let registry = drumpost::builtin();
-    let scenario = Arc::new((registry.scenario("stream").unwrap().make)(&Options::default()).unwrap());
+    let scenario = Arc::new(registry.scenario("stream").unwrap().made(&Options::default()).unwrap());
     let settings = WiringSettings {
         run_name: "defects".into(),
         with: Vec::new(),
@@ -117,7 +117,7 @@ fn measured(sim: &str, plan: &TrialPlan) -> Outcome {
     let mut options = Options::default();
     options.set("sim", sim);
     let registry = drumpost::builtin();
-    (registry.transport("sim").unwrap().make)(&options).unwrap().run(plan, &mut Unwatched).unwrap()
+    registry.transport("sim").unwrap().made(&options).unwrap().run(plan, &mut Unwatched).unwrap()
 }
 
 /// The plan with a schedule that is not what it should be: `distort` is given when each flow is due and says when it is

@@ -2,7 +2,6 @@
 
 use super::{ensure, tells_apart};
 use crate::support::{Done, Place, Record};
-use drumpost_core::registry::Options;
 use drumpost_defects::Defect;
 use drumpost_results::{
     model::Run,
@@ -59,11 +58,9 @@ fn l_a_typo_is_refused_with_a_suggestion() {
             tells_apart(holds, &place.run(line), &place.run_with(Defect::UnknownPassed, line));
         }
     }
-    let mut options = Options::default();
-    options.set("fan-out.subscriber", "2");
     let registry = drumpost::builtin();
-    assert!((registry.scenario("fan-out").unwrap().make)(&options).is_ok());
-    assert!(!options.asked().contains(&"fan-out.subscriber".to_owned()), "by this the program knows");
+    assert!(registry.option("fan-out.subscribers").is_some(), "what is declared is known");
+    assert!(registry.option("fan-out.subscriber").is_none(), "and by this a typo is");
 }
 
 /// What makes two rows comparable.

@@ -5,8 +5,9 @@ use drumpost_core::{
     dispatcher::{Tasked, Threaded},
     handler::{Handler, Out, Reactor},
     message::{Kind, Message},
+    options::{Grammar, OptionEntry, Values},
     port::{AsyncRecvPort, AsyncSendPort, Confirms, PortError, RecvPort, SendPort},
-    registry::{Options, Promise, Registry, RunsOn, ScenarioEntry, TransportEntry},
+    registry::{Promise, Registry, RunsOn, ScenarioEntry, TransportEntry},
     scenario::{Intent, Part, Scenario, Service, Style, command, event},
     transport::{AsyncTransport, Endpoint, Endpoints, OpenError, Transport},
     wiring::Wiring,
@@ -19,6 +20,11 @@ use std::{
     time::Duration,
 };
 
+static OPTIONS: [OptionEntry; 2] = [
+    OptionEntry::optional("faulty.kind", Grammar::Text, "what happens"),
+    OptionEntry::optional("faulty.at", Grammar::Text, "at which method"),
+];
+
 /// All that ships, and what is faulty.
 pub(crate) fn registry() -> Registry {
     let mut registry = drumpost::builtin();
@@ -29,7 +35,7 @@ pub(crate) fn registry() -> Registry {
         runs_on,
         promise: Promise::IN_MEMORY,
         needs_server: false,
-        options: &[],
+        options: &OPTIONS,
         make,
     };
     let threads = entry("threadbare", RunsOn::Threads, |options| {
@@ -88,8 +94,8 @@ struct Fault {
 }
 
 impl Fault {
-    fn of(options: &Options) -> Self {
-        let kind = match options.get("faulty.kind").unwrap_or_default() {
+    fn of(options: &Values) -> Self {
+        let kind = match options.text("faulty.kind").unwrap_or_default() {
             "panic" => Way::Panic,
             "block" => Way::Block,
             "spin" => Way::Spin,
@@ -98,7 +104,7 @@ impl Fault {
             "refuse" => Way::Refuse,
             _ => Way::Fail,
         };
-        Self { at: options.get("faulty.at").unwrap_or_default().to_owned(), kind }
+        Self { at: options.text("faulty.at").unwrap_or_default().to_owned(), kind }
     }
 
     fn strikes(&self, at: &str) -> Option<Way> {

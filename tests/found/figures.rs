@@ -230,7 +230,7 @@ fn a_trial_that_comes_near_the_longest_stamp_fails_before_stamps_begin_again() {
 /// One user of `stream` over a simulated target in virtual time.
 fn closed_with_users_who_think(think: Duration, flows: u64) -> Outcome {
     let registry = builtin();
-    let scenario = Arc::new((registry.scenario("stream").unwrap().make)(&Options::default()).unwrap());
+    let scenario = Arc::new(registry.scenario("stream").unwrap().made(&Options::default()).unwrap());
     let settings = WiringSettings {
         run_name: "found".into(),
         with: Vec::new(),
@@ -265,7 +265,7 @@ fn closed_with_users_who_think(think: Duration, flows: u64) -> Outcome {
     };
     let mut options = Options::default();
     options.set("sim", "service=fixed:1s");
-    (registry.transport("sim").unwrap().make)(&options).unwrap().run(&plan, &mut Unwatched).unwrap()
+    registry.transport("sim").unwrap().made(&options).unwrap().run(&plan, &mut Unwatched).unwrap()
 }
 
 /// The time that flows take to end, and flows that never end, are no part of the time in which they were due.

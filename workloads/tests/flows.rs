@@ -118,7 +118,7 @@ fn run(name: &str, style: Style, asked: Asked<'_>) -> Outcome {
     let mut options = Options::default();
     asked.options.iter().for_each(|(name, value)| options.set(name, *value));
     let entry = drumpost_workloads::scenarios().into_iter().find(|entry| entry.name == name).unwrap();
-    let scenario = (entry.make)(&options).unwrap();
+    let scenario = entry.made(&options).unwrap();
     let arrivals = ArrivalSpec::Poisson(Rate::per_s(1e6).unwrap());
     let workload = WorkloadSpec {
         seed: 1,

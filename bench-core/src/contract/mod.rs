@@ -167,7 +167,7 @@ pub fn check_where(
     wanted: impl Fn(Style, &'static str) -> bool,
 ) -> Report {
     let mut report = Report { transport: entry.name.to_owned(), lines: Vec::new() };
-    let made = match (entry.make)(options) {
+    let made = match entry.made(options) {
         Ok(made) => made,
         Err(error) => {
             let verdict = Verdict::Failed(format!("the transport is not made: {error}"));

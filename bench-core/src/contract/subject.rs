@@ -137,7 +137,7 @@ impl<'a> Subject<'a> {
         style: Style,
         trials: Vec<(Scenario, Trial)>,
     ) -> Result<Vec<Tried>, Stop> {
-        let made = (self.entry.make)(self.options);
+        let made = self.entry.made(self.options);
         let dispatcher = made.map_err(|error| Stop::Fails(format!("the transport is not made: {error}")))?;
         let circumstances: Vec<_> = trials.iter().map(|(_, trial)| trial.circumstances()).collect();
         let plan = |(scenario, trial): (Scenario, Trial)| Ok((trial.plan(style, scenario)?, trial));

@@ -7,7 +7,7 @@ use super::{
 };
 use async_nats::{Client, ConnectOptions, Event, ServerAddr, message::OutboundMessage};
 use drumpost_core::{
-    message::MESSAGE_LEN, payload::Pool, port::PortError, registry::Options, server::ServerFacts,
+    message::MESSAGE_LEN, options::Values, payload::Pool, port::PortError, server::ServerFacts,
     transport::OpenError, wiring::Wiring,
 };
 use futures_util::{SinkExt, StreamExt, task::AtomicWaker};
@@ -49,8 +49,8 @@ pub(super) struct Server {
 
 impl Server {
     /// Reads `nats.url` and who connects.
-    pub(super) fn from_options(options: &Options) -> Result<Self, String> {
-        let url = options.get("nats.url").unwrap_or("nats://127.0.0.1:4222");
+    pub(super) fn from_options(options: &Values) -> Result<Self, String> {
+        let url = options.url("nats.url");
         check_parts(url)?;
         let asked: ServerAddr = url.parse().map_err(|error| format!("option nats.url: {error}"))?;
         let scheme: Scheme = asked.scheme().parse()?;
@@ -357,12 +357,14 @@ impl Outlet {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::login::OPTIONS, *};
+    use drumpost_core::options::{OptionEntry, Options};
 
     fn server(url: &str) -> Result<Server, String> {
+        static DECLARED: [OptionEntry; OPTIONS.len()] = OPTIONS;
         let mut options = Options::default();
         options.set("nats.url", url);
-        Server::from_options(&options)
+        Server::from_options(&options.of(&DECLARED).map_err(|error| error.to_string())?)
     }
 
     #[test]
@@ -387,7 +389,7 @@ mod tests {
     fn other_protocols_are_refused_by_name() {
         assert_eq!(server("tls://me:secret@broker").unwrap().shown, "tls://broker:4222");
         let error = server("ws://broker").unwrap_err();
-        assert_eq!(error, "option nats.url: `ws` is not supported; use nats:// or tls://");
-        assert!(server("http://broker").unwrap_err().starts_with("option nats.url: "));
+        assert_eq!(error, "option nats.url, set by --set: `ws://` is not supported; use nats:// or tls://");
+        assert!(server("http://broker").unwrap_err().starts_with("option nats.url, "));
     }
 }

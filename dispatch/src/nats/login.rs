@@ -2,43 +2,46 @@
 //! values are secrets, so no type here can be printed.
 
 use async_nats::ConnectOptions;
-use drumpost_core::registry::{OptionEntry, Options};
-use std::{
-    fmt,
-    fs::File,
-    io::{self, Read},
-    path::PathBuf,
-    str::FromStr,
-};
+use drumpost_core::options::{Grammar, OptionEntry, OptionFile, Values};
+use std::{fmt, path::PathBuf, str::FromStr};
 
 /// The options that both transports read. The environment variables are those of the `nats` command line.
 pub(super) const OPTIONS: [OptionEntry; 9] = [
     OptionEntry::new(
         "nats.url",
-        "URL",
+        Grammar::Url(&["nats", "tls"]),
         "nats://127.0.0.1:4222",
         "address of the server: nats://HOST:PORT, or tls://HOST:PORT to require TLS; may contain USER:PASSWORD@ or TOKEN@",
     )
+    .address()
     .or_environment("NATS_URL"),
-    OptionEntry::new("nats.user", "NAME", "none", "user name; needs nats.password").or_environment("NATS_USER"),
-    OptionEntry::new("nats.password", "TEXT", "none", "password of nats.user")
+    OptionEntry::optional("nats.user", Grammar::Text, "user name; needs nats.password")
+        .way_to_log_in()
+        .or_environment("NATS_USER"),
+    OptionEntry::optional("nats.password", Grammar::Text, "password of nats.user")
+        .password_of("nats.user")
         .or_environment("NATS_PASSWORD")
         .secret(),
-    OptionEntry::new("nats.token", "TEXT", "none", "authentication token").or_environment("NATS_TOKEN").secret(),
-    OptionEntry::new("nats.nkey-file", "FILE", "none", "file with the seed of a user's NKey")
+    OptionEntry::optional("nats.token", Grammar::Text, "authentication token")
+        .way_to_log_in()
+        .or_environment("NATS_TOKEN")
+        .secret(),
+    OptionEntry::optional("nats.nkey-file", Grammar::File, "file with the seed of a user's NKey")
+        .way_to_log_in()
         .or_environment("NATS_NKEY"),
-    OptionEntry::new("nats.creds", "FILE", "none", "credentials file with a user's JWT and NKey seed")
+    OptionEntry::optional("nats.creds", Grammar::File, "credentials file with a user's JWT and NKey seed")
+        .way_to_log_in()
         .or_environment("NATS_CREDS"),
-    OptionEntry::new(
+    OptionEntry::optional(
         "nats.tls-ca",
-        "FILE",
-        "the system's",
+        Grammar::File,
         "CA certificates that signed the server's certificate (PEM)",
     )
+    .or_else("the system's")
     .or_environment("NATS_CA"),
-    OptionEntry::new("nats.tls-cert", "FILE", "none", "client certificate (PEM)")
-        .or_environment("NATS_CERT"),
-    OptionEntry::new("nats.tls-key", "FILE", "none", "private key of nats.tls-cert (PEM)").or_environment("NATS_KEY"),
+    OptionEntry::optional("nats.tls-cert", Grammar::File, "client certificate (PEM)").or_environment("NATS_CERT"),
+    OptionEntry::optional("nats.tls-key", Grammar::File, "private key of nats.tls-cert (PEM)")
+        .or_environment("NATS_KEY"),
 ];
 
 /// The credentials.
@@ -75,12 +78,11 @@ impl Login {
     /// # Errors
     /// A sentence about an option: two that contradict each other, or a file that cannot be used.
     pub(super) fn new(
-        options: &Options,
+        options: &Values,
         user: Option<String>,
         password: Option<String>,
     ) -> Result<Self, String> {
-        let option = |name| options.get(name).filter(|value| !value.is_empty());
-        let (named, secret) = (option("nats.user"), option("nats.password"));
+        let (named, secret) = (options.text("nats.user"), options.text("nats.password"));
         let password = password.or_else(|| secret.map(str::to_owned));
         let mut said: Vec<(&str, Who)> = Vec::new();
         match (user, named) {
@@ -104,31 +106,29 @@ impl Login {
             }
             (None, None) => {}
         }
-        if let Some(token) = option("nats.token") {
+        if let Some(token) = options.text("nats.token") {
             said.push(("nats.token", Who::Token(token.into())));
         }
-        if let Some(file) = option("nats.nkey-file") {
+        if let Some(file) = options.file("nats.nkey-file") {
             said.push(("nats.nkey-file", Who::NkeySeed(seed("nats.nkey-file", file)?)));
         }
-        if let Some(file) = option("nats.creds") {
-            let text = text_of("nats.creds", file)?;
-            let broken = |error| format!("option nats.creds: {file} is no credentials file: {error}");
-            ConnectOptions::new().credentials(&text).map_err(broken)?;
-            said.push(("nats.creds", Who::Creds(text)));
+        if let Some(file) = options.file("nats.creds") {
+            let broken = |error| format!("option nats.creds: {file:?} is no credentials file: {error}");
+            ConnectOptions::new().credentials(&file.text).map_err(broken)?;
+            said.push(("nats.creds", Who::Creds(file.text.clone())));
         }
         if let [(one, _), (other, _), ..] = &said[..] {
             return Err(format!("{one} and {other} are both credentials; leave one of them out"));
         }
-        let file =
-            |name| option(name).map(|file| text_of(name, file).map(|_| PathBuf::from(file))).transpose();
-        let certificate = match (file("nats.tls-cert")?, file("nats.tls-key")?) {
+        let file = |name| options.path(name).map(PathBuf::from);
+        let certificate = match (file("nats.tls-cert"), file("nats.tls-key")) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
             (Some(_), None) => return Err("option nats.tls-cert: it needs nats.tls-key".into()),
             (None, Some(_)) => return Err("option nats.tls-key: it needs nats.tls-cert".into()),
         };
         let who = said.pop().map_or(Who::Anyone, |(_, who)| who);
-        Ok(Self { who, authority: file("nats.tls-ca")?, certificate })
+        Ok(Self { who, authority: file("nats.tls-ca"), certificate })
     }
 
     /// Tells the client.
@@ -155,28 +155,12 @@ impl Login {
     }
 }
 
-/// More bytes than any file of keys or certificates has. A device such as /dev/zero has no end.
-const FILE_MAX_BYTES: u64 = 1 << 20;
-
-fn text_of(option: &str, file: &str) -> Result<String, String> {
-    let read = || {
-        let mut text = String::new();
-        File::open(file)?.take(FILE_MAX_BYTES + 1).read_to_string(&mut text)?;
-        match text.len() as u64 > FILE_MAX_BYTES {
-            true => Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 1 MiB")),
-            false => Ok(text),
-        }
-    };
-    read().map_err(|error| format!("option {option}: failed to read {file}: {error}"))
-}
-
 /// The seed in a file that may hold comments and dashed lines around it.
-fn seed(option: &str, file: &str) -> Result<String, String> {
-    let text = text_of(option, file)?;
-    let found = text.split_whitespace().find(|word| nkeys::KeyPair::from_seed(word).is_ok());
+fn seed(option: &str, file: &OptionFile) -> Result<String, String> {
+    let found = file.text.split_whitespace().find(|word| nkeys::KeyPair::from_seed(word).is_ok());
     found.map(str::to_owned).ok_or_else(|| {
         format!(
-            "option {option}: {file} holds no nkey seed, which is a word such as SUAB... on a line of its own"
+            "option {option}: {file:?} holds no nkey seed, which is a word such as SUAB... on a line of its own"
         )
     })
 }
@@ -267,8 +251,10 @@ mod tests {
     use super::*;
 
     fn login(set: &[(&str, &str)], user: Option<&str>, password: Option<&str>) -> Result<Login, String> {
-        let mut options = Options::default();
+        static DECLARED: [OptionEntry; OPTIONS.len()] = OPTIONS;
+        let mut options = drumpost_core::options::Options::default();
         set.iter().for_each(|(name, value)| options.set(name, *value));
+        let options = options.of(&DECLARED).map_err(|error| error.to_string())?;
         Login::new(&options, user.map(str::to_owned), password.map(str::to_owned))
     }
 

@@ -10,10 +10,11 @@ use drumpost_core::{
     drive::{Placement, Rings, Seat, Wait, virtual_time},
     message::Message,
     monitor::Watch,
+    options::{Grammar, OptionEntry, Values},
     outcome::Outcome,
     plan::TrialPlan,
     port::{PortError, RecvPort, SendPort},
-    registry::{Options, Promise, RunsOn, TransportEntry},
+    registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
     session::Session,
     transport::{Endpoint, OpenError, Transport},
@@ -28,7 +29,20 @@ use std::{
     time::Duration,
 };
 
-/// The entry for the registry. Options: `sim` (see [`SimSpec`]) and `seed`.
+/// The option that `--sim` sets.
+static OPTIONS: [OptionEntry; 1] = [OptionEntry::optional(
+    "sim",
+    Grammar::Form { form: "KEY=VALUE,...", check },
+    "behaviour of the simulated target, as for --sim",
+)
+.or_else("service=fixed:1us")
+.unfair()];
+
+fn check(text: &str) -> Result<(), String> {
+    text.parse::<SimSpec>().map(drop).map_err(|error| error.to_string())
+}
+
+/// The entry for the registry.
 #[must_use]
 pub fn entry() -> TransportEntry {
     const ALL: &[Intent] = &[Intent::Command, Intent::Request, Intent::Reply];
@@ -39,17 +53,15 @@ pub fn entry() -> TransportEntry {
         runs_on: RunsOn::Simulation,
         promise: Promise::IN_MEMORY,
         needs_server: false,
-        options: &[],
+        options: &OPTIONS,
         make: |options| Ok(Box::new(make(options)?)),
     }
 }
 
-fn make(options: &Options) -> Result<Sim, String> {
-    let spec =
-        options.get("sim").unwrap_or_default().parse().map_err(|error: spec::SpecError| error.to_string())?;
-    let seed = options.get("seed").unwrap_or("1");
-    let seed = seed.parse().map_err(|_| format!("seed `{seed}` is no whole number"))?;
-    Ok(Sim { spec, seed })
+fn make(options: &Values) -> Result<Sim, String> {
+    let spec = options.text("sim").unwrap_or_default();
+    let spec = spec.parse().map_err(|error: spec::SpecError| error.to_string())?;
+    Ok(Sim { spec, seed: options.seed() })
 }
 
 /// The dispatcher.

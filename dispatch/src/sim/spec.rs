@@ -1,5 +1,6 @@
 //! The grammar of `--sim`: `service=exp:1ms,servers=1,stall=1s/60s,loss=3/1000,clock=virtual`.
 
+use drumpost_core::options::{Grammar, OptionEntry, Options, Values};
 use drumpost_defects::{Defect, is_in};
 use std::{fmt, str::FromStr};
 
@@ -103,75 +104,102 @@ impl Default for SimSpec {
 
 /// Why a specification could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("--sim: {0}")]
+#[error("{0}")]
 pub struct SpecError(String);
 
 fn wrong<T>(text: impl Into<String>) -> Result<T, SpecError> {
     Err(SpecError(text.into()))
 }
 
-/// The keys of `--sim`: name, form, default and meaning.
-pub const FORMS: [(&str, &str, &str, &str); 7] = [
-    ("service", "fixed:TIME | exp:TIME | lognormal:TIME,SIGMA", "fixed:1us", "service time of a message"),
-    ("servers", "N", "1", "messages that each receiving service serves at the same time"),
-    (
+/// The first A of every B messages.
+const SHARE: Grammar = Grammar::Form { form: "A/B", check: |text| share(text).map(drop) };
+
+/// The keys of `--sim`, declared as options are.
+pub static KEYS: [OptionEntry; 7] = [
+    OptionEntry::new(
+        "service",
+        Grammar::Form {
+            form: "fixed:TIME | exp:TIME | lognormal:TIME,SIGMA",
+            check: |text| service(text).map(drop),
+        },
+        "fixed:1us",
+        "service time of a message",
+    ),
+    OptionEntry::new(
+        "servers",
+        Grammar::Count { min: 1, max: 100_000 },
+        "1",
+        "messages that each receiving service serves at the same time",
+    ),
+    OptionEntry::optional(
         "stall",
-        "TIME/TIME",
-        "none",
+        Grammar::Form { form: "TIME/TIME", check: |text| stall(text).map(drop) },
         "LENGTH/PERIOD: the target stops for LENGTH in the middle of every PERIOD",
     ),
-    ("loss", "A/B", "none", "the first A of every B messages of a producer are lost"),
-    ("duplicate", "A/B", "none", "the first A of every B messages of a producer are delivered twice"),
-    (
+    OptionEntry::optional("loss", SHARE, "the first A of every B messages of a producer are lost"),
+    OptionEntry::optional(
+        "duplicate",
+        SHARE,
+        "the first A of every B messages of a producer are delivered twice",
+    ),
+    OptionEntry::optional(
         "reorder",
-        "A/B",
-        "none",
+        SHARE,
         "the first A of every B messages of a producer are delivered after their successor",
     ),
-    (
+    OptionEntry::new(
         "clock",
-        "virtual | real",
+        Grammar::Word(&["virtual", "real"]),
         "virtual",
         "virtual: simulated time, which passes as fast as it can be computed; real: the machine's clock",
     ),
 ];
 
 fn keys() -> String {
-    FORMS.map(|(key, ..)| key).join(", ")
+    KEYS.each_ref().map(|key| key.name).join(", ")
 }
 
 impl FromStr for SimSpec {
     type Err = SpecError;
 
     fn from_str(text: &str) -> Result<Self, SpecError> {
-        let mut spec = Self::default();
-        let mut seen: Vec<&str> = Vec::new();
+        let mut given = Options::default();
         for part in split(text) {
             let Some((key, value)) = part.split_once('=') else {
                 return wrong(format!("`{part}` is not `key=value`; keys are {}", keys()));
             };
-            if seen.contains(&key) {
+            if given.get(key).is_some() {
                 return wrong(format!("`{key}` is given twice"));
             }
-            match key {
-                "service" => spec.service = service(value)?,
-                "servers" => match drumpost_units::parse_count(value) {
-                    Ok(servers @ 1..=100_000) => spec.servers = servers as u32,
-                    _ => return wrong(format!("servers `{value}` is no number from 1 to 100000")),
-                },
-                "stall" => spec.stall = Some(stall(value)?),
-                "loss" => spec.loss = Some(share(key, value)?),
-                "duplicate" => spec.duplicate = Some(share(key, value)?),
-                "reorder" => spec.reorder = Some(share(key, value)?),
-                "clock" if value == "virtual" => spec.clock = SimClock::Virtual,
-                "clock" if value == "real" => spec.clock = SimClock::Real,
-                "clock" => return wrong(format!("clock `{value}` is neither `virtual` nor `real`")),
-                _ if is_in(Defect::UnknownPassed) => {}
-                _ => return wrong(format!("unknown key `{key}`; keys are {}", keys())),
+            if !KEYS.iter().any(|known| known.name == key) {
+                if is_in(Defect::UnknownPassed) {
+                    continue;
+                }
+                return wrong(format!("unknown key `{key}`; keys are {}", keys()));
             }
-            seen.push(key);
+            if value.is_empty() {
+                return wrong(format!("`{key}` is empty"));
+            }
+            given.set(key, value);
         }
-        Ok(spec)
+        let values = given.of(&KEYS).map_err(|error| SpecError(format!("{}: {}", error.name, error.why)))?;
+        Self::of(&values).map_err(SpecError)
+    }
+}
+
+impl SimSpec {
+    /// Of checked values.
+    fn of(values: &Values) -> Result<Self, String> {
+        let rule = |key| values.text(key).map(share).transpose();
+        Ok(Self {
+            service: service(values.text("service").unwrap_or_default())?,
+            servers: u32::try_from(values.count("servers")).unwrap_or(u32::MAX),
+            stall: values.text("stall").map(stall).transpose()?,
+            loss: rule("loss")?,
+            duplicate: rule("duplicate")?,
+            reorder: rule("reorder")?,
+            clock: if values.word("clock") == "real" { SimClock::Real } else { SimClock::Virtual },
+        })
     }
 }
 
@@ -189,45 +217,38 @@ fn split(text: &str) -> Vec<&str> {
     parts
 }
 
-fn service(value: &str) -> Result<ServiceTime, SpecError> {
+fn service(value: &str) -> Result<ServiceTime, String> {
     let form = "service is `fixed:D`, `exp:D` or `lognormal:D,SIGMA`, such as `exp:1ms`";
     match value.split_once(':') {
-        Some(("fixed", text)) => Ok(ServiceTime::Fixed { ns: duration("service", text)? as f64 }),
-        Some(("exp", text)) => Ok(ServiceTime::Exponential { mean_ns: duration("service", text)? as f64 }),
+        Some(("fixed", text)) => Ok(ServiceTime::Fixed { ns: duration(text)? as f64 }),
+        Some(("exp", text)) => Ok(ServiceTime::Exponential { mean_ns: duration(text)? as f64 }),
         Some(("lognormal", text)) => {
-            let Some((median, sigma)) = text.split_once(',') else {
-                return wrong(format!("`{value}`: {form}"));
-            };
+            let (median, sigma) = text.split_once(',').ok_or_else(|| format!("`{value}`: {form}"))?;
             let sigma = drumpost_units::parse_number(sigma).unwrap_or(f64::NAN);
             if !(0.0..=10.0).contains(&sigma) {
-                return wrong(format!("`{value}`: sigma is no number from 0 to 10"));
+                return Err(format!("`{value}`: sigma is no number from 0 to 10"));
             }
-            Ok(ServiceTime::LogNormal { median_ns: duration("service", median)? as f64, sigma })
+            Ok(ServiceTime::LogNormal { median_ns: duration(median)? as f64, sigma })
         }
-        _ => wrong(format!("`{value}`: {form}")),
+        _ => Err(format!("`{value}`: {form}")),
     }
 }
 
-fn stall(value: &str) -> Result<Stall, SpecError> {
-    let Some((down, every)) = value.split_once('/') else {
-        return wrong(format!("stall `{value}` is not `D/T`, such as `1s/60s`"));
-    };
-    let (down, every) = (duration("stall", down)?, duration("stall", every)?);
+fn stall(value: &str) -> Result<Stall, String> {
+    let (down, every) =
+        value.split_once('/').ok_or_else(|| format!("`{value}` is not `D/T`, such as `1s/60s`"))?;
+    let (down, every) = (duration(down)?, duration(every)?);
     if down == 0 || down >= every {
-        return wrong(format!(
-            "stall `{value}`: the stall must be longer than nothing and shorter than its period"
-        ));
+        return Err(format!("`{value}`: the stall must be longer than nothing and shorter than its period"));
     }
     Ok(Stall { down_ns: down, every_ns: every })
 }
 
-fn share(key: &str, value: &str) -> Result<Share, SpecError> {
+fn share(value: &str) -> Result<Share, String> {
     let parsed = value.split_once('/').and_then(|(first, of)| Some((whole(first)?, whole(of)?)));
     match parsed {
         Some((first, of)) if first <= of && of > 0 => Ok(Share { first, of }),
-        _ => {
-            wrong(format!("{key} `{value}` is not `A/B`, the first A of every B messages, such as `3/1000`"))
-        }
+        _ => Err(format!("`{value}` is not `A/B`, the first A of every B messages, such as `3/1000`")),
     }
 }
 
@@ -238,11 +259,11 @@ fn whole(text: &str) -> Option<u32> {
 /// No simulated time is longer: 11 days, which leaves the virtual clock room to add many of them.
 const MAX_NS: u64 = 1_000_000_000_000_000;
 
-fn duration(key: &str, text: &str) -> Result<u64, SpecError> {
+fn duration(text: &str) -> Result<u64, String> {
     match drumpost_units::parse_duration(text) {
         Ok(ns) if ns <= MAX_NS => Ok(ns),
-        Ok(_) => wrong(format!("{key} `{text}` is longer than 11 days; write for example 250us, 1ms or 2s")),
-        Err(error) => wrong(format!("{key}: {}; write for example {}", error.short(), error.example)),
+        Ok(_) => Err(format!("`{text}` is longer than 11 days; write for example 250us, 1ms or 2s")),
+        Err(error) => Err(format!("{}; write for example {}", error.short(), error.example)),
     }
 }
 
@@ -286,8 +307,8 @@ mod tests {
             ("stall=60s/1s", "shorter than its period"),
             ("loss=5/3", "first A of every B"),
             ("loss=1/0", "first A of every B"),
-            ("clock=wall", "neither"),
-            ("servers=0", "servers `0`"),
+            ("clock=wall", "\"wall\" is not virtual or real"),
+            ("servers=0", "servers: \"0\" is not a whole number from 1 to 100000"),
             ("loss=1/2,loss=1/3", "twice"),
             ("fast", "not `key=value`"),
         ] {

@@ -174,7 +174,7 @@ fn nothing_is_left_behind() {
     let entry = entries.iter().find(|entry| entry.name == "jetstream").unwrap();
     let plan = trial.plan(one_hop(ends));
     for _ in 0..2 {
-        let outcome = (entry.make)(&options).unwrap().run(&plan, &mut Unwatched).unwrap();
+        let outcome = entry.made(&options).unwrap().run(&plan, &mut Unwatched).unwrap();
         assert_sound(&outcome, 100);
         assert_eq!(outcome.notes, Vec::<String>::new());
     }

@@ -213,7 +213,7 @@ impl Trial {
         self.options.iter().for_each(|(name, value)| options.set(name, *value));
         let entries = drumpost_dispatch::transports();
         let entry = entries.iter().find(|entry| entry.name == transport).expect("it is registered");
-        let mut dispatcher = (entry.make)(&options).expect("the options are fine");
+        let mut dispatcher = entry.made(&options).expect("the options are fine");
         let plan = self.plan(scenario);
         let (done, outcome) = mpsc::channel();
         thread::spawn(move || {

@@ -49,7 +49,7 @@ fn the_server_is_told_once_with_its_version_and_its_address() {
         let mut plan = Trial { extent: Extent::Count(2_000), ..Trial::default() }.plan(one_hop(ends));
         plan.load.warmup_ns = 100_000_000;
         let mut notes = Notes::default();
-        let outcome = (entry.make)(&options).unwrap().run(&plan, &mut notes).unwrap();
+        let outcome = entry.made(&options).unwrap().run(&plan, &mut notes).unwrap();
         let [Some(facts)] = &notes.opened[..] else { panic!("{:?}", notes.opened) };
         assert_eq!((facts.product.as_str(), &facts.addresses[..]), ("nats-server", &[address][..]));
         assert!(facts.version.as_ref().is_some_and(|version| version.starts_with('2')), "{facts:?}");

@@ -312,6 +312,7 @@ fn run(own: &Run) -> Result<v1::Run, FormatError> {
         audit: (&own.audit()).into(),
         promises: (&own.promises).into(),
         settings: settings(&own.settings),
+        options: own.options.clone(),
         trials: own.trials.iter().map(trial).collect::<Result<_, _>>()?,
     })
 }
@@ -330,6 +331,7 @@ fn run_back(at: &str, wire: v1::Run) -> Result<Run, FormatError> {
         load: wire.load.into(),
         promises: wire.promises.into(),
         settings,
+        options: wire.options,
         trials,
         verdict: Some(wire.verdict.into()),
     })

@@ -89,6 +89,8 @@ pub struct Run {
     pub audit: Audit,
     pub promises: Promises,
     pub settings: Settings,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
     pub trials: Vec<Trial>,
 }
 

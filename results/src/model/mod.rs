@@ -104,6 +104,9 @@ pub struct Run {
     pub promises: Promises,
     /// Every effective setting of the run.
     pub settings: Settings,
+    /// The options of the transport and the scenario that were set, by name, secrets left out. Those in which rows have to
+    /// agree are settings, too.
+    pub options: BTreeMap<String, String>,
     /// The trials, by number.
     pub trials: Vec<Trial>,
     /// The verdict once judged; see [`Run::judged`].

@@ -4,16 +4,15 @@
 //! times. The option `fan-out.subscribers` is the number of subscribers.
 
 use super::parts::{Emits, Ends, driven, reacting};
-use crate::units;
 use drumpost_core::{
     message::Kind,
-    registry::{OptionEntry, Options, ScenarioEntry},
+    options::{Grammar, OptionEntry, Values},
+    registry::ScenarioEntry,
     scenario::{Scenario, command, event},
 };
 
 const NAME: &str = "fan-out";
 const OPTION: &str = "fan-out.subscribers";
-const DEFAULT_SUBSCRIBERS: usize = 3;
 
 const KINDS: &[&str] = &["NewsPublished"];
 const PUBLISHED: Kind = Kind(1);
@@ -34,27 +33,22 @@ macro_rules! up_to_64 {
 static SUBSCRIBERS: &[&str] = up_to_64!("");
 static QUEUES: &[&str] = up_to_64!(".tell");
 
+const COUNT: Grammar = Grammar::Count { min: 1, max: 64 };
+
 /// The options of the scenario.
 static OPTIONS: [OptionEntry; 1] =
-    [OptionEntry::new(OPTION, "N", "3", "number of subscribers, 1 to 64; each receives every message")];
+    [OptionEntry::new(OPTION, COUNT, "3", "number of subscribers, 1 to 64; each receives every message")
+        .of("subscribers")
+        .unfair()];
 
 /// The scenario `fan-out`, for the registry.
 #[must_use]
 pub fn entry() -> ScenarioEntry {
-    ScenarioEntry { name: NAME, options: &OPTIONS, make: |options| subscribers(options).map(scenario) }
+    ScenarioEntry { name: NAME, options: &OPTIONS, make: |options| Ok(scenario(subscribers(options))) }
 }
 
-fn subscribers(options: &Options) -> Result<&'static [&'static str], String> {
-    let count = match options.get(OPTION) {
-        None => Some(DEFAULT_SUBSCRIBERS),
-        Some(text) => {
-            units::count(text).ok().and_then(|count| usize::try_from(count).ok()).filter(|count| *count > 0)
-        }
-    };
-    count.and_then(|count| SUBSCRIBERS.get(..count)).ok_or_else(|| {
-        let text = options.get(OPTION).unwrap_or_default();
-        format!("option {OPTION} is \"{text}\", which is no number from 1 to {}", SUBSCRIBERS.len())
-    })
+fn subscribers(options: &Values) -> &'static [&'static str] {
+    &SUBSCRIBERS[..(options.count(OPTION) as usize).min(SUBSCRIBERS.len())]
 }
 
 fn scenario(subscribers: &'static [&'static str]) -> Scenario {
@@ -75,16 +69,17 @@ fn scenario(subscribers: &'static [&'static str]) -> Scenario {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use drumpost_core::options::Options;
 
     fn with(text: &str) -> Result<Scenario, String> {
         let mut options = Options::default();
         options.set(OPTION, text);
-        (entry().make)(&options)
+        entry().made(&options)
     }
 
     #[test]
     fn there_are_as_many_subscribers_as_asked_for() {
-        let three = (entry().make)(&Options::default()).unwrap();
+        let three = entry().made(&Options::default()).unwrap();
         assert_eq!((three.services.len(), three.ends_per_flow), (4, 3));
         for count in [1, 2, 64] {
             let scenario = with(&count.to_string()).unwrap();
@@ -100,9 +95,8 @@ mod tests {
     fn other_numbers_are_refused_in_a_sentence() {
         for bad in ["0", "65", "-1", "many", ""] {
             let error = with(bad).unwrap_err();
-            let sentence =
-                format!("option fan-out.subscribers is \"{bad}\", which is no number from 1 to 64");
-            assert_eq!(error, sentence);
+            assert!(error.starts_with("option fan-out.subscribers, set by --set: "), "{error}");
+            assert!(error.ends_with("a whole number from 1 to 64"), "{error}");
         }
     }
 }

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 fn made(name: &str) -> Scenario {
     let entry = crate::scenarios().into_iter().find(|entry| entry.name == name).unwrap();
-    (entry.make)(&Options::default()).unwrap()
+    entry.made(&Options::default()).unwrap()
 }
 
 fn wire(scenario: &Scenario, style: Style, with: &[&str], without: &[&str]) -> Result<Wiring, WiringError> {
@@ -48,14 +48,14 @@ fn they_are_listed_in_order_and_named_alike() {
     let names: Vec<&str> = entries.iter().map(|entry| entry.name).collect();
     assert_eq!(names, ["order-authorization", "payment-confirmation", "stream", "fan-out", "ping"]);
     for entry in entries {
-        assert_eq!((entry.make)(&Options::default()).unwrap().name, entry.name);
+        assert_eq!(entry.made(&Options::default()).unwrap().name, entry.name);
     }
 }
 
 #[test]
 fn each_wires_in_both_styles_with_every_service_and_every_route() {
     for entry in crate::scenarios() {
-        let scenario = (entry.make)(&Options::default()).unwrap();
+        let scenario = entry.made(&Options::default()).unwrap();
         let optional: Vec<&str> =
             scenario.services.iter().filter(|s| s.part == Part::Optional).map(|s| s.name).collect();
         for style in Style::ALL {
@@ -81,7 +81,7 @@ fn who_every_flow_needs_cannot_be_left_out() {
     };
     for entry in crate::scenarios() {
         let needed = needed_by(entry.name);
-        let scenario = (entry.make)(&Options::default()).unwrap();
+        let scenario = entry.made(&Options::default()).unwrap();
         for style in Style::ALL {
             let error = wire(&scenario, style, &[], &[needed]).unwrap_err().to_string();
             assert!(
@@ -90,14 +90,14 @@ fn who_every_flow_needs_cannot_be_left_out() {
             );
         }
     }
-    let payment = (crate::scenarios::payment_confirmation::entry().make)(&Options::default()).unwrap();
+    let payment = crate::scenarios::payment_confirmation::entry().made(&Options::default()).unwrap();
     wire(&payment, Style::Event, &[], &["analytics", "inventory"]).unwrap();
 }
 
 #[test]
 fn a_name_that_nobody_has_is_an_error_that_names_it() {
     for entry in crate::scenarios() {
-        let scenario = (entry.make)(&Options::default()).unwrap();
+        let scenario = entry.made(&Options::default()).unwrap();
         for style in Style::ALL {
             let error = wire(&scenario, style, &["fraud-check"], &[]).unwrap_err().to_string();
             assert!(error.contains("unknown service `fraud-check` in --with"), "{error}");

@@ -6,11 +6,12 @@ use crate::{
     dispatcher::{Dispatcher, Threaded},
     message::Message,
     monitor::Watch,
+    options::{Grammar, OptionEntry, Values},
     outcome::{Ending, Outcome},
     payload::Pool,
     plan::TrialPlan,
     port::{PortError, RecvPort, SendPort},
-    registry::{Options, TransportEntry},
+    registry::TransportEntry,
     scenario::{Intent, Style},
     transport::{Endpoint, Endpoints, OpenError, Transport},
     wire,
@@ -60,8 +61,10 @@ pub(super) const CHEATS: &[Cheat] = &[
     caught("never-ends", "panic", "the run does not end"),
 ];
 
+static OPTIONS: [OptionEntry; 1] = [OptionEntry::optional("cheat", Grammar::Text, "which cheat")];
+
 pub(super) fn entry() -> TransportEntry {
-    TransportEntry { name: "cheat", make, ..honest::entry() }
+    TransportEntry { name: "cheat", options: &OPTIONS, make, ..honest::entry() }
 }
 
 /// The honest entry's intents without events.
@@ -80,8 +83,8 @@ pub(super) fn entry_of(cheat: &str) -> TransportEntry {
     entry
 }
 
-fn make(options: &Options) -> Result<Box<dyn Dispatcher>, String> {
-    let cheat = CHEATS.iter().find(|cheat| options.get("cheat") == Some(cheat.name));
+fn make(options: &Values) -> Result<Box<dyn Dispatcher>, String> {
+    let cheat = CHEATS.iter().find(|cheat| options.text("cheat") == Some(cheat.name));
     match cheat.map(|cheat| cheat.name) {
         None | Some("not-made") => Err("option cheat: no such cheat".into()),
         Some(cheat) => Ok(Box::new(Crooked(cheat))),

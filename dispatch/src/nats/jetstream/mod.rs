@@ -39,7 +39,8 @@ use async_nats::jetstream::{
 };
 use drumpost_core::{
     dispatcher::Tasked,
-    registry::{OptionEntry, Options, Promise, RunsOn, TransportEntry},
+    options::{Grammar, OptionEntry, Values},
+    registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
     server::ServerFacts,
     transport::{AsyncTransport, Cleaned, Endpoint, Endpoints, OpenError},
@@ -71,14 +72,17 @@ const OPTIONS: [OptionEntry; login::OPTIONS.len() + 2] = {
         all[at] = login::OPTIONS[at];
         at += 1;
     }
+    let storage = Grammar::Word(&["file", "memory"]);
     all[at] =
-        OptionEntry::new("jetstream.storage", "file|memory", "file", "where the server stores messages");
+        OptionEntry::new("jetstream.storage", storage, "file", "where the server stores messages").unfair();
     all[at + 1] = OptionEntry::new(
         "jetstream.ack-wait",
-        "TIME",
+        Grammar::SOME_TIME,
         "30s",
         "a message that is not acknowledged within this time is delivered again",
-    );
+    )
+    .unfair()
+    .brokers_own();
     all
 };
 
@@ -121,31 +125,18 @@ struct JetStream {
 }
 
 impl JetStream {
-    fn from_options(options: &Options) -> Result<Self, String> {
-        let storage = match options.get("jetstream.storage").unwrap_or("file") {
-            "file" => StorageType::File,
-            "memory" => StorageType::Memory,
-            other => {
-                return Err(format!("option jetstream.storage: `{other}` is neither `file` nor `memory`"));
-            }
-        };
+    fn from_options(options: &Values) -> Result<Self, String> {
+        let is_file = options.word("jetstream.storage") == "file";
         Ok(Self {
             server: Server::from_options(options)?,
-            storage,
-            ack_wait: ack_wait(options.get("jetstream.ack-wait").unwrap_or("30s"))?,
+            storage: if is_file { StorageType::File } else { StorageType::Memory },
+            ack_wait: options.time("jetstream.ack-wait"),
             refusals: Arc::default(),
             redelivered: Arc::default(),
             manager: None,
             streams: Vec::new(),
         })
     }
-}
-
-/// `500ms`, `1.5s`, `2s`: how long the server waits for an acknowledgement.
-fn ack_wait(text: &str) -> Result<Duration, String> {
-    drumpost_units::parse_some_duration(text)
-        .map(Duration::from_nanos)
-        .map_err(|error| format!("option jetstream.ack-wait: {error}"))
 }
 
 impl AsyncTransport for JetStream {
@@ -203,7 +194,7 @@ impl AsyncTransport for JetStream {
         if !left.is_empty() {
             let shown = self.server.shown();
             said.push(format!(
-                "streams may remain at nats-server at {shown}: {}; remove them with `drumpost clean --nats {shown}` after \
+                "streams may remain at nats-server at {shown}: {}; remove them with `drumpost clean {shown}` after \
                  this run",
                 left.join(", ")
             ));
@@ -338,48 +329,38 @@ fn consumer_name(wiring: &Wiring, destination: &Destination, instance: u16) -> S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use drumpost_core::options::Options;
 
-    fn refusal(name: &str, value: &str) -> String {
+    static DECLARED: [OptionEntry; OPTIONS.len()] = OPTIONS;
+
+    fn made(set: &[(&str, &str)]) -> Result<JetStream, String> {
         let mut options = Options::default();
-        options.set(name, value);
-        JetStream::from_options(&options).unwrap_err()
-    }
-
-    /// What `drumpost list` says of an option is what holds without it.
-    #[test]
-    fn without_options_the_defaults_that_are_listed_hold() {
-        let mut listed = Options::default();
-        for option in &OPTIONS[login::OPTIONS.len()..] {
-            listed.set(option.name, option.default);
-        }
-        let made = |options| JetStream::from_options(options).unwrap();
-        let (listed, usual) = (made(&listed), made(&Options::default()));
-        assert_eq!((listed.storage, listed.ack_wait), (usual.storage, usual.ack_wait));
-        let url = OPTIONS.iter().find(|option| option.name == "nats.url").unwrap().default;
-        assert_eq!(usual.server.shown(), url);
+        set.iter().for_each(|(name, value)| options.set(name, *value));
+        JetStream::from_options(&options.of(&DECLARED).map_err(|error| error.to_string())?)
     }
 
     #[test]
-    fn times_are_read_with_their_unit() {
-        assert_eq!(ack_wait("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(ack_wait("2s"), Ok(Duration::from_secs(2)));
-        assert_eq!(ack_wait("1m"), Ok(Duration::from_secs(60)));
-        assert_eq!(ack_wait("1.5s"), Ok(Duration::from_millis(1_500)));
-        for wrong in ["", "2", "s", "0s", "-1s", "99999999999999999999s"] {
-            assert!(ack_wait(wrong).is_err_and(|said| said.contains("jetstream.ack-wait")), "{wrong}");
-        }
+    fn options_say_where_messages_are_stored_and_how_long_the_server_waits() {
+        let usual = made(&[]).unwrap();
+        assert_eq!((usual.storage, usual.ack_wait), (StorageType::File, Duration::from_secs(30)));
+        assert_eq!(usual.server.shown(), "nats://127.0.0.1:4222");
+        let other = made(&[("jetstream.storage", "memory"), ("jetstream.ack-wait", "1.5s")]).unwrap();
+        assert_eq!((other.storage, other.ack_wait), (StorageType::Memory, Duration::from_millis(1_500)));
     }
 
     #[test]
     fn options_are_refused_with_what_they_may_be() {
-        assert_eq!(
-            refusal("jetstream.storage", "tape"),
-            "option jetstream.storage: `tape` is neither `file` nor `memory`"
-        );
-        assert_eq!(
-            refusal("jetstream.ack-wait", "0s"),
-            "option jetstream.ack-wait: failed to read \"0s\" as a duration: it takes no time at all; write for example 10s, \
-             250ms, 1h30m"
-        );
+        for (name, value, says) in [
+            (
+                "jetstream.storage",
+                "tape",
+                "option jetstream.storage, set by --set: \"tape\" is not file or memory",
+            ),
+            ("jetstream.ack-wait", "0s", "\"0s\" is not a time above zero"),
+            ("jetstream.ack-wait", "2", "the unit is missing, as in 2s"),
+        ] {
+            let error = made(&[(name, value)]).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
     }
 }
