@@ -95,7 +95,7 @@ pub(crate) struct RunArgs {
 
     /// message/rtrb, event, ... [default: all in process]
     ///
-    /// A dispatch is a style over a transport, such as message/crossbeam or event/nats. A style alone (message, event)
+    /// A dispatch is a style over a transport, such as message/crossbeam or event/listeners. A style alone (message, event)
     /// means that style over every in-process transport; a transport alone means both styles over it. Separate several
     /// with commas. By default both styles run over every in-process transport.
     #[arg(long, short, value_delimiter = ',', value_name = "DISPATCH", help_heading = "Dispatch")]

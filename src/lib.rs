@@ -113,7 +113,7 @@ fn command(registry: &Registry, words: &[OsString]) -> Exit {
         Command::Selftest(args) => selftest::selftest(registry, &args),
         Command::Contract(args) => contract::contract(registry, &args),
         Command::Clean(args) => clean::clean(registry, &args),
-        Command::Completions(args) => completions::completions(&args),
+        Command::Completions(args) => completions::completions(registry, &args),
     };
     done.unwrap_or_else(|error| complained(&error))
 }

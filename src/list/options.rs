@@ -59,8 +59,11 @@ fn text(rows: &[Row], name: Option<&str>, layout: Layout) -> String {
     for Row { of, option } in rows {
         let ListedOption { name, form, default, unit, .. } = option;
         let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
-        text += &hanging("  ", &format!("{name}={form}  [default: {default}{unit}]"), layout);
-        let mut facts = vec![option.summary.to_owned(), format!("it may be {}", option.allowed)];
+        text += &hanging("  ", &format!("{name}  {form}  [default: {default}{unit}]"), layout);
+        let mut facts = vec![option.summary.to_owned()];
+        // Of the other grammars the form says as much.
+        let has_range = ["count", "time", "bytes", "share", "file"].contains(&option.grammar);
+        facts.extend(has_range.then(|| format!("it may be {}", option.allowed)));
         facts.extend(option.environment.map(|variable| format!("set by {variable} where no flag sets it")));
         facts.extend(option.address.then(|| "--server sets it, too".into()));
         facts.extend(option.secret.then(|| "kept out of records and of every output".into()));

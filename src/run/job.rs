@@ -98,7 +98,7 @@ impl Job {
     fn of(registry: &Registry, args: &RunArgs, purpose: Purpose) -> anyhow::Result<Self> {
         let options = options(registry, args)?;
         let sim: SimSpec =
-            args.sim.as_deref().unwrap_or_default().parse().map_err(|e| usage(format!("{e}")))?;
+            args.sim.as_deref().unwrap_or_default().parse().map_err(|e| usage(format!("--sim: {e}")))?;
         let entry = scenario(registry, args)?;
         let scenario_options = entry.options;
         let made = entry.made(&options).map_err(|error| usage(format!("{}: {error}", entry.name)))?;

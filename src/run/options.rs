@@ -143,7 +143,9 @@ pub(crate) fn refuse_undeclared(
         format!("--set: this build has no option `{name}`: build with --features {feature}")
     } else {
         let known: Vec<&str> = declared.iter().map(|option| option.name).collect();
-        let what = if known.is_empty() { "option (this run has none)" } else { "option" };
-        format!("--set: {}", unknown(what, name, &known))
+        match known.is_empty() {
+            true => format!("--set: unknown option `{name}`: nothing here has options"),
+            false => format!("--set: {}", unknown("option", name, &known)),
+        }
     }))
 }

@@ -370,6 +370,29 @@ mod tests {
     }
 
     #[test]
+    fn an_option_is_checked_as_it_is_declared() {
+        refused(
+            "[[matrix]]\n[matrix.set]\n\nfan-out.subscribers = [1, 65]\n",
+            &[
+                "`set.fan-out.subscribers` in [[matrix]] `matrix-1`, line 4",
+                "\"65\" is not a whole number from 1 to 64",
+            ],
+        );
+        refused(
+            "[defaults.set]\nfan-out.subscriber = 3\n[[matrix]]\n",
+            &["`set.fan-out.subscriber` in [defaults], line 2", "did you mean `fan-out.subscribers`?"],
+        );
+        if cfg!(feature = "nats") {
+            refused("[[matrix]]\nnats = 'ftp://h'\n", &["`set.nats.url`", "line 2", "use nats:// or tls://"]);
+        } else {
+            refused(
+                "[[matrix]]\nset.nats.url = 'x'\n",
+                &["this build has no nats: build with --features nats"],
+            );
+        }
+    }
+
+    #[test]
     fn the_shape_of_the_file_is_checked() {
         refused("[defaults\n", &["not valid TOML, line 1"]);
         refused("[[matrix]]\nbatch = 1\nbatch = 2\n", &["not valid TOML, line 3", "duplicate key"]);

@@ -195,15 +195,15 @@ mod tests {
 
     #[test]
     fn options_multiply_with_quotes_or_without() {
-        let text = "[[matrix]]\n[matrix.set]\nfan-out.subscribers = [1, 2]\n'a.b' = 'x'\n";
+        let text = "[[matrix]]\n[matrix.set]\nfan-out.subscribers = [1, 2]\n'sim' = 'servers=2'\n";
         let expected: [&[&str]; 2] = [
-            &["--set=a.b=x", "--set=fan-out.subscribers=1"],
-            &["--set=a.b=x", "--set=fan-out.subscribers=2"],
+            &["--set=fan-out.subscribers=1", "--set=sim=servers=2"],
+            &["--set=fan-out.subscribers=2", "--set=sim=servers=2"],
         ];
         assert_eq!(said(&cells(text)), expected);
         assert_eq!(varying(&cells(text), &Keys::new(&crate::builtin())), ["fan-out.subscribers"]);
-        let over = "[defaults.set]\na.b = 1\nc.d = 2\n[[matrix]]\nset.a.b = 3\n";
-        assert_eq!(said(&cells(over)), [["--set=a.b=3", "--set=c.d=2"]]);
+        let over = "[defaults.set]\n'fan-out.subscribers' = 1\nsim = 'servers=2'\n[[matrix]]\nset.fan-out.subscribers = 3\n";
+        assert_eq!(said(&cells(over)), [["--set=fan-out.subscribers=3", "--set=sim=servers=2"]]);
     }
 
     #[test]

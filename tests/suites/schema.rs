@@ -58,6 +58,7 @@ fn the_schema_refuses_what_the_reader_refuses() {
         "[[matrix]]\nload = { batch = 3 }",
         "[[matrix]]\nout = 'x'",
         "[[matrix]]\nbatch = true",
+        "[[matrix]]\nset.fan-out.subscribers = 65",
     ] {
         refused(&place(text), "suite suite.toml", &[]);
         let value = serde_json::to_value(toml::from_str::<toml::Value>(text).unwrap()).unwrap();
@@ -82,6 +83,7 @@ fn valid(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), St
                     "string" => value.is_string(),
                     "number" => value.is_number(),
                     "boolean" => value.is_boolean(),
+                    "integer" => value.is_i64(),
                     other => panic!("type {other}"),
                 };
                 rule.as_array().map_or_else(|| is(rule), |names| names.iter().any(is))
@@ -89,6 +91,8 @@ fn valid(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), St
             "enum" => rule.as_array().unwrap().contains(value),
             "anyOf" => rule.as_array().unwrap().iter().any(|one| valid(root, one, value, at).is_ok()),
             "required" => rule.as_array().unwrap().iter().all(|key| !value[key.as_str().unwrap()].is_null()),
+            "minimum" => value.as_f64().is_none_or(|number| number >= rule.as_f64().unwrap()),
+            "maximum" => value.as_f64().is_none_or(|number| number <= rule.as_f64().unwrap()),
             "minItems" => value.as_array().is_none_or(|items| items.len() as u64 >= rule.as_u64().unwrap()),
             "uniqueItems" => value
                 .as_array()

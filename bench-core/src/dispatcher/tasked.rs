@@ -60,7 +60,7 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
         if plan.kill.is_some() && !T::Recv::CAN_BE_KILLED {
             return Err(OpenError::Refused(
-                "--kill needs a transport whose consumers can leave and return, such as nats or jetstream: here a queue \
+                "--kill needs a transport whose consumers can leave and return, as over a server: here a queue \
                  ends with its consumer"
                     .into(),
             ));

@@ -183,7 +183,7 @@ fn run_group(
 fn check(plan: &TrialPlan) -> Result<(), OpenError> {
     if plan.kill.is_some() {
         return Err(OpenError::Refused(
-            "--kill needs a transport whose consumers can leave and return, such as nats or jetstream".into(),
+            "--kill needs a transport whose consumers can leave and return, as over a server".into(),
         ));
     }
     if plan.wait == Wait::Native && plan.placement != Placement::Each {

@@ -103,7 +103,7 @@ impl Grammar {
         };
         let below = |max: u64, text: fn(u64) -> String| (max < u64::MAX).then(|| text(max));
         match self {
-            Self::Word(words) => listed(words, ""),
+            Self::Word(words) => listed(words, "`", "`"),
             Self::Count { min, max } => {
                 let text = |count: u64| count.to_string();
                 let range = range(text(*min), below(*max, text), *min > 0);
@@ -123,7 +123,7 @@ impl Grammar {
                 format!("a size{}, such as 64KiB or 1MB", range(text(*min), below(*max, text), *min > 0))
             }
             Self::Share => "a share from 0 to 1, such as 2% or 0.02".into(),
-            Self::Url(schemes) => format!("an address such as {}", listed(schemes, "://HOST:PORT")),
+            Self::Url(schemes) => format!("an address such as {}", listed(schemes, "", "://HOST:PORT")),
             Self::File => "a readable file of at most 1 MiB".into(),
             Self::Text => "any text".into(),
             Self::Form { form, .. } => (*form).into(),
@@ -167,14 +167,14 @@ impl Grammar {
     }
 }
 
-/// `file or memory`, `nats://HOST or tls://HOST`.
-fn listed(words: &[&str], after: &str) -> String {
+/// The words of a list in a sentence, each between `before` and `after`.
+fn listed(words: &[&str], before: &str, after: &str) -> String {
     match words {
         [] => String::new(),
-        [only] => format!("{only}{after}"),
+        [only] => format!("{before}{only}{after}"),
         [others @ .., last] => {
-            let others: Vec<String> = others.iter().map(|word| format!("{word}{after}")).collect();
-            format!("{} or {last}{after}", others.join(", "))
+            let others: Vec<String> = others.iter().map(|word| format!("{before}{word}{after}")).collect();
+            format!("{} or {before}{last}{after}", others.join(", "))
         }
     }
 }
@@ -184,7 +184,7 @@ fn url(text: &str, schemes: &[&str]) -> Result<String, String> {
     let is_scheme = |scheme: &str| {
         !scheme.is_empty() && scheme.bytes().all(|c| c.is_ascii_alphanumeric() || b"+-.".contains(&c))
     };
-    let usable = listed(schemes, "://");
+    let usable = listed(schemes, "", "://");
     let host = match text.split_once("://") {
         Some((scheme, host)) if schemes.contains(&scheme) => host,
         Some((scheme, _)) if is_scheme(scheme) => {

@@ -68,8 +68,8 @@ fn texts_are_read_as_everywhere_else_and_empty_texts_are_not_set() {
 #[test]
 fn what_does_not_fit_is_told_with_option_source_and_what_it_may_be() {
     for (name, text, says) in [
-        ("box.storage", "tape", "option box.storage, set by --set: \"tape\" is not file or memory"),
-        ("box.storage", "", "is not file or memory"),
+        ("box.storage", "tape", "option box.storage, set by --set: \"tape\" is not `file` or `memory`"),
+        ("box.storage", "", "is not `file` or `memory`"),
         ("box.wait", "5", "the unit is missing, as in 5s; it may be a time above zero, such as 500ms or 2s"),
         ("box.wait", "0s", "\"0s\" is not a time above zero"),
         ("box.parts", "65", "\"65\" is not a whole number from 1 to 64"),

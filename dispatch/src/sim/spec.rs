@@ -307,7 +307,7 @@ mod tests {
             ("stall=60s/1s", "shorter than its period"),
             ("loss=5/3", "first A of every B"),
             ("loss=1/0", "first A of every B"),
-            ("clock=wall", "\"wall\" is not virtual or real"),
+            ("clock=wall", "\"wall\" is not `virtual` or `real`"),
             ("servers=0", "servers: \"0\" is not a whole number from 1 to 100000"),
             ("loss=1/2,loss=1/3", "twice"),
             ("fast", "not `key=value`"),

@@ -354,7 +354,7 @@ mod tests {
             (
                 "jetstream.storage",
                 "tape",
-                "option jetstream.storage, set by --set: \"tape\" is not file or memory",
+                "option jetstream.storage, set by --set: \"tape\" is not `file` or `memory`",
             ),
             ("jetstream.ack-wait", "0s", "\"0s\" is not a time above zero"),
             ("jetstream.ack-wait", "2", "the unit is missing, as in 2s"),
