@@ -200,6 +200,12 @@ impl Audit {
         self.windows[stream].note_next(count);
     }
 
+    /// Whether a member of a group has notes that it has not entered into the group.
+    #[inline]
+    pub(crate) fn has_notes(&self) -> bool {
+        self.membership.as_ref().is_some_and(|membership| !membership.notes.is_empty())
+    }
+
     /// Enters what a member of a group noted into the group. Says whether there was anything. Called when a lane is idle,
     /// and at its end.
     pub(crate) fn settle(&mut self) -> bool {

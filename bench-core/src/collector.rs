@@ -12,25 +12,44 @@ use crate::{
     load::gaps::Gaps,
     outcome::{AuditTotals, Hop},
     port::Confirms,
-    wiring::Wiring,
+    wiring::{Destination, Wiring},
 };
 use std::sync::Arc;
 
 /// One lane as the monitor sees it.
 #[derive(Debug)]
 pub(crate) struct Watched {
-    counters: Arc<Published>,
+    pub counters: Arc<Published>,
+    pub service: usize,
+    /// The destinations it sends to, and those it hears. Shared by the instances of a service.
+    pub ports: Arc<[u16]>,
+    pub heard: Arc<[u16]>,
+    /// Whose histograms it records into.
+    pub desk: usize,
+    pub still: Still,
+}
+
+/// Histograms of one lane, or of those lanes of a thread that hear the same.
+#[derive(Debug)]
+pub(crate) struct WatchedDesk {
     exchange: Arc<Exchange>,
     spare: Option<Box<Latencies>>,
-    service: usize,
-    ports: Vec<u16>,
-    heard: Vec<u16>,
-    still: Still,
+    /// Whose hop times they are, of which destinations.
+    heard: Arc<[u16]>,
+    receiver: usize,
+}
+
+impl WatchedDesk {
+    /// Of lanes that hear these destinations. Hop times are those of the service `receiver`.
+    pub(crate) fn new(exchange: Arc<Exchange>, heard: Arc<[u16]>, receiver: usize) -> Self {
+        let spare = Some(Box::new(Latencies::new(heard.len())));
+        Self { exchange, spare, heard, receiver }
+    }
 }
 
 /// How long a lane has shown no sign of life, in ns, as far as the monitor itself was running.
 #[derive(Debug, Default)]
-struct Still {
+pub(crate) struct Still {
     /// The lane's counts when the monitor last read them.
     counted: u64,
     /// For how long the lane has neither handed over its histograms, which the monitor asked for, nor counted anything.
@@ -40,17 +59,6 @@ struct Still {
 }
 
 impl Watched {
-    pub(crate) fn new(
-        counters: Arc<Published>,
-        exchange: Arc<Exchange>,
-        spare: Box<Latencies>,
-        service: usize,
-        ports: Vec<u16>,
-        heard: Vec<u16>,
-    ) -> Self {
-        Self { counters, exchange, spare: Some(spare), service, ports, heard, still: Still::default() }
-    }
-
     fn read(&self) -> Local {
         self.counters.read(self.ports.len(), self.heard.len())
     }
@@ -73,6 +81,10 @@ pub(crate) struct Collector {
     wiring: Wiring,
     credit: Arc<Credit>,
     lanes: Vec<Watched>,
+    desks: Vec<WatchedDesk>,
+    places: tally::Places,
+    /// The longest of [`Still::silent_ns`] and of [`Still::held_up_ns`].
+    longest: (u64, u64),
     pub totals: Totals,
     /// Since the last interval was closed.
     pub response_now: Distribution,
@@ -91,11 +103,19 @@ pub(crate) struct Rest {
 }
 
 impl Collector {
-    pub(crate) fn new(wiring: Wiring, credit: Arc<Credit>, lanes: Vec<Watched>) -> Self {
+    pub(crate) fn new(
+        wiring: Wiring,
+        credit: Arc<Credit>,
+        lanes: Vec<Watched>,
+        desks: Vec<WatchedDesk>,
+    ) -> Self {
         Self {
+            places: tally::Places::new(&wiring),
             wiring,
             credit,
             lanes,
+            desks,
+            longest: (0, 0),
             totals: Totals::default(),
             response_now: Distribution::default(),
             lag_now: Distribution::default(),
@@ -104,7 +124,11 @@ impl Collector {
 
     /// Counters of all lanes, added up.
     pub(crate) fn read(&self) -> Local {
-        self.lanes.iter().map(Watched::read).fold(Local::default(), add)
+        let mut all = Local::default();
+        for lane in &self.lanes {
+            lane.counters.add_to(&mut all, lane.ports.len(), lane.heard.len());
+        }
+        all
     }
 
     /// Lanes that send.
@@ -115,10 +139,12 @@ impl Collector {
     /// Flows under way, from counters that are published at once. Ends are read before and after starts, and their mean is
     /// taken: a million flows a second go by while one is read after the other.
     pub(crate) fn in_flight(&self, ends_per_flow: u64) -> f64 {
-        let ended =
-            || -> u64 { self.wiring.driven().enumerate().map(|(origin, _)| self.credit.ended(origin)).sum() };
+        let origins = self.wiring.driven().count();
+        let ended = || self.credit.all_ended(origins);
         let before = ended();
-        let started: u64 = self.lanes.iter().map(|lane| lane.counters.started()).sum();
+        let started = self.credit.all_started();
+        let started =
+            started.unwrap_or_else(|| self.lanes.iter().map(|lane| lane.counters.started()).sum::<u64>());
         let ended = (before + ended()) as f64 / 2.0;
         started as f64 - ended / ends_per_flow as f64
     }
@@ -141,9 +167,9 @@ impl Collector {
 
     /// Asks the lanes for what they have.
     pub(crate) fn ask(&mut self) {
-        for lane in &mut self.lanes {
-            if let Some(spare) = lane.spare.take() {
-                lane.exchange.ask(spare);
+        for desk in &mut self.desks {
+            if let Some(spare) = desk.spare.take() {
+                desk.exchange.ask(spare);
             }
         }
     }
@@ -151,30 +177,41 @@ impl Collector {
     /// Notes which lanes showed no sign of life in an interval of that length. `is_held_up` says whether a lane waits for
     /// a full transport.
     pub(crate) fn note_still(&mut self, interval_ns: u64, is_held_up: impl Fn(u16) -> bool) {
+        self.longest = (0, 0);
         for (lane, watched) in self.lanes.iter_mut().enumerate() {
-            let local = watched.read();
-            let moved = local.emitted.iter().chain(&local.received).sum::<u64>();
-            let counted =
-                moved + local.started + local.ended + local.shed + local.dropped + local.written_off;
+            let counted = watched.counters.progress(watched.ports.len(), watched.heard.len());
             let stood = std::mem::replace(&mut watched.still.counted, counted) == counted;
             let add = |ns: &mut u64, still: bool| *ns = if still { *ns + interval_ns } else { 0 };
-            let is_silent = watched.spare.is_none();
+            let is_silent = self.desks[watched.desk].spare.is_none();
             add(&mut watched.still.silent_ns, stood && is_silent);
             // Of a lane that has not answered yet it is not known whether it waits or hangs.
             if !(stood && is_silent) {
                 add(&mut watched.still.held_up_ns, stood && is_held_up(lane as u16));
             }
+            let (silent_ns, held_up_ns) = &mut self.longest;
+            *silent_ns = watched.still.silent_ns.max(*silent_ns);
+            *held_up_ns = watched.still.held_up_ns.max(*held_up_ns);
         }
+    }
+
+    /// The ends of flows that lanes publish.
+    pub(crate) fn credit(&self) -> Arc<Credit> {
+        Arc::clone(&self.credit)
+    }
+
+    /// How many lanes there are.
+    pub(crate) const fn lanes(&self) -> usize {
+        self.lanes.len()
     }
 
     /// The lanes that have been silent for so long.
     pub(crate) fn silent_for(&self, ns: u64) -> Vec<u16> {
-        self.still_for(ns, |still| still.silent_ns)
+        if self.longest.0 < ns { Vec::new() } else { self.still_for(ns, |still| still.silent_ns) }
     }
 
     /// The lanes that a full transport has blocked for so long without anything moving.
     pub(crate) fn held_up_for(&self, ns: u64) -> Vec<u16> {
-        self.still_for(ns, |still| still.held_up_ns)
+        if self.longest.1 < ns { Vec::new() } else { self.still_for(ns, |still| still.held_up_ns) }
     }
 
     fn still_for(&self, ns: u64, of: fn(&Still) -> u64) -> Vec<u16> {
@@ -195,16 +232,20 @@ impl Collector {
 
     /// Takes what the lanes left since they were asked.
     pub(crate) fn collect(&mut self) {
-        for at in 0..self.lanes.len() {
-            if let Some(mut latencies) = self.lanes[at].exchange.take() {
-                self.merge(at, &latencies);
-                latencies.clear();
-                self.lanes[at].spare = Some(latencies);
-            }
+        for at in 0..self.desks.len() {
+            self.collect_at(at);
         }
     }
 
-    fn merge(&mut self, lane: usize, latencies: &Latencies) {
+    fn collect_at(&mut self, desk: usize) {
+        if let Some(mut latencies) = self.desks[desk].exchange.take() {
+            self.merge(desk, &latencies);
+            latencies.clear();
+            self.desks[desk].spare = Some(latencies);
+        }
+    }
+
+    fn merge(&mut self, desk: usize, latencies: &Latencies) {
         let Latencies { response, service, lag, inter_send, hops } = latencies;
         let totals = &mut self.totals;
         totals.response.add(response);
@@ -214,7 +255,7 @@ impl Collector {
         let all_hops = &mut totals.hops;
         self.response_now.add(response);
         self.lag_now.add(lag);
-        let Watched { heard, service: receiver, .. } = &self.lanes[lane];
+        let WatchedDesk { heard, receiver, .. } = &self.desks[desk];
         for (destination, hist) in heard.iter().zip(hops) {
             let known = all_hops.iter().position(|(at, by, _)| at == destination && by == receiver);
             let slot = known.unwrap_or_else(|| {
@@ -269,8 +310,9 @@ impl Collector {
             returned[at] = true;
             let rest = lane.finish(stopped_ns);
             // A lane that was asked just before the stop leaves what it has in the exchange only now.
-            self.collect();
-            self.merge(at, &rest.latencies);
+            let desk = self.lanes[at].desk;
+            self.collect_at(desk);
+            self.merge(desk, &rest.latencies);
             all.unsent.extend(rest.unsent);
             // Counters of a lane that stopped with a full outbox were not published; the lane's own are the truth.
             self.lanes[at].counters.publish(&rest.local);
@@ -289,11 +331,30 @@ impl Collector {
         let hops =
             std::mem::take(&mut self.totals.hops).into_iter().map(|(destination, service, times)| Hop {
                 destination: self.wiring.destinations[usize::from(destination)].name.clone(),
-                receiver: self.wiring.services[service].name.clone(),
+                receiver: receiver_name(&self.wiring, service),
                 times,
             });
         hops.collect()
     }
+}
+
+/// The service of which hop times are told: where many services hear the same destinations, it stands for all of them.
+pub(crate) fn receiver_of(wiring: &Wiring, service: usize) -> usize {
+    let mut heard = wiring.heard_by(service);
+    match (heard.next(), heard.next()) {
+        (Some(Destination { receivers, .. }), None) if receivers.len() > APART => receivers[0],
+        _ => service,
+    }
+}
+
+/// Subscribers of one destination up to which each has hop times of its own in the outcome. With ten thousand the record
+/// would grow to many megabytes.
+const APART: usize = 64;
+
+fn receiver_name(wiring: &Wiring, service: usize) -> String {
+    let name = &wiring.services[service].name;
+    let same = wiring.heard_by(service).map(|heard| heard.receivers.len()).max().unwrap_or(0);
+    if same > APART { format!("{name} and {} others", same - 1) } else { name.clone() }
 }
 
 fn add(mut all: Local, local: Local) -> Local {

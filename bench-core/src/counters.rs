@@ -91,6 +91,10 @@ const AWAKE_CELL: usize = 23;
 const CORRUPTED: usize = 9;
 const LAGGED: usize = 14;
 const BEYOND_WINDOW: usize = 16;
+/// Flows started, ended, shed, dropped, and written off.
+const PROGRESS: [usize; 5] = [0, 2, 6, 7, 18];
+/// Counters of which the largest is that of several lanes, and not the sum: the last end, and the furthest displacement.
+const LARGEST: [usize; 2] = [4, 12];
 
 /// The published copy of a lane's counters.
 #[derive(Debug)]
@@ -221,6 +225,29 @@ impl Published {
         [CORRUPTED, LAGGED, BEYOND_WINDOW].map(|cell| self.fixed.0[cell].load(Ordering::Relaxed)).iter().sum()
     }
 
+    /// Adds everything to a sum over several lanes, in which the destinations are not told apart.
+    pub(crate) fn add_to(&self, all: &mut Local, ports: usize, heard: usize) {
+        let sum = |to: &mut Vec<u64>, values: &mut dyn Iterator<Item = u64>| {
+            to.resize(1, 0);
+            to[0] += values.sum::<u64>();
+        };
+        sum(&mut all.received, &mut (0..heard).map(|slot| self.received(slot)));
+        sum(&mut all.again, &mut (0..heard).map(|slot| self.again[slot].load(Ordering::Acquire)));
+        sum(&mut all.emitted, &mut (0..ports).map(|port| self.emitted(port)));
+        for (at, (field, cell)) in fields_mut(all).into_iter().zip(&self.fixed.0).enumerate() {
+            let value = cell.load(Ordering::Relaxed);
+            *field = if LARGEST.contains(&at) { value.max(*field) } else { value + *field };
+        }
+    }
+
+    /// A number that grows when the lane does anything that is counted.
+    pub(crate) fn progress(&self, ports: usize, heard: usize) -> u64 {
+        let moved =
+            (0..ports).map(|port| self.emitted(port)).chain((0..heard).map(|slot| self.received(slot)));
+        let counted = PROGRESS.map(|cell| self.fixed.0[cell].load(Ordering::Relaxed));
+        moved.chain(counted).sum()
+    }
+
     /// A copy of everything, not of one instant.
     pub(crate) fn read(&self, ports: usize, heard: usize) -> Local {
         let received = (0..heard).map(|slot| self.received(slot)).collect();
@@ -282,6 +309,17 @@ mod tests {
         local.awake_ns += 1;
         published.publish_awake(&local);
         assert_eq!(published.read(2, 1), local);
+        let counted = local.started + local.ended + local.shed + local.dropped + local.written_off;
+        assert_eq!(published.progress(2, 1), counted + 5 + 6 + 7, "the cells are where they are said to be");
+        let mut sum = Local::default();
+        (0..2).for_each(|_| published.add_to(&mut sum, 2, 1));
+        assert_eq!((&sum.emitted[..], &sum.received[..], &sum.again[..]), (&[22][..], &[14][..], &[4][..]));
+        for (at, (sum, one)) in
+            fields_mut(&mut sum).into_iter().zip(fields_mut(&mut local.clone())).enumerate()
+        {
+            let is_largest = at == 4 || at == 12;
+            assert_eq!(*sum, if is_largest { *one } else { 2 * *one }, "{at}");
+        }
         let excused = local.corrupted + local.lagged + local.beyond_window;
         assert_eq!(published.excused(), excused, "the cells are where they are said to be");
     }

@@ -6,26 +6,76 @@ use crate::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// One row per lane that may end flows, one column per lane that starts them. Each row has one writer.
+/// One row per lane that may end flows, one column per lane that starts them. Each row has one writer. Where many lanes
+/// share a thread, they have a row together.
 #[derive(Debug)]
 pub(crate) struct Credit {
     rows: Vec<Box<[AtomicU64]>>,
+    /// Of each thread whose lanes share a row; none where each lane has a row of its own.
+    sums: Box<[Sums]>,
+}
+
+/// The sums of one thread over all its lanes, so that a look at what is under way costs no look at each of them.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Sums {
+    started: AtomicU64,
+    ended: AtomicU64,
 }
 
 impl Credit {
+    /// A row for each of `lanes`.
     pub(crate) fn new(lanes: usize, origins: usize) -> Self {
         let row = || (0..origins.next_multiple_of(16).max(16)).map(|_| AtomicU64::new(0)).collect();
-        Self { rows: (0..lanes).map(|_| row()).collect() }
+        Self { rows: (0..lanes).map(|_| row()).collect(), sums: Box::default() }
     }
 
-    /// Publishes how many flows of each origin `lane` has ended so far.
+    /// A row for each of `threads`.
+    pub(crate) fn of_threads(threads: usize, origins: usize) -> Self {
+        Self { sums: (0..threads).map(|_| Sums::default()).collect(), ..Self::new(threads, origins) }
+    }
+
+    /// Publishes how many flows of each origin `lane` has ended so far. Without effect if its thread does that.
     #[inline]
     pub(crate) fn publish(&self, lane: u16, ended: &[u64]) {
-        release(&self.rows[usize::from(lane)], ended);
+        if let Some(row) = self.rows.get(usize::from(lane)) {
+            release(row, ended);
+        }
+    }
+
+    /// As [`Credit::publish`], for a thread: its lanes have ended `times` more flows of the `origin`-th origin.
+    pub(crate) fn add(&self, thread: usize, origin: u16, times: u32) {
+        let add = |cell: &AtomicU64| {
+            // It has no other writer.
+            cell.store(cell.load(Ordering::Relaxed) + u64::from(times), Ordering::Release);
+        };
+        if let Some(cell) = self.rows[thread].get(usize::from(origin)) {
+            add(cell);
+            add(&self.sums[thread].ended);
+        }
+    }
+
+    /// Publishes how many flows the lanes of a thread have started so far, all together.
+    pub(crate) fn set_started(&self, thread: usize, started: u64) {
+        self.sums[thread].started.store(started, Ordering::Relaxed);
     }
 
     /// How many times flows of the `origin`-th origin have been ended.
     pub(crate) fn ended(&self, origin: usize) -> u64 {
         self.rows.iter().map(|row| row[origin].load(Ordering::Acquire)).sum()
+    }
+
+    /// How many times flows of any of so many origins have been ended.
+    pub(crate) fn all_ended(&self, origins: usize) -> u64 {
+        if self.sums.is_empty() {
+            return (0..origins).map(|origin| self.ended(origin)).sum();
+        }
+        self.sums.iter().map(|sums| sums.ended.load(Ordering::Acquire)).sum()
+    }
+
+    /// How many flows were started; `None` where the lanes' own counters are all that tells.
+    pub(crate) fn all_started(&self) -> Option<u64> {
+        let sum = || self.sums.iter().map(|sums| sums.started.load(Ordering::Relaxed)).sum();
+        (!self.sums.is_empty()).then(sum)
     }
 }

@@ -1,4 +1,5 @@
-//! Where a lane swaps a full histogram for an empty one with the collector.
+//! Where a lane swaps a full histogram for an empty one with the collector. Many lanes of one thread record into the same
+//! histograms, which the thread lends to each of them for a turn.
 
 use crate::{
     hist::Hist,
@@ -7,7 +8,7 @@ use crate::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 /// Histograms of one lane over one interval.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,22 @@ pub(crate) struct Latencies {
 impl Latencies {
     pub(crate) fn new(heard: usize) -> Self {
         Self { hops: vec![Hist::default(); heard], ..Self::default() }
+    }
+
+    /// Stands in at a lane that is lent the histograms of its thread.
+    pub(crate) fn none() -> Self {
+        Self {
+            response: Hist::none(),
+            service: Hist::none(),
+            lag: Hist::none(),
+            inter_send: Hist::none(),
+            hops: Vec::new(),
+        }
+    }
+
+    /// Whether they are a stand-in.
+    pub(crate) const fn is_none(&self) -> bool {
+        self.response.is_none()
     }
 
     pub(crate) fn clear(&mut self) {
@@ -69,6 +86,11 @@ impl Exchange {
         }
     }
 
+    /// Lane: whether it is asked to.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed)
+    }
+
     #[cold]
     fn swap(&self, latencies: &mut Box<Latencies>) {
         if self.wanted.swap(false, Ordering::AcqRel)
@@ -76,5 +98,25 @@ impl Exchange {
         {
             put(&self.full, Some(std::mem::replace(latencies, empty)));
         }
+    }
+}
+
+/// The histograms of those lanes of a thread that hear the same. A lane has them for the time of a turn.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    /// A stand-in while a lane has them.
+    pub latencies: Box<Latencies>,
+    pub exchange: Arc<Exchange>,
+}
+
+impl Desk {
+    /// Of lanes that each hear so many destinations.
+    pub(crate) fn new(heard: usize) -> Self {
+        Self { latencies: Box::new(Latencies::new(heard)), exchange: Arc::default() }
+    }
+
+    /// Swaps with the collector if it asked to. Between turns only.
+    pub(crate) fn serve(&mut self) {
+        self.exchange.serve(&mut self.latencies);
     }
 }

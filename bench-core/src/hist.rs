@@ -47,6 +47,16 @@ impl Default for Hist {
 }
 
 impl Hist {
+    /// One that stands in for another and is never recorded into. It takes no memory.
+    pub(crate) fn none() -> Self {
+        Self { counts: Box::default(), count: 0, sum_ns: 0, min_ns: u64::MAX, max_ns: 0, over_range: 0 }
+    }
+
+    /// Whether it is a stand-in.
+    pub(crate) const fn is_none(&self) -> bool {
+        self.counts.is_empty()
+    }
+
     /// Records `times` equal values.
     #[inline]
     pub fn record_n(&mut self, value_ns: u64, times: u32) {

@@ -8,7 +8,7 @@ pub use watch::{Counts, Edge, Unwatched, Watch};
 
 use crate::{
     clock::process_cpu_ns,
-    collector::{Collector, Rest, Totals, Watched},
+    collector::{Collector, Rest, Totals, Watched, WatchedDesk},
     cost::{Meter, Reading},
     credit::Credit,
     lane::Lane,
@@ -26,6 +26,9 @@ use std::{sync::Arc, time::Duration};
 const SILENCE_NS: u64 = 5_000_000_000;
 /// A transport that was full for so long, while nothing at all moved, stays so.
 const STALL_NS: u64 = 60_000_000_000;
+/// How often lanes are looked at for signs of life: each of them costs a look a fraction of a microsecond, so ten thousand
+/// are looked at twice a second.
+const STILL_PER_LANE_NS: u64 = 50_000;
 /// The time that a load may take to end beyond the drain deadline. It is long enough that a lane which hangs is reported first.
 const LATE_NS: u64 = 1_000_000_000;
 
@@ -50,6 +53,8 @@ pub struct Monitor {
     last_sample_ns: u64,
     last_ended: u64,
     last_blocked_ns: u64,
+    /// For how long lanes were not looked at for signs of life.
+    unlooked_ns: u64,
     draining_since_ns: Option<u64>,
     /// Reads what the trial costs; `None` in virtual time.
     meter: Option<Meter>,
@@ -75,6 +80,7 @@ impl Monitor {
         control: Arc<Control>,
         credit: Arc<Credit>,
         lanes: Vec<Watched>,
+        desks: Vec<WatchedDesk>,
         begins_ns: u64,
     ) -> Self {
         let measure_from_ns = begins_ns + plan.load.warmup_ns;
@@ -89,7 +95,7 @@ impl Monitor {
         let stall_ns = silence_ns.max(plan.load.flow_timeout_ns).max(STALL_NS).saturating_add(away_ns);
         Self {
             control,
-            collector: Collector::new(plan.wiring.clone(), credit, lanes),
+            collector: Collector::new(plan.wiring.clone(), credit, lanes, desks),
             ends_per_flow: u64::from(plan.scenario.ends_per_flow.max(1)),
             begins_ns,
             measure_from_ns,
@@ -103,6 +109,7 @@ impl Monitor {
             last_sample_ns: begins_ns,
             last_ended: 0,
             last_blocked_ns: 0,
+            unlooked_ns: 0,
             draining_since_ns: None,
             meter: None,
             in_flight_area: 0.0,
@@ -116,6 +123,11 @@ impl Monitor {
             has_begun: false,
             has_opened: false,
         }
+    }
+
+    /// The ends of flows that lanes publish.
+    pub(crate) fn credit(&self) -> Arc<Credit> {
+        self.collector.credit()
     }
 
     /// Has it read what the trial costs, by the process's own time: in real time only.
@@ -298,8 +310,11 @@ impl Monitor {
         let ended = local.ended / self.ends_per_flow;
         let interval_ns = (now_ns - self.last_sample_ns).max(1);
         // A process that was suspended did not wait.
-        let blame = &self.control.blame;
-        self.collector.note_still(interval_ns.min(2 * self.sample_every_ns), |lane| blame.is_held_up(lane));
+        self.unlooked_ns += interval_ns.min(2 * self.sample_every_ns);
+        if self.unlooked_ns >= STILL_PER_LANE_NS * self.collector.lanes() as u64 {
+            let blame = &self.control.blame;
+            self.collector.note_still(std::mem::take(&mut self.unlooked_ns), |lane| blame.is_held_up(lane));
+        }
         let held_up_ns = local.blocked_ns.saturating_sub(self.last_blocked_ns) as f64;
         let senders = self.collector.senders();
         watch.sample(&Snapshot {

@@ -49,6 +49,8 @@ pub(crate) struct Recorder {
     credit: Arc<Credit>,
     /// By origin: how many flows this lane has ended.
     ended: Vec<u64>,
+    /// Origins and flows that were ended in this turn, where the lane's thread publishes them.
+    ended_now: Vec<(u16, u32)>,
     ends_unpublished: bool,
     /// By lane: its number among the origins.
     origins: Arc<[u16]>,
@@ -97,14 +99,17 @@ pub(crate) struct RecorderSpec {
     pub credit: Arc<Credit>,
     pub origins: Arc<[u16]>,
     pub measure_from_ns: u64,
+    /// How many lanes start flows.
+    pub starting: usize,
+    /// The lane's thread lends it histograms, and publishes which flows it ended.
+    pub is_lent: bool,
 }
 
 impl Recorder {
     pub(crate) fn new(spec: RecorderSpec) -> (Self, Arc<Exchange>) {
-        let RecorderSpec { lane, ports, heard, audit, credit, origins, measure_from_ns } = spec;
+        let RecorderSpec { lane, ports, heard, audit, credit, origins, measure_from_ns, .. } = spec;
         let exchange = Arc::new(Exchange::default());
         let slots = heard.streams.len();
-        let count = origins.iter().filter(|origin| **origin != u16::MAX).count();
         let recorder = Self {
             local: Local {
                 emitted: vec![0; ports],
@@ -112,13 +117,14 @@ impl Recorder {
                 again: vec![0; slots],
                 ..Local::default()
             },
-            latencies: Box::new(Latencies::new(slots)),
+            latencies: Box::new(if spec.is_lent { Latencies::none() } else { Latencies::new(slots) }),
             exchange: Arc::clone(&exchange),
             heard,
             audit,
             lane,
             credit,
-            ended: vec![0; count],
+            ended: vec![0; if spec.is_lent { 0 } else { spec.starting }],
+            ended_now: Vec::new(),
             ends_unpublished: false,
             origins,
             measure_from_ns,
@@ -129,11 +135,6 @@ impl Recorder {
             again: Vec::new(),
         };
         (recorder, exchange)
-    }
-
-    /// A spare set of histograms for the collector to leave in exchange.
-    pub(crate) fn spare(&self) -> Box<Latencies> {
-        Box::new(Latencies::new(self.heard.streams.len()))
     }
 
     /// Notes what a lane was handed at `now_ns`: seal, sequence, hop time. Says whether every message belongs here
@@ -316,6 +317,8 @@ impl Recorder {
         let number = self.origins.get(usize::from(origin)).copied().unwrap_or(u16::MAX);
         if let Some(ended) = self.ended.get_mut(usize::from(number)) {
             *ended += u64::from(times);
+        } else if number != u16::MAX {
+            self.ended_now.push((number, times));
         }
         if due_ns >= self.measure_from_ns {
             // Where it starts a flow may end, too, and was then never handed over: it took no time in service.
@@ -371,6 +374,28 @@ impl Recorder {
         }
     }
 
+    /// Swaps its histograms with those that its thread lends it, or gives those back.
+    #[inline]
+    pub(crate) const fn swap_latencies(&mut self, lent: &mut Box<Latencies>) {
+        std::mem::swap(&mut self.latencies, lent);
+    }
+
+    /// Whether its histograms are elsewhere.
+    pub(crate) const fn is_without_latencies(&self) -> bool {
+        self.latencies.is_none()
+    }
+
+    /// The origins of flows that were ended since last asked, and how many, where the lane's thread publishes them.
+    #[inline]
+    pub(crate) const fn ended_now(&mut self) -> &mut Vec<(u16, u32)> {
+        &mut self.ended_now
+    }
+
+    /// Whether its audit has not yet been asked about everything that it received.
+    pub(crate) fn has_notes(&self) -> bool {
+        self.audit.has_notes()
+    }
+
     /// The last, unexchanged histograms.
     pub(crate) fn into_rest(self) -> Box<Latencies> {
         self.latencies
@@ -391,6 +416,8 @@ mod tests {
             credit: Arc::new(Credit::new(1, 1)),
             origins: Arc::new([0]),
             measure_from_ns: 0,
+            starting: 1,
+            is_lent: false,
         });
         recorder.end(&Message::start(0, 0, 1_000, 0, 0), 1_700);
         recorder.close_ends(1_700);

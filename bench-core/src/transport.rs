@@ -52,6 +52,10 @@ pub trait Transport: Send {
     /// Its receiving port.
     type Recv: RecvPort + 'static;
 
+    /// Whether the instances of a service that compete for messages take them from one queue. Then the engine has one of
+    /// them look for a message, and otherwise all of them, where there are so many that it does not look at each in turn.
+    const SHARES_QUEUES: bool = false;
+
     /// Sets up what carries `wiring`: one endpoint for each of its instances, in order.
     ///
     /// # Errors

@@ -183,7 +183,9 @@ impl Wiring {
     /// The service of an instance, as an index.
     #[must_use]
     pub fn service_of(&self, instance: u16) -> usize {
-        self.services.iter().position(|service| service.instances.contains(&instance)).unwrap_or(0)
+        // Their numbers follow each other.
+        let at = self.services.partition_point(|service| service.instances.end <= instance);
+        if at < self.services.len() { at } else { 0 }
     }
 
     /// A name for an instance: `payment`, or `payment#2` where there are several.
@@ -221,8 +223,8 @@ impl Wiring {
 
     fn check_shape(&self, scenario: &Scenario) -> Result<(), WiringError> {
         let instances: usize = self.services.iter().map(|service| service.instances.len()).sum();
-        if instances > 4096 {
-            return Err(rule(format!("{instances} service instances: one process can have 4,096 at most")));
+        if instances > INSTANCES_MAX {
+            return Err(rule(format!("{instances} service instances: one process can have 32,768 at most")));
         }
         if self.driven().next().is_none() {
             return Err(rule(format!("scenario `{}` has no driven service that takes part", scenario.name)));
@@ -307,6 +309,10 @@ impl Wiring {
         false
     }
 }
+
+/// Service instances of one process. Messages name an instance by a number of 16 bits, of which the last has a meaning of its
+/// own; half of the numbers are enough for ten thousand clients and what they talk to.
+const INSTANCES_MAX: usize = 32_768;
 
 fn rule(text: impl Into<String>) -> WiringError {
     WiringError::Rule(text.into())

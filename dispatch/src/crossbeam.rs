@@ -150,6 +150,7 @@ impl<const SLEEPS: bool> Queues<SLEEPS> {
 impl<const SLEEPS: bool> Transport for Channels<SLEEPS> {
     type Send = QueueSender<SLEEPS>;
     type Recv = QueueReceiver<SLEEPS>;
+    const SHARES_QUEUES: bool = true;
 
     fn open(&mut self, wiring: &Wiring) -> Result<Vec<Endpoint<Self::Send, Self::Recv>>, OpenError> {
         let queues: Vec<Queues<SLEEPS>> =

@@ -4,6 +4,7 @@
 //! destination would hide a message that is still under way to another.
 
 use super::Collector;
+use crate::wiring::Wiring;
 
 /// One destination at one service that hears it, in deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +34,11 @@ impl Leg {
 impl Tally {
     /// Whether nothing is under way any more: at no service more is missing than it knows will not come.
     pub(super) fn is_complete(&self) -> bool {
-        self.excused.iter().enumerate().all(|(service, excused)| {
-            let legs = self.legs.iter().filter(|leg| leg.service == service);
-            legs.map(Leg::missing).sum::<u64>() <= *excused
-        })
+        let mut missing = vec![0; self.excused.len()];
+        for leg in &self.legs {
+            missing[leg.service] += leg.missing();
+        }
+        missing.iter().zip(&self.excused).all(|(missing, excused)| missing <= excused)
     }
 
     /// Deliveries that should follow from what was sent. A message that arrived was sent, whatever its sender was told.
@@ -59,31 +61,50 @@ impl Collector {
     /// Counts. `unsent` is, by destination, what was emitted and no transport took. All that was received is read before
     /// anything that was emitted; see [`crate::counters::Published::publish`].
     pub(super) fn tally(&self, unsent: &[(u16, u64)]) -> Tally {
-        let mut tally = Tally { legs: Vec::new(), excused: vec![0; self.wiring.services.len()] };
-        for destination in &self.wiring.destinations {
-            for service in &destination.receivers {
-                let (service, destination) = (*service, destination.id);
-                tally.legs.push(Leg { service, destination, expected: 0, first: 0 });
-            }
-        }
+        let Places { legs, by_service } = &self.places;
+        let mut tally = Tally { legs: legs.clone(), excused: vec![0; self.wiring.services.len()] };
         for lane in &self.lanes {
-            for (slot, destination) in lane.heard.iter().enumerate() {
-                let is_it = |leg: &&mut Leg| (leg.service, leg.destination) == (lane.service, *destination);
-                if let Some(leg) = tally.legs.iter_mut().find(is_it) {
-                    leg.first += lane.counters.first(slot);
-                }
+            for (slot, leg) in by_service[lane.service].iter().enumerate() {
+                tally.legs[*leg].first += lane.counters.first(slot);
             }
             tally.excused[lane.service] += lane.counters.excused();
         }
+        let mut sent = vec![0; self.wiring.destinations.len()];
+        for lane in &self.lanes {
+            for (port, destination) in lane.ports.iter().enumerate() {
+                sent[usize::from(*destination)] += lane.counters.emitted(port);
+            }
+        }
+        for (destination, count) in unsent {
+            let sent = &mut sent[usize::from(*destination)];
+            *sent = sent.saturating_sub(*count);
+        }
         for leg in &mut tally.legs {
-            let senders =
-                self.lanes.iter().flat_map(|lane| lane.ports.iter().enumerate().map(move |at| (lane, at)));
-            let to_it = senders.filter(|(_, (_, destination))| **destination == leg.destination);
-            leg.expected = to_it.map(|(lane, (port, _))| lane.counters.emitted(port)).sum();
-            let left = unsent.iter().filter(|(destination, _)| *destination == leg.destination);
-            leg.expected = leg.expected.saturating_sub(left.map(|(_, count)| count).sum());
+            leg.expected = sent[usize::from(leg.destination)];
         }
         tally
+    }
+}
+
+/// All pairs of a destination and a service that hears it, and where those of each service are.
+#[derive(Debug)]
+pub(super) struct Places {
+    legs: Vec<Leg>,
+    /// By service and heard destination.
+    by_service: Vec<Vec<usize>>,
+}
+
+impl Places {
+    pub(super) fn new(wiring: &Wiring) -> Self {
+        let mut places = Self { legs: Vec::new(), by_service: vec![Vec::new(); wiring.services.len()] };
+        for destination in &wiring.destinations {
+            for service in &destination.receivers {
+                places.by_service[*service].push(places.legs.len());
+                let (service, destination) = (*service, destination.id);
+                places.legs.push(Leg { service, destination, expected: 0, first: 0 });
+            }
+        }
+        places
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     clock::Clock,
     drive::{
         Placement, Rings, Seat, Wait,
+        crowd::{Board, CROWD, Crowd},
         slack::{Slack, ask_for_precise_sleeps},
         threads,
     },
@@ -21,7 +22,7 @@ use crate::{
     plan::TrialPlan,
     port::{PortError, RecvPort, SendPort},
     session::{Control, Session, rings},
-    transport::{Endpoint, OpenError, Transport},
+    transport::{Endpoint, Endpoints, OpenError, Transport},
     wiring::Wiring,
 };
 use std::{
@@ -45,11 +46,15 @@ impl<T: Transport> Dispatcher for Threaded<T> {
         watch.opened(self.0.server().as_ref());
         // Measured here the first time, not when the first lane waits.
         Slack::of_host();
-        let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
+        let lanes = usize::from(plan.wiring.instance_count());
         let threads = match plan.placement {
-            Placement::Each => lanes.len(),
-            Placement::Threads(count) => count.min(lanes.len()),
+            Placement::Each => lanes,
+            Placement::Threads(count) => count.min(lanes),
         };
+        if lanes > CROWD * threads {
+            return Ok(run_crowds(plan, endpoints, threads, T::SHARES_QUEUES, watch));
+        }
+        let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
         let bells: Vec<Arc<Bell>> = (0..threads).map(|_| Arc::new(Bell::default())).collect();
         bells.iter().for_each(|bell| control.add_bell(Arc::clone(bell)));
         let by_lane: Vec<Arc<Bell>> =
@@ -67,6 +72,44 @@ impl<T: Transport> Dispatcher for Threaded<T> {
 
     fn refusal(&mut self, wiring: &Wiring) -> Option<String> {
         refusal_of(self.0.open(wiring))
+    }
+}
+
+/// Runs a trial of which each thread has many lanes.
+fn run_crowds<S: SendPort + 'static, R: RecvPort + 'static>(
+    plan: &TrialPlan,
+    endpoints: Endpoints<S, R>,
+    threads: usize,
+    shares_queues: bool,
+    watch: &mut dyn Watch,
+) -> Outcome {
+    let (Session { lanes, monitor, control }, desks) = Session::crowded(plan, lead_ns(plan), threads);
+    let sleeps = !matches!(plan.wait, Wait::Spin | Wait::Yield);
+    let credit = monitor.credit();
+    let board = Arc::new(Board::new(&plan.wiring, threads, credit, sleeps, shares_queues));
+    board.bells().for_each(|bell| control.add_bell(Arc::clone(bell)));
+    let crowd = |(thread, desks)| Crowd::new(plan, &board, thread, desks);
+    let mut crowds: Vec<Crowd<S, R>> = desks.into_iter().enumerate().map(crowd).collect();
+    for (lane, endpoint) in lanes.into_iter().zip(endpoints) {
+        let (at, service) = (usize::from(lane.id()) % threads, plan.wiring.service_of(lane.id()));
+        crowds[at].add(Seat { lane, endpoint, rings: Rings::default() }, service);
+    }
+    run_on_threads(crowds, &control, monitor, watch)
+}
+
+impl<S: SendPort + 'static, R: RecvPort + 'static> OnThread for Crowd<S, R> {
+    type Ports = Vec<Endpoint<S, R>>;
+
+    fn drive(&mut self, clock: &Clock) -> Result<(), (u16, PortError)> {
+        Self::drive(self, clock)
+    }
+
+    fn lanes(&self) -> Vec<u16> {
+        Self::lanes(self)
+    }
+
+    fn into_parts(self) -> (Vec<Lane>, Self::Ports) {
+        self.into_seats().into_iter().map(|seat| (seat.lane, seat.endpoint)).unzip()
     }
 }
 

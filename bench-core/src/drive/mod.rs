@@ -2,6 +2,7 @@
 //! and ports, and waits when there is nothing to move.
 
 pub mod awake;
+pub(crate) mod crowd;
 pub mod slack;
 mod slice;
 pub mod tasks;
@@ -170,34 +171,47 @@ impl<S: SendPort, R: RecvPort> Seat<S, R> {
     fn step(&mut self, clock: &impl Now) -> Result<Step, PortError> {
         let Self { lane, endpoint: Endpoint { inbox, replies, sends }, rings } = self;
         let mut outlet = Ringing { sends, on_send: &rings.on_send };
-        let (mut moved, held_up, until_ns) = match lane.begin_turn(clock, &mut outlet)? {
-            Turn::Look { moved, until_ns } => (moved, false, until_ns),
-            Turn::HeldUp { moved } => (moved, true, u64::MAX),
-            Turn::Done => return Ok(Step::Done),
-        };
-        if lane.hears() && !held_up {
-            let (port, max) = wanted(lane, inbox, replies)?;
-            for _ in 0..lane.batches_per_turn() {
-                lane.does(Act::Drain);
-                let drained = port.drain(max, |batch| lane.received(batch, clock));
-                lane.does(Act::Harness);
-                if found(lane, drained)? == 0 {
-                    break;
-                }
-                moved = true;
-                if !lane.send_caused(clock, &mut outlet)? {
-                    break;
-                }
-            }
-        }
-        if !moved {
-            return Ok(if held_up { Step::Full } else { Step::Idle { until_ns } });
-        }
-        if lane.end_turn() {
+        let (step, flows_ended) = take_turn(lane, inbox, replies, &mut outlet, clock)?;
+        if flows_ended {
             ring(&rings.on_end);
         }
-        Ok(Step::Moved)
+        Ok(step)
     }
+}
+
+/// Has a lane take its turn. Says too whether flows ended, so that the lanes which started them are to be woken.
+#[inline(always)]
+fn take_turn<R: RecvPort>(
+    lane: &mut Lane,
+    inbox: &mut Option<R>,
+    replies: &mut Option<R>,
+    outlet: &mut impl Outlet,
+    clock: &impl Now,
+) -> Result<(Step, bool), PortError> {
+    let (mut moved, held_up, until_ns) = match lane.begin_turn(clock, outlet)? {
+        Turn::Look { moved, until_ns } => (moved, false, until_ns),
+        Turn::HeldUp { moved } => (moved, true, u64::MAX),
+        Turn::Done => return Ok((Step::Done, false)),
+    };
+    if lane.hears() && !held_up {
+        let (port, max) = wanted(lane, inbox, replies)?;
+        for _ in 0..lane.batches_per_turn() {
+            lane.does(Act::Drain);
+            let drained = port.drain(max, |batch| lane.received(batch, clock));
+            lane.does(Act::Harness);
+            if found(lane, drained)? == 0 {
+                break;
+            }
+            moved = true;
+            if !lane.send_caused(clock, outlet)? {
+                break;
+            }
+        }
+    }
+    if !moved {
+        return Ok((if held_up { Step::Full } else { Step::Idle { until_ns } }, false));
+    }
+    Ok((Step::Moved, lane.end_turn()))
 }
 
 /// Send ports with the bells of those who hear what is sent there.

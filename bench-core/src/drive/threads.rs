@@ -8,7 +8,11 @@ use crate::{
     port::{PortError, RecvPort, SendPort},
     sync::{self, Thread},
 };
-use std::{sync::Arc, task::Wake, time::Duration};
+use std::{
+    sync::Arc,
+    task::{Wake, Waker},
+    time::Duration,
+};
 
 /// Longest sleep, so that a lane notices a stop and serves the collector even if nobody rings.
 pub const NAP: Duration = Duration::from_millis(50);
@@ -23,6 +27,11 @@ impl Wake for Unpark {
     }
 }
 
+/// What wakes the calling thread.
+pub(super) fn unparks_this() -> Waker {
+    Arc::new(Unpark(sync::current())).into()
+}
+
 /// Steps `seats` in turn on the calling thread until all are done.
 ///
 /// # Errors
@@ -33,7 +42,7 @@ pub fn drive<S: SendPort, R: RecvPort>(
     wait: Wait,
     bell: &Bell,
 ) -> Result<(), (u16, PortError)> {
-    bell.leave_waker(|| Arc::new(Unpark(sync::current())).into());
+    bell.leave_waker(unparks_this);
     let (mut idle_rounds, mut awake) = (0_u32, Awake::default());
     loop {
         let now = round(seats, clock)?;
@@ -71,7 +80,7 @@ pub fn drive<S: SendPort, R: RecvPort>(
 }
 
 /// A thread that yields reads its own time once in so many yields, which take longer than that.
-const YIELDS: u32 = 4;
+pub(super) const YIELDS: u32 = 4;
 
 /// Notes that the thread waits awake at `now_ns`, if one of its loads waits for a due time.
 fn note_awake<S, R>(seats: &mut [Seat<S, R>], awake: &mut Awake, now_ns: u64) {

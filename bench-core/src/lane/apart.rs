@@ -6,6 +6,7 @@ use crate::{
     handler::{Out, Reactor},
     load::Load,
     message::Message,
+    recorder::Recorder,
 };
 
 impl Lane {
@@ -19,6 +20,16 @@ impl Lane {
     pub fn waited_awake(&mut self, for_ns: u64) {
         self.spec.out.recorder.local.awake_ns += for_ns;
         self.spec.counters.publish_awake(&self.spec.out.recorder.local);
+    }
+
+    /// How many flows it has started.
+    pub(crate) const fn started(&self) -> u64 {
+        self.spec.out.recorder.local.started
+    }
+
+    /// What it records into and publishes by itself, unless its thread does that for many lanes.
+    pub(crate) const fn recorder(&mut self) -> &mut Recorder {
+        &mut self.spec.out.recorder
     }
 
     /// When it last started flows or received something, in ns on the run's clock.

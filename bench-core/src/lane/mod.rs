@@ -87,7 +87,7 @@ pub(crate) struct LaneSpec {
     /// Handles one request at a time: its reply is awaited before anything else is done.
     pub awaits: bool,
     /// By destination: whether replies come from there.
-    pub replies: Vec<bool>,
+    pub replies: Arc<[bool]>,
     pub batch: usize,
     pub pool: Arc<Pool>,
     pub counters: Arc<Published>,
@@ -212,7 +212,7 @@ impl Lane {
 
     /// Whether the run is over.
     #[inline]
-    fn is_stopped(&self) -> bool {
+    pub(crate) fn is_stopped(&self) -> bool {
         self.spec.control.stop.is_stopped()
     }
 

@@ -1,11 +1,13 @@
 //! The gaps between flows, as planned and as started. All gaps go into a histogram. The first few thousand are kept as
 //! they are, for a test of their distribution.
 
-use super::Pace;
+use super::{Pace, Share};
 use crate::{hist::Hist, message::Message};
 
-/// How many intervals are kept: enough for the Anderson-Darling test to see a floor of half the mean, in 64 KiB.
+/// How many intervals are kept of a sender: enough for the Anderson-Darling test to see a floor of half the mean, in 64 KiB.
 const KEPT: usize = 4096;
+/// And how many at least where there are many senders, of which each leaves fewer.
+const KEPT_LEAST: usize = 128;
 
 /// The first intervals between the measured flows of one sender, in ns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,17 +16,23 @@ pub struct Gaps {
     pub planned_ns: Vec<u64>,
     /// Between the times the sender took them up.
     pub started_ns: Vec<u64>,
+    /// How many intervals are kept; 0: there is no schedule.
+    kept: usize,
     last_due_ns: Option<u64>,
     last_started_ns: Option<u64>,
 }
 
 impl Gaps {
-    /// Room for what an open load leaves; a closed one has no schedule.
-    pub(super) fn new(pace: Pace) -> Self {
-        let room = if matches!(pace, Pace::Open { .. }) { KEPT } else { 0 };
+    /// Room for what an open load leaves; a closed one has no schedule. Of many senders most leave little, so their room
+    /// grows.
+    pub(super) fn new(pace: Pace, share: Share) -> Self {
+        let is_open = matches!(pace, Pace::Open { .. });
+        let kept = if is_open { share.of_all(KEPT, KEPT_LEAST) } else { 0 };
+        let room = if kept == KEPT { KEPT } else { 0 };
         Self {
             planned_ns: Vec::with_capacity(room),
             started_ns: Vec::with_capacity(room),
+            kept,
             last_due_ns: None,
             last_started_ns: None,
         }
@@ -37,7 +45,7 @@ impl Gaps {
     }
 
     pub(super) fn are_noted(&self) -> bool {
-        self.planned_ns.capacity() > 0
+        self.kept > 0
     }
 
     /// Notes flows that were started together, in the order they were due.
@@ -52,10 +60,10 @@ impl Gaps {
         if measured.is_empty() {
             return;
         }
-        let kept = measured.len().min(KEPT + 1 - self.planned_ns.len());
+        let kept = measured.len().min(self.kept + 1 - self.planned_ns.len());
         for start in &measured[..kept] {
             if let Some(last_ns) = self.last_due_ns.replace(start.due_ns())
-                && self.planned_ns.len() < KEPT
+                && self.planned_ns.len() < self.kept
             {
                 self.planned_ns.push(start.due_ns().saturating_sub(last_ns));
             }
@@ -70,7 +78,7 @@ impl Gaps {
     fn note_started(&mut self, gap_ns: u64, times: usize, inter_send: &mut Hist) {
         if times > 0 {
             inter_send.record_n(gap_ns, u32::try_from(times).unwrap_or(u32::MAX));
-            let keep = times.min(KEPT - self.started_ns.len());
+            let keep = times.min(self.kept - self.started_ns.len());
             self.started_ns.extend(std::iter::repeat_n(gap_ns, keep));
         }
     }

@@ -29,6 +29,12 @@ impl Share {
         let (member, of) = (self.member as u64, self.of as u64);
         whole / of + u64::from(member < whole % of)
     }
+
+    /// The length of a buffer of each of the instances: `most`, and less where there are more than 64 of them, so that all
+    /// together take no more memory than 64 do; `least` in any case.
+    pub(super) fn of_all(self, most: usize, least: usize) -> usize {
+        (most * 64 / self.of.max(1)).clamp(least, most)
+    }
 }
 
 pub(crate) struct Load {
@@ -59,7 +65,9 @@ pub(crate) struct Load {
     gaps: Gaps,
 }
 
+/// Flows that are fetched at once, and how many at least where many instances start flows.
 const BUFFER: usize = 512;
+const BUFFER_LEAST: usize = 16;
 
 impl Load {
     pub(crate) fn new(
@@ -86,7 +94,7 @@ impl Load {
             begins_ns,
             measure_from_ns,
             ends_ns,
-            buffer: Vec::with_capacity(BUFFER),
+            buffer: Vec::with_capacity(share.of_all(BUFFER, BUFFER_LEAST)),
             next: 0,
             known_room: 0,
             ends_seen: 0,
@@ -94,7 +102,7 @@ impl Load {
             stuck_since_ns: None,
             is_early: false,
             users: Users::default(),
-            gaps: Gaps::new(plan.pace),
+            gaps: Gaps::new(plan.pace, share),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Runs that are not complete, although the sums over all destinations match.
 
-use super::super::Watched;
+use super::super::{Still, Watched, WatchedDesk};
 use super::*;
 use crate::{
     audit::{Audit, Group},
@@ -64,29 +64,48 @@ impl Bench {
             };
             let origins = Arc::new([0]);
             let credit = Arc::clone(&credit);
-            Recorder::new(RecorderSpec { lane, ports: 0, heard, audit, credit, origins, measure_from_ns: 0 })
+            Recorder::new(RecorderSpec {
+                lane,
+                ports: 0,
+                heard,
+                audit,
+                credit,
+                origins,
+                measure_from_ns: 0,
+                starting: 1,
+                is_lent: false,
+            })
         };
         let ids: Vec<u16> = (0..destinations).collect();
         let sender = Arc::new(Published::new(ids.len(), 0));
-        let (idle, exchange) = recorder(0);
-        let mut lanes =
-            vec![Watched::new(Arc::clone(&sender), exchange, idle.spare(), 0, ids.clone(), vec![])];
+        let (mut lanes, mut desks) = (Vec::new(), Vec::new());
+        let mut watch = |counters, exchange, service, ports: &[u16], heard: &[u16]| {
+            desks.push(WatchedDesk::new(exchange, heard.into(), service));
+            lanes.push(Watched {
+                counters,
+                service,
+                ports: ports.into(),
+                heard: heard.into(),
+                desk: lanes.len(),
+                still: Still::default(),
+            });
+        };
+        watch(Arc::clone(&sender), recorder(0).1, 0, &ids, &[]);
         let mut watched = Vec::new();
         for lane in 1..=receivers {
             let (recorder, exchange) = recorder(lane);
             let counters = Arc::new(Published::new(0, ids.len()));
-            lanes.push(Watched::new(
-                Arc::clone(&counters),
-                exchange,
-                recorder.spare(),
-                1,
-                vec![],
-                ids.clone(),
-            ));
+            watch(Arc::clone(&counters), exchange, 1, &[], &ids);
             watched.push((recorder, counters));
         }
         let sent = Local { emitted: vec![0; ids.len()], ..Local::default() };
-        Self { collector: Collector::new(wiring, credit, lanes), sender, sent, receivers: watched, pool }
+        Self {
+            collector: Collector::new(wiring, credit, lanes, desks),
+            sender,
+            sent,
+            receivers: watched,
+            pool,
+        }
     }
 
     fn send(&mut self, destination: usize, count: u64) {

@@ -1,0 +1,237 @@
+//! Makes the lanes of a trial and what watches them. Instances of a service share what is the same for all of them, and
+//! the time of a set-up grows with the number of lanes and not with its square.
+
+use super::{Control, Session};
+use crate::{
+    audit::{Audit, Group},
+    blame::{Blame, accused},
+    collector::{Watched, WatchedDesk, receiver_of},
+    counters::Published,
+    credit::Credit,
+    exchange::Desk,
+    handler::{Leg, Out, Reactor},
+    lane::{Lane, LaneSpec},
+    load::{Load, Share},
+    monitor::Monitor,
+    plan::TrialPlan,
+    recorder::{Heard, Recorder, RecorderSpec},
+    scenario::Intent,
+    wiring::{Destination, Wiring},
+};
+use drumpost_defects::{Defect, is_in};
+use std::{collections::HashMap, sync::Arc};
+
+/// The histograms of one thread, which it lends its lanes.
+#[derive(Debug, Default)]
+pub(crate) struct Desks {
+    pub all: Vec<Desk>,
+    /// By lane of the thread, in order: which of them it is lent.
+    pub of_place: Vec<u32>,
+}
+
+/// The parts of a service that all its instances have in common.
+struct Role {
+    heard: Heard,
+    heard_ids: Arc<[u16]>,
+    /// By stream that an instance hears: the slot of its destination.
+    slots: Arc<[u8]>,
+    /// Of instances that compete.
+    group: Option<Arc<Group>>,
+    legs: Vec<Leg>,
+    ports: Arc<[u16]>,
+    replies_apart: bool,
+    /// The service of which its hop times are told.
+    receiver: usize,
+}
+
+impl Role {
+    fn new(wiring: &Wiring, service: usize) -> Self {
+        let heard = heard(wiring, service);
+        let slot = |(slot, producers): (usize, &u16)| vec![slot as u8; usize::from(*producers)];
+        let slots: Arc<[u8]> = heard.producers.iter().enumerate().flat_map(slot).collect();
+        let members = wiring.services[service].instances.len();
+        let leg =
+            |sent: &Destination| Leg { destination: sent.id, intent: sent.intent, kinds: sent.kinds.clone() };
+        let legs: Vec<Leg> = wiring.sends_of(service).map(leg).collect();
+        Self {
+            heard,
+            heard_ids: wiring.heard_by(service).map(|heard| heard.id).collect(),
+            group: (members > 1).then(|| Arc::new(Group::new(slots.len(), members))),
+            slots,
+            ports: legs.iter().map(|leg| leg.destination).collect(),
+            legs,
+            replies_apart: wiring.has_replies_apart(service),
+            receiver: receiver_of(wiring, service),
+        }
+    }
+
+    fn audit(&self) -> Audit {
+        match &self.group {
+            Some(group) => Audit::member(Arc::clone(group), Arc::clone(&self.slots)),
+            None => Audit::alone(Arc::clone(&self.slots)),
+        }
+    }
+}
+
+/// The parts that all lanes have in common, and what was made so far.
+struct Setup<'a> {
+    plan: &'a TrialPlan,
+    begins_ns: u64,
+    /// If many lanes share a thread: how many threads there are.
+    threads: Option<usize>,
+    control: Arc<Control>,
+    credit: Arc<Credit>,
+    /// By lane: its number among those that start flows.
+    origins: Arc<[u16]>,
+    starting: usize,
+    replies: Arc<[bool]>,
+    watched_desks: Vec<WatchedDesk>,
+    /// By thread.
+    desks: Vec<Desks>,
+    /// By thread and service of which hop times are told: which desk of the thread, and which of all.
+    desk_at: HashMap<(usize, usize), (u32, usize)>,
+}
+
+/// Sets up a trial. See [`Session::new`] and [`Session::crowded`].
+pub(super) fn set_up(plan: &TrialPlan, begins_ns: u64, threads: Option<usize>) -> (Session, Vec<Desks>) {
+    let wiring = &plan.wiring;
+    let count = usize::from(wiring.instance_count());
+    let mut origins = vec![u16::MAX; count];
+    let mut starting = 0;
+    for (number, lane) in wiring.driven().enumerate() {
+        origins[usize::from(lane)] = number as u16;
+        starting = number + 1;
+    }
+    let credit = match threads {
+        None => Credit::new(count, starting),
+        Some(threads) => Credit::of_threads(threads, starting),
+    };
+    let mut setup = Setup {
+        plan,
+        begins_ns,
+        threads,
+        control: Arc::new(Control { blame: Blame::new(wiring), ..Control::default() }),
+        credit: Arc::new(credit),
+        origins: origins.into(),
+        starting,
+        replies: wiring.destinations.iter().map(|d| d.intent == Intent::Reply).collect(),
+        watched_desks: Vec::new(),
+        desks: (0..threads.unwrap_or(0)).map(|_| Desks::default()).collect(),
+        desk_at: HashMap::new(),
+    };
+    let (mut lanes, mut watched) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for (service, wired) in wiring.services.iter().enumerate() {
+        let role = Role::new(wiring, service);
+        for id in wired.instances.clone() {
+            let (lane, watch) = setup.lane(id, service, &role);
+            lanes.push(lane);
+            watched.push(watch);
+        }
+    }
+    let Setup { control, credit, watched_desks, desks, .. } = setup;
+    let monitor = Monitor::new(plan, Arc::clone(&control), credit, watched, watched_desks, begins_ns);
+    (Session { lanes, monitor, control }, desks)
+}
+
+impl Setup<'_> {
+    fn lane(&mut self, id: u16, service: usize, role: &Role) -> (Lane, Watched) {
+        let Self { plan, begins_ns, .. } = *self;
+        let wiring = &plan.wiring;
+        let (recorder, exchange) = Recorder::new(RecorderSpec {
+            lane: id,
+            ports: role.ports.len(),
+            heard: role.heard.clone(),
+            audit: role.audit(),
+            credit: Arc::clone(&self.credit),
+            origins: Arc::clone(&self.origins),
+            measure_from_ns: match is_in(Defect::WarmupMeasured) {
+                true => begins_ns,
+                false => begins_ns + plan.load.warmup_ns,
+            },
+            starting: self.starting,
+            is_lent: self.threads.is_some(),
+        });
+        let counters = Arc::new(Published::new(role.ports.len(), role.heard_ids.len()));
+        let desk = match self.threads {
+            None => {
+                let heard = Arc::clone(&role.heard_ids);
+                self.watched_desks.push(WatchedDesk::new(exchange, heard, role.receiver));
+                self.watched_desks.len() - 1
+            }
+            Some(threads) => self.shared_desk(usize::from(id) % threads, role),
+        };
+        let watched = Watched {
+            counters: Arc::clone(&counters),
+            service,
+            ports: Arc::clone(&role.ports),
+            heard: Arc::clone(&role.heard_ids),
+            desk,
+            still: Default::default(),
+        };
+        let member = usize::from(self.origins[usize::from(id)]);
+        let load = (member < self.starting).then(|| {
+            let share = Share { member, of: self.starting };
+            let feed = (plan.feeds)(member, self.starting);
+            let ends_per_flow = plan.scenario.ends_per_flow;
+            Load::new(feed, plan.load, share, Arc::clone(&self.credit), ends_per_flow, begins_ns)
+        });
+        let asks = role.legs.iter().any(|leg| leg.intent == Intent::Request);
+        let lane = Lane::new(LaneSpec {
+            id,
+            reactor: reactor(plan, service),
+            out: Out::new(id, plan.scenario.kinds.len(), &role.legs, recorder),
+            load,
+            hears: !role.heard_ids.is_empty(),
+            replies_apart: role.replies_apart,
+            awaits: plan.await_replies && asks,
+            replies: Arc::clone(&self.replies),
+            batch: wiring.batch.max(1),
+            pool: Arc::clone(&wiring.pool),
+            counters,
+            doing: self.control.blame.doing(id),
+            control: Arc::clone(&self.control),
+        });
+        (lane, watched)
+    }
+
+    /// Gives the next lane of a thread the desk of those that hear the same. Says which of all it is.
+    fn shared_desk(&mut self, thread: usize, role: &Role) -> usize {
+        let Desks { all, of_place } = &mut self.desks[thread];
+        let (own, of_all) = *self.desk_at.entry((thread, role.receiver)).or_insert_with(|| {
+            let desk = Desk::new(role.heard_ids.len());
+            let (exchange, heard) = (Arc::clone(&desk.exchange), Arc::clone(&role.heard_ids));
+            all.push(desk);
+            self.watched_desks.push(WatchedDesk::new(exchange, heard, role.receiver));
+            (all.len() as u32 - 1, self.watched_desks.len() - 1)
+        });
+        of_place.push(own);
+        of_all
+    }
+}
+
+fn heard(wiring: &Wiring, service: usize) -> Heard {
+    let mut heard = Heard { slots: vec![u8::MAX; wiring.destinations.len()], ..Heard::default() };
+    let mut streams = 0;
+    for (slot, destination) in wiring.heard_by(service).enumerate() {
+        let senders = &wiring.services[destination.sender].instances;
+        heard.slots[usize::from(destination.id)] = slot as u8;
+        heard.streams.push((streams, senders.start));
+        heard.producers.push(senders.len() as u16);
+        streams += senders.len() as u32;
+    }
+    heard
+}
+
+fn reactor(plan: &TrialPlan, service: usize) -> Box<dyn Reactor> {
+    let name = &plan.wiring.services[service].name;
+    let found = plan.scenario.services.iter().find(|service| service.name == name);
+    let whose = || format!("making the handler of `{name}`");
+    found.map_or_else(|| Box::new(Deaf) as Box<dyn Reactor>, |service| accused(whose, || (service.reactor)()))
+}
+
+/// Stands in for a handler that a wiring names and a scenario does not have, which wiring rules out.
+struct Deaf;
+
+impl crate::handler::Handler for Deaf {
+    fn handle(&mut self, _message: &crate::message::Message, _out: &mut Out) {}
+}
