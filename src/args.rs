@@ -172,8 +172,38 @@ pub(crate) struct RunArgs {
     /// AT counts from the start of the load. At that time the consumer of the service dies, with messages that it has handled
     /// and not acknowledged. It comes back after FOR. The first instance dies, or the one named as in worker#2@1s/500ms,
     /// counted from 0.
+    /// connection:worker@1s/500ms kills all that the instance has open, so that what it sent and was not confirmed stays
+    /// unconfirmed.
     #[arg(long, value_name = "NAME@AT/FOR", help_heading = "Dispatch")]
     pub kill: Option<String>,
+    /// Open lost connections again, for at most this long
+    ///
+    /// Without this flag a lost connection ends the trial. With it the instance opens a new connection, with pauses that
+    /// double from 10 ms to 1 s. The record has the time that the instance was away. The time is 30s if none is given.
+    #[arg(
+        long,
+        value_parser = duration,
+        value_name = "TIME",
+        num_args = 0..=1,
+        default_missing_value = "30s",
+        require_equals = true,
+        help_heading = "Dispatch",
+        hide_short_help = true
+    )]
+    pub reconnect: Option<Duration>,
+    /// Unconfirmed messages per send port
+    ///
+    /// A send port of a transport that confirms messages sends no more while this many of its messages are not confirmed.
+    /// A batch is always sent.
+    #[arg(
+        long,
+        value_parser = count_to(1_000_000),
+        value_name = "N",
+        default_value_t = 1024,
+        help_heading = "Dispatch",
+        hide_short_help = true
+    )]
+    pub unconfirmed: u32,
     /// Process of the server, if it cannot be found by its address
     ///
     /// drumpost finds a server on this machine by the address that it listens on. For a server in a container, give the

@@ -42,9 +42,11 @@ acts! {
     Full, "offer (full)";
     Drain, "drain";
     Wait, "wait";
-    Settle, "settle";
+    Confirmed, "confirmed";
+    Acknowledge, "acknowledge";
+    Flush, "flush";
     Finish, "finish";
-    Crash, "crash";
+    Open, "open";
     Drop, "drop";
 }
 

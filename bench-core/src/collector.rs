@@ -4,14 +4,13 @@
 mod tally;
 
 use crate::{
-    counters::{Local, Published},
+    counters::{Local, PortConfirms, Published},
     credit::Credit,
     exchange::{Exchange, Latencies},
     hist::Distribution,
     lane::Lane,
     load::gaps::Gaps,
-    outcome::{AuditTotals, Hop},
-    port::Confirms,
+    outcome::{AuditTotals, Confirms, Hop},
     wiring::{Destination, Wiring},
 };
 use std::sync::Arc;
@@ -64,6 +63,15 @@ impl Watched {
     }
 }
 
+/// Which figures a transport tells by itself. A figure that it does not tell is unknown, and not zero.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tells {
+    /// Which messages it stored or refused.
+    pub confirms: bool,
+    /// How often it has handed out a message.
+    pub attempts: bool,
+}
+
 /// Merged latencies of all lanes.
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
@@ -73,6 +81,8 @@ pub(crate) struct Totals {
     pub inter_send: Distribution,
     /// By destination and receiving service.
     hops: Vec<(u16, usize, Distribution)>,
+    /// By destination.
+    confirms: Vec<(u16, Distribution)>,
 }
 
 /// Everything recorded so far.
@@ -246,35 +256,40 @@ impl Collector {
     }
 
     fn merge(&mut self, desk: usize, latencies: &Latencies) {
-        let Latencies { response, service, lag, inter_send, hops } = latencies;
+        let Latencies { response, service, lag, inter_send, hops, confirms } = latencies;
         let totals = &mut self.totals;
         totals.response.add(response);
         totals.service.add(service);
         totals.lag.add(lag);
         totals.inter_send.add(inter_send);
-        let all_hops = &mut totals.hops;
         self.response_now.add(response);
         self.lag_now.add(lag);
+        for (destination, hist) in confirms {
+            let known = totals.confirms.iter().position(|(at, _)| at == destination);
+            let slot = known.unwrap_or_else(|| {
+                totals.confirms.push((*destination, Distribution::default()));
+                totals.confirms.len() - 1
+            });
+            totals.confirms[slot].1.add(hist);
+        }
         let WatchedDesk { heard, receiver, .. } = &self.desks[desk];
         for (destination, hist) in heard.iter().zip(hops) {
-            let known = all_hops.iter().position(|(at, by, _)| at == destination && by == receiver);
+            let known = totals.hops.iter().position(|(at, by, _)| at == destination && by == receiver);
             let slot = known.unwrap_or_else(|| {
-                all_hops.push((*destination, *receiver, Distribution::default()));
-                all_hops.len() - 1
+                totals.hops.push((*destination, *receiver, Distribution::default()));
+                totals.hops.len() - 1
             });
-            all_hops[slot].2.add(hist);
+            totals.hops[slot].2.add(hist);
         }
     }
 
     /// Messages sent against messages delivered. A missing delivery is unknown until the trial ends; only then can it be lost.
-    pub(crate) fn audit(
-        &self,
-        local: &Local,
-        unsent: &[(u16, u64)],
-        confirms: Option<Confirms>,
-    ) -> AuditTotals {
+    pub(crate) fn audit(&self, local: &Local, unsent: &[(u16, u64)], tells: Tells) -> AuditTotals {
         let tally = self.tally(unsent);
         let not_taken: u64 = unsent.iter().map(|(_, count)| count).sum();
+        let sum = |of: fn(&PortConfirms) -> u64| local.confirms.iter().map(of).sum::<u64>();
+        let (taken, confirmed, refused) =
+            (sum(|port| port.taken), sum(|port| port.confirmed), sum(|port| port.refused));
         AuditTotals {
             sent: local.emitted.iter().sum::<u64>().saturating_sub(not_taken),
             expected: tally.expected(),
@@ -283,8 +298,7 @@ impl Collector {
             lost: 0,
             unknown: tally.missing(),
             duplicated: local.duplicated,
-            // Known to the transport alone.
-            redelivered: None,
+            redelivered: tells.attempts.then_some(local.redelivered),
             reordered: local.reordered,
             displacement_max: local.displacement_max,
             displacement_sum: local.displacement_sum,
@@ -294,9 +308,9 @@ impl Collector {
             unsent: not_taken,
             beyond_window: local.beyond_window,
             negative: local.negative,
-            confirmed: confirms.map(|confirms| confirms.confirmed),
-            refused: confirms.map(|confirms| confirms.refused),
-            unconfirmed: confirms.map(|confirms| confirms.unconfirmed),
+            confirmed: tells.confirms.then_some(confirmed),
+            refused: tells.confirms.then_some(refused),
+            unconfirmed: tells.confirms.then_some(taken.saturating_sub(confirmed + refused)),
         }
     }
 
@@ -336,6 +350,35 @@ impl Collector {
             });
         hops.collect()
     }
+
+    /// Confirm times by destination; empty if nothing was confirmed. Only destinations that something was sent to are named.
+    pub(crate) fn confirms(&mut self) -> Vec<Confirms> {
+        let mut all: Vec<Confirms> = Vec::new();
+        for destination in &self.wiring.destinations {
+            let of_it = |lane: &Watched| {
+                let ports = lane.ports.iter().enumerate().filter(|(_, to)| **to == destination.id);
+                ports.map(|(port, _)| lane.counters.confirms(port)).collect::<Vec<_>>()
+            };
+            let ports = self.lanes.iter().flat_map(of_it);
+            let sum = ports.fold(PortConfirms::default(), |all, one| PortConfirms {
+                taken: all.taken + one.taken,
+                confirmed: all.confirmed + one.confirmed,
+                refused: all.refused + one.refused,
+            });
+            let at = self.totals.confirms.iter().position(|(at, _)| *at == destination.id);
+            let times = at.map_or_else(Distribution::default, |at| self.totals.confirms.swap_remove(at).1);
+            if sum.taken > 0 {
+                all.push(Confirms {
+                    destination: destination.name.clone(),
+                    confirmed: sum.confirmed,
+                    refused: sum.refused,
+                    unconfirmed: sum.taken.saturating_sub(sum.confirmed + sum.refused),
+                    times,
+                });
+            }
+        }
+        all
+    }
 }
 
 /// The service of which hop times are told: where many services hear the same destinations, it stands for all of them.
@@ -360,6 +403,7 @@ fn receiver_name(wiring: &Wiring, service: usize) -> String {
 fn add(mut all: Local, local: Local) -> Local {
     let Local {
         emitted,
+        confirms,
         received,
         again,
         started,
@@ -387,8 +431,10 @@ fn add(mut all: Local, local: Local) -> Local {
         carried_ns,
         awake_ns,
         ended_again,
+        redelivered,
     } = local;
     all.emitted.extend(emitted);
+    all.confirms.extend(confirms);
     all.received.extend(received);
     all.again.extend(again);
     all.started += started;
@@ -416,5 +462,6 @@ fn add(mut all: Local, local: Local) -> Local {
     all.carried_ns += carried_ns;
     all.awake_ns += awake_ns;
     all.ended_again += ended_again;
+    all.redelivered += redelivered;
     all
 }

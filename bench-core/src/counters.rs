@@ -10,10 +10,20 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[repr(align(128))]
 struct Block([AtomicU64; 32]);
 
+/// Counts of one send port: messages that the transport took, and what it then said of them, if it confirms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PortConfirms {
+    pub taken: u64,
+    pub confirmed: u64,
+    pub refused: u64,
+}
+
 /// The counts of a lane, in plain integers. Vectors have an entry per send port (`emitted`) or per received destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Local {
     pub emitted: Vec<u64>,
+    /// By send port; zero where the transport confirms nothing.
+    pub confirms: Vec<PortConfirms>,
     pub received: Vec<u64>,
     /// Of the received: not the first of their number, or that cannot be told.
     pub again: Vec<u64>,
@@ -51,6 +61,8 @@ pub(crate) struct Local {
     pub awake_ns: u64,
     /// Ends that were not counted, as the message that caused them was delivered before.
     pub ended_again: u64,
+    /// Deliveries that the transport marked as repeated.
+    pub redelivered: u64,
 }
 
 // In the order of the published cells: first those that most batches change.
@@ -82,6 +94,7 @@ macro_rules! fields {
             $on.carried_ns,
             $on.awake_ns,
             $on.ended_again,
+            $on.redelivered,
         ]
     };
 }
@@ -101,6 +114,8 @@ const LARGEST: [usize; 2] = [4, 12];
 pub(crate) struct Published {
     fixed: Block,
     emitted: Box<[AtomicU64]>,
+    /// Three cells for each send port.
+    confirms: Box<[AtomicU64]>,
     received: Box<[AtomicU64]>,
     again: Box<[AtomicU64]>,
     /// The load has started its last flow.
@@ -130,6 +145,7 @@ impl Published {
         Self {
             fixed: Block::default(),
             emitted: cells(ports),
+            confirms: cells(3 * ports),
             received: cells(heard),
             again: cells(heard),
             load_done: AtomicBool::new(false),
@@ -147,6 +163,7 @@ impl Published {
     /// As [`Published::publish`], with `received` instead of all that was received.
     pub(crate) fn publish_with(&self, local: &Local, received: &[u64]) {
         release(&self.emitted, &local.emitted);
+        self.publish_confirms(local);
         self.publish_fixed(0, fields!(local));
         // Before what was received: a reader of both then never takes a message that came again for another.
         release(&self.again, &local.again);
@@ -158,6 +175,14 @@ impl Published {
     pub(crate) fn publish_emitted(&self, port: usize, emitted: u64) {
         if let Some(cell) = self.emitted.get(port) {
             cell.store(emitted, Ordering::Release);
+        }
+    }
+
+    /// Publishes what the transport took at each send port and said of it. What was refused was emitted before.
+    pub(crate) fn publish_confirms(&self, local: &Local) {
+        for (cells, counts) in self.confirms.chunks_exact(3).zip(&local.confirms) {
+            let PortConfirms { taken, confirmed, refused } = *counts;
+            release(cells, &[taken, confirmed, refused]);
         }
     }
 
@@ -201,6 +226,14 @@ impl Published {
 
     pub(crate) fn emitted(&self, port: usize) -> u64 {
         self.emitted[port].load(Ordering::Acquire)
+    }
+
+    /// Of one send port. Read before what was emitted, so that what was refused is not more than that.
+    pub(crate) fn confirms(&self, port: usize) -> PortConfirms {
+        let cell = |at: usize| self.confirms[3 * port + at].load(Ordering::Acquire);
+        // In this order: what was told of was taken before.
+        let [refused, confirmed, taken] = [cell(2), cell(1), cell(0)];
+        PortConfirms { taken, confirmed, refused }
     }
 
     pub(crate) fn received(&self, slot: usize) -> u64 {
@@ -252,8 +285,9 @@ impl Published {
     pub(crate) fn read(&self, ports: usize, heard: usize) -> Local {
         let received = (0..heard).map(|slot| self.received(slot)).collect();
         let again = (0..heard).map(|slot| self.again[slot].load(Ordering::Acquire)).collect();
+        let confirms = (0..ports).map(|port| self.confirms(port)).collect();
         let emitted = (0..ports).map(|port| self.emitted(port)).collect();
-        let mut local = Local { emitted, received, again, ..Local::default() };
+        let mut local = Local { emitted, confirms, received, again, ..Local::default() };
         let mut cells = self.fixed.0.iter().map(|cell| cell.load(Ordering::Relaxed));
         for field in fields_mut(&mut local) {
             *field = cells.next().unwrap_or(0);
@@ -262,7 +296,7 @@ impl Published {
     }
 }
 
-fn fields_mut(local: &mut Local) -> [&mut u64; 25] {
+fn fields_mut(local: &mut Local) -> [&mut u64; 26] {
     [
         &mut local.started,
         &mut local.measured_started,
@@ -289,6 +323,7 @@ fn fields_mut(local: &mut Local) -> [&mut u64; 25] {
         &mut local.carried_ns,
         &mut local.awake_ns,
         &mut local.ended_again,
+        &mut local.redelivered,
     ]
 }
 
@@ -298,7 +333,11 @@ mod tests {
 
     #[test]
     fn what_is_published_is_read_back() {
-        let mut local = Local { emitted: vec![5, 6], received: vec![7], again: vec![2], ..Local::default() };
+        let confirms = [(5, 3, 1), (6, 2, 0)];
+        let confirms =
+            confirms.map(|(taken, confirmed, refused)| PortConfirms { taken, confirmed, refused }).to_vec();
+        let (received, again) = (vec![7], vec![2]);
+        let mut local = Local { emitted: vec![5, 6], confirms, received, again, ..Local::default() };
         for (at, field) in fields_mut(&mut local).into_iter().enumerate() {
             *field = at as u64 + 10;
         }

@@ -20,6 +20,8 @@ pub(crate) struct Latencies {
     pub inter_send: Hist,
     /// By heard destination.
     pub hops: Vec<Hist>,
+    /// From sent to confirmed, of each destination of which something was confirmed.
+    pub confirms: Vec<(u16, Hist)>,
 }
 
 impl Latencies {
@@ -35,6 +37,7 @@ impl Latencies {
             lag: Hist::none(),
             inter_send: Hist::none(),
             hops: Vec::new(),
+            confirms: Vec::new(),
         }
     }
 
@@ -44,8 +47,9 @@ impl Latencies {
     }
 
     pub(crate) fn clear(&mut self) {
-        let Self { response, service, lag, inter_send, hops } = self;
-        for hist in [response, service, lag, inter_send].into_iter().chain(hops) {
+        let Self { response, service, lag, inter_send, hops, confirms } = self;
+        let confirms = confirms.iter_mut().map(|(_, hist)| hist);
+        for hist in [response, service, lag, inter_send].into_iter().chain(hops).chain(confirms) {
             hist.clear();
         }
     }

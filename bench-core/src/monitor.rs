@@ -8,7 +8,7 @@ pub use watch::{Counts, Edge, Unwatched, Watch};
 
 use crate::{
     clock::process_cpu_ns,
-    collector::{Collector, Rest, Totals, Watched, WatchedDesk},
+    collector::{Collector, Rest, Tells, Totals, Watched, WatchedDesk},
     cost::{Meter, Reading},
     credit::Credit,
     lane::Lane,
@@ -17,7 +17,6 @@ use crate::{
     outcome::{Ending, Outcome, Snapshot},
     overhead::harness_cpu_ns,
     plan::TrialPlan,
-    port::Confirms,
     session::Control,
 };
 use std::{sync::Arc, time::Duration};
@@ -64,6 +63,7 @@ pub struct Monitor {
     in_flight_last: Option<(u64, f64)>,
     next_in_flight_ns: u64,
     uneven: u64,
+    tells: Tells,
     interrupted: bool,
     drain_timed_out: bool,
     stopped_ns: u64,
@@ -116,6 +116,7 @@ impl Monitor {
             in_flight_last: None,
             next_in_flight_ns: measure_from_ns,
             uneven: 0,
+            tells: Tells::default(),
             interrupted: false,
             drain_timed_out: false,
             stopped_ns: 0,
@@ -128,6 +129,13 @@ impl Monitor {
     /// The ends of flows that lanes publish.
     pub(crate) fn credit(&self) -> Arc<Credit> {
         self.collector.credit()
+    }
+
+    /// Has it count what ports of these types tell of confirms and of repeated deliveries.
+    #[must_use]
+    pub const fn with_told(mut self, confirms: bool, attempts: bool) -> Self {
+        self.tells = Tells { confirms, attempts };
+        self
     }
 
     /// Has it read what the trial costs, by the process's own time: in real time only.
@@ -330,7 +338,7 @@ impl Monitor {
             response: self.collector.totals.response.clone(),
             lag_now: self.collector.lag_now.clone(),
             blocked_share: (held_up_ns / interval_ns as f64 / senders as f64).min(1.0),
-            audit: self.collector.audit(&local, &[], None),
+            audit: self.collector.audit(&local, &[], self.tells),
         });
         self.collector.close_interval();
         (self.last_sample_ns, self.last_ended, self.last_blocked_ns) = (now_ns, ended, local.blocked_ns);
@@ -338,13 +346,13 @@ impl Monitor {
         self.has_asked = false;
     }
 
-    /// Merges what the lanes left behind. `confirms` is what the transport confirmed, `None` if it confirms nothing.
+    /// Merges what the lanes left behind.
     #[must_use]
-    pub fn finish(mut self, lanes: Vec<Lane>, confirms: Option<Confirms>, notes: Vec<String>) -> Outcome {
+    pub fn finish(mut self, lanes: Vec<Lane>) -> Outcome {
         // A failure's own time is its end; nobody else stopped it.
         let stopped_ns = if self.stopped_ns > 0 { self.stopped_ns } else { self.looked_ns };
         let Rest { local, unsent, gaps } = self.collector.finish(lanes, stopped_ns);
-        let mut audit = self.collector.audit(&local, &unsent, confirms);
+        let mut audit = self.collector.audit(&local, &unsent, self.tells);
         let ended = local.ended / self.ends_per_flow;
         let measured_ended = local.measured_ended / self.ends_per_flow;
         let ending = match self.control.failure() {
@@ -369,7 +377,7 @@ impl Monitor {
         let last_due_ns = gaps.iter().filter_map(Gaps::last_due_ns).max();
         let schedule_ns = last_due_ns.map(|last_ns| window.schedule_ns(last_ns, ending != Ending::Completed));
         let has_looked = self.in_flight_last.is_some() && elapsed_ns > 0;
-        let hops = self.collector.hops();
+        let (hops, confirms) = (self.collector.hops(), self.collector.confirms());
         let Totals { response, service, lag, inter_send, .. } = self.collector.totals;
         Outcome {
             ending,
@@ -390,6 +398,7 @@ impl Monitor {
             inter_send,
             gaps,
             hops,
+            confirms,
             audit,
             messages: audit.sent.saturating_sub(local.warmup_emitted),
             blocked_ns: local.measured_blocked_ns,
@@ -398,8 +407,8 @@ impl Monitor {
             mean_in_flight,
             counted_in_flight: has_looked.then(|| self.in_flight_area / elapsed_ns as f64),
             drain_timed_out: self.drain_timed_out,
-            faults: Vec::new(),
-            notes,
+            outages: self.control.take_outages(),
+            notes: Vec::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The outcome of a trial: plain data, merged over the lanes. The command line turns it into a record.
 
 use crate::{cost::Cost, hist::Distribution, load::gaps::Gaps};
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// How a trial ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub struct AuditTotals {
     pub negative: u64,
     /// Confirmed by the transport, `None` if it confirms nothing.
     pub confirmed: Option<u64>,
-    /// Refused by the transport.
+    /// Refused by the transport. A refused message is not expected to be delivered.
     pub refused: Option<u64>,
     /// Neither confirmed nor refused by the drain deadline.
     pub unconfirmed: Option<u64>,
@@ -94,6 +94,78 @@ pub struct Hop {
     pub receiver: String,
     /// Hop times in ns.
     pub times: Distribution,
+}
+
+/// Confirms of the messages that were sent to one destination.
+#[derive(Clone, Debug)]
+pub struct Confirms {
+    /// The destination.
+    pub destination: String,
+    /// Messages that the transport stored as it promises, warm-up included.
+    pub confirmed: u64,
+    /// Messages that it refused, warm-up included.
+    pub refused: u64,
+    /// Messages of which it had said nothing by the drain deadline, warm-up included.
+    pub unconfirmed: u64,
+    /// Confirm times in ns, of messages of measured flows: from when a message was sent to when the sending lane heard that the
+    /// transport had stored it.
+    pub times: Distribution,
+}
+
+/// Why an instance was away for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Its consumer was killed, as the plan says, with so many messages handled and not acknowledged.
+    ConsumerKilled {
+        /// Handled and not acknowledged.
+        in_hand: usize,
+    },
+    /// Its connection was killed, as the plan says.
+    ConnectionKilled {
+        /// Handled and not acknowledged.
+        in_hand: usize,
+        /// Sent and not confirmed; the instance will not hear of them. 0 if the transport confirms nothing.
+        unconfirmed: u64,
+    },
+    /// It lost its connection, and the plan says that it is to connect again.
+    ConnectionLost {
+        /// The transport's sentence.
+        why: String,
+    },
+}
+
+/// An instance that was away in the middle of the run and came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outage {
+    /// The instance.
+    pub instance: String,
+    /// Why.
+    pub cause: Cause,
+    /// Since when, in ns after the start of the load.
+    pub at_ns: u64,
+    /// For how long, in ns: until the transport had opened its ports again.
+    pub away_ns: u64,
+}
+
+impl fmt::Display for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { instance, cause, at_ns, away_ns } = self;
+        let [at, away] = [*at_ns, *away_ns].map(|ns| Duration::from_micros(ns / 1000));
+        let when = format!("{at:?} after the start of the load and was back {away:?} later");
+        let handled = |count: usize| format!("{count} handled messages that it had not acknowledged");
+        match cause {
+            Cause::ConsumerKilled { in_hand } => {
+                write!(f, "the consumer of {instance} was killed {when}; it died with {}", handled(*in_hand))
+            }
+            Cause::ConnectionKilled { in_hand, unconfirmed } => write!(
+                f,
+                "the connection of {instance} was killed {when}; it died with {} and {unconfirmed} sent messages that were \
+                 not confirmed",
+                handled(*in_hand)
+            ),
+            Cause::ConnectionLost { why } => write!(f, "{instance} lost its connection {when}: {why}"),
+        }
+    }
 }
 
 /// The outcome of one trial.
@@ -138,6 +210,8 @@ pub struct Outcome {
     pub gaps: Vec<Gaps>,
     /// received − sent, by destination and receiver.
     pub hops: Vec<Hop>,
+    /// confirmed − sent, by destination; empty if the transport confirms nothing.
+    pub confirms: Vec<Confirms>,
     /// Sent against delivered.
     pub audit: AuditTotals,
     /// Messages sent for measured flows: those of the warm-up's flows are not among them.
@@ -156,8 +230,8 @@ pub struct Outcome {
     pub counted_in_flight: Option<f64>,
     /// Whether the drain deadline came before everything expected was delivered.
     pub drain_timed_out: bool,
-    /// Faults that were injected, in sentences.
-    pub faults: Vec<String>,
+    /// Instances that were away in the middle of the run and came back, in the order in which they did.
+    pub outages: Vec<Outage>,
     /// Other events, such as a stream that could not be removed, as sentences.
     pub notes: Vec<String>,
 }

@@ -22,6 +22,17 @@ pub struct Kill {
     pub after: Duration,
     /// For how long it is away.
     pub down: Duration,
+    /// What is killed.
+    pub what: Victim,
+}
+
+/// What a kill ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Victim {
+    /// The instance's receiving side. It sends on after its return as if nothing had happened.
+    Consumer,
+    /// All that the instance has open. What it sent and had not been confirmed stays unconfirmed.
+    Connection,
 }
 
 /// One trial.
@@ -45,8 +56,12 @@ pub struct TrialPlan {
     pub drain_deadline: Duration,
     /// How often a snapshot is made.
     pub sample_every: Duration,
-    /// A consumer to kill.
+    /// An instance to kill and bring back.
     pub kill: Option<Kill>,
+    /// For how long an instance that lost its connection tries to open it again. `None`: a lost connection ends the trial.
+    pub reconnect: Option<Duration>,
+    /// Largest number of unconfirmed messages of one send port, for transports that confirm; a batch if that is more.
+    pub unconfirmed: usize,
 }
 
 impl std::fmt::Debug for TrialPlan {

@@ -1,9 +1,17 @@
 //! The ports that a transport implements to carry messages. Ports move slices and are called without dynamic dispatch.
 //!
-//! Ports neither read the clock nor count; lanes do both. Does not live here: the set-up of ports (`transport`).
+//! Ports neither read the clock nor count; lanes do both. No port has to keep a window, a table or a time stamp: the
+//! driver keeps what was sent and is not confirmed, and what was handed over and is not acknowledged ([`crate::drive`]).
+//! Does not live here: the set-up of ports (`transport`).
+//!
+//! The traits for threads and for tasks have the same capabilities. A port on tasks is polled and leaves its task's waker;
+//! a port on threads is asked again.
 
 use crate::message::Message;
-use std::{future::Future, time::Duration};
+use std::{
+    task::{Context, Poll},
+    time::Duration,
+};
 
 /// Why a port could not go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,53 +22,113 @@ pub enum PortError {
     /// The transport dropped this many messages for this receiver. Counted as lost; the run goes on.
     #[error("the transport dropped {0} messages")]
     Lagged(u64),
+    /// The connection is gone. The run of this dispatch ends, or the instance opens a new connection if the user asked
+    /// for that.
+    #[error("{0}")]
+    Lost(String),
     /// The transport failed; the run of this dispatch ends.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Counts of confirmed and refused messages, for a transport with publisher confirms.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Confirms {
-    /// Confirmed by the transport.
-    pub confirmed: u64,
-    /// Refused by the transport.
-    pub refused: u64,
-    /// Still without an answer at the deadline.
-    pub unconfirmed: u64,
+/// Which part of an inbox is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inbox {
+    /// Everything the instance hears.
+    All,
+    /// Only replies: the lane awaits one. Asked for only where [`crate::wiring::Wiring::has_replies_apart`] is true.
+    Replies,
 }
 
-impl Confirms {
-    /// Adds those of another port.
-    pub fn merge(&mut self, other: Self) {
-        let Self { confirmed, refused, unconfirmed } = other;
-        self.confirmed += confirmed;
-        self.refused += refused;
-        self.unconfirmed += unconfirmed;
-    }
+/// What a transport says of the oldest messages that it took and has not spoken of yet, in the order in which it took
+/// them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmed {
+    /// So many are stored as the transport promises.
+    Stored(u32),
+    /// So many were refused.
+    Refused(u32),
+}
+
+/// What a broker says of one delivery. Zero: nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// How often the broker has handed the message out, this time included. A broker that only marks repeated deliveries
+    /// says 2 for those and 1 for others.
+    pub attempt: u16,
+    /// The shard (partition) that the message lay in, counted from 1.
+    pub shard: u16,
 }
 
 /// Sends to one destination, on threads.
 pub trait SendPort: Send {
+    /// Whether ports of this type confirm. The driver then counts and times what is not confirmed, and limits it.
+    const CONFIRMS: bool = false;
+    /// Whether ports of this type have a use for [`SendPort::flush`].
+    const FLUSHES: bool = false;
+
     /// Takes a prefix of `batch` and says how long it is; never waits. `Ok(0)`: full. What was not taken is offered
     /// again next, first and in order.
     ///
     /// # Errors
     /// `Closed` if nobody will ever receive, `Failed` if the transport broke. What was offered is then not sent.
     fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError>;
+
+    /// Tells what was confirmed or refused since the last call; never waits. Messages are confirmed in the order in which
+    /// they were taken; a client that hears of them in another order keeps what came early.
+    ///
+    /// # Errors
+    /// `Lost` or `Failed` if the transport broke.
+    fn confirmed(&mut self, _tell: &mut dyn FnMut(Confirmed)) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    /// Called at the end of a turn in which something was taken: passes on what the client holds back to send together.
+    ///
+    /// # Errors
+    /// As `offer`.
+    fn flush(&mut self) -> Result<(), PortError> {
+        Ok(())
+    }
+
+    /// Called once, after the last offer: may wait, at most `at_most`, until the transport has what it took, and says
+    /// whether the transport failed without a port having been told.
+    ///
+    /// # Errors
+    /// `Failed` if it did: the trial is then a failed one, as what did not arrive is not known to be lost.
+    fn finish(&mut self, _at_most: Duration) -> Result<(), PortError> {
+        Ok(())
+    }
 }
 
 /// Receives what one service instance hears, on threads.
-///
-/// Acknowledgement needs no call of its own: asking for more says that what was handed over before is handled
-/// and that whatever it caused was accepted by the transport. A port that acknowledges does it then.
 pub trait RecvPort: Send {
+    /// Whether ports of this type acknowledge what was handled.
+    const ACKNOWLEDGES: bool = false;
+    /// Whether the broker says how often it has handed out a message ([`Told::attempt`]).
+    const TELLS_ATTEMPTS: bool = false;
+
     /// Hands over up to `max` messages that are there, in one or more slices, and says how many; never waits.
-    /// `Ok(0)`: empty.
+    /// `Ok(0)`: empty. `on_batch` takes a batch and what the broker says of each of its messages, or an empty slice if the
+    /// broker says nothing.
     ///
     /// # Errors
-    /// `Closed` if no more will come, `Lagged` if the transport dropped some, `Failed` if it broke.
-    fn drain(&mut self, max: usize, on_batch: impl FnMut(&[Message])) -> Result<usize, PortError>;
+    /// `Closed` if no more will come, `Lagged` if the transport dropped some, `Lost` or `Failed` if it broke.
+    fn drain(
+        &mut self,
+        from: Inbox,
+        max: usize,
+        on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Result<usize, PortError>;
+
+    /// Acknowledges the oldest `count` messages that were handed over and are not acknowledged. Called after they were
+    /// handled and the transport took what they caused, or after it confirmed that.
+    ///
+    /// # Errors
+    /// `Lost` or `Failed` if the transport broke.
+    fn acknowledge(&mut self, _count: usize) -> Result<(), PortError> {
+        Ok(())
+    }
 
     /// Sleeps the transport's own way until something may have come, at most `at_most` (wait strategy `native`).
     /// May return early.
@@ -71,75 +139,101 @@ pub trait RecvPort: Send {
         std::thread::yield_now();
         Ok(())
     }
+
+    /// Called once, when the run ends well, after the last acknowledgement: may wait, at most `at_most`, until the
+    /// acknowledgements are with the transport.
+    ///
+    /// # Errors
+    /// `Lost` or `Failed` if the transport broke.
+    fn finish(&mut self, _at_most: Duration) -> Result<(), PortError> {
+        Ok(())
+    }
 }
 
-/// Sends to one destination, on tasks.
-///
-/// Taking and waiting are apart, so that a message is stamped when the transport takes it and the wait for room
-/// counts as time in which the sender was blocked, as it does on threads.
+/// Sends to one destination, on tasks. A method that is polled leaves the waker of its task where the transport rings it,
+/// unless it is ready.
 pub trait AsyncSendPort: Send {
-    /// As [`SendPort::offer`]: takes a prefix, never waits.
+    /// As [`SendPort::CONFIRMS`].
+    const CONFIRMS: bool = false;
+    /// As [`SendPort::FLUSHES`].
+    const FLUSHES: bool = false;
+
+    /// As [`SendPort::offer`]: takes a prefix, never waits. Taking and waiting for room are apart, so that a message is
+    /// stamped when the transport takes it and the wait counts as time in which the sender was blocked.
     ///
     /// # Errors
     /// As [`SendPort::offer`].
     fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError>;
 
-    /// Waits until `offer` may take at least one. May return early. Cancel-safe.
+    /// Ready when `offer` may take at least one. May be ready early.
     ///
     /// # Errors
     /// As `offer`.
-    fn ready(&mut self) -> impl Future<Output = Result<(), PortError>> + Send;
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>>;
 
-    /// Called once, after the last offer: waits, at most `at_most`, until the transport has what it took, and says
-    /// what it confirmed. `None` for a transport that confirms nothing.
-    fn settle(&mut self, _at_most: Duration) -> impl Future<Output = Option<Confirms>> + Send {
-        async { None }
-    }
-
-    /// Asked once, after `settle`: whether the transport failed without a port having been told.
+    /// As [`SendPort::confirmed`].
     ///
     /// # Errors
-    /// `Failed` if it did. The trial is then a failed one, as what did not arrive is not known to be lost.
-    fn check(&self) -> Result<(), PortError> {
+    /// As [`SendPort::confirmed`].
+    fn poll_confirmed(
+        &mut self,
+        _context: &mut Context<'_>,
+        _tell: &mut dyn FnMut(Confirmed),
+    ) -> Result<(), PortError> {
         Ok(())
+    }
+
+    /// As [`SendPort::flush`]. What is not ready is polled again with the lane's next turn.
+    ///
+    /// # Errors
+    /// As `offer`.
+    fn poll_flush(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// As [`SendPort::finish`]; ready when the transport has what it took. The driver does not wait longer than the drain
+    /// deadline and a few seconds.
+    ///
+    /// # Errors
+    /// As [`SendPort::finish`].
+    fn poll_finish(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        Poll::Ready(Ok(()))
     }
 }
 
-/// Receives what one service instance hears, on tasks. Acknowledges as [`RecvPort`] does.
+/// Receives what one service instance hears, on tasks.
 pub trait AsyncRecvPort: Send {
-    /// Whether `crash` does what it says. A run with a kill is refused where it does not.
-    const CAN_BE_KILLED: bool = false;
+    /// As [`RecvPort::ACKNOWLEDGES`].
+    const ACKNOWLEDGES: bool = false;
+    /// As [`RecvPort::TELLS_ATTEMPTS`].
+    const TELLS_ATTEMPTS: bool = false;
 
-    /// Waits for at least one message, hands over up to `max`, and says how many. Cancel-safe: dropped before it
-    /// resolves, it has taken nothing, and what wakes it must outlive it: the driver makes a new one after each wait.
+    /// Hands over up to `max` messages that are there, in one or more slices, and says how many; pending if there are none.
     ///
     /// # Errors
     /// As [`RecvPort::drain`].
-    fn drain(
+    fn poll_drain(
         &mut self,
+        context: &mut Context<'_>,
+        from: Inbox,
         max: usize,
-        on_batch: impl FnMut(&[Message]) + Send,
-    ) -> impl Future<Output = Result<usize, PortError>> + Send;
+        on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Poll<Result<usize, PortError>>;
 
-    /// Acknowledges what the last `drain` handed over. Called once, when the run ends well.
+    /// As [`RecvPort::acknowledge`]. Never waits: a port that has no room for acknowledgements keeps their number and
+    /// passes them on when it is polled.
     ///
     /// # Errors
-    /// `Failed` if the transport broke.
-    fn finish(&mut self) -> impl Future<Output = Result<(), PortError>> + Send {
-        async { Ok(()) }
+    /// As [`RecvPort::acknowledge`].
+    fn acknowledge(&mut self, _count: usize) -> Result<(), PortError> {
+        Ok(())
     }
 
-    /// Called once, shortly before `crash`: acknowledges nothing any more, so that the consumer dies with what it is handed
-    /// from now on in its hands, handled and not acknowledged.
-    fn stop_acknowledging(&mut self) {}
-
-    /// Dies as a killed consumer would, without acknowledging what it was handed, stays away for `down`, and comes
-    /// back: to its durable subscription, or, of a transport that keeps nothing, to a new one. What was sent in between is
-    /// then lost, and counted.
+    /// As [`RecvPort::finish`]; ready when the acknowledgements are with the transport.
     ///
     /// # Errors
-    /// `Failed` if it could not come back.
-    fn crash(&mut self, _down: Duration) -> impl Future<Output = Result<(), PortError>> + Send {
-        async { Err(PortError::Failed("a consumer of this transport cannot be killed".into())) }
+    /// As [`RecvPort::finish`].
+    fn poll_finish(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        Poll::Ready(Ok(()))
     }
 }

@@ -1,11 +1,12 @@
 //! What one lane records: latencies, counters, audit. The lane exchanges it with the collector between turns and never
 //! shares it.
 
+mod told;
 mod unusual;
 
 use crate::{
     audit::{Audit, Found},
-    counters::{Local, Published},
+    counters::{Local, PortConfirms, Published},
     credit::Credit,
     exchange::{Exchange, Latencies},
     hist::Hist,
@@ -113,6 +114,7 @@ impl Recorder {
         let recorder = Self {
             local: Local {
                 emitted: vec![0; ports],
+                confirms: vec![PortConfirms::default(); ports],
                 received: vec![0; slots],
                 again: vec![0; slots],
                 ..Local::default()

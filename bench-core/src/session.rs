@@ -8,6 +8,7 @@ use crate::{
     drive::Rings,
     lane::{Lane, Stop},
     monitor::Monitor,
+    outcome::Outage,
     plan::TrialPlan,
     sync::Mutex,
     wiring::{Destination, Wiring},
@@ -23,6 +24,7 @@ pub struct Control {
     /// Finds out whose fault a panic or a hang is.
     pub blame: Blame,
     failure: Mutex<Option<String>>,
+    outages: Mutex<Vec<Outage>>,
     bells: Mutex<Vec<Arc<Bell>>>,
 }
 
@@ -38,6 +40,15 @@ impl Control {
     #[must_use]
     pub fn failure(&self) -> Option<String> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes that an instance was away, when it is back.
+    pub fn note_outage(&self, outage: Outage) {
+        self.outages.lock().unwrap_or_else(PoisonError::into_inner).push(outage);
+    }
+
+    pub(crate) fn take_outages(&self) -> Vec<Outage> {
+        std::mem::take(&mut self.outages.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Has `bell` rung with the others, some ten times a second and at the stop.

@@ -1,4 +1,5 @@
-//! The set-up of a transport: it is opened for a wiring and returns its ports.
+//! The cold side of a transport: what happens before the first message and after the last. A transport is prepared for a
+//! wiring, opened for each instance, and closed. A server is asked for its version first.
 
 use crate::{
     port::{AsyncRecvPort, AsyncSendPort, RecvPort, SendPort},
@@ -6,7 +7,10 @@ use crate::{
     server::ServerFacts,
     wiring::Wiring,
 };
-use std::future::Future;
+use std::{
+    future::Future,
+    sync::{Mutex, PoisonError},
+};
 
 /// Why a transport could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,11 +37,8 @@ pub struct Cleaned {
 /// The ports of one service instance.
 #[derive(Debug)]
 pub struct Endpoint<S, R> {
-    /// Everything the instance hears, merged by the transport, replies included even where they are also apart: which
-    /// of the two is asked depends on whether the lane awaits one. `None` if it hears nothing.
+    /// Everything that the instance hears, replies included. `None` if it hears nothing.
     pub inbox: Option<R>,
-    /// Replies apart from the rest, only for an instance of which [`Wiring::has_replies_apart`] is true.
-    pub replies: Option<R>,
     /// One port for each of [`Wiring::sends_of`], in that order.
     pub sends: Vec<S>,
 }
@@ -62,56 +63,128 @@ pub trait Transport: Send {
     /// `Refused` with a sentence that names the intent that cannot be honoured; `Failed` if set-up failed.
     fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<Self::Send, Self::Recv>, OpenError>;
 
+    /// As [`AsyncTransport::promise`].
+    fn promise(&self, listed: Promise) -> Promise {
+        listed
+    }
+
     /// The server that the ports talk to. Asked once, after `open`; `None` for a transport without a server.
     fn server(&self) -> Option<ServerFacts> {
         None
     }
+
+    /// As [`AsyncTransport::close`]. May wait; the engine gives it a limit.
+    ///
+    /// # Errors
+    /// A sentence saying what may be left behind.
+    fn close(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// As [`AsyncTransport::clean`].
+    ///
+    /// # Errors
+    /// As [`AsyncTransport::clean`].
+    fn clean(&mut self) -> Result<Option<Cleaned>, OpenError> {
+        Ok(None)
+    }
 }
 
-/// A transport whose ports run on tasks.
-pub trait AsyncTransport: Send {
+/// A transport whose ports run on tasks. The engine calls `probe`, `prepare`, `open` for each instance, and `joined`, in this
+/// order, and `close` at the end, also after a failure. Each step has a limit.
+pub trait AsyncTransport: Send + Sync + 'static {
     /// Its sending port.
     type Send: AsyncSendPort + 'static;
     /// Its receiving port.
     type Recv: AsyncRecvPort + 'static;
 
-    /// As [`Transport::open`].
-    ///
-    /// # Errors
-    /// As [`Transport::open`].
-    fn open(
-        &mut self,
-        wiring: &Wiring,
-    ) -> impl Future<Output = Result<Endpoints<Self::Send, Self::Recv>, OpenError>> + Send;
+    /// Whether `open` may be called again for an instance, after its endpoint was dropped without having been finished. A run
+    /// with a kill, or one that is to reconnect, is refused where it may not.
+    const REOPENS: bool = false;
 
     /// What it promises as it was made; see [`crate::dispatcher::Dispatcher::promise`].
     fn promise(&self, listed: Promise) -> Promise {
         listed
     }
 
-    /// As [`Transport::server`].
-    fn server(&self) -> Option<ServerFacts> {
-        None
-    }
-
-    /// Removes what `open` left outside the process (streams, queues). Called once, also after a failure.
+    /// Reaches the server and says what it is. `None` for a transport without a server.
     ///
     /// # Errors
-    /// A sentence saying what may be left behind.
-    fn close(&mut self) -> impl Future<Output = Result<(), String>> + Send {
+    /// `Failed` if the server cannot be reached or refuses the login.
+    fn probe(&self) -> impl Future<Output = Result<Option<ServerFacts>, OpenError>> + Send {
+        async { Ok(None) }
+    }
+
+    /// Makes what all instances share: queues, topics, groups. Called once per trial.
+    ///
+    /// # Errors
+    /// As [`Transport::open`].
+    fn prepare(&self, _wiring: &Wiring) -> impl Future<Output = Result<(), OpenError>> + Send {
         async { Ok(()) }
     }
-    /// How many deliveries of the last trial the transport marked as repeated. Asked after `close`. `None` for a transport
-    /// that marks none.
-    fn redelivered(&self) -> Option<u64> {
-        None
+
+    /// Opens the ports of one instance. Called for all instances of a wiring in order, and again for an instance whose
+    /// endpoint was dropped ([`AsyncTransport::REOPENS`]).
+    ///
+    /// # Errors
+    /// As [`Transport::open`].
+    fn open(
+        &self,
+        wiring: &Wiring,
+        instance: u16,
+    ) -> impl Future<Output = Result<Endpoint<Self::Send, Self::Recv>, OpenError>> + Send;
+
+    /// Waits until every instance hears what is sent to it: subscriptions are known to the server, shards are assigned.
+    ///
+    /// # Errors
+    /// `Failed` if that does not come about.
+    fn joined(&self, _wiring: &Wiring) -> impl Future<Output = Result<(), OpenError>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Removes what `prepare` and `open` left outside the process (streams, queues). Called once per trial, also after a
+    /// failure.
+    ///
+    /// # Errors
+    /// A sentence saying what may be left behind, or what else the user should know of the trial.
+    fn close(&self) -> impl Future<Output = Result<(), String>> + Send {
+        async { Ok(()) }
     }
 
     /// Removes what processes left behind that ended before their `close`. `None` if nothing can stay behind.
     ///
     /// # Errors
     /// `Failed` if the server cannot be reached or does not let us look.
-    fn clean(&mut self) -> impl Future<Output = Result<Option<Cleaned>, OpenError>> + Send {
+    fn clean(&self) -> impl Future<Output = Result<Option<Cleaned>, OpenError>> + Send {
         async { Ok(None) }
+    }
+}
+
+/// Endpoints that were made together, to be opened one by one: for a transport in memory, whose ports are two ends of the
+/// same queue.
+#[derive(Debug)]
+pub struct Prepared<S, R>(Mutex<Vec<Option<Endpoint<S, R>>>>);
+
+impl<S, R> Default for Prepared<S, R> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<S, R> Prepared<S, R> {
+    /// Keeps the endpoints of all instances, in order. Those of an earlier trial are dropped.
+    pub fn put(&self, endpoints: Endpoints<S, R>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = endpoints.into_iter().map(Some).collect();
+    }
+
+    /// Hands out the endpoint of an instance.
+    ///
+    /// # Errors
+    /// `Refused` if it was handed out before: a queue in memory ends with its receiver.
+    pub fn take(&self, instance: u16) -> Result<Endpoint<S, R>, OpenError> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get_mut(usize::from(instance)).and_then(Option::take).ok_or_else(|| {
+            OpenError::Refused("a queue in memory ends with its receiver and cannot be opened again".into())
+        })
     }
 }

@@ -55,5 +55,7 @@ fn plan(trial: &Trial, scenario: &str, placement: Placement) -> TrialPlan {
         drain_deadline: Duration::from_secs(10),
         sample_every: Duration::from_secs(60),
         kill: None,
+        reconnect: None,
+        unconfirmed: 1024,
     }
 }

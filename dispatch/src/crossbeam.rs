@@ -16,7 +16,7 @@ use drumpost_core::{
     monitor::Watch,
     outcome::Outcome,
     plan::TrialPlan,
-    port::{PortError, RecvPort, SendPort},
+    port::{Inbox, PortError, RecvPort, SendPort, Told},
     registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
     transport::{Endpoint, OpenError, Transport},
@@ -88,14 +88,12 @@ struct Subscriber<const SLEEPS: bool> {
 #[derive(Debug)]
 pub struct QueueReceiver<const SLEEPS: bool> {
     queue: Receiver<Carried<SLEEPS>>,
+    /// The queue of replies, if they are apart.
     replies: Option<Receiver<Carried<SLEEPS>>>,
     buffer: Vec<Message>,
 }
 
 type Queue<const SLEEPS: bool> = (Sender<Carried<SLEEPS>>, Receiver<Carried<SLEEPS>>);
-
-/// One for everything, and one only for replies.
-type Inboxes<const SLEEPS: bool> = (Option<QueueReceiver<SLEEPS>>, Option<QueueReceiver<SLEEPS>>);
 
 /// The queues of one receiving service.
 struct Queues<const SLEEPS: bool> {
@@ -118,20 +116,13 @@ impl<const SLEEPS: bool> Queues<SLEEPS> {
         Self { shared: shared.then(queue), replies: (0..replies).map(|_| queue()).collect() }
     }
 
-    fn ports(&self, wiring: &Wiring, member: usize) -> Inboxes<SLEEPS> {
-        let port = |queue: &Receiver<Carried<SLEEPS>>, replies: Option<&Receiver<_>>| QueueReceiver {
-            queue: queue.clone(),
-            replies: replies.cloned(),
-            buffer: buffer(wiring),
+    fn port(&self, wiring: &Wiring, member: usize) -> Option<QueueReceiver<SLEEPS>> {
+        let replies = self.replies.get(member).map(|(_, queue)| queue.clone());
+        let (queue, replies) = match &self.shared {
+            Some((_, shared)) => (shared.clone(), replies),
+            None => (replies?, None),
         };
-        let replies = self.replies.get(member).map(|(_, queue)| queue);
-        match (&self.shared, replies) {
-            (Some((_, shared)), None) => (Some(port(shared, None)), None),
-            (Some((_, shared)), Some(replies)) => {
-                (Some(port(shared, Some(replies))), Some(port(replies, None)))
-            }
-            (None, replies) => (replies.map(|replies| port(replies, None)), None),
-        }
+        Some(QueueReceiver { queue, replies, buffer: buffer(wiring) })
     }
 
     fn sender(&self, wiring: &Wiring, destination: &Destination, service: usize) -> Option<To<SLEEPS>> {
@@ -172,8 +163,8 @@ impl<const SLEEPS: bool> Transport for Channels<SLEEPS> {
             .enumerate()
             .flat_map(|(service, wired)| (0..wired.instances.len()).map(move |member| (service, member)));
         let endpoint = |(service, member): (usize, usize)| {
-            let (inbox, replies) = queues[service].ports(wiring, member);
-            Endpoint { inbox, replies, sends: wiring.sends_of(service).map(send).collect() }
+            let inbox = queues[service].port(wiring, member);
+            Endpoint { inbox, sends: wiring.sends_of(service).map(send).collect() }
         };
         Ok(instances.map(endpoint).collect())
     }
@@ -246,7 +237,12 @@ fn fill<const SLEEPS: bool>(queue: &Sender<Carried<SLEEPS>>, batch: &[Message]) 
 
 impl<const SLEEPS: bool> RecvPort for QueueReceiver<SLEEPS> {
     #[inline]
-    fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
+    fn drain(
+        &mut self,
+        from: Inbox,
+        max: usize,
+        mut on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Result<usize, PortError> {
         let Self { queue, replies, buffer } = self;
         let one_by_one = max == 1 && replies.is_none();
         // Handed over from where it was received: moved on at once, it would be read before it is all written.
@@ -254,11 +250,13 @@ impl<const SLEEPS: bool> RecvPort for QueueReceiver<SLEEPS> {
         let batch = match &received {
             Ok(Carried(message)) => std::slice::from_ref(message),
             Err(TryRecvError::Empty) if one_by_one => return Ok(0),
-            Err(TryRecvError::Empty) if fill_buffer(queue, replies.as_ref(), max, buffer) => &buffer[..],
+            Err(TryRecvError::Empty) if fill_buffer(queue, replies.as_ref(), from, max, buffer) => {
+                &buffer[..]
+            }
             Err(_) => return Err(PortError::Closed),
         };
         if !batch.is_empty() {
-            on_batch(batch);
+            on_batch(batch, &[]);
         }
         Ok(batch.len())
     }
@@ -284,6 +282,7 @@ impl<const SLEEPS: bool> RecvPort for QueueReceiver<SLEEPS> {
 fn fill_buffer<const SLEEPS: bool>(
     queue: &Receiver<Carried<SLEEPS>>,
     replies: Option<&Receiver<Carried<SLEEPS>>>,
+    from: Inbox,
     max: usize,
     buffer: &mut Vec<Message>,
 ) -> bool {
@@ -291,7 +290,9 @@ fn fill_buffer<const SLEEPS: bool>(
     let max = max.min(buffer.capacity());
     // Replies first: they end what was asked, and there are never more of them than was asked.
     let mut open = replies.is_some_and(|replies| take(replies, max, buffer));
-    open |= take(queue, max, buffer);
+    if from == Inbox::All {
+        open |= take(queue, max, buffer);
+    }
     open || !buffer.is_empty()
 }
 

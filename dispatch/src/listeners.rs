@@ -60,7 +60,7 @@ impl Dispatcher for Listeners {
         let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
         let sources = plan.wiring.driven().map(usize::from).collect();
         let hall = Hall { lanes, sources, listeners, awake: Awake::default(), spare: Vec::new() };
-        Ok(run_on_threads(vec![hall], &control, monitor, watch))
+        Ok(run_on_threads(vec![hall], Duration::ZERO, &control, monitor, watch))
     }
 
     fn refusal(&mut self, wiring: &Wiring) -> Option<String> {
@@ -137,7 +137,7 @@ impl Hall {
 
     /// Calls a listener, and hands on what it emits before returning.
     fn call(&mut self, at: usize, events: &[Message], clock: &Clock) {
-        self.lanes[at].received(events, clock);
+        self.lanes[at].received(events, &[], clock);
         self.lanes[at].does(Act::Harness);
         while self.lanes[at].has_pending() && self.step(at, clock) == Step::Moved {}
         self.lanes[at].end_turn();

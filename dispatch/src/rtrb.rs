@@ -10,14 +10,13 @@ use crate::shared::{Addressees, refuse_competing, refuse_other_intents};
 use drumpost_core::{
     dispatcher::Threaded,
     message::Message,
-    port::{PortError, RecvPort, SendPort},
+    port::{Inbox, PortError, RecvPort, SendPort, Told},
     registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
     transport::{Endpoint, OpenError, Transport},
     wiring::Wiring,
 };
 use rtrb::{Consumer, Producer, RingBuffer, chunks::ReadChunk};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const NAME: &str = "rtrb";
 const INTENTS: &[Intent] = &[Intent::Command, Intent::Request, Intent::Reply];
@@ -62,9 +61,8 @@ struct Reader(Consumer<Message>);
 #[derive(Debug)]
 pub struct RingReceiver {
     rings: Rings,
-    /// The rings of replies, if they have an inbox apart: its port and the one for everything read the same rings, on
-    /// the same thread.
-    replies: Option<Arc<Mutex<Rings>>>,
+    /// The rings of replies, if they are apart.
+    replies: Option<Rings>,
 }
 
 #[derive(Debug, Default)]
@@ -110,11 +108,10 @@ impl Transport for Rtrb {
 
 fn endpoint(sends: Vec<RingSender>, [rings, replies]: [Rings; 2]) -> Endpoint<RingSender, RingReceiver> {
     if rings.rings.is_empty() {
-        return Endpoint { inbox: None, replies: None, sends };
+        return Endpoint { inbox: None, sends };
     }
-    let apart = (!replies.rings.is_empty()).then(|| Arc::new(Mutex::new(replies)));
-    let replies = apart.clone().map(|apart| RingReceiver { rings: Rings::default(), replies: Some(apart) });
-    Endpoint { inbox: Some(RingReceiver { rings, replies: apart }), replies, sends }
+    let replies = (!replies.rings.is_empty()).then_some(replies);
+    Endpoint { inbox: Some(RingReceiver { rings, replies }), sends }
 }
 
 impl SendPort for RingSender {
@@ -153,10 +150,15 @@ impl RingSender {
 
 impl RecvPort for RingReceiver {
     #[inline]
-    fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
+    fn drain(
+        &mut self,
+        from: Inbox,
+        max: usize,
+        mut on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Result<usize, PortError> {
         let taken = match (&mut self.rings.rings[..], &self.replies) {
             ([Reader(ring)], None) => read(ring, max, &mut on_batch),
-            _ => self.drain_several(max, &mut on_batch),
+            _ => self.drain_several(from, max, &mut on_batch),
         };
         if taken == 0 && self.is_closed() { Err(PortError::Closed) } else { Ok(taken) }
     }
@@ -165,23 +167,24 @@ impl RecvPort for RingReceiver {
 impl RingReceiver {
     /// Out of line and with a dynamic call, so that a single ring is read in one place, with the reaction made part of it.
     #[inline(never)]
-    fn drain_several(&mut self, max: usize, on_batch: &mut dyn FnMut(&[Message])) -> usize {
+    fn drain_several(
+        &mut self,
+        from: Inbox,
+        max: usize,
+        on_batch: &mut dyn FnMut(&[Message], &[Told]),
+    ) -> usize {
         // Replies first: they end what was asked, and there are never more of them than was asked.
-        let taken = self.replies.as_ref().map_or(0, |replies| lock(replies).drain(max, on_batch));
-        taken + self.rings.drain(max - taken, on_batch)
+        let taken = self.replies.as_mut().map_or(0, |replies| replies.drain(max, on_batch));
+        if from == Inbox::Replies { taken } else { taken + self.rings.drain(max - taken, on_batch) }
     }
 
     fn is_closed(&self) -> bool {
-        self.rings.is_closed() && self.replies.as_ref().is_none_or(|replies| lock(replies).is_closed())
+        self.rings.is_closed() && self.replies.as_ref().is_none_or(Rings::is_closed)
     }
 }
 
-fn lock(rings: &Mutex<Rings>) -> MutexGuard<'_, Rings> {
-    rings.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Rings {
-    fn drain(&mut self, max: usize, mut on_batch: &mut dyn FnMut(&[Message])) -> usize {
+    fn drain(&mut self, max: usize, mut on_batch: &mut dyn FnMut(&[Message], &[Told])) -> usize {
         let mut taken = 0;
         for _ in 0..self.rings.len() {
             if taken == max {
@@ -204,7 +207,7 @@ impl Rings {
 
 /// Hands over up to `max` messages of one ring where they lie. In one place: a lane's reaction is then made part of it.
 #[inline]
-fn read(ring: &mut Consumer<Message>, max: usize, on_batch: &mut impl FnMut(&[Message])) -> usize {
+fn read(ring: &mut Consumer<Message>, max: usize, on_batch: &mut impl FnMut(&[Message], &[Told])) -> usize {
     let mut several = None;
     let (mut part, mut rest): (_, &[Message]) = if max == 1 {
         // A chunk of one costs more.
@@ -216,7 +219,7 @@ fn read(ring: &mut Consumer<Message>, max: usize, on_batch: &mut impl FnMut(&[Me
     };
     let len = part.len() + rest.len();
     loop {
-        on_batch(part);
+        on_batch(part, &[]);
         if rest.is_empty() {
             break;
         }
@@ -308,9 +311,13 @@ mod tests {
         assert_eq!(sends[0].offer(&numbered(0, 3)), Ok(3));
         drop(sends);
         let mut seen = Vec::new();
-        assert_eq!(inbox.drain(2, |batch| seen.extend(numbers(batch))), Ok(2));
-        assert_eq!(inbox.drain(2, |batch| seen.extend(numbers(batch))), Ok(1), "what was left is not lost");
-        assert_eq!((inbox.drain(2, |_| ()), seen), (Err(PortError::Closed), vec![0, 1, 2]));
+        assert_eq!(inbox.drain(Inbox::All, 2, |batch, _| seen.extend(numbers(batch))), Ok(2));
+        assert_eq!(
+            inbox.drain(Inbox::All, 2, |batch, _| seen.extend(numbers(batch))),
+            Ok(1),
+            "what was left is not lost"
+        );
+        assert_eq!((inbox.drain(Inbox::All, 2, |_, _| ()), seen), (Err(PortError::Closed), vec![0, 1, 2]));
         let [mut source, sink]: [_; 2] = open().try_into().unwrap();
         drop(sink);
         assert_eq!(source.sends[0].offer(&numbered(0, 3)), Err(PortError::Closed));

@@ -10,16 +10,13 @@ use crate::shared::{buffer, refuse_competing, refuse_other_intents};
 use drumpost_core::{
     dispatcher::Tasked,
     message::Message,
-    port::{AsyncRecvPort, AsyncSendPort, PortError},
+    port::{AsyncRecvPort, AsyncSendPort, Inbox, PortError, Told},
     registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
-    transport::{AsyncTransport, Endpoint, Endpoints, OpenError},
+    transport::{AsyncTransport, Endpoint, Endpoints, OpenError, Prepared},
     wiring::Wiring,
 };
-use std::{
-    future::poll_fn,
-    task::{Context, Poll},
-};
+use std::task::{Context, Poll};
 use tokio::sync::broadcast::{
     Receiver, Sender, channel,
     error::{RecvError, TryRecvError},
@@ -40,13 +37,15 @@ pub fn entry() -> TransportEntry {
         promise: Promise { holds_up_senders: false, lossless: false, ..Promise::IN_MEMORY },
         needs_server: false,
         options: &[],
-        make: |_| Ok(Box::new(Tasked(TokioBroadcast))),
+        make: |_| Ok(Box::new(Tasked::new(TokioBroadcast::default()))),
     }
 }
 
 /// See the module.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TokioBroadcast;
+#[derive(Debug, Default)]
+pub struct TokioBroadcast {
+    prepared: Prepared<TopicSender, TopicReceiver>,
+}
 
 /// Publishes to one topic. On cache lines of its own: a task holds several.
 #[derive(Debug)]
@@ -88,31 +87,43 @@ impl AsyncTransport for TokioBroadcast {
     type Send = TopicSender;
     type Recv = TopicReceiver;
 
-    async fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<TopicSender, TopicReceiver>, OpenError> {
-        refuse_other_intents(
-            NAME,
-            wiring,
-            INTENTS,
-            "every receiver of the channel would get it; use tokio-mpsc or crossbeam",
-        )?;
-        refuse_competing(NAME, wiring, "each would get a copy")?;
-        let topics: Vec<Sender<Message>> =
-            wiring.destinations.iter().map(|_| channel(wiring.capacity.max(1)).0).collect();
-        let topic = |id: u16| &topics[usize::from(id)];
-        let endpoint = |instance| {
-            let service = wiring.service_of(instance);
-            let subscribed = wiring.heard_by(service).map(|heard| Topic::new(topic(heard.id).subscribe()));
-            let topics: Vec<Topic> = subscribed.collect();
-            let sends = wiring.sends_of(service).map(|sent| TopicSender {
-                topic: topic(sent.id).clone(),
-                is_heard: !sent.receivers.is_empty(),
-            });
-            let inbox = TopicReceiver { topics, next: 0, lagged: 0, buffer: buffer(wiring) };
-            let inbox = (!inbox.topics.is_empty()).then_some(inbox);
-            Endpoint { inbox, replies: None, sends: sends.collect() }
-        };
-        Ok((0..wiring.instance_count()).map(endpoint).collect())
+    async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
+        self.prepared.put(opened(wiring)?);
+        Ok(())
     }
+
+    async fn open(
+        &self,
+        _wiring: &Wiring,
+        instance: u16,
+    ) -> Result<Endpoint<TopicSender, TopicReceiver>, OpenError> {
+        self.prepared.take(instance)
+    }
+}
+
+fn opened(wiring: &Wiring) -> Result<Endpoints<TopicSender, TopicReceiver>, OpenError> {
+    refuse_other_intents(
+        NAME,
+        wiring,
+        INTENTS,
+        "every receiver of the channel would get it; use tokio-mpsc or crossbeam",
+    )?;
+    refuse_competing(NAME, wiring, "each would get a copy")?;
+    let topics: Vec<Sender<Message>> =
+        wiring.destinations.iter().map(|_| channel(wiring.capacity.max(1)).0).collect();
+    let topic = |id: u16| &topics[usize::from(id)];
+    let endpoint = |instance| {
+        let service = wiring.service_of(instance);
+        let subscribed = wiring.heard_by(service).map(|heard| Topic::new(topic(heard.id).subscribe()));
+        let topics: Vec<Topic> = subscribed.collect();
+        let sends = wiring
+            .sends_of(service)
+            .map(|sent| TopicSender { topic: topic(sent.id).clone(), is_heard: !sent.receivers.is_empty() });
+        let inbox = TopicReceiver { topics, next: 0, lagged: 0, buffer: buffer(wiring) };
+        let inbox = (!inbox.topics.is_empty()).then_some(inbox);
+        Endpoint { inbox, sends: sends.collect() }
+    };
+    Ok((0..wiring.instance_count()).map(endpoint).collect())
 }
 
 impl AsyncSendPort for TopicSender {
@@ -126,32 +137,30 @@ impl AsyncSendPort for TopicSender {
         Ok(batch.len())
     }
 
-    async fn ready(&mut self) -> Result<(), PortError> {
-        Ok(())
+    fn poll_room(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncRecvPort for TopicReceiver {
     #[inline]
-    async fn drain(
+    fn poll_drain(
         &mut self,
+        context: &mut Context<'_>,
+        _from: Inbox,
         max: usize,
-        mut on_batch: impl FnMut(&[Message]) + Send,
-    ) -> Result<usize, PortError> {
-        // What a poll takes, the same poll hands over: dropped while it waits, the future has taken nothing.
-        poll_fn(|context| {
-            self.take(max.min(self.buffer.capacity()), context);
-            if !self.buffer.is_empty() {
-                on_batch(&self.buffer);
-                return Poll::Ready(Ok(self.buffer.len()));
-            }
-            match std::mem::take(&mut self.lagged) {
-                0 if self.topics.iter().all(|topic| topic.closed) => Poll::Ready(Err(PortError::Closed)),
-                0 => Poll::Pending,
-                count => Poll::Ready(Err(PortError::Lagged(count))),
-            }
-        })
-        .await
+        mut on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Poll<Result<usize, PortError>> {
+        self.take(max.min(self.buffer.capacity()), context);
+        if !self.buffer.is_empty() {
+            on_batch(&self.buffer, &[]);
+            return Poll::Ready(Ok(self.buffer.len()));
+        }
+        match std::mem::take(&mut self.lagged) {
+            0 if self.topics.iter().all(|topic| topic.closed) => Poll::Ready(Err(PortError::Closed)),
+            0 => Poll::Pending,
+            count => Poll::Ready(Err(PortError::Lagged(count))),
+        }
     }
 }
 
@@ -238,9 +247,9 @@ impl Topic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shared::testing::{Trial, ask, block_on, fan_out, numbered, numbers, pipe, two_topics, woken};
+    use crate::shared::testing::{Trial, ask, block_on, drain, fan_out, numbered, pipe, two_topics, woken};
     use drumpost_core::{drive::Placement, outcome::Ending};
-    use std::{pin::pin, time::Duration};
+    use std::time::Duration;
 
     const PLACEMENTS: [Placement; 3] = [Placement::Each, Placement::Threads(1), Placement::Threads(2)];
 
@@ -252,8 +261,7 @@ mod tests {
         trial: &Trial,
         scenario: drumpost_core::scenario::Scenario,
     ) -> (Vec<TopicSender>, TopicReceiver) {
-        let opened = block_on(TokioBroadcast.open(&trial.wiring(&scenario))).unwrap();
-        let [source, sink]: [_; 2] = opened.try_into().unwrap();
+        let [source, sink]: [_; 2] = super::opened(&trial.wiring(&scenario)).unwrap().try_into().unwrap();
         (source.sends, sink.inbox.unwrap())
     }
 
@@ -262,18 +270,19 @@ mod tests {
         for placement in PLACEMENTS {
             for (batch, in_flight) in [(64, 64), (1, 64), (7, 16), (1, 1)] {
                 let trial = Trial { placement, batch, in_flight, ..events() };
-                trial.run(Tasked(TokioBroadcast), pipe(false));
-                trial.run(Tasked(TokioBroadcast), two_topics());
+                trial.run(Tasked::new(TokioBroadcast::default()), pipe(false));
+                trial.run(Tasked::new(TokioBroadcast::default()), two_topics());
             }
         }
-        Trial { instances: &[("source", 3)], ..events() }.run(Tasked(TokioBroadcast), pipe(false));
+        Trial { instances: &[("source", 3)], ..events() }
+            .run(Tasked::new(TokioBroadcast::default()), pipe(false));
     }
 
     #[test]
     fn every_subscriber_gets_a_copy() {
         for placement in PLACEMENTS {
             let trial = Trial { placement, count: 1_000, ..events() };
-            assert_eq!(trial.run(Tasked(TokioBroadcast), fan_out()).audit.delivered, 3_000);
+            assert_eq!(trial.run(Tasked::new(TokioBroadcast::default()), fan_out()).audit.delivered, 3_000);
         }
     }
 
@@ -282,7 +291,7 @@ mod tests {
         for placement in PLACEMENTS {
             let flow_timeout = Duration::from_millis(20);
             let trial = Trial { placement, capacity: 4, count: 300, flow_timeout, ..events() };
-            let outcome = trial.try_run(Tasked(TokioBroadcast), pipe(true)).unwrap();
+            let outcome = trial.try_run(Tasked::new(TokioBroadcast::default()), pipe(true)).unwrap();
             let audit = outcome.audit;
             assert_eq!(outcome.ending, Ending::Completed);
             assert_eq!((outcome.started, audit.sent, outcome.drain_timed_out), (300, 300, false));
@@ -299,24 +308,25 @@ mod tests {
             let mut seen = Vec::new();
             assert_eq!(sends[0].offer(&numbered(0, 2)), Ok(2));
             assert_eq!(sends[1].offer(&numbered(10, 7)), Ok(7), "never full");
-            assert_eq!(inbox.drain(64, |batch| seen.extend(numbers(batch))).await, Ok(2));
-            assert_eq!(inbox.drain(64, |_| panic!("a loss first")).await, Err(PortError::Lagged(3)));
-            assert_eq!(inbox.drain(64, |batch| seen.extend(numbers(batch))).await, Ok(4));
+            assert_eq!(drain(&mut inbox, 64, &mut seen).await, Ok(2));
+            assert_eq!(drain(&mut inbox, 64, &mut seen).await, Err(PortError::Lagged(3)), "a loss first");
+            assert_eq!(drain(&mut inbox, 64, &mut seen).await, Ok(4));
             assert_eq!(seen, [0, 1, 13, 14, 15, 16], "capacity 3 is rounded up to 4");
         });
     }
 
     #[test]
-    fn a_drain_that_is_dropped_has_taken_nothing_and_is_still_woken() {
+    fn a_poll_that_finds_nothing_has_taken_nothing_and_is_woken() {
         let (mut sends, mut inbox) = opened(&events(), two_topics());
         for topic in [0, 1, 0, 0, 1] {
             let (waker, is_woken) = woken();
             let mut context = Context::from_waker(&waker);
-            assert!(pin!(inbox.drain(64, |_| panic!("nothing is there"))).poll(&mut context).is_pending());
+            let nothing = |_: &[Message], _: &[Told]| panic!("nothing is there");
+            assert!(inbox.poll_drain(&mut context, Inbox::All, 64, nothing).is_pending());
             sends[topic].offer(&numbered(5, 2)).unwrap();
             assert!(is_woken(), "topic {topic}");
             let mut seen = Vec::new();
-            block_on(async { assert_eq!(inbox.drain(64, |batch| seen.extend(numbers(batch))).await, Ok(2)) });
+            block_on(async { assert_eq!(drain(&mut inbox, 64, &mut seen).await, Ok(2)) });
             assert_eq!(seen, [5, 6]);
         }
     }
@@ -329,7 +339,7 @@ mod tests {
         let mut seen = Vec::new();
         block_on(async {
             for _ in 0..5 {
-                inbox.drain(2, |batch| seen.extend(numbers(batch))).await.unwrap();
+                drain(&mut inbox, 2, &mut seen).await.unwrap();
             }
         });
         assert_eq!(seen, [0, 1, 100, 101, 2, 3, 4, 5, 6, 7]);
@@ -341,14 +351,14 @@ mod tests {
         sends[0].offer(&numbered(0, 1)).unwrap();
         drop(sends);
         block_on(async {
-            assert_eq!(inbox.drain(64, |_| ()).await, Ok(1));
-            assert_eq!(inbox.drain(64, |_| ()).await, Err(PortError::Closed));
-            assert_eq!(inbox.drain(64, |_| ()).await, Err(PortError::Closed));
+            assert_eq!(drain(&mut inbox, 64, &mut Vec::new()).await, Ok(1));
+            assert_eq!(drain(&mut inbox, 64, &mut Vec::new()).await, Err(PortError::Closed));
+            assert_eq!(drain(&mut inbox, 64, &mut Vec::new()).await, Err(PortError::Closed));
         });
         let (mut sends, inbox) = opened(&events(), pipe(false));
         drop(inbox);
         assert_eq!(sends[0].offer(&numbered(0, 1)), Err(PortError::Closed));
-        let endpoints = block_on(TokioBroadcast.open(&events().wiring(&fan_out()))).unwrap();
+        let endpoints = super::opened(&events().wiring(&fan_out())).unwrap();
         let unheard = &mut endpoints.into_iter().next().unwrap().sends[1];
         assert_eq!(unheard.offer(&numbered(0, 9)), Ok(9), "nobody subscribes, so nobody is missed");
     }
@@ -356,7 +366,7 @@ mod tests {
     #[test]
     fn a_panicking_handler_ends_the_run() {
         for placement in PLACEMENTS {
-            let failure = Trial { placement, ..events() }.failure(Tasked(TokioBroadcast));
+            let failure = Trial { placement, ..events() }.failure(Tasked::new(TokioBroadcast::default()));
             assert!(failure.contains("number 1000 is too much"), "{failure}");
         }
     }
@@ -365,12 +375,12 @@ mod tests {
     fn what_is_refused_names_the_intent() {
         let trial = Trial { instances: &[("sink", 2)], ..events() };
         assert_eq!(
-            trial.refusal(Tasked(TokioBroadcast), pipe(false)),
+            trial.refusal(Tasked::new(TokioBroadcast::default()), pipe(false)),
             "tokio-broadcast cannot carry Event `source.done` to the 2 instances of service `sink`, of which exactly one \
              is to handle it: each would get a copy; use crossbeam, or one instance"
         );
         assert_eq!(
-            Trial::default().refusal(Tasked(TokioBroadcast), ask()),
+            Trial::default().refusal(Tasked::new(TokioBroadcast::default()), ask()),
             "tokio-broadcast cannot carry Request `server.ask`: every receiver of the channel would get it; use tokio-mpsc or \
              crossbeam"
         );

@@ -9,18 +9,15 @@ use crate::shared::{Addressees, buffer, refuse_competing, refuse_other_intents};
 use drumpost_core::{
     dispatcher::Tasked,
     message::Message,
-    port::{AsyncRecvPort, AsyncSendPort, PortError},
+    port::{AsyncRecvPort, AsyncSendPort, Inbox, PortError, Told},
     registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
-    transport::{AsyncTransport, Endpoint, Endpoints, OpenError},
+    transport::{AsyncTransport, Endpoint, Endpoints, OpenError, Prepared},
     wiring::{Destination, Wiring},
 };
-use std::{
-    future::poll_fn,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
-};
+use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc::{Receiver, Sender, channel, error::TrySendError};
+use tokio_util::sync::PollSender;
 
 const NAME: &str = "tokio-mpsc";
 const INTENTS: &[Intent] = &[Intent::Command, Intent::Request, Intent::Reply];
@@ -36,13 +33,15 @@ pub fn entry() -> TransportEntry {
         promise: Promise::IN_MEMORY,
         needs_server: false,
         options: &[],
-        make: |_| Ok(Box::new(Tasked(TokioMpsc))),
+        make: |_| Ok(Box::new(Tasked::new(TokioMpsc::default()))),
     }
 }
 
 /// See the module.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TokioMpsc;
+#[derive(Debug, Default)]
+pub struct TokioMpsc {
+    prepared: Prepared<ChannelSender, ChannelReceiver>,
+}
 
 /// Sends to one destination. On cache lines of its own: a task holds several.
 #[derive(Debug)]
@@ -53,15 +52,16 @@ pub struct ChannelSender {
     channels: Vec<Sender<Message>>,
     /// The channel that had no room last.
     full: usize,
+    /// Waits for room in that channel. Made when a channel is full for the first time.
+    waiting: Option<(usize, PollSender<Message>)>,
 }
 
 /// Receives from an instance's channel, or from two if replies are apart.
 #[derive(Debug)]
 pub struct ChannelReceiver {
-    channel: Option<Receiver<Message>>,
-    /// The channel of replies, if they are apart: the port for replies and the one for everything read it, from the
-    /// same task.
-    replies: Option<Arc<Mutex<Receiver<Message>>>>,
+    channel: Receiver<Message>,
+    /// The channel of replies, if they are apart.
+    replies: Option<Receiver<Message>>,
     buffer: Vec<Message>,
 }
 
@@ -69,10 +69,7 @@ impl AsyncTransport for TokioMpsc {
     type Send = ChannelSender;
     type Recv = ChannelReceiver;
 
-    async fn open(
-        &mut self,
-        wiring: &Wiring,
-    ) -> Result<Endpoints<ChannelSender, ChannelReceiver>, OpenError> {
+    async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
         refuse_other_intents(
             NAME,
             wiring,
@@ -80,7 +77,16 @@ impl AsyncTransport for TokioMpsc {
             "a channel has one receiver; use tokio-broadcast, crossbeam or listeners",
         )?;
         refuse_competing(NAME, wiring, "a channel has one receiver")?;
-        Ok(open(wiring))
+        self.prepared.put(open(wiring));
+        Ok(())
+    }
+
+    async fn open(
+        &self,
+        _wiring: &Wiring,
+        instance: u16,
+    ) -> Result<Endpoint<ChannelSender, ChannelReceiver>, OpenError> {
+        self.prepared.take(instance)
     }
 }
 
@@ -104,6 +110,7 @@ fn open(wiring: &Wiring) -> Endpoints<ChannelSender, ChannelReceiver> {
                 channels: channels.collect(),
                 addressees: Addressees::new(destination, instances),
                 full: 0,
+                waiting: None,
             }
         };
         wiring.sends_of(service).map(port).collect::<Vec<_>>()
@@ -113,12 +120,8 @@ fn open(wiring: &Wiring) -> Endpoints<ChannelSender, ChannelReceiver> {
     receivers
         .map(|((inbox, replies), sends)| {
             let port = |channel, replies| ChannelReceiver { channel, replies, buffer: buffer(wiring) };
-            let apart = replies.map(|(_, replies)| Arc::new(Mutex::new(replies)));
-            Endpoint {
-                inbox: inbox.map(|(_, inbox)| port(Some(inbox), apart.clone())),
-                replies: apart.map(|apart| port(None, Some(apart))),
-                sends,
-            }
+            let replies = replies.map(|(_, replies)| replies);
+            Endpoint { inbox: inbox.map(|(_, inbox)| port(inbox, replies)), sends }
         })
         .collect()
 }
@@ -137,8 +140,16 @@ impl AsyncSendPort for ChannelSender {
         self.offer_runs(batch)
     }
 
-    async fn ready(&mut self) -> Result<(), PortError> {
-        self.channels[self.full].reserve().await.map(drop).map_err(|_| PortError::Closed)
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        let (channels, full) = (&self.channels, self.full);
+        let (_, sender) = match &mut self.waiting {
+            Some(waiting) if waiting.0 == full => waiting,
+            other => other.insert((full, PollSender::new(channels[full].clone()))),
+        };
+        let room = ready!(sender.poll_reserve(context));
+        // The room is given back, to be taken by the next offer.
+        sender.abort_send();
+        Poll::Ready(room.map_err(|_| PortError::Closed))
     }
 }
 
@@ -190,41 +201,34 @@ fn fill_one(channel: &Sender<Message>, message: &Message) -> Result<usize, PortE
 
 impl AsyncRecvPort for ChannelReceiver {
     #[inline]
-    fn drain(
+    fn poll_drain(
         &mut self,
+        context: &mut Context<'_>,
+        from: Inbox,
         max: usize,
-        mut on_batch: impl FnMut(&[Message]) + Send,
-    ) -> impl Future<Output = Result<usize, PortError>> + Send {
-        // What a poll takes, the same poll hands over: dropped while it waits, the future has taken nothing.
-        poll_fn(move |context| {
-            self.buffer.clear();
-            let polled = self.poll(max, context);
-            if let Poll::Ready(Ok(_)) = polled {
-                on_batch(&self.buffer);
-            }
-            polled
-        })
+        mut on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Poll<Result<usize, PortError>> {
+        self.buffer.clear();
+        let polled = self.poll(from, max, context);
+        if let Poll::Ready(Ok(_)) = polled {
+            on_batch(&self.buffer, &[]);
+        }
+        polled
     }
 }
 
 impl ChannelReceiver {
     /// Fills the buffer. Replies first: they end what was asked, and there are never more of them than was asked.
     #[inline]
-    fn poll(&mut self, max: usize, context: &mut Context<'_>) -> Poll<Result<usize, PortError>> {
-        if let (Some(channel), None) = (&mut self.channel, &self.replies) {
-            let polled = channel.poll_recv_many(context, &mut self.buffer, max);
+    fn poll(&mut self, from: Inbox, max: usize, context: &mut Context<'_>) -> Poll<Result<usize, PortError>> {
+        let Some(replies) = &mut self.replies else {
+            let polled = self.channel.poll_recv_many(context, &mut self.buffer, max);
             return polled.map(|received| if received == 0 { Err(PortError::Closed) } else { Ok(received) });
-        }
-        let mut open = false;
-        if let Some(replies) = &self.replies {
-            let mut replies = replies.lock().unwrap_or_else(PoisonError::into_inner);
-            open |= replies.poll_recv_many(context, &mut self.buffer, max).is_pending();
-        }
-        if self.buffer.len() < max
-            && let Some(channel) = &mut self.channel
-        {
+        };
+        let mut open = replies.poll_recv_many(context, &mut self.buffer, max).is_pending();
+        if self.buffer.len() < max && from == Inbox::All {
             let left = max - self.buffer.len();
-            open |= channel.poll_recv_many(context, &mut self.buffer, left).is_pending();
+            open |= self.channel.poll_recv_many(context, &mut self.buffer, left).is_pending();
         }
         match self.buffer.len() {
             0 if open => Poll::Pending,
@@ -237,7 +241,9 @@ impl ChannelReceiver {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shared::testing::{Trial, ask, block_on, half_a_pipe, numbered, numbers, pipe, react_and_ask};
+    use crate::shared::testing::{
+        Trial, ask, block_on, drain, half_a_pipe, numbered, pipe, react_and_ask, room,
+    };
     use drumpost_core::drive::Placement;
     use std::time::Duration;
 
@@ -246,7 +252,8 @@ mod tests {
     #[test]
     fn a_flow_that_ends_where_it_starts_makes_room_for_the_next() {
         for (batch, in_flight) in [(1, 1), (1, 4), (64, 64)] {
-            Trial { batch, in_flight, ..Trial::default() }.run(Tasked(TokioMpsc), half_a_pipe());
+            Trial { batch, in_flight, ..Trial::default() }
+                .run(Tasked::new(TokioMpsc::default()), half_a_pipe());
         }
     }
 
@@ -254,11 +261,12 @@ mod tests {
     fn everything_arrives_once_and_in_order() {
         for placement in PLACEMENTS {
             for (batch, in_flight) in [(64, 64), (1, 64), (7, 16), (64, 1)] {
-                Trial { placement, batch, in_flight, ..Trial::default() }.run(Tasked(TokioMpsc), pipe(false));
+                Trial { placement, batch, in_flight, ..Trial::default() }
+                    .run(Tasked::new(TokioMpsc::default()), pipe(false));
             }
         }
         let trial = Trial { instances: &[("source", 3)], capacity: 16, ..Trial::default() };
-        trial.run(Tasked(TokioMpsc), pipe(false));
+        trial.run(Tasked::new(TokioMpsc::default()), pipe(false));
     }
 
     #[test]
@@ -266,14 +274,14 @@ mod tests {
         // With each sample the monitor rings every lane, which would hide a wake-up that was missed.
         let sample_every = Duration::from_secs(8);
         let trial = Trial { in_flight: 1, batch: 1, count: 100_000, sample_every, ..Trial::default() };
-        let outcome = trial.run(Tasked(TokioMpsc), pipe(false));
+        let outcome = trial.run(Tasked::new(TokioMpsc::default()), pipe(false));
         assert!(outcome.elapsed_ns < 6_000_000_000, "{} ns", outcome.elapsed_ns);
     }
 
     #[test]
     fn a_load_begins_when_it_is_to_and_not_with_the_first_sample() {
         let trial = Trial { count: 100, ..Trial::default() };
-        let elapsed_ns = (0..3).map(|_| trial.run(Tasked(TokioMpsc), pipe(false)).elapsed_ns);
+        let elapsed_ns = (0..3).map(|_| trial.run(Tasked::new(TokioMpsc::default()), pipe(false)).elapsed_ns);
         assert!(elapsed_ns.min() < Some(90_000_000));
     }
 
@@ -281,14 +289,14 @@ mod tests {
     fn a_full_channel_holds_the_sender_up() {
         for placement in PLACEMENTS {
             let trial = Trial { placement, capacity: 4, count: 500, ..Trial::default() };
-            assert!(trial.run(Tasked(TokioMpsc), pipe(true)).blocked_ns > 0);
+            assert!(trial.run(Tasked::new(TokioMpsc::default()), pipe(true)).blocked_ns > 0);
         }
     }
 
     #[test]
     fn a_window_that_stands_is_written_off() {
         for placement in PLACEMENTS {
-            Trial { placement, ..Trial::default() }.stuck(Tasked(TokioMpsc));
+            Trial { placement, ..Trial::default() }.stuck(Tasked::new(TokioMpsc::default()));
         }
     }
 
@@ -298,7 +306,7 @@ mod tests {
             for await_replies in [false, true] {
                 let instances = &[("source", 2)];
                 let trial = Trial { placement, instances, await_replies, count: 5_000, ..Trial::default() };
-                trial.run(Tasked(TokioMpsc), ask());
+                trial.run(Tasked::new(TokioMpsc::default()), ask());
             }
         }
     }
@@ -308,7 +316,7 @@ mod tests {
         for placement in PLACEMENTS {
             for await_replies in [false, true] {
                 let trial = Trial { placement, await_replies, count: 5_000, ..Trial::default() };
-                trial.run(Tasked(TokioMpsc), react_and_ask());
+                trial.run(Tasked::new(TokioMpsc::default()), react_and_ask());
             }
         }
     }
@@ -316,7 +324,7 @@ mod tests {
     #[test]
     fn a_panicking_handler_ends_the_run() {
         for placement in PLACEMENTS {
-            let failure = Trial { placement, ..Trial::default() }.failure(Tasked(TokioMpsc));
+            let failure = Trial { placement, ..Trial::default() }.failure(Tasked::new(TokioMpsc::default()));
             assert!(failure.contains("number 1000 is too much"), "{failure}");
         }
     }
@@ -325,13 +333,13 @@ mod tests {
     fn what_is_refused_names_the_intent() {
         let trial = Trial { instances: &[("server", 3)], ..Trial::default() };
         assert_eq!(
-            trial.refusal(Tasked(TokioMpsc), ask()),
+            trial.refusal(Tasked::new(TokioMpsc::default()), ask()),
             "tokio-mpsc cannot carry Request `server.ask` to the 3 instances of service `server`, of which exactly one \
              is to handle it: a channel has one receiver; use crossbeam, or one instance"
         );
         let trial = Trial { style: Style::Event, ..Trial::default() };
         assert_eq!(
-            trial.refusal(Tasked(TokioMpsc), pipe(false)),
+            trial.refusal(Tasked::new(TokioMpsc::default()), pipe(false)),
             "tokio-mpsc cannot carry Event `source.done`: a channel has one receiver; use tokio-broadcast, crossbeam or \
              listeners"
         );
@@ -346,17 +354,13 @@ mod tests {
             assert_eq!(source.sends[0].offer(&numbered(0, 3)), Ok(3));
             drop(source);
             let mut seen = Vec::new();
-            assert_eq!(inbox.drain(2, |batch| seen.extend(numbers(batch))).await, Ok(2));
-            assert_eq!(
-                inbox.drain(2, |batch| seen.extend(numbers(batch))).await,
-                Ok(1),
-                "the rest is not lost"
-            );
-            assert_eq!((inbox.drain(2, |_| ()).await, seen), (Err(PortError::Closed), vec![0, 1, 2]));
+            assert_eq!(drain(inbox, 2, &mut seen).await, Ok(2));
+            assert_eq!(drain(inbox, 2, &mut seen).await, Ok(1), "the rest is not lost");
+            assert_eq!((drain(inbox, 2, &mut seen).await, seen), (Err(PortError::Closed), vec![0, 1, 2]));
             let [mut source, sink]: [_; 2] = open(&wiring).try_into().unwrap();
             drop(sink);
             assert_eq!(source.sends[0].offer(&numbered(0, 3)), Err(PortError::Closed));
-            assert_eq!(source.sends[0].ready().await, Err(PortError::Closed));
+            assert_eq!(room(&mut source.sends[0]).await, Err(PortError::Closed));
         });
     }
 
@@ -368,10 +372,10 @@ mod tests {
             assert_eq!(source.sends[0].offer(&numbered(0, 9)), Ok(4));
             assert_eq!(source.sends[0].offer(&numbered(4, 5)), Ok(0));
             let reader = tokio::spawn(async move {
-                let drained = sink.inbox.as_mut().unwrap().drain(1, |_| ()).await;
+                let drained = drain(sink.inbox.as_mut().unwrap(), 1, &mut Vec::new()).await;
                 (drained, sink)
             });
-            assert_eq!(source.sends[0].ready().await, Ok(()));
+            assert_eq!(room(&mut source.sends[0]).await, Ok(()));
             assert_eq!(reader.await.unwrap().0, Ok(1));
         });
     }

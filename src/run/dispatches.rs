@@ -192,7 +192,7 @@ mod tests {
     use drumpost_core::{
         dispatcher::Threaded,
         message::Message,
-        port::{PortError, RecvPort, SendPort},
+        port::{Inbox, PortError, RecvPort, SendPort, Told},
         registry::Promise,
         transport::{Endpoints, OpenError, Transport},
     };
@@ -206,7 +206,12 @@ mod tests {
     }
 
     impl RecvPort for NoPort {
-        fn drain(&mut self, _max: usize, _on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
+        fn drain(
+            &mut self,
+            _from: Inbox,
+            _max: usize,
+            _on_batch: impl FnMut(&[Message], &[Told]),
+        ) -> Result<usize, PortError> {
             Ok(0)
         }
     }

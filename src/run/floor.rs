@@ -48,6 +48,8 @@ pub(crate) fn measure_ns(registry: &Registry) -> Option<u64> {
         drain_deadline: Duration::from_secs(1),
         sample_every: Duration::from_millis(100),
         kill: None,
+        reconnect: None,
+        unconfirmed: drumpost_core::drive::ledger::WINDOW,
     };
     let outcome = ring.run(&plan, &mut Unwatched).ok()?;
     (outcome.response.count() > 0).then(|| outcome.response.histogram.value_at_quantile(0.5))

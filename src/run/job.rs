@@ -3,6 +3,7 @@
 
 use super::{
     dispatches::dispatches,
+    kill,
     load::{as_ns, check_fits, extent, load_text, sample_every, workload},
     memory,
     options::{options, refuse_undeclared},
@@ -20,7 +21,7 @@ use drumpost_core::{
     load::{LoadPlan, Pace},
     options::{OptionEntry, Options},
     payload::Pool,
-    plan::{Kill, TrialPlan},
+    plan::TrialPlan,
     registry::{Promise, Registry, RunsOn, ScenarioEntry, TransportEntry},
     scenario::{Scenario, Style},
     wiring::{Wiring, WiringSettings},
@@ -170,7 +171,7 @@ impl Job {
         if promise.holds_up_senders {
             wiring.check_deadlock(pace.window()).map_err(|error| usage(format!("{label}: {error}")))?;
         }
-        let kill = args.kill.as_deref().map(|text| kill(text, &wiring)).transpose()?;
+        let kill = args.kill.as_deref().map(|text| kill::parse(text, &wiring)).transpose()?;
         let warmup = args.warmup.unwrap_or(Duration::from_millis(if self.is_virtual { 0 } else { 200 }));
         let warmup_ns = as_ns(warmup)?;
         let load = LoadPlan {
@@ -195,6 +196,8 @@ impl Job {
             drain_deadline: args.drain,
             sample_every: sample_every(&load, &self.workload, is_virtual),
             kill,
+            reconnect: args.reconnect,
+            unconfirmed: args.unconfirmed as usize,
         };
         let observe = args.observe.clone().filter(|_| entry.needs_server);
         memory::check(&plan, entry)?;
@@ -311,34 +314,4 @@ fn observe(args: &RunArgs, targets: &[Target]) -> anyhow::Result<()> {
         return Err(usage(format!("--observe {observe}: no dispatch of this run has a server")));
     }
     observe.check()
-}
-
-fn kill(text: &str, wiring: &Wiring) -> anyhow::Result<Kill> {
-    let form = || {
-        usage(format!(
-            "--kill `{text}` is not SERVICE@AFTER/DOWN, such as worker@1s/500ms, or SERVICE#INSTANCE@AFTER/DOWN, such as \
-             worker#2@1s/500ms"
-        ))
-    };
-    let (named, times) = text.split_once('@').ok_or_else(form)?;
-    let (after, down) = times.split_once('/').ok_or_else(form)?;
-    let (service, instance) = match named.split_once('#') {
-        Some((service, number)) => (service, number.parse::<u16>().map_err(|_| form())?),
-        None => (named, 0),
-    };
-    let Some(found) = wiring.services.iter().find(|known| known.name == service) else {
-        let known: Vec<&str> = wiring.services.iter().map(|service| service.name.as_str()).collect();
-        return Err(usage(format!("--kill: {}", unknown("service", service, &known))));
-    };
-    if usize::from(instance) >= found.instances.len() {
-        let last = found.instances.len() - 1;
-        return Err(usage(format!(
-            "--kill `{text}`: {service} has no instance {instance}; its instances are 0 to {last} (see --instances)"
-        )));
-    }
-    let duration = |time| {
-        let wrong = |error: units::UnitError| usage(format!("--kill `{text}`: {error}"));
-        units::parse_duration(time).map(Duration::from_nanos).map_err(wrong)
-    };
-    Ok(Kill { service: service.to_owned(), instance, after: duration(after)?, down: duration(down)? })
 }

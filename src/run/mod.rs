@@ -4,6 +4,7 @@ pub(crate) mod dispatches;
 pub(crate) mod execute;
 pub(crate) mod floor;
 pub(crate) mod job;
+mod kill;
 pub(crate) mod load;
 mod memory;
 pub(crate) mod options;

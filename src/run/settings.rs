@@ -75,6 +75,12 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     if let Some(kill) = &args.kill {
         set("kill", kill.as_str().into());
     }
+    if let Some(reconnect) = args.reconnect {
+        set("reconnect_ns", drumpost_core::clock::as_ns(reconnect).into());
+    }
+    if args.unconfirmed != 1024 {
+        set("unconfirmed", u64::from(args.unconfirmed).into());
+    }
     // Options in which rows have to agree are settings, their defaults included.
     for option in declared(job, target).filter(|option| option.unfair && !option.secret) {
         if let Some(value) = job.options.get(option.name).or(option.default) {

@@ -111,7 +111,7 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
         busiest: beside.host.busiest,
         server: beside.host.server,
         series: beside.series,
-        faults: outcome.faults.clone(),
+        faults: outcome.outages.iter().map(|outage| secrets::hide(&outage.to_string())).collect(),
         notes,
     }
 }

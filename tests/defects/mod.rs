@@ -101,6 +101,8 @@ fn plan(arrivals: Option<ArrivalSpec>, extent: Extent) -> TrialPlan {
         drain_deadline: Duration::from_hours(20),
         sample_every: Duration::from_secs(10),
         kill: None,
+        reconnect: None,
+        unconfirmed: 1024,
     }
 }
 

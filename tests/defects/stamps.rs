@@ -12,7 +12,7 @@ use drumpost_core::{
     monitor::Unwatched,
     outcome::Outcome,
     payload::Pool,
-    port::{PortError, RecvPort},
+    port::{Inbox, PortError, RecvPort, Told},
     registry::{Options, TransportEntry},
     transport::{Endpoint, Endpoints, OpenError, Transport},
     wiring::Wiring,
@@ -122,23 +122,27 @@ impl Transport for Bent {
     fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<QueueSender<true>, BentReceiver>, OpenError> {
         let Self { bend, defect } = *self;
         let bent = |inner| BentReceiver { inner, bend, defect, pool: Arc::clone(&wiring.pool) };
-        let endpoints = Channels.open(wiring)?.into_iter().map(|endpoint| Endpoint {
-            inbox: endpoint.inbox.map(bent),
-            replies: endpoint.replies.map(bent),
-            sends: endpoint.sends,
-        });
+        let endpoints = Channels
+            .open(wiring)?
+            .into_iter()
+            .map(|endpoint| Endpoint { inbox: endpoint.inbox.map(bent), sends: endpoint.sends });
         Ok(endpoints.collect())
     }
 }
 
 impl RecvPort for BentReceiver {
-    fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
+    fn drain(
+        &mut self,
+        from: Inbox,
+        max: usize,
+        mut on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Result<usize, PortError> {
         put_in(self.defect);
         let Self { inner, bend, pool, .. } = self;
-        inner.drain(max, |batch| {
+        inner.drain(from, max, |batch, _| {
             let mut batch = batch.to_vec();
             batch.iter_mut().for_each(|message| bend(message, pool));
-            on_batch(&batch);
+            on_batch(&batch, &[]);
         })
     }
 

@@ -170,7 +170,7 @@ fn a_kill_is_refused_where_a_queue_goes_with_its_consumer() {
 #[test]
 fn what_a_server_refused_stands_in_record_table_export_and_picture() {
     let place = Place::new();
-    let line = "drumpost run stream --dispatch message/taskless --set faulty.kind=refuse --set faulty.at=settle \
+    let line = "drumpost run stream --dispatch message/taskless --set faulty.kind=refuse --set faulty.at=confirmed \
                 --count 300 --warmup 0s --trials 1 --no-tui";
     let mut words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
     words.extend(["--out".into(), place.path("r.json").into_os_string()]);
@@ -180,20 +180,20 @@ fn what_a_server_refused_stands_in_record_table_export_and_picture() {
     let run = record.only();
     let confirms =
         ["confirmed", "refused", "unconfirmed"].map(|name| count(&run["audit"], &format!("/{name}")));
-    assert_eq!(confirms, [41, 37, 5]);
+    assert_eq!(confirms, [258, 37, 5]);
     assert_eq!(run["verdict"]["status"], "suspect");
     assert!(said(run).contains("37 messages were refused by the transport"), "{}", said(run));
     assert!(said(run).contains("5 messages were neither confirmed nor refused"), "{}", said(run));
     let table = place.run("show r.json").with_code(0).stdout;
     let table = table.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(table.contains("41 of 300 messages confirmed, 37 refused, 5 unconfirmed"), "{table}");
+    assert!(table.contains("258 of 300 messages confirmed, 37 refused, 5 unconfirmed"), "{table}");
     let csv = place.run("export r.json --format csv").with_code(0).stdout;
     let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let at = lines.next().unwrap().iter().position(|name| *name == "trial_refused").unwrap();
     let refused: Vec<&str> = lines.map(|line| line[at]).collect();
     assert!(!refused.is_empty() && refused.iter().all(|cell| *cell == "37"), "{csv}");
     let frame = fs::read_to_string(place.path("frame.svg")).unwrap();
-    for word in [">confirmed", ">41<", ">refused", ">37<"] {
+    for word in [">confirmed", ">258<", ">refused", ">37<"] {
         assert!(frame.contains(word), "no {word} in the last frame of the dashboard:\n{frame}");
     }
 }

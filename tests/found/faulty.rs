@@ -6,7 +6,7 @@ use drumpost_core::{
     handler::{Handler, Out, Reactor},
     message::{Kind, Message},
     options::{Grammar, OptionEntry, Values},
-    port::{AsyncRecvPort, AsyncSendPort, Confirms, PortError, RecvPort, SendPort},
+    port::{AsyncRecvPort, AsyncSendPort, Confirmed, Inbox, PortError, RecvPort, SendPort, Told},
     registry::{Promise, Registry, RunsOn, ScenarioEntry, TransportEntry},
     scenario::{Intent, Part, Scenario, Service, Style, command, event},
     transport::{AsyncTransport, Endpoint, Endpoints, OpenError, Transport},
@@ -14,8 +14,9 @@ use drumpost_core::{
 };
 use drumpost_dispatch::{rtrb::Rtrb, tokio_mpsc::TokioMpsc};
 use std::{
-    future::{Future, pending},
+    future::pending,
     sync::atomic::{AtomicU32, Ordering},
+    task::{Context, Poll},
     thread,
     time::Duration,
 };
@@ -42,7 +43,7 @@ pub(crate) fn registry() -> Registry {
         Ok(Box::new(Threaded(Faulty { inner: Rtrb, fault: Fault::of(options) })))
     });
     let tasks = entry("taskless", RunsOn::Tasks, |options| {
-        Ok(Box::new(Tasked(Faulty { inner: TokioMpsc, fault: Fault::of(options) })))
+        Ok(Box::new(Tasked::new(Faulty { inner: TokioMpsc::default(), fault: Fault::of(options) })))
     });
     let unreachable = TransportEntry { needs_server: true, name: "far-away", ..threads.clone() };
     registry.transports.extend([threads, tasks, unreachable]);
@@ -82,7 +83,7 @@ enum Way {
     Fail,
     /// Takes nothing more.
     Full,
-    /// Tells at the end that it refused what it had taken.
+    /// Says that it refused some of what it took, and never speaks of some.
     Refuse,
 }
 
@@ -115,6 +116,15 @@ impl Fault {
         if let Some(kind) = self.strikes(at) {
             happen(kind);
         }
+    }
+
+    fn strike_polled(&self, at: &str) -> Poll<Result<(), PortError>> {
+        match self.strikes(at) {
+            Some(Way::Pend) => return Poll::Pending,
+            Some(kind) => happen(kind),
+            None => {}
+        }
+        Poll::Ready(Ok(()))
     }
 
     async fn strike_async(&self, at: &str) {
@@ -157,6 +167,9 @@ struct Port<P> {
     inner: P,
     fault: Fault,
     calls: u32,
+    /// Messages that it took, and of which it said whether they are stored.
+    taken: u32,
+    told: u32,
 }
 
 impl<P> Drop for Port<P> {
@@ -168,6 +181,10 @@ impl<P> Drop for Port<P> {
 }
 
 impl<P> Port<P> {
+    fn new(inner: P, fault: &Fault) -> Self {
+        Self { inner, fault: fault.clone(), calls: 0, taken: 0, told: 0 }
+    }
+
     /// The fault shows after some calls, when the load is under way.
     fn call(&mut self, at: &str) -> Option<Way> {
         self.calls += 1;
@@ -177,17 +194,11 @@ impl<P> Port<P> {
     }
 }
 
-fn wrapped<S, R>(endpoints: Endpoints<S, R>, fault: &Fault) -> Endpoints<Port<S>, Port<R>> {
-    let wrap = |endpoint: Endpoint<S, R>| Endpoint {
-        inbox: endpoint.inbox.map(|inner| Port { inner, fault: fault.clone(), calls: 0 }),
-        replies: endpoint.replies.map(|inner| Port { inner, fault: fault.clone(), calls: 0 }),
-        sends: endpoint
-            .sends
-            .into_iter()
-            .map(|inner| Port { inner, fault: fault.clone(), calls: 0 })
-            .collect(),
-    };
-    endpoints.into_iter().map(wrap).collect()
+fn wrapped<S, R>(endpoint: Endpoint<S, R>, fault: &Fault) -> Endpoint<Port<S>, Port<R>> {
+    Endpoint {
+        inbox: endpoint.inbox.map(|inner| Port::new(inner, fault)),
+        sends: endpoint.sends.into_iter().map(|inner| Port::new(inner, fault)).collect(),
+    }
 }
 
 impl<T: Transport> Transport for Faulty<T> {
@@ -200,7 +211,7 @@ impl<T: Transport> Transport for Faulty<T> {
             OPENED.fetch_add(1, Ordering::SeqCst);
             return Err(OpenError::Failed("nobody answers at far-away:1".into()));
         }
-        Ok(wrapped(self.inner.open(wiring)?, &self.fault))
+        Ok(self.inner.open(wiring)?.into_iter().map(|endpoint| wrapped(endpoint, &self.fault)).collect())
     }
 }
 
@@ -214,9 +225,14 @@ impl<P: SendPort> SendPort for Port<P> {
 }
 
 impl<P: RecvPort> RecvPort for Port<P> {
-    fn drain(&mut self, max: usize, on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
+    fn drain(
+        &mut self,
+        from: Inbox,
+        max: usize,
+        on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Result<usize, PortError> {
         self.call("drain");
-        self.inner.drain(max, on_batch)
+        self.inner.drain(from, max, on_batch)
     }
 }
 
@@ -224,52 +240,90 @@ impl<T: AsyncTransport> AsyncTransport for Faulty<T> {
     type Send = Port<T::Send>;
     type Recv = Port<T::Recv>;
 
-    async fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<Self::Send, Self::Recv>, OpenError> {
-        self.fault.strike_async("open").await;
-        Ok(wrapped(self.inner.open(wiring).await?, &self.fault))
+    async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
+        self.fault.strike_async("prepare").await;
+        self.inner.prepare(wiring).await
     }
 
-    async fn close(&mut self) -> Result<(), String> {
+    async fn open(
+        &self,
+        wiring: &Wiring,
+        instance: u16,
+    ) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
+        self.fault.strike_async("open").await;
+        Ok(wrapped(self.inner.open(wiring, instance).await?, &self.fault))
+    }
+
+    async fn close(&self) -> Result<(), String> {
         self.fault.strike_async("close").await;
         self.inner.close().await
     }
 }
 
 impl<P: AsyncSendPort> AsyncSendPort for Port<P> {
+    const CONFIRMS: bool = true;
+
     fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
         if self.call("offer") == Some(Way::Full) {
             return Ok(0);
         }
-        self.inner.offer(batch)
+        let taken = self.inner.offer(batch)?;
+        self.taken += taken as u32;
+        Ok(taken)
     }
 
-    async fn ready(&mut self) -> Result<(), PortError> {
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
         match self.fault.strikes("offer") {
-            Some(Way::Full) => pending().await,
-            _ => self.inner.ready().await,
+            Some(Way::Full) => Poll::Pending,
+            _ => self.inner.poll_room(context),
         }
     }
 
-    async fn settle(&mut self, _at_most: Duration) -> Option<Confirms> {
-        self.fault.strike_async("settle").await;
-        let has_refused = self.fault.strikes("settle") == Some(Way::Refuse);
-        has_refused.then_some(Confirms { confirmed: 41, refused: 37, unconfirmed: 5 })
+    fn poll_confirmed(
+        &mut self,
+        _context: &mut Context<'_>,
+        tell: &mut dyn FnMut(Confirmed),
+    ) -> Result<(), PortError> {
+        // Of 300 messages, the first 37 are refused and the last 5 are never spoken of.
+        if self.fault.strikes("confirmed") == Some(Way::Refuse) {
+            let refused = 37.min(self.taken).saturating_sub(self.told);
+            let stored = 295.min(self.taken).saturating_sub(self.told + refused);
+            self.told += refused + stored;
+            tell_some(tell, Confirmed::Refused, refused);
+            tell_some(tell, Confirmed::Stored, stored);
+            return Ok(());
+        }
+        self.call("confirmed");
+        let stored = self.taken - std::mem::replace(&mut self.told, self.taken);
+        tell_some(tell, Confirmed::Stored, stored);
+        Ok(())
+    }
+
+    fn poll_finish(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        self.fault.strike_polled("finish")
     }
 }
 
 impl<P: AsyncRecvPort> AsyncRecvPort for Port<P> {
-    fn drain(
+    fn poll_drain(
         &mut self,
+        context: &mut Context<'_>,
+        from: Inbox,
         max: usize,
-        on_batch: impl FnMut(&[Message]) + Send,
-    ) -> impl Future<Output = Result<usize, PortError>> + Send {
+        on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Poll<Result<usize, PortError>> {
         self.call("drain");
-        self.inner.drain(max, on_batch)
+        self.inner.poll_drain(context, from, max, on_batch)
     }
 
-    async fn finish(&mut self) -> Result<(), PortError> {
-        self.fault.strike_async("finish").await;
-        Ok(())
+    fn poll_finish(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        self.fault.strike_polled("finish")
+    }
+}
+
+fn tell_some(tell: &mut dyn FnMut(Confirmed), of: fn(u32) -> Confirmed, count: u32) {
+    if count > 0 {
+        tell(of(count));
     }
 }
 

@@ -109,7 +109,7 @@ fn a_panic_in_a_transport_is_told_by_its_name_and_its_method_and_the_next_trial_
             assert!(came.errors(dispatch)[1].contains(&expected), "the next trial runs and fails, too");
         }
     }
-    for at in ["settle", "finish", "close"] {
+    for at in ["finish", "close"] {
         let line = format!("stream --set faulty.kind=panic --set faulty.at={at} --trials 1");
         let expected = format!("transport `taskless` panicked in `{at}`");
         let came = fails(&line, "message/taskless", &expected);
@@ -216,8 +216,8 @@ fn a_port_that_blocks_ends_the_trial_and_is_named() {
 }
 
 #[test]
-fn a_port_that_settles_or_finishes_for_ever_ends_the_trial_and_is_named() {
-    for (kind, at) in [("pend", "settle"), ("block", "finish")] {
+fn a_port_that_finishes_for_ever_ends_the_trial_and_is_named() {
+    for (kind, at) in [("pend", "finish"), ("block", "finish")] {
         let line = format!("stream --set faulty.kind={kind} --set faulty.at={at} --trials 1");
         let came = fails(&line, "message/taskless", "transport `taskless` hangs at ");
         assert!(came.errors("message/taskless")[0].contains(&format!("`{at}` has not returned")));

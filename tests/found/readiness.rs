@@ -8,7 +8,7 @@ use drumpost_core::{
     bell::Bell,
     clock::{Clock, Now},
     dispatcher::{Dispatcher, OnThread, Tasked, Threaded, lead_ns, run_on_threads},
-    drive::{Placement, Rings, Seat, Wait, threads},
+    drive::{Placement, Rings, Seat, Wait, ledger::Terms, threads},
     handler::{Handler, Out, Reactor},
     lane::Lane,
     load::{Extent, LoadPlan, Pace},
@@ -17,7 +17,7 @@ use drumpost_core::{
     outcome::{Ending, Outcome},
     payload::Pool,
     plan::TrialPlan,
-    port::{AsyncSendPort, Confirms, PortError, SendPort},
+    port::{AsyncSendPort, PortError, SendPort},
     scenario::{Part, Scenario, Service, Style, command, event},
     session::Session,
     transport::{AsyncTransport, Endpoint, Endpoints, OpenError, Transport},
@@ -32,6 +32,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
+    task::{Context, Poll},
     thread::{self, ThreadId},
     time::Duration,
 };
@@ -102,12 +103,12 @@ struct Noting<P> {
 }
 
 fn noting<S, R>(endpoints: Endpoints<S, R>, watch: &Watch) -> Endpoints<Noting<S>, R> {
-    let wrap = |endpoint: Endpoint<S, R>| Endpoint {
-        inbox: endpoint.inbox,
-        replies: endpoint.replies,
-        sends: endpoint.sends.into_iter().map(|inner| Noting { inner, watch: watch.clone() }).collect(),
-    };
-    endpoints.into_iter().map(wrap).collect()
+    endpoints.into_iter().map(|endpoint| noting_one(endpoint, watch)).collect()
+}
+
+fn noting_one<S, R>(endpoint: Endpoint<S, R>, watch: &Watch) -> Endpoint<Noting<S>, R> {
+    let note = |inner| Noting { inner, watch: watch.clone() };
+    Endpoint { inbox: endpoint.inbox, sends: endpoint.sends.into_iter().map(note).collect() }
 }
 
 impl<T: Transport> Transport for Slow<T> {
@@ -124,12 +125,20 @@ impl<T: AsyncTransport> AsyncTransport for Slow<T> {
     type Send = Noting<T::Send>;
     type Recv = T::Recv;
 
-    async fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<Self::Send, Self::Recv>, OpenError> {
+    async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
         (self.opening)(&self.watch);
-        Ok(noting(self.inner.open(wiring).await?, &self.watch))
+        self.inner.prepare(wiring).await
     }
 
-    async fn close(&mut self) -> Result<(), String> {
+    async fn open(
+        &self,
+        wiring: &Wiring,
+        instance: u16,
+    ) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
+        Ok(noting_one(self.inner.open(wiring, instance).await?, &self.watch))
+    }
+
+    async fn close(&self) -> Result<(), String> {
         self.inner.close().await
     }
 }
@@ -147,12 +156,8 @@ impl<P: AsyncSendPort> AsyncSendPort for Noting<P> {
         self.inner.offer(batch)
     }
 
-    async fn ready(&mut self) -> Result<(), PortError> {
-        self.inner.ready().await
-    }
-
-    async fn settle(&mut self, at_most: Duration) -> Option<Confirms> {
-        self.inner.settle(at_most).await
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        self.inner.poll_room(context)
     }
 }
 
@@ -239,6 +244,8 @@ fn plan(placement: Placement) -> TrialPlan {
         drain_deadline: Duration::from_secs(20),
         sample_every: Duration::from_millis(100),
         kill: None,
+        reconnect: None,
+        unconfirmed: 1024,
     }
 }
 
@@ -256,8 +263,8 @@ fn opening_a_transport_is_no_part_of_the_load() {
         let slow = Slow { inner: Rtrb, watch: watch.clone(), opening: Watch::step };
         watch.assert_time_began_after_the_step(&ran(&mut Threaded(slow), placement));
         let watch = Watch::start();
-        let slow = Slow { inner: TokioMpsc, watch: watch.clone(), opening: Watch::step };
-        watch.assert_time_began_after_the_step(&ran(&mut Tasked(slow), placement));
+        let slow = Slow { inner: TokioMpsc::default(), watch: watch.clone(), opening: Watch::step };
+        watch.assert_time_began_after_the_step(&ran(&mut Tasked::new(slow), placement));
     }
 }
 
@@ -271,8 +278,8 @@ fn making_the_lanes_is_no_part_of_the_load() {
         watch.assert_time_began_after_the_step(&ran(&mut Threaded(transport), placement));
         let watch = Watch::start();
         MAKING.set(Some(watch.clone()));
-        let transport = Slow { inner: TokioMpsc, watch: watch.clone(), opening: quiet };
-        watch.assert_time_began_after_the_step(&ran(&mut Tasked(transport), placement));
+        let transport = Slow { inner: TokioMpsc::default(), watch: watch.clone(), opening: quiet };
+        watch.assert_time_began_after_the_step(&ran(&mut Tasked::new(transport), placement));
     }
     MAKING.set(None);
 }
@@ -285,8 +292,8 @@ fn a_task_that_has_not_begun_is_waited_for() {
         drop(tokio::spawn(async move { watch.step() }));
     };
     let watch = Watch::start();
-    let transport = Slow { inner: TokioMpsc, watch: watch.clone(), opening: occupies };
-    watch.assert_time_began_after_the_step(&ran(&mut Tasked(transport), Placement::Threads(1)));
+    let transport = Slow { inner: TokioMpsc::default(), watch: watch.clone(), opening: occupies };
+    watch.assert_time_began_after_the_step(&ran(&mut Tasked::new(transport), Placement::Threads(1)));
 }
 
 /// A lane on a thread of its own. Asking for its number is the last thing before its thread is started, and takes its
@@ -326,10 +333,10 @@ fn starting_threads_is_no_part_of_the_load() {
     let alone = |(lane, endpoint): (Lane, _)| {
         let bell = Arc::new(Bell::default());
         control.add_bell(Arc::clone(&bell));
-        let seat = [Seat { lane, endpoint, rings: Rings::default() }];
+        let seat = [Seat::new(lane, endpoint, Rings::default(), Terms::default())];
         Alone { seat, bell, watch: watch.clone(), starter: thread::current().id() }
     };
     let groups = lanes.into_iter().zip(endpoints).map(alone).collect();
-    let outcome = run_on_threads(groups, &control, monitor, &mut Unwatched);
+    let outcome = run_on_threads(groups, Duration::ZERO, &control, monitor, &mut Unwatched);
     watch.assert_time_began_after_the_step(&outcome);
 }

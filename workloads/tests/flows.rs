@@ -12,7 +12,7 @@ use drumpost_core::{
     outcome::{Ending, Outcome},
     payload::Pool,
     plan::TrialPlan,
-    port::{PortError, RecvPort, SendPort},
+    port::{Inbox, PortError, RecvPort, SendPort, Told},
     registry::Options,
     scenario::{Intent, Style},
     transport::{Endpoint, OpenError, Transport},
@@ -52,7 +52,12 @@ impl SendPort for ToQueues {
 struct FromQueues(Vec<Queue>);
 
 impl RecvPort for FromQueues {
-    fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
+    fn drain(
+        &mut self,
+        _from: Inbox,
+        max: usize,
+        mut on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Result<usize, PortError> {
         let mut taken = Vec::new();
         for queue in &self.0 {
             let mut queue = queue.lock().unwrap();
@@ -60,7 +65,7 @@ impl RecvPort for FromQueues {
             taken.extend(queue.drain(..count));
         }
         if !taken.is_empty() {
-            on_batch(&taken);
+            on_batch(&taken, &[]);
         }
         Ok(taken.len())
     }
@@ -85,11 +90,7 @@ impl Transport for Queues {
             let inbox =
                 FromQueues(vec![Arc::clone(&shared[service]), Arc::clone(&own[usize::from(instance)])]);
             let hears = wiring.heard_by(service).next().is_some();
-            Endpoint {
-                inbox: hears.then_some(inbox),
-                replies: None,
-                sends: wiring.sends_of(service).map(port).collect(),
-            }
+            Endpoint { inbox: hears.then_some(inbox), sends: wiring.sends_of(service).map(port).collect() }
         };
         Ok((0..wiring.instance_count()).map(endpoint).collect())
     }
@@ -160,6 +161,8 @@ fn run(name: &str, style: Style, asked: Asked<'_>) -> Outcome {
         // Nobody watches.
         sample_every: Duration::from_secs(60),
         kill: None,
+        reconnect: None,
+        unconfirmed: 1024,
     };
     let outcome = Threaded(Queues).run(&plan, &mut Unwatched).unwrap();
     assert_eq!((outcome.started, outcome.measured_ended, outcome.unfinished), (asked.flows, asked.flows, 0));

@@ -41,7 +41,8 @@ impl Tally {
         missing.iter().zip(&self.excused).all(|(missing, excused)| missing <= excused)
     }
 
-    /// Deliveries that should follow from what was sent. A message that arrived was sent, whatever its sender was told.
+    /// Deliveries that should follow from what was sent and not refused. A message that arrived was sent, whatever its sender
+    /// was told.
     pub(super) fn expected(&self) -> u64 {
         self.legs.iter().map(|leg| leg.expected.max(leg.first)).sum()
     }
@@ -72,7 +73,9 @@ impl Collector {
         let mut sent = vec![0; self.wiring.destinations.len()];
         for lane in &self.lanes {
             for (port, destination) in lane.ports.iter().enumerate() {
-                sent[usize::from(*destination)] += lane.counters.emitted(port);
+                // What was refused is read first: read after, it could be of messages that are not counted as emitted.
+                let refused = lane.counters.confirms(port).refused;
+                sent[usize::from(*destination)] += lane.counters.emitted(port).saturating_sub(refused);
             }
         }
         for (destination, count) in unsent {

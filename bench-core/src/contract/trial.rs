@@ -161,6 +161,8 @@ impl Trial {
             drain_deadline: self.drain,
             sample_every: self.sample_every,
             kill: None,
+            reconnect: None,
+            unconfirmed: crate::drive::ledger::WINDOW,
         })
     }
 

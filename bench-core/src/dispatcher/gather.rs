@@ -6,7 +6,6 @@ use crate::{
     clock::{Clock, Now},
     lane::Lane,
     monitor::{Monitor, Watch},
-    port::Confirms,
     session::Control,
 };
 use std::{
@@ -20,13 +19,10 @@ pub(super) const GRACE: Duration = Duration::from_secs(3);
 /// How long dropping ports may take, and the end of the threads after that.
 const LEAVE: Duration = Duration::from_secs(1);
 
-/// A lane, and what its ports confirmed.
-pub(super) type Left = (Lane, Option<Confirms>);
-
 /// A report of a thread or task, with its index.
 pub(super) enum News {
     /// Its lanes are done.
-    Back(usize, Vec<Left>),
+    Back(usize, Vec<Lane>),
     /// Its ports are dropped, or it died.
     Gone(usize),
 }
@@ -63,7 +59,7 @@ pub(super) struct Gathering<'a> {
 
 /// The lanes that were returned, and those that were left behind.
 struct Roll {
-    left: Vec<Left>,
+    left: Vec<Lane>,
     back: Vec<bool>,
     gone: Vec<bool>,
 }
@@ -71,7 +67,7 @@ struct Roll {
 impl Gathering<'_> {
     /// Waits for all lanes, `settle` and a grace at most; then calls `release` and waits until all ports are dropped. What
     /// does not come back ends the trial as a failure that says what hangs.
-    pub(super) fn gather(self, settle: Duration, watch: &dyn Watch, release: impl FnOnce()) -> Vec<Left> {
+    pub(super) fn gather(self, settle: Duration, watch: &dyn Watch, release: impl FnOnce()) -> Vec<Lane> {
         let count = self.members.len();
         let mut roll = Roll { left: Vec::new(), back: vec![false; count], gone: vec![false; count] };
         let limit = settle.saturating_add(GRACE);

@@ -367,6 +367,8 @@ mod tests {
             drain_deadline: Duration::ZERO,
             sample_every: Duration::from_secs(1),
             kill: None,
+            reconnect: None,
+            unconfirmed: crate::drive::ledger::WINDOW,
         }
     }
 

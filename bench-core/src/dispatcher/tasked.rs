@@ -3,26 +3,31 @@
 use super::{
     Dispatcher,
     gate::Gate,
-    gather::{Gathering, Leaving, Left, News, join, watch_lanes},
+    gather::{Gathering, Leaving, News, join, watch_lanes},
     guard::no_thread,
     lead_ns, refusal_of,
 };
 use crate::{
     bell::Bell,
     blame::{Act, panic_text, transport_name},
-    clock::{Clock, Now, as_ns},
+    clock::{Clock, as_ns},
     drive::{
         Placement, Seat,
+        ledger::Terms,
         slack::{Slack, ask_for_precise_sleeps},
-        tasks::{self, Crash, Pace, Pacing},
+        tasks::{
+            self, Pace, Pacing,
+            life::{Doom, Life, Opening, live},
+        },
     },
+    lane::Lane,
     monitor::Watch,
-    outcome::Outcome,
-    plan::TrialPlan,
-    port::{AsyncRecvPort, AsyncSendPort, Confirms, PortError},
+    outcome::{Outage, Outcome},
+    plan::{TrialPlan, Victim},
+    port::{AsyncRecvPort, AsyncSendPort, PortError},
     registry::Promise,
     session::{Control, Session, rings},
-    transport::{AsyncTransport, Cleaned, Endpoint, OpenError},
+    transport::{AsyncTransport, Cleaned, Endpoints, OpenError},
     wiring::Wiring,
 };
 use std::{
@@ -45,8 +50,17 @@ use tokio::{
 
 /// Runs an [`AsyncTransport`], opening it anew for each trial.
 #[derive(Debug)]
-pub struct Tasked<T>(pub T);
+pub struct Tasked<T>(Arc<T>);
 
+impl<T> Tasked<T> {
+    /// Runs `transport`.
+    pub fn new(transport: T) -> Self {
+        Self(Arc::new(transport))
+    }
+}
+
+/// How long a transport may take to get ready: to reach its server, to make what it needs there, and to open all ports.
+const OPENS: Duration = Duration::from_secs(25);
 /// How long a transport may take to close: it may have to connect anew to remove what it made.
 const CLOSE: Duration = Duration::from_secs(12);
 /// How long lanes may take after their ports have settled: a port that finishes may have to wait for a server's answer.
@@ -58,21 +72,14 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
     }
 
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
-        if plan.kill.is_some() && !T::Recv::CAN_BE_KILLED {
-            return Err(OpenError::Refused(
-                "--kill needs a transport whose consumers can leave and return, as over a server: here a queue \
-                 ends with its consumer"
-                    .into(),
-            ));
+        if !T::REOPENS {
+            refuse_to_reopen(plan)?;
         }
         // Measured here the first time, not when the first lane waits.
         Slack::of_host();
         let runtime = Arc::new(runtime(plan.placement)?);
-        let endpoints = runtime.block_on(self.0.open(&plan.wiring));
-        let ran = endpoints.and_then(|endpoints| {
-            watch.opened(self.0.server().as_ref());
-            run(&runtime, plan, endpoints, watch)
-        });
+        let opened = runtime.block_on(open(&*self.0, &plan.wiring, watch));
+        let ran = opened.and_then(|endpoints| run(&runtime, &self.0, plan, endpoints, watch));
         let (outcome, works) = match ran {
             Ok((outcome, works)) => (Ok(outcome), works),
             Err(error) => (Err(error), true),
@@ -98,14 +105,13 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
                 transport_name(&plan.wiring.transport)
             )),
         }
-        outcome.audit.redelivered = self.0.redelivered();
         Ok(outcome)
     }
 
     fn refusal(&mut self, wiring: &Wiring) -> Option<String> {
         let runtime = runtime(Placement::Threads(1)).ok()?;
         runtime.block_on(async {
-            let opened = tokio::time::timeout(CLOSE, self.0.open(wiring)).await;
+            let opened = tokio::time::timeout(CLOSE, open_all(&*self.0, wiring)).await;
             let _ = tokio::time::timeout(CLOSE, self.0.close()).await;
             refusal_of(opened.ok()?)
         })
@@ -114,6 +120,49 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
     fn clean(&mut self) -> Result<Option<Cleaned>, OpenError> {
         runtime(Placement::Threads(1))?.block_on(self.0.clean())
     }
+}
+
+pub(super) fn refuse_to_reopen(plan: &TrialPlan) -> Result<(), OpenError> {
+    let flag = match (&plan.kill, plan.reconnect) {
+        (Some(_), _) => "--kill",
+        (None, Some(_)) => "--reconnect",
+        (None, None) => return Ok(()),
+    };
+    Err(OpenError::Refused(format!(
+        "{flag} needs a transport whose instances can leave and return, as those of a broker can: here a queue ends with \
+         its receiver"
+    )))
+}
+
+/// Reaches the server, which the watcher is told of, and opens the ports of all instances, within a limit.
+async fn open<T: AsyncTransport>(
+    transport: &T,
+    wiring: &Wiring,
+    watch: &mut dyn Watch,
+) -> Result<Endpoints<T::Send, T::Recv>, OpenError> {
+    let opening = async {
+        let server = transport.probe().await?;
+        Ok((server, open_all(transport, wiring).await?))
+    };
+    let late = |_| {
+        OpenError::Failed(format!("{} was not ready within {OPENS:?}", transport_name(&wiring.transport)))
+    };
+    let (server, endpoints) = tokio::time::timeout(OPENS, opening).await.map_err(late)??;
+    watch.opened(server.as_ref());
+    Ok(endpoints)
+}
+
+async fn open_all<T: AsyncTransport>(
+    transport: &T,
+    wiring: &Wiring,
+) -> Result<Endpoints<T::Send, T::Recv>, OpenError> {
+    transport.prepare(wiring).await?;
+    let mut endpoints = Vec::with_capacity(usize::from(wiring.instance_count()));
+    for instance in 0..wiring.instance_count() {
+        endpoints.push(transport.open(wiring, instance).await?);
+    }
+    transport.joined(wiring).await?;
+    Ok(endpoints)
 }
 
 /// Workers as the placement says; one worker is a runtime on a single thread.
@@ -166,14 +215,17 @@ struct Shared {
 }
 
 /// Runs the lanes. Says too whether the runtime still works; it does not if its only thread hangs.
-fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
+fn run<T: AsyncTransport>(
     runtime: &Arc<Runtime>,
+    transport: &Arc<T>,
     plan: &TrialPlan,
-    endpoints: Vec<Endpoint<S, R>>,
+    endpoints: Endpoints<T::Send, T::Recv>,
     watch: &mut dyn Watch,
 ) -> Result<(Outcome, bool), OpenError> {
     let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
-    let (mut monitor, gate) = (monitor.with_cost(), Arc::new(Gate::default()));
+    let monitor = monitor.with_cost();
+    let mut monitor = monitor.with_told(T::Send::CONFIRMS, T::Recv::TELLS_ATTEMPTS);
+    let gate = Arc::new(Gate::default());
     let bells: Vec<Arc<Bell>> = lanes.iter().map(|_| Arc::new(Bell::default())).collect();
     bells.iter().for_each(|bell| control.add_bell(Arc::clone(bell)));
     let stepped = plan.placement == Placement::Threads(1);
@@ -182,11 +234,9 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
     let (tell, news) = channel();
     let (runner, give) = runner(runtime).map_err(OpenError::Failed)?;
     let (mut tasks, mut threads, mut members) = (Vec::new(), vec![runner], Vec::new());
-    let mut faults = Vec::new();
+    let wiring = Arc::new(plan.wiring.clone());
     for (((lane, endpoint), rings), bell) in lanes.into_iter().zip(endpoints).zip(rings).zip(bells) {
         let id = lane.id();
-        let crash = crash(plan, id);
-        faults.extend(crash.map(|crash| fault(plan, control.blame.instance(id), crash)));
         let is_paced = lane.is_driven() && paced;
         let pace = Arc::new(Pace::default());
         let pacing = match (is_paced, stepped) {
@@ -200,8 +250,16 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
             settle: plan.drain_deadline,
             news: tell.clone(),
         };
-        let seat = Seat { lane, endpoint, rings };
-        let task = occupy(seat, bell, pacing, crash, shared, members.len());
+        let terms = terms(plan);
+        let born = Born { seat: Seat::new(lane, endpoint, rings, terms), bell, pacing };
+        let fate = Fate {
+            transport: Arc::clone(transport),
+            wiring: Arc::clone(&wiring),
+            kill: kill(plan, id),
+            reconnect: plan.reconnect,
+            begins_ns: lead_ns(plan),
+        };
+        let task = occupy(born, fate, shared, members.len());
         if is_paced && !stepped {
             let handle = runtime.handle().clone();
             let run = move || own_thread_main(&handle, task, &pace);
@@ -222,16 +280,16 @@ fn run<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
     watch_lanes(&mut monitor, &clock, &control, watch);
     let failed = control.failure().is_some();
     let settle = if failed { Duration::ZERO } else { plan.drain_deadline.saturating_add(FINISH) };
-    let left: Vec<Left> = Gathering { control: &control, news, members }.gather(settle, watch, || {});
+    let lanes: Vec<Lane> = Gathering { control: &control, news, members }.gather(settle, watch, || {});
     // A task that only waits ends here; one that blocks or spins does not.
     aborts.iter().for_each(task::AbortHandle::abort);
     let works = join(threads) || plan.placement.workers() > 1;
-    let confirms = left.iter().filter_map(|left| left.1).reduce(|mut all, one| {
-        all.merge(one);
-        all
-    });
-    let lanes = left.into_iter().map(|left| left.0).collect();
-    Ok((Outcome { faults, ..monitor.finish(lanes, confirms, Vec::new()) }, works))
+    Ok((monitor.finish(lanes), works))
+}
+
+/// The terms on which a plan's lanes confirm and acknowledge.
+pub(super) fn terms(plan: &TrialPlan) -> Terms {
+    Terms { window: plan.unconfirmed.max(plan.wiring.batch), after_confirm: false }
 }
 
 type Tasks = Vec<task::JoinHandle<()>>;
@@ -260,43 +318,59 @@ fn own_thread_main<F: Future>(handle: &Handle, task: F, pace: &Pace) -> F::Outpu
     tasks::block_on(task, pace)
 }
 
-fn fault(plan: &TrialPlan, name: &str, crash: Crash) -> String {
-    let after = Duration::from_nanos(crash.at_ns - lead_ns(plan));
-    format!("{name} was killed {after:?} after the start of the load and came back {:?} later", crash.down)
-}
-
-fn crash(plan: &TrialPlan, lane: u16) -> Option<Crash> {
+fn kill(plan: &TrialPlan, lane: u16) -> Option<(Doom, Victim, Duration)> {
     let kill = plan.kill.as_ref()?;
     let service = plan.wiring.services.iter().find(|service| service.name == kill.service)?;
     let is_meant = service.instances.start.checked_add(kill.instance) == Some(lane);
-    is_meant.then(|| Crash { at_ns: lead_ns(plan) + as_ns(kill.after), down: kill.down })
+    is_meant.then(|| (Doom::at(lead_ns(plan) + as_ns(kill.after)), kill.what, kill.down))
+}
+
+/// A lane with its ports, about to be driven.
+struct Born<S, R> {
+    seat: Seat<S, R>,
+    bell: Arc<Bell>,
+    pacing: Pacing,
+}
+
+/// What is to happen to a lane, and what its ports are opened with if it comes back.
+struct Fate<T> {
+    transport: Arc<T>,
+    wiring: Arc<Wiring>,
+    kill: Option<(Doom, Victim, Duration)>,
+    reconnect: Option<Duration>,
+    begins_ns: u64,
 }
 
 /// A lane's task: drives it to the end, settles its ports, hands the lane back, and drops the ports.
-fn occupy<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static>(
-    mut seat: Seat<S, R>,
-    bell: Arc<Bell>,
-    pacing: Pacing,
-    crash: Option<Crash>,
+fn occupy<T: AsyncTransport>(
+    born: Born<T::Send, T::Recv>,
+    fate: Fate<T>,
     shared: Shared,
     at: usize,
 ) -> impl Future<Output = ()> + Send + 'static {
     let Shared { control, gate, settle, news } = shared;
     let leaving = Leaving { at, news };
     async move {
+        let Born { mut seat, bell, pacing } = born;
         let clock = gate.pass_as_task().await;
-        let lane = seat.lane.id();
-        let driven = told(&control, lane, tasks::drive(&mut seat, &clock, &bell, &pacing, crash)).await;
-        match driven {
+        let id = seat.lane.id();
+        let instance = control.blame.instance(id);
+        let Fate { transport, wiring, kill, reconnect, begins_ns } = fate;
+        let open = || -> Opening<'_, T::Send, T::Recv> { Box::pin(transport.open(&wiring, id)) };
+        let note = |cause, since_ns: u64, away_ns| {
+            let at_ns = since_ns.saturating_sub(begins_ns);
+            control.note_outage(Outage { instance: instance.to_owned(), cause, at_ns, away_ns });
+        };
+        let life = Life { kill, reconnect, open: &open, note: &note };
+        match told(&control, id, live(&mut seat, &clock, &bell, &pacing, life)).await {
             // A lane that is done drops its ports, so after the stop the others see theirs closed.
             Some(Err(PortError::Closed)) if control.stop.is_stopped() => {}
-            Some(Err(error)) => control.fail(format!("{}: {error}", control.blame.instance(lane))),
+            Some(Err(error)) => control.fail(format!("{instance}: {error}")),
             Some(Ok(())) | None => {}
         }
-        let confirms = told(&control, lane, settled(&mut seat, &control, &clock, settle)).await.flatten();
-        let Seat { lane, endpoint, rings } = seat;
-        let id = lane.id();
-        let _ = leaving.news.send(News::Back(leaving.at, vec![(lane, confirms)]));
+        told(&control, id, finish(&mut seat, &control, &clock, settle)).await;
+        let Seat { lane, endpoint, rings, .. } = seat;
+        let _ = leaving.news.send(News::Back(leaving.at, vec![lane]));
         control.blame.dropping(&[id]);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop((endpoint, rings)))) {
             control.fail(control.blame.panicked(&[id], &*panic));
@@ -319,36 +393,40 @@ async fn told<F: Future>(control: &Control, lane: u16, does: F) -> Option<F::Out
     .await
 }
 
-/// Waits until the transport has what it took, all ports together no longer than `settle`.
-async fn settled<S: AsyncSendPort, R: AsyncRecvPort>(
+/// Waits until the transport has confirmed what it took, no longer than `settle`, and until it has what was sent and
+/// acknowledged. After a failure it waits for nothing.
+async fn finish<S: AsyncSendPort, R: AsyncRecvPort>(
     seat: &mut Seat<S, R>,
     control: &Control,
     clock: &Clock,
     settle: Duration,
-) -> Option<Confirms> {
-    let Seat { lane, endpoint, .. } = seat;
-    let mut failed = control.failure().is_some();
-    let until_ns = if failed { 0 } else { clock.now_ns().saturating_add(as_ns(settle)) };
-    let mut confirms: Option<Confirms> = None;
-    lane.does(Act::Settle);
-    for port in &mut endpoint.sends {
-        let left = Duration::from_nanos(until_ns.saturating_sub(clock.now_ns()));
-        if let Some(settled) = port.settle(left).await {
-            confirms.get_or_insert_default().merge(settled);
-        }
-        if let Err(error) = port.check()
-            && !failed
-        {
-            control.fail(format!("{}: {error}", control.blame.instance(lane.id())));
-            failed = true;
-        }
+) {
+    let settle = if control.failure().is_some() { Duration::ZERO } else { settle };
+    // What is not confirmed by then counts as unconfirmed.
+    let settled = tokio::time::timeout(settle, tasks::settle(seat, clock)).await.unwrap_or(Ok(()));
+    if control.failure().is_some() {
+        return;
     }
-    lane.does(Act::Finish);
-    for port in [&mut endpoint.inbox, &mut endpoint.replies].into_iter().flatten().filter(|_| !failed) {
-        if let Err(error) = port.finish().await {
-            control.fail(format!("{}: {error}", control.blame.instance(lane.id())));
+    seat.lane.does(Act::Finish);
+    let finished = match settled {
+        Ok(()) => {
+            let Seat { endpoint, .. } = seat;
+            let mut sends = endpoint.sends.iter_mut();
+            let sent = async {
+                for port in &mut sends {
+                    poll_fn(|context| port.poll_finish(context)).await?;
+                }
+                match &mut endpoint.inbox {
+                    Some(inbox) => poll_fn(|context| inbox.poll_finish(context)).await,
+                    None => Ok(()),
+                }
+            };
+            sent.await
         }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = finished {
+        control.fail(format!("{}: {error}", control.blame.instance(seat.lane.id())));
     }
-    lane.does(Act::Harness);
-    confirms
+    seat.lane.does(Act::Harness);
 }

@@ -6,6 +6,7 @@ use super::{
     gather::{Gathering, Leaving, News, join, watch_lanes},
     guard::no_thread,
     lead_ns, refusal_of,
+    tasked::{refuse_to_reopen, terms},
 };
 use crate::{
     bell::Bell,
@@ -21,8 +22,9 @@ use crate::{
     outcome::Outcome,
     plan::TrialPlan,
     port::{PortError, RecvPort, SendPort},
+    registry::Promise,
     session::{Control, Session, rings},
-    transport::{Endpoint, Endpoints, OpenError, Transport},
+    transport::{Cleaned, Endpoint, Endpoints, OpenError, Transport},
     wiring::Wiring,
 };
 use std::{
@@ -40,39 +42,67 @@ use std::{
 pub struct Threaded<T>(pub T);
 
 impl<T: Transport> Dispatcher for Threaded<T> {
+    fn promise(&self, listed: Promise) -> Promise {
+        self.0.promise(listed)
+    }
+
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
         check(plan)?;
-        let endpoints = self.0.open(&plan.wiring)?;
-        watch.opened(self.0.server().as_ref());
-        // Measured here the first time, not when the first lane waits.
-        Slack::of_host();
-        let lanes = usize::from(plan.wiring.instance_count());
-        let threads = match plan.placement {
-            Placement::Each => lanes,
-            Placement::Threads(count) => count.min(lanes),
-        };
-        if lanes > CROWD * threads {
-            return Ok(run_crowds(plan, endpoints, threads, T::SHARES_QUEUES, watch));
+        let ran = self.0.open(&plan.wiring).map(|endpoints| {
+            watch.opened(self.0.server().as_ref());
+            run(plan, endpoints, T::SHARES_QUEUES, watch)
+        });
+        if let Ok(outcome) = &ran {
+            watch.measured(outcome);
         }
-        let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
-        let bells: Vec<Arc<Bell>> = (0..threads).map(|_| Arc::new(Bell::default())).collect();
-        bells.iter().for_each(|bell| control.add_bell(Arc::clone(bell)));
-        let by_lane: Vec<Arc<Bell>> =
-            (0..lanes.len()).map(|lane| Arc::clone(&bells[lane % threads])).collect();
-        let rings = rings(&plan.wiring, &by_lane, plan.wait == Wait::Park);
-        let group = |bell| Group { seats: Vec::new(), wait: plan.wait, bell };
-        let mut groups: Vec<Group<T::Send, T::Recv>> = bells.into_iter().map(group).collect();
-        for (at, ((lane, endpoint), rings)) in lanes.into_iter().zip(endpoints).zip(rings).enumerate() {
-            let never_sleeps = matches!(plan.wait, Wait::Spin | Wait::Yield);
-            let rings = if never_sleeps { Rings::default() } else { rings };
-            groups[at % threads].seats.push(Seat { lane, endpoint, rings });
-        }
-        Ok(run_on_threads(groups, &control, monitor, watch))
+        let closed = self.0.close();
+        let mut outcome = ran?;
+        outcome.notes.extend(closed.err());
+        Ok(outcome)
     }
 
     fn refusal(&mut self, wiring: &Wiring) -> Option<String> {
-        refusal_of(self.0.open(wiring))
+        let refusal = refusal_of(self.0.open(wiring));
+        let _ = self.0.close();
+        refusal
     }
+
+    fn clean(&mut self) -> Result<Option<Cleaned>, OpenError> {
+        self.0.clean()
+    }
+}
+
+fn run<S: SendPort + 'static, R: RecvPort + 'static>(
+    plan: &TrialPlan,
+    endpoints: Endpoints<S, R>,
+    shares_queues: bool,
+    watch: &mut dyn Watch,
+) -> Outcome {
+    // Measured here the first time, not when the first lane waits.
+    Slack::of_host();
+    let count = usize::from(plan.wiring.instance_count());
+    let threads = match plan.placement {
+        Placement::Each => count,
+        Placement::Threads(threads) => threads.min(count),
+    };
+    if count > CROWD * threads {
+        return run_crowds(plan, endpoints, threads, shares_queues, watch);
+    }
+    let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
+    let terms = terms(plan);
+    let bells: Vec<Arc<Bell>> = (0..threads).map(|_| Arc::new(Bell::default())).collect();
+    bells.iter().for_each(|bell| control.add_bell(Arc::clone(bell)));
+    let by_lane: Vec<Arc<Bell>> = (0..lanes.len()).map(|lane| Arc::clone(&bells[lane % threads])).collect();
+    let rings = rings(&plan.wiring, &by_lane, plan.wait == Wait::Park);
+    let group = |bell| Group { seats: Vec::new(), wait: plan.wait, settle: plan.drain_deadline, bell };
+    let mut groups: Vec<Group<S, R>> = bells.into_iter().map(group).collect();
+    for (at, ((lane, endpoint), rings)) in lanes.into_iter().zip(endpoints).zip(rings).enumerate() {
+        let never_sleeps = matches!(plan.wait, Wait::Spin | Wait::Yield);
+        let rings = if never_sleeps { Rings::default() } else { rings };
+        groups[at % threads].seats.push(Seat::new(lane, endpoint, rings, terms));
+    }
+    let monitor = monitor.with_told(S::CONFIRMS, R::TELLS_ATTEMPTS);
+    run_on_threads(groups, plan.drain_deadline, &control, monitor, watch)
 }
 
 /// Runs a trial of which each thread has many lanes.
@@ -92,9 +122,10 @@ fn run_crowds<S: SendPort + 'static, R: RecvPort + 'static>(
     let mut crowds: Vec<Crowd<S, R>> = desks.into_iter().enumerate().map(crowd).collect();
     for (lane, endpoint) in lanes.into_iter().zip(endpoints) {
         let (at, service) = (usize::from(lane.id()) % threads, plan.wiring.service_of(lane.id()));
-        crowds[at].add(Seat { lane, endpoint, rings: Rings::default() }, service);
+        crowds[at].add(Seat::new(lane, endpoint, Rings::default(), terms(plan)), service);
     }
-    run_on_threads(crowds, &control, monitor, watch)
+    let monitor = monitor.with_told(S::CONFIRMS, R::TELLS_ATTEMPTS);
+    run_on_threads(crowds, plan.drain_deadline, &control, monitor, watch)
 }
 
 impl<S: SendPort + 'static, R: RecvPort + 'static> OnThread for Crowd<S, R> {
@@ -102,6 +133,10 @@ impl<S: SendPort + 'static, R: RecvPort + 'static> OnThread for Crowd<S, R> {
 
     fn drive(&mut self, clock: &Clock) -> Result<(), (u16, PortError)> {
         Self::drive(self, clock)
+    }
+
+    fn finish(&mut self, clock: &Clock) -> Result<(), (u16, PortError)> {
+        Self::finish(self, clock)
     }
 
     fn lanes(&self) -> Vec<u16> {
@@ -124,6 +159,15 @@ pub trait OnThread: Send + 'static {
     /// The first failure of a port, with the lane it belongs to.
     fn drive(&mut self, clock: &Clock) -> Result<(), (u16, PortError)>;
 
+    /// Waits, at most as long as the drain deadline, until the transport has confirmed what the lanes sent, and has what they sent and
+    /// acknowledged. Called once, when a run ended well.
+    ///
+    /// # Errors
+    /// As `drive`.
+    fn finish(&mut self, _clock: &Clock) -> Result<(), (u16, PortError)> {
+        Ok(())
+    }
+
     /// Their numbers.
     fn lanes(&self) -> Vec<u16>;
 
@@ -134,6 +178,7 @@ pub trait OnThread: Send + 'static {
 struct Group<S, R> {
     seats: Vec<Seat<S, R>>,
     wait: Wait,
+    settle: Duration,
     bell: Arc<Bell>,
 }
 
@@ -142,6 +187,10 @@ impl<S: SendPort + 'static, R: RecvPort + 'static> OnThread for Group<S, R> {
 
     fn drive(&mut self, clock: &Clock) -> Result<(), (u16, PortError)> {
         threads::drive(&mut self.seats, clock, self.wait, &self.bell)
+    }
+
+    fn finish(&mut self, clock: &Clock) -> Result<(), (u16, PortError)> {
+        threads::finish(&mut self.seats, clock, self.settle)
     }
 
     fn lanes(&self) -> Vec<u16> {
@@ -154,9 +203,11 @@ impl<S: SendPort + 'static, R: RecvPort + 'static> OnThread for Group<S, R> {
 }
 
 /// Runs each of `groups` on a thread once all threads are there, looks after them from the calling one, and merges the outcome. A port that fails, a
-/// panic, a thread that cannot be had and one that does not return end the run and are told in the outcome.
+/// panic, a thread that cannot be had and one that does not return end the run and are told in the outcome. Lanes may take
+/// `settle` to finish.
 pub fn run_on_threads<G: OnThread>(
     groups: Vec<G>,
+    settle: Duration,
     control: &Arc<Control>,
     monitor: Monitor,
     watch: &mut dyn Watch,
@@ -188,11 +239,11 @@ pub fn run_on_threads<G: OnThread>(
     drop(tell);
     let clock = gate.open(threads.len(), || control.failure().is_some() || watch.is_interrupted());
     watch_lanes(&mut monitor, &clock, control, watch);
-    // Ports on threads have nothing to settle. They are dropped when all lanes are back, so that none sees another's closed.
-    let left = Gathering { control, news, members }.gather(Duration::ZERO, watch, || drop(releases));
+    let settle = if control.failure().is_some() { Duration::ZERO } else { settle };
+    // Ports are dropped when all lanes are back, so that none sees another's closed.
+    let left = Gathering { control, news, members }.gather(settle, watch, || drop(releases));
     join(threads);
-    let lanes = left.into_iter().map(|(lane, _)| lane).collect();
-    monitor.finish(lanes, None, Vec::new())
+    monitor.finish(left)
 }
 
 /// The body of a thread that runs lanes.
@@ -206,13 +257,16 @@ fn run_group(
     ask_for_precise_sleeps();
     let clock = gate.pass();
     let ids = group.lanes();
-    match catch_unwind(AssertUnwindSafe(|| group.drive(&clock))) {
+    let drive = AssertUnwindSafe(|| {
+        group.drive(&clock)?;
+        if control.failure().is_some() { Ok(()) } else { group.finish(&clock) }
+    });
+    match catch_unwind(drive) {
         Ok(Ok(())) => {}
         Ok(Err((lane, error))) => control.fail(format!("{}: {error}", control.blame.instance(lane))),
         Err(panic) => control.fail(control.blame.panicked(&ids, &*panic)),
     }
     let (lanes, ports) = group.into_parts();
-    let lanes = lanes.into_iter().map(|lane| (lane, None)).collect();
     let _ = leaving.news.send(News::Back(leaving.at, lanes));
     // Ends when the other side is dropped.
     let _ = released.recv();
@@ -224,11 +278,7 @@ fn run_group(
 
 /// Refuses plans that threads cannot run.
 fn check(plan: &TrialPlan) -> Result<(), OpenError> {
-    if plan.kill.is_some() {
-        return Err(OpenError::Refused(
-            "--kill needs a transport whose consumers can leave and return, as over a server".into(),
-        ));
-    }
+    refuse_to_reopen(plan)?;
     if plan.wait == Wait::Native && plan.placement != Placement::Each {
         return Err(OpenError::Refused(
             "--wait native sleeps in the port of one lane, so each lane needs a thread of its own: add --placement each"

@@ -3,6 +3,7 @@
 
 pub mod awake;
 pub(crate) mod crowd;
+pub mod ledger;
 pub mod slack;
 mod slice;
 pub mod tasks;
@@ -13,11 +14,12 @@ use crate::{
     bell::Bell,
     blame::Act,
     clock::Now,
-    lane::{Inbox, Lane, Outlet, Turn},
+    lane::{Lane, Outlet, Turn},
     message::Message,
     port::{PortError, RecvPort, SendPort},
     transport::Endpoint,
 };
+use ledger::{Hearing, Ledger, Terms};
 use std::{fmt, str::FromStr, sync::Arc};
 
 /// Which lanes share a thread.
@@ -143,6 +145,17 @@ pub struct Seat<S, R> {
     pub endpoint: Endpoint<S, R>,
     /// Whom to ring for it.
     pub rings: Rings,
+    /// What its ports have not confirmed, and what it has not acknowledged.
+    pub ledger: Ledger,
+}
+
+impl<S, R> Seat<S, R> {
+    /// Seats a lane that confirms and acknowledges on these `terms`.
+    #[must_use]
+    pub fn new(lane: Lane, endpoint: Endpoint<S, R>, rings: Rings, terms: Terms) -> Self {
+        let ledger = Ledger::new(terms, endpoint.sends.len());
+        Self { lane, endpoint, rings, ledger }
+    }
 }
 
 /// The result of one step of a lane.
@@ -169,9 +182,12 @@ impl<S: SendPort, R: RecvPort> Seat<S, R> {
     /// waiting.
     #[inline]
     fn step(&mut self, clock: &impl Now) -> Result<Step, PortError> {
-        let Self { lane, endpoint: Endpoint { inbox, replies, sends }, rings } = self;
-        let mut outlet = Ringing { sends, on_send: &rings.on_send };
-        let (step, flows_ended) = take_turn(lane, inbox, replies, &mut outlet, clock)?;
+        let Self { lane, endpoint: Endpoint { inbox, sends }, rings, ledger } = self;
+        let on_send = &rings.on_send;
+        // Also when nothing was taken: some subscribers of an event may have got what others have no room for.
+        let sent =
+            |port: usize, _: &[Message], _| on_send.get(port).into_iter().for_each(|bells| ring(bells));
+        let (step, flows_ended) = take_turn(lane, Ports { inbox, sends, ledger }, sent, clock)?;
         if flows_ended {
             ring(&rings.on_end);
         }
@@ -179,72 +195,125 @@ impl<S: SendPort, R: RecvPort> Seat<S, R> {
     }
 }
 
-/// Has a lane take its turn. Says too whether flows ended, so that the lanes which started them are to be woken.
+/// A lane's ports, and what they owe.
+struct Ports<'a, S, R> {
+    inbox: &'a mut Option<R>,
+    sends: &'a mut [S],
+    ledger: &'a mut Ledger,
+}
+
+/// Has a lane take its turn, and calls `on_sent` with what was offered to a port and how much it took. Says too whether
+/// flows ended, so that the lanes which started them are to be woken.
 #[inline(always)]
-fn take_turn<R: RecvPort>(
+fn take_turn<S: SendPort, R: RecvPort>(
     lane: &mut Lane,
-    inbox: &mut Option<R>,
-    replies: &mut Option<R>,
-    outlet: &mut impl Outlet,
+    ports: Ports<'_, S, R>,
+    on_sent: impl FnMut(usize, &[Message], usize),
     clock: &impl Now,
 ) -> Result<(Step, bool), PortError> {
-    let (mut moved, held_up, until_ns) = match lane.begin_turn(clock, outlet)? {
-        Turn::Look { moved, until_ns } => (moved, false, until_ns),
-        Turn::HeldUp { moved } => (moved, true, u64::MAX),
+    let Ports { inbox, sends, ledger } = ports;
+    let was_told = S::CONFIRMS && hear_confirms(lane, sends, ledger, clock)?;
+    let measure_from_ns = lane.measure_from_ns();
+    let mut outlet = Sending { sends, on_sent, ledger, measure_from_ns, to_flush: false };
+    let (mut moved, held_up, until_ns) = match lane.begin_turn(clock, &mut outlet)? {
+        Turn::Look { moved, until_ns } => (moved | was_told, false, until_ns),
+        Turn::HeldUp { moved } => (moved | was_told, true, u64::MAX),
         Turn::Done => return Ok((Step::Done, false)),
     };
     if lane.hears() && !held_up {
-        let (port, max) = wanted(lane, inbox, replies)?;
+        let port = inbox.as_mut().ok_or_else(no_inbox)?;
+        if R::ACKNOWLEDGES {
+            acknowledge(lane, port, outlet.ledger)?;
+        }
+        let (from, max) = lane.inbox();
         for _ in 0..lane.batches_per_turn() {
             lane.does(Act::Drain);
-            let drained = port.drain(max, |batch| lane.received(batch, clock));
+            let drained = port.drain(from, max, |batch, told| lane.received(batch, told, clock));
             lane.does(Act::Harness);
-            if found(lane, drained)? == 0 {
+            let count = found(lane, drained)?;
+            if count == 0 {
                 break;
             }
+            if R::ACKNOWLEDGES {
+                outlet.ledger.handed(count);
+            }
             moved = true;
-            if !lane.send_caused(clock, outlet)? {
+            if !lane.send_caused(clock, &mut outlet)? {
                 break;
             }
         }
     }
+    if S::FLUSHES && outlet.to_flush {
+        flush(lane, outlet.sends)?;
+    }
     if !moved {
+        if S::CONFIRMS && held_up {
+            ledger.look_at_silence(lane.port_in_turn(), clock.now_ns());
+        }
         return Ok((if held_up { Step::Full } else { Step::Idle { until_ns } }, false));
+    }
+    if S::CONFIRMS {
+        lane.note_taken(ledger);
     }
     Ok((Step::Moved, lane.end_turn()))
 }
 
-/// Send ports with the bells of those who hear what is sent there.
-struct Ringing<'a, S> {
-    sends: &'a mut [S],
-    on_send: &'a [Vec<Arc<Bell>>],
+/// Acknowledges what was handled and is due. Called when all that it caused was sent.
+fn acknowledge<R: RecvPort>(lane: &Lane, port: &mut R, ledger: &mut Ledger) -> Result<(), PortError> {
+    let due = ledger.due();
+    if due == 0 {
+        return Ok(());
+    }
+    lane.does(Act::Acknowledge);
+    let acknowledged = port.acknowledge(due);
+    lane.does(Act::Harness);
+    acknowledged
 }
 
-impl<S: SendPort> Outlet for Ringing<'_, S> {
+/// Hears of which messages the transport spoke. Says whether there were any.
+fn hear_confirms<S: SendPort>(
+    lane: &mut Lane,
+    sends: &mut [S],
+    ledger: &mut Ledger,
+    clock: &impl Now,
+) -> Result<bool, PortError> {
+    let mut hearing = Hearing::new(lane, ledger, clock);
+    for (port, send) in sends.iter_mut().enumerate() {
+        hearing.hear(port, |tell| send.confirmed(tell))?;
+    }
+    Ok(hearing.was_told())
+}
+
+fn flush<S: SendPort>(lane: &Lane, sends: &mut [S]) -> Result<(), PortError> {
+    lane.does(Act::Flush);
+    let flushed = sends.iter_mut().try_for_each(S::flush);
+    lane.does(Act::Harness);
+    flushed
+}
+
+/// Send ports on threads, with what follows when something was offered.
+struct Sending<'a, S, F> {
+    sends: &'a mut [S],
+    on_sent: F,
+    ledger: &'a mut Ledger,
+    measure_from_ns: u64,
+    to_flush: bool,
+}
+
+impl<S: SendPort, F: FnMut(usize, &[Message], usize)> Outlet for Sending<'_, S, F> {
     #[inline(always)]
     fn offer(&mut self, port: usize, batch: &[Message]) -> Result<usize, PortError> {
-        let taken = self.sends[port].offer(batch)?;
-        // Also when nothing was taken: some subscribers of an event may have got what others have no room for.
-        if let Some(bells) = self.on_send.get(port) {
-            ring(bells);
+        let send = &mut self.sends[port];
+        let taken = match S::CONFIRMS {
+            false => send.offer(batch)?,
+            true => self.ledger.offer(port, batch, self.measure_from_ns, |batch| send.offer(batch))?,
+        };
+        if S::FLUSHES {
+            self.to_flush |= taken > 0;
         }
+        (self.on_sent)(port, batch, taken);
         Ok(taken)
     }
-}
-
-/// The port that the lane wants to receive from, and how many messages at most.
-#[inline(always)]
-fn wanted<'a, R>(
-    lane: &Lane,
-    inbox: &'a mut Option<R>,
-    replies: &'a mut Option<R>,
-) -> Result<(&'a mut R, usize), PortError> {
-    let (from, max) = lane.inbox();
-    let port = match from {
-        Inbox::All => inbox.as_mut(),
-        Inbox::Replies => replies.as_mut(),
-    };
-    port.map(|port| (port, max)).ok_or_else(no_inbox)
 }
 
 #[cold]
@@ -288,4 +357,26 @@ fn round<S: SendPort, R: RecvPort>(
         round.done = false;
     }
     Ok(round)
+}
+
+/// Hears of confirms after the run, and acknowledges what is due. Says whether everything is confirmed.
+fn settle<S: SendPort, R: RecvPort>(
+    seats: &mut [Seat<S, R>],
+    clock: &impl Now,
+) -> Result<bool, (u16, PortError)> {
+    let mut all = true;
+    for Seat { lane, endpoint: Endpoint { inbox, sends }, ledger, .. } in seats {
+        let mut look = || {
+            if S::CONFIRMS && hear_confirms(lane, sends, ledger, clock)? {
+                lane.note_taken(ledger);
+            }
+            match inbox.as_mut().filter(|_| R::ACKNOWLEDGES && !lane.has_pending()) {
+                Some(port) => acknowledge(lane, port, ledger),
+                None => Ok(()),
+            }
+        };
+        look().map_err(|error| (lane.id(), error))?;
+        all &= ledger.unconfirmed() == 0;
+    }
+    Ok(all)
 }

@@ -1,9 +1,17 @@
-//! The driver for tasks: one future per lane. It waits at a single point, for its port or its bell.
-//!
-//! It uses no timers of the runtime, because those tick in milliseconds. A lane with an open load runs on a thread of
-//! its own ([`block_on`]). If it shares a worker with other lanes, it yields until a flow is due.
+//! The driver for tasks: one future per lane. It waits at a single point, for its port or its bell. [`sleep`] has the
+//! waiting, and [`life`] what happens when a lane is killed or loses its connection.
 
-use super::{Seat, awake::Awake, found, ring, slack::Slack, threads::sleep, wanted};
+pub mod life;
+pub mod sleep;
+
+use super::{
+    Seat,
+    awake::Awake,
+    found,
+    ledger::{Hearing, Ledger},
+    no_inbox, ring,
+    slack::Slack,
+};
 use crate::{
     bell::Bell,
     blame::Act,
@@ -11,100 +19,26 @@ use crate::{
     lane::{Lane, Outlet, Turn},
     message::Message,
     port::{AsyncRecvPort, AsyncSendPort, PortError},
-    sync::{self, Thread},
     transport::Endpoint,
 };
+use life::Doom;
+use sleep::Sleep;
+pub use sleep::{Pace, Pacing, block_on};
 use std::{
-    future::{Future, pending, poll_fn},
-    pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
-    time::Duration,
+    future::poll_fn,
+    task::{Context, Poll},
 };
 
-/// How a lane on tasks waits for a due time.
-#[derive(Clone, Debug)]
-pub enum Pacing {
-    /// A safety net: normally the lane's bell rings about ten times a second.
-    Rung,
-    /// Stepped with other lanes: it yields until the time has come.
-    Yield,
-    /// On its own thread.
-    Thread(Arc<Pace>),
-}
-
-/// Times that a lane on a thread of its own and this thread exchange.
-#[derive(Debug)]
-pub struct Pace {
-    /// How long the thread may sleep, in ns; `u64::MAX`: the lane waits for no due time.
-    sleep_ns: AtomicU64,
-    /// Processor time that the thread used to fall asleep and wake up by itself, in ns, and that the lane has not counted yet.
-    slept_cpu_ns: AtomicU64,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { sleep_ns: AtomicU64::new(u64::MAX), slept_cpu_ns: AtomicU64::new(0) }
-    }
-}
-
-/// A consumer killed in the middle of a run, and when it is back.
+/// Why a lane is no longer driven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Crash {
-    /// When, in ns on the run's clock.
-    pub at_ns: u64,
-    /// For how long it is away.
-    pub down: Duration,
+pub enum End {
+    /// The run is over.
+    Done,
+    /// The lane was to be killed, and its time has come.
+    Killed,
 }
 
-impl Crash {
-    /// A consumer is killed with so many messages in its hands, handled and not acknowledged: a batch, and not less than
-    /// the eight that a turn may take in where batches are smaller.
-    const HANDS: usize = 8;
-    /// With fewer, if they have not come by so long after its time: little is sent to it.
-    const AT_LATEST_NS: u64 = 50_000_000;
-}
-
-/// A crash that is still to come.
-struct Coming {
-    crash: Option<Crash>,
-    is_near: bool,
-    in_hand: usize,
-}
-
-impl Coming {
-    /// When the time has come, the port no longer acknowledges; when it has its hands full, it dies. Says whether it did.
-    async fn look<R: AsyncRecvPort>(
-        &mut self,
-        lane: &mut Lane,
-        port: &mut R,
-        max: usize,
-        clock: &impl Now,
-    ) -> Result<bool, PortError> {
-        let Some(Crash { at_ns, down }) = self.crash else { return Ok(false) };
-        let now_ns = clock.now_ns();
-        if now_ns < at_ns {
-            return Ok(false);
-        }
-        if !std::mem::replace(&mut self.is_near, true) {
-            port.stop_acknowledging();
-            self.in_hand = 0;
-        }
-        if self.in_hand < max.max(Crash::HANDS) && now_ns - at_ns < Crash::AT_LATEST_NS {
-            return Ok(false);
-        }
-        self.crash = None;
-        lane.does(Act::Crash);
-        port.crash(down).await?;
-        lane.does(Act::Harness);
-        Ok(true)
-    }
-}
-
-/// Moves messages for one lane until it is done.
+/// Moves messages for one lane until it is done, or until its `doom`.
 ///
 /// # Errors
 /// The first failure of one of its ports.
@@ -113,9 +47,9 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
     clock: &(impl Now + Sync),
     bell: &Bell,
     pacing: &Pacing,
-    crash: Option<Crash>,
-) -> Result<(), PortError> {
-    let Seat { lane, endpoint: Endpoint { inbox, replies, sends }, rings } = seat;
+    mut doom: Option<Doom>,
+) -> Result<End, PortError> {
+    let Seat { lane, endpoint: Endpoint { inbox, sends }, rings, ledger } = seat;
     poll_fn(|context| {
         bell.leave_waker(|| context.waker().clone());
         Poll::Ready(())
@@ -123,8 +57,8 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
     .await;
     let (awake_ns, awake) = (Slack::awake_ns(), Awake::default());
     let mut sleep = Sleep { clock, bell, pacing, awake_ns, awake, waited_ns: 0, is_early: false };
-    let (mut turns, mut idle) = (0_u32, false);
-    let mut coming = Coming { crash, is_near: false, in_hand: 0 };
+    let (mut turns, mut idle, mut to_flush) = (0_u32, false, false);
+    let measure_from_ns = lane.measure_from_ns();
     loop {
         turns = turns.wrapping_add(1);
         if turns.is_multiple_of(TURNS) {
@@ -132,45 +66,74 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
         }
         // Said before the lane is asked what to do: what happened before is seen by asking, what happens after rings.
         bell.listen();
-        let (mut moved, held_up, until_ns) = match lane.begin_turn(clock, &mut Quiet(sends))? {
+        let mut outlet = Quiet { sends, ledger, measure_from_ns, to_flush: &mut to_flush };
+        let (mut moved, held_up, until_ns) = match lane.begin_turn(clock, &mut outlet)? {
             Turn::Look { moved, until_ns } => (moved, false, until_ns),
             Turn::HeldUp { moved } => (moved, true, u64::MAX),
-            Turn::Done => return Ok(()),
+            Turn::Done => return Ok(End::Done),
         };
         // After something was sent, started or received, it only looks.
         let mut until_ns = if moved { 0 } else { until_ns };
         sleep.is_early = until_ns != 0 && lane.waits_for_due();
         if held_up {
             if !moved {
-                let ready = pin!(sends[lane.port_in_turn()].ready());
-                moved = sleep.unless(ready, until_ns).await.transpose()?.is_some();
+                let room = |context: &mut Context<'_>| outlet.poll_room(lane, clock, context);
+                moved = sleep.unless(room, until_ns).await.transpose()?.is_some();
             }
         } else if lane.hears() {
-            let (port, max) = wanted(lane, inbox, replies)?;
-            if coming.crash.is_some() && coming.look(lane, port, max, clock).await? {
-                // What it sent before is told at this turn's end; then it looks what it is redelivered.
-                (moved, until_ns) = (true, 0);
+            let port = inbox.as_mut().ok_or_else(no_inbox)?;
+            let (from, max) = lane.inbox();
+            let is_dying = doom.as_ref().is_some_and(|doom| doom.is_near);
+            if R::ACKNOWLEDGES && !is_dying {
+                acknowledge(lane, port, outlet.ledger)?;
             }
             for _ in 0..lane.batches_per_turn() {
                 lane.does(Act::Drain);
-                let drained =
-                    sleep.unless(pin!(port.drain(max, |batch| lane.received(batch, clock))), until_ns).await;
+                let look = |context: &mut Context<'_>| {
+                    if outlet.tend(lane, clock, context)? {
+                        return Poll::Ready(Ok(0));
+                    }
+                    port.poll_drain(context, from, max, |batch, told| lane.received(batch, told, clock))
+                };
+                let drained = sleep.unless(look, until_ns).await;
                 lane.does(Act::Harness);
                 let Some(drained) = drained else { break };
-                coming.in_hand += *drained.as_ref().unwrap_or(&0);
-                found(lane, drained)?;
+                let count = found(lane, drained)?;
+                if R::ACKNOWLEDGES {
+                    outlet.ledger.handed(count);
+                }
                 (moved, until_ns) = (true, 0);
-                if !lane.send_caused(clock, &mut Quiet(sends))? {
+                if let Some(doom) = &mut doom {
+                    doom.handed(count);
+                    if doom.has_come(Some(max), clock) {
+                        lane.end_turn();
+                        return Ok(End::Killed);
+                    }
+                }
+                if !lane.send_caused(clock, &mut outlet)? {
                     break;
                 }
             }
         } else if !moved {
-            moved = sleep.unless(pin!(pending::<()>()), until_ns).await.is_some();
+            let told = |context: &mut Context<'_>| match outlet.tend(lane, clock, context) {
+                Ok(false) => Poll::Pending,
+                told => Poll::Ready(told),
+            };
+            moved = sleep.unless(told, until_ns).await.transpose()?.is_some();
+        }
+        if let Some(doom) = &mut doom
+            && doom.has_come(lane.hears().then_some(usize::MAX), clock)
+        {
+            return Ok(End::Killed);
+        }
+        if (S::CONFIRMS || S::FLUSHES) && moved {
+            poll_fn(|context| Poll::Ready(outlet.tend(lane, clock, context))).await?;
+            lane.note_taken(outlet.ledger);
         }
         if sleep.awake.is_on() {
             sleep.note_awake(lane, moved);
         }
-        // Idle is who has twice had nothing to do: once is the wait for what is due now, which is not to wait longer.
+        // A lane is idle after two empty polls. One empty poll is normal: the lane waits for a flow that is due now.
         let was_idle = std::mem::replace(&mut idle, !moved);
         if idle && was_idle {
             lane.idle(clock.now_ns());
@@ -181,14 +144,121 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
     }
 }
 
+/// Acknowledges what was handled and is due. Called when all that it caused was sent.
+fn acknowledge<R: AsyncRecvPort>(lane: &Lane, port: &mut R, ledger: &mut Ledger) -> Result<(), PortError> {
+    let due = ledger.due();
+    if due == 0 {
+        return Ok(());
+    }
+    lane.does(Act::Acknowledge);
+    let acknowledged = port.acknowledge(due);
+    lane.does(Act::Harness);
+    acknowledged
+}
+
 /// Send ports of transports that wake their receivers themselves.
-struct Quiet<'a, S>(&'a mut [S]);
+struct Quiet<'a, S> {
+    sends: &'a mut [S],
+    ledger: &'a mut Ledger,
+    measure_from_ns: u64,
+    /// Something was taken since all ports were flushed.
+    to_flush: &'a mut bool,
+}
 
 impl<S: AsyncSendPort> Outlet for Quiet<'_, S> {
     #[inline(always)]
     fn offer(&mut self, port: usize, batch: &[Message]) -> Result<usize, PortError> {
-        self.0[port].offer(batch)
+        let send = &mut self.sends[port];
+        let taken = match S::CONFIRMS {
+            false => send.offer(batch)?,
+            true => self.ledger.offer(port, batch, self.measure_from_ns, |batch| send.offer(batch))?,
+        };
+        if S::FLUSHES {
+            *self.to_flush |= taken > 0;
+        }
+        Ok(taken)
     }
+}
+
+impl<S: AsyncSendPort> Quiet<'_, S> {
+    /// Hears what was confirmed and flushes what was sent. Says whether something was confirmed or refused.
+    #[inline(always)]
+    fn tend(
+        &mut self,
+        lane: &mut Lane,
+        clock: &impl Now,
+        context: &mut Context<'_>,
+    ) -> Result<bool, PortError> {
+        let was_told = S::CONFIRMS && hear_confirms(lane, self.sends, self.ledger, clock, context)?;
+        if S::FLUSHES && *self.to_flush {
+            lane.does(Act::Flush);
+            let mut all = true;
+            for send in &mut *self.sends {
+                all &= send.poll_flush(context)?.is_ready();
+            }
+            lane.does(Act::Harness);
+            *self.to_flush = !all;
+        }
+        Ok(was_told)
+    }
+
+    /// Ready when the port that the lane offers to next may have room, in its confirm window and in the transport.
+    fn poll_room(
+        &mut self,
+        lane: &mut Lane,
+        clock: &impl Now,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), PortError>> {
+        let port = lane.port_in_turn();
+        if S::CONFIRMS || S::FLUSHES {
+            self.tend(lane, clock, context)?;
+            lane.does(Act::Full);
+        }
+        if S::CONFIRMS && self.ledger.room(port) == 0 {
+            self.ledger.look_at_silence(port, clock.now_ns());
+            if self.ledger.room(port) == 0 {
+                return Poll::Pending;
+            }
+        }
+        self.sends[port].poll_room(context)
+    }
+}
+
+fn hear_confirms<S: AsyncSendPort>(
+    lane: &mut Lane,
+    sends: &mut [S],
+    ledger: &mut Ledger,
+    clock: &impl Now,
+    context: &mut Context<'_>,
+) -> Result<bool, PortError> {
+    let mut hearing = Hearing::new(lane, ledger, clock);
+    for (port, send) in sends.iter_mut().enumerate() {
+        hearing.hear(port, |tell| send.poll_confirmed(context, tell))?;
+    }
+    Ok(hearing.was_told())
+}
+
+/// Waits until the transport has confirmed or refused all that it took, and acknowledges what is due then.
+///
+/// # Errors
+/// The first failure of one of its ports.
+pub async fn settle<S: AsyncSendPort, R: AsyncRecvPort>(
+    seat: &mut Seat<S, R>,
+    clock: &(impl Now + Sync),
+) -> Result<(), PortError> {
+    let Seat { lane, endpoint: Endpoint { inbox, sends }, ledger, .. } = seat;
+    let settled = poll_fn(|context| {
+        let told = S::CONFIRMS && hear_confirms(lane, sends, ledger, clock, context)?;
+        if told {
+            lane.note_taken(ledger);
+        }
+        if ledger.unconfirmed() == 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
+    });
+    let settled = if S::CONFIRMS { settled.await } else { Ok(()) };
+    if let Some(port) = inbox.as_mut().filter(|_| R::ACKNOWLEDGES && !lane.has_pending()) {
+        acknowledge(lane, port, ledger)?;
+    }
+    settled
 }
 
 /// After so many turns without a wait a lane lets others run, as nothing else may make it: a broadcast is never full.
@@ -204,115 +274,4 @@ async fn let_others_run() {
         Poll::Pending
     })
     .await;
-}
-
-/// The events, besides its port, for which an idle lane waits.
-struct Sleep<'a, N> {
-    clock: &'a N,
-    bell: &'a Bell,
-    pacing: &'a Pacing,
-    /// How long before a due time it no longer sleeps.
-    awake_ns: u64,
-    awake: Awake,
-    /// How long it has waited awake and not told its lane.
-    waited_ns: u64,
-    /// The lane waits for a due time and not for room.
-    is_early: bool,
-}
-
-impl<N: Now> Sleep<'_, N> {
-    /// Tells the lane how long it has waited awake. It no longer does if it `moved`, as of when it last read the clock.
-    #[inline(never)]
-    fn note_awake(&mut self, lane: &mut Lane, moved: bool) {
-        if moved {
-            self.waited_ns += match self.pacing {
-                Pacing::Thread(_) => self.awake.ends(lane.now_ns()),
-                Pacing::Rung | Pacing::Yield => 0,
-            };
-            self.awake.stops();
-        }
-        lane.waited_awake(std::mem::take(&mut self.waited_ns));
-    }
-
-    /// Polls `port` first; if it has nothing, waits for it, the bell or the due time, whichever is first; 0: does not
-    /// wait. `None`: the port had nothing.
-    fn unless<F: Future>(
-        &mut self,
-        mut port: Pin<&mut F>,
-        until_ns: u64,
-    ) -> impl Future<Output = Option<F::Output>> {
-        poll_fn(move |context| {
-            if let Poll::Ready(done) = port.as_mut().poll(context) {
-                return Poll::Ready(Some(done));
-            }
-            if until_ns == 0 || !self.bell.is_listening() {
-                return Poll::Ready(None);
-            }
-            if until_ns != u64::MAX {
-                let now_ns = self.clock.now_ns();
-                let left_ns = until_ns.saturating_sub(now_ns);
-                match self.pacing {
-                    _ if left_ns == 0 => return Poll::Ready(None),
-                    // Awake for the last stretch, and asking the lane: what it is to do when the time has come is then
-                    // in the caches.
-                    Pacing::Thread(pace) if left_ns <= self.awake_ns => {
-                        self.waited_ns +=
-                            self.awake.goes_on(now_ns) + pace.slept_cpu_ns.swap(0, Ordering::Relaxed);
-                        return Poll::Ready(None);
-                    }
-                    Pacing::Thread(pace) => {
-                        self.awake.stops();
-                        pace.sleep_ns.store(left_ns - self.awake_ns, Ordering::Relaxed);
-                    }
-                    Pacing::Yield => {
-                        if self.is_early {
-                            self.waited_ns += self.awake.goes_on_among_others(now_ns);
-                        }
-                        context.waker().wake_by_ref();
-                    }
-                    Pacing::Rung => {}
-                }
-            }
-            Poll::Pending
-        })
-    }
-}
-
-struct Unpark {
-    thread: Thread,
-    is_woken: AtomicBool,
-}
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.is_woken.store(true, Ordering::Relaxed);
-        self.thread.unpark();
-    }
-}
-
-const NAP: Duration = Duration::from_millis(50);
-
-/// Runs a future on the calling thread, polling it when it is woken and after it has slept as long as `pace` says.
-pub fn block_on<F: Future>(future: F, pace: &Pace) -> F::Output {
-    let unpark = Arc::new(Unpark { thread: sync::current(), is_woken: AtomicBool::new(false) });
-    let waker = Waker::from(Arc::clone(&unpark));
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        pace.sleep_ns.store(u64::MAX, Ordering::Relaxed);
-        unpark.is_woken.store(false, Ordering::Relaxed);
-        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return output;
-        }
-        let sleep_ns = pace.sleep_ns.load(Ordering::Relaxed);
-        let at_most = NAP.min(Duration::from_nanos(sleep_ns));
-        if sleep_ns == u64::MAX {
-            sync::park_timeout(at_most);
-            continue;
-        }
-        let cpu_ns = sleep(at_most);
-        if !unpark.is_woken.load(Ordering::Relaxed) {
-            pace.slept_cpu_ns.fetch_add(cpu_ns, Ordering::Relaxed);
-        }
-    }
 }

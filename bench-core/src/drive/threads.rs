@@ -1,10 +1,10 @@
 //! The driver for threads: it steps the lanes of one thread in turn, and waits as the wait strategy says.
 
-use super::{Round, Seat, Wait, awake::Awake, found, round, slack::Slack, wanted};
+use super::{Round, Seat, Wait, awake::Awake, found, no_inbox, round, settle, slack::Slack};
 use crate::{
     bell::Bell,
     blame::Act,
-    clock::{Now, thread_cpu_ns},
+    clock::{Now, as_ns, thread_cpu_ns},
     port::{PortError, RecvPort, SendPort},
     sync::{self, Thread},
 };
@@ -77,6 +77,35 @@ pub fn drive<S: SendPort, R: RecvPort>(
             Wait::Native => native(seats, clock, bell, now, &mut awake)?,
         }
     }
+}
+
+/// How long a thread sleeps while it waits for confirms after the run.
+const SETTLE_NAP: Duration = Duration::from_micros(200);
+/// How long ports may take to pass on what they hold, after they have settled.
+const FINISH: Duration = Duration::from_secs(2);
+
+/// Waits, at most `at_most`, until the transport has confirmed what the lanes sent; then until it has what they sent and
+/// acknowledged.
+///
+/// # Errors
+/// The first failure of a port, with the lane it belongs to.
+pub fn finish<S: SendPort, R: RecvPort>(
+    seats: &mut [Seat<S, R>],
+    clock: &impl Now,
+    at_most: Duration,
+) -> Result<(), (u16, PortError)> {
+    let until_ns = clock.now_ns().saturating_add(as_ns(at_most));
+    while !settle(seats, clock)? && clock.now_ns() < until_ns {
+        sync::park_timeout(SETTLE_NAP);
+    }
+    for Seat { lane, endpoint, .. } in seats {
+        lane.does(Act::Finish);
+        let sent = endpoint.sends.iter_mut().try_for_each(|port| port.finish(FINISH));
+        let all = sent.and_then(|()| endpoint.inbox.as_mut().map_or(Ok(()), |port| port.finish(FINISH)));
+        lane.does(Act::Harness);
+        all.map_err(|error| (lane.id(), error))?;
+    }
+    Ok(())
 }
 
 /// A thread that yields reads its own time once in so many yields, which take longer than that.
@@ -163,8 +192,7 @@ fn native<S: SendPort, R: RecvPort>(
     let at_most = limit.min(left);
     let Seat { lane, endpoint, .. } = seat;
     lane.does(Act::Wait);
-    let waited =
-        wanted(lane, &mut endpoint.inbox, &mut endpoint.replies).and_then(|(port, _)| port.wait(at_most));
+    let waited = endpoint.inbox.as_mut().ok_or_else(no_inbox).and_then(|port| port.wait(at_most));
     lane.does(Act::Harness);
     found(lane, waited.map(|()| 0)).map(drop).map_err(|error| (lane.id(), error))
 }

@@ -2,7 +2,7 @@
 //!
 //! The driver is single-threaded, so a run with the same seed gives the same bytes.
 
-use super::{Seat, round};
+use super::{Seat, round, settle};
 use crate::{
     clock::{Now, VirtualClock},
     port::{PortError, RecvPort, SendPort},
@@ -27,7 +27,7 @@ pub fn drive<S: SendPort, R: RecvPort>(
     loop {
         let now = round(seats, clock)?;
         if now.done {
-            return Ok(());
+            return settle_by(seats, clock, next_event_ns);
         }
         if now.moved {
             continue;
@@ -43,4 +43,23 @@ pub fn drive<S: SendPort, R: RecvPort>(
         let event_ns = event_ns.unwrap_or(u64::MAX);
         clock.advance_to(event_ns.min(now.until_ns).min(watch_ns));
     }
+}
+
+/// Longest that confirms are waited for after the run, in ns of virtual time.
+const SETTLE_NS: u64 = 60_000_000_000;
+
+/// Goes on from event to event until everything is confirmed, or nothing more will come.
+fn settle_by<S: SendPort, R: RecvPort>(
+    seats: &mut [Seat<S, R>],
+    clock: &VirtualClock,
+    mut next_event_ns: impl FnMut() -> Option<u64>,
+) -> Result<(), (u16, PortError)> {
+    let until_ns = clock.now_ns().saturating_add(SETTLE_NS);
+    while !settle(seats, clock)? {
+        match next_event_ns().filter(|at_ns| *at_ns <= until_ns) {
+            Some(at_ns) => clock.advance_to(at_ns),
+            None => break,
+        }
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 
 use super::{Lane, LaneSpec};
 use crate::{
+    drive::ledger::Ledger,
     handler::{Out, Reactor},
     load::Load,
     message::Message,
@@ -30,6 +31,19 @@ impl Lane {
     /// What it records into and publishes by itself, unless its thread does that for many lanes.
     pub(crate) const fn recorder(&mut self) -> &mut Recorder {
         &mut self.spec.out.recorder
+    }
+
+    /// Flows are measured that were due from here on, in ns on the run's clock.
+    #[must_use]
+    pub(crate) const fn measure_from_ns(&self) -> u64 {
+        self.spec.out.recorder.measure_from_ns()
+    }
+
+    /// Publishes how many messages each send port has taken, and what the transport said of them.
+    pub(crate) fn note_taken(&mut self, ledger: &Ledger) {
+        let local = &mut self.spec.out.recorder.local;
+        (0..).zip(&mut local.confirms).for_each(|(port, confirms)| confirms.taken = ledger.taken(port));
+        self.spec.counters.publish_confirms(local);
     }
 
     /// When it last started flows or received something, in ns on the run's clock.

@@ -14,21 +14,13 @@ use crate::{
     load::{Due, Load, Starts, gaps::Gaps},
     message::Message,
     payload::Pool,
+    port::{Inbox, Told},
     session::Control,
     sync::atomic::{AtomicBool, Ordering},
 };
 use apart::react_in_warmup;
 use std::sync::Arc;
 pub(crate) use turn::{Outlet, Turn};
-
-/// Which inbox a lane wants to receive from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inbox {
-    /// Everything it hears.
-    All,
-    /// Only replies: it awaits one.
-    Replies,
-}
 
 /// The next action that a lane asks of its driver.
 #[derive(Debug, PartialEq, Eq)]
@@ -305,11 +297,14 @@ impl Lane {
         self.spec.out.taken(taken);
     }
 
-    /// The transport handed over `batch`.
+    /// The transport handed over `batch`, and said `told` of its messages, or nothing.
     #[inline(always)]
-    pub fn received(&mut self, batch: &[Message], clock: &impl Now) {
+    pub fn received(&mut self, batch: &[Message], told: &[Told], clock: &impl Now) {
         let now_ns = clock.now_ns();
         self.spec.out.now_ns = now_ns;
+        if !told.is_empty() {
+            self.spec.out.recorder.note_told(told);
+        }
         if self.spec.awaits {
             self.note_replies(batch);
         }

@@ -119,6 +119,8 @@ fn plan(services: Vec<Service>, routes: Vec<Route>, flows: u32) -> TrialPlan {
         drain_deadline: never,
         sample_every: never,
         kill: None,
+        reconnect: None,
+        unconfirmed: crate::drive::ledger::WINDOW,
     }
 }
 

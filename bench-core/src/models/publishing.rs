@@ -6,7 +6,7 @@ use super::{
     service,
 };
 use crate::{
-    drive::{Rings, Seat},
+    drive::{Rings, Seat, ledger::Terms},
     load::Pace,
     monitor::Unwatched,
     plan::TrialPlan,
@@ -56,10 +56,8 @@ fn complete_means_handled(flows: u32, of: u64, prepare: fn(&mut Place, &mut Plac
         let (to_right, at_right) = queue();
         let inboxes = [None, Some(at_fork), Some(at_left), Some(at_right)];
         let sends = [vec![to_fork], vec![to_left, to_right], vec![], vec![]];
-        let mut seats = lanes.into_iter().zip(inboxes).zip(sends).map(|((lane, inbox), sends)| Seat {
-            lane,
-            endpoint: Endpoint { inbox, replies: None, sends },
-            rings: Rings::default(),
+        let mut seats = lanes.into_iter().zip(inboxes).zip(sends).map(|((lane, inbox), sends)| {
+            Seat::new(lane, Endpoint { inbox, sends }, Rings::default(), Terms::default())
         });
         let (mut source, mut fork) = (seats.next().unwrap(), seats.next().unwrap());
         let mut ends: Vec<Place> = seats.collect();

@@ -4,10 +4,13 @@
 use crate::{
     bell::Bell,
     message::Message,
-    port::{AsyncSendPort, PortError, RecvPort, SendPort},
+    port::{AsyncSendPort, Inbox, PortError, RecvPort, SendPort, Told},
     sync::atomic::{AtomicUsize, Ordering},
 };
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+};
 
 #[derive(Debug, Default)]
 struct Queue {
@@ -53,8 +56,8 @@ impl AsyncSendPort for Sender {
         SendPort::offer(self, batch)
     }
 
-    async fn ready(&mut self) -> Result<(), PortError> {
-        Ok(())
+    fn poll_room(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -67,7 +70,12 @@ pub(super) struct Receiver {
 }
 
 impl RecvPort for Receiver {
-    fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
+    fn drain(
+        &mut self,
+        _from: Inbox,
+        max: usize,
+        mut on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Result<usize, PortError> {
         let until = self.queue.len.load(Ordering::Acquire).min(self.taken + max + self.loses);
         if until == self.taken || until <= self.loses {
             return Ok(0);
@@ -75,7 +83,7 @@ impl RecvPort for Receiver {
         let lost = std::mem::take(&mut self.loses);
         let batch = self.queue.messages.lock().unwrap()[self.taken..until - lost].to_vec();
         self.taken = until;
-        on_batch(&batch);
+        on_batch(&batch, &[]);
         if lost > 0 { Err(PortError::Lagged(lost as u64)) } else { Ok(batch.len()) }
     }
 }

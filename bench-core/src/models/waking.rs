@@ -9,18 +9,23 @@ use crate::{
     bell::Bell,
     drive::{
         Rings, Seat, Wait,
+        ledger::Terms,
         tasks::{self, Pacing},
         threads,
     },
     handler::{Handler, Out},
     message::Message,
-    port::{AsyncRecvPort, PortError},
+    port::{AsyncRecvPort, Inbox, PortError, Told},
     scenario::command,
     session::Session,
     transport::Endpoint,
 };
 use loom::thread;
-use std::{cell::RefCell, sync::Arc};
+use std::{
+    cell::RefCell,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 const FLOWS: u32 = 2;
 
@@ -44,12 +49,14 @@ impl Handler for EndsAndTells {
 struct NoInbox;
 
 impl AsyncRecvPort for NoInbox {
-    async fn drain(
+    fn poll_drain(
         &mut self,
+        _context: &mut Context<'_>,
+        _from: Inbox,
         _max: usize,
-        _on_batch: impl FnMut(&[Message]) + Send,
-    ) -> Result<usize, PortError> {
-        Ok(0)
+        _on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Poll<Result<usize, PortError>> {
+        Poll::Pending
     }
 }
 
@@ -70,9 +77,9 @@ fn source_and_sink(preemptions: usize, run_source: fn(Source)) {
         let [source, sink] = lanes.try_into().unwrap();
         let rung = Arc::clone(&source_bell);
         let sinking = thread::spawn(move || {
-            let endpoint = Endpoint { inbox: Some(inbox), replies: None, sends: Vec::<Sender>::new() };
+            let endpoint = Endpoint { inbox: Some(inbox), sends: Vec::<Sender>::new() };
             let rings = Rings { on_end: vec![rung], ..Rings::default() };
-            let mut seats = [Seat { lane: sink, endpoint, rings }];
+            let mut seats = [Seat::new(sink, endpoint, rings, Terms::default())];
             threads::drive(&mut seats, &Still, Wait::Park, &sink_bell).unwrap();
         });
         let starting = thread::spawn(move || {
@@ -97,15 +104,16 @@ struct Source {
 }
 
 fn on_threads(Source { lane, sends, bell, hears_it }: Source) {
-    let endpoint = Endpoint { inbox: None::<Receiver>, replies: None, sends: vec![sends] };
+    let endpoint = Endpoint { inbox: None::<Receiver>, sends: vec![sends] };
     let rings = Rings { on_send: vec![vec![hears_it]], ..Rings::default() };
-    threads::drive(&mut [Seat { lane, endpoint, rings }], &Still, Wait::Park, &bell).unwrap();
+    let mut seats = [Seat::new(lane, endpoint, rings, Terms::default())];
+    threads::drive(&mut seats, &Still, Wait::Park, &bell).unwrap();
 }
 
 fn on_tasks(Source { lane, mut sends, bell, hears_it }: Source) {
     sends.wakes = Some(hears_it);
-    let endpoint = Endpoint { inbox: None::<NoInbox>, replies: None, sends: vec![sends] };
-    let mut seat = Seat { lane, endpoint, rings: Rings::default() };
+    let endpoint = Endpoint { inbox: None::<NoInbox>, sends: vec![sends] };
+    let mut seat = Seat::new(lane, endpoint, Rings::default(), Terms::default());
     let driven = tasks::drive(&mut seat, &Still, &bell, &Pacing::Rung, None);
     tasks::block_on(driven, &tasks::Pace::default()).unwrap();
 }

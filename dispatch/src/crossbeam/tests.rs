@@ -61,7 +61,7 @@ fn a_fan_out_remembers_who_has_what() {
     let mut seen = vec![Vec::new(); 3];
     let mut drain = |of: usize, seen: &mut Vec<Vec<u32>>| {
         let inbox = endpoints[of].inbox.as_mut().unwrap();
-        inbox.drain(64, |batch| seen[of].extend(numbers(batch))).unwrap()
+        inbox.drain(Inbox::All, 64, |batch, _| seen[of].extend(numbers(batch))).unwrap()
     };
     let batch = numbered(0, 10);
     assert_eq!(sends[0].offer(&batch), Ok(4), "all are full");
@@ -116,18 +116,18 @@ fn a_wait_ends_when_something_comes_and_keeps_it() {
     let mut endpoints = Channels::<true>.open(&Trial::default().wiring(&pipe(false))).unwrap();
     let mut inbox = endpoints.remove(1).inbox.unwrap();
     assert_eq!(inbox.wait(Duration::from_millis(1)), Ok(()));
-    assert_eq!(inbox.drain(1, |_| ()), Ok(0));
+    assert_eq!(inbox.drain(Inbox::All, 1, |_, _| ()), Ok(0));
     endpoints[0].sends[0].offer(&numbered(7, 2)).unwrap();
     assert_eq!(inbox.wait(Duration::from_secs(10)), Ok(()));
     let mut seen = Vec::new();
-    assert_eq!(inbox.drain(64, |batch| seen.extend(numbers(batch))), Ok(2));
+    assert_eq!(inbox.drain(Inbox::All, 64, |batch, _| seen.extend(numbers(batch))), Ok(2));
     assert_eq!(seen, [7, 8]);
     endpoints.clear();
     // There is nothing to wait for; the next look tells why.
     let clock = Clock::start();
     assert_eq!(inbox.wait(Duration::from_secs(10)), Ok(()));
     assert!(clock.now_ns() < 9_000_000_000);
-    assert_eq!(inbox.drain(64, |_| ()), Err(PortError::Closed));
+    assert_eq!(inbox.drain(Inbox::All, 64, |_, _| ()), Err(PortError::Closed));
 }
 
 #[test]

@@ -11,31 +11,30 @@
 //! messages (at least 65,536) for each subscription and drops the rest, which is counted as lagged.
 
 use super::{
-    address::{Address, heard_subject, replies_to, token},
-    connection::{Connection, Link, Outlet, Server, there_and_back},
+    connection::{Connection, Outlet, Server},
     drops::{Doubt, Tally},
-    encode::{Encoder, decode},
+    headers,
     login::OPTIONS,
 };
-use async_nats::{Client, Subject, Subscriber, message::OutboundMessage};
+use async_nats::{Subject, Subscriber};
 use drumpost_core::{
     dispatcher::Tasked,
     message::Message,
     payload::Pool,
-    port::{AsyncRecvPort, AsyncSendPort, Confirms, PortError},
+    port::{AsyncRecvPort, AsyncSendPort, Inbox, PortError, Told},
     registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
     server::ServerFacts,
-    transport::{AsyncTransport, Endpoint, Endpoints, OpenError},
-    wiring::{Destination, Wiring},
+    transport::{AsyncTransport, Endpoint, OpenError},
+    wiring::Wiring,
 };
+use drumpost_kit::layout::Layout;
 use futures_util::StreamExt;
 use std::{
     future::{Future, poll_fn},
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll, ready},
-    time::Duration,
 };
 use tokio::task::unconstrained;
 
@@ -52,7 +51,7 @@ pub(super) fn entry() -> TransportEntry {
         promise: Promise { holds_up_senders: false, lossless: false, ..Promise::IN_MEMORY },
         needs_server: true,
         options: &OPTIONS,
-        make: |options| Ok(Box::new(Tasked(Nats { server: Server::from_options(options)? }))),
+        make: |options| Ok(Box::new(Tasked::new(Nats { server: Server::from_options(options)? }))),
     }
 }
 
@@ -65,57 +64,41 @@ impl AsyncTransport for Nats {
     type Send = NatsSend;
     type Recv = NatsRecv;
 
-    async fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<NatsSend, NatsRecv>, OpenError> {
-        let (mut connections, mut endpoints) = (Vec::new(), Vec::new());
-        for instance in 0..wiring.instance_count() {
-            let connection = self.server.connect(wiring, instance).await?;
-            let tally = Arc::new(Tally::new(connection.client.statistics()));
-            endpoints.push(self.endpoint(wiring, &connection, instance, &tally).await?);
-            connections.push((connection, tally));
-        }
-        for (connection, tally) in &connections {
-            connection.round_trip(&self.server).await?;
-            tally.begin();
-        }
-        Ok(endpoints)
+    const REOPENS: bool = true;
+
+    async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
+        self.server.probe().await.map(Some)
     }
 
-    fn server(&self) -> Option<ServerFacts> {
-        self.server.facts()
-    }
-}
-
-impl Nats {
-    async fn endpoint(
-        &self,
-        wiring: &Wiring,
-        connection: &Connection,
-        instance: u16,
-        tally: &Arc<Tally>,
-    ) -> Result<Endpoint<NatsSend, NatsRecv>, OpenError> {
-        let service = wiring.service_of(instance);
-        let apart = wiring.has_replies_apart(service);
-        let (mut inbox, mut replies) = (Vec::new(), Vec::new());
-        for heard in wiring.heard_by(service) {
-            let subject = heard_subject(wiring, heard, instance);
-            let group = token(&wiring.services[service].name);
-            let subscribed = connection.client.queue_subscribe(subject.clone(), group.clone()).await;
-            let subscriber = subscribed.map_err(|error| self.server.failed("subscribe", &error))?;
-            let port = if apart && heard.intent == Intent::Reply { &mut replies } else { &mut inbox };
-            port.push((subscriber, (subject, group)));
+    async fn open(&self, wiring: &Wiring, instance: u16) -> Result<Endpoint<NatsSend, NatsRecv>, OpenError> {
+        let connection = self.server.connect(wiring, instance).await?;
+        let (layout, service) = (Layout::new(wiring, '.'), wiring.service_of(instance));
+        let mut sources = Vec::new();
+        for heard in layout.heard(instance) {
+            let subscribe = connection.client.queue_subscribe(heard.place, heard.group);
+            let subscriber = self.server.at.step("subscribe", subscribe).await?;
+            sources.push(Source { subscriber, is_apart: heard.is_apart });
         }
-        let merged = |subscribed: Vec<(Subscriber, Subscription)>| {
-            let (subscribers, subscriptions): (Vec<_>, Vec<_>) = subscribed.into_iter().unzip();
-            (!subscribers.is_empty()).then_some(Merged { subscribers, subscriptions, first: 0 })
-        };
-        let (own, apart) = (merged(inbox), merged(replies).map(|replies| Arc::new(Mutex::new(replies))));
-        let port = |own, apart| NatsRecv::new(wiring, connection, own, apart, Arc::clone(tally));
-        let sends = wiring.sends_of(service).map(|sent| NatsSend::new(wiring, connection, sent, instance));
-        Ok(Endpoint {
-            sends: sends.collect(),
-            replies: apart.clone().map(|apart| port(None, Some(apart))),
-            inbox: own.map(|own| port(Some(own), apart)),
-        })
+        let tally = Tally::new(connection.client.statistics());
+        connection.round_trip().await?;
+        tally.begin();
+        let sends = wiring.sends_of(service).map(|sent| NatsSend {
+            outlet: Outlet::new(wiring, &connection, sent),
+            reply: (sent.intent == Intent::Request)
+                .then(|| layout.replies_to(sent, instance).map(Subject::from))
+                .flatten(),
+        });
+        let sends = sends.collect();
+        let inbox = (!sources.is_empty()).then(|| NatsRecv {
+            connection,
+            pool: Arc::clone(&wiring.pool),
+            sources,
+            first: 0,
+            tally,
+            doubt: Doubt::default(),
+            batch: Vec::with_capacity(wiring.batch),
+        });
+        Ok(Endpoint { inbox, sends })
     }
 }
 
@@ -123,163 +106,91 @@ impl Nats {
 #[derive(Debug)]
 struct NatsSend {
     outlet: Outlet,
-    encoder: Encoder,
-    address: Address,
     reply: Option<Subject>,
-}
-
-impl NatsSend {
-    fn new(wiring: &Wiring, connection: &Connection, sent: &Destination, instance: u16) -> Self {
-        let asks = sent.intent == Intent::Request;
-        Self {
-            outlet: connection.outlet(),
-            encoder: Encoder::new(Arc::clone(&wiring.pool)),
-            address: Address::new(wiring, sent),
-            reply: asks.then(|| replies_to(wiring, sent, instance)).flatten(),
-        }
-    }
 }
 
 impl AsyncSendPort for NatsSend {
     fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
-        self.outlet.link.check()?;
-        for (taken, message) in batch.iter().enumerate() {
-            if !self.outlet.has_room()? {
-                return Ok(taken);
-            }
-            self.outlet.put(OutboundMessage {
-                subject: self.address.of(message)?.clone(),
-                payload: self.encoder.bytes(message),
-                reply: self.reply.clone(),
-                headers: self.encoder.headers(message),
-            })?;
-        }
-        Ok(batch.len())
+        self.outlet.offer(batch, self.reply.as_ref())
     }
 
-    async fn ready(&mut self) -> Result<(), PortError> {
-        poll_fn(|context| self.outlet.poll_room(context)).await
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        self.outlet.connection.poll_room(context)
     }
 
-    async fn settle(&mut self, at_most: Duration) -> Option<Confirms> {
-        // Not confirmed: core NATS has no confirms.
-        self.outlet.settle(at_most).await;
-        None
-    }
-
-    fn check(&self) -> Result<(), PortError> {
-        self.outlet.link.check()
+    fn poll_finish(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        self.outlet.poll_finish(context)
     }
 }
 
-/// A subject, and the queue group of the service that hears it.
-type Subscription = (String, String);
-
-/// Several subscriptions, merged by asking them in turn.
+/// A subscription.
 #[derive(Debug)]
-struct Merged {
-    subscribers: Vec<Subscriber>,
-    /// What each of them is to.
-    subscriptions: Vec<Subscription>,
-    first: usize,
+struct Source {
+    subscriber: Subscriber,
+    is_apart: bool,
 }
 
-impl Merged {
-    /// Takes what is there into `batch`, until that holds `max`.
-    fn fill(
-        &mut self,
-        batch: &mut Vec<Message>,
-        max: usize,
-        pool: &Pool,
-        link: &Link,
-        context: &mut Context<'_>,
-    ) -> Result<(), PortError> {
-        let count = self.subscribers.len();
-        for at in self.first..self.first + count {
-            let subscriber = &mut self.subscribers[at % count];
-            while batch.len() < max {
-                match subscriber.poll_next_unpin(context) {
-                    Poll::Ready(Some(envelope)) => batch.push(decode(&envelope, pool)?),
-                    Poll::Ready(None) => return Err(link.closed()),
-                    Poll::Pending => break,
-                }
-            }
-        }
-        self.first = (self.first + 1) % count.max(1);
-        Ok(())
-    }
-}
-
-/// Receives what one instance hears, or only its replies.
+/// Receives what one instance hears.
 #[derive(Debug)]
 struct NatsRecv {
-    link: Arc<Link>,
-    client: Client,
+    connection: Connection,
     pool: Arc<Pool>,
-    own: Option<Merged>,
-    /// The replies, if they are apart: the port for replies and the one for everything read them, from the same task.
-    apart: Option<Arc<Mutex<Merged>>>,
-    tally: Arc<Tally>,
+    sources: Vec<Source>,
+    /// The subscription to begin with, so that a busy one does not silence those after it.
+    first: usize,
+    tally: Tally,
     doubt: Doubt,
     batch: Vec<Message>,
 }
 
 impl NatsRecv {
-    fn new(
-        wiring: &Wiring,
-        connection: &Connection,
-        own: Option<Merged>,
-        apart: Option<Arc<Mutex<Merged>>>,
-        tally: Arc<Tally>,
-    ) -> Self {
-        let (link, pool) = (Arc::clone(&connection.link), Arc::clone(&wiring.pool));
-        Self {
-            link,
-            client: connection.client.clone(),
-            pool,
-            own,
-            apart,
-            tally,
-            doubt: Doubt::default(),
-            batch: Vec::with_capacity(wiring.batch),
-        }
-    }
-
-    /// Takes up to `max` messages that are there into `batch`, replies first.
-    fn fill(&mut self, max: usize, context: &mut Context<'_>) -> Result<(), PortError> {
+    /// Takes up to `max` messages that are there into `batch`; replies first, if they are apart.
+    fn fill(&mut self, from: Inbox, max: usize, context: &mut Context<'_>) -> Result<(), PortError> {
         self.batch.clear();
-        if let Some(apart) = &self.apart {
-            let mut apart = apart.lock().unwrap_or_else(PoisonError::into_inner);
-            apart.fill(&mut self.batch, max, &self.pool, &self.link, context)?;
+        let count = self.sources.len();
+        for is_apart in [true, false] {
+            for at in self.first..self.first + count {
+                let source = &mut self.sources[at % count];
+                if source.is_apart != is_apart || (from == Inbox::Replies && !is_apart) {
+                    continue;
+                }
+                while self.batch.len() < max {
+                    match source.subscriber.poll_next_unpin(context) {
+                        Poll::Ready(Some(envelope)) => {
+                            self.batch.push(headers::decode(&envelope, &self.pool)?);
+                        }
+                        Poll::Ready(None) => return Err(self.connection.closed()),
+                        Poll::Pending => break,
+                    }
+                }
+            }
         }
-        if let Some(own) = &mut self.own {
-            own.fill(&mut self.batch, max, &self.pool, &self.link, context)?;
-        }
+        self.first = (self.first + 1) % count;
         if !self.batch.is_empty() {
             self.tally.account(self.batch.len() as u64);
         }
         Ok(())
     }
 
-    /// The same when the client has dropped messages: finds out how many are missing if nothing is there.
+    /// As `fill`, when the client has dropped messages: finds out how many are missing if nothing is there.
     fn fill_or_miss(
         &mut self,
         max: usize,
-        dropping: bool,
+        is_dropping: bool,
         context: &mut Context<'_>,
     ) -> Poll<Result<Option<u64>, PortError>> {
         let arrived = self.tally.arrived();
         // A task that has used up its budget finds nothing even where there is something.
-        let filled = pin!(unconstrained(poll_fn(|context| Poll::Ready(self.fill(max, context)))));
+        let filled = pin!(unconstrained(poll_fn(|context| Poll::Ready(self.fill(Inbox::All, max, context)))));
         ready!(filled.poll(context))?;
         if !self.batch.is_empty() {
-            if dropping {
-                self.link.keep_dropping();
+            if is_dropping {
+                self.connection.dropping.store(true, Ordering::Relaxed);
             }
             return Poll::Ready(Ok(None));
         }
-        match self.doubt.certain(self.tally.missing(arrived), arrived, dropping) {
-            0 => self.link.listen(context),
+        match self.doubt.certain(self.tally.missing(arrived), arrived, is_dropping) {
+            0 => self.connection.link.listen(context),
             dropped => {
                 self.tally.account(dropped);
                 Poll::Ready(Ok(Some(dropped)))
@@ -288,66 +199,30 @@ impl NatsRecv {
     }
 }
 
-/// Subscribes again.
-async fn subscribe(client: &Client, to: &[Subscription], link: &Link) -> Result<Vec<Subscriber>, PortError> {
-    let mut subscribers = Vec::new();
-    for (subject, group) in to {
-        let subscribed = client.queue_subscribe(subject.clone(), group.clone()).await;
-        subscribers.push(subscribed.map_err(|_| link.closed())?);
-    }
-    Ok(subscribers)
-}
-
 impl AsyncRecvPort for NatsRecv {
-    const CAN_BE_KILLED: bool = true;
-
-    /// The subscriptions go with the consumer, and what they hold. What is sent while it is away nobody keeps.
-    async fn crash(&mut self, down: Duration) -> Result<(), PortError> {
-        let locked = |apart: &Arc<Mutex<Merged>>| {
-            let mut apart = apart.lock().unwrap_or_else(PoisonError::into_inner);
-            (std::mem::take(&mut apart.subscribers), apart.subscriptions.clone())
-        };
-        let (mut gone, apart) = self.apart.as_ref().map(locked).unwrap_or_default();
-        if let Some(own) = &mut self.own {
-            gone.append(&mut own.subscribers);
-        }
-        for mut subscriber in gone {
-            subscriber.unsubscribe().await.map_err(|_| self.link.closed())?;
-        }
-        #[expect(clippy::disallowed_methods, reason = "an outage in milliseconds, which paces nothing")]
-        tokio::time::sleep(down).await;
-        if let Some(own) = &mut self.own {
-            own.subscribers = subscribe(&self.client, &own.subscriptions, &self.link).await?;
-        }
-        let replies = subscribe(&self.client, &apart, &self.link).await?;
-        if let Some(apart) = &self.apart {
-            apart.lock().unwrap_or_else(PoisonError::into_inner).subscribers = replies;
-        }
-        // It is back when the server says so.
-        there_and_back(&self.client).await.map_err(PortError::Failed)?;
-        self.link.check()
-    }
-
-    async fn drain(
+    fn poll_drain(
         &mut self,
+        context: &mut Context<'_>,
+        from: Inbox,
         max: usize,
-        mut on_batch: impl FnMut(&[Message]) + Send,
-    ) -> Result<usize, PortError> {
-        poll_fn(|context| {
-            self.link.check()?;
-            // Only the port that hears everything can find everything empty.
-            let dropping = self.own.is_some() && self.link.take_dropping();
-            if !dropping && !self.doubt.is_some() {
-                self.fill(max, context)?;
-                if self.batch.is_empty() {
-                    return self.link.listen(context);
-                }
-            } else if let Some(dropped) = ready!(self.fill_or_miss(max, dropping, context))? {
+        mut on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Poll<Result<usize, PortError>> {
+        self.connection.link.check()?;
+        let dropping = &self.connection.dropping;
+        // Only a look at everything can find everything empty.
+        let is_dropping =
+            from == Inbox::All && dropping.load(Ordering::Relaxed) && dropping.swap(false, Ordering::Acquire);
+        if from == Inbox::All && (is_dropping || self.doubt.is_some()) {
+            if let Some(dropped) = ready!(self.fill_or_miss(max, is_dropping, context))? {
                 return Poll::Ready(Err(PortError::Lagged(dropped)));
             }
-            on_batch(&self.batch);
-            Poll::Ready(Ok(self.batch.len()))
-        })
-        .await
+        } else {
+            self.fill(from, max, context)?;
+            if self.batch.is_empty() {
+                return self.connection.link.listen(context);
+            }
+        }
+        on_batch(&self.batch, &[]);
+        Poll::Ready(Ok(self.batch.len()))
     }
 }

@@ -165,11 +165,6 @@ fn seed(option: &str, file: &OptionFile) -> Result<String, String> {
     })
 }
 
-/// A part of a URL as it was meant: `%40` is `@`.
-pub(super) fn decoded(part: &str) -> String {
-    percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned()
-}
-
 /// The reason why a connection failed, as the server or the TLS library reports it.
 pub(super) enum Rejected {
     /// The server wants someone else.
@@ -286,7 +281,6 @@ mod tests {
         let beside = login(&[("nats.password", "p")], Some("me"), None).unwrap();
         assert!(matches!(beside.who, Who::User { .. }));
         assert!(matches!(login(&[], Some("me"), Some("p")).unwrap().who, Who::User { .. }));
-        assert_eq!(decoded("p%40ss%3A"), "p@ss:");
         assert_eq!(format!("{beside:?}"), "Login");
     }
 }

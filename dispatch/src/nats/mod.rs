@@ -2,17 +2,15 @@
 //! connection.
 //!
 //! `nats` is publish and subscribe without storage, at most once. `jetstream` stores messages in streams, confirms them
-//! to the publisher, and delivers them until a consumer acknowledges them. Both share the connection (its loss, room to
-//! publish), the subjects and the encoding. A connection that is lost in the middle of a run is not made again: the run
-//! fails and says so, because a reconnect would be hidden in the figures.
+//! to the publisher, and delivers them until a consumer acknowledges them. Both share the connection and the encoding of
+//! headers. The client does not connect again by itself, because a reconnect would be hidden in the figures.
 //!
 //! The options for server, login and TLS are in `login`, and those of streams in `jetstream`.
 
-mod address;
 mod connection;
 mod core_nats;
 mod drops;
-mod encode;
+mod headers;
 mod jetstream;
 mod login;
 

@@ -10,12 +10,14 @@ use drumpost_core::{
     outcome::{Ending, Outcome},
     payload::Pool,
     plan::TrialPlan,
+    port::{AsyncRecvPort, AsyncSendPort, Inbox, PortError},
     scenario::{Part, Route, Scenario, Service, Style, command, event, reply, request},
     transport::OpenError,
     wiring::{Wiring, WiringSettings},
 };
 use std::{
     collections::BTreeMap,
+    future::poll_fn,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -31,6 +33,21 @@ const B: Kind = Kind(2);
 const C: Kind = Kind(3);
 const D: Kind = Kind(4);
 const KINDS: &[&str] = &["A", "B", "C", "D"];
+
+/// Drains an inbox as a driver does: waits for at least one message. What was handed over goes into `seen`.
+pub(crate) async fn drain<R: AsyncRecvPort>(
+    inbox: &mut R,
+    max: usize,
+    seen: &mut Vec<u32>,
+) -> Result<usize, PortError> {
+    poll_fn(|context| inbox.poll_drain(context, Inbox::All, max, |batch, _| seen.extend(numbers(batch))))
+        .await
+}
+
+/// Waits for room at a send port.
+pub(crate) async fn room<S: AsyncSendPort>(port: &mut S) -> Result<(), PortError> {
+    poll_fn(|context| port.poll_room(context)).await
+}
 
 /// A handler made of a function and of what it remembers.
 struct Reacts<F>(F);
@@ -258,6 +275,8 @@ impl Trial {
             drain_deadline: Duration::from_secs(2),
             sample_every: self.sample_every,
             kill: None,
+            reconnect: None,
+            unconfirmed: drumpost_core::drive::ledger::WINDOW,
         }
     }
 

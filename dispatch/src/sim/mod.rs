@@ -7,13 +7,13 @@ mod station;
 use drumpost_core::{
     clock::{Clock, Now, VirtualClock},
     dispatcher::{Dispatcher, Threaded},
-    drive::{Placement, Rings, Seat, Wait, virtual_time},
+    drive::{Placement, Rings, Seat, Wait, ledger::Terms, virtual_time},
     message::Message,
     monitor::Watch,
     options::{Grammar, OptionEntry, Values},
     outcome::Outcome,
     plan::TrialPlan,
-    port::{PortError, RecvPort, SendPort},
+    port::{Inbox, PortError, RecvPort, SendPort, Told},
     registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
     session::Session,
@@ -103,7 +103,9 @@ impl Sim {
         let stations = target.stations(&plan.wiring);
         let endpoints = target.endpoints(&plan.wiring, &stations);
         let Session { lanes, mut monitor, control } = Session::new(plan, 0);
-        let seat = |(lane, endpoint): (_, Endpoint<_, _>)| Seat { lane, endpoint, rings: Rings::default() };
+        let seat = |(lane, endpoint): (_, Endpoint<_, _>)| {
+            Seat::new(lane, endpoint, Rings::default(), Terms::default())
+        };
         let mut seats: Vec<_> = lanes.into_iter().zip(endpoints).map(seat).collect();
         let next_event_ns =
             || stations.iter().filter_map(|shared| shared.next_event_ns(clock.now_ns())).min();
@@ -120,7 +122,7 @@ impl Sim {
                 control.fail(control.blame.panicked(&lanes, &*panic));
             }
         }
-        Ok(monitor.finish(seats.into_iter().map(|seat| seat.lane).collect(), None, Vec::new()))
+        Ok(monitor.finish(seats.into_iter().map(|seat| seat.lane).collect()))
     }
 }
 
@@ -176,21 +178,15 @@ impl<C: Now + Clone + Send> Target<C> {
         };
         let endpoint = |instance: u16| {
             let service = wiring.service_of(instance);
-            let replies_apart = wiring.has_replies_apart(service);
-            let receive = |only_replies| Receiver {
+            let receive = || Receiver {
                 from: Arc::clone(&stations[service]),
                 member: usize::from(instance - wiring.services[service].instances.start),
-                only_replies,
                 buffer: Vec::with_capacity(wiring.batch),
                 looked_ns: 0,
                 clock: self.clock.clone(),
             };
             let hears = wiring.heard_by(service).next().is_some();
-            Endpoint {
-                inbox: hears.then(|| receive(false)),
-                replies: replies_apart.then(|| receive(true)),
-                sends: wiring.sends_of(service).map(send).collect(),
-            }
+            Endpoint { inbox: hears.then(receive), sends: wiring.sends_of(service).map(send).collect() }
         };
         (0..wiring.instance_count()).map(endpoint).collect()
     }
@@ -252,8 +248,6 @@ impl<C: Now + Send> SendPort for Sender<C> {
 struct Receiver<C> {
     from: Arc<Shared>,
     member: usize,
-    /// Leaves what its service is told or hears to the port for everything.
-    only_replies: bool,
     buffer: Vec<Message>,
     /// When the station was last asked for what is served.
     looked_ns: u64,
@@ -274,18 +268,23 @@ impl<C: Now> Receiver<C> {
 }
 
 impl<C: Now + Send> RecvPort for Receiver<C> {
-    fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
+    fn drain(
+        &mut self,
+        from: Inbox,
+        max: usize,
+        mut on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Result<usize, PortError> {
         self.buffer.clear();
         let mut replies = lock(&self.from.replies[self.member]);
         let len = max.min(replies.len());
         self.buffer.extend(replies.drain(..len));
         drop(replies);
-        if !self.only_replies {
+        if from == Inbox::All {
             self.looked_ns = self.clock.now_ns();
             lock(&self.from.station).drain(max, self.looked_ns, &mut self.buffer);
         }
         if !self.buffer.is_empty() {
-            on_batch(&self.buffer);
+            on_batch(&self.buffer, &[]);
         }
         Ok(self.buffer.len())
     }
@@ -316,7 +315,6 @@ mod tests {
         let mut receiver = Receiver {
             from: Arc::clone(&from),
             member: 0,
-            only_replies: false,
             buffer: Vec::new(),
             looked_ns: 0,
             clock: clock.clone(),
@@ -326,7 +324,7 @@ mod tests {
         lock(&from.station).offer(&[Message::default()], 0);
         let idle_after = |receiver: &mut Receiver<_>, looked_ns, now_ns| {
             clock.advance_to(looked_ns);
-            assert_eq!(receiver.drain(8, |_| {}).unwrap(), 0);
+            assert_eq!(receiver.drain(Inbox::All, 8, |_, _| {}).unwrap(), 0);
             clock.advance_to(now_ns);
             receiver.idle()
         };
@@ -334,6 +332,6 @@ mod tests {
         assert_eq!(idle_after(&mut receiver, 920_000, 920_100).as_nanos(), 19_900, "ends 60 µs before");
         assert!(idle_after(&mut receiver, 950_000, 950_100).is_zero(), "waits awake");
         assert!(idle_after(&mut receiver, 999_990, 1_000_010).is_zero(), "due since it looked");
-        assert_eq!(receiver.drain(8, |_| {}).unwrap(), 1);
+        assert_eq!(receiver.drain(Inbox::All, 8, |_, _| {}).unwrap(), 1);
     }
 }

@@ -20,7 +20,7 @@ use drumpost_core::{
     load::{Extent, Pace},
     monitor::Unwatched,
     outcome::Ending,
-    plan::Kill,
+    plan::{Kill, Victim},
     registry::Options,
     scenario::{Style, command, reply, request},
     transport::OpenError,
@@ -193,6 +193,7 @@ fn killed(instances: &'static [(&'static str, u16)]) -> Trial {
             instance: 0,
             after: Duration::from_millis(300),
             down: Duration::from_millis(500),
+            what: Victim::Consumer,
         }),
         // What comes again has them too.
         headers: headers(3, 24),
@@ -215,7 +216,7 @@ fn a_killed_consumer_loses_nothing_with_jetstream() {
             assert_eq!((audit.lost, audit.corrupted, outcome.unfinished), (0, 0, 0), "{audit:?}");
             assert_eq!(audit.confirmed, Some(audit.sent));
             assert_eq!(audit.unique, audit.expected);
-            assert!(outcome.faults[0].contains("killed 300ms"), "{:?}", outcome.faults);
+            assert!(outcome.outages[0].to_string().contains("was killed 30"), "{:?}", outcome.outages);
         }
     }
 }

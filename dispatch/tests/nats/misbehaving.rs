@@ -10,7 +10,7 @@ use crate::{
 use drumpost_core::{
     load::{Extent, Pace},
     outcome::{Ending, Outcome},
-    plan::Kill,
+    plan::{Kill, Victim},
 };
 use futures_util::TryStreamExt;
 use std::{sync::mpsc, thread, time::Duration};
@@ -150,14 +150,16 @@ fn streams_say_whose_they_are_and_do_not_keep_messages_for_ever() {
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_killed_consumer_dies_with_its_hands_full() {
     let server = NatsServer::start();
-    for (instances, instance, batch, named) in
-        [(&[][..], 0, 1, "warehouse was killed"), (&[("warehouse", 3)], 2, 32, "warehouse#2 was killed")]
-    {
+    for (instances, instance, batch, named) in [
+        (&[][..], 0, 1, "the consumer of warehouse was killed"),
+        (&[("warehouse", 3)], 2, 32, "the consumer of warehouse#2 was killed"),
+    ] {
         let kill = Kill {
             service: "warehouse".into(),
             instance,
             after: Duration::from_millis(500),
             down: Duration::from_millis(200),
+            what: Victim::Consumer,
         };
         let trial = Trial {
             instances,
@@ -173,7 +175,7 @@ fn a_killed_consumer_dies_with_its_hands_full() {
         assert_eq!((outcome.ending.clone(), audit.lost), (Ending::Completed, 0), "{audit:?}");
         assert!(audit.duplicated >= 8, "{audit:?}");
         assert!(audit.redelivered >= Some(audit.duplicated), "{audit:?}");
-        assert!(outcome.faults[0].starts_with(named), "{:?}", outcome.faults);
+        assert!(outcome.outages[0].to_string().starts_with(named), "{:?}", outcome.outages);
     }
 }
 

@@ -203,6 +203,8 @@ impl Trial {
             drain_deadline: self.drain,
             sample_every: Duration::from_millis(100),
             kill: self.kill.clone(),
+            reconnect: None,
+            unconfirmed: 1024,
         }
     }
 

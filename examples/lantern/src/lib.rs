@@ -19,7 +19,7 @@
 use drumpost_core::{
     dispatcher::Threaded,
     message::Message,
-    port::{PortError, RecvPort, SendPort},
+    port::{Inbox, PortError, RecvPort, SendPort, Told},
     registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
     transport::{Endpoint, Endpoints, OpenError, Transport},
@@ -78,7 +78,6 @@ impl Transport for Lantern {
             let send = |to: &usize| Sender(senders[*to].clone());
             Endpoint {
                 inbox: inboxes[service].take().filter(|_| hears).map(inbox),
-                replies: None,
                 sends: wiring.sends_of(service).flat_map(|sent| sent.receivers.iter().map(send)).collect(),
             }
         };
@@ -100,7 +99,12 @@ impl SendPort for Sender {
 }
 
 impl RecvPort for Inbox {
-    fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
+    fn drain(
+        &mut self,
+        _from: Inbox,
+        max: usize,
+        mut on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Result<usize, PortError> {
         self.batch.clear();
         while self.batch.len() < max {
             match self.channel.try_recv() {
@@ -110,7 +114,7 @@ impl RecvPort for Inbox {
             }
         }
         if !self.batch.is_empty() {
-            on_batch(&self.batch);
+            on_batch(&self.batch, &[]);
         }
         Ok(self.batch.len())
     }

@@ -10,7 +10,7 @@ use crate::{
     outcome::{Ending, Outcome},
     payload::Pool,
     plan::TrialPlan,
-    port::{PortError, RecvPort, SendPort},
+    port::{Inbox, PortError, RecvPort, SendPort, Told},
     registry::TransportEntry,
     scenario::{Intent, Style},
     transport::{Endpoint, Endpoints, OpenError, Transport},
@@ -175,16 +175,8 @@ impl Transport for Tricks {
                 kept: None,
             };
             let sender = |inner| Sender { trick, inner, watchmaker: watchmaker.clone() };
-            let Endpoint { inbox, mut replies, sends } = endpoint;
-            if trick == "ignores-waiting" && replies.is_some() {
-                replies =
-                    Some(honest::Receiver { queues: inbox.as_ref().map_or(vec![], |i| i.queues.clone()) });
-            }
-            Endpoint {
-                inbox: inbox.map(receiver),
-                replies: replies.map(receiver),
-                sends: sends.into_iter().map(sender).collect(),
-            }
+            let Endpoint { inbox, sends } = endpoint;
+            Endpoint { inbox: inbox.map(receiver), sends: sends.into_iter().map(sender).collect() }
         };
         Ok(opened.into_iter().enumerate().map(crooked).collect())
     }
@@ -241,7 +233,12 @@ impl Receiver {
 }
 
 impl RecvPort for Receiver {
-    fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
+    fn drain(
+        &mut self,
+        from: Inbox,
+        max: usize,
+        mut on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Result<usize, PortError> {
         if self.dropped >= 2 {
             self.dropped -= 2;
             return Err(PortError::Lagged(1));
@@ -252,10 +249,11 @@ impl RecvPort for Receiver {
         let (mut there, mut twisted) = (Vec::new(), Vec::new());
         // Enough to have neighbours.
         let max = if self.trick == "reorders" { max.max(2) } else { max };
-        self.inner.drain(max, |batch| there.extend_from_slice(batch))?;
+        let from = if self.trick == "ignores-waiting" { Inbox::All } else { from };
+        self.inner.drain(from, max, |batch, _| there.extend_from_slice(batch))?;
         there.into_iter().for_each(|message| self.twist(message, &mut twisted));
         if !twisted.is_empty() {
-            on_batch(&twisted);
+            on_batch(&twisted, &[]);
         }
         Ok(twisted.len())
     }

@@ -3,7 +3,7 @@
 use crate::{
     dispatcher::Threaded,
     message::Message,
-    port::{PortError, RecvPort, SendPort},
+    port::{Inbox, PortError, RecvPort, SendPort, Told},
     registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
     transport::{Endpoint, OpenError, Transport},
@@ -55,6 +55,8 @@ pub(super) struct Sender {
 
 pub(super) struct Receiver {
     pub(super) queues: Vec<Queue>,
+    /// The queue of replies alone.
+    pub(super) replies: Queue,
 }
 
 impl Transport for Honest {
@@ -67,8 +69,8 @@ impl Transport for Honest {
         let endpoint = |instance: u16| {
             let service = wiring.service_of(instance);
             let replies = &own[usize::from(instance)];
-            let inbox = Receiver { queues: vec![Arc::clone(replies), Arc::clone(&shared[service])] };
-            let apart = wiring.has_replies_apart(service);
+            let queues = vec![Arc::clone(replies), Arc::clone(&shared[service])];
+            let inbox = Receiver { queues, replies: Arc::clone(replies) };
             let sends = wiring.sends_of(service).map(|sent| {
                 let ways = sent.receivers.iter().flat_map(|receiver| match sent.intent {
                     Intent::Reply => wiring.services[*receiver]
@@ -83,7 +85,6 @@ impl Transport for Honest {
             Endpoint {
                 sends: sends.collect(),
                 inbox: wiring.heard_by(service).next().is_some().then_some(inbox),
-                replies: apart.then(|| Receiver { queues: vec![Arc::clone(replies)] }),
             }
         };
         Ok((0..wiring.instance_count()).map(endpoint).collect())
@@ -112,15 +113,24 @@ impl SendPort for Sender {
 }
 
 impl RecvPort for Receiver {
-    fn drain(&mut self, max: usize, mut on_batch: impl FnMut(&[Message])) -> Result<usize, PortError> {
+    fn drain(
+        &mut self,
+        from: Inbox,
+        max: usize,
+        mut on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Result<usize, PortError> {
         let mut batch = Vec::new();
-        for queue in &self.queues {
+        let queues = match from {
+            Inbox::All => &self.queues[..],
+            Inbox::Replies => std::slice::from_ref(&self.replies),
+        };
+        for queue in queues {
             let mut queue = lock(queue);
             let len = queue.len().min(max - batch.len());
             batch.extend(queue.drain(..len));
         }
         if !batch.is_empty() {
-            on_batch(&batch);
+            on_batch(&batch, &[]);
         }
         Ok(batch.len())
     }

@@ -9,10 +9,9 @@ mod board;
 mod calls;
 mod dues;
 
-use super::{Seat, Step, Wait, awake::Awake, slack::Slack, take_turn, threads};
+use super::{Ports, Seat, Step, Wait, awake::Awake, slack::Slack, take_turn, threads};
 use crate::{
     clock::{Now, thread_cpu_ns},
-    lane::Outlet,
     message::Message,
     plan::TrialPlan,
     port::{PortError, RecvPort, SendPort},
@@ -54,28 +53,14 @@ pub(crate) struct Crowd<S, R> {
     caller: Caller,
     board: Arc<Board>,
     wait: Wait,
+    /// How long ports may take to confirm what they took.
+    settle: Duration,
     dues: Dues,
     /// Lanes that received something which the audit of their service has not been told.
     unsettled: VecDeque<u32>,
     full: u64,
     started: u64,
     awake: Awake,
-}
-
-/// Send ports of a lane, with the calls that follow what is sent through them.
-struct Calling<'a, S> {
-    sends: &'a mut [S],
-    caller: &'a mut Caller,
-    service: usize,
-}
-
-impl<S: SendPort> Outlet for Calling<'_, S> {
-    #[inline]
-    fn offer(&mut self, port: usize, batch: &[Message]) -> Result<usize, PortError> {
-        let taken = self.sends[port].offer(batch)?;
-        self.caller.sent(self.service, port, batch, taken);
-        Ok(taken)
-    }
 }
 
 impl<S: SendPort, R: RecvPort> Crowd<S, R> {
@@ -89,6 +74,7 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
             caller: Caller::new(Arc::clone(board), thread, &plan.wiring),
             board: Arc::clone(board),
             wait: plan.wait,
+            settle: plan.drain_deadline,
             dues: Dues::new(lanes),
             unsettled: VecDeque::new(),
             full: 0,
@@ -159,6 +145,14 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
         Ok(())
     }
 
+    /// As [`threads::finish`].
+    ///
+    /// # Errors
+    /// As [`threads::finish`].
+    pub(crate) fn finish(&mut self, clock: &impl Now) -> Result<(), (u16, PortError)> {
+        threads::finish(&mut self.seats, clock, self.settle)
+    }
+
     fn is_stopped(&self) -> bool {
         self.seats.first().is_none_or(|seat| seat.lane.is_stopped())
     }
@@ -172,8 +166,10 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
         let latencies = &mut desks.all[desks.of_place[place] as usize].latencies;
         let before = lane.started();
         lane.recorder().swap_latencies(latencies);
-        let mut outlet = Calling { sends: &mut endpoint.sends, caller, service };
-        let stepped = take_turn(lane, &mut endpoint.inbox, &mut endpoint.replies, &mut outlet, clock);
+        let ports =
+            Ports { inbox: &mut endpoint.inbox, sends: &mut endpoint.sends, ledger: &mut seat.ledger };
+        let sent = |port: usize, batch: &[Message], taken: usize| caller.sent(service, port, batch, taken);
+        let stepped = take_turn(lane, ports, sent, clock);
         let (step, _) = stepped.map_err(|error| (lane.id(), error))?;
         lane.recorder().swap_latencies(latencies);
         let started = lane.started() - before;

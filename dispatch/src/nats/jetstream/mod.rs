@@ -1,14 +1,14 @@
 //! `jetstream`: every destination is a stream, and every receiving service is a durable pull consumer of it.
 //!
 //! - *Streams* are named after the run and the destination. They are removed when the run is over, over a fresh connection if
-//!   the run's own is lost ([`tidy`]). Their description says which process made them ([`owner`]), so that `drumpost clean` can
-//!   remove those of a killed process. The server deletes messages and consumers after a day. Commands, requests and replies are
+//!   the run's own is lost. Their description says which process made them, so that `drumpost clean` can remove those of a
+//!   killed process. The server deletes messages and consumers after a day. Commands, requests and replies are
 //!   work queues: a message is deleted once it is acknowledged. An event's stream keeps everything (retention by limits, of
 //!   which there are none). A consumer made later would receive all of it, so consumers are made before the load begins.
 //! - *Replies* have a stream of their own and do not use core NATS, so that a requester that is killed loses none. Each
 //!   requesting instance has a durable consumer, filtered by its subject `RUN.DESTINATION.INSTANCE`. The publisher confirm
 //!   uses the native reply subject of a request, so the replier derives the subject from the message's header.
-//! - *Confirms*: see [`send`]. At most 1,024 messages of one send port (or one batch, if that is more) are unconfirmed.
+//! - *Confirms*: see [`send`].
 //! - *Acknowledgements*: explicit, one by one, after handling: see [`receive`]. A message that is not acknowledged within the ack
 //!   wait (`jetstream.ack-wait`; 30 s by default, like the server's own) is delivered again, to any instance of the service. A
 //!   run with `--kill` needs an ack wait shorter than its drain deadline.
@@ -21,21 +21,18 @@
 //! - *Storage*: `jetstream.storage` = `file` or `memory`. `file` goes through the operating system's cache. By default the server
 //!   syncs it to the disk every two minutes.
 
-mod owner;
 mod receive;
 mod send;
-mod tidy;
 
 use super::{
-    address::{reply_subject, subject, token},
     connection::{Connection, Server},
-    encode::headers_len,
-    login,
+    headers, login,
 };
 use async_nats::jetstream::{
-    self, Context,
+    self, Context, ErrorCode,
     consumer::{AckPolicy, pull},
-    stream::{Config, RetentionPolicy, StorageType, Stream},
+    context::DeleteStreamErrorKind,
+    stream::{Config, RetentionPolicy, StorageType},
 };
 use drumpost_core::{
     dispatcher::Tasked,
@@ -43,19 +40,23 @@ use drumpost_core::{
     registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
     server::ServerFacts,
-    transport::{AsyncTransport, Cleaned, Endpoint, Endpoints, OpenError},
+    transport::{AsyncTransport, Cleaned, Endpoint, OpenError},
     wiring::{Destination, Wiring},
 };
-use owner::Owner;
+use drumpost_kit::{
+    layout::{Layout, token},
+    left::Left,
+    owner::{Found, Owner},
+    server::PATIENCE,
+};
+use futures_util::StreamExt;
 use receive::{JetStreamRecv, Source};
 use send::{JetStreamSend, Refusals};
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use tokio::time::timeout;
 
 /// Largest size of headers that a stream stores with a message, whatever `max_payload` is.
 const MAX_HEADERS_LEN: usize = u16::MAX as usize;
@@ -106,19 +107,26 @@ pub(super) fn entry() -> TransportEntry {
         },
         needs_server: true,
         options: &OPTIONS,
-        make: |options| Ok(Box::new(Tasked(JetStream::from_options(options)?))),
+        make: |options| Ok(Box::new(Tasked::new(JetStream::from_options(options)?))),
     }
 }
 
-/// The transport. Keeps what it has to remove.
+/// Streams of this process that could not be removed.
+static LEFT: Left = Left::new();
+
+/// The transport.
 #[derive(Debug)]
 struct JetStream {
     server: Server,
     storage: StorageType,
     ack_wait: Duration,
+    made: Mutex<Made>,
+}
+
+/// What a trial made, to be removed.
+#[derive(Debug, Default)]
+struct Made {
     refusals: Arc<Refusals>,
-    /// Deliveries of the last trial that were repeated.
-    redelivered: Arc<AtomicU64>,
     /// The connection over which the streams were made.
     manager: Option<Connection>,
     streams: Vec<String>,
@@ -131,11 +139,12 @@ impl JetStream {
             server: Server::from_options(options)?,
             storage: if is_file { StorageType::File } else { StorageType::Memory },
             ack_wait: options.time("jetstream.ack-wait"),
-            refusals: Arc::default(),
-            redelivered: Arc::default(),
-            manager: None,
-            streams: Vec::new(),
+            made: Mutex::default(),
         })
+    }
+
+    fn made(&self) -> MutexGuard<'_, Made> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -143,87 +152,139 @@ impl AsyncTransport for JetStream {
     type Send = JetStreamSend;
     type Recv = JetStreamRecv;
 
+    const REOPENS: bool = true;
+
     fn promise(&self, listed: Promise) -> Promise {
         let persistence = if self.storage == StorageType::File { "file" } else { "memory" };
         Promise { persistence, ..listed }
     }
 
-    async fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<JetStreamSend, JetStreamRecv>, OpenError> {
-        let mut connections = Vec::new();
-        for instance in 0..wiring.instance_count() {
-            connections.push(self.server.connect(wiring, instance).await?);
-        }
-        (self.refusals, self.redelivered) = (Arc::default(), Arc::default());
-        let Some(first) = connections.first() else { return Ok(Vec::new()) };
-        if !first.client.server_info().jetstream {
+    async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
+        self.server.probe().await.map(Some)
+    }
+
+    async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
+        let manager = self.server.connect_to_tidy().await?;
+        if !manager.client.server_info().jetstream {
             return Err(OpenError::Refused(format!(
-                "nats-server at {} has no JetStream: start it with -js",
-                first.link.shown()
+                "{} has no JetStream: start it with -js",
+                self.server.at
             )));
         }
-        let headers_len = headers_len(&wiring.pool);
+        let headers_len = headers::len(&wiring.pool);
         if headers_len > MAX_HEADERS_LEN {
             return Err(OpenError::Refused(format!(
                 "JetStream takes at most {MAX_HEADERS_LEN} bytes of headers in a message, and this run's are {headers_len}"
             )));
         }
-        let context = jetstream::new(first.client.clone());
-        self.manager = Some(first.clone());
-        tidy::remove_left(&self.server, &context).await;
+        let context = jetstream::new(manager.client.clone());
+        *self.made() = Made { manager: Some(manager), ..Made::default() };
+        LEFT.remove_left(self.server.at.address(), |streams| delete(context.clone(), streams)).await;
         for destination in &wiring.destinations {
             self.lay_out(wiring, destination, &context).await?;
         }
-        let mut endpoints = Vec::new();
-        for (connection, instance) in connections.iter().zip(0..) {
-            endpoints.push(self.endpoint(wiring, connection, instance).await?);
-        }
-        for connection in &connections {
-            connection.round_trip(&self.server).await?;
-        }
-        Ok(endpoints)
+        Ok(())
     }
 
-    fn server(&self) -> Option<ServerFacts> {
-        self.server.facts()
+    async fn open(
+        &self,
+        wiring: &Wiring,
+        instance: u16,
+    ) -> Result<Endpoint<JetStreamSend, JetStreamRecv>, OpenError> {
+        let connection = self.server.connect(wiring, instance).await?;
+        let mut sources = [const { Vec::new() }; 2];
+        for heard in Layout::new(wiring, '.').heard(instance) {
+            let stream = stream_name(wiring, heard.destination);
+            let source = Source::new(heard.destination, &stream, &heard.group);
+            sources[usize::from(!heard.is_apart)].push(source);
+        }
+        let inbox = JetStreamRecv::open(wiring, &connection, sources, fetch(wiring)).await?;
+        let (refusals, mut sends) = (Arc::clone(&self.made().refusals), Vec::new());
+        for sent in wiring.sends_of(wiring.service_of(instance)) {
+            sends.push(JetStreamSend::open(wiring, &connection, sent, Arc::clone(&refusals)).await?);
+        }
+        connection.round_trip().await?;
+        Ok(Endpoint { inbox, sends })
     }
 
-    async fn close(&mut self) -> Result<(), String> {
-        let mut said: Vec<String> = self.refusals.sentence().into_iter().collect();
-        let own = self.manager.take();
-        let left = tidy::remove(&self.server, own.as_ref(), std::mem::take(&mut self.streams)).await;
-        if !left.is_empty() {
-            let shown = self.server.shown();
-            said.push(format!(
+    async fn close(&self) -> Result<(), String> {
+        let Made { refusals, manager, streams } = std::mem::take(&mut *self.made());
+        let shown = self.server.at.address();
+        let remove = async |streams: Vec<String>, attempt| {
+            let own = manager.clone().filter(|own| attempt == 0 && own.link.check().is_ok());
+            let connection = match own {
+                Some(own) => Ok(own),
+                None => self.server.connect_to_tidy().await,
+            };
+            match connection {
+                Ok(connection) => delete(jetstream::new(connection.client), streams).await,
+                Err(_) => streams,
+            }
+        };
+        let left = LEFT.remove(shown, streams, remove).await;
+        let left = (!left.is_empty()).then(|| {
+            format!(
                 "streams may remain at nats-server at {shown}: {}; remove them with `drumpost clean {shown}` after \
                  this run",
                 left.join(", ")
-            ));
-        }
+            )
+        });
+        let said: Vec<String> = [refusals.sentence(), left].into_iter().flatten().collect();
         if said.is_empty() { Ok(()) } else { Err(said.join("; ")) }
     }
 
-    fn redelivered(&self) -> Option<u64> {
-        Some(self.redelivered.load(Ordering::Relaxed))
+    async fn clean(&self) -> Result<Option<Cleaned>, OpenError> {
+        let connection = self.server.connect_to_tidy().await?;
+        let context = jetstream::new(connection.client.clone());
+        let (mut found, mut streams) = (Found::default(), context.streams());
+        loop {
+            let next = async { streams.next().await.transpose() };
+            let Some(info) = self.server.at.step("list the streams", next).await? else { break };
+            let description = info.config.description.unwrap_or_default();
+            found.sort(info.config.name, &description);
+        }
+        drop(streams);
+        let Found { dead, mut kept } = found;
+        let still = delete(context, dead.clone()).await;
+        let removed = dead.into_iter().filter(|name| !still.contains(name)).collect();
+        kept.extend(still.into_iter().map(|name| format!("{name}: the server did not remove it")));
+        Ok(Some(Cleaned { at: self.server.at.address().into(), removed, kept }))
     }
+}
 
-    async fn clean(&mut self) -> Result<Option<Cleaned>, OpenError> {
-        tidy::clean(&self.server).await.map(Some)
+/// Deletes streams and gives back those that may still be there. One that is not there is deleted.
+async fn delete(context: Context, streams: Vec<String>) -> Vec<String> {
+    let mut left = Vec::new();
+    for stream in streams {
+        let gone = match timeout(PATIENCE, context.delete_stream(&stream)).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => matches!(
+                error.kind(),
+                DeleteStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND
+            ),
+            Err(_) => false,
+        };
+        left.extend((!gone).then_some(stream));
     }
+    left
 }
 
 impl JetStream {
     /// Makes the stream of a destination and the durable consumers of those who hear it.
     async fn lay_out(
-        &mut self,
+        &self,
         wiring: &Wiring,
         destination: &Destination,
         context: &Context,
     ) -> Result<(), OpenError> {
-        let subject = subject(wiring, destination);
-        let is_reply = destination.intent == Intent::Reply;
+        let layout = Layout::new(wiring, '.');
+        let subject = layout.place(destination);
         let config = Config {
             name: stream_name(wiring, destination),
-            subjects: vec![if is_reply { format!("{subject}.*") } else { subject.clone() }],
+            subjects: vec![match destination.intent {
+                Intent::Reply => format!("{subject}.*"),
+                _ => subject,
+            }],
             retention: match destination.intent {
                 Intent::Event => RetentionPolicy::Limits,
                 _ => RetentionPolicy::WorkQueue,
@@ -239,72 +300,22 @@ impl JetStream {
             ..Config::default()
         };
         // Noted first: a request that times out may still have made it.
-        self.streams.push(config.name.clone());
-        let stream = context.create_stream(config).await;
-        let stream = stream.map_err(|error| self.server.failed("create a stream", &error))?;
-        for service in &destination.receivers {
-            let instances = wiring.services[*service].instances.clone();
-            if is_reply {
-                for instance in instances {
-                    let filter = reply_subject(wiring, destination, instance);
-                    let durable = consumer_name(wiring, destination, instance);
-                    self.consumer(wiring, &stream, durable, filter, 1).await?;
-                }
-            } else {
-                let durable = consumer_name(wiring, destination, instances.start);
-                self.consumer(wiring, &stream, durable, subject.clone(), instances.len()).await?;
-            }
+        self.made().streams.push(config.name.clone());
+        let stream = self.server.at.step("create a stream", context.create_stream(config)).await?;
+        for (filter_subject, durable, instances) in layout.subscriptions(destination) {
+            let held = fetch(wiring) + 2 * wiring.batch;
+            let config = pull::Config {
+                durable_name: Some(durable),
+                filter_subject,
+                ack_policy: AckPolicy::Explicit,
+                ack_wait: self.ack_wait,
+                inactive_threshold: NET,
+                max_ack_pending: i64::try_from(2 * held * instances).unwrap_or(i64::MAX),
+                ..pull::Config::default()
+            };
+            self.server.at.step("create a consumer", stream.create_consumer(config)).await?;
         }
         Ok(())
-    }
-
-    async fn consumer(
-        &self,
-        wiring: &Wiring,
-        stream: &Stream,
-        durable: String,
-        filter_subject: String,
-        instances: usize,
-    ) -> Result<(), OpenError> {
-        let held = fetch(wiring) + 2 * wiring.batch;
-        let config = pull::Config {
-            durable_name: Some(durable),
-            filter_subject,
-            ack_policy: AckPolicy::Explicit,
-            ack_wait: self.ack_wait,
-            inactive_threshold: NET,
-            max_ack_pending: i64::try_from(2 * held * instances).unwrap_or(i64::MAX),
-            ..pull::Config::default()
-        };
-        let created = stream.create_consumer(config).await;
-        created.map(|_| ()).map_err(|error| self.server.failed("create a consumer", &error))
-    }
-
-    async fn endpoint(
-        &self,
-        wiring: &Wiring,
-        connection: &Connection,
-        instance: u16,
-    ) -> Result<Endpoint<JetStreamSend, JetStreamRecv>, OpenError> {
-        let service = wiring.service_of(instance);
-        let apart = wiring.has_replies_apart(service);
-        let (mut inbox, mut replies) = (Vec::new(), Vec::new());
-        for heard in wiring.heard_by(service) {
-            let stream = stream_name(wiring, heard);
-            let source = Source::new(heard, &stream, &consumer_name(wiring, heard, instance));
-            let port = if apart && heard.intent == Intent::Reply { &mut replies } else { &mut inbox };
-            port.push(source);
-        }
-        let mut sends = Vec::new();
-        for sent in wiring.sends_of(service) {
-            let refusals = Arc::clone(&self.refusals);
-            let port = JetStreamSend::open(wiring, connection, sent, refusals).await;
-            sends.push(port.map_err(|error| self.server.failed("subscribe", &error))?);
-        }
-        let ports =
-            receive::open(wiring, connection, [inbox, replies], fetch(wiring), &self.redelivered).await;
-        let (inbox, replies) = ports.map_err(|error| self.server.failed("subscribe", &error))?;
-        Ok(Endpoint { inbox, replies, sends })
     }
 }
 
@@ -315,15 +326,6 @@ fn fetch(wiring: &Wiring) -> usize {
 
 fn stream_name(wiring: &Wiring, destination: &Destination) -> String {
     format!("{}-{}-{}", token(&wiring.run_name), destination.id, token(&destination.name))
-}
-
-/// The durable consumer through which an instance hears a destination: its service's, or for replies its own.
-fn consumer_name(wiring: &Wiring, destination: &Destination, instance: u16) -> String {
-    let service = token(&wiring.services[wiring.service_of(instance)].name);
-    match destination.intent {
-        Intent::Reply => format!("{service}-{instance}"),
-        _ => service,
-    }
 }
 
 #[cfg(test)]
@@ -343,7 +345,7 @@ mod tests {
     fn options_say_where_messages_are_stored_and_how_long_the_server_waits() {
         let usual = made(&[]).unwrap();
         assert_eq!((usual.storage, usual.ack_wait), (StorageType::File, Duration::from_secs(30)));
-        assert_eq!(usual.server.shown(), "nats://127.0.0.1:4222");
+        assert_eq!(usual.server.at.address(), "nats://127.0.0.1:4222");
         let other = made(&[("jetstream.storage", "memory"), ("jetstream.ack-wait", "1.5s")]).unwrap();
         assert_eq!((other.storage, other.ack_wait), (StorageType::Memory, Duration::from_millis(1_500)));
     }

@@ -1,19 +1,19 @@
-//! The process that made a stream, written into the stream's description. So streams of a killed process can be told
-//! from streams in use.
+//! The process that made something at a server, written into its description or name. So what a killed process left can be
+//! told from what is in use.
 //!
 //! A process is identified by its machine, the boot of that machine, its namespace of process numbers, its number, and
 //! its start time. The number alone is not enough: numbers are reused, and two containers on one host both have a
-//! process 1. If the system does not tell all of these, nothing is written. Only the process that made such a stream
-//! removes it.
+//! process 1. If the system does not tell all of these, nothing is written. Only the process that made such an
+//! object removes it.
 
 use std::fs;
 
-/// Begins the description of every stream that drumpost makes.
+/// Begins the description of every object that drumpost makes.
 const MARK: &str = "made by drumpost:";
 
 /// A process, as far as it can be named.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Owner {
+pub struct Owner {
     host: String,
     boot: String,
     namespace: String,
@@ -22,9 +22,9 @@ pub(super) struct Owner {
     started: String,
 }
 
-/// The state of the process that made a stream.
+/// The state of the process that made an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub enum State {
     /// The process is this one, or it is running.
     Alive,
     /// The process has certainly ended.
@@ -35,7 +35,8 @@ pub(super) enum State {
 
 impl Owner {
     /// This process; `None` where the system does not tell enough.
-    pub(super) fn this() -> Option<Self> {
+    #[must_use]
+    pub fn this() -> Option<Self> {
         let read = |file| fs::read_to_string(file).ok().map(|text: String| text.trim().to_owned());
         let pid = std::process::id();
         Some(Self {
@@ -47,14 +48,16 @@ impl Owner {
         })
     }
 
-    /// As a stream's description.
-    pub(super) fn description(&self) -> String {
+    /// As the description of an object.
+    #[must_use]
+    pub fn description(&self) -> String {
         let Self { host, boot, namespace, pid, started } = self;
         format!("{MARK} host={host} boot={boot} namespace={namespace} pid={pid} started={started}")
     }
 
     /// Reads a description; `None` if drumpost did not write it.
-    pub(super) fn read(description: &str) -> Option<Self> {
+    #[must_use]
+    pub fn read(description: &str) -> Option<Self> {
         let text = description.strip_prefix(MARK)?;
         let field = |name: &str| {
             let mut words = text.split_whitespace();
@@ -70,7 +73,8 @@ impl Owner {
     }
 
     /// The state of the process, as far as it can be seen from here.
-    pub(super) fn state(&self) -> State {
+    #[must_use]
+    pub fn state(&self) -> State {
         let Some(this) = Self::this() else { return State::Elsewhere };
         if self.host != this.host {
             return State::Elsewhere;
@@ -90,8 +94,33 @@ impl Owner {
     }
 
     /// The process and its machine, as text.
-    pub(super) fn shown(&self) -> String {
+    #[must_use]
+    pub fn shown(&self) -> String {
         format!("process {} on {}", self.pid, self.host)
+    }
+}
+
+/// Objects found at a server, by whether they may be removed.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Names of those whose process is dead.
+    pub dead: Vec<String>,
+    /// Those that stay, each with the reason, such as `NAME: process 7 on host is running`.
+    pub kept: Vec<String>,
+}
+
+impl Found {
+    /// Sorts in an object. One whose description drumpost did not write is left out.
+    pub fn sort(&mut self, name: String, description: &str) {
+        let Some(owner) = Owner::read(description) else { return };
+        match owner.state() {
+            State::Dead => self.dead.push(name),
+            State::Alive => self.kept.push(format!("{name}: {} is running", owner.shown())),
+            State::Elsewhere => self.kept.push(format!(
+                "{name}: made by {}, which is on another machine or in another container",
+                owner.shown()
+            )),
+        }
     }
 }
 

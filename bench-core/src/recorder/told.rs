@@ -1,0 +1,36 @@
+//! What a lane records of what the transport tells it: confirms of messages that it sent, and repeated deliveries.
+
+use super::Recorder;
+use crate::{drive::ledger::Run, hist::Hist, port::Told};
+
+impl Recorder {
+    /// Notes that the transport stored (`stored`) or refused messages of a send port, at `now_ns`.
+    pub(crate) fn confirmed(&mut self, port: usize, stored: bool, run: Run, now_ns: u64) {
+        let Run { destination, sent_ns, len, is_measured } = run;
+        let counts = &mut self.local.confirms[port];
+        if !stored {
+            counts.refused += u64::from(len);
+            return;
+        }
+        counts.confirmed += u64::from(len);
+        if is_measured {
+            self.note_negative(now_ns, sent_ns, len);
+            let all = &mut self.latencies.confirms;
+            let at = all.iter().position(|(of, _)| *of == destination).unwrap_or_else(|| {
+                // Once per set of histograms: most transports confirm nothing and have no use for them.
+                all.push((destination, Hist::default()));
+                all.len() - 1
+            });
+            all[at].1.record_n(now_ns.saturating_sub(sent_ns), len);
+        }
+    }
+
+    /// Notes what the broker said of the messages that are received next.
+    pub(crate) fn note_told(&mut self, told: &[Told]) {
+        let again = told.iter().filter(|told| told.attempt > 1).count() as u64;
+        if again > 0 {
+            self.local.redelivered += again;
+            self.rarely = true;
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! A last exchange with the server when the run is over: it makes sure that the server has what was sent, and that it is
+//! still there. Without that, a line that went silent could not be told from lost messages.
+
+use drumpost_core::port::PortError;
+use futures_util::FutureExt;
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+/// How long a server may take to answer at the end of a run. A healthy one takes under a millisecond. It has to be less than
+/// the four seconds that the engine gives a lane to finish after the drain deadline.
+pub const SILENCE: Duration = Duration::from_secs(3);
+
+type Exchange = Pin<Box<dyn Future<Output = Result<(), PortError>> + Send>>;
+
+/// An exchange that is made once, when it is first polled.
+#[derive(Default)]
+pub struct Last(Option<Exchange>);
+
+impl std::fmt::Debug for Last {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Last")
+    }
+}
+
+impl Last {
+    /// Polls the exchange that `begin` makes, for at most [`SILENCE`]. `at` names the server.
+    pub fn poll<F, E>(
+        &mut self,
+        context: &mut Context<'_>,
+        at: &str,
+        begin: impl FnOnce() -> F,
+    ) -> Poll<Result<(), PortError>>
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: std::fmt::Display,
+    {
+        let exchange = self.0.get_or_insert_with(|| {
+            let (exchange, at) = (begin(), at.to_owned());
+            Box::pin(async move {
+                match tokio::time::timeout(SILENCE, exchange).await {
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(error)) => Err(PortError::Failed(format!(
+                        "{at} did not answer at the end of the run: {error}"
+                    ))),
+                    Err(_) => Err(PortError::Failed(format!(
+                        "{at} was silent: it did not answer for {SILENCE:?} after the run, although the connection is open, \
+                         so missing messages are not known to be lost"
+                    ))),
+                }
+            })
+        });
+        exchange.poll_unpin(context)
+    }
+}
