@@ -216,7 +216,11 @@ fn a_killed_consumer_loses_nothing_with_jetstream() {
             assert_eq!((audit.lost, audit.corrupted, outcome.unfinished), (0, 0, 0), "{audit:?}");
             assert_eq!(audit.confirmed, Some(audit.sent));
             assert_eq!(audit.unique, audit.expected);
-            assert!(outcome.outages[0].to_string().contains("was killed 30"), "{:?}", outcome.outages);
+            let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
+            let Cause::ConsumerKilled { in_hand } = outage.cause else { panic!("{outage}") };
+            assert!(outage.at_ns >= 300_000_000 && outage.away_ns >= 500_000_000, "{outage}");
+            // Each message that it died with comes again.
+            assert!(in_hand >= 8 && audit.duplicated >= in_hand as u64, "{outage}: {audit:?}");
         }
     }
 }
