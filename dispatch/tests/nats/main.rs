@@ -19,7 +19,7 @@ use drumpost_core::{
     handler::Reactor,
     load::{Extent, Pace},
     monitor::Unwatched,
-    outcome::Ending,
+    outcome::{Cause, Ending},
     plan::{Kill, Victim},
     registry::Options,
     scenario::{Style, command, reply, request},
