@@ -5,7 +5,7 @@ mod tally;
 
 use crate::{
     counters::{Local, PortConfirms, Published},
-    credit::Credit,
+    credit::{Credit, Done},
     exchange::{Exchange, Latencies},
     hist::Distribution,
     lane::Lane,
@@ -141,6 +141,14 @@ impl Collector {
         all
     }
 
+    /// What all lanes have done so far. Costs little however many they are.
+    pub(crate) fn done(&self) -> Done {
+        self.credit.done().unwrap_or_else(|| {
+            let Local { started, ended, awake_ns, emitted, .. } = self.read();
+            Done { started, ended, awake_ns, emitted: emitted.iter().sum() }
+        })
+    }
+
     /// Lanes that send.
     pub(crate) fn senders(&self) -> usize {
         self.lanes.iter().filter(|lane| !lane.ports.is_empty()).count().max(1)
@@ -152,9 +160,10 @@ impl Collector {
         let origins = self.wiring.driven().count();
         let ended = || self.credit.all_ended(origins);
         let before = ended();
-        let started = self.credit.all_started();
-        let started =
-            started.unwrap_or_else(|| self.lanes.iter().map(|lane| lane.counters.started()).sum::<u64>());
+        let started = match self.credit.done() {
+            Some(done) => done.started,
+            None => self.lanes.iter().map(|lane| lane.counters.started()).sum(),
+        };
         let ended = (before + ended()) as f64 / 2.0;
         started as f64 - ended / ends_per_flow as f64
     }

@@ -18,9 +18,24 @@ pub(crate) struct Credit {
 /// The sums of one thread over all its lanes, so that a look at what is under way costs no look at each of them.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub(crate) struct Sums {
+struct Sums {
     started: AtomicU64,
     ended: AtomicU64,
+    emitted: AtomicU64,
+    awake_ns: AtomicU64,
+}
+
+/// What lanes have done so far, all together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// Flows started.
+    pub started: u64,
+    /// Ends of flows.
+    pub ended: u64,
+    /// Messages emitted.
+    pub emitted: u64,
+    /// How long loads waited awake for due times.
+    pub awake_ns: u64,
 }
 
 impl Credit {
@@ -55,9 +70,13 @@ impl Credit {
         }
     }
 
-    /// Publishes how many flows the lanes of a thread have started so far, all together.
-    pub(crate) fn set_started(&self, thread: usize, started: u64) {
-        self.sums[thread].started.store(started, Ordering::Relaxed);
+    /// Publishes what the lanes of a thread have done so far, but for the ends of flows.
+    pub(crate) fn publish_done(&self, thread: usize, done: &Done) {
+        let Sums { started, emitted, awake_ns, .. } = &self.sums[thread];
+        let Done { started: now_started, emitted: now_emitted, awake_ns: now_awake_ns, .. } = *done;
+        started.store(now_started, Ordering::Relaxed);
+        emitted.store(now_emitted, Ordering::Relaxed);
+        awake_ns.store(now_awake_ns, Ordering::Relaxed);
     }
 
     /// How many times flows of the `origin`-th origin have been ended.
@@ -73,9 +92,15 @@ impl Credit {
         self.sums.iter().map(|sums| sums.ended.load(Ordering::Acquire)).sum()
     }
 
-    /// How many flows were started; `None` where the lanes' own counters are all that tells.
-    pub(crate) fn all_started(&self) -> Option<u64> {
-        let sum = || self.sums.iter().map(|sums| sums.started.load(Ordering::Relaxed)).sum();
-        (!self.sums.is_empty()).then(sum)
+    /// What was done by lanes whose threads add it up; `None` where the lanes' own counters are all that tells.
+    pub(crate) fn done(&self) -> Option<Done> {
+        let read = |cell: &AtomicU64| cell.load(Ordering::Relaxed);
+        let add = |all: Done, Sums { started, ended, emitted, awake_ns }: &Sums| Done {
+            started: all.started + read(started),
+            ended: all.ended + read(ended),
+            emitted: all.emitted + read(emitted),
+            awake_ns: all.awake_ns + read(awake_ns),
+        };
+        (!self.sums.is_empty()).then(|| self.sums.iter().fold(Done::default(), add))
     }
 }

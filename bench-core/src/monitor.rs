@@ -269,8 +269,8 @@ impl Monitor {
     }
 
     fn counts(&self) -> Counts {
-        let local = self.collector.read();
-        Counts { sent: local.emitted.iter().sum(), ended: local.ended / self.ends_per_flow }
+        let done = self.collector.done();
+        Counts { sent: done.emitted, ended: done.ended / self.ends_per_flow }
     }
 
     /// Reads what the trial costs, as long as its load goes on.
@@ -284,14 +284,14 @@ impl Monitor {
     }
 
     fn reading(&self, now_ns: u64) -> Reading {
-        let local = self.collector.read();
+        let done = self.collector.done();
         Reading {
             at_ns: now_ns,
             cpu_ns: process_cpu_ns(),
-            awake_ns: local.awake_ns,
+            awake_ns: done.awake_ns,
             harness_ns: harness_cpu_ns(),
-            messages: local.emitted.iter().sum(),
-            flows: local.ended / self.ends_per_flow,
+            messages: done.emitted,
+            flows: done.ended / self.ends_per_flow,
         }
     }
 

@@ -46,6 +46,19 @@ pub struct Endpoint<S, R> {
 /// Endpoints as a transport opens them.
 pub type Endpoints<S, R> = Vec<Endpoint<S, R>>;
 
+/// Where messages are between a send port and a receive port. A thread with very many lanes looks into an inbox when
+/// something was sent to it, which is possible only over a transport in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queues {
+    /// A message may reach its receiver some time after `offer` has taken it, so inboxes have to be looked into again and
+    /// again.
+    Elsewhere,
+    /// A message is in the inbox of its receiver when `offer` returns.
+    Each,
+    /// As [`Queues::Each`], and the instances of a service that compete for messages take them from one queue.
+    Shared,
+}
+
 /// A transport whose ports run on threads.
 pub trait Transport: Send {
     /// Its sending port. It owns what it uses, as the thread it runs on may outlive the trial if it hangs.
@@ -53,9 +66,8 @@ pub trait Transport: Send {
     /// Its receiving port.
     type Recv: RecvPort + 'static;
 
-    /// Whether the instances of a service that compete for messages take them from one queue. Then the engine has one of
-    /// them look for a message, and otherwise all of them, where there are so many that it does not look at each in turn.
-    const SHARES_QUEUES: bool = false;
+    /// Where a message is when `offer` has taken it.
+    const QUEUES: Queues = Queues::Elsewhere;
 
     /// Sets up what carries `wiring`: one endpoint for each of its instances, in order.
     ///

@@ -10,7 +10,11 @@ use crate::{
     payload::Pool,
     scenario::{Intent, Part, Route, Scenario, Service, Style},
 };
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    ops::Range,
+    sync::Arc,
+};
 
 /// The settings from which a wiring is made, besides the scenario.
 #[derive(Clone, Debug)]
@@ -125,23 +129,20 @@ impl Wiring {
         checks::width(scenario, style)?;
         checks::needed(scenario, settings)?;
         checks::replies(scenario.routes(style))?;
-        let takes_part = |name: &str| {
-            let asked = settings.with.iter().any(|with| with == name);
-            let left_out = settings.without.iter().any(|without| without == name);
-            scenario
-                .services
-                .iter()
-                .any(|service| service.name == name && (service.part != Part::Optional || asked))
-                && !left_out
-        };
+        let asked: HashSet<&str> = settings.with.iter().map(String::as_str).collect();
+        let left_out: HashSet<&str> = settings.without.iter().map(String::as_str).collect();
         let routes: Vec<Route> = scenario.routes(style).to_vec();
+        let ends = |route: &Route| std::iter::once(route.sender).chain(route.receivers.iter().copied());
+        let routed: HashSet<&str> = routes.iter().flat_map(ends).collect();
         let used = |service: &&Service| {
-            let wired =
-                |route: &Route| route.sender == service.name || route.receivers.contains(&service.name);
-            takes_part(service.name) && (service.driven || routes.iter().any(wired))
+            let takes_part = service.part != Part::Optional || asked.contains(service.name);
+            let is_wired = service.driven || routed.contains(service.name);
+            takes_part && !left_out.contains(service.name) && is_wired
         };
         let services = number(scenario.services.iter().filter(used), settings)?;
-        let index = |name: &str| services.iter().position(|service| service.name == name);
+        let numbers: HashMap<&str, usize> =
+            services.iter().enumerate().map(|(number, service)| (&*service.name, number)).collect();
+        let index = |name: &str| numbers.get(name).copied();
         let mut destinations = Vec::new();
         for route in &routes {
             let receivers: Vec<usize> = route.receivers.iter().filter_map(|name| index(name)).collect();

@@ -19,7 +19,7 @@ use drumpost_core::{
     port::{Inbox, PortError, RecvPort, SendPort, Told},
     registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
-    transport::{Endpoint, OpenError, Transport},
+    transport::{self, Endpoint, OpenError, Transport},
     wiring::{Destination, Wiring},
 };
 use std::time::Duration;
@@ -141,7 +141,7 @@ impl<const SLEEPS: bool> Queues<SLEEPS> {
 impl<const SLEEPS: bool> Transport for Channels<SLEEPS> {
     type Send = QueueSender<SLEEPS>;
     type Recv = QueueReceiver<SLEEPS>;
-    const SHARES_QUEUES: bool = true;
+    const QUEUES: transport::Queues = transport::Queues::Shared;
 
     fn open(&mut self, wiring: &Wiring) -> Result<Vec<Endpoint<Self::Send, Self::Recv>>, OpenError> {
         let queues: Vec<Queues<SLEEPS>> =

@@ -13,7 +13,7 @@ use drumpost_core::{
     port::{Inbox, PortError, RecvPort, SendPort, Told},
     registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
-    transport::{Endpoint, OpenError, Transport},
+    transport::{Endpoint, OpenError, Queues, Transport},
     wiring::Wiring,
 };
 use rtrb::{Consumer, Producer, RingBuffer, chunks::ReadChunk};
@@ -75,6 +75,7 @@ struct Rings {
 impl Transport for Rtrb {
     type Send = RingSender;
     type Recv = RingReceiver;
+    const QUEUES: Queues = Queues::Each;
 
     fn open(&mut self, wiring: &Wiring) -> Result<Vec<Endpoint<RingSender, RingReceiver>>, OpenError> {
         refuse_other_intents(

@@ -9,10 +9,12 @@ use crate::{
     host::groups::{self, Version},
 };
 use drumpost_core::{
+    drive,
     load::Pace,
     message::Message,
     plan::TrialPlan,
     registry::{RunsOn, TransportEntry},
+    wiring::Destination,
 };
 use drumpost_results::units;
 use std::{
@@ -25,6 +27,16 @@ const SLOT_LEN: u64 = size_of::<Message>() as u64 + 8;
 
 /// Buffers of one batch that a lane and its ports have.
 const BATCHES: u64 = 4;
+
+/// Bytes of an instance whose thread has histograms and credit for all its instances, and of one that has its own. Of the
+/// latter's histograms only what is hit takes memory, which is a few pages of each. Measured with 20,000 instances and
+/// with 2,000.
+const CROWDED_LANE_LEN: u64 = 8 << 10;
+const LANE_LEN: u64 = 48 << 10;
+
+/// Bytes per pair of a competing instance and a producer that it hears, and pairs up to which each has them.
+const PAIR_LEN: u64 = 4;
+const PAIRS_MAX: u64 = 1 << 20;
 
 /// Bytes per user with think time: the due time of the next flow, and its number.
 const USER_LEN: u64 = 32;
@@ -72,6 +84,15 @@ fn needs(plan: &TrialPlan, entry: &TransportEntry) -> Vec<Need> {
         }
     };
     let product = |factors: &[u64]| factors.iter().fold(1_u64, |product, n| product.saturating_mul(*n));
+    let crowded = entry.runs_on == RunsOn::Threads && drive::is_crowded(plan);
+    let lane_len = if crowded { CROWDED_LANE_LEN } else { LANE_LEN };
+    // Competing instances keep a number for each producer that they hear, as long as there are not too many such pairs.
+    let pairs = |destination: &Destination| {
+        let instances = |service: usize| wiring.services[service].instances.len() as u64;
+        let hears = |service: &usize| product(&[instances(*service), instances(destination.sender)]);
+        destination.receivers.iter().map(hears).filter(|pairs| *pairs <= PAIRS_MAX).sum::<u64>()
+    };
+    let pairs = wiring.destinations.iter().map(pairs).fold(0, u64::saturating_add);
     let users = match plan.load.pace {
         Pace::Closed { in_flight } if plan.load.thinks => in_flight,
         _ => 0,
@@ -86,6 +107,11 @@ fn needs(plan: &TrialPlan, entry: &TransportEntry) -> Vec<Need> {
             bytes: product(&[lanes, wiring.batch as u64, BATCHES, size_of::<Message>() as u64]),
             flag: "--batch",
             what: "buffers of this length for every instance",
+        },
+        Need {
+            bytes: product(&[lanes, lane_len]).saturating_add(product(&[pairs, PAIR_LEN])),
+            flag: "--instances",
+            what: "this many instances",
         },
         Need {
             bytes: product(&[users, USER_LEN]),

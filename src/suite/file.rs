@@ -372,10 +372,10 @@ mod tests {
     #[test]
     fn an_option_is_checked_as_it_is_declared() {
         refused(
-            "[[matrix]]\n[matrix.set]\n\nfan-out.subscribers = [1, 65]\n",
+            "[[matrix]]\n[matrix.set]\n\nfan-out.subscribers = [1, 16385]\n",
             &[
                 "`set.fan-out.subscribers` in [[matrix]] `matrix-1`, line 4",
-                "\"65\" is not a whole number from 1 to 64",
+                "\"16385\" is not a whole number from 1 to 16384",
             ],
         );
         refused(

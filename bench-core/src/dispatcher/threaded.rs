@@ -13,7 +13,8 @@ use crate::{
     clock::Clock,
     drive::{
         Placement, Rings, Seat, Wait,
-        crowd::{Board, CROWD, Crowd},
+        crowd::{Board, Crowd},
+        is_crowded,
         slack::{Slack, ask_for_precise_sleeps},
         threads,
     },
@@ -24,7 +25,7 @@ use crate::{
     port::{PortError, RecvPort, SendPort},
     registry::Promise,
     session::{Control, Session, rings},
-    transport::{Cleaned, Endpoint, Endpoints, OpenError, Transport},
+    transport::{Cleaned, Endpoint, Endpoints, OpenError, Queues, Transport},
     wiring::Wiring,
 };
 use std::{
@@ -50,7 +51,7 @@ impl<T: Transport> Dispatcher for Threaded<T> {
         check(plan)?;
         let ran = self.0.open(&plan.wiring).map(|endpoints| {
             watch.opened(self.0.server().as_ref());
-            run(plan, endpoints, T::SHARES_QUEUES, watch)
+            run(plan, endpoints, T::QUEUES, watch)
         });
         if let Ok(outcome) = &ran {
             watch.measured(outcome);
@@ -75,18 +76,14 @@ impl<T: Transport> Dispatcher for Threaded<T> {
 fn run<S: SendPort + 'static, R: RecvPort + 'static>(
     plan: &TrialPlan,
     endpoints: Endpoints<S, R>,
-    shares_queues: bool,
+    queues: Queues,
     watch: &mut dyn Watch,
 ) -> Outcome {
     // Measured here the first time, not when the first lane waits.
     Slack::of_host();
-    let count = usize::from(plan.wiring.instance_count());
-    let threads = match plan.placement {
-        Placement::Each => count,
-        Placement::Threads(threads) => threads.min(count),
-    };
-    if count > CROWD * threads {
-        return run_crowds(plan, endpoints, threads, shares_queues, watch);
+    let threads = plan.placement.threads(usize::from(plan.wiring.instance_count()));
+    if is_crowded(plan) && queues != Queues::Elsewhere {
+        return run_crowds(plan, endpoints, threads, queues, watch);
     }
     let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
     let terms = terms(plan);
@@ -110,13 +107,13 @@ fn run_crowds<S: SendPort + 'static, R: RecvPort + 'static>(
     plan: &TrialPlan,
     endpoints: Endpoints<S, R>,
     threads: usize,
-    shares_queues: bool,
+    queues: Queues,
     watch: &mut dyn Watch,
 ) -> Outcome {
     let (Session { lanes, monitor, control }, desks) = Session::crowded(plan, lead_ns(plan), threads);
     let sleeps = !matches!(plan.wait, Wait::Spin | Wait::Yield);
     let credit = monitor.credit();
-    let board = Arc::new(Board::new(&plan.wiring, threads, credit, sleeps, shares_queues));
+    let board = Arc::new(Board::new(&plan.wiring, threads, credit, sleeps, queues));
     board.bells().for_each(|bell| control.add_bell(Arc::clone(bell)));
     let crowd = |(thread, desks)| Crowd::new(plan, &board, thread, desks);
     let mut crowds: Vec<Crowd<S, R>> = desks.into_iter().enumerate().map(crowd).collect();

@@ -16,6 +16,7 @@ use crate::{
     clock::Now,
     lane::{Lane, Outlet, Turn},
     message::Message,
+    plan::TrialPlan,
     port::{PortError, RecvPort, SendPort},
     transport::Endpoint,
 };
@@ -37,6 +38,15 @@ impl Placement {
     #[must_use]
     pub fn cores() -> Self {
         Self::Threads(cores())
+    }
+
+    /// How many threads so many lanes have.
+    #[must_use]
+    pub fn threads(self, lanes: usize) -> usize {
+        match self {
+            Self::Each => lanes,
+            Self::Threads(count) => count.min(lanes),
+        }
     }
 
     /// How many worker threads a runtime of tasks has for it.
@@ -75,6 +85,14 @@ impl FromStr for Placement {
             )),
         }
     }
+}
+
+/// Whether a trial on threads has so many lanes that its threads step those which have something to do, and not all of them
+/// in turn. Their histograms are then those of the threads.
+#[must_use]
+pub fn is_crowded(plan: &TrialPlan) -> bool {
+    let lanes = usize::from(plan.wiring.instance_count());
+    lanes > crowd::CROWD * plan.placement.threads(lanes)
 }
 
 /// How an idle thread waits.

@@ -23,9 +23,9 @@ impl Lane {
         self.spec.counters.publish_awake(&self.spec.out.recorder.local);
     }
 
-    /// How many flows it has started.
-    pub(crate) const fn started(&self) -> u64 {
-        self.spec.out.recorder.local.started
+    /// How many flows it has started, and how many messages it has emitted.
+    pub(crate) fn done(&self) -> (u64, u64) {
+        (self.spec.out.recorder.local.started, self.spec.out.emitted())
     }
 
     /// What it records into and publishes by itself, unless its thread does that for many lanes.

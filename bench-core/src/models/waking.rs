@@ -1,4 +1,4 @@
-//! Model of bells: a sleeping lane is woken by a message, by the end of a flow that it waits for, and by the stop.
+//! Models of bells and calls: a sleeping lane is woken by a message, by the end of a flow that it waits for, and by the stop.
 
 use super::{
     Ends, Still, Tells, check, handled, plan,
@@ -9,6 +9,7 @@ use crate::{
     bell::Bell,
     drive::{
         Rings, Seat, Wait,
+        crowd::{Board, Calls, Crowd},
         ledger::Terms,
         tasks::{self, Pacing},
         threads,
@@ -18,7 +19,8 @@ use crate::{
     port::{AsyncRecvPort, Inbox, PortError, Told},
     scenario::command,
     session::Session,
-    transport::Endpoint,
+    sync::atomic::{AtomicUsize, Ordering},
+    transport::{Endpoint, Queues},
 };
 use loom::thread;
 use std::{
@@ -126,4 +128,69 @@ fn no_wake_is_lost_on_threads() {
 #[test]
 fn no_wake_is_lost_on_tasks() {
     source_and_sink(2, on_tasks);
+}
+
+/// As [`source_and_sink`], on threads that step the lanes which were called: each has one lane, and takes it for one of many.
+#[test]
+fn no_call_is_lost_between_crowds() {
+    let services = vec![service("source", || Box::new(Tells)), service("sink", || Box::new(EndsAndTells))];
+    let routes = vec![command("sink.work", &["Told"], "source", &["sink"])];
+    let plan = plan(services, routes, FLOWS);
+    check(2, move || {
+        MAIN.set(Some(thread::current()));
+        let (Session { lanes, monitor, control }, desks) = Session::crowded(&plan, 0, 2);
+        let board = Arc::new(Board::new(&plan.wiring, 2, monitor.credit(), true, Queues::Each));
+        board.bells().for_each(|bell| control.add_bell(Arc::clone(bell)));
+        let (sends, inbox) = queue();
+        let endpoints = [
+            Endpoint { inbox: None, replies: None, sends: vec![sends] },
+            Endpoint { inbox: Some(inbox), replies: None, sends: Vec::new() },
+        ];
+        let mut threads = Vec::new();
+        for (((at, lane), endpoint), desks) in lanes.into_iter().enumerate().zip(endpoints).zip(desks) {
+            let mut crowd = Crowd::new(&plan, &board, at, desks);
+            crowd.add(Seat { lane, endpoint, rings: Rings::default() }, at);
+            threads.push(thread::spawn(move || crowd.drive(&Still).unwrap()));
+        }
+        while handled() < u64::from(FLOWS) {
+            thread::park();
+        }
+        control.stop.stop();
+        control.ring();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        drop(monitor);
+    });
+}
+
+/// Two threads call two lanes of a third, which takes the calls while they are made. What a caller did before its call is
+/// seen by who takes it, and no call is left where nobody looks.
+#[test]
+fn what_was_done_before_a_call_is_seen_by_the_step() {
+    check(3, || {
+        let calls = Arc::new(Calls::new(2));
+        let done: Arc<[AtomicUsize; 2]> = Arc::default();
+        let caller = |lane: usize| {
+            let (calls, done) = (Arc::clone(&calls), Arc::clone(&done));
+            thread::spawn(move || {
+                done[lane].store(1, Ordering::Relaxed);
+                calls.call(lane);
+            })
+        };
+        let callers = [caller(0), caller(1)];
+        let mut taken = Vec::new();
+        let step = |taken: &mut Vec<u32>, calls: &Calls| {
+            let before = taken.len();
+            calls.take(taken);
+            for lane in &taken[before..] {
+                assert_eq!(done[*lane as usize].load(Ordering::Relaxed), 1, "called before it was done");
+            }
+        };
+        step(&mut taken, &calls);
+        step(&mut taken, &calls);
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        step(&mut taken, &calls);
+        taken.sort_unstable();
+        assert_eq!(taken, [0, 1], "a call was lost");
+        assert!(calls.is_empty());
+    });
 }

@@ -85,6 +85,8 @@ struct Setup<'a> {
     origins: Arc<[u16]>,
     starting: usize,
     replies: Arc<[bool]>,
+    /// By name of a service.
+    reactors: HashMap<&'static str, fn() -> Box<dyn Reactor>>,
     watched_desks: Vec<WatchedDesk>,
     /// By thread.
     desks: Vec<Desks>,
@@ -115,6 +117,7 @@ pub(super) fn set_up(plan: &TrialPlan, begins_ns: u64, threads: Option<usize>) -
         origins: origins.into(),
         starting,
         replies: wiring.destinations.iter().map(|d| d.intent == Intent::Reply).collect(),
+        reactors: plan.scenario.services.iter().map(|service| (service.name, service.reactor)).collect(),
         watched_desks: Vec::new(),
         desks: (0..threads.unwrap_or(0)).map(|_| Desks::default()).collect(),
         desk_at: HashMap::new(),
@@ -178,7 +181,7 @@ impl Setup<'_> {
         let asks = role.legs.iter().any(|leg| leg.intent == Intent::Request);
         let lane = Lane::new(LaneSpec {
             id,
-            reactor: reactor(plan, service),
+            reactor: self.reactor(service),
             out: Out::new(id, plan.scenario.kinds.len(), &role.legs, recorder),
             load,
             hears: !role.heard_ids.is_empty(),
@@ -192,6 +195,15 @@ impl Setup<'_> {
             control: Arc::clone(&self.control),
         });
         (lane, watched)
+    }
+
+    fn reactor(&self, service: usize) -> Box<dyn Reactor> {
+        let name = &*self.plan.wiring.services[service].name;
+        let whose = || format!("making the handler of `{name}`");
+        match self.reactors.get(name) {
+            Some(make) => accused(whose, make),
+            None => Box::new(Deaf),
+        }
     }
 
     /// Gives the next lane of a thread the desk of those that hear the same. Says which of all it is.
@@ -220,13 +232,6 @@ fn heard(wiring: &Wiring, service: usize) -> Heard {
         streams += senders.len() as u32;
     }
     heard
-}
-
-fn reactor(plan: &TrialPlan, service: usize) -> Box<dyn Reactor> {
-    let name = &plan.wiring.services[service].name;
-    let found = plan.scenario.services.iter().find(|service| service.name == name);
-    let whose = || format!("making the handler of `{name}`");
-    found.map_or_else(|| Box::new(Deaf) as Box<dyn Reactor>, |service| accused(whose, || (service.reactor)()))
 }
 
 /// Stands in for a handler that a wiring names and a scenario does not have, which wiring rules out.

@@ -2,6 +2,7 @@
 
 use super::{WiringError, WiringSettings, rule};
 use crate::scenario::{Intent, Part, Route, Scenario, Service, Style};
+use std::collections::{HashMap, HashSet};
 
 /// A service that every flow needs cannot be left out: the run would wait for ends that never come.
 pub(super) fn needed(scenario: &Scenario, settings: &WiringSettings) -> Result<(), WiringError> {
@@ -44,10 +45,15 @@ const DESTINATIONS_MAX: usize = 64;
 
 /// No service sends to, or hears, more destinations than a lane can keep apart.
 pub(super) fn width(scenario: &Scenario, style: Style) -> Result<(), WiringError> {
-    let routes = scenario.routes(style);
+    let mut counts: HashMap<&str, (usize, usize)> = HashMap::new();
+    for route in scenario.routes(style) {
+        counts.entry(route.sender).or_default().0 += 1;
+        for receiver in route.receivers {
+            counts.entry(receiver).or_default().1 += 1;
+        }
+    }
     for service in &scenario.services {
-        let sends = routes.iter().filter(|route| route.sender == service.name).count();
-        let hears = routes.iter().filter(|route| route.receivers.contains(&service.name)).count();
+        let (sends, hears) = counts.get(service.name).copied().unwrap_or_default();
         if sends.max(hears) > DESTINATIONS_MAX {
             return Err(rule(format!(
                 "`{}` sends to {sends} destinations and hears {hears}; at most {DESTINATIONS_MAX} of each are possible",
@@ -58,30 +64,42 @@ pub(super) fn width(scenario: &Scenario, style: Style) -> Result<(), WiringError
     Ok(())
 }
 
+/// The names of a list, of a long one the first.
+fn listed(names: &[&str]) -> String {
+    const MOST: usize = 32;
+    match names.get(..MOST) {
+        Some(first) if names.len() > MOST => format!("{} and {} more", first.join(", "), names.len() - MOST),
+        _ => names.join(", "),
+    }
+}
+
 /// Every name is there.
 pub(super) fn names(scenario: &Scenario, style: Style, settings: &WiringSettings) -> Result<(), WiringError> {
     let services: Vec<&str> = scenario.services.iter().map(|service| service.name).collect();
-    let known = |what, name: &str, names: &[&str], place: String| {
-        if names.contains(&name) {
+    let kinds: HashSet<&str> = scenario.kinds.iter().copied().collect();
+    let there: HashSet<&str> = services.iter().copied().collect();
+    let known = |what, name: &str, place: &dyn Fn() -> String| {
+        let (there, names) = if what == "kind" { (&kinds, scenario.kinds) } else { (&there, &services[..]) };
+        if there.contains(name) {
             return Ok(());
         }
-        Err(WiringError::Unknown { what, name: name.to_owned(), place, known: names.join(", ") })
+        Err(WiringError::Unknown { what, name: name.to_owned(), place: place(), known: listed(names) })
     };
     for route in scenario.routes(style) {
         let place = || format!("route `{}` of `{}`", route.destination, scenario.name);
-        known("service", route.sender, &services, place())?;
+        known("service", route.sender, &place)?;
         for receiver in route.receivers {
-            known("service", receiver, &services, place())?;
+            known("service", receiver, &place)?;
         }
         for kind in route.kinds {
-            known("kind", kind, scenario.kinds, place())?;
+            known("kind", kind, &place)?;
         }
     }
     let asked = settings.with.iter().map(|name| ("--with", name));
     let left_out = settings.without.iter().map(|name| ("--without", name));
     let counted = settings.instances.keys().map(|name| ("--instances", name));
     for (flag, name) in asked.chain(left_out).chain(counted) {
-        known("service", name, &services, format!("{flag} for `{}`", scenario.name))?;
+        known("service", name, &|| format!("{flag} for `{}`", scenario.name))?;
     }
     Ok(())
 }

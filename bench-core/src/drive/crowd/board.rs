@@ -1,7 +1,14 @@
 //! Whom a lane calls after it has sent something or ended a flow, where many lanes share a thread.
 
 use super::calls::Calls;
-use crate::{bell::Bell, credit::Credit, message::Message, scenario::Intent, wiring::Wiring};
+use crate::{
+    bell::Bell,
+    credit::{Credit, Done},
+    message::Message,
+    scenario::Intent,
+    transport::Queues,
+    wiring::Wiring,
+};
 use std::{ops::Range, sync::Arc};
 
 /// A thread as the others see it.
@@ -42,13 +49,13 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    /// Of the lanes of `wiring` on `threads`. `shares_queues` is what the transport says about competing instances.
+    /// Of the lanes of `wiring` on `threads`. `queues` is what the transport says about competing instances.
     pub(crate) fn new(
         wiring: &Wiring,
         threads: usize,
         credit: Arc<Credit>,
         sleeps: bool,
-        shares_queues: bool,
+        queues: Queues,
     ) -> Self {
         let lanes = usize::from(wiring.instance_count());
         let called = |thread: usize| Called {
@@ -60,7 +67,7 @@ impl Board {
             match instances.len() {
                 1 => Hearers::Each(instances),
                 _ if intent == Intent::Reply => Hearers::WhoAsked,
-                _ if shares_queues => Hearers::OneOf(instances, service),
+                _ if queues == Queues::Shared => Hearers::OneOf(instances, service),
                 _ => Hearers::Each(instances),
             }
         };
@@ -77,7 +84,8 @@ impl Board {
                 .services
                 .iter()
                 .map(|service| {
-                    (shares_queues && service.instances.len() > 1).then(|| service.instances.clone())
+                    ((queues == Queues::Shared) && service.instances.len() > 1)
+                        .then(|| service.instances.clone())
                 })
                 .collect(),
             driven: wiring.driven().collect(),
@@ -166,9 +174,9 @@ impl Caller {
         }
     }
 
-    /// Publishes how many flows the lanes of this thread have started, all together.
-    pub(crate) fn started(&self, count: u64) {
-        self.board.credit.set_started(self.thread, count);
+    /// Publishes what the lanes of this thread have done so far.
+    pub(crate) fn publish(&self, done: &Done) {
+        self.board.credit.publish_done(self.thread, done);
     }
 }
 

@@ -12,6 +12,7 @@ mod dues;
 use super::{Ports, Seat, Step, Wait, awake::Awake, slack::Slack, take_turn, threads};
 use crate::{
     clock::{Now, thread_cpu_ns},
+    credit::Done,
     message::Message,
     plan::TrialPlan,
     port::{PortError, RecvPort, SendPort},
@@ -19,6 +20,8 @@ use crate::{
     sync,
 };
 pub(crate) use board::{Board, Caller};
+#[cfg(all(test, loom))]
+pub(crate) use calls::Calls;
 use dues::Dues;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -59,7 +62,7 @@ pub(crate) struct Crowd<S, R> {
     /// Lanes that received something which the audit of their service has not been told.
     unsettled: VecDeque<u32>,
     full: u64,
-    started: u64,
+    done: Done,
     awake: Awake,
 }
 
@@ -78,7 +81,7 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
             dues: Dues::new(lanes),
             unsettled: VecDeque::new(),
             full: 0,
-            started: 0,
+            done: Done::default(),
             awake: Awake::default(),
         }
     }
@@ -164,7 +167,7 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
         let service = mark.service as usize;
         let (lane, endpoint) = (&mut seat.lane, &mut seat.endpoint);
         let latencies = &mut desks.all[desks.of_place[place] as usize].latencies;
-        let before = lane.started();
+        let before = lane.done();
         lane.recorder().swap_latencies(latencies);
         let ports =
             Ports { inbox: &mut endpoint.inbox, sends: &mut endpoint.sends, ledger: &mut seat.ledger };
@@ -172,10 +175,11 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
         let stepped = take_turn(lane, ports, sent, clock);
         let (step, _) = stepped.map_err(|error| (lane.id(), error))?;
         lane.recorder().swap_latencies(latencies);
-        let started = lane.started() - before;
-        if started > 0 {
-            self.started += started;
-            caller.started(self.started);
+        let (started, emitted) = lane.done();
+        if started + emitted > before.0 + before.1 {
+            self.done.started += started - before.0;
+            self.done.emitted += emitted - before.1;
+            caller.publish(&self.done);
         }
         for (origin, times) in lane.recorder().ended_now().drain(..) {
             caller.ended(origin, times);
@@ -281,16 +285,25 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
         let Some((place, _)) = waits else { return sync::park_timeout(at_most) };
         let cpu_ns = threads::sleep(at_most);
         if self.caller.own().bell.is_listening() {
-            self.seats[place].lane.waited_awake(cpu_ns);
+            self.waited_awake(place, cpu_ns);
         }
     }
 
     /// Notes that the thread waits awake at `now_ns`, if the load that is due next waits for a due time.
     fn note_awake(&mut self, now_ns: u64) {
         match self.dues.first().filter(|(place, _)| self.seats[*place].lane.waits_for_due()) {
-            Some((place, _)) => self.seats[place].lane.waited_awake(self.awake.goes_on(now_ns)),
+            Some((place, _)) => {
+                let waited_ns = self.awake.goes_on(now_ns);
+                self.waited_awake(place, waited_ns);
+            }
             None => self.awake.stops(),
         }
+    }
+
+    fn waited_awake(&mut self, place: usize, for_ns: u64) {
+        self.seats[place].lane.waited_awake(for_ns);
+        self.done.awake_ns += for_ns;
+        self.caller.publish(&self.done);
     }
 
     /// The thread has something to do after it waited awake. The last reading of its clock is that of the loop, so what has
