@@ -250,7 +250,7 @@ fn run<T: AsyncTransport>(
             settle: plan.drain_deadline,
             news: tell.clone(),
         };
-        let terms = terms(plan);
+        let terms = Terms::of(plan);
         let born = Born { seat: Seat::new(lane, endpoint, rings, terms), bell, pacing };
         let fate = Fate {
             transport: Arc::clone(transport),
@@ -285,11 +285,6 @@ fn run<T: AsyncTransport>(
     aborts.iter().for_each(task::AbortHandle::abort);
     let works = join(threads) || plan.placement.workers() > 1;
     Ok((monitor.finish(lanes), works))
-}
-
-/// The terms on which a plan's lanes confirm and acknowledge.
-pub(super) fn terms(plan: &TrialPlan) -> Terms {
-    Terms { window: plan.unconfirmed.max(plan.wiring.batch), after_confirm: false }
 }
 
 type Tasks = Vec<task::JoinHandle<()>>;

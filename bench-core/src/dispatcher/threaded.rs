@@ -6,7 +6,7 @@ use super::{
     gather::{Gathering, Leaving, News, join, watch_lanes},
     guard::no_thread,
     lead_ns, refusal_of,
-    tasked::{refuse_to_reopen, terms},
+    tasked::refuse_to_reopen,
 };
 use crate::{
     bell::Bell,
@@ -15,6 +15,7 @@ use crate::{
         Placement, Rings, Seat, Wait,
         crowd::{Board, Crowd},
         is_crowded,
+        ledger::Terms,
         slack::{Slack, ask_for_precise_sleeps},
         threads,
     },
@@ -86,7 +87,7 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
         return run_crowds(plan, endpoints, threads, queues, watch);
     }
     let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
-    let terms = terms(plan);
+    let terms = Terms::of(plan);
     let bells: Vec<Arc<Bell>> = (0..threads).map(|_| Arc::new(Bell::default())).collect();
     bells.iter().for_each(|bell| control.add_bell(Arc::clone(bell)));
     let by_lane: Vec<Arc<Bell>> = (0..lanes.len()).map(|lane| Arc::clone(&bells[lane % threads])).collect();
@@ -119,7 +120,7 @@ fn run_crowds<S: SendPort + 'static, R: RecvPort + 'static>(
     let mut crowds: Vec<Crowd<S, R>> = desks.into_iter().enumerate().map(crowd).collect();
     for (lane, endpoint) in lanes.into_iter().zip(endpoints) {
         let (at, service) = (usize::from(lane.id()) % threads, plan.wiring.service_of(lane.id()));
-        crowds[at].add(Seat::new(lane, endpoint, Rings::default(), terms(plan)), service);
+        crowds[at].add(Seat::new(lane, endpoint, Rings::default(), Terms::of(plan)), service);
     }
     let monitor = monitor.with_told(S::CONFIRMS, R::TELLS_ATTEMPTS);
     run_on_threads(crowds, plan.drain_deadline, &control, monitor, watch)

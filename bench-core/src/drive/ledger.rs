@@ -14,6 +14,7 @@ use crate::{
     clock::Now,
     lane::Lane,
     message::Message,
+    plan::TrialPlan,
     port::{Confirmed, PortError},
 };
 use std::collections::VecDeque;
@@ -31,6 +32,14 @@ pub struct Terms {
     pub window: usize,
     /// A message is acknowledged when what it caused is confirmed, and not when the transport has taken it.
     pub after_confirm: bool,
+}
+
+impl Terms {
+    /// The terms of a plan.
+    #[must_use]
+    pub fn of(plan: &TrialPlan) -> Self {
+        Self { window: plan.unconfirmed.max(plan.wiring.batch), after_confirm: false }
+    }
 }
 
 impl Default for Terms {

@@ -4,22 +4,24 @@
 
 use super::{Seat, round, settle};
 use crate::{
-    clock::{Now, VirtualClock},
+    clock::{Now, VirtualClock, as_ns},
     port::{PortError, RecvPort, SendPort},
 };
+use std::time::Duration;
 
 /// Lanes are told that they are idle after so many events.
 const EVENTS: u32 = 256;
 
 /// Runs `seats` until all are done. `next_event_ns` says when the simulated target next has something to hand over;
 /// `watch` is called with the time before each step of the clock, looks after the run, and says when it wants to be
-/// called next.
+/// called next. After the run, confirms are waited for `at_most` so long.
 ///
 /// # Errors
 /// The first failure of a port, with the lane it belongs to.
 pub fn drive<S: SendPort, R: RecvPort>(
     seats: &mut [Seat<S, R>],
     clock: &VirtualClock,
+    at_most: Duration,
     mut next_event_ns: impl FnMut() -> Option<u64>,
     mut watch: impl FnMut(u64) -> u64,
 ) -> Result<(), (u16, PortError)> {
@@ -27,7 +29,7 @@ pub fn drive<S: SendPort, R: RecvPort>(
     loop {
         let now = round(seats, clock)?;
         if now.done {
-            return settle_by(seats, clock, next_event_ns);
+            return settle_by(seats, clock, clock.now_ns().saturating_add(as_ns(at_most)), next_event_ns);
         }
         if now.moved {
             continue;
@@ -45,16 +47,13 @@ pub fn drive<S: SendPort, R: RecvPort>(
     }
 }
 
-/// Longest that confirms are waited for after the run, in ns of virtual time.
-const SETTLE_NS: u64 = 60_000_000_000;
-
-/// Goes on from event to event until everything is confirmed, or nothing more will come.
+/// Goes on from event to event until everything is confirmed, nothing more will come, or it is `until_ns`.
 fn settle_by<S: SendPort, R: RecvPort>(
     seats: &mut [Seat<S, R>],
     clock: &VirtualClock,
+    until_ns: u64,
     mut next_event_ns: impl FnMut() -> Option<u64>,
 ) -> Result<(), (u16, PortError)> {
-    let until_ns = clock.now_ns().saturating_add(SETTLE_NS);
     while !settle(seats, clock)? {
         match next_event_ns().filter(|at_ns| *at_ns <= until_ns) {
             Some(at_ns) => clock.advance_to(at_ns),

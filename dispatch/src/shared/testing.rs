@@ -214,6 +214,7 @@ pub(crate) struct Trial {
     pub wait: Wait,
     pub flow_timeout: Duration,
     pub sample_every: Duration,
+    pub unconfirmed: usize,
 }
 
 impl Default for Trial {
@@ -230,6 +231,7 @@ impl Default for Trial {
             wait: Wait::Park,
             flow_timeout: Duration::from_secs(5),
             sample_every: Duration::from_millis(100),
+            unconfirmed: 1024,
         }
     }
 }
@@ -276,7 +278,7 @@ impl Trial {
             sample_every: self.sample_every,
             kill: None,
             reconnect: None,
-            unconfirmed: drumpost_core::drive::ledger::WINDOW,
+            unconfirmed: self.unconfirmed,
         }
     }
 

@@ -1,9 +1,11 @@
 //! `sim`: a simulated target. The lanes and handlers of the program run against stations whose answer is known, in
 //! virtual time or on a real clock. In virtual time a run is the same to the byte. On a real clock it tests the pacing.
 
+mod confirms;
 pub mod spec;
 mod station;
 
+use confirms::{Confirms, Telling};
 use drumpost_core::{
     clock::{Clock, Now, VirtualClock},
     dispatcher::{Dispatcher, Threaded},
@@ -13,7 +15,7 @@ use drumpost_core::{
     options::{Grammar, OptionEntry, Values},
     outcome::Outcome,
     plan::TrialPlan,
-    port::{Inbox, PortError, RecvPort, SendPort, Told},
+    port::{Confirmed, Inbox, PortError, RecvPort, SendPort, Told},
     registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
     session::Session,
@@ -80,37 +82,52 @@ impl Dispatcher for Sim {
     }
 
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
-        match self.spec.clock {
-            SimClock::Virtual => self.run_virtual(plan, watch),
-            SimClock::Real => {
-                // Only the target knows when a message is served, so its receivers sleep in their ports.
-                let plan = TrialPlan { placement: Placement::Each, wait: Wait::Native, ..plan.clone() };
-                Threaded(Target { sim: *self, clock: Clock::start() }).run(&plan, watch)
+        // Only the target knows when a message is served, so its receivers sleep in their ports.
+        let real = || TrialPlan { placement: Placement::Each, wait: Wait::Native, ..plan.clone() };
+        match (self.spec.clock, self.spec.confirm.is_some()) {
+            (SimClock::Virtual, false) => self.run_virtual::<false>(plan, watch),
+            (SimClock::Virtual, true) => self.run_virtual::<true>(plan, watch),
+            (SimClock::Real, false) => {
+                Threaded(Target::<_, false>::new(*self, Clock::start())).run(&real(), watch)
+            }
+            (SimClock::Real, true) => {
+                Threaded(Target::<_, true>::new(*self, Clock::start())).run(&real(), watch)
             }
         }
     }
 }
 
 impl Sim {
-    fn run_virtual(self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
+    fn run_virtual<const CONFIRMS: bool>(
+        self,
+        plan: &TrialPlan,
+        watch: &mut dyn Watch,
+    ) -> Result<Outcome, OpenError> {
         if plan.kill.is_some() {
             return Err(OpenError::Refused(
                 "sim does not support --kill: a simulated consumer cannot be killed".into(),
             ));
         }
         let clock = VirtualClock::default();
-        let mut target = Target { sim: self, clock: clock.clone() };
+        let mut target = Target::<_, CONFIRMS>::new(self, clock.clone());
         let stations = target.stations(&plan.wiring);
         let endpoints = target.endpoints(&plan.wiring, &stations);
-        let Session { lanes, mut monitor, control } = Session::new(plan, 0);
+        let Session { lanes, monitor, control } = Session::new(plan, 0);
+        let mut monitor = monitor.with_told(CONFIRMS, false);
         let seat = |(lane, endpoint): (_, Endpoint<_, _>)| {
-            Seat::new(lane, endpoint, Rings::default(), Terms::default())
+            Seat::new(lane, endpoint, Rings::default(), Terms::of(plan))
         };
         let mut seats: Vec<_> = lanes.into_iter().zip(endpoints).map(seat).collect();
-        let next_event_ns =
-            || stations.iter().filter_map(|shared| shared.next_event_ns(clock.now_ns())).min();
+        let tellings = target.tellings;
+        let next_event_ns = || {
+            let now_ns = clock.now_ns();
+            let served = stations.iter().filter_map(|shared| shared.next_event_ns(now_ns));
+            let told = tellings.iter().filter_map(|telling| Some(lock(telling).front()?.0));
+            served.chain(told.filter(|at_ns| *at_ns > now_ns)).min()
+        };
         let driven = catch_unwind(AssertUnwindSafe(|| {
-            virtual_time::drive(&mut seats, &clock, next_event_ns, |now_ns| monitor.poll(now_ns, &mut *watch))
+            let look = |now_ns| monitor.poll(now_ns, &mut *watch);
+            virtual_time::drive(&mut seats, &clock, plan.drain_deadline, next_event_ns, look)
         }));
         match driven {
             Ok(Ok(())) => {}
@@ -145,14 +162,20 @@ fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The target as a transport, on either clock.
+/// The target as a transport, on either clock. Whether it confirms is part of its type, as it is of any transport's.
 #[derive(Debug)]
-struct Target<C> {
+struct Target<C, const CONFIRMS: bool> {
     sim: Sim,
     clock: C,
+    /// What the send ports will be told.
+    tellings: Vec<Telling>,
 }
 
-impl<C: Now + Clone + Send> Target<C> {
+impl<C: Now + Clone + Send, const CONFIRMS: bool> Target<C, CONFIRMS> {
+    const fn new(sim: Sim, clock: C) -> Self {
+        Self { sim, clock, tellings: Vec::new() }
+    }
+
     fn stations(&self, wiring: &Wiring) -> Vec<Arc<Shared>> {
         let station = |(index, service): (usize, &drumpost_core::wiring::WiredService)| {
             let seed = self.sim.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(index as u64 + 1);
@@ -169,12 +192,19 @@ impl<C: Now + Clone + Send> Target<C> {
         &mut self,
         wiring: &Wiring,
         stations: &[Arc<Shared>],
-    ) -> Vec<Endpoint<Sender<C>, Receiver<C>>> {
-        let send = |destination: &Destination| Sender {
-            to: destination.receivers.iter().map(|service| Arc::clone(&stations[*service])).collect(),
-            is_reply: destination.intent == Intent::Reply,
-            partly: 0,
-            clock: self.clock.clone(),
+    ) -> Vec<Endpoint<Sender<C, CONFIRMS>, Receiver<C>>> {
+        let Self { sim, clock, tellings } = self;
+        let mut send = |destination: &Destination| {
+            let seed = sim.seed.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(tellings.len() as u64 + 1);
+            let confirms = Confirms::new(sim.spec, seed);
+            tellings.push(confirms.telling());
+            Sender {
+                to: destination.receivers.iter().map(|service| Arc::clone(&stations[*service])).collect(),
+                is_reply: destination.intent == Intent::Reply,
+                partly: 0,
+                confirms,
+                clock: clock.clone(),
+            }
         };
         let endpoint = |instance: u16| {
             let service = wiring.service_of(instance);
@@ -183,20 +213,23 @@ impl<C: Now + Clone + Send> Target<C> {
                 member: usize::from(instance - wiring.services[service].instances.start),
                 buffer: Vec::with_capacity(wiring.batch),
                 looked_ns: 0,
-                clock: self.clock.clone(),
+                clock: clock.clone(),
             };
             let hears = wiring.heard_by(service).next().is_some();
-            Endpoint { inbox: hears.then(receive), sends: wiring.sends_of(service).map(send).collect() }
+            Endpoint { inbox: hears.then(receive), sends: wiring.sends_of(service).map(&mut send).collect() }
         };
         (0..wiring.instance_count()).map(endpoint).collect()
     }
 }
 
-impl<C: Now + Clone + Send + 'static> Transport for Target<C> {
-    type Send = Sender<C>;
+impl<C: Now + Clone + Send + 'static, const CONFIRMS: bool> Transport for Target<C, CONFIRMS> {
+    type Send = Sender<C, CONFIRMS>;
     type Recv = Receiver<C>;
 
-    fn open(&mut self, wiring: &Wiring) -> Result<Vec<Endpoint<Sender<C>, Receiver<C>>>, OpenError> {
+    fn open(
+        &mut self,
+        wiring: &Wiring,
+    ) -> Result<Vec<Endpoint<Sender<C, CONFIRMS>, Receiver<C>>>, OpenError> {
         let stations = self.stations(wiring);
         Ok(self.endpoints(wiring, &stations))
     }
@@ -204,16 +237,42 @@ impl<C: Now + Clone + Send + 'static> Transport for Target<C> {
 
 /// Sends to the stations of all receiving services.
 #[derive(Debug)]
-struct Sender<C> {
+struct Sender<C, const CONFIRMS: bool> {
     to: Vec<Arc<Shared>>,
     is_reply: bool,
     /// How many of `to` already have the first message that not all took.
     partly: usize,
+    confirms: Confirms,
     clock: C,
 }
 
-impl<C: Now + Send> SendPort for Sender<C> {
+impl<C: Now + Send, const CONFIRMS: bool> SendPort for Sender<C, CONFIRMS> {
+    const CONFIRMS: bool = CONFIRMS;
+
     fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
+        let now_ns = self.clock.now_ns();
+        if !CONFIRMS {
+            return self.pass_on(batch, now_ns);
+        }
+        for (taken, message) in batch.iter().enumerate() {
+            let is_refused = self.confirms.refuses(message);
+            if !is_refused && self.pass_on(std::slice::from_ref(message), now_ns)? == 0 {
+                return Ok(taken);
+            }
+            self.confirms.take(is_refused, now_ns);
+        }
+        Ok(batch.len())
+    }
+
+    fn confirmed(&mut self, tell: &mut dyn FnMut(Confirmed)) -> Result<(), PortError> {
+        self.confirms.tell(self.clock.now_ns(), tell);
+        Ok(())
+    }
+}
+
+impl<C, const CONFIRMS: bool> Sender<C, CONFIRMS> {
+    /// Passes a prefix of `batch` on to the stations, and says how long it is.
+    fn pass_on(&mut self, batch: &[Message], now_ns: u64) -> Result<usize, PortError> {
         if self.is_reply {
             for message in batch {
                 let shared = &self.to[0];
@@ -226,7 +285,6 @@ impl<C: Now + Send> SendPort for Sender<C> {
             }
             return Ok(batch.len());
         }
-        let now_ns = self.clock.now_ns();
         if let [only] = &self.to[..] {
             return Ok(lock(&only.station).offer(batch, now_ns));
         }
@@ -303,6 +361,7 @@ impl<C: Now + Send> RecvPort for Receiver<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shared::testing::{Trial, pipe};
 
     /// What becomes due between two readings of the clock is handed over at the next look, not after a sleep: half of
     /// all that found the server free came 43 µs late.
@@ -333,5 +392,79 @@ mod tests {
         assert!(idle_after(&mut receiver, 950_000, 950_100).is_zero(), "waits awake");
         assert!(idle_after(&mut receiver, 999_990, 1_000_010).is_zero(), "due since it looked");
         assert_eq!(receiver.drain(Inbox::All, 8, |_, _| {}).unwrap(), 1);
+    }
+
+    fn confirming(spec: &str) -> Sim {
+        Sim { spec: spec.parse().unwrap(), seed: 1 }
+    }
+
+    #[test]
+    fn confirms_are_counted_and_timed_exactly() {
+        let sim = confirming("service=fixed:10us,confirm=fixed:3ms");
+        let outcome = Trial { count: 2_000, ..Trial::default() }.run(sim, pipe(false));
+        let audit = &outcome.audit;
+        assert_eq!([audit.confirmed, audit.refused, audit.unconfirmed], [Some(2_000), Some(0), Some(0)]);
+        let [confirms] = &outcome.confirms[..] else { panic!("{:?}", outcome.confirms) };
+        assert_eq!((confirms.confirmed, confirms.refused, confirms.unconfirmed), (2_000, 0, 0));
+        let times = &confirms.times;
+        assert_eq!((times.count(), times.min_ns, times.max_ns), (2_000, 3_000_000, 3_000_000));
+        let silent = Trial { count: 100, ..Trial::default() }.run(confirming(""), pipe(false));
+        assert_eq!((silent.audit.confirmed, silent.confirms.len()), (None, 0), "it says nothing of confirms");
+    }
+
+    #[test]
+    fn what_is_refused_is_told_and_not_expected() {
+        for style in Style::ALL {
+            let sim = confirming("service=fixed:10us,confirm=exp:1ms,refuse=1/20");
+            let trial = Trial { style, count: 400, in_flight: 400, ..Trial::default() };
+            let outcome = trial.try_run(sim, pipe(false)).unwrap();
+            let audit = &outcome.audit;
+            assert_eq!([audit.confirmed, audit.refused, audit.unconfirmed], [Some(380), Some(20), Some(0)]);
+            assert_eq!(
+                (audit.sent, audit.expected, audit.unique, audit.lost),
+                (400, 380, 380, 0),
+                "{audit:?}"
+            );
+            assert_eq!(
+                (outcome.unfinished, outcome.drain_timed_out),
+                (20, false),
+                "it waits for none of them"
+            );
+        }
+    }
+
+    #[test]
+    fn no_more_is_sent_than_the_confirm_window_has_room_for() {
+        let sim = confirming("service=fixed:1us,confirm=fixed:10ms");
+        let trial = Trial { count: 1_000, batch: 1, in_flight: 1_000, ..Trial::default() };
+        let narrow = Trial { unconfirmed: 10, ..trial.clone() }.run(sim, pipe(false));
+        // Ten messages every 10 ms.
+        assert!((990_000_000..1_010_000_000).contains(&narrow.elapsed_ns), "{} ns", narrow.elapsed_ns);
+        assert!(narrow.blocked_ns > 900_000_000, "{} ns", narrow.blocked_ns);
+        assert_eq!(narrow.confirms[0].times.max_ns, 10_000_000);
+        let wide = Trial { unconfirmed: 1_000, ..trial }.run(sim, pipe(false));
+        assert!((wide.elapsed_ns, wide.blocked_ns) < (5_000_000, 1), "{} ns", wide.elapsed_ns);
+    }
+
+    #[test]
+    fn what_is_not_confirmed_by_the_drain_deadline_is_unconfirmed() {
+        // The deadline of these trials is two seconds.
+        for (time, confirmed) in [("1s", 50), ("10s", 0)] {
+            let sim = confirming(&format!("service=fixed:10us,confirm=fixed:{time}"));
+            let outcome = Trial { count: 50, ..Trial::default() }.run(sim, pipe(false));
+            let audit = &outcome.audit;
+            assert_eq!(
+                (audit.confirmed, audit.unconfirmed),
+                (Some(confirmed), Some(50 - confirmed)),
+                "{time}"
+            );
+            assert_eq!(outcome.confirms[0].times.count(), confirmed);
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_nobody_is_told_of_makes_no_sense() {
+        let error = "refuse=1/20".parse::<SimSpec>().unwrap_err().to_string();
+        assert!(error.contains("needs confirm"), "{error}");
     }
 }

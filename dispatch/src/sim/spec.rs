@@ -84,6 +84,10 @@ pub struct SimSpec {
     pub duplicate: Option<Share>,
     /// Messages that it delivers after their successor.
     pub reorder: Option<Share>,
+    /// After what time a sender is told that its message is stored. `None`: it is told nothing.
+    pub confirm: Option<ServiceTime>,
+    /// Messages that it refuses, and tells their sender so.
+    pub refuse: Option<Share>,
     /// Virtual unless said otherwise.
     pub clock: SimClock,
 }
@@ -97,6 +101,8 @@ impl Default for SimSpec {
             loss: None,
             duplicate: None,
             reorder: None,
+            confirm: None,
+            refuse: None,
             clock: SimClock::Virtual,
         }
     }
@@ -115,7 +121,7 @@ fn wrong<T>(text: impl Into<String>) -> Result<T, SpecError> {
 const SHARE: Grammar = Grammar::Form { form: "A/B", check: |text| share(text).map(drop) };
 
 /// The keys of `--sim`, declared as options are.
-pub static KEYS: [OptionEntry; 7] = [
+pub static KEYS: [OptionEntry; 9] = [
     OptionEntry::new(
         "service",
         Grammar::Form {
@@ -146,6 +152,19 @@ pub static KEYS: [OptionEntry; 7] = [
         "reorder",
         SHARE,
         "the first A of every B messages of a producer are delivered after their successor",
+    ),
+    OptionEntry::optional(
+        "confirm",
+        Grammar::Form {
+            form: "fixed:TIME | exp:TIME | lognormal:TIME,SIGMA",
+            check: |text| service(text).map(drop),
+        },
+        "senders are told that a message is stored, after this time",
+    ),
+    OptionEntry::optional(
+        "refuse",
+        SHARE,
+        "the first A of every B messages of a producer are refused, and their sender is told; needs confirm",
     ),
     OptionEntry::new(
         "clock",
@@ -191,7 +210,16 @@ impl SimSpec {
     /// Of checked values.
     fn of(values: &Values) -> Result<Self, String> {
         let rule = |key| values.text(key).map(share).transpose();
+        let confirm = values.text("confirm").map(service).transpose()?;
+        let refuse = rule("refuse")?;
+        if refuse.is_some() && confirm.is_none() {
+            return Err(
+                "refuse: it needs confirm, such as confirm=fixed:1ms, by which senders are told".into()
+            );
+        }
         Ok(Self {
+            confirm,
+            refuse,
             service: service(values.text("service").unwrap_or_default())?,
             servers: u32::try_from(values.count("servers")).unwrap_or(u32::MAX),
             stall: values.text("stall").map(stall).transpose()?,

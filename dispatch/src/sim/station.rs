@@ -176,17 +176,22 @@ impl Station {
     }
 
     fn service_ns(&mut self) -> u64 {
-        let ns = match self.spec.service {
-            ServiceTime::Fixed { ns } => ns,
-            ServiceTime::Exponential { mean_ns } => {
-                let unit: f64 = Exp1.sample(&mut self.random);
-                mean_ns * unit
-            }
-            ServiceTime::LogNormal { median_ns, sigma } => {
-                let unit: f64 = StandardNormal.sample(&mut self.random);
-                median_ns * (sigma * unit).exp()
-            }
-        };
-        ns.round().min(1e17) as u64
+        sample_ns(self.spec.service, &mut self.random)
     }
+}
+
+/// Draws a time, in ns.
+pub(super) fn sample_ns(time: ServiceTime, random: &mut StdRng) -> u64 {
+    let ns = match time {
+        ServiceTime::Fixed { ns } => ns,
+        ServiceTime::Exponential { mean_ns } => {
+            let unit: f64 = Exp1.sample(random);
+            mean_ns * unit
+        }
+        ServiceTime::LogNormal { median_ns, sigma } => {
+            let unit: f64 = StandardNormal.sample(random);
+            median_ns * (sigma * unit).exp()
+        }
+    };
+    ns.round().min(1e17) as u64
 }
