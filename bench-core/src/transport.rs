@@ -9,7 +9,7 @@ use crate::{
 };
 use std::{
     future::Future,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// Why a transport could not be opened.
@@ -59,6 +59,9 @@ pub enum Queues {
     Shared,
 }
 
+/// Opens the ports of an instance again, on the thread of its lane.
+pub type Reopen<S, R> = Arc<dyn Fn(&Wiring, u16) -> Result<Endpoint<S, R>, OpenError> + Send + Sync>;
+
 /// A transport whose ports run on threads.
 pub trait Transport: Send {
     /// Its sending port. It owns what it uses, as the thread it runs on may outlive the trial if it hangs.
@@ -78,6 +81,12 @@ pub trait Transport: Send {
     /// As [`AsyncTransport::promise`].
     fn promise(&self, listed: Promise) -> Promise {
         listed
+    }
+
+    /// What opens the ports of an instance again, after its endpoint was dropped without having been finished. Asked before
+    /// `open`. `None` if that is not possible; a run with a kill, or one that is to reconnect, is then refused.
+    fn reopens(&self) -> Option<Reopen<Self::Send, Self::Recv>> {
+        None
     }
 
     /// The server that the ports talk to. Asked once, after `open`; `None` for a transport without a server.

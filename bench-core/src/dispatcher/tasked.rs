@@ -313,7 +313,8 @@ fn own_thread_main<F: Future>(handle: &Handle, task: F, pace: &Pace) -> F::Outpu
     tasks::block_on(task, pace)
 }
 
-fn kill(plan: &TrialPlan, lane: u16) -> Option<(Doom, Victim, Duration)> {
+/// When a lane is to be killed, what of it, and for how long it is away then.
+pub(super) fn kill(plan: &TrialPlan, lane: u16) -> Option<(Doom, Victim, Duration)> {
     let kill = plan.kill.as_ref()?;
     let service = plan.wiring.services.iter().find(|service| service.name == kill.service)?;
     let is_meant = service.instances.start.checked_add(kill.instance) == Some(lane);

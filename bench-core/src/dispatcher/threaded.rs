@@ -6,7 +6,7 @@ use super::{
     gather::{Gathering, Leaving, News, join, watch_lanes},
     guard::no_thread,
     lead_ns, refusal_of,
-    tasked::refuse_to_reopen,
+    tasked::{kill, refuse_to_reopen},
 };
 use crate::{
     bell::Bell,
@@ -17,16 +17,19 @@ use crate::{
         is_crowded,
         ledger::Terms,
         slack::{Slack, ask_for_precise_sleeps},
-        threads,
+        threads::{
+            self,
+            life::{Life, Lives},
+        },
     },
     lane::Lane,
     monitor::{Monitor, Watch},
-    outcome::Outcome,
+    outcome::{Outage, Outcome},
     plan::TrialPlan,
     port::{PortError, RecvPort, SendPort},
     registry::Promise,
     session::{Control, Session, rings},
-    transport::{Cleaned, Endpoint, Endpoints, OpenError, Queues, Transport},
+    transport::{Cleaned, Endpoint, Endpoints, OpenError, Queues, Reopen, Transport},
     wiring::Wiring,
 };
 use std::{
@@ -49,10 +52,14 @@ impl<T: Transport> Dispatcher for Threaded<T> {
     }
 
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
+        let reopens = self.0.reopens();
+        if reopens.is_none() {
+            refuse_to_reopen(plan)?;
+        }
         check(plan)?;
         let ran = self.0.open(&plan.wiring).map(|endpoints| {
             watch.opened(self.0.server().as_ref());
-            run(plan, endpoints, T::QUEUES, watch)
+            run(plan, endpoints, T::QUEUES, reopens, watch)
         });
         if let Ok(outcome) = &ran {
             watch.measured(outcome);
@@ -78,6 +85,7 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
     plan: &TrialPlan,
     endpoints: Endpoints<S, R>,
     queues: Queues,
+    reopens: Option<Reopen<S, R>>,
     watch: &mut dyn Watch,
 ) -> Outcome {
     // Measured here the first time, not when the first lane waits.
@@ -92,15 +100,41 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
     bells.iter().for_each(|bell| control.add_bell(Arc::clone(bell)));
     let by_lane: Vec<Arc<Bell>> = (0..lanes.len()).map(|lane| Arc::clone(&bells[lane % threads])).collect();
     let rings = rings(&plan.wiring, &by_lane, plan.wait == Wait::Park);
-    let group = |bell| Group { seats: Vec::new(), wait: plan.wait, settle: plan.drain_deadline, bell };
+    let group = |bell| {
+        let (seats, lives) = (Vec::new(), Lives::default());
+        Group { seats, lives, wait: plan.wait, settle: plan.drain_deadline, bell }
+    };
     let mut groups: Vec<Group<S, R>> = bells.into_iter().map(group).collect();
     for (at, ((lane, endpoint), rings)) in lanes.into_iter().zip(endpoints).zip(rings).enumerate() {
+        let life = reopens.as_ref().and_then(|reopens| life(plan, lane.id(), reopens, &control));
+        life.into_iter().for_each(|life| groups[at % threads].lives.add(life));
         let never_sleeps = matches!(plan.wait, Wait::Spin | Wait::Yield);
         let rings = if never_sleeps { Rings::default() } else { rings };
         groups[at % threads].seats.push(Seat::new(lane, endpoint, rings, terms));
     }
     let monitor = monitor.with_told(S::CONFIRMS, R::TELLS_ATTEMPTS);
     run_on_threads(groups, plan.drain_deadline, &control, monitor, watch)
+}
+
+/// What is to happen to a lane in the middle of the trial; `None`: nothing.
+fn life<S: 'static, R: 'static>(
+    plan: &TrialPlan,
+    lane: u16,
+    reopens: &Reopen<S, R>,
+    control: &Arc<Control>,
+) -> Option<Life<S, R>> {
+    let kill = kill(plan, lane);
+    if kill.is_none() && plan.reconnect.is_none() {
+        return None;
+    }
+    let (reopens, wiring) = (Arc::clone(reopens), plan.wiring.clone());
+    let (control, begins_ns) = (Arc::clone(control), lead_ns(plan));
+    let note = move |cause, since_ns: u64, away_ns| {
+        let (instance, at_ns) = (control.blame.instance(lane).to_owned(), since_ns.saturating_sub(begins_ns));
+        control.note_outage(Outage { instance, cause, at_ns, away_ns });
+    };
+    let open = Arc::new(move || reopens(&wiring, lane));
+    Some(Life { lane, kill, reconnect: plan.reconnect, open, note: Arc::new(note) })
 }
 
 /// Runs a trial of which each thread has many lanes.
@@ -175,6 +209,7 @@ pub trait OnThread: Send + 'static {
 
 struct Group<S, R> {
     seats: Vec<Seat<S, R>>,
+    lives: Lives<S, R>,
     wait: Wait,
     settle: Duration,
     bell: Arc<Bell>,
@@ -184,7 +219,10 @@ impl<S: SendPort + 'static, R: RecvPort + 'static> OnThread for Group<S, R> {
     type Ports = Vec<Endpoint<S, R>>;
 
     fn drive(&mut self, clock: &Clock) -> Result<(), (u16, PortError)> {
-        threads::drive(&mut self.seats, clock, self.wait, &self.bell)
+        if self.lives.is_empty() {
+            return threads::drive(&mut self.seats, clock, self.wait, &self.bell);
+        }
+        threads::live(&mut self.seats, &mut self.lives, clock, self.wait, &self.bell)
     }
 
     fn finish(&mut self, clock: &Clock) -> Result<(), (u16, PortError)> {
@@ -276,7 +314,6 @@ fn run_group(
 
 /// Refuses plans that threads cannot run.
 fn check(plan: &TrialPlan) -> Result<(), OpenError> {
-    refuse_to_reopen(plan)?;
     if plan.wait == Wait::Native && plan.placement != Placement::Each {
         return Err(OpenError::Refused(
             "--wait native sleeps in the port of one lane, so each lane needs a thread of its own: add --placement each"
@@ -285,3 +322,6 @@ fn check(plan: &TrialPlan) -> Result<(), OpenError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,6 +125,8 @@ pub struct Ledger {
     ports: Vec<Unconfirmed>,
     /// Handed over since [`Ledger::due`] was last asked.
     in_hand: usize,
+    /// Nothing is acknowledged any more.
+    is_held: bool,
     /// Waiting for confirms, oldest first.
     waiting: VecDeque<Handed>,
 }
@@ -220,7 +222,7 @@ impl Ledger {
     /// Forgets the messages that a lost connection will not tell of. They stay unconfirmed. Also forgets what was handed over: the
     /// transport will hand it over again.
     pub fn forget(&mut self, sends_too: bool) {
-        (self.in_hand, self.waiting) = (0, VecDeque::new());
+        (self.in_hand, self.is_held, self.waiting) = (0, false, VecDeque::new());
         for port in self.ports.iter_mut().filter(|_| sends_too) {
             port.runs.clear();
             port.given_up = port.taken;
@@ -234,6 +236,11 @@ impl Ledger {
         self.in_hand += count;
     }
 
+    /// Has nothing acknowledged any more, until the ports are opened again.
+    pub(crate) const fn hold(&mut self) {
+        self.is_held = true;
+    }
+
     /// How many messages were handed over and are not acknowledged.
     #[must_use]
     pub fn in_hand(&self) -> usize {
@@ -243,6 +250,9 @@ impl Ledger {
     /// How many of the oldest messages that were handed over are to be acknowledged now. Called when the transport has taken
     /// all that the messages handed over so far caused.
     pub fn due(&mut self) -> usize {
+        if self.is_held {
+            return 0;
+        }
         let len = std::mem::take(&mut self.in_hand);
         if !self.terms.after_confirm || self.ports.is_empty() {
             return len;

@@ -83,8 +83,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
         } else if lane.hears() {
             let port = inbox.as_mut().ok_or_else(no_inbox)?;
             let (from, max) = lane.inbox();
-            let is_dying = doom.as_ref().is_some_and(|doom| doom.is_near);
-            if R::ACKNOWLEDGES && !is_dying {
+            if R::ACKNOWLEDGES {
                 acknowledge(lane, port, outlet.ledger)?;
             }
             for _ in 0..lane.batches_per_turn() {
@@ -121,10 +120,13 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
             };
             moved = sleep.unless(told, until_ns).await.transpose()?.is_some();
         }
-        if let Some(doom) = &mut doom
-            && doom.has_come(lane.hears().then_some(usize::MAX), clock)
-        {
-            return Ok(End::Killed);
+        if let Some(doom) = &mut doom {
+            if doom.has_come(lane.hears().then_some(usize::MAX), clock) {
+                return Ok(End::Killed);
+            }
+            if doom.is_near() {
+                outlet.ledger.hold();
+            }
         }
         if (S::CONFIRMS || S::FLUSHES) && moved {
             poll_fn(|context| Poll::Ready(outlet.tend(lane, clock, context))).await?;

@@ -1,5 +1,7 @@
 //! The driver for threads: it steps the lanes of one thread in turn, and waits as the wait strategy says.
 
+pub mod life;
+
 use super::{Round, Seat, Wait, awake::Awake, found, no_inbox, round, settle, slack::Slack};
 use crate::{
     bell::Bell,
@@ -8,6 +10,7 @@ use crate::{
     port::{PortError, RecvPort, SendPort},
     sync::{self, Thread},
 };
+use life::Lives;
 use std::{
     sync::Arc,
     task::{Wake, Waker},
@@ -42,11 +45,49 @@ pub fn drive<S: SendPort, R: RecvPort>(
     wait: Wait,
     bell: &Bell,
 ) -> Result<(), (u16, PortError)> {
+    drive_until(seats, clock, wait, bell, None)
+}
+
+/// As [`drive`], for lanes of which some are killed or may come back after they lost their connection.
+///
+/// # Errors
+/// As [`drive`], and a lane that could not be brought back.
+pub fn live<S: SendPort, R: RecvPort>(
+    seats: &mut Vec<Seat<S, R>>,
+    lives: &mut Lives<S, R>,
+    clock: &impl Now,
+    wait: Wait,
+    bell: &Bell,
+) -> Result<(), (u16, PortError)> {
+    let mut ended = Ok(());
+    while ended.is_ok() {
+        let until_ns = lives.next_ns();
+        match drive_until(seats, clock, wait, bell, Some(until_ns)) {
+            Ok(()) if lives.are_here() && seats.iter().all(|seat| seat.lane.is_stopped()) => break,
+            Ok(()) => ended = lives.attend(seats, clock),
+            Err(error) => ended = lives.lose(seats, error, clock),
+        }
+        if seats.is_empty() {
+            sync::park_timeout(FULL_NAP);
+        }
+    }
+    lives.give_back(seats);
+    ended
+}
+
+/// Steps `seats` until all are done, or until `until_ns`, if that is given.
+fn drive_until<S: SendPort, R: RecvPort>(
+    seats: &mut [Seat<S, R>],
+    clock: &impl Now,
+    wait: Wait,
+    bell: &Bell,
+    until_ns: Option<u64>,
+) -> Result<(), (u16, PortError)> {
     bell.leave_waker(unparks_this);
     let (mut idle_rounds, mut awake) = (0_u32, Awake::default());
     loop {
         let now = round(seats, clock)?;
-        if now.done {
+        if now.done || until_ns.is_some_and(|until_ns| clock.now_ns() >= until_ns) {
             return Ok(());
         }
         if now.moved {

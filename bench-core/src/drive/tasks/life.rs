@@ -22,9 +22,9 @@ use tokio::time::{sleep, timeout};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Doom {
     at_ns: u64,
-    pub(super) is_near: bool,
+    is_near: bool,
     /// Messages handed over since.
-    pub(super) in_hand: usize,
+    in_hand: usize,
 }
 
 impl Doom {
@@ -40,10 +40,9 @@ impl Doom {
         Self { at_ns, is_near: false, in_hand: 0 }
     }
 
-    /// Whether the time has come. From `at_ns` on nothing is acknowledged any more, so that the lane dies with the messages in its
-    /// hands that it is handed from then on. A lane that receives `max` messages at most waits until it has so many; `None`:
-    /// it receives nothing.
-    pub(super) fn has_come(&mut self, max: Option<usize>, clock: &impl Now) -> bool {
+    /// Whether the time has come. From `at_ns` on nothing is acknowledged any more, so that the lane dies with messages in its
+    /// hands. A lane that receives `max` messages at once waits until it has as many; `None`: it receives nothing.
+    pub(in crate::drive) fn has_come(&mut self, max: Option<usize>, clock: &impl Now) -> bool {
         let now_ns = clock.now_ns();
         if now_ns < self.at_ns {
             return false;
@@ -54,10 +53,25 @@ impl Doom {
     }
 
     /// Notes that `count` messages were handed over.
-    pub(super) const fn handed(&mut self, count: usize) {
+    pub(in crate::drive) const fn handed(&mut self, count: usize) {
         if self.is_near {
             self.in_hand += count;
         }
+    }
+
+    /// Notes how many messages were handed over and are not acknowledged.
+    pub(in crate::drive) const fn holds(&mut self, count: usize) {
+        self.in_hand = count;
+    }
+
+    /// Whether nothing is acknowledged any more.
+    pub(in crate::drive) const fn is_near(&self) -> bool {
+        self.is_near
+    }
+
+    /// When, in ns on the run's clock.
+    pub(in crate::drive) const fn at_ns(&self) -> u64 {
+        self.at_ns
     }
 }
 
@@ -85,7 +99,7 @@ impl<S, R> std::fmt::Debug for Life<'_, S, R> {
 /// How long an attempt to open ports may take.
 const OPENS: Duration = Duration::from_secs(10);
 /// Between two attempts: at first, and at most.
-const BACK_OFF: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(1)];
+pub(in crate::drive) const BACK_OFF: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(1)];
 
 /// Drives a lane until it is done. In between it may be killed and come back, or lose its connection and open a new one.
 ///
@@ -128,7 +142,7 @@ pub async fn live<S: AsyncSendPort, R: AsyncRecvPort>(
 }
 
 /// Drops what is killed, without finishing it.
-fn die<S, R>(seat: &mut Seat<S, R>, victim: Victim) -> Cause {
+pub(in crate::drive) fn die<S, R>(seat: &mut Seat<S, R>, victim: Victim) -> Cause {
     let in_hand = seat.ledger.in_hand();
     seat.lane.does(Act::Drop);
     seat.endpoint.inbox = None;
@@ -154,7 +168,7 @@ async fn opened<S, R>(seat: &mut Seat<S, R>, life: &Life<'_, S, R>) -> Result<En
     }
 }
 
-fn put_back<S, R>(seat: &mut Seat<S, R>, victim: Victim, endpoint: Endpoint<S, R>) {
+pub(in crate::drive) fn put_back<S, R>(seat: &mut Seat<S, R>, victim: Victim, endpoint: Endpoint<S, R>) {
     match victim {
         Victim::Consumer => seat.endpoint.inbox = endpoint.inbox,
         Victim::Connection => seat.endpoint = endpoint,
@@ -185,7 +199,7 @@ async fn connect_again<S, R>(
     }
 }
 
-fn back_from(what: &str, error: &str) -> String {
+pub(in crate::drive) fn back_from(what: &str, error: &str) -> String {
     format!("it did not come back after {what}: {error}")
 }
 

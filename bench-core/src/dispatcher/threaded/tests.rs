@@ -1,0 +1,297 @@
+//! A transport on threads that stores messages as a broker does: it confirms them, hands them out until they are
+//! acknowledged, and hands out again what a dead consumer held.
+
+use super::*;
+use crate::{
+    handler::{Handler, Out},
+    load::{Extent, Feed, LoadPlan, Pace, Start},
+    message::{Kind, Message},
+    monitor::Unwatched,
+    outcome::{Cause, Ending},
+    payload::Pool,
+    plan::{Kill, Victim},
+    port::{Confirmed, Inbox, Told},
+    scenario::{Part, Scenario, Service, Style, command},
+    wiring::WiringSettings,
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// The messages that wait, with how often they were handed out.
+#[derive(Debug, Default)]
+struct Stored {
+    waiting: VecDeque<(Message, u16)>,
+}
+
+/// The transport. Its one queue outlives its ports.
+#[derive(Clone, Debug, Default)]
+struct Store {
+    stored: Arc<Mutex<Stored>>,
+    /// Of the receiving ports: after so many polls the first of them says that the connection is lost.
+    loses_after: Option<u32>,
+    /// Opening fails so often.
+    fails: Arc<AtomicU32>,
+    opened: Arc<AtomicU32>,
+    /// The last message of a port is confirmed only by its `finish`.
+    finished: Arc<AtomicU32>,
+}
+
+struct Into {
+    store: Store,
+    untold: u32,
+}
+
+struct From {
+    store: Store,
+    /// Handed over and not acknowledged, oldest first.
+    held: VecDeque<(Message, u16)>,
+    polls: u32,
+    loses: bool,
+}
+
+impl Store {
+    fn port(&self, wiring: &Wiring, instance: u16) -> Endpoint<Into, From> {
+        let service = wiring.service_of(instance);
+        let is_first = self.opened.fetch_add(1, Ordering::Relaxed) < u32::from(wiring.instance_count());
+        let from = || From { store: self.clone(), held: VecDeque::new(), polls: 0, loses: is_first };
+        let into = |_| Into { store: self.clone(), untold: 0 };
+        Endpoint {
+            inbox: wiring.heard_by(service).next().is_some().then(from),
+            sends: wiring.sends_of(service).map(into).collect(),
+        }
+    }
+}
+
+impl Transport for Store {
+    type Send = Into;
+    type Recv = From;
+
+    fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<Into, From>, OpenError> {
+        Ok((0..wiring.instance_count()).map(|instance| self.port(wiring, instance)).collect())
+    }
+
+    fn reopens(&self) -> Option<Reopen<Into, From>> {
+        let store = self.clone();
+        Some(Arc::new(move |wiring, instance| {
+            let fails =
+                store.fails.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+            match fails {
+                Ok(_) => Err(OpenError::Failed("the store is not there yet".into())),
+                Err(_) => Ok(store.port(wiring, instance)),
+            }
+        }))
+    }
+}
+
+impl SendPort for Into {
+    const CONFIRMS: bool = true;
+
+    fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
+        self.store.stored.lock().unwrap().waiting.extend(batch.iter().map(|message| (*message, 0)));
+        self.untold += batch.len() as u32;
+        Ok(batch.len())
+    }
+
+    fn confirmed(&mut self, tell: &mut dyn FnMut(Confirmed)) -> Result<(), PortError> {
+        if self.untold > 0 {
+            tell(Confirmed::Stored(std::mem::take(&mut self.untold)));
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, _at_most: Duration) -> Result<(), PortError> {
+        self.store.finished.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl RecvPort for From {
+    const ACKNOWLEDGES: bool = true;
+    const TELLS_ATTEMPTS: bool = true;
+
+    fn drain(
+        &mut self,
+        _from: Inbox,
+        max: usize,
+        mut on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Result<usize, PortError> {
+        self.polls += 1;
+        if self.loses && self.store.loses_after.is_some_and(|after| self.polls > after) {
+            return Err(PortError::Lost("the line was cut".into()));
+        }
+        let mut stored = self.store.stored.lock().unwrap();
+        let len = max.min(stored.waiting.len());
+        let taken: Vec<_> =
+            stored.waiting.drain(..len).map(|(message, attempt)| (message, attempt + 1)).collect();
+        drop(stored);
+        let batch: Vec<Message> = taken.iter().map(|(message, _)| *message).collect();
+        let told: Vec<Told> = taken.iter().map(|(_, attempt)| Told { attempt: *attempt, shard: 0 }).collect();
+        self.held.extend(taken);
+        if len > 0 {
+            on_batch(&batch, &told);
+        }
+        Ok(len)
+    }
+
+    fn acknowledge(&mut self, count: usize) -> Result<(), PortError> {
+        self.held.drain(..count);
+        Ok(())
+    }
+}
+
+/// A consumer that goes leaves what it held to the others.
+impl Drop for From {
+    fn drop(&mut self) {
+        let mut stored = self.store.stored.lock().unwrap();
+        self.held.drain(..).rev().for_each(|held| stored.waiting.push_front(held));
+    }
+}
+
+struct Emits;
+
+impl Handler for Emits {
+    fn handle(&mut self, message: &Message, out: &mut Out) {
+        out.emit(message, Kind(1));
+    }
+}
+
+struct Ends;
+
+impl Handler for Ends {
+    fn handle(&mut self, message: &Message, out: &mut Out) {
+        out.end(message);
+    }
+}
+
+struct Steady(u64);
+
+impl Feed for Steady {
+    fn fill(&mut self, starts: &mut Vec<Start>) {
+        for _ in starts.len()..starts.capacity() {
+            starts.push(Start { after_ns: self.0 * 200_000, ..Start::default() });
+            self.0 += 1;
+        }
+    }
+}
+
+/// 400 ms of load, a flow every 200 us.
+fn plan(placement: Placement, batch: usize) -> TrialPlan {
+    let service = |name, driven, reactor| Service { name, driven, part: Part::Usual, reactor };
+    let scenario = Scenario {
+        name: "test",
+        summary: "",
+        kinds: &["Work"],
+        services: vec![
+            service("source", true, || Box::new(Emits)),
+            service("sink", false, || Box::new(Ends)),
+        ],
+        ends_per_flow: 1,
+        message: vec![command("sink.work", &["Work"], "source", &["sink"])],
+        event: vec![],
+    };
+    let settings = WiringSettings {
+        run_name: "test".into(),
+        with: vec![],
+        without: vec![],
+        instances: BTreeMap::new(),
+        capacity: 1024,
+        batch,
+        window: None,
+        pool: Arc::new(Pool::new(1, 0)),
+    };
+    TrialPlan {
+        wiring: Wiring::new(&scenario, Style::Message, &settings).unwrap(),
+        scenario: Arc::new(scenario),
+        load: LoadPlan {
+            pace: Pace::Open { window: u64::MAX },
+            ..LoadPlan::closed(1, Extent::Duration(400_000_000))
+        },
+        feeds: Arc::new(|_, _| Box::new(Steady(0))),
+        await_replies: false,
+        placement,
+        wait: Wait::Park,
+        drain_deadline: Duration::from_secs(5),
+        sample_every: 50 * MS,
+        kill: None,
+        reconnect: None,
+        unconfirmed: 1024,
+    }
+}
+
+fn ran(store: &Store, plan: &TrialPlan) -> Outcome {
+    Threaded(store.clone()).run(plan, &mut Unwatched).unwrap()
+}
+
+const PLACEMENTS: [Placement; 2] = [Placement::Each, Placement::Threads(1)];
+
+#[test]
+fn a_store_confirms_and_is_acknowledged_to_the_last_message() {
+    for placement in PLACEMENTS {
+        let store = Store::default();
+        let outcome = ran(&store, &plan(placement, 8));
+        let audit = &outcome.audit;
+        assert_eq!((outcome.ending, audit.lost, audit.duplicated), (Ending::Completed, 0, 0));
+        assert_eq!((audit.confirmed, audit.unconfirmed), (Some(audit.sent), Some(0)));
+        assert_eq!(outcome.confirms[0].confirmed, audit.sent);
+        assert_eq!(audit.redelivered, Some(0));
+        assert!(
+            store.stored.lock().unwrap().waiting.is_empty(),
+            "all was acknowledged before the ports were dropped"
+        );
+        assert_eq!(store.finished.load(Ordering::Relaxed), 1);
+    }
+}
+
+#[test]
+fn what_a_killed_lane_held_comes_again() {
+    for (placement, batch, service, what) in [
+        (Placement::Each, 8, "sink", Victim::Consumer),
+        (Placement::Threads(1), 32, "sink", Victim::Connection),
+        (Placement::Threads(1), 8, "source", Victim::Connection),
+    ] {
+        let (after, down) = (100 * MS, 50 * MS);
+        let kill = Kill { service: service.into(), instance: 0, after, down, what };
+        let outcome = ran(&Store::default(), &TrialPlan { kill: Some(kill), ..plan(placement, batch) });
+        let audit = &outcome.audit;
+        assert_eq!((outcome.ending, audit.lost, outcome.unfinished), (Ending::Completed, 0, 0), "{audit:?}");
+        let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
+        assert!(outage.at_ns >= 100_000_000 && outage.away_ns >= 50_000_000, "{outage}");
+        let in_hand = match outage.cause {
+            Cause::ConsumerKilled { in_hand } | Cause::ConnectionKilled { in_hand, .. } => in_hand as u64,
+            Cause::ConnectionLost { .. } => panic!("{outage}"),
+        };
+        assert_eq!((audit.duplicated, audit.redelivered), (in_hand, Some(in_hand)), "{outage}");
+        assert_eq!(in_hand >= 8, service == "sink", "{outage}");
+    }
+}
+
+#[test]
+fn a_lost_connection_ends_the_trial_unless_it_may_come_back() {
+    let lossy = || Store { loses_after: Some(50), ..Store::default() };
+    let outcome = ran(&lossy(), &plan(Placement::Each, 8));
+    assert_eq!(outcome.ending, Ending::Failed("sink: the line was cut".into()));
+    for placement in PLACEMENTS {
+        let plan = TrialPlan { reconnect: Some(Duration::from_secs(5)), ..plan(placement, 8) };
+        let store = Store { fails: Arc::new(AtomicU32::new(2)), ..lossy() };
+        let outcome = ran(&store, &plan);
+        assert_eq!((outcome.ending, outcome.audit.lost), (Ending::Completed, 0), "{:?}", outcome.audit);
+        let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
+        assert_eq!(outage.cause, Cause::ConnectionLost { why: "the line was cut".into() });
+        // Pauses of 10, 20 and 40 ms, as it fails twice.
+        assert!(outage.away_ns >= 70_000_000, "{outage}");
+        let never = Store { fails: Arc::new(AtomicU32::new(u32::MAX)), ..lossy() };
+        let outcome = ran(&never, &TrialPlan { reconnect: Some(30 * MS), ..plan });
+        let Ending::Failed(why) = outcome.ending else { panic!("{:?}", outcome.ending) };
+        assert!(
+            why.contains("did not come back after the line was cut: the store is not there yet"),
+            "{why}"
+        );
+    }
+}
