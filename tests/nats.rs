@@ -124,9 +124,9 @@ fn jetstream_redelivers_to_a_consumer_that_was_killed() {
     assert_eq!(count(audit, "/unique"), count(audit, "/expected"), "{audit}");
     assert_eq!(record.code, 0, "{}", run["verdict"]);
     assert!(
-        run["trials"][0]["faults"].to_string().contains("worker was killed"),
+        run["verdict"]["notes"].to_string().contains("the consumer of worker was killed"),
         "{}",
-        run["trials"][0]["faults"]
+        run["verdict"]["notes"]
     );
 }
 

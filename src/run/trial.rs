@@ -6,10 +6,13 @@ use crate::secrets;
 use drumpost_core::{
     cost, hist,
     load::gaps::Gaps,
-    outcome::{Ending, Outcome},
+    outcome::{self, Cause, Ending, Outcome},
     transport::OpenError,
 };
-use drumpost_results::model::{ArrivalCheck, Audit, Cost, Distribution, Flows, Hop, Series, Status, Trial};
+use drumpost_results::model::{
+    ArrivalCheck, Audit, ConfirmTimes, Cost, Distribution, Flows, Hop, Outage, OutageCause, Series, Status,
+    Trial,
+};
 use drumpost_results::{stats, verdict::Machine};
 use drumpost_workloads::ArrivalSpec;
 
@@ -80,7 +83,7 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
             shed: outcome.shed,
             dropped: outcome.dropped,
             ended_again: (outcome.audit.duplicated > 0).then_some(outcome.ended_again),
-            ..unfinished(target, &outcome)
+            ..not_ended(target, &outcome)
         },
         asked_per_s: job.workload.asked_per_s(target.plan.load.warmup_ns, target.plan.load.extent),
         schedule_ns: outcome.schedule_ns,
@@ -103,6 +106,7 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
                 time: distribution(&hop.times),
             })
             .collect(),
+        confirms: outcome.confirms.iter().map(confirms).collect(),
         audit: audit(&outcome, over_range),
         cpu_ns: outcome.cost.map(|cost| cost.cpu_ns),
         cost: outcome.cost.map(cost),
@@ -111,23 +115,60 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
         busiest: beside.host.busiest,
         server: beside.host.server,
         series: beside.series,
-        faults: outcome.outages.iter().map(|outage| secrets::hide(&outage.to_string())).collect(),
+        outages: outcome.outages.iter().map(|away| outage(away, outcome.audit.confirmed.is_some())).collect(),
+        faults: Vec::new(),
         notes,
     }
 }
 
-/// Flows that were started and did not end. Over a transport that may lose messages, as many of them are lost as messages
-/// were: which of the others would still have ended nobody can know.
-fn unfinished(target: &Target, outcome: &Outcome) -> Flows {
+/// Flows that were started and did not end, by the reason. As many flows are refused as messages were, because a message that
+/// was refused is not delivered. Over a transport that may lose messages, as many flows are lost as messages were: which of
+/// the others would still have ended nobody can know.
+fn not_ended(target: &Target, outcome: &Outcome) -> Flows {
+    let refused = outcome.audit.refused.unwrap_or(0);
     let lost = if target.promise.lossless { 0 } else { outcome.audit.lost };
     let in_warmup = outcome.warmup_unfinished;
     let measured = outcome.unfinished.saturating_sub(in_warmup);
-    let measured_lost = measured.min(lost);
+    let measured_refused = measured.min(refused);
+    let measured_lost = (measured - measured_refused).min(lost);
+    let left = refused - measured_refused + (lost - measured_lost);
     Flows {
-        unfinished: measured - measured_lost,
+        unfinished: measured - measured_refused - measured_lost,
         lost: measured_lost,
-        warmup_unfinished: Some(in_warmup.saturating_sub(lost - measured_lost)),
+        refused: measured_refused,
+        warmup_unfinished: Some(in_warmup.saturating_sub(left)),
         ..Flows::default()
+    }
+}
+
+fn confirms(from: &outcome::Confirms) -> ConfirmTimes {
+    let outcome::Confirms { destination, confirmed, refused, unconfirmed, times } = from;
+    ConfirmTimes {
+        destination: destination.clone(),
+        confirmed: *confirmed,
+        refused: *refused,
+        unconfirmed: *unconfirmed,
+        time: distribution(times),
+    }
+}
+
+/// `confirms` says whether the transport confirms messages: where it does not, unconfirmed ones mean nothing.
+fn outage(from: &outcome::Outage, confirms: bool) -> Outage {
+    let outcome::Outage { instance, cause, at_ns, away_ns } = from;
+    let away = Outage { instance: instance.clone(), at_ns: *at_ns, away_ns: *away_ns, ..Outage::default() };
+    match cause {
+        Cause::ConsumerKilled { in_hand } => {
+            Outage { cause: OutageCause::ConsumerKilled, in_hand: Some(*in_hand as u64), ..away }
+        }
+        Cause::ConnectionKilled { in_hand, unconfirmed } => Outage {
+            cause: OutageCause::ConnectionKilled,
+            in_hand: Some(*in_hand as u64),
+            unconfirmed: confirms.then_some(*unconfirmed),
+            ..away
+        },
+        Cause::ConnectionLost { why } => {
+            Outage { cause: OutageCause::ConnectionLost, why: Some(secrets::hide(why)), ..away }
+        }
     }
 }
 

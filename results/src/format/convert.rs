@@ -1,15 +1,15 @@
 //! Converts the memory types to the fields of schema version 1 and back.
 //!
 //! Derived figures are written for readers of the file and are not read back, because they follow from the trials. Does
-//! not live here: the names of fields (`v1`).
+//! not live here: the names of fields (`v1`), points of a series (`series`), confirms and outages (`confirms`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{FormatError, SCHEMA_VERSION, older, v1};
+use super::{FormatError, SCHEMA_VERSION, confirms, older, series, v1};
 use crate::model::{
-    ArrivalCheck, Audit, Cost, Distribution, Flows, Hop, Hygiene, LoadKind, Pairing, Point, Promises, Record,
-    Run, Series, ServerFigures, Setting, Status, Trial,
+    ArrivalCheck, Audit, Cost, Distribution, Flows, Hop, Hygiene, LoadKind, Pairing, Promises, Record, Run,
+    ServerFigures, Setting, Status, Trial,
 };
 use crate::stats::Derived;
 use crate::verdict::{Validity, Verdict};
@@ -35,7 +35,7 @@ macro_rules! same_fields {
 }
 
 same_fields! {
-    Flows { due, started, ended, unfinished, lost, warmup_unfinished, ended_again, shed, dropped }
+    Flows { due, started, ended, unfinished, lost, refused, warmup_unfinished, ended_again, shed, dropped }
     Audit {
         sent, expected, delivered, unique, lost, unknown, duplicated, redelivered, reordered, displacement_max,
         displacement_sum, corrupted, unrouted, lagged, confirmed, refused, unconfirmed, negative_deltas, over_range,
@@ -103,7 +103,7 @@ pub(super) fn settings_back(wire: v1::Settings) -> crate::model::Settings {
     wire.into_iter().map(|(key, value)| (key, value.into())).collect()
 }
 
-fn times(own: &Distribution) -> Result<v1::Times, FormatError> {
+pub(super) fn times(own: &Distribution) -> Result<v1::Times, FormatError> {
     Ok(v1::Times {
         count: own.count(),
         over_range: own.over_range(),
@@ -120,7 +120,7 @@ fn times(own: &Distribution) -> Result<v1::Times, FormatError> {
     })
 }
 
-fn times_back(at: &str, wire: &v1::Times) -> Result<Distribution, FormatError> {
+pub(super) fn times_back(at: &str, wire: &v1::Times) -> Result<Distribution, FormatError> {
     let bad = |reason: String| FormatError::Content { at: at.to_owned(), reason };
     let bytes = STANDARD.decode(&wire.histogram).map_err(|error| bad(format!("histogram: {error}")))?;
     let (min_ns, max_ns) = (wire.min.unwrap_or(0), wire.max.unwrap_or(0));
@@ -135,59 +135,6 @@ fn times_back(at: &str, wire: &v1::Times) -> Result<Distribution, FormatError> {
 /// Times that may not have been measured: none is `null`.
 fn some_times(own: &Distribution) -> Result<Option<v1::Times>, FormatError> {
     (!own.is_empty()).then(|| times(own)).transpose()
-}
-
-fn point(own: &Point) -> Result<v1::Point, FormatError> {
-    let response = &own.response;
-    let histogram = (!response.is_empty()).then(|| response.to_bytes()).transpose()?;
-    Ok(v1::Point {
-        at_ns: own.at_ns,
-        intervals: own.intervals,
-        ended: own.ended,
-        in_flight: own.in_flight,
-        response_p50_ns: own.response_p50_ns,
-        response_p99_ns: own.response_p99_ns,
-        response_max_ns: own.response_max_ns,
-        lag_p99_ns: own.lag_p99_ns,
-        response_count: response.count(),
-        response_over_range: response.over_range(),
-        response_sum_ns: response.sum_ns(),
-        response_min_ns: response.min_ns(),
-        response_histogram: histogram.map(|bytes| STANDARD.encode(bytes)),
-    })
-}
-
-fn point_back(at: &str, wire: &v1::Point) -> Result<Point, FormatError> {
-    let bad = |reason: String| FormatError::Content { at: at.to_owned(), reason };
-    let mut response = Distribution::coarse();
-    if let Some(histogram) = &wire.response_histogram {
-        let bytes =
-            STANDARD.decode(histogram).map_err(|error| bad(format!("response_histogram: {error}")))?;
-        let (min_ns, max_ns) = (wire.response_min_ns.unwrap_or(0), wire.response_max_ns.unwrap_or(0));
-        let sum_ns = wire.response_sum_ns;
-        response = Distribution::coarse_from_bytes(&bytes, sum_ns, min_ns, max_ns, wire.response_over_range)
-            .map_err(|error| bad(error.to_string()))?;
-    }
-    if response.count() != wire.response_count {
-        let (said, held) = (wire.response_count, response.count());
-        return Err(bad(format!("response_count is {said}, but the histogram holds {held}")));
-    }
-    Ok(Point {
-        at_ns: wire.at_ns,
-        intervals: wire.intervals,
-        ended: wire.ended,
-        in_flight: wire.in_flight,
-        response,
-        response_p50_ns: wire.response_p50_ns,
-        response_p99_ns: wire.response_p99_ns,
-        response_max_ns: wire.response_max_ns,
-        lag_p99_ns: wire.lag_p99_ns,
-    })
-}
-
-fn series_back(at: &str, wire: &[v1::Point]) -> Result<Series, FormatError> {
-    let point = |(i, wire): (usize, &v1::Point)| point_back(&format!("{at}.series[{i}]"), wire);
-    Ok(Series::from_points(wire.iter().enumerate().map(point).collect::<Result<_, _>>()?))
 }
 
 fn hops(own: &[Hop]) -> Result<Vec<v1::Hop>, FormatError> {
@@ -236,8 +183,10 @@ fn trial(own: &Trial) -> Result<v1::Trial, FormatError> {
         inter_send_ns: some_times(&own.inter_send)?,
         arrival_check: own.arrival_check.as_ref().map(Into::into),
         hops: hops(&own.hops)?,
+        confirms: confirms::confirms(&own.confirms)?,
         audit: (&own.audit).into(),
-        series: own.series.points().iter().map(point).collect::<Result<_, _>>()?,
+        series: series::series(&own.series)?,
+        outages: own.outages.iter().map(Into::into).collect(),
         faults: own.faults.clone(),
         notes: own.notes.clone(),
     })
@@ -268,6 +217,7 @@ fn trial_back(at: &str, wire: v1::Trial) -> Result<Trial, FormatError> {
         },
         arrival_check: wire.arrival_check.map(Into::into),
         hops: hops_back(at, wire.hops)?,
+        confirms: confirms::confirms_back(at, wire.confirms)?,
         audit: wire.audit.into(),
         cpu_ns: wire.cpu_ns,
         cost: wire.cost.map(Into::into),
@@ -275,7 +225,8 @@ fn trial_back(at: &str, wire: v1::Trial) -> Result<Trial, FormatError> {
         hygiene: wire.hygiene.into(),
         busiest: wire.busiest.into_iter().map(Into::into).collect(),
         server: wire.server.map(Into::into),
-        series: series_back(at, &wire.series)?,
+        series: series::series_back(at, &wire.series)?,
+        outages: wire.outages.into_iter().map(Into::into).collect(),
         faults: wire.faults,
         notes: wire.notes,
     })
@@ -309,6 +260,7 @@ fn run(own: &Run) -> Result<v1::Run, FormatError> {
         lag_ns: times(&own.lag())?,
         inter_send_ns: some_times(&own.inter_send())?,
         hops: hops(&own.hops())?,
+        confirms: confirms::confirms(&own.confirms())?,
         audit: (&own.audit()).into(),
         promises: (&own.promises).into(),
         settings: settings(&own.settings),

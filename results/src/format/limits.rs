@@ -32,6 +32,10 @@ pub(super) fn check(document: &mut v1::Document) -> Result<(), FormatError> {
             shorten(&mut hop.destination);
             shorten(&mut hop.receiver);
         }
+        let confirms = run.trials.iter_mut().flat_map(|trial| &mut trial.confirms).chain(&mut run.confirms);
+        confirms.for_each(|confirms| shorten(&mut confirms.destination));
+        let outages = run.trials.iter_mut().flat_map(|trial| &mut trial.outages);
+        outages.for_each(|outage| shorten(&mut outage.instance));
     }
     document
         .pairing
@@ -74,11 +78,21 @@ fn of_trial(at: &str, trial: &v1::Trial, limit: u64) -> Result<(), FormatError> 
         ("inter_send_ns", trial.inter_send_ns.as_ref()),
     ];
     let hops = trial.hops.iter().map(|hop| ("hops", Some(&hop.hop_ns)));
-    for (name, times) in times.into_iter().chain(hops) {
+    let confirms = trial.confirms.iter().map(|confirms| ("confirms", Some(&confirms.confirm_ns)));
+    for (name, times) in times.into_iter().chain(hops).chain(confirms) {
         let Some(v1::Times { count, over_range, sum, .. }) = times else { continue };
         small(&format!("{at}.{name}.count"), *count, limit)?;
         small(&format!("{at}.{name}.over_range"), *over_range, limit)?;
         sum_fits(&format!("{at}.{name}.sum"), *sum, *count)?;
+    }
+    for (i, confirms) in trial.confirms.iter().enumerate() {
+        let of_it = [confirms.confirmed, confirms.refused, confirms.unconfirmed];
+        for (name, count) in ["confirmed", "refused", "unconfirmed"].into_iter().zip(of_it) {
+            small(&format!("{at}.confirms[{i}].{name}"), count, limit)?;
+        }
+    }
+    for (i, outage) in trial.outages.iter().enumerate() {
+        counts(&format!("{at}.outages[{i}]"), outage, limit)?;
     }
     let of_points = limit / (trial.series.len() as u64 + 1);
     for (i, point) in trial.series.iter().enumerate() {
@@ -89,6 +103,7 @@ fn of_trial(at: &str, trial: &v1::Trial, limit: u64) -> Result<(), FormatError> 
             ("in_flight", point.in_flight),
             ("response_count", point.response_count),
             ("response_over_range", point.response_over_range),
+            ("unconfirmed", point.unconfirmed.unwrap_or(0)),
         ] {
             small(&format!("{at}.{name}"), count, of_points)?;
         }

@@ -1,13 +1,15 @@
 //! The file format: one JSON document per record, described field by field in FORMAT.md.
 //!
 //! Lives here: the choice of the schema version, and errors. The fields of version 1 are in `v1`, the conversion to the
-//! memory types in `convert`. A search, a server and a suite have files of their own for both. Does not live here:
+//! memory types in `convert`. Confirms with outages, a search, a server and a suite have files of their own for both. Does not live here:
 //! files (`store`).
 
+pub mod confirms;
 mod convert;
 mod limits;
 mod older;
 mod search;
+mod series;
 pub mod server;
 pub mod suite;
 pub mod v1;

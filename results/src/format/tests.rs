@@ -2,7 +2,7 @@
 //! errors.
 
 use super::*;
-use crate::model::{Distribution, Run, Setting, Trial};
+use crate::model::{ConfirmTimes, Distribution, Outage, OutageCause, Run, Setting, Trial};
 use crate::sample;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -21,8 +21,41 @@ fn judged() -> Record {
         critical: 1.959,
         intervals: 2,
     });
+    trial.flows.refused = 3;
+    trial.confirms = vec![confirms("orders", &[1_000, 2_000]), confirms("stock", &[700])];
+    trial.outages = outages();
+    let mut points = trial.series.points().to_vec();
+    (points[1].unconfirmed, points[1].confirm_p99_ns) = (Some(12), Some(5_000));
+    trial.series = crate::model::Series::from_points(points);
+    record.runs[0].trials[1].confirms = vec![confirms("orders", &[4_000])];
     record.judge(&crate::verdict::Thresholds::default());
     record
+}
+
+fn confirms(destination: &str, times_ns: &[u64]) -> ConfirmTimes {
+    let time = Distribution::of(times_ns.iter().copied());
+    ConfirmTimes {
+        destination: destination.into(),
+        confirmed: time.count(),
+        refused: 2,
+        unconfirmed: 1,
+        time,
+    }
+}
+
+/// One of each cause.
+fn outages() -> Vec<Outage> {
+    let away = Outage { instance: "worker#2".into(), at_ns: 5, away_ns: 7, ..Outage::default() };
+    vec![
+        Outage { in_hand: Some(9), ..away.clone() },
+        Outage {
+            cause: OutageCause::ConnectionKilled,
+            in_hand: Some(0),
+            unconfirmed: Some(4),
+            ..away.clone()
+        },
+        Outage { cause: OutageCause::ConnectionLost, why: Some("the server stopped".into()), ..away },
+    ]
 }
 
 #[test]
@@ -75,6 +108,60 @@ fn displacements_are_written_where_something_was_reordered() {
         [&serde_json::json!(3), &serde_json::json!(6), &serde_json::json!(1.5)]
     );
     assert!(document["runs"][1]["audit"]["displacement_mean"].is_null());
+}
+
+#[test]
+fn confirms_and_outages_are_read_by_others() {
+    let document: serde_json::Value = serde_json::from_str(&to_json(&judged()).unwrap()).unwrap();
+    let run = &document["runs"][0];
+    let orders = &run["confirms"][0];
+    let counts = ["confirmed", "refused", "unconfirmed"].map(|name| orders[name].as_u64());
+    assert_eq!((orders["destination"].as_str(), counts), (Some("orders"), [Some(3), Some(4), Some(2)]));
+    assert_eq!((&orders["confirm_ns"]["count"], &orders["confirm_ns"]["max"]), (&3.into(), &4_000.into()));
+    assert_eq!(run["confirms"].as_array().unwrap().len(), 2, "of both trials, by destination");
+    let trial = &run["trials"][0];
+    assert_eq!(trial["flows"]["refused"], 3);
+    assert_eq!(
+        (&trial["series"][1]["unconfirmed"], &trial["series"][1]["confirm_p99_ns"]),
+        (&12.into(), &5_000.into())
+    );
+    let expected = serde_json::json!([
+        { "instance": "worker#2", "cause": "consumer-killed", "at_ns": 5, "away_ns": 7, "in_hand": 9 },
+        { "instance": "worker#2", "cause": "connection-killed", "at_ns": 5, "away_ns": 7, "in_hand": 0, "unconfirmed": 4 },
+        { "instance": "worker#2", "cause": "connection-lost", "at_ns": 5, "away_ns": 7, "why": "the server stopped" },
+    ]);
+    assert_eq!(trial["outages"], expected);
+    for cause in outages().iter().map(|outage| outage.cause) {
+        assert!(trial["outages"].to_string().contains(cause.word()), "{cause:?}");
+    }
+    // Of transports that confirm nothing the document says nothing, as before.
+    let other = document["runs"][1].to_string();
+    assert!(
+        !other.contains("confirm_ns") && !other.contains("outages") && !other.contains("refused"),
+        "{other}"
+    );
+}
+
+#[test]
+fn what_a_foreign_record_says_of_confirms_is_checked() {
+    let json = to_json(&judged()).unwrap();
+    let broken = |name: &str, value: &str| {
+        let (head, trial) = json.split_at(json.rfind("\"destination\": \"stock\"").unwrap());
+        let at = trial.find(&format!("\"{name}\": ")).unwrap() + name.len() + 4;
+        let end = at + trial[at..].find([',', '\n']).unwrap();
+        [head, &trial[..at], value, &trial[end..]].concat()
+    };
+    let most = u64::MAX.to_string();
+    assert_error(&broken("refused", &most), &["runs[0].trials[0].confirms[1].refused", "64 bits"]);
+    assert_error(&broken("sum", "99999999999999999999999999"), &["confirms.sum", "cannot have a sum"]);
+    assert_error(&broken("count", "77"), &["runs[0].trials[0].confirms[1].confirm_ns", "count is 77"]);
+    assert_error(&broken("at_ns", &most), &["runs[0].trials[0].outages[0].at_ns", "64 bits"]);
+    let named = json.replace("\"stock\"", &format!("\"{}\"", "x\\n".repeat(400)));
+    let destination = &from_json(&named).unwrap().runs[0].trials[0].confirms[1].destination;
+    assert!(
+        destination.chars().count() <= crate::plain::NAME_LEN && !destination.contains('\n'),
+        "{destination}"
+    );
 }
 
 #[test]
@@ -240,10 +327,14 @@ fn fields_that_came_later_have_a_meaning_where_they_are_missing() {
         "displacement_max",
         "displacement_sum",
         "displacement_mean",
+        "confirms",
+        "outages",
+        "confirm_p99_ns",
     ] {
         assert!(!sample.contains(&format!("\"{name}\"")), "{name}");
     }
     let trial = &from_json(sample).unwrap().runs[0].trials[0];
+    assert_eq!((trial.flows.refused, trial.confirms.len(), trial.outages.len()), (0, 0, 0));
     assert_eq!((trial.flows.dropped, trial.arrival_check.is_none()), (0, true));
     assert!(trial.inter_send.is_empty() && trial.hygiene.cores_ns.is_none());
     assert!(trial.series.points().iter().all(|point| point.response.is_empty()));

@@ -86,6 +86,8 @@ pub struct Run {
     #[serde(default)]
     pub inter_send_ns: Option<Times>,
     pub hops: Vec<Hop>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confirms: Vec<super::confirms::Confirms>,
     pub audit: Audit,
     pub promises: Promises,
     pub settings: Settings,
@@ -135,6 +137,8 @@ pub struct Flows {
     pub unfinished: u64,
     #[serde(default)]
     pub lost: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refused: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warmup_unfinished: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -250,9 +254,13 @@ pub struct Trial {
     #[serde(default)]
     pub arrival_check: Option<ArrivalCheck>,
     pub hops: Vec<Hop>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confirms: Vec<super::confirms::Confirms>,
     pub audit: Audit,
     #[serde(serialize_with = "one_line_each")]
     pub series: Vec<Point>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outages: Vec<super::confirms::Outage>,
     pub faults: Vec<String>,
     pub notes: Vec<String>,
 }
@@ -314,6 +322,10 @@ pub struct Point {
     pub response_p99_ns: Option<u64>,
     pub response_max_ns: Option<u64>,
     pub lag_p99_ns: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unconfirmed: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm_p99_ns: Option<u64>,
     #[serde(default)]
     pub response_count: u64,
     #[serde(default, skip_serializing_if = "is_zero")]

@@ -2,10 +2,11 @@
 //! package reads them.
 //!
 //! Lives here: the record, its runs and their settings. A trial is in `trial`, its times in `distribution`, its counts
-//! in `audit`, its time series in `series`. Does not live here: storage (`format`), judgement (`verdict`) and tables
+//! in `audit`, its confirm times and outages in `confirms`, its time series in `series`. Does not live here: storage (`format`), judgement (`verdict`) and tables
 //! (`report`).
 
 mod audit;
+mod confirms;
 mod distribution;
 mod series;
 mod server;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 pub use audit::{Audit, Promises};
+pub use confirms::{ConfirmTimes, Outage, OutageCause};
 pub use distribution::{Distribution, DistributionError, samples_needed};
 pub use series::{POINTS_AT_MOST, Point, Series};
 pub use server::{Busy, Process, Server, ServerFigures};
@@ -208,6 +210,20 @@ impl Run {
             }
         }
         merged
+    }
+
+    /// Confirms of all counted trials, merged per destination, in order of appearance. Empty if the transport confirms nothing.
+    #[must_use]
+    pub fn confirms(&self) -> Vec<ConfirmTimes> {
+        ConfirmTimes::merged(self.counted_trials().flat_map(|trial| &trial.confirms))
+    }
+
+    /// Confirm times (confirmed − sent) of all counted trials and all destinations, merged.
+    #[must_use]
+    pub fn confirm(&self) -> Distribution {
+        Distribution::merged(
+            self.counted_trials().flat_map(|trial| &trial.confirms).map(|confirms| &confirms.time),
+        )
     }
 
     /// The counts of all trials added up, those that failed included: a fault counts wherever it was seen.

@@ -10,7 +10,7 @@ use super::Distribution;
 pub const POINTS_AT_MOST: usize = 50;
 
 /// One interval of a trial. Where intervals were merged, counts are sums and histograms are added; figures without a
-/// histogram (the lag, and all of records of the first release) are the highest of theirs, as percentiles of parts say
+/// histogram (the lag, confirms, and all of records of the first release) are the highest of theirs, as percentiles of parts say
 /// no more than that about the whole.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
@@ -32,6 +32,11 @@ pub struct Point {
     pub response_max_ns: Option<u64>,
     /// 99th percentile of the schedule lag.
     pub lag_p99_ns: Option<u64>,
+    /// Messages that were sent and not confirmed at its end; `None` where the transport confirms nothing, and in records that
+    /// do not say.
+    pub unconfirmed: Option<u64>,
+    /// 99th percentile of the confirm time, all destinations together; `None` likewise.
+    pub confirm_p99_ns: Option<u64>,
 }
 
 impl Default for Point {
@@ -46,6 +51,8 @@ impl Default for Point {
             response_p99_ns: None,
             response_max_ns: None,
             lag_p99_ns: None,
+            unconfirmed: None,
+            confirm_p99_ns: None,
         }
     }
 }
@@ -77,6 +84,8 @@ impl Point {
             response_p99_ns,
             response_max_ns,
             lag_p99_ns,
+            unconfirmed,
+            confirm_p99_ns,
         } = next;
         self.at_ns = *at_ns;
         self.intervals += intervals;
@@ -91,6 +100,8 @@ impl Point {
             self.set_figures();
         }
         self.lag_p99_ns = self.lag_p99_ns.max(*lag_p99_ns);
+        self.unconfirmed = self.unconfirmed.max(*unconfirmed);
+        self.confirm_p99_ns = self.confirm_p99_ns.max(*confirm_p99_ns);
     }
 }
 

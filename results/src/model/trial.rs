@@ -3,7 +3,7 @@
 //! Lives here: the trial and the figures derived from it. Does not live here: figures over several trials (`Run`),
 //! judgement (`verdict`).
 
-use super::{Audit, Busy, Distribution, Series, Server};
+use super::{Audit, Busy, ConfirmTimes, Distribution, Outage, Series, Server};
 
 /// How a trial or a run ended, from best to worst.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,12 +62,15 @@ pub struct Flows {
     pub started: u64,
     /// Ended, and so in the response times.
     pub ended: u64,
-    /// Started and not ended at the drain deadline. With those that are lost, `started = ended + unfinished + lost`; where
-    /// messages came again, flows may have ended twice, but for those in `ended_again`.
+    /// Started and not ended at the drain deadline. With the others that did not end, `started = ended + unfinished + lost +
+    /// refused`; where messages came again, flows may have ended twice, but for those in `ended_again`.
     pub unfinished: u64,
     /// Started and not ended, over a transport that may lose messages and did. It counts no more of them than messages that
     /// were lost.
     pub lost: u64,
+    /// Started and not ended, over a transport that refused messages. It counts no more of them than messages that were
+    /// refused. Zero in records that do not say, where those flows are among `unfinished`.
+    pub refused: u64,
     /// Started in the warm-up and not ended at the drain deadline; `None` in records where those are among `unfinished`.
     pub warmup_unfinished: Option<u64>,
     /// Ends that are not in `ended`, as the message that caused them had been delivered before. Over the whole trial, and a
@@ -82,13 +85,24 @@ pub struct Flows {
 impl Flows {
     /// Adds the counts of another trial.
     pub fn merge(&mut self, other: &Self) {
-        let Self { due, started, ended, unfinished, lost, warmup_unfinished, ended_again, shed, dropped } =
-            *other;
+        let Self {
+            due,
+            started,
+            ended,
+            unfinished,
+            lost,
+            refused,
+            warmup_unfinished,
+            ended_again,
+            shed,
+            dropped,
+        } = *other;
         self.due += due;
         self.started += started;
         self.ended += ended;
         self.unfinished += unfinished;
         self.lost += lost;
+        self.refused += refused;
         let sum = |a: Option<u64>, b: Option<u64>| match (a, b) {
             (Some(a), Some(b)) => Some(a + b),
             (known, None) | (None, known) => known,
@@ -216,6 +230,8 @@ pub struct Trial {
     pub arrival_check: Option<ArrivalCheck>,
     /// Received − sent, per destination and receiver.
     pub hops: Vec<Hop>,
+    /// Confirmed − sent, per destination; empty if the transport confirms nothing, and in records that do not say.
+    pub confirms: Vec<ConfirmTimes>,
     /// Counts of messages.
     pub audit: Audit,
     /// CPU time of the process over the stretch of `cost`, in older documents over the whole trial; `None` in virtual time.
@@ -232,7 +248,9 @@ pub struct Trial {
     pub server: Option<Server>,
     /// How it went over time.
     pub series: Series,
-    /// Faults that were injected or seen, each a sentence.
+    /// Instances that were away for a while and came back, in the order in which they did.
+    pub outages: Vec<Outage>,
+    /// Faults that were injected or seen, each a sentence. Older records have kills here and no `outages`.
     pub faults: Vec<String>,
     /// Notes, each a sentence.
     pub notes: Vec<String>,

@@ -98,7 +98,9 @@ pub fn judge(run: &Run, goal: &Goal, rate_per_s: f64, host: Host) -> Judged {
     let judgement = match (reasons.is_empty(), too_few.is_empty()) {
         (true, true) => Judgement::Kept,
         (true, false) => Judgement::TooFew,
-        (false, _) => Judgement::Missed { collapsed: flows.unfinished > 0 || flows.ended == 0 },
+        (false, _) => {
+            Judgement::Missed { collapsed: flows.unfinished + flows.refused > 0 || flows.ended == 0 }
+        }
     };
     // The term that needs the longest hold comes first, because that length is enough for the others.
     too_few.sort_by_key(|(needed, _)| std::cmp::Reverse(*needed));

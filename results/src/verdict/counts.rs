@@ -54,12 +54,21 @@ pub(super) fn check_losses(run: &Run, thresholds: &Thresholds, verdict: &mut Ver
     }
 }
 
-/// Messages that the transport refused or did not confirm.
-pub(super) fn check_confirms(run: &Run, verdict: &mut Verdict) {
-    let refused = run.audit().refused.unwrap_or(0);
+/// Messages that the transport refused or did not confirm. However few were refused, the transport did not carry the load that
+/// was asked for, and the times are only those of what it accepted. A limit for that is asked for with `--threshold
+/// refused=...`.
+pub(super) fn check_confirms(run: &Run, thresholds: &Thresholds, verdict: &mut Verdict) {
+    let audit = run.audit();
+    let refused = audit.refused.unwrap_or(0);
     if refused > 0 {
         let n = units::counted(refused, "message was", "messages were");
-        verdict.add(Validity::Suspect, format!("{n} refused by the transport"));
+        let share = (refused as f64 / audit.sent.max(1) as f64).min(1.0);
+        let is_over = share > thresholds.refused;
+        let limit =
+            if is_over { format!(", limit {}", units::percent(thresholds.refused)) } else { String::new() };
+        let status = if is_over { Validity::Invalid } else { Validity::Suspect };
+        let share = units::percent(share);
+        verdict.add(status, format!("{n} refused by the transport ({share} of those sent){limit}"));
     }
     // After a failed trial nothing waits for confirms, so those that are missing mean nothing.
     let well = run.trials.iter().filter(|trial| trial.status == Status::Ok);

@@ -129,6 +129,43 @@ fn refused_and_unconfirmed_messages_are_suspect_and_stand_in_the_table() {
     assert!(table.contains("299,985 of 300,000 messages confirmed, 12 refused, 3 unconfirmed"), "{table}");
 }
 
+/// A broker that refuses one message in twenty.
+#[test]
+fn flows_whose_message_was_refused_are_not_unfinished() {
+    let refused = |trial: &mut Trial| {
+        let n = trial.flows.started / 20;
+        (trial.flows.ended, trial.flows.refused) = (trial.flows.ended - n, n);
+        (trial.audit.confirmed, trial.audit.refused, trial.audit.unconfirmed) =
+            (Some(trial.audit.sent - n), Some(n), Some(0));
+    };
+    let verdict = open(refused);
+    assert_reason(
+        &verdict,
+        Validity::Suspect,
+        "5,000 messages were refused by the transport (1.67 % of those sent)",
+    );
+    assert_eq!(verdict.reasons.len(), 1, "neither unfinished nor out of balance: {verdict:?}");
+    let notes = verdict.notes.join("\n");
+    let said =
+        "5,000 flows did not end (5.00 % of those started) because the transport refused a message of theirs";
+    assert!(notes.contains(said), "{notes}");
+    let mut trial = clean();
+    refused(&mut trial);
+    let mut run = Run { load: LoadKind::Open, trials: vec![trial], ..Run::default() };
+    let mut limits = Thresholds::default();
+    assert!(
+        overload(&run, &limits)[0].contains("5,000 flows did not end"),
+        "a search does not take it for kept"
+    );
+    limits.set("refused", "1%").unwrap();
+    assert_reason(&judge_by(&run, &limits), Validity::Invalid, "(1.67 % of those sent), limit 1.00 %");
+    // One that is in no count is still missed.
+    run.trials[0].flows.refused -= 1;
+    let words =
+        "do not add up: 100,000 flows started, but 95,000 ended, 0 unfinished, 4,999 refused and 0 lost";
+    assert_reason(&judge_by(&run, &Thresholds::default()), Validity::Invalid, words);
+}
+
 #[test]
 fn the_table_says_what_is_allowed() {
     let mut run = lossy(|trial| {
@@ -169,11 +206,11 @@ prop_compose! {
         trial.schedule_ns = (small[1] > 50).then_some(n[2]);
         trial.flows = Flows {
             due: n[3], started: n[4], ended: 1 + n[5], unfinished: n[6], lost: n[7], shed: n[8], dropped: n[9],
-            warmup_unfinished: Some(small[2]), ended_again: None,
+            refused: n[23], warmup_unfinished: Some(small[2]), ended_again: None,
         };
         trial.audit = Audit {
             sent: n[10], expected: n[11], delivered: small[3], unique: n[13], lost: n[14], unknown: n[15],
-            negative_deltas: n[16], over_range: n[17], ..Audit::default()
+            negative_deltas: n[16], over_range: n[17], refused: Some(n[24]), ..Audit::default()
         };
         trial.hygiene = Hygiene {
             cores_ns: Some(n[18]), steal_ns: Some(n[19]), idle_ns: Some(n[20]), others_ns: Some(n[21]),

@@ -3,7 +3,7 @@
 //! Does not live here: flows that were never started (`load`).
 
 use super::{Thresholds, Validity, Verdict};
-use crate::model::{Run, Setting, Status, Trial};
+use crate::model::{Flows, Run, Setting, Status, Trial};
 use crate::stats::Derived;
 use crate::units;
 
@@ -68,6 +68,17 @@ pub(super) fn check_unfinished(derived: &Derived, thresholds: &Thresholds, verdi
     }
 }
 
+/// Flows that did not end because the transport refused a message of theirs. That it refused any is a reason of its own.
+pub(super) fn note_refused(derived: &Derived, verdict: &mut Verdict) {
+    let Flows { refused, started, .. } = derived.flows;
+    if refused > 0 {
+        let (n, share) = (units::counted(refused, "flow", "flows"), units::percent(share(refused, started)));
+        verdict.notes.push(format!(
+            "{n} did not end ({share} of those started) because the transport refused a message of theirs; the times are those of the other flows"
+        ));
+    }
+}
+
 /// A part of a whole: never more than one, whatever the counts of a record say.
 fn share(n: u64, of: u64) -> f64 {
     (n as f64 / of.max(1) as f64).min(1.0)
@@ -79,7 +90,7 @@ fn may_end_again(trial: &Trial) -> u64 {
     trial.audit.duplicated.saturating_sub(trial.flows.ended_again.unwrap_or(0))
 }
 
-/// Checks that flows started = ended + unfinished + lost. A message that was delivered twice may end its flow twice. If the
+/// Checks that flows started = ended + unfinished + lost + refused. A message that was delivered twice may end its flow twice. If the
 /// sum is wrong, no figure of the trial can be trusted.
 pub(super) fn check_balance(run: &Run, verdict: &mut Verdict) {
     let hidden: u64 = run.counted_trials().map(|trial| may_end_again(trial).min(trial.audit.lost)).sum();
@@ -95,17 +106,19 @@ pub(super) fn check_balance(run: &Run, verdict: &mut Verdict) {
         let (started, again) = (u128::from(flows.started), u128::from(may_end_again(trial)));
         let at_most = started + again;
         let ended = u128::from(flows.ended);
-        let found = ended + u128::from(flows.unfinished) + u128::from(flows.lost);
+        let others = [flows.unfinished, flows.lost, flows.refused];
+        let found = ended + others.map(u128::from).iter().sum::<u128>();
         // In older records unfinished flows of the warm-up are among the others.
         let too_many = if flows.warmup_unfinished.is_some() { found > at_most } else { ended > at_most };
         if found < started || too_many {
-            let [started, ended, unfinished, lost] =
-                [flows.started, flows.ended, flows.unfinished, flows.lost].map(units::count);
+            let [started, ended, unfinished, lost, refused] =
+                [flows.started, flows.ended, flows.unfinished, flows.lost, flows.refused].map(units::count);
+            let refused = if flows.refused > 0 { format!(", {refused} refused") } else { String::new() };
             verdict.add(
                 Validity::Invalid,
                 format!(
                     "the counts of trial {} do not add up: {started} flows started, but {ended} ended, {unfinished} \
-                     unfinished and {lost} lost",
+                     unfinished{refused} and {lost} lost",
                     trial.number + 1
                 ),
             );

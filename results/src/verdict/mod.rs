@@ -1,7 +1,8 @@
 //! The verdict on a run: valid, suspect or invalid, with the reasons as sentences with figures.
 //!
 //! Lives here: the type of a verdict, and the order in which the checks run. The limits are in `thresholds`. Each group of
-//! checks has a file: `host`, `ends`, `load`, `little`, `steady`, `stops`, `machine`, `window`, `counts`. Does not live
+//! checks has a file: `host`, `ends`, `load`, `little`, `steady`, `stops`, `machine`, `outages`, `window`,
+//! `counts`. Does not live
 //! here: the verdict of a comparison (`compare`) and exit codes (the command line).
 
 mod counts;
@@ -12,6 +13,7 @@ mod host;
 mod little;
 mod load;
 mod machine;
+mod outages;
 mod steady;
 mod stops;
 mod thresholds;
@@ -94,6 +96,7 @@ pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
             load::check(run, &derived, thresholds, free, &mut verdict);
         }
         ends::check_unfinished(&derived, thresholds, &mut verdict);
+        ends::note_refused(&derived, &mut verdict);
         little::check(run, &derived, thresholds, &mut verdict);
         steady::check(run, thresholds, free, &mut verdict);
         stops::check(run, &mut verdict);
@@ -104,8 +107,9 @@ pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
     }
     counts::check(run, thresholds, &mut verdict);
     counts::check_losses(run, thresholds, &mut verdict);
-    counts::check_confirms(run, &mut verdict);
+    counts::check_confirms(run, thresholds, &mut verdict);
     counts::list_faults(run, &mut verdict);
+    outages::note(run, &mut verdict);
     counts::add_notes(run, &mut verdict);
     verdict
 }
@@ -123,10 +127,10 @@ pub fn overload(run: &Run, thresholds: &Thresholds) -> Vec<String> {
     let mut verdict = Verdict::default();
     load::rate(run, &derived, thresholds, free, &mut verdict);
     let mut unfinished = Verdict::default();
-    // Lost flows count as unfinished here: a transport that drops messages under this load did not handle the load, even
-    // if its promise allows the loss.
+    // Flows of lost and of refused messages count as unfinished here: a transport that drops or refuses messages under this
+    // load did not handle the load, even if its promise allows it.
     let mut all = derived;
-    all.flows.unfinished += std::mem::take(&mut all.flows.lost);
+    all.flows.unfinished += std::mem::take(&mut all.flows.lost) + std::mem::take(&mut all.flows.refused);
     ends::check_unfinished(&all, thresholds, &mut unfinished);
     if unfinished.status == Validity::Invalid {
         verdict.reasons.append(&mut unfinished.reasons);

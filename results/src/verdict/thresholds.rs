@@ -118,6 +118,8 @@ thresholds! {
         "share of the started flows that did not end. Below the limit the run is suspect";
     lost: Share = NONE, INVALID, off NONE,
         "share of the expected deliveries that were lost, for a transport that may lose messages. For any other transport a loss fails the audit";
+    refused: Share = NONE, INVALID, off NONE,
+        "share of the sent messages that the transport refused. Below the limit the run is suspect";
     little: Share = 0.01, SUSPECT, off NONE,
         "virtual time, Little's law: difference between the counted flows in flight and the number that follows from their times";
     little_sampled: Share = 0.1, SUSPECT, off NONE,

@@ -1,0 +1,69 @@
+//! Converts the points of a time series to their fields in a document and back. FORMAT.md describes the fields, and `v1` has
+//! their names.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{FormatError, v1};
+use crate::model::{Distribution, Point, Series};
+
+pub(super) fn series(own: &Series) -> Result<Vec<v1::Point>, FormatError> {
+    own.points().iter().map(point).collect()
+}
+
+fn point(own: &Point) -> Result<v1::Point, FormatError> {
+    let response = &own.response;
+    let histogram = (!response.is_empty()).then(|| response.to_bytes()).transpose()?;
+    Ok(v1::Point {
+        at_ns: own.at_ns,
+        intervals: own.intervals,
+        ended: own.ended,
+        in_flight: own.in_flight,
+        response_p50_ns: own.response_p50_ns,
+        response_p99_ns: own.response_p99_ns,
+        response_max_ns: own.response_max_ns,
+        lag_p99_ns: own.lag_p99_ns,
+        unconfirmed: own.unconfirmed,
+        confirm_p99_ns: own.confirm_p99_ns,
+        response_count: response.count(),
+        response_over_range: response.over_range(),
+        response_sum_ns: response.sum_ns(),
+        response_min_ns: response.min_ns(),
+        response_histogram: histogram.map(|bytes| STANDARD.encode(bytes)),
+    })
+}
+
+fn point_back(at: &str, wire: &v1::Point) -> Result<Point, FormatError> {
+    let bad = |reason: String| FormatError::Content { at: at.to_owned(), reason };
+    let mut response = Distribution::coarse();
+    if let Some(histogram) = &wire.response_histogram {
+        let bytes =
+            STANDARD.decode(histogram).map_err(|error| bad(format!("response_histogram: {error}")))?;
+        let (min_ns, max_ns) = (wire.response_min_ns.unwrap_or(0), wire.response_max_ns.unwrap_or(0));
+        let sum_ns = wire.response_sum_ns;
+        response = Distribution::coarse_from_bytes(&bytes, sum_ns, min_ns, max_ns, wire.response_over_range)
+            .map_err(|error| bad(error.to_string()))?;
+    }
+    if response.count() != wire.response_count {
+        let (said, held) = (wire.response_count, response.count());
+        return Err(bad(format!("response_count is {said}, but the histogram holds {held}")));
+    }
+    Ok(Point {
+        at_ns: wire.at_ns,
+        intervals: wire.intervals,
+        ended: wire.ended,
+        in_flight: wire.in_flight,
+        response,
+        response_p50_ns: wire.response_p50_ns,
+        response_p99_ns: wire.response_p99_ns,
+        response_max_ns: wire.response_max_ns,
+        lag_p99_ns: wire.lag_p99_ns,
+        unconfirmed: wire.unconfirmed,
+        confirm_p99_ns: wire.confirm_p99_ns,
+    })
+}
+
+pub(super) fn series_back(at: &str, wire: &[v1::Point]) -> Result<Series, FormatError> {
+    let point = |(i, wire): (usize, &v1::Point)| point_back(&format!("{at}.series[{i}]"), wire);
+    Ok(Series::from_points(wire.iter().enumerate().map(point).collect::<Result<_, _>>()?))
+}
