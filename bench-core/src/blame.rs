@@ -1,10 +1,11 @@
-//! A mark per lane that names the code the lane is in, so that a panic or a hang is reported with the name of its cause: the
-//! handler of a service, or a method of the transport.
+//! A note per lane about the code that it runs, so that a panic or a hang is reported with the name of its cause: the handler
+//! of a service, or a method of the transport.
 //!
-//! A lane writes one byte before and after it calls foreign code. The byte has a single writer and lies on a cache line of
-//! its own. Nobody reads it unless something went wrong, so the line stays with the lane's core.
+//! A lane writes one byte before and after it calls foreign code. The byte has a single writer and lies among the counters that
+//! the lane publishes, whose address the lane has at hand anyway. Nobody reads it unless something went wrong, so its cache line
+//! stays with the lane's core.
 
-use crate::wiring::Wiring;
+use crate::{counters::Published, wiring::Wiring};
 use std::{
     any::Any,
     sync::{
@@ -50,21 +51,19 @@ acts! {
     Drop, "drop";
 }
 
-/// The mark of one lane: the code that the lane is in.
+/// The note of one lane about the code that it runs.
 #[derive(Debug, Default)]
-#[repr(align(128))]
-pub struct Doing(AtomicU8);
+pub(crate) struct Doing(AtomicU8);
 
 impl Doing {
     /// Says what the lane does from now on.
     #[inline(always)]
-    pub fn set(&self, act: Act) {
+    pub(crate) fn set(&self, act: Act) {
         self.0.store(act as u8, Ordering::Relaxed);
     }
 
-    /// The code that the lane is in. The lane may have left that code when the caller reads the mark.
-    #[must_use]
-    pub fn get(&self) -> Act {
+    /// The code that the lane is in. The lane may have left that code when the caller reads the note.
+    pub(crate) fn get(&self) -> Act {
         Act::ALL.get(usize::from(self.0.load(Ordering::Relaxed))).copied().unwrap_or(Act::Harness)
     }
 }
@@ -74,7 +73,7 @@ impl Doing {
 struct Suspect {
     instance: String,
     service: String,
-    doing: Arc<Doing>,
+    counters: Arc<Published>,
 }
 
 /// All lanes of a trial and the name of its transport: finds out whose fault a panic or a hang is.
@@ -85,22 +84,15 @@ pub struct Blame {
 }
 
 impl Blame {
-    /// The lanes of a wiring.
-    #[must_use]
-    pub fn new(wiring: &Wiring) -> Self {
-        let suspect = |lane: u16| Suspect {
+    /// The lanes of a wiring, and the counters that each publishes.
+    pub(crate) fn new(wiring: &Wiring, counters: &[Arc<Published>]) -> Self {
+        let suspect = |(lane, counters): (u16, &Arc<Published>)| Suspect {
             instance: wiring.instance_name(lane),
             service: wiring.services[wiring.service_of(lane)].name.clone(),
-            doing: Arc::default(),
+            counters: Arc::clone(counters),
         };
-        let lanes = (0..wiring.instance_count()).map(suspect).collect();
+        let lanes = (0..wiring.instance_count()).zip(counters).map(suspect).collect();
         Self { transport: transport_name(&wiring.transport), lanes }
-    }
-
-    /// The mark that a lane sets.
-    #[must_use]
-    pub fn doing(&self, lane: u16) -> Arc<Doing> {
-        Arc::clone(&self.lanes[usize::from(lane)].doing)
     }
 
     /// A lane's name.
@@ -109,10 +101,10 @@ impl Blame {
         self.lanes.get(usize::from(lane)).map_or("a lane", |suspect| &suspect.instance)
     }
 
-    /// Says for all `lanes` that their ports are dropped now.
+    /// Notes for all `lanes` that their ports are dropped now.
     pub(crate) fn dropping(&self, lanes: &[u16]) {
         for lane in lanes {
-            self.lanes[usize::from(*lane)].doing.set(Act::Drop);
+            self.lanes[usize::from(*lane)].counters.doing.set(Act::Drop);
         }
     }
 
@@ -167,7 +159,7 @@ impl Blame {
 
     /// Whether a lane waits for a full transport, as far as can be seen.
     pub(crate) fn is_held_up(&self, lane: u16) -> bool {
-        let act = self.lanes.get(usize::from(lane)).map(|suspect| suspect.doing.get());
+        let act = self.lanes.get(usize::from(lane)).map(|suspect| suspect.counters.doing.get());
         matches!(act, Some(Act::Full | Act::Offer))
     }
 
@@ -176,7 +168,7 @@ impl Blame {
     fn guilty(&self, lanes: &[u16]) -> Option<(&Suspect, Act)> {
         let all = || {
             let suspects = lanes.iter().filter_map(|lane| self.lanes.get(usize::from(*lane)));
-            suspects.map(|suspect| (suspect, suspect.doing.get()))
+            suspects.map(|suspect| (suspect, suspect.counters.doing.get()))
         };
         let handler = all().find(|(_, act)| *act == Act::Handler);
         handler.or_else(|| all().find(|(_, act)| !matches!(act, Act::Harness | Act::Full)))
@@ -225,7 +217,7 @@ mod tests {
         let lane = |name: &str| Suspect {
             instance: format!("{name}-0"),
             service: name.into(),
-            doing: Arc::default(),
+            counters: Arc::new(Published::new(0, 0)),
         };
         Blame { transport: transport_name("pigeon"), lanes: vec![lane("gateway"), lane("worker")] }
     }
@@ -235,13 +227,13 @@ mod tests {
         let blame = two();
         let panicked = || blame.panicked(&[0, 1], &"oh");
         assert!(panicked().contains("defect of drumpost"), "{}", panicked());
-        blame.doing(0).set(Act::Offer);
+        blame.lanes[0].counters.doing.set(Act::Offer);
         assert_eq!(panicked(), "transport `pigeon` panicked in `offer` at gateway-0: oh");
         assert_eq!(
             blame.hangs(&[0, 1], "3 s"),
             "transport `pigeon` hangs at gateway-0: `offer` has not returned for 3 s"
         );
-        blame.doing(1).set(Act::Handler);
+        blame.lanes[1].counters.doing.set(Act::Handler);
         assert_eq!(panicked(), "the handler of `worker` panicked: oh");
         assert_eq!(
             blame.hangs(&[1], "3 s"),

@@ -3,7 +3,10 @@
 //! The lane counts in plain integers and stores them once per turn. The monitor reads from them that no message is
 //! under way. [`Published::publish`] explains the memory ordering that makes this exact.
 
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::{
+    blame::Doing,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 /// Apart by more than the line pairs a processor fetches together.
 #[derive(Debug, Default)]
@@ -120,6 +123,8 @@ pub(crate) struct Published {
     again: Box<[AtomicU64]>,
     /// The load has started its last flow.
     load_done: AtomicBool,
+    /// The code that the lane runs. It lies here because a lane has this memory at hand when it makes a note.
+    pub doing: Doing,
 }
 
 fn cells(len: usize) -> Box<[AtomicU64]> {
@@ -149,6 +154,7 @@ impl Published {
             received: cells(heard),
             again: cells(heard),
             load_done: AtomicBool::new(false),
+            doing: Doing::default(),
         }
     }
 

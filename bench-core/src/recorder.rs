@@ -15,6 +15,7 @@ use crate::{
 };
 use drumpost_defects::{Defect, is_in};
 use std::sync::Arc;
+use unusual::Unusual;
 
 /// The destinations that a lane receives from: the positions of their counters and streams.
 #[derive(Clone, Debug, Default)]
@@ -60,11 +61,8 @@ pub(crate) struct Recorder {
     ends: EndRun,
     /// Counters other than the usual ones have changed since they were published.
     rarely: bool,
-    /// A message was received that is to be handled apart, since [`Recorder::saw_unusual`] was last asked: its flow was due in
-    /// the warm-up, or it was delivered before.
-    is_unusual: bool,
-    /// Of the batch that was received last: the places of messages that were delivered before. Nearly always empty.
-    again: Vec<u32>,
+    /// What was found in the batch that was received last. Nearly always nothing.
+    unusual: Unusual,
 }
 
 /// The recorders of one stream. They are looked up again only when a message comes from another stream.
@@ -133,14 +131,14 @@ impl Recorder {
             place: Place::NONE,
             ends: EndRun::default(),
             rarely: false,
-            is_unusual: false,
-            again: Vec::new(),
+            unusual: Unusual::default(),
         };
         (recorder, exchange)
     }
 
-    /// Notes what a lane was handed at `now_ns`: seal, sequence, hop time. Says whether every message belongs here
-    /// and is whole; the others must not reach the handler.
+    /// Notes what a lane was handed at `now_ns`: seal, sequence, hop time. Says whether every message is as most are. A message
+    /// that does not belong here or is damaged must not reach the handler. One of the warm-up and one that was delivered before
+    /// are handled apart from the others.
     #[inline(always)]
     pub(crate) fn receive(&mut self, batch: &[Message], now_ns: u64, pool: &Pool) -> bool {
         match batch {
@@ -160,29 +158,30 @@ impl Recorder {
             self.note_corrupted();
             return false;
         }
+        let measured = message.due_ns() >= self.measure_from_ns;
+        let mut is_usual = measured;
         if !self.audit.note_if_expected(number, message.seq)
             && let Some(seen) = self.audit.note(number, message.seq)
         {
-            self.note_rare(seen, 0);
+            is_usual &= !self.note_rare(seen, 0);
         }
-        self.record_hops(slot, message.due_ns() >= self.measure_from_ns, message.sent_ns(), now_ns, 1);
-        true
+        self.record_hops(slot, measured, message.sent_ns(), now_ns, 1);
+        is_usual
     }
 
     #[inline(never)]
     fn receive_runs(&mut self, batch: &[Message], now_ns: u64, pool: &Pool) -> bool {
-        let (mut sound, mut rest) = (true, batch);
+        let (mut is_usual, mut rest) = (true, batch);
         while let Some(first) = rest.first() {
-            let noted = self.receive_run(first, rest, batch.len() - rest.len(), now_ns, pool);
-            sound &= noted > 0;
+            let noted = self.receive_run(first, rest, batch.len() - rest.len(), now_ns, pool, &mut is_usual);
             rest = &rest[noted.max(1)..];
         }
-        sound
+        is_usual
     }
 
     /// Notes the whole messages at the head of `rest` that are of one stream and were handed over together with `first`,
     /// and records them together. `at` is the place of `first` in its batch. Says how many; 0 if `first` does not belong here
-    /// or is not whole.
+    /// or is damaged. Clears `is_usual` if one of them is not as most are.
     #[inline]
     fn receive_run(
         &mut self,
@@ -191,6 +190,7 @@ impl Recorder {
         at: usize,
         now_ns: u64,
         pool: &Pool,
+        is_usual: &mut bool,
     ) -> usize {
         if first.stream() != self.place.stream {
             self.find_place(first);
@@ -216,13 +216,15 @@ impl Recorder {
         } else {
             for message in rest.iter().take_while(|message| belongs(message)) {
                 if let Some(seen) = self.audit.note(number, message.seq) {
-                    self.note_rare(seen, at + noted as usize);
+                    *is_usual &= !self.note_rare(seen, at + noted as usize);
                 }
                 noted += 1;
             }
         }
+        *is_usual &= measured;
         if noted == 0 {
             self.note_corrupted();
+            *is_usual = false;
             return 0;
         }
         self.record_hops(slot, measured, sent_ns, now_ns, noted);
@@ -236,8 +238,6 @@ impl Recorder {
         if measured {
             self.note_negative(now_ns, sent_ns, times);
             self.latencies.hops[slot].record_n(now_ns.saturating_sub(sent_ns), times);
-        } else {
-            self.is_unusual = true;
         }
     }
 

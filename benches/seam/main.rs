@@ -13,6 +13,7 @@ mod flow_tasks;
 mod flow_threads;
 mod hop;
 mod lanes;
+mod once;
 mod parts;
 mod stopwatch;
 mod table;
@@ -30,6 +31,9 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some(request) = table::Request::from_arguments(&arguments) {
         return table::print(&request);
+    }
+    if let Some(request) = once::Request::from_arguments(&arguments) {
+        return once::run(&request);
     }
     let mut criterion = Criterion::default().sample_size(10).configure_from_args();
     for case in &CASES {

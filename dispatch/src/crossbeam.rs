@@ -171,7 +171,7 @@ impl<const SLEEPS: bool> Transport for Channels<SLEEPS> {
 }
 
 impl<const SLEEPS: bool> SendPort for QueueSender<SLEEPS> {
-    #[inline]
+    #[inline(always)]
     fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
         match (&mut self.0, batch) {
             (To::Each(subscribers), [message]) if subscribers.len() == 1 => {

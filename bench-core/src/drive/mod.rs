@@ -244,10 +244,10 @@ fn take_turn<S: SendPort, R: RecvPort>(
             acknowledge(lane, port, outlet.ledger)?;
         }
         let (from, max) = lane.inbox();
+        // What a lane receives and sends keeps this note up to date, so it need not be made for each batch.
+        lane.does(Act::Drain);
         for _ in 0..lane.batches_per_turn() {
-            lane.does(Act::Drain);
             let drained = port.drain(from, max, |batch, told| lane.received(batch, told, clock));
-            lane.does(Act::Harness);
             let count = found(lane, drained)?;
             if count == 0 {
                 break;
@@ -260,6 +260,7 @@ fn take_turn<S: SendPort, R: RecvPort>(
                 break;
             }
         }
+        lane.has_polled();
     }
     if S::FLUSHES && outlet.to_flush {
         flush(lane, outlet.sends)?;

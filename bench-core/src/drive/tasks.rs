@@ -86,8 +86,8 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
             if R::ACKNOWLEDGES {
                 acknowledge(lane, port, outlet.ledger)?;
             }
+            lane.does(Act::Drain);
             for _ in 0..lane.batches_per_turn() {
-                lane.does(Act::Drain);
                 let look = |context: &mut Context<'_>| {
                     if outlet.tend(lane, clock, context)? {
                         return Poll::Ready(Ok(0));
@@ -95,7 +95,6 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
                     port.poll_drain(context, from, max, |batch, told| lane.received(batch, told, clock))
                 };
                 let drained = sleep.unless(look, until_ns).await;
-                lane.does(Act::Harness);
                 let Some(drained) = drained else { break };
                 let count = found(lane, drained)?;
                 if R::ACKNOWLEDGES {
@@ -113,6 +112,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
                     break;
                 }
             }
+            lane.has_polled();
         } else if !moved {
             let told = |context: &mut Context<'_>| match outlet.tend(lane, clock, context) {
                 Ok(false) => Poll::Pending,

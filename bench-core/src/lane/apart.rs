@@ -53,13 +53,14 @@ impl Lane {
     }
 
     /// Has the handler react to a batch in which not every message is as most are: of the warm-up, delivered before, or
-    /// damaged, which is not among them if the batch `is_sound`. What is damaged does not reach the handler.
+    /// damaged. What is damaged does not reach the handler.
+    #[cold]
     #[inline(never)]
-    pub(super) fn react_to_unusual(&mut self, batch: &[Message], is_sound: bool) {
+    pub(super) fn react_to_unusual(&mut self, batch: &[Message]) {
         let LaneSpec { reactor, out, pool, replies, awaits, .. } = &mut self.spec;
-        let again = out.recorder.take_again();
-        if is_sound && again.is_empty() {
-            out.recorder.give_again(again);
+        let unusual = out.recorder.take_unusual();
+        if unusual.is_empty() {
+            out.recorder.give_unusual(unusual);
             return react_in_warmup(&mut **reactor, batch, out);
         }
         let now_ns = out.now_ns;
@@ -68,7 +69,7 @@ impl Lane {
                 continue;
             }
             let only = std::slice::from_ref(message);
-            if again.binary_search(&(at as u32)).is_err() {
+            if !unusual.is_again(at) {
                 react_in_warmup(&mut **reactor, only, out);
                 continue;
             }
@@ -79,12 +80,13 @@ impl Lane {
             let is_reply = *awaits && replies.get(usize::from(message.destination)) == Some(&true);
             self.replies_received -= u64::from(is_reply);
         }
-        out.recorder.give_again(again);
+        out.recorder.give_unusual(unusual);
     }
 }
 
-/// Has the handler react, and counts what it emits for flows that were due in the warm-up. Handlers emit for the message
-/// they are handed, so it is counted by runs of messages, not message by message.
+/// Has the handler react, and counts what it emits for flows that were due in the warm-up. Handlers emit for the
+/// message they are handed, so it is counted by runs of messages, not message by message.
+#[cold]
 #[inline(never)]
 pub(super) fn react_in_warmup(reactor: &mut dyn Reactor, batch: &[Message], out: &mut Out) {
     let measure_from_ns = out.recorder.measure_from_ns();

@@ -6,7 +6,7 @@ mod apart;
 mod turn;
 
 use crate::{
-    blame::{Act, Doing},
+    blame::Act,
     clock::Now,
     counters::{Local, Published},
     exchange::Latencies,
@@ -83,7 +83,6 @@ pub(crate) struct LaneSpec {
     pub batch: usize,
     pub pool: Arc<Pool>,
     pub counters: Arc<Published>,
-    pub doing: Arc<Doing>,
     pub control: Arc<Control>,
 }
 
@@ -137,10 +136,18 @@ impl Lane {
         self.spec.load.is_some()
     }
 
-    /// Says which foreign code is called for it from now on; [`Act::Harness`] once that returned.
+    /// Notes which foreign code is called for it from now on, in case that hangs; [`Act::Harness`] once that returned.
     #[inline(always)]
     pub fn does(&self, act: Act) {
-        self.spec.doing.set(act);
+        self.spec.counters.doing.set(act);
+    }
+
+    /// Notes that it no longer polls its inbox. If it is blocked instead, that note stays.
+    #[inline(always)]
+    pub(crate) fn has_polled(&self) {
+        if !self.has_pending() {
+            self.does(Act::Harness);
+        }
     }
 
     /// Whether it has something to send.
@@ -166,7 +173,10 @@ impl Lane {
         if std::mem::take(&mut self.inbox_first) {
             until_ns = 0;
         } else if !self.load_over {
-            match self.start_flows(clock) {
+            let due = self.start_flows(clock);
+            // Other lanes may be called before this one is asked again.
+            self.does(Act::Harness);
+            match due {
                 Due::Started => {
                     self.inbox_first = self.spec.hears;
                     until_ns = 0;
@@ -239,14 +249,14 @@ impl Lane {
             let starts = self.starts.as_slice();
             load.note_gaps(now_ns, starts, self.spec.out.recorder.inter_send());
             self.spec.counters.publish_started(&self.spec.out.recorder.local);
-            self.spec.doing.set(Act::Handler);
+            let LaneSpec { reactor, out, counters, .. } = &mut self.spec;
+            counters.doing.set(Act::Handler);
             // Flows are in due order, so if this one is measured, all later ones are.
-            if starts.first().is_none_or(|first| first.due_ns() >= self.spec.out.recorder.measure_from_ns()) {
-                self.spec.reactor.react(starts, &mut self.spec.out);
+            if starts.first().is_none_or(|first| first.due_ns() >= out.recorder.measure_from_ns()) {
+                reactor.react(starts, out);
             } else {
-                react_in_warmup(&mut *self.spec.reactor, starts, &mut self.spec.out);
+                react_in_warmup(&mut **reactor, starts, out);
             }
-            self.spec.doing.set(Act::Harness);
             self.starts.clear();
             self.spec.out.recorder.close_ends(now_ns);
         } else {
@@ -308,18 +318,18 @@ impl Lane {
         if self.spec.awaits {
             self.note_replies(batch);
         }
-        let LaneSpec { reactor, out, pool, doing, .. } = &mut self.spec;
-        let is_sound = out.recorder.receive(batch, now_ns, pool);
-        let is_unusual = out.recorder.saw_unusual();
-        doing.set(Act::Handler);
-        if is_sound & !is_unusual {
+        let LaneSpec { reactor, out, pool, counters, .. } = &mut self.spec;
+        let is_usual = out.recorder.receive(batch, now_ns, pool);
+        counters.doing.set(Act::Handler);
+        if is_usual {
             reactor.react(batch, out);
         } else {
-            self.react_to_unusual(batch, is_sound);
+            self.react_to_unusual(batch);
         }
         // Back in the port that handed the batch over.
-        self.does(Act::Drain);
-        self.spec.out.recorder.close_ends(now_ns);
+        let LaneSpec { out, counters, .. } = &mut self.spec;
+        counters.doing.set(Act::Drain);
+        out.recorder.close_ends(now_ns);
     }
 
     #[inline(never)]

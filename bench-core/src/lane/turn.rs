@@ -81,38 +81,51 @@ impl Lane {
                 Due::Over => break,
                 Due::Capped => return Ok(Turn::Done),
             }
-            if self.has_pending() && self.send(self.spec.out.now_ns, clock, outlet)? != Sent::All {
+            if !self.has_pending() {
+                self.does(Act::Harness);
+            } else if self.send(self.spec.out.now_ns, Act::Harness, clock, outlet)? != Sent::All {
                 return Ok(Turn::HeldUp { moved });
             }
         }
         Ok(Turn::Look { moved, until_ns: u64::MAX })
     }
 
-    /// Sends what a batch that was just received caused. Says whether the transport took it all.
+    /// Sends what a batch that was just received caused. Says whether the transport took it all. Then the lane polls its inbox
+    /// again or ends its turn, so its note says that it polls.
     #[inline(always)]
     pub(crate) fn send_caused(
         &mut self,
         clock: &impl Now,
         outlet: &mut impl Outlet,
     ) -> Result<bool, PortError> {
-        Ok(!self.has_pending() || self.send(clock.now_ns(), clock, outlet)? == Sent::All)
+        Ok(!self.has_pending() || self.send(clock.now_ns(), Act::Drain, clock, outlet)? == Sent::All)
     }
 
     /// Offers what a batch caused, at first stamped `now_ns`, until all was taken or the transport is full. Before the batch
-    /// nothing waited, so nothing has been refused.
+    /// nothing waited, so nothing has been refused. `then` is what the lane does afterwards.
     #[inline(always)]
-    fn send(&mut self, now_ns: u64, clock: &impl Now, outlet: &mut impl Outlet) -> Result<Sent, PortError> {
-        let LaneSpec { out, pool, counters, doing, .. } = &mut self.spec;
+    fn send(
+        &mut self,
+        now_ns: u64,
+        then: Act,
+        clock: &impl Now,
+        outlet: &mut impl Outlet,
+    ) -> Result<Sent, PortError> {
+        let LaneSpec { out, pool, counters, .. } = &mut self.spec;
         let Some((port, message)) = out.only(now_ns, pool, counters) else {
-            return self.send_all(now_ns, clock, outlet);
+            let sent = self.send_all(now_ns, clock, outlet)?;
+            if sent == Sent::All {
+                self.does(then);
+            }
+            return Ok(sent);
         };
-        doing.set(Act::Offer);
+        counters.doing.set(Act::Offer);
         if outlet.offer(port, std::slice::from_ref(message))? == 0 {
-            doing.set(Act::Full);
+            counters.doing.set(Act::Full);
             self.refused_since_ns = Some(now_ns);
             return Ok(Sent::Nothing);
         }
-        doing.set(Act::Harness);
+        counters.doing.set(then);
         out.only_taken(port);
         Ok(Sent::All)
     }

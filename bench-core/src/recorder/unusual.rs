@@ -3,38 +3,58 @@
 use super::Recorder;
 use crate::audit::Seen;
 
+/// The messages of one batch that are to be handled apart from the others, besides those of the warm-up.
+#[derive(Debug, Default)]
+pub(crate) struct Unusual {
+    /// The places of messages that were delivered before, in order.
+    again: Vec<u32>,
+    /// A message was damaged, or did not belong here.
+    is_damaged: bool,
+}
+
+impl Unusual {
+    /// Whether there are none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.again.is_empty() && !self.is_damaged
+    }
+
+    /// Whether the message at that place of its batch was delivered before.
+    pub(crate) fn is_again(&self, at: usize) -> bool {
+        self.again.binary_search(&(at as u32)).is_ok()
+    }
+}
+
 impl Recorder {
-    /// Notes that the message at that place of its batch did not come as expected.
+    /// Notes that the message at that place of its batch did not come as expected. Says whether it was delivered before.
     #[cold]
-    pub(super) fn note_rare(&mut self, seen: Seen, at: usize) {
+    #[inline(never)]
+    pub(super) fn note_rare(&mut self, seen: Seen, at: usize) -> bool {
         self.rarely = true;
-        if seen == Seen::Again {
-            self.again.push(at as u32);
-            self.is_unusual = true;
+        let is_again = seen == Seen::Again;
+        if is_again {
+            self.unusual.again.push(at as u32);
         }
+        is_again
     }
 
     #[cold]
+    #[inline(never)]
     pub(super) fn note_corrupted(&mut self) {
         self.local.corrupted += 1;
         self.rarely = true;
+        self.unusual.is_damaged = true;
     }
 
-    /// Whether a message was received since last asked that is to be handled apart from others.
-    #[inline]
-    pub(crate) const fn saw_unusual(&mut self) -> bool {
-        std::mem::replace(&mut self.is_unusual, false)
+    /// Takes what was unusual about the last batch. It is to be given back, with its memory.
+    pub(crate) fn take_unusual(&mut self) -> Unusual {
+        std::mem::take(&mut self.unusual)
     }
 
-    /// Takes the places of those messages of the last batch that were delivered before. They are to be given back.
-    pub(crate) fn take_again(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.again)
-    }
-
-    /// Takes the memory for such places back.
-    pub(crate) fn give_again(&mut self, mut places: Vec<u32>) {
-        places.clear();
-        self.again = places;
+    /// Takes the memory for the next batch back.
+    pub(crate) fn give_unusual(&mut self, mut unusual: Unusual) {
+        unusual.again.clear();
+        unusual.is_damaged = false;
+        self.unusual = unusual;
     }
 
     /// Forgets the ends since the last were recorded, and counts them: the message that caused them was delivered before,

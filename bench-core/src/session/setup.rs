@@ -80,6 +80,8 @@ struct Setup<'a> {
     /// If many lanes share a thread: how many threads there are.
     threads: Option<usize>,
     control: Arc<Control>,
+    /// By lane.
+    counters: Vec<Arc<Published>>,
     credit: Arc<Credit>,
     /// By lane: its number among those that start flows.
     origins: Arc<[u16]>,
@@ -108,11 +110,13 @@ pub(super) fn set_up(plan: &TrialPlan, begins_ns: u64, threads: Option<usize>) -
         None => Credit::new(count, starting),
         Some(threads) => Credit::of_threads(threads, starting),
     };
+    let counters: Vec<Arc<Published>> = counters(wiring).collect();
     let mut setup = Setup {
         plan,
         begins_ns,
         threads,
-        control: Arc::new(Control { blame: Blame::new(wiring), ..Control::default() }),
+        control: Arc::new(Control { blame: Blame::new(wiring, &counters), ..Control::default() }),
+        counters,
         credit: Arc::new(credit),
         origins: origins.into(),
         starting,
@@ -136,6 +140,14 @@ pub(super) fn set_up(plan: &TrialPlan, begins_ns: u64, threads: Option<usize>) -
     (Session { lanes, monitor, control }, desks)
 }
 
+/// The counters that the lanes publish, in the lanes' order.
+fn counters(wiring: &Wiring) -> impl Iterator<Item = Arc<Published>> {
+    wiring.services.iter().enumerate().flat_map(|(service, wired)| {
+        let (ports, heard) = (wiring.sends_of(service).count(), wiring.heard_by(service).count());
+        wired.instances.clone().map(move |_| Arc::new(Published::new(ports, heard)))
+    })
+}
+
 impl Setup<'_> {
     fn lane(&mut self, id: u16, service: usize, role: &Role) -> (Lane, Watched) {
         let Self { plan, begins_ns, .. } = *self;
@@ -154,7 +166,7 @@ impl Setup<'_> {
             starting: self.starting,
             is_lent: self.threads.is_some(),
         });
-        let counters = Arc::new(Published::new(role.ports.len(), role.heard_ids.len()));
+        let counters = Arc::clone(&self.counters[usize::from(id)]);
         let desk = match self.threads {
             None => {
                 let heard = Arc::clone(&role.heard_ids);
@@ -191,7 +203,6 @@ impl Setup<'_> {
             batch: wiring.batch.max(1),
             pool: Arc::clone(&wiring.pool),
             counters,
-            doing: self.control.blame.doing(id),
             control: Arc::clone(&self.control),
         });
         (lane, watched)
