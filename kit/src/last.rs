@@ -14,11 +14,12 @@ use std::{
 /// the four seconds that the engine gives a lane to finish after the drain deadline.
 pub const SILENCE: Duration = Duration::from_secs(3);
 
-type Exchange = Pin<Box<dyn Future<Output = Result<(), PortError>> + Send>>;
+/// An exchange as a broker makes it: an error is a sentence of the client's.
+pub type Exchange = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 /// An exchange that is made once, when it is first polled.
 #[derive(Default)]
-pub struct Last(Option<Exchange>);
+pub struct Last(Option<Pin<Box<dyn Future<Output = Result<(), PortError>> + Send>>>);
 
 impl std::fmt::Debug for Last {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

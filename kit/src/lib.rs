@@ -1,24 +1,38 @@
-//! What transports over a broker share, so that a broker is one folder: how a scenario is laid out at a broker, the link to
-//! a server, the encoding of messages, limits on waiting, and the removal of what a run made.
+//! What transports over a broker share, so that a broker is one folder: the ports of which a broker writes only what is its own,
+//! how a scenario is laid out at a broker, options, limits on waiting, and the removal of what a run made. `docs/brokers.md`
+//! shows how a transport is written with it.
 //!
 //! A transport is free to use none of it. The ports themselves are in [`drumpost_core::port`].
 //!
 //! | module | what it takes off a transport |
 //! | --- | --- |
+//! | [`inbox`] | a receiving port: merges sources, keeps what is to be acknowledged, waits for room |
+//! | [`outbox`] | a sending port: encodes, finds the place of each message, never waits |
+//! | [`confirm`] | confirms that come in order, by a future each, or by callback, told in order |
+//! | [`drops`] | how many messages a client dropped for a slow receiver |
 //! | [`layout`] | names of queues, topics and groups; what an instance hears; where a reply goes |
 //! | [`link`] | a failure is told once, in a sentence, to every port of a lane, and wakes it |
-//! | [`server`] | the server's address without secrets, and set-up steps with a limit and a sentence |
+//! | [`login`], [`url`] | options for the address, credentials and TLS, without secrets in any sentence |
+//! | [`server`] | the server's address without secrets, set-up steps with a limit and a sentence, and advice |
 //! | [`encode`] | messages to bytes and back, without an allocation per message |
 //! | [`last`] | a last exchange with the server when the run is over |
-//! | [`owner`] | which process made a queue, so that those of dead processes can be removed |
-//! | [`left`] | removal of what a run made, also over a fresh connection and by the next trial |
-//! | [`url`] | parts of a URL |
+//! | [`objects`], [`owner`], [`left`] | removal of what a run made, also over a fresh connection, by the next trial, and of dead processes |
+//! | [`look`] | polls that have to see everything that is there |
+//! | [`prelude`] | all of these names |
 
+pub mod confirm;
+pub mod drops;
 pub mod encode;
+pub mod inbox;
 pub mod last;
 pub mod layout;
 pub mod left;
 pub mod link;
+pub mod login;
+pub mod look;
+pub mod objects;
+pub mod outbox;
 pub mod owner;
+pub mod prelude;
 pub mod server;
 pub mod url;

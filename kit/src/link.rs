@@ -1,9 +1,13 @@
 //! What the ports of one lane know about their connection. A failure is told once, and every port hears of it.
 
+use crate::server::At;
 use drumpost_core::port::PortError;
 use futures_util::task::AtomicWaker;
 use std::{
-    sync::OnceLock,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -12,6 +16,7 @@ use std::{
 pub struct Link {
     failure: OnceLock<PortError>,
     waker: AtomicWaker,
+    dropped: AtomicBool,
 }
 
 impl Link {
@@ -33,6 +38,18 @@ impl Link {
     /// Wakes the lane.
     pub fn wake(&self) {
         self.waker.wake();
+    }
+
+    /// The client dropped messages for a slow receiver ([`crate::drops`]).
+    pub fn drop_some(&self) {
+        self.dropped.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Whether it did since this was last asked.
+    #[inline]
+    pub(crate) fn take_dropped(&self) -> bool {
+        self.dropped.load(Ordering::Relaxed) && self.dropped.swap(false, Ordering::Acquire)
     }
 
     /// The failure, if there was one.
@@ -57,5 +74,56 @@ impl Link {
     #[must_use]
     pub fn closed(&self, at: &str) -> PortError {
         self.check().err().unwrap_or_else(|| PortError::Lost(format!("the connection to {at} was closed")))
+    }
+}
+
+/// A link, and the server at its other end.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The state of the connection.
+    pub link: Arc<Link>,
+    /// The server.
+    pub at: Arc<At>,
+}
+
+impl Line {
+    /// A new connection to `at`.
+    #[must_use]
+    pub fn to(at: &Arc<At>) -> Self {
+        Self { link: Arc::default(), at: Arc::clone(at) }
+    }
+
+    /// The connection is gone; `why` says more, such as `the server closed it`.
+    pub fn lose(&self, why: &str) {
+        self.link.lose(format!("the connection to {} was lost: {why}", self.at));
+    }
+
+    /// The error of a client that closed by itself.
+    #[must_use]
+    pub fn closed(&self) -> PortError {
+        self.link.closed(&self.at.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_reason_counts_and_every_port_hears_of_it() {
+        let line = Line::to(&Arc::new(At::new("broker", "tcp://127.0.0.1:9")));
+        assert_eq!(line.link.check(), Ok(()));
+        assert_eq!(
+            line.closed(),
+            PortError::Lost("the connection to broker at tcp://127.0.0.1:9 was closed".into())
+        );
+        line.lose("it was pulled out");
+        line.link.fail("worse".into());
+        let lost = PortError::Lost(
+            "the connection to broker at tcp://127.0.0.1:9 was lost: it was pulled out".into(),
+        );
+        assert_eq!((line.link.check(), line.closed()), (Err(lost.clone()), lost.clone()));
+        let context = Context::from_waker(std::task::Waker::noop());
+        assert_eq!(line.link.listen::<()>(&context), Poll::Ready(Err(lost)));
     }
 }

@@ -1,8 +1,8 @@
 //! A server as users see it: its name and address without secrets, and the steps of set-up there. Each step has a limit and
 //! ends with a sentence that names the step and the server.
 
-use drumpost_core::transport::OpenError;
-use std::{fmt::Display, future::Future, time::Duration};
+use drumpost_core::{message::MESSAGE_LEN, payload::Pool, server::ServerFacts, transport::OpenError};
+use std::{error::Error, fmt::Display, future::Future, io, net::SocketAddr, time::Duration};
 use tokio::time::timeout;
 
 /// How long a server may take to answer a step of set-up.
@@ -24,6 +24,23 @@ impl At {
         Self { text: format!("{product} at {address}"), address: address.to_owned() }
     }
 
+    /// The name of the product.
+    #[must_use]
+    pub fn product(&self) -> &str {
+        self.text.split(" at ").next().unwrap_or(&self.text)
+    }
+
+    /// The facts about the server for a record. An empty version is not known.
+    #[must_use]
+    pub fn facts(&self, version: &str, addresses: impl IntoIterator<Item = SocketAddr>) -> ServerFacts {
+        let version = Some(version.to_owned()).filter(|version| !version.is_empty());
+        ServerFacts {
+            product: self.product().to_owned(),
+            version,
+            addresses: addresses.into_iter().collect(),
+        }
+    }
+
     /// The address.
     #[must_use]
     pub fn address(&self) -> &str {
@@ -34,6 +51,63 @@ impl At {
     #[must_use]
     pub fn failed(&self, what: &str, error: &dyn Display) -> OpenError {
         OpenError::Failed(format!("failed to {what} at {}: {error}", self.address))
+    }
+
+    /// The error of a connection that did not come about, for this reason, with advice: what the user can do.
+    #[must_use]
+    pub fn unreachable(&self, why: Unreachable, error: &dyn Display, advice: &str) -> OpenError {
+        OpenError::Failed(match why {
+            Unreachable::Absent => format!("failed to reach {self}: {error}; {advice}"),
+            Unreachable::Refused => {
+                format!("{} refused the login at {}: {error}; {advice}", self.product(), self.address)
+            }
+        })
+    }
+
+    /// Connects, in no more time than [`PATIENCE`]. `why` says of an error why the server cannot be reached, and what the
+    /// user can do. `absent` is the advice if there is no answer.
+    ///
+    /// # Errors
+    /// `Failed` with a sentence that names the server, the client's error and the advice.
+    pub async fn reach<T, E: Display>(
+        &self,
+        connecting: impl Future<Output = Result<T, E>>,
+        absent: &str,
+        why: impl FnOnce(&E) -> (Unreachable, String),
+    ) -> Result<T, OpenError> {
+        match timeout(PATIENCE, connecting).await {
+            Ok(Ok(connected)) => Ok(connected),
+            Ok(Err(error)) => {
+                let (why, advice) = why(&error);
+                Err(self.unreachable(why, &error, &advice))
+            }
+            Err(_) => {
+                let silence = format_args!("no answer within {PATIENCE:?}");
+                Err(self.unreachable(Unreachable::Absent, &silence, absent))
+            }
+        }
+    }
+
+    /// Refuses messages that the server would: the longest of a run is header, payload and `headers_len` bytes of application
+    /// headers. `setting` is where the server's `limit` in bytes is raised.
+    ///
+    /// # Errors
+    /// `Refused` with a sentence that has both sizes.
+    pub fn takes(
+        &self,
+        pool: &Pool,
+        headers_len: usize,
+        limit: usize,
+        setting: &str,
+    ) -> Result<(), OpenError> {
+        let longest = pool.max_len() as usize + MESSAGE_LEN + headers_len;
+        if longest <= limit {
+            return Ok(());
+        }
+        Err(OpenError::Refused(format!(
+            "{self} takes at most {limit} bytes in a message, and this run's are up to {longest}; raise {setting} in its \
+             configuration, or send shorter payloads and headers"
+        )))
     }
 
     /// Takes a step of set-up, in no more time than [`PATIENCE`].
@@ -53,6 +127,38 @@ impl At {
     }
 }
 
+/// Why a server cannot be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreachable {
+    /// Nobody is there, or nobody answers.
+    Absent,
+    /// It is there and does not let the client in: credentials, or TLS.
+    Refused,
+}
+
+/// The advice about certificates, for options that [`login_options!`](crate::login_options) declared.
+#[must_use]
+pub fn tls_advice(family: &str) -> String {
+    format!(
+        "give the CA of the server's certificate with {family}.tls-ca, and a client certificate with {family}.tls-cert \
+         and {family}.tls-key if the server asks for one"
+    )
+}
+
+/// Whether an error of type `E` is among the causes of `error`, as an error of a TLS library is inside of one of input and output.
+#[must_use]
+pub fn has_cause<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if error.is::<E>() || inner.is_some_and(|inner| inner.is::<E>()) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 impl Display for At {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
@@ -63,6 +169,48 @@ impl Display for At {
 mod tests {
     use super::*;
     use std::future::{pending, ready};
+
+    #[test]
+    fn causes_are_found_inside_of_others() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("outer")]
+        struct Outer(#[source] io::Error);
+        #[derive(Debug, thiserror::Error)]
+        #[error("inner")]
+        struct Inner;
+        assert!(has_cause::<Inner>(&Outer(io::Error::other(Inner))));
+        assert!(has_cause::<Inner>(&Inner));
+        assert!(!has_cause::<Inner>(&Outer(io::Error::other("something else"))));
+    }
+
+    #[test]
+    fn a_server_that_is_not_reached_is_named_with_advice() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let at = At::new("broker", "tcp://127.0.0.1:9");
+        let reach = |result: Result<u8, &'static str>| {
+            let why = |_: &&str| (Unreachable::Refused, "give a password".to_owned());
+            runtime.block_on(at.reach(ready(result), "start one", why))
+        };
+        assert_eq!(reach(Ok(7)), Ok(7));
+        let said = reach(Err("who are you?")).unwrap_err().to_string();
+        assert_eq!(said, "broker refused the login at tcp://127.0.0.1:9: who are you?; give a password");
+        let said = at.unreachable(Unreachable::Absent, &"refused", "start one").to_string();
+        assert_eq!(said, "failed to reach broker at tcp://127.0.0.1:9: refused; start one");
+    }
+
+    #[test]
+    fn what_a_server_would_not_take_is_refused_with_both_sizes() {
+        let (at, pool) = (At::new("broker", "tcp://127.0.0.1:9"), Pool::new(1, 1_000));
+        let all = 1_000 + MESSAGE_LEN + 10;
+        assert_eq!(at.takes(&pool, 10, all, "max_size"), Ok(()));
+        let OpenError::Refused(said) = at.takes(&pool, 10, all - 1, "max_size").unwrap_err() else {
+            panic!()
+        };
+        assert!(
+            said.contains(&format!("at most {} bytes", all - 1)) && said.contains("raise max_size"),
+            "{said}"
+        );
+    }
 
     #[test]
     fn a_step_says_what_it_was_and_where() {

@@ -1,4 +1,4 @@
-//! Parts of a URL.
+//! The address of a server, as an option gives it.
 
 /// A part of a URL as it was meant: `%40` is `@`.
 #[must_use]
@@ -6,12 +6,111 @@ pub fn decoded(part: &str) -> String {
     percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned()
 }
 
+/// `SCHEME://USER:PASSWORD@HOST:PORT/PATH` in its parts. Not to be printed, as it may hold a password; see [`Url::shown`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct Url {
+    /// Such as `nats` or `tls`.
+    pub scheme: String,
+    /// What stands before `:` or `@`, decoded.
+    pub user: Option<String>,
+    /// The password, decoded.
+    pub password: Option<String>,
+    /// The host; an IPv6 address is in brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// What follows the first `/` after the host, without it; often empty.
+    pub path: String,
+}
+
+impl std::fmt::Debug for Url {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown())
+    }
+}
+
+impl Url {
+    /// Reads the text of `option`, such as `nats.url`. A text without a scheme or a port has these.
+    ///
+    /// # Errors
+    /// A sentence about the option, which repeats nothing of the text: it may hold a secret.
+    pub fn read(option: &str, text: &str, scheme: &str, port: u16) -> Result<Self, String> {
+        if let Some(mark) = text.chars().find(|c| "?#".contains(*c)) {
+            let family = option.split('.').next().unwrap_or(option);
+            return Err(format!(
+                "option {option}: the URL ends before the `{mark}`; say who connects with USER:PASSWORD@ before the host or \
+                 with options such as {family}.password, and write a `?` or `#` in a password as %3F or %23"
+            ));
+        }
+        let (scheme, rest) = text.split_once("://").unwrap_or((scheme, text));
+        // A scheme that a URL library has no special rules for, so that the parts are as they stand.
+        let url = url::Url::parse(&format!("broker://{rest}"));
+        let url = url.map_err(|error| format!("option {option}: {error}"))?;
+        let host = url.host_str().filter(|host| !host.is_empty());
+        Ok(Self {
+            scheme: scheme.to_owned(),
+            user: Some(decoded(url.username())).filter(|user| !user.is_empty()),
+            password: url.password().map(decoded),
+            host: host.ok_or_else(|| format!("option {option}: no host is named"))?.to_owned(),
+            port: url.port().unwrap_or(port),
+            path: url.path().trim_start_matches('/').to_owned(),
+        })
+    }
+
+    /// `SCHEME://HOST:PORT`: without secrets.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let Self { scheme, host, port, .. } = self;
+        format!("{scheme}://{host}:{port}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::decoded;
+    use super::*;
+
+    fn read(text: &str) -> Result<Url, String> {
+        Url::read("mq.url", text, "mq", 7)
+    }
 
     #[test]
     fn signs_that_are_written_as_numbers_are_read() {
         assert_eq!(decoded("p%40ss%3A"), "p@ss:");
+    }
+
+    #[test]
+    fn what_is_left_out_has_a_usual_value() {
+        for (text, shown) in [
+            ("broker", "mq://broker:7"),
+            ("broker:8", "mq://broker:8"),
+            ("[::1]", "mq://[::1]:7"),
+            ("tls://[::1]:9/", "tls://[::1]:9"),
+            ("tls://10.0.0.1", "tls://10.0.0.1:7"),
+        ] {
+            assert_eq!(read(text).unwrap().shown(), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn parts_are_decoded_and_a_password_is_never_shown() {
+        let url = read("mq://me:s3%40%3Fcret@broker/5").unwrap();
+        assert_eq!((url.user.as_deref(), url.password.as_deref()), (Some("me"), Some("s3@?cret")));
+        assert_eq!((url.path.as_str(), format!("{url:?}").as_str()), ("5", "mq://broker:7"));
+        let token = read("t0ken@broker").unwrap();
+        assert_eq!((token.user.as_deref(), token.password), (Some("t0ken"), None));
+        assert_eq!(read("broker").unwrap().user, None);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_what_it_says() {
+        for text in ["mq://broker?password=s3cret", "broker:4222/?x=s3cret", "tls://me:s3cret#x@broker"] {
+            let error = read(text).unwrap_err();
+            assert!(error.starts_with("option mq.url: the URL ends before the `"), "{error}");
+            assert!(error.contains("mq.password") && !error.contains("s3cret"), "{error}");
+        }
+        for text in ["mq://", "s3cret:s3cret", "me:s3cret@"] {
+            let error = read(text).unwrap_err();
+            assert!(error.starts_with("option mq.url: ") && !error.contains("s3cret"), "{error}");
+        }
     }
 }

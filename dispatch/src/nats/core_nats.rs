@@ -12,41 +12,20 @@
 
 use super::{
     connection::{Connection, Outlet, Server},
-    drops::{Doubt, Tally},
     headers,
     login::OPTIONS,
 };
 use async_nats::{Subject, Subscriber};
-use drumpost_core::{
-    dispatcher::Tasked,
-    message::Message,
-    payload::Pool,
-    port::{AsyncRecvPort, AsyncSendPort, Inbox, PortError, Told},
-    registry::{Promise, RunsOn, TransportEntry},
-    scenario::{Intent, Style},
-    server::ServerFacts,
-    transport::{AsyncTransport, Endpoint, OpenError},
-    wiring::Wiring,
-};
-use drumpost_kit::layout::Layout;
+use drumpost_kit::{drops::Drops, prelude::*};
 use futures_util::StreamExt;
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    sync::{Arc, atomic::Ordering},
-    task::{Context, Poll, ready},
-};
-use tokio::task::unconstrained;
+use std::sync::atomic::Ordering;
 
 /// The entry for the registry.
 pub(super) fn entry() -> TransportEntry {
     TransportEntry {
         name: "nats",
         summary: "core NATS: subjects, queue groups and native reply subjects; at most once, without storage",
-        intents: &[
-            (Style::Message, &[Intent::Command, Intent::Request, Intent::Reply]),
-            (Style::Event, &[Intent::Event]),
-        ],
+        intents: ALL_INTENTS,
         runs_on: RunsOn::Tasks,
         promise: Promise { holds_up_senders: false, lossless: false, ..Promise::IN_MEMORY },
         needs_server: true,
@@ -61,168 +40,67 @@ struct Nats {
 }
 
 impl AsyncTransport for Nats {
-    type Send = NatsSend;
-    type Recv = NatsRecv;
+    type Send = Outbox<Outlet>;
+    type Recv = Inbox<Subscriptions>;
 
     const REOPENS: bool = true;
 
     async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
-        self.server.probe().await.map(Some)
+        self.server.probe().await
     }
 
-    async fn open(&self, wiring: &Wiring, instance: u16) -> Result<Endpoint<NatsSend, NatsRecv>, OpenError> {
+    async fn open(
+        &self,
+        wiring: &Wiring,
+        instance: u16,
+    ) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
         let connection = self.server.connect(wiring, instance).await?;
-        let (layout, service) = (Layout::new(wiring, '.'), wiring.service_of(instance));
-        let mut sources = Vec::new();
+        let (line, layout) = (connection.line.clone(), Layout::new(wiring, '.'));
+        let (mut sources, mut apart) = (Vec::new(), Vec::new());
         for heard in layout.heard(instance) {
             let subscribe = connection.client.queue_subscribe(heard.place, heard.group);
-            let subscriber = self.server.at.step("subscribe", subscribe).await?;
-            sources.push(Source { subscriber, is_apart: heard.is_apart });
+            sources.push(line.at.step("subscribe", subscribe).await?);
+            apart.push(heard.is_apart);
         }
-        let tally = Tally::new(connection.client.statistics());
         connection.round_trip().await?;
-        tally.begin();
-        let sends = wiring.sends_of(service).map(|sent| NatsSend {
-            outlet: Outlet::new(wiring, &connection, sent),
-            reply: (sent.intent == Intent::Request)
-                .then(|| layout.replies_to(sent, instance).map(Subject::from))
-                .flatten(),
+        let sends = wiring.sends_of(wiring.service_of(instance)).map(|sent| {
+            let is_request = sent.intent == Intent::Request;
+            let reply = layout.replies_to(sent, instance).filter(|_| is_request).map(Subject::from);
+            Outbox::new(wiring, layout, sent, line.clone(), Outlet::new(wiring, &connection, reply))
         });
-        let sends = sends.collect();
-        let inbox = (!sources.is_empty()).then(|| NatsRecv {
-            connection,
-            pool: Arc::clone(&wiring.pool),
-            sources,
-            first: 0,
-            tally,
-            doubt: Doubt::default(),
-            batch: Vec::with_capacity(wiring.batch),
-        });
+        let (sends, client) = (sends.collect(), connection.client.statistics());
+        let drops = Drops::new(move || client.in_messages.load(Ordering::Acquire));
+        let pool = Arc::clone(&wiring.pool);
+        let inbox = Inbox::new(wiring, line, &apart, Subscriptions { connection, pool, sources, drops });
         Ok(Endpoint { inbox, sends })
     }
 }
 
-/// Publishes to one destination.
+/// What one instance subscribes to.
 #[derive(Debug)]
-struct NatsSend {
-    outlet: Outlet,
-    reply: Option<Subject>,
-}
-
-impl AsyncSendPort for NatsSend {
-    fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
-        self.outlet.offer(batch, self.reply.as_ref())
-    }
-
-    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
-        self.outlet.connection.poll_room(context)
-    }
-
-    fn poll_finish(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
-        self.outlet.poll_finish(context)
-    }
-}
-
-/// A subscription.
-#[derive(Debug)]
-struct Source {
-    subscriber: Subscriber,
-    is_apart: bool,
-}
-
-/// Receives what one instance hears.
-#[derive(Debug)]
-struct NatsRecv {
+struct Subscriptions {
     connection: Connection,
     pool: Arc<Pool>,
-    sources: Vec<Source>,
-    /// The subscription to begin with, so that a busy one does not silence those after it.
-    first: usize,
-    tally: Tally,
-    doubt: Doubt,
-    batch: Vec<Message>,
+    sources: Vec<Subscriber>,
+    drops: Drops,
 }
 
-impl NatsRecv {
-    /// Takes up to `max` messages that are there into `batch`; replies first, if they are apart.
-    fn fill(&mut self, from: Inbox, max: usize, context: &mut Context<'_>) -> Result<(), PortError> {
-        self.batch.clear();
-        let count = self.sources.len();
-        for is_apart in [true, false] {
-            for at in self.first..self.first + count {
-                let source = &mut self.sources[at % count];
-                if source.is_apart != is_apart || (from == Inbox::Replies && !is_apart) {
-                    continue;
-                }
-                while self.batch.len() < max {
-                    match source.subscriber.poll_next_unpin(context) {
-                        Poll::Ready(Some(envelope)) => {
-                            self.batch.push(headers::decode(&envelope, &self.pool)?);
-                        }
-                        Poll::Ready(None) => return Err(self.connection.closed()),
-                        Poll::Pending => break,
-                    }
-                }
-            }
-        }
-        self.first = (self.first + 1) % count;
-        if !self.batch.is_empty() {
-            self.tally.account(self.batch.len() as u64);
-        }
-        Ok(())
+impl Deliveries for Subscriptions {
+    type Token = ();
+
+    #[inline]
+    fn poll_next(
+        &mut self,
+        source: usize,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Delivery<()>, PortError>> {
+        let envelope = ready!(self.sources[source].poll_next_unpin(context));
+        let envelope = envelope.ok_or_else(|| self.connection.line.closed())?;
+        let message = headers::decode(&envelope, &self.pool)?;
+        Poll::Ready(Ok(Delivery { message, told: Told::default(), token: () }))
     }
 
-    /// As `fill`, when the client has dropped messages: finds out how many are missing if nothing is there.
-    fn fill_or_miss(
-        &mut self,
-        max: usize,
-        is_dropping: bool,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<Option<u64>, PortError>> {
-        let arrived = self.tally.arrived();
-        // A task that has used up its budget finds nothing even where there is something.
-        let filled = pin!(unconstrained(poll_fn(|context| Poll::Ready(self.fill(Inbox::All, max, context)))));
-        ready!(filled.poll(context))?;
-        if !self.batch.is_empty() {
-            if is_dropping {
-                self.connection.dropping.store(true, Ordering::Relaxed);
-            }
-            return Poll::Ready(Ok(None));
-        }
-        match self.doubt.certain(self.tally.missing(arrived), arrived, is_dropping) {
-            0 => self.connection.link.listen(context),
-            dropped => {
-                self.tally.account(dropped);
-                Poll::Ready(Ok(Some(dropped)))
-            }
-        }
-    }
-}
-
-impl AsyncRecvPort for NatsRecv {
-    fn poll_drain(
-        &mut self,
-        context: &mut Context<'_>,
-        from: Inbox,
-        max: usize,
-        mut on_batch: impl FnMut(&[Message], &[Told]),
-    ) -> Poll<Result<usize, PortError>> {
-        self.connection.link.check()?;
-        let dropping = &self.connection.dropping;
-        // Only a look at everything can find everything empty.
-        let is_dropping =
-            from == Inbox::All && dropping.load(Ordering::Relaxed) && dropping.swap(false, Ordering::Acquire);
-        if from == Inbox::All && (is_dropping || self.doubt.is_some()) {
-            if let Some(dropped) = ready!(self.fill_or_miss(max, is_dropping, context))? {
-                return Poll::Ready(Err(PortError::Lagged(dropped)));
-            }
-        } else {
-            self.fill(from, max, context)?;
-            if self.batch.is_empty() {
-                return self.connection.link.listen(context);
-            }
-        }
-        on_batch(&self.batch, &[]);
-        Poll::Ready(Ok(self.batch.len()))
+    fn drops(&mut self) -> Option<&mut Drops> {
+        Some(&mut self.drops)
     }
 }

@@ -9,7 +9,6 @@
 
 mod connection;
 mod core_nats;
-mod drops;
 mod headers;
 mod jetstream;
 mod login;

@@ -29,33 +29,16 @@ use super::{
     headers, login,
 };
 use async_nats::jetstream::{
-    self, Context, ErrorCode,
+    self, ErrorCode,
     consumer::{AckPolicy, pull},
-    context::DeleteStreamErrorKind,
+    context::DeleteStreamErrorKind as Kind,
     stream::{Config, RetentionPolicy, StorageType},
 };
-use drumpost_core::{
-    dispatcher::Tasked,
-    options::{Grammar, OptionEntry, Values},
-    registry::{Promise, RunsOn, TransportEntry},
-    scenario::{Intent, Style},
-    server::ServerFacts,
-    transport::{AsyncTransport, Cleaned, Endpoint, OpenError},
-    wiring::{Destination, Wiring},
-};
-use drumpost_kit::{
-    layout::{Layout, token},
-    left::Left,
-    owner::{Found, Owner},
-    server::PATIENCE,
-};
-use futures_util::StreamExt;
-use receive::{JetStreamRecv, Source};
-use send::{JetStreamSend, Refusals};
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use drumpost_kit::prelude::*;
+use futures_util::TryStreamExt;
+use receive::Pulls;
+use send::Confirmed;
+use std::time::Duration;
 use tokio::time::timeout;
 
 /// Largest size of headers that a stream stores with a message, whatever `max_payload` is.
@@ -66,36 +49,33 @@ const MAX_HEADERS_LEN: usize = u16::MAX as usize;
 const NET: Duration = Duration::from_hours(24);
 
 /// The parts that both transports share, and the settings of streams.
-const OPTIONS: [OptionEntry; login::OPTIONS.len() + 2] = {
-    let mut all = [login::OPTIONS[0]; login::OPTIONS.len() + 2];
-    let mut at = 0;
-    while at < login::OPTIONS.len() {
-        all[at] = login::OPTIONS[at];
-        at += 1;
-    }
-    let storage = Grammar::Word(&["file", "memory"]);
-    all[at] =
-        OptionEntry::new("jetstream.storage", storage, "file", "where the server stores messages").unfair();
-    all[at + 1] = OptionEntry::new(
-        "jetstream.ack-wait",
-        Grammar::SOME_TIME,
-        "30s",
-        "a message that is not acknowledged within this time is delivered again",
-    )
-    .unfair()
-    .brokers_own();
-    all
-};
+const OPTIONS: [OptionEntry; login::OPTIONS.len() + 2] = joined(
+    login::OPTIONS,
+    [
+        OptionEntry::new(
+            "jetstream.storage",
+            Grammar::Word(&["file", "memory"]),
+            "file",
+            "where the server stores messages",
+        )
+        .unfair(),
+        OptionEntry::new(
+            "jetstream.ack-wait",
+            Grammar::SOME_TIME,
+            "30s",
+            "a message that is not acknowledged within this time is delivered again",
+        )
+        .unfair()
+        .brokers_own(),
+    ],
+);
 
 /// The entry for the registry.
 pub(super) fn entry() -> TransportEntry {
     TransportEntry {
         name: "jetstream",
         summary: "NATS JetStream: streams, durable pull consumers, publisher confirms; at least once",
-        intents: &[
-            (Style::Message, &[Intent::Command, Intent::Request, Intent::Reply]),
-            (Style::Event, &[Intent::Event]),
-        ],
+        intents: ALL_INTENTS,
         runs_on: RunsOn::Tasks,
         promise: Promise {
             holds_up_senders: false,
@@ -111,46 +91,33 @@ pub(super) fn entry() -> TransportEntry {
     }
 }
 
-/// Streams of this process that could not be removed.
-static LEFT: Left = Left::new();
-
 /// The transport.
 #[derive(Debug)]
 struct JetStream {
     server: Server,
     storage: StorageType,
     ack_wait: Duration,
-    made: Mutex<Made>,
-}
-
-/// What a trial made, to be removed.
-#[derive(Debug, Default)]
-struct Made {
+    streams: Objects,
     refusals: Arc<Refusals>,
-    /// The connection over which the streams were made.
-    manager: Option<Connection>,
-    streams: Vec<String>,
 }
 
 impl JetStream {
     fn from_options(options: &Values) -> Result<Self, String> {
         let is_file = options.word("jetstream.storage") == "file";
+        let server = Server::from_options(options)?;
         Ok(Self {
-            server: Server::from_options(options)?,
+            streams: Objects::at(&server.at),
+            server,
             storage: if is_file { StorageType::File } else { StorageType::Memory },
             ack_wait: options.time("jetstream.ack-wait"),
-            made: Mutex::default(),
+            refusals: Arc::default(),
         })
-    }
-
-    fn made(&self) -> MutexGuard<'_, Made> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl AsyncTransport for JetStream {
-    type Send = JetStreamSend;
-    type Recv = JetStreamRecv;
+    type Send = Outbox<Confirmed>;
+    type Recv = Inbox<Pulls>;
 
     const REOPENS: bool = true;
 
@@ -160,12 +127,12 @@ impl AsyncTransport for JetStream {
     }
 
     async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
-        self.server.probe().await.map(Some)
+        self.server.probe().await
     }
 
     async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
-        let manager = self.server.connect_to_tidy().await?;
-        if !manager.client.server_info().jetstream {
+        let session = self.connect().await?;
+        if !session.client.server_info().jetstream {
             return Err(OpenError::Refused(format!(
                 "{} has no JetStream: start it with -js",
                 self.server.at
@@ -177,9 +144,8 @@ impl AsyncTransport for JetStream {
                 "JetStream takes at most {MAX_HEADERS_LEN} bytes of headers in a message, and this run's are {headers_len}"
             )));
         }
-        let context = jetstream::new(manager.client.clone());
-        *self.made() = Made { manager: Some(manager), ..Made::default() };
-        LEFT.remove_left(self.server.at.address(), |streams| delete(context.clone(), streams)).await;
+        self.streams.begin(self, &session).await;
+        let context = jetstream::new(session.client);
         for destination in &wiring.destinations {
             self.lay_out(wiring, destination, &context).await?;
         }
@@ -190,83 +156,53 @@ impl AsyncTransport for JetStream {
         &self,
         wiring: &Wiring,
         instance: u16,
-    ) -> Result<Endpoint<JetStreamSend, JetStreamRecv>, OpenError> {
-        let connection = self.server.connect(wiring, instance).await?;
-        let mut sources = [const { Vec::new() }; 2];
-        for heard in Layout::new(wiring, '.').heard(instance) {
-            let stream = stream_name(wiring, heard.destination);
-            let source = Source::new(heard.destination, &stream, &heard.group);
-            sources[usize::from(!heard.is_apart)].push(source);
-        }
-        let inbox = JetStreamRecv::open(wiring, &connection, sources, fetch(wiring)).await?;
-        let (refusals, mut sends) = (Arc::clone(&self.made().refusals), Vec::new());
+    ) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
+        let (layout, connection) = (Layout::new(wiring, '.'), self.server.connect(wiring, instance).await?);
+        let (heard, stream) = (layout.heard(instance).collect(), |heard: &_| stream_name(wiring, heard));
+        let inbox = Pulls::open(wiring, &connection, heard, stream, fetch(wiring)).await?;
+        let mut sends = Vec::new();
         for sent in wiring.sends_of(wiring.service_of(instance)) {
-            sends.push(JetStreamSend::open(wiring, &connection, sent, Arc::clone(&refusals)).await?);
+            let (line, confirmed) = (connection.line.clone(), Confirmed::open(wiring, &connection).await?);
+            sends.push(Outbox::new(wiring, layout, sent, line, confirmed).noting(&self.refusals));
         }
         connection.round_trip().await?;
         Ok(Endpoint { inbox, sends })
     }
 
     async fn close(&self) -> Result<(), String> {
-        let Made { refusals, manager, streams } = std::mem::take(&mut *self.made());
-        let shown = self.server.at.address();
-        let remove = async |streams: Vec<String>, attempt| {
-            let own = manager.clone().filter(|own| attempt == 0 && own.link.check().is_ok());
-            let connection = match own {
-                Some(own) => Ok(own),
-                None => self.server.connect_to_tidy().await,
-            };
-            match connection {
-                Ok(connection) => delete(jetstream::new(connection.client), streams).await,
-                Err(_) => streams,
-            }
-        };
-        let left = LEFT.remove(shown, streams, remove).await;
-        let left = (!left.is_empty()).then(|| {
-            format!(
-                "streams may remain at nats-server at {shown}: {}; remove them with `drumpost clean {shown}` after \
-                 this run",
-                left.join(", ")
-            )
-        });
-        let said: Vec<String> = [refusals.sentence(), left].into_iter().flatten().collect();
+        let left = self.streams.close(self).await;
+        let said: Vec<String> = self.refusals.sentence("nats-server").into_iter().chain(left.err()).collect();
         if said.is_empty() { Ok(()) } else { Err(said.join("; ")) }
     }
 
     async fn clean(&self) -> Result<Option<Cleaned>, OpenError> {
-        let connection = self.server.connect_to_tidy().await?;
-        let context = jetstream::new(connection.client.clone());
-        let (mut found, mut streams) = (Found::default(), context.streams());
-        loop {
-            let next = async { streams.next().await.transpose() };
-            let Some(info) = self.server.at.step("list the streams", next).await? else { break };
-            let description = info.config.description.unwrap_or_default();
-            found.sort(info.config.name, &description);
-        }
-        drop(streams);
-        let Found { dead, mut kept } = found;
-        let still = delete(context, dead.clone()).await;
-        let removed = dead.into_iter().filter(|name| !still.contains(name)).collect();
-        kept.extend(still.into_iter().map(|name| format!("{name}: the server did not remove it")));
-        Ok(Some(Cleaned { at: self.server.at.address().into(), removed, kept }))
+        self.streams.clean(self).await.map(Some)
     }
 }
 
-/// Deletes streams and gives back those that may still be there. One that is not there is deleted.
-async fn delete(context: Context, streams: Vec<String>) -> Vec<String> {
-    let mut left = Vec::new();
-    for stream in streams {
-        let gone = match timeout(PATIENCE, context.delete_stream(&stream)).await {
-            Ok(Ok(_)) => true,
-            Ok(Err(error)) => matches!(
-                error.kind(),
-                DeleteStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND
-            ),
-            Err(_) => false,
-        };
-        left.extend((!gone).then_some(stream));
+impl Keeper for JetStream {
+    type Session = Connection;
+    const OBJECTS: &'static str = "streams";
+
+    async fn connect(&self) -> Result<Connection, OpenError> {
+        self.server.connect_to_tidy().await
     }
-    left
+
+    async fn list(&self, session: &Connection) -> Result<Vec<(String, String)>, OpenError> {
+        let streams = jetstream::new(session.client.clone()).streams();
+        let config =
+            |info: jetstream::stream::Info| (info.config.name, info.config.description.unwrap_or_default());
+        self.server.at.step("list the streams", streams.map_ok(config).try_collect()).await
+    }
+
+    async fn remove(&self, session: &Connection, name: &str) -> bool {
+        let context = jetstream::new(session.client.clone());
+        let is_none = |code| code == ErrorCode::STREAM_NOT_FOUND;
+        match timeout(PATIENCE, context.delete_stream(name)).await {
+            Ok(Err(error)) => matches!(error.kind(), Kind::JetStream(error) if is_none(error.error_code())),
+            deleted => deleted.is_ok(),
+        }
+    }
 }
 
 impl JetStream {
@@ -275,33 +211,23 @@ impl JetStream {
         &self,
         wiring: &Wiring,
         destination: &Destination,
-        context: &Context,
+        context: &jetstream::Context,
     ) -> Result<(), OpenError> {
-        let layout = Layout::new(wiring, '.');
-        let subject = layout.place(destination);
+        let (layout, at) = (Layout::new(wiring, '.'), &self.server.at);
+        let (subject, is_event) = (layout.place(destination), destination.intent == Intent::Event);
+        let is_reply = destination.intent == Intent::Reply;
         let config = Config {
             name: stream_name(wiring, destination),
-            subjects: vec![match destination.intent {
-                Intent::Reply => format!("{subject}.*"),
-                _ => subject,
-            }],
-            retention: match destination.intent {
-                Intent::Event => RetentionPolicy::Limits,
-                _ => RetentionPolicy::WorkQueue,
-            },
+            subjects: vec![if is_reply { format!("{subject}.*") } else { subject }],
+            retention: if is_event { RetentionPolicy::Limits } else { RetentionPolicy::WorkQueue },
             storage: self.storage,
-            num_replicas: 1,
-            max_messages: -1,
-            max_bytes: -1,
-            max_messages_per_subject: -1,
-            max_consumers: -1,
             max_age: NET,
             description: Owner::this().map(|owner| owner.description()),
+            // One replica, and no limits: the server's own defaults.
             ..Config::default()
         };
-        // Noted first: a request that times out may still have made it.
-        self.made().streams.push(config.name.clone());
-        let stream = self.server.at.step("create a stream", context.create_stream(config)).await?;
+        self.streams.note(&*config.name);
+        let stream = at.step("create a stream", context.create_stream(config)).await?;
         for (filter_subject, durable, instances) in layout.subscriptions(destination) {
             let held = fetch(wiring) + 2 * wiring.batch;
             let config = pull::Config {
@@ -313,7 +239,7 @@ impl JetStream {
                 max_ack_pending: i64::try_from(2 * held * instances).unwrap_or(i64::MAX),
                 ..pull::Config::default()
             };
-            self.server.at.step("create a consumer", stream.create_consumer(config)).await?;
+            at.step("create a consumer", stream.create_consumer(config)).await?;
         }
         Ok(())
     }

@@ -6,26 +6,14 @@
 //! message.)
 
 use super::super::{connection::Connection, headers};
-use async_nats::{Message as Envelope, StatusCode, Subject, Subscriber, message::OutboundMessage};
+use async_nats::{StatusCode, Subject, Subscriber, message::OutboundMessage};
 use bytes::Bytes;
-use drumpost_core::{
-    message::Message,
-    payload::Pool,
-    port::{AsyncRecvPort, Inbox, PortError, Told},
-    transport::OpenError,
-    wiring::{Destination, Wiring},
-};
-use drumpost_kit::last::Last;
+use drumpost_kit::{layout::Heard, prelude::*};
 use futures_util::StreamExt;
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
 
 /// A durable consumer, and how many messages it still has to hand out of those it was asked for.
 #[derive(Debug)]
-pub(super) struct Source {
+struct Consumer {
     destination: u16,
     next: Subject,
     /// What the subject begins with on which its messages are acknowledged, up to the count of deliveries.
@@ -33,13 +21,7 @@ pub(super) struct Source {
     due: usize,
 }
 
-impl Source {
-    pub(super) fn new(heard: &Destination, stream: &str, consumer: &str) -> Self {
-        let next = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
-        let acknowledges = format!("$JS.ACK.{stream}.{consumer}.");
-        Self { destination: heard.id, next: next.into(), acknowledges, due: 0 }
-    }
-
+impl Consumer {
     /// How often the server has handed out a message, from the subject on which it is acknowledged:
     /// `$JS.ACK.STREAM.CONSUMER.COUNT...`, or with a domain and an account before the stream. 0 if that does not say.
     #[inline]
@@ -59,170 +41,126 @@ fn count(text: Option<&str>) -> u16 {
 /// Several durable consumers, merged by one subscription.
 #[derive(Debug)]
 struct Pull {
-    sources: Vec<Source>,
+    consumers: Vec<Consumer>,
     inbox: Subject,
     inbound: Subscriber,
-    is_apart: bool,
 }
 
-/// Receives what one instance hears.
+/// What one instance hears: its consumers, and apart from them those of its replies, where these are apart.
 #[derive(Debug)]
-pub(super) struct JetStreamRecv {
+pub(super) struct Pulls {
     connection: Connection,
     pool: Arc<Pool>,
-    /// Replies first, if they are apart: they end what was asked, and there are never more of them than was asked.
     pulls: Vec<Pull>,
     /// How many messages a consumer is asked for in advance.
     fetch: usize,
-    /// The subjects on which to acknowledge what was handed over, oldest first.
-    handed: VecDeque<Subject>,
-    /// How many of the oldest are to be acknowledged.
-    to_acknowledge: usize,
-    batch: Vec<Message>,
-    told: Vec<Told>,
-    last: Last,
 }
 
-impl JetStreamRecv {
-    /// Receives from `sources`, and replies from those that are `apart`; `None` if there are none.
+impl Pulls {
+    /// Receives from the consumers of what an instance hears, each in the stream that `stream` names.
     pub(super) async fn open(
         wiring: &Wiring,
         connection: &Connection,
-        [apart, sources]: [Vec<Source>; 2],
+        heard: Vec<Heard<'_>>,
+        stream: impl Fn(&Destination) -> String,
         fetch: usize,
-    ) -> Result<Option<Self>, OpenError> {
-        let mut pulls = Vec::new();
-        for (sources, is_apart) in [(apart, true), (sources, false)] {
-            if !sources.is_empty() {
-                let inbox = Subject::from(connection.client.new_inbox());
-                let subscribe = connection.client.subscribe(inbox.clone());
-                let inbound = connection.at.step("subscribe", subscribe).await?;
-                pulls.push(Pull { sources, inbox, inbound, is_apart });
+    ) -> Result<Option<Inbox<Self>>, OpenError> {
+        let (mut pulls, mut apart) = (Vec::new(), Vec::new());
+        for is_apart in [true, false] {
+            let consumer = |heard: &Heard<'_>| {
+                let place = format!("{}.{}", stream(heard.destination), heard.group);
+                let next = format!("$JS.API.CONSUMER.MSG.NEXT.{place}").into();
+                let acknowledges = format!("$JS.ACK.{place}.");
+                Consumer { destination: heard.destination.id, next, acknowledges, due: 0 }
+            };
+            let heard = heard.iter().filter(|heard| heard.is_apart == is_apart);
+            let (consumers, inbox) = (heard.map(consumer).collect::<Vec<_>>(), connection.client.new_inbox());
+            if !consumers.is_empty() {
+                let (inbox, client) = (Subject::from(inbox), &connection.client);
+                let inbound = connection.line.at.step("subscribe", client.subscribe(inbox.clone())).await?;
+                pulls.push(Pull { consumers, inbox, inbound });
+                apart.push(is_apart);
             }
         }
-        Ok((!pulls.is_empty()).then(|| Self {
-            connection: connection.clone(),
-            pool: Arc::clone(&wiring.pool),
-            pulls,
-            fetch,
-            handed: VecDeque::with_capacity(wiring.batch),
-            to_acknowledge: 0,
-            batch: Vec::with_capacity(wiring.batch),
-            told: Vec::with_capacity(wiring.batch),
-            last: Last::default(),
-        }))
+        let pool = Arc::clone(&wiring.pool);
+        let pulls = Self { connection: connection.clone(), pool, pulls, fetch };
+        Ok(Inbox::new(wiring, connection.line.clone(), &apart, pulls))
     }
+}
 
-    /// Passes on the acknowledgements that are due.
-    fn poll_acknowledge(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
-        const ACK: Bytes = Bytes::from_static(b"+ACK");
-        while self.to_acknowledge > 0 {
-            if !self.connection.has_room()? {
-                ready!(self.connection.poll_room(context))?;
+impl Deliveries for Pulls {
+    type Token = Subject;
+    const ACKNOWLEDGES: bool = true;
+    const TELLS_ATTEMPTS: bool = true;
+
+    #[inline]
+    fn poll_next(
+        &mut self,
+        source: usize,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Delivery<Subject>, PortError>> {
+        let Pull { consumers, inbound, .. } = &mut self.pulls[source];
+        loop {
+            let envelope = ready!(inbound.poll_next_unpin(context));
+            let envelope = envelope.ok_or_else(|| self.connection.line.closed())?;
+            match envelope.status {
+                None => {}
+                Some(StatusCode::IDLE_HEARTBEAT) => continue,
+                // Requests do not expire, so a consumer was deleted, or the server is about to stop.
+                Some(status) => {
+                    let said = envelope.description.as_deref().unwrap_or("no reason given");
+                    let at = &self.connection.line.at;
+                    return Poll::Ready(Err(PortError::Lost(format!(
+                        "{at} ended a consumer: {status} {said}"
+                    ))));
+                }
             }
-            self.to_acknowledge -= 1;
-            if let Some(subject) = self.handed.pop_front() {
-                self.connection.put(OutboundMessage { subject, payload: ACK, reply: None, headers: None })?;
+            let message = headers::decode(&envelope, &self.pool)?;
+            let mut told = Told::default();
+            let mut consumers = consumers.iter_mut();
+            if let Some(consumer) = consumers.find(|consumer| consumer.destination == message.destination) {
+                consumer.due = consumer.due.saturating_sub(1);
+                told.attempt = envelope.reply.as_deref().map_or(0, |reply| consumer.attempt(reply));
             }
+            // A message without an address for its acknowledgement counts all the same.
+            let token = envelope.reply.unwrap_or_else(|| Subject::from_static("_"));
+            return Poll::Ready(Ok(Delivery { message, told, token }));
         }
-        Poll::Ready(Ok(()))
     }
 
     /// Asks the consumers for more, those that have handed out half of what they were asked for.
     fn poll_ask(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
         let Self { connection, pulls, fetch, .. } = self;
-        for Pull { sources, inbox, .. } in pulls {
-            for source in sources.iter_mut().filter(|source| source.due <= *fetch / 2) {
-                if !connection.has_room()? {
-                    ready!(connection.poll_room(context))?;
-                }
-                let payload = format!("{{\"batch\":{}}}", *fetch - source.due).into();
-                let (subject, reply) = (source.next.clone(), Some(inbox.clone()));
+        for Pull { consumers, inbox, .. } in pulls {
+            for consumer in consumers.iter_mut().filter(|consumer| consumer.due <= *fetch / 2) {
+                ready!(connection.poll_room(context))?;
+                let payload = format!("{{\"batch\":{}}}", *fetch - consumer.due).into();
+                let (subject, reply) = (consumer.next.clone(), Some(inbox.clone()));
                 connection.put(OutboundMessage { subject, payload, reply, headers: None })?;
-                source.due = *fetch;
+                consumer.due = *fetch;
             }
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Takes what is there, up to `max` messages.
-    fn fill(&mut self, from: Inbox, max: usize, context: &mut Context<'_>) -> Result<(), PortError> {
-        self.batch.clear();
-        self.told.clear();
-        for Pull { sources, inbound, is_apart, .. } in &mut self.pulls {
-            while self.batch.len() < max && (*is_apart || from == Inbox::All) {
-                let envelope = match inbound.poll_next_unpin(context) {
-                    Poll::Ready(Some(envelope)) => envelope,
-                    Poll::Ready(None) => return Err(self.connection.closed()),
-                    Poll::Pending => break,
-                };
-                if let Some(status) = envelope.status {
-                    judge(&self.connection, status, &envelope)?;
-                    continue;
-                }
-                let message = headers::decode(&envelope, &self.pool)?;
-                let mut told = Told::default();
-                let mut sources = sources.iter_mut();
-                if let Some(source) = sources.find(|source| source.destination == message.destination) {
-                    source.due = source.due.saturating_sub(1);
-                    told.attempt = envelope.reply.as_deref().map_or(0, |reply| source.attempt(reply));
-                }
-                // A message without an address for its acknowledgement counts all the same.
-                self.handed.push_back(envelope.reply.unwrap_or_else(|| Subject::from_static("_")));
-                self.batch.push(message);
-                self.told.push(told);
+    fn poll_acknowledge(
+        &mut self,
+        due: &mut Due<'_, Subject>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), PortError>> {
+        while !due.is_empty() {
+            ready!(self.connection.poll_room(context))?;
+            if let Some(subject) = due.next() {
+                let payload = Bytes::from_static(b"+ACK");
+                self.connection.put(OutboundMessage { subject, payload, reply: None, headers: None })?;
             }
         }
-        Ok(())
-    }
-}
-
-/// What the server says instead of handing out a message. Requests do not expire, so nothing but a heartbeat is expected: a
-/// consumer was deleted, or the server is about to stop.
-fn judge(connection: &Connection, status: StatusCode, envelope: &Envelope) -> Result<(), PortError> {
-    if status == StatusCode::IDLE_HEARTBEAT {
-        return Ok(());
-    }
-    let said = envelope.description.as_deref().unwrap_or("no reason given");
-    Err(PortError::Lost(format!("{} ended a consumer: {status} {said}", connection.at)))
-}
-
-impl AsyncRecvPort for JetStreamRecv {
-    const ACKNOWLEDGES: bool = true;
-    const TELLS_ATTEMPTS: bool = true;
-
-    fn poll_drain(
-        &mut self,
-        context: &mut Context<'_>,
-        from: Inbox,
-        max: usize,
-        mut on_batch: impl FnMut(&[Message], &[Told]),
-    ) -> Poll<Result<usize, PortError>> {
-        self.connection.link.check()?;
-        ready!(self.poll_acknowledge(context))?;
-        ready!(self.poll_ask(context))?;
-        self.fill(from, max, context)?;
-        if self.batch.is_empty() {
-            return self.connection.link.listen(context);
-        }
-        on_batch(&self.batch, &self.told);
-        Poll::Ready(Ok(self.batch.len()))
+        Poll::Ready(Ok(()))
     }
 
-    fn acknowledge(&mut self, count: usize) -> Result<(), PortError> {
-        self.to_acknowledge += count;
-        Ok(())
-    }
-
-    fn poll_finish(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
-        self.connection.link.check()?;
-        ready!(self.poll_acknowledge(context))?;
-        let client = &self.connection.client;
-        let flush = || {
-            let client = client.clone();
-            async move { client.flush().await }
-        };
-        self.last.poll(context, &self.connection.at.to_string(), flush)
+    fn last(&self) -> Exchange {
+        let client = self.connection.client.clone();
+        Box::pin(async move { client.flush().await.map_err(|error| error.to_string()) })
     }
 }
 
@@ -233,7 +171,7 @@ mod tests {
     #[test]
     fn the_count_of_deliveries_is_read_from_the_subject() {
         let next = "$JS.API.CONSUMER.MSG.NEXT.s.c".into();
-        let source = Source { destination: 0, next, acknowledges: "$JS.ACK.s.c.".into(), due: 0 };
+        let consumer = Consumer { destination: 0, next, acknowledges: "$JS.ACK.s.c.".into(), due: 0 };
         for (subject, attempt) in [
             ("$JS.ACK.s.c.1.7.9.1700000000.5", 1),
             ("$JS.ACK.s.c.2.7.9.1700000000.5", 2),
@@ -243,7 +181,7 @@ mod tests {
             ("$JS.ACK.hub.ACCOUNT.s.c.3.7.9.1700000000.5.x", 3),
             ("_INBOX.1", 0),
         ] {
-            assert_eq!(source.attempt(subject), attempt, "{subject}");
+            assert_eq!(consumer.attempt(subject), attempt, "{subject}");
         }
     }
 }

@@ -1,0 +1,357 @@
+//! Publisher confirms. The driver wants to hear of messages in the order in which the transport took them
+//! ([`drumpost_core::port::Confirmed`]). Clients tell it in three ways, and each has a type here:
+//!
+//! - in order, on a channel or a subscription: the port tells [`Confirms`];
+//! - by a future for each message: [`Futures`];
+//! - by a callback, often on a thread of the client's own and in any order: [`Callbacks`].
+
+use drumpost_core::port::Confirmed;
+use futures_util::{
+    stream::{FuturesOrdered, StreamExt},
+    task::AtomicWaker,
+};
+use std::{
+    collections::VecDeque,
+    future::Future,
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    task::{Context, Poll, Waker},
+};
+
+/// Messages that the server refused, over all ports of a run.
+#[derive(Debug, Default)]
+pub struct Refusals(Mutex<(u64, String)>);
+
+impl Refusals {
+    fn note(&self, reason: String) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.0 == 0 {
+            all.1 = reason;
+        }
+        all.0 += 1;
+    }
+
+    /// The sentence about messages that `product` refused since it was last asked for, if there were any.
+    #[must_use]
+    pub fn sentence(&self, product: &str) -> Option<String> {
+        let (count, first) = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        (count > 0).then(|| format!("{product} refused to store {count} messages, the first with {first}"))
+    }
+}
+
+/// Tells the driver of the oldest messages that it has not heard of, one by one. Messages that were stored are told together.
+pub struct Confirms<'a> {
+    tell: &'a mut dyn FnMut(Confirmed),
+    refusals: &'a Refusals,
+    stored: u32,
+}
+
+impl std::fmt::Debug for Confirms<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Confirms").field("stored", &self.stored).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Confirms<'a> {
+    /// Tells by `tell`, and notes reasons in `refusals`.
+    pub fn new(tell: &'a mut dyn FnMut(Confirmed), refusals: &'a Refusals) -> Self {
+        Self { tell, refusals, stored: 0 }
+    }
+
+    /// The oldest is stored.
+    #[inline]
+    pub fn stored(&mut self) {
+        self.stored += 1;
+    }
+
+    /// The oldest is refused, for a reason in words.
+    pub fn refused(&mut self, reason: String) {
+        self.refusals.note(reason);
+        self.tell_stored();
+        (self.tell)(Confirmed::Refused(1));
+    }
+
+    /// The oldest is stored, or refused with an error.
+    #[inline]
+    pub fn came(&mut self, result: Result<(), String>) {
+        match result {
+            Ok(()) => self.stored(),
+            Err(reason) => self.refused(reason),
+        }
+    }
+
+    fn tell_stored(&mut self) {
+        if self.stored > 0 {
+            (self.tell)(Confirmed::Stored(std::mem::take(&mut self.stored)));
+        }
+    }
+}
+
+impl Drop for Confirms<'_> {
+    fn drop(&mut self) {
+        self.tell_stored();
+    }
+}
+
+/// The publish futures of a client, in the order in which their messages were taken.
+///
+/// A future is polled when its message is taken, as most clients send nothing before, and then only when it was woken; never
+/// again after it was ready.
+#[derive(Debug)]
+pub struct Futures<F: Future<Output = Result<(), String>>> {
+    under_way: FuturesOrdered<F>,
+    /// Ready before the driver asked, oldest first.
+    ready: VecDeque<F::Output>,
+}
+
+impl<F: Future<Output = Result<(), String>>> Default for Futures<F> {
+    fn default() -> Self {
+        Self { under_way: FuturesOrdered::new(), ready: VecDeque::new() }
+    }
+}
+
+impl<F: Future<Output = Result<(), String>>> Futures<F> {
+    /// Takes the future of the next message and polls it once. Wakes nobody: the driver asks for confirms at the end of the
+    /// turn in which it offered.
+    pub fn push(&mut self, future: F) {
+        self.under_way.push_back(future);
+        let mut nobody = Context::from_waker(Waker::noop());
+        if let Poll::Ready(Some(result)) = self.under_way.poll_next_unpin(&mut nobody) {
+            self.ready.push_back(result);
+        }
+    }
+
+    /// How many messages are neither confirmed nor refused.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.under_way.len() + self.ready.len()
+    }
+
+    /// Whether all are confirmed or refused.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Tells what came, and leaves the lane's waker with what did not.
+    pub fn poll(&mut self, context: &mut Context<'_>, confirms: &mut Confirms<'_>) {
+        self.ready.drain(..).for_each(|result| confirms.came(result));
+        while let Poll::Ready(Some(result)) = self.under_way.poll_next_unpin(context) {
+            confirms.came(result);
+        }
+    }
+}
+
+/// Confirms that come by callback, on any thread and in any order.
+#[derive(Debug)]
+pub struct Callbacks {
+    /// How many messages were taken.
+    taken: u64,
+    /// How many of the oldest were told of.
+    told: u64,
+    /// Of the messages after those: what came early.
+    early: VecDeque<Option<Result<(), String>>>,
+    came: mpsc::Receiver<(u64, Result<(), String>)>,
+    caller: Caller,
+}
+
+/// Where a callback tells what became of a message. Clones go to the threads of the client.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    tell: mpsc::Sender<(u64, Result<(), String>)>,
+    waker: Arc<AtomicWaker>,
+}
+
+impl Caller {
+    /// The message with this number was stored, or refused for a reason in words.
+    pub fn came(&self, number: u64, result: Result<(), String>) {
+        // The port is gone if its instance was killed; nobody waits for the message then.
+        if self.tell.send((number, result)).is_ok() {
+            self.waker.wake();
+        }
+    }
+}
+
+impl Default for Callbacks {
+    fn default() -> Self {
+        let (tell, came) = mpsc::channel();
+        let caller = Caller { tell, waker: Arc::default() };
+        Self { taken: 0, told: 0, early: VecDeque::new(), came, caller }
+    }
+}
+
+impl Callbacks {
+    /// What callbacks tell.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        self.caller.clone()
+    }
+
+    /// The number of the next message, to be handed to its callback.
+    pub const fn take(&mut self) -> u64 {
+        self.taken += 1;
+        self.taken - 1
+    }
+
+    /// Tells what came, in the order in which the messages were taken, and leaves the lane's waker for what did not. A message
+    /// that is told of twice is passed over the second time.
+    pub fn poll(&mut self, context: &Context<'_>, confirms: &mut Confirms<'_>) {
+        self.caller.waker.register(context.waker());
+        while let Ok((number, result)) = self.came.try_recv() {
+            let Some(at) = number.checked_sub(self.told).filter(|_| number < self.taken) else { continue };
+            let at = usize::try_from(at).unwrap_or(usize::MAX);
+            if self.early.len() <= at {
+                self.early.resize(at + 1, None);
+            }
+            self.early[at].get_or_insert(result);
+            while let Some(Some(_)) = self.early.front() {
+                let Some(Some(result)) = self.early.pop_front() else { break };
+                self.told += 1;
+                confirms.came(result);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::task::{ArcWake, waker};
+    use std::{
+        pin::Pin,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    fn told(tells: impl FnOnce(&mut Confirms<'_>)) -> Vec<Confirmed> {
+        let (mut all, refusals) = (Vec::new(), Refusals::default());
+        let mut tell = |told| all.push(told);
+        tells(&mut Confirms::new(&mut tell, &refusals));
+        all
+    }
+
+    fn refused() -> Result<(), String> {
+        Err("no room".into())
+    }
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl ArcWake for Count {
+        fn wake_by_ref(count: &Arc<Self>) {
+            count.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn the_first_refusal_is_quoted_and_told_in_its_place() {
+        let (mut all, refusals) = (Vec::new(), Refusals::default());
+        let mut tell = |told| all.push(told);
+        let mut confirms = Confirms::new(&mut tell, &refusals);
+        confirms.stored();
+        confirms.stored();
+        confirms.refused("disk full".into());
+        confirms.came(Err("worse".into()));
+        confirms.came(Ok(()));
+        drop(confirms);
+        use Confirmed::{Refused, Stored};
+        assert_eq!(all, [Stored(2), Refused(1), Refused(1), Stored(1)]);
+        let said = refusals.sentence("broker").unwrap();
+        assert_eq!(said, "broker refused to store 2 messages, the first with disk full");
+        assert_eq!(refusals.sentence("broker"), None, "the next run's are its own");
+    }
+
+    /// A client's future: ready when the client heard of its message, and never polled after that.
+    struct Publishing(Arc<Mutex<State>>);
+
+    #[derive(Default)]
+    struct State {
+        result: Option<Result<(), String>>,
+        waker: Option<Waker>,
+        polls: u32,
+        is_over: bool,
+    }
+
+    impl Future for Publishing {
+        type Output = Result<(), String>;
+
+        fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+            let mut state = self.0.lock().unwrap();
+            assert!(!state.is_over, "polled after it was ready");
+            state.polls += 1;
+            state.waker = Some(context.waker().clone());
+            match state.result.take() {
+                Some(result) => {
+                    state.is_over = true;
+                    Poll::Ready(result)
+                }
+                None => Poll::Pending,
+            }
+        }
+    }
+
+    fn hears(state: &Arc<Mutex<State>>, result: Result<(), String>) {
+        let mut state = state.lock().unwrap();
+        state.result = Some(result);
+        if let Some(waker) = state.waker.take() {
+            waker.wake();
+        }
+    }
+
+    #[test]
+    fn futures_are_told_in_order_and_polled_only_when_woken() {
+        let mut futures = Futures::default();
+        let states: Vec<Arc<Mutex<State>>> = (0..4).map(|_| Arc::default()).collect();
+        hears(&states[0], Ok(()));
+        for state in &states {
+            futures.push(Publishing(Arc::clone(state)));
+            assert_eq!(state.lock().unwrap().polls, 1, "it is sent when it is taken");
+        }
+        let lane = Arc::new(Count::default());
+        let lane_waker = waker(Arc::clone(&lane));
+        let mut context = Context::from_waker(&lane_waker);
+        let mut poll = |futures: &mut Futures<_>| told(|confirms| futures.poll(&mut context, confirms));
+        assert_eq!(poll(&mut futures), [Confirmed::Stored(1)], "it was ready at once");
+        hears(&states[2], refused());
+        assert_eq!(lane.0.load(Ordering::Relaxed), 1, "the lane is woken");
+        assert_eq!(poll(&mut futures), [], "it came early");
+        hears(&states[1], Ok(()));
+        assert_eq!(poll(&mut futures), [Confirmed::Stored(1), Confirmed::Refused(1)]);
+        assert_eq!(states[3].lock().unwrap().polls, 1, "nobody woke it");
+        assert_eq!(futures.len(), 1);
+        hears(&states[3], Ok(()));
+        assert_eq!(poll(&mut futures), [Confirmed::Stored(1)]);
+        assert!(futures.is_empty());
+    }
+
+    #[test]
+    fn callbacks_of_other_threads_are_told_in_order() {
+        let mut callbacks = Callbacks::default();
+        let numbers: Vec<u64> = (0..100).map(|_| callbacks.take()).collect();
+        let caller = callbacks.caller();
+        let lane = Arc::new(Count::default());
+        let lane_waker = waker(Arc::clone(&lane));
+        let context = Context::from_waker(&lane_waker);
+        let poll = |callbacks: &mut Callbacks| told(|confirms| callbacks.poll(&context, confirms));
+        assert_eq!(poll(&mut callbacks), []);
+        let client = std::thread::spawn(move || {
+            // The youngest first; a message whose number is no multiple of 10 is stored.
+            for number in numbers.into_iter().rev().filter(|number| *number > 0) {
+                caller.came(number, if number.is_multiple_of(10) { refused() } else { Ok(()) });
+            }
+            caller
+        });
+        let caller = client.join().unwrap();
+        assert!(lane.0.load(Ordering::Relaxed) >= 1);
+        assert_eq!(poll(&mut callbacks), [], "the oldest has not come");
+        caller.came(0, Ok(()));
+        let mut expected = vec![Confirmed::Stored(10)];
+        for _ in 1..10 {
+            expected.extend([Confirmed::Refused(1), Confirmed::Stored(9)]);
+        }
+        assert_eq!(poll(&mut callbacks), expected);
+        caller.came(7, refused());
+        caller.came(1_000, Ok(()));
+        assert_eq!(poll(&mut callbacks), [], "told before, or never taken");
+        drop(callbacks);
+        caller.came(0, Ok(()));
+    }
+}

@@ -1,0 +1,267 @@
+//! A receiving port that merges what an instance hears: several subscriptions, queues or partitions become one inbox. A
+//! broker says how to poll the next delivery of one source ([`Deliveries`]); [`Inbox`] does the rest.
+//!
+//! - Sources are polled in turn, so that a busy one does not silence the others. Replies come first where they are apart.
+//! - Each delivery comes with a *token* that settles it: a delivery tag, a message's id, a subject to answer on. The tokens of
+//!   what was handed over are kept in order. The driver acknowledges by count, the oldest first; the tokens that are due wait
+//!   until the client has room for them.
+//! - A batch that is interrupted by an error is handed over first, and the error is told next.
+
+use crate::{
+    drops::Drops,
+    last::{Exchange, Last},
+    link::Line,
+    look,
+};
+use drumpost_core::{
+    message::Message,
+    port::{AsyncRecvPort, Inbox as Part, PortError, Told},
+    wiring::Wiring,
+};
+use std::{
+    collections::VecDeque,
+    task::{Context, Poll},
+};
+
+/// One delivery.
+#[derive(Clone, Debug)]
+pub struct Delivery<T> {
+    /// The message.
+    pub message: Message,
+    /// What the broker says of it.
+    pub told: Told,
+    /// What settles it. `()` where nothing is acknowledged.
+    pub token: T,
+}
+
+/// What one broker's inbox does that no other's does.
+pub trait Deliveries: Send {
+    /// What settles a delivery.
+    type Token: Send;
+    /// As [`AsyncRecvPort::ACKNOWLEDGES`].
+    const ACKNOWLEDGES: bool = false;
+    /// As [`AsyncRecvPort::TELLS_ATTEMPTS`].
+    const TELLS_ATTEMPTS: bool = false;
+
+    /// The next delivery of a source. Pending if there is none, with the lane's waker left where the client rings it.
+    ///
+    /// # Errors
+    /// `Lost` or `Failed` if the connection broke or something arrived that is no message.
+    fn poll_next(
+        &mut self,
+        source: usize,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Delivery<Self::Token>, PortError>>;
+
+    /// Asks the broker for more where it does not send by itself. Called before each look; pending if there is no room for the
+    /// request.
+    ///
+    /// # Errors
+    /// `Lost` or `Failed` if the connection broke.
+    fn poll_ask(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Passes on acknowledgements that are due, as many as there is room for. Pending if some are left.
+    ///
+    /// # Errors
+    /// `Lost` or `Failed` if the connection broke.
+    fn poll_acknowledge(
+        &mut self,
+        due: &mut Due<'_, Self::Token>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Result<(), PortError>> {
+        due.for_each(drop);
+        Poll::Ready(Ok(()))
+    }
+
+    /// For clients that drop messages for a slow receiver: what is known of that.
+    fn drops(&mut self) -> Option<&mut Drops> {
+        None
+    }
+
+    /// The last exchange with the server, after the last acknowledgement: done when the server has them all.
+    fn last(&self) -> Exchange {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// Tokens whose acknowledgement is due, oldest first. What is not taken stays due.
+#[derive(Debug)]
+pub struct Due<'a, T> {
+    handed: &'a mut VecDeque<T>,
+    count: &'a mut usize,
+}
+
+impl<T> Due<'_, T> {
+    /// Whether nothing is due.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        *self.count == 0
+    }
+
+    /// The youngest that is due, for brokers that acknowledge everything up to a message at once. Nothing is due afterwards.
+    pub fn last_of_all(&mut self) -> Option<T> {
+        std::iter::from_fn(|| self.next()).last()
+    }
+}
+
+impl<T> Iterator for Due<'_, T> {
+    type Item = T;
+
+    #[inline]
+    fn next(&mut self) -> Option<T> {
+        *self.count = self.count.checked_sub(1)?;
+        self.handed.pop_front()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (*self.count, Some(*self.count))
+    }
+}
+
+/// Receives what one instance hears.
+#[derive(Debug)]
+pub struct Inbox<D: Deliveries> {
+    deliveries: D,
+    line: Line,
+    /// Sources of replies that are apart.
+    apart: Vec<usize>,
+    others: Vec<usize>,
+    /// Which of the others is polled first.
+    first: usize,
+    /// Tokens of what was handed over and is not acknowledged, oldest first.
+    handed: VecDeque<D::Token>,
+    /// How many of the oldest are due.
+    due: usize,
+    batch: Vec<Message>,
+    told: Vec<Told>,
+    failure: Option<PortError>,
+    last: Last,
+}
+
+impl<D: Deliveries> Inbox<D> {
+    /// Receives from sources of which each says whether it has replies that are apart ([`crate::layout::Heard::is_apart`]).
+    /// `None` without sources: the instance hears nothing.
+    #[must_use]
+    pub fn new(wiring: &Wiring, line: Line, sources: &[bool], deliveries: D) -> Option<Self> {
+        let (apart, others): (Vec<usize>, Vec<usize>) = (0..sources.len()).partition(|at| sources[*at]);
+        (!sources.is_empty()).then(|| Self {
+            deliveries,
+            line,
+            apart,
+            others,
+            first: 0,
+            handed: VecDeque::with_capacity(if D::ACKNOWLEDGES { wiring.batch } else { 0 }),
+            due: 0,
+            batch: Vec::with_capacity(wiring.batch),
+            told: Vec::with_capacity(if D::TELLS_ATTEMPTS { wiring.batch } else { 0 }),
+            failure: None,
+            last: Last::default(),
+        })
+    }
+
+    /// Takes what is there, up to `max` messages.
+    #[inline]
+    fn fill(&mut self, from: Part, max: usize, context: &mut Context<'_>) {
+        let Self { deliveries, apart, others, first, handed, batch, told, failure, .. } = self;
+        let others = if from == Part::Replies { &[][..] } else { &others[..] };
+        let (before, after) = others.split_at((*first).min(others.len()));
+        for source in apart.iter().chain(after).chain(before) {
+            while batch.len() < max {
+                match deliveries.poll_next(*source, context) {
+                    Poll::Ready(Ok(delivery)) => {
+                        batch.push(delivery.message);
+                        if D::TELLS_ATTEMPTS {
+                            told.push(delivery.told);
+                        }
+                        if D::ACKNOWLEDGES {
+                            handed.push_back(delivery.token);
+                        }
+                    }
+                    Poll::Ready(Err(error)) => {
+                        *failure = Some(error);
+                        return;
+                    }
+                    Poll::Pending => break,
+                }
+            }
+        }
+        if !others.is_empty() {
+            *first = (*first + 1) % others.len();
+        }
+    }
+
+    fn poll_acknowledge(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        let Self { deliveries, handed, due, .. } = self;
+        if !D::ACKNOWLEDGES || *due == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        deliveries.poll_acknowledge(&mut Due { handed, count: due }, context)
+    }
+}
+
+impl<D: Deliveries> AsyncRecvPort for Inbox<D> {
+    const ACKNOWLEDGES: bool = D::ACKNOWLEDGES;
+    const TELLS_ATTEMPTS: bool = D::TELLS_ATTEMPTS;
+
+    fn poll_drain(
+        &mut self,
+        context: &mut Context<'_>,
+        from: Part,
+        max: usize,
+        mut on_batch: impl FnMut(&[Message], &[Told]),
+    ) -> Poll<Result<usize, PortError>> {
+        self.line.link.check()?;
+        if let Some(error) = self.failure.take() {
+            return Poll::Ready(Err(error));
+        }
+        for is_ready in [self.poll_acknowledge(context)?, self.deliveries.poll_ask(context)?] {
+            if is_ready.is_pending() {
+                return self.line.link.listen(context);
+            }
+        }
+        (self.batch.clear(), self.told.clear());
+        // Only a look at everything can find everything empty.
+        let drops = self.deliveries.drops().filter(|_| from == Part::All);
+        let looks_for_drops = drops.is_some_and(|drops| drops.begin(&self.line.link));
+        if looks_for_drops {
+            look::unlimited(context, |context| self.fill(from, max, context));
+        } else {
+            self.fill(from, max, context);
+        }
+        let count = self.batch.len();
+        if count == 0 {
+            if let Some(error) = self.failure.take() {
+                return Poll::Ready(Err(error));
+            }
+            if looks_for_drops && let Some(drops) = self.deliveries.drops() {
+                drops.found_nothing()?;
+            }
+            return self.line.link.listen(context);
+        }
+        if let Some(drops) = self.deliveries.drops() {
+            drops.handed(count, &self.line.link);
+        }
+        on_batch(&self.batch, &self.told);
+        Poll::Ready(Ok(count))
+    }
+
+    fn acknowledge(&mut self, count: usize) -> Result<(), PortError> {
+        self.due += count;
+        Ok(())
+    }
+
+    fn poll_finish(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        self.line.link.check()?;
+        match self.poll_acknowledge(context)? {
+            Poll::Pending => return self.line.link.listen(context),
+            Poll::Ready(()) => {}
+        }
+        let Self { deliveries, last, line, .. } = self;
+        last.poll(context, &line.at.to_string(), || deliveries.last())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! What a run makes at a server, such as streams, queues and topics, and its removal. A broker says how to connect, list and
+//! remove ([`Keeper`]); [`Objects`] notes what is made and removes it when the run is over, also after Ctrl-C and over a fresh
+//! connection, tells what may remain, removes that before the next trial of the process, and finds what dead processes left.
+
+use crate::{left::Left, owner::Found, server::At};
+use drumpost_core::transport::{Cleaned, OpenError};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// What a broker has to do to have its objects removed.
+pub trait Keeper: Sync {
+    /// A connection to the server.
+    type Session: Send + Sync;
+    /// The objects, in plural: `streams`.
+    const OBJECTS: &'static str;
+
+    /// Connects, apart from any load.
+    ///
+    /// # Errors
+    /// `Failed` if the server cannot be reached.
+    fn connect(&self) -> impl Future<Output = Result<Self::Session, OpenError>> + Send;
+
+    /// The names and descriptions ([`crate::owner::Owner::description`]) of all objects there are, those of others included.
+    ///
+    /// # Errors
+    /// `Failed` if the server does not tell.
+    fn list(
+        &self,
+        session: &Self::Session,
+    ) -> impl Future<Output = Result<Vec<(String, String)>, OpenError>> + Send;
+
+    /// Removes an object and says whether it is gone. One that was not there is gone.
+    fn remove(&self, session: &Self::Session, name: &str) -> impl Future<Output = bool> + Send;
+}
+
+/// What could not be removed, by server and kind of object, of all trials of this process.
+static LEFT: Left = Left::new();
+
+/// The objects of one transport's trial.
+#[derive(Debug)]
+pub struct Objects {
+    at: Arc<At>,
+    made: Mutex<Vec<String>>,
+}
+
+impl Objects {
+    /// Objects at this server.
+    #[must_use]
+    pub fn at(at: &Arc<At>) -> Self {
+        Self { at: Arc::clone(at), made: Mutex::default() }
+    }
+
+    /// Begins a trial: removes what earlier trials of this process had to leave here.
+    pub async fn begin<K: Keeper>(&self, keeper: &K, session: &K::Session) {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        LEFT.remove_left(&self.place::<K>(), |names| remove_all(keeper, session, names)).await;
+    }
+
+    /// Notes an object. To be called before it is made: a request that times out may still have made it.
+    pub fn note(&self, name: impl Into<String>) {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(name.into());
+    }
+
+    /// Removes what the trial made, each attempt over a fresh connection.
+    ///
+    /// # Errors
+    /// A sentence about what may remain.
+    pub async fn close<K: Keeper>(&self, keeper: &K) -> Result<(), String> {
+        let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
+        let remove = async |names: Vec<String>, _| match keeper.connect().await {
+            Ok(session) => remove_all(keeper, &session, names).await,
+            Err(_) => names,
+        };
+        let left = LEFT.remove(&self.place::<K>(), made, remove).await;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let (objects, address) = (K::OBJECTS, self.at.address());
+        Err(format!(
+            "{objects} may remain at {}: {}; remove them with `drumpost clean {address}` after this run",
+            self.at,
+            left.join(", ")
+        ))
+    }
+
+    /// Removes the objects of dead processes, and says what was removed and what was kept, and why.
+    ///
+    /// # Errors
+    /// Those of `connect` and `list`.
+    pub async fn clean<K: Keeper>(&self, keeper: &K) -> Result<Cleaned, OpenError> {
+        let session = keeper.connect().await?;
+        let mut found = Found::default();
+        for (name, description) in keeper.list(&session).await? {
+            found.sort(name, &description);
+        }
+        let Found { dead, mut kept } = found;
+        let still = remove_all(keeper, &session, dead.clone()).await;
+        let removed = dead.into_iter().filter(|name| !still.contains(name)).collect();
+        kept.extend(still.into_iter().map(|name| format!("{name}: the server did not remove it")));
+        Ok(Cleaned { at: self.at.address().into(), removed, kept })
+    }
+
+    fn place<K: Keeper>(&self) -> String {
+        format!("{} at {}", K::OBJECTS, self.at)
+    }
+}
+
+/// Removes objects and gives back those that may still be there.
+async fn remove_all<K: Keeper>(keeper: &K, session: &K::Session, names: Vec<String>) -> Vec<String> {
+    let mut left = Vec::new();
+    for name in names {
+        if !keeper.remove(session, &name).await {
+            left.push(name);
+        }
+    }
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::owner::Owner;
+    use std::collections::BTreeMap;
+
+    /// A server that may be down, or hold an object fast.
+    #[derive(Default)]
+    struct Server {
+        objects: Mutex<BTreeMap<String, String>>,
+        is_down: bool,
+        fast: Option<&'static str>,
+    }
+
+    impl Keeper for Server {
+        type Session = ();
+        const OBJECTS: &'static str = "queues";
+
+        async fn connect(&self) -> Result<(), OpenError> {
+            if self.is_down { Err(OpenError::Failed("nobody there".into())) } else { Ok(()) }
+        }
+
+        async fn list(&self, (): &()) -> Result<Vec<(String, String)>, OpenError> {
+            Ok(self.objects.lock().unwrap().clone().into_iter().collect())
+        }
+
+        async fn remove(&self, (): &(), name: &str) -> bool {
+            if self.fast == Some(name) {
+                return false;
+            }
+            self.objects.lock().unwrap().remove(name);
+            true
+        }
+    }
+
+    impl Server {
+        fn with(names: &[&str], description: &str) -> Self {
+            let server = Self::default();
+            let all = names.iter().map(|name| ((*name).to_owned(), description.to_owned()));
+            server.objects.lock().unwrap().extend(all);
+            server
+        }
+
+        fn names(&self) -> Vec<String> {
+            self.objects.lock().unwrap().keys().cloned().collect()
+        }
+    }
+
+    fn wait<T>(future: impl Future<Output = T>) -> T {
+        // Its clock jumps ahead where everything waits.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.unwrap().block_on(future)
+    }
+
+    fn objects(address: &str, names: &[&str]) -> Objects {
+        let objects = Objects::at(&Arc::new(At::new("broker", address)));
+        names.iter().for_each(|name| objects.note(*name));
+        objects
+    }
+
+    #[test]
+    fn what_was_made_is_removed_and_nothing_else() {
+        let server = Server::with(&["a", "b", "another's"], "");
+        let objects = objects("tcp://1", &["a", "b", "never made"]);
+        assert_eq!(wait(objects.close(&server)), Ok(()));
+        assert_eq!(server.names(), ["another's"]);
+        assert_eq!(wait(objects.close(&server)), Ok(()), "nothing is left to do");
+    }
+
+    #[test]
+    fn what_is_left_is_told_and_removed_by_the_next_trial_at_that_server() {
+        let mut server = Server::with(&["a", "b"], "");
+        server.is_down = true;
+        let objects = objects("tcp://2", &["a", "b"]);
+        let told = wait(objects.close(&server)).unwrap_err();
+        let expected = "queues may remain at broker at tcp://2: a, b; remove them with `drumpost clean tcp://2` after this run";
+        assert_eq!(told, expected);
+        server.is_down = false;
+        let elsewhere = self::objects("tcp://3", &[]);
+        wait(elsewhere.begin(&server, &()));
+        assert_eq!(server.names(), ["a", "b"], "another server's");
+        wait(objects.begin(&server, &()));
+        assert_eq!(server.names(), [""; 0]);
+    }
+
+    #[test]
+    fn only_objects_of_dead_processes_are_cleaned() {
+        let Some(this) = Owner::this() else { return };
+        let alive = this.description();
+        let dead = alive.split(" started=").next().unwrap().to_owned() + " started=1";
+        let mut server = Server::with(&["dead", "fast"], &dead);
+        server.objects.lock().unwrap().extend([("alive".into(), alive), ("other".into(), "mine".into())]);
+        server.fast = Some("fast");
+        let cleaned = wait(objects("tcp://4", &[]).clean(&server)).unwrap();
+        assert_eq!((cleaned.at.as_str(), &cleaned.removed[..]), ("tcp://4", &["dead".to_owned()][..]));
+        assert!(cleaned.kept[0].starts_with("alive: process "), "{:?}", cleaned.kept);
+        assert_eq!(cleaned.kept[1], "fast: the server did not remove it");
+        assert_eq!(server.names(), ["alive", "fast", "other"]);
+    }
+}

@@ -1,0 +1,35 @@
+//! The names that a broker's transport uses, of the seam and of the kit: `use drumpost_kit::prelude::*`.
+
+pub use crate::{
+    confirm::{Callbacks, Confirms, Futures, Refusals},
+    inbox::{Deliveries, Delivery, Due, Inbox},
+    last::Exchange,
+    layout::{Layout, token},
+    link::Line,
+    login::{Login, Who, joined},
+    objects::{Keeper, Objects},
+    outbox::{Outbox, Publish},
+    owner::Owner,
+    server::{At, PATIENCE, Unreachable, has_cause, tls_advice},
+    url::Url,
+};
+pub use drumpost_core::{
+    dispatcher::Tasked,
+    message::Message,
+    options::{Grammar, OptionEntry, Values},
+    payload::Pool,
+    port::{PortError, Told},
+    registry::{Promise, RunsOn, TransportEntry},
+    scenario::{Intent, Style},
+    server::ServerFacts,
+    transport::{AsyncTransport, Cleaned, Endpoint, OpenError},
+    wiring::{Destination, Wiring},
+};
+pub use std::{
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+/// The intents of both styles: commands, requests and replies to known recipients, and events for anyone who listens.
+pub const ALL_INTENTS: &[(Style, &[Intent])] =
+    &[(Style::Message, &[Intent::Command, Intent::Request, Intent::Reply]), (Style::Event, &[Intent::Event])];
