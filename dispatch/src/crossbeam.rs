@@ -7,7 +7,10 @@
 //! and sends requests. A full queue blocks the sender. Other subscribers still receive its messages, up to one batch
 //! ahead.
 
-use crate::shared::{Addressees, buffer};
+use crate::shared::{
+    Addressees,
+    queues::{Targets, endpoints, put_all},
+};
 use crossbeam::channel::{Receiver, Select, Sender, TryRecvError, TrySendError, bounded};
 use drumpost_core::{
     dispatcher::{Dispatcher, Threaded},
@@ -19,8 +22,8 @@ use drumpost_core::{
     port::{Inbox, PortError, RecvPort, SendPort, Told},
     registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
-    transport::{self, Endpoint, OpenError, Transport},
-    wiring::{Destination, Wiring},
+    transport::{self, Endpoints, OpenError, Transport},
+    wiring::Wiring,
 };
 use std::time::Duration;
 
@@ -93,80 +96,22 @@ pub struct QueueReceiver<const SLEEPS: bool> {
     buffer: Vec<Message>,
 }
 
-type Queue<const SLEEPS: bool> = (Sender<Carried<SLEEPS>>, Receiver<Carried<SLEEPS>>);
-
-/// The queues of one receiving service.
-struct Queues<const SLEEPS: bool> {
-    /// For what its instances compete for; a single instance hears its replies here too, unless they are apart.
-    shared: Option<Queue<SLEEPS>>,
-    /// For replies, by instance; empty where they are not needed.
-    replies: Vec<Queue<SLEEPS>>,
-}
-
-impl<const SLEEPS: bool> Queues<SLEEPS> {
-    fn new(wiring: &Wiring, service: usize) -> Self {
-        let queue = || bounded(wiring.capacity.max(1));
-        let instances = wiring.services[service].instances.len();
-        let hears = |replies| {
-            wiring.heard_by(service).any(|heard: &Destination| (heard.intent == Intent::Reply) == replies)
-        };
-        let single = instances == 1 && !wiring.has_replies_apart(service);
-        let shared = hears(false) || (single && hears(true));
-        let replies = if hears(true) && !single { instances } else { 0 };
-        Self { shared: shared.then(queue), replies: (0..replies).map(|_| queue()).collect() }
-    }
-
-    fn port(&self, wiring: &Wiring, member: usize) -> Option<QueueReceiver<SLEEPS>> {
-        let replies = self.replies.get(member).map(|(_, queue)| queue.clone());
-        let (queue, replies) = match &self.shared {
-            Some((_, shared)) => (shared.clone(), replies),
-            None => (replies?, None),
-        };
-        Some(QueueReceiver { queue, replies, buffer: buffer(wiring) })
-    }
-
-    fn sender(&self, wiring: &Wiring, destination: &Destination, service: usize) -> Option<To<SLEEPS>> {
-        if destination.intent == Intent::Reply && !self.replies.is_empty() {
-            let addressees = Addressees::new(destination, wiring.services[service].instances.clone());
-            return Some(To::WhoAsked(
-                addressees,
-                self.replies.iter().map(|(queue, _)| queue.clone()).collect(),
-            ));
-        }
-        let subscriber = |(queue, _): &Queue<SLEEPS>| Subscriber { queue: queue.clone(), ahead: 0 };
-        Some(To::Each(vec![subscriber(self.shared.as_ref()?)]))
-    }
-}
-
 impl<const SLEEPS: bool> Transport for Channels<SLEEPS> {
     type Send = QueueSender<SLEEPS>;
     type Recv = QueueReceiver<SLEEPS>;
+
     const QUEUES: transport::Queues = transport::Queues::Shared;
 
-    fn open(&mut self, wiring: &Wiring) -> Result<Vec<Endpoint<Self::Send, Self::Recv>>, OpenError> {
-        let queues: Vec<Queues<SLEEPS>> =
-            (0..wiring.services.len()).map(|service| Queues::new(wiring, service)).collect();
-        let send = |destination: &Destination| {
-            let mut all = Vec::new();
-            for service in &destination.receivers {
-                match queues[*service].sender(wiring, destination, *service) {
-                    Some(To::Each(subscribers)) => all.extend(subscribers),
-                    Some(who_asked) => return QueueSender(who_asked),
-                    None => {}
-                }
-            }
-            QueueSender(To::Each(all))
+    fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<Self::Send, Self::Recv>, OpenError> {
+        let subscriber = |queue| Subscriber { queue, ahead: 0 };
+        let sender = |targets: Targets<_>| {
+            QueueSender(match targets.who_asked {
+                Some(addressees) => To::WhoAsked(addressees, targets.queues),
+                None => To::Each(targets.queues.into_iter().map(subscriber).collect()),
+            })
         };
-        let instances = wiring
-            .services
-            .iter()
-            .enumerate()
-            .flat_map(|(service, wired)| (0..wired.instances.len()).map(move |member| (service, member)));
-        let endpoint = |(service, member): (usize, usize)| {
-            let inbox = queues[service].port(wiring, member);
-            Endpoint { inbox, sends: wiring.sends_of(service).map(send).collect() }
-        };
-        Ok(instances.map(endpoint).collect())
+        let receiver = |queue, replies, buffer| QueueReceiver { queue, replies, buffer };
+        Ok(endpoints(wiring, bounded, |queue| queue.clone(), sender, receiver))
     }
 }
 
@@ -182,27 +127,11 @@ impl<const SLEEPS: bool> SendPort for QueueSender<SLEEPS> {
                 }
             }
             (To::Each(subscribers), batch) => offer_to_each(subscribers, batch),
-            (To::WhoAsked(addressees, queues), batch) => offer_to_who_asked(addressees, queues, batch),
+            (To::WhoAsked(addressees, queues), batch) => {
+                addressees.offer(batch, |to, run| fill(&queues[to], run))
+            }
         }
     }
-}
-
-/// Gives each instance that asked its replies, as long as there is room.
-fn offer_to_who_asked<const SLEEPS: bool>(
-    addressees: &Addressees,
-    queues: &[Sender<Carried<SLEEPS>>],
-    batch: &[Message],
-) -> Result<usize, PortError> {
-    let mut rest = batch;
-    while !rest.is_empty() {
-        let (to, run) = addressees.first_run(rest)?;
-        let taken = fill(&queues[to], run)?;
-        rest = &rest[taken..];
-        if taken < run.len() {
-            break;
-        }
-    }
-    Ok(batch.len() - rest.len())
 }
 
 /// Gives every subscriber what it has room for. Taken is what all of them have; who has more remembers it.
@@ -225,14 +154,11 @@ fn offer_to_each<const SLEEPS: bool>(
 
 #[inline]
 fn fill<const SLEEPS: bool>(queue: &Sender<Carried<SLEEPS>>, batch: &[Message]) -> Result<usize, PortError> {
-    for (taken, message) in batch.iter().enumerate() {
-        match queue.try_send(Carried(*message)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => return Ok(taken),
-            Err(TrySendError::Disconnected(_)) => return Err(PortError::Closed),
-        }
-    }
-    Ok(batch.len())
+    put_all(batch, |message| match queue.try_send(Carried(*message)) {
+        Ok(()) => Ok(true),
+        Err(TrySendError::Full(_)) => Ok(false),
+        Err(TrySendError::Disconnected(_)) => Err(PortError::Closed),
+    })
 }
 
 impl<const SLEEPS: bool> RecvPort for QueueReceiver<SLEEPS> {

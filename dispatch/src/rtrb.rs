@@ -132,20 +132,14 @@ impl RingSender {
     /// Out of line, so that a single message is pushed without the loop that several need.
     #[inline(never)]
     fn offer_runs(&mut self, batch: &[Message]) -> Result<usize, PortError> {
-        let mut rest = batch;
-        while !rest.is_empty() {
-            let (to, run) = self.addressees.first_run(rest)?;
-            let Writer(ring) = &mut self.rings[to];
+        let Self { addressees, rings } = self;
+        addressees.offer(batch, |to, run| {
+            let Writer(ring) = &mut rings[to];
             if ring.is_abandoned() {
                 return Err(PortError::Closed);
             }
-            let (taken, left) = ring.push_partial_slice(run);
-            rest = &rest[taken.len()..];
-            if !left.is_empty() {
-                break;
-            }
-        }
-        Ok(batch.len() - rest.len())
+            Ok(ring.push_partial_slice(run).0.len())
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use drumpost_core::{
 };
 use std::ops::Range;
 
+pub(crate) mod queues;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -23,7 +24,7 @@ pub(crate) fn buffer(wiring: &Wiring) -> Vec<Message> {
 }
 
 /// The receivers of one destination that is not an event's, by instance.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Addressees {
     /// Replies go to the instance that asked; anything else to the only one.
     by_reply_to: bool,
@@ -45,6 +46,25 @@ impl Addressees {
             return Err(nobody_asked(to));
         }
         Ok((usize::from(to - self.instances.start), &batch[..len]))
+    }
+
+    /// Gives each instance its messages of `batch` by `fill`, which says how many it took, until one has no room. Says how
+    /// many were taken.
+    pub(crate) fn offer(
+        &self,
+        batch: &[Message],
+        mut fill: impl FnMut(usize, &[Message]) -> Result<usize, PortError>,
+    ) -> Result<usize, PortError> {
+        let mut rest = batch;
+        while !rest.is_empty() {
+            let (to, run) = self.first_run(rest)?;
+            let taken = fill(to, run)?;
+            rest = &rest[taken..];
+            if taken < run.len() {
+                break;
+            }
+        }
+        Ok(batch.len() - rest.len())
     }
 }
 

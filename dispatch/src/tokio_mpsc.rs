@@ -5,7 +5,11 @@
 //! Several instances that would compete for commands or requests are refused, because a channel has one receiver.
 //! Event: refused, because a channel has no subscribers. A full channel blocks the sender.
 
-use crate::shared::{Addressees, buffer, refuse_competing, refuse_other_intents};
+use crate::shared::{
+    Addressees,
+    queues::{Targets, endpoints, put_all},
+    refuse_competing, refuse_other_intents,
+};
 use drumpost_core::{
     dispatcher::Tasked,
     message::Message,
@@ -13,7 +17,7 @@ use drumpost_core::{
     registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
     transport::{AsyncTransport, Endpoint, Endpoints, OpenError, Prepared},
-    wiring::{Destination, Wiring},
+    wiring::Wiring,
 };
 use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc::{Receiver, Sender, channel, error::TrySendError};
@@ -91,44 +95,14 @@ impl AsyncTransport for TokioMpsc {
 }
 
 fn open(wiring: &Wiring) -> Endpoints<ChannelSender, ChannelReceiver> {
-    let channels = |wanted: &dyn Fn(usize) -> bool| -> Vec<Option<(Sender<Message>, Receiver<Message>)>> {
-        (0..wiring.instance_count())
-            .map(|instance| wanted(wiring.service_of(instance)).then(|| channel(wiring.capacity.max(1))))
-            .collect()
+    let sender = |Targets { who_asked, queues }| ChannelSender {
+        addressees: who_asked.unwrap_or_default(),
+        channels: queues,
+        full: 0,
+        waiting: None,
     };
-    let inboxes = channels(&|service| wiring.heard_by(service).next().is_some());
-    let replies = channels(&|service| wiring.has_replies_apart(service));
-    let sends = |service| {
-        let port = |destination: &Destination| {
-            let receiver = addressee(destination);
-            let instances = wiring.services[receiver].instances.clone();
-            let apart = destination.intent == Intent::Reply && wiring.has_replies_apart(receiver);
-            let among = if apart { &replies } else { &inboxes };
-            let channels =
-                instances.clone().filter_map(|at| Some(among[usize::from(at)].as_ref()?.0.clone()));
-            ChannelSender {
-                channels: channels.collect(),
-                addressees: Addressees::new(destination, instances),
-                full: 0,
-                waiting: None,
-            }
-        };
-        wiring.sends_of(service).map(port).collect::<Vec<_>>()
-    };
-    let sends: Vec<_> = (0..wiring.instance_count()).map(|at| sends(wiring.service_of(at))).collect();
-    let receivers = inboxes.into_iter().zip(replies).zip(sends);
-    receivers
-        .map(|((inbox, replies), sends)| {
-            let port = |channel, replies| ChannelReceiver { channel, replies, buffer: buffer(wiring) };
-            let replies = replies.map(|(_, replies)| replies);
-            Endpoint { inbox: inbox.map(|(_, inbox)| port(inbox, replies)), sends }
-        })
-        .collect()
-}
-
-/// Wiring sees to it that a destination that is no event's has exactly one receiving service.
-fn addressee(destination: &Destination) -> usize {
-    destination.receivers.first().copied().unwrap_or_default()
+    let receiver = |channel, replies, buffer| ChannelReceiver { channel, replies, buffer };
+    endpoints(wiring, channel, Option::take, sender, receiver)
 }
 
 impl AsyncSendPort for ChannelSender {
@@ -157,17 +131,14 @@ impl ChannelSender {
     /// Out of line, so that a single message is sent without the loops that several need.
     #[inline(never)]
     fn offer_runs(&mut self, batch: &[Message]) -> Result<usize, PortError> {
-        let mut rest = batch;
-        while !rest.is_empty() {
-            let (to, run) = self.addressees.first_run(rest)?;
-            let taken = fill(&self.channels[to], run)?;
-            rest = &rest[taken..];
+        let Self { addressees, channels, full, .. } = self;
+        addressees.offer(batch, |to, run| {
+            let taken = fill(&channels[to], run)?;
             if taken < run.len() {
-                self.full = to;
-                break;
+                *full = to;
             }
-        }
-        Ok(batch.len() - rest.len())
+            Ok(taken)
+        })
     }
 }
 
@@ -181,12 +152,7 @@ fn fill(channel: &Sender<Message>, batch: &[Message]) -> Result<usize, PortError
         permits.zip(batch).for_each(|(permit, message)| permit.send(*message));
         return Ok(batch.len());
     }
-    for (taken, message) in batch.iter().enumerate() {
-        if fill_one(channel, message)? == 0 {
-            return Ok(taken);
-        }
-    }
-    Ok(batch.len())
+    put_all(batch, |message| Ok(fill_one(channel, message)? == 1))
 }
 
 #[inline]
