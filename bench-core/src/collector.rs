@@ -1,6 +1,8 @@
 //! Collects the histograms and counters of all lanes, off the measured path. It merges and adds them, and compares the
 //! messages sent with those received, for each destination. The monitor decides when to collect.
 
+mod confirms;
+mod sum;
 mod tally;
 
 use crate::{
@@ -10,7 +12,7 @@ use crate::{
     hist::Distribution,
     lane::Lane,
     load::gaps::Gaps,
-    outcome::{AuditTotals, Confirms, Hop},
+    outcome::{AuditTotals, ConfirmTimes, Hop},
     wiring::{Destination, Wiring},
 };
 use std::sync::Arc;
@@ -100,6 +102,8 @@ pub(crate) struct Collector {
     pub response_now: Distribution,
     /// Since the last interval was closed.
     pub lag_now: Distribution,
+    /// `None` until something was confirmed.
+    pub confirms_now: Option<Box<ConfirmTimes>>,
 }
 
 /// The figures of lanes that were left behind at the end.
@@ -129,6 +133,7 @@ impl Collector {
             totals: Totals::default(),
             response_now: Distribution::default(),
             lag_now: Distribution::default(),
+            confirms_now: None,
         }
     }
 
@@ -247,6 +252,9 @@ impl Collector {
     pub(crate) fn close_interval(&mut self) {
         self.response_now.clear();
         self.lag_now.clear();
+        if let Some(confirms) = &mut self.confirms_now {
+            confirms.now.clear();
+        }
     }
 
     /// Takes what the lanes left since they were asked.
@@ -273,14 +281,6 @@ impl Collector {
         totals.inter_send.add(inter_send);
         self.response_now.add(response);
         self.lag_now.add(lag);
-        for (destination, hist) in confirms {
-            let known = totals.confirms.iter().position(|(at, _)| at == destination);
-            let slot = known.unwrap_or_else(|| {
-                totals.confirms.push((*destination, Distribution::default()));
-                totals.confirms.len() - 1
-            });
-            totals.confirms[slot].1.add(hist);
-        }
         let WatchedDesk { heard, receiver, .. } = &self.desks[desk];
         for (destination, hist) in heard.iter().zip(hops) {
             let known = totals.hops.iter().position(|(at, by, _)| at == destination && by == receiver);
@@ -290,6 +290,7 @@ impl Collector {
             });
             totals.hops[slot].2.add(hist);
         }
+        self.merge_confirms(confirms);
     }
 
     /// Messages sent against messages delivered. A missing delivery is unknown until the trial ends; only then can it be lost.
@@ -340,11 +341,11 @@ impl Collector {
             // Counters of a lane that stopped with a full outbox were not published; the lane's own are the truth.
             self.lanes[at].counters.publish(&rest.local);
             all.gaps.extend(rest.gaps);
-            all.local = add(all.local, rest.local);
+            all.local = sum::add(all.local, rest.local);
         }
         // Of a lane that hangs there is what it told last.
         for (lane, _) in self.lanes.iter().zip(returned).filter(|(_, returned)| !returned) {
-            all.local = add(all.local, lane.read());
+            all.local = sum::add(all.local, lane.read());
         }
         all
     }
@@ -358,35 +359,6 @@ impl Collector {
                 times,
             });
         hops.collect()
-    }
-
-    /// Confirm times by destination; empty if nothing was confirmed. Only destinations that something was sent to are named.
-    pub(crate) fn confirms(&mut self) -> Vec<Confirms> {
-        let mut all: Vec<Confirms> = Vec::new();
-        for destination in &self.wiring.destinations {
-            let of_it = |lane: &Watched| {
-                let ports = lane.ports.iter().enumerate().filter(|(_, to)| **to == destination.id);
-                ports.map(|(port, _)| lane.counters.confirms(port)).collect::<Vec<_>>()
-            };
-            let ports = self.lanes.iter().flat_map(of_it);
-            let sum = ports.fold(PortConfirms::default(), |all, one| PortConfirms {
-                taken: all.taken + one.taken,
-                confirmed: all.confirmed + one.confirmed,
-                refused: all.refused + one.refused,
-            });
-            let at = self.totals.confirms.iter().position(|(at, _)| *at == destination.id);
-            let times = at.map_or_else(Distribution::default, |at| self.totals.confirms.swap_remove(at).1);
-            if sum.taken > 0 {
-                all.push(Confirms {
-                    destination: destination.name.clone(),
-                    confirmed: sum.confirmed,
-                    refused: sum.refused,
-                    unconfirmed: sum.taken.saturating_sub(sum.confirmed + sum.refused),
-                    times,
-                });
-            }
-        }
-        all
     }
 }
 
@@ -407,70 +379,4 @@ fn receiver_name(wiring: &Wiring, service: usize) -> String {
     let name = &wiring.services[service].name;
     let same = wiring.heard_by(service).map(|heard| heard.receivers.len()).max().unwrap_or(0);
     if same > APART { format!("{name} and {} others", same - 1) } else { name.clone() }
-}
-
-fn add(mut all: Local, local: Local) -> Local {
-    let Local {
-        emitted,
-        confirms,
-        received,
-        again,
-        started,
-        measured_started,
-        ended,
-        measured_ended,
-        missed,
-        shed,
-        dropped,
-        unrouted,
-        corrupted,
-        duplicated,
-        reordered,
-        displacement_max,
-        displacement_sum,
-        lagged,
-        negative,
-        beyond_window,
-        blocked_ns,
-        written_off,
-        last_end_ns,
-        measured_blocked_ns,
-        warmup_emitted,
-        late_ns,
-        carried_ns,
-        awake_ns,
-        ended_again,
-        redelivered,
-    } = local;
-    all.emitted.extend(emitted);
-    all.confirms.extend(confirms);
-    all.received.extend(received);
-    all.again.extend(again);
-    all.started += started;
-    all.measured_started += measured_started;
-    all.ended += ended;
-    all.measured_ended += measured_ended;
-    all.missed += missed;
-    all.shed += shed;
-    all.dropped += dropped;
-    all.unrouted += unrouted;
-    all.corrupted += corrupted;
-    all.duplicated += duplicated;
-    all.reordered += reordered;
-    all.displacement_max = all.displacement_max.max(displacement_max);
-    all.displacement_sum += displacement_sum;
-    all.lagged += lagged;
-    all.negative += negative;
-    all.beyond_window += beyond_window;
-    all.blocked_ns += blocked_ns;
-    all.written_off += written_off;
-    all.last_end_ns = all.last_end_ns.max(last_end_ns);
-    all.measured_blocked_ns += measured_blocked_ns;
-    all.warmup_emitted += warmup_emitted;
-    all.late_ns += late_ns;
-    all.carried_ns += carried_ns;
-    all.awake_ns += awake_ns;
-    all.ended_again += ended_again;
-    all.redelivered += redelivered;
-    all
 }

@@ -1,6 +1,7 @@
 //! Watches a trial: makes snapshots of the collected figures, finds out when every expected message has arrived, and
 //! reports the outcome. It runs beside the lanes in real time, and between their steps in virtual time.
 
+mod snapshot;
 mod watch;
 mod window;
 
@@ -14,7 +15,7 @@ use crate::{
     lane::Lane,
     load::{Extent, gaps::Gaps},
     message::TRIAL_MAX_NS,
-    outcome::{Ending, Outcome, Snapshot},
+    outcome::{Ending, Outcome},
     overhead::harness_cpu_ns,
     plan::TrialPlan,
     session::Control,
@@ -310,40 +311,6 @@ impl Monitor {
             let share_ns = (u128::from(every_ns) * u128::from(self.uneven)) >> 64;
             self.next_in_flight_ns = now_ns + (every_ns / 2 + share_ns as u64).max(1);
         }
-    }
-
-    fn sample(&mut self, now_ns: u64, watch: &mut dyn Watch) {
-        self.collector.collect();
-        let local = self.collector.read();
-        let ended = local.ended / self.ends_per_flow;
-        let interval_ns = (now_ns - self.last_sample_ns).max(1);
-        // A process that was suspended did not wait.
-        self.unlooked_ns += interval_ns.min(2 * self.sample_every_ns);
-        if self.unlooked_ns >= STILL_PER_LANE_NS * self.collector.lanes() as u64 {
-            let blame = &self.control.blame;
-            self.collector.note_still(std::mem::take(&mut self.unlooked_ns), |lane| blame.is_held_up(lane));
-        }
-        let held_up_ns = local.blocked_ns.saturating_sub(self.last_blocked_ns) as f64;
-        let senders = self.collector.senders();
-        watch.sample(&Snapshot {
-            at_ns: now_ns.saturating_sub(self.begins_ns),
-            interval_ns,
-            warmup: now_ns < self.measure_from_ns,
-            started: local.started,
-            measured_started: local.measured_started,
-            ended,
-            measured_ended: local.measured_ended / self.ends_per_flow,
-            ended_now: ended.saturating_sub(self.last_ended),
-            response_now: self.collector.response_now.clone(),
-            response: self.collector.totals.response.clone(),
-            lag_now: self.collector.lag_now.clone(),
-            blocked_share: (held_up_ns / interval_ns as f64 / senders as f64).min(1.0),
-            audit: self.collector.audit(&local, &[], self.tells),
-        });
-        self.collector.close_interval();
-        (self.last_sample_ns, self.last_ended, self.last_blocked_ns) = (now_ns, ended, local.blocked_ns);
-        self.next_sample_ns = now_ns + self.sample_every_ns;
-        self.has_asked = false;
     }
 
     /// Merges what the lanes left behind.

@@ -112,6 +112,15 @@ pub struct Confirms {
     pub times: Distribution,
 }
 
+/// Confirm times of all destinations together, in ns, of messages of measured flows.
+#[derive(Clone, Debug, Default)]
+pub struct ConfirmTimes {
+    /// Since the last snapshot.
+    pub now: Distribution,
+    /// So far.
+    pub run: Distribution,
+}
+
 /// Why an instance was away for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -271,6 +280,10 @@ pub struct Snapshot {
     pub response: Distribution,
     /// Schedule lag since the last snapshot.
     pub lag_now: Distribution,
+    /// Confirm times; `None` if the transport has confirmed nothing yet.
+    pub confirms: Option<Box<ConfirmTimes>>,
+    /// Instances that were away and came back, so far.
+    pub outages: Vec<Outage>,
     /// Time for which senders were blocked since the last snapshot, as a share of the lanes' time.
     pub blocked_share: f64,
     /// Deliveries so far and what the audit found; losses are known only at the end, but for those a transport admits.

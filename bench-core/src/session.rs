@@ -47,6 +47,11 @@ impl Control {
         self.outages.lock().unwrap_or_else(PoisonError::into_inner).push(outage);
     }
 
+    /// The outages so far.
+    pub(crate) fn outages(&self) -> Vec<Outage> {
+        self.outages.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn take_outages(&self) -> Vec<Outage> {
         std::mem::take(&mut self.outages.lock().unwrap_or_else(PoisonError::into_inner))
     }

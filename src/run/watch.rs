@@ -12,7 +12,7 @@ use drumpost_core::{
     hist::Distribution,
     load::Extent,
     monitor::{Counts, Edge, Watch},
-    outcome::Snapshot,
+    outcome::{AuditTotals, Cause, Outage, Snapshot},
     server::ServerFacts,
 };
 use drumpost_results::{
@@ -20,7 +20,7 @@ use drumpost_results::{
     units,
     verdict::Thresholds,
 };
-use drumpost_tui::{Allows, Event, Quantiles, Sample};
+use drumpost_tui::{Allows, Confirms, Event, Quantiles, Sample};
 use std::sync::mpsc::Sender;
 
 /// See the module.
@@ -33,6 +33,8 @@ pub(crate) struct Follower<'a> {
     extent: Extent,
     target_per_s: Option<f64>,
     measured_ended: u64,
+    /// Outages that the dashboard was told of.
+    told_outages: usize,
     /// Warnings that were given already, so that each is given once.
     warned: Vec<&'static str>,
     label: String,
@@ -63,6 +65,7 @@ impl<'a> Follower<'a> {
             extent: load.extent,
             target_per_s: job.workload.asked_per_s(load.warmup_ns, load.extent),
             measured_ended: 0,
+            told_outages: 0,
             warned: Vec::new(),
             stub: None,
             label: format!("{} trial {}", target.label, trial + 1),
@@ -120,6 +123,7 @@ impl Follower<'_> {
             ("duplicated", audit.duplicated, self.allows.duplicates),
             ("reordered", audit.reordered, self.allows.disorder),
             ("corrupted", audit.corrupted, false),
+            ("refused by the transport", audit.refused.unwrap_or(0), false),
         ];
         for (word, n, _) in faults.into_iter().filter(|(_, n, allowed)| *n > 0 && !allowed) {
             self.say(word, || format!("{} {word} so far", units::counted(n, "message", "messages")));
@@ -142,6 +146,22 @@ impl Follower<'_> {
         if let Some(lag_ns) = lag_p99_ns.filter(|lag_ns| *lag_ns as f64 > limit_ns) {
             self.say("lag", || format!("the load was late: schedule lag p99 {}", units::duration(lag_ns)));
         }
+    }
+
+    /// Tells the dashboard of outages that it does not know of yet.
+    fn tell_outages(&mut self, outages: &[Outage]) {
+        for Outage { instance, cause, at_ns, away_ns } in outages.iter().skip(self.told_outages) {
+            let (dispatch, trial, from_ns) = (self.dispatch, self.trial, *at_ns);
+            let until_ns = from_ns.saturating_add(*away_ns);
+            let _ = self.events.send(Event::Away { dispatch, trial, from_ns, until_ns });
+            // A kill was asked for.
+            if let Cause::ConnectionLost { .. } = cause {
+                self.say("lost", || {
+                    format!("{instance} lost its connection and was away for {}", units::duration(*away_ns))
+                });
+            }
+        }
+        self.told_outages = outages.len();
     }
 
     fn say(&mut self, what: &'static str, sentence: impl FnOnce() -> String) {
@@ -179,12 +199,19 @@ impl Watch for Follower<'_> {
             duplicated: audit.duplicated,
             reordered: audit.reordered,
             corrupted: audit.corrupted,
+            redelivered: audit.redelivered,
+            confirms: confirms(audit),
+            confirm: snapshot
+                .confirms
+                .as_ref()
+                .map_or_else(Quantiles::default, |times| quantiles(&times.run)),
             warmup: snapshot.warmup,
             server: server.map(|now| server_now(now, snapshot.interval_ns)),
             allows: self.allows,
         }));
         let lag_p99_ns = distribution(&snapshot.lag_now).quantile_ns(0.99);
         self.warn(snapshot, lag_p99_ns);
+        self.tell_outages(&snapshot.outages);
         if !snapshot.warmup {
             let point = Point {
                 at_ns: snapshot.at_ns.saturating_sub(self.warmup_ns),
@@ -192,6 +219,8 @@ impl Watch for Follower<'_> {
                 ended: snapshot.measured_ended.saturating_sub(self.measured_ended),
                 in_flight: snapshot.in_flight(),
                 lag_p99_ns,
+                unconfirmed: audit.unconfirmed,
+                confirm_p99_ns: confirm_p99_ns(snapshot),
                 ..Point::default()
             };
             self.add(point.with_response(&distribution(&snapshot.response_now)), snapshot.interval_ns);
@@ -218,6 +247,17 @@ impl Watch for Follower<'_> {
     fn is_urgent(&self) -> bool {
         self.interrupted.is_urgent()
     }
+}
+
+/// What the transport told of confirms so far; `None` if it confirms nothing.
+fn confirms(audit: &AuditTotals) -> Option<Confirms> {
+    let AuditTotals { confirmed, refused, unconfirmed, .. } = *audit;
+    Some(Confirms { confirmed: confirmed?, refused: refused?, unconfirmed: unconfirmed? })
+}
+
+/// Of the confirms since the last snapshot.
+fn confirm_p99_ns(snapshot: &Snapshot) -> Option<u64> {
+    distribution(&snapshot.confirms.as_ref()?.now).quantile_ns(0.99)
 }
 
 fn server_now(now: ServerNow, interval_ns: u64) -> drumpost_tui::ServerNow {

@@ -18,7 +18,18 @@ pub enum Event {
     },
     /// A snapshot of the trial being measured, some ten times a second.
     Sample(Sample),
-    /// Confirmed and refused messages of a trial, for a transport with confirms. Comes before the end of the trial.
+    /// An instance was away for a while and is back. Times are from the start of the trial, in nanoseconds.
+    Away {
+        /// Index into [`Plan::dispatches`].
+        dispatch: usize,
+        /// Trial of that dispatch.
+        trial: u32,
+        /// Since when.
+        from_ns: u64,
+        /// Until when.
+        until_ns: u64,
+    },
+    /// Confirmed and refused messages of a trial that is over, for a transport with confirms. Comes before the end of the trial.
     Confirmed {
         /// Index into [`Plan::dispatches`].
         dispatch: usize,
@@ -113,6 +124,12 @@ pub struct Sample {
     pub reordered: u64,
     /// Messages whose content did not check.
     pub corrupted: u64,
+    /// Deliveries that the transport marked as repeated; `None` if it marks none.
+    pub redelivered: Option<u64>,
+    /// What the transport told of confirms; `None` if it confirms nothing.
+    pub confirms: Option<Confirms>,
+    /// Confirm time so far, all destinations together.
+    pub confirm: Quantiles,
     /// Whether the trial is still warming up.
     pub warmup: bool,
     /// CPU and memory of the server; `None` without a server on this machine.
@@ -141,14 +158,14 @@ pub struct Allows {
     pub disorder: bool,
 }
 
-/// Confirmed and refused messages of a trial, known when the trial is over.
+/// Messages of a trial by what the transport said of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Confirms {
     /// Confirmed.
     pub confirmed: u64,
     /// Refused.
     pub refused: u64,
-    /// Neither.
+    /// Neither, so far. While the trial is running these are under way; once it is over, nobody knows of them.
     pub unconfirmed: u64,
 }
 

@@ -40,6 +40,9 @@ pub fn progress_line(model: &Model) -> String {
             parts.push(format!("{} left", units::duration(ns)));
         }
     }
+    if let Some(refused) = row.last.and_then(|s| s.confirms).map(|told| told.refused).filter(|n| *n > 0) {
+        parts.push(format!("{} refused", units::count(refused)));
+    }
     let faults = row.faults();
     if faults > 0 {
         parts.push(format!("{} faults", units::count(faults)));
@@ -61,7 +64,7 @@ fn cut(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Event, Plan, Quantiles, Sample, Status};
+    use crate::event::{Confirms, Event, Plan, Quantiles, Sample, Status};
     use crate::theme::Theme;
 
     #[test]
@@ -97,6 +100,11 @@ mod tests {
             progress_line(&model),
             "event/nats (2/2) · trial 1/3 invalid · 2 faults · 2 messages were lost"
         );
+        let confirms = Some(Confirms { confirmed: 9, refused: 3, unconfirmed: 1 });
+        let refused = Event::Sample(Sample { dispatch: 1, dropped: 2, confirms, ..Sample::default() });
+        let mut other = model.clone();
+        other.apply(refused);
+        assert!(progress_line(&other).contains(" · 3 refused · 2 faults"), "{}", progress_line(&other));
         let note = "a reason in many words ".repeat(20);
         model.apply(Event::TrialEnded { dispatch: 1, trial: 0, status: Status::Suspect, note });
         let long = progress_line(&model);

@@ -80,6 +80,19 @@ fn refused() {
     shots("refused", &model);
 }
 
+/// Of the dispatch in focus, while its trial is running, after one of its instances was away.
+#[test]
+fn confirming() {
+    let mut model = running();
+    let last = model.live().rows[2].last.unwrap();
+    let confirms = Confirms { confirmed: 44_930, refused: 0, unconfirmed: 812 };
+    let confirm = Quantiles { max_ns: 9_800_000, p50_ns: last.run.p50_ns / 2, ..last.run };
+    model.apply(Event::Sample(Sample { confirms: Some(confirms), confirm, redelivered: Some(64), ..last }));
+    let (from_ns, until_ns) = (2_500_000_000, 3_010_000_000);
+    model.apply(Event::Away { dispatch: 2, trial: 0, from_ns, until_ns });
+    shots("confirming", &model);
+}
+
 #[test]
 fn finished() {
     shots("finished", &model_until(Theme::coloured(), |event| matches!(event, Event::Finished { .. })));
@@ -164,6 +177,7 @@ prop_compose! {
         shares in (any_figure(), any_figure(), any_figure(), prop::option::of(any_figure())),
         quantiles in (any_quantiles(), any_quantiles()),
         counters in prop::array::uniform7(any_ns()),
+        told in prop::array::uniform3(any_ns()),
         warmup in any::<bool>(),
     ) -> Sample {
         let [elapsed_ns, remaining_ns, lag_p99_ns] = times;
@@ -173,6 +187,8 @@ prop_compose! {
             dispatch: place.0, trial: place.1, elapsed_ns, progress, remaining_ns: Some(remaining_ns),
             throughput_per_s, target_per_s, now: quantiles.0, run: quantiles.1, lag_p99_ns, blocked_share,
             in_flight, sent, delivered, dropped, duplicated, reordered, corrupted, warmup, allows: Allows::default(),
+            redelivered: (told[0] > 0).then_some(told[0]), confirm: quantiles.0,
+            confirms: (told[1] > 0).then_some(Confirms { confirmed: told[0], refused: told[1], unconfirmed: told[2] }),
             server: target_per_s.map(|cores| ServerNow { cores, memory_bytes: sent }),
         }
     }
@@ -188,6 +204,9 @@ proptest! {
         let dispatches = vec!["message/a".to_owned(), "event/a".to_owned()];
         model.apply(Event::Started(Plan { dispatches, trials: 2, ..Plan::default() }));
         for sample in samples {
+            let (from_ns, until_ns) = (sample.elapsed_ns, sample.lag_p99_ns);
+            let (dispatch, trial) = (sample.dispatch, sample.trial);
+            model.apply(Event::Away { dispatch, trial, from_ns, until_ns });
             model.apply(Event::Sample(sample));
         }
         let buffer = render(&model, width, height);

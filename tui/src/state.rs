@@ -9,6 +9,8 @@ use crate::history::History;
 
 /// The most notices kept; older ones are counted and forgotten.
 const NOTICES: usize = 32;
+/// The most outages of a trial that are shown: a chart has room for no more marks.
+const OUTAGES: usize = 32;
 
 /// Everything the dashboard knows. Its size is bounded by the plan, not by the length of the run.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -75,6 +77,8 @@ pub struct Row {
     pub history: History,
     /// What the transport confirmed in the latest trial; `None` while it is running, and where it confirms nothing.
     pub confirms: Option<Confirms>,
+    /// When instances were away in the latest trial: from and until, in nanoseconds from its start.
+    pub outages: Vec<(u64, u64)>,
     /// Trials that ended.
     pub trials_ended: u32,
     /// The worst verdict of the trials that ended.
@@ -95,6 +99,7 @@ impl Row {
             last: None,
             history: History::default(),
             confirms: None,
+            outages: Vec::new(),
             trials_ended: 0,
             worst: None,
             latest: None,
@@ -127,6 +132,7 @@ impl Row {
         self.last = None;
         self.latest = None;
         self.confirms = None;
+        self.outages.clear();
         self.history = History::default();
         (self.measured_flows, self.measured_ns) = (0.0, 0);
     }
@@ -177,6 +183,13 @@ impl State {
             Event::Confirmed { dispatch, confirms } => {
                 let Some(row) = self.row(dispatch) else { return };
                 row.confirms = Some(confirms);
+            }
+            Event::Away { dispatch, trial, from_ns, until_ns } => {
+                let Some(row) = self.row(dispatch) else { return };
+                row.begin(trial);
+                if row.outages.len() < OUTAGES {
+                    row.outages.push((from_ns, until_ns));
+                }
             }
             Event::TrialEnded { dispatch, trial, status, note } => {
                 let Some(row) = self.row(dispatch) else { return };

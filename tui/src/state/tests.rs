@@ -81,6 +81,19 @@ fn a_late_sample_completes_the_figures_and_leaves_the_verdict() {
 }
 
 #[test]
+fn outages_are_those_of_the_latest_trial_and_bounded() {
+    let mut state = started(2);
+    let away = |trial, from_ns| Event::Away { dispatch: 0, trial, from_ns, until_ns: from_ns + 5 };
+    state.apply(Event::Sample(sample(0, 0, 1)));
+    (0..100).for_each(|i| state.apply(away(0, i)));
+    assert_eq!((state.rows[0].outages.len(), state.rows[0].outages[1]), (OUTAGES, (1, 6)));
+    state.apply(Event::TrialStarted { dispatch: 0, trial: 1 });
+    assert!(state.rows[0].outages.is_empty());
+    state.apply(away(1, 7));
+    assert_eq!(state.rows[0].outages, [(7, 12)]);
+}
+
+#[test]
 fn the_run_moves_on_by_trials() {
     let mut state = started(2);
     assert_eq!(state.progress(), 0.0);

@@ -1,6 +1,6 @@
-//! The panel with the audit of the dispatch in focus: the counters of its latest trial. When a trial over a transport
-//! with confirms is over, the panel shows confirmed and refused messages. The list of dispatches has the faults of all
-//! trials.
+//! The panel with the audit of the dispatch in focus: the counters of its latest trial. Over a transport that confirms, these
+//! are confirmed, unconfirmed and refused messages, too. There are more counters than lines: counters of faults that were seen
+//! come first, then those that say most about the transport. The list of dispatches has the faults of all trials.
 
 use drumpost_results::units;
 use ratatui::buffer::Buffer;
@@ -8,48 +8,78 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::text::{pair, row, rule};
-use crate::event::{Allows, Confirms};
+use crate::event::{Allows, Confirms, Sample};
 use crate::model::Model;
 
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     let theme = model.theme();
     let focused = model.shown().rows.get(model.focus());
     let last = focused.and_then(|row| row.last);
-    let confirms = focused.and_then(|row| row.confirms);
-    // Each with whether any of it is a fault.
-    let allows = last.map_or_else(Allows::default, |s| s.allows);
-    let mut counters = vec![
-        ("sent", last.map(|s| s.sent), false),
-        ("delivered", last.map(|s| s.delivered), false),
-        ("dropped", last.map(|s| s.dropped), !allows.loss),
-        ("duplicated", last.map(|s| s.duplicated), !allows.duplicates),
-        ("reordered", last.map(|s| s.reordered), !allows.disorder),
-        ("corrupted", last.map(|s| s.corrupted), true),
-    ];
-    if let Some(Confirms { confirmed, refused, unconfirmed }) = confirms {
-        // In place of what was sent and delivered: the panel has no more lines.
-        counters[0] = ("confirmed", Some(confirmed), false);
-        counters[1] = ("refused", Some(refused), true);
-        if unconfirmed > 0 && refused == 0 {
-            counters[1] = ("unconfirmed", Some(unconfirmed), true);
-        }
-    }
-    let is_fault = |count: Option<u64>, is_bad: bool| is_bad && count.is_some_and(|n| n > 0);
+    // While the trial is running, unconfirmed messages are under way.
+    let ended = focused.and_then(|row| row.confirms);
+    let counters = counters(last, ended);
     let verdict = match last {
         None => Line::default(),
-        Some(_) if counters.iter().any(|(_, count, is_bad)| is_fault(*count, *is_bad)) => {
-            Line::styled("faults", theme.fault())
-        }
+        Some(_) if counters.iter().any(Counter::is_fault) => Line::styled("faults", theme.fault()),
         Some(_) => Line::styled("ok", theme.phase(crate::state::Phase::Ended(crate::event::Status::Valid))),
     };
     rule(theme, area, buf, Line::styled("audit", theme.strong()), verdict);
-    for (i, (name, count, is_bad)) in counters.into_iter().enumerate() {
-        let text = count.map_or_else(|| units::NONE.to_owned(), units::count);
-        let is_fault = is_fault(count, is_bad);
+    let lines = usize::from(area.height.saturating_sub(1));
+    for (i, counter) in shown(counters, lines).into_iter().enumerate() {
+        let text = counter.count.map_or_else(|| units::NONE.to_owned(), units::count);
         let (label, value) =
-            if is_fault { (theme.fault(), theme.fault()) } else { (theme.quiet(), theme.strong()) };
-        pair(row(area, i as u16 + 1), buf, Line::styled(name, label), Line::styled(text, value));
+            if counter.is_fault() { (theme.fault(), theme.fault()) } else { (theme.quiet(), theme.strong()) };
+        let name = Line::styled(counter.name, label);
+        pair(row(area, i as u16 + 1), buf, name, Line::styled(text, value));
     }
+}
+
+/// A line of the panel.
+struct Counter {
+    name: &'static str,
+    count: Option<u64>,
+    /// Whether any of it is a fault.
+    is_bad: bool,
+    /// The lower, the sooner it is shown.
+    rank: u8,
+}
+
+impl Counter {
+    fn is_fault(&self) -> bool {
+        self.is_bad && self.count.is_some_and(|n| n > 0)
+    }
+}
+
+/// Counters in the order of the panel. `ended` is what the transport told of confirms by the end of the trial.
+fn counters(last: Option<Sample>, ended: Option<Confirms>) -> Vec<Counter> {
+    let allows = last.map_or_else(Allows::default, |s| s.allows);
+    let of = |count: fn(&Sample) -> u64| last.as_ref().map(count);
+    let mut all = Vec::new();
+    let mut add = |name, count, is_bad, rank| all.push(Counter { name, count, is_bad, rank });
+    add("sent", of(|s| s.sent), false, 9);
+    if let Some(Confirms { confirmed, refused, unconfirmed }) = ended.or(last.and_then(|s| s.confirms)) {
+        add("confirmed", Some(confirmed), false, 0);
+        add("unconfirmed", Some(unconfirmed), ended.is_some(), 1);
+        add("refused", Some(refused), true, 2);
+    }
+    add("delivered", of(|s| s.delivered), false, 5);
+    add("dropped", of(|s| s.dropped), !allows.loss, 8);
+    add("duplicated", of(|s| s.duplicated), !allows.duplicates, 3);
+    if let Some(redelivered) = last.and_then(|s| s.redelivered) {
+        add("redelivered", Some(redelivered), false, 4);
+    }
+    add("reordered", of(|s| s.reordered), !allows.disorder, 6);
+    add("corrupted", of(|s| s.corrupted), true, 7);
+    all
+}
+
+/// As many of the counters as there are lines, in their order.
+fn shown(mut counters: Vec<Counter>, lines: usize) -> Vec<Counter> {
+    while counters.len() > lines {
+        let last = (0..counters.len()).max_by_key(|i| (!counters[*i].is_fault(), counters[*i].rank));
+        counters.remove(last.unwrap_or(0));
+    }
+    counters
 }
 
 #[cfg(test)]
@@ -103,6 +133,21 @@ mod tests {
         assert_shows(&with(1_200, 0, 0), "ok", [("confirmed", "1,200"), ("refused", "0")]);
         assert_shows(&with(1_163, 37, 0), "faults", [("confirmed", "1,163"), ("refused", "37")]);
         assert_shows(&with(1_195, 0, 5), "faults", [("confirmed", "1,195"), ("unconfirmed", "5")]);
+    }
+
+    #[test]
+    fn what_is_under_way_to_be_confirmed_is_no_fault_and_faults_are_never_left_out() {
+        let confirms = Some(Confirms { confirmed: 1_000, refused: 0, unconfirmed: 200 });
+        let live = Sample { confirms, redelivered: Some(9), ..sample() };
+        assert_shows(&panel(live, None), "ok", [("confirmed", "1,000"), ("unconfirmed", "200")]);
+        assert_shows(&panel(live, None), "ok", [("redelivered", "9"), ("delivered", "1,100")]);
+        let ended = panel(live, Some(Confirms { confirmed: 1_195, refused: 0, unconfirmed: 5 }));
+        assert_shows(&ended, "faults", [("confirmed", "1,195"), ("unconfirmed", "5")]);
+        // There are ten counters and six lines.
+        let faulty = Sample { dropped: 1, reordered: 2, corrupted: 3, ..live };
+        assert_shows(&panel(faulty, None), "faults", [("dropped", "1"), ("reordered", "2")]);
+        assert_shows(&panel(faulty, None), "faults", [("corrupted", "3"), ("unconfirmed", "200")]);
+        assert_eq!(panel(faulty, None).lines().count(), 7);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The chart of throughput over time: one line per dispatch, of its latest trial, over the time since the start of the
 //! trial.
 //!
-//! The list of dispatches has the colours of the lines.
+//! The list of dispatches has the colours of the lines. On the time axis are the times at which an instance of the dispatch in
+//! focus was away.
 
 use drumpost_results::units;
 use ratatui::buffer::Buffer;
@@ -16,6 +17,8 @@ use crate::state::{Row, State};
 
 /// A time axis never covers less, so that the first samples do not race across it. In seconds.
 const SHORTEST_S: f64 = 1.0;
+/// Marks the times on the axis at which an instance of the dispatch in focus was away.
+const AWAY: &str = "×";
 /// Columns of the rates beside the axis.
 const LABELS: u16 = 9;
 
@@ -69,6 +72,9 @@ fn time_axis(model: &Model, area: Rect, buf: &mut Buffer, end_s: f64) {
     let theme = model.theme();
     let line = format!("└{}", "─".repeat(usize::from(area.width) - 1));
     buf.set_string(area.x, area.y, line, theme.rule());
+    for x in focused(model).map_or(Vec::new(), |row| marks(&row.outages, area.width, end_s)) {
+        buf.set_string(area.x + x, area.y, AWAY, theme.fault());
+    }
     let width = usize::from(area.width);
     for (s, share) in [(0.0, 0.0), (end_s / 2.0, 0.5), (end_s, 1.0)] {
         let text = seconds(s);
@@ -76,6 +82,18 @@ fn time_axis(model: &Model, area: Rect, buf: &mut Buffer, end_s: f64) {
         let x = x.clamp(3, width.saturating_sub(text.chars().count() + 2).max(3));
         inlay(area, buf, x, Line::styled(text, theme.quiet()));
     }
+}
+
+fn focused(model: &Model) -> Option<&Row> {
+    model.shown().rows.get(model.focus())
+}
+
+/// The columns of a time axis of that width in which an instance was away, at least one for each outage.
+fn marks(outages: &[(u64, u64)], width: u16, end_s: f64) -> Vec<u16> {
+    let last = width.saturating_sub(1).max(1);
+    let column = |ns: u64| ((ns as f64 / 1e9 / end_s * f64::from(last - 1)) as u16).saturating_add(1);
+    let columns = |(from_ns, until_ns): &(u64, u64)| column(*from_ns)..=column(*until_ns).min(last);
+    outages.iter().flat_map(columns).collect()
 }
 
 /// What the dispatch in focus does at this moment.
@@ -131,6 +149,16 @@ fn round_up(value: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_outage_has_a_mark_however_short_it_was_and_none_outside_of_the_axis() {
+        let ms = |from: u64, until: u64| (from * 1_000_000, until * 1_000_000);
+        assert_eq!(marks(&[ms(500, 501)], 102, 1.0), [51]);
+        assert_eq!(marks(&[ms(0, 0), ms(100, 130)], 102, 1.0), [1, 11, 12, 13, 14]);
+        assert_eq!(marks(&[ms(990, 5_000)], 102, 1.0), [100, 101]);
+        assert_eq!(marks(&[ms(3_000, 5_000)], 102, 1.0), Vec::<u16>::new());
+        assert_eq!(marks(&[(u64::MAX, u64::MAX)], 102, 1.0), Vec::<u16>::new());
+    }
 
     #[test]
     fn axes_end_at_round_numbers_that_hold_the_values() {

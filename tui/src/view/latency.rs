@@ -1,5 +1,5 @@
 //! The panel with the response time of the dispatch in focus: percentiles now and over the run, and their course over
-//! time.
+//! time. Over a transport that confirms, percentiles of the confirm time over the run are beside them.
 //!
 //! The table and the bars beside it share their rows, so that each bar has its figure.
 
@@ -27,8 +27,13 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     let figures = |pick: fn(&crate::event::Sample) -> Quantiles| last.as_ref().map(|s| pick(s).known());
     let (now, run) = (figures(|s| s.now), figures(|s| s.run));
 
-    let table = LABEL + 2 * FIGURE;
-    let heading = format!("{:>5}{:>9}{:>9}", "", "now", "run");
+    // Of a transport that confirms, the confirm time is beside the response time, if there is room for it.
+    let with_confirms = LABEL + 3 * FIGURE;
+    let confirm =
+        last.filter(|s| s.confirms.is_some() && area.width >= with_confirms).map(|s| s.confirm.known());
+    let table = if confirm.is_some() { with_confirms } else { LABEL + 2 * FIGURE };
+    let also = if confirm.is_some() { "confirm" } else { "" };
+    let heading = format!("{:>5}{:>9}{:>9}{also:>9}", "", "now", "run");
     Line::styled(heading, theme.quiet()).render(row(area, 1), buf);
     for (i, name) in Quantiles::NAMES.into_iter().enumerate() {
         let figure = |of: Option<[Option<u64>; 5]>| {
@@ -38,6 +43,7 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
             Span::styled(format!("{name:<5}"), theme.quiet()),
             Span::raw(figure(now)),
             Span::styled(figure(run), theme.strong()),
+            Span::raw(confirm.map_or_else(String::new, |known| figure(Some(known)))),
         ];
         Line::from(cells.to_vec()).render(row(area, i as u16 + 2), buf);
     }
