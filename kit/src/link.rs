@@ -11,6 +11,9 @@ use std::{
     task::{Context, Poll},
 };
 
+/// What a port comes to.
+pub type PortResult<T = ()> = Result<T, PortError>;
+
 /// The state of a connection. All ports that share it are polled by one lane's task, so there is one waker.
 #[derive(Debug, Default)]
 pub struct Link {

@@ -2,12 +2,17 @@
 //! remove ([`Keeper`]); [`Objects`] notes what is made and removes it when the run is over, also after Ctrl-C and over a fresh
 //! connection, tells what may remain, removes that before the next trial of the process, and finds what dead processes left.
 
-use crate::{left::Left, owner::Found, server::At};
+use crate::{
+    left::Left,
+    owner::Found,
+    server::{At, PATIENCE},
+};
 use drumpost_core::transport::{Cleaned, OpenError};
 use std::{
     future::Future,
     sync::{Arc, Mutex, PoisonError},
 };
+use tokio::time::timeout;
 
 /// What a broker has to do to have its objects removed.
 pub trait Keeper: Sync {
@@ -31,7 +36,8 @@ pub trait Keeper: Sync {
         session: &Self::Session,
     ) -> impl Future<Output = Result<Vec<(String, String)>, OpenError>> + Send;
 
-    /// Removes an object and says whether it is gone. One that was not there is gone.
+    /// Removes an object and says whether it is gone. One that was not there is gone. One whose removal takes longer than
+    /// [`PATIENCE`] is not.
     fn remove(&self, session: &Self::Session, name: &str) -> impl Future<Output = bool> + Send;
 }
 
@@ -111,7 +117,7 @@ impl Objects {
 async fn remove_all<K: Keeper>(keeper: &K, session: &K::Session, names: Vec<String>) -> Vec<String> {
     let mut left = Vec::new();
     for name in names {
-        if !keeper.remove(session, &name).await {
+        if timeout(PATIENCE, keeper.remove(session, &name)).await != Ok(true) {
             left.push(name);
         }
     }

@@ -4,8 +4,8 @@ pub use crate::{
     confirm::{Callbacks, Confirms, Futures, Refusals},
     inbox::{Deliveries, Delivery, Due, Inbox},
     last::Exchange,
-    layout::{Layout, token},
-    link::Line,
+    layout::{Heard, Layout, token},
+    link::{Line, PortResult},
     login::{Login, Who, joined},
     objects::{Keeper, Objects},
     outbox::{Outbox, Publish},
@@ -13,6 +13,7 @@ pub use crate::{
     server::{At, PATIENCE, Unreachable, has_cause, tls_advice},
     url::Url,
 };
+pub use bytes::Bytes;
 pub use drumpost_core::{
     dispatcher::Tasked,
     message::Message,
@@ -25,9 +26,24 @@ pub use drumpost_core::{
     transport::{AsyncTransport, Cleaned, Endpoint, OpenError},
     wiring::{Destination, Wiring},
 };
+pub use futures_util::StreamExt;
 pub use std::{
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
+};
+
+/// The entry of a broker's transport, of which only its own has to be said: `TransportEntry { name, ..BROKER }`. It carries both
+/// styles, runs on tasks and needs a server.
+pub const BROKER: TransportEntry = TransportEntry {
+    name: "",
+    summary: "",
+    intents: ALL_INTENTS,
+    runs_on: RunsOn::Tasks,
+    promise: Promise { holds_up_senders: false, ..Promise::IN_MEMORY },
+    needs_server: true,
+    options: &[],
+    make: |_| Err("an entry without a transport".into()),
 };
 
 /// The intents of both styles: commands, requests and replies to known recipients, and events for anyone who listens.

@@ -3,13 +3,9 @@
 
 use super::{headers, login};
 use async_nats::{Client, ConnectOptions, Event, HeaderName, ServerAddr, Subject, message::OutboundMessage};
-use bytes::Bytes;
 use drumpost_kit::prelude::*;
-use futures_util::{SinkExt, StreamExt};
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use futures_util::SinkExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A server that says nothing is asked this often; the third silence ends the connection. An exchange at the end of a run
 /// finds out sooner about a silence ([`drumpost_kit::last`]).
@@ -113,15 +109,21 @@ impl Connection {
 
     /// Whether the client's queue takes one more. The room is kept for the next `put`.
     #[inline]
-    pub(super) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+    pub(super) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<PortResult> {
         self.client.poll_ready_unpin(context).map_err(|_| self.line.closed())
     }
 
     /// Puts a message into the room that was asked for.
     #[inline]
-    pub(super) fn put(&mut self, message: OutboundMessage) -> Result<(), PortError> {
+    pub(super) fn put(&mut self, message: OutboundMessage) -> PortResult {
         let put = self.client.start_send_unpin(message);
         put.map_err(|error| PortError::Failed(format!("failed to publish to {}: {error}", self.line.at)))
+    }
+
+    /// The same with a message of our own, without headers.
+    #[inline]
+    pub(super) fn say(&mut self, subject: Subject, payload: Bytes, reply: Option<Subject>) -> PortResult {
+        self.put(OutboundMessage { subject, payload, reply, headers: None })
     }
 }
 
@@ -136,7 +138,7 @@ async fn there_and_back(client: Client) -> Result<(), String> {
 /// Publishes to one destination, with a native reply subject.
 #[derive(Debug)]
 pub(super) struct Outlet {
-    connection: Connection,
+    pub(super) connection: Connection,
     names: Vec<HeaderName>,
     reply: Option<Subject>,
 }
@@ -151,12 +153,12 @@ impl Publish for Outlet {
     type Place = Subject;
 
     #[inline]
-    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<PortResult> {
         self.connection.poll_room(context)
     }
 
     #[inline]
-    fn put(&mut self, to: &Subject, payload: Bytes, message: &Message, pool: &Pool) -> Result<(), PortError> {
+    fn put(&mut self, to: &Subject, payload: Bytes, message: &Message, pool: &Pool) -> PortResult {
         let headers = headers::of(message, &self.names, pool);
         let (subject, reply) = (to.clone(), self.reply.clone());
         self.connection.put(OutboundMessage { subject, payload, reply, headers })

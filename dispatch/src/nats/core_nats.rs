@@ -17,7 +17,6 @@ use super::{
 };
 use async_nats::{Subject, Subscriber};
 use drumpost_kit::{drops::Drops, prelude::*};
-use futures_util::StreamExt;
 use std::sync::atomic::Ordering;
 
 /// The entry for the registry.
@@ -25,12 +24,10 @@ pub(super) fn entry() -> TransportEntry {
     TransportEntry {
         name: "nats",
         summary: "core NATS: subjects, queue groups and native reply subjects; at most once, without storage",
-        intents: ALL_INTENTS,
-        runs_on: RunsOn::Tasks,
-        promise: Promise { holds_up_senders: false, lossless: false, ..Promise::IN_MEMORY },
-        needs_server: true,
+        promise: Promise { lossless: false, ..BROKER.promise },
         options: &OPTIONS,
         make: |options| Ok(Box::new(Tasked::new(Nats { server: Server::from_options(options)? }))),
+        ..BROKER
     }
 }
 
@@ -89,11 +86,7 @@ impl Deliveries for Subscriptions {
     type Token = ();
 
     #[inline]
-    fn poll_next(
-        &mut self,
-        source: usize,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<Delivery<()>, PortError>> {
+    fn poll_next(&mut self, source: usize, context: &mut Context<'_>) -> Poll<PortResult<Delivery<()>>> {
         let envelope = ready!(self.sources[source].poll_next_unpin(context));
         let envelope = envelope.ok_or_else(|| self.connection.line.closed())?;
         let message = headers::decode(&envelope, &self.pool)?;

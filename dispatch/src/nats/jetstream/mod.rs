@@ -38,8 +38,6 @@ use drumpost_kit::prelude::*;
 use futures_util::TryStreamExt;
 use receive::Pulls;
 use send::Confirmed;
-use std::time::Duration;
-use tokio::time::timeout;
 
 /// Largest size of headers that a stream stores with a message, whatever `max_payload` is.
 const MAX_HEADERS_LEN: usize = u16::MAX as usize;
@@ -75,19 +73,16 @@ pub(super) fn entry() -> TransportEntry {
     TransportEntry {
         name: "jetstream",
         summary: "NATS JetStream: streams, durable pull consumers, publisher confirms; at least once",
-        intents: ALL_INTENTS,
-        runs_on: RunsOn::Tasks,
         promise: Promise {
-            holds_up_senders: false,
             ordered: false,
-            lossless: true,
             may_duplicate: true,
             acks: "publisher confirms, explicit acks after handling",
             persistence: "file, or memory with jetstream.storage=memory",
+            ..BROKER.promise
         },
-        needs_server: true,
         options: &OPTIONS,
         make: |options| Ok(Box::new(Tasked::new(JetStream::from_options(options)?))),
+        ..BROKER
     }
 }
 
@@ -196,12 +191,10 @@ impl Keeper for JetStream {
     }
 
     async fn remove(&self, session: &Connection, name: &str) -> bool {
-        let context = jetstream::new(session.client.clone());
-        let is_none = |code| code == ErrorCode::STREAM_NOT_FOUND;
-        match timeout(PATIENCE, context.delete_stream(name)).await {
-            Ok(Err(error)) => matches!(error.kind(), Kind::JetStream(error) if is_none(error.error_code())),
-            deleted => deleted.is_ok(),
-        }
+        let deleted = jetstream::new(session.client.clone()).delete_stream(name).await;
+        let is_none = |error: &jetstream::Error| error.error_code() == ErrorCode::STREAM_NOT_FOUND;
+        deleted
+            .map_or_else(|error| matches!(error.kind(), Kind::JetStream(error) if is_none(&error)), |_| true)
     }
 }
 

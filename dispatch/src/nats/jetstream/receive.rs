@@ -6,10 +6,8 @@
 //! message.)
 
 use super::super::{connection::Connection, headers};
-use async_nats::{StatusCode, Subject, Subscriber, message::OutboundMessage};
-use bytes::Bytes;
-use drumpost_kit::{layout::Heard, prelude::*};
-use futures_util::StreamExt;
+use async_nats::{StatusCode, Subject, Subscriber};
+use drumpost_kit::prelude::*;
 
 /// A durable consumer, and how many messages it still has to hand out of those it was asked for.
 #[derive(Debug)]
@@ -26,16 +24,14 @@ impl Consumer {
     /// `$JS.ACK.STREAM.CONSUMER.COUNT...`, or with a domain and an account before the stream. 0 if that does not say.
     #[inline]
     fn attempt(&self, acknowledged_on: &str) -> u16 {
+        let most = u64::from(u16::MAX);
+        let count = |text: Option<&str>| text?.parse::<u64>().ok().map(|count| count.min(most) as u16);
         if let Some(rest) = acknowledged_on.strip_prefix(&*self.acknowledges) {
-            return if rest.starts_with("1.") { 1 } else { count(rest.split('.').next()) };
+            return if rest.starts_with("1.") { 1 } else { count(rest.split('.').next()).unwrap_or(0) };
         }
         let tokens: Vec<&str> = acknowledged_on.split('.').collect();
-        count(tokens.get(if tokens.len() > 9 { 6 } else { 4 }).copied())
+        count(tokens.get(if tokens.len() > 9 { 6 } else { 4 }).copied()).unwrap_or(0)
     }
-}
-
-fn count(text: Option<&str>) -> u16 {
-    text.and_then(|text| text.parse::<u64>().ok()).map_or(0, |count| count.min(u64::from(u16::MAX)) as u16)
 }
 
 /// Several durable consumers, merged by one subscription.
@@ -94,11 +90,7 @@ impl Deliveries for Pulls {
     const TELLS_ATTEMPTS: bool = true;
 
     #[inline]
-    fn poll_next(
-        &mut self,
-        source: usize,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<Delivery<Subject>, PortError>> {
+    fn poll_next(&mut self, source: usize, context: &mut Context<'_>) -> Poll<PortResult<Delivery<Subject>>> {
         let Pull { consumers, inbound, .. } = &mut self.pulls[source];
         loop {
             let envelope = ready!(inbound.poll_next_unpin(context));
@@ -129,14 +121,13 @@ impl Deliveries for Pulls {
     }
 
     /// Asks the consumers for more, those that have handed out half of what they were asked for.
-    fn poll_ask(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+    fn poll_ask(&mut self, context: &mut Context<'_>) -> Poll<PortResult> {
         let Self { connection, pulls, fetch, .. } = self;
         for Pull { consumers, inbox, .. } in pulls {
             for consumer in consumers.iter_mut().filter(|consumer| consumer.due <= *fetch / 2) {
                 ready!(connection.poll_room(context))?;
                 let payload = format!("{{\"batch\":{}}}", *fetch - consumer.due).into();
-                let (subject, reply) = (consumer.next.clone(), Some(inbox.clone()));
-                connection.put(OutboundMessage { subject, payload, reply, headers: None })?;
+                connection.say(consumer.next.clone(), payload, Some(inbox.clone()))?;
                 consumer.due = *fetch;
             }
         }
@@ -147,12 +138,11 @@ impl Deliveries for Pulls {
         &mut self,
         due: &mut Due<'_, Subject>,
         context: &mut Context<'_>,
-    ) -> Poll<Result<(), PortError>> {
+    ) -> Poll<PortResult> {
         while !due.is_empty() {
             ready!(self.connection.poll_room(context))?;
             if let Some(subject) = due.next() {
-                let payload = Bytes::from_static(b"+ACK");
-                self.connection.put(OutboundMessage { subject, payload, reply: None, headers: None })?;
+                self.connection.say(subject, Bytes::from_static(b"+ACK"), None)?;
             }
         }
         Poll::Ready(Ok(()))

@@ -6,24 +6,21 @@
 
 use super::super::connection::{Connection, Outlet};
 use async_nats::{Message as Envelope, StatusCode, Subject, Subscriber};
-use bytes::Bytes;
 use drumpost_kit::prelude::*;
-use futures_util::StreamExt;
 
 /// Publishes to one destination.
 #[derive(Debug)]
 pub(super) struct Confirmed {
     outlet: Outlet,
     answers: Subscriber,
-    line: Line,
 }
 
 impl Confirmed {
     pub(super) async fn open(wiring: &Wiring, connection: &Connection) -> Result<Self, OpenError> {
         let reply = Subject::from(connection.client.new_inbox());
-        let (line, subscribe) = (connection.line.clone(), connection.client.subscribe(reply.clone()));
-        let answers = line.at.step("subscribe", subscribe).await?;
-        Ok(Self { outlet: Outlet::new(wiring, connection, Some(reply)), answers, line })
+        let subscribe = connection.client.subscribe(reply.clone());
+        let answers = connection.line.at.step("subscribe", subscribe).await?;
+        Ok(Self { outlet: Outlet::new(wiring, connection, Some(reply)), answers })
     }
 }
 
@@ -32,22 +29,19 @@ impl Publish for Confirmed {
     const CONFIRMS: bool = true;
 
     #[inline]
-    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<PortResult> {
         self.outlet.poll_room(context)
     }
 
     #[inline]
-    fn put(&mut self, to: &Subject, payload: Bytes, message: &Message, pool: &Pool) -> Result<(), PortError> {
+    fn put(&mut self, to: &Subject, payload: Bytes, message: &Message, pool: &Pool) -> PortResult {
         self.outlet.put(to, payload, message, pool)
     }
 
-    fn poll_confirmed(
-        &mut self,
-        context: &mut Context<'_>,
-        confirms: &mut Confirms<'_>,
-    ) -> Result<(), PortError> {
+    fn poll_confirmed(&mut self, context: &mut Context<'_>, confirms: &mut Confirms<'_>) -> PortResult {
         while let Poll::Ready(answer) = self.answers.poll_next_unpin(context) {
-            confirms.came(refusal(&answer.ok_or_else(|| self.line.closed())?).map_or(Ok(()), Err));
+            let answer = answer.ok_or_else(|| self.outlet.connection.line.closed())?;
+            confirms.came(refusal(&answer).map_or(Ok(()), Err));
         }
         Ok(())
     }
