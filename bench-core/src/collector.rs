@@ -42,8 +42,9 @@ pub(crate) struct WatchedDesk {
 
 impl WatchedDesk {
     /// Of lanes that hear these destinations. Hop times are those of the service `receiver`.
-    pub(crate) fn new(exchange: Arc<Exchange>, heard: Arc<[u16]>, receiver: usize) -> Self {
-        let spare = Some(Box::new(Latencies::new(heard.len())));
+    pub(crate) fn new(exchange: Arc<Exchange>, heard: Arc<[u16]>, receiver: usize, are_small: bool) -> Self {
+        let spare = if are_small { Latencies::small(heard.len()) } else { Latencies::new(heard.len()) };
+        let spare = Some(Box::new(spare));
         Self { exchange, spare, heard, receiver }
     }
 }
@@ -273,7 +274,7 @@ impl Collector {
     }
 
     fn merge(&mut self, desk: usize, latencies: &Latencies) {
-        let Latencies { response, service, lag, inter_send, hops, confirms } = latencies;
+        let Latencies { response, service, lag, inter_send, hops, confirms, are_small: _ } = latencies;
         let totals = &mut self.totals;
         totals.response.add(response);
         totals.service.add(service);

@@ -273,6 +273,12 @@ impl Published {
         sum(&mut all.received, &mut (0..heard).map(|slot| self.received(slot)));
         sum(&mut all.again, &mut (0..heard).map(|slot| self.again[slot].load(Ordering::Acquire)));
         sum(&mut all.emitted, &mut (0..ports).map(|port| self.emitted(port)));
+        all.confirms.resize(1, PortConfirms::default());
+        for PortConfirms { taken, confirmed, refused } in (0..ports).map(|port| self.confirms(port)) {
+            let to = &mut all.confirms[0];
+            (to.taken, to.confirmed, to.refused) =
+                (to.taken + taken, to.confirmed + confirmed, to.refused + refused);
+        }
         for (at, (field, cell)) in fields_mut(all).into_iter().zip(&self.fixed.0).enumerate() {
             let value = cell.load(Ordering::Relaxed);
             *field = if LARGEST.contains(&at) { value.max(*field) } else { value + *field };
@@ -358,6 +364,7 @@ mod tests {
         assert_eq!(published.progress(2, 1), counted + 5 + 6 + 7, "the cells are where they are said to be");
         let mut sum = Local::default();
         (0..2).for_each(|_| published.add_to(&mut sum, 2, 1));
+        assert_eq!(sum.confirms, [PortConfirms { taken: 22, confirmed: 10, refused: 2 }]);
         assert_eq!((&sum.emitted[..], &sum.received[..], &sum.again[..]), (&[22][..], &[14][..], &[4][..]));
         for (at, (sum, one)) in
             fields_mut(&mut sum).into_iter().zip(fields_mut(&mut local.clone())).enumerate()

@@ -6,16 +6,16 @@ use crate::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// One row per lane that may end flows, one column per lane that starts them. Each row has one writer. Where many lanes
-/// share a thread, they have a row together.
+/// One row per lane that may end flows, one column per lane that starts them. Each row has one writer. With very many lanes
+/// the table would take gigabytes, so lanes share rows.
 #[derive(Debug)]
 pub(crate) struct Credit {
     rows: Vec<Box<[AtomicU64]>>,
-    /// Of each thread whose lanes share a row; none where each lane has a row of its own.
+    /// Of each row that lanes share; none where each lane has a row of its own.
     sums: Box<[Sums]>,
 }
 
-/// The sums of one thread over all its lanes, so that a look at what is under way costs no look at each of them.
+/// The sums of the lanes of one row, so that a look at what is under way costs no look at each of them.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Sums {
@@ -45,9 +45,9 @@ impl Credit {
         Self { rows: (0..lanes).map(|_| row()).collect(), sums: Box::default() }
     }
 
-    /// A row for each of `threads`.
-    pub(crate) fn of_threads(threads: usize, origins: usize) -> Self {
-        Self { sums: (0..threads).map(|_| Sums::default()).collect(), ..Self::new(threads, origins) }
+    /// So few rows that lanes share them: one for each thread, or one for all where tasks move between threads.
+    pub(crate) fn shared(rows: usize, origins: usize) -> Self {
+        Self { sums: (0..rows).map(|_| Sums::default()).collect(), ..Self::new(rows, origins) }
     }
 
     /// Publishes how many flows of each origin `lane` has ended so far. Without effect if its thread does that.
@@ -58,25 +58,22 @@ impl Credit {
         }
     }
 
-    /// As [`Credit::publish`], for a thread: its lanes have ended `times` more flows of the `origin`-th origin.
-    pub(crate) fn add(&self, thread: usize, origin: u16, times: u32) {
-        let add = |cell: &AtomicU64| {
-            // It has no other writer.
-            cell.store(cell.load(Ordering::Relaxed) + u64::from(times), Ordering::Release);
-        };
-        if let Some(cell) = self.rows[thread].get(usize::from(origin)) {
-            add(cell);
-            add(&self.sums[thread].ended);
+    /// As [`Credit::publish`], for lanes that share a row: they have ended `times` more flows of the `origin`-th origin.
+    pub(crate) fn add(&self, row: usize, origin: u16, times: u32) {
+        if let Some(cell) = self.rows[row].get(usize::from(origin)) {
+            cell.fetch_add(u64::from(times), Ordering::Release);
+            self.sums[row].ended.fetch_add(u64::from(times), Ordering::Release);
         }
     }
 
-    /// Publishes what the lanes of a thread have done so far, but for the ends of flows.
-    pub(crate) fn publish_done(&self, thread: usize, done: &Done) {
-        let Sums { started, emitted, awake_ns, .. } = &self.sums[thread];
-        let Done { started: now_started, emitted: now_emitted, awake_ns: now_awake_ns, .. } = *done;
-        started.store(now_started, Ordering::Relaxed);
-        emitted.store(now_emitted, Ordering::Relaxed);
-        awake_ns.store(now_awake_ns, Ordering::Relaxed);
+    /// Adds to what the lanes of a row have done, but for the ends of flows.
+    pub(crate) fn add_done(&self, row: usize, done: &Done) {
+        let Sums { started, emitted, awake_ns, .. } = &self.sums[row];
+        for (cell, more) in [(started, done.started), (emitted, done.emitted), (awake_ns, done.awake_ns)] {
+            if more > 0 {
+                cell.fetch_add(more, Ordering::Relaxed);
+            }
+        }
     }
 
     /// How many times flows of the `origin`-th origin have been ended.

@@ -22,6 +22,8 @@ pub(crate) struct Latencies {
     pub hops: Vec<Hist>,
     /// From sent to confirmed, of each destination of which something was confirmed.
     pub confirms: Vec<(u16, Hist)>,
+    /// Those of one lane among very many.
+    pub are_small: bool,
 }
 
 impl Latencies {
@@ -29,25 +31,26 @@ impl Latencies {
         Self { hops: vec![Hist::default(); heard], ..Self::default() }
     }
 
-    /// Stands in at a lane that is lent the histograms of its thread.
-    pub(crate) fn none() -> Self {
+    /// Of one lane among very many: they take little until the lane is hot.
+    pub(crate) fn small(heard: usize) -> Self {
         Self {
-            response: Hist::none(),
-            service: Hist::none(),
-            lag: Hist::none(),
-            inter_send: Hist::none(),
-            hops: Vec::new(),
+            response: Hist::small(),
+            service: Hist::small(),
+            lag: Hist::small(),
+            inter_send: Hist::small(),
+            hops: vec![Hist::small(); heard],
             confirms: Vec::new(),
+            are_small: true,
         }
     }
 
-    /// Whether they are a stand-in.
-    pub(crate) const fn is_none(&self) -> bool {
-        self.response.is_none()
+    /// Stands in at a lane that is lent the histograms of its thread.
+    pub(crate) fn none() -> Self {
+        Self::small(0)
     }
 
     pub(crate) fn clear(&mut self) {
-        let Self { response, service, lag, inter_send, hops, confirms } = self;
+        let Self { response, service, lag, inter_send, hops, confirms, are_small: _ } = self;
         let confirms = confirms.iter_mut().map(|(_, hist)| hist);
         for hist in [response, service, lag, inter_send].into_iter().chain(hops).chain(confirms) {
             hist.clear();

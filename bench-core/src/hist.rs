@@ -2,6 +2,9 @@
 //!
 //! Its buckets have the layout of HdrHistogram. So [`Distribution`], off the measured path, converts it into an
 //! `hdrhistogram::Histogram` without loss and with equal percentiles.
+//!
+//! A lane among very many has a histogram that begins as a short list of the buckets that were hit, and becomes an array
+//! when the list is full.
 
 use drumpost_defects::{Defect, is_in};
 use hdrhistogram::Histogram;
@@ -29,10 +32,13 @@ const fn lowest_at(index: usize) -> u64 {
     ((index - (bucket << HALF_BITS)) as u64) << bucket
 }
 
-/// Counts of latencies in ns; 140 KiB, of which only what is hit is touched.
+/// Counts of latencies in ns; 140 KiB, of which only what is hit is touched, or a list of the few buckets that were hit.
 #[derive(Clone, Debug)]
 pub struct Hist {
+    /// By bucket; empty as long as `few` is in its place.
     counts: Box<[u32]>,
+    /// Buckets that were hit and how often, in order.
+    few: Vec<(u16, u32)>,
     count: u64,
     sum_ns: u64,
     min_ns: u64,
@@ -40,22 +46,23 @@ pub struct Hist {
     over_range: u64,
 }
 
+/// So many buckets are kept as a list: 2 KiB.
+const FEW: usize = 256;
+const _: () = assert!(LEN <= u16::MAX as usize);
+
 impl Default for Hist {
     fn default() -> Self {
         let counts = vec![0; LEN].into_boxed_slice();
-        Self { counts, count: 0, sum_ns: 0, min_ns: u64::MAX, max_ns: 0, over_range: 0 }
+        Self { counts, ..Self::small() }
     }
 }
 
 impl Hist {
-    /// One that stands in for another and is never recorded into. It takes no memory.
-    pub(crate) fn none() -> Self {
-        Self { counts: Box::default(), count: 0, sum_ns: 0, min_ns: u64::MAX, max_ns: 0, over_range: 0 }
-    }
-
-    /// Whether it is a stand-in.
-    pub(crate) const fn is_none(&self) -> bool {
-        self.counts.is_empty()
+    /// One that takes no memory until something is recorded, and little until many different values are.
+    #[must_use]
+    pub fn small() -> Self {
+        let (counts, few) = (Box::default(), Vec::new());
+        Self { counts, few, count: 0, sum_ns: 0, min_ns: u64::MAX, max_ns: 0, over_range: 0 }
     }
 
     /// Records `times` equal values.
@@ -65,7 +72,7 @@ impl Hist {
         if let Some(count) = self.counts.get_mut(index_of(value_ns)) {
             *count += times;
         } else {
-            self.over_range += u64::from(times);
+            self.record_apart(index_of(value_ns), times);
         }
         self.count += u64::from(times);
         self.sum_ns = self.sum_ns.wrapping_add(value_ns.wrapping_mul(u64::from(times)));
@@ -78,6 +85,32 @@ impl Hist {
         }
     }
 
+    /// Counts values for which the array has no place: those over range, and all of them as long as there is a list.
+    #[cold]
+    fn record_apart(&mut self, index: usize, times: u32) {
+        if index >= LEN {
+            self.over_range += u64::from(times);
+            return;
+        }
+        match self.few.binary_search_by_key(&(index as u16), |(bucket, _)| *bucket) {
+            Ok(at) => self.few[at].1 += times,
+            Err(at) if self.few.len() < FEW => self.few.insert(at, (index as u16, times)),
+            Err(_) => {
+                self.counts = vec![0; LEN].into_boxed_slice();
+                for (bucket, count) in std::mem::take(&mut self.few) {
+                    self.counts[usize::from(bucket)] = count;
+                }
+                self.counts[index] += times;
+            }
+        }
+    }
+
+    /// How many bytes its counts take, or may take without growing.
+    #[cfg(test)]
+    pub(crate) fn held_bytes(&self) -> usize {
+        size_of_val(&*self.counts) + self.few.capacity() * size_of::<(u16, u32)>()
+    }
+
     /// How many values were recorded.
     #[must_use]
     pub const fn count(&self) -> u64 {
@@ -88,8 +121,11 @@ impl Hist {
     pub fn clear(&mut self) {
         if self.count > 0 {
             let span = self.span();
-            let Self { counts, count, sum_ns, min_ns, max_ns, over_range } = self;
-            counts[span].fill(0);
+            let Self { counts, few, count, sum_ns, min_ns, max_ns, over_range } = self;
+            few.clear();
+            if !counts.is_empty() {
+                counts[span].fill(0);
+            }
             (*count, *sum_ns, *min_ns, *max_ns, *over_range) = (0, 0, u64::MAX, 0, 0);
         }
     }
@@ -137,12 +173,15 @@ impl Default for Distribution {
 impl Distribution {
     /// Adds what a lane recorded.
     pub fn add(&mut self, hist: &Hist) {
-        let Hist { counts, count, sum_ns, min_ns, max_ns, over_range } = hist;
+        let Hist { counts, few, count, sum_ns, min_ns, max_ns, over_range } = hist;
         if *count == 0 {
             return;
         }
-        for index in hist.span() {
-            if counts[index] != 0 {
+        for (bucket, count) in few {
+            self.histogram.saturating_record_n(lowest_at(usize::from(*bucket)), u64::from(*count));
+        }
+        if !counts.is_empty() {
+            for index in hist.span().filter(|index| counts[*index] != 0) {
                 self.histogram.saturating_record_n(lowest_at(index), u64::from(counts[index]));
             }
         }
@@ -255,7 +294,50 @@ mod tests {
         assert_eq!((all.sum_ns, all.min_ns, all.max_ns, all.over_range), (0, u64::MAX, 0, 0));
     }
 
+    /// Ten thousand lanes have a handful of these each.
+    #[test]
+    fn a_small_one_grows_when_it_is_hot() {
+        let mut hist = Hist::small();
+        assert_eq!(hist.held_bytes(), 0);
+        for value in (0..10_000).map(|number| 100_000 + number % 100 * 1_000) {
+            hist.record_n(value, 1);
+        }
+        hist.record_n(MAX_TRACKED_NS + 1, 2);
+        assert!(hist.held_bytes() <= 2_048, "{} bytes for 100 values", hist.held_bytes());
+        assert_eq!((hist.count(), hist.over_range), (10_002, 2));
+        hist.clear();
+        assert!(hist.held_bytes() <= 2_048 && hist.few.is_empty());
+        (0..10_000).for_each(|value| hist.record_n(value * 100, 1));
+        assert!(hist.held_bytes() > 100 << 10 && hist.few.capacity() == 0, "as large as any");
+    }
+
     proptest! {
+        /// Merged bin for bin, whichever way the counts were kept, and after they were used before.
+        #[test]
+        fn a_small_one_counts_as_a_large_one(
+            values in prop::collection::vec((0_u64..=MAX_TRACKED_NS + 9, 1_u32..4), 0..600),
+            shift in 0_u32..40,
+            before in 0_usize..600,
+        ) {
+            let (mut small, mut large) = (Hist::small(), Hist::default());
+            for value in 0..before {
+                small.record_n(value as u64 * 77, 1);
+            }
+            small.clear();
+            for (value, times) in values {
+                small.record_n(value >> shift, times);
+                large.record_n(value >> shift, times);
+            }
+            let [mut of_small, mut of_large] = [Distribution::default(), Distribution::default()];
+            of_small.add(&small);
+            of_large.add(&large);
+            prop_assert!(of_small.histogram == of_large.histogram);
+            prop_assert_eq!(
+                (of_small.sum_ns, of_small.min_ns, of_small.max_ns, of_small.over_range),
+                (of_large.sum_ns, of_large.min_ns, of_large.max_ns, of_large.over_range)
+            );
+        }
+
         #[test]
         fn equal_to_hdrhistogram_bit_for_bit(values in prop::collection::vec(0_u64..=MAX_TRACKED_NS, 1..300), split in 1_usize..5) {
             let mut reference = Distribution::default().histogram;

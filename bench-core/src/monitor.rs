@@ -178,11 +178,11 @@ impl Monitor {
             // Shortly before the sample, so that what is counted and what is recorded are of about the same interval.
             self.has_asked = true;
             self.collector.ask();
-            self.control.ring();
+            self.control.ring_some();
         }
         if now_ns >= self.next_sample_ns {
             self.sample(now_ns, watch);
-            self.control.ring();
+            self.control.ring_some();
         }
         let next_ns = if self.has_asked { self.next_sample_ns } else { self.next_ask_ns() };
         if self.control.stop.is_stopped() {
@@ -201,7 +201,7 @@ impl Monitor {
             let deadline_ns = since_ns.saturating_add(self.drain_deadline_ns);
             if self.collector.has_competitors() {
                 // So that they find themselves idle and count what they received.
-                self.control.ring();
+                self.control.ring_some();
             }
             let complete = self.collector.is_complete();
             if complete || now_ns >= deadline_ns {

@@ -89,6 +89,19 @@ struct EndRun {
     times: u32,
 }
 
+/// How many lanes a trial has, and what moves them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Among {
+    /// Each lane has histograms of its own, and publishes which flows it ended.
+    Few,
+    /// As [`Among::Few`], with small histograms.
+    Many,
+    /// The lane's thread lends it histograms, and publishes which flows it ended.
+    ManyOnThreads,
+    /// The lane has small histograms of its own. Its driver publishes which flows it ended.
+    ManyOnTasks,
+}
+
 /// The parts from which a recorder is made.
 pub(crate) struct RecorderSpec {
     pub lane: u16,
@@ -100,8 +113,8 @@ pub(crate) struct RecorderSpec {
     pub measure_from_ns: u64,
     /// How many lanes start flows.
     pub starting: usize,
-    /// The lane's thread lends it histograms, and publishes which flows it ended.
-    pub is_lent: bool,
+    /// How it records among very many lanes.
+    pub among: Among,
 }
 
 impl Recorder {
@@ -117,13 +130,20 @@ impl Recorder {
                 again: vec![0; slots],
                 ..Local::default()
             },
-            latencies: Box::new(if spec.is_lent { Latencies::none() } else { Latencies::new(slots) }),
+            latencies: Box::new(match spec.among {
+                Among::Few => Latencies::new(slots),
+                Among::ManyOnThreads => Latencies::none(),
+                Among::Many | Among::ManyOnTasks => Latencies::small(slots),
+            }),
             exchange: Arc::clone(&exchange),
             heard,
             audit,
             lane,
             credit,
-            ended: vec![0; if spec.is_lent { 0 } else { spec.starting }],
+            ended: match spec.among {
+                Among::Few | Among::Many => vec![0; spec.starting],
+                Among::ManyOnThreads | Among::ManyOnTasks => Vec::new(),
+            },
             ended_now: Vec::new(),
             ends_unpublished: false,
             origins,
@@ -384,7 +404,7 @@ impl Recorder {
 
     /// Whether its histograms are elsewhere.
     pub(crate) const fn is_without_latencies(&self) -> bool {
-        self.latencies.is_none()
+        self.latencies.are_small
     }
 
     /// The origins of flows that were ended since last asked, and how many, where the lane's thread publishes them.
@@ -419,7 +439,7 @@ mod tests {
             origins: Arc::new([0]),
             measure_from_ns: 0,
             starting: 1,
-            is_lent: false,
+            among: Among::Few,
         });
         recorder.end(&Message::start(0, 0, 1_000, 0, 0), 1_700);
         recorder.close_ends(1_700);

@@ -5,16 +5,21 @@ mod setup;
 use crate::{
     bell::Bell,
     blame::Blame,
-    drive::Rings,
+    credit::Credit,
+    drive::{Ends, Rings, crowd::CROWD},
     lane::{Lane, Stop},
     monitor::Monitor,
     outcome::Outage,
     plan::TrialPlan,
+    recorder::Among,
     sync::Mutex,
     wiring::{Destination, Wiring},
 };
 pub(crate) use setup::Desks;
-use std::sync::{Arc, PoisonError};
+use std::sync::{
+    Arc, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
 
 /// Shared by the lanes of a trial and its monitor.
 #[derive(Debug, Default)]
@@ -26,7 +31,12 @@ pub struct Control {
     failure: Mutex<Option<String>>,
     outages: Mutex<Vec<Outage>>,
     bells: Mutex<Vec<Arc<Bell>>>,
+    next_bell: AtomicUsize,
 }
+
+/// Bells that are rung at once only for lanes to look around, and the share of all bells that is rung at least.
+const BELLS: usize = 256;
+const BELLS_SHARE: usize = 16;
 
 impl Control {
     /// Ends the trial because of `what`; the first failure is kept.
@@ -61,6 +71,19 @@ impl Control {
         self.bells.lock().unwrap_or_else(PoisonError::into_inner).push(bell);
     }
 
+    /// Has lanes look around: all of them, or of very many the next some, as each that is rung takes a turn for it. What the
+    /// others have recorded is collected later then, and no less.
+    pub(crate) fn ring_some(&self) {
+        let bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
+        let some = BELLS.max(bells.len() / BELLS_SHARE);
+        if bells.len() <= some {
+            return bells.iter().for_each(|bell| bell.ring());
+        }
+        let from = self.next_bell.fetch_add(some, Ordering::Relaxed) % bells.len();
+        let (before, after) = bells.split_at(from);
+        after.iter().chain(before).take(some).for_each(|bell| bell.ring());
+    }
+
     /// Rings every bell.
     pub fn ring(&self) {
         for bell in &*self.bells.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -84,14 +107,29 @@ impl Session {
     /// Sets up `plan` to begin at `begins_ns` on the run's clock.
     #[must_use]
     pub fn new(plan: &TrialPlan, begins_ns: u64) -> Self {
-        setup::set_up(plan, begins_ns, None).0
+        let are_few = usize::from(plan.wiring.instance_count()) <= CROWD;
+        let among = if are_few { Among::Few } else { Among::Many };
+        setup::set_up(plan, begins_ns, among, 0).0
     }
 
     /// As [`Session::new`], for lanes of which many share a thread: lane `n` is on thread `n % threads`. The threads lend
     /// their lanes the histograms of their desks.
     pub(crate) fn crowded(plan: &TrialPlan, begins_ns: u64, threads: usize) -> (Self, Vec<Desks>) {
-        setup::set_up(plan, begins_ns, Some(threads.max(1)))
+        setup::set_up(plan, begins_ns, Among::ManyOnThreads, threads.max(1))
     }
+
+    /// As [`Session::new`], for very many lanes on tasks. Their driver publishes the ends of flows; see
+    /// [`crate::credit::Credit::add`].
+    pub(crate) fn of_tasks(plan: &TrialPlan, begins_ns: u64) -> Self {
+        setup::set_up(plan, begins_ns, Among::ManyOnTasks, 0).0
+    }
+}
+
+/// The bells that lanes on tasks ring where they are very many: each rings that of the lane whose flow it ended. `own` is
+/// the bell of each lane.
+pub(crate) fn ends(wiring: &Wiring, own: &[Arc<Bell>], credit: Arc<Credit>) -> Rings {
+    let bells = wiring.driven().map(|lane| Arc::clone(&own[usize::from(lane)])).collect();
+    Rings { ends: Some(Arc::new(Ends { credit, bells })), ..Rings::default() }
 }
 
 /// The bells each lane rings, given the bell of each lane's thread or task. A lane never rings its own thread.
@@ -120,7 +158,8 @@ pub fn rings(wiring: &Wiring, bells: &[Arc<Bell>], for_sends: bool) -> Vec<Rings
             let own = &bells[usize::from(lane)];
             let sends = wiring.sends_of(wiring.service_of(lane));
             let on_send = sends.filter(|_| for_sends).map(|sent| others(own, &mut hearers(sent).into_iter()));
-            Rings { on_send: on_send.collect(), on_end: others(own, &mut wiring.driven()) }
+            let on_end = others(own, &mut wiring.driven());
+            Rings { on_send: on_send.collect(), on_end, ends: None }
         })
         .collect()
 }

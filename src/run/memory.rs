@@ -93,6 +93,9 @@ fn needs(plan: &TrialPlan, entry: &TransportEntry) -> Vec<Need> {
         destination.receivers.iter().map(hears).filter(|pairs| *pairs <= PAIRS_MAX).sum::<u64>()
     };
     let pairs = wiring.destinations.iter().map(pairs).fold(0, u64::saturating_add);
+    // Where lanes publish the ends of flows themselves, each has a count for each lane that starts flows.
+    let publish_themselves = matches!(entry.runs_on, RunsOn::Inline | RunsOn::Simulation);
+    let ends = if publish_themselves { product(&[lanes, wiring.driven().count() as u64, 16]) } else { 0 };
     let users = match plan.load.pace {
         Pace::Closed { in_flight } if plan.load.thinks => in_flight,
         _ => 0,
@@ -109,7 +112,9 @@ fn needs(plan: &TrialPlan, entry: &TransportEntry) -> Vec<Need> {
             what: "buffers of this length for every instance",
         },
         Need {
-            bytes: product(&[lanes, lane_len]).saturating_add(product(&[pairs, PAIR_LEN])),
+            bytes: product(&[lanes, lane_len])
+                .saturating_add(product(&[pairs, PAIR_LEN]))
+                .saturating_add(ends),
             flag: "--instances",
             what: "this many instances",
         },

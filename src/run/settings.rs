@@ -68,7 +68,7 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
             several => format!("{}={several}", service.name),
         })
         .collect();
-    set("services", instances.join(",").into());
+    set("services", listed(&instances).into());
     if let Some(observe) = &target.observe {
         set("observe", observe.to_string().into());
     }
@@ -91,6 +91,18 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
 }
 
 /// The options that a dispatch has, with its scenario's.
+/// Services, of very many the first.
+fn listed(instances: &[String]) -> String {
+    const MOST: usize = 64;
+    const FIRST: usize = 8;
+    match instances.len().checked_sub(FIRST) {
+        Some(others) if instances.len() > MOST => {
+            format!("{},and {others} others", instances[..FIRST].join(","))
+        }
+        _ => instances.join(","),
+    }
+}
+
 fn declared<'a>(job: &'a Job, target: &'a Target) -> impl Iterator<Item = &'static OptionEntry> + 'a {
     target.entry.options.iter().chain(job.scenario_options)
 }

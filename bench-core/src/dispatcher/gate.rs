@@ -49,6 +49,11 @@ impl Gate {
         }
     }
 
+    /// The run's clock, if the gate is open.
+    pub(super) fn clock(&self) -> Option<Clock> {
+        self.state().clock.clone()
+    }
+
     /// As [`Gate::pass`], for a task.
     pub(super) fn pass_as_task(&self) -> impl Future<Output = Clock> {
         let mut has_arrived = false;

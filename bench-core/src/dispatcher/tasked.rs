@@ -13,11 +13,13 @@ use crate::{
     clock::{Clock, as_ns},
     drive::{
         Placement, Seat,
+        crowd::CROWD,
         ledger::Terms,
         slack::{Slack, ask_for_precise_sleeps},
         tasks::{
             self, Pace, Pacing,
             life::{Doom, Life, Opening, live},
+            pacer::{self, Paced},
         },
     },
     lane::Lane,
@@ -26,10 +28,11 @@ use crate::{
     plan::{TrialPlan, Victim},
     port::{AsyncRecvPort, AsyncSendPort, PortError},
     registry::Promise,
-    session::{Control, Session, rings},
+    session::{Control, Session, ends, rings},
     transport::{AsyncTransport, Cleaned, Endpoints, OpenError},
     wiring::Wiring,
 };
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::{
     future::{Future, poll_fn},
     io,
@@ -122,6 +125,9 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
     }
 }
 
+/// Instances whose ports are opened at the same time.
+const OPENED_AT_ONCE: usize = 32;
+
 pub(super) fn refuse_to_reopen(plan: &TrialPlan) -> Result<(), OpenError> {
     let flag = match (&plan.kill, plan.reconnect) {
         (Some(_), _) => "--kill",
@@ -157,10 +163,9 @@ async fn open_all<T: AsyncTransport>(
     wiring: &Wiring,
 ) -> Result<Endpoints<T::Send, T::Recv>, OpenError> {
     transport.prepare(wiring).await?;
-    let mut endpoints = Vec::with_capacity(usize::from(wiring.instance_count()));
-    for instance in 0..wiring.instance_count() {
-        endpoints.push(transport.open(wiring, instance).await?);
-    }
+    // A broker answers many connections in the time of one.
+    let opening = (0..wiring.instance_count()).map(|instance| transport.open(wiring, instance));
+    let endpoints = stream::iter(opening).buffered(OPENED_AT_ONCE).try_collect().await?;
     transport.joined(wiring).await?;
     Ok(endpoints)
 }
@@ -222,7 +227,10 @@ fn run<T: AsyncTransport>(
     endpoints: Endpoints<T::Send, T::Recv>,
     watch: &mut dyn Watch,
 ) -> Result<(Outcome, bool), OpenError> {
-    let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
+    let count = usize::from(plan.wiring.instance_count());
+    let are_many = count > CROWD;
+    let session = if are_many { Session::of_tasks } else { Session::new };
+    let Session { lanes, monitor, control } = session(plan, lead_ns(plan));
     let monitor = monitor.with_cost();
     let mut monitor = monitor.with_told(T::Send::CONFIRMS, T::Recv::TELLS_ATTEMPTS);
     let gate = Arc::new(Gate::default());
@@ -230,7 +238,16 @@ fn run<T: AsyncTransport>(
     bells.iter().for_each(|bell| control.add_bell(Arc::clone(bell)));
     let stepped = plan.placement == Placement::Threads(1);
     let paced = plan.load.is_timed();
-    let rings = rings(&plan.wiring, &bells, false);
+    let rings = match are_many {
+        true => vec![ends(&plan.wiring, &bells, monitor.credit()); count],
+        false => rings(&plan.wiring, &bells, false),
+    };
+    let workers = plan.placement.workers();
+    let driven = if paced { plan.wiring.driven().count() } else { 0 };
+    // More lanes that wait for due times than workers share as many threads as there are workers.
+    let share_threads = driven > workers && (!stepped || are_many);
+    let mut shared_threads: Vec<Vec<Paced>> = Vec::new();
+    shared_threads.resize_with(if share_threads { workers } else { 0 }, Vec::new);
     let (tell, news) = channel();
     let (runner, give) = runner(runtime).map_err(OpenError::Failed)?;
     let (mut tasks, mut threads, mut members) = (Vec::new(), vec![runner], Vec::new());
@@ -239,10 +256,11 @@ fn run<T: AsyncTransport>(
         let id = lane.id();
         let is_paced = lane.is_driven() && paced;
         let pace = Arc::new(Pace::default());
-        let pacing = match (is_paced, stepped) {
-            (true, false) => Pacing::Thread(Arc::clone(&pace)),
-            (true, true) => Pacing::Yield,
-            (false, _) => Pacing::Rung,
+        let pacing = match is_paced {
+            true if share_threads => Pacing::Wheel(Arc::clone(&pace)),
+            true if stepped => Pacing::Yield,
+            true => Pacing::Thread(Arc::clone(&pace)),
+            false => Pacing::Rung,
         };
         let shared = Shared {
             control: Arc::clone(&control),
@@ -260,7 +278,9 @@ fn run<T: AsyncTransport>(
             begins_ns: lead_ns(plan),
         };
         let task = occupy(born, fate, shared, members.len());
-        if is_paced && !stepped {
+        if is_paced && share_threads {
+            shared_threads[members.len() % workers].push(Paced { task: Box::pin(task), pace });
+        } else if is_paced && !stepped {
             let handle = runtime.handle().clone();
             let run = move || own_thread_main(&handle, task, &pace);
             match thread::Builder::new().spawn(run) {
@@ -272,6 +292,13 @@ fn run<T: AsyncTransport>(
             tasks.push(runtime.spawn(task));
         }
         members.push(vec![id]);
+    }
+    for tasks in shared_threads {
+        let (handle, gate) = (runtime.handle().clone(), Arc::clone(&gate));
+        match thread::Builder::new().spawn(move || shared_thread_main(&handle, tasks, &gate)) {
+            Ok(thread) => threads.push(thread),
+            Err(error) => control.fail(no_thread("lanes that wait for due times", &error)),
+        }
     }
     drop(tell);
     let aborts: Vec<_> = tasks.iter().map(task::JoinHandle::abort_handle).collect();
@@ -311,6 +338,12 @@ fn own_thread_main<F: Future>(handle: &Handle, task: F, pace: &Pace) -> F::Outpu
     ask_for_precise_sleeps();
     let _entered = handle.enter();
     tasks::block_on(task, pace)
+}
+
+fn shared_thread_main(handle: &Handle, tasks: Vec<Paced>, gate: &Gate) {
+    ask_for_precise_sleeps();
+    let _entered = handle.enter();
+    pacer::run(tasks, || gate.clock());
 }
 
 /// When a lane is to be killed, what of it, and for how long it is away then.

@@ -14,6 +14,7 @@ use crate::{
     bell::Bell,
     blame::Act,
     clock::Now,
+    credit::{Credit, Done},
     lane::{Lane, Outlet, Turn},
     message::Message,
     plan::TrialPlan,
@@ -146,6 +147,41 @@ pub struct Rings {
     pub on_send: Vec<Vec<Arc<Bell>>>,
     /// The lanes whose flows may have ended.
     pub on_end: Vec<Arc<Bell>>,
+    /// In place of `on_end`, where lanes on tasks are very many.
+    pub(crate) ends: Option<Arc<Ends>>,
+}
+
+/// Publishes for very many lanes on tasks what they have done, and rings the lane whose flow was ended.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    pub credit: Arc<Credit>,
+    /// By number among the lanes that start flows.
+    pub bells: Vec<Arc<Bell>>,
+}
+
+impl Ends {
+    /// Tells what a lane has done since it had done what `told` says.
+    fn tell(&self, lane: &mut Lane, told: &mut Done) {
+        let (started, emitted) = lane.done();
+        let awake_ns = lane.recorder().local.awake_ns;
+        let Done { started: told_started, emitted: told_emitted, awake_ns: told_awake_ns, ended } = *told;
+        *told = Done { started, emitted, awake_ns, ended };
+        self.credit.add_done(
+            0,
+            &Done {
+                started: started - told_started,
+                emitted: emitted - told_emitted,
+                awake_ns: awake_ns - told_awake_ns,
+                ended: 0,
+            },
+        );
+        for (origin, times) in lane.recorder().ended_now().drain(..) {
+            self.credit.add(0, origin, times);
+            if let Some(bell) = self.bells.get(usize::from(origin)) {
+                bell.ring();
+            }
+        }
+    }
 }
 
 fn ring(bells: &[Arc<Bell>]) {

@@ -2,6 +2,7 @@
 //! waiting, and [`life`] what happens when a lane is killed or loses its connection.
 
 pub mod life;
+pub(crate) mod pacer;
 pub mod sleep;
 
 use super::{
@@ -16,6 +17,7 @@ use crate::{
     bell::Bell,
     blame::Act,
     clock::Now,
+    credit::Done,
     lane::{Lane, Outlet, Turn},
     message::Message,
     port::{AsyncRecvPort, AsyncSendPort, PortError},
@@ -58,6 +60,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
     let (awake_ns, awake) = (Slack::awake_ns(), Awake::default());
     let mut sleep = Sleep { clock, bell, pacing, awake_ns, awake, waited_ns: 0, is_early: false };
     let (mut turns, mut idle, mut to_flush) = (0_u32, false, false);
+    let mut done = lane_done(lane);
     let measure_from_ns = lane.measure_from_ns();
     loop {
         turns = turns.wrapping_add(1);
@@ -105,6 +108,9 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
                     doom.handed(count);
                     if doom.has_come(Some(max), clock) {
                         lane.end_turn();
+                        if let Some(ends) = &rings.ends {
+                            ends.tell(lane, &mut done);
+                        }
                         return Ok(End::Killed);
                     }
                 }
@@ -132,7 +138,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
             poll_fn(|context| Poll::Ready(outlet.tend(lane, clock, context))).await?;
             lane.note_taken(outlet.ledger);
         }
-        if sleep.awake.is_on() {
+        if sleep.awake.is_on() || sleep.waited_ns > 0 {
             sleep.note_awake(lane, moved);
         }
         // A lane is idle after two empty polls. One empty poll is normal: the lane waits for a flow that is due now.
@@ -140,10 +146,19 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
         if idle && was_idle {
             lane.idle(clock.now_ns());
         }
-        if moved && lane.end_turn() {
-            ring(&rings.on_end);
+        let flows_ended = moved && lane.end_turn();
+        match &rings.ends {
+            None if flows_ended => ring(&rings.on_end),
+            Some(ends) if moved => ends.tell(lane, &mut done),
+            _ => {}
         }
     }
+}
+
+/// What the lane has done before it is driven, or driven again.
+fn lane_done(lane: &mut Lane) -> Done {
+    let (started, emitted) = lane.done();
+    Done { started, emitted, awake_ns: lane.recorder().local.awake_ns, ended: 0 }
 }
 
 /// Acknowledges what was handled and is due. Called when all that it caused was sent.

@@ -15,10 +15,11 @@ impl Recorder {
         counts.confirmed += u64::from(len);
         if is_measured {
             self.note_negative(now_ns, sent_ns, len);
+            let are_small = self.latencies.are_small;
             let all = &mut self.latencies.confirms;
             let at = all.iter().position(|(of, _)| *of == destination).unwrap_or_else(|| {
                 // Once per set of histograms: most transports confirm nothing and have no use for them.
-                all.push((destination, Hist::default()));
+                all.push((destination, if are_small { Hist::small() } else { Hist::default() }));
                 all.len() - 1
             });
             all[at].1.record_n(now_ns.saturating_sub(sent_ns), len);

@@ -14,7 +14,7 @@ use crate::{
     load::{Load, Share},
     monitor::Monitor,
     plan::TrialPlan,
-    recorder::{Heard, Recorder, RecorderSpec},
+    recorder::{Among, Heard, Recorder, RecorderSpec},
     scenario::Intent,
     wiring::{Destination, Wiring},
 };
@@ -77,8 +77,9 @@ impl Role {
 struct Setup<'a> {
     plan: &'a TrialPlan,
     begins_ns: u64,
-    /// If many lanes share a thread: how many threads there are.
-    threads: Option<usize>,
+    among: Among,
+    /// How many threads publish for their lanes; 0 unless many lanes are on threads.
+    threads: usize,
     control: Arc<Control>,
     /// By lane.
     counters: Vec<Arc<Published>>,
@@ -97,7 +98,12 @@ struct Setup<'a> {
 }
 
 /// Sets up a trial. See [`Session::new`] and [`Session::crowded`].
-pub(super) fn set_up(plan: &TrialPlan, begins_ns: u64, threads: Option<usize>) -> (Session, Vec<Desks>) {
+pub(super) fn set_up(
+    plan: &TrialPlan,
+    begins_ns: u64,
+    among: Among,
+    threads: usize,
+) -> (Session, Vec<Desks>) {
     let wiring = &plan.wiring;
     let count = usize::from(wiring.instance_count());
     let mut origins = vec![u16::MAX; count];
@@ -106,14 +112,16 @@ pub(super) fn set_up(plan: &TrialPlan, begins_ns: u64, threads: Option<usize>) -
         origins[usize::from(lane)] = number as u16;
         starting = number + 1;
     }
-    let credit = match threads {
-        None => Credit::new(count, starting),
-        Some(threads) => Credit::of_threads(threads, starting),
+    let credit = match among {
+        Among::Few | Among::Many => Credit::new(count, starting),
+        Among::ManyOnThreads => Credit::shared(threads, starting),
+        Among::ManyOnTasks => Credit::shared(1, starting),
     };
     let counters: Vec<Arc<Published>> = counters(wiring).collect();
     let mut setup = Setup {
         plan,
         begins_ns,
+        among,
         threads,
         control: Arc::new(Control { blame: Blame::new(wiring, &counters), ..Control::default() }),
         counters,
@@ -123,7 +131,7 @@ pub(super) fn set_up(plan: &TrialPlan, begins_ns: u64, threads: Option<usize>) -
         replies: wiring.destinations.iter().map(|d| d.intent == Intent::Reply).collect(),
         reactors: plan.scenario.services.iter().map(|service| (service.name, service.reactor)).collect(),
         watched_desks: Vec::new(),
-        desks: (0..threads.unwrap_or(0)).map(|_| Desks::default()).collect(),
+        desks: (0..threads).map(|_| Desks::default()).collect(),
         desk_at: HashMap::new(),
     };
     let (mut lanes, mut watched) = (Vec::with_capacity(count), Vec::with_capacity(count));
@@ -164,16 +172,15 @@ impl Setup<'_> {
                 false => begins_ns + plan.load.warmup_ns,
             },
             starting: self.starting,
-            is_lent: self.threads.is_some(),
+            among: self.among,
         });
         let counters = Arc::clone(&self.counters[usize::from(id)]);
-        let desk = match self.threads {
-            None => {
-                let heard = Arc::clone(&role.heard_ids);
-                self.watched_desks.push(WatchedDesk::new(exchange, heard, role.receiver));
-                self.watched_desks.len() - 1
-            }
-            Some(threads) => self.shared_desk(usize::from(id) % threads, role),
+        let desk = if self.among == Among::ManyOnThreads {
+            self.shared_desk(usize::from(id) % self.threads, role)
+        } else {
+            let (heard, are_small) = (Arc::clone(&role.heard_ids), self.among != Among::Few);
+            self.watched_desks.push(WatchedDesk::new(exchange, heard, role.receiver, are_small));
+            self.watched_desks.len() - 1
         };
         let watched = Watched {
             counters: Arc::clone(&counters),
@@ -224,7 +231,7 @@ impl Setup<'_> {
             let desk = Desk::new(role.heard_ids.len());
             let (exchange, heard) = (Arc::clone(&desk.exchange), Arc::clone(&role.heard_ids));
             all.push(desk);
-            self.watched_desks.push(WatchedDesk::new(exchange, heard, role.receiver));
+            self.watched_desks.push(WatchedDesk::new(exchange, heard, role.receiver, false));
             (all.len() as u32 - 1, self.watched_desks.len() - 1)
         });
         of_place.push(own);

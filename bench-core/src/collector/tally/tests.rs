@@ -73,14 +73,14 @@ impl Bench {
                 origins,
                 measure_from_ns: 0,
                 starting: 1,
-                is_lent: false,
+                among: crate::recorder::Among::Few,
             })
         };
         let ids: Vec<u16> = (0..destinations).collect();
         let sender = Arc::new(Published::new(ids.len(), 0));
         let (mut lanes, mut desks) = (Vec::new(), Vec::new());
         let mut watch = |counters, exchange, service, ports: &[u16], heard: &[u16]| {
-            desks.push(WatchedDesk::new(exchange, heard.into(), service));
+            desks.push(WatchedDesk::new(exchange, heard.into(), service, false));
             lanes.push(Watched {
                 counters,
                 service,

@@ -174,9 +174,9 @@ impl Caller {
         }
     }
 
-    /// Publishes what the lanes of this thread have done so far.
-    pub(crate) fn publish(&self, done: &Done) {
-        self.board.credit.publish_done(self.thread, done);
+    /// Publishes what the lanes of this thread have done since this was last called.
+    pub(crate) fn done(&self, done: &Done) {
+        self.board.credit.add_done(self.thread, done);
     }
 }
 

@@ -20,9 +20,8 @@ use crate::{
     sync,
 };
 pub(crate) use board::{Board, Caller};
-#[cfg(all(test, loom))]
 pub(crate) use calls::Calls;
-use dues::Dues;
+pub(crate) use dues::Dues;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// A thread with more lanes than this steps those that were called. Measured at 10,000 flows/s: a round over 64 lanes takes
@@ -62,7 +61,6 @@ pub(crate) struct Crowd<S, R> {
     /// Lanes that received something which the audit of their service has not been told.
     unsettled: VecDeque<u32>,
     full: u64,
-    done: Done,
     awake: Awake,
 }
 
@@ -81,7 +79,6 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
             dues: Dues::new(lanes),
             unsettled: VecDeque::new(),
             full: 0,
-            done: Done::default(),
             awake: Awake::default(),
         }
     }
@@ -177,9 +174,8 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
         lane.recorder().swap_latencies(latencies);
         let (started, emitted) = lane.done();
         if started + emitted > before.0 + before.1 {
-            self.done.started += started - before.0;
-            self.done.emitted += emitted - before.1;
-            caller.publish(&self.done);
+            let (started, emitted) = (started - before.0, emitted - before.1);
+            caller.done(&Done { started, emitted, ..Done::default() });
         }
         for (origin, times) in lane.recorder().ended_now().drain(..) {
             caller.ended(origin, times);
@@ -302,8 +298,7 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
 
     fn waited_awake(&mut self, place: usize, for_ns: u64) {
         self.seats[place].lane.waited_awake(for_ns);
-        self.done.awake_ns += for_ns;
-        self.caller.publish(&self.done);
+        self.caller.done(&Done { awake_ns: for_ns, ..Done::default() });
     }
 
     /// The thread has something to do after it waited awake. The last reading of its clock is that of the loop, so what has

@@ -1,7 +1,8 @@
 //! How a lane on tasks waits: for its port, its bell or a due time, whichever is first.
 //!
 //! The driver does not use the runtime's timers, because those tick in milliseconds. A lane with an open load runs on a
-//! thread of its own ([`block_on`]). If it shares a worker with other lanes, it yields until a flow is due.
+//! thread of its own ([`block_on`]). With more such lanes than workers, they share threads ([`super::pacer`]). If a lane
+//! shares a worker with other lanes, it yields until a flow is due.
 
 use super::super::{awake::Awake, threads::sleep};
 use crate::{
@@ -30,6 +31,8 @@ pub enum Pacing {
     Yield,
     /// On its own thread.
     Thread(Arc<Pace>),
+    /// On a thread with other lanes, which polls it when its time has come; see [`super::pacer`].
+    Wheel(Arc<Pace>),
 }
 
 /// Times that a lane on a thread of its own and this thread exchange.
@@ -38,12 +41,22 @@ pub struct Pace {
     /// How long the thread may sleep, in ns; `u64::MAX`: the lane waits for no due time.
     sleep_ns: AtomicU64,
     /// Processor time that the thread used to fall asleep and wake up by itself, in ns, and that the lane has not counted yet.
-    slept_cpu_ns: AtomicU64,
+    pub(super) slept_cpu_ns: AtomicU64,
+    /// Where the thread has other lanes: when the lane is to be polled, in ns on the run's clock; `u64::MAX`: it waits for no
+    /// time.
+    pub(super) due_ns: AtomicU64,
+    /// The lane waits for a due time and not for room.
+    pub(super) is_early: AtomicBool,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { sleep_ns: AtomicU64::new(u64::MAX), slept_cpu_ns: AtomicU64::new(0) }
+        Self {
+            sleep_ns: AtomicU64::new(u64::MAX),
+            slept_cpu_ns: AtomicU64::new(0),
+            due_ns: AtomicU64::new(u64::MAX),
+            is_early: AtomicBool::new(false),
+        }
     }
 }
 
@@ -68,7 +81,7 @@ impl<N: Now> Sleep<'_, N> {
         if moved {
             self.waited_ns += match self.pacing {
                 Pacing::Thread(_) => self.awake.ends(lane.now_ns()),
-                Pacing::Rung | Pacing::Yield => 0,
+                Pacing::Rung | Pacing::Yield | Pacing::Wheel(_) => 0,
             };
             self.awake.stops();
         }
@@ -104,6 +117,11 @@ impl<N: Now> Sleep<'_, N> {
                     Pacing::Thread(pace) => {
                         self.awake.stops();
                         pace.sleep_ns.store(left_ns - self.awake_ns, Ordering::Relaxed);
+                    }
+                    Pacing::Wheel(pace) => {
+                        self.waited_ns += pace.slept_cpu_ns.swap(0, Ordering::Relaxed);
+                        pace.due_ns.store(until_ns, Ordering::Relaxed);
+                        pace.is_early.store(self.is_early, Ordering::Relaxed);
                     }
                     Pacing::Yield => {
                         if self.is_early {
