@@ -18,7 +18,7 @@ use drumpost_core::{
 };
 use drumpost_workloads::{HeaderSpec, arrivals::trace::TraceColumns};
 use std::{path::PathBuf, time::Duration};
-use values::{count, count_to, debt, duration, rate, seed, senders};
+use values::{Connections, connections, count, count_to, debt, duration, rate, seed, senders};
 
 /// Benchmarks messaging: the same flow as commands to known recipients and as events to subscribers, over interchangeable
 /// transports, with every message audited.
@@ -191,6 +191,19 @@ pub(crate) struct RunArgs {
         hide_short_help = true
     )]
     pub reconnect: Option<Duration>,
+    /// Connections: one for each instance, or N for all
+    ///
+    /// Instance i uses connection i modulo N, so N connections carry any number of instances. Transports without connections,
+    /// and those whose instances cannot share one, are refused.
+    #[arg(
+        long,
+        value_parser = connections,
+        value_name = "each|N",
+        default_value = "each",
+        help_heading = "Dispatch",
+        hide_short_help = true
+    )]
+    pub connections: Connections,
     /// Unconfirmed messages per send port
     ///
     /// A send port of a transport that confirms messages sends no more while this many of its messages are not confirmed.

@@ -35,6 +35,11 @@ pub trait Dispatcher: Send {
         listed
     }
 
+    /// Whether instances may share connections, as [`Wiring::connections`] says.
+    fn shares_connections(&self) -> bool {
+        false
+    }
+
     /// The transport's own sentence about a wiring that it does not carry; `None` if it says nothing. Asked only where its
     /// entry does not list an intent, so what it opens for this is dropped.
     fn refusal(&mut self, _wiring: &Wiring) -> Option<String> {

@@ -119,6 +119,9 @@ pub trait AsyncTransport: Send + Sync + 'static {
     /// Its receiving port.
     type Recv: AsyncRecvPort + 'static;
 
+    /// Whether instances may share connections: [`Wiring::connections`] is then the transport's to heed.
+    const SHARES_CONNECTIONS: bool = false;
+
     /// Whether `open` may be called again for an instance, after its endpoint was dropped without having been finished. A run
     /// with a kill, or one that is to reconnect, is refused where it may not.
     const REOPENS: bool = false;

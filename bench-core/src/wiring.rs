@@ -86,6 +86,9 @@ pub struct Wiring {
     pub window: Option<u64>,
     /// Payload bytes.
     pub pool: Arc<Pool>,
+    /// How many connections all instances share; `None`: each has its own. Set after the wiring is made, for a transport of
+    /// which [`crate::dispatcher::Dispatcher::shares_connections`] is true.
+    pub connections: Option<u16>,
 }
 
 /// Why a scenario cannot be wired so.
@@ -170,6 +173,7 @@ impl Wiring {
             batch: settings.batch,
             window: settings.window,
             pool: Arc::clone(&settings.pool),
+            connections: None,
         };
         wiring.check_shape(scenario)?;
         Ok(wiring)

@@ -17,6 +17,7 @@
 //! | [`encode`] | messages to bytes and back, without an allocation per message |
 //! | [`last`] | a last exchange with the server when the run is over |
 //! | [`objects`], [`owner`], [`left`] | removal of what a run made, also over a fresh connection, by the next trial, and of dead processes |
+//! | [`shared`] | connections that several instances share |
 //! | [`look`] | polls that have to see everything that is there |
 //! | [`prelude`] | all of these names |
 
@@ -35,4 +36,5 @@ pub mod outbox;
 pub mod owner;
 pub mod prelude;
 pub mod server;
+pub mod shared;
 pub mod url;

@@ -33,7 +33,7 @@ impl Link {
         self.end(PortError::Failed(why));
     }
 
-    fn end(&self, error: PortError) {
+    pub(crate) fn end(&self, error: PortError) {
         let _ = self.failure.set(error);
         self.wake();
     }

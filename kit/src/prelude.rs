@@ -11,6 +11,7 @@ pub use crate::{
     outbox::{Outbox, Publish},
     owner::Owner,
     server::{At, PATIENCE, Unreachable, has_cause, tls_advice},
+    shared::{Lines, SharedConnections},
     url::Url,
 };
 pub use bytes::Bytes;

@@ -48,3 +48,16 @@ pub(super) fn senders(text: &str) -> Result<u32, String> {
     let senders = u32::try_from(count(text)?).ok().filter(|senders| *senders <= MAX_SENDERS);
     senders.ok_or_else(|| format!("at most {MAX_SENDERS} senders"))
 }
+
+/// How many connections all instances share; `None`: each has its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Connections(pub Option<u16>);
+
+/// `each`, or a number of connections.
+pub(super) fn connections(text: &str) -> Result<Connections, String> {
+    match units::parse_count(text) {
+        _ if text == "each" => Ok(Connections(None)),
+        Ok(count @ 1..=10_000) => Ok(Connections(Some(count as u16))),
+        _ => Err("write each, or a number of connections from 1 to 10,000".into()),
+    }
+}

@@ -159,11 +159,17 @@ impl Job {
         wiring: &WiringSettings,
     ) -> anyhow::Result<Target> {
         let label = format!("{style}/{}", entry.name);
-        let wiring =
+        let mut wiring =
             Wiring::new(&self.scenario, style, wiring).map_err(|error| usage(format!("{label}: {error}")))?;
         let made = entry.made(&self.options).map_err(|error| usage(format!("{label}: {error}")))?;
         let promise = made.promise(entry.promise);
         refuse_less(args, &label, &promise)?;
+        wiring.connections = args.connections.0;
+        if wiring.connections.is_some() && !made.shares_connections() {
+            return Err(usage(format!(
+                "{label}: instances of this transport cannot share connections; leave --connections out"
+            )));
+        }
         let pace = match self.workload.arrivals {
             Some(_) => Pace::Open { window: args.window.or(wiring.safe_window()).unwrap_or(u64::MAX) },
             None => Pace::Closed { in_flight: args.in_flight.unwrap_or(64) },

@@ -78,6 +78,9 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     if let Some(reconnect) = args.reconnect {
         set("reconnect_ns", drumpost_core::clock::as_ns(reconnect).into());
     }
+    if let Some(connections) = plan.wiring.connections {
+        set("connections", u64::from(connections).into());
+    }
     if args.unconfirmed != 1024 {
         set("unconfirmed", u64::from(args.unconfirmed).into());
     }

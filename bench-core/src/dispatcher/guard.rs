@@ -354,6 +354,7 @@ mod tests {
             capacity: 1,
             batch: 1,
             window: None,
+            connections: None,
             pool: Arc::new(Pool::new(1, 0)),
         };
         TrialPlan {

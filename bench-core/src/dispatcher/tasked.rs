@@ -74,9 +74,20 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
         self.0.promise(listed)
     }
 
+    fn shares_connections(&self) -> bool {
+        T::SHARES_CONNECTIONS
+    }
+
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
         if !T::REOPENS {
             refuse_to_reopen(plan)?;
+        }
+        if plan.wiring.connections.is_some() && (plan.kill.is_some() || plan.reconnect.is_some()) {
+            return Err(OpenError::Refused(
+                "--kill and --reconnect need a connection for each instance: a shared one cannot be taken from one instance \
+                 and left to the others; leave --connections out"
+                    .into(),
+            ));
         }
         // Measured here the first time, not when the first lane waits.
         Slack::of_host();

@@ -22,6 +22,8 @@ pub(super) struct Server {
     address: ServerAddr,
     pub(super) at: Arc<At>,
     login: Login<login::Way>,
+    /// Connections of the trial that instances share.
+    pub(super) shared: Arc<SharedConnections<Connection>>,
 }
 
 impl Server {
@@ -30,7 +32,8 @@ impl Server {
         let url = Url::read("nats.url", options.url("nats.url"), "nats", 4222)?;
         let address = url.shown().parse().map_err(|error| format!("option nats.url: {error}"))?;
         let login = login::read(options, &url)?;
-        Ok(Self { address, at: Arc::new(At::new("nats-server", &url.shown())), login })
+        let at = Arc::new(At::new("nats-server", &url.shown()));
+        Ok(Self { address, at, login, shared: Arc::default() })
     }
 
     /// Reaches the server.
@@ -42,7 +45,16 @@ impl Server {
 
     /// Connects for one instance. Refuses what the server would.
     pub(super) async fn connect(&self, wiring: &Wiring, instance: u16) -> Result<Connection, OpenError> {
-        let name = format!("drumpost {} {}", wiring.run_name, wiring.instance_name(instance));
+        let Some(number) = SharedConnections::<Connection>::number(wiring, instance) else {
+            return self.connect_as(wiring, wiring.instance_name(instance)).await;
+        };
+        let open = self.connect_as(wiring, format!("connection {number}"));
+        let Connection { client, lines, .. } = self.shared.get(number, open).await?;
+        Ok(Connection { client, line: lines.join(), lines })
+    }
+
+    async fn connect_as(&self, wiring: &Wiring, name: String) -> Result<Connection, OpenError> {
+        let name = format!("drumpost {} {name}", wiring.run_name);
         let queue = wiring.capacity.max(wiring.batch).max(64);
         let connection = self.attach(name, queue, wiring.capacity.max(SUBSCRIPTION_CAPACITY)).await?;
         let (headers_len, client) = (headers::len(&wiring.pool), &connection.client);
@@ -60,8 +72,9 @@ impl Server {
 
     /// A connection whose queues to the server and for each subscription hold so many messages.
     async fn attach(&self, name: String, queue: usize, subscription: usize) -> Result<Connection, OpenError> {
-        let (line, is_connected) = (Line::to(&self.at), Arc::new(AtomicBool::new(false)));
-        let (on_event, on_loss, was_connected) = (line.clone(), line.clone(), Arc::clone(&is_connected));
+        let (lines, is_connected) = (Lines::to(&self.at), Arc::new(AtomicBool::new(false)));
+        let [on_event, on_loss] = [0; 2].map(|_| Arc::clone(&lines));
+        let (at, was_connected) = (Arc::clone(&self.at), Arc::clone(&is_connected));
         let options = ConnectOptions::new()
             .name(name)
             .connection_timeout(PATIENCE)
@@ -71,8 +84,8 @@ impl Server {
             .ignore_discovered_servers()
             .event_callback(move |event| {
                 match event {
-                    Event::SlowConsumer(_) => on_event.link.drop_some(),
-                    Event::ServerError(error) => on_event.link.fail(format!("{} said: {error}", on_event.at)),
+                    Event::SlowConsumer(_) => on_event.drop_some(),
+                    Event::ServerError(error) => on_event.fail(format!("{at} said: {error}")),
                     _ => {}
                 }
                 std::future::ready(())
@@ -89,7 +102,7 @@ impl Server {
         let connecting = login::applied(&self.login, options)?.connect(self.address.clone());
         let client = self.at.reach(connecting, login::ABSENT, login::why).await?;
         is_connected.store(true, Ordering::Release);
-        Ok(Connection { client, line })
+        Ok(Connection { client, line: lines.join(), lines })
     }
 }
 
@@ -98,6 +111,7 @@ impl Server {
 pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) line: Line,
+    lines: Arc<Lines>,
 }
 
 impl Connection {

@@ -40,10 +40,16 @@ impl AsyncTransport for Nats {
     type Send = Outbox<Outlet>;
     type Recv = Inbox<Subscriptions>;
 
+    const SHARES_CONNECTIONS: bool = true;
     const REOPENS: bool = true;
 
     async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
         self.server.probe().await
+    }
+
+    async fn close(&self) -> Result<(), String> {
+        self.server.shared.forget();
+        Ok(())
     }
 
     async fn open(

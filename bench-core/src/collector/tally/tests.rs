@@ -47,6 +47,7 @@ impl Bench {
             capacity: 8,
             batch: 1,
             window: None,
+            connections: None,
             pool: Arc::clone(&pool),
         };
         let credit = Arc::new(Credit::new(usize::from(receivers) + 1, 1));
