@@ -15,6 +15,7 @@ use drumpost_core::{
     guarantee::Guarantee,
     load::Debt,
     payload::{Content, Touch},
+    promise::Acks,
 };
 use drumpost_workloads::{HeaderSpec, arrivals::trace::TraceColumns};
 use std::{path::PathBuf, time::Duration};
@@ -132,6 +133,13 @@ pub(crate) struct RunArgs {
     /// run by what its transport promises, which may be more than what was asked for. `drumpost list` has the promises.
     #[arg(long, value_name = "DELIVERY", hide_short_help = true, help_heading = "Dispatch")]
     pub guarantee: Option<Guarantee>,
+    /// Acknowledge before or after handling, or after the confirm of what it sends
+    ///
+    /// `before` acknowledges a message when it is handed over: what a receiver holds when it dies is lost. `after` acknowledges
+    /// it when its handler has returned. `confirmed` waits until what the handler sent is confirmed. A transport that cannot
+    /// do it is refused. `drumpost list --json` says what each can do.
+    #[arg(long, default_value_t = Acks::After, value_name = "WHEN", hide_short_help = true, help_heading = "Dispatch")]
+    pub acks: Acks,
     /// Instances of services, such as worker=4
     ///
     /// The instances of a service compete for its messages. Separate several services with commas.

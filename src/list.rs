@@ -4,9 +4,8 @@ mod options;
 
 use crate::{Exit, args::ListArgs, exit::usage, output};
 use drumpost_core::{
-    guarantee::Guarantee,
     options::{OptionEntry, Options},
-    registry::{Registry, RunsOn, ScenarioEntry, TransportEntry},
+    registry::{Order, Registry, RunsOn, ScenarioEntry, TransportEntry},
     scenario::{Intent, Scenario, Style},
 };
 use drumpost_dispatch::sim;
@@ -128,8 +127,13 @@ struct ListedTransport {
     intents: Vec<&'static str>,
     runs_on: &'static str,
     ordered: bool,
-    /// The strongest delivery guarantee that it promises.
-    guarantee: Option<&'static str>,
+    /// The delivery guarantee that it promises.
+    guarantee: &'static str,
+    /// `none`, `per-key`, `per-shard` or `per-producer`.
+    order: &'static str,
+    confirms: &'static str,
+    /// When receivers can acknowledge.
+    acknowledges: Vec<&'static str>,
     lossless: bool,
     may_duplicate: bool,
     acks: String,
@@ -206,10 +210,13 @@ fn listed_transport(entry: &TransportEntry) -> ListedTransport {
             RunsOn::Inline => "the publisher's thread",
             RunsOn::Simulation => "simulation",
         },
-        ordered: entry.promise.ordered,
-        guarantee: Guarantee::of(&entry.promise).map(Guarantee::name),
-        lossless: entry.promise.lossless,
-        may_duplicate: entry.promise.may_duplicate,
+        ordered: entry.promise.order == Order::PerProducer,
+        guarantee: entry.promise.delivery.name(),
+        order: entry.promise.order.name(),
+        confirms: entry.promise.confirms.name(),
+        acknowledges: entry.promise.acknowledges.iter().map(|acks| acks.name()).collect(),
+        lossless: entry.promise.is_lossless(),
+        may_duplicate: entry.promise.may_duplicate(),
         acks: entry.promise.acks.into(),
         persistence: entry.promise.persistence.into(),
         needs_server: entry.needs_server,
@@ -290,11 +297,11 @@ fn transports_text(listing: &Listing, layout: Layout) -> String {
             "simulation" => "is simulated".to_owned(),
             place => format!("runs on {place}"),
         }];
-        traits.push(match transport.guarantee {
-            Some(guarantee) => format!("promises {guarantee} delivery"),
-            None => "may lose messages and deliver them again".into(),
+        traits.push(format!("promises {} delivery", transport.guarantee));
+        traits.push(match transport.order {
+            "none" => "in any order".into(),
+            order => format!("in order {}", order.replace('-', " ")),
         });
-        traits.extend((!transport.ordered).then(|| "may reorder messages".into()));
         traits.extend((transport.acks != "none").then(|| transport.acks.clone()));
         traits.extend(transport.needs_server.then(|| "needs a server".into()));
         text += &hanging(&below, &traits.join("; "), layout);

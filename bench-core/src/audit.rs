@@ -4,9 +4,12 @@
 //! order of each stream. The numbers that have been seen are bits in a window, which the competing instances of a
 //! service share. Losses are not found here: they are messages sent minus distinct messages received.
 
+mod judge;
 mod order;
 mod window;
 
+pub use judge::PARTS_MAX;
+use judge::{Judge, Judgement};
 use order::Order;
 use std::sync::{Arc, Mutex, PoisonError};
 pub use window::{Seen, WINDOW_LEN, Window};
@@ -24,14 +27,20 @@ pub struct Found {
     pub displacement_sum: u64,
     /// Too far behind to tell a late message from a duplicate.
     pub beyond_window: u64,
+    /// Of an order per key or per shard: handed over after a later message of its key or shard, and not a duplicate.
+    pub out_of_order: u64,
+    /// Of an order per key or per shard: the key or shard is one too many to remember, or the shard was not told.
+    pub unjudged: u64,
 }
 
 impl Found {
-    /// `below_next` is how far the message is below the next expected, 0 if it is not.
+    /// `below_next` is how far the message is below the next expected, 0 if it is not. `late`: it breaks the order of its key
+    /// or shard.
     #[inline]
-    fn note(&mut self, seen: Seen, below_next: u32) {
+    fn note(&mut self, seen: Seen, below_next: u32, late: bool) {
         match seen {
             Seen::New => {
+                self.out_of_order += u64::from(late);
                 // The highest seen is one below the next expected.
                 let displacement = u64::from(below_next.saturating_sub(1));
                 self.reordered += u64::from(below_next > 0);
@@ -47,11 +56,15 @@ impl Found {
 /// One message as a member of a group noted it.
 #[derive(Clone, Copy, Debug)]
 struct Noted {
+    /// With [`LATE`] if the message breaks the order of its key or shard.
     stream: u32,
     below_next: u32,
     /// The low half of its number.
     seq: u32,
 }
+
+/// Marks the stream of a note. No trial has as many streams.
+const LATE: u32 = 1 << 31;
 
 /// How many notes a member keeps before it enters the group: entering costs a lock.
 const NOTES: usize = 1024;
@@ -104,6 +117,8 @@ pub(crate) struct Audit {
     /// By heard destination: deliveries that were not the first of their number, or of which that cannot be told.
     again: Vec<u64>,
     membership: Option<Membership>,
+    /// Of an order that holds within keys or shards.
+    judge: Option<Box<Judge>>,
     pub found: Found,
 }
 
@@ -128,7 +143,7 @@ impl Audit {
         let slots = slots.into();
         let windows = vec![Window::default(); slots.len()];
         let again = vec![0; heard(&slots)];
-        Self { windows, slots, again, membership: None, found: Found::default() }
+        Self { windows, slots, again, membership: None, judge: None, found: Found::default() }
     }
 
     /// Of a receiver that competes with the others of `group`. `slots` as for [`Audit::alone`].
@@ -141,7 +156,33 @@ impl Audit {
         let order = Order::new(group.streams, group.members);
         let membership = Membership { group, order, notes, notes_max, entered: again.clone() };
         let (windows, found) = (Vec::new(), Found::default());
-        Self { windows, slots, again, membership: Some(membership), found }
+        Self { windows, slots, again, membership: Some(membership), judge: None, found }
+    }
+
+    /// The same, judging that order.
+    pub(crate) fn judging(self, order: crate::promise::Order) -> Self {
+        Self { judge: Judge::new(order).map(Box::new), ..self }
+    }
+
+    /// Whether an order within keys or shards is judged, message by message.
+    #[inline]
+    pub(crate) const fn has_judge(&self) -> bool {
+        self.judge.is_some()
+    }
+
+    /// Notes a message as [`Audit::note`] does, and judges the order of its key or shard. Says whether counters changed that
+    /// otherwise do not, too.
+    pub(crate) fn note_judged(
+        &mut self,
+        stream: usize,
+        key: u32,
+        shard: Option<u16>,
+        seq: u32,
+    ) -> (Option<Seen>, bool) {
+        let judge = self.judge.as_mut().map(|judge| judge.note(stream as u32, key, shard, seq));
+        let is_unjudged = judge == Some(Judgement::Unjudged);
+        self.found.unjudged += u64::from(is_unjudged);
+        (self.note_marked(stream, seq, judge == Some(Judgement::Late)), is_unjudged)
     }
 
     /// By heard destination: deliveries that were not the first of their number, or of which that cannot be told.
@@ -160,6 +201,11 @@ impl Audit {
     /// because the group is asked about many messages at once.
     #[inline]
     pub(crate) fn note(&mut self, stream: usize, seq: u32) -> Option<Seen> {
+        self.note_marked(stream, seq, false)
+    }
+
+    #[inline]
+    fn note_marked(&mut self, stream: usize, seq: u32, late: bool) -> Option<Seen> {
         let Some(Membership { order, notes, notes_max, .. }) = &mut self.membership else {
             let window = &mut self.windows[stream];
             if seq == window.head() as u32 {
@@ -168,12 +214,13 @@ impl Audit {
             }
             let (seq, below_next) = extend(seq, window.head());
             let seen = window.note(seq);
-            self.found.note(seen, below_next);
+            self.found.note(seen, below_next, late);
             self.again[usize::from(self.slots[stream])] += u64::from(seen != Seen::New);
             return Some(seen);
         };
         let below_next = order.note(stream as u32, seq);
-        notes.push(Noted { stream: stream as u32, below_next, seq });
+        let mark = if late { LATE } else { 0 };
+        notes.push(Noted { stream: stream as u32 | mark, below_next, seq });
         let is_full = notes.len() >= *notes_max;
         if is_full {
             self.settle();
@@ -214,11 +261,12 @@ impl Audit {
             return false;
         }
         let mut windows = group.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        for Noted { stream, below_next, seq } in notes.drain(..) {
+        for Noted { stream: marked, below_next, seq } in notes.drain(..) {
+            let (stream, late) = (marked & !LATE, marked & LATE != 0);
             let window = &mut windows[stream as usize];
             let (seq, _) = extend(seq, window.head());
             let seen = window.note(seq);
-            self.found.note(seen, below_next);
+            self.found.note(seen, below_next, late);
             let slot = usize::from(self.slots[stream as usize]);
             entered[slot] += 1;
             self.again[slot] += u64::from(seen != Seen::New);

@@ -318,6 +318,8 @@ impl Collector {
             lagged: local.lagged,
             unsent: not_taken,
             beyond_window: local.beyond_window,
+            out_of_order: local.out_of_order,
+            unjudged: local.unjudged,
             negative: local.negative,
             confirmed: tells.confirms.then_some(confirmed),
             refused: tells.confirms.then_some(refused),

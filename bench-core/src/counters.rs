@@ -66,6 +66,10 @@ pub(crate) struct Local {
     pub ended_again: u64,
     /// Deliveries that the transport marked as repeated.
     pub redelivered: u64,
+    /// After a later message of the same key or shard, where order is promised within them.
+    pub out_of_order: u64,
+    /// Whose key or shard is not known, where order is promised within them.
+    pub unjudged: u64,
 }
 
 // In the order of the published cells: first those that most batches change.
@@ -98,6 +102,8 @@ macro_rules! fields {
             $on.awake_ns,
             $on.ended_again,
             $on.redelivered,
+            $on.out_of_order,
+            $on.unjudged,
         ]
     };
 }
@@ -308,7 +314,7 @@ impl Published {
     }
 }
 
-fn fields_mut(local: &mut Local) -> [&mut u64; 26] {
+fn fields_mut(local: &mut Local) -> [&mut u64; 28] {
     [
         &mut local.started,
         &mut local.measured_started,
@@ -336,6 +342,8 @@ fn fields_mut(local: &mut Local) -> [&mut u64; 26] {
         &mut local.awake_ns,
         &mut local.ended_again,
         &mut local.redelivered,
+        &mut local.out_of_order,
+        &mut local.unjudged,
     ]
 }
 

@@ -5,7 +5,7 @@ use crate::{
     monitor::Watch,
     outcome::Outcome,
     plan::TrialPlan,
-    registry::Promise,
+    promise::{Asked, Promise},
     transport::{Cleaned, OpenError},
     wiring::Wiring,
 };
@@ -30,9 +30,13 @@ pub trait Dispatcher: Send {
     /// The transport refuses the wiring, or could not be opened.
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError>;
 
-    /// What it promises as it was made: what its entry lists, but for what its options change.
-    fn promise(&self, listed: Promise) -> Promise {
-        listed
+    /// What it promises when this is asked of it: what its entry lists, but for what its options and the question change. Most
+    /// transports change nothing and promise [`Promise::when`] of what they list.
+    ///
+    /// # Errors
+    /// It refuses, in a sentence that begins after its name.
+    fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
+        listed.when(asked)
     }
 
     /// Whether instances may share connections, as [`Wiring::connections`] says.

@@ -3,7 +3,7 @@
 //! The three words are those of messaging (MQTT 5.0, §4.3; Kafka's documentation, "Message Delivery Semantics"). Here they say
 //! what a receiving handler may see of a message that the transport accepted.
 
-use crate::registry::Promise;
+use crate::promise::Promise;
 use std::{fmt, str::FromStr};
 
 /// A delivery guarantee.
@@ -31,27 +31,17 @@ impl Guarantee {
         }
     }
 
-    /// The strongest guarantee that a promise gives. `None`: messages may be lost and delivered twice.
-    #[must_use]
-    pub const fn of(promise: &Promise) -> Option<Self> {
-        match (promise.lossless, promise.may_duplicate) {
-            (true, false) => Some(Self::ExactlyOnce),
-            (true, true) => Some(Self::AtLeastOnce),
-            (false, false) => Some(Self::AtMostOnce),
-            (false, true) => None,
-        }
-    }
-
     /// The end of a sentence about a message that says how a promise falls short of this guarantee. `None`: the promise gives
     /// this guarantee.
     #[must_use]
     pub const fn broken_by(self, promise: &Promise) -> Option<&'static str> {
-        let loses = !promise.lossless && !matches!(self, Self::AtMostOnce);
-        let repeats = promise.may_duplicate && !matches!(self, Self::AtLeastOnce);
+        let loses = !promise.is_lossless() && !matches!(self, Self::AtMostOnce);
+        let repeats = promise.may_duplicate() && !matches!(self, Self::AtLeastOnce);
         match (loses, repeats) {
             (false, false) => None,
             (true, false) => Some("may be lost"),
             (false, true) => Some("may be delivered again"),
+            // No promise allows both.
             (true, true) => Some("may be lost and may be delivered again"),
         }
     }
@@ -79,22 +69,18 @@ mod tests {
     #[test]
     fn a_promise_gives_its_own_guarantee_and_those_that_ask_for_less() {
         use Guarantee::{AtLeastOnce, AtMostOnce, ExactlyOnce};
-        for (lossless, may_duplicate, strongest, given) in [
-            (true, false, Some(ExactlyOnce), &Guarantee::ALL[..]),
-            (true, true, Some(AtLeastOnce), &[AtLeastOnce]),
-            (false, false, Some(AtMostOnce), &[AtMostOnce]),
-            (false, true, None, &[]),
-        ] {
-            let promise = Promise { lossless, may_duplicate, ..Promise::IN_MEMORY };
-            assert_eq!(Guarantee::of(&promise), strongest, "{promise:?}");
+        for (delivery, given) in
+            [(ExactlyOnce, &Guarantee::ALL[..]), (AtLeastOnce, &[AtLeastOnce]), (AtMostOnce, &[AtMostOnce])]
+        {
+            let promise = Promise { delivery, ..Promise::IN_MEMORY };
             let kept: Vec<Guarantee> =
                 Guarantee::ALL.into_iter().filter(|asked| asked.broken_by(&promise).is_none()).collect();
             assert_eq!(kept, given, "{promise:?}");
         }
-        let worst = Promise { lossless: false, may_duplicate: true, ..Promise::IN_MEMORY };
-        assert_eq!(ExactlyOnce.broken_by(&worst), Some("may be lost and may be delivered again"));
-        assert_eq!(AtMostOnce.broken_by(&worst), Some("may be delivered again"));
-        assert_eq!(AtLeastOnce.broken_by(&worst), Some("may be lost"));
+        let lossy = Promise { delivery: AtMostOnce, ..Promise::IN_MEMORY };
+        assert_eq!(ExactlyOnce.broken_by(&lossy), Some("may be lost"));
+        let again = Promise { delivery: AtLeastOnce, ..Promise::IN_MEMORY };
+        assert_eq!(AtMostOnce.broken_by(&again), Some("may be delivered again"));
     }
 
     #[test]

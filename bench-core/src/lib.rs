@@ -31,6 +31,7 @@ pub mod overhead;
 pub mod payload;
 pub mod plan;
 pub mod port;
+pub mod promise;
 mod recorder;
 pub mod registry;
 pub mod scenario;

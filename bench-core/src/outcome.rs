@@ -51,6 +51,10 @@ pub struct AuditTotals {
     pub displacement_max: u64,
     /// How far the reordered lay behind, all together.
     pub displacement_sum: u64,
+    /// Delivered after a later message of the same key or shard, where that order is promised.
+    pub out_of_order: u64,
+    /// Not judged, where order within keys or shards is promised: one key or shard too many, or a shard that was not told.
+    pub unjudged: u64,
     /// Delivered otherwise than sent: the message, its payload or its application headers.
     pub corrupted: u64,
     /// Emitted kinds that nobody is wired to.

@@ -3,6 +3,7 @@
 use crate::{
     drive::{Placement, Wait},
     load::{Feed, LoadPlan},
+    promise::{Acks, Order},
     scenario::Scenario,
     wiring::Wiring,
 };
@@ -62,6 +63,10 @@ pub struct TrialPlan {
     pub reconnect: Option<Duration>,
     /// Largest number of unconfirmed messages of one send port, for transports that confirm; a batch if that is more.
     pub unconfirmed: usize,
+    /// When receivers acknowledge messages.
+    pub acks: Acks,
+    /// The order that is promised, by which the audit judges.
+    pub order: Order,
 }
 
 impl std::fmt::Debug for TrialPlan {

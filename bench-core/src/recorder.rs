@@ -12,6 +12,7 @@ use crate::{
     hist::Hist,
     message::{Message, NOT_SENT, stamp_of},
     payload::Pool,
+    port::Told,
 };
 use drumpost_defects::{Defect, is_in};
 use std::sync::Arc;
@@ -160,7 +161,10 @@ impl Recorder {
     /// that does not belong here or is damaged must not reach the handler. One of the warm-up and one that was delivered before
     /// are handled apart from the others.
     #[inline(always)]
-    pub(crate) fn receive(&mut self, batch: &[Message], now_ns: u64, pool: &Pool) -> bool {
+    pub(crate) fn receive(&mut self, batch: &[Message], told: &[Told], now_ns: u64, pool: &Pool) -> bool {
+        if self.audit.has_judge() {
+            return self.receive_judged(batch, told, now_ns, pool);
+        }
         match batch {
             [only] => self.receive_one(only, now_ns, pool),
             batch => self.receive_runs(batch, now_ns, pool),
@@ -259,6 +263,33 @@ impl Recorder {
             self.note_negative(now_ns, sent_ns, times);
             self.latencies.hops[slot].record_n(now_ns.saturating_sub(sent_ns), times);
         }
+    }
+
+    /// As [`Recorder::receive`], where order holds within keys or shards.
+    #[inline(never)]
+    fn receive_judged(&mut self, batch: &[Message], told: &[Told], now_ns: u64, pool: &Pool) -> bool {
+        let mut is_usual = true;
+        for (at, message) in batch.iter().enumerate() {
+            if message.stream() != self.place.stream {
+                self.find_place(message);
+            }
+            let Place { stream, slot, number } = self.place;
+            if message.stream() != stream || !message.intact(pool) {
+                self.note_corrupted();
+                is_usual = false;
+                continue;
+            }
+            let shard = told.get(at).map(|told| told.shard).filter(|shard| *shard > 0);
+            let (seen, is_unjudged) = self.audit.note_judged(number, message.key, shard, message.seq);
+            self.rarely |= is_unjudged;
+            let is_measured = message.due_ns() >= self.measure_from_ns;
+            is_usual &= is_measured;
+            if let Some(seen) = seen {
+                is_usual &= !self.note_rare(seen, at);
+            }
+            self.record_hops(slot, is_measured, message.sent_ns(), now_ns, 1);
+        }
+        is_usual
     }
 
     #[inline(never)]
@@ -364,8 +395,16 @@ impl Recorder {
     /// Publishes all counters.
     pub(crate) fn publish_all(&mut self, counters: &Published) {
         self.rarely = false;
-        let Found { duplicated, reordered, displacement_max, displacement_sum, beyond_window } =
-            self.audit.found;
+        let Found {
+            duplicated,
+            reordered,
+            displacement_max,
+            displacement_sum,
+            beyond_window,
+            out_of_order,
+            unjudged,
+        } = self.audit.found;
+        (self.local.out_of_order, self.local.unjudged) = (out_of_order, unjudged);
         (self.local.duplicated, self.local.reordered, self.local.beyond_window) =
             (duplicated, reordered, beyond_window);
         (self.local.displacement_max, self.local.displacement_sum) = (displacement_max, displacement_sum);

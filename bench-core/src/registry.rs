@@ -1,10 +1,13 @@
 //! The list of transports and scenarios from which a command line is built. To add one, register it here.
 
-pub use crate::options::{OptionEntry, Options, Values};
 use crate::{
     dispatcher::Dispatcher,
     options::OptionError,
     scenario::{Intent, Scenario, Style},
+};
+pub use crate::{
+    options::{OptionEntry, Options, Values},
+    promise::{Acks, Asked, Confirms, Delivery, Order, Promise},
 };
 
 /// The kind of driver that runs a transport's ports.
@@ -18,35 +21,6 @@ pub enum RunsOn {
     Inline,
     /// Virtual time on one thread, or threads in real time.
     Simulation,
-}
-
-/// The promises of a transport. The audit judges a run by them, and the record states them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Promise {
-    /// Queues are bounded and a full one blocks the sender: the deadlock rule applies.
-    pub holds_up_senders: bool,
-    /// Messages of one producer to one destination arrive in order.
-    pub ordered: bool,
-    /// Every accepted message is delivered. A transport that may drop says so.
-    pub lossless: bool,
-    /// A message may be delivered again (at-least-once).
-    pub may_duplicate: bool,
-    /// How deliveries are acknowledged, in a few words.
-    pub acks: &'static str,
-    /// Where the transport stores messages, in a few words.
-    pub persistence: &'static str,
-}
-
-impl Promise {
-    /// The promises of a bounded queue in memory.
-    pub const IN_MEMORY: Self = Self {
-        holds_up_senders: true,
-        ordered: true,
-        lossless: true,
-        may_duplicate: false,
-        acks: "none",
-        persistence: "none",
-    };
 }
 
 /// A transport, as the command line lists and makes it.

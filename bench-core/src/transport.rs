@@ -3,7 +3,7 @@
 
 use crate::{
     port::{AsyncRecvPort, AsyncSendPort, RecvPort, SendPort},
-    registry::Promise,
+    promise::{Asked, Promise},
     server::ServerFacts,
     wiring::Wiring,
 };
@@ -79,8 +79,11 @@ pub trait Transport: Send {
     fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<Self::Send, Self::Recv>, OpenError>;
 
     /// As [`AsyncTransport::promise`].
-    fn promise(&self, listed: Promise) -> Promise {
-        listed
+    ///
+    /// # Errors
+    /// It refuses, in a sentence that begins after its name.
+    fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
+        listed.when(asked)
     }
 
     /// What opens the ports of an instance again, after its endpoint was dropped without having been finished. Asked before
@@ -127,8 +130,11 @@ pub trait AsyncTransport: Send + Sync + 'static {
     const REOPENS: bool = false;
 
     /// What it promises as it was made; see [`crate::dispatcher::Dispatcher::promise`].
-    fn promise(&self, listed: Promise) -> Promise {
-        listed
+    ///
+    /// # Errors
+    /// It refuses, in a sentence that begins after its name.
+    fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
+        listed.when(asked)
     }
 
     /// Reaches the server and says what it is. `None` for a transport without a server.

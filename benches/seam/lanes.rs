@@ -57,5 +57,7 @@ fn plan(trial: &Trial, scenario: &str, placement: Placement) -> TrialPlan {
         kill: None,
         reconnect: None,
         unconfirmed: 1024,
+        acks: Default::default(),
+        order: Default::default(),
     }
 }

@@ -4,7 +4,7 @@
 use crate::{args::RunArgs, exit::usage, similar::unknown};
 use drumpost_core::{
     payload::Pool,
-    registry::{Options, Registry, RunsOn, TransportEntry},
+    registry::{Asked, Options, Registry, RunsOn, TransportEntry},
     scenario::{Scenario, Style},
     wiring::{Wiring, WiringSettings},
 };
@@ -60,9 +60,9 @@ pub(super) fn dispatches<'a>(
     Ok(chosen)
 }
 
-/// Whether a transport promises the guarantee that is asked for. One that was not named is left out if it does not.
+/// Whether a transport promises what is asked for. One that was not named is left out if it does not.
 fn keeps(args: &RunArgs, entry: &TransportEntry) -> bool {
-    args.guarantee.is_none_or(|asked| asked.broken_by(&entry.promise).is_none())
+    entry.promise.when(&Asked { guarantee: args.guarantee, acks: args.acks }).is_ok()
 }
 
 /// The dispatches that need nothing outside the process and can carry the scenario.

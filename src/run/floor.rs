@@ -50,6 +50,8 @@ pub(crate) fn measure_ns(registry: &Registry) -> Option<u64> {
         kill: None,
         reconnect: None,
         unconfirmed: drumpost_core::drive::ledger::WINDOW,
+        acks: Default::default(),
+        order: Default::default(),
     };
     let outcome = ring.run(&plan, &mut Unwatched).ok()?;
     (outcome.response.count() > 0).then(|| outcome.response.histogram.value_at_quantile(0.5))

@@ -17,19 +17,18 @@ use crate::{
     similar::unknown,
 };
 use drumpost_core::{
-    guarantee::Guarantee,
     load::{LoadPlan, Pace},
     options::{OptionEntry, Options},
     payload::Pool,
     plan::TrialPlan,
-    registry::{Promise, Registry, RunsOn, ScenarioEntry, TransportEntry},
+    registry::{Asked, Promise, Registry, RunsOn, ScenarioEntry, TransportEntry},
     scenario::{Scenario, Style},
     wiring::{Wiring, WiringSettings},
 };
 use drumpost_defects::{Defect, is_in};
 use drumpost_dispatch::sim::spec::{SimClock, SimSpec};
 use drumpost_results::{
-    model::{LoadKind, Promises, Record, Run},
+    model::{LoadKind, Record, Run},
     units,
     verdict::Thresholds,
 };
@@ -162,8 +161,10 @@ impl Job {
         let mut wiring =
             Wiring::new(&self.scenario, style, wiring).map_err(|error| usage(format!("{label}: {error}")))?;
         let made = entry.made(&self.options).map_err(|error| usage(format!("{label}: {error}")))?;
-        let promise = made.promise(entry.promise);
-        refuse_less(args, &label, &promise)?;
+        let asked = Asked { guarantee: args.guarantee, acks: args.acks };
+        let promise = made.promise(entry.promise, &asked).map_err(|refused| {
+            usage(format!("{label} {refused}; `drumpost list` has the promises of all transports"))
+        })?;
         wiring.connections = args.connections.0;
         if wiring.connections.is_some() && !made.shares_connections() {
             return Err(usage(format!(
@@ -204,6 +205,8 @@ impl Job {
             kill,
             reconnect: args.reconnect,
             unconfirmed: args.unconfirmed as usize,
+            acks: args.acks,
+            order: promise.order,
         };
         let observe = args.observe.clone().filter(|_| entry.needs_server);
         memory::check(&plan, entry)?;
@@ -223,11 +226,7 @@ impl Job {
             scenario: self.scenario.name.to_owned(),
             dispatch: target.label.clone(),
             load: if self.workload.arrivals.is_some() { LoadKind::Open } else { LoadKind::Closed },
-            promises: Promises {
-                ordered: target.promise.ordered,
-                tolerates_duplicates: target.promise.may_duplicate,
-                lossless: target.promise.lossless,
-            },
+            promises: settings::promises(&target.promise),
             settings: settings::of(self, target, args),
             options: settings::set_options(self, target),
             ..Run::default()
@@ -272,18 +271,6 @@ fn scenario<'a>(registry: &'a Registry, args: &RunArgs) -> anyhow::Result<&'a Sc
     let named = args.scenario.as_deref().filter(|name| !is_in(Defect::UnknownPassed) || known.contains(name));
     let name = named.unwrap_or(default);
     registry.scenario(name).ok_or_else(|| usage(unknown("scenario", name, &known)))
-}
-
-/// Refuses a transport that promises less than was asked for.
-fn refuse_less(args: &RunArgs, label: &str, promise: &Promise) -> anyhow::Result<()> {
-    let Some(asked) = args.guarantee else { return Ok(()) };
-    let Some(allowed) = asked.broken_by(promise) else { return Ok(()) };
-    let given =
-        Guarantee::of(promise).map_or_else(|| "no guarantee".to_owned(), |given| format!("{given} delivery"));
-    Err(usage(format!(
-        "{label} promises {given}: a message {allowed}, so --guarantee {asked} cannot be kept; `drumpost list` has the \
-         promises of all transports"
-    )))
 }
 
 fn wiring_settings(args: &RunArgs, pool: &Arc<Pool>) -> anyhow::Result<WiringSettings> {

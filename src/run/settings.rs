@@ -11,10 +11,10 @@ use drumpost_core::{
     options::OptionEntry,
     payload::Touch,
     plan::TrialPlan,
-    registry::{Promise, RunsOn},
+    registry::{Confirms, Delivery, Order, Promise, RunsOn},
 };
 use drumpost_defects::{Defect, is_in};
-use drumpost_results::model::Settings;
+use drumpost_results::model::{self, Settings};
 use drumpost_workloads::arrivals::trace::Trace;
 use std::collections::BTreeMap;
 
@@ -58,6 +58,9 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     set("promise", promise(&target.promise).into());
     if let Some(guarantee) = args.guarantee {
         set("guarantee", guarantee.name().into());
+    }
+    if !target.promise.acknowledges.is_empty() {
+        set("acknowledge", plan.acks.name().into());
     }
     let instances: Vec<String> = plan
         .wiring
@@ -122,11 +125,40 @@ pub(crate) fn set_options(job: &Job, target: &Target) -> BTreeMap<String, String
 /// The promises of the transport under the run's options, in a few words. The audit judges by them.
 fn promise(promise: &Promise) -> String {
     let words = [
-        if promise.lossless { "no loss" } else { "may lose" },
-        if promise.ordered { "in order" } else { "in any order" },
-        if promise.may_duplicate { "may repeat" } else { "once" },
+        if promise.is_lossless() { "no loss" } else { "may lose" },
+        match promise.order {
+            Order::PerProducer => "in order",
+            Order::PerKey => "in order per key",
+            Order::PerShard => "in order per shard",
+            Order::None => "in any order",
+        },
+        if promise.may_duplicate() { "may repeat" } else { "once" },
     ];
     words.join(",")
+}
+
+/// The promises as the record keeps them.
+pub(crate) const fn promises(promise: &Promise) -> model::Promises {
+    model::Promises {
+        delivery: match promise.delivery {
+            Delivery::AtMostOnce => model::Delivery::AtMostOnce,
+            Delivery::AtLeastOnce => model::Delivery::AtLeastOnce,
+            Delivery::ExactlyOnce => model::Delivery::ExactlyOnce,
+        },
+        order: match promise.order {
+            Order::None => model::Order::None,
+            Order::PerKey => model::Order::PerKey,
+            Order::PerShard => model::Order::PerShard,
+            Order::PerProducer => model::Order::PerProducer,
+        },
+        confirms: match promise.confirms {
+            Confirms::None => model::Confirming::None,
+            Confirms::Written => model::Confirming::Written,
+            Confirms::Leader => model::Confirming::Leader,
+            Confirms::Replicated => model::Confirming::Replicated,
+            Confirms::Durable => model::Confirming::Durable,
+        },
+    }
 }
 
 /// The settings that determine when flows are started.

@@ -126,7 +126,7 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
 /// the others would still have ended nobody can know.
 fn not_ended(target: &Target, outcome: &Outcome) -> Flows {
     let refused = outcome.audit.refused.unwrap_or(0);
-    let lost = if target.promise.lossless { 0 } else { outcome.audit.lost };
+    let lost = if target.promise.is_lossless() { 0 } else { outcome.audit.lost };
     let in_warmup = outcome.warmup_unfinished;
     let measured = outcome.unfinished.saturating_sub(in_warmup);
     let measured_refused = measured.min(refused);
@@ -220,6 +220,8 @@ fn audit(outcome: &Outcome, over_range: u64) -> Audit {
         reordered: from.reordered,
         displacement_max: some_reordered.then_some(from.displacement_max),
         displacement_sum: some_reordered.then_some(from.displacement_sum),
+        out_of_order: from.out_of_order,
+        unjudged: from.unjudged,
         corrupted: from.corrupted,
         unrouted: from.unrouted,
         lagged: from.lagged,

@@ -13,6 +13,7 @@ use drumpost_core::{
     load::Extent,
     monitor::{Counts, Edge, Watch},
     outcome::{AuditTotals, Cause, Outage, Snapshot},
+    promise::Order,
     server::ServerFacts,
 };
 use drumpost_results::{
@@ -40,6 +41,7 @@ pub(crate) struct Follower<'a> {
     label: String,
     limits: Thresholds,
     allows: Allows,
+    order: Order,
     pub series: Series,
     /// A first interval that is too short for a point of its own: the warm-up ended shortly before a sample.
     stub: Option<Point>,
@@ -71,12 +73,21 @@ impl<'a> Follower<'a> {
             label: format!("{} trial {}", target.label, trial + 1),
             limits: job.thresholds.clone(),
             allows: Allows {
-                loss: !target.promise.lossless,
-                duplicates: target.promise.may_duplicate,
-                disorder: !target.promise.ordered,
+                loss: !target.promise.is_lossless(),
+                duplicates: target.promise.may_duplicate(),
+                disorder: target.promise.order == Order::None,
             },
+            order: target.promise.order,
             series: Series::default(),
             host: (!job.is_virtual).then(|| HostWatch::new(target.observe.clone(), target.needs_server)),
+        }
+    }
+
+    /// The messages out of the order that is promised, or out of any if none is.
+    const fn disordered(&self, audit: &AuditTotals) -> u64 {
+        match self.order {
+            Order::PerKey | Order::PerShard => audit.out_of_order,
+            Order::PerProducer | Order::None => audit.reordered,
         }
     }
 
@@ -121,7 +132,7 @@ impl Follower<'_> {
         let faults = [
             ("dropped by the transport", audit.lagged, self.allows.loss),
             ("duplicated", audit.duplicated, self.allows.duplicates),
-            ("reordered", audit.reordered, self.allows.disorder),
+            ("reordered", self.disordered(audit), self.allows.disorder),
             ("corrupted", audit.corrupted, false),
             ("refused by the transport", audit.refused.unwrap_or(0), false),
         ];
@@ -197,7 +208,7 @@ impl Watch for Follower<'_> {
             delivered: audit.delivered,
             dropped: audit.lagged,
             duplicated: audit.duplicated,
-            reordered: audit.reordered,
+            reordered: self.disordered(audit),
             corrupted: audit.corrupted,
             redelivered: audit.redelivered,
             confirms: confirms(audit),

@@ -103,6 +103,8 @@ fn plan(arrivals: Option<ArrivalSpec>, extent: Extent) -> TrialPlan {
         kill: None,
         reconnect: None,
         unconfirmed: 1024,
+        acks: Default::default(),
+        order: Default::default(),
     }
 }
 

@@ -264,6 +264,8 @@ fn closed_with_users_who_think(think: Duration, flows: u64) -> Outcome {
         kill: None,
         reconnect: None,
         unconfirmed: 1024,
+        acks: Default::default(),
+        order: Default::default(),
     };
     let mut options = Options::default();
     options.set("sim", "service=fixed:1s");

@@ -246,6 +246,8 @@ fn plan(placement: Placement) -> TrialPlan {
         kill: None,
         reconnect: None,
         unconfirmed: 1024,
+        acks: Default::default(),
+        order: Default::default(),
     }
 }
 

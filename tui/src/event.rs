@@ -120,7 +120,7 @@ pub struct Sample {
     pub dropped: u64,
     /// Messages delivered more often than expected.
     pub duplicated: u64,
-    /// Messages delivered out of order for their key.
+    /// Messages delivered out of the order that the transport promises, or out of any order if it promises none.
     pub reordered: u64,
     /// Messages whose content did not check.
     pub corrupted: u64,

@@ -163,6 +163,8 @@ fn run(name: &str, style: Style, asked: Asked<'_>) -> Outcome {
         kill: None,
         reconnect: None,
         unconfirmed: 1024,
+        acks: Default::default(),
+        order: Default::default(),
     };
     let outcome = Threaded(Queues).run(&plan, &mut Unwatched).unwrap();
     assert_eq!((outcome.started, outcome.measured_ended, outcome.unfinished), (asked.flows, asked.flows, 0));

@@ -35,6 +35,8 @@ pub(super) fn add(mut all: Local, local: Local) -> Local {
         awake_ns,
         ended_again,
         redelivered,
+        out_of_order,
+        unjudged,
     } = local;
     all.emitted.extend(emitted);
     all.confirms.extend(confirms);
@@ -66,5 +68,7 @@ pub(super) fn add(mut all: Local, local: Local) -> Local {
     all.awake_ns += awake_ns;
     all.ended_again += ended_again;
     all.redelivered += redelivered;
+    all.out_of_order += out_of_order;
+    all.unjudged += unjudged;
     all
 }

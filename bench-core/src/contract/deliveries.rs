@@ -11,7 +11,7 @@ use super::{
 use crate::{
     headers::Shape,
     outcome::Ending,
-    registry::Promise,
+    promise::{Order, Promise},
     scenario::{Intent, Style},
 };
 
@@ -45,7 +45,7 @@ impl Ran {
         let Self { outcome, circumstances, .. } = self;
         let audit = &outcome.audit;
         let fails = |holds: bool, what: &str| ensure(holds, || format!("{circumstances}: {what}: {audit:?}"));
-        let (lossy, again) = (!promise.lossless, promise.may_duplicate);
+        let (lossy, again) = (!promise.is_lossless(), promise.may_duplicate());
         // What is lost causes nothing, what comes again causes more.
         fails(lossy || again || audit.expected == expected, "not as many deliveries follow as should")?;
         // Of a run that stood still and was interrupted nobody can say more than that they did not come.
@@ -60,6 +60,26 @@ impl Ran {
         let ended = outcome.measured_ended;
         let all = (lossy || ended >= count) && (again || ended <= count);
         fails(all, &format!("{ended} of {count} flows ended"))
+    }
+
+    /// Messages came in the order that is promised, and each of them was judged.
+    fn in_order(&self, promised: Order) -> Result<(), Stop> {
+        let audit = &self.outcome.audit;
+        let (late, within) = match promised {
+            Order::None => return Ok(()),
+            Order::PerProducer => (audit.reordered, "of their producer"),
+            Order::PerKey => (audit.out_of_order, "of their key"),
+            Order::PerShard => (audit.out_of_order, "of their shard"),
+        };
+        ensure(late == 0, || {
+            format!("{}: {late} messages came after later ones {within}", self.circumstances)
+        })?;
+        ensure(audit.unjudged == 0, || {
+            format!(
+                "{}: the order of {} messages cannot be judged, because their shard is not told",
+                self.circumstances, audit.unjudged
+            )
+        })
     }
 
     /// All messages came as they were sealed, with what the feed gave them.
@@ -98,7 +118,7 @@ pub(super) fn count(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
 /// See [`super::CHECKS`].
 pub(super) fn order(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
     let promise = subject.promise();
-    if !promise.ordered {
+    if promise.order == Order::None {
         return Err(Stop::NotApplicable("order is not promised".into()));
     }
     for intent in subject.carriers(style) {
@@ -106,12 +126,9 @@ pub(super) fn order(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
             let trial = Trial { instances: &[("sender", 2)], ..Trial::new(*way, COUNT) };
             let ran = subject.run(style, one_hop::<InOrder>(style, intent), &trial)?;
             ran.completed(COUNT)?;
-            let reordered = ran.outcome.audit.reordered;
-            ensure(reordered == 0, || {
-                format!("{}: {reordered} messages came after later ones", ran.circumstances)
-            })?;
-            // What comes again comes late.
-            if !promise.may_duplicate {
+            ran.in_order(promise.order)?;
+            // What comes again comes late. A shard may hold several keys or a part of one: only the audit knows it.
+            if !promise.may_duplicate() && promise.order != Order::PerShard {
                 ran.nothing_wrong("a message came after a later one of its key")?;
             }
         }

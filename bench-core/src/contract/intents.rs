@@ -23,7 +23,7 @@ pub(super) fn fan_out(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
     for way in subject.ways() {
         let ran = subject.run(style, topics(style), &Trial::new(*way, COUNT))?;
         ran.completed(COUNT)?;
-        if subject.promise().lossless {
+        if subject.promise().is_lossless() {
             for (destination, receiver) in [
                 ("sender.told", "receiver"),
                 ("sender.told", "slow"),

@@ -61,7 +61,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "order",
-        proves: "messages of one producer, and so of one key, arrive in the order they were sent, where that is promised",
+        proves: "messages of one producer, key or shard arrive in the order they were sent, whichever is promised",
         run: deliveries::order,
     },
     Check {
@@ -167,16 +167,16 @@ pub fn check_where(
     wanted: impl Fn(Style, &'static str) -> bool,
 ) -> Report {
     let mut report = Report { transport: entry.name.to_owned(), lines: Vec::new() };
-    let made = match entry.made(options) {
-        Ok(made) => made,
+    let made = entry.made(options);
+    let made = made.and_then(|made| Subject::new(entry, options, &*made));
+    let subject = match made {
+        Ok(subject) => subject,
         Err(error) => {
             let verdict = Verdict::Failed(format!("the transport is not made: {error}"));
             report.lines.push(Line { check: MAKE, style: Style::Message, verdict });
             return report;
         }
     };
-    let subject = Subject::new(entry, options, &*made);
-    drop(made);
     for style in Style::ALL {
         // Of a style it does not have, only the refusal can be checked.
         let applies = |check: &&Check| entry.intents(style).is_some() || check.name == "refusal";

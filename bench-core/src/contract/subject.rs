@@ -10,7 +10,8 @@ use crate::{
     dispatcher::Dispatcher,
     outcome::Outcome,
     plan::TrialPlan,
-    registry::{Options, Promise, RunsOn, TransportEntry},
+    promise::{Asked, Promise},
+    registry::{Options, RunsOn, TransportEntry},
     scenario::{Intent, Scenario, Style},
     transport::OpenError,
 };
@@ -77,8 +78,16 @@ enum Sent {
 
 impl<'a> Subject<'a> {
     /// The transport that `made` is one of.
-    pub(super) fn new(entry: &'a TransportEntry, options: &'a Options, made: &dyn Dispatcher) -> Self {
-        Self { entry, options, promise: made.promise(entry.promise), hangs: Cell::new(false) }
+    ///
+    /// # Errors
+    /// It refuses what nobody asked for.
+    pub(super) fn new(
+        entry: &'a TransportEntry,
+        options: &'a Options,
+        made: &dyn Dispatcher,
+    ) -> Result<Self, String> {
+        let promise = made.promise(entry.promise, &Asked::default())?;
+        Ok(Self { entry, options, promise, hangs: Cell::new(false) })
     }
 
     /// Whether a run was given up.
@@ -140,7 +149,10 @@ impl<'a> Subject<'a> {
         let made = self.entry.made(self.options);
         let dispatcher = made.map_err(|error| Stop::Fails(format!("the transport is not made: {error}")))?;
         let circumstances: Vec<_> = trials.iter().map(|(_, trial)| trial.circumstances()).collect();
-        let plan = |(scenario, trial): (Scenario, Trial)| Ok((trial.plan(style, scenario)?, trial));
+        let order = self.promise.order;
+        let plan = |(scenario, trial): (Scenario, Trial)| {
+            Ok((TrialPlan { order, ..trial.plan(style, scenario)? }, trial))
+        };
         let plans = trials.into_iter().map(plan).collect::<Result<Vec<_>, Stop>>()?;
         let in_real_time = self.entry.runs_on != RunsOn::Simulation;
         let results = on_own_thread(dispatcher, plans, in_real_time)?;

@@ -163,6 +163,8 @@ impl Trial {
             kill: None,
             reconnect: None,
             unconfirmed: crate::drive::ledger::WINDOW,
+            acks: Default::default(),
+            order: Default::default(),
         })
     }
 

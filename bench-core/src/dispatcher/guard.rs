@@ -370,6 +370,8 @@ mod tests {
             kill: None,
             reconnect: None,
             unconfirmed: crate::drive::ledger::WINDOW,
+            acks: Default::default(),
+            order: Default::default(),
         }
     }
 

@@ -27,7 +27,7 @@ use crate::{
     outcome::{Outage, Outcome},
     plan::{TrialPlan, Victim},
     port::{AsyncRecvPort, AsyncSendPort, PortError},
-    registry::Promise,
+    promise::{Asked, Promise},
     session::{Control, Session, ends, rings},
     transport::{AsyncTransport, Cleaned, Endpoints, OpenError},
     wiring::Wiring,
@@ -70,8 +70,8 @@ const CLOSE: Duration = Duration::from_secs(12);
 const FINISH: Duration = Duration::from_secs(4);
 
 impl<T: AsyncTransport> Dispatcher for Tasked<T> {
-    fn promise(&self, listed: Promise) -> Promise {
-        self.0.promise(listed)
+    fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
+        self.0.promise(listed, asked)
     }
 
     fn shares_connections(&self) -> bool {

@@ -27,7 +27,7 @@ use crate::{
     outcome::{Outage, Outcome},
     plan::TrialPlan,
     port::{PortError, RecvPort, SendPort},
-    registry::Promise,
+    promise::{Asked, Promise},
     session::{Control, Session, rings},
     transport::{Cleaned, Endpoint, Endpoints, OpenError, Queues, Reopen, Transport},
     wiring::Wiring,
@@ -47,8 +47,8 @@ use std::{
 pub struct Threaded<T>(pub T);
 
 impl<T: Transport> Dispatcher for Threaded<T> {
-    fn promise(&self, listed: Promise) -> Promise {
-        self.0.promise(listed)
+    fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
+        self.0.promise(listed, asked)
     }
 
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {

@@ -319,7 +319,7 @@ impl Lane {
             self.note_replies(batch);
         }
         let LaneSpec { reactor, out, pool, counters, .. } = &mut self.spec;
-        let is_usual = out.recorder.receive(batch, now_ns, pool);
+        let is_usual = out.recorder.receive(batch, told, now_ns, pool);
         counters.doing.set(Act::Handler);
         if is_usual {
             reactor.react(batch, out);

@@ -121,6 +121,8 @@ fn plan(services: Vec<Service>, routes: Vec<Route>, flows: u32) -> TrialPlan {
         kill: None,
         reconnect: None,
         unconfirmed: crate::drive::ledger::WINDOW,
+        acks: Default::default(),
+        order: Default::default(),
     }
 }
 

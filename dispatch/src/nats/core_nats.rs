@@ -24,7 +24,7 @@ pub(super) fn entry() -> TransportEntry {
     TransportEntry {
         name: "nats",
         summary: "core NATS: subjects, queue groups and native reply subjects; at most once, without storage",
-        promise: Promise { lossless: false, ..BROKER.promise },
+        promise: Promise { delivery: promise::Delivery::AtMostOnce, ..BROKER.promise },
         options: &OPTIONS,
         make: |options| Ok(Box::new(Tasked::new(Nats { server: Server::from_options(options)? }))),
         ..BROKER

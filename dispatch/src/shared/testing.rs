@@ -279,6 +279,8 @@ impl Trial {
             kill: None,
             reconnect: None,
             unconfirmed: self.unconfirmed,
+            acks: Default::default(),
+            order: Default::default(),
         }
     }
 

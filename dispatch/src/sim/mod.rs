@@ -16,7 +16,7 @@ use drumpost_core::{
     outcome::Outcome,
     plan::TrialPlan,
     port::{Confirmed, Inbox, PortError, RecvPort, SendPort, Told},
-    registry::{Promise, RunsOn, TransportEntry},
+    registry::{Asked, Order, Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
     session::Session,
     transport::{Endpoint, OpenError, Transport},
@@ -76,9 +76,10 @@ pub struct Sim {
 }
 
 impl Dispatcher for Sim {
-    fn promise(&self, listed: Promise) -> Promise {
-        // Several servers overtake each other.
-        Promise { ordered: self.spec.servers == 1, ..listed }
+    fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
+        let realised = || asked.guarantee.unwrap_or(listed.delivery);
+        let delivery = self.spec.delivery.unwrap_or_else(realised);
+        Promise { delivery, order: self.spec.order, ..listed }.when(asked)
     }
 
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
@@ -212,6 +213,8 @@ impl<C: Now + Clone + Send, const CONFIRMS: bool> Target<C, CONFIRMS> {
                 from: Arc::clone(&stations[service]),
                 member: usize::from(instance - wiring.services[service].instances.start),
                 buffer: Vec::with_capacity(wiring.batch),
+                told: Vec::with_capacity(wiring.batch),
+                tells_shards: sim.spec.order == Order::PerShard,
                 looked_ns: 0,
                 clock: clock.clone(),
             };
@@ -307,6 +310,9 @@ struct Receiver<C> {
     from: Arc<Shared>,
     member: usize,
     buffer: Vec<Message>,
+    /// The shard of each message in the buffer, where order is promised within shards.
+    told: Vec<Told>,
+    tells_shards: bool,
     /// When the station was last asked for what is served.
     looked_ns: u64,
     clock: C,
@@ -342,7 +348,13 @@ impl<C: Now + Send> RecvPort for Receiver<C> {
             lock(&self.from.station).drain(max, self.looked_ns, &mut self.buffer);
         }
         if !self.buffer.is_empty() {
-            on_batch(&self.buffer, &[]);
+            self.told.clear();
+            if self.tells_shards {
+                self.told.extend(
+                    self.buffer.iter().map(|message| Told { attempt: 0, shard: station::shard(message) }),
+                );
+            }
+            on_batch(&self.buffer, &self.told);
         }
         Ok(self.buffer.len())
     }
@@ -375,6 +387,8 @@ mod tests {
             from: Arc::clone(&from),
             member: 0,
             buffer: Vec::new(),
+            told: Vec::new(),
+            tells_shards: false,
             looked_ns: 0,
             clock: clock.clone(),
         };

@@ -1,6 +1,9 @@
 //! The grammar of `--sim`: `service=exp:1ms,servers=1,stall=1s/60s,loss=3/1000,clock=virtual`.
 
-use drumpost_core::options::{Grammar, OptionEntry, Options, Values};
+use drumpost_core::{
+    options::{Grammar, OptionEntry, Options, Values},
+    promise::{Delivery, Order},
+};
 use drumpost_defects::{Defect, is_in};
 use std::{fmt, str::FromStr};
 
@@ -88,6 +91,12 @@ pub struct SimSpec {
     pub confirm: Option<ServiceTime>,
     /// Messages that it refuses, and tells their sender so.
     pub refuse: Option<Share>,
+    /// Messages that it delivers after the next one of the same key or shard.
+    pub misorder: Option<Share>,
+    /// The order that it promises.
+    pub order: Order,
+    /// The delivery that it promises; `None`: what is asked for.
+    pub delivery: Option<Delivery>,
     /// Virtual unless said otherwise.
     pub clock: SimClock,
 }
@@ -103,6 +112,9 @@ impl Default for SimSpec {
             reorder: None,
             confirm: None,
             refuse: None,
+            misorder: None,
+            order: Order::PerProducer,
+            delivery: None,
             clock: SimClock::Virtual,
         }
     }
@@ -121,7 +133,7 @@ fn wrong<T>(text: impl Into<String>) -> Result<T, SpecError> {
 const SHARE: Grammar = Grammar::Form { form: "A/B", check: |text| share(text).map(drop) };
 
 /// The keys of `--sim`, declared as options are.
-pub static KEYS: [OptionEntry; 9] = [
+pub static KEYS: [OptionEntry; 12] = [
     OptionEntry::new(
         "service",
         Grammar::Form {
@@ -166,6 +178,24 @@ pub static KEYS: [OptionEntry; 9] = [
         SHARE,
         "the first A of every B messages of a producer are refused, and their sender is told; needs confirm",
     ),
+    OptionEntry::optional(
+        "misorder",
+        SHARE,
+        "the first A of every B messages of a producer are delivered after the next one of their key or shard, which breaks \
+         the order that is promised",
+    ),
+    OptionEntry::optional(
+        "order",
+        Grammar::Word(&["producer", "key", "shard", "none"]),
+        "order that is promised; with key or shard, reorder= changes places only with messages of another key or shard",
+    )
+    .or_else("producer; none with several servers"),
+    OptionEntry::optional(
+        "delivery",
+        Grammar::Word(&["exactly-once", "at-least-once", "at-most-once"]),
+        "delivery that is promised; at-most-once allows loss=, at-least-once allows duplicate=",
+    )
+    .or_else("what --guarantee asks for, or exactly-once"),
     OptionEntry::new(
         "clock",
         Grammar::Word(&["virtual", "real"]),
@@ -217,15 +247,29 @@ impl SimSpec {
                 "refuse: it needs confirm, such as confirm=fixed:1ms, by which senders are told".into()
             );
         }
+        let order = values.is_set("order").then(|| match values.word("order") {
+            "key" => Order::PerKey,
+            "shard" => Order::PerShard,
+            "none" => Order::None,
+            _ => Order::PerProducer,
+        });
+        let servers = values.count("servers");
+        if servers > 1 && order.is_some_and(|order| order != Order::None) {
+            return Err("several servers overtake each other: use order=none, or servers=1".into());
+        }
+        let delivery = values.is_set("delivery").then(|| values.word("delivery").parse()).transpose()?;
         Ok(Self {
             confirm,
             refuse,
             service: service(values.text("service").unwrap_or_default())?,
-            servers: u32::try_from(values.count("servers")).unwrap_or(u32::MAX),
+            servers: u32::try_from(servers).unwrap_or(u32::MAX),
             stall: values.text("stall").map(stall).transpose()?,
             loss: rule("loss")?,
             duplicate: rule("duplicate")?,
             reorder: rule("reorder")?,
+            misorder: rule("misorder")?,
+            order: order.unwrap_or(if servers > 1 { Order::None } else { Order::PerProducer }),
+            delivery,
             clock: if values.word("clock") == "real" { SimClock::Real } else { SimClock::Virtual },
         })
     }
@@ -336,6 +380,9 @@ mod tests {
             ("loss=5/3", "first A of every B"),
             ("loss=1/0", "first A of every B"),
             ("clock=wall", "\"wall\" is not `virtual` or `real`"),
+            ("servers=2,order=key", "several servers overtake each other"),
+            ("order=keys", "\"keys\" is not `producer`, `key`, `shard` or `none`"),
+            ("delivery=once", "\"once\" is not `exactly-once`, `at-least-once` or `at-most-once`"),
             ("servers=0", "servers: \"0\" is not a whole number from 1 to 100000"),
             ("loss=1/2,loss=1/3", "twice"),
             ("fast", "not `key=value`"),

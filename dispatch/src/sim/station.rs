@@ -3,14 +3,17 @@
 //! The caller passes the time. A station knows no clock, no port and no thread.
 
 use super::spec::{ServiceTime, SimSpec};
-use drumpost_core::message::Message;
+use drumpost_core::{message::Message, promise::Order};
 use rand::{SeedableRng, rngs::StdRng};
 use rand_distr::{Distribution, Exp1, StandardNormal};
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
+    collections::{BinaryHeap, HashMap, hash_map::Entry},
+    hash::Hash,
 };
 
+/// Shards among which keys are divided where order is promised within shards.
+const SHARDS: u32 = 4;
 /// A message held back until its successor has passed is let go after this long without one.
 const HOLD_NS: u64 = 1_000_000_000;
 
@@ -48,6 +51,25 @@ struct Held {
     messages: Vec<Message>,
 }
 
+/// The shard of a message, counted from 1: its key's.
+pub(crate) const fn shard(message: &Message) -> u16 {
+    (message.key % SHARDS) as u16 + 1
+}
+
+type HeldBack<K> = HashMap<K, Held>;
+
+fn hold<K>(held: Entry<'_, K, Held>, message: Message, now_ns: u64) {
+    held.or_insert_with(|| Held { since_ns: now_ns, messages: Vec::new() }).messages.push(message);
+}
+
+/// Takes what has been held back for too long, in an order that does not depend on the map's.
+fn take_overdue<K: Ord + Copy + Hash>(held: &mut HeldBack<K>, now_ns: u64) -> Vec<Held> {
+    let overdue = held.iter().filter(|(_, held)| held.since_ns + HOLD_NS <= now_ns);
+    let mut names: Vec<K> = overdue.map(|(name, _)| *name).collect();
+    names.sort_unstable();
+    names.into_iter().filter_map(|name| held.remove(&name)).collect()
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Station {
@@ -59,7 +81,9 @@ pub(crate) struct Station {
     served: BinaryHeap<Reverse<Served>>,
     serial: u64,
     /// By stream (destination and producer).
-    held: HashMap<(u16, u16), Held>,
+    held: HeldBack<(u16, u16)>,
+    /// By stream and part: held back until a message of the same part has passed.
+    misheld: HeldBack<((u16, u16), u32)>,
     /// A sender was refused since the last stall began.
     refused: bool,
 }
@@ -74,6 +98,7 @@ impl Station {
             served: BinaryHeap::new(),
             serial: 0,
             held: HashMap::new(),
+            misheld: HashMap::new(),
             refused: false,
         }
     }
@@ -91,7 +116,7 @@ impl Station {
 
     /// Hands over up to `max` messages whose service is over.
     pub(crate) fn drain(&mut self, max: usize, now_ns: u64, into: &mut Vec<Message>) {
-        if !self.held.is_empty() {
+        if !self.held.is_empty() || !self.misheld.is_empty() {
             self.release_overdue(now_ns);
         }
         while into.len() < max && self.served.peek().is_some_and(|Reverse(next)| next.at_ns <= now_ns) {
@@ -104,7 +129,7 @@ impl Station {
     /// When it next does something by itself, after `now_ns`.
     pub(crate) fn next_event_ns(&self, now_ns: u64) -> Option<u64> {
         let served = self.served.peek().map(|Reverse(next)| next.at_ns);
-        let held = self.held.values().map(|held| held.since_ns + HOLD_NS).min();
+        let held = self.held.values().chain(self.misheld.values()).map(|held| held.since_ns + HOLD_NS).min();
         let stall = self.stall_end_ns(now_ns).filter(|_| self.refused);
         [served, held, stall].into_iter().flatten().filter(|at_ns| *at_ns > now_ns).min()
     }
@@ -115,35 +140,67 @@ impl Station {
         (now_ns >= begins_ns).then_some(ends_ns)
     }
 
-    /// One message arrives: lost, held back, or served, with whatever was held back for it.
-    fn arrive(&mut self, message: &Message, now_ns: u64) {
-        let applies = |rule: Option<super::spec::Share>| rule.is_some_and(|rule| rule.applies(message.seq));
-        let stream = (message.destination, message.producer());
-        let lost = applies(self.spec.loss);
-        if !lost && applies(self.spec.reorder) {
-            let held =
-                self.held.entry(stream).or_insert_with(|| Held { since_ns: now_ns, messages: Vec::new() });
-            held.messages.push(*message);
-            return;
-        }
-        if !lost {
-            self.serve(message, now_ns);
-        }
-        // Last held, first out: each passes after its successor.
-        if let Some(held) = self.held.remove(&stream) {
-            held.messages.iter().rev().for_each(|message| self.serve(message, now_ns));
+    /// The part of a stream within which order is promised: a key, one of a few shards, or the whole stream.
+    const fn part(&self, message: &Message) -> u32 {
+        match self.spec.order {
+            Order::PerKey => message.key,
+            Order::PerShard => shard(message) as u32,
+            Order::PerProducer | Order::None => 0,
         }
     }
 
-    fn release_overdue(&mut self, now_ns: u64) {
-        let overdue = |held: &Held| held.since_ns + HOLD_NS <= now_ns;
-        let mut streams: Vec<_> =
-            self.held.iter().filter(|(_, held)| overdue(held)).map(|(at, _)| *at).collect();
-        streams.sort_unstable();
-        for stream in streams {
-            if let Some(held) = self.held.remove(&stream) {
-                held.messages.iter().rev().for_each(|message| self.serve(message, now_ns));
+    /// One message arrives: lost, held back, or served, with whatever was held back for it.
+    fn arrive(&mut self, message: &Message, now_ns: u64) {
+        let applies = |rule: Option<super::spec::Share>| rule.is_some_and(|rule| rule.applies(message.seq));
+        let (stream, part) = ((message.destination, message.producer()), self.part(message));
+        let lost = applies(self.spec.loss);
+        if !lost && applies(self.spec.misorder) {
+            hold(self.misheld.entry((stream, part)), *message, now_ns);
+            return;
+        }
+        if !lost && applies(self.spec.reorder) {
+            hold(self.held.entry(stream), *message, now_ns);
+            return;
+        }
+        let held = self.held.remove(&stream).map_or_else(Vec::new, |held| held.messages);
+        if self.has_parts() {
+            // The promise is kept: those of the same part go before, in their order, and the others after.
+            let goes_before = |held: &Message| !lost && self.part(held) == part;
+            let (before, after): (Vec<_>, Vec<_>) = held.into_iter().partition(goes_before);
+            before.iter().for_each(|message| self.serve(message, now_ns));
+            if !lost {
+                self.serve(message, now_ns);
             }
+            after.iter().for_each(|message| self.serve(message, now_ns));
+        } else {
+            if !lost {
+                self.serve(message, now_ns);
+            }
+            // Last held, first out: each passes after its successor.
+            held.iter().rev().for_each(|message| self.serve(message, now_ns));
+        }
+        if let Some(held) = self.misheld.remove(&(stream, part)).filter(|_| !lost) {
+            held.messages.iter().for_each(|message| self.serve(message, now_ns));
+        }
+    }
+
+    /// Whether the promised order holds within parts of a stream.
+    const fn has_parts(&self) -> bool {
+        matches!(self.spec.order, Order::PerKey | Order::PerShard)
+    }
+
+    fn release_overdue(&mut self, now_ns: u64) {
+        for held in take_overdue(&mut self.held, now_ns) {
+            // In reverse, as behind a successor, but where that would break the promise.
+            let in_reverse = !self.has_parts();
+            let count = held.messages.len();
+            for at in 0..count {
+                let message = held.messages[if in_reverse { count - 1 - at } else { at }];
+                self.serve(&message, now_ns);
+            }
+        }
+        for held in take_overdue(&mut self.misheld, now_ns) {
+            held.messages.iter().for_each(|message| self.serve(message, now_ns));
         }
     }
 

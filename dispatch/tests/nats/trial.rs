@@ -205,6 +205,8 @@ impl Trial {
             kill: self.kill.clone(),
             reconnect: None,
             unconfirmed: 1024,
+            acks: Default::default(),
+            order: Default::default(),
         }
     }
 

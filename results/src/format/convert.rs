@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{FormatError, SCHEMA_VERSION, confirms, older, series, v1};
 use crate::model::{
-    ArrivalCheck, Audit, Cost, Distribution, Flows, Hop, Hygiene, LoadKind, Pairing, Promises, Record, Run,
-    ServerFigures, Setting, Status, Trial,
+    ArrivalCheck, Audit, Confirming, Cost, Delivery, Distribution, Flows, Hop, Hygiene, LoadKind, Order,
+    Pairing, Promises, Record, Run, ServerFigures, Setting, Status, Trial,
 };
 use crate::stats::Derived;
 use crate::verdict::{Validity, Verdict};
@@ -38,10 +38,9 @@ same_fields! {
     Flows { due, started, ended, unfinished, lost, refused, warmup_unfinished, ended_again, shed, dropped }
     Audit {
         sent, expected, delivered, unique, lost, unknown, duplicated, redelivered, reordered, displacement_max,
-        displacement_sum, corrupted, unrouted, lagged, confirmed, refused, unconfirmed, negative_deltas, over_range,
+        displacement_sum, out_of_order, unjudged, corrupted, unrouted, lagged, confirmed, refused, unconfirmed, negative_deltas, over_range,
         beyond_window,
     } + displacement_mean
-    Promises { ordered, tolerates_duplicates, lossless }
     Cost { window_ns, awake_ns, harness_ns, messages, flows }
     Hygiene {
         steal_ns, involuntary_switches, cores_ns, idle_ns, others_ns, window_ns, own_ns, busiest_thread_ns, throttled_ns,
@@ -49,6 +48,37 @@ same_fields! {
     }
     ArrivalCheck { process, planned_a2, sent_a2, critical, intervals }
     Verdict { status, host, reasons, notes }
+}
+
+impl From<&Promises> for v1::Promises {
+    fn from(own: &Promises) -> Self {
+        Self {
+            ordered: own.order == Order::PerProducer,
+            tolerates_duplicates: own.tolerates_duplicates(),
+            lossless: own.is_lossless(),
+            delivery: Some(own.delivery.into()),
+            order: Some(own.order.into()),
+            confirms: Some(own.confirms.into()),
+        }
+    }
+}
+
+impl From<v1::Promises> for Promises {
+    fn from(wire: v1::Promises) -> Self {
+        // Records that say no more than the flags.
+        let delivery = match (wire.lossless, wire.tolerates_duplicates) {
+            (true, false) => Delivery::ExactlyOnce,
+            (true, true) => Delivery::AtLeastOnce,
+            (false, false) => Delivery::AtMostOnce,
+            (false, true) => Delivery::Any,
+        };
+        let order = if wire.ordered { Order::PerProducer } else { Order::None };
+        Self {
+            delivery: wire.delivery.map_or(delivery, Into::into),
+            order: wire.order.map_or(order, Into::into),
+            confirms: wire.confirms.map_or(Confirming::None, Into::into),
+        }
+    }
 }
 
 macro_rules! same_words {
@@ -67,6 +97,9 @@ macro_rules! same_words {
 }
 
 same_words! {
+    Delivery = Delivery { AtMostOnce, AtLeastOnce, ExactlyOnce, Any }
+    Order = Order { None, PerKey, PerShard, PerProducer }
+    Confirming = Confirming { None, Written, Leader, Replicated, Durable }
     Status = Status { Ok, Interrupted, Refused, Failed }
     LoadKind = Load { Closed, Open }
     Validity = Validity { Valid, Suspect, Invalid }

@@ -190,6 +190,10 @@ pub struct Audit {
     pub displacement_sum: Option<u64>,
     #[serde(default)]
     pub displacement_mean: Option<f64>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub out_of_order: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unjudged: u64,
     pub corrupted: u64,
     pub unrouted: u64,
     pub lagged: u64,
@@ -202,12 +206,47 @@ pub struct Audit {
     pub beyond_window: u64,
 }
 
+/// The three flags are those of records that have no more. They follow from the other fields.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Promises {
     pub ordered: bool,
     pub tolerates_duplicates: bool,
     #[serde(default = "yes")]
     pub lossless: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<Delivery>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirms: Option<Confirming>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Delivery {
+    AtMostOnce,
+    AtLeastOnce,
+    ExactlyOnce,
+    Any,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    None,
+    PerKey,
+    PerShard,
+    PerProducer,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confirming {
+    None,
+    Written,
+    Leader,
+    Replicated,
+    Durable,
 }
 
 /// Documents that do not say were written when any loss was a fault.

@@ -24,13 +24,19 @@ pub struct Audit {
     /// Deliveries that the transport marked as repeated, whether or not the first one had been handled. `None` where it
     /// marks none, and in records that do not say.
     pub redelivered: Option<u64>,
-    /// Sequence below the next expected of its producer and key (RFC 4737).
+    /// Sequence below the next expected of its producer at this destination (RFC 4737), whatever order is promised.
     pub reordered: u64,
     /// How far the reordered lay behind the highest sequence number their receiver had seen of their producer: the
     /// furthest. `None` where none was reordered, and in records that do not say.
     pub displacement_max: Option<u64>,
     /// As `displacement_max`, of all reordered together.
     pub displacement_sum: Option<u64>,
+    /// After a later message of the same key or shard, where order is promised within them. Zero otherwise, and in records that
+    /// do not say.
+    pub out_of_order: u64,
+    /// Not judged, where order is promised within keys or shards: one key or shard too many, or a shard that the transport does
+    /// not tell. Zero otherwise, and in records that do not say.
+    pub unjudged: u64,
     /// The message, its payload or its application headers did not match its check.
     pub corrupted: u64,
     /// Emitted by a handler, but no route carries its kind.
@@ -67,6 +73,8 @@ impl Audit {
             reordered,
             displacement_max,
             displacement_sum,
+            out_of_order,
+            unjudged,
             corrupted,
             unrouted,
             lagged,
@@ -88,6 +96,8 @@ impl Audit {
         self.reordered += reordered;
         self.displacement_max = self.displacement_max.max(displacement_max);
         self.displacement_sum = add(self.displacement_sum, displacement_sum);
+        self.out_of_order += out_of_order;
+        self.unjudged += unjudged;
         self.corrupted += corrupted;
         self.unrouted += unrouted;
         self.lagged += lagged;
@@ -114,58 +124,105 @@ fn add(a: Option<u64>, b: Option<u64>) -> Option<u64> {
     }
 }
 
-/// The promises of a transport about delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Promises {
-    /// Messages of one producer and key arrive in the order they were sent.
-    pub ordered: bool,
-    /// At least once: a message may arrive again.
-    pub tolerates_duplicates: bool,
-    /// Every message that the transport accepted arrives.
-    pub lossless: bool,
+/// How often a message that the transport accepted is delivered, as the transport promises.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// It may be lost and is never delivered twice.
+    AtMostOnce,
+    /// It is never lost and may be delivered several times.
+    AtLeastOnce,
+    /// Neither lost nor delivered twice.
+    #[default]
+    ExactlyOnce,
+    /// It may be lost and may be delivered several times. Only records of earlier versions have it.
+    Any,
 }
 
-impl Default for Promises {
-    /// In order, exactly once.
-    fn default() -> Self {
-        Self { ordered: true, tolerates_duplicates: false, lossless: true }
-    }
+/// The order in which messages of one producer to one destination arrive, as the transport promises.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// None.
+    None,
+    /// That of sending, within a key.
+    PerKey,
+    /// That of sending, within a shard.
+    PerShard,
+    /// That of sending.
+    #[default]
+    PerProducer,
+}
+
+/// What a confirm says of a message to its sender, as the transport promises.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Confirming {
+    /// There are no confirms, or the record does not say.
+    #[default]
+    None,
+    /// It was written to the connection.
+    Written,
+    /// The server has it.
+    Leader,
+    /// Several servers have it.
+    Replicated,
+    /// It is on a disk that was told to keep it.
+    Durable,
+}
+
+/// The promises of a transport, by which its counts are judged. The default: in order, exactly once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Promises {
+    /// How often an accepted message is delivered.
+    pub delivery: Delivery,
+    /// In which order messages arrive.
+    pub order: Order,
+    /// What a confirm says.
+    pub confirms: Confirming,
 }
 
 impl Promises {
+    /// Every message that the transport accepted arrives.
+    #[must_use]
+    pub const fn is_lossless(&self) -> bool {
+        matches!(self.delivery, Delivery::AtLeastOnce | Delivery::ExactlyOnce)
+    }
+
+    /// A message may arrive again.
+    #[must_use]
+    pub const fn tolerates_duplicates(&self) -> bool {
+        matches!(self.delivery, Delivery::AtLeastOnce | Delivery::Any)
+    }
+
+    /// Each count with a word for it, and whether the promise allows it. Reordering across keys or shards is allowed where order
+    /// holds within them; what then breaks it is counted apart.
+    fn counts(&self, audit: &Audit) -> [(u64, &'static str, bool); 5] {
+        let within = match self.order {
+            Order::PerShard => "out of order within their shard",
+            _ => "out of order within their key",
+        };
+        [
+            (audit.lost, "lost", !self.is_lossless()),
+            (audit.duplicated, "duplicated", self.tolerates_duplicates()),
+            (audit.reordered, "reordered", self.order != Order::PerProducer),
+            (audit.out_of_order, within, false),
+            (audit.corrupted, "corrupted", false),
+        ]
+    }
+
     /// The faults among the counts, each as a figure and a word: `12 lost`. Empty: nothing promised was broken.
     #[must_use]
     pub fn faults(&self, audit: &Audit) -> Vec<(u64, &'static str)> {
-        let counts = [
-            (audit.lost, "lost", self.lossless),
-            (audit.duplicated, "duplicated", !self.tolerates_duplicates),
-            (audit.reordered, "reordered", self.ordered),
-            (audit.corrupted, "corrupted", true),
-        ];
-        counts
-            .into_iter()
-            .filter(|(n, _, promised)| *n > 0 && *promised)
-            .map(|(n, word, _)| (n, word))
-            .collect()
+        let faults = self.counts(audit).into_iter().filter(|(n, _, allowed)| *n > 0 && !allowed);
+        faults.map(|(n, word, _)| (n, word)).collect()
     }
 
     /// The transport's doing that it does not promise to leave undone, as in [`Promises::faults`].
     #[must_use]
     pub fn allowed(&self, audit: &Audit) -> Vec<(u64, &'static str)> {
-        let counts = [
-            (audit.lost, "lost", !self.lossless),
-            (audit.duplicated, "duplicated", self.tolerates_duplicates),
-            (audit.reordered, "reordered", !self.ordered),
-        ];
-        counts
-            .into_iter()
-            .filter(|(n, _, allowed)| *n > 0 && *allowed)
-            .map(|(n, word, _)| (n, word))
-            .collect()
+        let allowed = self.counts(audit).into_iter().filter(|(n, _, allowed)| *n > 0 && *allowed);
+        allowed.map(|(n, word, _)| (n, word)).collect()
     }
 
-    /// True if anything is corrupted, lost where nothing may be, duplicated without at-least-once, or reordered where order
-    /// is promised.
+    /// True if anything is corrupted, lost where nothing may be, duplicated without at-least-once, or out of the promised order.
     #[must_use]
     pub fn broken_by(&self, audit: &Audit) -> bool {
         !self.faults(audit).is_empty()
@@ -180,8 +237,8 @@ mod tests {
     #[test]
     fn only_what_is_promised_is_a_fault() {
         let strict = Promises::default();
-        let lax = Promises { ordered: false, tolerates_duplicates: true, lossless: true };
-        let lossy = Promises { lossless: false, ..strict };
+        let lax = Promises { order: Order::None, delivery: Delivery::AtLeastOnce, ..strict };
+        let lossy = Promises { delivery: Delivery::AtMostOnce, ..strict };
         let of = |lost, duplicated, reordered, corrupted| Audit {
             lost,
             duplicated,
@@ -201,7 +258,20 @@ mod tests {
         );
     }
 
-    fn audit(n: [u64; 19]) -> Audit {
+    #[test]
+    fn order_is_judged_within_what_it_is_promised_for() {
+        let audit = Audit { reordered: 9, out_of_order: 2, ..Audit::default() };
+        let of = |order| Promises { order, ..Promises::default() };
+        assert_eq!(of(Order::PerProducer).allowed(&Audit { out_of_order: 0, ..audit }), []);
+        assert_eq!(of(Order::PerKey).faults(&audit), [(2, "out of order within their key")]);
+        assert_eq!(of(Order::PerShard).faults(&audit), [(2, "out of order within their shard")]);
+        assert_eq!(of(Order::PerKey).allowed(&audit), [(9, "reordered")]);
+        let across = Audit { out_of_order: 0, ..audit };
+        assert!(!of(Order::PerKey).broken_by(&across) && of(Order::PerProducer).broken_by(&across));
+        assert!(!of(Order::None).broken_by(&across));
+    }
+
+    fn audit(n: [u64; 21]) -> Audit {
         Audit {
             sent: n[0],
             expected: n[1],
@@ -223,6 +293,8 @@ mod tests {
             displacement_sum: (n[6] > 0).then_some(n[16]),
             unknown: n[17],
             refused: n[18].is_multiple_of(2).then_some(n[18]),
+            out_of_order: n[19],
+            unjudged: n[20],
         }
     }
 
@@ -245,7 +317,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn counts_add_up_in_any_order(a: [u32; 19], b: [u32; 19], c: [u32; 19]) {
+        fn counts_add_up_in_any_order(a: [u32; 21], b: [u32; 21], c: [u32; 21]) {
             let [a, b, c] = [a, b, c].map(|n| audit(n.map(u64::from)));
             let sum = |parts: [Audit; 3]| parts.iter().fold(Audit::default(), |mut sum, part| { sum.merge(part); sum });
             prop_assert_eq!(sum([a, b, c]), sum([c, a, b]));

@@ -15,7 +15,7 @@ mod trial;
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use audit::{Audit, Promises};
+pub use audit::{Audit, Confirming, Delivery, Order, Promises};
 pub use confirms::{ConfirmTimes, Outage, OutageCause};
 pub use distribution::{Distribution, DistributionError, samples_needed};
 pub use series::{POINTS_AT_MOST, Point, Series};

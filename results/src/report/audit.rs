@@ -4,18 +4,20 @@
 
 use super::Tone;
 use super::grid::Cell;
-use crate::model::{Audit, Run};
+use crate::model::{Audit, Order, Run};
 use crate::units;
 
 /// `ok`, or the counts of faults. Counts that the promise allows follow: `12 lost, 3 duplicated`, `ok, 1,025 lost (allowed)`.
 pub(super) fn audit(run: &Run, audit: &Audit) -> Cell {
     let promises = &run.promises;
     let counts = [
-        (audit.lost, "lost", !promises.lossless),
+        (audit.lost, "lost", !promises.is_lossless()),
         (audit.unknown, "unknown", false),
-        (audit.duplicated, "duplicated", promises.tolerates_duplicates),
+        (audit.duplicated, "duplicated", promises.tolerates_duplicates()),
         (audit.redelivered.unwrap_or(0), "redelivered", true),
-        (audit.reordered, "reordered", !promises.ordered),
+        (audit.reordered, "reordered", promises.order != Order::PerProducer),
+        (audit.out_of_order, within(promises.order), false),
+        (audit.unjudged, "not judged", true),
         (audit.corrupted, "corrupted", false),
         (audit.refused.unwrap_or(0), "refused", false),
         (audit.unconfirmed.unwrap_or(0), "unconfirmed", false),
@@ -35,6 +37,14 @@ pub(super) fn audit(run: &Run, audit: &Audit) -> Cell {
         parts.insert(0, "ok".to_owned());
     }
     Cell::new(tone, parts.join(", "))
+}
+
+/// What messages are out of order within.
+const fn within(order: Order) -> &'static str {
+    match order {
+        Order::PerShard => "out of shard order",
+        _ => "out of key order",
+    }
 }
 
 /// Counts of confirmed, refused and unconfirmed messages, if the transport confirms messages.

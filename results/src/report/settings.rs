@@ -10,7 +10,7 @@ use crate::units;
 use crate::verdict::Thresholds;
 
 /// Keys of the settings that are shown under every table, in this order. Other settings of a record follow by name.
-pub const FAIRNESS: [&str; 30] = [
+pub const FAIRNESS: [&str; 31] = [
     "rate_per_s",
     "arrivals",
     "trace_columns",
@@ -32,6 +32,7 @@ pub const FAIRNESS: [&str; 30] = [
     "placement",
     "wait",
     "acks",
+    "acknowledge",
     "persistence",
     "promise",
     "guarantee",

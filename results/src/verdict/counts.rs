@@ -3,7 +3,7 @@
 //! Does not live here: which counts are faults (`model::Promises`) and the exit code (the command line).
 
 use super::{Thresholds, Validity, Verdict};
-use crate::model::{LoadKind, Run, Status, samples_needed};
+use crate::model::{LoadKind, Order, Run, Status, samples_needed};
 use crate::units;
 
 /// Times that could not be recorded exactly.
@@ -44,7 +44,7 @@ pub(super) fn check(run: &Run, thresholds: &Thresholds, verdict: &mut Verdict) {
 pub(super) fn check_losses(run: &Run, thresholds: &Thresholds, verdict: &mut Verdict) {
     let audit = run.audit();
     let share = (audit.lost as f64 / audit.expected.max(1) as f64).min(1.0);
-    if !run.promises.lossless && share > thresholds.lost {
+    if !run.promises.is_lossless() && share > thresholds.lost {
         let (lost, of) = (
             units::count(audit.lost),
             units::counted(audit.expected, "expected delivery", "expected deliveries"),
@@ -107,7 +107,7 @@ pub(super) fn add_notes(run: &Run, verdict: &mut Verdict) {
     let audit = run.audit();
     let message = |n: u64| units::counted(n, "message", "messages");
     let permits = "which the transport's promise allows";
-    if audit.duplicated > 0 && run.promises.tolerates_duplicates {
+    if audit.duplicated > 0 && run.promises.tolerates_duplicates() {
         let n = units::counted(audit.duplicated, "message was", "messages were");
         verdict.notes.push(format!("{n} delivered again, {permits}"));
     }
@@ -118,10 +118,24 @@ pub(super) fn add_notes(run: &Run, verdict: &mut Verdict) {
             "{n} marked by the transport as repeated; {first} of messages that had not been handled before"
         ));
     }
-    if audit.reordered > 0 && !run.promises.ordered {
-        verdict.notes.push(format!("{} out of order, {permits}", message(audit.reordered)));
+    if audit.reordered > 0 && run.promises.order != Order::PerProducer {
+        let other = match run.promises.order {
+            Order::PerKey => " across keys",
+            Order::PerShard => " across shards",
+            _ => "",
+        };
+        verdict.notes.push(format!("{} out of order{other}, {permits}", message(audit.reordered)));
     }
-    if audit.lost > 0 && !run.promises.lossless {
+    if audit.unjudged > 0 {
+        let n = message(audit.unjudged);
+        verdict.notes.push(match run.promises.order {
+            Order::PerShard => {
+                format!("the order of {n} was not judged: the transport did not tell their shard")
+            }
+            _ => format!("the order of {n} was not judged: a receiver keeps 65,536 keys of producers apart"),
+        });
+    }
+    if audit.lost > 0 && !run.promises.is_lossless() {
         let of = units::counted(audit.expected, "expected delivery", "expected deliveries");
         verdict.notes.push(format!("{} of {of} were lost, {permits}", units::count(audit.lost)));
     }

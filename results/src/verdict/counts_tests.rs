@@ -2,7 +2,7 @@
 
 use super::tests::{assert_reason, clean, judged, open};
 use super::*;
-use crate::model::{Audit, Flows, Hygiene, Promises, Record, Setting, Status, Trial};
+use crate::model::{Audit, Delivery, Flows, Hygiene, Promises, Record, Setting, Status, Trial};
 use crate::report::{self, Layout};
 use proptest::prelude::*;
 
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 fn lossy(change: impl FnOnce(&mut Trial)) -> Run {
     let mut trial = clean();
     change(&mut trial);
-    let promises = Promises { lossless: false, ..Promises::default() };
+    let promises = Promises { delivery: Delivery::AtMostOnce, ..Promises::default() };
     Run { trials: vec![trial], promises, ..Run::default() }
 }
 
@@ -225,7 +225,8 @@ proptest! {
     #[test]
     fn no_share_is_over_the_whole(trial in any_trial(), is_open: bool, lossless: bool) {
         let load = if is_open { LoadKind::Open } else { LoadKind::Closed };
-        let promises = Promises { lossless, ..Promises::default() };
+        let delivery = if lossless { Delivery::ExactlyOnce } else { Delivery::AtMostOnce };
+        let promises = Promises { delivery, ..Promises::default() };
         let mut run = Run { load, promises, trials: vec![trial], ..Run::default() };
         let mut limits = Thresholds::default();
         limits.set("lost", "0").unwrap();

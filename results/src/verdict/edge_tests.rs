@@ -4,7 +4,8 @@ use super::host::tests::{open as open_on, quiet};
 use super::tests::{assert_reason, clean, judged, open};
 use super::*;
 use crate::model::{
-    ArrivalCheck, Distribution, Flows, Hop, Hygiene, Point, Promises, Series, Setting, Status, Trial,
+    ArrivalCheck, Delivery, Distribution, Flows, Hop, Hygiene, Order, Point, Promises, Series, Setting,
+    Status, Trial,
 };
 
 fn run_of(load: LoadKind, trials: Vec<Trial>) -> Run {
@@ -150,7 +151,7 @@ fn a_limit_of_losses_is_a_share_of_what_was_expected() {
     let lost = |n: u64| {
         let mut trial = clean();
         (trial.audit.lost, trial.audit.unique) = (n, 300_000 - n);
-        let promises = Promises { lossless: false, ..Promises::default() };
+        let promises = Promises { delivery: Delivery::AtMostOnce, ..Promises::default() };
         let run = Run { promises, ..run_of(LoadKind::Closed, vec![trial]) };
         judge_by(&run, &limits(&[("lost", "1%")])).status
     };
@@ -159,7 +160,7 @@ fn a_limit_of_losses_is_a_share_of_what_was_expected() {
 
 #[test]
 fn what_a_contract_permits_is_noted_where_it_happened() {
-    let tolerant = Promises { tolerates_duplicates: true, ordered: false, lossless: false };
+    let tolerant = Promises { delivery: Delivery::Any, order: Order::None, ..Promises::default() };
     let notes = |promises: Promises, change: &dyn Fn(&mut Trial)| {
         let mut trial = clean();
         change(&mut trial);

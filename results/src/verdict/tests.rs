@@ -1,7 +1,7 @@
 //! Tests of each check of the verdict with a run that breaks only that check.
 
 use super::*;
-use crate::model::{Audit, Distribution, Flows, Point, Promises, Series, Status, Trial};
+use crate::model::{Audit, Delivery, Distribution, Flows, Point, Promises, Series, Status, Trial};
 
 /// 100,000 flows of 1 ms in 10 s at 10 k/s: ten in flight, nothing wrong.
 pub(super) fn clean() -> Trial {
@@ -193,7 +193,7 @@ fn a_broken_promise_is_listed_but_not_the_verdicts_business() {
     );
     let mut trial = clean();
     trial.audit.duplicated = 3;
-    let promises = Promises { tolerates_duplicates: true, ..Promises::default() };
+    let promises = Promises { delivery: Delivery::AtLeastOnce, ..Promises::default() };
     let verdict = judge_run(&Run { trials: vec![trial], promises, ..Run::default() });
     assert!(verdict.reasons.is_empty());
     assert_eq!(verdict.notes, ["3 messages were delivered again, which the transport's promise allows"]);

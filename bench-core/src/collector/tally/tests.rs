@@ -120,7 +120,7 @@ impl Bench {
         for seq in seqs {
             let mut message = Message::start(0, seq, 1, 0, 0).caused(Kind(0), destination, 0, seq);
             message.stamp(1, &self.pool);
-            recorder.receive(&[message], 2, &self.pool);
+            recorder.receive(&[message], &[], 2, &self.pool);
         }
         if recorder.has_rare_news() {
             recorder.publish_all(counters);

@@ -11,6 +11,7 @@ use crate::{
     payload::Pool,
     plan::TrialPlan,
     port::{Inbox, PortError, RecvPort, SendPort, Told},
+    promise::{Delivery, Order},
     registry::TransportEntry,
     scenario::{Intent, Style},
     transport::{Endpoint, Endpoints, OpenError, Transport},
@@ -42,6 +43,8 @@ pub(super) const CHEATS: &[Cheat] = &[
     caught("admits-half", "back-pressure", "what is lost is not what the transport says it dropped"),
     caught("duplicates", "count", "messages came again"),
     caught("reorders", "order", "messages came after later ones"),
+    caught("breaks-keys", "order", "messages came after later ones of their key"),
+    caught("no-shards", "order", "because their shard is not told"),
     caught("stamps-late", "stamps", "`sent` is not when they were handed to the transport"),
     caught("damages", "payload", "did not arrive as they were sealed"),
     caught("cuts", "payload", "another key or length"),
@@ -75,9 +78,11 @@ pub(super) fn entry_of(cheat: &str) -> TransportEntry {
             entry.intents = &[(Style::Message, &[Intent::Command, Intent::Request, Intent::Reply])];
         }
         "admits-half" => {
-            entry.promise.lossless = false;
+            entry.promise.delivery = Delivery::AtMostOnce;
             entry.promise.holds_up_senders = false;
         }
+        "breaks-keys" | "keeps-keys" => entry.promise.order = Order::PerKey,
+        "no-shards" => entry.promise.order = Order::PerShard,
         _ => {}
     }
     entry
@@ -225,9 +230,17 @@ impl Receiver {
             _ => {}
         }
         into.push(message);
-        if self.trick == "reorders" && seventh && into.len() > 1 {
-            let last = into.len() - 1;
-            into.swap(last - 1, last);
+        // Neighbours change places, and some that have another key, too.
+        let Some([.., before, last]) = into.get_mut(..).filter(|there| there.len() > 1) else { return };
+        let of_one_key = (before.producer(), before.key) == (last.producer(), last.key);
+        let swaps = match self.trick {
+            "reorders" => seventh,
+            "breaks-keys" => of_one_key,
+            "keeps-keys" => !of_one_key,
+            _ => false,
+        };
+        if swaps {
+            std::mem::swap(before, last);
         }
     }
 }
@@ -248,7 +261,12 @@ impl RecvPort for Receiver {
         }
         let (mut there, mut twisted) = (Vec::new(), Vec::new());
         // Enough to have neighbours.
-        let max = if self.trick == "reorders" { max.max(2) } else { max };
+        let neighbours = match self.trick {
+            "reorders" => 2,
+            "keeps-keys" => 64,
+            _ => 1,
+        };
+        let max = max.max(neighbours);
         let from = if self.trick == "ignores-waiting" { Inbox::All } else { from };
         self.inner.drain(from, max, |batch, _| there.extend_from_slice(batch))?;
         there.into_iter().for_each(|message| self.twist(message, &mut twisted));

@@ -10,7 +10,8 @@ use crate::{
     monitor::Watch,
     outcome::Outcome,
     plan::TrialPlan,
-    registry::{Options, Promise},
+    promise::{Asked, Order, Promise},
+    registry::Options,
     transport::OpenError,
 };
 use cheats::CHEATS;
@@ -47,15 +48,15 @@ impl Dispatcher for Relaxed {
         self.0.run(plan, watch)
     }
 
-    fn promise(&self, listed: Promise) -> Promise {
-        Promise { ordered: false, ..listed }
+    fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
+        Promise { order: Order::None, ..listed }.when(asked)
     }
 }
 
 #[test]
 fn what_the_options_made_of_a_promise_is_what_a_transport_is_held_to() {
     let mut entry = cheats::entry_of("reorders");
-    assert!(entry.promise.ordered);
+    assert_eq!(entry.promise.order, Order::PerProducer);
     entry.make = |options| Ok(Box::new(Relaxed((cheats::entry_of("reorders").make)(options)?)));
     let report = check_only(&entry, &cheat("reorders"), |check| check == "order");
     assert!(report.lines.iter().all(|line| matches!(line.verdict, Verdict::NotApplicable(_))), "{report}");
@@ -110,6 +111,8 @@ cheats_are_caught! {
     who_admits_half_of_what_he_drops_is_caught: "admits-half",
     who_duplicates_is_caught: "duplicates",
     who_reorders_is_caught: "reorders",
+    who_breaks_the_order_of_a_key_is_caught: "breaks-keys",
+    who_promises_order_within_shards_that_he_does_not_tell_is_caught: "no-shards",
     who_stamps_late_is_caught: "stamps-late",
     who_damages_is_caught: "damages",
     who_cuts_and_seals_again_is_caught: "cuts",

@@ -222,6 +222,8 @@ fn plan(placement: Placement, batch: usize) -> TrialPlan {
         kill: None,
         reconnect: None,
         unconfirmed: 1024,
+        acks: Default::default(),
+        order: Default::default(),
     }
 }
 

@@ -74,8 +74,10 @@ pub(super) fn entry() -> TransportEntry {
         name: "jetstream",
         summary: "NATS JetStream: streams, durable pull consumers, publisher confirms; at least once",
         promise: Promise {
-            ordered: false,
-            may_duplicate: true,
+            delivery: promise::Delivery::AtLeastOnce,
+            order: Order::None,
+            confirms: promise::Confirms::Leader,
+            acknowledges: &[Acks::After],
             acks: "publisher confirms, explicit acks after handling",
             persistence: "file, or memory with jetstream.storage=memory",
             ..BROKER.promise
@@ -116,9 +118,9 @@ impl AsyncTransport for JetStream {
 
     const REOPENS: bool = true;
 
-    fn promise(&self, listed: Promise) -> Promise {
+    fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
         let persistence = if self.storage == StorageType::File { "file" } else { "memory" };
-        Promise { persistence, ..listed }
+        Promise { persistence, ..listed }.when(asked)
     }
 
     async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {

@@ -1,0 +1,244 @@
+//! What a user asks of delivery, and what a transport then promises. The audit judges a run by the promise.
+
+pub use crate::guarantee::Guarantee as Delivery;
+use crate::guarantee::Guarantee;
+use std::{fmt, str::FromStr};
+
+/// The order in which messages of one producer to one destination arrive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// None.
+    None,
+    /// Messages with the same key arrive in the order they were sent.
+    PerKey,
+    /// Messages in the same shard (partition, message group) arrive in the order they were sent.
+    PerShard,
+    /// All messages of the producer to the destination arrive in the order they were sent.
+    #[default]
+    PerProducer,
+}
+
+impl Order {
+    /// All orders.
+    pub const ALL: [Self; 4] = [Self::None, Self::PerKey, Self::PerShard, Self::PerProducer];
+
+    /// `none`, `per-key`, `per-shard` or `per-producer`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::PerKey => "per-key",
+            Self::PerShard => "per-shard",
+            Self::PerProducer => "per-producer",
+        }
+    }
+}
+
+/// What a transport's confirm says of a message to its sender.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Confirms {
+    /// Nothing: there are no confirms.
+    #[default]
+    None,
+    /// It was written to the connection.
+    Written,
+    /// The server has it, or the leader of its partition does.
+    Leader,
+    /// As many servers have it as are asked for.
+    Replicated,
+    /// It is on a disk that was told to keep it.
+    Durable,
+}
+
+impl Confirms {
+    /// `none`, `written`, `leader`, `replicated` or `durable`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Written => "written",
+            Self::Leader => "leader",
+            Self::Replicated => "replicated",
+            Self::Durable => "durable",
+        }
+    }
+}
+
+/// When a receiver acknowledges a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Acks {
+    /// Before its handler gets it: what a receiver holds when it dies is lost.
+    Before,
+    /// After its handler has returned.
+    #[default]
+    After,
+    /// After what its handler sent is confirmed.
+    Confirmed,
+}
+
+impl Acks {
+    /// All times.
+    pub const ALL: [Self; 3] = [Self::Before, Self::After, Self::Confirmed];
+
+    /// `before`, `after` or `confirmed`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::After => "after",
+            Self::Confirmed => "confirmed",
+        }
+    }
+}
+
+impl fmt::Display for Acks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Acks {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|acks| acks.name() == text);
+        found.ok_or_else(|| format!("`{text}` is no time of an acknowledgement: before, after or confirmed"))
+    }
+}
+
+/// What a user asks of delivery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The least that has to be promised; `None`: whatever the transport promises.
+    pub guarantee: Option<Guarantee>,
+    /// When receivers acknowledge.
+    pub acks: Acks,
+}
+
+/// The promises of a transport. The audit judges a run by them, and the record states them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Promise {
+    /// Queues are bounded and a full one blocks the sender: the deadlock rule applies.
+    pub holds_up_senders: bool,
+    /// How often an accepted message is delivered.
+    pub delivery: Delivery,
+    /// In which order messages arrive.
+    pub order: Order,
+    /// What a confirm says.
+    pub confirms: Confirms,
+    /// When receivers can acknowledge; empty for a transport without acknowledgements.
+    pub acknowledges: &'static [Acks],
+    /// How deliveries are acknowledged, in a few words.
+    pub acks: &'static str,
+    /// Where the transport stores messages, in a few words.
+    pub persistence: &'static str,
+}
+
+impl Promise {
+    /// The promises of a bounded queue in memory.
+    pub const IN_MEMORY: Self = Self {
+        holds_up_senders: true,
+        delivery: Delivery::ExactlyOnce,
+        order: Order::PerProducer,
+        confirms: Confirms::None,
+        acknowledges: &[],
+        acks: "none",
+        persistence: "none",
+    };
+
+    /// Every accepted message is delivered.
+    #[must_use]
+    pub const fn is_lossless(&self) -> bool {
+        !matches!(self.delivery, Delivery::AtMostOnce)
+    }
+
+    /// A message may be delivered again.
+    #[must_use]
+    pub const fn may_duplicate(&self) -> bool {
+        matches!(self.delivery, Delivery::AtLeastOnce)
+    }
+
+    /// What is promised when this is asked for, by a transport that does nothing else for it: a guarantee that is asked for is
+    /// given or refused, and never weakened below what is listed. Acknowledging before handling makes at most once of at least
+    /// once, because what a receiver holds when it dies is lost.
+    ///
+    /// # Errors
+    /// A sentence that says what is promised, and what was asked for.
+    pub fn when(self, asked: &Asked) -> Result<Self, String> {
+        let can = |acks: &Acks| self.acknowledges.contains(acks);
+        let promised = match asked.acks {
+            // What a transport without acknowledgements does is as good as after handling.
+            Acks::After if self.acknowledges.is_empty() || can(&Acks::After) => self,
+            acks if !can(&acks) => return Err(self.cannot_acknowledge(acks)),
+            Acks::Before if self.may_duplicate() => Self { delivery: Delivery::AtMostOnce, ..self },
+            _ => self,
+        };
+        let Some(guarantee) = asked.guarantee else { return Ok(promised) };
+        match guarantee.broken_by(&promised) {
+            None => Ok(promised),
+            Some(allowed) => Err(format!(
+                "promises {} delivery{}: a message {allowed}, so --guarantee {guarantee} cannot be kept",
+                promised.delivery,
+                if asked.acks == Acks::After {
+                    String::new()
+                } else {
+                    format!(" with --acks {}", asked.acks)
+                }
+            )),
+        }
+    }
+
+    fn cannot_acknowledge(&self, acks: Acks) -> String {
+        let names: Vec<&str> = self.acknowledges.iter().map(|acks| acks.name()).collect();
+        match names.is_empty() {
+            true => format!("has no acknowledgements, so --acks {acks} means nothing here"),
+            false => format!("cannot do --acks {acks}; it acknowledges {} handling", names.join(" or ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BROKER: Promise = Promise {
+        delivery: Delivery::AtLeastOnce,
+        acknowledges: &[Acks::Before, Acks::After],
+        ..Promise::IN_MEMORY
+    };
+
+    fn asked(guarantee: Option<Guarantee>, acks: Acks) -> Asked {
+        Asked { guarantee, acks }
+    }
+
+    #[test]
+    fn a_guarantee_is_given_or_refused_in_a_sentence() {
+        let weaker = asked(Some(Guarantee::AtMostOnce), Acks::After);
+        assert_eq!(Promise::IN_MEMORY.when(&weaker), Ok(Promise::IN_MEMORY), "more than was asked for");
+        let refused = BROKER.when(&asked(Some(Guarantee::ExactlyOnce), Acks::After)).unwrap_err();
+        assert_eq!(
+            refused,
+            "promises at-least-once delivery: a message may be delivered again, so --guarantee exactly-once cannot be kept"
+        );
+        assert_eq!(BROKER.when(&Asked::default()), Ok(BROKER));
+    }
+
+    #[test]
+    fn acknowledging_before_handling_makes_at_most_once_of_at_least_once() {
+        let before = BROKER.when(&asked(None, Acks::Before)).unwrap();
+        assert_eq!(before.delivery, Delivery::AtMostOnce);
+        assert!(!before.is_lossless() && !before.may_duplicate());
+        let refused = BROKER.when(&asked(Some(Guarantee::AtLeastOnce), Acks::Before)).unwrap_err();
+        assert!(refused.contains("with --acks before: a message may be lost"), "{refused}");
+        assert!(BROKER.when(&asked(Some(Guarantee::AtMostOnce), Acks::Before)).is_ok());
+    }
+
+    #[test]
+    fn acknowledgements_that_a_transport_does_not_have_are_refused() {
+        let refused = Promise::IN_MEMORY.when(&asked(None, Acks::Before)).unwrap_err();
+        assert_eq!(refused, "has no acknowledgements, so --acks before means nothing here");
+        let refused = BROKER.when(&asked(None, Acks::Confirmed)).unwrap_err();
+        assert_eq!(refused, "cannot do --acks confirmed; it acknowledges before or after handling");
+        assert!("later".parse::<Acks>().unwrap_err().contains("before, after or confirmed"));
+    }
+}
