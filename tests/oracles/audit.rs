@@ -94,3 +94,55 @@ fn what_is_lost_on_every_destination_is_counted() {
     let sent = count(audit, "/sent");
     assert!((sent / 1_000..=sent / 1_000 + 3).contains(&count(audit, "/lost")), "{audit}");
 }
+
+/// A stream of flows with seven keys in turn.
+fn keyed(faults: &str, keys: &str) -> Record {
+    let line = format!("stream --sim service=fixed:10us,{faults} --rate 10k/s --count {FLOWS} --keys {keys}");
+    Place::new().record(&line)
+}
+
+fn out_of_order(record: &Record) -> u64 {
+    record.only()["audit"].get("out_of_order").map_or(0, |n| n.as_u64().unwrap())
+}
+
+/// Neighbours have different keys, so that changing places keeps the order of each key. With one key there is nothing to change
+/// places with.
+#[test]
+fn reordering_across_keys_is_counted_and_allowed_where_order_is_promised_per_key() {
+    let across = keyed("order=key,reorder=1/250", "roundrobin:7").with_code(0);
+    assert_counts(&across, 0, 0, 200);
+    assert_eq!((out_of_order(&across), &across.only()["promises"]["order"]), (0, &"per-key".into()));
+    assert!(across.only()["verdict"].to_string().contains("out of order across keys"), "{}", across.text);
+    let one = keyed("order=key,reorder=1/250", "uniform:1").with_code(0);
+    assert_counts(&one, 0, 0, 0);
+}
+
+/// A message is passed by the next of its key, which is seven places behind it.
+#[test]
+fn a_broken_order_of_keys_is_told_exactly() {
+    let broken = keyed("order=key,misorder=1/250", "roundrobin:7").with_code(5);
+    assert_counts(&broken, 0, 0, 200);
+    assert_displacement(&broken, 7, 7.0);
+    assert_eq!(out_of_order(&broken), 200);
+    assert!(broken.only()["verdict"].to_string().contains("200 out of order within their key"));
+    // The same course breaks an order per producer as well, and none breaks no promise.
+    let strict = keyed("misorder=1/250", "roundrobin:7").with_code(5);
+    assert_counts(&strict, 0, 0, 200);
+    let none = keyed("order=none,reorder=1/250", "roundrobin:7").with_code(0);
+    assert_counts(&none, 0, 0, 200);
+    assert_eq!((out_of_order(&strict), out_of_order(&none)), (0, 0));
+}
+
+/// What a promise allows is counted and shown, and is no failed audit.
+#[test]
+fn what_is_allowed_is_judged_by_what_is_promised() {
+    let lossy = faulty("loss=1/1000,delivery=at-most-once").with_code(0);
+    assert_counts(&lossy, 50, 0, 0);
+    assert_eq!(lossy.only()["promises"]["delivery"], "at-most-once");
+    let again = faulty("duplicate=1/500,delivery=at-least-once").with_code(0);
+    assert_counts(&again, 0, 100, 0);
+    assert_counts(&faulty("duplicate=1/500,delivery=at-most-once").with_code(5), 0, 100, 0);
+    let asked =
+        "stream --sim service=fixed:10us,loss=1/1000 --rate 10k/s --count 50k --guarantee at-most-once";
+    assert_counts(&Place::new().record(asked).with_code(0), 50, 0, 0);
+}

@@ -39,5 +39,36 @@ pub(super) fn rows(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
         let failed = if ran.run.audit_failed() { "failed" } else { "passed" };
         rows.push(Row::says(format!("{what}  audit"), "failed", failed).by(&ran.line));
     }
+    rows.extend(promised(rig, messages)?);
+    Ok(rows)
+}
+
+/// The order of keys, of which there are seven in turn: what stays within a promise and what breaks it, and loss that is
+/// allowed.
+fn promised(rig: &Rig<'_>, messages: u64) -> anyhow::Result<Vec<Row>> {
+    let some = messages / 250;
+    let mut rows = Vec::new();
+    for (faults, [reordered, out_of_order, lost], audit) in [
+        ("order=key,reorder=1/250", [some, 0, 0], "passed"),
+        ("order=key,misorder=1/250", [some, some, 0], "failed"),
+        ("order=none,reorder=1/250", [some, 0, 0], "passed"),
+        ("delivery=at-most-once,loss=1/250", [0, 0, some], "passed"),
+    ] {
+        let line = format!(
+            "stream --sim service=fixed:10us,{faults} --rate 10k/s --count {messages} --keys roundrobin:7"
+        );
+        let ran = rig.run(&line)?;
+        let found = ran.run.audit();
+        let counts = [
+            ("reordered", reordered, found.reordered),
+            ("out of order", out_of_order, found.out_of_order),
+            ("lost", lost, found.lost),
+        ];
+        for (name, expected, found) in counts {
+            rows.push(Row::exact(format!("{faults}  {name}"), expected, found).by(&ran.line));
+        }
+        let failed = if ran.run.audit_failed() { "failed" } else { "passed" };
+        rows.push(Row::says(format!("{faults}  audit"), audit, failed).by(&ran.line));
+    }
     Ok(rows)
 }

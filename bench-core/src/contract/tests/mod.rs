@@ -11,7 +11,7 @@ use crate::{
     outcome::Outcome,
     plan::TrialPlan,
     promise::{Asked, Order, Promise},
-    registry::Options,
+    registry::{Options, TransportEntry},
     transport::OpenError,
 };
 use cheats::CHEATS;
@@ -61,6 +61,22 @@ fn what_the_options_made_of_a_promise_is_what_a_transport_is_held_to() {
     let report = check_only(&entry, &cheat("reorders"), |check| check == "order");
     assert!(report.lines.iter().all(|line| matches!(line.verdict, Verdict::NotApplicable(_))), "{report}");
     assert!(!report.lines.is_empty());
+}
+
+/// The cheat that no other check catches, and its honest neighbour: messages of other keys may change places.
+#[test]
+fn order_per_key_is_checked_as_such() {
+    let entry = cheats::entry_of("keeps-keys");
+    assert_eq!(entry.promise.order, Order::PerKey);
+    let report =
+        check_only(&entry, &cheat("keeps-keys"), |check| ["order", "count", "payload"].contains(&check));
+    assert!(report.holds(), "{report}");
+    let others = |check: &str| ["count", "payload", "headers", "stamps"].contains(&check);
+    let report = check_only(&cheats::entry_of("breaks-keys"), &cheat("breaks-keys"), others);
+    assert!(report.holds(), "{report}");
+    // The same transport under a promise per producer breaks it by what it may do per key.
+    let strict = TransportEntry { promise: Promise::IN_MEMORY, ..entry };
+    assert!(!check_only(&strict, &cheat("keeps-keys"), |check| check == "order").holds());
 }
 
 /// A thread of a runtime has a name of its own. If that were not the name the kit looks for, none could ever stay.
