@@ -133,6 +133,18 @@ fn a_broken_order_of_keys_is_told_exactly() {
     assert_eq!((out_of_order(&strict), out_of_order(&none)), (0, 0));
 }
 
+/// Keys lie in four shards. The target tells the shard of each message, so that all are judged.
+#[test]
+fn a_broken_order_of_shards_is_told_exactly() {
+    let across = keyed("order=shard,reorder=1/250", "roundrobin:7").with_code(0);
+    assert_counts(&across, 0, 0, 200);
+    let broken = keyed("order=shard,misorder=1/250", "roundrobin:7").with_code(5);
+    assert_eq!((out_of_order(&across), out_of_order(&broken)), (0, 200));
+    for record in [&across, &broken] {
+        assert!(record.only()["audit"].get("unjudged").is_none(), "{}", record.only()["audit"]);
+    }
+}
+
 /// What a promise allows is counted and shown, and is no failed audit.
 #[test]
 fn what_is_allowed_is_judged_by_what_is_promised() {
