@@ -340,6 +340,14 @@ impl Recorder {
     #[inline]
     pub(crate) fn close_ends(&mut self, now_ns: u64) {
         if self.ends.times > 0 {
+            self.record_ends_apart(now_ns);
+        }
+    }
+
+    /// As [`Recorder::close_ends`], for the place where nearly all ends are recorded if batches are small: without a call.
+    #[inline(always)]
+    pub(crate) fn close_ends_received(&mut self, now_ns: u64) {
+        if self.ends.times > 0 {
             self.record_ends(now_ns);
         }
     }
@@ -362,6 +370,11 @@ impl Recorder {
     }
 
     #[inline(never)]
+    fn record_ends_apart(&mut self, now_ns: u64) {
+        self.record_ends(now_ns);
+    }
+
+    #[inline(always)]
     fn record_ends(&mut self, now_ns: u64) {
         let EndRun { due_ns, first_sent_and_origin, origin, times } = self.ends;
         self.ends.times = 0;

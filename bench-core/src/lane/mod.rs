@@ -329,7 +329,7 @@ impl Lane {
         // Back in the port that handed the batch over.
         let LaneSpec { out, counters, .. } = &mut self.spec;
         counters.doing.set(Act::Drain);
-        out.recorder.close_ends(now_ns);
+        out.recorder.close_ends_received(now_ns);
     }
 
     #[inline(never)]
