@@ -1,6 +1,7 @@
 //! What one lane records: latencies, counters, audit. The lane exchanges it with the collector between turns and never
 //! shares it.
 
+mod ends;
 mod told;
 mod unusual;
 
@@ -10,11 +11,12 @@ use crate::{
     credit::Credit,
     exchange::{Exchange, Latencies},
     hist::Hist,
-    message::{Message, NOT_SENT, stamp_of},
+    message::Message,
     payload::Pool,
     port::Told,
 };
 use drumpost_defects::{Defect, is_in};
+use ends::EndRun;
 use std::sync::Arc;
 use unusual::Unusual;
 
@@ -79,15 +81,6 @@ struct Place {
 impl Place {
     /// Of no stream.
     const NONE: Self = Self { stream: u64::MAX, slot: 0, number: 0 };
-}
-
-/// Ends in a row that are recorded together: of flows of one origin, due and handed over together.
-#[derive(Clone, Copy, Debug, Default)]
-struct EndRun {
-    due_ns: u64,
-    first_sent_and_origin: u64,
-    origin: u16,
-    times: u32,
 }
 
 /// How many lanes a trial has, and what moves them.
@@ -325,33 +318,6 @@ impl Recorder {
         self.measure_from_ns
     }
 
-    /// Notes that the flow of `cause` ended.
-    #[inline]
-    pub(crate) fn end(&mut self, cause: &Message, now_ns: u64) {
-        let (due_ns, first_sent_and_origin) = (cause.due_ns(), cause.first_sent_and_origin());
-        if due_ns != self.ends.due_ns || first_sent_and_origin != self.ends.first_sent_and_origin {
-            self.close_ends(now_ns);
-            self.ends = EndRun { due_ns, first_sent_and_origin, origin: cause.origin(), times: 0 };
-        }
-        self.ends.times += 1;
-    }
-
-    /// Records the ends of a batch, all at `now_ns`.
-    #[inline]
-    pub(crate) fn close_ends(&mut self, now_ns: u64) {
-        if self.ends.times > 0 {
-            self.record_ends_apart(now_ns);
-        }
-    }
-
-    /// As [`Recorder::close_ends`], for the place where nearly all ends are recorded if batches are small: without a call.
-    #[inline(always)]
-    pub(crate) fn close_ends_received(&mut self, now_ns: u64) {
-        if self.ends.times > 0 {
-            self.record_ends(now_ns);
-        }
-    }
-
     /// Publishes the ends recorded since last asked, as counters and as credit. Says whether there were any.
     #[inline]
     pub(crate) fn publish_ends(&mut self, counters: &Published) -> bool {
@@ -367,42 +333,6 @@ impl Recorder {
     #[inline]
     pub(crate) const fn has_rare_news(&self) -> bool {
         self.rarely
-    }
-
-    #[inline(never)]
-    fn record_ends_apart(&mut self, now_ns: u64) {
-        self.record_ends(now_ns);
-    }
-
-    #[inline(always)]
-    fn record_ends(&mut self, now_ns: u64) {
-        let EndRun { due_ns, first_sent_and_origin, origin, times } = self.ends;
-        self.ends.times = 0;
-        self.ends_unpublished = true;
-        self.local.ended += u64::from(times);
-        let number = self.origins.get(usize::from(origin)).copied().unwrap_or(u16::MAX);
-        if let Some(ended) = self.ended.get_mut(usize::from(number)) {
-            *ended += u64::from(times);
-        } else if number != u16::MAX {
-            self.ended_now.push((number, times));
-        }
-        if due_ns >= self.measure_from_ns {
-            // Where it starts a flow may end, too, and was then never handed over: it took no time in service.
-            let sent_ns =
-                Some(stamp_of(first_sent_and_origin)).filter(|ns| *ns != NOT_SENT).unwrap_or(now_ns);
-            self.note_negative(now_ns, sent_ns, times);
-            self.local.measured_ended += u64::from(times);
-            self.local.last_end_ns = self.local.last_end_ns.max(now_ns);
-            let (response_from_ns, service_from_ns) = match is_in(Defect::Inverted) {
-                true => (sent_ns, due_ns),
-                false => (due_ns, sent_ns),
-            };
-            self.latencies.response.record_n(now_ns.saturating_sub(response_from_ns), times);
-            self.latencies.service.record_n(now_ns.saturating_sub(service_from_ns), times);
-            self.latencies.lag.record_n(sent_ns.saturating_sub(due_ns), times);
-        } else {
-            self.local.carried_ns += now_ns.saturating_sub(self.measure_from_ns) * u64::from(times);
-        }
     }
 
     /// Publishes all counters.
