@@ -4,8 +4,9 @@
 //! - The **confirm window** limits the unconfirmed messages of each send port, whatever the transport. The driver offers no
 //!   more than the window has room for. From the time at which a message was sent and the time at which the lane hears of its
 //!   confirm comes the *confirm time*.
-//! - An **acknowledgement** is due when a message was handled and the transport took what it caused, or when the transport
-//!   confirmed that.
+//! - An **acknowledgement** is due when a message was handled and the transport took what it caused. `--acks confirmed` waits
+//!   until the transport has confirmed that. `--acks before` acknowledges a message before its lane gets it, so that what a
+//!   killed lane had not handled is lost.
 //!
 //! Transports without confirms have an empty ledger, and the compiler leaves it out of their lanes.
 
@@ -15,7 +16,8 @@ use crate::{
     lane::Lane,
     message::Message,
     plan::TrialPlan,
-    port::{Confirmed, PortError},
+    port::{Confirmed, PortError, Told},
+    promise::Acks,
 };
 use std::collections::VecDeque;
 
@@ -30,21 +32,21 @@ const SILENCE_NS: u64 = 5_000_000_000;
 pub struct Terms {
     /// Largest number of unconfirmed messages of one send port.
     pub window: usize,
-    /// A message is acknowledged when what it caused is confirmed, and not when the transport has taken it.
-    pub after_confirm: bool,
+    /// When a message is acknowledged.
+    pub acks: Acks,
 }
 
 impl Terms {
     /// The terms of a plan.
     #[must_use]
     pub fn of(plan: &TrialPlan) -> Self {
-        Self { window: plan.unconfirmed.max(plan.wiring.batch), after_confirm: false }
+        Self { window: plan.unconfirmed.max(plan.wiring.batch), acks: plan.acks }
     }
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { window: WINDOW, after_confirm: false }
+        Self { window: WINDOW, acks: Acks::After }
     }
 }
 
@@ -129,6 +131,8 @@ pub struct Ledger {
     is_held: bool,
     /// Waiting for confirms, oldest first.
     waiting: VecDeque<Handed>,
+    /// Handed over, and to be acknowledged before the lane gets them.
+    early: (Vec<Message>, Vec<Told>),
 }
 
 impl Ledger {
@@ -223,6 +227,7 @@ impl Ledger {
     /// transport will hand it over again.
     pub fn forget(&mut self, sends_too: bool) {
         (self.in_hand, self.is_held, self.waiting) = (0, false, VecDeque::new());
+        self.early = Default::default();
         for port in self.ports.iter_mut().filter(|_| sends_too) {
             port.runs.clear();
             port.given_up = port.taken;
@@ -234,6 +239,37 @@ impl Ledger {
     #[inline(always)]
     pub const fn handed(&mut self, count: usize) {
         self.in_hand += count;
+    }
+
+    /// Whether messages are acknowledged before the lane gets them.
+    #[inline]
+    pub(crate) fn acks_before(&self) -> bool {
+        self.terms.acks == Acks::Before
+    }
+
+    /// Keeps what was handed over, if it is to be acknowledged before the lane gets it. Says whether it is.
+    #[inline]
+    pub(crate) fn keep(&mut self, batch: &[Message], told: &[Told]) -> bool {
+        if !self.acks_before() {
+            return false;
+        }
+        self.early.0.extend_from_slice(batch);
+        self.early.1.extend_from_slice(told);
+        true
+    }
+
+    /// Hands on what was kept.
+    pub(crate) fn hand_on(&mut self, to: impl FnOnce(&[Message], &[Told])) {
+        let (batch, told) = &mut self.early;
+        // A port that says nothing of some messages says nothing of the others.
+        if told.len() != batch.len() {
+            told.clear();
+        }
+        if !batch.is_empty() {
+            to(batch, told);
+        }
+        batch.clear();
+        told.clear();
     }
 
     /// Has nothing acknowledged any more, until the ports are opened again.
@@ -254,7 +290,7 @@ impl Ledger {
             return 0;
         }
         let len = std::mem::take(&mut self.in_hand);
-        if !self.terms.after_confirm || self.ports.is_empty() {
+        if self.terms.acks != Acks::Confirmed || self.ports.is_empty() {
             return len;
         }
         if len > 0 {
@@ -324,7 +360,8 @@ mod tests {
     }
 
     fn ledger(window: usize, after_confirm: bool) -> Ledger {
-        Ledger::new(Terms { window, after_confirm }, 2)
+        let acks = if after_confirm { Acks::Confirmed } else { Acks::After };
+        Ledger::new(Terms { window, acks }, 2)
     }
 
     fn offer(ledger: &mut Ledger, port: usize, batch: &[Message]) -> usize {

@@ -168,13 +168,22 @@ fn take_turn<S: SendPort, R: RecvPort>(
         // What a lane receives and sends keeps this note up to date, so it need not be made for each batch.
         lane.does(Act::Drain);
         for _ in 0..lane.batches_per_turn() {
-            let drained = port.drain(from, max, |batch, told| lane.received(batch, told, clock));
+            let ledger = &mut *outlet.ledger;
+            let drained = port.drain(from, max, |batch, told| {
+                if !(R::ACKNOWLEDGES && ledger.keep(batch, told)) {
+                    lane.received(batch, told, clock);
+                }
+            });
             let count = found(lane, drained)?;
             if count == 0 {
                 break;
             }
-            if R::ACKNOWLEDGES {
-                outlet.ledger.handed(count);
+            if R::ACKNOWLEDGES && ledger.acks_before() {
+                acknowledge_at_once(lane, port, count)?;
+                ledger.hand_on(|batch, told| lane.received(batch, told, clock));
+                lane.does(Act::Drain);
+            } else if R::ACKNOWLEDGES {
+                ledger.handed(count);
             }
             moved = true;
             if !lane.send_caused(clock, &mut outlet)? {
@@ -200,12 +209,15 @@ fn take_turn<S: SendPort, R: RecvPort>(
 
 /// Acknowledges what was handled and is due. Called when all that it caused was sent.
 fn acknowledge<R: RecvPort>(lane: &Lane, port: &mut R, ledger: &mut Ledger) -> Result<(), PortError> {
-    let due = ledger.due();
-    if due == 0 {
-        return Ok(());
+    match ledger.due() {
+        0 => Ok(()),
+        due => acknowledge_at_once(lane, port, due),
     }
+}
+
+fn acknowledge_at_once<R: RecvPort>(lane: &Lane, port: &mut R, count: usize) -> Result<(), PortError> {
     lane.does(Act::Acknowledge);
-    let acknowledged = port.acknowledge(due);
+    let acknowledged = port.acknowledge(count);
     lane.does(Act::Harness);
     acknowledged
 }

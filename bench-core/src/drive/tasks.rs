@@ -95,13 +95,24 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
                     if outlet.tend(lane, clock, context)? {
                         return Poll::Ready(Ok(0));
                     }
-                    port.poll_drain(context, from, max, |batch, told| lane.received(batch, told, clock))
+                    let Quiet { ledger, .. } = &mut outlet;
+                    port.poll_drain(context, from, max, |batch, told| {
+                        if !(R::ACKNOWLEDGES && ledger.keep(batch, told)) {
+                            lane.received(batch, told, clock);
+                        }
+                    })
                 };
                 let drained = sleep.unless(look, until_ns).await;
                 let Some(drained) = drained else { break };
                 let count = found(lane, drained)?;
-                if R::ACKNOWLEDGES {
-                    outlet.ledger.handed(count);
+                let acks_before = R::ACKNOWLEDGES && outlet.ledger.acks_before();
+                match acks_before {
+                    true => {
+                        acknowledge_at_once(lane, port, count)?;
+                        lane.does(Act::Drain);
+                    }
+                    false if R::ACKNOWLEDGES => outlet.ledger.handed(count),
+                    false => {}
                 }
                 (moved, until_ns) = (true, 0);
                 if let Some(doom) = &mut doom {
@@ -113,6 +124,9 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
                         }
                         return Ok(End::Killed);
                     }
+                }
+                if acks_before {
+                    outlet.ledger.hand_on(|batch, told| lane.received(batch, told, clock));
                 }
                 if !lane.send_caused(clock, &mut outlet)? {
                     break;
@@ -163,12 +177,15 @@ fn lane_done(lane: &mut Lane) -> Done {
 
 /// Acknowledges what was handled and is due. Called when all that it caused was sent.
 fn acknowledge<R: AsyncRecvPort>(lane: &Lane, port: &mut R, ledger: &mut Ledger) -> Result<(), PortError> {
-    let due = ledger.due();
-    if due == 0 {
-        return Ok(());
+    match ledger.due() {
+        0 => Ok(()),
+        due => acknowledge_at_once(lane, port, due),
     }
+}
+
+fn acknowledge_at_once<R: AsyncRecvPort>(lane: &Lane, port: &mut R, count: usize) -> Result<(), PortError> {
     lane.does(Act::Acknowledge);
-    let acknowledged = port.acknowledge(due);
+    let acknowledged = port.acknowledge(count);
     lane.does(Act::Harness);
     acknowledged
 }

@@ -11,6 +11,7 @@ use crate::{
     payload::Pool,
     plan::{Kill, Victim},
     port::{Confirmed, Inbox, Told},
+    promise::Acks,
     scenario::{Part, Scenario, Service, Style, command},
     wiring::WiringSettings,
 };
@@ -295,5 +296,28 @@ fn a_lost_connection_ends_the_trial_unless_it_may_come_back() {
             why.contains("did not come back after the line was cut: the store is not there yet"),
             "{why}"
         );
+    }
+}
+
+/// A lane that acknowledges before it handles a message has nothing in its hands between two messages. One that waits for the
+/// confirm of what it sends has acknowledged everything in the end, too.
+#[test]
+fn messages_are_acknowledged_when_the_plan_says() {
+    for acks in Acks::ALL {
+        let store = Store::default();
+        let outcome = ran(&store, &TrialPlan { acks, ..plan(Placement::Threads(1), 8) });
+        let audit = &outcome.audit;
+        assert_eq!((outcome.ending, audit.lost, audit.duplicated), (Ending::Completed, 0, 0), "{acks}");
+        assert!(store.stored.lock().unwrap().waiting.is_empty(), "{acks}: all was acknowledged");
+        let kill = Kill {
+            service: "sink".into(),
+            instance: 0,
+            after: 100 * MS,
+            down: 20 * MS,
+            what: Victim::Consumer,
+        };
+        let killed = TrialPlan { acks, kill: Some(kill), ..plan(Placement::Threads(1), 8) };
+        let outcome = ran(&Store::default(), &killed);
+        assert_eq!(outcome.audit.duplicated > 0, acks != Acks::Before, "{acks}: {:?}", outcome.audit);
     }
 }
