@@ -1,13 +1,15 @@
 //! The command line: every flag with its help, its unit, its default and its group. The sub-commands give flags their meaning.
 
 mod choices;
+mod others;
 pub(crate) mod values;
 
 pub(crate) use choices::{AtCap, Reply};
+pub(crate) use others::{CleanArgs, CompareArgs, CompletionsArgs, ExportArgs};
 
 use crate::{
-    contract::ContractArgs, export::ExportFormat, host::Observe, search::SearchArgs,
-    selftest::args::SelftestArgs, suite::SuiteArgs, thresholds::ThresholdArgs,
+    contract::ContractArgs, host::Observe, search::SearchArgs, selftest::args::SelftestArgs,
+    suite::SuiteArgs, thresholds::ThresholdArgs,
 };
 use clap::{Args, Parser, Subcommand};
 use drumpost_core::{
@@ -373,61 +375,4 @@ pub(crate) struct ShowArgs {
     pub hops: bool,
     #[command(flatten)]
     pub thresholds: ThresholdArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CompareArgs {
-    /// Record A, such as before a change
-    pub a: PathBuf,
-    /// Record B, such as after the change; not needed with --between
-    #[arg(required_unless_present = "between")]
-    pub b: Option<PathBuf>,
-    /// Two dispatches of record A to compare
-    #[arg(long, value_name = "DISPATCH,DISPATCH", conflicts_with = "b")]
-    pub between: Option<String>,
-    /// Exit with code 7 if anything is inconclusive or not judged
-    #[arg(long)]
-    pub strict: bool,
-    #[command(flatten)]
-    pub thresholds: ThresholdArgs,
-    /// Print as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ExportArgs {
-    /// Record of a run or a search
-    pub file: PathBuf,
-    /// Format
-    #[arg(long, short, value_enum)]
-    pub format: ExportFormat,
-    /// Dispatch to export, such as message/crossbeam [default: all]
-    #[arg(long, short, value_name = "DISPATCH")]
-    pub dispatch: Option<String>,
-    /// Number of the trial to export, from 0 as in the record [default: all]
-    #[arg(long, value_name = "N")]
-    pub trial: Option<u32>,
-    /// File, pipe or device to write; `-` is stdout [default: stdout]
-    #[arg(long, short, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CleanArgs {
-    /// Transports to clean, or the address of a server [default: all transports that need a server]
-    #[arg(value_name = "TRANSPORT|URL")]
-    pub asked: Vec<String>,
-    /// Address of the server
-    #[arg(long, value_name = "URL")]
-    pub server: Option<String>,
-    /// Option of a transport; see `drumpost list --options`
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CompletionsArgs {
-    /// Shell
-    pub shell: clap_complete::Shell,
 }

@@ -155,3 +155,24 @@ fn regression_a_kill_over_a_transport_without_memory_counts_what_was_lost() {
     );
     assert!(done.stdout.contains("lost (allowed)") && done.stdout.contains("killed"), "{}", done.stdout);
 }
+
+/// Forty instances over three connections, which the server tells apart by their names.
+#[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
+fn instances_share_connections_where_asked() {
+    let server = NatsServer::start();
+    let line = format!(
+        "stream --dispatch message/nats,event/nats --nats {} --instances producer=20,worker=20 --connections 3",
+        server.url()
+    );
+    let record = Place::new().record(&format!("{line} --rate 1k/s --count 1k --warmup 0s --trials 1"));
+    for dispatch in ["message/nats", "event/nats"] {
+        let run = record.of(dispatch);
+        assert_clean(run);
+        assert_eq!(count(run, "/trials/0/flows/ended"), 1_000, "{dispatch}");
+        assert_eq!(run["settings"]["connections"], 3, "{dispatch}");
+    }
+    let killed = Place::new().record(&format!("{line} --duration 2s --trials 1 --kill worker@1s/100ms"));
+    let run = killed.of("message/nats");
+    assert_eq!(run["status"], "refused", "{run}");
+}

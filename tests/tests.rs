@@ -8,6 +8,7 @@ mod support;
 
 mod cli;
 mod contract;
+mod crowds;
 mod dashboard;
 #[cfg(feature = "defects")]
 mod defects;

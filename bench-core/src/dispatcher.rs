@@ -15,11 +15,13 @@ mod gather;
 pub mod guard;
 pub mod tasked;
 pub mod threaded;
+mod workers;
 
 pub use crate::blame::panic_text;
 pub use guard::{Limits, left_behind, run_guarded};
 pub use tasked::Tasked;
 pub use threaded::{OnThread, Threaded, run_on_threads};
+pub(crate) use workers::runtime;
 
 /// Runs trials over one transport.
 pub trait Dispatcher: Send {

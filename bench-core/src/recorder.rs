@@ -1,6 +1,7 @@
 //! What one lane records: latencies, counters, audit. The lane exchanges it with the collector between turns and never
 //! shares it.
 
+mod among;
 mod ends;
 mod told;
 mod unusual;
@@ -15,6 +16,7 @@ use crate::{
     payload::Pool,
     port::Told,
 };
+pub(crate) use among::Among;
 use drumpost_defects::{Defect, is_in};
 use ends::EndRun;
 use std::sync::Arc;
@@ -81,19 +83,6 @@ struct Place {
 impl Place {
     /// Of no stream.
     const NONE: Self = Self { stream: u64::MAX, slot: 0, number: 0 };
-}
-
-/// How many lanes a trial has, and what moves them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Among {
-    /// Each lane has histograms of its own, and publishes which flows it ended.
-    Few,
-    /// As [`Among::Few`], with small histograms.
-    Many,
-    /// The lane's thread lends it histograms, and publishes which flows it ended.
-    ManyOnThreads,
-    /// The lane has small histograms of its own. Its driver publishes which flows it ended.
-    ManyOnTasks,
 }
 
 /// The parts from which a recorder is made.
@@ -376,28 +365,6 @@ impl Recorder {
         if self.audit.settle() || self.rarely || changed {
             self.publish_all(counters);
         }
-    }
-
-    /// Swaps its histograms with those that its thread lends it, or gives those back.
-    #[inline]
-    pub(crate) const fn swap_latencies(&mut self, lent: &mut Box<Latencies>) {
-        std::mem::swap(&mut self.latencies, lent);
-    }
-
-    /// Whether its histograms are elsewhere.
-    pub(crate) const fn is_without_latencies(&self) -> bool {
-        self.latencies.are_small
-    }
-
-    /// The origins of flows that were ended since last asked, and how many, where the lane's thread publishes them.
-    #[inline]
-    pub(crate) const fn ended_now(&mut self) -> &mut Vec<(u16, u32)> {
-        &mut self.ended_now
-    }
-
-    /// Whether its audit has not yet been asked about everything that it received.
-    pub(crate) fn has_notes(&self) -> bool {
-        self.audit.has_notes()
     }
 
     /// The last, unexchanged histograms.

@@ -5,21 +5,21 @@ use super::{
     gate::Gate,
     gather::{Gathering, Leaving, News, join, watch_lanes},
     guard::no_thread,
-    lead_ns, refusal_of,
+    lead_ns, refusal_of, runtime,
+    workers::Crew,
 };
 use crate::{
     bell::Bell,
-    blame::{Act, panic_text, transport_name},
+    blame::{Act, transport_name},
     clock::{Clock, as_ns},
     drive::{
         Placement, Seat,
         crowd::CROWD,
         ledger::Terms,
-        slack::{Slack, ask_for_precise_sleeps},
+        slack::Slack,
         tasks::{
-            self, Pace, Pacing,
+            self, Pacing,
             life::{Doom, Life, Opening, live},
-            pacer::{self, Paced},
         },
     },
     lane::Lane,
@@ -35,21 +35,16 @@ use crate::{
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::{
     future::{Future, poll_fn},
-    io,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{
-        Arc, Mutex,
+        Arc,
         mpsc::{Sender, channel},
     },
     task::Poll,
-    thread::{self, JoinHandle},
     time::Duration,
 };
-use tokio::{
-    runtime::{Builder, Handle, Runtime},
-    task,
-};
+use tokio::{runtime::Runtime, task};
 
 /// Runs an [`AsyncTransport`], opening it anew for each trial.
 #[derive(Debug)]
@@ -181,47 +176,6 @@ async fn open_all<T: AsyncTransport>(
     Ok(endpoints)
 }
 
-/// Workers as the placement says; one worker is a runtime on a single thread.
-pub(crate) fn runtime(placement: Placement) -> Result<Runtime, OpenError> {
-    let workers = placement.workers();
-    let mut builder = if workers == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
-    // A thread that is left behind can be told by its name if the caller's has one of its own, as the contract kit's does.
-    let caller = thread::current();
-    let name = caller.name().filter(|name| name.starts_with(crate::contract::THREADS)).unwrap_or("tasks");
-    builder.worker_threads(workers).enable_all().thread_name(name);
-    if workers > 1 {
-        can_have(workers + 1).map_err(|error| {
-            OpenError::Failed(no_thread(&format!("{workers} workers of a runtime"), &error))
-        })?;
-    }
-    // A runtime that gets no thread for a worker panics, and waits without an end for those that it got.
-    let built = catch_unwind(AssertUnwindSafe(|| builder.build().map_err(|error| error.to_string())));
-    let built = built.unwrap_or_else(|panic| Err(panic_text(&*panic)));
-    built.map_err(|error| {
-        OpenError::Failed(format!("failed to start a runtime of {workers} threads: {error}"))
-    })
-}
-
-/// Whether so many threads can be had at once: starts them and lets them end.
-fn can_have(count: usize) -> io::Result<()> {
-    let (end, ends) = channel::<()>();
-    let ends = Arc::new(Mutex::new(ends));
-    let wait = || {
-        let ends = Arc::clone(&ends);
-        thread::Builder::new().spawn(move || drop(ends.lock().map(|ends| ends.recv())))
-    };
-    let started: Vec<io::Result<JoinHandle<()>>> = (0..count).map(|_| wait()).collect();
-    drop(end);
-    let mut all = Ok(());
-    for thread in started {
-        match thread {
-            Ok(thread) => drop(thread.join()),
-            Err(error) => all = Err(error),
-        }
-    }
-    all
-}
-
 /// The parts of a lane's task, and the parts that all tasks share.
 struct Shared {
     control: Arc<Control>,
@@ -247,40 +201,24 @@ fn run<T: AsyncTransport>(
     let gate = Arc::new(Gate::default());
     let bells: Vec<Arc<Bell>> = lanes.iter().map(|_| Arc::new(Bell::default())).collect();
     bells.iter().for_each(|bell| control.add_bell(Arc::clone(bell)));
-    let stepped = plan.placement == Placement::Threads(1);
-    let paced = plan.load.is_timed();
     let rings = match are_many {
         true => vec![ends(&plan.wiring, &bells, monitor.credit()); count],
         false => rings(&plan.wiring, &bells, false),
     };
-    let workers = plan.placement.workers();
-    let driven = if paced { plan.wiring.driven().count() } else { 0 };
-    // More lanes that wait for due times than workers share as many threads as there are workers.
-    let share_threads = driven > workers && (!stepped || are_many);
-    let mut shared_threads: Vec<Vec<Paced>> = Vec::new();
-    shared_threads.resize_with(if share_threads { workers } else { 0 }, Vec::new);
     let (tell, news) = channel();
-    let (runner, give) = runner(runtime).map_err(OpenError::Failed)?;
-    let (mut tasks, mut threads, mut members) = (Vec::new(), vec![runner], Vec::new());
+    let (mut crew, mut members) = (Crew::new(runtime, plan).map_err(OpenError::Failed)?, Vec::new());
     let wiring = Arc::new(plan.wiring.clone());
     for (((lane, endpoint), rings), bell) in lanes.into_iter().zip(endpoints).zip(rings).zip(bells) {
         let id = lane.id();
-        let is_paced = lane.is_driven() && paced;
-        let pace = Arc::new(Pace::default());
-        let pacing = match is_paced {
-            true if share_threads => Pacing::Wheel(Arc::clone(&pace)),
-            true if stepped => Pacing::Yield,
-            true => Pacing::Thread(Arc::clone(&pace)),
-            false => Pacing::Rung,
-        };
+        let pacing = crew.pacing(&lane);
         let shared = Shared {
             control: Arc::clone(&control),
             gate: Arc::clone(&gate),
             settle: plan.drain_deadline,
             news: tell.clone(),
         };
-        let terms = Terms::of(plan);
-        let born = Born { seat: Seat::new(lane, endpoint, rings, terms), bell, pacing };
+        let seat = Seat::new(lane, endpoint, rings, Terms::of(plan));
+        let born = Born { seat, bell, pacing: pacing.clone() };
         let fate = Fate {
             transport: Arc::clone(transport),
             wiring: Arc::clone(&wiring),
@@ -289,31 +227,17 @@ fn run<T: AsyncTransport>(
             begins_ns: lead_ns(plan),
         };
         let task = occupy(born, fate, shared, members.len());
-        if is_paced && share_threads {
-            shared_threads[members.len() % workers].push(Paced { task: Box::pin(task), pace });
-        } else if is_paced && !stepped {
-            let handle = runtime.handle().clone();
-            let run = move || own_thread_main(&handle, task, &pace);
-            match thread::Builder::new().spawn(run) {
-                Ok(thread) => threads.push(thread),
-                // The task was dropped with the thread's closure, so its place among the members tells that it is gone.
-                Err(error) => control.fail(no_thread(control.blame.instance(id), &error)),
-            }
-        } else {
-            tasks.push(runtime.spawn(task));
+        // A task that gets no thread is dropped, so its place among the members tells that it is gone.
+        if let Err(error) = crew.start(task, &pacing) {
+            control.fail(no_thread(control.blame.instance(id), &error));
         }
         members.push(vec![id]);
     }
-    for tasks in shared_threads {
-        let (handle, gate) = (runtime.handle().clone(), Arc::clone(&gate));
-        match thread::Builder::new().spawn(move || shared_thread_main(&handle, tasks, &gate)) {
-            Ok(thread) => threads.push(thread),
-            Err(error) => control.fail(no_thread("lanes that wait for due times", &error)),
-        }
+    if let Err(error) = crew.start_shared(&gate) {
+        control.fail(no_thread("lanes that wait for due times", &error));
     }
     drop(tell);
-    let aborts: Vec<_> = tasks.iter().map(task::JoinHandle::abort_handle).collect();
-    let _ = give.send(tasks);
+    let (threads, aborts) = crew.under_way();
     let clock = gate.open(members.len(), || control.failure().is_some() || watch.is_interrupted());
     watch_lanes(&mut monitor, &clock, &control, watch);
     let failed = control.failure().is_some();
@@ -323,38 +247,6 @@ fn run<T: AsyncTransport>(
     aborts.iter().for_each(task::AbortHandle::abort);
     let works = join(threads) || plan.placement.workers() > 1;
     Ok((monitor.finish(lanes), works))
-}
-
-type Tasks = Vec<task::JoinHandle<()>>;
-
-/// A thread that blocks on the tasks it is given, as a runtime on a single thread runs only while someone does.
-fn runner(runtime: &Arc<Runtime>) -> Result<(JoinHandle<()>, Sender<Tasks>), String> {
-    let (give, given) = channel::<Tasks>();
-    let runtime = Arc::clone(runtime);
-    let run = move || {
-        if let Ok(tasks) = given.recv() {
-            runtime.block_on(async {
-                for task in tasks {
-                    // Its panic was told already.
-                    let _ = task.await;
-                }
-            });
-        }
-    };
-    let thread = thread::Builder::new().spawn(run).map_err(|error| no_thread("the runtime", &error))?;
-    Ok((thread, give))
-}
-
-fn own_thread_main<F: Future>(handle: &Handle, task: F, pace: &Pace) -> F::Output {
-    ask_for_precise_sleeps();
-    let _entered = handle.enter();
-    tasks::block_on(task, pace)
-}
-
-fn shared_thread_main(handle: &Handle, tasks: Vec<Paced>, gate: &Gate) {
-    ask_for_precise_sleeps();
-    let _entered = handle.enter();
-    pacer::run(tasks, || gate.clock());
 }
 
 /// When a lane is to be killed, what of it, and for how long it is away then.

@@ -5,7 +5,7 @@ mod honest;
 
 use super::{CHECKS, Report, THREADS, Verdict, check, check_only, subject::threads_left};
 use crate::{
-    dispatcher::{Dispatcher, tasked::runtime},
+    dispatcher::{Dispatcher, runtime},
     drive::Placement,
     monitor::Watch,
     outcome::Outcome,
