@@ -139,9 +139,10 @@ pub(crate) struct RunArgs {
     ///
     /// `before` acknowledges a message when it is handed over: what a receiver holds when it dies is lost. `after` acknowledges
     /// it when its handler has returned. `confirmed` waits until what the handler sent is confirmed. A transport that cannot
-    /// do it is refused. `drumpost list --json` says what each can do.
-    #[arg(long, default_value_t = Acks::After, value_name = "WHEN", hide_short_help = true, help_heading = "Dispatch")]
-    pub acks: Acks,
+    /// do it is refused. `drumpost list --json` says what each can do. The default is `after`, or `before` where
+    /// `--guarantee at-most-once` is given and the transport could deliver a message again.
+    #[arg(long, value_name = "WHEN", hide_short_help = true, help_heading = "Dispatch")]
+    pub acks: Option<Acks>,
     /// Instances of services, such as worker=4
     ///
     /// The instances of a service compete for its messages. Separate several services with commas.

@@ -111,8 +111,22 @@ impl FromStr for Acks {
 pub struct Asked {
     /// The least that has to be promised; `None`: whatever the transport promises.
     pub guarantee: Option<Guarantee>,
-    /// When receivers acknowledge.
-    pub acks: Acks,
+    /// When receivers acknowledge. `None`: as the guarantee wants it; see [`Asked::acks`].
+    pub acks: Option<Acks>,
+}
+
+impl Asked {
+    /// When receivers acknowledge over a transport that lists `promise`. If nobody said, they acknowledge after handling; or
+    /// before it, where at most once is asked for and that is how the transport can give it.
+    #[must_use]
+    pub fn acks(&self, promise: &Promise) -> Acks {
+        let can_forget = promise.may_duplicate() && promise.acknowledges.contains(&Acks::Before);
+        let usual = match self.guarantee {
+            Some(Guarantee::AtMostOnce) if can_forget => Acks::Before,
+            _ => Acks::After,
+        };
+        self.acks.unwrap_or(usual)
+    }
 }
 
 /// The promises of a transport. The audit judges a run by them, and the record states them.
@@ -166,7 +180,8 @@ impl Promise {
     /// A sentence that says what is promised, and what was asked for.
     pub fn when(self, asked: &Asked) -> Result<Self, String> {
         let can = |acks: &Acks| self.acknowledges.contains(acks);
-        let promised = match asked.acks {
+        let acks = asked.acks(&self);
+        let promised = match acks {
             // What a transport without acknowledgements does is as good as after handling.
             Acks::After if self.acknowledges.is_empty() || can(&Acks::After) => self,
             acks if !can(&acks) => return Err(self.cannot_acknowledge(acks)),
@@ -179,11 +194,7 @@ impl Promise {
             Some(allowed) => Err(format!(
                 "promises {} delivery{}: a message {allowed}, so --guarantee {guarantee} cannot be kept",
                 promised.delivery,
-                if asked.acks == Acks::After {
-                    String::new()
-                } else {
-                    format!(" with --acks {}", asked.acks)
-                }
+                if acks == Acks::After { String::new() } else { format!(" with --acks {acks}") }
             )),
         }
     }
@@ -208,7 +219,18 @@ mod tests {
     };
 
     fn asked(guarantee: Option<Guarantee>, acks: Acks) -> Asked {
-        Asked { guarantee, acks }
+        Asked { guarantee, acks: Some(acks) }
+    }
+
+    #[test]
+    fn at_most_once_is_realised_by_acknowledging_before_handling() {
+        let asked = Asked { guarantee: Some(Guarantee::AtMostOnce), acks: None };
+        assert_eq!(asked.acks(&BROKER), Acks::Before);
+        assert_eq!(BROKER.when(&asked).map(|promise| promise.delivery), Ok(Delivery::AtMostOnce));
+        assert_eq!(asked.acks(&Promise::IN_MEMORY), Acks::After, "it repeats nothing");
+        assert_eq!(Asked { guarantee: None, ..asked }.acks(&BROKER), Acks::After);
+        let late = Promise { acknowledges: &[Acks::After], ..BROKER };
+        assert!(late.when(&asked).unwrap_err().contains("--guarantee at-most-once cannot be kept"));
     }
 
     #[test]

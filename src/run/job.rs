@@ -205,7 +205,7 @@ impl Job {
             kill,
             reconnect: args.reconnect,
             unconfirmed: args.unconfirmed as usize,
-            acks: args.acks,
+            acks: asked.acks(&entry.promise),
             order: promise.order,
         };
         let observe = args.observe.clone().filter(|_| entry.needs_server);

@@ -77,7 +77,7 @@ pub(super) fn entry() -> TransportEntry {
             delivery: promise::Delivery::AtLeastOnce,
             order: Order::None,
             confirms: promise::Confirms::Leader,
-            acknowledges: &[Acks::After],
+            acknowledges: &Acks::ALL,
             acks: "publisher confirms, explicit acks after handling",
             persistence: "file, or memory with jetstream.storage=memory",
             ..BROKER.promise
