@@ -371,7 +371,7 @@ pub(crate) struct ShowArgs {
     /// Print the record as JSON
     #[arg(long)]
     pub json: bool,
-    /// Add hop times for each destination and receiver
+    /// Add hop times for each destination and receiver, and confirm times for each destination
     #[arg(long)]
     pub hops: bool,
     #[command(flatten)]

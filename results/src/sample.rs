@@ -1,8 +1,8 @@
 //! Made-up records for the tests of this package, the same on every machine.
 
 use crate::model::{
-    Audit, Distribution, Flows, Hop, Hygiene, LoadKind, Pairing, Point, Record, Run, Series, Setting, Status,
-    Trial,
+    Audit, ConfirmTimes, Distribution, Flows, Hop, Hygiene, LoadKind, Outage, Pairing, Point, Record, Run,
+    Series, Setting, Status, Trial,
 };
 use crate::search::{Answer, End, Held, Judgement, Phase, Search, Searched};
 
@@ -100,6 +100,35 @@ pub(crate) fn run(dispatch: &str, trials: u32, mean_ns: f64) -> Run {
         trials: (0..trials).map(|number| trial(number, mean_ns)).collect(),
         ..Run::default()
     }
+}
+
+/// A run over a transport that confirms: two destinations, a few messages refused, and one instance that was away.
+pub(crate) fn confirming() -> Run {
+    let mut run = run("message/broker", 2, 90_000.0);
+    for (trial, seed) in run.trials.iter_mut().zip(1..) {
+        let mut noise = Noise(seed);
+        let mut confirms = |destination: &str, refused, unconfirmed, mean_ns: f64| ConfirmTimes {
+            destination: destination.into(),
+            confirmed: 20_000,
+            refused,
+            unconfirmed,
+            time: noise.times(20_000, mean_ns),
+        };
+        trial.confirms = vec![
+            confirms("payment.authorize", 7, 0, 300e3),
+            confirms("payment.authorize.reply", 0, 2, 900e3),
+        ];
+        trial.audit.sent = 40_009;
+        (trial.audit.confirmed, trial.audit.refused, trial.audit.unconfirmed) =
+            (Some(40_000), Some(7), Some(2));
+        (trial.flows.ended, trial.flows.refused) = (trial.flows.ended - 7, 7);
+        let (at_ns, away_ns) = (200_000_000 + seed, 50_000_000 * seed);
+        let (instance, in_hand) = ("payment#1".into(), Some(seed));
+        trial.outages = vec![Outage { instance, at_ns, away_ns, in_hand, ..Outage::default() }];
+    }
+    run.settings.insert("unconfirmed".into(), Setting::Integer(64));
+    run.settings.insert("reconnect_ns".into(), Setting::Integer(5_000_000_000));
+    run
 }
 
 /// A record of three dispatches: two that ran and one that was refused.

@@ -1,11 +1,13 @@
-//! The table of hop times: one row for each destination and receiver. Does not live here: times of whole flows (`run`).
+//! The tables of `--hops`: hop times, one row for each destination and receiver, and confirm times, one row for each
+//! destination. Does not live here: times of whole flows (`run`).
 
 use super::Layout;
-use super::grid::{Column, Grid};
-use crate::model::{Record, Run};
+use super::grid::{Cell, Column, Grid};
+use crate::model::{Distribution, Record, Run};
 use crate::units;
 
-/// Hop times (received − sent) of every run, one row per destination and receiver. Empty without hops.
+/// Hop times (received − sent) of every run, one row per destination and receiver. Below them, if the transport confirms,
+/// confirm times (confirmed − sent), one row per destination. Empty without either.
 #[must_use]
 pub fn hops(record: &Record, layout: Layout) -> String {
     let tables: Vec<String> = record.runs.iter().filter_map(|run| of_run(run, layout)).collect();
@@ -13,28 +15,47 @@ pub fn hops(record: &Record, layout: Layout) -> String {
 }
 
 fn of_run(run: &Run, layout: Layout) -> Option<String> {
-    let hop = |heading: &str| Column::right("hop time", heading);
-    let headings = vec![
-        Column::left("destination → receiver"),
-        Column::right("", "received"),
-        hop("p50"),
-        hop("p99"),
-        hop("p99.9"),
-        hop("max"),
-    ];
+    let tables: Vec<String> =
+        [hop_times(run), confirm_times(run)].into_iter().flatten().map(|grid| grid.render(layout)).collect();
+    let name = super::headline(&run.dispatch, &run.scenario, layout);
+    (!tables.is_empty()).then(|| format!("{name}\n{}", tables.join("\n")))
+}
+
+fn hop_times(run: &Run) -> Option<Grid> {
+    let mut headings = vec![Column::left("destination → receiver"), Column::right("", "received")];
+    headings.extend(columns_of("hop time"));
     let mut grid = Grid::new(1, headings);
     let hops = run.hops();
     for hop in &hops {
-        let quantile = |q| units::duration_or_none(hop.time.quantile_ns(q)).into();
-        grid.row(vec![
-            format!("{} → {}", hop.destination, hop.receiver).into(),
-            units::count(hop.time.count()).into(),
-            quantile(0.5),
-            quantile(0.99),
-            quantile(0.999),
-            units::duration_or_none(hop.time.max_ns()).into(),
-        ]);
+        let name = format!("{} → {}", hop.destination, hop.receiver);
+        let mut cells = vec![name.into(), units::count(hop.time.count()).into()];
+        cells.extend(cells_of(&hop.time));
+        grid.row(cells);
     }
-    let name = super::headline(&run.dispatch, &run.scenario, layout);
-    (!hops.is_empty()).then(|| format!("{name}\n{}", grid.render(layout)))
+    (!hops.is_empty()).then_some(grid)
+}
+
+fn confirm_times(run: &Run) -> Option<Grid> {
+    let mut headings = vec![Column::left("destination"), Column::right("", "confirmed")];
+    headings.extend(columns_of("confirm time"));
+    headings.extend(["refused", "unconfirmed"].map(|heading| Column::right("", heading)));
+    let mut grid = Grid::new(1, headings);
+    let all = run.confirms();
+    for confirms in &all {
+        let mut cells = vec![confirms.destination.as_str().into(), units::count(confirms.confirmed).into()];
+        cells.extend(cells_of(&confirms.time));
+        cells.extend([confirms.refused, confirms.unconfirmed].map(|n| Cell::from(units::count(n))));
+        grid.row(cells);
+    }
+    (!all.is_empty()).then_some(grid)
+}
+
+fn columns_of(times: &'static str) -> [Column; 4] {
+    ["p50", "p99", "p99.9", "max"].map(|heading| Column::right(times, heading))
+}
+
+fn cells_of(times: &Distribution) -> [Cell; 4] {
+    let quantile = |q| units::duration_or_none(times.quantile_ns(q)).into();
+    let max = units::duration_or_none(times.max_ns()).into();
+    [quantile(0.5), quantile(0.99), quantile(0.999), max]
 }

@@ -197,7 +197,7 @@ fn checks(runs: &[&Run], limits: &Thresholds, layout: Layout) -> String {
             parts.push(format!("{} {word}", units::counted(n, "flow", "flows")));
         }
         parts.extend(audit::displacement(&run.audit()));
-        parts.extend(audit::confirms(&run.audit()));
+        parts.extend(audit::confirms(run));
         if let Some(share) = derived.blocked_share {
             parts.push(format!("senders blocked for {} of the time", units::percent(share)));
         }

@@ -10,7 +10,7 @@ use crate::units;
 use crate::verdict::Thresholds;
 
 /// Keys of the settings that are shown under every table, in this order. Other settings of a record follow by name.
-pub const FAIRNESS: [&str; 31] = [
+pub const FAIRNESS: [&str; 33] = [
     "rate_per_s",
     "arrivals",
     "trace_columns",
@@ -33,6 +33,7 @@ pub const FAIRNESS: [&str; 31] = [
     "wait",
     "acks",
     "acknowledge",
+    "unconfirmed",
     "persistence",
     "promise",
     "guarantee",
@@ -42,6 +43,7 @@ pub const FAIRNESS: [&str; 31] = [
     "drain_ns",
     "flow_timeout_ns",
     "kill",
+    "reconnect_ns",
 ];
 
 /// Settings that are left out if every run of a table has this value, which is the default of the flag.

@@ -120,6 +120,17 @@ fn hop_times() {
     assert_eq!(hops(&Record::default(), Layout::plain(100)), "");
 }
 
+/// Confirm times, what was refused, and for how long an instance was away: in the table, below it, and per destination.
+#[test]
+fn a_transport_that_confirms() {
+    let mut record = Record { runs: vec![sample::confirming()], ..sample::record() };
+    record.judge(&crate::verdict::Thresholds::default());
+    assert_snapshot!(shown(&record, 100));
+    assert_snapshot!(hops(&record, Layout::plain(100)));
+    record.runs[0].trials.iter_mut().for_each(|trial| trial.hops.clear());
+    assert!(hops(&record, Layout::plain(80)).contains("confirm time"), "confirms without hops");
+}
+
 /// Two dispatches in 20 pairs; the second costs more.
 fn interleaved() -> Record {
     let mut record = sample::record();
