@@ -20,6 +20,7 @@
 //! | [`shared`] | connections that several instances share |
 //! | [`look`] | polls that have to see everything that is there |
 //! | [`prelude`] | all of these names |
+//! | `suite`, with the feature of that name | the tests of a broker's transport in one line |
 
 pub mod confirm;
 pub mod drops;
@@ -37,4 +38,6 @@ pub mod owner;
 pub mod prelude;
 pub mod server;
 pub mod shared;
+#[cfg(feature = "suite")]
+pub mod suite;
 pub mod url;

@@ -5,10 +5,9 @@
 mod headers;
 mod misbehaving;
 mod secured;
+mod suite;
 #[path = "../support/mod.rs"]
 mod support;
-#[path = "../support/proxy.rs"]
-mod support_proxy;
 #[path = "../support/secured.rs"]
 mod support_secured;
 mod trial;
@@ -18,10 +17,8 @@ use drumpost_core::{
     drive::Placement,
     handler::Reactor,
     load::{Extent, Pace},
-    monitor::Unwatched,
     outcome::{Cause, Ending},
     plan::{Kill, Victim},
-    registry::Options,
     scenario::{Style, command, reply, request},
     transport::OpenError,
 };
@@ -162,24 +159,6 @@ fn an_open_load() {
     }
 }
 
-#[test]
-#[ignore = "needs a nats-server: scripts/test starts one"]
-fn nothing_is_left_behind() {
-    let server = NatsServer::start();
-    // The same name twice: the second could not be set up if the first had left its streams.
-    let trial = Trial { extent: Extent::Count(100), ..Trial::default() };
-    let mut options = Options::default();
-    options.set("nats.url", server.url());
-    let entries = drumpost_dispatch::transports();
-    let entry = entries.iter().find(|entry| entry.name == "jetstream").unwrap();
-    let plan = trial.plan(one_hop(ends));
-    for _ in 0..2 {
-        let outcome = entry.made(&options).unwrap().run(&plan, &mut Unwatched).unwrap();
-        assert_sound(&outcome, 100);
-        assert_eq!(outcome.notes, Vec::<String>::new());
-    }
-}
-
 fn killed(instances: &'static [(&'static str, u16)]) -> Trial {
     Trial {
         instances,
@@ -190,7 +169,7 @@ fn killed(instances: &'static [(&'static str, u16)]) -> Trial {
         drain: Duration::from_secs(20),
         kill: Some(Kill {
             service: "warehouse".into(),
-            instance: 0,
+            instance: instances.first().map_or(0, |(_, count)| count - 1),
             after: Duration::from_millis(300),
             down: Duration::from_millis(500),
             what: Victim::Consumer,
@@ -217,6 +196,11 @@ fn a_killed_consumer_loses_nothing_with_jetstream() {
             assert_eq!(audit.confirmed, Some(audit.sent));
             assert_eq!(audit.unique, audit.expected);
             let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
+            let named = if instances.is_empty() { "warehouse" } else { "warehouse#2" };
+            assert!(
+                outage.to_string().starts_with(&format!("the consumer of {named} was killed")),
+                "{outage}"
+            );
             let Cause::ConsumerKilled { in_hand } = outage.cause else { panic!("{outage}") };
             assert!(outage.at_ns >= 300_000_000 && outage.away_ns >= 500_000_000, "{outage}");
             // Each message that it died with comes again.
@@ -247,34 +231,6 @@ fn core_nats_keeps_nothing_for_a_killed_consumer() {
 }
 
 #[test]
-#[ignore = "needs a nats-server: scripts/test starts one"]
-fn a_server_killed_in_the_middle_ends_the_run() {
-    for (transport, pace) in BOTH.into_iter().flat_map(|name| {
-        [Pace::Closed { in_flight: 64 }, Pace::Open { window: 10_000 }].map(|pace| (name, pace))
-    }) {
-        let mut server = NatsServer::start();
-        let url = server.url();
-        let trial =
-            Trial { pace, extent: Extent::Duration(30_000_000_000), every_ns: 500_000, ..Trial::default() };
-        let (done, outcome) = mpsc::channel();
-        let for_run = url.clone();
-        thread::spawn(move || {
-            let _ = done.send(trial.run(transport, &for_run, order_authorization()));
-        });
-        thread::sleep(Duration::from_millis(700));
-        server.kill();
-        let outcome = outcome.recv_timeout(Duration::from_secs(8)).expect("the run goes on without a server");
-        let outcome = outcome.unwrap();
-        let Ending::Failed(what) = outcome.ending else { panic!("{:?}", outcome.ending) };
-        assert!(what.contains(&format!("the connection to nats-server at {url} was lost")), "{what}");
-        if transport == "jetstream" {
-            let notes = outcome.notes.join("\n");
-            assert!(notes.contains("streams may remain at"), "{notes}");
-        }
-    }
-}
-
-#[test]
 fn a_server_that_is_not_there_is_named_soon() {
     // Nobody listens on the first; the second listens and says nothing.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -302,18 +258,6 @@ fn a_server_without_jetstream_is_refused_in_a_sentence() {
     assert_eq!(refused, OpenError::Refused(expected));
     let outcome = Trial::default().run("nats", &server.url(), one_hop(ends)).unwrap();
     assert_sound(&outcome, 5_000);
-}
-
-#[test]
-#[ignore = "needs a nats-server: scripts/test starts one"]
-fn a_payload_above_the_servers_limit_is_refused_in_a_sentence() {
-    let server = NatsServer::start();
-    for transport in BOTH {
-        let trial = Trial { payload_len: 2_000_000, ..Trial::default() };
-        let refused = trial.run(transport, &server.url(), one_hop(ends)).unwrap_err();
-        let OpenError::Refused(what) = refused else { panic!("{refused:?}") };
-        assert!(what.contains("1048576 bytes") && what.contains("max_payload"), "{what}");
-    }
 }
 
 /// Stands still for two seconds at the first message.

@@ -3,14 +3,12 @@
 use crate::{
     BOTH,
     support::NatsServer,
-    support_proxy::Proxy,
     support_secured::Safe,
     trial::{Trial, ends, one_hop},
 };
 use drumpost_core::{
     load::{Extent, Pace},
     outcome::{Ending, Outcome},
-    plan::{Kill, Victim},
 };
 use futures_util::TryStreamExt;
 use std::{sync::mpsc, thread, time::Duration};
@@ -45,7 +43,7 @@ fn failure(outcome: &Outcome) -> &str {
 }
 
 /// The streams at a server.
-fn streams(url: &str) -> Vec<async_nats::jetstream::stream::Config> {
+pub(crate) fn streams(url: &str) -> Vec<async_nats::jetstream::stream::Config> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         // A server that asks for nobody does not mind.
@@ -66,53 +64,11 @@ fn no_stream_is_left(url: &str, outcome: &Outcome) {
 
 #[test]
 #[ignore = "needs a nats-server: scripts/test starts one"]
-fn a_line_that_went_silent_is_told_from_lost_messages() {
-    let server = NatsServer::start();
-    for transport in BOTH {
-        for drain in [1, 5] {
-            let proxy = Proxy::to(&server.url());
-            let trial = Trial { drain: Duration::from_secs(drain), ..steady(1) };
-            let outcome = run(transport, &proxy.url(), trial, || proxy.go_silent());
-            let what = failure(&outcome);
-            assert!(what.contains("silent") || what.contains("answered no ping"), "{transport}: {what}");
-            assert!(what.contains(&proxy.url()), "{what}");
-        }
-    }
-}
-
-#[test]
-#[ignore = "needs a nats-server: scripts/test starts one"]
-fn a_line_that_was_cut_leaves_no_stream() {
-    let server = NatsServer::start();
-    let proxy = Proxy::to(&server.url());
-    let outcome = run("jetstream", &proxy.url(), steady(20), || proxy.cut());
-    assert!(failure(&outcome).contains("was lost"), "{:?}", outcome.ending);
-    no_stream_is_left(&server.url(), &outcome);
-}
-
-#[test]
-#[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_server_that_crashed_and_is_back_keeps_no_stream() {
     let mut server = NatsServer::start();
     let url = server.url();
     let outcome = run("jetstream", &url, steady(20), || server.crash_and_come_back());
     assert!(failure(&outcome).contains("was lost"), "{:?}", outcome.ending);
-    no_stream_is_left(&url, &outcome);
-}
-
-/// The server is back too late for the trial whose streams it keeps; the next trial of the process removes them.
-#[test]
-#[ignore = "needs a nats-server: scripts/test starts one"]
-fn the_next_trial_removes_what_the_last_one_had_to_leave() {
-    let mut server = NatsServer::start();
-    let url = server.url();
-    let outcome = run("jetstream", &url, steady(20), || server.kill());
-    let notes = outcome.notes.join("\n");
-    assert!(notes.contains("streams may remain at") && notes.contains("drumpost clean"), "{notes}");
-    server.crash_and_come_back();
-    assert_eq!(streams(&url).len(), 1);
-    let next = Trial { extent: Extent::Count(100), ..Trial::default() };
-    let outcome = next.run("jetstream", &url, one_hop(ends)).unwrap();
     no_stream_is_left(&url, &outcome);
 }
 
@@ -144,39 +100,6 @@ fn streams_say_whose_they_are_and_do_not_keep_messages_for_ever() {
     let description = seen[0].description.clone().unwrap_or_default();
     assert!(description.contains(&format!(" pid={} ", std::process::id())), "{description}");
     no_stream_is_left(&url, &outcome);
-}
-
-#[test]
-#[ignore = "needs a nats-server: scripts/test starts one"]
-fn a_killed_consumer_dies_with_its_hands_full() {
-    let server = NatsServer::start();
-    for (instances, instance, batch, named) in [
-        (&[][..], 0, 1, "the consumer of warehouse was killed"),
-        (&[("warehouse", 3)], 2, 32, "the consumer of warehouse#2 was killed"),
-    ] {
-        let kill = Kill {
-            service: "warehouse".into(),
-            instance,
-            after: Duration::from_millis(500),
-            down: Duration::from_millis(200),
-            what: Victim::Consumer,
-        };
-        let trial = Trial {
-            instances,
-            batch,
-            every_ns: 200_000,
-            kill: Some(kill),
-            options: &[("jetstream.ack-wait", "500ms")],
-            drain: Duration::from_secs(20),
-            ..steady(2)
-        };
-        let outcome = trial.run("jetstream", &server.url(), one_hop(ends)).unwrap();
-        let audit = &outcome.audit;
-        assert_eq!((outcome.ending.clone(), audit.lost), (Ending::Completed, 0), "{audit:?}");
-        assert!(audit.duplicated >= 8, "{audit:?}");
-        assert!(audit.redelivered >= Some(audit.duplicated), "{audit:?}");
-        assert!(outcome.outages[0].to_string().starts_with(named), "{:?}", outcome.outages);
-    }
 }
 
 #[test]

@@ -77,6 +77,11 @@ impl NatsServer {
         self.child.id()
     }
 
+    /// The port on which it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// `nats://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
@@ -91,6 +96,11 @@ impl NatsServer {
     /// As after a crash that a supervisor notices: killed, and started again over the same store.
     pub fn crash_and_come_back(&mut self) {
         self.kill();
+        self.come_back();
+    }
+
+    /// Starts it again after a kill, over the same store.
+    pub fn come_back(&mut self) {
         self.child = spawn(&self.binary, &self.arguments);
         assert!(self.is_healthy(), "it does not come back");
     }

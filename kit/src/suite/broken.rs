@@ -1,0 +1,172 @@
+//! Servers and lines that break while messages flow.
+
+use super::{
+    Proxy, Stop, Suite, fails,
+    runs::nothing_is_left,
+    trial::{IN_TIME, Running, Trial, keeps},
+};
+use drumpost_core::{
+    outcome::{AuditTotals, Cause, Ending, Outage, Outcome},
+    transport::OpenError,
+};
+use std::time::Duration;
+
+/// For how long lanes try to connect again.
+const RECONNECT: Duration = Duration::from_secs(30);
+
+/// A run that failed, with the address of the server on this port in its sentence.
+fn failed(outcome: &Outcome, port: u16) -> Result<&str, Stop> {
+    let address = format!("127.0.0.1:{port}");
+    match &outcome.ending {
+        Ending::Failed(what) if what.contains(&address) => Ok(what),
+        Ending::Failed(what) => fails(format!("the sentence does not name {address}: {what}")),
+        other => fails(format!("it ended {other}: {:?}", outcome.audit)),
+    }
+}
+
+pub(super) fn server_killed(suite: &Suite<'_>) -> Result<(), Stop> {
+    let mut server = (suite.start)();
+    let options = suite.options_at(server.port())?;
+    let promise = suite.promise(&options)?;
+    let run = suite.begin(&options, &Trial::open(3_600))?;
+    run.flows()?;
+    let objects = server.objects().unwrap_or_default();
+    server.kill();
+    let outcome = run.outcome(Duration::ZERO)?;
+    failed(&outcome, server.port())?;
+    let notes = outcome.notes.join("\n");
+    if let Some(object) = objects.iter().find(|object| !notes.contains(object.as_str())) {
+        return fails(format!("{object} may remain, and the run says only {:?}", outcome.notes));
+    }
+    server.come_back();
+    let next = suite.run(&options, &Trial::new())?;
+    keeps(&next, promise)?;
+    nothing_is_left(&*server, &next)
+}
+
+pub(super) fn line_silent(suite: &Suite<'_>) -> Result<(), Stop> {
+    let server = (suite.start)();
+    // A drain deadline before and after the transport may notice by itself.
+    for drain in [1, 5] {
+        let proxy = Proxy::to(server.port());
+        // Not so many flows that the transport is full before it is silent for long.
+        let drain = Duration::from_secs(drain);
+        let trial = Trial { drain, every_ns: 4_000_000, ..Trial::open(3) };
+        let run = suite.begin(&suite.options_at(proxy.port())?, &trial)?;
+        run.flows()?;
+        proxy.go_silent();
+        let outcome = run.outcome(trial.drain)?;
+        failed(&outcome, proxy.port())?;
+    }
+    Ok(())
+}
+
+pub(super) fn line_cut(suite: &Suite<'_>) -> Result<(), Stop> {
+    let server = (suite.start)();
+    let proxy = Proxy::to(server.port());
+    let run = suite.begin(&suite.options_at(proxy.port())?, &Trial::open(3_600))?;
+    run.flows()?;
+    proxy.cut();
+    let outcome = run.outcome(Duration::ZERO)?;
+    failed(&outcome, proxy.port())?;
+    nothing_is_left(&*server, &outcome)
+}
+
+pub(super) fn line_cut_and_back(suite: &Suite<'_>) -> Result<(), Stop> {
+    let server = (suite.start)();
+    let proxy = Proxy::to(server.port());
+    let trial = Trial { reconnect: Some(RECONNECT), ..Trial::open(4) };
+    let options = suite.options_at(proxy.port())?;
+    let run = suite.begin(&options, &trial)?;
+    if run.flows().is_err() {
+        return opened(run).and_then(|outcome| fails(format!("no messages flow: {:?}", outcome.audit)));
+    }
+    proxy.cut();
+    let outcome = opened(run)?;
+    came_back(&outcome, suite.promise(&options)?.lossless)?;
+    nothing_is_left(&*server, &outcome)
+}
+
+pub(super) fn server_restarted(suite: &Suite<'_>) -> Result<(), Stop> {
+    let mut server = (suite.start)();
+    let trial = Trial { reconnect: Some(RECONNECT), ..Trial::open(6) };
+    let options = suite.options_at(server.port())?;
+    let run = suite.begin(&options, &trial)?;
+    if run.flows().is_err() {
+        return opened(run).and_then(|outcome| fails(format!("no messages flow: {:?}", outcome.audit)));
+    }
+    server.kill();
+    server.come_back();
+    let outcome = opened(run)?;
+    came_back(&outcome, suite.keeps && suite.promise(&options)?.lossless)?;
+    nothing_is_left(&*server, &outcome)
+}
+
+/// The outcome of a run that is to reconnect. Not applicable if the transport refuses that.
+fn opened(run: Running) -> Result<Outcome, Stop> {
+    match run.result(IN_TIME)? {
+        Ok(outcome) => Ok(outcome),
+        Err(OpenError::Refused(why)) => Err(Stop::NotApplicable(why)),
+        Err(error) => fails(format!("not opened: {error}")),
+    }
+}
+
+/// A run that lost its connections and got them back: it completes, each outage says why, messages flowed afterwards, and
+/// where `lossless` no message was lost that the transport had confirmed.
+fn came_back(outcome: &Outcome, lossless: bool) -> Result<(), Stop> {
+    is_back(&outcome.ending, &outcome.audit, &outcome.outages, lossless)
+}
+
+fn is_back(ending: &Ending, audit: &AuditTotals, outages: &[Outage], lossless: bool) -> Result<(), Stop> {
+    if *ending != Ending::Completed {
+        return fails(format!("it ended {ending}: {outages:?}"));
+    }
+    let lost = outages.iter().filter(|outage| matches!(outage.cause, Cause::ConnectionLost { .. }));
+    if lost.clone().count() == 0 {
+        return fails(format!("no outage is told: {audit:?}"));
+    }
+    if lost.clone().any(|outage| outage.away_ns == 0) {
+        return fails(format!("an outage took no time: {outages:?}"));
+    }
+    let last = lost.map(|outage| (outage.at_ns + outage.away_ns) / 1_000_000).max().unwrap_or(0);
+    if audit.unique < last {
+        return fails(format!("nothing came after the outage, which ended at {last} ms: {audit:?}"));
+    }
+    // What had not been confirmed may have gone with the connection.
+    let unconfirmed = audit.unconfirmed.unwrap_or(0);
+    if lossless && audit.lost > unconfirmed {
+        return fails(format!(
+            "{} messages were lost and {unconfirmed} not confirmed: {audit:?}",
+            audit.lost
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_did_not_come_back_is_told() {
+        let lost = Cause::ConnectionLost { why: "cut".into() };
+        let outage = Outage { instance: "a".into(), cause: lost, at_ns: 100_000_000, away_ns: 20_000_000 };
+        let killed = Outage { cause: Cause::ConsumerKilled { in_hand: 1 }, ..outage.clone() };
+        let audit = AuditTotals { unique: 1_000, lost: 3, unconfirmed: Some(3), ..AuditTotals::default() };
+        let back = |ending: Ending, audit: AuditTotals, outage: &Outage, lossless| {
+            is_back(&ending, &audit, std::slice::from_ref(outage), lossless).is_ok()
+        };
+        assert!(back(Ending::Completed, audit, &outage, true));
+        assert!(!back(Ending::Failed("lost".into()), audit, &outage, true));
+        assert!(!back(Ending::Completed, audit, &killed, true), "no connection was lost");
+        assert!(!back(Ending::Completed, audit, &Outage { away_ns: 0, ..outage.clone() }, true));
+        assert!(
+            !back(Ending::Completed, AuditTotals { unique: 100, ..audit }, &outage, true),
+            "nothing came after it"
+        );
+        let more = AuditTotals { lost: 4, ..audit };
+        assert!(
+            !back(Ending::Completed, more, &outage, true) && back(Ending::Completed, more, &outage, false)
+        );
+    }
+}

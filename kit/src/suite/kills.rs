@@ -1,0 +1,121 @@
+//! Instances that are killed while messages flow, and come back.
+
+use super::{Stop, Suite, fails, runs::nothing_is_left, trial::Trial};
+use drumpost_core::{
+    outcome::{AuditTotals, Cause, Ending, Outcome},
+    plan::{Kill, Victim},
+    transport::OpenError,
+};
+use std::time::Duration;
+
+/// Runs a trial in which `service` is killed. Not applicable if the transport refuses kills.
+fn killed(suite: &Suite<'_>, service: &str, what: Victim, batch: usize) -> Result<(Outcome, bool), Stop> {
+    let server = (suite.start)();
+    let kill = Kill {
+        service: service.into(),
+        instance: 0,
+        after: Duration::from_millis(500),
+        down: Duration::from_millis(200),
+        what,
+    };
+    let trial = Trial { kill: Some(kill), batch, ..Trial::open(2) };
+    let options = suite.options_at(server.port())?;
+    let promise = suite.promise(&options)?;
+    let outcome = match suite.begin(&options, &trial)?.result(trial.drain)? {
+        Ok(outcome) => outcome,
+        Err(OpenError::Refused(why)) => return Err(Stop::NotApplicable(why)),
+        Err(error) => return fails(format!("not opened: {error}")),
+    };
+    let audit = &outcome.audit;
+    if outcome.ending != Ending::Completed {
+        return fails(format!("it ended {}: {audit:?}", outcome.ending));
+    }
+    if outcome.outages.len() != 1 {
+        return fails(format!("one outage should be told: {:?}", outcome.outages));
+    }
+    if audit.unique + audit.lost + audit.unknown != audit.expected || audit.corrupted > 0 {
+        return fails(format!("the audit does not add up: {audit:?}"));
+    }
+    nothing_is_left(&*server, &outcome)?;
+    Ok((outcome, promise.lossless))
+}
+
+/// What a receiver died with comes again, where nothing may be lost, and the broker says so if it counts.
+fn comes_again(audit: &AuditTotals, in_hand: usize) -> Result<(), Stop> {
+    let in_hand = in_hand as u64;
+    if audit.lost > 0 || audit.unknown > 0 {
+        return fails(format!("messages were lost with a killed consumer: {audit:?}"));
+    }
+    if in_hand == 0 {
+        return fails(format!("it died with nothing in its hands, so nothing is shown: {audit:?}"));
+    }
+    if audit.duplicated < in_hand {
+        return fails(format!(
+            "it died with {in_hand} handled messages, and {} came again",
+            audit.duplicated
+        ));
+    }
+    if audit.redelivered.is_some_and(|count| count < audit.duplicated) {
+        return fails(format!("the broker marks fewer deliveries as repeated than came twice: {audit:?}"));
+    }
+    Ok(())
+}
+
+pub(super) fn consumer(suite: &Suite<'_>) -> Result<(), Stop> {
+    for batch in [1, 32] {
+        let (outcome, lossless) = killed(suite, "receiver", Victim::Consumer, batch)?;
+        let cause = &outcome.outages[0].cause;
+        let Cause::ConsumerKilled { in_hand } = *cause else {
+            return fails(format!("told is {cause:?}"));
+        };
+        if lossless {
+            comes_again(&outcome.audit, in_hand)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn connection(suite: &Suite<'_>) -> Result<(), Stop> {
+    let (outcome, lossless) = killed(suite, "receiver", Victim::Connection, 16)?;
+    let cause = &outcome.outages[0].cause;
+    let Cause::ConnectionKilled { in_hand, .. } = *cause else {
+        return fails(format!("told is {cause:?}"));
+    };
+    if lossless {
+        comes_again(&outcome.audit, in_hand)?;
+    }
+    let (outcome, lossless) = killed(suite, "sender", Victim::Connection, 16)?;
+    let (audit, cause) = (&outcome.audit, &outcome.outages[0].cause);
+    let Cause::ConnectionKilled { unconfirmed, .. } = *cause else {
+        return fails(format!("told is {cause:?}"));
+    };
+    // What had not been confirmed may have gone with the connection, and nothing else.
+    if lossless && audit.unconfirmed.is_some() && audit.lost > unconfirmed {
+        return fails(format!(
+            "{} messages were lost and {unconfirmed} not confirmed: {audit:?}",
+            audit.lost
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_come_again_is_told() {
+        let audit = AuditTotals { duplicated: 8, redelivered: Some(9), ..AuditTotals::default() };
+        comes_again(&audit, 8).unwrap();
+        comes_again(&AuditTotals { redelivered: None, ..audit }, 8).unwrap();
+        for (audit, in_hand) in [
+            (audit, 0),
+            (audit, 9),
+            (AuditTotals { lost: 1, ..audit }, 8),
+            (AuditTotals { unknown: 1, ..audit }, 8),
+            (AuditTotals { redelivered: Some(7), ..audit }, 8),
+        ] {
+            assert!(comes_again(&audit, in_hand).is_err(), "{audit:?}");
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The test suite for a broker's transport: what happens when its server is killed, silent, absent or somebody else's, and
+//! whether what was promised is kept then. A test of a transport calls it in one line:
+//!
+//! ```no_run
+//! # use drumpost_core::registry::TransportEntry;
+//! # use drumpost_kit::suite::{PrivateServer, Suite};
+//! # let entry: TransportEntry = unimplemented!();
+//! # fn start() -> Box<dyn PrivateServer> { unimplemented!() }
+//! Suite::new(&entry, start).set("mq.ack-wait", "500ms").check().assert();
+//! ```
+//!
+//! `start` starts a private server on a free loopback port ([`PrivateServer`]). The suite sets the transport's address to it, or
+//! to a [`Proxy`] in front of it, runs small trials through the dispatcher of the entry, and compares the outcome with the
+//! promise. [`CHECKS`] lists all checks. The contract kit ([`drumpost_core::contract`]) checks what a transport does while
+//! nothing fails; a transport's tests call both.
+//!
+//! Faults are made when messages flow, not after a time, so that a busy machine changes no verdict.
+
+mod absent;
+mod broken;
+mod kills;
+mod proxy;
+mod runs;
+mod trial;
+
+pub use proxy::Proxy;
+
+use drumpost_core::{
+    contract::{Line, Report, Verdict},
+    options::{Grammar, Options},
+    registry::{Promise, TransportEntry},
+    scenario::{Intent, Style},
+};
+use std::{
+    net::TcpListener,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+/// A server of a broker that one test has for itself. It ends when it is dropped.
+pub trait PrivateServer {
+    /// The loopback port on which it listens.
+    fn port(&self) -> u16;
+
+    /// Kills the server, as a crash would.
+    fn kill(&mut self);
+
+    /// Starts a server that was killed again, on the same port and over the same store, and waits until it serves.
+    fn come_back(&mut self);
+
+    /// The names of the objects that runs make there: streams, queues, topics. `None`: the transport makes none.
+    fn objects(&self) -> Option<Vec<String>> {
+        None
+    }
+}
+
+/// Starts a private server.
+pub type Start = fn() -> Box<dyn PrivateServer>;
+
+/// One check of the suite.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// The property that the check proves.
+    pub proves: &'static str,
+    run: fn(&Suite<'_>) -> Result<(), Stop>,
+}
+
+/// Why a check did not pass.
+#[derive(Clone, Debug)]
+enum Stop {
+    Fails(String),
+    NotApplicable(String),
+}
+
+fn fails<T>(why: impl Into<String>) -> Result<T, Stop> {
+    Err(Stop::Fails(why.into()))
+}
+
+/// All checks, in the order in which they run.
+pub const CHECKS: &[Check] = &[
+    Check {
+        name: "second-run",
+        proves: "a second run on the same dispatcher with the same name keeps the promise like the first, and neither leaves \
+                 anything behind",
+        run: runs::second_run,
+    },
+    Check {
+        name: "two-at-once",
+        proves: "two runs at once at one server do not hear each other",
+        run: runs::two_at_once,
+    },
+    Check {
+        name: "options",
+        proves: "with each word of an option that changes what is compared, the promise is kept that the transport then makes",
+        run: runs::options,
+    },
+    Check {
+        name: "interrupted",
+        proves: "an interrupted run ends soon and leaves nothing behind",
+        run: runs::interrupted,
+    },
+    Check {
+        name: "clean",
+        proves: "cleaning while a run is under way leaves the run's objects alone",
+        run: runs::clean,
+    },
+    Check {
+        name: "absent",
+        proves: "a server that is not there is an error that names its address, in time",
+        run: absent::absent,
+    },
+    Check {
+        name: "mute",
+        proves: "so is one that takes connections and never says a word",
+        run: absent::mute,
+    },
+    Check {
+        name: "wrong-protocol",
+        proves: "so is one that speaks another protocol",
+        run: absent::wrong_protocol,
+    },
+    Check {
+        name: "secrets",
+        proves: "no error holds a password, be it in the address or in an option",
+        run: absent::secrets,
+    },
+    Check {
+        name: "too-large",
+        proves: "a payload that the server would not take is refused in a sentence that has the server's limit",
+        run: absent::too_large,
+    },
+    Check {
+        name: "server-killed",
+        proves: "a server that is killed in the middle ends the run in time, as failed, with its address and with what may \
+                 remain there; the next run removes it",
+        run: broken::server_killed,
+    },
+    Check {
+        name: "line-silent",
+        proves: "a line that goes silent is told from lost messages",
+        run: broken::line_silent,
+    },
+    Check {
+        name: "line-cut",
+        proves: "a line that is cut ends the run as failed, and nothing is left behind",
+        run: broken::line_cut,
+    },
+    Check {
+        name: "line-cut-and-back",
+        proves: "with a run that is to reconnect, a line that was cut comes back: the run completes, the outage is told, and \
+                 no confirmed message is lost where none may be",
+        run: broken::line_cut_and_back,
+    },
+    Check {
+        name: "server-restarted",
+        proves: "the same with a server that is killed and started again on its port",
+        run: broken::server_restarted,
+    },
+    Check {
+        name: "consumer-killed",
+        proves: "a killed consumer is back; the messages that it died with come again, or the audit counts them as lost where \
+                 that may be",
+        run: kills::consumer,
+    },
+    Check {
+        name: "connection-killed",
+        proves: "the same with all that an instance has open, on the receiving and on the sending side",
+        run: kills::connection,
+    },
+];
+
+/// A transport under test, and how its servers are started.
+#[derive(Clone, Debug)]
+pub struct Suite<'a> {
+    entry: &'a TransportEntry,
+    start: Start,
+    options: Options,
+    too_large: Option<u32>,
+    keeps: bool,
+    only: Vec<&'static str>,
+}
+
+impl<'a> Suite<'a> {
+    /// A suite for the transport of `entry` at servers that `start` starts.
+    #[must_use]
+    pub fn new(entry: &'a TransportEntry, start: Start) -> Self {
+        Self { entry, start, options: Options::default(), too_large: None, keeps: false, only: Vec::new() }
+    }
+
+    /// The same with an option, such as a short time after which a broker delivers again: kills need one of less than 5 s.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.options.set(name, value);
+        self
+    }
+
+    /// The same with a payload in bytes that is above the server's limit.
+    #[must_use]
+    pub fn too_large(self, payload_len: u32) -> Self {
+        Self { too_large: Some(payload_len), ..self }
+    }
+
+    /// The same for a server that keeps, when it is killed, what it has confirmed. Without that, losses are allowed when a
+    /// server is restarted.
+    #[must_use]
+    pub fn keeps_what_it_confirmed(self) -> Self {
+        Self { keeps: true, ..self }
+    }
+
+    /// The same with these checks only, by name.
+    #[must_use]
+    pub fn only(self, names: &[&'static str]) -> Self {
+        Self { only: names.to_vec(), ..self }
+    }
+
+    /// Runs the checks. It takes some minutes, most of which is spent waiting for silence to be noticed.
+    #[must_use]
+    pub fn check(&self) -> Report {
+        let chosen = |check: &&Check| self.only.is_empty() || self.only.contains(&check.name);
+        let lines = CHECKS.iter().filter(chosen).map(|check| Line {
+            check: check.name,
+            style: self.style(),
+            verdict: self.verdict(check),
+        });
+        Report { transport: self.entry.name.to_owned(), lines: lines.collect() }
+    }
+
+    fn verdict(&self, check: &Check) -> Verdict {
+        match catch_unwind(AssertUnwindSafe(|| (check.run)(self))) {
+            Ok(Ok(())) => Verdict::Passed,
+            Ok(Err(Stop::Fails(why))) => Verdict::Failed(why),
+            Ok(Err(Stop::NotApplicable(why))) => Verdict::NotApplicable(why),
+            Err(panic) => {
+                Verdict::Failed(format!("panicked: {}", drumpost_core::dispatcher::panic_text(&*panic)))
+            }
+        }
+    }
+
+    /// The style of the trials: commands where the transport has them, or else events.
+    fn style(&self) -> Style {
+        let has = |style, intent| self.entry.intents(style).is_some_and(|intents| intents.contains(&intent));
+        if has(Style::Message, Intent::Command) { Style::Message } else { Style::Event }
+    }
+
+    /// The options, with the address of a server on this loopback port.
+    fn options_at(&self, port: u16) -> Result<Options, Stop> {
+        let mut options = self.options.clone();
+        options.set(self.address_option()?, self.url("", port)?);
+        Ok(options)
+    }
+
+    fn address_option(&self) -> Result<&'static str, Stop> {
+        let none = || Stop::Fails("no option of the transport is the address of its server".into());
+        self.entry.address().map(|option| option.name).ok_or_else(none)
+    }
+
+    /// A URL of the first scheme that the transport's address may have; `who` stands before the host.
+    fn url(&self, who: &str, port: u16) -> Result<String, Stop> {
+        let scheme = match self.entry.address().map(|option| option.grammar) {
+            Some(Grammar::Url([scheme, ..])) => scheme,
+            _ => return fails("the address of the transport's server is no URL"),
+        };
+        Ok(format!("{scheme}://{who}127.0.0.1:{port}"))
+    }
+
+    /// What the transport promises with these options.
+    fn promise(&self, options: &Options) -> Result<Promise, Stop> {
+        let made = self.entry.made(options).map_err(Stop::Fails)?;
+        Ok(made.promise(self.entry.promise))
+    }
+}
+
+/// A loopback port that was free a moment ago.
+///
+/// # Panics
+/// The system gives out none.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0");
+    listener.and_then(|listener| listener.local_addr()).expect("a free port").port()
+}

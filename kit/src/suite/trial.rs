@@ -1,0 +1,312 @@
+//! The trials of the suite: one hop from `sender` to `receiver`, and how their outcomes are judged.
+
+use super::{Stop, Suite, fails};
+use drumpost_core::{
+    dispatcher::Dispatcher,
+    drive::{Placement, Wait, ledger::WINDOW},
+    handler::{Handler, Out, Reactor},
+    load::{Extent, Feed, LoadPlan, Pace, Start},
+    message::{Kind, Message},
+    monitor::Watch,
+    options::Options,
+    outcome::{AuditTotals, Ending, Outcome, Snapshot},
+    payload::Pool,
+    plan::{Kill, TrialPlan},
+    registry::Promise,
+    scenario::{Part, Scenario, Service, Style, command, event},
+    transport::OpenError,
+    wiring::{Wiring, WiringSettings},
+};
+use std::{
+    collections::BTreeMap,
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+/// How long a run may take to end after a fault, or to say that no server is there: what the engine and a transport may wait
+/// together, and as much again for a busy machine.
+pub(super) const IN_TIME: Duration = Duration::from_secs(60);
+
+/// Flows that have ended when the fault is made.
+const FLOWING: u64 = 200;
+
+struct Sends;
+
+impl Handler for Sends {
+    fn handle(&mut self, message: &Message, out: &mut Out) {
+        out.emit(message, Kind(1));
+    }
+}
+
+struct Ends;
+
+impl Handler for Ends {
+    fn handle(&mut self, message: &Message, out: &mut Out) {
+        out.end(message);
+    }
+}
+
+fn scenario(style: Style) -> Scenario {
+    let service = |name, driven, reactor: fn() -> Box<dyn Reactor>| Service {
+        name,
+        driven,
+        part: Part::Usual,
+        reactor,
+    };
+    let (mut message, mut events) = (Vec::new(), Vec::new());
+    match style {
+        Style::Message => message.push(command("receiver.work", &["Sent"], "sender", &["receiver"])),
+        Style::Event => events.push(event("sender.sent", &["Sent"], "sender", &["receiver"])),
+    }
+    Scenario {
+        name: "suite",
+        summary: "one hop, for the suite's checks",
+        kinds: &["Sent"],
+        services: vec![
+            service("sender", true, || Box::new(Sends)),
+            service("receiver", false, || Box::new(Ends)),
+        ],
+        ends_per_flow: 1,
+        message,
+        event: events,
+    }
+}
+
+/// Flows at even distances.
+struct Steady {
+    next: u32,
+    every_ns: u64,
+    payload_len: u32,
+}
+
+impl Feed for Steady {
+    fn fill(&mut self, starts: &mut Vec<Start>) {
+        while starts.len() < starts.capacity() {
+            let after_ns = u64::from(self.next) * self.every_ns;
+            starts.push(Start { after_ns, key: self.next, payload_len: self.payload_len });
+            self.next = self.next.wrapping_add(1);
+        }
+    }
+}
+
+/// What a run is to be. By default 1,000 flows, 32 of them under way.
+#[derive(Clone, Debug)]
+pub(super) struct Trial {
+    pub name: String,
+    /// An open load of so long, in place of the count.
+    pub open: Option<Duration>,
+    /// Between two flows of an open load.
+    pub every_ns: u64,
+    pub batch: usize,
+    pub payload_len: u32,
+    pub drain: Duration,
+    pub kill: Option<Kill>,
+    pub reconnect: Option<Duration>,
+}
+
+impl Trial {
+    pub(super) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        Self {
+            name: format!("suite-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed)),
+            open: None,
+            every_ns: 500_000,
+            batch: 16,
+            payload_len: 128,
+            drain: Duration::from_secs(20),
+            kill: None,
+            reconnect: None,
+        }
+    }
+
+    /// An open load of so many seconds.
+    pub(super) fn open(seconds: u64) -> Self {
+        Self { open: Some(Duration::from_secs(seconds)), ..Self::new() }
+    }
+
+    pub(super) fn plan(&self, style: Style) -> Result<TrialPlan, Stop> {
+        let (pace, extent) = match self.open {
+            None => (Pace::Closed { in_flight: 32 }, Extent::Count(1_000)),
+            Some(long) => {
+                let ns = u64::try_from(long.as_nanos()).unwrap_or(u64::MAX);
+                (Pace::Open { window: 100_000 }, Extent::Duration(ns))
+            }
+        };
+        let settings = WiringSettings {
+            run_name: self.name.clone(),
+            with: vec![],
+            without: vec![],
+            instances: BTreeMap::new(),
+            capacity: 4096,
+            batch: self.batch,
+            window: Some(pace.window()),
+            pool: Arc::new(Pool::new(7, self.payload_len)),
+        };
+        let (scenario, payload_len, every_ns) = (scenario(style), self.payload_len, self.every_ns);
+        let wiring = Wiring::new(&scenario, style, &settings);
+        Ok(TrialPlan {
+            wiring: wiring.map_err(|error| Stop::Fails(format!("the suite's own scenario: {error}")))?,
+            scenario: Arc::new(scenario),
+            load: LoadPlan { pace, ..LoadPlan::closed(32, extent) },
+            feeds: Arc::new(move |_, _| Box::new(Steady { next: 0, every_ns, payload_len })),
+            await_replies: false,
+            placement: Placement::Each,
+            wait: Wait::Native,
+            drain_deadline: self.drain,
+            sample_every: Duration::from_millis(20),
+            kill: self.kill.clone(),
+            reconnect: self.reconnect,
+            unconfirmed: WINDOW,
+        })
+    }
+}
+
+/// Tells when messages flow, and interrupts when asked to.
+struct Follow {
+    flows: Option<mpsc::Sender<()>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Watch for Follow {
+    fn sample(&mut self, snapshot: &Snapshot) {
+        if snapshot.ended >= FLOWING
+            && let Some(flows) = self.flows.take()
+        {
+            let _ = flows.send(());
+        }
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// A run on a thread of its own.
+pub(super) struct Running {
+    flows: mpsc::Receiver<()>,
+    stop: Arc<AtomicBool>,
+    ended: mpsc::Receiver<Result<(Outcome, Box<dyn Dispatcher>), OpenError>>,
+}
+
+impl Running {
+    /// Waits until messages flow.
+    pub(super) fn flows(&self) -> Result<(), Stop> {
+        match self.flows.recv_timeout(IN_TIME) {
+            Ok(()) => Ok(()),
+            Err(_) => match self.ended.try_recv() {
+                Ok(Err(error)) => fails(format!("not opened: {error}")),
+                Ok(Ok((outcome, _))) => fails(format!("it ended before messages flowed, {}", outcome.ending)),
+                Err(_) => fails(format!("no messages flow after {IN_TIME:?}")),
+            },
+        }
+    }
+
+    pub(super) fn interrupt(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// What it comes to, in time after `long`.
+    pub(super) fn result(self, long: Duration) -> Result<Result<Outcome, OpenError>, Stop> {
+        let ended = self.ended.recv_timeout(long + IN_TIME);
+        match ended {
+            Ok(ended) => Ok(ended.map(|(outcome, _)| outcome)),
+            Err(_) => fails(format!("the run has not ended {:?} after it should have", IN_TIME)),
+        }
+    }
+
+    /// The outcome, of a run that was opened.
+    pub(super) fn outcome(self, long: Duration) -> Result<Outcome, Stop> {
+        self.result(long)?.map_err(|error| Stop::Fails(format!("not opened: {error}")))
+    }
+
+    /// The same, with the dispatcher for another run.
+    pub(super) fn again(self, long: Duration) -> Result<(Outcome, Box<dyn Dispatcher>), Stop> {
+        match self.ended.recv_timeout(long + IN_TIME) {
+            Ok(ended) => ended.map_err(|error| Stop::Fails(format!("not opened: {error}"))),
+            Err(_) => fails("the run does not end"),
+        }
+    }
+}
+
+impl Suite<'_> {
+    /// Begins a run with these options.
+    pub(super) fn begin(&self, options: &Options, trial: &Trial) -> Result<Running, Stop> {
+        self.begin_on(self.entry.made(options).map_err(Stop::Fails)?, trial)
+    }
+
+    pub(super) fn begin_on(
+        &self,
+        mut dispatcher: Box<dyn Dispatcher>,
+        trial: &Trial,
+    ) -> Result<Running, Stop> {
+        let (plan, stop) = (trial.plan(self.style())?, Arc::new(AtomicBool::new(false)));
+        let ((flow, flows), (done, ended)) = (mpsc::channel(), mpsc::channel());
+        let mut watch = Follow { flows: Some(flow), stop: Arc::clone(&stop) };
+        thread::spawn(move || {
+            let ran = dispatcher.run(&plan, &mut watch);
+            let _ = done.send(ran.map(|outcome| (outcome, dispatcher)));
+        });
+        Ok(Running { flows, stop, ended })
+    }
+
+    /// Runs a trial to its end.
+    pub(super) fn run(&self, options: &Options, trial: &Trial) -> Result<Outcome, Stop> {
+        self.begin(options, trial)?.outcome(trial.open.unwrap_or_default() + trial.drain)
+    }
+}
+
+/// A run without a fault keeps its promise: it completes, nothing is damaged, and nothing is lost, repeated or out of order
+/// that may not be.
+pub(super) fn keeps(outcome: &Outcome, promise: Promise) -> Result<(), Stop> {
+    kept(&outcome.ending, &outcome.audit, promise)
+}
+
+fn kept(ending: &Ending, audit: &AuditTotals, promise: Promise) -> Result<(), Stop> {
+    let broken = [
+        (*ending != Ending::Completed, "it did not complete"),
+        (audit.sent == 0, "nothing was sent"),
+        (audit.corrupted > 0, "messages were damaged"),
+        (promise.lossless && audit.lost > 0, "messages were lost"),
+        (!promise.may_duplicate && audit.duplicated > 0, "messages came twice"),
+        (promise.ordered && audit.reordered > 0, "messages came out of order"),
+        (audit.refused.unwrap_or(0) > 0, "messages were refused"),
+        (promise.lossless && audit.unconfirmed.unwrap_or(0) > 0, "messages were not confirmed"),
+    ];
+    match broken.into_iter().find(|(is_broken, _)| *is_broken) {
+        None => Ok(()),
+        Some((_, what)) => fails(format!("{what}: ended {ending}, {audit:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_breaks_a_promise_is_told() {
+        let sound =
+            AuditTotals { sent: 10, expected: 10, unique: 10, delivered: 10, ..AuditTotals::default() };
+        let strict = Promise::IN_MEMORY;
+        let loose = Promise { ordered: false, lossless: false, may_duplicate: true, ..strict };
+        kept(&Ending::Completed, &sound, strict).unwrap();
+        assert!(kept(&Ending::Interrupted, &sound, loose).is_err());
+        for (audit, is_allowed) in [
+            (AuditTotals { lost: 1, ..sound }, true),
+            (AuditTotals { duplicated: 1, ..sound }, true),
+            (AuditTotals { reordered: 1, ..sound }, true),
+            (AuditTotals { unconfirmed: Some(1), ..sound }, true),
+            (AuditTotals { corrupted: 1, ..sound }, false),
+            (AuditTotals { refused: Some(1), ..sound }, false),
+            (AuditTotals::default(), false),
+        ] {
+            assert!(kept(&Ending::Completed, &audit, strict).is_err(), "{audit:?}");
+            assert_eq!(kept(&Ending::Completed, &audit, loose).is_ok(), is_allowed, "{audit:?}");
+        }
+    }
+}
