@@ -28,7 +28,7 @@ pub use drumpost_core::{
     transport::{AsyncTransport, Cleaned, Endpoint, OpenError},
     wiring::{Destination, Wiring},
 };
-pub use futures_util::StreamExt;
+pub use futures_util::{SinkExt, StreamExt, TryStreamExt};
 pub use std::{
     sync::Arc,
     task::{Context, Poll, ready},

@@ -88,6 +88,23 @@ impl<C: Clone> SharedConnections<C> {
         wiring.connections.map(|count| instance % count.max(1))
     }
 
+    /// The connection of an instance: its own, or the one that it shares. `open` opens it by its name.
+    ///
+    /// # Errors
+    /// That of `open`.
+    pub async fn of<F: Future<Output = Result<C, OpenError>>>(
+        &self,
+        wiring: &Wiring,
+        instance: u16,
+        open: impl FnOnce(String) -> F,
+    ) -> Result<C, OpenError> {
+        let name = |name: String| format!("drumpost {} {name}", wiring.run_name);
+        match Self::number(wiring, instance) {
+            Some(number) => self.get(number, open(name(format!("connection {number}")))).await,
+            None => open(name(wiring.instance_name(instance))).await,
+        }
+    }
+
     /// The connection of that number. The first instance that asks for it opens it, and the others wait.
     ///
     /// # Errors

@@ -4,7 +4,6 @@
 use super::{headers, login};
 use async_nats::{Client, ConnectOptions, Event, HeaderName, ServerAddr, Subject, message::OutboundMessage};
 use drumpost_kit::prelude::*;
-use futures_util::SinkExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A server that says nothing is asked this often; the third silence ends the connection. An exchange at the end of a run
@@ -23,7 +22,7 @@ pub(super) struct Server {
     pub(super) at: Arc<At>,
     login: Login<login::Way>,
     /// Connections of the trial that instances share.
-    pub(super) shared: Arc<SharedConnections<Connection>>,
+    pub(super) shared: Arc<SharedConnections<Attached>>,
 }
 
 impl Server {
@@ -45,33 +44,26 @@ impl Server {
 
     /// Connects for one instance. Refuses what the server would.
     pub(super) async fn connect(&self, wiring: &Wiring, instance: u16) -> Result<Connection, OpenError> {
-        let Some(number) = SharedConnections::<Connection>::number(wiring, instance) else {
-            return self.connect_as(wiring, wiring.instance_name(instance)).await;
-        };
-        let open = self.connect_as(wiring, format!("connection {number}"));
-        let Connection { client, lines, .. } = self.shared.get(number, open).await?;
-        Ok(Connection { client, line: lines.join(), lines })
-    }
-
-    async fn connect_as(&self, wiring: &Wiring, name: String) -> Result<Connection, OpenError> {
-        let name = format!("drumpost {} {name}", wiring.run_name);
         let queue = wiring.capacity.max(wiring.batch).max(64);
-        let connection = self.attach(name, queue, wiring.capacity.max(SUBSCRIPTION_CAPACITY)).await?;
-        let (headers_len, client) = (headers::len(&wiring.pool), &connection.client);
+        let open = |name| self.attach(name, queue, wiring.capacity.max(SUBSCRIPTION_CAPACITY));
+        let (client, lines) = self.shared.of(wiring, instance, open).await?;
+        let headers_len = headers::len(&wiring.pool);
         if headers_len > 0 && !client.server_info().headers {
             return Err(OpenError::Refused(format!("{} does not support headers", self.at)));
         }
         self.at.takes(&wiring.pool, headers_len, client.max_payload(), "max_payload")?;
-        Ok(connection)
+        Ok(Connection { client, line: lines.join() })
     }
 
     /// Connects to see to what the server keeps, apart from any load.
     pub(super) async fn connect_to_tidy(&self) -> Result<Connection, OpenError> {
-        self.attach("drumpost, set-up and removal".into(), 64, SUBSCRIPTION_CAPACITY).await
+        let name = "drumpost, set-up and removal".into();
+        let (client, lines) = self.attach(name, 64, SUBSCRIPTION_CAPACITY).await?;
+        Ok(Connection { client, line: lines.join() })
     }
 
     /// A connection whose queues to the server and for each subscription hold so many messages.
-    async fn attach(&self, name: String, queue: usize, subscription: usize) -> Result<Connection, OpenError> {
+    async fn attach(&self, name: String, queue: usize, each: usize) -> Result<Attached, OpenError> {
         let (lines, is_connected) = (Lines::to(&self.at), Arc::new(AtomicBool::new(false)));
         let [on_event, on_loss] = [0; 2].map(|_| Arc::clone(&lines));
         let (at, was_connected) = (Arc::clone(&self.at), Arc::clone(&is_connected));
@@ -80,7 +72,7 @@ impl Server {
             .connection_timeout(PATIENCE)
             .ping_interval(PING_EVERY)
             .client_capacity(queue)
-            .subscription_capacity(subscription)
+            .subscription_capacity(each)
             .ignore_discovered_servers()
             .event_callback(move |event| {
                 match event {
@@ -102,16 +94,18 @@ impl Server {
         let connecting = login::applied(&self.login, options)?.connect(self.address.clone());
         let client = self.at.reach(connecting, login::ABSENT, login::why).await?;
         is_connected.store(true, Ordering::Release);
-        Ok(Connection { client, line: lines.join(), lines })
+        Ok((client, lines))
     }
 }
+
+/// A connected client, and whom to tell of its loss.
+type Attached = (Client, Arc<Lines>);
 
 /// A connected client and the state of its link.
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
     pub(super) client: Client,
     pub(super) line: Line,
-    lines: Arc<Lines>,
 }
 
 impl Connection {

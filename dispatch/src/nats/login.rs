@@ -66,15 +66,14 @@ fn seed(file: &OptionFile) -> Result<String, String> {
 pub(super) fn applied(login: &Login<Way>, options: ConnectOptions) -> Result<ConnectOptions, OpenError> {
     // One provider for the process, named: where a build holds several, the TLS library panics instead of choosing.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let refused = |error: std::io::Error| OpenError::Refused(error.to_string());
     let mut options = match login.who.clone() {
         Who::Anyone => options,
         Who::User { name, password } => options.user_and_password(name, password.unwrap_or_default()),
         Who::By(Way::Token(token)) => options.token(token),
         Who::By(Way::NkeySeed(seed)) => options.nkey(seed),
         // It was checked before.
-        Who::By(Way::Creds(text)) => {
-            options.credentials(&text).map_err(|error| OpenError::Refused(error.to_string()))?
-        }
+        Who::By(Way::Creds(text)) => options.credentials(&text).map_err(refused)?,
     };
     if let Some(authority) = &login.authority {
         options = options.add_root_certificates(authority.clone());

@@ -83,7 +83,7 @@ pub(super) fn line_cut_and_back(suite: &Suite<'_>) -> Result<(), Stop> {
     }
     proxy.cut();
     let outcome = opened(run)?;
-    came_back(&outcome, suite.promise(&options)?.lossless)?;
+    came_back(&outcome, suite.promise(&options)?.is_lossless())?;
     nothing_is_left(&*server, &outcome)
 }
 
@@ -98,7 +98,7 @@ pub(super) fn server_restarted(suite: &Suite<'_>) -> Result<(), Stop> {
     server.kill();
     server.come_back();
     let outcome = opened(run)?;
-    came_back(&outcome, suite.keeps && suite.promise(&options)?.lossless)?;
+    came_back(&outcome, suite.keeps && suite.promise(&options)?.is_lossless())?;
     nothing_is_left(&*server, &outcome)
 }
 

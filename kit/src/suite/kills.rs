@@ -37,7 +37,7 @@ fn killed(suite: &Suite<'_>, service: &str, what: Victim, batch: usize) -> Resul
         return fails(format!("the audit does not add up: {audit:?}"));
     }
     nothing_is_left(&*server, &outcome)?;
-    Ok((outcome, promise.lossless))
+    Ok((outcome, promise.is_lossless()))
 }
 
 /// What a receiver died with comes again, where nothing may be lost, and the broker says so if it counts.

@@ -28,6 +28,7 @@ pub use proxy::Proxy;
 use drumpost_core::{
     contract::{Line, Report, Verdict},
     options::{Grammar, Options},
+    promise::Asked,
     registry::{Promise, TransportEntry},
     scenario::{Intent, Style},
 };
@@ -267,7 +268,7 @@ impl<'a> Suite<'a> {
     /// What the transport promises with these options.
     fn promise(&self, options: &Options) -> Result<Promise, Stop> {
         let made = self.entry.made(options).map_err(Stop::Fails)?;
-        Ok(made.promise(self.entry.promise))
+        made.promise(self.entry.promise, &Asked::default()).map_err(Stop::Fails)
     }
 }
 

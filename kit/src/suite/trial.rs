@@ -12,6 +12,7 @@ use drumpost_core::{
     outcome::{AuditTotals, Ending, Outcome, Snapshot},
     payload::Pool,
     plan::{Kill, TrialPlan},
+    promise::{self, Order},
     registry::Promise,
     scenario::{Part, Scenario, Service, Style, command, event},
     transport::OpenError,
@@ -130,7 +131,7 @@ impl Trial {
         Self { open: Some(Duration::from_secs(seconds)), ..Self::new() }
     }
 
-    pub(super) fn plan(&self, style: Style) -> Result<TrialPlan, Stop> {
+    pub(super) fn plan(&self, style: Style, promise: Promise) -> Result<TrialPlan, Stop> {
         let (pace, extent) = match self.open {
             None => (Pace::Closed { in_flight: 32 }, Extent::Count(1_000)),
             Some(long) => {
@@ -163,6 +164,8 @@ impl Trial {
             kill: self.kill.clone(),
             reconnect: self.reconnect,
             unconfirmed: WINDOW,
+            acks: promise::Acks::default(),
+            order: promise.order,
         })
     }
 }
@@ -245,7 +248,9 @@ impl Suite<'_> {
         mut dispatcher: Box<dyn Dispatcher>,
         trial: &Trial,
     ) -> Result<Running, Stop> {
-        let (plan, stop) = (trial.plan(self.style())?, Arc::new(AtomicBool::new(false)));
+        let promise =
+            dispatcher.promise(self.entry.promise, &promise::Asked::default()).map_err(Stop::Fails)?;
+        let (plan, stop) = (trial.plan(self.style(), promise)?, Arc::new(AtomicBool::new(false)));
         let ((flow, flows), (done, ended)) = (mpsc::channel(), mpsc::channel());
         let mut watch = Follow { flows: Some(flow), stop: Arc::clone(&stop) };
         thread::spawn(move || {
@@ -272,11 +277,11 @@ fn kept(ending: &Ending, audit: &AuditTotals, promise: Promise) -> Result<(), St
         (*ending != Ending::Completed, "it did not complete"),
         (audit.sent == 0, "nothing was sent"),
         (audit.corrupted > 0, "messages were damaged"),
-        (promise.lossless && audit.lost > 0, "messages were lost"),
-        (!promise.may_duplicate && audit.duplicated > 0, "messages came twice"),
-        (promise.ordered && audit.reordered > 0, "messages came out of order"),
+        (promise.is_lossless() && audit.lost > 0, "messages were lost"),
+        (!promise.may_duplicate() && audit.duplicated > 0, "messages came twice"),
+        (promise.order != Order::None && audit.reordered > 0, "messages came out of order"),
         (audit.refused.unwrap_or(0) > 0, "messages were refused"),
-        (promise.lossless && audit.unconfirmed.unwrap_or(0) > 0, "messages were not confirmed"),
+        (promise.is_lossless() && audit.unconfirmed.unwrap_or(0) > 0, "messages were not confirmed"),
     ];
     match broken.into_iter().find(|(is_broken, _)| *is_broken) {
         None => Ok(()),
@@ -287,18 +292,19 @@ fn kept(ending: &Ending, audit: &AuditTotals, promise: Promise) -> Result<(), St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use drumpost_core::promise::Delivery;
 
     #[test]
     fn what_breaks_a_promise_is_told() {
         let sound =
             AuditTotals { sent: 10, expected: 10, unique: 10, delivered: 10, ..AuditTotals::default() };
         let strict = Promise::IN_MEMORY;
-        let loose = Promise { ordered: false, lossless: false, may_duplicate: true, ..strict };
+        let loose = Promise { delivery: Delivery::AtMostOnce, order: Order::None, ..strict };
         kept(&Ending::Completed, &sound, strict).unwrap();
         assert!(kept(&Ending::Interrupted, &sound, loose).is_err());
         for (audit, is_allowed) in [
             (AuditTotals { lost: 1, ..sound }, true),
-            (AuditTotals { duplicated: 1, ..sound }, true),
+            (AuditTotals { duplicated: 1, ..sound }, false),
             (AuditTotals { reordered: 1, ..sound }, true),
             (AuditTotals { unconfirmed: Some(1), ..sound }, true),
             (AuditTotals { corrupted: 1, ..sound }, false),

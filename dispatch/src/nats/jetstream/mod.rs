@@ -35,7 +35,6 @@ use async_nats::jetstream::{
     stream::{Config, RetentionPolicy, StorageType},
 };
 use drumpost_kit::prelude::*;
-use futures_util::TryStreamExt;
 use receive::Pulls;
 use send::Confirmed;
 
@@ -128,12 +127,9 @@ impl AsyncTransport for JetStream {
     }
 
     async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
-        let session = self.connect().await?;
+        let (session, at) = (self.connect().await?, &self.server.at);
         if !session.client.server_info().jetstream {
-            return Err(OpenError::Refused(format!(
-                "{} has no JetStream: start it with -js",
-                self.server.at
-            )));
+            return Err(OpenError::Refused(format!("{at} has no JetStream: start it with -js")));
         }
         let headers_len = headers::len(&wiring.pool);
         if headers_len > MAX_HEADERS_LEN {
