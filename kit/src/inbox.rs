@@ -221,7 +221,8 @@ impl<D: Deliveries> AsyncRecvPort for Inbox<D> {
                 return self.line.link.listen(context);
             }
         }
-        (self.batch.clear(), self.told.clear());
+        self.batch.clear();
+        self.told.clear();
         // Only a look at everything can find everything empty.
         let drops = self.deliveries.drops().filter(|_| from == Part::All);
         let looks_for_drops = drops.is_some_and(|drops| drops.begin(&self.line.link));

@@ -1,6 +1,7 @@
 //! A last exchange with the server when the run is over: it makes sure that the server has what was sent, and that it is
 //! still there. Without that, a line that went silent could not be told from lost messages.
 
+use crate::link::PortResult;
 use drumpost_core::port::PortError;
 use futures_util::FutureExt;
 use std::{
@@ -19,7 +20,7 @@ pub type Exchange = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 /// An exchange that is made once, when it is first polled.
 #[derive(Default)]
-pub struct Last(Option<Pin<Box<dyn Future<Output = Result<(), PortError>> + Send>>>);
+pub struct Last(Option<Pin<Box<dyn Future<Output = PortResult> + Send>>>);
 
 impl std::fmt::Debug for Last {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

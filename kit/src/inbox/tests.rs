@@ -158,7 +158,7 @@ fn the_oldest_that_was_handed_over_is_settled_first_and_waits_for_room() {
     inbox.acknowledge(2).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let finish = std::future::poll_fn(|context| inbox.poll_finish(context));
-    assert_eq!(runtime.block_on(async { finish.await }), Ok(()));
+    assert_eq!(runtime.block_on(finish), Ok(()));
     let state = state.lock().unwrap();
     assert_eq!((&state.settled[..], state.flushed), (&[11, 1, 2, 3, 4][..], true));
 }

@@ -190,11 +190,14 @@ impl Watch for Follow {
     }
 }
 
+/// The outcome, and the dispatcher for another run.
+type Ended = (Outcome, Box<dyn Dispatcher>);
+
 /// A run on a thread of its own.
 pub(super) struct Running {
     flows: mpsc::Receiver<()>,
     stop: Arc<AtomicBool>,
-    ended: mpsc::Receiver<Result<(Outcome, Box<dyn Dispatcher>), OpenError>>,
+    ended: mpsc::Receiver<Result<Ended, OpenError>>,
 }
 
 impl Running {
@@ -229,7 +232,7 @@ impl Running {
     }
 
     /// The same, with the dispatcher for another run.
-    pub(super) fn again(self, long: Duration) -> Result<(Outcome, Box<dyn Dispatcher>), Stop> {
+    pub(super) fn again(self, long: Duration) -> Result<Ended, Stop> {
         match self.ended.recv_timeout(long + IN_TIME) {
             Ok(ended) => ended.map_err(|error| Stop::Fails(format!("not opened: {error}"))),
             Err(_) => fails("the run does not end"),
