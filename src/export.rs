@@ -10,18 +10,19 @@ use std::time::SystemTime;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportFormat {
-    /// HdrHistogram interval log: response times of every interval, with 2 significant digits
+    /// HdrHistogram interval log: response times of every interval, with 2 significant digits, or other times of every trial
     Hlog,
-    /// HdrHistogram percentile distribution of the response time, in ns, with 3 significant digits
+    /// HdrHistogram percentile distribution of the response time or of other times, in ns, with 3 significant digits
     Hgrm,
-    /// Time series, a line per interval; percentiles of the response time have 2 significant digits
+    /// Time series, a line per interval, with confirms; percentiles of the response time have 2 significant digits
     Csv,
 }
 
 /// Writes what was chosen to a file, or to stdout.
 pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
     let record = load(&args.file)?;
-    let selection = Selection { dispatch: args.dispatch.clone(), trial: args.trial };
+    let (dispatch, times) = (args.dispatch.clone(), args.times.clone());
+    let selection = Selection { dispatch, trial: args.trial, times };
     let text = match args.format {
         ExportFormat::Hlog => export::hlog(&record, &selection, since_epoch_s(record.started_at.as_deref())),
         ExportFormat::Hgrm => export::hgrm(&record, &selection),

@@ -47,7 +47,7 @@ fn outputs(record: &Record) -> Vec<String> {
     all.extend(export::csv(record, &selection));
     all.extend(export::hlog(record, &selection, 0.0));
     let dispatch = record.runs.first().map(|run| run.dispatch.clone());
-    all.extend(export::hgrm(record, &export::Selection { dispatch, trial: None }));
+    all.extend(export::hgrm(record, &export::Selection { dispatch, ..export::Selection::default() }));
     all
 }
 

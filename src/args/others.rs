@@ -2,6 +2,7 @@
 
 use crate::{export::ExportFormat, thresholds::ThresholdArgs};
 use clap::Args;
+use drumpost_results::export::Times;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -37,6 +38,12 @@ pub(crate) struct ExportArgs {
     /// Number of the trial to export, from 0 as in the record [default: all]
     #[arg(long, value_name = "N")]
     pub trial: Option<u32>,
+    /// Times to export: response, service, lag, hop or confirm, for hgrm and hlog
+    ///
+    /// `hop:DESTINATION` and `confirm:DESTINATION` are those of one destination; without one, all destinations are merged. An
+    /// hlog has intervals for the response time alone; other times are one line for each trial, with 3 significant digits.
+    #[arg(long, default_value_t, value_name = "TIMES")]
+    pub times: Times,
     /// File, pipe or device to write; `-` is stdout [default: stdout]
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,

@@ -94,8 +94,11 @@ fn read_record(text: &str, _: &Path) {
     }
     let all = export::Selection::default();
     let _ = (export::csv(&record, &all), export::hgrm(&record, &all), export::hlog(&record, &all, 1.5));
-    let one =
-        export::Selection { dispatch: record.runs.first().map(|run| run.dispatch.clone()), trial: Some(0) };
+    let one = export::Selection {
+        dispatch: record.runs.first().map(|run| run.dispatch.clone()),
+        trial: Some(0),
+        times: export::Times::Confirm(None),
+    };
     let _ = (export::csv(&record, &one), export::hgrm(&record, &one), export::hlog(&record, &one, 0.0));
     compared(&record);
     if let Ok(again) = format::to_json(&record) {

@@ -13,8 +13,8 @@ pub(crate) struct SearchArgs {
     /// Goal, such as p99<2ms,lost=0
     ///
     /// Terms are separated by commas, and all of them must hold. Figures of the response time: p50, p90, p99, p99.9, mean, max.
-    /// Of the service time or the schedule lag: service.p99, lag.p99 and so on. Counts: lost, duplicated, reordered,
-    /// unfinished, shed. Share of the rate: achieved>=99%.
+    /// Of the service time, the schedule lag or the confirm time: service.p99, lag.p99, confirm.p99 and so on. Counts: lost,
+    /// duplicated, reordered, unfinished, shed, refused, unconfirmed. Share of the rate: achieved>=99%.
     #[arg(long, value_name = "GOAL", help_heading = "Search")]
     pub slo: Goal,
     /// First rate, and the lowest that is tried

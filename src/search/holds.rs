@@ -4,6 +4,7 @@
 use super::args::SearchArgs;
 use crate::{
     args::{AtCap, RunArgs},
+    exit::usage,
     interrupt::Interrupt,
     output,
     run::{
@@ -219,6 +220,7 @@ impl<'a> Holds<'a> {
         (args.rate, args.duration) = (Some(ask.rate_per_s), Some(length));
         let job = Job::new(self.registry, args)?;
         let run = self.run(&job, target);
+        self.check_confirms(&run)?;
         let host = run.trials.first().map_or_else(Host::default, |trial| host(trial.hygiene));
         let status = run.trials.first().map_or(Status::Failed, |trial| trial.status);
         let mut held = Held {
@@ -248,6 +250,19 @@ impl<'a> Holds<'a> {
         let line = report::search_line(number, &held, &run, output::layout());
         self.record.runs.push(kept(run, &Machine::of(&job.record.environment), &job.thresholds));
         Ok((held, line))
+    }
+
+    /// Refuses a goal about confirms over a transport that confirms nothing: no rate would keep it, and none would miss it.
+    fn check_confirms(&self, run: &Run) -> anyhow::Result<()> {
+        let says_nothing = run.status() == Status::Ok && run.audit().confirmed.is_none();
+        if self.args.slo.needs_confirms() && says_nothing {
+            return Err(usage(format!(
+                "--slo {}: {} confirms nothing to its senders, so it has no confirm time and refuses nothing; search over a \
+                 transport that confirms, or leave confirm, refused and unconfirmed out of the goal",
+                self.args.slo, run.dispatch
+            )));
+        }
+        Ok(())
     }
 
     /// One trial over a dispatcher of its own.

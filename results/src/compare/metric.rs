@@ -23,6 +23,8 @@ pub enum Metric {
     P99,
     /// 99.9th percentile of the response time, with at least ten samples beyond it.
     P999,
+    /// 99th percentile of the confirm time, all destinations together; for two runs over transports that confirm.
+    ConfirmP99,
 }
 
 /// Samples that must lie beyond p99.9 before it is compared.
@@ -31,10 +33,14 @@ const SAMPLES_BEYOND: u64 = 10;
 impl Metric {
     /// The metrics for a pair of runs, in the order of the tables.
     #[must_use]
-    pub fn for_runs(a: &Run, b: &Run) -> [Self; 6] {
+    pub fn for_runs(a: &Run, b: &Run) -> Vec<Self> {
         let style = |run: &'_ Run| run.dispatch.split('/').next().map(str::to_owned);
         let cpu = if style(a) == style(b) { Self::CpuPerMessage } else { Self::CpuPerFlow };
+        let confirm = [a, b].iter().all(|run| !run.confirm().is_empty()).then_some(Self::ConfirmP99);
         [Self::Throughput, cpu, Self::P50, Self::P90, Self::P99, Self::P999]
+            .into_iter()
+            .chain(confirm)
+            .collect()
     }
 
     /// The name in documents, with its unit.
@@ -48,6 +54,7 @@ impl Metric {
             Self::P90 => "response_ns_p90",
             Self::P99 => "response_ns_p99",
             Self::P999 => "response_ns_p99_9",
+            Self::ConfirmP99 => "confirm_ns_p99",
         }
     }
 
@@ -62,6 +69,7 @@ impl Metric {
             Self::P90 => "response p90",
             Self::P99 => "response p99",
             Self::P999 => "response p99.9",
+            Self::ConfirmP99 => "confirm p99",
         }
     }
 
@@ -88,6 +96,7 @@ impl Metric {
             Self::Throughput => trial.throughput_per_s(),
             Self::CpuPerMessage => trial.cpu_ns_per_message(),
             Self::CpuPerFlow => trial.cpu_ns_per_flow(),
+            Self::ConfirmP99 => confirm_p99(&trial.confirm()),
             _ => self.of_response(&trial.response),
         }
     }
@@ -99,6 +108,7 @@ impl Metric {
             Self::Throughput => Derived::of(run).throughput_per_s,
             Self::CpuPerMessage => Derived::of(run).cpu_ns_per_message,
             Self::CpuPerFlow => Derived::of(run).cpu_ns_per_flow,
+            Self::ConfirmP99 => confirm_p99(&run.confirm()),
             _ => self.of_response(&run.response()),
         }
     }
@@ -123,6 +133,10 @@ impl Metric {
     }
 }
 
+fn confirm_p99(confirm: &Distribution) -> Option<f64> {
+    confirm.quantile_ns(0.99).map(|ns| ns as f64)
+}
+
 /// What a comparison decides by. Margins are shares of one: a smaller change is of no practical interest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
@@ -138,7 +152,7 @@ pub struct Options {
     pub margin_p50: f64,
     /// Margin of p90. 0.05.
     pub margin_p90: f64,
-    /// Margin of p99. 0.10.
+    /// Margin of p99, of the response time and of the confirm time. 0.10.
     pub margin_p99: f64,
     /// Margin of p99.9. 0.25.
     pub margin_p99_9: f64,
@@ -168,7 +182,7 @@ impl Options {
             Metric::CpuPerMessage | Metric::CpuPerFlow => self.margin_cpu,
             Metric::P50 => self.margin_p50,
             Metric::P90 => self.margin_p90,
-            Metric::P99 => self.margin_p99,
+            Metric::P99 | Metric::ConfirmP99 => self.margin_p99,
             Metric::P999 => self.margin_p99_9,
         }
     }

@@ -1,7 +1,7 @@
 //! Tests of the comparison on made-up trials with known differences.
 
 use super::*;
-use crate::model::{Audit, Distribution, Flows, Pairing};
+use crate::model::{Audit, ConfirmTimes, Distribution, Flows, Pairing};
 use crate::sample::Noise;
 use proptest::prelude::*;
 
@@ -131,6 +131,32 @@ fn two_styles_are_compared_by_cpu_per_flow() {
         metrics,
         [Metric::Throughput, Metric::CpuPerFlow, Metric::P50, Metric::P90, Metric::P99, Metric::P999]
     );
+}
+
+#[test]
+fn confirm_times_are_compared_where_both_sides_have_them() {
+    let confirming = |dispatch: &str, slower: u64, seed| {
+        let mut run = run(dispatch, 12, 1.0, 0.01, seed);
+        for trial in &mut run.trials {
+            let time = Distribution::of((1..=1_000).map(|us| us * 1_000 * slower));
+            let destination = "orders".into();
+            trial.confirms = vec![ConfirmTimes { destination, time, ..ConfirmTimes::default() }];
+        }
+        run
+    };
+    let gate = |a: Run, b: Run| {
+        let comparison =
+            compare_within(&paired(vec![a, b]), "message/a", "message/b", &Options::default()).unwrap();
+        let gates = &comparison.rows[0].gates;
+        gates
+            .iter()
+            .find(|gate| gate.metric == Metric::ConfirmP99)
+            .map(|gate| (gate.verdict, gate.ratio, gate.margin))
+    };
+    let slower = gate(confirming("message/a", 1, 1), confirming("message/b", 2, 2)).unwrap();
+    assert_eq!((slower.0, slower.2), (Verdict::Regression, Some(0.10)));
+    assert!((slower.1 - 2.0).abs() < 0.01, "{slower:?}");
+    assert_eq!(gate(confirming("message/a", 1, 1), run("message/b", 12, 1.0, 0.01, 2)), None);
 }
 
 #[test]
@@ -382,6 +408,7 @@ fn figures_of_a_trial_and_of_a_run_are_those_of_the_metric() {
         elapsed_ns: 2_000_000_000,
         flows,
         audit: Audit { sent: 60_000, ..Audit::default() },
+        confirms: vec![ConfirmTimes { time: Distribution::of(2_001..=3_000), ..ConfirmTimes::default() }],
         cpu_ns: Some(120_000_000),
         response: Distribution::of((1..=1_000).flat_map(|ns| [ns; 20])),
         ..Trial::default()
@@ -395,6 +422,7 @@ fn figures_of_a_trial_and_of_a_run_are_those_of_the_metric() {
         (Metric::P90, 900.0, "response_ns_p90", "response p90", "900 ns"),
         (Metric::P99, 990.0, "response_ns_p99", "response p99", "990 ns"),
         (Metric::P999, 999.0, "response_ns_p99_9", "response p99.9", "999 ns"),
+        (Metric::ConfirmP99, 2_991.0, "confirm_ns_p99", "confirm p99", "2.99 µs"),
     ] {
         assert_eq!((metric.of_trial(&trial), metric.of_run(&run)), (Some(figure), Some(figure)), "{name}");
         assert_eq!((metric.name(), metric.label()), (name, label));

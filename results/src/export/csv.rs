@@ -1,28 +1,33 @@
 //! The time series as comma-separated values.
 //!
 //! Lives here: the columns. A field is empty if its figure does not exist. Counts that are known only at the end of a trial,
-//! such as lost messages, are the same in all lines of the trial, and the names of their columns begin with `trial_`.
+//! such as lost messages, and confirm times of the whole trial are the same in all lines of the trial, and the names of their columns begin with `trial_`.
 //! Percentiles of the response time come from the histograms of the series, which have 2 significant digits. Does not live
 //! here: whole distributions (`hgrm`).
 
 use std::fmt::Write as _;
 
-use super::{ExportError, Selection};
+use super::{ExportError, Selection, Times};
 use crate::model::Record;
 
 const COLUMNS: &str = "dispatch,trial,from_ns,to_ns,intervals,ended,throughput_per_s,in_flight,response_count,\
                        response_ns_mean,response_ns_p50,response_ns_p90,response_ns_p99,response_ns_max,lag_ns_p99,\
-                       trial_lost,trial_unknown,trial_confirmed,trial_refused,trial_unconfirmed";
+                       trial_lost,trial_unknown,trial_confirmed,trial_refused,trial_unconfirmed,unconfirmed,\
+                       confirm_ns_p99,trial_confirm_ns_p50,trial_confirm_ns_p99";
 
 /// A line with the names of the columns, then a line for each interval of every chosen trial. Times count from the start of the
 /// trial's window.
 ///
 /// # Errors
-/// The selection is not in the record.
+/// The selection is not in the record, or asks for other times than those of the columns.
 pub fn csv(record: &Record, selection: &Selection) -> Result<String, ExportError> {
+    if selection.times != Times::Response {
+        return Err(ExportError::OnlySeries { asked: selection.times.clone() });
+    }
     let mut text = format!("{COLUMNS}\n");
     for part in selection.of(record)? {
         let mut from_ns = 0;
+        let confirm = Times::Confirm(None).of(part.trial);
         for point in part.trial.series.points() {
             let dispatch = quoted(&part.run.dispatch);
             let number = part.trial.number;
@@ -40,6 +45,10 @@ pub fn csv(record: &Record, selection: &Selection) -> Result<String, ExportError
                 audit.confirmed,
                 audit.refused,
                 audit.unconfirmed,
+                point.unconfirmed,
+                point.confirm_p99_ns,
+                confirm.quantile_ns(0.5),
+                confirm.quantile_ns(0.99),
             ];
             // Writing to a text cannot fail.
             let _ = write!(

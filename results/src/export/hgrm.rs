@@ -35,8 +35,8 @@ fn several(record: &Record, chosen: &[Chosen<'_>]) -> ExportError {
     }
 }
 
-/// The percentile distribution of the response times of one dispatch, over all its counted trials or one, in ns, which
-/// the last line says.
+/// The percentile distribution of the chosen times of one dispatch, over all its counted trials or one, in ns, which the last
+/// line says.
 ///
 /// # Errors
 /// The selection is not in the record, or is more than one dispatch.
@@ -46,7 +46,9 @@ pub fn hgrm(record: &Record, selection: &Selection) -> Result<String, ExportErro
     if chosen.iter().any(|part| !std::ptr::eq(part.run, run)) {
         return Err(several(record, &chosen));
     }
-    let times = Distribution::merged(chosen.iter().map(|part| &part.trial.response));
+    selection.has_times(&chosen)?;
+    let of_trials: Vec<Distribution> = chosen.iter().map(|part| selection.times.of(part.trial)).collect();
+    let times = Distribution::merged(&of_trials);
     let histogram = times.histogram();
     let mut text =
         format!("{:>12} {:>14} {:>10} {:>14}\n\n", "Value", "Percentile", "TotalCount", "1/(1-Percentile)");
@@ -69,7 +71,9 @@ pub fn hgrm(record: &Record, selection: &Selection) -> Result<String, ExportErro
         n => format!(", without {n} beyond the histogram's range"),
     };
     let (scenario, dispatch) = (line(&run.scenario), line(&run.dispatch));
-    let _ = writeln!(text, "#[Unit    = ns, response time of {scenario} {dispatch}{beyond}]");
+    let words = selection.times.words();
+    let words = line(&words);
+    let _ = writeln!(text, "#[Unit    = ns, {words} of {scenario} {dispatch}{beyond}]");
     Ok(text)
 }
 

@@ -1,6 +1,7 @@
 //! The HdrHistogram interval log, version 1.3, as the tools of HdrHistogram read it.
 //!
-//! There is a line for each interval of the series. A trial whose record has no histograms of intervals is one line.
+//! There is a line for each interval of the series. A trial whose record has no histograms of intervals is one line, and so is
+//! every trial where other times than the response time are exported.
 //! Lines are tagged with their dispatch only if there are several dispatches: the tools look at lines without a tag
 //! unless they are given one, and some fail if there are none. Does not live here: the binary form of a histogram
 //! (`model::Distribution`).
@@ -10,11 +11,11 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Chosen, ExportError, Selection};
+use super::{Chosen, ExportError, Selection, Times};
 use crate::model::{Distribution, Record};
 use crate::plain::{acts, line};
 
-/// An interval log of response times in ns. Times of intervals are in seconds from `started_s` (since the epoch; 0 in
+/// An interval log of the chosen times in ns. Times of intervals are in seconds from `started_s` (since the epoch; 0 in
 /// virtual time); trials follow one another without the pauses between them, which a record does not hold. The maximum of
 /// an interval is in ms, as the format has it; the histograms hold ns.
 ///
@@ -22,16 +23,20 @@ use crate::plain::{acts, line};
 /// The selection is not in the record.
 pub fn hlog(record: &Record, selection: &Selection, started_s: f64) -> Result<String, ExportError> {
     let chosen = selection.of(record)?;
+    selection.has_times(&chosen)?;
+    let has_intervals = |part: &Chosen<'_>| selection.times == Times::Response && has_intervals(part);
+    let times_in_words = selection.times.words();
     let date = line(record.started_at.as_deref().unwrap_or("virtual time"));
     let tags = tags(&chosen);
     let mut text = format!(
-        "#[Response times of {} in ns, by drumpost {}; Interval_Max in ms]\n\
+        "#[{} of {} in ns, by drumpost {}; Interval_Max in ms]\n\
          #[Histogram log format version 1.3]\n\
          #[StartTime: {started_s:.3} (seconds since epoch), {date}]\n\
          {}{}\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n",
+        capital(&line(&times_in_words)),
         line(&record.id),
         line(&record.tool_version),
-        precision(&chosen),
+        precision(&chosen, has_intervals),
         tags_in_words(&tags),
     );
     for part in &chosen {
@@ -47,7 +52,7 @@ pub fn hlog(record: &Record, selection: &Selection, started_s: f64) -> Result<St
         };
         let points = part.trial.series.points();
         if !has_intervals(part) {
-            write_line(0, part.trial.elapsed_ns, &part.trial.response)?;
+            write_line(0, part.trial.elapsed_ns, &selection.times.of(part.trial))?;
             continue;
         }
         let mut from_ns = 0;
@@ -57,6 +62,13 @@ pub fn hlog(record: &Record, selection: &Selection, started_s: f64) -> Result<St
         }
     }
     Ok(text)
+}
+
+/// `Response times` of `response time`, `Confirm times to orders` of `confirm time to orders`.
+fn capital(words: &str) -> String {
+    let plural = words.replacen(" time", " times", 1);
+    let mut letters = plural.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A dispatch as a tag, which ends at a comma or a blank.
@@ -89,7 +101,7 @@ fn has_intervals(part: &Chosen<'_>) -> bool {
 }
 
 /// A comment that says how exact the histograms are. Those of intervals are coarser than those of whole trials.
-fn precision(chosen: &[Chosen<'_>]) -> &'static str {
+fn precision(chosen: &[Chosen<'_>], has_intervals: impl Fn(&Chosen<'_>) -> bool) -> &'static str {
     let is_any = |wanted: bool| chosen.iter().any(|part| has_intervals(part) == wanted);
     match (is_any(true), is_any(false)) {
         (true, false) => {

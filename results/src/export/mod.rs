@@ -1,15 +1,17 @@
 //! Records in the formats of other tools: HdrHistogram interval logs and percentile distributions, and CSV.
 //!
-//! Lives here: the selection of trials, and errors. Each format has a file. Does not live here: files and flags (the
+//! Lives here: the selection of trials, and errors. Each format has a file, and so have the times that are exported. Does not live here: files and flags (the
 //! command line).
 
 mod csv;
 mod hgrm;
 mod hlog;
+mod times;
 
 pub use csv::csv;
 pub use hgrm::hgrm;
 pub use hlog::hlog;
+pub use times::{Times, TimesError};
 
 use thiserror::Error;
 
@@ -56,6 +58,23 @@ pub enum ExportError {
         /// The highest rate that kept the goal, or any that was held, as it is typed.
         rate: String,
     },
+    /// There are no such times.
+    #[error("there is no {asked} in the chosen part of this record: {why}")]
+    Times {
+        /// What was asked for, in words.
+        asked: String,
+        /// Why there are none, and what there is.
+        why: String,
+    },
+    /// The format has a fixed choice of times.
+    #[error(
+        "--format csv has the response time and the confirm time of every interval: leave --times {asked} out, or use --format \
+         hgrm or hlog"
+    )]
+    OnlySeries {
+        /// What was asked for.
+        asked: Times,
+    },
     /// A histogram cannot be encoded.
     #[error(transparent)]
     Histogram(#[from] DistributionError),
@@ -68,6 +87,8 @@ pub struct Selection {
     pub dispatch: Option<String>,
     /// Only the trials of this number, from 0; `None`: all that count.
     pub trial: Option<u32>,
+    /// Which times of the trials.
+    pub times: Times,
 }
 
 /// A trial that is exported, and the run it belongs to.
@@ -120,6 +141,15 @@ impl Selection {
             }
             _ => Ok(chosen),
         }
+    }
+
+    /// The error if none of the chosen trials has the times that were asked for.
+    fn has_times(&self, chosen: &[Chosen<'_>]) -> Result<(), ExportError> {
+        if chosen.iter().any(|part| !self.times.of(part.trial).is_empty()) {
+            return Ok(());
+        }
+        let why = self.times.missing(chosen.iter().map(|part| part.trial));
+        Err(ExportError::Times { asked: self.times.words(), why })
     }
 }
 

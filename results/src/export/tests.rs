@@ -10,7 +10,7 @@ use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
 fn only(dispatch: &str, trial: Option<u32>) -> Selection {
-    Selection { dispatch: Some(dispatch.into()), trial }
+    Selection { dispatch: Some(dispatch.into()), trial, ..Selection::default() }
 }
 
 /// Tag, if any, begin and length in ms, maximum in ms, histogram.
@@ -173,7 +173,7 @@ fn a_percentile_distribution_is_that_of_the_java_implementation() {
 fn a_series_as_csv_has_a_line_per_interval() {
     let mut record = sample::record();
     record.runs[0].dispatch = "message/a,b".into();
-    let text = csv(&record, &Selection { dispatch: None, trial: Some(1) }).unwrap();
+    let text = csv(&record, &Selection { trial: Some(1), ..Selection::default() }).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 1 + 2 * 5);
     let columns = lines[0].split(',').count();
@@ -182,7 +182,7 @@ fn a_series_as_csv_has_a_line_per_interval() {
         lines.iter().find(|line| line.starts_with("event/crossbeam,1,100000000,200000000,1,")).unwrap();
     assert_eq!(line.split(',').count(), columns);
     let point = &record.runs[1].trials[1].series.points()[1];
-    assert!(line.ends_with(&format!(",{},900,4,0,,,", point.response_max_ns.unwrap())), "{line}");
+    assert!(line.ends_with(&format!(",{},900,4,0,,,,,,,", point.response_max_ns.unwrap())), "{line}");
 }
 
 /// Lines and fields as a reader of the format finds them.
@@ -217,7 +217,7 @@ fn a_series_as_csv_is_read_back_by_another_implementation() {
     let lines = fields(&csv(&record, &Selection::default()).unwrap());
     let columns = &lines[0];
     let at = |name: &str| columns.iter().position(|column| column == name).unwrap();
-    assert_eq!((lines.len(), columns.len()), (1 + 2 * 3 * 5, 20));
+    assert_eq!((lines.len(), columns.len()), (1 + 2 * 3 * 5, 24));
     assert!(lines.iter().all(|line| line.len() == columns.len()), "{lines:?}");
     for run in &record.runs[..2] {
         let own: Vec<_> = lines[1..].iter().filter(|line| line[at("dispatch")] == run.dispatch).collect();
@@ -243,12 +243,78 @@ fn a_series_as_csv_has_what_was_lost_refused_and_not_confirmed() {
     (audit.confirmed, audit.refused, audit.unconfirmed) = (Some(23), Some(24), Some(25));
     let text = csv(&record, &only("event/crossbeam", Some(1))).unwrap();
     let (head, lines) = text.split_once('\n').unwrap();
-    let names = "trial_lost,trial_unknown,trial_confirmed,trial_refused,trial_unconfirmed";
-    assert!(head.ends_with(names), "{head}");
+    let names = "trial_lost,trial_unknown,trial_confirmed,trial_refused,trial_unconfirmed,";
+    assert!(head.contains(names), "{head}");
     assert!(
-        lines.lines().count() > 1 && lines.lines().all(|line| line.ends_with(",21,22,23,24,25")),
+        lines.lines().count() > 1 && lines.lines().all(|line| line.ends_with(",21,22,23,24,25,,,,")),
         "{text}"
     );
+}
+
+fn times(text: &str) -> Selection {
+    Selection { times: text.parse().unwrap(), ..Selection::default() }
+}
+
+#[test]
+fn confirm_times_are_a_distribution_of_their_own() {
+    let run = sample::confirming();
+    let record = Record { runs: vec![run.clone()], ..sample::record() };
+    let counted = |text: &str| {
+        let hgrm = hgrm(&record, &times(text)).unwrap();
+        let total = hgrm.lines().find_map(|line| line.split_once("Total count    =")).unwrap().1;
+        (total.trim_matches([' ', ']']).parse::<u64>().unwrap(), hgrm.lines().last().unwrap().to_owned())
+    };
+    assert_eq!(counted("confirm:payment.authorize").0, 40_000);
+    let (all, unit) = counted("confirm");
+    assert_eq!(
+        (all, unit.as_str()),
+        (80_000, "#[Unit    = ns, confirm time of order-authorization message/broker]")
+    );
+    assert!(counted("hop:payment.authorize").1.contains("hop time to payment.authorize of order"));
+    assert_eq!(counted("service").0, run.service().count());
+    assert_eq!(counted("lag").0, run.lag().count());
+    assert_eq!(counted("hop").0, run.hops().iter().map(|hop| hop.time.count()).sum::<u64>());
+    // An interval log has a line for each trial, whole and exact.
+    let log = hlog(&record, &times("confirm:payment.authorize.reply"), 0.0).unwrap();
+    assert!(
+        log.starts_with("#[Confirm times to payment.authorize.reply of order-authorization-42 in ns"),
+        "{log}"
+    );
+    assert!(log.contains("3 significant digits"), "{log}");
+    let intervals = read(&log);
+    assert_eq!(intervals.len(), 2);
+    let own = &run.trials[1].confirms[1].time;
+    assert_eq!((intervals[1].4.len(), intervals[1].4.max()), (own.count(), own.histogram().max()));
+}
+
+#[test]
+fn confirm_times_that_are_not_there_say_why() {
+    let record = Record { runs: vec![sample::confirming()], ..sample::record() };
+    let error = hgrm(&record, &times("confirm:orders")).unwrap_err().to_string();
+    assert!(error.contains("no confirm time to orders"), "{error}");
+    assert!(error.ends_with("there are those of payment.authorize, payment.authorize.reply"), "{error}");
+    let error = hlog(&sample::record(), &times("confirm"), 0.0).unwrap_err().to_string();
+    assert!(error.contains("the transport confirms nothing"), "{error}");
+    let error = csv(&record, &times("confirm")).unwrap_err().to_string();
+    assert!(error.contains("leave --times confirm out"), "{error}");
+}
+
+#[test]
+fn a_series_as_csv_has_unconfirmed_messages_and_confirm_times() {
+    let mut run = sample::confirming();
+    let mut points = run.trials[0].series.points().to_vec();
+    (points[0].unconfirmed, points[0].confirm_p99_ns) = (Some(61), Some(62));
+    run.trials[0].series = Series::from_points(points);
+    let confirm = Distribution::merged(run.trials[0].confirms.iter().map(|confirms| &confirms.time));
+    let [p50, p99] = [0.5, 0.99].map(|quantile| confirm.quantile_ns(quantile).unwrap());
+    let record = Record { runs: vec![run], ..sample::record() };
+    let lines = fields(&csv(&record, &Selection::default()).unwrap());
+    assert_eq!(
+        lines[0][20..],
+        ["unconfirmed", "confirm_ns_p99", "trial_confirm_ns_p50", "trial_confirm_ns_p99"]
+    );
+    assert_eq!(lines[1][20..], ["61".to_owned(), "62".to_owned(), p50.to_string(), p99.to_string()]);
+    assert_eq!(lines[2][20..22], ["", ""]);
 }
 
 #[test]

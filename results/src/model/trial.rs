@@ -263,6 +263,12 @@ impl Trial {
         per_s(self.flows.ended, u128::from(self.elapsed_ns))
     }
 
+    /// Confirm times of all destinations, merged.
+    #[must_use]
+    pub fn confirm(&self) -> Distribution {
+        Distribution::merged(self.confirms.iter().map(|confirms| &confirms.time))
+    }
+
     /// CPU time per message sent, without the time waited awake for due times; `None` where the CPU time is not known or
     /// nothing was sent.
     #[must_use]

@@ -54,6 +54,7 @@ enum Times {
     Response,
     Service,
     Lag,
+    Confirm,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,6 +71,8 @@ enum Count {
     Reordered,
     Unfinished,
     Shed,
+    Refused,
+    Unconfirmed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,20 +92,26 @@ const STATISTICS: [(&str, Statistic); 6] = [
     ("mean", Statistic::Mean),
     ("max", Statistic::Max),
 ];
-const TIMES: [(&str, Times); 3] =
-    [("response", Times::Response), ("service", Times::Service), ("lag", Times::Lag)];
-const COUNTS: [(&str, Count); 5] = [
+const TIMES: [(&str, Times); 4] = [
+    ("response", Times::Response),
+    ("service", Times::Service),
+    ("lag", Times::Lag),
+    ("confirm", Times::Confirm),
+];
+const COUNTS: [(&str, Count); 7] = [
     ("lost", Count::Lost),
     ("duplicated", Count::Duplicated),
     ("reordered", Count::Reordered),
     ("unfinished", Count::Unfinished),
     ("shed", Count::Shed),
+    ("refused", Count::Refused),
+    ("unconfirmed", Count::Unconfirmed),
 ];
 /// The longer before the shorter that they begin with.
 const OPS: [(&str, Op); 5] =
     [("<=", Op::AtMost), (">=", Op::AtLeast), ("<", Op::Less), (">", Op::More), ("=", Op::Equal)];
-const FIGURES: &str = "p50, p90, p99, p99.9, mean, max (also service.p99, lag.p99), lost, duplicated, reordered, \
-                       unfinished, shed, achieved";
+const FIGURES: &str = "p50, p90, p99, p99.9, mean, max (also service.p99, lag.p99, confirm.p99), lost, duplicated, \
+                       reordered, unfinished, shed, refused, unconfirmed, achieved";
 
 /// Whether a figure of a run fulfils a term.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,6 +122,8 @@ pub(super) enum Held {
     No(String),
     /// There are too few samples: so many are there, so many are needed.
     TooFew(u64, u64),
+    /// The transport confirms nothing, so it has no such figure.
+    Unknown,
 }
 
 impl FromStr for Goal {
@@ -132,7 +143,13 @@ impl fmt::Display for Goal {
 }
 
 impl Goal {
-    /// The highest percentile of response times, service times or lag that the goal speaks of, as a quantile.
+    /// Whether a term is about confirms, so that the goal makes sense only for a transport that confirms.
+    #[must_use]
+    pub fn needs_confirms(&self) -> bool {
+        self.terms.iter().any(Term::needs_confirms)
+    }
+
+    /// The highest percentile of response times, service times, lag or confirm times that the goal speaks of, as a quantile.
     #[must_use]
     pub fn highest_quantile(&self) -> Option<f64> {
         let quantile = |term: &Term| match term.figure {
@@ -181,8 +198,9 @@ fn figure(name: &str) -> Option<Figure> {
     if let Some((_, count)) = COUNTS.iter().find(|(known, _)| *known == name) {
         return Some(Figure::Count(*count));
     }
+    // `confirm_p99` is what the figure is called elsewhere.
     let (of, statistic) = name
-        .split_once('.')
+        .split_once(['.', '_'])
         .filter(|(of, _)| TIMES.iter().any(|(known, _)| known == of))
         .unwrap_or(("response", name));
     let (_, times) = TIMES.iter().find(|(known, _)| *known == of)?;
@@ -204,14 +222,25 @@ fn value(figure: Figure, text: &str) -> Result<f64, String> {
 }
 
 impl Term {
+    fn needs_confirms(&self) -> bool {
+        matches!(
+            self.figure,
+            Figure::Time(Times::Confirm, _) | Figure::Count(Count::Refused | Count::Unconfirmed)
+        )
+    }
+
     /// Holds the figures of a run against the term.
     pub(super) fn held_by(&self, run: &Run) -> Held {
+        if self.needs_confirms() && run.audit().confirmed.is_none() {
+            return Held::Unknown;
+        }
         let value = match self.figure {
             Figure::Time(times, statistic) => {
                 let times = match times {
                     Times::Response => run.response(),
                     Times::Service => run.service(),
                     Times::Lag => run.lag(),
+                    Times::Confirm => run.confirm(),
                 };
                 match statistic.of(&times) {
                     Ok(ns) => ns,
@@ -271,6 +300,8 @@ impl Count {
             Self::Reordered => audit.reordered,
             Self::Unfinished => flows.unfinished,
             Self::Shed => flows.shed,
+            Self::Refused => audit.refused.unwrap_or(0),
+            Self::Unconfirmed => audit.unconfirmed.unwrap_or(0),
         }
     }
 }
@@ -281,6 +312,7 @@ impl Figure {
             Self::Time(Times::Response, statistic) => statistic.name().to_owned(),
             Self::Time(Times::Service, statistic) => format!("service.{}", statistic.name()),
             Self::Time(Times::Lag, statistic) => format!("lag.{}", statistic.name()),
+            Self::Time(Times::Confirm, statistic) => format!("confirm.{}", statistic.name()),
             Self::Count(count) => {
                 let name = COUNTS.iter().find(|(_, known)| *known == count).map(|(name, _)| *name);
                 name.unwrap_or_default().to_owned()

@@ -78,6 +78,9 @@ pub fn judge(run: &Run, goal: &Goal, rate_per_s: f64, host: Host) -> Judged {
         match term.held_by(run) {
             Held::Yes => {}
             Held::No(figure) => reasons.push(format!("{figure}, not {}", limit(&term.to_string()))),
+            Held::Unknown => {
+                reasons.push(format!("{term} cannot be told: the transport confirms nothing"));
+            }
             // Without ends there is nothing to be said about times, and the load's own reason says so.
             Held::TooFew(0, _) if flows.due > 0 => {}
             Held::TooFew(count, needed) => {

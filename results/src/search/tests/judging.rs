@@ -1,7 +1,7 @@
 //! Tests of judging a hold, of goals as text, of the knee, and of the length of holds.
 
 use super::super::*;
-use crate::model::{Distribution, Flows, LoadKind, Run, Trial};
+use crate::model::{ConfirmTimes, Distribution, Flows, LoadKind, Run, Trial};
 
 /// An open run of one trial with these response times.
 fn run_of(times_ns: impl IntoIterator<Item = u64>, unfinished: u64) -> Run {
@@ -35,6 +35,44 @@ fn terms_are_held_against_their_figures() {
     let missed = judged(&run, "p99<900ms,p50<1s");
     assert_eq!(missed.outcome.judgement, Judgement::Missed { collapsed: false });
     assert_eq!(missed.reasons, ["p99 990 ms, not < 900 ms"]);
+}
+
+#[test]
+fn confirms_are_held_against_a_goal() {
+    let mut run = run_of((1..=1_000).map(|ms| ms * 1_000_000), 0);
+    let silent = judged(&run, "confirm.p99<1s");
+    assert_eq!(silent.outcome.judgement, Judgement::Missed { collapsed: false });
+    assert_eq!(silent.reasons, ["confirm.p99 < 1 s cannot be told: the transport confirms nothing"]);
+    let trial = &mut run.trials[0];
+    let time = Distribution::of((1..=500).map(|us| us * 1_000));
+    trial.confirms =
+        vec![ConfirmTimes { destination: "a".into(), confirmed: 500, time, ..ConfirmTimes::default() }];
+    (trial.audit.confirmed, trial.audit.refused, trial.audit.unconfirmed) = (Some(500), Some(3), Some(0));
+    for goal in
+        ["confirm_p99<500us", "confirm.p99 <= 496us", "unconfirmed=0", "refused<=3", "confirm.max<=500us"]
+    {
+        assert_eq!(judged(&run, goal).outcome.judgement, Judgement::Kept, "{:?}", judged(&run, goal).reasons);
+        assert!(goal.parse::<Goal>().unwrap().needs_confirms());
+    }
+    assert_eq!(
+        judged(&run, "confirm.p50<250us,refused=0").reasons,
+        ["confirm.p50 250 µs, not < 250 µs", "refused 3, not = 0"]
+    );
+    assert_eq!(judged(&run, "confirm.p99.9<1s").outcome.judgement, Judgement::TooFew);
+    assert!(!"p99<1s,lag_p99<1ms,lost=0".parse::<Goal>().unwrap().needs_confirms());
+    // One way to write it, however it was typed.
+    assert_eq!("confirm_p99<2ms".parse::<Goal>().unwrap().to_string(), "confirm.p99 < 2 ms");
+}
+
+/// Flows that a broker refused under a load leave a queue that is full.
+#[test]
+fn a_rate_at_which_messages_are_refused_collapsed() {
+    let mut run = run_of([1_000; 1_000], 0);
+    run.trials[0].flows.started += 50;
+    run.trials[0].flows.due += 50;
+    run.trials[0].flows.refused = 50;
+    let judged = judged(&run, "p99<1s");
+    assert_eq!(judged.outcome.judgement, Judgement::Missed { collapsed: true }, "{:?}", judged.reasons);
 }
 
 #[test]
