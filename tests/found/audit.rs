@@ -18,7 +18,8 @@ fn assert_adds_up(run: &Value) {
         let of = |name: &str| count(audit, &format!("/{name}"));
         assert_eq!(of("unique") + of("lost") + of("unknown"), of("expected"), "{audit}");
         let of = |name: &str| count(flows, &format!("/{name}"));
-        assert_eq!(of("ended") + of("unfinished") + of("lost"), of("started"), "{flows}");
+        let refused = flows["refused"].as_u64().unwrap_or(0);
+        assert_eq!(of("ended") + of("unfinished") + of("lost") + refused, of("started"), "{flows}");
     }
 }
 
@@ -181,19 +182,25 @@ fn what_a_server_refused_stands_in_record_table_export_and_picture() {
     let confirms =
         ["confirmed", "refused", "unconfirmed"].map(|name| count(&run["audit"], &format!("/{name}")));
     assert_eq!(confirms, [258, 37, 5]);
+    let by_destination =
+        ["confirmed", "refused", "unconfirmed"].map(|name| count(run, &format!("/confirms/0/{name}")));
+    assert_eq!((by_destination, count(run, "/confirms/0/confirm_ns/count")), ([258, 37, 5], 258));
     assert_eq!(run["verdict"]["status"], "suspect");
     assert!(said(run).contains("37 messages were refused by the transport"), "{}", said(run));
     assert!(said(run).contains("5 messages were neither confirmed nor refused"), "{}", said(run));
     let table = place.run("show r.json").with_code(0).stdout;
     let table = table.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(table.contains("258 of 300 messages confirmed, 37 refused, 5 unconfirmed"), "{table}");
+    assert!(
+        table.contains("258 of 300 messages confirmed, 37 refused, 5 unconfirmed; confirm time p50 "),
+        "{table}"
+    );
     let csv = place.run("export r.json --format csv").with_code(0).stdout;
     let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let at = lines.next().unwrap().iter().position(|name| *name == "trial_refused").unwrap();
     let refused: Vec<&str> = lines.map(|line| line[at]).collect();
     assert!(!refused.is_empty() && refused.iter().all(|cell| *cell == "37"), "{csv}");
     let frame = fs::read_to_string(place.path("frame.svg")).unwrap();
-    for word in [">confirmed", ">258<", ">refused", ">37<"] {
+    for word in [">confirmed", ">258<", ">refused", ">37<", ">unconfirmed", ">5<"] {
         assert!(frame.contains(word), "no {word} in the last frame of the dashboard:\n{frame}");
     }
 }

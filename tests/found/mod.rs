@@ -2,6 +2,7 @@
 
 mod audit;
 mod binary;
+mod confirms;
 pub(crate) mod faulty;
 mod figures;
 mod foreign;
