@@ -6,7 +6,7 @@ pub(crate) mod pacer;
 pub mod sleep;
 
 use super::{
-    Seat,
+    Rings, Seat,
     awake::Awake,
     found,
     ledger::{Hearing, Ledger},
@@ -76,7 +76,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
             Turn::Done => return Ok(End::Done),
         };
         // After something was sent, started or received, it only looks.
-        let mut until_ns = if moved { 0 } else { until_ns };
+        let until_ns = if moved { 0 } else { until_ns };
         sleep.is_early = until_ns != 0 && lane.waits_for_due();
         if held_up {
             if !moved {
@@ -85,54 +85,13 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
             }
         } else if lane.hears() {
             let port = inbox.as_mut().ok_or_else(no_inbox)?;
-            let (from, max) = lane.inbox();
-            if R::ACKNOWLEDGES {
-                acknowledge(lane, port, outlet.ledger)?;
+            let was_killed;
+            (moved, was_killed) =
+                receive(lane, port, &mut outlet, &mut sleep, &mut doom, moved, until_ns).await?;
+            if was_killed {
+                end_turn(lane, rings, &mut done, true);
+                return Ok(End::Killed);
             }
-            lane.does(Act::Drain);
-            for _ in 0..lane.batches_per_turn() {
-                let look = |context: &mut Context<'_>| {
-                    if outlet.tend(lane, clock, context)? {
-                        return Poll::Ready(Ok(0));
-                    }
-                    let Quiet { ledger, .. } = &mut outlet;
-                    port.poll_drain(context, from, max, |batch, told| {
-                        if !(R::ACKNOWLEDGES && ledger.keep(batch, told)) {
-                            lane.received(batch, told, clock);
-                        }
-                    })
-                };
-                let drained = sleep.unless(look, until_ns).await;
-                let Some(drained) = drained else { break };
-                let count = found(lane, drained)?;
-                let acks_before = R::ACKNOWLEDGES && outlet.ledger.acks_before();
-                match acks_before {
-                    true => {
-                        acknowledge_at_once(lane, port, count)?;
-                        lane.does(Act::Drain);
-                    }
-                    false if R::ACKNOWLEDGES => outlet.ledger.handed(count),
-                    false => {}
-                }
-                (moved, until_ns) = (true, 0);
-                if let Some(doom) = &mut doom {
-                    doom.handed(count);
-                    if doom.has_come(Some(max), clock) {
-                        lane.end_turn();
-                        if let Some(ends) = &rings.ends {
-                            ends.tell(lane, &mut done);
-                        }
-                        return Ok(End::Killed);
-                    }
-                }
-                if acks_before {
-                    outlet.ledger.hand_on(|batch, told| lane.received(batch, told, clock));
-                }
-                if !lane.send_caused(clock, &mut outlet)? {
-                    break;
-                }
-            }
-            lane.has_polled();
         } else if !moved {
             let told = |context: &mut Context<'_>| match outlet.tend(lane, clock, context) {
                 Ok(false) => Poll::Pending,
@@ -160,12 +119,75 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
         if idle && was_idle {
             lane.idle(clock.now_ns());
         }
-        let flows_ended = moved && lane.end_turn();
-        match &rings.ends {
-            None if flows_ended => ring(&rings.on_end),
-            Some(ends) if moved => ends.tell(lane, &mut done),
-            _ => {}
+        end_turn(lane, rings, &mut done, moved);
+    }
+}
+
+/// Polls the inbox and has the lane handle what it hands over, as many batches as a turn has. It waits for the first one until
+/// `until_ns`; 0: it only looks. Says whether the lane has `moved` in this turn, and whether it was killed.
+#[inline(always)]
+async fn receive<S: AsyncSendPort, R: AsyncRecvPort, N: Now>(
+    lane: &mut Lane,
+    port: &mut R,
+    outlet: &mut Quiet<'_, S>,
+    sleep: &mut Sleep<'_, N>,
+    doom: &mut Option<Doom>,
+    mut moved: bool,
+    mut until_ns: u64,
+) -> Result<(bool, bool), PortError> {
+    let (from, max) = lane.inbox();
+    let clock = sleep.clock;
+    if R::ACKNOWLEDGES {
+        acknowledge(lane, port, outlet.ledger)?;
+    }
+    lane.does(Act::Drain);
+    for _ in 0..lane.batches_per_turn() {
+        let look = |context: &mut Context<'_>| {
+            if outlet.tend(lane, clock, context)? {
+                return Poll::Ready(Ok(0));
+            }
+            let Quiet { ledger, .. } = &mut *outlet;
+            port.poll_drain(context, from, max, |batch, told| {
+                if !(R::ACKNOWLEDGES && ledger.keep(batch, told)) {
+                    lane.received(batch, told, clock);
+                }
+            })
+        };
+        let Some(drained) = sleep.unless(look, until_ns).await else { break };
+        let count = found(lane, drained)?;
+        let acks_before = R::ACKNOWLEDGES && outlet.ledger.acks_before();
+        if acks_before {
+            acknowledge_at_once(lane, port, count)?;
+            lane.does(Act::Drain);
+        } else if R::ACKNOWLEDGES {
+            outlet.ledger.handed(count);
         }
+        (moved, until_ns) = (true, 0);
+        if let Some(doom) = doom {
+            doom.handed(count);
+            if doom.has_come(Some(max), clock) {
+                return Ok((true, true));
+            }
+        }
+        if acks_before {
+            outlet.ledger.hand_on(|batch, told| lane.received(batch, told, clock));
+        }
+        if !lane.send_caused(clock, outlet)? {
+            break;
+        }
+    }
+    lane.has_polled();
+    Ok((moved, false))
+}
+
+/// Ends a turn in which the lane moved or not, and rings who waits for flows that ended.
+#[inline(always)]
+fn end_turn(lane: &mut Lane, rings: &Rings, done: &mut Done, moved: bool) {
+    let flows_ended = moved && lane.end_turn();
+    match &rings.ends {
+        None if flows_ended => ring(&rings.on_end),
+        Some(ends) if moved => ends.tell(lane, done),
+        _ => {}
     }
 }
 

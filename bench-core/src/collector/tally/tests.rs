@@ -25,31 +25,36 @@ struct Bench {
     pool: Arc<Pool>,
 }
 
+/// A service of one instance sends to all destinations, which another service hears.
+fn wiring(destinations: u16, receivers: u16, pool: &Arc<Pool>) -> Wiring {
+    let service =
+        |name: &str, instances| WiredService { name: name.into(), driven: name == "sender", instances };
+    let destination = |id| Destination {
+        id,
+        name: format!("work-{id}"),
+        intent: Intent::Command,
+        kinds: Vec::new(),
+        sender: 0,
+        receivers: vec![1],
+    };
+    Wiring {
+        transport: String::new(),
+        run_name: "test".into(),
+        style: Style::Message,
+        services: vec![service("sender", 0..1), service("receiver", 1..1 + receivers)],
+        destinations: (0..destinations).map(destination).collect(),
+        capacity: 8,
+        batch: 1,
+        window: None,
+        connections: None,
+        pool: Arc::clone(pool),
+    }
+}
+
 impl Bench {
     fn new(destinations: u16, receivers: u16) -> Self {
         let pool = Arc::new(Pool::new(1, 0));
-        let service =
-            |name: &str, instances| WiredService { name: name.into(), driven: name == "sender", instances };
-        let destination = |id| Destination {
-            id,
-            name: format!("work-{id}"),
-            intent: Intent::Command,
-            kinds: Vec::new(),
-            sender: 0,
-            receivers: vec![1],
-        };
-        let wiring = Wiring {
-            transport: String::new(),
-            run_name: "test".into(),
-            style: Style::Message,
-            services: vec![service("sender", 0..1), service("receiver", 1..1 + receivers)],
-            destinations: (0..destinations).map(destination).collect(),
-            capacity: 8,
-            batch: 1,
-            window: None,
-            connections: None,
-            pool: Arc::clone(&pool),
-        };
+        let wiring = wiring(destinations, receivers, &pool);
         let credit = Arc::new(Credit::new(usize::from(receivers) + 1, 1));
         let group = Arc::new(Group::new(usize::from(destinations), usize::from(receivers)));
         let slots: Vec<u8> = (0..destinations).map(|slot| slot as u8).collect();
