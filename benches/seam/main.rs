@@ -3,7 +3,8 @@
 //! Both sides use the same messages, stamps, checksums, records, audit and queues. The hand-written loops know the flow
 //! that they run and have no engine. `cargo bench --bench seam -- --table` compares both in pairs within one process
 //! and prints the table of METHODOLOGY.md. A word after `--table` selects cases, and `--pairs N` sets the number of
-//! pairs. `cargo bench --bench seam` passes the same runs to criterion, which does not interleave them.
+//! pairs. `--once` makes single runs, for tools that count instructions (`scripts/seam-instructions`). `cargo bench --bench
+//! seam` passes the same runs to criterion, which does not interleave them.
 
 #![allow(missing_docs)]
 
