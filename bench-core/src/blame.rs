@@ -101,6 +101,21 @@ impl Blame {
         self.lanes.get(usize::from(lane)).map_or("a lane", |suspect| &suspect.instance)
     }
 
+    /// The names of several lanes, of very many the first.
+    pub(crate) fn instances(&self, lanes: &[u16]) -> String {
+        const MOST: usize = 16;
+        let names = |lanes: &[u16]| {
+            let names: Vec<&str> = lanes.iter().map(|lane| self.instance(*lane)).collect();
+            names.join(", ")
+        };
+        match lanes.get(..MOST) {
+            Some(first) if lanes.len() > MOST => {
+                format!("{} and {} others", names(first), lanes.len() - MOST)
+            }
+            _ => names(lanes),
+        }
+    }
+
     /// Notes for all `lanes` that their ports are dropped now.
     pub(crate) fn dropping(&self, lanes: &[u16]) {
         for lane in lanes {
@@ -120,8 +135,8 @@ impl Blame {
                 format!("{} panicked in `{}` at {}: {text}", self.transport, act.method(), suspect.instance)
             }
             None => {
-                let names: Vec<&str> = lanes.iter().map(|lane| self.instance(*lane)).collect();
-                format!("the harness panicked at {}: {text}; this is a defect of drumpost", names.join(", "))
+                let names = self.instances(lanes);
+                format!("the harness panicked at {names}: {text}; this is a defect of drumpost")
             }
         }
     }
@@ -141,8 +156,7 @@ impl Blame {
                 act.method()
             ),
             None => {
-                let names: Vec<&str> = lanes.iter().map(|lane| self.instance(*lane)).collect();
-                format!("{} did not run for {time}", names.join(", "))
+                format!("{} did not run for {time}", self.instances(lanes))
             }
         }
     }
@@ -239,6 +253,13 @@ mod tests {
             blame.hangs(&[1], "3 s"),
             "the handler of `worker` hangs at worker-0: `handle` has not returned for 3 s"
         );
+    }
+
+    #[test]
+    fn of_very_many_lanes_some_are_named() {
+        assert_eq!(two().instances(&[0, 1]), "gateway-0, worker-0");
+        let many = two().instances(&[0; 5_000]);
+        assert!(many.ends_with("gateway-0 and 4984 others") && many.len() < 250, "{many}");
     }
 
     #[test]

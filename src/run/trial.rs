@@ -172,10 +172,17 @@ fn outage(from: &outcome::Outage, confirms: bool) -> Outage {
     }
 }
 
+/// Senders up to which each is checked.
+const SENDERS_CHECKED: usize = 64;
+
 /// Whether the intervals between flows were those of the process that was asked for, as planned and as started. Of several
 /// senders the one that strays most is told of.
 fn arrival_check(job: &Job, outcome: &Outcome) -> Option<ArrivalCheck> {
     if !matches!(job.workload.arrivals, Some(ArrivalSpec::Poisson(_))) {
+        return None;
+    }
+    // With many senders one of them strays by chance, and each leaves too few intervals to tell.
+    if outcome.gaps.len() > SENDERS_CHECKED {
         return None;
     }
     // Virtual time has no smaller step than its unit.

@@ -264,8 +264,7 @@ pub fn run_on_threads<G: OnThread>(
                 releases.push(release);
             }
             Err(error) => {
-                let names: Vec<&str> = lanes.iter().map(|lane| control.blame.instance(*lane)).collect();
-                control.fail(no_thread(&names.join(", "), &error));
+                control.fail(no_thread(&control.blame.instances(&lanes), &error));
                 // The group was dropped with the thread's closure, so its place among the members tells that it is gone.
                 members.push(lanes);
                 break;

@@ -11,7 +11,10 @@ use crate::{
         Rings, Seat, Wait,
         crowd::{Board, Calls, Crowd},
         ledger::Terms,
-        tasks::{self, Pacing},
+        tasks::{
+            self, Pacing,
+            pacer::{self, Paced},
+        },
         threads,
     },
     handler::{Handler, Out},
@@ -118,6 +121,23 @@ fn on_tasks(Source { lane, mut sends, bell, hears_it }: Source) {
     let mut seat = Seat::new(lane, endpoint, Rings::default(), Terms::default());
     let driven = tasks::drive(&mut seat, &Still, &bell, &Pacing::Rung, None);
     tasks::block_on(driven, &tasks::Pace::default()).unwrap();
+}
+
+fn on_a_shared_thread(Source { lane, mut sends, bell, hears_it }: Source) {
+    sends.wakes = Some(hears_it);
+    let endpoint = Endpoint { inbox: None::<NoInbox>, sends: vec![sends] };
+    let mut seat = Seat::new(lane, endpoint, Rings::default(), Terms::default());
+    let pace = Arc::new(tasks::Pace::default());
+    let pacing = Pacing::Wheel(Arc::clone(&pace));
+    let task = async move {
+        tasks::drive(&mut seat, &Still, &bell, &pacing, None).await.unwrap();
+    };
+    pacer::run(vec![Paced { task: Box::pin(task), pace }], || None);
+}
+
+#[test]
+fn no_wake_is_lost_on_a_shared_thread() {
+    source_and_sink(2, on_a_shared_thread);
 }
 
 #[test]
