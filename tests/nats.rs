@@ -128,6 +128,38 @@ fn jetstream_redelivers_to_a_consumer_that_was_killed() {
         "{}",
         run["verdict"]["notes"]
     );
+    // It was away for as long as was asked and until it had its consumer again, and died with a batch in its hands.
+    let [outage] = &run["trials"][0]["outages"].as_array().expect("outages")[..] else { panic!("{run}") };
+    assert_eq!((&outage["instance"], &outage["cause"]), (&"worker".into(), &"consumer-killed".into()));
+    let [at_ns, away_ns, in_hand] =
+        ["at_ns", "away_ns", "in_hand"].map(|name| count(outage, &format!("/{name}")));
+    assert!(at_ns >= 1_000_000_000 && away_ns >= 500_000_000 && in_hand > 0, "{outage}");
+    assert!(outage.get("unconfirmed").is_none(), "its consumer alone was killed: {outage}");
+}
+
+/// The server confirms each message that it stored: how long that takes is a figure of each destination, in record and table.
+#[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
+fn jetstream_confirm_times_are_measured() {
+    let server = NatsServer::start();
+    let place = Place::new();
+    let line =
+        format!("run stream --dispatch message/jetstream,message/nats --nats {} --rate 1k/s", server.url());
+    let done = place.run(&format!("{line} --duration 1s --warmup 200ms --trials 2 --out r.json"));
+    let record = Record::from_file(&place.path("r.json"));
+    let run = record.of("message/jetstream");
+    let [confirms] = &run["confirms"].as_array().expect("confirms")[..] else { panic!("{run}") };
+    let sent = count(run, "/audit/sent");
+    assert_eq!(count(confirms, "/confirmed"), sent, "{confirms}");
+    // Messages of the warm-up are confirmed and not measured.
+    let measured = count(confirms, "/confirm_ns/count");
+    assert!(measured > 1_000 && measured < sent, "{measured} of {sent}");
+    let [min, p50, p99] = ["min", "p50", "p99"].map(|name| count(confirms, &format!("/confirm_ns/{name}")));
+    assert!(10_000 < min && min <= p50 && p50 <= p99, "no server is reached in {min} ns: {confirms}");
+    assert!(done.stdout.contains("confirm time p50"), "{}", done.stdout);
+    assert!(record.of("message/nats").get("confirms").is_none(), "core NATS confirms nothing");
+    let shown = place.run("show r.json --hops").with_code(0).stdout;
+    assert_eq!(shown.matches("confirm time ──").count(), 1, "{shown}");
 }
 
 /// Core NATS keeps nothing for a consumer that is away: what was sent meanwhile is a finding, not a failure.
