@@ -12,6 +12,7 @@ use drumpost_core::{
     payload::Touch,
     plan::TrialPlan,
     registry::{Confirms, Delivery, Order, Promise, RunsOn},
+    wiring::{WiredService, Wiring},
 };
 use drumpost_defects::{Defect, is_in};
 use drumpost_results::model::{self, Settings};
@@ -62,16 +63,7 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     if !target.promise.acknowledges.is_empty() {
         set("acknowledge", plan.acks.name().into());
     }
-    let instances: Vec<String> = plan
-        .wiring
-        .services
-        .iter()
-        .map(|service| match service.instances.len() {
-            1 => service.name.clone(),
-            several => format!("{}={several}", service.name),
-        })
-        .collect();
-    set("services", listed(&instances).into());
+    set("services", services(&plan.wiring).into());
     if let Some(observe) = &target.observe {
         set("observe", observe.to_string().into());
     }
@@ -97,10 +89,15 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
 }
 
 /// The options that a dispatch has, with its scenario's.
-/// Services, of very many the first.
-fn listed(instances: &[String]) -> String {
+/// Services with the number of their instances, of very many the first.
+fn services(wiring: &Wiring) -> String {
     const MOST: usize = 64;
     const FIRST: usize = 8;
+    let service = |service: &WiredService| match service.instances.len() {
+        1 => service.name.clone(),
+        several => format!("{}={several}", service.name),
+    };
+    let instances: Vec<String> = wiring.services.iter().map(service).collect();
     match instances.len().checked_sub(FIRST) {
         Some(others) if instances.len() > MOST => {
             format!("{},and {others} others", instances[..FIRST].join(","))

@@ -163,13 +163,13 @@ fn no_call_is_lost_between_crowds() {
         board.bells().for_each(|bell| control.add_bell(Arc::clone(bell)));
         let (sends, inbox) = queue();
         let endpoints = [
-            Endpoint { inbox: None, replies: None, sends: vec![sends] },
-            Endpoint { inbox: Some(inbox), replies: None, sends: Vec::new() },
+            Endpoint { inbox: None, sends: vec![sends] },
+            Endpoint { inbox: Some(inbox), sends: Vec::new() },
         ];
         let mut threads = Vec::new();
         for (((at, lane), endpoint), desks) in lanes.into_iter().enumerate().zip(endpoints).zip(desks) {
             let mut crowd = Crowd::new(&plan, &board, at, desks);
-            crowd.add(Seat { lane, endpoint, rings: Rings::default() }, at);
+            crowd.add(Seat::new(lane, endpoint, Rings::default(), Terms::default()), at);
             threads.push(thread::spawn(move || crowd.drive(&Still).unwrap()));
         }
         while handled() < u64::from(FLOWS) {
