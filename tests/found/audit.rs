@@ -159,7 +159,7 @@ fn a_kill_is_refused_where_a_queue_goes_with_its_consumer() {
             format!("run stream --dispatch {dispatch} --kill worker@100ms/50ms --duration 300ms --trials 1");
         let done = Place::new().run(&line);
         assert!(
-            done.stdout.contains("--kill needs a transport whose consumers can leave and return"),
+            done.stdout.contains("--kill needs a transport whose instances can leave and return"),
             "{}",
             done.stdout
         );
