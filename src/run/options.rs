@@ -149,3 +149,96 @@ pub(crate) fn refuse_undeclared(
         }
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use drumpost_core::registry::{Promise, RunsOn};
+
+    const fn entry(name: &'static str, options: &'static [OptionEntry]) -> TransportEntry {
+        TransportEntry {
+            name,
+            summary: "",
+            intents: &[],
+            runs_on: RunsOn::Tasks,
+            promise: Promise::IN_MEMORY,
+            needs_server: true,
+            options,
+            make: |_| Err(String::new()),
+        }
+    }
+
+    static BOX: [OptionEntry; 4] = [
+        OptionEntry::new("box.url", Grammar::Url(&["box", "boxs"]), "box://h", "where")
+            .address()
+            .or_environment("DRUMPOST_TEST_BOX_URL"),
+        OptionEntry::optional("box.user", Grammar::Text, "who").way_to_log_in(),
+        OptionEntry::optional("box.password", Grammar::Text, "who")
+            .password_of("box.user")
+            .or_environment("DRUMPOST_TEST_BOX_PASSWORD"),
+        OptionEntry::optional("box.token", Grammar::Text, "who")
+            .way_to_log_in()
+            .or_environment("DRUMPOST_TEST_BOX_TOKEN"),
+    ];
+    static TIN: [OptionEntry; 1] =
+        [OptionEntry::new("tin.at", Grammar::Url(&["tin"]), "tin://h", "where").address()];
+    static BOXES: TransportEntry = entry("boxes", &BOX);
+    static CRATES: TransportEntry = entry("crates", &BOX);
+    static TINS: TransportEntry = entry("tins", &TIN);
+
+    fn said(set: &[&str], server: Option<&str>, used: &[&TransportEntry]) -> Result<String, String> {
+        let transports = [&BOXES, &CRATES, &TINS].map(Clone::clone).to_vec();
+        let registry = Registry { transports, ..Registry::default() };
+        let set: Vec<String> = set.iter().map(|text| (*text).to_owned()).collect();
+        let options = options_of(&registry, &set, server, used).map_err(|error| error.to_string())?;
+        Ok(options.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn an_address_is_that_of_the_transports_that_are_named_and_have_one() {
+        let both = [&BOXES, &TINS];
+        for (url, used, expected) in [
+            ("h:1", &[&BOXES][..], Ok("box.url=h:1")),
+            ("box://h", &[&BOXES, &CRATES], Ok("box.url=box://h")),
+            ("tin://h", &both, Ok("tin.at=tin://h")),
+            ("boxs://h", &both, Ok("box.url=boxs://h")),
+            // The grammar of the one option there is says which schemes there are.
+            ("ftp://h", &[&BOXES], Ok("box.url=ftp://h")),
+            ("h:1", &both, Err("may be that of box.url or tin.at; say which with --set NAME=URL")),
+            ("ftp://h", &both, Err("may be that of box.url or tin.at")),
+            ("h:1", &[], Err("no transport that is named here has a server")),
+        ] {
+            let found = said(&[], Some(url), used);
+            match expected {
+                Ok(expected) => assert_eq!(found.as_deref(), Ok(expected)),
+                Err(says) => assert!(found.as_ref().is_err_and(|said| said.contains(says)), "{found:?}"),
+            }
+        }
+        let twice = said(&["box.url=box://a"], Some("box://b"), &[&BOXES]).unwrap_err();
+        assert!(twice.contains("leave one of them out") && !twice.contains("//a"), "{twice}");
+    }
+
+    #[test]
+    fn an_option_of_another_transport_is_told_from_one_that_nothing_knows() {
+        let registry = Registry {
+            transports: vec![BOXES.clone(), TINS.clone()],
+            absent: vec![drumpost_core::registry::Absent { name: "far", feature: "distant" }],
+            ..Registry::default()
+        };
+        let refused = |name: &str, declared: &'static [OptionEntry]| {
+            let mut options = Options::default();
+            options.set(name, "x");
+            let declared: Vec<&'static OptionEntry> = declared.iter().collect();
+            refuse_undeclared(&registry, &options, &declared).map_err(|error| error.to_string())
+        };
+        assert_eq!(refused("tin.at", &TIN), Ok(()));
+        assert!(refused("tin.at", &BOX).unwrap_err().contains("`tin.at` is one of tins"));
+        assert!(refused("box.tokn", &BOX).unwrap_err().contains("did you mean `box.token`?"));
+        assert!(refused("far.url", &BOX).unwrap_err().contains("build with --features distant"));
+        assert!(refused("x.y", &[]).unwrap_err().contains("nothing here has options"));
+        // What the environment sets is for all commands.
+        let mut options = Options::default();
+        options.set_from("tin.at", "x", Source::Environment("TIN"));
+        assert!(refuse_undeclared(&registry, &options, &[]).is_ok());
+    }
+}
