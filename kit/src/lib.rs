@@ -41,3 +41,8 @@ pub mod shared;
 #[cfg(feature = "suite")]
 pub mod suite;
 pub mod url;
+
+/// The code on the page for writers of transports compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/brokers.md")]
+struct BrokersPage;
