@@ -6,6 +6,10 @@ use drumpost_results::model::samples_needed;
 
 /// One thing that happened in a run. Dispatches and trials are counted from zero.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all events are samples, ten a second, and a box would be one more step"
+)]
 pub enum Event {
     /// The run begins; everything seen before is forgotten.
     Started(Plan),
