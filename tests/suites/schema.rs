@@ -58,7 +58,7 @@ fn the_schema_refuses_what_the_reader_refuses() {
         "[[matrix]]\nload = { batch = 3 }",
         "[[matrix]]\nout = 'x'",
         "[[matrix]]\nbatch = true",
-        "[[matrix]]\nset.fan-out.subscribers = 65",
+        "[[matrix]]\nset.fan-out.subscribers = 0",
     ] {
         refused(&place(text), "suite suite.toml", &[]);
         let value = serde_json::to_value(toml::from_str::<toml::Value>(text).unwrap()).unwrap();
