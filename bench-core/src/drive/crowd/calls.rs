@@ -80,5 +80,9 @@ mod tests {
         assert!(calls.is_empty());
         calls.take(&mut taken);
         assert_eq!(taken.len(), all.len(), "nothing more");
+        calls.call(62);
+        taken.clear();
+        calls.take(&mut taken);
+        assert_eq!(taken, [62], "its neighbours were taken before");
     }
 }
