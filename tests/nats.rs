@@ -163,6 +163,38 @@ fn jetstream_confirm_times_are_measured() {
     assert_eq!(shown.matches("confirm time ──").count(), 1, "{shown}");
 }
 
+/// The server is killed and started again on its port, over the same store: with `--reconnect` that is a gap in the run, which
+/// the verdict's notes tell, and not its end. JetStream loses nothing that it had confirmed.
+#[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
+fn a_server_that_is_started_again_is_a_gap_with_reconnect() {
+    for dispatch in ["message/nats", "message/jetstream"] {
+        let mut server = NatsServer::start();
+        let place = Place::new();
+        let line =
+            format!("run stream --dispatch {dispatch} --nats {} --rate 500/s --duration 8s", server.url());
+        let ack_wait = if dispatch == "message/nats" { "" } else { "--set jetstream.ack-wait=2s" };
+        let line = format!("{line} --warmup 0s --trials 1 --drain 20s {ack_wait}");
+        let running =
+            Running::start(&mut place.command(&format!("{line} --reconnect=20s --out record.json")));
+        thread::sleep(Duration::from_secs(4));
+        server.crash_and_come_back();
+        let done = running.end();
+        let record = Record::from_file(&place.path("record.json"));
+        let run = record.only();
+        assert_eq!(run["status"], "ok", "{dispatch}: {} {}", run["error"], done.stderr);
+        let notes = run["verdict"]["notes"].to_string();
+        for words in ["producer", "worker", "lost their connections", "were away for", &server.url()] {
+            assert!(notes.contains(words), "{dispatch}: {notes}");
+        }
+        let audit = &run["audit"];
+        if dispatch == "message/jetstream" {
+            assert!(count(audit, "/lost") <= count(audit, "/unconfirmed"), "{audit}");
+        }
+        assert!(count(audit, "/unique") > 1_000, "{dispatch}: {audit}");
+    }
+}
+
 /// Core NATS keeps nothing for a consumer that is away: what was sent meanwhile is a finding, not a failure.
 #[test]
 #[ignore = "needs a nats-server: scripts/test starts one"]
