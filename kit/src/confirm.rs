@@ -2,7 +2,7 @@
 //! ([`drumpost_core::port::Confirmed`]). Clients tell it in three ways, and each has a type here:
 //!
 //! - in order, on a channel or a subscription: the port tells [`Confirms`];
-//! - by a future for each message: [`Futures`];
+//! - by a future for each message: [`Futures`], or for each write that carries several: [`Answers`];
 //! - by a callback, often on a thread of the client's own and in any order: [`Callbacks`].
 
 use drumpost_core::port::Confirmed;
@@ -92,20 +92,62 @@ impl Drop for Confirms<'_> {
     }
 }
 
-/// The publish futures of a client, in the order in which their messages were taken.
+/// A client's futures, in the order in which they began: those of requests, or of writes that carry a batch.
 ///
-/// A future is polled when its message is taken, as most clients send nothing before, and then only when it was woken; never
-/// again after it was ready.
+/// A future is polled when it is pushed, as most clients send nothing before, and then only when it was woken; never again
+/// after it was ready.
 #[derive(Debug)]
-pub struct Futures<F: Future<Output = Result<(), String>>> {
+pub struct Answers<F: Future> {
     under_way: FuturesOrdered<F>,
-    /// Ready before the driver asked, oldest first.
+    /// Ready before anyone asked, oldest first.
     ready: VecDeque<F::Output>,
 }
 
-impl<F: Future<Output = Result<(), String>>> Default for Futures<F> {
+impl<F: Future> Default for Answers<F> {
     fn default() -> Self {
         Self { under_way: FuturesOrdered::new(), ready: VecDeque::new() }
+    }
+}
+
+impl<F: Future> Answers<F> {
+    /// Takes the next future and polls it once. Nobody is woken for it until [`Answers::poll_next`] is called: a driver polls its
+    /// ports once more before it sleeps.
+    pub fn push(&mut self, future: F) {
+        self.under_way.push_back(future);
+        let mut nobody = Context::from_waker(Waker::noop());
+        if let Poll::Ready(Some(output)) = self.under_way.poll_next_unpin(&mut nobody) {
+            self.ready.push_back(output);
+        }
+    }
+
+    /// How many outputs are to come or to be taken.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.under_way.len() + self.ready.len()
+    }
+
+    /// Whether no output is to come or to be taken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The output of the oldest future; `None` if there is no future. Pending leaves the lane's waker with all of them.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        match self.ready.pop_front() {
+            Some(output) => Poll::Ready(Some(output)),
+            None => self.under_way.poll_next_unpin(context),
+        }
+    }
+}
+
+/// The publish futures of a client, one for each message, in the order in which their messages were taken.
+#[derive(Debug)]
+pub struct Futures<F: Future<Output = Result<(), String>>>(Answers<F>);
+
+impl<F: Future<Output = Result<(), String>>> Default for Futures<F> {
+    fn default() -> Self {
+        Self(Answers::default())
     }
 }
 
@@ -113,29 +155,24 @@ impl<F: Future<Output = Result<(), String>>> Futures<F> {
     /// Takes the future of the next message and polls it once. Wakes nobody: the driver asks for confirms at the end of the
     /// turn in which it offered.
     pub fn push(&mut self, future: F) {
-        self.under_way.push_back(future);
-        let mut nobody = Context::from_waker(Waker::noop());
-        if let Poll::Ready(Some(result)) = self.under_way.poll_next_unpin(&mut nobody) {
-            self.ready.push_back(result);
-        }
+        self.0.push(future);
     }
 
     /// How many messages are neither confirmed nor refused.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.under_way.len() + self.ready.len()
+        self.0.len()
     }
 
     /// Whether all are confirmed or refused.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.0.is_empty()
     }
 
     /// Tells what came, and leaves the lane's waker with what did not.
     pub fn poll(&mut self, context: &mut Context<'_>, confirms: &mut Confirms<'_>) {
-        self.ready.drain(..).for_each(|result| confirms.came(result));
-        while let Poll::Ready(Some(result)) = self.under_way.poll_next_unpin(context) {
+        while let Poll::Ready(Some(result)) = self.0.poll_next(context) {
             confirms.came(result);
         }
     }

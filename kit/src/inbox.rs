@@ -265,4 +265,4 @@ impl<D: Deliveries> AsyncRecvPort for Inbox<D> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

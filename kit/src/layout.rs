@@ -7,6 +7,7 @@ use drumpost_core::{
     scenario::Intent,
     wiring::{Destination, Wiring},
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 /// `name` with everything but ASCII letters, digits and `-` replaced by `_`, so that nothing in it means something to a
 /// broker.
@@ -58,6 +59,27 @@ impl<'a> Layout<'a> {
         format!("{}{}{instance}", self.place(destination), self.separator)
     }
 
+    /// The group of an instance: its service. For brokers at which a group has one name at all places.
+    #[must_use]
+    pub fn group(&self, instance: u16) -> String {
+        token(&self.wiring.services[self.wiring.service_of(instance)].name)
+    }
+
+    /// All places, each with the groups ([`Layout::group`]) that hear it. An event without subscribers has a place, too.
+    #[must_use]
+    pub fn places(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut places = BTreeMap::<String, BTreeSet<String>>::new();
+        for sent in self.wiring.destinations.iter().filter(|sent| sent.intent != Intent::Reply) {
+            places.entry(self.place(sent)).or_default();
+        }
+        for instance in 0..self.wiring.instance_count() {
+            for heard in self.heard(instance) {
+                places.entry(heard.place).or_default().insert(self.group(instance));
+            }
+        }
+        places
+    }
+
     /// What one instance hears.
     pub fn heard(&self, instance: u16) -> impl Iterator<Item = Heard<'a>> + use<'a> {
         let layout = *self;
@@ -75,6 +97,17 @@ impl<'a> Layout<'a> {
                 _ => Heard { destination, place: layout.place(destination), group, is_apart: false },
             }
         })
+    }
+
+    /// The places that one instance hears, for brokers whose consumers read several places: replies that are apart have a consumer of
+    /// their own, which the flag tells.
+    #[must_use]
+    pub fn consumers(&self, instance: u16) -> Vec<(Vec<String>, bool)> {
+        let places = |is_apart| {
+            let heard = self.heard(instance).filter(|heard| heard.is_apart == is_apart);
+            (heard.map(|heard| heard.place).collect::<Vec<_>>(), is_apart)
+        };
+        [true, false].map(places).into_iter().filter(|(places, _)| !places.is_empty()).collect()
     }
 
     /// All subscriptions to a destination: the place, the group, and how many instances share it.

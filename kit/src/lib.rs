@@ -7,8 +7,10 @@
 //! | module | what it takes off a transport |
 //! | --- | --- |
 //! | [`inbox`] | a receiving port: merges sources, keeps what is to be acknowledged, waits for room |
+//! | [`pull`] | deliveries of a client that is asked for a batch by a future |
 //! | [`outbox`] | a sending port: encodes, finds the place of each message, never waits |
 //! | [`confirm`] | confirms that come in order, by a future each, or by callback, told in order |
+//! | [`write`] | publishing by writes of several messages, with an answer for each |
 //! | [`drops`] | how many messages a client dropped for a slow receiver |
 //! | [`layout`] | names of queues, topics and groups; what an instance hears; where a reply goes |
 //! | [`link`] | a failure is told once, in a sentence, to every port of a lane, and wakes it |
@@ -36,6 +38,7 @@ pub mod objects;
 pub mod outbox;
 pub mod owner;
 pub mod prelude;
+pub mod pull;
 pub mod server;
 pub mod shared;
 #[cfg(feature = "suite")]
@@ -46,3 +49,4 @@ pub mod url;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/brokers.md")]
 struct BrokersPage;
+pub mod write;

@@ -4,6 +4,7 @@ use crate::server::At;
 use drumpost_core::port::PortError;
 use futures_util::task::AtomicWaker;
 use std::{
+    fmt::Display,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -101,6 +102,15 @@ impl Line {
         self.link.lose(format!("the connection to {} was lost: {why}", self.at));
     }
 
+    /// A port's error for one of the client's: the connection is lost, or else the server refuses what was asked of it.
+    #[must_use]
+    pub fn broken(&self, is_lost: bool, error: &dyn Display) -> PortError {
+        match is_lost {
+            true => PortError::Lost(format!("the connection to {} was lost: {error}", self.at)),
+            false => PortError::Failed(format!("{} said: {error}", self.at)),
+        }
+    }
+
     /// The error of a client that closed by itself.
     #[must_use]
     pub fn closed(&self) -> PortError {
@@ -120,7 +130,11 @@ mod tests {
             line.closed(),
             PortError::Lost("the connection to broker at tcp://127.0.0.1:9 was closed".into())
         );
+        let said = PortError::Failed("broker at tcp://127.0.0.1:9 said: no".into());
+        assert_eq!(line.broken(false, &"no"), said);
+        let error = line.broken(true, &"it was pulled out");
         line.lose("it was pulled out");
+        assert_eq!(line.link.check(), Err(error));
         line.link.fail("worse".into());
         let lost = PortError::Lost(
             "the connection to broker at tcp://127.0.0.1:9 was lost: it was pulled out".into(),

@@ -12,7 +12,7 @@ use std::{
     future::Future,
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::time::timeout;
+use tokio::{task::AbortHandle, time::timeout};
 
 /// What a broker has to do to have its objects removed.
 pub trait Keeper: Sync {
@@ -49,13 +49,15 @@ static LEFT: Left = Left::new();
 pub struct Objects {
     at: Arc<At>,
     made: Mutex<Vec<String>>,
+    /// Sees to them while the trial runs.
+    tending: Mutex<Option<AbortHandle>>,
 }
 
 impl Objects {
     /// Objects at this server.
     #[must_use]
     pub fn at(at: &Arc<At>) -> Self {
-        Self { at: Arc::clone(at), made: Mutex::default() }
+        Self { at: Arc::clone(at), made: Mutex::default(), tending: Mutex::default() }
     }
 
     /// Begins a trial: removes what earlier trials of this process had to leave here.
@@ -69,11 +71,35 @@ impl Objects {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).push(name.into());
     }
 
+    /// Runs a task beside the trial that sees to the objects, such as one that renews or trims them. It ends with
+    /// [`Objects::close`].
+    pub fn tend(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.end_tending(Some(tokio::spawn(task).abort_handle()));
+    }
+
+    fn end_tending(&self, next: Option<AbortHandle>) {
+        let mut tending = self.tending.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = std::mem::replace(&mut *tending, next) {
+            task.abort();
+        }
+    }
+
+    /// As [`Objects::close`], and `also` is a further sentence for the user.
+    ///
+    /// # Errors
+    /// The sentences.
+    pub async fn close_and_tell<K: Keeper>(&self, keeper: &K, also: Option<String>) -> Result<(), String> {
+        let left = self.close(keeper).await;
+        let said: Vec<String> = also.into_iter().chain(left.err()).collect();
+        if said.is_empty() { Ok(()) } else { Err(said.join("; ")) }
+    }
+
     /// Removes what the trial made, each attempt over a fresh connection.
     ///
     /// # Errors
     /// A sentence about what may remain.
     pub async fn close<K: Keeper>(&self, keeper: &K) -> Result<(), String> {
+        self.end_tending(None);
         let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
         let remove = async |names: Vec<String>, _| match keeper.connect().await {
             Ok(session) => remove_all(keeper, &session, names).await,
@@ -191,6 +217,21 @@ mod tests {
         assert_eq!(wait(objects.close(&server)), Ok(()));
         assert_eq!(server.names(), ["another's"]);
         assert_eq!(wait(objects.close(&server)), Ok(()), "nothing is left to do");
+    }
+
+    #[test]
+    fn a_task_that_sees_to_them_ends_with_the_trial() {
+        let (server, objects) = (Server::default(), objects("tcp://5", &[]));
+        let (tell, told) = tokio::sync::oneshot::channel::<()>();
+        wait(async {
+            objects.tend(async move {
+                let _held = tell;
+                std::future::pending().await
+            });
+            let said = objects.close_and_tell(&server, Some("one more thing".into())).await;
+            assert_eq!(said, Err("one more thing".into()));
+            assert!(told.await.is_err(), "it was dropped");
+        });
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The names that a broker's transport uses, of the seam and of the kit: `use drumpost_kit::prelude::*`.
 
 pub use crate::{
-    confirm::{Callbacks, Confirms, Futures, Refusals},
+    confirm::{Answers, Callbacks, Confirms, Futures, Refusals},
     inbox::{Deliveries, Delivery, Due, Inbox},
     last::Exchange,
     layout::{Heard, Layout, token},
@@ -10,9 +10,11 @@ pub use crate::{
     objects::{Keeper, Objects},
     outbox::{Outbox, Publish},
     owner::Owner,
+    pull::{Pull, Pulled, Settle},
     server::{At, PATIENCE, Unreachable, has_cause, tls_advice},
     shared::{Lines, SharedConnections},
     url::Url,
+    write::{Outcomes, Write, Written},
 };
 pub use bytes::Bytes;
 pub use drumpost_core::{
@@ -28,7 +30,7 @@ pub use drumpost_core::{
     transport::{AsyncTransport, Cleaned, Endpoint, OpenError},
     wiring::{Destination, Wiring},
 };
-pub use futures_util::{SinkExt, StreamExt, TryStreamExt};
+pub use futures_util::{FutureExt, SinkExt, StreamExt, TryStreamExt, future::BoxFuture};
 pub use std::{
     sync::Arc,
     task::{Context, Poll, ready},

@@ -3,7 +3,7 @@
 
 use drumpost_core::{message::MESSAGE_LEN, payload::Pool, server::ServerFacts, transport::OpenError};
 use std::{error::Error, fmt::Display, future::Future, io, net::SocketAddr, time::Duration};
-use tokio::time::timeout;
+use tokio::{net::lookup_host, time::timeout};
 
 /// How long a server may take to answer a step of set-up.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -39,6 +39,12 @@ impl At {
             version,
             addresses: addresses.into_iter().collect(),
         }
+    }
+
+    /// What the host and the port of the address stand for; nothing if they are not known.
+    pub async fn addresses(&self) -> Vec<SocketAddr> {
+        let place = self.address.split("://").last().unwrap_or_default();
+        lookup_host(place).await.map(Iterator::collect).unwrap_or_default()
     }
 
     /// The address.
@@ -136,6 +142,14 @@ pub enum Unreachable {
     Refused,
 }
 
+impl Unreachable {
+    /// The reason with its advice, for [`At::reach`]: `login` if the server refused the login, and else `absent`.
+    #[must_use]
+    pub fn of(is_refused: bool, login: &str, absent: &str) -> (Self, String) {
+        if is_refused { (Self::Refused, login.to_owned()) } else { (Self::Absent, absent.to_owned()) }
+    }
+}
+
 /// The advice about certificates, for options that [`login_options!`](crate::login_options) declared.
 #[must_use]
 pub fn tls_advice(family: &str) -> String {
@@ -188,10 +202,11 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let at = At::new("broker", "tcp://127.0.0.1:9");
         let reach = |result: Result<u8, &'static str>| {
-            let why = |_: &&str| (Unreachable::Refused, "give a password".to_owned());
+            let why = |_: &&str| Unreachable::of(true, "give a password", "start one");
             runtime.block_on(at.reach(ready(result), "start one", why))
         };
         assert_eq!(reach(Ok(7)), Ok(7));
+        assert_eq!(Unreachable::of(false, "a", "b"), (Unreachable::Absent, "b".to_owned()));
         let said = reach(Err("who are you?")).unwrap_err().to_string();
         assert_eq!(said, "broker refused the login at tcp://127.0.0.1:9: who are you?; give a password");
         let said = at.unreachable(Unreachable::Absent, &"refused", "start one").to_string();

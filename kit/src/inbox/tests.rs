@@ -12,7 +12,7 @@ use std::{
     task::Waker,
 };
 
-fn wiring() -> Wiring {
+pub(crate) fn wiring() -> Wiring {
     let service = |name, driven| Service { name, driven, part: Takes::Usual, reactor: || unreachable!() };
     let scenario = Scenario {
         name: "test",

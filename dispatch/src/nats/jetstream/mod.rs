@@ -163,9 +163,7 @@ impl AsyncTransport for JetStream {
     }
 
     async fn close(&self) -> Result<(), String> {
-        let left = self.streams.close(self).await;
-        let said: Vec<String> = self.refusals.sentence("nats-server").into_iter().chain(left.err()).collect();
-        if said.is_empty() { Ok(()) } else { Err(said.join("; ")) }
+        self.streams.close_and_tell(self, self.refusals.sentence("nats-server")).await
     }
 
     async fn clean(&self) -> Result<Option<Cleaned>, OpenError> {

@@ -1,0 +1,230 @@
+//! Deliveries of clients that are asked for the next ones: each call gives a future with a batch, such as Redis' `XREADGROUP` or the
+//! `ReceiveMessage` of SQS. A broker says how to ask ([`Pull`]) and how to acknowledge ([`Settle`]); [`Pulled`] has the next call
+//! under way while the last batch is handled, and hears of acknowledgements that failed.
+
+use crate::{
+    confirm::Answers,
+    inbox::{Deliveries, Delivery, Due, Inbox},
+    last::Exchange,
+    link::Line,
+};
+use drumpost_core::{port::PortError, wiring::Wiring};
+use futures_util::{
+    StreamExt,
+    future::BoxFuture,
+    stream::{BoxStream, try_unfold},
+};
+use std::{
+    collections::VecDeque,
+    future::Future,
+    task::{Context, Poll},
+};
+
+/// One consumer at the broker.
+pub trait Pull: Send + 'static {
+    /// What settles a delivery.
+    type Token: Send + 'static;
+    /// As [`drumpost_core::port::AsyncRecvPort::TELLS_ATTEMPTS`].
+    const TELLS_ATTEMPTS: bool = false;
+
+    /// Waits for deliveries. May give none, and is then called again.
+    ///
+    /// # Errors
+    /// `Lost` or `Failed` if the connection broke or something arrived that is no message.
+    fn pull(&mut self) -> impl Future<Output = Result<Vec<Delivery<Self::Token>>, PortError>> + Send;
+}
+
+/// Acknowledges deliveries.
+pub trait Settle: Send {
+    /// What settles a delivery.
+    type Token: Send;
+
+    /// Acknowledges these, oldest first. The future begins at once.
+    fn acknowledge(&mut self, tokens: Vec<Self::Token>) -> BoxFuture<'static, Result<(), PortError>>;
+
+    /// As [`Deliveries::last`].
+    fn last(&self) -> Exchange;
+}
+
+type Batches<T> = BoxStream<'static, Result<Vec<Delivery<T>>, PortError>>;
+
+/// What several consumers of one instance pull.
+pub struct Pulled<P: Pull, S> {
+    /// What each consumer gives, and what of it was not handed over yet.
+    consumers: Vec<(Batches<P::Token>, VecDeque<Delivery<P::Token>>)>,
+    enough: usize,
+    settle: S,
+    answers: Answers<BoxFuture<'static, Result<(), PortError>>>,
+}
+
+impl<P: Pull, S> std::fmt::Debug for Pulled<P, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pulled").field("consumers", &self.consumers.len()).finish_non_exhaustive()
+    }
+}
+
+impl<P: Pull, S: Settle<Token = P::Token>> Pulled<P, S> {
+    /// An inbox with these consumers, of which each says whether it has replies that are apart. No consumer is asked for more while
+    /// `enough` of its deliveries were not handed over. `None` without consumers.
+    #[must_use]
+    pub fn inbox(
+        wiring: &Wiring,
+        line: Line,
+        consumers: Vec<(P, bool)>,
+        enough: usize,
+        settle: S,
+    ) -> Option<Inbox<Self>> {
+        let apart: Vec<bool> = consumers.iter().map(|(_, is_apart)| *is_apart).collect();
+        let again = |mut consumer: P| async move {
+            let batch = consumer.pull().await?;
+            Ok(Some((batch, consumer)))
+        };
+        let consumers =
+            consumers.into_iter().map(|(pull, _)| (try_unfold(pull, again).boxed(), VecDeque::new()));
+        let all = Self { consumers: consumers.collect(), enough, settle, answers: Answers::default() };
+        Inbox::new(wiring, line, &apart, all)
+    }
+}
+
+impl<P: Pull, S: Settle<Token = P::Token>> Deliveries for Pulled<P, S> {
+    type Token = P::Token;
+    const ACKNOWLEDGES: bool = true;
+    const TELLS_ATTEMPTS: bool = P::TELLS_ATTEMPTS;
+
+    #[inline]
+    fn poll_next(
+        &mut self,
+        source: usize,
+        _context: &mut Context<'_>,
+    ) -> Poll<Result<Delivery<Self::Token>, PortError>> {
+        self.consumers[source].1.pop_front().map_or(Poll::Pending, |delivery| Poll::Ready(Ok(delivery)))
+    }
+
+    fn poll_ask(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        while let Poll::Ready(Some(answer)) = self.answers.poll_next(context) {
+            answer?;
+        }
+        for (batches, waiting) in &mut self.consumers {
+            while waiting.len() < self.enough
+                && let Poll::Ready(Some(batch)) = batches.poll_next_unpin(context)
+            {
+                waiting.extend(batch?);
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_acknowledge(
+        &mut self,
+        due: &mut Due<'_, Self::Token>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Result<(), PortError>> {
+        self.answers.push(self.settle.acknowledge(due.collect()));
+        Poll::Ready(Ok(()))
+    }
+
+    fn last(&self) -> Exchange {
+        self.settle.last()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{inbox::tests::wiring, server::At};
+    use drumpost_core::{
+        message::Message,
+        port::{AsyncRecvPort, Inbox as Part, Told},
+    };
+    use std::{
+        sync::{
+            Arc, Mutex,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::Waker,
+    };
+    use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+    type Batch = Result<Vec<u32>, PortError>;
+
+    struct Fake {
+        came: UnboundedReceiver<Batch>,
+        asked: Arc<AtomicUsize>,
+    }
+
+    impl Pull for Fake {
+        type Token = u32;
+
+        async fn pull(&mut self) -> Result<Vec<Delivery<u32>>, PortError> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            let deliver = |number| {
+                let message = Message::start(0, number, 0, 0, 0);
+                Delivery { message, told: Told::default(), token: number }
+            };
+            Ok(self.came.recv().await.unwrap()?.into_iter().map(deliver).collect())
+        }
+    }
+
+    #[derive(Default)]
+    struct Settled(Arc<Mutex<Vec<u32>>>);
+
+    impl Settle for Settled {
+        type Token = u32;
+
+        fn acknowledge(&mut self, tokens: Vec<u32>) -> BoxFuture<'static, Result<(), PortError>> {
+            let refuses = tokens.contains(&99);
+            self.0.lock().unwrap().extend(tokens);
+            Box::pin(async move { if refuses { Err(PortError::Closed) } else { Ok(()) } })
+        }
+
+        fn last(&self) -> Exchange {
+            Box::pin(async { Ok(()) })
+        }
+    }
+
+    type Port = Inbox<Pulled<Fake, Settled>>;
+
+    fn port() -> (Port, UnboundedSender<Batch>, Arc<AtomicUsize>, Arc<Mutex<Vec<u32>>>) {
+        let (send, came) = unbounded_channel();
+        let (asked, settled) = (Arc::<AtomicUsize>::default(), Settled::default());
+        let seen = Arc::clone(&settled.0);
+        let line = Line::to(&Arc::new(At::new("broker", "tcp://127.0.0.1:9")));
+        let fake = Fake { came, asked: Arc::clone(&asked) };
+        (Pulled::inbox(&wiring(), line, vec![(fake, false)], 3, settled).unwrap(), send, asked, seen)
+    }
+
+    fn drain(port: &mut Port, max: usize) -> Poll<Result<Vec<u32>, PortError>> {
+        let (mut context, mut got) = (Context::from_waker(Waker::noop()), Vec::new());
+        let drained = port.poll_drain(&mut context, Part::All, max, |batch, _| {
+            got.extend(batch.iter().map(|message| message.number));
+        });
+        drained.map_ok(|_| got)
+    }
+
+    #[test]
+    fn the_next_call_is_under_way_until_enough_is_there() {
+        let (mut port, send, asked, _) = port();
+        let asked = || asked.load(Ordering::Relaxed);
+        assert_eq!((drain(&mut port, 2), asked()), (Poll::Pending, 1));
+        send.send(Ok(vec![1, 2])).unwrap();
+        assert_eq!((drain(&mut port, 1), asked()), (Poll::Ready(Ok(vec![1])), 2), "there is room for more");
+        send.send(Ok(vec![3, 4, 5])).unwrap();
+        assert_eq!((drain(&mut port, 1), asked()), (Poll::Ready(Ok(vec![2])), 2), "three are left");
+        assert_eq!((drain(&mut port, 9), asked()), (Poll::Ready(Ok(vec![3, 4, 5])), 2));
+        assert_eq!((drain(&mut port, 9), asked()), (Poll::Pending, 3));
+        send.send(Err(PortError::Closed)).unwrap();
+        assert_eq!(drain(&mut port, 9), Poll::Ready(Err(PortError::Closed)));
+    }
+
+    #[test]
+    fn acknowledgements_begin_at_once_and_their_errors_are_heard() {
+        let (mut port, send, _, settled) = port();
+        send.send(Ok(vec![7, 99])).unwrap();
+        assert_eq!(drain(&mut port, 9), Poll::Ready(Ok(vec![7, 99])));
+        port.acknowledge(1).unwrap();
+        assert_eq!((drain(&mut port, 9), settled.lock().unwrap().clone()), (Poll::Pending, vec![7]));
+        port.acknowledge(1).unwrap();
+        assert_eq!(drain(&mut port, 9), Poll::Ready(Err(PortError::Closed)));
+        assert_eq!(*settled.lock().unwrap(), [7, 99]);
+    }
+}
