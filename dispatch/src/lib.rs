@@ -6,6 +6,8 @@ pub mod crossbeam;
 pub mod listeners;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "redis")]
+pub mod redis_stream;
 pub mod rtrb;
 mod shared;
 pub mod sim;
@@ -43,6 +45,7 @@ pub const KNOWN: &[Known] = &[
     Known::always("sim"),
     Known::with("nats", "nats"),
     Known::with("nats", "jetstream"),
+    Known::with("redis", "redis-stream"),
 ];
 
 /// The transports that this build lacks, and the features with which a build has them.
@@ -67,6 +70,8 @@ pub fn transports() -> Vec<TransportEntry> {
     ];
     #[cfg(feature = "nats")]
     let all = [all, nats::entries()].concat();
+    #[cfg(feature = "redis")]
+    let all = [all, vec![redis_stream::entry()]].concat();
     all
 }
 

@@ -3,6 +3,9 @@
 
 #[cfg(feature = "nats")]
 mod support;
+#[cfg(feature = "redis")]
+#[path = "support/redis.rs"]
+mod support_redis;
 
 use drumpost_core::{
     contract,
@@ -43,6 +46,8 @@ contracts! {
     nats_keeps_the_contract: "nats" over with_server(), ignored: "needs a nats-server: scripts/test starts one";
     #[cfg(feature = "nats")]
     jetstream_keeps_the_contract: "jetstream" over with_server(), ignored: "needs a nats-server: scripts/test starts one";
+    #[cfg(feature = "redis")]
+    redis_stream_keeps_the_contract: "redis-stream" over with_redis(), ignored: "needs a redis-server: scripts/test starts one";
 }
 
 #[test]
@@ -70,5 +75,13 @@ fn with_server() -> With<support::NatsServer> {
     let server = support::NatsServer::start();
     let mut options = Options::default();
     options.set("nats.url", server.url());
+    With(options, server)
+}
+
+#[cfg(feature = "redis")]
+fn with_redis() -> With<support_redis::RedisServer> {
+    let server = support_redis::RedisServer::start();
+    let mut options = Options::default();
+    options.set("redis.url", server.url());
     With(options, server)
 }

@@ -1,0 +1,27 @@
+//! Tests of the options; those with a server are in `dispatch/tests/redis`.
+
+use super::*;
+use drumpost_core::options::Options;
+
+fn made(set: &[(&str, &str)]) -> Result<RedisStream, String> {
+    let mut options = Options::default();
+    set.iter().for_each(|(name, value)| options.set(name, *value));
+    RedisStream::from_options(&options.of(&OPTIONS).map_err(|error| error.to_string())?)
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    let all = made(&[("redis.url", "redis://me:s3cret@broker:7000/2")]).unwrap();
+    assert_eq!(all.at.address(), "redis://broker:7000");
+    assert_eq!(made(&[("redis.url", "broker")]).unwrap().at.address(), "redis://broker:6379");
+    for url in ["redis://me:s3cret@broker?x", "rediss://me:s3cret@broker", "redis://me:s3cret@broker/x"] {
+        let error = made(&[("redis.url", url)]).unwrap_err();
+        assert!(error.starts_with("option redis.url") && !error.contains("s3cret"), "{error}");
+    }
+}
+
+#[test]
+fn the_time_to_claim_has_a_default_and_a_least() {
+    assert_eq!(made(&[]).unwrap().claim_idle, Duration::from_secs(5));
+    assert_eq!(made(&[("redis.claim-idle", "1ns")]).unwrap().claim_idle, Duration::from_millis(2));
+}

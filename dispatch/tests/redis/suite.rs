@@ -1,0 +1,47 @@
+//! The suite for brokers. Its servers write what they confirm to a file, so that a server that is killed has it when it comes back.
+
+use crate::{NAME, support_redis::RedisServer};
+use drumpost_kit::suite::{PrivateServer, Suite};
+use tempfile::TempDir;
+
+struct Durable {
+    server: RedisServer,
+    /// Removed after the server has ended.
+    _folder: TempDir,
+}
+
+impl PrivateServer for Durable {
+    fn port(&self) -> u16 {
+        self.server.port()
+    }
+
+    fn kill(&mut self) {
+        self.server.kill();
+    }
+
+    fn come_back(&mut self) {
+        self.server.come_back();
+    }
+
+    fn objects(&self) -> Option<Vec<String>> {
+        let owners = "drumpost:owners";
+        Some(self.server.keys().into_iter().filter(|key| key != owners).collect())
+    }
+}
+
+fn start() -> Box<dyn PrivateServer> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path().display().to_string();
+    let arguments =
+        ["--dir", &at, "--appendonly", "yes", "--appendfsync", "always", "--proto-max-bulk-len", "1mb"];
+    Box::new(Durable { server: RedisServer::start_with(&arguments), _folder: folder })
+}
+
+#[test]
+#[ignore = "needs a redis-server: scripts/test starts one"]
+fn redis_stream_passes_the_suite() {
+    let known = drumpost_dispatch::transports();
+    let entry = known.iter().find(|entry| entry.name == NAME).expect("it is registered");
+    let suite = Suite::new(entry, start).set("redis.claim-idle", "500ms").too_large(2_000_000);
+    suite.keeps_what_it_confirmed().check().assert();
+}
