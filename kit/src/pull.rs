@@ -46,12 +46,12 @@ pub trait Settle: Send {
     fn last(&self) -> Exchange;
 }
 
-type Batches<T> = BoxStream<'static, Result<Vec<Delivery<T>>, PortError>>;
+/// What a consumer gives, and what of it was not handed over yet.
+type Consumer<T> = (BoxStream<'static, Result<Vec<Delivery<T>>, PortError>>, VecDeque<Delivery<T>>);
 
 /// What several consumers of one instance pull.
 pub struct Pulled<P: Pull, S> {
-    /// What each consumer gives, and what of it was not handed over yet.
-    consumers: Vec<(Batches<P::Token>, VecDeque<Delivery<P::Token>>)>,
+    consumers: Vec<Consumer<P::Token>>,
     enough: usize,
     settle: S,
     answers: Answers<BoxFuture<'static, Result<(), PortError>>>,
@@ -183,8 +183,10 @@ mod tests {
     }
 
     type Port = Inbox<Pulled<Fake, Settled>>;
+    /// A port, where its batches come from, how often it asked, and what it settled.
+    type Parts = (Port, UnboundedSender<Batch>, Arc<AtomicUsize>, Arc<Mutex<Vec<u32>>>);
 
-    fn port() -> (Port, UnboundedSender<Batch>, Arc<AtomicUsize>, Arc<Mutex<Vec<u32>>>) {
+    fn port() -> Parts {
         let (send, came) = unbounded_channel();
         let (asked, settled) = (Arc::<AtomicUsize>::default(), Settled::default());
         let seen = Arc::clone(&settled.0);

@@ -123,11 +123,13 @@ mod tests {
     use std::{mem, task::Waker};
     use tokio::sync::oneshot;
 
+    type Answer = oneshot::Sender<Result<Vec<Result<(), String>>, PortError>>;
+
     /// Writes numbers of messages; the test answers.
     #[derive(Default)]
     struct Server {
         next: usize,
-        writes: Vec<(usize, oneshot::Sender<Result<Vec<Result<(), String>>, PortError>>)>,
+        writes: Vec<(usize, Answer)>,
     }
 
     impl Write for Server {

@@ -223,7 +223,7 @@ impl Trial {
         transport: &str,
         url: &str,
         scenario: Scenario,
-        mut watch: impl Watch + Send + 'static,
+        mut watch: impl Watch + 'static,
     ) -> Result<Outcome, OpenError> {
         let mut dispatcher = made(transport, url, self.options);
         let plan = self.plan(scenario);

@@ -50,7 +50,7 @@ impl Count {
     }
 
     fn seen(&self) -> Seen {
-        self.seen.lock().unwrap().clone()
+        self.seen.lock().expect("not poisoned").clone()
     }
 }
 
@@ -62,12 +62,12 @@ impl Watch for Count {
     }
 
     fn opened(&mut self, server: Option<&ServerFacts>) {
-        self.seen.lock().unwrap().server = server.cloned();
+        self.seen.lock().expect("not poisoned").server = server.cloned();
     }
 
     fn measured(&mut self, _outcome: &Outcome) {
         let (added, there) = self.cli.entries();
-        let mut seen = self.seen.lock().unwrap();
+        let mut seen = self.seen.lock().expect("not poisoned");
         (seen.added, seen.there) = (added, there);
     }
 }
