@@ -37,9 +37,9 @@ fn everywhere(scenario: &str, expected: &[&str]) {
     for dispatch in expected {
         record.of(dispatch);
     }
-    let in_process = |name: &str| name != "sim" && name != "nats" && name != "jetstream";
     let transports = listed("transports");
-    let can = transports.iter().filter(|transport| in_process(transport["name"].as_str().unwrap()));
+    let is_in_process = |transport: &&Value| transport["name"] != "sim" && transport["needs_server"] == false;
+    let can = transports.iter().filter(is_in_process);
     for transport in can {
         let label = |run: &Value| run["dispatch"].as_str().unwrap().to_owned();
         let name = transport["name"].as_str().unwrap();

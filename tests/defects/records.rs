@@ -156,10 +156,11 @@ impl Remembers for HashSet<u64> {
 fn p_the_memory_of_the_audit_is_flat() {
     fn grown(mut memory: impl Remembers) -> [usize; 2] {
         let mut at = |messages: std::ops::Range<u64>| {
-            messages.for_each(|seq| memory.note(seq));
+            // Some never come: a window keeps the numbers from the first that is missing, as far as it remembers.
+            messages.filter(|seq| seq % 100 != 7).for_each(|seq| memory.note(seq));
             memory.words()
         };
-        [at(0..10_000), at(10_000..10_000_000)]
+        [at(0..2_000_000), at(2_000_000..10_000_000)]
     }
     let holds = |words: &[usize; 2]| {
         ensure(words[0] > 1_000 && words[0] == words[1], || {
