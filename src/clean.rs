@@ -15,7 +15,8 @@ use drumpost_core::{
 };
 use drumpost_results::plain;
 
-/// Asks every transport that needs a server, or those that are named. An address stands for all that it fits.
+/// Asks every transport that needs a server, or those that are named or whose address is set. An address alone stands for
+/// all that it fits.
 pub(crate) fn clean(registry: &Registry, args: &CleanArgs) -> anyhow::Result<Exit> {
     let (urls, names): (Vec<&String>, Vec<&String>) =
         args.asked.iter().partition(|text| text.contains("://"));
@@ -38,19 +39,28 @@ pub(crate) fn clean(registry: &Registry, args: &CleanArgs) -> anyhow::Result<Exi
         .filter(|entry| names.is_empty() || names.iter().any(|name| *name == entry.name))
         .filter(|entry| !names.is_empty() || server.is_none_or(|url| understands(entry, url)))
         .collect();
+    let is_set = |entry: &TransportEntry| {
+        let address = entry.address().map(|option| option.name);
+        args.set.iter().any(|set| set.split_once('=').is_some_and(|(key, _)| Some(key) == address))
+    };
+    let is_said = !names.is_empty() || server.is_some() || asked.iter().any(|entry| is_set(entry));
+    let asked: Vec<&TransportEntry> = match names.is_empty() && asked.iter().any(|entry| is_set(entry)) {
+        true => asked.into_iter().filter(|entry| is_set(entry)).collect(),
+        false => asked,
+    };
     if asked.is_empty() {
         return Err(nothing(registry, &known));
     }
     let options = options_of(registry, &args.set, server, &asked)?;
     let declared: Vec<_> = asked.iter().flat_map(|entry| entry.options).collect();
     refuse_undeclared(registry, &options, &declared)?;
-    let (mut text, mut failed) = (String::new(), false);
+    let (mut text, mut reached, mut failed) = (String::new(), false, false);
     for entry in asked {
         let mut dispatcher =
             entry.made(&options).map_err(|error| usage(format!("{}: {error}", entry.name)))?;
         match dispatcher.clean() {
-            Ok(Some(cleaned)) => text += &told(entry.name, &cleaned),
-            Ok(None) => {}
+            Ok(Some(cleaned)) => (reached, text) = (true, text + &told(entry.name, &cleaned)),
+            Ok(None) => reached = true,
             Err(error) => {
                 output::complain(&format!("{}: {error}", entry.name));
                 failed = true;
@@ -58,7 +68,8 @@ pub(crate) fn clean(registry: &Registry, args: &CleanArgs) -> anyhow::Result<Exi
         }
     }
     output::result(&text)?;
-    Ok(if failed { Exit::Failed } else { Exit::Ok })
+    // If nobody said which server, one that is not there is no failure beside one that is.
+    Ok(if failed && (is_said || !reached) { Exit::Failed } else { Exit::Ok })
 }
 
 /// Whether an address may be that of a transport's server.

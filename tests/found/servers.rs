@@ -217,10 +217,11 @@ fn a_killed_consumer_has_messages_in_its_hands_which_come_again_and_are_counted(
     let (again, marked) = (count(&run["audit"], "/duplicated"), count(&run["audit"], "/redelivered"));
     assert!(again >= 8 && marked >= again, "{}", run["audit"]);
     assert_eq!(run["audit"]["lost"], 0, "{}", run["audit"]);
-    assert!(
-        run["trials"][0]["faults"].to_string().contains("worker#2 was killed"),
-        "{}",
-        run["trials"][0]["faults"]
+    let outage = &run["trials"][0]["outages"][0];
+    assert_eq!(
+        (&outage["instance"], &outage["cause"]),
+        (&"worker#2".into(), &"consumer-killed".into()),
+        "{outage}"
     );
     assert!(done.stdout.contains("redelivered"), "{}", done.stdout);
 }
