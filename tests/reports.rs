@@ -44,6 +44,11 @@ fn every_setting_that_is_written_is_shown_and_every_one_that_is_shown_is_written
         "fan-out --dispatch message/sim --sim service=fixed:1us --set fan-out.subscribers=2 --count 100"
             .to_owned(),
         "stream --dispatch message/crossbeam --kill worker@50ms/50ms --duration 200ms --trials 1".to_owned(),
+        "stream --dispatch message/crossbeam --reconnect=7s --unconfirmed 7 --duration 200ms --trials 1"
+            .to_owned(),
+        // Nobody is there. What was asked for stands in the record all the same.
+        "stream --dispatch message/jetstream --server nats://127.0.0.1:1 --duration 200ms --trials 1"
+            .to_owned(),
     ] {
         place.run(&format!("run {line} --out record.json"));
         let record = Record::from_file(&place.path("record.json")).document;
