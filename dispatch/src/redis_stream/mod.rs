@@ -5,7 +5,7 @@
 //! - *Acknowledgements* are `XACK`s after handling. A consumer has a new name each time an instance is opened. It first claims what
 //!   earlier consumers of its instance had pending, and later what others have had pending for `redis.claim-idle`. So a read that
 //!   was under way when its consumer died loses nothing.
-//! - *Memory*: a task deletes what every group has acknowledged: see [`trim`]. `XADD MAXLEN` would delete entries that nobody has read,
+//! - *Memory*: a task deletes what every group has acknowledged (`trim`). `XADD MAXLEN` would delete entries that nobody has read,
 //!   and a receiver that deletes by `XDEL` does not know whether another group needs the entry.
 //! - *Order*: a stream keeps the order of its producers. An entry that is delivered again comes late, so order is not promised.
 //! - *Durability* is what the server's `appendonly` and `appendfsync` say, which stand beside its version.
