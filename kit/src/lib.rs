@@ -10,7 +10,7 @@
 //! | [`pull`] | deliveries of a client that is asked for a batch by a future |
 //! | [`outbox`] | a sending port: encodes, finds the place of each message, never waits |
 //! | [`confirm`] | confirms that come in order, by a future each, or by callback, told in order |
-//! | [`write`] | publishing by writes of several messages, with an answer for each |
+//! | [`mod@write`] | publishing by writes of several messages, with an answer for each |
 //! | [`drops`] | how many messages a client dropped for a slow receiver |
 //! | [`layout`] | names of queues, topics and groups; what an instance hears; where a reply goes |
 //! | [`link`] | a failure is told once, in a sentence, to every port of a lane, and wakes it |

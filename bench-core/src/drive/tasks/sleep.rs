@@ -1,7 +1,7 @@
 //! How a lane on tasks waits: for its port, its bell or a due time, whichever is first.
 //!
 //! The driver does not use the runtime's timers, because those tick in milliseconds. A lane with an open load runs on a
-//! thread of its own ([`block_on`]). With more such lanes than workers, they share threads ([`super::pacer`]). If a lane
+//! thread of its own ([`block_on`]). With more such lanes than workers, they share threads (`pacer`). If a lane
 //! shares a worker with other lanes, it yields until a flow is due.
 
 use super::super::{awake::Awake, threads::sleep};
@@ -31,7 +31,7 @@ pub enum Pacing {
     Yield,
     /// On its own thread.
     Thread(Arc<Pace>),
-    /// On a thread with other lanes, which polls it when its time has come; see [`super::pacer`].
+    /// On a thread with other lanes, which polls it when its time has come; see the file `pacer`.
     Wheel(Arc<Pace>),
 }
 
