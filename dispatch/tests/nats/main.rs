@@ -19,6 +19,7 @@ use drumpost_core::{
     load::{Extent, Pace},
     outcome::{Cause, Ending},
     plan::{Kill, Victim},
+    promise::Acks,
     scenario::{Style, command, reply, request},
     transport::OpenError,
 };
@@ -207,6 +208,24 @@ fn a_killed_consumer_loses_nothing_with_jetstream() {
             assert!(in_hand >= 8 && audit.duplicated >= in_hand as u64, "{outage}: {audit:?}");
         }
     }
+}
+
+#[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
+fn a_killed_consumer_that_waits_for_confirms_loses_nothing() {
+    let server = NatsServer::start();
+    let mut trial = Trial { acks: Acks::Confirmed, ..killed(&[]) };
+    trial.kill = trial.kill.map(|kill| Kill { service: "payment".into(), ..kill });
+    let outcome = trial.run("jetstream", &server.url(), order_authorization()).unwrap();
+    let audit = &outcome.audit;
+    assert_eq!(
+        (outcome.ending.clone(), audit.lost, audit.unconfirmed),
+        (Ending::Completed, 0, Some(0)),
+        "{audit:?}"
+    );
+    let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
+    let Cause::ConsumerKilled { in_hand } = outage.cause else { panic!("{outage}") };
+    assert!(in_hand >= 8 && audit.redelivered >= Some(in_hand as u64), "{outage}: {audit:?}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use drumpost_core::{
     outcome::{Ending, Outcome},
     payload::Pool,
     plan::{Kill, TrialPlan},
+    promise::Acks,
     registry::Options,
     scenario::{Part, Route, Scenario, Service, Style, command, event, reply, request},
     transport::OpenError,
@@ -153,6 +154,7 @@ pub(crate) struct Trial {
     pub(crate) every_ns: u64,
     pub(crate) drain: Duration,
     pub(crate) kill: Option<Kill>,
+    pub(crate) acks: Acks,
     pub(crate) options: &'static [(&'static str, &'static str)],
 }
 
@@ -171,6 +173,7 @@ impl Default for Trial {
             every_ns: 0,
             drain: Duration::from_secs(10),
             kill: None,
+            acks: Acks::After,
             options: &[],
         }
     }
@@ -207,7 +210,7 @@ impl Trial {
             kill: self.kill.clone(),
             reconnect: None,
             unconfirmed: 1024,
-            acks: Default::default(),
+            acks: self.acks,
             order: Default::default(),
         }
     }

@@ -76,7 +76,8 @@ pub(super) fn entry() -> TransportEntry {
             delivery: promise::Delivery::AtLeastOnce,
             order: Order::None,
             confirms: promise::Confirms::Leader,
-            acknowledges: &Acks::ALL,
+            // Not before handling: what was fetched in advance and waited for longer than the ack wait would come again.
+            acknowledges: &[Acks::After, Acks::Confirmed],
             acks: "publisher confirms, explicit acks after handling",
             persistence: "file, or memory with jetstream.storage=memory",
             ..BROKER.promise
