@@ -71,7 +71,8 @@ pub trait SendPort: Send {
     /// again next, first and in order.
     ///
     /// # Errors
-    /// `Closed` if nobody will ever receive, `Failed` if the transport broke. What was offered is then not sent.
+    /// `Closed` if nobody will ever receive, `Lost` if the connection is gone, `Failed` if the transport broke. Some of what was
+    /// offered may have been sent then.
     fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError>;
 
     /// Tells what was confirmed or refused since the last call; never waits. Messages are confirmed in the order in which

@@ -1,5 +1,7 @@
-//! The cold side of a transport: what happens before the first message and after the last. A transport is prepared for a
-//! wiring, opened for each instance, and closed. A server is asked for its version first.
+//! The cold side of a transport: what happens before the first message and after the last. On tasks ([`AsyncTransport`], for
+//! brokers) it is asked about its server, prepared, opened for each instance, and closed. On threads ([`Transport`]) it is
+//! opened once for all instances, asked about its server, and closed. A *wiring* ([`Wiring`]) is the scenario's services with
+//! their instances, and the destinations with their senders and receivers.
 
 use crate::{
     port::{AsyncRecvPort, AsyncSendPort, RecvPort, SendPort},
@@ -115,7 +117,7 @@ pub trait Transport: Send {
 }
 
 /// A transport whose ports run on tasks. The engine calls `probe`, `prepare`, `open` for each instance, and `joined`, in this
-/// order, and `close` at the end, also after a failure. Each step has a limit.
+/// order, and `close` at the end, also after a failure. The first four have one limit together, and `close` has one.
 pub trait AsyncTransport: Send + Sync + 'static {
     /// Its sending port.
     type Send: AsyncSendPort + 'static;
@@ -153,7 +155,7 @@ pub trait AsyncTransport: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// Opens the ports of one instance. Called for all instances of a wiring in order, and again for an instance whose
+    /// Opens the ports of one instance. Called for all instances of a wiring in order, several at the same time, and again for an instance whose
     /// endpoint was dropped ([`AsyncTransport::REOPENS`]).
     ///
     /// # Errors

@@ -21,7 +21,7 @@
 //! | [`objects`], [`owner`], [`left`] | removal of what a run made, also over a fresh connection, by the next trial, and of dead processes |
 //! | [`shared`] | connections that several instances share |
 //! | [`look`] | polls that have to see everything that is there |
-//! | [`prelude`] | all of these names |
+//! | [`prelude`] | the names that most transports use, of this crate and of `drumpost_core`; not those of `drops`, `encode`, `look` and `left` |
 //! | `suite`, with the feature of that name | the tests of a broker's transport in one line |
 
 pub mod confirm;
