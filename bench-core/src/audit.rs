@@ -126,10 +126,10 @@ pub(crate) struct Audit {
 #[derive(Debug)]
 struct Membership {
     group: Arc<Group>,
-    /// What this receiver expects next of each stream.
+    /// The sequence number that this receiver expects next of each stream.
     order: Order,
     notes: Vec<Noted>,
-    /// It enters the group with so many notes.
+    /// The receiver enters its notes into the memory of the group when it has so many of them.
     notes_max: usize,
     /// By heard destination: deliveries that were entered into the group. Before that nobody knows whether another member
     /// has seen the same message.

@@ -147,7 +147,8 @@ impl Collector {
         all
     }
 
-    /// What all lanes have done so far. Costs little however many they are.
+    /// The counts of started flows, emitted messages and ended flows of all lanes so far. Reading them takes the same time for ten
+    /// lanes and for ten thousand.
     pub(crate) fn done(&self) -> Done {
         self.credit.done().unwrap_or_else(|| {
             let Local { started, ended, awake_ns, emitted, .. } = self.read();

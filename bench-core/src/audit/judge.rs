@@ -20,7 +20,7 @@ const WHOLE: u64 = 1 << 32;
 /// 2^64 divided by the golden ratio: spreads keys that follow each other.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// What the judge says of a message.
+/// Whether a message kept the order that the transport promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Judgement {
     /// No later message of its part has come.

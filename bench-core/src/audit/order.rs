@@ -12,7 +12,7 @@ const REMEMBERED_FIRST: usize = 4;
 /// Spreads numbers of streams that follow each other (2^32 divided by the golden ratio).
 const SPREAD: u32 = 0x9e37_79b9;
 
-/// What one receiver expects next of each stream, as the low half of a number.
+/// The sequence number that one receiver expects next of each stream, cut to its low 32 bits.
 #[derive(Clone, Debug)]
 pub(super) enum Order {
     /// By stream.

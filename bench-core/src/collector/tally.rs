@@ -73,7 +73,8 @@ impl Collector {
         let mut sent = vec![0; self.wiring.destinations.len()];
         for lane in &self.lanes {
             for (port, destination) in lane.ports.iter().enumerate() {
-                // What was refused is read first: read after, it could be of messages that are not counted as emitted.
+                // The count of refused messages is read before the count of emitted ones. Read after it, it could contain messages
+                // that this count of emitted ones lacks.
                 let refused = lane.counters.confirms(port).refused;
                 sent[usize::from(*destination)] += lane.counters.emitted(port).saturating_sub(refused);
             }

@@ -127,7 +127,8 @@ pub(super) fn order(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
             let ran = subject.run(style, one_hop::<InOrder>(style, intent), &trial)?;
             ran.completed(COUNT)?;
             ran.in_order(promise.order)?;
-            // What comes again comes late. A shard may hold several keys or a part of one: only the audit knows it.
+            // A message that is delivered again comes late. A shard may hold several keys, or a part of the messages of one key,
+            // so only the audit can judge the order within shards.
             if !promise.may_duplicate() && promise.order != Order::PerShard {
                 ran.nothing_wrong("a message came after a later one of its key")?;
             }

@@ -80,7 +80,7 @@ impl<'a> Subject<'a> {
     /// The transport that `made` is one of.
     ///
     /// # Errors
-    /// It refuses what nobody asked for.
+    /// The transport refuses an `Asked` that asks for nothing.
     pub(super) fn new(
         entry: &'a TransportEntry,
         options: &'a Options,

@@ -91,11 +91,13 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
     // Measured here the first time, not when the first lane waits.
     Slack::of_host();
     let threads = plan.placement.threads(usize::from(plan.wiring.instance_count()));
-    if is_crowded(plan) && queues != Queues::Elsewhere {
+    // The driver of very many lanes neither kills lanes nor brings them back.
+    let all_stay = plan.kill.is_none() && plan.reconnect.is_none();
+    if all_stay && is_crowded(plan) && queues != Queues::Elsewhere {
         return run_crowds(plan, endpoints, threads, queues, watch);
     }
     let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
-    let terms = Terms::of(plan);
+    let (terms, wiring) = (Terms::of(plan), Arc::new(plan.wiring.clone()));
     let bells: Vec<Arc<Bell>> = (0..threads).map(|_| Arc::new(Bell::default())).collect();
     bells.iter().for_each(|bell| control.add_bell(Arc::clone(bell)));
     let by_lane: Vec<Arc<Bell>> = (0..lanes.len()).map(|lane| Arc::clone(&bells[lane % threads])).collect();
@@ -106,7 +108,7 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
     };
     let mut groups: Vec<Group<S, R>> = bells.into_iter().map(group).collect();
     for (at, ((lane, endpoint), rings)) in lanes.into_iter().zip(endpoints).zip(rings).enumerate() {
-        let life = reopens.as_ref().and_then(|reopens| life(plan, lane.id(), reopens, &control));
+        let life = reopens.as_ref().and_then(|reopens| life(plan, &wiring, lane.id(), reopens, &control));
         life.into_iter().for_each(|life| groups[at % threads].lives.add(life));
         let never_sleeps = matches!(plan.wait, Wait::Spin | Wait::Yield);
         let rings = if never_sleeps { Rings::default() } else { rings };
@@ -119,6 +121,7 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
 /// What is to happen to a lane in the middle of the trial; `None`: nothing.
 fn life<S: 'static, R: 'static>(
     plan: &TrialPlan,
+    wiring: &Arc<Wiring>,
     lane: u16,
     reopens: &Reopen<S, R>,
     control: &Arc<Control>,
@@ -127,7 +130,7 @@ fn life<S: 'static, R: 'static>(
     if kill.is_none() && plan.reconnect.is_none() {
         return None;
     }
-    let (reopens, wiring) = (Arc::clone(reopens), plan.wiring.clone());
+    let (reopens, wiring) = (Arc::clone(reopens), Arc::clone(wiring));
     let (control, begins_ns) = (Arc::clone(control), lead_ns(plan));
     let note = move |cause, since_ns: u64, away_ns| {
         let (instance, at_ns) = (control.blame.instance(lane).to_owned(), since_ns.saturating_sub(begins_ns));

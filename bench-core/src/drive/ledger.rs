@@ -241,6 +241,19 @@ impl Ledger {
         self.in_hand += count;
     }
 
+    /// Acknowledges what is due, by `acknowledge`. Called when the transport has taken all that the messages handed over so far
+    /// caused.
+    pub(crate) fn acknowledge_due(
+        &mut self,
+        lane: &Lane,
+        acknowledge: impl FnOnce(usize) -> Result<(), PortError>,
+    ) -> Result<(), PortError> {
+        match self.due() {
+            0 => Ok(()),
+            due => lane.within(Act::Acknowledge, || acknowledge(due)),
+        }
+    }
+
     /// Whether messages are acknowledged before the lane gets them.
     #[inline]
     pub(crate) fn acks_before(&self) -> bool {

@@ -162,7 +162,7 @@ fn take_turn<S: SendPort, R: RecvPort>(
     if lane.hears() && !held_up {
         let port = inbox.as_mut().ok_or_else(no_inbox)?;
         if R::ACKNOWLEDGES {
-            acknowledge(lane, port, outlet.ledger)?;
+            outlet.ledger.acknowledge_due(lane, |due| port.acknowledge(due))?;
         }
         let (from, max) = lane.inbox();
         // What a lane receives and sends keeps this note up to date, so it need not be made for each batch.
@@ -179,7 +179,7 @@ fn take_turn<S: SendPort, R: RecvPort>(
                 break;
             }
             if R::ACKNOWLEDGES && ledger.acks_before() {
-                acknowledge_at_once(lane, port, count)?;
+                lane.within(Act::Acknowledge, || port.acknowledge(count))?;
                 ledger.hand_on(|batch, told| lane.received(batch, told, clock));
                 lane.does(Act::Drain);
             } else if R::ACKNOWLEDGES {
@@ -207,21 +207,6 @@ fn take_turn<S: SendPort, R: RecvPort>(
     Ok((Step::Moved, lane.end_turn()))
 }
 
-/// Acknowledges what was handled and is due. Called when all that it caused was sent.
-fn acknowledge<R: RecvPort>(lane: &Lane, port: &mut R, ledger: &mut Ledger) -> Result<(), PortError> {
-    match ledger.due() {
-        0 => Ok(()),
-        due => acknowledge_at_once(lane, port, due),
-    }
-}
-
-fn acknowledge_at_once<R: RecvPort>(lane: &Lane, port: &mut R, count: usize) -> Result<(), PortError> {
-    lane.does(Act::Acknowledge);
-    let acknowledged = port.acknowledge(count);
-    lane.does(Act::Harness);
-    acknowledged
-}
-
 /// Hears of which messages the transport spoke. Says whether there were any.
 fn hear_confirms<S: SendPort>(
     lane: &mut Lane,
@@ -237,10 +222,7 @@ fn hear_confirms<S: SendPort>(
 }
 
 fn flush<S: SendPort>(lane: &Lane, sends: &mut [S]) -> Result<(), PortError> {
-    lane.does(Act::Flush);
-    let flushed = sends.iter_mut().try_for_each(S::flush);
-    lane.does(Act::Harness);
-    flushed
+    lane.within(Act::Flush, || sends.iter_mut().try_for_each(S::flush))
 }
 
 /// Send ports on threads, with what follows when something was offered.
@@ -323,7 +305,7 @@ fn settle<S: SendPort, R: RecvPort>(
                 lane.note_taken(ledger);
             }
             match inbox.as_mut().filter(|_| R::ACKNOWLEDGES && !lane.has_pending()) {
-                Some(port) => acknowledge(lane, port, ledger),
+                Some(port) => ledger.acknowledge_due(lane, |due| port.acknowledge(due)),
                 None => Ok(()),
             }
         };

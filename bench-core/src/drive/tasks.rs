@@ -138,7 +138,7 @@ async fn receive<S: AsyncSendPort, R: AsyncRecvPort, N: Now>(
     let (from, max) = lane.inbox();
     let clock = sleep.clock;
     if R::ACKNOWLEDGES {
-        acknowledge(lane, port, outlet.ledger)?;
+        outlet.ledger.acknowledge_due(lane, |due| port.acknowledge(due))?;
     }
     lane.does(Act::Drain);
     for _ in 0..lane.batches_per_turn() {
@@ -157,7 +157,7 @@ async fn receive<S: AsyncSendPort, R: AsyncRecvPort, N: Now>(
         let count = found(lane, drained)?;
         let acks_before = R::ACKNOWLEDGES && outlet.ledger.acks_before();
         if acks_before {
-            acknowledge_at_once(lane, port, count)?;
+            lane.within(Act::Acknowledge, || port.acknowledge(count))?;
             lane.does(Act::Drain);
         } else if R::ACKNOWLEDGES {
             outlet.ledger.handed(count);
@@ -195,21 +195,6 @@ fn end_turn(lane: &mut Lane, rings: &Rings, done: &mut Done, moved: bool) {
 fn lane_done(lane: &mut Lane) -> Done {
     let (started, emitted) = lane.done();
     Done { started, emitted, awake_ns: lane.recorder().local.awake_ns, ended: 0 }
-}
-
-/// Acknowledges what was handled and is due. Called when all that it caused was sent.
-fn acknowledge<R: AsyncRecvPort>(lane: &Lane, port: &mut R, ledger: &mut Ledger) -> Result<(), PortError> {
-    match ledger.due() {
-        0 => Ok(()),
-        due => acknowledge_at_once(lane, port, due),
-    }
-}
-
-fn acknowledge_at_once<R: AsyncRecvPort>(lane: &Lane, port: &mut R, count: usize) -> Result<(), PortError> {
-    lane.does(Act::Acknowledge);
-    let acknowledged = port.acknowledge(count);
-    lane.does(Act::Harness);
-    acknowledged
 }
 
 /// Send ports of transports that wake their receivers themselves.
@@ -312,7 +297,7 @@ pub async fn settle<S: AsyncSendPort, R: AsyncRecvPort>(
     });
     let settled = if S::CONFIRMS { settled.await } else { Ok(()) };
     if let Some(port) = inbox.as_mut().filter(|_| R::ACKNOWLEDGES && !lane.has_pending()) {
-        acknowledge(lane, port, ledger)?;
+        ledger.acknowledge_due(lane, |due| port.acknowledge(due))?;
     }
     settled
 }

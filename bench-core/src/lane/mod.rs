@@ -150,6 +150,14 @@ impl Lane {
         }
     }
 
+    /// Runs foreign code that `act` names, and says so while it runs.
+    pub(crate) fn within<T>(&self, act: Act, does: impl FnOnce() -> T) -> T {
+        self.does(act);
+        let done = does();
+        self.does(Act::Harness);
+        done
+    }
+
     /// Whether it has something to send.
     #[inline]
     #[must_use]
