@@ -187,6 +187,13 @@ pub(crate) struct RunArgs {
     /// unconfirmed.
     #[arg(long, value_name = "NAME@AT/FOR", help_heading = "Dispatch")]
     pub kill: Option<String>,
+    /// Give messages back, such as worker:1/1000
+    ///
+    /// The service refuses the messages of one flow in N and gives them back, and the broker hands them out again. Each is
+    /// refused once, or as often as worker:1/1000x3 says, and then handled. The audit counts what was given back. The transport
+    /// must say how often it has handed out a message.
+    #[arg(long, value_name = "NAME:1/N", help_heading = "Dispatch", hide_short_help = true)]
+    pub poison: Option<String>,
     /// Open lost connections again, for at most this long
     ///
     /// Without this flag a lost connection ends the trial. With it the instance opens a new connection, with pauses that

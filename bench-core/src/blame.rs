@@ -45,6 +45,7 @@ acts! {
     Wait, "wait";
     Confirmed, "confirmed";
     Acknowledge, "acknowledge";
+    Reject, "reject";
     Flush, "flush";
     Finish, "finish";
     Open, "open";

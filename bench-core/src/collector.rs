@@ -73,6 +73,8 @@ pub(crate) struct Tells {
     pub confirms: bool,
     /// How often it has handed out a message.
     pub attempts: bool,
+    /// Lanes were to give messages back.
+    pub rejects: bool,
 }
 
 /// Merged latencies of all lanes.
@@ -311,6 +313,7 @@ impl Collector {
             unknown: tally.missing(),
             duplicated: local.duplicated,
             redelivered: tells.attempts.then_some(local.redelivered),
+            rejected: tells.rejects.then_some(local.rejected),
             reordered: local.reordered,
             displacement_max: local.displacement_max,
             displacement_sum: local.displacement_sum,

@@ -66,6 +66,8 @@ pub(crate) struct Local {
     pub ended_again: u64,
     /// Deliveries that the transport marked as repeated.
     pub redelivered: u64,
+    /// Deliveries that were given back instead of being handled.
+    pub rejected: u64,
     /// After a later message of the same key or shard, where order is promised within them.
     pub out_of_order: u64,
     /// Whose key or shard is not known, where order is promised within them.
@@ -102,6 +104,7 @@ macro_rules! fields {
             $on.awake_ns,
             $on.ended_again,
             $on.redelivered,
+            $on.rejected,
             $on.out_of_order,
             $on.unjudged,
         ]
@@ -314,7 +317,7 @@ impl Published {
     }
 }
 
-fn fields_mut(local: &mut Local) -> [&mut u64; 28] {
+fn fields_mut(local: &mut Local) -> [&mut u64; 29] {
     [
         &mut local.started,
         &mut local.measured_started,
@@ -342,6 +345,7 @@ fn fields_mut(local: &mut Local) -> [&mut u64; 28] {
         &mut local.awake_ns,
         &mut local.ended_again,
         &mut local.redelivered,
+        &mut local.rejected,
         &mut local.out_of_order,
         &mut local.unjudged,
     ]

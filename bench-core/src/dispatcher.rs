@@ -10,6 +10,7 @@ use crate::{
     wiring::Wiring,
 };
 
+mod depth;
 mod gate;
 mod gather;
 pub mod guard;

@@ -91,7 +91,7 @@ impl Monitor {
         };
         let sample_every_ns = crate::clock::as_ns(plan.sample_every).max(1);
         let drain_deadline_ns = crate::clock::as_ns(plan.drain_deadline);
-        let away_ns = plan.kill.as_ref().map_or(0, |kill| crate::clock::as_ns(kill.down));
+        let away_ns = plan.conditions.kill.as_ref().map_or(0, |kill| crate::clock::as_ns(kill.down));
         let silence_ns = drain_deadline_ns.max(SILENCE_NS).saturating_add(away_ns);
         let stall_ns = silence_ns.max(plan.load.flow_timeout_ns).max(STALL_NS).saturating_add(away_ns);
         Self {
@@ -117,7 +117,7 @@ impl Monitor {
             in_flight_last: None,
             next_in_flight_ns: measure_from_ns,
             uneven: 0,
-            tells: Tells::default(),
+            tells: Tells { rejects: plan.conditions.poison.is_some(), ..Tells::default() },
             interrupted: false,
             drain_timed_out: false,
             stopped_ns: 0,
@@ -135,7 +135,7 @@ impl Monitor {
     /// Has it count what ports of these types tell of confirms and of repeated deliveries.
     #[must_use]
     pub const fn with_told(mut self, confirms: bool, attempts: bool) -> Self {
-        self.tells = Tells { confirms, attempts };
+        self.tells = Tells { confirms, attempts, rejects: self.tells.rejects };
         self
     }
 

@@ -1,6 +1,6 @@
 //! The outcome of a trial: plain data, merged over the lanes. The command line turns it into a record.
 
-use crate::{cost::Cost, hist::Distribution, load::gaps::Gaps};
+use crate::{cost::Cost, hist::Distribution, load::gaps::Gaps, server::Depth};
 use std::{fmt, time::Duration};
 
 /// How a trial ended.
@@ -45,6 +45,9 @@ pub struct AuditTotals {
     /// Deliveries that the transport marked as repeated, whether or not the first one had been handled. `None` if it marks
     /// none.
     pub redelivered: Option<u64>,
+    /// Deliveries that a service gave back instead of handling them. They are not among the delivered. `None` if none was to be
+    /// given back.
+    pub rejected: Option<u64>,
     /// Delivered below the next expected number of their stream (RFC 4737).
     pub reordered: u64,
     /// The furthest that a reordered delivery lay behind the highest number its receiver had seen of its stream.
@@ -288,6 +291,8 @@ pub struct Snapshot {
     pub confirms: Option<Box<ConfirmTimes>>,
     /// Instances that were away and came back, so far.
     pub outages: Vec<Outage>,
+    /// How many messages waited at the server when it was last asked, all destinations together; `None` if it does not tell.
+    pub depth: Option<Depth>,
     /// Time for which senders were blocked since the last snapshot, as a share of the lanes' time.
     pub blocked_share: f64,
     /// Deliveries so far and what the audit found; losses are known only at the end, but for those a transport admits.

@@ -1,10 +1,11 @@
 //! The plan of one trial: a wired scenario, a load, the placement of lanes and their wait strategy.
 
 use crate::{
-    drive::{Placement, Wait},
+    drive::{Placement, Wait, ledger::WINDOW},
     load::{Feed, LoadPlan},
     promise::{Acks, Order},
     scenario::Scenario,
+    transport::OpenError,
     wiring::Wiring,
 };
 use std::{sync::Arc, time::Duration};
@@ -36,6 +37,72 @@ pub enum Victim {
     Connection,
 }
 
+/// Messages that a service refuses to handle: it gives them back, and the transport hands them out again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poison {
+    /// The service.
+    pub service: String,
+    /// Of how many flows, counted by each instance that starts flows, one has such messages.
+    pub one_in: u32,
+    /// How often a message is given back before it is handled.
+    pub times: u16,
+}
+
+/// On what terms messages are delivered, and what disturbs that. Most trials have the defaults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conditions {
+    /// An instance to kill and bring back.
+    pub kill: Option<Kill>,
+    /// Messages that are given back.
+    pub poison: Option<Poison>,
+    /// For how long an instance that lost its connection tries to open it again. `None`: a lost connection ends the trial.
+    pub reconnect: Option<Duration>,
+    /// Largest number of unconfirmed messages of one send port, for transports that confirm; a batch if that is more.
+    pub unconfirmed: usize,
+    /// When receivers acknowledge messages.
+    pub acks: Acks,
+    /// The order that is promised, by which the audit judges.
+    pub order: Order,
+}
+
+impl Default for Conditions {
+    fn default() -> Self {
+        Self {
+            kill: None,
+            poison: None,
+            reconnect: None,
+            unconfirmed: WINDOW,
+            acks: Acks::default(),
+            order: Order::default(),
+        }
+    }
+}
+
+impl Conditions {
+    /// Refuses what a transport cannot do. `reopens`: its instances can leave and return. `rejects`: its receivers can give messages
+    /// back, and it says how often it has handed a message out.
+    ///
+    /// # Errors
+    /// `Refused`, with the flag that asks for it.
+    pub fn check(&self, reopens: bool, rejects: bool) -> Result<(), OpenError> {
+        let refused = match (&self.kill, self.reconnect, &self.poison) {
+            (Some(_), ..) if !reopens => Some(("--kill", LEAVES)),
+            (_, Some(_), _) if !reopens => Some(("--reconnect", LEAVES)),
+            (.., Some(_)) if !rejects => Some(("--poison", GIVES_BACK)),
+            (.., Some(_)) if self.acks == Acks::Before => Some(("--poison", HANDLES_FIRST)),
+            _ => None,
+        };
+        refused.map_or(Ok(()), |(flag, needs)| Err(OpenError::Refused(format!("{flag} needs {needs}"))))
+    }
+}
+
+const LEAVES: &str = "a transport whose instances can leave and return, as those of a broker can: here a queue ends with its \
+                      receiver";
+const GIVES_BACK: &str = "a transport that takes a message back from its receiver and says how often it has handed it out; this \
+                          one does not";
+const HANDLES_FIRST: &str =
+    "messages that are not acknowledged before they are handled: leave --acks before out";
+
 /// One trial.
 #[derive(Clone)]
 pub struct TrialPlan {
@@ -57,16 +124,8 @@ pub struct TrialPlan {
     pub drain_deadline: Duration,
     /// How often a snapshot is made.
     pub sample_every: Duration,
-    /// An instance to kill and bring back.
-    pub kill: Option<Kill>,
-    /// For how long an instance that lost its connection tries to open it again. `None`: a lost connection ends the trial.
-    pub reconnect: Option<Duration>,
-    /// Largest number of unconfirmed messages of one send port, for transports that confirm; a batch if that is more.
-    pub unconfirmed: usize,
-    /// When receivers acknowledge messages.
-    pub acks: Acks,
-    /// The order that is promised, by which the audit judges.
-    pub order: Order,
+    /// On what terms messages are delivered, and what disturbs that.
+    pub conditions: Conditions,
 }
 
 impl std::fmt::Debug for TrialPlan {

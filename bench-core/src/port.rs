@@ -108,6 +108,8 @@ pub trait RecvPort: Send {
     const ACKNOWLEDGES: bool = false;
     /// Whether the broker says how often it has handed out a message ([`Told::attempt`]).
     const TELLS_ATTEMPTS: bool = false;
+    /// Whether ports of this type can give messages back ([`RecvPort::reject`]).
+    const REJECTS: bool = false;
 
     /// Hands over up to `max` messages that are there, in one or more slices, and says how many; never waits.
     /// `Ok(0)`: empty. `on_batch` takes a batch and what the broker says of each of its messages, or an empty slice if the
@@ -129,6 +131,15 @@ pub trait RecvPort: Send {
     /// `Lost` or `Failed` if the transport broke.
     fn acknowledge(&mut self, _count: usize) -> Result<(), PortError> {
         Ok(())
+    }
+
+    /// Gives the oldest `count` messages that were handed over and are not settled back to the broker, which hands each of them out
+    /// again: the service could not handle them.
+    ///
+    /// # Errors
+    /// `Lost` or `Failed` if the transport broke. `Failed` too where [`RecvPort::REJECTS`] is false.
+    fn reject(&mut self, _count: usize) -> Result<(), PortError> {
+        Err(PortError::Failed("the transport takes no message back".into()))
     }
 
     /// Sleeps the transport's own way until something may have come, at most `at_most` (wait strategy `native`).
@@ -208,6 +219,8 @@ pub trait AsyncRecvPort: Send {
     const ACKNOWLEDGES: bool = false;
     /// As [`RecvPort::TELLS_ATTEMPTS`].
     const TELLS_ATTEMPTS: bool = false;
+    /// As [`RecvPort::REJECTS`].
+    const REJECTS: bool = false;
 
     /// Hands over up to `max` messages that are there, in one or more slices, and says how many; pending if there are none.
     ///
@@ -228,6 +241,14 @@ pub trait AsyncRecvPort: Send {
     /// As [`RecvPort::acknowledge`].
     fn acknowledge(&mut self, _count: usize) -> Result<(), PortError> {
         Ok(())
+    }
+
+    /// As [`RecvPort::reject`]. Never waits, as [`AsyncRecvPort::acknowledge`].
+    ///
+    /// # Errors
+    /// As [`RecvPort::reject`].
+    fn reject(&mut self, _count: usize) -> Result<(), PortError> {
+        Err(PortError::Failed("the transport takes no message back".into()))
     }
 
     /// As [`RecvPort::finish`]; ready when the acknowledgements are with the transport.

@@ -12,6 +12,7 @@ use crate::{
     outcome::Outage,
     plan::TrialPlan,
     recorder::Among,
+    server::Depth,
     sync::Mutex,
     wiring::{Destination, Wiring},
 };
@@ -30,6 +31,7 @@ pub struct Control {
     pub blame: Blame,
     failure: Mutex<Option<String>>,
     outages: Mutex<Vec<Outage>>,
+    depth: Mutex<Option<Depth>>,
     bells: Mutex<Vec<Arc<Bell>>>,
     next_bell: AtomicUsize,
 }
@@ -64,6 +66,16 @@ impl Control {
 
     pub(crate) fn take_outages(&self) -> Vec<Outage> {
         std::mem::take(&mut self.outages.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Notes how many messages wait at the server.
+    pub(crate) fn note_depth(&self, depths: &[Depth]) {
+        *self.depth.lock().unwrap_or_else(PoisonError::into_inner) = Some(Depth::total(depths));
+    }
+
+    /// How many messages waited at the server when it was last asked; `None` if it does not tell.
+    pub(crate) fn depth(&self) -> Option<Depth> {
+        *self.depth.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has `bell` rung with the others, some ten times a second and at the stop.

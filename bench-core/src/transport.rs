@@ -6,7 +6,7 @@
 use crate::{
     port::{AsyncRecvPort, AsyncSendPort, RecvPort, SendPort},
     promise::{Asked, Promise},
-    server::ServerFacts,
+    server::{Depth, ServerFacts},
     wiring::Wiring,
 };
 use std::{
@@ -64,6 +64,9 @@ pub enum Queues {
 /// Opens the ports of an instance again, on the thread of its lane.
 pub type Reopen<S, R> = Arc<dyn Fn(&Wiring, u16) -> Result<Endpoint<S, R>, OpenError> + Send + Sync>;
 
+/// Asks a server how many messages wait, as [`AsyncTransport::depth`] does.
+pub type AskDepth = Box<dyn FnMut() -> Result<Option<Vec<Depth>>, OpenError> + Send>;
+
 /// A transport whose ports run on threads.
 pub trait Transport: Send {
     /// Its sending port. It owns what it uses, as the thread it runs on may outlive the trial if it hangs.
@@ -96,6 +99,11 @@ pub trait Transport: Send {
 
     /// The server that the ports talk to. Asked once, after `open`; `None` for a transport without a server.
     fn server(&self) -> Option<ServerFacts> {
+        None
+    }
+
+    /// As [`AsyncTransport::depth`], for a thread of its own. Asked for after `open`; `None` if the server does not tell.
+    fn asks_depth(&self, _wiring: &Wiring) -> Option<AskDepth> {
         None
     }
 
@@ -172,6 +180,15 @@ pub trait AsyncTransport: Send + Sync + 'static {
     /// `Failed` if that does not come about.
     fn joined(&self, _wiring: &Wiring) -> impl Future<Output = Result<(), OpenError>> + Send {
         async { Ok(()) }
+    }
+
+    /// How many messages wait at the server, by destination. Asked some times a second while the lanes run, off the measured path; an
+    /// answer that takes a second is not waited for. `None`: the server does not tell, and is not asked again in this trial.
+    ///
+    /// # Errors
+    /// The server did not answer. It is asked again.
+    fn depth(&self, _wiring: &Wiring) -> impl Future<Output = Result<Option<Vec<Depth>>, OpenError>> + Send {
+        async { Ok(None) }
     }
 
     /// Removes what `prepare` and `open` left outside the process (streams, queues). Called once per trial, also after a

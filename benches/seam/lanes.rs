@@ -54,10 +54,6 @@ fn plan(trial: &Trial, scenario: &str, placement: Placement) -> TrialPlan {
         wait: Wait::Yield,
         drain_deadline: Duration::from_secs(10),
         sample_every: Duration::from_secs(60),
-        kill: None,
-        reconnect: None,
-        unconfirmed: 1024,
-        acks: Default::default(),
-        order: Default::default(),
+        conditions: Default::default(),
     }
 }

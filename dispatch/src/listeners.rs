@@ -50,11 +50,12 @@ pub struct Listeners;
 impl Dispatcher for Listeners {
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
         let listeners = attach(&plan.wiring)?;
-        if plan.kill.is_some() {
+        if plan.conditions.kill.is_some() {
             return Err(OpenError::Refused(
                 "listeners do not support --kill: a callback has no consumer to kill".into(),
             ));
         }
+        plan.conditions.check(false, false)?;
         // Measured here the first time, not when the first lane waits.
         Slack::of_host();
         let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));

@@ -3,8 +3,8 @@
 //!
 //! - Sources are polled in turn, so that a busy one does not silence the others. Replies come first where they are apart.
 //! - Each delivery comes with a *token* that settles it: a delivery tag, a message's id, a subject to answer on. The tokens of
-//!   what was handed over are kept in order. The driver acknowledges by count, the oldest first; the tokens that are due wait
-//!   until the client has room for them.
+//!   what was handed over are kept in order. The driver acknowledges them or gives them back by count, the oldest first; the
+//!   tokens that are due wait until the client has room for them.
 //! - A batch that is interrupted by an error is handed over first, and the error is told next.
 
 use crate::{
@@ -42,6 +42,8 @@ pub trait Deliveries: Send {
     const ACKNOWLEDGES: bool = false;
     /// As [`AsyncRecvPort::TELLS_ATTEMPTS`].
     const TELLS_ATTEMPTS: bool = false;
+    /// As [`AsyncRecvPort::REJECTS`].
+    const REJECTS: bool = false;
 
     /// The next delivery of a source. Pending if there is none, with the lane's waker left where the client rings it.
     ///
@@ -62,13 +64,15 @@ pub trait Deliveries: Send {
         Poll::Ready(Ok(()))
     }
 
-    /// Passes on acknowledgements that are due, as many as there is room for. Pending if some are left.
+    /// Acknowledges deliveries or gives them back, as many as there is room for. Pending if some are left. Nothing is given back
+    /// where [`Deliveries::REJECTS`] is false.
     ///
     /// # Errors
     /// `Lost` or `Failed` if the connection broke.
-    fn poll_acknowledge(
+    fn poll_settle(
         &mut self,
         due: &mut Due<'_, Self::Token>,
+        _how: Settled,
         _context: &mut Context<'_>,
     ) -> Poll<Result<(), PortError>> {
         due.for_each(drop);
@@ -86,7 +90,16 @@ pub trait Deliveries: Send {
     }
 }
 
-/// Tokens whose acknowledgement is due, oldest first. What is not taken stays due.
+/// What becomes of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It was handled.
+    Acknowledged,
+    /// It was not, and is to be handed out again.
+    Rejected,
+}
+
+/// Tokens of messages that are to be acknowledged or given back, oldest first. What is not taken stays due.
 #[derive(Debug)]
 pub struct Due<'a, T> {
     handed: &'a mut VecDeque<T>,
@@ -132,8 +145,8 @@ pub struct Inbox<D: Deliveries> {
     first: usize,
     /// Tokens of what was handed over and is not acknowledged, oldest first.
     handed: VecDeque<D::Token>,
-    /// How many of the oldest are due.
-    due: usize,
+    /// What becomes of how many of the oldest, then of the next.
+    due: VecDeque<(usize, Settled)>,
     batch: Vec<Message>,
     told: Vec<Told>,
     failure: Option<PortError>,
@@ -153,7 +166,7 @@ impl<D: Deliveries> Inbox<D> {
             others,
             first: 0,
             handed: VecDeque::with_capacity(if D::ACKNOWLEDGES { wiring.batch } else { 0 }),
-            due: 0,
+            due: VecDeque::new(),
             batch: Vec::with_capacity(wiring.batch),
             told: Vec::with_capacity(if D::TELLS_ATTEMPTS { wiring.batch } else { 0 }),
             failure: None,
@@ -192,18 +205,34 @@ impl<D: Deliveries> Inbox<D> {
         }
     }
 
-    fn poll_acknowledge(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+    /// Passes on what is due.
+    fn poll_settle(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
         let Self { deliveries, handed, due, .. } = self;
-        if !D::ACKNOWLEDGES || *due == 0 {
-            return Poll::Ready(Ok(()));
+        while D::ACKNOWLEDGES
+            && let Some((count, how)) = due.front_mut()
+        {
+            let mut tokens = Due { handed, count };
+            let settled = deliveries.poll_settle(&mut tokens, *how, context)?;
+            if settled.is_pending() || !tokens.is_empty() {
+                return Poll::Pending;
+            }
+            due.pop_front();
         }
-        deliveries.poll_acknowledge(&mut Due { handed, count: due }, context)
+        Poll::Ready(Ok(()))
+    }
+
+    fn settle(&mut self, count: usize, how: Settled) {
+        match self.due.back_mut().filter(|last| last.1 == how) {
+            Some((last, _)) => *last += count,
+            None => self.due.push_back((count, how)),
+        }
     }
 }
 
 impl<D: Deliveries> AsyncRecvPort for Inbox<D> {
     const ACKNOWLEDGES: bool = D::ACKNOWLEDGES;
     const TELLS_ATTEMPTS: bool = D::TELLS_ATTEMPTS;
+    const REJECTS: bool = D::REJECTS;
 
     fn poll_drain(
         &mut self,
@@ -216,7 +245,7 @@ impl<D: Deliveries> AsyncRecvPort for Inbox<D> {
         if let Some(error) = self.failure.take() {
             return Poll::Ready(Err(error));
         }
-        for is_ready in [self.poll_acknowledge(context)?, self.deliveries.poll_ask(context)?] {
+        for is_ready in [self.poll_settle(context)?, self.deliveries.poll_ask(context)?] {
             if is_ready.is_pending() {
                 return self.line.link.listen(context);
             }
@@ -249,13 +278,18 @@ impl<D: Deliveries> AsyncRecvPort for Inbox<D> {
     }
 
     fn acknowledge(&mut self, count: usize) -> Result<(), PortError> {
-        self.due += count;
+        self.settle(count, Settled::Acknowledged);
+        Ok(())
+    }
+
+    fn reject(&mut self, count: usize) -> Result<(), PortError> {
+        self.settle(count, Settled::Rejected);
         Ok(())
     }
 
     fn poll_finish(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
         self.line.link.check()?;
-        match self.poll_acknowledge(context)? {
+        match self.poll_settle(context)? {
             Poll::Pending => return self.line.link.listen(context),
             Poll::Ready(()) => {}
         }

@@ -9,6 +9,7 @@ use crate::{
 };
 use drumpost_core::transport::{Cleaned, OpenError};
 use std::{
+    any::Any,
     future::Future,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -51,13 +52,20 @@ pub struct Objects {
     made: Mutex<Vec<String>>,
     /// Sees to them while the trial runs.
     tending: Mutex<Option<AbortHandle>>,
+    /// A connection to ask about them, apart from any load.
+    beside: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 impl Objects {
     /// Objects at this server.
     #[must_use]
     pub fn at(at: &Arc<At>) -> Self {
-        Self { at: Arc::clone(at), made: Mutex::default(), tending: Mutex::default() }
+        Self {
+            at: Arc::clone(at),
+            made: Mutex::default(),
+            tending: Mutex::default(),
+            beside: Mutex::default(),
+        }
     }
 
     /// Begins a trial: removes what earlier trials of this process had to leave here.
@@ -69,6 +77,24 @@ impl Objects {
     /// Notes an object. To be called before it is made: a request that times out may still have made it.
     pub fn note(&self, name: impl Into<String>) {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).push(name.into());
+    }
+
+    /// A connection to ask the server about the objects while the trial runs: the one that was kept, or a new one. Whoever takes it
+    /// gives it back ([`Objects::keep`]) unless it failed.
+    ///
+    /// # Errors
+    /// Those of `connect`.
+    pub async fn session<K: Keeper<Session: 'static>>(&self, keeper: &K) -> Result<K::Session, OpenError> {
+        let kept = self.beside.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match kept.and_then(|kept| kept.downcast().ok()) {
+            Some(session) => Ok(*session),
+            None => keeper.connect().await,
+        }
+    }
+
+    /// Keeps a connection until the end of the trial.
+    pub fn keep(&self, session: impl Any + Send) {
+        *self.beside.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(session));
     }
 
     /// Runs a task beside the trial that sees to the objects, such as one that renews or trims them. It ends with
@@ -100,6 +126,7 @@ impl Objects {
     /// A sentence about what may remain.
     pub async fn close<K: Keeper>(&self, keeper: &K) -> Result<(), String> {
         self.end_tending(None);
+        drop(self.beside.lock().unwrap_or_else(PoisonError::into_inner).take());
         let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
         let remove = async |names: Vec<String>, _| match keeper.connect().await {
             Ok(session) => remove_all(keeper, &session, names).await,

@@ -2,7 +2,7 @@
 
 pub use crate::{
     confirm::{Answers, Callbacks, Confirms, Futures, Refusals},
-    inbox::{Deliveries, Delivery, Due, Inbox},
+    inbox::{Deliveries, Delivery, Due, Inbox, Settled},
     last::Exchange,
     layout::{Heard, Layout, token},
     link::{Line, PortResult},
@@ -26,7 +26,7 @@ pub use drumpost_core::{
     promise::{self, Acks, Asked, Order, Promise},
     registry::{RunsOn, TransportEntry},
     scenario::{Intent, Style},
-    server::ServerFacts,
+    server::{Depth, ServerFacts},
     transport::{AsyncTransport, Cleaned, Endpoint, OpenError},
     wiring::{Destination, Wiring},
 };

@@ -4,7 +4,7 @@
 
 use crate::{
     confirm::Answers,
-    inbox::{Deliveries, Delivery, Due, Inbox},
+    inbox::{Deliveries, Delivery, Due, Inbox, Settled},
     last::Exchange,
     link::Line,
 };
@@ -114,9 +114,10 @@ impl<P: Pull, S: Settle<Token = P::Token>> Deliveries for Pulled<P, S> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_acknowledge(
+    fn poll_settle(
         &mut self,
         due: &mut Due<'_, Self::Token>,
+        _how: Settled,
         _context: &mut Context<'_>,
     ) -> Poll<Result<(), PortError>> {
         self.answers.push(self.settle.acknowledge(due.collect()));

@@ -7,7 +7,7 @@ use super::{
     load::{as_ns, check_fits, extent, load_text, sample_every, workload},
     memory,
     options::{options, refuse_undeclared},
-    settings,
+    poison, settings,
 };
 use crate::{
     args::{Reply, RunArgs},
@@ -20,7 +20,7 @@ use drumpost_core::{
     load::{LoadPlan, Pace},
     options::{OptionEntry, Options},
     payload::Pool,
-    plan::TrialPlan,
+    plan::{Conditions, TrialPlan},
     registry::{Asked, Promise, Registry, RunsOn, ScenarioEntry, TransportEntry},
     scenario::{Scenario, Style},
     wiring::{Wiring, WiringSettings},
@@ -179,6 +179,7 @@ impl Job {
             wiring.check_deadlock(pace.window()).map_err(|error| usage(format!("{label}: {error}")))?;
         }
         let kill = args.kill.as_deref().map(|text| kill::parse(text, &wiring)).transpose()?;
+        let poison = args.poison.as_deref().map(|text| poison::parse(text, &wiring)).transpose()?;
         let warmup = args.warmup.unwrap_or(Duration::from_millis(if self.is_virtual { 0 } else { 200 }));
         let warmup_ns = as_ns(warmup)?;
         let load = LoadPlan {
@@ -202,11 +203,14 @@ impl Job {
             wait: args.wait,
             drain_deadline: args.drain,
             sample_every: sample_every(&load, &self.workload, is_virtual),
-            kill,
-            reconnect: args.reconnect,
-            unconfirmed: args.unconfirmed as usize,
-            acks: asked.acks(&entry.promise),
-            order: promise.order,
+            conditions: Conditions {
+                kill,
+                poison,
+                reconnect: args.reconnect,
+                unconfirmed: args.unconfirmed as usize,
+                acks: asked.acks(&entry.promise),
+                order: promise.order,
+            },
         };
         let observe = args.observe.clone().filter(|_| entry.needs_server);
         memory::check(&plan, entry)?;

@@ -8,6 +8,7 @@ mod kill;
 pub(crate) mod load;
 mod memory;
 pub(crate) mod options;
+mod poison;
 pub(crate) mod screen;
 mod settings;
 pub(crate) mod trial;

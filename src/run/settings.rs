@@ -61,7 +61,7 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
         set("guarantee", guarantee.name().into());
     }
     if !target.promise.acknowledges.is_empty() {
-        set("acknowledge", plan.acks.name().into());
+        set("acknowledge", plan.conditions.acks.name().into());
     }
     set("services", services(&plan.wiring).into());
     if let Some(observe) = &target.observe {
@@ -69,6 +69,9 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     }
     if let Some(kill) = &args.kill {
         set("kill", kill.as_str().into());
+    }
+    if let Some(poison) = &args.poison {
+        set("poison", poison.as_str().into());
     }
     if let Some(reconnect) = args.reconnect {
         set("reconnect_ns", drumpost_core::clock::as_ns(reconnect).into());

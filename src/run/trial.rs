@@ -224,6 +224,7 @@ fn audit(outcome: &Outcome, over_range: u64) -> Audit {
         unknown: from.unknown,
         duplicated: from.duplicated,
         redelivered: from.redelivered,
+        rejected: from.rejected,
         reordered: from.reordered,
         displacement_max: some_reordered.then_some(from.displacement_max),
         displacement_sum: some_reordered.then_some(from.displacement_sum),

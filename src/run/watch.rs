@@ -211,12 +211,14 @@ impl Watch for Follower<'_> {
             reordered: self.disordered(audit),
             corrupted: audit.corrupted,
             redelivered: audit.redelivered,
+            rejected: audit.rejected,
             confirms: confirms(audit),
             confirm: snapshot
                 .confirms
                 .as_ref()
                 .map_or_else(Quantiles::default, |times| quantiles(&times.run)),
             warmup: snapshot.warmup,
+            waiting: snapshot.depth.map(|depth| [depth.ready, depth.unacknowledged]),
             server: server.map(|now| server_now(now, snapshot.interval_ns)),
             allows: self.allows,
         }));
@@ -232,6 +234,8 @@ impl Watch for Follower<'_> {
                 lag_p99_ns,
                 unconfirmed: audit.unconfirmed,
                 confirm_p99_ns: confirm_p99_ns(snapshot),
+                server_ready: snapshot.depth.map(|depth| depth.ready),
+                server_unacknowledged: snapshot.depth.map(|depth| depth.unacknowledged),
                 ..Point::default()
             };
             self.add(point.with_response(&distribution(&snapshot.response_now)), snapshot.interval_ns);

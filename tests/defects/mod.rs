@@ -100,11 +100,7 @@ fn plan(arrivals: Option<ArrivalSpec>, extent: Extent) -> TrialPlan {
         wait: drumpost_core::drive::Wait::Park,
         drain_deadline: Duration::from_hours(20),
         sample_every: Duration::from_secs(10),
-        kill: None,
-        reconnect: None,
-        unconfirmed: 1024,
-        acks: Default::default(),
-        order: Default::default(),
+        conditions: Default::default(),
     }
 }
 

@@ -261,11 +261,7 @@ fn closed_with_users_who_think(think: Duration, flows: u64) -> Outcome {
         wait: Wait::Park,
         drain_deadline: Duration::from_secs(5),
         sample_every: Duration::from_mins(10),
-        kill: None,
-        reconnect: None,
-        unconfirmed: 1024,
-        acks: Default::default(),
-        order: Default::default(),
+        conditions: Default::default(),
     };
     let mut options = Options::default();
     options.set("sim", "service=fixed:1s");

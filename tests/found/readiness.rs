@@ -243,11 +243,7 @@ fn plan(placement: Placement) -> TrialPlan {
         wait: Wait::Park,
         drain_deadline: Duration::from_secs(20),
         sample_every: Duration::from_millis(100),
-        kill: None,
-        reconnect: None,
-        unconfirmed: 1024,
-        acks: Default::default(),
-        order: Default::default(),
+        conditions: Default::default(),
     }
 }
 

@@ -130,10 +130,14 @@ pub struct Sample {
     pub corrupted: u64,
     /// Deliveries that the transport marked as repeated; `None` if it marks none.
     pub redelivered: Option<u64>,
+    /// Deliveries that a service gave back; `None` if none is to be given back.
+    pub rejected: Option<u64>,
     /// What the transport told of confirms; `None` if it confirms nothing.
     pub confirms: Option<Confirms>,
     /// Confirm time so far, all destinations together.
     pub confirm: Quantiles,
+    /// Messages at the server that are not handed out, and those that are and not acknowledged; `None` if it does not tell.
+    pub waiting: Option<[u64; 2]>,
     /// Whether the trial is still warming up.
     pub warmup: bool,
     /// CPU and memory of the server; `None` without a server on this machine.

@@ -160,11 +160,7 @@ fn run(name: &str, style: Style, asked: Asked<'_>) -> Outcome {
         drain_deadline: Duration::from_secs(5),
         // Nobody watches.
         sample_every: Duration::from_secs(60),
-        kill: None,
-        reconnect: None,
-        unconfirmed: 1024,
-        acks: Default::default(),
-        order: Default::default(),
+        conditions: Default::default(),
     };
     let outcome = Threaded(Queues).run(&plan, &mut Unwatched).unwrap();
     assert_eq!((outcome.started, outcome.measured_ended, outcome.unfinished), (asked.flows, asked.flows, 0));

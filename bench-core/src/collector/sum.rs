@@ -35,6 +35,7 @@ pub(super) fn add(mut all: Local, local: Local) -> Local {
         awake_ns,
         ended_again,
         redelivered,
+        rejected,
         out_of_order,
         unjudged,
     } = local;
@@ -68,6 +69,7 @@ pub(super) fn add(mut all: Local, local: Local) -> Local {
     all.awake_ns += awake_ns;
     all.ended_again += ended_again;
     all.redelivered += redelivered;
+    all.rejected += rejected;
     all.out_of_order += out_of_order;
     all.unjudged += unjudged;
     all

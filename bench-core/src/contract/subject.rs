@@ -151,7 +151,9 @@ impl<'a> Subject<'a> {
         let circumstances: Vec<_> = trials.iter().map(|(_, trial)| trial.circumstances()).collect();
         let order = self.promise.order;
         let plan = |(scenario, trial): (Scenario, Trial)| {
-            Ok((TrialPlan { order, ..trial.plan(style, scenario)? }, trial))
+            let mut plan = trial.plan(style, scenario)?;
+            plan.conditions.order = order;
+            Ok((plan, trial))
         };
         let plans = trials.into_iter().map(plan).collect::<Result<Vec<_>, Stop>>()?;
         let in_real_time = self.entry.runs_on != RunsOn::Simulation;

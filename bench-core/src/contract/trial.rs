@@ -160,11 +160,7 @@ impl Trial {
             wait: self.way.wait,
             drain_deadline: self.drain,
             sample_every: self.sample_every,
-            kill: None,
-            reconnect: None,
-            unconfirmed: crate::drive::ledger::WINDOW,
-            acks: Default::default(),
-            order: Default::default(),
+            conditions: Default::default(),
         })
     }
 

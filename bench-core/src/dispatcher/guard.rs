@@ -367,11 +367,7 @@ mod tests {
             wait: Wait::Park,
             drain_deadline: Duration::ZERO,
             sample_every: Duration::from_secs(1),
-            kill: None,
-            reconnect: None,
-            unconfirmed: crate::drive::ledger::WINDOW,
-            acks: Default::default(),
-            order: Default::default(),
+            conditions: Default::default(),
         }
     }
 

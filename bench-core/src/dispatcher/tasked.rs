@@ -1,7 +1,7 @@
 //! Runs a transport on tasks of a tokio runtime that is made for each trial.
 
 use super::{
-    Dispatcher,
+    Dispatcher, depth,
     gate::Gate,
     gather::{Gathering, Leaving, News, join, watch_lanes},
     guard::no_thread,
@@ -74,10 +74,10 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
     }
 
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
-        if !T::REOPENS {
-            refuse_to_reopen(plan)?;
-        }
-        if plan.wiring.connections.is_some() && (plan.kill.is_some() || plan.reconnect.is_some()) {
+        plan.conditions.check(T::REOPENS, T::Recv::REJECTS && T::Recv::TELLS_ATTEMPTS)?;
+        if plan.wiring.connections.is_some()
+            && (plan.conditions.kill.is_some() || plan.conditions.reconnect.is_some())
+        {
             return Err(OpenError::Refused(
                 "--kill and --reconnect need a connection for each instance: a shared one cannot be taken from one instance \
                  and left to the others; leave --connections out"
@@ -133,18 +133,6 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
 
 /// Instances whose ports are opened at the same time.
 const OPENED_AT_ONCE: usize = 32;
-
-pub(super) fn refuse_to_reopen(plan: &TrialPlan) -> Result<(), OpenError> {
-    let flag = match (&plan.kill, plan.reconnect) {
-        (Some(_), _) => "--kill",
-        (None, Some(_)) => "--reconnect",
-        (None, None) => return Ok(()),
-    };
-    Err(OpenError::Refused(format!(
-        "{flag} needs a transport whose instances can leave and return, as those of a broker can: here a queue ends with \
-         its receiver"
-    )))
-}
 
 /// Reaches the server, which the watcher is told of, and opens the ports of all instances, within a limit.
 async fn open<T: AsyncTransport>(
@@ -217,13 +205,13 @@ fn run<T: AsyncTransport>(
             settle: plan.drain_deadline,
             news: tell.clone(),
         };
-        let seat = Seat::new(lane, endpoint, rings, Terms::of(plan));
+        let seat = Seat::new(lane, endpoint, rings, Terms::of(plan, id));
         let born = Born { seat, bell, pacing: pacing.clone() };
         let fate = Fate {
             transport: Arc::clone(transport),
             wiring: Arc::clone(&wiring),
             kill: kill(plan, id),
-            reconnect: plan.reconnect,
+            reconnect: plan.conditions.reconnect,
             begins_ns: lead_ns(plan),
         };
         let task = occupy(born, fate, shared, members.len());
@@ -237,7 +225,9 @@ fn run<T: AsyncTransport>(
         control.fail(no_thread("lanes that wait for due times", &error));
     }
     drop(tell);
-    let (threads, aborts) = crew.under_way();
+    let (threads, mut aborts) = crew.under_way();
+    let asks = depth::ask(Arc::clone(transport), wiring, Arc::clone(&control), plan.sample_every);
+    aborts.push(runtime.spawn(asks).abort_handle());
     let clock = gate.open(members.len(), || control.failure().is_some() || watch.is_interrupted());
     watch_lanes(&mut monitor, &clock, &control, watch);
     let failed = control.failure().is_some();
@@ -251,7 +241,7 @@ fn run<T: AsyncTransport>(
 
 /// When a lane is to be killed, what of it, and for how long it is away then.
 pub(super) fn kill(plan: &TrialPlan, lane: u16) -> Option<(Doom, Victim, Duration)> {
-    let kill = plan.kill.as_ref()?;
+    let kill = plan.conditions.kill.as_ref()?;
     let service = plan.wiring.services.iter().find(|service| service.name == kill.service)?;
     let is_meant = service.instances.start.checked_add(kill.instance) == Some(lane);
     is_meant.then(|| (Doom::at(lead_ns(plan) + as_ns(kill.after)), kill.what, kill.down))

@@ -2,11 +2,12 @@
 
 use super::{
     Dispatcher,
+    depth::Asking,
     gate::Gate,
     gather::{Gathering, Leaving, News, join, watch_lanes},
     guard::no_thread,
     lead_ns, refusal_of,
-    tasked::{kill, refuse_to_reopen},
+    tasked::kill,
 };
 use crate::{
     bell::Bell,
@@ -29,7 +30,7 @@ use crate::{
     port::{PortError, RecvPort, SendPort},
     promise::{Asked, Promise},
     session::{Control, Session, rings},
-    transport::{Cleaned, Endpoint, Endpoints, OpenError, Queues, Reopen, Transport},
+    transport::{AskDepth, Cleaned, Endpoint, Endpoints, OpenError, Queues, Reopen, Transport},
     wiring::Wiring,
 };
 use std::{
@@ -53,13 +54,11 @@ impl<T: Transport> Dispatcher for Threaded<T> {
 
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
         let reopens = self.0.reopens();
-        if reopens.is_none() {
-            refuse_to_reopen(plan)?;
-        }
+        plan.conditions.check(reopens.is_some(), T::Recv::REJECTS && T::Recv::TELLS_ATTEMPTS)?;
         check(plan)?;
         let ran = self.0.open(&plan.wiring).map(|endpoints| {
             watch.opened(self.0.server().as_ref());
-            run(plan, endpoints, T::QUEUES, reopens, watch)
+            run(plan, endpoints, T::QUEUES, Beside { reopens, depth: self.0.asks_depth(&plan.wiring) }, watch)
         });
         if let Ok(outcome) = &ran {
             watch.measured(outcome);
@@ -81,23 +80,29 @@ impl<T: Transport> Dispatcher for Threaded<T> {
     }
 }
 
+/// What a transport does while its lanes run, apart from its ports.
+struct Beside<S, R> {
+    reopens: Option<Reopen<S, R>>,
+    depth: Option<AskDepth>,
+}
+
 fn run<S: SendPort + 'static, R: RecvPort + 'static>(
     plan: &TrialPlan,
     endpoints: Endpoints<S, R>,
     queues: Queues,
-    reopens: Option<Reopen<S, R>>,
+    Beside { reopens, depth }: Beside<S, R>,
     watch: &mut dyn Watch,
 ) -> Outcome {
     // Measured here the first time, not when the first lane waits.
     Slack::of_host();
     let threads = plan.placement.threads(usize::from(plan.wiring.instance_count()));
     // The driver of very many lanes neither kills lanes nor brings them back.
-    let all_stay = plan.kill.is_none() && plan.reconnect.is_none();
+    let all_stay = plan.conditions.kill.is_none() && plan.conditions.reconnect.is_none();
     if all_stay && is_crowded(plan) && queues != Queues::Elsewhere {
         return run_crowds(plan, endpoints, threads, queues, watch);
     }
     let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
-    let (terms, wiring) = (Terms::of(plan), Arc::new(plan.wiring.clone()));
+    let wiring = Arc::new(plan.wiring.clone());
     let bells: Vec<Arc<Bell>> = (0..threads).map(|_| Arc::new(Bell::default())).collect();
     bells.iter().for_each(|bell| control.add_bell(Arc::clone(bell)));
     let by_lane: Vec<Arc<Bell>> = (0..lanes.len()).map(|lane| Arc::clone(&bells[lane % threads])).collect();
@@ -112,10 +117,14 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
         life.into_iter().for_each(|life| groups[at % threads].lives.add(life));
         let never_sleeps = matches!(plan.wait, Wait::Spin | Wait::Yield);
         let rings = if never_sleeps { Rings::default() } else { rings };
+        let terms = Terms::of(plan, lane.id());
         groups[at % threads].seats.push(Seat::new(lane, endpoint, rings, terms));
     }
     let monitor = monitor.with_told(S::CONFIRMS, R::TELLS_ATTEMPTS);
-    run_on_threads(groups, plan.drain_deadline, &control, monitor, watch)
+    let asking = Asking::start(depth, &control, plan.sample_every);
+    let outcome = run_on_threads(groups, plan.drain_deadline, &control, monitor, watch);
+    asking.end();
+    outcome
 }
 
 /// What is to happen to a lane in the middle of the trial; `None`: nothing.
@@ -127,7 +136,7 @@ fn life<S: 'static, R: 'static>(
     control: &Arc<Control>,
 ) -> Option<Life<S, R>> {
     let kill = kill(plan, lane);
-    if kill.is_none() && plan.reconnect.is_none() {
+    if kill.is_none() && plan.conditions.reconnect.is_none() {
         return None;
     }
     let (reopens, wiring) = (Arc::clone(reopens), Arc::clone(wiring));
@@ -137,7 +146,7 @@ fn life<S: 'static, R: 'static>(
         control.note_outage(Outage { instance, cause, at_ns, away_ns });
     };
     let open = Arc::new(move || reopens(&wiring, lane));
-    Some(Life { lane, kill, reconnect: plan.reconnect, open, note: Arc::new(note) })
+    Some(Life { lane, kill, reconnect: plan.conditions.reconnect, open, note: Arc::new(note) })
 }
 
 /// Runs a trial of which each thread has many lanes.
@@ -157,7 +166,8 @@ fn run_crowds<S: SendPort + 'static, R: RecvPort + 'static>(
     let mut crowds: Vec<Crowd<S, R>> = desks.into_iter().enumerate().map(crowd).collect();
     for (lane, endpoint) in lanes.into_iter().zip(endpoints) {
         let (at, service) = (usize::from(lane.id()) % threads, plan.wiring.service_of(lane.id()));
-        crowds[at].add(Seat::new(lane, endpoint, Rings::default(), Terms::of(plan)), service);
+        let terms = Terms::of(plan, lane.id());
+        crowds[at].add(Seat::new(lane, endpoint, Rings::default(), terms), service);
     }
     let monitor = monitor.with_told(S::CONFIRMS, R::TELLS_ATTEMPTS);
     run_on_threads(crowds, plan.drain_deadline, &control, monitor, watch)

@@ -10,6 +10,7 @@
 //!
 //! Transports without confirms have an empty ledger, and the compiler leaves it out of their lanes.
 
+use super::poison::{Rule, Settle, Sieve};
 use crate::{
     blame::Act,
     clock::Now,
@@ -34,19 +35,22 @@ pub struct Terms {
     pub window: usize,
     /// When a message is acknowledged.
     pub acks: Acks,
+    /// Messages that the lane gives back.
+    pub poison: Option<Rule>,
 }
 
 impl Terms {
-    /// The terms of a plan.
+    /// The terms of a lane.
     #[must_use]
-    pub fn of(plan: &TrialPlan) -> Self {
-        Self { window: plan.unconfirmed.max(plan.wiring.batch), acks: plan.acks }
+    pub fn of(plan: &TrialPlan, lane: u16) -> Self {
+        let window = plan.conditions.unconfirmed.max(plan.wiring.batch);
+        Self { window, acks: plan.conditions.acks, poison: Rule::of(plan, lane) }
     }
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { window: WINDOW, acks: Acks::After }
+        Self { window: WINDOW, acks: Acks::After, poison: None }
     }
 }
 
@@ -133,6 +137,8 @@ pub struct Ledger {
     waiting: VecDeque<Handed>,
     /// Handed over, and to be acknowledged before the lane gets them.
     early: (Vec<Message>, Vec<Told>),
+    /// For a lane that gives messages back.
+    sieve: Option<Box<Sieve>>,
 }
 
 impl Ledger {
@@ -140,7 +146,8 @@ impl Ledger {
     #[must_use]
     pub fn new(terms: Terms, ports: usize) -> Self {
         let ports = (0..ports).map(|_| Unconfirmed::default()).collect();
-        Self { terms, ports, ..Self::default() }
+        let sieve = terms.poison.map(|rule| Box::new(Sieve::new(rule)));
+        Self { terms, ports, sieve, ..Self::default() }
     }
 
     /// Hands a port as much of `batch` as the window has room for, by `offer`, and notes what it took. Flows are measured
@@ -228,6 +235,7 @@ impl Ledger {
     pub fn forget(&mut self, sends_too: bool) {
         (self.in_hand, self.is_held, self.waiting) = (0, false, VecDeque::new());
         self.early = Default::default();
+        self.sieve.iter_mut().for_each(|sieve| sieve.forget());
         for port in self.ports.iter_mut().filter(|_| sends_too) {
             port.runs.clear();
             port.given_up = port.taken;
@@ -241,16 +249,17 @@ impl Ledger {
         self.in_hand += count;
     }
 
-    /// Acknowledges what is due, by `acknowledge`. Called when the transport has taken all that the messages handed over so far
-    /// caused.
-    pub(crate) fn acknowledge_due(
+    /// Acknowledges or rejects what is due, by `settle`. Called when the transport has taken all that the messages handed over
+    /// so far caused.
+    pub(crate) fn settle_due(
         &mut self,
         lane: &Lane,
-        acknowledge: impl FnOnce(usize) -> Result<(), PortError>,
+        mut settle: impl FnMut(Settle) -> Result<(), PortError>,
     ) -> Result<(), PortError> {
-        match self.due() {
-            0 => Ok(()),
-            due => lane.within(Act::Acknowledge, || acknowledge(due)),
+        match (self.due(), &mut self.sieve) {
+            (0, _) => Ok(()),
+            (due, None) => lane.within(Act::Acknowledge, || settle(Settle::Acknowledge(due))),
+            (due, Some(sieve)) => lane.within(Act::Acknowledge, || sieve.settle(lane, due, settle)),
         }
     }
 
@@ -260,14 +269,24 @@ impl Ledger {
         self.terms.acks == Acks::Before
     }
 
-    /// Keeps what was handed over, if it is to be acknowledged before the lane gets it. Says whether it is.
+    /// Keeps what was handed over, if it is to be acknowledged before the lane gets it, or hands the lane what it does not give
+    /// back. Says whether it did either; if not, the lane gets all of it.
     #[inline]
-    pub(crate) fn keep(&mut self, batch: &[Message], told: &[Told]) -> bool {
-        if !self.acks_before() {
+    pub(crate) fn sift(
+        &mut self,
+        lane: &mut Lane,
+        batch: &[Message],
+        told: &[Told],
+        clock: &impl Now,
+    ) -> bool {
+        if self.acks_before() {
+            self.early.0.extend_from_slice(batch);
+            self.early.1.extend_from_slice(told);
+        } else if let Some(sieve) = &mut self.sieve {
+            sieve.hand_over(lane, batch, told, clock);
+        } else {
             return false;
         }
-        self.early.0.extend_from_slice(batch);
-        self.early.1.extend_from_slice(told);
         true
     }
 
@@ -374,7 +393,7 @@ mod tests {
 
     fn ledger(window: usize, after_confirm: bool) -> Ledger {
         let acks = if after_confirm { Acks::Confirmed } else { Acks::After };
-        Ledger::new(Terms { window, acks }, 2)
+        Ledger::new(Terms { window, acks, poison: None }, 2)
     }
 
     fn offer(ledger: &mut Ledger, port: usize, batch: &[Message]) -> usize {

@@ -5,6 +5,7 @@ pub mod awake;
 pub(crate) mod crowd;
 pub mod ledger;
 mod placement;
+pub mod poison;
 pub mod slack;
 mod slice;
 pub mod tasks;
@@ -162,7 +163,7 @@ fn take_turn<S: SendPort, R: RecvPort>(
     if lane.hears() && !held_up {
         let port = inbox.as_mut().ok_or_else(no_inbox)?;
         if R::ACKNOWLEDGES {
-            outlet.ledger.acknowledge_due(lane, |due| port.acknowledge(due))?;
+            outlet.ledger.settle_due(lane, |settle| settle.with(port))?;
         }
         let (from, max) = lane.inbox();
         // What a lane receives and sends keeps this note up to date, so it need not be made for each batch.
@@ -170,7 +171,7 @@ fn take_turn<S: SendPort, R: RecvPort>(
         for _ in 0..lane.batches_per_turn() {
             let ledger = &mut *outlet.ledger;
             let drained = port.drain(from, max, |batch, told| {
-                if !(R::ACKNOWLEDGES && ledger.keep(batch, told)) {
+                if !(R::ACKNOWLEDGES && ledger.sift(lane, batch, told, clock)) {
                     lane.received(batch, told, clock);
                 }
             });
@@ -305,7 +306,7 @@ fn settle<S: SendPort, R: RecvPort>(
                 lane.note_taken(ledger);
             }
             match inbox.as_mut().filter(|_| R::ACKNOWLEDGES && !lane.has_pending()) {
-                Some(port) => ledger.acknowledge_due(lane, |due| port.acknowledge(due)),
+                Some(port) => ledger.settle_due(lane, |settle| settle.with(port)),
                 None => Ok(()),
             }
         };

@@ -138,7 +138,7 @@ async fn receive<S: AsyncSendPort, R: AsyncRecvPort, N: Now>(
     let (from, max) = lane.inbox();
     let clock = sleep.clock;
     if R::ACKNOWLEDGES {
-        outlet.ledger.acknowledge_due(lane, |due| port.acknowledge(due))?;
+        outlet.ledger.settle_due(lane, |settle| settle.with_async(port))?;
     }
     lane.does(Act::Drain);
     for _ in 0..lane.batches_per_turn() {
@@ -148,7 +148,7 @@ async fn receive<S: AsyncSendPort, R: AsyncRecvPort, N: Now>(
             }
             let Quiet { ledger, .. } = &mut *outlet;
             port.poll_drain(context, from, max, |batch, told| {
-                if !(R::ACKNOWLEDGES && ledger.keep(batch, told)) {
+                if !(R::ACKNOWLEDGES && ledger.sift(lane, batch, told, clock)) {
                     lane.received(batch, told, clock);
                 }
             })
@@ -297,7 +297,7 @@ pub async fn settle<S: AsyncSendPort, R: AsyncRecvPort>(
     });
     let settled = if S::CONFIRMS { settled.await } else { Ok(()) };
     if let Some(port) = inbox.as_mut().filter(|_| R::ACKNOWLEDGES && !lane.has_pending()) {
-        ledger.acknowledge_due(lane, |due| port.acknowledge(due))?;
+        ledger.settle_due(lane, |settle| settle.with_async(port))?;
     }
     settled
 }

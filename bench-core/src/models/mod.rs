@@ -118,11 +118,7 @@ fn plan(services: Vec<Service>, routes: Vec<Route>, flows: u32) -> TrialPlan {
         wait: Wait::Park,
         drain_deadline: never,
         sample_every: never,
-        kill: None,
-        reconnect: None,
-        unconfirmed: crate::drive::ledger::WINDOW,
-        acks: Default::default(),
-        order: Default::default(),
+        conditions: Default::default(),
     }
 }
 

@@ -32,6 +32,7 @@ impl Monitor {
             lag_now: self.collector.lag_now.clone(),
             confirms: self.collector.confirms_now.clone(),
             outages: self.control.outages(),
+            depth: self.control.depth(),
             blocked_share: (held_up_ns / interval_ns as f64 / senders as f64).min(1.0),
             audit: self.collector.audit(&local, &[], self.tells),
         });

@@ -26,6 +26,13 @@ impl Recorder {
         }
     }
 
+    /// Notes that a message is given back, and what the broker said of its delivery.
+    pub(crate) fn rejected(&mut self, told: Told) {
+        self.note_told(&[told]);
+        self.local.rejected += 1;
+        self.rarely = true;
+    }
+
     /// Notes what the broker said of the messages that are received next.
     pub(crate) fn note_told(&mut self, told: &[Told]) {
         let again = told.iter().filter(|told| told.attempt > 1).count() as u64;

@@ -164,7 +164,7 @@ impl Setup<'_> {
             lane: id,
             ports: role.ports.len(),
             heard: role.heard.clone(),
-            audit: role.audit().judging(plan.order),
+            audit: role.audit().judging(plan.conditions.order),
             credit: Arc::clone(&self.credit),
             origins: Arc::clone(&self.origins),
             measure_from_ns: match is_in(Defect::WarmupMeasured) {

@@ -52,23 +52,19 @@ impl AsyncTransport for Nats {
         Ok(())
     }
 
-    async fn open(
-        &self,
-        wiring: &Wiring,
-        instance: u16,
-    ) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
-        let connection = self.server.connect(wiring, instance).await?;
+    async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
+        let connection = self.server.connect(wiring, me).await?;
         let (line, layout) = (connection.line.clone(), Layout::new(wiring, '.'));
         let (mut sources, mut apart) = (Vec::new(), Vec::new());
-        for heard in layout.heard(instance) {
+        for heard in layout.heard(me) {
             let subscribe = connection.client.queue_subscribe(heard.place, heard.group);
             sources.push(line.at.step("subscribe", subscribe).await?);
             apart.push(heard.is_apart);
         }
         connection.round_trip().await?;
-        let sends = wiring.sends_of(wiring.service_of(instance)).map(|sent| {
+        let sends = wiring.sends_of(wiring.service_of(me)).map(|sent| {
             let is_request = sent.intent == Intent::Request;
-            let reply = layout.replies_to(sent, instance).filter(|_| is_request).map(Subject::from);
+            let reply = layout.replies_to(sent, me).filter(|_| is_request).map(Subject::from);
             Outbox::new(wiring, layout, sent, line.clone(), Outlet::new(wiring, &connection, reply))
         });
         let (sends, client) = (sends.collect(), connection.client.statistics());

@@ -9,7 +9,7 @@ use drumpost_core::{
     monitor::Unwatched,
     outcome::{Ending, Outcome},
     payload::Pool,
-    plan::TrialPlan,
+    plan::{Conditions, TrialPlan},
     port::{AsyncRecvPort, AsyncSendPort, Inbox, PortError},
     scenario::{Part, Route, Scenario, Service, Style, command, event, reply, request},
     transport::OpenError,
@@ -276,11 +276,7 @@ impl Trial {
             wait: self.wait,
             drain_deadline: Duration::from_secs(2),
             sample_every: self.sample_every,
-            kill: None,
-            reconnect: None,
-            unconfirmed: self.unconfirmed,
-            acks: Default::default(),
-            order: Default::default(),
+            conditions: Conditions { unconfirmed: self.unconfirmed, ..Conditions::default() },
         }
     }
 

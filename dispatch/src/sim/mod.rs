@@ -10,6 +10,7 @@ use drumpost_core::{
     clock::{Clock, Now, VirtualClock},
     dispatcher::{Dispatcher, Threaded},
     drive::{Placement, Rings, Seat, Wait, ledger::Terms, virtual_time},
+    lane::Lane,
     message::Message,
     monitor::Watch,
     options::{Grammar, OptionEntry, Values},
@@ -104,19 +105,21 @@ impl Sim {
         plan: &TrialPlan,
         watch: &mut dyn Watch,
     ) -> Result<Outcome, OpenError> {
-        if plan.kill.is_some() {
+        if plan.conditions.kill.is_some() {
             return Err(OpenError::Refused(
                 "sim does not support --kill: a simulated consumer cannot be killed".into(),
             ));
         }
+        plan.conditions.check(false, false)?;
         let clock = VirtualClock::default();
         let mut target = Target::<_, CONFIRMS>::new(self, clock.clone());
         let stations = target.stations(&plan.wiring);
         let endpoints = target.endpoints(&plan.wiring, &stations);
         let Session { lanes, monitor, control } = Session::new(plan, 0);
         let mut monitor = monitor.with_told(CONFIRMS, false);
-        let seat = |(lane, endpoint): (_, Endpoint<_, _>)| {
-            Seat::new(lane, endpoint, Rings::default(), Terms::of(plan))
+        let seat = |(lane, endpoint): (Lane, Endpoint<_, _>)| {
+            let terms = Terms::of(plan, lane.id());
+            Seat::new(lane, endpoint, Rings::default(), terms)
         };
         let mut seats: Vec<_> = lanes.into_iter().zip(endpoints).map(seat).collect();
         let tellings = target.tellings;

@@ -12,7 +12,7 @@ use drumpost_core::{
     monitor::{Unwatched, Watch},
     outcome::{Ending, Outcome},
     payload::Pool,
-    plan::{Kill, TrialPlan},
+    plan::{Conditions, Kill, TrialPlan},
     promise::Acks,
     registry::Options,
     scenario::{Part, Route, Scenario, Service, Style, command, event, reply, request},
@@ -207,11 +207,7 @@ impl Trial {
             wait: Wait::Native,
             drain_deadline: self.drain,
             sample_every: Duration::from_millis(100),
-            kill: self.kill.clone(),
-            reconnect: None,
-            unconfirmed: 1024,
-            acks: self.acks,
-            order: Default::default(),
+            conditions: Conditions { kill: self.kill.clone(), acks: self.acks, ..Conditions::default() },
         }
     }
 

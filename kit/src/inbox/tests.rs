@@ -41,6 +41,8 @@ pub(crate) fn wiring() -> Wiring {
 struct State {
     sources: Vec<VecDeque<Result<u32, PortError>>>,
     settled: Vec<u32>,
+    /// Of the settled: those that were given back.
+    rejected: Vec<u32>,
     /// Acknowledgements for which there is room.
     room: usize,
     flushed: bool,
@@ -64,9 +66,10 @@ impl Deliveries for Fake {
         }
     }
 
-    fn poll_acknowledge(
+    fn poll_settle(
         &mut self,
         due: &mut Due<'_, u32>,
+        how: Settled,
         _: &mut Context<'_>,
     ) -> Poll<Result<(), PortError>> {
         let mut state = self.0.lock().unwrap();
@@ -75,7 +78,9 @@ impl Deliveries for Fake {
                 return Poll::Pending;
             }
             state.room -= 1;
-            state.settled.extend(due.next());
+            let token = due.next();
+            state.settled.extend(token);
+            state.rejected.extend(token.filter(|_| how == Settled::Rejected));
         }
         Poll::Ready(Ok(()))
     }
@@ -161,6 +166,22 @@ fn the_oldest_that_was_handed_over_is_settled_first_and_waits_for_room() {
     assert_eq!(runtime.block_on(finish), Ok(()));
     let state = state.lock().unwrap();
     assert_eq!((&state.settled[..], state.flushed), (&[11, 1, 2, 3, 4][..], true));
+}
+
+#[test]
+fn what_is_given_back_keeps_its_place_among_what_is_acknowledged() {
+    let (mut inbox, state) = inbox(&[false], &[&[1, 2, 3, 4]]);
+    assert_eq!(all(&mut inbox, 4), [1, 2, 3, 4]);
+    state.lock().unwrap().room = 2;
+    inbox.acknowledge(1).unwrap();
+    inbox.reject(2).unwrap();
+    assert_eq!(drain(&mut inbox, Part::All, 4), None, "there is no room for all");
+    inbox.acknowledge(1).unwrap();
+    let settled = || (state.lock().unwrap().settled.clone(), state.lock().unwrap().rejected.clone());
+    assert_eq!(settled(), (vec![1, 2], vec![2]));
+    state.lock().unwrap().room = 9;
+    assert_eq!(drain(&mut inbox, Part::All, 4), None);
+    assert_eq!(settled(), (vec![1, 2, 3, 4], vec![2, 3]));
 }
 
 #[test]

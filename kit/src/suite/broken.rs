@@ -7,6 +7,7 @@ use super::{
 };
 use drumpost_core::{
     outcome::{AuditTotals, Cause, Ending, Outage, Outcome},
+    plan::Conditions,
     transport::OpenError,
 };
 use std::time::Duration;
@@ -75,7 +76,7 @@ pub(super) fn line_cut(suite: &Suite<'_>) -> Result<(), Stop> {
 pub(super) fn line_cut_and_back(suite: &Suite<'_>) -> Result<(), Stop> {
     let server = (suite.start)();
     let proxy = Proxy::to(server.port());
-    let trial = Trial { reconnect: Some(RECONNECT), ..Trial::open(4) };
+    let trial = reconnecting(4);
     let options = suite.options_at(proxy.port())?;
     let run = suite.begin(&options, &trial)?;
     if run.flows().is_err() {
@@ -89,7 +90,7 @@ pub(super) fn line_cut_and_back(suite: &Suite<'_>) -> Result<(), Stop> {
 
 pub(super) fn server_restarted(suite: &Suite<'_>) -> Result<(), Stop> {
     let mut server = (suite.start)();
-    let trial = Trial { reconnect: Some(RECONNECT), ..Trial::open(6) };
+    let trial = reconnecting(6);
     let options = suite.options_at(server.port())?;
     let run = suite.begin(&options, &trial)?;
     if run.flows().is_err() {
@@ -100,6 +101,12 @@ pub(super) fn server_restarted(suite: &Suite<'_>) -> Result<(), Stop> {
     let outcome = opened(run)?;
     came_back(&outcome, suite.keeps && suite.promise(&options)?.is_lossless())?;
     nothing_is_left(&*server, &outcome)
+}
+
+/// An open load of so many seconds, whose lanes are to reconnect.
+fn reconnecting(seconds: u64) -> Trial {
+    let conditions = Conditions { reconnect: Some(RECONNECT), ..Conditions::default() };
+    Trial { conditions, ..Trial::open(seconds) }
 }
 
 /// The outcome of a run that is to reconnect. Not applicable if the transport refuses that.

@@ -3,12 +3,11 @@
 use super::{Stop, Suite, fails, runs::nothing_is_left, trial::Trial};
 use drumpost_core::{
     outcome::{AuditTotals, Cause, Ending, Outcome},
-    plan::{Kill, Victim},
+    plan::{Conditions, Kill, Victim},
     transport::OpenError,
 };
 use std::time::Duration;
 
-/// Runs a trial in which `service` is killed. Not applicable if the transport refuses kills.
 /// How often a kill is tried: on a busy machine, nothing may come by in the moment of the kill.
 const TRIES: u32 = 4;
 
@@ -29,6 +28,7 @@ fn killed(suite: &Suite<'_>, service: &str, what: Victim, batch: usize) -> Resul
     Ok(tried)
 }
 
+/// Runs a trial in which `service` is killed. Not applicable if the transport refuses kills.
 fn killed_once(
     suite: &Suite<'_>,
     service: &str,
@@ -43,7 +43,8 @@ fn killed_once(
         down: Duration::from_millis(200),
         what,
     };
-    let trial = Trial { kill: Some(kill), batch, ..Trial::open(2) };
+    let conditions = Conditions { kill: Some(kill), ..Conditions::default() };
+    let trial = Trial { conditions, batch, ..Trial::open(2) };
     let options = suite.options_at(server.port())?;
     let promise = suite.promise(&options)?;
     let outcome = match suite.begin(&options, &trial)?.result(trial.drain)? {

@@ -18,6 +18,7 @@
 
 mod absent;
 mod broken;
+mod given_back;
 mod kills;
 mod proxy;
 mod runs;
@@ -168,6 +169,12 @@ pub const CHECKS: &[Check] = &[
         name: "connection-killed",
         proves: "the same with all that an instance has open, on the receiving and on the sending side",
         run: kills::connection,
+    },
+    Check {
+        name: "given-back",
+        proves: "a message that its receiver gives back comes again, as often as it is given back, and is neither lost nor handled \
+                 twice",
+        run: given_back::given_back,
     },
 ];
 

@@ -3,7 +3,7 @@
 use super::{Stop, Suite, fails};
 use drumpost_core::{
     dispatcher::Dispatcher,
-    drive::{Placement, Wait, ledger::WINDOW},
+    drive::{Placement, Wait},
     handler::{Handler, Out, Reactor},
     load::{Extent, Feed, LoadPlan, Pace, Start},
     message::{Kind, Message},
@@ -11,8 +11,8 @@ use drumpost_core::{
     options::Options,
     outcome::{AuditTotals, Ending, Outcome, Snapshot},
     payload::Pool,
-    plan::{Kill, TrialPlan},
-    promise::{self, Order},
+    plan::{Conditions, TrialPlan},
+    promise::{Asked, Order},
     registry::Promise,
     scenario::{Part, Scenario, Service, Style, command, event},
     transport::OpenError,
@@ -107,8 +107,8 @@ pub(super) struct Trial {
     pub batch: usize,
     pub payload_len: u32,
     pub drain: Duration,
-    pub kill: Option<Kill>,
-    pub reconnect: Option<Duration>,
+    /// The order is that of the promise, whatever it says here.
+    pub conditions: Conditions,
 }
 
 impl Trial {
@@ -121,8 +121,7 @@ impl Trial {
             batch: 16,
             payload_len: 128,
             drain: Duration::from_secs(20),
-            kill: None,
-            reconnect: None,
+            conditions: Conditions::default(),
         }
     }
 
@@ -161,11 +160,7 @@ impl Trial {
             wait: Wait::Native,
             drain_deadline: self.drain,
             sample_every: Duration::from_millis(20),
-            kill: self.kill.clone(),
-            reconnect: self.reconnect,
-            unconfirmed: WINDOW,
-            acks: promise::Acks::default(),
-            order: promise.order,
+            conditions: Conditions { order: promise.order, ..self.conditions.clone() },
         })
     }
 }
@@ -251,8 +246,7 @@ impl Suite<'_> {
         mut dispatcher: Box<dyn Dispatcher>,
         trial: &Trial,
     ) -> Result<Running, Stop> {
-        let promise =
-            dispatcher.promise(self.entry.promise, &promise::Asked::default()).map_err(Stop::Fails)?;
+        let promise = dispatcher.promise(self.entry.promise, &Asked::default()).map_err(Stop::Fails)?;
         let (plan, stop) = (trial.plan(self.style(), promise)?, Arc::new(AtomicBool::new(false)));
         let ((flow, flows), (done, ended)) = (mpsc::channel(), mpsc::channel());
         let mut watch = Follow { flows: Some(flow), stop: Arc::clone(&stop) };

@@ -13,7 +13,8 @@ use crate::model::Record;
 const COLUMNS: &str = "dispatch,trial,from_ns,to_ns,intervals,ended,throughput_per_s,in_flight,response_count,\
                        response_ns_mean,response_ns_p50,response_ns_p90,response_ns_p99,response_ns_max,lag_ns_p99,\
                        trial_lost,trial_unknown,trial_confirmed,trial_refused,trial_unconfirmed,unconfirmed,\
-                       confirm_ns_p99,trial_confirm_ns_p50,trial_confirm_ns_p99";
+                       confirm_ns_p99,trial_confirm_ns_p50,trial_confirm_ns_p99,server_ready,\
+                       server_unacknowledged";
 
 /// A line with the names of the columns, then a line for each interval of every chosen trial. Times count from the start of the
 /// trial's window.
@@ -49,6 +50,8 @@ pub fn csv(record: &Record, selection: &Selection) -> Result<String, ExportError
                 point.confirm_p99_ns,
                 confirm.quantile_ns(0.5),
                 confirm.quantile_ns(0.99),
+                point.server_ready,
+                point.server_unacknowledged,
             ];
             // Writing to a text cannot fail.
             let _ = write!(

@@ -37,7 +37,7 @@ macro_rules! same_fields {
 same_fields! {
     Flows { due, started, ended, unfinished, lost, refused, warmup_unfinished, ended_again, shed, dropped }
     Audit {
-        sent, expected, delivered, unique, lost, unknown, duplicated, redelivered, reordered, displacement_max,
+        sent, expected, delivered, unique, lost, unknown, duplicated, redelivered, rejected, reordered, displacement_max,
         displacement_sum, out_of_order, unjudged, corrupted, unrouted, lagged, confirmed, refused, unconfirmed, negative_deltas, over_range,
         beyond_window,
     } + displacement_mean

@@ -25,6 +25,8 @@ fn point(own: &Point) -> Result<v1::Point, FormatError> {
         lag_p99_ns: own.lag_p99_ns,
         unconfirmed: own.unconfirmed,
         confirm_p99_ns: own.confirm_p99_ns,
+        server_ready: own.server_ready,
+        server_unacknowledged: own.server_unacknowledged,
         response_count: response.count(),
         response_over_range: response.over_range(),
         response_sum_ns: response.sum_ns(),
@@ -60,6 +62,8 @@ fn point_back(at: &str, wire: &v1::Point) -> Result<Point, FormatError> {
         lag_p99_ns: wire.lag_p99_ns,
         unconfirmed: wire.unconfirmed,
         confirm_p99_ns: wire.confirm_p99_ns,
+        server_ready: wire.server_ready,
+        server_unacknowledged: wire.server_unacknowledged,
     })
 }
 

@@ -183,6 +183,8 @@ pub struct Audit {
     pub duplicated: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redelivered: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<u64>,
     pub reordered: u64,
     #[serde(default)]
     pub displacement_max: Option<u64>,
@@ -365,6 +367,10 @@ pub struct Point {
     pub unconfirmed: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm_p99_ns: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_ready: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_unacknowledged: Option<u64>,
     #[serde(default)]
     pub response_count: u64,
     #[serde(default, skip_serializing_if = "is_zero")]

@@ -24,6 +24,9 @@ pub struct Audit {
     /// Deliveries that the transport marked as repeated, whether or not the first one had been handled. `None` where it
     /// marks none, and in records that do not say.
     pub redelivered: Option<u64>,
+    /// Deliveries that a service gave back instead of handling them; they are not among the delivered. `None` where none was to
+    /// be given back.
+    pub rejected: Option<u64>,
     /// Sequence below the next expected of its producer at this destination (RFC 4737), whatever order is promised.
     pub reordered: u64,
     /// How far the reordered lay behind the highest sequence number their receiver had seen of their producer: the
@@ -70,6 +73,7 @@ impl Audit {
             unknown,
             duplicated,
             redelivered,
+            rejected,
             reordered,
             displacement_max,
             displacement_sum,
@@ -93,6 +97,7 @@ impl Audit {
         self.unknown += unknown;
         self.duplicated += duplicated;
         self.redelivered = add(self.redelivered, redelivered);
+        self.rejected = add(self.rejected, rejected);
         self.reordered += reordered;
         self.displacement_max = self.displacement_max.max(displacement_max);
         self.displacement_sum = add(self.displacement_sum, displacement_sum);
@@ -280,6 +285,7 @@ mod tests {
             lost: n[4],
             duplicated: n[5],
             redelivered: n[5].is_multiple_of(2).then_some(n[5]),
+            rejected: n[6].is_multiple_of(2).then_some(n[6]),
             reordered: n[6],
             corrupted: n[7],
             unrouted: n[8],

@@ -37,6 +37,11 @@ pub struct Point {
     pub unconfirmed: Option<u64>,
     /// 99th percentile of the confirm time, all destinations together; `None` likewise.
     pub confirm_p99_ns: Option<u64>,
+    /// Messages stored at the server and not handed out, all destinations together, when it was last asked; `None` where the server
+    /// does not tell, and in records that do not say.
+    pub server_ready: Option<u64>,
+    /// Messages that the server had handed out and that were not acknowledged; `None` likewise.
+    pub server_unacknowledged: Option<u64>,
 }
 
 impl Default for Point {
@@ -53,6 +58,8 @@ impl Default for Point {
             lag_p99_ns: None,
             unconfirmed: None,
             confirm_p99_ns: None,
+            server_ready: None,
+            server_unacknowledged: None,
         }
     }
 }
@@ -86,6 +93,8 @@ impl Point {
             lag_p99_ns,
             unconfirmed,
             confirm_p99_ns,
+            server_ready,
+            server_unacknowledged,
         } = next;
         self.at_ns = *at_ns;
         self.intervals += intervals;
@@ -102,6 +111,8 @@ impl Point {
         self.lag_p99_ns = self.lag_p99_ns.max(*lag_p99_ns);
         self.unconfirmed = self.unconfirmed.max(*unconfirmed);
         self.confirm_p99_ns = self.confirm_p99_ns.max(*confirm_p99_ns);
+        self.server_ready = self.server_ready.max(*server_ready);
+        self.server_unacknowledged = self.server_unacknowledged.max(*server_unacknowledged);
     }
 }
 

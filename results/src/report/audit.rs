@@ -15,6 +15,7 @@ pub(super) fn audit(run: &Run, audit: &Audit) -> Cell {
         (audit.unknown, "unknown", false),
         (audit.duplicated, "duplicated", promises.tolerates_duplicates()),
         (audit.redelivered.unwrap_or(0), "redelivered", true),
+        (audit.rejected.unwrap_or(0), "given back", true),
         (audit.reordered, "reordered", promises.order != Order::PerProducer),
         (audit.out_of_order, within(promises.order), false),
         (audit.unjudged, "not judged", true),

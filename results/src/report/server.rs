@@ -7,7 +7,8 @@ use super::{Layout, hanging};
 use crate::model::{Run, Server, ServerFigures};
 use crate::units;
 
-/// For each run with a server: its CPU time per message, the cores it used, its memory, and the throughput per core. The
+/// For each run with a server: its CPU time per message, the cores it used, its memory, the throughput per core, and the most
+/// messages that waited there, if it tells. The
 /// lines above name the processes that were found. A line below says if server and load share cores.
 pub(super) fn figures(runs: &[&Run], layout: Layout) -> String {
     let with: Vec<(&Run, &Server, ServerFigures)> = runs.iter().filter_map(|run| last(run)).collect();
@@ -56,29 +57,32 @@ fn found(server: &Server) -> String {
     format!("{product}{version}: {word} {}, found by {}", processes.join(", "), server.found_by)
 }
 
+/// The most messages that waited at the server in an interval, handed out or not; `None` if it does not tell.
+fn waiting(run: &Run) -> Option<u64> {
+    let points = run.counted_trials().flat_map(|trial| trial.series.points());
+    points.filter_map(|point| point.server_ready?.checked_add(point.server_unacknowledged?)).max()
+}
+
 fn table(with: &[(&Run, &Server, ServerFigures)]) -> Grid {
-    let column = |heading: &str| Column::right("server", heading);
-    let mut grid = Grid::new(
-        1,
-        vec![
-            Column::left("dispatch"),
-            column("CPU per message"),
-            column("cores"),
-            column("memory"),
-            column("peak"),
-            column("flows per core"),
-        ],
-    );
+    let tells = with.iter().any(|(run, ..)| waiting(run).is_some());
+    let headings = ["CPU per message", "cores", "memory", "peak", "flows per core", "waiting, most"];
+    let headings = headings.into_iter().filter(|heading| tells || *heading != "waiting, most");
+    let columns = headings.map(|heading| Column::right("server", heading));
+    let mut grid = Grid::new(1, std::iter::once(Column::left("dispatch")).chain(columns).collect());
     for (run, _, figures) in with {
         let text = |value: Option<String>| Cell::from(value.unwrap_or_else(|| units::NONE.to_owned()));
-        grid.row(vec![
+        let mut row = vec![
             run.dispatch.as_str().into(),
             text(figures.cpu_ns_per_message.map(|ns| units::duration(ns.round() as u64))),
             text(figures.cores.map(|cores| format!("{cores:.2}"))),
             text(figures.memory_bytes.map(units::size)),
             text(figures.memory_peak_bytes.map(units::size)),
             text(figures.flows_per_core_s.map(units::rate)),
-        ]);
+        ];
+        if tells {
+            row.push(text(waiting(run).map(units::count)));
+        }
+        grid.row(row);
     }
     grid
 }

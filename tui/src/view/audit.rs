@@ -68,6 +68,9 @@ fn counters(last: Option<Sample>, ended: Option<Confirms>) -> Vec<Counter> {
     if let Some(redelivered) = last.and_then(|s| s.redelivered) {
         add("redelivered", Some(redelivered), false, 4);
     }
+    if let Some(rejected) = last.and_then(|s| s.rejected) {
+        add("given back", Some(rejected), false, 0);
+    }
     add("reordered", of(|s| s.reordered), !allows.disorder, 6);
     add("corrupted", of(|s| s.corrupted), true, 7);
     all
@@ -141,6 +144,8 @@ mod tests {
         let live = Sample { confirms, redelivered: Some(9), ..sample() };
         assert_shows(&panel(live, None), "ok", [("confirmed", "1,000"), ("unconfirmed", "200")]);
         assert_shows(&panel(live, None), "ok", [("redelivered", "9"), ("delivered", "1,100")]);
+        let poisoned = Sample { rejected: Some(3), ..live };
+        assert_shows(&panel(poisoned, None), "ok", [("given back", "3"), ("delivered", "1,100")]);
         let ended = panel(live, Some(Confirms { confirmed: 1_195, refused: 0, unconfirmed: 5 }));
         assert_shows(&ended, "faults", [("confirmed", "1,195"), ("unconfirmed", "5")]);
         // There are ten counters and six lines.

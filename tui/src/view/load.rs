@@ -28,6 +28,11 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
     };
     figure(1, "lag p99", last.map(|s| units::duration(s.lag_p99_ns)));
     figure(2, "blocked", blocked.map(units::percent));
+    // What waits at a server replaces the bar.
+    let waiting = last.and_then(|s| s.waiting);
+    if let Some([ready, unacknowledged]) = waiting {
+        figure(3, "at server", Some(units::count(ready.saturating_add(unacknowledged))));
+    }
     figure(4, "in flight", last.map(|s| units::count(s.in_flight)));
     // If there is a server on this machine, its figures replace the course of flows in flight.
     let server = last.and_then(|s| s.server);
@@ -39,7 +44,9 @@ pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
 
     let style =
         if blocked.is_some_and(|share| share >= MOSTLY_BLOCKED) { theme.warning() } else { theme.gauge() };
-    bar(theme, area.width, blocked.unwrap_or(0.0), style).render(row(area, 3), buf);
+    if waiting.is_none() {
+        bar(theme, area.width, blocked.unwrap_or(0.0), style).render(row(area, 3), buf);
+    }
     if server.is_some() {
         return;
     }

@@ -9,7 +9,7 @@ use crate::{
     monitor::Unwatched,
     outcome::{Cause, Ending},
     payload::Pool,
-    plan::{Kill, Victim},
+    plan::{Conditions, Kill, Poison, Victim},
     port::{Confirmed, Inbox, Told},
     promise::Acks,
     scenario::{Part, Scenario, Service, Style, command},
@@ -116,6 +116,7 @@ impl SendPort for Into {
 impl RecvPort for From {
     const ACKNOWLEDGES: bool = true;
     const TELLS_ATTEMPTS: bool = true;
+    const REJECTS: bool = true;
 
     fn drain(
         &mut self,
@@ -143,6 +144,11 @@ impl RecvPort for From {
 
     fn acknowledge(&mut self, count: usize) -> Result<(), PortError> {
         self.held.drain(..count);
+        Ok(())
+    }
+
+    fn reject(&mut self, count: usize) -> Result<(), PortError> {
+        self.store.stored.lock().unwrap().waiting.extend(self.held.drain(..count));
         Ok(())
     }
 }
@@ -220,12 +226,12 @@ fn plan(placement: Placement, batch: usize) -> TrialPlan {
         wait: Wait::Park,
         drain_deadline: Duration::from_secs(5),
         sample_every: 50 * MS,
-        kill: None,
-        reconnect: None,
-        unconfirmed: 1024,
-        acks: Default::default(),
-        order: Default::default(),
+        conditions: Default::default(),
     }
+}
+
+fn under(conditions: Conditions, plan: TrialPlan) -> TrialPlan {
+    TrialPlan { conditions, ..plan }
 }
 
 fn ran(store: &Store, plan: &TrialPlan) -> Outcome {
@@ -261,7 +267,10 @@ fn what_a_killed_lane_held_comes_again() {
     ] {
         let (after, down) = (100 * MS, 50 * MS);
         let kill = Kill { service: service.into(), instance: 0, after, down, what };
-        let outcome = ran(&Store::default(), &TrialPlan { kill: Some(kill), ..plan(placement, batch) });
+        let outcome = ran(
+            &Store::default(),
+            &under(Conditions { kill: Some(kill), ..Conditions::default() }, plan(placement, batch)),
+        );
         let audit = &outcome.audit;
         assert_eq!((outcome.ending, audit.lost, outcome.unfinished), (Ending::Completed, 0, 0), "{audit:?}");
         let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
@@ -281,16 +290,17 @@ fn a_lost_connection_ends_the_trial_unless_it_may_come_back() {
     let outcome = ran(&lossy(), &plan(Placement::Each, 8));
     assert_eq!(outcome.ending, Ending::Failed("sink: the line was cut".into()));
     for placement in PLACEMENTS {
-        let plan = TrialPlan { reconnect: Some(Duration::from_secs(5)), ..plan(placement, 8) };
+        let reconnect =
+            |limit| under(Conditions { reconnect: Some(limit), ..Conditions::default() }, plan(placement, 8));
         let store = Store { fails: Arc::new(AtomicU32::new(2)), ..lossy() };
-        let outcome = ran(&store, &plan);
+        let outcome = ran(&store, &reconnect(5_000 * MS));
         assert_eq!((outcome.ending, outcome.audit.lost), (Ending::Completed, 0), "{:?}", outcome.audit);
         let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
         assert_eq!(outage.cause, Cause::ConnectionLost { why: "the line was cut".into() });
         // Pauses of 10, 20 and 40 ms, as it fails twice.
         assert!(outage.away_ns >= 70_000_000, "{outage}");
         let never = Store { fails: Arc::new(AtomicU32::new(u32::MAX)), ..lossy() };
-        let outcome = ran(&never, &TrialPlan { reconnect: Some(30 * MS), ..plan });
+        let outcome = ran(&never, &reconnect(30 * MS));
         let Ending::Failed(why) = outcome.ending else { panic!("{:?}", outcome.ending) };
         assert!(
             why.contains("did not come back after the line was cut: the store is not there yet"),
@@ -305,7 +315,8 @@ fn a_lost_connection_ends_the_trial_unless_it_may_come_back() {
 fn messages_are_acknowledged_when_the_plan_says() {
     for acks in Acks::ALL {
         let store = Store::default();
-        let outcome = ran(&store, &TrialPlan { acks, ..plan(Placement::Threads(1), 8) });
+        let conditions = Conditions { acks, ..Conditions::default() };
+        let outcome = ran(&store, &under(conditions.clone(), plan(Placement::Threads(1), 8)));
         let audit = &outcome.audit;
         assert_eq!((outcome.ending, audit.lost, audit.duplicated), (Ending::Completed, 0, 0), "{acks}");
         assert!(store.stored.lock().unwrap().waiting.is_empty(), "{acks}: all was acknowledged");
@@ -316,8 +327,46 @@ fn messages_are_acknowledged_when_the_plan_says() {
             down: 20 * MS,
             what: Victim::Consumer,
         };
-        let killed = TrialPlan { acks, kill: Some(kill), ..plan(Placement::Threads(1), 8) };
+        let killed = under(Conditions { kill: Some(kill), ..conditions }, plan(Placement::Threads(1), 8));
         let outcome = ran(&Store::default(), &killed);
         assert_eq!(outcome.audit.duplicated > 0, acks != Acks::Before, "{acks}: {:?}", outcome.audit);
     }
+}
+
+/// Each flow's number is the message's, so the messages that are given back are known.
+#[test]
+fn messages_that_a_service_gives_back_come_again_and_none_is_lost() {
+    for (one_in, times, batch, acks) in [
+        (4, 1, 8, Acks::After),
+        (1, 2, 8, Acks::After),
+        (7, 3, 1, Acks::Confirmed),
+        (2, 1, 32, Acks::Confirmed),
+    ] {
+        let poison = Some(Poison { service: "sink".into(), one_in, times });
+        let store = Store::default();
+        let conditions = Conditions { poison, acks, ..Conditions::default() };
+        let outcome = ran(&store, &under(conditions, plan(Placement::Each, batch)));
+        let audit = &outcome.audit;
+        let bad = outcome.started / u64::from(one_in) * u64::from(times);
+        assert_eq!(
+            (outcome.ending, audit.rejected, audit.redelivered),
+            (Ending::Completed, Some(bad), Some(bad))
+        );
+        assert_eq!((audit.delivered, audit.lost, audit.duplicated), (outcome.started, 0, 0), "{audit:?}");
+        assert!(store.stored.lock().unwrap().waiting.is_empty(), "all was settled");
+    }
+}
+
+#[test]
+fn giving_back_is_refused_where_it_would_mean_nothing() {
+    let poison = || Some(Poison { service: "sink".into(), one_in: 9, times: 1 });
+    let conditions = Conditions { poison: poison(), acks: Acks::Before, ..Conditions::default() };
+    let refused = conditions.check(true, true).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "--poison needs messages that are not acknowledged before they are handled: leave --acks before out"
+    );
+    let conditions = Conditions { poison: poison(), ..Conditions::default() };
+    assert_eq!(conditions.check(false, true), Ok(()));
+    assert!(conditions.check(true, false).unwrap_err().to_string().contains("takes a message back"));
 }

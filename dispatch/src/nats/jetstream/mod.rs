@@ -32,7 +32,7 @@ use async_nats::jetstream::{
     self, ErrorCode,
     consumer::{AckPolicy, pull},
     context::DeleteStreamErrorKind as Kind,
-    stream::{Config, RetentionPolicy, StorageType},
+    stream::{self, Config, RetentionPolicy, StorageType},
 };
 use drumpost_kit::prelude::*;
 use receive::Pulls;
@@ -45,25 +45,14 @@ const MAX_HEADERS_LEN: usize = u16::MAX as usize;
 /// long. Longer than any message of a run waits, for a message that the server forgot would count as lost.
 const NET: Duration = Duration::from_hours(24);
 
+const STORAGE: &str = "where the server stores messages";
+const ACK_WAIT: &str = "a message that is not acknowledged within this time is delivered again";
 /// The parts that both transports share, and the settings of streams.
 const OPTIONS: [OptionEntry; login::OPTIONS.len() + 2] = joined(
     login::OPTIONS,
     [
-        OptionEntry::new(
-            "jetstream.storage",
-            Grammar::Word(&["file", "memory"]),
-            "file",
-            "where the server stores messages",
-        )
-        .unfair(),
-        OptionEntry::new(
-            "jetstream.ack-wait",
-            Grammar::SOME_TIME,
-            "30s",
-            "a message that is not acknowledged within this time is delivered again",
-        )
-        .unfair()
-        .brokers_own(),
+        OptionEntry::new("jetstream.storage", Grammar::Word(&["file", "memory"]), "file", STORAGE).unfair(),
+        OptionEntry::new("jetstream.ack-wait", Grammar::SOME_TIME, "30s", ACK_WAIT).unfair().brokers_own(),
     ],
 );
 
@@ -146,21 +135,34 @@ impl AsyncTransport for JetStream {
         Ok(())
     }
 
-    async fn open(
-        &self,
-        wiring: &Wiring,
-        instance: u16,
-    ) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
-        let (layout, connection) = (Layout::new(wiring, '.'), self.server.connect(wiring, instance).await?);
-        let (heard, stream) = (layout.heard(instance).collect(), |heard: &_| stream_name(wiring, heard));
+    async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
+        let (layout, connection) = (Layout::new(wiring, '.'), self.server.connect(wiring, me).await?);
+        let (heard, stream) = (layout.heard(me).collect(), |heard: &_| stream_name(wiring, heard));
         let inbox = Pulls::open(wiring, &connection, heard, stream, fetch(wiring)).await?;
         let mut sends = Vec::new();
-        for sent in wiring.sends_of(wiring.service_of(instance)) {
+        for sent in wiring.sends_of(wiring.service_of(me)) {
             let (line, confirmed) = (connection.line.clone(), Confirmed::open(wiring, &connection).await?);
             sends.push(Outbox::new(wiring, layout, sent, line, confirmed).noting(&self.refusals));
         }
         connection.round_trip().await?;
         Ok(Endpoint { inbox, sends })
+    }
+
+    async fn depth(&self, wiring: &Wiring) -> Result<Option<Vec<Depth>>, OpenError> {
+        let (session, mut depths) = (self.streams.session(self).await?, Vec::new());
+        let context = jetstream::new(session.client.clone());
+        for destination in &wiring.destinations {
+            let stream = context.get_stream_no_info(stream_name(wiring, destination)).await;
+            let mut consumers = stream.map_err(|error| OpenError::Failed(error.to_string()))?.consumers();
+            let mut depth = Depth { destination: destination.id, ..Depth::default() };
+            while let Some(consumer) = self.server.at.step("tell what waits", consumers.try_next()).await? {
+                depth.ready += consumer.num_pending;
+                depth.unacknowledged += consumer.num_ack_pending as u64;
+            }
+            depths.push(depth);
+        }
+        self.streams.keep(session);
+        Ok(Some(depths))
     }
 
     async fn close(&self) -> Result<(), String> {
@@ -182,8 +184,7 @@ impl Keeper for JetStream {
 
     async fn list(&self, session: &Connection) -> Result<Vec<(String, String)>, OpenError> {
         let streams = jetstream::new(session.client.clone()).streams();
-        let config =
-            |info: jetstream::stream::Info| (info.config.name, info.config.description.unwrap_or_default());
+        let config = |info: stream::Info| (info.config.name, info.config.description.unwrap_or_default());
         self.server.at.step("list the streams", streams.map_ok(config).try_collect()).await
     }
 

@@ -88,6 +88,7 @@ impl Deliveries for Pulls {
     type Token = Subject;
     const ACKNOWLEDGES: bool = true;
     const TELLS_ATTEMPTS: bool = true;
+    const REJECTS: bool = true;
 
     #[inline]
     fn poll_next(&mut self, source: usize, context: &mut Context<'_>) -> Poll<PortResult<Delivery<Subject>>> {
@@ -134,15 +135,17 @@ impl Deliveries for Pulls {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_acknowledge(
+    fn poll_settle(
         &mut self,
         due: &mut Due<'_, Subject>,
+        how: Settled,
         context: &mut Context<'_>,
     ) -> Poll<PortResult> {
+        let word = if how == Settled::Acknowledged { "+ACK" } else { "-NAK" };
         while !due.is_empty() {
             ready!(self.connection.poll_room(context))?;
             if let Some(subject) = due.next() {
-                self.connection.say(subject, Bytes::from_static(b"+ACK"), None)?;
+                self.connection.say(subject, Bytes::from_static(word.as_bytes()), None)?;
             }
         }
         Poll::Ready(Ok(()))
