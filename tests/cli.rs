@@ -113,10 +113,22 @@ fn an_intent_that_a_transport_cannot_honour_is_named() {
 #[test]
 fn an_unknown_service_is_refused_with_those_there_are() {
     let known = ["`nobody`", "known: order, payment, warehouse"];
-    for flag in ["--with nobody", "--without nobody", "--instances nobody=2", "--kill nobody@1s/1s"] {
+    for flag in [
+        "--with nobody",
+        "--without nobody",
+        "--instances nobody=2",
+        "--kill nobody@1s/1s",
+        "--poison nobody:1/9",
+    ] {
         refused(&format!("run --dispatch message/crossbeam {flag}"), &known);
     }
     refused("run --instances payment", &["`payment`", "worker=4"]);
+    for wrong in
+        ["payment", "payment:1/0", "payment:2/10", "payment:1/10x0", "payment:1/10x1001", "payment:1/1e3"]
+    {
+        refused(&format!("run --poison {wrong}"), &[&format!("`{wrong}`"), "worker:1/1000", "TIMES"]);
+    }
+    refused("run stream --poison producer:1/9", &["producer receives nothing in this style"]);
     refused("run --kill payment", &["`payment`", "worker@1s/500ms"]);
     refused("run --kill payment@1/1s", &["--kill `payment@1/1s`", "\"1\" as a duration", "as in 1s"]);
 }

@@ -228,6 +228,17 @@ fn regression_short_times_are_not_dropped() {
     assert_eq!(count(run, "/response_ns/count"), count(run, "/flows/ended"));
 }
 
+#[test]
+fn messages_are_not_given_back_where_nothing_takes_them_back() {
+    for dispatch in ["message/sim", "message/crossbeam", "message/tokio-mpsc", "event/listeners"] {
+        let line =
+            format!("run stream --dispatch {dispatch} --poison worker:1/9 --trials 1 --duration 100ms");
+        let done = Place::new().run(&line).with_code(2);
+        let said = done.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("--poison needs a transport that takes a message back"), "{}", done.stdout);
+    }
+}
+
 /// What cannot be opened is a row beside what can, and the exit code says so.
 #[test]
 fn a_refused_dispatch_is_a_row_beside_a_good_one() {

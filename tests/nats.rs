@@ -135,6 +135,39 @@ fn jetstream_redelivers_to_a_consumer_that_was_killed() {
         ["at_ns", "away_ns", "in_hand"].map(|name| count(outage, &format!("/{name}")));
     assert!(at_ns >= 1_000_000_000 && away_ns >= 500_000_000 && in_hand > 0, "{outage}");
     assert!(outage.get("unconfirmed").is_none(), "its consumer alone was killed: {outage}");
+    // What was sent meanwhile waited at the server, which tells.
+    let points = run["trials"][0]["series"].as_array().expect("a series");
+    let waiting = points
+        .iter()
+        .filter_map(|point| Some(point["server_ready"].as_u64()? + point["server_unacknowledged"].as_u64()?));
+    assert!(waiting.max() >= Some(200), "{points:?}");
+}
+
+/// Of the flows with the numbers 99, 199 and so on, a message is given back twice and handled the third time.
+#[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
+fn jetstream_takes_back_what_a_service_cannot_handle() {
+    let server = NatsServer::start();
+    let place = Place::new();
+    let line =
+        format!("run stream --dispatch message/jetstream --nats {} --poison worker:1/100x2", server.url());
+    let done = place.run(&format!("{line} --rate 1k/s --duration 1s --trials 1 --out r.json"));
+    assert!([0, 6].contains(&done.code), "{}{}", done.stdout, done.stderr);
+    let record = Record::from_file(&place.path("r.json"));
+    let audit = &record.only()["audit"];
+    let given_back = count(audit, "/sent") / 100 * 2;
+    assert_eq!((count(audit, "/rejected"), count(audit, "/lost")), (given_back, 0), "{audit}");
+    assert!(count(audit, "/redelivered") >= given_back && given_back > 0, "{audit}");
+    assert_eq!(count(audit, "/unique"), count(audit, "/expected"), "{audit}");
+    assert!(done.stdout.contains(&format!("{given_back} given back (allowed)")), "{}", done.stdout);
+    // Core NATS keeps no message that it could hand out again.
+    let line = format!("run stream --dispatch message/nats --nats {} --poison worker:1/100", server.url());
+    let refused = place.run(&line).with_code(2);
+    assert!(
+        refused.stderr.contains("--poison needs a transport that takes a message back"),
+        "{}",
+        refused.stderr
+    );
 }
 
 /// The server confirms each message that it stored: how long that takes is a figure of each destination, in record and table.

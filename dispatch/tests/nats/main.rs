@@ -10,6 +10,7 @@ mod suite;
 mod support;
 #[path = "../support/secured.rs"]
 mod support_secured;
+#[path = "../support/trial.rs"]
 mod trial;
 mod watched;
 
@@ -20,14 +21,14 @@ use drumpost_core::{
     outcome::{Cause, Ending},
     plan::{Kill, Victim},
     promise::Acks,
-    scenario::{Style, command, reply, request},
+    scenario::Style,
     transport::OpenError,
 };
 use std::{sync::mpsc, thread, time::Duration};
 use support::NatsServer;
 use trial::{
-    ACCEPTED, PLACED, Reacts, SHIP, Trial, assert_confirmed, assert_sound, ends, ends_slowly, headers,
-    one_hop, order, order_authorization, scenario, service,
+    Reacts, Trial, assert_confirmed, assert_sound, ends, ends_slowly, headers, one_hop, order_authorization,
+    with_agent,
 };
 
 const BOTH: [&str; 2] = ["nats", "jetstream"];
@@ -78,40 +79,13 @@ fn awaited_replies_come_to_the_instance_that_asked() {
     }
 }
 
-/// Answers requests for shipment that it was commanded to see to: it both reacts and asks.
-fn agent() -> Box<dyn Reactor> {
-    Box::new(Reacts(|message, out| match message.kind {
-        PLACED => out.emit(message, SHIP),
-        _ => out.end(message),
-    }))
-}
-
-fn accepts() -> Box<dyn Reactor> {
-    Box::new(Reacts(|message, out| out.emit(message, ACCEPTED)))
-}
-
 #[test]
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn replies_have_an_inbox_apart_where_a_service_both_reacts_and_asks() {
     let server = NatsServer::start();
-    let scenario = || {
-        scenario(
-            vec![
-                service("order", true, order),
-                service("agent", false, agent),
-                service("warehouse", false, accepts),
-            ],
-            vec![
-                command("agent.see-to", &["OrderPlaced"], "order", &["agent"]),
-                request("warehouse.ask", &["Ship"], "agent", &["warehouse"]),
-                reply("warehouse.answer", &["Accepted"], "warehouse", &["agent"]),
-            ],
-            vec![],
-        )
-    };
     for (transport, await_replies) in BOTH.into_iter().flat_map(|name| [(name, false), (name, true)]) {
         let trial = Trial { await_replies, extent: Extent::Count(1_000), ..Trial::default() };
-        let outcome = trial.run(transport, &server.url(), scenario()).unwrap();
+        let outcome = trial.run(transport, &server.url(), with_agent()).unwrap();
         assert_sound(&outcome, 3_000);
     }
 }

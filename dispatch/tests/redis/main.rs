@@ -6,16 +6,15 @@ mod killed;
 mod suite;
 #[path = "../support/redis.rs"]
 mod support_redis;
-#[path = "../nats/trial.rs"]
+#[path = "../support/trial.rs"]
 mod trial;
 
 use drumpost_core::{
     drive::Placement,
-    handler::Reactor,
     load::{Extent, Pace},
     monitor::{Unwatched, Watch},
     outcome::{Outcome, Snapshot},
-    scenario::{Style, command, reply, request},
+    scenario::Style,
     server::ServerFacts,
 };
 use std::{
@@ -24,8 +23,7 @@ use std::{
 };
 use support_redis::{Cli, RedisServer};
 use trial::{
-    ACCEPTED, PLACED, Reacts, SHIP, Trial, assert_confirmed, assert_sound, ends, headers, made, one_hop,
-    order, order_authorization, scenario, service,
+    Trial, assert_confirmed, assert_sound, ends, headers, made, one_hop, order_authorization, with_agent,
 };
 
 const NAME: &str = "redis-stream";
@@ -95,18 +93,6 @@ fn a_flow_of_events() {
     assert_confirmed(&outcome, NAME);
 }
 
-/// Answers requests for shipment that it was commanded to see to: it both reacts and asks.
-fn agent() -> Box<dyn Reactor> {
-    Box::new(Reacts(|message, out| match message.kind {
-        PLACED => out.emit(message, SHIP),
-        _ => out.end(message),
-    }))
-}
-
-fn accepts() -> Box<dyn Reactor> {
-    Box::new(Reacts(|message, out| out.emit(message, ACCEPTED)))
-}
-
 #[test]
 #[ignore = "needs a redis-server: scripts/test starts one"]
 fn replies_come_to_the_instance_that_asked_apart_where_it_also_reacts() {
@@ -120,21 +106,8 @@ fn replies_come_to_the_instance_that_asked_apart_where_it_also_reacts() {
             ..Trial::default()
         };
         assert_sound(&trial.run(NAME, &server.url(), order_authorization()).unwrap(), 2_900);
-        let asks = scenario(
-            vec![
-                service("order", true, order),
-                service("agent", false, agent),
-                service("warehouse", false, accepts),
-            ],
-            vec![
-                command("agent.see-to", &["OrderPlaced"], "order", &["agent"]),
-                request("warehouse.ask", &["Ship"], "agent", &["warehouse"]),
-                reply("warehouse.answer", &["Accepted"], "warehouse", &["agent"]),
-            ],
-            vec![],
-        );
         let trial = Trial { await_replies, extent: Extent::Count(1_000), ..Trial::default() };
-        assert_sound(&trial.run(NAME, &server.url(), asks).unwrap(), 3_000);
+        assert_sound(&trial.run(NAME, &server.url(), with_agent()).unwrap(), 3_000);
     }
 }
 

@@ -177,7 +177,10 @@ fn what_is_given_back_keeps_its_place_among_what_is_acknowledged() {
     inbox.reject(2).unwrap();
     assert_eq!(drain(&mut inbox, Part::All, 4), None, "there is no room for all");
     inbox.acknowledge(1).unwrap();
-    let settled = || (state.lock().unwrap().settled.clone(), state.lock().unwrap().rejected.clone());
+    let settled = || {
+        let state = state.lock().unwrap();
+        (state.settled.clone(), state.rejected.clone())
+    };
     assert_eq!(settled(), (vec![1, 2], vec![2]));
     state.lock().unwrap().room = 9;
     assert_eq!(drain(&mut inbox, Part::All, 4), None);

@@ -182,7 +182,7 @@ fn a_series_as_csv_has_a_line_per_interval() {
         lines.iter().find(|line| line.starts_with("event/crossbeam,1,100000000,200000000,1,")).unwrap();
     assert_eq!(line.split(',').count(), columns);
     let point = &record.runs[1].trials[1].series.points()[1];
-    assert!(line.ends_with(&format!(",{},900,4,0,,,,,,,", point.response_max_ns.unwrap())), "{line}");
+    assert!(line.ends_with(&format!(",{},900,4,0,,,,,,,,,", point.response_max_ns.unwrap())), "{line}");
 }
 
 /// Lines and fields as a reader of the format finds them.
@@ -217,7 +217,7 @@ fn a_series_as_csv_is_read_back_by_another_implementation() {
     let lines = fields(&csv(&record, &Selection::default()).unwrap());
     let columns = &lines[0];
     let at = |name: &str| columns.iter().position(|column| column == name).unwrap();
-    assert_eq!((lines.len(), columns.len()), (1 + 2 * 3 * 5, 24));
+    assert_eq!((lines.len(), columns.len()), (1 + 2 * 3 * 5, 26));
     assert!(lines.iter().all(|line| line.len() == columns.len()), "{lines:?}");
     for run in &record.runs[..2] {
         let own: Vec<_> = lines[1..].iter().filter(|line| line[at("dispatch")] == run.dispatch).collect();
@@ -246,7 +246,7 @@ fn a_series_as_csv_has_what_was_lost_refused_and_not_confirmed() {
     let names = "trial_lost,trial_unknown,trial_confirmed,trial_refused,trial_unconfirmed,";
     assert!(head.contains(names), "{head}");
     assert!(
-        lines.lines().count() > 1 && lines.lines().all(|line| line.ends_with(",21,22,23,24,25,,,,")),
+        lines.lines().count() > 1 && lines.lines().all(|line| line.ends_with(",21,22,23,24,25,,,,,,")),
         "{text}"
     );
 }
@@ -304,17 +304,23 @@ fn a_series_as_csv_has_unconfirmed_messages_and_confirm_times() {
     let mut run = sample::confirming();
     let mut points = run.trials[0].series.points().to_vec();
     (points[0].unconfirmed, points[0].confirm_p99_ns) = (Some(61), Some(62));
+    (points[0].server_ready, points[0].server_unacknowledged) = (Some(63), Some(64));
     run.trials[0].series = Series::from_points(points);
     let confirm = Distribution::merged(run.trials[0].confirms.iter().map(|confirms| &confirms.time));
     let [p50, p99] = [0.5, 0.99].map(|quantile| confirm.quantile_ns(quantile).unwrap());
     let record = Record { runs: vec![run], ..sample::record() };
     let lines = fields(&csv(&record, &Selection::default()).unwrap());
     assert_eq!(
-        lines[0][20..],
+        lines[0][20..24],
         ["unconfirmed", "confirm_ns_p99", "trial_confirm_ns_p50", "trial_confirm_ns_p99"]
     );
-    assert_eq!(lines[1][20..], ["61".to_owned(), "62".to_owned(), p50.to_string(), p99.to_string()]);
+    assert_eq!(lines[1][20..24], ["61".to_owned(), "62".to_owned(), p50.to_string(), p99.to_string()]);
     assert_eq!(lines[2][20..22], ["", ""]);
+    assert_eq!(lines[0][24..], ["server_ready", "server_unacknowledged"]);
+    assert_eq!(
+        (&lines[1][24..], &lines[2][24..]),
+        (&["63".to_owned(), "64".into()][..], &["".to_owned(), String::new()][..])
+    );
 }
 
 #[test]

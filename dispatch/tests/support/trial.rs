@@ -110,6 +110,35 @@ pub(crate) fn order_authorization() -> Scenario {
     )
 }
 
+/// Answers requests for shipment that it was commanded to see to: it both reacts and asks.
+fn agent() -> Box<dyn Reactor> {
+    Box::new(Reacts(|message, out| match message.kind {
+        PLACED => out.emit(message, SHIP),
+        _ => out.end(message),
+    }))
+}
+
+fn accepts() -> Box<dyn Reactor> {
+    Box::new(Reacts(|message, out| out.emit(message, ACCEPTED)))
+}
+
+/// An agent between `order` and `warehouse` that both reacts to commands and asks, so that its replies are apart.
+pub(crate) fn with_agent() -> Scenario {
+    scenario(
+        vec![
+            service("order", true, order),
+            service("agent", false, agent),
+            service("warehouse", false, accepts),
+        ],
+        vec![
+            command("agent.see-to", &["OrderPlaced"], "order", &["agent"]),
+            request("warehouse.ask", &["Ship"], "agent", &["warehouse"]),
+            reply("warehouse.answer", &["Accepted"], "warehouse", &["agent"]),
+        ],
+        vec![],
+    )
+}
+
 /// One command, or one event, from `order` to `warehouse`.
 pub(crate) fn one_hop(warehouse: fn() -> Box<dyn Reactor>) -> Scenario {
     scenario(
