@@ -118,7 +118,8 @@ impl Message {
         (self.due_producer & ID_MASK) as u16
     }
 
-    /// Lane that waits for the reply to this request; carried on into the reply.
+    /// The service instance that waits for the reply to this request, carried on into the reply. Instances and their lanes have the
+    /// same numbers, those of [`crate::wiring::Wiring`].
     #[must_use]
     pub const fn reply_to(&self) -> u16 {
         (self.sent_reply_to & ID_MASK) as u16

@@ -27,7 +27,7 @@ pub struct WiringSettings {
     pub without: Vec<String>,
     /// Instances by service; 1 where not given.
     pub instances: BTreeMap<String, u16>,
-    /// Most messages a bounded queue of the transport holds.
+    /// Most messages that each bounded queue of the transport holds, however many queues a destination has.
     pub capacity: usize,
     /// Most messages moved at once.
     pub batch: usize,
@@ -78,7 +78,7 @@ pub struct Wiring {
     pub services: Vec<WiredService>,
     /// Destinations; a message's `destination` is an index.
     pub destinations: Vec<Destination>,
-    /// Most messages a bounded queue holds.
+    /// Most messages that each bounded queue holds, however many queues a destination has.
     pub capacity: usize,
     /// Most messages moved at once.
     pub batch: usize,
@@ -213,7 +213,8 @@ impl Wiring {
         self.destinations.iter().filter(move |destination| destination.receivers.contains(&service))
     }
 
-    /// Whether instances of a service have their replies in an inbox apart: they both react and ask.
+    /// Whether instances of a service have to be able to receive replies alone ([`crate::port::Inbox::Replies`]): the service both
+    /// handles messages of others and sends requests, and a lane that awaits a reply takes nothing else.
     #[must_use]
     pub fn has_replies_apart(&self, service: usize) -> bool {
         let mut heard = self.heard_by(service).map(|destination| destination.intent == Intent::Reply);

@@ -80,6 +80,9 @@ impl<T: Transport> Dispatcher for Threaded<T> {
     }
 }
 
+const LOOKS_AROUND: &str = "each thread looks into the inboxes of all its instances in turn, which takes most of its time, because the transport does not \
+     say (Transport::QUEUES) that a message is in its inbox when `offer` returns";
+
 /// What a transport does while its lanes run, apart from its ports.
 struct Beside<S, R> {
     reopens: Option<Reopen<S, R>>,
@@ -101,6 +104,7 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
     if all_stay && is_crowded(plan) && queues != Queues::Elsewhere {
         return run_crowds(plan, endpoints, threads, queues, watch);
     }
+    let looks_around = all_stay && is_crowded(plan);
     let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
     let wiring = Arc::new(plan.wiring.clone());
     let bells: Vec<Arc<Bell>> = (0..threads).map(|_| Arc::new(Bell::default())).collect();
@@ -122,8 +126,11 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
     }
     let monitor = monitor.with_told(S::CONFIRMS, R::TELLS_ATTEMPTS);
     let asking = Asking::start(depth, &control, plan.sample_every);
-    let outcome = run_on_threads(groups, plan.drain_deadline, &control, monitor, watch);
+    let mut outcome = run_on_threads(groups, plan.drain_deadline, &control, monitor, watch);
     asking.end();
+    if looks_around {
+        outcome.notes.push(LOOKS_AROUND.into());
+    }
     outcome
 }
 

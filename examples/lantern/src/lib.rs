@@ -7,13 +7,16 @@
 //!
 //! 1. Describe the intents it carries and its promises: [`entry`]. drumpost lists them, judges runs by them, and checks them.
 //! 2. Open it for a wiring: one endpoint per service instance, and one send port for each destination that the instance sends to.
-//!    Refuse what it does not support, with a sentence that names the intent.
+//!    Refuse what it does not support, with a sentence that names the intent. Say with [`Transport::QUEUES`] whether a message is in
+//!    the inbox of its receiver when `offer` returns. Then thousands of instances on a few threads are as fast as a few.
 //! 3. Move messages: [`SendPort::offer`] accepts as many as there is room for, and [`RecvPort::drain`] hands over those that have
 //!    arrived. Neither waits. drumpost reads the clock, counts and audits.
 //! 4. Register it (`src/main.rs`, a few lines) and check it (`tests/contract.rs`, one line).
 //!
-//! A transport over a broker has a server to reach, confirms and acknowledgements. For that see the package `drumpost-kit`
-//! and the built-in `nats`.
+//! A transport over a broker has a server to reach, confirms and acknowledgements: see the page `docs/brokers.md`.
+//!
+//! To begin from a copy of this folder, change the paths in `Cargo.toml` to where drumpost is. The empty `[workspace]` there is
+//! needed only inside of drumpost's repository.
 //!
 //! ```text
 //! cargo run --release -- run parcel --dispatch message/lantern,event/lantern,event/crossbeam
@@ -29,7 +32,7 @@ use drumpost_core::{
     port::{Inbox, PortError, RecvPort, SendPort, Told},
     registry::{Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
-    transport::{Endpoint, Endpoints, OpenError, Transport},
+    transport::{Endpoint, Endpoints, OpenError, Queues, Transport},
     wiring::{Destination, Wiring},
 };
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
@@ -65,6 +68,8 @@ struct Channels {
 impl Transport for Lantern {
     type Send = Sender;
     type Recv = Ear;
+    // A message that `try_send` has taken is in the channel of its receiver.
+    const QUEUES: Queues = Queues::Each;
 
     fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<Sender, Ear>, OpenError> {
         refuse_competing(wiring)?;
@@ -123,7 +128,8 @@ fn refuse_competing(wiring: &Wiring) -> Result<(), OpenError> {
 struct Way {
     channel: SyncSender<Message>,
     only: Option<u16>,
-    /// How many messages of the next offer went this way already, while another way was full.
+    /// Messages at the head of the next offer that went this way already. An event goes to all ways. If one of them is full, `offer`
+    /// says that the message was not taken, and drumpost offers it again; those ways that have it must not get it twice.
     ahead: usize,
 }
 
@@ -132,7 +138,7 @@ pub struct Sender(Vec<Way>);
 
 impl SendPort for Sender {
     fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
-        // What every way has taken is taken. Nobody subscribes to a topic without ways, so it takes everything.
+        // A message is taken when all ways have it. A topic without subscribers has no ways and takes every message.
         let mut taken = batch.len();
         for Way { channel, only, ahead } in &mut self.0 {
             for message in &batch[*ahead..] {
