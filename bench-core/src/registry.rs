@@ -44,7 +44,25 @@ pub struct TransportEntry {
     pub make: fn(&Values) -> Result<Box<dyn Dispatcher>, String>,
 }
 
+/// The intents of both styles: commands, requests and replies to known recipients, and events for anyone who listens.
+pub const ALL_INTENTS: &[(Style, &[Intent])] =
+    &[(Style::Message, &[Intent::Command, Intent::Request, Intent::Reply]), (Style::Event, &[Intent::Event])];
+
 impl TransportEntry {
+    /// The entry of a transport in memory, which states only what differs:
+    /// `TransportEntry { name, ..TransportEntry::IN_MEMORY }`. The transport runs on threads and has bounded queues, no
+    /// server and no options.
+    pub const IN_MEMORY: Self = Self {
+        name: "",
+        summary: "",
+        intents: ALL_INTENTS,
+        runs_on: RunsOn::Threads,
+        promise: Promise::IN_MEMORY,
+        needs_server: false,
+        options: &[],
+        make: |_| Err("an entry without a transport".into()),
+    };
+
     /// The intents it honours in `style`; `None` if it does not have that style.
     #[must_use]
     pub fn intents(&self, style: Style) -> Option<&'static [Intent]> {

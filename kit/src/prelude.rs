@@ -24,7 +24,7 @@ pub use drumpost_core::{
     payload::Pool,
     port::{PortError, Told},
     promise::{self, Acks, Asked, Order, Promise},
-    registry::{RunsOn, TransportEntry},
+    registry::{ALL_INTENTS, RunsOn, TransportEntry},
     scenario::{Intent, Style},
     server::{Depth, ServerFacts},
     transport::{AsyncTransport, Cleaned, Endpoint, OpenError},
@@ -40,16 +40,8 @@ pub use std::{
 /// The entry of a broker's transport, of which only its own has to be said: `TransportEntry { name, ..BROKER }`. It carries both
 /// styles, runs on tasks and needs a server.
 pub const BROKER: TransportEntry = TransportEntry {
-    name: "",
-    summary: "",
-    intents: ALL_INTENTS,
     runs_on: RunsOn::Tasks,
     promise: Promise { holds_up_senders: false, ..Promise::IN_MEMORY },
     needs_server: true,
-    options: &[],
-    make: |_| Err("an entry without a transport".into()),
+    ..TransportEntry::IN_MEMORY
 };
-
-/// The intents of both styles: commands, requests and replies to known recipients, and events for anyone who listens.
-pub const ALL_INTENTS: &[(Style, &[Intent])] =
-    &[(Style::Message, &[Intent::Command, Intent::Request, Intent::Reply]), (Style::Event, &[Intent::Event])];

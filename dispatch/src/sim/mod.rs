@@ -18,7 +18,7 @@ use drumpost_core::{
     plan::TrialPlan,
     port::{Confirmed, Inbox, PortError, RecvPort, SendPort, Told},
     registry::{Asked, Order, Promise, RunsOn, TransportEntry},
-    scenario::{Intent, Style},
+    scenario::Intent,
     session::Session,
     transport::{Endpoint, OpenError, Transport},
     wiring::{Destination, Wiring},
@@ -48,16 +48,13 @@ fn check(text: &str) -> Result<(), String> {
 /// The entry for the registry.
 #[must_use]
 pub fn entry() -> TransportEntry {
-    const ALL: &[Intent] = &[Intent::Command, Intent::Request, Intent::Reply];
     TransportEntry {
         name: "sim",
         summary: "a simulated target: service times, servers, stalls and faults by rule, in virtual or real time",
-        intents: &[(Style::Message, ALL), (Style::Event, &[Intent::Event])],
         runs_on: RunsOn::Simulation,
-        promise: Promise::IN_MEMORY,
-        needs_server: false,
         options: &OPTIONS,
         make: |options| Ok(Box::new(make(options)?)),
+        ..TransportEntry::IN_MEMORY
     }
 }
 
@@ -377,6 +374,7 @@ impl<C: Now + Send> RecvPort for Receiver<C> {
 mod tests {
     use super::*;
     use crate::shared::testing::{Trial, pipe};
+    use drumpost_core::scenario::Style;
 
     /// What becomes due between two readings of the clock is handed over at the next look, not after a sleep: half of
     /// all that found the server free came 43 µs late.

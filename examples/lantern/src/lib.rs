@@ -30,8 +30,8 @@ use drumpost_core::{
     dispatcher::Threaded,
     message::Message,
     port::{Inbox, PortError, RecvPort, SendPort, Told},
-    registry::{Promise, RunsOn, TransportEntry},
-    scenario::{Intent, Style},
+    registry::TransportEntry,
+    scenario::Intent,
     transport::{Endpoint, Endpoints, OpenError, Queues, Transport},
     wiring::{Destination, Wiring},
 };
@@ -42,15 +42,9 @@ pub fn entry() -> TransportEntry {
     TransportEntry {
         name: "lantern",
         summary: "the standard library's bounded channels, one per receiving instance (std::sync::mpsc)",
-        intents: &[
-            (Style::Message, &[Intent::Command, Intent::Request, Intent::Reply]),
-            (Style::Event, &[Intent::Event]),
-        ],
-        runs_on: RunsOn::Threads,
-        promise: Promise::IN_MEMORY,
-        needs_server: false,
-        options: &[],
+        // By default a transport in memory carries all intents on threads and has no server and no options.
         make: |_options| Ok(Box::new(Threaded(Lantern))),
+        ..TransportEntry::IN_MEMORY
     }
 }
 
