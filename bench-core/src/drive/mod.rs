@@ -100,11 +100,14 @@ impl<S, R> Seat<S, R> {
 
 /// The result of one step of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+pub enum Step {
     /// Messages moved, or there is more to look at.
     Moved,
     /// Nothing to do until then, unless something arrives or a flow ends.
-    Idle { until_ns: u64 },
+    Idle {
+        /// Until when.
+        until_ns: u64,
+    },
     /// The transport is full; the lane is blocked.
     Full,
     /// The lane is done.
@@ -270,26 +273,44 @@ fn found(lane: &mut Lane, drained: Result<usize, PortError>) -> Result<usize, Po
 
 /// The result of a round over several lanes: the best of the steps and the earliest of the times.
 #[derive(Clone, Copy, Debug)]
-struct Round {
-    moved: bool,
-    full: bool,
-    done: bool,
-    until_ns: u64,
+pub struct Round {
+    /// Messages moved, or there is more to look at.
+    pub moved: bool,
+    /// The transport is full for one of the lanes.
+    pub full: bool,
+    /// All lanes are done.
+    pub done: bool,
+    /// Until when there is nothing to do for the lanes that are idle.
+    pub until_ns: u64,
+}
+
+impl Default for Round {
+    fn default() -> Self {
+        Self { moved: false, full: false, done: true, until_ns: u64::MAX }
+    }
+}
+
+impl Round {
+    /// Adds the step of a lane.
+    #[inline(always)]
+    pub fn note(&mut self, step: Step) {
+        match step {
+            Step::Moved => self.moved = true,
+            Step::Idle { until_ns } => self.until_ns = self.until_ns.min(until_ns),
+            Step::Full => self.full = true,
+            Step::Done => return,
+        }
+        self.done = false;
+    }
 }
 
 fn round<S: SendPort, R: RecvPort>(
     seats: &mut [Seat<S, R>],
     clock: &impl Now,
 ) -> Result<Round, (u16, PortError)> {
-    let mut round = Round { moved: false, full: false, done: true, until_ns: u64::MAX };
+    let mut round = Round::default();
     for seat in seats {
-        match seat.step(clock).map_err(|error| (seat.lane.id(), error))? {
-            Step::Moved => round.moved = true,
-            Step::Idle { until_ns } => round.until_ns = round.until_ns.min(until_ns),
-            Step::Full => round.full = true,
-            Step::Done => continue,
-        }
-        round.done = false;
+        round.note(seat.step(clock).map_err(|error| (seat.lane.id(), error))?);
     }
     Ok(round)
 }

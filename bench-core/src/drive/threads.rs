@@ -7,6 +7,7 @@ use crate::{
     bell::Bell,
     blame::Act,
     clock::{Now, as_ns, thread_cpu_ns},
+    lane::Lane,
     port::{PortError, RecvPort, SendPort},
     sync::{self, Thread},
 };
@@ -102,7 +103,7 @@ fn drive_until<S: SendPort, R: RecvPort>(
             let now_ns = clock.now_ns();
             seats.iter_mut().for_each(|seat| seat.lane.idle(now_ns));
             if wait == Wait::Spin {
-                note_awake(seats, &mut awake, now_ns);
+                note_awake(lanes(seats), &mut awake, now_ns);
             }
         }
         match wait {
@@ -110,7 +111,7 @@ fn drive_until<S: SendPort, R: RecvPort>(
             Wait::Yield => {
                 // Others run while it yields, so only its own time tells how long it was awake.
                 if idle_rounds.is_multiple_of(YIELDS) {
-                    note_awake(seats, &mut awake, thread_cpu_ns());
+                    note_awake(lanes(seats), &mut awake, thread_cpu_ns());
                 }
                 std::thread::yield_now();
             }
@@ -152,24 +153,65 @@ pub fn finish<S: SendPort, R: RecvPort>(
 /// A thread that yields reads its own time once in so many yields, which take longer than that.
 pub(super) const YIELDS: u32 = 4;
 
-/// Notes that the thread waits awake at `now_ns`, if one of its loads waits for a due time.
-fn note_awake<S, R>(seats: &mut [Seat<S, R>], awake: &mut Awake, now_ns: u64) {
-    match seats.iter_mut().find(|seat| seat.lane.waits_for_due()) {
-        Some(seat) => seat.lane.waited_awake(awake.goes_on(now_ns)),
+fn lanes<S, R>(seats: &mut [Seat<S, R>]) -> impl Iterator<Item = &mut Lane> {
+    seats.iter_mut().map(|seat| &mut seat.lane)
+}
+
+/// Notes that the thread waits awake at `now_ns`, if the load of one of its lanes waits for a due time.
+fn note_awake<'a>(mut lanes: impl Iterator<Item = &'a mut Lane>, awake: &mut Awake, now_ns: u64) {
+    match lanes.find(|lane| lane.waits_for_due()) {
+        Some(lane) => lane.waited_awake(awake.goes_on(now_ns)),
         None => awake.stops(),
     }
 }
 
 /// Notes that the thread has something to do after it waited awake, as of the last reading of the clock by one of its
 /// lanes.
+pub fn stop_awake<'a>(lanes: impl Iterator<Item = &'a mut Lane>, awake: &mut Awake) {
+    let (mut now_ns, mut driven) = (0, None);
+    for lane in lanes {
+        now_ns = lane.now_ns().max(now_ns);
+        driven = driven.or_else(|| lane.is_driven().then_some(lane));
+    }
+    let waited_ns = awake.ends(now_ns);
+    if let Some(lane) = driven {
+        lane.waited_awake(waited_ns);
+    }
+}
+
 #[inline(never)]
 fn end_awake<S, R>(seats: &mut [Seat<S, R>], awake: &mut Awake, wait: Wait) {
-    let now_ns = seats.iter().map(|seat| seat.lane.now_ns()).max().unwrap_or(0);
-    // A thread that yields reads another clock.
-    let waited_ns = if wait == Wait::Yield { 0 } else { awake.ends(now_ns) };
+    match wait {
+        // A thread that yields reads another clock.
+        Wait::Yield => awake.stops(),
+        Wait::Spin | Wait::Park | Wait::Native => stop_awake(lanes(seats), awake),
+    }
+}
+
+/// Waits for what is due at `until_ns`: sleeps until shortly before it, at most for a nap, and returns at once where it is
+/// close. The load of a lane that waits for a due time notes the processor time of this, unless `is_rung` says after a
+/// sleep that it was ended for another reason.
+pub fn wait_for_due<'a>(
+    mut lanes: impl Iterator<Item = &'a mut Lane>,
+    awake: &mut Awake,
+    now_ns: u64,
+    until_ns: u64,
+    is_rung: impl FnOnce() -> bool,
+) {
+    let Some(left) = Slack::before(until_ns, now_ns) else {
+        std::hint::spin_loop();
+        return note_awake(lanes, awake, now_ns);
+    };
     awake.stops();
-    if let Some(seat) = seats.iter_mut().find(|seat| seat.lane.is_driven()) {
-        seat.lane.waited_awake(waited_ns);
+    let at_most = NAP.min(left);
+    match lanes.find(|lane| lane.waits_for_due()) {
+        None => sync::park_timeout(at_most),
+        Some(lane) => {
+            let cpu_ns = sleep(at_most);
+            if !is_rung() {
+                lane.waited_awake(cpu_ns);
+            }
+        }
     }
 }
 
@@ -193,17 +235,7 @@ fn park<S: SendPort, R: RecvPort>(
             end_awake(seats, awake, Wait::Park);
         }
     } else if !again.full && !again.done {
-        let now_ns = clock.now_ns();
-        match Slack::before(again.until_ns, now_ns) {
-            Some(left) => {
-                awake.stops();
-                sleep_for_due(seats, bell, NAP.min(left));
-            }
-            None => {
-                std::hint::spin_loop();
-                note_awake(seats, awake, now_ns);
-            }
-        }
+        wait_for_due(lanes(seats), awake, clock.now_ns(), again.until_ns, || !bell.is_listening());
     }
     bell.wake();
     Ok(())
@@ -223,7 +255,7 @@ fn native<S: SendPort, R: RecvPort>(
     }
     let now_ns = clock.now_ns();
     let Some(left) = Slack::before(last.until_ns, now_ns) else {
-        note_awake(seats, awake, now_ns);
+        note_awake(std::iter::once(&mut seat.lane), awake, now_ns);
         std::hint::spin_loop();
         return Ok(());
     };
@@ -236,20 +268,6 @@ fn native<S: SendPort, R: RecvPort>(
     let waited = endpoint.inbox.as_mut().ok_or_else(no_inbox).and_then(|port| port.wait(at_most));
     lane.does(Act::Harness);
     found(lane, waited.map(|()| 0)).map(drop).map_err(|error| (lane.id(), error))
-}
-
-/// Sleeps until rung, and at most so long. If a load waits for a due time and nobody rang, the sleep was part of the load's
-/// waiting.
-fn sleep_for_due<S, R>(seats: &mut [Seat<S, R>], bell: &Bell, at_most: Duration) {
-    match seats.iter_mut().find(|seat| seat.lane.waits_for_due()) {
-        None => sync::park_timeout(at_most),
-        Some(seat) => {
-            let cpu_ns = sleep(at_most);
-            if bell.is_listening() {
-                seat.lane.waited_awake(cpu_ns);
-            }
-        }
-    }
 }
 
 /// Sleeps until woken, and at most so long. Says how much processor time it took to fall asleep and wake up, in ns.
