@@ -11,7 +11,7 @@ use crate::{
 };
 use std::{
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// Why a transport could not be opened.
@@ -209,30 +209,40 @@ pub trait AsyncTransport: Send + Sync + 'static {
     }
 }
 
-/// Endpoints that were made together, to be opened one by one: for a transport in memory, whose ports are two ends of the
-/// same queue.
+/// A transport in memory whose ports run on tasks. Its ports are the two ends of the same queues, so the endpoints of all
+/// instances are made together, by a function of the wiring, and handed out one by one.
 #[derive(Debug)]
-pub struct Prepared<S, R>(Mutex<Vec<Option<Endpoint<S, R>>>>);
+pub struct InMemory<S, R> {
+    make: fn(&Wiring) -> Result<Endpoints<S, R>, OpenError>,
+    made: Mutex<Vec<Option<Endpoint<S, R>>>>,
+}
 
-impl<S, R> Default for Prepared<S, R> {
-    fn default() -> Self {
-        Self(Mutex::default())
+impl<S, R> InMemory<S, R> {
+    /// A transport whose endpoints `make` makes, as [`Transport::open`] does on threads.
+    #[must_use]
+    pub const fn new(make: fn(&Wiring) -> Result<Endpoints<S, R>, OpenError>) -> Self {
+        Self { make, made: Mutex::new(Vec::new()) }
+    }
+
+    fn made(&self) -> MutexGuard<'_, Vec<Option<Endpoint<S, R>>>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<S, R> Prepared<S, R> {
-    /// Keeps the endpoints of all instances, in order. Those of an earlier trial are dropped.
-    pub fn put(&self, endpoints: Endpoints<S, R>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = endpoints.into_iter().map(Some).collect();
+impl<S: AsyncSendPort + 'static, R: AsyncRecvPort + 'static> AsyncTransport for InMemory<S, R> {
+    type Send = S;
+    type Recv = R;
+
+    /// Endpoints of an earlier trial are dropped.
+    async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
+        let endpoints = (self.make)(wiring)?;
+        *self.made() = endpoints.into_iter().map(Some).collect();
+        Ok(())
     }
 
-    /// Hands out the endpoint of an instance.
-    ///
-    /// # Errors
-    /// `Refused` if it was handed out before: a queue in memory ends with its receiver.
-    pub fn take(&self, instance: u16) -> Result<Endpoint<S, R>, OpenError> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get_mut(usize::from(instance)).and_then(Option::take).ok_or_else(|| {
+    /// Refuses an instance whose endpoint was handed out before: a queue in memory ends with its receiver.
+    async fn open(&self, _wiring: &Wiring, instance: u16) -> Result<Endpoint<S, R>, OpenError> {
+        self.made().get_mut(usize::from(instance)).and_then(Option::take).ok_or_else(|| {
             OpenError::Refused("a queue in memory ends with its receiver and cannot be opened again".into())
         })
     }

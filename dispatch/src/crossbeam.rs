@@ -9,7 +9,8 @@
 
 use crate::shared::{
     Addressees,
-    queues::{Targets, endpoints, put_all},
+    merged::{Merged, Source},
+    queues::{endpoints, put_all},
 };
 use crossbeam::channel::{Receiver, Select, Sender, TryRecvError, TrySendError, bounded};
 use drumpost_core::{
@@ -19,10 +20,9 @@ use drumpost_core::{
     monitor::Watch,
     outcome::Outcome,
     plan::TrialPlan,
-    port::{Inbox, PortError, RecvPort, SendPort, Told},
-    registry::{Promise, RunsOn, TransportEntry},
-    scenario::{Intent, Style},
-    transport::{self, Endpoints, OpenError, Transport},
+    port::{PortError, SendPort, Told},
+    registry::TransportEntry,
+    transport::{Endpoints, OpenError, Queues, Transport},
     wiring::Wiring,
 };
 use std::time::Duration;
@@ -33,15 +33,8 @@ pub fn entry() -> TransportEntry {
     TransportEntry {
         name: "crossbeam",
         summary: "bounded channels in memory, one per receiving service, shared by its instances (crate crossbeam)",
-        intents: &[
-            (Style::Message, &[Intent::Command, Intent::Request, Intent::Reply]),
-            (Style::Event, &[Intent::Event]),
-        ],
-        runs_on: RunsOn::Threads,
-        promise: Promise::IN_MEMORY,
-        needs_server: false,
-        options: &[],
         make: |_| Ok(Box::new(Crossbeam)),
+        ..TransportEntry::IN_MEMORY
     }
 }
 
@@ -65,141 +58,111 @@ pub struct Channels<const SLEEPS: bool>;
 
 /// A message in a channel.
 #[derive(Clone, Copy, Debug)]
-struct Carried<const SLEEPS: bool>(Message);
+pub struct Carried<const SLEEPS: bool>(Message);
 
 /// Sends to one destination. On cache lines of its own: it is written at every offer.
 #[derive(Debug)]
 #[repr(align(128))]
-pub struct QueueSender<const SLEEPS: bool>(To<SLEEPS>);
-
-#[derive(Debug)]
-enum To<const SLEEPS: bool> {
-    /// The queues of all subscribing services, or the one of the addressee.
-    Each(Vec<Subscriber<SLEEPS>>),
-    /// One queue by instance that asks.
-    WhoAsked(Addressees, Vec<Sender<Carried<SLEEPS>>>),
-}
-
-#[derive(Debug)]
-struct Subscriber<const SLEEPS: bool> {
-    queue: Sender<Carried<SLEEPS>>,
-    /// How many messages at the head of the next offer it already has.
-    ahead: usize,
-}
-
-/// Receives from one queue, or from two if replies are apart.
-#[derive(Debug)]
-pub struct QueueReceiver<const SLEEPS: bool> {
-    queue: Receiver<Carried<SLEEPS>>,
-    /// The queue of replies, if they are apart.
-    replies: Option<Receiver<Carried<SLEEPS>>>,
-    buffer: Vec<Message>,
+pub struct QueueSender<const SLEEPS: bool> {
+    /// Which of the queues a reply goes to. `None`: a message goes to each of them.
+    who_asked: Option<Addressees>,
+    /// One by subscribing service, or by instance that asks.
+    queues: Vec<Sender<Carried<SLEEPS>>>,
+    /// By queue: how many messages at the head of the next offer it already has.
+    ahead: Vec<usize>,
 }
 
 impl<const SLEEPS: bool> Transport for Channels<SLEEPS> {
     type Send = QueueSender<SLEEPS>;
-    type Recv = QueueReceiver<SLEEPS>;
+    type Recv = Merged<Receiver<Carried<SLEEPS>>>;
 
-    const QUEUES: transport::Queues = transport::Queues::Shared;
+    const QUEUES: Queues = Queues::Shared;
 
     fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<Self::Send, Self::Recv>, OpenError> {
-        let subscriber = |queue| Subscriber { queue, ahead: 0 };
-        let sender = |targets: Targets<_>| {
-            QueueSender(match targets.who_asked {
-                Some(addressees) => To::WhoAsked(addressees, targets.queues),
-                None => To::Each(targets.queues.into_iter().map(subscriber).collect()),
-            })
-        };
-        let receiver = |queue, replies, buffer| QueueReceiver { queue, replies, buffer };
-        Ok(endpoints(wiring, bounded, |queue| queue.clone(), sender, receiver))
+        let sender =
+            |who_asked, queues: Vec<_>| QueueSender { who_asked, ahead: vec![0; queues.len()], queues };
+        Ok(endpoints(wiring, bounded, |queue| queue.clone(), sender))
     }
 }
 
 impl<const SLEEPS: bool> SendPort for QueueSender<SLEEPS> {
     #[inline(always)]
     fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
-        match (&mut self.0, batch) {
-            (To::Each(subscribers), [message]) if subscribers.len() == 1 => {
-                match subscribers[0].queue.try_send(Carried(*message)) {
-                    Ok(()) => Ok(1),
-                    Err(TrySendError::Full(_)) => Ok(0),
-                    Err(TrySendError::Disconnected(_)) => Err(PortError::Closed),
-                }
-            }
-            (To::Each(subscribers), batch) => offer_to_each(subscribers, batch),
-            (To::WhoAsked(addressees, queues), batch) => {
-                addressees.offer(batch, |to, run| fill(&queues[to], run))
-            }
+        if let ([queue], [message]) = (&self.queues[..], batch) {
+            return put(queue, message).map(usize::from);
         }
+        self.offer_several(batch)
     }
 }
 
-/// Gives every subscriber what it has room for. Taken is what all of them have; who has more remembers it.
-#[inline(never)]
-fn offer_to_each<const SLEEPS: bool>(
-    subscribers: &mut [Subscriber<SLEEPS>],
-    batch: &[Message],
-) -> Result<usize, PortError> {
-    if let [Subscriber { queue, .. }] = subscribers {
-        return fill(queue, batch);
+impl<const SLEEPS: bool> QueueSender<SLEEPS> {
+    /// Gives every subscriber what it has room for. Taken is what all of them have; who has more remembers it.
+    #[inline(never)]
+    fn offer_several(&mut self, batch: &[Message]) -> Result<usize, PortError> {
+        let Self { who_asked, queues, ahead } = self;
+        if let [queue] = &queues[..] {
+            return fill(queue, batch);
+        }
+        if let Some(who_asked) = who_asked {
+            return who_asked.offer(batch, |to, run| fill(&queues[to], run));
+        }
+        let mut taken = batch.len();
+        for (queue, ahead) in queues.iter().zip(ahead.iter_mut()) {
+            *ahead += fill(queue, batch.get(*ahead..).unwrap_or_default())?;
+            taken = taken.min(*ahead);
+        }
+        ahead.iter_mut().for_each(|ahead| *ahead -= taken);
+        Ok(taken)
     }
-    let mut taken = batch.len();
-    for Subscriber { queue, ahead } in subscribers.iter_mut() {
-        *ahead += fill(queue, batch.get(*ahead..).unwrap_or_default())?;
-        taken = taken.min(*ahead);
-    }
-    subscribers.iter_mut().for_each(|subscriber| subscriber.ahead -= taken);
-    Ok(taken)
 }
 
 #[inline]
 fn fill<const SLEEPS: bool>(queue: &Sender<Carried<SLEEPS>>, batch: &[Message]) -> Result<usize, PortError> {
-    put_all(batch, |message| match queue.try_send(Carried(*message)) {
+    put_all(batch, |message| put(queue, message))
+}
+
+/// Says whether there was room.
+#[inline(always)]
+fn put<const SLEEPS: bool>(queue: &Sender<Carried<SLEEPS>>, message: &Message) -> Result<bool, PortError> {
+    match queue.try_send(Carried(*message)) {
         Ok(()) => Ok(true),
         Err(TrySendError::Full(_)) => Ok(false),
         Err(TrySendError::Disconnected(_)) => Err(PortError::Closed),
-    })
+    }
 }
 
-impl<const SLEEPS: bool> RecvPort for QueueReceiver<SLEEPS> {
+impl<const SLEEPS: bool> Source for Receiver<Carried<SLEEPS>> {
     #[inline]
-    fn drain(
+    fn read(
         &mut self,
-        from: Inbox,
         max: usize,
-        mut on_batch: impl FnMut(&[Message], &[Told]),
-    ) -> Result<usize, PortError> {
-        let Self { queue, replies, buffer } = self;
-        let one_by_one = max == 1 && replies.is_none();
+        buffer: &mut Vec<Message>,
+        on_batch: &mut impl FnMut(&[Message], &[Told]),
+    ) -> Option<usize> {
         // Handed over from where it was received: moved on at once, it would be read before it is all written.
-        let received = if one_by_one { queue.try_recv() } else { Err(TryRecvError::Empty) };
+        let received = if max == 1 { self.try_recv() } else { Err(TryRecvError::Empty) };
         let batch = match &received {
             Ok(Carried(message)) => std::slice::from_ref(message),
-            Err(TryRecvError::Empty) if one_by_one => return Ok(0),
-            Err(TryRecvError::Empty) if fill_buffer(queue, replies.as_ref(), from, max, buffer) => {
-                &buffer[..]
-            }
-            Err(_) => return Err(PortError::Closed),
+            Err(TryRecvError::Empty) if max == 1 => return Some(0),
+            Err(TryRecvError::Empty) if fill_buffer(self, max, buffer) => &buffer[..],
+            Err(_) => return None,
         };
         if !batch.is_empty() {
             on_batch(batch, &[]);
         }
-        Ok(batch.len())
+        Some(batch.len())
     }
 
-    fn wait(&mut self, at_most: Duration) -> Result<(), PortError> {
+    fn wait<'a>(all: impl Iterator<Item = &'a Self>, at_most: Duration) {
         if !SLEEPS {
-            std::thread::yield_now();
-            return Ok(());
+            return std::thread::yield_now();
         }
         let mut select = Select::new();
-        select.recv(&self.queue);
-        if let Some(replies) = &self.replies {
-            select.recv(replies);
+        for queue in all {
+            select.recv(queue);
         }
         // Ready or out of time: either way the next drain looks.
         let _ = select.ready_timeout(at_most);
-        Ok(())
     }
 }
 
@@ -207,33 +170,15 @@ impl<const SLEEPS: bool> RecvPort for QueueReceiver<SLEEPS> {
 #[inline(never)]
 fn fill_buffer<const SLEEPS: bool>(
     queue: &Receiver<Carried<SLEEPS>>,
-    replies: Option<&Receiver<Carried<SLEEPS>>>,
-    from: Inbox,
     max: usize,
     buffer: &mut Vec<Message>,
 ) -> bool {
     buffer.clear();
-    let max = max.min(buffer.capacity());
-    // Replies first: they end what was asked, and there are never more of them than was asked.
-    let mut open = replies.is_some_and(|replies| take(replies, max, buffer));
-    if from == Inbox::All {
-        open |= take(queue, max, buffer);
-    }
-    open || !buffer.is_empty()
-}
-
-/// Fills `buffer` up to `max` messages. Says whether more may come.
-#[inline]
-fn take<const SLEEPS: bool>(
-    queue: &Receiver<Carried<SLEEPS>>,
-    max: usize,
-    buffer: &mut Vec<Message>,
-) -> bool {
     while buffer.len() < max {
         match queue.try_recv() {
             Ok(Carried(message)) => buffer.push(message),
             Err(TryRecvError::Empty) => return true,
-            Err(TryRecvError::Disconnected) => return false,
+            Err(TryRecvError::Disconnected) => return !buffer.is_empty(),
         }
     }
     true

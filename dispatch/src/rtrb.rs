@@ -6,35 +6,37 @@
 //! receiver drains its rings in turn. Slices are copied in and handed over in place, and a slot is free again when its
 //! message is handled. A ring cannot sleep, so the wait strategy `native` yields.
 
-use crate::shared::{Addressees, refuse_competing, refuse_other_intents};
+use crate::shared::{
+    Addressees, Refusals, exactly_one,
+    merged::{Merged, Source},
+};
 use drumpost_core::{
     dispatcher::Threaded,
     message::Message,
-    port::{Inbox, PortError, RecvPort, SendPort, Told},
-    registry::{Promise, RunsOn, TransportEntry},
+    port::{PortError, SendPort, Told},
+    registry::TransportEntry,
     scenario::{Intent, Style},
-    transport::{Endpoint, OpenError, Queues, Transport},
+    transport::{Endpoint, Endpoints, OpenError, Queues, Transport},
     wiring::Wiring,
 };
 use rtrb::{Consumer, Producer, RingBuffer, chunks::ReadChunk};
-
-const NAME: &str = "rtrb";
-const INTENTS: &[Intent] = &[Intent::Command, Intent::Request, Intent::Reply];
 
 /// The transport, as the command line lists it.
 #[must_use]
 pub fn entry() -> TransportEntry {
     TransportEntry {
-        name: NAME,
+        name: "rtrb",
         summary: "wait-free rings in memory, one per sending and receiving instance (crate rtrb)",
-        intents: &[(Style::Message, INTENTS)],
-        runs_on: RunsOn::Threads,
-        promise: Promise::IN_MEMORY,
-        needs_server: false,
-        options: &[],
+        intents: &[(Style::Message, &[Intent::Command, Intent::Request, Intent::Reply])],
         make: |_| Ok(Box::new(Threaded(Rtrb))),
+        ..TransportEntry::IN_MEMORY
     }
 }
+
+const REFUSALS: Refusals = Refusals {
+    intents: "a ring has one reader; use crossbeam, tokio-broadcast or listeners",
+    competing: |instances, service| exactly_one(instances, service, "a ring has one reader"),
+};
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,41 +55,21 @@ pub struct RingSender {
 #[repr(align(128))]
 struct Writer(Producer<Message>);
 
+/// The reading end of one ring.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Reader(Consumer<Message>);
-
-/// Merges the rings one instance reads.
-#[derive(Debug)]
-pub struct RingReceiver {
-    rings: Rings,
-    /// The rings of replies, if they are apart.
-    replies: Option<Rings>,
-}
-
-#[derive(Debug, Default)]
-struct Rings {
-    rings: Vec<Reader>,
-    /// The ring to begin with, so that a busy one does not silence those after it.
-    next: usize,
-}
+pub struct Reader(Consumer<Message>);
 
 impl Transport for Rtrb {
     type Send = RingSender;
-    type Recv = RingReceiver;
+    type Recv = Merged<Reader>;
     const QUEUES: Queues = Queues::Each;
 
-    fn open(&mut self, wiring: &Wiring) -> Result<Vec<Endpoint<RingSender, RingReceiver>>, OpenError> {
-        refuse_other_intents(
-            NAME,
-            wiring,
-            INTENTS,
-            "a ring has one reader; use crossbeam, tokio-broadcast or listeners",
-        )?;
-        refuse_competing(NAME, wiring, "a ring has one reader")?;
+    fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<RingSender, Merged<Reader>>, OpenError> {
+        REFUSALS.check(&entry(), wiring)?;
         let count = usize::from(wiring.instance_count());
         let mut sends: Vec<Vec<RingSender>> = (0..count).map(|_| Vec::new()).collect();
-        let mut heard: Vec<[Rings; 2]> = (0..count).map(|_| Default::default()).collect();
+        let mut heard: Vec<[Vec<Reader>; 2]> = (0..count).map(|_| Default::default()).collect();
         for destination in &wiring.destinations {
             let Some(&service) = destination.receivers.first() else { continue };
             let receivers = wiring.services[service].instances.clone();
@@ -95,7 +77,7 @@ impl Transport for Rtrb {
             for sender in wiring.services[destination.sender].instances.clone() {
                 let rings = receivers.clone().map(|receiver| {
                     let (writer, reader) = RingBuffer::new(wiring.capacity.max(1));
-                    heard[usize::from(receiver)][usize::from(apart)].rings.push(Reader(reader));
+                    heard[usize::from(receiver)][usize::from(apart)].push(Reader(reader));
                     Writer(writer)
                 });
                 let rings = rings.collect();
@@ -103,16 +85,12 @@ impl Transport for Rtrb {
                 sends[usize::from(sender)].push(RingSender { addressees, rings });
             }
         }
-        Ok(sends.into_iter().zip(heard).map(|(sends, heard)| endpoint(sends, heard)).collect())
+        let endpoints = sends.into_iter().zip(heard).map(|(sends, [others, replies])| Endpoint {
+            inbox: Merged::new(wiring, replies, others),
+            sends,
+        });
+        Ok(endpoints.collect())
     }
-}
-
-fn endpoint(sends: Vec<RingSender>, [rings, replies]: [Rings; 2]) -> Endpoint<RingSender, RingReceiver> {
-    if rings.rings.is_empty() {
-        return Endpoint { inbox: None, sends };
-    }
-    let replies = (!replies.rings.is_empty()).then_some(replies);
-    Endpoint { inbox: Some(RingReceiver { rings, replies }), sends }
 }
 
 impl SendPort for RingSender {
@@ -143,64 +121,23 @@ impl RingSender {
     }
 }
 
-impl RecvPort for RingReceiver {
+impl Source for Reader {
+    /// Hands messages over where they lie.
     #[inline]
-    fn drain(
+    fn read(
         &mut self,
-        from: Inbox,
         max: usize,
-        mut on_batch: impl FnMut(&[Message], &[Told]),
-    ) -> Result<usize, PortError> {
-        let taken = match (&mut self.rings.rings[..], &self.replies) {
-            ([Reader(ring)], None) => read(ring, max, &mut on_batch),
-            _ => self.drain_several(from, max, &mut on_batch),
-        };
-        if taken == 0 && self.is_closed() { Err(PortError::Closed) } else { Ok(taken) }
+        _buffer: &mut Vec<Message>,
+        on_batch: &mut impl FnMut(&[Message], &[Told]),
+    ) -> Option<usize> {
+        let Self(ring) = self;
+        let len = read(ring, max, on_batch);
+        // The writer is looked at first: one that is gone has written all it ever will.
+        if len == 0 && ring.is_abandoned() && ring.is_empty() { None } else { Some(len) }
     }
 }
 
-impl RingReceiver {
-    /// Out of line and with a dynamic call, so that a single ring is read in one place, with the reaction made part of it.
-    #[inline(never)]
-    fn drain_several(
-        &mut self,
-        from: Inbox,
-        max: usize,
-        on_batch: &mut dyn FnMut(&[Message], &[Told]),
-    ) -> usize {
-        // Replies first: they end what was asked, and there are never more of them than was asked.
-        let taken = self.replies.as_mut().map_or(0, |replies| replies.drain(max, on_batch));
-        if from == Inbox::Replies { taken } else { taken + self.rings.drain(max - taken, on_batch) }
-    }
-
-    fn is_closed(&self) -> bool {
-        self.rings.is_closed() && self.replies.as_ref().is_none_or(Rings::is_closed)
-    }
-}
-
-impl Rings {
-    fn drain(&mut self, max: usize, mut on_batch: &mut dyn FnMut(&[Message], &[Told])) -> usize {
-        let mut taken = 0;
-        for _ in 0..self.rings.len() {
-            if taken == max {
-                break;
-            }
-            let at = self.next;
-            self.next = if at + 1 == self.rings.len() { 0 } else { at + 1 };
-            let Reader(ring) = &mut self.rings[at];
-            taken += read(ring, max - taken, &mut on_batch);
-        }
-        taken
-    }
-
-    /// Whether nothing is left and nothing more will come. The writers are looked at first: one that is gone has
-    /// written all it ever will.
-    fn is_closed(&self) -> bool {
-        self.rings.iter().all(|Reader(ring)| ring.is_abandoned() && ring.is_empty())
-    }
-}
-
-/// Hands over up to `max` messages of one ring where they lie. In one place: a lane's reaction is then made part of it.
+/// Hands over up to `max` messages of a ring. Calls `on_batch` at a single site, so that the compiler inlines the handler here.
 #[inline]
 fn read(ring: &mut Consumer<Message>, max: usize, on_batch: &mut impl FnMut(&[Message], &[Told])) -> usize {
     let mut several = None;
@@ -237,7 +174,10 @@ fn chunk(ring: &mut Consumer<Message>, max: usize) -> Option<ReadChunk<'_, Messa
 mod tests {
     use super::*;
     use crate::shared::testing::{self, Trial, ask, numbered, numbers, pipe, react_and_ask};
-    use drumpost_core::drive::{Placement, Wait};
+    use drumpost_core::{
+        drive::{Placement, Wait},
+        port::{Inbox, RecvPort},
+    };
 
     #[test]
     fn everything_arrives_once_and_in_order() {

@@ -1,15 +1,17 @@
-//! Code that several transports share: the instance that a message goes to, and the sentences with which transports
-//! refuse intents that they do not support.
+//! Code that several transports share: the instance that a message goes to, the queues of a wiring (`queues`), the merging of
+//! queues into one inbox (`merged`), and the sentences with which transports refuse what they do not support.
 
 use drumpost_core::{
     message::Message,
     port::PortError,
+    registry::TransportEntry,
     scenario::Intent,
     transport::OpenError,
     wiring::{Destination, Wiring},
 };
 use std::ops::Range;
 
+pub(crate) mod merged;
 pub(crate) mod queues;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -76,35 +78,41 @@ fn nobody_asked(to: u16) -> PortError {
     ))
 }
 
-/// Refuses every destination whose intent is not among `honoured`; `why` ends the sentence.
-pub(crate) fn refuse_other_intents(
-    transport: &str,
-    wiring: &Wiring,
-    honoured: &[Intent],
-    why: &str,
-) -> Result<(), OpenError> {
-    match wiring.destinations.iter().find(|destination| !honoured.contains(&destination.intent)) {
-        Some(Destination { intent, name, .. }) => {
-            Err(OpenError::Refused(format!("{transport} cannot carry {intent} `{name}`: {why}")))
-        }
-        None => Ok(()),
-    }
+/// The sentences in which a transport refuses a wiring.
+pub(crate) struct Refusals {
+    /// Why the transport carries no intents but those of its entry, and what to use instead.
+    pub intents: &'static str,
+    /// Says, for so many instances of a service, why they cannot compete for messages that one of them is to handle, and what
+    /// to use instead. [`exactly_one`] does, for a reason.
+    pub competing: fn(usize, &str) -> String,
 }
 
-/// Refuses services whose instances would compete for messages that only one of them may handle. Replies are addressed
-/// to an instance, so nobody competes for them. `why` goes before what to do instead.
-pub(crate) fn refuse_competing(transport: &str, wiring: &Wiring, why: &str) -> Result<(), OpenError> {
-    for destination in wiring.destinations.iter().filter(|destination| destination.intent != Intent::Reply) {
-        let services = destination.receivers.iter().map(|receiver| &wiring.services[*receiver]);
-        if let Some(service) = services.into_iter().find(|service| service.instances.len() > 1) {
-            let Destination { intent, name, .. } = destination;
-            return Err(OpenError::Refused(format!(
-                "{transport} cannot carry {intent} `{name}` to the {} instances of service `{}`, of which exactly one \
-                 is to handle it: {why}; use crossbeam, or one instance",
-                service.instances.len(),
-                service.name
-            )));
+/// Why so many instances of `service` cannot compete, where that would hand a message to one receiver or to all.
+pub(crate) fn exactly_one(instances: usize, service: &str, why: &str) -> String {
+    format!(
+        "the {instances} instances of service `{service}`, of which exactly one is to handle it: {why}; use crossbeam, or \
+         one instance"
+    )
+}
+
+impl Refusals {
+    /// Refuses destinations whose intent is not in the transport's `entry`, and services whose instances would compete.
+    /// Replies are addressed to an instance, so instances do not compete for them.
+    pub(crate) fn check(&self, entry: &TransportEntry, wiring: &Wiring) -> Result<(), OpenError> {
+        let is_carried = |intent| entry.intents.iter().any(|(_, carried)| carried.contains(&intent));
+        let refused = |Destination { intent, name, .. }: &Destination, why: &str| {
+            Err(OpenError::Refused(format!("{} cannot carry {intent} `{name}`{why}", entry.name)))
+        };
+        if let Some(other) = wiring.destinations.iter().find(|destination| !is_carried(destination.intent)) {
+            return refused(other, &format!(": {}", self.intents));
         }
+        for destination in wiring.destinations.iter().filter(|sent| sent.intent != Intent::Reply) {
+            let mut services = destination.receivers.iter().map(|receiver| &wiring.services[*receiver]);
+            if let Some(several) = services.find(|service| service.instances.len() > 1) {
+                let whom = (self.competing)(several.instances.len(), &several.name);
+                return refused(destination, &format!(" to {whom}"));
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -6,14 +6,17 @@
 //! copy. Command, Request and Reply are refused, because every receiver of the channel would get them. A service with
 //! several topics takes from them in turn.
 
-use crate::shared::{buffer, refuse_competing, refuse_other_intents};
+use crate::shared::{
+    Refusals, exactly_one,
+    merged::{Haul, Merged, PolledSource},
+};
 use drumpost_core::{
     dispatcher::Tasked,
     message::Message,
-    port::{AsyncRecvPort, AsyncSendPort, Inbox, PortError, Told},
+    port::{AsyncSendPort, PortError},
     registry::{Delivery, Promise, RunsOn, TransportEntry},
     scenario::{Intent, Style},
-    transport::{AsyncTransport, Endpoint, Endpoints, OpenError, Prepared},
+    transport::{Endpoint, Endpoints, InMemory, OpenError},
     wiring::Wiring,
 };
 use std::task::{Context, Poll};
@@ -23,28 +26,32 @@ use tokio::sync::broadcast::{
 };
 use tokio_util::sync::ReusableBoxFuture;
 
-const NAME: &str = "tokio-broadcast";
-const INTENTS: &[Intent] = &[Intent::Event];
-
 /// The transport, as the command line lists it.
 #[must_use]
 pub fn entry() -> TransportEntry {
     TransportEntry {
-        name: NAME,
+        name: "tokio-broadcast",
         summary: "tokio's broadcast channels, one per topic; a slow subscriber loses the oldest messages (tokio::sync::broadcast)",
-        intents: &[(Style::Event, INTENTS)],
+        intents: &[(Style::Event, &[Intent::Event])],
         runs_on: RunsOn::Tasks,
         promise: Promise { holds_up_senders: false, delivery: Delivery::AtMostOnce, ..Promise::IN_MEMORY },
-        needs_server: false,
-        options: &[],
-        make: |_| Ok(Box::new(Tasked::new(TokioBroadcast::default()))),
+        make: |_| Ok(Box::new(Tasked::new(transport()))),
+        ..TransportEntry::IN_MEMORY
     }
 }
 
+const REFUSALS: Refusals = Refusals {
+    intents: "every receiver of the channel would get it; use tokio-mpsc or crossbeam",
+    competing: |instances, service| exactly_one(instances, service, "each would get a copy"),
+};
+
 /// See the module.
-#[derive(Debug, Default)]
-pub struct TokioBroadcast {
-    prepared: Prepared<TopicSender, TopicReceiver>,
+pub type TokioBroadcast = InMemory<TopicSender, Merged<Topic>>;
+
+/// The transport.
+#[must_use]
+pub fn transport() -> TokioBroadcast {
+    InMemory::new(opened)
 }
 
 /// Publishes to one topic. On cache lines of its own: a task holds several.
@@ -56,25 +63,13 @@ pub struct TopicSender {
     is_heard: bool,
 }
 
-/// Receives what one service subscribes to.
+/// Receives what one service subscribes to of one topic. A receiver that waits is lent to the future that waits, which is
+/// kept from one drain to the next: a drain that is dropped loses neither its wake-up nor a message.
 #[derive(Debug)]
-pub struct TopicReceiver {
-    topics: Vec<Topic>,
-    /// The topic to begin with, so that a busy one does not silence those after it.
-    next: usize,
-    /// Loss that was found after something had been taken; reported by the next drain.
-    lagged: u64,
-    buffer: Vec<Message>,
-}
-
-/// A receiver that waits is lent to the future that waits, which is kept from one drain to the next: a drain
-/// that is dropped loses neither its wake-up nor a message.
-#[derive(Debug)]
-struct Topic {
+pub struct Topic {
     /// `None` while it is lent.
     receiver: Option<Receiver<Message>>,
     waiting: Option<ReusableBoxFuture<'static, Waited>>,
-    closed: bool,
 }
 
 type Waited = (Result<Message, RecvError>, Receiver<Message>);
@@ -83,45 +78,20 @@ async fn next_of(mut receiver: Receiver<Message>) -> Waited {
     (receiver.recv().await, receiver)
 }
 
-impl AsyncTransport for TokioBroadcast {
-    type Send = TopicSender;
-    type Recv = TopicReceiver;
-
-    async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
-        self.prepared.put(opened(wiring)?);
-        Ok(())
-    }
-
-    async fn open(
-        &self,
-        _wiring: &Wiring,
-        instance: u16,
-    ) -> Result<Endpoint<TopicSender, TopicReceiver>, OpenError> {
-        self.prepared.take(instance)
-    }
-}
-
-fn opened(wiring: &Wiring) -> Result<Endpoints<TopicSender, TopicReceiver>, OpenError> {
-    refuse_other_intents(
-        NAME,
-        wiring,
-        INTENTS,
-        "every receiver of the channel would get it; use tokio-mpsc or crossbeam",
-    )?;
-    refuse_competing(NAME, wiring, "each would get a copy")?;
+fn opened(wiring: &Wiring) -> Result<Endpoints<TopicSender, Merged<Topic>>, OpenError> {
+    REFUSALS.check(&entry(), wiring)?;
     let topics: Vec<Sender<Message>> =
         wiring.destinations.iter().map(|_| channel(wiring.capacity.max(1)).0).collect();
     let topic = |id: u16| &topics[usize::from(id)];
     let endpoint = |instance| {
         let service = wiring.service_of(instance);
-        let subscribed = wiring.heard_by(service).map(|heard| Topic::new(topic(heard.id).subscribe()));
-        let topics: Vec<Topic> = subscribed.collect();
+        let subscribed = wiring
+            .heard_by(service)
+            .map(|heard| Topic { receiver: Some(topic(heard.id).subscribe()), waiting: None });
         let sends = wiring
             .sends_of(service)
             .map(|sent| TopicSender { topic: topic(sent.id).clone(), is_heard: !sent.receivers.is_empty() });
-        let inbox = TopicReceiver { topics, next: 0, lagged: 0, buffer: buffer(wiring) };
-        let inbox = (!inbox.topics.is_empty()).then_some(inbox);
-        Endpoint { inbox, sends: sends.collect() }
+        Endpoint { inbox: Merged::new(wiring, vec![], subscribed.collect()), sends: sends.collect() }
     };
     Ok((0..wiring.instance_count()).map(endpoint).collect())
 }
@@ -142,113 +112,73 @@ impl AsyncSendPort for TopicSender {
     }
 }
 
-impl AsyncRecvPort for TopicReceiver {
+impl PolledSource for Topic {
+    const LOSES: bool = true;
+
     #[inline]
-    fn poll_drain(
-        &mut self,
-        context: &mut Context<'_>,
-        _from: Inbox,
-        max: usize,
-        mut on_batch: impl FnMut(&[Message], &[Told]),
-    ) -> Poll<Result<usize, PortError>> {
-        self.take(max.min(self.buffer.capacity()), context);
-        if !self.buffer.is_empty() {
-            on_batch(&self.buffer, &[]);
-            return Poll::Ready(Ok(self.buffer.len()));
-        }
-        match std::mem::take(&mut self.lagged) {
-            0 if self.topics.iter().all(|topic| topic.closed) => Poll::Ready(Err(PortError::Closed)),
-            0 => Poll::Pending,
-            count => Poll::Ready(Err(PortError::Lagged(count))),
+    fn take(&mut self, context: &mut Context<'_>, max: usize, haul: &mut Haul) -> Option<usize> {
+        match &mut self.receiver {
+            Some(receiver) => take(receiver, max, haul),
+            None => self.poll(context, max, haul),
         }
     }
-}
 
-impl TopicReceiver {
-    /// Fills the buffer; if nothing is there, leaves every topic waiting. Takes nothing while a loss is to be reported.
-    #[inline]
-    fn take(&mut self, max: usize, context: &mut Context<'_>) {
-        self.buffer.clear();
-        for _ in 0..self.topics.len() {
-            if self.buffer.len() == max || self.lagged > 0 {
-                return;
-            }
-            let at = self.next;
-            self.next = if at + 1 == self.topics.len() { 0 } else { at + 1 };
-            self.lagged += self.topics[at].take(max, &mut self.buffer, context);
-        }
-        for topic in &mut self.topics {
-            if !self.buffer.is_empty() || self.lagged > 0 {
-                return;
-            }
-            self.lagged += topic.wait(max, &mut self.buffer, context);
-        }
-    }
-}
-
-impl Topic {
-    fn new(receiver: Receiver<Message>) -> Self {
-        Self { receiver: Some(receiver), waiting: None, closed: false }
-    }
-
-    /// Takes what is there and says how many messages were lost.
-    #[inline]
-    fn take(&mut self, max: usize, buffer: &mut Vec<Message>, context: &mut Context<'_>) -> u64 {
-        if self.receiver.is_none() {
-            return self.poll(max, buffer, context);
-        }
-        let Some(receiver) = &mut self.receiver else { return 0 };
-        while buffer.len() < max {
-            match receiver.try_recv() {
-                Ok(message) => buffer.push(message),
-                Err(TryRecvError::Empty) => return 0,
-                Err(TryRecvError::Lagged(count)) => return count,
-                Err(TryRecvError::Closed) => {
-                    self.closed = true;
-                    return 0;
-                }
-            }
-        }
-        0
-    }
-
-    /// Leaves the waker with the channel. What has come meanwhile is taken.
-    fn wait(&mut self, max: usize, buffer: &mut Vec<Message>, context: &mut Context<'_>) -> u64 {
-        let Some(receiver) = self.receiver.take_if(|_| !self.closed) else { return 0 };
+    fn take_or_wait(&mut self, context: &mut Context<'_>, max: usize, haul: &mut Haul) -> Option<usize> {
+        let Some(receiver) = self.receiver.take() else { return Some(0) };
         match &mut self.waiting {
             Some(waiting) => waiting.set(next_of(receiver)),
             none => *none = Some(ReusableBoxFuture::new(next_of(receiver))),
         }
-        self.poll(max, buffer, context)
+        self.poll(context, max, haul)
     }
+}
 
+impl Topic {
     /// Polls the future that waits; when it is done, gets the receiver back and takes what else is there.
-    fn poll(&mut self, max: usize, buffer: &mut Vec<Message>, context: &mut Context<'_>) -> u64 {
-        let Some(Poll::Ready((received, receiver))) =
-            self.waiting.as_mut().map(|waiting| waiting.poll(context))
-        else {
-            return 0;
-        };
-        self.receiver = Some(receiver);
+    fn poll(&mut self, context: &mut Context<'_>, max: usize, haul: &mut Haul) -> Option<usize> {
+        let polled = self.waiting.as_mut().map(|waiting| waiting.poll(context));
+        let Some(Poll::Ready((received, receiver))) = polled else { return Some(0) };
+        let receiver = self.receiver.insert(receiver);
         match received {
             Ok(message) => {
-                buffer.push(message);
-                self.take(max, buffer, context)
+                haul.messages.push(message);
+                Some(1 + take(receiver, max - 1, haul).unwrap_or(0))
             }
-            Err(RecvError::Lagged(count)) => count,
-            Err(RecvError::Closed) => {
-                self.closed = true;
-                0
+            Err(RecvError::Lagged(count)) => {
+                haul.lost += count;
+                Some(0)
             }
+            Err(RecvError::Closed) => None,
         }
     }
+}
+
+/// Takes messages that are there, until some were lost.
+#[inline]
+fn take(receiver: &mut Receiver<Message>, max: usize, haul: &mut Haul) -> Option<usize> {
+    for taken in 0..max {
+        match receiver.try_recv() {
+            Ok(message) => haul.messages.push(message),
+            Err(TryRecvError::Closed) if taken == 0 => return None,
+            Err(TryRecvError::Lagged(count)) => {
+                haul.lost += count;
+                return Some(taken);
+            }
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return Some(taken),
+        }
+    }
+    Some(max)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::shared::testing::{Trial, ask, block_on, drain, fan_out, numbered, pipe, two_topics, woken};
-    use drumpost_core::{drive::Placement, outcome::Ending};
+    use drumpost_core::{
+        drive::Placement,
+        outcome::Ending,
+        port::{AsyncRecvPort, Inbox, Told},
+    };
     use std::time::Duration;
 
     const PLACEMENTS: [Placement; 3] = [Placement::Each, Placement::Threads(1), Placement::Threads(2)];
@@ -260,7 +190,7 @@ mod tests {
     fn opened(
         trial: &Trial,
         scenario: drumpost_core::scenario::Scenario,
-    ) -> (Vec<TopicSender>, TopicReceiver) {
+    ) -> (Vec<TopicSender>, Merged<Topic>) {
         let [source, sink]: [_; 2] = super::opened(&trial.wiring(&scenario)).unwrap().try_into().unwrap();
         (source.sends, sink.inbox.unwrap())
     }
@@ -270,19 +200,18 @@ mod tests {
         for placement in PLACEMENTS {
             for (batch, in_flight) in [(64, 64), (1, 64), (7, 16), (1, 1)] {
                 let trial = Trial { placement, batch, in_flight, ..events() };
-                trial.run(Tasked::new(TokioBroadcast::default()), pipe(false));
-                trial.run(Tasked::new(TokioBroadcast::default()), two_topics());
+                trial.run(Tasked::new(transport()), pipe(false));
+                trial.run(Tasked::new(transport()), two_topics());
             }
         }
-        Trial { instances: &[("source", 3)], ..events() }
-            .run(Tasked::new(TokioBroadcast::default()), pipe(false));
+        Trial { instances: &[("source", 3)], ..events() }.run(Tasked::new(transport()), pipe(false));
     }
 
     #[test]
     fn every_subscriber_gets_a_copy() {
         for placement in PLACEMENTS {
             let trial = Trial { placement, count: 1_000, ..events() };
-            assert_eq!(trial.run(Tasked::new(TokioBroadcast::default()), fan_out()).audit.delivered, 3_000);
+            assert_eq!(trial.run(Tasked::new(transport()), fan_out()).audit.delivered, 3_000);
         }
     }
 
@@ -291,7 +220,7 @@ mod tests {
         for placement in PLACEMENTS {
             let flow_timeout = Duration::from_millis(20);
             let trial = Trial { placement, capacity: 4, count: 300, flow_timeout, ..events() };
-            let outcome = trial.try_run(Tasked::new(TokioBroadcast::default()), pipe(true)).unwrap();
+            let outcome = trial.try_run(Tasked::new(transport()), pipe(true)).unwrap();
             let audit = outcome.audit;
             assert_eq!(outcome.ending, Ending::Completed);
             assert_eq!((outcome.started, audit.sent, outcome.drain_timed_out), (300, 300, false));
@@ -366,7 +295,7 @@ mod tests {
     #[test]
     fn a_panicking_handler_ends_the_run() {
         for placement in PLACEMENTS {
-            let failure = Trial { placement, ..events() }.failure(Tasked::new(TokioBroadcast::default()));
+            let failure = Trial { placement, ..events() }.failure(Tasked::new(transport()));
             assert!(failure.contains("number 1000 is too much"), "{failure}");
         }
     }
@@ -375,12 +304,12 @@ mod tests {
     fn what_is_refused_names_the_intent() {
         let trial = Trial { instances: &[("sink", 2)], ..events() };
         assert_eq!(
-            trial.refusal(Tasked::new(TokioBroadcast::default()), pipe(false)),
+            trial.refusal(Tasked::new(transport()), pipe(false)),
             "tokio-broadcast cannot carry Event `source.done` to the 2 instances of service `sink`, of which exactly one \
              is to handle it: each would get a copy; use crossbeam, or one instance"
         );
         assert_eq!(
-            Trial::default().refusal(Tasked::new(TokioBroadcast::default()), ask()),
+            Trial::default().refusal(Tasked::new(transport()), ask()),
             "tokio-broadcast cannot carry Request `server.ask`: every receiver of the channel would get it; use tokio-mpsc or \
              crossbeam"
         );

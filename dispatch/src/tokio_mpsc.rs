@@ -6,45 +6,48 @@
 //! Event: refused, because a channel has no subscribers. A full channel blocks the sender.
 
 use crate::shared::{
-    Addressees,
-    queues::{Targets, endpoints, put_all},
-    refuse_competing, refuse_other_intents,
+    Addressees, Refusals, exactly_one,
+    merged::{Haul, Merged, PolledSource},
+    queues::{endpoints, put_all},
 };
 use drumpost_core::{
     dispatcher::Tasked,
     message::Message,
-    port::{AsyncRecvPort, AsyncSendPort, Inbox, PortError, Told},
-    registry::{Promise, RunsOn, TransportEntry},
+    port::{AsyncSendPort, PortError},
+    registry::{RunsOn, TransportEntry},
     scenario::{Intent, Style},
-    transport::{AsyncTransport, Endpoint, Endpoints, OpenError, Prepared},
+    transport::{Endpoints, InMemory, OpenError},
     wiring::Wiring,
 };
 use std::task::{Context, Poll, ready};
 use tokio::sync::mpsc::{Receiver, Sender, channel, error::TrySendError};
 use tokio_util::sync::PollSender;
 
-const NAME: &str = "tokio-mpsc";
-const INTENTS: &[Intent] = &[Intent::Command, Intent::Request, Intent::Reply];
-
 /// The transport, as the command line lists it.
 #[must_use]
 pub fn entry() -> TransportEntry {
     TransportEntry {
-        name: NAME,
+        name: "tokio-mpsc",
         summary: "tokio's bounded channels, one per receiving instance (tokio::sync::mpsc)",
-        intents: &[(Style::Message, INTENTS)],
+        intents: &[(Style::Message, &[Intent::Command, Intent::Request, Intent::Reply])],
         runs_on: RunsOn::Tasks,
-        promise: Promise::IN_MEMORY,
-        needs_server: false,
-        options: &[],
-        make: |_| Ok(Box::new(Tasked::new(TokioMpsc::default()))),
+        make: |_| Ok(Box::new(Tasked::new(transport()))),
+        ..TransportEntry::IN_MEMORY
     }
 }
 
+const REFUSALS: Refusals = Refusals {
+    intents: "a channel has one receiver; use tokio-broadcast, crossbeam or listeners",
+    competing: |instances, service| exactly_one(instances, service, "a channel has one receiver"),
+};
+
 /// See the module.
-#[derive(Debug, Default)]
-pub struct TokioMpsc {
-    prepared: Prepared<ChannelSender, ChannelReceiver>,
+pub type TokioMpsc = InMemory<ChannelSender, Merged<Receiver<Message>>>;
+
+/// The transport.
+#[must_use]
+pub fn transport() -> TokioMpsc {
+    InMemory::new(open)
 }
 
 /// Sends to one destination. On cache lines of its own: a task holds several.
@@ -60,49 +63,14 @@ pub struct ChannelSender {
     waiting: Option<(usize, PollSender<Message>)>,
 }
 
-/// Receives from an instance's channel, or from two if replies are apart.
-#[derive(Debug)]
-pub struct ChannelReceiver {
-    channel: Receiver<Message>,
-    /// The channel of replies, if they are apart.
-    replies: Option<Receiver<Message>>,
-    buffer: Vec<Message>,
-}
-
-impl AsyncTransport for TokioMpsc {
-    type Send = ChannelSender;
-    type Recv = ChannelReceiver;
-
-    async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
-        refuse_other_intents(
-            NAME,
-            wiring,
-            INTENTS,
-            "a channel has one receiver; use tokio-broadcast, crossbeam or listeners",
-        )?;
-        refuse_competing(NAME, wiring, "a channel has one receiver")?;
-        self.prepared.put(open(wiring));
-        Ok(())
-    }
-
-    async fn open(
-        &self,
-        _wiring: &Wiring,
-        instance: u16,
-    ) -> Result<Endpoint<ChannelSender, ChannelReceiver>, OpenError> {
-        self.prepared.take(instance)
-    }
-}
-
-fn open(wiring: &Wiring) -> Endpoints<ChannelSender, ChannelReceiver> {
-    let sender = |Targets { who_asked, queues }| ChannelSender {
+fn open(wiring: &Wiring) -> Result<Endpoints<ChannelSender, Merged<Receiver<Message>>>, OpenError> {
+    REFUSALS.check(&entry(), wiring)?;
+    Ok(endpoints(wiring, channel, Option::take, |who_asked, channels| ChannelSender {
         addressees: who_asked.unwrap_or_default(),
-        channels: queues,
+        channels,
         full: 0,
         waiting: None,
-    };
-    let receiver = |channel, replies, buffer| ChannelReceiver { channel, replies, buffer };
-    endpoints(wiring, channel, Option::take, sender, receiver)
+    }))
 }
 
 impl AsyncSendPort for ChannelSender {
@@ -165,41 +133,12 @@ fn fill_one(channel: &Sender<Message>, message: &Message) -> Result<usize, PortE
     Ok(1)
 }
 
-impl AsyncRecvPort for ChannelReceiver {
-    #[inline]
-    fn poll_drain(
-        &mut self,
-        context: &mut Context<'_>,
-        from: Inbox,
-        max: usize,
-        mut on_batch: impl FnMut(&[Message], &[Told]),
-    ) -> Poll<Result<usize, PortError>> {
-        self.buffer.clear();
-        let polled = self.poll(from, max, context);
-        if let Poll::Ready(Ok(_)) = polled {
-            on_batch(&self.buffer, &[]);
-        }
-        polled
-    }
-}
-
-impl ChannelReceiver {
-    /// Fills the buffer. Replies first: they end what was asked, and there are never more of them than was asked.
-    #[inline]
-    fn poll(&mut self, from: Inbox, max: usize, context: &mut Context<'_>) -> Poll<Result<usize, PortError>> {
-        let Some(replies) = &mut self.replies else {
-            let polled = self.channel.poll_recv_many(context, &mut self.buffer, max);
-            return polled.map(|received| if received == 0 { Err(PortError::Closed) } else { Ok(received) });
-        };
-        let mut open = replies.poll_recv_many(context, &mut self.buffer, max).is_pending();
-        if self.buffer.len() < max && from == Inbox::All {
-            let left = max - self.buffer.len();
-            open |= self.channel.poll_recv_many(context, &mut self.buffer, left).is_pending();
-        }
-        match self.buffer.len() {
-            0 if open => Poll::Pending,
-            0 => Poll::Ready(Err(PortError::Closed)),
-            len => Poll::Ready(Ok(len)),
+impl PolledSource for Receiver<Message> {
+    #[inline(always)]
+    fn take(&mut self, context: &mut Context<'_>, max: usize, haul: &mut Haul) -> Option<usize> {
+        match self.poll_recv_many(context, &mut haul.messages, max) {
+            Poll::Pending => Some(0),
+            Poll::Ready(received) => Some(received).filter(|received| *received > 0),
         }
     }
 }
@@ -218,8 +157,7 @@ mod tests {
     #[test]
     fn a_flow_that_ends_where_it_starts_makes_room_for_the_next() {
         for (batch, in_flight) in [(1, 1), (1, 4), (64, 64)] {
-            Trial { batch, in_flight, ..Trial::default() }
-                .run(Tasked::new(TokioMpsc::default()), half_a_pipe());
+            Trial { batch, in_flight, ..Trial::default() }.run(Tasked::new(transport()), half_a_pipe());
         }
     }
 
@@ -228,11 +166,11 @@ mod tests {
         for placement in PLACEMENTS {
             for (batch, in_flight) in [(64, 64), (1, 64), (7, 16), (64, 1)] {
                 Trial { placement, batch, in_flight, ..Trial::default() }
-                    .run(Tasked::new(TokioMpsc::default()), pipe(false));
+                    .run(Tasked::new(transport()), pipe(false));
             }
         }
         let trial = Trial { instances: &[("source", 3)], capacity: 16, ..Trial::default() };
-        trial.run(Tasked::new(TokioMpsc::default()), pipe(false));
+        trial.run(Tasked::new(transport()), pipe(false));
     }
 
     #[test]
@@ -240,14 +178,14 @@ mod tests {
         // With each sample the monitor rings every lane, which would hide a wake-up that was missed.
         let sample_every = Duration::from_secs(8);
         let trial = Trial { in_flight: 1, batch: 1, count: 100_000, sample_every, ..Trial::default() };
-        let outcome = trial.run(Tasked::new(TokioMpsc::default()), pipe(false));
+        let outcome = trial.run(Tasked::new(transport()), pipe(false));
         assert!(outcome.elapsed_ns < 6_000_000_000, "{} ns", outcome.elapsed_ns);
     }
 
     #[test]
     fn a_load_begins_when_it_is_to_and_not_with_the_first_sample() {
         let trial = Trial { count: 100, ..Trial::default() };
-        let elapsed_ns = (0..3).map(|_| trial.run(Tasked::new(TokioMpsc::default()), pipe(false)).elapsed_ns);
+        let elapsed_ns = (0..3).map(|_| trial.run(Tasked::new(transport()), pipe(false)).elapsed_ns);
         assert!(elapsed_ns.min() < Some(90_000_000));
     }
 
@@ -255,14 +193,14 @@ mod tests {
     fn a_full_channel_holds_the_sender_up() {
         for placement in PLACEMENTS {
             let trial = Trial { placement, capacity: 4, count: 500, ..Trial::default() };
-            assert!(trial.run(Tasked::new(TokioMpsc::default()), pipe(true)).blocked_ns > 0);
+            assert!(trial.run(Tasked::new(transport()), pipe(true)).blocked_ns > 0);
         }
     }
 
     #[test]
     fn a_window_that_stands_is_written_off() {
         for placement in PLACEMENTS {
-            Trial { placement, ..Trial::default() }.stuck(Tasked::new(TokioMpsc::default()));
+            Trial { placement, ..Trial::default() }.stuck(Tasked::new(transport()));
         }
     }
 
@@ -272,7 +210,7 @@ mod tests {
             for await_replies in [false, true] {
                 let instances = &[("source", 2)];
                 let trial = Trial { placement, instances, await_replies, count: 5_000, ..Trial::default() };
-                trial.run(Tasked::new(TokioMpsc::default()), ask());
+                trial.run(Tasked::new(transport()), ask());
             }
         }
     }
@@ -282,7 +220,7 @@ mod tests {
         for placement in PLACEMENTS {
             for await_replies in [false, true] {
                 let trial = Trial { placement, await_replies, count: 5_000, ..Trial::default() };
-                trial.run(Tasked::new(TokioMpsc::default()), react_and_ask());
+                trial.run(Tasked::new(transport()), react_and_ask());
             }
         }
     }
@@ -290,7 +228,7 @@ mod tests {
     #[test]
     fn a_panicking_handler_ends_the_run() {
         for placement in PLACEMENTS {
-            let failure = Trial { placement, ..Trial::default() }.failure(Tasked::new(TokioMpsc::default()));
+            let failure = Trial { placement, ..Trial::default() }.failure(Tasked::new(transport()));
             assert!(failure.contains("number 1000 is too much"), "{failure}");
         }
     }
@@ -299,13 +237,13 @@ mod tests {
     fn what_is_refused_names_the_intent() {
         let trial = Trial { instances: &[("server", 3)], ..Trial::default() };
         assert_eq!(
-            trial.refusal(Tasked::new(TokioMpsc::default()), ask()),
+            trial.refusal(Tasked::new(transport()), ask()),
             "tokio-mpsc cannot carry Request `server.ask` to the 3 instances of service `server`, of which exactly one \
              is to handle it: a channel has one receiver; use crossbeam, or one instance"
         );
         let trial = Trial { style: Style::Event, ..Trial::default() };
         assert_eq!(
-            trial.refusal(Tasked::new(TokioMpsc::default()), pipe(false)),
+            trial.refusal(Tasked::new(transport()), pipe(false)),
             "tokio-mpsc cannot carry Event `source.done`: a channel has one receiver; use tokio-broadcast, crossbeam or \
              listeners"
         );
@@ -315,7 +253,7 @@ mod tests {
     fn a_side_that_is_gone_closes_the_other() {
         block_on(async {
             let wiring = Trial::default().wiring(&pipe(false));
-            let [mut source, mut sink]: [_; 2] = open(&wiring).try_into().unwrap();
+            let [mut source, mut sink]: [_; 2] = open(&wiring).unwrap().try_into().unwrap();
             let inbox = sink.inbox.as_mut().unwrap();
             assert_eq!(source.sends[0].offer(&numbered(0, 3)), Ok(3));
             drop(source);
@@ -323,7 +261,7 @@ mod tests {
             assert_eq!(drain(inbox, 2, &mut seen).await, Ok(2));
             assert_eq!(drain(inbox, 2, &mut seen).await, Ok(1), "the rest is not lost");
             assert_eq!((drain(inbox, 2, &mut seen).await, seen), (Err(PortError::Closed), vec![0, 1, 2]));
-            let [mut source, sink]: [_; 2] = open(&wiring).try_into().unwrap();
+            let [mut source, sink]: [_; 2] = open(&wiring).unwrap().try_into().unwrap();
             drop(sink);
             assert_eq!(source.sends[0].offer(&numbered(0, 3)), Err(PortError::Closed));
             assert_eq!(room(&mut source.sends[0]).await, Err(PortError::Closed));
@@ -334,7 +272,7 @@ mod tests {
     fn room_ends_the_wait_for_it() {
         block_on(async {
             let wiring = Trial { capacity: 4, ..Trial::default() }.wiring(&pipe(false));
-            let [mut source, mut sink]: [_; 2] = open(&wiring).try_into().unwrap();
+            let [mut source, mut sink]: [_; 2] = open(&wiring).unwrap().try_into().unwrap();
             assert_eq!(source.sends[0].offer(&numbered(0, 9)), Ok(4));
             assert_eq!(source.sends[0].offer(&numbered(4, 5)), Ok(0));
             let reader = tokio::spawn(async move {

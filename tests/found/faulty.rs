@@ -12,7 +12,7 @@ use drumpost_core::{
     transport::{AsyncTransport, Endpoint, Endpoints, OpenError, Transport},
     wiring::Wiring,
 };
-use drumpost_dispatch::{rtrb::Rtrb, tokio_mpsc::TokioMpsc};
+use drumpost_dispatch::{rtrb::Rtrb, tokio_mpsc};
 use std::{
     future::pending,
     sync::atomic::{AtomicU32, Ordering},
@@ -43,7 +43,7 @@ pub(crate) fn registry() -> Registry {
         Ok(Box::new(Threaded(Faulty { inner: Rtrb, fault: Fault::of(options) })))
     });
     let tasks = entry("taskless", RunsOn::Tasks, |options| {
-        Ok(Box::new(Tasked::new(Faulty { inner: TokioMpsc::default(), fault: Fault::of(options) })))
+        Ok(Box::new(Tasked::new(Faulty { inner: tokio_mpsc::transport(), fault: Fault::of(options) })))
     });
     let unreachable = TransportEntry { needs_server: true, name: "far-away", ..threads.clone() };
     registry.transports.extend([threads, tasks, unreachable]);

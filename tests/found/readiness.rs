@@ -23,7 +23,7 @@ use drumpost_core::{
     transport::{AsyncTransport, Endpoint, Endpoints, OpenError, Transport},
     wiring::{Wiring, WiringSettings},
 };
-use drumpost_dispatch::{rtrb::Rtrb, tokio_mpsc::TokioMpsc};
+use drumpost_dispatch::{rtrb::Rtrb, tokio_mpsc};
 use drumpost_workloads::{ArrivalSpec, KeySpec, PayloadSpec, Rate, WorkloadSpec};
 use std::{
     cell::RefCell,
@@ -261,7 +261,7 @@ fn opening_a_transport_is_no_part_of_the_load() {
         let slow = Slow { inner: Rtrb, watch: watch.clone(), opening: Watch::step };
         watch.assert_time_began_after_the_step(&ran(&mut Threaded(slow), placement));
         let watch = Watch::start();
-        let slow = Slow { inner: TokioMpsc::default(), watch: watch.clone(), opening: Watch::step };
+        let slow = Slow { inner: tokio_mpsc::transport(), watch: watch.clone(), opening: Watch::step };
         watch.assert_time_began_after_the_step(&ran(&mut Tasked::new(slow), placement));
     }
 }
@@ -276,7 +276,7 @@ fn making_the_lanes_is_no_part_of_the_load() {
         watch.assert_time_began_after_the_step(&ran(&mut Threaded(transport), placement));
         let watch = Watch::start();
         MAKING.set(Some(watch.clone()));
-        let transport = Slow { inner: TokioMpsc::default(), watch: watch.clone(), opening: quiet };
+        let transport = Slow { inner: tokio_mpsc::transport(), watch: watch.clone(), opening: quiet };
         watch.assert_time_began_after_the_step(&ran(&mut Tasked::new(transport), placement));
     }
     MAKING.set(None);
@@ -290,7 +290,7 @@ fn a_task_that_has_not_begun_is_waited_for() {
         drop(tokio::spawn(async move { watch.step() }));
     };
     let watch = Watch::start();
-    let transport = Slow { inner: TokioMpsc::default(), watch: watch.clone(), opening: occupies };
+    let transport = Slow { inner: tokio_mpsc::transport(), watch: watch.clone(), opening: occupies };
     watch.assert_time_began_after_the_step(&ran(&mut Tasked::new(transport), Placement::Threads(1)));
 }
 

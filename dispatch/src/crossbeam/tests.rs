@@ -7,6 +7,8 @@ use crate::shared::testing::{
 use drumpost_core::{
     clock::{Clock, Now},
     drive::{Placement, Wait},
+    port::{Inbox, RecvPort},
+    scenario::Style,
 };
 
 #[test]

@@ -1,7 +1,7 @@
 //! Queues in memory for a wiring: one for each receiving service, shared by its instances, and one for the replies to each
 //! instance where they need one of their own.
 
-use super::{Addressees, buffer};
+use super::{Addressees, merged::Merged};
 use drumpost_core::{
     message::Message,
     port::PortError,
@@ -38,54 +38,40 @@ impl<T, R> Queues<T, R> {
     }
 }
 
-/// The queues to which a send port sends.
-#[derive(Debug)]
-pub(crate) struct Targets<T> {
-    /// Which of the queues a reply goes to. `None`: every message goes to each of them.
-    pub who_asked: Option<Addressees>,
-    pub queues: Vec<T>,
-}
-
-/// Makes all queues of a wiring, by `make` for a capacity, and the endpoints over them, by `sender` and by `receiver`,
-/// which gets the queue of replies beside the other where they are apart. `share` hands the receiving end of a queue out that
-/// several instances may share.
-pub(crate) fn endpoints<T: Clone, R, S, I>(
+/// Makes all queues of a wiring, by `make` for a capacity, and the endpoints over them. `share` hands the receiving end of a
+/// queue out that several instances may share. `sender` makes a send port of the queues to which it sends: a message goes to
+/// the queue that the addressees say, or to each of them if there are no addressees.
+pub(crate) fn endpoints<T: Clone, R, S>(
     wiring: &Wiring,
     make: impl Fn(usize) -> (T, R),
     share: fn(&mut Option<R>) -> Option<R>,
-    sender: impl Fn(Targets<T>) -> S,
-    receiver: impl Fn(R, Option<R>, Vec<Message>) -> I,
-) -> Endpoints<S, I> {
+    sender: impl Fn(Option<Addressees>, Vec<T>) -> S,
+) -> Endpoints<S, Merged<R>> {
     let queues = (0..wiring.services.len()).map(|service| Queues::new(wiring, service, &make));
     let mut queues: Vec<Queues<T, R>> = queues.collect();
-    let targets = |destination: &Destination, queues: &[Queues<T, R>]| {
-        let mut all = Targets { who_asked: None, queues: Vec::new() };
+    let send_port = |destination: &Destination, queues: &[Queues<T, R>]| {
+        let (mut who_asked, mut targets) = (None, Vec::new());
         for service in &destination.receivers {
             let Queues { shared, replies } = &queues[*service];
             if destination.intent == Intent::Reply && !replies.is_empty() {
                 let instances = wiring.services[*service].instances.clone();
-                all.who_asked = Some(Addressees::new(destination, instances));
-                all.queues.extend(replies.iter().map(|(to, _)| to.clone()));
+                who_asked = Some(Addressees::new(destination, instances));
+                targets.extend(replies.iter().map(|(to, _)| to.clone()));
             } else {
-                all.queues.extend(shared.as_ref().map(|(to, _)| to.clone()));
+                targets.extend(shared.as_ref().map(|(to, _)| to.clone()));
             }
         }
-        all
+        sender(who_asked, targets)
     };
     let mut all = Vec::with_capacity(usize::from(wiring.instance_count()));
     for (service, wired) in wiring.services.iter().enumerate() {
         for member in 0..wired.instances.len() {
-            let sends =
-                wiring.sends_of(service).map(|sent| sender(targets(sent, &queues))).collect::<Vec<_>>();
+            let sends = wiring.sends_of(service).map(|sent| send_port(sent, &queues)).collect();
             let Queues { shared, replies } = &mut queues[service];
-            let replies = replies.get_mut(member).and_then(|(_, from)| from.take());
-            let shared = shared.as_mut().and_then(|(_, from)| share(from));
-            let (from, replies) = match shared {
-                Some(shared) => (Some(shared), replies),
-                None => (replies, None),
-            };
-            let inbox = from.map(|from| receiver(from, replies, buffer(wiring)));
-            all.push(Endpoint { inbox, sends });
+            let replies: Vec<R> =
+                replies.get_mut(member).and_then(|(_, from)| from.take()).into_iter().collect();
+            let shared: Vec<R> = shared.as_mut().and_then(|(_, from)| share(from)).into_iter().collect();
+            all.push(Endpoint { inbox: Merged::new(wiring, replies, shared), sends });
         }
     }
     all
