@@ -5,14 +5,16 @@
 //! slow listener blocks its publisher. Everything runs on one thread, because two publishers that call the same
 //! listener at once would need a lock.
 
+use crate::shared::Refusals;
 use drumpost_core::{
     blame::Act,
     clock::{Clock, Now},
     dispatcher::{Dispatcher, OnThread, lead_ns, run_on_threads},
     drive::{
+        Round, Step,
         awake::Awake,
         slack::Slack,
-        threads::{NAP, sleep},
+        threads::{stop_awake, wait_for_due},
     },
     lane::{Lane, Next},
     message::Message,
@@ -37,11 +39,20 @@ pub fn entry() -> TransportEntry {
         intents: &[(Style::Event, &[Intent::Event])],
         runs_on: RunsOn::Inline,
         promise: Promise { holds_up_senders: false, ..Promise::IN_MEMORY },
-        needs_server: false,
-        options: &[],
         make: |_| Ok(Box::new(Listeners)),
+        ..TransportEntry::IN_MEMORY
     }
 }
+
+const REFUSALS: Refusals = Refusals {
+    intents: "a publisher does not address a receiver, so only Event can be carried; use the event style",
+    competing: |instances, service| {
+        format!(
+            "{instances} instances of `{service}`: every callback is called, so instances would not compete; use one \
+             instance"
+        )
+    },
+};
 
 /// The dispatcher; it holds nothing between trials.
 #[derive(Clone, Copy, Debug)]
@@ -73,25 +84,7 @@ impl Dispatcher for Listeners {
 type Attached = Vec<Vec<Vec<usize>>>;
 
 fn attach(wiring: &Wiring) -> Result<Attached, OpenError> {
-    if let Some(other) = wiring.destinations.iter().find(|destination| destination.intent != Intent::Event) {
-        return Err(OpenError::Refused(format!(
-            "listeners cannot carry {} `{}`: a publisher does not address a receiver, so only Event can be carried; use \
-             the event style",
-            other.intent, other.name
-        )));
-    }
-    for destination in &wiring.destinations {
-        let mut subscribers = destination.receivers.iter().map(|receiver| &wiring.services[*receiver]);
-        if let Some(several) = subscribers.find(|service| service.instances.len() > 1) {
-            return Err(OpenError::Refused(format!(
-                "listeners cannot carry Event `{}` to {} instances of `{}`: every callback is called, so instances would \
-                 not compete; use one instance",
-                destination.name,
-                several.instances.len(),
-                several.name
-            )));
-        }
-    }
+    REFUSALS.check(&entry(), wiring)?;
     let heard = |lane: u16| {
         let sends = wiring.sends_of(wiring.service_of(lane));
         let listeners = |receivers: &[usize]| {
@@ -116,7 +109,7 @@ struct Hall {
 }
 
 impl Hall {
-    /// Does the next thing lane `at` wants. Says until when there is nothing to do, or `None` if something was done.
+    /// Does what lane `at` wants next.
     fn step(&mut self, at: usize, clock: &Clock) -> Step {
         match self.lanes[at].next(clock) {
             Next::Send { port, batch } => {
@@ -143,30 +136,6 @@ impl Hall {
         while self.lanes[at].has_pending() && self.step(at, clock) == Step::Moved {}
         self.lanes[at].end_turn();
     }
-
-    /// Sleeps until shortly before a due time. A sleep is part of a load's waiting only if the load waits for a due time.
-    fn sleep(&mut self, left: Duration) {
-        self.awake.stops();
-        let cpu_ns = sleep(NAP.min(left));
-        if self.sources.iter().any(|source| self.lanes[*source].waits_for_due()) {
-            self.wait_awake(|_| cpu_ns);
-        }
-    }
-
-    /// Has a source note how long its load waited awake.
-    fn wait_awake(&mut self, how_long: impl FnOnce(&mut Awake) -> u64) {
-        let for_ns = how_long(&mut self.awake);
-        if let Some(source) = self.sources.first() {
-            self.lanes[*source].waited_awake(for_ns);
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    Moved,
-    Idle { until_ns: u64 },
-    Done,
 }
 
 impl OnThread for Hall {
@@ -181,36 +150,25 @@ impl OnThread for Hall {
                 let now_ns = clock.now_ns();
                 self.lanes.iter_mut().for_each(|lane| lane.idle(now_ns));
             }
-            let (mut moved, mut done, mut earliest_ns) = (false, true, u64::MAX);
+            let mut round = Round::default();
             for source in 0..self.sources.len() {
                 let at = self.sources[source];
                 let step = self.step(at, clock);
                 if !self.lanes[at].has_pending() {
                     self.lanes[at].end_turn();
                 }
-                match step {
-                    Step::Moved => (moved, done) = (true, false),
-                    Step::Idle { until_ns } => (earliest_ns, done) = (earliest_ns.min(until_ns), false),
-                    Step::Done => {}
-                }
+                round.note(step);
             }
-            if done {
+            if round.done {
                 return Ok(());
             }
-            if moved && self.awake.is_on() {
-                let now_ns = self.lanes.iter().map(Lane::now_ns).max().unwrap_or(0);
-                self.wait_awake(|awake| awake.ends(now_ns));
+            if round.moved && self.awake.is_on() {
+                stop_awake(self.lanes.iter_mut(), &mut self.awake);
             }
-            if !moved && earliest_ns > 0 {
+            if !round.moved && round.until_ns > 0 {
                 let now_ns = clock.now_ns();
                 self.lanes.iter_mut().for_each(|lane| lane.idle(now_ns));
-                match Slack::before(earliest_ns, now_ns) {
-                    Some(left) => self.sleep(left),
-                    None => {
-                        std::hint::spin_loop();
-                        self.wait_awake(|awake| awake.goes_on(now_ns));
-                    }
-                }
+                wait_for_due(self.lanes.iter_mut(), &mut self.awake, now_ns, round.until_ns, || false);
             }
         }
     }
@@ -227,12 +185,27 @@ impl OnThread for Hall {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shared::testing::{Trial, half_a_pipe};
+    use crate::shared::testing::{Trial, half_a_pipe, pipe};
 
     #[test]
     fn a_flow_that_ends_where_it_starts_makes_room_for_the_next() {
         for in_flight in [1, 4, 64] {
             Trial { style: Style::Event, in_flight, ..Trial::default() }.run(Listeners, half_a_pipe());
         }
+    }
+
+    #[test]
+    fn what_is_refused_names_the_intent() {
+        let trial = Trial { style: Style::Event, instances: &[("sink", 2)], ..Trial::default() };
+        assert_eq!(
+            trial.refusal(Listeners, pipe(false)),
+            "listeners cannot carry Event `source.done` to 2 instances of `sink`: every callback is called, so instances \
+             would not compete; use one instance"
+        );
+        assert_eq!(
+            Trial::default().refusal(Listeners, pipe(false)),
+            "listeners cannot carry Command `sink.work`: a publisher does not address a receiver, so only Event can be \
+             carried; use the event style"
+        );
     }
 }

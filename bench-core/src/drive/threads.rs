@@ -19,7 +19,7 @@ use std::{
 };
 
 /// Longest sleep, so that a lane notices a stop and serves the collector even if nobody rings.
-pub const NAP: Duration = Duration::from_millis(50);
+pub(crate) const NAP: Duration = Duration::from_millis(50);
 /// How long a thread sleeps when a transport is full: nobody rings for room.
 const FULL_NAP: Duration = Duration::from_micros(50);
 
@@ -271,7 +271,7 @@ fn native<S: SendPort, R: RecvPort>(
 }
 
 /// Sleeps until woken, and at most so long. Says how much processor time it took to fall asleep and wake up, in ns.
-pub fn sleep(at_most: Duration) -> u64 {
+pub(crate) fn sleep(at_most: Duration) -> u64 {
     let before_ns = thread_cpu_ns();
     sync::park_timeout(at_most);
     thread_cpu_ns().saturating_sub(before_ns)
