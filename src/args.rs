@@ -81,10 +81,10 @@ impl Command {
 }
 
 impl RunArgs {
-    /// The placement of lanes: as asked, else one thread per core. With `--wait native` each lane has a thread of its own,
-    /// because it sleeps in its port.
-    pub(crate) fn placement(&self) -> Placement {
-        let usual = if self.wait == Wait::Native { Placement::Each } else { Placement::cores() };
+    /// The placement of so many lanes: as asked, else one thread per core, or one less of very many. With `--wait native` each lane
+    /// has a thread of its own, because it sleeps in its port.
+    pub(crate) fn placement(&self, lanes: usize) -> Placement {
+        let usual = if self.wait == Wait::Native { Placement::Each } else { Placement::usual(lanes) };
         self.placement.unwrap_or(usual)
     }
 }

@@ -29,6 +29,9 @@ const STALL_NS: u64 = 60_000_000_000;
 /// How often lanes are looked at for signs of life: each of them costs a look a fraction of a microsecond, so ten thousand
 /// are looked at twice a second.
 const STILL_PER_LANE_NS: u64 = 50_000;
+/// A sample reads all lanes, which takes some 0.4 µs each: so it has sixty times as long until the next one. It matters with more than
+/// 4,000 lanes.
+const SAMPLE_PER_LANE_NS: u64 = 25_000;
 /// The time that a load may take to end beyond the drain deadline. It is long enough that a lane which hangs is reported first.
 const LATE_NS: u64 = 1_000_000_000;
 
@@ -89,7 +92,8 @@ impl Monitor {
             Extent::Duration(ns) => measure_from_ns.saturating_add(ns),
             Extent::Count(_) => u64::MAX,
         };
-        let sample_every_ns = crate::clock::as_ns(plan.sample_every).max(1);
+        let lanes_ns = SAMPLE_PER_LANE_NS * u64::from(plan.wiring.instance_count());
+        let sample_every_ns = crate::clock::as_ns(plan.sample_every).max(lanes_ns).max(1);
         let drain_deadline_ns = crate::clock::as_ns(plan.drain_deadline);
         let away_ns = plan.conditions.kill.as_ref().map_or(0, |kill| crate::clock::as_ns(kill.down));
         let silence_ns = drain_deadline_ns.max(SILENCE_NS).saturating_add(away_ns);

@@ -295,7 +295,8 @@ pub struct Snapshot {
     pub depth: Option<Depth>,
     /// Time for which senders were blocked since the last snapshot, as a share of the lanes' time.
     pub blocked_share: f64,
-    /// Deliveries so far and what the audit found; losses are known only at the end, but for those a transport admits.
+    /// Deliveries so far and what the audit found. Losses are known only at the end, but for those a transport admits: `expected`,
+    /// `unique`, `lost` and `unknown` are zero here.
     pub audit: AuditTotals,
 }
 

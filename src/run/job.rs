@@ -193,13 +193,15 @@ impl Job {
         };
         check_fits(&load, &self.workload, args.drain)?;
         let is_virtual = entry.runs_on == RunsOn::Simulation && self.is_virtual;
+        let is_threaded = entry.runs_on == RunsOn::Threads;
+        let threaded_lanes = if is_threaded { usize::from(wiring.instance_count()) } else { 1 };
         let plan = TrialPlan {
             scenario: Arc::clone(&self.scenario),
             wiring,
             load,
             feeds: self.workload.feeds(),
             await_replies: args.reply == Reply::Await,
-            placement: args.placement(),
+            placement: args.placement(threaded_lanes),
             wait: args.wait,
             drain_deadline: args.drain,
             sample_every: sample_every(&load, &self.workload, is_virtual),

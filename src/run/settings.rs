@@ -225,5 +225,5 @@ pub(crate) fn text(args: &RunArgs) -> String {
     let touch = if args.touch == Touch::Outside { " · touch outside" } else { "" };
     let headers =
         if args.headers.is_none() { String::new() } else { format!(" · headers {}", args.headers) };
-    format!("batch {} · placement {} · wait {}{headers}{touch}", args.batch, args.placement(), args.wait)
+    format!("batch {} · placement {} · wait {}{headers}{touch}", args.batch, args.placement(1), args.wait)
 }

@@ -21,6 +21,16 @@ impl Placement {
         Self::Threads(cores())
     }
 
+    /// The usual placement of so many lanes. Very many lanes of a paced load keep their threads awake, as one of them is always due
+    /// soon. So they leave a core to the threads of the harness and of a server: measured with 10,000 pairs at 10,000 flows/s on 2
+    /// cores, two threads had each other's work to wait for (p50 15 µs, and 3 µs with one thread).
+    #[must_use]
+    pub fn usual(lanes: usize) -> Self {
+        let cores = cores();
+        let are_many = lanes > CROWD * cores;
+        Self::Threads(if are_many { cores.saturating_sub(1).max(1) } else { cores })
+    }
+
     /// How many threads so many lanes have.
     #[must_use]
     pub fn threads(self, lanes: usize) -> usize {
