@@ -115,6 +115,7 @@ pub(crate) struct RunArgs {
     ///
     /// A lane is one instance of a service. `cores` starts one thread per core, and each thread polls its lanes in turn.
     /// `each` gives every lane a thread of its own; it is the default with `--wait native`. A number starts that many threads.
+    /// With more than 64 instances a core the default is one thread less, which leaves a core to the harness.
     #[arg(long, value_name = "THREADS", help_heading = "Dispatch")]
     pub placement: Option<Placement>,
     /// Idle: spin, yield, park or native

@@ -35,6 +35,8 @@ pub struct Heard<'a> {
     pub group: String,
     /// Whether these are replies that the port hands over by themselves when the lane awaits one.
     pub is_apart: bool,
+    /// No other instance is in the group.
+    pub is_alone: bool,
 }
 
 impl<'a> Layout<'a> {
@@ -93,8 +95,15 @@ impl<'a> Layout<'a> {
                     place: layout.reply_place(destination, instance),
                     group: format!("{group}-{instance}"),
                     is_apart: apart,
+                    is_alone: true,
                 },
-                _ => Heard { destination, place: layout.place(destination), group, is_apart: false },
+                _ => Heard {
+                    destination,
+                    place: layout.place(destination),
+                    group,
+                    is_apart: false,
+                    is_alone: layout.wiring.services[service].instances.len() == 1,
+                },
             }
         })
     }

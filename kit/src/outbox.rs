@@ -109,18 +109,18 @@ impl<P: Publish> AsyncSendPort for Outbox<P> {
     fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError> {
         self.line.link.check()?;
         let Self { publisher, encoder, address, .. } = self;
-        for (taken, message) in batch.iter().enumerate() {
-            // Not limited by the task's budget: a lane yields by itself, and a queue with room is not full.
-            let mut nobody = Context::from_waker(Waker::noop());
-            match look::unlimited(&mut nobody, |context| publisher.poll_room(context)) {
-                Poll::Ready(room) => room?,
-                Poll::Pending => return Ok(taken),
+        // Not limited by the task's budget: a lane yields by itself, and a queue with room is not full.
+        look::unlimited(&mut Context::from_waker(Waker::noop()), |context| {
+            for (taken, message) in batch.iter().enumerate() {
+                match publisher.poll_room(context) {
+                    Poll::Ready(room) => room?,
+                    Poll::Pending => return Ok(taken),
+                }
+                let place = address.of(message)?;
+                publisher.put(place, encoder.bytes(message), message, encoder.pool())?;
             }
-            let place = address.of(message)?;
-            let payload = encoder.bytes(message);
-            publisher.put(place, payload, message, encoder.pool())?;
-        }
-        Ok(batch.len())
+            Ok(batch.len())
+        })
     }
 
     fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {

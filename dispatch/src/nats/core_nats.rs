@@ -2,7 +2,7 @@
 //! does not take in time, is lost.
 //!
 //! A destination is a subject, `RUN.DESTINATION`. A receiving service subscribes in a queue group of its name, so one
-//! of its instances gets each message, for commands and for events. The server picks the instance at random. A request
+//! of its instances gets each message, for commands and for events. A service with a single instance subscribes plainly. The server picks the instance at random. A request
 //! carries a native reply subject, `RUN.DESTINATION.INSTANCE`, to which only the requesting instance subscribes. The
 //! replier derives the same subject from the message's header.
 //!
@@ -57,8 +57,12 @@ impl AsyncTransport for Nats {
         let (line, layout) = (connection.line.clone(), Layout::new(wiring, '.'));
         let (mut sources, mut apart) = (Vec::new(), Vec::new());
         for heard in layout.heard(me) {
-            let subscribe = connection.client.queue_subscribe(heard.place, heard.group);
-            sources.push(line.at.step("subscribe", subscribe).await?);
+            let (client, at) = (&connection.client, &line.at);
+            // A queue group costs the server 2 % or more, and one instance has nobody to compete with.
+            sources.push(match heard.is_alone {
+                true => at.step("subscribe", client.subscribe(heard.place)).await?,
+                false => at.step("subscribe", client.queue_subscribe(heard.place, heard.group)).await?,
+            });
             apart.push(heard.is_apart);
         }
         connection.round_trip().await?;

@@ -77,7 +77,7 @@ pub(super) fn too_large(suite: &Suite<'_>) -> Result<(), Stop> {
     let Some(payload_len) = suite.too_large else {
         return Err(Stop::NotApplicable("no payload above the server's limit is given".into()));
     };
-    let server = (suite.start)();
+    let server = suite.server()?;
     let trial = Trial { payload_len, ..Trial::new() };
     match suite.begin(&suite.options_at(server.port())?, &trial)?.result(trial.drain)? {
         Err(OpenError::Refused(what)) if what.chars().any(|c| c.is_ascii_digit()) => Ok(()),

@@ -26,7 +26,7 @@ fn failed(outcome: &Outcome, port: u16) -> Result<&str, Stop> {
 }
 
 pub(super) fn server_killed(suite: &Suite<'_>) -> Result<(), Stop> {
-    let mut server = (suite.start)();
+    let mut server = suite.private_server()?;
     let options = suite.options_at(server.port())?;
     let promise = suite.promise(&options)?;
     let run = suite.begin(&options, &Trial::open(3_600))?;
@@ -46,10 +46,10 @@ pub(super) fn server_killed(suite: &Suite<'_>) -> Result<(), Stop> {
 }
 
 pub(super) fn line_silent(suite: &Suite<'_>) -> Result<(), Stop> {
-    let server = (suite.start)();
+    let server = suite.server()?;
     // A drain deadline before and after the transport may notice by itself.
     for drain in [1, 5] {
-        let proxy = Proxy::to(server.port());
+        let proxy = suite.line_to(&*server)?;
         // Not so many flows that the transport is full before it is silent for long.
         let drain = Duration::from_secs(drain);
         let trial = Trial { drain, every_ns: 4_000_000, ..Trial::open(3) };
@@ -63,8 +63,8 @@ pub(super) fn line_silent(suite: &Suite<'_>) -> Result<(), Stop> {
 }
 
 pub(super) fn line_cut(suite: &Suite<'_>) -> Result<(), Stop> {
-    let server = (suite.start)();
-    let proxy = Proxy::to(server.port());
+    let server = suite.server()?;
+    let proxy = suite.line_to(&*server)?;
     let run = suite.begin(&suite.options_at(proxy.port())?, &Trial::open(3_600))?;
     run.flows()?;
     proxy.cut();
@@ -74,8 +74,8 @@ pub(super) fn line_cut(suite: &Suite<'_>) -> Result<(), Stop> {
 }
 
 pub(super) fn line_cut_and_back(suite: &Suite<'_>) -> Result<(), Stop> {
-    let server = (suite.start)();
-    let proxy = Proxy::to(server.port());
+    let server = suite.server()?;
+    let proxy = suite.line_to(&*server)?;
     let trial = reconnecting(4);
     let options = suite.options_at(proxy.port())?;
     let run = suite.begin(&options, &trial)?;
@@ -89,7 +89,7 @@ pub(super) fn line_cut_and_back(suite: &Suite<'_>) -> Result<(), Stop> {
 }
 
 pub(super) fn server_restarted(suite: &Suite<'_>) -> Result<(), Stop> {
-    let mut server = (suite.start)();
+    let mut server = suite.private_server()?;
     let trial = reconnecting(6);
     let options = suite.options_at(server.port())?;
     let run = suite.begin(&options, &trial)?;

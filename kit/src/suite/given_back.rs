@@ -13,7 +13,7 @@ const TIMES: u16 = 2;
 
 pub(super) fn given_back(suite: &Suite<'_>) -> Result<(), Stop> {
     for batch in [1, 32] {
-        let server = (suite.start)();
+        let server = suite.server()?;
         let poison = Some(Poison { service: "receiver".into(), one_in: ONE_IN, times: TIMES });
         let trial =
             Trial { conditions: Conditions { poison, ..Conditions::default() }, batch, ..Trial::new() };

@@ -35,7 +35,7 @@ fn killed_once(
     what: Victim,
     batch: usize,
 ) -> Result<(Outcome, bool), Stop> {
-    let server = (suite.start)();
+    let server = suite.server()?;
     let kill = Kill {
         service: service.into(),
         instance: 0,

@@ -9,6 +9,8 @@
 //! Suite::new(&entry, start).set("mq.ack-wait", "500ms").check().assert();
 //! ```
 //!
+//! [`Suite::at`] is a suite at a server that runs already, which it does not kill.
+//!
 //! `start` starts a private server on a free loopback port ([`PrivateServer`]). The suite sets the transport's address to it, or
 //! to a [`Proxy`] in front of it, runs small trials through the dispatcher of the entry, and compares the outcome with the
 //! promise. [`CHECKS`] lists all checks. The contract kit ([`drumpost_core::contract`]) checks what a transport does while
@@ -18,12 +20,14 @@
 
 mod absent;
 mod broken;
+mod given;
 mod given_back;
 mod kills;
 mod proxy;
 mod runs;
 mod trial;
 
+use given::Given;
 pub use proxy::Proxy;
 
 use drumpost_core::{
@@ -178,11 +182,19 @@ pub const CHECKS: &[Check] = &[
     },
 ];
 
+/// Where the servers of a suite come from.
+#[derive(Clone, Debug)]
+enum Servers {
+    Private(Start),
+    /// One that runs already.
+    Given(Given),
+}
+
 /// A transport under test, and how its servers are started.
 #[derive(Clone, Debug)]
 pub struct Suite<'a> {
     entry: &'a TransportEntry,
-    start: Start,
+    servers: Servers,
     options: Options,
     too_large: Option<u32>,
     keeps: bool,
@@ -193,7 +205,24 @@ impl<'a> Suite<'a> {
     /// A suite for the transport of `entry` at servers that `start` starts.
     #[must_use]
     pub fn new(entry: &'a TransportEntry, start: Start) -> Self {
-        Self { entry, start, options: Options::default(), too_large: None, keeps: false, only: Vec::new() }
+        Self {
+            entry,
+            servers: Servers::Private(start),
+            options: Options::default(),
+            too_large: None,
+            keeps: false,
+            only: Vec::new(),
+        }
+    }
+
+    /// A suite at the server that runs at the address in `options`. Checks that would kill the server are not applicable.
+    ///
+    /// # Errors
+    /// A sentence: the transport has no option for an address, or the address is no URL.
+    pub fn at(entry: &'a TransportEntry, options: &Options) -> Result<Self, String> {
+        let given = Given::of(entry, options)?;
+        let suite = Self::new(entry, || unreachable!("a server is given"));
+        Ok(Self { servers: Servers::Given(given), options: options.clone(), ..suite })
     }
 
     /// The same with an option, such as a short time after which a broker delivers again: kills need one of less than 5 s.
@@ -226,12 +255,14 @@ impl<'a> Suite<'a> {
     #[must_use]
     pub fn check(&self) -> Report {
         let chosen = |check: &&Check| self.only.is_empty() || self.only.contains(&check.name);
-        let lines = CHECKS.iter().filter(chosen).map(|check| Line {
-            check: check.name,
-            style: self.style(),
-            verdict: self.verdict(check),
-        });
-        Report { transport: self.entry.name.to_owned(), lines: lines.collect() }
+        let lines = CHECKS.iter().filter(chosen).map(|check| self.line(check)).collect();
+        Report { transport: self.entry.name.to_owned(), lines }
+    }
+
+    /// Runs one check.
+    #[must_use]
+    pub fn line(&self, check: &Check) -> Line {
+        Line { check: check.name, style: self.style(), verdict: self.verdict(check) }
     }
 
     fn verdict(&self, check: &Check) -> Verdict {
@@ -254,8 +285,40 @@ impl<'a> Suite<'a> {
     /// The options, with the address of a server on this loopback port.
     fn options_at(&self, port: u16) -> Result<Options, Stop> {
         let mut options = self.options.clone();
-        options.set(self.address_option()?, self.url("", port)?);
+        let url = match &self.servers {
+            Servers::Given(given) => given.url_at(port),
+            Servers::Private(_) => self.url("", port)?,
+        };
+        options.set(self.address_option()?, url);
         Ok(options)
+    }
+
+    /// A server for one check.
+    fn server(&self) -> Result<Box<dyn PrivateServer>, Stop> {
+        match &self.servers {
+            Servers::Private(start) => Ok(start()),
+            Servers::Given(given) => Ok(Box::new(given.clone())),
+        }
+    }
+
+    /// A server that may be killed.
+    fn private_server(&self) -> Result<Box<dyn PrivateServer>, Stop> {
+        match &self.servers {
+            Servers::Private(start) => Ok(start()),
+            Servers::Given(_) => {
+                Err(Stop::NotApplicable("the server that is given is not to be killed".into()))
+            }
+        }
+    }
+
+    /// A line to a server that can be cut.
+    fn line_to(&self, server: &dyn PrivateServer) -> Result<Proxy, Stop> {
+        match &self.servers {
+            Servers::Given(given) if !given.is_local() => {
+                Err(Stop::NotApplicable("the server is not on this machine".into()))
+            }
+            _ => Ok(Proxy::to(server.port())),
+        }
     }
 
     fn address_option(&self) -> Result<&'static str, Stop> {

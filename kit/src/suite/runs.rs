@@ -21,7 +21,7 @@ pub(super) fn nothing_is_left(server: &dyn PrivateServer, outcome: &Outcome) -> 
 }
 
 pub(super) fn second_run(suite: &Suite<'_>) -> Result<(), Stop> {
-    let server = (suite.start)();
+    let server = suite.server()?;
     let options = suite.options_at(server.port())?;
     let (promise, trial) = (suite.promise(&options)?, Trial::new());
     let mut dispatcher = suite.entry.made(&options).map_err(Stop::Fails)?;
@@ -35,7 +35,7 @@ pub(super) fn second_run(suite: &Suite<'_>) -> Result<(), Stop> {
 }
 
 pub(super) fn two_at_once(suite: &Suite<'_>) -> Result<(), Stop> {
-    let server = (suite.start)();
+    let server = suite.server()?;
     let options = suite.options_at(server.port())?;
     let promise = suite.promise(&options)?;
     let runs = [Trial::open(2), Trial::open(2)].map(|trial| suite.begin(&options, &trial));
@@ -50,7 +50,7 @@ pub(super) fn two_at_once(suite: &Suite<'_>) -> Result<(), Stop> {
 }
 
 pub(super) fn options(suite: &Suite<'_>) -> Result<(), Stop> {
-    let server = (suite.start)();
+    let server = suite.server()?;
     let mut checked = 0;
     for option in suite.entry.options.iter().filter(|option| option.unfair) {
         let Grammar::Word(words) = option.grammar else { continue };
@@ -76,7 +76,7 @@ pub(super) fn options(suite: &Suite<'_>) -> Result<(), Stop> {
 }
 
 pub(super) fn interrupted(suite: &Suite<'_>) -> Result<(), Stop> {
-    let server = (suite.start)();
+    let server = suite.server()?;
     let run = suite.begin(&suite.options_at(server.port())?, &Trial::open(3_600))?;
     run.flows()?;
     run.interrupt();
@@ -88,7 +88,7 @@ pub(super) fn interrupted(suite: &Suite<'_>) -> Result<(), Stop> {
 }
 
 pub(super) fn clean(suite: &Suite<'_>) -> Result<(), Stop> {
-    let server = (suite.start)();
+    let server = suite.server()?;
     let options = suite.options_at(server.port())?;
     let (promise, trial) = (suite.promise(&options)?, Trial::open(2));
     let run = suite.begin(&options, &trial)?;

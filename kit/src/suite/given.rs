@@ -1,0 +1,89 @@
+//! A server that runs already and that a suite uses without killing it.
+
+use super::PrivateServer;
+use drumpost_core::{options::Options, registry::TransportEntry};
+
+/// The address of such a server: `SCHEME://USER@` and `/REST` around the host and the port.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    before: String,
+    host: String,
+    port: u16,
+    after: String,
+}
+
+impl Given {
+    /// The server at the address that the options set or that is the default.
+    pub(super) fn of(entry: &TransportEntry, options: &Options) -> Result<Self, String> {
+        let option = entry.address().ok_or("no option of the transport is the address of its server")?;
+        // Set by the user, by the environment, or the default.
+        let values = options.of(entry.options).map_err(|error| error.to_string())?;
+        Self::read(values.url(option.name))
+            .ok_or_else(|| format!("{}: give a URL with a port, such as mq://127.0.0.1:7654", option.name))
+    }
+
+    fn read(url: &str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, after) = rest.split_at(end);
+        let (user, place) = authority.rsplit_once('@').map_or(("", authority), |(user, place)| (user, place));
+        let (host, port) = place.rsplit_once(':')?;
+        let at = if user.is_empty() { "" } else { "@" };
+        Some(Self {
+            before: format!("{scheme}://{user}{at}"),
+            host: host.to_owned(),
+            port: port.parse().ok()?,
+            after: after.to_owned(),
+        })
+    }
+
+    /// The same login at a loopback port; its own address for its own port.
+    pub(super) fn url_at(&self, port: u16) -> String {
+        let Self { before, host, after, .. } = self;
+        let host = if port == self.port { host } else { "127.0.0.1" };
+        format!("{before}{host}:{port}{after}")
+    }
+
+    /// Whether it is reached over a loopback address.
+    pub(super) fn is_local(&self) -> bool {
+        matches!(&*self.host, "127.0.0.1" | "localhost" | "[::1]")
+    }
+}
+
+impl PrivateServer for Given {
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn kill(&mut self) {
+        unreachable!("checks that kill a server ask for a private one");
+    }
+
+    fn come_back(&mut self) {
+        unreachable!("it was not killed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_keeps_its_login_and_its_rest_at_another_port() {
+        for (url, own, other, is_local) in [
+            ("mq://127.0.0.1:7654", "mq://127.0.0.1:7654", "mq://127.0.0.1:9", true),
+            (
+                "mqs://u:p@ss@host:1/v?x=1",
+                "mqs://u:p@ss@host:1/v?x=1",
+                "mqs://u:p@ss@127.0.0.1:9/v?x=1",
+                false,
+            ),
+            ("mq://[::1]:5", "mq://[::1]:5", "mq://127.0.0.1:9", true),
+        ] {
+            let given = Given::read(url).unwrap();
+            assert_eq!((given.url_at(given.port), given.url_at(9)), (own.into(), other.into()));
+            assert_eq!(given.is_local(), is_local);
+        }
+        assert!(Given::read("127.0.0.1:5").is_none() && Given::read("mq://host").is_none());
+    }
+}
