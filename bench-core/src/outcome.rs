@@ -92,6 +92,67 @@ impl AuditTotals {
     }
 }
 
+/// The figures that are not zero, in words.
+impl fmt::Display for AuditTotals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            sent,
+            expected,
+            delivered,
+            unique,
+            lost,
+            unknown,
+            duplicated,
+            redelivered,
+            rejected,
+            reordered,
+            displacement_max,
+            displacement_sum: _,
+            out_of_order,
+            unjudged,
+            corrupted,
+            unrouted,
+            lagged,
+            unsent,
+            beyond_window,
+            negative,
+            confirmed,
+            refused,
+            unconfirmed,
+        } = *self;
+        // What follows from the figures beside it is left out.
+        let is_news = |count: u64, follows: bool| if follows { 0 } else { count };
+        let figures = [
+            (sent, "sent"),
+            (is_news(expected, expected == sent), "deliveries expected"),
+            (delivered, "delivered"),
+            (is_news(unique, unique + duplicated == delivered), "of them for the first time"),
+            (lost, "lost"),
+            (unknown, "unknown"),
+            (lagged, "dropped by the transport"),
+            (unsent, "not taken by the transport"),
+            (duplicated, "delivered again"),
+            (redelivered.unwrap_or(0), "marked as repeated"),
+            (rejected.unwrap_or(0), "given back"),
+            (reordered, "reordered"),
+            (displacement_max, "places behind at most"),
+            (out_of_order, "out of order in their key or shard"),
+            (unjudged, "whose order cannot be judged"),
+            (corrupted, "damaged"),
+            (beyond_window, "too late to be told from duplicates"),
+            (unrouted, "emitted for no receiver"),
+            (negative, "times below zero"),
+            (confirmed.unwrap_or(0), "confirmed"),
+            (refused.unwrap_or(0), "refused"),
+            (unconfirmed.unwrap_or(0), "not confirmed"),
+        ];
+        let mut written = figures.iter().filter(|(count, _)| *count > 0);
+        let Some((count, what)) = written.next() else { return f.write_str("nothing sent") };
+        write!(f, "{count} {what}")?;
+        written.try_for_each(|(count, what)| write!(f, ", {count} {what}"))
+    }
+}
+
 /// Hop times of one destination at one receiving service: received − sent.
 #[derive(Clone, Debug)]
 pub struct Hop {
@@ -305,5 +366,29 @@ impl Snapshot {
     #[must_use]
     pub fn in_flight(&self) -> u64 {
         self.started.saturating_sub(self.ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_audit_is_told_by_the_figures_that_are_not_zero() {
+        assert_eq!(AuditTotals::default().to_string(), "nothing sent");
+        let audit = AuditTotals {
+            sent: 1_000,
+            expected: 1_000,
+            delivered: 999,
+            unique: 999,
+            unknown: 1,
+            refused: Some(0),
+            ..AuditTotals::default()
+        };
+        assert_eq!(audit.to_string(), "1000 sent, 999 delivered, 1 unknown");
+        let audit = AuditTotals { expected: 2_000, lost: 1_002, unique: 998, unknown: 0, ..audit };
+        let said =
+            "1000 sent, 2000 deliveries expected, 999 delivered, 998 of them for the first time, 1002 lost";
+        assert_eq!(audit.to_string(), said);
     }
 }

@@ -21,7 +21,7 @@ fn failed(outcome: &Outcome, port: u16) -> Result<&str, Stop> {
     match &outcome.ending {
         Ending::Failed(what) if what.contains(&address) => Ok(what),
         Ending::Failed(what) => fails(format!("the sentence does not name {address}: {what}")),
-        other => fails(format!("it ended {other}: {:?}", outcome.audit)),
+        other => fails(format!("it ended {other}: {}", outcome.audit)),
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) fn line_cut_and_back(suite: &Suite<'_>) -> Result<(), Stop> {
     let options = suite.options_at(proxy.port())?;
     let run = suite.begin(&options, &trial)?;
     if run.flows().is_err() {
-        return opened(run).and_then(|outcome| fails(format!("no messages flow: {:?}", outcome.audit)));
+        return opened(run).and_then(|outcome| fails(format!("no messages flow: {}", outcome.audit)));
     }
     proxy.cut();
     let outcome = opened(run)?;
@@ -94,7 +94,7 @@ pub(super) fn server_restarted(suite: &Suite<'_>) -> Result<(), Stop> {
     let options = suite.options_at(server.port())?;
     let run = suite.begin(&options, &trial)?;
     if run.flows().is_err() {
-        return opened(run).and_then(|outcome| fails(format!("no messages flow: {:?}", outcome.audit)));
+        return opened(run).and_then(|outcome| fails(format!("no messages flow: {}", outcome.audit)));
     }
     server.kill();
     server.come_back();
@@ -130,22 +130,19 @@ fn is_back(ending: &Ending, audit: &AuditTotals, outages: &[Outage], lossless: b
     }
     let lost = outages.iter().filter(|outage| matches!(outage.cause, Cause::ConnectionLost { .. }));
     if lost.clone().count() == 0 {
-        return fails(format!("no outage is told: {audit:?}"));
+        return fails(format!("no outage is told: {audit}"));
     }
     if lost.clone().any(|outage| outage.away_ns == 0) {
         return fails(format!("an outage took no time: {outages:?}"));
     }
     let last = lost.map(|outage| (outage.at_ns + outage.away_ns) / 1_000_000).max().unwrap_or(0);
     if audit.unique < last {
-        return fails(format!("nothing came after the outage, which ended at {last} ms: {audit:?}"));
+        return fails(format!("nothing came after the outage, which ended at {last} ms: {audit}"));
     }
     // What had not been confirmed may have gone with the connection.
     let unconfirmed = audit.unconfirmed.unwrap_or(0);
     if lossless && audit.lost > unconfirmed {
-        return fails(format!(
-            "{} messages were lost and {unconfirmed} not confirmed: {audit:?}",
-            audit.lost
-        ));
+        return fails(format!("{} messages were lost and {unconfirmed} not confirmed: {audit}", audit.lost));
     }
     Ok(())
 }

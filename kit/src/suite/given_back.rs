@@ -25,16 +25,16 @@ pub(super) fn given_back(suite: &Suite<'_>) -> Result<(), Stop> {
         };
         let (audit, bad) = (&outcome.audit, outcome.started / u64::from(ONE_IN) * u64::from(TIMES));
         if outcome.ending != Ending::Completed {
-            return fails(format!("it ended {}: {audit:?}", outcome.ending));
+            return fails(format!("it ended {}: {audit}", outcome.ending));
         }
         if audit.rejected != Some(bad) {
-            return fails(format!("{bad} deliveries should have been given back: {audit:?}"));
+            return fails(format!("{bad} deliveries should have been given back: {audit}"));
         }
         if audit.redelivered.is_none_or(|again| again < bad) {
-            return fails(format!("the broker marks fewer than {bad} deliveries as repeated: {audit:?}"));
+            return fails(format!("the broker marks fewer than {bad} deliveries as repeated: {audit}"));
         }
         if (audit.unique, audit.delivered, audit.lost) != (audit.expected, audit.expected, 0) {
-            return fails(format!("not everything was handled once: {audit:?}"));
+            return fails(format!("not everything was handled once: {audit}"));
         }
         nothing_is_left(&*server, &outcome)?;
     }

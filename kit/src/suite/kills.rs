@@ -54,13 +54,13 @@ fn killed_once(
     };
     let audit = &outcome.audit;
     if outcome.ending != Ending::Completed {
-        return fails(format!("it ended {}: {audit:?}", outcome.ending));
+        return fails(format!("it ended {}: {audit}", outcome.ending));
     }
     if outcome.outages.len() != 1 {
         return fails(format!("one outage should be told: {:?}", outcome.outages));
     }
     if audit.unique + audit.lost + audit.unknown != audit.expected || audit.corrupted > 0 {
-        return fails(format!("the audit does not add up: {audit:?}"));
+        return fails(format!("the audit does not add up: {audit}"));
     }
     nothing_is_left(&*server, &outcome)?;
     Ok((outcome, promise.is_lossless()))
@@ -70,10 +70,10 @@ fn killed_once(
 fn comes_again(audit: &AuditTotals, in_hand: usize) -> Result<(), Stop> {
     let in_hand = in_hand as u64;
     if audit.lost > 0 || audit.unknown > 0 {
-        return fails(format!("messages were lost with a killed consumer: {audit:?}"));
+        return fails(format!("messages were lost with a killed consumer: {audit}"));
     }
     if in_hand == 0 {
-        return fails(format!("it died with nothing in its hands, so nothing is shown: {audit:?}"));
+        return fails(format!("it died with nothing in its hands, so nothing is shown: {audit}"));
     }
     if audit.duplicated < in_hand {
         return fails(format!(
@@ -82,7 +82,7 @@ fn comes_again(audit: &AuditTotals, in_hand: usize) -> Result<(), Stop> {
         ));
     }
     if audit.redelivered.is_some_and(|count| count < audit.duplicated) {
-        return fails(format!("the broker marks fewer deliveries as repeated than came twice: {audit:?}"));
+        return fails(format!("the broker marks fewer deliveries as repeated than came twice: {audit}"));
     }
     Ok(())
 }
@@ -117,10 +117,7 @@ pub(super) fn connection(suite: &Suite<'_>) -> Result<(), Stop> {
     };
     // What had not been confirmed may have gone with the connection, and nothing else.
     if lossless && audit.unconfirmed.is_some() && audit.lost > unconfirmed {
-        return fails(format!(
-            "{} messages were lost and {unconfirmed} not confirmed: {audit:?}",
-            audit.lost
-        ));
+        return fails(format!("{} messages were lost and {unconfirmed} not confirmed: {audit}", audit.lost));
     }
     Ok(())
 }

@@ -282,7 +282,7 @@ fn kept(ending: &Ending, audit: &AuditTotals, promise: Promise) -> Result<(), St
     ];
     match broken.into_iter().find(|(is_broken, _)| *is_broken) {
         None => Ok(()),
-        Some((_, what)) => fails(format!("{what}: ended {ending}, {audit:?}")),
+        Some((_, what)) => fails(format!("{what}: ended {ending}, {audit}")),
     }
 }
 
