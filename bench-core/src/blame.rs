@@ -5,7 +5,7 @@
 //! the lane publishes, whose address the lane has at hand anyway. Nobody reads it unless something went wrong, so its cache line
 //! stays with the lane's core.
 
-use crate::{counters::Published, wiring::Wiring};
+use crate::{counters::Published, port::PortError, wiring::Wiring};
 use std::{
     any::Any,
     sync::{
@@ -68,6 +68,14 @@ impl Doing {
         Act::ALL.get(usize::from(self.0.load(Ordering::Relaxed))).copied().unwrap_or(Act::Harness)
     }
 }
+
+/// Whether a failure's sentence is one of [`Blame::hangs`]: each further trial would hang as long.
+pub(crate) fn tells_of_a_hang(failure: &str) -> bool {
+    [NOT_RETURNED, NOT_RUN].iter().any(|words| failure.contains(words))
+}
+
+const NOT_RETURNED: &str = "has not returned for";
+const NOT_RUN: &str = "did not run for";
 
 /// A lane's names, and what it is doing.
 #[derive(Debug)]
@@ -147,18 +155,30 @@ impl Blame {
     pub fn hangs(&self, lanes: &[u16], time: &str) -> String {
         match self.guilty(lanes) {
             Some((suspect, Act::Handler)) => format!(
-                "the handler of `{}` hangs at {}: `handle` has not returned for {time}",
+                "the handler of `{}` hangs at {}: `handle` {NOT_RETURNED} {time}",
                 suspect.service, suspect.instance
             ),
             Some((suspect, act)) => format!(
-                "{} hangs at {}: `{}` has not returned for {time}",
+                "{} hangs at {}: `{}` {NOT_RETURNED} {time}",
                 self.transport,
                 suspect.instance,
                 act.method()
             ),
             None => {
-                format!("{} did not run for {time}", self.instances(lanes))
+                format!("{} {NOT_RUN} {time}", self.instances(lanes))
             }
+        }
+    }
+
+    /// The sentence for a port of `lane` that returned an error, with the method and the transport where the lane's note still tells
+    /// the method.
+    #[must_use]
+    pub fn port_failed(&self, lane: u16, error: &PortError) -> String {
+        let (instance, transport) = (self.instance(lane), &self.transport);
+        let act = self.lanes.get(usize::from(lane)).map(|suspect| suspect.counters.doing.get());
+        match act {
+            None | Some(Act::Harness | Act::Handler | Act::Full) => format!("{instance}: {error}"),
+            Some(act) => format!("{instance}: {error} (`{}` of {transport})", act.method()),
         }
     }
 
@@ -254,6 +274,26 @@ mod tests {
             blame.hangs(&[1], "3 s"),
             "the handler of `worker` hangs at worker-0: `handle` has not returned for 3 s"
         );
+    }
+
+    #[test]
+    fn a_hang_is_told_from_other_failures() {
+        let blame = two();
+        assert!(tells_of_a_hang(&blame.hangs(&[0], "3 s")));
+        assert!(!tells_of_a_hang(&blame.panicked(&[0], &"oh")) && !tells_of_a_hang(&blame.held_up(0, "3 s")));
+        blame.lanes[0].counters.doing.set(Act::Offer);
+        assert!(tells_of_a_hang(&blame.hangs(&[0], "3 s")));
+        blame.lanes[0].counters.doing.set(Act::Handler);
+        assert!(tells_of_a_hang(&blame.hangs(&[0], "3 s")));
+    }
+
+    #[test]
+    fn an_error_of_a_port_is_told_with_its_method_and_the_transport() {
+        let blame = two();
+        assert_eq!(blame.port_failed(0, &PortError::Closed), "gateway-0: the other side closed");
+        blame.lanes[0].counters.doing.set(Act::Drain);
+        let said = blame.port_failed(0, &PortError::Closed);
+        assert_eq!(said, "gateway-0: the other side closed (`drain` of transport `pigeon`)");
     }
 
     #[test]

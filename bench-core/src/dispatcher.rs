@@ -10,10 +10,12 @@ use crate::{
     wiring::Wiring,
 };
 
+mod checked;
 mod depth;
 mod gate;
 mod gather;
 pub mod guard;
+mod opened;
 pub mod tasked;
 pub mod threaded;
 mod workers;

@@ -63,6 +63,9 @@ pub struct Conditions {
     pub acks: Acks,
     /// The order that is promised, by which the audit judges.
     pub order: Order,
+    /// Whether what the transport's ports return is checked, which slows the trial down. Ports that are checked are not opened
+    /// again. For the contract kit.
+    pub checks_ports: bool,
 }
 
 impl Default for Conditions {
@@ -74,6 +77,7 @@ impl Default for Conditions {
             unconfirmed: WINDOW,
             acks: Acks::default(),
             order: Order::default(),
+            checks_ports: false,
         }
     }
 }

@@ -16,7 +16,7 @@ use std::{
 /// Why a port could not go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PortError {
-    /// The other side is gone and nothing more will come or go.
+    /// The other side is gone and nothing more will come or go. No port has to notice that.
     #[error("the other side closed")]
     Closed,
     /// The transport dropped this many messages for this receiver. Counted as lost; the run goes on.
@@ -71,8 +71,9 @@ pub trait SendPort: Send {
     /// again next, first and in order.
     ///
     /// # Errors
-    /// `Closed` if nobody will ever receive, `Lost` if the connection is gone, `Failed` if the transport broke. Some of what was
-    /// offered may have been sent then.
+    /// `Lost` if the connection is gone, `Failed` if the transport broke. Some of what was offered may have been sent then.
+    /// `Closed` if nobody will ever receive; this is optional. A port that cannot see that its receivers are gone returns
+    /// `Ok`: the audit counts what was sent to them as lost.
     fn offer(&mut self, batch: &[Message]) -> Result<usize, PortError>;
 
     /// Tells what was confirmed or refused since the last call; never waits. Messages are confirmed in the order in which
@@ -111,12 +112,14 @@ pub trait RecvPort: Send {
     /// Whether ports of this type can give messages back ([`RecvPort::reject`]).
     const REJECTS: bool = false;
 
-    /// Hands over up to `max` messages that are there, in one or more slices, and says how many; never waits.
-    /// `Ok(0)`: empty. `on_batch` takes a batch and what the broker says of each of its messages, or an empty slice if the
+    /// Hands over up to `max` messages that are there, in one or more slices, and returns how many it handed over in this
+    /// call; never waits. `Ok(0)`: empty. `on_batch` takes a batch and what the broker says of each of its messages, or an empty slice if the
     /// broker says nothing.
     ///
     /// # Errors
-    /// `Closed` if no more will come, `Lagged` if the transport dropped some, `Lost` or `Failed` if it broke.
+    /// `Lagged` if the transport dropped some, `Lost` or `Failed` if it broke. `Closed` if no more will come; this is optional.
+    /// A port that cannot see that its senders are gone returns `Ok(0)`: the run ends by its own count or its drain
+    /// deadline.
     fn drain(
         &mut self,
         from: Inbox,

@@ -212,6 +212,7 @@ impl Job {
                 unconfirmed: args.unconfirmed as usize,
                 acks: asked.acks(&entry.promise),
                 order: promise.order,
+                checks_ports: false,
             },
         };
         let observe = args.observe.clone().filter(|_| entry.needs_server);

@@ -1,11 +1,13 @@
 //! Runs a transport on tasks of a tokio runtime that is made for each trial.
 
 use super::{
-    Dispatcher, depth,
+    Dispatcher,
+    checked::{Kind, on_tasks},
+    depth,
     gate::Gate,
     gather::{Gathering, Leaving, News, join, watch_lanes},
     guard::no_thread,
-    lead_ns, refusal_of, runtime,
+    lead_ns, opened, refusal_of, runtime,
     workers::Crew,
 };
 use crate::{
@@ -88,7 +90,13 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
         Slack::of_host();
         let runtime = Arc::new(runtime(plan.placement)?);
         let opened = runtime.block_on(open(&*self.0, &plan.wiring, watch));
-        let ran = opened.and_then(|endpoints| run(&runtime, &self.0, plan, endpoints, watch));
+        let ran = opened.and_then(|endpoints| {
+            if plan.conditions.checks_ports {
+                let kind = Kind { confirms: T::Send::CONFIRMS, acknowledges: T::Recv::ACKNOWLEDGES };
+                return run_checked(&runtime, plan, on_tasks::any(endpoints), kind, watch);
+            }
+            run(&runtime, &self.0, plan, endpoints, watch)
+        });
         let (outcome, works) = match ran {
             Ok((outcome, works)) => (Ok(outcome), works),
             Err(error) => (Err(error), true),
@@ -159,7 +167,8 @@ async fn open_all<T: AsyncTransport>(
     transport.prepare(wiring).await?;
     // A broker answers many connections in the time of one.
     let opening = (0..wiring.instance_count()).map(|instance| transport.open(wiring, instance));
-    let endpoints = stream::iter(opening).buffered(OPENED_AT_ONCE).try_collect().await?;
+    let endpoints: Vec<_> = stream::iter(opening).buffered(OPENED_AT_ONCE).try_collect().await?;
+    opened::check_all::<T::Send, T::Recv>(wiring, &endpoints)?;
     transport.joined(wiring).await?;
     Ok(endpoints)
 }
@@ -239,6 +248,31 @@ fn run<T: AsyncTransport>(
     Ok((monitor.finish(lanes), works))
 }
 
+/// As [`run`], over ports that check what the transport's ports return.
+fn run_checked(
+    runtime: &Arc<Runtime>,
+    plan: &TrialPlan,
+    endpoints: on_tasks::AnyEndpoints,
+    kind: Kind,
+    watch: &mut dyn Watch,
+) -> Result<(Outcome, bool), OpenError> {
+    fn with<const C: bool, const A: bool>(
+        runtime: &Arc<Runtime>,
+        plan: &TrialPlan,
+        endpoints: on_tasks::AnyEndpoints,
+        watch: &mut dyn Watch,
+    ) -> Result<(Outcome, bool), OpenError> {
+        let opened = Arc::new(on_tasks::Opened::<C, A>);
+        run(runtime, &opened, plan, on_tasks::checked(endpoints), watch)
+    }
+    match (kind.confirms, kind.acknowledges) {
+        (false, false) => with::<false, false>(runtime, plan, endpoints, watch),
+        (false, true) => with::<false, true>(runtime, plan, endpoints, watch),
+        (true, false) => with::<true, false>(runtime, plan, endpoints, watch),
+        (true, true) => with::<true, true>(runtime, plan, endpoints, watch),
+    }
+}
+
 /// When a lane is to be killed, what of it, and for how long it is away then.
 pub(super) fn kill(plan: &TrialPlan, lane: u16) -> Option<(Doom, Victim, Duration)> {
     let kill = plan.conditions.kill.as_ref()?;
@@ -278,7 +312,9 @@ fn occupy<T: AsyncTransport>(
         let id = seat.lane.id();
         let instance = control.blame.instance(id);
         let Fate { transport, wiring, kill, reconnect, begins_ns } = fate;
-        let open = || -> Opening<'_, T::Send, T::Recv> { Box::pin(transport.open(&wiring, id)) };
+        let open = || -> Opening<'_, T::Send, T::Recv> {
+            Box::pin(async { opened::checked(&wiring, id, transport.open(&wiring, id).await?) })
+        };
         let note = |cause, since_ns: u64, away_ns| {
             let at_ns = since_ns.saturating_sub(begins_ns);
             control.note_outage(Outage { instance: instance.to_owned(), cause, at_ns, away_ns });
@@ -287,7 +323,7 @@ fn occupy<T: AsyncTransport>(
         match told(&control, id, live(&mut seat, &clock, &bell, &pacing, life)).await {
             // A lane that is done drops its ports, so after the stop the others see theirs closed.
             Some(Err(PortError::Closed)) if control.stop.is_stopped() => {}
-            Some(Err(error)) => control.fail(format!("{instance}: {error}")),
+            Some(Err(error)) => control.fail(control.blame.port_failed(id, &error)),
             Some(Ok(())) | None => {}
         }
         told(&control, id, finish(&mut seat, &control, &clock, settle)).await;

@@ -2,11 +2,12 @@
 
 use super::{
     Dispatcher,
+    checked::{Kind, on_threads},
     depth::Asking,
     gate::Gate,
     gather::{Gathering, Leaving, News, join, watch_lanes},
     guard::no_thread,
-    lead_ns, refusal_of,
+    lead_ns, opened, refusal_of,
     tasked::kill,
 };
 use crate::{
@@ -56,9 +57,18 @@ impl<T: Transport> Dispatcher for Threaded<T> {
         let reopens = self.0.reopens();
         plan.conditions.check(reopens.is_some(), T::Recv::REJECTS && T::Recv::TELLS_ATTEMPTS)?;
         check(plan)?;
-        let ran = self.0.open(&plan.wiring).map(|endpoints| {
+        let opened = self.0.open(&plan.wiring).and_then(|endpoints| {
+            opened::check_all(&plan.wiring, &endpoints)?;
+            Ok(endpoints)
+        });
+        let ran = opened.map(|endpoints| {
             watch.opened(self.0.server().as_ref());
-            run(plan, endpoints, T::QUEUES, Beside { reopens, depth: self.0.asks_depth(&plan.wiring) }, watch)
+            let depth = self.0.asks_depth(&plan.wiring);
+            if plan.conditions.checks_ports {
+                let kind = Kind { confirms: T::Send::CONFIRMS, acknowledges: T::Recv::ACKNOWLEDGES };
+                return run_checked(plan, on_threads::any(endpoints), kind, depth, watch);
+            }
+            run(plan, endpoints, T::QUEUES, Beside { reopens, depth }, watch)
         });
         if let Ok(outcome) = &ran {
             watch.measured(outcome);
@@ -134,6 +144,31 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
     outcome
 }
 
+/// As [`run`], over ports that check what the transport's ports return.
+fn run_checked(
+    plan: &TrialPlan,
+    endpoints: on_threads::AnyEndpoints,
+    kind: Kind,
+    depth: Option<AskDepth>,
+    watch: &mut dyn Watch,
+) -> Outcome {
+    fn with<const C: bool, const A: bool>(
+        plan: &TrialPlan,
+        endpoints: on_threads::AnyEndpoints,
+        depth: Option<AskDepth>,
+        watch: &mut dyn Watch,
+    ) -> Outcome {
+        let endpoints = on_threads::checked::<C, A>(endpoints);
+        run(plan, endpoints, Queues::Elsewhere, Beside { reopens: None, depth }, watch)
+    }
+    match (kind.confirms, kind.acknowledges) {
+        (false, false) => with::<false, false>(plan, endpoints, depth, watch),
+        (false, true) => with::<false, true>(plan, endpoints, depth, watch),
+        (true, false) => with::<true, false>(plan, endpoints, depth, watch),
+        (true, true) => with::<true, true>(plan, endpoints, depth, watch),
+    }
+}
+
 /// What is to happen to a lane in the middle of the trial; `None`: nothing.
 fn life<S: 'static, R: 'static>(
     plan: &TrialPlan,
@@ -152,7 +187,7 @@ fn life<S: 'static, R: 'static>(
         let (instance, at_ns) = (control.blame.instance(lane).to_owned(), since_ns.saturating_sub(begins_ns));
         control.note_outage(Outage { instance, cause, at_ns, away_ns });
     };
-    let open = Arc::new(move || reopens(&wiring, lane));
+    let open = Arc::new(move || opened::checked(&wiring, lane, reopens(&wiring, lane)?));
     Some(Life { lane, kill, reconnect: plan.conditions.reconnect, open, note: Arc::new(note) })
 }
 
@@ -318,7 +353,7 @@ fn run_group(
     });
     match catch_unwind(drive) {
         Ok(Ok(())) => {}
-        Ok(Err((lane, error))) => control.fail(format!("{}: {error}", control.blame.instance(lane))),
+        Ok(Err((lane, error))) => control.fail(control.blame.port_failed(lane, &error)),
         Err(panic) => control.fail(control.blame.panicked(&ids, &*panic)),
     }
     let (lanes, ports) = group.into_parts();

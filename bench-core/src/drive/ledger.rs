@@ -154,7 +154,7 @@ impl Ledger {
     /// that were due from `measure_from_ns` on.
     ///
     /// # Errors
-    /// Those of `offer`.
+    /// Those of `offer`; `Failed` if the port took more than it was offered.
     pub fn offer(
         &mut self,
         port: usize,
@@ -168,7 +168,8 @@ impl Ledger {
             return Ok(0);
         }
         let taken = offer(batch)?;
-        self.ports[port].take(&batch[..taken], measure_from_ns);
+        let Some(batch) = batch.get(..taken) else { return Err(more_than_offered(taken, batch.len())) };
+        self.ports[port].take(batch, measure_from_ns);
         Ok(taken)
     }
 
@@ -379,6 +380,11 @@ impl<'a, N: Now> Hearing<'a, N> {
     }
 }
 
+#[cold]
+fn more_than_offered(taken: usize, offered: usize) -> PortError {
+    PortError::Failed(format!("`offer` returned {taken} when {offered} messages were offered"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -411,6 +417,8 @@ mod tests {
         assert_eq!((ledger.room(0), ledger.unconfirmed()), (1, 4));
         let refuses = ledger.offer(1, &sent(4, 0, 2), 0, |_| Err(PortError::Closed));
         assert_eq!((refuses, ledger.taken(1)), (Err(PortError::Closed), 0));
+        let more = ledger.offer(1, &sent(5, 0, 2), 0, |_| Ok(3)).unwrap_err().to_string();
+        assert_eq!((&*more, ledger.taken(1)), ("`offer` returned 3 when 2 messages were offered", 0));
     }
 
     #[test]
