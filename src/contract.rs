@@ -72,7 +72,9 @@ pub(crate) fn contract(registry: &Registry, args: &ContractArgs) -> anyhow::Resu
     refuse_undeclared(registry, &options, &declared)?;
     let (mut holds, mut checked) = (true, Vec::new());
     for (entry, styles) in &subjects {
-        let report = check(entry, styles, &options, args);
+        let mut lines =
+            Lines { transport: entry.name, layout, width: width(styles, &args.only), held: Vec::new() };
+        let report = check(entry, styles, &options, args, &mut lines)?;
         if !applies(&report) {
             output::complain(&format!(
                 "{}: none of the checks that were asked for applies to it",
@@ -82,7 +84,7 @@ pub(crate) fn contract(registry: &Registry, args: &ContractArgs) -> anyhow::Resu
         }
         holds &= report.holds();
         if !args.json {
-            output::result(&text(&report, layout))?;
+            output::result(&sum(&report))?;
         }
         checked.push(Checked::of(&report, entry, &options));
     }
@@ -106,7 +108,14 @@ fn applies(report: &Report) -> bool {
     report.passed().chain(report.failures()).next().is_some()
 }
 
-fn check(entry: &TransportEntry, styles: &[Style], options: &Options, args: &ContractArgs) -> Report {
+/// Checks one transport, and prints each line as soon as it is known: a check may hang for some seconds.
+fn check(
+    entry: &TransportEntry,
+    styles: &[Style],
+    options: &Options,
+    args: &ContractArgs,
+    lines: &mut Lines<'_>,
+) -> anyhow::Result<Report> {
     let has_terminal = output::remarks_to_terminal();
     let wanted = |style: Style, check: &str| {
         let is_wanted =
@@ -116,11 +125,54 @@ fn check(entry: &TransportEntry, styles: &[Style], options: &Options, args: &Con
         }
         is_wanted
     };
-    let report = contract::check_where(entry, options, wanted);
-    if has_terminal {
-        output::progress("");
+    let mut printed = Ok(());
+    let report = contract::check_telling(entry, options, wanted, |line| {
+        if has_terminal {
+            output::progress("");
+        }
+        if !args.json && printed.is_ok() {
+            printed = lines.add(line);
+        }
+    });
+    printed.map(|()| report)
+}
+
+/// Prints the lines of one transport.
+struct Lines<'a> {
+    transport: &'a str,
+    layout: Layout,
+    width: usize,
+    /// Lines before the first check that says yes or no: without one the transport is not listed.
+    held: Vec<contract::Line>,
+}
+
+impl Lines<'_> {
+    fn add(&mut self, line: &contract::Line) -> anyhow::Result<()> {
+        self.held.push(line.clone());
+        if !self.transport.is_empty() {
+            if matches!(line.verdict, Verdict::NotApplicable(_)) {
+                return Ok(());
+            }
+            output::result(&format!("{}:", std::mem::take(&mut self.transport)))?;
+        }
+        self.held.drain(..).try_for_each(|line| {
+            let (word, why) = word(&line.verdict);
+            let width = self.width;
+            let told =
+                hanging(&format!("  {word}  {:width$}  ", name(line.style, line.check)), why, self.layout);
+            output::result(told.trim_end())
+        })
     }
-    report
+}
+
+fn name(style: Style, check: &str) -> String {
+    format!("{style}/{check}")
+}
+
+/// The width of the longest name among the checks that are asked for.
+fn width(styles: &[Style], only: &[String]) -> usize {
+    let asked = CHECKS.iter().filter(|check| only.is_empty() || only.iter().any(|name| name == check.name));
+    asked.flat_map(|check| styles.iter().map(|style| name(*style, check.name).len())).max().unwrap_or(0)
 }
 
 /// What the command line names, in its order, each transport once; without a name all transports that need no server.
@@ -150,20 +202,12 @@ fn list(layout: Layout) -> String {
     CHECKS.iter().map(|check| hanging(&format!("{:width$}", check.name), check.proves, layout)).collect()
 }
 
-fn text(report: &Report, layout: Layout) -> String {
+/// The last line about a transport.
+fn sum(report: &Report) -> String {
     let (passed, failed) = (report.passed().count(), report.failures().count());
     let rest = report.lines.len() - passed - failed;
     let says = if report.holds() { "keeps the contract" } else { "DOES NOT KEEP THE CONTRACT" };
-    let mut text =
-        format!("{} {says}: {passed} passed, {failed} failed, {rest} not applicable\n", report.transport);
-    let name = |line: &contract::Line| format!("{}/{}", line.style, line.check);
-    let width = report.lines.iter().map(|line| name(line).len()).max().unwrap_or(0);
-    for line in &report.lines {
-        let (word, why) = word(&line.verdict);
-        let told = hanging(&format!("  {word}  {:width$}  ", name(line)), why, layout);
-        text += &format!("{}\n", told.trim_end());
-    }
-    text + "\n"
+    format!("{} {says}: {passed} passed, {failed} failed, {rest} not applicable\n\n", report.transport)
 }
 
 fn word(verdict: &Verdict) -> (&'static str, &str) {

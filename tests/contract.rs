@@ -3,16 +3,43 @@
 use crate::{found::faulty, support::Place};
 use drumpost::Exit;
 use serde_json::Value;
-use std::ffi::OsString;
+use std::{
+    ffi::OsString,
+    io::{BufRead, BufReader},
+    process::Stdio,
+    time::Duration,
+};
 
 #[test]
 fn a_transport_that_keeps_the_contract() {
     let done = Place::new().run("contract rtrb --only count,order,competing").with_code(0);
     let lines: Vec<&str> = done.stdout.lines().collect();
-    assert_eq!(lines[0], "rtrb keeps the contract: 2 passed, 0 failed, 1 not applicable", "{}", done.stdout);
+    assert_eq!(lines[0], "rtrb:", "{}", done.stdout);
+    let last = lines.iter().rfind(|line| !line.is_empty());
+    assert_eq!(
+        last,
+        Some(&"rtrb keeps the contract: 2 passed, 0 failed, 1 not applicable"),
+        "{}",
+        done.stdout
+    );
     assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), ["pass", "message/count"]);
     assert!(done.stdout.contains("n/a") && done.stdout.contains("a ring has one reader"), "{}", done.stdout);
     assert_eq!(done.stderr, "");
+}
+
+#[test]
+fn a_line_is_printed_as_soon_as_its_check_is_done() {
+    let place = Place::new();
+    let mut command = place.command("contract rtrb --only count,interruption");
+    let mut program = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(lines.next().as_deref(), Some("rtrb:"));
+    assert_eq!(lines.next().unwrap().split_whitespace().collect::<Vec<_>>(), ["pass", "message/count"]);
+    // The other check takes longer, as it waits for samples of many runs.
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(program.try_wait().unwrap().is_none(), "all lines came at the end");
+    assert_eq!(lines.count(), 3);
+    assert!(program.wait().unwrap().success());
 }
 
 #[test]
@@ -56,7 +83,8 @@ fn the_list_of_checks_has_each_of_them() {
 #[test]
 fn a_check_that_one_transport_has_no_use_for_is_run_on_the_others() {
     let done = Place::new().run("contract rtrb event/listeners --only fan-out").with_code(0);
-    assert!(done.stdout.starts_with("listeners keeps the contract: 1 passed"), "{}", done.stdout);
+    assert!(done.stdout.starts_with("listeners:\n"), "{}", done.stdout);
+    assert!(done.stdout.contains("\nlisteners keeps the contract: 1 passed"), "{}", done.stdout);
     assert!(done.stderr.contains("rtrb: none of the checks"), "{}", done.stderr);
 }
 

@@ -28,14 +28,14 @@ impl Ran {
         let Self { outcome, circumstances, wall, .. } = self;
         let audit = &outcome.audit;
         ensure(*wall < PATIENCE, || {
-            format!("{circumstances}: the run was not over after {wall:?}: {audit:?}")
+            format!("{circumstances}: the run was not over after {wall:.1?}: {audit}")
         })?;
         let ending = &outcome.ending;
         let ended = matches!(ending, Ending::Completed | Ending::Interrupted);
         ensure(ended, || format!("{circumstances}: the run ended {ending}"))?;
         ensure(outcome.started == count && audit.unsent == 0, || {
             let started = outcome.started;
-            format!("{circumstances}: it stood still with {started} of {count} flows started: {audit:?}")
+            format!("{circumstances}: it stood still with {started} of {count} flows started: {audit}")
         })
     }
 
@@ -44,7 +44,9 @@ impl Ran {
         self.completed(count)?;
         let Self { outcome, circumstances, .. } = self;
         let audit = &outcome.audit;
-        let fails = |holds: bool, what: &str| ensure(holds, || format!("{circumstances}: {what}: {audit:?}"));
+        let fails = |holds: bool, what: &str| {
+            ensure(holds, || format!("{circumstances}: {what}: {audit}{}", self.about_unknown()))
+        };
         let (lossy, again) = (!promise.is_lossless(), promise.may_duplicate());
         // What is lost causes nothing, what comes again causes more.
         fails(lossy || again || audit.expected == expected, "not as many deliveries follow as should")?;
@@ -56,10 +58,26 @@ impl Ran {
         fails(again || audit.duplicated == 0, "messages came again, which is promised not to happen")?;
         fails(audit.beyond_window == 0, "messages came so late that they cannot be told from duplicates")?;
         let complete = !outcome.drain_timed_out && outcome.ending == Ending::Completed;
-        fails(complete, "everything is delivered, but the run was not found complete")?;
+        fails(
+            complete,
+            "everything is delivered, but the run was not found complete; a lane whose `drain` returns more than 0 when it hands \
+             over nothing is never idle, and is waited for",
+        )?;
         let ended = outcome.measured_ended;
         let all = (lossy || ended >= count) && (again || ended <= count);
         fails(all, &format!("{ended} of {count} flows ended"))
+    }
+
+    /// What an unknown message is, if there are some.
+    fn about_unknown(&self) -> &'static str {
+        let unknown = self.outcome.audit.unknown > 0;
+        match self.stood_still {
+            true if unknown => {
+                " (unknown: nothing moved any more, so the check did not wait until they count as lost)"
+            }
+            _ if unknown => " (unknown: the run ended before they arrived or were known to be lost)",
+            _ => "",
+        }
     }
 
     /// Messages came in the order that is promised, and each of them was judged.

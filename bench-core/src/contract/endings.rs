@@ -51,7 +51,7 @@ fn drain_is_bounded(subject: &Subject<'_>, style: Style, intent: Intent) -> Resu
     })?;
     let audit = &outcome.audit;
     ensure(audit.unique + audit.lost == audit.expected, || {
-        format!("{circumstances}: what is delivered and what is lost is not what was expected: {audit:?}")
+        format!("{circumstances}: what is delivered and what is lost is not what was expected: {audit}")
     })?;
     // A load that is blocked in its own calls ends late, so only what comes after it is bounded.
     let load = Duration::from_millis(64 * 15);

@@ -16,8 +16,13 @@ use std::{
 
 /// A load that is not over by then is interrupted.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
-/// A run in which nothing happens for that long is interrupted.
+/// A run in which nothing happens for that long is interrupted. Long, as one that only pauses must not fail.
 const QUIET: Duration = Duration::from_secs(2);
+/// The same once the transport has lost messages in an earlier run: the contract is broken, and messages that are lost do not come.
+const QUIET_AFTER_LOSS: Duration = Duration::from_millis(150);
+/// At most so much of the time between two samples counts as quiet: on a busy machine, or in a process that was suspended, lanes
+/// had no chance to move something.
+const QUIET_PER_SAMPLE: Duration = Duration::from_millis(40);
 /// A run that nobody has looked after for that long hangs.
 pub(super) const DEAF: Duration = Duration::from_secs(8);
 /// `Pulse` of what has not happened.
@@ -48,13 +53,28 @@ impl Pulse {
         (ns != NEVER).then(|| Duration::from_nanos(ns))
     }
 
-    /// Whether it has stopped without coming back, or never began.
-    pub(super) fn hangs(&self) -> bool {
-        let (now, looked_ns) = (self.now(), self.looked_ns.load(Ordering::Relaxed));
-        match looked_ns {
-            NEVER => now > PATIENCE,
-            _ => now > Duration::from_nanos(looked_ns) + DEAF,
+    /// When the run was last looked after; `None` before the first time.
+    fn looked_ns(&self) -> Option<u64> {
+        Some(self.looked_ns.load(Ordering::Relaxed)).filter(|ns| *ns != NEVER)
+    }
+}
+
+/// For how long nobody has looked after a run. Counted in looks at its pulse: a process that was suspended did not wait.
+#[derive(Default)]
+pub(super) struct Deaf {
+    looked_ns: Option<u64>,
+    time: Duration,
+}
+
+impl Deaf {
+    /// Whether the run has stopped without coming back, or never began, at a look `every` so often.
+    pub(super) fn hangs(&mut self, pulse: &Pulse, every: Duration) -> bool {
+        let looked_ns = pulse.looked_ns();
+        if self.looked_ns != looked_ns {
+            *self = Self { looked_ns, time: Duration::ZERO };
         }
+        self.time += every;
+        self.time > if looked_ns.is_some() { DEAF } else { PATIENCE }
     }
 }
 
@@ -67,13 +87,39 @@ pub(super) struct Follow {
     in_real_time: bool,
     sampled: bool,
     seen: [u64; 6],
-    moved_ns: u64,
+    sampled_ns: u64,
+    quiet_ns: u64,
+    /// Interrupts when it is quiet for longer.
+    quiet_at_most_ns: u64,
 }
 
 impl Follow {
     pub(super) fn new(pulse: &Arc<Pulse>, interrupts: bool, in_real_time: bool) -> Self {
         let pulse = Arc::clone(pulse);
-        Self { pulse, interrupts, in_real_time, sampled: false, seen: [0; 6], moved_ns: NEVER }
+        let quiet_at_most_ns = as_ns(QUIET);
+        let sampled_ns = NEVER;
+        Self {
+            pulse,
+            interrupts,
+            in_real_time,
+            sampled: false,
+            seen: [0; 6],
+            sampled_ns,
+            quiet_ns: 0,
+            quiet_at_most_ns,
+        }
+    }
+
+    /// For a transport that has lost messages before, in a run that waited for them in full.
+    pub(super) fn after_a_loss(self) -> Self {
+        Self { quiet_at_most_ns: as_ns(QUIET_AFTER_LOSS), ..self }
+    }
+}
+
+impl Follow {
+    /// Whether nothing has moved for so long that the run is not worth waiting for.
+    pub(super) fn stood_still(&self) -> bool {
+        self.in_real_time && self.quiet_ns > self.quiet_at_most_ns
     }
 }
 
@@ -81,9 +127,11 @@ impl Watch for Follow {
     fn sample(&mut self, snapshot: &Snapshot) {
         let Snapshot { started, ended, audit, .. } = snapshot;
         let seen = [*started, *ended, audit.sent, audit.delivered, audit.corrupted, audit.lagged];
-        if self.moved_ns == NEVER || self.seen != seen {
-            (self.seen, self.moved_ns) = (seen, self.pulse.clock.now_ns());
-        }
+        let now_ns = self.pulse.clock.now_ns();
+        let since_ns = now_ns.saturating_sub(self.sampled_ns);
+        let moved = std::mem::replace(&mut self.seen, seen) != seen;
+        self.quiet_ns = if moved { 0 } else { self.quiet_ns + since_ns.min(as_ns(QUIET_PER_SAMPLE)) };
+        self.sampled_ns = now_ns;
         self.sampled |= *started > 0;
     }
 
@@ -91,8 +139,7 @@ impl Watch for Follow {
         let now_ns = self.pulse.clock.now_ns();
         self.pulse.looked_ns.store(now_ns, Ordering::Relaxed);
         let asked = self.interrupts && self.sampled;
-        let quiet = self.in_real_time && now_ns > self.moved_ns.saturating_add(as_ns(QUIET));
-        let interrupted = asked || quiet || now_ns > as_ns(PATIENCE);
+        let interrupted = asked || self.stood_still() || now_ns > as_ns(PATIENCE);
         if interrupted {
             self.pulse.interrupted_ns.fetch_min(now_ns, Ordering::Relaxed);
         }

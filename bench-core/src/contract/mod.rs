@@ -7,8 +7,9 @@
 //! ```
 //!
 //! The kit has scenarios, handlers and a feed of its own. It runs them through the dispatcher of the transport's entry,
-//! for every style and intent that the entry lists, and compares the outcome with the entry's promises. Every run is
-//! bounded by a count and a time limit, so a style takes some seconds. [`CHECKS`] lists all checks. The kit knows no
+//! for every style and intent that the entry lists, and compares the outcome with the entry's promises. Every run and every
+//! check is bounded by a count and a time limit, so a style takes some seconds. After a run that hangs nothing more is run, as
+//! each further run would hang as long. [`CHECKS`] lists all checks. The kit knows no
 //! particular transport.
 //!
 //! Handlers report faults by emitting a kind that no service receives. The outcome counts it as `unrouted`.
@@ -18,6 +19,7 @@ mod endings;
 mod follow;
 mod handlers;
 mod intents;
+mod ports;
 mod pressure;
 mod report;
 mod scenarios;
@@ -54,6 +56,12 @@ enum Stop {
 
 /// All checks of the kit, in the order in which they run.
 pub const CHECKS: &[Check] = &[
+    Check {
+        name: "ports",
+        proves: "ports return what they did: `drain` how many messages it handed over, with one `Told` for each or none, \
+                 and `offer` no more than it was offered; no call blocks or panics",
+        run: ports::ports,
+    },
     Check {
         name: "count",
         proves: "everything sent arrives exactly once; what a promise excepts (loss, duplicates) is admitted and counted",
@@ -166,14 +174,29 @@ pub fn check_where(
     options: &Options,
     wanted: impl Fn(Style, &'static str) -> bool,
 ) -> Report {
+    check_telling(entry, options, wanted, |_| {})
+}
+
+/// As [`check_where`]. Each line is given to `tell` as soon as it is known.
+#[must_use]
+pub fn check_telling(
+    entry: &TransportEntry,
+    options: &Options,
+    wanted: impl Fn(Style, &'static str) -> bool,
+    mut tell: impl FnMut(&Line),
+) -> Report {
     let mut report = Report { transport: entry.name.to_owned(), lines: Vec::new() };
+    let mut add = |line: Line| {
+        tell(&line);
+        report.lines.push(line);
+    };
     let made = entry.made(options);
     let made = made.and_then(|made| Subject::new(entry, options, &*made));
     let subject = match made {
         Ok(subject) => subject,
         Err(error) => {
             let verdict = Verdict::Failed(format!("the transport is not made: {error}"));
-            report.lines.push(Line { check: MAKE, style: Style::Message, verdict });
+            add(Line { check: MAKE, style: Style::Message, verdict });
             return report;
         }
     };
@@ -181,16 +204,13 @@ pub fn check_where(
         // Of a style it does not have, only the refusal can be checked.
         let applies = |check: &&Check| entry.intents(style).is_some() || check.name == "refusal";
         for check in CHECKS.iter().filter(applies).filter(|check| wanted(style, check.name)) {
-            let verdict = if subject.hangs() {
-                Verdict::NotApplicable("not run, as a run before it does not end".into())
-            } else {
-                match (check.run)(&subject, style) {
-                    Ok(()) => Verdict::Passed,
-                    Err(Stop::Fails(why)) => Verdict::Failed(why),
-                    Err(Stop::NotApplicable(why)) => Verdict::NotApplicable(why),
-                }
+            let verdict = subject.begin(style, check.name).and_then(|()| (check.run)(&subject, style));
+            let verdict = match verdict {
+                Ok(()) => Verdict::Passed,
+                Err(Stop::Fails(why)) => Verdict::Failed(why),
+                Err(Stop::NotApplicable(why)) => Verdict::NotApplicable(why),
             };
-            report.lines.push(Line { check: check.name, style, verdict });
+            add(Line { check: check.name, style, verdict });
         }
     }
     report

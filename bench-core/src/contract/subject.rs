@@ -2,13 +2,15 @@
 //! return is given up.
 
 use super::{
-    Stop, THREADS,
-    follow::{DEAF, Follow, Pulse},
+    Stop, THREADS, ensure,
+    follow::{DEAF, Deaf, Follow, PATIENCE, Pulse},
     trial::{Trial, Way, serial},
 };
 use crate::{
+    blame::tells_of_a_hang,
+    clock::{Clock, Now},
     dispatcher::Dispatcher,
-    outcome::Outcome,
+    outcome::{Ending, Outcome},
     plan::TrialPlan,
     promise::{Asked, Promise},
     registry::{Options, RunsOn, TransportEntry},
@@ -34,6 +36,8 @@ pub(super) struct Ran {
     pub wall: Duration,
     /// How long it took from the interruption, if there was one.
     pub after_interruption: Option<Duration>,
+    /// The run was interrupted because nothing moved any more.
+    pub stood_still: bool,
     /// Threads that were still there a second after the run, of those that can be told.
     pub threads_left: usize,
     /// For sentences.
@@ -64,8 +68,19 @@ pub(super) struct Subject<'a> {
     entry: &'a TransportEntry,
     options: &'a Options,
     promise: Promise,
-    hangs: Cell<bool>,
+    clock: Clock,
+    /// The check that runs, and since when.
+    check: Cell<Option<(Style, &'static str, Duration)>>,
+    /// How long a check may take, apart from its last run.
+    limit: Duration,
+    /// The check in which a run hung, if one did.
+    hung: Cell<Option<(Style, &'static str)>>,
+    /// Whether messages were lost that are promised to arrive.
+    has_lost: Cell<bool>,
 }
+
+/// How long a check may take, apart from its last run, which has limits of its own. All checks together take a minute over a server.
+const LIMIT: Duration = Duration::from_secs(40);
 
 /// How often it is seen whether a run hangs.
 const LOOK: Duration = Duration::from_millis(100);
@@ -87,12 +102,59 @@ impl<'a> Subject<'a> {
         made: &dyn Dispatcher,
     ) -> Result<Self, String> {
         let promise = made.promise(entry.promise, &Asked::default())?;
-        Ok(Self { entry, options, promise, hangs: Cell::new(false) })
+        Ok(Self {
+            entry,
+            options,
+            promise,
+            clock: Clock::start(),
+            check: Cell::new(None),
+            limit: LIMIT,
+            hung: Cell::new(None),
+            has_lost: Cell::new(false),
+        })
     }
 
-    /// Whether a run was given up.
-    pub(super) fn hangs(&self) -> bool {
-        self.hangs.get()
+    /// The same with another limit for each check.
+    #[cfg(test)]
+    pub(super) fn with_limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
+    fn now(&self) -> Duration {
+        Duration::from_nanos(self.clock.now_ns())
+    }
+
+    /// Begins a check, unless a run before it hung.
+    pub(super) fn begin(&self, style: Style, check: &'static str) -> Result<(), Stop> {
+        if let Some((style, check)) = self.hung.get() {
+            let why = format!(
+                "not run, because a run of {style}/{check} did not end in its time and this one may not either"
+            );
+            return Err(Stop::NotApplicable(why));
+        }
+        self.check.set(Some((style, check, self.now())));
+        Ok(())
+    }
+
+    /// Ends a check that takes too long, before its next run.
+    fn is_in_time(&self) -> Result<(), Stop> {
+        let Some((.., since)) = self.check.get() else { return Ok(()) };
+        let took = self.now().saturating_sub(since);
+        ensure(took < self.limit, || {
+            format!(
+                "its runs have taken {:.0?} and are not all done: a check may take {:?}, and takes a second or two with a \
+                 transport that delivers at once",
+                took, self.limit
+            )
+        })
+    }
+
+    fn hangs(&self) {
+        self.hung.set(self.check.get().map(|(style, check, _)| (style, check)));
+    }
+
+    pub(super) fn runs_on(&self) -> RunsOn {
+        self.entry.runs_on
     }
 
     /// What the transport promises as its options made it, which is what a run is judged by. Listed is only what it promises
@@ -146,6 +208,7 @@ impl<'a> Subject<'a> {
         style: Style,
         trials: Vec<(Scenario, Trial)>,
     ) -> Result<Vec<Tried>, Stop> {
+        self.is_in_time()?;
         let made = self.entry.made(self.options);
         let dispatcher = made.map_err(|error| Stop::Fails(format!("the transport is not made: {error}")))?;
         let circumstances: Vec<_> = trials.iter().map(|(_, trial)| trial.circumstances()).collect();
@@ -153,23 +216,42 @@ impl<'a> Subject<'a> {
         let plan = |(scenario, trial): (Scenario, Trial)| {
             let mut plan = trial.plan(style, scenario)?;
             plan.conditions.order = order;
+            plan.wiring.transport = self.entry.name.to_owned();
             Ok((plan, trial))
         };
         let plans = trials.into_iter().map(plan).collect::<Result<Vec<_>, Stop>>()?;
         let in_real_time = self.entry.runs_on != RunsOn::Simulation;
-        let results = on_own_thread(dispatcher, plans, in_real_time)?;
+        let results = on_own_thread(dispatcher, plans, in_real_time, self.has_lost.get())?;
         circumstances.iter().map(|trial| self.take(&results, trial)).collect()
     }
 
+    /// Notes what makes further runs useless, or not worth the time.
+    fn learn_from(&self, ran: &Ran) {
+        let Ran { outcome, wall, .. } = ran;
+        let hung = matches!(&outcome.ending, Ending::Failed(why) if tells_of_a_hang(why));
+        if hung || *wall >= PATIENCE {
+            self.hangs();
+        }
+        // A server may hand out again what it lost, after some time.
+        if self.promise.is_lossless() && !self.entry.needs_server && ran.stood_still {
+            self.has_lost.set(true);
+        }
+    }
+
     fn take(&self, results: &Receiver<Sent>, trial: &str) -> Result<Tried, Stop> {
-        let mut pulse = Pulse::new();
+        let (mut pulse, mut deaf) = (Pulse::new(), Deaf::default());
         loop {
             match results.recv_timeout(LOOK) {
-                Ok(Sent::Begins(begun)) => pulse = begun,
-                Ok(Sent::Ended(ended)) => return tried(ended, trial),
-                Err(RecvTimeoutError::Timeout) if !pulse.hangs() => {}
+                Ok(Sent::Begins(begun)) => (pulse, deaf) = (begun, Deaf::default()),
+                Ok(Sent::Ended(ended)) => {
+                    if let Ok(Ok(ran)) = &ended {
+                        self.learn_from(ran);
+                    }
+                    return tried(ended, trial);
+                }
+                Err(RecvTimeoutError::Timeout) if !deaf.hangs(&pulse, LOOK) => {}
                 Err(_) => {
-                    self.hangs.set(true);
+                    self.hangs();
                     return Err(Stop::Fails(format!(
                         "{trial}: the run does not end: nobody has looked after it for {DEAF:?}"
                     )));
@@ -194,12 +276,14 @@ fn on_own_thread(
     mut dispatcher: Box<dyn Dispatcher>,
     plans: Vec<(TrialPlan, Trial)>,
     in_real_time: bool,
+    has_lost: bool,
 ) -> Result<Receiver<Sent>, Stop> {
     let (done, results) = channel();
     let run = move || {
         for (plan, trial) in plans {
             let pulse = Pulse::new();
-            let mut watch = Follow::new(&pulse, trial.interrupts, in_real_time);
+            let watch = Follow::new(&pulse, trial.interrupts, in_real_time);
+            let mut watch = if has_lost { watch.after_a_loss() } else { watch };
             // A check that stopped early does not listen any more.
             if done.send(Sent::Begins(Arc::clone(&pulse))).is_err() {
                 return;
@@ -209,7 +293,8 @@ fn on_own_thread(
             let measured = |outcome| {
                 let after_interruption = pulse.interrupted().map(|at| wall.saturating_sub(at));
                 let (threads_left, circumstances) = (threads_left(), trial.circumstances());
-                Box::new(Ran { outcome, wall, after_interruption, threads_left, circumstances })
+                let stood_still = watch.stood_still();
+                Box::new(Ran { outcome, wall, after_interruption, stood_still, threads_left, circumstances })
             };
             let ended = ran.map(|ran| ran.map(measured)).map_err(|panic| text(&*panic));
             if done.send(Sent::Ended(ended)).is_err() {

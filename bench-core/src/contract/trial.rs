@@ -7,7 +7,7 @@ use crate::{
     headers::Shape,
     load::{Extent, Feed, LoadPlan, Pace, Start},
     payload::Pool,
-    plan::TrialPlan,
+    plan::{Conditions, TrialPlan},
     registry::RunsOn,
     scenario::{Scenario, Style},
     wiring::{Wiring, WiringSettings},
@@ -112,6 +112,8 @@ pub(super) struct Trial {
     pub sample_every: Duration,
     /// Interrupted after the first sample.
     pub interrupts: bool,
+    /// Whether what ports return is checked.
+    pub checks_ports: bool,
 }
 
 impl Trial {
@@ -126,10 +128,11 @@ impl Trial {
             extent: Extent::Count(count),
             due_every_ns: 20_000,
             awaits: false,
-            drain: Duration::from_secs(20),
+            drain: Duration::from_secs(10),
             flow_timeout: Duration::from_millis(100),
             sample_every: Duration::from_millis(20),
             interrupts: false,
+            checks_ports: false,
         }
     }
 
@@ -160,7 +163,7 @@ impl Trial {
             wait: self.way.wait,
             drain_deadline: self.drain,
             sample_every: self.sample_every,
-            conditions: Default::default(),
+            conditions: Conditions { checks_ports: self.checks_ports, ..Conditions::default() },
         })
     }
 

@@ -39,6 +39,25 @@ const fn caught(name: &'static str, caught_by: &'static str, sentence: &'static 
 }
 
 pub(super) const CHEATS: &[Cheat] = &[
+    caught("drains-one", "ports", "`drain` returned 1 after it had handed over"),
+    caught("drains-nothing", "ports", "`drain` returned 1 after it had handed over 0 messages"),
+    caught("tells-two-of-one", "ports", "`drain` called `on_batch` with 1 messages and 2 `Told`"),
+    caught("tells-one-of-several", "ports", "messages and 1 `Told`"),
+    caught(
+        "takes-more",
+        "ports",
+        "`offer` returned 2 when 1 messages were offered (`offer` of transport `cheat`)",
+    ),
+    caught("blocks", "ports", "transport `cheat` hangs at sender: `offer` has not returned"),
+    caught("closes", "ports", "receiver: the other side closed (`drain` of transport `cheat`)"),
+    caught("opens-less", "ports", "transport `cheat` opened 1 endpoint for 2 instances"),
+    caught("opens-more", "ports", "transport `cheat` opened 3 endpoints for 2 instances"),
+    caught(
+        "few-ways",
+        "ports",
+        "transport `cheat` opened 0 send ports for sender, which sends to 1 destination",
+    ),
+    caught("no-inbox", "ports", "transport `cheat` opened no inbox for receiver, which receives messages"),
     caught("drops", "count", "messages are lost"),
     caught("admits-half", "back-pressure", "what is lost is not what the transport says it dropped"),
     caught("duplicates", "count", "messages came again"),
@@ -88,10 +107,15 @@ pub(super) fn entry_of(cheat: &str) -> TransportEntry {
     entry
 }
 
+/// The cheat that the options ask for.
+pub(super) fn known(options: &Values) -> Option<&'static str> {
+    // One is honest: it changes the order across keys alone, where order per key is promised. One is caught by several checks.
+    let known = CHEATS.iter().map(|cheat| cheat.name).chain(["keeps-keys", "loses-few"]);
+    known.into_iter().find(|name| options.text("cheat") == Some(name))
+}
+
 fn make(options: &Values) -> Result<Box<dyn Dispatcher>, String> {
-    // One is honest: it changes the order across keys alone, where order per key is promised.
-    let known = CHEATS.iter().map(|cheat| cheat.name).chain(["keeps-keys"]);
-    match known.into_iter().find(|name| options.text("cheat") == Some(name)) {
+    match known(options) {
         None | Some("not-made") => Err("option cheat: no such cheat".into()),
         Some(cheat) => Ok(Box::new(Crooked(cheat))),
     }
@@ -121,7 +145,7 @@ impl Dispatcher for Crooked {
 }
 
 /// Cheats in the ports.
-struct Tricks(&'static str);
+pub(super) struct Tricks(pub(super) &'static str);
 
 /// The run's clock, as close as a port can know it: its own, less how much that is ahead of `sent`.
 #[derive(Clone)]
@@ -130,13 +154,13 @@ struct Watchmaker {
     ahead_ns: Arc<AtomicI64>,
 }
 
-struct Sender {
+pub(super) struct Sender {
     trick: &'static str,
     inner: honest::Sender,
     watchmaker: Watchmaker,
 }
 
-struct Receiver {
+pub(super) struct Receiver {
     trick: &'static str,
     inner: honest::Receiver,
     watchmaker: Watchmaker,
@@ -184,7 +208,15 @@ impl Transport for Tricks {
             let Endpoint { inbox, sends } = endpoint;
             Endpoint { inbox: inbox.map(receiver), sends: sends.into_iter().map(sender).collect() }
         };
-        Ok(opened.into_iter().enumerate().map(crooked).collect())
+        let mut opened: Vec<_> = opened.into_iter().enumerate().map(crooked).collect();
+        match trick {
+            "opens-less" => drop(opened.pop()),
+            "opens-more" => opened.push(Endpoint { inbox: None, sends: Vec::new() }),
+            "few-ways" => drop(opened[0].sends.pop()),
+            "no-inbox" => opened.iter_mut().for_each(|endpoint| endpoint.inbox = None),
+            _ => {}
+        }
+        Ok(opened)
     }
 }
 
@@ -195,7 +227,13 @@ impl SendPort for Sender {
             let ahead_ns = now_ns - batch[0].sent_ns().cast_signed();
             self.watchmaker.ahead_ns.fetch_min(ahead_ns, Ordering::Relaxed);
         }
-        self.inner.offer(batch)
+        if self.trick == "blocks" {
+            loop {
+                thread::park();
+            }
+        }
+        let taken = self.inner.offer(batch)?;
+        Ok(taken + usize::from(self.trick == "takes-more" && taken == batch.len()))
     }
 }
 
@@ -206,6 +244,8 @@ impl Receiver {
         let seventh = self.count.is_multiple_of(7);
         match self.trick {
             "drops" if seventh => return,
+            // One in a thousand, of replies too.
+            "loses-few" if self.count.is_multiple_of(500) => return,
             "admits-half" if seventh => {
                 self.dropped += 1;
                 return;
@@ -282,10 +322,23 @@ impl RecvPort for Receiver {
         let from = if self.trick == "ignores-waiting" { Inbox::All } else { from };
         self.inner.drain(from, max, |batch, _| there.extend_from_slice(batch))?;
         there.into_iter().for_each(|message| self.twist(message, &mut twisted));
-        if !twisted.is_empty() {
-            on_batch(&twisted, &[]);
+        if self.trick == "closes" && self.count > 100 {
+            return Err(PortError::Closed);
         }
-        Ok(twisted.len())
+        let len = twisted.len();
+        let told = match self.trick {
+            "tells-two-of-one" if len == 1 => 2,
+            "tells-one-of-several" if len > 1 => 1,
+            _ => 0,
+        };
+        if len > 0 {
+            on_batch(&twisted, &vec![Told::default(); told]);
+        }
+        Ok(match self.trick {
+            "drains-one" => len.min(1),
+            "drains-nothing" => len.max(1),
+            _ => len,
+        })
     }
 
     fn wait(&mut self, at_most: Duration) -> Result<(), PortError> {

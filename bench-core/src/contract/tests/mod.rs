@@ -2,9 +2,14 @@
 
 mod cheats;
 mod honest;
+mod tasks;
 
-use super::{CHECKS, Report, THREADS, Verdict, check, check_only, subject::threads_left};
+use super::{
+    CHECKS, Report, Stop, THREADS, Verdict, check, check_only, check_telling,
+    subject::{Subject, threads_left},
+};
 use crate::{
+    clock::{Clock, Now},
     dispatcher::{Dispatcher, runtime},
     drive::Placement,
     monitor::Watch,
@@ -12,6 +17,7 @@ use crate::{
     plan::TrialPlan,
     promise::{Asked, Order, Promise},
     registry::{Options, TransportEntry},
+    scenario::Style,
     transport::OpenError,
 };
 use cheats::CHEATS;
@@ -123,6 +129,17 @@ macro_rules! cheats_are_caught {
 }
 
 cheats_are_caught! {
+    who_says_one_for_several_is_caught: "drains-one",
+    who_says_one_for_none_is_caught: "drains-nothing",
+    who_tells_twice_of_one_message_is_caught: "tells-two-of-one",
+    who_tells_once_of_several_is_caught: "tells-one-of-several",
+    who_takes_more_than_was_offered_is_caught: "takes-more",
+    who_blocks_is_caught: "blocks",
+    who_closes_is_told_by_method: "closes",
+    who_opens_too_few_endpoints_is_caught: "opens-less",
+    who_opens_too_many_endpoints_is_caught: "opens-more",
+    who_opens_too_few_send_ports_is_caught: "few-ways",
+    who_opens_no_inbox_is_caught: "no-inbox",
     who_drops_is_caught: "drops",
     who_admits_half_of_what_he_drops_is_caught: "admits-half",
     who_duplicates_is_caught: "duplicates",
@@ -151,7 +168,48 @@ cheats_are_caught! {
 fn who_never_ends_is_given_up_and_nothing_is_run_after_it() {
     let report = caught("never-ends");
     let last = report.lines.last().map(ToString::to_string);
-    assert_eq!(last.as_deref(), Some("n/a  event/panic: not run, as a run before it does not end"));
+    let expected = "n/a  event/panic: not run, because a run of message/panic did not end in its time and this one may not either";
+    assert_eq!(last.as_deref(), Some(expected));
+}
+
+/// Lines are told one by one, and the whole does not take as long as each check's hang together.
+#[test]
+fn after_a_hang_nothing_more_is_run() {
+    let (clock, mut told) = (Clock::start(), Vec::new());
+    let report = check_telling(
+        &cheats::entry_of("blocks"),
+        &cheat("blocks"),
+        |_, _| true,
+        |line| told.push(line.clone()),
+    );
+    let took = Duration::from_nanos(clock.now_ns());
+    assert!(took < Duration::from_secs(40), "{took:?}\n{report}");
+    assert_eq!(report.failures().count(), 1, "{report}");
+    assert_eq!(told, report.lines);
+    assert!(report.passed().next().is_none() && told.len() > 20, "{report}");
+}
+
+/// Waiting for what is lost took two seconds for each of 30 trials.
+#[test]
+fn after_a_loss_the_next_trials_wait_for_less() {
+    let clock = Clock::start();
+    let checks = |check: &str| ["count", "payload", "headers"].contains(&check);
+    let report = check_only(&cheats::entry_of("loses-few"), &cheat("loses-few"), checks);
+    let took = Duration::from_nanos(clock.now_ns());
+    assert!(took < Duration::from_secs(25), "{took:?}\n{report}");
+    let text = report.to_string();
+    assert!(text.contains("1000 sent, 998 delivered, 2 unknown (unknown: nothing moved"), "{report}");
+}
+
+#[test]
+fn a_check_has_a_limit() {
+    let (entry, options) = (honest::entry(), Options::default());
+    let made = entry.made(&options).unwrap();
+    let subject = Subject::new(&entry, &options, &*made).unwrap().with_limit(Duration::ZERO);
+    subject.begin(Style::Message, "count").unwrap();
+    let count = CHECKS.iter().find(|check| check.name == "count").unwrap();
+    let Err(Stop::Fails(why)) = (count.run)(&subject, Style::Message) else { panic!("it has no limit") };
+    assert!(why.contains("a check may take 0ns"), "{why}");
 }
 
 #[test]
