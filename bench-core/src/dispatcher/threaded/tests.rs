@@ -288,7 +288,7 @@ fn what_a_killed_lane_held_comes_again() {
 fn a_lost_connection_ends_the_trial_unless_it_may_come_back() {
     let lossy = || Store { loses_after: Some(50), ..Store::default() };
     let outcome = ran(&lossy(), &plan(Placement::Each, 8));
-    assert_eq!(outcome.ending, Ending::Failed("sink: the line was cut".into()));
+    assert_eq!(outcome.ending, Ending::Failed("sink: the line was cut (`drain` of the transport)".into()));
     for placement in PLACEMENTS {
         let reconnect =
             |limit| under(Conditions { reconnect: Some(limit), ..Conditions::default() }, plan(placement, 8));
