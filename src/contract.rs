@@ -1,5 +1,8 @@
 //! `drumpost contract`: holds transports to the contract of the seam, those that ship and those that a third party has
-//! registered. The checks themselves are in the engine (`drumpost_core::contract`).
+//! registered, and those with a server to the suite for brokers. The checks themselves are in the engine
+//! (`drumpost_core::contract`) and in the kit (`drumpost_kit::suite`).
+
+mod broken;
 
 use crate::{
     Exit,
@@ -27,7 +30,8 @@ use std::collections::BTreeMap;
 pub(crate) struct ContractArgs {
     /// crossbeam, event/listeners, ... [default: all in process]
     ///
-    /// A transport, or one style of it. The checks of both styles take about 10 s in process and a minute over a server.
+    /// A transport, or one style of it. The checks of both styles take about 10 s in process and a minute over a server. Over a server,
+    /// checks of what happens when lines and consumers break follow, which take some minutes; the server is not killed.
     #[arg(value_name = "DISPATCH")]
     pub dispatch: Vec<String>,
     /// Only these checks, separated by commas
@@ -57,7 +61,7 @@ pub(crate) fn contract(registry: &Registry, args: &ContractArgs) -> anyhow::Resu
         output::result(&list(layout))?;
         return Ok(Exit::Ok);
     }
-    let known: Vec<&str> = CHECKS.iter().map(|check| check.name).collect();
+    let known: Vec<&str> = all_checks().into_iter().map(|(name, _)| name).collect();
     if let Some(name) = args.only.iter().find(|name| !known.contains(&name.as_str())) {
         return Err(usage(format!("--only: {}", unknown("check", name, &known))));
     }
@@ -126,15 +130,24 @@ fn check(
         is_wanted
     };
     let mut printed = Ok(());
-    let report = contract::check_telling(entry, options, wanted, |line| {
+    let mut tell = |line: &contract::Line| {
         if has_terminal {
             output::progress("");
         }
         if !args.json && printed.is_ok() {
             printed = lines.add(line);
         }
-    });
+    };
+    let mut report = contract::check_telling(entry, options, wanted, &mut tell);
+    let style = styles.first().copied().unwrap_or(Style::Message);
+    let more = broken::run(entry, options, |check| wanted(style, check), &mut tell).map_err(usage)?;
+    report.lines.extend(more);
     printed.map(|()| report)
+}
+
+/// All checks there are, with what each proves.
+fn all_checks() -> Vec<(&'static str, &'static str)> {
+    CHECKS.iter().map(|check| (check.name, check.proves)).chain(broken::checks()).collect()
 }
 
 /// Prints the lines of one transport.
@@ -171,8 +184,9 @@ fn name(style: Style, check: &str) -> String {
 
 /// The width of the longest name among the checks that are asked for.
 fn width(styles: &[Style], only: &[String]) -> usize {
-    let asked = CHECKS.iter().filter(|check| only.is_empty() || only.iter().any(|name| name == check.name));
-    asked.flat_map(|check| styles.iter().map(|style| name(*style, check.name).len())).max().unwrap_or(0)
+    let is_asked = |check: &str| only.is_empty() || only.iter().any(|name| name == check);
+    let asked = all_checks().into_iter().filter(|(check, _)| is_asked(check));
+    asked.flat_map(|(check, _)| styles.iter().map(move |style| name(*style, check).len())).max().unwrap_or(0)
 }
 
 /// What the command line names, in its order, each transport once; without a name all transports that need no server.
@@ -198,8 +212,9 @@ fn subjects<'a>(registry: &'a Registry, asked: &[String]) -> anyhow::Result<Vec<
 
 /// The checks and what each proves.
 fn list(layout: Layout) -> String {
-    let width = CHECKS.iter().map(|check| check.name.len()).max().unwrap_or(0) + 2;
-    CHECKS.iter().map(|check| hanging(&format!("{:width$}", check.name), check.proves, layout)).collect()
+    let all = all_checks();
+    let width = all.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 2;
+    all.iter().map(|(name, proves)| hanging(&format!("{name:width$}"), proves, layout)).collect()
 }
 
 /// The last line about a transport.

@@ -18,8 +18,10 @@ use drumpost_core::{
     wiring::Wiring,
 };
 use drumpost_defects::{Defect, put_in, with};
-use drumpost_dispatch::crossbeam::{self, Channels, QueueReceiver, QueueSender};
+use drumpost_dispatch::crossbeam::{self, Channels, QueueSender};
 use std::{sync::Arc, time::Duration};
+
+type QueueReceiver<const SLEEPS: bool> = <Channels<SLEEPS> as Transport>::Recv;
 
 fn p99_ns(times: &Distribution) -> f64 {
     times.histogram.value_at_quantile(0.99) as f64

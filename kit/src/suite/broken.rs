@@ -1,7 +1,7 @@
 //! Servers and lines that break while messages flow.
 
 use super::{
-    Proxy, Stop, Suite, fails,
+    Stop, Suite, fails,
     runs::nothing_is_left,
     trial::{IN_TIME, Running, Trial, keeps},
 };

@@ -11,12 +11,16 @@ use crate::{
     options::Values,
     port::{AsyncRecvPort, AsyncSendPort, Inbox, PortError, RecvPort, SendPort, Told},
     registry::{RunsOn, TransportEntry},
-    transport::{AsyncTransport, Endpoint, OpenError, Prepared, Transport},
+    transport::{AsyncTransport, Endpoint, OpenError, Transport},
     wiring::Wiring,
 };
-use std::task::{Context, Poll};
+use std::{
+    sync::Mutex,
+    task::{Context, Poll},
+};
 
-struct OnTasks(&'static str, Prepared<Send, Recv>);
+/// A cheat, and the endpoints that it made.
+struct OnTasks(&'static str, Mutex<Vec<Option<Endpoint<Send, Recv>>>>);
 struct Send(Sender);
 struct Recv(Receiver);
 
@@ -25,16 +29,16 @@ impl AsyncTransport for OnTasks {
     type Recv = Recv;
 
     async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
-        let each = |Endpoint { inbox, sends }| Endpoint {
-            inbox: inbox.map(Recv),
-            sends: sends.into_iter().map(Send).collect(),
+        let each = |Endpoint { inbox, sends }| {
+            Some(Endpoint { inbox: inbox.map(Recv), sends: sends.into_iter().map(Send).collect() })
         };
-        self.1.put(Tricks(self.0).open(wiring)?.into_iter().map(each).collect());
+        *self.1.lock().unwrap() = Tricks(self.0).open(wiring)?.into_iter().map(each).collect();
         Ok(())
     }
 
     async fn open(&self, _wiring: &Wiring, instance: u16) -> Result<Endpoint<Send, Recv>, OpenError> {
-        self.1.take(instance)
+        let endpoint = self.1.lock().unwrap().get_mut(usize::from(instance)).and_then(Option::take);
+        endpoint.ok_or_else(|| OpenError::Refused("there is no such endpoint".into()))
     }
 }
 
@@ -70,7 +74,7 @@ impl AsyncRecvPort for Recv {
 fn entry(name: &'static str) -> TransportEntry {
     let make = |options: &Values| -> Result<Box<dyn crate::dispatcher::Dispatcher>, String> {
         let trick = cheats::known(options).ok_or("no such cheat")?;
-        Ok(Box::new(Tasked::new(OnTasks(trick, Prepared::default()))))
+        Ok(Box::new(Tasked::new(OnTasks(trick, Mutex::default()))))
     };
     TransportEntry { runs_on: RunsOn::Tasks, make, ..cheats::entry_of(name) }
 }

@@ -1,0 +1,54 @@
+//! The checks of the suite for brokers (`drumpost_kit::suite`) at the server that a transport is told of: what happens when a line to
+//! it is cut or silent, when consumers and connections are killed, and when no server is there. The server itself is not killed.
+//! A build without transports over brokers does not have the suite.
+
+use drumpost_core::{
+    contract::Line,
+    registry::{Options, TransportEntry},
+};
+
+/// The names of the checks, with what each proves.
+#[cfg(feature = "suite")]
+pub(super) fn checks() -> Vec<(&'static str, &'static str)> {
+    drumpost_kit::suite::CHECKS.iter().map(|check| (check.name, check.proves)).collect()
+}
+
+/// Runs those that are `wanted`, and hands over each line as it is known. None for a transport without a server.
+///
+/// # Errors
+/// A sentence about the address of the server.
+#[cfg(feature = "suite")]
+pub(super) fn run(
+    entry: &TransportEntry,
+    options: &Options,
+    mut wanted: impl FnMut(&str) -> bool,
+    mut tell: impl FnMut(&Line),
+) -> Result<Vec<Line>, String> {
+    use drumpost_kit::suite::{CHECKS, Suite};
+    if !entry.needs_server {
+        return Ok(Vec::new());
+    }
+    let mut lines = Vec::new();
+    let suite = Suite::at(entry, options)?;
+    for check in CHECKS.iter().filter(|check| wanted(check.name)) {
+        let line = suite.line(check);
+        tell(&line);
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+#[cfg(not(feature = "suite"))]
+pub(super) fn checks() -> Vec<(&'static str, &'static str)> {
+    Vec::new()
+}
+
+#[cfg(not(feature = "suite"))]
+pub(super) fn run(
+    _entry: &TransportEntry,
+    _options: &Options,
+    _wanted: impl FnMut(&str) -> bool,
+    _tell: impl FnMut(&Line),
+) -> Result<Vec<Line>, String> {
+    Ok(Vec::new())
+}
