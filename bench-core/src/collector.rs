@@ -5,6 +5,7 @@ mod confirms;
 mod still;
 mod sum;
 mod tally;
+mod unrouted;
 
 use crate::{
     counters::{Local, PortConfirms, Published},
@@ -13,6 +14,7 @@ use crate::{
     hist::Distribution,
     lane::Lane,
     load::gaps::Gaps,
+    message::Kind,
     outcome::{AuditTotals, ConfirmTimes, Hop},
     wiring::{Destination, Wiring},
 };
@@ -123,6 +125,8 @@ pub(crate) struct Rest {
     pub local: Local,
     /// Messages no transport took, by destination.
     pub unsent: Vec<(u16, u64)>,
+    /// Messages of kinds that no route carries, by service.
+    pub unrouted: Vec<(usize, Kind, u64)>,
     /// Of each lane with a schedule.
     pub gaps: Vec<Gaps>,
 }
@@ -346,6 +350,8 @@ impl Collector {
             self.collect_at(desk);
             self.merge(desk, &rest.latencies);
             all.unsent.extend(rest.unsent);
+            let service = self.lanes[at].service;
+            all.unrouted.extend(rest.unrouted.into_iter().map(|(kind, count)| (service, kind, count)));
             // Counters of a lane that stopped with a full outbox were not published; the lane's own are the truth.
             self.lanes[at].counters.publish(&rest.local);
             all.gaps.extend(rest.gaps);

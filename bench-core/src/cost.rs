@@ -51,11 +51,13 @@ pub(crate) struct Meter {
     next_ns: u64,
     first: Option<Reading>,
     last: Option<Reading>,
+    /// The last reading was taken after the load.
+    is_late: bool,
 }
 
 impl Meter {
     pub(crate) fn new(measure_from_ns: u64) -> Self {
-        Self { next_ns: measure_from_ns.saturating_sub(EARLY_NS), first: None, last: None }
+        Self { next_ns: measure_from_ns.saturating_sub(EARLY_NS), first: None, last: None, is_late: false }
     }
 
     /// When the next reading is wanted, in ns on the run's clock.
@@ -76,10 +78,10 @@ impl Meter {
         self.next_ns = now_ns + APART_NS.max((now_ns - first.at_ns) / SHARE);
     }
 
-    /// Takes the last reading, if the load was over before there were two.
+    /// Takes the last reading, if the load was over before there were two. It is taken again if more flows ended since.
     pub(crate) fn end(&mut self, read: impl FnOnce() -> Reading) {
-        if self.first.is_some() && self.last.is_none() {
-            self.last = Some(read());
+        if self.first.is_some() && (self.last.is_none() || self.is_late) {
+            (self.last, self.is_late) = (Some(read()), true);
         }
     }
 

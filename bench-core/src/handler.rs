@@ -139,7 +139,7 @@ impl Out {
             sent += 1;
         }
         if sent == 0 {
-            self.recorder.unrouted();
+            self.recorder.unrouted(kind);
         }
     }
 

@@ -1,6 +1,8 @@
 //! Watches a trial: makes snapshots of the collected figures, finds out when every expected message has arrived, and
 //! reports the outcome. It runs beside the lanes in real time, and between their steps in virtual time.
 
+mod close;
+mod in_flight;
 mod snapshot;
 mod watch;
 mod window;
@@ -41,6 +43,8 @@ pub struct Monitor {
     control: Arc<Control>,
     collector: Collector,
     ends_per_flow: u64,
+    /// Names of the scenario's kinds.
+    kinds: &'static [&'static str],
     begins_ns: u64,
     measure_from_ns: u64,
     ends_ns: u64,
@@ -61,10 +65,8 @@ pub struct Monitor {
     draining_since_ns: Option<u64>,
     /// Reads what the trial costs; `None` in virtual time.
     meter: Option<Meter>,
-    /// Flows under way × ns, from the beginning of the measured window to the last look.
-    in_flight_area: f64,
-    /// The last look: when, and how many were under way.
-    in_flight_last: Option<(u64, f64)>,
+    in_flight: in_flight::InFlight,
+    close: close::Close,
     next_in_flight_ns: u64,
     uneven: u64,
     tells: Tells,
@@ -102,6 +104,7 @@ impl Monitor {
             control,
             collector: Collector::new(plan.wiring.clone(), credit, lanes, desks),
             ends_per_flow: u64::from(plan.scenario.ends_per_flow.max(1)),
+            kinds: plan.scenario.kinds,
             begins_ns,
             measure_from_ns,
             ends_ns,
@@ -117,8 +120,8 @@ impl Monitor {
             unlooked_ns: 0,
             draining_since_ns: None,
             meter: None,
-            in_flight_area: 0.0,
-            in_flight_last: None,
+            in_flight: in_flight::InFlight::default(),
+            close: close::Close::of(plan, begins_ns),
             next_in_flight_ns: measure_from_ns,
             uneven: 0,
             tells: Tells { rejects: plan.conditions.poison.is_some(), ..Tells::default() },
@@ -166,6 +169,7 @@ impl Monitor {
     pub fn poll(&mut self, now_ns: u64, watch: &mut dyn Watch) -> u64 {
         self.looked_ns = now_ns;
         self.look_at_cost(now_ns);
+        self.look_at_moves(now_ns);
         if now_ns >= self.measure_from_ns && !self.control.stop.is_stopped() {
             self.look_at_in_flight(now_ns);
         }
@@ -201,7 +205,7 @@ impl Monitor {
                 "the trial was ended because time stamps in messages cannot hold more than 78 hours".into(),
             );
         } else if self.draining_since_ns.is_some() || self.collector.loads_are_done() {
-            let since_ns = *self.draining_since_ns.get_or_insert(now_ns);
+            let since_ns = self.load_ended(now_ns);
             let deadline_ns = since_ns.saturating_add(self.drain_deadline_ns);
             if self.collector.has_competitors() {
                 // So that they find themselves idle and count what they received.
@@ -211,6 +215,8 @@ impl Monitor {
             if complete || now_ns >= deadline_ns {
                 self.drain_timed_out = !complete;
                 self.stop(now_ns, watch);
+            } else {
+                self.close_after_load(since_ns, now_ns, watch);
             }
             return next_ns.min(deadline_ns).min(TRIAL_MAX_NS);
         }
@@ -261,14 +267,7 @@ impl Monitor {
 
     fn stop(&mut self, now_ns: u64, watch: &mut dyn Watch) {
         self.stopped_ns = now_ns;
-        if let Some(mut meter) = self.meter {
-            meter.end(|| self.reading(now_ns));
-            self.meter = Some(meter);
-        }
-        // After the meter: what the watcher reads of the machine costs processor time that is not the load's.
-        if self.has_opened {
-            watch.edge(Edge::Closes, self.counts());
-        }
+        self.close_window(now_ns, watch);
         self.control.stop.stop();
         self.control.ring();
     }
@@ -300,29 +299,12 @@ impl Monitor {
         }
     }
 
-    /// Adds what was under way since the last look. Exact in virtual time, where nothing changes between two looks; on a
-    /// clock the looks are spread unevenly, by a golden-ratio sequence, so that they do not fall in step with an even
-    /// schedule.
-    fn look_at_in_flight(&mut self, now_ns: u64) {
-        let under_way = self.collector.in_flight(self.ends_per_flow);
-        // The first look may come late: as many as then were under way before.
-        let (since_ns, before) = self.in_flight_last.unwrap_or((self.measure_from_ns, under_way));
-        self.in_flight_area += before * (now_ns - since_ns) as f64;
-        self.in_flight_last = Some((now_ns, under_way));
-        if now_ns >= self.next_in_flight_ns {
-            let every_ns = self.sample_every_ns / 50;
-            self.uneven = self.uneven.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let share_ns = (u128::from(every_ns) * u128::from(self.uneven)) >> 64;
-            self.next_in_flight_ns = now_ns + (every_ns / 2 + share_ns as u64).max(1);
-        }
-    }
-
     /// Merges what the lanes left behind.
     #[must_use]
     pub fn finish(mut self, lanes: Vec<Lane>) -> Outcome {
         // A failure's own time is its end; nobody else stopped it.
         let stopped_ns = if self.stopped_ns > 0 { self.stopped_ns } else { self.looked_ns };
-        let Rest { local, unsent, gaps } = self.collector.finish(lanes, stopped_ns);
+        let Rest { local, unsent, unrouted, gaps } = self.collector.finish(lanes, stopped_ns);
         let mut audit = self.collector.audit(&local, &unsent, self.tells);
         let ended = local.ended / self.ends_per_flow;
         let measured_ended = local.measured_ended / self.ends_per_flow;
@@ -347,7 +329,11 @@ impl Monitor {
         let mean_in_flight = self.mean_in_flight(&local, elapsed_ns);
         let last_due_ns = gaps.iter().filter_map(Gaps::last_due_ns).max();
         let schedule_ns = last_due_ns.map(|last_ns| window.schedule_ns(last_ns, ending != Ending::Completed));
-        let has_looked = self.in_flight_last.is_some() && elapsed_ns > 0;
+        let standstill = match ending {
+            Ending::Completed => self.close.standstill(self.begins_ns, unfinished),
+            Ending::Interrupted | Ending::Failed(_) => None,
+        };
+        let unrouted = self.collector.unrouted(unrouted, self.kinds);
         let (hops, confirms) = (self.collector.hops(), self.collector.confirms());
         let Totals { response, service, lag, inter_send, .. } = self.collector.totals;
         Outcome {
@@ -376,7 +362,9 @@ impl Monitor {
             senders,
             cost: self.meter.and_then(|meter| meter.cost()),
             mean_in_flight,
-            counted_in_flight: has_looked.then(|| self.in_flight_area / elapsed_ns as f64),
+            counted_in_flight: self.in_flight.mean(self.measure_from_ns, elapsed_ns),
+            standstill,
+            unrouted,
             drain_timed_out: self.drain_timed_out,
             outages: self.control.take_outages(),
             notes: Vec::new(),

@@ -245,6 +245,32 @@ impl fmt::Display for Outage {
     }
 }
 
+/// A closed load stood still: as many flows as its window holds had not ended by the drain deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standstill {
+    /// Flows under way at most.
+    pub window: u64,
+    /// Flows that never ended, those of the warm-up included.
+    pub unfinished: u64,
+    /// Of them: written off in the middle of the load, which then went on.
+    pub written_off: u64,
+    /// Since when, in ns after the load began, no flow was started or ended. Where that was so several times, the longest.
+    pub from_ns: u64,
+    /// For how long.
+    pub longest_ns: u64,
+}
+
+/// Messages that went nowhere, because no route carries their kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unrouted {
+    /// The service that emitted them.
+    pub service: String,
+    /// Their kind.
+    pub kind: String,
+    /// How many, warm-up included.
+    pub messages: u64,
+}
+
 /// The outcome of one trial.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -305,6 +331,10 @@ pub struct Outcome {
     /// The same from counters, looked at now and then: exact in virtual time, else as good as the looks are. It owes
     /// nothing to stamps.
     pub counted_in_flight: Option<f64>,
+    /// When a closed load stood still; `None` if it did not, or is not known to have.
+    pub standstill: Option<Standstill>,
+    /// Messages of kinds that nobody is wired to, by the service that emitted them.
+    pub unrouted: Vec<Unrouted>,
     /// Whether the drain deadline came before everything expected was delivered.
     pub drain_timed_out: bool,
     /// Instances that were away in the middle of the run and came back, in the order in which they did.

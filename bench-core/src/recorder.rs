@@ -12,7 +12,7 @@ use crate::{
     credit::Credit,
     exchange::{Exchange, Latencies},
     hist::Hist,
-    message::Message,
+    message::{Kind, Message},
     payload::Pool,
     port::Told,
 };
@@ -68,6 +68,8 @@ pub(crate) struct Recorder {
     rarely: bool,
     /// What was found in the batch that was received last. Nearly always nothing.
     unusual: Unusual,
+    /// Kinds that were emitted and that nobody is wired to, and how often.
+    unrouted: Vec<(Kind, u64)>,
 }
 
 /// The recorders of one stream. They are looked up again only when a message comes from another stream.
@@ -135,6 +137,7 @@ impl Recorder {
             ends: EndRun::default(),
             rarely: false,
             unusual: Unusual::default(),
+            unrouted: Vec::new(),
         };
         (recorder, exchange)
     }
@@ -367,9 +370,9 @@ impl Recorder {
         }
     }
 
-    /// The last, unexchanged histograms.
-    pub(crate) fn into_rest(self) -> Box<Latencies> {
-        self.latencies
+    /// The last, unexchanged histograms, and the kinds that nobody is wired to.
+    pub(crate) fn into_rest(self) -> (Box<Latencies>, Vec<(Kind, u64)>) {
+        (self.latencies, self.unrouted)
     }
 }
 
@@ -392,7 +395,7 @@ mod tests {
         });
         recorder.end(&Message::start(0, 0, 1_000, 0, 0), 1_700);
         recorder.close_ends(1_700);
-        let Latencies { response, service, lag, .. } = *recorder.into_rest();
+        let Latencies { response, service, lag, .. } = *recorder.into_rest().0;
         let times = [response, service, lag].map(|hist| {
             let mut all = crate::hist::Distribution::default();
             all.add(&hist);

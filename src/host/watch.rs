@@ -107,11 +107,14 @@ impl HostWatch {
         self.proc.threads(u64::from(std::process::id()))
     }
 
-    /// Without `counts` the trial broke, and what was sent until then is not known here.
+    /// The figures are those from the opening to now. Flows that end after the load may close the window again. Without
+    /// `counts` the trial broke, and what was sent until then is not known here.
     fn close(&mut self, counts: Option<Counts>) {
-        let Some(opened) = self.opened.take() else { return };
+        let Some(opened) = self.opened.as_ref() else { return };
         let at_ns = self.clock.now_ns();
-        self.look();
+        if let Some(server) = &mut self.server {
+            server.look();
+        }
         let activity = Activity::now();
         let (throttling, threads) = (self.groups.now(), self.threads());
         let all = self.proc.all();
@@ -130,15 +133,17 @@ impl HostWatch {
         };
         let hygiene = without_server(hygiene, beside_ns.unwrap_or(0));
         let hygiene = within_quota(hygiene, &throttling, &opened.throttling);
-        let before = self.processes.take().unwrap_or_default();
         server_pids.insert(u64::from(std::process::id()));
-        let busiest = busiest(&before, &all, &server_pids);
+        let before = self.processes.as_ref();
+        let busiest = before.map_or_else(Vec::new, |before| busiest(before, &all, &server_pids));
         self.seen = Some(Seen { hygiene, busiest, server: server.map(|(_, server)| server) });
     }
 
-    /// What was seen; of a trial that broke, until now.
+    /// What was seen until the last close; of a trial that broke in its window, until now.
     pub(crate) fn finish(mut self) -> Seen {
-        self.close(None);
+        if self.seen.is_none() {
+            self.close(None);
+        }
         self.seen.unwrap_or_default()
     }
 }
@@ -350,6 +355,20 @@ mod tests {
         assert!(!no_quota || seen.hygiene.others_ns == Some(expected), "{:?}", seen.hygiene);
         assert!(expected >= 100 * MS, "the process that listens is among them: {:?}", seen.hygiene);
         assert!(seen.busiest.iter().any(|busy| busy.process.pid == pid), "{:?}", seen.busiest);
+    }
+
+    #[test]
+    fn what_passes_after_the_last_close_is_not_looked_at() {
+        let mut watch = HostWatch::new(None, false);
+        let clock = Clock::start();
+        watch.edge(Edge::Opens, Counts::default());
+        watch.edge(Edge::Closes, Counts { sent: 10, ended: 9 });
+        thread::sleep(Duration::from_millis(30));
+        watch.edge(Edge::Closes, Counts { sent: 10, ended: 10 });
+        let closed_ns = clock.now_ns();
+        thread::sleep(Duration::from_millis(100));
+        let window_ns = watch.finish().hygiene.window_ns.unwrap();
+        assert!((30 * MS..=closed_ns).contains(&window_ns), "{window_ns} of {closed_ns}");
     }
 
     #[test]

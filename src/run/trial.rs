@@ -10,8 +10,8 @@ use drumpost_core::{
     transport::OpenError,
 };
 use drumpost_results::model::{
-    ArrivalCheck, Audit, ConfirmTimes, Cost, Distribution, Flows, Hop, Outage, OutageCause, Series, Status,
-    Trial,
+    ArrivalCheck, Audit, ConfirmTimes, Cost, Distribution, Flows, Hop, Outage, OutageCause, Series,
+    Standstill, Status, Trial, Unrouted,
 };
 use drumpost_results::{stats, verdict::Machine};
 use drumpost_workloads::ArrivalSpec;
@@ -91,6 +91,7 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
         senders: Some(outcome.senders),
         mean_in_flight: outcome.mean_in_flight,
         counted_in_flight: outcome.counted_in_flight,
+        standstill: outcome.standstill.map(standstill),
         messages: Some(outcome.messages),
         response,
         service: distribution(&outcome.service),
@@ -108,6 +109,7 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
             .collect(),
         confirms: outcome.confirms.iter().map(confirms).collect(),
         audit: audit(&outcome, over_range),
+        unrouted: outcome.unrouted.iter().map(unrouted).collect(),
         cpu_ns: outcome.cost.map(|cost| cost.cpu_ns),
         cost: outcome.cost.map(cost),
         floor_ns: beside.floor_ns,
@@ -205,6 +207,16 @@ pub(super) fn distribution(from: &hist::Distribution) -> Distribution {
     // Both sides keep 3 significant digits from 1 ns on, so the only way to fail is a defect, and then nothing is shown.
     Distribution::from_parts(&from.histogram, from.sum_ns, from.min_ns, from.max_ns, from.over_range)
         .unwrap_or_default()
+}
+
+fn standstill(from: outcome::Standstill) -> Standstill {
+    let outcome::Standstill { window, unfinished, written_off, from_ns, longest_ns } = from;
+    Standstill { window, unfinished, written_off, from_ns, longest_ns }
+}
+
+fn unrouted(from: &outcome::Unrouted) -> Unrouted {
+    let outcome::Unrouted { service, kind, messages } = from.clone();
+    Unrouted { service, kind, messages }
 }
 
 fn cost(from: cost::Cost) -> Cost {

@@ -3,15 +3,15 @@
 //! its messages.
 
 mod apart;
+mod rest;
 mod turn;
 
 use crate::{
     blame::Act,
     clock::Now,
-    counters::{Local, Published},
-    exchange::Latencies,
+    counters::Published,
     handler::{Out, Reactor},
-    load::{Due, Load, Starts, gaps::Gaps},
+    load::{Due, Load, Starts},
     message::Message,
     payload::Pool,
     port::{Inbox, Told},
@@ -97,15 +97,6 @@ pub struct Lane {
     refused_since_ns: Option<u64>,
     offered_ns: u64,
     replies_received: u64,
-}
-
-/// The results of a lane at the end of a trial.
-pub(crate) struct LaneRest {
-    pub local: Local,
-    pub latencies: Box<Latencies>,
-    /// By destination, what it emitted and no transport took.
-    pub unsent: Vec<(u16, u64)>,
-    pub gaps: Option<Gaps>,
 }
 
 impl Lane {
@@ -379,15 +370,6 @@ impl Lane {
         }
         self.spec.out.settle(&self.spec.counters, changed);
         self.spec.out.recorder.serve_collector();
-    }
-
-    /// What it has recorded since the last exchange, and its counters, at the end of a run that was stopped at `stopped_ns`.
-    pub(crate) fn finish(mut self, stopped_ns: u64) -> LaneRest {
-        self.spec.load.iter_mut().for_each(|load| load.stop(stopped_ns, &mut self.spec.out.recorder.local));
-        self.spec.out.settle(&self.spec.counters, true);
-        let (unsent, recorder) = (self.spec.out.unsent(), self.spec.out.recorder);
-        let (local, gaps) = (recorder.local.clone(), self.spec.load.and_then(Load::into_gaps));
-        LaneRest { local, latencies: recorder.into_rest(), unsent, gaps }
     }
 }
 

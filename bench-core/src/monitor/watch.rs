@@ -17,7 +17,8 @@ pub trait Watch: Send {
     }
 
     /// Called when the measured window opens and when it closes, on the thread that watches. What is read here, and
-    /// divided by the difference of `counts`, covers the same time on both sides of the division.
+    /// divided by the difference of `counts`, covers the same time on both sides of the division. The window is closed again
+    /// where flows ended after it was closed; the last close counts.
     fn edge(&mut self, edge: Edge, counts: Counts) {
         let _ = (edge, counts);
     }
@@ -41,7 +42,7 @@ pub trait Watch: Send {
 pub enum Edge {
     /// The warm-up is over.
     Opens,
-    /// The load is over and everything expected has arrived, or the run ends for another reason.
+    /// The load is over, and no flow has ended for a while or all have. A run that ends for another reason closes it, too.
     Closes,
 }
 

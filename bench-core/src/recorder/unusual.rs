@@ -1,7 +1,7 @@
 //! What a lane records seldom: messages that did not come as expected, damaged or dropped ones, and being held up.
 
 use super::Recorder;
-use crate::audit::Seen;
+use crate::{audit::Seen, message::Kind};
 
 /// The messages of one batch that are to be handled apart from the others, besides those of the warm-up.
 #[derive(Debug, Default)]
@@ -65,8 +65,12 @@ impl Recorder {
 
     /// Notes that a kind was emitted that nobody is wired to.
     #[cold]
-    pub(crate) fn unrouted(&mut self) {
+    pub(crate) fn unrouted(&mut self, kind: Kind) {
         self.local.unrouted += 1;
+        match self.unrouted.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, messages)) => *messages += 1,
+            None => self.unrouted.push((kind, 1)),
+        }
         self.rarely = true;
     }
 

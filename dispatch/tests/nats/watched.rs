@@ -54,7 +54,8 @@ fn the_server_is_told_once_with_its_version_and_its_address() {
         assert_eq!((facts.product.as_str(), &facts.addresses[..]), ("nats-server", &[address][..]));
         assert!(facts.version.as_ref().is_some_and(|version| version.starts_with('2')), "{facts:?}");
         // The warm-up sends messages that the window does not.
-        let [(Edge::Opens, before), (Edge::Closes, after)] = notes.edges[..] else {
+        // A drain that takes longer closes the window more than once, and the last close counts.
+        let [(Edge::Opens, before), .., (Edge::Closes, after)] = notes.edges[..] else {
             panic!("{:?}", notes.edges)
         };
         assert!(before.sent > 0 && after.sent - before.sent >= 1_000, "{:?}", notes.edges);

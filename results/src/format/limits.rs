@@ -36,6 +36,10 @@ pub(super) fn check(document: &mut v1::Document) -> Result<(), FormatError> {
         confirms.for_each(|confirms| shorten(&mut confirms.destination));
         let outages = run.trials.iter_mut().flat_map(|trial| &mut trial.outages);
         outages.for_each(|outage| shorten(&mut outage.instance));
+        for unrouted in run.trials.iter_mut().flat_map(|trial| &mut trial.unrouted) {
+            shorten(&mut unrouted.service);
+            shorten(&mut unrouted.kind);
+        }
     }
     document
         .pairing
@@ -93,6 +97,12 @@ fn of_trial(at: &str, trial: &v1::Trial, limit: u64) -> Result<(), FormatError> 
     }
     for (i, outage) in trial.outages.iter().enumerate() {
         counts(&format!("{at}.outages[{i}]"), outage, limit)?;
+    }
+    if let Some(standstill) = &trial.standstill {
+        counts(&format!("{at}.standstill"), standstill, limit)?;
+    }
+    for (i, unrouted) in trial.unrouted.iter().enumerate() {
+        counts(&format!("{at}.unrouted[{i}]"), unrouted, limit / (trial.unrouted.len() as u64 + 1))?;
     }
     let of_points = limit / (trial.series.len() as u64 + 1);
     for (i, point) in trial.series.iter().enumerate() {

@@ -11,6 +11,7 @@ mod older;
 mod search;
 mod series;
 pub mod server;
+pub mod stuck;
 pub mod suite;
 pub mod v1;
 

@@ -24,6 +24,15 @@ fn judged() -> Record {
     trial.flows.refused = 3;
     trial.confirms = vec![confirms("orders", &[1_000, 2_000]), confirms("stock", &[700])];
     trial.outages = outages();
+    trial.standstill = Some(crate::model::Standstill {
+        window: 64,
+        unfinished: 65,
+        written_off: 1,
+        from_ns: 7,
+        longest_ns: 8,
+    });
+    trial.unrouted =
+        vec![crate::model::Unrouted { service: "order".into(), kind: "OrderPlaced".into(), messages: 3 }];
     let mut points = trial.series.points().to_vec();
     (points[1].unconfirmed, points[1].confirm_p99_ns) = (Some(12), Some(5_000));
     trial.series = crate::model::Series::from_points(points);
@@ -330,6 +339,7 @@ fn fields_that_came_later_have_a_meaning_where_they_are_missing() {
         "confirms",
         "outages",
         "confirm_p99_ns",
+        "standstill",
     ] {
         assert!(!sample.contains(&format!("\"{name}\"")), "{name}");
     }

@@ -280,6 +280,8 @@ pub struct Trial {
     pub mean_in_flight: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counted_in_flight: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standstill: Option<super::stuck::Standstill>,
     pub floor_ns: Option<u64>,
     pub hygiene: Hygiene,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -298,6 +300,8 @@ pub struct Trial {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub confirms: Vec<super::confirms::Confirms>,
     pub audit: Audit,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unrouted: Vec<super::stuck::Unrouted>,
     #[serde(serialize_with = "one_line_each")]
     pub series: Vec<Point>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -10,6 +10,7 @@ mod confirms;
 mod distribution;
 mod series;
 mod server;
+mod stuck;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ pub use confirms::{ConfirmTimes, Outage, OutageCause};
 pub use distribution::{Distribution, DistributionError, samples_needed};
 pub use series::{POINTS_AT_MOST, Point, Series};
 pub use server::{Busy, Process, Server, ServerFigures};
+pub use stuck::{Standstill, Unrouted};
 pub(crate) use trial::per_s;
 pub use trial::{ArrivalCheck, Cost, Flows, Hop, Hygiene, LoadKind, Status, Trial};
 

@@ -3,7 +3,7 @@
 //! Lives here: the trial and the figures derived from it. Does not live here: figures over several trials (`Run`),
 //! judgement (`verdict`).
 
-use super::{Audit, Busy, ConfirmTimes, Distribution, Outage, Series, Server};
+use super::{Audit, Busy, ConfirmTimes, Distribution, Outage, Series, Server, Standstill, Unrouted};
 
 /// How a trial or a run ended, from best to worst.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -218,6 +218,8 @@ pub struct Trial {
     pub mean_in_flight: Option<f64>,
     /// The same by counters that were looked at now and then; it owes nothing to the times. `None`: not looked at.
     pub counted_in_flight: Option<f64>,
+    /// When a closed load stood still; `None` if it did not, and in records that do not say.
+    pub standstill: Option<Standstill>,
     /// Done − due: the headline figure.
     pub response: Distribution,
     /// Done − first sent.
@@ -234,6 +236,8 @@ pub struct Trial {
     pub confirms: Vec<ConfirmTimes>,
     /// Counts of messages.
     pub audit: Audit,
+    /// The services and kinds of the messages that `audit` counts as unrouted; empty in records that do not say.
+    pub unrouted: Vec<Unrouted>,
     /// CPU time of the process over the stretch of `cost`, in older documents over the whole trial; `None` in virtual time.
     pub cpu_ns: Option<u64>,
     /// The messages and flows of that period; `None`: all of the trial's.
