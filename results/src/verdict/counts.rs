@@ -2,6 +2,8 @@
 //!
 //! Does not live here: which counts are faults (`model::Promises`) and the exit code (the command line).
 
+use std::collections::BTreeMap;
+
 use super::{Thresholds, Validity, Verdict};
 use crate::model::{LoadKind, Order, Run, Status, samples_needed};
 use crate::units;
@@ -102,6 +104,62 @@ fn leave_time(load: LoadKind) -> &'static str {
     }
 }
 
+/// Messages that went nowhere, by service and kind where the record has them.
+fn unrouted(run: &Run, total: u64) -> String {
+    const NAMED: usize = 3;
+    let mut kinds: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for unrouted in run.trials.iter().flat_map(|trial| &trial.unrouted) {
+        *kinds.entry((&unrouted.service, &unrouted.kind)).or_default() += unrouted.messages;
+    }
+    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    kinds.sort_by_key(|(_, messages)| std::cmp::Reverse(*messages));
+    let mut named: Vec<String> = kinds
+        .iter()
+        .take(NAMED)
+        .map(|((service, kind), n)| format!("{} of kind {kind} from {service}", units::count(*n)))
+        .collect();
+    if let Some(others) = kinds.len().checked_sub(NAMED).filter(|others| *others > 0) {
+        named.push(units::counted(others as u64, "other kind", "other kinds"));
+    }
+    let which = if named.is_empty() {
+        "handlers emitted a kind that this style's table of routes does not have for their service".into()
+    } else {
+        named.join(", ")
+    };
+    let n = units::counted(total, "message went", "messages went");
+    format!(
+        "{n} nowhere, because no route carries them: {which}. That is as it should be if an optional service that would          receive them takes no part; otherwise a route is missing"
+    )
+}
+
+/// Flows that end more than once, such as at each of several subscribers: so there are more response times than flows. Of flows
+/// that did not end everywhere some response times are left over.
+fn several_ends(run: &Run, samples: u64, ended: u64) -> Option<String> {
+    let times = samples.checked_div(ended).filter(|times| *times > 1)?;
+    // The engine divides the ends of each trial by the ends of a flow, and leaves a part of a flow out.
+    if samples % ended >= times * run.trials.len() as u64 {
+        return None;
+    }
+    let is_event = run.dispatch.split('/').next() == Some("event");
+    let at = if is_event {
+        "at each of the subscribers that end it"
+    } else {
+        "with each of the messages that end it"
+    };
+    Some(format!("each flow ends {times} times, {at}, and has {times} response times"))
+}
+
+/// Repeated messages that ended their flows again, in a closed load.
+fn beyond_window(run: &Run) -> Option<String> {
+    let again: u64 = run.counted_trials().map(super::ends::may_end_again).sum();
+    (run.load == LoadKind::Closed && again > 0).then(|| {
+        let n = units::counted(again, "message that came again", "messages that came again");
+        format!(
+            "{n} may have ended flows a second time. Each such end lets the closed load start one more flow, so more flows              than the window holds may have been under way, and the times are not comparable with those of a run without              repeated messages"
+        )
+    })
+}
+
 /// Notes that do not speak against the run.
 pub(super) fn add_notes(run: &Run, verdict: &mut Verdict) {
     let audit = run.audit();
@@ -146,7 +204,7 @@ pub(super) fn add_notes(run: &Run, verdict: &mut Verdict) {
         ));
     }
     if audit.unrouted > 0 {
-        verdict.notes.push(format!("{} of a kind that no route carries", message(audit.unrouted)));
+        verdict.notes.push(unrouted(run, audit.unrouted));
     }
     if audit.lagged > 0 {
         let dropped = message(audit.lagged);
@@ -155,10 +213,8 @@ pub(super) fn add_notes(run: &Run, verdict: &mut Verdict) {
     }
     let (samples, needed) = (run.response().count(), samples_needed(0.99));
     let ended: u64 = run.counted_trials().map(|trial| trial.flows.ended).sum();
-    if samples > ended && samples.is_multiple_of(ended) {
-        let times = samples / ended;
-        verdict.notes.push(format!("each flow ends at {times} subscribers and has {times} response times"));
-    }
+    verdict.notes.extend(several_ends(run, samples, ended));
+    verdict.notes.extend(beyond_window(run));
     if samples > 0 && samples < needed {
         let n = units::counted(samples, "response time is", "response times are");
         verdict.notes.push(format!("{n} too few for a p99, which needs {needed}"));

@@ -2,7 +2,7 @@
 
 use super::tests::{assert_reason, clean, judged, open};
 use super::*;
-use crate::model::{Audit, Delivery, Flows, Hygiene, Promises, Record, Setting, Status, Trial};
+use crate::model::{Audit, Delivery, Flows, Hygiene, Promises, Record, Setting, Status, Trial, Unrouted};
 use crate::report::{self, Layout};
 use proptest::prelude::*;
 
@@ -62,6 +62,12 @@ fn flows_that_the_counts_cannot_account_for_make_a_run_invalid() {
     let words = "do not add up: 2,556 flows started, but 2,527 ended, 0 unfinished and 0 lost";
     assert_reason(&judged(LoadKind::Closed, wrapped), Validity::Invalid, words);
     assert_reason(&open(|trial| trial.flows.ended += 1), Validity::Invalid, "100,001 ended");
+    // A scenario that says of its flows that they end once, and has handlers that end them twice.
+    let twice = "200,000 ended, 0 unfinished and 0 lost. The likely cause: handlers end a flow 2 times as often as the \
+                 scenario's `ends_per_flow` says";
+    assert_reason(&open(|trial| trial.flows.ended *= 2), Validity::Invalid, twice);
+    let more = open(|trial| trial.flows.ended += 7);
+    assert_reason(&more, Validity::Invalid, "handlers end a flow more often than the scenario's");
     // Messages that came again may end their flows again.
     let again = judged(LoadKind::Closed, |trial| {
         trial.flows.ended += 3;
@@ -77,6 +83,38 @@ fn flows_that_the_counts_cannot_account_for_make_a_run_invalid() {
     let in_warmup = open(|trial| trial.flows.warmup_unfinished = Some(2));
     assert_reason(&in_warmup, Validity::Suspect, "2 flows of the warm-up did not end");
     assert_eq!(in_warmup.reasons.len(), 1);
+}
+
+#[test]
+fn a_closed_load_is_said_to_exceed_its_window_where_repeated_messages_end_flows() {
+    let notes = |load, again: u64| {
+        let verdict = judged(load, |trial| {
+            (trial.flows.ended_again, trial.audit.duplicated) = (Some(3), 3 + again);
+        });
+        verdict.notes.join("\n")
+    };
+    let found = notes(LoadKind::Closed, 5);
+    assert!(found.contains("5 messages that came again may have ended flows a second time"), "{found}");
+    assert!(!notes(LoadKind::Closed, 0).contains("window"), "their ends were not counted");
+    assert!(!notes(LoadKind::Open, 5).contains("window"), "its flows start by a schedule");
+}
+
+#[test]
+fn messages_that_went_nowhere_are_named_with_their_kind_and_service() {
+    let notes = |unrouted: Vec<Unrouted>| {
+        let trial = |unrouted| Trial { unrouted, audit: Audit { unrouted: 5, ..clean().audit }, ..clean() };
+        let run = Run { trials: vec![trial(unrouted), trial(Vec::new())], ..Run::default() };
+        judge_by(&run, &Thresholds::default()).notes.join("\n")
+    };
+    let of = |kind: &str, messages| Unrouted { service: "order".into(), kind: kind.into(), messages };
+    let found = notes(vec![of("OrderPlaced", 2), of("OrderLost", 3)]);
+    let said = "10 messages went nowhere, because no route carries them: 3 of kind OrderLost from order, 2 of kind OrderPlaced \
+                from order. That is as it should be if an optional service";
+    assert!(found.contains(said), "{found}");
+    let many = notes(["a", "b", "c", "d", "e"].map(|kind| of(kind, 1)).to_vec());
+    assert!(many.contains("1 of kind c from order, 2 other kinds. That"), "{many}");
+    let older = notes(Vec::new());
+    assert!(older.contains("10 messages went nowhere") && older.contains("table of routes"), "{older}");
 }
 
 #[test]

@@ -2,13 +2,14 @@
 //!
 //! Does not live here: flows that were never started (`load`).
 
-use super::{Thresholds, Validity, Verdict};
+use super::{Thresholds, Validity, Verdict, standstill};
 use crate::model::{Flows, Run, Setting, Status, Trial};
 use crate::stats::Derived;
 use crate::units;
 
 /// Trials that did not end with status `ok`, or that measured nothing. Trials with the same error share one sentence.
-pub(super) fn check_trials(run: &Run, derived: &Derived, verdict: &mut Verdict) {
+/// `stood_still`: why no flow ended was said.
+pub(super) fn check_trials(run: &Run, derived: &Derived, stood_still: bool, verdict: &mut Verdict) {
     let total = run.trials.len();
     let mut ends: Vec<(Status, &str, Vec<u32>)> = Vec::new();
     for trial in run.trials.iter().filter(|trial| trial.status != Status::Ok) {
@@ -32,8 +33,23 @@ pub(super) fn check_trials(run: &Run, derived: &Derived, verdict: &mut Verdict) 
         verdict.add(Validity::Invalid, "no trial was started".into());
     } else if derived.trials == 0 {
         verdict.status = Validity::Invalid;
-    } else if derived.flows.ended == 0 {
-        verdict.add(Validity::Invalid, "no flow ended, so there are no response times".into());
+    } else if derived.flows.ended == 0 && !stood_still {
+        verdict.add(
+            Validity::Invalid,
+            format!("no flow ended, so there are no response times{}", why(run, derived)),
+        );
+    }
+}
+
+/// Why no flow ended, as far as the counts tell.
+fn why(run: &Run, derived: &Derived) -> String {
+    let (started, audit) = (derived.flows.started, run.audit());
+    let lost = audit.lost + audit.refused.unwrap_or(0) + audit.unknown;
+    let ended_well = run.counted_trials().all(|trial| trial.status == Status::Ok);
+    let hint = if lost == 0 && ended_well { format!("; {}", standstill::no_loss()) } else { String::new() };
+    match started {
+        0 => String::new(),
+        _ => format!(": {} started{hint}", units::counted(started, "flow was", "flows were")),
     }
 }
 
@@ -86,7 +102,7 @@ fn share(n: u64, of: u64) -> f64 {
 
 /// How many messages that were delivered again may have ended their flows again. Where the receiver knew that it had seen
 /// the message before, the end was not counted.
-fn may_end_again(trial: &Trial) -> u64 {
+pub(super) fn may_end_again(trial: &Trial) -> u64 {
     trial.audit.duplicated.saturating_sub(trial.flows.ended_again.unwrap_or(0))
 }
 
@@ -113,17 +129,33 @@ pub(super) fn check_balance(run: &Run, verdict: &mut Verdict) {
         if found < started || too_many {
             let [started, ended, unfinished, lost, refused] =
                 [flows.started, flows.ended, flows.unfinished, flows.lost, flows.refused].map(units::count);
+            let hint = if ended_too_often(trial) { often(trial) } else { String::new() };
             let refused = if flows.refused > 0 { format!(", {refused} refused") } else { String::new() };
             verdict.add(
                 Validity::Invalid,
                 format!(
                     "the counts of trial {} do not add up: {started} flows started, but {ended} ended, {unfinished} \
-                     unfinished{refused} and {lost} lost",
+                     unfinished{refused} and {lost} lost{hint}",
                     trial.number + 1
                 ),
             );
         }
     }
+}
+
+/// More flows ended than were started, and messages that came again do not explain it.
+fn ended_too_often(trial: &Trial) -> bool {
+    u128::from(trial.flows.ended) > u128::from(trial.flows.started) + u128::from(may_end_again(trial))
+}
+
+/// The likely cause, with the factor if the counts are an exact multiple.
+fn often(trial: &Trial) -> String {
+    let (started, ended) = (trial.flows.started, trial.flows.ended);
+    let often = match started {
+        1.. if ended.is_multiple_of(started) => format!("{} times as often as", ended / started),
+        _ => "more often than".into(),
+    };
+    format!(". The likely cause: handlers end a flow {often} the scenario's `ends_per_flow` says")
 }
 
 /// A load by duration that a shorter trace ended.

@@ -1,8 +1,8 @@
 //! The verdict on a run: valid, suspect or invalid, with the reasons as sentences with figures.
 //!
 //! Lives here: the type of a verdict, and the order in which the checks run. The limits are in `thresholds`. Each group of
-//! checks has a file: `host`, `ends`, `load`, `little`, `steady`, `stops`, `machine`, `outages`, `window`,
-//! `counts`. Does not live
+//! checks has a file: `host`, `ends`, `load`, `little`, `standstill`, `steady`, `stops`, `machine`,
+//! `outages`, `window`, `counts`. Does not live
 //! here: the verdict of a comparison (`compare`) and exit codes (the command line).
 
 mod counts;
@@ -14,6 +14,7 @@ mod little;
 mod load;
 mod machine;
 mod outages;
+mod standstill;
 mod steady;
 mod stops;
 mod thresholds;
@@ -87,22 +88,24 @@ pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
         host::check(run, machine, thresholds, &mut verdict);
     }
     let free = verdict.host.is_empty();
-    ends::check_trials(run, &derived, &mut verdict);
+    let stood_still = standstill::check(run, &mut verdict);
+    ends::check_trials(run, &derived, stood_still, &mut verdict);
     ends::check_balance(run, &mut verdict);
     ends::check_count(run, &mut verdict);
     ends::check_duration(run, &mut verdict);
+    if derived.flows.ended > 0 && run.load == LoadKind::Open {
+        load::check(run, &derived, thresholds, free, &mut verdict);
+    }
+    ends::check_unfinished(&derived, thresholds, &mut verdict);
+    ends::note_refused(&derived, &mut verdict);
     if derived.flows.ended > 0 {
-        if run.load == LoadKind::Open {
-            load::check(run, &derived, thresholds, free, &mut verdict);
-        }
-        ends::check_unfinished(&derived, thresholds, &mut verdict);
-        ends::note_refused(&derived, &mut verdict);
         little::check(run, &derived, thresholds, &mut verdict);
         steady::check(run, thresholds, free, &mut verdict);
         stops::check(run, &mut verdict);
         machine::check(run, &derived, machine, thresholds, &mut verdict);
     }
-    if free && derived.flows.ended > 0 {
+    // A load that stood still is not limited by the size of its window.
+    if free && derived.flows.ended > 0 && !stood_still {
         window::note(run, &derived, thresholds, &mut verdict);
     }
     counts::check(run, thresholds, &mut verdict);

@@ -196,7 +196,7 @@ fn a_broken_promise_is_listed_but_not_the_verdicts_business() {
     let promises = Promises { delivery: Delivery::AtLeastOnce, ..Promises::default() };
     let verdict = judge_run(&Run { trials: vec![trial], promises, ..Run::default() });
     assert!(verdict.reasons.is_empty());
-    assert_eq!(verdict.notes, ["3 messages were delivered again, which the transport's promise allows"]);
+    assert_eq!(verdict.notes[0], "3 messages were delivered again, which the transport's promise allows");
 }
 
 #[test]
@@ -208,11 +208,19 @@ fn one_is_not_many() {
 
 #[test]
 fn a_fan_out_says_why_it_has_more_times_than_flows() {
-    let verdict = open(|trial| {
+    let notes = |dispatch: &str, more: u64| {
+        let mut trial = clean();
         trial.response.merge(&trial.response.clone());
+        trial.response.record(1_000_000, more);
         trial.mean_in_flight = None;
-    });
-    assert_eq!(verdict.notes, ["each flow ends at 2 subscribers and has 2 response times"]);
+        judge_run(&Run { dispatch: dispatch.into(), trials: vec![trial], ..Run::default() }).notes
+    };
+    let event = "each flow ends 2 times, at each of the subscribers that end it, and has 2 response times";
+    assert_eq!(notes("event/rtrb", 0), [event]);
+    let message = "each flow ends 2 times, with each of the messages that end it, and has 2 response times";
+    assert_eq!(notes("message/rtrb", 0), [message]);
+    // A flow that ended at one of its two subscribers has a response time, and is none of those that ended.
+    assert_eq!((notes("event/rtrb", 1).len(), notes("event/rtrb", 2).len()), (1, 0));
 }
 
 #[test]
