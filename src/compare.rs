@@ -8,8 +8,14 @@ use drumpost_results::{
 
 use std::path::Path;
 
+const NEEDS: &str = "compare needs two records, A and B, or one record and two of its dispatches, such as --between \
+                     message/crossbeam,event/crossbeam";
+
 /// Compares, prints, and turns the verdict into an exit code.
 pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<Exit> {
+    if args.b.is_none() && args.between.is_none() {
+        return Err(usage(NEEDS));
+    }
     let options = Options::default();
     let judged = |file: &Path| {
         let mut record = load(file)?;
@@ -32,7 +38,7 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<Exit> {
             compare_within(&a, first, second, &options)
         }
         (None, Some(b)) => compare_records(&a, &judged(b)?, &options),
-        (None, None) => return Err(usage("compare needs two records, or one and --between")),
+        (None, None) => return Err(usage(NEEDS)),
     };
     let comparison = comparison.map_err(|error| usage(error.to_string()))?;
     if args.json {

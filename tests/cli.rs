@@ -218,7 +218,7 @@ fn a_place_that_cannot_be_written_is_found_before_anything_runs() {
 fn a_record_that_is_not_there_is_no_surprise() {
     refused("show nothing.json", &["nothing.json"]);
     refused("compare nothing.json nothing.json", &["nothing.json"]);
-    refused("compare nothing.json", &["<B>"]);
+    refused("compare nothing.json", &["two records", "--between message/crossbeam,event/crossbeam"]);
 }
 
 #[test]

@@ -10,7 +10,6 @@ pub(crate) struct CompareArgs {
     /// Record A, such as before a change
     pub a: PathBuf,
     /// Record B, such as after the change; not needed with --between
-    #[arg(required_unless_present = "between")]
     pub b: Option<PathBuf>,
     /// Two dispatches of record A to compare
     #[arg(long, value_name = "DISPATCH,DISPATCH", conflicts_with = "b")]

@@ -12,6 +12,8 @@ use crate::units;
 
 /// How many margins an interval may reach and still be no change.
 const NO_CHANGE_MARGINS: f64 = 1.5;
+/// A change beyond this, as a share of one, is seen without a comparison. Pairs that can show only such changes show nothing.
+const USEFUL: f64 = 1.0;
 /// Confidence of the interval shown and used for "no change".
 const CONFIDENCE: f64 = 0.95;
 
@@ -158,12 +160,28 @@ fn judge(gate: &mut Gate, p_holm: f64, needed: usize, together: usize, options: 
     } else if low >= -NO_CHANGE_MARGINS * margin && high <= NO_CHANGE_MARGINS * margin {
         Verdict::NoChange
     } else {
-        let found = gate.detectable.map_or_else(|| units::NONE.to_owned(), units::percent);
-        gate.note = Some(format!(
-            "these pairs can show a change of {found} or more; to show a smaller one, run more or longer trials, or use a quieter machine"
-        ));
+        gate.note = Some(undecided(gate.pairs, gate.detectable, needed));
         Verdict::Inconclusive
     };
+}
+
+/// What these pairs cannot show, and what would help.
+fn undecided(pairs: usize, detectable: Option<f64>, needed: usize) -> String {
+    let Some(change) = detectable else { return "these pairs show no change".into() };
+    if change <= USEFUL {
+        let change = units::percent(change);
+        return format!(
+            "these pairs cannot show a change below {change}; to show a smaller one, run more or longer trials, or use a quieter machine"
+        );
+    }
+    // The uncertainty of a median falls with the square root of the number of pairs.
+    let times = change.ln_1p() / USEFUL.ln_1p();
+    let enough = ((pairs as f64 * times * times).ceil() as usize).max(needed);
+    let (pairs, enough) = (units::count(pairs as u64), units::count(enough as u64));
+    format!(
+        "these {pairs} pairs differ too much from each other to show any useful change. About {enough} such pairs would show a \
+         doubling; fewer are enough with longer trials or on a quieter machine"
+    )
 }
 
 fn too_few(gate: &mut Gate, needed: usize) {

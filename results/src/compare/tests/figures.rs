@@ -28,6 +28,24 @@ fn nothing_changed_is_hardly_ever_a_verdict() {
     assert!(false_alarms <= 2, "{false_alarms}");
 }
 
+/// Pairs of which each says something else cannot show anything below a multiple of the figure.
+#[test]
+fn pairs_that_cannot_show_a_useful_change_say_how_many_could() {
+    let note = |spread: f64| {
+        let ratios: Vec<f64> = (0..12).map(|i| spread * (f64::from(i) - 5.5)).collect();
+        let comparison = by_throughput(&ratios);
+        let gate = &comparison.rows[0].gates[0];
+        (gate.verdict, gate.note.clone().unwrap())
+    };
+    let (verdict, some) = note(0.02);
+    assert_eq!(verdict, Verdict::Inconclusive);
+    assert!(some.starts_with("these pairs cannot show a change below "), "{some}");
+    let (verdict, none) = note(0.5);
+    assert_eq!(verdict, Verdict::Inconclusive);
+    assert!(none.starts_with("these 12 pairs differ too much from each other"), "{none}");
+    assert!(none.contains("such pairs would show a doubling"), "{none}");
+}
+
 /// A figure of all trials together weighs long trials more than short ones, so that beside the median over pairs it may say
 /// that B has less while the ratio says more.
 #[test]
