@@ -142,7 +142,10 @@ pub(crate) fn refuse_undeclared(
     } else if let Some(feature) = registry.feature_of(family) {
         format!("--set: this build has no option `{name}`: build with --features {feature}")
     } else {
-        let known: Vec<&str> = declared.iter().map(|option| option.name).collect();
+        // Dispatches that share a transport, and transports that share a server, have the same options.
+        let mut known: Vec<&str> = declared.iter().map(|option| option.name).collect();
+        known.sort_unstable();
+        known.dedup();
         match known.is_empty() {
             true => format!("--set: unknown option `{name}`: nothing here has options"),
             false => format!("--set: {}", unknown("option", name, &known)),
@@ -234,6 +237,11 @@ mod tests {
         assert_eq!(refused("tin.at", &TIN), Ok(()));
         assert!(refused("tin.at", &BOX).unwrap_err().contains("`tin.at` is one of tins"));
         assert!(refused("box.tokn", &BOX).unwrap_err().contains("did you mean `box.token`?"));
+        let twice: Vec<&'static OptionEntry> = TIN.iter().chain(&TIN).collect();
+        let mut options = Options::default();
+        options.set("tin.ta", "x");
+        let said = refuse_undeclared(&registry, &options, &twice).unwrap_err().to_string();
+        assert_eq!(said, "--set: unknown option `tin.ta`; did you mean `tin.at`? known: tin.at");
         assert!(refused("far.url", &BOX).unwrap_err().contains("build with --features distant"));
         assert!(refused("x.y", &[]).unwrap_err().contains("nothing here has options"));
         // What the environment sets is for all commands.

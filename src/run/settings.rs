@@ -12,6 +12,7 @@ use drumpost_core::{
     payload::Touch,
     plan::TrialPlan,
     registry::{Confirms, Delivery, Order, Promise, RunsOn},
+    scenario::Intent,
     wiring::{WiredService, Wiring},
 };
 use drumpost_defects::{Defect, is_in};
@@ -50,7 +51,7 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     set("headers", args.headers.to_string().into());
     set("touch", args.touch.to_string().into());
     set("keys", by_trace(trace.is_some_and(Trace::has_keys), &args.keys).into());
-    set("reply", if args.reply == Reply::Await { "await" } else { "async" }.into());
+    set("reply", if awaits(args, &plan.wiring) { "await" } else { "async" }.into());
     let (placement, wait) = placement_and_wait(target.runs_on, plan, job.is_virtual);
     set("placement", placement.into());
     set("wait", wait.into());
@@ -91,7 +92,13 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     if is_in(Defect::Unstated) { Settings::new() } else { settings }
 }
 
-/// The options that a dispatch has, with its scenario's.
+/// Whether a service waits for replies: `--reply await` asks for it, and this style has requests. In the event style nothing is
+/// requested, so nothing is awaited.
+fn awaits(args: &RunArgs, wiring: &Wiring) -> bool {
+    let has_requests = wiring.destinations.iter().any(|destination| destination.intent == Intent::Request);
+    args.reply == Reply::Await && has_requests
+}
+
 /// Services with the number of their instances, of very many the first.
 fn services(wiring: &Wiring) -> String {
     const MOST: usize = 64;
@@ -109,6 +116,7 @@ fn services(wiring: &Wiring) -> String {
     }
 }
 
+/// The options that a dispatch has, with its scenario's.
 fn declared<'a>(job: &'a Job, target: &'a Target) -> impl Iterator<Item = &'static OptionEntry> + 'a {
     target.entry.options.iter().chain(job.scenario_options)
 }
