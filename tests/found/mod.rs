@@ -14,5 +14,6 @@ mod readiness;
 mod saving;
 mod searching;
 mod servers;
+mod standing;
 mod terminals;
 mod writing;
