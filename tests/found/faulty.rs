@@ -68,6 +68,16 @@ pub(crate) fn registry() -> Registry {
             options: &[],
             make: |_| Ok(scenario("unborn", || panic!("it was not to be"))),
         },
+        ScenarioEntry {
+            name: "endless",
+            options: &[],
+            make: |_| Ok(scenario("endless", || Box::new(Miscounts { ends: 0 }))),
+        },
+        ScenarioEntry {
+            name: "twice",
+            options: &[],
+            make: |_| Ok(scenario("twice", || Box::new(Miscounts { ends: 2 }))),
+        },
     ]);
     registry
 }
@@ -361,5 +371,17 @@ impl Handler for Worker {
             happen(self.0);
         }
         out.end(message);
+    }
+}
+
+/// Ends its flows as often as it should not, and emits a kind for which it has no route.
+struct Miscounts {
+    ends: u32,
+}
+
+impl Handler for Miscounts {
+    fn handle(&mut self, message: &Message, out: &mut Out) {
+        out.emit(message, Kind(1));
+        (0..self.ends).for_each(|_| out.end(message));
     }
 }

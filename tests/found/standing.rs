@@ -1,6 +1,9 @@
 //! Runs whose flows do not all end: how long they are said to have lasted, and why they stood still.
 
-use crate::support::{Place, count, number};
+use super::faulty;
+use crate::support::{Place, Record, count, number};
+use drumpost::{Exit, run};
+use std::ffi::OsString;
 
 /// All messages of one in two hundred flows are lost, on a real clock, and the run waits two seconds for them.
 const LOSSY: &str = "stream --sim loss=1/200,clock=real --drain 2s --trials 1";
@@ -74,4 +77,35 @@ fn nothing_is_awaited_in_the_event_style() {
     let reply = |dispatch: &str| record.of(dispatch)["settings"]["reply"].as_str();
     assert_eq!(reply("message/crossbeam"), Some("await"));
     assert_eq!(reply("event/crossbeam"), Some("async"));
+}
+
+/// The verdict of a scenario whose handler is wrong, in one text.
+fn verdict_of(line: &str) -> String {
+    let place = Place::new();
+    let path = place.path("record.json");
+    let words = format!("drumpost run {line} --trials 1 --no-tui --out {}", path.display());
+    let words: Vec<OsString> = words.split_whitespace().map(OsString::from).collect();
+    assert_eq!(run(faulty::registry(), words), Exit::Invalid);
+    Record::from_file(&path).only()["verdict"].to_string()
+}
+
+#[test]
+fn a_handler_that_never_ends_its_flows_is_suspected() {
+    let load = "--in-flight 8 --duration 100ms --warmup 0s --drain 200ms";
+    let said = verdict_of(&format!("endless --dispatch message/crossbeam {load}"));
+    for words in [
+        "8 flows were started and never ended; they fill the window of 8, so the load stood still from ",
+        "no message was lost, so a handler may not end its flows, or the scenario's `ends_per_flow` is larger",
+        "8 messages went nowhere, because no route carries them: 8 of kind WorkProduced from worker",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
+
+#[test]
+fn a_handler_that_ends_its_flows_twice_is_suspected() {
+    let said = verdict_of("twice --dispatch message/crossbeam --in-flight 8 --count 500 --warmup 0s");
+    let words = "500 flows started, but 1,000 ended, 0 unfinished and 0 lost. The likely cause: handlers end a flow 2 times as \
+                 often as the scenario's `ends_per_flow` says";
+    assert!(said.contains(words), "{said}");
 }
