@@ -203,7 +203,8 @@ pub trait AsyncTransport: Send + Sync + 'static {
     /// Removes what processes left behind that ended before their `close`. `None` if nothing can stay behind.
     ///
     /// # Errors
-    /// `Failed` if the server cannot be reached or does not let us look.
+    /// `Failed` if the server cannot be reached or does not let us look. `Refused` if the server itself removes what nobody uses and
+    /// does not list it.
     fn clean(&self) -> impl Future<Output = Result<Option<Cleaned>, OpenError>> + Send {
         async { Ok(None) }
     }

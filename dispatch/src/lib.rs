@@ -6,6 +6,8 @@ pub mod crossbeam;
 pub mod listeners;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
 #[cfg(feature = "redis")]
 pub mod redis_stream;
 pub mod rtrb;
@@ -46,6 +48,7 @@ pub const KNOWN: &[Known] = &[
     Known::with("nats", "nats"),
     Known::with("nats", "jetstream"),
     Known::with("redis", "redis-stream"),
+    Known::with("rabbitmq", "rabbitmq"),
 ];
 
 /// The transports that this build lacks, and the features with which a build has them.
@@ -72,6 +75,8 @@ pub fn transports() -> Vec<TransportEntry> {
     let all = [all, nats::entries()].concat();
     #[cfg(feature = "redis")]
     let all = [all, vec![redis_stream::entry()]].concat();
+    #[cfg(feature = "rabbitmq")]
+    let all = [all, vec![rabbitmq::entry()]].concat();
     all
 }
 

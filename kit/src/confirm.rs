@@ -13,28 +13,51 @@ use futures_util::{
 use std::{
     collections::VecDeque,
     future::Future,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     task::{Context, Poll, Waker},
 };
 
-/// Messages that the server refused, over all ports of a run.
+/// What the server refused and whom it held up, over all ports of a run.
 #[derive(Debug, Default)]
-pub struct Refusals(Mutex<(u64, String)>);
+pub struct Refusals(Mutex<Refused>);
+
+#[derive(Debug, Default)]
+struct Refused {
+    messages: u64,
+    /// Why the first message was refused.
+    first: String,
+    /// Why the server stopped reading from a connection, the first time.
+    held_up: Option<String>,
+}
 
 impl Refusals {
     fn note(&self, reason: String) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.0 == 0 {
-            all.1 = reason;
+        let mut all = self.all();
+        if all.messages == 0 {
+            all.first = reason;
         }
-        all.0 += 1;
+        all.messages += 1;
     }
 
-    /// The sentence about messages that `product` refused since it was last asked for, if there were any.
+    /// The server told a connection that it reads no more messages from it for now, for a reason in words.
+    pub fn hold_up(&self, reason: String) {
+        self.all().held_up.get_or_insert(reason);
+    }
+
+    /// The sentence about messages that `product` refused, and about connections that it held up, since it was last asked for, if
+    /// there were any.
     #[must_use]
     pub fn sentence(&self, product: &str) -> Option<String> {
-        let (count, first) = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        (count > 0).then(|| format!("{product} refused to store {count} messages, the first with {first}"))
+        let Refused { messages, first, held_up } = std::mem::take(&mut *self.all());
+        let refused = (messages > 0)
+            .then(|| format!("{product} refused to store {messages} messages, the first with {first}"));
+        let held_up = held_up.map(|reason| format!("{product} held up senders: {reason}"));
+        let said: Vec<String> = refused.into_iter().chain(held_up).collect();
+        (!said.is_empty()).then(|| said.join("; "))
+    }
+
+    fn all(&self) -> MutexGuard<'_, Refused> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -294,6 +317,9 @@ mod tests {
         let said = refusals.sentence("broker").unwrap();
         assert_eq!(said, "broker refused to store 2 messages, the first with disk full");
         assert_eq!(refusals.sentence("broker"), None, "the next run's are its own");
+        refusals.hold_up("low on memory".into());
+        refusals.hold_up("low on disk".into());
+        assert_eq!(refusals.sentence("broker").unwrap(), "broker held up senders: low on memory");
     }
 
     /// A client's future: ready when the client heard of its message, and never polled after that.

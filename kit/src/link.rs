@@ -111,6 +111,11 @@ impl Line {
         }
     }
 
+    /// The same, told to every port of the lane: for an error that no call of a port returns.
+    pub fn break_off(&self, is_lost: bool, error: &dyn Display) {
+        self.link.end(self.broken(is_lost, error));
+    }
+
     /// The error of a client that closed by itself.
     #[must_use]
     pub fn closed(&self) -> PortError {
@@ -134,7 +139,11 @@ mod tests {
         assert_eq!(line.broken(false, &"no"), said);
         let error = line.broken(true, &"it was pulled out");
         line.lose("it was pulled out");
-        assert_eq!(line.link.check(), Err(error));
+        line.break_off(false, &"no");
+        assert_eq!(line.link.check(), Err(error.clone()));
+        let other = Line::to(&line.at);
+        other.break_off(true, &"it was pulled out");
+        assert_eq!(other.link.check(), Err(error));
         line.link.fail("worse".into());
         let lost = PortError::Lost(
             "the connection to broker at tcp://127.0.0.1:9 was lost: it was pulled out".into(),

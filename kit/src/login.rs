@@ -155,7 +155,11 @@ impl<W> Login<W> {
         if let [(one, _), (other, _), ..] = &said[..] {
             return Err(format!("{one} and {other} are both credentials; leave one of them out"));
         }
-        let file = |name: &str| options.path(&option(name)).map(PathBuf::from);
+        // A broker whose client has no TLS declares no options for it.
+        let file = |name: &str| {
+            let name = Some(option(name)).filter(|name| options.is_set(name))?;
+            options.path(&name).map(PathBuf::from)
+        };
         let certificate = match (file("tls-cert"), file("tls-key")) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,

@@ -12,6 +12,7 @@ use std::{
     any::Any,
     future::Future,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use tokio::{task::AbortHandle, time::timeout};
 
@@ -21,6 +22,9 @@ pub trait Keeper: Sync {
     type Session: Send + Sync;
     /// The objects, in plural: `streams`.
     const OBJECTS: &'static str;
+    /// How long the server keeps objects that nobody uses, for a server that does not list them to its clients and removes them by
+    /// itself. There is nothing to clean then.
+    const FORGETS_AFTER: Option<Duration> = None;
 
     /// Connects, apart from any load.
     ///
@@ -30,12 +34,16 @@ pub trait Keeper: Sync {
 
     /// The names and descriptions ([`crate::owner::Owner::description`]) of all objects there are, those of others included.
     ///
+    /// Not asked where [`Keeper::FORGETS_AFTER`] is set.
+    ///
     /// # Errors
     /// `Failed` if the server does not tell.
     fn list(
         &self,
-        session: &Self::Session,
-    ) -> impl Future<Output = Result<Vec<(String, String)>, OpenError>> + Send;
+        _session: &Self::Session,
+    ) -> impl Future<Output = Result<Vec<(String, String)>, OpenError>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
 
     /// Removes an object and says whether it is gone. One that was not there is gone. One whose removal takes longer than
     /// [`PATIENCE`] is not.
@@ -137,18 +145,26 @@ impl Objects {
             return Ok(());
         }
         let (objects, address) = (K::OBJECTS, self.at.address());
-        Err(format!(
-            "{objects} may remain at {}: {}; remove them with `drumpost clean {address}` after this run",
-            self.at,
-            left.join(", ")
-        ))
+        let ends = match K::FORGETS_AFTER {
+            None => format!("remove them with `drumpost clean {address}` after this run"),
+            Some(unused) => format!("the server removes them by itself when nobody has used them for {unused:?}"),
+        };
+        Err(format!("{objects} may remain at {}: {}; {ends}", self.at, left.join(", ")))
     }
 
     /// Removes the objects of dead processes, and says what was removed and what was kept, and why.
     ///
     /// # Errors
-    /// Those of `connect` and `list`.
+    /// Those of `connect` and `list`. `Refused` if the server removes objects by itself.
     pub async fn clean<K: Keeper>(&self, keeper: &K) -> Result<Cleaned, OpenError> {
+        if let Some(unused) = K::FORGETS_AFTER {
+            return Err(OpenError::Refused(format!(
+                "{} does not list its {} to clients, so there is nothing to clean: it removes those that nobody has used for \
+                 {unused:?} by itself",
+                self.at,
+                K::OBJECTS
+            )));
+        }
         let session = keeper.connect().await?;
         let mut found = Found::default();
         for (name, description) in keeper.list(&session).await? {

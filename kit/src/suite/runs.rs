@@ -8,6 +8,7 @@ use super::{
 use drumpost_core::{
     options::Grammar,
     outcome::{Ending, Outcome},
+    transport::OpenError,
 };
 use std::time::Duration;
 
@@ -96,7 +97,15 @@ pub(super) fn clean(suite: &Suite<'_>) -> Result<(), Stop> {
     let objects = server.objects().unwrap_or_default();
     let cleaned = suite.entry.made(&options).map_err(Stop::Fails)?.clean();
     let outcome = run.outcome(IN_TIME)?;
-    let cleaned = cleaned.map_err(|error| Stop::Fails(format!("cleaning failed: {error}")))?;
+    let cleaned = match cleaned {
+        Ok(cleaned) => cleaned,
+        Err(OpenError::Refused(why)) => {
+            keeps(&outcome, promise)?;
+            nothing_is_left(&*server, &outcome)?;
+            return Err(Stop::NotApplicable(why));
+        }
+        Err(error) => return fails(format!("cleaning failed: {error}")),
+    };
     match cleaned {
         Some(cleaned) if !cleaned.removed.is_empty() => {
             return fails(format!("cleaning removed what is in use: {}", cleaned.removed.join(", ")));

@@ -1,0 +1,44 @@
+//! Tests of the options and of what the server tells about itself; those with a server are in `dispatch/tests/rabbitmq`.
+
+use super::*;
+use drumpost_core::options::Options;
+
+fn made(set: &[(&str, &str)]) -> Result<RabbitMq, String> {
+    let mut options = Options::default();
+    set.iter().for_each(|(name, value)| options.set(name, *value));
+    RabbitMq::from_options(&options.of(&OPTIONS).map_err(|error| error.to_string())?)
+}
+
+#[test]
+fn a_password_is_never_shown() {
+    let all = made(&[("rabbitmq.url", "amqp://me:s3cret@broker:7000/shop")]).unwrap();
+    assert_eq!(all.server.at.address(), "amqp://broker:7000");
+    assert!(!format!("{all:?}").contains("s3cret"), "{all:?}");
+    assert_eq!(made(&[("rabbitmq.url", "broker")]).unwrap().server.at.address(), "amqp://broker:5672");
+    for url in ["amqp://me:s3cret@broker?x", "amqps://me:s3cret@broker"] {
+        let error = made(&[("rabbitmq.url", url)]).unwrap_err();
+        assert!(error.starts_with("option rabbitmq.url") && !error.contains("s3cret"), "{error}");
+    }
+    assert!(made(&[("rabbitmq.url", "amqps://broker")]).unwrap_err().contains("use amqp://"));
+}
+
+#[test]
+fn queues_are_of_a_type_and_expire() {
+    let usual = made(&[]).unwrap();
+    assert_eq!((usual.kind, usual.prefetch), ("quorum", 512));
+    let other = made(&[("rabbitmq.queue", "classic"), ("rabbitmq.prefetch", "64k")]);
+    assert!(other.unwrap_err().contains("rabbitmq.prefetch"), "more than the protocol has");
+    let other = made(&[("rabbitmq.queue", "classic"), ("rabbitmq.prefetch", "1")]).unwrap();
+    let arguments = other.arguments();
+    let of = |name: &str| arguments.inner().get(name).cloned();
+    assert_eq!(of("x-queue-type"), Some(AMQPValue::LongString("classic".into())));
+    assert_eq!(of("x-expires"), Some(AMQPValue::LongLongInt(3_600_000)));
+}
+
+#[test]
+fn the_version_is_found_in_the_greeting() {
+    let frame = b"\0\x0a\0\x0a\0\x09\0\0\0\x20\x07productS\0\0\0\x08RabbitMQ\x07versionS\0\0\0\x063.10.8\0";
+    assert_eq!(server::version(frame).as_deref(), Some("3.10.8"));
+    assert_eq!(server::version(b"\x07versionS\0\0\0\xff3"), None);
+    assert_eq!(server::version(b"HTTP/1.1 400 Bad Request"), None);
+}
