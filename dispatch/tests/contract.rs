@@ -3,6 +3,9 @@
 
 #[cfg(feature = "nats")]
 mod support;
+#[cfg(feature = "rabbitmq")]
+#[path = "support/rabbitmq.rs"]
+mod support_rabbitmq;
 #[cfg(feature = "redis")]
 #[path = "support/redis.rs"]
 mod support_redis;
@@ -48,6 +51,8 @@ contracts! {
     jetstream_keeps_the_contract: "jetstream" over with_server(), ignored: "needs a nats-server: scripts/test starts one";
     #[cfg(feature = "redis")]
     redis_stream_keeps_the_contract: "redis-stream" over with_redis(), ignored: "needs a redis-server: scripts/test starts one";
+    #[cfg(feature = "rabbitmq")]
+    rabbitmq_keeps_the_contract: "rabbitmq" over with_rabbitmq(), ignored: "needs a RabbitMQ server: scripts/test starts one";
 }
 
 #[test]
@@ -83,5 +88,13 @@ fn with_redis() -> With<support_redis::RedisServer> {
     let server = support_redis::RedisServer::start();
     let mut options = Options::default();
     options.set("redis.url", server.url());
+    With(options, server)
+}
+
+#[cfg(feature = "rabbitmq")]
+fn with_rabbitmq() -> With<support_rabbitmq::RabbitServer> {
+    let server = support_rabbitmq::RabbitServer::start();
+    let mut options = Options::default();
+    options.set("rabbitmq.url", server.url());
     With(options, server)
 }

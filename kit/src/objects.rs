@@ -147,7 +147,9 @@ impl Objects {
         let (objects, address) = (K::OBJECTS, self.at.address());
         let ends = match K::FORGETS_AFTER {
             None => format!("remove them with `drumpost clean {address}` after this run"),
-            Some(unused) => format!("the server removes them by itself when nobody has used them for {unused:?}"),
+            Some(unused) => {
+                format!("the server removes them by itself when nobody has used them for {unused:?}")
+            }
         };
         Err(format!("{objects} may remain at {}: {}; {ends}", self.at, left.join(", ")))
     }

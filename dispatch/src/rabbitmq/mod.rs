@@ -37,8 +37,7 @@ use server::{Server, Session};
 /// The server removes a queue that has had no consumer for so long. Longer than any instance of a run stays away.
 const UNUSED: Duration = Duration::from_hours(1);
 
-const URL: &str =
-    "address of the server: amqp://HOST:PORT/VHOST without TLS; may contain USER:PASSWORD@; guest:guest@ by default";
+const URL: &str = "address of the server: amqp://HOST:PORT/VHOST without TLS; may contain USER:PASSWORD@; guest:guest@ by default";
 const QUEUE: &str = "type of the queues; quorum queues count deliveries";
 const PREFETCH: &str = "how many unacknowledged messages a consumer may have";
 const OPTIONS: [OptionEntry; 5] = {
@@ -116,7 +115,7 @@ impl AsyncTransport for RabbitMq {
 
     async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
         let (session, layout, at) = (self.connect().await?, Layout::new(wiring, '.'), &self.server.at);
-        send::takes_the_longest(&session, &wiring.pool).await?;
+        send::takes_the_longest(&session, &wiring.pool, &self.server.refusals).await?;
         self.queues.begin(self, &session).await;
         let channel = session.channel().await?;
         for sent in &wiring.destinations {
@@ -181,8 +180,7 @@ impl AsyncTransport for RabbitMq {
                 let options = QueueDeclareOptions { passive: true, ..Default::default() };
                 let name = queue_name(sent, place, &group).into();
                 let ask = channel.queue_declare(name, options, FieldTable::default());
-                depth.ready +=
-                    u64::from(self.server.at.step("tell what waits", ask).await?.message_count());
+                depth.ready += u64::from(self.server.at.step("tell what waits", ask).await?.message_count());
             }
             depths.push(depth);
         }

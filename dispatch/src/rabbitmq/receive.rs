@@ -43,11 +43,13 @@ impl Deliveries for Queues {
         context: &mut Context<'_>,
     ) -> Poll<PortResult<Delivery<Self::Token>>> {
         let Source { queue, consumer, .. } = &mut self.sources[source];
-        let cancelled = || self.line.broken(true, &format_args!("the server ended the consumer of queue {queue}"));
+        let cancelled =
+            || self.line.broken(true, &format_args!("the server ended the consumer of queue {queue}"));
         let envelope = ready!(consumer.poll_next_unpin(context)).ok_or_else(cancelled)?;
         let envelope = envelope.map_err(|error| self.line.broken(is_lost(&error), &error))?;
         let headers = envelope.properties.headers().iter().flat_map(FieldTable::inner);
-        let texts = headers.filter_map(|(name, value)| Some((name.as_str(), value.as_long_string()?.as_bytes())));
+        let texts =
+            headers.filter_map(|(name, value)| Some((name.as_str(), value.as_long_string()?.as_bytes())));
         let message = decode(&envelope.data, texts, &self.pool, || queue.clone())?;
         let told = Told { attempt: attempt(&envelope), shard: 0 };
         Poll::Ready(Ok(Delivery { message, told, token: (source, envelope.delivery_tag) }))
@@ -99,7 +101,9 @@ pub(super) fn round_trip(channels: Vec<(Arc<Channel>, u16)>) -> Last {
 /// that there was one.
 fn attempt(envelope: &Envelope) -> u16 {
     let headers = envelope.properties.headers().as_ref();
-    let before = headers.and_then(|headers| headers.inner().get("x-delivery-count")).and_then(AMQPValue::as_long_long_int);
+    let before = headers
+        .and_then(|headers| headers.inner().get("x-delivery-count"))
+        .and_then(AMQPValue::as_long_long_int);
     let before = before.unwrap_or(0).max(envelope.redelivered.into());
     u16::try_from(before).unwrap_or(u16::MAX).saturating_add(1)
 }

@@ -49,8 +49,7 @@ impl Publish for Exchange {
 
     fn put(&mut self, to: &ShortString, payload: Bytes, message: &Message, pool: &Pool) -> PortResult {
         let (channel, line, options) = (Arc::clone(&self.channel), self.line.clone(), self.options);
-        let (exchange, key) =
-            if self.is_fanout { (to.clone(), "".into()) } else { ("".into(), to.clone()) };
+        let (exchange, key) = if self.is_fanout { (to.clone(), "".into()) } else { ("".into(), to.clone()) };
         let mut properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
         if pool.headers().count() > 0 {
             let mut headers = FieldTable::default();
@@ -92,7 +91,11 @@ impl Publish for Exchange {
 }
 
 /// Refuses messages that the server would. AMQP does not tell its limit, so one message of that size is published to nowhere.
-pub(super) async fn takes_the_longest(session: &Session, pool: &Pool) -> Result<(), OpenError> {
+pub(super) async fn takes_the_longest(
+    session: &Session,
+    pool: &Pool,
+    refusals: &Refusals,
+) -> Result<(), OpenError> {
     let (channel, at) = (session.channel().await?, &session.line.at);
     let longest = vec![0; pool.max_len() as usize + MESSAGE_LEN];
     let publish = async {
@@ -105,7 +108,11 @@ pub(super) async fn takes_the_longest(session: &Session, pool: &Pool) -> Result<
     let error = match tokio::time::timeout(PATIENCE, publish).await {
         Ok(Err(error)) if error.is_amqp_soft_error() => error,
         Ok(done) => return done.map(drop).map_err(|error| at.failed("publish a message", &error)),
-        Err(_) => return Err(at.failed("publish a message", &format_args!("no answer within {PATIENCE:?}"))),
+        Err(_) => {
+            let held_up =
+                refusals.sentence(at.product()).unwrap_or_else(|| format!("no answer within {PATIENCE:?}"));
+            return Err(at.failed("publish a message", &held_up));
+        }
     };
     Err(OpenError::Refused(format!(
         "{at} does not take this run's longest message, of {} bytes: {error}; raise max_message_size in its configuration, or \

@@ -87,7 +87,8 @@ impl Server {
     /// The version, which the server tells to everyone who greets it. The client does not hand it out.
     pub(super) async fn version(&self) -> io::Result<String> {
         let host = self.url.host.trim_matches(['[', ']']);
-        let (mut stream, mut header) = (TcpStream::connect((host, self.url.port)).await?, [0; FRAME_HEADER_LEN]);
+        let (mut stream, mut header) =
+            (TcpStream::connect((host, self.url.port)).await?, [0; FRAME_HEADER_LEN]);
         stream.write_all(GREETING).await?;
         stream.read_exact(&mut header).await?;
         let mut frame = vec![0; u16::from_be_bytes([header[5], header[6]]).into()];

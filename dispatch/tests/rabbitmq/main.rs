@@ -1,0 +1,228 @@
+//! Tests of `rabbitmq` against a private server. They are ignored unless scripts/test runs them, which starts servers.
+#![cfg(feature = "rabbitmq")]
+
+mod failing;
+mod killed;
+mod suite;
+#[path = "../support/rabbitmq.rs"]
+mod support_rabbitmq;
+#[path = "../support/trial.rs"]
+mod trial;
+
+use drumpost_core::{
+    drive::Placement,
+    load::{Extent, Pace},
+    monitor::{Unwatched, Watch},
+    outcome::{Outcome, Snapshot},
+    scenario::{Scenario, Style, event},
+    server::ServerFacts,
+};
+use serde_json::Value;
+use std::{
+    sync::{Arc, Mutex},
+    thread,
+};
+use support_rabbitmq::{RabbitServer, Tools};
+use trial::{
+    PLACED, Reacts, Trial, assert_confirmed, assert_sound, ends, headers, made, one_hop, order_authorization,
+    scenario, service, with_agent,
+};
+
+const NAME: &str = "rabbitmq";
+const CLASSIC: &[(&str, &str)] = &[("rabbitmq.queue", "classic")];
+
+/// What there is at a server when everything is measured and nothing is removed yet, and what the server is.
+#[derive(Clone)]
+struct Seen {
+    tools: Tools,
+    at_start: fn(&Tools),
+    objects: Arc<Mutex<(Vec<Value>, Vec<Value>)>>,
+    server: Arc<Mutex<Option<ServerFacts>>>,
+}
+
+impl Seen {
+    fn of(server: &RabbitServer) -> Self {
+        Self::then(server.tools(), |_| {})
+    }
+
+    /// Does something when everything is open.
+    fn then(tools: Tools, at_start: fn(&Tools)) -> Self {
+        Self { tools, at_start, objects: Arc::default(), server: Arc::default() }
+    }
+
+    /// Queues and exchanges.
+    fn objects(&self) -> (Vec<Value>, Vec<Value>) {
+        self.objects.lock().expect("not poisoned").clone()
+    }
+}
+
+impl Watch for Seen {
+    fn sample(&mut self, _snapshot: &Snapshot) {}
+
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+
+    fn opened(&mut self, server: Option<&ServerFacts>) {
+        *self.server.lock().expect("not poisoned") = server.cloned();
+        (self.at_start)(&self.tools);
+    }
+
+    fn measured(&mut self, _outcome: &Outcome) {
+        let seen = (self.tools.all("queues"), self.tools.all("exchanges"));
+        *self.objects.lock().expect("not poisoned") = seen;
+    }
+}
+
+#[test]
+#[ignore = "needs a RabbitMQ server: scripts/test starts one"]
+fn a_flow_of_requests_and_commands() {
+    let server = RabbitServer::start();
+    for options in [&[][..], CLASSIC] {
+        let trial = Trial { options, ..Trial::default() };
+        let outcome = trial.run(NAME, &server.url(), order_authorization()).unwrap();
+        // 5,000 requests and replies, and a shipment for nine of ten.
+        assert_sound(&outcome, 14_500);
+        assert_confirmed(&outcome, NAME);
+        assert_eq!((outcome.audit.redelivered, outcome.notes), (Some(0), vec![]));
+        assert_eq!(server.tools().objects(), [""; 0]);
+    }
+}
+
+#[test]
+#[ignore = "needs a RabbitMQ server: scripts/test starts one"]
+fn a_flow_of_events() {
+    let server = RabbitServer::start();
+    for (options, placement) in [(&[][..], Placement::Threads(1)), (CLASSIC, Placement::Each)] {
+        let trial = Trial { style: Style::Event, options, placement, ..Trial::default() };
+        let outcome = trial.run(NAME, &server.url(), order_authorization()).unwrap();
+        // Accepted orders are heard by two services.
+        assert_sound(&outcome, 5_000 + 2 * 4_500 + 500);
+        assert_confirmed(&outcome, NAME);
+        assert_eq!((outcome.notes, server.tools().objects()), (vec![], vec![]));
+    }
+}
+
+#[test]
+#[ignore = "needs a RabbitMQ server: scripts/test starts one"]
+fn replies_come_to_the_instance_that_asked_apart_where_it_also_reacts() {
+    let server = RabbitServer::start();
+    for await_replies in [false, true] {
+        let trial = Trial {
+            instances: &[("order", 2), ("payment", 2)],
+            await_replies,
+            extent: Extent::Count(1_000),
+            pace: Pace::Closed { in_flight: 8 },
+            ..Trial::default()
+        };
+        assert_sound(&trial.run(NAME, &server.url(), order_authorization()).unwrap(), 2_900);
+        let trial = Trial { await_replies, extent: Extent::Count(1_000), ..Trial::default() };
+        assert_sound(&trial.run(NAME, &server.url(), with_agent()).unwrap(), 3_000);
+    }
+}
+
+#[test]
+#[ignore = "needs a RabbitMQ server: scripts/test starts one"]
+fn instances_compete_in_both_styles_and_headers_are_headers() {
+    let server = RabbitServer::start();
+    for style in Style::ALL {
+        let trial = Trial {
+            style,
+            instances: &[("warehouse", 3)],
+            headers: headers(4, 32),
+            batch: 1,
+            options: &[("rabbitmq.prefetch", "8")],
+            ..Trial::default()
+        };
+        assert_sound(&trial.run(NAME, &server.url(), one_hop(ends)).unwrap(), 5_000);
+    }
+}
+
+/// Sends an event, and is done.
+fn tells_nobody() -> Scenario {
+    let order = service("order", true, || {
+        Box::new(Reacts(|message, out| {
+            out.emit(message, PLACED);
+            out.end(message);
+        }))
+    });
+    scenario(vec![order], vec![], vec![event("order.placed", &["OrderPlaced"], "order", &[])])
+}
+
+#[test]
+#[ignore = "needs a RabbitMQ server: scripts/test starts one"]
+fn an_event_that_nobody_hears_is_confirmed() {
+    let (server, trial) = (RabbitServer::start(), Trial { style: Style::Event, ..Trial::default() });
+    let seen = Seen::of(&server);
+    let outcome = trial.run_watched(NAME, &server.url(), tells_nobody(), seen.clone()).unwrap();
+    assert_sound(&outcome, 0);
+    assert_eq!((outcome.audit.sent, outcome.audit.confirmed), (5_000, Some(5_000)), "{:?}", outcome.audit);
+    assert_eq!(seen.objects(), (vec![], vec![]), "there is nothing to make for it");
+}
+
+#[test]
+#[ignore = "needs a RabbitMQ server: scripts/test starts one"]
+fn the_server_counts_the_same_as_the_audit() {
+    let server = RabbitServer::start();
+    let tools = server.tools();
+    // The server's own trace has a copy of every message that comes in and of every delivery.
+    tools.ctl(&["trace_on"]);
+    for style in Style::ALL {
+        for counted in ["publish", "deliver"] {
+            tools.ask("PUT", &format!("queues/%2f/counts-{counted}"), "{}");
+            let binding = format!("bindings/%2f/e/amq.rabbitmq.trace/q/counts-{counted}");
+            tools.ask("POST", &binding, &format!(r##"{{"routing_key":"{counted}.#"}}"##));
+        }
+        let trial = Trial { style, extent: Extent::Count(1_000), ..Trial::default() };
+        let outcome = trial.run(NAME, &server.url(), order_authorization()).unwrap();
+        let audit = &outcome.audit;
+        let counted = |name: &str| {
+            let all = tools.ctl(&["list_queues", "-q", "--no-table-headers", "name", "messages"]);
+            let find =
+                |line: &String| line.split_once('\t').filter(|(of, _)| *of == name)?.1.parse::<u64>().ok();
+            all.iter().find_map(find).expect("its queue is there")
+        };
+        // One more: the message that shows that the server takes the longest one.
+        let counts = (counted("counts-publish"), counted("counts-deliver"));
+        assert_eq!(counts, (audit.sent + 1, audit.delivered), "{style}: {audit:?}");
+        for counted in ["publish", "deliver"] {
+            tools.ask("DELETE", &format!("queues/%2f/counts-{counted}"), "");
+        }
+    }
+    tools.ctl(&["trace_off"]);
+}
+
+#[test]
+#[ignore = "needs a RabbitMQ server: scripts/test starts one"]
+fn the_server_is_told_with_its_version_and_its_address() {
+    let server = RabbitServer::start();
+    let seen = Seen::of(&server);
+    let trial = Trial { extent: Extent::Count(100), ..Trial::default() };
+    trial.run_watched(NAME, &server.url(), one_hop(ends), seen.clone()).unwrap();
+    let facts = seen.server.lock().unwrap().clone().unwrap();
+    let version = server.tools().ctl(&["version"]).pop().unwrap();
+    assert_eq!((facts.product.as_str(), facts.version), ("RabbitMQ", Some(version)));
+    assert_eq!(facts.addresses, [server.url().trim_start_matches("amqp://").parse().unwrap()]);
+}
+
+#[test]
+#[ignore = "needs a RabbitMQ server: scripts/test starts one"]
+fn two_runs_at_once_and_two_one_after_the_other_do_not_meet() {
+    let server = RabbitServer::start();
+    let url = server.url();
+    thread::scope(|scope| {
+        for style in Style::ALL {
+            let trial = Trial { style, ..Trial::default() };
+            let url = &url;
+            scope.spawn(move || assert_sound(&trial.run(NAME, url, one_hop(ends)).unwrap(), 5_000));
+        }
+    });
+    // The same name twice, with a connection of its own for each instance and with one for all.
+    let mut plan = Trial { extent: Extent::Count(100), ..Trial::default() }.plan(order_authorization());
+    let mut dispatcher = made(NAME, &url, &[]);
+    for connections in [None, Some(1)] {
+        plan.wiring.connections = connections;
+        assert_sound(&dispatcher.run(&plan, &mut Unwatched).unwrap(), 290);
+    }
+    assert_eq!(server.tools().objects(), [""; 0]);
+}

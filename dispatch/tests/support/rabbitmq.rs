@@ -1,0 +1,233 @@
+//! A private RabbitMQ server for tests, on a free loopback port. A server takes some seconds to start, so the tests of a binary
+//! share one, one test at a time. It ends with the process of the tests, however that ends.
+#![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
+
+use serde_json::Value;
+use std::{
+    env,
+    ffi::OsString,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+/// Names the program; `scripts/rabbitmq-server` prints one.
+pub const PROGRAM: &str = "DRUMPOST_RABBITMQ_SERVER";
+
+/// Largest message that the servers take, in bytes.
+pub const MOST_BYTES: u32 = 1 << 20;
+
+/// The server that the tests share, while none of them has it.
+static SHARED: Mutex<Option<Node>> = Mutex::new(None);
+
+/// The shared server, for one test.
+pub struct RabbitServer {
+    node: Option<Node>,
+    /// One test that loads a server at a time.
+    shared: MutexGuard<'static, Option<Node>>,
+}
+
+impl RabbitServer {
+    /// Takes the server that the tests share, or starts it.
+    ///
+    /// # Panics
+    /// There is no program: tests that need one are ignored, by name, unless they are asked for.
+    pub fn start() -> Self {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = shared.take().filter(Node::is_running);
+        Self { node: Some(running.unwrap_or_else(Node::start)), shared }
+    }
+
+    fn node(&self) -> &Node {
+        self.node.as_ref().expect("it is there until the test ends")
+    }
+
+    fn node_mut(&mut self) -> &mut Node {
+        self.node.as_mut().expect("it is there until the test ends")
+    }
+
+    /// The port on which it listens.
+    pub fn port(&self) -> u16 {
+        self.node().port
+    }
+
+    /// `amqp://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("amqp://127.0.0.1:{}", self.port())
+    }
+
+    /// Kills the server, as a crash would.
+    pub fn kill(&mut self) {
+        self.node_mut().kill();
+    }
+
+    /// Starts it again after a kill, over the same store.
+    pub fn come_back(&mut self) {
+        self.node_mut().come_back();
+    }
+
+    /// A client that knows nothing of drumpost.
+    pub fn tools(&self) -> Tools {
+        let node = self.node();
+        Tools { port: node.port, management: node.management, folder: node.folder.clone() }
+    }
+}
+
+impl Drop for RabbitServer {
+    fn drop(&mut self) {
+        *self.shared = self.node.take().filter(Node::is_running);
+    }
+}
+
+struct Node {
+    child: Child,
+    /// Ends the server and removes its folder when nobody holds the other end of its input any more.
+    warden: Child,
+    port: u16,
+    management: u16,
+    folder: PathBuf,
+}
+
+impl Node {
+    fn start() -> Self {
+        // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
+        for _ in 0..3 {
+            let (port, management) = (free_port(), free_port());
+            let folder = env::temp_dir().join(format!("drumpost-rabbitmq-{}-{port}", std::process::id()));
+            let child = spawn(port, management, &folder);
+            let warden = warden(&child, &folder);
+            let node = Self { child, warden, port, management, folder };
+            if node.answers() {
+                return node;
+            }
+        }
+        panic!("{} does not answer", program().display());
+    }
+
+    fn is_running(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+    }
+
+    /// Waits until the server takes connections, at most 60 seconds; false if it does not.
+    fn answers(&self) -> bool {
+        (0..1_200).any(|_| {
+            thread::sleep(Duration::from_millis(50));
+            self.is_running()
+        })
+    }
+
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    fn come_back(&mut self) {
+        self.child = spawn(self.port, self.management, &self.folder);
+        let _ = self.warden.kill();
+        let _ = self.warden.wait();
+        self.warden = warden(&self.child, &self.folder);
+        assert!(self.answers(), "it does not come back");
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.kill();
+        drop(self.warden.stdin.take());
+        let _ = self.warden.wait();
+    }
+}
+
+fn program() -> OsString {
+    env::var_os(PROGRAM).unwrap_or_else(|| {
+        panic!("{PROGRAM} is not set: run scripts/test, or set it to what scripts/rabbitmq-server prints")
+    })
+}
+
+fn spawn(port: u16, management: u16, folder: &PathBuf) -> Child {
+    let settings = [
+        format!("max_message_size={MOST_BYTES}"),
+        "management.tcp.ip=127.0.0.1".into(),
+        format!("management.tcp.port={management}"),
+        "management_agent.disable_metrics_collector=true".into(),
+    ];
+    Command::new(program())
+        .arg(port.to_string())
+        .arg(folder)
+        .args(settings)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("failed to start {}: {error}", program().display()))
+}
+
+fn warden(server: &Child, folder: &PathBuf) -> Child {
+    // A Ctrl-C at the tests ends them first.
+    let script = "trap '' INT; cat >/dev/null; kill -9 \"$0\" 2>/dev/null; rm -rf \"$1\"";
+    let mut warden = Command::new("sh");
+    warden.args(["-c", script, &server.id().to_string()]).arg(folder);
+    warden.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    warden.spawn().expect("a shell")
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+/// RabbitMQ's own tools and its management interface, for one server.
+#[derive(Clone)]
+pub struct Tools {
+    port: u16,
+    management: u16,
+    folder: PathBuf,
+}
+
+impl Tools {
+    /// Lines that `rabbitmqctl` prints.
+    pub fn ctl(&self, arguments: &[&str]) -> Vec<String> {
+        let mut ctl = Command::new(program());
+        ctl.env("RABBITMQ_CTL", "rabbitmqctl").arg(self.port.to_string()).arg(&self.folder).args(arguments);
+        let output = ctl.output().expect("rabbitmqctl");
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+    }
+
+    /// What the management interface answers; `Null` if that is nothing.
+    pub fn ask(&self, method: &str, path: &str, body: &str) -> Value {
+        let mut stream =
+            TcpStream::connect(("127.0.0.1", self.management)).expect("the management interface");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a limit");
+        // guest:guest
+        let request = format!(
+            "{method} /api/{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic Z3Vlc3Q6Z3Vlc3Q=\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).expect("a question");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a whole answer");
+        assert!(head.starts_with("HTTP/1.1 2"), "{method} {path}: {answer}");
+        if body.is_empty() { Value::Null } else { serde_json::from_str(body).expect("JSON") }
+    }
+
+    /// All queues, or all exchanges that are not the server's own.
+    pub fn all(&self, kind: &str) -> Vec<Value> {
+        let Value::Array(all) = self.ask("GET", kind, "") else { panic!("no list of {kind}") };
+        let is_own =
+            |one: &Value| one["name"].as_str().is_none_or(|name| name.is_empty() || name.starts_with("amq."));
+        all.into_iter().filter(|one| !is_own(one)).collect()
+    }
+
+    /// The names of all queues and exchanges.
+    pub fn objects(&self) -> Vec<String> {
+        let all = [self.all("queues"), self.all("exchanges")].concat();
+        all.iter().filter_map(|one| one["name"].as_str().map(str::to_owned)).collect()
+    }
+}
