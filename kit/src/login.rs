@@ -237,6 +237,28 @@ mod tests {
     }
 
     #[test]
+    fn a_broker_without_tls_declares_no_options_for_it() {
+        static BARE: [OptionEntry; 3] = {
+            let [url, user, password, ..] = DECLARED_HERE;
+            [url, user, password]
+        };
+        const DECLARED_HERE: [OptionEntry; 6] = login_options! {
+            family: "mq",
+            environment: "MQ",
+            url: Grammar::Url(&["mq"]), "mq://127.0.0.1:7", "where",
+            ways: [],
+        };
+        let mut options = Options::default();
+        options.set("mq.user", "me");
+        options.set("mq.password", "p");
+        let options = options.of(&BARE).unwrap();
+        let url = Url::read("mq.url", options.url("mq.url"), "mq", 7).unwrap();
+        let login = Login::<()>::read("mq", &options, &url, vec![]).unwrap();
+        assert_eq!((login.authority, login.certificate), (None, None));
+        assert!(matches!(login.who, Who::User { .. }));
+    }
+
+    #[test]
     fn lists_of_options_are_joined() {
         const OWN: [OptionEntry; 1] = [OptionEntry::optional("mq.own", Grammar::Text, "own")];
         const ALL: [OptionEntry; 8] = joined(DECLARED_AGAIN, OWN);

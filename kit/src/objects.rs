@@ -309,4 +309,42 @@ mod tests {
         assert_eq!(cleaned.kept[1], "fast: the server did not remove it");
         assert_eq!(server.names(), ["alive", "fast", "other"]);
     }
+
+    /// A server that does not list its objects.
+    struct Forgetful(Server);
+
+    impl Keeper for Forgetful {
+        type Session = ();
+        const OBJECTS: &'static str = "queues";
+        const FORGETS_AFTER: Option<Duration> = Some(Duration::from_secs(60));
+
+        async fn connect(&self) -> Result<(), OpenError> {
+            self.0.connect().await
+        }
+
+        async fn remove(&self, (): &(), name: &str) -> bool {
+            self.0.remove(&(), name).await
+        }
+    }
+
+    #[test]
+    fn what_the_server_forgets_is_not_cleaned_and_the_sentences_say_so() {
+        let server = Forgetful(Server { is_down: true, ..Server::with(&["a"], "") });
+        let objects = objects("tcp://6", &["a"]);
+        let Err(OpenError::Refused(why)) = wait(objects.clean(&server)) else {
+            panic!("it cannot list them")
+        };
+        assert!(
+            why.starts_with("broker at tcp://6 does not list its queues") && why.contains("60s"),
+            "{why}"
+        );
+        let left = wait(objects.close(&server)).unwrap_err();
+        let expected = "queues may remain at broker at tcp://6: a; the server removes them by itself when nobody has used them for \
+                        60s";
+        assert_eq!(left, expected);
+        let next = self::objects("tcp://6", &[]);
+        let server = Forgetful(Server::with(&["a", "b"], ""));
+        wait(next.begin(&server, &()));
+        assert_eq!(server.0.names(), ["b"], "the next trial removes it");
+    }
 }

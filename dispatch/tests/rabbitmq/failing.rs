@@ -2,10 +2,14 @@
 
 use crate::{
     NAME, Seen,
-    support_rabbitmq::RabbitServer,
+    support_rabbitmq::{RabbitServer, Tools},
     trial::{Trial, assert_sound, ends, made, one_hop},
 };
-use drumpost_core::{load::Extent, scenario::Style, transport::OpenError};
+use drumpost_core::{
+    load::{Extent, Pace},
+    scenario::Style,
+    transport::OpenError,
+};
 use std::{thread, time::Duration};
 
 /// A password; it may stand nowhere.
@@ -46,21 +50,35 @@ fn a_password_and_a_virtual_host_are_asked_for_and_never_shown() {
     tools.ctl(&["delete_user", "me"]);
 }
 
+/// Memory is enough again when this is dropped.
+struct Enough(Tools);
+
+impl Drop for Enough {
+    fn drop(&mut self) {
+        self.0.ctl(&["set_vm_memory_high_watermark", "0.4"]);
+    }
+}
+
 #[test]
 #[ignore = "needs a RabbitMQ server: scripts/test starts one"]
 fn a_server_that_is_low_on_memory_is_told() {
     let server = RabbitServer::start();
-    let tools = server.tools();
-    let least = |least: &str| tools.ctl(&["set_vm_memory_high_watermark", least]);
+    let enough = Enough(server.tools());
     // In the middle: it reads no more, and the run ends without its messages.
-    let low = Seen::then(tools.clone(), |tools| {
+    let low = Seen::then(server.tools(), |tools| {
         tools.ctl(&["set_vm_memory_high_watermark", "0.00001"]);
     });
-    let trial = Trial { drain: Duration::from_secs(2), ..Trial::default() };
+    let trial = Trial {
+        pace: Pace::Open { window: 100_000 },
+        extent: Extent::Duration(1_000_000_000),
+        every_ns: 1_000_000,
+        drain: Duration::from_secs(1),
+        ..Trial::default()
+    };
     let ran = trial.run_watched(NAME, &server.url(), one_hop(ends), low);
     // From the start.
     let began = short().run(NAME, &server.url(), one_hop(ends));
-    least("0.4");
+    drop(enough);
     let notes = ran.unwrap().notes.join("\n");
     assert!(notes.contains("RabbitMQ held up senders: low on memory"), "{notes}");
     let Err(OpenError::Failed(what)) = began else { panic!("{began:?}") };
