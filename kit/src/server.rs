@@ -1,6 +1,7 @@
 //! A server as users see it: its name and address without secrets, and the steps of set-up there. Each step has a limit and
 //! ends with a sentence that names the step and the server.
 
+use crate::confirm::Refusals;
 use drumpost_core::{message::MESSAGE_LEN, payload::Pool, server::ServerFacts, transport::OpenError};
 use std::{error::Error, fmt::Display, future::Future, io, net::SocketAddr, time::Duration};
 use tokio::{net::lookup_host, time::timeout};
@@ -116,6 +117,36 @@ impl At {
         )))
     }
 
+    /// The same for servers that do not tell their limit: `publish` sends one message of the longest length to where nobody hears
+    /// it, without headers, and waits for its confirm. `is_refusal` says of an error whether the server refused the message.
+    ///
+    /// # Errors
+    /// `Refused` with a sentence that has the size and the server's words. `Failed` if there is no answer; the sentence says so if
+    /// the server holds senders up.
+    pub async fn takes_the_longest<E: Display>(
+        &self,
+        pool: &Pool,
+        publish: impl AsyncFnOnce(Vec<u8>) -> Result<(), E>,
+        is_refusal: impl FnOnce(&E) -> bool,
+        refusals: &Refusals,
+        setting: &str,
+    ) -> Result<(), OpenError> {
+        const STEP: &str = "publish a message";
+        let longest = pool.max_len() as usize + MESSAGE_LEN;
+        match timeout(PATIENCE, publish(vec![0; longest])).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) if is_refusal(&error) => Err(OpenError::Refused(format!(
+                "{self} does not take this run's longest message, which has {longest} bytes: {error}; raise {setting} in its \
+                 configuration, or send shorter payloads"
+            ))),
+            Ok(Err(error)) => Err(self.failed(STEP, &error)),
+            Err(_) => {
+                let silence = || format!("no answer within {PATIENCE:?}");
+                Err(self.failed(STEP, &refusals.sentence(self.product()).unwrap_or_else(silence)))
+            }
+        }
+    }
+
     /// Takes a step of set-up, in no more time than [`PATIENCE`].
     ///
     /// # Errors
@@ -225,6 +256,39 @@ mod tests {
             said.contains(&format!("at most {} bytes", all - 1)) && said.contains("raise max_size"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn a_server_that_does_not_tell_its_limit_is_sent_the_longest_message() {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let (at, pool) = (At::new("broker", "tcp://127.0.0.1:9"), Pool::new(1, 1_000));
+        let takes = |most: usize, refusals: &Refusals| {
+            let publish = async |longest: Vec<u8>| match longest.len() {
+                len if len == most + 1 => Err("too large"),
+                len if len > most => Err("gone"),
+                _ if most == usize::MAX => pending().await,
+                _ => Ok(()),
+            };
+            runtime.block_on(at.takes_the_longest(
+                &pool,
+                publish,
+                |e| *e == "too large",
+                refusals,
+                "max_size",
+            ))
+        };
+        let (all, refusals) = (1_000 + MESSAGE_LEN, Refusals::default());
+        assert_eq!(takes(all, &refusals), Ok(()));
+        let OpenError::Refused(said) = takes(all - 1, &refusals).unwrap_err() else { panic!() };
+        assert!(said.contains(&format!("{all} bytes: too large; raise max_size")), "{said}");
+        let failed = |what: &str| {
+            OpenError::Failed(format!("failed to publish a message at tcp://127.0.0.1:9: {what}"))
+        };
+        assert_eq!(takes(0, &refusals), Err(failed("gone")));
+        assert_eq!(takes(usize::MAX, &refusals), Err(failed("no answer within 5s")));
+        refusals.hold_up("low on memory".into());
+        assert_eq!(takes(usize::MAX, &refusals), Err(failed("broker held up senders: low on memory")));
     }
 
     #[test]

@@ -4,10 +4,10 @@
 //! - *Queues* are durable, and messages are persistent. `rabbitmq.queue` = `quorum` or `classic`. Quorum is the default, because
 //!   RabbitMQ recommends it for messages that must not be lost, and because only quorum queues count deliveries. Of a repeated
 //!   delivery from a classic queue only a flag is known, which is told as the second attempt.
-//! - *Confirms* are `basic.ack` for a message and `basic.nack` for one that is refused: see [`send`]. A quorum queue confirms
+//! - *Confirms* are `basic.ack` for a message and `basic.nack` for one that is refused: see [`ports`]. A quorum queue confirms
 //!   when a majority of its replicas have written the message to their disks, a classic queue when it is on the disk.
-//! - *Acknowledgements* are `basic.ack` after handling, one frame for all messages of a queue that a turn handled: see
-//!   [`receive`]. What a consumer had when its channel closed goes back into the queue, and so does what it gives back.
+//! - *Acknowledgements* are `basic.ack` after handling, one frame for all messages of a queue that a turn handled. What a
+//!   consumer had when its channel closed goes back into the queue, and so does what it gives back.
 //! - *Order*: a queue keeps the order of its publishers. A message that is delivered again comes late, so order is not promised.
 //! - *Removal*: AMQP cannot list queues, so `drumpost clean` finds none. The server itself removes a queue that nobody has used
 //!   for an hour (`x-expires`), and an exchange with its last queue (`auto_delete`).
@@ -15,31 +15,22 @@
 //! - *Server alarms*: a server that is low on memory or disk stops reading from connections that publish. The client then writes
 //!   nothing, not even acknowledgements. The run says so.
 
-mod receive;
-mod send;
+mod ports;
 mod server;
 #[cfg(test)]
 mod tests;
 
 use drumpost_kit::prelude::*;
-use lapin::{
-    ExchangeKind,
-    options::{
-        BasicConsumeOptions, BasicQosOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
-        ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
-    },
-    types::{AMQPValue, FieldTable},
-};
-use receive::{Queues, Source};
-use send::Exchange;
-use server::{Server, Session};
+use lapin::{Channel, Connection, Error, ExchangeKind, options::*, types::*};
+use ports::{Exchange, Queues, Source};
 
 /// The server removes a queue that has had no consumer for so long. Longer than any instance of a run stays away.
 const UNUSED: Duration = Duration::from_hours(1);
 
-const URL: &str = "address of the server: amqp://HOST:PORT/VHOST without TLS; may contain USER:PASSWORD@; guest:guest@ by default";
+const URL: &str =
+    "address of the server: amqp://HOST:PORT/VHOST without TLS; may contain USER:PASSWORD@, else guest";
 const QUEUE: &str = "type of the queues; quorum queues count deliveries";
-const PREFETCH: &str = "how many unacknowledged messages a consumer may have";
+const PREFETCH: &str = "most unacknowledged messages of a consumer";
 const OPTIONS: [OptionEntry; 5] = {
     let [url, user, password, ..] = drumpost_kit::login_options! {
         family: "rabbitmq",
@@ -48,8 +39,8 @@ const OPTIONS: [OptionEntry; 5] = {
         ways: [],
     };
     let queue = OptionEntry::new("rabbitmq.queue", Grammar::Word(&["quorum", "classic"]), "quorum", QUEUE);
-    let prefetch = Grammar::Count { min: 1, max: u16::MAX as u64 };
-    let prefetch = OptionEntry::new("rabbitmq.prefetch", prefetch, "512", PREFETCH).of("messages");
+    let range = Grammar::Count { min: 1, max: u16::MAX as u64 };
+    let prefetch = OptionEntry::new("rabbitmq.prefetch", range, "512", PREFETCH).of("messages");
     [url, user, password, queue.unfair().brokers_own(), prefetch.unfair().brokers_own()]
 };
 
@@ -62,10 +53,10 @@ pub(super) fn entry() -> TransportEntry {
             delivery: promise::Delivery::AtLeastOnce,
             order: Order::None,
             confirms: promise::Confirms::Replicated,
-            // Not before handling: what was prefetched would be confirmed to nobody, and the seam does not say so at set-up.
+            // Before handling it would be a consumer without acknowledgements, and `open` does not hear of that.
             acknowledges: &[Acks::After, Acks::Confirmed],
             acks: "publisher confirms, basic.ack after handling",
-            persistence: "disk of a majority of replicas, or of one server with rabbitmq.queue=classic",
+            persistence: "disks of a majority of replicas, or one disk with rabbitmq.queue=classic",
             ..BROKER.promise
         },
         options: &OPTIONS,
@@ -76,18 +67,38 @@ pub(super) fn entry() -> TransportEntry {
 
 #[derive(Debug)]
 struct RabbitMq {
-    server: Server,
+    url: Url,
+    login: Login<()>,
+    at: Arc<At>,
     /// `quorum` or `classic`.
     kind: &'static str,
     prefetch: u16,
     queues: Objects,
+    refusals: Arc<Refusals>,
+    /// Connections of the trial that instances share.
+    shared: SharedConnections<Arc<Connection>>,
 }
 
 impl RabbitMq {
     fn from_options(options: &Values) -> Result<Self, String> {
-        let (server, kind) = (Server::from_options(options)?, options.word("rabbitmq.queue"));
+        let url = Url::read("rabbitmq.url", options.url("rabbitmq.url"), "amqp", 5672)?;
+        let (login, kind) = (Login::read("rabbitmq", options, &url, vec![])?, options.word("rabbitmq.queue"));
         let prefetch = u16::try_from(options.count("rabbitmq.prefetch")).unwrap_or(u16::MAX);
-        Ok(Self { queues: Objects::at(&server.at), server, kind, prefetch })
+        let (at, refusals, shared) =
+            (Arc::new(At::new("RabbitMQ", &url.shown())), Arc::default(), Default::default());
+        Ok(Self { queues: Objects::at(&at), at, url, login, kind, prefetch, refusals, shared })
+    }
+
+    async fn channel(&self, connection: &Connection) -> Result<Arc<Channel>, OpenError> {
+        self.at.step("open a channel", connection.create_channel()).await.map(Arc::new)
+    }
+
+    /// The arguments of a queue.
+    fn arguments(&self) -> FieldTable {
+        let (mut arguments, unused_ms) = (FieldTable::default(), UNUSED.as_millis() as i64);
+        arguments.insert("x-queue-type".into(), AMQPValue::LongString(self.kind.into()));
+        arguments.insert("x-expires".into(), AMQPValue::LongLongInt(unused_ms));
+        arguments
     }
 }
 
@@ -100,7 +111,7 @@ impl AsyncTransport for RabbitMq {
 
     fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
         let promised = match self.kind {
-            "quorum" => Promise { persistence: "disk of a majority of replicas", ..listed },
+            "quorum" => Promise { persistence: "disks of a majority of replicas", ..listed },
             _ => Promise { confirms: promise::Confirms::Durable, persistence: "disk", ..listed },
         };
         promised.when(asked)
@@ -108,89 +119,95 @@ impl AsyncTransport for RabbitMq {
 
     async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
         self.connect().await?;
-        let at = &self.server.at;
-        let version = at.step("ask for the version", self.server.version()).await?;
-        Ok(Some(at.facts(&version, at.addresses().await)))
+        let version = self.at.step("ask for the version", self.version()).await?;
+        Ok(Some(self.at.facts(&version, self.at.addresses().await)))
     }
 
     async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
-        let (session, layout, at) = (self.connect().await?, Layout::new(wiring, '.'), &self.server.at);
-        send::takes_the_longest(&session, &wiring.pool, &self.server.refusals).await?;
-        self.queues.begin(self, &session).await;
-        let channel = session.channel().await?;
+        let (connection, layout) = (self.connect().await?, Layout::new(wiring, '.'));
+        let channel = self.channel(&connection).await?;
+        let publish = async |longest: Vec<u8>| {
+            channel.confirm_select(Default::default()).await?;
+            let (nowhere, options) = ("drumpost.nowhere".into(), Default::default());
+            let confirm = channel.basic_publish("".into(), nowhere, options, &longest, Default::default());
+            confirm.await?.await.map(drop)
+        };
+        let (is_refusal, refusals) = (Error::is_amqp_soft_error, &self.refusals);
+        self.at.takes_the_longest(&wiring.pool, publish, is_refusal, refusals, "max_message_size").await?;
+        self.queues.begin(self, &connection).await;
         for sent in &wiring.destinations {
-            let (exchange, durable) = (layout.place(sent), true);
-            if send::is_fanout(sent) {
+            let (exchange, is_fanout) = (layout.place(sent), ports::is_fanout(sent));
+            if is_fanout {
                 self.queues.note(&*exchange);
-                let options = ExchangeDeclareOptions { durable, auto_delete: true, ..Default::default() };
-                let (name, kind) = (exchange.clone().into(), ExchangeKind::Fanout);
-                let declare = channel.exchange_declare(name, kind, options, FieldTable::default());
-                at.step("declare an exchange", declare).await?;
             }
             for (place, group, _) in layout.subscriptions(sent) {
-                let queue = queue_name(sent, place, &group);
-                self.queues.note(&*queue);
-                let options = QueueDeclareOptions { durable, ..Default::default() };
-                let declare = channel.queue_declare(queue.clone().into(), options, self.arguments());
-                at.step("declare a queue", declare).await?;
-                if send::is_fanout(sent) {
-                    let (exchange, options) = (exchange.clone().into(), QueueBindOptions::default());
-                    let bind =
-                        channel.queue_bind(queue.into(), exchange, "".into(), options, FieldTable::default());
-                    at.step("bind a queue", bind).await?;
-                }
+                let (queue, exchange) = (queue_name(sent, place, &group), ShortString::from(&*exchange));
+                self.queues.note(queue.as_str());
+                let declare = async {
+                    let options = QueueDeclareOptions { durable: true, ..Default::default() };
+                    channel.queue_declare(queue.clone(), options, self.arguments()).await?;
+                    if is_fanout {
+                        let (options, none) = (
+                            ExchangeDeclareOptions { durable: true, auto_delete: true, ..Default::default() },
+                            FieldTable::default(),
+                        );
+                        channel
+                            .exchange_declare(exchange.clone(), ExchangeKind::Fanout, options, none.clone())
+                            .await?;
+                        channel.queue_bind(queue, exchange, "".into(), Default::default(), none).await?;
+                    }
+                    Ok::<_, Error>(())
+                };
+                self.at.step("declare a queue", declare).await?;
             }
         }
         Ok(())
     }
 
     async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
-        let (session, layout) = (self.server.session(wiring, me).await?, Layout::new(wiring, '.'));
-        let (at, line) = (&self.server.at, &session.line);
+        let connection = self.shared.of(wiring, me, |name| self.attach(name)).await?;
+        let (layout, line) = (Layout::new(wiring, '.'), Line::to(&self.at));
         let (mut sources, mut apart, mut sends) = (Vec::new(), Vec::new(), Vec::new());
         for heard in layout.heard(me) {
-            let (channel, queue) =
-                (session.channel().await?, queue_name(heard.destination, heard.place, &heard.group));
-            let options = BasicQosOptions::default();
-            at.step("set the prefetch", channel.basic_qos(self.prefetch, options)).await?;
-            let (tag, options) = ("".into(), BasicConsumeOptions::default());
-            let consume = channel.basic_consume((&*queue).into(), tag, options, FieldTable::default());
-            let consumer = at.step("consume from a queue", consume).await?;
-            sources.push(Source { queue, consumer, channel, prefetch: self.prefetch, due: None });
+            let channel = self.channel(&connection).await?;
+            let queue = queue_name(heard.destination, heard.place, &heard.group);
+            let consume = async {
+                channel.basic_qos(self.prefetch, Default::default()).await?;
+                channel.basic_consume(queue, "".into(), Default::default(), Default::default()).await
+            };
+            let consumer = self.at.step("consume from a queue", consume).await?;
+            sources.push(Source { consumer, channel, due: None });
             apart.push(heard.is_apart);
         }
         for sent in wiring.sends_of(wiring.service_of(me)) {
-            let channel = session.channel().await?;
-            let select = channel.confirm_select(ConfirmSelectOptions::default());
-            at.step("ask for confirms", select).await?;
+            let channel = self.channel(&connection).await?;
+            self.at.step("ask for confirms", channel.confirm_select(Default::default())).await?;
             let exchange = Exchange::new(sent, channel, line.clone());
-            let outbox = Outbox::new(wiring, layout, sent, line.clone(), exchange);
-            sends.push(outbox.noting(&self.server.refusals));
+            sends.push(Outbox::new(wiring, layout, sent, line.clone(), exchange).noting(&self.refusals));
         }
         let queues = Queues { pool: Arc::clone(&wiring.pool), line: line.clone(), sources };
-        Ok(Endpoint { inbox: Inbox::new(wiring, line.clone(), &apart, queues), sends })
+        Ok(Endpoint { inbox: Inbox::new(wiring, line, &apart, queues), sends })
     }
 
     async fn depth(&self, wiring: &Wiring) -> Result<Option<Vec<Depth>>, OpenError> {
-        let (session, layout) = (self.queues.session(self).await?, Layout::new(wiring, '.'));
-        let (channel, mut depths) = (session.channel().await?, Vec::new());
+        let (connection, layout) = (self.queues.session(self).await?, Layout::new(wiring, '.'));
+        let (channel, mut depths) = (self.channel(&connection).await?, Vec::new());
         for sent in &wiring.destinations {
             let mut depth = Depth { destination: sent.id, ..Depth::default() };
             for (place, group, _) in layout.subscriptions(sent) {
                 let options = QueueDeclareOptions { passive: true, ..Default::default() };
-                let name = queue_name(sent, place, &group).into();
-                let ask = channel.queue_declare(name, options, FieldTable::default());
-                depth.ready += u64::from(self.server.at.step("tell what waits", ask).await?.message_count());
+                let ask = channel.queue_declare(queue_name(sent, place, &group), options, Default::default());
+                depth.ready += u64::from(self.at.step("tell what waits", ask).await?.message_count());
             }
             depths.push(depth);
         }
-        self.queues.keep(session);
+        self.queues.keep(connection);
         Ok(Some(depths))
     }
 
     async fn close(&self) -> Result<(), String> {
-        self.server.shared.forget();
-        self.queues.close_and_tell(self, self.server.refusals.sentence("RabbitMQ")).await
+        self.shared.forget();
+        self.queues.close_and_tell(self, self.refusals.sentence("RabbitMQ")).await
     }
 
     async fn clean(&self) -> Result<Option<Cleaned>, OpenError> {
@@ -199,33 +216,23 @@ impl AsyncTransport for RabbitMq {
 }
 
 impl Keeper for RabbitMq {
-    type Session = Session;
+    type Session = Arc<Connection>;
     const OBJECTS: &'static str = "queues and exchanges";
     const FORGETS_AFTER: Option<Duration> = Some(UNUSED);
 
-    async fn connect(&self) -> Result<Session, OpenError> {
-        self.server.connect("drumpost, set-up and removal".into()).await
+    async fn connect(&self) -> Result<Arc<Connection>, OpenError> {
+        self.attach("drumpost, set-up and removal".into()).await
     }
 
     /// Removes the queue and the exchange of that name, of which one exists.
-    async fn remove(&self, session: &Session, name: &str) -> bool {
-        let Ok(channel) = session.channel().await else { return false };
-        let queue = channel.queue_delete(name.into(), QueueDeleteOptions::default()).await;
-        queue.is_ok() && channel.exchange_delete(name.into(), ExchangeDeleteOptions::default()).await.is_ok()
-    }
-}
-
-impl RabbitMq {
-    /// The arguments of a queue.
-    fn arguments(&self) -> FieldTable {
-        let (mut arguments, unused_ms) = (FieldTable::default(), UNUSED.as_millis() as i64);
-        arguments.insert("x-queue-type".into(), AMQPValue::LongString(self.kind.into()));
-        arguments.insert("x-expires".into(), AMQPValue::LongLongInt(unused_ms));
-        arguments
+    async fn remove(&self, connection: &Arc<Connection>, name: &str) -> bool {
+        let Ok(channel) = self.channel(connection).await else { return false };
+        let queue = channel.queue_delete(name.into(), Default::default()).await;
+        queue.is_ok() && channel.exchange_delete(name.into(), Default::default()).await.is_ok()
     }
 }
 
 /// The queue of a group at a place. Only an event has several.
-fn queue_name(sent: &Destination, place: String, group: &str) -> String {
-    if sent.intent == Intent::Event { format!("{place}.{group}") } else { place }
+fn queue_name(sent: &Destination, place: String, group: &str) -> ShortString {
+    if sent.intent == Intent::Event { format!("{place}.{group}").into() } else { place.into() }
 }

@@ -12,9 +12,9 @@ fn made(set: &[(&str, &str)]) -> Result<RabbitMq, String> {
 #[test]
 fn a_password_is_never_shown() {
     let all = made(&[("rabbitmq.url", "amqp://me:s3cret@broker:7000/shop")]).unwrap();
-    assert_eq!(all.server.at.address(), "amqp://broker:7000");
+    assert_eq!(all.at.address(), "amqp://broker:7000");
     assert!(!format!("{all:?}").contains("s3cret"), "{all:?}");
-    assert_eq!(made(&[("rabbitmq.url", "broker")]).unwrap().server.at.address(), "amqp://broker:5672");
+    assert_eq!(made(&[("rabbitmq.url", "broker")]).unwrap().at.address(), "amqp://broker:5672");
     for url in ["amqp://me:s3cret@broker?x", "amqps://me:s3cret@broker"] {
         let error = made(&[("rabbitmq.url", url)]).unwrap_err();
         assert!(error.starts_with("option rabbitmq.url") && !error.contains("s3cret"), "{error}");
