@@ -230,4 +230,14 @@ impl Tools {
         let all = [self.all("queues"), self.all("exchanges")].concat();
         all.iter().filter_map(|one| one["name"].as_str().map(str::to_owned)).collect()
     }
+
+    /// Removes them.
+    pub fn remove_all(&self) {
+        for kind in ["queues", "exchanges"] {
+            for one in self.all(kind) {
+                let name = one["name"].as_str().expect("it has one");
+                self.ask("DELETE", &format!("{kind}/%2f/{name}"), "");
+            }
+        }
+    }
 }
