@@ -19,7 +19,7 @@ use crate::{
     message::TRIAL_MAX_NS,
     outcome::{Ending, Outcome},
     overhead::harness_cpu_ns,
-    plan::TrialPlan,
+    plan::{Conditions, TrialPlan},
     session::Control,
 };
 use std::{sync::Arc, time::Duration};
@@ -97,7 +97,10 @@ impl Monitor {
         let lanes_ns = SAMPLE_PER_LANE_NS * u64::from(plan.wiring.instance_count());
         let sample_every_ns = crate::clock::as_ns(plan.sample_every).max(lanes_ns).max(1);
         let drain_deadline_ns = crate::clock::as_ns(plan.drain_deadline);
-        let away_ns = plan.conditions.kill.as_ref().map_or(0, |kill| crate::clock::as_ns(kill.down));
+        // A lane that is away says nothing.
+        let Conditions { kill, reconnect, .. } = &plan.conditions;
+        let away = kill.as_ref().map_or(Duration::ZERO, |kill| kill.down) + reconnect.unwrap_or_default();
+        let away_ns = crate::clock::as_ns(away);
         let silence_ns = drain_deadline_ns.max(SILENCE_NS).saturating_add(away_ns);
         let stall_ns = silence_ns.max(plan.load.flow_timeout_ns).max(STALL_NS).saturating_add(away_ns);
         Self {

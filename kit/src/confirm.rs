@@ -5,13 +5,16 @@
 //! - by a future for each message: [`Futures`], or for each write that carries several: [`Answers`];
 //! - by a callback, often on a thread of the client's own and in any order: [`Callbacks`].
 
+use crate::link::Line;
 use drumpost_core::port::Confirmed;
 use futures_util::{
+    future::BoxFuture,
     stream::{FuturesOrdered, StreamExt},
     task::AtomicWaker,
 };
 use std::{
     collections::VecDeque,
+    fmt::Display,
     future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     task::{Context, Poll, Waker},
@@ -201,6 +204,28 @@ impl<F: Future<Output = Result<(), String>>> Futures<F> {
     }
 }
 
+impl Futures<BoxFuture<'static, Result<(), String>>> {
+    /// The same for a client whose future also fails when the connection is gone, with an error which ends the
+    /// line unless `is_refusal` says that the server only refused something. Every port of the lane hears of such an error. The message is neither confirmed nor refused.
+    pub fn push_over<E: Display + Send>(
+        &mut self,
+        line: &Line,
+        is_refusal: impl Fn(&E) -> bool + Send + 'static,
+        answer: impl Future<Output = Result<Result<(), String>, E>> + Send + 'static,
+    ) {
+        let line = line.clone();
+        self.push(Box::pin(async move {
+            match answer.await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    line.break_off(!is_refusal(&error), &error);
+                    std::future::pending().await
+                }
+            }
+        }));
+    }
+}
+
 /// Confirms that come by callback, on any thread and in any order.
 #[derive(Debug)]
 pub struct Callbacks {
@@ -299,6 +324,20 @@ mod tests {
         fn wake_by_ref(count: &Arc<Self>) {
             count.0.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    #[test]
+    fn a_future_that_fails_with_the_connection_confirms_and_refuses_nothing() {
+        let line = Line::to(&Arc::new(crate::server::At::new("broker", "tcp://127.0.0.1:9")));
+        let mut futures = Futures::default();
+        let answers = [Ok(Ok(())), Ok(Err("no room".to_owned())), Err("gone"), Err("gone")];
+        for answer in answers {
+            futures.push_over(&line, |error| *error != "gone", std::future::ready(answer));
+        }
+        let context = &mut Context::from_waker(Waker::noop());
+        let all = told(|confirms| futures.poll(context, confirms));
+        assert_eq!((all, futures.len()), (vec![Confirmed::Stored(1), Confirmed::Refused(1)], 2));
+        assert_eq!(line.link.check(), Err(line.broken(true, &"gone")));
     }
 
     #[test]

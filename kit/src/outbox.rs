@@ -31,11 +31,14 @@ pub trait Publish: Send {
     /// As [`AsyncSendPort::FLUSHES`].
     const FLUSHES: bool = false;
 
-    /// Ready if the client takes one more message without waiting.
+    /// Ready if the client takes one more message without waiting. It always does if its queue has no limit: the engine limits
+    /// what is not confirmed.
     ///
     /// # Errors
     /// `Lost` or `Failed` if the connection broke.
-    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>>;
+    fn poll_room(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        Poll::Ready(Ok(()))
+    }
 
     /// Publishes a message into the room that was asked for. `payload` is header and payload; the application headers are
     /// those of `message` in `pool` ([`drumpost_core::wire::headers`]).

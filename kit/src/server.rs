@@ -4,7 +4,11 @@
 use crate::confirm::Refusals;
 use drumpost_core::{message::MESSAGE_LEN, payload::Pool, server::ServerFacts, transport::OpenError};
 use std::{error::Error, fmt::Display, future::Future, io, net::SocketAddr, time::Duration};
-use tokio::{net::lookup_host, time::timeout};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
 
 /// How long a server may take to answer a step of set-up.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -46,6 +50,22 @@ impl At {
     pub async fn addresses(&self) -> Vec<SocketAddr> {
         let place = self.address.split("://").last().unwrap_or_default();
         lookup_host(place).await.map(Iterator::collect).unwrap_or_default()
+    }
+
+    /// What the server answers first to a `greeting`, up to 4 KiB: for what a client hears there and does not hand out.
+    ///
+    /// # Errors
+    /// `Failed` if the server does not answer.
+    pub async fn first_words(&self, greeting: &[u8]) -> Result<Vec<u8>, OpenError> {
+        let ask = async {
+            let mut stream = TcpStream::connect(&*self.addresses().await).await?;
+            stream.write_all(greeting).await?;
+            let mut answer = vec![0; 4096];
+            let len = stream.read(&mut answer).await?;
+            answer.truncate(len);
+            Ok::<_, io::Error>(answer)
+        };
+        self.step("ask who it is", ask).await
     }
 
     /// The address.
@@ -289,6 +309,23 @@ mod tests {
         assert_eq!(takes(usize::MAX, &refusals), Err(failed("no answer within 5s")));
         refusals.hold_up("low on memory".into());
         assert_eq!(takes(usize::MAX, &refusals), Err(failed("broker held up senders: low on memory")));
+    }
+
+    #[test]
+    fn a_server_is_greeted_and_what_it_says_is_read() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let said = runtime.block_on(async {
+            let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let at = At::new("broker", &format!("tcp://{}", server.local_addr().unwrap()));
+            tokio::spawn(async move {
+                let (mut stream, _) = server.accept().await.unwrap();
+                let mut heard = [0; 5];
+                stream.read_exact(&mut heard).await.unwrap();
+                stream.write_all(&heard).await.unwrap();
+            });
+            at.first_words(b"hello").await
+        });
+        assert_eq!(said, Ok(b"hello".to_vec()));
     }
 
     #[test]

@@ -16,21 +16,32 @@
 //!   nothing, not even acknowledgements. The run says so.
 
 mod ports;
-mod server;
 #[cfg(test)]
 mod tests;
 
-use drumpost_kit::prelude::*;
-use lapin::{Channel, Connection, Error, ExchangeKind, options::*, types::*};
-use ports::{Exchange, Queues, Source};
+use drumpost_kit::{prelude::*, url::decoded};
+use lapin::{
+    Channel, Connection, ConnectionProperties, Error, ErrorKind, Event, ExchangeKind, options::*, types::*,
+    uri::*,
+};
+use ports::{Exchange, Queues};
+use std::collections::BTreeMap;
 
 /// The server removes a queue that has had no consumer for so long. Longer than any instance of a run stays away.
 const UNUSED: Duration = Duration::from_hours(1);
 
-const URL: &str =
-    "address of the server: amqp://HOST:PORT/VHOST without TLS; may contain USER:PASSWORD@, else guest";
-const QUEUE: &str = "type of the queues; quorum queues count deliveries";
-const PREFETCH: &str = "most unacknowledged messages of a consumer";
+/// The server or the client is gone if it says nothing for twice as long.
+const HEARTBEAT_S: u16 = 5;
+/// `ACCESS_REFUSED` and `NOT_ALLOWED`: the login, or the virtual host.
+const REFUSED: [u16; 2] = [403, 530];
+
+const ABSENT: &str = "start one with \"$(scripts/rabbitmq-server)\", or set rabbitmq.url to one that runs";
+const CREDENTIALS: &str = "give user and virtual host with rabbitmq.url=amqp://USER:PASSWORD@HOST:PORT/VHOST, or the user with \
+                           rabbitmq.user and rabbitmq.password";
+
+const URL: &str = "address of the server: amqp://HOST:PORT/VHOST, without TLS; may contain USER:PASSWORD@";
+const TYPES: Grammar = Grammar::Word(&["quorum", "classic"]);
+const COUNTS: Grammar = Grammar::Count { min: 1, max: u16::MAX as u64 };
 const OPTIONS: [OptionEntry; 5] = {
     let [url, user, password, ..] = drumpost_kit::login_options! {
         family: "rabbitmq",
@@ -38,10 +49,10 @@ const OPTIONS: [OptionEntry; 5] = {
         url: Grammar::Url(&["amqp"]), "amqp://127.0.0.1:5672", URL,
         ways: [],
     };
-    let queue = OptionEntry::new("rabbitmq.queue", Grammar::Word(&["quorum", "classic"]), "quorum", QUEUE);
-    let range = Grammar::Count { min: 1, max: u16::MAX as u64 };
-    let prefetch = OptionEntry::new("rabbitmq.prefetch", range, "512", PREFETCH).of("messages");
-    [url, user, password, queue.unfair().brokers_own(), prefetch.unfair().brokers_own()]
+    let queue = OptionEntry::new("rabbitmq.queue", TYPES, "quorum", "type of the queues").unfair();
+    let most = "most messages that a consumer has not acknowledged";
+    let prefetch = OptionEntry::new("rabbitmq.prefetch", COUNTS, "512", most).of("messages").unfair();
+    [url, user, password, queue.brokers_own(), prefetch.brokers_own()]
 };
 
 /// The entry for the registry.
@@ -56,7 +67,7 @@ pub(super) fn entry() -> TransportEntry {
             // Before handling it would be a consumer without acknowledgements, and `open` does not hear of that.
             acknowledges: &[Acks::After, Acks::Confirmed],
             acks: "publisher confirms, basic.ack after handling",
-            persistence: "disks of a majority of replicas, or one disk with rabbitmq.queue=classic",
+            persistence: "disks of a majority of replicas; one disk with rabbitmq.queue=classic",
             ..BROKER.promise
         },
         options: &OPTIONS,
@@ -75,51 +86,103 @@ struct RabbitMq {
     prefetch: u16,
     queues: Objects,
     refusals: Arc<Refusals>,
-    /// Connections of the trial that instances share.
-    shared: SharedConnections<Arc<Connection>>,
 }
 
 impl RabbitMq {
     fn from_options(options: &Values) -> Result<Self, String> {
         let url = Url::read("rabbitmq.url", options.url("rabbitmq.url"), "amqp", 5672)?;
         let (login, kind) = (Login::read("rabbitmq", options, &url, vec![])?, options.word("rabbitmq.queue"));
-        let prefetch = u16::try_from(options.count("rabbitmq.prefetch")).unwrap_or(u16::MAX);
-        let (at, refusals, shared) =
-            (Arc::new(At::new("RabbitMQ", &url.shown())), Arc::default(), Default::default());
-        Ok(Self { queues: Objects::at(&at), at, url, login, kind, prefetch, refusals, shared })
+        let (at, prefetch) =
+            (Arc::new(At::new("RabbitMQ", &url.shown())), options.count("rabbitmq.prefetch") as u16);
+        let (queues, refusals) = (Objects::at(&at), Arc::default());
+        Ok(Self { url, login, at, kind, prefetch, queues, refusals })
+    }
+
+    /// A connection. The client has a thread for each, and does not connect again by itself: that would be hidden in the figures.
+    async fn attach(&self, name: String) -> Result<Connection, OpenError> {
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        let is_refusal =
+            |kind: &_| matches!(kind, ErrorKind::ProtocolError(said) if REFUSED.contains(&said.get_id()));
+        let why = |error: &Error| Unreachable::of(is_refusal(error.kind()), CREDENTIALS, ABSENT);
+        let connection = self.at.reach(Connection::connect_uri(self.uri(), properties), ABSENT, why).await?;
+        let (mut events, refusals) = (connection.events_listener(), Arc::clone(&self.refusals));
+        // Ends with the connection.
+        tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                if let Event::ConnectionBlocked(reason) = event {
+                    refusals.hold_up(reason);
+                }
+            }
+        });
+        Ok(connection)
     }
 
     async fn channel(&self, connection: &Connection) -> Result<Arc<Channel>, OpenError> {
         self.at.step("open a channel", connection.create_channel()).await.map(Arc::new)
     }
 
-    /// The arguments of a queue.
-    fn arguments(&self) -> FieldTable {
-        let (mut arguments, unused_ms) = (FieldTable::default(), UNUSED.as_millis() as i64);
-        arguments.insert("x-queue-type".into(), AMQPValue::LongString(self.kind.into()));
-        arguments.insert("x-expires".into(), AMQPValue::LongLongInt(unused_ms));
-        arguments
+    fn uri(&self) -> AMQPUri {
+        let Url { host, port, path, .. } = &self.url;
+        let (host, port) = (host.trim_matches(['[', ']']).to_owned(), *port);
+        let userinfo = match self.login.who.clone() {
+            Who::User { name: username, password } => {
+                AMQPUserInfo { username, password: password.unwrap_or_default() }
+            }
+            // `guest`, whom a server lets in from its own machine.
+            Who::Anyone | Who::By(()) => plain(),
+        };
+        let authority = AMQPAuthority { userinfo, host, port };
+        let query = AMQPQueryString { heartbeat: Some(HEARTBEAT_S), ..plain() };
+        let vhost = if path.is_empty() { "/".to_owned() } else { decoded(path) };
+        AMQPUri { authority, vhost, query, ..plain() }
     }
+
+    /// Makes a queue, and the exchange of an event, which it is bound to.
+    async fn declare(&self, channel: &Channel, queue: &str, event: Option<&str>) -> lapin::Result<()> {
+        channel.queue_declare(queue.into(), QueueDeclareOptions::durable(), self.arguments()).await?;
+        let Some(exchange) = event else { return Ok(()) };
+        let options = ExchangeDeclareOptions { durable: true, auto_delete: true, ..plain() };
+        channel.exchange_declare(exchange.into(), ExchangeKind::Fanout, options, plain()).await?;
+        channel.queue_bind(queue.into(), exchange.into(), plain(), plain(), plain()).await
+    }
+
+    fn arguments(&self) -> FieldTable {
+        let unused = AMQPValue::LongLongInt(UNUSED.as_millis() as i64);
+        let kind = AMQPValue::LongString(self.kind.into());
+        BTreeMap::from([("x-queue-type".into(), kind), ("x-expires".into(), unused)]).into()
+    }
+}
+
+/// What the protocol has where nothing is asked for.
+fn plain<T: Default>() -> T {
+    T::default()
+}
+
+/// The queue of a group at a place, and the exchange of an event.
+fn queue(sent: &Destination, place: String, group: &str) -> (String, Option<String>) {
+    if sent.intent == Intent::Event { (format!("{place}.{group}"), Some(place)) } else { (place, None) }
+}
+
+/// The queues of a destination.
+fn queues(layout: Layout<'_>, sent: &Destination) -> impl Iterator<Item = (String, Option<String>)> {
+    layout.subscriptions(sent).into_iter().map(|(place, group, _)| queue(sent, place, &group))
 }
 
 impl AsyncTransport for RabbitMq {
     type Send = Outbox<Exchange>;
     type Recv = Inbox<Queues>;
 
-    const SHARES_CONNECTIONS: bool = true;
     const REOPENS: bool = true;
 
     fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
-        let promised = match self.kind {
-            "quorum" => Promise { persistence: "disks of a majority of replicas", ..listed },
-            _ => Promise { confirms: promise::Confirms::Durable, persistence: "disk", ..listed },
-        };
-        promised.when(asked)
+        let classic = Promise { confirms: promise::Confirms::Durable, persistence: "disk", ..listed };
+        if self.kind == "classic" { classic } else { listed }.when(asked)
     }
 
     async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
         self.connect().await?;
-        let version = self.at.step("ask for the version", self.version()).await?;
+        // The client does not hand out what the server tells everyone who greets it.
+        let version = version(&self.at.first_words(b"AMQP\x00\x00\x09\x01").await?);
         Ok(Some(self.at.facts(&version, self.at.addresses().await)))
     }
 
@@ -127,61 +190,38 @@ impl AsyncTransport for RabbitMq {
         let (connection, layout) = (self.connect().await?, Layout::new(wiring, '.'));
         let channel = self.channel(&connection).await?;
         let publish = async |longest: Vec<u8>| {
-            channel.confirm_select(Default::default()).await?;
-            let (nowhere, options) = ("drumpost.nowhere".into(), Default::default());
-            let confirm = channel.basic_publish("".into(), nowhere, options, &longest, Default::default());
-            confirm.await?.await.map(drop)
+            channel.confirm_select(plain()).await?;
+            let nowhere = "drumpost.nowhere".into();
+            channel.basic_publish(plain(), nowhere, plain(), &longest, plain()).await?.await.map(drop)
         };
         let (is_refusal, refusals) = (Error::is_amqp_soft_error, &self.refusals);
         self.at.takes_the_longest(&wiring.pool, publish, is_refusal, refusals, "max_message_size").await?;
         self.queues.begin(self, &connection).await;
-        for sent in &wiring.destinations {
-            let (exchange, is_fanout) = (layout.place(sent), ports::is_fanout(sent));
-            if is_fanout {
-                self.queues.note(&*exchange);
-            }
-            for (place, group, _) in layout.subscriptions(sent) {
-                let (queue, exchange) = (queue_name(sent, place, &group), ShortString::from(&*exchange));
-                self.queues.note(queue.as_str());
-                let declare = async {
-                    let options = QueueDeclareOptions { durable: true, ..Default::default() };
-                    channel.queue_declare(queue.clone(), options, self.arguments()).await?;
-                    if is_fanout {
-                        let (options, none) = (
-                            ExchangeDeclareOptions { durable: true, auto_delete: true, ..Default::default() },
-                            FieldTable::default(),
-                        );
-                        channel
-                            .exchange_declare(exchange.clone(), ExchangeKind::Fanout, options, none.clone())
-                            .await?;
-                        channel.queue_bind(queue, exchange, "".into(), Default::default(), none).await?;
-                    }
-                    Ok::<_, Error>(())
-                };
-                self.at.step("declare a queue", declare).await?;
-            }
+        for (queue, event) in wiring.destinations.iter().flat_map(|sent| queues(layout, sent)) {
+            [&queue].into_iter().chain(&event).for_each(|name| self.queues.note(&**name));
+            self.at.step("declare a queue", self.declare(&channel, &queue, event.as_deref())).await?;
         }
         Ok(())
     }
 
     async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
-        let connection = self.shared.of(wiring, me, |name| self.attach(name)).await?;
+        let connection =
+            self.attach(format!("drumpost {} {}", wiring.run_name, wiring.instance_name(me))).await?;
         let (layout, line) = (Layout::new(wiring, '.'), Line::to(&self.at));
         let (mut sources, mut apart, mut sends) = (Vec::new(), Vec::new(), Vec::new());
         for heard in layout.heard(me) {
             let channel = self.channel(&connection).await?;
-            let queue = queue_name(heard.destination, heard.place, &heard.group);
             let consume = async {
-                channel.basic_qos(self.prefetch, Default::default()).await?;
-                channel.basic_consume(queue, "".into(), Default::default(), Default::default()).await
+                let (queue, _) = queue(heard.destination, heard.place, &heard.group);
+                channel.basic_qos(self.prefetch, plain()).await?;
+                channel.basic_consume(queue.into(), plain(), plain(), plain()).await
             };
-            let consumer = self.at.step("consume from a queue", consume).await?;
-            sources.push(Source { consumer, channel, due: None });
+            sources.push((self.at.step("consume from a queue", consume).await?, channel));
             apart.push(heard.is_apart);
         }
         for sent in wiring.sends_of(wiring.service_of(me)) {
             let channel = self.channel(&connection).await?;
-            self.at.step("ask for confirms", channel.confirm_select(Default::default())).await?;
+            self.at.step("ask for confirms", channel.confirm_select(plain())).await?;
             let exchange = Exchange::new(sent, channel, line.clone());
             sends.push(Outbox::new(wiring, layout, sent, line.clone(), exchange).noting(&self.refusals));
         }
@@ -194,9 +234,9 @@ impl AsyncTransport for RabbitMq {
         let (channel, mut depths) = (self.channel(&connection).await?, Vec::new());
         for sent in &wiring.destinations {
             let mut depth = Depth { destination: sent.id, ..Depth::default() };
-            for (place, group, _) in layout.subscriptions(sent) {
-                let options = QueueDeclareOptions { passive: true, ..Default::default() };
-                let ask = channel.queue_declare(queue_name(sent, place, &group), options, Default::default());
+            for (queue, _) in queues(layout, sent) {
+                let ask =
+                    channel.queue_declare(queue.into(), QueueDeclareOptions::default().passive(), plain());
                 depth.ready += u64::from(self.at.step("tell what waits", ask).await?.message_count());
             }
             depths.push(depth);
@@ -206,7 +246,6 @@ impl AsyncTransport for RabbitMq {
     }
 
     async fn close(&self) -> Result<(), String> {
-        self.shared.forget();
         self.queues.close_and_tell(self, self.refusals.sentence("RabbitMQ")).await
     }
 
@@ -216,23 +255,26 @@ impl AsyncTransport for RabbitMq {
 }
 
 impl Keeper for RabbitMq {
-    type Session = Arc<Connection>;
+    type Session = Connection;
     const OBJECTS: &'static str = "queues and exchanges";
     const FORGETS_AFTER: Option<Duration> = Some(UNUSED);
 
-    async fn connect(&self) -> Result<Arc<Connection>, OpenError> {
+    async fn connect(&self) -> Result<Connection, OpenError> {
         self.attach("drumpost, set-up and removal".into()).await
     }
 
     /// Removes the queue and the exchange of that name, of which one exists.
-    async fn remove(&self, connection: &Arc<Connection>, name: &str) -> bool {
+    async fn remove(&self, connection: &Connection, name: &str) -> bool {
         let Ok(channel) = self.channel(connection).await else { return false };
-        let queue = channel.queue_delete(name.into(), Default::default()).await;
-        queue.is_ok() && channel.exchange_delete(name.into(), Default::default()).await.is_ok()
+        let is_gone = channel.queue_delete(name.into(), plain()).await.is_ok();
+        is_gone && channel.exchange_delete(name.into(), plain()).await.is_ok()
     }
 }
 
-/// The queue of a group at a place. Only an event has several.
-fn queue_name(sent: &Destination, place: String, group: &str) -> ShortString {
-    if sent.intent == Intent::Event { format!("{place}.{group}").into() } else { place.into() }
+/// The version in the server's first frame: a text of this name in a table, after four bytes that have its length.
+fn version(frame: &[u8]) -> String {
+    const NAME: &[u8] = b"\x07versionS";
+    let begin =
+        frame.windows(NAME.len()).position(|part| part == NAME).map_or(frame.len(), |at| at + NAME.len() + 4);
+    frame.iter().skip(begin).map(|byte| char::from(*byte)).take_while(char::is_ascii_graphic).collect()
 }

@@ -4,29 +4,20 @@
 //! by channel. So one acknowledgement stands for all messages of a queue up to a number. The lane settles the oldest first, so
 //! no message before that number is still being handled.
 
+use super::plain;
 use drumpost_core::wire;
-use drumpost_kit::{encode::decode, prelude::*};
+use drumpost_kit::{encode::decode, last, prelude::*};
 use lapin::{BasicProperties, Channel, Confirmation, Consumer, Error, message, options::*, types::*};
-use std::future::pending;
+use std::collections::BTreeMap;
 
 /// Kept on disk.
 const PERSISTENT: u8 = 2;
-
-/// Whether messages of a destination go through an exchange of its own. An event without subscribers has none, as it has no
-/// queues; the server confirms a message that goes nowhere.
-pub(super) fn is_fanout(sent: &Destination) -> bool {
-    sent.intent == Intent::Event && !sent.receivers.is_empty()
-}
-
-/// Whether the connection is gone. Otherwise the server closed a channel, because it refuses what was asked of it.
-fn is_lost(error: &Error) -> bool {
-    !error.is_amqp_soft_error()
-}
 
 /// Publishes to one destination: to a fanout exchange, or to a queue over the default exchange.
 pub(super) struct Exchange {
     channel: Arc<Channel>,
     line: Line,
+    /// An event without subscribers goes to a queue that does not exist: the server confirms that, too.
     is_fanout: bool,
     options: BasicPublishOptions,
     confirms: Futures<BoxFuture<'static, Result<(), String>>>,
@@ -34,9 +25,11 @@ pub(super) struct Exchange {
 
 impl Exchange {
     pub(super) fn new(sent: &Destination, channel: Arc<Channel>, line: Line) -> Self {
-        // A message for a queue that is gone comes back, and counts as refused.
-        let options = BasicPublishOptions { mandatory: !sent.receivers.is_empty(), ..Default::default() };
-        Self { channel, line, is_fanout: is_fanout(sent), options, confirms: Futures::default() }
+        // What no queue takes comes back and counts as refused, but for such an event.
+        let mandatory = !sent.receivers.is_empty();
+        let (is_event, options) =
+            (sent.intent == Intent::Event, BasicPublishOptions { mandatory, ..plain() });
+        Self { channel, line, is_fanout: is_event && mandatory, options, confirms: Futures::default() }
     }
 }
 
@@ -44,37 +37,22 @@ impl Publish for Exchange {
     type Place = ShortString;
     const CONFIRMS: bool = true;
 
-    /// The client's queue has no limit; the engine limits what is not confirmed.
-    fn poll_room(&mut self, _: &mut Context<'_>) -> Poll<PortResult> {
-        Poll::Ready(Ok(()))
-    }
-
     fn put(&mut self, to: &ShortString, payload: Bytes, message: &Message, pool: &Pool) -> PortResult {
-        let (channel, line, options) = (Arc::clone(&self.channel), self.line.clone(), self.options);
-        let (exchange, key) = if self.is_fanout { (to.clone(), "".into()) } else { ("".into(), to.clone()) };
-        let (mut properties, all) =
-            (BasicProperties::default().with_delivery_mode(PERSISTENT), wire::headers(message, pool));
-        if all.len() > 0 {
-            let mut headers = FieldTable::default();
-            all.for_each(|(name, value)| {
-                _ = headers.insert(name.into(), AMQPValue::LongString(value.into()))
-            });
-            properties = properties.with_headers(headers);
+        let (channel, options) = (Arc::clone(&self.channel), self.options);
+        let (exchange, key) = if self.is_fanout { (to.clone(), plain()) } else { (plain(), to.clone()) };
+        let mut properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
+        let headers = wire::headers(message, pool);
+        if headers.len() > 0 {
+            let text = |(name, value): (&str, &str)| (name.into(), AMQPValue::LongString(value.into()));
+            properties = properties.with_headers(headers.map(text).collect::<BTreeMap<_, _>>().into());
         }
-        let confirmed = async move {
+        self.confirms.push_over(&self.line, Error::is_amqp_soft_error, async move {
             let publish = channel.basic_publish(exchange, key, options, &payload, properties);
-            match async { publish.await?.await }.await {
-                Ok(Confirmation::Ack(None)) => Ok(()),
-                Ok(Confirmation::Ack(Some(returned))) => Err(returned.reply_text.to_string()),
-                Ok(_) => Err("basic.nack".to_owned()),
-                // Not refused: every port hears that the connection or the channel is gone.
-                Err(error) => {
-                    line.break_off(is_lost(&error), &error);
-                    pending().await
-                }
-            }
-        };
-        self.confirms.push(confirmed.boxed());
+            Ok(match publish.await?.await? {
+                Confirmation::Ack(None) => Ok(()),
+                other => Err(other.take_message().map_or("basic.nack".into(), |back| back.reply_text.into())),
+            })
+        });
         Ok(())
     }
 
@@ -83,99 +61,71 @@ impl Publish for Exchange {
         Ok(())
     }
 
-    fn last(&self) -> Exchanged {
-        round_trip(vec![Arc::clone(&self.channel)])
+    fn last(&self) -> last::Exchange {
+        round_trip(&self.channel)
     }
 }
 
-type Exchanged = drumpost_kit::last::Exchange;
-
-/// An exchange with the server on each channel, after everything else there. It changes nothing: messages flow already.
-fn round_trip(channels: Vec<Arc<Channel>>) -> Exchanged {
-    let trip = async move {
-        for channel in channels {
-            let flow = channel.channel_flow(ChannelFlowOptions { active: true });
-            flow.await.map_err(|error| error.to_string())?;
-        }
-        Ok(())
-    };
-    trip.boxed()
+/// An exchange with the server, after everything else that the connection carries. It changes nothing: messages flow already.
+fn round_trip(channel: &Arc<Channel>) -> last::Exchange {
+    let (channel, options) = (Arc::clone(channel), ChannelFlowOptions { active: true });
+    async move { channel.channel_flow(options).await.map(drop).map_err(|error| error.to_string()) }.boxed()
 }
 
-/// A queue that one instance consumes from.
-#[derive(Debug)]
-pub(super) struct Source {
-    pub(super) consumer: Consumer,
-    pub(super) channel: Arc<Channel>,
-    /// The youngest delivery that is to be settled.
-    pub(super) due: Option<u64>,
-}
+/// A queue, as the number of a source, and the number of a delivery on its channel.
+type Tag = (usize, u64);
 
 /// Receives from the queues of one instance.
 #[derive(Debug)]
 pub(super) struct Queues {
     pub(super) pool: Arc<Pool>,
     pub(super) line: Line,
-    pub(super) sources: Vec<Source>,
-}
-
-impl Queues {
-    fn broken(&self, error: &Error) -> PortError {
-        self.line.broken(is_lost(error), error)
-    }
+    pub(super) sources: Vec<(Consumer, Arc<Channel>)>,
 }
 
 impl Deliveries for Queues {
-    /// A source, and the number of a delivery on its channel.
-    type Token = (usize, u64);
+    type Token = Tag;
     const ACKNOWLEDGES: bool = true;
     const TELLS_ATTEMPTS: bool = true;
     const REJECTS: bool = true;
 
-    fn poll_next(
-        &mut self,
-        source: usize,
-        context: &mut Context<'_>,
-    ) -> Poll<PortResult<Delivery<Self::Token>>> {
-        let delivery = ready!(self.sources[source].consumer.poll_next_unpin(context));
-        let queue = || self.sources[source].consumer.queue().to_string();
-        let ended =
-            || self.line.broken(true, &format_args!("the server ended the consumer of queue {}", queue()));
-        let delivery = delivery.ok_or_else(ended)?.map_err(|error| self.broken(&error))?;
+    fn poll_next(&mut self, source: usize, context: &mut Context<'_>) -> Poll<PortResult<Delivery<Tag>>> {
+        let delivery = ready!(self.sources[source].0.poll_next_unpin(context));
+        let queue = || self.sources[source].0.queue().to_string();
+        let ended = || self.line.broken(true, &format_args!("the server ended the consumer of {}", queue()));
+        let delivery = delivery.ok_or_else(ended)?.map_err(|error| broken(&self.line, &error))?;
         let headers = delivery.properties.headers().iter().flat_map(FieldTable::inner);
         let texts =
-            headers.filter_map(|(name, value)| Some((name.as_str(), value.as_long_string()?.as_bytes())));
+            headers.filter_map(|(name, text)| Some((name.as_str(), text.as_long_string()?.as_bytes())));
         let message = decode(&delivery.data, texts, &self.pool, queue)?;
         let told = Told { attempt: attempt(&delivery), shard: 0 };
         Poll::Ready(Ok(Delivery { message, told, token: (source, delivery.delivery_tag) }))
     }
 
-    fn poll_settle(
-        &mut self,
-        due: &mut Due<'_, Self::Token>,
-        how: Settled,
-        _: &mut Context<'_>,
-    ) -> Poll<PortResult> {
-        due.for_each(|(source, tag)| self.sources[source].due = Some(tag));
-        for at in 0..self.sources.len() {
-            let Source { channel, due, .. } = &mut self.sources[at];
-            let Some(tag) = due.take() else { continue };
-            let (multiple, requeue) = (true, true);
+    fn poll_settle(&mut self, due: &mut Due<'_, Tag>, how: Settled, _: &mut Context<'_>) -> Poll<PortResult> {
+        let (ack, nack) =
+            (BasicAckOptions { multiple: true }, BasicNackOptions { multiple: true, requeue: true });
+        // Of each source the youngest.
+        for (source, tag) in due.collect::<BTreeMap<_, _>>() {
+            let channel = &self.sources[source].1;
             // The client has queued the frame when it is polled once, unless the connection is gone.
             let queued = match how {
-                Settled::Acknowledged => channel.basic_ack(tag, BasicAckOptions { multiple }).now_or_never(),
-                Settled::Rejected => {
-                    channel.basic_nack(tag, BasicNackOptions { multiple, requeue }).now_or_never()
-                }
+                Settled::Acknowledged => channel.basic_ack(tag, ack).now_or_never(),
+                Settled::Rejected => channel.basic_nack(tag, nack).now_or_never(),
             };
-            queued.unwrap_or(Ok(())).map_err(|error| self.broken(&error))?;
+            queued.unwrap_or(Ok(())).map_err(|error| broken(&self.line, &error))?;
         }
         Poll::Ready(Ok(()))
     }
 
-    fn last(&self) -> Exchanged {
-        round_trip(self.sources.iter().map(|source| Arc::clone(&source.channel)).collect())
+    fn last(&self) -> last::Exchange {
+        round_trip(&self.sources[0].1)
     }
+}
+
+/// An error on one channel is the server's refusal of what was asked there. With any other the connection is gone.
+fn broken(line: &Line, error: &Error) -> PortError {
+    line.broken(!error.is_amqp_soft_error(), error)
 }
 
 /// How often the server has handed out a message. A quorum queue counts the earlier deliveries; a classic queue only marks

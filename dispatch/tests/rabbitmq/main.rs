@@ -217,11 +217,10 @@ fn two_runs_at_once_and_two_one_after_the_other_do_not_meet() {
             scope.spawn(move || assert_sound(&trial.run(NAME, url, one_hop(ends)).unwrap(), 5_000));
         }
     });
-    // The same name twice, with a connection of its own for each instance and with one for all.
-    let mut plan = Trial { extent: Extent::Count(100), ..Trial::default() }.plan(order_authorization());
+    // The same name twice: the second could not be set up if the first had left its queues with messages in them.
+    let plan = Trial { extent: Extent::Count(100), ..Trial::default() }.plan(order_authorization());
     let mut dispatcher = made(NAME, &url, &[]);
-    for connections in [None, Some(1)] {
-        plan.wiring.connections = connections;
+    for _ in 0..2 {
         assert_sound(&dispatcher.run(&plan, &mut Unwatched).unwrap(), 290);
     }
     assert_eq!(server.tools().objects(), [""; 0]);

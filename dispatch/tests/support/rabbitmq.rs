@@ -60,8 +60,9 @@ impl RabbitServer {
         format!("amqp://127.0.0.1:{}", self.port())
     }
 
-    /// Kills the server, as a crash would.
+    /// Kills the server, as a crash would. Not before it has written which queues there are, which it does every two seconds.
     pub fn kill(&mut self) {
+        thread::sleep(Duration::from_millis(2_500));
         self.node_mut().kill();
     }
 
