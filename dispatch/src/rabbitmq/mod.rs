@@ -20,10 +20,8 @@ mod ports;
 mod tests;
 
 use drumpost_kit::{prelude::*, url::decoded};
-use lapin::{
-    Channel, Connection, ConnectionProperties, Error, ErrorKind, Event, ExchangeKind, options::*, types::*,
-    uri::*,
-};
+use lapin::{Channel, Connection, ConnectionProperties, Error, ErrorKind, Event, ExchangeKind};
+use lapin::{options::*, types::*, uri::*};
 use ports::{Exchange, Queues};
 use std::collections::BTreeMap;
 
@@ -32,12 +30,9 @@ const UNUSED: Duration = Duration::from_hours(1);
 
 /// The server or the client is gone if it says nothing for twice as long.
 const HEARTBEAT_S: u16 = 5;
-/// `ACCESS_REFUSED` and `NOT_ALLOWED`: the login, or the virtual host.
-const REFUSED: [u16; 2] = [403, 530];
 
 const ABSENT: &str = "start one with \"$(scripts/rabbitmq-server)\", or set rabbitmq.url to one that runs";
-const CREDENTIALS: &str = "give user and virtual host with rabbitmq.url=amqp://USER:PASSWORD@HOST:PORT/VHOST, or the user with \
-                           rabbitmq.user and rabbitmq.password";
+const CREDENTIALS: &str = "set rabbitmq.url=amqp://USER:PASSWORD@HOST:PORT/VHOST, or rabbitmq.password";
 
 const URL: &str = "address of the server: amqp://HOST:PORT/VHOST, without TLS; may contain USER:PASSWORD@";
 const TYPES: Grammar = Grammar::Word(&["quorum", "classic"]);
@@ -50,9 +45,8 @@ const OPTIONS: [OptionEntry; 5] = {
         ways: [],
     };
     let queue = OptionEntry::new("rabbitmq.queue", TYPES, "quorum", "type of the queues").unfair();
-    let most = "most messages that a consumer has not acknowledged";
-    let prefetch = OptionEntry::new("rabbitmq.prefetch", COUNTS, "512", most).of("messages").unfair();
-    [url, user, password, queue.brokers_own(), prefetch.brokers_own()]
+    let most = OptionEntry::new("rabbitmq.prefetch", COUNTS, "512", "unacknowledged messages of a consumer");
+    [url, user, password, queue.brokers_own(), most.of("messages").unfair().brokers_own()]
 };
 
 /// The entry for the registry.
@@ -92,19 +86,30 @@ impl RabbitMq {
     fn from_options(options: &Values) -> Result<Self, String> {
         let url = Url::read("rabbitmq.url", options.url("rabbitmq.url"), "amqp", 5672)?;
         let (login, kind) = (Login::read("rabbitmq", options, &url, vec![])?, options.word("rabbitmq.queue"));
-        let (at, prefetch) =
-            (Arc::new(At::new("RabbitMQ", &url.shown())), options.count("rabbitmq.prefetch") as u16);
-        let (queues, refusals) = (Objects::at(&at), Arc::default());
-        Ok(Self { url, login, at, kind, prefetch, queues, refusals })
+        let at = Arc::new(At::new("RabbitMQ", &url.shown()));
+        let (queues, prefetch) = (Objects::at(&at), options.count("rabbitmq.prefetch") as u16);
+        Ok(Self { url, login, at, kind, prefetch, queues, refusals: Arc::default() })
     }
 
     /// A connection. The client has a thread for each, and does not connect again by itself: that would be hidden in the figures.
     async fn attach(&self, name: String) -> Result<Connection, OpenError> {
+        // `guest`, whom a server lets in from its own machine.
+        let mut userinfo = AMQPUserInfo::default();
+        if let Who::User { name, password } = self.login.who.clone() {
+            userinfo = AMQPUserInfo { username: name, password: password.unwrap_or_default() };
+        }
+        let Url { host, port, path, .. } = &self.url;
+        let authority =
+            AMQPAuthority { userinfo, host: host.trim_matches(['[', ']']).to_owned(), port: *port };
+        let vhost = if path.is_empty() { "/".to_owned() } else { decoded(path) };
+        let query = AMQPQueryString { heartbeat: Some(HEARTBEAT_S), ..plain() };
+        let uri = AMQPUri { authority, vhost, query, ..plain() };
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let is_refusal =
-            |kind: &_| matches!(kind, ErrorKind::ProtocolError(said) if REFUSED.contains(&said.get_id()));
-        let why = |error: &Error| Unreachable::of(is_refusal(error.kind()), CREDENTIALS, ABSENT);
-        let connection = self.at.reach(Connection::connect_uri(self.uri(), properties), ABSENT, why).await?;
+        // `ACCESS_REFUSED` and `NOT_ALLOWED`: the login, or the virtual host.
+        let refuses =
+            |kind: &_| matches!(kind, ErrorKind::ProtocolError(e) if [403, 530].contains(&e.get_id()));
+        let why = |error: &Error| Unreachable::of(refuses(error.kind()), CREDENTIALS, ABSENT);
+        let connection = self.at.reach(Connection::connect_uri(uri, properties), ABSENT, why).await?;
         let (mut events, refusals) = (connection.events_listener(), Arc::clone(&self.refusals));
         // Ends with the connection.
         tokio::spawn(async move {
@@ -119,22 +124,6 @@ impl RabbitMq {
 
     async fn channel(&self, connection: &Connection) -> Result<Arc<Channel>, OpenError> {
         self.at.step("open a channel", connection.create_channel()).await.map(Arc::new)
-    }
-
-    fn uri(&self) -> AMQPUri {
-        let Url { host, port, path, .. } = &self.url;
-        let (host, port) = (host.trim_matches(['[', ']']).to_owned(), *port);
-        let userinfo = match self.login.who.clone() {
-            Who::User { name: username, password } => {
-                AMQPUserInfo { username, password: password.unwrap_or_default() }
-            }
-            // `guest`, whom a server lets in from its own machine.
-            Who::Anyone | Who::By(()) => plain(),
-        };
-        let authority = AMQPAuthority { userinfo, host, port };
-        let query = AMQPQueryString { heartbeat: Some(HEARTBEAT_S), ..plain() };
-        let vhost = if path.is_empty() { "/".to_owned() } else { decoded(path) };
-        AMQPUri { authority, vhost, query, ..plain() }
     }
 
     /// Makes a queue, and the exchange of an event, which it is bound to.
@@ -222,8 +211,13 @@ impl AsyncTransport for RabbitMq {
         for sent in wiring.sends_of(wiring.service_of(me)) {
             let channel = self.channel(&connection).await?;
             self.at.step("ask for confirms", channel.confirm_select(plain())).await?;
-            let exchange = Exchange::new(sent, channel, line.clone());
-            sends.push(Outbox::new(wiring, layout, sent, line.clone(), exchange).noting(&self.refusals));
+            // What no queue takes comes back and counts as refused, but for an event without subscribers.
+            let mandatory = !sent.receivers.is_empty();
+            let (is_fanout, line) = (mandatory && sent.intent == Intent::Event, line.clone());
+            let options = BasicPublishOptions { mandatory, ..plain() };
+            let exchange = Exchange { channel, line, is_fanout, options, confirms: Futures::default() };
+            let outbox = Outbox::new(wiring, layout, sent, exchange.line.clone(), exchange);
+            sends.push(outbox.noting(&self.refusals));
         }
         let queues = Queues { pool: Arc::clone(&wiring.pool), line: line.clone(), sources };
         Ok(Endpoint { inbox: Inbox::new(wiring, line, &apart, queues), sends })
@@ -273,8 +267,6 @@ impl Keeper for RabbitMq {
 
 /// The version in the server's first frame: a text of this name in a table, after four bytes that have its length.
 fn version(frame: &[u8]) -> String {
-    const NAME: &[u8] = b"\x07versionS";
-    let begin =
-        frame.windows(NAME.len()).position(|part| part == NAME).map_or(frame.len(), |at| at + NAME.len() + 4);
-    frame.iter().skip(begin).map(|byte| char::from(*byte)).take_while(char::is_ascii_graphic).collect()
+    let at = frame.windows(9).position(|part| part == b"\x07versionS").map_or(frame.len(), |at| at + 13);
+    frame.iter().skip(at).map(|byte| char::from(*byte)).take_while(char::is_ascii_graphic).collect()
 }

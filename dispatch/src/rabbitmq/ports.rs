@@ -4,33 +4,22 @@
 //! by channel. So one acknowledgement stands for all messages of a queue up to a number. The lane settles the oldest first, so
 //! no message before that number is still being handled.
 
-use super::plain;
+use super::*;
 use drumpost_core::wire;
-use drumpost_kit::{encode::decode, last, prelude::*};
-use lapin::{BasicProperties, Channel, Confirmation, Consumer, Error, message, options::*, types::*};
-use std::collections::BTreeMap;
+use drumpost_kit::{encode::decode, last};
+use lapin::{BasicProperties, Confirmation, Consumer, message};
 
 /// Kept on disk.
 const PERSISTENT: u8 = 2;
 
 /// Publishes to one destination: to a fanout exchange, or to a queue over the default exchange.
 pub(super) struct Exchange {
-    channel: Arc<Channel>,
-    line: Line,
+    pub(super) channel: Arc<Channel>,
+    pub(super) line: Line,
     /// An event without subscribers goes to a queue that does not exist: the server confirms that, too.
-    is_fanout: bool,
-    options: BasicPublishOptions,
-    confirms: Futures<BoxFuture<'static, Result<(), String>>>,
-}
-
-impl Exchange {
-    pub(super) fn new(sent: &Destination, channel: Arc<Channel>, line: Line) -> Self {
-        // What no queue takes comes back and counts as refused, but for such an event.
-        let mandatory = !sent.receivers.is_empty();
-        let (is_event, options) =
-            (sent.intent == Intent::Event, BasicPublishOptions { mandatory, ..plain() });
-        Self { channel, line, is_fanout: is_event && mandatory, options, confirms: Futures::default() }
-    }
+    pub(super) is_fanout: bool,
+    pub(super) options: BasicPublishOptions,
+    pub(super) confirms: Futures<BoxFuture<'static, Result<(), String>>>,
 }
 
 impl Publish for Exchange {
@@ -76,7 +65,6 @@ fn round_trip(channel: &Arc<Channel>) -> last::Exchange {
 type Tag = (usize, u64);
 
 /// Receives from the queues of one instance.
-#[derive(Debug)]
 pub(super) struct Queues {
     pub(super) pool: Arc<Pool>,
     pub(super) line: Line,
@@ -95,22 +83,22 @@ impl Deliveries for Queues {
         let ended = || self.line.broken(true, &format_args!("the server ended the consumer of {}", queue()));
         let delivery = delivery.ok_or_else(ended)?.map_err(|error| broken(&self.line, &error))?;
         let headers = delivery.properties.headers().iter().flat_map(FieldTable::inner);
-        let texts =
-            headers.filter_map(|(name, text)| Some((name.as_str(), text.as_long_string()?.as_bytes())));
+        let texts = headers.filter_map(|(key, text)| Some((key.as_str(), text.as_long_string()?.as_bytes())));
         let message = decode(&delivery.data, texts, &self.pool, queue)?;
         let told = Told { attempt: attempt(&delivery), shard: 0 };
         Poll::Ready(Ok(Delivery { message, told, token: (source, delivery.delivery_tag) }))
     }
 
     fn poll_settle(&mut self, due: &mut Due<'_, Tag>, how: Settled, _: &mut Context<'_>) -> Poll<PortResult> {
-        let (ack, nack) =
-            (BasicAckOptions { multiple: true }, BasicNackOptions { multiple: true, requeue: true });
+        let nack = BasicNackOptions { multiple: true, requeue: true };
         // Of each source the youngest.
         for (source, tag) in due.collect::<BTreeMap<_, _>>() {
             let channel = &self.sources[source].1;
             // The client has queued the frame when it is polled once, unless the connection is gone.
             let queued = match how {
-                Settled::Acknowledged => channel.basic_ack(tag, ack).now_or_never(),
+                Settled::Acknowledged => {
+                    channel.basic_ack(tag, BasicAckOptions { multiple: true }).now_or_never()
+                }
                 Settled::Rejected => channel.basic_nack(tag, nack).now_or_never(),
             };
             queued.unwrap_or(Ok(())).map_err(|error| broken(&self.line, &error))?;
@@ -133,6 +121,5 @@ fn broken(line: &Line, error: &Error) -> PortError {
 fn attempt(delivery: &message::Delivery) -> u16 {
     let headers = delivery.properties.headers().as_ref();
     let count = headers.and_then(|headers| headers.inner().get("x-delivery-count")?.as_long_long_int());
-    let before = count.unwrap_or(0).max(delivery.redelivered.into());
-    u16::try_from(before).unwrap_or(u16::MAX).saturating_add(1)
+    u16::try_from(count.unwrap_or(0).max(delivery.redelivered.into())).unwrap_or(u16::MAX).saturating_add(1)
 }
