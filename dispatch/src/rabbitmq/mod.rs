@@ -28,9 +28,6 @@ use std::collections::BTreeMap;
 /// The server removes a queue that has had no consumer for so long. Longer than any instance of a run stays away.
 const UNUSED: Duration = Duration::from_hours(1);
 
-/// The server or the client is gone if it says nothing for twice as long.
-const HEARTBEAT_S: u16 = 5;
-
 const ABSENT: &str = "start one with \"$(scripts/rabbitmq-server)\", or set rabbitmq.url to one that runs";
 const CREDENTIALS: &str = "set rabbitmq.url=amqp://USER:PASSWORD@HOST:PORT/VHOST, or rabbitmq.password";
 
@@ -102,7 +99,8 @@ impl RabbitMq {
         let authority =
             AMQPAuthority { userinfo, host: host.trim_matches(['[', ']']).to_owned(), port: *port };
         let vhost = if path.is_empty() { "/".to_owned() } else { decoded(path) };
-        let query = AMQPQueryString { heartbeat: Some(HEARTBEAT_S), ..plain() };
+        // In seconds. Who says nothing for twice as long is gone.
+        let query = AMQPQueryString { heartbeat: Some(5), ..plain() };
         let uri = AMQPUri { authority, vhost, query, ..plain() };
         let properties = ConnectionProperties::default().with_connection_name(name.into());
         // `ACCESS_REFUSED` and `NOT_ALLOWED`: the login, or the virtual host.
@@ -180,8 +178,8 @@ impl AsyncTransport for RabbitMq {
         let channel = self.channel(&connection).await?;
         let publish = async |longest: Vec<u8>| {
             channel.confirm_select(plain()).await?;
-            let nowhere = "drumpost.nowhere".into();
-            channel.basic_publish(plain(), nowhere, plain(), &longest, plain()).await?.await.map(drop)
+            // To the queue without a name, which no server has.
+            channel.basic_publish(plain(), plain(), plain(), &longest, plain()).await?.await.map(drop)
         };
         let (is_refusal, refusals) = (Error::is_amqp_soft_error, &self.refusals);
         self.at.takes_the_longest(&wiring.pool, publish, is_refusal, refusals, "max_message_size").await?;
@@ -194,8 +192,7 @@ impl AsyncTransport for RabbitMq {
     }
 
     async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
-        let connection =
-            self.attach(format!("drumpost {} {}", wiring.run_name, wiring.instance_name(me))).await?;
+        let connection = self.attach(format!("drumpost {}", wiring.instance_name(me))).await?;
         let (layout, line) = (Layout::new(wiring, '.'), Line::to(&self.at));
         let (mut sources, mut apart, mut sends) = (Vec::new(), Vec::new(), Vec::new());
         for heard in layout.heard(me) {
