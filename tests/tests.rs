@@ -47,3 +47,11 @@ fn nats_and_jetstream() {
 fn redis_stream() {
     unreachable!("it is a sign, not a test");
 }
+
+/// The same, of a third.
+#[cfg(not(feature = "rabbitmq"))]
+#[test]
+#[ignore = "left out: rabbitmq; scripts/test builds it in and starts a server"]
+fn rabbitmq() {
+    unreachable!("it is a sign, not a test");
+}
