@@ -285,7 +285,7 @@ mod tests {
         let (at, pool) = (At::new("broker", "tcp://127.0.0.1:9"), Pool::new(1, 1_000));
         let takes = |most: usize, refusals: &Refusals| {
             let publish = async |longest: Vec<u8>| match longest.len() {
-                len if len == most + 1 => Err("too large"),
+                len if len == most.saturating_add(1) => Err("too large"),
                 len if len > most => Err("gone"),
                 _ if most == usize::MAX => pending().await,
                 _ => Ok(()),
