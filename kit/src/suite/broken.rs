@@ -90,7 +90,8 @@ pub(super) fn line_cut_and_back(suite: &Suite<'_>) -> Result<(), Stop> {
 
 pub(super) fn server_restarted(suite: &Suite<'_>) -> Result<(), Stop> {
     let mut server = suite.private_server()?;
-    let trial = reconnecting(6);
+    // Messages flow before and afterwards.
+    let trial = reconnecting(6 + suite.away_s);
     let options = suite.options_at(server.port())?;
     let run = suite.begin(&options, &trial)?;
     if run.flows().is_err() {

@@ -198,6 +198,8 @@ pub struct Suite<'a> {
     options: Options,
     too_large: Option<u32>,
     keeps: bool,
+    /// How many seconds a killed server takes to come back.
+    away_s: u64,
     only: Vec<&'static str>,
 }
 
@@ -211,6 +213,7 @@ impl<'a> Suite<'a> {
             options: Options::default(),
             too_large: None,
             keeps: false,
+            away_s: 0,
             only: Vec::new(),
         }
     }
@@ -243,6 +246,12 @@ impl<'a> Suite<'a> {
     #[must_use]
     pub fn keeps_what_it_confirmed(self) -> Self {
         Self { keeps: true, ..self }
+    }
+
+    /// The same for a server that takes up to so many seconds to come back after it was killed. Without that, they are few.
+    #[must_use]
+    pub fn comes_back_within(self, seconds: u64) -> Self {
+        Self { away_s: seconds, ..self }
     }
 
     /// The same with these checks only, by name.
