@@ -81,7 +81,9 @@ impl Deliveries for Queues {
         let delivery = ready!(self.sources[source].0.poll_next_unpin(context));
         let queue = || self.sources[source].0.queue().to_string();
         let ended = || self.line.broken(true, &format_args!("the server ended the consumer of {}", queue()));
-        let delivery = delivery.ok_or_else(ended)?.map_err(|error| broken(&self.line, &error))?;
+        // An error on one channel is the server's refusal of what was asked there. With any other the connection is gone.
+        let broken = |error: Error| self.line.broken(!error.is_amqp_soft_error(), &error);
+        let delivery = delivery.ok_or_else(ended)?.map_err(broken)?;
         let headers = delivery.properties.headers().iter().flat_map(FieldTable::inner);
         let texts = headers.filter_map(|(key, text)| Some((key.as_str(), text.as_long_string()?.as_bytes())));
         let message = decode(&delivery.data, texts, &self.pool, queue)?;
@@ -94,14 +96,13 @@ impl Deliveries for Queues {
         // Of each source the youngest.
         for (source, tag) in due.collect::<BTreeMap<_, _>>() {
             let channel = &self.sources[source].1;
-            // The client has queued the frame when it is polled once, unless the connection is gone.
-            let queued = match how {
+            // The client has queued the frame when it is polled once. If the channel is gone, its consumer says why.
+            let _queued = match how {
                 Settled::Acknowledged => {
                     channel.basic_ack(tag, BasicAckOptions { multiple: true }).now_or_never()
                 }
                 Settled::Rejected => channel.basic_nack(tag, nack).now_or_never(),
             };
-            queued.unwrap_or(Ok(())).map_err(|error| broken(&self.line, &error))?;
         }
         Poll::Ready(Ok(()))
     }
@@ -109,11 +110,6 @@ impl Deliveries for Queues {
     fn last(&self) -> last::Exchange {
         round_trip(&self.sources[0].1)
     }
-}
-
-/// An error on one channel is the server's refusal of what was asked there. With any other the connection is gone.
-fn broken(line: &Line, error: &Error) -> PortError {
-    line.broken(!error.is_amqp_soft_error(), error)
 }
 
 /// How often the server has handed out a message. A quorum queue counts the earlier deliveries; a classic queue only marks
