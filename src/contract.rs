@@ -23,7 +23,7 @@ use drumpost_core::{
 };
 use drumpost_results::report::{Layout, hanging};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 all transports keep the contract, 1 one does not, 2 usage")]
@@ -76,6 +76,8 @@ pub(crate) fn contract(registry: &Registry, args: &ContractArgs) -> anyhow::Resu
     refuse_undeclared(registry, &options, &declared)?;
     let (mut holds, mut checked) = (true, Vec::new());
     for (entry, styles) in &subjects {
+        broken::reach(entry, &options)
+            .map_err(|why| anyhow::anyhow!("{}: nothing was checked: {why}", entry.name))?;
         let mut lines =
             Lines { transport: entry.name, layout, width: width(styles, &args.only), held: Vec::new() };
         let report = check(entry, styles, &options, args, &mut lines)?;
@@ -121,9 +123,12 @@ fn check(
     lines: &mut Lines<'_>,
 ) -> anyhow::Result<Report> {
     let has_terminal = output::remarks_to_terminal();
+    // Once nobody can read the lines, nothing more is checked.
+    let is_read = Cell::new(true);
     let wanted = |style: Style, check: &str| {
-        let is_wanted =
-            styles.contains(&style) && (args.only.is_empty() || args.only.iter().any(|name| name == check));
+        let is_wanted = is_read.get()
+            && styles.contains(&style)
+            && (args.only.is_empty() || args.only.iter().any(|name| name == check));
         if is_wanted && has_terminal {
             output::progress(&format!("{style}/{} {check}", entry.name));
         }
@@ -136,6 +141,7 @@ fn check(
         }
         if !args.json && printed.is_ok() {
             printed = lines.add(line);
+            is_read.set(printed.is_ok());
         }
     };
     let mut report = contract::check_telling(entry, options, wanted, &mut tell);

@@ -68,9 +68,9 @@ impl Control {
         std::mem::take(&mut self.outages.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Notes how many messages wait at the server.
-    pub(crate) fn note_depth(&self, depths: &[Depth]) {
-        *self.depth.lock().unwrap_or_else(PoisonError::into_inner) = Some(Depth::total(depths));
+    /// Notes how many messages wait at the server; `None`: it did not answer.
+    pub(crate) fn note_depth(&self, depths: Option<&[Depth]>) {
+        *self.depth.lock().unwrap_or_else(PoisonError::into_inner) = depths.map(Depth::total);
     }
 
     /// How many messages waited at the server when it was last asked; `None` if it does not tell.

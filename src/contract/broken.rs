@@ -13,6 +13,20 @@ pub(super) fn checks() -> Vec<(&'static str, &'static str)> {
     drumpost_kit::suite::CHECKS.iter().map(|check| (check.name, check.proves)).collect()
 }
 
+/// Whether the server of a transport that has one can be reached, by a small run.
+///
+/// # Errors
+/// A sentence about the server.
+#[cfg(feature = "suite")]
+pub(super) fn reach(entry: &TransportEntry, options: &Options) -> Result<(), String> {
+    if entry.needs_server { drumpost_kit::suite::Suite::at(entry, options)?.reach() } else { Ok(()) }
+}
+
+#[cfg(not(feature = "suite"))]
+pub(super) fn reach(_entry: &TransportEntry, _options: &Options) -> Result<(), String> {
+    Ok(())
+}
+
 /// Runs those that are `wanted`, and hands over each line as it is known. None for a transport without a server.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ use std::{
 /// How often a server is asked: seldom enough that it has other things to do.
 const EVERY: Duration = Duration::from_millis(200);
 /// How long its answer is waited for.
-const WITHIN: Duration = Duration::from_secs(1);
+const WITHIN: Duration = Duration::from_millis(500);
 
 /// Asks until the server does not tell.
 pub(super) async fn ask<T: AsyncTransport>(
@@ -29,9 +29,9 @@ pub(super) async fn ask<T: AsyncTransport>(
     loop {
         next.tick().await;
         match tokio::time::timeout(WITHIN, transport.depth(&wiring)).await {
-            Ok(Ok(Some(depths))) => control.note_depth(&depths),
+            Ok(Ok(Some(depths))) => control.note_depth(Some(&depths)),
             Ok(Ok(None)) => return,
-            Ok(Err(_)) | Err(_) => {}
+            Ok(Err(_)) | Err(_) => control.note_depth(None),
         }
     }
 }
@@ -48,9 +48,9 @@ impl Asking {
             let _counted = HarnessThread::current();
             while !own.stop.is_stopped() {
                 match ask() {
-                    Ok(Some(depths)) => own.note_depth(&depths),
+                    Ok(Some(depths)) => own.note_depth(Some(&depths)),
                     Ok(None) => return,
-                    Err(_) => {}
+                    Err(_) => own.note_depth(None),
                 }
                 thread::park_timeout(every);
             }

@@ -12,7 +12,7 @@ use crate::{
     plan::TrialPlan,
     port::{AsyncRecvPort, PortError, RecvPort, Told},
 };
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 /// The messages that one lane gives back: those of one flow in so many, the first so many times that they are handed to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +31,10 @@ impl Rule {
         (service.name == poison.service).then_some(Self { one_in, times })
     }
 
-    /// Whether it gives a message back. A delivery of which the transport does not say how often it was handed out is handled: given
-    /// back, it might come for ever.
-    const fn is_against(self, message: &Message, told: Told) -> bool {
-        // The last of each so many, so that a run with a few flows begins with good ones.
-        message.number % self.one_in == self.one_in - 1 && 0 < told.attempt && told.attempt <= self.times
+    /// Whether a message is one of those that are given back: those of the last of each so many flows, so that a run with a few
+    /// flows begins with good ones.
+    const fn is_against(self, message: &Message) -> bool {
+        message.number % self.one_in == self.one_in - 1
     }
 }
 
@@ -76,11 +75,33 @@ pub(super) struct Sieve {
     settled: u64,
     /// The numbers, among the handed, of those that are given back.
     given_back: VecDeque<u64>,
+    /// How often this lane gave back each message that has not come to be handled yet.
+    times: HashMap<Sent, u16>,
 }
 
+/// A message by its producer, its destination, and its number among theirs.
+type Sent = (u16, u16, u32);
+
 impl Sieve {
-    pub(super) const fn new(rule: Rule) -> Self {
-        Self { rule, handed: 0, settled: 0, given_back: VecDeque::new() }
+    pub(super) fn new(rule: Rule) -> Self {
+        Self { rule, handed: 0, settled: 0, given_back: VecDeque::new(), times: HashMap::new() }
+    }
+
+    /// Whether a message is given back this time. The transport says how often it was handed out, to any instance. A transport that
+    /// only marks repeated deliveries says 2 of all of them, so what this lane gave back itself counts, too. A delivery of which
+    /// the transport says nothing is handled: given back, it might come for ever.
+    fn gives_back(&mut self, message: &Message, told: Told) -> bool {
+        if !self.rule.is_against(message) {
+            return false;
+        }
+        let sent = (message.producer(), message.destination, message.seq);
+        let before = self.times.get(&sent).copied().unwrap_or(0);
+        let is_bad = told.attempt > 0 && before.max(told.attempt - 1) < self.rule.times;
+        match is_bad {
+            true => self.times.insert(sent, before + 1),
+            false => self.times.remove(&sent),
+        };
+        is_bad
     }
 
     /// Has the lane handle those messages of a batch that it does not give back.
@@ -88,7 +109,7 @@ impl Sieve {
         let told_of = |at: usize| told.get(at).copied().unwrap_or_default();
         let mut from = 0;
         for to in 0..=batch.len() {
-            if batch.get(to).is_some_and(|message| !self.rule.is_against(message, told_of(to))) {
+            if batch.get(to).is_some_and(|message| !self.gives_back(message, told_of(to))) {
                 continue;
             }
             if from < to {
@@ -141,14 +162,29 @@ mod tests {
         Message::start(0, number, 0, 0, 0)
     }
 
+    fn gives_back(sieve: &mut Sieve, number: u32, attempt: u16) -> bool {
+        sieve.gives_back(&message(number), Told { attempt, shard: 0 })
+    }
+
     #[test]
-    fn one_message_in_so_many_is_given_back_so_often() {
+    fn messages_of_one_flow_in_so_many_are_given_back_as_often_as_they_were_handed_out() {
         let rule = Rule { one_in: 4, times: 2 };
-        let against = |number, attempt| rule.is_against(&message(number), Told { attempt, shard: 0 });
-        let numbers = |attempt| (0..9).filter(|number| against(*number, attempt)).collect::<Vec<_>>();
-        assert_eq!((numbers(1), numbers(2)), (vec![3, 7], vec![3, 7]));
+        let numbers = |attempt| {
+            let bad = |number: &u32| gives_back(&mut Sieve::new(rule), *number, attempt);
+            (0..9).filter(bad).collect::<Vec<_>>()
+        };
+        assert_eq!((numbers(1), numbers(2)), (vec![3, 7], vec![3, 7]), "by whatever instance");
         assert!(numbers(3).is_empty() && numbers(0).is_empty(), "handled the third time; not said how often");
-        let all = Rule { one_in: 1, times: 1 };
-        assert!(all.is_against(&message(0), Told { attempt: 1, shard: 0 }));
+        assert!(gives_back(&mut Sieve::new(Rule { one_in: 1, times: 1 }), 0, 1));
+    }
+
+    #[test]
+    fn over_a_transport_that_only_marks_repeats_a_lane_counts_what_it_gave_back() {
+        let mut sieve = Sieve::new(Rule { one_in: 1, times: 3 });
+        for _ in 0..2 {
+            let given_back = [1, 2, 2, 2].map(|attempt| gives_back(&mut sieve, 0, attempt));
+            assert_eq!(given_back, [true, true, true, false], "and it forgets the message that it handles");
+            assert!(sieve.times.is_empty());
+        }
     }
 }

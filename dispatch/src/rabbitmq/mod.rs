@@ -4,7 +4,7 @@
 //! - *Queues* are durable, and messages are persistent. `rabbitmq.queue` = `quorum` or `classic`. Quorum is the default, because
 //!   RabbitMQ recommends it for messages that must not be lost, and because only quorum queues count deliveries. Of a repeated
 //!   delivery from a classic queue only a flag is known, which is told as the second attempt.
-//! - *Confirms* are `basic.ack` for a message and `basic.nack` for one that is refused: see [`ports`]. A quorum queue confirms
+//! - *Confirms* are `basic.ack` for a message and `basic.nack` for one that is refused: see `ports.rs`. A quorum queue confirms
 //!   when a majority of its replicas have written the message to their disks, a classic queue when it is on the disk.
 //! - *Acknowledgements* are `basic.ack` after handling, one frame for all messages of a queue that a turn handled. What a
 //!   consumer had when its channel closed goes back into the queue, and so does what it gives back.

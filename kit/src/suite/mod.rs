@@ -144,7 +144,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "line-silent",
-        proves: "a line that goes silent is told from lost messages",
+        proves: "a line that goes silent is told from lost messages; the next run removes what had to remain",
         run: broken::line_silent,
     },
     Check {
@@ -266,6 +266,23 @@ impl<'a> Suite<'a> {
         let chosen = |check: &&Check| self.only.is_empty() || self.only.contains(&check.name);
         let lines = CHECKS.iter().filter(chosen).map(|check| self.line(check)).collect();
         Report { transport: self.entry.name.to_owned(), lines }
+    }
+
+    /// Whether messages go through the server at all, by a small run: without that, checks would speak of the transport where the
+    /// server is not there or is another one.
+    ///
+    /// # Errors
+    /// The sentence of the run.
+    pub fn reach(&self) -> Result<(), String> {
+        let reached = self.server().and_then(|server| {
+            let options = self.options_at(server.port())?;
+            self.run(&options, &trial::Trial::new())
+        });
+        match reached {
+            Ok(outcome) if outcome.ending == drumpost_core::outcome::Ending::Completed => Ok(()),
+            Ok(outcome) => Err(format!("a small run ended {}", outcome.ending)),
+            Err(Stop::Fails(why) | Stop::NotApplicable(why)) => Err(why),
+        }
     }
 
     /// Runs one check.

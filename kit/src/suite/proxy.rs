@@ -59,6 +59,11 @@ impl Proxy {
         self.silent.store(true, Ordering::Relaxed);
     }
 
+    /// Things go through again.
+    pub fn speak_again(&self) {
+        self.silent.store(false, Ordering::Relaxed);
+    }
+
     /// Cuts what is open now; what connects afterwards is let through.
     pub fn cut(&self) {
         for stream in self.open.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {

@@ -201,6 +201,7 @@ impl Running {
         match self.flows.recv_timeout(IN_TIME) {
             Ok(()) => Ok(()),
             Err(_) => match self.ended.try_recv() {
+                Ok(Err(OpenError::Refused(why))) => Err(Stop::NotApplicable(why)),
                 Ok(Err(error)) => fails(format!("not opened: {error}")),
                 Ok(Ok((outcome, _))) => fails(format!("it ended before messages flowed, {}", outcome.ending)),
                 Err(_) => fails(format!("no messages flow after {IN_TIME:?}")),
