@@ -145,7 +145,7 @@ mod tests {
         assert_shows(&panel(live, None), "ok", [("confirmed", "1,000"), ("unconfirmed", "200")]);
         assert_shows(&panel(live, None), "ok", [("redelivered", "9"), ("delivered", "1,100")]);
         let poisoned = Sample { rejected: Some(3), ..live };
-        assert_shows(&panel(poisoned, None), "ok", [("given back", "3"), ("delivered", "1,100")]);
+        assert_shows(&panel(poisoned, None), "ok", [("given back", "3"), ("redelivered", "9")]);
         let ended = panel(live, Some(Confirms { confirmed: 1_195, refused: 0, unconfirmed: 5 }));
         assert_shows(&ended, "faults", [("confirmed", "1,195"), ("unconfirmed", "5")]);
         // There are ten counters and six lines.
