@@ -5,6 +5,7 @@ mod confirms;
 mod still;
 mod sum;
 mod tally;
+mod under_way;
 mod unrouted;
 
 use crate::{
@@ -115,7 +116,7 @@ pub(crate) struct Collector {
     pub lag_now: Distribution,
     /// `None` until something was confirmed.
     pub confirms_now: Option<Box<ConfirmTimes>>,
-    /// It rests while it reads very many lanes.
+    /// The monitor's thread sleeps between groups of lanes while it reads the counters of very many.
     rests: bool,
 }
 
@@ -190,20 +191,6 @@ impl Collector {
     /// Lanes that send.
     pub(crate) fn senders(&self) -> usize {
         self.lanes.iter().filter(|lane| !lane.ports.is_empty()).count().max(1)
-    }
-
-    /// Flows under way, from counters that are published at once. Ends are read before and after starts, and their mean is
-    /// taken: a million flows a second go by while one is read after the other.
-    pub(crate) fn in_flight(&self, ends_per_flow: u64) -> f64 {
-        let origins = self.wiring.driven().count();
-        let ended = || self.credit.all_ended(origins);
-        let before = ended();
-        let started = match self.credit.done() {
-            Some(done) => done.started,
-            None => self.lanes.iter().map(|lane| lane.counters.started()).sum(),
-        };
-        let ended = (before + ended()) as f64 / 2.0;
-        started as f64 - ended / ends_per_flow as f64
     }
 
     /// Whether every load has started its last flow.
@@ -303,8 +290,8 @@ impl Collector {
         }
     }
 
-    /// What lanes count, without what takes a comparison of senders and receivers by destination: which deliveries were to
-    /// follow, and which of them did.
+    /// The counts that lanes keep. The numbers of expected and of first deliveries are zero here: they follow only from a comparison
+    /// of senders and receivers by destination.
     pub(crate) fn counted(local: &Local, not_taken: u64, tells: Tells) -> AuditTotals {
         let sum = |of: fn(&PortConfirms) -> u64| local.confirms.iter().map(of).sum::<u64>();
         let (taken, confirmed, refused) =

@@ -68,7 +68,7 @@ impl Ran {
         fails(all, &format!("{ended} of {count} flows ended"))
     }
 
-    /// What an unknown message is, if there are some.
+    /// Explains `unknown` in a sentence about the audit, if the audit has unknown messages.
     fn about_unknown(&self) -> &'static str {
         let unknown = self.outcome.audit.unknown > 0;
         match self.stood_still {

@@ -21,7 +21,7 @@ pub(super) fn ports(subject: &Subject<'_>, style: Style) -> Result<(), Stop> {
             let in_flight = if intent == Intent::Request { 16 } else { 64 };
             let trial = Trial { checks_ports: true, capacity: 16, in_flight, ..Trial::new(*way, COUNT) };
             let ran = subject.run(style, one_hop::<Slow<10>>(style, intent), &trial)?;
-            // What is lost, comes again or comes too late is the business of other checks.
+            // Other checks look for messages that are lost, come again or come late.
             let failed = matches!(ran.outcome.ending, Ending::Failed(_));
             ensure(!failed, || format!("{}: the run ended {}", ran.circumstances, ran.outcome.ending))?;
         }

@@ -12,7 +12,7 @@ use crate::{
     transport::{Endpoint, Endpoints},
 };
 
-/// What a driver has to know of ports whose type it does not see.
+/// The constants of a transport's ports that the driver of boxed ports needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kind {
     pub confirms: bool,
@@ -32,7 +32,7 @@ fn map<S, R, T, U>(
     endpoints.into_iter().map(each).collect()
 }
 
-/// What `offer` returned for so many messages.
+/// Checks the number that `offer` returned against the number of messages that it was offered.
 fn taken(taken: usize, offered: usize) -> Result<usize, PortError> {
     if taken <= offered {
         return Ok(taken);
@@ -40,7 +40,7 @@ fn taken(taken: usize, offered: usize) -> Result<usize, PortError> {
     Err(PortError::Failed(format!("`offer` returned {taken} when {offered} messages were offered")))
 }
 
-/// What one call of `drain` handed over.
+/// The messages that one call of `drain` handed over.
 #[derive(Default)]
 struct Handed {
     count: usize,
@@ -59,7 +59,7 @@ impl Handed {
         &[]
     }
 
-    /// What the call returned, if that is what it handed over.
+    /// Checks the number that the call returned against the number of messages that it handed over.
     fn judge(&self, method: &str, returned: usize, from: Inbox) -> Result<usize, PortError> {
         if let Some((messages, told)) = self.uneven {
             return Err(PortError::Failed(format!(

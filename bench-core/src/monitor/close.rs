@@ -73,8 +73,7 @@ impl Monitor {
     pub(super) fn look_at_moves(&mut self, now_ns: u64) {
         let goes_on = self.draining_since_ns.is_none() && now_ns >= self.begins_ns;
         if READS_FOR_FIGURES && self.close.window.is_some() && goes_on {
-            let done = self.collector.done();
-            self.close.look(now_ns, done.started + done.ended);
+            self.close.look(now_ns, self.collector.moved());
         }
     }
 

@@ -1,6 +1,8 @@
 //! Tests of the file format: round trips, the stored sample of each schema version, names that others rely on, and
 //! errors.
 
+mod search;
+
 use super::*;
 use crate::model::{ConfirmTimes, Distribution, Outage, OutageCause, Run, Setting, Trial};
 use crate::sample;
@@ -385,30 +387,5 @@ proptest! {
         record.judge(&crate::verdict::Thresholds::default());
         let json = to_json(&record).unwrap();
         prop_assert_eq!(from_json(&json).unwrap(), record);
-    }
-}
-
-#[test]
-fn a_search_is_read_back_and_absent_from_other_records() {
-    let record = sample::searched();
-    let json = to_json(&record).unwrap();
-    assert_eq!(from_json(&json).unwrap(), record);
-    assert_eq!(to_json(&from_json(&json).unwrap()).unwrap(), json);
-    let mut run = sample::record();
-    run.judge(&crate::verdict::Thresholds::default());
-    assert!(!to_json(&run).unwrap().contains("\"search\""));
-}
-
-#[test]
-fn a_search_that_contradicts_its_document_is_refused() {
-    let json = to_json(&sample::searched()).unwrap();
-    for (from, to, says) in [
-        ("\"run\": 8", "\"run\": 9", "search.dispatches[1].holds: there is no run 9"),
-        ("\"goal\": \"p99 <", "\"goal\": \"p98 <", "search.goal"),
-    ] {
-        let damaged = json.replacen(from, to, 1);
-        assert_ne!(damaged, json, "{from}");
-        let error = from_json(&damaged).unwrap_err().to_string();
-        assert!(error.contains(says), "{error}");
     }
 }
