@@ -3,34 +3,16 @@
 use crate::{
     NAME,
     support_rabbitmq::RabbitServer,
-    trial::{Trial, ends_slowly, headers, one_hop, order_authorization},
+    trial::{Trial, ends_slowly, one_hop, order_authorization},
 };
 use drumpost_core::{
-    load::{Extent, Pace},
     outcome::{Cause, Ending},
-    plan::{Kill, Victim},
+    plan::Kill,
     scenario::Style,
 };
-use std::time::Duration;
 
 fn killed(instances: &'static [(&'static str, u16)]) -> Trial {
-    Trial {
-        instances,
-        pace: Pace::Open { window: 100_000 },
-        extent: Extent::Duration(2_000_000_000),
-        every_ns: 400_000,
-        drain: Duration::from_secs(20),
-        kill: Some(Kill {
-            service: "warehouse".into(),
-            instance: 0,
-            after: Duration::from_millis(300),
-            down: Duration::from_millis(500),
-            what: Victim::Consumer,
-        }),
-        // What comes again has them too.
-        headers: headers(3, 24),
-        ..Trial::default()
-    }
+    Trial::killed(instances, 400_000)
 }
 
 #[test]

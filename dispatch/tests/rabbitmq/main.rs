@@ -11,7 +11,7 @@ mod trial;
 
 use drumpost_core::{
     drive::Placement,
-    load::{Extent, Pace},
+    load::Extent,
     monitor::{Unwatched, Watch},
     outcome::{Outcome, Snapshot},
     scenario::{Scenario, Style, event},
@@ -24,8 +24,8 @@ use std::{
 };
 use support_rabbitmq::{RabbitServer, Tools};
 use trial::{
-    PLACED, Reacts, Trial, assert_confirmed, assert_sound, ends, headers, made, one_hop, order_authorization,
-    scenario, service, with_agent,
+    PLACED, Reacts, Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, headers,
+    made, one_hop, order_authorization, scenario, service,
 };
 
 const NAME: &str = "rabbitmq";
@@ -106,19 +106,7 @@ fn a_flow_of_events() {
 #[test]
 #[ignore = "needs a RabbitMQ server: scripts/test starts one"]
 fn replies_come_to_the_instance_that_asked_apart_where_it_also_reacts() {
-    let server = RabbitServer::start();
-    for await_replies in [false, true] {
-        let trial = Trial {
-            instances: &[("order", 2), ("payment", 2)],
-            await_replies,
-            extent: Extent::Count(1_000),
-            pace: Pace::Closed { in_flight: 8 },
-            ..Trial::default()
-        };
-        assert_sound(&trial.run(NAME, &server.url(), order_authorization()).unwrap(), 2_900);
-        let trial = Trial { await_replies, extent: Extent::Count(1_000), ..Trial::default() };
-        assert_sound(&trial.run(NAME, &server.url(), with_agent()).unwrap(), 3_000);
-    }
+    assert_replies_find_who_asked(NAME, &RabbitServer::start().url());
 }
 
 #[test]

@@ -3,10 +3,9 @@
 use crate::{
     Count, NAME,
     support_redis::RedisServer,
-    trial::{Trial, ends, ends_slowly, headers, one_hop, order_authorization},
+    trial::{Trial, ends, ends_slowly, one_hop, order_authorization},
 };
 use drumpost_core::{
-    load::{Extent, Pace},
     outcome::{Cause, Ending},
     plan::{Kill, Victim},
     scenario::Style,
@@ -14,25 +13,8 @@ use drumpost_core::{
 use std::time::Duration;
 
 fn killed(instances: &'static [(&'static str, u16)]) -> Trial {
-    Trial {
-        instances,
-        pace: Pace::Open { window: 100_000 },
-        extent: Extent::Duration(2_000_000_000),
-        every_ns: 200_000,
-        drain: Duration::from_secs(20),
-        kill: Some(Kill {
-            service: "warehouse".into(),
-            instance: 0,
-            after: Duration::from_millis(300),
-            down: Duration::from_millis(500),
-            what: Victim::Consumer,
-        }),
-        // What comes again has them too.
-        headers: headers(3, 24),
-        // Longer than the run: what the instance claims when it is opened again is not claimed for its age.
-        options: &[("redis.claim-idle", "1h")],
-        ..Trial::default()
-    }
+    // Longer than the run: what the instance claims when it is opened again is not claimed for its age.
+    Trial { options: &[("redis.claim-idle", "1h")], ..Trial::killed(instances, 200_000) }
 }
 
 #[test]

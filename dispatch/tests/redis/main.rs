@@ -23,7 +23,8 @@ use std::{
 };
 use support_redis::{Cli, RedisServer};
 use trial::{
-    Trial, assert_confirmed, assert_sound, ends, headers, made, one_hop, order_authorization, with_agent,
+    Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, headers, made, one_hop,
+    order_authorization,
 };
 
 const NAME: &str = "redis-stream";
@@ -96,19 +97,7 @@ fn a_flow_of_events() {
 #[test]
 #[ignore = "needs a redis-server: scripts/test starts one"]
 fn replies_come_to_the_instance_that_asked_apart_where_it_also_reacts() {
-    let server = RedisServer::start();
-    for await_replies in [false, true] {
-        let trial = Trial {
-            instances: &[("order", 2), ("payment", 2)],
-            await_replies,
-            extent: Extent::Count(1_000),
-            pace: Pace::Closed { in_flight: 8 },
-            ..Trial::default()
-        };
-        assert_sound(&trial.run(NAME, &server.url(), order_authorization()).unwrap(), 2_900);
-        let trial = Trial { await_replies, extent: Extent::Count(1_000), ..Trial::default() };
-        assert_sound(&trial.run(NAME, &server.url(), with_agent()).unwrap(), 3_000);
-    }
+    assert_replies_find_who_asked(NAME, &RedisServer::start().url());
 }
 
 #[test]

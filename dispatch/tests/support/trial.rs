@@ -12,7 +12,7 @@ use drumpost_core::{
     monitor::{Unwatched, Watch},
     outcome::{Ending, Outcome},
     payload::Pool,
-    plan::{Conditions, Kill, TrialPlan},
+    plan::{Conditions, Kill, TrialPlan, Victim},
     promise::Acks,
     registry::Options,
     scenario::{Part, Route, Scenario, Service, Style, command, event, reply, request},
@@ -209,6 +209,27 @@ impl Default for Trial {
 }
 
 impl Trial {
+    /// An open load of 2 s, a flow `every_ns`, in which the first consumer of `warehouse` dies after 300 ms and is away for 500 ms.
+    pub(crate) fn killed(instances: &'static [(&'static str, u16)], every_ns: u64) -> Self {
+        Self {
+            instances,
+            pace: Pace::Open { window: 100_000 },
+            extent: Extent::Duration(2_000_000_000),
+            every_ns,
+            drain: Duration::from_secs(20),
+            kill: Some(Kill {
+                service: "warehouse".into(),
+                instance: 0,
+                after: Duration::from_millis(300),
+                down: Duration::from_millis(500),
+                what: Victim::Consumer,
+            }),
+            // What comes again has them too.
+            headers: headers(3, 24),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn plan(&self, scenario: Scenario) -> TrialPlan {
         static RUNS: AtomicU32 = AtomicU32::new(0);
         let settings = WiringSettings {
@@ -274,6 +295,22 @@ pub(crate) fn made(transport: &str, url: &str, set: &[(&str, &str)]) -> Box<dyn 
 }
 
 /// Everything arrived once, whole and in order.
+/// Replies find the instance that asked, also where a service both reacts and asks, awaited or not.
+pub(crate) fn assert_replies_find_who_asked(transport: &str, url: &str) {
+    for await_replies in [false, true] {
+        let several = Trial {
+            instances: &[("order", 2), ("payment", 2)],
+            await_replies,
+            extent: Extent::Count(1_000),
+            pace: Pace::Closed { in_flight: 8 },
+            ..Trial::default()
+        };
+        assert_sound(&several.run(transport, url, order_authorization()).expect("it opens"), 2_900);
+        let apart = Trial { await_replies, extent: Extent::Count(1_000), ..Trial::default() };
+        assert_sound(&apart.run(transport, url, with_agent()).expect("it opens"), 3_000);
+    }
+}
+
 pub(crate) fn assert_sound(outcome: &Outcome, expected: u64) {
     let audit = &outcome.audit;
     assert_eq!(outcome.ending, Ending::Completed, "{audit:?}");

@@ -267,11 +267,12 @@ impl Receiver {
                 let now_ns = clock.now_ns().cast_signed() - ahead_ns.load(Ordering::Relaxed);
                 message.stamp(now_ns.cast_unsigned(), &self.pool);
             }
-            // One is kept until the next of its key has passed. The last ones are not, because nothing would follow.
+            // A message is kept until the next one of its producer and key has passed. Only the first hundred of a producer are: a
+            // later one might be the last of its key, as instances that compete for requests do not answer equally many.
             "breaks-keys" => {
                 let of_one_key =
                     |kept: &Message| (kept.stream(), kept.key) == (message.stream(), message.key);
-                if self.kept.is_none() && seventh && message.number < 300 {
+                if self.kept.is_none() && seventh && message.seq < 100 {
                     self.kept = Some(message);
                     return;
                 }
