@@ -5,7 +5,7 @@ mod others;
 pub(crate) mod values;
 
 pub(crate) use choices::{AtCap, Reply};
-pub(crate) use others::{CleanArgs, CompareArgs, CompletionsArgs, ExportArgs};
+pub(crate) use others::{CleanArgs, CompareArgs, CompletionsArgs, DoctorArgs, ExportArgs};
 
 use crate::{
     contract::ContractArgs, host::Observe, search::SearchArgs, selftest::args::SelftestArgs,
@@ -58,7 +58,9 @@ pub(crate) enum Command {
     Selftest(SelftestArgs),
     /// Check that a transport keeps what the harness relies on: order, counts, wake-ups, limits
     Contract(ContractArgs),
-    /// Remove streams that killed runs left at a server
+    /// Say whether a server can be measured, and what is wrong if it cannot
+    Doctor(DoctorArgs),
+    /// Remove what killed runs left at a server
     Clean(CleanArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),

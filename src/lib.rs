@@ -18,6 +18,7 @@ mod compare;
 mod completions;
 mod contract;
 mod digest;
+mod doctor;
 mod environment;
 mod exit;
 mod export;
@@ -33,6 +34,7 @@ mod saver;
 mod search;
 mod secrets;
 mod selftest;
+mod servers;
 mod show;
 mod signals;
 mod similar;
@@ -112,6 +114,7 @@ fn command(registry: &Registry, words: &[OsString]) -> Exit {
         Command::Export(args) => export::export(&args),
         Command::Selftest(args) => selftest::selftest(registry, &args),
         Command::Contract(args) => contract::contract(registry, &args),
+        Command::Doctor(args) => doctor::doctor(registry, &args),
         Command::Clean(args) => clean::clean(registry, &args),
         Command::Completions(args) => completions::completions(registry, &args),
     };

@@ -12,6 +12,7 @@ mod crowds;
 mod dashboard;
 #[cfg(feature = "defects")]
 mod defects;
+mod doctor;
 mod flows;
 mod formats;
 mod found;

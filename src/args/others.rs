@@ -1,4 +1,4 @@
-//! Flags of sub-commands that run nothing: comparison, export, clean-up, completions.
+//! Flags of the smaller sub-commands: comparison, export, servers, completions.
 
 use crate::{export::ExportFormat, thresholds::ThresholdArgs};
 use clap::Args;
@@ -59,6 +59,25 @@ pub(crate) struct CleanArgs {
     /// Option of a transport; see `drumpost list --options`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 the server can be measured, 1 it cannot, 2 usage")]
+pub(crate) struct DoctorArgs {
+    /// Transports, or the address of a server [default: all transports that need a server]
+    ///
+    /// Each is reached, greeted and sent some messages: over queues of its own, which are removed again.
+    #[arg(value_name = "TRANSPORT|URL")]
+    pub asked: Vec<String>,
+    /// Address of the server
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// Option of a transport; see `drumpost list --options`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ pub(crate) mod load;
 mod memory;
 pub(crate) mod options;
 mod poison;
+pub(crate) mod quietly;
 pub(crate) mod screen;
 mod settings;
 pub(crate) mod trial;

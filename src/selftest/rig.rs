@@ -2,19 +2,16 @@
 //! outcome.
 
 use crate::{
-    args::{Cli, Command},
     interrupt::Interrupt,
     output,
-    run::{execute::execute, job::Job},
+    run::{job::Job, quietly},
 };
-use clap::Parser;
 use drumpost_core::{monitor::Unwatched, outcome::Outcome, plan::TrialPlan, registry::Registry};
 use drumpost_results::{
     model::{Record, Run},
     stats::Derived,
     verdict::{Thresholds, Validity, Verdict},
 };
-use std::sync::mpsc;
 
 /// See the module.
 pub(crate) struct Rig<'a> {
@@ -72,11 +69,7 @@ impl Rig<'_> {
         if output::remarks_to_terminal() {
             output::progress(&format!("selftest: {line}"));
         }
-        let words = ["drumpost", "run"].into_iter().chain(line.split_whitespace());
-        let Some(Command::Run(args)) = Cli::try_parse_from(words)?.command else {
-            anyhow::bail!("`{line}` is no run; this is a defect of drumpost");
-        };
-        Job::new(self.registry, &args)
+        quietly::job(self.registry, line.split_whitespace())
     }
 
     fn line(&self, line: &str) -> String {
@@ -85,9 +78,7 @@ impl Rig<'_> {
 
     /// The record of a command line.
     pub(crate) fn record(&self, line: &str) -> anyhow::Result<Record> {
-        let (events, _) = mpsc::channel();
-        let mut record =
-            execute(self.registry, &self.job(&self.line(line))?, &events, &Interrupt::default(), &mut |_| ());
+        let mut record = quietly::record(self.registry, &self.job(&self.line(line))?, &Interrupt::default());
         record.judge(&Thresholds::default());
         Ok(record)
     }

@@ -1,0 +1,205 @@
+//! What is at an address, before any client library is asked: whether the name resolves, whether something accepts connections,
+//! and which protocol answers there. Sentences of clients about a wrong port seldom say that.
+
+use drumpost_core::clock::{Clock, Now};
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+/// How long a name may take to resolve, and a connection to come about.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long to wait for the first words of what listens there. A local server says them within a millisecond.
+const FIRST_WORDS: Duration = Duration::from_millis(500);
+
+/// The host and the port of an address, without its login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub host: String,
+    pub port: u16,
+}
+
+impl Place {
+    /// Of a URL. The port is that of `usual`, another URL, where it has none. `None` if it is not about a place.
+    pub(super) fn of(url: &str, usual: &str) -> Option<Self> {
+        let (host, port) = host_and_port(url)?;
+        let port = port.or_else(|| host_and_port(usual)?.1)?;
+        Some(Self { host: host.to_owned(), port })
+    }
+}
+
+/// `SCHEME://USER:PASSWORD@HOST:PORT/REST`.
+fn host_and_port(url: &str) -> Option<(&str, Option<u16>)> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port.parse().ok()?)),
+        _ => (place, None),
+    };
+    let host = host.trim_matches(['[', ']']);
+    (!host.is_empty()).then_some((host, port))
+}
+
+/// The addresses of a place.
+///
+/// # Errors
+/// A sentence: the name is not known, or nobody answers who knows names.
+pub(super) fn resolve(place: &Place) -> Result<Vec<SocketAddr>, String> {
+    let (host, port) = (place.host.clone(), place.port);
+    let (told, hears) = mpsc::channel();
+    // The system's resolver has no limit of its own that could be set.
+    let spawned = thread::Builder::new().spawn(move || {
+        let found = (&*host, port).to_socket_addrs().map(Iterator::collect::<Vec<_>>);
+        let _ = told.send(found.map_err(|error| error.to_string()));
+    });
+    spawned.map_err(|error| error.to_string())?;
+    match hears.recv_timeout(PATIENCE) {
+        Ok(Ok(found)) if found.is_empty() => Err(format!("{} has no address", place.host)),
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(error)) => {
+            Err(format!("the name {} is not known here: {error}; check its spelling", place.host))
+        }
+        Err(_) => {
+            Err(format!("no answer about the name {} within {PATIENCE:?}; check the name server", place.host))
+        }
+    }
+}
+
+/// Connects to the first address that accepts, and says which it was and how long that took, in ns.
+///
+/// # Errors
+/// A sentence about the last address.
+pub(super) fn connect(addresses: &[SocketAddr]) -> Result<(SocketAddr, u64), String> {
+    let clock = Clock::start();
+    let mut why = "there is no address".to_owned();
+    for address in addresses {
+        let began_ns = clock.now_ns();
+        match TcpStream::connect_timeout(address, PATIENCE) {
+            Ok(_) => return Ok((*address, clock.now_ns() - began_ns)),
+            Err(error) => why = sentence(*address, error.kind(), &error),
+        }
+    }
+    Err(why)
+}
+
+fn sentence(address: SocketAddr, kind: ErrorKind, error: &std::io::Error) -> String {
+    match kind {
+        ErrorKind::ConnectionRefused => {
+            format!("nothing listens on {address}: start the server, or give another port")
+        }
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => {
+            format!(
+                "no answer from {address} within {PATIENCE:?}: the host is down, or a firewall drops the packets"
+            )
+        }
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+            format!("no way to {address}: {error}; check the network and the address")
+        }
+        _ => format!("{address}: {error}"),
+    }
+}
+
+/// What answers at an address: by what it says first, or by its answer to a request that only a web server knows. `None` if
+/// that says nothing.
+pub(super) fn protocol(address: SocketAddr) -> Option<&'static str> {
+    of_words(&words(address, b"")).or_else(|| of_words(&words(address, b"GET / HTTP/1.0\r\n\r\n")))
+}
+
+/// The first bytes that come back.
+fn words(address: SocketAddr, greeting: &[u8]) -> Vec<u8> {
+    let hear = || {
+        let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_read_timeout(Some(FIRST_WORDS))?;
+        stream.set_write_timeout(Some(FIRST_WORDS))?;
+        stream.write_all(greeting)?;
+        let mut heard = vec![0; 64];
+        let len = stream.read(&mut heard)?;
+        heard.truncate(len);
+        Ok::<_, std::io::Error>(heard)
+    };
+    hear().unwrap_or_default()
+}
+
+/// Beginnings of answers, and whose they are.
+const ANSWERS: &[(&[u8], &str)] = &[
+    (b"INFO {", "a server that speaks the NATS protocol"),
+    (b"AMQP", "a server that speaks AMQP"),
+    (b"HTTP/", "a web server, perhaps the management pages of a broker"),
+    (b"-ERR", "a server that speaks the Redis protocol"),
+    (b"-NOAUTH", "a Redis server that asks for a password"),
+    (
+        b"-DENIED",
+        "a Redis server in protected mode: it lets nobody in from other machines without a password",
+    ),
+    (b"SSH-", "an SSH server"),
+    (b"220 ", "a mail or file server"),
+    // The record type of an alert, and the version of every TLS since 1.0.
+    (b"\x15\x03", "a server that speaks TLS: give an address whose scheme says so"),
+];
+
+fn of_words(words: &[u8]) -> Option<&'static str> {
+    ANSWERS.iter().find(|(beginning, _)| words.starts_with(beginning)).map(|(_, whose)| *whose)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_place_is_read_without_its_login_and_with_the_usual_port() {
+        let of = |url: &str| Place::of(url, "mq://127.0.0.1:7").map(|place| (place.host, place.port));
+        let is = |host: &str, port| Some((host.to_owned(), port));
+        assert_eq!(of("mq://me:p@ss@broker:9/v?x=1"), is("broker", 9));
+        assert_eq!(of("mqs://[::1]"), is("::1", 7));
+        assert_eq!(of("mq://[::1]:8/"), is("::1", 8));
+        assert_eq!((of("embedded"), of("mq://"), of("mq://h:port")), (None, None, None));
+    }
+
+    /// Serves `count` connections: each hears what comes, and gets `answer` after that or at once.
+    fn server(answer: &'static [u8], at_once: bool, count: usize) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming().take(count) {
+                let mut stream = stream.unwrap();
+                thread::spawn(move || {
+                    let mut heard = [0; 64];
+                    if at_once || stream.read(&mut heard).is_ok_and(|len| len > 0) {
+                        let _ = stream.write_all(answer);
+                    }
+                    // Until the other side hangs up.
+                    let _ = stream.read(&mut heard);
+                });
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn what_answers_is_known_by_its_first_words() {
+        let says = |answer, at_once| protocol(server(answer, at_once, 2));
+        assert_eq!(says(b"INFO {\"server_id\":1}\r\n", true), Some("a server that speaks the NATS protocol"));
+        assert!(says(b"HTTP/1.1 404 Not Found\r\n", false).unwrap().starts_with("a web server"));
+        assert!(says(b"\x15\x03\x03\x00\x02\x02\x46", false).unwrap().contains("TLS"));
+        assert_eq!(says(b"who are you?", false), None);
+        assert_eq!(protocol(SocketAddr::from(([127, 0, 0, 1], 9))), None);
+    }
+
+    #[test]
+    fn a_port_where_nothing_listens_and_a_name_that_nobody_has_are_said() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let why = connect(&[free]).unwrap_err();
+        assert_eq!(why, format!("nothing listens on {free}: start the server, or give another port"));
+        let taken = server(b"", true, 1);
+        assert_eq!(connect(&[free, taken]).unwrap().0, taken);
+        let nobody = Place { host: "no-such-host.invalid".into(), port: 1 };
+        assert!(resolve(&nobody).unwrap_err().contains("no-such-host.invalid"));
+        let here = Place { host: "127.0.0.1".into(), port: 1 };
+        assert_eq!(resolve(&here).unwrap(), [SocketAddr::from(([127, 0, 0, 1], 1))]);
+    }
+}

@@ -1,0 +1,33 @@
+//! Runs a command line of `drumpost run` within this process, without a dashboard, a table or a file: for commands that measure
+//! something of their own, such as the self-test.
+
+use super::{execute::execute, job::Job};
+use crate::{
+    args::{Cli, Command},
+    interrupt::Interrupt,
+};
+use clap::Parser;
+use drumpost_core::registry::Registry;
+use drumpost_results::model::Record;
+use std::sync::mpsc;
+
+/// What the words of a command line ask for, without `drumpost run` before them.
+///
+/// # Errors
+/// The words are not a run.
+pub(crate) fn job<W: Into<String>>(
+    registry: &Registry,
+    words: impl IntoIterator<Item = W>,
+) -> anyhow::Result<Job> {
+    let words = ["drumpost", "run"].map(String::from).into_iter().chain(words.into_iter().map(Into::into));
+    match Cli::try_parse_from(words)?.command {
+        Some(Command::Run(args)) => Job::new(registry, &args),
+        _ => anyhow::bail!("this is no run, which is a defect of drumpost"),
+    }
+}
+
+/// The record of a job, which is not judged yet.
+pub(crate) fn record(registry: &Registry, job: &Job, interrupt: &Interrupt) -> Record {
+    let (events, _) = mpsc::channel();
+    execute(registry, job, &events, interrupt, &mut |_| ())
+}

@@ -1,0 +1,91 @@
+//! Which servers a command is about: `drumpost clean` and `drumpost doctor` take names of transports or the address of a server.
+
+use crate::{
+    exit::usage,
+    run::options::{options_of, refuse_undeclared},
+    similar::unknown,
+};
+use drumpost_core::{
+    options::{Grammar, Options},
+    registry::{Registry, TransportEntry},
+};
+
+/// The transports that a command line asks for, and their options.
+pub(crate) struct Servers<'a> {
+    pub entries: Vec<&'a TransportEntry>,
+    pub options: Options,
+    /// The command line says which, so a server that is not there is a failure.
+    pub is_said: bool,
+}
+
+/// Reads names and an address; an address alone stands for all transports that it fits. Without either, all transports that
+/// need a server are meant.
+///
+/// # Errors
+/// Usage: several addresses, a name that nobody has, an option that no transport declares.
+pub(crate) fn asked<'a>(
+    registry: &'a Registry,
+    asked: &[String],
+    server: Option<&str>,
+    set: &[String],
+) -> anyhow::Result<Servers<'a>> {
+    let (urls, names): (Vec<&String>, Vec<&String>) = asked.iter().partition(|text| text.contains("://"));
+    let server = match (&urls[..], server) {
+        ([], server) => server,
+        ([url], None) => Some(url.as_str()),
+        _ => return Err(usage("one address at a time: there are several")),
+    };
+    let with_server = || registry.transports.iter().filter(|entry| entry.needs_server);
+    let known: Vec<&str> = with_server().map(|entry| entry.name).collect();
+    for name in &names {
+        if !known.contains(&name.as_str()) {
+            return Err(match registry.feature_of(name) {
+                Some(feature) => usage(format!("this build has no {name}: build with --features {feature}")),
+                None => usage(unknown("transport with a server", name, &known)),
+            });
+        }
+    }
+    let mut entries: Vec<&TransportEntry> = with_server()
+        .filter(|entry| names.is_empty() || names.iter().any(|name| *name == entry.name))
+        .filter(|entry| !names.is_empty() || server.is_none_or(|url| understands(entry, url)))
+        .collect();
+    let is_set = |entry: &&TransportEntry| {
+        let address = entry.address().map(|option| option.name);
+        set.iter().any(|set| set.split_once('=').is_some_and(|(key, _)| Some(key) == address))
+    };
+    let any_set = entries.iter().any(is_set);
+    if names.is_empty() && any_set {
+        entries.retain(is_set);
+    }
+    if entries.is_empty() {
+        return Err(nothing(registry, &known));
+    }
+    let options = options_of(registry, set, server, &entries)?;
+    let declared: Vec<_> = entries.iter().flat_map(|entry| entry.options).collect();
+    refuse_undeclared(registry, &options, &declared)?;
+    Ok(Servers { entries, options, is_said: !names.is_empty() || server.is_some() || any_set })
+}
+
+/// Whether an address may be that of a transport's server.
+fn understands(entry: &TransportEntry, url: &str) -> bool {
+    entry.address().is_some_and(|option| match (option.grammar, url.split_once("://")) {
+        (Grammar::Url(schemes), Some((scheme, _))) => schemes.contains(&scheme),
+        _ => true,
+    })
+}
+
+/// Why there is nothing to ask.
+fn nothing(registry: &Registry, known: &[&str]) -> anyhow::Error {
+    let mut features: Vec<&str> = registry.absent.iter().map(|absent| absent.feature).collect();
+    features.dedup();
+    let lacks = if features.is_empty() {
+        String::new()
+    } else {
+        format!("; a build with --features {} has more", features.join(","))
+    };
+    usage(if known.is_empty() {
+        format!("this build has no transport that needs a server{lacks}")
+    } else {
+        format!("no transport with a server has such an address; there are {}{lacks}", known.join(", "))
+    })
+}
