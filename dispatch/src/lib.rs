@@ -9,7 +9,7 @@ pub mod nats;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
 #[cfg(feature = "redis")]
-pub mod redis_stream;
+pub mod redis;
 pub mod rtrb;
 mod shared;
 pub mod sim;
@@ -48,6 +48,8 @@ pub const KNOWN: &[Known] = &[
     Known::with("nats", "nats"),
     Known::with("nats", "jetstream"),
     Known::with("redis", "redis-stream"),
+    Known::with("redis", "redis"),
+    Known::with("redis", "redis-pubsub"),
     Known::with("rabbitmq", "rabbitmq"),
 ];
 
@@ -74,7 +76,7 @@ pub fn transports() -> Vec<TransportEntry> {
     #[cfg(feature = "nats")]
     let all = [all, nats::entries()].concat();
     #[cfg(feature = "redis")]
-    let all = [all, vec![redis_stream::entry()]].concat();
+    let all = [all, redis::entries()].concat();
     #[cfg(feature = "rabbitmq")]
     let all = [all, vec![rabbitmq::entry()]].concat();
     all

@@ -51,6 +51,10 @@ contracts! {
     jetstream_keeps_the_contract: "jetstream" over with_server(), ignored: "needs a nats-server: scripts/test starts one";
     #[cfg(feature = "redis")]
     redis_stream_keeps_the_contract: "redis-stream" over with_redis(), ignored: "needs a redis-server: scripts/test starts one";
+    #[cfg(feature = "redis")]
+    redis_keeps_the_contract: "redis" over with_redis(), ignored: "needs a redis-server: scripts/test starts one";
+    #[cfg(feature = "redis")]
+    redis_pubsub_keeps_the_contract: "redis-pubsub" over with_redis(), ignored: "needs a redis-server: scripts/test starts one";
     #[cfg(feature = "rabbitmq")]
     rabbitmq_keeps_the_contract: "rabbitmq" over with_rabbitmq(), ignored: "needs a RabbitMQ server: scripts/test starts one";
 }
@@ -60,6 +64,15 @@ fn sim_in_real_time_keeps_the_contract() {
     let mut options = Options::default();
     options.set("sim", "clock=real");
     contract::check(&entry("sim"), &options).assert();
+}
+
+#[cfg(feature = "redis")]
+#[test]
+#[ignore = "needs a redis-server: scripts/test starts one"]
+fn redis_that_pops_keeps_the_contract() {
+    let mut with = with_redis();
+    with.0.set("redis.take", "pop");
+    contract::check(&entry("redis"), &with.0).assert();
 }
 
 #[test]

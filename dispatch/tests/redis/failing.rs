@@ -30,7 +30,7 @@ fn a_password_is_asked_for_and_never_shown() {
 }
 
 /// Stands still for two seconds at the first message.
-fn stalls() -> Box<dyn Reactor> {
+pub(crate) fn stalls() -> Box<dyn Reactor> {
     Box::new(Reacts(|message, out| {
         if message.number == 0 {
             thread::sleep(Duration::from_secs(2));

@@ -59,7 +59,7 @@ fn others_claim_what_a_consumer_has_that_stays_away() {
     let server = RedisServer::start();
     let mut trial = Trial { options: &[("redis.claim-idle", "200ms")], ..killed(&[("warehouse", 3)]) };
     trial.kill = trial.kill.map(|kill| Kill { down: Duration::from_secs(8), ..kill });
-    let outcome = trial.run(NAME, &server.url(), one_hop(ends)).unwrap();
+    let outcome = trial.run(NAME, &server.url(), one_hop(ends_slowly)).unwrap();
     let audit = &outcome.audit;
     assert_eq!((outcome.ending.clone(), audit.lost), (Ending::Completed, 0), "{audit:?}");
     let Cause::ConsumerKilled { in_hand } = outcome.outages[0].cause else { panic!("{:?}", outcome.outages) };

@@ -1,8 +1,11 @@
-//! Tests of `redis-stream` against a private server. They are ignored unless scripts/test runs them, which starts servers.
+//! Tests of `redis-stream`, `redis` and `redis-pubsub` against private servers; those without a name of their own are of the first. They are ignored unless scripts/test runs them, which starts servers.
 #![cfg(feature = "redis")]
 
 mod failing;
 mod killed;
+mod lists;
+mod pubsub;
+mod restarted;
 mod suite;
 #[path = "../support/redis.rs"]
 mod support_redis;
@@ -177,12 +180,20 @@ fn two_runs_at_once_and_two_one_after_the_other_do_not_meet() {
 #[ignore = "measures, checks nothing"]
 fn measure_throughput() {
     let server = RedisServer::start();
-    for (style, in_flight, batch, payload_len) in [
-        (Style::Message, 1, 1, 128),
-        (Style::Message, 1024, 64, 128),
-        (Style::Message, 4096, 256, 128),
-        (Style::Message, 1024, 64, 1024),
-        (Style::Event, 1024, 64, 128),
+    let pop: &[_] = &[("redis.take", "pop")];
+    for (transport, style, in_flight, batch, payload_len, options) in [
+        (NAME, Style::Message, 1, 1, 128, &[][..]),
+        (NAME, Style::Message, 1024, 64, 128, &[]),
+        (NAME, Style::Message, 4096, 256, 128, &[]),
+        (NAME, Style::Message, 1024, 64, 1024, &[]),
+        (NAME, Style::Event, 1024, 64, 128, &[]),
+        ("redis", Style::Message, 1, 1, 128, &[]),
+        ("redis", Style::Message, 1024, 64, 128, &[]),
+        ("redis", Style::Message, 1024, 64, 1024, &[]),
+        ("redis", Style::Message, 1024, 64, 128, pop),
+        ("redis-pubsub", Style::Message, 1, 1, 128, &[]),
+        ("redis-pubsub", Style::Message, 1024, 64, 128, &[]),
+        ("redis-pubsub", Style::Event, 1024, 64, 128, &[]),
     ] {
         let trial = Trial {
             style,
@@ -190,13 +201,14 @@ fn measure_throughput() {
             extent: Extent::Duration(3_000_000_000),
             batch,
             payload_len,
+            options,
             ..Trial::default()
         };
-        let outcome = trial.run(NAME, &server.url(), one_hop(ends)).unwrap();
+        let outcome = trial.run(transport, &server.url(), one_hop(ends)).unwrap();
         let rate = outcome.measured_ended as f64 / outcome.elapsed_ns as f64 * 1e9;
         println!(
-            "{style}, {in_flight} in flight, batch {batch}, {payload_len} B: {rate:.0} msgs/s, mean {:.0} us, cpu {:.1} us a \
-             message",
+            "{transport} {style} {options:?}, {in_flight} in flight, batch {batch}, {payload_len} B: {rate:.0} msgs/s, mean {:.0} us, \
+             cpu {:.1} us a message",
             outcome.response.mean_ns() / 1e3,
             outcome.cost.unwrap_or_default().cpu_ns as f64 / outcome.measured_ended as f64 / 1e3
         );

@@ -1,6 +1,7 @@
 //! The suite for brokers. Its servers write what they confirm to a file, so that a server that is killed has it when it comes back.
 
 use crate::{NAME, support_redis::RedisServer};
+use drumpost_core::registry::TransportEntry;
 use drumpost_kit::suite::{PrivateServer, Suite};
 use tempfile::TempDir;
 
@@ -37,11 +38,37 @@ fn start() -> Box<dyn PrivateServer> {
     Box::new(Durable { server: RedisServer::start_with(&arguments), _folder: folder })
 }
 
+fn suite(entry: &TransportEntry) -> Suite<'_> {
+    Suite::new(entry, start).too_large(2_000_000).keeps_what_it_confirmed()
+}
+
+fn entry(name: &str) -> TransportEntry {
+    let known = drumpost_dispatch::transports();
+    known.into_iter().find(|entry| entry.name == name).expect("it is registered")
+}
+
 #[test]
 #[ignore = "needs a redis-server: scripts/test starts one"]
 fn redis_stream_passes_the_suite() {
-    let known = drumpost_dispatch::transports();
-    let entry = known.iter().find(|entry| entry.name == NAME).expect("it is registered");
-    let suite = Suite::new(entry, start).set("redis.claim-idle", "500ms").too_large(2_000_000);
-    suite.keeps_what_it_confirmed().check().assert();
+    suite(&entry(NAME)).set("redis.claim-idle", "500ms").check().assert();
+}
+
+#[test]
+#[ignore = "needs a redis-server: scripts/test starts one"]
+fn redis_passes_the_suite() {
+    suite(&entry("redis")).check().assert();
+}
+
+#[test]
+#[ignore = "needs a redis-server: scripts/test starts one"]
+fn redis_that_pops_passes_the_checks_in_which_that_matters() {
+    let faults =
+        ["server-killed", "line-cut-and-back", "server-restarted", "consumer-killed", "connection-killed"];
+    suite(&entry("redis")).set("redis.take", "pop").only(&faults).check().assert();
+}
+
+#[test]
+#[ignore = "needs a redis-server: scripts/test starts one"]
+fn redis_pubsub_passes_the_suite() {
+    suite(&entry("redis-pubsub")).check().assert();
 }

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "shared by the test binaries of two packages, each of which uses a part")]
 #![allow(dead_code, reason = "the same")]
 
+use drumpost_kit::suite::{Turn, Turns};
 use std::{
     env,
     ffi::{OsStr, OsString},
@@ -11,10 +12,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio, id},
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::Duration,
 };
@@ -30,12 +28,10 @@ pub struct NatsServer {
     binary: OsString,
     arguments: Vec<OsString>,
     monitor: u16,
-    /// One server, and so one test that loads it, at a time: sixteen of them on two cores would starve each other into
-    /// timeouts that say nothing about what is tested.
-    _alone: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
-static ALONE: Mutex<()> = Mutex::new(());
+static TURNS: Turns = Turns::new(8);
 
 impl NatsServer {
     /// Starts a server with JetStream.
@@ -54,7 +50,7 @@ impl NatsServer {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
         for _ in 0..5 {
-            let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+            let turn = TURNS.take();
             let (port, monitor) = (free_port(), free_port());
             let store = format!("drumpost-nats-{}-{}", id(), COUNT.fetch_add(1, Ordering::Relaxed));
             let store = env::temp_dir().join(store);
@@ -64,7 +60,7 @@ impl NatsServer {
             let arguments: Vec<OsString> = all.chain(arguments.iter().map(OsString::from)).collect();
             let child = spawn(&binary, &arguments);
             let binary = binary.clone();
-            let mut server = Self { child, port, store, binary, arguments, monitor, _alone: alone };
+            let mut server = Self { child, port, store, binary, arguments, monitor, _turn: turn };
             if server.is_healthy() {
                 return server;
             }

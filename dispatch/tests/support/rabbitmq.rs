@@ -1,7 +1,8 @@
 //! A private RabbitMQ server for tests, on a free loopback port. A server takes some seconds to start, so the tests of a binary
-//! share one, one test at a time. It ends with the process of the tests, however that ends.
+//! use a few in turn, each of which one test has. They end with the process of the tests, however that ends.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
+use drumpost_kit::suite::{Turn, Turns};
 use serde_json::Value;
 use std::{
     env,
@@ -21,25 +22,27 @@ pub const PROGRAM: &str = "DRUMPOST_RABBITMQ_SERVER";
 /// Largest message that the servers take, in bytes.
 pub const MOST_BYTES: u32 = 1 << 20;
 
-/// The server that the tests share, while none of them has it.
-static SHARED: Mutex<Option<Node>> = Mutex::new(None);
+/// Servers that no test has now.
+static IDLE: Mutex<Vec<Node>> = Mutex::new(Vec::new());
 
-/// The shared server, for one test.
+/// A server takes seconds of both cores to start, and some 150 MiB.
+static TURNS: Turns = Turns::new(2);
+
+/// A server that one test has.
 pub struct RabbitServer {
     node: Option<Node>,
-    /// One test that loads a server at a time.
-    shared: MutexGuard<'static, Option<Node>>,
+    _turn: Turn,
 }
 
 impl RabbitServer {
-    /// Takes the server that the tests share, or starts it.
+    /// Takes a server that no test has, or starts one.
     ///
     /// # Panics
     /// There is no program: tests that need one are ignored, by name, unless they are asked for.
     pub fn start() -> Self {
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        let running = shared.take().filter(Node::is_running);
-        Self { node: Some(running.unwrap_or_else(Node::start)), shared }
+        let turn = TURNS.take();
+        let running = idle().pop().filter(Node::is_running);
+        Self { node: Some(running.unwrap_or_else(Node::start)), _turn: turn }
     }
 
     fn node(&self) -> &Node {
@@ -80,8 +83,12 @@ impl RabbitServer {
 
 impl Drop for RabbitServer {
     fn drop(&mut self) {
-        *self.shared = self.node.take().filter(Node::is_running);
+        idle().extend(self.node.take().filter(Node::is_running));
     }
+}
+
+fn idle() -> MutexGuard<'static, Vec<Node>> {
+    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Node {

@@ -1,6 +1,7 @@
 //! A private redis-server for tests, on a free loopback port and without a file. It ends when the value is dropped.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
+use drumpost_kit::suite::{Turn, Turns};
 use std::{
     env,
     ffi::OsString,
@@ -8,7 +9,6 @@ use std::{
     net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
@@ -21,11 +21,10 @@ pub struct RedisServer {
     child: Child,
     port: u16,
     arguments: Vec<String>,
-    /// One server, and so one test that loads it, at a time.
-    _alone: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
-static ALONE: Mutex<()> = Mutex::new(());
+static TURNS: Turns = Turns::new(8);
 
 fn binary() -> OsString {
     env::var_os(BINARY).unwrap_or_else(|| {
@@ -46,14 +45,14 @@ impl RedisServer {
     pub fn start_with(arguments: &[&str]) -> Self {
         // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
         for _ in 0..5 {
-            let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+            let turn = TURNS.take();
             let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
             let port = listener.local_addr().expect("its address").port();
             drop(listener);
             let place = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""].map(str::to_owned);
             let arguments: Vec<String> =
                 place.into_iter().chain(arguments.iter().map(|one| (*one).to_owned())).collect();
-            let mut server = Self { child: spawn(&arguments), port, arguments, _alone: alone };
+            let mut server = Self { child: spawn(&arguments), port, arguments, _turn: turn };
             if server.answers() {
                 return server;
             }
@@ -127,6 +126,21 @@ impl Cli {
         let output = Command::new(program).args(["-p", &port]).args(command).output().expect("redis-cli");
         let lines = String::from_utf8_lossy(&output.stdout).into_owned();
         lines.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// How often the server was given a command.
+    pub fn calls(self, command: &str) -> u64 {
+        let all = self.lines(&["INFO", "commandstats"]);
+        let of = format!("cmdstat_{command}:calls=");
+        let calls = all.iter().find_map(|line| line.strip_prefix(&*of)?.split(',').next()?.parse().ok());
+        calls.unwrap_or(0)
+    }
+
+    /// How many elements all lists have together.
+    pub fn in_lists(self) -> u64 {
+        let keys = self.lines(&["KEYS", "*"]);
+        let lens = keys.iter().filter(|key| self.lines(&["TYPE", key]) == ["list"]);
+        lens.map(|key| self.lines(&["LLEN", key])[0].parse::<u64>().expect("a number")).sum()
     }
 
     /// Of all streams: the entries that were ever added, and those that are there.

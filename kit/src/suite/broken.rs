@@ -3,7 +3,7 @@
 use super::{
     Stop, Suite, fails,
     runs::nothing_is_left,
-    trial::{IN_TIME, Running, Trial, keeps},
+    trial::{IN_TIME, LATE, LOSSY, Running, Trial, each, keeps},
 };
 use drumpost_core::{
     outcome::{AuditTotals, Cause, Ending, Outage, Outcome},
@@ -46,12 +46,12 @@ pub(super) fn server_killed(suite: &Suite<'_>) -> Result<(), Stop> {
 }
 
 pub(super) fn line_silent(suite: &Suite<'_>) -> Result<(), Stop> {
-    let server = suite.server()?;
     // A drain deadline before and after the transport may notice by itself.
-    for drain in [1, 5] {
+    each(&[1, 5], |drain| {
+        let server = suite.server()?;
         let proxy = suite.line_to(&*server)?;
         // Not so many flows that the transport is full before it is silent for long.
-        let drain = Duration::from_secs(drain);
+        let drain = Duration::from_secs(*drain);
         let trial = Trial { drain, every_ns: 4_000_000, ..Trial::open(3) };
         let run = suite.begin(&suite.options_at(proxy.port())?, &trial)?;
         run.flows()?;
@@ -62,9 +62,8 @@ pub(super) fn line_silent(suite: &Suite<'_>) -> Result<(), Stop> {
         proxy.speak_again();
         proxy.cut();
         let next = suite.run(&suite.options_at(proxy.port())?, &Trial::new())?;
-        nothing_is_left(&*server, &next)?;
-    }
-    Ok(())
+        nothing_is_left(&*server, &next)
+    })
 }
 
 pub(super) fn line_cut(suite: &Suite<'_>) -> Result<(), Stop> {
@@ -81,34 +80,34 @@ pub(super) fn line_cut(suite: &Suite<'_>) -> Result<(), Stop> {
 pub(super) fn line_cut_and_back(suite: &Suite<'_>) -> Result<(), Stop> {
     let server = suite.server()?;
     let proxy = suite.line_to(&*server)?;
-    let trial = reconnecting(4);
     let options = suite.options_at(proxy.port())?;
-    let run = suite.begin(&options, &trial)?;
+    let lossless = suite.promise(&options)?.is_lossless();
+    let run = suite.begin(&options, &reconnecting(4, lossless))?;
     run.flows()?;
     proxy.cut();
     let outcome = opened(run)?;
-    came_back(&outcome, suite.promise(&options)?.is_lossless())?;
+    came_back(&outcome, lossless)?;
     nothing_is_left(&*server, &outcome)
 }
 
 pub(super) fn server_restarted(suite: &Suite<'_>) -> Result<(), Stop> {
     let mut server = suite.private_server()?;
-    // Messages flow before and afterwards.
-    let trial = reconnecting(6 + suite.away_s);
     let options = suite.options_at(server.port())?;
-    let run = suite.begin(&options, &trial)?;
+    let lossless = suite.keeps && suite.promise(&options)?.is_lossless();
+    // Messages flow before and afterwards.
+    let run = suite.begin(&options, &reconnecting(6 + suite.away_s, lossless))?;
     run.flows()?;
     server.kill();
     server.come_back();
     let outcome = opened(run)?;
-    came_back(&outcome, suite.keeps && suite.promise(&options)?.is_lossless())?;
+    came_back(&outcome, lossless)?;
     nothing_is_left(&*server, &outcome)
 }
 
 /// An open load of so many seconds, whose lanes are to reconnect.
-fn reconnecting(seconds: u64) -> Trial {
+fn reconnecting(seconds: u64, lossless: bool) -> Trial {
     let conditions = Conditions { reconnect: Some(RECONNECT), ..Conditions::default() };
-    Trial { conditions, ..Trial::open(seconds) }
+    Trial { conditions, drain: if lossless { LATE } else { LOSSY }, ..Trial::open(seconds) }
 }
 
 /// The outcome of a run that is to reconnect.

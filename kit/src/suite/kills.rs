@@ -1,6 +1,10 @@
 //! Instances that are killed while messages flow, and come back.
 
-use super::{Stop, Suite, fails, runs::nothing_is_left, trial::Trial};
+use super::{
+    Stop, Suite, fails,
+    runs::nothing_is_left,
+    trial::{LATE, LOSSY, Trial, each},
+};
 use drumpost_core::{
     outcome::{AuditTotals, Cause, Ending, Outcome},
     plan::{Conditions, Kill, Victim},
@@ -44,9 +48,15 @@ fn killed_once(
         what,
     };
     let conditions = Conditions { kill: Some(kill), ..Conditions::default() };
-    let trial = Trial { conditions, batch, ..Trial::open(2) };
     let options = suite.options_at(server.port())?;
     let promise = suite.promise(&options)?;
+    let usual = Trial::open(2);
+    let drain = match promise.is_lossless() {
+        true if service == "receiver" => usual.drain,
+        true => LATE,
+        false => LOSSY,
+    };
+    let trial = Trial { conditions, batch, drain, ..usual };
     let outcome = match suite.begin(&options, &trial)?.result(trial.drain)? {
         Ok(outcome) => outcome,
         Err(OpenError::Refused(why)) => return Err(Stop::NotApplicable(why)),
@@ -61,6 +71,9 @@ fn killed_once(
     }
     if audit.unique + audit.lost + audit.unknown != audit.expected || audit.corrupted > 0 {
         return fails(format!("the audit does not add up: {audit}"));
+    }
+    if promise.is_lossless() && audit.refused.unwrap_or(0) > 0 {
+        return fails(format!("messages were refused because an instance was away: {audit}"));
     }
     nothing_is_left(&*server, &outcome)?;
     Ok((outcome, promise.is_lossless()))
@@ -88,28 +101,30 @@ fn comes_again(audit: &AuditTotals, in_hand: usize) -> Result<(), Stop> {
 }
 
 pub(super) fn consumer(suite: &Suite<'_>) -> Result<(), Stop> {
-    for batch in [1, 32] {
-        let (outcome, lossless) = killed(suite, "receiver", Victim::Consumer, batch)?;
+    each(&[1, 32], |batch| {
+        let (outcome, lossless) = killed(suite, "receiver", Victim::Consumer, *batch)?;
         let cause = &outcome.outages[0].cause;
         let Cause::ConsumerKilled { in_hand } = *cause else {
             return fails(format!("told is {cause:?}"));
         };
-        if lossless {
-            comes_again(&outcome.audit, in_hand)?;
-        }
-    }
-    Ok(())
+        if lossless { comes_again(&outcome.audit, in_hand) } else { Ok(()) }
+    })
 }
 
 pub(super) fn connection(suite: &Suite<'_>) -> Result<(), Stop> {
+    each(&[receivers as fn(&Suite<'_>) -> _, senders], |check| check(suite))
+}
+
+fn receivers(suite: &Suite<'_>) -> Result<(), Stop> {
     let (outcome, lossless) = killed(suite, "receiver", Victim::Connection, 16)?;
     let cause = &outcome.outages[0].cause;
     let Cause::ConnectionKilled { in_hand, .. } = *cause else {
         return fails(format!("told is {cause:?}"));
     };
-    if lossless {
-        comes_again(&outcome.audit, in_hand)?;
-    }
+    if lossless { comes_again(&outcome.audit, in_hand) } else { Ok(()) }
+}
+
+fn senders(suite: &Suite<'_>) -> Result<(), Stop> {
     let (outcome, lossless) = killed(suite, "sender", Victim::Connection, 16)?;
     let (audit, cause) = (&outcome.audit, &outcome.outages[0].cause);
     let Cause::ConnectionKilled { unconfirmed, .. } = *cause else {

@@ -20,15 +20,19 @@
 
 mod absent;
 mod broken;
+mod checks;
 mod given;
 mod given_back;
 mod kills;
 mod proxy;
 mod runs;
 mod trial;
+mod turns;
 
+pub use checks::{CHECKS, Check};
 use given::Given;
 pub use proxy::Proxy;
+pub use turns::{Turn, Turns};
 
 use drumpost_core::{
     contract::{Line, Report, Verdict},
@@ -41,6 +45,10 @@ use std::{
     net::TcpListener,
     panic::{AssertUnwindSafe, catch_unwind},
 };
+
+/// How many checks run at the same time. They wait most of the time; more of them would make two cores so busy that a slow run
+/// could be taken for a silent one.
+const AT_ONCE: usize = 6;
 
 /// A server of a broker that one test has for itself. It ends when it is dropped.
 pub trait PrivateServer {
@@ -62,16 +70,6 @@ pub trait PrivateServer {
 /// Starts a private server.
 pub type Start = fn() -> Box<dyn PrivateServer>;
 
-/// One check of the suite.
-#[derive(Clone, Copy, Debug)]
-pub struct Check {
-    /// Its name.
-    pub name: &'static str,
-    /// The property that the check proves.
-    pub proves: &'static str,
-    run: fn(&Suite<'_>) -> Result<(), Stop>,
-}
-
 /// Why a check did not pass.
 #[derive(Clone, Debug)]
 enum Stop {
@@ -82,105 +80,6 @@ enum Stop {
 fn fails<T>(why: impl Into<String>) -> Result<T, Stop> {
     Err(Stop::Fails(why.into()))
 }
-
-/// All checks, in the order in which they run.
-pub const CHECKS: &[Check] = &[
-    Check {
-        name: "second-run",
-        proves: "a second run on the same dispatcher with the same name keeps the promise like the first, and neither leaves \
-                 anything behind",
-        run: runs::second_run,
-    },
-    Check {
-        name: "two-at-once",
-        proves: "two runs at once at one server do not hear each other",
-        run: runs::two_at_once,
-    },
-    Check {
-        name: "options",
-        proves: "with each word of an option that changes what is compared, the promise is kept that the transport then makes",
-        run: runs::options,
-    },
-    Check {
-        name: "interrupted",
-        proves: "an interrupted run ends soon and leaves nothing behind",
-        run: runs::interrupted,
-    },
-    Check {
-        name: "clean",
-        proves: "cleaning while a run is under way leaves the run's objects alone",
-        run: runs::clean,
-    },
-    Check {
-        name: "absent",
-        proves: "a server that is not there is an error that names its address, in time",
-        run: absent::absent,
-    },
-    Check {
-        name: "mute",
-        proves: "so is one that takes connections and never says a word",
-        run: absent::mute,
-    },
-    Check {
-        name: "wrong-protocol",
-        proves: "so is one that speaks another protocol",
-        run: absent::wrong_protocol,
-    },
-    Check {
-        name: "secrets",
-        proves: "no error holds a password, be it in the address or in an option",
-        run: absent::secrets,
-    },
-    Check {
-        name: "too-large",
-        proves: "a payload that the server would not take is refused in a sentence that has the server's limit",
-        run: absent::too_large,
-    },
-    Check {
-        name: "server-killed",
-        proves: "a server that is killed in the middle ends the run in time, as failed, with its address and with what may \
-                 remain there; the next run removes it",
-        run: broken::server_killed,
-    },
-    Check {
-        name: "line-silent",
-        proves: "a line that goes silent is told from lost messages; the next run removes what had to remain",
-        run: broken::line_silent,
-    },
-    Check {
-        name: "line-cut",
-        proves: "a line that is cut ends the run as failed, and nothing is left behind",
-        run: broken::line_cut,
-    },
-    Check {
-        name: "line-cut-and-back",
-        proves: "with a run that is to reconnect, a line that was cut comes back: the run completes, the outage is told, and \
-                 no confirmed message is lost where none may be",
-        run: broken::line_cut_and_back,
-    },
-    Check {
-        name: "server-restarted",
-        proves: "the same with a server that is killed and started again on its port",
-        run: broken::server_restarted,
-    },
-    Check {
-        name: "consumer-killed",
-        proves: "a killed consumer is back; the messages that it died with come again, or the audit counts them as lost where \
-                 that may be",
-        run: kills::consumer,
-    },
-    Check {
-        name: "connection-killed",
-        proves: "the same with all that an instance has open, on the receiving and on the sending side",
-        run: kills::connection,
-    },
-    Check {
-        name: "given-back",
-        proves: "a message that its receiver gives back comes again, as often as it is given back, and is neither lost nor handled \
-                 twice",
-        run: given_back::given_back,
-    },
-];
 
 /// Where the servers of a suite come from.
 #[derive(Clone, Debug)]
@@ -200,6 +99,8 @@ pub struct Suite<'a> {
     keeps: bool,
     /// How many seconds a killed server takes to come back.
     away_s: u64,
+    /// How many checks run at the same time, each at a private server of its own.
+    at_once: usize,
     only: Vec<&'static str>,
 }
 
@@ -214,6 +115,7 @@ impl<'a> Suite<'a> {
             too_large: None,
             keeps: false,
             away_s: 0,
+            at_once: AT_ONCE,
             only: Vec::new(),
         }
     }
@@ -254,18 +156,30 @@ impl<'a> Suite<'a> {
         Self { away_s: seconds, ..self }
     }
 
+    /// The same with so many checks at the same time, each at a private server of its own. Without that, they are a few.
+    #[must_use]
+    pub fn at_once(self, checks: usize) -> Self {
+        Self { at_once: checks, ..self }
+    }
+
     /// The same with these checks only, by name.
     #[must_use]
     pub fn only(self, names: &[&'static str]) -> Self {
         Self { only: names.to_vec(), ..self }
     }
 
-    /// Runs the checks. It takes some minutes, most of which is spent waiting for silence to be noticed.
+    /// Runs the checks. It takes some tens of seconds at private servers, and some minutes at one that runs already, most of which is
+    /// spent waiting for silence to be noticed.
     #[must_use]
     pub fn check(&self) -> Report {
-        let chosen = |check: &&Check| self.only.is_empty() || self.only.contains(&check.name);
-        let lines = CHECKS.iter().filter(chosen).map(|check| self.line(check)).collect();
-        Report { transport: self.entry.name.to_owned(), lines }
+        let is_chosen = |check: &&Check| self.only.is_empty() || self.only.contains(&check.name);
+        let chosen: Vec<&Check> = CHECKS.iter().filter(is_chosen).collect();
+        // Runs at a server that is given would find each other's objects there.
+        let at_once = if matches!(self.servers, Servers::Given(_)) { 1 } else { self.at_once };
+        Report {
+            transport: self.entry.name.to_owned(),
+            lines: checks::side_by_side(&chosen, at_once, |check| self.line(check)),
+        }
     }
 
     /// Whether messages go through the server at all, by a small run: without that, checks would speak of the transport where the

@@ -20,6 +20,7 @@ use drumpost_core::{
 };
 use std::{
     collections::BTreeMap,
+    panic::resume_unwind,
     process,
     sync::{
         Arc,
@@ -33,6 +34,13 @@ use std::{
 /// How long a run may take to end after a fault, or to say that no server is there: what the engine and a transport may wait
 /// together, and as much again for a busy machine.
 pub(super) const IN_TIME: Duration = Duration::from_secs(60);
+
+/// Drain deadline of a run that may lose messages: what has not come by then is not waited for.
+pub(super) const LOSSY: Duration = Duration::from_secs(2);
+
+/// Drain deadline after a sender lost its connection. Messages that were not confirmed then never come, so the run waits for as
+/// long. What was confirmed comes again within the broker's time for that.
+pub(super) const LATE: Duration = Duration::from_secs(8);
 
 /// Flows that have ended when the fault is made.
 const FLOWING: u64 = 200;
@@ -264,6 +272,18 @@ impl Suite<'_> {
     }
 }
 
+/// Runs a check for each of these at the same time. The first that fails is told.
+pub(super) fn each<T: Sync>(all: &[T], check: impl Fn(&T) -> Result<(), Stop> + Sync) -> Result<(), Stop> {
+    let check = &check;
+    thread::scope(|scope| {
+        let begun: Vec<_> = all.iter().map(|one| scope.spawn(move || check(one))).collect();
+        let ended =
+            begun.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        // All of them are waited for.
+        ended.collect::<Vec<_>>().into_iter().collect()
+    })
+}
+
 /// A run without a fault keeps its promise: it completes, nothing is damaged, and nothing is lost, repeated or out of order
 /// that may not be.
 pub(super) fn keeps(outcome: &Outcome, promise: Promise) -> Result<(), Stop> {
@@ -291,6 +311,18 @@ fn kept(ending: &Ending, audit: &AuditTotals, promise: Promise) -> Result<(), St
 mod tests {
     use super::*;
     use drumpost_core::promise::Delivery;
+
+    #[test]
+    fn one_that_fails_is_told_when_all_have_ended() {
+        let ended = AtomicU32::new(0);
+        let check = |fails_with: &Option<&str>| {
+            ended.fetch_add(1, Ordering::Relaxed);
+            fails_with.map_or(Ok(()), fails)
+        };
+        each(&[None, None], check).unwrap();
+        let Err(Stop::Fails(why)) = each(&[None, Some("second"), Some("third")], check) else { panic!() };
+        assert_eq!((why.as_str(), ended.into_inner()), ("second", 5));
+    }
 
     #[test]
     fn what_breaks_a_promise_is_told() {

@@ -10,20 +10,13 @@
 //! - *Order*: a stream keeps the order of its producers. An entry that is delivered again comes late, so order is not promised.
 //! - *Durability* is what the server's `appendonly` and `appendfsync` say, which stand beside its version.
 
-#[cfg(test)]
-mod tests;
-
+use super::connection::{Command, Piped, Server, Session, URL};
 use drumpost_core::wire;
 use drumpost_kit::{encode::decode, prelude::*};
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value,
-    aio::MultiplexedConnection, cmd, pipe,
-};
+use redis::{Cmd, RedisResult, Value, aio::MultiplexedConnection, cmd, pipe};
 use std::{collections::BTreeMap, mem::take, sync::atomic};
 use tokio::time;
 
-/// A hash at the server: the streams, and the processes that made them.
-const OWNERS: &str = "drumpost:owners";
 /// A busy stream holds what came in so long.
 const TRIM_EVERY: Duration = Duration::from_millis(100);
 /// The longest wait of a read. Claims are looked for when it is over.
@@ -33,15 +26,9 @@ const COUNT: usize = 256;
 /// Most entries that are claimed at once.
 const CLAIMS: usize = 10_000;
 
-const ABSENT: &str = "start one with \"$(scripts/redis-server)\", or set redis.url to one that runs";
-const URL: &str = "address of the server: redis://HOST:PORT/DATABASE without TLS; may contain USER:PASSWORD@";
 const IDLE: &str = "a message that is not acknowledged within this time goes to an instance that asks for it";
-const OPTIONS: [OptionEntry; 2] = [
-    OptionEntry::new("redis.url", Grammar::Url(&["redis"]), "redis://127.0.0.1:6379", URL)
-        .address()
-        .or_environment("REDIS_URL"),
-    OptionEntry::new("redis.claim-idle", Grammar::SOME_TIME, "5s", IDLE).unfair(),
-];
+pub(super) const OPTIONS: [OptionEntry; 2] =
+    [URL, OptionEntry::new("redis.claim-idle", Grammar::SOME_TIME, "5s", IDLE).unfair()];
 
 /// The entry for the registry.
 pub(super) fn entry() -> TransportEntry {
@@ -64,64 +51,46 @@ pub(super) fn entry() -> TransportEntry {
 }
 
 #[derive(Debug)]
-struct RedisStream {
-    client: Client,
-    at: Arc<At>,
-    claim_idle: Duration,
-    streams: Objects,
-    refusals: Arc<Refusals>,
+pub(super) struct RedisStream {
+    pub(super) server: Server,
+    pub(super) claim_idle: Duration,
 }
 
 impl RedisStream {
-    fn from_options(options: &Values) -> Result<Self, String> {
-        let text = options.url("redis.url");
-        let at = At::new("redis-server", &Url::read("redis.url", text, "redis", 6379)?.shown());
-        let text = if text.contains("://") { text.into() } else { format!("redis://{text}") };
-        // The client's whole error would repeat parts of the URL.
-        let client = Client::open(text).map_err(|error| format!("option redis.url: {}", error.category()))?;
-        let (at, claim_idle) = (Arc::new(at), options.time("redis.claim-idle").max(Duration::from_millis(2)));
-        Ok(Self { client, streams: Objects::at(&at), at, claim_idle, refusals: Arc::default() })
+    pub(super) fn from_options(options: &Values) -> Result<Self, String> {
+        let claim_idle = options.time("redis.claim-idle").max(Duration::from_millis(2));
+        Ok(Self { server: Server::from_options(options)?, claim_idle })
     }
 }
 
 impl AsyncTransport for RedisStream {
-    type Send = Outbox<Written<Adds>>;
-    type Recv = Inbox<Pulled<Consumer, Session>>;
+    type Send = Outbox<Written<Piped<Add>>>;
+    type Recv = Inbox<Pulled<Consumer, Handled>>;
 
     const REOPENS: bool = true;
 
     async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
-        let (mut session, info) = (self.connect().await?, cmd("INFO").arg("server").take());
-        let info: String = self.at.step("ask for the version", info.query_async(&mut session.redis)).await?;
-        let version = info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or_default();
-        let durable = session.settings(&["appendonly", "appendfsync"]).await;
-        let durable: String = durable.iter().map(|(name, value)| format!(", {name} {value}")).collect();
-        Ok(Some(self.at.facts(&format!("{version}{durable}"), self.at.addresses().await)))
+        self.server.probe().await
     }
 
     async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
-        let (mut session, mut make) = (self.connect().await?, pipe());
-        let limits = session.settings(&["proto-max-bulk-len"]).await;
-        let limit = limits.values().find_map(|limit| limit.parse().ok()).unwrap_or(usize::MAX);
-        self.at.takes(&wiring.pool, 0, limit, "proto-max-bulk-len")?;
-        self.streams.begin(self, &session).await;
-        let owner = Owner::this().map(|owner| owner.description()).unwrap_or_default();
+        let Server { at, client, keys, .. } = &self.server;
+        let (mut session, mut make) = (self.server.begin(wiring).await?, pipe());
         let places = Layout::new(wiring, ':').places();
         for (stream, groups) in &places {
-            self.streams.note(stream);
-            make.cmd("HSET").arg(OWNERS).arg(stream).arg(&owner);
+            self.server.note(stream, &mut make);
             // A stream is made with a group, also one that nobody hears.
             for group in groups.iter().map(String::as_str).chain(["none"]) {
                 make.cmd("XGROUP").arg("CREATE").arg(stream).arg(group).arg(0).arg("MKSTREAM");
             }
             make.cmd("XGROUP").arg("DESTROY").arg(stream).arg("none");
         }
-        self.at.step("create the groups", make.exec_async(&mut session.redis)).await?;
+        at.step("create the groups", make.exec_async(&mut session.redis)).await?;
         let streams: Vec<String> = places.into_keys().collect();
         // Once here, so that a user who may not is told.
-        self.at.step("trim the streams", trim(&mut session.redis, &streams)).await?;
-        let (client, mut redis) = (self.client.clone(), session.redis);
-        self.streams.tend(async move {
+        at.step("trim the streams", trim(&mut session.redis, &streams)).await?;
+        let (client, mut redis) = (client.clone(), session.redis);
+        keys.tend(async move {
             let mut every = time::interval(TRIM_EVERY);
             loop {
                 every.tick().await;
@@ -135,62 +104,52 @@ impl AsyncTransport for RedisStream {
 
     async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
         let layout = Layout::new(wiring, ':');
-        let session = Session { group: layout.group(me), ..self.connect().await? };
+        let session = self.server.session(layout.group(me)).await?;
         let sends = wiring.sends_of(wiring.service_of(me)).map(|sent| {
-            let adds = Written::by(Adds { session: session.clone(), next: pipe() });
-            Outbox::new(wiring, layout, sent, session.line.clone(), adds).noting(&self.refusals)
+            let outbox = Outbox::new(wiring, layout, sent, session.line.clone(), Piped::over(&session, Add));
+            outbox.noting(&self.server.refusals)
         });
         let (sends, mut consumers) = (sends.collect(), Vec::new());
         for (streams, is_apart) in layout.consumers(me) {
-            let session = Session { group: layout.group(me), ..self.connect().await? };
+            let session = self.server.session(layout.group(me)).await?;
             consumers.push((Consumer::new(session, wiring, me, &streams, self.claim_idle), is_apart));
         }
-        let inbox = Pulled::inbox(wiring, session.line.clone(), consumers, COUNT, session);
+        let inbox = Pulled::inbox(wiring, session.line.clone(), consumers, COUNT, Handled(session));
         Ok(Endpoint { sends, inbox })
     }
 
+    /// A group has not been given its lag yet.
+    async fn depth(&self, wiring: &Wiring) -> Result<Option<Vec<Depth>>, OpenError> {
+        let ask = |stream: String| vec![cmd("XINFO").arg("GROUPS").arg(stream).take()];
+        let add = |depth: &mut Depth, _, groups: Groups| {
+            for group in groups {
+                let number = |name| group.get(name)?.as_ref()?.parse::<u64>().ok();
+                depth.ready += number("lag")?;
+                depth.unacknowledged += number("pending")?;
+            }
+            Some(())
+        };
+        self.server.depths(wiring, ask, add).await
+    }
+
     async fn close(&self) -> Result<(), String> {
-        self.streams.close_and_tell(self, self.refusals.sentence("redis-server")).await
+        self.server.close().await
     }
 
     async fn clean(&self) -> Result<Option<Cleaned>, OpenError> {
-        self.streams.clean(self).await.map(Some)
+        self.server.keys.clean(&self.server).await.map(Some)
     }
 }
 
-impl Keeper for RedisStream {
-    type Session = Session;
-    const OBJECTS: &'static str = "streams";
-
-    /// The client's own limits on waiting are off, because a read waits for longer.
-    async fn connect(&self) -> Result<Session, OpenError> {
-        let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-        let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
-        let is_refused = |error: &RedisError| error.kind() == ErrorKind::AuthenticationFailed;
-        let why = |error: &_| Unreachable::of(is_refused(error), "set USER:PASSWORD@ in redis.url", ABSENT);
-        let redis = self.at.reach(connecting, ABSENT, why).await?;
-        Ok(Session { redis, line: Line::to(&self.at), group: String::new() })
-    }
-
-    async fn list(&self, session: &Session) -> Result<Vec<(String, String)>, OpenError> {
-        let (mut session, list) = (session.clone(), cmd("HGETALL").arg(OWNERS).take());
-        self.at.step("list the streams", list.query_async(&mut session.redis)).await
-    }
-
-    async fn remove(&self, session: &Session, stream: &str) -> bool {
-        let (mut session, mut remove) = (session.clone(), pipe());
-        remove.cmd("UNLINK").arg(stream).cmd("HDEL").arg(OWNERS).arg(stream);
-        remove.exec_async(&mut session.redis).await.is_ok()
-    }
-}
+/// What is known of the groups of a stream.
+type Groups = Vec<BTreeMap<String, Option<String>>>;
 
 /// Deletes the entries before the oldest that a group needs: its oldest pending one, or else the last that was delivered to it.
 /// A group is delivered entries in their order, so what comes before was acknowledged.
 async fn trim(redis: &mut MultiplexedConnection, streams: &[String]) -> RedisResult<()> {
     for stream in streams {
         let mut needed = (u64::MAX, u64::MAX);
-        let groups: Vec<BTreeMap<String, Option<String>>> =
-            cmd("XINFO").arg("GROUPS").arg(stream).query_async(redis).await?;
+        let groups: Groups = cmd("XINFO").arg("GROUPS").arg(stream).query_async(redis).await?;
         for mut group in groups {
             let [name, delivered] = ["name", "last-delivered-id"].map(|name| group.remove(name).flatten());
             let pending: (Value, Option<String>, Value, Value) =
@@ -206,77 +165,41 @@ async fn trim(redis: &mut MultiplexedConnection, streams: &[String]) -> RedisRes
     Ok(())
 }
 
-/// A connection for a group. Acknowledges what an instance handled.
-#[derive(Clone, Debug)]
-struct Session {
-    redis: MultiplexedConnection,
-    line: Line,
-    group: String,
-}
+/// Acknowledges what an instance handled.
+#[derive(Debug)]
+pub(super) struct Handled(Session);
 
-impl Session {
-    /// Settings of the server; none if it does not tell this user.
-    async fn settings(&mut self, names: &[&str]) -> BTreeMap<String, String> {
-        cmd("CONFIG").arg("GET").arg(names).query_async(&mut self.redis).await.unwrap_or_default()
-    }
-
-    fn broken(&self, error: &RedisError) -> PortError {
-        self.line.broken(error.is_io_error(), error)
-    }
-}
-
-impl Settle for Session {
+impl Settle for Handled {
     type Token = Token;
 
     fn acknowledge(&mut self, tokens: Vec<Token>) -> BoxFuture<'static, PortResult> {
-        let (mut acks, mut session) = (pipe(), self.clone());
+        let (mut acks, mut session) = (pipe(), self.0.clone());
         for of_stream in tokens.chunk_by(|one, next| Arc::ptr_eq(&one.0, &next.0)) {
             let ids: Vec<&[u8]> = of_stream.iter().map(|token| &*token.1).collect();
-            acks.cmd("XACK").arg(&of_stream[0].0).arg(&self.group).arg(ids);
+            acks.cmd("XACK").arg(&of_stream[0].0).arg(&session.group).arg(ids);
         }
-        let acknowledge =
-            async move { acks.exec_async(&mut session.redis).await.map_err(|error| session.broken(&error)) };
-        acknowledge.boxed()
+        async move { acks.exec_async(&mut session.redis).await.map_err(|error| session.broken(&error)) }
+            .boxed()
     }
 
-    /// An exchange after everything else that was asked.
     fn last(&self) -> Exchange {
-        let mut redis = self.redis.clone();
-        async move { cmd("PING").exec_async(&mut redis).await.map_err(|error| error.to_string()) }.boxed()
+        self.0.last()
     }
 }
 
 /// Adds to a stream.
-#[derive(Debug)]
-struct Adds {
-    session: Session,
-    next: Pipeline,
-}
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Add;
 
-impl Write for Adds {
-    type Place = String;
-
-    fn put(&mut self, stream: &String, payload: Bytes, message: &Message, pool: &Pool) {
+impl Command for Add {
+    fn write(&self, stream: &str, payload: &[u8], message: &Message, pool: &Pool) -> Cmd {
         let (headers, shape) = (wire::headers(message, pool), pool.headers());
         let len = stream.len() + payload.len() + (shape.count() * (shape.value_len() + 16)) as usize + 8;
         // The client owns each command. With room for everything it makes two allocations.
         let mut add = Cmd::with_capacity(5 + 2 * headers.len(), len);
-        add.arg("XADD").arg(stream).arg("*").arg("m").arg(&payload[..]);
+        add.arg("XADD").arg(stream).arg("*").arg("m").arg(payload);
         headers.for_each(|(name, value)| _ = add.arg(name).arg(value));
-        self.next.add_command(add);
-    }
-
-    fn write(&mut self) -> Outcomes {
-        let (adds, mut session) = (take(&mut self.next), self.session.clone());
-        Box::pin(async move {
-            let answers = session.redis.send_packed_commands(&adds, 0, adds.len()).await;
-            let outcome = |answer: Value| answer.extract_error().map(drop).map_err(|error| error.to_string());
-            Ok(answers.map_err(|error| session.broken(&error))?.into_iter().map(outcome).collect())
-        })
-    }
-
-    fn last(&self) -> Exchange {
-        self.session.last()
+        add
     }
 }
 
@@ -287,7 +210,7 @@ type Entry = (Vec<u8>, Vec<Vec<u8>>);
 
 /// Reads some streams.
 #[derive(Debug)]
-struct Consumer {
+pub(super) struct Consumer {
     session: Session,
     pool: Arc<Pool>,
     streams: Vec<Arc<String>>,

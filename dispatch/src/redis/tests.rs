@@ -1,7 +1,8 @@
 //! Tests of the options; those with a server are in `dispatch/tests/redis`.
 
-use super::*;
+use super::streams::{OPTIONS, RedisStream};
 use drumpost_core::options::Options;
+use std::time::Duration;
 
 fn made(set: &[(&str, &str)]) -> Result<RedisStream, String> {
     let mut options = Options::default();
@@ -12,8 +13,8 @@ fn made(set: &[(&str, &str)]) -> Result<RedisStream, String> {
 #[test]
 fn a_password_is_never_shown() {
     let all = made(&[("redis.url", "redis://me:s3cret@broker:7000/2")]).unwrap();
-    assert_eq!(all.at.address(), "redis://broker:7000");
-    assert_eq!(made(&[("redis.url", "broker")]).unwrap().at.address(), "redis://broker:6379");
+    assert_eq!(all.server.at.address(), "redis://broker:7000");
+    assert_eq!(made(&[("redis.url", "broker")]).unwrap().server.at.address(), "redis://broker:6379");
     for url in ["redis://me:s3cret@broker?x", "rediss://me:s3cret@broker", "redis://me:s3cret@broker/x"] {
         let error = made(&[("redis.url", url)]).unwrap_err();
         assert!(error.starts_with("option redis.url") && !error.contains("s3cret"), "{error}");

@@ -1,0 +1,242 @@
+//! The server, connections to it, writing by pipelines, and the removal of keys: what all transports over Redis share.
+
+use drumpost_kit::prelude::*;
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, Value,
+    aio::MultiplexedConnection, cmd, pipe,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem::take,
+};
+
+/// A hash at the server: the keys, and the processes that made them.
+const OWNERS: &str = "drumpost:owners";
+
+/// Most writes that the client queues: more than there are ever under way.
+const WRITES: usize = 1 << 16;
+
+const ABSENT: &str = "start one with \"$(scripts/redis-server)\", or set redis.url to one that runs";
+const DETAIL: &str =
+    "address of the server: redis://HOST:PORT/DATABASE without TLS; may contain USER:PASSWORD@";
+
+/// The option that all have.
+pub(super) const URL: OptionEntry =
+    OptionEntry::new("redis.url", Grammar::Url(&["redis"]), "redis://127.0.0.1:6379", DETAIL)
+        .address()
+        .or_environment("REDIS_URL");
+
+/// The server, and the keys of a trial there.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) client: Client,
+    pub(super) at: Arc<At>,
+    pub(super) keys: Objects,
+    pub(super) refusals: Arc<Refusals>,
+}
+
+impl Server {
+    /// Reads `redis.url`.
+    pub(super) fn from_options(options: &Values) -> Result<Self, String> {
+        let text = options.url("redis.url");
+        let at = Arc::new(At::new("redis-server", &Url::read("redis.url", text, "redis", 6379)?.shown()));
+        let text = if text.contains("://") { text.into() } else { format!("redis://{text}") };
+        // The client's whole error would repeat parts of the URL.
+        let client = Client::open(text).map_err(|error| format!("option redis.url: {}", error.category()))?;
+        Ok(Self { client, keys: Objects::at(&at), at, refusals: Arc::default() })
+    }
+
+    /// The version, and settings that say how durable what is stored is.
+    pub(super) async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
+        let mut session = self.connect().await?;
+        let version = self.at.step("ask for the version", session.info("server", "redis_version")).await?;
+        let durable = session.settings(&["appendonly", "appendfsync"]).await;
+        let durable: String = durable.iter().map(|(name, value)| format!(", {name} {value}")).collect();
+        let version = format!("{}{durable}", version.unwrap_or_default());
+        Ok(Some(self.at.facts(&version, self.at.addresses().await)))
+    }
+
+    /// Begins a trial: refuses messages that the server would not take, and removes what earlier trials had to leave.
+    pub(super) async fn begin(&self, wiring: &Wiring) -> Result<Session, OpenError> {
+        let mut session = self.connect().await?;
+        let limits = session.settings(&["proto-max-bulk-len"]).await;
+        let limit = limits.values().find_map(|limit| limit.parse().ok()).unwrap_or(usize::MAX);
+        self.at.takes(&wiring.pool, 0, limit, "proto-max-bulk-len")?;
+        self.keys.begin(self, &session).await;
+        Ok(session)
+    }
+
+    /// Notes a key, here and at the server, before `make` makes it.
+    pub(super) fn note(&self, key: &str, make: &mut Pipeline) {
+        self.keys.note(key);
+        let owner = Owner::this().map(|owner| owner.description()).unwrap_or_default();
+        make.cmd("HSET").arg(OWNERS).arg(key).arg(owner);
+    }
+
+    /// A connection for an instance of a group.
+    pub(super) async fn session(&self, group: String) -> Result<Session, OpenError> {
+        Ok(Session { group, ..self.connect().await? })
+    }
+
+    /// Removes the keys.
+    pub(super) async fn close(&self) -> Result<(), String> {
+        self.keys.close_and_tell(self, self.refusals.sentence("redis-server")).await
+    }
+
+    /// What waits for each destination. `ask` has the commands for a place, and `add` takes the answers to them, by number. It gives
+    /// `None` if the server does not know.
+    pub(super) async fn depths<T: FromRedisValue>(
+        &self,
+        wiring: &Wiring,
+        ask: impl Fn(String) -> Vec<Cmd>,
+        add: impl Fn(&mut Depth, usize, T) -> Option<()>,
+    ) -> Result<Option<Vec<Depth>>, OpenError> {
+        const STEP: &str = "tell what waits";
+        let (layout, mut asked, mut of, mut depths) =
+            (Layout::new(wiring, ':'), pipe(), Vec::new(), Vec::new());
+        for sent in &wiring.destinations {
+            let places = layout.subscriptions(sent).into_iter().map(|(place, ..)| place);
+            for place in places.collect::<BTreeSet<_>>() {
+                for (number, ask) in ask(place).into_iter().enumerate() {
+                    asked.add_command(ask);
+                    of.push((depths.len(), number));
+                }
+            }
+            depths.push(Depth { destination: sent.id, ..Depth::default() });
+        }
+        if !of.is_empty() {
+            let mut session: Session = self.keys.session(self).await?;
+            let answers: Vec<T> = self.at.step(STEP, asked.query_async(&mut session.redis)).await?;
+            for ((depth, number), answer) in of.into_iter().zip(answers) {
+                let unknown = || self.at.failed(STEP, &"it does not know now");
+                add(&mut depths[depth], number, answer).ok_or_else(unknown)?;
+            }
+            self.keys.keep(session);
+        }
+        Ok(Some(depths))
+    }
+}
+
+impl Keeper for Server {
+    type Session = Session;
+    const OBJECTS: &'static str = "keys";
+
+    /// The client's own limits on waiting are off, because a read waits for longer. It takes every write at once: a write that waits for room
+    /// would keep the room from later ones, if the port that wrote it is not polled again.
+    async fn connect(&self) -> Result<Session, OpenError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(WRITES);
+        let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
+        let is_refused = |error: &RedisError| error.kind() == ErrorKind::AuthenticationFailed;
+        let why = |error: &_| Unreachable::of(is_refused(error), "set USER:PASSWORD@ in redis.url", ABSENT);
+        let redis = self.at.reach(connecting, ABSENT, why).await?;
+        Ok(Session { redis, line: Line::to(&self.at), group: String::new() })
+    }
+
+    async fn list(&self, session: &Session) -> Result<Vec<(String, String)>, OpenError> {
+        let (mut session, list) = (session.clone(), cmd("HGETALL").arg(OWNERS).take());
+        self.at.step("list the keys", list.query_async(&mut session.redis)).await
+    }
+
+    async fn remove(&self, session: &Session, key: &str) -> bool {
+        let (mut session, mut remove) = (session.clone(), pipe());
+        remove.cmd("UNLINK").arg(key).cmd("HDEL").arg(OWNERS).arg(key);
+        remove.exec_async(&mut session.redis).await.is_ok()
+    }
+}
+
+/// Refuses application headers, for what has no place for them.
+pub(super) fn refuse_headers(wiring: &Wiring, name: &str, what: &str) -> Result<(), OpenError> {
+    match wiring.pool.headers().count() {
+        0 => Ok(()),
+        _ => Err(OpenError::Refused(format!(
+            "{name} carries no headers: {what} is one value without any; redis-stream has them"
+        ))),
+    }
+}
+
+/// A connection for a group.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    pub(super) redis: MultiplexedConnection,
+    pub(super) line: Line,
+    pub(super) group: String,
+}
+
+impl Session {
+    /// Settings of the server; none if it does not tell this user.
+    async fn settings(&mut self, names: &[&str]) -> BTreeMap<String, String> {
+        cmd("CONFIG").arg("GET").arg(names).query_async(&mut self.redis).await.unwrap_or_default()
+    }
+
+    /// What the server says of itself under this name.
+    pub(super) async fn info(&mut self, section: &str, name: &str) -> Result<Option<String>, RedisError> {
+        let all: String = cmd("INFO").arg(section).query_async(&mut self.redis).await?;
+        let value = |line: &str| Some(line.strip_prefix(name)?.strip_prefix(':')?.to_owned());
+        Ok(all.lines().find_map(value))
+    }
+
+    pub(super) fn broken(&self, error: &RedisError) -> PortError {
+        self.line.broken(error.is_io_error(), error)
+    }
+
+    /// An exchange after everything else that was asked.
+    pub(super) fn last(&self) -> Exchange {
+        let mut redis = self.redis.clone();
+        async move { cmd("PING").exec_async(&mut redis).await.map_err(|error| error.to_string()) }.boxed()
+    }
+}
+
+/// How a message is written, and what the answer says of it.
+pub(super) trait Command: Send + Sync + Copy + 'static {
+    /// The command that writes a message to a key or channel.
+    fn write(&self, place: &str, payload: &[u8], message: &Message, pool: &Pool) -> Cmd;
+
+    /// Whether an answer that is no error says that the message is stored.
+    ///
+    /// # Errors
+    /// It is not, for a reason in words.
+    fn stored(&self, _answer: &Value) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// Writes what a turn sends as one pipeline.
+#[derive(Debug)]
+pub(super) struct Piped<C> {
+    session: Session,
+    next: Pipeline,
+    command: C,
+}
+
+impl<C: Command> Piped<C> {
+    pub(super) fn over(session: &Session, command: C) -> Written<Self> {
+        Written::by(Self { session: session.clone(), next: pipe(), command })
+    }
+}
+
+impl<C: Command> Write for Piped<C> {
+    type Place = String;
+
+    fn put(&mut self, place: &String, payload: Bytes, message: &Message, pool: &Pool) {
+        self.next.add_command(self.command.write(place, &payload, message, pool));
+    }
+
+    fn write(&mut self) -> Outcomes {
+        let (writes, mut session, command) = (take(&mut self.next), self.session.clone(), self.command);
+        Box::pin(async move {
+            let answers = session.redis.send_packed_commands(&writes, 0, writes.len()).await;
+            let outcome = |answer: Value| match answer.extract_error() {
+                Ok(answer) => command.stored(&answer),
+                Err(error) => Err(error.to_string()),
+            };
+            Ok(answers.map_err(|error| session.broken(&error))?.into_iter().map(outcome).collect())
+        })
+    }
+
+    fn last(&self) -> Exchange {
+        self.session.last()
+    }
+}

@@ -1,0 +1,170 @@
+//! `redis-pubsub`: every destination is a channel, to which each receiving service is subscribed. Nothing is stored: who is not
+//! subscribed when a message is published never gets it. Replies have a channel for each instance that asks.
+//!
+//! - *Competing instances* are refused, because every subscriber of a channel gets each message.
+//! - *Confirms* are the answers to `PUBLISH`, which say how many subscribers the message was passed on to. A message that was passed on to
+//!   none of those who should hear it counts as refused.
+//! - *Slow subscribers*: a subscriber reads no more than its lane handles. The server holds what is on its way to
+//!   it, and closes its connection at `client-output-buffer-limit`. The sentence about the lost connection says so. What was on its way is lost,
+//!   which the audit counts.
+
+use super::connection::{Command, Piped, Server, URL, refuse_headers};
+use drumpost_kit::{encode::decode, prelude::*};
+use redis::{Cmd, Msg, RedisError, Value, ValueCodec, cmd};
+use tokio::net::TcpStream;
+use tokio_util::codec::Framed;
+
+const OPTIONS: [OptionEntry; 1] = [URL];
+/// Why a connection may have been closed: the server does not say.
+const TOO_SLOW: &str =
+    "the server closed it, as it does at client-output-buffer-limit with subscribers that are too slow";
+/// Why a message counts as refused.
+const NOBODY: &str = "PUBLISH answered 0: nobody was subscribed";
+
+/// The entry for the registry.
+pub(super) fn entry() -> TransportEntry {
+    TransportEntry {
+        name: "redis-pubsub",
+        summary: "Redis PUBLISH and SUBSCRIBE: a channel for each destination, one instance of each service; at most once, without storage",
+        promise: Promise {
+            delivery: promise::Delivery::AtMostOnce,
+            confirms: promise::Confirms::Leader,
+            acks: "answers to PUBLISH as confirms",
+            ..BROKER.promise
+        },
+        options: &OPTIONS,
+        make: |options| Ok(Box::new(Tasked::new(PubSub { server: Server::from_options(options)? }))),
+        ..BROKER
+    }
+}
+
+#[derive(Debug)]
+struct PubSub {
+    server: Server,
+}
+
+impl PubSub {
+    /// A connection that is subscribed to these channels. Nothing is read from it but what is asked for, so that a lane that is slow is
+    /// slow for the server, too.
+    async fn subscribe(&self, channels: &[String]) -> Result<Channels, String> {
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let stream =
+            TcpStream::connect(&*self.server.at.addresses().await).await.map_err(|error| text(&error))?;
+        let mut framed = Framed::new(stream, ValueCodec::default());
+        let login = self.server.client.get_connection_info().redis_settings();
+        let (mut asked, mut answers) = (Vec::new(), channels.len());
+        if let Some(password) = login.password() {
+            asked.extend(cmd("AUTH").arg(login.username()).arg(password).get_packed_command());
+            answers += 1;
+        }
+        asked.extend(cmd("SUBSCRIBE").arg(channels).get_packed_command());
+        framed.send(asked).await.map_err(|error| text(&error))?;
+        for _ in 0..answers {
+            let answer = framed.next().await.ok_or("the server closed the connection")?;
+            answer.and_then(|answer| answer.extract_error()).map_err(|error| text(&error))?;
+        }
+        Ok(framed)
+    }
+}
+
+impl AsyncTransport for PubSub {
+    type Send = Outbox<Written<Piped<Tell>>>;
+    type Recv = Inbox<Subscriptions>;
+
+    const REOPENS: bool = true;
+
+    async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
+        self.server.probe().await
+    }
+
+    async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
+        for sent in wiring.destinations.iter().filter(|sent| sent.intent != Intent::Reply) {
+            let several =
+                sent.receivers.iter().map(|of| &wiring.services[*of]).find(|of| of.instances.len() > 1);
+            if let Some(service) = several {
+                return Err(OpenError::Refused(format!(
+                    "redis-pubsub cannot carry {} `{}` to {} instances of {}: every subscriber of a channel gets each message; in \
+                     redis-stream instances compete",
+                    sent.intent,
+                    sent.name,
+                    service.instances.len(),
+                    service.name
+                )));
+            }
+        }
+        refuse_headers(wiring, "redis-pubsub", "what is published")?;
+        self.server.begin(wiring).await.map(drop)
+    }
+
+    async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
+        let (session, layout) = (self.server.connect().await?, Layout::new(wiring, ':'));
+        let (mut sources, mut apart) = (Vec::new(), Vec::new());
+        for (channels, is_apart) in layout.consumers(me) {
+            sources.push(self.server.at.step("subscribe", self.subscribe(&channels)).await?);
+            apart.push(is_apart);
+        }
+        let sends = wiring.sends_of(wiring.service_of(me)).map(|sent| {
+            let tell = Piped::over(&session, Tell { is_heard: !sent.receivers.is_empty() });
+            Outbox::new(wiring, layout, sent, session.line.clone(), tell).noting(&self.server.refusals)
+        });
+        let (sends, line) = (sends.collect(), session.line.clone());
+        let subscriptions = Subscriptions { line: line.clone(), pool: Arc::clone(&wiring.pool), sources };
+        Ok(Endpoint { sends, inbox: Inbox::new(wiring, line, &apart, subscriptions) })
+    }
+
+    async fn close(&self) -> Result<(), String> {
+        self.server.refusals.sentence("redis-server").map_or(Ok(()), Err)
+    }
+}
+
+/// Publishes to a channel.
+#[derive(Clone, Copy, Debug)]
+struct Tell {
+    /// Someone should be subscribed.
+    is_heard: bool,
+}
+
+impl Command for Tell {
+    fn write(&self, channel: &str, payload: &[u8], _message: &Message, _pool: &Pool) -> Cmd {
+        // The client owns each command. With room for everything it makes two allocations.
+        let mut publish = Cmd::with_capacity(3, channel.len() + payload.len() + 8);
+        publish.arg("PUBLISH").arg(channel).arg(payload);
+        publish
+    }
+
+    fn stored(&self, answer: &Value) -> Result<(), String> {
+        match answer {
+            Value::Int(0) if self.is_heard => Err(NOBODY.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A connection that is subscribed.
+type Channels = Framed<TcpStream, ValueCodec>;
+
+/// What one instance is subscribed to.
+struct Subscriptions {
+    line: Line,
+    pool: Arc<Pool>,
+    sources: Vec<Channels>,
+}
+
+impl Deliveries for Subscriptions {
+    type Token = ();
+
+    fn poll_next(&mut self, source: usize, context: &mut Context<'_>) -> Poll<PortResult<Delivery<()>>> {
+        let value = ready!(self.sources[source].poll_next_unpin(context));
+        let closed = || self.line.broken(true, &TOO_SLOW);
+        // A message that breaks off is no error of input and output to the client.
+        let broken =
+            |error: RedisError| if error.is_io_error() { self.line.broken(true, &error) } else { closed() };
+        let value = value.ok_or_else(closed)?.map_err(broken)?;
+        let message = Msg::from_owned_value(value)
+            .ok_or_else(|| self.line.broken(false, &"something else than a message"))?;
+        let none = std::iter::empty::<(&str, &[u8])>();
+        let channel = || message.get_channel_name().to_owned();
+        let message = decode(message.get_payload_bytes(), none, &self.pool, channel)?;
+        Poll::Ready(Ok(Delivery { message, told: Told::default(), token: () }))
+    }
+}

@@ -1,0 +1,187 @@
+//! The list of checks, and how several of them run at the same time.
+
+use super::{Stop, Suite, absent, broken, given_back, kills, runs};
+use drumpost_core::contract::Line;
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+/// One check of the suite.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// The property that the check proves.
+    pub proves: &'static str,
+    /// About how many seconds it waits: those that wait longest begin first.
+    waits_s: u8,
+    pub(super) run: fn(&Suite<'_>) -> Result<(), Stop>,
+}
+
+/// All checks, in the order in which they are reported.
+pub const CHECKS: &[Check] = &[
+    Check {
+        name: "second-run",
+        proves: "a second run on the same dispatcher with the same name keeps the promise like the first, and neither leaves \
+                 anything behind",
+        waits_s: 1,
+        run: runs::second_run,
+    },
+    Check {
+        name: "two-at-once",
+        proves: "two runs at once at one server do not hear each other",
+        waits_s: 2,
+        run: runs::two_at_once,
+    },
+    Check {
+        name: "options",
+        proves: "with each word of an option that changes what is compared, the promise is kept that the transport then makes",
+        waits_s: 2,
+        run: runs::options,
+    },
+    Check {
+        name: "interrupted",
+        proves: "an interrupted run ends soon and leaves nothing behind",
+        waits_s: 1,
+        run: runs::interrupted,
+    },
+    Check {
+        name: "clean",
+        proves: "cleaning while a run is under way leaves the run's objects alone",
+        waits_s: 2,
+        run: runs::clean,
+    },
+    Check {
+        name: "absent",
+        proves: "a server that is not there is an error that names its address, in time",
+        waits_s: 1,
+        run: absent::absent,
+    },
+    Check {
+        name: "mute",
+        proves: "so is one that takes connections and never says a word",
+        waits_s: 5,
+        run: absent::mute,
+    },
+    Check {
+        name: "wrong-protocol",
+        proves: "so is one that speaks another protocol",
+        waits_s: 5,
+        run: absent::wrong_protocol,
+    },
+    Check {
+        name: "secrets",
+        proves: "no error holds a password, be it in the address or in an option",
+        waits_s: 2,
+        run: absent::secrets,
+    },
+    Check {
+        name: "too-large",
+        proves: "a payload that the server would not take is refused in a sentence that has the server's limit",
+        waits_s: 1,
+        run: absent::too_large,
+    },
+    Check {
+        name: "server-killed",
+        proves: "a server that is killed in the middle ends the run in time, as failed, with its address and with what may \
+                 remain there; the next run removes it",
+        waits_s: 6,
+        run: broken::server_killed,
+    },
+    Check {
+        name: "line-silent",
+        proves: "a line that goes silent is told from lost messages; the next run removes what had to remain",
+        waits_s: 30,
+        run: broken::line_silent,
+    },
+    Check {
+        name: "line-cut",
+        proves: "a line that is cut ends the run as failed, and nothing is left behind",
+        waits_s: 1,
+        run: broken::line_cut,
+    },
+    Check {
+        name: "line-cut-and-back",
+        proves: "with a run that is to reconnect, a line that was cut comes back: the run completes, the outage is told, and \
+                 no confirmed message is lost where none may be",
+        waits_s: 5,
+        run: broken::line_cut_and_back,
+    },
+    Check {
+        name: "server-restarted",
+        proves: "the same with a server that is killed and started again on its port",
+        waits_s: 8,
+        run: broken::server_restarted,
+    },
+    Check {
+        name: "consumer-killed",
+        proves: "a killed consumer is back; the messages that it died with come again, or the audit counts them as lost where \
+                 that may be",
+        waits_s: 7,
+        run: kills::consumer,
+    },
+    Check {
+        name: "connection-killed",
+        proves: "the same with all that an instance has open, on the receiving and on the sending side",
+        waits_s: 6,
+        run: kills::connection,
+    },
+    Check {
+        name: "given-back",
+        proves: "a message that its receiver gives back comes again, as often as it is given back, and is neither lost nor handled \
+                 twice",
+        waits_s: 3,
+        run: given_back::given_back,
+    },
+];
+
+/// The lines of these checks, in their order, of which so many run at the same time. Checks that take long begin first.
+pub(super) fn side_by_side(
+    checks: &[&Check],
+    at_once: usize,
+    line: impl Fn(&Check) -> Line + Sync,
+) -> Vec<Line> {
+    let mut order: Vec<usize> = (0..checks.len()).collect();
+    order.sort_by_key(|at| Reverse(checks[*at].waits_s));
+    let (next, lines) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    let work = || {
+        while let Some(at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let line = line(checks[*at]);
+            lines.lock().unwrap_or_else(PoisonError::into_inner).insert(*at, line);
+        }
+    };
+    thread::scope(|scope| (0..at_once.max(1)).for_each(|_| drop(scope.spawn(work))));
+    lines.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use drumpost_core::{contract::Verdict, scenario::Style};
+    use std::time::Duration;
+
+    #[test]
+    fn checks_run_at_the_same_time_and_are_reported_in_their_order() {
+        let all: Vec<&Check> = CHECKS.iter().collect();
+        let (running, most, first) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(None));
+        let line = |check: &Check| {
+            first.lock().unwrap().get_or_insert(check.name);
+            most.fetch_max(running.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+            thread::sleep(Duration::from_millis(20));
+            running.fetch_sub(1, Ordering::Relaxed);
+            Line { check: check.name, style: Style::Message, verdict: Verdict::Passed }
+        };
+        let names = |lines: Vec<Line>| lines.into_iter().map(|line| line.check).collect::<Vec<_>>();
+        let in_order: Vec<&str> = all.iter().map(|check| check.name).collect();
+        assert_eq!(names(side_by_side(&all, 1, line)), in_order);
+        assert_eq!((most.load(Ordering::Relaxed), first.lock().unwrap().take()), (1, Some("line-silent")));
+        assert_eq!(names(side_by_side(&all, 6, line)), in_order);
+        assert!((2..=6).contains(&most.load(Ordering::Relaxed)), "{most:?}");
+    }
+}
