@@ -197,6 +197,14 @@ pub(crate) struct RunArgs {
     /// must say how often it has handed out a message.
     #[arg(long, value_name = "NAME:1/N", help_heading = "Dispatch", hide_short_help = true)]
     pub poison: Option<String>,
+    /// Have a backlog pile up for a service, such as worker:100k
+    ///
+    /// The instances of the service are absent from the start of the load until this many messages wait for them, or for this
+    /// long (worker:5s), and then join. worker=2:100k has two instances absent. The transport must store messages. The table has
+    /// the size of the backlog, how fast it was caught up with, when it was gone, and what the senders had of it. It is gone when
+    /// no more messages wait than are sent in 10 ms, or in the time after a slash (worker:100k/50ms).
+    #[arg(long, value_name = "NAME:AMOUNT", help_heading = "Dispatch", hide_short_help = true)]
+    pub backlog: Option<String>,
     /// Open lost connections again, for at most this long
     ///
     /// Without this flag a lost connection ends the trial. With it the instance opens a new connection, with pauses that

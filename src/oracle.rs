@@ -145,6 +145,16 @@ pub fn overload_wait(due: f64, load: f64) -> f64 {
     due * (load - 1.0)
 }
 
+/// How long it takes, in s, until a backlog of so many messages is gone, where so many arrive and are served a second: its mean, and
+/// the standard deviation if both are random (M/M/1). Each message is a busy period that it begins with those that arrive in
+/// it: of mean 1/(µ − λ) and variance (µ + λ)/(µ − λ)³ (Kleinrock, vol. 1, ch. 5). Evenly paced and served, only the mean
+/// remains.
+#[must_use]
+pub fn catch_up(messages: u64, arrivals: f64, served: f64) -> (f64, f64) {
+    let (n, spare) = (messages as f64, served - arrivals);
+    (n / spare, (n * (served + arrivals)).sqrt() / spare.powf(1.5))
+}
+
 /// What a share of an even mixture of two exponential distributions does not exceed.
 #[must_use]
 pub fn mixture_quantile(share: f64, means: [f64; 2]) -> f64 {
@@ -198,6 +208,14 @@ mod tests {
         near(md1_wait_mean(0.8), 2.0, 1e-12);
         near(erlang_c(2, 0.5), 1.0 / 3.0, 1e-12);
         near(mmc_response_mean(1, 0.5), 2.0, 1e-12);
+    }
+
+    #[test]
+    fn a_backlog_goes_by_what_is_served_above_what_arrives() {
+        let (mean, error) = catch_up(1_000, 1_000.0, 2_000.0);
+        near(mean, 1.0, 1e-12);
+        // A busy period of M/M/1 at half load: in units of the service time mean 2 and variance 12.
+        near(error, (1_000.0_f64 * 12.0).sqrt() / 2_000.0, 1e-9);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod support;
 
+mod backlog;
 mod cli;
 mod contract;
 mod crowds;

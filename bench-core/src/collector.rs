@@ -7,6 +7,7 @@ mod sum;
 mod tally;
 mod under_way;
 mod unrouted;
+mod waiting;
 
 use crate::{
     counters::{Local, PortConfirms, Published},
@@ -20,6 +21,7 @@ use crate::{
     wiring::{Destination, Wiring},
 };
 use std::{sync::Arc, time::Duration};
+pub(crate) use waiting::Waiting;
 
 /// Lanes that are read before the calling thread rests: their counters lie on some ten cache lines each, so that takes about
 /// 0.1 ms.

@@ -116,6 +116,8 @@ const AWAKE_CELL: usize = 23;
 const CORRUPTED: usize = 9;
 const LAGGED: usize = 14;
 const BEYOND_WINDOW: usize = 16;
+/// The cell after those of the fields: all deliveries of a lane that competes with others, whether or not they are known to be new.
+const HANDED: usize = 29;
 /// Flows started, ended, shed, dropped, and written off.
 const PROGRESS: [usize; 5] = [0, 2, 6, 7, 18];
 /// Counters of which the largest is that of several lanes, and not the sum: the last end, and the furthest displacement.
@@ -207,6 +209,12 @@ impl Published {
         release(&self.received, received);
     }
 
+    /// Publishes how much a lane received that competes with others. What of it was new is told later.
+    #[inline]
+    pub(crate) fn publish_handed(&self, received: &[u64]) {
+        self.publish_fixed(HANDED, [received.iter().sum()]);
+    }
+
     /// Publishes how many flows were started.
     #[inline]
     pub(crate) fn publish_started(&self, local: &Local) {
@@ -260,6 +268,16 @@ impl Published {
         // In this order; see `publish`.
         let received = self.received(slot);
         received.saturating_sub(self.again[slot].load(Ordering::Acquire))
+    }
+
+    /// Deliveries of a lane that competes with others.
+    pub(crate) fn handed(&self) -> u64 {
+        self.fixed.0[HANDED].load(Ordering::Relaxed)
+    }
+
+    /// Deliveries that were not the first of their number, as far as that is known.
+    pub(crate) fn again(&self, heard: usize) -> u64 {
+        (0..heard).map(|slot| self.again[slot].load(Ordering::Acquire)).sum()
     }
 
     /// Flows started so far.

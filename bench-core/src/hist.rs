@@ -191,6 +191,17 @@ impl Distribution {
         self.over_range += over_range;
     }
 
+    /// Adds what another one has.
+    pub fn merge(&mut self, other: &Self) {
+        let Self { histogram, sum_ns, min_ns, max_ns, over_range } = other;
+        // The bounds are the same, so this cannot fail.
+        let _ = self.histogram.add(histogram);
+        self.sum_ns += sum_ns;
+        self.min_ns = self.min_ns.min(*min_ns);
+        self.max_ns = self.max_ns.max(*max_ns);
+        self.over_range += over_range;
+    }
+
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.histogram.reset();

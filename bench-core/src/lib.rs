@@ -4,6 +4,7 @@
 //! [`scenario::Scenario`].
 
 pub mod audit;
+pub mod backlog;
 pub mod bell;
 pub mod blame;
 pub mod clock;

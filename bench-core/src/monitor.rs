@@ -1,6 +1,7 @@
 //! Watches a trial: makes snapshots of the collected figures, finds out when every expected message has arrived, and
 //! reports the outcome. It runs beside the lanes in real time, and between their steps in virtual time.
 
+mod backlog;
 mod close;
 mod in_flight;
 mod snapshot;
@@ -67,6 +68,8 @@ pub struct Monitor {
     meter: Option<Meter>,
     in_flight: in_flight::InFlight,
     close: close::Close,
+    /// A backlog, if the plan has one.
+    backlog: Option<Box<backlog::Watching>>,
     next_in_flight_ns: u64,
     uneven: u64,
     tells: Tells,
@@ -125,6 +128,7 @@ impl Monitor {
             meter: None,
             in_flight: in_flight::InFlight::default(),
             close: close::Close::of(plan, begins_ns),
+            backlog: backlog::Watching::of(plan, begins_ns),
             next_in_flight_ns: measure_from_ns,
             uneven: 0,
             tells: Tells { rejects: plan.conditions.poison.is_some(), ..Tells::default() },
@@ -173,6 +177,7 @@ impl Monitor {
         self.looked_ns = now_ns;
         self.look_at_cost(now_ns);
         self.look_at_moves(now_ns);
+        self.look_at_backlog(now_ns);
         if now_ns >= self.measure_from_ns && !self.control.stop.is_stopped() {
             self.look_at_in_flight(now_ns);
         }
@@ -224,7 +229,7 @@ impl Monitor {
             return next_ns.min(deadline_ns).min(TRIAL_MAX_NS);
         }
         // Virtual time goes no further without a look.
-        next_ns.min(self.next_in_flight_ns).min(TRIAL_MAX_NS)
+        next_ns.min(self.next_in_flight_ns).min(self.next_backlog_ns()).min(TRIAL_MAX_NS)
     }
 
     /// Ends a trial in real time that would not end by itself, as a failure that says what hangs: a lane that takes no
@@ -308,6 +313,7 @@ impl Monitor {
         // A failure's own time is its end; nobody else stopped it.
         let stopped_ns = if self.stopped_ns > 0 { self.stopped_ns } else { self.looked_ns };
         let Rest { local, unsent, unrouted, gaps } = self.collector.finish(lanes, stopped_ns);
+        let backlog = self.finish_backlog(stopped_ns);
         let mut audit = self.collector.audit(&local, &unsent, self.tells);
         let ended = local.ended / self.ends_per_flow;
         let measured_ended = local.measured_ended / self.ends_per_flow;
@@ -370,6 +376,7 @@ impl Monitor {
             unrouted,
             drain_timed_out: self.drain_timed_out,
             outages: self.control.take_outages(),
+            backlog,
             notes: Vec::new(),
         }
     }

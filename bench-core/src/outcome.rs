@@ -2,7 +2,7 @@
 
 mod audit;
 
-use crate::{cost::Cost, hist::Distribution, load::gaps::Gaps, server::Depth};
+use crate::{backlog::Piled, cost::Cost, hist::Distribution, load::gaps::Gaps, server::Depth};
 pub use audit::AuditTotals;
 use std::{fmt, time::Duration};
 
@@ -66,6 +66,8 @@ pub struct ConfirmTimes {
 /// Why an instance was away for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
+    /// It was absent from the start of the load until a backlog had piled up, as the plan says.
+    Absent,
     /// Its consumer was killed, as the plan says, with so many messages handled and not acknowledged.
     ConsumerKilled {
         /// Handled and not acknowledged.
@@ -105,6 +107,7 @@ impl fmt::Display for Outage {
         let when = format!("{at:?} after the start of the load and was back {away:?} later");
         let handled = |count: usize| format!("{count} handled messages that it had not acknowledged");
         match cause {
+            Cause::Absent => write!(f, "{instance} was absent {when}"),
             Cause::ConsumerKilled { in_hand } => {
                 write!(f, "the consumer of {instance} was killed {when}; it died with {}", handled(*in_hand))
             }
@@ -213,6 +216,8 @@ pub struct Outcome {
     pub drain_timed_out: bool,
     /// Instances that were away in the middle of the run and came back, in the order in which they did.
     pub outages: Vec<Outage>,
+    /// The course of a backlog, where the plan has one.
+    pub backlog: Option<Box<Piled>>,
     /// Other events, such as a stream that could not be removed, as sentences.
     pub notes: Vec<String>,
 }

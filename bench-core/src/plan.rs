@@ -1,6 +1,7 @@
 //! The plan of one trial: a wired scenario, a load, the placement of lanes and their wait strategy.
 
 use crate::{
+    backlog::Backlog,
     drive::{Placement, Wait, ledger::WINDOW},
     load::{Feed, LoadPlan},
     promise::{Acks, Order},
@@ -53,6 +54,8 @@ pub struct Poison {
 pub struct Conditions {
     /// An instance to kill and bring back.
     pub kill: Option<Kill>,
+    /// Instances that are absent while messages pile up for them.
+    pub backlog: Option<Backlog>,
     /// Messages that are given back.
     pub poison: Option<Poison>,
     /// For how long an instance that lost its connection tries to open it again. `None`: a lost connection ends the trial.
@@ -72,6 +75,7 @@ impl Default for Conditions {
     fn default() -> Self {
         Self {
             kill: None,
+            backlog: None,
             poison: None,
             reconnect: None,
             unconfirmed: WINDOW,
@@ -96,7 +100,8 @@ impl Conditions {
             (.., Some(_)) if self.acks == Acks::Before => Some(("--poison", HANDLES_FIRST)),
             _ => None,
         };
-        refused.map_or(Ok(()), |(flag, needs)| Err(OpenError::Refused(format!("{flag} needs {needs}"))))
+        refused.map_or(Ok(()), |(flag, needs)| Err(OpenError::Refused(format!("{flag} needs {needs}"))))?;
+        self.backlog.as_ref().map_or(Ok(()), |backlog| backlog.check(reopens))
     }
 }
 
@@ -130,6 +135,14 @@ pub struct TrialPlan {
     pub sample_every: Duration,
     /// On what terms messages are delivered, and what disturbs that.
     pub conditions: Conditions,
+}
+
+impl TrialPlan {
+    /// Whether a lane is absent at first, so that a backlog piles up for it.
+    #[must_use]
+    pub fn is_absent(&self, lane: u16) -> bool {
+        self.conditions.backlog.as_ref().is_some_and(|backlog| backlog.is_absent(&self.wiring, lane))
+    }
 }
 
 impl std::fmt::Debug for TrialPlan {

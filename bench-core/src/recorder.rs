@@ -345,6 +345,9 @@ impl Recorder {
         (self.local.displacement_max, self.local.displacement_sum) = (displacement_max, displacement_sum);
         self.local.again.iter_mut().zip(self.audit.again()).for_each(|(to, from)| *to = *from);
         counters.publish_with(&self.local, self.audit.entered().unwrap_or(&self.local.received));
+        if self.audit.entered().is_some() {
+            counters.publish_handed(&self.local.received);
+        }
     }
 
     /// Publishes what was received. Of a lane that competes with others that has to wait until the group was asked which of it
@@ -353,6 +356,8 @@ impl Recorder {
     pub(crate) fn publish_received(&self, counters: &Published) {
         if self.audit.entered().is_none() {
             counters.publish_received(&self.local.received);
+        } else {
+            counters.publish_handed(&self.local.received);
         }
     }
 

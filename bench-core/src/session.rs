@@ -3,6 +3,7 @@
 mod setup;
 
 use crate::{
+    backlog::Gate,
     bell::Bell,
     blame::Blame,
     credit::Credit,
@@ -29,6 +30,8 @@ pub struct Control {
     pub stop: Stop,
     /// Finds out whose fault a panic or a hang is.
     pub blame: Blame,
+    /// Where instances wait that are absent at first.
+    pub backlog: Gate,
     failure: Mutex<Option<String>>,
     outages: Mutex<Vec<Outage>>,
     depth: Mutex<Option<Depth>>,

@@ -2,6 +2,7 @@
 //! anything is opened.
 
 use super::{
+    backlog,
     dispatches::dispatches,
     kill,
     load::{as_ns, check_fits, extent, load_text, sample_every, workload},
@@ -17,6 +18,8 @@ use crate::{
     similar::unknown,
 };
 use drumpost_core::{
+    backlog::Backlog,
+    dispatcher::Dispatcher,
     load::{LoadPlan, Pace},
     options::{OptionEntry, Options},
     payload::Pool,
@@ -192,6 +195,7 @@ impl Job {
             thinks: self.workload.think.is_some(),
         };
         check_fits(&load, &self.workload, args.drain)?;
+        let backlog = self.backlog(args, &wiring, &load, (&*made, entry))?;
         let is_virtual = entry.runs_on == RunsOn::Simulation && self.is_virtual;
         let is_threaded = entry.runs_on == RunsOn::Threads;
         let threaded_lanes = if is_threaded { usize::from(wiring.instance_count()) } else { 1 };
@@ -207,6 +211,7 @@ impl Job {
             sample_every: sample_every(&load, &self.workload, is_virtual),
             conditions: Conditions {
                 kill,
+                backlog,
                 poison,
                 reconnect: args.reconnect,
                 unconfirmed: args.unconfirmed as usize,
@@ -226,6 +231,25 @@ impl Job {
             observe,
             plan,
         })
+    }
+
+    /// The backlog that is asked for. A transport that may lose messages by its own options does not store what waits. What
+    /// `--acks before` may lose was handed to a receiver.
+    fn backlog(
+        &self,
+        args: &RunArgs,
+        wiring: &Wiring,
+        load: &LoadPlan,
+        (made, entry): (&dyn Dispatcher, &TransportEntry),
+    ) -> anyhow::Result<Option<Backlog>> {
+        let Some(text) = &args.backlog else { return Ok(None) };
+        if args.kill.is_some() {
+            return Err(usage("--backlog and --kill both take instances away: use one of them"));
+        }
+        let is_stored =
+            made.promise(entry.promise, &Asked::default()).is_ok_and(|promise| promise.is_lossless());
+        let per_s = self.workload.asked_per_s(load.warmup_ns, load.extent);
+        backlog::parse(text, wiring, load, per_s, is_stored).map(Some)
     }
 
     fn empty_record(&self, args: &RunArgs) -> Record {

@@ -1,5 +1,6 @@
 //! `drumpost run`: flags give a job, the job gives trials, and the trials give a record and a table.
 
+mod backlog;
 pub(crate) mod dispatches;
 pub(crate) mod execute;
 pub(crate) mod floor;

@@ -71,6 +71,9 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     if let Some(kill) = &args.kill {
         set("kill", kill.as_str().into());
     }
+    if let Some(backlog) = &args.backlog {
+        set("backlog", backlog.as_str().into());
+    }
     if let Some(poison) = &args.poison {
         set("poison", poison.as_str().into());
     }

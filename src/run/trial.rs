@@ -4,14 +4,15 @@ use super::job::{Job, Target};
 use crate::host::Seen;
 use crate::secrets;
 use drumpost_core::{
+    backlog::{self, Piled},
     cost, hist,
     load::gaps::Gaps,
     outcome::{self, Cause, Ending, Outcome},
     transport::OpenError,
 };
 use drumpost_results::model::{
-    ArrivalCheck, Audit, ConfirmTimes, Cost, Distribution, Flows, Hop, Outage, OutageCause, Series,
-    Standstill, Status, Trial, Unrouted,
+    ArrivalCheck, Audit, Backlog, ConfirmTimes, Cost, Distribution, Flows, Hop, Outage, OutageCause, Phase,
+    Series, ServerSaid, Standstill, Status, Trial, Unrouted,
 };
 use drumpost_results::{stats, verdict::Machine};
 use drumpost_workloads::ArrivalSpec;
@@ -117,6 +118,7 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
         busiest: beside.host.busiest,
         server: beside.host.server,
         series: beside.series,
+        backlog: outcome.backlog.as_deref().map(backlog),
         outages: outcome.outages.iter().map(|away| outage(away, outcome.audit.confirmed.is_some())).collect(),
         faults: Vec::new(),
         notes,
@@ -159,6 +161,7 @@ fn outage(from: &outcome::Outage, confirms: bool) -> Outage {
     let outcome::Outage { instance, cause, at_ns, away_ns } = from;
     let away = Outage { instance: instance.clone(), at_ns: *at_ns, away_ns: *away_ns, ..Outage::default() };
     match cause {
+        Cause::Absent => Outage { cause: OutageCause::Absent, ..away },
         Cause::ConsumerKilled { in_hand } => {
             Outage { cause: OutageCause::ConsumerKilled, in_hand: Some(*in_hand as u64), ..away }
         }
@@ -171,6 +174,38 @@ fn outage(from: &outcome::Outage, confirms: bool) -> Outage {
         Cause::ConnectionLost { why } => {
             Outage { cause: OutageCause::ConnectionLost, why: Some(secrets::hide(why)), ..away }
         }
+    }
+}
+
+fn backlog(from: &Piled) -> Backlog {
+    let Piled { service, absent, is_reached, joined_ns, waiting, server, level, level_ns, left, phases } =
+        from;
+    let phase = |phase: &backlog::Phase| Phase {
+        from_ns: phase.from_ns,
+        until_ns: phase.until_ns,
+        sent: phase.sent,
+        received: phase.received,
+        waiting: phase.waiting,
+        started: phase.started,
+        blocked_ns: phase.blocked_ns,
+        lag: distribution(&phase.lag),
+        confirm: distribution(&phase.confirm),
+    };
+    Backlog {
+        service: service.clone(),
+        absent: u64::from(*absent),
+        is_reached: *is_reached,
+        joined_ns: *joined_ns,
+        waiting: *waiting,
+        server: server.map(|told| ServerSaid {
+            ready: told.depth.ready,
+            unacknowledged: told.depth.unacknowledged,
+            counted: told.counted,
+        }),
+        level: *level,
+        level_ns: *level_ns,
+        left: *left,
+        phases: phases.iter().map(phase).collect(),
     }
 }
 

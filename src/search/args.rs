@@ -62,6 +62,7 @@ impl SearchArgs {
             (run.count.is_some(), "--count", "use --duration and --hold"),
             (run.trials.is_some(), "--trials", "use --repeats"),
             (run.kill.is_some(), "--kill", "a search does not kill consumers"),
+            (run.backlog.is_some(), "--backlog", "a search holds rates in a steady state"),
         ];
         if let Some((_, flag, instead)) = given.iter().find(|(given, ..)| *given) {
             return Err(usage(format!("search takes no {flag}: {instead}")));
@@ -92,8 +93,8 @@ pub(crate) struct Measured {
 }
 
 /// Flags of `run` that are hidden from the help. They are read, so that [`SearchArgs::check`] can refuse them with a reason.
-const HIDDEN: [&str; 8] =
-    ["rate", "in_flight", "think", "trace_columns", "count", "trials", "kill", "no_tui"];
+const HIDDEN: [&str; 9] =
+    ["rate", "in_flight", "think", "trace_columns", "count", "trials", "kill", "backlog", "no_tui"];
 
 /// Flags of `run` that the short help shows, so that it fits a screen. The long help has all of them.
 const SHORT_HELP: [&str; 13] = [

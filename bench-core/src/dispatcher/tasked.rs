@@ -20,7 +20,7 @@ use crate::{
         ledger::Terms,
         slack::Slack,
         tasks::{
-            self, Pacing,
+            self, Pacing, absent,
             life::{Doom, Life, Opening, live},
         },
     },
@@ -78,10 +78,12 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
         plan.conditions.check(T::REOPENS, T::Recv::REJECTS && T::Recv::TELLS_ATTEMPTS)?;
         if plan.wiring.connections.is_some()
-            && (plan.conditions.kill.is_some() || plan.conditions.reconnect.is_some())
+            && (plan.conditions.kill.is_some()
+                || plan.conditions.reconnect.is_some()
+                || plan.conditions.backlog.is_some())
         {
             return Err(OpenError::Refused(
-                "--kill and --reconnect need a connection for each instance: a shared one cannot be taken from one instance \
+                "--kill, --backlog and --reconnect need a connection for each instance: a shared one cannot be taken from one instance \
                  and left to the others; leave --connections out"
                     .into(),
             ));
@@ -220,6 +222,7 @@ fn run<T: AsyncTransport>(
             transport: Arc::clone(transport),
             wiring: Arc::clone(&wiring),
             kill: kill(plan, id),
+            is_absent: plan.is_absent(id),
             reconnect: plan.conditions.reconnect,
             begins_ns: lead_ns(plan),
         };
@@ -293,6 +296,7 @@ struct Fate<T> {
     transport: Arc<T>,
     wiring: Arc<Wiring>,
     kill: Option<(Doom, Victim, Duration)>,
+    is_absent: bool,
     reconnect: Option<Duration>,
     begins_ns: u64,
 }
@@ -308,10 +312,13 @@ fn occupy<T: AsyncTransport>(
     let leaving = Leaving { at, news };
     async move {
         let Born { mut seat, bell, pacing } = born;
+        if fate.is_absent {
+            absent::leave(&mut seat);
+        }
         let clock = gate.pass_as_task().await;
         let id = seat.lane.id();
         let instance = control.blame.instance(id);
-        let Fate { transport, wiring, kill, reconnect, begins_ns } = fate;
+        let Fate { transport, wiring, kill, is_absent, reconnect, begins_ns } = fate;
         let open = || -> Opening<'_, T::Send, T::Recv> {
             Box::pin(async { opened::checked(&wiring, id, transport.open(&wiring, id).await?) })
         };
@@ -319,7 +326,8 @@ fn occupy<T: AsyncTransport>(
             let at_ns = since_ns.saturating_sub(begins_ns);
             control.note_outage(Outage { instance: instance.to_owned(), cause, at_ns, away_ns });
         };
-        let life = Life { kill, reconnect, open: &open, note: &note };
+        let absent = is_absent.then_some(&control.backlog);
+        let life = Life { absent, kill, reconnect, open: &open, note: &note };
         match told(&control, id, live(&mut seat, &clock, &bell, &pacing, life)).await {
             // A lane that is done drops its ports, so after the stop the others see theirs closed.
             Some(Err(PortError::Closed)) if control.stop.is_stopped() => {}

@@ -27,7 +27,7 @@ use crate::{
     lane::Lane,
     monitor::{Monitor, Watch},
     outcome::{Outage, Outcome},
-    plan::TrialPlan,
+    plan::{Conditions, TrialPlan},
     port::{PortError, RecvPort, SendPort},
     promise::{Asked, Promise},
     session::{Control, Session, rings},
@@ -110,7 +110,8 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
     Slack::of_host();
     let threads = plan.placement.threads(usize::from(plan.wiring.instance_count()));
     // The driver of very many lanes neither kills lanes nor brings them back.
-    let all_stay = plan.conditions.kill.is_none() && plan.conditions.reconnect.is_none();
+    let Conditions { kill, reconnect, backlog, .. } = &plan.conditions;
+    let all_stay = kill.is_none() && reconnect.is_none() && backlog.is_none();
     if all_stay && is_crowded(plan) && queues != Queues::Elsewhere {
         return run_crowds(plan, endpoints, threads, queues, watch);
     }
@@ -178,17 +179,19 @@ fn life<S: 'static, R: 'static>(
     control: &Arc<Control>,
 ) -> Option<Life<S, R>> {
     let kill = kill(plan, lane);
-    if kill.is_none() && plan.conditions.reconnect.is_none() {
+    let is_absent = plan.is_absent(lane);
+    if kill.is_none() && plan.conditions.reconnect.is_none() && !is_absent {
         return None;
     }
     let (reopens, wiring) = (Arc::clone(reopens), Arc::clone(wiring));
+    let absent = is_absent.then(|| Arc::clone(control));
     let (control, begins_ns) = (Arc::clone(control), lead_ns(plan));
     let note = move |cause, since_ns: u64, away_ns| {
         let (instance, at_ns) = (control.blame.instance(lane).to_owned(), since_ns.saturating_sub(begins_ns));
         control.note_outage(Outage { instance, cause, at_ns, away_ns });
     };
     let open = Arc::new(move || opened::checked(&wiring, lane, reopens(&wiring, lane)?));
-    Some(Life { lane, kill, reconnect: plan.conditions.reconnect, open, note: Arc::new(note) })
+    Some(Life { lane, absent, kill, reconnect: plan.conditions.reconnect, open, note: Arc::new(note) })
 }
 
 /// Runs a trial of which each thread has many lanes.

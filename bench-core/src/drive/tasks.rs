@@ -1,6 +1,7 @@
 //! The driver for tasks: one future per lane. It waits at a single point, for its port or its bell. [`sleep`] has the
 //! waiting, and [`life`] what happens when a lane is killed or loses its connection.
 
+pub(crate) mod absent;
 pub mod life;
 pub(crate) mod pacer;
 pub mod sleep;

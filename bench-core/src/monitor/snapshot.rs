@@ -39,6 +39,7 @@ impl Monitor {
             audit: Collector::counted(&local, 0, self.tells),
         });
         self.collector.rest(false);
+        self.record_backlog();
         self.collector.close_interval();
         (self.last_sample_ns, self.last_ended, self.last_blocked_ns) = (now_ns, ended, local.blocked_ns);
         self.next_sample_ns = now_ns + self.sample_every_ns;

@@ -1,10 +1,12 @@
 //! `sim`: a simulated target. The lanes and handlers of the program run against stations whose answer is known, in
 //! virtual time or on a real clock. In virtual time a run is the same to the byte. On a real clock it tests the pacing.
 
+mod absent;
 mod confirms;
 pub mod spec;
 mod station;
 
+use absent::Absence;
 use confirms::{Confirms, Telling};
 use drumpost_core::{
     clock::{Clock, Now, VirtualClock},
@@ -15,7 +17,7 @@ use drumpost_core::{
     monitor::Watch,
     options::{Grammar, OptionEntry, Values},
     outcome::Outcome,
-    plan::TrialPlan,
+    plan::{Conditions, TrialPlan},
     port::{Confirmed, Inbox, PortError, RecvPort, SendPort, Told},
     registry::{Asked, Order, Promise, RunsOn, TransportEntry},
     scenario::Intent,
@@ -107,10 +109,12 @@ impl Sim {
                 "sim does not support --kill: a simulated consumer cannot be killed".into(),
             ));
         }
-        plan.conditions.check(false, false)?;
+        // A simulated service can be absent, which is checked below.
+        Conditions { backlog: None, ..plan.conditions.clone() }.check(false, false)?;
         let clock = VirtualClock::default();
         let mut target = Target::<_, CONFIRMS>::new(self, clock.clone());
         let stations = target.stations(&plan.wiring);
+        let absence = Absence::of(plan, &stations)?;
         let endpoints = target.endpoints(&plan.wiring, &stations);
         let Session { lanes, monitor, control } = Session::new(plan, 0);
         let mut monitor = monitor.with_told(CONFIRMS, false);
@@ -127,7 +131,12 @@ impl Sim {
             served.chain(told.filter(|at_ns| *at_ns > now_ns)).min()
         };
         let driven = catch_unwind(AssertUnwindSafe(|| {
-            let look = |now_ns| monitor.poll(now_ns, &mut *watch);
+            let look = |now_ns| {
+                let next_ns = monitor.poll(now_ns, &mut *watch);
+                let has_joined = absence.as_ref().is_some_and(|absence| absence.ends(plan, &control, now_ns));
+                // What is served from now on was not known when the next event was asked for.
+                if has_joined { now_ns } else { next_ns }
+            };
             virtual_time::drive(&mut seats, &clock, plan.drain_deadline, next_event_ns, look)
         }));
         match driven {

@@ -8,7 +8,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use rand_distr::{Distribution, Exp1, StandardNormal};
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap, hash_map::Entry},
+    collections::{BinaryHeap, HashMap, VecDeque, hash_map::Entry},
     hash::Hash,
 };
 
@@ -86,6 +86,8 @@ pub(crate) struct Station {
     misheld: HeldBack<((u16, u16), u32)>,
     /// A sender was refused since the last stall began.
     refused: bool,
+    /// What arrived while nobody serves; `None`: somebody does.
+    piled: Option<VecDeque<Message>>,
 }
 
 impl Station {
@@ -100,12 +102,26 @@ impl Station {
             held: HashMap::new(),
             misheld: HashMap::new(),
             refused: false,
+            piled: None,
         }
+    }
+
+    /// Serves nothing from now on.
+    pub(crate) fn leave(&mut self) {
+        self.piled.get_or_insert_default();
+    }
+
+    /// Serves again, at first what has piled up. Says whether it served nothing before.
+    pub(crate) fn join(&mut self, now_ns: u64) -> bool {
+        let piled = self.piled.take();
+        piled.iter().flatten().for_each(|message| self.serve(message, now_ns));
+        piled.is_some()
     }
 
     /// Takes a prefix of `batch` at `now_ns`; nothing during a stall.
     pub(crate) fn offer(&mut self, batch: &[Message], now_ns: u64) -> usize {
-        let room = self.capacity.saturating_sub(self.served.len());
+        let piled = self.piled.as_ref().map_or(0, VecDeque::len);
+        let room = self.capacity.saturating_sub(self.served.len() + piled);
         let taken = if self.stall_end_ns(now_ns).is_some() { 0 } else { room.min(batch.len()) };
         self.refused = taken < batch.len();
         for message in &batch[..taken] {
@@ -206,6 +222,9 @@ impl Station {
 
     /// First come, first served, by the server that is free first.
     fn serve(&mut self, message: &Message, now_ns: u64) {
+        if let Some(piled) = &mut self.piled {
+            return piled.push_back(*message);
+        }
         let free_ns = self.free_ns.pop().map_or(0, |Reverse(free_ns)| free_ns);
         let done_ns = self.done_ns(free_ns.max(now_ns));
         self.free_ns.push(Reverse(done_ns));

@@ -8,13 +8,13 @@
 use std::fmt::Write as _;
 
 use super::{ExportError, Selection, Times};
-use crate::model::Record;
+use crate::model::{Backlog, Record};
 
 const COLUMNS: &str = "dispatch,trial,from_ns,to_ns,intervals,ended,throughput_per_s,in_flight,response_count,\
                        response_ns_mean,response_ns_p50,response_ns_p90,response_ns_p99,response_ns_max,lag_ns_p99,\
                        trial_lost,trial_unknown,trial_confirmed,trial_refused,trial_unconfirmed,unconfirmed,\
                        confirm_ns_p99,trial_confirm_ns_p50,trial_confirm_ns_p99,server_ready,\
-                       server_unacknowledged";
+                       server_unacknowledged,trial_backlog,trial_backlog_joined_ns,trial_catch_up_ns";
 
 /// A line with the names of the columns, then a line for each interval of every chosen trial. Times count from the start of the
 /// trial's window.
@@ -34,6 +34,7 @@ pub fn csv(record: &Record, selection: &Selection) -> Result<String, ExportError
             let number = part.trial.number;
             let rate = crate::model::per_s(point.ended, u128::from(point.at_ns.saturating_sub(from_ns)));
             let audit = &part.trial.audit;
+            let backlog = part.trial.backlog.as_ref();
             let figures = [
                 point.response.mean_ns().map(|ns| ns.round() as u64),
                 point.response_p50_ns,
@@ -52,6 +53,9 @@ pub fn csv(record: &Record, selection: &Selection) -> Result<String, ExportError
                 confirm.quantile_ns(0.99),
                 point.server_ready,
                 point.server_unacknowledged,
+                backlog.map(|backlog| backlog.waiting),
+                backlog.and_then(|backlog| backlog.joined_ns),
+                backlog.and_then(Backlog::catch_up_ns),
             ];
             // Writing to a text cannot fail.
             let _ = write!(

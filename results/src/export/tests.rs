@@ -316,11 +316,26 @@ fn a_series_as_csv_has_unconfirmed_messages_and_confirm_times() {
     );
     assert_eq!(lines[1][20..24], ["61".to_owned(), "62".to_owned(), p50.to_string(), p99.to_string()]);
     assert_eq!(lines[2][20..22], ["", ""]);
-    assert_eq!(lines[0][24..], ["server_ready", "server_unacknowledged"]);
+    assert_eq!(lines[0][24..26], ["server_ready", "server_unacknowledged"]);
     assert_eq!(
-        (&lines[1][24..], &lines[2][24..]),
+        (&lines[1][24..26], &lines[2][24..26]),
         (&["63".to_owned(), "64".into()][..], &["".to_owned(), String::new()][..])
     );
+}
+
+#[test]
+fn a_series_as_csv_has_the_backlog_of_its_trial() {
+    let mut record = sample::record();
+    record.runs[0].trials[0].backlog = Some(crate::model::Backlog {
+        joined_ns: Some(1_000),
+        waiting: 71,
+        level_ns: Some(1_072),
+        ..Default::default()
+    });
+    let lines = |trial| fields(&csv(&record, &only("message/crossbeam", Some(trial))).unwrap());
+    assert_eq!(lines(0)[0][26..], ["trial_backlog", "trial_backlog_joined_ns", "trial_catch_up_ns"]);
+    assert!(lines(0)[1..].iter().all(|line| line[26..] == ["71", "1000", "72"]));
+    assert!(lines(1)[1..].iter().all(|line| line[26..] == ["", "", ""]), "it had none");
 }
 
 #[test]

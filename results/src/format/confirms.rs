@@ -20,6 +20,7 @@ pub struct Confirms {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutageCause {
+    Absent,
     ConsumerKilled,
     ConnectionKilled,
     ConnectionLost,
@@ -66,6 +67,7 @@ impl From<&model::Outage> for Outage {
     fn from(own: &model::Outage) -> Self {
         let model::Outage { instance, cause, at_ns, away_ns, in_hand, unconfirmed, why } = own.clone();
         let cause = match cause {
+            model::OutageCause::Absent => OutageCause::Absent,
             model::OutageCause::ConsumerKilled => OutageCause::ConsumerKilled,
             model::OutageCause::ConnectionKilled => OutageCause::ConnectionKilled,
             model::OutageCause::ConnectionLost => OutageCause::ConnectionLost,
@@ -78,6 +80,7 @@ impl From<Outage> for model::Outage {
     fn from(wire: Outage) -> Self {
         let Outage { instance, cause, at_ns, away_ns, in_hand, unconfirmed, why } = wire;
         let cause = match cause {
+            OutageCause::Absent => model::OutageCause::Absent,
             OutageCause::ConsumerKilled => model::OutageCause::ConsumerKilled,
             OutageCause::ConnectionKilled => model::OutageCause::ConnectionKilled,
             OutageCause::ConnectionLost => model::OutageCause::ConnectionLost,

@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{FormatError, SCHEMA_VERSION, confirms, older, series, v1};
+use super::{FormatError, SCHEMA_VERSION, backlog, confirms, older, series, v1};
 use crate::model::{
     ArrivalCheck, Audit, Confirming, Cost, Delivery, Distribution, Flows, Hop, Hygiene, LoadKind, Order,
     Pairing, Promises, Record, Run, ServerFigures, Setting, Status, Trial,
@@ -166,7 +166,7 @@ pub(super) fn times_back(at: &str, wire: &v1::Times) -> Result<Distribution, For
 }
 
 /// Times that may not have been measured: none is `null`.
-fn some_times(own: &Distribution) -> Result<Option<v1::Times>, FormatError> {
+pub(super) fn some_times(own: &Distribution) -> Result<Option<v1::Times>, FormatError> {
     (!own.is_empty()).then(|| times(own)).transpose()
 }
 
@@ -222,6 +222,7 @@ fn trial(own: &Trial) -> Result<v1::Trial, FormatError> {
         unrouted: own.unrouted.iter().map(Into::into).collect(),
         series: series::series(&own.series)?,
         outages: own.outages.iter().map(Into::into).collect(),
+        backlog: own.backlog.as_ref().map(backlog::backlog).transpose()?,
         faults: own.faults.clone(),
         notes: own.notes.clone(),
     })
@@ -264,6 +265,7 @@ fn trial_back(at: &str, wire: v1::Trial) -> Result<Trial, FormatError> {
         server: wire.server.map(Into::into),
         series: series::series_back(at, &wire.series)?,
         outages: wire.outages.into_iter().map(Into::into).collect(),
+        backlog: wire.backlog.map(|wire| backlog::backlog_back(at, wire)).transpose()?,
         faults: wire.faults,
         notes: wire.notes,
     })

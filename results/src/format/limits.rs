@@ -36,6 +36,8 @@ pub(super) fn check(document: &mut v1::Document) -> Result<(), FormatError> {
         confirms.for_each(|confirms| shorten(&mut confirms.destination));
         let outages = run.trials.iter_mut().flat_map(|trial| &mut trial.outages);
         outages.for_each(|outage| shorten(&mut outage.instance));
+        let backlogs = run.trials.iter_mut().filter_map(|trial| trial.backlog.as_mut());
+        backlogs.for_each(|backlog| shorten(&mut backlog.service));
         for unrouted in run.trials.iter_mut().flat_map(|trial| &mut trial.unrouted) {
             shorten(&mut unrouted.service);
             shorten(&mut unrouted.kind);
@@ -83,7 +85,8 @@ fn of_trial(at: &str, trial: &v1::Trial, limit: u64) -> Result<(), FormatError> 
     ];
     let hops = trial.hops.iter().map(|hop| ("hops", Some(&hop.hop_ns)));
     let confirms = trial.confirms.iter().map(|confirms| ("confirms", Some(&confirms.confirm_ns)));
-    for (name, times) in times.into_iter().chain(hops).chain(confirms) {
+    let backlog = trial.backlog.iter().flat_map(super::backlog::Backlog::times);
+    for (name, times) in times.into_iter().chain(hops).chain(confirms).chain(backlog) {
         let Some(v1::Times { count, over_range, sum, .. }) = times else { continue };
         small(&format!("{at}.{name}.count"), *count, limit)?;
         small(&format!("{at}.{name}.over_range"), *over_range, limit)?;
@@ -97,6 +100,9 @@ fn of_trial(at: &str, trial: &v1::Trial, limit: u64) -> Result<(), FormatError> 
     }
     for (i, outage) in trial.outages.iter().enumerate() {
         counts(&format!("{at}.outages[{i}]"), outage, limit)?;
+    }
+    for (name, number) in trial.backlog.iter().flat_map(super::backlog::Backlog::numbers) {
+        small(&format!("{at}.backlog.{name}"), number, limit)?;
     }
     if let Some(standstill) = &trial.standstill {
         counts(&format!("{at}.standstill"), standstill, limit)?;

@@ -4,6 +4,7 @@
 //! memory types in `convert`. Confirms with outages, a search, a server and a suite have files of their own for both. Does not live here:
 //! files (`store`).
 
+pub mod backlog;
 pub mod confirms;
 mod convert;
 mod limits;

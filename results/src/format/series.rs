@@ -3,6 +3,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::Serializer;
+use serde::ser::Error as _;
 
 use super::{FormatError, v1};
 use crate::model::{Distribution, Point, Series};
@@ -70,4 +72,10 @@ fn point_back(at: &str, wire: &v1::Point) -> Result<Point, FormatError> {
 pub(super) fn series_back(at: &str, wire: &[v1::Point]) -> Result<Series, FormatError> {
     let point = |(i, wire): (usize, &v1::Point)| point_back(&format!("{at}.series[{i}]"), wire);
     Ok(Series::from_points(wire.iter().enumerate().map(point).collect::<Result<_, _>>()?))
+}
+
+/// A point per line, in documents that are indented everywhere else: there may be thousands of them.
+pub(super) fn one_line_each<S: Serializer>(points: &[v1::Point], serializer: S) -> Result<S::Ok, S::Error> {
+    let line = |point| serde_json::value::to_raw_value(point).map_err(S::Error::custom);
+    serializer.collect_seq(points.iter().map(line).collect::<Result<Vec<_>, _>>()?)
 }

@@ -4,7 +4,9 @@
 mod search;
 
 use super::*;
-use crate::model::{ConfirmTimes, Distribution, Outage, OutageCause, Run, Setting, Trial};
+use crate::model::{
+    Backlog, ConfirmTimes, Distribution, Outage, OutageCause, Phase, Run, ServerSaid, Setting, Trial,
+};
 use crate::sample;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -26,6 +28,7 @@ fn judged() -> Record {
     trial.flows.refused = 3;
     trial.confirms = vec![confirms("orders", &[1_000, 2_000]), confirms("stock", &[700])];
     trial.outages = outages();
+    trial.backlog = Some(backlog());
     trial.standstill = Some(crate::model::Standstill {
         window: 64,
         unfinished: 65,
@@ -54,6 +57,62 @@ fn confirms(destination: &str, times_ns: &[u64]) -> ConfirmTimes {
     }
 }
 
+/// One that the load's end cut off, with figures that are all different.
+fn backlog() -> Backlog {
+    let phase = |from_ns, confirm: &[u64]| Phase {
+        from_ns,
+        until_ns: from_ns + 100,
+        sent: 11,
+        received: 12,
+        waiting: 13,
+        started: 14,
+        blocked_ns: 15,
+        lag: Distribution::of([16, 17]),
+        confirm: Distribution::of(confirm.iter().copied()),
+    };
+    Backlog {
+        service: "worker".into(),
+        absent: 2,
+        is_reached: true,
+        joined_ns: Some(101),
+        waiting: 3,
+        server: Some(ServerSaid { ready: 4, unacknowledged: 5, counted: 6 }),
+        level: 7,
+        level_ns: None,
+        left: 8,
+        phases: vec![phase(1, &[18]), phase(101, &[])],
+    }
+}
+
+#[test]
+fn a_backlog_is_read_by_others_and_checked() {
+    let document: serde_json::Value = serde_json::from_str(&to_json(&judged()).unwrap()).unwrap();
+    let told = &document["runs"][0]["trials"][0]["backlog"];
+    let words: Vec<&str> =
+        told["phases"].as_array().unwrap().iter().map(|phase| phase["phase"].as_str().unwrap()).collect();
+    assert_eq!(words, ["piling-up", "catching-up"]);
+    assert_eq!(
+        (&told["level_ns"], &told["drained_per_s"]),
+        (&serde_json::Value::Null, &serde_json::json!(-1e8))
+    );
+    assert!(told["phases"][1].get("confirm_ns").is_none(), "nothing was confirmed in it: {told}");
+    let broken = |path: &str, value: serde_json::Value| {
+        let mut document = document.clone();
+        *document["runs"][0]["trials"][0]["backlog"].pointer_mut(path).unwrap() = value;
+        from_json(&document.to_string()).unwrap_err().to_string()
+    };
+    for (path, named) in [
+        ("/waiting", "backlog.waiting"),
+        ("/phases/1/sent", "backlog.phases.sent"),
+        ("/server/ready", "backlog.server.ready"),
+    ] {
+        let said = broken(path, u64::MAX.into());
+        assert!(said.contains(named) && said.contains("64 bits"), "{said}");
+    }
+    let said = broken("/phases/0/phase", "afterwards".into());
+    assert!(said.contains("in this order"), "{said}");
+}
+
 /// One of each cause.
 fn outages() -> Vec<Outage> {
     let away = Outage { instance: "worker#2".into(), at_ns: 5, away_ns: 7, ..Outage::default() };
@@ -65,6 +124,7 @@ fn outages() -> Vec<Outage> {
             unconfirmed: Some(4),
             ..away.clone()
         },
+        Outage { cause: OutageCause::Absent, ..away.clone() },
         Outage { cause: OutageCause::ConnectionLost, why: Some("the server stopped".into()), ..away },
     ]
 }
@@ -139,6 +199,7 @@ fn confirms_and_outages_are_read_by_others() {
     let expected = serde_json::json!([
         { "instance": "worker#2", "cause": "consumer-killed", "at_ns": 5, "away_ns": 7, "in_hand": 9 },
         { "instance": "worker#2", "cause": "connection-killed", "at_ns": 5, "away_ns": 7, "in_hand": 0, "unconfirmed": 4 },
+        { "instance": "worker#2", "cause": "absent", "at_ns": 5, "away_ns": 7 },
         { "instance": "worker#2", "cause": "connection-lost", "at_ns": 5, "away_ns": 7, "why": "the server stopped" },
     ]);
     assert_eq!(trial["outages"], expected);
@@ -342,6 +403,7 @@ fn fields_that_came_later_have_a_meaning_where_they_are_missing() {
         "outages",
         "confirm_p99_ns",
         "standstill",
+        "backlog",
     ] {
         assert!(!sample.contains(&format!("\"{name}\"")), "{name}");
     }

@@ -8,8 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::ser::Error as _;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Document {
@@ -302,10 +301,12 @@ pub struct Trial {
     pub audit: Audit,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unrouted: Vec<super::stuck::Unrouted>,
-    #[serde(serialize_with = "one_line_each")]
+    #[serde(serialize_with = "super::series::one_line_each")]
     pub series: Vec<Point>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outages: Vec<super::confirms::Outage>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<super::backlog::Backlog>,
     pub faults: Vec<String>,
     pub notes: Vec<String>,
 }
@@ -390,10 +391,4 @@ pub struct Point {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it serialises by reference")]
 fn is_zero(n: &u64) -> bool {
     *n == 0
-}
-
-/// A point per line, in documents that are indented everywhere else: there may be thousands of them.
-fn one_line_each<S: Serializer>(points: &[Point], serializer: S) -> Result<S::Ok, S::Error> {
-    let line = |point| serde_json::value::to_raw_value(point).map_err(S::Error::custom);
-    serializer.collect_seq(points.iter().map(line).collect::<Result<Vec<_>, _>>()?)
 }

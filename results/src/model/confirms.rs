@@ -49,6 +49,8 @@ pub enum OutageCause {
     /// Its consumer was killed on request.
     #[default]
     ConsumerKilled,
+    /// It was absent from the start of the load until a backlog had piled up, on request.
+    Absent,
     /// Its connection was killed on request.
     ConnectionKilled,
     /// It lost its connection and opened another one.
@@ -60,6 +62,7 @@ impl OutageCause {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
+            Self::Absent => "absent",
             Self::ConsumerKilled => "consumer-killed",
             Self::ConnectionKilled => "connection-killed",
             Self::ConnectionLost => "connection-lost",

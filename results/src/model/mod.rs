@@ -6,6 +6,7 @@
 //! (`report`).
 
 mod audit;
+mod backlog;
 mod confirms;
 mod distribution;
 mod series;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 pub use audit::{Audit, Confirming, Delivery, Order, Promises};
+pub use backlog::{Backlog, PHASES, Phase, ServerSaid};
 pub use confirms::{ConfirmTimes, Outage, OutageCause};
 pub use distribution::{Distribution, DistributionError, samples_needed};
 pub use series::{POINTS_AT_MOST, Point, Series};

@@ -3,7 +3,7 @@
 //! Lives here: the trial and the figures derived from it. Does not live here: figures over several trials (`Run`),
 //! judgement (`verdict`).
 
-use super::{Audit, Busy, ConfirmTimes, Distribution, Outage, Series, Server, Standstill, Unrouted};
+use super::{Audit, Backlog, Busy, ConfirmTimes, Distribution, Outage, Series, Server, Standstill, Unrouted};
 
 /// How a trial or a run ended, from best to worst.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -254,6 +254,8 @@ pub struct Trial {
     pub series: Series,
     /// Instances that were away for a while and came back, in the order in which they did.
     pub outages: Vec<Outage>,
+    /// The course of a backlog, where one was asked for.
+    pub backlog: Option<Backlog>,
     /// Faults that were injected or seen, each a sentence. Older records have kills here and no `outages`.
     pub faults: Vec<String>,
     /// Notes, each a sentence.

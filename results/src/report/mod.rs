@@ -7,6 +7,7 @@
 use crate::plain;
 
 mod audit;
+mod backlog;
 mod chart;
 mod comparison;
 mod grid;

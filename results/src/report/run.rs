@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::audit;
 use super::grid::{Cell, Column, Grid};
 use super::{Layout, Tone, hanging, host::host, server, settings};
+use super::{audit, backlog};
 use crate::model::{ArrivalCheck, Distribution, LoadKind, Record, Run, Setting, Status};
 use crate::plain::line;
 use crate::stats::Derived;
@@ -46,6 +46,7 @@ pub fn table(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
             text.push('\n');
         }
         text += &server::figures(runs, layout);
+        text += &backlog::lines(runs, layout);
         text += &checks(runs, &Thresholds::from_settings(&record.thresholds), layout);
         text += &sends(runs, layout);
         text += &floor(runs, layout);

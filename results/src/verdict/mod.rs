@@ -2,9 +2,10 @@
 //!
 //! Lives here: the type of a verdict, and the order in which the checks run. The limits are in `thresholds`. Each group of
 //! checks has a file: `host`, `ends`, `load`, `little`, `standstill`, `steady`, `stops`, `machine`,
-//! `outages`, `window`, `counts`. Does not live
+//! `outages`, `backlog`, `window`, `counts`. Does not live
 //! here: the verdict of a comparison (`compare`) and exit codes (the command line).
 
+mod backlog;
 mod counts;
 #[cfg(test)]
 mod counts_tests;
@@ -100,7 +101,9 @@ pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
     ends::note_refused(&derived, &mut verdict);
     if derived.flows.ended > 0 {
         little::check(run, &derived, thresholds, &mut verdict);
-        steady::check(run, thresholds, free, &mut verdict);
+        if !backlog::is_in(run) {
+            steady::check(run, thresholds, free, &mut verdict);
+        }
         stops::check(run, &mut verdict);
         machine::check(run, &derived, machine, thresholds, &mut verdict);
     }
@@ -113,6 +116,7 @@ pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
     counts::check_confirms(run, thresholds, &mut verdict);
     counts::list_faults(run, &mut verdict);
     outages::note(run, &mut verdict);
+    backlog::check(run, &mut verdict);
     counts::add_notes(run, &mut verdict);
     verdict
 }

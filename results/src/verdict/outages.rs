@@ -11,7 +11,12 @@ use crate::units;
 /// A note for each cause.
 pub(super) fn note(run: &Run, verdict: &mut Verdict) {
     let all = || run.trials.iter().flat_map(|trial| &trial.outages);
-    for cause in [OutageCause::ConsumerKilled, OutageCause::ConnectionKilled, OutageCause::ConnectionLost] {
+    for cause in [
+        OutageCause::Absent,
+        OutageCause::ConsumerKilled,
+        OutageCause::ConnectionKilled,
+        OutageCause::ConnectionLost,
+    ] {
         let of_it: Vec<&Outage> = all().filter(|outage| outage.cause == cause).collect();
         if let [first, ..] = &of_it[..] {
             verdict.notes.push(sentence(cause, first, &of_it));
@@ -21,10 +26,19 @@ pub(super) fn note(run: &Run, verdict: &mut Verdict) {
 
 fn sentence(cause: OutageCause, first: &Outage, all: &[&Outage]) -> String {
     let (names, are_several) = names(all);
+    if cause == OutageCause::Absent {
+        let away = range(all.iter().map(|outage| outage.away_ns), units::duration);
+        let was = if are_several { "were" } else { "was" };
+        return format!(
+            "{names} {was} absent from the start of the load, for {away}, while a backlog piled up"
+        );
+    }
     let (was, its) = if are_several { ("were", "their connections") } else { ("was", "its connection") };
     let happened = match cause {
-        OutageCause::ConsumerKilled if are_several => format!("the consumers of {names} were killed"),
-        OutageCause::ConsumerKilled => format!("the consumer of {names} was killed"),
+        OutageCause::ConsumerKilled | OutageCause::Absent if are_several => {
+            format!("the consumers of {names} were killed")
+        }
+        OutageCause::ConsumerKilled | OutageCause::Absent => format!("the consumer of {names} was killed"),
         OutageCause::ConnectionKilled if are_several => format!("the connections of {names} were killed"),
         OutageCause::ConnectionKilled => format!("the connection of {names} was killed"),
         OutageCause::ConnectionLost => format!("{names} lost {its}"),

@@ -1,6 +1,7 @@
 //! Rows in virtual time: arrivals, lanes, collector, percentiles, audit and verdict, against simulated targets whose
 //! answer is known.
 
+mod backlogs;
 mod faults;
 mod loops;
 mod queues;
@@ -17,11 +18,12 @@ const S: f64 = 1e9;
 type Part = fn(&Rig<'_>) -> anyhow::Result<Vec<Row>>;
 
 /// In the order of the table.
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     queues::random_service,
     queues::fixed_service,
     loops::rows,
     stalls::rows,
+    backlogs::rows,
     faults::rows,
     schedule::rows,
     records::rows,

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::{
+    backlog::{Amount, Backlog, Phase},
     handler::{Handler, Out},
     load::{Extent, Feed, LoadPlan, Pace, Start},
     message::{Kind, Message},
@@ -190,6 +191,11 @@ impl Feed for Steady {
 
 /// 400 ms of load, a flow every 200 us.
 fn plan(placement: Placement, batch: usize) -> TrialPlan {
+    plan_of(placement, batch, 1)
+}
+
+/// The same, with so many sinks.
+fn plan_of(placement: Placement, batch: usize, sinks: u16) -> TrialPlan {
     let service = |name, driven, reactor| Service { name, driven, part: Part::Usual, reactor };
     let scenario = Scenario {
         name: "test",
@@ -207,7 +213,7 @@ fn plan(placement: Placement, batch: usize) -> TrialPlan {
         run_name: "test".into(),
         with: vec![],
         without: vec![],
-        instances: BTreeMap::new(),
+        instances: BTreeMap::from([("sink".to_owned(), sinks)]),
         capacity: 1024,
         batch,
         window: None,
@@ -277,10 +283,46 @@ fn what_a_killed_lane_held_comes_again() {
         assert!(outage.at_ns >= 100_000_000 && outage.away_ns >= 50_000_000, "{outage}");
         let in_hand = match outage.cause {
             Cause::ConsumerKilled { in_hand } | Cause::ConnectionKilled { in_hand, .. } => in_hand as u64,
-            Cause::ConnectionLost { .. } => panic!("{outage}"),
+            Cause::ConnectionLost { .. } | Cause::Absent => panic!("{outage}"),
         };
         assert_eq!((audit.duplicated, audit.redelivered), (in_hand, Some(in_hand)), "{outage}");
         assert_eq!(in_hand >= 8, service == "sink", "{outage}");
+    }
+}
+
+#[test]
+fn a_backlog_piles_up_for_sinks_that_are_absent_and_goes_when_they_join() {
+    let messages = Amount::Messages(500);
+    let time = Amount::Time(100 * MS);
+    for (placement, sinks, absent, amount) in [
+        (Placement::Each, 1, 1, messages),
+        (Placement::Threads(1), 1, 1, messages),
+        // Those that compete find out only now and then what was new among them.
+        (Placement::Each, 2, 2, messages),
+        (Placement::Threads(1), 2, 1, time),
+    ] {
+        let (service, level) = ("sink".to_owned(), 10 * MS);
+        let backlog = Backlog { service, absent, amount, level, is_stored: true };
+        let conditions = Conditions { backlog: Some(backlog), ..Conditions::default() };
+        let outcome = ran(&Store::default(), &under(conditions, plan_of(placement, 8, sinks)));
+        let (audit, told) = (&outcome.audit, outcome.backlog.as_deref().expect("a backlog"));
+        let what = format!("{placement:?}, {absent} of {sinks}: {told:?}");
+        assert_eq!((outcome.ending, audit.lost, audit.duplicated), (Ending::Completed, 0, 0), "{what}");
+        assert_eq!((outcome.unfinished, outcome.outages.len()), (0, usize::from(absent)), "{what}");
+        assert!(outcome.outages.iter().all(|outage| outage.cause == Cause::Absent), "{what}");
+        assert!(told.is_reached && told.joined_ns.is_some_and(|ns| ns >= 90_000_000), "{what}");
+        let phases = &told.phases;
+        let sum = |of: fn(&Phase) -> u64| phases.iter().map(of).sum::<u64>();
+        assert_eq!(sum(|phase| phase.sent) - sum(|phase| phase.received), told.left, "{what}");
+        if absent == sinks {
+            assert!(told.waiting >= 500 && phases[0].received == 0, "{what}");
+            assert_eq!(told.waiting, phases[0].sent, "{what}");
+        }
+        // The load goes on for 300 ms, and the sinks are faster by far.
+        assert!(told.level_ns > told.joined_ns && phases.len() == 3, "{what}");
+        assert_eq!(sum(|phase| phase.started), outcome.started, "{what}");
+        let of_lag = phases.iter().map(|phase| phase.lag.count()).sum::<u64>();
+        assert_eq!(of_lag, outcome.lag.count(), "{what}");
     }
 }
 

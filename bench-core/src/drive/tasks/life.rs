@@ -4,8 +4,9 @@
 //! A kill drops the ports without finishing them, as the end of a process would. What was handed over and not acknowledged
 //! is then up to the transport.
 
-use super::{End, Pacing, drive};
+use super::{End, Pacing, absent, drive};
 use crate::{
+    backlog::Gate,
     bell::Bell,
     blame::Act,
     clock::{Clock, Now, as_ns},
@@ -80,6 +81,8 @@ pub type Opening<'a, S, R> = Pin<Box<dyn Future<Output = Result<Endpoint<S, R>, 
 
 /// What is to happen to a lane, and how its ports are opened again.
 pub struct Life<'a, S, R> {
+    /// Where the lane waits before it is driven, if it is absent at first.
+    pub absent: Option<&'a Gate>,
     /// When the lane is killed, what is killed of it, and for how long it is away.
     pub kill: Option<(Doom, Victim, Duration)>,
     /// For how long a lane that lost its connection tries to open a new one.
@@ -112,6 +115,9 @@ pub async fn live<S: AsyncSendPort, R: AsyncRecvPort>(
     pacing: &Pacing,
     mut life: Life<'_, S, R>,
 ) -> Result<(), PortError> {
+    if let Some(gate) = life.absent {
+        absent::join_later(seat, clock, gate, &life).await?;
+    }
     loop {
         let doom = life.kill.map(|(doom, ..)| doom);
         let ended = drive(seat, clock, bell, pacing, doom).await;
@@ -158,7 +164,10 @@ pub(in crate::drive) fn die<S, R>(seat: &mut Seat<S, R>, victim: Victim) -> Caus
     cause
 }
 
-async fn opened<S, R>(seat: &mut Seat<S, R>, life: &Life<'_, S, R>) -> Result<Endpoint<S, R>, String> {
+pub(super) async fn opened<S, R>(
+    seat: &mut Seat<S, R>,
+    life: &Life<'_, S, R>,
+) -> Result<Endpoint<S, R>, String> {
     seat.lane.does(Act::Open);
     let opened = timeout(OPENS, (life.open)()).await;
     seat.lane.does(Act::Harness);
@@ -203,7 +212,7 @@ pub(in crate::drive) fn back_from(what: &str, error: &str) -> String {
     format!("it did not come back after {what}: {error}")
 }
 
-async fn pause(time: Duration) {
+pub(super) async fn pause(time: Duration) {
     #[expect(clippy::disallowed_methods, reason = "an outage in milliseconds, which paces nothing")]
     sleep(time).await;
 }

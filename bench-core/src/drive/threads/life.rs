@@ -4,15 +4,20 @@
 //! A lane that is away is taken out of those that the thread steps. So a step does not have to ask whether its lane is there.
 
 use crate::{
+    backlog::Gate,
     blame::Act,
     clock::{Now, as_ns},
     drive::{
         Seat,
-        tasks::life::{BACK_OFF, Doom, back_from, die, put_back},
+        tasks::{
+            absent::{ABSENCE, LOOK, leave},
+            life::{BACK_OFF, Doom, back_from, die, put_back},
+        },
     },
     outcome::Cause,
     plan::Victim,
     port::{PortError, RecvPort},
+    session::Control,
     transport::{Endpoint, OpenError},
 };
 use std::{sync::Arc, time::Duration};
@@ -24,6 +29,8 @@ pub type Open<S, R> = Arc<dyn Fn() -> Result<Endpoint<S, R>, OpenError> + Send +
 pub struct Life<S, R> {
     /// The lane.
     pub lane: u16,
+    /// Where the lane waits before it is stepped, if it is absent at first.
+    pub absent: Option<Arc<Control>>,
     /// When the lane is killed, what is killed of it, and for how long it is away.
     pub kill: Option<(Doom, Victim, Duration)>,
     /// For how long a lane that lost its connection tries to open a new one.
@@ -51,6 +58,18 @@ struct Away<S, R> {
     back_ns: u64,
     /// Until when a failure to open it is tried again, and after what pause.
     tries: Option<(u64, Duration)>,
+    /// Where it waits until it may join.
+    absent: Option<Arc<Control>>,
+    /// It has joined: its ports are open.
+    has_joined: bool,
+}
+
+impl<S, R> Away<S, R> {
+    /// Whether it may not join yet, or has joined and may not begin yet.
+    fn is_absent(&self) -> bool {
+        let waits = |gate: &Gate| if self.has_joined { !gate.has_begun() } else { !gate.is_open() };
+        self.absent.as_ref().is_some_and(|control| waits(&control.backlog))
+    }
 }
 
 /// The fates of the lanes of one thread. Empty where nothing is to happen to any of them.
@@ -85,6 +104,9 @@ impl<S, R: RecvPort> Lives<S, R> {
 
     /// When it wants to look again, in ns on the run's clock.
     pub(super) fn next_ns(&self) -> u64 {
+        if self.all.iter().any(|life| life.absent.is_some()) {
+            return 0;
+        }
         let kills = self.all.iter().filter_map(|life| life.kill.map(|(doom, ..)| doom.at_ns()));
         self.away.iter().map(|away| away.back_ns).chain(kills).min().unwrap_or(u64::MAX)
     }
@@ -98,6 +120,7 @@ impl<S, R: RecvPort> Lives<S, R> {
         seats: &mut Vec<Seat<S, R>>,
         clock: &impl Now,
     ) -> Result<(), (u16, PortError)> {
+        self.absent_leave(seats, clock);
         for life in &mut self.all {
             let Some((doom, victim, down)) = &mut life.kill else { continue };
             let Some(at) = seats.iter().position(|seat| seat.lane.id() == life.lane) else { continue };
@@ -115,19 +138,32 @@ impl<S, R: RecvPort> Lives<S, R> {
                 let mut seat = seats.remove(at);
                 let cause = die(&mut seat, victim);
                 let back_ns = since_ns.saturating_add(as_ns(down));
-                self.away.push(Away { seat, victim, cause, since_ns, back_ns, tries: None });
+                self.away.push(Away {
+                    seat,
+                    victim,
+                    cause,
+                    since_ns,
+                    back_ns,
+                    tries: None,
+                    absent: None,
+                    has_joined: false,
+                });
             }
         }
         let mut at = 0;
         while let Some(away) = self.away.get_mut(at) {
             // After the stop nobody waits for it.
             let is_over = away.seat.lane.is_stopped();
+            if !is_over && away.is_absent() {
+                away.seat.lane.idle(clock.now_ns());
+                away.back_ns = clock.now_ns() + as_ns(LOOK);
+            }
             if !is_over && clock.now_ns() < away.back_ns {
                 at += 1;
                 continue;
             }
             let life = self.all.iter().find(|life| life.lane == away.seat.lane.id());
-            let Some(life) = life.filter(|_| !is_over) else {
+            let Some(life) = life.filter(|_| !is_over && !away.has_joined) else {
                 seats.push(self.away.swap_remove(at).seat);
                 continue;
             };
@@ -136,10 +172,15 @@ impl<S, R: RecvPort> Lives<S, R> {
             away.seat.lane.does(Act::Harness);
             match (opened, &mut away.tries) {
                 (Ok(endpoint), _) => {
-                    let Away { mut seat, victim, cause, since_ns, .. } = self.away.swap_remove(at);
-                    put_back(&mut seat, victim, endpoint);
-                    (life.note)(cause, since_ns, clock.now_ns() - since_ns);
-                    seats.push(seat);
+                    put_back(&mut away.seat, away.victim, endpoint);
+                    (life.note)(away.cause.clone(), away.since_ns, clock.now_ns() - away.since_ns);
+                    // One that was absent waits for the others.
+                    if let Some(control) = &away.absent {
+                        control.backlog.join(1);
+                        away.has_joined = true;
+                    } else {
+                        seats.push(self.away.swap_remove(at).seat);
+                    }
                 }
                 (Err(_), Some((until_ns, pause))) if clock.now_ns() < *until_ns => {
                     *pause = (*pause * 2).min(BACK_OFF[1]);
@@ -150,6 +191,7 @@ impl<S, R: RecvPort> Lives<S, R> {
                     let Away { seat, cause, .. } = self.away.swap_remove(at);
                     let what = match cause {
                         Cause::ConnectionLost { why } => why,
+                        Cause::Absent => ABSENCE.into(),
                         _ => "a kill".into(),
                     };
                     let lane = seat.lane.id();
@@ -159,6 +201,26 @@ impl<S, R: RecvPort> Lives<S, R> {
             }
         }
         Ok(())
+    }
+
+    /// Takes away the lanes that are absent at first.
+    fn absent_leave(&mut self, seats: &mut Vec<Seat<S, R>>, clock: &impl Now) {
+        for life in &mut self.all {
+            let Some(control) = life.absent.take() else { continue };
+            let Some(at) = seats.iter().position(|seat| seat.lane.id() == life.lane) else { continue };
+            let (mut seat, now_ns) = (seats.remove(at), clock.now_ns());
+            leave(&mut seat);
+            self.away.push(Away {
+                seat,
+                victim: Victim::Consumer,
+                cause: Cause::Absent,
+                since_ns: now_ns,
+                back_ns: now_ns,
+                tries: None,
+                absent: Some(control),
+                has_joined: false,
+            });
+        }
     }
 
     /// Takes a lane away that lost its connection, if it is to come back.
@@ -188,6 +250,8 @@ impl<S, R: RecvPort> Lives<S, R> {
             since_ns,
             back_ns: since_ns + as_ns(pause),
             tries: Some((since_ns.saturating_add(as_ns(limit)), pause)),
+            absent: None,
+            has_joined: false,
         });
         Ok(())
     }

@@ -1,0 +1,53 @@
+//! Lanes that are absent from the start of the load until a backlog has piled up for them (`--backlog`).
+//!
+//! Their ports are opened with those of all others, so that the transport knows them and stores what is sent to them. The inbox is
+//! dropped before the load begins, so that nothing is handed out to it, and opened anew when the lane joins. In the meantime the lane
+//! takes no turn.
+
+use super::life::{Life, back_from, opened, pause, put_back};
+use crate::{
+    backlog::Gate, blame::Act, clock::Now, drive::Seat, outcome::Cause, plan::Victim, port::PortError,
+};
+use std::time::Duration;
+
+/// How often an absent lane looks whether it may join.
+pub(in crate::drive) const LOOK: Duration = Duration::from_millis(2);
+/// What is said of an instance that could not join.
+pub(in crate::drive) const ABSENCE: &str = "its absence";
+
+/// Takes the inbox of a lane away, before the load begins.
+pub(crate) fn leave<S, R>(seat: &mut Seat<S, R>) {
+    seat.lane.does(Act::Drop);
+    seat.endpoint.inbox = None;
+    seat.lane.does(Act::Harness);
+}
+
+/// Waits until the lane may join, opens its inbox, and notes how long it was absent. Does nothing more once the run is over.
+pub(super) async fn join_later<S, R>(
+    seat: &mut Seat<S, R>,
+    clock: &(impl Now + Sync),
+    gate: &Gate,
+    life: &Life<'_, S, R>,
+) -> Result<(), PortError> {
+    let since_ns = clock.now_ns();
+    wait(seat, clock, || gate.is_open()).await;
+    if seat.lane.is_stopped() {
+        return Ok(());
+    }
+    let endpoint = opened(seat, life).await;
+    let endpoint = endpoint.map_err(|error| PortError::Failed(back_from(ABSENCE, &error)))?;
+    put_back(seat, Victim::Consumer, endpoint);
+    gate.join(1);
+    (life.note)(Cause::Absent, since_ns, clock.now_ns() - since_ns);
+    wait(seat, clock, || gate.has_begun()).await;
+    Ok(())
+}
+
+/// Waits for the gate, or for the end of the run.
+async fn wait<S, R>(seat: &mut Seat<S, R>, clock: &(impl Now + Sync), is_over: impl Fn() -> bool) {
+    while !is_over() && !seat.lane.is_stopped() {
+        pause(LOOK).await;
+        // It hands over what it recorded, so that it does not seem to hang.
+        seat.lane.idle(clock.now_ns());
+    }
+}

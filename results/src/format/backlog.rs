@@ -1,0 +1,195 @@
+//! The fields of a backlog in a document, and their conversion to the memory types and back. FORMAT.md describes them.
+
+#![expect(missing_docs, reason = "FORMAT.md describes every field once, for readers of files and of code")]
+
+use serde::{Deserialize, Serialize};
+
+use super::{FormatError, convert, v1::Times};
+use crate::model;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Name {
+    PilingUp,
+    CatchingUp,
+    Afterwards,
+}
+
+const NAMES: [Name; 3] = [Name::PilingUp, Name::CatchingUp, Name::Afterwards];
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Phase {
+    pub phase: Name,
+    pub from_ns: u64,
+    pub until_ns: u64,
+    pub sent: u64,
+    pub received: u64,
+    pub waiting: u64,
+    pub started: u64,
+    pub blocked_ns: u64,
+    pub lag_ns: Times,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm_ns: Option<Times>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct ServerSaid {
+    pub ready: u64,
+    pub unacknowledged: u64,
+    pub counted: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Backlog {
+    pub service: String,
+    pub absent: u64,
+    pub reached: bool,
+    pub joined_ns: Option<u64>,
+    pub waiting: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerSaid>,
+    pub level: u64,
+    pub level_ns: Option<u64>,
+    pub left: u64,
+    pub catch_up_ns: Option<u64>,
+    pub drained_per_s: Option<f64>,
+    pub received_per_s: Option<f64>,
+    pub phases: Vec<Phase>,
+}
+
+impl Backlog {
+    /// Every number of it, by name, for a check of how large they are.
+    pub(super) fn numbers(&self) -> Vec<(&'static str, u64)> {
+        let of_phase = |phase: &Phase| {
+            let Phase { phase: _, from_ns, until_ns, sent, received, waiting, started, blocked_ns, .. } =
+                *phase;
+            [
+                ("phases.from_ns", from_ns),
+                ("phases.until_ns", until_ns),
+                ("phases.sent", sent),
+                ("phases.received", received),
+                ("phases.waiting", waiting),
+                ("phases.started", started),
+                ("phases.blocked_ns", blocked_ns),
+            ]
+        };
+        let server = self.server.map_or([0; 3], |said| [said.ready, said.unacknowledged, said.counted]);
+        let own = [
+            ("absent", self.absent),
+            ("joined_ns", self.joined_ns.unwrap_or(0)),
+            ("waiting", self.waiting),
+            ("server.ready", server[0]),
+            ("server.unacknowledged", server[1]),
+            ("server.counted", server[2]),
+            ("level", self.level),
+            ("level_ns", self.level_ns.unwrap_or(0)),
+            ("left", self.left),
+        ];
+        own.into_iter().chain(self.phases.iter().flat_map(of_phase)).collect()
+    }
+
+    /// All times of it, by name.
+    pub(super) fn times(&self) -> impl Iterator<Item = (&'static str, Option<&Times>)> {
+        self.phases.iter().flat_map(|phase| {
+            [
+                ("backlog.phases.lag_ns", Some(&phase.lag_ns)),
+                ("backlog.phases.confirm_ns", phase.confirm_ns.as_ref()),
+            ]
+        })
+    }
+}
+
+pub(super) fn backlog(own: &model::Backlog) -> Result<Backlog, FormatError> {
+    let phase = |(phase, own): (Name, &model::Phase)| {
+        let model::Phase { from_ns, until_ns, sent, received, waiting, started, blocked_ns, lag, confirm } =
+            own;
+        Ok(Phase {
+            phase,
+            from_ns: *from_ns,
+            until_ns: *until_ns,
+            sent: *sent,
+            received: *received,
+            waiting: *waiting,
+            started: *started,
+            blocked_ns: *blocked_ns,
+            lag_ns: convert::times(lag)?,
+            confirm_ns: convert::some_times(confirm)?,
+        })
+    };
+    let phases = NAMES.into_iter().zip(&own.phases).map(phase).collect::<Result<_, FormatError>>()?;
+    let model::Backlog {
+        service, absent, is_reached, joined_ns, waiting, server, level, level_ns, left, ..
+    } = own;
+    Ok(Backlog {
+        service: service.clone(),
+        absent: *absent,
+        reached: *is_reached,
+        joined_ns: *joined_ns,
+        waiting: *waiting,
+        server: server.map(|said| ServerSaid {
+            ready: said.ready,
+            unacknowledged: said.unacknowledged,
+            counted: said.counted,
+        }),
+        level: *level,
+        level_ns: *level_ns,
+        left: *left,
+        catch_up_ns: own.catch_up_ns(),
+        drained_per_s: own.drained_per_s(),
+        received_per_s: own.received_per_s(),
+        phases,
+    })
+}
+
+pub(super) fn backlog_back(at: &str, wire: Backlog) -> Result<model::Backlog, FormatError> {
+    let phase = |(i, wire): (usize, Phase)| {
+        let Phase {
+            phase,
+            from_ns,
+            until_ns,
+            sent,
+            received,
+            waiting,
+            started,
+            blocked_ns,
+            lag_ns,
+            confirm_ns,
+        } = wire;
+        let at = format!("{at}.backlog.phases[{i}]");
+        if NAMES.get(i) != Some(&phase) {
+            let reason = "the phases are piling-up, catching-up and afterwards, in this order".to_owned();
+            return Err(FormatError::Content { at, reason });
+        }
+        Ok(model::Phase {
+            from_ns,
+            until_ns,
+            sent,
+            received,
+            waiting,
+            started,
+            blocked_ns,
+            lag: convert::times_back(&format!("{at}.lag_ns"), &lag_ns)?,
+            confirm: match &confirm_ns {
+                Some(wire) => convert::times_back(&format!("{at}.confirm_ns"), wire)?,
+                None => model::Distribution::default(),
+            },
+        })
+    };
+    let phases = wire.phases.into_iter().enumerate().map(phase).collect::<Result<_, FormatError>>()?;
+    Ok(model::Backlog {
+        service: wire.service,
+        absent: wire.absent,
+        is_reached: wire.reached,
+        joined_ns: wire.joined_ns,
+        waiting: wire.waiting,
+        server: wire.server.map(|said| model::ServerSaid {
+            ready: said.ready,
+            unacknowledged: said.unacknowledged,
+            counted: said.counted,
+        }),
+        level: wire.level,
+        level_ns: wire.level_ns,
+        left: wire.left,
+        phases,
+    })
+}

@@ -1,0 +1,173 @@
+//! The lines under a table about a backlog: how large it was, how it was caught up with, and what the senders had of it.
+//!
+//! Does not live here: what speaks against a run with one (`verdict::backlog`).
+
+use super::{Layout, hanging};
+use crate::model::{Backlog, PHASES, Phase, Run};
+use crate::units;
+
+/// A paragraph for each run with a backlog.
+pub(super) fn lines(runs: &[&Run], layout: Layout) -> String {
+    let name = runs.iter().map(|run| super::columns(&run.dispatch)).max().unwrap_or(0);
+    let mut text = String::new();
+    for run in runs {
+        let all: Vec<&Backlog> = run.counted_trials().filter_map(|trial| trial.backlog.as_ref()).collect();
+        let [first, ..] = &all[..] else { continue };
+        let head = if text.is_empty() { "backlog" } else { "" };
+        text += &hanging(&format!("{head:<9}{:<name$}  ", run.dispatch), &course(first, &all), layout);
+        let senders = run.counted_trials().filter_map(|trial| trial.senders).max().unwrap_or(1);
+        for (at, name) in PHASES.into_iter().enumerate() {
+            if let Some(phase) = merged(&all, at) {
+                text +=
+                    &hanging(&format!("         {name:<12} "), &figures(&phase, senders, all.len()), layout);
+            }
+        }
+    }
+    if !text.is_empty() {
+        text += &hanging("         ", "the response times above include the time in the backlog", layout);
+    }
+    text
+}
+
+/// The phase of all trials that had it.
+fn merged(all: &[&Backlog], at: usize) -> Option<Phase> {
+    let mut phases = all.iter().filter_map(|backlog| backlog.phases.get(at));
+    let mut sum = phases.next()?.clone();
+    phases.for_each(|phase| sum.merge(phase));
+    Some(sum)
+}
+
+/// How large it was and when it was gone.
+fn course(first: &Backlog, all: &[&Backlog]) -> String {
+    let range = |of: fn(&Backlog) -> Option<u64>, text: fn(u64) -> String| {
+        let values = || all.iter().filter_map(|backlog| of(backlog));
+        let [least, most] = [values().min()?, values().max()?].map(text);
+        Some(if least == most { least } else { format!("{least} to {most}") })
+    };
+    let waiting = range(|backlog| backlog.joined_ns.map(|_| backlog.waiting), units::count_exact);
+    let Some(waiting) = waiting else {
+        return "the absent instances had not joined when the trial ended".into();
+    };
+    let joined = range(|backlog| backlog.joined_ns, units::duration).unwrap_or_default();
+    let who = if first.absent == 1 { "its absent instance" } else { "its absent instances" };
+    let mut parts = vec![format!(
+        "{waiting} messages waited for {} when {who} had joined, {joined} after the start",
+        first.service
+    )];
+    if let Some(said) = first.server {
+        parts.push(format!(
+            "the server said {} shortly before, when {} had been counted",
+            units::count_exact(said.ready + said.unacknowledged),
+            units::count_exact(said.counted)
+        ));
+    }
+    if let Some(took) = range(Backlog::catch_up_ns, units::duration) {
+        let level = range(|backlog| Some(backlog.level), units::count_exact).unwrap_or_default();
+        let often = match all.iter().filter(|backlog| backlog.level_ns.is_some()).count() {
+            n if n < all.len() => format!(" in {n} of {} trials", all.len()),
+            _ => String::new(),
+        };
+        parts.push(format!("level (at most {level}) {took} later{often}"));
+    } else {
+        let left = range(|backlog| Some(backlog.left), units::count_exact).unwrap_or_default();
+        parts.push(format!("never level: {left} waited when the load ended"));
+    }
+    parts.extend(rates(all));
+    parts.join("; ")
+}
+
+/// How fast it was caught up with, over all trials.
+fn rates(all: &[&Backlog]) -> Option<String> {
+    let length_ns: u64 = all.iter().filter_map(|backlog| Some(backlog.catching_up()?.length_ns())).sum();
+    let sum = |of: fn(&Backlog) -> Option<f64>| {
+        let weighed = |backlog: &&Backlog| Some(of(backlog)? * backlog.catching_up()?.length_ns() as f64);
+        all.iter().filter_map(weighed).sum::<f64>() / length_ns as f64
+    };
+    let (drained, received) = (sum(Backlog::drained_per_s), sum(Backlog::received_per_s));
+    let drained = match drained >= 0.0 {
+        true => format!("drained {} above the arrivals", units::rate(drained)),
+        false => format!("grew by {}", units::rate(-drained)),
+    };
+    (length_ns > 0).then(|| format!("{drained} ({} received)", units::rate(received)))
+}
+
+/// What the senders did in a phase.
+fn figures(phase: &Phase, senders: u64, trials: usize) -> String {
+    let length_ns = phase.length_ns();
+    let per_s = |n: u64| units::rate(n as f64 * 1e9 / length_ns.max(1) as f64);
+    let quantile = |times: &crate::model::Distribution, q| units::duration_or_none(times.quantile_ns(q));
+    let each = if trials > 1 { " on average" } else { "" };
+    let mut parts = vec![
+        format!("{}{each}", units::duration(length_ns / trials.max(1) as u64)),
+        format!("sent {}", per_s(phase.sent)),
+        format!("schedule lag p50 {}, p99 {}", quantile(&phase.lag, 0.5), quantile(&phase.lag, 0.99)),
+    ];
+    if !phase.confirm.is_empty() {
+        let (p50, p99) = (quantile(&phase.confirm, 0.5), quantile(&phase.confirm, 0.99));
+        parts.push(format!("confirm p50 {p50}, p99 {p99}"));
+    }
+    let blocked = phase.blocked_ns as f64 / length_ns.max(1) as f64 / senders.max(1) as f64;
+    parts.push(format!("senders blocked for {} of the time", units::percent(blocked.min(1.0))));
+    parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Distribution, ServerSaid, Trial};
+
+    const MS: u64 = 1_000_000;
+
+    fn backlog() -> Backlog {
+        let phase = |from_ms, until_ms, sent, received, waiting| Phase {
+            from_ns: from_ms * MS,
+            until_ns: until_ms * MS,
+            sent,
+            received,
+            waiting,
+            started: sent,
+            blocked_ns: 10 * MS,
+            lag: Distribution::of((0..400).map(|n| 40_000 + n)),
+            confirm: Distribution::of((0..400).map(|n| 300_000 + n)),
+        };
+        Backlog {
+            service: "worker".into(),
+            absent: 1,
+            is_reached: true,
+            joined_ns: Some(1_000 * MS),
+            waiting: 2_010,
+            server: Some(ServerSaid { ready: 1_890, unacknowledged: 0, counted: 1_902 }),
+            level: 20,
+            level_ns: Some(1_500 * MS),
+            left: 3,
+            phases: vec![
+                phase(0, 1_000, 2_010, 0, 2_010),
+                phase(1_000, 1_500, 1_000, 2_990, 20),
+                phase(1_500, 3_000, 3_000, 3_017, 3),
+            ],
+        }
+    }
+
+    fn told(backlogs: &[Backlog]) -> String {
+        let trials = backlogs.iter().cloned().map(|backlog| {
+            let flows = crate::model::Flows { ended: 1, ..Default::default() };
+            Trial { backlog: Some(backlog), senders: Some(1), flows, ..Trial::default() }
+        });
+        let run = Run { dispatch: "message/broker".into(), trials: trials.collect(), ..Run::default() };
+        lines(&[&run], Layout { width: 400, colour: false })
+    }
+
+    #[test]
+    fn a_backlog_is_told_with_its_phases() {
+        insta::assert_snapshot!(told(&[backlog()]), @"");
+        let never = Backlog { level_ns: None, left: 4_000, ..backlog() };
+        let text = told(&[never.clone()]);
+        assert!(text.contains("never level: 4,000 waited when the load ended"), "{text}");
+        let text = told(&[backlog(), never]);
+        assert!(text.contains("500 ms later in 1 of 2 trials"), "{text}");
+        assert_eq!(told(&[]), "");
+        let mut grown = backlog();
+        grown.phases[1].waiting = 3_010;
+        assert!(told(&[grown]).contains("grew by 2.00 k/s"), "more arrived than was received");
+    }
+}

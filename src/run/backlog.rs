@@ -1,0 +1,128 @@
+//! The backlog that `--backlog` asks for: whose, how large, and whether the load can build it.
+
+use crate::exit::usage;
+use crate::similar::unknown;
+use drumpost_core::{
+    backlog::{Amount, Backlog},
+    clock::as_ns,
+    load::{Extent, LoadPlan, Pace},
+    wiring::Wiring,
+};
+use drumpost_results::units as text_of;
+use std::time::Duration;
+
+/// It is level when no more waits than is sent in this time, unless it is said otherwise.
+const LEVEL: Duration = Duration::from_millis(10);
+
+/// Reads `SERVICE[=INSTANCES]:AMOUNT[/LEVEL]`, for a load of so many flows `per_s`, if that is known.
+///
+/// # Errors
+/// The text has another form, the wiring has no such service, or the load cannot build such a backlog.
+pub(super) fn parse(
+    text: &str,
+    wiring: &Wiring,
+    load: &LoadPlan,
+    per_s: Option<f64>,
+    is_stored: bool,
+) -> anyhow::Result<Backlog> {
+    let wrong = |what: String| usage(format!("--backlog `{text}`: {what}"));
+    let form = || {
+        usage(format!(
+            "--backlog `{text}` is not SERVICE:AMOUNT, such as worker:100k or worker:5s; worker=2:100k has two instances absent, and \
+             worker:100k/50ms says that it is level when no more waits than is sent in 50 ms"
+        ))
+    };
+    let (named, rest) = text.split_once(':').ok_or_else(form)?;
+    let (amount, level) = rest.split_once('/').map_or((rest, None), |(amount, level)| (amount, Some(level)));
+    let (service, absent) = match named.split_once('=') {
+        Some((service, absent)) => (service, Some(absent.parse::<u16>().map_err(|_| form())?)),
+        None => (named, None),
+    };
+    let Some(found) = wiring.services.iter().position(|known| known.name == service) else {
+        let known: Vec<&str> = wiring.services.iter().map(|service| service.name.as_str()).collect();
+        return Err(usage(format!("--backlog: {}", unknown("service", service, &known))));
+    };
+    let instances = wiring.services[found].instances.clone();
+    if wiring.heard_by(found).next().is_none() {
+        return Err(wrong(format!("{service} receives nothing in this style")));
+    }
+    if wiring.driven().any(|lane| instances.contains(&lane)) {
+        return Err(wrong(format!("{service} starts the flows, so nothing piles up while it is absent")));
+    }
+    let all = instances.len() as u16;
+    let absent = absent.unwrap_or(all);
+    if absent == 0 || absent > all {
+        return Err(wrong(format!("{service} has {all} instances, of which 1 to {all} can be absent")));
+    }
+    let duration = |text| text_of::parse_some_duration(text).map(Duration::from_nanos);
+    let level = level.map(duration).transpose().map_err(|error| wrong(error.to_string()))?.unwrap_or(LEVEL);
+    let amount = match (text_of::parse_count(amount), duration(amount)) {
+        (Ok(0), _) => return Err(wrong("no message is no backlog".into())),
+        (Ok(count), _) => Amount::Messages(count),
+        (_, Ok(time)) => Amount::Time(time),
+        (Err(_), Err(_)) => return Err(form()),
+    };
+    fits(amount, load, per_s).map_err(wrong)?;
+    Ok(Backlog { service: service.to_owned(), absent, amount, level, is_stored })
+}
+
+/// Whether the load can build it: no more flows than its window holds can wait, and it has to go on for long enough.
+fn fits(amount: Amount, load: &LoadPlan, per_s: Option<f64>) -> Result<(), String> {
+    let length_ns = match load.extent {
+        Extent::Duration(ns) => load.warmup_ns.saturating_add(ns),
+        Extent::Count(_) => u64::MAX,
+    };
+    match amount {
+        Amount::Time(time) if as_ns(time) >= length_ns => {
+            return Err(format!(
+                "the load lasts {}, so nothing is left of it after {}; raise --duration",
+                text_of::duration(length_ns),
+                text_of::duration(as_ns(time))
+            ));
+        }
+        Amount::Time(_) | Amount::Messages(_) => {}
+    }
+    let wants = match amount {
+        Amount::Messages(count) => count,
+        Amount::Time(time) => per_s.map_or(u64::MAX, |per_s| (per_s * time.as_secs_f64()) as u64),
+    };
+    match load.pace {
+        Pace::Closed { in_flight } if wants >= in_flight => Err(format!(
+            "a closed load of {} flows stands still before so much has piled up; {} an open load such as --rate 10k/s",
+            text_of::count_exact(in_flight),
+            if wants == u64::MAX { "use" } else { "raise --in-flight above it, or use" }
+        )),
+        Pace::Open { window } if wants >= window => Err(format!(
+            "the window of {} flows is full before so much has piled up; raise --window",
+            text_of::count_exact(window)
+        )),
+        Pace::Closed { .. } | Pace::Open { .. } => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closed(in_flight: u64) -> LoadPlan {
+        LoadPlan::closed(in_flight, Extent::Duration(1_000_000_000))
+    }
+
+    #[test]
+    fn a_load_has_to_be_able_to_build_the_backlog() {
+        let open = |window| LoadPlan { pace: Pace::Open { window }, ..closed(1) };
+        let (messages, second) = (Amount::Messages(100), Amount::Time(Duration::from_millis(100)));
+        assert_eq!(fits(messages, &closed(101), None), Ok(()));
+        assert!(
+            fits(messages, &closed(100), None).unwrap_err().contains("--in-flight"),
+            "all of them wait then"
+        );
+        assert!(fits(second, &closed(1_000_000), None).unwrap_err().contains("use an open load"));
+        assert_eq!(fits(messages, &open(101), Some(10.0)), Ok(()));
+        assert!(fits(messages, &open(100), Some(10.0)).unwrap_err().contains("raise --window"));
+        assert_eq!(fits(second, &open(101), Some(1_000.0)), Ok(()));
+        assert!(fits(second, &open(100), Some(1_000.0)).unwrap_err().contains("raise --window"));
+        let long = Amount::Time(Duration::from_secs(1));
+        assert!(fits(long, &open(u64::MAX), Some(1.0)).unwrap_err().contains("the load lasts 1.00 s"));
+    }
+}
