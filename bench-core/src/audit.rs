@@ -228,6 +228,21 @@ impl Audit {
         is_full.then_some(Seen::New)
     }
 
+    /// Notes a dead letter: it comes late by nature, so it breaks no order. A member of a group asks the others at once whether one of
+    /// them has handled the message.
+    pub(crate) fn note_dead(&mut self, stream: usize, seq: u32) -> Seen {
+        self.settle();
+        let note = |window: &mut Window| window.note(extend(seq, window.head()).0);
+        let seen = match &self.membership {
+            None => note(&mut self.windows[stream]),
+            Some(Membership { group, .. }) => {
+                note(&mut group.windows.lock().unwrap_or_else(PoisonError::into_inner)[stream])
+            }
+        };
+        self.found.beyond_window += u64::from(seen == Seen::BeyondWindow);
+        seen
+    }
+
     /// Whether `seq` is what comes next in a stream that this receiver follows alone.
     #[inline]
     pub(crate) fn expects(&self, stream: usize, seq: u32) -> bool {

@@ -287,6 +287,7 @@ impl Collector {
         AuditTotals {
             expected: tally.expected(),
             unique: tally.unique(),
+            dead: tally.dead(),
             unknown: tally.missing(),
             ..Self::counted(local, not_taken, tells)
         }
@@ -303,11 +304,13 @@ impl Collector {
             expected: 0,
             delivered: local.received.iter().sum(),
             unique: 0,
+            dead: local.dead.iter().sum(),
             lost: 0,
             unknown: 0,
             duplicated: local.duplicated,
             redelivered: tells.attempts.then_some(local.redelivered),
             rejected: tells.rejects.then_some(local.rejected),
+            dead_again: local.dead_again,
             reordered: local.reordered,
             displacement_max: local.displacement_max,
             displacement_sum: local.displacement_sum,

@@ -9,9 +9,15 @@ use crate::{
 };
 
 /// Apart by more than the line pairs a processor fetches together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(align(128))]
-struct Block([AtomicU64; 32]);
+struct Block([AtomicU64; 48]);
+
+impl Default for Block {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
 
 /// Counts of one send port: messages that the transport took, and what it then said of them, if it confirms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +36,8 @@ pub(crate) struct Local {
     pub received: Vec<u64>,
     /// Of the received: not the first of their number, or that cannot be told.
     pub again: Vec<u64>,
+    /// Dead letters of messages that had not been handled.
+    pub dead: Vec<u64>,
     pub started: u64,
     pub ended: u64,
     pub measured_started: u64,
@@ -72,6 +80,12 @@ pub(crate) struct Local {
     pub out_of_order: u64,
     /// Whose key or shard is not known, where order is promised within them.
     pub unjudged: u64,
+    /// Ends that will not come, as a message died that would have led to them.
+    pub dead_ends: u64,
+    /// Of them: of measured flows.
+    pub measured_dead_ends: u64,
+    /// Dead letters of messages that had been handled, or had died before.
+    pub dead_again: u64,
 }
 
 // In the order of the published cells: first those that most batches change.
@@ -107,6 +121,9 @@ macro_rules! fields {
             $on.rejected,
             $on.out_of_order,
             $on.unjudged,
+            $on.dead_ends,
+            $on.measured_dead_ends,
+            $on.dead_again,
         ]
     };
 }
@@ -132,6 +149,9 @@ pub(crate) struct Published {
     confirms: Box<[AtomicU64]>,
     received: Box<[AtomicU64]>,
     again: Box<[AtomicU64]>,
+    dead: Box<[AtomicU64]>,
+    /// Requests of this lane that nobody will answer, as a message died. Other lanes add to it.
+    unanswered: AtomicU64,
     /// The load has started its last flow.
     load_done: AtomicBool,
     /// The code that the lane runs. It lies here because a lane has this memory at hand when it makes a note.
@@ -164,6 +184,8 @@ impl Published {
             confirms: cells(3 * ports),
             received: cells(heard),
             again: cells(heard),
+            dead: cells(heard),
+            unanswered: AtomicU64::new(0),
             load_done: AtomicBool::new(false),
             doing: Doing::default(),
         }
@@ -184,6 +206,7 @@ impl Published {
         self.publish_fixed(0, fields!(local));
         // Before what was received: a reader of both then never takes a message that came again for another.
         release(&self.again, &local.again);
+        release(&self.dead, &local.dead);
         release(&self.received, received);
     }
 
@@ -280,6 +303,21 @@ impl Published {
         (0..heard).map(|slot| self.again[slot].load(Ordering::Acquire)).sum()
     }
 
+    /// Messages of a heard destination that died before any instance handled them.
+    pub(crate) fn dead(&self, slot: usize) -> u64 {
+        self.dead[slot].load(Ordering::Acquire)
+    }
+
+    /// Notes that a request of this lane will not be answered.
+    pub(crate) fn note_unanswered(&self) {
+        self.unanswered.fetch_add(1, Ordering::Release);
+    }
+
+    /// How many of its requests will not be answered.
+    pub(crate) fn unanswered(&self) -> u64 {
+        self.unanswered.load(Ordering::Acquire)
+    }
+
     /// Flows started so far.
     pub(crate) fn started(&self) -> u64 {
         self.fixed.0[0].load(Ordering::Relaxed)
@@ -299,6 +337,7 @@ impl Published {
         };
         sum(&mut all.received, &mut (0..heard).map(|slot| self.received(slot)));
         sum(&mut all.again, &mut (0..heard).map(|slot| self.again[slot].load(Ordering::Acquire)));
+        sum(&mut all.dead, &mut (0..heard).map(|slot| self.dead(slot)));
         sum(&mut all.emitted, &mut (0..ports).map(|port| self.emitted(port)));
         all.confirms.resize(1, PortConfirms::default());
         for PortConfirms { taken, confirmed, refused } in (0..ports).map(|port| self.confirms(port)) {
@@ -326,7 +365,8 @@ impl Published {
         let again = (0..heard).map(|slot| self.again[slot].load(Ordering::Acquire)).collect();
         let confirms = (0..ports).map(|port| self.confirms(port)).collect();
         let emitted = (0..ports).map(|port| self.emitted(port)).collect();
-        let mut local = Local { emitted, confirms, received, again, ..Local::default() };
+        let dead = (0..heard).map(|slot| self.dead(slot)).collect();
+        let mut local = Local { emitted, confirms, received, again, dead, ..Local::default() };
         let mut cells = self.fixed.0.iter().map(|cell| cell.load(Ordering::Relaxed));
         for field in fields_mut(&mut local) {
             *field = cells.next().unwrap_or(0);
@@ -335,7 +375,7 @@ impl Published {
     }
 }
 
-fn fields_mut(local: &mut Local) -> [&mut u64; 29] {
+fn fields_mut(local: &mut Local) -> [&mut u64; 32] {
     [
         &mut local.started,
         &mut local.measured_started,
@@ -366,6 +406,9 @@ fn fields_mut(local: &mut Local) -> [&mut u64; 29] {
         &mut local.rejected,
         &mut local.out_of_order,
         &mut local.unjudged,
+        &mut local.dead_ends,
+        &mut local.measured_dead_ends,
+        &mut local.dead_again,
     ]
 }
 
@@ -379,7 +422,8 @@ mod tests {
         let confirms =
             confirms.map(|(taken, confirmed, refused)| PortConfirms { taken, confirmed, refused }).to_vec();
         let (received, again) = (vec![7], vec![2]);
-        let mut local = Local { emitted: vec![5, 6], confirms, received, again, ..Local::default() };
+        let dead = vec![3];
+        let mut local = Local { emitted: vec![5, 6], confirms, received, again, dead, ..Local::default() };
         for (at, field) in fields_mut(&mut local).into_iter().enumerate() {
             *field = at as u64 + 10;
         }
@@ -396,6 +440,7 @@ mod tests {
         (0..2).for_each(|_| published.add_to(&mut sum, 2, 1));
         assert_eq!(sum.confirms, [PortConfirms { taken: 22, confirmed: 10, refused: 2 }]);
         assert_eq!((&sum.emitted[..], &sum.received[..], &sum.again[..]), (&[22][..], &[14][..], &[4][..]));
+        assert_eq!(sum.dead, [6]);
         for (at, (sum, one)) in
             fields_mut(&mut sum).into_iter().zip(fields_mut(&mut local.clone())).enumerate()
         {

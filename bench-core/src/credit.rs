@@ -13,6 +13,8 @@ pub(crate) struct Credit {
     rows: Vec<Box<[AtomicU64]>>,
     /// Of each row that lanes share; none where each lane has a row of its own.
     sums: Box<[Sums]>,
+    /// Ends that were published and did not happen, as a message died that would have led to them.
+    dead_ends: AtomicU64,
 }
 
 /// The sums of the lanes of one row, so that a look at what is under way costs no look at each of them.
@@ -42,7 +44,7 @@ impl Credit {
     /// A row for each of `lanes`.
     pub(crate) fn new(lanes: usize, origins: usize) -> Self {
         let row = || (0..origins.next_multiple_of(16).max(16)).map(|_| AtomicU64::new(0)).collect();
-        Self { rows: (0..lanes).map(|_| row()).collect(), sums: Box::default() }
+        Self { rows: (0..lanes).map(|_| row()).collect(), sums: Box::default(), dead_ends: AtomicU64::new(0) }
     }
 
     /// So few rows that lanes share them: one for each thread, or one for all where tasks move between threads.
@@ -76,6 +78,11 @@ impl Credit {
         }
     }
 
+    /// Notes that ends that are published are those of messages that died: their flows are over and did not end.
+    pub(crate) fn note_dead(&self, ends: u32) {
+        self.dead_ends.fetch_add(u64::from(ends), Ordering::Relaxed);
+    }
+
     /// How many times flows of the `origin`-th origin have been ended.
     pub(crate) fn ended(&self, origin: usize) -> u64 {
         self.rows.iter().map(|row| row[origin].load(Ordering::Acquire)).sum()
@@ -98,6 +105,9 @@ impl Credit {
             emitted: all.emitted + read(emitted),
             awake_ns: all.awake_ns + read(awake_ns),
         };
-        (!self.sums.is_empty()).then(|| self.sums.iter().fold(Done::default(), add))
+        let done = || self.sums.iter().fold(Done::default(), add);
+        let dead_ends = self.dead_ends.load(Ordering::Relaxed);
+        let all = |done: Done| Done { ended: done.ended.saturating_sub(dead_ends), ..done };
+        (!self.sums.is_empty()).then(|| all(done()))
     }
 }

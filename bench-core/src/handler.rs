@@ -38,6 +38,12 @@ pub(crate) struct Leg {
     pub kinds: Vec<Kind>,
 }
 
+impl Leg {
+    pub(crate) fn of(sent: &crate::wiring::Destination) -> Self {
+        Self { destination: sent.id, intent: sent.intent, kinds: sent.kinds.clone() }
+    }
+}
+
 /// The messages that wait for one send port. They lie on cache lines of their own, because every message writes to them.
 #[derive(Debug)]
 #[repr(align(128))]
@@ -192,6 +198,15 @@ impl Out {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting == 0
+    }
+
+    /// Takes the messages that wait, as if a transport had.
+    pub(crate) fn take_emitted(&mut self) -> Vec<Message> {
+        let all =
+            self.outboxes.iter().flat_map(|outbox| &outbox.pending[outbox.offered..]).copied().collect();
+        self.outboxes.iter_mut().for_each(Outbox::clear);
+        self.waiting = 0;
+        all
     }
 
     /// Messages not yet taken by a transport, by destination.

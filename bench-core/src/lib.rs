@@ -3,6 +3,7 @@
 //! It knows no transport and no scenario: transports implement [`port`] and [`transport`], scenarios are values of
 //! [`scenario::Scenario`].
 
+mod aftermath;
 pub mod audit;
 pub mod backlog;
 pub mod bell;

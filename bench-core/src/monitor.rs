@@ -280,6 +280,12 @@ impl Monitor {
         self.control.ring();
     }
 
+    /// Flows that ended, and flows that did not because of dead letters, by the ends that came and those that will not.
+    const fn flows(&self, ends: u64, dead_ends: u64) -> (u64, u64) {
+        let ended = ends / self.ends_per_flow;
+        (ended, (ends + dead_ends) / self.ends_per_flow - ended)
+    }
+
     fn counts(&self) -> Counts {
         let done = self.collector.done();
         Counts { sent: done.emitted, ended: done.ended / self.ends_per_flow }
@@ -315,15 +321,15 @@ impl Monitor {
         let Rest { local, unsent, unrouted, gaps } = self.collector.finish(lanes, stopped_ns);
         let backlog = self.finish_backlog(stopped_ns);
         let mut audit = self.collector.audit(&local, &unsent, self.tells);
-        let ended = local.ended / self.ends_per_flow;
-        let measured_ended = local.measured_ended / self.ends_per_flow;
+        let (ended, dead) = self.flows(local.ended, local.dead_ends);
+        let (measured_ended, measured_dead) = self.flows(local.measured_ended, local.measured_dead_ends);
         let ending = match self.control.failure() {
             Some(what) => Ending::Failed(what),
             None if self.interrupted => Ending::Interrupted,
             None => Ending::Completed,
         };
         audit.close(ending == Ending::Completed);
-        let unfinished = local.started.saturating_sub(ended);
+        let unfinished = local.started.saturating_sub(ended + dead);
         let all_ended = unfinished == 0 && ending == Ending::Completed;
         let window = window::Window {
             from_ns: self.measure_from_ns,
@@ -332,18 +338,18 @@ impl Monitor {
             stopped_ns,
         };
         let in_warmup = local.started.saturating_sub(local.measured_started);
-        let warmup_unfinished = in_warmup.saturating_sub(ended.saturating_sub(measured_ended));
+        let warmup_unfinished =
+            in_warmup.saturating_sub((ended + dead).saturating_sub(measured_ended + measured_dead));
         let senders = self.collector.senders() as u64;
         let elapsed_ns = window.elapsed_ns(local.last_end_ns, all_ended);
         let mean_in_flight = self.mean_in_flight(&local, elapsed_ns);
         let last_due_ns = gaps.iter().filter_map(Gaps::last_due_ns).max();
         let schedule_ns = last_due_ns.map(|last_ns| window.schedule_ns(last_ns, ending != Ending::Completed));
-        let standstill = match ending {
-            Ending::Completed => self.close.standstill(self.begins_ns, unfinished),
-            Ending::Interrupted | Ending::Failed(_) => None,
-        };
+        let is_whole = ending == Ending::Completed;
+        let standstill = self.close.standstill(self.begins_ns, unfinished).filter(|_| is_whole);
         let unrouted = self.collector.unrouted(unrouted, self.kinds);
-        let (hops, confirms) = (self.collector.hops(), self.collector.confirms());
+        let (hops, confirms, dead_letters) =
+            (self.collector.hops(), self.collector.confirms(), self.collector.dead_letters());
         let Totals { response, service, lag, inter_send, .. } = self.collector.totals;
         Outcome {
             ending,
@@ -355,6 +361,8 @@ impl Monitor {
             measured_ended,
             unfinished,
             warmup_unfinished,
+            dead,
+            measured_dead,
             ended_again: local.ended_again,
             elapsed_ns,
             schedule_ns,
@@ -365,6 +373,7 @@ impl Monitor {
             gaps,
             hops,
             confirms,
+            dead_letters,
             audit,
             messages: audit.sent.saturating_sub(local.warmup_emitted),
             blocked_ns: local.measured_blocked_ns,

@@ -38,6 +38,17 @@ pub struct Hop {
     pub times: Distribution,
 }
 
+/// Messages of one destination that the broker gave up on, for one receiving service, which had not handled them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// The destination.
+    pub destination: String,
+    /// The receiving service.
+    pub receiver: String,
+    /// How many, warm-up included.
+    pub messages: u64,
+}
+
 /// Confirms of the messages that were sent to one destination.
 #[derive(Clone, Debug)]
 pub struct Confirms {
@@ -168,8 +179,13 @@ pub struct Outcome {
     /// Flows started and not ended at the drain deadline, written off or not, those of the warm-up included.
     pub unfinished: u64,
     /// Of the unfinished: those of the warm-up, counted by themselves. So the counts of the measured flows can be held against
-    /// each other: started = ended + the other unfinished ones.
+    /// each other: started = ended + dead + the other unfinished ones.
     pub warmup_unfinished: u64,
+    /// Flows that did not end because a message of theirs became a dead letter, those of the warm-up included. They are not among
+    /// the unfinished, and in no time.
+    pub dead: u64,
+    /// Of the dead: flows that were due in the measured window.
+    pub measured_dead: u64,
     /// Ends that were not counted, those of the warm-up included: the message that caused one had been delivered before, and
     /// its flow had ended then. Instances that compete cannot tell, and count such ends.
     pub ended_again: u64,
@@ -192,6 +208,8 @@ pub struct Outcome {
     pub hops: Vec<Hop>,
     /// confirmed − sent, by destination; empty if the transport confirms nothing.
     pub confirms: Vec<Confirms>,
+    /// Dead letters, by destination and receiver.
+    pub dead_letters: Vec<DeadLetters>,
     /// Sent against delivered.
     pub audit: AuditTotals,
     /// Messages sent for measured flows: those of the warm-up's flows are not among them.
@@ -249,6 +267,8 @@ pub struct Snapshot {
     pub ended: u64,
     /// Ends of measured flows so far, by flow.
     pub measured_ended: u64,
+    /// Flows so far that did not end because a message of theirs became a dead letter.
+    pub dead: u64,
     /// Flow ends since the last snapshot, by flow.
     pub ended_now: u64,
     /// Response times since the last snapshot.
@@ -274,6 +294,6 @@ impl Snapshot {
     /// Flows under way.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
-        self.started.saturating_sub(self.ended)
+        self.started.saturating_sub(self.ended + self.dead)
     }
 }

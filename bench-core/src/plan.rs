@@ -143,6 +143,12 @@ impl TrialPlan {
     pub fn is_absent(&self, lane: u16) -> bool {
         self.conditions.backlog.as_ref().is_some_and(|backlog| backlog.is_absent(&self.wiring, lane))
     }
+
+    /// The wiring as a transport is to open it: it says when receivers acknowledge.
+    #[must_use]
+    pub fn wiring_to_open(&self) -> Wiring {
+        Wiring { acks: self.conditions.acks, ..self.wiring.clone() }
+    }
 }
 
 impl std::fmt::Debug for TrialPlan {

@@ -60,6 +60,20 @@ pub struct Told {
     pub shard: u16,
 }
 
+impl Told {
+    /// Said of a dead letter: a message that the broker has given up on, because it was given back too often, and that a port hands over
+    /// in place of a delivery. It goes to an instance of the service that the message was meant for, from each destination apart, and
+    /// once for each message. It is acknowledged like a delivery and never given back. Its lane counts it and does not handle it.
+    pub const DEAD: Self = Self { attempt: u16::MAX, shard: u16::MAX };
+
+    /// Whether that is said.
+    #[inline]
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        *self == Self::DEAD
+    }
+}
+
 /// Sends to one destination, on threads.
 pub trait SendPort: Send {
     /// Whether ports of this type confirm. The driver then counts and times what is not confirmed, and limits it.

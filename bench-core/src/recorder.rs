@@ -2,6 +2,7 @@
 //! shares it.
 
 mod among;
+mod dead;
 mod ends;
 mod told;
 mod unusual;
@@ -113,6 +114,7 @@ impl Recorder {
                 confirms: vec![PortConfirms::default(); ports],
                 received: vec![0; slots],
                 again: vec![0; slots],
+                dead: vec![0; slots],
                 ..Local::default()
             },
             latencies: Box::new(match spec.among {

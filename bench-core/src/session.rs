@@ -17,7 +17,7 @@ use crate::{
     sync::Mutex,
     wiring::{Destination, Wiring},
 };
-pub(crate) use setup::Desks;
+pub(crate) use setup::{Deaf, Desks};
 use std::sync::{
     Arc, PoisonError,
     atomic::{AtomicUsize, Ordering},

@@ -8,6 +8,7 @@ mod checks;
 use crate::{
     message::Kind,
     payload::Pool,
+    promise::Acks,
     scenario::{Intent, Part, Route, Scenario, Service, Style},
 };
 use std::{
@@ -89,6 +90,9 @@ pub struct Wiring {
     /// How many connections all instances share; `None`: each has its own. Set after the wiring is made, for a transport of
     /// which [`crate::dispatcher::Dispatcher::shares_connections`] is true.
     pub connections: Option<u16>,
+    /// When receivers acknowledge. A dispatcher sets it from the conditions of the trial before it opens the transport, which may
+    /// then open consumers whose messages need no acknowledgement ([`Acks::Before`]).
+    pub acks: Acks,
 }
 
 /// Why a scenario cannot be wired so.
@@ -174,6 +178,7 @@ impl Wiring {
             window: settings.window,
             pool: Arc::clone(&settings.pool),
             connections: None,
+            acks: Acks::default(),
         };
         wiring.check_shape(scenario)?;
         Ok(wiring)

@@ -11,8 +11,8 @@ use drumpost_core::{
     transport::OpenError,
 };
 use drumpost_results::model::{
-    ArrivalCheck, Audit, Backlog, ConfirmTimes, Cost, Distribution, Flows, Hop, Outage, OutageCause, Phase,
-    Series, ServerSaid, Standstill, Status, Trial, Unrouted,
+    ArrivalCheck, Audit, Backlog, ConfirmTimes, Cost, DeadLetters, Distribution, Flows, Hop, Outage,
+    OutageCause, Phase, Series, ServerSaid, Standstill, Status, Trial, Unrouted,
 };
 use drumpost_results::{stats, verdict::Machine};
 use drumpost_workloads::ArrivalSpec;
@@ -83,6 +83,7 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
             ended: outcome.measured_ended,
             shed: outcome.shed,
             dropped: outcome.dropped,
+            dead: outcome.measured_dead,
             ended_again: (outcome.audit.duplicated > 0).then_some(outcome.ended_again),
             ..not_ended(target, &outcome)
         },
@@ -111,6 +112,7 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
         confirms: outcome.confirms.iter().map(confirms).collect(),
         audit: audit(&outcome, over_range),
         unrouted: outcome.unrouted.iter().map(unrouted).collect(),
+        dead_letters: outcome.dead_letters.iter().map(dead_letters).collect(),
         cpu_ns: outcome.cost.map(|cost| cost.cpu_ns),
         cost: outcome.cost.map(cost),
         floor_ns: beside.floor_ns,
@@ -254,6 +256,11 @@ fn unrouted(from: &outcome::Unrouted) -> Unrouted {
     Unrouted { service, kind, messages }
 }
 
+fn dead_letters(from: &outcome::DeadLetters) -> DeadLetters {
+    let outcome::DeadLetters { destination, receiver, messages } = from.clone();
+    DeadLetters { destination, receiver, messages }
+}
+
 fn cost(from: cost::Cost) -> Cost {
     let cost::Cost { window_ns, cpu_ns: _, awake_ns, harness_ns, messages, flows } = from;
     Cost { window_ns, awake_ns, harness_ns, messages, flows: Some(flows) }
@@ -267,11 +274,13 @@ fn audit(outcome: &Outcome, over_range: u64) -> Audit {
         expected: from.expected,
         delivered: from.delivered,
         unique: from.unique,
+        dead: from.dead,
         lost: from.lost,
         unknown: from.unknown,
         duplicated: from.duplicated,
         redelivered: from.redelivered,
         rejected: from.rejected,
+        dead_again: from.dead_again,
         reordered: from.reordered,
         displacement_max: some_reordered.then_some(from.displacement_max),
         displacement_sum: some_reordered.then_some(from.displacement_sum),

@@ -212,6 +212,7 @@ impl Watch for Follower<'_> {
             corrupted: audit.corrupted,
             redelivered: audit.redelivered,
             rejected: audit.rejected,
+            dead: audit.dead,
             confirms: confirms(audit),
             confirm: snapshot
                 .confirms

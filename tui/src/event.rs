@@ -132,6 +132,8 @@ pub struct Sample {
     pub redelivered: Option<u64>,
     /// Deliveries that a service gave back; `None` if none is to be given back.
     pub rejected: Option<u64>,
+    /// Messages that the broker gave up on.
+    pub dead: u64,
     /// What the transport told of confirms; `None` if it confirms nothing.
     pub confirms: Option<Confirms>,
     /// Confirm time so far, all destinations together.

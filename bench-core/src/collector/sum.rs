@@ -3,6 +3,7 @@
 use crate::counters::Local;
 
 /// The counters of two lanes, or of two groups of lanes, together.
+#[expect(clippy::too_many_lines, reason = "two lines for each counter")]
 pub(super) fn add(mut all: Local, local: Local) -> Local {
     let Local {
         emitted,
@@ -38,6 +39,10 @@ pub(super) fn add(mut all: Local, local: Local) -> Local {
         rejected,
         out_of_order,
         unjudged,
+        dead,
+        dead_ends,
+        measured_dead_ends,
+        dead_again,
     } = local;
     all.emitted.extend(emitted);
     all.confirms.extend(confirms);
@@ -72,5 +77,9 @@ pub(super) fn add(mut all: Local, local: Local) -> Local {
     all.rejected += rejected;
     all.out_of_order += out_of_order;
     all.unjudged += unjudged;
+    all.dead.extend(dead);
+    all.dead_ends += dead_ends;
+    all.measured_dead_ends += measured_dead_ends;
+    all.dead_again += dead_again;
     all
 }

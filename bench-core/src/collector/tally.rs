@@ -4,7 +4,7 @@
 //! destination would hide a message that is still under way to another.
 
 use super::Collector;
-use crate::wiring::Wiring;
+use crate::{outcome::DeadLetters, wiring::Wiring};
 
 /// One destination at one service that hears it, in deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ struct Leg {
     expected: u64,
     /// Seen for the first time.
     first: u64,
+    /// Died before that.
+    dead: u64,
 }
 
 /// All of them, and what is known about deliveries that no destination can be told of.
@@ -27,7 +29,7 @@ pub(super) struct Tally {
 
 impl Leg {
     fn missing(&self) -> u64 {
-        self.expected.saturating_sub(self.first)
+        self.expected.saturating_sub(self.first + self.dead)
     }
 }
 
@@ -44,7 +46,7 @@ impl Tally {
     /// Deliveries that should follow from what was sent and not refused. A message that arrived was sent, whatever its sender
     /// was told.
     pub(super) fn expected(&self) -> u64 {
-        self.legs.iter().map(|leg| leg.expected.max(leg.first)).sum()
+        self.legs.iter().map(|leg| leg.expected.max(leg.first + leg.dead)).sum()
     }
 
     /// Deliveries that were the first of their number.
@@ -52,13 +54,29 @@ impl Tally {
         self.legs.iter().map(|leg| leg.first).sum()
     }
 
-    /// Deliveries that should have followed and were not seen: `unique + missing = expected`.
+    /// Messages that the broker gave up on before they were handled.
+    pub(super) fn dead(&self) -> u64 {
+        self.legs.iter().map(|leg| leg.dead).sum()
+    }
+
+    /// Deliveries that should have followed and were not seen: `unique + dead + missing = expected`.
     pub(super) fn missing(&self) -> u64 {
         self.legs.iter().map(Leg::missing).sum()
     }
 }
 
 impl Collector {
+    /// Dead letters by destination and service; empty if there are none.
+    pub(crate) fn dead_letters(&self) -> Vec<DeadLetters> {
+        let died = self.tally(&[]).legs.into_iter().filter(|leg| leg.dead > 0);
+        let named = |leg: Leg| DeadLetters {
+            destination: self.wiring.destinations[usize::from(leg.destination)].name.clone(),
+            receiver: self.wiring.services[leg.service].name.clone(),
+            messages: leg.dead,
+        };
+        died.map(named).collect()
+    }
+
     /// Counts. `unsent` is, by destination, what was emitted and no transport took. All that was received is read before
     /// anything that was emitted; see [`crate::counters::Published::publish`].
     pub(super) fn tally(&self, unsent: &[(u16, u64)]) -> Tally {
@@ -67,6 +85,7 @@ impl Collector {
         for lane in &self.lanes {
             for (slot, leg) in by_service[lane.service].iter().enumerate() {
                 tally.legs[*leg].first += lane.counters.first(slot);
+                tally.legs[*leg].dead += lane.counters.dead(slot);
             }
             tally.excused[lane.service] += lane.counters.excused();
         }
@@ -105,7 +124,7 @@ impl Places {
             for service in &destination.receivers {
                 places.by_service[*service].push(places.legs.len());
                 let (service, destination) = (*service, destination.id);
-                places.legs.push(Leg { service, destination, expected: 0, first: 0 });
+                places.legs.push(Leg { service, destination, expected: 0, first: 0, dead: 0 });
             }
         }
         places

@@ -355,6 +355,7 @@ mod tests {
             batch: 1,
             window: None,
             connections: None,
+            acks: Default::default(),
             pool: Arc::new(Pool::new(1, 0)),
         };
         TrialPlan {

@@ -91,7 +91,7 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
         // Measured here the first time, not when the first lane waits.
         Slack::of_host();
         let runtime = Arc::new(runtime(plan.placement)?);
-        let opened = runtime.block_on(open(&*self.0, &plan.wiring, watch));
+        let opened = runtime.block_on(open(&*self.0, &plan.wiring_to_open(), watch));
         let ran = opened.and_then(|endpoints| {
             if plan.conditions.checks_ports {
                 let kind = Kind { confirms: T::Send::CONFIRMS, acknowledges: T::Recv::ACKNOWLEDGES };
@@ -206,7 +206,7 @@ fn run<T: AsyncTransport>(
     };
     let (tell, news) = channel();
     let (mut crew, mut members) = (Crew::new(runtime, plan).map_err(OpenError::Failed)?, Vec::new());
-    let wiring = Arc::new(plan.wiring.clone());
+    let wiring = Arc::new(plan.wiring_to_open());
     for (((lane, endpoint), rings), bell) in lanes.into_iter().zip(endpoints).zip(rings).zip(bells) {
         let id = lane.id();
         let pacing = crew.pacing(&lane);

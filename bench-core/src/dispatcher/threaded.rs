@@ -57,7 +57,7 @@ impl<T: Transport> Dispatcher for Threaded<T> {
         let reopens = self.0.reopens();
         plan.conditions.check(reopens.is_some(), T::Recv::REJECTS && T::Recv::TELLS_ATTEMPTS)?;
         check(plan)?;
-        let opened = self.0.open(&plan.wiring).and_then(|endpoints| {
+        let opened = self.0.open(&plan.wiring_to_open()).and_then(|endpoints| {
             opened::check_all(&plan.wiring, &endpoints)?;
             Ok(endpoints)
         });
@@ -117,7 +117,7 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
     }
     let looks_around = all_stay && is_crowded(plan);
     let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
-    let wiring = Arc::new(plan.wiring.clone());
+    let wiring = Arc::new(plan.wiring_to_open());
     let bells: Vec<Arc<Bell>> = (0..threads).map(|_| Arc::new(Bell::default())).collect();
     bells.iter().for_each(|bell| control.add_bell(Arc::clone(bell)));
     let by_lane: Vec<Arc<Bell>> = (0..lanes.len()).map(|lane| Arc::clone(&bells[lane % threads])).collect();

@@ -3,10 +3,12 @@
 //! its messages.
 
 mod apart;
+mod dead;
 mod rest;
 mod turn;
 
 use crate::{
+    aftermath::Aftermath,
     blame::Act,
     clock::Now,
     counters::Published,
@@ -83,6 +85,9 @@ pub(crate) struct LaneSpec {
     pub batch: usize,
     pub pool: Arc<Pool>,
     pub counters: Arc<Published>,
+    /// The counters of all lanes.
+    pub others: Arc<[Arc<Published>]>,
+    pub aftermath: Arc<Aftermath>,
     pub control: Arc<Control>,
 }
 
@@ -229,7 +234,7 @@ impl Lane {
 
     #[inline]
     fn is_awaiting(&self) -> bool {
-        self.spec.awaits && self.spec.out.requests() > self.replies_received
+        self.spec.awaits && self.spec.out.requests() > self.replies_received + self.spec.counters.unanswered()
     }
 
     /// Starts the flows that are due, at most a batch of them.
@@ -309,11 +314,11 @@ impl Lane {
     /// The transport handed over `batch`, and said `told` of its messages, or nothing.
     #[inline(always)]
     pub fn received(&mut self, batch: &[Message], told: &[Told], clock: &impl Now) {
+        if !told.is_empty() && self.spec.out.recorder.note_told(told) {
+            return self.received_with_dead(batch, told, clock);
+        }
         let now_ns = clock.now_ns();
         self.spec.out.now_ns = now_ns;
-        if !told.is_empty() {
-            self.spec.out.recorder.note_told(told);
-        }
         if self.spec.awaits {
             self.note_replies(batch);
         }
@@ -365,7 +370,7 @@ impl Lane {
         if let Some(load) = &mut self.spec.load
             && load.idle(now_ns, &mut self.spec.out.recorder.local)
         {
-            self.replies_received = self.spec.out.requests();
+            self.replies_received = self.spec.out.requests().saturating_sub(self.spec.counters.unanswered());
             changed = true;
         }
         self.spec.out.settle(&self.spec.counters, changed);

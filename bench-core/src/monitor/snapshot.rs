@@ -10,7 +10,7 @@ impl Monitor {
         // In virtual time nobody waits for the calling thread.
         self.collector.rest(self.meter.is_some());
         let local = self.collector.read();
-        let ended = local.ended / self.ends_per_flow;
+        let (ended, dead) = self.flows(local.ended, local.dead_ends);
         let interval_ns = (now_ns - self.last_sample_ns).max(1);
         // A process that was suspended did not wait.
         self.unlooked_ns += interval_ns.min(2 * self.sample_every_ns);
@@ -28,6 +28,7 @@ impl Monitor {
             measured_started: local.measured_started,
             ended,
             measured_ended: local.measured_ended / self.ends_per_flow,
+            dead,
             ended_now: ended.saturating_sub(self.last_ended),
             response_now: self.collector.response_now.clone(),
             response: self.collector.totals.response.clone(),

@@ -42,6 +42,9 @@ pub struct OptionEntry {
     pub unfair: bool,
     /// It is handed to the broker or its client as it is, so the broker's documentation explains it.
     pub brokers_own: bool,
+    /// Its number limits how often a message is handed out. What is given back more often becomes a dead letter
+    /// ([`crate::port::Told::DEAD`]).
+    pub gives_up: bool,
     /// How it takes part in proving who connects.
     pub logs_in: LogsIn,
 }
@@ -73,6 +76,7 @@ impl OptionEntry {
             address: false,
             unfair: false,
             brokers_own: false,
+            gives_up: false,
             logs_in: LogsIn::No,
         }
     }
@@ -117,6 +121,12 @@ impl OptionEntry {
     #[must_use]
     pub const fn brokers_own(self) -> Self {
         Self { brokers_own: true, ..self }
+    }
+
+    /// The same, limiting how often a message is handed out.
+    #[must_use]
+    pub const fn gives_up(self) -> Self {
+        Self { gives_up: true, ..self }
     }
 
     /// The same, being a way to prove who connects.

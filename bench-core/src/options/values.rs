@@ -99,6 +99,12 @@ impl Values {
         }
     }
 
+    /// A whole number, where one is set.
+    #[must_use]
+    pub fn count_if_set(&self, name: &str) -> Option<u64> {
+        self.value(name).map(|_| self.count(name))
+    }
+
     /// A duration.
     #[must_use]
     pub fn time(&self, name: &str) -> Duration {

@@ -13,10 +13,12 @@ pub struct AuditTotals {
     pub delivered: u64,
     /// Deliveries that arrived whole, duplicates not included.
     pub unique: u64,
+    /// Expected, and given up by the broker before a service had handled them: it handed them to the harness as dead letters.
+    pub dead: u64,
     /// Expected and not delivered whole by the drain deadline, those that arrived damaged included.
     pub lost: u64,
     /// Expected, and nobody knows: the run broke or was interrupted while they were under way, or what arrived was too late
-    /// to be told from a duplicate. `unique + lost + unknown = expected`, always.
+    /// to be told from a duplicate. `unique + dead + lost + unknown = expected`, always.
     pub unknown: u64,
     /// Delivered again.
     pub duplicated: u64,
@@ -26,6 +28,8 @@ pub struct AuditTotals {
     /// Deliveries that a service gave back instead of handling them. They are not among the delivered. `None` if none was to be
     /// given back.
     pub rejected: Option<u64>,
+    /// Dead letters that are not in `dead`, as their message had been handled, or had been a dead letter before.
+    pub dead_again: u64,
     /// Delivered below the next expected number of their stream (RFC 4737).
     pub reordered: u64,
     /// The furthest that a reordered delivery lay behind the highest number its receiver had seen of its stream.
@@ -78,11 +82,13 @@ impl fmt::Display for AuditTotals {
             expected,
             delivered,
             unique,
+            dead,
             lost,
             unknown,
             duplicated,
             redelivered,
             rejected,
+            dead_again,
             reordered,
             displacement_max,
             displacement_sum: _,
@@ -105,6 +111,7 @@ impl fmt::Display for AuditTotals {
             (is_news(expected, expected == sent), "deliveries expected"),
             (delivered, "delivered"),
             (is_news(unique, unique + duplicated == delivered), "of them for the first time"),
+            (dead, "dead letters"),
             (lost, "lost"),
             (unknown, "unknown"),
             (lagged, "dropped by the transport"),
@@ -112,6 +119,7 @@ impl fmt::Display for AuditTotals {
             (duplicated, "delivered again"),
             (redelivered.unwrap_or(0), "marked as repeated"),
             (rejected.unwrap_or(0), "given back"),
+            (dead_again, "dead letters of messages that were handled or had died"),
             (reordered, "reordered"),
             (displacement_max, "places behind at most"),
             (out_of_order, "out of order in their key or shard"),

@@ -80,7 +80,7 @@ impl Recorder {
 
     /// For lanes of which many are on tasks. Out of line, so that the others do not carry the code that makes room.
     #[inline(never)]
-    fn note_ended_now(&mut self, number: u16, times: u32) {
+    pub(super) fn note_ended_now(&mut self, number: u16, times: u32) {
         self.ended_now.push((number, times));
     }
 }

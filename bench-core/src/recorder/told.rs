@@ -33,12 +33,16 @@ impl Recorder {
         self.rarely = true;
     }
 
-    /// Notes what the broker said of the messages that are received next.
-    pub(crate) fn note_told(&mut self, told: &[Told]) {
+    /// Notes what the broker said of the messages that are received next. Notes nothing if dead letters are among them, and says so.
+    pub(crate) fn note_told(&mut self, told: &[Told]) -> bool {
         let again = told.iter().filter(|told| told.attempt > 1).count() as u64;
         if again > 0 {
+            if told.iter().any(Told::is_dead) {
+                return true;
+            }
             self.local.redelivered += again;
             self.rarely = true;
         }
+        false
     }
 }

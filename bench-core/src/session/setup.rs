@@ -3,6 +3,7 @@
 
 use super::{Control, Session};
 use crate::{
+    aftermath::Aftermath,
     audit::{Audit, Group},
     blame::{Blame, accused},
     collector::{Watched, WatchedDesk, receiver_of},
@@ -16,7 +17,7 @@ use crate::{
     plan::TrialPlan,
     recorder::{Among, Heard, Recorder, RecorderSpec},
     scenario::Intent,
-    wiring::{Destination, Wiring},
+    wiring::Wiring,
 };
 use drumpost_defects::{Defect, is_in};
 use std::{collections::HashMap, sync::Arc};
@@ -50,9 +51,7 @@ impl Role {
         let slot = |(slot, producers): (usize, &u16)| vec![slot as u8; usize::from(*producers)];
         let slots: Arc<[u8]> = heard.producers.iter().enumerate().flat_map(slot).collect();
         let members = wiring.services[service].instances.len();
-        let leg =
-            |sent: &Destination| Leg { destination: sent.id, intent: sent.intent, kinds: sent.kinds.clone() };
-        let legs: Vec<Leg> = wiring.sends_of(service).map(leg).collect();
+        let legs: Vec<Leg> = wiring.sends_of(service).map(Leg::of).collect();
         Self {
             heard,
             heard_ids: wiring.heard_by(service).map(|heard| heard.id).collect(),
@@ -82,7 +81,8 @@ struct Setup<'a> {
     threads: usize,
     control: Arc<Control>,
     /// By lane.
-    counters: Vec<Arc<Published>>,
+    counters: Arc<[Arc<Published>]>,
+    aftermath: Arc<Aftermath>,
     credit: Arc<Credit>,
     /// By lane: its number among those that start flows.
     origins: Arc<[u16]>,
@@ -117,7 +117,7 @@ pub(super) fn set_up(
         Among::ManyOnThreads => Credit::shared(threads, starting),
         Among::ManyOnTasks => Credit::shared(1, starting),
     };
-    let counters: Vec<Arc<Published>> = counters(wiring).collect();
+    let counters: Arc<[Arc<Published>]> = counters(wiring).collect();
     let mut setup = Setup {
         plan,
         begins_ns,
@@ -125,6 +125,7 @@ pub(super) fn set_up(
         threads,
         control: Arc::new(Control { blame: Blame::new(wiring, &counters), ..Control::default() }),
         counters,
+        aftermath: Arc::new(Aftermath::new(plan)),
         credit: Arc::new(credit),
         origins: origins.into(),
         starting,
@@ -210,6 +211,8 @@ impl Setup<'_> {
             batch: wiring.batch.max(1),
             pool: Arc::clone(&wiring.pool),
             counters,
+            others: Arc::clone(&self.counters),
+            aftermath: Arc::clone(&self.aftermath),
             control: Arc::clone(&self.control),
         });
         (lane, watched)
@@ -253,7 +256,7 @@ fn heard(wiring: &Wiring, service: usize) -> Heard {
 }
 
 /// Stands in for a handler that a wiring names and a scenario does not have, which wiring rules out.
-struct Deaf;
+pub(crate) struct Deaf;
 
 impl crate::handler::Handler for Deaf {
     fn handle(&mut self, _message: &crate::message::Message, _out: &mut Out) {}

@@ -7,7 +7,12 @@
 //! - *Confirms* are `basic.ack` for a message and `basic.nack` for one that is refused: see `ports.rs`. A quorum queue confirms
 //!   when a majority of its replicas have written the message to their disks, a classic queue when it is on the disk.
 //! - *Acknowledgements* are `basic.ack` after handling, one frame for all messages of a queue that a turn handled. What a
-//!   consumer had when its channel closed goes back into the queue, and so does what it gives back.
+//!   consumer had when its channel closed goes back into the queue, and so does what it gives back. With `--acks before` consumers
+//!   ask for no acknowledgements (`no_ack`): a message is done with when the server has written it to the connection, and the
+//!   prefetch means nothing.
+//! - *Dead letters*: with `rabbitmq.delivery-limit` a quorum queue gives up on a message that was given back more often, and moves it to
+//!   a queue of its own (`x-dead-letter-exchange`, at least once), `QUEUE.dead`. The instances of the service receive from there,
+//!   too, and hand over what they receive as dead letters.
 //! - *Order*: a queue keeps the order of its publishers. A message that is delivered again comes late, so order is not promised.
 //! - *Removal*: AMQP cannot list queues, so `drumpost clean` finds none. The server itself removes a queue that nobody has used
 //!   for an hour (`x-expires`), and an exchange with its last queue (`auto_delete`).
@@ -22,7 +27,7 @@ mod tests;
 use drumpost_kit::{prelude::*, url::decoded};
 use lapin::{Channel, Connection, ConnectionProperties, Error, ErrorKind, Event, ExchangeKind};
 use lapin::{options::*, types::*, uri::*};
-use ports::{Exchange, Queues};
+use ports::{Exchange, Queues, Source};
 use std::collections::BTreeMap;
 
 /// The server removes a queue that has had no consumer for so long. Longer than any instance of a run stays away.
@@ -32,9 +37,10 @@ const ABSENT: &str = "start one with \"$(scripts/rabbitmq-server)\", or set rabb
 const CREDENTIALS: &str = "set rabbitmq.url=amqp://USER:PASSWORD@HOST:PORT/VHOST, or rabbitmq.password";
 
 const URL: &str = "address of the server: amqp://HOST:PORT/VHOST, without TLS; may contain USER:PASSWORD@";
+const LIMIT: &str = "a message that is given back more often becomes a dead letter";
 const TYPES: Grammar = Grammar::Word(&["quorum", "classic"]);
 const COUNTS: Grammar = Grammar::Count { min: 1, max: u16::MAX as u64 };
-const OPTIONS: [OptionEntry; 5] = {
+const OPTIONS: [OptionEntry; 6] = {
     let [url, user, password, ..] = drumpost_kit::login_options! {
         family: "rabbitmq",
         environment: "RABBITMQ",
@@ -43,7 +49,9 @@ const OPTIONS: [OptionEntry; 5] = {
     };
     let queue = OptionEntry::new("rabbitmq.queue", TYPES, "quorum", "type of the queues").unfair();
     let most = OptionEntry::new("rabbitmq.prefetch", COUNTS, "512", "unacknowledged messages of a consumer");
-    [url, user, password, queue.brokers_own(), most.of("messages").unfair().brokers_own()]
+    let limit = OptionEntry::optional("rabbitmq.delivery-limit", COUNTS, LIMIT).or_else("the server's own");
+    let limit = limit.of("deliveries after the first").unfair().brokers_own().gives_up();
+    [url, user, password, queue.brokers_own(), most.of("messages").unfair().brokers_own(), limit]
 };
 
 /// The entry for the registry.
@@ -55,8 +63,7 @@ pub(super) fn entry() -> TransportEntry {
             delivery: promise::Delivery::AtLeastOnce,
             order: Order::None,
             confirms: promise::Confirms::Replicated,
-            // Before handling it would be a consumer without acknowledgements, and `open` does not hear of that.
-            acknowledges: &[Acks::After, Acks::Confirmed],
+            acknowledges: &Acks::ALL,
             acks: "publisher confirms, basic.ack after handling",
             persistence: "disks of a majority of replicas; one disk with rabbitmq.queue=classic",
             ..BROKER.promise
@@ -75,6 +82,8 @@ struct RabbitMq {
     /// `quorum` or `classic`.
     kind: &'static str,
     prefetch: u16,
+    /// How often a message is handed out again before it becomes a dead letter.
+    limit: Option<u64>,
     queues: Objects,
     refusals: Arc<Refusals>,
 }
@@ -85,7 +94,14 @@ impl RabbitMq {
         let (login, kind) = (Login::read("rabbitmq", options, &url, vec![])?, options.word("rabbitmq.queue"));
         let at = Arc::new(At::new("RabbitMQ", &url.shown()));
         let (queues, prefetch) = (Objects::at(&at), options.count("rabbitmq.prefetch") as u16);
-        Ok(Self { url, login, at, kind, prefetch, queues, refusals: Arc::default() })
+        let limit = options.count_if_set("rabbitmq.delivery-limit");
+        if limit.is_some() && kind == "classic" {
+            return Err(
+                "option rabbitmq.delivery-limit needs quorum queues: classic queues do not count deliveries"
+                    .into(),
+            );
+        }
+        Ok(Self { url, login, at, kind, prefetch, limit, queues, refusals: Arc::default() })
     }
 
     /// A connection. The client has a thread for each, and does not connect again by itself: that would be hidden in the figures.
@@ -124,20 +140,52 @@ impl RabbitMq {
         self.at.step("open a channel", connection.create_channel()).await.map(Arc::new)
     }
 
-    /// Makes a queue, and the exchange of an event, which it is bound to.
+    /// Makes a queue with the one for its dead letters, and the exchange of an event, which it is bound to.
     async fn declare(&self, channel: &Channel, queue: &str, event: Option<&str>) -> lapin::Result<()> {
-        channel.queue_declare(queue.into(), QueueDeclareOptions::durable(), self.arguments()).await?;
+        let durable = QueueDeclareOptions::durable();
+        if let Some(limit) = self.limit {
+            channel.queue_declare(dead(queue).into(), durable, self.arguments().into()).await?;
+            let mut arguments = self.arguments();
+            arguments.extend(dies(queue, limit));
+            channel.queue_declare(queue.into(), durable, arguments.into()).await?;
+        } else {
+            channel.queue_declare(queue.into(), durable, self.arguments().into()).await?;
+        }
         let Some(exchange) = event else { return Ok(()) };
         let options = ExchangeDeclareOptions { durable: true, auto_delete: true, ..plain() };
         channel.exchange_declare(exchange.into(), ExchangeKind::Fanout, options, plain()).await?;
         channel.queue_bind(queue.into(), exchange.into(), plain(), plain(), plain()).await
     }
 
-    fn arguments(&self) -> FieldTable {
+    fn arguments(&self) -> BTreeMap<ShortString, AMQPValue> {
         let unused = AMQPValue::LongLongInt(UNUSED.as_millis() as i64);
         let kind = AMQPValue::LongString(self.kind.into());
-        BTreeMap::from([("x-queue-type".into(), kind), ("x-expires".into(), unused)]).into()
+        BTreeMap::from([("x-queue-type".into(), kind), ("x-expires".into(), unused)])
     }
+
+    /// Everything that is made for a queue: it, the exchange of its event, and the queue of its dead letters.
+    fn objects(&self, queue: &str, event: Option<String>) -> impl Iterator<Item = String> {
+        let dead = self.limit.map(|_| dead(queue));
+        [queue.to_owned()].into_iter().chain(event).chain(dead)
+    }
+}
+
+/// The queue for the dead letters of a queue.
+fn dead(queue: &str) -> String {
+    format!("{queue}.dead")
+}
+
+/// What has a queue move what was handed out more often to the queue for its dead letters. At least once, which needs a queue that
+/// refuses what it has no room for.
+fn dies(queue: &str, limit: u64) -> [(ShortString, AMQPValue); 5] {
+    let text = |text: &str| AMQPValue::LongString(text.into());
+    [
+        ("x-delivery-limit".into(), AMQPValue::LongLongInt(limit as i64)),
+        ("x-dead-letter-exchange".into(), text("")),
+        ("x-dead-letter-routing-key".into(), text(&dead(queue))),
+        ("x-dead-letter-strategy".into(), text("at-least-once")),
+        ("x-overflow".into(), text("reject-publish")),
+    ]
 }
 
 /// What the protocol has where nothing is asked for.
@@ -162,6 +210,9 @@ impl AsyncTransport for RabbitMq {
     const REOPENS: bool = true;
 
     fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
+        if self.limit.is_some() && asked.acks(&listed) == Acks::Before {
+            return Err("gives up on no message that nobody acknowledges: leave rabbitmq.delivery-limit or --acks before out".into());
+        }
         let classic = Promise { confirms: promise::Confirms::Durable, persistence: "disk", ..listed };
         if self.kind == "classic" { classic } else { listed }.when(asked)
     }
@@ -185,7 +236,7 @@ impl AsyncTransport for RabbitMq {
         self.at.takes_the_longest(&wiring.pool, publish, is_refusal, refusals, "max_message_size").await?;
         self.queues.begin(self, &connection).await;
         for (queue, event) in wiring.destinations.iter().flat_map(|sent| queues(layout, sent)) {
-            [&queue].into_iter().chain(&event).for_each(|name| self.queues.note(&**name));
+            self.objects(&queue, event.clone()).for_each(|name| self.queues.note(name));
             self.at.step("declare a queue", self.declare(&channel, &queue, event.as_deref())).await?;
         }
         Ok(())
@@ -195,15 +246,21 @@ impl AsyncTransport for RabbitMq {
         let connection = self.attach(format!("drumpost {}", wiring.instance_name(me))).await?;
         let (layout, line) = (Layout::new(wiring, '.'), Line::to(&self.at));
         let (mut sources, mut apart, mut sends) = (Vec::new(), Vec::new(), Vec::new());
+        let no_ack = wiring.acks == Acks::Before;
+        let asked = BasicConsumeOptions { no_ack, ..plain() };
         for heard in layout.heard(me) {
-            let channel = self.channel(&connection).await?;
-            let consume = async {
-                let (queue, _) = queue(heard.destination, heard.place, &heard.group);
-                channel.basic_qos(self.prefetch, plain()).await?;
-                channel.basic_consume(queue.into(), plain(), plain(), plain()).await
-            };
-            sources.push((self.at.step("consume from a queue", consume).await?, channel));
-            apart.push(heard.is_apart);
+            let (queue, _) = queue(heard.destination, heard.place, &heard.group);
+            let dead = self.limit.map(|_| (dead(&queue), true));
+            for (queue, is_dead) in [(queue, false)].into_iter().chain(dead) {
+                let channel = self.channel(&connection).await?;
+                let consume = async {
+                    channel.basic_qos(self.prefetch, plain()).await?;
+                    channel.basic_consume(queue.into(), plain(), asked, plain()).await
+                };
+                let consumer = self.at.step("consume from a queue", consume).await?;
+                sources.push(Source { consumer, channel, is_dead });
+                apart.push(heard.is_apart);
+            }
         }
         for sent in wiring.sends_of(wiring.service_of(me)) {
             let channel = self.channel(&connection).await?;
@@ -216,7 +273,7 @@ impl AsyncTransport for RabbitMq {
             let outbox = Outbox::new(wiring, layout, sent, exchange.line.clone(), exchange);
             sends.push(outbox.noting(&self.refusals));
         }
-        let queues = Queues { pool: Arc::clone(&wiring.pool), line: line.clone(), sources };
+        let queues = Queues { pool: Arc::clone(&wiring.pool), line: line.clone(), sources, no_ack };
         Ok(Endpoint { inbox: Inbox::new(wiring, line, &apart, queues), sends })
     }
 

@@ -64,11 +64,21 @@ fn round_trip(channel: &Arc<Channel>) -> last::Exchange {
 /// A queue, as the number of a source, and the number of a delivery on its channel.
 type Tag = (usize, u64);
 
+/// A queue that is received from.
+pub(super) struct Source {
+    pub(super) consumer: Consumer,
+    pub(super) channel: Arc<Channel>,
+    /// It has dead letters.
+    pub(super) is_dead: bool,
+}
+
 /// Receives from the queues of one instance.
 pub(super) struct Queues {
     pub(super) pool: Arc<Pool>,
     pub(super) line: Line,
-    pub(super) sources: Vec<(Consumer, Arc<Channel>)>,
+    pub(super) sources: Vec<Source>,
+    /// The server waits for no acknowledgement, and takes none.
+    pub(super) no_ack: bool,
 }
 
 impl Deliveries for Queues {
@@ -78,8 +88,8 @@ impl Deliveries for Queues {
     const REJECTS: bool = true;
 
     fn poll_next(&mut self, source: usize, context: &mut Context<'_>) -> Poll<PortResult<Delivery<Tag>>> {
-        let delivery = ready!(self.sources[source].0.poll_next_unpin(context));
-        let queue = || self.sources[source].0.queue().to_string();
+        let delivery = ready!(self.sources[source].consumer.poll_next_unpin(context));
+        let queue = || self.sources[source].consumer.queue().to_string();
         let ended = || self.line.broken(true, &format_args!("the server ended the consumer of {}", queue()));
         // An error on one channel is the server's refusal of what was asked there. With any other the connection is gone.
         let broken = |error: Error| self.line.broken(!error.is_amqp_soft_error(), &error);
@@ -87,15 +97,17 @@ impl Deliveries for Queues {
         let headers = delivery.properties.headers().iter().flat_map(FieldTable::inner);
         let texts = headers.filter_map(|(key, text)| Some((key.as_str(), text.as_long_string()?.as_bytes())));
         let message = decode(&delivery.data, texts, &self.pool, queue)?;
-        let told = Told { attempt: attempt(&delivery), shard: 0 };
+        let alive = Told { attempt: attempt(&delivery), shard: 0 };
+        let told = if self.sources[source].is_dead { Told::DEAD } else { alive };
         Poll::Ready(Ok(Delivery { message, told, token: (source, delivery.delivery_tag) }))
     }
 
     fn poll_settle(&mut self, due: &mut Due<'_, Tag>, how: Settled, _: &mut Context<'_>) -> Poll<PortResult> {
         let nack = BasicNackOptions { multiple: true, requeue: true };
         // Of each source the youngest.
-        for (source, tag) in due.collect::<BTreeMap<_, _>>() {
-            let channel = &self.sources[source].1;
+        let youngest = due.collect::<BTreeMap<_, _>>();
+        for (source, tag) in youngest.into_iter().filter(|_| !self.no_ack) {
+            let channel = &self.sources[source].channel;
             // The client has queued the frame when it is polled once. If the channel is gone, its consumer says why.
             let _queued = match how {
                 Settled::Acknowledged => {
@@ -108,7 +120,7 @@ impl Deliveries for Queues {
     }
 
     fn last(&self) -> last::Exchange {
-        round_trip(&self.sources[0].1)
+        round_trip(&self.sources[0].channel)
     }
 }
 

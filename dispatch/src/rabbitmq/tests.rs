@@ -30,9 +30,27 @@ fn queues_are_of_a_type_and_expire() {
     assert!(other.unwrap_err().contains("rabbitmq.prefetch"), "more than the protocol has");
     let other = made(&[("rabbitmq.queue", "classic"), ("rabbitmq.prefetch", "1")]).unwrap();
     let arguments = other.arguments();
-    let of = |name: &str| arguments.inner().get(name).cloned();
+    let of = |name: &str| arguments.get(name).cloned();
     assert_eq!(of("x-queue-type"), Some(AMQPValue::LongString("classic".into())));
     assert_eq!(of("x-expires"), Some(AMQPValue::LongLongInt(3_600_000)));
+}
+
+#[test]
+fn a_delivery_limit_needs_queues_that_count() {
+    let limited = made(&[("rabbitmq.delivery-limit", "2")]).unwrap();
+    assert_eq!(limited.limit, Some(2));
+    let objects: Vec<_> = limited.objects("run.work.sink", Some("run.work".into())).collect();
+    assert_eq!(objects, ["run.work.sink", "run.work", "run.work.sink.dead"]);
+    assert!(
+        made(&[("rabbitmq.delivery-limit", "0")]).is_err(),
+        "one that is never handed out again says nothing"
+    );
+    let refused = made(&[("rabbitmq.delivery-limit", "2"), ("rabbitmq.queue", "classic")]).unwrap_err();
+    assert!(refused.contains("needs quorum queues"), "{refused}");
+    let asked = Asked { guarantee: None, acks: Some(Acks::Before) };
+    let refused = limited.promise(entry().promise, &asked).unwrap_err();
+    assert!(refused.contains("leave rabbitmq.delivery-limit or --acks before out"), "{refused}");
+    assert!(limited.promise(entry().promise, &Asked::default()).is_ok());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! starts servers.
 #![cfg(feature = "nats")]
 
+mod dead;
 mod headers;
 mod misbehaving;
 mod secured;

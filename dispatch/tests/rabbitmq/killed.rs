@@ -2,14 +2,39 @@
 
 use crate::{
     NAME,
-    support_rabbitmq::RabbitServer,
-    trial::{Trial, ends_slowly, one_hop, order_authorization},
+    support_rabbitmq::{RabbitServer, Tools},
+    trial::{Trial, assert_sound, ends, ends_slowly, one_hop, order_authorization},
 };
 use drumpost_core::{
-    outcome::{Cause, Ending},
+    load::Extent,
+    monitor::Watch,
+    outcome::{Cause, Ending, Snapshot},
     plan::Kill,
+    promise::Acks,
     scenario::Style,
+    server::ServerFacts,
 };
+use std::sync::{Arc, Mutex};
+
+/// Of each consumer, when the load begins, whether the server waits for its acknowledgements.
+#[derive(Clone)]
+struct Consumers {
+    tools: Tools,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Watch for Consumers {
+    fn sample(&mut self, _snapshot: &Snapshot) {}
+
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+
+    fn opened(&mut self, _server: Option<&ServerFacts>) {
+        let consumers = self.tools.ctl(&["list_consumers", "-q", "--no-table-headers", "ack_required"]);
+        *self.seen.lock().expect("not poisoned") = consumers;
+    }
+}
 
 fn killed(instances: &'static [(&'static str, u16)]) -> Trial {
     Trial::killed(instances, 400_000)
@@ -41,6 +66,19 @@ fn a_killed_consumer_loses_nothing_over_either_type_of_queue() {
         assert!(audit.redelivered >= Some(audit.duplicated), "{audit:?}");
     }
     assert_eq!(server.tools().objects(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs a RabbitMQ server: scripts/test starts one"]
+fn consumers_that_acknowledge_before_handling_ask_for_no_acknowledgements() {
+    let server = RabbitServer::start();
+    for (acks, ack_required) in [(Acks::Before, "false"), (Acks::After, "true")] {
+        let seen = Consumers { tools: server.tools(), seen: Arc::default() };
+        let trial = Trial { acks, extent: Extent::Count(500), ..Trial::default() };
+        let outcome = trial.run_watched(NAME, &server.url(), one_hop(ends), seen.clone()).unwrap();
+        assert_sound(&outcome, 500);
+        assert_eq!(*seen.seen.lock().unwrap(), [ack_required], "{acks}");
+    }
 }
 
 #[test]

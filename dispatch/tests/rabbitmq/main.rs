@@ -1,6 +1,7 @@
 //! Tests of `rabbitmq` against a private server. They are ignored unless scripts/test runs them, which starts servers.
 #![cfg(feature = "rabbitmq")]
 
+mod dead;
 mod failing;
 mod killed;
 mod suite;

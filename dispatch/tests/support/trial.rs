@@ -12,7 +12,7 @@ use drumpost_core::{
     monitor::{Unwatched, Watch},
     outcome::{Ending, Outcome},
     payload::Pool,
-    plan::{Conditions, Kill, TrialPlan, Victim},
+    plan::{Conditions, Kill, Poison, TrialPlan, Victim},
     promise::Acks,
     registry::Options,
     scenario::{Part, Route, Scenario, Service, Style, command, event, reply, request},
@@ -184,6 +184,8 @@ pub(crate) struct Trial {
     pub(crate) drain: Duration,
     pub(crate) kill: Option<Kill>,
     pub(crate) acks: Acks,
+    pub(crate) poison: Option<Poison>,
+    pub(crate) reconnect: Option<Duration>,
     pub(crate) options: &'static [(&'static str, &'static str)],
 }
 
@@ -203,6 +205,8 @@ impl Default for Trial {
             drain: Duration::from_secs(10),
             kill: None,
             acks: Acks::After,
+            poison: None,
+            reconnect: None,
             options: &[],
         }
     }
@@ -257,7 +261,13 @@ impl Trial {
             wait: Wait::Native,
             drain_deadline: self.drain,
             sample_every: Duration::from_millis(100),
-            conditions: Conditions { kill: self.kill.clone(), acks: self.acks, ..Conditions::default() },
+            conditions: Conditions {
+                kill: self.kill.clone(),
+                poison: self.poison.clone(),
+                reconnect: self.reconnect,
+                acks: self.acks,
+                ..Conditions::default()
+            },
         }
     }
 
@@ -282,6 +292,12 @@ impl Trial {
         });
         outcome.recv_timeout(Duration::from_secs(60)).expect("the run hangs")
     }
+}
+
+/// 1,000 flows, of which one in so many has messages that `service` gives back so often.
+pub(crate) fn dies(service: &str, one_in: u32, times: u16) -> Trial {
+    let poison = Some(Poison { service: service.into(), one_in, times });
+    Trial { poison, extent: Extent::Count(1_000), headers: headers(2, 8), ..Trial::default() }
 }
 
 /// A transport whose server is at `url`.

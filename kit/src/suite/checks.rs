@@ -133,11 +133,25 @@ pub const CHECKS: &[Check] = &[
         run: kills::connection,
     },
     Check {
+        name: "acked-before",
+        proves: "with acknowledgements before handling at most once is promised, and no message comes again, not even those that a \
+                 killed consumer had",
+        waits_s: 4,
+        run: acked_before::acked_before,
+    },
+    Check {
         name: "given-back",
         proves: "a message that its receiver gives back comes again, as often as it is given back, and is neither lost nor handled \
                  twice",
         waits_s: 3,
         run: given_back::given_back,
+    },
+    Check {
+        name: "dead-letters",
+        proves: "a message that is given back more often than an option allows becomes a dead letter, and the audit counts it as such: \
+                 it is neither lost nor handled, its flow is over, and nobody waits for it",
+        waits_s: 3,
+        run: dead_letters::dead_letters,
     },
 ];
 

@@ -19,8 +19,10 @@
 //! Faults are made when messages flow, not after a time, so that a busy machine changes no verdict.
 
 mod absent;
+mod acked_before;
 mod broken;
 mod checks;
+mod dead_letters;
 mod given;
 mod given_back;
 mod kills;

@@ -14,7 +14,7 @@ const COLUMNS: &str = "dispatch,trial,from_ns,to_ns,intervals,ended,throughput_p
                        response_ns_mean,response_ns_p50,response_ns_p90,response_ns_p99,response_ns_max,lag_ns_p99,\
                        trial_lost,trial_unknown,trial_confirmed,trial_refused,trial_unconfirmed,unconfirmed,\
                        confirm_ns_p99,trial_confirm_ns_p50,trial_confirm_ns_p99,server_ready,\
-                       server_unacknowledged,trial_backlog,trial_backlog_joined_ns,trial_catch_up_ns";
+                       server_unacknowledged,trial_dead,trial_backlog,trial_backlog_joined_ns,trial_catch_up_ns";
 
 /// A line with the names of the columns, then a line for each interval of every chosen trial. Times count from the start of the
 /// trial's window.
@@ -53,6 +53,7 @@ pub fn csv(record: &Record, selection: &Selection) -> Result<String, ExportError
                 confirm.quantile_ns(0.99),
                 point.server_ready,
                 point.server_unacknowledged,
+                Some(audit.dead),
                 backlog.map(|backlog| backlog.waiting),
                 backlog.and_then(|backlog| backlog.joined_ns),
                 backlog.and_then(Backlog::catch_up_ns),

@@ -239,14 +239,14 @@ fn a_series_as_csv_is_read_back_by_another_implementation() {
 fn a_series_as_csv_has_what_was_lost_refused_and_not_confirmed() {
     let mut record = sample::record();
     let audit = &mut record.runs[1].trials[1].audit;
-    (audit.lost, audit.unknown) = (21, 22);
+    (audit.lost, audit.unknown, audit.dead) = (21, 22, 26);
     (audit.confirmed, audit.refused, audit.unconfirmed) = (Some(23), Some(24), Some(25));
     let text = csv(&record, &only("event/crossbeam", Some(1))).unwrap();
     let (head, lines) = text.split_once('\n').unwrap();
     let names = "trial_lost,trial_unknown,trial_confirmed,trial_refused,trial_unconfirmed,";
     assert!(head.contains(names), "{head}");
     assert!(
-        lines.lines().count() > 1 && lines.lines().all(|line| line.ends_with(",21,22,23,24,25,,,,,,")),
+        lines.lines().count() > 1 && lines.lines().all(|line| line.ends_with(",21,22,23,24,25,,,,,,,26")),
         "{text}"
     );
 }

@@ -35,9 +35,9 @@ macro_rules! same_fields {
 }
 
 same_fields! {
-    Flows { due, started, ended, unfinished, lost, refused, warmup_unfinished, ended_again, shed, dropped }
+    Flows { due, started, ended, unfinished, lost, refused, dead, warmup_unfinished, ended_again, shed, dropped }
     Audit {
-        sent, expected, delivered, unique, lost, unknown, duplicated, redelivered, rejected, reordered, displacement_max,
+        sent, expected, delivered, unique, dead, lost, unknown, duplicated, redelivered, rejected, dead_again, reordered, displacement_max,
         displacement_sum, out_of_order, unjudged, corrupted, unrouted, lagged, confirmed, refused, unconfirmed, negative_deltas, over_range,
         beyond_window,
     } + displacement_mean
@@ -220,6 +220,7 @@ fn trial(own: &Trial) -> Result<v1::Trial, FormatError> {
         audit: (&own.audit).into(),
         standstill: own.standstill.map(Into::into),
         unrouted: own.unrouted.iter().map(Into::into).collect(),
+        dead_letters: own.dead_letters.iter().map(Into::into).collect(),
         series: series::series(&own.series)?,
         outages: own.outages.iter().map(Into::into).collect(),
         backlog: own.backlog.as_ref().map(backlog::backlog).transpose()?,
@@ -257,6 +258,7 @@ fn trial_back(at: &str, wire: v1::Trial) -> Result<Trial, FormatError> {
         audit: wire.audit.into(),
         standstill: wire.standstill.map(Into::into),
         unrouted: wire.unrouted.into_iter().map(Into::into).collect(),
+        dead_letters: wire.dead_letters.into_iter().map(Into::into).collect(),
         cpu_ns: wire.cpu_ns,
         cost: wire.cost.map(Into::into),
         floor_ns: wire.floor_ns,

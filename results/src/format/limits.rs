@@ -42,6 +42,10 @@ pub(super) fn check(document: &mut v1::Document) -> Result<(), FormatError> {
             shorten(&mut unrouted.service);
             shorten(&mut unrouted.kind);
         }
+        for letters in run.trials.iter_mut().flat_map(|trial| &mut trial.dead_letters) {
+            shorten(&mut letters.destination);
+            shorten(&mut letters.receiver);
+        }
     }
     document
         .pairing
@@ -109,6 +113,9 @@ fn of_trial(at: &str, trial: &v1::Trial, limit: u64) -> Result<(), FormatError> 
     }
     for (i, unrouted) in trial.unrouted.iter().enumerate() {
         counts(&format!("{at}.unrouted[{i}]"), unrouted, limit / (trial.unrouted.len() as u64 + 1))?;
+    }
+    for (i, letters) in trial.dead_letters.iter().enumerate() {
+        counts(&format!("{at}.dead_letters[{i}]"), letters, limit / (trial.dead_letters.len() as u64 + 1))?;
     }
     let of_points = limit / (trial.series.len() as u64 + 1);
     for (i, point) in trial.series.iter().enumerate() {

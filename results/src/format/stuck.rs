@@ -1,4 +1,4 @@
-//! The fields of standstills and of messages that went nowhere, in a document, and their conversion to the memory types and
+//! The fields of standstills, of messages that went nowhere and of dead letters, in a document, and their conversion to the memory types and
 //! back. FORMAT.md describes them.
 
 #![expect(missing_docs, reason = "FORMAT.md describes every field once, for readers of files and of code")]
@@ -20,6 +20,13 @@ pub struct Standstill {
 pub struct Unrouted {
     pub service: String,
     pub kind: String,
+    pub messages: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct DeadLetters {
+    pub destination: String,
+    pub receiver: String,
     pub messages: u64,
 }
 
@@ -48,5 +55,19 @@ impl From<Unrouted> for model::Unrouted {
     fn from(wire: Unrouted) -> Self {
         let Unrouted { service, kind, messages } = wire;
         Self { service, kind, messages }
+    }
+}
+
+impl From<&model::DeadLetters> for DeadLetters {
+    fn from(own: &model::DeadLetters) -> Self {
+        let model::DeadLetters { destination, receiver, messages } = own.clone();
+        Self { destination, receiver, messages }
+    }
+}
+
+impl From<DeadLetters> for model::DeadLetters {
+    fn from(wire: DeadLetters) -> Self {
+        let DeadLetters { destination, receiver, messages } = wire;
+        Self { destination, receiver, messages }
     }
 }

@@ -38,6 +38,12 @@ fn judged() -> Record {
     });
     trial.unrouted =
         vec![crate::model::Unrouted { service: "order".into(), kind: "OrderPlaced".into(), messages: 3 }];
+    (trial.flows.dead, trial.audit.dead, trial.audit.dead_again) = (2, 3, 1);
+    trial.dead_letters = vec![crate::model::DeadLetters {
+        destination: "orders".into(),
+        receiver: "stock".into(),
+        messages: 3,
+    }];
     let mut points = trial.series.points().to_vec();
     (points[1].unconfirmed, points[1].confirm_p99_ns) = (Some(12), Some(5_000));
     trial.series = crate::model::Series::from_points(points);
@@ -404,6 +410,8 @@ fn fields_that_came_later_have_a_meaning_where_they_are_missing() {
         "confirm_p99_ns",
         "standstill",
         "backlog",
+        "dead",
+        "dead_letters",
     ] {
         assert!(!sample.contains(&format!("\"{name}\"")), "{name}");
     }

@@ -138,6 +138,8 @@ pub struct Flows {
     pub lost: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub refused: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dead: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warmup_unfinished: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -176,6 +178,8 @@ pub struct Audit {
     pub expected: u64,
     pub delivered: u64,
     pub unique: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dead: u64,
     pub lost: u64,
     #[serde(default)]
     pub unknown: u64,
@@ -184,6 +188,8 @@ pub struct Audit {
     pub redelivered: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dead_again: u64,
     pub reordered: u64,
     #[serde(default)]
     pub displacement_max: Option<u64>,
@@ -301,6 +307,8 @@ pub struct Trial {
     pub audit: Audit,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unrouted: Vec<super::stuck::Unrouted>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dead_letters: Vec<super::stuck::DeadLetters>,
     #[serde(serialize_with = "super::series::one_line_each")]
     pub series: Vec<Point>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

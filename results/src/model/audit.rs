@@ -14,7 +14,10 @@ pub struct Audit {
     pub delivered: u64,
     /// Deliveries seen for the first time.
     pub unique: u64,
-    /// Expected and not seen whole until the drain deadline: `unique + lost + unknown = expected`.
+    /// Expected, and given up by the broker before a service had handled it. Zero where there are none, and in records that do not
+    /// say.
+    pub dead: u64,
+    /// Expected and not seen whole until the drain deadline: `unique + dead + lost + unknown = expected`.
     pub lost: u64,
     /// Expected, and nobody knows: under way when the trial failed or was interrupted, or came too late to be told from a
     /// duplicate. Zero in records that do not say.
@@ -27,6 +30,8 @@ pub struct Audit {
     /// Deliveries that a service gave back instead of handling them; they are not among the delivered. `None` where none was to
     /// be given back.
     pub rejected: Option<u64>,
+    /// Dead letters that are not in `dead`, as their message had been handled, or had been a dead letter before.
+    pub dead_again: u64,
     /// Sequence below the next expected of its producer at this destination (RFC 4737), whatever order is promised.
     pub reordered: u64,
     /// How far the reordered lay behind the highest sequence number their receiver had seen of their producer: the
@@ -69,11 +74,13 @@ impl Audit {
             expected,
             delivered,
             unique,
+            dead,
             lost,
             unknown,
             duplicated,
             redelivered,
             rejected,
+            dead_again,
             reordered,
             displacement_max,
             displacement_sum,
@@ -93,11 +100,13 @@ impl Audit {
         self.expected += expected;
         self.delivered += delivered;
         self.unique += unique;
+        self.dead += dead;
         self.lost += lost;
         self.unknown += unknown;
         self.duplicated += duplicated;
         self.redelivered = add(self.redelivered, redelivered);
         self.rejected = add(self.rejected, rejected);
+        self.dead_again += dead_again;
         self.reordered += reordered;
         self.displacement_max = self.displacement_max.max(displacement_max);
         self.displacement_sum = add(self.displacement_sum, displacement_sum);
@@ -282,6 +291,8 @@ mod tests {
             expected: n[1],
             delivered: n[2],
             unique: n[3],
+            dead: n[4] / 2,
+            dead_again: n[4] / 3,
             lost: n[4],
             duplicated: n[5],
             redelivered: n[5].is_multiple_of(2).then_some(n[5]),

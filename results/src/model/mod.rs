@@ -23,7 +23,7 @@ pub use confirms::{ConfirmTimes, Outage, OutageCause};
 pub use distribution::{Distribution, DistributionError, samples_needed};
 pub use series::{POINTS_AT_MOST, Point, Series};
 pub use server::{Busy, Process, Server, ServerFigures};
-pub use stuck::{Standstill, Unrouted};
+pub use stuck::{DeadLetters, Standstill, Unrouted};
 pub(crate) use trial::per_s;
 pub use trial::{ArrivalCheck, Cost, Flows, Hop, Hygiene, LoadKind, Status, Trial};
 

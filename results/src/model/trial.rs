@@ -3,7 +3,10 @@
 //! Lives here: the trial and the figures derived from it. Does not live here: figures over several trials (`Run`),
 //! judgement (`verdict`).
 
-use super::{Audit, Backlog, Busy, ConfirmTimes, Distribution, Outage, Series, Server, Standstill, Unrouted};
+use super::{
+    Audit, Backlog, Busy, ConfirmTimes, DeadLetters, Distribution, Outage, Series, Server, Standstill,
+    Unrouted,
+};
 
 /// How a trial or a run ended, from best to worst.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +65,7 @@ pub struct Flows {
     pub started: u64,
     /// Ended, and so in the response times.
     pub ended: u64,
-    /// Started and not ended at the drain deadline. With the others that did not end, `started = ended + unfinished + lost +
+    /// Started and not ended at the drain deadline. With the others that did not end, `started = ended + dead + unfinished + lost +
     /// refused`; where messages came again, flows may have ended twice, but for those in `ended_again`.
     pub unfinished: u64,
     /// Started and not ended, over a transport that may lose messages and did. It counts no more of them than messages that
@@ -71,6 +74,8 @@ pub struct Flows {
     /// Started and not ended, over a transport that refused messages. It counts no more of them than messages that were
     /// refused. Zero in records that do not say, where those flows are among `unfinished`.
     pub refused: u64,
+    /// Started and not ended, because a message became a dead letter. Zero in records that do not say.
+    pub dead: u64,
     /// Started in the warm-up and not ended at the drain deadline; `None` in records where those are among `unfinished`.
     pub warmup_unfinished: Option<u64>,
     /// Ends that are not in `ended`, as the message that caused them had been delivered before. Over the whole trial, and a
@@ -92,6 +97,7 @@ impl Flows {
             unfinished,
             lost,
             refused,
+            dead,
             warmup_unfinished,
             ended_again,
             shed,
@@ -103,6 +109,7 @@ impl Flows {
         self.unfinished += unfinished;
         self.lost += lost;
         self.refused += refused;
+        self.dead += dead;
         let sum = |a: Option<u64>, b: Option<u64>| match (a, b) {
             (Some(a), Some(b)) => Some(a + b),
             (known, None) | (None, known) => known,
@@ -238,6 +245,8 @@ pub struct Trial {
     pub audit: Audit,
     /// The services and kinds of the messages that `audit` counts as unrouted; empty in records that do not say.
     pub unrouted: Vec<Unrouted>,
+    /// The destinations and receivers of the messages that `audit` counts as dead.
+    pub dead_letters: Vec<DeadLetters>,
     /// CPU time of the process over the stretch of `cost`, in older documents over the whole trial; `None` in virtual time.
     pub cpu_ns: Option<u64>,
     /// The messages and flows of that period; `None`: all of the trial's.

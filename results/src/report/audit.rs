@@ -13,9 +13,11 @@ pub(super) fn audit(run: &Run, audit: &Audit) -> Cell {
     let counts = [
         (audit.lost, "lost", !promises.is_lossless()),
         (audit.unknown, "unknown", false),
+        (audit.dead, "dead letters", true),
         (audit.duplicated, "duplicated", promises.tolerates_duplicates()),
         (audit.redelivered.unwrap_or(0), "redelivered", true),
         (audit.rejected.unwrap_or(0), "given back", true),
+        (audit.dead_again, "dead letters of handled messages", true),
         (audit.reordered, "reordered", promises.order != Order::PerProducer),
         (audit.out_of_order, within(promises.order), false),
         (audit.unjudged, "not judged", true),

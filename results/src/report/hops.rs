@@ -1,13 +1,13 @@
 //! The tables of `--hops`: hop times, one row for each destination and receiver, and confirm times, one row for each
-//! destination. Does not live here: times of whole flows (`run`).
+//! destination, and dead letters. Does not live here: times of whole flows (`run`).
 
 use super::Layout;
 use super::grid::{Cell, Column, Grid};
-use crate::model::{Distribution, Record, Run};
+use crate::model::{DeadLetters, Distribution, Record, Run};
 use crate::units;
 
 /// Hop times (received − sent) of every run, one row per destination and receiver. Below them, if the transport confirms,
-/// confirm times (confirmed − sent), one row per destination. Empty without either.
+/// confirm times (confirmed − sent), one row per destination, and dead letters if there are any. Empty without any of it.
 #[must_use]
 pub fn hops(record: &Record, layout: Layout) -> String {
     let tables: Vec<String> = record.runs.iter().filter_map(|run| of_run(run, layout)).collect();
@@ -15,8 +15,11 @@ pub fn hops(record: &Record, layout: Layout) -> String {
 }
 
 fn of_run(run: &Run, layout: Layout) -> Option<String> {
-    let tables: Vec<String> =
-        [hop_times(run), confirm_times(run)].into_iter().flatten().map(|grid| grid.render(layout)).collect();
+    let tables: Vec<String> = [hop_times(run), confirm_times(run), dead_letters(run)]
+        .into_iter()
+        .flatten()
+        .map(|grid| grid.render(layout))
+        .collect();
     let name = super::headline(&run.dispatch, &run.scenario, layout);
     (!tables.is_empty()).then(|| format!("{name}\n{}", tables.join("\n")))
 }
@@ -48,6 +51,17 @@ fn confirm_times(run: &Run) -> Option<Grid> {
         grid.row(cells);
     }
     (!all.is_empty()).then_some(grid)
+}
+
+fn dead_letters(run: &Run) -> Option<Grid> {
+    let letters = DeadLetters::merged(run.counted_trials().flat_map(|trial| &trial.dead_letters));
+    let mut grid =
+        Grid::new(1, vec![Column::left("destination → receiver"), Column::right("", "dead letters")]);
+    for one in &letters {
+        let name = format!("{} → {}", one.destination, one.receiver);
+        grid.row(vec![name.into(), units::count(one.messages).into()]);
+    }
+    (!letters.is_empty()).then_some(grid)
 }
 
 fn columns_of(times: &'static str) -> [Column; 4] {

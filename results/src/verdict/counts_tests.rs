@@ -244,7 +244,7 @@ prop_compose! {
         trial.schedule_ns = (small[1] > 50).then_some(n[2]);
         trial.flows = Flows {
             due: n[3], started: n[4], ended: 1 + n[5], unfinished: n[6], lost: n[7], shed: n[8], dropped: n[9],
-            refused: n[23], warmup_unfinished: Some(small[2]), ended_again: None,
+            refused: n[23], dead: n[25], warmup_unfinished: Some(small[2]), ended_again: None,
         };
         trial.audit = Audit {
             sent: n[10], expected: n[11], delivered: small[3], unique: n[13], lost: n[14], unknown: n[15],

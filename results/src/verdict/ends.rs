@@ -3,7 +3,7 @@
 //! Does not live here: flows that were never started (`load`).
 
 use super::{Thresholds, Validity, Verdict, standstill};
-use crate::model::{Flows, Run, Setting, Status, Trial};
+use crate::model::{DeadLetters, Flows, Run, Setting, Status, Trial};
 use crate::stats::Derived;
 use crate::units;
 
@@ -95,6 +95,25 @@ pub(super) fn note_refused(derived: &Derived, verdict: &mut Verdict) {
     }
 }
 
+/// Flows that did not end because a message of theirs became a dead letter, and where these messages were on their way.
+pub(super) fn note_dead(run: &Run, derived: &Derived, verdict: &mut Verdict) {
+    let letters = DeadLetters::merged(run.counted_trials().flat_map(|trial| &trial.dead_letters));
+    if letters.is_empty() {
+        return;
+    }
+    let Flows { dead, started, .. } = derived.flows;
+    let one = |letters: &DeadLetters| {
+        format!("{} of {} for {}", units::count(letters.messages), letters.destination, letters.receiver)
+    };
+    let all: u64 = letters.iter().map(|letters| letters.messages).sum();
+    let of = letters.iter().map(one).collect::<Vec<_>>().join(", ");
+    let (n, share) = (units::counted(dead, "flow", "flows"), units::percent(share(dead, started)));
+    verdict.notes.push(format!(
+        "{} ({of}); {n} of the measured window did not end for that ({share} of those started), and the times are those of the other flows",
+        units::counted(all, "message became a dead letter", "messages became dead letters")
+    ));
+}
+
 /// A part of a whole: never more than one, whatever the counts of a record say.
 fn share(n: u64, of: u64) -> f64 {
     (n as f64 / of.max(1) as f64).min(1.0)
@@ -106,7 +125,7 @@ pub(super) fn may_end_again(trial: &Trial) -> u64 {
     trial.audit.duplicated.saturating_sub(trial.flows.ended_again.unwrap_or(0))
 }
 
-/// Checks that flows started = ended + unfinished + lost + refused. A message that was delivered twice may end its flow twice. If the
+/// Checks that flows started = ended + dead + unfinished + lost + refused. A message that was delivered twice may end its flow twice. If the
 /// sum is wrong, no figure of the trial can be trusted.
 pub(super) fn check_balance(run: &Run, verdict: &mut Verdict) {
     let hidden: u64 = run.counted_trials().map(|trial| may_end_again(trial).min(trial.audit.lost)).sum();
@@ -122,7 +141,7 @@ pub(super) fn check_balance(run: &Run, verdict: &mut Verdict) {
         let (started, again) = (u128::from(flows.started), u128::from(may_end_again(trial)));
         let at_most = started + again;
         let ended = u128::from(flows.ended);
-        let others = [flows.unfinished, flows.lost, flows.refused];
+        let others = [flows.unfinished, flows.lost, flows.refused, flows.dead];
         let found = ended + others.map(u128::from).iter().sum::<u128>();
         // In older records unfinished flows of the warm-up are among the others.
         let too_many = if flows.warmup_unfinished.is_some() { found > at_most } else { ended > at_most };
@@ -130,7 +149,10 @@ pub(super) fn check_balance(run: &Run, verdict: &mut Verdict) {
             let [started, ended, unfinished, lost, refused] =
                 [flows.started, flows.ended, flows.unfinished, flows.lost, flows.refused].map(units::count);
             let hint = if ended_too_often(trial) { often(trial) } else { String::new() };
-            let refused = if flows.refused > 0 { format!(", {refused} refused") } else { String::new() };
+            let mut refused = if flows.refused > 0 { format!(", {refused} refused") } else { String::new() };
+            if flows.dead > 0 {
+                refused += &format!(", {} dead", units::count(flows.dead));
+            }
             verdict.add(
                 Validity::Invalid,
                 format!(

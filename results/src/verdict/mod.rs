@@ -99,6 +99,7 @@ pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
     }
     ends::check_unfinished(&derived, thresholds, &mut verdict);
     ends::note_refused(&derived, &mut verdict);
+    ends::note_dead(run, &derived, &mut verdict);
     if derived.flows.ended > 0 {
         little::check(run, &derived, thresholds, &mut verdict);
         if !backlog::is_in(run) {

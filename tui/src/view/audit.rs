@@ -71,6 +71,9 @@ fn counters(last: Option<Sample>, ended: Option<Confirms>) -> Vec<Counter> {
     if let Some(rejected) = last.and_then(|s| s.rejected) {
         add("given back", Some(rejected), false, 0);
     }
+    if let Some(dead) = last.map(|s| s.dead).filter(|dead| *dead > 0) {
+        add("dead letters", Some(dead), false, 0);
+    }
     add("reordered", of(|s| s.reordered), !allows.disorder, 6);
     add("corrupted", of(|s| s.corrupted), true, 7);
     all
@@ -144,6 +147,8 @@ mod tests {
         let live = Sample { confirms, redelivered: Some(9), ..sample() };
         assert_shows(&panel(live, None), "ok", [("confirmed", "1,000"), ("unconfirmed", "200")]);
         assert_shows(&panel(live, None), "ok", [("redelivered", "9"), ("delivered", "1,100")]);
+        let dying = Sample { rejected: Some(3), dead: 2, ..live };
+        assert_shows(&panel(dying, None), "ok", [("given back", "3"), ("dead letters", "2")]);
         let poisoned = Sample { rejected: Some(3), ..live };
         assert_shows(&panel(poisoned, None), "ok", [("given back", "3"), ("redelivered", "9")]);
         let ended = panel(live, Some(Confirms { confirmed: 1_195, refused: 0, unconfirmed: 5 }));

@@ -47,6 +47,7 @@ fn wiring(destinations: u16, receivers: u16, pool: &Arc<Pool>) -> Wiring {
         batch: 1,
         window: None,
         connections: None,
+        acks: Default::default(),
         pool: Arc::clone(pool),
     }
 }
@@ -191,26 +192,28 @@ fn what_the_transport_says_it_dropped_is_waited_for_by_nobody() {
 proptest! {
     #[test]
     fn what_is_unique_lost_and_unknown_is_what_was_expected(
-        legs in proptest::collection::vec((0u64..1 << 40, 0u64..1 << 40), 0..9),
+        legs in proptest::collection::vec((0u64..1 << 40, 0u64..1 << 40, 0u64..1 << 40), 0..9),
         beyond_window: u32, lagged: u32, was_waited_for: bool,
     ) {
-        let legs = legs.iter().map(|(expected, first)| Leg {
+        let legs = legs.iter().map(|(expected, first, dead)| Leg {
             service: 0,
             destination: 0,
             expected: *expected,
             first: *first,
+            dead: *dead,
         });
         let tally = Tally { legs: legs.collect(), excused: vec![0] };
         let mut audit = AuditTotals {
             expected: tally.expected(),
             unique: tally.unique(),
+            dead: tally.dead(),
             unknown: tally.missing(),
             beyond_window: beyond_window.into(),
             lagged: lagged.into(),
             ..AuditTotals::default()
         };
         audit.close(was_waited_for);
-        prop_assert_eq!(audit.unique + audit.lost + audit.unknown, audit.expected);
+        prop_assert_eq!(audit.unique + audit.dead + audit.lost + audit.unknown, audit.expected);
         prop_assert!(was_waited_for || audit.lost <= audit.lagged);
     }
 }

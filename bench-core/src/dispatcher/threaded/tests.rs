@@ -1,6 +1,8 @@
 //! A transport on threads that stores messages as a broker does: it confirms them, hands them out until they are
 //! acknowledged, and hands out again what a dead consumer held.
 
+mod dead;
+
 use super::*;
 use crate::{
     backlog::{Amount, Backlog, Phase},
@@ -26,6 +28,9 @@ use std::{
 
 const MS: Duration = Duration::from_millis(1);
 
+/// In place of a count of deliveries: the store has given up on the message.
+const DEAD: u16 = u16::MAX;
+
 /// The messages that wait, with how often they were handed out.
 #[derive(Debug, Default)]
 struct Stored {
@@ -38,6 +43,10 @@ struct Store {
     stored: Arc<Mutex<Stored>>,
     /// Of the receiving ports: after so many polls the first of them says that the connection is lost.
     loses_after: Option<u32>,
+    /// A message that was given back after so many deliveries is handed out once more, as a dead letter.
+    limit: Option<u16>,
+    /// So is everything that a consumer held when it went.
+    dies_with_consumer: bool,
     /// Opening fails so often.
     fails: Arc<AtomicU32>,
     opened: Arc<AtomicU32>,
@@ -131,11 +140,18 @@ impl RecvPort for From {
         }
         let mut stored = self.store.stored.lock().unwrap();
         let len = max.min(stored.waiting.len());
-        let taken: Vec<_> =
-            stored.waiting.drain(..len).map(|(message, attempt)| (message, attempt + 1)).collect();
+        let taken: Vec<_> = stored
+            .waiting
+            .drain(..len)
+            .map(|(message, attempt)| (message, attempt.saturating_add(1)))
+            .collect();
         drop(stored);
         let batch: Vec<Message> = taken.iter().map(|(message, _)| *message).collect();
-        let told: Vec<Told> = taken.iter().map(|(_, attempt)| Told { attempt: *attempt, shard: 0 }).collect();
+        let told = |(_, attempt): &(Message, u16)| match *attempt {
+            DEAD => Told::DEAD,
+            attempt => Told { attempt, shard: 0 },
+        };
+        let told: Vec<Told> = taken.iter().map(told).collect();
         self.held.extend(taken);
         if len > 0 {
             on_batch(&batch, &told);
@@ -149,7 +165,12 @@ impl RecvPort for From {
     }
 
     fn reject(&mut self, count: usize) -> Result<(), PortError> {
-        self.store.stored.lock().unwrap().waiting.extend(self.held.drain(..count));
+        let mut stored = self.store.stored.lock().unwrap();
+        for (message, attempt) in self.held.drain(..count) {
+            assert_ne!(attempt, DEAD, "a dead letter is acknowledged");
+            let is_dead = self.store.limit.is_some_and(|limit| attempt >= limit);
+            stored.waiting.push_back((message, if is_dead { DEAD } else { attempt }));
+        }
         Ok(())
     }
 }
@@ -158,7 +179,10 @@ impl RecvPort for From {
 impl Drop for From {
     fn drop(&mut self) {
         let mut stored = self.store.stored.lock().unwrap();
-        self.held.drain(..).rev().for_each(|held| stored.waiting.push_front(held));
+        let dies = self.store.dies_with_consumer;
+        let held =
+            self.held.drain(..).rev().map(|(message, attempt)| (message, if dies { DEAD } else { attempt }));
+        held.for_each(|held| stored.waiting.push_front(held));
     }
 }
 

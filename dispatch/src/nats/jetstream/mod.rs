@@ -12,6 +12,9 @@
 //! - *Acknowledgements*: explicit, one by one, after handling: see [`receive`]. A message that is not acknowledged within the ack
 //!   wait (`jetstream.ack-wait`; 30 s by default, like the server's own) is delivered again, to any instance of the service. A
 //!   run with `--kill` needs an ack wait shorter than its drain deadline.
+//!   With `--acks before` consumers take no acknowledgements (`AckPolicy::None`): a message is done with when the server has sent it.
+//!   Work queues refuse such consumers, so every stream then keeps everything (retention by limits).
+//! - *Dead letters*: see [`dead`].
 //! - *Limits*, chosen so that they do not limit what is measured: every instance requests four batches (at least 512 messages)
 //!   in advance and requests more when half of them have arrived. A consumer may have twice as many unacknowledged messages as
 //!   its instances can hold (`max_ack_pending`). The ack wait of a message begins when it is fetched. So handlers that take longer
@@ -21,6 +24,7 @@
 //! - *Storage*: `jetstream.storage` = `file` or `memory`. `file` goes through the operating system's cache. By default the server
 //!   syncs it to the disk every two minutes.
 
+mod dead;
 mod receive;
 mod send;
 
@@ -47,12 +51,20 @@ const NET: Duration = Duration::from_hours(24);
 
 const STORAGE: &str = "where the server stores messages";
 const ACK_WAIT: &str = "a message that is not acknowledged within this time is delivered again";
+const MAX_DELIVER: &str = "a message that is delivered so often and not acknowledged becomes a dead letter";
+const COUNTS: Grammar = Grammar::Count { min: 1, max: u16::MAX as u64 };
 /// The parts that both transports share, and the settings of streams.
-const OPTIONS: [OptionEntry; login::OPTIONS.len() + 2] = joined(
+const OPTIONS: [OptionEntry; login::OPTIONS.len() + 3] = joined(
     login::OPTIONS,
     [
         OptionEntry::new("jetstream.storage", Grammar::Word(&["file", "memory"]), "file", STORAGE).unfair(),
         OptionEntry::new("jetstream.ack-wait", Grammar::SOME_TIME, "30s", ACK_WAIT).unfair().brokers_own(),
+        OptionEntry::optional("jetstream.max-deliver", COUNTS, MAX_DELIVER)
+            .or_else("no limit")
+            .of("deliveries")
+            .unfair()
+            .brokers_own()
+            .gives_up(),
     ],
 );
 
@@ -65,8 +77,7 @@ pub(super) fn entry() -> TransportEntry {
             delivery: promise::Delivery::AtLeastOnce,
             order: Order::None,
             confirms: promise::Confirms::Leader,
-            // Not before handling: what was fetched in advance and waited for longer than the ack wait would come again.
-            acknowledges: &[Acks::After, Acks::Confirmed],
+            acknowledges: &Acks::ALL,
             acks: "publisher confirms, explicit acks after handling",
             persistence: "file, or memory with jetstream.storage=memory",
             ..BROKER.promise
@@ -83,6 +94,8 @@ struct JetStream {
     server: Server,
     storage: StorageType,
     ack_wait: Duration,
+    /// How often a message is delivered at most.
+    max_deliver: Option<u64>,
     streams: Objects,
     refusals: Arc<Refusals>,
 }
@@ -96,6 +109,7 @@ impl JetStream {
             server,
             storage: if is_file { StorageType::File } else { StorageType::Memory },
             ack_wait: options.time("jetstream.ack-wait"),
+            max_deliver: options.count_if_set("jetstream.max-deliver"),
             refusals: Arc::default(),
         })
     }
@@ -108,6 +122,9 @@ impl AsyncTransport for JetStream {
     const REOPENS: bool = true;
 
     fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
+        if self.max_deliver.is_some() && asked.acks(&listed) == Acks::Before {
+            return Err("gives up on no message that nobody acknowledges: leave jetstream.max-deliver or --acks before out".into());
+        }
         let persistence = if self.storage == StorageType::File { "file" } else { "memory" };
         Promise { persistence, ..listed }.when(asked)
     }
@@ -132,13 +149,19 @@ impl AsyncTransport for JetStream {
         for destination in &wiring.destinations {
             self.lay_out(wiring, destination, &context).await?;
         }
+        if self.max_deliver.is_some() {
+            self.streams.note(dead::stream(wiring));
+            let consumers = pull::Config { inactive_threshold: NET, ..pull::Config::default() };
+            dead::lay_out(wiring, &context, &self.server.at, self.stream(), &consumers).await?;
+        }
         Ok(())
     }
 
     async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
         let (layout, connection) = (Layout::new(wiring, '.'), self.server.connect(wiring, me).await?);
-        let (heard, stream) = (layout.heard(me).collect(), |heard: &_| stream_name(wiring, heard));
-        let inbox = Pulls::open(wiring, &connection, heard, stream, fetch(wiring)).await?;
+        let heard = layout.heard(me).collect();
+        let inbox =
+            Pulls::open(wiring, &connection, heard, self.max_deliver.is_some(), fetch(wiring)).await?;
         let mut sends = Vec::new();
         for sent in wiring.sends_of(wiring.service_of(me)) {
             let (line, confirmed) = (connection.line.clone(), Confirmed::open(wiring, &connection).await?);
@@ -197,6 +220,12 @@ impl Keeper for JetStream {
 }
 
 impl JetStream {
+    /// What all streams have in common: one replica, and no limits, which are the server's own defaults.
+    fn stream(&self) -> Config {
+        let description = Owner::this().map(|owner| owner.description());
+        Config { storage: self.storage, max_age: NET, description, ..Config::default() }
+    }
+
     /// Makes the stream of a destination and the durable consumers of those who hear it.
     async fn lay_out(
         &self,
@@ -206,16 +235,12 @@ impl JetStream {
     ) -> Result<(), OpenError> {
         let (layout, at) = (Layout::new(wiring, '.'), &self.server.at);
         let (subject, is_event) = (layout.place(destination), destination.intent == Intent::Event);
-        let is_reply = destination.intent == Intent::Reply;
+        let (is_reply, no_acks) = (destination.intent == Intent::Reply, wiring.acks == Acks::Before);
         let config = Config {
             name: stream_name(wiring, destination),
             subjects: vec![if is_reply { format!("{subject}.*") } else { subject }],
-            retention: if is_event { RetentionPolicy::Limits } else { RetentionPolicy::WorkQueue },
-            storage: self.storage,
-            max_age: NET,
-            description: Owner::this().map(|owner| owner.description()),
-            // One replica, and no limits: the server's own defaults.
-            ..Config::default()
+            retention: if is_event || no_acks { RetentionPolicy::Limits } else { RetentionPolicy::WorkQueue },
+            ..self.stream()
         };
         self.streams.note(&*config.name);
         let stream = at.step("create a stream", context.create_stream(config)).await?;
@@ -224,10 +249,15 @@ impl JetStream {
             let config = pull::Config {
                 durable_name: Some(durable),
                 filter_subject,
-                ack_policy: AckPolicy::Explicit,
+                ack_policy: if no_acks { AckPolicy::None } else { AckPolicy::Explicit },
                 ack_wait: self.ack_wait,
+                max_deliver: self.max_deliver.map_or(0, |most| most as i64),
                 inactive_threshold: NET,
-                max_ack_pending: i64::try_from(2 * held * instances).unwrap_or(i64::MAX),
+                max_ack_pending: if no_acks {
+                    0
+                } else {
+                    i64::try_from(2 * held * instances).unwrap_or(i64::MAX)
+                },
                 ..pull::Config::default()
             };
             at.step("create a consumer", stream.create_consumer(config)).await?;

@@ -5,14 +5,21 @@
 //! do not expire; they end with the subscription. (The client's own pull stream copies the client and its timers for every
 //! message.)
 
-use super::super::{connection::Connection, headers};
-use async_nats::{StatusCode, Subject, Subscriber};
+use super::{
+    super::{connection::Connection, headers},
+    dead::{self, Letters},
+    stream_name,
+};
+use async_nats::{Message as Envelope, StatusCode, Subject, Subscriber, jetstream};
 use drumpost_kit::prelude::*;
 
 /// A durable consumer, and how many messages it still has to hand out of those it was asked for.
 #[derive(Debug)]
 struct Consumer {
     destination: u16,
+    stream: String,
+    /// The subject of advisories about its messages.
+    advised: String,
     next: Subject,
     /// What the subject begins with on which its messages are acknowledged, up to the count of deliveries.
     acknowledges: String,
@@ -40,6 +47,57 @@ struct Pull {
     consumers: Vec<Consumer>,
     inbox: Subject,
     inbound: Subscriber,
+    /// The consumers are those of advisories, and these the messages that they tell of.
+    letters: Option<Letters>,
+}
+
+impl Pull {
+    /// What one of the consumers hands out next.
+    #[inline]
+    fn poll_envelope(&mut self, line: &Line, context: &mut Context<'_>) -> Poll<PortResult<Envelope>> {
+        loop {
+            let envelope = ready!(self.inbound.poll_next_unpin(context)).ok_or_else(|| line.closed())?;
+            match envelope.status {
+                None => return Poll::Ready(Ok(envelope)),
+                Some(StatusCode::IDLE_HEARTBEAT) => {}
+                // Requests do not expire, so a consumer was deleted, or the server is about to stop.
+                Some(status) => {
+                    let said = envelope.description.as_deref().unwrap_or("no reason given");
+                    let what = format!("{} ended a consumer: {status} {said}", line.at);
+                    return Poll::Ready(Err(PortError::Lost(what)));
+                }
+            }
+        }
+    }
+
+    /// The next dead letter, as the message that an advisory tells of.
+    fn poll_letter(
+        &mut self,
+        connection: &Connection,
+        pool: &Pool,
+        context: &mut Context<'_>,
+    ) -> Poll<PortResult<Delivery<Subject>>> {
+        while let Poll::Ready(advisory) = self.poll_envelope(&connection.line, context) {
+            let advisory = advisory?;
+            let mut consumers = self.consumers.iter_mut();
+            let known = consumers.find(|consumer| consumer.advised == *advisory.subject);
+            if let Some((consumer, letters)) = known.zip(self.letters.as_mut()) {
+                consumer.due = consumer.due.saturating_sub(1);
+                let context = jetstream::new(connection.client.clone());
+                letters.get(context, consumer.stream.clone(), advisory);
+            }
+        }
+        let Some(letters) = &mut self.letters else { return Poll::Pending };
+        let broken = |error: String| connection.line.broken(false, &error);
+        let letter = ready!(letters.poll_next(context)).map_err(broken)?;
+        let message = headers::decode(&letter, pool)?;
+        Poll::Ready(Ok(Delivery { message, told: Told::DEAD, token: address(letter.reply) }))
+    }
+}
+
+/// Where a message is acknowledged. One without an address for that counts all the same.
+fn address(reply: Option<Subject>) -> Subject {
+    reply.unwrap_or_else(|| Subject::from_static("_"))
 }
 
 /// What one instance hears: its consumers, and apart from them those of its replies, where these are apart.
@@ -50,36 +108,43 @@ pub(super) struct Pulls {
     pulls: Vec<Pull>,
     /// How many messages a consumer is asked for in advance.
     fetch: usize,
+    /// The server waits for no acknowledgement.
+    no_acks: bool,
 }
 
 impl Pulls {
-    /// Receives from the consumers of what an instance hears, each in the stream that `stream` names.
+    /// Receives from the consumers of what an instance hears, and from those of its dead letters if there are any.
     pub(super) async fn open(
         wiring: &Wiring,
         connection: &Connection,
         heard: Vec<Heard<'_>>,
-        stream: impl Fn(&Destination) -> String,
+        gives_up: bool,
         fetch: usize,
     ) -> Result<Option<Inbox<Self>>, OpenError> {
         let (mut pulls, mut apart) = (Vec::new(), Vec::new());
-        for is_apart in [true, false] {
+        let kinds = [(true, false), (true, true), (false, false), (false, true)];
+        for (is_apart, is_dead) in kinds.into_iter().filter(|(_, is_dead)| gives_up || !is_dead) {
             let consumer = |heard: &Heard<'_>| {
-                let place = format!("{}.{}", stream(heard.destination), heard.group);
+                let (stream, group) = (stream_name(wiring, heard.destination), &heard.group);
+                let place = match is_dead {
+                    true => format!("{}.{}", dead::stream(wiring), dead::consumer(&stream, group)),
+                    false => format!("{stream}.{group}"),
+                };
                 let next = format!("$JS.API.CONSUMER.MSG.NEXT.{place}").into();
-                let acknowledges = format!("$JS.ACK.{place}.");
-                Consumer { destination: heard.destination.id, next, acknowledges, due: 0 }
+                let (acknowledges, advised) = (format!("$JS.ACK.{place}."), dead::subject(&stream, group));
+                Consumer { destination: heard.destination.id, stream, advised, next, acknowledges, due: 0 }
             };
             let heard = heard.iter().filter(|heard| heard.is_apart == is_apart);
             let (consumers, inbox) = (heard.map(consumer).collect::<Vec<_>>(), connection.client.new_inbox());
             if !consumers.is_empty() {
                 let (inbox, client) = (Subject::from(inbox), &connection.client);
                 let inbound = connection.line.at.step("subscribe", client.subscribe(inbox.clone())).await?;
-                pulls.push(Pull { consumers, inbox, inbound });
+                pulls.push(Pull { consumers, inbox, inbound, letters: is_dead.then(Letters::default) });
                 apart.push(is_apart);
             }
         }
-        let pool = Arc::clone(&wiring.pool);
-        let pulls = Self { connection: connection.clone(), pool, pulls, fetch };
+        let (pool, no_acks) = (Arc::clone(&wiring.pool), wiring.acks == Acks::Before);
+        let pulls = Self { connection: connection.clone(), pool, pulls, fetch, no_acks };
         Ok(Inbox::new(wiring, connection.line.clone(), &apart, pulls))
     }
 }
@@ -92,33 +157,20 @@ impl Deliveries for Pulls {
 
     #[inline]
     fn poll_next(&mut self, source: usize, context: &mut Context<'_>) -> Poll<PortResult<Delivery<Subject>>> {
-        let Pull { consumers, inbound, .. } = &mut self.pulls[source];
-        loop {
-            let envelope = ready!(inbound.poll_next_unpin(context));
-            let envelope = envelope.ok_or_else(|| self.connection.line.closed())?;
-            match envelope.status {
-                None => {}
-                Some(StatusCode::IDLE_HEARTBEAT) => continue,
-                // Requests do not expire, so a consumer was deleted, or the server is about to stop.
-                Some(status) => {
-                    let said = envelope.description.as_deref().unwrap_or("no reason given");
-                    let at = &self.connection.line.at;
-                    return Poll::Ready(Err(PortError::Lost(format!(
-                        "{at} ended a consumer: {status} {said}"
-                    ))));
-                }
-            }
-            let message = headers::decode(&envelope, &self.pool)?;
-            let mut told = Told::default();
-            let mut consumers = consumers.iter_mut();
-            if let Some(consumer) = consumers.find(|consumer| consumer.destination == message.destination) {
-                consumer.due = consumer.due.saturating_sub(1);
-                told.attempt = envelope.reply.as_deref().map_or(0, |reply| consumer.attempt(reply));
-            }
-            // A message without an address for its acknowledgement counts all the same.
-            let token = envelope.reply.unwrap_or_else(|| Subject::from_static("_"));
-            return Poll::Ready(Ok(Delivery { message, told, token }));
+        let Self { connection, pool, pulls, .. } = self;
+        let pull = &mut pulls[source];
+        if pull.letters.is_some() {
+            return pull.poll_letter(connection, pool, context);
         }
+        let envelope = ready!(pull.poll_envelope(&connection.line, context))?;
+        let message = headers::decode(&envelope, pool)?;
+        let mut told = Told::default();
+        let mut consumers = pull.consumers.iter_mut();
+        if let Some(consumer) = consumers.find(|consumer| consumer.destination == message.destination) {
+            consumer.due = consumer.due.saturating_sub(1);
+            told.attempt = envelope.reply.as_deref().map_or(0, |reply| consumer.attempt(reply));
+        }
+        Poll::Ready(Ok(Delivery { message, told, token: address(envelope.reply) }))
     }
 
     /// Asks the consumers for more, those that have handed out half of what they were asked for.
@@ -141,6 +193,9 @@ impl Deliveries for Pulls {
         how: Settled,
         context: &mut Context<'_>,
     ) -> Poll<PortResult> {
+        if self.no_acks {
+            due.for_each(drop);
+        }
         let word = if how == Settled::Acknowledged { "+ACK" } else { "-NAK" };
         while !due.is_empty() {
             ready!(self.connection.poll_room(context))?;
@@ -164,7 +219,8 @@ mod tests {
     #[test]
     fn the_count_of_deliveries_is_read_from_the_subject() {
         let next = "$JS.API.CONSUMER.MSG.NEXT.s.c".into();
-        let consumer = Consumer { destination: 0, next, acknowledges: "$JS.ACK.s.c.".into(), due: 0 };
+        let (stream, advised, acknowledges) = ("s".into(), String::new(), "$JS.ACK.s.c.".into());
+        let consumer = Consumer { destination: 0, stream, advised, next, acknowledges, due: 0 };
         for (subject, attempt) in [
             ("$JS.ACK.s.c.1.7.9.1700000000.5", 1),
             ("$JS.ACK.s.c.2.7.9.1700000000.5", 2),

@@ -1,0 +1,86 @@
+//! Receivers that acknowledge messages before they handle them.
+
+use super::{Stop, Suite, fails, runs::nothing_is_left, trial::Trial};
+use drumpost_core::{
+    outcome::{AuditTotals, Ending, Outcome},
+    plan::{Conditions, Kill, Victim},
+    promise::{Acks, Asked, Delivery},
+    transport::OpenError,
+};
+use std::time::Duration;
+
+pub(super) fn acked_before(suite: &Suite<'_>) -> Result<(), Stop> {
+    let asked = Asked { guarantee: None, acks: Some(Acks::Before) };
+    if !suite.entry.promise.acknowledges.contains(&Acks::Before) {
+        return Err(Stop::NotApplicable("the transport cannot acknowledge before handling".into()));
+    }
+    let server = suite.server()?;
+    let options = suite.options_at(server.port())?;
+    let promise = suite.entry.made(&options).map_err(Stop::Fails)?.promise(suite.entry.promise, &asked);
+    let promise = promise.map_err(Stop::Fails)?;
+    if promise.delivery != Delivery::AtMostOnce {
+        return fails(format!("{} is promised with --acks before", promise.delivery));
+    }
+    let (after, down) = (Duration::from_millis(500), Duration::from_millis(200));
+    let kill = |what| Kill { service: "receiver".into(), instance: 0, after, down, what };
+    for (kill, batch) in [(None, 1), (Some(kill(Victim::Consumer)), 16), (Some(kill(Victim::Connection)), 16)]
+    {
+        let is_killed = kill.is_some();
+        let conditions = Conditions { kill, acks: Acks::Before, ..Conditions::default() };
+        // What is lost does not come, however long it is waited for.
+        let drain = Duration::from_secs(if is_killed { 2 } else { 20 });
+        let trial =
+            Trial { conditions, batch, drain, ..if is_killed { Trial::open(2) } else { Trial::new() } };
+        let outcome = match suite.begin(&options, &trial)?.result(trial.drain)? {
+            Ok(outcome) => outcome,
+            Err(OpenError::Refused(_)) if is_killed => continue,
+            Err(error) => return fails(format!("not opened: {error}")),
+        };
+        comes_once(&outcome, is_killed)?;
+        nothing_is_left(&*server, &outcome)?;
+    }
+    Ok(())
+}
+
+/// Nothing comes again, and nothing is lost unless a consumer was killed.
+fn comes_once(outcome: &Outcome, is_killed: bool) -> Result<(), Stop> {
+    once(&outcome.ending, &outcome.audit, is_killed)
+}
+
+fn once(ending: &Ending, audit: &AuditTotals, is_killed: bool) -> Result<(), Stop> {
+    let broken = [
+        (*ending != Ending::Completed, "it did not complete"),
+        (audit.unique == 0, "nothing arrived"),
+        (audit.duplicated > 0, "messages came twice"),
+        (audit.redelivered.is_some_and(|again| again > 0), "the broker handed messages out again"),
+        (audit.lost > 0 && !is_killed, "messages were lost while nobody died"),
+        (audit.unique + audit.lost + audit.unknown != audit.expected, "the audit does not add up"),
+    ];
+    match broken.into_iter().find(|(is_broken, _)| *is_broken) {
+        None => Ok(()),
+        Some((_, what)) => fails(format!("{what}: ended {ending}, {audit}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_again_is_told() {
+        let sound = AuditTotals { sent: 9, expected: 9, unique: 9, delivered: 9, ..AuditTotals::default() };
+        once(&Ending::Completed, &sound, false).unwrap();
+        let lost = AuditTotals { unique: 8, lost: 1, ..sound };
+        once(&Ending::Completed, &lost, true).unwrap();
+        for (audit, is_killed) in [
+            (lost, false),
+            (AuditTotals { duplicated: 1, ..sound }, true),
+            (AuditTotals { redelivered: Some(1), ..sound }, true),
+            (AuditTotals { unique: 8, ..sound }, true),
+            (AuditTotals::default(), true),
+        ] {
+            assert!(once(&Ending::Completed, &audit, is_killed).is_err(), "{audit:?}");
+        }
+        assert!(once(&Ending::Interrupted, &sound, false).is_err());
+    }
+}
