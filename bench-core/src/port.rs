@@ -9,6 +9,7 @@
 
 use crate::message::Message;
 use std::{
+    os::fd::OwnedFd,
     task::{Context, Poll},
     time::Duration,
 };
@@ -167,6 +168,13 @@ pub trait RecvPort: Send {
     fn wait(&mut self, _at_most: Duration) -> Result<(), PortError> {
         std::thread::yield_now();
         Ok(())
+    }
+
+    /// Another descriptor of the socket over which messages come, for ports whose next message, after a `drain` that found
+    /// nothing, makes it readable. A thread that has nothing to do then sleeps on the sockets of all its lanes, with the wait strategies
+    /// `park` and `native`, and [`RecvPort::wait`] is not called.
+    fn socket(&self) -> Option<OwnedFd> {
+        None
     }
 
     /// Called once, when the run ends well, after the last acknowledgement: may wait, at most `at_most`, until the

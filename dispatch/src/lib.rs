@@ -47,6 +47,7 @@ pub const KNOWN: &[Known] = &[
     Known::always("sim"),
     Known::with("nats", "nats"),
     Known::with("nats", "jetstream"),
+    Known::with("nats", "nats-wire"),
     Known::with("redis", "redis-stream"),
     Known::with("redis", "redis"),
     Known::with("redis", "redis-pubsub"),

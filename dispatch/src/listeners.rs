@@ -168,7 +168,10 @@ impl OnThread for Hall {
             if !round.moved && round.until_ns > 0 {
                 let now_ns = clock.now_ns();
                 self.lanes.iter_mut().for_each(|lane| lane.idle(now_ns));
-                wait_for_due(self.lanes.iter_mut(), &mut self.awake, now_ns, round.until_ns, || false);
+                wait_for_due(self.lanes.iter_mut(), &mut self.awake, now_ns, round.until_ns, |at_most| {
+                    std::thread::park_timeout(at_most);
+                    false
+                });
             }
         }
     }

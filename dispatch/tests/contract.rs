@@ -49,6 +49,8 @@ contracts! {
     nats_keeps_the_contract: "nats" over with_server(), ignored: "needs a nats-server: scripts/test starts one";
     #[cfg(feature = "nats")]
     jetstream_keeps_the_contract: "jetstream" over with_server(), ignored: "needs a nats-server: scripts/test starts one";
+    #[cfg(feature = "nats")]
+    nats_wire_keeps_the_contract: "nats-wire" over with_server(), ignored: "needs a nats-server: scripts/test starts one";
     #[cfg(feature = "redis")]
     redis_stream_keeps_the_contract: "redis-stream" over with_redis(), ignored: "needs a redis-server: scripts/test starts one";
     #[cfg(feature = "redis")]

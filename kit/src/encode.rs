@@ -41,6 +41,21 @@ impl Encoder {
     }
 }
 
+/// Appends a number in digits; formatting it in the usual way takes as long as all the rest of a short message.
+#[inline]
+pub fn digits(mut number: usize, out: &mut Vec<u8>) {
+    let (mut text, mut at) = ([0; 20], 20);
+    loop {
+        at -= 1;
+        text[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&text[at..]);
+}
+
 /// Reads a message back that came from `place` with these application headers.
 ///
 /// # Errors
@@ -76,6 +91,16 @@ mod tests {
             places.insert(bytes.as_ptr().addr() / CHUNK_LEN);
         }
         assert!(places.len() < 8, "10,000 messages of 1,048 bytes lay in {} chunks", places.len());
+    }
+
+    #[test]
+    fn numbers_are_written_in_digits() {
+        let mut out = Vec::new();
+        for number in [0, 9, 10, 1_048_576, usize::MAX] {
+            out.clear();
+            digits(number, &mut out);
+            assert_eq!(String::from_utf8_lossy(&out), number.to_string());
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@
 //! | [`objects`], [`owner`], [`left`] | removal of what a run made, also over a fresh connection, by the next trial, and of dead processes |
 //! | [`shared`] | connections that several instances share |
 //! | [`look`] | polls that have to see everything that is there |
+//! | [`socket`], [`keeper`] | for transports on threads that speak a protocol themselves: a socket that never blocks, and a thread that looks after it |
 //! | [`prelude`] | the names that most transports use, of this crate and of `drumpost_core`; not those of `drops`, `encode`, `look` and `left` |
 //! | `suite`, with the feature of that name | the tests of a broker's transport in one line |
 
@@ -28,6 +29,7 @@ pub mod confirm;
 pub mod drops;
 pub mod encode;
 pub mod inbox;
+pub mod keeper;
 pub mod last;
 pub mod layout;
 pub mod left;
@@ -41,6 +43,7 @@ pub mod prelude;
 pub mod pull;
 pub mod server;
 pub mod shared;
+pub mod socket;
 #[cfg(feature = "suite")]
 pub mod suite;
 pub mod url;

@@ -1,4 +1,5 @@
-//! Mutated input to everything that reads: records, suites, traces, values of flags, simulated targets, thresholds, goals.
+//! Mutated input to everything that reads: records, suites, traces, values of flags, simulated targets, thresholds, goals, and
+//! what a server says.
 //!
 //! What is asked of each case is little: it ends, within a limit, with a result or an error, and never with a panic. A short
 //! version runs with the other tests; `scripts/fuzz` runs as many as asked, with a seed that is printed. Lives here: the
@@ -240,6 +241,49 @@ fn values() {
             }
         }
         let _ = limits.set(text, "1");
+    });
+}
+
+/// What a server says to a transport that speaks its protocol itself: the same however it is split into reads, and never more
+/// memory than its longest message takes.
+#[cfg(feature = "nats")]
+#[test]
+fn frames() {
+    use drumpost_dispatch::nats::wire::parse::parse;
+    use drumpost_kit::socket::Input;
+    fn read(bytes: &[u8], piece_len: usize) -> Vec<String> {
+        let (mut buffer, mut all, mut left) = (Input::default(), Vec::new(), bytes);
+        let began = buffer.capacity();
+        loop {
+            match buffer.next(|bytes| parse(bytes, 10_000)) {
+                Ok(Some(frame)) => {
+                    all.push(format!("{frame:?}"));
+                    continue;
+                }
+                Ok(None) if !left.is_empty() => {}
+                end => {
+                    all.push(format!("{end:?}"));
+                    assert_eq!(buffer.capacity(), began);
+                    return all;
+                }
+            }
+            let room = buffer.room();
+            let len = piece_len.min(room.len()).min(left.len());
+            room[..len].copy_from_slice(&left[..len]);
+            buffer.filled(len);
+            left = &left[len..];
+        }
+    }
+    let seeds = [
+        "INFO {\"server_id\":\"N\",\"version\":\"2.15.2\",\"max_payload\":1048576,\"headers\":true,\"nonce\":\"x\"} \r\nPONG\r\nPING\r\n",
+        "MSG run.a.b 1 5\r\nhello\r\nMSG run.a.b 2 run.reply.3 0\r\n\r\n+OK\r\n-ERR 'Slow Consumer'\r\n",
+        "HMSG run.a 1 24 29\r\nNATS/1.0\r\na: 1\r\nb: 2\r\n\r\nhello\r\nHMSG run.a 1 re 12 12\r\nNATS/1.0\r\n\r\n\r\n",
+    ];
+    fuzz("frames", 400, seeds.map(str::to_owned).to_vec(), |text, _| {
+        let whole = read(text.as_bytes(), usize::MAX);
+        for piece_len in [1, 7, 61] {
+            assert_eq!(read(text.as_bytes(), piece_len), whole, "{piece_len}");
+        }
     });
 }
 

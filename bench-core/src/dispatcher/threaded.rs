@@ -121,7 +121,11 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
     let bells: Vec<Arc<Bell>> = (0..threads).map(|_| Arc::new(Bell::default())).collect();
     bells.iter().for_each(|bell| control.add_bell(Arc::clone(bell)));
     let by_lane: Vec<Arc<Bell>> = (0..lanes.len()).map(|lane| Arc::clone(&bells[lane % threads])).collect();
-    let rings = rings(&plan.wiring, &by_lane, plan.wait == Wait::Park);
+    // A message that goes over a socket is not in an inbox yet when it is sent.
+    let has_socket =
+        |endpoint: &Endpoint<S, R>| endpoint.inbox.as_ref().is_some_and(|inbox| inbox.socket().is_some());
+    let are_rung = plan.wait == Wait::Park && !endpoints.iter().any(has_socket);
+    let rings = rings(&plan.wiring, &by_lane, are_rung);
     let group = |bell| {
         let (seats, lives) = (Vec::new(), Lives::default());
         Group { seats, lives, wait: plan.wait, settle: plan.drain_deadline, bell }

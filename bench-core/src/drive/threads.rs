@@ -1,6 +1,7 @@
 //! The driver for threads: it steps the lanes of one thread in turn, and waits as the wait strategy says.
 
 pub mod life;
+mod nap;
 
 use super::{Round, Seat, Wait, awake::Awake, found, no_inbox, round, settle, slack::Slack};
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     sync::{self, Thread},
 };
 use life::Lives;
+use nap::{Bed, Nap};
 use std::{
     sync::Arc,
     task::{Wake, Waker},
@@ -46,7 +48,7 @@ pub fn drive<S: SendPort, R: RecvPort>(
     wait: Wait,
     bell: &Bell,
 ) -> Result<(), (u16, PortError)> {
-    drive_until(seats, clock, wait, bell, None)
+    drive_until(seats, clock, wait, bell, &mut Nap::default(), None)
 }
 
 /// As [`drive`], for lanes of which some are killed or may come back after they lost their connection.
@@ -60,10 +62,10 @@ pub fn live<S: SendPort, R: RecvPort>(
     wait: Wait,
     bell: &Bell,
 ) -> Result<(), (u16, PortError)> {
-    let mut ended = Ok(());
+    let (mut ended, mut nap) = (Ok(()), Nap::default());
     while ended.is_ok() {
         let until_ns = lives.next_ns();
-        match drive_until(seats, clock, wait, bell, Some(until_ns)) {
+        match drive_until(seats, clock, wait, bell, &mut nap, Some(until_ns)) {
             Ok(()) if lives.are_here() && seats.iter().all(|seat| seat.lane.is_stopped()) => break,
             Ok(()) => ended = lives.attend(seats, clock),
             Err(error) => ended = lives.lose(seats, error, clock),
@@ -82,9 +84,11 @@ fn drive_until<S: SendPort, R: RecvPort>(
     clock: &impl Now,
     wait: Wait,
     bell: &Bell,
+    nap: &mut Nap,
     until_ns: Option<u64>,
 ) -> Result<(), (u16, PortError)> {
-    bell.leave_waker(unparks_this);
+    nap.look(seats, bell);
+    let mut bed = nap.bed();
     let (mut idle_rounds, mut awake) = (0_u32, Awake::default());
     loop {
         let now = round(seats, clock)?;
@@ -115,8 +119,8 @@ fn drive_until<S: SendPort, R: RecvPort>(
                 }
                 std::thread::yield_now();
             }
-            Wait::Park => park(seats, clock, bell, now, &mut awake)?,
-            Wait::Native => native(seats, clock, bell, now, &mut awake)?,
+            Wait::Native if !bed.has_sockets() => native(seats, clock, bell, &mut bed, now, &mut awake)?,
+            Wait::Park | Wait::Native => park(seats, clock, bell, &mut bed, now, &mut awake)?,
         }
     }
 }
@@ -189,14 +193,14 @@ fn end_awake<S, R>(seats: &mut [Seat<S, R>], awake: &mut Awake, wait: Wait) {
 }
 
 /// Waits for what is due at `until_ns`: sleeps until shortly before it, at most for a nap, and returns at once where it is
-/// close. The load of a lane that waits for a due time notes the processor time of this, unless `is_rung` says after a
-/// sleep that it was ended for another reason.
+/// close. The load of a lane that waits for a due time notes the processor time of this, unless `sleep` says that it was ended for
+/// another reason.
 pub fn wait_for_due<'a>(
     mut lanes: impl Iterator<Item = &'a mut Lane>,
     awake: &mut Awake,
     now_ns: u64,
     until_ns: u64,
-    is_rung: impl FnOnce() -> bool,
+    sleep: impl FnOnce(Duration) -> bool,
 ) {
     let Some(left) = Slack::before(until_ns, now_ns) else {
         std::hint::spin_loop();
@@ -205,11 +209,11 @@ pub fn wait_for_due<'a>(
     awake.stops();
     let at_most = NAP.min(left);
     match lanes.find(|lane| lane.waits_for_due()) {
-        None => sync::park_timeout(at_most),
+        None => drop(sleep(at_most)),
         Some(lane) => {
-            let cpu_ns = sleep(at_most);
-            if !is_rung() {
-                lane.waited_awake(cpu_ns);
+            let before_ns = thread_cpu_ns();
+            if !sleep(at_most) {
+                lane.waited_awake(thread_cpu_ns().saturating_sub(before_ns));
             }
         }
     }
@@ -220,6 +224,7 @@ fn park<S: SendPort, R: RecvPort>(
     seats: &mut [Seat<S, R>],
     clock: &impl Now,
     bell: &Bell,
+    bed: &mut Bed<'_>,
     last: Round,
     awake: &mut Awake,
 ) -> Result<(), (u16, PortError)> {
@@ -235,7 +240,10 @@ fn park<S: SendPort, R: RecvPort>(
             end_awake(seats, awake, Wait::Park);
         }
     } else if !again.full && !again.done {
-        wait_for_due(lanes(seats), awake, clock.now_ns(), again.until_ns, || !bell.is_listening());
+        wait_for_due(lanes(seats), awake, clock.now_ns(), again.until_ns, |at_most| {
+            bed.sleep(at_most);
+            !bell.is_listening() || bed.was_woken()
+        });
     }
     bell.wake();
     Ok(())
@@ -246,12 +254,13 @@ fn native<S: SendPort, R: RecvPort>(
     seats: &mut [Seat<S, R>],
     clock: &impl Now,
     bell: &Bell,
+    bed: &mut Bed<'_>,
     last: Round,
     awake: &mut Awake,
 ) -> Result<(), (u16, PortError)> {
-    let [seat] = seats else { return park(seats, clock, bell, last, awake) };
+    let [seat] = seats else { return park(seats, clock, bell, bed, last, awake) };
     if last.full || seat.endpoint.inbox.is_none() {
-        return park(seats, clock, bell, last, awake);
+        return park(seats, clock, bell, bed, last, awake);
     }
     let now_ns = clock.now_ns();
     let Some(left) = Slack::before(last.until_ns, now_ns) else {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A server that says nothing is asked this often; the third silence ends the connection. An exchange at the end of a run
 /// finds out sooner about a silence ([`drumpost_kit::last`]).
-const PING_EVERY: Duration = Duration::from_secs(3);
+pub(super) const PING_EVERY: Duration = Duration::from_secs(3);
 /// A lost connection stays lost: the client's next attempt lies beyond any run.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Messages the client holds for a subscription before it drops them; its own default.

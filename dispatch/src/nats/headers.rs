@@ -1,4 +1,5 @@
-//! Application headers as NATS headers, for which the client needs a new map for each message.
+//! Application headers as NATS headers. The client library needs a new map for each message; without it they are written into, and read
+//! from, the bytes of the connection.
 
 use async_nats::{HeaderMap, HeaderName, Message as Envelope, header::IntoHeaderName};
 use drumpost_core::{message::Message, payload::Pool, port::PortError, wire};
@@ -33,6 +34,29 @@ pub(super) fn decode(envelope: &Envelope, pool: &Pool) -> Result<Message, PortEr
     let headers = envelope.headers.iter().flat_map(HeaderMap::iter);
     let each = headers.flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
     encode::decode(&envelope.payload, each, pool, || envelope.subject.to_string())
+}
+
+/// Appends the application headers of `message` as the block of bytes that travels: [`len`] bytes.
+pub(super) fn write(message: &Message, pool: &Pool, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"NATS/1.0\r\n");
+    for (name, value) in wire::headers(message, pool) {
+        for part in [name, ": ", value, "\r\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Names and values in such a block, which may be empty. `None`: it is none.
+pub(super) fn read(block: &[u8]) -> Option<impl Iterator<Item = (&str, &[u8])>> {
+    let lines = match block {
+        [] => "",
+        _ => str::from_utf8(block.strip_prefix(b"NATS/1.0\r\n")?.strip_suffix(b"\r\n")?).ok()?,
+    };
+    Some(lines.split_terminator("\r\n").map(|line| {
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        (name, value.trim_ascii().as_bytes())
+    }))
 }
 
 #[cfg(test)]
@@ -77,6 +101,29 @@ mod tests {
         assert!(!arrives(|headers| *headers = HeaderMap::new()));
         let without = Envelope { headers: None, ..envelope.clone() };
         assert!(!decode(&without, &pool).unwrap().intact(&pool));
+    }
+
+    #[test]
+    fn blocks_are_names_and_values() {
+        let found = |block: &'static [u8]| read(block).map(Iterator::collect::<Vec<_>>);
+        assert_eq!(found(b""), Some(vec![]));
+        assert_eq!(found(b"NATS/1.0\r\n\r\n"), Some(vec![]));
+        let two = [("a", &b"b"[..]), ("c", b"d:e")];
+        assert_eq!(found(b"NATS/1.0\r\na: b \r\nc:d:e\r\n\r\n"), Some(two.to_vec()));
+        // A line without a colon is one header too many.
+        assert_eq!(found(b"NATS/1.0\r\nlone\r\n\r\n"), Some(vec![("lone", &b""[..])]));
+        for bad in [&b"a: b\r\n\r\n"[..], b"NATS/1.0", b"NATS/1.0\r\na: \xff\r\n\r\n", b"\r\n"] {
+            assert_eq!(found(bad), None, "{bad:?}");
+        }
+        let (envelope, pool) = envelope(Shape::new(3, 10).unwrap());
+        let mut message = Message::start(1, 2, 3, 4, 100);
+        message.stamp(5, &pool);
+        let mut block = Vec::new();
+        write(&message, &pool, &mut block);
+        assert_eq!(block.len(), len(&pool));
+        assert!(
+            wire::decode_with_headers(&envelope.payload, read(&block).unwrap(), &pool).unwrap().intact(&pool)
+        );
     }
 
     #[test]

@@ -12,11 +12,12 @@ mod core_nats;
 mod headers;
 mod jetstream;
 mod login;
+pub mod wire;
 
 use drumpost_core::registry::TransportEntry;
 
 /// The entry for the registry.
 #[must_use]
 pub fn entries() -> Vec<TransportEntry> {
-    vec![core_nats::entry(), jetstream::entry()]
+    vec![core_nats::entry(), jetstream::entry(), wire::entry()]
 }

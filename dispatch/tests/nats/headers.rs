@@ -2,7 +2,7 @@
 //! refuse them.
 
 use crate::{
-    BOTH,
+    ALL,
     support::NatsServer,
     trial::{Trial, assert_sound, ends, headers, one_hop, order_authorization},
 };
@@ -18,7 +18,7 @@ use std::collections::HashSet;
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn every_message_of_a_flow_carries_them() {
     let server = NatsServer::start();
-    for (transport, style) in BOTH.into_iter().flat_map(|name| Style::ALL.map(|style| (name, style))) {
+    for (transport, style) in ALL.into_iter().flat_map(|name| Style::ALL.map(|style| (name, style))) {
         let trial =
             Trial { style, headers: headers(4, 32), extent: Extent::Count(1_000), ..Trial::default() };
         let outcome = trial.run(transport, &server.url(), order_authorization()).unwrap();
@@ -32,7 +32,7 @@ fn every_message_of_a_flow_carries_them() {
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn awaited_replies_carry_them() {
     let server = NatsServer::start();
-    for transport in BOTH {
+    for transport in ALL {
         let trial = Trial {
             headers: headers(2, 100),
             instances: &[("order", 2), ("payment", 2)],
@@ -75,7 +75,7 @@ fn overheard(transport: &'static str, url: &str, trial: Trial) -> Vec<async_nats
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn the_server_gets_them_as_its_own_headers() {
     let server = NatsServer::start();
-    for transport in BOTH {
+    for transport in ALL {
         let trial = Trial { headers: headers(3, 24), extent: Extent::Count(100), ..Trial::default() };
         let heard = overheard(transport, &server.url(), trial);
         let mut values = HashSet::new();
@@ -107,7 +107,7 @@ fn what_the_server_would_not_take_is_refused_in_a_sentence() {
         OpenError::Refused(what) => what,
         OpenError::Failed(what) => panic!("{what}"),
     };
-    for transport in BOTH {
+    for transport in ALL {
         let what = refused(
             transport,
             Trial { payload_len: 1_000_000, headers: headers(64, 1_000), ..Trial::default() },
@@ -118,5 +118,10 @@ fn what_the_server_would_not_take_is_refused_in_a_sentence() {
     let what = refused("jetstream", Trial { headers: headers(64, 1_009), ..Trial::default() });
     assert_eq!(what, "JetStream takes at most 65535 bytes of headers in a message, and this run's are 65539");
     assert_sound(&run("jetstream", Trial { headers: headers(64, 1_008), ..Trial::default() }).unwrap(), 100);
-    assert_sound(&run("nats", Trial { headers: headers(64, 4_096), ..Trial::default() }).unwrap(), 100);
+    for transport in ["nats", "nats-wire"] {
+        assert_sound(
+            &run(transport, Trial { headers: headers(64, 4_096), ..Trial::default() }).unwrap(),
+            100,
+        );
+    }
 }

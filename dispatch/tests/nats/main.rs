@@ -14,6 +14,7 @@ mod support_secured;
 #[path = "../support/trial.rs"]
 mod trial;
 mod watched;
+mod wire;
 
 use drumpost_core::{
     drive::Placement,
@@ -32,7 +33,9 @@ use trial::{
     with_agent,
 };
 
+/// Those with a client library, which have TLS and credentials with a JWT.
 const BOTH: [&str; 2] = ["nats", "jetstream"];
+const ALL: [&str; 3] = ["nats", "jetstream", "nats-wire"];
 /// A password or token; it may stand nowhere.
 const SECRET: &str = "hush0815hush";
 
@@ -40,7 +43,7 @@ const SECRET: &str = "hush0815hush";
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_flow_of_requests_and_commands() {
     let server = NatsServer::start();
-    for transport in BOTH {
+    for transport in ALL {
         let outcome = Trial::default().run(transport, &server.url(), order_authorization()).unwrap();
         // 5,000 requests and replies, and a shipment for nine of ten.
         assert_sound(&outcome, 14_500);
@@ -53,7 +56,7 @@ fn a_flow_of_requests_and_commands() {
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_flow_of_events() {
     let server = NatsServer::start();
-    for transport in BOTH {
+    for transport in ALL {
         let trial = Trial { style: Style::Event, ..Trial::default() };
         let outcome = trial.run(transport, &server.url(), order_authorization()).unwrap();
         // Accepted orders are heard by two services.
@@ -66,7 +69,7 @@ fn a_flow_of_events() {
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn awaited_replies_come_to_the_instance_that_asked() {
     let server = NatsServer::start();
-    for transport in BOTH {
+    for transport in ALL {
         let trial = Trial {
             instances: &[("order", 2), ("payment", 2)],
             await_replies: true,
@@ -84,7 +87,7 @@ fn awaited_replies_come_to_the_instance_that_asked() {
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn replies_have_an_inbox_apart_where_a_service_both_reacts_and_asks() {
     let server = NatsServer::start();
-    for (transport, await_replies) in BOTH.into_iter().flat_map(|name| [(name, false), (name, true)]) {
+    for (transport, await_replies) in ALL.into_iter().flat_map(|name| [(name, false), (name, true)]) {
         let trial = Trial { await_replies, extent: Extent::Count(1_000), ..Trial::default() };
         let outcome = trial.run(transport, &server.url(), with_agent()).unwrap();
         assert_sound(&outcome, 3_000);
@@ -95,7 +98,7 @@ fn replies_have_an_inbox_apart_where_a_service_both_reacts_and_asks() {
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn instances_compete_in_both_styles() {
     let server = NatsServer::start();
-    for (transport, style) in BOTH.into_iter().flat_map(|name| Style::ALL.map(|style| (name, style))) {
+    for (transport, style) in ALL.into_iter().flat_map(|name| Style::ALL.map(|style| (name, style))) {
         let trial = Trial { style, instances: &[("warehouse", 3)], ..Trial::default() };
         let outcome = trial.run(transport, &server.url(), one_hop(ends)).unwrap();
         assert_sound(&outcome, 5_000);
@@ -106,7 +109,7 @@ fn instances_compete_in_both_styles() {
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn one_thread_and_memory_storage() {
     let server = NatsServer::start();
-    for transport in BOTH {
+    for transport in ALL {
         let trial = Trial {
             placement: Placement::Threads(1),
             options: &[("jetstream.storage", "memory")],
@@ -121,7 +124,7 @@ fn one_thread_and_memory_storage() {
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn an_open_load() {
     let server = NatsServer::start();
-    for transport in BOTH {
+    for transport in ALL {
         let trial = Trial {
             pace: Pace::Open { window: 4096 },
             extent: Extent::Count(1_000),
@@ -229,7 +232,7 @@ fn a_server_that_is_not_there_is_named_soon() {
     // Nobody listens on the first; the second listens and says nothing.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     for port in [support::free_port(), silent.local_addr().unwrap().port()] {
-        for transport in BOTH {
+        for transport in ALL {
             let (done, result) = mpsc::channel();
             let url = format!("nats://127.0.0.1:{port}");
             let asked = url.clone();

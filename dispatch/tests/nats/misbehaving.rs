@@ -1,7 +1,7 @@
 //! Servers and connections that fail: what the error says, and that no stream stays behind.
 
 use crate::{
-    BOTH,
+    ALL,
     support::NatsServer,
     support_secured::Safe,
     trial::{Trial, ends, one_hop},
@@ -14,7 +14,7 @@ use futures_util::TryStreamExt;
 use std::{sync::mpsc, thread, time::Duration};
 
 /// An open load of so many seconds with a flow each millisecond.
-fn steady(seconds: u64) -> Trial {
+pub(crate) fn steady(seconds: u64) -> Trial {
     Trial {
         pace: Pace::Open { window: 10_000 },
         extent: Extent::Duration(seconds * 1_000_000_000),
@@ -25,7 +25,7 @@ fn steady(seconds: u64) -> Trial {
 }
 
 /// Runs a trial of one hop; `at_half_time` is called half a second into it.
-fn run(transport: &'static str, url: &str, trial: Trial, at_half_time: impl FnOnce()) -> Outcome {
+pub(crate) fn run(transport: &'static str, url: &str, trial: Trial, at_half_time: impl FnOnce()) -> Outcome {
     let (done, outcome) = mpsc::channel();
     let url = url.to_owned();
     thread::spawn(move || {
@@ -37,7 +37,7 @@ fn run(transport: &'static str, url: &str, trial: Trial, at_half_time: impl FnOn
 }
 
 #[track_caller]
-fn failure(outcome: &Outcome) -> &str {
+pub(crate) fn failure(outcome: &Outcome) -> &str {
     let Ending::Failed(what) = &outcome.ending else { panic!("{:?} {:?}", outcome.ending, outcome.audit) };
     what
 }
@@ -106,7 +106,7 @@ fn streams_say_whose_they_are_and_do_not_keep_messages_for_ever() {
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn what_comes_once_is_not_counted_as_redelivered() {
     let server = NatsServer::start();
-    for (transport, expected) in BOTH.into_iter().zip([None, Some(0)]) {
+    for (transport, expected) in ALL.into_iter().zip([None, Some(0), None]) {
         let outcome = Trial::default().run(transport, &server.url(), one_hop(ends)).unwrap();
         assert_eq!(outcome.audit.redelivered, expected, "{transport}");
     }

@@ -1,7 +1,7 @@
 //! Servers with logins and servers with TLS: every way to log in, and the errors of wrong ones.
 
 use crate::{
-    BOTH, SECRET,
+    ALL, BOTH, SECRET,
     support::NatsServer,
     support_secured::Safe,
     trial::{Trial, assert_sound, ends, one_hop},
@@ -12,7 +12,7 @@ use nkeys::KeyPair;
 use serde_json::{Value, json};
 
 /// Options of one test; they live as long as the test binary.
-fn options(set: &[(&'static str, &str)]) -> &'static [(&'static str, &'static str)] {
+pub(crate) fn options(set: &[(&'static str, &str)]) -> &'static [(&'static str, &'static str)] {
     let owned = set.iter().map(|(name, value)| (*name, &*value.to_string().leak()));
     owned.collect::<Vec<_>>().leak()
 }
@@ -30,17 +30,17 @@ fn run(transport: &str, url: &str, set: &[(&'static str, &str)]) -> Result<(), O
     Ok(())
 }
 
-/// Both transports come in with these options.
-fn comes_in(url: &str, set: &[(&'static str, &str)]) {
-    for transport in BOTH {
+/// These transports come in with these options.
+fn comes_in(transports: &[&str], url: &str, set: &[(&'static str, &str)]) {
+    for transport in transports {
         run(transport, url, set).unwrap_or_else(|error| panic!("{transport} with {set:?}: {error}"));
     }
 }
 
 /// What is said of those that do not.
 #[track_caller]
-fn stays_out(url: &str, set: &[(&'static str, &str)], expected: &str) {
-    for transport in BOTH {
+fn stays_out(transports: &[&str], url: &str, set: &[(&'static str, &str)], expected: &str) {
+    for transport in transports {
         let error = run(transport, url, set).expect_err("let in");
         let OpenError::Failed(what) = error else { panic!("{error:?}") };
         assert!(what.contains("refused the login") && what.contains(expected), "{what}");
@@ -61,12 +61,12 @@ fn user_and_password() {
     let server = secured(&safe, &lines);
     let url = server.url();
     let password = format!("p@{SECRET}");
-    comes_in(&at(&url, &format!("me:p%40{SECRET}")), &[]);
-    comes_in(&at(&url, "me"), &[("nats.password", &password)]);
-    comes_in(&url, &[("nats.user", "me"), ("nats.password", &password)]);
-    stays_out(&url, &[], "give credentials");
-    stays_out(&at(&url, &format!("me:{SECRET}")), &[], "give credentials");
-    stays_out(&url, &[("nats.token", SECRET)], "give credentials");
+    comes_in(&ALL, &at(&url, &format!("me:p%40{SECRET}")), &[]);
+    comes_in(&ALL, &at(&url, "me"), &[("nats.password", &password)]);
+    comes_in(&ALL, &url, &[("nats.user", "me"), ("nats.password", &password)]);
+    stays_out(&ALL, &url, &[], "give credentials");
+    stays_out(&ALL, &at(&url, &format!("me:{SECRET}")), &[], "give credentials");
+    stays_out(&ALL, &url, &[("nats.token", SECRET)], "give credentials");
 }
 
 #[test]
@@ -74,9 +74,9 @@ fn user_and_password() {
 fn token() {
     let safe = Safe::new();
     let server = secured(&safe, &format!("authorization {{ token: {SECRET} }}\n"));
-    comes_in(&server.url(), &[("nats.token", SECRET)]);
-    comes_in(&at(&server.url(), SECRET), &[]);
-    stays_out(&server.url(), &[], "nats.token");
+    comes_in(&ALL, &server.url(), &[("nats.token", SECRET)]);
+    comes_in(&ALL, &at(&server.url(), SECRET), &[]);
+    stays_out(&ALL, &server.url(), &[], "nats.token");
 }
 
 #[test]
@@ -91,10 +91,10 @@ fn nkey() {
         "# mine\n-----BEGIN USER NKEY SEED-----\n{}\n------END USER NKEY SEED------\n",
         user.seed().unwrap()
     );
-    comes_in(&server.url(), &[("nats.nkey-file", &plain)]);
-    comes_in(&server.url(), &[("nats.nkey-file", &safe.write("decorated.nk", &text))]);
+    comes_in(&ALL, &server.url(), &[("nats.nkey-file", &plain)]);
+    comes_in(&ALL, &server.url(), &[("nats.nkey-file", &safe.write("decorated.nk", &text))]);
     let wrong = safe.write("other.nk", &other.seed().unwrap());
-    stays_out(&server.url(), &[("nats.nkey-file", &wrong)], "nats.nkey-file");
+    stays_out(&ALL, &server.url(), &[("nats.nkey-file", &wrong)], "nats.nkey-file");
 }
 
 /// What a key signs about another: an operator about an account, an account about a user.
@@ -151,8 +151,9 @@ fn credentials_file() {
             ),
         )
     };
-    comes_in(&server.url(), &[("nats.creds", &creds(&account, "user.creds"))]);
+    comes_in(&BOTH, &server.url(), &[("nats.creds", &creds(&account, "user.creds"))]);
     stays_out(
+        &BOTH,
         &server.url(),
         &[("nats.creds", &creds(&KeyPair::new_account(), "stranger.creds"))],
         "nats.creds",
@@ -166,12 +167,12 @@ fn tls_with_an_authority_of_its_own() {
     safe.certificates();
     let server = secured(&safe, &safe.tls(false));
     let (url, authority) = (server.url(), safe.text("ca.pem"));
-    comes_in(&url, &[("nats.tls-ca", &authority)]);
-    comes_in(&url.replace("nats://127.0.0.1", "tls://localhost"), &[("nats.tls-ca", &authority)]);
-    stays_out(&url, &[], "nats.tls-ca");
+    comes_in(&BOTH, &url, &[("nats.tls-ca", &authority)]);
+    comes_in(&BOTH, &url.replace("nats://127.0.0.1", "tls://localhost"), &[("nats.tls-ca", &authority)]);
+    stays_out(&BOTH, &url, &[], "nats.tls-ca");
     let other = Safe::new();
     other.certificates();
-    stays_out(&url, &[("nats.tls-ca", &other.text("ca.pem"))], "nats.tls-ca");
+    stays_out(&BOTH, &url, &[("nats.tls-ca", &other.text("ca.pem"))], "nats.tls-ca");
 }
 
 #[test]
@@ -184,8 +185,8 @@ fn tls_with_a_certificate_of_the_clients_and_a_password() {
     let url = at(&server.url().replace("nats://", "tls://"), &format!("me:{SECRET}"));
     let [authority, certificate, key] = ["ca.pem", "client.pem", "client.key"].map(|name| safe.text(name));
     let all = [("nats.tls-ca", &*authority), ("nats.tls-cert", &*certificate), ("nats.tls-key", &*key)];
-    comes_in(&url, &all);
-    stays_out(&url, &all[..1], "nats.tls-cert");
+    comes_in(&BOTH, &url, &all);
+    stays_out(&BOTH, &url, &all[..1], "nats.tls-cert");
 }
 
 #[test]

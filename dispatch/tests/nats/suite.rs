@@ -39,6 +39,12 @@ fn nats_passes_the_suite() {
 
 #[test]
 #[ignore = "needs a nats-server: scripts/test starts one"]
+fn nats_wire_passes_the_suite() {
+    Suite::new(&entry("nats-wire"), start).too_large(2_000_000).check().assert();
+}
+
+#[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
 fn jetstream_passes_the_suite() {
     let jetstream = entry("jetstream");
     let suite = Suite::new(&jetstream, start).set("jetstream.ack-wait", "500ms").too_large(2_000_000);

@@ -2,7 +2,7 @@
 //! window.
 
 use crate::{
-    BOTH,
+    ALL,
     support::NatsServer,
     trial::{Trial, ends, one_hop},
 };
@@ -43,7 +43,7 @@ fn the_server_is_told_once_with_its_version_and_its_address() {
     let mut options = Options::default();
     options.set("nats.url", server.url());
     let address = server.url().trim_start_matches("nats://").parse().unwrap();
-    for transport in BOTH {
+    for transport in ALL {
         let entries = drumpost_dispatch::transports();
         let entry = entries.iter().find(|entry| entry.name == transport).unwrap();
         let mut plan = Trial { extent: Extent::Count(2_000), ..Trial::default() }.plan(one_hop(ends));

@@ -83,6 +83,13 @@ impl NatsServer {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
+    /// What the server says of itself on its monitoring port, such as `varz`.
+    pub fn monitored(&self, what: &str) -> serde_json::Value {
+        let answer = get(self.monitor, what).expect("an answer");
+        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+        serde_json::from_str(body).expect("JSON")
+    }
+
     /// Kills the server, as a crash would.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
@@ -107,7 +114,7 @@ impl NatsServer {
             if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
                 return false;
             }
-            if healthz(self.monitor).is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
+            if healthz(self.monitor).is_some_and(|answer| answer.contains(" 200 OK")) {
                 return true;
             }
             thread::sleep(Duration::from_millis(20));
@@ -140,9 +147,14 @@ pub fn free_port() -> u16 {
 }
 
 fn healthz(port: u16) -> Option<String> {
+    get(port, "healthz")
+}
+
+fn get(port: u16, what: &str) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    let request = format!("GET /{what} HTTP/1.0\r\nHost: localhost\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     Some(answer)

@@ -1,6 +1,6 @@
 //! The list of checks, and how several of them run at the same time.
 
-use super::{Stop, Suite, absent, broken, given_back, kills, runs};
+use super::{Stop, Suite, absent, acked_before, broken, dead_letters, given_back, kills, runs};
 use drumpost_core::contract::Line;
 use std::{
     cmp::Reverse,

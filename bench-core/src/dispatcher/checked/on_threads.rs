@@ -6,7 +6,7 @@ use crate::{
     port::{Confirmed, Inbox, PortError, RecvPort, SendPort, Told},
     transport::Endpoints,
 };
-use std::time::Duration;
+use std::{os::fd::OwnedFd, time::Duration};
 
 type OnBatch<'a> = &'a mut dyn FnMut(&[Message], &[Told]);
 
@@ -42,6 +42,7 @@ pub(in crate::dispatcher) trait AnyRecv: Send {
     fn acknowledge(&mut self, count: usize) -> Result<(), PortError>;
     fn reject(&mut self, count: usize) -> Result<(), PortError>;
     fn wait(&mut self, at_most: Duration) -> Result<(), PortError>;
+    fn socket(&self) -> Option<OwnedFd>;
     fn finish(&mut self, at_most: Duration) -> Result<(), PortError>;
 }
 
@@ -60,6 +61,10 @@ impl<P: RecvPort> AnyRecv for P {
 
     fn wait(&mut self, at_most: Duration) -> Result<(), PortError> {
         RecvPort::wait(self, at_most)
+    }
+
+    fn socket(&self) -> Option<OwnedFd> {
+        RecvPort::socket(self)
     }
 
     fn finish(&mut self, at_most: Duration) -> Result<(), PortError> {
@@ -138,6 +143,10 @@ impl<const ACKNOWLEDGES: bool> RecvPort for Receives<ACKNOWLEDGES> {
 
     fn wait(&mut self, at_most: Duration) -> Result<(), PortError> {
         self.0.wait(at_most)
+    }
+
+    fn socket(&self) -> Option<OwnedFd> {
+        self.0.socket()
     }
 
     fn finish(&mut self, at_most: Duration) -> Result<(), PortError> {

@@ -1,0 +1,355 @@
+//! A socket for transports on threads that speak the protocol of their server themselves. What is to be sent is gathered and written
+//! together. The socket never blocks, and every wait has a limit. Does not live here: parsing what comes.
+
+use crate::{
+    link::{Line, PortResult},
+    server::{At, Unreachable},
+};
+use drumpost_core::{
+    clock::{Clock, Now, as_ns},
+    port::PortError,
+    transport::OpenError,
+};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::{
+    fmt::Display,
+    io::{self, ErrorKind, Read, Write},
+    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    os::fd::OwnedFd,
+    sync::Arc,
+    time::Duration,
+};
+
+/// What is gathered before there is no room for more, if the server does not read.
+pub const OUT_LEN: usize = 64 * 1024;
+/// How long a turn may wait for a server that does not read. What is left then goes out later.
+const WRITES_WITHIN: Duration = Duration::from_millis(100);
+
+/// A limit of a wait.
+#[derive(Debug)]
+pub struct Until {
+    clock: Clock,
+    at_ns: u64,
+}
+
+impl Until {
+    /// So long from now on.
+    #[must_use]
+    pub fn after(long: Duration) -> Self {
+        let clock = Clock::start();
+        Self { at_ns: clock.now_ns().saturating_add(as_ns(long)), clock }
+    }
+
+    /// The time that is left; `None` if it is over.
+    #[must_use]
+    pub fn left(&self) -> Option<Duration> {
+        let left_ns = self.at_ns.saturating_sub(self.clock.now_ns());
+        (left_ns > 0).then(|| Duration::from_nanos(left_ns))
+    }
+}
+
+/// Bytes that were received and are not parsed yet, in a buffer that is used again. It grows only for what is longer than all of it, so
+/// who parses it limits how long that may be.
+#[derive(Debug)]
+pub struct Input {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+/// Bytes that an input has at first.
+const INPUT_LEN: usize = 128 * 1024;
+
+impl Default for Input {
+    fn default() -> Self {
+        Self { bytes: vec![0; INPUT_LEN], start: 0, end: 0 }
+    }
+}
+
+impl Input {
+    /// Room to read into; never empty.
+    pub fn room(&mut self) -> &mut [u8] {
+        if self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        if self.end == self.bytes.len() {
+            self.bytes.resize(self.bytes.len() * 2, 0);
+        }
+        &mut self.bytes[self.end..]
+    }
+
+    /// So many bytes were read into the room.
+    pub fn filled(&mut self, len: usize) {
+        self.end = (self.end + len).min(self.bytes.len());
+    }
+
+    /// Parses the first part of what is there. `parse` says what it is and how long; `None`: not all of it is there.
+    ///
+    /// # Errors
+    /// Those of `parse`.
+    #[inline]
+    pub fn next<'a, T, E>(
+        &'a mut self,
+        parse: impl FnOnce(&'a [u8]) -> Result<Option<(T, usize)>, E>,
+    ) -> Result<Option<T>, E> {
+        let Some((found, len)) = parse(&self.bytes[self.start..self.end])? else { return Ok(None) };
+        self.start = (self.start + len).min(self.end);
+        Ok(Some(found))
+    }
+
+    /// Bytes that the buffer has.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Socket {
+    stream: TcpStream,
+    /// The state of the connection.
+    pub line: Line,
+    /// What was read.
+    pub input: Input,
+    /// What is to be written.
+    pub out: Vec<u8>,
+    /// How much of it is.
+    written: usize,
+    /// The last read did not fill its room, so the next look need not be a call of the system.
+    is_drained: bool,
+    /// Whether bytes came, and whether somebody looked for them, since silence was last looked for.
+    heard: bool,
+    looked: bool,
+    silences: u32,
+}
+
+impl Socket {
+    /// Connects to the server, and says what addresses it has. `absent` is the advice if nobody is there.
+    ///
+    /// # Errors
+    /// `Failed` with a sentence that names the server.
+    pub fn connect(at: &Arc<At>, until: &Until, absent: &str) -> Result<(Self, Vec<SocketAddr>), OpenError> {
+        let unreachable = |error: &dyn Display| at.unreachable(Unreachable::Absent, error, absent);
+        let place = at.address().split("://").last().unwrap_or_default();
+        let addresses = place.to_socket_addrs().map_err(|error| unreachable(&error))?;
+        let addresses: Vec<SocketAddr> = addresses.collect();
+        let mut failed = unreachable(&"its name has no address");
+        for address in &addresses {
+            let Some(left) = until.left() else { break };
+            match TcpStream::connect_timeout(address, left).and_then(|stream| Self::over(stream, at)) {
+                Ok(socket) => return Ok((socket, addresses)),
+                Err(error) => failed = unreachable(&error),
+            }
+        }
+        Err(failed)
+    }
+
+    fn over(stream: TcpStream, at: &Arc<At>) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        Ok(Self {
+            stream,
+            line: Line::to(at),
+            input: Input::default(),
+            out: Vec::with_capacity(OUT_LEN),
+            written: 0,
+            is_drained: false,
+            heard: false,
+            looked: false,
+            silences: 0,
+        })
+    }
+
+    /// Another descriptor of the socket.
+    #[must_use]
+    pub fn descriptor(&self) -> Option<OwnedFd> {
+        self.stream.try_clone().ok().map(Into::into)
+    }
+
+    /// Notes that the connection is gone, and gives the first reason for that.
+    #[cold]
+    pub fn lose(&self, why: &dyn Display) -> PortError {
+        self.line.break_off(true, why);
+        self.line.closed()
+    }
+
+    /// Whether there is room for one more message.
+    ///
+    /// # Errors
+    /// `Lost` if the connection is gone.
+    #[inline]
+    pub fn has_room(&mut self) -> PortResult<bool> {
+        if self.out.len() >= OUT_LEN {
+            self.write()?;
+        }
+        Ok(self.out.len() < OUT_LEN)
+    }
+
+    /// Writes what the socket takes now. Says whether all of it is written.
+    ///
+    /// # Errors
+    /// `Lost` if the connection is gone.
+    #[inline]
+    pub fn write(&mut self) -> PortResult<bool> {
+        while self.written < self.out.len() {
+            match self.stream.write(&self.out[self.written..]) {
+                Ok(len) => self.written += len,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.lose(&error)),
+            }
+        }
+        self.out.clear();
+        self.written = 0;
+        Ok(true)
+    }
+
+    /// Writes all, within a limit: a rest stays.
+    ///
+    /// # Errors
+    /// `Lost` if the connection is gone.
+    #[inline]
+    pub fn flush(&mut self) -> PortResult {
+        if self.write()? {
+            return Ok(());
+        }
+        let until = Until::after(WRITES_WITHIN);
+        while let Some(left) = until.left() {
+            self.wait(PollFlags::OUT, left);
+            if self.write()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits, at most so long, until something can be read, or written if something is left.
+    pub fn wait_for_more(&self, at_most: Duration) {
+        let flags = if self.out.is_empty() { PollFlags::IN } else { PollFlags::IN | PollFlags::OUT };
+        self.wait(flags, at_most);
+    }
+
+    fn wait(&self, flags: PollFlags, at_most: Duration) {
+        // An error makes the socket ready, and the next call tells it.
+        let _ = poll(&mut [PollFd::new(&self.stream, flags)], Timespec::try_from(at_most).ok().as_ref());
+    }
+
+    /// Reads what is there into `input`; 0 if there is nothing.
+    ///
+    /// # Errors
+    /// `Lost` if the connection is gone.
+    pub fn read(&mut self) -> PortResult<usize> {
+        self.looked = true;
+        let room = self.input.room();
+        let room_len = room.len();
+        match self.stream.read(room) {
+            Ok(0) => {
+                Err(self
+                    .lose(&"the server closed it, as it does when it ends or when a receiver is too slow"))
+            }
+            Ok(len) => {
+                self.input.filled(len);
+                self.heard = true;
+                self.is_drained = len < room_len;
+                Ok(len)
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
+            Err(error) => Err(self.lose(&error)),
+        }
+    }
+
+    /// Whether the last read took all that was there. Says so once, so that the next look reads.
+    #[inline]
+    pub fn was_drained(&mut self) -> bool {
+        std::mem::take(&mut self.is_drained)
+    }
+
+    /// How often in a row nothing had come when this was called, although it was looked for and `is_due`.
+    pub fn silences(&mut self, is_due: bool) -> u32 {
+        let counts = self.looked && is_due;
+        self.silences = if self.heard { 0 } else { self.silences + u32::from(counts) };
+        (self.heard, self.looked) = (false, false);
+        self.silences
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    fn pair() -> (Socket, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = Arc::new(At::new("broker", &format!("tcp://{}", listener.local_addr().unwrap())));
+        let (socket, addresses) =
+            Socket::connect(&at, &Until::after(Duration::from_secs(5)), "start one").unwrap();
+        assert_eq!(addresses, [listener.local_addr().unwrap()]);
+        (socket, listener.accept().unwrap().0)
+    }
+
+    #[test]
+    fn a_server_that_does_not_read_holds_up_and_gets_all_in_order() {
+        let (mut socket, mut server) = pair();
+        let (mut number, mut sent) = (0_u8, Vec::new());
+        while socket.has_room().unwrap() {
+            number = number.wrapping_add(1);
+            socket.out.extend([number; 1000]);
+            sent.extend([number; 1000]);
+            if sent.len() % 7_000 == 0 && !socket.write().unwrap() {
+                socket.flush().unwrap();
+            }
+        }
+        assert!(socket.out.len() < OUT_LEN + 1000 && !socket.write().unwrap());
+        let len = sent.len();
+        let reader = std::thread::spawn(move || {
+            let mut got = vec![0; len];
+            server.read_exact(&mut got).unwrap();
+            got
+        });
+        let until = Until::after(Duration::from_secs(20));
+        while !socket.write().unwrap() && until.left().is_some() {
+            socket.wait_for_more(Duration::from_millis(50));
+        }
+        assert_eq!(reader.join().unwrap(), sent);
+        assert!(socket.has_room().unwrap());
+    }
+
+    #[test]
+    fn what_comes_is_read_and_an_end_is_told_to_every_port() {
+        let (mut socket, mut server) = pair();
+        assert_eq!(socket.read(), Ok(0));
+        assert_eq!((socket.silences(false), socket.silences(true)), (0, 0), "nobody looked since");
+        assert_eq!(socket.read(), Ok(0));
+        assert_eq!(socket.silences(true), 1);
+        server.write_all(b"hello").unwrap();
+        socket.wait_for_more(Duration::from_secs(5));
+        assert_eq!(socket.read(), Ok(5));
+        let parsed = socket.input.next(|bytes| Ok::<_, ()>(Some((bytes.to_vec(), 4))));
+        assert_eq!(parsed, Ok(Some(b"hello".to_vec())));
+        assert_eq!(
+            socket.input.next(|bytes| Ok::<_, ()>(Some((bytes.to_vec(), 1)))),
+            Ok(Some(b"o".to_vec()))
+        );
+        assert_eq!((socket.was_drained(), socket.was_drained(), socket.silences(true)), (true, false, 0));
+        drop(server);
+        socket.wait_for_more(Duration::from_secs(5));
+        let error = socket.read().unwrap_err();
+        assert!(error.to_string().contains("the server closed it"), "{error}");
+        assert_eq!(socket.line.link.check(), Err(error));
+    }
+
+    #[test]
+    fn a_server_that_is_not_there_is_named() {
+        let at = Arc::new(At::new("broker", "tcp://127.0.0.1:1"));
+        let error =
+            Socket::connect(&at, &Until::after(Duration::from_secs(5)), "start one").unwrap_err().to_string();
+        assert!(
+            error.starts_with("failed to reach broker at tcp://127.0.0.1:1:")
+                && error.ends_with("; start one"),
+            "{error}"
+        );
+    }
+}
