@@ -3,6 +3,8 @@
 //! Each transport carries the intents for which it has native support. It refuses the others when it is opened.
 
 pub mod crossbeam;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod listeners;
 #[cfg(feature = "nats")]
 pub mod nats;
@@ -52,6 +54,7 @@ pub const KNOWN: &[Known] = &[
     Known::with("redis", "redis"),
     Known::with("redis", "redis-pubsub"),
     Known::with("rabbitmq", "rabbitmq"),
+    Known::with("kafka", "kafka"),
 ];
 
 /// The transports that this build lacks, and the features with which a build has them.
@@ -80,6 +83,8 @@ pub fn transports() -> Vec<TransportEntry> {
     let all = [all, redis::entries()].concat();
     #[cfg(feature = "rabbitmq")]
     let all = [all, vec![rabbitmq::entry()]].concat();
+    #[cfg(feature = "kafka")]
+    let all = [all, vec![kafka::entry()]].concat();
     all
 }
 

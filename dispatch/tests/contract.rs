@@ -3,6 +3,9 @@
 
 #[cfg(feature = "nats")]
 mod support;
+#[cfg(feature = "kafka")]
+#[path = "support/kafka.rs"]
+mod support_kafka;
 #[cfg(feature = "rabbitmq")]
 #[path = "support/rabbitmq.rs"]
 mod support_rabbitmq;
@@ -59,6 +62,8 @@ contracts! {
     redis_pubsub_keeps_the_contract: "redis-pubsub" over with_redis(), ignored: "needs a redis-server: scripts/test starts one";
     #[cfg(feature = "rabbitmq")]
     rabbitmq_keeps_the_contract: "rabbitmq" over with_rabbitmq(), ignored: "needs a RabbitMQ server: scripts/test starts one";
+    #[cfg(feature = "kafka")]
+    kafka_keeps_the_contract: "kafka" over with_kafka(), ignored: "needs a Kafka server: scripts/test starts one";
 }
 
 #[test]
@@ -111,5 +116,13 @@ fn with_rabbitmq() -> With<support_rabbitmq::RabbitServer> {
     let server = support_rabbitmq::RabbitServer::start();
     let mut options = Options::default();
     options.set("rabbitmq.url", server.url());
+    With(options, server)
+}
+
+#[cfg(feature = "kafka")]
+fn with_kafka() -> With<support_kafka::KafkaServer> {
+    let server = support_kafka::KafkaServer::start();
+    let mut options = Options::default();
+    options.set("kafka.url", server.url());
     With(options, server)
 }

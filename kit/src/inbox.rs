@@ -42,6 +42,8 @@ pub trait Deliveries: Send {
     const ACKNOWLEDGES: bool = false;
     /// As [`AsyncRecvPort::TELLS_ATTEMPTS`].
     const TELLS_ATTEMPTS: bool = false;
+    /// Whether [`Told::shard`] is told. The lane gets it where attempts are told, too.
+    const TELLS_SHARDS: bool = false;
     /// As [`AsyncRecvPort::REJECTS`].
     const REJECTS: bool = false;
 
@@ -168,7 +170,7 @@ impl<D: Deliveries> Inbox<D> {
             handed: VecDeque::with_capacity(if D::ACKNOWLEDGES { wiring.batch } else { 0 }),
             due: VecDeque::new(),
             batch: Vec::with_capacity(wiring.batch),
-            told: Vec::with_capacity(if D::TELLS_ATTEMPTS { wiring.batch } else { 0 }),
+            told: Vec::with_capacity(if D::TELLS_ATTEMPTS || D::TELLS_SHARDS { wiring.batch } else { 0 }),
             failure: None,
             last: Last::default(),
         })
@@ -185,7 +187,7 @@ impl<D: Deliveries> Inbox<D> {
                 match deliveries.poll_next(*source, context) {
                     Poll::Ready(Ok(delivery)) => {
                         batch.push(delivery.message);
-                        if D::TELLS_ATTEMPTS {
+                        if D::TELLS_ATTEMPTS || D::TELLS_SHARDS {
                             told.push(delivery.told);
                         }
                         if D::ACKNOWLEDGES {

@@ -20,11 +20,13 @@
 //! | [`last`] | a last exchange with the server when the run is over |
 //! | [`objects`], [`owner`], [`left`] | removal of what a run made, also over a fresh connection, by the next trial, and of dead processes |
 //! | [`shared`] | connections that several instances share |
+//! | [`blocking`] | clients whose calls wait for the server: polled, asked and dropped on threads of their own |
 //! | [`look`] | polls that have to see everything that is there |
 //! | [`socket`], [`keeper`] | for transports on threads that speak a protocol themselves: a socket that never blocks, and a thread that looks after it |
-//! | [`prelude`] | the names that most transports use, of this crate and of `drumpost_core`; not those of `drops`, `encode`, `look` and `left` |
+//! | [`prelude`] | the names that most transports use, of this crate and of `drumpost_core`; not those of `blocking`, `drops`, `encode`, `look` and `left` |
 //! | `suite`, with the feature of that name | the tests of a broker's transport in one line |
 
+pub mod blocking;
 pub mod confirm;
 pub mod drops;
 pub mod encode;

@@ -13,7 +13,7 @@ use drumpost_core::{
     outcome::{Ending, Outcome},
     payload::Pool,
     plan::{Conditions, Kill, Poison, TrialPlan, Victim},
-    promise::Acks,
+    promise::{Acks, Order},
     registry::Options,
     scenario::{Part, Route, Scenario, Service, Style, command, event, reply, request},
     transport::OpenError,
@@ -151,6 +151,7 @@ pub(crate) fn one_hop(warehouse: fn() -> Box<dyn Reactor>) -> Scenario {
 pub(crate) struct Steady {
     payload_len: u32,
     every_ns: u64,
+    keys: u32,
     number: u32,
 }
 
@@ -158,7 +159,7 @@ impl Feed for Steady {
     fn fill(&mut self, starts: &mut Vec<Start>) {
         while starts.len() < starts.capacity() {
             let after_ns = u64::from(self.number) * self.every_ns;
-            starts.push(Start { after_ns, key: self.number, payload_len: self.payload_len });
+            starts.push(Start { after_ns, key: self.number % self.keys, payload_len: self.payload_len });
             self.number += 1;
         }
     }
@@ -181,11 +182,14 @@ pub(crate) struct Trial {
     pub(crate) await_replies: bool,
     pub(crate) placement: Placement,
     pub(crate) every_ns: u64,
+    /// How many keys take turns.
+    pub(crate) keys: u32,
+    pub(crate) order: Order,
+    pub(crate) reconnect: Option<Duration>,
     pub(crate) drain: Duration,
     pub(crate) kill: Option<Kill>,
     pub(crate) acks: Acks,
     pub(crate) poison: Option<Poison>,
-    pub(crate) reconnect: Option<Duration>,
     pub(crate) options: &'static [(&'static str, &'static str)],
 }
 
@@ -202,11 +206,13 @@ impl Default for Trial {
             await_replies: false,
             placement: Placement::Each,
             every_ns: 0,
+            keys: u32::MAX,
+            order: Order::default(),
+            reconnect: None,
             drain: Duration::from_secs(10),
             kill: None,
             acks: Acks::After,
             poison: None,
-            reconnect: None,
             options: &[],
         }
     }
@@ -250,12 +256,12 @@ impl Trial {
             window: Some(self.pace.window()),
             pool: Arc::new(Pool::new(7, self.payload_len).with_headers(7, self.headers)),
         };
-        let (payload_len, every_ns) = (self.payload_len, self.every_ns);
+        let (payload_len, every_ns, keys) = (self.payload_len, self.every_ns, self.keys);
         TrialPlan {
             wiring: Wiring::new(&scenario, self.style, &settings).expect("the table can be wired"),
             scenario: Arc::new(scenario),
             load: LoadPlan { pace: self.pace, ..LoadPlan::closed(64, self.extent) },
-            feeds: Arc::new(move |_, _| Box::new(Steady { payload_len, every_ns, number: 0 })),
+            feeds: Arc::new(move |_, _| Box::new(Steady { payload_len, every_ns, keys, number: 0 })),
             await_replies: self.await_replies,
             placement: self.placement,
             wait: if self.placement == Placement::Each { Wait::Native } else { Wait::Park },
@@ -264,8 +270,9 @@ impl Trial {
             conditions: Conditions {
                 kill: self.kill.clone(),
                 poison: self.poison.clone(),
-                reconnect: self.reconnect,
                 acks: self.acks,
+                order: self.order,
+                reconnect: self.reconnect,
                 ..Conditions::default()
             },
         }

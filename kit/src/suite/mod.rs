@@ -63,6 +63,12 @@ pub trait PrivateServer {
     /// Starts a server that was killed again, on the same port and over the same store, and waits until it serves.
     fn come_back(&mut self);
 
+    /// A line to the server that can be cut, for a server that tells its clients to which address they are to connect: it has to
+    /// tell them that of the line. Otherwise the suite makes one.
+    fn line(&self) -> Option<Proxy> {
+        None
+    }
+
     /// The names of the objects that runs make there: streams, queues, topics. `None`: the transport makes none.
     fn objects(&self) -> Option<Vec<String>> {
         None
@@ -259,7 +265,7 @@ impl<'a> Suite<'a> {
             Servers::Given(given) if !given.is_local() => {
                 Err(Stop::NotApplicable("the server is not on this machine".into()))
             }
-            _ => Ok(Proxy::to(server.port())),
+            _ => Ok(server.line().unwrap_or_else(|| Proxy::to(server.port()))),
         }
     }
 

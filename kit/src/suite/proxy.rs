@@ -13,7 +13,7 @@ use std::{
 };
 
 /// Forwards connections to a server on another loopback port until told otherwise. Its threads end with their connections.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Proxy {
     port: u16,
     silent: Arc<AtomicBool>,

@@ -1,0 +1,76 @@
+//! What the clients of librdkafka report by themselves: lost connections, delivery reports and partitions that are given out.
+//!
+//! librdkafka connects again by itself, which would be hidden in the figures. So the first error of a connection is the end of the
+//! instance's line, and the instance is opened again with new clients where the user asked for that.
+
+use drumpost_kit::{confirm::Caller, prelude::*};
+use rdkafka::{
+    ClientContext, Offset, TopicPartitionList as Offsets,
+    consumer::{BaseConsumer, Consumer, ConsumerContext},
+    error::{KafkaError, RDKafkaErrorCode as Code},
+    message::DeliveryResult,
+    producer::{NoCustomPartitioner, ProducerContext},
+    types::RDKafkaRespErr,
+};
+
+/// The number of a message has the number of its port above this bit.
+pub(super) const PORT: u32 = 48;
+
+/// Hears what one client reports.
+pub(super) struct Events {
+    pub(super) line: Line,
+    /// The ports that wait for delivery reports, by number.
+    pub(super) callers: Vec<Caller>,
+    /// Where a consumer begins in partitions that it is given, if not behind what its group committed.
+    pub(super) from: Option<Offset>,
+}
+
+impl Events {
+    pub(super) fn to(line: &Line) -> Self {
+        Self { line: line.clone(), callers: Vec::new(), from: None }
+    }
+}
+
+impl ClientContext for Events {
+    fn error(&self, error: KafkaError, why: &str) {
+        match error.rdkafka_error_code() {
+            // That all servers are down comes beside these, and says less.
+            Some(Code::BrokerTransportFailure | Code::Resolve | Code::Authentication) => {
+                self.line.break_off(true, &why);
+            }
+            Some(Code::Fatal | Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed) => {
+                self.line.break_off(false, &why);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl ProducerContext<NoCustomPartitioner> for Events {
+    type DeliveryOpaque = usize;
+
+    /// Codes below zero are the client's own: the message went with the connection and is neither confirmed nor refused.
+    fn delivery(&self, told: &DeliveryResult<'_>, number: usize) {
+        let outcome = match told {
+            Ok(_) => Ok(()),
+            Err((error, _)) if error.rdkafka_error_code().is_some_and(|code| (code as i32) < 0) => {
+                return self.line.break_off(true, error);
+            }
+            Err((error, _)) => Err(error.to_string()),
+        };
+        self.callers[number >> PORT].came((number & ((1 << PORT) - 1)) as u64, outcome);
+    }
+}
+
+impl ConsumerContext for Events {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, given: &mut Offsets) {
+        let done = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            self.from.map_or(Ok(()), |from| given.set_all_offsets(from)).and_then(|()| consumer.assign(given))
+        } else {
+            consumer.unassign()
+        };
+        if let Err(error) = done {
+            self.line.break_off(false, &error);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! `kafka`: every destination is a topic, and every receiving service is a consumer group, whose instances share the partitions.
+//! Replies have a topic and a group for each instance that asks. An instance has a producer, and a consumer for each of its groups.
+//!
+//! - *Confirms* are delivery reports: with `kafka.acks=all` all replicas in sync have the message, with `1` the leader has it, with
+//!   `0` it was written to the connection. Kafka does not wait for disks.
+//! - *Acknowledgements* are offsets that are stored after handling, which the client commits every `kafka.commit-every`. A group gets
+//!   what comes after the committed offset again; Kafka does not say that it is again. A killed consumer leaves its group as a
+//!   client that is closed: it commits what was handled. The server would notice a crash after `session.timeout.ms`.
+//! - *Order*: a message goes to the partition of its key. One partition keeps the order of its producers, several keep that of each
+//!   key. What is delivered again comes in order, too. Without `kafka.idempotent` the client repeats no request, as that could
+//!   change the order: a request that fails refuses its messages.
+//! - *Replay*: the run makes its topics, so a group reads them from the beginning. `kafka.from` says where an instance begins that
+//!   comes back after a kill or a lost connection: behind what was committed, at the beginning again, or at the end.
+//! - *Removal*: topics have no description. Whose a topic is stands in the metadata of an offset that the group `drumpost-owners`
+//!   commits for it. The server removes this offset with the topic, and groups that have no offsets left.
+//! - *Disks*: the server keeps all messages of a topic until the run is over, or as long as it is configured to.
+//! - *Addresses*: the client goes on with those that the server tells (`advertised.listeners`).
+
+mod clients;
+mod options;
+mod ports;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use clients::Events;
+use drumpost_kit::{
+    blocking::{apart, tend},
+    prelude::*,
+};
+pub(super) use options::entry;
+use options::{ABSENT, CREDENTIALS, Settings};
+use ports::{Consumer, Consumers, Topic};
+use rdkafka::{
+    ClientConfig, Offset,
+    config::FromClientConfigAndContext,
+    consumer::{BaseConsumer, CommitMode, Consumer as _},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code},
+    producer::{BaseProducer, Producer as _},
+};
+use session::{JOINED, OWNERS};
+use std::{
+    collections::BTreeMap,
+    future::poll_fn,
+    pin::pin,
+    process,
+    sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+};
+use tokio::time::timeout;
+
+/// What a batch with one message has beside that, at most.
+const FRAMING: usize = 128;
+/// The first question of every client, `ApiVersions`.
+const GREETING: &[u8] = b"\0\0\0\x1f\0\x12\0\x03\0\0\0\0\0\x08drumpost\0\x09drumpost\x020\0";
+
+struct Kafka {
+    at: Arc<At>,
+    settings: Settings,
+    topics: Objects,
+    refusals: Arc<Refusals>,
+    /// Each trial has groups of its own, so no offset of an earlier topic of the same name counts.
+    trial: AtomicU32,
+    /// Whether an instance that is opened comes back.
+    runs: AtomicBool,
+}
+
+/// What a call of a client comes to that waits for the server.
+fn ask<T: Send + 'static>(
+    call: impl FnOnce() -> KafkaResult<T> + Send + 'static,
+) -> impl Future<Output = KafkaResult<T>> + Send {
+    apart(call).map(|told| told.unwrap_or(Err(KafkaError::Canceled)))
+}
+
+impl Kafka {
+    fn client<C: FromClientConfigAndContext<Events>>(
+        &self,
+        config: &ClientConfig,
+        events: Events,
+    ) -> Result<C, OpenError> {
+        config.create_with_context(events).map_err(|error| self.at.failed("make a client", &error))
+    }
+
+    /// Waits until the server has answered a client, or its line is lost.
+    async fn reach<T: Send + 'static>(
+        &self,
+        line: &Line,
+        call: impl FnOnce() -> KafkaResult<T> + Send + 'static,
+    ) -> Result<T, OpenError> {
+        let mut answer = pin!(ask(call));
+        let first = poll_fn(|context| match answer.as_mut().poll(context) {
+            Poll::Pending => line.link.listen(context).map_err(|error| error.to_string()),
+            answer => answer.map_err(|error| error.to_string()),
+        });
+        let why = |error: &String| Unreachable::of(error.contains("uthenticat"), CREDENTIALS, ABSENT);
+        self.at.reach(first, ABSENT, why).await
+    }
+
+    fn group(&self, wiring: &Wiring, name: &str) -> String {
+        format!("{}.{name}.{}-{}", token(&wiring.run_name), process::id(), self.trial.load(Relaxed))
+    }
+
+    /// What an instance consumes: by group the topics, and whether they are replies that are apart.
+    fn groups(&self, wiring: &Wiring, me: u16) -> BTreeMap<String, (Vec<String>, bool)> {
+        let mut groups = BTreeMap::<String, (Vec<String>, bool)>::new();
+        for heard in Layout::new(wiring, '.').heard(me) {
+            let (topics, is_apart) = groups.entry(self.group(wiring, &heard.group)).or_default();
+            topics.push(heard.place);
+            *is_apart = heard.is_apart;
+        }
+        groups
+    }
+}
+
+impl AsyncTransport for Kafka {
+    type Send = Outbox<Topic>;
+    type Recv = Inbox<Consumers>;
+
+    const REOPENS: bool = true;
+
+    fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
+        self.settings.promise(listed, asked)
+    }
+
+    async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
+        self.connect().await?;
+        let version = version(&self.at.first_words(GREETING).await?);
+        Ok(Some(self.at.facts(&version, self.at.addresses().await)))
+    }
+
+    async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
+        static TRIALS: AtomicU32 = AtomicU32::new(0);
+        self.trial.store(TRIALS.fetch_add(1, Relaxed), Relaxed);
+        self.runs.store(false, Relaxed);
+        let (session, shape) = (self.connect().await?, wiring.pool.headers());
+        let limit = self.at.step("ask for the longest message", session.limit()).await?;
+        let headers_len = shape.count() * (shape.value_len() + 24);
+        self.at.takes(&wiring.pool, FRAMING + headers_len as usize, limit, "message.max.bytes")?;
+        self.topics.begin(self, &session).await;
+        let topics: Vec<String> = Layout::new(wiring, '.').places().into_keys().collect();
+        topics.iter().for_each(|topic| self.topics.note(topic));
+        self.at.step("create the topics", session.create(&topics, self.settings.partitions)).await?;
+        self.at.step("note whose the topics are", session.own(topics)).await
+    }
+
+    async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
+        let (layout, line) = (Layout::new(wiring, '.'), Line::to(&self.at));
+        let sent: Vec<&Destination> = wiring.sends_of(wiring.service_of(me)).collect();
+        let confirms: Vec<Callbacks> = sent.iter().map(|_| Callbacks::default()).collect();
+        let callers = confirms.iter().map(Callbacks::caller).collect();
+        let producer = self.client(&self.settings.producing, Events { callers, ..Events::to(&line) })?;
+        let producer = tend(producer, |producer: &BaseProducer<Events>, wait| producer.poll(wait));
+        // It asks for its topics now, so that the first message does not wait for that.
+        let topics = sent.iter().flat_map(|sent| layout.subscriptions(sent)).map(|(topic, ..)| topic);
+        let (topics, of): (Vec<String>, _) = (topics.chain([OWNERS.into()]).collect(), Arc::clone(&producer));
+        let metadata = move |topic: &String| of.client().fetch_metadata(Some(topic), PATIENCE).map(drop);
+        self.reach(&line, move || topics.iter().try_for_each(metadata)).await?;
+        let sends = sent.into_iter().zip(confirms).enumerate().map(|(port, (sent, confirms))| {
+            let topic = Topic { producer: Arc::clone(&producer), line: line.clone(), port, confirms };
+            Outbox::new(wiring, layout, sent, line.clone(), topic).noting(&self.refusals)
+        });
+        let (sends, mut consumers, mut apart) = (sends.collect(), Vec::new(), Vec::new());
+        let from = self.settings.from.filter(|_| self.runs.load(Relaxed));
+        for (group, (topics, is_apart)) in self.groups(wiring, me) {
+            let mut config = self.settings.consuming.clone();
+            let events = Events { from, ..Events::to(&line) };
+            let client = self.client(config.set("group.id", group), events)?;
+            let consumer = Consumer::subscribed(client, consumers.len(), topics, Arc::clone(&wiring.pool));
+            consumers.push(consumer.map_err(|error| self.at.failed("subscribe", &error))?);
+            apart.push(is_apart);
+        }
+        Ok(Endpoint { inbox: Inbox::new(wiring, line, &apart, Consumers(consumers)), sends })
+    }
+
+    /// A group that has all its members and rests has given out its partitions.
+    async fn joined(&self, wiring: &Wiring) -> Result<(), OpenError> {
+        let (session, mut members) = (self.topics.session(self).await?, BTreeMap::<String, usize>::new());
+        for group in
+            (0..wiring.instance_count()).flat_map(|instance| self.groups(wiring, instance).into_keys())
+        {
+            *members.entry(group).or_default() += 1;
+        }
+        let Ok(rest) = timeout(JOINED, session.rest(members)).await else {
+            return Err(self.at.failed("join the groups", &format_args!("not done within {JOINED:?}")));
+        };
+        rest.map_err(|error| self.at.failed("join the groups", &error))?;
+        self.runs.store(true, Relaxed);
+        self.topics.keep(session);
+        Ok(())
+    }
+
+    async fn depth(&self, wiring: &Wiring) -> Result<Option<Vec<Depth>>, OpenError> {
+        let (mut session, layout) = (self.topics.session(self).await?, Layout::new(wiring, '.'));
+        let mut depths = Vec::new();
+        for sent in &wiring.destinations {
+            let mut depth = Depth { destination: sent.id, ..Depth::default() };
+            for (topic, group, _) in layout.subscriptions(sent) {
+                depth.ready += self.lag(&mut session, (topic, self.group(wiring, &group))).await?;
+            }
+            depths.push(depth);
+        }
+        self.topics.keep(session);
+        Ok(Some(depths))
+    }
+
+    async fn close(&self) -> Result<(), String> {
+        self.topics.close_and_tell(self, self.refusals.sentence("Kafka")).await
+    }
+
+    async fn clean(&self) -> Result<Option<Cleaned>, OpenError> {
+        self.topics.clean(self).await.map(Some)
+    }
+}
+
+/// The level of `metadata.version` that the servers agreed on: a server tells its clients no version of its own.
+fn version(answer: &[u8]) -> String {
+    const NAME: &[u8] = b"metadata.version";
+    let at = answer.windows(NAME.len()).rposition(|part| part == NAME).map(|at| at + NAME.len());
+    match at.and_then(|at| answer.get(at..at + 2)) {
+        Some([high, low]) => format!("metadata.version {}", u16::from_be_bytes([*high, *low])),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,160 @@
+//! The options, and what they make of the promise and of the settings of the client.
+
+use super::*;
+
+pub(super) const ABSENT: &str =
+    "start one with \"$(scripts/kafka-server)\", or set kafka.url to one that runs";
+pub(super) const CREDENTIALS: &str =
+    "set kafka.url=kafka://USER:PASSWORD@HOST:PORT, or kafka.password (SASL/PLAIN)";
+
+const URL: &str = "address of a server: kafka://HOST:PORT, without TLS; may contain USER:PASSWORD@";
+const ACKS: Grammar = Grammar::Word(&["all", "1", "0"]);
+const CODECS: Grammar = Grammar::Word(&["none", "gzip", "snappy", "lz4"]);
+const COUNTS: Grammar = Grammar::Count { min: 1, max: 10_000 };
+const EVERY: Grammar = Grammar::Time { min_ns: 1_000_000, max_ns: 60_000_000_000 };
+const FROM: Grammar = Grammar::Word(&["committed", "beginning", "end"]);
+const LINGER: Grammar = Grammar::Time { min_ns: 0, max_ns: 60_000_000_000 };
+const ON: Grammar = Grammar::Word(&["on", "off"]);
+const SIZES: Grammar = Grammar::Bytes { min: 1, max: i32::MAX as u64 };
+
+const OPTIONS: [OptionEntry; 11] = {
+    let [url, user, password, ..] = drumpost_kit::login_options! {
+        family: "kafka",
+        environment: "KAFKA",
+        url: Grammar::Url(&["kafka"]), "kafka://127.0.0.1:9092", URL,
+        ways: [],
+    };
+    [
+        url,
+        user,
+        password,
+        own("kafka.partitions", COUNTS, "1", "partitions of each topic").of("partitions"),
+        own("kafka.acks", ACKS, "all", "replicas that have a message when it is confirmed; 0: none is asked"),
+        own("kafka.idempotent", ON, "on", "repeated requests store nothing twice; with kafka.acks=all"),
+        own("kafka.compression", CODECS, "none", "compression of batches"),
+        own("kafka.linger", LINGER, "100us", "how long a batch waits for more messages"),
+        own("kafka.batch-size", SIZES, "1MB", "largest batch"),
+        own("kafka.commit-every", EVERY, "100ms", "time between commits of offsets"),
+        own("kafka.from", FROM, "committed", "where an instance that comes back begins to read"),
+    ]
+};
+
+const fn own(
+    name: &'static str,
+    grammar: Grammar,
+    default: &'static str,
+    summary: &'static str,
+) -> OptionEntry {
+    OptionEntry::new(name, grammar, default, summary).unfair().brokers_own()
+}
+
+/// The entry for the registry.
+pub(crate) fn entry() -> TransportEntry {
+    TransportEntry {
+        name: "kafka",
+        summary: "Kafka: topics and consumer groups, delivery reports as confirms, offsets after handling; at least once",
+        promise: Promise {
+            delivery: promise::Delivery::AtLeastOnce,
+            confirms: promise::Confirms::Replicated,
+            acknowledges: &[Acks::After, Acks::Confirmed],
+            acks: "delivery reports, offsets committed after handling",
+            persistence: "memory of the replicas in sync, later their disks",
+            ..BROKER.promise
+        },
+        options: &OPTIONS,
+        make: |options| Ok(Box::new(Tasked::new(Kafka::from_options(options)?))),
+        ..BROKER
+    }
+}
+
+/// What the options say.
+pub(super) struct Settings {
+    acks: &'static str,
+    pub(super) partitions: usize,
+    pub(super) from: Option<Offset>,
+    /// For clients that ask, produce and consume.
+    pub(super) asking: ClientConfig,
+    pub(super) producing: ClientConfig,
+    pub(super) consuming: ClientConfig,
+}
+
+impl Kafka {
+    pub(super) fn from_options(options: &Values) -> Result<Self, String> {
+        let url = Url::read("kafka.url", options.url("kafka.url"), "kafka", 9092)?;
+        let login = Login::<()>::read("kafka", options, &url, vec![])?;
+        let (at, settings) =
+            (Arc::new(At::new("Kafka", &url.shown())), Settings::read(options, &url, login.who)?);
+        let (trial, runs) = (AtomicU32::default(), AtomicBool::default());
+        Ok(Self { topics: Objects::at(&at), at, settings, refusals: Arc::default(), trial, runs })
+    }
+}
+
+impl Settings {
+    fn read(options: &Values, url: &Url, who: Who<()>) -> Result<Self, String> {
+        let (acks, wants_idempotence) =
+            (options.word("kafka.acks"), options.word("kafka.idempotent") == "on");
+        let is_idempotent = wants_idempotence && acks == "all";
+        if options.is_set("kafka.idempotent") && wants_idempotence && !is_idempotent {
+            return Err(format!("option kafka.idempotent: it needs kafka.acks=all, and that is {acks}"));
+        }
+        let from = match options.word("kafka.from") {
+            "beginning" => Some(Offset::Beginning),
+            "end" => Some(Offset::End),
+            _ => None,
+        };
+        let ms = |name| (options.time(name).as_secs_f64() * 1e3).to_string();
+        let mut asking = ClientConfig::new();
+        asking.set("bootstrap.servers", format!("{}:{}", url.host, url.port)).set("client.id", "drumpost");
+        // Of two addresses of a host, one that refuses would count as a lost connection.
+        asking.set("broker.address.family", if url.host.starts_with('[') { "v6" } else { "v4" });
+        asking.set("allow.auto.create.topics", "false").set("socket.timeout.ms", "10000");
+        asking.set("reconnect.backoff.max.ms", "500").set("topic.metadata.refresh.interval.ms", "2000");
+        if let Who::User { name, password } = who {
+            asking.set("security.protocol", "sasl_plaintext").set("sasl.mechanism", "PLAIN");
+            asking.set("sasl.username", name).set("sasl.password", password.unwrap_or_default());
+        }
+        let (mut producing, mut consuming) = (asking.clone(), asking.clone());
+        producing.set("acks", acks).set("enable.idempotence", is_idempotent.to_string());
+        if !is_idempotent {
+            producing.set("message.send.max.retries", "0");
+        }
+        producing.set("compression.type", options.word("kafka.compression"));
+        producing.set("linger.ms", ms("kafka.linger"));
+        producing.set("batch.size", options.bytes("kafka.batch-size").to_string());
+        // Keys lie where other clients put them. The engine limits what is not confirmed, and the server what is long.
+        producing.set("partitioner", "murmur2_random").set("queue.buffering.max.messages", "0");
+        producing.set("queue.buffering.max.kbytes", "2147483647").set("message.max.bytes", "1000000000");
+        consuming.set("enable.auto.offset.store", "false").set("auto.offset.reset", "earliest");
+        consuming.set("auto.commit.interval.ms", ms("kafka.commit-every"));
+        // The shortest that servers allow by default; members hear with a heartbeat that partitions are given out again.
+        consuming.set("session.timeout.ms", "6000").set("heartbeat.interval.ms", "300");
+        // Neither a topic that was just made nor a lane that was slow for a moment holds messages up.
+        consuming.set("fetch.error.backoff.ms", "10").set("fetch.queue.backoff.ms", "10");
+        Ok(Self {
+            acks,
+            partitions: options.count("kafka.partitions") as usize,
+            from,
+            asking,
+            producing,
+            consuming,
+        })
+    }
+
+    pub(super) fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
+        use promise::{Confirms, Delivery};
+        let may_lose = self.acks == "0" && asked.guarantee == Some(Delivery::AtLeastOnce);
+        if may_lose {
+            return Err("does not hear with kafka.acks=0 what a server failed to store, so --guarantee at-least-once \
+                        cannot be kept"
+                .into());
+        }
+        let order = if self.partitions == 1 { Order::PerProducer } else { Order::PerKey };
+        let confirms = match self.acks {
+            "0" => Confirms::Written,
+            "1" => Confirms::Leader,
+            _ => Confirms::Replicated,
+        };
+        let delivery = if self.from == Some(Offset::End) { Delivery::AtMostOnce } else { listed.delivery };
+        Promise { order, confirms, delivery, ..listed }.when(asked)
+    }
+}

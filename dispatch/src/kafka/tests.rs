@@ -1,0 +1,81 @@
+//! Tests of the options and of what the server tells about itself; those with a server are in `dispatch/tests/kafka`.
+
+use super::*;
+use drumpost_core::options::Options;
+
+fn made(set: &[(&str, &str)]) -> Result<Kafka, String> {
+    let mut options = Options::default();
+    set.iter().for_each(|(name, value)| options.set(name, *value));
+    Kafka::from_options(&options.of(entry().options).map_err(|error| error.to_string())?)
+}
+
+fn promise(set: &[(&str, &str)], guarantee: Option<promise::Delivery>) -> Result<Promise, String> {
+    made(set)?.promise(entry().promise, &Asked { guarantee, acks: None })
+}
+
+#[test]
+fn an_address_is_read_and_a_password_is_never_shown() {
+    let all = made(&[("kafka.url", "kafka://me:s3cret@broker:7000")]).unwrap();
+    assert_eq!(all.at.address(), "kafka://broker:7000");
+    assert_eq!(all.settings.asking.get("sasl.password"), Some("s3cret"));
+    assert_eq!(made(&[("kafka.url", "broker")]).unwrap().at.address(), "kafka://broker:9092");
+    let six = made(&[("kafka.url", "[::1]")]).unwrap();
+    assert_eq!(six.settings.asking.get("broker.address.family"), Some("v6"));
+    for url in ["kafka://me:s3cret@broker?x", "kafkas://me:s3cret@broker"] {
+        let error = made(&[("kafka.url", url)]).map(drop).unwrap_err();
+        assert!(error.starts_with("option kafka.url") && !error.contains("s3cret"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_promised_follows_from_the_options() {
+    use promise::{Confirms, Delivery};
+    let usual = promise(&[], None).unwrap();
+    let said = (usual.order, usual.confirms, usual.delivery);
+    assert_eq!(said, (Order::PerProducer, Confirms::Replicated, Delivery::AtLeastOnce));
+    assert_eq!(promise(&[("kafka.partitions", "4")], None).unwrap().order, Order::PerKey);
+    assert_eq!(promise(&[("kafka.acks", "1")], None).unwrap().confirms, Confirms::Leader);
+    assert_eq!(promise(&[("kafka.acks", "0")], None).unwrap().confirms, Confirms::Written);
+    let least = Some(Delivery::AtLeastOnce);
+    assert!(promise(&[("kafka.acks", "0")], least).unwrap_err().contains("kafka.acks=0"));
+    assert!(promise(&[("kafka.from", "end")], least).unwrap_err().contains("may be lost"));
+    assert!(promise(&[], Some(Delivery::ExactlyOnce)).unwrap_err().contains("may be delivered again"));
+}
+
+#[test]
+fn requests_are_repeated_only_where_that_stores_nothing_twice() {
+    let retries = |set: &[(&str, &str)]| {
+        let producing = made(set).unwrap().settings.producing;
+        (
+            producing.get("enable.idempotence") == Some("true"),
+            producing.get("message.send.max.retries") == Some("0"),
+        )
+    };
+    assert_eq!(retries(&[]), (true, false));
+    assert_eq!(retries(&[("kafka.acks", "1")]), (false, true));
+    assert_eq!(retries(&[("kafka.idempotent", "off")]), (false, true));
+    let error = made(&[("kafka.acks", "1"), ("kafka.idempotent", "on")]).map(drop).unwrap_err();
+    assert_eq!(error, "option kafka.idempotent: it needs kafka.acks=all, and that is 1");
+}
+
+#[test]
+fn times_and_sizes_are_the_clients() {
+    let all = made(&[("kafka.linger", "50us"), ("kafka.batch-size", "64KiB"), ("kafka.commit-every", "5s")]);
+    let all = all.unwrap().settings;
+    let said = (all.producing.get("linger.ms"), all.producing.get("batch.size"));
+    assert_eq!(said, (Some("0.05"), Some("65536")));
+    assert_eq!(all.consuming.get("auto.commit.interval.ms"), Some("5000"));
+    // The client takes them.
+    for config in [&all.asking, &all.producing, &all.consuming] {
+        config.create_native_config().unwrap();
+    }
+}
+
+#[test]
+fn the_level_of_the_features_is_found_in_the_answer() {
+    // Supported, from 7 to 30, and then finalized.
+    let answer = b"\x11metadata.version\0\x07\0\x1e\0\0\x02\x11metadata.version\0\x1d\0\x1d\0";
+    assert_eq!(version(answer), "metadata.version 29");
+    assert_eq!(version(b"\x11metadata.version\0"), "");
+    assert_eq!(version(b"HTTP/1.1 400 Bad Request"), "");
+}

@@ -1,0 +1,108 @@
+//! Consumers and servers that die: what was confirmed comes, again or for the first time.
+
+use crate::{
+    FOUR, NAME, Seen,
+    support_kafka::KafkaServer,
+    trial::{Trial, ends, ends_slowly, one_hop, order_authorization},
+};
+use drumpost_core::{
+    load::{Extent, Pace},
+    outcome::{Cause, Ending, Outcome},
+    plan::Kill,
+    promise::Order,
+    scenario::Style,
+};
+use std::{sync::mpsc, thread, time::Duration};
+
+/// Runs a trial in which a consumer dies, and gives back how many handled messages it died with.
+fn killed(trial: &Trial, server: &KafkaServer) -> (Outcome, u64) {
+    let outcome = trial.run(NAME, &server.url(), one_hop(ends_slowly)).unwrap();
+    println!("{:?}: {:?} {:?}", trial.options, outcome.audit, outcome.outages);
+    assert_eq!(
+        (outcome.ending.clone(), outcome.audit.corrupted),
+        (Ending::Completed, 0),
+        "{:?}",
+        outcome.audit
+    );
+    let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
+    let Cause::ConsumerKilled { in_hand } = outage.cause else { panic!("{outage}") };
+    (outcome, in_hand as u64)
+}
+
+#[test]
+#[ignore = "needs a Kafka server: scripts/test starts one"]
+fn a_killed_consumer_loses_nothing_and_others_take_its_partitions() {
+    let server = KafkaServer::start();
+    for (style, options, instances) in
+        [(Style::Message, &[][..], &[][..]), (Style::Event, FOUR, &[("warehouse", 2)])]
+    {
+        let order = if options == FOUR { Order::PerKey } else { Order::PerProducer };
+        let trial = Trial { style, options, order, keys: 50, ..Trial::killed(instances, 400_000) };
+        let (outcome, in_hand) = killed(&trial, &server);
+        let audit = &outcome.audit;
+        assert_eq!((audit.lost, audit.out_of_order, outcome.unfinished), (0, 0, 0), "{audit:?}");
+        assert_eq!((audit.confirmed, audit.unique), (Some(audit.sent), audit.expected));
+        assert!(audit.duplicated >= in_hand, "{in_hand} in hand: {audit:?}");
+        assert_eq!(audit.redelivered, None, "the server does not say");
+    }
+    assert_eq!(server.plain().names(), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs a Kafka server: scripts/test starts one"]
+fn a_consumer_that_comes_back_replays_the_topic_or_skips_what_it_missed() {
+    let server = KafkaServer::start();
+    let mut replay = Trial { options: &[("kafka.from", "beginning")], ..Trial::killed(&[], 400_000) };
+    // It has handled some hundred messages then.
+    replay.kill = replay.kill.map(|kill| Kill { after: Duration::from_secs(1), ..kill });
+    let (outcome, in_hand) = killed(&replay, &server);
+    assert_eq!(outcome.audit.lost, 0, "{:?}", outcome.audit);
+    assert!(outcome.audit.duplicated > in_hand + 200, "{in_hand} in hand: {:?}", outcome.audit);
+    let skip = Trial { options: &[("kafka.from", "end")], drain: Duration::from_secs(1), ..replay };
+    let (outcome, _) = killed(&skip, &server);
+    // What was sent while it was away for 500 ms.
+    assert!(outcome.audit.lost > 500 && outcome.audit.duplicated == 0, "{:?}", outcome.audit);
+}
+
+#[test]
+#[ignore = "needs a Kafka server: scripts/test starts one"]
+fn a_killed_asker_loses_no_reply() {
+    let (server, mut trial) = (KafkaServer::start(), Trial::killed(&[], 400_000));
+    trial.kill = trial.kill.map(|kill| Kill { service: "order".into(), ..kill });
+    let outcome = trial.run(NAME, &server.url(), order_authorization()).unwrap();
+    assert_eq!((outcome.audit.lost, outcome.audit.corrupted), (0, 0), "{:?}", outcome.audit);
+    assert_eq!(outcome.ending, Ending::Completed);
+}
+
+#[test]
+#[ignore = "needs a Kafka server: scripts/test starts one"]
+fn a_server_that_is_killed_keeps_what_it_confirmed_and_counts_it() {
+    let mut server = KafkaServer::start();
+    let trial = Trial {
+        pace: Pace::Open { window: 100_000 },
+        extent: Extent::Duration(10_000_000_000),
+        every_ns: 500_000,
+        reconnect: Some(Duration::from_secs(60)),
+        drain: Duration::from_secs(20),
+        ..Trial::default()
+    };
+    let (seen, url, (tell, told)) = (Seen::of(&server), server.url(), mpsc::channel());
+    let watch = seen.clone();
+    thread::spawn(move || tell.send(trial.run_watched(NAME, &url, one_hop(ends), watch)));
+    while seen.found().server.is_none() {
+        thread::sleep(Duration::from_millis(20));
+    }
+    thread::sleep(Duration::from_millis(1_500));
+    server.kill();
+    server.come_back();
+    let outcome = told.recv_timeout(Duration::from_secs(60)).expect("the run hangs").unwrap();
+    let (audit, counted) = (&outcome.audit, seen.found().ends.iter().sum::<u64>());
+    println!("{counted} counted: {audit:?} {:?}", outcome.outages);
+    assert_eq!(outcome.ending, Ending::Completed, "{:?}", outcome.outages);
+    assert!(!outcome.outages.is_empty() && audit.confirmed > Some(2_000), "{audit:?}");
+    // What was under way and not confirmed may be there or not.
+    let (confirmed, unconfirmed) = (audit.confirmed.unwrap(), audit.unconfirmed.unwrap());
+    assert!(audit.lost <= unconfirmed, "{audit:?}");
+    assert!((confirmed..=confirmed + unconfirmed).contains(&counted), "{counted}: {audit:?}");
+    assert_eq!(counted, audit.unique, "each message that is there came, and no other: {audit:?}");
+}

@@ -1,0 +1,228 @@
+//! Tests of `kafka` against a private server. They are ignored unless scripts/test runs them, which starts servers.
+#![cfg(feature = "kafka")]
+
+mod failing;
+mod killed;
+mod suite;
+#[path = "../support/kafka.rs"]
+mod support_kafka;
+#[path = "../support/trial.rs"]
+mod trial;
+
+use drumpost_core::{
+    contract,
+    load::{Extent, Pace},
+    monitor::{Unwatched, Watch},
+    options::Options,
+    outcome::{Outcome, Snapshot},
+    promise::Order,
+    scenario::Style,
+    server::ServerFacts,
+};
+use std::{
+    sync::{Arc, Mutex},
+    thread,
+};
+use support_kafka::{KafkaServer, Plain};
+use trial::{
+    Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, ends_slowly, headers, made,
+    one_hop, order_authorization,
+};
+
+const NAME: &str = "kafka";
+const FOUR: &[(&str, &str)] = &[("kafka.partitions", "4")];
+
+/// What another client finds when everything is measured and nothing is removed yet, and what the run was told meanwhile.
+#[derive(Clone)]
+struct Seen {
+    plain: Plain,
+    found: Arc<Mutex<Found>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Found {
+    /// The ends of all partitions.
+    ends: Vec<u64>,
+    server: Option<ServerFacts>,
+    /// The most messages that waited.
+    waited: u64,
+}
+
+impl Seen {
+    fn of(server: &KafkaServer) -> Self {
+        Self { plain: server.plain(), found: Arc::default() }
+    }
+
+    fn found(&self) -> Found {
+        self.found.lock().expect("not poisoned").clone()
+    }
+}
+
+impl Watch for Seen {
+    fn sample(&mut self, snapshot: &Snapshot) {
+        let mut found = self.found.lock().expect("not poisoned");
+        found.waited = found.waited.max(snapshot.depth.map_or(0, |depth| depth.ready));
+    }
+
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+
+    fn opened(&mut self, server: Option<&ServerFacts>) {
+        self.found.lock().expect("not poisoned").server = server.cloned();
+    }
+
+    fn measured(&mut self, _outcome: &Outcome) {
+        let ends = self.plain.ends();
+        self.found.lock().expect("not poisoned").ends = ends;
+    }
+}
+
+#[test]
+#[ignore = "needs a Kafka server: scripts/test starts one"]
+fn the_contract_is_kept_with_fewer_replicas_and_with_more_partitions() {
+    let server = KafkaServer::start();
+    let known = drumpost_dispatch::transports();
+    let entry = known.iter().find(|entry| entry.name == NAME).expect("it is registered");
+    let checks =
+        ["ports", "count", "order", "fan-out", "competing", "request-reply", "replies-apart", "shutdown"];
+    for (name, value) in [("kafka.acks", "1"), ("kafka.acks", "0"), FOUR[0]] {
+        let mut options = Options::default();
+        options.set("kafka.url", server.url());
+        options.set(name, value);
+        contract::check_only(entry, &options, |check| checks.contains(&check)).assert();
+    }
+}
+
+#[test]
+#[ignore = "needs a Kafka server: scripts/test starts one"]
+fn flows_of_both_styles_are_sound_and_another_client_counts_the_same() {
+    let server = KafkaServer::start();
+    // 5,000 requests and replies, and a shipment for nine of ten. Accepted orders are heard by two services.
+    for (style, options, expected) in
+        [(Style::Message, &[][..], 14_500), (Style::Event, FOUR, 5_000 + 2 * 4_500 + 500)]
+    {
+        let order = if options == FOUR { Order::PerKey } else { Order::PerProducer };
+        let (trial, seen) = (Trial { style, options, order, ..Trial::default() }, Seen::of(&server));
+        let outcome = trial.run_watched(NAME, &server.url(), order_authorization(), seen.clone()).unwrap();
+        let audit = &outcome.audit;
+        assert_eq!((audit.unique, audit.lost, audit.duplicated), (expected, 0, 0), "{style}: {audit:?}");
+        assert_eq!((audit.corrupted, audit.out_of_order, audit.unjudged), (0, 0, 0), "{style}: {audit:?}");
+        assert_confirmed(&outcome, NAME);
+        assert_eq!(seen.found().ends.iter().sum::<u64>(), audit.sent, "{style}: another client counts");
+        assert_eq!((outcome.notes, server.plain().names()), (vec![], vec![]));
+    }
+}
+
+#[test]
+#[ignore = "needs a Kafka server: scripts/test starts one"]
+fn replies_come_to_the_instance_that_asked_apart_where_it_also_reacts() {
+    assert_replies_find_who_asked(NAME, &KafkaServer::start().url());
+}
+
+#[test]
+#[ignore = "needs a Kafka server: scripts/test starts one"]
+fn instances_share_partitions_and_each_key_keeps_its_order() {
+    let server = KafkaServer::start();
+    for (style, order) in [(Style::Message, Order::PerKey), (Style::Event, Order::PerShard)] {
+        let trial = Trial {
+            style,
+            instances: &[("warehouse", 2)],
+            keys: 50,
+            order,
+            headers: headers(4, 32),
+            pace: Pace::Closed { in_flight: 500 },
+            options: FOUR,
+            ..Trial::default()
+        };
+        let seen = Seen::of(&server);
+        let outcome = trial.run_watched(NAME, &server.url(), one_hop(ends), seen.clone()).unwrap();
+        let audit = &outcome.audit;
+        assert_eq!(
+            (audit.unique, audit.lost, audit.duplicated, audit.corrupted),
+            (5_000, 0, 0, 0),
+            "{audit:?}"
+        );
+        assert_eq!((audit.out_of_order, audit.unjudged), (0, 0), "{style}: {audit:?}");
+        assert!(audit.reordered > 0, "several partitions were read: {audit:?}");
+        let ends = seen.found().ends;
+        assert!(ends.len() == 4 && ends.iter().all(|end| *end >= 500), "keys are spread: {ends:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs a Kafka server: scripts/test starts one"]
+fn what_waits_is_told() {
+    let (server, trial) = (KafkaServer::start(), Trial { batch: 1, ..Trial::default() });
+    let trial = Trial { pace: Pace::Closed { in_flight: 5_000 }, ..trial };
+    let seen = Seen::of(&server);
+    assert_sound(&trial.run_watched(NAME, &server.url(), one_hop(ends_slowly), seen.clone()).unwrap(), 5_000);
+    let waited = seen.found().waited;
+    assert!((1_000..=5_000).contains(&waited), "{waited} waited");
+}
+
+#[test]
+#[ignore = "needs a Kafka server: scripts/test starts one"]
+fn the_server_is_told_with_its_features_and_its_address() {
+    let (server, trial) = (KafkaServer::start(), Trial { extent: Extent::Count(100), ..Trial::default() });
+    let seen = Seen::of(&server);
+    trial.run_watched(NAME, &server.url(), one_hop(ends), seen.clone()).unwrap();
+    let facts = seen.found().server.unwrap();
+    let version = facts.version.unwrap();
+    let level = version.strip_prefix("metadata.version ").and_then(|level| level.parse::<u16>().ok());
+    assert!(facts.product == "Kafka" && level >= Some(7), "{version}");
+    assert_eq!(facts.addresses, [server.url().trim_start_matches("kafka://").parse().unwrap()]);
+}
+
+#[test]
+#[ignore = "needs a Kafka server: scripts/test starts one"]
+fn two_runs_at_once_and_two_one_after_the_other_do_not_meet() {
+    let server = KafkaServer::start();
+    let url = server.url();
+    thread::scope(|scope| {
+        for style in Style::ALL {
+            let trial = Trial { style, extent: Extent::Count(1_000), ..Trial::default() };
+            let url = &url;
+            scope.spawn(move || assert_sound(&trial.run(NAME, url, one_hop(ends)).unwrap(), 1_000));
+        }
+    });
+    // The same name twice: the second could not be set up if the first had left its topics.
+    let plan = Trial { extent: Extent::Count(100), ..Trial::default() }.plan(order_authorization());
+    let mut dispatcher = made(NAME, &url, &[]);
+    for _ in 0..2 {
+        assert_sound(&dispatcher.run(&plan, &mut Unwatched).unwrap(), 290);
+    }
+    assert_eq!(server.plain().names(), [""; 0]);
+}
+
+/// Not a test: `cargo test --release ... -- --ignored --nocapture measure_throughput` prints messages per second.
+#[test]
+#[ignore = "measures, checks nothing"]
+fn measure_throughput() {
+    let server = KafkaServer::start();
+    for (in_flight, batch, options) in [
+        (1, 1, &[][..]),
+        (1024, 64, &[]),
+        (4096, 256, &[]),
+        (4096, 256, &[("kafka.acks", "1")]),
+        (4096, 256, &[("kafka.linger", "1ms")]),
+        (4096, 256, &[("kafka.partitions", "4"), ("kafka.linger", "0s")]),
+        (4096, 256, &[("kafka.partitions", "4")]),
+        (4096, 256, &[("kafka.partitions", "4"), ("kafka.linger", "1ms")]),
+    ] {
+        let trial = Trial {
+            pace: Pace::Closed { in_flight },
+            extent: Extent::Duration(3_000_000_000),
+            batch,
+            options,
+            ..Trial::default()
+        };
+        let outcome = trial.run(NAME, &server.url(), one_hop(ends)).unwrap();
+        let rate = outcome.measured_ended as f64 / outcome.elapsed_ns as f64 * 1e9;
+        println!(
+            "{options:?}, {in_flight} in flight, batch {batch}: {rate:.0} msgs/s, mean {:.0} us, cpu {:.1} us a message",
+            outcome.response.mean_ns() / 1e3,
+            outcome.cost.unwrap_or_default().cpu_ns as f64 / outcome.measured_ended as f64 / 1e3
+        );
+    }
+}

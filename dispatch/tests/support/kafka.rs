@@ -1,0 +1,296 @@
+//! A private Kafka server for tests, on free loopback ports. A server takes some seconds to start, so the tests of a binary share
+//! one, one test at a time. It ends with the process of the tests, however that ends.
+#![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
+
+use drumpost_kit::suite::Proxy;
+use rdkafka::{
+    ClientConfig, Offset, TopicPartitionList,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    consumer::{BaseConsumer, CommitMode, Consumer},
+};
+use std::{
+    env,
+    ffi::OsString,
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+/// Names the program; `scripts/kafka-server` prints one.
+pub const PROGRAM: &str = "DRUMPOST_KAFKA_SERVER";
+
+/// Largest batch that the servers take, in bytes.
+pub const MOST_BYTES: u32 = 1 << 20;
+
+/// The password of the user `me`, who is asked for it at one of the server's ports. It may stand nowhere.
+pub const SECRET: &str = "hush0815hush";
+
+/// How long the server may take for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The server that the tests share, while none of them has it.
+static SHARED: Mutex<Option<Node>> = Mutex::new(None);
+
+/// The shared server, for one test.
+pub struct KafkaServer {
+    node: Option<Node>,
+    /// One test that loads a server at a time.
+    shared: MutexGuard<'static, Option<Node>>,
+}
+
+impl KafkaServer {
+    /// Takes the server that the tests share, or starts it.
+    ///
+    /// # Panics
+    /// There is no program: tests that need one are ignored, by name, unless they are asked for.
+    pub fn start() -> Self {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = shared.take().filter(|node| Plain(node.port).answers());
+        Self { node: Some(running.unwrap_or_else(Node::start)), shared }
+    }
+
+    fn node(&self) -> &Node {
+        self.node.as_ref().expect("it is there until the test ends")
+    }
+
+    fn node_mut(&mut self) -> &mut Node {
+        self.node.as_mut().expect("it is there until the test ends")
+    }
+
+    /// The port on which it listens.
+    pub fn port(&self) -> u16 {
+        self.node().port
+    }
+
+    /// `kafka://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("kafka://127.0.0.1:{}", self.port())
+    }
+
+    /// The address where it asks for a password.
+    pub fn guarded(&self) -> String {
+        format!("127.0.0.1:{}", self.node().guarded)
+    }
+
+    /// A line to a port of the server that tells its clients to connect to the line.
+    pub fn line(&self) -> Proxy {
+        self.node().line.clone()
+    }
+
+    /// Kills the server, as a crash would.
+    pub fn kill(&mut self) {
+        self.node_mut().kill();
+    }
+
+    /// Starts it again after a kill, over the same store.
+    pub fn come_back(&mut self) {
+        self.node_mut().come_back();
+    }
+
+    /// A client that knows nothing of drumpost.
+    pub fn plain(&self) -> Plain {
+        Plain(self.port())
+    }
+}
+
+impl Drop for KafkaServer {
+    fn drop(&mut self) {
+        *self.shared = self.node.take();
+    }
+}
+
+struct Node {
+    child: Child,
+    /// Ends the server and removes its folder when nobody holds the other end of its input any more.
+    warden: Child,
+    port: u16,
+    guarded: u16,
+    /// The port behind the line.
+    behind: u16,
+    line: Proxy,
+    folder: PathBuf,
+}
+
+impl Node {
+    fn start() -> Self {
+        // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
+        for _ in 0..3 {
+            let (port, guarded, behind) = (free_port(), free_port(), free_port());
+            let line = Proxy::to(behind);
+            let folder = env::temp_dir().join(format!("drumpost-kafka-{}-{port}", std::process::id()));
+            let child = spawn([port, guarded, behind, line.port()], &folder);
+            let warden = warden(&child, &folder);
+            let mut node = Self { child, warden, port, guarded, behind, line, folder };
+            if node.serves() {
+                return node;
+            }
+        }
+        panic!("{} does not answer", program().display());
+    }
+
+    /// Waits until the server answers, at most two minutes; false if it has ended.
+    fn serves(&mut self) -> bool {
+        (0..2_400).any(|_| {
+            thread::sleep(Duration::from_millis(50));
+            self.child.try_wait().is_ok_and(|ended| ended.is_some()) || Plain(self.port).answers()
+        }) && self.child.try_wait().is_ok_and(|ended| ended.is_none())
+    }
+
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    fn come_back(&mut self) {
+        self.child = spawn([self.port, self.guarded, self.behind, self.line.port()], &self.folder);
+        let _ = self.warden.kill();
+        let _ = self.warden.wait();
+        self.warden = warden(&self.child, &self.folder);
+        assert!(self.serves(), "it does not come back");
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.kill();
+        drop(self.warden.stdin.take());
+        let _ = self.warden.wait();
+    }
+}
+
+fn program() -> OsString {
+    env::var_os(PROGRAM).unwrap_or_else(|| {
+        panic!("{PROGRAM} is not set: run scripts/test, or set it to what scripts/kafka-server prints")
+    })
+}
+
+fn spawn(ports: [u16; 4], folder: &PathBuf) -> Child {
+    let [port, guarded, behind, line] = ports;
+    let controller = if port < 40_000 { port + 20_000 } else { port - 20_000 };
+    let settings = [
+        format!(
+            "listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded},LINE://127.0.0.1:{behind},\
+             CONTROLLER://127.0.0.1:{controller}"
+        ),
+        format!(
+            "advertised.listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded},LINE://127.0.0.1:{line}"
+        ),
+        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,LINE:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT"
+            .into(),
+        "listener.name.guarded.sasl.enabled.mechanisms=PLAIN".into(),
+        format!(
+            "listener.name.guarded.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule \
+             required user_me=\"{SECRET}\";"
+        ),
+        format!("message.max.bytes={MOST_BYTES}"),
+    ];
+    Command::new(program())
+        .env("KAFKA_JAVA", "-Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1")
+        .arg(port.to_string())
+        .arg(folder)
+        .args(settings)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("failed to start {}: {error}", program().display()))
+}
+
+fn warden(server: &Child, folder: &PathBuf) -> Child {
+    // A Ctrl-C at the tests ends them first.
+    let script = "trap '' INT; cat >/dev/null; kill -9 \"$0\" 2>/dev/null; rm -rf \"$1\"";
+    let mut warden = Command::new("sh");
+    warden.args(["-c", script, &server.id().to_string()]).arg(folder);
+    warden.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    warden.spawn().expect("a shell")
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+/// A client of librdkafka's own for the server on this port.
+#[derive(Clone, Copy)]
+pub struct Plain(u16);
+
+impl Plain {
+    fn config(self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", format!("127.0.0.1:{}", self.0)).set("group.id", "drumpost-owners");
+        config
+    }
+
+    fn consumer(self) -> BaseConsumer {
+        let mut config = self.config();
+        config.remove("group.id");
+        config.create().expect("a client")
+    }
+
+    fn answers(self) -> bool {
+        std::net::TcpStream::connect(("127.0.0.1", self.0)).is_ok()
+            && self
+                .consumer()
+                .fetch_metadata(None, Duration::from_secs(5))
+                .is_ok_and(|all| !all.brokers().is_empty())
+    }
+
+    /// All topics that are not the server's own, each with its partitions.
+    pub fn topics(self) -> Vec<(String, usize)> {
+        let all = self.consumer().fetch_metadata(None, PATIENCE).expect("an answer");
+        let ours = all.topics().iter().filter(|topic| !topic.name().starts_with("__"));
+        ours.map(|topic| (topic.name().to_owned(), topic.partitions().len())).collect()
+    }
+
+    /// The names of these topics.
+    pub fn names(self) -> Vec<String> {
+        self.topics().into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// By topic and partition, the offset after the last message.
+    pub fn ends(self) -> Vec<u64> {
+        let (client, mut ends) = (self.consumer(), Vec::new());
+        for (topic, partitions) in self.topics() {
+            for partition in 0..partitions {
+                let (_, end) =
+                    client.fetch_watermarks(&topic, partition as i32, PATIENCE).expect("an answer");
+                ends.push(end as u64);
+            }
+        }
+        ends
+    }
+
+    /// Creates a topic of one partition, with these words about its owner if there are any.
+    pub fn create(self, topic: &str, owner: &str) {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().expect("a client");
+        let new = [NewTopic::new(topic, 1, TopicReplication::Fixed(1))];
+        wait(admin.create_topics(&new, &AdminOptions::new())).pop().expect("one").expect("it is created");
+        if !owner.is_empty() {
+            let mut notes = TopicPartitionList::new();
+            let mut note = notes.add_partition(topic, 0);
+            note.set_offset(Offset::Offset(0)).expect("an offset");
+            note.set_metadata(owner);
+            let client: BaseConsumer = self.config().create().expect("a client");
+            client.commit(&notes, CommitMode::Sync).expect("it is noted");
+        }
+    }
+
+    /// Removes all topics.
+    pub fn remove_all(self) {
+        let names = self.names();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        if !names.is_empty() {
+            let admin: AdminClient<DefaultClientContext> = self.config().create().expect("a client");
+            wait(admin.delete_topics(&names, &AdminOptions::new()));
+        }
+    }
+}
+
+fn wait<T>(done: impl Future<Output = rdkafka::error::KafkaResult<T>>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(done).expect("an answer")
+}
