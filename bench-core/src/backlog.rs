@@ -123,9 +123,11 @@ pub struct Phase {
     pub waiting: u64,
     /// Flows that were started.
     pub started: u64,
+    /// By how much they were started after they were due, summed over flows, in ns.
+    pub late_ns: u64,
     /// How long a full transport blocked senders, summed over lanes, in ns.
     pub blocked_ns: u64,
-    /// first sent − due, of measured flows.
+    /// first sent − due, of measured flows that ended in it.
     pub lag: Distribution,
     /// confirmed − sent, of messages of measured flows.
     pub confirm: Distribution,

@@ -133,6 +133,7 @@ const AWAKE_CELL: usize = 23;
 const CORRUPTED: usize = 9;
 const LAGGED: usize = 14;
 const BEYOND_WINDOW: usize = 16;
+const LATE: usize = 21;
 /// The cell after those of the fields: all deliveries of a lane that competes with others, whether or not they are known to be new.
 const HANDED: usize = 29;
 /// Flows started, ended, shed, dropped, and written off.
@@ -242,6 +243,7 @@ impl Published {
     #[inline]
     pub(crate) fn publish_started(&self, local: &Local) {
         self.publish_fixed(0, [local.started, local.measured_started]);
+        self.publish_fixed(LATE, [local.late_ns]);
     }
 
     /// Publishes how many flows have ended.
@@ -433,6 +435,8 @@ mod tests {
         assert_eq!(published.first(0), 5);
         local.awake_ns += 1;
         published.publish_awake(&local);
+        local.late_ns += 1;
+        published.publish_started(&local);
         assert_eq!(published.read(2, 1), local);
         let counted = local.started + local.ended + local.shed + local.dropped + local.written_off;
         assert_eq!(published.progress(2, 1), counted + 5 + 6 + 7, "the cells are where they are said to be");

@@ -75,7 +75,9 @@ impl<T: Tended> Keeper<T> {
 impl<T> Keeper<T> {
     /// Ends the thread, at the end of a trial.
     pub fn end(&self) {
-        lock(&self.0).thread = None;
+        let mut kept = lock(&self.0);
+        kept.all.clear();
+        kept.thread = None;
     }
 }
 

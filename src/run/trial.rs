@@ -189,6 +189,7 @@ fn backlog(from: &Piled) -> Backlog {
         received: phase.received,
         waiting: phase.waiting,
         started: phase.started,
+        late_ns: phase.late_ns,
         blocked_ns: phase.blocked_ns,
         lag: distribution(&phase.lag),
         confirm: distribution(&phase.confirm),

@@ -31,6 +31,7 @@ struct Edge {
     at_ns: u64,
     waiting: Waiting,
     started: u64,
+    late_ns: u64,
     blocked_ns: u64,
 }
 
@@ -153,7 +154,13 @@ impl Watching {
     /// Closes a phase, which was the last one if the load is over.
     fn close(&mut self, now_ns: u64, waiting: Waiting, collector: &Collector) {
         let local = collector.read();
-        let now = Edge { at_ns: now_ns, waiting, started: local.started, blocked_ns: local.blocked_ns };
+        let now = Edge {
+            at_ns: now_ns,
+            waiting,
+            started: local.started,
+            late_ns: local.late_ns,
+            blocked_ns: local.blocked_ns,
+        };
         let begun = std::mem::replace(&mut self.begun, now);
         self.piled.phases.push(Phase {
             from_ns: begun.at_ns.saturating_sub(self.begins_ns),
@@ -162,6 +169,7 @@ impl Watching {
             received: waiting.received.saturating_sub(begun.waiting.received),
             waiting: waiting.count(),
             started: now.started.saturating_sub(begun.started),
+            late_ns: now.late_ns.saturating_sub(begun.late_ns),
             blocked_ns: now.blocked_ns.saturating_sub(begun.blocked_ns),
             ..Phase::default()
         });

@@ -108,7 +108,9 @@ impl Settings {
         // Of two addresses of a host, one that refuses would count as a lost connection.
         asking.set("broker.address.family", if url.host.starts_with('[') { "v6" } else { "v4" });
         asking.set("allow.auto.create.topics", "false").set("socket.timeout.ms", "10000");
-        asking.set("reconnect.backoff.max.ms", "500").set("topic.metadata.refresh.interval.ms", "2000");
+        // Half of this is also the time after which a client connects to the next server that it needs, such as its group's.
+        asking.set("reconnect.backoff.ms", "20").set("reconnect.backoff.max.ms", "500");
+        asking.set("topic.metadata.refresh.interval.ms", "2000");
         if let Who::User { name, password } = who {
             asking.set("security.protocol", "sasl_plaintext").set("sasl.mechanism", "PLAIN");
             asking.set("sasl.username", name).set("sasl.password", password.unwrap_or_default());

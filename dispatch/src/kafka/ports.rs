@@ -52,7 +52,7 @@ impl Publish for Topic {
         let producer = Arc::clone(&self.producer);
         let exchange = ask(move || {
             producer.flush(SILENCE)?;
-            producer.client().fetch_group_list(Some(OWNERS), SILENCE).map(drop)
+            producer.client().fetch_metadata(Some(OWNERS), SILENCE).map(drop)
         });
         exchange.map(|done| done.map_err(|error| error.to_string())).boxed()
     }
@@ -158,7 +158,7 @@ impl Deliveries for Consumers {
                     Some(IllegalGeneration | NoOffset | RebalanceInProgress | UnknownMemberId) => {}
                     _ => done?,
                 }
-                client.fetch_group_list(Some(OWNERS), SILENCE)?;
+                client.fetch_metadata(Some(OWNERS), SILENCE)?;
             }
             Ok(())
         });

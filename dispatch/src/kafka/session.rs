@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_millis(10);
 
 /// A connection apart from the load.
 pub(super) struct Session {
-    admin: AdminClient<DefaultClientContext>,
+    admin: Arc<AdminClient<DefaultClientContext>>,
     client: Arc<BaseConsumer<Events>>,
     /// Clients that know the offsets of groups.
     pub(super) groups: BTreeMap<String, Arc<BaseConsumer<Events>>>,
@@ -136,8 +136,10 @@ impl Keeper for Kafka {
         let client = self.asks(OWNERS, &line)?;
         let asked = Arc::clone(&client);
         self.reach(&line, move || asked.fetch_metadata(Some(OWNERS), PATIENCE).map(drop)).await?;
-        let admin = self.settings.asking.create::<AdminClient<_>>();
+        let admin = self.settings.asking.create();
         let admin = admin.map_err(|error| self.at.failed("make a client", &error))?;
+        // It has a thread of its own, whose end its drop waits for.
+        let admin = tend(admin, |_, wait| thread::sleep(wait));
         Ok(Session { admin, client, groups: BTreeMap::new() })
     }
 

@@ -84,9 +84,8 @@ fn the_contract_is_kept_with_fewer_replicas_and_with_more_partitions() {
     let server = KafkaServer::start();
     let known = drumpost_dispatch::transports();
     let entry = known.iter().find(|entry| entry.name == NAME).expect("it is registered");
-    let checks =
-        ["ports", "count", "order", "fan-out", "competing", "request-reply", "replies-apart", "shutdown"];
-    for (name, value) in [("kafka.acks", "1"), ("kafka.acks", "0"), FOUR[0]] {
+    let checks = ["count", "order", "competing"];
+    for (name, value) in [("kafka.acks", "1"), FOUR[0]] {
         let mut options = Options::default();
         options.set("kafka.url", server.url());
         options.set(name, value);

@@ -26,6 +26,7 @@ pub struct Phase {
     pub received: u64,
     pub waiting: u64,
     pub started: u64,
+    pub late_ns: u64,
     pub blocked_ns: u64,
     pub lag_ns: Times,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,8 +62,18 @@ impl Backlog {
     /// Every number of it, by name, for a check of how large they are.
     pub(super) fn numbers(&self) -> Vec<(&'static str, u64)> {
         let of_phase = |phase: &Phase| {
-            let Phase { phase: _, from_ns, until_ns, sent, received, waiting, started, blocked_ns, .. } =
-                *phase;
+            let Phase {
+                phase: _,
+                from_ns,
+                until_ns,
+                sent,
+                received,
+                waiting,
+                started,
+                late_ns,
+                blocked_ns,
+                ..
+            } = *phase;
             [
                 ("phases.from_ns", from_ns),
                 ("phases.until_ns", until_ns),
@@ -70,6 +81,7 @@ impl Backlog {
                 ("phases.received", received),
                 ("phases.waiting", waiting),
                 ("phases.started", started),
+                ("phases.late_ns", late_ns),
                 ("phases.blocked_ns", blocked_ns),
             ]
         };
@@ -101,8 +113,18 @@ impl Backlog {
 
 pub(super) fn backlog(own: &model::Backlog) -> Result<Backlog, FormatError> {
     let phase = |(phase, own): (Name, &model::Phase)| {
-        let model::Phase { from_ns, until_ns, sent, received, waiting, started, blocked_ns, lag, confirm } =
-            own;
+        let model::Phase {
+            from_ns,
+            until_ns,
+            sent,
+            received,
+            waiting,
+            started,
+            late_ns,
+            blocked_ns,
+            lag,
+            confirm,
+        } = own;
         Ok(Phase {
             phase,
             from_ns: *from_ns,
@@ -111,6 +133,7 @@ pub(super) fn backlog(own: &model::Backlog) -> Result<Backlog, FormatError> {
             received: *received,
             waiting: *waiting,
             started: *started,
+            late_ns: *late_ns,
             blocked_ns: *blocked_ns,
             lag_ns: convert::times(lag)?,
             confirm_ns: convert::some_times(confirm)?,
@@ -151,6 +174,7 @@ pub(super) fn backlog_back(at: &str, wire: Backlog) -> Result<model::Backlog, Fo
             received,
             waiting,
             started,
+            late_ns,
             blocked_ns,
             lag_ns,
             confirm_ns,
@@ -167,6 +191,7 @@ pub(super) fn backlog_back(at: &str, wire: Backlog) -> Result<model::Backlog, Fo
             received,
             waiting,
             started,
+            late_ns,
             blocked_ns,
             lag: convert::times_back(&format!("{at}.lag_ns"), &lag_ns)?,
             confirm: match &confirm_ns {

@@ -72,6 +72,7 @@ fn backlog() -> Backlog {
         received: 12,
         waiting: 13,
         started: 14,
+        late_ns: 19,
         blocked_ns: 15,
         lag: Distribution::of([16, 17]),
         confirm: Distribution::of(confirm.iter().copied()),

@@ -20,9 +20,11 @@ pub struct Phase {
     pub waiting: u64,
     /// Flows that were started.
     pub started: u64,
+    /// By how much they were started after they were due, summed over flows.
+    pub late_ns: u64,
     /// How long a full transport blocked the senders, summed over them.
     pub blocked_ns: u64,
-    /// First sent − due, of measured flows.
+    /// First sent − due, of measured flows that ended in it.
     pub lag: Distribution,
     /// Confirmed − sent, of messages of measured flows; empty if the transport confirms nothing.
     pub confirm: Distribution,
@@ -37,13 +39,24 @@ impl Phase {
 
     /// Adds the same phase of another trial. Its times become those of a phase that is as long as both together.
     pub fn merge(&mut self, other: &Self) {
-        let Self { from_ns: _, until_ns: _, sent, received, waiting, started, blocked_ns, lag, confirm } =
-            other;
+        let Self {
+            from_ns: _,
+            until_ns: _,
+            sent,
+            received,
+            waiting,
+            started,
+            late_ns,
+            blocked_ns,
+            lag,
+            confirm,
+        } = other;
         self.until_ns = self.until_ns.saturating_add(other.length_ns());
         self.sent += sent;
         self.received += received;
         self.waiting += waiting;
         self.started += started;
+        self.late_ns += late_ns;
         self.blocked_ns += blocked_ns;
         self.lag.merge(lag);
         self.confirm.merge(confirm);
@@ -154,6 +167,7 @@ mod tests {
             received: 2,
             waiting: 1,
             started: 4,
+            late_ns: 6,
             blocked_ns: 5,
             lag: Distribution::of([lag_ns]),
             confirm: Distribution::of([lag_ns + 1]),
@@ -167,6 +181,7 @@ mod tests {
             received: 4,
             waiting: 2,
             started: 8,
+            late_ns: 12,
             blocked_ns: 10,
             lag: Distribution::of([7, 9]),
             confirm: Distribution::of([8, 10]),

@@ -100,7 +100,7 @@ fn figures(phase: &Phase, senders: u64, trials: usize) -> String {
     let mut parts = vec![
         format!("{}{each}", units::duration(length_ns / trials.max(1) as u64)),
         format!("sent {}", per_s(phase.sent)),
-        format!("schedule lag p50 {}, p99 {}", quantile(&phase.lag, 0.5), quantile(&phase.lag, 0.99)),
+        format!("flows started {} late on average", units::duration(phase.late_ns / phase.started.max(1))),
     ];
     if !phase.confirm.is_empty() {
         let (p50, p99) = (quantile(&phase.confirm, 0.5), quantile(&phase.confirm, 0.99));
@@ -126,6 +126,7 @@ mod tests {
             received,
             waiting,
             started: sent,
+            late_ns: 40_000 * sent,
             blocked_ns: 10 * MS,
             lag: Distribution::of((0..400).map(|n| 40_000 + n)),
             confirm: Distribution::of((0..400).map(|n| 300_000 + n)),
