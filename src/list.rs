@@ -139,6 +139,7 @@ struct ListedTransport {
     acks: String,
     persistence: String,
     needs_server: bool,
+    embeds_server: bool,
     options: Vec<ListedOption>,
 }
 
@@ -220,6 +221,7 @@ fn listed_transport(entry: &TransportEntry) -> ListedTransport {
         acks: entry.promise.acks.into(),
         persistence: entry.promise.persistence.into(),
         needs_server: entry.needs_server,
+        embeds_server: entry.embeds_server(),
         options: entry.options.iter().map(Into::into).collect(),
     }
 }
@@ -303,7 +305,10 @@ fn transports_text(listing: &Listing, layout: Layout) -> String {
             order => format!("in order {}", order.replace('-', " ")),
         });
         traits.extend((transport.acks != "none").then(|| transport.acks.clone()));
-        traits.extend(transport.needs_server.then(|| "needs a server".into()));
+        traits.extend(transport.needs_server.then(|| match transport.embeds_server {
+            true => "has a server in this process, or uses one that runs".into(),
+            false => "needs a server".into(),
+        }));
         text += &hanging(&below, &traits.join("; "), layout);
         text += &options_text("--set ", indent, &transport.options, layout);
     }

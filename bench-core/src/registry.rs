@@ -36,13 +36,17 @@ pub struct TransportEntry {
     pub runs_on: RunsOn,
     /// The promises of the transport.
     pub promise: Promise,
-    /// Whether it needs a server that runs outside the process; such a transport is left out of the default run.
+    /// Whether it needs a server, which runs outside the process unless the transport embeds one; such a transport is left out of the
+    /// default run.
     pub needs_server: bool,
     /// The options it reads. It cannot read any other.
     pub options: &'static [OptionEntry],
     /// Makes it of checked values; see [`TransportEntry::made`]. An error is a sentence about an option.
     pub make: fn(&Values) -> Result<Box<dyn Dispatcher>, String>,
 }
+
+/// As the address of a server, and as its default: the transport starts a server in this process.
+pub const EMBEDDED: &str = "embedded";
 
 /// The intents of both styles: commands, requests and replies to known recipients, and events for anyone who listens.
 pub const ALL_INTENTS: &[(Style, &[Intent])] =
@@ -81,6 +85,19 @@ impl TransportEntry {
     #[must_use]
     pub fn address(&self) -> Option<&'static OptionEntry> {
         self.options.iter().find(|option| option.address)
+    }
+
+    /// Whether it starts a server in this process where no address is given.
+    #[must_use]
+    pub fn embeds_server(&self) -> bool {
+        self.address().is_some_and(|address| address.default == Some(EMBEDDED))
+    }
+
+    /// Whether it starts a server in this process with these options.
+    #[must_use]
+    pub fn runs_server(&self, options: &Options) -> bool {
+        let given = self.address().and_then(|address| options.get(address.name));
+        self.embeds_server() && given.is_none_or(|given| given.is_empty() || given == EMBEDDED)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-/// A server outside of this process, as the transport knows it once it is connected. A transport fills in what it can
+/// A server, as the transport knows it once it is connected. A transport fills in what it can
 /// tell; an empty field means that it cannot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerFacts {
@@ -13,6 +13,8 @@ pub struct ServerFacts {
     pub version: Option<String>,
     /// The addresses that the transport connects to. A process of this machine that listens on one of them is the server.
     pub addresses: Vec<SocketAddr>,
+    /// It runs in this process: its CPU time and memory are part of the process's.
+    pub is_embedded: bool,
 }
 
 /// How many messages of one destination wait at the server, as the server counts them. Those of an event are the sum over its

@@ -6,6 +6,8 @@ pub mod crossbeam;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod listeners;
+#[cfg(feature = "mqtt")]
+pub mod mqtt;
 #[cfg(feature = "nats")]
 pub mod nats;
 #[cfg(feature = "rabbitmq")]
@@ -55,6 +57,7 @@ pub const KNOWN: &[Known] = &[
     Known::with("redis", "redis-pubsub"),
     Known::with("rabbitmq", "rabbitmq"),
     Known::with("kafka", "kafka"),
+    Known::with("mqtt", "mqtt"),
 ];
 
 /// The transports that this build lacks, and the features with which a build has them.
@@ -85,6 +88,8 @@ pub fn transports() -> Vec<TransportEntry> {
     let all = [all, vec![rabbitmq::entry()]].concat();
     #[cfg(feature = "kafka")]
     let all = [all, vec![kafka::entry()]].concat();
+    #[cfg(feature = "mqtt")]
+    let all = [all, vec![mqtt::entry()]].concat();
     all
 }
 

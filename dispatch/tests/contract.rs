@@ -64,6 +64,8 @@ contracts! {
     rabbitmq_keeps_the_contract: "rabbitmq" over with_rabbitmq(), ignored: "needs a RabbitMQ server: scripts/test starts one";
     #[cfg(feature = "kafka")]
     kafka_keeps_the_contract: "kafka" over with_kafka(), ignored: "needs a Kafka server: scripts/test starts one";
+    #[cfg(feature = "mqtt")]
+    mqtt_keeps_the_contract: "mqtt" over in_process();
 }
 
 #[test]

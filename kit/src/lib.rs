@@ -18,6 +18,7 @@
 //! | [`server`] | the server's address without secrets, set-up steps with a limit and a sentence, and advice |
 //! | [`encode`] | messages to bytes and back, without an allocation per message |
 //! | [`last`] | a last exchange with the server when the run is over |
+//! | [`embedded`] | a server in this process, on a thread of its own |
 //! | [`objects`], [`owner`], [`left`] | removal of what a run made, also over a fresh connection, by the next trial, and of dead processes |
 //! | [`shared`] | connections that several instances share |
 //! | [`blocking`] | clients whose calls wait for the server: polled, asked and dropped on threads of their own |
@@ -29,6 +30,7 @@
 pub mod blocking;
 pub mod confirm;
 pub mod drops;
+pub mod embedded;
 pub mod encode;
 pub mod inbox;
 pub mod keeper;

@@ -43,6 +43,7 @@ impl At {
             product: self.product().to_owned(),
             version,
             addresses: addresses.into_iter().collect(),
+            is_embedded: false,
         }
     }
 

@@ -19,7 +19,11 @@ pub(super) fn checks() -> Vec<(&'static str, &'static str)> {
 /// A sentence about the server.
 #[cfg(feature = "suite")]
 pub(super) fn reach(entry: &TransportEntry, options: &Options) -> Result<(), String> {
-    if entry.needs_server { drumpost_kit::suite::Suite::at(entry, options)?.reach() } else { Ok(()) }
+    if entry.needs_server && !entry.runs_server(options) {
+        drumpost_kit::suite::Suite::at(entry, options)?.reach()
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(not(feature = "suite"))]
@@ -39,7 +43,7 @@ pub(super) fn run(
     mut tell: impl FnMut(&Line),
 ) -> Result<Vec<Line>, String> {
     use drumpost_kit::suite::{CHECKS, Suite};
-    if !entry.needs_server {
+    if !entry.needs_server || entry.runs_server(options) {
         return Ok(Vec::new());
     }
     let mut lines = Vec::new();

@@ -241,6 +241,10 @@ impl ServerWatch {
 fn by_address(proc: &Proc, facts: &ServerFacts) -> (Vec<u64>, String, Option<String>) {
     let shown = sockets::shown(&facts.addresses);
     let found_by = format!("its socket on {shown}");
+    if facts.is_embedded {
+        let missing = "it runs in this process, so its CPU time and memory are part of the process's";
+        return (Vec::new(), found_by, Some(missing.into()));
+    }
     let local: Vec<_> =
         facts.addresses.iter().copied().filter(|address| sockets::is_local(*address)).collect();
     if local.is_empty() {
@@ -347,7 +351,7 @@ mod tests {
         fs::create_dir_all(folder.path().join("self/net")).unwrap();
         let missing = |address: &str| {
             let addresses = vec![address.parse().unwrap()];
-            let facts = ServerFacts { product: "nats-server".into(), version: None, addresses };
+            let facts = ServerFacts { product: "nats-server".into(), addresses, ..ServerFacts::default() };
             let proc = Proc::at(folder.path());
             let mut watch = ServerWatch::find(proc, Some(&facts), None, true, &BTreeMap::new()).unwrap();
             let server = watch.close(1, Counts::default(), &BTreeMap::new());

@@ -319,8 +319,12 @@ mod tests {
         let pid = u64::from(burner.0.id());
         let mut ready = String::new();
         BufReader::new(burner.0.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        let facts =
-            ServerFacts { product: "burner".into(), version: Some("1.2".into()), addresses: vec![address] };
+        let facts = ServerFacts {
+            product: "burner".into(),
+            version: Some("1.2".into()),
+            addresses: vec![address],
+            is_embedded: false,
+        };
         let watch = |facts: Option<&ServerFacts>| {
             let mut watch = HostWatch::new(None, false);
             watch.opened(facts);

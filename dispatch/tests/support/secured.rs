@@ -5,7 +5,9 @@
     reason = "shared by the test binaries of two packages, each of which uses a part"
 )]
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -48,6 +50,8 @@ impl Safe {
             let mut params =
                 CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()]).expect("parameters");
             params.extended_key_usages = vec![purpose];
+            // OpenSSL takes a certificate with the name of its authority for one that signed itself.
+            params.distinguished_name.push(DnType::CommonName, name);
             let own = key();
             let signed = params.signed_by(&own, &authority).expect("a certificate");
             self.write(&format!("{name}.pem"), &signed.pem());

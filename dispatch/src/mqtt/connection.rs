@@ -1,0 +1,174 @@
+//! Connections: where the broker is, who connects, and noticing that a connection is lost.
+
+use super::embedded;
+use drumpost_core::registry::EMBEDDED;
+use drumpost_kit::{embedded::Embedded, prelude::*};
+use rumqttc::{
+    AckMode, AsyncClient, BrokerSessionResumePolicy, ConnAck, ConnectReturnCode, ConnectionError, Event,
+    MqttOptions, NetworkOptions, Packet, Publish, QoS, StateError, TlsConfiguration, TlsError, Transport,
+    tokio_rustls::rustls,
+};
+use std::net::SocketAddr;
+use tokio::{sync::Mutex, sync::mpsc, task::spawn_blocking, time::timeout};
+use tokio_util::task::AbortOnDropHandle;
+
+/// The server keeps the session of a receiver that is away for so long. Longer than any instance of a run stays away.
+pub(super) const AWAY: Duration = Duration::from_hours(1);
+/// A connection that says nothing is asked this often. One silence ends it.
+const PING_EVERY_S: u16 = 5;
+/// How long a broker may take to tell its version, which it need not have.
+const VERSION_WAIT: Duration = Duration::from_millis(500);
+
+const ABSENT: &str = "start one with \"$(scripts/mosquitto-server)\", set mqtt.url to one that runs, or leave mqtt.url out for \
+                      one in this process";
+const CREDENTIALS: &str = "set mqtt.user and mqtt.password, or mqtt.url=mqtt://USER:PASSWORD@HOST:PORT";
+
+/// The broker, and the login.
+#[derive(Debug)]
+pub(super) struct Server {
+    url: Url,
+    pub(super) at: Arc<At>,
+    login: Login<()>,
+    tls: Option<TlsConfiguration>,
+    /// Unacknowledged messages of a connection, either way.
+    inflight: u16,
+    /// The broker in this process, while a trial runs.
+    embedded: Mutex<Option<Embedded<SocketAddr>>>,
+}
+
+/// A connection that ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Attached {
+    pub(super) client: AsyncClient,
+    pub(super) inbound: mpsc::Receiver<Publish>,
+    pub(super) connack: ConnAck,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Server {
+    pub(super) fn from_options(options: &Values) -> Result<Self, String> {
+        let text = options.url("mqtt.url");
+        let (scheme, port) = if text.starts_with("mqtts:") { ("mqtts", 8883) } else { ("mqtt", 1883) };
+        let url = Url::read("mqtt.url", text, scheme, port)?;
+        let login = Login::read("mqtt", options, &url, vec![])?;
+        let pem = |name: &str| options.file(name).map(|file| file.text.clone().into_bytes());
+        let (ca, client_auth) = (pem("mqtt.tls-ca"), pem("mqtt.tls-cert").zip(pem("mqtt.tls-key")));
+        let tls = match (scheme, ca) {
+            ("mqtt", None) if client_auth.is_none() => None,
+            ("mqtt", _) => return Err("options mqtt.tls-*: they need an address with mqtts://".into()),
+            (_, Some(ca)) => Some(TlsConfiguration::Simple { ca, alpn: None, client_auth }),
+            _ if client_auth.is_some() => return Err("option mqtt.tls-cert: it needs mqtt.tls-ca".into()),
+            _ => Some(TlsConfiguration::try_default_rustls().map_err(|error| error.to_string())?),
+        };
+        let (inflight, embedded) = (options.count("mqtt.inflight") as u16, Mutex::default());
+        let is_embedded = url.host == EMBEDDED;
+        let (product, shown) = (["MQTT broker", "mqtt5 (embedded)"], [&url.shown(), "127.0.0.1"]);
+        let at = At::new(product[usize::from(is_embedded)], shown[usize::from(is_embedded)]);
+        Ok(Self { url, at: Arc::new(at), login, tls, inflight, embedded })
+    }
+
+    pub(super) fn is_embedded(&self) -> bool {
+        self.url.host == EMBEDDED
+    }
+
+    /// Ends the broker in this process, which waits for a thread.
+    pub(super) async fn stop(&self) {
+        let embedded = self.embedded.lock().await.take();
+        let _ = spawn_blocking(|| drop(embedded)).await;
+    }
+
+    /// Host and port; starts the broker in this process.
+    async fn place(&self) -> Result<(String, u16), OpenError> {
+        if !self.is_embedded() {
+            return Ok((self.url.host.trim_matches(['[', ']']).to_owned(), self.url.port));
+        }
+        let mut embedded = self.embedded.lock().await;
+        if embedded.is_none() {
+            *embedded = Some(self.at.step("start a broker", embedded::start()).await?);
+        }
+        Ok(("127.0.0.1".into(), embedded.as_ref().map_or(0, |broker| broker.ready.port())))
+    }
+
+    /// Connects. The server keeps the session if it `is_kept`, and gives it back; otherwise one of that name ends. The client does not
+    /// connect again by itself: that would be hidden in the figures.
+    pub(super) async fn attach(
+        &self,
+        name: String,
+        is_kept: bool,
+        line: &Line,
+    ) -> Result<Attached, OpenError> {
+        let (mut network, mut options) = (NetworkOptions::new(), MqttOptions::new(name, self.place().await?));
+        // With Nagle's algorithm a message would wait up to 40 ms for the system's acknowledgement of the one before.
+        network.set_tcp_nodelay(true);
+        options
+            .set_keep_alive(PING_EVERY_S)
+            .set_clean_start(!is_kept)
+            .set_broker_session_resume_policy(BrokerSessionResumePolicy::AllowBrokerOnly)
+            .set_session_expiry_interval(is_kept.then_some(AWAY.as_secs() as u32))
+            .set_connect_timeout(PATIENCE)
+            .set_network_options(network)
+            .set_receive_maximum(Some(self.inflight))
+            .set_outgoing_inflight_upper_limit(self.inflight)
+            .set_unlimited_incoming_packet_size()
+            .set_max_request_batch(64)
+            .set_ack_mode(AckMode::Manual);
+        if let Some(tls) = self.tls.clone() {
+            options.set_transport(Transport::tls_with_config(tls));
+        }
+        if let Who::User { name, password } = self.login.who.clone() {
+            options.set_credentials(name, password.unwrap_or_default());
+        }
+        let (client, mut events) = AsyncClient::builder(options).unbounded().build();
+        let connecting = async {
+            loop {
+                if let Event::Incoming(Packet::ConnAck(connack)) = events.poll().await? {
+                    return Ok(connack);
+                }
+            }
+        };
+        let connack = self.at.reach(connecting, ABSENT, why).await?;
+        let ((hand, inbound), line) = (mpsc::channel(usize::from(self.inflight).max(4096)), line.clone());
+        let task = tokio::spawn(async move {
+            loop {
+                match events.poll().await {
+                    // A receiver that is full stops reading: the server holds its messages.
+                    Ok(Event::Incoming(Packet::Publish(publish))) => drop(hand.send(publish).await),
+                    Ok(_) => {}
+                    // Nobody has the connection any more.
+                    Err(ConnectionError::RequestsDone) => return,
+                    Err(error) => return line.lose(&error.to_string()),
+                }
+            }
+        });
+        Ok(Attached { client, inbound, connack, _task: AbortOnDropHandle::new(task) })
+    }
+
+    /// What the broker is.
+    pub(super) async fn facts(&self) -> Result<ServerFacts, OpenError> {
+        let mut attached = self.attach("drumpost-asks".into(), false, &Line::to(&self.at)).await?;
+        if self.is_embedded() {
+            return Ok(ServerFacts { is_embedded: true, ..self.at.facts(embedded::VERSION, []) });
+        }
+        // Many brokers keep this message for everyone who asks.
+        let _asked = attached.client.try_subscribe("$SYS/broker/version", QoS::AtMostOnce);
+        let told = timeout(VERSION_WAIT, attached.inbound.recv()).await.ok().flatten();
+        let version = told.map(|told| String::from_utf8_lossy(&told.payload).into_owned());
+        Ok(self.at.facts(&version.unwrap_or_default(), self.at.addresses().await))
+    }
+}
+
+/// Why the client does not get in, and what the user can do.
+fn why(error: &ConnectionError) -> (Unreachable, String) {
+    use ConnectReturnCode::{BadUserNamePassword, NotAuthorized};
+    let is_tls = match error {
+        ConnectionError::ConnectionRefused(BadUserNamePassword | NotAuthorized) => {
+            return (Unreachable::Refused, CREDENTIALS.into());
+        }
+        ConnectionError::Tls(TlsError::Io(error)) => has_cause::<rustls::Error>(error),
+        ConnectionError::Tls(_) => true,
+        // The client hides the cause.
+        ConnectionError::MqttState(StateError::Deserialization(error)) => has_cause::<rustls::Error>(error),
+        _ => has_cause::<rustls::Error>(error),
+    };
+    Unreachable::of(is_tls, &tls_advice("mqtt"), ABSENT)
+}

@@ -1,0 +1,236 @@
+//! `mqtt`: MQTT 5. Every destination is a topic. The instances of a service share a subscription (`$share/SERVICE/TOPIC`), so one of them
+//! gets each command, and one of each service gets each event. Replies have a topic for each instance that asks, which a request names
+//! as its response topic; both have the flow as correlation data. Headers are user properties.
+//!
+//! - *The broker* is in this process unless `mqtt.url` names one: see `embedded.rs`.
+//! - *Connections*: an instance has one for sending, one for receiving, and one for replies that are apart, because a receive maximum that
+//!   is used up by commands would hold up the reply that the lane awaits.
+//! - *QoS 0*: a confirm says that a message was written to the connection. Nothing is acknowledged. What is sent while no subscriber
+//!   is connected, and what a broker drops for a slow one, is lost.
+//! - *QoS 1 and 2*: a confirm is PUBACK or PUBCOMP. PUBACK or PUBREC is sent after handling. A receiver has a session that the broker keeps
+//!   for an hour (`AWAY`): its subscriptions, what it has not acknowledged, and what comes in the meantime. An instance that comes
+//!   back takes its session, so it loses nothing.
+//! - *Exactly once* is not promised at QoS 2 either. It keeps a message from being stored twice where a sender repeats it, and drumpost
+//!   repeats none. A receiver that dies between handling and PUBREC is sent the message again.
+//! - *Shared subscriptions and a session that is away*: MQTT lets a broker keep messages for it or give them to others. A message that was
+//!   kept comes when its instance is back, and to nobody else, so an instance that stays away keeps its share.
+//! - *Limits of brokers*: many drop confirmed messages of a receiver that has too many waiting. In Mosquitto it is `max_queued_messages`,
+//!   which is 1,000 by default; 0 is no limit. The audit counts these as lost.
+//! - *Durability* is the broker's. Mosquitto writes its store at intervals and when it ends, so a crash loses what it had confirmed since then.
+//! - *Order*: a message that is delivered again comes late, so order is promised at QoS 0 only.
+//! - *Removal*: a connection that takes over a session and ends it. A broker does not list sessions, so `drumpost clean` finds none.
+
+mod connection;
+mod embedded;
+mod ports;
+#[cfg(test)]
+mod tests;
+
+use connection::{AWAY, Attached, Server};
+use drumpost_core::registry::EMBEDDED;
+use drumpost_kit::prelude::*;
+use ports::{Subscriptions, Topic};
+use rumqttc::{QoS, SubscribeReasonCode};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Most bytes of a packet besides its payload and user properties: its topics, and the lengths and kinds of its properties.
+const PACKET: usize = 1024;
+
+const URL: &str = "address of the broker: mqtt://HOST:PORT, or mqtts://HOST:PORT for TLS; may contain USER:PASSWORD@; \
+                   \"embedded\" is one in this process, whose CPU time and memory are part of the process's";
+const LEVELS: Grammar = Grammar::Word(&["0", "1", "2"]);
+const COUNTS: Grammar = Grammar::Count { min: 1, max: u16::MAX as u64 };
+const QOS: &str = "quality of service of messages and subscriptions";
+const INFLIGHT: &str =
+    "unacknowledged messages of a connection, sent or received (receive maximum); a broker may allow fewer";
+const OPTIONS: [OptionEntry; 8] = {
+    let qos = OptionEntry::new("mqtt.qos", LEVELS, "1", QOS).unfair().brokers_own();
+    let inflight = OptionEntry::new("mqtt.inflight", COUNTS, "1024", INFLIGHT).of("messages");
+    let login = drumpost_kit::login_options! {
+        family: "mqtt",
+        environment: "MQTT",
+        url: Grammar::Url(&["mqtt", "mqtts"]), EMBEDDED, URL,
+        ways: [],
+    };
+    joined(login, [qos, inflight.unfair().brokers_own()])
+};
+
+/// How a guarantee that was asked for can be had, or why not.
+const GUARANTEES: &str = "mqtt.qos=0 promises at most once, and 1 and 2 at least once: what was handled and not acknowledged when its \
+                          receiver died comes again, also at QoS 2";
+
+/// The entry for the registry.
+pub(super) fn entry() -> TransportEntry {
+    TransportEntry {
+        name: "mqtt",
+        summary: "MQTT 5: shared subscriptions, confirms, acks after handling; a broker in this process, or one that runs",
+        promise: Promise {
+            delivery: promise::Delivery::AtLeastOnce,
+            order: Order::None,
+            confirms: promise::Confirms::Leader,
+            acknowledges: &[Acks::After, Acks::Confirmed],
+            acks: "PUBACK or PUBCOMP as confirms, PUBACK or PUBREC after handling",
+            persistence: "memory, and what else the broker does",
+            ..BROKER.promise
+        },
+        options: &OPTIONS,
+        make: |options| Ok(Box::new(Tasked::new(Mqtt::from_options(options)?))),
+        ..BROKER
+    }
+}
+
+#[derive(Debug)]
+struct Mqtt {
+    server: Server,
+    qos: QoS,
+    sessions: Objects,
+    refusals: Arc<Refusals>,
+}
+
+impl Mqtt {
+    fn from_options(options: &Values) -> Result<Self, String> {
+        let qos = match options.word("mqtt.qos") {
+            "0" => QoS::AtMostOnce,
+            "1" => QoS::AtLeastOnce,
+            _ => QoS::ExactlyOnce,
+        };
+        let server = Server::from_options(options)?;
+        Ok(Self { qos, sessions: Objects::at(&server.at), server, refusals: Arc::default() })
+    }
+
+    /// Connects and subscribes to places of an instance, unless the broker kept that in its session.
+    async fn subscribed(
+        &self,
+        name: String,
+        heard: &[Heard<'_>],
+        line: &Line,
+    ) -> Result<Attached, OpenError> {
+        let attached = self.server.attach(name, self.qos != QoS::AtMostOnce, line).await?;
+        for Heard { place, group, is_alone, .. } in heard.iter().filter(|_| !attached.connack.session_present)
+        {
+            let filter = if *is_alone { place.clone() } else { format!("$share/{group}/{place}") };
+            let subscribe = async {
+                let asked = attached.client.subscribe_tracked(filter, self.qos).await;
+                let granted = asked.map_err(|error| error.to_string())?.wait_async().await;
+                let granted = granted.map_err(|error| error.to_string())?.return_codes;
+                let is_granted = granted == [SubscribeReasonCode::Success(self.qos)];
+                if is_granted { Ok(()) } else { Err(format!("{:?} is answered with {granted:?}", self.qos)) }
+            };
+            self.server.at.step("subscribe", subscribe).await?;
+        }
+        Ok(attached)
+    }
+}
+
+/// The name of an instance, for sessions.
+fn name(wiring: &Wiring, me: u16) -> String {
+    format!("{}-{}", token(&wiring.run_name), token(&wiring.instance_name(me)))
+}
+
+/// The sessions of an instance: the name of each, whether it is one for replies that are apart, and what is heard over it.
+fn sessions(wiring: &Wiring, me: u16) -> impl Iterator<Item = (String, bool, Vec<Heard<'_>>)> {
+    let session = move |is_apart| {
+        let heard = Layout::new(wiring, '/').heard(me).filter(|heard| heard.is_apart == is_apart);
+        let what = if is_apart { "replies" } else { "heard" };
+        (format!("{}-{what}", name(wiring, me)), is_apart, heard.collect::<Vec<_>>())
+    };
+    [true, false].into_iter().map(session).filter(|(.., heard)| !heard.is_empty())
+}
+
+impl AsyncTransport for Mqtt {
+    type Send = Outbox<Topic>;
+    type Recv = Inbox<Subscriptions>;
+
+    const REOPENS: bool = true;
+
+    fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
+        let lossy = Promise {
+            delivery: promise::Delivery::AtMostOnce,
+            order: Order::PerProducer,
+            confirms: promise::Confirms::Written,
+            acknowledges: &[],
+            acks: "none",
+            persistence: "none",
+            ..listed
+        };
+        let promise = if self.qos == QoS::AtMostOnce { lossy } else { listed };
+        promise.when(asked).map_err(|why| format!("{why}; {GUARANTEES}"))
+    }
+
+    async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
+        self.server.facts().await.map(Some)
+    }
+
+    async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
+        let (session, shape) = (self.connect().await?, wiring.pool.headers());
+        let most = session.connack.properties.as_ref().and_then(|limits| limits.max_packet_size);
+        let besides_len = PACKET + shape.count() as usize * (shape.value_len() as usize + 32);
+        let most = most.map_or(usize::MAX, |most| most as usize);
+        self.server.at.takes(&wiring.pool, besides_len, most, "max_packet_size")?;
+        self.sessions.begin(self, &session).await;
+        // A broker in this process ends with the trial.
+        if self.qos != QoS::AtMostOnce && !self.server.is_embedded() {
+            let all = (0..wiring.instance_count()).flat_map(|me| sessions(wiring, me));
+            all.for_each(|(name, ..)| self.sessions.note(name));
+        }
+        Ok(())
+    }
+
+    async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
+        // A name of its own: an instance whose consumer was killed sends on over the connection that it has.
+        static OPENED: AtomicU64 = AtomicU64::new(0);
+        let sends = format!("{}-sends-{}", name(wiring, me), OPENED.fetch_add(1, Ordering::Relaxed));
+        let (layout, line) = (Layout::new(wiring, '/'), Line::to(&self.server.at));
+        let (mut sources, mut apart) = (Vec::new(), Vec::new());
+        for (name, is_apart, heard) in sessions(wiring, me) {
+            sources.push(self.subscribed(name, &heard, &line).await?);
+            apart.push(is_apart);
+        }
+        let sender = Arc::new(self.server.attach(sends, false, &line).await?);
+        let sends = wiring.sends_of(wiring.service_of(me)).map(|sent| {
+            let topic = Topic {
+                sender: Arc::clone(&sender),
+                line: line.clone(),
+                qos: self.qos,
+                reply: layout.replies_to(sent, me).filter(|_| sent.intent == Intent::Request),
+                is_correlated: matches!(sent.intent, Intent::Request | Intent::Reply),
+                is_heard: !sent.receivers.is_empty(),
+                confirms: Futures::default(),
+            };
+            Outbox::new(wiring, layout, sent, line.clone(), topic).noting(&self.refusals)
+        });
+        let sends = sends.collect();
+        let subscriptions = Subscriptions { pool: Arc::clone(&wiring.pool), line: line.clone(), sources };
+        Ok(Endpoint { inbox: Inbox::new(wiring, line, &apart, subscriptions), sends })
+    }
+
+    async fn close(&self) -> Result<(), String> {
+        let also = self.refusals.sentence(self.server.at.product());
+        let closed = match self.server.is_embedded() {
+            // It starts no broker to find nothing there.
+            true => also.map_or(Ok(()), Err),
+            false => self.sessions.close_and_tell(self, also).await,
+        };
+        self.server.stop().await;
+        closed
+    }
+
+    async fn clean(&self) -> Result<Option<Cleaned>, OpenError> {
+        if self.server.is_embedded() { Ok(None) } else { self.sessions.clean(self).await.map(Some) }
+    }
+}
+
+impl Keeper for Mqtt {
+    type Session = Attached;
+    const OBJECTS: &'static str = "sessions";
+    const FORGETS_AFTER: Option<Duration> = Some(AWAY);
+
+    async fn connect(&self) -> Result<Attached, OpenError> {
+        let name = format!("drumpost-{}", std::process::id());
+        self.server.attach(name, false, &Line::to(&self.server.at)).await
+    }
+
+    async fn remove(&self, _: &Attached, name: &str) -> bool {
+        self.server.attach(name.to_owned(), false, &Line::to(&self.server.at)).await.is_ok()
+    }
+}

@@ -1,0 +1,89 @@
+//! Tests of `mqtt`: over the broker in this process, and against a private mosquitto. The latter are ignored unless scripts/test runs
+//! them, which starts servers.
+#![cfg(feature = "mqtt")]
+
+mod killed;
+mod native;
+mod secured;
+mod suite;
+#[path = "../support/mosquitto.rs"]
+mod support_mosquitto;
+#[path = "../support/secured.rs"]
+mod support_secured;
+#[path = "../support/trial.rs"]
+mod trial;
+
+use drumpost_core::{contract, registry::Options, scenario::Style};
+use support_mosquitto::Mosquitto;
+use trial::{
+    Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, headers, one_hop,
+    order_authorization,
+};
+
+const NAME: &str = "mqtt";
+const EMBEDDED: &str = "embedded";
+/// Every quality of service.
+const LEVELS: [&[(&str, &str)]; 3] = [&[("mqtt.qos", "0")], &[("mqtt.qos", "1")], &[("mqtt.qos", "2")]];
+
+fn keeps_the_contract(url: &str, levels: &[&[(&str, &str)]]) {
+    let known = drumpost_dispatch::transports();
+    let entry = known.iter().find(|entry| entry.name == NAME).expect("it is registered");
+    for level in levels {
+        let mut options = Options::default();
+        options.set("mqtt.url", url);
+        level.iter().for_each(|(name, value)| options.set(name, *value));
+        contract::check(entry, &options).assert();
+    }
+}
+
+#[test]
+fn the_lowest_and_the_highest_quality_keep_the_contract_over_the_broker_in_this_process() {
+    // The one between is in the list of all transports.
+    keeps_the_contract(EMBEDDED, &[LEVELS[0], LEVELS[2]]);
+}
+
+#[test]
+#[ignore = "needs a mosquitto: scripts/test starts one"]
+fn every_quality_keeps_the_contract_over_mosquitto() {
+    keeps_the_contract(&Mosquitto::start().url(), &LEVELS);
+}
+
+/// Flows in both styles, replies and headers, at every quality of service.
+fn flows(url: &str) {
+    for options in LEVELS {
+        let trial = Trial { options, ..Trial::default() };
+        let outcome = trial.run(NAME, url, order_authorization()).expect("it opens");
+        // 5,000 requests and replies, and a shipment for nine of ten.
+        assert_sound(&outcome, 14_500);
+        assert_confirmed(&outcome, NAME);
+        assert_eq!((outcome.audit.redelivered, outcome.notes), (Some(0), vec![]));
+        let outcome =
+            Trial { style: Style::Event, ..trial }.run(NAME, url, order_authorization()).expect("it opens");
+        // Accepted orders are heard by two services.
+        assert_sound(&outcome, 5_000 + 2 * 4_500 + 500);
+        assert_confirmed(&outcome, NAME);
+        for style in Style::ALL {
+            let trial = Trial {
+                style,
+                instances: &[("warehouse", 3)],
+                headers: headers(4, 32),
+                batch: 1,
+                options,
+                ..Trial::default()
+            };
+            assert_sound(&trial.run(NAME, url, one_hop(ends)).expect("it opens"), 5_000);
+        }
+    }
+    assert_replies_find_who_asked(NAME, url);
+}
+
+#[test]
+fn flows_over_the_broker_in_this_process() {
+    flows(EMBEDDED);
+}
+
+#[test]
+#[ignore = "needs a mosquitto: scripts/test starts one"]
+fn flows_over_mosquitto() {
+    flows(&Mosquitto::start().url());
+}

@@ -1,0 +1,35 @@
+//! The suite for brokers. Its servers write their store after every change, so that one that is killed still knows the sessions when it
+//! comes back. It writes after it has confirmed, so not everything that it confirmed is there then.
+
+use crate::{
+    NAME,
+    support_mosquitto::{MOST_BYTES, Mosquitto},
+};
+use drumpost_kit::suite::{PrivateServer, Suite};
+
+impl PrivateServer for Mosquitto {
+    fn port(&self) -> u16 {
+        self.port()
+    }
+
+    fn kill(&mut self) {
+        self.kill();
+    }
+
+    fn come_back(&mut self) {
+        self.come_back();
+    }
+}
+
+fn start() -> Box<dyn PrivateServer> {
+    let lines = "allow_anonymous true\nautosave_on_changes true\nautosave_interval 1\n";
+    Box::new(Mosquitto::start_with(lines))
+}
+
+#[test]
+#[ignore = "needs a mosquitto: scripts/test starts one"]
+fn mqtt_passes_the_suite() {
+    let known = drumpost_dispatch::transports();
+    let entry = known.iter().find(|entry| entry.name == NAME).expect("it is registered");
+    Suite::new(entry, start).too_large(2 * MOST_BYTES).check().assert();
+}
