@@ -1,10 +1,12 @@
 //! The command line: every flag with its help, its unit, its default and its group. The sub-commands give flags their meaning.
 
 mod choices;
+mod faults;
 mod others;
 pub(crate) mod values;
 
 pub(crate) use choices::{AtCap, Reply};
+pub(crate) use faults::FaultArgs;
 pub(crate) use others::{CleanArgs, CompareArgs, CompletionsArgs, DoctorArgs, ExportArgs};
 
 use crate::{
@@ -190,6 +192,8 @@ pub(crate) struct RunArgs {
     /// unconfirmed.
     #[arg(long, value_name = "NAME@AT/FOR", help_heading = "Dispatch")]
     pub kill: Option<String>,
+    #[command(flatten)]
+    pub faults: FaultArgs,
     /// Give messages back, such as worker:1/1000
     ///
     /// The service refuses the messages of one flow in N and gives them back, and the broker hands them out again. Each is

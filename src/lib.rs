@@ -29,6 +29,7 @@ mod interrupt;
 mod list;
 pub mod oracle;
 mod output;
+mod relay;
 mod run;
 mod saver;
 mod search;

@@ -25,7 +25,7 @@ const SHORTEST: usize = 4;
 /// The flag with the address of a server.
 const SERVER: &str = "--server";
 /// Hands a command line with secrets on to the same program, in the environment, which only the user can read.
-const ARGUMENTS: &str = "DRUMPOST_ARGUMENTS";
+pub(crate) const ARGUMENTS: &str = "DRUMPOST_ARGUMENTS";
 
 #[derive(Default)]
 struct Known {

@@ -14,6 +14,7 @@ mod dashboard;
 #[cfg(feature = "defects")]
 mod defects;
 mod doctor;
+mod faults;
 mod flows;
 mod formats;
 mod found;

@@ -243,6 +243,18 @@ impl Audit {
         seen
     }
 
+    /// How many of the numbers `from..to` of a stream were not seen by this receiver or by its group, or are too far back to be
+    /// known. All notes have to be entered.
+    pub(crate) fn unseen(&self, stream: usize, from: u64, to: u64) -> u64 {
+        match &self.membership {
+            None => self.windows[stream].unseen(from, to),
+            Some(Membership { group, .. }) => {
+                let windows = group.windows.lock().unwrap_or_else(PoisonError::into_inner);
+                windows[stream].unseen(from, to)
+            }
+        }
+    }
+
     /// Whether `seq` is what comes next in a stream that this receiver follows alone.
     #[inline]
     pub(crate) fn expects(&self, stream: usize, seq: u32) -> bool {

@@ -7,6 +7,7 @@ mod sum;
 mod tally;
 mod under_way;
 mod unrouted;
+mod untold;
 mod waiting;
 
 use crate::{
@@ -132,6 +133,8 @@ pub(crate) struct Rest {
     pub unrouted: Vec<(usize, Kind, u64)>,
     /// Of each lane with a schedule.
     pub gaps: Vec<Gaps>,
+    /// Deliveries of messages that the transport never told its sender of, which did not come or may not have come.
+    pub untold: u64,
 }
 
 impl Collector {
@@ -325,13 +328,14 @@ impl Collector {
             confirmed: tells.confirms.then_some(confirmed),
             refused: tells.confirms.then_some(refused),
             unconfirmed: tells.confirms.then_some(taken.saturating_sub(confirmed + refused)),
+            confirmed_lost: None,
         }
     }
 
     /// Takes the last of what the lanes have, at the end of a run that was stopped at `stopped_ns`.
-    pub(crate) fn finish(&mut self, lanes: Vec<Lane>, stopped_ns: u64) -> Rest {
+    pub(crate) fn finish(&mut self, mut lanes: Vec<Lane>, stopped_ns: u64) -> Rest {
         self.collect();
-        let mut all = Rest::default();
+        let mut all = Rest { untold: self.untold(&mut lanes), ..Rest::default() };
         let mut returned = vec![false; self.lanes.len()];
         for lane in lanes {
             let at = usize::from(lane.id());

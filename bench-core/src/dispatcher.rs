@@ -16,6 +16,7 @@ mod gate;
 mod gather;
 pub mod guard;
 mod opened;
+mod pauses;
 pub mod tasked;
 pub mod threaded;
 mod workers;

@@ -4,6 +4,7 @@
 mod backlog;
 mod close;
 mod in_flight;
+mod recovery;
 mod snapshot;
 mod watch;
 mod window;
@@ -70,6 +71,7 @@ pub struct Monitor {
     close: close::Close,
     /// A backlog, if the plan has one.
     backlog: Option<Box<backlog::Watching>>,
+    recoveries: recovery::Recoveries,
     next_in_flight_ns: u64,
     uneven: u64,
     tells: Tells,
@@ -101,8 +103,11 @@ impl Monitor {
         let sample_every_ns = crate::clock::as_ns(plan.sample_every).max(lanes_ns).max(1);
         let drain_deadline_ns = crate::clock::as_ns(plan.drain_deadline);
         // A lane that is away says nothing.
-        let Conditions { kill, reconnect, .. } = &plan.conditions;
-        let away = kill.as_ref().map_or(Duration::ZERO, |kill| kill.down) + reconnect.unwrap_or_default();
+        let Conditions { kill, pause, broken_for, reconnect, .. } = &plan.conditions;
+        let killed = kill.as_ref().map_or(Duration::ZERO, |kill| kill.down);
+        let paused = pause.as_ref().map_or(Duration::ZERO, |pause| pause.lasts);
+        let away = [paused, *broken_for, reconnect.unwrap_or_default()];
+        let away = away.into_iter().fold(killed, Duration::saturating_add);
         let away_ns = crate::clock::as_ns(away);
         let silence_ns = drain_deadline_ns.max(SILENCE_NS).saturating_add(away_ns);
         let stall_ns = silence_ns.max(plan.load.flow_timeout_ns).max(STALL_NS).saturating_add(away_ns);
@@ -129,6 +134,7 @@ impl Monitor {
             in_flight: in_flight::InFlight::default(),
             close: close::Close::of(plan, begins_ns),
             backlog: backlog::Watching::of(plan, begins_ns),
+            recoveries: recovery::Recoveries::of(plan, begins_ns),
             next_in_flight_ns: measure_from_ns,
             uneven: 0,
             tells: Tells { rejects: plan.conditions.poison.is_some(), ..Tells::default() },
@@ -178,6 +184,7 @@ impl Monitor {
         self.look_at_cost(now_ns);
         self.look_at_moves(now_ns);
         self.look_at_backlog(now_ns);
+        self.look_at_recovery(now_ns);
         if now_ns >= self.measure_from_ns && !self.control.stop.is_stopped() {
             self.look_at_in_flight(now_ns);
         }
@@ -189,6 +196,7 @@ impl Monitor {
             // A lane on tasks has no timer: without this a closed load would begin with the first sample.
             self.has_begun = true;
             self.control.ring();
+            watch.begun(Duration::from_nanos(now_ns - self.begins_ns));
         }
         if !self.has_asked && now_ns >= self.next_ask_ns() {
             // Shortly before the sample, so that what is counted and what is recorded are of about the same interval.
@@ -318,7 +326,7 @@ impl Monitor {
     pub fn finish(mut self, lanes: Vec<Lane>) -> Outcome {
         // A failure's own time is its end; nobody else stopped it.
         let stopped_ns = if self.stopped_ns > 0 { self.stopped_ns } else { self.looked_ns };
-        let Rest { local, unsent, unrouted, gaps } = self.collector.finish(lanes, stopped_ns);
+        let Rest { local, unsent, unrouted, gaps, untold } = self.collector.finish(lanes, stopped_ns);
         let backlog = self.finish_backlog(stopped_ns);
         let mut audit = self.collector.audit(&local, &unsent, self.tells);
         let (ended, dead) = self.flows(local.ended, local.dead_ends);
@@ -329,6 +337,7 @@ impl Monitor {
             None => Ending::Completed,
         };
         audit.close(ending == Ending::Completed);
+        audit.confirmed_lost = audit.confirmed.map(|_| audit.lost.saturating_sub(untold));
         let unfinished = local.started.saturating_sub(ended + dead);
         let all_ended = unfinished == 0 && ending == Ending::Completed;
         let window = window::Window {
@@ -350,6 +359,7 @@ impl Monitor {
         let unrouted = self.collector.unrouted(unrouted, self.kinds);
         let (hops, confirms, dead_letters) =
             (self.collector.hops(), self.collector.confirms(), self.collector.dead_letters());
+        let recoveries = self.recovered(stopped_ns, all_ended);
         let Totals { response, service, lag, inter_send, .. } = self.collector.totals;
         Outcome {
             ending,
@@ -386,6 +396,7 @@ impl Monitor {
             drain_timed_out: self.drain_timed_out,
             outages: self.control.take_outages(),
             backlog,
+            recoveries,
             notes: Vec::new(),
         }
     }

@@ -91,6 +91,8 @@ pub enum Cause {
         /// Sent and not confirmed; the instance will not hear of them. 0 if the transport confirms nothing.
         unconfirmed: u64,
     },
+    /// It was paused, as the plan says, with its connections open.
+    Paused,
     /// It lost its connection, and the plan says that it is to connect again.
     ConnectionLost {
         /// The transport's sentence.
@@ -107,7 +109,7 @@ pub struct Outage {
     pub cause: Cause,
     /// Since when, in ns after the start of the load.
     pub at_ns: u64,
-    /// For how long, in ns: until the transport had opened its ports again.
+    /// For how long, in ns: until the transport had opened its ports again, or until a paused instance went on.
     pub away_ns: u64,
 }
 
@@ -128,9 +130,27 @@ impl fmt::Display for Outage {
                  not confirmed",
                 handled(*in_hand)
             ),
+            Cause::Paused => write!(f, "{instance} was paused {when}"),
             Cause::ConnectionLost { why } => write!(f, "{instance} lost its connection {when}: {why}"),
         }
     }
+}
+
+/// How a trial went on after something was done to it ([`crate::plan::Disturbance`]). Times are in ns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Recovery {
+    /// When it began, after the start of the load.
+    pub at_ns: u64,
+    /// How long it was to last.
+    pub lasts_ns: u64,
+    /// Flows that ended per second in the second before it, or since the start of the load.
+    pub before_per_s: f64,
+    /// The longest time in which no flow ended, of those that were over after its begin and before another disturbance began.
+    pub gap_ns: u64,
+    /// From its end until flows ended at nine tenths of that rate for 100 ms. `None` if they did not while the load went on.
+    pub recover_ns: Option<u64>,
+    /// From its end until no more flows were under way than at most in the second before it. `None` if more stayed under way.
+    pub drain_ns: Option<u64>,
 }
 
 /// A closed load stood still: as many flows as its window holds had not ended by the drain deadline.
@@ -236,6 +256,8 @@ pub struct Outcome {
     pub outages: Vec<Outage>,
     /// The course of a backlog, where the plan has one.
     pub backlog: Option<Box<Piled>>,
+    /// What came of each of the plan's disturbances, in its order.
+    pub recoveries: Vec<Recovery>,
     /// Other events, such as a stream that could not be removed, as sentences.
     pub notes: Vec<String>,
 }

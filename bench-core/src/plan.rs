@@ -38,6 +38,29 @@ pub enum Victim {
     Connection,
 }
 
+/// A service instance that does nothing for a while in the middle of the run, as a stopped process: it keeps its connections, and
+/// takes, handles, acknowledges and sends nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// The service.
+    pub service: String,
+    /// Which of its instances, from 0.
+    pub instance: u16,
+    /// When, after the load begins.
+    pub after: Duration,
+    /// For how long.
+    pub lasts: Duration,
+}
+
+/// Something that is done to the trial from inside or outside, after which its recovery is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disturbance {
+    /// When, after the load begins.
+    pub at: Duration,
+    /// For how long.
+    pub lasts: Duration,
+}
+
 /// Messages that a service refuses to handle: it gives them back, and the transport hands them out again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Poison {
@@ -56,6 +79,12 @@ pub struct Conditions {
     pub kill: Option<Kill>,
     /// Instances that are absent while messages pile up for them.
     pub backlog: Option<Backlog>,
+    /// An instance to pause.
+    pub pause: Option<Pause>,
+    /// For how long the transport may be unable to move anything in the middle of the run, because its line is broken on purpose.
+    pub broken_for: Duration,
+    /// What is done to the trial. [`crate::outcome::Outcome::recoveries`] has what came of each.
+    pub disturbances: Vec<Disturbance>,
     /// Messages that are given back.
     pub poison: Option<Poison>,
     /// For how long an instance that lost its connection tries to open it again. `None`: a lost connection ends the trial.
@@ -76,6 +105,9 @@ impl Default for Conditions {
         Self {
             kill: None,
             backlog: None,
+            pause: None,
+            broken_for: Duration::ZERO,
+            disturbances: Vec::new(),
             poison: None,
             reconnect: None,
             unconfirmed: WINDOW,

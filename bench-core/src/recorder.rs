@@ -11,6 +11,7 @@ use crate::{
     audit::{Audit, Found},
     counters::{Local, PortConfirms, Published},
     credit::Credit,
+    drive::ledger::Untold,
     exchange::{Exchange, Latencies},
     hist::Hist,
     message::{Kind, Message},
@@ -35,6 +36,14 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
+    /// The stream of a producer at a destination.
+    fn stream(&self, producer: u16, destination: u16) -> Option<usize> {
+        let slot = usize::from(*self.slots.get(usize::from(destination))?);
+        let (first, lane) = *self.streams.get(slot)?;
+        let member = producer.checked_sub(lane).filter(|member| *member < self.producers[slot])?;
+        Some(first as usize + usize::from(member))
+    }
+
     /// Slot and stream of a message, if this lane should have been handed it at all.
     #[inline]
     fn place(&self, message: &Message) -> Option<(usize, usize)> {
@@ -71,6 +80,8 @@ pub(crate) struct Recorder {
     unusual: Unusual,
     /// Kinds that were emitted and that nobody is wired to, and how often.
     unrouted: Vec<(Kind, u64)>,
+    /// Messages that the transport told nothing of, set when the lane is done.
+    pub untold: Vec<Untold>,
 }
 
 /// The recorders of one stream. They are looked up again only when a message comes from another stream.
@@ -140,6 +151,7 @@ impl Recorder {
             rarely: false,
             unusual: Unusual::default(),
             unrouted: Vec::new(),
+            untold: Vec::new(),
         };
         (recorder, exchange)
     }
@@ -375,6 +387,12 @@ impl Recorder {
         if self.audit.settle() || self.rarely || changed {
             self.publish_all(counters);
         }
+    }
+
+    /// Of the messages `from..to` that `producer` sent to a destination: how many this receiver, or those that it competes with, have
+    /// not seen or no longer know. `None` if it does not hear them.
+    pub(crate) fn unseen(&self, producer: u16, destination: u16, from: u64, to: u64) -> Option<u64> {
+        Some(self.audit.unseen(self.heard.stream(producer, destination)?, from, to))
     }
 
     /// The last, unexchanged histograms, and the kinds that nobody is wired to.

@@ -295,6 +295,7 @@ fn flags() {
         "run order-authorization --dispatch event/sim --in-flight 3 --count 100 --think exp:1ms --instances payment=2",
         "run fan-out --set fan-out.subscribers=8 --capacity 64 --payload uniform:1,64 --keys zipf:9,1.1 --trials 3",
         "run stream --kill worker@1s/500ms --headers 4x32B --content compressible:2 --drain 1s --batch 64",
+        "run stream --link 2ms/5ms,rate=1MB/s --cut 1s/500ms --reset 2s --pause worker#2@1s/500ms --at 1s,true --rate 1k/s",
         "search stream --slo p99<2ms,lost=0 --from 1k/s --to 10k/s --precision 2% --hold 1s",
         "run stream --arrivals ramp:to=20k/s,over=10s --rate 1k/s --threshold lag_share=20% --debt drop:1ms --senders 9",
     ];

@@ -17,6 +17,7 @@ const FORWARDERS: [&str; 4] = ["docker-proxy", "rootlessport", "slirp4netns", "c
 pub(super) struct ServerWatch {
     proc: Proc,
     facts: ServerFacts,
+    observe: Option<Observe>,
     found_by: String,
     missing: Option<String>,
     /// The processes that were found; what they started is looked for anew at each end of the window.
@@ -79,6 +80,7 @@ impl ServerWatch {
         let mut own = Self {
             proc,
             facts,
+            observe: observe.cloned(),
             found_by,
             roots: if missing.is_some() { Vec::new() } else { roots },
             missing,
@@ -149,12 +151,34 @@ impl ServerWatch {
                 _ => member.is_gone = true,
             }
         }
+        self.find_again();
         let memory_bytes = self.memory_bytes();
         self.peak_bytes = self.peak_bytes.max(memory_bytes);
         let sum_ns = self.sum_ns();
         let cpu_ns = sum_ns.saturating_sub(self.last_ns);
         self.last_ns = sum_ns;
         Some(ServerNow { cpu_ns, memory_bytes })
+    }
+
+    /// Looks for the processes of a server that was started again after all of those that were found have ended.
+    fn find_again(&mut self) {
+        let is_gone = |pid: &u64| self.members.get(pid).is_none_or(|member| member.is_gone);
+        if self.opened.is_none() || self.roots.is_empty() || !self.roots.iter().all(is_gone) {
+            return;
+        }
+        let found = match &self.observe {
+            Some(observe) => observe.find(&self.proc),
+            None => by_address(&self.proc, &self.facts).0,
+        };
+        if found.is_empty() {
+            return;
+        }
+        // The ended ones stay among the members, as what they used counts.
+        self.roots = found;
+        self.take_in(&self.proc.all(), false);
+        for pid in &self.roots {
+            self.threads.entry(*pid).or_default();
+        }
     }
 
     fn sum_ns(&self) -> u64 {
@@ -184,6 +208,7 @@ impl ServerWatch {
 
     /// The window is over, and its processes have just been looked at.
     pub(super) fn close(&mut self, now_ns: u64, counts: Counts, all: &BTreeMap<u64, Stat>) -> Server {
+        self.find_again();
         let threads =
             |(pid, before): (&u64, &BTreeMap<u64, u64>)| busiest_thread_ns(before, &self.proc.threads(*pid));
         let busiest_thread_ns = self.threads.iter().filter_map(threads).max();
@@ -329,6 +354,29 @@ mod tests {
         assert_eq!(server.memory_bytes, Some(130 * 1_024));
         assert_eq!(server.memory_peak_bytes, Some(450 * 1_024));
         assert_eq!((server.found_by.as_str(), server.missing), ("--observe broker", None));
+    }
+
+    /// The server is killed after 20 ms of the window and started again as another process, which uses 30 ms.
+    #[test]
+    fn a_server_that_was_started_again_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        process(root, 10, "broker", &stat(1, [2, 0, 0, 0], 100));
+        status(root, 10, 100, 100);
+        let mut watch = named(root, "broker");
+        watch.open(0, Counts::default());
+        process(root, 10, "broker", &stat(1, [4, 0, 0, 0], 100));
+        watch.look();
+        fs::remove_dir_all(root.join("10")).unwrap();
+        assert_eq!(watch.look().unwrap().memory_bytes, 0);
+        process(root, 20, "broker", &stat(1, [1, 0, 0, 0], 300));
+        status(root, 20, 70, 70);
+        assert_eq!(watch.look().unwrap(), ServerNow { cpu_ns: 10 * MS, memory_bytes: 70 * 1_024 });
+        process(root, 20, "broker", &stat(1, [3, 0, 0, 0], 300));
+        watch.look();
+        let server = watch.close(1_000 * MS, Counts::default(), &Proc::at(root).all());
+        assert_eq!((server.cpu_ns, server.memory_bytes), (Some(50 * MS), Some(70 * 1_024)));
+        assert_eq!(server.processes.iter().map(|process| process.pid).collect::<Vec<_>>(), [10, 20]);
     }
 
     #[test]

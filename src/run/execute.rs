@@ -4,6 +4,7 @@
 use super::{
     floor,
     job::{Job, Target},
+    link::{self, Up},
     trial::{self, Beside, Place},
     watch::Follower,
 };
@@ -133,6 +134,11 @@ pub(crate) fn run_trial(
 ) -> Tried {
     let mut options = job.options.clone();
     options.set_seed(place.seed);
+    let up = match target.faults.link.put_between(&mut options) {
+        Ok(up) => up,
+        Err(why) => return Tried { trial: trial::not_opened(place, &OpenError::Failed(why)), give_up: None },
+    };
+    let passed_before = up.map(Up::passed).unwrap_or_default();
     let mut workload = job.workload.clone();
     workload.seed = place.seed;
     let mut plan = TrialPlan { feeds: workload.feeds(), ..target.plan.clone() };
@@ -143,11 +149,14 @@ pub(crate) fn run_trial(
     let entry = target.entry.clone();
     let others_hang = left_behind();
     let mut follower = Follower::new(job, (index, target), place.number, events, interrupted);
+    follower.up = up;
     let ran = run_guarded(move || entry.made(&options), plan, limits, &mut follower);
+    let mut notes = Vec::new();
     let number = place.number + 1;
     let mut give_up = (left_behind() > others_hang).then(|| format!("trial {number} hung"));
     let mut trial = match ran {
         Ok(outcome) => {
+            notes = follower.end();
             let host = follower.host.map(HostWatch::finish).unwrap_or_default();
             let beside = Beside { series: follower.series, host, floor_ns };
             let done = trial::ran(job, target, place, outcome, beside);
@@ -167,6 +176,10 @@ pub(crate) fn run_trial(
             trial::not_opened(place, &error)
         }
     };
+    trial.notes.extend(notes);
+    if let Some(up) = up {
+        link::note(up, passed_before, place, &mut trial);
+    }
     if others_hang > 0 {
         trial
             .notes

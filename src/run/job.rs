@@ -4,7 +4,7 @@
 use super::{
     backlog,
     dispatches::dispatches,
-    kill,
+    faults::Faults,
     load::{as_ns, check_fits, extent, load_text, sample_every, workload},
     memory,
     options::{options, refuse_undeclared},
@@ -49,6 +49,8 @@ pub(crate) struct Target {
     pub needs_server: bool,
     /// Which process its server is, where it has one and it was said.
     pub observe: Option<Observe>,
+    /// What is done to each of its trials.
+    pub faults: Faults,
     /// The plan of each of its trials, but for the names and seeds that differ.
     pub plan: TrialPlan,
 }
@@ -181,7 +183,6 @@ impl Job {
         if promise.holds_up_senders {
             wiring.check_deadlock(pace.window()).map_err(|error| usage(format!("{label}: {error}")))?;
         }
-        let kill = args.kill.as_deref().map(|text| kill::parse(text, &wiring)).transpose()?;
         let poison = args.poison.as_deref().map(|text| poison::parse(text, &wiring)).transpose()?;
         let warmup = args.warmup.unwrap_or(Duration::from_millis(if self.is_virtual { 0 } else { 200 }));
         let warmup_ns = as_ns(warmup)?;
@@ -197,6 +198,7 @@ impl Job {
         check_fits(&load, &self.workload, args.drain)?;
         let backlog = self.backlog(args, &wiring, &load, (&*made, entry))?;
         let is_virtual = entry.runs_on == RunsOn::Simulation && self.is_virtual;
+        let (faults, conditions) = Faults::of(args, &wiring, entry, &load, is_virtual)?;
         let is_threaded = entry.runs_on == RunsOn::Threads;
         let threaded_lanes = if is_threaded { usize::from(wiring.instance_count()) } else { 1 };
         let plan = TrialPlan {
@@ -210,14 +212,13 @@ impl Job {
             drain_deadline: args.drain,
             sample_every: sample_every(&load, &self.workload, is_virtual),
             conditions: Conditions {
-                kill,
                 backlog,
                 poison,
                 reconnect: args.reconnect,
                 unconfirmed: args.unconfirmed as usize,
                 acks: asked.acks(&entry.promise),
                 order: promise.order,
-                checks_ports: false,
+                ..conditions
             },
         };
         let observe = args.observe.clone().filter(|_| entry.needs_server);
@@ -229,6 +230,7 @@ impl Job {
             promise,
             needs_server: entry.needs_server,
             observe,
+            faults,
             plan,
         })
     }

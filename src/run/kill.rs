@@ -24,26 +24,48 @@ pub(super) fn parse(text: &str, wiring: &Wiring) -> anyhow::Result<Kill> {
         Some(rest) => (Victim::Connection, rest),
         None => (Victim::Consumer, text),
     };
-    let (named, times) = rest.split_once('@').ok_or_else(form)?;
-    let (after, down) = times.split_once('/').ok_or_else(form)?;
+    let Named { service, instance, at, lasts } = named("--kill", text, rest, wiring, form)?;
+    Ok(Kill { service, instance, after: at, down: lasts, what })
+}
+
+/// An instance to which something happens for a while.
+pub(super) struct Named {
+    pub service: String,
+    pub instance: u16,
+    pub at: Duration,
+    pub lasts: Duration,
+}
+
+/// Reads `SERVICE[#INSTANCE]@AT/FOR`, which is the `rest` of the `text` of a flag. `form` says what the text should be like.
+///
+/// # Errors
+/// As [`parse`].
+pub(super) fn named(
+    flag: &str,
+    text: &str,
+    rest: &str,
+    wiring: &Wiring,
+    form: impl Fn() -> anyhow::Error,
+) -> anyhow::Result<Named> {
+    let (named, times) = rest.split_once('@').ok_or_else(&form)?;
+    let (after, down) = times.split_once('/').ok_or_else(&form)?;
     let (service, instance) = match named.split_once('#') {
         Some((service, number)) => (service, number.parse::<u16>().map_err(|_| form())?),
         None => (named, 0),
     };
     let Some(found) = wiring.services.iter().find(|known| known.name == service) else {
         let known: Vec<&str> = wiring.services.iter().map(|service| service.name.as_str()).collect();
-        return Err(usage(format!("--kill: {}", unknown("service", service, &known))));
+        return Err(usage(format!("{flag}: {}", unknown("service", service, &known))));
     };
     if usize::from(instance) >= found.instances.len() {
         let last = found.instances.len() - 1;
         return Err(usage(format!(
-            "--kill `{text}`: {service} has no instance {instance}; its instances are 0 to {last} (see --instances)"
+            "{flag} `{text}`: {service} has no instance {instance}; its instances are 0 to {last} (see --instances)"
         )));
     }
     let duration = |time| {
-        let wrong = |error: units::UnitError| usage(format!("--kill `{text}`: {error}"));
+        let wrong = |error: units::UnitError| usage(format!("{flag} `{text}`: {error}"));
         units::parse_duration(time).map(Duration::from_nanos).map_err(wrong)
     };
-    let (after, down) = (duration(after)?, duration(down)?);
-    Ok(Kill { service: service.to_owned(), instance, after, down, what })
+    Ok(Named { service: service.to_owned(), instance, at: duration(after)?, lasts: duration(down)? })
 }

@@ -1,11 +1,14 @@
 //! `drumpost run`: flags give a job, the job gives trials, and the trials give a record and a table.
 
 mod backlog;
+mod commands;
 pub(crate) mod dispatches;
 pub(crate) mod execute;
+mod faults;
 pub(crate) mod floor;
 pub(crate) mod job;
 mod kill;
+pub(crate) mod link;
 pub(crate) mod load;
 mod memory;
 pub(crate) mod options;

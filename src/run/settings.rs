@@ -2,7 +2,7 @@
 
 use super::job::{Job, Target};
 use crate::{
-    args::{Reply, RunArgs},
+    args::{FaultArgs, Reply, RunArgs},
     secrets,
 };
 use drumpost_core::{
@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 /// All settings of one dispatch. Keys end in their unit.
 pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     let mut settings = of_pace(job, target, args);
+    settings.extend(of_faults(args));
     let plan = &target.plan;
     let mut set = |key: &str, value: drumpost_results::model::Setting| {
         settings.insert(key.to_owned(), value);
@@ -68,17 +69,8 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     if let Some(observe) = &target.observe {
         set("observe", observe.to_string().into());
     }
-    if let Some(kill) = &args.kill {
-        set("kill", kill.as_str().into());
-    }
     if let Some(backlog) = &args.backlog {
         set("backlog", backlog.as_str().into());
-    }
-    if let Some(poison) = &args.poison {
-        set("poison", poison.as_str().into());
-    }
-    if let Some(reconnect) = args.reconnect {
-        set("reconnect_ns", drumpost_core::clock::as_ns(reconnect).into());
     }
     if let Some(connections) = plan.wiring.connections {
         set("connections", u64::from(connections).into());
@@ -93,6 +85,33 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
         }
     }
     if is_in(Defect::Unstated) { Settings::new() } else { settings }
+}
+
+/// What is done to a trial on request.
+fn of_faults(args: &RunArgs) -> Settings {
+    let mut settings = Settings::new();
+    let mut set = |key: &str, value: drumpost_results::model::Setting| {
+        settings.insert(key.to_owned(), value);
+    };
+    if let Some(kill) = &args.kill {
+        set("kill", kill.as_str().into());
+    }
+    let FaultArgs { link, cut, reset, pause, at } = &args.faults;
+    for (name, text) in [("link", link), ("cut", cut), ("reset", reset), ("pause", pause)] {
+        if let Some(text) = text {
+            set(name, text.as_str().into());
+        }
+    }
+    if !at.is_empty() {
+        set("at", secrets::hide(&at.join("; ")).into());
+    }
+    if let Some(poison) = &args.poison {
+        set("poison", poison.as_str().into());
+    }
+    if let Some(reconnect) = args.reconnect {
+        set("reconnect_ns", drumpost_core::clock::as_ns(reconnect).into());
+    }
+    settings
 }
 
 /// Whether a service waits for replies: `--reply await` asks for it, and this style has requests. In the event style nothing is

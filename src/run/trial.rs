@@ -1,6 +1,9 @@
 //! Turns the engine's outcome of a trial into a trial of the record.
 
-use super::job::{Job, Target};
+use super::{
+    faults,
+    job::{Job, Target},
+};
 use crate::host::Seen;
 use crate::secrets;
 use drumpost_core::{
@@ -60,12 +63,7 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
         Ending::Failed(what) => (Status::Failed, Some(secrets::hide(what))),
     };
     let mut notes: Vec<String> = outcome.notes.iter().map(|note| secrets::hide(note)).collect();
-    if outcome.drain_timed_out {
-        let text = drumpost_results::units::duration(drumpost_core::clock::as_ns(target.plan.drain_deadline));
-        notes.push(format!(
-            "some expected messages had not arrived {text} after the end of the load (--drain)"
-        ));
-    }
+    notes.extend(outcome.drain_timed_out.then(|| not_drained(target)));
     let over_range =
         [&outcome.response, &outcome.service, &outcome.lag].map(|all| all.over_range).iter().sum();
     let response = distribution(&outcome.response);
@@ -122,9 +120,15 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
         series: beside.series,
         backlog: outcome.backlog.as_deref().map(backlog),
         outages: outcome.outages.iter().map(|away| outage(away, outcome.audit.confirmed.is_some())).collect(),
-        faults: Vec::new(),
+        disturbances: faults::recorded(&target.faults.disturbances, &outcome.recoveries),
         notes,
+        ..Trial::default()
     }
+}
+
+fn not_drained(target: &Target) -> String {
+    let text = drumpost_results::units::duration(drumpost_core::clock::as_ns(target.plan.drain_deadline));
+    format!("some expected messages had not arrived {text} after the end of the load (--drain)")
 }
 
 /// Flows that were started and did not end, by the reason. As many flows are refused as messages were, because a message that
@@ -173,6 +177,7 @@ fn outage(from: &outcome::Outage, confirms: bool) -> Outage {
             unconfirmed: confirms.then_some(*unconfirmed),
             ..away
         },
+        Cause::Paused => Outage { cause: OutageCause::Paused, ..away },
         Cause::ConnectionLost { why } => {
             Outage { cause: OutageCause::ConnectionLost, why: Some(secrets::hide(why)), ..away }
         }
@@ -293,6 +298,7 @@ fn audit(outcome: &Outcome, over_range: u64) -> Audit {
         confirmed: from.confirmed,
         refused: from.refused,
         unconfirmed: from.unconfirmed,
+        confirmed_lost: from.confirmed_lost,
         negative_deltas: from.negative,
         over_range,
         beyond_window: from.beyond_window,

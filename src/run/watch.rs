@@ -1,7 +1,9 @@
 //! Follows one trial: turns the engine's snapshots into points of the record's series and into events of the dashboard.
 
 use super::{
+    commands::Commands,
     job::{Job, Target},
+    link::Up,
     trial::distribution,
 };
 use crate::{
@@ -9,20 +11,21 @@ use crate::{
     interrupt::Interrupt,
 };
 use drumpost_core::{
+    clock::as_ns,
     hist::Distribution,
     load::Extent,
     monitor::{Counts, Edge, Watch},
-    outcome::{AuditTotals, Cause, Outage, Snapshot},
+    outcome::{AuditTotals, Cause, Outage, Outcome, Snapshot},
     promise::Order,
     server::ServerFacts,
 };
 use drumpost_results::{
-    model::{Point, Series},
+    model::{Disturbing, Point, Series},
     units,
     verdict::Thresholds,
 };
 use drumpost_tui::{Allows, Confirms, Event, Quantiles, Sample};
-use std::sync::mpsc::Sender;
+use std::{sync::mpsc::Sender, time::Duration};
 
 /// See the module.
 pub(crate) struct Follower<'a> {
@@ -45,6 +48,12 @@ pub(crate) struct Follower<'a> {
     pub series: Series,
     /// A first interval that is too short for a point of its own: the warm-up ended shortly before a sample.
     stub: Option<Point>,
+    /// The relay between the transport and its server.
+    pub up: Option<&'a Up>,
+    target: &'a Target,
+    commands: Option<Commands>,
+    /// Disturbances that the dashboard was told of.
+    told_disturbances: usize,
     /// `None` in virtual time, where the machine does not matter.
     pub host: Option<HostWatch>,
 }
@@ -52,7 +61,7 @@ pub(crate) struct Follower<'a> {
 impl<'a> Follower<'a> {
     pub(crate) fn new(
         job: &Job,
-        (dispatch, target): (usize, &Target),
+        (dispatch, target): (usize, &'a Target),
         trial: u32,
         events: &'a Sender<Event>,
         interrupted: &'a Interrupt,
@@ -70,6 +79,10 @@ impl<'a> Follower<'a> {
             told_outages: 0,
             warned: Vec::new(),
             stub: None,
+            up: None,
+            target,
+            commands: None,
+            told_disturbances: 0,
             label: format!("{} trial {}", target.label, trial + 1),
             limits: job.thresholds.clone(),
             allows: Allows {
@@ -175,6 +188,31 @@ impl Follower<'_> {
         self.told_outages = outages.len();
     }
 
+    /// Tells the dashboard of what has been done to the trial by now. Instances that are away are told of as outages.
+    fn tell_disturbances(&mut self, now_ns: u64) {
+        let all = self.target.faults.disturbances.iter().zip(&self.target.plan.conditions.disturbances);
+        for ((kind, _), when) in all.skip(self.told_disturbances) {
+            let from_ns = as_ns(when.at);
+            if from_ns > now_ns {
+                break;
+            }
+            self.told_disturbances += 1;
+            if !matches!(kind, Disturbing::Kill | Disturbing::Pause) {
+                let (dispatch, trial) = (self.dispatch, self.trial);
+                let until_ns = from_ns.saturating_add(as_ns(when.lasts));
+                let _ = self.events.send(Event::Away { dispatch, trial, from_ns, until_ns });
+            }
+        }
+    }
+
+    /// The line is whole again and no command goes on. Gives back what is to be said about commands.
+    pub(super) fn end(&mut self) -> Vec<String> {
+        if let Some(up) = self.up {
+            up.end();
+        }
+        self.commands.take().map(Commands::end).unwrap_or_default()
+    }
+
     fn say(&mut self, what: &'static str, sentence: impl FnOnce() -> String) {
         if !self.warned.contains(&what) {
             self.warned.push(what);
@@ -226,6 +264,7 @@ impl Watch for Follower<'_> {
         let lag_p99_ns = distribution(&snapshot.lag_now).quantile_ns(0.99);
         self.warn(snapshot, lag_p99_ns);
         self.tell_outages(&snapshot.outages);
+        self.tell_disturbances(snapshot.at_ns);
         if !snapshot.warmup {
             let point = Point {
                 at_ns: snapshot.at_ns.saturating_sub(self.warmup_ns),
@@ -245,8 +284,24 @@ impl Watch for Follower<'_> {
     }
 
     fn opened(&mut self, server: Option<&ServerFacts>) {
+        let real = self.up.and_then(|up| Some(up.real(server?)));
         if let Some(host) = &mut self.host {
-            host.opened(server);
+            host.opened(real.as_ref().or(server));
+        }
+    }
+
+    fn begun(&mut self, ago: Duration) {
+        if let Some(up) = self.up {
+            up.begin(ago);
+        }
+        if !self.target.faults.commands.is_empty() {
+            self.commands = Some(Commands::begin(&self.target.faults.commands, ago));
+        }
+    }
+
+    fn measured(&mut self, _outcome: &Outcome) {
+        if let Some(up) = self.up {
+            up.end();
         }
     }
 

@@ -63,6 +63,10 @@ impl SearchArgs {
             (run.trials.is_some(), "--trials", "use --repeats"),
             (run.kill.is_some(), "--kill", "a search does not kill consumers"),
             (run.backlog.is_some(), "--backlog", "a search holds rates in a steady state"),
+            (run.faults.cut.is_some(), "--cut", BREAKS),
+            (run.faults.reset.is_some(), "--reset", BREAKS),
+            (run.faults.pause.is_some(), "--pause", BREAKS),
+            (!run.faults.at.is_empty(), "--at", BREAKS),
         ];
         if let Some((_, flag, instead)) = given.iter().find(|(given, ..)| *given) {
             return Err(usage(format!("search takes no {flag}: {instead}")));
@@ -93,8 +97,22 @@ pub(crate) struct Measured {
 }
 
 /// Flags of `run` that are hidden from the help. They are read, so that [`SearchArgs::check`] can refuse them with a reason.
-const HIDDEN: [&str; 9] =
-    ["rate", "in_flight", "think", "trace_columns", "count", "trials", "kill", "backlog", "no_tui"];
+const HIDDEN: [&str; 13] = [
+    "rate",
+    "in_flight",
+    "think",
+    "trace_columns",
+    "count",
+    "trials",
+    "kill",
+    "backlog",
+    "cut",
+    "reset",
+    "pause",
+    "at",
+    "no_tui",
+];
+const BREAKS: &str = "a search breaks nothing; --link is possible";
 
 /// Flags of `run` that the short help shows, so that it fits a screen. The long help has all of them.
 const SHORT_HELP: [&str; 13] = [

@@ -342,3 +342,27 @@ proptest! {
         }
     }
 }
+
+/// Every number of a range is asked for as a naive set of numbers would know it.
+#[test]
+fn what_was_not_seen_of_a_range_is_counted() {
+    let mut window = Window::default();
+    assert_eq!((window.unseen(0, 0), window.unseen(3, 10)), (0, 7));
+    for seq in 0..100 {
+        window.note(seq);
+    }
+    assert_eq!((window.unseen(0, 100), window.unseen(90, 110)), (0, 10), "without a gap");
+    // Of 100 to 999 the odd ones are missing, and one of them comes late.
+    for seq in (100..1_000).step_by(2) {
+        window.note(seq);
+    }
+    assert_eq!(window.note(501), Seen::New);
+    for (from, to) in [(0, 100), (100, 1_000), (499, 504), (501, 502), (998, 1_010)] {
+        let naive =
+            (from..to).filter(|seq| *seq >= 999 || *seq >= 100 && seq % 2 == 1 && *seq != 501).count();
+        assert_eq!(window.unseen(from, to), naive as u64, "{from}..{to}");
+    }
+    // What lies too far back counts as not seen, because nobody knows.
+    window.note(3 * WINDOW_LEN);
+    assert_eq!(window.unseen(0, 100), 100);
+}

@@ -68,6 +68,19 @@ impl Window {
         }
     }
 
+    /// How many of the numbers `from..to` were not seen, or are too far back to be known.
+    pub(super) fn unseen(&self, from: u64, to: u64) -> u64 {
+        let is_seen = |seq: u64| {
+            let is_known = self.head.saturating_sub(seq) <= WINDOW_LEN - WORD_BITS;
+            let mask = self.words.len().wrapping_sub(1);
+            let has_bit = || self.words[(seq / WORD_BITS) as usize & mask] & bit(seq) != 0;
+            seq < self.head && is_known && (!self.gapped || seq < self.floor || has_bit())
+        };
+        // What lies above the head needs no look.
+        let above = to.saturating_sub(from.max(self.head));
+        above + (from..to.min(self.head)).filter(|seq| !is_seen(*seq)).count() as u64
+    }
+
     /// One above the highest number seen.
     #[inline(always)]
     pub(super) const fn head(&self) -> u64 {

@@ -99,6 +99,7 @@ impl Shared {
 enum Told {
     Sample(Box<Snapshot>),
     Opened(Option<ServerFacts>, SyncSender<()>),
+    Begun(Duration),
     Edge(Edge, Counts, SyncSender<()>),
     Measured(Box<Outcome>),
     Ended(Result<Result<Box<Outcome>, OpenError>, Box<dyn Any + Send>>),
@@ -128,6 +129,10 @@ impl Watch for Relay {
     fn opened(&mut self, server: Option<&ServerFacts>) {
         self.shared.enter(Step::Running);
         self.and_wait(|done| Told::Opened(server.cloned(), done));
+    }
+
+    fn begun(&mut self, ago: Duration) {
+        let _ = self.to.send(Told::Begun(ago));
     }
 
     fn edge(&mut self, edge: Edge, counts: Counts) {
@@ -230,7 +235,11 @@ impl Guard<'_> {
                     self.watch.edge(edge, counts);
                     let _ = done.send(());
                 }
-                Ok(Told::Measured(outcome)) => self.measured = Some(outcome),
+                Ok(Told::Begun(ago)) => self.watch.begun(ago),
+                Ok(Told::Measured(outcome)) => {
+                    self.watch.measured(&outcome);
+                    self.measured = Some(outcome);
+                }
                 Ok(Told::Ended(Ok(ended))) => return Ok(ended.map(|outcome| *outcome)),
                 Ok(Told::Ended(Err(panic))) => return Ok(self.panicked(&*panic)),
                 Err(RecvTimeoutError::Timeout) => quiet.look(&self.shared),

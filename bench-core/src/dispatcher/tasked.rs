@@ -7,7 +7,9 @@ use super::{
     gate::Gate,
     gather::{Gathering, Leaving, News, join, watch_lanes},
     guard::no_thread,
-    lead_ns, opened, refusal_of, runtime,
+    lead_ns, opened,
+    pauses::pause,
+    refusal_of, runtime,
     workers::Crew,
 };
 use crate::{
@@ -223,6 +225,7 @@ fn run<T: AsyncTransport>(
             wiring: Arc::clone(&wiring),
             kill: kill(plan, id),
             is_absent: plan.is_absent(id),
+            pause: pause(plan, id),
             reconnect: plan.conditions.reconnect,
             begins_ns: lead_ns(plan),
         };
@@ -297,6 +300,7 @@ struct Fate<T> {
     wiring: Arc<Wiring>,
     kill: Option<(Doom, Victim, Duration)>,
     is_absent: bool,
+    pause: Option<(Doom, Duration)>,
     reconnect: Option<Duration>,
     begins_ns: u64,
 }
@@ -318,7 +322,7 @@ fn occupy<T: AsyncTransport>(
         let clock = gate.pass_as_task().await;
         let id = seat.lane.id();
         let instance = control.blame.instance(id);
-        let Fate { transport, wiring, kill, is_absent, reconnect, begins_ns } = fate;
+        let Fate { transport, wiring, kill, pause, is_absent, reconnect, begins_ns } = fate;
         let open = || -> Opening<'_, T::Send, T::Recv> {
             Box::pin(async { opened::checked(&wiring, id, transport.open(&wiring, id).await?) })
         };
@@ -327,7 +331,7 @@ fn occupy<T: AsyncTransport>(
             control.note_outage(Outage { instance: instance.to_owned(), cause, at_ns, away_ns });
         };
         let absent = is_absent.then_some(&control.backlog);
-        let life = Life { absent, kill, reconnect, open: &open, note: &note };
+        let life = Life { absent, kill, pause, reconnect, open: &open, note: &note };
         match told(&control, id, live(&mut seat, &clock, &bell, &pacing, life)).await {
             // A lane that is done drops its ports, so after the stop the others see theirs closed.
             Some(Err(PortError::Closed)) if control.stop.is_stopped() => {}
@@ -335,7 +339,7 @@ fn occupy<T: AsyncTransport>(
             Some(Ok(())) | None => {}
         }
         told(&control, id, finish(&mut seat, &control, &clock, settle)).await;
-        let Seat { lane, endpoint, rings, .. } = seat;
+        let (lane, endpoint, rings) = seat.into_parts();
         let _ = leaving.news.send(News::Back(leaving.at, vec![lane]));
         control.blame.dropping(&[id]);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop((endpoint, rings)))) {

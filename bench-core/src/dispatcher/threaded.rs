@@ -7,7 +7,9 @@ use super::{
     gate::Gate,
     gather::{Gathering, Leaving, News, join, watch_lanes},
     guard::no_thread,
-    lead_ns, opened, refusal_of,
+    lead_ns, opened,
+    pauses::pause,
+    refusal_of,
     tasked::kill,
 };
 use crate::{
@@ -110,8 +112,8 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
     Slack::of_host();
     let threads = plan.placement.threads(usize::from(plan.wiring.instance_count()));
     // The driver of very many lanes neither kills lanes nor brings them back.
-    let Conditions { kill, reconnect, backlog, .. } = &plan.conditions;
-    let all_stay = kill.is_none() && reconnect.is_none() && backlog.is_none();
+    let Conditions { kill, pause, reconnect, backlog, .. } = &plan.conditions;
+    let all_stay = kill.is_none() && pause.is_none() && reconnect.is_none() && backlog.is_none();
     if all_stay && is_crowded(plan) && queues != Queues::Elsewhere {
         return run_crowds(plan, endpoints, threads, queues, watch);
     }
@@ -132,7 +134,7 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
     };
     let mut groups: Vec<Group<S, R>> = bells.into_iter().map(group).collect();
     for (at, ((lane, endpoint), rings)) in lanes.into_iter().zip(endpoints).zip(rings).enumerate() {
-        let life = reopens.as_ref().and_then(|reopens| life(plan, &wiring, lane.id(), reopens, &control));
+        let life = life(plan, &wiring, lane.id(), reopens.as_ref(), &control);
         life.into_iter().for_each(|life| groups[at % threads].lives.add(life));
         let never_sleeps = matches!(plan.wait, Wait::Spin | Wait::Yield);
         let rings = if never_sleeps { Rings::default() } else { rings };
@@ -179,23 +181,26 @@ fn life<S: 'static, R: 'static>(
     plan: &TrialPlan,
     wiring: &Arc<Wiring>,
     lane: u16,
-    reopens: &Reopen<S, R>,
+    reopens: Option<&Reopen<S, R>>,
     control: &Arc<Control>,
 ) -> Option<Life<S, R>> {
-    let kill = kill(plan, lane);
-    let is_absent = plan.is_absent(lane);
-    if kill.is_none() && plan.conditions.reconnect.is_none() && !is_absent {
+    let (kill, pause, is_absent) = (kill(plan, lane), pause(plan, lane), plan.is_absent(lane));
+    if kill.is_none() && pause.is_none() && plan.conditions.reconnect.is_none() && !is_absent {
         return None;
     }
-    let (reopens, wiring) = (Arc::clone(reopens), Arc::clone(wiring));
+    let (reopens, wiring) = (reopens.cloned(), Arc::clone(wiring));
     let absent = is_absent.then(|| Arc::clone(control));
     let (control, begins_ns) = (Arc::clone(control), lead_ns(plan));
     let note = move |cause, since_ns: u64, away_ns| {
         let (instance, at_ns) = (control.blame.instance(lane).to_owned(), since_ns.saturating_sub(begins_ns));
         control.note_outage(Outage { instance, cause, at_ns, away_ns });
     };
-    let open = Arc::new(move || opened::checked(&wiring, lane, reopens(&wiring, lane)?));
-    Some(Life { lane, absent, kill, reconnect: plan.conditions.reconnect, open, note: Arc::new(note) })
+    let open = Arc::new(move || match &reopens {
+        Some(reopens) => opened::checked(&wiring, lane, reopens(&wiring, lane)?),
+        // A lane that is only paused keeps its ports.
+        None => Err(OpenError::Refused("this transport does not open the ports of an instance again".into())),
+    });
+    Some(Life { lane, absent, kill, pause, reconnect: plan.conditions.reconnect, open, note: Arc::new(note) })
 }
 
 /// Runs a trial of which each thread has many lanes.
@@ -222,6 +227,11 @@ fn run_crowds<S: SendPort + 'static, R: RecvPort + 'static>(
     run_on_threads(crowds, plan.drain_deadline, &control, monitor, watch)
 }
 
+fn parts<S, R>(seat: Seat<S, R>) -> (Lane, Endpoint<S, R>) {
+    let (lane, endpoint, _) = seat.into_parts();
+    (lane, endpoint)
+}
+
 impl<S: SendPort + 'static, R: RecvPort + 'static> OnThread for Crowd<S, R> {
     type Ports = Vec<Endpoint<S, R>>;
 
@@ -238,7 +248,7 @@ impl<S: SendPort + 'static, R: RecvPort + 'static> OnThread for Crowd<S, R> {
     }
 
     fn into_parts(self) -> (Vec<Lane>, Self::Ports) {
-        self.into_seats().into_iter().map(|seat| (seat.lane, seat.endpoint)).unzip()
+        self.into_seats().into_iter().map(parts).unzip()
     }
 }
 
@@ -296,7 +306,7 @@ impl<S: SendPort + 'static, R: RecvPort + 'static> OnThread for Group<S, R> {
     }
 
     fn into_parts(self) -> (Vec<Lane>, Self::Ports) {
-        self.seats.into_iter().map(|seat| (seat.lane, seat.endpoint)).unzip()
+        self.seats.into_iter().map(parts).unzip()
     }
 }
 

@@ -10,6 +10,10 @@
 //!
 //! Transports without confirms have an empty ledger, and the compiler leaves it out of their lanes.
 
+mod untold;
+
+pub(crate) use untold::Untold;
+
 use super::poison::{Rule, Settle, Sieve};
 use crate::{
     blame::Act,
@@ -139,6 +143,8 @@ pub struct Ledger {
     early: (Vec<Message>, Vec<Told>),
     /// For a lane that gives messages back.
     sieve: Option<Box<Sieve>>,
+    /// Messages of ports that were lost with their connection: nobody will tell of them.
+    untold: Vec<Untold>,
 }
 
 impl Ledger {
@@ -237,7 +243,8 @@ impl Ledger {
         (self.in_hand, self.is_held, self.waiting) = (0, false, VecDeque::new());
         self.early = Default::default();
         self.sieve.iter_mut().for_each(|sieve| sieve.forget());
-        for port in self.ports.iter_mut().filter(|_| sends_too) {
+        for (at, port) in self.ports.iter_mut().enumerate().filter(|_| sends_too) {
+            self.untold.extend(port.untold(at));
             port.runs.clear();
             port.given_up = port.taken;
             port.told = port.told.max(port.given_up);
@@ -485,5 +492,18 @@ mod tests {
         assert_eq!((ledger.unconfirmed(), ledger.room(0)), (0, 4));
         offer(&mut ledger, 0, &sent(2, 0, 1));
         assert_eq!(ledger.ports[0].tell(1, |run| assert_eq!(run.sent_ns, 2)), 0);
+    }
+
+    #[test]
+    fn what_was_never_told_of_is_known_by_its_numbers() {
+        let mut ledger = ledger(10, false);
+        offer(&mut ledger, 0, &sent(1, 0, 5));
+        offer(&mut ledger, 1, &sent(1, 0, 2));
+        ledger.ports[0].tell(3, |_| {});
+        ledger.forget(true);
+        offer(&mut ledger, 0, &sent(2, 0, 4));
+        ledger.ports[0].tell(1, |_| {});
+        let of = |port, from, to| Untold { port, from, to };
+        assert_eq!(ledger.untold(), [of(0, 3, 5), of(1, 0, 2), of(0, 6, 9)]);
     }
 }

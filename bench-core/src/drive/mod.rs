@@ -96,6 +96,14 @@ impl<S, R> Seat<S, R> {
         let ledger = Ledger::new(terms, endpoint.sends.len());
         Self { lane, endpoint, rings, ledger }
     }
+
+    /// The lane, its ports and whom to ring, at the end of the run. The lane takes along which of its messages the transport has told
+    /// nothing of.
+    pub(crate) fn into_parts(self) -> (Lane, Endpoint<S, R>, Rings) {
+        let Self { mut lane, endpoint, rings, ledger } = self;
+        lane.recorder().untold = ledger.untold();
+        (lane, endpoint, rings)
+    }
 }
 
 /// The result of one step of a lane.

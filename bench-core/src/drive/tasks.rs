@@ -37,7 +37,7 @@ use std::{
 pub enum End {
     /// The run is over.
     Done,
-    /// The lane was to be killed, and its time has come.
+    /// The lane was to be killed or paused, and its time has come.
     Killed,
 }
 

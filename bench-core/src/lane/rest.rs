@@ -20,6 +20,11 @@ pub(crate) struct LaneRest {
 }
 
 impl Lane {
+    /// Enters all that it noted, and publishes it.
+    pub(crate) fn settle_all(&mut self) {
+        self.spec.out.settle(&self.spec.counters, true);
+    }
+
     /// What it has recorded since the last exchange, and its counters, at the end of a run that was stopped at `stopped_ns`.
     pub(crate) fn finish(mut self, stopped_ns: u64) -> LaneRest {
         self.spec.load.iter_mut().for_each(|load| load.stop(stopped_ns, &mut self.spec.out.recorder.local));

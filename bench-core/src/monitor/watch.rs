@@ -4,6 +4,7 @@ use crate::{
     outcome::{Outcome, Snapshot},
     server::ServerFacts,
 };
+use std::time::Duration;
 
 /// Follows a run from outside.
 pub trait Watch: Send {
@@ -14,6 +15,11 @@ pub trait Watch: Send {
     /// server that it talks to.
     fn opened(&mut self, server: Option<&ServerFacts>) {
         let _ = server;
+    }
+
+    /// Called once, when the load has begun: it began `ago`.
+    fn begun(&mut self, ago: Duration) {
+        let _ = ago;
     }
 
     /// Called when the measured window opens and when it closes, on the thread that watches. What is read here, and

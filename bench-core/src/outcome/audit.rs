@@ -58,6 +58,9 @@ pub struct AuditTotals {
     pub refused: Option<u64>,
     /// Neither confirmed nor refused by the drain deadline.
     pub unconfirmed: Option<u64>,
+    /// Of the lost: deliveries of messages that the transport had confirmed; at least so many, as a message that was never confirmed
+    /// and lies a million numbers back in its stream is taken for lost. `None` if it confirms nothing, and while the trial runs.
+    pub confirmed_lost: Option<u64>,
 }
 
 impl AuditTotals {
@@ -103,6 +106,7 @@ impl fmt::Display for AuditTotals {
             confirmed,
             refused,
             unconfirmed,
+            confirmed_lost,
         } = *self;
         // What follows from the figures beside it is left out.
         let is_news = |count: u64, follows: bool| if follows { 0 } else { count };
@@ -113,6 +117,7 @@ impl fmt::Display for AuditTotals {
             (is_news(unique, unique + duplicated == delivered), "of them for the first time"),
             (dead, "dead letters"),
             (lost, "lost"),
+            (confirmed_lost.unwrap_or(0), "of them confirmed"),
             (unknown, "unknown"),
             (lagged, "dropped by the transport"),
             (unsent, "not taken by the transport"),

@@ -73,6 +73,13 @@ impl NatsServer {
         self.child.id()
     }
 
+    /// The command line that starts it, for a shell.
+    pub fn line(&self) -> String {
+        let quoted = |word: &OsString| format!("'{}'", word.display());
+        let words: Vec<String> = [&self.binary].into_iter().chain(&self.arguments).map(quoted).collect();
+        words.join(" ")
+    }
+
     /// The port on which it listens.
     pub fn port(&self) -> u16 {
         self.port

@@ -24,6 +24,7 @@ pub enum OutageCause {
     ConsumerKilled,
     ConnectionKilled,
     ConnectionLost,
+    Paused,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -71,6 +72,7 @@ impl From<&model::Outage> for Outage {
             model::OutageCause::ConsumerKilled => OutageCause::ConsumerKilled,
             model::OutageCause::ConnectionKilled => OutageCause::ConnectionKilled,
             model::OutageCause::ConnectionLost => OutageCause::ConnectionLost,
+            model::OutageCause::Paused => OutageCause::Paused,
         };
         Self { instance, cause, at_ns, away_ns, in_hand, unconfirmed, why }
     }
@@ -84,6 +86,7 @@ impl From<Outage> for model::Outage {
             OutageCause::ConsumerKilled => model::OutageCause::ConsumerKilled,
             OutageCause::ConnectionKilled => model::OutageCause::ConnectionKilled,
             OutageCause::ConnectionLost => model::OutageCause::ConnectionLost,
+            OutageCause::Paused => model::OutageCause::Paused,
         };
         Self { instance, cause, at_ns, away_ns, in_hand, unconfirmed, why }
     }

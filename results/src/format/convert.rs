@@ -38,8 +38,8 @@ same_fields! {
     Flows { due, started, ended, unfinished, lost, refused, dead, warmup_unfinished, ended_again, shed, dropped }
     Audit {
         sent, expected, delivered, unique, dead, lost, unknown, duplicated, redelivered, rejected, dead_again, reordered, displacement_max,
-        displacement_sum, out_of_order, unjudged, corrupted, unrouted, lagged, confirmed, refused, unconfirmed, negative_deltas, over_range,
-        beyond_window,
+        displacement_sum, out_of_order, unjudged, corrupted, unrouted, lagged, confirmed, refused, unconfirmed, confirmed_lost,
+        negative_deltas, over_range, beyond_window,
     } + displacement_mean
     Cost { window_ns, awake_ns, harness_ns, messages, flows }
     Hygiene {
@@ -224,6 +224,8 @@ fn trial(own: &Trial) -> Result<v1::Trial, FormatError> {
         series: series::series(&own.series)?,
         outages: own.outages.iter().map(Into::into).collect(),
         backlog: own.backlog.as_ref().map(backlog::backlog).transpose()?,
+        disturbances: own.disturbances.iter().map(Into::into).collect(),
+        link: own.link.as_ref().map(Into::into),
         faults: own.faults.clone(),
         notes: own.notes.clone(),
     })
@@ -268,6 +270,8 @@ fn trial_back(at: &str, wire: v1::Trial) -> Result<Trial, FormatError> {
         series: series::series_back(at, &wire.series)?,
         outages: wire.outages.into_iter().map(Into::into).collect(),
         backlog: wire.backlog.map(|wire| backlog::backlog_back(at, wire)).transpose()?,
+        disturbances: wire.disturbances.into_iter().map(Into::into).collect(),
+        link: wire.link.map(Into::into),
         faults: wire.faults,
         notes: wire.notes,
     })

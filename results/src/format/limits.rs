@@ -38,6 +38,8 @@ pub(super) fn check(document: &mut v1::Document) -> Result<(), FormatError> {
         outages.for_each(|outage| shorten(&mut outage.instance));
         let backlogs = run.trials.iter_mut().filter_map(|trial| trial.backlog.as_mut());
         backlogs.for_each(|backlog| shorten(&mut backlog.service));
+        let disturbances = run.trials.iter_mut().flat_map(|trial| &mut trial.disturbances);
+        disturbances.for_each(|disturbance| shorten(&mut disturbance.what));
         for unrouted in run.trials.iter_mut().flat_map(|trial| &mut trial.unrouted) {
             shorten(&mut unrouted.service);
             shorten(&mut unrouted.kind);
@@ -107,6 +109,12 @@ fn of_trial(at: &str, trial: &v1::Trial, limit: u64) -> Result<(), FormatError> 
     }
     for (name, number) in trial.backlog.iter().flat_map(super::backlog::Backlog::numbers) {
         small(&format!("{at}.backlog.{name}"), number, limit)?;
+    }
+    for (i, disturbance) in trial.disturbances.iter().enumerate() {
+        counts(&format!("{at}.disturbances[{i}]"), disturbance, limit)?;
+    }
+    if let Some(link) = &trial.link {
+        counts(&format!("{at}.link"), link, limit)?;
     }
     if let Some(standstill) = &trial.standstill {
         counts(&format!("{at}.standstill"), standstill, limit)?;

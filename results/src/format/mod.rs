@@ -7,6 +7,8 @@
 pub mod backlog;
 pub mod confirms;
 mod convert;
+pub mod cost;
+pub mod disturbed;
 mod limits;
 mod older;
 mod search;

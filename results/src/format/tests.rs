@@ -29,6 +29,14 @@ fn judged() -> Record {
     trial.confirms = vec![confirms("orders", &[1_000, 2_000]), confirms("stock", &[700])];
     trial.outages = outages();
     trial.backlog = Some(backlog());
+    trial.disturbances = vec![crate::model::Disturbance {
+        what: "worker#2".into(),
+        before_per_s: 9.5,
+        recover_ns: Some(6),
+        ..crate::model::Disturbance::default()
+    }];
+    trial.link = Some(crate::model::Link { added_round_trip_ns: 4, bytes_back: 9, ..Default::default() });
+    trial.audit.confirmed_lost = Some(1);
     trial.standstill = Some(crate::model::Standstill {
         window: 64,
         unfinished: 65,
@@ -408,6 +416,9 @@ fn fields_that_came_later_have_a_meaning_where_they_are_missing() {
         "displacement_mean",
         "confirms",
         "outages",
+        "disturbances",
+        "link",
+        "confirmed_lost",
         "confirm_p99_ns",
         "standstill",
         "backlog",

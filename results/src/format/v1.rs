@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+pub use super::cost::Cost;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -208,6 +209,8 @@ pub struct Audit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<u64>,
     pub unconfirmed: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_lost: Option<u64>,
     pub negative_deltas: u64,
     pub over_range: u64,
     pub beyond_window: u64,
@@ -315,18 +318,12 @@ pub struct Trial {
     pub outages: Vec<super::confirms::Outage>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backlog: Option<super::backlog::Backlog>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disturbances: Vec<super::disturbed::Disturbance>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<super::disturbed::Link>,
     pub faults: Vec<String>,
     pub notes: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Cost {
-    pub window_ns: u64,
-    pub awake_ns: u64,
-    #[serde(default)]
-    pub harness_ns: u64,
-    pub messages: u64,
-    pub flows: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -58,6 +58,9 @@ pub struct Audit {
     /// Sent, but neither confirmed nor refused at the drain deadline; `None` where it has no confirms. In records that do
     /// not tell refused messages apart, these are among them.
     pub unconfirmed: Option<u64>,
+    /// Of the lost: deliveries of messages that the transport had confirmed, at least. `None` where it has no confirms, and in
+    /// records that do not say.
+    pub confirmed_lost: Option<u64>,
     /// Stamps that ran backwards: clock error, recorded as zero.
     pub negative_deltas: u64,
     /// Times beyond the histogram's range.
@@ -92,6 +95,7 @@ impl Audit {
             confirmed,
             refused,
             unconfirmed,
+            confirmed_lost,
             negative_deltas,
             over_range,
             beyond_window,
@@ -118,6 +122,7 @@ impl Audit {
         self.confirmed = add(self.confirmed, confirmed);
         self.refused = add(self.refused, refused);
         self.unconfirmed = add(self.unconfirmed, unconfirmed);
+        self.confirmed_lost = add(self.confirmed_lost, confirmed_lost);
         self.negative_deltas += negative_deltas;
         self.over_range += over_range;
         self.beyond_window += beyond_window;
@@ -206,15 +211,24 @@ impl Promises {
         matches!(self.delivery, Delivery::AtLeastOnce | Delivery::Any)
     }
 
+    /// Of the lost messages, those that count as lost: where the transport confirms messages and promises to lose none, its promise
+    /// begins with the confirm. A message that it never confirmed, because the server or the connection was gone, may be lost.
+    #[must_use]
+    pub fn lost_of_promised(&self, audit: &Audit) -> u64 {
+        audit.confirmed_lost.filter(|_| self.is_lossless()).unwrap_or(audit.lost).min(audit.lost)
+    }
+
     /// Each count with a word for it, and whether the promise allows it. Reordering across keys or shards is allowed where order
     /// holds within them; what then breaks it is counted apart.
-    fn counts(&self, audit: &Audit) -> [(u64, &'static str, bool); 5] {
+    fn counts(&self, audit: &Audit) -> [(u64, &'static str, bool); 6] {
+        let promised = self.lost_of_promised(audit);
         let within = match self.order {
             Order::PerShard => "out of order within their shard",
             _ => "out of order within their key",
         };
         [
-            (audit.lost, "lost", !self.is_lossless()),
+            (promised, "lost", !self.is_lossless()),
+            (audit.lost - promised, "lost without a confirm", true),
             (audit.duplicated, "duplicated", self.tolerates_duplicates()),
             (audit.reordered, "reordered", self.order != Order::PerProducer),
             (audit.out_of_order, within, false),
@@ -273,6 +287,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_never_confirmed_may_be_lost() {
+        let audit = |confirmed_lost| Audit { lost: 5, confirmed_lost, ..Audit::default() };
+        let strict = Promises::default();
+        assert_eq!(strict.faults(&audit(None)), [(5, "lost")]);
+        assert_eq!(strict.faults(&audit(Some(2))), [(2, "lost")]);
+        assert_eq!(strict.allowed(&audit(Some(2))), [(3, "lost without a confirm")]);
+        assert!(!strict.broken_by(&audit(Some(0))));
+        let lossy = Promises { delivery: Delivery::AtMostOnce, ..strict };
+        assert_eq!(lossy.allowed(&audit(Some(2))), [(5, "lost")]);
+    }
+
+    #[test]
     fn order_is_judged_within_what_it_is_promised_for() {
         let audit = Audit { reordered: 9, out_of_order: 2, ..Audit::default() };
         let of = |order| Promises { order, ..Promises::default() };
@@ -312,6 +338,7 @@ mod tests {
             refused: n[18].is_multiple_of(2).then_some(n[18]),
             out_of_order: n[19],
             unjudged: n[20],
+            confirmed_lost: n[4].is_multiple_of(2).then_some(n[4]),
         }
     }
 

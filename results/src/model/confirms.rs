@@ -53,6 +53,8 @@ pub enum OutageCause {
     Absent,
     /// Its connection was killed on request.
     ConnectionKilled,
+    /// It was paused on request, with its connections open.
+    Paused,
     /// It lost its connection and opened another one.
     ConnectionLost,
 }
@@ -65,6 +67,7 @@ impl OutageCause {
             Self::Absent => "absent",
             Self::ConsumerKilled => "consumer-killed",
             Self::ConnectionKilled => "connection-killed",
+            Self::Paused => "paused",
             Self::ConnectionLost => "connection-lost",
         }
     }

@@ -2,13 +2,14 @@
 //! package reads them.
 //!
 //! Lives here: the record, its runs and their settings. A trial is in `trial`, its times in `distribution`, its counts
-//! in `audit`, its confirm times and outages in `confirms`, its time series in `series`. Does not live here: storage (`format`), judgement (`verdict`) and tables
+//! in `audit`, its confirm times and outages in `confirms`, what disturbed it in `disturbed`, its time series in `series`. Does not live here: storage (`format`), judgement (`verdict`) and tables
 //! (`report`).
 
 mod audit;
 mod backlog;
 mod confirms;
 mod distribution;
+mod disturbed;
 mod series;
 mod server;
 mod stuck;
@@ -21,6 +22,7 @@ pub use audit::{Audit, Confirming, Delivery, Order, Promises};
 pub use backlog::{Backlog, PHASES, Phase, ServerSaid};
 pub use confirms::{ConfirmTimes, Outage, OutageCause};
 pub use distribution::{Distribution, DistributionError, samples_needed};
+pub use disturbed::{Disturbance, Disturbing, Link};
 pub use series::{POINTS_AT_MOST, Point, Series};
 pub use server::{Busy, Process, Server, ServerFigures};
 pub use stuck::{DeadLetters, Standstill, Unrouted};

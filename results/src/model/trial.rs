@@ -4,8 +4,8 @@
 //! judgement (`verdict`).
 
 use super::{
-    Audit, Backlog, Busy, ConfirmTimes, DeadLetters, Distribution, Outage, Series, Server, Standstill,
-    Unrouted,
+    Audit, Backlog, Busy, ConfirmTimes, DeadLetters, Distribution, Disturbance, Link, Outage, Series, Server,
+    Standstill, Unrouted,
 };
 
 /// How a trial or a run ended, from best to worst.
@@ -265,6 +265,10 @@ pub struct Trial {
     pub outages: Vec<Outage>,
     /// The course of a backlog, where one was asked for.
     pub backlog: Option<Backlog>,
+    /// What was done to it on request, and how it recovered, in order of time. Empty in records that do not say.
+    pub disturbances: Vec<Disturbance>,
+    /// The relay between drumpost and the server, if there was one.
+    pub link: Option<Link>,
     /// Faults that were injected or seen, each a sentence. Older records have kills here and no `outages`.
     pub faults: Vec<String>,
     /// Notes, each a sentence.

@@ -10,8 +10,10 @@ use crate::units;
 /// `ok`, or the counts of faults. Counts that the promise allows follow: `12 lost, 3 duplicated`, `ok, 1,025 lost (allowed)`.
 pub(super) fn audit(run: &Run, audit: &Audit) -> Cell {
     let promises = &run.promises;
+    let promised = promises.lost_of_promised(audit);
     let counts = [
-        (audit.lost, "lost", !promises.is_lossless()),
+        (promised, "lost", !promises.is_lossless()),
+        (audit.lost - promised, "lost without a confirm", true),
         (audit.unknown, "unknown", false),
         (audit.dead, "dead letters", true),
         (audit.duplicated, "duplicated", promises.tolerates_duplicates()),
@@ -57,8 +59,13 @@ pub(super) fn confirms(run: &Run) -> Option<String> {
     let others = [(audit.refused, "refused"), (audit.unconfirmed, "unconfirmed")];
     let others = others.into_iter().filter_map(|(n, word)| n.filter(|n| *n > 0).map(|n| (n, word)));
     let others: String = others.map(|(n, word)| format!(", {} {word}", units::count(n))).collect();
-    let counts =
-        format!("{} of {} messages confirmed{others}", units::count(confirmed), units::count(audit.sent));
+    let lost = audit.confirmed_lost.filter(|_| audit.lost > 0);
+    let lost = lost.map_or_else(String::new, |n| format!(" ({} of them lost)", units::count(n)));
+    let counts = format!(
+        "{} of {} messages confirmed{lost}{others}",
+        units::count(confirmed),
+        units::count(audit.sent)
+    );
     Some(confirm_time(run).map_or_else(|| counts.clone(), |time| format!("{counts}; {time}")))
 }
 

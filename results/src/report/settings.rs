@@ -10,7 +10,7 @@ use crate::units;
 use crate::verdict::Thresholds;
 
 /// Keys of the settings that are shown under every table, in this order. Other settings of a record follow by name.
-pub const FAIRNESS: [&str; 33] = [
+pub const FAIRNESS: [&str; 38] = [
     "rate_per_s",
     "arrivals",
     "trace_columns",
@@ -43,6 +43,11 @@ pub const FAIRNESS: [&str; 33] = [
     "drain_ns",
     "flow_timeout_ns",
     "kill",
+    "pause",
+    "link",
+    "cut",
+    "reset",
+    "at",
     "reconnect_ns",
 ];
 

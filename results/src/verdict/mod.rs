@@ -9,6 +9,7 @@ mod backlog;
 mod counts;
 #[cfg(test)]
 mod counts_tests;
+mod disturbed;
 mod ends;
 mod host;
 mod little;
@@ -118,6 +119,7 @@ pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
     counts::list_faults(run, &mut verdict);
     outages::note(run, &mut verdict);
     backlog::check(run, &mut verdict);
+    disturbed::note(run, &mut verdict);
     counts::add_notes(run, &mut verdict);
     verdict
 }

@@ -15,6 +15,7 @@ pub(super) fn note(run: &Run, verdict: &mut Verdict) {
         OutageCause::Absent,
         OutageCause::ConsumerKilled,
         OutageCause::ConnectionKilled,
+        OutageCause::Paused,
         OutageCause::ConnectionLost,
     ] {
         let of_it: Vec<&Outage> = all().filter(|outage| outage.cause == cause).collect();
@@ -41,6 +42,7 @@ fn sentence(cause: OutageCause, first: &Outage, all: &[&Outage]) -> String {
         OutageCause::ConsumerKilled | OutageCause::Absent => format!("the consumer of {names} was killed"),
         OutageCause::ConnectionKilled if are_several => format!("the connections of {names} were killed"),
         OutageCause::ConnectionKilled => format!("the connection of {names} was killed"),
+        OutageCause::Paused => format!("{names} {was} paused"),
         OutageCause::ConnectionLost => format!("{names} lost {its}"),
     };
     let times =

@@ -12,7 +12,7 @@ use crate::{
     monitor::Unwatched,
     outcome::{Cause, Ending},
     payload::Pool,
-    plan::{Conditions, Kill, Poison, Victim},
+    plan::{Conditions, Disturbance, Kill, Pause, Poison, Victim},
     port::{Confirmed, Inbox, Told},
     promise::Acks,
     scenario::{Part, Scenario, Service, Style, command},
@@ -307,10 +307,35 @@ fn what_a_killed_lane_held_comes_again() {
         assert!(outage.at_ns >= 100_000_000 && outage.away_ns >= 50_000_000, "{outage}");
         let in_hand = match outage.cause {
             Cause::ConsumerKilled { in_hand } | Cause::ConnectionKilled { in_hand, .. } => in_hand as u64,
-            Cause::ConnectionLost { .. } | Cause::Absent => panic!("{outage}"),
+            Cause::ConnectionLost { .. } | Cause::Absent | Cause::Paused => panic!("{outage}"),
         };
         assert_eq!((audit.duplicated, audit.redelivered), (in_hand, Some(in_hand)), "{outage}");
         assert_eq!(in_hand >= 8, service == "sink", "{outage}");
+    }
+}
+
+/// A paused lane holds up nothing but itself, and goes on with the ports that it had.
+#[test]
+fn a_paused_lane_goes_on_with_what_waited() {
+    for placement in PLACEMENTS {
+        let (after, lasts) = (100 * MS, 80 * MS);
+        let pause = Pause { service: "sink".into(), instance: 0, after, lasts };
+        let conditions = Conditions {
+            pause: Some(pause),
+            disturbances: vec![Disturbance { at: after, lasts }],
+            ..Conditions::default()
+        };
+        let store = Store { fails: Arc::new(AtomicU32::new(9)), ..Store::default() };
+        let outcome = ran(&store, &under(conditions, plan(placement, 8)));
+        let audit = &outcome.audit;
+        assert_eq!((outcome.ending, audit.lost, audit.duplicated), (Ending::Completed, 0, 0), "{audit:?}");
+        assert_eq!(store.fails.load(Ordering::Relaxed), 9, "its ports are not opened again");
+        assert_eq!(audit.confirmed_lost, Some(0));
+        let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
+        assert_eq!((outage.instance.as_str(), &outage.cause), ("sink", &Cause::Paused));
+        assert!(outage.at_ns >= 100_000_000 && outage.away_ns >= 80_000_000, "{outage}");
+        let [recovery] = &outcome.recoveries[..] else { panic!("{:?}", outcome.recoveries) };
+        assert!(recovery.gap_ns >= 70_000_000 && recovery.before_per_s > 0.0, "{recovery:?}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What happens to a lane in the middle of a run: it is killed and brought back as the plan says, or it loses its
+//! What happens to a lane in the middle of a run: it is killed and brought back or paused as the plan says, or it loses its
 //! connection and opens a new one.
 //!
 //! A kill drops the ports without finishing them, as the end of a process would. What was handed over and not acknowledged
@@ -19,10 +19,12 @@ use crate::{
 use std::{future::Future, pin::Pin, time::Duration};
 use tokio::time::{sleep, timeout};
 
-/// When a lane is to be killed.
+/// When a lane is to be killed, or paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Doom {
     at_ns: u64,
+    /// It is only paused: at once, whatever it has in its hands.
+    pauses: bool,
     is_near: bool,
     /// Messages handed over since.
     in_hand: usize,
@@ -38,15 +40,21 @@ impl Doom {
     /// A lane is to be killed at `at_ns` on the run's clock.
     #[must_use]
     pub const fn at(at_ns: u64) -> Self {
-        Self { at_ns, is_near: false, in_hand: 0 }
+        Self { at_ns, pauses: false, is_near: false, in_hand: 0 }
+    }
+
+    /// A lane is to be paused at `at_ns` on the run's clock.
+    #[must_use]
+    pub const fn pause_at(at_ns: u64) -> Self {
+        Self { pauses: true, ..Self::at(at_ns) }
     }
 
     /// Whether the time has come. From `at_ns` on nothing is acknowledged any more, so that the lane dies with messages in its
     /// hands. A lane that receives `max` messages at once waits until it has as many; `None`: it receives nothing.
     pub(in crate::drive) fn has_come(&mut self, max: Option<usize>, clock: &impl Now) -> bool {
         let now_ns = clock.now_ns();
-        if now_ns < self.at_ns {
-            return false;
+        if now_ns < self.at_ns || self.pauses {
+            return now_ns >= self.at_ns;
         }
         self.is_near = true;
         let wants = max.map_or(0, |max| max.max(Self::HANDS));
@@ -85,6 +93,8 @@ pub struct Life<'a, S, R> {
     pub absent: Option<&'a Gate>,
     /// When the lane is killed, what is killed of it, and for how long it is away.
     pub kill: Option<(Doom, Victim, Duration)>,
+    /// When the lane is paused, and for how long.
+    pub pause: Option<(Doom, Duration)>,
     /// For how long a lane that lost its connection tries to open a new one.
     pub reconnect: Option<Duration>,
     /// Opens its ports.
@@ -95,7 +105,16 @@ pub struct Life<'a, S, R> {
 
 impl<S, R> std::fmt::Debug for Life<'_, S, R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Life").field("kill", &self.kill).finish_non_exhaustive()
+        f.debug_struct("Life").field("kill", &self.kill).field("pause", &self.pause).finish_non_exhaustive()
+    }
+}
+
+impl<S, R> Life<'_, S, R> {
+    /// What is to happen next: a kill or a pause.
+    fn next(&self) -> Option<Doom> {
+        let kill = self.kill.map(|(doom, ..)| doom);
+        let pause = self.pause.map(|(doom, _)| doom);
+        kill.into_iter().chain(pause).min_by_key(Doom::at_ns)
     }
 }
 
@@ -119,15 +138,20 @@ pub async fn live<S: AsyncSendPort, R: AsyncRecvPort>(
         absent::join_later(seat, clock, gate, &life).await?;
     }
     loop {
-        let doom = life.kill.map(|(doom, ..)| doom);
+        let doom = life.next();
         let ended = drive(seat, clock, bell, pacing, doom).await;
         let since_ns = clock.now_ns();
         match (ended, life.reconnect) {
             (Ok(End::Done), _) => return Ok(()),
+            (Ok(End::Killed), _) if doom.is_some_and(|doom| doom.pauses) => {
+                let Some((_, lasts)) = life.pause.take() else { return Ok(()) };
+                stay_away(seat, lasts).await;
+                (life.note)(Cause::Paused, since_ns, clock.now_ns() - since_ns);
+            }
             (Ok(End::Killed), _) => {
                 let Some((_, victim, down)) = life.kill.take() else { return Ok(()) };
                 let cause = die(seat, victim);
-                pause(down).await;
+                stay_away(seat, down).await;
                 let endpoint = opened(seat, &life).await;
                 let endpoint = endpoint.map_err(|error| PortError::Failed(back_from("a kill", &error)))?;
                 put_back(seat, victim, endpoint);
@@ -210,6 +234,17 @@ async fn connect_again<S, R>(
 
 pub(in crate::drive) fn back_from(what: &str, error: &str) -> String {
     format!("it did not come back after {what}: {error}")
+}
+
+/// Waits for `time`, or until the run is over.
+async fn stay_away<S, R>(seat: &mut Seat<S, R>, time: Duration) {
+    const STEP: Duration = Duration::from_millis(20);
+    let mut left = time;
+    while !left.is_zero() && !seat.lane.is_stopped() {
+        let step = left.min(STEP);
+        pause(step).await;
+        left -= step;
+    }
 }
 
 pub(super) async fn pause(time: Duration) {

@@ -1,4 +1,4 @@
-//! Lanes on threads that are killed, or lose their connection, and come back. As on tasks ([`crate::drive::tasks::life`]),
+//! Lanes on threads that are killed or paused, or lose their connection, and come back. As on tasks ([`crate::drive::tasks::life`]),
 //! but opening a port may block here, and then blocks all lanes of the thread.
 //!
 //! A lane that is away is taken out of those that the thread steps. So a step does not have to ask whether its lane is there.
@@ -33,6 +33,8 @@ pub struct Life<S, R> {
     pub absent: Option<Arc<Control>>,
     /// When the lane is killed, what is killed of it, and for how long it is away.
     pub kill: Option<(Doom, Victim, Duration)>,
+    /// When the lane is paused, and for how long.
+    pub pause: Option<(Doom, Duration)>,
     /// For how long a lane that lost its connection tries to open a new one.
     pub reconnect: Option<Duration>,
     /// Opens its ports.
@@ -108,10 +110,31 @@ impl<S, R: RecvPort> Lives<S, R> {
             return 0;
         }
         let kills = self.all.iter().filter_map(|life| life.kill.map(|(doom, ..)| doom.at_ns()));
-        self.away.iter().map(|away| away.back_ns).chain(kills).min().unwrap_or(u64::MAX)
+        let pauses = self.all.iter().filter_map(|life| life.pause.map(|(doom, _)| doom.at_ns()));
+        self.away.iter().map(|away| away.back_ns).chain(kills).chain(pauses).min().unwrap_or(u64::MAX)
     }
 
-    /// Kills the lanes whose time has come and brings back those that were away long enough. Called between two rounds.
+    /// Takes the lanes away that are to be paused now.
+    fn pause(&mut self, seats: &mut Vec<Seat<S, R>>, clock: &impl Now) {
+        for life in &mut self.all {
+            let Some((doom, lasts)) = &mut life.pause else { continue };
+            let Some(at) = seats.iter().position(|seat| seat.lane.id() == life.lane) else { continue };
+            if doom.has_come(None, clock) {
+                let (since_ns, lasts_ns) = (clock.now_ns(), as_ns(*lasts));
+                life.pause = None;
+                self.away.push(Away {
+                    seat: seats.remove(at),
+                    victim: Victim::Consumer,
+                    cause: Cause::Paused,
+                    since_ns,
+                    back_ns: since_ns.saturating_add(lasts_ns),
+                    tries: None,
+                });
+            }
+        }
+    }
+
+    /// Kills and pauses the lanes whose time has come and brings back those that were away long enough. Called between two rounds.
     ///
     /// # Errors
     /// A lane that could not be brought back.
@@ -121,6 +144,7 @@ impl<S, R: RecvPort> Lives<S, R> {
         clock: &impl Now,
     ) -> Result<(), (u16, PortError)> {
         self.absent_leave(seats, clock);
+        self.pause(seats, clock);
         for life in &mut self.all {
             let Some((doom, victim, down)) = &mut life.kill else { continue };
             let Some(at) = seats.iter().position(|seat| seat.lane.id() == life.lane) else { continue };
@@ -167,6 +191,12 @@ impl<S, R: RecvPort> Lives<S, R> {
                 seats.push(self.away.swap_remove(at).seat);
                 continue;
             };
+            if away.cause == Cause::Paused {
+                let Away { seat, cause, since_ns, .. } = self.away.swap_remove(at);
+                (life.note)(cause, since_ns, clock.now_ns() - since_ns);
+                seats.push(seat);
+                continue;
+            }
             away.seat.lane.does(Act::Open);
             let opened = (life.open)();
             away.seat.lane.does(Act::Harness);
