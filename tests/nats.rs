@@ -143,6 +143,50 @@ fn jetstream_redelivers_to_a_consumer_that_was_killed() {
     assert!(waiting.max() >= Some(200), "{points:?}");
 }
 
+/// Of a message that is refused more often than the server hands it out, the record, the table and the notes tell.
+#[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
+fn jetstream_gives_up_on_what_a_service_never_handles() {
+    let server = NatsServer::start();
+    let place = Place::new();
+    let line = format!(
+        "run stream --dispatch message/jetstream --nats {} --poison worker:1/100x50 --set jetstream.max-deliver=3 --in-flight 16",
+        server.url()
+    );
+    let done = place.run(&format!("{line} --count 2000 --trials 1 --hops --out r.json"));
+    assert!([0, 6].contains(&done.code), "{}{}", done.stdout, done.stderr);
+    let record = Record::from_file(&place.path("r.json"));
+    let (run, dead) = (record.only(), 20);
+    let audit = &run["audit"];
+    assert_eq!(
+        (count(audit, "/dead"), count(audit, "/lost"), count(audit, "/rejected")),
+        (dead, 0, 3 * dead),
+        "{audit}"
+    );
+    assert_eq!(count(audit, "/unique") + dead, count(audit, "/expected"), "{audit}");
+    let flows = &run["flows"];
+    assert_eq!(
+        (count(flows, "/dead"), count(flows, "/ended"), count(flows, "/unfinished")),
+        (dead, 2_000 - dead, 0)
+    );
+    assert_eq!(count(run, "/response_ns/count"), 2_000 - dead);
+    let letters = &run["trials"][0]["dead_letters"][0];
+    assert_eq!(
+        (&letters["destination"], &letters["receiver"]),
+        (&"work.queue".into(), &"worker".into()),
+        "{letters}"
+    );
+    for says in [
+        "20 dead letters (allowed)",
+        "work.queue → worker",
+        "20 messages became dead letters (20 of work.queue for worker)",
+    ] {
+        assert!(done.stdout.contains(says), "{says}: {}", done.stdout);
+    }
+    let refused = place.run(&format!("{line} --count 2000 --acks before")).with_code(2);
+    assert!(refused.stderr.contains("--acks before"), "{}", refused.stderr);
+}
+
 /// Of the flows with the numbers 99, 199 and so on, a message is given back twice and handled the third time.
 #[test]
 #[ignore = "needs a nats-server: scripts/test starts one"]

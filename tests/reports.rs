@@ -47,7 +47,8 @@ fn every_setting_that_is_written_is_shown_and_every_one_that_is_shown_is_written
         "stream --dispatch message/crossbeam --reconnect=7s --unconfirmed 7 --duration 200ms --trials 1"
             .to_owned(),
         // Nobody is there. What was asked for stands in the record all the same.
-        "stream --dispatch message/jetstream --server nats://127.0.0.1:1 --duration 200ms --trials 1"
+        "stream --dispatch message/jetstream --server nats://127.0.0.1:1 --duration 200ms --trials 1 --link 1ms/2ms --cut \
+         50ms/10ms --reset 90ms --pause worker@50ms/10ms"
             .to_owned(),
     ] {
         place.run(&format!("run {line} --out record.json"));

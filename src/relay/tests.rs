@@ -143,10 +143,10 @@ fn a_reset_ends_connections_and_refuses_new_ones_for_a_while() {
     let relay = relay(Line::default());
     let mut stream = client(&relay);
     trip(&mut stream, 10);
-    relay.begin(reset(20 * MS, 200 * MS), Duration::ZERO);
+    let clock = Clock::start();
+    relay.begin(reset(20 * MS, 500 * MS), Duration::ZERO);
     let kind = stream.read(&mut [0; 16]).unwrap_err().kind();
     assert_eq!(kind, ErrorKind::ConnectionReset, "not an end in order");
-    let clock = Clock::start();
     let mut refused = 0;
     let mut again = loop {
         match TcpStream::connect(relay.at(0)) {
@@ -157,7 +157,7 @@ fn a_reset_ends_connections_and_refuses_new_ones_for_a_while() {
         assert!(clock.now_ns() < 5_000_000_000, "it never came back");
         thread::sleep(5 * MS);
     };
-    assert!(refused > 5 && clock.now_ns() > 150_000_000, "{refused} refused");
+    assert!(refused > 0 && clock.now_ns() >= 519_000_000, "{refused} refused");
     again.set_read_timeout(Some(5_000 * MS)).unwrap();
     trip(&mut again, 10);
     // Without a time for which new ones are refused, one is there at once.

@@ -155,6 +155,13 @@ impl Job {
         Ok(job)
     }
 
+    fn pace(&self, args: &RunArgs, wiring: &Wiring) -> Pace {
+        match self.workload.arrivals {
+            Some(_) => Pace::Open { window: args.window.or(wiring.safe_window()).unwrap_or(u64::MAX) },
+            None => Pace::Closed { in_flight: args.in_flight.unwrap_or(64) },
+        }
+    }
+
     fn target(
         &self,
         args: &RunArgs,
@@ -176,10 +183,7 @@ impl Job {
                 "{label}: instances of this transport cannot share connections; leave --connections out"
             )));
         }
-        let pace = match self.workload.arrivals {
-            Some(_) => Pace::Open { window: args.window.or(wiring.safe_window()).unwrap_or(u64::MAX) },
-            None => Pace::Closed { in_flight: args.in_flight.unwrap_or(64) },
-        };
+        let pace = self.pace(args, &wiring);
         if promise.holds_up_senders {
             wiring.check_deadlock(pace.window()).map_err(|error| usage(format!("{label}: {error}")))?;
         }

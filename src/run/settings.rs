@@ -69,9 +69,6 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     if let Some(observe) = &target.observe {
         set("observe", observe.to_string().into());
     }
-    if let Some(backlog) = &args.backlog {
-        set("backlog", backlog.as_str().into());
-    }
     if let Some(connections) = plan.wiring.connections {
         set("connections", u64::from(connections).into());
     }
@@ -104,6 +101,9 @@ fn of_faults(args: &RunArgs) -> Settings {
     }
     if !at.is_empty() {
         set("at", secrets::hide(&at.join("; ")).into());
+    }
+    if let Some(backlog) = &args.backlog {
+        set("backlog", backlog.as_str().into());
     }
     if let Some(poison) = &args.poison {
         set("poison", poison.as_str().into());

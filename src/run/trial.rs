@@ -98,15 +98,7 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
         lag: distribution(&outcome.lag),
         inter_send: distribution(&outcome.inter_send),
         arrival_check: arrival_check(job, &outcome),
-        hops: outcome
-            .hops
-            .iter()
-            .map(|hop| Hop {
-                destination: hop.destination.clone(),
-                receiver: hop.receiver.clone(),
-                time: distribution(&hop.times),
-            })
-            .collect(),
+        hops: outcome.hops.iter().map(hop).collect(),
         confirms: outcome.confirms.iter().map(confirms).collect(),
         audit: audit(&outcome, over_range),
         unrouted: outcome.unrouted.iter().map(unrouted).collect(),
@@ -149,6 +141,11 @@ fn not_ended(target: &Target, outcome: &Outcome) -> Flows {
         warmup_unfinished: Some(in_warmup.saturating_sub(left)),
         ..Flows::default()
     }
+}
+
+fn hop(from: &outcome::Hop) -> Hop {
+    let outcome::Hop { destination, receiver, times } = from;
+    Hop { destination: destination.clone(), receiver: receiver.clone(), time: distribution(times) }
 }
 
 fn confirms(from: &outcome::Confirms) -> ConfirmTimes {

@@ -103,6 +103,27 @@ fn flows_whose_message_was_refused_are_told_apart() {
 }
 
 #[test]
+fn only_lost_messages_that_were_confirmed_break_a_promise() {
+    for (sim, lost, confirmed_lost, code) in [
+        // All are confirmed in the end.
+        ("loss=3/1000,confirm=fixed:3ms --count 2k", 6, 6, 5),
+        // Of the lost ones, with the numbers 0, 1000 and 2000, the last is confirmed when nobody waits any more.
+        ("loss=1/1000,confirm=fixed:50ms --count 2001 --drain 10ms", 3, 2, 5),
+        // None is ever confirmed.
+        ("loss=1/1000,confirm=fixed:1h --count 1k --unconfirmed 2k --drain 1s", 1, 0, 0),
+    ] {
+        let record = Place::new().record(&format!("stream --sim service=fixed:10us,{sim} --rate 1k/s"));
+        let audit = &record.only()["audit"];
+        let found = ["/lost", "/confirmed_lost"].map(|at| count(audit, at));
+        assert_eq!((found, record.code), ([lost, confirmed_lost], code), "{sim}: {audit}");
+    }
+    let table = Place::new().run("run stream --sim service=fixed:10us,loss=1/1000,confirm=fixed:50ms --rate 1k/s --count 2001 --drain 10ms");
+    let said = words(&table.stdout);
+    assert!(said.contains("2 lost,") && said.contains("1 lost without a confirm (allowed)"), "{said}");
+    assert!(said.contains("messages confirmed (2 of them lost)"), "{said}");
+}
+
+#[test]
 fn a_window_of_unconfirmed_messages_stands_under_the_table() {
     let place = Place::new();
     let line =

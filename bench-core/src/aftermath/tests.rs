@@ -1,3 +1,5 @@
+//! A shop, a bank, a depot, a stock and a ledger: what each of their messages would have brought about.
+
 use super::*;
 use crate::{
     handler::Handler,

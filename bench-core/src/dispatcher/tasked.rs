@@ -1,5 +1,7 @@
 //! Runs a transport on tasks of a tokio runtime that is made for each trial.
 
+mod open;
+
 use super::{
     Dispatcher,
     checked::{Kind, on_tasks},
@@ -36,7 +38,7 @@ use crate::{
     transport::{AsyncTransport, Cleaned, Endpoints, OpenError},
     wiring::Wiring,
 };
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use open::{open, open_all};
 use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -62,7 +64,7 @@ impl<T> Tasked<T> {
 }
 
 /// How long a transport may take to get ready: to reach its server, to make what it needs there, and to open all ports.
-const OPENS: Duration = Duration::from_secs(25);
+pub(super) const OPENS: Duration = Duration::from_secs(25);
 /// How long a transport may take to close: it may have to connect anew to remove what it made.
 const CLOSE: Duration = Duration::from_secs(12);
 /// How long lanes may take after their ports have settled: a port that finishes may have to wait for a server's answer.
@@ -141,40 +143,6 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
     fn clean(&mut self) -> Result<Option<Cleaned>, OpenError> {
         runtime(Placement::Threads(1))?.block_on(self.0.clean())
     }
-}
-
-/// Instances whose ports are opened at the same time.
-const OPENED_AT_ONCE: usize = 32;
-
-/// Reaches the server, which the watcher is told of, and opens the ports of all instances, within a limit.
-async fn open<T: AsyncTransport>(
-    transport: &T,
-    wiring: &Wiring,
-    watch: &mut dyn Watch,
-) -> Result<Endpoints<T::Send, T::Recv>, OpenError> {
-    let opening = async {
-        let server = transport.probe().await?;
-        Ok((server, open_all(transport, wiring).await?))
-    };
-    let late = |_| {
-        OpenError::Failed(format!("{} was not ready within {OPENS:?}", transport_name(&wiring.transport)))
-    };
-    let (server, endpoints) = tokio::time::timeout(OPENS, opening).await.map_err(late)??;
-    watch.opened(server.as_ref());
-    Ok(endpoints)
-}
-
-async fn open_all<T: AsyncTransport>(
-    transport: &T,
-    wiring: &Wiring,
-) -> Result<Endpoints<T::Send, T::Recv>, OpenError> {
-    transport.prepare(wiring).await?;
-    // A broker answers many connections in the time of one.
-    let opening = (0..wiring.instance_count()).map(|instance| transport.open(wiring, instance));
-    let endpoints: Vec<_> = stream::iter(opening).buffered(OPENED_AT_ONCE).try_collect().await?;
-    opened::check_all::<T::Send, T::Recv>(wiring, &endpoints)?;
-    transport.joined(wiring).await?;
-    Ok(endpoints)
 }
 
 /// The parts of a lane's task, and the parts that all tasks share.

@@ -99,7 +99,8 @@ impl<S, R> Seat<S, R> {
 
     /// The lane, its ports and whom to ring, at the end of the run. The lane takes along which of its messages the transport has told
     /// nothing of.
-    pub(crate) fn into_parts(self) -> (Lane, Endpoint<S, R>, Rings) {
+    #[must_use]
+    pub fn into_parts(self) -> (Lane, Endpoint<S, R>, Rings) {
         let Self { mut lane, endpoint, rings, ledger } = self;
         lane.recorder().untold = ledger.untold();
         (lane, endpoint, rings)

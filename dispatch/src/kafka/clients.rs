@@ -33,9 +33,10 @@ impl Events {
 
 impl ClientContext for Events {
     fn error(&self, error: KafkaError, why: &str) {
+        use Code::{AllBrokersDown, Authentication, BrokerTransportFailure, Resolve};
         match error.rdkafka_error_code() {
-            // That all servers are down comes beside these, and says less.
-            Some(Code::BrokerTransportFailure | Code::Resolve | Code::Authentication) => {
+            // A connection that is closed while nothing is under way is told only by the first.
+            Some(AllBrokersDown | BrokerTransportFailure | Resolve | Authentication) => {
                 self.line.break_off(true, &why);
             }
             Some(Code::Fatal | Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed) => {

@@ -157,9 +157,15 @@ impl Keeper for Kafka {
     }
 
     async fn remove(&self, session: &Session, topic: &str) -> bool {
-        match session.admin.delete_topics(&[topic], &AdminOptions::new()).await.as_deref() {
-            Ok([Ok(_) | Err((_, Code::UnknownTopicOrPartition))]) => true,
-            _ => false,
-        }
+        let told = session.admin.delete_topics(&[topic], &AdminOptions::new()).await;
+        let name = topic.to_owned();
+        // The controller has removed it; the server that is asked hears of that a little later.
+        let gone = session.ask(move |client| {
+            until(PATIENCE, || {
+                let found = client.fetch_metadata(Some(&name), PATIENCE)?;
+                Ok(found.topics().iter().all(|topic| topic.partitions().is_empty()))
+            })
+        });
+        matches!(told.as_deref(), Ok([Ok(_) | Err((_, Code::UnknownTopicOrPartition))])) && gone.await.is_ok()
     }
 }

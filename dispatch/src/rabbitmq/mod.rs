@@ -1,7 +1,11 @@
 //! `rabbitmq`: AMQP 0-9-1. Every destination is a queue, and the instances of the receiving service are consumers that compete.
-//! Replies have a queue for each instance that asks. Every event is a fanout exchange with a queue for each service that hears it.
+//! Replies have a queue for each instance that asks, or with `rabbitmq.replies=direct` none: the server hands them to the channel of
+//! the request (`amq.rabbitmq.reply-to`), and loses those to a channel that is gone. So that is at most once, with `--acks before`. Every event is an exchange with a queue for each service that hears it: a fanout
+//! exchange, or with `rabbitmq.exchange=topic` a topic exchange, which compares the routing key `KIND.KEY` of each message with
+//! `KIND.*` for each kind.
 //!
-//! - *Queues* are durable, and messages are persistent. `rabbitmq.queue` = `quorum` or `classic`. Quorum is the default, because
+//! - *Queues* are durable, and messages are persistent. `rabbitmq.queue` = `quorum`, `classic` or `transient`, which is `classic` with
+//!   messages that are not persistent: a server that is restarted has lost them, confirmed or not. Quorum is the default, because
 //!   RabbitMQ recommends it for messages that must not be lost, and because only quorum queues count deliveries. Of a repeated
 //!   delivery from a classic queue only a flag is known, which is told as the second attempt.
 //! - *Confirms* are `basic.ack` for a message and `basic.nack` for one that is refused: see `ports.rs`. A quorum queue confirms
@@ -20,39 +24,45 @@
 //! - *Server alarms*: a server that is low on memory or disk stops reading from connections that publish. The client then writes
 //!   nothing, not even acknowledgements. The run says so.
 
+mod connect;
+mod declare;
 mod ports;
 #[cfg(test)]
 mod tests;
 
-use drumpost_kit::{prelude::*, url::decoded};
-use lapin::{Channel, Connection, ConnectionProperties, Error, ErrorKind, Event, ExchangeKind};
-use lapin::{options::*, types::*, uri::*};
-use ports::{Exchange, Queues, Source};
-use std::collections::BTreeMap;
+use connect::Server;
+use declare::{Queue, Shape, UNUSED};
+use drumpost_kit::prelude::*;
+use lapin::{Connection, Error, options::*};
+use ports::{Addresses, Exchange, Queues, Route, Source};
 
-/// The server removes a queue that has had no consumer for so long. Longer than any instance of a run stays away.
-const UNUSED: Duration = Duration::from_hours(1);
-
-const ABSENT: &str = "start one with \"$(scripts/rabbitmq-server)\", or set rabbitmq.url to one that runs";
-const CREDENTIALS: &str = "set rabbitmq.url=amqp://USER:PASSWORD@HOST:PORT/VHOST, or rabbitmq.password";
-
-const URL: &str = "address of the server: amqp://HOST:PORT/VHOST, without TLS; may contain USER:PASSWORD@";
+const QUEUE: &str = "type of the queues; transient is classic with messages that are not persistent";
+const EXCHANGE: &str =
+    "type of the exchanges of events; topic has a routing key of each message's kind and key";
 const LIMIT: &str = "a message that is given back more often becomes a dead letter";
-const TYPES: Grammar = Grammar::Word(&["quorum", "classic"]);
+const TYPES: Grammar = Grammar::Word(&["quorum", "classic", "transient"]);
+const EXCHANGES: Grammar = Grammar::Word(&["fanout", "topic"]);
+const REPLIES: Grammar = Grammar::Word(&["queue", "direct"]);
+const REPLY: &str = "how replies come back: direct is without a queue, at most once, and needs --acks before";
 const COUNTS: Grammar = Grammar::Count { min: 1, max: u16::MAX as u64 };
-const OPTIONS: [OptionEntry; 6] = {
-    let [url, user, password, ..] = drumpost_kit::login_options! {
-        family: "rabbitmq",
-        environment: "RABBITMQ",
-        url: Grammar::Url(&["amqp"]), "amqp://127.0.0.1:5672", URL,
-        ways: [],
-    };
-    let queue = OptionEntry::new("rabbitmq.queue", TYPES, "quorum", "type of the queues").unfair();
-    let most = OptionEntry::new("rabbitmq.prefetch", COUNTS, "512", "unacknowledged messages of a consumer");
-    let limit = OptionEntry::optional("rabbitmq.delivery-limit", COUNTS, LIMIT).or_else("the server's own");
-    let limit = limit.of("deliveries after the first").unfair().brokers_own().gives_up();
-    [url, user, password, queue.brokers_own(), most.of("messages").unfair().brokers_own(), limit]
-};
+const OPTIONS: [OptionEntry; connect::OPTIONS.len() + 5] = joined(
+    connect::OPTIONS,
+    [
+        OptionEntry::new("rabbitmq.queue", TYPES, "quorum", QUEUE).unfair().brokers_own(),
+        OptionEntry::new("rabbitmq.prefetch", COUNTS, "512", "unacknowledged messages of a consumer")
+            .of("messages")
+            .unfair()
+            .brokers_own(),
+        OptionEntry::optional("rabbitmq.delivery-limit", COUNTS, LIMIT)
+            .or_else("the server's own")
+            .of("deliveries after the first")
+            .unfair()
+            .brokers_own()
+            .gives_up(),
+        OptionEntry::new("rabbitmq.exchange", EXCHANGES, "fanout", EXCHANGE).unfair().brokers_own(),
+        OptionEntry::new("rabbitmq.replies", REPLIES, "queue", REPLY).unfair(),
+    ],
+);
 
 /// The entry for the registry.
 pub(super) fn entry() -> TransportEntry {
@@ -65,7 +75,7 @@ pub(super) fn entry() -> TransportEntry {
             confirms: promise::Confirms::Replicated,
             acknowledges: &Acks::ALL,
             acks: "publisher confirms, basic.ack after handling",
-            persistence: "disks of a majority of replicas; one disk with rabbitmq.queue=classic",
+            persistence: "disks of a majority of replicas; one disk or memory with rabbitmq.queue",
             ..BROKER.promise
         },
         options: &OPTIONS,
@@ -76,131 +86,26 @@ pub(super) fn entry() -> TransportEntry {
 
 #[derive(Debug)]
 struct RabbitMq {
-    url: Url,
-    login: Login<()>,
-    at: Arc<At>,
-    /// `quorum` or `classic`.
-    kind: &'static str,
+    server: Server,
+    shape: Shape,
     prefetch: u16,
-    /// How often a message is handed out again before it becomes a dead letter.
-    limit: Option<u64>,
     queues: Objects,
-    refusals: Arc<Refusals>,
 }
 
 impl RabbitMq {
     fn from_options(options: &Values) -> Result<Self, String> {
-        let url = Url::read("rabbitmq.url", options.url("rabbitmq.url"), "amqp", 5672)?;
-        let (login, kind) = (Login::read("rabbitmq", options, &url, vec![])?, options.word("rabbitmq.queue"));
-        let at = Arc::new(At::new("RabbitMQ", &url.shown()));
-        let (queues, prefetch) = (Objects::at(&at), options.count("rabbitmq.prefetch") as u16);
-        let limit = options.count_if_set("rabbitmq.delivery-limit");
-        if limit.is_some() && kind == "classic" {
-            return Err(
-                "option rabbitmq.delivery-limit needs quorum queues: classic queues do not count deliveries"
-                    .into(),
-            );
-        }
-        Ok(Self { url, login, at, kind, prefetch, limit, queues, refusals: Arc::default() })
-    }
-
-    /// A connection. The client has a thread for each, and does not connect again by itself: that would be hidden in the figures.
-    async fn attach(&self, name: String) -> Result<Connection, OpenError> {
-        // `guest`, whom a server lets in from its own machine.
-        let mut userinfo = AMQPUserInfo::default();
-        if let Who::User { name, password } = self.login.who.clone() {
-            userinfo = AMQPUserInfo { username: name, password: password.unwrap_or_default() };
-        }
-        let Url { host, port, path, .. } = &self.url;
-        let authority =
-            AMQPAuthority { userinfo, host: host.trim_matches(['[', ']']).to_owned(), port: *port };
-        let vhost = if path.is_empty() { "/".to_owned() } else { decoded(path) };
-        // In seconds. Who says nothing for twice as long is gone.
-        let query = AMQPQueryString { heartbeat: Some(5), ..plain() };
-        let uri = AMQPUri { authority, vhost, query, ..plain() };
-        let properties = ConnectionProperties::default().with_connection_name(name.into());
-        // `ACCESS_REFUSED` and `NOT_ALLOWED`: the login, or the virtual host.
-        let refuses =
-            |kind: &_| matches!(kind, ErrorKind::ProtocolError(e) if [403, 530].contains(&e.get_id()));
-        let why = |error: &Error| Unreachable::of(refuses(error.kind()), CREDENTIALS, ABSENT);
-        let connection = self.at.reach(Connection::connect_uri(uri, properties), ABSENT, why).await?;
-        let (mut events, refusals) = (connection.events_listener(), Arc::clone(&self.refusals));
-        // Ends with the connection.
-        tokio::spawn(async move {
-            while let Some(event) = events.next().await {
-                if let Event::ConnectionBlocked(reason) = event {
-                    refusals.hold_up(reason);
-                }
-            }
-        });
-        Ok(connection)
-    }
-
-    async fn channel(&self, connection: &Connection) -> Result<Arc<Channel>, OpenError> {
-        self.at.step("open a channel", connection.create_channel()).await.map(Arc::new)
-    }
-
-    /// Makes a queue with the one for its dead letters, and the exchange of an event, which it is bound to.
-    async fn declare(&self, channel: &Channel, queue: &str, event: Option<&str>) -> lapin::Result<()> {
-        let durable = QueueDeclareOptions::durable();
-        if let Some(limit) = self.limit {
-            channel.queue_declare(dead(queue).into(), durable, self.arguments().into()).await?;
-            let mut arguments = self.arguments();
-            arguments.extend(dies(queue, limit));
-            channel.queue_declare(queue.into(), durable, arguments.into()).await?;
-        } else {
-            channel.queue_declare(queue.into(), durable, self.arguments().into()).await?;
-        }
-        let Some(exchange) = event else { return Ok(()) };
-        let options = ExchangeDeclareOptions { durable: true, auto_delete: true, ..plain() };
-        channel.exchange_declare(exchange.into(), ExchangeKind::Fanout, options, plain()).await?;
-        channel.queue_bind(queue.into(), exchange.into(), plain(), plain(), plain()).await
-    }
-
-    fn arguments(&self) -> BTreeMap<ShortString, AMQPValue> {
-        let unused = AMQPValue::LongLongInt(UNUSED.as_millis() as i64);
-        let kind = AMQPValue::LongString(self.kind.into());
-        BTreeMap::from([("x-queue-type".into(), kind), ("x-expires".into(), unused)])
-    }
-
-    /// Everything that is made for a queue: it, the exchange of its event, and the queue of its dead letters.
-    fn objects(&self, queue: &str, event: Option<String>) -> impl Iterator<Item = String> {
-        let dead = self.limit.map(|_| dead(queue));
-        [queue.to_owned()].into_iter().chain(event).chain(dead)
+        let (server, shape) = (Server::from_options(options)?, Shape::from_options(options)?);
+        let (queues, prefetch) = (Objects::at(&server.at), options.count("rabbitmq.prefetch") as u16);
+        Ok(Self { server, shape, prefetch, queues })
     }
 }
 
-/// The queue for the dead letters of a queue.
-fn dead(queue: &str) -> String {
-    format!("{queue}.dead")
-}
-
-/// What has a queue move what was handed out more often to the queue for its dead letters. At least once, which needs a queue that
-/// refuses what it has no room for.
-fn dies(queue: &str, limit: u64) -> [(ShortString, AMQPValue); 5] {
-    let text = |text: &str| AMQPValue::LongString(text.into());
-    [
-        ("x-delivery-limit".into(), AMQPValue::LongLongInt(limit as i64)),
-        ("x-dead-letter-exchange".into(), text("")),
-        ("x-dead-letter-routing-key".into(), text(&dead(queue))),
-        ("x-dead-letter-strategy".into(), text("at-least-once")),
-        ("x-overflow".into(), text("reject-publish")),
-    ]
-}
+/// The name that stands for a direct reply.
+const DIRECT: &str = "amq.rabbitmq.reply-to";
 
 /// What the protocol has where nothing is asked for.
 fn plain<T: Default>() -> T {
     T::default()
-}
-
-/// The queue of a group at a place, and the exchange of an event.
-fn queue(sent: &Destination, place: String, group: &str) -> (String, Option<String>) {
-    if sent.intent == Intent::Event { (format!("{place}.{group}"), Some(place)) } else { (place, None) }
-}
-
-/// The queues of a destination.
-fn queues(layout: Layout<'_>, sent: &Destination) -> impl Iterator<Item = (String, Option<String>)> {
-    layout.subscriptions(sent).into_iter().map(|(place, group, _)| queue(sent, place, &group))
 }
 
 impl AsyncTransport for RabbitMq {
@@ -210,82 +115,126 @@ impl AsyncTransport for RabbitMq {
     const REOPENS: bool = true;
 
     fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
-        if self.limit.is_some() && asked.acks(&listed) == Acks::Before {
+        if self.shape.limit.is_some() && asked.acks(&listed) == Acks::Before {
             return Err("gives up on no message that nobody acknowledges: leave rabbitmq.delivery-limit or --acks before out".into());
         }
-        let classic = Promise { confirms: promise::Confirms::Durable, persistence: "disk", ..listed };
-        if self.kind == "classic" { classic } else { listed }.when(asked)
+        if self.shape.direct && asked.acks(&listed) != Acks::Before {
+            return Err("delivers direct replies at most once, and other messages only with --acks before: ask for that, or leave rabbitmq.replies out".into());
+        }
+        let (confirms, persistence) = match self.shape.kind {
+            "classic" => (promise::Confirms::Durable, "disk"),
+            "transient" => (promise::Confirms::Leader, "memory"),
+            _ => return listed.when(asked),
+        };
+        Promise { confirms, persistence, ..listed }.when(asked)
     }
 
     async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
         self.connect().await?;
-        // The client does not hand out what the server tells everyone who greets it.
-        let version = version(&self.at.first_words(b"AMQP\x00\x00\x09\x01").await?);
-        Ok(Some(self.at.facts(&version, self.at.addresses().await)))
+        self.server.facts().await.map(Some)
     }
 
     async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
         let (connection, layout) = (self.connect().await?, Layout::new(wiring, '.'));
-        let channel = self.channel(&connection).await?;
+        let channel = self.server.channel(&connection).await?;
         let publish = async |longest: Vec<u8>| {
             channel.confirm_select(plain()).await?;
             // To the queue without a name, which no server has.
             channel.basic_publish(plain(), plain(), plain(), &longest, plain()).await?.await.map(drop)
         };
-        let (is_refusal, refusals) = (Error::is_amqp_soft_error, &self.refusals);
-        self.at.takes_the_longest(&wiring.pool, publish, is_refusal, refusals, "max_message_size").await?;
+        let (is_refusal, refusals) = (Error::is_amqp_soft_error, &self.server.refusals);
+        self.server
+            .at
+            .takes_the_longest(&wiring.pool, publish, is_refusal, refusals, "max_message_size")
+            .await?;
         self.queues.begin(self, &connection).await;
-        for (queue, event) in wiring.destinations.iter().flat_map(|sent| queues(layout, sent)) {
-            self.objects(&queue, event.clone()).for_each(|name| self.queues.note(name));
-            self.at.step("declare a queue", self.declare(&channel, &queue, event.as_deref())).await?;
+        for queue in wiring.destinations.iter().flat_map(|sent| self.shape.queues(layout, sent)) {
+            self.shape.objects(&queue).for_each(|name| self.queues.note(name));
+            self.server.at.step("declare a queue", self.shape.declare(&channel, &queue)).await?;
         }
         Ok(())
     }
 
     async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
-        let connection = self.attach(format!("drumpost {}", wiring.instance_name(me))).await?;
-        let (layout, line) = (Layout::new(wiring, '.'), Line::to(&self.at));
+        let connection = self.server.attach(format!("drumpost {}", wiring.instance_name(me))).await?;
+        let (layout, line) = (Layout::new(wiring, '.'), Line::to(&self.server.at));
         let (mut sources, mut apart, mut sends) = (Vec::new(), Vec::new(), Vec::new());
         let no_ack = wiring.acks == Acks::Before;
         let asked = BasicConsumeOptions { no_ack, ..plain() };
+        // Direct replies come over the channel of the requests.
+        let asks = self.server.channel(&connection).await?;
+        let addresses = Arc::new(Addresses::default());
         for heard in layout.heard(me) {
-            let (queue, _) = queue(heard.destination, heard.place, &heard.group);
-            let dead = self.limit.map(|_| (dead(&queue), true));
-            for (queue, is_dead) in [(queue, false)].into_iter().chain(dead) {
-                let channel = self.channel(&connection).await?;
+            if self.shape.is_direct(heard.destination) {
+                if sources.iter().all(|source: &Source| !Arc::ptr_eq(&source.channel, &asks)) {
+                    let no_ack = BasicConsumeOptions { no_ack: true, ..plain() };
+                    let consume = asks.basic_consume(DIRECT.into(), plain(), no_ack, plain());
+                    let consumer = self.server.at.step("consume replies", consume).await?;
+                    sources.push(Source { consumer, channel: Arc::clone(&asks), is_dead: false });
+                    apart.push(heard.is_apart);
+                }
+                continue;
+            }
+            let queue = Queue::new(heard.destination, heard.place, &heard.group);
+            let dead = self.shape.limit.map(|_| (queue.dead(), true));
+            for (queue, is_dead) in [(queue.name, false)].into_iter().chain(dead) {
+                let channel = self.server.channel(&connection).await?;
                 let consume = async {
                     channel.basic_qos(self.prefetch, plain()).await?;
                     channel.basic_consume(queue.into(), plain(), asked, plain()).await
                 };
-                let consumer = self.at.step("consume from a queue", consume).await?;
+                let consumer = self.server.at.step("consume from a queue", consume).await?;
                 sources.push(Source { consumer, channel, is_dead });
                 apart.push(heard.is_apart);
             }
         }
         for sent in wiring.sends_of(wiring.service_of(me)) {
-            let channel = self.channel(&connection).await?;
-            self.at.step("ask for confirms", channel.confirm_select(plain())).await?;
+            let asks_directly = self.shape.direct && sent.intent == Intent::Request;
+            let channel = match asks_directly {
+                true => Arc::clone(&asks),
+                false => self.server.channel(&connection).await?,
+            };
+            self.server.at.step("ask for confirms", channel.confirm_select(plain())).await?;
             // What no queue takes comes back and counts as refused, but for an event without subscribers.
-            let mandatory = !sent.receivers.is_empty();
-            let (is_fanout, line) = (mandatory && sent.intent == Intent::Event, line.clone());
-            let options = BasicPublishOptions { mandatory, ..plain() };
-            let exchange = Exchange { channel, line, is_fanout, options, confirms: Futures::default() };
+            let mandatory = !sent.receivers.is_empty() && !self.shape.is_direct(sent);
+            let route = match mandatory && sent.intent == Intent::Event {
+                true if self.shape.topics => Route::Topic,
+                true => Route::Fanout,
+                false if self.shape.is_direct(sent) => Route::Direct(Arc::clone(&addresses)),
+                false => Route::Queue,
+            };
+            let reply_to = asks_directly.then(|| DIRECT.into());
+            let (options, line) = (BasicPublishOptions { mandatory, ..plain() }, line.clone());
+            let is_persistent = self.shape.kind != "transient";
+            let exchange = Exchange {
+                channel,
+                line,
+                route,
+                reply_to,
+                is_persistent,
+                options,
+                confirms: Futures::default(),
+            };
             let outbox = Outbox::new(wiring, layout, sent, exchange.line.clone(), exchange);
-            sends.push(outbox.noting(&self.refusals));
+            sends.push(outbox.noting(&self.server.refusals));
         }
-        let queues = Queues { pool: Arc::clone(&wiring.pool), line: line.clone(), sources, no_ack };
+        let queues =
+            Queues { pool: Arc::clone(&wiring.pool), line: line.clone(), sources, no_ack, addresses };
         Ok(Endpoint { inbox: Inbox::new(wiring, line, &apart, queues), sends })
     }
 
     async fn depth(&self, wiring: &Wiring) -> Result<Option<Vec<Depth>>, OpenError> {
         let (connection, layout) = (self.queues.session(self).await?, Layout::new(wiring, '.'));
-        let (channel, mut depths) = (self.channel(&connection).await?, Vec::new());
+        let (channel, mut depths) = (self.server.channel(&connection).await?, Vec::new());
         for sent in &wiring.destinations {
             let mut depth = Depth { destination: sent.id, ..Depth::default() };
-            for (queue, _) in queues(layout, sent) {
-                let ask =
-                    channel.queue_declare(queue.into(), QueueDeclareOptions::default().passive(), plain());
-                depth.ready += u64::from(self.at.step("tell what waits", ask).await?.message_count());
+            for queue in self.shape.queues(layout, sent) {
+                let ask = channel.queue_declare(
+                    queue.name.into(),
+                    QueueDeclareOptions::default().passive(),
+                    plain(),
+                );
+                depth.ready += u64::from(self.server.at.step("tell what waits", ask).await?.message_count());
             }
             depths.push(depth);
         }
@@ -294,7 +243,7 @@ impl AsyncTransport for RabbitMq {
     }
 
     async fn close(&self) -> Result<(), String> {
-        self.queues.close_and_tell(self, self.refusals.sentence("RabbitMQ")).await
+        self.queues.close_and_tell(self, self.server.refusals.sentence("RabbitMQ")).await
     }
 
     async fn clean(&self) -> Result<Option<Cleaned>, OpenError> {
@@ -308,19 +257,13 @@ impl Keeper for RabbitMq {
     const FORGETS_AFTER: Option<Duration> = Some(UNUSED);
 
     async fn connect(&self) -> Result<Connection, OpenError> {
-        self.attach("drumpost, set-up and removal".into()).await
+        self.server.attach("drumpost, set-up and removal".into()).await
     }
 
     /// Removes the queue and the exchange of that name, of which one exists.
     async fn remove(&self, connection: &Connection, name: &str) -> bool {
-        let Ok(channel) = self.channel(connection).await else { return false };
+        let Ok(channel) = self.server.channel(connection).await else { return false };
         let is_gone = channel.queue_delete(name.into(), plain()).await.is_ok();
         is_gone && channel.exchange_delete(name.into(), plain()).await.is_ok()
     }
-}
-
-/// The version in the server's first frame: a text of this name in a table, after four bytes that have its length.
-fn version(frame: &[u8]) -> String {
-    let at = frame.windows(9).position(|part| part == b"\x07versionS").map_or(frame.len(), |at| at + 13);
-    frame.iter().skip(at).map(|byte| char::from(*byte)).take_while(char::is_ascii_graphic).collect()
 }

@@ -7,17 +7,52 @@
 use super::*;
 use drumpost_core::wire;
 use drumpost_kit::{encode::decode, last};
-use lapin::{BasicProperties, Confirmation, Consumer, message};
+use lapin::{BasicProperties, Channel, Confirmation, Consumer, message, types::*};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, PoisonError},
+};
 
-/// Kept on disk.
+/// Delivery modes of AMQP.
+const TRANSIENT: u8 = 1;
 const PERSISTENT: u8 = 2;
 
-/// Publishes to one destination: to a fanout exchange, or to a queue over the default exchange.
+/// How messages get from a publisher into queues.
+#[derive(Debug)]
+pub(super) enum Route {
+    /// Over the default exchange. So does an event without subscribers, to a queue that does not exist: the server confirms that, too.
+    Queue,
+    Fanout,
+    Topic,
+    /// To the address that a request came with.
+    Direct(Arc<Addresses>),
+}
+
+/// By instance: where its requests want their replies. One for the inbox and the ports of an instance that replies.
+#[derive(Debug, Default)]
+pub(super) struct Addresses(Mutex<HashMap<u16, ShortString>>);
+
+impl Addresses {
+    fn note(&self, asker: u16, address: &ShortString) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.get(&asker) != Some(address) {
+            known.insert(asker, address.clone());
+        }
+    }
+
+    fn of(&self, asker: u16) -> Option<ShortString> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&asker).cloned()
+    }
+}
+
+/// Publishes to one destination: to an exchange, or to a queue over the default exchange.
 pub(super) struct Exchange {
     pub(super) channel: Arc<Channel>,
     pub(super) line: Line,
-    /// An event without subscribers goes to a queue that does not exist: the server confirms that, too.
-    pub(super) is_fanout: bool,
+    pub(super) route: Route,
+    /// Asks for a direct reply.
+    pub(super) reply_to: Option<ShortString>,
+    pub(super) is_persistent: bool,
     pub(super) options: BasicPublishOptions,
     pub(super) confirms: Futures<BoxFuture<'static, Result<(), String>>>,
 }
@@ -28,8 +63,24 @@ impl Publish for Exchange {
 
     fn put(&mut self, to: &ShortString, payload: Bytes, message: &Message, pool: &Pool) -> PortResult {
         let (channel, options) = (Arc::clone(&self.channel), self.options);
-        let (exchange, key) = if self.is_fanout { (to.clone(), plain()) } else { (plain(), to.clone()) };
-        let mut properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
+        let (exchange, key) = match &self.route {
+            Route::Queue => (plain(), to.clone()),
+            Route::Fanout => (to.clone(), plain()),
+            Route::Topic => (to.clone(), format!("{}.{}", message.kind.0, message.key).into()),
+            Route::Direct(addresses) => {
+                let Some(address) = addresses.of(message.reply_to()) else {
+                    let unknown = "the connection is gone over which the request came";
+                    self.confirms.push(async { Err(unknown.into()) }.boxed());
+                    return Ok(());
+                };
+                (plain(), address)
+            }
+        };
+        let mode = if self.is_persistent { PERSISTENT } else { TRANSIENT };
+        let mut properties = BasicProperties::default().with_delivery_mode(mode);
+        if let Some(address) = &self.reply_to {
+            properties = properties.with_reply_to(address.clone());
+        }
         let headers = wire::headers(message, pool);
         if headers.len() > 0 {
             let text = |(name, value): (&str, &str)| (name.into(), AMQPValue::LongString(value.into()));
@@ -79,6 +130,7 @@ pub(super) struct Queues {
     pub(super) sources: Vec<Source>,
     /// The server waits for no acknowledgement, and takes none.
     pub(super) no_ack: bool,
+    pub(super) addresses: Arc<Addresses>,
 }
 
 impl Deliveries for Queues {
@@ -97,6 +149,9 @@ impl Deliveries for Queues {
         let headers = delivery.properties.headers().iter().flat_map(FieldTable::inner);
         let texts = headers.filter_map(|(key, text)| Some((key.as_str(), text.as_long_string()?.as_bytes())));
         let message = decode(&delivery.data, texts, &self.pool, queue)?;
+        if let Some(address) = delivery.properties.reply_to() {
+            self.addresses.note(message.reply_to(), address);
+        }
         let alive = Told { attempt: attempt(&delivery), shard: 0 };
         let told = if self.sources[source].is_dead { Told::DEAD } else { alive };
         Poll::Ready(Ok(Delivery { message, told, token: (source, delivery.delivery_tag) }))

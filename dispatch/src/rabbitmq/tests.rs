@@ -1,7 +1,8 @@
 //! Tests of the options and of what the server tells about itself; those with a server are in `dispatch/tests/rabbitmq`.
 
-use super::*;
+use super::{connect::version, *};
 use drumpost_core::options::Options;
+use lapin::types::AMQPValue;
 
 fn made(set: &[(&str, &str)]) -> Result<RabbitMq, String> {
     let mut options = Options::default();
@@ -12,24 +13,27 @@ fn made(set: &[(&str, &str)]) -> Result<RabbitMq, String> {
 #[test]
 fn a_password_is_never_shown() {
     let all = made(&[("rabbitmq.url", "amqp://me:s3cret@broker:7000/shop")]).unwrap();
-    assert_eq!(all.at.address(), "amqp://broker:7000");
+    assert_eq!(all.server.at.address(), "amqp://broker:7000");
     assert!(!format!("{all:?}").contains("s3cret"), "{all:?}");
-    assert_eq!(made(&[("rabbitmq.url", "broker")]).unwrap().at.address(), "amqp://broker:5672");
-    for url in ["amqp://me:s3cret@broker?x", "amqps://me:s3cret@broker"] {
+    assert_eq!(made(&[("rabbitmq.url", "broker")]).unwrap().server.at.address(), "amqp://broker:5672");
+    for url in ["amqp://me:s3cret@broker?x", "http://me:s3cret@broker"] {
         let error = made(&[("rabbitmq.url", url)]).unwrap_err();
         assert!(error.starts_with("option rabbitmq.url") && !error.contains("s3cret"), "{error}");
     }
-    assert!(made(&[("rabbitmq.url", "amqps://broker")]).unwrap_err().contains("use amqp://"));
+    match made(&[("rabbitmq.url", "amqps://broker")]) {
+        Ok(encrypted) => assert_eq!(encrypted.server.at.address(), "amqps://broker:5671"),
+        Err(error) => assert!(error.contains("use amqp://") && !cfg!(feature = "amqp-tls"), "{error}"),
+    }
 }
 
 #[test]
 fn queues_are_of_a_type_and_expire() {
     let usual = made(&[]).unwrap();
-    assert_eq!((usual.kind, usual.prefetch), ("quorum", 512));
+    assert_eq!((usual.shape.kind, usual.prefetch), ("quorum", 512));
     let other = made(&[("rabbitmq.queue", "classic"), ("rabbitmq.prefetch", "66k")]);
     assert!(other.unwrap_err().contains("rabbitmq.prefetch"), "more than the protocol has");
     let other = made(&[("rabbitmq.queue", "classic"), ("rabbitmq.prefetch", "1")]).unwrap();
-    let arguments = other.arguments();
+    let arguments = other.shape.arguments();
     let of = |name: &str| arguments.get(name).cloned();
     assert_eq!(of("x-queue-type"), Some(AMQPValue::LongString("classic".into())));
     assert_eq!(of("x-expires"), Some(AMQPValue::LongLongInt(3_600_000)));
@@ -38,8 +42,9 @@ fn queues_are_of_a_type_and_expire() {
 #[test]
 fn a_delivery_limit_needs_queues_that_count() {
     let limited = made(&[("rabbitmq.delivery-limit", "2")]).unwrap();
-    assert_eq!(limited.limit, Some(2));
-    let objects: Vec<_> = limited.objects("run.work.sink", Some("run.work".into())).collect();
+    assert_eq!(limited.shape.limit, Some(2));
+    let queue = Queue { name: "run.work.sink".into(), event: Some(("run.work".into(), vec!["1.*".into()])) };
+    let objects: Vec<_> = limited.shape.objects(&queue).collect();
     assert_eq!(objects, ["run.work.sink", "run.work", "run.work.sink.dead"]);
     assert!(
         made(&[("rabbitmq.delivery-limit", "0")]).is_err(),

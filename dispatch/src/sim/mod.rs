@@ -149,7 +149,7 @@ impl Sim {
                 control.fail(control.blame.panicked(&lanes, &*panic));
             }
         }
-        Ok(monitor.finish(seats.into_iter().map(|seat| seat.lane).collect()))
+        Ok(monitor.finish(seats.into_iter().map(|seat| seat.into_parts().0).collect()))
     }
 }
 

@@ -4,9 +4,13 @@
 mod dead;
 mod failing;
 mod killed;
+mod secured;
 mod suite;
 #[path = "../support/rabbitmq.rs"]
 mod support_rabbitmq;
+#[cfg(feature = "amqp-tls")]
+#[path = "../support/secured.rs"]
+mod support_secured;
 #[path = "../support/trial.rs"]
 mod trial;
 
@@ -15,6 +19,7 @@ use drumpost_core::{
     load::Extent,
     monitor::{Unwatched, Watch},
     outcome::{Outcome, Snapshot},
+    promise::Acks,
     scenario::{Scenario, Style, event},
     server::ServerFacts,
 };
@@ -94,7 +99,11 @@ fn a_flow_of_requests_and_commands() {
 #[ignore = "needs a RabbitMQ server: scripts/test starts one"]
 fn a_flow_of_events() {
     let server = RabbitServer::start();
-    for (options, placement) in [(&[][..], Placement::Threads(1)), (CLASSIC, Placement::Each)] {
+    for (options, placement) in [
+        (&[][..], Placement::Threads(1)),
+        (CLASSIC, Placement::Each),
+        (&[("rabbitmq.exchange", "topic"), ("rabbitmq.queue", "transient")], Placement::Each),
+    ] {
         let trial = Trial { style: Style::Event, options, placement, ..Trial::default() };
         let outcome = trial.run(NAME, &server.url(), order_authorization()).unwrap();
         // Accepted orders are heard by two services.
@@ -108,6 +117,34 @@ fn a_flow_of_events() {
 #[ignore = "needs a RabbitMQ server: scripts/test starts one"]
 fn replies_come_to_the_instance_that_asked_apart_where_it_also_reacts() {
     assert_replies_find_who_asked(NAME, &RabbitServer::start().url());
+}
+
+#[test]
+#[ignore = "needs a RabbitMQ server: scripts/test starts one"]
+fn direct_replies_need_no_queue() {
+    let server = RabbitServer::start();
+    for (instances, await_replies) in [(&[("order", 2), ("payment", 2)][..], false), (&[], true)] {
+        let trial = Trial {
+            instances,
+            await_replies,
+            acks: Acks::Before,
+            options: &[("rabbitmq.replies", "direct")],
+            extent: Extent::Count(1_000),
+            ..Trial::default()
+        };
+        let seen = Seen::of(&server);
+        let outcome = trial.run_watched(NAME, &server.url(), order_authorization(), seen.clone()).unwrap();
+        assert_sound(&outcome, 2_900);
+        assert_confirmed(&outcome, NAME);
+        let queues: Vec<_> = seen.objects().0.iter().map(|queue| queue["name"].to_string()).collect();
+        assert!(queues.len() == 2 && !queues.iter().any(|name| name.contains("reply")), "{queues:?}");
+    }
+    let entries = drumpost_dispatch::transports();
+    let entry = entries.iter().find(|entry| entry.name == NAME).unwrap();
+    let refused = made(NAME, &server.url(), &[("rabbitmq.replies", "direct")])
+        .promise(entry.promise, &drumpost_core::promise::Asked::default())
+        .unwrap_err();
+    assert!(refused.contains("--acks before"), "{refused}");
 }
 
 #[test]

@@ -76,8 +76,7 @@ impl RabbitServer {
 
     /// A client that knows nothing of drumpost.
     pub fn tools(&self) -> Tools {
-        let node = self.node();
-        Tools { port: node.port, management: node.management, folder: node.folder.clone() }
+        self.node().tools()
     }
 }
 
@@ -91,7 +90,43 @@ fn idle() -> MutexGuard<'static, Vec<Node>> {
     IDLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A server for one test that speaks TLS and asks for a client's certificate.
+#[cfg(feature = "amqp-tls")]
+pub struct SecuredServer {
+    node: Node,
+    port: u16,
+}
+
+#[cfg(feature = "amqp-tls")]
+impl SecuredServer {
+    /// With the certificates `ca.pem`, `server.pem` and `server.key`, of which `path` says where they are.
+    pub fn start(path: impl Fn(&str) -> String) -> Self {
+        let port = free_port();
+        let file = |option: &str, name: &str| format!("ssl_options.{option}={}", path(name));
+        let settings = [
+            format!("listeners.ssl.default=127.0.0.1:{port}"),
+            file("cacertfile", "ca.pem"),
+            file("certfile", "server.pem"),
+            file("keyfile", "server.key"),
+            "ssl_options.verify=verify_peer".into(),
+            "ssl_options.fail_if_no_peer_cert=true".into(),
+        ];
+        Self { node: Node::start_with(&settings), port }
+    }
+
+    /// `amqps://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("amqps://127.0.0.1:{}", self.port)
+    }
+
+    /// As [`RabbitServer::tools`].
+    pub fn tools(&self) -> Tools {
+        self.node.tools()
+    }
+}
+
 struct Node {
+    settings: Vec<String>,
     child: Child,
     /// Ends the server and removes its folder when nobody holds the other end of its input any more.
     warden: Child,
@@ -102,18 +137,26 @@ struct Node {
 
 impl Node {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(settings: &[String]) -> Self {
         // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
         for _ in 0..3 {
             let (port, management) = (free_port(), free_port());
             let folder = env::temp_dir().join(format!("drumpost-rabbitmq-{}-{port}", std::process::id()));
-            let child = spawn(port, management, &folder);
+            let child = spawn(port, management, &folder, settings);
             let warden = warden(&child, &folder);
-            let node = Self { child, warden, port, management, folder };
+            let node = Self { settings: settings.to_vec(), child, warden, port, management, folder };
             if node.answers() {
                 return node;
             }
         }
         panic!("{} does not answer", program().display());
+    }
+
+    fn tools(&self) -> Tools {
+        Tools { port: self.port, management: self.management, folder: self.folder.clone() }
     }
 
     fn is_running(&self) -> bool {
@@ -134,7 +177,7 @@ impl Node {
     }
 
     fn come_back(&mut self) {
-        self.child = spawn(self.port, self.management, &self.folder);
+        self.child = spawn(self.port, self.management, &self.folder, &self.settings);
         let _ = self.warden.kill();
         let _ = self.warden.wait();
         self.warden = warden(&self.child, &self.folder);
@@ -156,7 +199,7 @@ fn program() -> OsString {
     })
 }
 
-fn spawn(port: u16, management: u16, folder: &PathBuf) -> Child {
+fn spawn(port: u16, management: u16, folder: &PathBuf, more: &[String]) -> Child {
     let settings = [
         format!("max_message_size={MOST_BYTES}"),
         "management.tcp.ip=127.0.0.1".into(),
@@ -167,6 +210,7 @@ fn spawn(port: u16, management: u16, folder: &PathBuf) -> Child {
         .arg(port.to_string())
         .arg(folder)
         .args(settings)
+        .args(more)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

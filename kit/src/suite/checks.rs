@@ -134,8 +134,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "acked-before",
-        proves: "with acknowledgements before handling at most once is promised, and no message comes again, not even those that a \
-                 killed consumer had",
+        proves: "acknowledged before handling, no message comes again, not even those that a killed consumer had",
         waits_s: 4,
         run: acked_before::acked_before,
     },
@@ -148,8 +147,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "dead-letters",
-        proves: "a message that is given back more often than an option allows becomes a dead letter, and the audit counts it as such: \
-                 it is neither lost nor handled, its flow is over, and nobody waits for it",
+        proves: "a message that is given back more often than an option allows is counted as a dead letter: neither lost nor handled, \
+                 its flow is over, and nobody waits for it",
         waits_s: 3,
         run: dead_letters::dead_letters,
     },

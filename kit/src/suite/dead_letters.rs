@@ -1,6 +1,6 @@
 //! Messages that a broker gives up on, because their receiver gives them back too often.
 
-use super::{Stop, Suite, fails, runs::nothing_is_left, trial::Trial};
+use super::{PrivateServer, Stop, Suite, fails, runs::nothing_is_left, trial::Trial};
 use drumpost_core::{
     outcome::{AuditTotals, Ending, Outcome},
     plan::{Conditions, Kill, Poison, Victim},
@@ -27,7 +27,7 @@ pub(super) fn dead_letters(suite: &Suite<'_>) -> Result<(), Stop> {
             .map_err(|why| Stop::Fails(format!("with {}={LIMIT}: {why}: {}", option.name, outcome.audit)))?;
         nothing_is_left(&*server, &outcome)?;
     }
-    died_with_a_consumer(suite, option.name)
+    died_with_a_consumer(suite, option.name, &*server)
 }
 
 /// Nobody waited for those that died: the load is a closed one, of which they would have held the whole window in the end.
@@ -62,8 +62,7 @@ fn as_it_should(bad: u64, dead_flows: u64, audit: &AuditTotals) -> Result<(), St
 
 /// A consumer that is killed with messages in its hands makes no dead letters of the ones that it had handled; those that it gave back
 /// go on dying.
-fn died_with_a_consumer(suite: &Suite<'_>, option: &str) -> Result<(), Stop> {
-    let server = suite.server()?;
+fn died_with_a_consumer(suite: &Suite<'_>, option: &str, server: &dyn PrivateServer) -> Result<(), Stop> {
     let mut options = suite.options_at(server.port())?;
     // The kill costs deliveries, too.
     options.set(option, (4 * LIMIT).to_string());
@@ -85,7 +84,7 @@ fn died_with_a_consumer(suite: &Suite<'_>, option: &str) -> Result<(), Stop> {
             outcome.ending
         ));
     }
-    nothing_is_left(&*server, &outcome)
+    nothing_is_left(server, &outcome)
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub use turns::{Turn, Turns};
 use drumpost_core::{
     contract::{Line, Report, Verdict},
     options::{Grammar, Options},
-    promise::Asked,
+    promise::Acks,
     registry::{Promise, TransportEntry},
     scenario::{Intent, Style},
 };
@@ -285,8 +285,13 @@ impl<'a> Suite<'a> {
 
     /// What the transport promises with these options.
     fn promise(&self, options: &Options) -> Result<Promise, Stop> {
+        self.promise_of(options, Acks::default())
+    }
+
+    /// The same where receivers acknowledge then.
+    fn promise_of(&self, options: &Options, acks: Acks) -> Result<Promise, Stop> {
         let made = self.entry.made(options).map_err(Stop::Fails)?;
-        made.promise(self.entry.promise, &Asked::default()).map_err(Stop::Fails)
+        made.promise(self.entry.promise, &trial::asked(acks)).map_err(Stop::Fails)
     }
 }
 

@@ -6,8 +6,11 @@ use super::{
     trial::{IN_TIME, Running, Trial, keeps},
 };
 use drumpost_core::{
-    options::Grammar,
+    options::{Grammar, Options},
     outcome::{Ending, Outcome},
+    plan::Conditions,
+    promise::Acks,
+    registry::Promise,
     transport::OpenError,
 };
 use std::time::Duration;
@@ -67,8 +70,9 @@ pub(super) fn options(suite: &Suite<'_>) -> Result<(), Stop> {
                 Stop::Fails(why) => Stop::Fails(format!("with {}={word}: {why}", option.name)),
                 other => other,
             };
-            let promise = suite.promise(&options).map_err(with)?;
-            let outcome = suite.run(&options, &Trial::new()).map_err(with)?;
+            let (promise, acks) = promised(suite, &options).map_err(with)?;
+            let conditions = Conditions { acks, ..Conditions::default() };
+            let outcome = suite.run(&options, &Trial { conditions, ..Trial::new() }).map_err(with)?;
             keeps(&outcome, promise).map_err(with)?;
             nothing_is_left(&*server, &outcome).map_err(with)?;
             checked += 1;
@@ -79,6 +83,12 @@ pub(super) fn options(suite: &Suite<'_>) -> Result<(), Stop> {
     } else {
         Err(Stop::NotApplicable("no option has words that change what is compared".into()))
     }
+}
+
+/// What is promised with these options, and when receivers acknowledge then: before handling, where only that can be promised.
+fn promised(suite: &Suite<'_>, options: &Options) -> Result<(Promise, Acks), Stop> {
+    let before = || Some((suite.promise_of(options, Acks::Before).ok()?, Acks::Before));
+    suite.promise(options).map(|promise| (promise, Acks::After)).or_else(|stop| before().ok_or(stop))
 }
 
 pub(super) fn interrupted(suite: &Suite<'_>) -> Result<(), Stop> {

@@ -12,7 +12,7 @@ use drumpost_core::{
     outcome::{AuditTotals, Ending, Outcome, Snapshot},
     payload::Pool,
     plan::{Conditions, TrialPlan},
-    promise::{Asked, Order},
+    promise::{Acks, Asked, Order},
     registry::Promise,
     scenario::{Part, Scenario, Service, Style, command, event},
     transport::OpenError,
@@ -244,6 +244,11 @@ impl Running {
     }
 }
 
+/// A user who asks for nothing but this, which is the usual unless it is before handling.
+pub(super) fn asked(acks: Acks) -> Asked {
+    Asked { guarantee: None, acks: Some(acks).filter(|acks| *acks == Acks::Before) }
+}
+
 impl Suite<'_> {
     /// Begins a run with these options.
     pub(super) fn begin(&self, options: &Options, trial: &Trial) -> Result<Running, Stop> {
@@ -255,7 +260,8 @@ impl Suite<'_> {
         mut dispatcher: Box<dyn Dispatcher>,
         trial: &Trial,
     ) -> Result<Running, Stop> {
-        let promise = dispatcher.promise(self.entry.promise, &Asked::default()).map_err(Stop::Fails)?;
+        let asked = asked(trial.conditions.acks);
+        let promise = dispatcher.promise(self.entry.promise, &asked).map_err(Stop::Fails)?;
         let (plan, stop) = (trial.plan(self.style(), promise)?, Arc::new(AtomicBool::new(false)));
         let ((flow, flows), (done, ended)) = (mpsc::channel(), mpsc::channel());
         let mut watch = Follow { flows: Some(flow), stop: Arc::clone(&stop) };

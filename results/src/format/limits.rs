@@ -125,6 +125,11 @@ fn of_trial(at: &str, trial: &v1::Trial, limit: u64) -> Result<(), FormatError> 
     for (i, letters) in trial.dead_letters.iter().enumerate() {
         counts(&format!("{at}.dead_letters[{i}]"), letters, limit / (trial.dead_letters.len() as u64 + 1))?;
     }
+    of_series(at, trial, limit)
+}
+
+/// The points of a trial's series.
+fn of_series(at: &str, trial: &v1::Trial, limit: u64) -> Result<(), FormatError> {
     let of_points = limit / (trial.series.len() as u64 + 1);
     for (i, point) in trial.series.iter().enumerate() {
         let at = format!("{at}.series[{i}]");

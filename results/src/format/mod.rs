@@ -9,6 +9,7 @@ pub mod confirms;
 mod convert;
 pub mod cost;
 pub mod disturbed;
+mod flows;
 mod limits;
 mod older;
 mod search;

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 pub use super::cost::Cost;
 use serde::{Deserialize, Serialize};
 
+pub use super::flows::Flows;
+
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Document {
     pub schema_version: u32,
@@ -127,27 +129,6 @@ pub struct Verdict {
     pub host: Vec<String>,
     pub reasons: Vec<String>,
     pub notes: Vec<String>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Flows {
-    pub due: u64,
-    pub started: u64,
-    pub ended: u64,
-    pub unfinished: u64,
-    #[serde(default)]
-    pub lost: u64,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub refused: u64,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub dead: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warmup_unfinished: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended_again: Option<u64>,
-    pub shed: u64,
-    #[serde(default)]
-    pub dropped: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -394,6 +375,6 @@ pub struct Point {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it serialises by reference")]
-fn is_zero(n: &u64) -> bool {
+pub(super) fn is_zero(n: &u64) -> bool {
     *n == 0
 }

@@ -160,7 +160,19 @@ mod tests {
 
     #[test]
     fn a_backlog_is_told_with_its_phases() {
-        insta::assert_snapshot!(told(&[backlog()]), @"");
+        let text = told(&[backlog()]);
+        for said in [
+            "2,010 messages waited for worker when its absent instance had joined, 1.00 s after the start",
+            "the server said 1,890 shortly before, when 1,902 had been counted",
+            "level (at most 20) 500 ms later",
+            "drained 3.98 k/s above the arrivals (5.98 k/s received)",
+            "sent 2.01 k/s; flows started 40.0 µs late on average; confirm p50 300 µs",
+            "senders blocked for 1.00 % of the time",
+            "the response times above include the time in the backlog",
+        ] {
+            assert!(text.contains(said), "no `{said}` in\n{text}");
+        }
+        assert_eq!(text.lines().count(), 5, "the course, three phases, and what the times are: {text}");
         let never = Backlog { level_ns: None, left: 4_000, ..backlog() };
         let text = told(&[never.clone()]);
         assert!(text.contains("never level: 4,000 waited when the load ended"), "{text}");

@@ -10,7 +10,7 @@ use crate::units;
 use crate::verdict::Thresholds;
 
 /// Keys of the settings that are shown under every table, in this order. Other settings of a record follow by name.
-pub const FAIRNESS: [&str; 38] = [
+pub const FAIRNESS: [&str; 37] = [
     "rate_per_s",
     "arrivals",
     "trace_columns",
@@ -47,7 +47,6 @@ pub const FAIRNESS: [&str; 38] = [
     "link",
     "cut",
     "reset",
-    "at",
     "reconnect_ns",
 ];
 

@@ -131,6 +131,28 @@ fn a_transport_that_confirms() {
     assert!(hops(&record, Layout::plain(80)).contains("confirm time"), "confirms without hops");
 }
 
+/// Dead letters: in the cell of the audit, below the table, and per destination and receiver.
+#[test]
+fn a_broker_that_gave_up_on_messages() {
+    let mut record = sample::record();
+    let letters = |messages| crate::model::DeadLetters {
+        destination: "stock.reserve".into(),
+        receiver: "inventory".into(),
+        messages,
+    };
+    for trial in &mut record.runs[0].trials {
+        (trial.audit.dead, trial.audit.dead_again, trial.dead_letters) = (2, 1, vec![letters(2)]);
+    }
+    let all = crate::units::count(2 * record.runs[0].trials.len() as u64);
+    record.judge(&crate::verdict::Thresholds::default());
+    let table = shown(&record, 200);
+    assert!(table.contains(&format!("{all} dead letters (allowed)")), "{table}");
+    assert!(table.contains("dead letters of handled messages (allowed)"), "{table}");
+    assert!(table.contains(&format!("({all} of stock.reserve for inventory)")), "{table}");
+    let hops = hops(&record, Layout::plain(100));
+    assert!(hops.contains("dead letters") && hops.contains("stock.reserve → inventory"), "{hops}");
+}
+
 /// Two dispatches in 20 pairs; the second costs more.
 fn interleaved() -> Record {
     let mut record = sample::record();

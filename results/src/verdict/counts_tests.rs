@@ -2,7 +2,9 @@
 
 use super::tests::{assert_reason, clean, judged, open};
 use super::*;
-use crate::model::{Audit, Delivery, Flows, Hygiene, Promises, Record, Setting, Status, Trial, Unrouted};
+use crate::model::{
+    Audit, DeadLetters, Delivery, Flows, Hygiene, Promises, Record, Setting, Status, Trial, Unrouted,
+};
 use crate::report::{self, Layout};
 use proptest::prelude::*;
 
@@ -115,6 +117,29 @@ fn messages_that_went_nowhere_are_named_with_their_kind_and_service() {
     assert!(many.contains("1 of kind c from order, 2 other kinds. That"), "{many}");
     let older = notes(Vec::new());
     assert!(older.contains("10 messages went nowhere") && older.contains("table of routes"), "{older}");
+}
+
+#[test]
+fn dead_letters_are_named_and_speak_against_nothing() {
+    let died = |dead| {
+        judged(LoadKind::Closed, move |trial| {
+            (trial.flows.ended, trial.flows.dead, trial.audit.dead) =
+                (trial.flows.ended - 1_000, dead, 1_020);
+            trial.dead_letters = [("paid", "mail", 1_000), ("paid", "stock", 20)]
+                .map(|(destination, receiver, messages)| DeadLetters {
+                    destination: destination.into(),
+                    receiver: receiver.into(),
+                    messages,
+                })
+                .to_vec();
+        })
+    };
+    let verdict = died(1_000);
+    assert_eq!((verdict.status, &verdict.reasons[..]), (Validity::Valid, &[][..]));
+    let said = "1,020 messages became dead letters (1,000 of paid for mail, 20 of paid for stock); 1,000 flows of the measured window \
+                did not end for that (1.00 % of those started)";
+    assert!(verdict.notes.join("\n").contains(said), "{:?}", verdict.notes);
+    assert_reason(&died(999), Validity::Invalid, "99,000 ended, 0 unfinished, 999 dead and 0 lost");
 }
 
 #[test]

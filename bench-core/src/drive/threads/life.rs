@@ -129,6 +129,8 @@ impl<S, R: RecvPort> Lives<S, R> {
                     since_ns,
                     back_ns: since_ns.saturating_add(lasts_ns),
                     tries: None,
+                    absent: None,
+                    has_joined: false,
                 });
             }
         }
@@ -174,6 +176,14 @@ impl<S, R: RecvPort> Lives<S, R> {
                 });
             }
         }
+        self.bring_back(seats, clock)
+    }
+
+    /// Brings back the lanes that were away long enough.
+    ///
+    /// # Errors
+    /// A lane that could not be brought back.
+    fn bring_back(&mut self, seats: &mut Vec<Seat<S, R>>, clock: &impl Now) -> Result<(), (u16, PortError)> {
         let mut at = 0;
         while let Some(away) = self.away.get_mut(at) {
             // After the stop nobody waits for it.
