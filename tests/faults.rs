@@ -169,8 +169,12 @@ mod nats {
         );
         let line = format!("{line} --reconnect=15s --set jetstream.ack-wait=2s --drain 15s");
         let pid = place.path("pid");
-        let restart =
-            format!("600ms kill -9 {}; {} & echo $! > {}", server.pid(), server.line(), pid.display());
+        let restart = format!(
+            "600ms kill -9 {}; sleep 0.2; {} & echo $! > {}",
+            server.pid(),
+            server.line(),
+            pid.display()
+        );
         let done = Running::start(place.command(&line).args(["--at", &restart])).end();
         let again: u32 = std::fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
         let _ = rustix::process::kill_process(
