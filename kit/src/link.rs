@@ -5,6 +5,8 @@ use drumpost_core::port::PortError;
 use futures_util::task::AtomicWaker;
 use std::{
     fmt::Display,
+    future::{Future, poll_fn},
+    pin::pin,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -116,6 +118,23 @@ impl Line {
         self.link.end(self.broken(is_lost, error));
     }
 
+    /// Takes a step with the server, or says why the line was lost meanwhile: a client seldom ends a step for what the server said
+    /// beside the answer.
+    ///
+    /// # Errors
+    /// The step's, or the line's.
+    pub async fn unless_lost<T, E: Display>(
+        &self,
+        step: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, String> {
+        let mut step = pin!(step);
+        poll_fn(|context| match step.as_mut().poll(context) {
+            Poll::Pending => self.link.listen(context).map_err(|error| error.to_string()),
+            Poll::Ready(done) => Poll::Ready(done.map_err(|error| error.to_string())),
+        })
+        .await
+    }
+
     /// The error of a client that closed by itself.
     #[must_use]
     pub fn closed(&self) -> PortError {
@@ -126,6 +145,18 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_step_ends_with_its_own_answer_or_with_the_line() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let line = Line::to(&Arc::new(At::new("broker", "tcp://127.0.0.1:9")));
+        let step = |step| runtime.block_on(line.unless_lost(step));
+        let done: std::pin::Pin<Box<dyn Future<Output = Result<u8, &str>>>> = Box::pin(async { Ok(7) });
+        assert_eq!(step(done), Ok(7));
+        assert_eq!(step(Box::pin(async { Err("no") })), Err("no".into()));
+        line.link.fail("broker said: permissions violation".into());
+        assert_eq!(step(Box::pin(std::future::pending())), Err("broker said: permissions violation".into()));
+    }
 
     #[test]
     fn the_first_reason_counts_and_every_port_hears_of_it() {

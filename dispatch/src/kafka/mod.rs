@@ -41,8 +41,6 @@ use rdkafka::{
 use session::{JOINED, OWNERS};
 use std::{
     collections::BTreeMap,
-    future::poll_fn,
-    pin::pin,
     process,
     sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
 };
@@ -86,11 +84,7 @@ impl Kafka {
         line: &Line,
         call: impl FnOnce() -> KafkaResult<T> + Send + 'static,
     ) -> Result<T, OpenError> {
-        let mut answer = pin!(ask(call));
-        let first = poll_fn(|context| match answer.as_mut().poll(context) {
-            Poll::Pending => line.link.listen(context).map_err(|error| error.to_string()),
-            answer => answer.map_err(|error| error.to_string()),
-        });
+        let first = line.unless_lost(ask(call));
         let why = |error: &String| Unreachable::of(error.contains("uthenticat"), CREDENTIALS, ABSENT);
         self.at.reach(first, ABSENT, why).await
     }

@@ -112,7 +112,8 @@ impl Connection {
     /// Waits until the server has read all that was asked of it on this connection so far. The client's own flush only
     /// says that it was written.
     pub(super) async fn round_trip(&self) -> Result<(), OpenError> {
-        self.line.at.step("subscribe", there_and_back(self.client.clone())).await
+        let answer = self.line.unless_lost(there_and_back(self.client.clone()));
+        self.line.at.step("subscribe", answer).await
     }
 
     /// Whether the client's queue takes one more. The room is kept for the next `put`.

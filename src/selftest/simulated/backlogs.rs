@@ -41,9 +41,9 @@ fn even(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
     let longest = ran.run.response().max_ns().map_or(f64::NAN, |ns| ns as f64);
     let drained = told.drained_per_s().unwrap_or(f64::NAN);
     Ok(vec![
-        Row::exact("backlog of 3,000, evenly paced  size", 3_000, told.waiting).by(&ran.line),
+        Row::exact("backlog of 3,000  size", 3_000, told.waiting).by(&ran.line),
         Row::around(
-            "backlog of 3,000, evenly paced  time until level",
+            "backlog of 3,000  time until level",
             Unit::Ns,
             (mean * S, took_ns(told)),
             1.5 * MS,
@@ -51,24 +51,18 @@ fn even(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
         )
         .by(&ran.line),
         // Over 2,970 ms, of which one at each end may count or not.
-        Row::near(
-            "backlog of 3,000, evenly paced  drained",
-            Unit::PerS,
-            (SERVED - ARRIVALS, drained),
-            0.001,
-            Reason::Step,
-        )
-        .by(&ran.line),
+        Row::near("backlog of 3,000  drained", Unit::PerS, (SERVED - ARRIVALS, drained), 0.001, Reason::Step)
+            .by(&ran.line),
         // The first message waited for all others to be sent.
         Row::around(
-            "backlog of 3,000, evenly paced  longest response",
+            "backlog of 3,000  response max",
             Unit::Ns,
             (3_000.0 / ARRIVALS * S, longest),
             1.5 * MS,
             Reason::Step,
         )
         .by(&ran.line),
-        Row::says("backlog of 3,000, evenly paced  verdict", "valid", ran.validity()).by(&ran.line),
+        Row::says("backlog of 3,000  verdict", "valid", ran.validity()).by(&ran.line),
     ])
 }
 
@@ -79,7 +73,7 @@ fn random(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
     let told = backlog(&ran)?;
     let (mean, error) = oracle::catch_up(told.waiting - told.level, ARRIVALS, SERVED);
     let figures = (mean * S, took_ns(told));
-    let what = "backlog of 40,000, M/M/1 ρ 0.5  time until level";
+    let what = "M/M/1 backlog of 40,000  until level";
     Ok(vec![Row::around(what, Unit::Ns, figures, oracle::ERRORS * error * S, Reason::Chance).by(&ran.line)])
 }
 
@@ -92,7 +86,7 @@ fn never(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
     let says = if reasons.contains("worker was never level") { "never level" } else { "level" };
     Ok(vec![
         Row::around(
-            "backlog of 1 s, ρ 1  left when the load ended",
+            "backlog of 1 s, ρ 1  left at the end",
             Unit::Plain,
             (told.waiting as f64, told.left as f64),
             1.5,
