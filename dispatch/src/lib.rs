@@ -19,6 +19,10 @@ mod shared;
 pub mod sim;
 pub mod tokio_broadcast;
 pub mod tokio_mpsc;
+#[cfg(feature = "unix")]
+pub mod unix;
+#[cfg(feature = "zeromq")]
+pub mod zeromq;
 
 use drumpost_core::registry::{Absent, TransportEntry};
 
@@ -58,6 +62,8 @@ pub const KNOWN: &[Known] = &[
     Known::with("rabbitmq", "rabbitmq"),
     Known::with("kafka", "kafka"),
     Known::with("mqtt", "mqtt"),
+    Known::with("unix", "unix"),
+    Known::with("zeromq", "zeromq"),
 ];
 
 /// The transports that this build lacks, and the features with which a build has them.
@@ -90,6 +96,10 @@ pub fn transports() -> Vec<TransportEntry> {
     let all = [all, vec![kafka::entry()]].concat();
     #[cfg(feature = "mqtt")]
     let all = [all, vec![mqtt::entry()]].concat();
+    #[cfg(feature = "unix")]
+    let all = [all, vec![unix::entry()]].concat();
+    #[cfg(feature = "zeromq")]
+    let all = [all, vec![zeromq::entry()]].concat();
     all
 }
 

@@ -66,6 +66,10 @@ contracts! {
     kafka_keeps_the_contract: "kafka" over with_kafka(), ignored: "needs a Kafka server: scripts/test starts one";
     #[cfg(feature = "mqtt")]
     mqtt_keeps_the_contract: "mqtt" over in_process();
+    #[cfg(feature = "unix")]
+    unix_keeps_the_contract: "unix" over in_process();
+    #[cfg(feature = "zeromq")]
+    zeromq_keeps_the_contract: "zeromq" over in_process();
 }
 
 #[test]
