@@ -174,7 +174,7 @@ mod tests {
         }
         assert_eq!(text.lines().count(), 5, "the course, three phases, and what the times are: {text}");
         let never = Backlog { level_ns: None, left: 4_000, ..backlog() };
-        let text = told(&[never.clone()]);
+        let text = told(std::slice::from_ref(&never));
         assert!(text.contains("never level: 4,000 waited when the load ended"), "{text}");
         let text = told(&[backlog(), never]);
         assert!(text.contains("500 ms later in 1 of 2 trials"), "{text}");
