@@ -22,6 +22,7 @@ mod interrupt;
 mod loads;
 mod nats;
 mod oracles;
+mod pages;
 mod reports;
 mod search;
 mod selftest;
