@@ -151,7 +151,9 @@ impl AsyncTransport for JetStream {
         }
         if self.max_deliver.is_some() {
             self.streams.note(dead::stream(wiring));
-            let consumers = pull::Config { inactive_threshold: NET, ..pull::Config::default() };
+            // What a killed consumer had of them comes again in the same time as its messages.
+            let (ack_wait, inactive_threshold) = (self.ack_wait, NET);
+            let consumers = pull::Config { ack_wait, inactive_threshold, ..pull::Config::default() };
             dead::lay_out(wiring, &context, &self.server.at, self.stream(), &consumers).await?;
         }
         Ok(())
