@@ -359,7 +359,9 @@ fn a_guarantee_that_is_kept_stands_in_the_record_and_leaves_out_what_does_not_ke
     let dispatches = |guarantee: &str| -> Vec<String> {
         let record = place.run(&format!("{line} --dispatch event --guarantee {guarantee}")).json();
         let runs = record["runs"].as_array().unwrap();
-        runs.iter().map(|run| run["dispatch"].as_str().unwrap().to_owned()).collect()
+        let names = runs.iter().map(|run| run["dispatch"].as_str().unwrap().to_owned());
+        // Not every build has these.
+        names.filter(|name| !name.ends_with("/unix") && !name.ends_with("/zeromq")).collect()
     };
     let (some, all) = (dispatches("exactly-once"), dispatches("at-most-once"));
     assert_eq!(some, ["event/crossbeam", "event/listeners"]);
