@@ -39,7 +39,7 @@ pub(crate) fn clean(registry: &Registry, args: &CleanArgs) -> anyhow::Result<Exi
 
 fn told(transport: &str, Cleaned { at, removed, kept }: &Cleaned) -> String {
     let mut text = match removed.len() {
-        0 => format!("{transport} at {at}: no streams of ended runs, nothing to remove\n"),
+        0 => format!("{transport} at {at}: nothing of ended runs is there, so there is nothing to remove\n"),
         count => format!("{transport} at {at}: removed {count} of ended runs:\n"),
     };
     removed.iter().for_each(|name| text += &format!("  {}\n", plain::line(name)));

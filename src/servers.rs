@@ -29,7 +29,9 @@ pub(crate) fn asked<'a>(
     server: Option<&str>,
     set: &[String],
 ) -> anyhow::Result<Servers<'a>> {
-    let (urls, names): (Vec<&String>, Vec<&String>) = asked.iter().partition(|text| text.contains("://"));
+    // A mistyped address is no name: it may hold a password, and names are quoted in errors.
+    let (urls, names): (Vec<&String>, Vec<&String>) =
+        asked.iter().partition(|text| text.contains(['/', '@', ':']));
     let server = match (&urls[..], server) {
         ([], server) => server,
         ([url], None) => Some(url.as_str()),

@@ -67,9 +67,12 @@ fn mistakes_of_the_command_line() {
         ("doctor nats://a:1 nats://b:1", "one address at a time"),
         ("doctor nats --set nats.urll=x", "nats.urll"),
         ("doctor ftp://a:1", "no transport with a server has such an address"),
+        // A slash is missing: what follows may hold a password, so it is not repeated.
+        ("doctor nats nats:/bob:s3cret-word@127.0.0.1:1", "two slashes follow the `:` of a scheme"),
     ] {
         let done = Place::new().run(line).with_code(2);
         assert!(done.stderr.contains(says), "{line}: {}", done.stderr);
+        assert!(!done.stderr.contains("s3cret"), "{line}: {}", done.stderr);
     }
 }
 

@@ -172,7 +172,7 @@ fn words(entry: &TransportEntry, style: Style, intents: &[Intent], args: &Doctor
         entry.name
     );
     let address = entry.address().map(|option| option.name);
-    let url = args.asked.iter().find(|text| text.contains("://")).or(args.server.as_ref());
+    let url = args.asked.iter().find(|text| text.contains(['/', '@', ':'])).or(args.server.as_ref());
     let server = url.zip(address).map(|(url, name)| format!("{name}={url}"));
     let set = args.set.iter().cloned().chain(server).flat_map(|set| ["--set".to_owned(), set]);
     line.split_whitespace().map(String::from).chain(set).collect()

@@ -103,11 +103,20 @@ fn sentence(address: SocketAddr, kind: ErrorKind, error: &std::io::Error) -> Str
     }
 }
 
-/// What answers at an address: by what it says first, or by its answer to a request that only a web server knows. `None` if
-/// that says nothing.
+/// What answers at an address: by what it says first, or by its answers to questions of several protocols, each on a connection of its
+/// own. `None` if that says nothing.
 pub(super) fn protocol(address: SocketAddr) -> Option<&'static str> {
-    of_words(&words(address, b"")).or_else(|| of_words(&words(address, b"GET / HTTP/1.0\r\n\r\n")))
+    QUESTIONS.iter().find_map(|question| of_words(&words(address, question)))
 }
+
+/// None, a request of the web, a CONNECT of MQTT 5 with a clean start and no name, and Kafka's `ApiVersions` of version 0 with a
+/// number that the answer repeats.
+const QUESTIONS: [&[u8]; 4] = [
+    b"",
+    b"GET / HTTP/1.0\r\n\r\n",
+    b"\x10\x0d\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x00",
+    b"\x00\x00\x00\x0a\x00\x12\x00\x00drum\x00\x00",
+];
 
 /// The first bytes that come back.
 fn words(address: SocketAddr, greeting: &[u8]) -> Vec<u8> {
@@ -139,9 +148,15 @@ const ANSWERS: &[(&[u8], &str)] = &[
     (b"220 ", "a mail or file server"),
     // The record type of an alert, and the version of every TLS since 1.0.
     (b"\x15\x03", "a server that speaks TLS: give an address whose scheme says so"),
+    // A CONNACK without a session that it kept.
+    (b"\x20", "a server that speaks MQTT"),
 ];
 
 fn of_words(words: &[u8]) -> Option<&'static str> {
+    // After the length of the answer stands the number of the question.
+    if words.get(4..8).is_some_and(|number| number == b"drum") {
+        return Some("a server that speaks the Kafka protocol");
+    }
     ANSWERS.iter().find(|(beginning, _)| words.starts_with(beginning)).map(|(_, whose)| *whose)
 }
 
@@ -182,10 +197,12 @@ mod tests {
 
     #[test]
     fn what_answers_is_known_by_its_first_words() {
-        let says = |answer, at_once| protocol(server(answer, at_once, 2));
+        let says = |answer, at_once| protocol(server(answer, at_once, QUESTIONS.len()));
         assert_eq!(says(b"INFO {\"server_id\":1}\r\n", true), Some("a server that speaks the NATS protocol"));
         assert!(says(b"HTTP/1.1 404 Not Found\r\n", false).unwrap().starts_with("a web server"));
         assert!(says(b"\x15\x03\x03\x00\x02\x02\x46", false).unwrap().contains("TLS"));
+        assert_eq!(says(b"\x20\x03\x00\x00\x00", false), Some("a server that speaks MQTT"));
+        assert!(says(b"\0\0\0\x20drum\0\0", false).unwrap().contains("Kafka"));
         assert_eq!(says(b"who are you?", false), None);
         assert_eq!(protocol(SocketAddr::from(([127, 0, 0, 1], 9))), None);
     }

@@ -52,12 +52,15 @@ pub(super) fn parse(
     let all = instances.len() as u16;
     let absent = absent.unwrap_or(all);
     if absent == 0 || absent > all {
-        return Err(wrong(format!("{service} has {all} instances, of which 1 to {all} can be absent")));
+        return Err(wrong(match all {
+            1 => format!("{service} has one instance, so one can be absent"),
+            _ => format!("{service} has {all} instances, of which 1 to {all} can be absent"),
+        }));
     }
     let duration = |text| text_of::parse_some_duration(text).map(Duration::from_nanos);
     let level = level.map(duration).transpose().map_err(|error| wrong(error.to_string()))?.unwrap_or(LEVEL);
     let amount = match (text_of::parse_count(amount), duration(amount)) {
-        (Ok(0), _) => return Err(wrong("no message is no backlog".into())),
+        (Ok(0), _) => return Err(wrong("a backlog has at least one message".into())),
         (Ok(count), _) => Amount::Messages(count),
         (_, Ok(time)) => Amount::Time(time),
         (Err(_), Err(_)) => return Err(form()),

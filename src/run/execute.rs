@@ -64,8 +64,10 @@ pub(crate) fn execute(
     }
     record.partial = None;
     if interrupted.is_set() {
-        let text = format!("interrupted before {not_started} of {} trials were started", order.len());
-        record.partial = Some(text);
+        record.partial = Some(match not_started {
+            0 => "interrupted in the last trial".to_owned(),
+            _ => format!("interrupted before {not_started} of {} trials were started", order.len()),
+        });
     }
     record
 }

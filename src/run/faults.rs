@@ -42,6 +42,10 @@ impl Faults {
     ) -> anyhow::Result<(Self, Conditions)> {
         let FaultArgs { pause, at, .. } = &args.faults;
         let kill = args.kill.as_deref().map(|text| kill::parse(text, wiring)).transpose()?;
+        if let (Some(text), Some(Kill { after: at, down, .. })) = (&args.kill, &kill) {
+            let lasts = some("--kill", text, *down)?;
+            within("--kill", Stretch { at: *at, lasts }, load, args.drain)?;
+        }
         let line = LineFaults::of(&args.faults, entry, load, args.drain)?;
         let read = |text: &str| self::pause(text, wiring, entry, load, args.drain);
         let pause = pause.as_deref().map(read).transpose()?;

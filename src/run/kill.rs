@@ -58,9 +58,12 @@ pub(super) fn named(
         return Err(usage(format!("{flag}: {}", unknown("service", service, &known))));
     };
     if usize::from(instance) >= found.instances.len() {
-        let last = found.instances.len() - 1;
+        let there = match found.instances.len() - 1 {
+            0 => "it has one, with the number 0".to_owned(),
+            last => format!("its instances are 0 to {last}"),
+        };
         return Err(usage(format!(
-            "{flag} `{text}`: {service} has no instance {instance}; its instances are 0 to {last} (see --instances)"
+            "{flag} `{text}`: {service} has no instance {instance}; {there} (see --instances)"
         )));
     }
     let duration = |time| {

@@ -7,7 +7,7 @@ use super::Collector;
 pub(crate) struct Waiting {
     /// Sent to it, and not refused.
     pub sent: u64,
-    /// Received for the first time, or known not to come.
+    /// Received for the first time, dead, or known not to come.
     pub received: u64,
 }
 
@@ -34,6 +34,7 @@ impl Collector {
                 false => (0..lane.heard.len()).map(|slot| counters.first(slot)).sum(),
             };
             received += counters.excused();
+            received += (0..lane.heard.len()).map(|slot| counters.dead(slot)).sum::<u64>();
         }
         let mut sent = 0;
         for lane in &self.lanes {

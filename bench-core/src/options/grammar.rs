@@ -191,6 +191,9 @@ fn url(text: &str, schemes: &[&str]) -> Result<String, String> {
             return Err(format!("`{scheme}://` is not supported; use {usable}"));
         }
         Some(_) => return Err(format!("what stands before `://` is no scheme; use {usable}")),
+        None if text.split_once('/').is_some_and(|(before, _)| before.ends_with(':')) => {
+            return Err(format!("two slashes follow the `:` of a scheme; use {usable}"));
+        }
         None => text,
     };
     match host.find(|c: char| c.is_whitespace() || c.is_control()) {

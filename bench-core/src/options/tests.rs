@@ -80,6 +80,7 @@ fn what_does_not_fit_is_told_with_option_source_and_what_it_may_be() {
         ("box.url", "ftp://me:s3cret@h", "`ftp://` is not supported; use box:// or boxs://"),
         ("box.url", "me:s3cret@x://h", "no scheme; use box:// or boxs://"),
         ("box.url", "box://", "it names no host"),
+        ("box.url", "box:/me:s3cret@h", "two slashes follow the `:` of a scheme; use box:// or boxs://"),
         ("box.url", "me:s3cret @h", "holds no spaces"),
         ("box.creds", "/nowhere/creds", "failed to read /nowhere/creds"),
         ("box.creds", "/dev/zero", "failed to read /dev/zero: it has more than 1 MiB"),

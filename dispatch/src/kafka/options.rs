@@ -156,7 +156,8 @@ impl Settings {
             "1" => Confirms::Leader,
             _ => Confirms::Replicated,
         };
-        let delivery = if self.from == Some(Offset::End) { Delivery::AtMostOnce } else { listed.delivery };
+        let may_lose = self.acks == "0" || self.from == Some(Offset::End);
+        let delivery = if may_lose { Delivery::AtMostOnce } else { listed.delivery };
         Promise { order, confirms, delivery, ..listed }.when(asked)
     }
 }

@@ -46,7 +46,14 @@ fn why(run: &Run, derived: &Derived) -> String {
     let (started, audit) = (derived.flows.started, run.audit());
     let lost = audit.lost + audit.refused.unwrap_or(0) + audit.unknown;
     let ended_well = run.counted_trials().all(|trial| trial.status == Status::Ok);
-    let hint = if lost == 0 && ended_well { format!("; {}", standstill::no_loss()) } else { String::new() };
+    let hint = match (audit.dead, lost) {
+        (0, 0) if ended_well => format!("; {}", standstill::no_loss()),
+        (0, _) => String::new(),
+        (dead, _) => {
+            let dead = units::counted(dead, "message became a dead letter", "messages became dead letters");
+            format!("; {dead}")
+        }
+    };
     match started {
         0 => String::new(),
         _ => format!(": {} started{hint}", units::counted(started, "flow was", "flows were")),

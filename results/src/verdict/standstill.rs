@@ -80,6 +80,9 @@ fn cause(trial: &Trial, still: &Standstill) -> String {
             let n = units::counted(trial.audit.unknown, "delivery", "deliveries");
             format!("the fate of {n} is unknown")
         }
+        (0, 0) if trial.audit.dead > 0 => {
+            units::counted(trial.audit.dead, "message became a dead letter", "messages became dead letters")
+        }
         (0, 0) => no_loss().into(),
         (0, refused) => format!("{} refused by the transport", message(refused)),
         // A flow may need several messages, and each of its messages may be lost.

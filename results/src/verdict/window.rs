@@ -18,6 +18,10 @@ pub(super) fn note(run: &Run, derived: &Derived, thresholds: &Thresholds, verdic
     if run.load != LoadKind::Closed || run.dispatch.ends_with("/sim") || thinks(run) {
         return;
     }
+    // The flows waited for something else.
+    if run.trials.iter().any(|trial| !trial.disturbances.is_empty() || !trial.outages.is_empty()) {
+        return;
+    }
     let Some(Setting::Integer(window)) = run.settings.get("window") else { return };
     let Some(rate) = derived.throughput_per_s else { return };
     if let Some(in_flight) = derived.mean_in_flight.filter(|mean| *mean < 1.0 && *window > 1)
