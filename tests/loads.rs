@@ -117,7 +117,8 @@ fn headers_arrive_in_process_and_are_stated() {
                 "order-authorization --dispatch {dispatch} --headers 4x32 {more} --trials 1 --count 1k"
             );
             let record = Place::new().record(&line);
-            for run in record.runs() {
+            // Where messages have no headers, these are refused.
+            for run in record.runs().filter(|run| run["status"] != "refused") {
                 assert_clean(run);
                 assert_eq!(count(run, "/audit/corrupted"), 0);
                 assert_eq!(run["settings"]["headers"], "4x32B");

@@ -153,7 +153,7 @@ fn jetstream_gives_up_on_what_a_service_never_handles() {
         "run stream --dispatch message/jetstream --nats {} --poison worker:1/100x50 --set jetstream.max-deliver=3 --in-flight 16",
         server.url()
     );
-    let done = place.run(&format!("{line} --count 2000 --trials 1 --out r.json"));
+    let done = place.run(&format!("{line} --count 2000 --warmup 0s --trials 1 --out r.json"));
     assert!([0, 6].contains(&done.code), "{}{}", done.stdout, done.stderr);
     let record = Record::from_file(&place.path("r.json"));
     let (run, dead) = (record.only(), 20);

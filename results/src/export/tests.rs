@@ -182,7 +182,7 @@ fn a_series_as_csv_has_a_line_per_interval() {
         lines.iter().find(|line| line.starts_with("event/crossbeam,1,100000000,200000000,1,")).unwrap();
     assert_eq!(line.split(',').count(), columns);
     let point = &record.runs[1].trials[1].series.points()[1];
-    assert!(line.ends_with(&format!(",{},900,4,0,,,,,,,,,,,,", point.response_max_ns.unwrap())), "{line}");
+    assert!(line.ends_with(&format!(",{},900,4,0,,,,,,,,,,0,,,", point.response_max_ns.unwrap())), "{line}");
 }
 
 /// Lines and fields as a reader of the format finds them.
@@ -217,7 +217,7 @@ fn a_series_as_csv_is_read_back_by_another_implementation() {
     let lines = fields(&csv(&record, &Selection::default()).unwrap());
     let columns = &lines[0];
     let at = |name: &str| columns.iter().position(|column| column == name).unwrap();
-    assert_eq!((lines.len(), columns.len()), (1 + 2 * 3 * 5, 29));
+    assert_eq!((lines.len(), columns.len()), (1 + 2 * 3 * 5, 30));
     assert!(lines.iter().all(|line| line.len() == columns.len()), "{lines:?}");
     for run in &record.runs[..2] {
         let own: Vec<_> = lines[1..].iter().filter(|line| line[at("dispatch")] == run.dispatch).collect();
@@ -333,9 +333,12 @@ fn a_series_as_csv_has_the_backlog_of_its_trial() {
         ..Default::default()
     });
     let lines = |trial| fields(&csv(&record, &only("message/crossbeam", Some(trial))).unwrap());
-    assert_eq!(lines(0)[0][26..], ["trial_backlog", "trial_backlog_joined_ns", "trial_catch_up_ns"]);
-    assert!(lines(0)[1..].iter().all(|line| line[26..] == ["71", "1000", "72"]));
-    assert!(lines(1)[1..].iter().all(|line| line[26..] == ["", "", ""]), "it had none");
+    assert_eq!(
+        lines(0)[0][26..],
+        ["trial_dead", "trial_backlog", "trial_backlog_joined_ns", "trial_catch_up_ns"]
+    );
+    assert!(lines(0)[1..].iter().all(|line| line[27..] == ["71", "1000", "72"]));
+    assert!(lines(1)[1..].iter().all(|line| line[27..] == ["", "", ""]), "it had none");
 }
 
 #[test]
