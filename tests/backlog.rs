@@ -119,7 +119,7 @@ fn what_cannot_have_a_backlog_is_refused_in_a_sentence() {
     refused(&format!("{sim} --backlog worker:many"), &["is not SERVICE:AMOUNT"]);
     refused(&format!("{sim} --backlog nobody:10"), &["`nobody`", "known: producer, worker"]);
     refused(&format!("{sim} --backlog producer:10"), &["producer receives nothing"]);
-    refused(&format!("{sim} --backlog worker=2:10"), &["worker has 1 instances"]);
+    refused(&format!("{sim} --backlog worker=2:10"), &["worker has one instance"]);
     refused(&format!("{sim} --backlog worker:2s"), &["the load lasts 2.00 s"]);
     refused(&format!("{sim} --backlog worker:10k"), &["does not fit", "raise --capacity"]);
     refused(&format!("{sim} --instances worker=2 --backlog worker=1:10"), &["are absent together"]);
