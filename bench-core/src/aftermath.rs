@@ -1,4 +1,4 @@
-//! What would have followed from a message that its broker gave up on (a dead letter).
+//! The ends and replies that a dead letter would have led to. A dead letter is a message that its broker gave up on.
 //!
 //! Such a message never reaches its handler, so its flow may never end, and a lane may wait for a reply in vain. Whether that is
 //! so depends on the handlers. The answer is theirs: handlers that are made for this purpose, with a state of their own, are handed
@@ -55,7 +55,7 @@ impl Aftermath {
         Self { scenario, wiring, asked: Mutex::default() }
     }
 
-    /// What does not happen because `lane` never handles `message`.
+    /// The ends and the reply that do not come because `lane` never handles `message`.
     pub(crate) fn of(&self, lane: u16, message: &Message) -> Missed {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let mut missed = Missed { ends: 0, reply: self.is_reply(message) };

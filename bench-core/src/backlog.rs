@@ -18,7 +18,7 @@ use std::time::Duration;
 pub enum Amount {
     /// So many messages that were sent to the service and that none of its instances has received.
     Messages(u64),
-    /// What is sent in so much time, from the start of the load.
+    /// The messages that are sent in so much time, from the start of the load.
     Time(Duration),
 }
 
@@ -29,7 +29,7 @@ pub struct Backlog {
     pub service: String,
     /// How many of its instances are absent: the first ones.
     pub absent: u16,
-    /// What they wait for.
+    /// The amount that piles up before the absent instances join.
     pub amount: Amount,
     /// The backlog is gone when no more messages wait than are sent in this time.
     pub level: Duration,
@@ -133,7 +133,7 @@ pub struct Phase {
     pub confirm: Distribution,
 }
 
-/// What the server said last before the instances had joined.
+/// The server's last count of waiting messages before the absent instances had joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Told {
     /// All destinations together.
@@ -155,7 +155,7 @@ pub struct Piled {
     pub joined_ns: Option<u64>,
     /// Messages that waited then.
     pub waiting: u64,
-    /// What the server said of them.
+    /// The server's own count of the waiting messages; `None` if it does not tell.
     pub server: Option<Told>,
     /// It is level with no more messages than these.
     pub level: u64,

@@ -105,9 +105,9 @@ impl Credit {
             emitted: all.emitted + read(emitted),
             awake_ns: all.awake_ns + read(awake_ns),
         };
-        let done = || self.sums.iter().fold(Done::default(), add);
-        let dead_ends = self.dead_ends.load(Ordering::Relaxed);
-        let all = |done: Done| Done { ended: done.ended.saturating_sub(dead_ends), ..done };
-        (!self.sums.is_empty()).then(|| all(done()))
+        (!self.sums.is_empty()).then(|| {
+            let done = self.sums.iter().fold(Done::default(), add);
+            Done { ended: done.ended.saturating_sub(self.dead_ends.load(Ordering::Relaxed)), ..done }
+        })
     }
 }

@@ -362,7 +362,7 @@ fn what_was_not_seen_of_a_range_is_counted() {
             (from..to).filter(|seq| *seq >= 999 || *seq >= 100 && seq % 2 == 1 && *seq != 501).count();
         assert_eq!(window.unseen(from, to), naive as u64, "{from}..{to}");
     }
-    // What lies too far back counts as not seen, because nobody knows.
+    // A number that lies too far back counts as not seen, because the window no longer holds its bit.
     window.note(3 * WINDOW_LEN);
     assert_eq!(window.unseen(0, 100), 100);
 }

@@ -76,7 +76,7 @@ impl Window {
             let has_bit = || self.words[(seq / WORD_BITS) as usize & mask] & bit(seq) != 0;
             seq < self.head && is_known && (!self.gapped || seq < self.floor || has_bit())
         };
-        // What lies above the head needs no look.
+        // Numbers above the head were not seen, so no bit is read for them.
         let above = to.saturating_sub(from.max(self.head));
         above + (from..to.min(self.head)).filter(|seq| !is_seen(*seq)).count() as u64
     }

@@ -66,7 +66,7 @@ impl Phase {
 /// The names of the phases, in their order.
 pub const PHASES: [&str; 3] = ["piling up", "catching up", "afterwards"];
 
-/// What the server said last before the absent instances had joined.
+/// The server's last count of waiting messages before the absent instances had joined.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ServerSaid {
     /// Stored and not handed out, all destinations together.
@@ -90,7 +90,7 @@ pub struct Backlog {
     pub joined_ns: Option<u64>,
     /// Messages that waited then.
     pub waiting: u64,
-    /// What the server said of them, if it tells.
+    /// The server's own count of the waiting messages; `None` if it does not tell.
     pub server: Option<ServerSaid>,
     /// It is level with no more messages than these.
     pub level: u64,
