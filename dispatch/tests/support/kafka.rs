@@ -2,7 +2,7 @@
 //! one, one test at a time. It ends with the process of the tests, however that ends.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-use drumpost_kit::suite::Proxy;
+use drumpost_kit::suite::{Proxy, free_port, warden};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -12,7 +12,6 @@ use rdkafka::{
 use std::{
     env,
     ffi::OsString,
-    net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -198,20 +197,6 @@ fn spawn(ports: [u16; 4], folder: &PathBuf) -> Child {
         .stderr(Stdio::null())
         .spawn()
         .unwrap_or_else(|error| panic!("failed to start {}: {error}", program().display()))
-}
-
-fn warden(server: &Child, folder: &PathBuf) -> Child {
-    // A Ctrl-C at the tests ends them first.
-    let script = "trap '' INT; cat >/dev/null; kill -9 \"$0\" 2>/dev/null; rm -rf \"$1\"";
-    let mut warden = Command::new("sh");
-    warden.args(["-c", script, &server.id().to_string()]).arg(folder);
-    warden.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    warden.spawn().expect("a shell")
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
 }
 
 /// A client of librdkafka's own for the server on this port.

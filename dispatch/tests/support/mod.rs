@@ -3,13 +3,14 @@
 #![allow(unreachable_pub, reason = "shared by the test binaries of two packages, each of which uses a part")]
 #![allow(dead_code, reason = "the same")]
 
+pub use drumpost_kit::suite::free_port;
 use drumpost_kit::suite::{Turn, Turns};
 use std::{
     env,
     ffi::{OsStr, OsString},
     fs,
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::PathBuf,
     process::{Child, Command, Stdio, id},
     sync::atomic::{AtomicU32, Ordering},
@@ -145,12 +146,6 @@ impl Drop for NatsServer {
         self.kill();
         let _ = fs::remove_dir_all(&self.store);
     }
-}
-
-/// A loopback port that was free a moment ago.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
 }
 
 fn healthz(port: u16) -> Option<String> {

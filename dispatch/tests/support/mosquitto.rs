@@ -1,11 +1,12 @@
 //! A private mosquitto for tests, on a free loopback port and with a store of its own. It ends when the value is dropped.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
+use drumpost_kit::suite::free_port;
 use std::{
     env,
     ffi::OsString,
     fs,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -52,9 +53,7 @@ impl Mosquitto {
         // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
         for _ in 0..5 {
             let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-            let port = listener.local_addr().expect("its address").port();
-            drop(listener);
+            let port = free_port();
             let folder = tempfile::tempdir().expect("a folder");
             let own = format!(
                 "listener {port} 127.0.0.1\npersistence true\npersistence_location {}/\nmax_packet_size {MOST_BYTES}\n\

@@ -2,13 +2,13 @@
 //! use a few in turn, each of which one test has. They end with the process of the tests, however that ends.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-use drumpost_kit::suite::{Turn, Turns};
+use drumpost_kit::suite::{Turn, Turns, free_port, warden};
 use serde_json::Value;
 use std::{
     env,
     ffi::OsString,
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -216,20 +216,6 @@ fn spawn(port: u16, management: u16, folder: &PathBuf, more: &[String]) -> Child
         .stderr(Stdio::null())
         .spawn()
         .unwrap_or_else(|error| panic!("failed to start {}: {error}", program().display()))
-}
-
-fn warden(server: &Child, folder: &PathBuf) -> Child {
-    // A Ctrl-C at the tests ends them first.
-    let script = "trap '' INT; cat >/dev/null; kill -9 \"$0\" 2>/dev/null; rm -rf \"$1\"";
-    let mut warden = Command::new("sh");
-    warden.args(["-c", script, &server.id().to_string()]).arg(folder);
-    warden.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    warden.spawn().expect("a shell")
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
 }
 
 /// RabbitMQ's own tools and its management interface, for one server.

@@ -1,12 +1,12 @@
 //! A private redis-server for tests, on a free loopback port and without a file. It ends when the value is dropped.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-use drumpost_kit::suite::{Turn, Turns};
+use drumpost_kit::suite::{Turn, Turns, free_port};
 use std::{
     env,
     ffi::OsString,
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -46,9 +46,7 @@ impl RedisServer {
         // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
         for _ in 0..5 {
             let turn = TURNS.take();
-            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-            let port = listener.local_addr().expect("its address").port();
-            drop(listener);
+            let port = free_port();
             let place = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""].map(str::to_owned);
             let arguments: Vec<String> =
                 place.into_iter().chain(arguments.iter().map(|one| (*one).to_owned())).collect();

@@ -30,11 +30,13 @@ mod proxy;
 mod runs;
 mod trial;
 mod turns;
+mod warden;
 
 pub use checks::{CHECKS, Check};
 use given::Given;
 pub use proxy::Proxy;
 pub use turns::{Turn, Turns};
+pub use warden::warden;
 
 use drumpost_core::{
     contract::{Line, Report, Verdict},
