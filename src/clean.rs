@@ -24,7 +24,7 @@ pub(crate) fn clean(registry: &Registry, args: &CleanArgs) -> anyhow::Result<Exi
         match dispatcher.clean() {
             Ok(Some(cleaned)) => (reached, text) = (true, text + &told(entry.name, &cleaned)),
             Ok(None) => reached = true,
-            // A server that removes what nobody uses by itself: said to those who ask for it.
+            // Nothing can be written down here: said to those who ask for it.
             Err(OpenError::Refused(_)) if !is_said => {}
             Err(error) => {
                 output::complain(&format!("{}: {error}", entry.name));

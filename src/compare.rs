@@ -1,6 +1,12 @@
 //! `drumpost compare A B`: two records, or two dispatches of one.
 
-use crate::{Exit, args::CompareArgs, exit::usage, output, show::load};
+use crate::{
+    Exit,
+    args::CompareArgs,
+    exit::usage,
+    output::{self, Form},
+    show::load,
+};
 use drumpost_results::{
     compare::{Options, Verdict, compare as compare_records, compare_within},
     report,
@@ -41,11 +47,8 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<Exit> {
         (None, None) => return Err(usage(NEEDS)),
     };
     let comparison = comparison.map_err(|error| usage(error.to_string()))?;
-    if args.json {
-        output::result(&report::json(&comparison)?)?;
-    } else {
-        output::result(&report::comparison(&comparison, output::layout()))?;
-    }
+    let form = Form::of(args.json, args.markdown);
+    output::report(|| report::comparison(&comparison), || report::json(&comparison), form)?;
     Ok(match comparison.verdict {
         Verdict::Regression => Exit::Regression,
         _ if comparison.is_invalid() => Exit::Invalid,

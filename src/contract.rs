@@ -6,16 +6,16 @@ mod broken;
 
 use crate::{
     Exit,
+    args::ContractArgs,
     exit::usage,
     output,
     run::{
-        dispatches,
+        cost, dispatches,
         options::{options_of, refuse_undeclared},
     },
     secrets,
     similar::unknown,
 };
-use clap::Args;
 use drumpost_core::{
     contract::{self, CHECKS, Report, Verdict},
     registry::{Options, Registry, TransportEntry},
@@ -24,32 +24,6 @@ use drumpost_core::{
 use drumpost_results::report::{Layout, hanging};
 use serde::Serialize;
 use std::{cell::Cell, collections::BTreeMap};
-
-#[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 all transports keep the contract, 1 one does not, 2 usage")]
-pub(crate) struct ContractArgs {
-    /// crossbeam, event/listeners, ... [default: all in process]
-    ///
-    /// A transport, or one style of it. The checks of both styles take about 10 s in process and a minute over a server. Over a server,
-    /// checks of what happens when lines and consumers break follow, which take some minutes; the server is not killed.
-    #[arg(value_name = "DISPATCH")]
-    pub dispatch: Vec<String>,
-    /// Only these checks, separated by commas
-    #[arg(long, value_delimiter = ',', value_name = "CHECK")]
-    pub only: Vec<String>,
-    /// List the checks and what each proves
-    #[arg(long)]
-    pub checks: bool,
-    /// Address of the server of the transports that have one
-    #[arg(long, value_name = "URL")]
-    pub server: Option<String>,
-    /// Option of a transport; see `drumpost list --options`
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
-    /// Print one JSON document
-    #[arg(long)]
-    pub json: bool,
-}
 
 /// A transport, and the styles of it that are checked.
 type Subject<'a> = (&'a TransportEntry, Vec<Style>);
@@ -74,6 +48,14 @@ pub(crate) fn contract(registry: &Registry, args: &ContractArgs) -> anyhow::Resu
     }
     let declared: Vec<_> = used.iter().flat_map(|entry| entry.options).collect();
     refuse_undeclared(registry, &options, &declared)?;
+    let paid = used.iter().find_map(|entry| Some((entry.name, cost::paid(entry, &options)?)));
+    if let Some((name, (requests, place))) = paid.filter(|_| !args.yes_cost) {
+        let [best, worst] = requests.per_message;
+        return Err(usage(format!(
+            "{name}: the server at {place} is not on this machine, and each request to it may have to be paid for. The checks send \
+             some tens of thousands of messages, each of which takes {best} to {worst} requests. Add --yes-cost to agree to it"
+        )));
+    }
     let (mut holds, mut checked) = (true, Vec::new());
     for (entry, styles) in &subjects {
         broken::reach(entry, &options)

@@ -34,7 +34,7 @@ pub(crate) fn nonce() -> u16 {
 /// they are shown: the same run in virtual time gives the same record wherever it is written.
 pub(crate) fn command_line(given: &[String]) -> Vec<String> {
     const WITH_FILE: [&str; 4] = ["--out", "-o", "--save-frame", "--svg"];
-    const ALONE: [&str; 2] = ["--json", "--no-tui"];
+    const ALONE: [&str; 3] = ["--json", "--markdown", "--no-tui"];
     // `--out=FILE`, `-o=FILE` and `-oFILE`: the file is in the same word.
     let has_file = |word: &str| {
         let is_long =
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_stored_command_line_says_what_was_measured_and_not_where_it_went() {
-        let given = "dp run stream --out a -o b -oc -o=d --out=e --json --rate 1k/s --no-tui --save-frame f --svg g --svg=h \
+        let given = "dp run stream --out a -o b -oc -o=d --out=e --json --markdown --rate 1k/s --no-tui --save-frame f --svg g --svg=h \
                      --set fan-out.subscribers=2";
         let given: Vec<String> = given.split_whitespace().map(str::to_owned).collect();
         let kept = command_line(&given).join(" ");

@@ -1,22 +1,17 @@
 //! `drumpost export FILE`: converts a record to the formats of other tools.
 
-use crate::{Exit, args::ExportArgs, exit::usage, output, show::load};
-use clap::ValueEnum;
+use crate::{
+    Exit,
+    args::{ExportArgs, ExportFormat},
+    exit::usage,
+    output,
+    show::load,
+};
 use drumpost_results::{
     export::{self, ExportError, Selection},
     store,
 };
 use std::time::SystemTime;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExportFormat {
-    /// HdrHistogram interval log: response times of every interval, with 2 significant digits, or other times of every trial
-    Hlog,
-    /// HdrHistogram percentile distribution of the response time or of other times, in ns, with 3 significant digits
-    Hgrm,
-    /// Time series, a line per interval, with confirms; percentiles of the response time have 2 significant digits
-    Csv,
-}
 
 /// Writes what was chosen to a file, or to stdout.
 pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {

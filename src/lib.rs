@@ -11,9 +11,10 @@
 //! engine's part.
 
 mod activity;
-mod aliases;
 mod args;
+mod broker;
 mod clean;
+mod command_line;
 mod compare;
 mod completions;
 mod contract;
@@ -27,6 +28,7 @@ mod fuzz;
 mod host;
 mod interrupt;
 mod list;
+mod merge;
 pub mod oracle;
 mod output;
 mod relay;
@@ -39,8 +41,8 @@ mod servers;
 mod show;
 mod signals;
 mod similar;
+mod spec;
 mod suite;
-mod thresholds;
 
 pub use exit::Exit;
 
@@ -69,8 +71,8 @@ pub fn builtin() -> Registry {
 /// Runs the command line of this process over `registry`.
 #[must_use]
 pub fn main(registry: Registry) -> ExitCode {
-    let words = secrets::arguments(&registry);
-    secrets::hide_in_panics();
+    let words = command_line::of_this_process(&registry);
+    output::hide_secrets_in_panics();
     let exit = run(registry, words);
     ExitCode::from(if is_in(Defect::AlwaysZero) { 0 } else { exit.code() })
 }
@@ -79,7 +81,7 @@ pub fn main(registry: Registry) -> ExitCode {
 #[must_use]
 pub fn run(registry: Registry, command_line: impl IntoIterator<Item = OsString>) -> Exit {
     let words: Vec<OsString> = command_line.into_iter().collect();
-    secrets::learn(&registry, &words);
+    command_line::learn_secrets(&registry, &words);
     let run = || command(&registry, &words);
     // A panic of a trial is caught where the trial runs. This is for panics of an added transport or scenario before that.
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
@@ -93,7 +95,7 @@ pub fn run(registry: Registry, command_line: impl IntoIterator<Item = OsString>)
 }
 
 fn command(registry: &Registry, words: &[OsString]) -> Exit {
-    let read = match aliases::written_out(registry, words) {
+    let read = match command_line::written_out(registry, words) {
         Ok(read) => read,
         Err(error) => return complained(&error),
     };
@@ -112,12 +114,15 @@ fn command(registry: &Registry, words: &[OsString]) -> Exit {
         Command::List(args) => list::list(registry, &args),
         Command::Show(args) => show::show(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Merge(args) => merge::merge(&args),
         Command::Export(args) => export::export(&args),
         Command::Selftest(args) => selftest::selftest(registry, &args),
         Command::Contract(args) => contract::contract(registry, &args),
         Command::Doctor(args) => doctor::doctor(registry, &args),
         Command::Clean(args) => clean::clean(registry, &args),
+        Command::Broker(args) => broker::broker(&args),
         Command::Completions(args) => completions::completions(registry, &args),
+        Command::Trial => run::child::obey(registry),
     };
     done.unwrap_or_else(|error| complained(&error))
 }

@@ -10,8 +10,9 @@ use drumpost_core::{
 };
 use drumpost_dispatch::sim;
 use drumpost_results::{
+    model::Validity,
     report::{Layout, hanging},
-    verdict::{Threshold, Thresholds, Validity},
+    verdict::{Threshold, Thresholds},
 };
 use drumpost_workloads::{ArrivalSpec, KeySpec, PayloadSpec, text::Form};
 use serde::Serialize;

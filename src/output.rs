@@ -11,7 +11,7 @@ use crate::secrets;
 use anyhow::Context;
 use drumpost_results::{
     plain,
-    report::Layout,
+    report::{Layout, Report},
     store::{self, Reader},
 };
 use std::{
@@ -26,8 +26,8 @@ use std::{
 /// Stdout takes no more, because its disk is full, for instance.
 pub(crate) fn result(text: &str) -> anyhow::Result<()> {
     let text = &secrets::hide(text);
-    // A document stays the same document with these characters escaped. A table whose first name begins like one is
-    // escaped, too, which is as harmless.
+    // JSON stays the same document when these characters are escaped. A table that begins with such a bracket is escaped as well, which does no
+    // harm.
     let text: &str = &match text.starts_with(['{', '[']) {
         true => plain::json(text),
         false if layout().colour => plain::coloured(text),
@@ -37,6 +37,44 @@ pub(crate) fn result(text: &str) -> anyhow::Result<()> {
     let end = if text.ends_with('\n') { "" } else { "\n" };
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(end.as_bytes()));
     printed(written.and_then(|()| stdout.flush()))
+}
+
+/// The form in which a command prints what it came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Text,
+    /// `--markdown`
+    Markdown,
+    /// `--json`
+    Json,
+}
+
+impl Form {
+    /// The form that the flags ask for. They exclude each other.
+    pub(crate) const fn of(json: bool, markdown: bool) -> Self {
+        match (json, markdown) {
+            (true, _) => Self::Json,
+            (false, true) => Self::Markdown,
+            (false, false) => Self::Text,
+        }
+    }
+}
+
+/// Prints a report, or the document that has the same in JSON.
+///
+/// # Errors
+/// As [`result`], or why there is no document.
+pub(crate) fn report<E: Into<anyhow::Error>>(
+    report: impl FnOnce() -> Report,
+    json: impl FnOnce() -> Result<String, E>,
+    form: Form,
+) -> anyhow::Result<()> {
+    result(&match form {
+        Form::Text => report().text(layout()),
+        // Markdown escapes characters, after which a secret may no longer look like one.
+        Form::Markdown => report().map_texts(secrets::hide).markdown(),
+        Form::Json => json().map_err(Into::into)?,
+    })
 }
 
 /// Writes a text to a file that the user named, or to stdout if that is what the name says.
@@ -88,6 +126,17 @@ pub(crate) fn remark_lines(text: &str) {
 fn to_stderr(text: &str) {
     // Nobody is left to be told if this fails.
     let _ = io::stderr().lock().write_all(secrets::hide(text).as_bytes());
+}
+
+/// Has secrets hidden in the text of a panic, too, and whatever acts on a terminal: a transport may have put a server's
+/// error into it. A harmless text is told as usual, with a backtrace if one is asked for.
+pub(crate) fn hide_secrets_in_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let said = drumpost_core::dispatcher::panic_text(panic.payload());
+        let is_harmless = secrets::hide(&said) == said && plain::line(&said) == said;
+        if is_harmless { usual(panic) } else { complain(&panic.to_string()) }
+    }));
 }
 
 /// Writes a line over the last one, on a terminal. What does not fit is left out: a wrapped line could not be written over.

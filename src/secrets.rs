@@ -5,12 +5,11 @@
 //! it stands in it, by what it looks like (`NAME=VALUE`, `://USER:PASSWORD@`) and by its value. Values under four characters are replaced only by what they look like, because
 //! replacing every `a` in a table would hide the table.
 
-use crate::aliases;
 use drumpost_core::{
     options::{Grammar, OptionEntry},
     registry::Registry,
 };
-use drumpost_results::plain;
+use serde_json::{Map, Value};
 use std::{
     collections::BTreeSet,
     ffi::OsString,
@@ -78,11 +77,10 @@ impl Known {
     }
 }
 
-/// Learns which options are secret, and the secrets in the words of a command line and in the environment.
+/// Learns which options are secret, and the secrets in the words of a command line, in which `--NAME URL` was replaced by `--set NAME.url=URL`, and in the
+/// environment.
 pub(crate) fn learn(registry: &Registry, words: &[OsString]) {
     let options = registry.options();
-    // An alias of a build that lacks its transport is refused later. What it holds is looked through like any word.
-    let words = aliases::written_out(registry, words).unwrap_or_else(|_| words.to_vec());
     with(|known| {
         known.urls.insert(SERVER.to_owned());
         for OptionEntry { name, grammar, secret, .. } in &options {
@@ -120,6 +118,23 @@ pub(crate) fn note(name: &str, value: &str) {
 /// An option's value as it may be stored.
 pub(crate) fn shown(name: &str, value: &str) -> String {
     if with(|known| known.names.contains(name)) { HIDDEN.to_owned() } else { hide(value) }
+}
+
+/// The fields of a spec as they may be stored.
+pub(crate) fn hide_in(document: Map<String, Value>) -> Map<String, Value> {
+    fn hidden(value: Value) -> Value {
+        match value {
+            Value::String(text) => hide(&text).into(),
+            Value::Array(all) => all.into_iter().map(hidden).collect(),
+            other => other,
+        }
+    }
+    document.into_iter().map(|(key, value)| (key, hidden(value))).collect()
+}
+
+/// Whether a secret was hidden in a text that was stored.
+pub(crate) fn is_hidden_in(text: &str) -> bool {
+    text.contains(HIDDEN)
 }
 
 /// A text as it may be stored or printed.
@@ -254,50 +269,6 @@ fn without_value_of(text: &str, name: &str) -> String {
     shown + rest
 }
 
-/// Has secrets hidden in the text of a panic, too, and whatever acts on a terminal: a transport may have put a server's
-/// error into it. A harmless text is told as usual, with a backtrace if one is asked for.
-pub(crate) fn hide_in_panics() {
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        let said = drumpost_core::dispatcher::panic_text(panic.payload());
-        let is_harmless = hide(&said) == said && plain::line(&said) == said;
-        if is_harmless { usual(panic) } else { crate::output::complain(&panic.to_string()) }
-    }));
-}
-
-/// The command line of this process. Where it holds secrets, which every user of the machine could read in the list of
-/// processes, the program replaces itself by itself with a command line that holds none; if that cannot be done, it goes on.
-#[cfg(unix)]
-pub(crate) fn arguments(registry: &Registry) -> Vec<OsString> {
-    use std::os::unix::process::CommandExt;
-    let words: Vec<OsString> = std::env::args_os().collect();
-    let handed_on = std::env::var(ARGUMENTS).ok();
-    if let Some(all) = handed_on.and_then(|text| serde_json::from_str::<Vec<String>>(&text).ok()) {
-        return all.into_iter().map(OsString::from).collect();
-    }
-    learn(registry, &words);
-    let Some(texts) = words.iter().map(|word| word.to_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
-    else {
-        return words;
-    };
-    let hidden: Vec<String> = texts.iter().map(|word| hide(word)).collect();
-    if hidden != texts
-        && let (Ok(program), Ok(all)) = (std::env::current_exe(), serde_json::to_string(&texts))
-    {
-        let mut again = std::process::Command::new(program);
-        again.arg0(&hidden[0]).args(&hidden[1..]).env(ARGUMENTS, all);
-        // It returns only if it failed.
-        let _ = again.exec();
-    }
-    words
-}
-
-/// The command line of this process.
-#[cfg(not(unix))]
-pub(crate) fn arguments(_registry: &Registry) -> Vec<OsString> {
-    std::env::args_os().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,7 +336,7 @@ mod tests {
 
     #[test]
     fn what_was_learned_is_found_anywhere() {
-        let words = ["drumpost", "run", "--set", "nats.token=qwertz9", "--nats", "me:asdfgh8@host"];
+        let words = ["drumpost", "run", "--set", "nats.token=qwertz9", "--set", "nats.url=me:asdfgh8@host"];
         learn(&crate::builtin(), &words.map(OsString::from));
         if cfg!(feature = "nats") {
             assert_eq!(hide("it said `qwertz9`, asdfgh8"), "it said `***`, ***");

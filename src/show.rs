@@ -1,6 +1,11 @@
 //! `drumpost show FILE`: prints the table of a saved record or suite again, from its files alone.
 
-use crate::{Exit, args::ShowArgs, exit::usage, output};
+use crate::{
+    Exit,
+    args::ShowArgs,
+    exit::usage,
+    output::{self, Form},
+};
 use drumpost_results::{
     format, report, store,
     suite::{STATE_FILE, Suite},
@@ -9,23 +14,33 @@ use std::path::Path;
 
 /// Draws a record.
 pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
+    let form = Form::of(args.json, args.markdown);
     if let Some(folder) = suite_folder(&args.file) {
         let suite = Suite::read(folder).map_err(|error| usage(error.to_string()))?;
-        crate::suite::print(&suite, Some(folder), args.json)?;
+        crate::suite::print(&suite, Some(folder), form)?;
         return Ok(Exit::Ok);
     }
     let mut record = load(&args.file)?;
     args.thresholds.judge_anew(&mut record)?;
-    if args.json {
-        output::result(&format::to_json(&record)?)?;
+    if args.spec {
+        let Some(spec) = &record.spec else {
+            return Err(usage(format!(
+                "{} has no spec: it is that of a search or of `merge`, or an older drumpost wrote it",
+                args.file.display()
+            )));
+        };
+        output::result(&format!("{}\n", serde_json::to_string_pretty(spec)?))?;
         return Ok(Exit::Ok);
     }
-    let layout = output::layout();
-    let text = if record.search.is_some() { report::search } else { report::table };
-    output::result(&text(&record, Some(&args.file), layout))?;
-    if args.hops {
-        output::result(&format!("\n{}", report::hops(&record, layout)))?;
-    }
+    let report = || {
+        let of = if record.search.is_some() { report::search } else { report::table };
+        let mut report = of(&record, Some(&args.file));
+        if args.hops {
+            report.append(report::hops(&record));
+        }
+        report
+    };
+    output::report(report, || format::to_json(&record), form)?;
     Ok(Exit::Ok)
 }
 

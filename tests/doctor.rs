@@ -42,7 +42,11 @@ fn a_port_where_nothing_listens() {
     let url = format!("nats://127.0.0.1:{}", server::free_port());
     assert_says(
         &format!("nats --server {url}"),
-        &["FAIL port nothing listens on 127.0.0.1:", "start the server"],
+        &[
+            "FAIL port nothing listens on 127.0.0.1:",
+            "start the server",
+            "note expects address of the server: nats://HOST:PORT",
+        ],
     );
     assert_says(
         "nats nats://no-such-host.invalid:4222",

@@ -19,8 +19,15 @@ fn what_no_fault_can_be_made_of_is_refused() {
         ("run stream -d message/crossbeam --reset 100ms", "--reset: crossbeam has no server"),
         ("run stream -d message/crossbeam --link 1ms", "--link: crossbeam has no server"),
         ("run stream -d message/crossbeam --pause worker@100ms/1s", "--pause: crossbeam has no server"),
-        ("run stream -d message/crossbeam --cut 1s", "--cut `1s` is not AT/FOR, such as 1s/500ms"),
-        ("run stream -d message/crossbeam --link 0s", "--link `0s` changes nothing"),
+        (
+            "run stream -d message/crossbeam --relay-at 127.0.0.1:9",
+            "--relay-at: there is no relay without --link, --cut or --reset",
+        ),
+        ("run stream -d message/crossbeam --cut 1s", "it is not AT/FOR, such as 1s/500ms"),
+        (
+            "run stream -d message/crossbeam --link 0s",
+            "invalid value '0s' for '--link <DELAY[/BACK]>': it changes nothing",
+        ),
         (
             "run stream -d message/crossbeam --reset 5s",
             "the load is over, which lasts 1.20 s with its warm-up",
@@ -240,5 +247,89 @@ mod redis {
             run["error"].as_str().is_some_and(|error| error.contains(&server.port().to_string())),
             "{run}"
         );
+    }
+}
+
+#[cfg(feature = "kafka")]
+mod kafka {
+    use crate::support::{Place, assert_clean, count};
+    use std::{
+        collections::HashMap,
+        net::TcpListener,
+        path::{Path, PathBuf},
+        process::{Command, Output},
+    };
+
+    /// A server from `scripts/brokers` that tells the clients of one of its ports to go on with a relay. It ends with the test.
+    struct Server {
+        folder: PathBuf,
+        relay: u16,
+        addresses: HashMap<String, String>,
+    }
+
+    impl Server {
+        fn start(place: &Place) -> Self {
+            let relay = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let mut server = Self { folder: place.path("brokers"), relay, addresses: HashMap::new() };
+            let up = server.brokers("up");
+            assert!(up.status.success(), "{}", String::from_utf8_lossy(&up.stderr));
+            let said = String::from_utf8(up.stdout).unwrap();
+            let named =
+                |line: &str| line.strip_prefix("export ")?.split_once('=').map(|(a, b)| (a.into(), b.into()));
+            server.addresses = said.lines().filter_map(named).collect();
+            server
+        }
+
+        fn brokers(&self, action: &str) -> Output {
+            let program = PathBuf::from(std::env::var_os("DRUMPOST_KAFKA_SERVER").unwrap());
+            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/brokers");
+            let mut command = Command::new(script);
+            command.args([action, "kafka"]).env("DRUMPOST_BROKERS", &self.folder);
+            command.env("DRUMPOST_TOOLS", program.parent().unwrap().parent().unwrap());
+            command.env("KAFKA_RELAY", self.relay.to_string()).output().unwrap()
+        }
+    }
+
+    impl Drop for Server {
+        fn drop(&mut self) {
+            self.brokers("down");
+        }
+    }
+
+    /// The server tells its clients to go on with the relay, and the relay listens there.
+    #[test]
+    #[ignore = "needs a Kafka server: scripts/test starts one"]
+    fn a_line_is_cut_that_the_server_tells_its_clients() {
+        let place = Place::new();
+        let server = Server::start(&place);
+        let line = |variable: &str, faults: &str| {
+            let (url, relay) = (&server.addresses[variable], server.relay);
+            format!(
+                "stream -d message/kafka --server {url} --relay-at 127.0.0.1:{relay} --warmup 0s --trials 1 --drain 20s {faults}"
+            )
+        };
+        let record =
+            place.record(&line("KAFKA_BEHIND_RELAY", "--rate 200/s --duration 2s --cut 600ms/400ms"));
+        let run = record.only();
+        assert_clean(run);
+        let cut = &run["trials"][0]["disturbances"][0];
+        assert!(cut["kind"] == "cut" && count(cut, "/gap_ns") >= 300_000_000, "{cut}");
+        assert!(count(run, "/response_ns/max") > 300_000_000, "{}", run["response_ns"]);
+        // In transactions connections may be reset, too.
+        let faults =
+            "--rate 200/s --duration 2s --reset 800ms/200ms --reconnect=20s --guarantee exactly-once";
+        let record = place.record(&line("KAFKA_BEHIND_RELAY", faults));
+        let run = record.only();
+        assert_eq!(run["status"], "ok", "{}", run["error"]);
+        let audit = &run["audit"];
+        assert_eq!(
+            (&audit["lost"], &audit["duplicated"], &audit["unconfirmed"]),
+            (&0.into(), &0.into(), &0.into())
+        );
+        assert!(audit["rolled_back"].is_u64(), "{audit}");
+        // At its other port the server tells another address, so messages go past the relay.
+        let record = place.record(&line("KAFKA_URL", "--in-flight 256 --count 20000 --link 1ms"));
+        let run = record.only();
+        assert!(run["error"].as_str().is_some_and(|error| error.contains("--relay-at")), "{}", run["error"]);
     }
 }

@@ -143,6 +143,24 @@ fn jetstream_redelivers_to_a_consumer_that_was_killed() {
     assert!(waiting.max() >= Some(200), "{points:?}");
 }
 
+/// A server that redelivers later than the run waits has lost nothing, and the notes say so.
+#[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
+fn what_comes_again_after_the_run_is_said_with_the_option_and_the_drain() {
+    let server = NatsServer::start();
+    let place = Place::new();
+    let line = format!(
+        "run stream --dispatch message/jetstream --nats {} --in-flight 256 --duration 1s --warmup 0s --trials 1 --kill worker@500ms/200ms",
+        server.url()
+    );
+    let missing = place.run(&format!("{line} --drain 1s")).stdout;
+    let says = ["may not be lost", "only after 30.0 s (jetstream.ack-wait)", "--drain 31s"];
+    let plain = missing.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(says.iter().all(|words| plain.contains(words)), "{missing}");
+    let all_came = place.run(&format!("{line} --drain 20s --set jetstream.ack-wait=500ms")).stdout;
+    assert!(!all_came.contains("may not be lost"), "{all_came}");
+}
+
 /// Of a message that is refused more often than the server hands it out, the record, the table and the notes tell.
 #[test]
 #[ignore = "needs a nats-server: scripts/test starts one"]

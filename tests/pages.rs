@@ -35,6 +35,57 @@ fn every_path_that_a_page_names_exists() {
     assert!(count > 100, "only {count} paths were found");
 }
 
+/// The rows of "Where do I change ..." name a path of the repository, and then files beside it, or beside a folder that it is in.
+#[test]
+fn what_a_row_of_the_architecture_names_is_there() {
+    let page = page("ARCHITECTURE.md");
+    let rows = page.split("## Where do I change").nth(1).unwrap().split("\n## ").next().unwrap();
+    let mut count = 0;
+    for row in rows.lines().filter(|line| line.starts_with("| ")) {
+        let mut beside: Option<&Path> = None;
+        for name in row.split('`').skip(1).step_by(2).flat_map(spread) {
+            let is_whole = name.split('/').next().is_some_and(|first| root().join(first).exists());
+            let is_file = ["rs", "toml", "md"].iter().any(|end| name.ends_with(&format!(".{end}")));
+            let is_path = name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+            if is_whole && is_path && name.contains('/') {
+                assert!(root().join(&*name).exists(), "{name} is not there: {row}");
+                beside = Some(Path::new(String::leak(name)));
+            } else if is_file && is_path {
+                let above = beside.unwrap_or(Path::new("")).ancestors();
+                let found = above.map(|folder| root().join(folder).join(&name)).any(|path| path.exists());
+                assert!(found, "{name} is not beside {beside:?}: {row}");
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 250, "only {count} names were found");
+}
+
+/// `a/{b,c}/d` names `a/b/d` and `a/c/d`.
+fn spread(name: &str) -> Vec<String> {
+    let parts = name.split_once('{').and_then(|(head, rest)| Some((head, rest.split_once('}')?)));
+    match parts {
+        Some((head, (middle, tail))) => {
+            middle.split(',').flat_map(|part| spread(&format!("{head}{part}{tail}"))).collect()
+        }
+        None => vec![name.to_owned()],
+    }
+}
+
+#[test]
+fn the_architecture_lists_every_package() {
+    let page = page("ARCHITECTURE.md");
+    let manifest: toml::Table = self::page("Cargo.toml").parse().unwrap();
+    let members = manifest["workspace"]["members"].as_array().unwrap();
+    assert!(members.len() > 5);
+    for member in members.iter().map(|member| member.as_str().unwrap()) {
+        assert!(
+            page.contains(&format!("| `{member}/` | `drumpost-")),
+            "{member} has no row in ARCHITECTURE.md"
+        );
+    }
+}
+
 /// The servers of `compose.yaml` listen where drumpost looks for them.
 #[test]
 fn servers_of_the_compose_file_have_the_ports_of_default_addresses() {

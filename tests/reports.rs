@@ -27,13 +27,13 @@ fn show_draws_what_run_printed() {
 /// and not shown is a difference that nobody sees.
 #[test]
 fn every_setting_that_is_written_is_shown_and_every_one_that_is_shown_is_written() {
-    use drumpost_results::{model::Setting, report, units};
+    use drumpost_results::model::{DECLARED, Setting, Shown, declared};
     let place = Place::new();
     std::fs::write(place.path("t.csv"), "time,size\n0,1\n0.1,2\n0.2,3\n").unwrap();
     let mut written = BTreeSet::new();
     let services = "order-authorization --dispatch event/sim --instances payment=2 --headers 1x4B";
     for line in [
-        format!("{services} --in-flight 3 --count 100 --think exp:1ms --reply await"),
+        format!("{services} --in-flight 3 --count 100 --think exp:1ms --reply await --note hello"),
         format!(
             "{services} --rate 500/s --arrivals poisson --senders 2 --duration 1s --keys zipf:9,1.1 --drain 7s"
         ),
@@ -60,20 +60,23 @@ fn every_setting_that_is_written_is_shown_and_every_one_that_is_shown_is_written
             written.insert(key.clone());
             let value = match value {
                 Value::Number(number) => match number.as_u64() {
-                    Some(number) => units::setting(key, &Setting::Integer(number)),
-                    None => units::setting(key, &Setting::Number(number.as_f64().unwrap())),
+                    Some(number) => Setting::Integer(number).text(key),
+                    None => Setting::Number(number.as_f64().unwrap()).text(key),
                 },
-                Value::String(text) => units::setting(key, &Setting::Text(text.clone())),
-                Value::Bool(flag) => units::setting(key, &Setting::Bool(*flag)),
+                Value::String(text) => Setting::Text(text.clone()).text(key),
+                Value::Bool(flag) => Setting::Bool(*flag).text(key),
                 other => panic!("{key} is {other}"),
             };
-            let usual = report::USUAL.iter().any(|(usual, text)| usual == key && *text == value);
+            let is_elsewhere = match declared(key).map(|declared| declared.shown) {
+                Some(Shown::InHeadline) => true,
+                Some(Shown::Unless(usual)) => usual == value,
+                Some(Shown::Always) | None => false,
+            };
             let name = key.trim_end_matches("_ns").trim_end_matches("_per_s");
             // Lists have blanks after their commas there.
             let without_blanks = |text: &str| text.replace(' ', "");
             let shown = without_blanks(&said).contains(&without_blanks(&format!("{name} {value}")));
-            let elsewhere = usual || report::IN_HEADLINE.contains(&key.as_str());
-            assert!(shown || elsewhere, "{key} = {value} of {line}: {table}");
+            assert!(shown || is_elsewhere, "{key} = {value} of {line}: {table}");
         }
         if line.starts_with(services) {
             for text in ["payload 128B;", "services order, payment=2, warehouse;", "acks none;"] {
@@ -81,22 +84,24 @@ fn every_setting_that_is_written_is_shown_and_every_one_that_is_shown_is_written
             }
         }
     }
-    let unknown: Vec<&str> = report::FAIRNESS.into_iter().filter(|key| !written.contains(*key)).collect();
+    let keys = DECLARED.iter().map(|declared| declared.key);
+    let unknown: Vec<&str> = keys.filter(|key| !written.contains(*key)).collect();
     assert!(unknown.is_empty(), "no run writes {unknown:?}, but {written:?}");
 }
 
 /// A value is left away only where it is what a run without any flag has.
 #[test]
 fn what_is_not_shown_is_the_default() {
-    use drumpost_results::{model::Setting, report, units};
+    use drumpost_results::model::{DECLARED, Setting, Shown};
     let place = Place::new();
     for load in ["", "--rate 1k/s"] {
         let record = place.run(&format!("run stream --dispatch message/sim --count 10 {load} --json")).json();
         let settings = record["runs"][0]["settings"].as_object().unwrap();
-        for (key, usual) in report::USUAL {
+        for declared in DECLARED {
+            let (key, Shown::Unless(usual)) = (declared.key, declared.shown) else { continue };
             let Some(value) = settings.get(key) else { continue };
             let value = match value.as_u64() {
-                Some(number) => units::setting(key, &Setting::Integer(number)),
+                Some(number) => Setting::Integer(number).text(key),
                 None => value.as_str().unwrap().to_owned(),
             };
             assert_eq!(value, usual, "{key}");

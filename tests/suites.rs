@@ -101,7 +101,7 @@ fn a_mistake_is_named_with_file_line_and_key_before_anything_is_run() {
         &["`dispatch`", "line 2", "did you mean `crossbeam`?"],
     );
     try_it("[[matrix]]\n\npayload = ['1B', 'lognormal:1']\n", &["`payload`", "line 3", "lognormal:1KiB,0.5"]);
-    try_it("[[matrix]]\n\nheaders = ['none', '4y32B']\n", &["`headers`", "line 3", "'4y32B'", "4x32B"]);
+    try_it("[[matrix]]\n\nheaders = ['none', '4y32B']\n", &["`headers`", "line 3", "\"4y32B\"", "4x32B"]);
     try_it("[[matrix]]\nsim = 'serice=exp:1ms'\n", &["`sim`", "line 2", "unknown key `serice`"]);
     try_it("[[matrix]]\nload = { arrivals = 'poisson' }\n", &["`arrivals`", "line 2", "needs a --rate"]);
     try_it(

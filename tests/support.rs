@@ -101,6 +101,12 @@ impl Running {
         Duration::from_nanos(self.clock.now_ns())
     }
 
+    /// The number of the process. Only tests of some features ask for it.
+    #[allow(dead_code, reason = "see above")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// As Ctrl-C does.
     pub(crate) fn interrupt(&self) {
         let pid = rustix::process::Pid::from_child(&self.child);

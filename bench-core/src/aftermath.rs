@@ -6,15 +6,14 @@
 //! the handlers are made with the first one that needs them.
 
 use crate::{
-    audit::Audit,
+    audit::Auditor,
     credit::Credit,
-    handler::{Leg, Out, Reactor},
+    handler::{Deaf, Out, Reactor},
     message::Message,
     plan::TrialPlan,
     recorder::{Among, Heard, Recorder, RecorderSpec},
     scenario::{Intent, Scenario},
-    session::Deaf,
-    wiring::Wiring,
+    wiring::{Destination, Wiring},
 };
 use std::{
     collections::HashMap,
@@ -85,19 +84,19 @@ impl Aftermath {
     fn make(&self, service: usize) -> Asked {
         let name = &*self.wiring.services[service].name;
         let found = self.scenario.services.iter().find(|service| service.name == name);
-        let legs = self.wiring.sends_of(service).map(Leg::of).collect::<Vec<_>>();
+        let outboxes = self.wiring.sends_of(service).map(Destination::outbox).collect::<Vec<_>>();
         let (recorder, _) = Recorder::new(RecorderSpec {
             lane: NOBODY,
-            ports: legs.len(),
+            ports: outboxes.len(),
             heard: Heard::default(),
-            audit: Audit::alone(Vec::new()),
+            audit: Auditor::alone(Vec::new()),
             credit: Arc::new(Credit::new(0, 0)),
             origins: Arc::new([]),
             measure_from_ns: 0,
             starting: 0,
             among: Among::Many,
         });
-        let out = Out::new(NOBODY, self.scenario.kinds.len(), &legs, recorder);
+        let out = Out::new(NOBODY, self.scenario.kinds.len(), &outboxes, recorder);
         let reactor = found.map_or_else(|| Box::new(Deaf) as Box<dyn Reactor>, |found| (found.reactor)());
         Asked { reactor, out }
     }

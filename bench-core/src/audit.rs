@@ -6,12 +6,14 @@
 
 mod judge;
 mod order;
+mod rolled_back;
 mod window;
 
 pub use judge::PARTS_MAX;
 use judge::{Judge, Judgement};
 use order::Order;
-use std::sync::{Arc, Mutex, PoisonError};
+use rolled_back::RolledBack;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use window::{Seen, WINDOW_LEN, Window};
 
 /// The findings of the audit at one receiver.
@@ -31,6 +33,8 @@ pub struct Found {
     pub out_of_order: u64,
     /// Of an order per key or per shard: the key or shard is one too many to remember, or the shard was not told.
     pub unjudged: u64,
+    /// Of all duplicates, here or at another member of the group: the other delivery of the message was rolled back.
+    pub again_of_none: u64,
 }
 
 impl Found {
@@ -48,6 +52,7 @@ impl Found {
                 self.displacement_sum += displacement;
             }
             Seen::Again => self.duplicated += 1,
+            Seen::Redone => {}
             Seen::BeyondWindow => self.beyond_window += 1,
         }
     }
@@ -76,7 +81,7 @@ const NOTING: usize = 64;
 /// Windows shared by the instances of one service that compete for the same messages.
 #[derive(Debug)]
 pub struct Group {
-    windows: Mutex<Vec<Window>>,
+    memory: Mutex<Memory>,
     streams: usize,
     members: usize,
 }
@@ -85,12 +90,40 @@ impl Group {
     /// A group of `members` instances that hears so many streams.
     #[must_use]
     pub fn new(streams: usize, members: usize) -> Self {
-        Self { windows: Mutex::new(vec![Window::default(); streams]), streams, members }
+        Self { memory: Mutex::new(Memory::new(streams)), streams, members }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many notes each member keeps.
     fn notes(&self) -> usize {
         (NOTES * NOTING / self.members.max(1)).clamp(NOTES_LEAST, NOTES)
+    }
+}
+
+/// The messages that were seen.
+#[derive(Debug)]
+struct Memory {
+    /// By stream.
+    windows: Vec<Window>,
+    /// For deliveries in transactions.
+    rolled_back: Option<Box<RolledBack>>,
+}
+
+impl Memory {
+    fn new(streams: usize) -> Self {
+        Self { windows: vec![Window::default(); streams], rolled_back: None }
+    }
+
+    /// Notes a message, and says whether it was seen before.
+    fn note(&mut self, stream: usize, seq: u64) -> Seen {
+        let seen = self.windows[stream].note(seq);
+        match &mut self.rolled_back {
+            Some(rolled_back) if seen == Seen::Again => rolled_back.note_again(stream, seq),
+            _ => seen,
+        }
     }
 }
 
@@ -109,9 +142,9 @@ fn extend(seq: u32, next: u64) -> (u64, u32) {
 
 /// The audit of one receiver: with windows of its own, or with those of the group it is in.
 #[derive(Debug)]
-pub(crate) struct Audit {
-    /// By stream; none in a group.
-    windows: Vec<Window>,
+pub(crate) struct Auditor {
+    /// Without streams in a group.
+    memory: Memory,
     /// By stream: which of the destinations that the lane hears it belongs to. Shared by the instances of a service.
     slots: Arc<[u8]>,
     /// By heard destination: deliveries that were not the first of their number, or of which that cannot be told.
@@ -136,17 +169,17 @@ struct Membership {
     entered: Vec<u64>,
 }
 
-impl Audit {
+impl Auditor {
     /// Of a receiver that is handed whole streams. `slots` says of each stream which of the heard destinations it belongs
     /// to.
     pub(crate) fn alone(slots: impl Into<Arc<[u8]>>) -> Self {
         let slots = slots.into();
-        let windows = vec![Window::default(); slots.len()];
+        let memory = Memory::new(slots.len());
         let again = vec![0; heard(&slots)];
-        Self { windows, slots, again, membership: None, judge: None, found: Found::default() }
+        Self { memory, slots, again, membership: None, judge: None, found: Found::default() }
     }
 
-    /// Of a receiver that competes with the others of `group`. `slots` as for [`Audit::alone`].
+    /// Of a receiver that competes with the others of `group`. `slots` as for [`Auditor::alone`].
     pub(crate) fn member(group: Arc<Group>, slots: impl Into<Arc<[u8]>>) -> Self {
         let slots = slots.into();
         let again = vec![0; heard(&slots)];
@@ -155,13 +188,24 @@ impl Audit {
         let notes = Vec::with_capacity(if notes_max == NOTES { NOTES } else { 0 });
         let order = Order::new(group.streams, group.members);
         let membership = Membership { group, order, notes, notes_max, entered: again.clone() };
-        let (windows, found) = (Vec::new(), Found::default());
-        Self { windows, slots, again, membership: Some(membership), judge: None, found }
+        let (memory, found) = (Memory::new(0), Found::default());
+        Self { memory, slots, again, membership: Some(membership), judge: None, found }
     }
 
     /// The same, judging that order.
     pub(crate) fn judging(self, order: crate::promise::Order) -> Self {
         Self { judge: Judge::new(order).map(Box::new), ..self }
+    }
+
+    /// The same, for deliveries in transactions, which may be rolled back.
+    pub(crate) fn transacting(mut self, transacts: bool) -> Self {
+        if transacts {
+            match &mut self.membership {
+                None => drop(self.memory.rolled_back.get_or_insert_default()),
+                Some(Membership { group, .. }) => drop(group.memory().rolled_back.get_or_insert_default()),
+            }
+        }
+        self
     }
 
     /// Whether an order within keys or shards is judged, message by message.
@@ -170,7 +214,7 @@ impl Audit {
         self.judge.is_some()
     }
 
-    /// Notes a message as [`Audit::note`] does, and judges the order of its key or shard. Says whether counters changed that
+    /// Notes a message as [`Auditor::note`] does, and judges the order of its key or shard. Says whether counters changed that
     /// otherwise do not, too.
     pub(crate) fn note_judged(
         &mut self,
@@ -190,7 +234,7 @@ impl Audit {
         &self.again
     }
 
-    /// By heard destination: deliveries of which [`Audit::again`] has been told; `None` if that is all of them at any time.
+    /// By heard destination: deliveries of which [`Auditor::again`] has been told; `None` if that is all of them at any time.
     #[inline]
     pub(crate) fn entered(&self) -> Option<&[u64]> {
         self.membership.as_ref().map(|membership| &*membership.entered)
@@ -207,15 +251,15 @@ impl Audit {
     #[inline]
     fn note_marked(&mut self, stream: usize, seq: u32, late: bool) -> Option<Seen> {
         let Some(Membership { order, notes, notes_max, .. }) = &mut self.membership else {
-            let window = &mut self.windows[stream];
+            let window = &mut self.memory.windows[stream];
             if seq == window.head() as u32 {
                 window.note_one();
                 return None;
             }
             let (seq, below_next) = extend(seq, window.head());
-            let seen = window.note(seq);
+            let seen = self.memory.note(stream, seq);
             self.found.note(seen, below_next, late);
-            self.again[usize::from(self.slots[stream])] += u64::from(seen != Seen::New);
+            self.again[usize::from(self.slots[stream])] += u64::from(!seen.is_first());
             return Some(seen);
         };
         let below_next = order.note(stream as u32, seq);
@@ -234,44 +278,56 @@ impl Audit {
         self.settle();
         let note = |window: &mut Window| window.note(extend(seq, window.head()).0);
         let seen = match &self.membership {
-            None => note(&mut self.windows[stream]),
-            Some(Membership { group, .. }) => {
-                note(&mut group.windows.lock().unwrap_or_else(PoisonError::into_inner)[stream])
-            }
+            None => note(&mut self.memory.windows[stream]),
+            Some(Membership { group, .. }) => note(&mut group.memory().windows[stream]),
         };
         self.found.beyond_window += u64::from(seen == Seen::BeyondWindow);
         seen
+    }
+
+    /// Notes that the delivery of a message to this receiver was rolled back. Its number is `seq` or, if only the low half is known,
+    /// the nearest to what was seen last.
+    pub(crate) fn roll_back(&mut self, stream: usize, seq: u32) {
+        self.settle();
+        let roll_back = |memory: &mut Memory| {
+            let (seq, _) = extend(seq, memory.windows[stream].head());
+            memory.rolled_back.as_mut().is_none_or(|rolled_back| rolled_back.roll_back(stream, seq))
+        };
+        let was_first = match &self.membership {
+            None => roll_back(&mut self.memory),
+            Some(Membership { group, .. }) => roll_back(&mut group.memory()),
+        };
+        // Of the two deliveries one remains, so none of them is a duplicate.
+        self.found.again_of_none += u64::from(!was_first);
+        self.again[usize::from(self.slots[stream])] += u64::from(was_first);
     }
 
     /// How many of the numbers `from..to` of a stream were not seen by this receiver or by its group, or are too far back to be
     /// known. All notes have to be entered.
     pub(crate) fn unseen(&self, stream: usize, from: u64, to: u64) -> u64 {
         match &self.membership {
-            None => self.windows[stream].unseen(from, to),
-            Some(Membership { group, .. }) => {
-                let windows = group.windows.lock().unwrap_or_else(PoisonError::into_inner);
-                windows[stream].unseen(from, to)
-            }
+            None => self.memory.windows[stream].unseen(from, to),
+            Some(Membership { group, .. }) => group.memory().windows[stream].unseen(from, to),
         }
     }
 
     /// Whether `seq` is what comes next in a stream that this receiver follows alone.
     #[inline]
     pub(crate) fn expects(&self, stream: usize, seq: u32) -> bool {
-        self.windows.get(stream).is_some_and(|window| window.head() as u32 == seq)
+        self.memory.windows.get(stream).is_some_and(|window| window.head() as u32 == seq)
     }
 
     /// Notes `seq` if it is what comes next in a stream that this receiver follows alone. Says whether it was.
     #[inline(always)]
     pub(crate) fn note_if_expected(&mut self, stream: usize, seq: u32) -> bool {
-        let expected = self.windows.get_mut(stream).filter(|window| window.head() as u32 == seq);
+        let expected = self.memory.windows.get_mut(stream).filter(|window| window.head() as u32 == seq);
         expected.map(Window::note_one).is_some()
     }
 
     /// Notes the next `count` messages of a stream of which the first was expected, in order.
     #[inline]
     pub(crate) fn note_expected(&mut self, stream: usize, count: u32) {
-        self.windows[stream].note_next(count);
+        self.memory.windows[stream].note_next(count);
     }
 
     /// Whether a member of a group has notes that it has not entered into the group.
@@ -287,16 +343,15 @@ impl Audit {
         if notes.is_empty() {
             return false;
         }
-        let mut windows = group.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = group.memory();
         for Noted { stream: marked, below_next, seq } in notes.drain(..) {
             let (stream, late) = (marked & !LATE, marked & LATE != 0);
-            let window = &mut windows[stream as usize];
-            let (seq, _) = extend(seq, window.head());
-            let seen = window.note(seq);
+            let (seq, _) = extend(seq, memory.windows[stream as usize].head());
+            let seen = memory.note(stream as usize, seq);
             self.found.note(seen, below_next, late);
             let slot = usize::from(self.slots[stream as usize]);
             entered[slot] += 1;
-            self.again[slot] += u64::from(seen != Seen::New);
+            self.again[slot] += u64::from(!seen.is_first());
         }
         true
     }

@@ -5,69 +5,8 @@
 //! the lane publishes, whose address the lane has at hand anyway. Nobody reads it unless something went wrong, so its cache line
 //! stays with the lane's core.
 
-use crate::{counters::Published, port::PortError, wiring::Wiring};
-use std::{
-    any::Any,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
-};
-
-macro_rules! acts {
-    ($($name:ident, $text:literal;)*) => {
-        /// Which code a lane is in.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(u8)]
-        pub enum Act {
-            $(#[doc = concat!("In ", $text, ".")] $name,)*
-        }
-
-        impl Act {
-            const ALL: &[Self] = &[$(Self::$name),*];
-
-            /// The name of the method, as its author knows it.
-            const fn method(self) -> &'static str {
-                match self {
-                    $(Self::$name => $text,)*
-                }
-            }
-        }
-    };
-}
-
-acts! {
-    Harness, "the harness";
-    Handler, "handle";
-    Offer, "offer";
-    Full, "offer (full)";
-    Drain, "drain";
-    Wait, "wait";
-    Confirmed, "confirmed";
-    Acknowledge, "acknowledge";
-    Reject, "reject";
-    Flush, "flush";
-    Finish, "finish";
-    Open, "open";
-    Drop, "drop";
-}
-
-/// The note of one lane about the code that it runs.
-#[derive(Debug, Default)]
-pub(crate) struct Doing(AtomicU8);
-
-impl Doing {
-    /// Says what the lane does from now on.
-    #[inline(always)]
-    pub(crate) fn set(&self, act: Act) {
-        self.0.store(act as u8, Ordering::Relaxed);
-    }
-
-    /// The code that the lane is in. The lane may have left that code when the caller reads the note.
-    pub(crate) fn get(&self) -> Act {
-        Act::ALL.get(usize::from(self.0.load(Ordering::Relaxed))).copied().unwrap_or(Act::Harness)
-    }
-}
+use crate::{act::Act, counters::Published, port::PortError, wiring::Wiring};
+use std::{any::Any, sync::Arc};
 
 /// Whether a failure's sentence is one of [`Blame::hangs`]: each further trial would hang as long.
 pub(crate) fn tells_of_a_hang(failure: &str) -> bool {
@@ -199,7 +138,7 @@ impl Blame {
     }
 
     /// Of lanes that share a thread, the one that is in foreign code. A handler comes first: handlers are called from
-    /// within `drain`, and by listeners from within another lane's turn.
+    /// within `drain`, and by listeners from within another lane's step.
     fn guilty(&self, lanes: &[u16]) -> Option<(&Suspect, Act)> {
         let all = || {
             let suspects = lanes.iter().filter_map(|lane| self.lanes.get(usize::from(*lane)));
@@ -301,14 +240,5 @@ mod tests {
         assert_eq!(two().instances(&[0, 1]), "gateway-0, worker-0");
         let many = two().instances(&[0; 5_000]);
         assert!(many.ends_with("gateway-0 and 4984 others") && many.len() < 250, "{many}");
-    }
-
-    #[test]
-    fn every_act_is_read_as_it_was_set() {
-        let doing = Doing::default();
-        for act in Act::ALL {
-            doing.set(*act);
-            assert_eq!(doing.get(), *act);
-        }
     }
 }

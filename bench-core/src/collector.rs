@@ -3,7 +3,6 @@
 
 mod confirms;
 mod still;
-mod sum;
 mod tally;
 mod under_way;
 mod unrouted;
@@ -13,12 +12,12 @@ mod waiting;
 use crate::{
     counters::{Local, PortConfirms, Published},
     credit::{Credit, Done},
-    exchange::{Exchange, Latencies},
+    gaps::Gaps,
     hist::Distribution,
     lane::Lane,
-    load::gaps::Gaps,
+    latencies::{HistogramSwap, Latencies},
     message::Kind,
-    outcome::{AuditTotals, ConfirmTimes, Hop},
+    outcome::{Audit, ConfirmTimes, Hop},
     wiring::{Destination, Wiring},
 };
 use std::{sync::Arc, time::Duration};
@@ -38,26 +37,26 @@ pub(crate) struct Watched {
     pub ports: Arc<[u16]>,
     pub heard: Arc<[u16]>,
     /// Whose histograms it records into.
-    pub desk: usize,
+    pub histograms: usize,
     pub still: Still,
 }
 
 /// Histograms of one lane, or of those lanes of a thread that hear the same.
 #[derive(Debug)]
-pub(crate) struct WatchedDesk {
-    exchange: Arc<Exchange>,
+pub(crate) struct WatchedHistograms {
+    swap: Arc<HistogramSwap>,
     spare: Option<Box<Latencies>>,
     /// Whose hop times they are, of which destinations.
     heard: Arc<[u16]>,
     receiver: usize,
 }
 
-impl WatchedDesk {
+impl WatchedHistograms {
     /// Of lanes that hear these destinations. Hop times are those of the service `receiver`.
-    pub(crate) fn new(exchange: Arc<Exchange>, heard: Arc<[u16]>, receiver: usize, are_small: bool) -> Self {
+    pub(crate) fn new(swap: Arc<HistogramSwap>, heard: Arc<[u16]>, receiver: usize, are_small: bool) -> Self {
         let spare = if are_small { Latencies::small(heard.len()) } else { Latencies::new(heard.len()) };
         let spare = Some(Box::new(spare));
-        Self { exchange, spare, heard, receiver }
+        Self { swap, spare, heard, receiver }
     }
 }
 
@@ -87,6 +86,8 @@ pub(crate) struct Tells {
     pub attempts: bool,
     /// Lanes were to give messages back.
     pub rejects: bool,
+    /// Lanes acknowledge in transactions.
+    pub transacts: bool,
 }
 
 /// Merged latencies of all lanes.
@@ -108,7 +109,7 @@ pub(crate) struct Collector {
     wiring: Wiring,
     credit: Arc<Credit>,
     lanes: Vec<Watched>,
-    desks: Vec<WatchedDesk>,
+    histograms: Vec<WatchedHistograms>,
     places: tally::Places,
     /// The longest of [`Still::silent_ns`] and of [`Still::held_up_ns`].
     longest: (u64, u64),
@@ -142,14 +143,14 @@ impl Collector {
         wiring: Wiring,
         credit: Arc<Credit>,
         lanes: Vec<Watched>,
-        desks: Vec<WatchedDesk>,
+        histograms: Vec<WatchedHistograms>,
     ) -> Self {
         Self {
             places: tally::Places::new(&wiring),
             wiring,
             credit,
             lanes,
-            desks,
+            histograms,
             longest: (0, 0),
             totals: Totals::default(),
             response_now: Distribution::default(),
@@ -216,9 +217,9 @@ impl Collector {
 
     /// Asks the lanes for what they have.
     pub(crate) fn ask(&mut self) {
-        for desk in &mut self.desks {
-            if let Some(spare) = desk.spare.take() {
-                desk.exchange.ask(spare);
+        for watched in &mut self.histograms {
+            if let Some(spare) = watched.spare.take() {
+                watched.swap.ask(spare);
             }
         }
     }
@@ -249,20 +250,20 @@ impl Collector {
 
     /// Takes what the lanes left since they were asked.
     pub(crate) fn collect(&mut self) {
-        for at in 0..self.desks.len() {
+        for at in 0..self.histograms.len() {
             self.collect_at(at);
         }
     }
 
-    fn collect_at(&mut self, desk: usize) {
-        if let Some(mut latencies) = self.desks[desk].exchange.take() {
-            self.merge(desk, &latencies);
+    fn collect_at(&mut self, histograms: usize) {
+        if let Some(mut latencies) = self.histograms[histograms].swap.take() {
+            self.merge(histograms, &latencies);
             latencies.clear();
-            self.desks[desk].spare = Some(latencies);
+            self.histograms[histograms].spare = Some(latencies);
         }
     }
 
-    fn merge(&mut self, desk: usize, latencies: &Latencies) {
+    fn merge(&mut self, histograms: usize, latencies: &Latencies) {
         let Latencies { response, service, lag, inter_send, hops, confirms, are_small: _ } = latencies;
         let totals = &mut self.totals;
         totals.response.add(response);
@@ -271,7 +272,7 @@ impl Collector {
         totals.inter_send.add(inter_send);
         self.response_now.add(response);
         self.lag_now.add(lag);
-        let WatchedDesk { heard, receiver, .. } = &self.desks[desk];
+        let WatchedHistograms { heard, receiver, .. } = &self.histograms[histograms];
         for (destination, hist) in heard.iter().zip(hops) {
             let known = totals.hops.iter().position(|(at, by, _)| at == destination && by == receiver);
             let slot = known.unwrap_or_else(|| {
@@ -284,10 +285,10 @@ impl Collector {
     }
 
     /// Messages sent against messages delivered. A missing delivery is unknown until the trial ends; only then can it be lost.
-    pub(crate) fn audit(&self, local: &Local, unsent: &[(u16, u64)], tells: Tells) -> AuditTotals {
+    pub(crate) fn audit(&self, local: &Local, unsent: &[(u16, u64)], tells: Tells) -> Audit {
         let tally = self.tally(unsent);
         let not_taken = unsent.iter().map(|(_, count)| count).sum();
-        AuditTotals {
+        Audit {
             expected: tally.expected(),
             unique: tally.unique(),
             dead: tally.dead(),
@@ -298,37 +299,26 @@ impl Collector {
 
     /// The counts that lanes keep. The numbers of expected and of first deliveries are zero here: they follow only from a comparison
     /// of senders and receivers by destination.
-    pub(crate) fn counted(local: &Local, not_taken: u64, tells: Tells) -> AuditTotals {
+    pub(crate) fn counted(local: &Local, not_taken: u64, tells: Tells) -> Audit {
         let sum = |of: fn(&PortConfirms) -> u64| local.confirms.iter().map(of).sum::<u64>();
         let (taken, confirmed, refused) =
             (sum(|port| port.taken), sum(|port| port.confirmed), sum(|port| port.refused));
-        AuditTotals {
+        let rolled_back = sum(|port| port.rolled_back);
+        Audit {
             sent: local.emitted.iter().sum::<u64>().saturating_sub(not_taken),
-            expected: 0,
             delivered: local.received.iter().sum(),
-            unique: 0,
             dead: local.dead.iter().sum(),
-            lost: 0,
-            unknown: 0,
-            duplicated: local.duplicated,
+            duplicated: local.duplicated.saturating_sub(local.again_of_none),
             redelivered: tells.attempts.then_some(local.redelivered),
             rejected: tells.rejects.then_some(local.rejected),
-            dead_again: local.dead_again,
-            reordered: local.reordered,
-            displacement_max: local.displacement_max,
-            displacement_sum: local.displacement_sum,
-            corrupted: local.corrupted,
-            unrouted: local.unrouted,
-            lagged: local.lagged,
+            displacement_max: (local.reordered > 0).then_some(local.displacement_max),
+            displacement_sum: (local.reordered > 0).then_some(local.displacement_sum),
             unsent: not_taken,
-            beyond_window: local.beyond_window,
-            out_of_order: local.out_of_order,
-            unjudged: local.unjudged,
-            negative: local.negative,
             confirmed: tells.confirms.then_some(confirmed),
             refused: tells.confirms.then_some(refused),
-            unconfirmed: tells.confirms.then_some(taken.saturating_sub(confirmed + refused)),
-            confirmed_lost: None,
+            unconfirmed: tells.confirms.then_some(taken.saturating_sub(confirmed + refused + rolled_back)),
+            rolled_back: tells.transacts.then_some(rolled_back),
+            ..local.audited()
         }
     }
 
@@ -341,21 +331,21 @@ impl Collector {
             let at = usize::from(lane.id());
             returned[at] = true;
             let rest = lane.finish(stopped_ns);
-            // A lane that was asked just before the stop leaves what it has in the exchange only now.
-            let desk = self.lanes[at].desk;
-            self.collect_at(desk);
-            self.merge(desk, &rest.latencies);
+            // A lane that was asked just before the stop leaves what it has only now.
+            let histograms = self.lanes[at].histograms;
+            self.collect_at(histograms);
+            self.merge(histograms, &rest.latencies);
             all.unsent.extend(rest.unsent);
             let service = self.lanes[at].service;
             all.unrouted.extend(rest.unrouted.into_iter().map(|(kind, count)| (service, kind, count)));
             // Counters of a lane that stopped with a full outbox were not published; the lane's own are the truth.
             self.lanes[at].counters.publish(&rest.local);
             all.gaps.extend(rest.gaps);
-            all.local = sum::add(all.local, rest.local);
+            all.local = all.local.and(rest.local);
         }
         // Of a lane that hangs there is what it told last.
         for (lane, _) in self.lanes.iter().zip(returned).filter(|(_, returned)| !returned) {
-            all.local = sum::add(all.local, lane.read());
+            all.local = all.local.and(lane.read());
         }
         all
     }

@@ -1,22 +1,26 @@
-//! Counters that a lane publishes while it runs: one writer, any number of readers, and no locked instruction.
+//! Counters that a lane publishes while it runs: one writer, any number of readers, and no locked instruction but for `unanswered`.
 //!
-//! The lane counts in plain integers and stores them once per turn. The monitor reads from them that no message is
-//! under way. [`Published::publish`] explains the memory ordering that makes this exact.
+//! The lane counts in plain integers and stores them once per step. From them the monitor concludes when no message
+//! is under way. [`Published::publish`] explains the memory ordering that makes this exact.
 
 mod local;
 
 use crate::{
-    blame::Doing,
+    act::Doing,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use local::{FIELDS, fields, fields_mut};
+use local::{CELLS, cell};
 pub(crate) use local::{Local, PortConfirms};
 
-/// Apart by more than the line pairs a processor fetches together.
+/// Aligned to 128 bytes: processors fetch cache lines in pairs, so with 64 two lanes would still share one.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Block([AtomicU64; 48]);
+struct Block([AtomicU64; Self::CELLS]);
+
+impl Block {
+    const CELLS: usize = 48;
+}
 
 impl Default for Block {
     fn default() -> Self {
@@ -24,25 +28,20 @@ impl Default for Block {
     }
 }
 
-// The positions of some counters among the published cells.
-const AWAKE_CELL: usize = 23;
-const CORRUPTED: usize = 9;
-const LAGGED: usize = 14;
-const BEYOND_WINDOW: usize = 16;
-const LATE: usize = 21;
-/// The cell after those of the fields: all deliveries of a lane that competes with others, whether or not they are known to be new.
-const HANDED: usize = FIELDS;
-/// Flows started, ended, shed, dropped, and written off.
-const PROGRESS: [usize; 5] = [0, 2, 6, 7, 18];
-/// Counters of which the largest is that of several lanes, and not the sum: the last end, and the furthest displacement.
-const LARGEST: [usize; 2] = [4, 12];
+/// The cell after those of the counters: all deliveries of a lane that competes with others, whether or not they are known to be new.
+const HANDED: usize = CELLS;
+const _: () = assert!(HANDED < Block::CELLS, "every counter has a cell");
+/// Counters that show progress besides messages sent and received.
+const PROGRESS: [usize; 5] = [cell::started, cell::ended, cell::shed, cell::dropped, cell::written_off];
+/// Cells of a send port: taken, confirmed, refused, rolled back.
+const CONFIRM_CELLS: usize = 4;
 
 /// The published copy of a lane's counters.
 #[derive(Debug)]
 pub(crate) struct Published {
     fixed: Block,
     emitted: Box<[AtomicU64]>,
-    /// Three cells for each send port.
+    /// [`CONFIRM_CELLS`] for each send port.
     confirms: Box<[AtomicU64]>,
     received: Box<[AtomicU64]>,
     again: Box<[AtomicU64]>,
@@ -78,7 +77,7 @@ impl Published {
         Self {
             fixed: Block::default(),
             emitted: cells(ports),
-            confirms: cells(3 * ports),
+            confirms: cells(CONFIRM_CELLS * ports),
             received: cells(heard),
             again: cells(heard),
             dead: cells(heard),
@@ -88,10 +87,10 @@ impl Published {
         }
     }
 
-    /// Publishes everything: what was emitted, then what was received. A turn publishes only what it changed, in the same
-    /// order: what was emitted before it is offered, what was received at its end if all that it caused was taken. So a
-    /// reader that reads all `received` first and all `emitted` after never sees a delivery without its consequences, and what waits
-    /// in an outbox counts as under way: if the two agree, nothing is.
+    /// Publishes everything. A sender publishes what it emitted before it offers it. A receiver publishes what it received after the transport took all
+    /// that this caused. So a reader that reads all `received` first and all `emitted` afterwards never sees a delivery without its
+    /// consequences, and what waits in an outbox counts as under way: if the two agree, nothing is. A step publishes only what it changed, in
+    /// the same order.
     pub(crate) fn publish(&self, local: &Local) {
         self.publish_with(local, &local.received);
     }
@@ -100,8 +99,8 @@ impl Published {
     pub(crate) fn publish_with(&self, local: &Local, received: &[u64]) {
         release(&self.emitted, &local.emitted);
         self.publish_confirms(local);
-        self.publish_fixed(0, fields!(local));
-        // Before what was received: a reader of both then never takes a message that came again for another.
+        self.publish_fixed(0, local.cells());
+        // Before what was received: a reader of both then never counts a repeated delivery as a new one.
         release(&self.again, &local.again);
         release(&self.dead, &local.dead);
         release(&self.received, received);
@@ -115,11 +114,11 @@ impl Published {
         }
     }
 
-    /// Publishes what the transport took at each send port and said of it. What was refused was emitted before.
+    /// Publishes what the transport took at each send port and said of it. Stored after what was emitted, so no reader sees more refused than emitted.
     pub(crate) fn publish_confirms(&self, local: &Local) {
-        for (cells, counts) in self.confirms.chunks_exact(3).zip(&local.confirms) {
-            let PortConfirms { taken, confirmed, refused } = *counts;
-            release(cells, &[taken, confirmed, refused]);
+        for (cells, counts) in self.confirms.chunks_exact(CONFIRM_CELLS).zip(&local.confirms) {
+            let PortConfirms { taken, confirmed, refused, rolled_back } = *counts;
+            release(cells, &[taken, confirmed, refused, rolled_back]);
         }
     }
 
@@ -129,7 +128,7 @@ impl Published {
         release(&self.received, received);
     }
 
-    /// Publishes how much a lane received that competes with others. What of it was new is told later.
+    /// Publishes how much a lane received that competes with others. How much of it was new is published later.
     #[inline]
     pub(crate) fn publish_handed(&self, received: &[u64]) {
         self.publish_fixed(HANDED, [received.iter().sum()]);
@@ -138,19 +137,19 @@ impl Published {
     /// Publishes how many flows were started.
     #[inline]
     pub(crate) fn publish_started(&self, local: &Local) {
-        self.publish_fixed(0, [local.started, local.measured_started]);
-        self.publish_fixed(LATE, [local.late_ns]);
+        self.publish_fixed(cell::started, [local.started, local.measured_started]);
+        self.publish_fixed(cell::late_ns, [local.late_ns]);
     }
 
     /// Publishes how many flows have ended.
     #[inline]
     pub(crate) fn publish_ended(&self, local: &Local) {
-        self.publish_fixed(2, [local.ended, local.measured_ended, local.last_end_ns]);
+        self.publish_fixed(cell::ended, [local.ended, local.measured_ended, local.last_end_ns]);
     }
 
     /// Publishes how long the load has waited awake.
     pub(crate) fn publish_awake(&self, local: &Local) {
-        self.publish_fixed(AWAKE_CELL, [local.awake_ns]);
+        self.publish_fixed(cell::awake_ns, [local.awake_ns]);
     }
 
     #[inline]
@@ -174,10 +173,10 @@ impl Published {
 
     /// Of one send port. Read before what was emitted, so that what was refused is not more than that.
     pub(crate) fn confirms(&self, port: usize) -> PortConfirms {
-        let cell = |at: usize| self.confirms[3 * port + at].load(Ordering::Acquire);
-        // In this order: what was told of was taken before.
-        let [refused, confirmed, taken] = [cell(2), cell(1), cell(0)];
-        PortConfirms { taken, confirmed, refused }
+        let cell = |at: usize| self.confirms[CONFIRM_CELLS * port + at].load(Ordering::Acquire);
+        // In the reverse order of the stores, so no reader sees more confirmed and refused than taken.
+        let [rolled_back, refused, confirmed, taken] = [cell(3), cell(2), cell(1), cell(0)];
+        PortConfirms { taken, confirmed, refused, rolled_back }
     }
 
     pub(crate) fn received(&self, slot: usize) -> u64 {
@@ -218,13 +217,16 @@ impl Published {
 
     /// Flows started so far.
     pub(crate) fn started(&self) -> u64 {
-        self.fixed.0[0].load(Ordering::Relaxed)
+        self.fixed.0[cell::started].load(Ordering::Relaxed)
     }
 
     /// Deliveries that will not come as the first of their number: damaged, dropped by the transport, or too late to be
     /// told from duplicates.
     pub(crate) fn excused(&self) -> u64 {
-        [CORRUPTED, LAGGED, BEYOND_WINDOW].map(|cell| self.fixed.0[cell].load(Ordering::Relaxed)).iter().sum()
+        [cell::corrupted, cell::lagged, cell::beyond_window]
+            .map(|cell| self.fixed.0[cell].load(Ordering::Relaxed))
+            .iter()
+            .sum()
     }
 
     /// Adds everything to a sum over several lanes, in which the destinations are not told apart.
@@ -238,15 +240,14 @@ impl Published {
         sum(&mut all.dead, &mut (0..heard).map(|slot| self.dead(slot)));
         sum(&mut all.emitted, &mut (0..ports).map(|port| self.emitted(port)));
         all.confirms.resize(1, PortConfirms::default());
-        for PortConfirms { taken, confirmed, refused } in (0..ports).map(|port| self.confirms(port)) {
-            let to = &mut all.confirms[0];
-            (to.taken, to.confirmed, to.refused) =
-                (to.taken + taken, to.confirmed + confirmed, to.refused + refused);
+        for one in (0..ports).map(|port| self.confirms(port)) {
+            all.confirms[0].add(one);
         }
-        for (at, (field, cell)) in fields_mut(all).into_iter().zip(&self.fixed.0).enumerate() {
-            let value = cell.load(Ordering::Relaxed);
-            *field = if LARGEST.contains(&at) { value.max(*field) } else { value + *field };
-        }
+        all.add_cells(self.cells());
+    }
+
+    fn cells(&self) -> [u64; CELLS] {
+        std::array::from_fn(|at| self.fixed.0[at].load(Ordering::Relaxed))
     }
 
     /// A number that grows when the lane does anything that is counted.
@@ -257,7 +258,7 @@ impl Published {
         moved.chain(counted).sum()
     }
 
-    /// A copy of everything, not of one instant.
+    /// All counters. They are read one after the other while the lane runs, so they need not belong to one instant.
     pub(crate) fn read(&self, ports: usize, heard: usize) -> Local {
         let received = (0..heard).map(|slot| self.received(slot)).collect();
         let again = (0..heard).map(|slot| self.again[slot].load(Ordering::Acquire)).collect();
@@ -265,10 +266,7 @@ impl Published {
         let emitted = (0..ports).map(|port| self.emitted(port)).collect();
         let dead = (0..heard).map(|slot| self.dead(slot)).collect();
         let mut local = Local { emitted, confirms, received, again, dead, ..Local::default() };
-        let mut cells = self.fixed.0.iter().map(|cell| cell.load(Ordering::Relaxed));
-        for field in fields_mut(&mut local) {
-            *field = cells.next().unwrap_or(0);
-        }
+        local.add_cells(self.cells());
         local
     }
 }
@@ -279,15 +277,14 @@ mod tests {
 
     #[test]
     fn what_is_published_is_read_back() {
-        let confirms = [(5, 3, 1), (6, 2, 0)];
-        let confirms =
-            confirms.map(|(taken, confirmed, refused)| PortConfirms { taken, confirmed, refused }).to_vec();
+        let confirms = [(5, 3, 1, 1), (6, 2, 0, 0)].map(|(taken, confirmed, refused, rolled_back)| {
+            PortConfirms { taken, confirmed, refused, rolled_back }
+        });
+        let confirms = confirms.to_vec();
         let (received, again) = (vec![7], vec![2]);
         let dead = vec![3];
         let mut local = Local { emitted: vec![5, 6], confirms, received, again, dead, ..Local::default() };
-        for (at, field) in fields_mut(&mut local).into_iter().enumerate() {
-            *field = at as u64 + 10;
-        }
+        local.add_cells(std::array::from_fn(|at| at as u64 + 10));
         let published = Published::new(2, 1);
         published.publish(&local);
         assert_eq!(published.read(2, 1), local);
@@ -301,14 +298,12 @@ mod tests {
         assert_eq!(published.progress(2, 1), counted + 5 + 6 + 7, "the cells are where they are said to be");
         let mut sum = Local::default();
         (0..2).for_each(|_| published.add_to(&mut sum, 2, 1));
-        assert_eq!(sum.confirms, [PortConfirms { taken: 22, confirmed: 10, refused: 2 }]);
+        assert_eq!(sum.confirms, [PortConfirms { taken: 22, confirmed: 10, refused: 2, rolled_back: 2 }]);
         assert_eq!((&sum.emitted[..], &sum.received[..], &sum.again[..]), (&[22][..], &[14][..], &[4][..]));
         assert_eq!(sum.dead, [6]);
-        for (at, (sum, one)) in
-            fields_mut(&mut sum).into_iter().zip(fields_mut(&mut local.clone())).enumerate()
-        {
-            let is_largest = at == 4 || at == 12;
-            assert_eq!(*sum, if is_largest { *one } else { 2 * *one }, "{at}");
+        let of_both = [cell::last_end_ns, cell::displacement_max];
+        for (at, (sum, one)) in sum.cells().into_iter().zip(local.cells()).enumerate() {
+            assert_eq!(sum, if of_both.contains(&at) { one } else { 2 * one }, "{at}");
         }
         let excused = local.corrupted + local.lagged + local.beyond_window;
         assert_eq!(published.excused(), excused, "the cells are where they are said to be");

@@ -25,7 +25,7 @@ pub use crate::blame::panic_text;
 pub use guard::{Limits, left_behind, run_guarded};
 pub use tasked::Tasked;
 pub use threaded::{OnThread, Threaded, run_on_threads};
-pub(crate) use workers::runtime;
+pub(crate) use workers::{CONTRACT_THREADS, runtime};
 
 /// Runs trials over one transport.
 pub trait Dispatcher: Send {

@@ -3,7 +3,6 @@
 //! The three words are those of messaging (MQTT 5.0, §4.3; Kafka's documentation, "Message Delivery Semantics"). Here they say
 //! what a receiving handler may see of a message that the transport accepted.
 
-use crate::promise::Promise;
 use std::{fmt, str::FromStr};
 
 /// A delivery guarantee.
@@ -30,21 +29,6 @@ impl Guarantee {
             Self::ExactlyOnce => "exactly-once",
         }
     }
-
-    /// The end of a sentence about a message that says how a promise falls short of this guarantee. `None`: the promise gives
-    /// this guarantee.
-    #[must_use]
-    pub const fn broken_by(self, promise: &Promise) -> Option<&'static str> {
-        let loses = !promise.is_lossless() && !matches!(self, Self::AtMostOnce);
-        let repeats = promise.may_duplicate() && !matches!(self, Self::AtLeastOnce);
-        match (loses, repeats) {
-            (false, false) => None,
-            (true, false) => Some("may be lost"),
-            (false, true) => Some("may be delivered again"),
-            // No promise allows both.
-            (true, true) => Some("may be lost and may be delivered again"),
-        }
-    }
 }
 
 impl fmt::Display for Guarantee {
@@ -65,23 +49,6 @@ impl FromStr for Guarantee {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_promise_gives_its_own_guarantee_and_those_that_ask_for_less() {
-        use Guarantee::{AtLeastOnce, AtMostOnce, ExactlyOnce};
-        for (delivery, given) in
-            [(ExactlyOnce, &Guarantee::ALL[..]), (AtLeastOnce, &[AtLeastOnce]), (AtMostOnce, &[AtMostOnce])]
-        {
-            let promise = Promise { delivery, ..Promise::IN_MEMORY };
-            let kept: Vec<Guarantee> =
-                Guarantee::ALL.into_iter().filter(|asked| asked.broken_by(&promise).is_none()).collect();
-            assert_eq!(kept, given, "{promise:?}");
-        }
-        let lossy = Promise { delivery: AtMostOnce, ..Promise::IN_MEMORY };
-        assert_eq!(ExactlyOnce.broken_by(&lossy), Some("may be lost"));
-        let again = Promise { delivery: AtLeastOnce, ..Promise::IN_MEMORY };
-        assert_eq!(AtMostOnce.broken_by(&again), Some("may be delivered again"));
-    }
 
     #[test]
     fn names_are_read_as_they_are_written() {

@@ -6,7 +6,6 @@ use crate::{
     message::{Kind, Message},
     payload::Pool,
     recorder::Recorder,
-    scenario::Intent,
 };
 
 /// Reacts to one message at a time. A service's behaviour, the same in both styles.
@@ -30,18 +29,20 @@ impl<H: Handler> Reactor for H {
     }
 }
 
-/// A destination that a lane sends to. An outbox is made from these.
-#[derive(Clone, Debug)]
-pub(crate) struct Leg {
-    pub destination: u16,
-    pub intent: Intent,
-    pub kinds: Vec<Kind>,
+/// Stands in for a handler that a wiring names and a scenario does not have, which wiring rules out.
+pub(crate) struct Deaf;
+
+impl Handler for Deaf {
+    fn handle(&mut self, _message: &Message, _out: &mut Out) {}
 }
 
-impl Leg {
-    pub(crate) fn of(sent: &crate::wiring::Destination) -> Self {
-        Self { destination: sent.id, intent: sent.intent, kinds: sent.kinds.clone() }
-    }
+/// A destination that a lane sends to. An outbox is made from these.
+#[derive(Clone, Debug)]
+pub(crate) struct OutboxSpec {
+    pub destination: u16,
+    /// Messages to it are requests.
+    pub asks: bool,
+    pub kinds: Vec<Kind>,
 }
 
 /// The messages that wait for one send port. They lie on cache lines of their own, because every message writes to them.
@@ -59,10 +60,10 @@ struct Outbox {
 }
 
 impl Outbox {
-    fn new(leg: &Leg) -> Self {
+    fn new(spec: &OutboxSpec) -> Self {
         Self {
-            destination: leg.destination,
-            asks: leg.intent == Intent::Request,
+            destination: spec.destination,
+            asks: spec.asks,
             gone: 0,
             pending: Vec::with_capacity(64),
             offered: 0,
@@ -100,7 +101,7 @@ pub struct Out {
     /// A bit for each outbox that has something no transport has taken.
     waiting: u64,
     /// The outbox that was offered last.
-    turn: usize,
+    last_port: usize,
     /// By kind, the outbox it goes to if that is one, else [`NOT_ONE`]; index 0 is `START`, which goes nowhere.
     one: Box<[u8]>,
     /// By kind, all outboxes it goes to.
@@ -113,17 +114,17 @@ pub struct Out {
 const NOT_ONE: u8 = u8::MAX;
 
 impl Out {
-    /// The outbox of a lane with a send port for each of `legs`; `kinds` is how many there are in its scenario.
-    pub(crate) fn new(lane: u16, kinds: usize, legs: &[Leg], recorder: Recorder) -> Self {
-        let outboxes = legs.iter().map(Outbox::new).collect();
+    /// The outbox of a lane with a send port for each of `specs`; `kinds` is how many there are in its scenario.
+    pub(crate) fn new(lane: u16, kinds: usize, specs: &[OutboxSpec], recorder: Recorder) -> Self {
+        let outboxes = specs.iter().map(Outbox::new).collect();
         let ports_of = |kind: usize| {
-            let carries = |leg: &Leg| leg.kinds.iter().any(|carried| usize::from(carried.0) == kind);
-            let ports = legs.iter().enumerate().filter(|(_, leg)| carries(leg));
+            let carries = |spec: &OutboxSpec| spec.kinds.iter().any(|carried| usize::from(carried.0) == kind);
+            let ports = specs.iter().enumerate().filter(|(_, spec)| carries(spec));
             ports.map(|(port, _)| port as u8).collect()
         };
         let all: Box<[Box<[u8]>]> = (0..=kinds).map(ports_of).collect();
         let one = all.iter().map(|ports| if let [port] = **ports { port } else { NOT_ONE }).collect();
-        Self { lane, outboxes, waiting: 0, turn: 0, one, all, recorder, now_ns: 0 }
+        Self { lane, outboxes, waiting: 0, last_port: 0, one, all, recorder, now_ns: 0 }
     }
 
     /// Says that `kind` happened because of `cause`. It goes wherever the style's table routes it; a kind that
@@ -180,8 +181,8 @@ impl Out {
     /// The send port that is offered next: the one that was offered last until it has taken everything, then the others
     /// in turn.
     #[inline]
-    pub(crate) const fn turn(&self) -> usize {
-        let not_before = self.waiting & (u64::MAX << self.turn);
+    pub(crate) const fn next_port(&self) -> usize {
+        let not_before = self.waiting & (u64::MAX << self.last_port);
         (if not_before == 0 { self.waiting } else { not_before }).trailing_zeros() as usize
     }
 
@@ -275,26 +276,26 @@ impl Out {
         pool: &Pool,
         counters: &Published,
     ) -> (usize, &[Message]) {
-        let turn = self.turn();
-        let Some(outbox) = self.outboxes.get_mut(turn) else {
+        let port = self.next_port();
+        let Some(outbox) = self.outboxes.get_mut(port) else {
             return (0, &[]);
         };
-        self.turn = turn;
-        counters.publish_emitted(self.turn, outbox.emitted());
+        self.last_port = port;
+        counters.publish_emitted(self.last_port, outbox.emitted());
         let Outbox { pending, offered, .. } = outbox;
         let rest = &mut pending[*offered..];
         let len = rest.len().min(max);
-        (self.turn, stamp(&mut rest[..len], now_ns, pool))
+        (self.last_port, stamp(&mut rest[..len], now_ns, pool))
     }
 
     /// Forgets the first `taken` of what was offered last.
     #[inline(always)]
     pub(crate) fn taken(&mut self, taken: usize) {
-        let outbox = &mut self.outboxes[self.turn];
+        let outbox = &mut self.outboxes[self.last_port];
         outbox.offered += taken;
         if outbox.waiting() == 0 {
             outbox.clear();
-            self.waiting &= !(1 << self.turn);
+            self.waiting &= !(1 << self.last_port);
         }
     }
 }

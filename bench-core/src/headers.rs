@@ -5,7 +5,7 @@
 //! are headers. In process that range is read wherever payload bytes are read. `wire` says how a broker carries
 //! headers.
 
-use crate::{message::Message, payload::digest};
+use crate::{digest::digest, message::Message};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 /// The most headers a message has. Which have come is noted in the bits of one word.

@@ -3,25 +3,28 @@
 //! It knows no transport and no scenario: transports implement [`port`] and [`transport`], scenarios are values of
 //! [`scenario::Scenario`].
 
+pub mod act;
 mod aftermath;
 pub mod audit;
-pub mod backlog;
 pub mod bell;
 pub mod blame;
 pub mod clock;
 mod collector;
 pub mod contract;
+pub mod control;
 pub mod cost;
 mod counters;
 mod credit;
+mod digest;
 pub mod dispatcher;
 pub mod drive;
-mod exchange;
+pub mod gaps;
 pub mod guarantee;
 pub mod handler;
 pub mod headers;
 pub mod hist;
 pub mod lane;
+mod latencies;
 pub mod load;
 pub mod message;
 #[cfg(all(test, loom))]

@@ -1,9 +1,7 @@
 //! The message that every transport carries: 48 bytes, the same for all of them.
 //!
-//! Lives here: its layout, its time stamps and its checksum. Does not live here: its bytes on a wire (`wire`), its
-//! payload (`payload`) and its application headers (`headers`).
-
-use crate::payload::Pool;
+//! Lives here: its layout, its time stamps and the digest of its fields. Does not live here: its bytes on a wire (`wire`), its
+//! payload (`payload`), the seal over both (`payload::seal`) and its application headers (`headers`).
 
 /// The kind of a message (`OrderPlaced`), as an index into the scenario's kinds; 0 is [`Kind::START`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,7 +36,7 @@ pub struct Message {
     pub seq: u32,
     /// Key that orders, partitions and decides (a payment's card, say).
     pub key: u32,
-    /// Length of the payload in bytes; the bytes are a range of the [`Pool`].
+    /// Length of the payload in bytes; the bytes are a range of the pool ([`crate::payload::Pool`]).
     pub payload_len: u32,
     check: u32,
     /// The kind of the message.
@@ -165,39 +163,25 @@ impl Message {
         self.sent_reply_to = with_id(self.sent_reply_to, lane);
     }
 
-    /// Stamps the hop as handed over at `now_ns`, the flow too if this is its first hop, and seals it.
-    ///
-    /// Called anew for every offer, so a message that a full transport refused is stamped when it is accepted: the
-    /// wait counts as schedule lag or time in which the sender was blocked, never as time in the transport.
+    /// Stamps the hop as handed over at `now_ns`, and the flow too if this is its first hop. Its seal is then out of date.
     #[inline]
-    pub fn stamp(&mut self, now_ns: u64, pool: &Pool) {
+    pub(crate) fn set_stamps(&mut self, now_ns: u64) {
         if self.first_sent_ns() == self.sent_ns() {
             self.first_origin = with_stamp(self.first_origin, now_ns);
         }
         self.sent_reply_to = with_stamp(self.sent_reply_to, now_ns);
-        self.check = self.seal(pool);
     }
 
-    /// Whether the message, its payload and its application headers are what the sender sealed.
+    /// The checksum that the message carries.
     #[inline]
-    #[must_use]
-    pub fn intact(&self, pool: &Pool) -> bool {
-        self.check == self.seal(pool)
+    pub(crate) const fn check(&self) -> u32 {
+        self.check
     }
 
+    /// Replaces the checksum that the message carries.
     #[inline]
-    fn seal(&self, pool: &Pool) -> u32 {
-        if self.payload_len | pool.sealed_headers_len() == 0 {
-            self.digest()
-        } else {
-            self.digest() ^ self.bytes_digest(pool)
-        }
-    }
-
-    /// Out of line: with a loop over bytes among it, all that seals or checks a message would be slower without payload.
-    #[inline(never)]
-    fn bytes_digest(&self, pool: &Pool) -> u32 {
-        pool.sealed(self)
+    pub(crate) const fn set_check(&mut self, check: u32) {
+        self.check = check;
     }
 
     /// Marks a received message whose payload or application headers were not those the sender sealed: `difference` is 0
@@ -209,7 +193,7 @@ impl Message {
     /// Multilinear hash of all fields but the checksum: independent multiplications, so about three nanoseconds.
     /// Lemire and Kaser, "Strongly universal string hashing is fast" (2014), §3.
     #[inline]
-    fn digest(&self) -> u32 {
+    pub(crate) fn digest(&self) -> u32 {
         let words = [
             (self.due_producer, 0x9e37_79b9_7f4a_7c15),
             (self.sent_reply_to, 0xbf58_476d_1ce4_e5b9),
@@ -254,6 +238,7 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::payload::Pool;
 
     #[test]
     fn the_first_hop_stamps_the_flow_and_later_hops_do_not() {

@@ -13,19 +13,21 @@ mod window;
 pub use watch::{Counts, Edge, Unwatched, Watch};
 
 use crate::{
-    collector::{Collector, Rest, Tells, Totals, Watched, WatchedDesk},
+    collector::{Collector, Rest, Tells, Totals, Watched, WatchedHistograms},
+    control::Control,
     cost::Meter,
     credit::Credit,
+    gaps::Gaps,
     lane::Lane,
-    load::{Extent, gaps::Gaps},
+    load::Extent,
     message::TRIAL_MAX_NS,
     outcome::{Ending, Outcome},
     plan::{Conditions, TrialPlan},
-    session::Control,
+    promise::Acks,
 };
 use std::{sync::Arc, time::Duration};
 
-/// A lane that has not taken a turn for so long hangs, whatever `--drain` says.
+/// A lane that has not taken a step for so long hangs, whatever `--drain` says.
 const SILENCE_NS: u64 = 5_000_000_000;
 /// A transport that was full for so long, while nothing at all moved, stays so.
 const STALL_NS: u64 = 60_000_000_000;
@@ -35,7 +37,7 @@ const STILL_PER_LANE_NS: u64 = 50_000;
 /// A sample reads all lanes, which takes some 0.4 µs each: so it has sixty times as long until the next one. It matters with more than
 /// 4,000 lanes.
 const SAMPLE_PER_LANE_NS: u64 = 25_000;
-/// The time that a load may take to end beyond the drain deadline. It is long enough that a lane which hangs is reported first.
+/// The time that a load may take to end beyond the drain deadline, and beyond the time that its lane may be away. It is long enough that a lane which hangs is reported first.
 const LATE_NS: u64 = 1_000_000_000;
 
 /// See the module.
@@ -55,6 +57,8 @@ pub struct Monitor {
     silence_ns: u64,
     /// A full transport may block a lane for so long without anything moving.
     stall_ns: u64,
+    /// How long after its planned end a load is waited for.
+    late_ns: u64,
     next_sample_ns: u64,
     /// The lanes were asked for what they have since the last sample.
     has_asked: bool,
@@ -90,7 +94,7 @@ impl Monitor {
         control: Arc<Control>,
         credit: Arc<Credit>,
         lanes: Vec<Watched>,
-        desks: Vec<WatchedDesk>,
+        histograms: Vec<WatchedHistograms>,
         begins_ns: u64,
     ) -> Self {
         let measure_from_ns = begins_ns + plan.load.warmup_ns;
@@ -112,7 +116,7 @@ impl Monitor {
         let stall_ns = silence_ns.max(plan.load.flow_timeout_ns).max(STALL_NS).saturating_add(away_ns);
         Self {
             control,
-            collector: Collector::new(plan.wiring.clone(), credit, lanes, desks),
+            collector: Collector::new(plan.wiring.clone(), credit, lanes, histograms),
             ends_per_flow: u64::from(plan.scenario.ends_per_flow.max(1)),
             kinds: plan.scenario.kinds,
             begins_ns,
@@ -122,6 +126,7 @@ impl Monitor {
             drain_deadline_ns,
             silence_ns,
             stall_ns,
+            late_ns: drain_deadline_ns.saturating_add(LATE_NS).saturating_add(away_ns),
             next_sample_ns: begins_ns + sample_every_ns,
             has_asked: false,
             last_sample_ns: begins_ns,
@@ -136,7 +141,11 @@ impl Monitor {
             recoveries: recovery::Recoveries::of(plan, begins_ns),
             next_in_flight_ns: measure_from_ns,
             uneven: 0,
-            tells: Tells { rejects: plan.conditions.poison.is_some(), ..Tells::default() },
+            tells: Tells {
+                rejects: plan.conditions.poison.is_some(),
+                transacts: plan.conditions.acks == Acks::Transaction,
+                ..Tells::default()
+            },
             interrupted: false,
             drain_timed_out: false,
             stopped_ns: 0,
@@ -154,7 +163,7 @@ impl Monitor {
     /// Has it count what ports of these types tell of confirms and of repeated deliveries.
     #[must_use]
     pub const fn with_told(mut self, confirms: bool, attempts: bool) -> Self {
-        self.tells = Tells { confirms, attempts, rejects: self.tells.rejects };
+        self.tells = Tells { confirms, attempts, ..self.tells };
         self
     }
 
@@ -240,15 +249,14 @@ impl Monitor {
     }
 
     /// Ends a trial in real time that would not end by itself, as a failure that says what hangs: a lane that takes no
-    /// turn, a load that does not end in its time, a transport that stays full.
+    /// step, a load that does not end in its time, a transport that stays full.
     pub(crate) fn look_for_hanging(&mut self, now_ns: u64) {
         if self.control.stop.is_stopped() {
             return;
         }
         let text = |ns: u64| format!("{:?}", std::time::Duration::from_millis(ns / 1_000_000));
         let blame = &self.control.blame;
-        let is_late = self.draining_since_ns.is_none()
-            && now_ns > self.ends_ns.saturating_add(self.drain_deadline_ns).saturating_add(LATE_NS);
+        let is_late = self.draining_since_ns.is_none() && now_ns > self.ends_ns.saturating_add(self.late_ns);
         // Lanes that share a thread with one that hangs are silent, too: all of them are looked at to find out which it is.
         let (silence_ns, stall_ns) =
             if is_late { (LATE_NS / 2, LATE_NS / 2) } else { (self.silence_ns, self.stall_ns) };
@@ -258,7 +266,7 @@ impl Monitor {
             ([_, ..], _) => Some(blame.hangs(&silent, &text(silence_ns))),
             ([], [lane, ..]) => Some(blame.held_up(*lane, &text(stall_ns))),
             ([], []) if is_late => self.collector.loads_under_way().first().map(|lane| {
-                let time = text(self.drain_deadline_ns + LATE_NS);
+                let time = text(self.late_ns);
                 format!("the load at {} has not ended {time} after its planned end", blame.instance(*lane))
             }),
             ([], []) => None,

@@ -1,9 +1,10 @@
 //! The outcome of a trial: plain data, merged over the lanes. The command line turns it into a record.
 
-mod audit;
+pub mod backlog;
 
-use crate::{backlog::Piled, cost::Cost, hist::Distribution, load::gaps::Gaps, server::Depth};
-pub use audit::AuditTotals;
+use crate::{cost::Cost, gaps::Gaps, hist::Distribution, server::Depth};
+use backlog::Piled;
+pub use drumpost_counts::Audit;
 use std::{fmt, time::Duration};
 
 /// How a trial ended.
@@ -192,7 +193,7 @@ pub struct Outcome {
     pub missed: u64,
     /// Flows due in the measured window while the window of flows under way was full, and for that never started.
     pub shed: u64,
-    /// Flows due in the measured window that were too late when their turn came, and for that never started.
+    /// Flows due in the measured window that were too late when the load got to them, and for that never started.
     pub dropped: u64,
     /// Flow ends in the measured window, by flow (a fan-out to n ends n times and counts once).
     pub measured_ended: u64,
@@ -231,7 +232,7 @@ pub struct Outcome {
     /// Dead letters, by destination and receiver.
     pub dead_letters: Vec<DeadLetters>,
     /// Sent against delivered.
-    pub audit: AuditTotals,
+    pub audit: Audit,
     /// Messages sent for measured flows: those of the warm-up's flows are not among them.
     pub messages: u64,
     /// How long senders were blocked by a full transport in the measured window, summed over lanes, in ns.
@@ -309,7 +310,7 @@ pub struct Snapshot {
     pub blocked_share: f64,
     /// Deliveries so far and what the audit found. Losses are known only at the end, but for those a transport admits: `expected`,
     /// `unique`, `lost` and `unknown` are zero here.
-    pub audit: AuditTotals,
+    pub audit: Audit,
 }
 
 impl Snapshot {

@@ -1,15 +1,22 @@
 //! The plan of one trial: a wired scenario, a load, the placement of lanes and their wait strategy.
 
+mod backlog;
+mod placement;
+
 use crate::{
-    backlog::Backlog,
-    drive::{Placement, Wait, ledger::WINDOW},
     load::{Feed, LoadPlan},
     promise::{Acks, Order},
     scenario::Scenario,
     transport::OpenError,
     wiring::Wiring,
 };
+pub use backlog::{Amount, Backlog};
+pub(crate) use placement::CROWD;
+pub use placement::{Placement, Wait, is_crowded};
 use std::{sync::Arc, time::Duration};
+
+/// The usual confirm window: unconfirmed messages of one send port, unless a batch is more.
+pub const WINDOW: usize = 1024;
 
 /// Makes the feed of the `member`-th of `of` driven instances.
 pub type MakeFeed = dyn Fn(usize, usize) -> Box<dyn Feed> + Send + Sync;
@@ -130,6 +137,9 @@ impl Conditions {
             (_, Some(_), _) if !reopens => Some(("--reconnect", LEAVES)),
             (.., Some(_)) if !rejects => Some(("--poison", GIVES_BACK)),
             (.., Some(_)) if self.acks == Acks::Before => Some(("--poison", HANDLES_FIRST)),
+            (.., Some(_)) if matches!(self.order, Order::PerKey | Order::PerShard) => {
+                Some(("--poison", COMES_LATE))
+            }
             _ => None,
         };
         refused.map_or(Ok(()), |(flag, needs)| Err(OpenError::Refused(format!("{flag} needs {needs}"))))?;
@@ -143,6 +153,7 @@ const GIVES_BACK: &str = "a transport that takes a message back from its receive
                           one does not";
 const HANDLES_FIRST: &str =
     "messages that are not acknowledged before they are handled: leave --acks before out";
+const COMES_LATE: &str = "a transport that promises no order within a key: what is given back comes again behind younger messages of its key";
 
 /// One trial.
 #[derive(Clone)]

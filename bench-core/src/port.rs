@@ -49,6 +49,18 @@ pub enum Confirmed {
     Stored(u32),
     /// So many were refused.
     Refused(u32),
+    /// So many were sent in a transaction that was rolled back: nobody will ever receive them. What a handler sent there, it sends
+    /// again when it handles its messages again.
+    RolledBack(u32),
+}
+
+/// How the transaction ended in which a lane handled the oldest messages of which the port has not told yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transacted {
+    /// So many were handled, once and for all.
+    Committed(u32),
+    /// So many count as not handled: they are handed over again, to this instance or to another one.
+    RolledBack(u32),
 }
 
 /// What a broker says of one delivery. Zero: nothing.
@@ -100,7 +112,7 @@ pub trait SendPort: Send {
         Ok(())
     }
 
-    /// Called at the end of a turn in which something was taken: passes on what the client holds back to send together.
+    /// Called at the end of a step in which something was taken: passes on what the client holds back to send together.
     ///
     /// # Errors
     /// As `offer`.
@@ -220,7 +232,7 @@ pub trait AsyncSendPort: Send {
         Ok(())
     }
 
-    /// As [`SendPort::flush`]. What is not ready is polled again with the lane's next turn.
+    /// As [`SendPort::flush`]. What is not ready is polled again with the lane's next step.
     ///
     /// # Errors
     /// As `offer`.
@@ -267,6 +279,10 @@ pub trait AsyncRecvPort: Send {
     fn acknowledge(&mut self, _count: usize) -> Result<(), PortError> {
         Ok(())
     }
+
+    /// With [`crate::promise::Acks::Transaction`]: tells what became of messages that were handed over, oldest first; never waits. A port
+    /// that is opened in place of one that is gone goes on with what that one has not told.
+    fn transacted(&mut self, _context: &mut Context<'_>, _tell: &mut dyn FnMut(Transacted)) {}
 
     /// As [`RecvPort::reject`]. Never waits, as [`AsyncRecvPort::acknowledge`].
     ///

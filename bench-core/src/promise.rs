@@ -74,19 +74,24 @@ pub enum Acks {
     After,
     /// After what its handler sent is confirmed.
     Confirmed,
+    /// Together with what its handler sent, in one transaction: both become visible, or neither does.
+    Transaction,
 }
 
 impl Acks {
-    /// All times.
-    pub const ALL: [Self; 3] = [Self::Before, Self::After, Self::Confirmed];
+    /// The times at which a transport with transactions can acknowledge: all.
+    pub const WITH_TRANSACTIONS: [Self; 4] = [Self::Before, Self::After, Self::Confirmed, Self::Transaction];
+    /// The times at which a transport without transactions can acknowledge.
+    pub const WITHOUT_TRANSACTIONS: [Self; 3] = [Self::Before, Self::After, Self::Confirmed];
 
-    /// `before`, `after` or `confirmed`.
+    /// `before`, `after`, `confirmed` or `transaction`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Before => "before",
             Self::After => "after",
             Self::Confirmed => "confirmed",
+            Self::Transaction => "transaction",
         }
     }
 }
@@ -101,8 +106,10 @@ impl FromStr for Acks {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|acks| acks.name() == text);
-        found.ok_or_else(|| format!("`{text}` is no time of an acknowledgement: before, after or confirmed"))
+        let found = Self::WITH_TRANSACTIONS.into_iter().find(|acks| acks.name() == text);
+        found.ok_or_else(|| {
+            format!("`{text}` is no time of an acknowledgement: before, after, confirmed or transaction")
+        })
     }
 }
 
@@ -117,12 +124,15 @@ pub struct Asked {
 
 impl Asked {
     /// When receivers acknowledge over a transport that lists `promise`. If nobody said, they acknowledge after handling; or
-    /// before it, where at most once is asked for and that is how the transport can give it.
+    /// before it, where at most once is asked for and that is how the transport can give it; or in a transaction with what they
+    /// send, where exactly once is.
     #[must_use]
     pub fn acks(&self, promise: &Promise) -> Acks {
         let can_forget = promise.may_duplicate() && promise.acknowledges.contains(&Acks::Before);
+        let can_transact = promise.may_duplicate() && promise.acknowledges.contains(&Acks::Transaction);
         let usual = match self.guarantee {
             Some(Guarantee::AtMostOnce) if can_forget => Acks::Before,
+            Some(Guarantee::ExactlyOnce) if can_transact => Acks::Transaction,
             _ => Acks::After,
         };
         self.acks.unwrap_or(usual)
@@ -172,9 +182,23 @@ impl Promise {
         matches!(self.delivery, Delivery::AtLeastOnce)
     }
 
+    /// The end of a sentence about a message that says how this promise falls short of `guarantee`. `None`: it gives the guarantee.
+    #[must_use]
+    pub const fn breaks(&self, guarantee: Guarantee) -> Option<&'static str> {
+        let loses = !self.is_lossless() && !matches!(guarantee, Guarantee::AtMostOnce);
+        let repeats = self.may_duplicate() && !matches!(guarantee, Guarantee::AtLeastOnce);
+        match (loses, repeats) {
+            (false, false) => None,
+            (true, false) => Some("may be lost"),
+            (false, true) => Some("may be delivered again"),
+            // No promise allows both.
+            (true, true) => Some("may be lost and may be delivered again"),
+        }
+    }
+
     /// What is promised when this is asked for, by a transport that does nothing else for it: a guarantee that is asked for is
     /// given or refused, and never weakened below what is listed. Acknowledging before handling makes at most once of at least
-    /// once, because what a receiver holds when it dies is lost.
+    /// once, because what a receiver holds when it dies is lost. Acknowledging in a transaction makes exactly once of it.
     ///
     /// # Errors
     /// A sentence that says what is promised, and what was asked for.
@@ -182,14 +206,19 @@ impl Promise {
         let can = |acks: &Acks| self.acknowledges.contains(acks);
         let acks = asked.acks(&self);
         let promised = match acks {
-            // What a transport without acknowledgements does is as good as after handling.
-            Acks::After if self.acknowledges.is_empty() || can(&Acks::After) => self,
+            Acks::After if can(&Acks::After) => self,
+            // A transport without acknowledgements that loses nothing keeps what `after` promises. A transport that may lose messages
+            // does not, so it is refused if the flag was given.
+            Acks::After if self.acknowledges.is_empty() && (self.is_lossless() || asked.acks.is_none()) => {
+                self
+            }
             acks if !can(&acks) => return Err(self.cannot_acknowledge(acks)),
             Acks::Before if self.may_duplicate() => Self { delivery: Delivery::AtMostOnce, ..self },
+            Acks::Transaction if self.may_duplicate() => Self { delivery: Delivery::ExactlyOnce, ..self },
             _ => self,
         };
         let Some(guarantee) = asked.guarantee else { return Ok(promised) };
-        match guarantee.broken_by(&promised) {
+        match promised.breaks(guarantee) {
             None => Ok(promised),
             Some(allowed) => Err(format!(
                 "promises {} delivery{}: a message {allowed}, so --guarantee {guarantee} cannot be kept",
@@ -201,6 +230,9 @@ impl Promise {
 
     fn cannot_acknowledge(&self, acks: Acks) -> String {
         let names: Vec<&str> = self.acknowledges.iter().map(|acks| acks.name()).collect();
+        if acks == Acks::Transaction {
+            return "has no transactions, so --acks transaction means nothing here".into();
+        }
         match names.is_empty() {
             true => format!("has no acknowledgements, so --acks {acks} means nothing here"),
             false => format!("cannot do --acks {acks}; it acknowledges {} handling", names.join(" or ")),
@@ -256,11 +288,45 @@ mod tests {
     }
 
     #[test]
+    fn exactly_once_is_realised_by_transactions_where_there_are_any() {
+        let asked = Asked { guarantee: Some(Guarantee::ExactlyOnce), acks: None };
+        let transacts = Promise { acknowledges: &Acks::WITH_TRANSACTIONS, ..BROKER };
+        assert_eq!((asked.acks(&transacts), asked.acks(&BROKER)), (Acks::Transaction, Acks::After));
+        assert_eq!(transacts.when(&asked).map(|promise| promise.delivery), Ok(Delivery::ExactlyOnce));
+        assert_eq!(Asked::default().acks(&transacts), Acks::After, "nobody asked");
+        let weaker = Asked { guarantee: Some(Guarantee::AtLeastOnce), acks: Some(Acks::Transaction) };
+        assert!(transacts.when(&weaker).is_ok(), "more than was asked for");
+    }
+
+    #[test]
     fn acknowledgements_that_a_transport_does_not_have_are_refused() {
         let refused = Promise::IN_MEMORY.when(&asked(None, Acks::Before)).unwrap_err();
         assert_eq!(refused, "has no acknowledgements, so --acks before means nothing here");
         let refused = BROKER.when(&asked(None, Acks::Confirmed)).unwrap_err();
         assert_eq!(refused, "cannot do --acks confirmed; it acknowledges before or after handling");
-        assert!("later".parse::<Acks>().unwrap_err().contains("before, after or confirmed"));
+        let lossy = Promise { delivery: Delivery::AtMostOnce, ..Promise::IN_MEMORY };
+        let refused = lossy.when(&asked(None, Acks::After)).unwrap_err();
+        assert_eq!(refused, "has no acknowledgements, so --acks after means nothing here");
+        assert_eq!(lossy.when(&Asked::default()), Ok(lossy), "nobody asked");
+        assert!("later".parse::<Acks>().unwrap_err().contains("before, after, confirmed or transaction"));
+        let refused = BROKER.when(&asked(None, Acks::Transaction)).unwrap_err();
+        assert_eq!(refused, "has no transactions, so --acks transaction means nothing here");
+    }
+
+    #[test]
+    fn a_promise_gives_its_own_guarantee_and_those_that_ask_for_less() {
+        use Guarantee::{AtLeastOnce, AtMostOnce, ExactlyOnce};
+        for (delivery, given) in
+            [(ExactlyOnce, &Guarantee::ALL[..]), (AtLeastOnce, &[AtLeastOnce]), (AtMostOnce, &[AtMostOnce])]
+        {
+            let promise = Promise { delivery, ..Promise::IN_MEMORY };
+            let kept: Vec<Guarantee> =
+                Guarantee::ALL.into_iter().filter(|asked| promise.breaks(*asked).is_none()).collect();
+            assert_eq!(kept, given, "{promise:?}");
+        }
+        let lossy = Promise { delivery: AtMostOnce, ..Promise::IN_MEMORY };
+        assert_eq!(lossy.breaks(ExactlyOnce), Some("may be lost"));
+        let again = Promise { delivery: AtLeastOnce, ..Promise::IN_MEMORY };
+        assert_eq!(again.breaks(AtMostOnce), Some("may be delivered again"));
     }
 }

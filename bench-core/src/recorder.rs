@@ -1,4 +1,4 @@
-//! What one lane records: latencies, counters, audit. The lane exchanges it with the collector between turns and never
+//! The recorder of one lane: latencies, counters, audit. The lane swaps its histograms with the collector between steps and never
 //! shares it.
 
 mod among;
@@ -9,12 +9,11 @@ mod told;
 mod unusual;
 
 use crate::{
-    audit::{Audit, Found},
+    audit::{Auditor, Found},
     counters::{Local, PortConfirms, Published},
     credit::Credit,
-    drive::ledger::Untold,
-    exchange::{Exchange, Latencies},
     hist::Hist,
+    latencies::{HistogramSwap, Latencies},
     message::{Kind, Message},
     payload::Pool,
     port::Told,
@@ -24,6 +23,7 @@ use drumpost_defects::{Defect, is_in};
 use ends::EndRun;
 pub(crate) use heard::Heard;
 use std::sync::Arc;
+pub(crate) use told::{Handled, Run, Untold};
 use unusual::Unusual;
 
 /// The recording side of a lane.
@@ -31,14 +31,14 @@ use unusual::Unusual;
 pub(crate) struct Recorder {
     pub local: Local,
     latencies: Box<Latencies>,
-    exchange: Arc<Exchange>,
+    swap: Arc<HistogramSwap>,
     heard: Heard,
-    audit: Audit,
+    audit: Auditor,
     lane: u16,
     credit: Arc<Credit>,
     /// By origin: how many flows this lane has ended.
     ended: Vec<u64>,
-    /// Origins and flows that were ended in this turn, where the lane's thread publishes them.
+    /// Origins and flows that were ended in this step, where the lane's thread publishes them.
     ended_now: Vec<(u16, u32)>,
     ends_unpublished: bool,
     /// By lane: its number among the origins.
@@ -76,7 +76,7 @@ pub(crate) struct RecorderSpec {
     pub lane: u16,
     pub ports: usize,
     pub heard: Heard,
-    pub audit: Audit,
+    pub audit: Auditor,
     pub credit: Arc<Credit>,
     pub origins: Arc<[u16]>,
     pub measure_from_ns: u64,
@@ -87,9 +87,9 @@ pub(crate) struct RecorderSpec {
 }
 
 impl Recorder {
-    pub(crate) fn new(spec: RecorderSpec) -> (Self, Arc<Exchange>) {
+    pub(crate) fn new(spec: RecorderSpec) -> (Self, Arc<HistogramSwap>) {
         let RecorderSpec { lane, ports, heard, audit, credit, origins, measure_from_ns, .. } = spec;
-        let exchange = Arc::new(Exchange::default());
+        let swap = Arc::new(HistogramSwap::default());
         let slots = heard.streams.len();
         let recorder = Self {
             local: Local {
@@ -105,7 +105,7 @@ impl Recorder {
                 Among::ManyOnThreads => Latencies::none(),
                 Among::Many | Among::ManyOnTasks => Latencies::small(slots),
             }),
-            exchange: Arc::clone(&exchange),
+            swap: Arc::clone(&swap),
             heard,
             audit,
             lane,
@@ -125,7 +125,7 @@ impl Recorder {
             unrouted: Vec::new(),
             untold: Vec::new(),
         };
-        (recorder, exchange)
+        (recorder, swap)
     }
 
     /// Notes what a lane was handed at `now_ns`: seal, sequence, hop time. Says whether every message is as most are. A message
@@ -285,7 +285,7 @@ impl Recorder {
     #[inline]
     fn note_negative(&mut self, now_ns: u64, sent_ns: u64, times: u32) {
         if now_ns < sent_ns && !is_in(Defect::ShortIsNone) {
-            self.local.negative += u64::from(times);
+            self.local.negative_deltas += u64::from(times);
             self.rarely = true;
         }
     }
@@ -324,8 +324,10 @@ impl Recorder {
             beyond_window,
             out_of_order,
             unjudged,
+            again_of_none,
         } = self.audit.found;
         (self.local.out_of_order, self.local.unjudged) = (out_of_order, unjudged);
+        self.local.again_of_none = again_of_none;
         (self.local.duplicated, self.local.reordered, self.local.beyond_window) =
             (duplicated, reordered, beyond_window);
         (self.local.displacement_max, self.local.displacement_sum) = (displacement_max, displacement_sum);
@@ -350,7 +352,7 @@ impl Recorder {
     /// Swaps histograms if the collector asked for them. Between batches only.
     #[inline]
     pub(crate) fn serve_collector(&mut self) {
-        self.exchange.serve(&mut self.latencies);
+        self.swap.serve(&mut self.latencies);
     }
 
     /// Settles with the group's audit, and publishes if that or anything since the last batch changed a counter, or if
@@ -367,7 +369,7 @@ impl Recorder {
         Some(self.audit.unseen(self.heard.stream(producer, destination)?, from, to))
     }
 
-    /// The last, unexchanged histograms, and the kinds that nobody is wired to.
+    /// The last histograms, which the collector has not taken, and the kinds that nobody is wired to.
     pub(crate) fn into_rest(self) -> (Box<Latencies>, Vec<(Kind, u64)>) {
         (self.latencies, self.unrouted)
     }
@@ -383,7 +385,7 @@ mod tests {
             lane: 0,
             ports: 0,
             heard: Heard::default(),
-            audit: Audit::alone(Vec::new()),
+            audit: Auditor::alone(Vec::new()),
             credit: Arc::new(Credit::new(1, 1)),
             origins: Arc::new([0]),
             measure_from_ns: 0,

@@ -23,6 +23,15 @@ pub enum RunsOn {
     Simulation,
 }
 
+/// The requests that a transport makes at a server.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Requests {
+    /// For a message to one service: where each call carries as many messages as it can, and where each carries one.
+    pub per_message: [f64; 2],
+    /// In a second, at most, for each instance and each destination that it hears, however few messages there are.
+    pub idle_per_s: f64,
+}
+
 /// A transport, as the command line lists and makes it.
 #[derive(Clone, Debug)]
 pub struct TransportEntry {
@@ -39,6 +48,9 @@ pub struct TransportEntry {
     /// Whether it needs a server, which runs outside the process unless the transport embeds one; such a transport is left out of the
     /// default run.
     pub needs_server: bool,
+    /// The requests that the transport makes at a server whose owner charges for each. `None`: no owner does. A run at such a server that is not on this
+    /// machine has to be agreed to.
+    pub requests: Option<Requests>,
     /// The options it reads. It cannot read any other.
     pub options: &'static [OptionEntry],
     /// Makes it of checked values; see [`TransportEntry::made`]. An error is a sentence about an option.
@@ -63,6 +75,7 @@ impl TransportEntry {
         runs_on: RunsOn::Threads,
         promise: Promise::IN_MEMORY,
         needs_server: false,
+        requests: None,
         options: &[],
         make: |_| Err("an entry without a transport".into()),
     };

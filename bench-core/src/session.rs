@@ -3,109 +3,18 @@
 mod setup;
 
 use crate::{
-    backlog::Gate,
     bell::Bell,
-    blame::Blame,
+    control::Control,
     credit::Credit,
-    drive::{Ends, Rings, crowd::CROWD},
-    lane::{Lane, Stop},
+    drive::{Ends, Rings},
+    lane::Lane,
+    latencies::ThreadHistograms,
     monitor::Monitor,
-    outcome::Outage,
-    plan::TrialPlan,
+    plan::{CROWD, TrialPlan},
     recorder::Among,
-    server::Depth,
-    sync::Mutex,
     wiring::{Destination, Wiring},
 };
-pub(crate) use setup::{Deaf, Desks};
-use std::sync::{
-    Arc, PoisonError,
-    atomic::{AtomicUsize, Ordering},
-};
-
-/// Shared by the lanes of a trial and its monitor.
-#[derive(Debug, Default)]
-pub struct Control {
-    /// Stops the lanes.
-    pub stop: Stop,
-    /// Finds out whose fault a panic or a hang is.
-    pub blame: Blame,
-    /// Where instances wait that are absent at first.
-    pub backlog: Gate,
-    failure: Mutex<Option<String>>,
-    outages: Mutex<Vec<Outage>>,
-    depth: Mutex<Option<Depth>>,
-    bells: Mutex<Vec<Arc<Bell>>>,
-    next_bell: AtomicUsize,
-}
-
-/// Bells that are rung at once only for lanes to look around, and the share of all bells that is rung at least.
-const BELLS: usize = 256;
-const BELLS_SHARE: usize = 16;
-
-impl Control {
-    /// Ends the trial because of `what`; the first failure is kept.
-    pub fn fail(&self, what: String) {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(what);
-        self.stop.stop();
-        self.ring();
-    }
-
-    /// The reason of a failure, if there was one.
-    #[must_use]
-    pub fn failure(&self) -> Option<String> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Notes that an instance was away, when it is back.
-    pub fn note_outage(&self, outage: Outage) {
-        self.outages.lock().unwrap_or_else(PoisonError::into_inner).push(outage);
-    }
-
-    /// The outages so far.
-    pub(crate) fn outages(&self) -> Vec<Outage> {
-        self.outages.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(crate) fn take_outages(&self) -> Vec<Outage> {
-        std::mem::take(&mut self.outages.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Notes how many messages wait at the server; `None`: it did not answer.
-    pub(crate) fn note_depth(&self, depths: Option<&[Depth]>) {
-        *self.depth.lock().unwrap_or_else(PoisonError::into_inner) = depths.map(Depth::total);
-    }
-
-    /// How many messages waited at the server when it was last asked; `None` if it does not tell.
-    pub(crate) fn depth(&self) -> Option<Depth> {
-        *self.depth.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Has `bell` rung with the others, some ten times a second and at the stop.
-    pub fn add_bell(&self, bell: Arc<Bell>) {
-        self.bells.lock().unwrap_or_else(PoisonError::into_inner).push(bell);
-    }
-
-    /// Has lanes look around: all of them, or of very many the next some, as each that is rung takes a turn for it. What the
-    /// others have recorded is collected later then, and no less.
-    pub(crate) fn ring_some(&self) {
-        let bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
-        let some = BELLS.max(bells.len() / BELLS_SHARE);
-        if bells.len() <= some {
-            return bells.iter().for_each(|bell| bell.ring());
-        }
-        let from = self.next_bell.fetch_add(some, Ordering::Relaxed) % bells.len();
-        let (before, after) = bells.split_at(from);
-        after.iter().chain(before).take(some).for_each(|bell| bell.ring());
-    }
-
-    /// Rings every bell.
-    pub fn ring(&self) {
-        for bell in &*self.bells.lock().unwrap_or_else(PoisonError::into_inner) {
-            bell.ring();
-        }
-    }
-}
+use std::sync::Arc;
 
 /// A trial, set up: lanes in the order of the wiring's instances, and what watches them.
 #[derive(Debug)]
@@ -128,8 +37,8 @@ impl Session {
     }
 
     /// As [`Session::new`], for lanes of which many share a thread: lane `n` is on thread `n % threads`. The threads lend
-    /// their lanes the histograms of their desks.
-    pub(crate) fn crowded(plan: &TrialPlan, begins_ns: u64, threads: usize) -> (Self, Vec<Desks>) {
+    /// their lanes the histograms that they share.
+    pub(crate) fn crowded(plan: &TrialPlan, begins_ns: u64, threads: usize) -> (Self, Vec<ThreadHistograms>) {
         setup::set_up(plan, begins_ns, Among::ManyOnThreads, threads.max(1))
     }
 

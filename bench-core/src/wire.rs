@@ -11,8 +11,9 @@
 //! transport drops headers unnoticed.
 
 use crate::{
+    digest::digest,
     message::{MESSAGE_LEN, Message},
-    payload::{self, Pool},
+    payload::Pool,
 };
 
 /// Appends header (48 bytes, little endian) and payload of `message` to `buffer`.
@@ -55,7 +56,7 @@ pub fn decode_with_headers<N: AsRef<str>, V: AsRef<[u8]>>(
         *word = u64::from_le_bytes(eight.try_into().ok()?);
     }
     let mut message = Message::from_words(words);
-    let digest = if body.is_empty() { 0 } else { payload::digest(body) };
+    let digest = if body.is_empty() { 0 } else { digest(body) };
     let same_headers = pool.header_pool().are(&message, received);
     message.mix_check((digest ^ pool.travelled(&message)) | u32::from(!same_headers));
     Some(message)

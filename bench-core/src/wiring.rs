@@ -6,6 +6,7 @@
 mod checks;
 
 use crate::{
+    handler::OutboxSpec,
     message::Kind,
     payload::Pool,
     promise::Acks,
@@ -64,6 +65,13 @@ pub struct Destination {
     pub sender: usize,
     /// The receiving services, as indices into [`Wiring::services`].
     pub receivers: Vec<usize>,
+}
+
+impl Destination {
+    /// The facts about a lane that its outbox needs.
+    pub(crate) fn outbox(&self) -> OutboxSpec {
+        OutboxSpec { destination: self.id, asks: self.intent == Intent::Request, kinds: self.kinds.clone() }
+    }
 }
 
 /// The routes of one style with the number of instances.

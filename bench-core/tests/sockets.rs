@@ -2,14 +2,13 @@
 
 use drumpost_core::{
     dispatcher::{Dispatcher, Threaded},
-    drive::{Placement, Wait},
     handler::{Handler, Out, Reactor},
     load::{Extent, Feed, LoadPlan, Pace, Start},
     message::{Kind, MESSAGE_LEN, Message},
     monitor::Unwatched,
     outcome::Ending,
     payload::Pool,
-    plan::{Conditions, TrialPlan},
+    plan::{Conditions, Placement, TrialPlan, Wait},
     port::{Inbox, PortError, RecvPort, SendPort, Told},
     scenario::{Part, Scenario, Service, Style, command},
     transport::{Endpoint, Endpoints, OpenError, Transport},

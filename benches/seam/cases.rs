@@ -4,7 +4,7 @@ use crate::{
     flow, flow_tasks, flow_threads, hop, lanes,
     trial::{Ran, Trial},
 };
-use drumpost_core::drive::Placement;
+use drumpost_core::plan::Placement;
 
 pub(crate) const BATCHES: [usize; 4] = [1, 16, 64, 256];
 

@@ -2,11 +2,10 @@
 
 use crate::trial::{CAPACITY, Ran, Trial};
 use drumpost_core::{
-    drive::{Placement, Wait},
     load::{Extent, LoadPlan},
     monitor::Unwatched,
     outcome::Ending,
-    plan::TrialPlan,
+    plan::{Placement, TrialPlan, Wait},
     registry::Options,
     scenario::Style,
     wiring::{Wiring, WiringSettings},
@@ -26,7 +25,7 @@ pub(crate) fn run(trial: &Trial, scenario: &str, transport: &str, placement: Pla
         elapsed_ns: outcome.elapsed_ns,
         flows: outcome.response.count(),
         hops: outcome.hops.iter().map(|hop| hop.times.count()).sum(),
-        faults: audit.lost + audit.duplicated + audit.reordered + audit.corrupted + audit.negative,
+        faults: audit.lost + audit.duplicated + audit.reordered + audit.corrupted + audit.negative_deltas,
     }
 }
 

@@ -89,7 +89,7 @@ impl Inbound {
         let seq = u64::from(message.seq);
         match self.window.note(seq) {
             Seen::New => self.faults += u64::from(seq < self.next),
-            Seen::Again | Seen::BeyondWindow => self.faults += 1,
+            Seen::Again | Seen::Redone | Seen::BeyondWindow => self.faults += 1,
         }
         self.next = self.next.max(seq + 1);
         self.received += 1;

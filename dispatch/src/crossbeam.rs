@@ -8,18 +8,17 @@
 //! ahead.
 
 use crate::shared::{
-    Addressees,
+    Addressees, fan_out,
     merged::{Merged, Source},
     queues::{endpoints, put_all},
 };
 use crossbeam::channel::{Receiver, Select, Sender, TryRecvError, TrySendError, bounded};
 use drumpost_core::{
     dispatcher::{Dispatcher, Threaded},
-    drive::Wait,
     message::Message,
     monitor::Watch,
     outcome::Outcome,
-    plan::TrialPlan,
+    plan::{TrialPlan, Wait},
     port::{PortError, SendPort, Told},
     registry::TransportEntry,
     transport::{Endpoints, OpenError, Queues, Transport},
@@ -96,7 +95,6 @@ impl<const SLEEPS: bool> SendPort for QueueSender<SLEEPS> {
 }
 
 impl<const SLEEPS: bool> QueueSender<SLEEPS> {
-    /// Gives every subscriber what it has room for. Taken is what all of them have; who has more remembers it.
     #[inline(never)]
     fn offer_several(&mut self, batch: &[Message]) -> Result<usize, PortError> {
         let Self { who_asked, queues, ahead } = self;
@@ -106,13 +104,7 @@ impl<const SLEEPS: bool> QueueSender<SLEEPS> {
         if let Some(who_asked) = who_asked {
             return who_asked.offer(batch, |to, run| fill(&queues[to], run));
         }
-        let mut taken = batch.len();
-        for (queue, ahead) in queues.iter().zip(ahead.iter_mut()) {
-            *ahead += fill(queue, batch.get(*ahead..).unwrap_or_default())?;
-            taken = taken.min(*ahead);
-        }
-        ahead.iter_mut().for_each(|ahead| *ahead -= taken);
-        Ok(taken)
+        fan_out(queues, ahead, batch, fill)
     }
 }
 

@@ -3,6 +3,8 @@
 //! Each transport carries the intents for which it has native support. It refuses the others when it is opened.
 
 pub mod crossbeam;
+#[cfg(feature = "iceoryx2")]
+pub mod iceoryx2;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod listeners;
@@ -12,11 +14,16 @@ pub mod mqtt;
 pub mod nats;
 #[cfg(feature = "rabbitmq")]
 pub mod rabbitmq;
+#[cfg(feature = "rabbitmq-stream")]
+pub mod rabbitmq_stream;
 #[cfg(feature = "redis")]
 pub mod redis;
 pub mod rtrb;
+pub mod scripts;
 mod shared;
 pub mod sim;
+#[cfg(feature = "sqs")]
+pub mod sqs;
 pub mod tokio_broadcast;
 pub mod tokio_mpsc;
 #[cfg(feature = "unix")]
@@ -60,10 +67,13 @@ pub const KNOWN: &[Known] = &[
     Known::with("redis", "redis"),
     Known::with("redis", "redis-pubsub"),
     Known::with("rabbitmq", "rabbitmq"),
+    Known::with("rabbitmq-stream", "rabbitmq-stream"),
     Known::with("kafka", "kafka"),
     Known::with("mqtt", "mqtt"),
+    Known::with("sqs", "sqs"),
     Known::with("unix", "unix"),
     Known::with("zeromq", "zeromq"),
+    Known::with("iceoryx2", "iceoryx2"),
 ];
 
 /// The transports that this build lacks, and the features with which a build has them.
@@ -92,20 +102,35 @@ pub fn transports() -> Vec<TransportEntry> {
     let all = [all, redis::entries()].concat();
     #[cfg(feature = "rabbitmq")]
     let all = [all, vec![rabbitmq::entry()]].concat();
+    #[cfg(feature = "rabbitmq-stream")]
+    let all = [all, vec![rabbitmq_stream::entry()]].concat();
     #[cfg(feature = "kafka")]
     let all = [all, vec![kafka::entry()]].concat();
     #[cfg(feature = "mqtt")]
     let all = [all, vec![mqtt::entry()]].concat();
+    #[cfg(feature = "sqs")]
+    let all = [all, vec![sqs::entry()]].concat();
     #[cfg(feature = "unix")]
     let all = [all, vec![unix::entry()]].concat();
     #[cfg(feature = "zeromq")]
     let all = [all, vec![zeromq::entry()]].concat();
+    #[cfg(feature = "iceoryx2")]
+    let all = [all, vec![iceoryx2::entry()]].concat();
     all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A transport that says so and has none would promise exactly once and keep less.
+    #[test]
+    fn transactions_are_those_of_kafka() {
+        use drumpost_core::promise::Acks;
+        let all = transports();
+        let has = |entry: &&TransportEntry| entry.promise.acknowledges.contains(&Acks::Transaction);
+        assert!(all.iter().filter(has).all(|entry| entry.name == "kafka"), "{all:?}");
+    }
 
     #[test]
     fn every_transport_is_known_and_what_every_build_has_is_built() {

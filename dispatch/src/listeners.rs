@@ -7,14 +7,14 @@
 
 use crate::shared::Refusals;
 use drumpost_core::{
-    blame::Act,
+    act::Act,
     clock::{Clock, Now},
     dispatcher::{Dispatcher, OnThread, lead_ns, run_on_threads},
     drive::{
         Round, Step,
         awake::Awake,
-        slack::Slack,
         threads::{stop_awake, wait_for_due},
+        wake_latency::WakeLatency,
     },
     lane::{Lane, Next},
     message::Message,
@@ -68,11 +68,11 @@ impl Dispatcher for Listeners {
         }
         plan.conditions.check(false, false)?;
         // Measured here the first time, not when the first lane waits.
-        Slack::of_host();
+        WakeLatency::of_host();
         let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
         let sources = plan.wiring.driven().map(usize::from).collect();
-        let hall = Hall { lanes, sources, listeners, awake: Awake::default(), spare: Vec::new() };
-        Ok(run_on_threads(vec![hall], Duration::ZERO, &control, monitor, watch))
+        let thread = ListenerThread { lanes, sources, listeners, awake: Awake::default(), spare: Vec::new() };
+        Ok(run_on_threads(vec![thread], Duration::ZERO, &control, monitor, watch))
     }
 
     fn refusal(&mut self, wiring: &Wiring) -> Option<String> {
@@ -99,7 +99,7 @@ fn attach(wiring: &Wiring) -> Result<Attached, OpenError> {
 const ROUNDS: u32 = 1_024;
 
 /// All lanes on one thread; emitting calls the listeners.
-struct Hall {
+struct ListenerThread {
     lanes: Vec<Lane>,
     sources: Vec<usize>,
     listeners: Attached,
@@ -108,7 +108,7 @@ struct Hall {
     spare: Vec<Vec<Message>>,
 }
 
-impl Hall {
+impl ListenerThread {
     /// Does what lane `at` wants next.
     fn step(&mut self, at: usize, clock: &Clock) -> Step {
         match self.lanes[at].next(clock) {
@@ -134,11 +134,11 @@ impl Hall {
         self.lanes[at].received(events, &[], clock);
         self.lanes[at].does(Act::Harness);
         while self.lanes[at].has_pending() && self.step(at, clock) == Step::Moved {}
-        self.lanes[at].end_turn();
+        self.lanes[at].end_step();
     }
 }
 
-impl OnThread for Hall {
+impl OnThread for ListenerThread {
     type Ports = ();
 
     fn drive(&mut self, clock: &Clock) -> Result<(), (u16, PortError)> {
@@ -155,7 +155,7 @@ impl OnThread for Hall {
                 let at = self.sources[source];
                 let step = self.step(at, clock);
                 if !self.lanes[at].has_pending() {
-                    self.lanes[at].end_turn();
+                    self.lanes[at].end_step();
                 }
                 round.note(step);
             }

@@ -175,7 +175,7 @@ mod tests {
     use super::*;
     use crate::shared::testing::{self, Trial, ask, numbered, numbers, pipe, react_and_ask};
     use drumpost_core::{
-        drive::{Placement, Wait},
+        plan::{Placement, Wait},
         port::{Inbox, RecvPort},
     };
 

@@ -12,6 +12,8 @@ use drumpost_core::{
 use std::ops::Range;
 
 pub(crate) mod merged;
+#[cfg(all(test, any(feature = "unix", feature = "iceoryx2")))]
+pub(crate) mod on_threads;
 pub(crate) mod queues;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -68,6 +70,24 @@ impl Addressees {
         }
         Ok(batch.len() - rest.len())
     }
+}
+
+/// Gives each of `queues` by `fill`, which says how many it took, what it has room for. Says how many messages all of them have. `ahead` has,
+/// for each queue, how many messages at the head of the next offer it already has.
+#[inline]
+pub(crate) fn fan_out<Q>(
+    queues: &[Q],
+    ahead: &mut [usize],
+    batch: &[Message],
+    mut fill: impl FnMut(&Q, &[Message]) -> Result<usize, PortError>,
+) -> Result<usize, PortError> {
+    let mut taken = batch.len();
+    for (queue, ahead) in queues.iter().zip(ahead.iter_mut()) {
+        *ahead += fill(queue, batch.get(*ahead..).unwrap_or_default())?;
+        taken = taken.min(*ahead);
+    }
+    ahead.iter_mut().for_each(|ahead| *ahead -= taken);
+    Ok(taken)
 }
 
 /// A reply whose address is not among those who hear it.

@@ -175,8 +175,8 @@ mod tests {
     use super::*;
     use crate::shared::testing::{Trial, ask, block_on, drain, fan_out, numbered, pipe, two_topics, woken};
     use drumpost_core::{
-        drive::Placement,
         outcome::Ending,
+        plan::Placement,
         port::{AsyncRecvPort, Inbox, Told},
     };
     use std::time::Duration;

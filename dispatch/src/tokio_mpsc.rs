@@ -149,7 +149,7 @@ mod tests {
     use crate::shared::testing::{
         Trial, ask, block_on, drain, half_a_pipe, numbered, pipe, react_and_ask, room,
     };
-    use drumpost_core::drive::Placement;
+    use drumpost_core::plan::Placement;
     use std::time::Duration;
 
     const PLACEMENTS: [Placement; 3] = [Placement::Each, Placement::Threads(1), Placement::Threads(2)];

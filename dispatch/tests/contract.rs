@@ -6,16 +6,20 @@ mod support;
 #[cfg(feature = "kafka")]
 #[path = "support/kafka.rs"]
 mod support_kafka;
-#[cfg(feature = "rabbitmq")]
+#[cfg(any(feature = "rabbitmq", feature = "rabbitmq-stream"))]
 #[path = "support/rabbitmq.rs"]
 mod support_rabbitmq;
 #[cfg(feature = "redis")]
 #[path = "support/redis.rs"]
 mod support_redis;
+#[cfg(feature = "sqs")]
+#[path = "support/sqs.rs"]
+mod support_sqs;
 
 use drumpost_core::{
     contract,
     registry::{Options, TransportEntry},
+    scenario::Style,
 };
 use drumpost_dispatch::transports;
 
@@ -33,7 +37,7 @@ macro_rules! contracts {
             $(#[ignore = $why])?
             fn $test() {
                 let options = $options;
-                contract::check(&entry($name), &options.0).assert();
+                contract::check_where(&entry($name), &options.0, |style, _| options.1.contains(&style)).assert();
             }
         )*
 
@@ -62,14 +66,20 @@ contracts! {
     redis_pubsub_keeps_the_contract: "redis-pubsub" over with_redis(), ignored: "needs a redis-server: scripts/test starts one";
     #[cfg(feature = "rabbitmq")]
     rabbitmq_keeps_the_contract: "rabbitmq" over with_rabbitmq(), ignored: "needs a RabbitMQ server: scripts/test starts one";
+    #[cfg(feature = "rabbitmq-stream")]
+    rabbitmq_streams_keep_the_contract: "rabbitmq-stream" over with_rabbitmq_streams(), ignored: "needs a RabbitMQ server: scripts/test starts one";
     #[cfg(feature = "kafka")]
     kafka_keeps_the_contract: "kafka" over with_kafka(), ignored: "needs a Kafka server: scripts/test starts one";
     #[cfg(feature = "mqtt")]
     mqtt_keeps_the_contract: "mqtt" over in_process();
+    #[cfg(feature = "sqs")]
+    sqs_keeps_the_contract: "sqs" over with_elasticmq(), ignored: "needs an ElasticMQ server: scripts/test starts one";
     #[cfg(feature = "unix")]
     unix_keeps_the_contract: "unix" over in_process();
     #[cfg(feature = "zeromq")]
     zeromq_keeps_the_contract: "zeromq" over in_process();
+    #[cfg(feature = "iceoryx2")]
+    iceoryx2_keeps_the_contract: "iceoryx2" over in_process();
 }
 
 #[test]
@@ -94,11 +104,11 @@ fn every_transport_has_a_test() {
     assert_eq!(known, TESTED, "a transport is listed and not tested here, or tested in another order");
 }
 
-/// Options, and what has to live as long as they are used.
-struct With<T>(Options, #[allow(dead_code, reason = "dropped after the test")] T);
+/// Options, the styles that the server has, and what has to live as long as they are used.
+struct With<T>(Options, &'static [Style], #[allow(dead_code, reason = "dropped after the test")] T);
 
 fn in_process() -> With<()> {
-    With(Options::default(), ())
+    With(Options::default(), &Style::ALL, ())
 }
 
 #[cfg(feature = "nats")]
@@ -106,7 +116,7 @@ fn with_server() -> With<support::NatsServer> {
     let server = support::NatsServer::start();
     let mut options = Options::default();
     options.set("nats.url", server.url());
-    With(options, server)
+    With(options, &Style::ALL, server)
 }
 
 #[cfg(feature = "redis")]
@@ -114,7 +124,7 @@ fn with_redis() -> With<support_redis::RedisServer> {
     let server = support_redis::RedisServer::start();
     let mut options = Options::default();
     options.set("redis.url", server.url());
-    With(options, server)
+    With(options, &Style::ALL, server)
 }
 
 #[cfg(feature = "rabbitmq")]
@@ -122,7 +132,15 @@ fn with_rabbitmq() -> With<support_rabbitmq::RabbitServer> {
     let server = support_rabbitmq::RabbitServer::start();
     let mut options = Options::default();
     options.set("rabbitmq.url", server.url());
-    With(options, server)
+    With(options, &Style::ALL, server)
+}
+
+#[cfg(feature = "rabbitmq-stream")]
+fn with_rabbitmq_streams() -> With<support_rabbitmq::RabbitServer> {
+    let server = support_rabbitmq::RabbitServer::start();
+    let mut options = Options::default();
+    options.set("rabbitmq-stream.url", server.stream_url());
+    With(options, &Style::ALL, server)
 }
 
 #[cfg(feature = "kafka")]
@@ -130,5 +148,14 @@ fn with_kafka() -> With<support_kafka::KafkaServer> {
     let server = support_kafka::KafkaServer::start();
     let mut options = Options::default();
     options.set("kafka.url", server.url());
-    With(options, server)
+    With(options, &Style::ALL, server)
+}
+
+#[cfg(feature = "sqs")]
+fn with_elasticmq() -> With<support_sqs::SqsServer> {
+    let server = support_sqs::SqsServer::start();
+    let mut options = Options::default();
+    options.set("sqs.url", server.url());
+    // It has no SNS, and moto, which has, is too slow for the checks: tests/sqs has tests of events over it.
+    With(options, &[Style::Message], server)
 }

@@ -5,7 +5,7 @@
 //! - by a future for each message: [`Futures`], or for each write that carries several: [`Answers`];
 //! - by a callback, often on a thread of the client's own and in any order: [`Callbacks`].
 
-use crate::link::Line;
+use crate::{link::Line, refusals::Refusals};
 use drumpost_core::port::Confirmed;
 use futures_util::{
     future::BoxFuture,
@@ -16,53 +16,9 @@ use std::{
     collections::VecDeque,
     fmt::Display,
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{Arc, mpsc},
     task::{Context, Poll, Waker},
 };
-
-/// What the server refused and whom it held up, over all ports of a run.
-#[derive(Debug, Default)]
-pub struct Refusals(Mutex<Refused>);
-
-#[derive(Debug, Default)]
-struct Refused {
-    messages: u64,
-    /// Why the first message was refused.
-    first: String,
-    /// Why the server stopped reading from a connection, the first time.
-    held_up: Option<String>,
-}
-
-impl Refusals {
-    fn note(&self, reason: String) {
-        let mut all = self.all();
-        if all.messages == 0 {
-            all.first = reason;
-        }
-        all.messages += 1;
-    }
-
-    /// The server told a connection that it reads no more messages from it for now, for a reason in words.
-    pub fn hold_up(&self, reason: String) {
-        self.all().held_up.get_or_insert(reason);
-    }
-
-    /// The sentence about messages that `product` refused, and about connections that it held up, since it was last asked for, if
-    /// there were any.
-    #[must_use]
-    pub fn sentence(&self, product: &str) -> Option<String> {
-        let Refused { messages, first, held_up } = std::mem::take(&mut *self.all());
-        let refused = (messages > 0)
-            .then(|| format!("{product} refused to store {messages} messages, the first with {first}"));
-        let held_up = held_up.map(|reason| format!("{product} held up senders: {reason}"));
-        let said: Vec<String> = refused.into_iter().chain(held_up).collect();
-        (!said.is_empty()).then(|| said.join("; "))
-    }
-
-    fn all(&self) -> MutexGuard<'_, Refused> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Tells the driver of the oldest messages that it has not heard of, one by one. Messages that were stored are told together.
 pub struct Confirms<'a> {
@@ -87,6 +43,18 @@ impl<'a> Confirms<'a> {
     #[inline]
     pub fn stored(&mut self) {
         self.stored += 1;
+    }
+
+    /// The oldest `count` are stored.
+    #[inline]
+    pub const fn all_stored(&mut self, count: u32) {
+        self.stored += count;
+    }
+
+    /// The oldest `count` were sent in a transaction that was rolled back.
+    pub fn rolled_back(&mut self, count: u32) {
+        self.tell_stored();
+        (self.tell)(Confirmed::RolledBack(count));
     }
 
     /// The oldest is refused, for a reason in words.
@@ -179,7 +147,7 @@ impl<F: Future<Output = Result<(), String>>> Default for Futures<F> {
 
 impl<F: Future<Output = Result<(), String>>> Futures<F> {
     /// Takes the future of the next message and polls it once. Wakes nobody: the driver asks for confirms at the end of the
-    /// turn in which it offered.
+    /// step in which it offered.
     pub fn push(&mut self, future: F) {
         self.0.push(future);
     }
@@ -303,7 +271,10 @@ mod tests {
     use futures_util::task::{ArcWake, waker};
     use std::{
         pin::Pin,
-        sync::atomic::{AtomicUsize, Ordering},
+        sync::{
+            Mutex,
+            atomic::{AtomicUsize, Ordering},
+        },
     };
 
     fn told(tells: impl FnOnce(&mut Confirms<'_>)) -> Vec<Confirmed> {
@@ -311,6 +282,17 @@ mod tests {
         let mut tell = |told| all.push(told);
         tells(&mut Confirms::new(&mut tell, &refusals));
         all
+    }
+
+    #[test]
+    fn what_was_stored_before_is_told_before_what_was_rolled_back() {
+        let all = told(|confirms| {
+            confirms.all_stored(2);
+            confirms.stored();
+            confirms.rolled_back(4);
+            confirms.all_stored(1);
+        });
+        assert_eq!(all, [Confirmed::Stored(3), Confirmed::RolledBack(4), Confirmed::Stored(1)]);
     }
 
     fn refused() -> Result<(), String> {

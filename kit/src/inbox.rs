@@ -9,18 +9,18 @@
 
 use crate::{
     drops::Drops,
-    last::{Exchange, Last},
+    last::{Last, RoundTrip},
     link::Line,
     look,
 };
 use drumpost_core::{
     message::Message,
-    port::{AsyncRecvPort, Inbox as Part, PortError, Told},
+    port::{AsyncRecvPort, Inbox as Part, PortError, Told, Transacted},
     wiring::Wiring,
 };
 use std::{
     collections::VecDeque,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker, ready},
 };
 
 /// One delivery.
@@ -46,6 +46,8 @@ pub trait Deliveries: Send {
     const TELLS_SHARDS: bool = false;
     /// As [`AsyncRecvPort::REJECTS`].
     const REJECTS: bool = false;
+    /// Whether [`Deliveries::poll_settle`] always has room, and is to be called as soon as something is due.
+    const SETTLES_AT_ONCE: bool = false;
 
     /// The next delivery of a source. Pending if there is none, with the lane's waker left where the client rings it.
     ///
@@ -81,13 +83,25 @@ pub trait Deliveries: Send {
         Poll::Ready(Ok(()))
     }
 
+    /// As [`AsyncRecvPort::transacted`].
+    fn transacted(&mut self, _context: &mut Context<'_>, _tell: &mut dyn FnMut(Transacted)) {}
+
+    /// Ready when the server has answered what was acknowledged or given back, for clients that do so by requests of their own. Asked
+    /// at the end of a run.
+    ///
+    /// # Errors
+    /// `Lost` or `Failed` if the connection broke.
+    fn poll_settled(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        Poll::Ready(Ok(()))
+    }
+
     /// For clients that drop messages for a slow receiver: what is known of that.
     fn drops(&mut self) -> Option<&mut Drops> {
         None
     }
 
-    /// The last exchange with the server, after the last acknowledgement: done when the server has them all.
-    fn last(&self) -> Exchange {
+    /// The last round trip to the server, after the last acknowledgement: done when the server has them all.
+    fn last(&self) -> RoundTrip {
         Box::pin(async { Ok(()) })
     }
 }
@@ -153,6 +167,8 @@ pub struct Inbox<D: Deliveries> {
     told: Vec<Told>,
     failure: Option<PortError>,
     last: Last,
+    /// The last round trip to the server was answered.
+    is_there: bool,
 }
 
 impl<D: Deliveries> Inbox<D> {
@@ -173,6 +189,7 @@ impl<D: Deliveries> Inbox<D> {
             told: Vec::with_capacity(if D::TELLS_ATTEMPTS || D::TELLS_SHARDS { wiring.batch } else { 0 }),
             failure: None,
             last: Last::default(),
+            is_there: false,
         })
     }
 
@@ -281,6 +298,9 @@ impl<D: Deliveries> AsyncRecvPort for Inbox<D> {
 
     fn acknowledge(&mut self, count: usize) -> Result<(), PortError> {
         self.settle(count, Settled::Acknowledged);
+        if D::SETTLES_AT_ONCE && self.poll_settle(&mut Context::from_waker(Waker::noop()))?.is_pending() {
+            return Err(PortError::Failed("the transport had no room for an acknowledgement".into()));
+        }
         Ok(())
     }
 
@@ -289,14 +309,23 @@ impl<D: Deliveries> AsyncRecvPort for Inbox<D> {
         Ok(())
     }
 
+    fn transacted(&mut self, context: &mut Context<'_>, tell: &mut dyn FnMut(Transacted)) {
+        self.deliveries.transacted(context, tell);
+    }
+
     fn poll_finish(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
         self.line.link.check()?;
-        match self.poll_settle(context)? {
-            Poll::Pending => return self.line.link.listen(context),
-            Poll::Ready(()) => {}
+        if self.poll_settle(context)?.is_pending() {
+            return self.line.link.listen(context);
         }
-        let Self { deliveries, last, line, .. } = self;
-        last.poll(context, &line.at.to_string(), || deliveries.last())
+        let settled = self.deliveries.poll_settled(context)?;
+        let Self { deliveries, last, line, is_there, .. } = self;
+        // Meanwhile: a server that has gone silent answers neither.
+        if !*is_there {
+            ready!(last.poll(context, &line.at.to_string(), || deliveries.last()))?;
+            *is_there = true;
+        }
+        if settled.is_pending() { line.link.listen(context) } else { Poll::Ready(Ok(())) }
     }
 }
 

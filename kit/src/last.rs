@@ -1,4 +1,4 @@
-//! A last exchange with the server when the run is over: it makes sure that the server has what was sent, and that it is
+//! A last round trip to the server when the run is over: it makes sure that the server has what was sent, and that it is
 //! still there. Without that, a line that went silent could not be told from lost messages.
 
 use crate::link::PortResult;
@@ -15,10 +15,10 @@ use std::{
 /// the four seconds that the engine gives a lane to finish after the drain deadline.
 pub const SILENCE: Duration = Duration::from_secs(3);
 
-/// An exchange as a broker makes it: an error is a sentence of the client's.
-pub type Exchange = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+/// A round trip as a broker makes it: an error is a sentence of the client's.
+pub type RoundTrip = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
-/// An exchange that is made once, when it is first polled.
+/// A round trip that is made once, when it is first polled.
 #[derive(Default)]
 pub struct Last(Option<Pin<Box<dyn Future<Output = PortResult> + Send>>>);
 
@@ -29,7 +29,7 @@ impl std::fmt::Debug for Last {
 }
 
 impl Last {
-    /// Polls the exchange that `begin` makes, for at most [`SILENCE`]. `at` names the server.
+    /// Polls the round trip that `begin` makes, for at most [`SILENCE`]. `at` names the server.
     pub fn poll<F, E>(
         &mut self,
         context: &mut Context<'_>,
@@ -40,10 +40,10 @@ impl Last {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: std::fmt::Display,
     {
-        let exchange = self.0.get_or_insert_with(|| {
-            let (exchange, at) = (begin(), at.to_owned());
+        let round_trip = self.0.get_or_insert_with(|| {
+            let (round_trip, at) = (begin(), at.to_owned());
             Box::pin(async move {
-                match tokio::time::timeout(SILENCE, exchange).await {
+                match tokio::time::timeout(SILENCE, round_trip).await {
                     Ok(Ok(())) => Ok(()),
                     Ok(Err(error)) => Err(PortError::Failed(format!(
                         "{at} did not answer at the end of the run: {error}"
@@ -55,6 +55,6 @@ impl Last {
                 }
             })
         });
-        exchange.poll_unpin(context)
+        round_trip.poll_unpin(context)
     }
 }

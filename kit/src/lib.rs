@@ -9,7 +9,7 @@
 //! | [`inbox`] | a receiving port: merges sources, keeps what is to be acknowledged, waits for room |
 //! | [`pull`] | deliveries of a client that is asked for a batch by a future |
 //! | [`outbox`] | a sending port: encodes, finds the place of each message, never waits |
-//! | [`confirm`] | confirms that come in order, by a future each, or by callback, told in order |
+//! | [`confirm`], [`refusals`] | confirms that come in order, by a future each, or by callback, told in order; what the server refused |
 //! | [`mod@write`] | publishing by writes of several messages, with an answer for each |
 //! | [`drops`] | how many messages a client dropped for a slow receiver |
 //! | [`layout`] | names of queues, topics and groups; what an instance hears; where a reply goes |
@@ -17,13 +17,14 @@
 //! | [`login`], [`url`] | options for the address, credentials and TLS, without secrets in any sentence |
 //! | [`server`] | the server's address without secrets, set-up steps with a limit and a sentence, and advice |
 //! | [`encode`] | messages to bytes and back, without an allocation per message |
-//! | [`last`] | a last exchange with the server when the run is over |
+//! | [`last`] | a last round trip to the server when the run is over |
 //! | [`embedded`] | a server in this process, on a thread of its own |
-//! | [`objects`], [`owner`], [`left`] | removal of what a run made, also over a fresh connection, by the next trial, and of dead processes |
+//! | [`objects`], [`owner`], [`left`], [`notes`] | removal of what a run made, also over a fresh connection, by the next trial, and of dead processes, also at servers that do not list it |
 //! | [`shared`] | connections that several instances share |
 //! | [`blocking`] | clients whose calls wait for the server: polled, asked and dropped on threads of their own |
 //! | [`look`] | polls that have to see everything that is there |
 //! | [`socket`], [`keeper`] | for transports on threads that speak a protocol themselves: a socket that never blocks, and a thread that looks after it |
+//! | `tls`, with the feature of that name | certificates of a login for such a socket, and its encryption |
 //! | [`prelude`] | the names that most transports use, of this crate and of `drumpost_core`; not those of `blocking`, `drops`, `encode`, `look` and `left` |
 //! | `suite`, with the feature of that name | the tests of a broker's transport in one line |
 
@@ -40,16 +41,20 @@ pub mod left;
 pub mod link;
 pub mod login;
 pub mod look;
+pub mod notes;
 pub mod objects;
 pub mod outbox;
 pub mod owner;
 pub mod prelude;
 pub mod pull;
+pub mod refusals;
 pub mod server;
 pub mod shared;
 pub mod socket;
 #[cfg(feature = "suite")]
 pub mod suite;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod url;
 
 /// The code on the page for writers of transports compiles.

@@ -4,14 +4,18 @@
 
 use crate::{
     left::Left,
-    owner::Found,
+    notes::Notes,
+    owner::{Found, Owner},
     server::{At, PATIENCE},
 };
 use drumpost_core::transport::{Cleaned, OpenError};
 use std::{
     any::Any,
     future::Future,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use tokio::{task::AbortHandle, time::timeout};
@@ -22,8 +26,7 @@ pub trait Keeper: Sync {
     type Session: Send + Sync;
     /// The objects, in plural: `streams`.
     const OBJECTS: &'static str;
-    /// How long the server keeps objects that nobody uses, for a server that does not list them to its clients and removes them by
-    /// itself. There is nothing to clean then.
+    /// How long the server keeps objects that nobody uses, for a server that removes them by itself.
     const FORGETS_AFTER: Option<Duration> = None;
 
     /// Connects, apart from any load.
@@ -34,7 +37,7 @@ pub trait Keeper: Sync {
 
     /// The names and descriptions ([`crate::owner::Owner::description`]) of all objects there are, those of others included.
     ///
-    /// Not asked where [`Keeper::FORGETS_AFTER`] is set.
+    /// Not asked for [`Objects::written_down`].
     ///
     /// # Errors
     /// `Failed` if the server does not tell.
@@ -57,6 +60,10 @@ static LEFT: Left = Left::new();
 #[derive(Debug)]
 pub struct Objects {
     at: Arc<At>,
+    /// Where their names are written down, and where they are: for a server that does not list them.
+    written: Option<(Option<Notes>, String)>,
+    /// A name could not be written down.
+    is_unwritten: AtomicBool,
     made: Mutex<Vec<String>>,
     /// Sees to them while the trial runs.
     tending: Mutex<Option<AbortHandle>>,
@@ -70,21 +77,59 @@ impl Objects {
     pub fn at(at: &Arc<At>) -> Self {
         Self {
             at: Arc::clone(at),
+            written: None,
+            is_unwritten: AtomicBool::default(),
             made: Mutex::default(),
             tending: Mutex::default(),
             beside: Mutex::default(),
         }
     }
 
+    /// Objects at a server that does not list them to its clients, in a `part` of it such as a virtual host. Their names are
+    /// written down ([`Notes`]), so that [`Objects::clean`] finds them.
+    #[must_use]
+    pub fn written_down<K: Keeper>(at: &Arc<At>, part: &str) -> Self {
+        Self::written::<K>(at, part, Owner::this().and_then(Notes::of_user))
+    }
+
+    fn written<K: Keeper>(at: &Arc<At>, part: &str, notes: Option<Notes>) -> Self {
+        Self { written: Some((notes, format!("{} at {at}/{part}", K::OBJECTS))), ..Self::at(at) }
+    }
+
+    /// Where names are written down, and under which place, if they can be.
+    fn notes(&self) -> Option<(&Notes, &str)> {
+        let (notes, place) = self.written.as_ref().filter(|_| !self.is_unwritten.load(Relaxed))?;
+        Some((notes.as_ref()?, place))
+    }
+
     /// Begins a trial: removes what earlier trials of this process had to leave here.
     pub async fn begin<K: Keeper>(&self, keeper: &K, session: &K::Session) {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        LEFT.remove_left(&self.place::<K>(), |names| remove_all(keeper, session, names)).await;
+        let remove = async |names: Vec<String>| {
+            let left = remove_all(keeper, session, names.clone()).await;
+            self.forget(names, &left);
+            left
+        };
+        LEFT.remove_left(&self.place::<K>(), remove).await;
     }
 
     /// Notes an object. To be called before it is made: a request that times out may still have made it.
     pub fn note(&self, name: impl Into<String>) {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(name.into());
+        let name = name.into();
+        if let Some((notes, place)) = self.notes()
+            && notes.add(place, &name).is_err()
+        {
+            self.is_unwritten.store(true, Relaxed);
+        }
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(name);
+    }
+
+    /// Forgets those that were written down and are not left.
+    fn forget(&self, mut names: Vec<String>, left: &[String]) {
+        names.retain(|name| !left.contains(name));
+        if let Some((Some(notes), place)) = &self.written {
+            notes.forget(place, &names);
+        }
     }
 
     /// A connection to ask the server about the objects while the trial runs: the one that was kept, or a new one. Whoever takes it
@@ -140,16 +185,20 @@ impl Objects {
             Ok(session) => remove_all(keeper, &session, names).await,
             Err(_) => names,
         };
-        let left = LEFT.remove(&self.place::<K>(), made, remove).await;
+        let left = LEFT.remove(&self.place::<K>(), made.clone(), remove).await;
+        self.forget(made, &left);
         if left.is_empty() {
             return Ok(());
         }
         let (objects, address) = (K::OBJECTS, self.at.address());
         let ends = match K::FORGETS_AFTER {
-            None => format!("remove them with `drumpost clean {address}` after this run"),
+            _ if self.written.is_none() || self.notes().is_some() => {
+                format!("remove them with `drumpost clean {address}` after this run")
+            }
             Some(unused) => {
                 format!("the server removes them by itself when nobody has used them for {unused:?}")
             }
+            None => "remove them with the server's own tools".into(),
         };
         Err(format!("{objects} may remain at {}: {}; {ends}", self.at, left.join(", ")))
     }
@@ -157,23 +206,28 @@ impl Objects {
     /// Removes the objects of dead processes, and says what was removed and what was kept, and why.
     ///
     /// # Errors
-    /// Those of `connect` and `list`. `Refused` if the server removes objects by itself.
+    /// Those of `connect` and `list`. `Refused` if names are to be written down and there is no folder for that.
     pub async fn clean<K: Keeper>(&self, keeper: &K) -> Result<Cleaned, OpenError> {
-        if let Some(unused) = K::FORGETS_AFTER {
+        if let Some((None, _)) = self.written {
             return Err(OpenError::Refused(format!(
-                "{} does not list its {} to clients, so there is nothing to clean: it removes those that nobody has used for \
-                 {unused:?} by itself",
+                "{} does not list its {} to clients, and there is no folder in which their names are written down: set HOME, or \
+                 XDG_STATE_HOME to a whole path, for runs and for `drumpost clean`",
                 self.at,
                 K::OBJECTS
             )));
         }
         let session = keeper.connect().await?;
         let mut found = Found::default();
-        for (name, description) in keeper.list(&session).await? {
+        let all = match self.notes() {
+            Some((notes, place)) => notes.at(place),
+            None => keeper.list(&session).await?,
+        };
+        for (name, description) in all {
             found.sort(name, &description);
         }
         let Found { dead, mut kept } = found;
         let still = remove_all(keeper, &session, dead.clone()).await;
+        self.forget(dead.clone(), &still);
         let removed = dead.into_iter().filter(|name| !still.contains(name)).collect();
         kept.extend(still.into_iter().map(|name| format!("{name}: the server did not remove it")));
         Ok(Cleaned { at: self.at.address().into(), removed, kept })
@@ -198,7 +252,7 @@ async fn remove_all<K: Keeper>(keeper: &K, session: &K::Session, names: Vec<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::owner::Owner;
+    use crate::notes::tests::{Folder, dead};
     use std::collections::BTreeMap;
 
     /// A server that may be down, or hold an object fast.
@@ -310,16 +364,20 @@ mod tests {
         assert_eq!(server.names(), ["alive", "fast", "other"]);
     }
 
-    /// A server that does not list its objects.
-    struct Forgetful(Server);
+    /// A server that does not list its objects, and one that removes them after a minute.
+    struct Mute<const FORGETS: bool>(Server);
 
-    impl Keeper for Forgetful {
+    impl<const FORGETS: bool> Keeper for Mute<FORGETS> {
         type Session = ();
         const OBJECTS: &'static str = "queues";
-        const FORGETS_AFTER: Option<Duration> = Some(Duration::from_secs(60));
+        const FORGETS_AFTER: Option<Duration> = if FORGETS { Some(Duration::from_secs(60)) } else { None };
 
         async fn connect(&self) -> Result<(), OpenError> {
             self.0.connect().await
+        }
+
+        async fn list(&self, (): &()) -> Result<Vec<(String, String)>, OpenError> {
+            panic!("it does not list them")
         }
 
         async fn remove(&self, (): &(), name: &str) -> bool {
@@ -327,24 +385,61 @@ mod tests {
         }
     }
 
+    fn written(notes: Option<Notes>, address: &str) -> Objects {
+        Objects::written::<Mute<false>>(&Arc::new(At::new("broker", address)), "shop", notes)
+    }
+
     #[test]
-    fn what_the_server_forgets_is_not_cleaned_and_the_sentences_say_so() {
-        let server = Forgetful(Server { is_down: true, ..Server::with(&["a"], "") });
-        let objects = objects("tcp://6", &["a"]);
-        let Err(OpenError::Refused(why)) = wait(objects.clean(&server)) else {
-            panic!("it cannot list them")
-        };
-        assert!(
-            why.starts_with("broker at tcp://6 does not list its queues") && why.contains("60s"),
-            "{why}"
-        );
+    fn what_is_written_down_is_cleaned_when_its_process_is_dead() {
+        let (Some(this), folder) = (Owner::this(), Folder::new()) else { return };
+        let mut server = Mute::<false>(Server::with(&["a", "b", "c", "d"], ""));
+        server.0.fast = Some("b");
+        let killed = written(Some(folder.by(dead(&this))), "tcp://6");
+        killed.note("a");
+        killed.note("b");
+        let running = written(Some(folder.by(this)), "tcp://6");
+        running.note("c");
+        let cleaned = wait(running.clean(&server)).unwrap();
+        assert_eq!(cleaned.removed, ["a"]);
+        let [alive, fast] = &cleaned.kept[..] else { panic!("{:?}", cleaned.kept) };
+        assert!(alive.starts_with("c: process ") && fast.starts_with("b: the server did not"), "{cleaned:?}");
+        assert_eq!(wait(running.close(&server)), Ok(()));
+        assert_eq!((server.0.names(), folder.files()), (vec!["b".to_owned(), "d".into()], 1));
+        server.0.fast = None;
+        assert_eq!(wait(running.clean(&server)).unwrap().removed, ["b"]);
+        assert_eq!(folder.files(), 0);
+    }
+
+    #[test]
+    fn what_could_not_be_removed_stays_written_down_until_the_next_trial() {
+        let (Some(this), folder) = (Owner::this(), Folder::new()) else { return };
+        let mut server = Mute::<true>(Server { is_down: true, ..Server::with(&["a", "b"], "") });
+        let objects = written(Some(folder.by(this)), "tcp://7");
+        objects.note("a");
         let left = wait(objects.close(&server)).unwrap_err();
-        let expected = "queues may remain at broker at tcp://6: a; the server removes them by itself when nobody has used them for \
-                        60s";
+        assert!(left.ends_with("a; remove them with `drumpost clean tcp://7` after this run"), "{left}");
+        assert_eq!(folder.files(), 1);
+        server.0.is_down = false;
+        wait(objects.begin(&server, &()));
+        assert_eq!((server.0.names(), folder.files()), (vec!["b".to_owned()], 0));
+    }
+
+    #[test]
+    fn where_nothing_can_be_written_down_the_sentences_say_so() {
+        let (forgets, keeps) = (
+            Mute::<true>(Server { is_down: true, ..Server::default() }),
+            Mute::<false>(Server { is_down: true, ..Server::default() }),
+        );
+        let objects = written(None, "tcp://8");
+        let Err(OpenError::Refused(why)) = wait(objects.clean(&forgets)) else { panic!("nothing is known") };
+        let begins = "broker at tcp://8 does not list its queues to clients, and there is no folder";
+        assert!(why.starts_with(begins) && why.contains("XDG_STATE_HOME"), "{why}");
+        objects.note("a");
+        let left = wait(objects.close(&forgets)).unwrap_err();
+        let expected = "queues may remain at broker at tcp://8: a; the server removes them by itself when nobody has used them for 60s";
         assert_eq!(left, expected);
-        let next = self::objects("tcp://6", &[]);
-        let server = Forgetful(Server::with(&["a", "b"], ""));
-        wait(next.begin(&server, &()));
-        assert_eq!(server.0.names(), ["b"], "the next trial removes it");
+        objects.note("b");
+        let left = wait(objects.close(&keeps)).unwrap_err();
+        assert!(left.ends_with("b; remove them with the server's own tools"), "{left}");
     }
 }

@@ -3,12 +3,13 @@
 //! confirms in the order in which the messages were taken.
 
 use crate::{
-    confirm::{Confirms, Refusals},
+    confirm::Confirms,
     encode::Encoder,
-    last::{Exchange, Last},
+    last::{Last, RoundTrip},
     layout::{Address, Layout},
     link::Line,
     look,
+    refusals::Refusals,
 };
 use bytes::Bytes;
 use drumpost_core::{
@@ -73,8 +74,8 @@ pub trait Publish: Send {
         Poll::Ready(Ok(()))
     }
 
-    /// The last exchange with the server: done when the server has all that was published.
-    fn last(&self) -> Exchange {
+    /// The last round trip to the server: done when the server has all that was published.
+    fn last(&self) -> RoundTrip {
         Box::pin(async { Ok(()) })
     }
 }

@@ -93,6 +93,11 @@ impl Owner {
         }
     }
 
+    /// The number and the start of the process, which no other process of this boot of the machine has.
+    pub(crate) fn number(&self) -> String {
+        format!("{}-{}", self.pid, self.started)
+    }
+
     /// The process and its machine, as text.
     #[must_use]
     pub fn shown(&self) -> String {

@@ -1,9 +1,9 @@
 //! The names that a broker's transport uses, of the seam and of the kit: `use drumpost_kit::prelude::*`.
 
 pub use crate::{
-    confirm::{Answers, Callbacks, Confirms, Futures, Refusals},
+    confirm::{Answers, Callbacks, Confirms, Futures},
     inbox::{Deliveries, Delivery, Due, Inbox, Settled},
-    last::Exchange,
+    last::RoundTrip,
     layout::{Heard, Layout, token},
     link::{Line, PortResult},
     login::{Login, Who, joined},
@@ -11,6 +11,7 @@ pub use crate::{
     outbox::{Outbox, Publish},
     owner::Owner,
     pull::{Pull, Pulled, Settle},
+    refusals::Refusals,
     server::{At, PATIENCE, Unreachable, has_cause, tls_advice},
     shared::{Lines, SharedConnections},
     url::Url,

@@ -5,7 +5,7 @@
 use crate::{
     confirm::Answers,
     inbox::{Deliveries, Delivery, Due, Inbox, Settled},
-    last::Exchange,
+    last::RoundTrip,
     link::Line,
 };
 use drumpost_core::{port::PortError, wiring::Wiring};
@@ -19,6 +19,10 @@ use std::{
     future::Future,
     task::{Context, Poll},
 };
+
+/// Most acknowledgements under way of one instance. Beyond them no further messages are handed over: a server that is slower to
+/// acknowledge than to deliver would let them pile up.
+pub const SETTLES: usize = 32;
 
 /// One consumer at the broker.
 pub trait Pull: Send + 'static {
@@ -38,12 +42,19 @@ pub trait Pull: Send + 'static {
 pub trait Settle: Send {
     /// What settles a delivery.
     type Token: Send;
+    /// As [`Deliveries::REJECTS`].
+    const REJECTS: bool = false;
 
     /// Acknowledges these, oldest first. The future begins at once.
     fn acknowledge(&mut self, tokens: Vec<Self::Token>) -> BoxFuture<'static, Result<(), PortError>>;
 
+    /// Has the broker hand these out again, oldest first. The future begins at once. Not called where [`Settle::REJECTS`] is false.
+    fn give_back(&mut self, _tokens: Vec<Self::Token>) -> BoxFuture<'static, Result<(), PortError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// As [`Deliveries::last`].
-    fn last(&self) -> Exchange;
+    fn last(&self) -> RoundTrip;
 }
 
 /// What a consumer gives, and what of it was not handed over yet.
@@ -90,6 +101,7 @@ impl<P: Pull, S: Settle<Token = P::Token>> Deliveries for Pulled<P, S> {
     type Token = P::Token;
     const ACKNOWLEDGES: bool = true;
     const TELLS_ATTEMPTS: bool = P::TELLS_ATTEMPTS;
+    const REJECTS: bool = S::REJECTS;
 
     #[inline]
     fn poll_next(
@@ -101,9 +113,7 @@ impl<P: Pull, S: Settle<Token = P::Token>> Deliveries for Pulled<P, S> {
     }
 
     fn poll_ask(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
-        while let Poll::Ready(Some(answer)) = self.answers.poll_next(context) {
-            answer?;
-        }
+        let _under_way = self.poll_settled(context)?;
         for (batches, waiting) in &mut self.consumers {
             while waiting.len() < self.enough
                 && let Poll::Ready(Some(batch)) = batches.poll_next_unpin(context)
@@ -117,14 +127,34 @@ impl<P: Pull, S: Settle<Token = P::Token>> Deliveries for Pulled<P, S> {
     fn poll_settle(
         &mut self,
         due: &mut Due<'_, Self::Token>,
-        _how: Settled,
-        _context: &mut Context<'_>,
+        how: Settled,
+        context: &mut Context<'_>,
     ) -> Poll<Result<(), PortError>> {
-        self.answers.push(self.settle.acknowledge(due.collect()));
+        if self.answers.len() >= SETTLES {
+            let _under_way = self.poll_settled(context)?;
+            if self.answers.len() >= SETTLES {
+                return Poll::Pending;
+            }
+        }
+        let tokens = due.collect();
+        self.answers.push(match how {
+            Settled::Acknowledged => self.settle.acknowledge(tokens),
+            Settled::Rejected => self.settle.give_back(tokens),
+        });
         Poll::Ready(Ok(()))
     }
 
-    fn last(&self) -> Exchange {
+    fn poll_settled(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
+        loop {
+            match self.answers.poll_next(context) {
+                Poll::Ready(Some(answer)) => answer?,
+                Poll::Ready(None) => return Poll::Ready(Ok(())),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn last(&self) -> RoundTrip {
         self.settle.last()
     }
 }
@@ -166,19 +196,31 @@ mod tests {
         }
     }
 
+    /// What was settled: numbers, of which those that were given back are above 1,000. Above 9,000 there is no answer yet.
     #[derive(Default)]
     struct Settled(Arc<Mutex<Vec<u32>>>);
 
     impl Settle for Settled {
         type Token = u32;
+        const REJECTS: bool = true;
 
         fn acknowledge(&mut self, tokens: Vec<u32>) -> BoxFuture<'static, Result<(), PortError>> {
-            let refuses = tokens.contains(&99);
+            let (refuses, waits) = (tokens.contains(&99), tokens.iter().any(|token| *token > 9_000));
             self.0.lock().unwrap().extend(tokens);
-            Box::pin(async move { if refuses { Err(PortError::Closed) } else { Ok(()) } })
+            Box::pin(async move {
+                if waits {
+                    std::future::pending::<()>().await;
+                }
+                if refuses { Err(PortError::Closed) } else { Ok(()) }
+            })
         }
 
-        fn last(&self) -> Exchange {
+        fn give_back(&mut self, tokens: Vec<u32>) -> BoxFuture<'static, Result<(), PortError>> {
+            self.0.lock().unwrap().extend(tokens.iter().map(|token| token + 1_000));
+            Box::pin(async { Ok(()) })
+        }
+
+        fn last(&self) -> RoundTrip {
             Box::pin(async { Ok(()) })
         }
     }
@@ -229,5 +271,33 @@ mod tests {
         port.acknowledge(1).unwrap();
         assert_eq!(drain(&mut port, 9), Poll::Ready(Err(PortError::Closed)));
         assert_eq!(*settled.lock().unwrap(), [7, 99]);
+    }
+
+    #[test]
+    fn what_is_given_back_is_told_from_what_is_acknowledged_and_both_are_waited_for() {
+        let (mut port, send, _, settled) = port();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (_entered, context) = (runtime.enter(), &mut Context::from_waker(Waker::noop()));
+        send.send(Ok(vec![1, 2, 9_001])).unwrap();
+        assert_eq!(drain(&mut port, 9), Poll::Ready(Ok(vec![1, 2, 9_001])));
+        port.reject(1).unwrap();
+        port.acknowledge(1).unwrap();
+        assert_eq!(port.poll_finish(context), Poll::Ready(Ok(())));
+        assert_eq!(*settled.lock().unwrap(), [1_001, 2]);
+        port.acknowledge(1).unwrap();
+        assert_eq!(port.poll_finish(context), Poll::Pending, "the server has not answered");
+    }
+
+    #[test]
+    fn acknowledgements_do_not_pile_up() {
+        let (mut port, send, _, settled) = port();
+        let all: Vec<u32> = (9_001..9_100).collect();
+        send.send(Ok(all.clone())).unwrap();
+        assert_eq!(drain(&mut port, 99), Poll::Ready(Ok(all)));
+        for _ in 0..SETTLES + 5 {
+            port.acknowledge(1).unwrap();
+            let _pending = drain(&mut port, 1);
+        }
+        assert_eq!(settled.lock().unwrap().len(), SETTLES);
     }
 }

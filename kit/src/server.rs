@@ -1,7 +1,7 @@
 //! A server as users see it: its name and address without secrets, and the steps of set-up there. Each step has a limit and
 //! ends with a sentence that names the step and the server.
 
-use crate::confirm::Refusals;
+use crate::refusals::Refusals;
 use drumpost_core::{message::MESSAGE_LEN, payload::Pool, server::ServerFacts, transport::OpenError};
 use std::{error::Error, fmt::Display, future::Future, io, net::SocketAddr, time::Duration};
 use tokio::{

@@ -1,6 +1,8 @@
 //! A socket for transports on threads that speak the protocol of their server themselves. What is to be sent is gathered and written
 //! together. The socket never blocks, and every wait has a limit. Does not live here: parsing what comes.
 
+#[cfg(feature = "tls")]
+use crate::tls;
 use crate::{
     link::{Line, PortResult},
     server::{At, Unreachable},
@@ -22,7 +24,7 @@ use std::{
 
 /// What is gathered before there is no room for more, if the server does not read.
 pub const OUT_LEN: usize = 64 * 1024;
-/// How long a turn may wait for a server that does not read. What is left then goes out later.
+/// How long a step of a lane may wait for a server that does not read. What is left then goes out later.
 const WRITES_WITHIN: Duration = Duration::from_millis(100);
 
 /// A limit of a wait.
@@ -99,6 +101,12 @@ impl Input {
         Ok(Some(found))
     }
 
+    /// Whether everything was parsed.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
     /// Bytes that the buffer has.
     #[must_use]
     pub fn capacity(&self) -> usize {
@@ -106,10 +114,58 @@ impl Input {
     }
 }
 
+/// The bytes of the protocol, as they are or encrypted.
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<tls::Tls>),
+}
+
+impl Stream {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.tcp(),
+        }
+    }
+
+    /// Whether bytes that were taken are not written yet.
+    fn has_rest(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.has_rest(),
+        }
+    }
+
+    #[inline]
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(tcp) => tcp.read(room),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.read(room),
+        }
+    }
+
+    /// Writes some of `bytes`, or the rest of what was taken if there are none.
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(tcp) => tcp.write(bytes),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) if bytes.is_empty() => tls.flush().map(|()| 0),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.write(bytes),
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     /// The state of the connection.
     pub line: Line,
     /// What was read.
@@ -151,7 +207,7 @@ impl Socket {
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
         Ok(Self {
-            stream,
+            stream: Stream::Plain(stream),
             line: Line::to(at),
             input: Input::default(),
             out: Vec::with_capacity(OUT_LEN),
@@ -163,10 +219,36 @@ impl Socket {
         })
     }
 
+    /// Encrypts all that follows, after a handshake. The certificate of the server has to be for the host of its address.
+    ///
+    /// # Errors
+    /// The handshake failed, took too long, or something had come that was not encrypted.
+    #[cfg(feature = "tls")]
+    pub fn secure(&mut self, config: Arc<rustls::ClientConfig>, until: &Until) -> io::Result<()> {
+        if !self.input.is_empty() {
+            return Err(io::Error::other("the server went on in plain text"));
+        }
+        let place = self.line.at.address().split("://").last().unwrap_or_default();
+        let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
+        let mut tls = tls::Tls::over(self.stream.tcp().try_clone()?, config, host)?;
+        while !tls.shake_hands()? {
+            let left = until.left().ok_or(ErrorKind::TimedOut)?;
+            self.wait(if tls.has_rest() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }, left);
+        }
+        self.stream = Stream::Tls(Box::new(tls));
+        Ok(())
+    }
+
+    /// Whether it is encrypted.
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        !matches!(self.stream, Stream::Plain(_))
+    }
+
     /// Another descriptor of the socket.
     #[must_use]
     pub fn descriptor(&self) -> Option<OwnedFd> {
-        self.stream.try_clone().ok().map(Into::into)
+        self.stream.tcp().try_clone().ok().map(Into::into)
     }
 
     /// Notes that the connection is gone, and gives the first reason for that.
@@ -194,7 +276,7 @@ impl Socket {
     /// `Lost` if the connection is gone.
     #[inline]
     pub fn write(&mut self) -> PortResult<bool> {
-        while self.written < self.out.len() {
+        while self.written < self.out.len() || self.stream.has_rest() {
             match self.stream.write(&self.out[self.written..]) {
                 Ok(len) => self.written += len,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
@@ -234,7 +316,7 @@ impl Socket {
 
     fn wait(&self, flags: PollFlags, at_most: Duration) {
         // An error makes the socket ready, and the next call tells it.
-        let _ = poll(&mut [PollFd::new(&self.stream, flags)], Timespec::try_from(at_most).ok().as_ref());
+        let _ = poll(&mut [PollFd::new(self.stream.tcp(), flags)], Timespec::try_from(at_most).ok().as_ref());
     }
 
     /// Reads what is there into `input`; 0 if there is nothing.

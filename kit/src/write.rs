@@ -1,12 +1,12 @@
 //! Publishers of clients that write several messages at once and give a future with what became of each: a pipeline of Redis, a batch
 //! of SQS. A broker says how a message joins a write and how to write ([`Write`]); [`Written`] decides when.
 //!
-//! What one turn of a lane sends is one write. While [`WRITES`] writes are under way, messages are held back, so that the next
+//! What one step of a lane sends is one write. While [`WRITES`] writes are under way, messages are held back, so that the next
 //! write has more of them: a slower server gets larger writes.
 
 use crate::{
     confirm::{Answers, Confirms},
-    last::Exchange,
+    last::RoundTrip,
     outbox::Publish,
 };
 use bytes::Bytes;
@@ -27,6 +27,11 @@ pub trait Write: Send {
     /// Most messages of a write.
     const MOST: usize = usize::MAX;
 
+    /// Most writes under way. One, where the server keeps an order and writes could overtake each other.
+    fn at_once(&self) -> usize {
+        WRITES
+    }
+
     /// Adds a message to the next write; as [`Publish::put`].
     fn put(&mut self, place: &Self::Place, payload: Bytes, message: &Message, pool: &Pool);
 
@@ -34,7 +39,7 @@ pub trait Write: Send {
     fn write(&mut self) -> Outcomes;
 
     /// As [`Publish::last`].
-    fn last(&self) -> Exchange;
+    fn last(&self) -> RoundTrip;
 }
 
 /// Publishes by writes.
@@ -59,7 +64,7 @@ impl<W: Write> Written<W> {
     }
 
     fn pass_on(&mut self) {
-        if self.held > 0 && self.answers.len() < WRITES {
+        if self.held > 0 && self.answers.len() < self.writer.at_once() {
             self.held = 0;
             self.answers.push(self.writer.write());
         }
@@ -110,7 +115,7 @@ impl<W: Write> Publish for Written<W> {
         Poll::Ready(Ok(()))
     }
 
-    fn last(&self) -> Exchange {
+    fn last(&self) -> RoundTrip {
         self.writer.last()
     }
 }
@@ -118,7 +123,7 @@ impl<W: Write> Publish for Written<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::confirm::Refusals;
+    use crate::refusals::Refusals;
     use drumpost_core::port::Confirmed;
     use std::{mem, task::Waker};
     use tokio::sync::oneshot;
@@ -146,7 +151,7 @@ mod tests {
             Box::pin(async move { answer.await.unwrap() })
         }
 
-        fn last(&self) -> Exchange {
+        fn last(&self) -> RoundTrip {
             Box::pin(async { Ok(()) })
         }
     }

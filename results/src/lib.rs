@@ -5,6 +5,7 @@
 pub mod compare;
 pub mod export;
 pub mod format;
+pub mod merge;
 pub mod model;
 pub mod plain;
 pub mod report;

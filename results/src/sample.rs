@@ -1,10 +1,10 @@
 //! Made-up records for the tests of this package, the same on every machine.
 
+use crate::model::search::{Answer, End, Held, Judgement, Phase, Search, Searched};
 use crate::model::{
     Audit, ConfirmTimes, Distribution, Flows, Hop, Hygiene, LoadKind, Outage, Pairing, Point, Record, Run,
     Series, Setting, Status, Trial,
 };
-use crate::search::{Answer, End, Held, Judgement, Phase, Search, Searched};
 
 /// Pseudo-random numbers in [0, 1), the same for the same seed (splitmix64).
 pub(crate) struct Noise(pub(crate) u64);

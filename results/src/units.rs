@@ -1,14 +1,12 @@
 //! Formats every number that a person reads: durations, rates, counts, sizes, ratios and shares.
 //!
 //! Does not live here: tables, colours, file formats (files hold plain numbers), and reading what people type (the
-//! package `drumpost-units`, which reads every text that is made here).
+//! package `drumpost-units`, which reads every text that is made here), and settings (`model::Setting::text`).
 
 pub use drumpost_units::{
-    UnitError, parse_count, parse_duration, parse_number, parse_rate, parse_share, parse_size,
+    UnitError, duration_text, parse_count, parse_duration, parse_number, parse_rate, parse_share, parse_size,
     parse_some_duration,
 };
-
-use crate::model::Setting;
 
 /// Printed for a figure that does not exist (too few samples, not measured here).
 pub const NONE: &str = "-";
@@ -96,23 +94,6 @@ pub fn percent(share: f64) -> String {
 #[must_use]
 pub fn change(share: f64) -> String {
     if share.is_finite() { format!("{:+.1} %", share * 100.0 + 0.0) } else { NONE.to_owned() }
-}
-
-/// A setting by the unit its key ends in: `duration_ns` as a duration, `payload_bytes` as a size, `rate_per_s` as a
-/// rate, other whole numbers exact.
-#[must_use]
-pub fn setting(key: &str, value: &Setting) -> String {
-    match value {
-        Setting::Integer(n) if key.ends_with("_ns") => duration(*n),
-        Setting::Integer(n) if key.ends_with("_bytes") => size(*n),
-        Setting::Integer(n) if key.ends_with("_per_s") => rate(*n as f64),
-        Setting::Number(n) if key.ends_with("_per_s") => rate(*n),
-        Setting::Integer(n) if key.ends_with("seed") => n.to_string(),
-        Setting::Integer(n) => count_exact(*n),
-        // Lists of words that a record joins with commas alone.
-        Setting::Text(words) if ["promise", "services"].contains(&key) => words.replace(',', ", "),
-        other => other.to_string(),
-    }
 }
 
 /// The value in the largest unit that keeps it at one or above once it is rounded.

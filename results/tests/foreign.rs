@@ -35,13 +35,18 @@ fn texts(value: &Value, at: &str, found: &mut Vec<String>) {
 /// Everything that is drawn or exported of a record.
 fn outputs(record: &Record) -> Vec<String> {
     let mut all = Vec::new();
-    for layout in [Layout { width: 40, colour: false }, Layout { width: 120, colour: true }] {
-        all.push(report::table(record, Some(Path::new("a\nFORGED.json")), layout));
-        all.push(report::hops(record, layout));
-        all.push(report::search(record, None, layout));
-        if let Ok(comparison) = compare::compare(record, record, &compare::Options::default()) {
-            all.push(report::comparison(&comparison, layout));
+    let mut reports = vec![
+        report::table(record, Some(Path::new("a\nFORGED.json"))),
+        report::hops(record),
+        report::search(record, None),
+    ];
+    let comparison = compare::compare(record, record, &compare::Options::default());
+    reports.extend(comparison.map(|comparison| report::comparison(&comparison)));
+    for report in reports {
+        for layout in [Layout { width: 40, colour: false }, Layout { width: 120, colour: true }] {
+            all.push(report.text(layout));
         }
+        all.push(report.markdown());
     }
     let selection = export::Selection::default();
     all.extend(export::csv(record, &selection));

@@ -2,7 +2,6 @@
 
 use super::{Cli, Command, RunArgs};
 use clap::Parser;
-use drumpost_core::drive::{Placement, Wait};
 
 impl Command {
     /// The command that runs when no sub-command is given.
@@ -17,14 +16,5 @@ impl Command {
             Self::Search(args) => Some(&mut args.measured.run),
             _ => None,
         }
-    }
-}
-
-impl RunArgs {
-    /// The placement of so many lanes: as asked, else one thread per core, or one less of very many. With `--wait native` each lane
-    /// has a thread of its own, because it sleeps in its port.
-    pub(crate) fn placement(&self, lanes: usize) -> Placement {
-        let usual = if self.wait == Wait::Native { Placement::Each } else { Placement::usual(lanes) };
-        self.placement.unwrap_or(usual)
     }
 }

@@ -1,7 +1,7 @@
-//! Flags of the smaller sub-commands: comparison, export, servers, completions.
+//! Flags of the smaller sub-commands: comparison, export, contract, servers, completions.
 
-use crate::{export::ExportFormat, thresholds::ThresholdArgs};
-use clap::Args;
+use crate::spec::ThresholdArgs;
+use clap::{Args, ValueEnum};
 use drumpost_results::export::Times;
 use std::path::PathBuf;
 
@@ -20,6 +20,22 @@ pub(crate) struct CompareArgs {
     #[command(flatten)]
     pub thresholds: ThresholdArgs,
     /// Print as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print as Markdown, such as for a pull request
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MergeArgs {
+    /// Records of the same runs with different seeds, such as those of jobs side by side
+    #[arg(required = true, num_args = 2..)]
+    pub files: Vec<PathBuf>,
+    /// File of the merged record [default: .drumpost/ID.json]
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Print the record as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -46,6 +62,45 @@ pub(crate) struct ExportArgs {
     /// File, pipe or device to write; `-` is stdout [default: stdout]
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// HdrHistogram interval log: response times of every interval, with 2 significant digits, or other times of every trial
+    Hlog,
+    /// HdrHistogram percentile distribution of the response time or of other times, in ns, with 3 significant digits
+    Hgrm,
+    /// Time series, a line per interval, with confirms; percentiles of the response time have 2 significant digits
+    Csv,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 all transports keep the contract, 1 one does not, 2 usage")]
+pub(crate) struct ContractArgs {
+    /// crossbeam, event/listeners, ... [default: all in process]
+    ///
+    /// A transport, or one style of it. The checks of both styles take about 10 s in process and a minute over a server. Over a server,
+    /// checks of what happens when lines and consumers break follow, which take some minutes; the server is not killed.
+    #[arg(value_name = "DISPATCH")]
+    pub dispatch: Vec<String>,
+    /// Only these checks, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "CHECK")]
+    pub only: Vec<String>,
+    /// List the checks and what each proves
+    #[arg(long)]
+    pub checks: bool,
+    /// Address of the server of the transports that have one
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// Option of a transport; see `drumpost list --options`
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Allow checks at a server that may charge for them
+    #[arg(long)]
+    pub yes_cost: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -75,9 +130,54 @@ pub(crate) struct DoctorArgs {
     /// Option of a transport; see `drumpost list --options`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Allow messages to a server that may charge for them
+    #[arg(long)]
+    pub yes_cost: bool,
     /// Print one JSON document
     #[arg(long)]
     pub json: bool,
+}
+
+const BROKER_NEEDS: &str = "\
+`up` fetches a server the first time and starts it on loopback, on a free port. It waits until the server serves, and prints its address as a variable
+of the environment that drumpost reads:
+
+  eval \"$(drumpost broker up NAME)\"
+
+It needs bash, and the first time a network and what the server is made or run with: apt-get, go, Python, or Java and Maven. It says what is missing.
+`down` ends what `up` started and removes its data. Programs and data are under $XDG_CACHE_HOME/drumpost (~/.cache/drumpost), or in the
+folders that DRUMPOST_TOOLS and DRUMPOST_BROKERS name.
+
+Exit codes: 0 ok, 1 a server does not start, 2 usage";
+
+#[derive(Debug, Args)]
+#[command(after_help = BROKER_NEEDS)]
+pub(crate) struct BrokerArgs {
+    /// What to do
+    pub action: BrokerAction,
+    /// Servers, as `drumpost broker status` lists them [default for down and status: all]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BrokerAction {
+    /// Start servers that do not run, and print their addresses
+    Up,
+    /// End them and remove their data
+    Down,
+    /// Say which run, and where
+    Status,
+}
+
+impl BrokerAction {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Status => "status",
+        }
+    }
 }
 
 #[derive(Debug, Args)]

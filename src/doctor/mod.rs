@@ -143,6 +143,11 @@ fn examine<'a>(
         reached = connected.as_ref().ok().map(|(address, _)| *address);
         let says = |(address, ns)| format!("{address} accepts connections, after {}", units::duration(ns));
         examined.add("port", connected.map(says));
+        if let (false, Some(option)) = (examined.is_well, entry.address()) {
+            // Such as which part of the server listens there.
+            let says = option.summary.to_owned();
+            examined.findings.push(Finding { state: State::Note, what: "expects", says });
+        }
     }
     if examined.is_well {
         for style in Style::ALL {
@@ -175,7 +180,8 @@ fn words(entry: &TransportEntry, style: Style, intents: &[Intent], args: &Doctor
     let url = args.asked.iter().find(|text| text.contains(['/', '@', ':'])).or(args.server.as_ref());
     let server = url.zip(address).map(|(url, name)| format!("{name}={url}"));
     let set = args.set.iter().cloned().chain(server).flat_map(|set| ["--set".to_owned(), set]);
-    line.split_whitespace().map(String::from).chain(set).collect()
+    let agrees = args.yes_cost.then(|| "--yes-cost".to_owned());
+    line.split_whitespace().map(String::from).chain(set).chain(agrees).collect()
 }
 
 /// Sends messages in one style, and says what became of them.

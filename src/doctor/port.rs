@@ -109,13 +109,14 @@ pub(super) fn protocol(address: SocketAddr) -> Option<&'static str> {
     QUESTIONS.iter().find_map(|question| of_words(&words(address, question)))
 }
 
-/// None, a request of the web, a CONNECT of MQTT 5 with a clean start and no name, and Kafka's `ApiVersions` of version 0 with a
-/// number that the answer repeats.
-const QUESTIONS: [&[u8]; 4] = [
+/// None, a request of the web, a CONNECT of MQTT 5 with a clean start and no name, Kafka's `ApiVersions` of version 0 with a
+/// number that the answer repeats, and `PeerProperties` of RabbitMQ's streams without a property.
+const QUESTIONS: [&[u8]; 5] = [
     b"",
     b"GET / HTTP/1.0\r\n\r\n",
     b"\x10\x0d\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x00",
     b"\x00\x00\x00\x0a\x00\x12\x00\x00drum\x00\x00",
+    b"\x00\x00\x00\x0c\x00\x11\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00",
 ];
 
 /// The first bytes that come back.
@@ -156,6 +157,10 @@ fn of_words(words: &[u8]) -> Option<&'static str> {
     // After the length of the answer stands the number of the question.
     if words.get(4..8).is_some_and(|number| number == b"drum") {
         return Some("a server that speaks the Kafka protocol");
+    }
+    // After the length stand the number of the command with the sign of an answer, and the version.
+    if words.get(4..8).is_some_and(|command| command == b"\x80\x11\x00\x01") {
+        return Some("a server that speaks the protocol of RabbitMQ's streams");
     }
     ANSWERS.iter().find(|(beginning, _)| words.starts_with(beginning)).map(|(_, whose)| *whose)
 }
@@ -203,6 +208,7 @@ mod tests {
         assert!(says(b"\x15\x03\x03\x00\x02\x02\x46", false).unwrap().contains("TLS"));
         assert_eq!(says(b"\x20\x03\x00\x00\x00", false), Some("a server that speaks MQTT"));
         assert!(says(b"\0\0\0\x20drum\0\0", false).unwrap().contains("Kafka"));
+        assert!(says(b"\0\0\0\x20\x80\x11\0\x01\0\0\0\x01", false).unwrap().contains("RabbitMQ's streams"));
         assert_eq!(says(b"who are you?", false), None);
         assert_eq!(protocol(SocketAddr::from(([127, 0, 0, 1], 9))), None);
     }

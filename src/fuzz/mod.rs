@@ -12,7 +12,7 @@ use drumpost_core::clock::{Clock, Now};
 use drumpost_results::{
     compare, export, format,
     model::Record,
-    report::{self, Layout},
+    report::{self, Layout, Report},
     search::Goal,
     suite::{STATE_FILE, Suite},
     verdict::Thresholds,
@@ -86,12 +86,11 @@ fn sample() -> String {
 fn read_record(text: &str, _: &Path) {
     let Ok(mut record) = format::from_json(text) else { return };
     record.judge(&Thresholds::from_settings(&record.thresholds.clone()));
-    for layout in [Layout { width: 60, colour: false }, Layout { width: 120, colour: true }] {
-        let _ = report::table(&record, Some(Path::new("x.json")), layout);
-        let _ = report::hops(&record, layout);
-        if record.search.is_some() {
-            let _ = (report::search(&record, None, layout), report::search_svg(&record));
-        }
+    shown(&report::table(&record, Some(Path::new("x.json"))));
+    shown(&report::hops(&record));
+    if record.search.is_some() {
+        shown(&report::search(&record, None));
+        let _ = report::search_svg(&record);
     }
     let all = export::Selection::default();
     let _ = (export::csv(&record, &all), export::hgrm(&record, &all), export::hlog(&record, &all, 1.5));
@@ -107,13 +106,21 @@ fn read_record(text: &str, _: &Path) {
     }
 }
 
+/// A report in every form and at several widths.
+fn shown(report: &Report) {
+    for layout in [Layout { width: 40, colour: false }, Layout { width: 120, colour: true }] {
+        let _ = report.text(layout);
+    }
+    let _ = report.markdown();
+}
+
 fn compared(record: &Record) {
     let options = compare::Options::default();
     let original = format::from_json(&sample()).expect("the sample");
-    let layout = Layout { width: 100, colour: false };
     for (a, b) in [(record, record), (record, &original), (&original, record)] {
         if let Ok(comparison) = compare::compare(a, b, &options) {
-            let _ = (report::comparison(&comparison, layout), report::json(&comparison));
+            shown(&report::comparison(&comparison));
+            let _ = report::json(&comparison);
         }
     }
     if let [first, second, ..] = &record.runs[..] {
@@ -150,9 +157,7 @@ fn folders() {
         }
         fs::write(folder.join(STATE_FILE), text).expect("a temporary file");
         let Ok(suite) = Suite::read(folder) else { return };
-        for layout in [Layout { width: 40, colour: false }, Layout { width: 120, colour: true }] {
-            let _ = report::suite(&suite, Some(folder), layout);
-        }
+        shown(&report::suite(&suite, Some(folder)));
         let _ = drumpost_results::suite::to_json(&suite);
     });
 }
@@ -309,10 +314,10 @@ fn flags() {
         let words = std::iter::once("drumpost").chain(text.split(' '));
         let Ok(cli) = crate::args::Cli::try_parse_from(words) else { return };
         match cli.command {
-            Some(crate::args::Command::Run(args)) => drop(Job::planned(&crate::builtin(), &args)),
+            Some(crate::args::Command::Run(args)) => drop(Job::planned(&crate::builtin(), &args.spec)),
             Some(crate::args::Command::Search(args)) => {
                 let _ = args.check();
-                let _ = Job::planned(&crate::builtin(), &args.measured.run);
+                let _ = Job::planned(&crate::builtin(), &args.measured.run.spec);
             }
             _ => {}
         }

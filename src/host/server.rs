@@ -28,6 +28,8 @@ pub(super) struct ServerWatch {
     opened: Option<(u64, Counts)>,
     last_ns: u64,
     peak_bytes: u64,
+    /// Connections of this process to it when the window opened.
+    connections: Option<u64>,
 }
 
 /// One of its processes.
@@ -90,6 +92,7 @@ impl ServerWatch {
             opened: None,
             last_ns: 0,
             peak_bytes: 0,
+            connections: None,
         };
         own.take_in(all, true);
         own.shares_cores = own.may_share_cores();
@@ -203,6 +206,7 @@ impl ServerWatch {
             }
         }
         self.peak_bytes = self.memory_bytes();
+        self.connections = sockets::connections(&self.proc, &self.facts.addresses);
         self.opened = Some((now_ns, counts));
     }
 
@@ -233,6 +237,7 @@ impl ServerWatch {
             memory_bytes: (known && self.members.values().any(|member| !member.is_gone))
                 .then(|| self.memory_bytes()),
             memory_peak_bytes: known.then(|| self.peak_bytes()),
+            connections: self.connections.max(sockets::connections(&self.proc, &self.facts.addresses)),
         }
     }
 

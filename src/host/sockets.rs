@@ -1,5 +1,5 @@
-//! Finds the process that listens on an address: `/proc/net/tcp` and `tcp6` give the number of the socket, and the open
-//! files of processes give its owner.
+//! Finds the process that listens on an address, and counts the connections of this process to one: `/proc/net/tcp` and `tcp6` give
+//! the numbers of sockets, and the open files of processes give their owners.
 
 use super::processes::Proc;
 use std::{
@@ -19,27 +19,48 @@ pub(super) struct Listeners {
 
 /// Finds the processes that listen on one of `addresses`, without this one.
 pub(super) fn listeners(proc: &Proc, addresses: &[SocketAddr]) -> Listeners {
-    let inodes: BTreeSet<u64> = ["self/net/tcp", "self/net/tcp6"]
-        .into_iter()
-        .filter_map(|path| proc.read(path))
-        .flat_map(|text| listening(&text))
-        .filter(|(listening, _)| addresses.iter().any(|address| takes(*listening, *address)))
-        .map(|(_, inode)| inode)
-        .collect();
-    let own = u64::from(std::process::id());
-    let holds = |pid: &u64| {
-        let Ok(entries) = fs::read_dir(proc.folder(&format!("{pid}/fd"))) else { return false };
-        entries.flatten().any(|entry| {
-            let target = fs::read_link(entry.path()).ok();
-            let inode = target.as_ref().and_then(|target| {
-                target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse::<u64>().ok()
-            });
-            inode.is_some_and(|inode| inodes.contains(&inode))
-        })
+    let is_asked = |socket: &Socket| {
+        socket.state == LISTENS && addresses.iter().any(|address| takes(socket.local, *address))
     };
+    let listening = tables(proc).flat_map(|text| sockets(&text)).filter(is_asked);
+    let inodes: BTreeSet<u64> = listening.map(|socket| socket.inode).collect();
+    let own = u64::from(std::process::id());
+    let holds = |pid: &u64| held_by(proc, &pid.to_string()).any(|inode| inodes.contains(&inode));
     let pids = if inodes.is_empty() { Vec::new() } else { proc.pids() };
     let pids = pids.into_iter().filter(|pid| *pid != own && holds(pid)).collect();
     Listeners { any: !inodes.is_empty(), pids }
+}
+
+/// How many TCP connections this process has to one of `addresses`, open at both ends. `None` without an address, or if the system does
+/// not list them.
+pub(super) fn connections(proc: &Proc, addresses: &[SocketAddr]) -> Option<u64> {
+    let lists: Vec<String> = tables(proc).collect();
+    if addresses.is_empty() || lists.is_empty() {
+        return None;
+    }
+    let own: BTreeSet<u64> = held_by(proc, "self").collect();
+    let goes_there = |socket: &Socket| {
+        let same = |address: &SocketAddr| {
+            address.port() == socket.remote.port()
+                && address.ip().to_canonical() == socket.remote.ip().to_canonical()
+        };
+        socket.state == CONNECTED && own.contains(&socket.inode) && addresses.iter().any(same)
+    };
+    Some(lists.iter().flat_map(|text| sockets(text)).filter(goes_there).count() as u64)
+}
+
+/// The system's lists of sockets for both protocols, those that can be read.
+fn tables(proc: &Proc) -> impl Iterator<Item = String> {
+    ["self/net/tcp", "self/net/tcp6"].into_iter().filter_map(|path| proc.read(path))
+}
+
+/// The numbers of the sockets that a process holds, as far as this user may see.
+fn held_by(proc: &Proc, process: &str) -> impl Iterator<Item = u64> {
+    let entries = fs::read_dir(proc.folder(&format!("{process}/fd"))).ok();
+    entries.into_iter().flatten().flatten().filter_map(|entry| {
+        let target = fs::read_link(entry.path()).ok()?;
+        target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    })
 }
 
 /// Whether a socket that listens on `on` takes connections to `to`. One on every address of IPv6 takes IPv4, too.
@@ -49,14 +70,27 @@ fn takes(on: SocketAddr, to: SocketAddr) -> bool {
     on.port() == to.port() && (every || on.ip().to_canonical() == to.ip().to_canonical())
 }
 
-/// The addresses that sockets listen on, each with the number of its socket.
-fn listening(text: &str) -> Vec<(SocketAddr, u64)> {
+/// TCP_ESTABLISHED and TCP_LISTEN, as the kernel numbers the states of a socket.
+const CONNECTED: u8 = 0x01;
+const LISTENS: u8 = 0x0A;
+
+/// One socket of the system's list.
+struct Socket {
+    local: SocketAddr,
+    remote: SocketAddr,
+    state: u8,
+    inode: u64,
+}
+
+fn sockets(text: &str) -> Vec<Socket> {
     let line = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let (address, state, inode) = (words.get(1)?, words.get(3)?, words.get(9)?);
-        // 0A is TCP_LISTEN.
-        (*state == "0A").then_some(())?;
-        Some((parse(address)?, inode.parse().ok()?))
+        Some(Socket {
+            local: parse(words.get(1)?)?,
+            remote: parse(words.get(2)?)?,
+            state: u8::from_str_radix(words.get(3)?, 16).ok()?,
+            inode: words.get(9)?.parse().ok()?,
+        })
     };
     text.lines().skip(1).filter_map(line).collect()
 }
@@ -132,6 +166,38 @@ mod tests {
         assert_eq!(found("127.0.0.1:9"), Listeners::default());
         // The process of this socket cannot be seen, as with another user's.
         assert_eq!(found("127.0.0.1:4226"), Listeners { any: true, pids: vec![] });
+    }
+
+    /// Of its two sockets to port 33574 this process holds one; the other is another process's.
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn connections_of_this_process_to_an_address_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let proc = Proc::at(folder.path());
+        let count = |address: &str| connections(&proc, &[address.parse().unwrap()]);
+        assert_eq!(count("127.0.0.1:33574"), None, "the system's list is not there");
+        fs::create_dir_all(folder.path().join("self/net")).unwrap();
+        fs::create_dir_all(folder.path().join("self/fd")).unwrap();
+        let line = |at: u16, remote: &str, state: &str, inode: u16| {
+            format!("{at}: 0100007F:107E {remote} {state} 0:0 0:0 0 0 0 {inode} 1 0\n")
+        };
+        let (there, mapped) = ("0100007F:8326", "0000000000000000FFFF00000100007F:8326");
+        let tcp = [line(0, there, "01", 51), line(1, there, "01", 52), line(2, there, "06", 53)].concat();
+        fs::write(folder.path().join("self/net/tcp"), format!("head\n{tcp}")).unwrap();
+        fs::write(folder.path().join("self/net/tcp6"), format!("head\n{}", line(0, mapped, "01", 54)))
+            .unwrap();
+        for inode in [51, 53, 54] {
+            symlink(format!("socket:[{inode}]"), folder.path().join(format!("self/fd/{inode}"))).unwrap();
+        }
+        assert_eq!(count("127.0.0.1:33574"), Some(2), "one by IPv4 and one by IPv6; one is closing");
+        assert_eq!(count("127.0.0.1:33575"), Some(0));
+        assert_eq!(connections(&proc, &[]), None);
+        // The real system: a connection of this test to itself is one of its process.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let there = listener.local_addr().unwrap();
+        assert_eq!(connections(&Proc::of_host(), &[there]), Some(0));
+        let _held = [(); 3].map(|()| std::net::TcpStream::connect(there).unwrap());
+        assert_eq!(connections(&Proc::of_host(), &[there]), Some(3));
     }
 
     #[test]

@@ -17,7 +17,7 @@ const LEN: usize = 256;
 pub(super) fn measure_ns() -> io::Result<u64> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let at = listener.local_addr()?;
-    let relay = Relay::start(Line::default(), &[vec![at]])?;
+    let relay = Relay::start(Line::default(), &[vec![at]], None)?;
     let echo = thread::Builder::new().name("echo".into()).spawn(move || -> io::Result<()> {
         let mut served = Vec::new();
         for _ in 0..2 {

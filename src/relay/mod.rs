@@ -19,7 +19,7 @@ use drumpost_core::clock::{Clock, Now};
 use rustix::event::{EventfdFlags, eventfd};
 use std::{
     io,
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     os::fd::OwnedFd,
     sync::{
         Arc, Mutex, PoisonError,
@@ -110,17 +110,23 @@ pub(crate) struct Relay {
 
 impl Relay {
     /// Starts a relay over `line`, with a listener for each of `routes`. A route has the addresses of one server, which are tried
-    /// in turn.
+    /// in turn. The first one listens at `place`; `None`, and the others: on a free port of this machine.
     ///
     /// # Errors
     /// The system gives no port, no thread or no file.
-    pub(crate) fn start(line: Line, routes: &[Vec<SocketAddr>]) -> io::Result<Self> {
+    pub(crate) fn start(
+        line: Line,
+        routes: &[Vec<SocketAddr>],
+        place: Option<SocketAddr>,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared::new()?);
         let mut listeners = Vec::new();
         for addresses in routes {
             // On the same protocol, so that a host name that stands for this machine leads here, too.
             let is_v4 = addresses.iter().any(SocketAddr::is_ipv4);
-            let listener = TcpListener::bind(if is_v4 { "127.0.0.1:0" } else { "[::1]:0" })?;
+            let here = if is_v4 { IpAddr::from(Ipv4Addr::LOCALHOST) } else { Ipv6Addr::LOCALHOST.into() };
+            let free = SocketAddr::new(here, 0);
+            let listener = TcpListener::bind(place.filter(|_| listeners.is_empty()).unwrap_or(free))?;
             listeners.push((listener, addresses.clone()));
         }
         let at = listeners.iter().map(|(listener, _)| listener.local_addr()).collect::<Result<_, _>>()?;

@@ -66,7 +66,7 @@ pub(super) struct Pair {
     pub tried: usize,
 }
 
-/// How many chunks of one connection are read before the other connections have their turn.
+/// How many chunks of one connection are read before those of the other connections.
 const AT_ONCE: usize = 8;
 
 impl Pair {

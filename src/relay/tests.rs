@@ -28,7 +28,7 @@ fn echo() -> SocketAddr {
 }
 
 fn relay(line: Line) -> Relay {
-    Relay::start(line, &[vec![echo()]]).unwrap()
+    Relay::start(line, &[vec![echo()]], None).unwrap()
 }
 
 fn client(relay: &Relay) -> TcpStream {
@@ -175,11 +175,21 @@ fn a_reset_ends_connections_and_refuses_new_ones_for_a_while() {
 #[test]
 fn a_server_that_is_not_there_resets_its_clients() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let relay = Relay::start(Line::default(), &[vec![nobody]]).unwrap();
+    let relay = Relay::start(Line::default(), &[vec![nobody]], None).unwrap();
     assert_eq!(client(&relay).read(&mut [0; 16]).unwrap_err().kind(), ErrorKind::ConnectionReset);
     // Of several addresses, the first that answers is taken.
-    let relay = Relay::start(Line::default(), &[vec![nobody, echo()]]).unwrap();
+    let relay = Relay::start(Line::default(), &[vec![nobody, echo()]], None).unwrap();
     trip(&mut client(&relay), 10);
+}
+
+#[test]
+fn it_listens_where_it_is_told_if_nothing_else_does() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let relay = Relay::start(Line::default(), &[vec![echo()]], Some(free)).unwrap();
+    assert_eq!(relay.at(0), free);
+    trip(&mut client(&relay), 10);
+    let taken = Relay::start(Line::default(), &[vec![echo()]], Some(free)).unwrap_err();
+    assert_eq!(taken.kind(), ErrorKind::AddrInUse);
 }
 
 #[test]

@@ -49,7 +49,7 @@ struct Route {
 
 /// What is to happen to the line next, in ns on the relay's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Turn {
+enum Change {
     CutEnds,
     CutBegins,
     RefusingEnds,
@@ -69,7 +69,7 @@ pub(super) struct Work {
     dirty: BTreeSet<usize>,
     /// When connections have something to do.
     due: BinaryHeap<Reverse<(u64, usize)>>,
-    turns: BTreeSet<(u64, Turn)>,
+    changes: BTreeSet<(u64, Change)>,
     is_cut: bool,
     refuses: bool,
 }
@@ -91,7 +91,7 @@ impl Work {
             free: Vec::new(),
             dirty: BTreeSet::new(),
             due: BinaryHeap::new(),
-            turns: BTreeSet::new(),
+            changes: BTreeSet::new(),
             is_cut: false,
             refuses: false,
         };
@@ -111,7 +111,7 @@ impl Work {
         let mut buffer = Box::new([0; CHUNK]);
         let mut events: Vec<Event> = Vec::with_capacity(256);
         while !self.shared.ends.load(Ordering::Acquire) {
-            self.take_turns();
+            self.take_changes();
             if !self.is_cut {
                 self.accept();
                 self.tend(&mut buffer);
@@ -134,9 +134,9 @@ impl Work {
     fn timeout(&self) -> Option<Timespec> {
         let now_ns = self.shared.clock.now_ns();
         let due_ns = self.due.peek().map(|Reverse((at_ns, _))| *at_ns).filter(|_| !self.is_cut);
-        let turn_ns = self.turns.first().map(|(at_ns, _)| *at_ns);
+        let change_ns = self.changes.first().map(|(at_ns, _)| *at_ns);
         let busy_ns = (!self.is_cut && !self.dirty.is_empty()).then_some(now_ns);
-        let until_ns = [due_ns, turn_ns, busy_ns].into_iter().flatten().min()?;
+        let until_ns = [due_ns, change_ns, busy_ns].into_iter().flatten().min()?;
         Timespec::try_from(Duration::from_nanos(until_ns.saturating_sub(now_ns))).ok()
     }
 
@@ -160,18 +160,18 @@ impl Work {
     }
 
     /// Does what is to happen to the line by now.
-    fn take_turns(&mut self) {
+    fn take_changes(&mut self) {
         if self.shared.is_new.swap(false, Ordering::Acquire) {
             self.plan();
         }
         let now_ns = self.shared.clock.now_ns();
-        while let Some((_, turn)) = self.turns.first().copied().filter(|(at_ns, _)| *at_ns <= now_ns) {
-            self.turns.pop_first();
-            match turn {
-                Turn::CutBegins => self.is_cut = true,
-                Turn::CutEnds => self.is_cut = false,
-                Turn::Reset => self.reset(),
-                Turn::RefusingEnds => self.take_connections(now_ns),
+        while let Some((_, change)) = self.changes.first().copied().filter(|(at_ns, _)| *at_ns <= now_ns) {
+            self.changes.pop_first();
+            match change {
+                Change::CutBegins => self.is_cut = true,
+                Change::CutEnds => self.is_cut = false,
+                Change::Reset => self.reset(),
+                Change::RefusingEnds => self.take_connections(now_ns),
             }
         }
     }
@@ -179,7 +179,7 @@ impl Work {
     /// Takes the breaks of another trial, or ends those of the last one.
     fn plan(&mut self) {
         let breaks = *self.shared.breaks.lock().unwrap_or_else(PoisonError::into_inner);
-        self.turns.clear();
+        self.changes.clear();
         self.is_cut = false;
         if self.refuses {
             self.take_connections(self.shared.clock.now_ns());
@@ -187,21 +187,21 @@ impl Work {
         let Some((Breaks { cut, reset }, begun_ns)) = breaks else { return };
         if let Some(cut) = cut {
             let at_ns = begun_ns.saturating_add(as_ns(cut.at));
-            self.turns.insert((at_ns, Turn::CutBegins));
-            self.turns.insert((at_ns.saturating_add(as_ns(cut.lasts)), Turn::CutEnds));
+            self.changes.insert((at_ns, Change::CutBegins));
+            self.changes.insert((at_ns.saturating_add(as_ns(cut.lasts)), Change::CutEnds));
         }
         if let Some(reset) = reset {
             let at_ns = begun_ns.saturating_add(as_ns(reset.at));
-            self.turns.insert((at_ns, Turn::Reset));
+            self.changes.insert((at_ns, Change::Reset));
             if !reset.lasts.is_zero() {
-                self.turns.insert((at_ns.saturating_add(as_ns(reset.lasts)), Turn::RefusingEnds));
+                self.changes.insert((at_ns.saturating_add(as_ns(reset.lasts)), Change::RefusingEnds));
             }
         }
     }
 
     /// Resets all connections, and refuses new ones if that is to end later.
     fn reset(&mut self) {
-        self.refuses = self.turns.iter().any(|(_, turn)| *turn == Turn::RefusingEnds);
+        self.refuses = self.changes.iter().any(|(_, change)| *change == Change::RefusingEnds);
         for route in &mut self.routes {
             // Those that wait in the queue of a listener are reset with it.
             while let Some(Ok((client, _))) = route.listener.as_ref().map(TcpListener::accept) {
@@ -231,7 +231,7 @@ impl Work {
             }
         }
         if self.refuses {
-            self.turns.insert((now_ns.saturating_add(AGAIN_NS), Turn::RefusingEnds));
+            self.changes.insert((now_ns.saturating_add(AGAIN_NS), Change::RefusingEnds));
         }
     }
 

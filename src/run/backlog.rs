@@ -1,47 +1,32 @@
 //! The backlog that `--backlog` asks for: whose, how large, and whether the load can build it.
 
-use crate::exit::usage;
-use crate::similar::unknown;
+use super::kill::service_named;
+use crate::{
+    exit::usage,
+    spec::{BacklogSpec, Said},
+};
 use drumpost_core::{
-    backlog::{Amount, Backlog},
     clock::as_ns,
     load::{Extent, LoadPlan, Pace},
+    plan::{Amount, Backlog},
     wiring::Wiring,
 };
 use drumpost_results::units as text_of;
-use std::time::Duration;
 
-/// It is level when no more waits than is sent in this time, unless it is said otherwise.
-const LEVEL: Duration = Duration::from_millis(10);
-
-/// Reads `SERVICE[=INSTANCES]:AMOUNT[/LEVEL]`, for a load of so many flows `per_s`, if that is known.
+/// The backlog that is asked for, for a load of so many flows `per_s`, if that is known.
 ///
 /// # Errors
-/// The text has another form, the wiring has no such service, or the load cannot build such a backlog.
-pub(super) fn parse(
-    text: &str,
+/// The wiring has no such service, or the load cannot build such a backlog.
+pub(super) fn of(
+    said: &Said<BacklogSpec>,
     wiring: &Wiring,
     load: &LoadPlan,
     per_s: Option<f64>,
     is_stored: bool,
 ) -> anyhow::Result<Backlog> {
-    let wrong = |what: String| usage(format!("--backlog `{text}`: {what}"));
-    let form = || {
-        usage(format!(
-            "--backlog `{text}` is not SERVICE:AMOUNT, such as worker:100k or worker:5s; worker=2:100k has two instances absent, and \
-             worker:100k/50ms says that it is level when no more waits than is sent in 50 ms"
-        ))
-    };
-    let (named, rest) = text.split_once(':').ok_or_else(form)?;
-    let (amount, level) = rest.split_once('/').map_or((rest, None), |(amount, level)| (amount, Some(level)));
-    let (service, absent) = match named.split_once('=') {
-        Some((service, absent)) => (service, Some(absent.parse::<u16>().map_err(|_| form())?)),
-        None => (named, None),
-    };
-    let Some(found) = wiring.services.iter().position(|known| known.name == service) else {
-        let known: Vec<&str> = wiring.services.iter().map(|service| service.name.as_str()).collect();
-        return Err(usage(format!("--backlog: {}", unknown("service", service, &known))));
-    };
+    let wrong = |what: String| usage(format!("--backlog `{said}`: {what}"));
+    let BacklogSpec { service, absent, amount, level } = &**said;
+    let found = service_named("--backlog", service, wiring)?;
     let instances = wiring.services[found].instances.clone();
     if wiring.heard_by(found).next().is_none() {
         return Err(wrong(format!("{service} receives nothing in this style")));
@@ -57,16 +42,8 @@ pub(super) fn parse(
             _ => format!("{service} has {all} instances, of which 1 to {all} can be absent"),
         }));
     }
-    let duration = |text| text_of::parse_some_duration(text).map(Duration::from_nanos);
-    let level = level.map(duration).transpose().map_err(|error| wrong(error.to_string()))?.unwrap_or(LEVEL);
-    let amount = match (text_of::parse_count(amount), duration(amount)) {
-        (Ok(0), _) => return Err(wrong("a backlog has at least one message".into())),
-        (Ok(count), _) => Amount::Messages(count),
-        (_, Ok(time)) => Amount::Time(time),
-        (Err(_), Err(_)) => return Err(form()),
-    };
-    fits(amount, load, per_s).map_err(wrong)?;
-    Ok(Backlog { service: service.to_owned(), absent, amount, level, is_stored })
+    fits(*amount, load, per_s).map_err(wrong)?;
+    Ok(Backlog { service: service.clone(), absent, amount: *amount, level: *level, is_stored })
 }
 
 /// Whether the load can build it: no more flows than its window holds can wait, and it has to go on for long enough.
@@ -106,6 +83,7 @@ fn fits(amount: Amount, load: &LoadPlan, per_s: Option<f64>) -> Result<(), Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn closed(in_flight: u64) -> LoadPlan {
         LoadPlan::closed(in_flight, Extent::Duration(1_000_000_000))

@@ -1,10 +1,8 @@
 //! Commands that a trial runs at given times (`--at`), such as one that restarts the server.
 
-use super::faults::{duration, within};
-use crate::{exit::usage, relay::Stretch, secrets};
+use crate::{secrets, spec::At};
 use drumpost_core::{
     clock::{Clock, Now, as_ns},
-    load::LoadPlan,
     overhead::HarnessThread,
 };
 use std::{
@@ -13,31 +11,6 @@ use std::{
     thread::{self, JoinHandle},
     time::Duration,
 };
-
-/// A command and its time, from the start of the load.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct At {
-    pub at: Duration,
-    pub command: String,
-}
-
-impl At {
-    /// Reads `TIME COMMAND`.
-    ///
-    /// # Errors
-    /// The text has another form, or the time lies beyond the trial.
-    pub(super) fn read(text: &str, load: &LoadPlan, drain: Duration) -> anyhow::Result<Self> {
-        let form = || {
-            usage(format!(
-                "--at `{text}` is not TIME COMMAND in one argument, such as '2s systemctl restart broker'"
-            ))
-        };
-        let (at, command) = text.trim().split_once(char::is_whitespace).ok_or_else(form)?;
-        let at = duration("--at", text, at)?;
-        within("--at", Stretch { at, lasts: Duration::ZERO }, load, drain)?;
-        Ok(Self { at, command: command.trim().to_owned() })
-    }
-}
 
 /// Commands under way: a thread starts each at its time.
 pub(super) struct Commands {

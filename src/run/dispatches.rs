@@ -1,10 +1,11 @@
 //! The dispatches of a run: those that the command line names, and the reason why a transport cannot carry the
 //! scenario.
 
-use crate::{args::RunArgs, exit::usage, similar::unknown};
+use super::job::asked;
+use crate::{exit::usage, similar::unknown, spec::RunSpec};
 use drumpost_core::{
     payload::Pool,
-    registry::{Asked, Options, Registry, RunsOn, TransportEntry},
+    registry::{Options, Registry, RunsOn, TransportEntry},
     scenario::{Scenario, Style},
     wiring::{Wiring, WiringSettings},
 };
@@ -19,13 +20,13 @@ pub(super) type Dispatches<'a> = Vec<(Style, &'a TransportEntry)>;
 /// A sentence about a name that is not known, or a dispatch that cannot carry the scenario.
 pub(super) fn dispatches<'a>(
     registry: &'a Registry,
-    args: &RunArgs,
+    spec: &RunSpec,
     scenario: &Scenario,
     options: &Options,
 ) -> anyhow::Result<Dispatches<'a>> {
     // `--sim` alone means the simulated target, by messages.
     let simulated = || registry.transports.iter().filter(|entry| entry.runs_on == RunsOn::Simulation);
-    let asked: Vec<String> = match (&args.dispatch[..], &args.sim) {
+    let asked: Vec<String> = match (&spec.dispatch[..], &spec.options.sim) {
         ([], Some(_)) => {
             simulated().map(|entry| format!("{}/{}", Style::Message, entry.name)).take(1).collect()
         }
@@ -35,15 +36,15 @@ pub(super) fn dispatches<'a>(
     for text in &asked {
         let mut found = named(registry, scenario, options, text)?;
         if text.parse::<Style>().is_ok() {
-            found.retain(|(_, entry)| keeps(args, entry));
+            found.retain(|(_, entry)| keeps(spec, entry));
         }
         chosen.extend(found.into_iter().filter(|(style, entry)| {
-            !args.dispatch.is_empty() || scenario.styles().any(|has| has == *style) || entry.needs_server
+            !spec.dispatch.is_empty() || scenario.styles().any(|has| has == *style) || entry.needs_server
         }));
     }
     if asked.is_empty() {
         chosen = defaults(registry, scenario, None);
-        chosen.retain(|(_, entry)| keeps(args, entry));
+        chosen.retain(|(_, entry)| keeps(spec, entry));
     }
     let mut seen: Vec<(Style, &str)> = Vec::new();
     chosen.retain(|(style, entry)| {
@@ -61,8 +62,8 @@ pub(super) fn dispatches<'a>(
 }
 
 /// Whether a transport promises what is asked for. One that was not named is left out if it does not.
-fn keeps(args: &RunArgs, entry: &TransportEntry) -> bool {
-    entry.promise.when(&Asked { guarantee: args.guarantee, acks: args.acks }).is_ok()
+fn keeps(spec: &RunSpec, entry: &TransportEntry) -> bool {
+    entry.promise.when(&asked(spec)).is_ok()
 }
 
 /// The dispatches that need nothing outside the process and can carry the scenario.
@@ -241,12 +242,13 @@ mod tests {
             runs_on: RunsOn::Threads,
             promise: Promise::IN_MEMORY,
             needs_server: false,
+            requests: None,
             options: &[],
             make: |_| Ok(Box::new(Threaded(Pigeons))),
         });
         let words = ["drumpost", "run"].into_iter().chain(line.split_whitespace());
         let Some(Command::Run(args)) = Cli::parse_from(words).command else { panic!("{line}") };
-        Job::new(&registry, &args).err().expect("refused").to_string()
+        Job::new(&registry, &args.spec).err().expect("refused").to_string()
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! its row says so, and the next trial runs.
 
 use super::{
-    floor,
+    child, floor,
     job::{Job, Target},
     link::{self, Up},
     trial::{self, Beside, Place},
@@ -16,8 +16,8 @@ use drumpost_core::{
     transport::OpenError,
 };
 use drumpost_results::{
-    model::{Pairing, Record, Run, Status, Trial},
-    verdict::{self, Machine, Thresholds, Validity},
+    model::{Pairing, Record, Run, Status, Trial, Validity},
+    verdict::{self, Machine, Thresholds},
 };
 use drumpost_tui::{Confirms, Event, Status as Light};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
@@ -125,7 +125,7 @@ impl GivenUp {
     }
 }
 
-/// One trial of one dispatch, with a dispatcher of its own.
+/// One trial of one dispatch, with a dispatcher of its own, in this process or in one of its own.
 pub(crate) fn run_trial(
     job: &Job,
     (index, target): (usize, &Target),
@@ -134,6 +134,9 @@ pub(crate) fn run_trial(
     events: &Sender<Event>,
     interrupted: &Interrupt,
 ) -> Tried {
+    if job.spec.measure.isolate.0 {
+        return child::run(job, (index, target), place, floor_ns, events, interrupted);
+    }
     let mut options = job.options.clone();
     options.set_seed(place.seed);
     let up = match target.faults.link.put_between(&mut options) {

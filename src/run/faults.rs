@@ -1,10 +1,10 @@
 //! What goes wrong in the middle of a run, as the flags say it: the line to the server, and instances that stand still.
 
-use super::{commands::At, kill, link::Link};
+use super::{kill, link::Link};
 use crate::{
-    args::{FaultArgs, RunArgs},
     exit::usage,
     relay::{Breaks, Line, Stretch},
+    spec::{At, FaultSpec, InstanceAt, PauseSpec, RunSpec, Said},
 };
 use drumpost_core::{
     load::{Extent, LoadPlan},
@@ -16,7 +16,7 @@ use drumpost_results::{
     model::{self, Disturbing},
     units,
 };
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 /// All that is done to the trials of a dispatch.
 pub(crate) struct Faults {
@@ -29,28 +29,31 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    /// Reads the flags, for a transport and one wiring. Says too what of them is a condition of the trial. `is_virtual`: the trial takes no real time.
+    /// What is asked for, over a transport and one wiring. Says too what of them is a condition of the trial. `is_virtual`: the trial takes no real time.
     ///
     /// # Errors
-    /// A flag has another form, or what it asks for is not possible.
+    /// What a flag asks for is not possible.
     pub(super) fn of(
-        args: &RunArgs,
+        spec: &RunSpec,
         wiring: &Wiring,
         entry: &TransportEntry,
         load: &LoadPlan,
         is_virtual: bool,
     ) -> anyhow::Result<(Self, Conditions)> {
-        let FaultArgs { pause, at, .. } = &args.faults;
-        let kill = args.kill.as_deref().map(|text| kill::parse(text, wiring)).transpose()?;
-        if let (Some(text), Some(Kill { after: at, down, .. })) = (&args.kill, &kill) {
-            let lasts = some("--kill", text, *down)?;
-            within("--kill", Stretch { at: *at, lasts }, load, args.drain)?;
+        let (asked, drain) = (&spec.faults, spec.measure.drain.0);
+        if let Some(kill) = &asked.kill {
+            within("--kill", kill.of.when, load, drain)?;
         }
-        let line = LineFaults::of(&args.faults, entry, load, args.drain)?;
-        let read = |text: &str| self::pause(text, wiring, entry, load, args.drain);
-        let pause = pause.as_deref().map(read).transpose()?;
-        let commands =
-            at.iter().map(|text| At::read(text, load, args.drain)).collect::<Result<Vec<_>, _>>()?;
+        let kill = asked.kill.as_ref().map(|said| kill::of(said, wiring)).transpose()?;
+        let line = LineFaults::of(asked, entry, load, drain)?;
+        let pause = asked.pause.as_ref().map(|said| pause(said, wiring, entry)).transpose()?;
+        if let Some(Pause { after: at, lasts, .. }) = pause {
+            within("--pause", Stretch { at, lasts }, load, drain)?;
+        }
+        let commands: Vec<At> = asked.at.iter().map(|said| (**said).clone()).collect();
+        for command in &commands {
+            within("--at", Stretch { at: command.at, lasts: Duration::ZERO }, load, drain)?;
+        }
         if is_virtual && !commands.is_empty() {
             return Err(usage("--at: a command takes real time; add clock=real to --sim"));
         }
@@ -73,22 +76,24 @@ pub(crate) struct LineFaults {
     /// All the time; `None` if nothing was asked for.
     line: Option<Line>,
     pub breaks: Breaks,
+    /// Where the relay listens, if not on a free port.
+    pub at: Option<SocketAddr>,
 }
 
 impl LineFaults {
-    /// Reads the flags of the line, for a transport.
+    /// What is asked of the line to the server of a transport.
     ///
     /// # Errors
-    /// A text has another form, the transport has no server, or a fault lies beyond the trial.
+    /// The transport has no server, or a fault lies beyond the trial.
     pub(super) fn of(
-        args: &FaultArgs,
+        asked: &FaultSpec,
         entry: &TransportEntry,
         load: &LoadPlan,
         drain: Duration,
     ) -> anyhow::Result<Self> {
-        let line = args.link.as_deref().map(line).transpose()?;
-        let cut = args.cut.as_deref().map(|text| stretch("--cut", text, false)).transpose()?;
-        let reset = args.reset.as_deref().map(|text| stretch("--reset", text, true)).transpose()?;
+        let line = asked.link.as_ref().map(|line| **line);
+        let cut = asked.cut.as_ref().map(|cut| cut.0);
+        let reset = asked.reset.as_ref().map(|reset| reset.0);
         for (flag, of) in [("--cut", cut), ("--reset", reset)] {
             if let Some(of) = of {
                 within(flag, of, load, drain)?;
@@ -107,7 +112,11 @@ impl LineFaults {
                 )));
             }
         }
-        Ok(Self { line, breaks: Breaks { cut, reset } })
+        let faults = Self { line, breaks: Breaks { cut, reset }, at: asked.relay_at.as_deref().copied() };
+        if faults.at.is_some() && faults.relay().is_none() {
+            return Err(usage("--relay-at: there is no relay without --link, --cut or --reset"));
+        }
+        Ok(faults)
     }
 
     /// What the relay's line is like; `None` if there is to be no relay.
@@ -123,86 +132,23 @@ impl LineFaults {
     }
 }
 
-/// Reads `DELAY[/BACK][,rate=SIZE/s]`.
-fn line(text: &str) -> anyhow::Result<Line> {
-    const FORM: &str = "is not DELAY[/BACK][,rate=SIZE/s], such as 2ms, 2ms/5ms or 0s,rate=1MB/s";
-    let (delays, rate) = match text.split_once(',') {
-        Some((delays, rate)) => {
-            let rate = rate.trim().strip_prefix("rate=");
-            (delays, Some(rate.ok_or_else(|| usage(format!("--link `{text}` {FORM}")))?))
-        }
-        None => (text, None),
-    };
-    let (there, back) = delays.split_once('/').unwrap_or((delays, delays));
-    let delays = [duration("--link", text, there)?, duration("--link", text, back)?];
-    let rate = rate.map(|rate| {
-        let size = rate.strip_suffix("/s").ok_or_else(|| usage(format!("--link `{text}` {FORM}")))?;
-        let size = units::parse_size(size).map_err(|error| usage(format!("--link `{text}`: {error}")))?;
-        if size == 0 { Err(usage(format!("--link `{text}`: a rate is above zero"))) } else { Ok(size) }
-    });
-    let line = Line { delays, rate: rate.transpose()? };
-    if line == Line::default() {
-        return Err(usage(format!("--link `{text}` changes nothing: give a delay or a rate")));
-    }
-    Ok(line)
-}
-
-/// Reads `AT/FOR`, or `AT` alone where that is `enough`.
-fn stretch(flag: &str, text: &str, enough: bool) -> anyhow::Result<Stretch> {
-    let (at, lasts) = match text.split_once('/') {
-        Some((at, lasts)) => (at, Some(lasts)),
-        None if enough => (text, None),
-        None => return Err(usage(format!("{flag} `{text}` is not AT/FOR, such as 1s/500ms"))),
-    };
-    let at = duration(flag, text, at)?;
-    let lasts = lasts.map(|lasts| some(flag, text, duration(flag, text, lasts)?)).transpose()?;
-    Ok(Stretch { at, lasts: lasts.unwrap_or_default() })
-}
-
-pub(super) fn duration(flag: &str, text: &str, part: &str) -> anyhow::Result<Duration> {
-    let wrong = |error: units::UnitError| usage(format!("{flag} `{text}`: {error}"));
-    units::parse_duration(part).map(Duration::from_nanos).map_err(wrong)
-}
-
-fn some(flag: &str, text: &str, lasts: Duration) -> anyhow::Result<Duration> {
-    if lasts.is_zero() {
-        return Err(usage(format!("{flag} `{text}`: FOR is longer than 0")));
-    }
-    Ok(lasts)
-}
-
-/// Reads `SERVICE[#INSTANCE]@AT/FOR` of an instance to pause.
+/// The pause that is asked for.
 ///
 /// # Errors
-/// The text has another form, the wiring has no such instance, or one that receives nothing, the transport has no server, or the
-/// pause lies beyond the trial.
-fn pause(
-    text: &str,
-    wiring: &Wiring,
-    entry: &TransportEntry,
-    load: &LoadPlan,
-    drain: Duration,
-) -> anyhow::Result<Pause> {
+/// The wiring has no such instance, or one that receives nothing, or the transport has no server.
+fn pause(said: &Said<PauseSpec>, wiring: &Wiring, entry: &TransportEntry) -> anyhow::Result<Pause> {
     if !entry.needs_server {
         return Err(usage(format!(
             "--pause: {} has no server that would keep messages for an instance that is paused",
             entry.name
         )));
     }
-    let form = || {
-        usage(format!(
-            "--pause `{text}` is not SERVICE@AT/FOR, such as worker@1s/500ms, or SERVICE#INSTANCE@AT/FOR, such as \
-             worker#2@1s/500ms"
-        ))
-    };
-    let kill::Named { service, instance, at, lasts } = kill::named("--pause", text, text, wiring, form)?;
-    let lasts = some("--pause", text, lasts)?;
-    let found = wiring.services.iter().position(|known| known.name == service);
-    if found.is_some_and(|found| wiring.heard_by(found).next().is_none()) {
-        return Err(usage(format!("--pause `{text}`: {service} receives nothing in this style")));
+    let found = kill::found("--pause", said.text(), &said.0, wiring)?;
+    let InstanceAt { service, instance, when } = &said.0;
+    if wiring.heard_by(found).next().is_none() {
+        return Err(usage(format!("--pause `{said}`: {service} receives nothing in this style")));
     }
-    within("--pause", Stretch { at, lasts }, load, drain)?;
-    Ok(Pause { service, instance, after: at, lasts })
+    Ok(Pause { service: service.clone(), instance: *instance, after: when.at, lasts: when.lasts })
 }
 
 /// All that is done to a trial, in order of time: what it is, and when.
@@ -250,7 +196,7 @@ pub(super) fn recorded(
 
 /// Refuses what would begin when the load is over, or end when nothing is waited for any more. How long a load by count takes is not
 /// known before.
-pub(super) fn within(flag: &str, of: Stretch, load: &LoadPlan, drain: Duration) -> anyhow::Result<()> {
+fn within(flag: &str, of: Stretch, load: &LoadPlan, drain: Duration) -> anyhow::Result<()> {
     let Extent::Duration(measured_ns) = load.extent else { return Ok(()) };
     let ends = Duration::from_nanos(load.warmup_ns.saturating_add(measured_ns));
     let text = |time: Duration| units::duration(drumpost_core::clock::as_ns(time));
@@ -270,44 +216,4 @@ pub(super) fn within(flag: &str, of: Stretch, load: &LoadPlan, drain: Duration) 
         )));
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MS: Duration = Duration::from_millis(1);
-
-    #[test]
-    fn a_line_has_delays_and_a_rate() {
-        for (text, there, back, rate) in [
-            ("2ms", 2, 2, None),
-            ("2ms/0s", 2, 0, None),
-            ("2ms/5ms,rate=1MB/s", 2, 5, Some(1_000_000)),
-            ("0s,rate=64KiB/s", 0, 0, Some(65_536)),
-        ] {
-            let delays = [there * MS, back * MS];
-            assert_eq!(line(text).unwrap(), Line { delays, rate }, "{text}");
-        }
-        for (text, says) in [
-            ("2", "the unit is missing"),
-            ("2ms,1MB/s", "is not DELAY[/BACK][,rate=SIZE/s]"),
-            ("2ms,rate=1MB", "is not DELAY[/BACK][,rate=SIZE/s]"),
-            ("2ms,rate=0B/s", "a rate is above zero"),
-            ("0s", "changes nothing"),
-        ] {
-            let said = line(text).unwrap_err().to_string();
-            assert!(said.starts_with(&format!("--link `{text}`")) && said.contains(says), "{said}");
-        }
-    }
-
-    #[test]
-    fn a_stretch_has_a_beginning_and_a_length() {
-        let read = |text, enough| stretch("--cut", text, enough).map_err(|error| error.to_string());
-        assert_eq!(read("1s/500ms", false), Ok(Stretch { at: 1_000 * MS, lasts: 500 * MS }));
-        assert_eq!(read("1s", true), Ok(Stretch { at: 1_000 * MS, lasts: Duration::ZERO }));
-        assert_eq!(read("1s", false).unwrap_err(), "--cut `1s` is not AT/FOR, such as 1s/500ms");
-        assert_eq!(read("1s/0s", true).unwrap_err(), "--cut `1s/0s`: FOR is longer than 0");
-        assert!(read("1s/x", true).unwrap_err().starts_with("--cut `1s/x`: "));
-    }
 }

@@ -2,12 +2,11 @@
 //! the harness's own share is not taken for the transport's.
 
 use drumpost_core::{
-    drive::{Placement, Wait},
     load::{Extent, LoadPlan},
     monitor::Unwatched,
     options::Options,
     payload::Pool,
-    plan::TrialPlan,
+    plan::{Placement, TrialPlan, Wait},
     registry::{Registry, RunsOn},
     scenario::Style,
     wiring::{Wiring, WiringSettings},

@@ -2,37 +2,36 @@
 //! anything is opened.
 
 use super::{
-    backlog,
+    backlog, cost,
     dispatches::dispatches,
     faults::Faults,
-    load::{as_ns, check_fits, extent, load_text, sample_every, workload},
+    load::{as_ns, check_fits, extent, in_flight, load_text, sample_every, workload},
     memory,
     options::{options, refuse_undeclared},
     poison, settings,
 };
 use crate::{
-    args::{Reply, RunArgs},
     digest, environment,
     exit::usage,
     host::Observe,
+    secrets,
     similar::unknown,
+    spec::{Reply, RunSpec},
 };
 use drumpost_core::{
-    backlog::Backlog,
     dispatcher::Dispatcher,
     load::{LoadPlan, Pace},
     options::{OptionEntry, Options},
     payload::Pool,
-    plan::{Conditions, TrialPlan},
+    plan::{Backlog, Conditions, TrialPlan},
     registry::{Asked, Promise, Registry, RunsOn, ScenarioEntry, TransportEntry},
     scenario::{Scenario, Style},
     wiring::{Wiring, WiringSettings},
 };
 use drumpost_defects::{Defect, is_in};
-use drumpost_dispatch::sim::spec::{SimClock, SimSpec};
+use drumpost_dispatch::sim::spec::SimClock;
 use drumpost_results::{
     model::{LoadKind, Record, Run},
-    units,
     verdict::Thresholds,
 };
 use drumpost_workloads::WorkloadSpec;
@@ -63,6 +62,8 @@ pub(crate) struct Job {
     pub options: Options,
     /// The options that its scenario declares.
     pub scenario_options: &'static [OptionEntry],
+    /// What was asked for.
+    pub spec: RunSpec,
     pub trials: u32,
     pub seed: u64,
     /// Everything runs in virtual time: no clock, no processor time, no date in the record.
@@ -74,7 +75,7 @@ pub(crate) struct Job {
     pub record: Record,
 }
 
-/// What a command line is resolved for.
+/// What a spec is resolved for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
     /// To see whether it can be run, and what it would run.
@@ -83,88 +84,96 @@ enum Purpose {
 }
 
 impl Job {
-    /// Resolves a command line.
+    /// Resolves a spec.
     ///
     /// # Errors
     /// A sentence about the first thing that cannot be done as asked.
-    pub(crate) fn new(registry: &Registry, args: &RunArgs) -> anyhow::Result<Self> {
-        Self::of(registry, args, Purpose::Run)
+    pub(crate) fn new(registry: &Registry, spec: &RunSpec) -> anyhow::Result<Self> {
+        Self::of(registry, spec, Purpose::Run)
     }
 
-    /// Resolves a command line as [`Job::new`] does and finds the same mistakes, but makes nothing that only a run needs:
+    /// Resolves a spec as [`Job::new`] does and finds the same mistakes, but makes nothing that only a run needs:
     /// neither the bytes of payloads nor a record. A suite plans thousands of cells, and their payloads may be 64 MiB each.
     ///
     /// # Errors
     /// As [`Job::new`].
-    pub(crate) fn planned(registry: &Registry, args: &RunArgs) -> anyhow::Result<Self> {
-        Self::of(registry, args, Purpose::Plan)
+    pub(crate) fn planned(registry: &Registry, spec: &RunSpec) -> anyhow::Result<Self> {
+        Self::of(registry, spec, Purpose::Plan)
     }
 
-    fn of(registry: &Registry, args: &RunArgs, purpose: Purpose) -> anyhow::Result<Self> {
-        let options = options(registry, args)?;
-        let sim: SimSpec =
-            args.sim.as_deref().unwrap_or_default().parse().map_err(|e| usage(format!("--sim: {e}")))?;
-        let entry = scenario(registry, args)?;
+    fn of(registry: &Registry, spec: &RunSpec, purpose: Purpose) -> anyhow::Result<Self> {
+        let options = options(registry, spec)?;
+        let sim = spec.options.sim.as_ref().map(|sim| **sim).unwrap_or_default();
+        let entry = scenario(registry, spec)?;
         let scenario_options = entry.options;
         let made = entry.made(&options).map_err(|error| usage(format!("{}: {error}", entry.name)))?;
         let scenario = Arc::new(made);
-        let dispatches = dispatches(registry, args, &scenario, &options)?;
+        let dispatches = dispatches(registry, spec, &scenario, &options)?;
         let is_virtual = sim.clock == SimClock::Virtual
             && dispatches.iter().all(|(_, entry)| entry.runs_on == RunsOn::Simulation);
-        if args.sim.is_some() && dispatches.iter().all(|(_, entry)| entry.runs_on != RunsOn::Simulation) {
+        if spec.options.sim.is_some()
+            && dispatches.iter().all(|(_, entry)| entry.runs_on != RunsOn::Simulation)
+        {
             return Err(usage(format!(
                 "--sim is for a simulated transport: add {}",
                 simulated(registry).unwrap_or_else(|| "one to this build".into())
             )));
         }
-        let workload = workload(args)?;
-        let (max_len, headers) = (workload.max_payload_len(), args.headers.shape());
+        let workload = workload(spec)?;
+        let (load, seed) = (&spec.load, *spec.load.seed);
+        let (max_len, headers) = (workload.max_payload_len(), load.headers.shape());
         let pool = Arc::new(match purpose {
             Purpose::Plan => Pool::planned(max_len, headers),
-            Purpose::Run => {
-                Pool::of(args.seed, max_len, args.content, args.touch).with_headers(args.seed, headers)
-            }
+            Purpose::Run => Pool::of(seed, max_len, *load.content, *load.touch).with_headers(seed, headers),
         });
         let mut job = Self {
             scenario,
             targets: Vec::new(),
-            load_text: load_text(args, &workload),
+            load_text: load_text(spec, &workload),
             workload,
-            trials: args.trials.unwrap_or(if is_virtual { 1 } else { 3 }),
-            seed: args.seed,
+            spec: spec.clone(),
+            trials: spec
+                .measure
+                .trials
+                .as_ref()
+                .map_or(if is_virtual { 1 } else { 3 }, |trials| trials.as_u32()),
+            seed,
             is_virtual,
             settings_text: String::new(),
-            thresholds: args.thresholds.resolve()?,
+            thresholds: spec.measure.thresholds.resolve()?,
             record: Record::default(),
             scenario_options,
             options,
         };
-        let wiring = wiring_settings(args, &pool)?;
+        let wiring = wiring_settings(spec, &pool);
         for (style, entry) in dispatches {
-            let target = job.target(args, style, entry, &wiring)?;
+            let target = job.target(spec, style, entry, &wiring)?;
             job.targets.push(target);
         }
-        observe(args, &job.targets)?;
+        observe(spec, &job.targets)?;
         let of_targets = job.targets.iter().flat_map(|target| target.entry.options);
         let declared: Vec<_> = of_targets.chain(scenario_options).collect();
         refuse_undeclared(registry, &job.options, &declared)?;
         if purpose == Purpose::Run {
-            job.settings_text = settings::text(args);
-            job.record = job.empty_record(args);
+            job.settings_text = settings::text(spec);
+            job.record = job.empty_record(spec);
         }
         Ok(job)
     }
 
-    fn pace(&self, args: &RunArgs, wiring: &Wiring) -> Pace {
+    fn pace(&self, spec: &RunSpec, wiring: &Wiring) -> Pace {
         match self.workload.arrivals {
-            Some(_) => Pace::Open { window: args.window.or(wiring.safe_window()).unwrap_or(u64::MAX) },
-            None => Pace::Closed { in_flight: args.in_flight.unwrap_or(64) },
+            Some(_) => {
+                let asked = spec.load.window.as_ref().map(|window| window.0);
+                Pace::Open { window: asked.or(wiring.safe_window()).unwrap_or(u64::MAX) }
+            }
+            None => Pace::Closed { in_flight: in_flight(spec) },
         }
     }
 
     fn target(
         &self,
-        args: &RunArgs,
+        spec: &RunSpec,
         style: Style,
         entry: &TransportEntry,
         wiring: &WiringSettings,
@@ -173,36 +182,25 @@ impl Job {
         let mut wiring =
             Wiring::new(&self.scenario, style, wiring).map_err(|error| usage(format!("{label}: {error}")))?;
         let made = entry.made(&self.options).map_err(|error| usage(format!("{label}: {error}")))?;
-        let asked = Asked { guarantee: args.guarantee, acks: args.acks };
+        let asked = asked(spec);
         let promise = made.promise(entry.promise, &asked).map_err(|refused| {
             usage(format!("{label} {refused}; `drumpost list` has the promises of all transports"))
         })?;
-        wiring.connections = args.connections.0;
+        wiring.connections = spec.wiring.connections.0;
         if wiring.connections.is_some() && !made.shares_connections() {
             return Err(usage(format!(
                 "{label}: instances of this transport cannot share connections; leave --connections out"
             )));
         }
-        let pace = self.pace(args, &wiring);
+        let pace = self.pace(spec, &wiring);
         if promise.holds_up_senders {
             wiring.check_deadlock(pace.window()).map_err(|error| usage(format!("{label}: {error}")))?;
         }
-        let poison = args.poison.as_deref().map(|text| poison::parse(text, &wiring)).transpose()?;
-        let warmup = args.warmup.unwrap_or(Duration::from_millis(if self.is_virtual { 0 } else { 200 }));
-        let warmup_ns = as_ns(warmup)?;
-        let load = LoadPlan {
-            pace,
-            warmup_ns,
-            extent: extent(args, &self.workload, warmup_ns, self.is_virtual)?,
-            flow_timeout_ns: as_ns(args.flow_timeout)?,
-            at_cap: args.at_cap.into(),
-            debt: args.debt,
-            thinks: self.workload.think.is_some(),
-        };
-        check_fits(&load, &self.workload, args.drain)?;
-        let backlog = self.backlog(args, &wiring, &load, (&*made, entry))?;
+        let poison = spec.faults.poison.as_ref().map(|said| poison::of(said, &wiring)).transpose()?;
+        let load = self.load(spec, pace)?;
+        let backlog = self.backlog(spec, &wiring, &load, (&*made, entry))?;
         let is_virtual = entry.runs_on == RunsOn::Simulation && self.is_virtual;
-        let (faults, conditions) = Faults::of(args, &wiring, entry, &load, is_virtual)?;
+        let (faults, conditions) = Faults::of(spec, &wiring, entry, &load, is_virtual)?;
         let is_threaded = entry.runs_on == RunsOn::Threads;
         let threaded_lanes = if is_threaded { usize::from(wiring.instance_count()) } else { 1 };
         let plan = TrialPlan {
@@ -210,23 +208,25 @@ impl Job {
             wiring,
             load,
             feeds: self.workload.feeds(),
-            await_replies: args.reply == Reply::Await,
-            placement: args.placement(threaded_lanes),
-            wait: args.wait,
-            drain_deadline: args.drain,
+            await_replies: *spec.wiring.reply == Reply::Await,
+            placement: spec.placement(threaded_lanes),
+            wait: *spec.wiring.wait,
+            drain_deadline: spec.measure.drain.0,
             sample_every: sample_every(&load, &self.workload, is_virtual),
             conditions: Conditions {
                 backlog,
                 poison,
-                reconnect: args.reconnect,
-                unconfirmed: args.unconfirmed as usize,
+                reconnect: spec.faults.reconnect.as_ref().map(|time| time.0),
+                unconfirmed: spec.wiring.unconfirmed.0 as usize,
                 acks: asked.acks(&entry.promise),
                 order: promise.order,
                 ..conditions
             },
         };
-        let observe = args.observe.clone().filter(|_| entry.needs_server);
+        let observe =
+            spec.options.observe.as_ref().filter(|_| entry.needs_server).map(|observe| (**observe).clone());
         memory::check(&plan, entry)?;
+        cost::check(self, spec, &plan, entry)?;
         Ok(Target {
             label,
             runs_on: entry.runs_on,
@@ -239,32 +239,61 @@ impl Job {
         })
     }
 
+    /// When flows start, and for how long.
+    fn load(&self, spec: &RunSpec, pace: Pace) -> anyhow::Result<LoadPlan> {
+        let measure = &spec.measure;
+        let usual = Duration::from_millis(if self.is_virtual { 0 } else { 200 });
+        let warmup = measure.warmup.as_ref().map_or(usual, |warmup| warmup.0);
+        let warmup_ns = as_ns(warmup)?;
+        let load = LoadPlan {
+            pace,
+            warmup_ns,
+            extent: extent(spec, &self.workload, warmup_ns, self.is_virtual)?,
+            flow_timeout_ns: as_ns(measure.flow_timeout.0)?,
+            at_cap: spec.load.at_cap.0,
+            debt: *spec.load.debt,
+            thinks: self.workload.think.is_some(),
+        };
+        check_fits(&load, &self.workload, measure.drain.0)?;
+        Ok(load)
+    }
+
     /// The backlog that is asked for. A transport that may lose messages by its own options does not store what waits. What
     /// `--acks before` may lose was handed to a receiver.
     fn backlog(
         &self,
-        args: &RunArgs,
+        spec: &RunSpec,
         wiring: &Wiring,
         load: &LoadPlan,
         (made, entry): (&dyn Dispatcher, &TransportEntry),
     ) -> anyhow::Result<Option<Backlog>> {
-        let Some(text) = &args.backlog else { return Ok(None) };
-        if args.kill.is_some() {
+        let Some(said) = &spec.faults.backlog else { return Ok(None) };
+        if spec.faults.kill.is_some() {
             return Err(usage("--backlog and --kill both take instances away: use one of them"));
         }
         let is_stored =
             made.promise(entry.promise, &Asked::default()).is_ok_and(|promise| promise.is_lossless());
         let per_s = self.workload.asked_per_s(load.warmup_ns, load.extent);
-        backlog::parse(text, wiring, load, per_s, is_stored).map(Some)
+        backlog::of(said, wiring, load, per_s, is_stored).map(Some)
     }
 
-    fn empty_record(&self, args: &RunArgs) -> Record {
+    /// The spec as a record keeps it: with the names that were left to drumpost, and without secrets.
+    fn spec_of_record(&self, spec: &RunSpec) -> serde_json::Value {
+        let dispatch = self.targets.iter().map(|target| target.label.clone()).collect();
+        let named = RunSpec { scenario: Some(self.scenario.name.to_owned()), dispatch, ..spec.clone() };
+        let mut document = secrets::hide_in(named.document());
+        // Whoever runs the record again is asked again.
+        document.remove("yes-cost");
+        serde_json::Value::Object(document)
+    }
+
+    fn empty_record(&self, spec: &RunSpec) -> Record {
         let run = |target: &Target| Run {
             scenario: self.scenario.name.to_owned(),
             dispatch: target.label.clone(),
             load: if self.workload.arrivals.is_some() { LoadKind::Open } else { LoadKind::Closed },
             promises: settings::promises(&target.promise),
-            settings: settings::of(self, target, args),
+            settings: settings::of(self, target, spec),
             options: settings::set_options(self, target),
             ..Run::default()
         };
@@ -279,7 +308,7 @@ impl Job {
             id,
             tool_version: env!("CARGO_PKG_VERSION").into(),
             started_at: started,
-            command: environment::command_line(&args.command),
+            spec: Some(self.spec_of_record(spec)),
             seed: self.seed,
             environment: environment::facts(self.is_virtual),
             thresholds: self.thresholds.to_settings(),
@@ -301,45 +330,43 @@ fn simulated(registry: &Registry) -> Option<String> {
     entries.next().map(|entry| format!("--dispatch {}/{}", Style::Message, entry.name))
 }
 
-fn scenario<'a>(registry: &'a Registry, args: &RunArgs) -> anyhow::Result<&'a ScenarioEntry> {
+fn scenario<'a>(registry: &'a Registry, spec: &RunSpec) -> anyhow::Result<&'a ScenarioEntry> {
     let default =
-        if args.sim.is_some() && args.dispatch.is_empty() { "stream" } else { "order-authorization" };
+        if spec.options.sim.is_some() && spec.dispatch.is_empty() { "stream" } else { "order-authorization" };
     let known: Vec<&str> = registry.scenarios.iter().map(|entry| entry.name).collect();
-    let named = args.scenario.as_deref().filter(|name| !is_in(Defect::UnknownPassed) || known.contains(name));
+    let named = spec.scenario.as_deref().filter(|name| !is_in(Defect::UnknownPassed) || known.contains(name));
     let name = named.unwrap_or(default);
     registry.scenario(name).ok_or_else(|| usage(unknown("scenario", name, &known)))
 }
 
-fn wiring_settings(args: &RunArgs, pool: &Arc<Pool>) -> anyhow::Result<WiringSettings> {
-    let mut instances = BTreeMap::new();
-    for text in &args.instances {
-        let parsed = text
-            .split_once('=')
-            .and_then(|(service, n)| Some((service.to_owned(), units::parse_count(n).ok()?)));
-        let Some((service, n)) = parsed else {
-            return Err(usage(format!("--instances `{text}` is not SERVICE=N, such as worker=4")));
-        };
-        let n = u16::try_from(n)
-            .map_err(|_| usage(format!("--instances `{text}`: at most 65,535 of a service")))?;
-        instances.insert(service, n);
-    }
-    Ok(WiringSettings {
+fn wiring_settings(spec: &RunSpec, pool: &Arc<Pool>) -> WiringSettings {
+    let wiring = &spec.wiring;
+    let instances = wiring.instances.iter().map(|of| (of.service.clone(), of.count));
+    let instances: BTreeMap<String, u16> = instances.collect();
+    WiringSettings {
         run_name: String::new(),
-        with: args.with.clone(),
-        without: args.without.clone(),
+        with: wiring.with.clone(),
+        without: wiring.without.clone(),
         instances,
-        capacity: usize::try_from(args.capacity).ok().filter(|capacity| *capacity <= 1 << 28).ok_or_else(
-            || usage(format!("--capacity {}: a queue holds at most {} messages", args.capacity, 1 << 28)),
-        )?,
-        batch: args.batch as usize,
-        window: args.window,
+        capacity: wiring.capacity.0 as usize,
+        batch: wiring.batch.0 as usize,
+        window: spec.load.window.as_ref().map(|window| window.0),
         pool: Arc::clone(pool),
-    })
+    }
+}
+
+/// What a run asks of the promise of a transport.
+pub(super) fn asked(spec: &RunSpec) -> Asked {
+    let of = &spec.wiring;
+    Asked {
+        guarantee: of.guarantee.as_ref().map(|asked| **asked),
+        acks: of.acks.as_ref().map(|asked| **asked),
+    }
 }
 
 /// Refuses a process to observe that nothing of this run has a use for, or that is not there.
-fn observe(args: &RunArgs, targets: &[Target]) -> anyhow::Result<()> {
-    let Some(observe) = &args.observe else { return Ok(()) };
+fn observe(spec: &RunSpec, targets: &[Target]) -> anyhow::Result<()> {
+    let Some(observe) = &spec.options.observe else { return Ok(()) };
     if targets.iter().all(|target| target.observe.is_none()) {
         return Err(usage(format!("--observe {observe}: no dispatch of this run has a server")));
     }

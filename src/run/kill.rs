@@ -1,64 +1,48 @@
-//! The instance that `--kill` names, and when it is killed.
+//! The instances that faults name, and whom `--kill` kills when.
 
-use crate::exit::usage;
-use crate::similar::unknown;
+use crate::{
+    exit::usage,
+    similar::unknown,
+    spec::{InstanceAt, KillSpec, Said},
+};
 use drumpost_core::{
     plan::{Kill, Victim},
     wiring::Wiring,
 };
-use drumpost_results::units;
-use std::time::Duration;
 
-/// Reads `[connection:]SERVICE[#INSTANCE]@AFTER/DOWN`.
+/// The kill that is asked for.
 ///
 /// # Errors
-/// The text has another form, or the wiring has no such instance.
-pub(super) fn parse(text: &str, wiring: &Wiring) -> anyhow::Result<Kill> {
-    let form = || {
-        usage(format!(
-            "--kill `{text}` is not SERVICE@AFTER/DOWN, such as worker@1s/500ms, or SERVICE#INSTANCE@AFTER/DOWN, such as \
-             worker#2@1s/500ms; put connection: before it to kill all that the instance has open"
-        ))
-    };
-    let (what, rest) = match text.strip_prefix("connection:") {
-        Some(rest) => (Victim::Connection, rest),
-        None => (Victim::Consumer, text),
-    };
-    let Named { service, instance, at, lasts } = named("--kill", text, rest, wiring, form)?;
-    Ok(Kill { service, instance, after: at, down: lasts, what })
+/// The wiring has no such instance, or one without a consumer.
+pub(super) fn of(said: &Said<KillSpec>, wiring: &Wiring) -> anyhow::Result<Kill> {
+    let KillSpec { victim, of } = &**said;
+    let InstanceAt { service, instance, when } = of;
+    let found = found("--kill", said.text(), of, wiring)?;
+    if *victim == Victim::Consumer && wiring.heard_by(found).next().is_none() {
+        return Err(usage(format!(
+            "--kill `{said}`: {service} receives nothing in this style, so it has no consumer to kill; \
+             connection:{said} kills all that it has open"
+        )));
+    }
+    Ok(Kill {
+        service: service.clone(),
+        instance: *instance,
+        after: when.at,
+        down: when.lasts,
+        what: *victim,
+    })
 }
 
-/// An instance to which something happens for a while.
-pub(super) struct Named {
-    pub service: String,
-    pub instance: u16,
-    pub at: Duration,
-    pub lasts: Duration,
-}
-
-/// Reads `SERVICE[#INSTANCE]@AT/FOR`, which is the `rest` of the `text` of a flag. `form` says what the text should be like.
+/// The place of the service whose instance the `text` of a flag names.
 ///
 /// # Errors
-/// As [`parse`].
-pub(super) fn named(
-    flag: &str,
-    text: &str,
-    rest: &str,
-    wiring: &Wiring,
-    form: impl Fn() -> anyhow::Error,
-) -> anyhow::Result<Named> {
-    let (named, times) = rest.split_once('@').ok_or_else(&form)?;
-    let (after, down) = times.split_once('/').ok_or_else(&form)?;
-    let (service, instance) = match named.split_once('#') {
-        Some((service, number)) => (service, number.parse::<u16>().map_err(|_| form())?),
-        None => (named, 0),
-    };
-    let Some(found) = wiring.services.iter().find(|known| known.name == service) else {
-        let known: Vec<&str> = wiring.services.iter().map(|service| service.name.as_str()).collect();
-        return Err(usage(format!("{flag}: {}", unknown("service", service, &known))));
-    };
-    if usize::from(instance) >= found.instances.len() {
-        let there = match found.instances.len() - 1 {
+/// The wiring has no such instance.
+pub(super) fn found(flag: &str, text: &str, of: &InstanceAt, wiring: &Wiring) -> anyhow::Result<usize> {
+    let InstanceAt { service, instance, .. } = of;
+    let place = service_named(flag, service, wiring)?;
+    let count = wiring.services[place].instances.len();
+    if usize::from(*instance) >= count {
+        let there = match count - 1 {
             0 => "it has one, with the number 0".to_owned(),
             last => format!("its instances are 0 to {last}"),
         };
@@ -66,9 +50,15 @@ pub(super) fn named(
             "{flag} `{text}`: {service} has no instance {instance}; {there} (see --instances)"
         )));
     }
-    let duration = |time| {
-        let wrong = |error: units::UnitError| usage(format!("{flag} `{text}`: {error}"));
-        units::parse_duration(time).map(Duration::from_nanos).map_err(wrong)
-    };
-    Ok(Named { service: service.to_owned(), instance, at: duration(after)?, lasts: duration(down)? })
+    Ok(place)
+}
+
+/// The place of a service that a flag names.
+///
+/// # Errors
+/// The wiring has no such service.
+pub(super) fn service_named(flag: &str, service: &str, wiring: &Wiring) -> anyhow::Result<usize> {
+    let known: Vec<&str> = wiring.services.iter().map(|service| service.name.as_str()).collect();
+    let place = known.iter().position(|known| *known == service);
+    place.ok_or_else(|| usage(format!("{flag}: {}", unknown("service", service, &known))))
 }

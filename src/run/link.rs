@@ -60,9 +60,18 @@ impl Link {
             let text = options.get(address.name).or(address.default).unwrap_or_default();
             let place = Address::read(text, address.default).map_err(wrong)?;
             let to = place.resolved().map_err(wrong)?;
-            let failed = |error| format!("failed to start the relay to the server: {error}");
+            let failed = |error| match self.faults.at {
+                Some(at) => format!(
+                    "failed to start the relay at {at} (--relay-at): {error}; give it a port that nothing listens on, and run one \
+                     dispatch at a time"
+                ),
+                None => format!("failed to start the relay to the server: {error}"),
+            };
+            if let (Some(_), [_, _, ..]) = (self.faults.at, &to[..]) {
+                return Err(wrong("--relay-at has one address, and there are several servers".into()));
+            }
             let added_ns = Relay::cost_ns().map_err(failed)?;
-            let relay = Relay::start(line, &to).map_err(failed)?;
+            let relay = Relay::start(line, &to, self.faults.at).map_err(failed)?;
             let at: Vec<SocketAddr> = (0..to.len()).map(|route| relay.at(route)).collect();
             let through = place.through(&at, &to);
             let shown = Address::read(&through, None).map_err(wrong)?.shown();
@@ -150,8 +159,8 @@ impl Up {
         is_past.then(|| {
             format!(
                 "the messages went past the relay: {} were sent, and {} passed on the way to the server; its server tells clients \
-                 another address to connect to, so have it tell one that clients reach only through {}, or leave --link, --cut and \
-                 --reset out",
+                 another address to connect to, so have it tell the address of the relay and give the relay that address with --relay-at ({}), or leave \
+                 --link, --cut and --reset out",
                 units::counted(messages, "message", "messages"),
                 units::size(used.bytes_there),
                 self.option

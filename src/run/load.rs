@@ -1,48 +1,39 @@
-//! Makes a load from flags: flows and their schedule, the length of the measurement, and the load's description.
+//! Makes a load from a spec: flows and their schedule, the length of the measurement, and the load's description.
 
-use crate::{
-    args::{AtCap, RunArgs},
-    exit::usage,
-};
-use drumpost_core::load::{Debt, Extent, LoadPlan};
+use crate::{exit::usage, spec::RunSpec};
+use drumpost_core::load::{AtCap, Debt, Extent, LoadPlan};
 use drumpost_results::units;
-use drumpost_workloads::{ArrivalSpec, KeySpec, PayloadSpec, Rate, ThinkSpec, WorkloadSpec};
+use drumpost_workloads::{ArrivalSpec, Rate, WorkloadSpec};
 use std::time::Duration;
 
 /// The workload: arrivals, payloads, keys, headers.
 ///
 /// # Errors
 /// A sentence about the first flag that cannot be meant.
-pub(super) fn workload(args: &RunArgs) -> anyhow::Result<WorkloadSpec> {
-    let rate = args.rate.map(Rate::per_s).transpose().map_err(|error| usage(format!("--rate: {error}")))?;
-    let process = args.arrivals.as_deref().or(rate.map(|_| "constant"));
-    let columns = args.trace_columns.clone().unwrap_or_default();
+pub(super) fn workload(spec: &RunSpec) -> anyhow::Result<WorkloadSpec> {
+    let load = &spec.load;
+    let rate = load.rate.as_ref().map(|rate| Rate::per_s(rate.0)).transpose();
+    let rate = rate.map_err(|error| usage(format!("--rate: {error}")))?;
+    let process = load.arrivals.as_deref().or(rate.map(|_| "constant"));
+    let columns = load.trace_columns.as_ref().map(|columns| (**columns).clone()).unwrap_or_default();
     let arrivals = process.map(|process| ArrivalSpec::parse_with(process, rate, &columns));
     let arrivals = arrivals.transpose().map_err(|error| usage(format!("--arrivals: {error}")))?;
-    if arrivals.is_none() && (args.senders > 1 || args.window.is_some()) {
-        let flag = if args.window.is_some() { "--window" } else { "--senders" };
+    if arrivals.is_none() && (load.senders.0 > 1 || load.window.is_some()) {
+        let flag = if load.window.is_some() { "--window" } else { "--senders" };
         return Err(usage(format!("{flag} is for open loads: add --rate, such as --rate 10k/s")));
     }
-    if args.trace_columns.is_some() && arrivals.as_ref().is_none_or(|arrivals| arrivals.trace().is_none()) {
+    if load.trace_columns.is_some() && arrivals.as_ref().is_none_or(|arrivals| arrivals.trace().is_none()) {
         return Err(usage("--trace-columns is for a trace: add --arrivals trace:FILE"));
     }
-    if args.senders > 1 && arrivals.as_ref().is_some_and(|arrivals| arrivals.trace().is_some()) {
+    if load.senders.0 > 1 && arrivals.as_ref().is_some_and(|arrivals| arrivals.trace().is_some()) {
         return Err(usage(
             "--senders cannot be combined with a trace, which already says when every flow is due",
         ));
     }
-    let payload: PayloadSpec = args.payload.parse().map_err(|error| usage(format!("--payload: {error}")))?;
-    let keys: KeySpec = args.keys.parse().map_err(|error| usage(format!("--keys: {error}")))?;
-    let think: Option<ThinkSpec> = args
-        .think
-        .as_deref()
-        .map(str::parse)
-        .transpose()
-        .map_err(|error| usage(format!("--think: {error}")))?;
     for (flag, is_set, is_for_open) in [
-        ("--think", think.is_some(), false),
-        ("--at-cap", args.at_cap != AtCap::Block, true),
-        ("--debt", args.debt != Debt::Keep, true),
+        ("--think", load.think.is_some(), false),
+        ("--at-cap", load.at_cap.0 != AtCap::Block, true),
+        ("--debt", *load.debt != Debt::Keep, true),
     ] {
         if is_set && is_for_open != arrivals.is_some() {
             let (kind, instead) = if is_for_open {
@@ -53,7 +44,14 @@ pub(super) fn workload(args: &RunArgs) -> anyhow::Result<WorkloadSpec> {
             return Err(usage(format!("{flag} is for {kind} loads: {instead}")));
         }
     }
-    Ok(WorkloadSpec { seed: args.seed, arrivals, think, senders: args.senders, payload, keys })
+    Ok(WorkloadSpec {
+        seed: *load.seed,
+        arrivals,
+        think: load.think.as_ref().map(|think| **think),
+        senders: load.senders.as_u32(),
+        payload: (*load.payload).clone(),
+        keys: *load.keys,
+    })
 }
 
 /// How long the load of a trace goes on after the trace's last line was due, in ns, in virtual time and on a real clock. On a
@@ -63,7 +61,7 @@ const LAST_LINE_NS: [u64; 2] = [1, 10_000_000];
 
 /// How long is measured, or how much; never longer than there is a trace.
 pub(super) fn extent(
-    args: &RunArgs,
+    spec: &RunSpec,
     workload: &WorkloadSpec,
     warmup_ns: u64,
     is_virtual: bool,
@@ -73,10 +71,10 @@ pub(super) fn extent(
         let (end, warmup) = (units::duration(last_ns), units::duration(warmup_ns));
         return Err(usage(format!("--arrivals: the trace ends after {end}, within the warm-up of {warmup}")));
     }
-    if let Some(count) = args.count {
-        return Ok(Extent::Count(count));
+    if let Some(count) = &spec.measure.count {
+        return Ok(Extent::Count(count.0));
     }
-    let asked_ns = args.duration.map(as_ns).transpose()?;
+    let asked_ns = spec.measure.duration.as_ref().map(|asked| as_ns(asked.0)).transpose()?;
     let Some(last_ns) = last_ns else {
         return Ok(Extent::Duration(asked_ns.unwrap_or(1_000_000_000)));
     };
@@ -135,20 +133,26 @@ pub(super) fn sample_every(load: &LoadPlan, workload: &WorkloadSpec, is_virtual:
 }
 
 /// The description of the load of a run that cannot be made; `None` if the load cannot be made, either.
-pub(crate) fn text_alone(args: &RunArgs) -> Option<String> {
-    workload(args).ok().map(|workload| load_text(args, &workload))
+pub(crate) fn text_alone(spec: &RunSpec) -> Option<String> {
+    workload(spec).ok().map(|workload| load_text(spec, &workload))
+}
+
+/// How many flows a closed load keeps under way.
+pub(super) fn in_flight(spec: &RunSpec) -> u64 {
+    spec.load.in_flight.as_ref().map_or(64, |in_flight| in_flight.0)
 }
 
 /// In a few words, for the dashboard.
-pub(super) fn load_text(args: &RunArgs, workload: &WorkloadSpec) -> String {
+pub(super) fn load_text(spec: &RunSpec, workload: &WorkloadSpec) -> String {
     let Some(arrivals) = &workload.arrivals else {
-        return format!("closed, {} in flight", args.in_flight.unwrap_or(64));
+        return format!("closed, {} in flight", in_flight(spec));
     };
     let rate = arrivals.rate().map(|rate| format!(", {}", units::rate(rate.as_per_s())));
     let process = match arrivals {
         ArrivalSpec::Poisson(_) => "Poisson".to_owned(),
         other => other.to_string(),
     };
-    let senders = if args.senders > 1 { format!(", {} senders", args.senders) } else { String::new() };
+    let senders =
+        if workload.senders > 1 { format!(", {} senders", workload.senders) } else { String::new() };
     format!("open, {process}{}{senders}", rate.unwrap_or_default())
 }

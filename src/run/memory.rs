@@ -9,10 +9,9 @@ use crate::{
     host::groups::{self, Version},
 };
 use drumpost_core::{
-    drive,
     load::Pace,
     message::Message,
-    plan::TrialPlan,
+    plan::{self, TrialPlan},
     registry::{RunsOn, TransportEntry},
     wiring::Destination,
 };
@@ -84,7 +83,7 @@ fn needs(plan: &TrialPlan, entry: &TransportEntry) -> Vec<Need> {
         }
     };
     let product = |factors: &[u64]| factors.iter().fold(1_u64, |product, n| product.saturating_mul(*n));
-    let crowded = entry.runs_on == RunsOn::Threads && drive::is_crowded(plan);
+    let crowded = entry.runs_on == RunsOn::Threads && plan::is_crowded(plan);
     let lane_len = if crowded { CROWDED_LANE_LEN } else { LANE_LEN };
     // Competing instances keep a number for each producer that they hear, as long as there are not too many such pairs.
     let pairs = |destination: &Destination| {

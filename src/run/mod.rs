@@ -1,7 +1,9 @@
 //! `drumpost run`: flags give a job, the job gives trials, and the trials give a record and a table.
 
 mod backlog;
+pub(crate) mod child;
 mod commands;
+pub(crate) mod cost;
 pub(crate) mod dispatches;
 pub(crate) mod execute;
 mod faults;
@@ -22,15 +24,15 @@ mod watch;
 use crate::{
     Exit,
     args::RunArgs,
-    environment, output,
+    environment,
+    output::{self, Form},
     saver::{Saved, Saver},
 };
 use drumpost_core::registry::Registry;
 use drumpost_results::{
     format,
-    model::{Record, Status},
+    model::{Record, Status, Validity},
     report,
-    verdict::Validity,
 };
 use job::Job;
 use screen::Shown;
@@ -38,14 +40,19 @@ use std::{path::Path, sync::mpsc::channel, thread, time::Duration};
 
 /// Runs, saves, prints.
 pub(crate) fn run(registry: &Registry, args: &RunArgs) -> anyhow::Result<Exit> {
-    let job = Job::new(registry, args)?;
+    let mut job = Job::new(registry, &args.spec)?;
+    job.record.command = environment::command_line(&args.command);
     let saver = Saver::new(args.out.as_deref(), &job.record)?;
     let is_document = saver.takes_stdout();
     let Shown { record, saved, interrupted, is_stuck } = screen::show(registry, &job, args, saver)?;
     if is_stuck && output::is_terminal() {
         return Ok(print_if_it_can(record, saved, interrupted));
     }
-    let printed = if is_document { Ok(()) } else { print(&record, saved.path.as_deref(), args.json) };
+    let printed = if is_document {
+        Ok(())
+    } else {
+        print(&record, saved.path.as_deref(), Form::of(args.json, args.markdown))
+    };
     // The failure to save comes first: what was to be printed can be printed again from the record.
     let done = saved.outcome.and(printed);
     match done {
@@ -66,7 +73,7 @@ fn print_if_it_can(record: Record, saved: Saved, interrupted: bool) -> Exit {
     let (tell, done) = channel();
     let write = move || {
         drumpost_tui::restore();
-        let printed = saved.outcome.and(print(&record, saved.path.as_deref(), false));
+        let printed = saved.outcome.and(print(&record, saved.path.as_deref(), Form::Text));
         if let Err(error) = &printed {
             output::complain(&format!("{error:#}"));
         }
@@ -80,12 +87,9 @@ fn print_if_it_can(record: Record, saved: Saved, interrupted: bool) -> Exit {
     }
 }
 
-fn print(record: &Record, path: Option<&Path>, json: bool) -> anyhow::Result<()> {
-    if json {
-        return output::result(&format::to_json(record)?);
-    }
-    output::result(&report::table(record, path, output::layout()))?;
-    if environment::is_debug_build() {
+fn print(record: &Record, path: Option<&Path>, form: Form) -> anyhow::Result<()> {
+    output::report(|| report::table(record, path), || format::to_json(record), form)?;
+    if environment::is_debug_build() && form != Form::Json {
         output::remark("note: this is a debug build; its figures say nothing about a release build");
     }
     Ok(())

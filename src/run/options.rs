@@ -1,21 +1,21 @@
 //! The options of a run: from `--set` and other flags, else from environment variables. What is declared of an option in the
 //! registry says how it is set; no transport is named here.
 
-use crate::{args::RunArgs, exit::usage, secrets, similar::unknown};
+use crate::{exit::usage, secrets, similar::unknown, spec::RunSpec};
 use drumpost_core::{
     options::{Grammar, LogsIn, OptionEntry, Options, Source},
     registry::{Registry, TransportEntry},
 };
 use drumpost_defects::{Defect, is_in};
 
-pub(super) fn options(registry: &Registry, args: &RunArgs) -> anyhow::Result<Options> {
-    let named = args.dispatch.iter().map(|text| text.split_once('/').map_or(text.as_str(), |(_, name)| name));
+pub(super) fn options(registry: &Registry, spec: &RunSpec) -> anyhow::Result<Options> {
+    let named = spec.dispatch.iter().map(|text| text.split_once('/').map_or(text.as_str(), |(_, name)| name));
     let used: Vec<&TransportEntry> = named.filter_map(|name| registry.transport(name)).collect();
-    let mut options = options_of(registry, &args.set, args.server.as_deref(), &used)?;
-    if let Some(sim) = &args.sim {
-        options.set_from("sim", sim.as_str(), Source::Flag("--sim"));
+    let mut options = options_of(registry, &spec.options.set, spec.options.server.as_deref(), &used)?;
+    if let Some(sim) = &spec.options.sim {
+        options.set_from("sim", sim.text(), Source::Flag("--sim"));
     }
-    options.set_seed(args.seed);
+    options.set_seed(*spec.load.seed);
     Ok(options)
 }
 
@@ -166,6 +166,7 @@ mod tests {
             runs_on: RunsOn::Tasks,
             promise: Promise::IN_MEMORY,
             needs_server: true,
+            requests: None,
             options,
             make: |_| Err(String::new()),
         }

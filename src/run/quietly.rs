@@ -21,7 +21,7 @@ pub(crate) fn job<W: Into<String>>(
 ) -> anyhow::Result<Job> {
     let words = ["drumpost", "run"].map(String::from).into_iter().chain(words.into_iter().map(Into::into));
     match Cli::try_parse_from(words)?.command {
-        Some(Command::Run(args)) => Job::new(registry, &args),
+        Some(Command::Run(args)) => Job::new(registry, &args.spec),
         _ => anyhow::bail!("this is no run, which is a defect of drumpost"),
     }
 }

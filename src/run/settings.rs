@@ -1,29 +1,31 @@
-//! The settings of a run in its record, defaults included. Rows with different settings cannot be compared.
+//! The settings of a run in its record, defaults included. `results/src/model/settings.rs` says which of them two runs have to share to be
+//! compared.
 
 use super::job::{Job, Target};
 use crate::{
-    args::{FaultArgs, Reply, RunArgs},
     secrets,
+    spec::{Reply, RunSpec, Said},
 };
 use drumpost_core::{
-    drive::Placement,
     load::{Debt, Extent, Pace},
     options::OptionEntry,
     payload::Touch,
-    plan::TrialPlan,
+    plan::{Placement, TrialPlan, Wait},
     registry::{Confirms, Delivery, Order, Promise, RunsOn},
     scenario::Intent,
     wiring::{WiredService, Wiring},
 };
 use drumpost_defects::{Defect, is_in};
-use drumpost_results::model::{self, Settings};
+use drumpost_results::model::{self, Placed, Settings, Waiting};
 use drumpost_workloads::arrivals::trace::Trace;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// All settings of one dispatch. Keys end in their unit.
-pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
-    let mut settings = of_pace(job, target, args);
-    settings.extend(of_faults(args));
+/// All settings of one dispatch. The key of a number ends in its unit.
+pub(crate) fn of(job: &Job, target: &Target, spec: &RunSpec) -> Settings {
+    let mut settings = as_said(spec);
+    settings.extend(of_pace(job, target, spec));
+    settings.extend(of_faults(spec));
     let plan = &target.plan;
     let mut set = |key: &str, value: drumpost_results::model::Setting| {
         settings.insert(key.to_owned(), value);
@@ -32,7 +34,7 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
         Extent::Duration(ns) => {
             set("duration_ns", ns.into());
             // A trace that is shorter ends the load earlier, and the verdict says so.
-            let asked_ns = args.duration.map(drumpost_core::clock::as_ns);
+            let asked_ns = spec.measure.duration.as_ref().map(|asked| drumpost_core::clock::as_ns(asked.0));
             if let Some(asked_ns) = asked_ns.filter(|asked_ns| *asked_ns > ns) {
                 set("duration_asked_ns", asked_ns.into());
             }
@@ -47,33 +49,36 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     let trace = job.workload.trace();
     let by_trace = |says: bool, flag: &str| if says { "by the trace".to_owned() } else { flag.to_owned() };
     let has_sizes = trace.is_some_and(|trace| trace.max_payload_len().is_some());
-    set("payload", by_trace(has_sizes, &args.payload).into());
-    set("content", args.content.to_string().into());
-    set("headers", args.headers.to_string().into());
-    set("touch", args.touch.to_string().into());
-    set("keys", by_trace(trace.is_some_and(Trace::has_keys), &args.keys).into());
-    set("reply", if awaits(args, &plan.wiring) { "await" } else { "async" }.into());
+    set("payload", by_trace(has_sizes, spec.load.payload.text()).into());
+    set("content", (*spec.load.content).to_string().into());
+    set("headers", (*spec.load.headers).to_string().into());
+    set("touch", (*spec.load.touch).to_string().into());
+    set("keys", by_trace(trace.is_some_and(Trace::has_keys), spec.load.keys.text()).into());
+    set("reply", if awaits(spec, &plan.wiring) { "await" } else { "async" }.into());
     let (placement, wait) = placement_and_wait(target.runs_on, plan, job.is_virtual);
-    set("placement", placement.into());
-    set("wait", wait.into());
+    set("placement", placement.to_string().into());
+    set("wait", wait.to_string().into());
     set("acks", target.promise.acks.into());
     set("persistence", target.promise.persistence.into());
     set("promise", promise(&target.promise).into());
-    if let Some(guarantee) = args.guarantee {
+    if let Some(guarantee) = &spec.wiring.guarantee {
         set("guarantee", guarantee.name().into());
     }
     if !target.promise.acknowledges.is_empty() {
         set("acknowledge", plan.conditions.acks.name().into());
     }
     set("services", services(&plan.wiring).into());
+    if spec.measure.isolate.0 {
+        set("isolate", true.into());
+    }
     if let Some(observe) = &target.observe {
         set("observe", observe.to_string().into());
     }
     if let Some(connections) = plan.wiring.connections {
         set("connections", u64::from(connections).into());
     }
-    if args.unconfirmed != 1024 {
-        set("unconfirmed", u64::from(args.unconfirmed).into());
+    if spec.wiring.unconfirmed.0 != 1024 {
+        set("unconfirmed", spec.wiring.unconfirmed.0.into());
     }
     // Options in which rows have to agree are settings, their defaults included.
     for option in declared(job, target).filter(|option| option.unfair && !option.secret) {
@@ -84,41 +89,89 @@ pub(crate) fn of(job: &Job, target: &Target, args: &RunArgs) -> Settings {
     if is_in(Defect::Unstated) { Settings::new() } else { settings }
 }
 
-/// What is done to a trial on request.
-fn of_faults(args: &RunArgs) -> Settings {
+/// Fields of a spec that [`as_said`] leaves out. Another function here writes what they come to over a dispatch, or they are no setting, such as
+/// `seed`, `trials`, `threshold` and `yes-cost`.
+const IN_ANOTHER_SHAPE: &[&str] = &[
+    "scenario",
+    "dispatch",
+    "batch",
+    "capacity",
+    "placement",
+    "wait",
+    "reply",
+    "guarantee",
+    "acks",
+    "instances",
+    "with",
+    "without",
+    "connections",
+    "unconfirmed",
+    "sim",
+    "server",
+    "set",
+    "observe",
+    "yes-cost",
+    "relay-at",
+    "at",
+    "reconnect",
+    "rate",
+    "in-flight",
+    "arrivals",
+    "trace-columns",
+    "senders",
+    "window",
+    "at-cap",
+    "debt",
+    "think",
+    "payload",
+    "content",
+    "headers",
+    "touch",
+    "keys",
+    "seed",
+    "duration",
+    "count",
+    "warmup",
+    "trials",
+    "isolate",
+    "drain",
+    "flow-timeout",
+    "threshold",
+];
+
+/// Every other field that was said, as it was said. So a new field is a setting without further work.
+fn as_said(spec: &RunSpec) -> Settings {
+    let said = spec.document().into_iter().filter(|(key, _)| !IN_ANOTHER_SHAPE.contains(&key.as_str()));
+    said.map(|(key, value)| {
+        let setting = match value {
+            Value::Number(number) if number.is_u64() => number.as_u64().unwrap_or_default().into(),
+            Value::String(text) => secrets::hide(&text).into(),
+            other => secrets::hide(&other.to_string()).into(),
+        };
+        (key.replace('-', "_"), setting)
+    })
+    .collect()
+}
+
+/// Commands and times of faults.
+fn of_faults(spec: &RunSpec) -> Settings {
     let mut settings = Settings::new();
-    let mut set = |key: &str, value: drumpost_results::model::Setting| {
-        settings.insert(key.to_owned(), value);
-    };
-    if let Some(kill) = &args.kill {
-        set("kill", kill.as_str().into());
+    let asked = &spec.faults;
+    if !asked.at.is_empty() {
+        let commands: Vec<&str> = asked.at.iter().map(Said::text).collect();
+        settings.insert("at".into(), secrets::hide(&commands.join("; ")).into());
     }
-    let FaultArgs { link, cut, reset, pause, at } = &args.faults;
-    for (name, text) in [("link", link), ("cut", cut), ("reset", reset), ("pause", pause)] {
-        if let Some(text) = text {
-            set(name, text.as_str().into());
-        }
-    }
-    if !at.is_empty() {
-        set("at", secrets::hide(&at.join("; ")).into());
-    }
-    if let Some(backlog) = &args.backlog {
-        set("backlog", backlog.as_str().into());
-    }
-    if let Some(poison) = &args.poison {
-        set("poison", poison.as_str().into());
-    }
-    if let Some(reconnect) = args.reconnect {
-        set("reconnect_ns", drumpost_core::clock::as_ns(reconnect).into());
+    if let Some(reconnect) = &asked.reconnect {
+        settings.insert("reconnect_ns".into(), drumpost_core::clock::as_ns(reconnect.0).into());
     }
     settings
 }
 
 /// Whether a service waits for replies: `--reply await` asks for it, and this style has requests. In the event style nothing is
 /// requested, so nothing is awaited.
-fn awaits(args: &RunArgs, wiring: &Wiring) -> bool {
+fn awaits(spec: &RunSpec, wiring: &Wiring) -> bool {
     let has_requests = wiring.destinations.iter().any(|destination| destination.intent == Intent::Request);
-    args.reply == Reply::Await && has_requests
+    *spec.wiring.reply == Reply::Await && has_requests
 }
 
 /// Services with the number of their instances, of very many the first.
@@ -192,7 +245,7 @@ pub(crate) const fn promises(promise: &Promise) -> model::Promises {
 }
 
 /// The settings that determine when flows are started.
-fn of_pace(job: &Job, target: &Target, args: &RunArgs) -> Settings {
+fn of_pace(job: &Job, target: &Target, spec: &RunSpec) -> Settings {
     let mut settings = Settings::new();
     let plan = &target.plan;
     let mut set = |key: &str, value: drumpost_results::model::Setting| {
@@ -213,8 +266,8 @@ fn of_pace(job: &Job, target: &Target, args: &RunArgs) -> Settings {
                 }
                 set("arrivals", arrivals.to_string().into());
             }
-            if let Some(columns) = &args.trace_columns {
-                set("trace_columns", columns.to_string().into());
+            if let Some(columns) = &spec.load.trace_columns {
+                set("trace_columns", (**columns).to_string().into());
             }
             set("senders", u64::from(job.workload.senders).into());
             set("window", if window == u64::MAX { "unlimited".into() } else { window.into() });
@@ -232,28 +285,50 @@ fn of_pace(job: &Job, target: &Target, args: &RunArgs) -> Settings {
 }
 
 /// The placement of lanes and their wait strategy, as the driver of the transport applies them.
-fn placement_and_wait(runs_on: RunsOn, plan: &TrialPlan, is_virtual: bool) -> (String, String) {
+fn placement_and_wait(runs_on: RunsOn, plan: &TrialPlan, is_virtual: bool) -> (Placed, Waiting) {
     let lanes = usize::from(plan.wiring.instance_count());
     match runs_on {
         RunsOn::Threads => {
             let placement = match plan.placement {
-                Placement::Threads(1) => "all on 1 thread".into(),
-                Placement::Threads(count) if count < lanes => format!("on {count} threads"),
-                Placement::Threads(_) | Placement::Each => "a thread each".into(),
+                Placement::Threads(count) if count == 1 || count < lanes => Placed::Threads(count),
+                Placement::Threads(_) | Placement::Each => Placed::ThreadEach,
             };
-            (placement, plan.wait.to_string())
+            (placement, waiting(plan.wait))
         }
-        RunsOn::Tasks => (format!("tasks on {} workers", plan.placement.workers()), "the runtime's".into()),
-        RunsOn::Inline => ("the publisher's thread".into(), "none".into()),
-        RunsOn::Simulation if is_virtual => ("virtual time".into(), "none".into()),
-        RunsOn::Simulation => ("a thread each".into(), "native".into()),
+        RunsOn::Tasks => (Placed::Tasks(plan.placement.workers()), Waiting::Runtime),
+        RunsOn::Inline => (Placed::Publisher, Waiting::None),
+        RunsOn::Simulation if is_virtual => (Placed::Virtual, Waiting::None),
+        RunsOn::Simulation => (Placed::ThreadEach, Waiting::Native),
+    }
+}
+
+const fn waiting(wait: Wait) -> Waiting {
+    match wait {
+        Wait::Spin => Waiting::Spin,
+        Wait::Yield => Waiting::Yield,
+        Wait::Park => Waiting::Park,
+        Wait::Native => Waiting::Native,
     }
 }
 
 /// In one line, for the dashboard.
-pub(crate) fn text(args: &RunArgs) -> String {
-    let touch = if args.touch == Touch::Outside { " · touch outside" } else { "" };
+pub(crate) fn text(spec: &RunSpec) -> String {
+    let load = &spec.load;
+    let touch = if *load.touch == Touch::Outside { " · touch outside" } else { "" };
     let headers =
-        if args.headers.is_none() { String::new() } else { format!(" · headers {}", args.headers) };
-    format!("batch {} · placement {} · wait {}{headers}{touch}", args.batch, args.placement(1), args.wait)
+        if load.headers.is_none() { String::new() } else { format!(" · headers {}", load.headers) };
+    let (batch, wait) = (&spec.wiring.batch, &spec.wiring.wait);
+    format!("batch {batch} · placement {} · wait {wait}{headers}{touch}", spec.placement(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_that_is_left_out_is_a_field() {
+        for name in IN_ANOTHER_SHAPE {
+            assert!(RunSpec::keys().iter().any(|key| key == name), "{name}");
+        }
+    }
 }

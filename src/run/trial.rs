@@ -7,18 +7,23 @@ use super::{
 use crate::host::Seen;
 use crate::secrets;
 use drumpost_core::{
-    backlog::{self, Piled},
-    cost, hist,
-    load::gaps::Gaps,
-    outcome::{self, Cause, Ending, Outcome},
+    cost,
+    gaps::Gaps,
+    hist,
+    options::{OptionEntry, Options},
+    outcome::{
+        self, Cause, Ending, Outcome,
+        backlog::{self, Piled},
+    },
     transport::OpenError,
 };
 use drumpost_results::model::{
     ArrivalCheck, Audit, Backlog, ConfirmTimes, Cost, DeadLetters, Distribution, Flows, Hop, Outage,
     OutageCause, Phase, Series, ServerSaid, Standstill, Status, Trial, Unrouted,
 };
-use drumpost_results::{stats, verdict::Machine};
+use drumpost_results::{stats, units, verdict::Machine};
 use drumpost_workloads::ArrivalSpec;
+use std::time::Duration;
 
 /// Which trial it is.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +69,11 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
     };
     let mut notes: Vec<String> = outcome.notes.iter().map(|note| secrets::hide(note)).collect();
     notes.extend(outcome.drain_timed_out.then(|| not_drained(target)));
+    let held = |outage: &outcome::Outage| !matches!(outage.cause, Cause::Absent | Cause::Paused);
+    if outcome.drain_timed_out && outcome.audit.lost > 0 && outcome.outages.iter().any(held) {
+        let drain = target.plan.drain_deadline;
+        notes.extend(redelivered_too_late(target.entry.options, &job.options, drain));
+    }
     let over_range =
         [&outcome.response, &outcome.service, &outcome.lag].map(|all| all.over_range).iter().sum();
     let response = distribution(&outcome.response);
@@ -100,7 +110,7 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
         arrival_check: arrival_check(job, &outcome),
         hops: outcome.hops.iter().map(hop).collect(),
         confirms: outcome.confirms.iter().map(confirms).collect(),
-        audit: audit(&outcome, over_range),
+        audit: Audit { over_range, ..outcome.audit },
         unrouted: outcome.unrouted.iter().map(unrouted).collect(),
         dead_letters: outcome.dead_letters.iter().map(dead_letters).collect(),
         cpu_ns: outcome.cost.map(|cost| cost.cpu_ns),
@@ -121,6 +131,23 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
 fn not_drained(target: &Target) -> String {
     let text = drumpost_results::units::duration(drumpost_core::clock::as_ns(target.plan.drain_deadline));
     format!("some expected messages had not arrived {text} after the end of the load (--drain)")
+}
+
+/// Why messages may be missing after an instance was killed or lost its connection: the server hands out again what the instance held
+/// only when the run is over.
+fn redelivered_too_late(declared: &[OptionEntry], options: &Options, drain: Duration) -> Option<String> {
+    let option = declared.iter().find(|option| option.redelivers)?;
+    let name = option.name;
+    let after_ns = units::parse_duration(options.get(name).or(option.default)?).ok()?;
+    let drain_ns = drumpost_core::clock::as_ns(drain);
+    (after_ns >= drain_ns).then(|| {
+        let [wait, waited] = [after_ns, drain_ns].map(units::duration);
+        let enough = units::duration_text(after_ns.saturating_add(drain_ns));
+        format!(
+            "messages that are missing may not be lost. The server hands out again what a killed instance held, but only after \
+             {wait} ({name}), and the run ended {waited} after its load (--drain). Use --drain {enough}, or a shorter {name}"
+        )
+    })
 }
 
 /// Flows that were started and did not end, by the reason. As many flows are refused as messages were, because a message that
@@ -269,35 +296,26 @@ fn cost(from: cost::Cost) -> Cost {
     Cost { window_ns, awake_ns, harness_ns, messages, flows: Some(flows) }
 }
 
-fn audit(outcome: &Outcome, over_range: u64) -> Audit {
-    let from = &outcome.audit;
-    let some_reordered = from.reordered > 0;
-    Audit {
-        sent: from.sent,
-        expected: from.expected,
-        delivered: from.delivered,
-        unique: from.unique,
-        dead: from.dead,
-        lost: from.lost,
-        unknown: from.unknown,
-        duplicated: from.duplicated,
-        redelivered: from.redelivered,
-        rejected: from.rejected,
-        dead_again: from.dead_again,
-        reordered: from.reordered,
-        displacement_max: some_reordered.then_some(from.displacement_max),
-        displacement_sum: some_reordered.then_some(from.displacement_sum),
-        out_of_order: from.out_of_order,
-        unjudged: from.unjudged,
-        corrupted: from.corrupted,
-        unrouted: from.unrouted,
-        lagged: from.lagged,
-        confirmed: from.confirmed,
-        refused: from.refused,
-        unconfirmed: from.unconfirmed,
-        confirmed_lost: from.confirmed_lost,
-        negative_deltas: from.negative,
-        over_range,
-        beyond_window: from.beyond_window,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use drumpost_core::options::Grammar;
+
+    #[test]
+    fn a_server_that_redelivers_after_the_run_is_said_with_what_to_set() {
+        let wait = OptionEntry::new("box.wait", Grammar::SOME_TIME, "30s", "how long");
+        let said = |entry: OptionEntry, text: Option<&str>, drain_s| {
+            let mut options = Options::default();
+            text.iter().for_each(|text| options.set("box.wait", *text));
+            redelivered_too_late(&[entry], &options, Duration::from_secs(drain_s))
+        };
+        let expected = "messages that are missing may not be lost. The server hands out again what a killed instance held, but \
+                        only after 30.0 s (box.wait), and the run ended 5.00 s after its load (--drain). Use --drain 35s, or a \
+                        shorter box.wait";
+        assert_eq!(said(wait.redelivers(), None, 5).as_deref(), Some(expected));
+        assert!(said(wait.redelivers(), Some("5s"), 5).is_some());
+        assert_eq!(said(wait.redelivers(), Some("4s"), 5), None);
+        assert_eq!(said(wait.redelivers(), None, 60), None);
+        assert_eq!(said(wait, None, 5), None, "no option says it");
     }
 }

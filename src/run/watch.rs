@@ -15,7 +15,7 @@ use drumpost_core::{
     hist::Distribution,
     load::Extent,
     monitor::{Counts, Edge, Watch},
-    outcome::{AuditTotals, Cause, Outage, Outcome, Snapshot},
+    outcome::{Audit, Cause, Outage, Outcome, Snapshot},
     promise::Order,
     server::ServerFacts,
 };
@@ -97,7 +97,7 @@ impl<'a> Follower<'a> {
     }
 
     /// The messages out of the order that is promised, or out of any if none is.
-    const fn disordered(&self, audit: &AuditTotals) -> u64 {
+    const fn disordered(&self, audit: &Audit) -> u64 {
         match self.order {
             Order::PerKey | Order::PerShard => audit.out_of_order,
             Order::PerProducer | Order::None => audit.reordered,
@@ -321,8 +321,8 @@ impl Watch for Follower<'_> {
 }
 
 /// What the transport told of confirms so far; `None` if it confirms nothing.
-fn confirms(audit: &AuditTotals) -> Option<Confirms> {
-    let AuditTotals { confirmed, refused, unconfirmed, .. } = *audit;
+fn confirms(audit: &Audit) -> Option<Confirms> {
+    let Audit { confirmed, refused, unconfirmed, .. } = *audit;
     Some(Confirms { confirmed: confirmed?, refused: refused?, unconfirmed: unconfirmed? })
 }
 

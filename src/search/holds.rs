@@ -1,9 +1,8 @@
 //! Makes the holds that the planner asks for, one dispatch after the other, each hold with a dispatcher of its own, and
 //! prints a line for each.
 
-use super::args::SearchArgs;
 use crate::{
-    args::{AtCap, RunArgs},
+    args::SearchArgs,
     exit::usage,
     interrupt::Interrupt,
     output,
@@ -14,15 +13,16 @@ use crate::{
         trial::Place,
     },
     saver::Saver,
+    spec::{Count, Lasts, LoadSpec},
 };
-use drumpost_core::{load::Debt, registry::Registry};
+use drumpost_core::registry::Registry;
 use drumpost_results::{
-    model::{Hygiene, Record, Run, Status, samples_needed},
-    report,
-    search::{
-        Ask, End, Held, Host, Next, Phase, Plan, Planner, Searched, flows_for, flows_with_room, judge,
-        knee_of,
+    model::{
+        Hygiene, Record, Run, Status, samples_needed,
+        search::{End, Held, Phase, Searched},
     },
+    report,
+    search::{Ask, Host, Next, Plan, Planner, flows_for, flows_with_room, judge, knee_of},
     units,
     verdict::{self, Machine, Thresholds},
 };
@@ -71,7 +71,8 @@ impl<'a> Holds<'a> {
         saver: &'a mut Saver,
     ) -> Self {
         let floor_ns = if job.is_virtual { None } else { floor::measure_ns(registry) };
-        let given = args.measured.run.duration.unwrap_or(Duration::from_secs(1));
+        let given =
+            args.measured.run.spec.measure.duration.as_ref().map_or(Duration::from_secs(1), |asked| asked.0);
         Self { registry, job, args, interrupted, saver, record, floor_ns, given, made: 0 }
     }
 
@@ -175,18 +176,23 @@ impl<'a> Holds<'a> {
         /// In virtual time, by count: whatever a service takes, it costs the same.
         const FLOWS: u64 = 5_000;
         let count = self.job.is_virtual.then_some(FLOWS);
-        let args = RunArgs {
-            count,
-            duration: count.is_none().then_some(Duration::from_millis(500)),
-            rate: self.args.to,
-            arrivals: None,
-            senders: 1,
-            window: None,
-            at_cap: AtCap::Block,
-            debt: Debt::Keep,
-            ..self.args.measured.run.clone()
+        let mut spec = self.args.measured.run.spec.clone();
+        spec.measure.count = count.map(|count| Count(count).into());
+        spec.measure.duration = count.is_none().then(|| Lasts(Duration::from_millis(500)).into());
+        let asked = &self.args.measured.run.spec.load;
+        // Everything that is for an open load alone is as it is by default.
+        spec.load = LoadSpec {
+            rate: self.args.to.map(Into::into),
+            think: asked.think.clone(),
+            payload: asked.payload.clone(),
+            content: asked.content.clone(),
+            headers: asked.headers.clone(),
+            touch: asked.touch.clone(),
+            keys: asked.keys.clone(),
+            seed: asked.seed.clone(),
+            ..LoadSpec::default()
         };
-        let job = Job::new(self.registry, &args);
+        let job = Job::new(self.registry, &spec);
         let run = self.run(&job.ok()?, target);
         let reached = run.trials.first()?.throughput_per_s().filter(|rate| *rate > 0.0)?;
         let load = self.args.to.map_or_else(
@@ -216,9 +222,10 @@ impl<'a> Holds<'a> {
             let (rate, length) = (units::rate(ask.rate_per_s), units::duration(length.as_nanos() as u64));
             output::progress(&format!("{number:>2}  {:<7}  {rate} for {length} ...", ask.phase.word()));
         }
-        let args = &mut self.args.measured.run;
-        (args.rate, args.duration) = (Some(ask.rate_per_s), Some(length));
-        let job = Job::new(self.registry, args)?;
+        let spec = &mut self.args.measured.run.spec;
+        spec.load.rate = Some(ask.rate_per_s.into());
+        spec.measure.duration = Some(Lasts(length).into());
+        let job = Job::new(self.registry, spec)?;
         let run = self.run(&job, target);
         self.check_confirms(&run)?;
         let host = run.trials.first().map_or_else(Host::default, |trial| host(trial.hygiene));

@@ -1,21 +1,26 @@
 //! `drumpost search`: finds the highest rate that keeps a goal. `drumpost_results::search` decides which rate is held next. The
 //! holds are made, shown and saved here.
 
-mod args;
 mod holds;
 
-pub(crate) use args::SearchArgs;
-
 use crate::{
-    Exit, digest, environment, exit::usage, interrupt::Interrupt, output, run::job::Job, saver::Saver,
+    Exit,
+    args::SearchArgs,
+    digest, environment,
+    exit::usage,
+    interrupt::Interrupt,
+    output::{self, Form},
+    run::job::Job,
+    saver::Saver,
 };
 use drumpost_core::registry::Registry;
 use drumpost_results::{
     format,
-    model::{Record, Settings, Status},
-    report,
-    search::{End, Search, Searched},
-    store,
+    model::{
+        Record, Settings, Status,
+        search::{End, Search, Searched},
+    },
+    report, store,
 };
 use holds::Holds;
 use std::path::Path;
@@ -23,21 +28,22 @@ use std::path::Path;
 /// Searches dispatch after dispatch, saves, prints.
 pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Result<Exit> {
     args.check()?;
-    args.measured.run.rate = Some(args.from.unwrap_or(holds::WITHOUT_A_PROBE_PER_S));
-    let job = Job::new(registry, &args.measured.run)?;
+    args.measured.run.spec.load.rate = Some(args.from.unwrap_or(holds::WITHOUT_A_PROBE_PER_S).into());
+    let mut job = Job::new(registry, &args.measured.run.spec)?;
+    job.record.command = environment::command_line(&args.measured.run.command);
     let record = empty_record(&job, &args);
     let run = &args.measured.run;
     let mut saver = Saver::new(run.out.as_deref(), &record)?;
     if let Some(path) = &args.svg {
         store::probe(path).map_err(|error| usage(error.to_string()))?;
     }
-    let (json, svg, repeats) = (run.json, args.svg.clone(), args.repeats);
+    let (form, svg, repeats) = (Form::of(run.json, run.markdown), args.svg.clone(), args.repeats);
     let interrupted = Interrupt::listen();
     let begun = Record { runs: job.record.runs.clone(), ..record.clone() };
     output::remark_lines(report::search_headline(&begun, output::layout()).trim_end());
     let (record, made) = Holds::new(registry, &job, args, record, &interrupted, &mut saver).make();
     let saved = saver.finish(&record);
-    let printed = if saver.takes_stdout() { Ok(()) } else { print(&record, saved.path.as_deref(), json) };
+    let printed = if saver.takes_stdout() { Ok(()) } else { print(&record, saved.path.as_deref(), form) };
     let drawn =
         svg.map_or(Ok(()), |svg| output::document(&svg, &report::search_svg(&record), store::Reader::Soon));
     // A failure to save comes first, because the table and the picture can be made again from the record.
@@ -52,12 +58,9 @@ pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Resul
     }
 }
 
-fn print(record: &Record, path: Option<&Path>, json: bool) -> anyhow::Result<()> {
-    if json {
-        return output::result(&format::to_json(record)?);
-    }
-    output::result(&report::search(record, path, output::layout()))?;
-    if environment::is_debug_build() {
+fn print(record: &Record, path: Option<&Path>, form: Form) -> anyhow::Result<()> {
+    output::report(|| report::search(record, path), || format::to_json(record), form)?;
+    if environment::is_debug_build() && form != Form::Json {
         output::remark("note: this is a debug build; its figures say nothing about a release build");
     }
     Ok(())
@@ -85,7 +88,8 @@ fn empty_record(job: &Job, args: &SearchArgs) -> Record {
             format!("search-{}-virtual-seed-{}-{digest:08x}", job.scenario.name, job.seed)
         }
     };
-    Record { id, runs: Vec::new(), ..record }
+    // The spec of a run has no place for what a search varies.
+    Record { id, runs: Vec::new(), spec: None, ..record }
 }
 
 /// Exit codes by severity: interrupted (130) > a hold was refused (2) or failed (1) > no rate keeps the goal (4) > not
@@ -111,7 +115,7 @@ fn exit(record: &Record, repeats: u32) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use drumpost_results::search::{Answer, Held, Judgement, Phase};
+    use drumpost_results::model::search::{Answer, Held, Judgement, Phase};
 
     fn exit_of(end: End, is_disturbed: bool) -> Exit {
         let (kept_per_s, failed_per_s) = match end {

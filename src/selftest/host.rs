@@ -8,7 +8,7 @@ use super::{
 };
 use drumpost_core::{
     clock::{Clock, ClockReport, Now},
-    drive::slack::Slack,
+    drive::wake_latency::WakeLatency,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,7 +26,7 @@ fn facts(seen: Option<Seen>) -> Vec<Row> {
     let clock = ClockReport::measure();
     let facts = crate::environment::facts(true);
     let fact = |key: &str| facts.get(key).cloned().unwrap_or_else(|| "not readable".into());
-    let slack = Slack::of_host();
+    let latency = WakeLatency::of_host();
     let backwards = Row::at_most(
         "clock  max step back across threads",
         Unit::Ns,
@@ -38,8 +38,8 @@ fn facts(seen: Option<Seen>) -> Vec<Row> {
         Row::shown("clock  cost of a read", Unit::Ns.text((clock.read_ns * 10.0).round() / 10.0)),
         Row::shown("clock  step", Unit::Ns.text(clock.step_ns as f64)),
         backwards.on(Group::Host, None),
-        Row::shown("precise sleep  late p50", Unit::Ns.text(slack.late_p50.as_nanos() as f64)),
-        Row::shown("precise sleep  late p90", Unit::Ns.text(slack.late_p90.as_nanos() as f64)),
+        Row::shown("precise sleep  late p50", Unit::Ns.text(latency.late_p50.as_nanos() as f64)),
+        Row::shown("precise sleep  late p90", Unit::Ns.text(latency.late_p90.as_nanos() as f64)),
         Row::shown("cores", fact("cores")),
         Row::shown("governor", fact("governor")),
     ];

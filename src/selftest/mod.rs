@@ -3,7 +3,6 @@
 //!
 //! The formulas are in `oracle`. A row of the table is made in `row`. `rig` runs command lines.
 
-pub(crate) mod args;
 mod busy;
 mod host;
 mod real;
@@ -12,8 +11,7 @@ mod row;
 mod simulated;
 mod table;
 
-use crate::{Exit, environment, exit::usage, output};
-use args::SelftestArgs;
+use crate::{Exit, args::SelftestArgs, environment, exit::usage, output};
 use drumpost_core::registry::Registry;
 use rig::Rig;
 use table::Report;

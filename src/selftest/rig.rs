@@ -8,9 +8,9 @@ use crate::{
 };
 use drumpost_core::{monitor::Unwatched, outcome::Outcome, plan::TrialPlan, registry::Registry};
 use drumpost_results::{
-    model::{Record, Run},
+    model::{Record, Run, Validity, Verdict},
     stats::Derived,
-    verdict::{Thresholds, Validity, Verdict},
+    verdict::Thresholds,
 };
 
 /// See the module.

@@ -7,10 +7,10 @@ use super::{
     matrix::{Combination, expand, label, varying},
 };
 use crate::{
-    args::RunArgs,
     exit::usage,
     run::{job::Job, load},
     secrets,
+    spec::RunSpec,
 };
 use drumpost_core::{load::Extent, registry::Registry};
 use drumpost_results::format::suite as plan;
@@ -23,8 +23,8 @@ use std::{
 #[derive(Debug)]
 pub(super) struct Cell {
     pub plan: plan::Cell,
-    /// The flags of its one dispatch; of a refused cell those of its combination.
-    pub args: RunArgs,
+    /// The spec of its one dispatch; of a refused cell that of its combination.
+    pub spec: RunSpec,
     pub is_virtual: bool,
     /// Warm-up and window of a trial; `None` if it is as long as its flows take.
     pub trial_ns: Option<u64>,
@@ -72,20 +72,18 @@ struct Resolver<'a> {
 
 impl Resolver<'_> {
     fn cells(&self, of: &Combination) -> anyhow::Result<Vec<Cell>> {
-        let args = self.keys.parse(&of.pairs).map_err(|why| {
-            let names = |pair: &&Pair| {
-                why.contains(&format!("--{} ", pair.key)) || why.contains(&format!("--{}'", pair.key))
-            };
+        let spec = self.keys.parse(&of.pairs).map_err(|why| {
+            let names = |pair: &&Pair| why.contains(&format!("--{} ", pair.key));
             self.error(of, of.pairs.iter().find(names), &why)
         })?;
-        let job = match Job::planned(self.registry, &args) {
+        let job = match Job::planned(self.registry, &spec) {
             Ok(job) => job,
-            Err(error) => return self.refused(of, args, &format!("{error:#}")).map(|cell| vec![cell]),
+            Err(error) => return self.refused(of, spec, &format!("{error:#}")).map(|cell| vec![cell]),
         };
         let mut cells = Vec::new();
         for target in &job.targets {
-            let args = RunArgs { dispatch: vec![target.label.clone()], ..args.clone() };
-            let alone = Job::planned(self.registry, &args)?;
+            let spec = RunSpec { dispatch: vec![target.label.clone()], ..spec.clone() };
+            let alone = Job::planned(self.registry, &spec)?;
             let planned = alone.targets[0].plan.load;
             let trial_ns = match planned.extent {
                 Extent::Duration(ns) if !alone.is_virtual => Some(ns + planned.warmup_ns),
@@ -93,24 +91,24 @@ impl Resolver<'_> {
             };
             let plan = plan::Cell {
                 trials: alone.trials,
-                ..self.plan(of, alone.scenario.name, &target.label, &args)
+                ..self.plan(of, alone.scenario.name, &target.label, &spec)
             };
-            cells.push(Cell { plan, args, is_virtual: alone.is_virtual, trial_ns });
+            cells.push(Cell { plan, spec, is_virtual: alone.is_virtual, trial_ns });
         }
         Ok(cells)
     }
 
     /// A cell that cannot be run, unless it is a key that cannot be meant.
-    fn refused(&self, of: &Combination, args: RunArgs, why: &str) -> anyhow::Result<Cell> {
+    fn refused(&self, of: &Combination, spec: RunSpec, why: &str) -> anyhow::Result<Cell> {
         if let Some(pair) = blamed(&of.pairs, why) {
             return Err(self.error(of, Some(pair), why));
         }
-        let scenario = args.scenario.clone().unwrap_or_else(|| "order-authorization".into());
-        let dispatch = if args.dispatch.is_empty() { "all".into() } else { args.dispatch.join(",") };
-        let plan = self.plan(of, &scenario, &dispatch, &args);
+        let scenario = spec.scenario.clone().unwrap_or_else(|| "order-authorization".into());
+        let dispatch = if spec.dispatch.is_empty() { "all".into() } else { spec.dispatch.join(",") };
+        let plan = self.plan(of, &scenario, &dispatch, &spec);
         Ok(Cell {
             plan: plan::Cell { refused: Some(secrets::hide(why)), ..plan },
-            args,
+            spec,
             is_virtual: false,
             trial_ns: None,
         })
@@ -128,7 +126,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn plan(&self, of: &Combination, scenario: &str, dispatch: &str, args: &RunArgs) -> plan::Cell {
+    fn plan(&self, of: &Combination, scenario: &str, dispatch: &str, spec: &RunSpec) -> plan::Cell {
         let varies = |name: &str| self.varying.iter().any(|varying| varying == name);
         let said = of.pairs.iter().map(label).filter(|(name, _)| varies(name));
         let said: Vec<_> = said.filter(|(name, _)| ![SCENARIO, DISPATCH].contains(name)).collect();
@@ -150,8 +148,8 @@ impl Resolver<'_> {
             matrix: of.matrix.clone(),
             scenario: scenario.to_owned(),
             dispatch: dispatch.to_owned(),
-            load: load::text_alone(args).unwrap_or_default(),
-            payload: args.payload.clone(),
+            load: load::text_alone(spec).unwrap_or_default(),
+            payload: spec.load.payload.text().to_owned(),
             differs,
             command: command.collect(),
             trials: 0,

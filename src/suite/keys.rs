@@ -1,12 +1,15 @@
-//! The keys of a suite's file: they are the flags of `run`, taken from the flags' own parser. So a new flag is a new
-//! key, with the same checks, default and errors.
+//! The keys of a suite's file: they are the fields of a spec. So a new field is a new key, with the same checks, default and errors.
 
-use crate::{args::RunArgs, similar::unknown};
-use clap::{Arg, ArgAction, Args, Command, FromArgMatches};
+use crate::{
+    similar::unknown,
+    spec::{Document, EXCLUSIVE, RunSpec},
+};
+use clap::{Arg, Args, Command};
 use drumpost_core::{
     options::OptionEntry,
     registry::{Absent, Registry},
 };
+use serde_json::Value;
 
 /// The key of `run`'s argument without a flag.
 pub(super) const SCENARIO: &str = "scenario";
@@ -39,7 +42,7 @@ pub(super) struct Keys {
 impl Keys {
     pub(super) fn new(registry: &Registry) -> Self {
         Self {
-            command: RunArgs::augment_args(Command::new("run").no_binary_name(true)),
+            command: RunSpec::augment_args(Command::new("run")),
             options: registry.options(),
             absent: registry.absent.clone(),
         }
@@ -70,9 +73,9 @@ impl Keys {
         Err(unknown("option", name, &known))
     }
 
-    /// All arguments of `run` that say what is measured; not those that say where results go.
+    /// All fields of a spec, as the help has them.
     pub(super) fn arguments(&self) -> impl Iterator<Item = &Arg> {
-        self.command.get_arguments().filter(|arg| arg.get_help_heading() != Some("Output"))
+        self.command.get_arguments()
     }
 
     /// The names of all keys that have values, options aside, in the order of the help.
@@ -96,63 +99,49 @@ impl Keys {
     }
 
     /// Whether two keys cannot be given at once.
-    pub(super) fn conflict(&self, a: &str, b: &str) -> bool {
-        let (Some(a), Some(b)) = (self.find(a), self.find(b)) else { return false };
-        let says = |a: &Arg, b: &Arg| {
-            self.command.get_arg_conflicts_with(a).iter().any(|other| other.get_id() == b.get_id())
-        };
-        says(a, b) || says(b, a)
+    pub(super) fn conflict(a: &str, b: &str) -> bool {
+        EXCLUSIVE.iter().any(|(one, other, _)| (a, b) == (*one, *other) || (b, a) == (*one, *other))
     }
 
-    /// Checks a value as if its flag stood alone.
+    /// Checks a value as if it stood alone.
     ///
     /// # Errors
-    /// The help of the flag, or what an option may be.
+    /// What the field, or the option, may be.
     pub(super) fn check(&self, pair: &Pair) -> Result<(), String> {
         if pair.key == SET {
             return self.check_option(&pair.value);
         }
-        let arguments = self.arguments_of(std::slice::from_ref(pair));
-        self.command.clone().try_get_matches_from(arguments).map(drop).map_err(|error| sentence(&error))
+        RunSpec::check_field(&pair.key, &Value::from(pair.value.as_str()))
     }
 
-    /// The flags of a run.
+    /// The spec of a run.
     ///
     /// # Errors
-    /// Flags that exclude each other.
-    pub(super) fn parse(&self, pairs: &[Pair]) -> Result<RunArgs, String> {
-        let matches = self.command.clone().try_get_matches_from(self.arguments_of(pairs));
-        matches.and_then(|matches| RunArgs::from_arg_matches(&matches)).map_err(|error| sentence(&error))
+    /// Fields that exclude each other.
+    pub(super) fn parse(&self, pairs: &[Pair]) -> Result<RunSpec, String> {
+        let mut document = Document::new();
+        for Pair { key, value, .. } in pairs {
+            let value = Value::from(value.as_str());
+            match document.get_mut(key) {
+                // An option of several.
+                Some(Value::Array(all)) => all.push(value),
+                _ if key == SET => drop(document.insert(key.clone(), Value::Array(vec![value]))),
+                _ => drop(document.insert(key.clone(), value)),
+            }
+        }
+        RunSpec::from_document(document)
     }
 
     /// The arguments of `run` that say the same.
     pub(super) fn arguments_of(&self, pairs: &[Pair]) -> Vec<String> {
-        let (mut flags, mut positional) = (Vec::new(), Vec::new());
-        for pair in pairs {
-            let Pair { key, value, .. } = pair;
-            match self.find(key).map(|arg| (arg.is_positional(), arg.get_action())) {
-                Some((true, _)) => positional.push(value.clone()),
-                Some((_, ArgAction::SetTrue)) if value == "true" => flags.push(format!("--{key}")),
-                Some((_, ArgAction::SetTrue)) if value == "false" => {}
-                _ => flags.push(format!("--{key}={value}")),
-            }
-        }
-        positional.extend(flags);
-        positional
+        let is_positional = |pair: &&Pair| self.find(&pair.key).is_some_and(Arg::is_positional);
+        let (positional, flags): (Vec<&Pair>, Vec<&Pair>) = pairs.iter().partition(is_positional);
+        let flags = flags.into_iter().map(|Pair { key, value, .. }| format!("--{key}={value}"));
+        positional.into_iter().map(|pair| pair.value.clone()).chain(flags).collect()
     }
 }
 
 /// The name of a key: the long flag, or the argument's own name.
 pub(super) fn name(arg: &Arg) -> &str {
     arg.get_long().unwrap_or_else(|| arg.get_id().as_str())
-}
-
-/// What is wrong, without the head, the usage and the hint at `--help` of an error on a terminal.
-fn sentence(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let told =
-        lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
-    let told = told.collect::<Vec<_>>().join(" ");
-    told.strip_prefix("error: ").unwrap_or(&told).to_owned()
 }

@@ -59,8 +59,7 @@ fn of_block(block: &Block, defaults: &[Axis], keys: &Keys, room: usize) -> Resul
     }
     let mut all = Vec::new();
     for own in product(&block.axes) {
-        let beside: Vec<Axis> =
-            defaults.iter().filter(|axis| is_left(axis, block, &own, keys)).cloned().collect();
+        let beside: Vec<Axis> = defaults.iter().filter(|axis| is_left(axis, block, &own)).cloned().collect();
         let with_defaults = count(&beside).saturating_add(all.len() as u128);
         if with_defaults > room as u128 {
             return Err(with_defaults.max(count(&beside).saturating_mul(own_count)));
@@ -87,11 +86,11 @@ fn of_block(block: &Block, defaults: &[Axis], keys: &Keys, room: usize) -> Resul
 
 /// Whether a default stays beside the keys of a block: not if one of these takes its place or cannot stand beside it. A
 /// default `load` is given up as a whole, since half a load is not what was meant.
-fn is_left(axis: &Axis, block: &Block, own: &[Pair], keys: &Keys) -> bool {
+fn is_left(axis: &Axis, block: &Block, own: &[Pair]) -> bool {
     let clashes = |pair: &Pair| {
         own.iter().any(|own| {
             let replaces = own.key == pair.key && own.key != SET;
-            replaces || keys.conflict(&own.key, &pair.key)
+            replaces || Keys::conflict(&own.key, &pair.key)
         })
     };
     block.axes.iter().all(|other| other.key != axis.key) && !axis.points.iter().flatten().any(clashes)

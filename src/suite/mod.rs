@@ -1,7 +1,6 @@
 //! `drumpost suite`: runs a matrix of cells from a file. Trials are interleaved over all cells, and each is saved as
 //! soon as it is finished.
 
-mod args;
 mod cells;
 mod file;
 mod folder;
@@ -11,13 +10,13 @@ mod matrix;
 mod schema;
 mod trials;
 
-pub(crate) use args::SuiteArgs;
-
 use crate::{
-    Exit, digest, environment,
+    Exit,
+    args::SuiteArgs,
+    digest, environment,
     exit::usage,
     interrupt::Interrupt,
-    output,
+    output::{self, Form},
     run::{self, execute},
     secrets,
 };
@@ -72,7 +71,7 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
     // If the last trial could not be saved, the finished ones are still worth printing. If the terminal went away, the
     // suite was interrupted, whether or not its table could be printed.
     let saved = done.is_ok().then_some(folder.as_path());
-    let printed = print(&suite, saved, args.json);
+    let printed = print(&suite, saved, Form::of(args.json, args.markdown));
     done?;
     if suite.partial().is_some() && interrupted.is_set() {
         return Ok(Exit::Interrupted);
@@ -99,9 +98,8 @@ pub(crate) fn state_of(registry: &Registry, text: &str) -> anyhow::Result<String
 }
 
 /// Prints a suite. `folder` holds all of it; `None`: a part of it could not be saved.
-pub(crate) fn print(suite: &Suite, folder: Option<&Path>, json: bool) -> anyhow::Result<()> {
-    let text = if json { store::to_json(suite)? } else { report::suite(suite, folder, output::layout()) };
-    output::result(&text)
+pub(crate) fn print(suite: &Suite, folder: Option<&Path>, form: Form) -> anyhow::Result<()> {
+    output::report(|| report::suite(suite, folder), || store::to_json(suite), form)
 }
 
 /// As a run of all cells would end.
@@ -116,7 +114,7 @@ fn exit(suite: Suite) -> Exit {
 
 fn plan(found: &cells::Cells, path: &Path, text: String, only: Option<String>) -> Plan {
     let cells: Vec<format::Cell> = found.cells.iter().map(|cell| cell.plan.clone()).collect();
-    let seed = found.cells.first().map_or(0, |cell| cell.args.seed);
+    let seed = found.cells.first().map_or(0, |cell| *cell.spec.load.seed);
     let trials: Vec<u32> = cells.iter().map(|cell| cell.trials).collect();
     let slot = |(cell, trial)| Slot { cell, trial, seed: execute::trial_seed(seed, trial) };
     let is_virtual = found.cells.iter().all(|cell| cell.is_virtual || cell.plan.refused.is_some());

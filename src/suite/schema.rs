@@ -4,7 +4,7 @@ use super::{
     file::TOP,
     keys::{self, Keys, LOAD, SEED, SET},
 };
-use clap::{Arg, ArgAction};
+use clap::Arg;
 use drumpost_core::{
     options::{Grammar, OptionEntry},
     registry::Registry,
@@ -91,10 +91,10 @@ fn options(keys: &Keys) -> Map<String, Value> {
 fn is_in_every_build(option: &OptionEntry) -> bool {
     let always = drumpost_dispatch::KNOWN.iter().filter(|known| known.feature.is_none());
     let always: Vec<&str> = always.map(|known| known.name).collect();
-    let builtin = crate::builtin();
-    let mut transports = builtin.transports.iter().filter(|entry| always.contains(&entry.name));
-    transports.any(|entry| entry.options.iter().any(|other| other.name == option.name))
-        || builtin.scenarios.iter().any(|entry| entry.options.iter().any(|other| other.name == option.name))
+    let has = |options: &[OptionEntry]| options.iter().any(|other| other.name == option.name);
+    let mut transports = drumpost_dispatch::transports().into_iter();
+    transports.any(|entry| always.contains(&entry.name) && has(entry.options))
+        || drumpost_workloads::scenarios().into_iter().any(|entry| has(entry.options))
 }
 
 fn keys_of(keys: &Keys, names: &[&str]) -> Map<String, Value> {
@@ -119,13 +119,18 @@ fn described(keys: &Keys, name: &str, shape: impl Fn(Value) -> Value) -> Value {
 fn scalar(arg: &Arg) -> Value {
     let named: Vec<String> =
         arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
-    match arg.get_action() {
-        ArgAction::SetTrue => json!({ "type": "boolean" }),
-        _ if named.is_empty() || keys::name(arg) == keys::SCENARIO => {
-            json!({ "type": ["string", "number"] })
-        }
-        _ => json!({ "enum": named }),
+    if is_switch(arg) {
+        json!({ "type": "boolean" })
+    } else if named.is_empty() || keys::name(arg) == keys::SCENARIO {
+        json!({ "type": ["string", "number"] })
+    } else {
+        json!({ "enum": named })
     }
+}
+
+/// Whether a field is done or not.
+fn is_switch(arg: &Arg) -> bool {
+    arg.get_value_names().is_some_and(|names| matches!(names, [name] if name.as_str() == "true|false"))
 }
 
 fn one_or_more(of: &Value) -> Value {

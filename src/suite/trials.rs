@@ -112,10 +112,10 @@ impl Trials<'_> {
         events: &Sender<Event>,
         given_up: &GivenUp,
     ) -> (Record, Tried) {
-        let Cell { plan, args, is_virtual, .. } = &self.cells[slot.cell];
+        let Cell { plan, spec, is_virtual, .. } = &self.cells[slot.cell];
         // Made anew for each trial, so that a suite of hundreds of cells does not hold the payloads of all.
         let instead = |trial| Tried { trial, give_up: None };
-        let (record, tried) = match Job::new(self.registry, args) {
+        let (record, tried) = match Job::new(self.registry, spec) {
             Ok(job) => {
                 let floor_ns = floor_ns.filter(|_| !is_virtual);
                 let target = (slot.cell, &job.targets[0]);

@@ -4,9 +4,9 @@ use super::{ensure, tells_apart};
 use crate::support::{Done, Place, Record};
 use drumpost_defects::Defect;
 use drumpost_results::{
-    model::Run,
+    model::{Run, Validity},
     store,
-    verdict::{Machine, Thresholds, Validity, judge},
+    verdict::{Machine, Thresholds, judge},
 };
 use serde_json::Value;
 

@@ -10,10 +10,10 @@ use drumpost_core::{
 };
 use drumpost_defects::{Defect, with};
 use drumpost_results::{
-    model::{Audit, Flows, Run, Trial},
+    model::{Audit, Flows, Run, Trial, Validity},
     stats::Derived,
     store,
-    verdict::{Machine, Thresholds, Validity, judge},
+    verdict::{Machine, Thresholds, judge},
 };
 use proptest::prelude::*;
 use serde_json::Value;

@@ -78,7 +78,7 @@ fn b_zero_and_negative_times_are_counted() {
         Threaded(bent).run(&plan(None, Extent::Count(5_000)), &mut Unwatched).unwrap()
     };
     let holds = |outcome: &Outcome| {
-        let (samples, negative) = (outcome.service.count(), outcome.audit.negative);
+        let (samples, negative) = (outcome.service.count(), outcome.audit.negative_deltas);
         ensure(samples == 5_000 && negative >= 5_000, || format!("{samples} samples, {negative} below zero"))
     };
     tells_apart(holds, &run(None), &run(Some(Defect::ShortIsNone)));

@@ -36,6 +36,7 @@ pub(crate) fn registry() -> Registry {
         runs_on,
         promise: Promise::IN_MEMORY,
         needs_server: false,
+        requests: None,
         options: &OPTIONS,
         make,
     };

@@ -3,12 +3,11 @@
 use crate::support::{Place, Record, Running, count, number, within};
 use drumpost::builtin;
 use drumpost_core::{
-    drive::{Placement, Wait},
     load::{Extent, LoadPlan},
     monitor::Unwatched,
     outcome::{Ending, Outcome},
     payload::Pool,
-    plan::TrialPlan,
+    plan::{Placement, TrialPlan, Wait},
     registry::Options,
     scenario::Style,
     wiring::{Wiring, WiringSettings},

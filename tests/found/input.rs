@@ -53,10 +53,10 @@ fn a_rate_and_a_duration_without_a_unit_are_refused_alike() {
         ),
         (
             "run stream --think 5",
-            "--think: failed to read \"5\" as a think time: \"5\" is no duration: the unit is missing",
+            "--think <TIME>': failed to read \"5\" as a think time: \"5\" is no duration: the unit is missing",
         ),
         ("run stream --sim stall=5/60s", "stall: \"5\" is no duration: the unit is missing"),
-        ("run stream --kill worker@1s/5", "--kill `worker@1s/5`: failed to read \"5\" as a duration"),
+        ("run stream --kill worker@1s/5", "--kill <NAME@AT/FOR>': failed to read \"5\" as a duration"),
         (
             "run stream --rate 1k/s --arrivals ramp:to=20,over=1s",
             "to: \"20\" is no rate: the time is missing",

@@ -8,7 +8,7 @@ use drumpost_core::{
     bell::Bell,
     clock::{Clock, Now},
     dispatcher::{Dispatcher, OnThread, Tasked, Threaded, lead_ns, run_on_threads},
-    drive::{Placement, Rings, Seat, Wait, ledger::Terms, threads},
+    drive::{ConnectedLane, Rings, ledger::Terms, threads},
     handler::{Handler, Out, Reactor},
     lane::Lane,
     load::{Extent, LoadPlan, Pace},
@@ -16,7 +16,7 @@ use drumpost_core::{
     monitor::Unwatched,
     outcome::{Ending, Outcome},
     payload::Pool,
-    plan::TrialPlan,
+    plan::{Placement, TrialPlan, Wait},
     port::{AsyncSendPort, PortError, SendPort},
     scenario::{Part, Scenario, Service, Style, command, event},
     session::Session,
@@ -297,7 +297,7 @@ fn a_task_that_has_not_begun_is_waited_for() {
 /// A lane on a thread of its own. Asking for its number is the last thing before its thread is started, and takes its
 /// time there.
 struct Alone {
-    seat: [Seat<Noting<<Rtrb as Transport>::Send>, <Rtrb as Transport>::Recv>; 1],
+    connected: [ConnectedLane<Noting<<Rtrb as Transport>::Send>, <Rtrb as Transport>::Recv>; 1],
     bell: Arc<Bell>,
     watch: Watch,
     starter: ThreadId,
@@ -307,19 +307,19 @@ impl OnThread for Alone {
     type Ports = ();
 
     fn drive(&mut self, clock: &Clock) -> Result<(), (u16, PortError)> {
-        threads::drive(&mut self.seat, clock, Wait::Park, &self.bell)
+        threads::drive(&mut self.connected, clock, Wait::Park, &self.bell)
     }
 
     fn lanes(&self) -> Vec<u16> {
         if thread::current().id() == self.starter {
             self.watch.step();
         }
-        vec![self.seat[0].lane.id()]
+        vec![self.connected[0].lane.id()]
     }
 
     fn into_parts(self) -> (Vec<Lane>, ()) {
-        let [seat] = self.seat;
-        (vec![seat.lane], ())
+        let [connected] = self.connected;
+        (vec![connected.lane], ())
     }
 }
 
@@ -331,8 +331,8 @@ fn starting_threads_is_no_part_of_the_load() {
     let alone = |(lane, endpoint): (Lane, _)| {
         let bell = Arc::new(Bell::default());
         control.add_bell(Arc::clone(&bell));
-        let seat = [Seat::new(lane, endpoint, Rings::default(), Terms::default())];
-        Alone { seat, bell, watch: watch.clone(), starter: thread::current().id() }
+        let connected = [ConnectedLane::new(lane, endpoint, Rings::default(), Terms::default())];
+        Alone { connected, bell, watch: watch.clone(), starter: thread::current().id() }
     };
     let groups = lanes.into_iter().zip(endpoints).map(alone).collect();
     let outcome = run_on_threads(groups, Duration::ZERO, &control, monitor, &mut Unwatched);

@@ -231,8 +231,8 @@ fn a_kill_names_an_instance_that_there_is() {
     let place = Place::new();
     for (kill, expected) in [
         ("worker#3@1s/1s", "its instances are 0 to 2"),
-        ("worker#x@1s/1s", "SERVICE#INSTANCE@AFTER/DOWN"),
-        ("worker#-1@1s/1s", "SERVICE#INSTANCE@AFTER/DOWN"),
+        ("worker#x@1s/1s", "SERVICE#INSTANCE@AT/FOR"),
+        ("worker#-1@1s/1s", "SERVICE#INSTANCE@AT/FOR"),
         ("wrker#1@1s/1s", "did you mean `worker`"),
     ] {
         let line = format!("run stream --dispatch message/jetstream --instances worker=3 --kill {kill}");

@@ -3,9 +3,10 @@
 //! Does not live here: what the model does with them (`state.rs`).
 
 use drumpost_results::model::samples_needed;
+use serde::{Deserialize, Serialize};
 
 /// One thing that happened in a run. Dispatches and trials are counted from zero.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(
     clippy::large_enum_variant,
     reason = "nearly all events are samples, ten a second, and a box would be one more step"
@@ -61,7 +62,7 @@ pub enum Event {
 }
 
 /// The plan of the run. The texts are shown as they are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Name of the scenario: `order-authorization`.
     pub scenario: String,
@@ -76,7 +77,7 @@ pub struct Plan {
 }
 
 /// The verdict of a trial, from best to worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Status {
     /// The figures stand.
     Valid,
@@ -90,7 +91,7 @@ pub enum Status {
 
 /// A snapshot of a trial. Counters and `run` count from the start of the trial; the other figures belong to the
 /// interval since the sample before. A caller that resets them after the warm-up may do so.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// Index into [`Plan::dispatches`].
     pub dispatch: usize,
@@ -149,7 +150,7 @@ pub struct Sample {
 }
 
 /// CPU and memory of the server in the interval.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServerNow {
     /// Cores it keeps busy, on average over the interval.
     pub cores: f64,
@@ -158,7 +159,7 @@ pub struct ServerNow {
 }
 
 /// The faults that a transport's promise allows. They are counted and are no faults of the run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allows {
     /// The transport may lose messages.
     pub loss: bool,
@@ -169,7 +170,7 @@ pub struct Allows {
 }
 
 /// Messages of a trial by what the transport said of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confirms {
     /// Confirmed.
     pub confirmed: u64,
@@ -195,7 +196,7 @@ impl Sample {
 }
 
 /// Percentiles of a time, in nanoseconds. With a `count` of zero the others mean nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quantiles {
     /// How many values were recorded.
     pub count: u64,

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn more_events_than_one_turn_takes_are_all_taken_in_before_the_end() {
+    fn more_events_than_one_round_takes_are_all_taken_in_before_the_end() {
         let (sender, events) = channel();
         sender.send(started()).unwrap();
         for i in 0..5_000 {

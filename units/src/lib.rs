@@ -4,38 +4,15 @@
 //! all use these functions, so a text means the same everywhere. Lives here: the grammar, its errors, and exact texts
 //! that read back as the same value. Does not live here: rounded figures for tables (`units` of the results).
 
+mod error;
 mod exact;
 mod parse;
 
+pub use error::UnitError;
 pub use exact::{duration_text, rate_text, size_text};
 pub use parse::{MIN_RATE_PER_S, decimal, scientific};
 
 use parse::Input;
-use thiserror::Error;
-
-/// A text that is no duration, size, rate, count, share or number.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("failed to read \"{text}\" as a {what}: {reason}; write for example {example}")]
-pub struct UnitError {
-    /// The text as it was given.
-    pub text: String,
-    /// What it should have been: `duration`, `size`, `rate`, `count`, `share` or `number`.
-    pub what: &'static str,
-    /// What is wrong with it.
-    pub reason: String,
-    /// Texts that would have been understood.
-    pub example: &'static str,
-}
-
-impl UnitError {
-    /// The error as a part of a longer one, which already says what is being read: `"10" is no duration: the unit is
-    /// missing`.
-    #[must_use]
-    pub fn short(&self) -> String {
-        let Self { text, what, reason, .. } = self;
-        format!("\"{text}\" is no {what}: {reason}")
-    }
-}
 
 /// Nanoseconds from `10s`, `250ms`, `1.5s`, `500us`, `1d`, `1h30m`. Units are d, h, m or min, s, ms, us or µs, and ns. Every
 /// number needs one, except for `0`. Parts go from long units to short ones.

@@ -6,6 +6,7 @@
 
 use crate::{
     arrivals::{ArrivalSpec, trace::Trace},
+    column::Column,
     keys::KeySpec,
     payload::PayloadSpec,
     seed::Member,
@@ -71,17 +72,6 @@ impl WorkloadSpec {
     pub fn trace(&self) -> Option<&Trace> {
         self.arrivals.as_ref().and_then(ArrivalSpec::trace)
     }
-}
-
-/// Fills in fields of flows, in order.
-pub(crate) trait Column: Send {
-    /// How many of the next `wanted` flows it has: fewer when it will be over.
-    fn left(&self, wanted: usize) -> usize {
-        wanted
-    }
-
-    /// Fills in its field of the next flows.
-    fn fill(&mut self, starts: &mut [Start]);
 }
 
 struct Columns(Vec<Box<dyn Column>>);

@@ -2,7 +2,7 @@
 //! occurs.
 
 use crate::{
-    feed::Column,
+    column::Column,
     seed::{Generator, Member, Purpose},
     text::{self, Form, SpecError, Subject},
     units,

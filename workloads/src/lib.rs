@@ -7,6 +7,7 @@
 
 mod arguments;
 pub mod arrivals;
+mod column;
 pub mod feed;
 pub mod headers;
 pub mod keys;

@@ -9,7 +9,7 @@ mod columns;
 mod histogram;
 
 use crate::{
-    feed::Column,
+    column::Column,
     seed::{Member, Purpose},
     text::{self, Form, SpecError, Subject},
     units,

@@ -4,7 +4,7 @@
 //! each at a time: like them, it slows down when the measured system slows down.
 
 use crate::{
-    feed::Column,
+    column::Column,
     seed::{Generator, Member, Purpose},
     text::{self, SpecError, Subject},
     units,

@@ -5,13 +5,12 @@
 
 use drumpost_core::{
     dispatcher::{Dispatcher, Threaded},
-    drive::{Placement, Wait},
     load::{Extent, LoadPlan, Pace},
     message::Message,
     monitor::Unwatched,
     outcome::{Ending, Outcome},
     payload::Pool,
-    plan::TrialPlan,
+    plan::{Placement, TrialPlan, Wait},
     port::{Inbox, PortError, RecvPort, SendPort, Told},
     registry::Options,
     scenario::{Intent, Style},

@@ -4,8 +4,12 @@ use super::{window::WORD_BITS, *};
 use proptest::prelude::*;
 use std::{collections::HashSet, sync::Arc};
 
+fn remembering(window: Window) -> Memory {
+    Memory { windows: vec![window], rolled_back: None }
+}
+
 fn audit(seqs: impl IntoIterator<Item = u32>) -> Found {
-    let mut audit = Audit::alone(vec![0]);
+    let mut audit = Auditor::alone(vec![0]);
     for seq in seqs {
         audit.note(0, seq);
     }
@@ -34,7 +38,7 @@ fn how_far_a_message_came_behind_is_its_distance_from_the_highest_seen() {
     assert_eq!(audit([5, 4, 3, 2, 1, 0]), found(5, 15, 5), "the highest stays the highest");
     assert_eq!(audit([0, 9, 3]), found(6, 6, 1), "what never comes lies between, too");
     assert_eq!(audit([0, 1, 2, 3, 4, 0]), Found { duplicated: 1, ..Found::default() });
-    let mut audit = Audit { windows: vec![wound_on(u64::from(u32::MAX))], ..Audit::alone(vec![0]) };
+    let mut audit = Auditor { memory: remembering(wound_on(u64::from(u32::MAX))), ..Auditor::alone(vec![0]) };
     for seq in [0, 1, 2, u32::MAX] {
         audit.note(0, seq);
     }
@@ -44,7 +48,7 @@ fn how_far_a_message_came_behind_is_its_distance_from_the_highest_seen() {
 #[test]
 fn a_member_of_a_group_has_displacements_of_its_own() {
     let group = Arc::new(Group::new(1, 2));
-    let mut members: Vec<Audit> = (0..2).map(|_| Audit::member(Arc::clone(&group), vec![0])).collect();
+    let mut members: Vec<Auditor> = (0..2).map(|_| Auditor::member(Arc::clone(&group), vec![0])).collect();
     for (member, seq) in [(0, 0), (1, 1), (0, 8), (1, 3), (0, 4), (1, 2), (0, 2)] {
         members[member].note(0, seq);
     }
@@ -59,12 +63,13 @@ fn a_member_of_a_group_has_displacements_of_its_own() {
 
 #[test]
 fn numbers_wrap() {
-    let mut audit = Audit { windows: vec![wound_on(u64::from(u32::MAX) - 1)], ..Audit::alone(vec![0]) };
+    let mut audit =
+        Auditor { memory: remembering(wound_on(u64::from(u32::MAX) - 1)), ..Auditor::alone(vec![0]) };
     for seq in [u32::MAX - 1, u32::MAX, 0, 1, 0] {
         audit.note(0, seq);
     }
     assert_eq!(audit.found, Found { duplicated: 1, ..Found::default() });
-    assert_eq!(audit.windows[0].head(), u64::from(u32::MAX) + 3);
+    assert_eq!(audit.memory.windows[0].head(), u64::from(u32::MAX) + 3);
 }
 
 #[test]
@@ -84,7 +89,7 @@ fn a_jump_over_the_whole_window_forgets_it() {
 #[test]
 fn competing_members_share_one_memory() {
     let group = Arc::new(Group::new(1, 2));
-    let mut members: Vec<Audit> = (0..2).map(|_| Audit::member(Arc::clone(&group), vec![0])).collect();
+    let mut members: Vec<Auditor> = (0..2).map(|_| Auditor::member(Arc::clone(&group), vec![0])).collect();
     for seq in 0..10_000 {
         members[seq as usize % 2].note(0, seq);
     }
@@ -186,9 +191,9 @@ fn a_jump_into_a_used_word_forgets_what_it_held_a_window_ago() {
 fn a_message_behind_the_window_is_neither_late_nor_a_duplicate() {
     let wound_on = || wound_on(3 * WINDOW_LEN);
     let beyond = Found { beyond_window: 2, ..Found::default() };
-    let mut alone = Audit { windows: vec![wound_on()], ..Audit::alone(vec![0]) };
-    let group = Arc::new(Group { windows: Mutex::new(vec![wound_on()]), ..Group::new(1, 2) });
-    let mut member = Audit::member(group, vec![0]);
+    let mut alone = Auditor { memory: remembering(wound_on()), ..Auditor::alone(vec![0]) };
+    let group = Arc::new(Group { memory: Mutex::new(remembering(wound_on())), ..Group::new(1, 2) });
+    let mut member = Auditor::member(group, vec![0]);
     for seq in [5, 5] {
         assert_eq!(alone.note(0, seq), Some(Seen::BeyondWindow), "nobody knows what it is");
         member.note(0, seq);
@@ -202,8 +207,8 @@ fn a_message_behind_the_window_is_neither_late_nor_a_duplicate() {
 #[test]
 fn each_heard_destination_has_its_own_count_of_repetitions() {
     let handed = [(0, 0), (1, 0), (2, 0), (1, 0), (2, 0), (2, 0), (0, 0), (2, 1)];
-    let mut alone = Audit::alone(vec![0, 1, 1]);
-    let mut member = Audit::member(Arc::new(Group::new(3, 2)), vec![0, 1, 1]);
+    let mut alone = Auditor::alone(vec![0, 1, 1]);
+    let mut member = Auditor::member(Arc::new(Group::new(3, 2)), vec![0, 1, 1]);
     assert_eq!(alone.again(), [0, 0]);
     for (stream, seq) in handed {
         alone.note(stream, seq);
@@ -226,14 +231,14 @@ fn each_heard_destination_has_its_own_count_of_repetitions() {
 /// Counters are published again only where something else than the usual was found.
 #[test]
 fn what_is_noted_says_whether_it_is_what_was_expected() {
-    let mut alone = Audit::alone(vec![0]);
+    let mut alone = Auditor::alone(vec![0]);
     assert_eq!(alone.note(0, 0), None, "the next one");
     assert_eq!(alone.note(0, 2), Some(Seen::New), "a gap");
     assert_eq!(alone.note(0, 1), Some(Seen::New), "late");
     assert_eq!(alone.note(0, 1), Some(Seen::Again), "handed over again");
     assert_eq!(alone.note(0, 3), None, "the next one again");
     // A member's notes are entered once there are so many that the lock is worth it.
-    let mut member = Audit::member(Arc::new(Group::new(1, 2)), vec![0]);
+    let mut member = Auditor::member(Arc::new(Group::new(1, 2)), vec![0]);
     for seq in 0..2 * NOTES as u32 {
         let is_full = (seq + 1).is_multiple_of(NOTES as u32);
         assert_eq!(member.note(0, seq), is_full.then_some(Seen::New), "{seq}");
@@ -245,7 +250,7 @@ fn what_is_noted_says_whether_it_is_what_was_expected() {
 
 #[test]
 fn only_the_next_number_is_expected() {
-    let mut alone = Audit::alone(vec![0, 0]);
+    let mut alone = Auditor::alone(vec![0, 0]);
     assert!(alone.expects(1, 0) && !alone.expects(1, 1));
     assert!(!alone.note_if_expected(1, 1), "a gap is not noted");
     assert!(alone.note_if_expected(1, 0));
@@ -255,7 +260,7 @@ fn only_the_next_number_is_expected() {
     assert_eq!(alone.note(1, 70), Some(Seen::Again), "handed over again");
     assert_eq!(alone.found, Found { duplicated: 1, ..Found::default() });
     // A member of a group cannot know which messages another member was handed.
-    let mut member = Audit::member(Arc::new(Group::new(2, 2)), vec![0, 0]);
+    let mut member = Auditor::member(Arc::new(Group::new(2, 2)), vec![0, 0]);
     assert!(!member.expects(1, 0) && !member.note_if_expected(1, 0));
 }
 
@@ -290,7 +295,7 @@ proptest! {
     ) {
         let by_hand = displacements_by_hand(&seqs);
         let alone = audit(seqs.iter().copied());
-        let mut member = Audit::member(Arc::new(Group::new(1, 2)), vec![0]);
+        let mut member = Auditor::member(Arc::new(Group::new(1, 2)), vec![0]);
         for seq in &seqs {
             member.note(0, *seq);
         }

@@ -19,8 +19,17 @@ pub enum Seen {
     New,
     /// Seen before.
     Again,
+    /// Seen before, in a transaction that was rolled back.
+    Redone,
     /// So far behind that it cannot be told.
     BeyondWindow,
+}
+
+impl Seen {
+    /// Whether it is the delivery of its message that counts.
+    pub(super) const fn is_first(self) -> bool {
+        matches!(self, Self::New | Self::Redone)
+    }
 }
 
 /// The last [`WINDOW_LEN`] sequence numbers of one stream.

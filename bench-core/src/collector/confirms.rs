@@ -37,11 +37,8 @@ impl Collector {
                 ports.map(|(port, _)| lane.counters.confirms(port)).collect::<Vec<_>>()
             };
             let ports = self.lanes.iter().flat_map(of_it);
-            let sum = ports.fold(PortConfirms::default(), |all, one| PortConfirms {
-                taken: all.taken + one.taken,
-                confirmed: all.confirmed + one.confirmed,
-                refused: all.refused + one.refused,
-            });
+            let mut sum = PortConfirms::default();
+            ports.for_each(|one| sum.add(one));
             let at = self.totals.confirms.iter().position(|(at, _)| *at == destination.id);
             let times = at.map_or_else(Distribution::default, |at| self.totals.confirms.swap_remove(at).1);
             if sum.taken > 0 {
@@ -49,7 +46,7 @@ impl Collector {
                     destination: destination.name.clone(),
                     confirmed: sum.confirmed,
                     refused: sum.refused,
-                    unconfirmed: sum.taken.saturating_sub(sum.confirmed + sum.refused),
+                    unconfirmed: sum.taken.saturating_sub(sum.confirmed + sum.withdrawn()),
                     times,
                 });
             }

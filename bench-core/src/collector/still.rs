@@ -11,7 +11,7 @@ impl Collector {
             let counted = watched.counters.progress(watched.ports.len(), watched.heard.len());
             let stood = std::mem::replace(&mut watched.still.counted, counted) == counted;
             let add = |ns: &mut u64, still: bool| *ns = if still { *ns + interval_ns } else { 0 };
-            let is_silent = self.desks[watched.desk].spare.is_none();
+            let is_silent = self.histograms[watched.histograms].spare.is_none();
             add(&mut watched.still.silent_ns, stood && is_silent);
             // Of a lane that has not answered yet it is not known whether it waits or hangs.
             if !(stood && is_silent) {

@@ -5,7 +5,7 @@ use super::Collector;
 /// Counts of one service over all of its destinations, at about one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Waiting {
-    /// Sent to it, and not refused.
+    /// Sent to it, and neither refused nor rolled back.
     pub sent: u64,
     /// Received for the first time, dead, or known not to come.
     pub received: u64,
@@ -41,8 +41,8 @@ impl Collector {
             let ports = lane.ports.iter().enumerate();
             for (port, destination) in ports {
                 if self.wiring.destinations[usize::from(*destination)].receivers.contains(&service) {
-                    let refused = lane.counters.confirms(port).refused;
-                    sent += lane.counters.emitted(port).saturating_sub(refused);
+                    let withdrawn = lane.counters.confirms(port).withdrawn();
+                    sent += lane.counters.emitted(port).saturating_sub(withdrawn);
                 }
             }
         }

@@ -18,6 +18,9 @@ use std::{
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// A run in which nothing happens for that long is interrupted. Long, as one that only pauses must not fail.
 const QUIET: Duration = Duration::from_secs(2);
+/// The same over a server. Its client may look for what it lacks only now and then: that of Kafka asks anew for the leader of a
+/// partition every 2 s, and a group of consumers may give its partitions out again, which takes seconds on a busy machine.
+const QUIET_WITH_SERVER: Duration = Duration::from_secs(6);
 /// The same once the transport has lost messages in an earlier run: the contract is broken, and messages that are lost do not come.
 const QUIET_AFTER_LOSS: Duration = Duration::from_millis(150);
 /// At most so much of the time between two samples counts as quiet: on a busy machine, or in a process that was suspended, lanes
@@ -94,9 +97,9 @@ pub(super) struct Follow {
 }
 
 impl Follow {
-    pub(super) fn new(pulse: &Arc<Pulse>, interrupts: bool, in_real_time: bool) -> Self {
+    pub(super) fn new(pulse: &Arc<Pulse>, interrupts: bool, in_real_time: bool, has_server: bool) -> Self {
         let pulse = Arc::clone(pulse);
-        let quiet_at_most_ns = as_ns(QUIET);
+        let quiet_at_most_ns = as_ns(if has_server { QUIET_WITH_SERVER } else { QUIET });
         let sampled_ns = NEVER;
         Self {
             pulse,

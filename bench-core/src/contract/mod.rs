@@ -147,10 +147,6 @@ pub const CHECKS: &[Check] = &[
     },
 ];
 
-/// How the names of the threads begin that the kit runs a transport on. What the transport makes is to have the same name, so
-/// that it can be told whose it is when it stays.
-pub(crate) const THREADS: &str = "contract-";
-
 /// Name of the line about a transport that cannot even be made.
 const MAKE: &str = "make";
 

@@ -39,7 +39,7 @@ fn sound(ran: &Ran) -> Result<(), Stop> {
     ensure(corrupted == 0, || {
         format!("{circumstances}: {corrupted} messages did not arrive as they were sealed")
     })?;
-    let negative = outcome.audit.negative;
+    let negative = outcome.audit.negative_deltas;
     ensure(negative == 0, || format!("{circumstances}: {negative} times are below zero"))?;
     let (hops, delivered) =
         (outcome.hops.iter().map(|hop| hop.times.count()).sum::<u64>(), outcome.audit.delivered);

@@ -2,14 +2,14 @@
 //! return is given up.
 
 use super::{
-    Stop, THREADS, ensure,
+    Stop, ensure,
     follow::{DEAF, Deaf, Follow, PATIENCE, Pulse},
     trial::{Trial, Way, serial},
 };
 use crate::{
     blame::tells_of_a_hang,
     clock::{Clock, Now},
-    dispatcher::Dispatcher,
+    dispatcher::{CONTRACT_THREADS, Dispatcher},
     outcome::{Ending, Outcome},
     plan::TrialPlan,
     promise::{Asked, Promise},
@@ -220,8 +220,13 @@ impl<'a> Subject<'a> {
             Ok((plan, trial))
         };
         let plans = trials.into_iter().map(plan).collect::<Result<Vec<_>, Stop>>()?;
-        let in_real_time = self.entry.runs_on != RunsOn::Simulation;
-        let results = on_own_thread(dispatcher, plans, in_real_time, self.has_lost.get())?;
+        let (in_real_time, has_server) = (self.entry.runs_on != RunsOn::Simulation, self.entry.needs_server);
+        let has_lost = self.has_lost.get();
+        let follow = move |pulse: &Arc<Pulse>, interrupts| {
+            let watch = Follow::new(pulse, interrupts, in_real_time, has_server);
+            if has_lost { watch.after_a_loss() } else { watch }
+        };
+        let results = on_own_thread(dispatcher, plans, follow)?;
         circumstances.iter().map(|trial| self.take(&results, trial)).collect()
     }
 
@@ -275,15 +280,13 @@ fn tried(ended: Result<Result<Box<Ran>, OpenError>, String>, trial: &str) -> Res
 fn on_own_thread(
     mut dispatcher: Box<dyn Dispatcher>,
     plans: Vec<(TrialPlan, Trial)>,
-    in_real_time: bool,
-    has_lost: bool,
+    follow: impl Fn(&Arc<Pulse>, bool) -> Follow + Send + 'static,
 ) -> Result<Receiver<Sent>, Stop> {
     let (done, results) = channel();
     let run = move || {
         for (plan, trial) in plans {
             let pulse = Pulse::new();
-            let watch = Follow::new(&pulse, trial.interrupts, in_real_time);
-            let mut watch = if has_lost { watch.after_a_loss() } else { watch };
+            let mut watch = follow(&pulse, trial.interrupts);
             // A check that stopped early does not listen any more.
             if done.send(Sent::Begins(Arc::clone(&pulse))).is_err() {
                 return;
@@ -303,7 +306,7 @@ fn on_own_thread(
         }
     };
     // Threads that are given no name of their own inherit this one, so that those left behind can be told.
-    let spawned = thread::Builder::new().name(format!("{THREADS}{}", serial())).spawn(run);
+    let spawned = thread::Builder::new().name(format!("{CONTRACT_THREADS}{}", serial())).spawn(run);
     spawned.map_err(|error| Stop::Fails(format!("failed to start a thread: {error}")))?;
     Ok(results)
 }

@@ -3,11 +3,10 @@
 use super::Stop;
 use crate::{
     clock::as_ns,
-    drive::{Placement, Wait},
     headers::Shape,
     load::{Extent, Feed, LoadPlan, Pace, Start},
     payload::Pool,
-    plan::{Conditions, TrialPlan},
+    plan::{Conditions, Placement, TrialPlan, Wait},
     registry::RunsOn,
     scenario::{Scenario, Style},
     wiring::{Wiring, WiringSettings},

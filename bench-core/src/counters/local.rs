@@ -1,152 +1,176 @@
-//! What a lane counts in plain integers, and the order of these counters among the published cells.
+//! A lane counts in plain integers. Each counter is declared here once: its published cell, how it adds up over lanes, and whether the
+//! audit has it under the same name.
 
-/// How many counters have a cell of their own.
-pub(super) const FIELDS: usize = 32;
+use drumpost_counts::Audit;
 
-/// Counts of one send port: messages that the transport took, and what it then said of them, if it confirms.
+/// Counts of one send port: messages that the transport took, and how many it confirmed, refused or rolled back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PortConfirms {
     pub taken: u64,
     pub confirmed: u64,
     pub refused: u64,
+    /// Of a transaction that was rolled back, whether already sent or still in the outbox.
+    pub rolled_back: u64,
 }
 
-/// The counts of a lane, in plain integers. Vectors have an entry per send port (`emitted`) or per received destination.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Local {
-    pub emitted: Vec<u64>,
-    /// By send port; zero where the transport confirms nothing.
-    pub confirms: Vec<PortConfirms>,
-    pub received: Vec<u64>,
-    /// Of the received: not the first of their number, or that cannot be told.
-    pub again: Vec<u64>,
-    /// Dead letters of messages that had not been handled.
-    pub dead: Vec<u64>,
-    pub started: u64,
-    pub ended: u64,
-    pub measured_started: u64,
-    pub measured_ended: u64,
-    /// Due in the load's time and never started: the sender could not keep up.
-    pub missed: u64,
-    /// Due while the window was full, and not started for that.
-    pub shed: u64,
-    /// Too late when their turn came, and not started for that.
-    pub dropped: u64,
-    pub unrouted: u64,
-    pub corrupted: u64,
-    pub duplicated: u64,
-    pub reordered: u64,
-    pub displacement_max: u64,
-    pub displacement_sum: u64,
-    pub lagged: u64,
-    pub negative: u64,
-    pub beyond_window: u64,
-    pub blocked_ns: u64,
-    pub written_off: u64,
-    pub last_end_ns: u64,
-    /// Of `blocked_ns`: what lies in the measured window.
-    pub measured_blocked_ns: u64,
-    /// Of `emitted`: messages of flows that were due in the warm-up.
-    pub warmup_emitted: u64,
-    /// From when a flow was due, or measuring began, to when the load started it; summed over flows.
-    pub late_ns: u64,
-    /// Of flows due in the warm-up: how long they were under way in the measured window; summed over flows.
-    pub carried_ns: u64,
-    /// How long the load waited awake for due times.
-    pub awake_ns: u64,
-    /// Ends that were not counted, as the message that caused them was delivered before.
-    pub ended_again: u64,
-    /// Deliveries that the transport marked as repeated.
-    pub redelivered: u64,
-    /// Deliveries that were given back instead of being handled.
-    pub rejected: u64,
-    /// After a later message of the same key or shard, where order is promised within them.
-    pub out_of_order: u64,
-    /// Whose key or shard is not known, where order is promised within them.
-    pub unjudged: u64,
-    /// Ends that will not come, as a message died that would have led to them.
-    pub dead_ends: u64,
-    /// Of them: of measured flows.
-    pub measured_dead_ends: u64,
-    /// Dead letters of messages that had been handled, or had died before.
-    pub dead_again: u64,
+impl PortConfirms {
+    pub(crate) const fn add(&mut self, other: Self) {
+        let Self { taken, confirmed, refused, rolled_back } = other;
+        self.taken += taken;
+        self.confirmed += confirmed;
+        self.refused += refused;
+        self.rolled_back += rolled_back;
+    }
+
+    /// Refused or rolled back: no delivery is expected.
+    pub(crate) const fn withdrawn(self) -> u64 {
+        self.refused + self.rolled_back
+    }
 }
 
-// In the order of the published cells: first those that most batches change.
-macro_rules! fields {
-    ($on:ident) => {
-        [
-            $on.started,
-            $on.measured_started,
-            $on.ended,
-            $on.measured_ended,
-            $on.last_end_ns,
-            $on.missed,
-            $on.shed,
-            $on.dropped,
-            $on.unrouted,
-            $on.corrupted,
-            $on.duplicated,
-            $on.reordered,
-            $on.displacement_max,
-            $on.displacement_sum,
-            $on.lagged,
-            $on.negative,
-            $on.beyond_window,
-            $on.blocked_ns,
-            $on.written_off,
-            $on.measured_blocked_ns,
-            $on.warmup_emitted,
-            $on.late_ns,
-            $on.carried_ns,
-            $on.awake_ns,
-            $on.ended_again,
-            $on.redelivered,
-            $on.rejected,
-            $on.out_of_order,
-            $on.unjudged,
-            $on.dead_ends,
-            $on.measured_dead_ends,
-            $on.dead_again,
-        ]
+/// How a counter adds up over several lanes.
+macro_rules! add_up {
+    (sum, $all:expr, $one:expr) => {
+        $all += $one
+    };
+    (largest, $all:expr, $one:expr) => {
+        $all = $all.max($one)
     };
 }
-pub(super) use fields;
 
-/// The fields in the order of the published cells.
-pub(super) fn fields_mut(local: &mut Local) -> [&mut u64; FIELDS] {
-    [
-        &mut local.started,
-        &mut local.measured_started,
-        &mut local.ended,
-        &mut local.measured_ended,
-        &mut local.last_end_ns,
-        &mut local.missed,
-        &mut local.shed,
-        &mut local.dropped,
-        &mut local.unrouted,
-        &mut local.corrupted,
-        &mut local.duplicated,
-        &mut local.reordered,
-        &mut local.displacement_max,
-        &mut local.displacement_sum,
-        &mut local.lagged,
-        &mut local.negative,
-        &mut local.beyond_window,
-        &mut local.blocked_ns,
-        &mut local.written_off,
-        &mut local.measured_blocked_ns,
-        &mut local.warmup_emitted,
-        &mut local.late_ns,
-        &mut local.carried_ns,
-        &mut local.awake_ns,
-        &mut local.ended_again,
-        &mut local.redelivered,
-        &mut local.rejected,
-        &mut local.out_of_order,
-        &mut local.unjudged,
-        &mut local.dead_ends,
-        &mut local.measured_dead_ends,
-        &mut local.dead_again,
-    ]
+/// Declares the counters that have a cell of their own, in the order of the cells. Those of the second list have the same names in
+/// [`Audit`], which explains them.
+macro_rules! counters {
+    (
+        of_lanes { $($(#[$doc:meta])* $name:ident: $adds:tt,)* }
+        in_the_audit { $($audited:ident: $audit_adds:tt,)* }
+    ) => {
+        /// The counts of a lane, in plain integers. Vectors have an entry per send port (`emitted`) or per received destination.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub(crate) struct Local {
+            pub emitted: Vec<u64>,
+            /// By send port; zero where the transport confirms nothing.
+            pub confirms: Vec<PortConfirms>,
+            pub received: Vec<u64>,
+            /// Deliveries whose sequence number was delivered before, or is too old to tell.
+            pub again: Vec<u64>,
+            /// Dead letters of messages that had not been handled.
+            pub dead: Vec<u64>,
+            $($(#[$doc])* pub $name: u64,)*
+            $(pub $audited: u64,)*
+        }
+
+        /// The counters by their cells.
+        #[expect(non_camel_case_types, reason = "they are named like the counters")]
+        #[derive(Clone, Copy)]
+        #[repr(usize)]
+        enum Name { $($name,)* $($audited,)* }
+
+        /// The position of each counter among the published cells.
+        #[expect(non_upper_case_globals, reason = "they are named like the counters")]
+        #[allow(dead_code, reason = "not every counter is read by itself")]
+        pub(super) mod cell {
+            use super::Name;
+            $(pub(in crate::counters) const $name: usize = Name::$name as usize;)*
+            $(pub(in crate::counters) const $audited: usize = Name::$audited as usize;)*
+        }
+
+        /// How many counters have a cell of their own.
+        pub(super) const CELLS: usize = [$(Name::$name,)* $(Name::$audited,)*].len();
+
+        impl Local {
+            /// The counters in the order of the published cells.
+            #[inline]
+            pub(super) const fn cells(&self) -> [u64; CELLS] {
+                [$(self.$name,)* $(self.$audited,)*]
+            }
+
+            /// Adds the counters of another lane, in the order of the published cells.
+            pub(super) fn add_cells(&mut self, cells: [u64; CELLS]) {
+                let [$($name,)* $($audited,)*] = cells;
+                $(add_up!($adds, self.$name, $name);)*
+                $(add_up!($audit_adds, self.$audited, $audited);)*
+            }
+
+            /// An audit with the counters of the second list filled in, and the rest zero.
+            pub(crate) fn audited(&self) -> Audit {
+                Audit { $($audited: self.$audited.into(),)* ..Audit::default() }
+            }
+        }
+    };
+}
+
+counters! {
+    of_lanes {
+        // First those that most batches change. `started` and `measured_started`, and `ended`, `measured_ended` and `last_end_ns`, stay next to each
+        // other: they are stored together.
+        /// Flows started.
+        started: sum,
+        /// Of them: flows that were due in the measured window.
+        measured_started: sum,
+        /// Ends of flows.
+        ended: sum,
+        /// Of them: ends in the measured window.
+        measured_ended: sum,
+        /// When the last flow ended.
+        last_end_ns: largest,
+        /// Due before the load ended and never started, because the sender was too slow.
+        missed: sum,
+        /// Due while the window was full, and not started for that.
+        shed: sum,
+        /// Too late when the load got to them, and not started for that.
+        dropped: sum,
+        /// How long a full transport held the lane up.
+        blocked_ns: sum,
+        /// Flows that were written off.
+        written_off: sum,
+        /// Of `blocked_ns`: what lies in the measured window.
+        measured_blocked_ns: sum,
+        /// Of `emitted`: messages of flows that were due in the warm-up.
+        warmup_emitted: sum,
+        /// From the later of a flow's due time and the begin of measuring to its start; summed over flows.
+        late_ns: sum,
+        /// Of flows due in the warm-up: how long they were under way in the measured window; summed over flows.
+        carried_ns: sum,
+        /// How long the load polled the clock for due times instead of sleeping.
+        awake_ns: sum,
+        /// Ends that were not counted, as the message that caused them was delivered before.
+        ended_again: sum,
+        /// Ends that will not come, because a message became a dead letter.
+        dead_ends: sum,
+        /// Of them: of measured flows.
+        measured_dead_ends: sum,
+        /// Deliveries first counted as duplicates whose original was then rolled back. They are subtracted from `duplicated`.
+        again_of_none: sum,
+    }
+    in_the_audit {
+        unrouted: sum,
+        corrupted: sum,
+        duplicated: sum,
+        reordered: sum,
+        displacement_max: largest,
+        displacement_sum: sum,
+        lagged: sum,
+        negative_deltas: sum,
+        beyond_window: sum,
+        redelivered: sum,
+        rejected: sum,
+        out_of_order: sum,
+        unjudged: sum,
+        dead_again: sum,
+    }
+}
+
+impl Local {
+    /// The counters of two lanes, or of two groups of lanes, together.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.add_cells(other.cells());
+        let Self { emitted, confirms, received, again, dead, .. } = other;
+        self.emitted.extend(emitted);
+        self.confirms.extend(confirms);
+        self.received.extend(received);
+        self.again.extend(again);
+        self.dead.extend(dead);
+        self
+    }
 }

@@ -2,8 +2,8 @@
 
 use super::guard::{leave_behind, no_thread};
 use crate::{
+    control::Control,
     overhead::HarnessThread,
-    session::Control,
     transport::{AskDepth, AsyncTransport},
     wiring::Wiring,
 };

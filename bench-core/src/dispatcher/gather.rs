@@ -4,9 +4,9 @@
 use super::{POLL, guard};
 use crate::{
     clock::{Clock, Now},
+    control::Control,
     lane::Lane,
     monitor::{Monitor, Watch},
-    session::Control,
 };
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError, Sender},

@@ -329,10 +329,10 @@ pub fn left_behind() -> usize {
 mod tests {
     use super::*;
     use crate::{
-        drive::{Placement, Wait},
         load::{Extent, LoadPlan},
         monitor::Unwatched,
         payload::Pool,
+        plan::{Placement, Wait},
         scenario::{Scenario, Style},
         wiring::Wiring,
     };

@@ -15,26 +15,27 @@ use super::{
     workers::Crew,
 };
 use crate::{
+    act::Act,
     bell::Bell,
-    blame::{Act, transport_name},
+    blame::transport_name,
     clock::{Clock, as_ns},
+    control::Control,
     drive::{
-        Placement, Seat,
-        crowd::CROWD,
+        ConnectedLane,
         ledger::Terms,
-        slack::Slack,
         tasks::{
             self, Pacing, absent,
             life::{Doom, Life, Opening, live},
         },
+        wake_latency::WakeLatency,
     },
     lane::Lane,
     monitor::Watch,
     outcome::{Outage, Outcome},
-    plan::{TrialPlan, Victim},
+    plan::{CROWD, Placement, TrialPlan, Victim},
     port::{AsyncRecvPort, AsyncSendPort, PortError},
     promise::{Asked, Promise},
-    session::{Control, Session, ends, rings},
+    session::{Session, ends, rings},
     transport::{AsyncTransport, Cleaned, Endpoints, OpenError},
     wiring::Wiring,
 };
@@ -93,7 +94,7 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
             ));
         }
         // Measured here the first time, not when the first lane waits.
-        Slack::of_host();
+        WakeLatency::of_host();
         let runtime = Arc::new(runtime(plan.placement)?);
         let opened = runtime.block_on(open(&*self.0, &plan.wiring_to_open(), watch));
         let ran = opened.and_then(|endpoints| {
@@ -186,8 +187,8 @@ fn run<T: AsyncTransport>(
             settle: plan.drain_deadline,
             news: tell.clone(),
         };
-        let seat = Seat::new(lane, endpoint, rings, Terms::of(plan, id));
-        let born = Born { seat, bell, pacing: pacing.clone() };
+        let connected = ConnectedLane::new(lane, endpoint, rings, Terms::of(plan, id));
+        let born = Born { connected, bell, pacing: pacing.clone() };
         let fate = Fate {
             transport: Arc::clone(transport),
             wiring: Arc::clone(&wiring),
@@ -257,7 +258,7 @@ pub(super) fn kill(plan: &TrialPlan, lane: u16) -> Option<(Doom, Victim, Duratio
 
 /// A lane with its ports, about to be driven.
 struct Born<S, R> {
-    seat: Seat<S, R>,
+    connected: ConnectedLane<S, R>,
     bell: Arc<Bell>,
     pacing: Pacing,
 }
@@ -283,12 +284,12 @@ fn occupy<T: AsyncTransport>(
     let Shared { control, gate, settle, news } = shared;
     let leaving = Leaving { at, news };
     async move {
-        let Born { mut seat, bell, pacing } = born;
+        let Born { mut connected, bell, pacing } = born;
         if fate.is_absent {
-            absent::leave(&mut seat);
+            absent::leave(&mut connected);
         }
         let clock = gate.pass_as_task().await;
-        let id = seat.lane.id();
+        let id = connected.lane.id();
         let instance = control.blame.instance(id);
         let Fate { transport, wiring, kill, pause, is_absent, reconnect, begins_ns } = fate;
         let open = || -> Opening<'_, T::Send, T::Recv> {
@@ -300,14 +301,14 @@ fn occupy<T: AsyncTransport>(
         };
         let absent = is_absent.then_some(&control.backlog);
         let life = Life { absent, kill, pause, reconnect, open: &open, note: &note };
-        match told(&control, id, live(&mut seat, &clock, &bell, &pacing, life)).await {
+        match told(&control, id, live(&mut connected, &clock, &bell, &pacing, life)).await {
             // A lane that is done drops its ports, so after the stop the others see theirs closed.
             Some(Err(PortError::Closed)) if control.stop.is_stopped() => {}
             Some(Err(error)) => control.fail(control.blame.port_failed(id, &error)),
             Some(Ok(())) | None => {}
         }
-        told(&control, id, finish(&mut seat, &control, &clock, settle)).await;
-        let (lane, endpoint, rings) = seat.into_parts();
+        told(&control, id, finish(&mut connected, &control, &clock, settle)).await;
+        let (lane, endpoint, rings) = connected.into_parts();
         let _ = leaving.news.send(News::Back(leaving.at, vec![lane]));
         control.blame.dropping(&[id]);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop((endpoint, rings)))) {
@@ -334,21 +335,21 @@ async fn told<F: Future>(control: &Control, lane: u16, does: F) -> Option<F::Out
 /// Waits until the transport has confirmed what it took, no longer than `settle`, and until it has what was sent and
 /// acknowledged. After a failure it waits for nothing.
 async fn finish<S: AsyncSendPort, R: AsyncRecvPort>(
-    seat: &mut Seat<S, R>,
+    connected: &mut ConnectedLane<S, R>,
     control: &Control,
     clock: &Clock,
     settle: Duration,
 ) {
     let settle = if control.failure().is_some() { Duration::ZERO } else { settle };
     // What is not confirmed by then counts as unconfirmed.
-    let settled = tokio::time::timeout(settle, tasks::settle(seat, clock)).await.unwrap_or(Ok(()));
+    let settled = tokio::time::timeout(settle, tasks::settle(connected, clock)).await.unwrap_or(Ok(()));
     if control.failure().is_some() {
         return;
     }
-    seat.lane.does(Act::Finish);
+    connected.lane.does(Act::Finish);
     let finished = match settled {
         Ok(()) => {
-            let Seat { endpoint, .. } = seat;
+            let ConnectedLane { endpoint, .. } = connected;
             let mut sends = endpoint.sends.iter_mut();
             let sent = async {
                 for port in &mut sends {
@@ -364,7 +365,7 @@ async fn finish<S: AsyncSendPort, R: AsyncRecvPort>(
         Err(error) => Err(error),
     };
     if let Err(error) = finished {
-        control.fail(format!("{}: {error}", control.blame.instance(seat.lane.id())));
+        control.fail(format!("{}: {error}", control.blame.instance(connected.lane.id())));
     }
-    seat.lane.does(Act::Harness);
+    connected.lane.does(Act::Harness);
 }

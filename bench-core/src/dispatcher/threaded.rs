@@ -15,24 +15,24 @@ use super::{
 use crate::{
     bell::Bell,
     clock::Clock,
+    control::Control,
     drive::{
-        Placement, Rings, Seat, Wait,
+        ConnectedLane, Rings,
         crowd::{Board, Crowd},
-        is_crowded,
         ledger::Terms,
-        slack::{Slack, ask_for_precise_sleeps},
         threads::{
             self,
             life::{Life, Lives},
         },
+        wake_latency::{WakeLatency, ask_for_precise_sleeps},
     },
     lane::Lane,
     monitor::{Monitor, Watch},
     outcome::{Outage, Outcome},
-    plan::{Conditions, TrialPlan},
+    plan::{Conditions, Placement, TrialPlan, Wait, is_crowded},
     port::{PortError, RecvPort, SendPort},
     promise::{Asked, Promise},
-    session::{Control, Session, rings},
+    session::{Session, rings},
     transport::{AskDepth, Cleaned, Endpoint, Endpoints, OpenError, Queues, Reopen, Transport},
     wiring::Wiring,
 };
@@ -109,7 +109,7 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
     watch: &mut dyn Watch,
 ) -> Outcome {
     // Measured here the first time, not when the first lane waits.
-    Slack::of_host();
+    WakeLatency::of_host();
     let threads = plan.placement.threads(usize::from(plan.wiring.instance_count()));
     // The driver of very many lanes neither kills lanes nor brings them back.
     let Conditions { kill, pause, reconnect, backlog, .. } = &plan.conditions;
@@ -129,8 +129,8 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
     let are_rung = plan.wait == Wait::Park && !endpoints.iter().any(has_socket);
     let rings = rings(&plan.wiring, &by_lane, are_rung);
     let group = |bell| {
-        let (seats, lives) = (Vec::new(), Lives::default());
-        Group { seats, lives, wait: plan.wait, settle: plan.drain_deadline, bell }
+        let (lanes, lives) = (Vec::new(), Lives::default());
+        Group { lanes, lives, wait: plan.wait, settle: plan.drain_deadline, bell }
     };
     let mut groups: Vec<Group<S, R>> = bells.into_iter().map(group).collect();
     for (at, ((lane, endpoint), rings)) in lanes.into_iter().zip(endpoints).zip(rings).enumerate() {
@@ -139,7 +139,7 @@ fn run<S: SendPort + 'static, R: RecvPort + 'static>(
         let never_sleeps = matches!(plan.wait, Wait::Spin | Wait::Yield);
         let rings = if never_sleeps { Rings::default() } else { rings };
         let terms = Terms::of(plan, lane.id());
-        groups[at % threads].seats.push(Seat::new(lane, endpoint, rings, terms));
+        groups[at % threads].lanes.push(ConnectedLane::new(lane, endpoint, rings, terms));
     }
     let monitor = monitor.with_told(S::CONFIRMS, R::TELLS_ATTEMPTS);
     let asking = Asking::start(depth, &control, plan.sample_every);
@@ -211,24 +211,24 @@ fn run_crowds<S: SendPort + 'static, R: RecvPort + 'static>(
     queues: Queues,
     watch: &mut dyn Watch,
 ) -> Outcome {
-    let (Session { lanes, monitor, control }, desks) = Session::crowded(plan, lead_ns(plan), threads);
+    let (Session { lanes, monitor, control }, histograms) = Session::crowded(plan, lead_ns(plan), threads);
     let sleeps = !matches!(plan.wait, Wait::Spin | Wait::Yield);
     let credit = monitor.credit();
     let board = Arc::new(Board::new(&plan.wiring, threads, credit, sleeps, queues));
     board.bells().for_each(|bell| control.add_bell(Arc::clone(bell)));
-    let crowd = |(thread, desks)| Crowd::new(plan, &board, thread, desks);
-    let mut crowds: Vec<Crowd<S, R>> = desks.into_iter().enumerate().map(crowd).collect();
+    let crowd = |(thread, histograms)| Crowd::new(plan, &board, thread, histograms);
+    let mut crowds: Vec<Crowd<S, R>> = histograms.into_iter().enumerate().map(crowd).collect();
     for (lane, endpoint) in lanes.into_iter().zip(endpoints) {
         let (at, service) = (usize::from(lane.id()) % threads, plan.wiring.service_of(lane.id()));
         let terms = Terms::of(plan, lane.id());
-        crowds[at].add(Seat::new(lane, endpoint, Rings::default(), terms), service);
+        crowds[at].add(ConnectedLane::new(lane, endpoint, Rings::default(), terms), service);
     }
     let monitor = monitor.with_told(S::CONFIRMS, R::TELLS_ATTEMPTS);
     run_on_threads(crowds, plan.drain_deadline, &control, monitor, watch)
 }
 
-fn parts<S, R>(seat: Seat<S, R>) -> (Lane, Endpoint<S, R>) {
-    let (lane, endpoint, _) = seat.into_parts();
+fn parts<S, R>(connected: ConnectedLane<S, R>) -> (Lane, Endpoint<S, R>) {
+    let (lane, endpoint, _) = connected.into_parts();
     (lane, endpoint)
 }
 
@@ -248,7 +248,7 @@ impl<S: SendPort + 'static, R: RecvPort + 'static> OnThread for Crowd<S, R> {
     }
 
     fn into_parts(self) -> (Vec<Lane>, Self::Ports) {
-        self.into_seats().into_iter().map(parts).unzip()
+        self.into_lanes().into_iter().map(parts).unzip()
     }
 }
 
@@ -280,7 +280,7 @@ pub trait OnThread: Send + 'static {
 }
 
 struct Group<S, R> {
-    seats: Vec<Seat<S, R>>,
+    lanes: Vec<ConnectedLane<S, R>>,
     lives: Lives<S, R>,
     wait: Wait,
     settle: Duration,
@@ -292,21 +292,21 @@ impl<S: SendPort + 'static, R: RecvPort + 'static> OnThread for Group<S, R> {
 
     fn drive(&mut self, clock: &Clock) -> Result<(), (u16, PortError)> {
         if self.lives.is_empty() {
-            return threads::drive(&mut self.seats, clock, self.wait, &self.bell);
+            return threads::drive(&mut self.lanes, clock, self.wait, &self.bell);
         }
-        threads::live(&mut self.seats, &mut self.lives, clock, self.wait, &self.bell)
+        threads::live(&mut self.lanes, &mut self.lives, clock, self.wait, &self.bell)
     }
 
     fn finish(&mut self, clock: &Clock) -> Result<(), (u16, PortError)> {
-        threads::finish(&mut self.seats, clock, self.settle)
+        threads::finish(&mut self.lanes, clock, self.settle)
     }
 
     fn lanes(&self) -> Vec<u16> {
-        self.seats.iter().map(|seat| seat.lane.id()).collect()
+        self.lanes.iter().map(|connected| connected.lane.id()).collect()
     }
 
     fn into_parts(self) -> (Vec<Lane>, Self::Ports) {
-        self.seats.into_iter().map(parts).unzip()
+        self.lanes.into_iter().map(parts).unzip()
     }
 }
 

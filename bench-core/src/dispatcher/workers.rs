@@ -4,16 +4,14 @@ use super::{gate::Gate, guard::no_thread};
 use crate::{
     blame::panic_text,
     drive::{
-        Placement,
-        crowd::CROWD,
-        slack::ask_for_precise_sleeps,
         tasks::{
             self, Pace, Pacing,
             pacer::{self, Paced},
         },
+        wake_latency::ask_for_precise_sleeps,
     },
     lane::Lane,
-    plan::TrialPlan,
+    plan::{CROWD, Placement, TrialPlan},
     transport::OpenError,
 };
 use std::{
@@ -31,13 +29,17 @@ use tokio::{
     task,
 };
 
+/// How the names of the threads begin that the contract kit runs a transport on. What the transport makes is to have the same name, so
+/// that it can be told whose it is when it stays.
+pub(crate) const CONTRACT_THREADS: &str = "contract-";
+
 /// Workers as the placement says; one worker is a runtime on a single thread.
 pub(crate) fn runtime(placement: Placement) -> Result<Runtime, OpenError> {
     let workers = placement.workers();
     let mut builder = if workers == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
     // A thread that is left behind can be told by its name if the caller's has one of its own, as the contract kit's does.
     let caller = thread::current();
-    let name = caller.name().filter(|name| name.starts_with(crate::contract::THREADS)).unwrap_or("tasks");
+    let name = caller.name().filter(|name| name.starts_with(CONTRACT_THREADS)).unwrap_or("tasks");
     builder.worker_threads(workers).enable_all().thread_name(name);
     if workers > 1 {
         can_have(workers + 1).map_err(|error| {

@@ -6,28 +6,30 @@
 //!   confirm comes the *confirm time*.
 //! - An **acknowledgement** is due when a message was handled and the transport took what it caused. `--acks confirmed` waits
 //!   until the transport has confirmed that. `--acks before` acknowledges a message before its lane gets it, so that what a
-//!   killed lane had not handled is lost.
+//!   killed lane had not handled is lost. `--acks transaction` has the transport acknowledge it together with what it caused.
 //!
 //! Transports without confirms have an empty ledger, and the compiler leaves it out of their lanes.
 
+mod hearing;
+mod transaction;
 mod untold;
 
-pub(crate) use untold::Untold;
+pub(crate) use hearing::Hearing;
 
 use super::poison::{Rule, Settle, Sieve};
 use crate::{
-    blame::Act,
+    act::Act,
     clock::Now,
     lane::Lane,
     message::Message,
-    plan::TrialPlan,
+    plan::{TrialPlan, WINDOW},
     port::{Confirmed, PortError, Told},
     promise::Acks,
+    recorder::{Run, Untold},
 };
 use std::collections::VecDeque;
+use transaction::Transactions;
 
-/// The usual confirm window: unconfirmed messages of one send port, unless a batch is more.
-pub const WINDOW: usize = 1024;
 /// A full window of which nothing was confirmed for this long is no longer waited for. Its messages count as unconfirmed,
 /// and the lane sends on.
 const SILENCE_NS: u64 = 5_000_000_000;
@@ -56,16 +58,6 @@ impl Default for Terms {
     fn default() -> Self {
         Self { window: WINDOW, acks: Acks::After, poison: None }
     }
-}
-
-/// Messages that were sent together through one port.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Run {
-    pub destination: u16,
-    pub sent_ns: u64,
-    pub len: u32,
-    /// Their flows were due in the measured window.
-    pub is_measured: bool,
 }
 
 /// The messages of one send port that are not confirmed.
@@ -143,6 +135,8 @@ pub struct Ledger {
     early: (Vec<Message>, Vec<Told>),
     /// For a lane that gives messages back.
     sieve: Option<Box<Sieve>>,
+    /// For a lane that handles its messages in transactions.
+    transactions: Option<Box<Transactions>>,
     /// Messages of ports that were lost with their connection: nobody will tell of them.
     untold: Vec<Untold>,
 }
@@ -153,7 +147,8 @@ impl Ledger {
     pub fn new(terms: Terms, ports: usize) -> Self {
         let ports = (0..ports).map(|_| Unconfirmed::default()).collect();
         let sieve = terms.poison.map(|rule| Box::new(Sieve::new(rule)));
-        Self { terms, ports, sieve, ..Self::default() }
+        let transactions = (terms.acks == Acks::Transaction).then(Box::default);
+        Self { terms, ports, sieve, transactions, ..Self::default() }
     }
 
     /// Hands a port as much of `batch` as the window has room for, by `offer`, and notes what it took. Flows are measured
@@ -179,10 +174,12 @@ impl Ledger {
         Ok(taken)
     }
 
-    /// How many messages may be offered to a port.
+    /// How many messages may be offered to a port. What handled messages cause has to go into their transaction, which is committed
+    /// only then, so no window holds it up.
     #[must_use]
     pub fn room(&self, port: usize) -> usize {
-        self.ports[port].room(self.terms.window)
+        let limit = if self.transacts() && self.in_hand > 0 { usize::MAX } else { self.terms.window };
+        self.ports[port].room(limit)
     }
 
     /// Notes what a port told, at `now_ns`, and has the lane record it.
@@ -196,12 +193,11 @@ impl Ledger {
         lane: &mut Lane,
         now_ns: u64,
     ) -> Result<(), PortError> {
-        let (count, stored) = match told {
-            Confirmed::Stored(count) => (count, true),
-            Confirmed::Refused(count) => (count, false),
-        };
-        let unknown = self.ports[port].tell(count, |run| {
-            lane.recorder().confirmed(port, stored, run, now_ns);
+        let (Confirmed::Stored(count) | Confirmed::Refused(count) | Confirmed::RolledBack(count)) = told;
+        let unknown = self.ports[port].tell(count, |run| match told {
+            Confirmed::Stored(_) => lane.recorder().confirmed(port, run, now_ns),
+            Confirmed::Refused(_) => lane.recorder().refused(port, run.len),
+            Confirmed::RolledBack(_) => lane.recorder().rolled_back(port, u64::from(run.len)),
         });
         match unknown {
             0 => Ok(()),
@@ -231,6 +227,11 @@ impl Ledger {
         self.ports[port].taken
     }
 
+    /// Has the lane publish how many messages each port has taken, and what the transport said of them.
+    pub fn note_taken(&self, lane: &mut Lane) {
+        lane.note_taken(|port| self.taken(port));
+    }
+
     /// How many messages no port has told of.
     #[must_use]
     pub fn unconfirmed(&self) -> u64 {
@@ -238,12 +239,13 @@ impl Ledger {
     }
 
     /// Forgets the messages that a lost connection will not tell of. They stay unconfirmed. Also forgets what was handed over: the
-    /// transport will hand it over again.
+    /// transport will hand it over again. Nothing that was sent or handled in a transaction is forgotten.
     pub fn forget(&mut self, sends_too: bool) {
         (self.in_hand, self.is_held, self.waiting) = (0, false, VecDeque::new());
         self.early = Default::default();
         self.sieve.iter_mut().for_each(|sieve| sieve.forget());
-        for (at, port) in self.ports.iter_mut().enumerate().filter(|_| sends_too) {
+        let transacts = self.transacts();
+        for (at, port) in self.ports.iter_mut().enumerate().filter(|_| sends_too && !transacts) {
             self.untold.extend(port.untold(at));
             port.runs.clear();
             port.given_up = port.taken;
@@ -293,6 +295,7 @@ impl Ledger {
         } else if let Some(sieve) = &mut self.sieve {
             sieve.hand_over(lane, batch, told, clock);
         } else {
+            self.note_handled(batch);
             return false;
         }
         true
@@ -317,9 +320,12 @@ impl Ledger {
         self.is_held = true;
     }
 
-    /// How many messages were handed over and are not acknowledged.
+    /// How many messages were handed over and are not acknowledged, or are in a transaction that has not ended.
     #[must_use]
     pub fn in_hand(&self) -> usize {
+        if self.transacts() {
+            return self.in_transactions();
+        }
         self.in_hand + self.waiting.iter().map(|handed| handed.len).sum::<usize>()
     }
 
@@ -350,43 +356,6 @@ impl Ledger {
     }
 }
 
-/// Hears what the send ports of one lane say of confirms.
-pub(crate) struct Hearing<'a, N> {
-    lane: &'a mut Lane,
-    ledger: &'a mut Ledger,
-    clock: &'a N,
-    /// Read when the first port tells something.
-    now_ns: Option<u64>,
-}
-
-impl<'a, N: Now> Hearing<'a, N> {
-    pub(crate) const fn new(lane: &'a mut Lane, ledger: &'a mut Ledger, clock: &'a N) -> Self {
-        Self { lane, ledger, clock, now_ns: None }
-    }
-
-    /// Asks one port, by `ask`.
-    pub(crate) fn hear(
-        &mut self,
-        port: usize,
-        ask: impl FnOnce(&mut dyn FnMut(Confirmed)) -> Result<(), PortError>,
-    ) -> Result<(), PortError> {
-        let Self { lane, ledger, clock, now_ns } = self;
-        lane.does(Act::Confirmed);
-        let mut noted = Ok(());
-        let asked = ask(&mut |told| {
-            let now_ns = *now_ns.get_or_insert_with(|| clock.now_ns());
-            noted = std::mem::replace(&mut noted, Ok(())).and(ledger.told(port, told, lane, now_ns));
-        });
-        lane.does(Act::Harness);
-        asked.and(noted)
-    }
-
-    /// Whether a port told something.
-    pub(crate) const fn was_told(&self) -> bool {
-        self.now_ns.is_some()
-    }
-}
-
 #[cold]
 fn more_than_offered(taken: usize, offered: usize) -> PortError {
     PortError::Failed(format!("`offer` returned {taken} when {offered} messages were offered"))
@@ -411,6 +380,25 @@ mod tests {
 
     fn offer(ledger: &mut Ledger, port: usize, batch: &[Message]) -> usize {
         ledger.offer(port, batch, 100, |batch| Ok(batch.len())).unwrap()
+    }
+
+    #[test]
+    fn what_handled_messages_cause_goes_into_their_transaction_whatever_the_window() {
+        let terms = Terms { window: 2, acks: Acks::Transaction, poison: None };
+        let mut ledger = Ledger::new(terms, 1);
+        assert_eq!(offer(&mut ledger, 0, &sent(1, 0, 3)), 2, "what a load starts is limited");
+        ledger.note_handled(&sent(1, 0, 1));
+        ledger.handed(1);
+        assert_eq!(offer(&mut ledger, 0, &sent(1, 0, 3)), 3);
+        assert_eq!(
+            (ledger.due(), ledger.in_hand(), ledger.room(0)),
+            (1, 1, 0),
+            "acknowledged, not committed"
+        );
+        // The ports that come next tell of it.
+        ledger.forget(true);
+        assert_eq!((ledger.in_hand(), ledger.unconfirmed()), (1, 5));
+        assert_eq!(ledger.dies_with(crate::plan::Victim::Consumer), crate::plan::Victim::Connection);
     }
 
     #[test]

@@ -4,26 +4,24 @@
 pub mod awake;
 pub(crate) mod crowd;
 pub mod ledger;
-mod placement;
 pub mod poison;
-pub mod slack;
 mod slice;
 pub mod tasks;
 pub mod threads;
 pub mod virtual_time;
+pub mod wake_latency;
 
 use crate::{
+    act::Act,
     bell::Bell,
-    blame::Act,
     clock::Now,
     credit::{Credit, Done},
-    lane::{Lane, Outlet, Turn},
+    lane::{Begun, Lane, Outlet},
     message::Message,
     port::{PortError, RecvPort, SendPort},
     transport::Endpoint,
 };
 use ledger::{Hearing, Ledger, Terms};
-pub use placement::{Placement, Wait, is_crowded};
 use std::sync::Arc;
 
 /// The bells a driver rings for a lane; none by default, as threads that never sleep need none.
@@ -76,9 +74,9 @@ fn ring(bells: &[Arc<Bell>]) {
     }
 }
 
-/// A lane with its ports.
+/// A lane with its ports, its ledger and the bells that it rings: what a driver steps.
 #[derive(Debug)]
-pub struct Seat<S, R> {
+pub struct ConnectedLane<S, R> {
     /// The lane.
     pub lane: Lane,
     /// Its ports.
@@ -89,8 +87,8 @@ pub struct Seat<S, R> {
     pub ledger: Ledger,
 }
 
-impl<S, R> Seat<S, R> {
-    /// Seats a lane that confirms and acknowledges on these `terms`.
+impl<S, R> ConnectedLane<S, R> {
+    /// Connects a lane, which confirms and acknowledges on these `terms`.
     #[must_use]
     pub fn new(lane: Lane, endpoint: Endpoint<S, R>, rings: Rings, terms: Terms) -> Self {
         let ledger = Ledger::new(terms, endpoint.sends.len());
@@ -123,14 +121,14 @@ pub enum Step {
     Done,
 }
 
-impl<S: SendPort, R: RecvPort> Seat<S, R> {
-    /// Has the lane take one turn, for models that step lanes themselves.
+impl<S: SendPort, R: RecvPort> ConnectedLane<S, R> {
+    /// Has the lane take one step, for models that step lanes themselves.
     #[cfg(all(test, loom))]
-    pub(crate) fn turn(&mut self, clock: &impl Now) -> Result<(), PortError> {
+    pub(crate) fn step_once(&mut self, clock: &impl Now) -> Result<(), PortError> {
         self.step(clock).map(drop)
     }
 
-    /// Has the lane take its turn: send what waits, start flows, look into its inbox and send what that caused, without
+    /// Has the lane take a step: send what waits, start flows, look into its inbox and send what that caused, without
     /// waiting.
     #[inline]
     fn step(&mut self, clock: &impl Now) -> Result<Step, PortError> {
@@ -139,7 +137,7 @@ impl<S: SendPort, R: RecvPort> Seat<S, R> {
         // Also when nothing was taken: some subscribers of an event may have got what others have no room for.
         let sent =
             |port: usize, _: &[Message], _| on_send.get(port).into_iter().for_each(|bells| ring(bells));
-        let (step, flows_ended) = take_turn(lane, Ports { inbox, sends, ledger }, sent, clock)?;
+        let (step, flows_ended) = step_lane(lane, Ports { inbox, sends, ledger }, sent, clock)?;
         if flows_ended {
             ring(&rings.on_end);
         }
@@ -154,10 +152,10 @@ struct Ports<'a, S, R> {
     ledger: &'a mut Ledger,
 }
 
-/// Has a lane take its turn, and calls `on_sent` with what was offered to a port and how much it took. Says too whether
+/// Has a lane take a step, and calls `on_sent` with what was offered to a port and how much it took. Says too whether
 /// flows ended, so that the lanes which started them are to be woken.
 #[inline(always)]
-fn take_turn<S: SendPort, R: RecvPort>(
+fn step_lane<S: SendPort, R: RecvPort>(
     lane: &mut Lane,
     ports: Ports<'_, S, R>,
     on_sent: impl FnMut(usize, &[Message], usize),
@@ -167,10 +165,10 @@ fn take_turn<S: SendPort, R: RecvPort>(
     let was_told = S::CONFIRMS && hear_confirms(lane, sends, ledger, clock)?;
     let measure_from_ns = lane.measure_from_ns();
     let mut outlet = Sending { sends, on_sent, ledger, measure_from_ns, to_flush: false };
-    let (mut moved, held_up, until_ns) = match lane.begin_turn(clock, &mut outlet)? {
-        Turn::Look { moved, until_ns } => (moved | was_told, false, until_ns),
-        Turn::HeldUp { moved } => (moved | was_told, true, u64::MAX),
-        Turn::Done => return Ok((Step::Done, false)),
+    let (mut moved, held_up, until_ns) = match lane.begin_step(clock, &mut outlet)? {
+        Begun::Look { moved, until_ns } => (moved | was_told, false, until_ns),
+        Begun::HeldUp { moved } => (moved | was_told, true, u64::MAX),
+        Begun::Done => return Ok((Step::Done, false)),
     };
     if lane.hears() && !held_up {
         let port = inbox.as_mut().ok_or_else(no_inbox)?;
@@ -180,7 +178,7 @@ fn take_turn<S: SendPort, R: RecvPort>(
         let (from, max) = lane.inbox();
         // What a lane receives and sends keeps this note up to date, so it need not be made for each batch.
         lane.does(Act::Drain);
-        for _ in 0..lane.batches_per_turn() {
+        for _ in 0..lane.batches_per_step() {
             let ledger = &mut *outlet.ledger;
             let drained = port.drain(from, max, |batch, told| {
                 if !(R::ACKNOWLEDGES && ledger.sift(lane, batch, told, clock)) {
@@ -210,14 +208,14 @@ fn take_turn<S: SendPort, R: RecvPort>(
     }
     if !moved {
         if S::CONFIRMS && held_up {
-            ledger.look_at_silence(lane.port_in_turn(), clock.now_ns());
+            ledger.look_at_silence(lane.next_port(), clock.now_ns());
         }
         return Ok((if held_up { Step::Full } else { Step::Idle { until_ns } }, false));
     }
     if S::CONFIRMS {
-        lane.note_taken(ledger);
+        ledger.note_taken(lane);
     }
-    Ok((Step::Moved, lane.end_turn()))
+    Ok((Step::Moved, lane.end_step()))
 }
 
 /// Hears of which messages the transport spoke. Says whether there were any.
@@ -314,26 +312,26 @@ impl Round {
 }
 
 fn round<S: SendPort, R: RecvPort>(
-    seats: &mut [Seat<S, R>],
+    lanes: &mut [ConnectedLane<S, R>],
     clock: &impl Now,
 ) -> Result<Round, (u16, PortError)> {
     let mut round = Round::default();
-    for seat in seats {
-        round.note(seat.step(clock).map_err(|error| (seat.lane.id(), error))?);
+    for connected in lanes {
+        round.note(connected.step(clock).map_err(|error| (connected.lane.id(), error))?);
     }
     Ok(round)
 }
 
 /// Hears of confirms after the run, and acknowledges what is due. Says whether everything is confirmed.
 fn settle<S: SendPort, R: RecvPort>(
-    seats: &mut [Seat<S, R>],
+    lanes: &mut [ConnectedLane<S, R>],
     clock: &impl Now,
 ) -> Result<bool, (u16, PortError)> {
     let mut all = true;
-    for Seat { lane, endpoint: Endpoint { inbox, sends }, ledger, .. } in seats {
+    for ConnectedLane { lane, endpoint: Endpoint { inbox, sends }, ledger, .. } in lanes {
         let mut look = || {
             if S::CONFIRMS && hear_confirms(lane, sends, ledger, clock)? {
-                lane.note_taken(ledger);
+                ledger.note_taken(lane);
             }
             match inbox.as_mut().filter(|_| R::ACKNOWLEDGES && !lane.has_pending()) {
                 Some(port) => ledger.settle_due(lane, |settle| settle.with(port)),

@@ -5,7 +5,7 @@
 //! rejects it, and acknowledges those after it.
 
 use crate::{
-    blame::Act,
+    act::Act,
     clock::Now,
     lane::Lane,
     message::Message,

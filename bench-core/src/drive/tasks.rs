@@ -7,19 +7,19 @@ pub(crate) mod pacer;
 pub mod sleep;
 
 use super::{
-    Rings, Seat,
+    ConnectedLane, Rings,
     awake::Awake,
     found,
     ledger::{Hearing, Ledger},
     no_inbox, ring,
-    slack::Slack,
+    wake_latency::WakeLatency,
 };
 use crate::{
+    act::Act,
     bell::Bell,
-    blame::Act,
     clock::Now,
     credit::Done,
-    lane::{Lane, Outlet, Turn},
+    lane::{Begun, Lane, Outlet},
     message::Message,
     port::{AsyncRecvPort, AsyncSendPort, PortError},
     transport::Endpoint,
@@ -46,35 +46,36 @@ pub enum End {
 /// # Errors
 /// The first failure of one of its ports.
 pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
-    seat: &mut Seat<S, R>,
+    connected: &mut ConnectedLane<S, R>,
     clock: &(impl Now + Sync),
     bell: &Bell,
     pacing: &Pacing,
     mut doom: Option<Doom>,
 ) -> Result<End, PortError> {
-    let Seat { lane, endpoint: Endpoint { inbox, sends }, rings, ledger } = seat;
+    let ConnectedLane { lane, endpoint: Endpoint { inbox, sends }, rings, ledger } = connected;
     poll_fn(|context| {
         bell.leave_waker(|| context.waker().clone());
         Poll::Ready(())
     })
     .await;
-    let (awake_ns, awake) = (Slack::awake_ns(), Awake::default());
+    let (awake_ns, awake) = (WakeLatency::awake_ns(), Awake::default());
     let mut sleep = Sleep { clock, bell, pacing, awake_ns, awake, waited_ns: 0, is_early: false };
-    let (mut turns, mut idle, mut to_flush) = (0_u32, false, false);
+    let (mut steps, mut idle, mut to_flush) = (0_u32, false, false);
     let mut done = lane_done(lane);
     let measure_from_ns = lane.measure_from_ns();
     loop {
-        turns = turns.wrapping_add(1);
-        if turns.is_multiple_of(TURNS) {
+        steps = steps.wrapping_add(1);
+        if steps.is_multiple_of(STEPS) {
             let_others_run().await;
         }
         // Said before the lane is asked what to do: what happened before is seen by asking, what happens after rings.
         bell.listen();
+        ledger.begin_step(lane);
         let mut outlet = Quiet { sends, ledger, measure_from_ns, to_flush: &mut to_flush };
-        let (mut moved, held_up, until_ns) = match lane.begin_turn(clock, &mut outlet)? {
-            Turn::Look { moved, until_ns } => (moved, false, until_ns),
-            Turn::HeldUp { moved } => (moved, true, u64::MAX),
-            Turn::Done => return Ok(End::Done),
+        let (mut moved, held_up, until_ns) = match lane.begin_step(clock, &mut outlet)? {
+            Begun::Look { moved, until_ns } => (moved, false, until_ns),
+            Begun::HeldUp { moved } => (moved, true, u64::MAX),
+            Begun::Done => return Ok(End::Done),
         };
         // After something was sent, started or received, it only looks.
         let until_ns = if moved { 0 } else { until_ns };
@@ -90,7 +91,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
             (moved, was_killed) =
                 receive(lane, port, &mut outlet, &mut sleep, &mut doom, moved, until_ns).await?;
             if was_killed {
-                end_turn(lane, rings, &mut done, true);
+                end_step(lane, rings, &mut done, true);
                 return Ok(End::Killed);
             }
         } else if !moved {
@@ -110,7 +111,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
         }
         if (S::CONFIRMS || S::FLUSHES) && moved {
             poll_fn(|context| Poll::Ready(outlet.tend(lane, clock, context))).await?;
-            lane.note_taken(outlet.ledger);
+            outlet.ledger.note_taken(lane);
         }
         if sleep.awake.is_on() || sleep.waited_ns > 0 {
             sleep.note_awake(lane, moved);
@@ -120,12 +121,12 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
         if idle && was_idle {
             lane.idle(clock.now_ns());
         }
-        end_turn(lane, rings, &mut done, moved);
+        end_step(lane, rings, &mut done, moved);
     }
 }
 
-/// Polls the inbox and has the lane handle what it hands over, as many batches as a turn has. It waits for the first one until
-/// `until_ns`; 0: it only looks. Says whether the lane has `moved` in this turn, and whether it was killed.
+/// Polls the inbox and has the lane handle what it hands over, as many batches as a step has. It waits for the first one until
+/// `until_ns`; 0: it only looks. Says whether the lane has `moved` in this step, and whether it was killed.
 #[inline(always)]
 async fn receive<S: AsyncSendPort, R: AsyncRecvPort, N: Now>(
     lane: &mut Lane,
@@ -142,12 +143,15 @@ async fn receive<S: AsyncSendPort, R: AsyncRecvPort, N: Now>(
         outlet.ledger.settle_due(lane, |settle| settle.with_async(port))?;
     }
     lane.does(Act::Drain);
-    for _ in 0..lane.batches_per_turn() {
+    for _ in 0..lane.batches_per_step() {
         let look = |context: &mut Context<'_>| {
             if outlet.tend(lane, clock, context)? {
                 return Poll::Ready(Ok(0));
             }
             let Quiet { ledger, .. } = &mut *outlet;
+            if R::ACKNOWLEDGES && ledger.hear_transacted(lane, port, context) {
+                return Poll::Ready(Ok(0));
+            }
             port.poll_drain(context, from, max, |batch, told| {
                 if !(R::ACKNOWLEDGES && ledger.sift(lane, batch, told, clock)) {
                     lane.received(batch, told, clock);
@@ -181,10 +185,10 @@ async fn receive<S: AsyncSendPort, R: AsyncRecvPort, N: Now>(
     Ok((moved, false))
 }
 
-/// Ends a turn in which the lane moved or not, and rings who waits for flows that ended.
+/// Ends a step in which the lane moved or not, and rings who waits for flows that ended.
 #[inline(always)]
-fn end_turn(lane: &mut Lane, rings: &Rings, done: &mut Done, moved: bool) {
-    let flows_ended = moved && lane.end_turn();
+fn end_step(lane: &mut Lane, rings: &Rings, done: &mut Done, moved: bool) {
+    let flows_ended = moved && lane.end_step();
     match &rings.ends {
         None if flows_ended => ring(&rings.on_end),
         Some(ends) if moved => ends.tell(lane, done),
@@ -251,7 +255,7 @@ impl<S: AsyncSendPort> Quiet<'_, S> {
         clock: &impl Now,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), PortError>> {
-        let port = lane.port_in_turn();
+        let port = lane.next_port();
         if S::CONFIRMS || S::FLUSHES {
             self.tend(lane, clock, context)?;
             lane.does(Act::Full);
@@ -285,14 +289,20 @@ fn hear_confirms<S: AsyncSendPort>(
 /// # Errors
 /// The first failure of one of its ports.
 pub async fn settle<S: AsyncSendPort, R: AsyncRecvPort>(
-    seat: &mut Seat<S, R>,
+    connected: &mut ConnectedLane<S, R>,
     clock: &(impl Now + Sync),
 ) -> Result<(), PortError> {
-    let Seat { lane, endpoint: Endpoint { inbox, sends }, ledger, .. } = seat;
+    let ConnectedLane { lane, endpoint: Endpoint { inbox, sends }, ledger, .. } = connected;
+    // Confirms of a transaction do not come before it is committed, and what was handled last belongs to it.
+    if let Some(port) = inbox.as_mut().filter(|_| R::ACKNOWLEDGES && !lane.has_pending())
+        && ledger.transacts()
+    {
+        ledger.settle_due(lane, |settle| settle.with_async(port))?;
+    }
     let settled = poll_fn(|context| {
         let told = S::CONFIRMS && hear_confirms(lane, sends, ledger, clock, context)?;
         if told {
-            lane.note_taken(ledger);
+            ledger.note_taken(lane);
         }
         if ledger.unconfirmed() == 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
     });
@@ -303,8 +313,8 @@ pub async fn settle<S: AsyncSendPort, R: AsyncRecvPort>(
     settled
 }
 
-/// After so many turns without a wait a lane lets others run, as nothing else may make it: a broadcast is never full.
-const TURNS: u32 = 128;
+/// After so many steps without a wait a lane lets others run, as nothing else may make it: a broadcast is never full.
+const STEPS: u32 = 128;
 
 async fn let_others_run() {
     let mut yielded = false;

@@ -3,12 +3,13 @@
 pub mod life;
 mod nap;
 
-use super::{Round, Seat, Wait, awake::Awake, found, no_inbox, round, settle, slack::Slack};
+use super::{ConnectedLane, Round, awake::Awake, found, no_inbox, round, settle, wake_latency::WakeLatency};
 use crate::{
+    act::Act,
     bell::Bell,
-    blame::Act,
     clock::{Now, as_ns, thread_cpu_ns},
     lane::Lane,
+    plan::Wait,
     port::{PortError, RecvPort, SendPort},
     sync::{self, Thread},
 };
@@ -38,17 +39,17 @@ pub(super) fn unparks_this() -> Waker {
     Arc::new(Unpark(sync::current())).into()
 }
 
-/// Steps `seats` in turn on the calling thread until all are done.
+/// Steps `lanes` in turn on the calling thread until all are done.
 ///
 /// # Errors
 /// The first failure of a port, with the lane it belongs to.
 pub fn drive<S: SendPort, R: RecvPort>(
-    seats: &mut [Seat<S, R>],
+    lanes: &mut [ConnectedLane<S, R>],
     clock: &impl Now,
     wait: Wait,
     bell: &Bell,
 ) -> Result<(), (u16, PortError)> {
-    drive_until(seats, clock, wait, bell, &mut Nap::default(), None)
+    drive_until(lanes, clock, wait, bell, &mut Nap::default(), None)
 }
 
 /// As [`drive`], for lanes of which some are killed or may come back after they lost their connection.
@@ -56,7 +57,7 @@ pub fn drive<S: SendPort, R: RecvPort>(
 /// # Errors
 /// As [`drive`], and a lane that could not be brought back.
 pub fn live<S: SendPort, R: RecvPort>(
-    seats: &mut Vec<Seat<S, R>>,
+    lanes: &mut Vec<ConnectedLane<S, R>>,
     lives: &mut Lives<S, R>,
     clock: &impl Now,
     wait: Wait,
@@ -65,49 +66,49 @@ pub fn live<S: SendPort, R: RecvPort>(
     let (mut ended, mut nap) = (Ok(()), Nap::default());
     while ended.is_ok() {
         let until_ns = lives.next_ns();
-        match drive_until(seats, clock, wait, bell, &mut nap, Some(until_ns)) {
-            Ok(()) if lives.are_here() && seats.iter().all(|seat| seat.lane.is_stopped()) => break,
-            Ok(()) => ended = lives.attend(seats, clock),
-            Err(error) => ended = lives.lose(seats, error, clock),
+        match drive_until(lanes, clock, wait, bell, &mut nap, Some(until_ns)) {
+            Ok(()) if lives.are_here() && lanes.iter().all(|connected| connected.lane.is_stopped()) => break,
+            Ok(()) => ended = lives.attend(lanes, clock),
+            Err(error) => ended = lives.lose(lanes, error, clock),
         }
-        if seats.is_empty() {
+        if lanes.is_empty() {
             sync::park_timeout(FULL_NAP);
         }
     }
-    lives.give_back(seats);
+    lives.give_back(lanes);
     ended
 }
 
-/// Steps `seats` until all are done, or until `until_ns`, if that is given.
+/// Steps `lanes` until all are done, or until `until_ns`, if that is given.
 fn drive_until<S: SendPort, R: RecvPort>(
-    seats: &mut [Seat<S, R>],
+    lanes: &mut [ConnectedLane<S, R>],
     clock: &impl Now,
     wait: Wait,
     bell: &Bell,
     nap: &mut Nap,
     until_ns: Option<u64>,
 ) -> Result<(), (u16, PortError)> {
-    nap.look(seats, bell);
+    nap.look(lanes, bell);
     let mut bed = nap.bed();
     let (mut idle_rounds, mut awake) = (0_u32, Awake::default());
     loop {
-        let now = round(seats, clock)?;
+        let now = round(lanes, clock)?;
         if now.done || until_ns.is_some_and(|until_ns| clock.now_ns() >= until_ns) {
             return Ok(());
         }
         if now.moved {
             idle_rounds = 0;
             if awake.is_on() {
-                end_awake(seats, &mut awake, wait);
+                end_awake(lanes, &mut awake, wait);
             }
             continue;
         }
         idle_rounds += 1;
         if idle_rounds.is_multiple_of(64) || !matches!(wait, Wait::Spin | Wait::Yield) {
             let now_ns = clock.now_ns();
-            seats.iter_mut().for_each(|seat| seat.lane.idle(now_ns));
+            lanes.iter_mut().for_each(|connected| connected.lane.idle(now_ns));
             if wait == Wait::Spin {
-                note_awake(lanes(seats), &mut awake, now_ns);
+                note_awake(without_ports(lanes), &mut awake, now_ns);
             }
         }
         match wait {
@@ -115,12 +116,12 @@ fn drive_until<S: SendPort, R: RecvPort>(
             Wait::Yield => {
                 // Others run while it yields, so only its own time tells how long it was awake.
                 if idle_rounds.is_multiple_of(YIELDS) {
-                    note_awake(lanes(seats), &mut awake, thread_cpu_ns());
+                    note_awake(without_ports(lanes), &mut awake, thread_cpu_ns());
                 }
                 std::thread::yield_now();
             }
-            Wait::Native if !bed.has_sockets() => native(seats, clock, bell, &mut bed, now, &mut awake)?,
-            Wait::Park | Wait::Native => park(seats, clock, bell, &mut bed, now, &mut awake)?,
+            Wait::Native if !bed.has_sockets() => native(lanes, clock, bell, &mut bed, now, &mut awake)?,
+            Wait::Park | Wait::Native => park(lanes, clock, bell, &mut bed, now, &mut awake)?,
         }
     }
 }
@@ -136,15 +137,15 @@ const FINISH: Duration = Duration::from_secs(2);
 /// # Errors
 /// The first failure of a port, with the lane it belongs to.
 pub fn finish<S: SendPort, R: RecvPort>(
-    seats: &mut [Seat<S, R>],
+    lanes: &mut [ConnectedLane<S, R>],
     clock: &impl Now,
     at_most: Duration,
 ) -> Result<(), (u16, PortError)> {
     let until_ns = clock.now_ns().saturating_add(as_ns(at_most));
-    while !settle(seats, clock)? && clock.now_ns() < until_ns {
+    while !settle(lanes, clock)? && clock.now_ns() < until_ns {
         sync::park_timeout(SETTLE_NAP);
     }
-    for Seat { lane, endpoint, .. } in seats {
+    for ConnectedLane { lane, endpoint, .. } in lanes {
         lane.does(Act::Finish);
         let sent = endpoint.sends.iter_mut().try_for_each(|port| port.finish(FINISH));
         let all = sent.and_then(|()| endpoint.inbox.as_mut().map_or(Ok(()), |port| port.finish(FINISH)));
@@ -157,8 +158,8 @@ pub fn finish<S: SendPort, R: RecvPort>(
 /// A thread that yields reads its own time once in so many yields, which take longer than that.
 pub(super) const YIELDS: u32 = 4;
 
-fn lanes<S, R>(seats: &mut [Seat<S, R>]) -> impl Iterator<Item = &mut Lane> {
-    seats.iter_mut().map(|seat| &mut seat.lane)
+fn without_ports<S, R>(lanes: &mut [ConnectedLane<S, R>]) -> impl Iterator<Item = &mut Lane> {
+    lanes.iter_mut().map(|connected| &mut connected.lane)
 }
 
 /// Notes that the thread waits awake at `now_ns`, if the load of one of its lanes waits for a due time.
@@ -184,11 +185,11 @@ pub fn stop_awake<'a>(lanes: impl Iterator<Item = &'a mut Lane>, awake: &mut Awa
 }
 
 #[inline(never)]
-fn end_awake<S, R>(seats: &mut [Seat<S, R>], awake: &mut Awake, wait: Wait) {
+fn end_awake<S, R>(lanes: &mut [ConnectedLane<S, R>], awake: &mut Awake, wait: Wait) {
     match wait {
         // A thread that yields reads another clock.
         Wait::Yield => awake.stops(),
-        Wait::Spin | Wait::Park | Wait::Native => stop_awake(lanes(seats), awake),
+        Wait::Spin | Wait::Park | Wait::Native => stop_awake(without_ports(lanes), awake),
     }
 }
 
@@ -202,7 +203,7 @@ pub fn wait_for_due<'a>(
     until_ns: u64,
     sleep: impl FnOnce(Duration) -> bool,
 ) {
-    let Some(left) = Slack::before(until_ns, now_ns) else {
+    let Some(left) = WakeLatency::before(until_ns, now_ns) else {
         std::hint::spin_loop();
         return note_awake(lanes, awake, now_ns);
     };
@@ -221,7 +222,7 @@ pub fn wait_for_due<'a>(
 
 /// Says that it will sleep, looks once more, and sleeps until rung, until due, or for a nap.
 fn park<S: SendPort, R: RecvPort>(
-    seats: &mut [Seat<S, R>],
+    lanes: &mut [ConnectedLane<S, R>],
     clock: &impl Now,
     bell: &Bell,
     bed: &mut Bed<'_>,
@@ -234,13 +235,13 @@ fn park<S: SendPort, R: RecvPort>(
         return Ok(());
     }
     bell.listen();
-    let again = round(seats, clock)?;
+    let again = round(lanes, clock)?;
     if again.moved {
         if awake.is_on() {
-            end_awake(seats, awake, Wait::Park);
+            end_awake(lanes, awake, Wait::Park);
         }
     } else if !again.full && !again.done {
-        wait_for_due(lanes(seats), awake, clock.now_ns(), again.until_ns, |at_most| {
+        wait_for_due(without_ports(lanes), awake, clock.now_ns(), again.until_ns, |at_most| {
             bed.sleep(at_most);
             !bell.is_listening() || bed.was_woken()
         });
@@ -251,28 +252,28 @@ fn park<S: SendPort, R: RecvPort>(
 
 /// Sleeps in the transport. Only a lane alone on its thread may: another's messages would wait.
 fn native<S: SendPort, R: RecvPort>(
-    seats: &mut [Seat<S, R>],
+    lanes: &mut [ConnectedLane<S, R>],
     clock: &impl Now,
     bell: &Bell,
     bed: &mut Bed<'_>,
     last: Round,
     awake: &mut Awake,
 ) -> Result<(), (u16, PortError)> {
-    let [seat] = seats else { return park(seats, clock, bell, bed, last, awake) };
-    if last.full || seat.endpoint.inbox.is_none() {
-        return park(seats, clock, bell, bed, last, awake);
+    let [connected] = lanes else { return park(lanes, clock, bell, bed, last, awake) };
+    if last.full || connected.endpoint.inbox.is_none() {
+        return park(lanes, clock, bell, bed, last, awake);
     }
     let now_ns = clock.now_ns();
-    let Some(left) = Slack::before(last.until_ns, now_ns) else {
-        note_awake(std::iter::once(&mut seat.lane), awake, now_ns);
+    let Some(left) = WakeLatency::before(last.until_ns, now_ns) else {
+        note_awake(std::iter::once(&mut connected.lane), awake, now_ns);
         std::hint::spin_loop();
         return Ok(());
     };
     awake.stops();
     // Flow ends do not come through the transport, so a lane that waits for them looks again soon.
-    let limit = if seat.lane.is_driven() { Duration::from_millis(1) } else { NAP };
+    let limit = if connected.lane.is_driven() { Duration::from_millis(1) } else { NAP };
     let at_most = limit.min(left);
-    let Seat { lane, endpoint, .. } = seat;
+    let ConnectedLane { lane, endpoint, .. } = connected;
     lane.does(Act::Wait);
     let waited = endpoint.inbox.as_mut().ok_or_else(no_inbox).and_then(|port| port.wait(at_most));
     lane.does(Act::Harness);

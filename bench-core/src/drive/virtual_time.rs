@@ -2,7 +2,7 @@
 //!
 //! The driver is single-threaded, so a run with the same seed gives the same bytes.
 
-use super::{Seat, round, settle};
+use super::{ConnectedLane, round, settle};
 use crate::{
     clock::{Now, VirtualClock, as_ns},
     port::{PortError, RecvPort, SendPort},
@@ -12,14 +12,14 @@ use std::time::Duration;
 /// Lanes are told that they are idle after so many events.
 const EVENTS: u32 = 256;
 
-/// Runs `seats` until all are done. `next_event_ns` says when the simulated target next has something to hand over;
+/// Runs `lanes` until all are done. `next_event_ns` says when the simulated target next has something to hand over;
 /// `watch` is called with the time before each step of the clock, looks after the run, and says when it wants to be
 /// called next. After the run, confirms are waited for `at_most` so long.
 ///
 /// # Errors
 /// The first failure of a port, with the lane it belongs to.
 pub fn drive<S: SendPort, R: RecvPort>(
-    seats: &mut [Seat<S, R>],
+    lanes: &mut [ConnectedLane<S, R>],
     clock: &VirtualClock,
     at_most: Duration,
     mut next_event_ns: impl FnMut() -> Option<u64>,
@@ -27,9 +27,9 @@ pub fn drive<S: SendPort, R: RecvPort>(
 ) -> Result<(), (u16, PortError)> {
     let mut events = 0_u32;
     loop {
-        let now = round(seats, clock)?;
+        let now = round(lanes, clock)?;
         if now.done {
-            return settle_by(seats, clock, clock.now_ns().saturating_add(as_ns(at_most)), next_event_ns);
+            return settle_by(lanes, clock, clock.now_ns().saturating_add(as_ns(at_most)), next_event_ns);
         }
         if now.moved {
             continue;
@@ -39,7 +39,7 @@ pub fn drive<S: SendPort, R: RecvPort>(
         events = events.wrapping_add(1);
         // What lanes do when idle is worth its time when nothing is under way or due, and now and then.
         if event_ns.is_none() || now.until_ns <= now_ns || events.is_multiple_of(EVENTS) {
-            seats.iter_mut().for_each(|seat| seat.lane.idle(now_ns));
+            lanes.iter_mut().for_each(|connected| connected.lane.idle(now_ns));
         }
         let watch_ns = watch(now_ns);
         let event_ns = event_ns.unwrap_or(u64::MAX);
@@ -49,12 +49,12 @@ pub fn drive<S: SendPort, R: RecvPort>(
 
 /// Goes on from event to event until everything is confirmed, nothing more will come, or it is `until_ns`.
 fn settle_by<S: SendPort, R: RecvPort>(
-    seats: &mut [Seat<S, R>],
+    lanes: &mut [ConnectedLane<S, R>],
     clock: &VirtualClock,
     until_ns: u64,
     mut next_event_ns: impl FnMut() -> Option<u64>,
 ) -> Result<(), (u16, PortError)> {
-    while !settle(seats, clock)? {
+    while !settle(lanes, clock)? {
         match next_event_ns().filter(|at_ns| *at_ns <= until_ns) {
             Some(at_ns) => clock.advance_to(at_ns),
             None => break,

@@ -3,7 +3,6 @@
 
 use super::{Lane, LaneSpec};
 use crate::{
-    drive::ledger::Ledger,
     handler::{Out, Reactor},
     load::Load,
     message::Message,
@@ -40,10 +39,19 @@ impl Lane {
     }
 
     /// Publishes how many messages each send port has taken, and what the transport said of them.
-    pub(crate) fn note_taken(&mut self, ledger: &Ledger) {
+    pub(crate) fn note_taken(&mut self, taken: impl Fn(usize) -> u64) {
         let local = &mut self.spec.out.recorder.local;
-        (0..).zip(&mut local.confirms).for_each(|(port, confirms)| confirms.taken = ledger.taken(port));
+        (0..).zip(&mut local.confirms).for_each(|(port, confirms)| confirms.taken = taken(port));
         self.spec.counters.publish_confirms(local);
+    }
+
+    /// Takes what waits in its outbox away, as if it had been sent, and says how many messages that are of which send port.
+    pub(crate) fn withdraw_unsent(&mut self) -> Vec<(usize, u64)> {
+        let unsent = self.spec.out.unsent().into_iter().map(|(_, count)| count).enumerate();
+        let unsent = unsent.filter(|(_, count)| *count > 0).collect();
+        self.spec.out.take_emitted();
+        self.refused_since_ns = None;
+        unsent
     }
 
     /// When it last started flows or received something, in ns on the run's clock.

@@ -2,7 +2,7 @@
 //! not reach the handler.
 
 use super::{Lane, LaneSpec};
-use crate::{blame::Act, clock::Now, message::Message, port::Told};
+use crate::{act::Act, clock::Now, message::Message, port::Told};
 
 impl Lane {
     /// As [`Lane::received`], for a batch with dead letters in it.

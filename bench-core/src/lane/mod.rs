@@ -5,24 +5,23 @@
 mod apart;
 mod dead;
 mod rest;
-mod turn;
+mod step;
 
 use crate::{
+    act::Act,
     aftermath::Aftermath,
-    blame::Act,
     clock::Now,
+    control::Control,
     counters::Published,
     handler::{Out, Reactor},
     load::{Due, Load, Starts},
     message::Message,
     payload::Pool,
     port::{Inbox, Told},
-    session::Control,
-    sync::atomic::{AtomicBool, Ordering},
 };
 use apart::react_in_warmup;
 use std::sync::Arc;
-pub(crate) use turn::{Outlet, Turn};
+pub(crate) use step::{Begun, Outlet};
 
 /// The next action that a lane asks of its driver.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,35 +51,19 @@ pub enum Next<'a> {
     Done,
 }
 
-/// Stops the lanes of a run.
-#[derive(Debug, Default)]
-pub struct Stop(AtomicBool);
-
-impl Stop {
-    /// Stops them at their next step.
-    pub fn stop(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    /// Whether they are to stop.
-    #[inline]
-    #[must_use]
-    pub fn is_stopped(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
 /// The parts from which a lane is made.
 pub(crate) struct LaneSpec {
     pub id: u16,
     pub reactor: Box<dyn Reactor>,
     pub out: Out,
     pub load: Option<Load>,
+    /// Whether the lane has an inbox.
     pub hears: bool,
+    /// Whether the inbox can be polled for replies alone.
     pub replies_apart: bool,
-    /// Handles one request at a time: its reply is awaited before anything else is done.
+    /// `--reply await`: after a request the lane handles nothing else until the reply is there.
     pub awaits: bool,
-    /// By destination: whether replies come from there.
+    /// By destination: whether it carries replies.
     pub replies: Arc<[bool]>,
     pub batch: usize,
     pub pool: Arc<Pool>,
@@ -95,11 +78,13 @@ pub(crate) struct LaneSpec {
 pub struct Lane {
     spec: LaneSpec,
     starts: Starts,
-    /// A load was served last, so the inbox is looked at before it is served again.
+    /// The last step started flows, so the inbox comes before the load: a busy load would starve it otherwise.
     inbox_first: bool,
     load_over: bool,
-    batches_per_turn: usize,
+    batches_per_step: usize,
+    /// Since when the transport is full.
     refused_since_ns: Option<u64>,
+    /// The stamp of the last offer.
     offered_ns: u64,
     replies_received: u64,
 }
@@ -112,7 +97,7 @@ impl Lane {
             inbox_first: false,
             load_over: spec.load.is_none(),
             // A lane that handles one request at a time decides after each message from where to receive next.
-            batches_per_turn: if spec.awaits { 1 } else { turn::batches_per_turn(spec.batch) },
+            batches_per_step: if spec.awaits { 1 } else { step::batches_per_step(spec.batch) },
             refused_since_ns: None,
             offered_ns: 0,
             replies_received: 0,
@@ -132,13 +117,13 @@ impl Lane {
         self.spec.load.is_some()
     }
 
-    /// Notes which foreign code is called for it from now on, in case that hangs; [`Act::Harness`] once that returned.
+    /// Notes whose code runs from now on, so that a hang can be put down to it; [`Act::Harness`] is drumpost's own.
     #[inline(always)]
     pub fn does(&self, act: Act) {
         self.spec.counters.doing.set(act);
     }
 
-    /// Notes that it no longer polls its inbox. If it is blocked instead, that note stays.
+    /// Notes that it no longer polls its inbox. If the outbox is not empty, the note [`Act::Full`] stays.
     #[inline(always)]
     pub(crate) fn has_polled(&self) {
         if !self.has_pending() {
@@ -161,9 +146,9 @@ impl Lane {
         !self.spec.out.is_empty()
     }
 
-    /// What to do next. Sends come first, so memory is bounded and there is one point to wait at. For who carries out a
-    /// lane's wishes one by one, and then calls [`Lane::end_turn`]; drivers have it take a whole turn, which is the same and
-    /// costs less.
+    /// Says what the lane wants next. Sends come first, so memory is bounded and there is one point to wait at. The dispatcher of
+    /// listeners uses it: it performs each action itself and then calls [`Lane::end_step`]. Drivers have the lane take a whole step,
+    /// which is the same and costs less.
     #[inline]
     pub fn next(&mut self, clock: &impl Now) -> Next<'_> {
         if self.is_stopped() {
@@ -178,7 +163,7 @@ impl Lane {
             until_ns = 0;
         } else if !self.load_over {
             let due = self.start_flows(clock);
-            // Other lanes may be called before this one is asked again.
+            // The handler has returned, and other lanes may run before this one is asked again.
             self.does(Act::Harness);
             match due {
                 Due::Started => {
@@ -201,13 +186,13 @@ impl Lane {
     }
 
     /// The send port that is offered next.
-    pub(crate) const fn port_in_turn(&self) -> usize {
-        self.spec.out.turn()
+    pub(crate) const fn next_port(&self) -> usize {
+        self.spec.out.next_port()
     }
 
-    /// How often it may look into its inbox in a turn, as long as it finds something.
-    pub(crate) const fn batches_per_turn(&self) -> usize {
-        self.batches_per_turn
+    /// The most batches that a step receives. It ends at the first empty poll.
+    pub(crate) const fn batches_per_step(&self) -> usize {
+        self.batches_per_step
     }
 
     /// Whether it hears anything.
@@ -311,7 +296,8 @@ impl Lane {
         self.spec.out.taken(taken);
     }
 
-    /// The transport handed over `batch`, and said `told` of its messages, or nothing.
+    /// The transport handed over `batch`. `told` is what it reported of each message, such as how often it was handed out; empty if it reports
+    /// nothing.
     #[inline(always)]
     pub fn received(&mut self, batch: &[Message], told: &[Told], clock: &impl Now) {
         if !told.is_empty() && self.spec.out.recorder.note_told(told) {
@@ -330,7 +316,7 @@ impl Lane {
         } else {
             self.react_to_unusual(batch);
         }
-        // Back in the port that handed the batch over.
+        // This method is called from the port's drain, whose code runs next.
         let LaneSpec { out, counters, .. } = &mut self.spec;
         counters.doing.set(Act::Drain);
         out.recorder.close_ends_received(now_ns);
@@ -343,10 +329,10 @@ impl Lane {
         self.replies_received += batch.iter().filter(is_reply).count() as u64;
     }
 
-    /// Ends a turn: publishes what it changed. What was received is told only when what it caused was handed over, so that
-    /// it is under way until then. Says whether flows ended, so that who started them is to be rung.
+    /// Ends a step: publishes what it changed. What was received is published only when the transport has taken all that it
+    /// caused, so that it is under way until then. Says whether flows ended, so that the driver rings the lanes that started them.
     #[inline(always)]
-    pub fn end_turn(&mut self) -> bool {
+    pub fn end_step(&mut self) -> bool {
         let LaneSpec { out, counters, .. } = &mut self.spec;
         let ended = out.recorder.publish_ends(counters);
         if out.recorder.has_rare_news() {

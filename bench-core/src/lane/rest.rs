@@ -1,12 +1,7 @@
 //! The end of a lane: what it recorded and has not handed over.
 
 use super::Lane;
-use crate::{
-    counters::Local,
-    exchange::Latencies,
-    load::{Load, gaps::Gaps},
-    message::Kind,
-};
+use crate::{counters::Local, gaps::Gaps, latencies::Latencies, load::Load, message::Kind};
 
 /// The results of a lane at the end of a trial.
 pub(crate) struct LaneRest {
@@ -25,7 +20,7 @@ impl Lane {
         self.spec.out.settle(&self.spec.counters, true);
     }
 
-    /// What it has recorded since the last exchange, and its counters, at the end of a run that was stopped at `stopped_ns`.
+    /// The lane's records since the last swap, and its counters, at the end of a run that was stopped at `stopped_ns`.
     pub(crate) fn finish(mut self, stopped_ns: u64) -> LaneRest {
         self.spec.load.iter_mut().for_each(|load| load.stop(stopped_ns, &mut self.spec.out.recorder.local));
         self.spec.out.settle(&self.spec.counters, true);

@@ -2,10 +2,9 @@
 //! each flow is due and how large it is.
 //!
 //! Here are the settings of a load. `starter` carries them out, on a schedule in `open` and for users in `closed`.
-//! [`gaps`] records the gaps between flows.
+//! `gaps` records the gaps between flows.
 
 mod closed;
-pub mod gaps;
 mod open;
 mod starter;
 mod starts;

@@ -1,7 +1,7 @@
 //! Starts flows when they are due and there is room for them. Each instance of a service that starts flows has one.
 
-use super::{AtCap, Extent, Feed, LoadPlan, Pace, Start, Starts, closed::Users, gaps::Gaps};
-use crate::{counters::Local, credit::Credit, hist::Hist, message::Message};
+use super::{AtCap, Extent, Feed, LoadPlan, Pace, Start, Starts, closed::Users};
+use crate::{counters::Local, credit::Credit, gaps::Gaps, hist::Hist, message::Message};
 use std::sync::Arc;
 
 /// The answer of a load that is asked for flows.
@@ -15,6 +15,19 @@ pub(crate) enum Due {
     Capped,
     /// None ever again.
     Over,
+}
+
+/// How many intervals are kept of a sender: enough for the Anderson-Darling test to see a floor of half the mean, in 64 KiB.
+const GAPS_KEPT: usize = 4096;
+/// And how many at least where there are many senders, of which each leaves fewer.
+const GAPS_KEPT_LEAST: usize = 128;
+
+/// Room for what an open load leaves; a closed one has no schedule. Of many senders most leave little, so their room
+/// grows.
+fn gaps(pace: Pace, share: Share) -> Gaps {
+    let is_open = matches!(pace, Pace::Open { .. });
+    let kept = if is_open { share.of_all(GAPS_KEPT, GAPS_KEPT_LEAST) } else { 0 };
+    Gaps::new(kept, if kept == GAPS_KEPT { GAPS_KEPT } else { 0 })
 }
 
 /// Which share of the plan one of several driven instances has.
@@ -102,7 +115,7 @@ impl Load {
             stuck_since_ns: None,
             is_early: false,
             users: Users::default(),
-            gaps: Gaps::new(plan.pace, share),
+            gaps: gaps(plan.pace, share),
         }
     }
 

@@ -4,19 +4,18 @@
 //! weakest ordering that a transport may have, and the properties to check. `scripts/models` runs them.
 //! `scripts/mutants-models` removes one ordering after the other and demands that a model fails.
 
-mod exchanging;
 mod publishing;
 mod queue;
+mod swapping;
 mod waking;
 
 use crate::{
     clock::Now,
-    drive::{Placement, Wait},
     handler::{Handler, Out},
     load::{Extent, Feed, LoadPlan, Start},
     message::{Kind, Message},
     payload::Pool,
-    plan::TrialPlan,
+    plan::{Placement, TrialPlan, Wait},
     scenario::{Part, Route, Scenario, Service, Style},
     wiring::{Wiring, WiringSettings},
 };
@@ -137,8 +136,17 @@ fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     // LOOM_MAX_PREEMPTIONS asks for more, which takes longer.
     builder.preemption_bound = builder.preemption_bound.or(Some(preemptions));
     builder.max_branches = 20_000;
+    let model = Arc::new(model);
     builder.check(move || {
         HANDLED.set(0);
-        model();
+        let model = Arc::clone(&model);
+        spawn(move || model()).join().unwrap();
     });
+}
+
+/// A thread of a model. The checker gives its threads, the first included, stacks of 32 KiB. Lanes nearly fill them, and on some machines
+/// more is put on them than on others, such as all registers of the processor when a function of the C library is called for the first time.
+fn spawn<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> loom::thread::JoinHandle<T> {
+    let words = 512 * 1024 / size_of::<usize>();
+    loom::thread::Builder::new().stack_size(words).spawn(run).unwrap()
 }

@@ -3,10 +3,10 @@
 use super::{
     Ends, Forks, Still, Tells, check, handled, plan,
     queue::{Receiver, Sender, queue},
-    service,
+    service, spawn,
 };
 use crate::{
-    drive::{Rings, Seat, ledger::Terms},
+    drive::{ConnectedLane, Rings, ledger::Terms},
     load::Pace,
     monitor::Unwatched,
     plan::TrialPlan,
@@ -14,9 +14,8 @@ use crate::{
     session::Session,
     transport::Endpoint,
 };
-use loom::thread;
 
-type Place = Seat<Sender, Receiver>;
+type Place = ConnectedLane<Sender, Receiver>;
 
 /// source → fork → left and right.
 fn forked(flows: u32) -> TrialPlan {
@@ -37,10 +36,10 @@ fn forked(flows: u32) -> TrialPlan {
     plan
 }
 
-fn steps(count: usize, seats: &mut [Place]) {
+fn steps(count: usize, lanes: &mut [Place]) {
     for _ in 0..count {
-        for seat in &mut *seats {
-            seat.turn(&Still).unwrap();
+        for connected in &mut *lanes {
+            connected.step_once(&Still).unwrap();
         }
     }
 }
@@ -56,15 +55,15 @@ fn complete_means_handled(flows: u32, of: u64, prepare: fn(&mut Place, &mut Plac
         let (to_right, at_right) = queue();
         let inboxes = [None, Some(at_fork), Some(at_left), Some(at_right)];
         let sends = [vec![to_fork], vec![to_left, to_right], vec![], vec![]];
-        let mut seats = lanes.into_iter().zip(inboxes).zip(sends).map(|((lane, inbox), sends)| {
-            Seat::new(lane, Endpoint { inbox, sends }, Rings::default(), Terms::default())
+        let mut lanes = lanes.into_iter().zip(inboxes).zip(sends).map(|((lane, inbox), sends)| {
+            ConnectedLane::new(lane, Endpoint { inbox, sends }, Rings::default(), Terms::default())
         });
-        let (mut source, mut fork) = (seats.next().unwrap(), seats.next().unwrap());
-        let mut ends: Vec<Place> = seats.collect();
+        let (mut source, mut fork) = (lanes.next().unwrap(), lanes.next().unwrap());
+        let mut ends: Vec<Place> = lanes.collect();
         prepare(&mut source, &mut fork);
         steps(2, std::slice::from_mut(&mut source));
 
-        let forking = thread::spawn(move || {
+        let forking = spawn(move || {
             steps(2, std::slice::from_mut(&mut fork));
             fork
         });

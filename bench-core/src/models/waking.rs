@@ -3,12 +3,12 @@
 use super::{
     Ends, Still, Tells, check, handled, plan,
     queue::{Receiver, Sender, queue},
-    service,
+    service, spawn,
 };
 use crate::{
     bell::Bell,
     drive::{
-        Rings, Seat, Wait,
+        ConnectedLane, Rings,
         crowd::{Board, Calls, Crowd},
         ledger::Terms,
         tasks::{
@@ -19,6 +19,7 @@ use crate::{
     },
     handler::{Handler, Out},
     message::Message,
+    plan::Wait,
     port::{AsyncRecvPort, Inbox, PortError, Told},
     scenario::command,
     session::Session,
@@ -81,13 +82,13 @@ fn source_and_sink(preemptions: usize, run_source: fn(Source)) {
         let (sends, inbox) = queue();
         let [source, sink] = lanes.try_into().unwrap();
         let rung = Arc::clone(&source_bell);
-        let sinking = thread::spawn(move || {
+        let sinking = spawn(move || {
             let endpoint = Endpoint { inbox: Some(inbox), sends: Vec::<Sender>::new() };
             let rings = Rings { on_end: vec![rung], ..Rings::default() };
-            let mut seats = [Seat::new(sink, endpoint, rings, Terms::default())];
-            threads::drive(&mut seats, &Still, Wait::Park, &sink_bell).unwrap();
+            let mut lanes = [ConnectedLane::new(sink, endpoint, rings, Terms::default())];
+            threads::drive(&mut lanes, &Still, Wait::Park, &sink_bell).unwrap();
         });
-        let starting = thread::spawn(move || {
+        let starting = spawn(move || {
             run_source(Source { lane: source, sends, bell: source_bell, hears_it });
         });
         while handled() < u64::from(FLOWS) {
@@ -111,26 +112,26 @@ struct Source {
 fn on_threads(Source { lane, sends, bell, hears_it }: Source) {
     let endpoint = Endpoint { inbox: None::<Receiver>, sends: vec![sends] };
     let rings = Rings { on_send: vec![vec![hears_it]], ..Rings::default() };
-    let mut seats = [Seat::new(lane, endpoint, rings, Terms::default())];
-    threads::drive(&mut seats, &Still, Wait::Park, &bell).unwrap();
+    let mut lanes = [ConnectedLane::new(lane, endpoint, rings, Terms::default())];
+    threads::drive(&mut lanes, &Still, Wait::Park, &bell).unwrap();
 }
 
 fn on_tasks(Source { lane, mut sends, bell, hears_it }: Source) {
     sends.wakes = Some(hears_it);
     let endpoint = Endpoint { inbox: None::<NoInbox>, sends: vec![sends] };
-    let mut seat = Seat::new(lane, endpoint, Rings::default(), Terms::default());
-    let driven = tasks::drive(&mut seat, &Still, &bell, &Pacing::Rung, None);
+    let mut connected = ConnectedLane::new(lane, endpoint, Rings::default(), Terms::default());
+    let driven = tasks::drive(&mut connected, &Still, &bell, &Pacing::Rung, None);
     tasks::block_on(driven, &tasks::Pace::default()).unwrap();
 }
 
 fn on_a_shared_thread(Source { lane, mut sends, bell, hears_it }: Source) {
     sends.wakes = Some(hears_it);
     let endpoint = Endpoint { inbox: None::<NoInbox>, sends: vec![sends] };
-    let mut seat = Seat::new(lane, endpoint, Rings::default(), Terms::default());
+    let mut connected = ConnectedLane::new(lane, endpoint, Rings::default(), Terms::default());
     let pace = Arc::new(tasks::Pace::default());
     let pacing = Pacing::Wheel(Arc::clone(&pace));
     let task = async move {
-        tasks::drive(&mut seat, &Still, &bell, &pacing, None).await.unwrap();
+        tasks::drive(&mut connected, &Still, &bell, &pacing, None).await.unwrap();
     };
     pacer::run(vec![Paced { task: Box::pin(task), pace }], || None);
 }
@@ -158,7 +159,7 @@ fn no_call_is_lost_between_crowds() {
     let plan = plan(services, routes, FLOWS);
     check(2, move || {
         MAIN.set(Some(thread::current()));
-        let (Session { lanes, monitor, control }, desks) = Session::crowded(&plan, 0, 2);
+        let (Session { lanes, monitor, control }, histograms) = Session::crowded(&plan, 0, 2);
         let board = Arc::new(Board::new(&plan.wiring, 2, monitor.credit(), true, Queues::Each));
         board.bells().for_each(|bell| control.add_bell(Arc::clone(bell)));
         let (sends, inbox) = queue();
@@ -167,10 +168,12 @@ fn no_call_is_lost_between_crowds() {
             Endpoint { inbox: Some(inbox), sends: Vec::new() },
         ];
         let mut threads = Vec::new();
-        for (((at, lane), endpoint), desks) in lanes.into_iter().enumerate().zip(endpoints).zip(desks) {
-            let mut crowd = Crowd::new(&plan, &board, at, desks);
-            crowd.add(Seat::new(lane, endpoint, Rings::default(), Terms::default()), at);
-            threads.push(thread::spawn(move || crowd.drive(&Still).unwrap()));
+        for (((at, lane), endpoint), histograms) in
+            lanes.into_iter().enumerate().zip(endpoints).zip(histograms)
+        {
+            let mut crowd = Crowd::new(&plan, &board, at, histograms);
+            crowd.add(ConnectedLane::new(lane, endpoint, Rings::default(), Terms::default()), at);
+            threads.push(spawn(move || crowd.drive(&Still).unwrap()));
         }
         while handled() < u64::from(FLOWS) {
             thread::park();
@@ -191,7 +194,7 @@ fn what_was_done_before_a_call_is_seen_by_the_step() {
         let done: Arc<[AtomicUsize; 2]> = Arc::default();
         let caller = |lane: usize| {
             let (calls, done) = (Arc::clone(&calls), Arc::clone(&done));
-            thread::spawn(move || {
+            spawn(move || {
                 done[lane].store(1, Ordering::Relaxed);
                 calls.call(lane);
             })

@@ -5,13 +5,13 @@
 
 use super::{Collector, Monitor};
 use crate::{
-    backlog::{Amount, Backlog, Phase, Piled, Told},
     clock::as_ns,
     collector::Waiting,
+    control::Control,
     hist::Distribution,
-    plan::TrialPlan,
+    outcome::backlog::{Phase, Piled, Told},
+    plan::{Amount, Backlog, TrialPlan},
     server::Depth,
-    session::Control,
 };
 
 /// What the instances do that were absent at first.

@@ -45,6 +45,9 @@ pub struct OptionEntry {
     /// Its number limits how often a message is handed out. What is given back more often becomes a dead letter
     /// ([`crate::port::Told::DEAD`]).
     pub gives_up: bool,
+    /// Its time is how long a server waits for an acknowledgement before it hands a message out again. After a kill a run that ends
+    /// sooner says so.
+    pub redelivers: bool,
     /// How it takes part in proving who connects.
     pub logs_in: LogsIn,
 }
@@ -77,6 +80,7 @@ impl OptionEntry {
             unfair: false,
             brokers_own: false,
             gives_up: false,
+            redelivers: false,
             logs_in: LogsIn::No,
         }
     }
@@ -127,6 +131,12 @@ impl OptionEntry {
     #[must_use]
     pub const fn gives_up(self) -> Self {
         Self { gives_up: true, ..self }
+    }
+
+    /// The same, being the time after which a message that is not acknowledged is handed out again.
+    #[must_use]
+    pub const fn redelivers(self) -> Self {
+        Self { redelivers: true, ..self }
     }
 
     /// The same, being a way to prove who connects.

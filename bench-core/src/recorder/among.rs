@@ -1,7 +1,7 @@
 //! Recording among very many lanes: what a lane then leaves to its thread.
 
 use super::Recorder;
-use crate::exchange::Latencies;
+use crate::latencies::Latencies;
 
 /// How many lanes a trial has, and what moves them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

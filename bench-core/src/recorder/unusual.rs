@@ -30,7 +30,7 @@ impl Recorder {
     #[inline(never)]
     pub(super) fn note_rare(&mut self, seen: Seen, at: usize) -> bool {
         self.rarely = true;
-        let is_again = seen == Seen::Again;
+        let is_again = matches!(seen, Seen::Again | Seen::Redone);
         if is_again {
             self.unusual.again.push(at as u32);
         }

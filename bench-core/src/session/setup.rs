@@ -1,34 +1,28 @@
 //! Makes the lanes of a trial and what watches them. Instances of a service share what is the same for all of them, and
 //! the time of a set-up grows with the number of lanes and not with its square.
 
-use super::{Control, Session};
+use super::Session;
 use crate::{
     aftermath::Aftermath,
-    audit::{Audit, Group},
+    audit::{Auditor, Group},
     blame::{Blame, accused},
-    collector::{Watched, WatchedDesk, receiver_of},
+    collector::{Watched, WatchedHistograms, receiver_of},
+    control::Control,
     counters::Published,
     credit::Credit,
-    exchange::Desk,
-    handler::{Leg, Out, Reactor},
+    handler::{Deaf, Out, OutboxSpec, Reactor},
     lane::{Lane, LaneSpec},
+    latencies::{SharedHistograms, ThreadHistograms},
     load::{Load, Share},
     monitor::Monitor,
     plan::TrialPlan,
+    promise::Acks,
     recorder::{Among, Heard, Recorder, RecorderSpec},
     scenario::Intent,
-    wiring::Wiring,
+    wiring::{Destination, Wiring},
 };
 use drumpost_defects::{Defect, is_in};
 use std::{collections::HashMap, sync::Arc};
-
-/// The histograms of one thread, which it lends its lanes.
-#[derive(Debug, Default)]
-pub(crate) struct Desks {
-    pub all: Vec<Desk>,
-    /// By lane of the thread, in order: which of them it is lent.
-    pub of_place: Vec<u32>,
-}
 
 /// The parts of a service that all its instances have in common.
 struct Role {
@@ -38,7 +32,7 @@ struct Role {
     slots: Arc<[u8]>,
     /// Of instances that compete.
     group: Option<Arc<Group>>,
-    legs: Vec<Leg>,
+    outboxes: Vec<OutboxSpec>,
     ports: Arc<[u16]>,
     replies_apart: bool,
     /// The service of which its hop times are told.
@@ -51,23 +45,23 @@ impl Role {
         let slot = |(slot, producers): (usize, &u16)| vec![slot as u8; usize::from(*producers)];
         let slots: Arc<[u8]> = heard.producers.iter().enumerate().flat_map(slot).collect();
         let members = wiring.services[service].instances.len();
-        let legs: Vec<Leg> = wiring.sends_of(service).map(Leg::of).collect();
+        let outboxes: Vec<OutboxSpec> = wiring.sends_of(service).map(Destination::outbox).collect();
         Self {
             heard,
             heard_ids: wiring.heard_by(service).map(|heard| heard.id).collect(),
             group: (members > 1).then(|| Arc::new(Group::new(slots.len(), members))),
             slots,
-            ports: legs.iter().map(|leg| leg.destination).collect(),
-            legs,
+            ports: outboxes.iter().map(|outbox| outbox.destination).collect(),
+            outboxes,
             replies_apart: wiring.has_replies_apart(service),
             receiver: receiver_of(wiring, service),
         }
     }
 
-    fn audit(&self) -> Audit {
+    fn audit(&self) -> Auditor {
         match &self.group {
-            Some(group) => Audit::member(Arc::clone(group), Arc::clone(&self.slots)),
-            None => Audit::alone(Arc::clone(&self.slots)),
+            Some(group) => Auditor::member(Arc::clone(group), Arc::clone(&self.slots)),
+            None => Auditor::alone(Arc::clone(&self.slots)),
         }
     }
 }
@@ -90,11 +84,11 @@ struct Setup<'a> {
     replies: Arc<[bool]>,
     /// By name of a service.
     reactors: HashMap<&'static str, fn() -> Box<dyn Reactor>>,
-    watched_desks: Vec<WatchedDesk>,
+    watched_histograms: Vec<WatchedHistograms>,
     /// By thread.
-    desks: Vec<Desks>,
-    /// By thread and service of which hop times are told: which desk of the thread, and which of all.
-    desk_at: HashMap<(usize, usize), (u32, usize)>,
+    thread_histograms: Vec<ThreadHistograms>,
+    /// By thread and service of which hop times are told: which histograms of the thread, and which of all.
+    histograms_at: HashMap<(usize, usize), (u32, usize)>,
 }
 
 /// Sets up a trial. See [`Session::new`] and [`Session::crowded`].
@@ -103,7 +97,7 @@ pub(super) fn set_up(
     begins_ns: u64,
     among: Among,
     threads: usize,
-) -> (Session, Vec<Desks>) {
+) -> (Session, Vec<ThreadHistograms>) {
     let wiring = &plan.wiring;
     let count = usize::from(wiring.instance_count());
     let mut origins = vec![u16::MAX; count];
@@ -123,7 +117,7 @@ pub(super) fn set_up(
         begins_ns,
         among,
         threads,
-        control: Arc::new(Control { blame: Blame::new(wiring, &counters), ..Control::default() }),
+        control: Arc::new(Control::new(Blame::new(wiring, &counters))),
         counters,
         aftermath: Arc::new(Aftermath::new(plan)),
         credit: Arc::new(credit),
@@ -131,9 +125,9 @@ pub(super) fn set_up(
         starting,
         replies: wiring.destinations.iter().map(|d| d.intent == Intent::Reply).collect(),
         reactors: plan.scenario.services.iter().map(|service| (service.name, service.reactor)).collect(),
-        watched_desks: Vec::new(),
-        desks: (0..threads).map(|_| Desks::default()).collect(),
-        desk_at: HashMap::new(),
+        watched_histograms: Vec::new(),
+        thread_histograms: (0..threads).map(|_| ThreadHistograms::default()).collect(),
+        histograms_at: HashMap::new(),
     };
     let (mut lanes, mut watched) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for (service, wired) in wiring.services.iter().enumerate() {
@@ -144,9 +138,9 @@ pub(super) fn set_up(
             watched.push(watch);
         }
     }
-    let Setup { control, credit, watched_desks, desks, .. } = setup;
-    let monitor = Monitor::new(plan, Arc::clone(&control), credit, watched, watched_desks, begins_ns);
-    (Session { lanes, monitor, control }, desks)
+    let Setup { control, credit, watched_histograms, thread_histograms, .. } = setup;
+    let monitor = Monitor::new(plan, Arc::clone(&control), credit, watched, watched_histograms, begins_ns);
+    (Session { lanes, monitor, control }, thread_histograms)
 }
 
 /// The counters that the lanes publish, in the lanes' order.
@@ -161,11 +155,14 @@ impl Setup<'_> {
     fn lane(&mut self, id: u16, service: usize, role: &Role) -> (Lane, Watched) {
         let Self { plan, begins_ns, .. } = *self;
         let wiring = &plan.wiring;
-        let (recorder, exchange) = Recorder::new(RecorderSpec {
+        let (recorder, swap) = Recorder::new(RecorderSpec {
             lane: id,
             ports: role.ports.len(),
             heard: role.heard.clone(),
-            audit: role.audit().judging(plan.conditions.order),
+            audit: role
+                .audit()
+                .judging(plan.conditions.order)
+                .transacting(plan.conditions.acks == Acks::Transaction),
             credit: Arc::clone(&self.credit),
             origins: Arc::clone(&self.origins),
             measure_from_ns: match is_in(Defect::WarmupMeasured) {
@@ -176,19 +173,19 @@ impl Setup<'_> {
             among: self.among,
         });
         let counters = Arc::clone(&self.counters[usize::from(id)]);
-        let desk = if self.among == Among::ManyOnThreads {
-            self.shared_desk(usize::from(id) % self.threads, role)
+        let histograms = if self.among == Among::ManyOnThreads {
+            self.shared_histograms(usize::from(id) % self.threads, role)
         } else {
             let (heard, are_small) = (Arc::clone(&role.heard_ids), self.among != Among::Few);
-            self.watched_desks.push(WatchedDesk::new(exchange, heard, role.receiver, are_small));
-            self.watched_desks.len() - 1
+            self.watched_histograms.push(WatchedHistograms::new(swap, heard, role.receiver, are_small));
+            self.watched_histograms.len() - 1
         };
         let watched = Watched {
             counters: Arc::clone(&counters),
             service,
             ports: Arc::clone(&role.ports),
             heard: Arc::clone(&role.heard_ids),
-            desk,
+            histograms,
             still: Default::default(),
         };
         let member = usize::from(self.origins[usize::from(id)]);
@@ -198,11 +195,11 @@ impl Setup<'_> {
             let ends_per_flow = plan.scenario.ends_per_flow;
             Load::new(feed, plan.load, share, Arc::clone(&self.credit), ends_per_flow, begins_ns)
         });
-        let asks = role.legs.iter().any(|leg| leg.intent == Intent::Request);
+        let asks = role.outboxes.iter().any(|outbox| outbox.asks);
         let lane = Lane::new(LaneSpec {
             id,
             reactor: self.reactor(service),
-            out: Out::new(id, plan.scenario.kinds.len(), &role.legs, recorder),
+            out: Out::new(id, plan.scenario.kinds.len(), &role.outboxes, recorder),
             load,
             hears: !role.heard_ids.is_empty(),
             replies_apart: role.replies_apart,
@@ -227,15 +224,15 @@ impl Setup<'_> {
         }
     }
 
-    /// Gives the next lane of a thread the desk of those that hear the same. Says which of all it is.
-    fn shared_desk(&mut self, thread: usize, role: &Role) -> usize {
-        let Desks { all, of_place } = &mut self.desks[thread];
-        let (own, of_all) = *self.desk_at.entry((thread, role.receiver)).or_insert_with(|| {
-            let desk = Desk::new(role.heard_ids.len());
-            let (exchange, heard) = (Arc::clone(&desk.exchange), Arc::clone(&role.heard_ids));
-            all.push(desk);
-            self.watched_desks.push(WatchedDesk::new(exchange, heard, role.receiver, false));
-            (all.len() as u32 - 1, self.watched_desks.len() - 1)
+    /// Gives the next lane of a thread the histograms of those that hear the same. Says which of all it is.
+    fn shared_histograms(&mut self, thread: usize, role: &Role) -> usize {
+        let ThreadHistograms { all, of_place } = &mut self.thread_histograms[thread];
+        let (own, of_all) = *self.histograms_at.entry((thread, role.receiver)).or_insert_with(|| {
+            let shared = SharedHistograms::new(role.heard_ids.len());
+            let (swap, heard) = (Arc::clone(&shared.swap), Arc::clone(&role.heard_ids));
+            all.push(shared);
+            self.watched_histograms.push(WatchedHistograms::new(swap, heard, role.receiver, false));
+            (all.len() as u32 - 1, self.watched_histograms.len() - 1)
         });
         of_place.push(own);
         of_all
@@ -253,11 +250,4 @@ fn heard(wiring: &Wiring, service: usize) -> Heard {
         streams += senders.len() as u32;
     }
     heard
-}
-
-/// Stands in for a handler that a wiring names and a scenario does not have, which wiring rules out.
-pub(crate) struct Deaf;
-
-impl crate::handler::Handler for Deaf {
-    fn handle(&mut self, _message: &crate::message::Message, _out: &mut Out) {}
 }

@@ -6,7 +6,7 @@ use crate::shared::testing::{
 };
 use drumpost_core::{
     clock::{Clock, Now},
-    drive::{Placement, Wait},
+    plan::{Placement, Wait},
     port::{Inbox, RecvPort},
     scenario::Style,
 };

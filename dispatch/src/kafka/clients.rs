@@ -12,6 +12,7 @@ use rdkafka::{
     producer::{NoCustomPartitioner, ProducerContext},
     types::RDKafkaRespErr,
 };
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// The number of a message has the number of its port above this bit.
 pub(super) const PORT: u32 = 48;
@@ -23,20 +24,22 @@ pub(super) struct Events {
     pub(super) callers: Vec<Caller>,
     /// Where a consumer begins in partitions that it is given, if not behind what its group committed.
     pub(super) from: Option<Offset>,
+    /// How often partitions were taken from a consumer.
+    pub(super) epoch: Arc<AtomicU32>,
 }
 
 impl Events {
     pub(super) fn to(line: &Line) -> Self {
-        Self { line: line.clone(), callers: Vec::new(), from: None }
+        Self { line: line.clone(), callers: Vec::new(), from: None, epoch: Arc::default() }
     }
 }
 
 impl ClientContext for Events {
     fn error(&self, error: KafkaError, why: &str) {
-        use Code::{AllBrokersDown, Authentication, BrokerTransportFailure, Resolve};
+        use Code::{AllBrokersDown, Authentication, BrokerTransportFailure, Resolve, SSL};
         match error.rdkafka_error_code() {
             // A connection that is closed while nothing is under way is told only by the first.
-            Some(AllBrokersDown | BrokerTransportFailure | Resolve | Authentication) => {
+            Some(AllBrokersDown | BrokerTransportFailure | Resolve | Authentication | SSL) => {
                 self.line.break_off(true, &why);
             }
             Some(Code::Fatal | Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed) => {
@@ -50,8 +53,10 @@ impl ClientContext for Events {
 impl ProducerContext<NoCustomPartitioner> for Events {
     type DeliveryOpaque = usize;
 
-    /// Codes below zero are the client's own: the message went with the connection and is neither confirmed nor refused.
+    /// Codes below zero are the client's own: the message went with the connection and is neither confirmed nor refused. Of a producer
+    /// in transactions nobody waits for reports: a commit fails if one of its messages was not stored.
     fn delivery(&self, told: &DeliveryResult<'_>, number: usize) {
+        let Some(caller) = self.callers.get(number >> PORT) else { return };
         let outcome = match told {
             Ok(_) => Ok(()),
             Err((error, _)) if error.rdkafka_error_code().is_some_and(|code| (code as i32) < 0) => {
@@ -59,7 +64,7 @@ impl ProducerContext<NoCustomPartitioner> for Events {
             }
             Err((error, _)) => Err(error.to_string()),
         };
-        self.callers[number >> PORT].came((number & ((1 << PORT) - 1)) as u64, outcome);
+        caller.came((number & ((1 << PORT) - 1)) as u64, outcome);
     }
 }
 
@@ -68,6 +73,7 @@ impl ConsumerContext for Events {
         let done = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             self.from.map_or(Ok(()), |from| given.set_all_offsets(from)).and_then(|()| consumer.assign(given))
         } else {
+            self.epoch.fetch_add(1, Relaxed);
             consumer.unassign()
         };
         if let Err(error) = done {

@@ -6,11 +6,12 @@
 //! - *Acknowledgements* are offsets that are stored after handling, which the client commits every `kafka.commit-every`. A group gets
 //!   what comes after the committed offset again; Kafka does not say that it is again. A killed consumer leaves its group as a
 //!   client that is closed: it commits what was handled. The server would notice a crash after `session.timeout.ms`.
+//! - *Transactions* (`--acks transaction`): see `transactions/mod.rs`. A confirm is then the commit, and a message is seen after it.
 //! - *Order*: a message goes to the partition of its key. One partition keeps the order of its producers, several keep that of each
 //!   key. What is delivered again comes in order, too. Without `kafka.idempotent` the client repeats no request, as that could
 //!   change the order: a request that fails refuses its messages.
 //! - *Replay*: the run makes its topics, so a group reads them from the beginning. `kafka.from` says where an instance begins that
-//!   comes back after a kill or a lost connection: behind what was committed, at the beginning again, or at the end.
+//!   comes back after a kill or a lost connection: after what was committed, at the beginning again, or at the end.
 //! - *Removal*: topics have no description. Whose a topic is stands in the metadata of an offset that the group `drumpost-owners`
 //!   commits for it. The server removes this offset with the topic, and groups that have no offsets left.
 //! - *Disks*: the server keeps all messages of a topic until the run is over, or as long as it is configured to.
@@ -22,6 +23,7 @@ mod ports;
 mod session;
 #[cfg(test)]
 mod tests;
+mod transactions;
 
 use clients::Events;
 use drumpost_kit::{
@@ -43,9 +45,13 @@ use std::{
     collections::BTreeMap,
     process,
     sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    sync::{Mutex, PoisonError},
 };
 use tokio::time::timeout;
+use transactions::{Transacting, Transactions};
 
+/// How long a server may take to begin transactions: it makes a topic for the first ones. The engine gives an instance 10 s to open.
+const TRANSACTS: Duration = Duration::from_secs(9);
 /// What a batch with one message has beside that, at most.
 const FRAMING: usize = 128;
 /// The first question of every client, `ApiVersions`.
@@ -60,6 +66,8 @@ struct Kafka {
     trial: AtomicU32,
     /// Whether an instance that is opened comes back.
     runs: AtomicBool,
+    /// By instance.
+    transactions: Mutex<BTreeMap<u16, Arc<Transactions>>>,
 }
 
 /// What a call of a client comes to that waits for the server.
@@ -85,8 +93,35 @@ impl Kafka {
         call: impl FnOnce() -> KafkaResult<T> + Send + 'static,
     ) -> Result<T, OpenError> {
         let first = line.unless_lost(ask(call));
-        let why = |error: &String| Unreachable::of(error.contains("uthenticat"), CREDENTIALS, ABSENT);
-        self.at.reach(first, ABSENT, why).await
+        self.at.reach(first, ABSENT, |error| self.why(error)).await
+    }
+
+    fn why(&self, error: &str) -> (Unreachable, String) {
+        // A server may close the connection of a client whose certificate it wants before it says so.
+        let is_tls = ["SSL", "ssl", "isconnected"].iter().any(|word| error.contains(word));
+        if self.settings.is_encrypted && is_tls {
+            return (Unreachable::Refused, tls_advice("kafka"));
+        }
+        Unreachable::of(error.contains("uthenticat"), CREDENTIALS, ABSENT)
+    }
+
+    /// Begins transactions of the producer of an instance.
+    async fn transact(
+        &self,
+        me: u16,
+        producer: Arc<BaseProducer<Events>>,
+        consumers: &[Consumer],
+        line: &Line,
+    ) -> Result<Arc<Transacting>, OpenError> {
+        let transactions = {
+            let mut all = self.transactions.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(me).or_default())
+        };
+        let begun = transactions.begin(producer, consumers, self.settings.commit_every, line);
+        let begun = timeout(TRANSACTS, line.unless_lost(begun)).await;
+        let late = || format!("the server has not answered for {TRANSACTS:?}");
+        let begun = begun.unwrap_or_else(|_| Err(late()));
+        begun.map_err(|error| self.at.failed("begin transactions", &error))
     }
 
     fn group(&self, wiring: &Wiring, name: &str) -> String {
@@ -117,7 +152,11 @@ impl AsyncTransport for Kafka {
 
     async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
         self.connect().await?;
-        let version = version(&self.at.first_words(GREETING).await?);
+        // The client does not hand out what the server says of itself, and a greeting that is encrypted is not read.
+        let version = match self.settings.is_encrypted {
+            true => String::new(),
+            false => version(&self.at.first_words(GREETING).await?),
+        };
         Ok(Some(self.at.facts(&version, self.at.addresses().await)))
     }
 
@@ -125,6 +164,7 @@ impl AsyncTransport for Kafka {
         static TRIALS: AtomicU32 = AtomicU32::new(0);
         self.trial.store(TRIALS.fetch_add(1, Relaxed), Relaxed);
         self.runs.store(false, Relaxed);
+        self.transactions.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let (session, shape) = (self.connect().await?, wiring.pool.headers());
         let limit = self.at.step("ask for the longest message", session.limit()).await?;
         let headers_len = shape.count() * (shape.value_len() + 24);
@@ -132,37 +172,60 @@ impl AsyncTransport for Kafka {
         self.topics.begin(self, &session).await;
         let topics: Vec<String> = Layout::new(wiring, '.').places().into_keys().collect();
         topics.iter().for_each(|topic| self.topics.note(topic));
-        self.at.step("create the topics", session.create(&topics, self.settings.partitions)).await?;
-        self.at.step("note whose the topics are", session.own(topics)).await
+        let partitions = self.settings.partitions;
+        self.at.step("create the topics", session.create(&topics, partitions)).await?;
+        self.at
+            .step("wait for leaders of the partitions", session.wait_for_leaders(&topics, partitions))
+            .await?;
+        self.at.step("note whose the topics are", session.note_owner(topics)).await
     }
 
     async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
         let (layout, line) = (Layout::new(wiring, '.'), Line::to(&self.at));
         let sent: Vec<&Destination> = wiring.sends_of(wiring.service_of(me)).collect();
+        let transacts = wiring.acks == Acks::Transaction;
         let confirms: Vec<Callbacks> = sent.iter().map(|_| Callbacks::default()).collect();
-        let callers = confirms.iter().map(Callbacks::caller).collect();
-        let producer = self.client(&self.settings.producing, Events { callers, ..Events::to(&line) })?;
+        let callers = confirms.iter().map(Callbacks::caller).filter(|_| !transacts).collect();
+        let mut producing = self.settings.producing.clone();
+        if transacts {
+            producing.set("transactional.id", self.group(wiring, &format!("instance-{me}")));
+            // The server rolls a transaction back that takes longer.
+            let limit = self.settings.commit_every + Duration::from_secs(60);
+            producing.set("transaction.timeout.ms", limit.as_millis().to_string());
+        }
+        let producer = self.client(&producing, Events { callers, ..Events::to(&line) })?;
         let producer = tend(producer, |producer: &BaseProducer<Events>, wait| producer.poll(wait));
         // It asks for its topics now, so that the first message does not wait for that.
         let topics = sent.iter().flat_map(|sent| layout.subscriptions(sent)).map(|(topic, ..)| topic);
         let (topics, of): (Vec<String>, _) = (topics.chain([OWNERS.into()]).collect(), Arc::clone(&producer));
         let metadata = move |topic: &String| of.client().fetch_metadata(Some(topic), PATIENCE).map(drop);
         self.reach(&line, move || topics.iter().try_for_each(metadata)).await?;
-        let sends = sent.into_iter().zip(confirms).enumerate().map(|(port, (sent, confirms))| {
-            let topic = Topic { producer: Arc::clone(&producer), line: line.clone(), port, confirms };
-            Outbox::new(wiring, layout, sent, line.clone(), topic).noting(&self.refusals)
-        });
-        let (sends, mut consumers, mut apart) = (sends.collect(), Vec::new(), Vec::new());
+        let (mut consumers, mut apart) = (Vec::new(), Vec::new());
         let from = self.settings.from.filter(|_| self.runs.load(Relaxed));
         for (group, (topics, is_apart)) in self.groups(wiring, me) {
             let mut config = self.settings.consuming.clone();
+            if transacts {
+                config.set("isolation.level", "read_committed").set("enable.auto.commit", "false");
+            }
             let events = Events { from, ..Events::to(&line) };
             let client = self.client(config.set("group.id", group), events)?;
             let consumer = Consumer::subscribed(client, consumers.len(), topics, Arc::clone(&wiring.pool));
             consumers.push(consumer.map_err(|error| self.at.failed("subscribe", &error))?);
             apart.push(is_apart);
         }
-        Ok(Endpoint { inbox: Inbox::new(wiring, line, &apart, Consumers(consumers)), sends })
+        let transacting = match transacts {
+            true => Some(self.transact(me, Arc::clone(&producer), &consumers, &line).await?),
+            false => None,
+        };
+        let sends = sent.into_iter().zip(confirms).enumerate().map(|(port, (sent, confirms))| {
+            let transacting = transacting.clone();
+            let topic =
+                Topic { producer: Arc::clone(&producer), line: line.clone(), port, confirms, transacting };
+            Outbox::new(wiring, layout, sent, line.clone(), topic).noting(&self.refusals)
+        });
+        let sends = sends.collect();
+        let consumers = Consumers { all: consumers, transacting };
+        Ok(Endpoint { inbox: Inbox::new(wiring, line, &apart, consumers), sends })
     }
 
     /// A group that has all its members and rests has given out its partitions.
@@ -173,7 +236,7 @@ impl AsyncTransport for Kafka {
         {
             *members.entry(group).or_default() += 1;
         }
-        let Ok(rest) = timeout(JOINED, session.rest(members)).await else {
+        let Ok(rest) = timeout(JOINED, session.wait_for_groups(members)).await else {
             return Err(self.at.failed("join the groups", &format_args!("not done within {JOINED:?}")));
         };
         rest.map_err(|error| self.at.failed("join the groups", &error))?;

@@ -7,7 +7,12 @@ pub(super) const ABSENT: &str =
 pub(super) const CREDENTIALS: &str =
     "set kafka.url=kafka://USER:PASSWORD@HOST:PORT, or kafka.password (SASL/PLAIN)";
 
-const URL: &str = "address of a server: kafka://HOST:PORT, without TLS; may contain USER:PASSWORD@";
+pub(super) const HAS_TLS: bool = cfg!(feature = "kafka-tls");
+const URL: &str = match HAS_TLS {
+    true => "address of a server: kafka://HOST:PORT, or kafkas:// for TLS; may contain USER:PASSWORD@",
+    false => "address of a server: kafka://HOST:PORT, without TLS; may contain USER:PASSWORD@",
+};
+const SCHEMES: &[&str] = if HAS_TLS { &["kafka", "kafkas"] } else { &["kafka"] };
 const ACKS: Grammar = Grammar::Word(&["all", "1", "0"]);
 const CODECS: Grammar = Grammar::Word(&["none", "gzip", "snappy", "lz4"]);
 const COUNTS: Grammar = Grammar::Count { min: 1, max: 10_000 };
@@ -17,27 +22,37 @@ const LINGER: Grammar = Grammar::Time { min_ns: 0, max_ns: 60_000_000_000 };
 const ON: Grammar = Grammar::Word(&["on", "off"]);
 const SIZES: Grammar = Grammar::Bytes { min: 1, max: i32::MAX as u64 };
 
-const OPTIONS: [OptionEntry; 11] = {
-    let [url, user, password, ..] = drumpost_kit::login_options! {
+const CONNECTING: usize = if HAS_TLS { 6 } else { 3 };
+
+/// Address, user and password, and the files for TLS.
+const LOGIN: [OptionEntry; CONNECTING] = {
+    let all = drumpost_kit::login_options! {
         family: "kafka",
         environment: "KAFKA",
-        url: Grammar::Url(&["kafka"]), "kafka://127.0.0.1:9092", URL,
+        url: Grammar::Url(SCHEMES), "kafka://127.0.0.1:9092", URL,
         ways: [],
     };
+    let (mut some, mut at) = ([all[0]; CONNECTING], 1);
+    while at < CONNECTING {
+        some[at] = all[at];
+        at += 1;
+    }
+    some
+};
+
+const OPTIONS: [OptionEntry; CONNECTING + 8] = joined(
+    LOGIN,
     [
-        url,
-        user,
-        password,
         own("kafka.partitions", COUNTS, "1", "partitions of each topic").of("partitions"),
         own("kafka.acks", ACKS, "all", "replicas that have a message when it is confirmed; 0: none is asked"),
         own("kafka.idempotent", ON, "on", "repeated requests store nothing twice; with kafka.acks=all"),
         own("kafka.compression", CODECS, "none", "compression of batches"),
         own("kafka.linger", LINGER, "100us", "how long a batch waits for more messages"),
         own("kafka.batch-size", SIZES, "1MB", "largest batch"),
-        own("kafka.commit-every", EVERY, "100ms", "time between commits of offsets"),
+        own("kafka.commit-every", EVERY, "100ms", "time between commits of offsets, or of transactions"),
         own("kafka.from", FROM, "committed", "where an instance that comes back begins to read"),
-    ]
-};
+    ],
+);
 
 const fn own(
     name: &'static str,
@@ -52,12 +67,12 @@ const fn own(
 pub(crate) fn entry() -> TransportEntry {
     TransportEntry {
         name: "kafka",
-        summary: "Kafka: topics and consumer groups, delivery reports as confirms, offsets after handling; at least once",
+        summary: "Kafka: topics and consumer groups, delivery reports as confirms, offsets after handling or in transactions; at least once, or exactly once",
         promise: Promise {
             delivery: promise::Delivery::AtLeastOnce,
             confirms: promise::Confirms::Replicated,
-            acknowledges: &[Acks::After, Acks::Confirmed],
-            acks: "delivery reports, offsets committed after handling",
+            acknowledges: &[Acks::After, Acks::Confirmed, Acks::Transaction],
+            acks: "delivery reports, offsets committed after handling or in transactions",
             persistence: "memory of the replicas in sync, later their disks",
             ..BROKER.promise
         },
@@ -72,6 +87,9 @@ pub(super) struct Settings {
     acks: &'static str,
     pub(super) partitions: usize,
     pub(super) from: Option<Offset>,
+    pub(super) commit_every: Duration,
+    is_idempotent: bool,
+    pub(super) is_encrypted: bool,
     /// For clients that ask, produce and consume.
     pub(super) asking: ClientConfig,
     pub(super) producing: ClientConfig,
@@ -80,12 +98,29 @@ pub(super) struct Settings {
 
 impl Kafka {
     pub(super) fn from_options(options: &Values) -> Result<Self, String> {
-        let url = Url::read("kafka.url", options.url("kafka.url"), "kafka", 9092)?;
+        let address = options.url("kafka.url");
+        let port = if address.starts_with("kafkas:") { 9093 } else { 9092 };
+        let url = Url::read("kafka.url", address, "kafka", port)?;
         let login = Login::<()>::read("kafka", options, &url, vec![])?;
         let (at, settings) =
             (Arc::new(At::new("Kafka", &url.shown())), Settings::read(options, &url, login.who)?);
         let (trial, runs) = (AtomicU32::default(), AtomicBool::default());
-        Ok(Self { topics: Objects::at(&at), at, settings, refusals: Arc::default(), trial, runs })
+        let (refusals, transactions) = (Arc::default(), Mutex::default());
+        Ok(Self { topics: Objects::at(&at), at, settings, refusals, trial, runs, transactions })
+    }
+}
+
+/// Has a client use TLS, with the certificates that the options name, or with the authorities that the system trusts.
+fn encrypt(config: &mut ClientConfig, options: &Values) {
+    config.set("security.protocol", "ssl");
+    for (setting, option) in [
+        ("ssl.ca.pem", "kafka.tls-ca"),
+        ("ssl.certificate.pem", "kafka.tls-cert"),
+        ("ssl.key.pem", "kafka.tls-key"),
+    ] {
+        if let Some(file) = options.file(option) {
+            config.set(setting, &file.text);
+        }
     }
 }
 
@@ -111,8 +146,13 @@ impl Settings {
         // Half of this is also the time after which a client connects to the next server that it needs, such as its group's.
         asking.set("reconnect.backoff.ms", "20").set("reconnect.backoff.max.ms", "500");
         asking.set("topic.metadata.refresh.interval.ms", "2000");
+        let is_encrypted = url.scheme == "kafkas";
+        if is_encrypted {
+            encrypt(&mut asking, options);
+        }
         if let Who::User { name, password } = who {
-            asking.set("security.protocol", "sasl_plaintext").set("sasl.mechanism", "PLAIN");
+            let protocol = if is_encrypted { "sasl_ssl" } else { "sasl_plaintext" };
+            asking.set("security.protocol", protocol).set("sasl.mechanism", "PLAIN");
             asking.set("sasl.username", name).set("sasl.password", password.unwrap_or_default());
         }
         let (mut producing, mut consuming) = (asking.clone(), asking.clone());
@@ -136,6 +176,9 @@ impl Settings {
             acks,
             partitions: options.count("kafka.partitions") as usize,
             from,
+            commit_every: options.time("kafka.commit-every"),
+            is_idempotent,
+            is_encrypted,
             asking,
             producing,
             consuming,
@@ -147,6 +190,11 @@ impl Settings {
         let may_lose = self.acks == "0" && asked.guarantee == Some(Delivery::AtLeastOnce);
         if may_lose {
             return Err("does not hear with kafka.acks=0 what a server failed to store, so --guarantee at-least-once \
+                        cannot be kept"
+                .into());
+        }
+        if asked.acks(&listed) == Acks::Transaction && (!self.is_idempotent || self.from.is_some()) {
+            return Err("has transactions only with kafka.acks=all, kafka.idempotent=on and kafka.from=committed, so --acks transaction \
                         cannot be kept"
                 .into());
         }

@@ -2,9 +2,10 @@
 
 use super::{
     clients::{Events, PORT},
+    transactions::{Member, Shard, Transacting},
     *,
 };
-use drumpost_core::wire;
+use drumpost_core::{port::Transacted, wire};
 use drumpost_kit::{blocking::tend, encode::decode, last::SILENCE};
 use rdkafka::{
     Message as _,
@@ -24,11 +25,19 @@ pub(super) struct Topic {
     /// Which of the instance's ports this is.
     pub(super) port: usize,
     pub(super) confirms: Callbacks,
+    pub(super) transacting: Option<Arc<Transacting>>,
 }
 
 impl Publish for Topic {
     type Place = String;
     const CONFIRMS: bool = true;
+
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<PortResult> {
+        match &self.transacting {
+            Some(transacting) if !transacting.takes(context) => Poll::Pending,
+            _ => Poll::Ready(Ok(())),
+        }
+    }
 
     fn put(&mut self, topic: &String, payload: Bytes, message: &Message, pool: &Pool) -> PortResult {
         let number = self.port << PORT | self.confirms.take() as usize;
@@ -40,35 +49,44 @@ impl Publish for Topic {
             record.headers =
                 Some(headers.fold(none, |all, (key, value)| all.insert(Header { key, value: Some(value) })));
         }
-        self.producer.send(record).map_err(|(error, _)| self.line.broken(false, &error))
-    }
-
-    fn poll_confirmed(&mut self, context: &mut Context<'_>, confirms: &mut Confirms<'_>) -> PortResult {
-        self.confirms.poll(context, confirms);
+        self.producer.send(record).map_err(|(error, _)| self.line.broken(false, &error))?;
+        self.transacting.iter().for_each(|transacting| transacting.sent(self.port));
         Ok(())
     }
 
-    fn last(&self) -> Exchange {
+    fn poll_confirmed(&mut self, context: &mut Context<'_>, confirms: &mut Confirms<'_>) -> PortResult {
+        match &self.transacting {
+            Some(transacting) => {
+                transacting.takes(context);
+                transacting.tell_sent(self.port, confirms);
+            }
+            None => self.confirms.poll(context, confirms),
+        }
+        Ok(())
+    }
+
+    fn last(&self) -> RoundTrip {
         let producer = Arc::clone(&self.producer);
-        let exchange = ask(move || {
+        let round_trip = ask(move || {
             producer.flush(SILENCE)?;
             producer.client().fetch_metadata(Some(OWNERS), SILENCE).map(drop)
         });
-        exchange.map(|done| done.map_err(|error| error.to_string())).boxed()
+        round_trip.map(|done| done.map_err(|error| error.to_string())).boxed()
     }
 }
 
-/// A partition: the numbers of the consumer, of its topic, and of the partition.
-type Shard = (usize, usize, i32);
+/// A message, and how often partitions were taken from its consumer before it was read.
+type Read = (u32, PortResult<Delivery<(Shard, i64)>>);
 /// What a consumer's thread hands over.
-type Batch = Vec<PortResult<Delivery<(Shard, i64)>>>;
+type Batch = Vec<Read>;
 
 /// A consumer of an instance, which a thread of its own polls.
 pub(super) struct Consumer {
     client: Arc<BaseConsumer<Events>>,
     topics: Arc<Vec<String>>,
     came: mpsc::Receiver<Batch>,
-    batch: vec::IntoIter<PortResult<Delivery<(Shard, i64)>>>,
+    batch: vec::IntoIter<Read>,
+    epoch: Arc<AtomicU32>,
 }
 
 impl Consumer {
@@ -82,18 +100,38 @@ impl Consumer {
         client.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>())?;
         let ((tell, came), topics) = (mpsc::channel(2), Arc::new(topics));
         let of = Arc::clone(&topics);
+        let epoch = Arc::clone(&client.context().epoch);
+        let now = Arc::clone(&epoch);
         let client = tend(client, move |client: &BaseConsumer<Events>, wait| {
             let mut batch = Batch::new();
             let mut next = client.poll(wait);
             // Errors are told to the line.
             while let Some(Ok(message)) = next {
-                batch.push(delivery(&message, number, &of, &pool));
+                // Partitions are taken away within a poll.
+                batch.push((now.load(Relaxed), delivery(&message, number, &of, &pool)));
                 next = if batch.len() < BATCH { client.poll(Duration::ZERO) } else { None };
             }
             // Fails if the lane is gone.
             let _ = batch.is_empty() || tell.blocking_send(batch).is_ok();
         });
-        Ok(Self { client, topics, came, batch: Vec::new().into_iter() })
+        Ok(Self { client, topics, came, batch: Vec::new().into_iter(), epoch })
+    }
+
+    pub(super) fn member(&self) -> Member {
+        let (client, topics) = (Arc::downgrade(&self.client), Arc::clone(&self.topics));
+        Member { client, topics, epoch: Arc::clone(&self.epoch) }
+    }
+
+    /// The next of a batch. In transactions none that comes again, and pending while one has to end.
+    fn next(&mut self, number: usize, transacting: Option<&Transacting>) -> Option<Read> {
+        while let (Some(transacting), Some((epoch, _))) = (transacting, self.batch.as_slice().first()) {
+            match transacting.hands(number, *epoch) {
+                None => drop(self.batch.next()),
+                Some(true) => break,
+                Some(false) => return None,
+            }
+        }
+        self.batch.next()
     }
 }
 
@@ -113,43 +151,71 @@ fn delivery(
 }
 
 /// Receives what the consumers of one instance read.
-pub(super) struct Consumers(pub(super) Vec<Consumer>);
+pub(super) struct Consumers {
+    pub(super) all: Vec<Consumer>,
+    pub(super) transacting: Option<Arc<Transacting>>,
+}
 
 impl Deliveries for Consumers {
     type Token = (Shard, i64);
     const ACKNOWLEDGES: bool = true;
     const TELLS_SHARDS: bool = true;
+    const SETTLES_AT_ONCE: bool = true;
 
     #[inline]
     fn poll_next(&mut self, at: usize, context: &mut Context<'_>) -> Poll<PortResult<Delivery<Self::Token>>> {
-        let consumer = &mut self.0[at];
-        if consumer.batch.len() == 0
-            && let Some(batch) = ready!(consumer.came.poll_recv(context))
-        {
+        let consumer = &mut self.all[at];
+        if consumer.batch.len() == 0 {
+            let Some(batch) = ready!(consumer.came.poll_recv(context)) else { return Poll::Pending };
             consumer.batch = batch.into_iter();
         }
-        consumer.batch.next().map_or(Poll::Pending, Poll::Ready)
+        match consumer.next(at, self.transacting.as_deref()) {
+            Some((_, delivery)) => Poll::Ready(delivery),
+            None => {
+                // The messages that came were passed over, or wait for the end of a transaction.
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
     }
 
-    /// Stores offsets, which the client commits.
+    fn poll_ask(&mut self, context: &mut Context<'_>) -> Poll<PortResult> {
+        match &self.transacting {
+            Some(transacting) if !transacting.takes(context) => Poll::Pending,
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Stores offsets, which the client commits, or adds them to the transaction.
     fn poll_settle(
         &mut self,
         due: &mut Due<'_, Self::Token>,
         _: Settled,
         _: &mut Context<'_>,
     ) -> Poll<PortResult> {
+        if let Some(transacting) = &self.transacting {
+            transacting.handled(due);
+            return Poll::Ready(Ok(()));
+        }
         // Of each partition the youngest.
         for ((consumer, topic, partition), offset) in due.collect::<BTreeMap<_, _>>() {
-            let Consumer { client, topics, .. } = &self.0[consumer];
+            let Consumer { client, topics, .. } = &self.all[consumer];
             // Fails if the partition was given to another member, which gets the message again.
             let _stored = client.store_offset(&topics[topic], partition, offset);
         }
         Poll::Ready(Ok(()))
     }
 
-    fn last(&self) -> Exchange {
-        let clients: Vec<_> = self.0.iter().map(|consumer| Arc::clone(&consumer.client)).collect();
-        let exchange = ask(move || {
+    fn transacted(&mut self, _: &mut Context<'_>, tell: &mut dyn FnMut(Transacted)) {
+        self.transacting.iter().for_each(|transacting| transacting.tell_handed(tell));
+    }
+
+    fn last(&self) -> RoundTrip {
+        if let Some(transacting) = &self.transacting {
+            return Arc::clone(transacting).finish().boxed();
+        }
+        let clients: Vec<_> = self.all.iter().map(|consumer| Arc::clone(&consumer.client)).collect();
+        let round_trip = ask(move || {
             for client in clients {
                 use Code::{IllegalGeneration, NoOffset, RebalanceInProgress, UnknownMemberId};
                 let done = client.commit_consumer_state(CommitMode::Sync);
@@ -162,6 +228,6 @@ impl Deliveries for Consumers {
             }
             Ok(())
         });
-        exchange.map(|done| done.map_err(|error| error.to_string())).boxed()
+        round_trip.map(|done| done.map_err(|error| error.to_string())).boxed()
     }
 }

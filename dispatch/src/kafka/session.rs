@@ -1,4 +1,4 @@
-//! Questions apart from the load: topics, whose they are, groups, and what waits.
+//! The administrative connection: it creates and removes topics, notes their owner, waits for groups and asks how much waits.
 
 use super::*;
 use rdkafka::{
@@ -8,6 +8,7 @@ use rdkafka::{
     topic_partition_list::TopicPartitionListElem as Note,
 };
 use std::thread;
+use tokio::time::Instant;
 
 /// The group that notes whose the topics are.
 pub(super) const OWNERS: &str = "drumpost-owners";
@@ -16,6 +17,8 @@ pub(super) const OWNERS: &str = "drumpost-owners";
 pub(super) const JOINED: Duration = Duration::from_secs(15);
 /// Between two looks at something that comes soon.
 const SOON: Duration = Duration::from_millis(10);
+/// How long a question is repeated. Shorter than [`PATIENCE`], after which a step of the set-up is given up: so the server's last error is told.
+const TRIES: Duration = Duration::from_secs(4);
 
 /// A connection apart from the load.
 pub(super) struct Session {
@@ -26,7 +29,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    fn ask<T: Send + 'static>(
+    pub(super) fn ask<T: Send + 'static>(
         &self,
         call: impl FnOnce(&BaseConsumer<Events>) -> KafkaResult<T> + Send + 'static,
     ) -> impl Future<Output = KafkaResult<T>> + Send {
@@ -57,8 +60,23 @@ impl Session {
         all.into_iter().try_for_each(|one| one.map(drop).map_err(|(topic, why)| format!("{topic}: {why}")))
     }
 
+    /// Waits until a server takes messages for each partition of new topics. Their creation is answered earlier: the metadata names a leader at
+    /// once, and that server refuses messages until it has made the partition's log. Two batches of an idempotent producer may be under way then.
+    /// If the server refuses the first and stores the second, as it does with any sequence number of a producer that it does not know, librdkafka
+    /// confirms both, and the messages of the first are lost.
+    pub(super) async fn wait_for_leaders(&self, topics: &[String], partitions: usize) -> KafkaResult<()> {
+        let mut all = Offsets::new();
+        topics.iter().for_each(|topic| all.add_partition_range(topic, 0, partitions as i32 - 1));
+        all.set_all_offsets(Offset::End)?;
+        // Only the leader of a partition answers, and an error of one partition is that of the question.
+        let answer = move |client: &BaseConsumer<Events>, left| {
+            client.offsets_for_times(all.clone(), left).map(|_| true)
+        };
+        self.ask(move |client| until(TRIES, is_led_soon, |left| answer(client, left))).await
+    }
+
     /// Notes that these topics are this process', once the server knows them.
-    pub(super) async fn own(&self, topics: Vec<String>) -> KafkaResult<()> {
+    pub(super) async fn note_owner(&self, topics: Vec<String>) -> KafkaResult<()> {
         let owner = Owner::this().map(|owner| owner.description()).unwrap_or_default();
         let mut notes = Offsets::new();
         for topic in topics {
@@ -66,36 +84,73 @@ impl Session {
             note.set_offset(Offset::Offset(0))?;
             note.set_metadata(&owner);
         }
-        let note = move |client: &BaseConsumer<Events>| match client.commit(&notes, CommitMode::Sync) {
-            Err(error) if error.rdkafka_error_code() == Some(Code::UnknownTopicOrPartition) => Ok(false),
-            done => done.map(|()| true),
-        };
-        self.ask(move |client| until(PATIENCE, || note(client))).await
+        let note =
+            move |client: &BaseConsumer<Events>| client.commit(&notes, CommitMode::Sync).map(|()| true);
+        self.ask(move |client| until(TRIES, is_known_soon, |_| note(client))).await
     }
 
     /// Waits until groups have so many members and have given out their partitions.
-    pub(super) async fn rest(&self, members: BTreeMap<String, usize>) -> KafkaResult<()> {
-        let rests = move |client: &BaseConsumer<Events>, group: &str, count| {
-            let found = client.fetch_group_list(Some(group), PATIENCE)?;
+    pub(super) async fn wait_for_groups(&self, members: BTreeMap<String, usize>) -> KafkaResult<()> {
+        let rests = move |client: &BaseConsumer<Events>, group: &str, count, left| {
+            let found = client.fetch_group_list(Some(group), left)?;
             let mut found = found.groups().iter();
             Ok(found.any(|found| found.state() == "Stable" && found.members().len() == count))
         };
         let all = move |client: &BaseConsumer<Events>| {
-            members.iter().try_for_each(|(group, count)| until(JOINED, || rests(client, group, *count)))
+            members.iter().try_for_each(|(group, count)| {
+                until(JOINED, |_| false, |left| rests(client, group, *count, left))
+            })
         };
         self.ask(all).await
     }
 }
 
-/// Looks until something is so, or nobody waits any more.
-fn until(limit: Duration, mut is_so: impl FnMut() -> KafkaResult<bool>) -> KafkaResult<()> {
-    for _ in 0..limit.as_millis() / SOON.as_millis() {
-        if is_so()? {
-            return Ok(());
+/// Whether an error says that a server does not know a topic yet, or was just started and still reads the offsets of its groups.
+fn is_known_soon(code: Code) -> bool {
+    matches!(code, Code::UnknownTopicOrPartition | Code::CoordinatorLoadInProgress)
+}
+
+/// Whether an error says that a partition has no leader yet that serves it.
+fn is_led_soon(code: Code) -> bool {
+    use Code::{
+        KafkaStorageError, LeaderNotAvailable, NotLeaderForPartition, OffsetNotAvailable,
+        ReplicaNotAvailable, UnknownPartition, UnknownTopic, UnknownTopicOrPartition,
+    };
+    matches!(
+        code,
+        KafkaStorageError
+            | LeaderNotAvailable
+            | OffsetNotAvailable
+            | NotLeaderForPartition
+            | ReplicaNotAvailable
+            | UnknownPartition
+            | UnknownTopic
+            | UnknownTopicOrPartition
+    )
+}
+
+/// Repeats a question until its answer is yes, with the time that is left for the answer. An error that `passes` is an answer to repeat the
+/// question after. After `limit` it gives up with the last such error.
+fn until(
+    limit: Duration,
+    passes: impl Fn(Code) -> bool,
+    mut is_so: impl FnMut(Duration) -> KafkaResult<bool>,
+) -> KafkaResult<()> {
+    let start = Instant::now();
+    let mut last = KafkaError::Canceled;
+    loop {
+        let left = limit.saturating_sub(start.elapsed());
+        if left.is_zero() {
+            return Err(last);
+        }
+        match is_so(left) {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(error) if error.rdkafka_error_code().is_some_and(&passes) => last = error,
+            Err(error) => return Err(error),
         }
         thread::sleep(SOON);
     }
-    Err(KafkaError::Canceled)
 }
 
 impl Kafka {
@@ -161,10 +216,14 @@ impl Keeper for Kafka {
         let name = topic.to_owned();
         // The controller has removed it; the server that is asked hears of that a little later.
         let gone = session.ask(move |client| {
-            until(PATIENCE, || {
-                let found = client.fetch_metadata(Some(&name), PATIENCE)?;
-                Ok(found.topics().iter().all(|topic| topic.partitions().is_empty()))
-            })
+            until(
+                TRIES,
+                |_| false,
+                |left| {
+                    let found = client.fetch_metadata(Some(&name), left)?;
+                    Ok(found.topics().iter().all(|topic| topic.partitions().is_empty()))
+                },
+            )
         });
         matches!(told.as_deref(), Ok([Ok(_) | Err((_, Code::UnknownTopicOrPartition))])) && gone.await.is_ok()
     }

@@ -1,7 +1,13 @@
-//! Tests of the options and of what the server tells about itself; those with a server are in `dispatch/tests/kafka`.
+//! Tests of the options, of what the server tells about itself, and of questions to the client's own mock of a server; those with a server are
+//! in `dispatch/tests/kafka`.
 
 use super::*;
 use drumpost_core::options::Options;
+use rdkafka::{
+    TopicPartitionList as Offsets,
+    mocking::MockCluster,
+    types::{RDKafkaApiKey, RDKafkaRespErr},
+};
 
 fn made(set: &[(&str, &str)]) -> Result<Kafka, String> {
     let mut options = Options::default();
@@ -21,7 +27,12 @@ fn an_address_is_read_and_a_password_is_never_shown() {
     assert_eq!(made(&[("kafka.url", "broker")]).unwrap().at.address(), "kafka://broker:9092");
     let six = made(&[("kafka.url", "[::1]")]).unwrap();
     assert_eq!(six.settings.asking.get("broker.address.family"), Some("v6"));
-    for url in ["kafka://me:s3cret@broker?x", "kafkas://me:s3cret@broker"] {
+    let secured = made(&[("kafka.url", "kafkas://me:s3cret@broker")]);
+    match secured {
+        Ok(secured) => assert_eq!(secured.at.address(), "kafkas://broker:9093"),
+        Err(error) => assert!(error.contains("use kafka://") && !cfg!(feature = "kafka-tls"), "{error}"),
+    }
+    for url in ["kafka://me:s3cret@broker?x", "kafkasql://me:s3cret@broker"] {
         let error = made(&[("kafka.url", url)]).map(drop).unwrap_err();
         assert!(error.starts_with("option kafka.url") && !error.contains("s3cret"), "{error}");
     }
@@ -39,7 +50,11 @@ fn what_is_promised_follows_from_the_options() {
     let least = Some(Delivery::AtLeastOnce);
     assert!(promise(&[("kafka.acks", "0")], least).unwrap_err().contains("kafka.acks=0"));
     assert!(promise(&[("kafka.from", "end")], least).unwrap_err().contains("may be lost"));
-    assert!(promise(&[], Some(Delivery::ExactlyOnce)).unwrap_err().contains("may be delivered again"));
+    let exactly = Some(Delivery::ExactlyOnce);
+    assert_eq!(promise(&[], exactly).unwrap().delivery, Delivery::ExactlyOnce);
+    for set in [("kafka.acks", "1"), ("kafka.idempotent", "off"), ("kafka.from", "beginning")] {
+        assert!(promise(&[set], exactly).unwrap_err().contains("has transactions only with kafka.acks=all"));
+    }
 }
 
 #[test]
@@ -78,4 +93,32 @@ fn the_level_of_the_features_is_found_in_the_answer() {
     assert_eq!(version(answer), "metadata.version 29");
     assert_eq!(version(b"\x11metadata.version\0"), "");
     assert_eq!(version(b"HTTP/1.1 400 Bad Request"), "");
+}
+
+/// Regression: the run began to send right after the topics were made. Where a leader refused the first batch of a partition and took the
+/// second, the messages of the first were lost, and confirmed.
+#[test]
+fn new_partitions_are_used_only_when_their_leader_serves_them() {
+    let server = MockCluster::new(1).unwrap();
+    server.create_topic("new", 4, 1).unwrap();
+    let kafka = made(&[("kafka.url", &format!("kafka://{}", server.bootstrap_servers()))]).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let session = kafka.connect().await.unwrap();
+        let asked = || async {
+            let mut all = Offsets::new();
+            all.add_partition_range("new", 0, 3);
+            all.set_all_offsets(Offset::End).unwrap();
+            session.ask(move |client| client.offsets_for_times(all, PATIENCE)).await
+        };
+        use RDKafkaRespErr::{
+            RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION as NOT_LEADER,
+            RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART as UNKNOWN,
+        };
+        let refusals = [UNKNOWN, NOT_LEADER, NOT_LEADER];
+        server.request_errors(RDKafkaApiKey::ListOffsets, &refusals);
+        assert!(asked().await.is_err(), "the mock refuses");
+        session.wait_for_leaders(&["new".to_owned()], 4).await.unwrap();
+        assert!(asked().await.is_ok(), "the refusals are over");
+    });
 }

@@ -18,7 +18,7 @@
 //!   which is 1,000 by default; 0 is no limit. The audit counts these as lost.
 //! - *Durability* is the broker's. Mosquitto writes its store at intervals and when it ends, so a crash loses what it had confirmed since then.
 //! - *Order*: a message that is delivered again comes late, so order is promised at QoS 0 only.
-//! - *Removal*: a connection that takes over a session and ends it. A broker does not list sessions, so `drumpost clean` finds none.
+//! - *Removal*: a connection that takes over a session and ends it. A broker does not list sessions, so their names are written down for `drumpost clean` (`Objects::written_down`).
 
 mod connection;
 mod embedded;
@@ -95,7 +95,8 @@ impl Mqtt {
             _ => QoS::ExactlyOnce,
         };
         let server = Server::from_options(options)?;
-        Ok(Self { qos, sessions: Objects::at(&server.at), server, refusals: Arc::default() })
+        let sessions = Objects::written_down::<Self>(&server.at, "");
+        Ok(Self { qos, sessions, server, refusals: Arc::default() })
     }
 
     /// Connects and subscribes to places of an instance, unless the broker kept that in its session.

@@ -55,7 +55,7 @@ impl Publish for Topic {
         Ok(())
     }
 
-    fn last(&self) -> Exchange {
+    fn last(&self) -> RoundTrip {
         round_trip(vec![self.sender.client.clone()])
     }
 }
@@ -74,8 +74,8 @@ fn confirmed(result: &PublishResult, is_heard: bool) -> Result<(), String> {
     }
 }
 
-/// An exchange with the broker, after everything else that each connection carries: it is asked to forget what it was never told.
-fn round_trip(clients: Vec<AsyncClient>) -> Exchange {
+/// A round trip to the broker, after everything else that each connection carries: it is asked to forget what it was never told.
+fn round_trip(clients: Vec<AsyncClient>) -> RoundTrip {
     Box::pin(async move {
         for client in clients {
             let asked = client.unsubscribe_tracked("drumpost").await.map_err(|error| error.to_string())?;
@@ -125,7 +125,7 @@ impl Deliveries for Subscriptions {
         Poll::Ready(Ok(()))
     }
 
-    fn last(&self) -> Exchange {
+    fn last(&self) -> RoundTrip {
         round_trip(self.sources.iter().map(|source| source.client.clone()).collect())
     }
 }

@@ -6,7 +6,7 @@ use async_nats::{Client, ConnectOptions, Event, HeaderName, ServerAddr, Subject,
 use drumpost_kit::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A server that says nothing is asked this often; the third silence ends the connection. An exchange at the end of a run
+/// A server that says nothing is asked this often; the third silence ends the connection. A round trip at the end of a run
 /// finds out sooner about a silence ([`drumpost_kit::last`]).
 pub(super) const PING_EVERY: Duration = Duration::from_secs(3);
 /// A lost connection stays lost: the client's next attempt lies beyond any run.
@@ -21,6 +21,8 @@ pub(super) struct Server {
     address: ServerAddr,
     pub(super) at: Arc<At>,
     login: Login<login::Way>,
+    /// TLS begins before the server says anything.
+    tls_first: bool,
     /// Connections of the trial that instances share.
     pub(super) shared: Arc<SharedConnections<Attached>>,
 }
@@ -32,7 +34,8 @@ impl Server {
         let address = url.shown().parse().map_err(|error| format!("option nats.url: {error}"))?;
         let login = login::read(options, &url)?;
         let at = Arc::new(At::new("nats-server", &url.shown()));
-        Ok(Self { address, at, login, shared: Arc::default() })
+        let tls_first = options.word("nats.tls-first") == "on";
+        Ok(Self { address, at, login, tls_first, shared: Arc::default() })
     }
 
     /// Reaches the server.
@@ -69,7 +72,8 @@ impl Server {
         let (at, was_connected) = (Arc::clone(&self.at), Arc::clone(&is_connected));
         let options = ConnectOptions::new()
             .name(name)
-            .connection_timeout(PATIENCE)
+            // Longer than the step that waits for it, so that a silent server is told in one way.
+            .connection_timeout(PATIENCE * 2)
             .ping_interval(PING_EVERY)
             .client_capacity(queue)
             .subscription_capacity(each)
@@ -91,6 +95,7 @@ impl Server {
                 on_loss.lose(&format!("the server stopped, closed it, or answered no ping for {silence:?}"));
                 NEVER
             });
+        let options = if self.tls_first { options.tls_first() } else { options };
         let connecting = login::applied(&self.login, options)?.connect(self.address.clone());
         let client = self.at.reach(connecting, login::ABSENT, login::why).await?;
         is_connected.store(true, Ordering::Release);
@@ -173,7 +178,7 @@ impl Publish for Outlet {
         self.connection.put(OutboundMessage { subject, payload, reply, headers })
     }
 
-    fn last(&self) -> Exchange {
+    fn last(&self) -> RoundTrip {
         Box::pin(there_and_back(self.connection.client.clone()))
     }
 }

@@ -5,8 +5,8 @@ use async_nats::{ConnectError, ConnectErrorKind, ConnectOptions, rustls};
 use drumpost_core::options::OptionFile;
 use drumpost_kit::prelude::*;
 
-/// The options that both transports read. The environment variables are those of the `nats` command line.
-pub(super) const OPTIONS: [OptionEntry; 9] = drumpost_kit::login_options! {
+/// The options that all transports read. The environment variables are those of the `nats` command line.
+pub(super) const OPTIONS: [OptionEntry; 10] = drumpost_kit::login_options! {
     family: "nats",
     environment: "NATS",
     url: Grammar::Url(&["nats", "tls"]), "nats://127.0.0.1:4222",
@@ -22,27 +22,50 @@ pub(super) const OPTIONS: [OptionEntry; 9] = drumpost_kit::login_options! {
         OptionEntry::optional("nats.creds", Grammar::File, "credentials file with a user's JWT and NKey seed")
             .way_to_log_in()
             .or_environment("NATS_CREDS"),
+        OptionEntry::new("nats.tls-first", Grammar::Word(&["on", "off"]), "off", TLS_FIRST),
     ],
 };
+
+const TLS_FIRST: &str = "TLS begins before the server says anything, as its handshake_first asks for";
 
 /// The ways to log in that NATS has besides user and password.
 #[derive(Clone)]
 pub(super) enum Way {
     Token(String),
     NkeySeed(String),
-    /// The text of a credentials file.
-    Creds(String),
+    Creds(Creds),
+}
+
+/// A credentials file.
+#[derive(Clone)]
+pub(super) struct Creds {
+    /// All of it.
+    text: String,
+    pub(super) jwt: String,
+    pub(super) seed: String,
+}
+
+impl Creds {
+    fn read(file: &OptionFile) -> Result<Self, String> {
+        let broken = |error: &str| format!("option nats.creds: {file:?} is no credentials file: {error}");
+        let text = &file.text;
+        ConnectOptions::new().credentials(text).map_err(|error| broken(&error.to_string()))?;
+        // The lines around it are dashed.
+        let jwt =
+            text.split_whitespace().find(|word| word.starts_with("ey") && word.matches('.').count() == 2);
+        let jwt = jwt
+            .ok_or_else(|| broken("it holds no JWT, which is a line such as eyJ0..."))
+            .map(str::to_owned)?;
+        let seed = seed_in(text).ok_or_else(|| broken("it holds no nkey seed"))?;
+        Ok(Self { text: text.clone(), jwt, seed })
+    }
 }
 
 /// Reads the options.
 pub(super) fn read(options: &Values, url: &Url) -> Result<Login<Way>, String> {
     let token = options.text("nats.token").map(|token| Ok(("nats.token", Way::Token(token.into()))));
     let seed = options.file("nats.nkey-file").map(|file| Ok(("nats.nkey-file", Way::NkeySeed(seed(file)?))));
-    let creds = options.file("nats.creds").map(|file| {
-        let broken = |error| format!("option nats.creds: {file:?} is no credentials file: {error}");
-        ConnectOptions::new().credentials(&file.text).map_err(broken)?;
-        Ok(("nats.creds", Way::Creds(file.text.clone())))
-    });
+    let creds = options.file("nats.creds").map(|file| Ok(("nats.creds", Way::Creds(Creds::read(file)?))));
     let ways = [token, seed, creds].into_iter().flatten().collect::<Result<Vec<_>, String>>()?;
     let mut login = Login::read("nats", options, url, ways)?;
     // A name without a password is a token, as in NATS's other clients.
@@ -54,12 +77,15 @@ pub(super) fn read(options: &Values, url: &Url) -> Result<Login<Way>, String> {
 
 /// The seed in a file that may hold comments and dashed lines around it.
 fn seed(file: &OptionFile) -> Result<String, String> {
-    let found = file.text.split_whitespace().find(|word| nkeys::KeyPair::from_seed(word).is_ok());
-    found.map(str::to_owned).ok_or_else(|| {
+    seed_in(&file.text).ok_or_else(|| {
         format!(
             "option nats.nkey-file: {file:?} holds no nkey seed, which is a word such as SUAB... on a line of its own"
         )
     })
+}
+
+fn seed_in(text: &str) -> Option<String> {
+    text.split_whitespace().find(|word| nkeys::KeyPair::from_seed(word).is_ok()).map(str::to_owned)
 }
 
 /// Tells the client.
@@ -73,7 +99,7 @@ pub(super) fn applied(login: &Login<Way>, options: ConnectOptions) -> Result<Con
         Who::By(Way::Token(token)) => options.token(token),
         Who::By(Way::NkeySeed(seed)) => options.nkey(seed),
         // It was checked before.
-        Who::By(Way::Creds(text)) => options.credentials(&text).map_err(refused)?,
+        Who::By(Way::Creds(creds)) => options.credentials(&creds.text).map_err(refused)?,
     };
     if let Some(authority) = &login.authority {
         options = options.add_root_certificates(authority.clone());
@@ -88,11 +114,13 @@ pub(super) fn applied(login: &Login<Way>, options: ConnectOptions) -> Result<Con
 pub(super) const ABSENT: &str =
     "start one with \"$(scripts/nats-server)\" -js, or set nats.url to one that runs";
 
+/// What a user can do whom the server does not know.
+pub(super) const CREDENTIALS: &str = "give credentials: USER:PASSWORD@ or TOKEN@ in nats.url, or nats.user and nats.password, \
+                                      nats.token, nats.nkey-file or nats.creds";
+
 /// Why the client does not get in, and what the user can do.
 pub(super) fn why(error: &ConnectError) -> (Unreachable, String) {
     use ConnectErrorKind::{Authentication, AuthorizationViolation, Tls};
-    const CREDENTIALS: &str = "give credentials: USER:PASSWORD@ or TOKEN@ in nats.url, or nats.user and nats.password, \
-                               nats.token, nats.nkey-file or nats.creds";
     match error.kind() {
         Authentication | AuthorizationViolation => (Unreachable::Refused, CREDENTIALS.into()),
         Tls => (Unreachable::Refused, tls_advice("nats")),

@@ -59,6 +59,11 @@ impl Server {
         Ok(Self { url, login, tls: tls(options), at, refusals: Arc::default() })
     }
 
+    /// The virtual host.
+    pub(super) fn vhost(&self) -> String {
+        if self.url.path.is_empty() { "/".to_owned() } else { decoded(&self.url.path) }
+    }
+
     /// A connection. The client has a thread for each, and does not connect again by itself: that would be hidden in the figures.
     pub(super) async fn attach(&self, name: String) -> Result<Connection, OpenError> {
         // `guest`, whom a server lets in from its own machine.
@@ -66,11 +71,10 @@ impl Server {
         if let Who::User { name, password } = self.login.who.clone() {
             userinfo = AMQPUserInfo { username: name, password: password.unwrap_or_default() };
         }
-        let Url { host, port, path, .. } = &self.url;
+        let (vhost, Url { host, port, .. }) = (self.vhost(), &self.url);
         let authority =
             AMQPAuthority { userinfo, host: host.trim_matches(['[', ']']).to_owned(), port: *port };
         let scheme = if self.is_encrypted() { AMQPScheme::AMQPS } else { AMQPScheme::AMQP };
-        let vhost = if path.is_empty() { "/".to_owned() } else { decoded(path) };
         // In seconds. Who says nothing for twice as long is gone.
         let query = AMQPQueryString { heartbeat: Some(5), ..plain() };
         let uri = AMQPUri { scheme, authority, vhost, query };

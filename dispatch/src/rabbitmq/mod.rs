@@ -10,7 +10,7 @@
 //!   delivery from a classic queue only a flag is known, which is told as the second attempt.
 //! - *Confirms* are `basic.ack` for a message and `basic.nack` for one that is refused: see `ports.rs`. A quorum queue confirms
 //!   when a majority of its replicas have written the message to their disks, a classic queue when it is on the disk.
-//! - *Acknowledgements* are `basic.ack` after handling, one frame for all messages of a queue that a turn handled. What a
+//! - *Acknowledgements* are `basic.ack` after handling, one frame for all messages of a queue that a lane handled in one step. What a
 //!   consumer had when its channel closed goes back into the queue, and so does what it gives back. With `--acks before` consumers
 //!   ask for no acknowledgements (`no_ack`): a message is done with when the server has written it to the connection, and the
 //!   prefetch means nothing.
@@ -18,7 +18,7 @@
 //!   a queue of its own (`x-dead-letter-exchange`, at least once), `QUEUE.dead`. The instances of the service receive from there,
 //!   too, and hand over what they receive as dead letters.
 //! - *Order*: a queue keeps the order of its publishers. A message that is delivered again comes late, so order is not promised.
-//! - *Removal*: AMQP cannot list queues, so `drumpost clean` finds none. The server itself removes a queue that nobody has used
+//! - *Removal*: AMQP cannot list queues, so their names are written down for `drumpost clean` (`Objects::written_down`). The server itself removes a queue that nobody has used
 //!   for an hour (`x-expires`), and an exchange with its last queue (`auto_delete`).
 //! - *Waiting messages*: AMQP tells how many are ready and not how many are unacknowledged, so these count as 0.
 //! - *Server alarms*: a server that is low on memory or disk stops reading from connections that publish. The client then writes
@@ -73,7 +73,7 @@ pub(super) fn entry() -> TransportEntry {
             delivery: promise::Delivery::AtLeastOnce,
             order: Order::None,
             confirms: promise::Confirms::Replicated,
-            acknowledges: &Acks::ALL,
+            acknowledges: &Acks::WITHOUT_TRANSACTIONS,
             acks: "publisher confirms, basic.ack after handling",
             persistence: "disks of a majority of replicas; one disk or memory with rabbitmq.queue",
             ..BROKER.promise
@@ -95,7 +95,8 @@ struct RabbitMq {
 impl RabbitMq {
     fn from_options(options: &Values) -> Result<Self, String> {
         let (server, shape) = (Server::from_options(options)?, Shape::from_options(options)?);
-        let (queues, prefetch) = (Objects::at(&server.at), options.count("rabbitmq.prefetch") as u16);
+        let prefetch = options.count("rabbitmq.prefetch") as u16;
+        let queues = Objects::written_down::<Self>(&server.at, &server.vhost());
         Ok(Self { server, shape, prefetch, queues })
     }
 }

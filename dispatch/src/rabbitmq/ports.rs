@@ -101,13 +101,13 @@ impl Publish for Exchange {
         Ok(())
     }
 
-    fn last(&self) -> last::Exchange {
+    fn last(&self) -> last::RoundTrip {
         round_trip(&self.channel)
     }
 }
 
-/// An exchange with the server, after everything else that the connection carries. It changes nothing: messages flow already.
-fn round_trip(channel: &Arc<Channel>) -> last::Exchange {
+/// A round trip to the server, after everything else that the connection carries. It changes nothing: messages flow already.
+fn round_trip(channel: &Arc<Channel>) -> last::RoundTrip {
     let (channel, options) = (Arc::clone(channel), ChannelFlowOptions { active: true });
     async move { channel.channel_flow(options).await.map(drop).map_err(|error| error.to_string()) }.boxed()
 }
@@ -174,7 +174,7 @@ impl Deliveries for Queues {
         Poll::Ready(Ok(()))
     }
 
-    fn last(&self) -> last::Exchange {
+    fn last(&self) -> last::RoundTrip {
         round_trip(&self.sources[0].channel)
     }
 }

@@ -10,7 +10,7 @@ use std::{
     mem::take,
 };
 
-/// A hash at the server: the keys, and the processes that made them.
+/// The beginning of the name of a hash at the server: the keys of one transport, and the processes that made them.
 const OWNERS: &str = "drumpost:owners";
 
 /// Most writes that the client queues: more than there are ever under way.
@@ -33,17 +33,20 @@ pub(super) struct Server {
     pub(super) at: Arc<At>,
     pub(super) keys: Objects,
     pub(super) refusals: Arc<Refusals>,
+    /// The name of the hash with the owners of keys.
+    owners: String,
 }
 
 impl Server {
-    /// Reads `redis.url`.
-    pub(super) fn from_options(options: &Values) -> Result<Self, String> {
+    /// Reads `redis.url`, for a transport of this name.
+    pub(super) fn from_options(options: &Values, transport: &str) -> Result<Self, String> {
         let text = options.url("redis.url");
         let at = Arc::new(At::new("redis-server", &Url::read("redis.url", text, "redis", 6379)?.shown()));
         let text = if text.contains("://") { text.into() } else { format!("redis://{text}") };
         // The client's whole error would repeat parts of the URL.
         let client = Client::open(text).map_err(|error| format!("option redis.url: {}", error.category()))?;
-        Ok(Self { client, keys: Objects::at(&at), at, refusals: Arc::default() })
+        let owners = format!("{OWNERS}:{transport}");
+        Ok(Self { client, keys: Objects::at(&at), at, refusals: Arc::default(), owners })
     }
 
     /// The version, and settings that say how durable what is stored is.
@@ -70,7 +73,13 @@ impl Server {
     pub(super) fn note(&self, key: &str, make: &mut Pipeline) {
         self.keys.note(key);
         let owner = Owner::this().map(|owner| owner.description()).unwrap_or_default();
-        make.cmd("HSET").arg(OWNERS).arg(key).arg(owner);
+        make.cmd("HSET").arg(&self.owners).arg(key).arg(owner);
+    }
+
+    /// Whether the server still has what was noted of a key. It has not if it was started again without its data.
+    pub(super) async fn has_note(&self, session: &mut Session, key: &str) -> Result<bool, OpenError> {
+        let ask = cmd("HEXISTS").arg(&self.owners).arg(key).take();
+        self.at.step("ask for what was made", ask.query_async(&mut session.redis)).await
     }
 
     /// A connection for an instance of a group.
@@ -136,13 +145,13 @@ impl Keeper for Server {
     }
 
     async fn list(&self, session: &Session) -> Result<Vec<(String, String)>, OpenError> {
-        let (mut session, list) = (session.clone(), cmd("HGETALL").arg(OWNERS).take());
+        let (mut session, list) = (session.clone(), cmd("HGETALL").arg(&self.owners).take());
         self.at.step("list the keys", list.query_async(&mut session.redis)).await
     }
 
     async fn remove(&self, session: &Session, key: &str) -> bool {
         let (mut session, mut remove) = (session.clone(), pipe());
-        remove.cmd("UNLINK").arg(key).cmd("HDEL").arg(OWNERS).arg(key);
+        remove.cmd("UNLINK").arg(key).cmd("HDEL").arg(&self.owners).arg(key);
         remove.exec_async(&mut session.redis).await.is_ok()
     }
 }
@@ -178,12 +187,17 @@ impl Session {
         Ok(all.lines().find_map(value))
     }
 
+    /// The error of a port. A server that has no group any more has lost its data: nothing else removes a group in a trial.
     pub(super) fn broken(&self, error: &RedisError) -> PortError {
+        if error.code() == Some("NOGROUP") {
+            let lost = format!("it has lost its consumer groups, and the messages that they held ({error})");
+            return self.line.broken(false, &lost);
+        }
         self.line.broken(error.is_io_error(), error)
     }
 
-    /// An exchange after everything else that was asked.
-    pub(super) fn last(&self) -> Exchange {
+    /// A round trip after everything else that was asked.
+    pub(super) fn last(&self) -> RoundTrip {
         let mut redis = self.redis.clone();
         async move { cmd("PING").exec_async(&mut redis).await.map_err(|error| error.to_string()) }.boxed()
     }
@@ -203,7 +217,7 @@ pub(super) trait Command: Send + Sync + Copy + 'static {
     }
 }
 
-/// Writes what a turn sends as one pipeline.
+/// Writes what a lane sends in one step as one pipeline.
 #[derive(Debug)]
 pub(super) struct Piped<C> {
     session: Session,
@@ -236,7 +250,7 @@ impl<C: Command> Write for Piped<C> {
         })
     }
 
-    fn last(&self) -> Exchange {
+    fn last(&self) -> RoundTrip {
         self.session.last()
     }
 }

@@ -1,7 +1,7 @@
 //! `redis`: every destination is a list. Senders push to its tail, and the instances of the receiving service compete for its head.
 //! Replies have a list for each instance that asks. Lists have no fan-out, so events are refused.
 //!
-//! - *Confirms* are the answers to `RPUSH`. What one turn sends is one write.
+//! - *Confirms* are the answers to `RPUSH`. What a lane sends in one step is one write.
 //! - *Taking*, `redis.take` = `move` or `pop`. `move` takes with `LMOVE` into a list of the consumer's own, which holds what is not
 //!   acknowledged: at least once. `BLMOVE` waits for the first message. Pipelines of `LMOVE` follow, each of twice as many as the last
 //!   one found, until one finds nothing. `pop` takes with `BLMPOP`, up to 256 messages at once: at most once.
@@ -65,7 +65,7 @@ struct Lists {
 impl Lists {
     fn from_options(options: &Values) -> Result<Self, String> {
         let moves = options.word("redis.take") == "move";
-        Ok(Self { server: Server::from_options(options)?, moves, taken: Mutex::default() })
+        Ok(Self { server: Server::from_options(options, "redis")?, moves, taken: Mutex::default() })
     }
 
     fn taken(&self) -> MutexGuard<'_, BTreeMap<String, Vec<(u16, String)>>> {
@@ -225,7 +225,7 @@ impl Settle for Handled {
             .boxed()
     }
 
-    fn last(&self) -> Exchange {
+    fn last(&self) -> RoundTrip {
         self.session.last()
     }
 }

@@ -5,19 +5,23 @@
 //! - *Confirms* are the answers to `PUBLISH`, which say how many subscribers the message was passed on to. A message that was passed on to
 //!   none of those who should hear it counts as refused.
 //! - *Slow subscribers*: a subscriber reads no more than its lane handles. The server holds what is on its way to
-//!   it, and closes its connection at `client-output-buffer-limit`. The sentence about the lost connection says so. What was on its way is lost,
+//!   it, and closes its connection at `client-output-buffer-limit`. The sentence about the lost connection says so, unless the server is gone. What was on its way is lost,
 //!   which the audit counts.
 
 use super::connection::{Command, Piped, Server, URL, refuse_headers};
 use drumpost_kit::{encode::decode, prelude::*};
-use redis::{Cmd, Msg, RedisError, Value, ValueCodec, cmd};
-use tokio::net::TcpStream;
+use redis::{Cmd, Msg, Value, ValueCodec, cmd};
+use tokio::{net::TcpStream, time::timeout};
 use tokio_util::codec::Framed;
 
 const OPTIONS: [OptionEntry; 1] = [URL];
 /// Why a connection may have been closed: the server does not say.
-const TOO_SLOW: &str =
-    "the server closed it, as it does at client-output-buffer-limit with subscribers that are too slow";
+const TOO_SLOW: &str = "the server closed it and is there, as it does at client-output-buffer-limit with subscribers that are too slow, and \
+                        when it is started again";
+/// The reason if nobody answers any more.
+const GONE: &str = "the server closed it and is not there any more";
+/// How long the server may take to answer when it is asked whether it is there.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(500);
 /// Why a message counts as refused.
 const NOBODY: &str = "PUBLISH answered 0: nobody was subscribed";
 
@@ -33,7 +37,9 @@ pub(super) fn entry() -> TransportEntry {
             ..BROKER.promise
         },
         options: &OPTIONS,
-        make: |options| Ok(Box::new(Tasked::new(PubSub { server: Server::from_options(options)? }))),
+        make: |options| {
+            Ok(Box::new(Tasked::new(PubSub { server: Server::from_options(options, "redis-pubsub")? })))
+        },
         ..BROKER
     }
 }
@@ -108,7 +114,8 @@ impl AsyncTransport for PubSub {
             Outbox::new(wiring, layout, sent, session.line.clone(), tell).noting(&self.server.refusals)
         });
         let (sends, line) = (sends.collect(), session.line.clone());
-        let subscriptions = Subscriptions { line: line.clone(), pool: Arc::clone(&wiring.pool), sources };
+        let (at, pool) = (Arc::clone(&self.server.at), Arc::clone(&wiring.pool));
+        let subscriptions = Subscriptions { line: line.clone(), pool, sources, at, closed: None };
         Ok(Endpoint { sends, inbox: Inbox::new(wiring, line, &apart, subscriptions) })
     }
 
@@ -148,18 +155,48 @@ struct Subscriptions {
     line: Line,
     pool: Arc<Pool>,
     sources: Vec<Channels>,
+    at: Arc<At>,
+    /// Why one of them was closed, once that is known.
+    closed: Option<BoxFuture<'static, &'static str>>,
+}
+
+impl Subscriptions {
+    /// The error of a connection that was closed without a word: the server is asked whether it is there.
+    fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<PortError> {
+        let at = Arc::clone(&self.at);
+        let asked = self.closed.get_or_insert_with(|| {
+            // For a moment the system takes connections for a process that was killed, and nobody answers there.
+            let answers = async move {
+                let stream = TcpStream::connect(&*at.addresses().await).await.ok()?;
+                let mut framed = Framed::new(stream, ValueCodec::default());
+                framed.send(cmd("PING").get_packed_command()).await.ok()?;
+                framed.next().await?.ok()
+            };
+            let why = timeout(ANSWERS_WITHIN, answers);
+            async move { if matches!(why.await, Ok(Some(_))) { TOO_SLOW } else { GONE } }.boxed()
+        });
+        let why = ready!(asked.poll_unpin(context));
+        self.closed = None;
+        Poll::Ready(self.line.broken(true, &why))
+    }
 }
 
 impl Deliveries for Subscriptions {
     type Token = ();
 
     fn poll_next(&mut self, source: usize, context: &mut Context<'_>) -> Poll<PortResult<Delivery<()>>> {
-        let value = ready!(self.sources[source].poll_next_unpin(context));
-        let closed = || self.line.broken(true, &TOO_SLOW);
-        // A message that breaks off is no error of input and output to the client.
-        let broken =
-            |error: RedisError| if error.is_io_error() { self.line.broken(true, &error) } else { closed() };
-        let value = value.ok_or_else(closed)?.map_err(broken)?;
+        let value = match self.closed {
+            Some(_) => None,
+            None => ready!(self.sources[source].poll_next_unpin(context)),
+        };
+        let value = match value {
+            Some(Ok(value)) => value,
+            Some(Err(error)) if error.is_io_error() => {
+                return Poll::Ready(Err(self.line.broken(true, &error)));
+            }
+            // A message that breaks off is no error of input and output to the client.
+            Some(Err(_)) | None => return self.poll_closed(context).map(Err),
+        };
         let message = Msg::from_owned_value(value)
             .ok_or_else(|| self.line.broken(false, &"something else than a message"))?;
         let none = std::iter::empty::<(&str, &[u8])>();

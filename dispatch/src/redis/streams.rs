@@ -1,21 +1,22 @@
 //! `redis-stream`: every destination is a Redis stream, and every receiving service is a consumer group of it. Instances are consumers
 //! that compete. Replies have a stream for each instance that asks. An instance has a connection for commands and one for reads.
 //!
-//! - *Confirms* are the answers to `XADD`. What one turn sends is one write.
+//! - *Confirms* are the answers to `XADD`. What a lane sends in one step is one write.
 //! - *Acknowledgements* are `XACK`s after handling. A consumer has a new name each time an instance is opened. It first claims what
 //!   earlier consumers of its instance had pending, and later what others have had pending for `redis.claim-idle`. So a read that
 //!   was under way when its consumer died loses nothing.
 //! - *Memory*: a task deletes what every group has acknowledged (`trim`). `XADD MAXLEN` would delete entries that nobody has read,
 //!   and a receiver that deletes by `XDEL` does not know whether another group needs the entry.
 //! - *Order*: a stream keeps the order of its producers. An entry that is delivered again comes late, so order is not promised.
-//! - *Durability* is what the server's `appendonly` and `appendfsync` say, which stand beside its version.
+//! - *Durability* is what the server's `appendonly` and `appendfsync` say, which stand beside its version. A server that comes back without
+//!   its data gets its groups again from the first instance that opens a new connection.
 
 use super::connection::{Command, Piped, Server, Session, URL};
 use drumpost_core::wire;
 use drumpost_kit::{encode::decode, prelude::*};
 use redis::{Cmd, RedisResult, Value, aio::MultiplexedConnection, cmd, pipe};
 use std::{collections::BTreeMap, mem::take, sync::atomic};
-use tokio::time;
+use tokio::{sync::Mutex, time};
 
 /// A busy stream holds what came in so long.
 const TRIM_EVERY: Duration = Duration::from_millis(100);
@@ -28,7 +29,7 @@ const CLAIMS: usize = 10_000;
 
 const IDLE: &str = "a message that is not acknowledged within this time goes to an instance that asks for it";
 pub(super) const OPTIONS: [OptionEntry; 2] =
-    [URL, OptionEntry::new("redis.claim-idle", Grammar::SOME_TIME, "5s", IDLE).unfair()];
+    [URL, OptionEntry::new("redis.claim-idle", Grammar::SOME_TIME, "5s", IDLE).unfair().redelivers()];
 
 /// The entry for the registry.
 pub(super) fn entry() -> TransportEntry {
@@ -54,12 +55,44 @@ pub(super) fn entry() -> TransportEntry {
 pub(super) struct RedisStream {
     pub(super) server: Server,
     pub(super) claim_idle: Duration,
+    /// Held by an instance that looks whether groups have to be made again.
+    again: Mutex<()>,
 }
 
 impl RedisStream {
     pub(super) fn from_options(options: &Values) -> Result<Self, String> {
         let claim_idle = options.time("redis.claim-idle").max(Duration::from_millis(2));
-        Ok(Self { server: Server::from_options(options)?, claim_idle })
+        Ok(Self {
+            server: Server::from_options(options, "redis-stream")?,
+            claim_idle,
+            again: Mutex::default(),
+        })
+    }
+}
+
+impl RedisStream {
+    /// Makes all groups of a wiring, with their streams.
+    async fn make_groups(&self, wiring: &Wiring, session: &mut Session) -> Result<(), OpenError> {
+        let mut make = pipe();
+        for (stream, groups) in &Layout::new(wiring, ':').places() {
+            self.server.note(stream, &mut make);
+            // A stream is made with a group, also one that nobody hears.
+            for group in groups.iter().map(String::as_str).chain(["none"]) {
+                make.cmd("XGROUP").arg("CREATE").arg(stream).arg(group).arg(0).arg("MKSTREAM");
+            }
+            make.cmd("XGROUP").arg("DESTROY").arg(stream).arg("none");
+        }
+        self.server.at.step("create the groups", make.exec_async(&mut session.redis)).await
+    }
+
+    /// Makes all groups again if the server has lost its data. What it held is lost, which the audit counts.
+    async fn make_groups_again(&self, wiring: &Wiring, session: &mut Session) -> Result<(), OpenError> {
+        let Some(first) = Layout::new(wiring, ':').places().into_keys().next() else { return Ok(()) };
+        let _one_at_a_time = self.again.lock().await;
+        match self.server.has_note(session, &first).await? {
+            true => Ok(()),
+            false => self.make_groups(wiring, session).await,
+        }
     }
 }
 
@@ -75,18 +108,9 @@ impl AsyncTransport for RedisStream {
 
     async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
         let Server { at, client, keys, .. } = &self.server;
-        let (mut session, mut make) = (self.server.begin(wiring).await?, pipe());
-        let places = Layout::new(wiring, ':').places();
-        for (stream, groups) in &places {
-            self.server.note(stream, &mut make);
-            // A stream is made with a group, also one that nobody hears.
-            for group in groups.iter().map(String::as_str).chain(["none"]) {
-                make.cmd("XGROUP").arg("CREATE").arg(stream).arg(group).arg(0).arg("MKSTREAM");
-            }
-            make.cmd("XGROUP").arg("DESTROY").arg(stream).arg("none");
-        }
-        at.step("create the groups", make.exec_async(&mut session.redis)).await?;
-        let streams: Vec<String> = places.into_keys().collect();
+        let mut session = self.server.begin(wiring).await?;
+        self.make_groups(wiring, &mut session).await?;
+        let streams: Vec<String> = Layout::new(wiring, ':').places().into_keys().collect();
         // Once here, so that a user who may not is told.
         at.step("trim the streams", trim(&mut session.redis, &streams)).await?;
         let (client, mut redis) = (client.clone(), session.redis);
@@ -104,7 +128,8 @@ impl AsyncTransport for RedisStream {
 
     async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
         let layout = Layout::new(wiring, ':');
-        let session = self.server.session(layout.group(me)).await?;
+        let mut session = self.server.session(layout.group(me)).await?;
+        self.make_groups_again(wiring, &mut session).await?;
         let sends = wiring.sends_of(wiring.service_of(me)).map(|sent| {
             let outbox = Outbox::new(wiring, layout, sent, session.line.clone(), Piped::over(&session, Add));
             outbox.noting(&self.server.refusals)
@@ -182,7 +207,7 @@ impl Settle for Handled {
             .boxed()
     }
 
-    fn last(&self) -> Exchange {
+    fn last(&self) -> RoundTrip {
         self.0.last()
     }
 }

@@ -67,7 +67,7 @@ pub struct Merged<S> {
     haul: Haul,
 }
 
-/// A single queue is read without the turns that several need.
+/// A single queue is read without the round-robin that several need.
 #[derive(Debug)]
 enum Sources<S> {
     One(S),
@@ -77,8 +77,8 @@ enum Sources<S> {
 #[derive(Debug)]
 struct Several<S> {
     /// Queues for replies only, if replies are apart.
-    replies: Turns<S>,
-    others: Turns<S>,
+    replies: RoundRobin<S>,
+    others: RoundRobin<S>,
     look: Look,
 }
 
@@ -97,7 +97,7 @@ struct Look {
 }
 
 #[derive(Debug)]
-struct Turns<S> {
+struct RoundRobin<S> {
     all: Vec<S>,
     /// The queue to begin with.
     next: usize,
@@ -112,7 +112,7 @@ impl<S> Merged<S> {
             (0, 0) => return None,
             (0, 1) => Sources::One(others.remove(0)),
             _ => {
-                let (replies, others) = (Turns::new(replies), Turns::new(others));
+                let (replies, others) = (RoundRobin::new(replies), RoundRobin::new(others));
                 Sources::Several(Several { replies, others, look: Look::default() })
             }
         };
@@ -120,12 +120,12 @@ impl<S> Merged<S> {
     }
 }
 
-impl<S> Turns<S> {
+impl<S> RoundRobin<S> {
     const fn new(all: Vec<S>) -> Self {
         Self { all, next: 0 }
     }
 
-    fn take_turn(&mut self) -> &mut S {
+    fn advance(&mut self) -> &mut S {
         let at = self.next;
         self.next = if at + 1 == self.all.len() { 0 } else { at + 1 };
         &mut self.all[at]
@@ -151,17 +151,17 @@ impl<S> Several<S> {
         self.look.taken += read.unwrap_or(0);
     }
 
-    /// Takes the turn of the next queue. `None`: the look is over.
+    /// Goes on to the next queue. `None`: the look is over.
     fn next(&mut self) -> Option<(&mut S, usize)> {
         let Self { replies, others, look } = self;
         let left = look.max - look.taken;
         if left == 0 {
             return None;
         }
-        let (to_read, turns) =
+        let (to_read, queues) =
             if look.replies > 0 { (&mut look.replies, replies) } else { (&mut look.others, others) };
         *to_read = to_read.checked_sub(1)?;
-        Some((turns.take_turn(), left))
+        Some((queues.advance(), left))
     }
 
     /// What was taken from all queues; `None` if nothing was taken and no more will come.
@@ -249,7 +249,7 @@ impl<S: PolledSource> Several<S> {
             while let Some((source, left)) = next {
                 let taken = take(source, context, left, haul);
                 self.note(taken);
-                // After a loss no queue takes its turn.
+                // After a loss no other queue is read.
                 next = if haul.lost == 0 { self.next() } else { None };
             }
             if self.taken() != Some(0) || haul.lost > 0 {
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn queues_take_turns_and_none_is_silenced() {
+    fn queues_are_read_in_turn_and_none_is_silenced() {
         let mut inbox = merged(vec![], vec![Fake::of(0, 5), Fake::of(10, 2), Fake::of(20, 1)]);
         let drains: Vec<_> = (0..5).map(|_| drain(&mut inbox, Inbox::All, 2).unwrap()).collect();
         assert_eq!(drains, [vec![0, 1], vec![10, 11], vec![20, 2], vec![3, 4], vec![]]);

@@ -2,14 +2,13 @@
 
 use drumpost_core::{
     dispatcher::Dispatcher,
-    drive::{Placement, Wait},
     handler::{Handler, Out, Reactor},
     load::{Extent, Feed, LoadPlan, Start},
     message::{Kind, Message},
     monitor::Unwatched,
     outcome::{Ending, Outcome},
     payload::Pool,
-    plan::{Conditions, TrialPlan},
+    plan::{Conditions, Placement, TrialPlan, Wait},
     port::{AsyncRecvPort, AsyncSendPort, Inbox, PortError},
     scenario::{Part, Route, Scenario, Service, Style, command, event, reply, request},
     transport::OpenError,

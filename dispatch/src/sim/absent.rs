@@ -3,10 +3,9 @@
 
 use super::{Shared, lock};
 use drumpost_core::{
-    backlog::{Amount, Backlog},
+    control::Control,
     outcome::{Cause, Outage},
-    plan::TrialPlan,
-    session::Control,
+    plan::{Amount, Backlog, TrialPlan},
     transport::OpenError,
 };
 use std::{ops::Range, sync::Arc};

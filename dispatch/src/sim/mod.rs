@@ -11,13 +11,13 @@ use confirms::{Confirms, Telling};
 use drumpost_core::{
     clock::{Clock, Now, VirtualClock},
     dispatcher::{Dispatcher, Threaded},
-    drive::{Placement, Rings, Seat, Wait, ledger::Terms, virtual_time},
+    drive::{ConnectedLane, Rings, ledger::Terms, virtual_time},
     lane::Lane,
     message::Message,
     monitor::Watch,
     options::{Grammar, OptionEntry, Values},
     outcome::Outcome,
-    plan::{Conditions, TrialPlan},
+    plan::{Conditions, Placement, TrialPlan, Wait},
     port::{Confirmed, Inbox, PortError, RecvPort, SendPort, Told},
     registry::{Asked, Order, Promise, RunsOn, TransportEntry},
     scenario::Intent,
@@ -118,11 +118,11 @@ impl Sim {
         let endpoints = target.endpoints(&plan.wiring, &stations);
         let Session { lanes, monitor, control } = Session::new(plan, 0);
         let mut monitor = monitor.with_told(CONFIRMS, false);
-        let seat = |(lane, endpoint): (Lane, Endpoint<_, _>)| {
+        let connected = |(lane, endpoint): (Lane, Endpoint<_, _>)| {
             let terms = Terms::of(plan, lane.id());
-            Seat::new(lane, endpoint, Rings::default(), terms)
+            ConnectedLane::new(lane, endpoint, Rings::default(), terms)
         };
-        let mut seats: Vec<_> = lanes.into_iter().zip(endpoints).map(seat).collect();
+        let mut lanes: Vec<_> = lanes.into_iter().zip(endpoints).map(connected).collect();
         let tellings = target.tellings;
         let next_event_ns = || {
             let now_ns = clock.now_ns();
@@ -137,7 +137,7 @@ impl Sim {
                 // What is served from now on was not known when the next event was asked for.
                 if has_joined { now_ns } else { next_ns }
             };
-            virtual_time::drive(&mut seats, &clock, plan.drain_deadline, next_event_ns, look)
+            virtual_time::drive(&mut lanes, &clock, plan.drain_deadline, next_event_ns, look)
         }));
         match driven {
             Ok(Ok(())) => {}
@@ -149,7 +149,7 @@ impl Sim {
                 control.fail(control.blame.panicked(&lanes, &*panic));
             }
         }
-        Ok(monitor.finish(seats.into_iter().map(|seat| seat.into_parts().0).collect()))
+        Ok(monitor.finish(lanes.into_iter().map(|connected| connected.into_parts().0).collect()))
     }
 }
 

@@ -1,55 +1,29 @@
 //! Tests of both ports over real sockets, and of whole runs.
 
 use super::*;
-use crate::shared::testing::{Trial, ask, fan_out, numbered, numbers, pipe, react_and_ask, two_topics};
-use drumpost_core::{
-    drive::{Placement, Wait},
-    headers::Shape,
-    scenario::Style,
+use crate::shared::{
+    on_threads,
+    testing::{Trial, ask, fan_out, numbered, numbers, pipe},
 };
+use drumpost_core::{headers::Shape, scenario::Style};
 
+const TRIAL: Trial = on_threads::ON_THREADS;
 const EVENTS: Trial = Trial { style: Style::Event, ..TRIAL };
-const TRIAL: Trial = Trial {
-    style: Style::Message,
-    instances: &[],
-    capacity: 1024,
-    batch: 64,
-    in_flight: 64,
-    count: 5_000,
-    await_replies: false,
-    placement: Placement::Each,
-    wait: Wait::Park,
-    flow_timeout: std::time::Duration::from_secs(5),
-    sample_every: std::time::Duration::from_millis(100),
-    unconfirmed: 1024,
-};
-
-fn run(trial: &Trial, scenario: drumpost_core::scenario::Scenario) {
-    trial.run(Threaded(Unix), scenario);
-}
 
 #[test]
 fn everything_arrives_once_and_in_order() {
-    for (batch, wait) in [(64, Wait::Yield), (1, Wait::Park), (7, Wait::Native)] {
-        run(&Trial { batch, wait, ..TRIAL }, pipe(false));
-    }
-    run(&Trial { placement: Placement::Threads(1), ..TRIAL }, pipe(false));
-    run(&Trial { instances: &[("source", 3)], ..TRIAL }, pipe(false));
+    on_threads::everything_arrives_once_and_in_order(|| Threaded(Unix));
 }
 
 #[test]
 fn replies_go_to_who_asked() {
-    for await_replies in [false, true] {
-        run(&Trial { instances: &[("source", 2)], await_replies, ..TRIAL }, ask());
-        run(&Trial { await_replies, ..TRIAL }, react_and_ask());
-    }
+    on_threads::replies_go_to_who_asked(|| Threaded(Unix));
 }
 
 #[test]
 fn every_subscribing_service_gets_a_copy() {
-    run(&EVENTS, fan_out());
-    run(&EVENTS, two_topics());
-    run(&Trial { instances: &[("slow", 2)], ..EVENTS }, fan_out());
+    on_threads::every_subscribing_service_gets_a_copy(|| Threaded(Unix));
+    Trial { instances: &[("slow", 2)], ..EVENTS }.run(Threaded(Unix), fan_out());
 }
 
 /// Both instances of a circle send more than the buffers between them hold, and neither drains: the one that asks is held up.

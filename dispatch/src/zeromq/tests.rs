@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::shared::testing::{Trial, ask, fan_out, numbered, pipe, react_and_ask, two_topics, woken};
-use drumpost_core::{drive::Placement, headers::Shape, port::AsyncSendPort};
+use drumpost_core::{headers::Shape, plan::Placement, port::AsyncSendPort};
 
 fn block_on<F: Future>(future: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

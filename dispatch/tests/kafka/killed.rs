@@ -3,11 +3,11 @@
 use crate::{
     FOUR, NAME, Seen,
     support_kafka::KafkaServer,
-    trial::{Trial, ends, ends_slowly, one_hop, order_authorization},
+    trial::{Trial, ends, ends_slowly, in_hand, one_hop, order_authorization},
 };
 use drumpost_core::{
     load::{Extent, Pace},
-    outcome::{Cause, Ending, Outcome},
+    outcome::{Ending, Outcome},
     plan::Kill,
     promise::Order,
     scenario::Style,
@@ -17,15 +17,8 @@ use std::{sync::mpsc, thread, time::Duration};
 /// Runs a trial in which a consumer dies, and gives back how many handled messages it died with.
 fn killed(trial: &Trial, server: &KafkaServer) -> (Outcome, u64) {
     let outcome = trial.run(NAME, &server.url(), one_hop(ends_slowly)).expect("it opens");
-    assert_eq!(
-        (outcome.ending.clone(), outcome.audit.corrupted),
-        (Ending::Completed, 0),
-        "{:?}",
-        outcome.audit
-    );
-    let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
-    let Cause::ConsumerKilled { in_hand } = outage.cause else { panic!("{outage}") };
-    (outcome, in_hand as u64)
+    let in_hand = in_hand(&outcome);
+    (outcome, in_hand)
 }
 
 #[test]

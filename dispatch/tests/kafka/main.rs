@@ -3,9 +3,18 @@
 
 mod failing;
 mod killed;
+#[cfg(feature = "kafka-tls")]
+mod secured;
+#[cfg(feature = "kafka-tls")]
+#[path = "../support/secured_trial.rs"]
+mod secured_trial;
 mod suite;
 #[path = "../support/kafka.rs"]
 mod support_kafka;
+#[cfg(feature = "kafka-tls")]
+#[path = "../support/secured.rs"]
+mod support_secured;
+mod transactions;
 #[path = "../support/trial.rs"]
 mod trial;
 
@@ -25,8 +34,8 @@ use std::{
 };
 use support_kafka::{KafkaServer, Plain};
 use trial::{
-    Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, ends_slowly, headers, made,
-    one_hop, order_authorization,
+    Trial, assert_confirmed, assert_in_order, assert_replies_find_who_asked, assert_sound, ends, ends_slowly,
+    made, one_hop, order_authorization,
 };
 
 const NAME: &str = "kafka";
@@ -124,26 +133,11 @@ fn replies_come_to_the_instance_that_asked_apart_where_it_also_reacts() {
 fn instances_share_partitions_and_each_key_keeps_its_order() {
     let server = KafkaServer::start();
     for (style, order) in [(Style::Message, Order::PerKey), (Style::Event, Order::PerShard)] {
-        let trial = Trial {
-            style,
-            instances: &[("warehouse", 2)],
-            keys: 50,
-            order,
-            headers: headers(4, 32),
-            pace: Pace::Closed { in_flight: 500 },
-            options: FOUR,
-            ..Trial::default()
-        };
+        let trial = Trial::by_key(style, order, &[("warehouse", 2)], FOUR);
         let seen = Seen::of(&server);
         let outcome = trial.run_watched(NAME, &server.url(), one_hop(ends), seen.clone()).unwrap();
-        let audit = &outcome.audit;
-        assert_eq!(
-            (audit.unique, audit.lost, audit.duplicated, audit.corrupted),
-            (5_000, 0, 0, 0),
-            "{audit:?}"
-        );
-        assert_eq!((audit.out_of_order, audit.unjudged), (0, 0), "{style}: {audit:?}");
-        assert!(audit.reordered > 0, "several partitions were read: {audit:?}");
+        assert_in_order(&outcome, 5_000);
+        assert!(outcome.audit.reordered > 0, "several partitions were read: {:?}", outcome.audit);
         let ends = seen.found().ends;
         assert!(ends.len() == 4 && ends.iter().all(|end| *end >= 500), "keys are spread: {ends:?}");
     }

@@ -2,6 +2,7 @@
 
 use crate::{
     EMBEDDED, LEVELS, NAME,
+    cleaned::assert_cleans_what_is_written_down,
     native::Counter,
     support_mosquitto::Mosquitto,
     trial::{Trial, ends, ends_slowly, made, one_hop, order_authorization},
@@ -14,6 +15,7 @@ use drumpost_core::{
     scenario::Style,
 };
 use std::{
+    process::Command,
     sync::mpsc::{self, Sender},
     thread,
     time::Duration,
@@ -105,5 +107,31 @@ fn a_server_that_ends_and_comes_back_loses_nothing_that_it_confirmed_and_another
         assert!(audit.lost <= unconfirmed && audit.unique >= confirmed, "{audit:?}");
         assert!(confirmed > 600, "messages flow before and afterwards: {audit:?}");
         assert_eq!(counter.distinct(audit.unique), audit.unique, "{audit:?}");
+    }
+}
+
+/// A program of mosquitto's that connects as `client`, and what it printed.
+fn mosquitto(program: &str, server: &Mosquitto, client: &str, words: &[&str]) -> String {
+    let mut command = Command::new(Mosquitto::beside(program));
+    command.args(["-V", "5", "-q", "1", "-t", "work", "-i", client, "-p", &server.port().to_string()]);
+    let output = command.args(words).output().expect("it runs");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+#[ignore = "needs a mosquitto: scripts/test starts one"]
+fn sessions_that_dead_processes_wrote_down_are_ended_and_no_others() {
+    let server = Mosquitto::start();
+    let session = ["-c", "-x", "3600"];
+    let place = format!("sessions at MQTT broker at {}/", server.url());
+    let mut dispatcher = made(NAME, &server.url(), &[]);
+    assert_cleans_what_is_written_down(&place, &mut *dispatcher, |name| {
+        mosquitto("mosquitto_sub", &server, name, &[&session[..], &["-E"]].concat());
+    });
+    mosquitto("mosquitto_pub", &server, "sender", &["-m", "waits"]);
+    // A session that is there has it.
+    for (name, waits) in [("dead", ""), ("alive", "waits\n"), ("mine", "waits\n")] {
+        let came = mosquitto("mosquitto_sub", &server, name, &[&session[..], &["-W", "2"]].concat());
+        assert_eq!(came, waits, "{name}");
     }
 }

@@ -2,9 +2,13 @@
 //! them, which starts servers.
 #![cfg(feature = "mqtt")]
 
+#[path = "../support/cleaned.rs"]
+mod cleaned;
 mod killed;
 mod native;
 mod secured;
+#[path = "../support/secured_trial.rs"]
+mod secured_trial;
 mod suite;
 #[path = "../support/mosquitto.rs"]
 mod support_mosquitto;

@@ -1,36 +1,20 @@
 //! Servers with logins and servers with TLS, and the errors of wrong ones.
 
-use crate::{
-    NAME,
-    support_mosquitto::Mosquitto,
-    support_secured::Safe,
-    trial::{Trial, assert_sound, ends, one_hop},
-};
-use drumpost_core::{load::Extent, transport::OpenError};
+use crate::{NAME, secured_trial::run, support_mosquitto::Mosquitto, support_secured::Safe};
+use drumpost_core::transport::OpenError;
 use std::process::Command;
 
 /// A password; it may stand nowhere.
 const SECRET: &str = "hush0815hush";
 
-fn run(url: &str, set: &[(&'static str, &str)]) -> Result<(), OpenError> {
-    // They live as long as the test binary.
-    let owned = set.iter().map(|(name, value)| (*name, &*value.to_string().leak()));
-    let options = owned.collect::<Vec<_>>().leak();
-    let trial = Trial { extent: Extent::Count(100), options, ..Trial::default() };
-    let outcome = trial.run(NAME, url, one_hop(ends))?;
-    assert_sound(&outcome, 100);
-    assert_eq!(outcome.notes, Vec::<String>::new());
-    Ok(())
-}
-
 #[track_caller]
 fn comes_in(url: &str, set: &[(&'static str, &str)]) {
-    run(url, set).unwrap_or_else(|error| panic!("{set:?}: {error}"));
+    run(NAME, url, set).unwrap_or_else(|error| panic!("{set:?}: {error}"));
 }
 
 #[track_caller]
 fn stays_out(url: &str, set: &[(&'static str, &str)], expected: &str) {
-    let error = run(url, set).expect_err("let in");
+    let error = run(NAME, url, set).expect_err("let in");
     let OpenError::Failed(what) = error else { panic!("{error:?}") };
     assert!(what.contains("refused the login") && what.contains(expected), "{what}");
     assert!(!what.contains(SECRET) && !what.contains("scripts/mosquitto-server"), "{what}");
@@ -83,7 +67,7 @@ fn tls_with_an_authority_of_its_own() {
     let other = Safe::new();
     other.certificates();
     stays_out(&url, &[("mqtt.tls-ca", &other.text("ca.pem"))], "mqtt.tls-ca");
-    let error = run(&server.url(), &[]).expect_err("it speaks TLS only");
+    let error = run(NAME, &server.url(), &[]).expect_err("it speaks TLS only");
     assert!(error.to_string().contains(&server.url()), "{error}");
 }
 
@@ -107,6 +91,6 @@ fn tls_that_is_insisted_on_and_not_spoken() {
     let url = server.url().replace("mqtt://", "mqtts://");
     let safe = Safe::new();
     safe.certificates();
-    let error = run(&url, &[("mqtt.tls-ca", &safe.text("ca.pem"))]).expect_err("it speaks no TLS");
+    let error = run(NAME, &url, &[("mqtt.tls-ca", &safe.text("ca.pem"))]).expect_err("it speaks no TLS");
     assert!(error.to_string().contains(&url), "{error}");
 }

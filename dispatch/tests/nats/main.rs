@@ -6,6 +6,7 @@ mod dead;
 mod headers;
 mod misbehaving;
 mod secured;
+mod streams;
 mod suite;
 #[path = "../support/mod.rs"]
 mod support;
@@ -17,11 +18,10 @@ mod watched;
 mod wire;
 
 use drumpost_core::{
-    drive::Placement,
     handler::Reactor,
     load::{Extent, Pace},
     outcome::{Cause, Ending},
-    plan::{Kill, Victim},
+    plan::{Kill, Placement, Victim},
     promise::Acks,
     scenario::Style,
     transport::OpenError,
@@ -33,8 +33,6 @@ use trial::{
     with_agent,
 };
 
-/// Those with a client library, which have TLS and credentials with a JWT.
-const BOTH: [&str; 2] = ["nats", "jetstream"];
 const ALL: [&str; 3] = ["nats", "jetstream", "nats-wire"];
 /// A password or token; it may stand nowhere.
 const SECRET: &str = "hush0815hush";

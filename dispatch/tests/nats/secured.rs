@@ -1,13 +1,16 @@
 //! Servers with logins and servers with TLS: every way to log in, and the errors of wrong ones.
 
 use crate::{
-    ALL, BOTH, SECRET,
+    ALL, SECRET,
     support::NatsServer,
     support_secured::Safe,
     trial::{Trial, assert_sound, ends, one_hop},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use drumpost_core::{load::Extent, transport::OpenError};
+use drumpost_core::{
+    load::{Extent, Pace},
+    transport::OpenError,
+};
 use nkeys::KeyPair;
 use serde_json::{Value, json};
 
@@ -151,9 +154,9 @@ fn credentials_file() {
             ),
         )
     };
-    comes_in(&BOTH, &server.url(), &[("nats.creds", &creds(&account, "user.creds"))]);
+    comes_in(&ALL, &server.url(), &[("nats.creds", &creds(&account, "user.creds"))]);
     stays_out(
-        &BOTH,
+        &ALL,
         &server.url(),
         &[("nats.creds", &creds(&KeyPair::new_account(), "stranger.creds"))],
         "nats.creds",
@@ -167,12 +170,12 @@ fn tls_with_an_authority_of_its_own() {
     safe.certificates();
     let server = secured(&safe, &safe.tls(false));
     let (url, authority) = (server.url(), safe.text("ca.pem"));
-    comes_in(&BOTH, &url, &[("nats.tls-ca", &authority)]);
-    comes_in(&BOTH, &url.replace("nats://127.0.0.1", "tls://localhost"), &[("nats.tls-ca", &authority)]);
-    stays_out(&BOTH, &url, &[], "nats.tls-ca");
+    comes_in(&ALL, &url, &[("nats.tls-ca", &authority)]);
+    comes_in(&ALL, &url.replace("nats://127.0.0.1", "tls://localhost"), &[("nats.tls-ca", &authority)]);
+    stays_out(&ALL, &url, &[], "nats.tls-ca");
     let other = Safe::new();
     other.certificates();
-    stays_out(&BOTH, &url, &[("nats.tls-ca", &other.text("ca.pem"))], "nats.tls-ca");
+    stays_out(&ALL, &url, &[("nats.tls-ca", &other.text("ca.pem"))], "nats.tls-ca");
 }
 
 #[test]
@@ -185,15 +188,50 @@ fn tls_with_a_certificate_of_the_clients_and_a_password() {
     let url = at(&server.url().replace("nats://", "tls://"), &format!("me:{SECRET}"));
     let [authority, certificate, key] = ["ca.pem", "client.pem", "client.key"].map(|name| safe.text(name));
     let all = [("nats.tls-ca", &*authority), ("nats.tls-cert", &*certificate), ("nats.tls-key", &*key)];
-    comes_in(&BOTH, &url, &all);
-    stays_out(&BOTH, &url, &all[..1], "nats.tls-cert");
+    comes_in(&ALL, &url, &all);
+    stays_out(&ALL, &url, &all[..1], "nats.tls-cert");
+}
+
+#[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
+fn tls_before_the_server_says_anything() {
+    let safe = Safe::new();
+    safe.certificates();
+    let server = secured(&safe, &safe.tls(false).replace("timeout: 5", "timeout: 5, handshake_first: true"));
+    let authority = safe.text("ca.pem");
+    let first = [("nats.tls-ca", &*authority), ("nats.tls-first", "on")];
+    comes_in(&ALL, &server.url(), &first);
+    // Without it both sides wait for the other to begin.
+    let error = run("nats-wire", &server.url(), &first[..1]).expect_err("nobody begins").to_string();
+    assert!(error.contains(&server.url()), "{error}");
+    stays_out(&ALL, &server.url(), &first[1..], "nats.tls-ca");
+}
+
+#[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
+fn large_messages_and_many_go_over_tls() {
+    let safe = Safe::new();
+    safe.certificates();
+    let server = secured(&safe, &safe.tls(false));
+    let large =
+        Trial { payload_len: 1_000_000, batch: 4, pace: Pace::Closed { in_flight: 8 }, ..Trial::default() };
+    let many = Trial { batch: 64, pace: Pace::Closed { in_flight: 4_096 }, ..Trial::default() };
+    for (trial, count) in [(large, 100), (many, 200_000)] {
+        let trial = Trial {
+            extent: Extent::Count(count),
+            options: options(&[("nats.tls-ca", &safe.text("ca.pem"))]),
+            ..trial
+        };
+        let outcome = trial.run("nats-wire", &server.url(), one_hop(ends)).unwrap();
+        assert_sound(&outcome, count);
+    }
 }
 
 #[test]
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn tls_that_is_insisted_on_and_not_spoken() {
     let server = NatsServer::start();
-    for transport in BOTH {
+    for transport in ALL {
         let url = server.url().replace("nats://", "tls://");
         let error = run(transport, &url, &[]).expect_err("it speaks no TLS");
         assert!(error.to_string().contains(&url), "{error}");

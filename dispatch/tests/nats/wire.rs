@@ -9,11 +9,9 @@ use crate::{
     trial::{Trial, assert_sound, ends, ends_slowly, one_hop, order_authorization},
 };
 use drumpost_core::{
-    drive::Placement,
     load::{Extent, Pace},
     outcome::{Cause, Ending},
-    plan::{Kill, Victim},
-    registry::Options,
+    plan::{Kill, Placement, Victim},
     scenario::Style,
     transport::OpenError,
 };
@@ -140,37 +138,6 @@ fn killed_consumers_and_connections_come_back() {
     }
 }
 
-fn refusal(server: &str, set: &[(&'static str, &str)]) -> String {
-    let entries = drumpost_dispatch::transports();
-    let entry = entries.iter().find(|entry| entry.name == NAME).expect("it is registered");
-    let mut all = Options::default();
-    all.set("nats.url", server);
-    set.iter().for_each(|(name, value)| all.set(name, *value));
-    entry.made(&all).err().expect("it is refused")
-}
-
-#[test]
-#[ignore = "needs a nats-server: scripts/test starts one"]
-fn what_it_has_not_is_refused_in_words() {
-    let safe = Safe::new();
-    safe.certificates();
-    let said = refusal("tls://127.0.0.1:1", &[]);
-    assert_eq!(
-        said,
-        "option nats.url: `tls://` asks for TLS, and nats-wire has no TLS; use the transport nats"
-    );
-    let said = refusal("nats://127.0.0.1:1", &[("nats.tls-ca", &safe.text("ca.pem"))]);
-    assert!(said.contains("nats-wire has no TLS"), "{said}");
-    let creds = "-----BEGIN NATS USER JWT-----\na.b.c\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n\
-                 SUAIBDPBAUTWCWBKIO6XHQNINK5FWJW4OHLXC3HQ2KFE4PEJUA44CNHTC4\n------END USER NKEY SEED------\n";
-    let said = refusal("nats://127.0.0.1:1", &[("nats.creds", &safe.write("user.creds", creds))]);
-    assert!(said.contains("nats.creds") && said.contains("JWT"), "{said}");
-    let arguments = safe.arguments(&safe.tls(false));
-    let server = NatsServer::start_with(&arguments.each_ref().map(String::as_str));
-    let error = Trial::default().run(NAME, &server.url(), one_hop(ends)).unwrap_err().to_string();
-    assert!(error.contains("requires TLS") && error.contains(&server.url()), "{error}");
-}
-
 #[test]
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn errors_of_the_server_end_the_run_in_its_words() {
@@ -251,7 +218,9 @@ fn servers_that_say_what_they_should_not_are_told_from_others() {
         (&["INFO {\r\n"][..], "EOF while parsing"),
         (&["MSG a 1 1\r\n-\r\n+OK\r\nhello\r\n"], "does not speak the protocol of NATS"),
         (&[INFO, "-ERR 'Authorization Violation'\r\n"], "refused the login"),
-        (&[INFO, "-ERR 'Secure Connection - TLS Required'\r\n"], "has no TLS"),
+        (&[INFO, "-ERR 'Secure Connection - TLS Required'\r\n"], "nats.tls-ca"),
+        // Whatever follows in plain text was not said by a server with a certificate.
+        (&["INFO {\"tls_required\":true}\r\nPING\r\n"], "went on in plain text"),
     ] {
         let error = result(words, 10).unwrap_err();
         assert!(matches!(error, OpenError::Failed(_)) && error.to_string().contains(expected), "{error}");

@@ -69,9 +69,10 @@ fn dead_letters_outlive_the_server() {
     let (url, (flow, flows)) = (server.url(), mpsc::channel());
     let trial = Trial {
         options: LIMIT,
-        reconnect: Some(Duration::from_secs(40)),
+        reconnect: Some(Duration::from_secs(60)),
         pace: Pace::Open { window: 100_000 },
-        extent: Extent::Duration(4_000_000_000),
+        // With the drain longer than the server is away, which was up to 37 s beside four busy loops and a compiler.
+        extent: Extent::Duration(30_000_000_000),
         every_ns: 2_000_000,
         drain: Duration::from_secs(20),
         ..dies("warehouse", 4, 50)

@@ -1,10 +1,17 @@
 //! Tests of `rabbitmq` against a private server. They are ignored unless scripts/test runs them, which starts servers.
 #![cfg(feature = "rabbitmq")]
 
+#[path = "../support/cleaned.rs"]
+mod cleaned;
 mod dead;
 mod failing;
 mod killed;
+#[path = "../support/rabbitmq_login.rs"]
+mod rabbitmq_login;
 mod secured;
+#[cfg(feature = "amqp-tls")]
+#[path = "../support/secured_trial.rs"]
+mod secured_trial;
 mod suite;
 #[path = "../support/rabbitmq.rs"]
 mod support_rabbitmq;
@@ -15,10 +22,10 @@ mod support_secured;
 mod trial;
 
 use drumpost_core::{
-    drive::Placement,
     load::Extent,
     monitor::{Unwatched, Watch},
     outcome::{Outcome, Snapshot},
+    plan::Placement,
     promise::Acks,
     scenario::{Scenario, Style, event},
     server::ServerFacts,

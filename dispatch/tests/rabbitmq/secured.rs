@@ -1,27 +1,11 @@
 //! A server with TLS: a private CA, a client certificate, a user and a password.
 #![cfg(feature = "amqp-tls")]
 
-use crate::{
-    NAME,
-    support_rabbitmq::SecuredServer,
-    support_secured::Safe,
-    trial::{Trial, assert_sound, ends, one_hop},
-};
-use drumpost_core::{load::Extent, transport::OpenError};
+use crate::{NAME, secured_trial::run, support_rabbitmq::SecuredServer, support_secured::Safe};
+use drumpost_core::transport::OpenError;
 
 /// A password; it may stand nowhere.
 const SECRET: &str = "hush0815hush";
-
-fn run(url: &str, set: &[(&'static str, &str)]) -> Result<(), OpenError> {
-    // They live as long as the test binary.
-    let owned = set.iter().map(|(name, value)| (*name, &*value.to_string().leak()));
-    let options = owned.collect::<Vec<_>>().leak();
-    let trial = Trial { extent: Extent::Count(200), options, ..Trial::default() };
-    let outcome = trial.run(NAME, url, one_hop(ends))?;
-    assert_sound(&outcome, 200);
-    assert_eq!(outcome.notes, Vec::<String>::new());
-    Ok(())
-}
 
 #[test]
 #[ignore = "needs a RabbitMQ server: scripts/test starts one"]
@@ -40,8 +24,8 @@ fn tls_with_a_private_ca_and_a_client_certificate() {
         ("rabbitmq.user", "me"),
         ("rabbitmq.password", SECRET),
     ];
-    run(&url, &all).unwrap();
-    run(&url.replace("://", &format!("://me:{SECRET}@")), &all[..3]).unwrap();
+    run(NAME, &url, &all).unwrap();
+    run(NAME, &url.replace("://", &format!("://me:{SECRET}@")), &all[..3]).unwrap();
     // As another user, without a certificate, and not knowing the authority.
     let wrong = [("rabbitmq.user", "me"), ("rabbitmq.password", "guess")];
     for (set, says) in [
@@ -49,11 +33,11 @@ fn tls_with_a_private_ca_and_a_client_certificate() {
         (all[..1].to_vec(), "rabbitmq.tls-cert"),
         (all[1..].to_vec(), "rabbitmq.tls-ca"),
     ] {
-        let Err(OpenError::Failed(what)) = run(&url, &set) else { panic!("{set:?}") };
+        let Err(OpenError::Failed(what)) = run(NAME, &url, &set) else { panic!("{set:?}") };
         assert!(what.contains("refused the login") && what.contains(says), "{set:?}: {what}");
         assert!(what.contains(&url) && !what.contains(SECRET), "{what}");
     }
     // A server without TLS on that port, and one with it that is asked without.
-    let plain = run(&url.replace("amqps://", "amqp://"), &all[3..]).unwrap_err().to_string();
+    let plain = run(NAME, &url.replace("amqps://", "amqp://"), &all[3..]).unwrap_err().to_string();
     assert!(plain.contains("rabbitmq.url") && !plain.contains(SECRET), "{plain}");
 }

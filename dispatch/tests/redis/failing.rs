@@ -72,13 +72,19 @@ fn streams_of_dead_processes_are_cleaned_and_no_others() {
     for (stream, owner) in [("dead", dead.as_str()), ("alive", alive.as_str()), ("mine", "")] {
         server.cli().lines(&["XADD", stream, "*", "a", "b"]);
         if !owner.is_empty() {
-            server.cli().lines(&["HSET", "drumpost:owners", stream, owner]);
+            server.cli().lines(&["HSET", "drumpost:owners:redis-stream", stream, owner]);
         }
     }
     let cleaned = made(NAME, &server.url(), &[]).clean().unwrap().unwrap();
     assert_eq!((cleaned.at, cleaned.removed), (server.url(), vec!["dead".to_owned()]));
+    // Lists have owners of their own.
+    server.cli().lines(&["HSET", "drumpost:owners:redis", "list", dead.as_str()]);
+    let cleaned_streams = made(NAME, &server.url(), &[]).clean().unwrap().unwrap();
+    assert_eq!(cleaned_streams.removed, [""; 0]);
+    let cleaned_lists = made("redis", &server.url(), &[]).clean().unwrap().unwrap();
+    assert_eq!(cleaned_lists.removed, ["list"]);
     assert!(cleaned.kept[0].starts_with("alive: process "), "{:?}", cleaned.kept);
     let mut keys = server.keys();
     keys.sort();
-    assert_eq!(keys, ["alive", "drumpost:owners", "mine"]);
+    assert_eq!(keys, ["alive", "drumpost:owners:redis-stream", "mine"]);
 }

@@ -13,10 +13,10 @@ mod support_redis;
 mod trial;
 
 use drumpost_core::{
-    drive::Placement,
     load::{Extent, Pace},
     monitor::{Unwatched, Watch},
     outcome::{Outcome, Snapshot},
+    plan::Placement,
     scenario::Style,
     server::ServerFacts,
 };

@@ -7,7 +7,7 @@ use crate::{
 use drumpost_core::{
     load::{Extent, Pace},
     monitor::Watch,
-    outcome::{Cause, Ending, Snapshot},
+    outcome::{Cause, Ending, Outcome, Snapshot},
 };
 use std::{fs, path::Path, sync::mpsc, thread, time::Duration};
 
@@ -21,6 +21,9 @@ fn logged(folder: &Path, command: &str) -> u64 {
     };
     files.map(count).sum()
 }
+
+/// Long enough for every instance to find nobody there, on a busy machine too.
+const AWAY: Duration = Duration::from_secs(5);
 
 /// Tells when messages flow.
 struct Flows(Option<mpsc::Sender<()>>);
@@ -39,14 +42,10 @@ impl Watch for Flows {
     }
 }
 
-/// Nothing that the server confirmed is lost when it is killed, and its log has as many messages as were received.
-fn nothing_confirmed_is_lost(transport: &str, command: &str) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let at = folder.path().display().to_string();
-    let log = ["--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0"];
-    let mut server = RedisServer::start_with(&[&["--dir", &at][..], &log].concat());
+/// A run over a server that is killed while messages flow, and started again when it was away for so long.
+fn over_a_restart(transport: &str, server: &mut RedisServer, away: Duration) -> Outcome {
     let trial = Trial {
-        instances: &[("warehouse", 2)],
+        instances: if transport == "redis-pubsub" { &[] } else { &[("warehouse", 2)] },
         pace: Pace::Open { window: 100_000 },
         extent: Extent::Duration(3_000_000_000),
         every_ns: 500_000,
@@ -60,8 +59,44 @@ fn nothing_confirmed_is_lost(transport: &str, command: &str) {
     let run = thread::spawn(move || dispatcher.run(&plan, &mut Flows(Some(flow))).expect("it opens"));
     flows.recv_timeout(Duration::from_secs(20)).expect("messages flow");
     server.kill();
+    thread::sleep(away);
     server.come_back();
-    let outcome = run.join().expect("it ends");
+    run.join().expect("it ends")
+}
+
+#[test]
+#[ignore = "needs a redis-server: scripts/test starts one"]
+fn a_server_that_comes_back_without_its_data_gets_its_groups_again() {
+    let mut server = RedisServer::start();
+    let outcome = over_a_restart("redis-stream", &mut server, Duration::ZERO);
+    let audit = &outcome.audit;
+    println!("{audit:?} {:?} {:?}", outcome.outages, outcome.notes);
+    assert_eq!((outcome.ending, audit.corrupted), (Ending::Completed, 0), "{audit:?}");
+    assert!(audit.unique > 2_000, "messages flow afterwards: {audit:?}");
+    assert_eq!(audit.unique + audit.lost + audit.unknown, audit.expected, "{audit:?}");
+    assert_eq!(server.keys(), [""; 0], "nothing is left");
+}
+
+#[test]
+#[ignore = "needs a redis-server: scripts/test starts one"]
+fn a_killed_server_is_no_slow_subscriber() {
+    let mut server = RedisServer::start();
+    let outcome = over_a_restart("redis-pubsub", &mut server, AWAY);
+    let why = |outage: &drumpost_core::outcome::Outage| match &outage.cause {
+        Cause::ConnectionLost { why } => why.clone(),
+        other => panic!("{other:?}"),
+    };
+    let whys: Vec<String> = outcome.outages.iter().map(why).collect();
+    assert!(!whys.is_empty() && whys.iter().all(|why| !why.contains("too slow")), "{whys:?}");
+}
+
+/// Nothing that the server confirmed is lost when it is killed, and its log has as many messages as were received.
+fn nothing_confirmed_is_lost(transport: &str, command: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path().display().to_string();
+    let log = ["--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0"];
+    let mut server = RedisServer::start_with(&[&["--dir", &at][..], &log].concat());
+    let outcome = over_a_restart(transport, &mut server, Duration::ZERO);
     let (audit, stored) = (&outcome.audit, logged(folder.path(), command));
     assert_eq!((outcome.ending.clone(), audit.corrupted), (Ending::Completed, 0), "{audit:?}");
     let is_lost = |cause: &Cause| matches!(cause, Cause::ConnectionLost { .. });

@@ -25,8 +25,7 @@ impl PrivateServer for Durable {
     }
 
     fn objects(&self) -> Option<Vec<String>> {
-        let owners = "drumpost:owners";
-        Some(self.server.keys().into_iter().filter(|key| key != owners).collect())
+        Some(self.server.keys().into_iter().filter(|key| !key.starts_with("drumpost:owners")).collect())
     }
 }
 

@@ -112,18 +112,63 @@ struct Node {
     behind: u16,
     line: Proxy,
     folder: PathBuf,
+    /// A further listener, on this port, with its settings.
+    secured: Option<(u16, Vec<String>)>,
+}
+
+/// A server of one test, which also listens with TLS and asks for a client's certificate.
+#[cfg(feature = "kafka-tls")]
+pub struct SecuredServer {
+    node: Node,
+    _alone: MutexGuard<'static, Option<Node>>,
+}
+
+#[cfg(feature = "kafka-tls")]
+impl SecuredServer {
+    /// Starts one with certificates that lie at these paths: of the authority, and the server's with its key.
+    pub fn start(authority: &str, server: &str) -> Self {
+        let alone = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let secured = || {
+            let settings = [
+                "ssl.keystore.type=PEM".to_owned(),
+                format!("ssl.keystore.location={server}"),
+                "ssl.truststore.type=PEM".to_owned(),
+                format!("ssl.truststore.location={authority}"),
+                "ssl.client.auth=required".to_owned(),
+            ];
+            let settings = settings.into_iter().map(|line| format!("listener.name.secured.{line}"));
+            Some((free_port(), settings.collect()))
+        };
+        Self { node: Node::start_with(secured), _alone: alone }
+    }
+
+    /// `kafkas://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        let port = self.node.secured.as_ref().map(|(port, _)| *port).unwrap_or_default();
+        format!("kafkas://127.0.0.1:{port}")
+    }
+
+    /// The port without TLS.
+    pub fn plain_port(&self) -> u16 {
+        self.node.port
+    }
 }
 
 impl Node {
     fn start() -> Self {
+        Self::start_with(|| None)
+    }
+
+    fn start_with(secured: impl Fn() -> Option<(u16, Vec<String>)>) -> Self {
         // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
         for _ in 0..3 {
             let (port, guarded, behind) = (free_port(), free_port(), free_port());
             let line = Proxy::to(behind);
             let folder = env::temp_dir().join(format!("drumpost-kafka-{}-{port}", std::process::id()));
-            let child = spawn([port, guarded, behind, line.port()], &folder);
+            let secured = secured();
+            let child = spawn([port, guarded, behind, line.port()], &folder, secured.as_ref());
             let warden = warden(&child, &folder);
-            let mut node = Self { child, warden, port, guarded, behind, line, folder };
+            let mut node = Self { child, warden, port, guarded, behind, line, folder, secured };
             if node.serves() {
                 return node;
             }
@@ -145,7 +190,8 @@ impl Node {
     }
 
     fn come_back(&mut self) {
-        self.child = spawn([self.port, self.guarded, self.behind, self.line.port()], &self.folder);
+        let ports = [self.port, self.guarded, self.behind, self.line.port()];
+        self.child = spawn(ports, &self.folder, self.secured.as_ref());
         let _ = self.warden.kill();
         let _ = self.warden.wait();
         self.warden = warden(&self.child, &self.folder);
@@ -167,18 +213,20 @@ fn program() -> OsString {
     })
 }
 
-fn spawn(ports: [u16; 4], folder: &PathBuf) -> Child {
+fn spawn(ports: [u16; 4], folder: &PathBuf, secured: Option<&(u16, Vec<String>)>) -> Child {
     let [port, guarded, behind, line] = ports;
+    let further = secured.map(|(port, _)| format!(",SECURED://127.0.0.1:{port}")).unwrap_or_default();
     let controller = if port < 40_000 { port + 20_000 } else { port - 20_000 };
     let settings = [
         format!(
             "listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded},LINE://127.0.0.1:{behind},\
-             CONTROLLER://127.0.0.1:{controller}"
+             CONTROLLER://127.0.0.1:{controller}{further}"
         ),
         format!(
-            "advertised.listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded},LINE://127.0.0.1:{line}"
+            "advertised.listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded},LINE://127.0.0.1:{line}{further}"
         ),
-        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,LINE:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT"
+        "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,LINE:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT,\
+         SECURED:SSL"
             .into(),
         "listener.name.guarded.sasl.enabled.mechanisms=PLAIN".into(),
         format!(
@@ -192,6 +240,7 @@ fn spawn(ports: [u16; 4], folder: &PathBuf) -> Child {
         .arg(port.to_string())
         .arg(folder)
         .args(settings)
+        .args(secured.into_iter().flat_map(|(_, lines)| lines))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "the same")]
 
 pub use drumpost_kit::suite::free_port;
-use drumpost_kit::suite::{Turn, Turns};
+use drumpost_kit::suite::{Permit, Permits};
 use std::{
     env,
     ffi::{OsStr, OsString},
@@ -29,10 +29,10 @@ pub struct NatsServer {
     binary: OsString,
     arguments: Vec<OsString>,
     monitor: u16,
-    _turn: Turn,
+    _permit: Permit,
 }
 
-static TURNS: Turns = Turns::new(8);
+static PERMITS: Permits = Permits::new(8);
 
 impl NatsServer {
     /// Starts a server with JetStream.
@@ -51,7 +51,7 @@ impl NatsServer {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
         for _ in 0..5 {
-            let turn = TURNS.take();
+            let permit = PERMITS.take();
             let (port, monitor) = (free_port(), free_port());
             let store = format!("drumpost-nats-{}-{}", id(), COUNT.fetch_add(1, Ordering::Relaxed));
             let store = env::temp_dir().join(store);
@@ -61,7 +61,7 @@ impl NatsServer {
             let arguments: Vec<OsString> = all.chain(arguments.iter().map(OsString::from)).collect();
             let child = spawn(&binary, &arguments);
             let binary = binary.clone();
-            let mut server = Self { child, port, store, binary, arguments, monitor, _turn: turn };
+            let mut server = Self { child, port, store, binary, arguments, monitor, _permit: permit };
             if server.is_healthy() {
                 return server;
             }

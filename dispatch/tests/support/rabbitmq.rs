@@ -2,7 +2,7 @@
 //! use a few in turn, each of which one test has. They end with the process of the tests, however that ends.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-use drumpost_kit::suite::{Turn, Turns, free_port, warden};
+use drumpost_kit::suite::{Permit, Permits, free_port, warden};
 use serde_json::Value;
 use std::{
     env,
@@ -26,12 +26,12 @@ pub const MOST_BYTES: u32 = 1 << 20;
 static IDLE: Mutex<Vec<Node>> = Mutex::new(Vec::new());
 
 /// A server takes seconds of both cores to start, and some 150 MiB.
-static TURNS: Turns = Turns::new(2);
+static PERMITS: Permits = Permits::new(2);
 
 /// A server that one test has.
 pub struct RabbitServer {
     node: Option<Node>,
-    _turn: Turn,
+    _permit: Permit,
 }
 
 impl RabbitServer {
@@ -40,9 +40,9 @@ impl RabbitServer {
     /// # Panics
     /// There is no program: tests that need one are ignored, by name, unless they are asked for.
     pub fn start() -> Self {
-        let turn = TURNS.take();
+        let permit = PERMITS.take();
         let running = idle().pop().filter(Node::is_running);
-        Self { node: Some(running.unwrap_or_else(Node::start)), _turn: turn }
+        Self { node: Some(running.unwrap_or_else(Node::start)), _permit: permit }
     }
 
     fn node(&self) -> &Node {
@@ -61,6 +61,16 @@ impl RabbitServer {
     /// `amqp://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("amqp://127.0.0.1:{}", self.port())
+    }
+
+    /// The port on which its plug-in for streams listens.
+    pub fn stream_port(&self) -> u16 {
+        self.node().streams
+    }
+
+    /// `rabbitmq-stream://127.0.0.1:PORT`.
+    pub fn stream_url(&self) -> String {
+        format!("rabbitmq-stream://127.0.0.1:{}", self.stream_port())
     }
 
     /// Kills the server, as a crash would. Not before it has written which queues there are, which it does every two seconds.
@@ -132,6 +142,7 @@ struct Node {
     warden: Child,
     port: u16,
     management: u16,
+    streams: u16,
     folder: PathBuf,
 }
 
@@ -143,11 +154,13 @@ impl Node {
     fn start_with(settings: &[String]) -> Self {
         // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
         for _ in 0..3 {
-            let (port, management) = (free_port(), free_port());
+            let (port, management, streams) = (free_port(), free_port(), free_port());
             let folder = env::temp_dir().join(format!("drumpost-rabbitmq-{}-{port}", std::process::id()));
-            let child = spawn(port, management, &folder, settings);
+            let stream = format!("stream.listeners.tcp.1=127.0.0.1:{streams}");
+            let settings = [settings, &[stream]].concat();
+            let child = spawn(port, management, &folder, &settings);
             let warden = warden(&child, &folder);
-            let node = Self { settings: settings.to_vec(), child, warden, port, management, folder };
+            let node = Self { settings, child, warden, port, management, streams, folder };
             if node.answers() {
                 return node;
             }
@@ -160,7 +173,7 @@ impl Node {
     }
 
     fn is_running(&self) -> bool {
-        TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+        [self.port, self.streams].iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok())
     }
 
     /// Waits until the server takes connections, at most 60 seconds; false if it does not.

@@ -1,7 +1,7 @@
 //! A private redis-server for tests, on a free loopback port and without a file. It ends when the value is dropped.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-use drumpost_kit::suite::{Turn, Turns, free_port};
+use drumpost_kit::suite::{Permit, Permits, free_port};
 use std::{
     env,
     ffi::OsString,
@@ -21,10 +21,10 @@ pub struct RedisServer {
     child: Child,
     port: u16,
     arguments: Vec<String>,
-    _turn: Turn,
+    _permit: Permit,
 }
 
-static TURNS: Turns = Turns::new(8);
+static PERMITS: Permits = Permits::new(8);
 
 fn binary() -> OsString {
     env::var_os(BINARY).unwrap_or_else(|| {
@@ -45,12 +45,12 @@ impl RedisServer {
     pub fn start_with(arguments: &[&str]) -> Self {
         // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
         for _ in 0..5 {
-            let turn = TURNS.take();
+            let permit = PERMITS.take();
             let port = free_port();
             let place = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""].map(str::to_owned);
             let arguments: Vec<String> =
                 place.into_iter().chain(arguments.iter().map(|one| (*one).to_owned())).collect();
-            let mut server = Self { child: spawn(&arguments), port, arguments, _turn: turn };
+            let mut server = Self { child: spawn(&arguments), port, arguments, _permit: permit };
             if server.answers() {
                 return server;
             }

@@ -4,15 +4,14 @@
 
 use drumpost_core::{
     dispatcher::Dispatcher,
-    drive::{Placement, Wait},
     handler::{Handler, Out, Reactor},
     headers::Shape,
     load::{Extent, Feed, LoadPlan, Pace, Start},
     message::{Kind, Message},
     monitor::{Unwatched, Watch},
-    outcome::{Ending, Outcome},
+    outcome::{Cause, Ending, Outcome},
     payload::Pool,
-    plan::{Conditions, Kill, Poison, TrialPlan, Victim},
+    plan::{Conditions, Kill, Placement, Poison, TrialPlan, Victim, Wait},
     promise::{Acks, Order},
     registry::Options,
     scenario::{Part, Route, Scenario, Service, Style, command, event, reply, request},
@@ -240,6 +239,17 @@ impl Trial {
         }
     }
 
+    /// Instances of `warehouse` share 50 keys among partitions, which `options` ask for.
+    pub(crate) fn by_key(
+        style: Style,
+        order: Order,
+        instances: &'static [(&'static str, u16)],
+        options: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        let (headers, pace) = (headers(4, 32), Pace::Closed { in_flight: 500 });
+        Self { style, instances, keys: 50, order, headers, pace, options, ..Self::default() }
+    }
+
     pub(crate) fn plan(&self, scenario: Scenario) -> TrialPlan {
         static RUNS: AtomicU32 = AtomicU32::new(0);
         let settings = WiringSettings {
@@ -278,7 +288,7 @@ impl Trial {
         }
     }
 
-    /// Runs a trial; fails if it takes longer than a minute.
+    /// Runs a trial; fails if it takes longer than a minute beside its drain.
     pub(crate) fn run(&self, transport: &str, url: &str, scenario: Scenario) -> Result<Outcome, OpenError> {
         self.run_watched(transport, url, scenario, Unwatched)
     }
@@ -297,7 +307,7 @@ impl Trial {
         thread::spawn(move || {
             let _ = done.send(dispatcher.run(&plan, &mut watch));
         });
-        outcome.recv_timeout(Duration::from_secs(60)).expect("the run hangs")
+        outcome.recv_timeout(Duration::from_secs(60) + self.drain).expect("the run hangs")
     }
 }
 
@@ -317,7 +327,6 @@ pub(crate) fn made(transport: &str, url: &str, set: &[(&str, &str)]) -> Box<dyn 
     entry.made(&options).expect("the options are fine")
 }
 
-/// Everything arrived once, whole and in order.
 /// Replies find the instance that asked, also where a service both reacts and asks, awaited or not.
 pub(crate) fn assert_replies_find_who_asked(transport: &str, url: &str) {
     for await_replies in [false, true] {
@@ -334,6 +343,8 @@ pub(crate) fn assert_replies_find_who_asked(transport: &str, url: &str) {
     }
 }
 
+/// Everything arrived once, whole and in order.
+#[track_caller]
 pub(crate) fn assert_sound(outcome: &Outcome, expected: u64) {
     let audit = &outcome.audit;
     assert_eq!(outcome.ending, Ending::Completed, "{audit:?}");
@@ -341,6 +352,32 @@ pub(crate) fn assert_sound(outcome: &Outcome, expected: u64) {
     assert_eq!((audit.duplicated, audit.reordered, audit.corrupted), (0, 0, 0), "{audit:?}");
     assert_eq!(outcome.unfinished, 0);
     assert!(!outcome.drain_timed_out);
+}
+
+/// Everything came once, and the order that was promised was kept.
+#[track_caller]
+pub(crate) fn assert_in_order(outcome: &Outcome, expected: u64) {
+    let audit = &outcome.audit;
+    assert_eq!(
+        (audit.unique, audit.lost, audit.duplicated, audit.corrupted),
+        (expected, 0, 0, 0),
+        "{audit:?}"
+    );
+    assert_eq!((audit.out_of_order, audit.unjudged), (0, 0), "{audit:?}");
+}
+
+/// How many messages a consumer that was killed had handled and not acknowledged. Its death has to be the only outage of the trial.
+#[track_caller]
+pub(crate) fn in_hand(outcome: &Outcome) -> u64 {
+    assert_eq!(
+        (outcome.ending.clone(), outcome.audit.corrupted),
+        (Ending::Completed, 0),
+        "{:?}",
+        outcome.audit
+    );
+    let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
+    let Cause::ConsumerKilled { in_hand } = outage.cause else { panic!("{outage}") };
+    in_hand as u64
 }
 
 pub(crate) fn assert_confirmed(outcome: &Outcome, transport: &str) {

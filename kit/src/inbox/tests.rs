@@ -85,7 +85,7 @@ impl Deliveries for Fake {
         Poll::Ready(Ok(()))
     }
 
-    fn last(&self) -> Exchange {
+    fn last(&self) -> RoundTrip {
         let state = Arc::clone(&self.0);
         Box::pin(async move {
             state.lock().unwrap().flushed = true;

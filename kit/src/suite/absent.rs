@@ -128,6 +128,7 @@ mod tests {
             runs_on: RunsOn::Tasks,
             promise: Promise::IN_MEMORY,
             needs_server: true,
+            requests: None,
             options: &OPTIONS,
             make: |options| {
                 let url = options.url("mq.url").to_owned();

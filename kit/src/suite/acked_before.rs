@@ -2,7 +2,7 @@
 
 use super::{Stop, Suite, fails, runs::nothing_is_left, trial::Trial};
 use drumpost_core::{
-    outcome::{AuditTotals, Ending, Outcome},
+    outcome::{Audit, Ending, Outcome},
     plan::{Conditions, Kill, Victim},
     promise::{Acks, Asked, Delivery},
     transport::OpenError,
@@ -47,7 +47,7 @@ fn comes_once(outcome: &Outcome, is_killed: bool) -> Result<(), Stop> {
     once(&outcome.ending, &outcome.audit, is_killed)
 }
 
-fn once(ending: &Ending, audit: &AuditTotals, is_killed: bool) -> Result<(), Stop> {
+fn once(ending: &Ending, audit: &Audit, is_killed: bool) -> Result<(), Stop> {
     let broken = [
         (*ending != Ending::Completed, "it did not complete"),
         (audit.unique == 0, "nothing arrived"),
@@ -72,16 +72,16 @@ mod tests {
 
     #[test]
     fn what_comes_again_is_told() {
-        let sound = AuditTotals { sent: 9, expected: 9, unique: 9, delivered: 9, ..AuditTotals::default() };
+        let sound = Audit { sent: 9, expected: 9, unique: 9, delivered: 9, ..Audit::default() };
         once(&Ending::Completed, &sound, false).unwrap();
-        let lost = AuditTotals { unique: 8, lost: 1, ..sound };
+        let lost = Audit { unique: 8, lost: 1, ..sound };
         once(&Ending::Completed, &lost, true).unwrap();
         for (audit, is_killed) in [
             (lost, false),
-            (AuditTotals { duplicated: 1, ..sound }, true),
-            (AuditTotals { redelivered: Some(1), ..sound }, false),
-            (AuditTotals { unique: 8, ..sound }, true),
-            (AuditTotals::default(), true),
+            (Audit { duplicated: 1, ..sound }, true),
+            (Audit { redelivered: Some(1), ..sound }, false),
+            (Audit { unique: 8, ..sound }, true),
+            (Audit::default(), true),
         ] {
             assert!(once(&Ending::Completed, &audit, is_killed).is_err(), "{audit:?}");
         }

@@ -6,7 +6,7 @@ use super::{
     trial::{IN_TIME, LATE, LOSSY, Running, Trial, each, keeps},
 };
 use drumpost_core::{
-    outcome::{AuditTotals, Cause, Ending, Outage, Outcome},
+    outcome::{Audit, Cause, Ending, Outage, Outcome},
     plan::Conditions,
     transport::OpenError,
 };
@@ -125,7 +125,7 @@ fn came_back(outcome: &Outcome, lossless: bool) -> Result<(), Stop> {
     is_back(&outcome.ending, &outcome.audit, &outcome.outages, lossless)
 }
 
-fn is_back(ending: &Ending, audit: &AuditTotals, outages: &[Outage], lossless: bool) -> Result<(), Stop> {
+fn is_back(ending: &Ending, audit: &Audit, outages: &[Outage], lossless: bool) -> Result<(), Stop> {
     if *ending != Ending::Completed {
         return fails(format!("it ended {ending}: {outages:?}"));
     }
@@ -157,8 +157,8 @@ mod tests {
         let lost = Cause::ConnectionLost { why: "cut".into() };
         let outage = Outage { instance: "a".into(), cause: lost, at_ns: 100_000_000, away_ns: 20_000_000 };
         let killed = Outage { cause: Cause::ConsumerKilled { in_hand: 1 }, ..outage.clone() };
-        let audit = AuditTotals { unique: 1_000, lost: 3, unconfirmed: Some(3), ..AuditTotals::default() };
-        let back = |ending: Ending, audit: AuditTotals, outage: &Outage, lossless| {
+        let audit = Audit { unique: 1_000, lost: 3, unconfirmed: Some(3), ..Audit::default() };
+        let back = |ending: Ending, audit: Audit, outage: &Outage, lossless| {
             is_back(&ending, &audit, std::slice::from_ref(outage), lossless).is_ok()
         };
         assert!(back(Ending::Completed, audit, &outage, true));
@@ -166,10 +166,10 @@ mod tests {
         assert!(!back(Ending::Completed, audit, &killed, true), "no connection was lost");
         assert!(!back(Ending::Completed, audit, &Outage { away_ns: 0, ..outage.clone() }, true));
         assert!(
-            !back(Ending::Completed, AuditTotals { unique: 100, ..audit }, &outage, true),
+            !back(Ending::Completed, Audit { unique: 100, ..audit }, &outage, true),
             "nothing came after it"
         );
-        let more = AuditTotals { lost: 4, ..audit };
+        let more = Audit { lost: 4, ..audit };
         assert!(
             !back(Ending::Completed, more, &outage, true) && back(Ending::Completed, more, &outage, false)
         );

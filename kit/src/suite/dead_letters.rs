@@ -2,7 +2,7 @@
 
 use super::{PrivateServer, Stop, Suite, fails, runs::nothing_is_left, trial::Trial};
 use drumpost_core::{
-    outcome::{AuditTotals, Ending, Outcome},
+    outcome::{Audit, Ending, Outcome},
     plan::{Conditions, Kill, Poison, Victim},
 };
 use std::time::Duration;
@@ -42,7 +42,7 @@ fn died(outcome: &Outcome) -> Result<(), String> {
 }
 
 /// Exactly the `bad` messages died, which are always given back, and so did their flows.
-fn as_it_should(bad: u64, dead_flows: u64, audit: &AuditTotals) -> Result<(), String> {
+fn as_it_should(bad: u64, dead_flows: u64, audit: &Audit) -> Result<(), String> {
     let often = audit.rejected.unwrap_or(0);
     let broken = [
         (audit.dead != bad, format!("{bad} messages should have died")),
@@ -92,24 +92,24 @@ mod tests {
     use super::*;
     #[test]
     fn what_did_not_die_as_it_should_is_told() {
-        let sound = AuditTotals {
+        let sound = Audit {
             sent: 100,
             expected: 100,
             unique: 90,
             delivered: 90,
             dead: 10,
             rejected: Some(30),
-            ..AuditTotals::default()
+            ..Audit::default()
         };
         as_it_should(10, 10, &sound).unwrap();
-        as_it_should(10, 10, &AuditTotals { rejected: Some(20), ..sound }).unwrap();
+        as_it_should(10, 10, &Audit { rejected: Some(20), ..sound }).unwrap();
         for (audit, dead) in [
             (sound, 9),
-            (AuditTotals { dead: 9, ..sound }, 10),
-            (AuditTotals { dead_again: 1, ..sound }, 10),
-            (AuditTotals { unique: 89, delivered: 89, lost: 1, ..sound }, 10),
-            (AuditTotals { delivered: 91, ..sound }, 10),
-            (AuditTotals { rejected: Some(10), ..sound }, 10),
+            (Audit { dead: 9, ..sound }, 10),
+            (Audit { dead_again: 1, ..sound }, 10),
+            (Audit { unique: 89, delivered: 89, lost: 1, ..sound }, 10),
+            (Audit { delivered: 91, ..sound }, 10),
+            (Audit { rejected: Some(10), ..sound }, 10),
         ] {
             assert!(as_it_should(10, dead, &audit).is_err(), "{audit}");
         }

@@ -6,7 +6,7 @@ use super::{
     trial::{LATE, LOSSY, Trial, each},
 };
 use drumpost_core::{
-    outcome::{AuditTotals, Cause, Ending, Outcome},
+    outcome::{Audit, Cause, Ending, Outcome},
     plan::{Conditions, Kill, Victim},
     transport::OpenError,
 };
@@ -80,7 +80,7 @@ fn killed_once(
 }
 
 /// What a receiver died with comes again, where nothing may be lost, and the broker says so if it counts.
-fn comes_again(audit: &AuditTotals, in_hand: usize) -> Result<(), Stop> {
+fn comes_again(audit: &Audit, in_hand: usize) -> Result<(), Stop> {
     let in_hand = in_hand as u64;
     if audit.lost > 0 || audit.unknown > 0 {
         return fails(format!("messages were lost with a killed consumer: {audit}"));
@@ -143,15 +143,15 @@ mod tests {
 
     #[test]
     fn what_does_not_come_again_is_told() {
-        let audit = AuditTotals { duplicated: 8, redelivered: Some(9), ..AuditTotals::default() };
+        let audit = Audit { duplicated: 8, redelivered: Some(9), ..Audit::default() };
         comes_again(&audit, 8).unwrap();
-        comes_again(&AuditTotals { redelivered: None, ..audit }, 8).unwrap();
+        comes_again(&Audit { redelivered: None, ..audit }, 8).unwrap();
         for (audit, in_hand) in [
             (audit, 0),
             (audit, 9),
-            (AuditTotals { lost: 1, ..audit }, 8),
-            (AuditTotals { unknown: 1, ..audit }, 8),
-            (AuditTotals { redelivered: Some(7), ..audit }, 8),
+            (Audit { lost: 1, ..audit }, 8),
+            (Audit { unknown: 1, ..audit }, 8),
+            (Audit { redelivered: Some(7), ..audit }, 8),
         ] {
             assert!(comes_again(&audit, in_hand).is_err(), "{audit:?}");
         }

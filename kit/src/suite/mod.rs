@@ -26,16 +26,16 @@ mod dead_letters;
 mod given;
 mod given_back;
 mod kills;
+mod permits;
 mod proxy;
 mod runs;
 mod trial;
-mod turns;
 mod warden;
 
 pub use checks::{CHECKS, Check};
 use given::Given;
+pub use permits::{Permit, Permits};
 pub use proxy::Proxy;
-pub use turns::{Turn, Turns};
 pub use warden::warden;
 
 use drumpost_core::{

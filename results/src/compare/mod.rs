@@ -6,15 +6,12 @@
 mod decide;
 mod metric;
 
-use std::collections::BTreeSet;
-
 use thiserror::Error;
 
 pub use decide::{Gate, Interval};
 pub use metric::{Metric, Options};
 
-use crate::model::{Record, Run, Setting, Status, Trial};
-use crate::verdict::Validity;
+use crate::model::{self, Record, Run, Setting, Status, Trial, Validity};
 
 /// The verdict of a comparison, on one metric or on all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -272,10 +269,8 @@ fn pairs<'a>(a: &'a Run, b: &'a Run, notes: &mut Vec<String>) -> Vec<(&'a Trial,
 }
 
 fn differences(a: &Run, b: &Run) -> Vec<(String, Option<Setting>, Option<Setting>)> {
-    let keys: BTreeSet<&String> = a.settings.keys().chain(b.settings.keys()).collect();
-    let values = |key: &&String| (a.settings.get(*key).cloned(), b.settings.get(*key).cloned());
-    let all = keys.iter().map(|key| (key, values(key)));
-    all.filter(|(_, (a, b))| a != b).map(|(key, (a, b))| ((*key).clone(), a, b)).collect()
+    let all = model::differences(&a.settings, &b.settings);
+    all.map(|(key, a, b)| (key.to_owned(), a.cloned(), b.cloned())).collect()
 }
 
 fn labels(record: &Record) -> String {

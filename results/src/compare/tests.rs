@@ -38,7 +38,7 @@ fn run(dispatch: &str, pairs: u32, factor: f64, noise: f64, seed: u64) -> Run {
         scenario: "s".into(),
         dispatch: dispatch.into(),
         trials: (0..pairs).map(trial).collect(),
-        verdict: Some(crate::verdict::Verdict::default()),
+        verdict: Some(crate::model::Verdict::default()),
         ..Run::default()
     }
 }
@@ -192,10 +192,10 @@ fn an_invalid_run_may_show_a_regression_but_never_the_lack_of_one() {
     let judge = |factor| {
         let mut b = run("message/b", 30, factor, 0.01, 2);
         let reasons = vec!["the rate was missed".into()];
-        b.verdict = Some(crate::verdict::Verdict {
+        b.verdict = Some(crate::model::Verdict {
             status: Validity::Invalid,
             reasons,
-            ..crate::verdict::Verdict::default()
+            ..crate::model::Verdict::default()
         });
         let record = paired(vec![run("message/a", 30, 1.0, 0.01, 1), b]);
         compare_within(&record, "message/a", "message/b", &Options::default()).unwrap()

@@ -8,26 +8,23 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{FormatError, SCHEMA_VERSION, backlog, confirms, older, series, v1};
 use crate::model::{
-    ArrivalCheck, Audit, Confirming, Cost, Delivery, Distribution, Flows, Hop, Hygiene, LoadKind, Order,
-    Pairing, Promises, Record, Run, ServerFigures, Setting, Status, Trial,
+    ArrivalCheck, Audit, Confirming, Cost, Delivery, Distribution, Hop, Hygiene, LoadKind, Order, Pairing,
+    Promises, Record, Run, ServerFigures, Setting, Status, Trial, Validity, Verdict,
 };
 use crate::stats::Derived;
-use crate::verdict::{Validity, Verdict};
 
-/// Fields with the same names on both sides, and types that convert by themselves; after a `+`, what is written by a
-/// method of that name and not read back.
+/// Fields with the same names on both sides, and types that convert by themselves.
 macro_rules! same_fields {
-    ($($name:ident { $($field:ident),* $(,)? } $(+ $derived:ident)?)*) => { $(
+    ($($name:ident { $($field:ident),* $(,)? })*) => { $(
         impl From<&$name> for v1::$name {
             fn from(own: &$name) -> Self {
-                $(let $derived = own.$derived();)?
                 let $name { $($field),* } = own.clone();
-                Self { $($field: $field.into(),)* $($derived)? }
+                Self { $($field: $field.into()),* }
             }
         }
         impl From<v1::$name> for $name {
             fn from(wire: v1::$name) -> Self {
-                let v1::$name { $($field,)* $($derived: _)? } = wire;
+                let v1::$name { $($field),* } = wire;
                 Self { $($field: $field.into()),* }
             }
         }
@@ -35,12 +32,6 @@ macro_rules! same_fields {
 }
 
 same_fields! {
-    Flows { due, started, ended, unfinished, lost, refused, dead, warmup_unfinished, ended_again, shed, dropped }
-    Audit {
-        sent, expected, delivered, unique, dead, lost, unknown, duplicated, redelivered, rejected, dead_again, reordered, displacement_max,
-        displacement_sum, out_of_order, unjudged, corrupted, unrouted, lagged, confirmed, refused, unconfirmed, confirmed_lost,
-        negative_deltas, over_range, beyond_window,
-    } + displacement_mean
     Cost { window_ns, awake_ns, harness_ns, messages, flows }
     Hygiene {
         steal_ns, involuntary_switches, cores_ns, idle_ns, others_ns, window_ns, own_ns, busiest_thread_ns, throttled_ns,
@@ -48,6 +39,18 @@ same_fields! {
     }
     ArrivalCheck { process, planned_a2, sent_a2, critical, intervals }
     Verdict { status, host, reasons, notes }
+}
+
+impl From<&Audit> for v1::Audit {
+    fn from(counts: &Audit) -> Self {
+        Self { counts: *counts, displacement_mean: counts.displacement_mean() }
+    }
+}
+
+impl From<v1::Audit> for Audit {
+    fn from(wire: v1::Audit) -> Self {
+        wire.counts
+    }
 }
 
 impl From<&Promises> for v1::Promises {
@@ -209,7 +212,7 @@ fn trial(own: &Trial) -> Result<v1::Trial, FormatError> {
         hygiene: (&own.hygiene).into(),
         busiest: own.busiest.iter().map(Into::into).collect(),
         server: own.server.clone().map(Into::into),
-        flows: (&own.flows).into(),
+        flows: own.flows,
         response_ns: times(&own.response)?,
         service_ns: times(&own.service)?,
         lag_ns: times(&own.lag)?,
@@ -239,7 +242,7 @@ fn trial_back(at: &str, wire: v1::Trial) -> Result<Trial, FormatError> {
         status: wire.status.into(),
         error: wire.error,
         elapsed_ns: wire.elapsed_ns,
-        flows: wire.flows.into(),
+        flows: wire.flows,
         asked_per_s: wire.asked_per_s,
         blocked_ns: wire.blocked_ns,
         senders: wire.senders,
@@ -299,7 +302,7 @@ fn run(own: &Run) -> Result<v1::Run, FormatError> {
         counted_in_flight: derived.counted_in_flight,
         floor_ns: derived.floor_ns,
         server: ServerFigures::of(own).map(Into::into),
-        flows: (&derived.flows).into(),
+        flows: derived.flows,
         response_ns: times(&own.response())?,
         service_ns: times(&own.service())?,
         lag_ns: times(&own.lag())?,
@@ -347,6 +350,7 @@ impl TryFrom<&Record> for v1::Document {
             partial: own.partial.is_some(),
             partial_reason: own.partial.clone(),
             command: own.command.clone(),
+            spec: own.spec.clone(),
             seed: own.seed,
             settings: settings(&own.settings),
             environment: own.environment.clone(),
@@ -374,6 +378,7 @@ impl TryFrom<v1::Document> for Record {
             started_at: wire.started_at,
             partial: wire.partial.then(|| wire.partial_reason.unwrap_or_else(unknown)),
             command: wire.command,
+            spec: wire.spec,
             seed: wire.seed,
             settings: settings_back(wire.settings),
             environment: wire.environment,

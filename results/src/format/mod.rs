@@ -9,7 +9,6 @@ pub mod confirms;
 mod convert;
 pub mod cost;
 pub mod disturbed;
-mod flows;
 mod limits;
 mod older;
 mod search;

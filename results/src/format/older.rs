@@ -3,7 +3,7 @@
 //! Lives here: trials from the time before messages, flows and CPU time were counted over the same period. Does not
 //! live here: the fields themselves (`v1`).
 
-use crate::model::{Cost, Setting, Settings, Trial};
+use crate::model::{Asked, Cost, Settings, Trial};
 
 /// Trials as they were written up to release 0.1: CPU time and messages are of the whole trial, warm-up included, and
 /// flows in flight are from counters. A figure that cannot be known from that is not known.
@@ -16,7 +16,7 @@ pub(super) fn complete(trial: &mut Trial, settings: &Settings) {
     if trial.cpu_ns.is_some() {
         trial.mean_in_flight = None;
     }
-    let has_warmup = matches!(settings.get("warmup_ns"), Some(Setting::Integer(ns)) if *ns > 0);
+    let has_warmup = Asked::of(settings).has_warmup;
     if has_warmup && trial.cost.is_none() {
         let (window_ns, messages) = (trial.elapsed_ns, trial.audit.sent);
         trial.cost = Some(Cost { window_ns, awake_ns: 0, harness_ns: 0, messages, flows: None });
@@ -34,7 +34,7 @@ mod tests {
         let flows = Flows { started: 1_000, ended: 1_000, ..Flows::default() };
         let mut trial =
             Trial { elapsed_ns: 9, audit, flows, cpu_ns, mean_in_flight: Some(7.0), ..Trial::default() };
-        let settings: Settings = [("warmup_ns".to_owned(), Setting::Integer(warmup_ns))].into();
+        let settings: Settings = [("warmup_ns".to_owned(), crate::model::Setting::Integer(warmup_ns))].into();
         complete(&mut trial, &settings);
         Derived::of(&Run { settings, trials: vec![trial], ..Run::default() })
     }

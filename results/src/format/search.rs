@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::convert::{settings, settings_back};
 use super::{FormatError, v1};
-use crate::search as own;
+use crate::model::search as own;
+use crate::search::Goal;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Search {
@@ -148,7 +149,7 @@ impl Search {
     /// The memory type, for a document of that many runs.
     pub(super) fn into_memory(self, runs: usize) -> Result<own::Search, FormatError> {
         let bad = |at: String, reason: String| FormatError::Content { at, reason };
-        self.goal.parse::<own::Goal>().map_err(|error| bad("search.goal".into(), error.to_string()))?;
+        self.goal.parse::<Goal>().map_err(|error| bad("search.goal".into(), error.to_string()))?;
         let held = |held: Held| own::Held {
             run: held.run,
             rate_per_s: held.rate_per_s,

@@ -36,6 +36,8 @@ pub struct Server {
     pub flows: u64,
     pub memory_bytes: Option<u64>,
     pub memory_peak_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u64>,
 }
 
 /// Figures over the trials of a run, written for readers and not read back.
@@ -46,6 +48,8 @@ pub struct ServerFigures {
     pub flows_per_core_s: Option<f64>,
     pub memory_bytes: Option<u64>,
     pub memory_peak_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u64>,
 }
 
 impl From<&model::Busy> for Busy {
@@ -89,11 +93,11 @@ macro_rules! same_fields {
 
 same_fields!(model::Server => Server {
     product, version, found_by, missing, shares_cores, window_ns, cpu_ns, busiest_thread_ns, messages, flows,
-    memory_bytes, memory_peak_bytes
+    memory_bytes, memory_peak_bytes, connections
 });
 same_fields!(Server => model::Server {
     product, version, found_by, missing, shares_cores, window_ns, cpu_ns, busiest_thread_ns, messages, flows,
-    memory_bytes, memory_peak_bytes
+    memory_bytes, memory_peak_bytes, connections
 });
 
 impl From<model::ServerFigures> for ServerFigures {
@@ -105,8 +109,9 @@ impl From<model::ServerFigures> for ServerFigures {
             memory_bytes,
             memory_peak_bytes,
             busiest_thread: _,
+            connections,
         } = own;
-        Self { cpu_ns_per_message, cores, flows_per_core_s, memory_bytes, memory_peak_bytes }
+        Self { cpu_ns_per_message, cores, flows_per_core_s, memory_bytes, memory_peak_bytes, connections }
     }
 }
 
@@ -131,6 +136,7 @@ mod tests {
             flows: 250,
             memory_bytes: Some(40 << 20),
             memory_peak_bytes: Some(41 << 20),
+            connections: Some(5),
         };
         let busy = model::Busy { process: process(9, "cargo"), cpu_ns: 70_000_000, by_children: true };
         let trial = Trial { server: Some(server), busiest: vec![busy], ..Trial::default() };
@@ -150,6 +156,11 @@ mod tests {
             (Some(0.5), Some(500_000.0))
         );
         assert_eq!(figures["flows_per_core_s"].as_f64(), Some(500.0));
+        assert_eq!(figures["connections"], 5);
+        let older = text.replace("\"connections\": 5", "\"unknown\": 5");
+        assert_ne!(older, text);
+        let older = crate::format::from_json(&older).unwrap();
+        assert_eq!(older.runs[0].trials[0].server.as_ref().unwrap().connections, None);
     }
 
     #[test]

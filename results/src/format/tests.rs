@@ -37,7 +37,7 @@ fn judged() -> Record {
         ..crate::model::Disturbance::default()
     }];
     trial.link = Some(crate::model::Link { added_round_trip_ns: 4, bytes_back: 9, ..Default::default() });
-    trial.audit.confirmed_lost = Some(1);
+    (trial.audit.confirmed_lost, trial.audit.rolled_back) = (Some(1), Some(5));
     trial.standstill = Some(crate::model::Standstill {
         window: 64,
         unfinished: 65,

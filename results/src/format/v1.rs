@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub use super::cost::Cost;
 use serde::{Deserialize, Serialize};
 
-pub use super::flows::Flows;
+pub use drumpost_counts::Flows;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Document {
@@ -22,6 +22,8 @@ pub struct Document {
     pub partial: bool,
     pub partial_reason: Option<String>,
     pub command: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<serde_json::Value>,
     pub seed: u64,
     pub settings: Settings,
     pub environment: BTreeMap<String, String>,
@@ -154,47 +156,13 @@ pub struct Hop {
     pub hop_ns: Times,
 }
 
+/// The counts by their own names, and a mean that follows from them.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Audit {
-    pub sent: u64,
-    pub expected: u64,
-    pub delivered: u64,
-    pub unique: u64,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub dead: u64,
-    pub lost: u64,
-    #[serde(default)]
-    pub unknown: u64,
-    pub duplicated: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub redelivered: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rejected: Option<u64>,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub dead_again: u64,
-    pub reordered: u64,
-    #[serde(default)]
-    pub displacement_max: Option<u64>,
-    #[serde(default)]
-    pub displacement_sum: Option<u64>,
+    #[serde(flatten)]
+    pub counts: drumpost_counts::Audit,
     #[serde(default)]
     pub displacement_mean: Option<f64>,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub out_of_order: u64,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub unjudged: u64,
-    pub corrupted: u64,
-    pub unrouted: u64,
-    pub lagged: u64,
-    pub confirmed: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<u64>,
-    pub unconfirmed: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub confirmed_lost: Option<u64>,
-    pub negative_deltas: u64,
-    pub over_range: u64,
-    pub beyond_window: u64,
 }
 
 /// The three flags are those of records that have no more. They follow from the other fields.

@@ -92,7 +92,7 @@ pub struct Backlog {
     pub waiting: u64,
     /// The server's own count of the waiting messages; `None` if it does not tell.
     pub server: Option<ServerSaid>,
-    /// It is level with no more messages than these.
+    /// The backlog is gone when no more messages than these wait.
     pub level: u64,
     /// When it was level first; `None`: not before the load ended.
     pub level_ns: Option<u64>,

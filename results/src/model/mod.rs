@@ -1,22 +1,26 @@
 //! The types of a record in memory. The command line fills them in after each trial, and everything else in this
 //! package reads them.
 //!
-//! Lives here: the record, its runs and their settings. A trial is in `trial`, its times in `distribution`, its counts
-//! in `audit`, its confirm times and outages in `confirms`, what disturbed it in `disturbed`, its time series in `series`. Does not live here: storage (`format`), judgement (`verdict`) and tables
-//! (`report`).
+//! Lives here: the record and its runs. A value of a setting is in `setting`, what is known of settings in `settings`, a trial in `trial`, its times
+//! in `distribution`, its counts in `audit`, its confirm times and outages in `confirms`, what disturbed it in `disturbed`, its time series in `series`,
+//! its verdict in `verdict`, the result of a search in `search`. Does not live here: storage (`format`), judgement (`crate::verdict`), the logic of a
+//! search (`crate::search`) and tables (`report`).
 
 mod audit;
 mod backlog;
 mod confirms;
 mod distribution;
 mod disturbed;
+pub mod search;
 mod series;
 mod server;
+mod setting;
+mod settings;
 mod stuck;
 mod trial;
+mod verdict;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 pub use audit::{Audit, Confirming, Delivery, Order, Promises};
 pub use backlog::{Backlog, PHASES, Phase, ServerSaid};
@@ -25,69 +29,15 @@ pub use distribution::{Distribution, DistributionError, samples_needed};
 pub use disturbed::{Disturbance, Disturbing, Link};
 pub use series::{POINTS_AT_MOST, Point, Series};
 pub use server::{Busy, Process, Server, ServerFigures};
+pub use setting::{Setting, Settings};
+pub use settings::{Asked, DECLARED, Declared, Placed, Shown, Waiting, declared};
+pub(crate) use settings::{differences, is_compared};
 pub use stuck::{DeadLetters, Standstill, Unrouted};
 pub(crate) use trial::per_s;
 pub use trial::{ArrivalCheck, Cost, Flows, Hop, Hygiene, LoadKind, Status, Trial};
+pub use verdict::{Validity, Verdict};
 
-use crate::search::Search;
-use crate::verdict::{self, Machine, Thresholds, Verdict};
-
-/// One value of a settings map.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Setting {
-    /// Yes or no.
-    Bool(bool),
-    /// A whole number, in the unit its key ends in.
-    Integer(u64),
-    /// A number, in the unit its key ends in.
-    Number(f64),
-    /// Anything else.
-    Text(String),
-}
-
-impl From<bool> for Setting {
-    fn from(value: bool) -> Self {
-        Self::Bool(value)
-    }
-}
-
-impl From<u64> for Setting {
-    fn from(value: u64) -> Self {
-        Self::Integer(value)
-    }
-}
-
-impl From<f64> for Setting {
-    fn from(value: f64) -> Self {
-        Self::Number(value)
-    }
-}
-
-impl From<String> for Setting {
-    fn from(value: String) -> Self {
-        Self::Text(value)
-    }
-}
-
-impl From<&str> for Setting {
-    fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
-    }
-}
-
-impl fmt::Display for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bool(value) => f.write_str(if *value { "yes" } else { "no" }),
-            Self::Integer(value) => write!(f, "{value}"),
-            Self::Number(value) => write!(f, "{value}"),
-            Self::Text(value) => f.write_str(value),
-        }
-    }
-}
-
-/// Effective settings by name, sorted. A key ends in its unit (`duration_ns`, `rate_per_s`).
-pub type Settings = BTreeMap<String, Setting>;
+use search::Search;
 
 /// The executed order of trials that belong together, so that two runs can be compared pair by pair.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -134,13 +84,16 @@ pub struct Record {
     pub partial: Option<String>,
     /// The command line as given, the program first.
     pub command: Vec<String>,
+    /// What was asked for, field by field, as `drumpost run --spec` reads it; `None` in a record of an older drumpost, and of a search.
+    pub spec: Option<serde_json::Value>,
     /// The seed everything random was derived from.
     pub seed: u64,
     /// Settings shared by all runs.
     pub settings: Settings,
     /// Facts about the machine: kernel, processor, cores, clock source, ...
     pub environment: BTreeMap<String, String>,
-    /// Thresholds of the verdicts that are not the defaults, by name; see [`Thresholds::from_settings`].
+    /// Thresholds of the verdicts that are not the defaults, by name; see
+    /// [`Thresholds::from_settings`](crate::verdict::Thresholds::from_settings).
     pub thresholds: Settings,
     /// Present if the trials were interleaved.
     pub pairing: Option<Pairing>,
@@ -177,6 +130,18 @@ impl Run {
         }
         let trial = self.trials.iter().find(|trial| trial.status == worst && worst != Status::Ok)?;
         Some(trial.error.as_deref().unwrap_or("no reason was given"))
+    }
+
+    /// What the settings say, in types.
+    #[must_use]
+    pub fn asked(&self) -> Asked<'_> {
+        Asked::of(&self.settings)
+    }
+
+    /// Whether the transport is the simulated target, which needs no processor.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        self.dispatch.rsplit('/').next() == Some("sim")
     }
 
     /// Response times (done − due) of all counted trials, merged.
@@ -240,29 +205,10 @@ impl Run {
         sum
     }
 
-    /// The verdict as judged when it was measured, or judged now by the default thresholds.
-    #[must_use]
-    pub fn judged(&self) -> Verdict {
-        self.verdict
-            .clone()
-            .unwrap_or_else(|| verdict::judge(self, &Machine::default(), &Thresholds::default()))
-    }
-
     /// True if a count of the audit breaks what the transport promises: see [`Promises::broken_by`].
     #[must_use]
     pub fn audit_failed(&self) -> bool {
         self.promises.broken_by(&self.audit())
-    }
-}
-
-impl Record {
-    /// Judges every run and keeps the verdicts in them, and the thresholds that are not the defaults.
-    pub fn judge(&mut self, thresholds: &Thresholds) {
-        let machine = Machine::of(&self.environment);
-        for run in &mut self.runs {
-            run.verdict = Some(verdict::judge(run, &machine, thresholds));
-        }
-        self.thresholds = thresholds.to_settings();
     }
 }
 

@@ -54,6 +54,10 @@ pub struct Server {
     pub memory_bytes: Option<u64>,
     /// The most resident memory in the window, in bytes.
     pub memory_peak_bytes: Option<u64>,
+    /// TCP connections that this process had open to the server's address, at the end of the window or at its beginning, whichever was
+    /// more: those of the load, and those over which transports set up, ask and tidy up. `None`: the address or the system's list is not
+    /// known.
+    pub connections: Option<u64>,
 }
 
 /// Figures of a server over all counted trials of a run: totals divided by totals.
@@ -71,6 +75,8 @@ pub struct ServerFigures {
     pub memory_peak_bytes: Option<u64>,
     /// Share of a core that its busiest thread used, of the trial where that was most.
     pub busiest_thread: Option<f64>,
+    /// Connections that this process had open to it, of the trial where they were most.
+    pub connections: Option<u64>,
 }
 
 impl ServerFigures {
@@ -94,6 +100,7 @@ impl ServerFigures {
             memory_bytes: last.memory_bytes,
             memory_peak_bytes: servers.iter().filter_map(|server| server.memory_peak_bytes).max(),
             busiest_thread: servers.iter().filter_map(busiest).max_by(f64::total_cmp),
+            connections: servers.iter().filter_map(|server| server.connections).max(),
         })
     }
 }
@@ -112,6 +119,7 @@ mod tests {
             memory_bytes: Some(messages),
             memory_peak_bytes: Some(10 * messages),
             busiest_thread_ns: cpu_ns.map(|ns| ns / 2),
+            connections: Some(messages / 100),
             ..Server::default()
         };
         Trial { server: Some(server), ..Trial::default() }
@@ -130,7 +138,7 @@ mod tests {
         assert_eq!(figures.cores, Some(0.5));
         assert_eq!(figures.flows_per_core_s, Some(1_000.0));
         assert_eq!((figures.memory_bytes, figures.memory_peak_bytes), (Some(500), Some(10_000)));
-        assert_eq!(figures.busiest_thread, Some(0.25));
+        assert_eq!((figures.busiest_thread, figures.connections), (Some(0.25), Some(10)));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Lives here: the trial and the figures derived from it. Does not live here: figures over several trials (`Run`),
 //! judgement (`verdict`).
 
+pub use drumpost_counts::Flows;
+
 use super::{
     Audit, Backlog, Busy, ConfirmTimes, DeadLetters, Distribution, Disturbance, Link, Outage, Series, Server,
     Standstill, Unrouted,
@@ -53,71 +55,6 @@ impl LoadKind {
             Self::Closed => "closed",
             Self::Open => "open",
         }
-    }
-}
-
-/// Counts of flows of one trial.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Flows {
-    /// Due in the measured window by the schedule; in a closed load the same as `started`.
-    pub due: u64,
-    /// Started (first message sent) in the measured window.
-    pub started: u64,
-    /// Ended, and so in the response times.
-    pub ended: u64,
-    /// Started and not ended at the drain deadline. With the others that did not end, `started = ended + dead + unfinished + lost +
-    /// refused`; where messages came again, flows may have ended twice, but for those in `ended_again`.
-    pub unfinished: u64,
-    /// Started and not ended, over a transport that may lose messages and did. It counts no more of them than messages that
-    /// were lost.
-    pub lost: u64,
-    /// Started and not ended, over a transport that refused messages. It counts no more of them than messages that were
-    /// refused. Zero in records that do not say, where those flows are among `unfinished`.
-    pub refused: u64,
-    /// Started and not ended, because a message became a dead letter. Zero in records that do not say.
-    pub dead: u64,
-    /// Started in the warm-up and not ended at the drain deadline; `None` in records where those are among `unfinished`.
-    pub warmup_unfinished: Option<u64>,
-    /// Ends that are not in `ended`, as the message that caused them had been delivered before. Over the whole trial, and a
-    /// flow to n subscribers has n ends. `None` if no message came again, and where it was not told.
-    pub ended_again: Option<u64>,
-    /// Of those due: given up without a start because the window was full.
-    pub shed: u64,
-    /// Of those due: not started because the schedule had fallen behind and its debt is dropped, not carried.
-    pub dropped: u64,
-}
-
-impl Flows {
-    /// Adds the counts of another trial.
-    pub fn merge(&mut self, other: &Self) {
-        let Self {
-            due,
-            started,
-            ended,
-            unfinished,
-            lost,
-            refused,
-            dead,
-            warmup_unfinished,
-            ended_again,
-            shed,
-            dropped,
-        } = *other;
-        self.due += due;
-        self.started += started;
-        self.ended += ended;
-        self.unfinished += unfinished;
-        self.lost += lost;
-        self.refused += refused;
-        self.dead += dead;
-        let sum = |a: Option<u64>, b: Option<u64>| match (a, b) {
-            (Some(a), Some(b)) => Some(a + b),
-            (known, None) | (None, known) => known,
-        };
-        self.warmup_unfinished = sum(self.warmup_unfinished, warmup_unfinished);
-        self.ended_again = sum(self.ended_again, ended_again);
-        self.shed += shed;
-        self.dropped += dropped;
     }
 }
 

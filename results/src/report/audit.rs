@@ -2,8 +2,7 @@
 //!
 //! Does not live here: which counts are faults (`model::Promises`).
 
-use super::Tone;
-use super::grid::Cell;
+use super::block::{Cell, Tone};
 use crate::model::{Audit, Order, Run};
 use crate::units;
 
@@ -26,6 +25,7 @@ pub(super) fn audit(run: &Run, audit: &Audit) -> Cell {
         (audit.corrupted, "corrupted", false),
         (audit.refused.unwrap_or(0), "refused", false),
         (audit.unconfirmed.unwrap_or(0), "unconfirmed", false),
+        (audit.rolled_back.unwrap_or(0), "rolled back", true),
     ];
     let seen = counts.into_iter().filter(|(n, ..)| *n > 0);
     let (allowed, others): (Vec<_>, Vec<_>) = seen.partition(|(_, _, allowed)| *allowed);

@@ -1,32 +1,32 @@
-//! The lines under a table about a backlog: how large it was, how it was caught up with, and what the senders had of it.
+//! The facts under a table about a backlog: how large it was, how it was caught up with, and what the senders had of it.
 //!
 //! Does not live here: what speaks against a run with one (`verdict::backlog`).
 
-use super::{Layout, hanging};
+use super::block::{Block, Fact, Facts, Name};
+use super::run::name;
 use crate::model::{Backlog, PHASES, Phase, Run};
 use crate::units;
 
-/// A paragraph for each run with a backlog.
-pub(super) fn lines(runs: &[&Run], layout: Layout) -> String {
-    let name = runs.iter().map(|run| super::columns(&run.dispatch)).max().unwrap_or(0);
-    let mut text = String::new();
+/// For each run with a backlog its course, and below it a fact for each phase.
+pub(super) fn facts(runs: &[&Run]) -> Option<Block> {
+    let mut facts = Vec::new();
     for run in runs {
         let all: Vec<&Backlog> = run.counted_trials().filter_map(|trial| trial.backlog.as_ref()).collect();
         let [first, ..] = &all[..] else { continue };
-        let head = if text.is_empty() { "backlog" } else { "" };
-        text += &hanging(&format!("{head:<9}{:<name$}  ", run.dispatch), &course(first, &all), layout);
+        let mut fact = Fact::about(name(run, runs), course(first, &all));
         let senders = run.counted_trials().filter_map(|trial| trial.senders).max().unwrap_or(1);
         for (at, name) in PHASES.into_iter().enumerate() {
             if let Some(phase) = merged(&all, at) {
-                text +=
-                    &hanging(&format!("         {name:<12} "), &figures(&phase, senders, all.len()), layout);
+                let name = Name::among(name, PHASES);
+                fact.below.push(Fact::about(name, figures(&phase, senders, all.len())));
             }
         }
+        facts.push(fact);
     }
-    if !text.is_empty() {
-        text += &hanging("         ", "the response times above include the time in the backlog", layout);
+    if !facts.is_empty() {
+        facts.push("the response times above include the time in the backlog".to_owned().into());
     }
-    text
+    Facts::block("backlog", facts)
 }
 
 /// The phase of all trials that had it.
@@ -38,7 +38,7 @@ fn merged(all: &[&Backlog], at: usize) -> Option<Phase> {
 }
 
 /// How large it was and when it was gone.
-fn course(first: &Backlog, all: &[&Backlog]) -> String {
+fn course(first: &Backlog, all: &[&Backlog]) -> Vec<String> {
     let range = |of: fn(&Backlog) -> Option<u64>, text: fn(u64) -> String| {
         let values = || all.iter().filter_map(|backlog| of(backlog));
         let [least, most] = [values().min()?, values().max()?].map(text);
@@ -46,7 +46,7 @@ fn course(first: &Backlog, all: &[&Backlog]) -> String {
     };
     let waiting = range(|backlog| backlog.joined_ns.map(|_| backlog.waiting), units::count_exact);
     let Some(waiting) = waiting else {
-        return "the absent instances had not joined when the trial ended".into();
+        return vec!["the absent instances had not joined when the trial ended".into()];
     };
     let joined = range(|backlog| backlog.joined_ns, units::duration).unwrap_or_default();
     let who = if first.absent == 1 { "its absent instance" } else { "its absent instances" };
@@ -73,7 +73,7 @@ fn course(first: &Backlog, all: &[&Backlog]) -> String {
         parts.push(format!("never level: {left} waited when the load ended"));
     }
     parts.extend(rates(all));
-    parts.join("; ")
+    parts
 }
 
 /// How fast it was caught up with, over all trials.
@@ -92,7 +92,7 @@ fn rates(all: &[&Backlog]) -> Option<String> {
 }
 
 /// What the senders did in a phase.
-fn figures(phase: &Phase, senders: u64, trials: usize) -> String {
+fn figures(phase: &Phase, senders: u64, trials: usize) -> Vec<String> {
     let length_ns = phase.length_ns();
     let per_s = |n: u64| units::rate(n as f64 * 1e9 / length_ns.max(1) as f64);
     let quantile = |times: &crate::model::Distribution, q| units::duration_or_none(times.quantile_ns(q));
@@ -108,11 +108,12 @@ fn figures(phase: &Phase, senders: u64, trials: usize) -> String {
     }
     let blocked = phase.blocked_ns as f64 / length_ns.max(1) as f64 / senders.max(1) as f64;
     parts.push(format!("senders blocked for {} of the time", units::percent(blocked.min(1.0))));
-    parts.join("; ")
+    parts
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Layout, Report};
     use super::*;
     use crate::model::{Distribution, ServerSaid, Trial};
 
@@ -155,7 +156,9 @@ mod tests {
             Trial { backlog: Some(backlog), senders: Some(1), flows, ..Trial::default() }
         });
         let run = Run { dispatch: "message/broker".into(), trials: trials.collect(), ..Run::default() };
-        lines(&[&run], Layout { width: 400, colour: false })
+        let mut report = Report::default();
+        report.group(facts(&[&run]));
+        report.text(Layout::plain(400))
     }
 
     #[test]

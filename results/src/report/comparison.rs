@@ -1,37 +1,29 @@
-//! A comparison as text: its verdict, a table with one row per metric, and notes on what would help to decide.
+//! The report on a comparison: its verdict, a table with one row per metric, and notes on what would help to decide.
 //!
 //! Does not live here: the rule that decides (`compare`).
 
-use super::grid::{Cell, Column, Grid};
-use super::{Layout, Tone, hanging};
+use super::block::{Block, Cell, Column, Heading, Item, Level, List, Paragraph, Report, Table, Term, Tone};
 use crate::compare::{Basis, Comparison, Gate, Row, Verdict};
 use crate::model::Setting;
 use crate::units;
 
-/// A comparison as text.
+/// The report on a comparison.
 #[must_use]
-pub fn comparison(comparison: &Comparison, layout: Layout) -> String {
-    let verdict = layout.paint(tone(comparison.verdict), comparison.verdict.words());
-    let mut text = format!("{verdict}\n");
-    text += &hanging("A  ", &comparison.a, layout);
-    text += &hanging("B  ", &comparison.b, layout);
-    for note in &comparison.notes {
-        text += &hanging("   ", note, layout);
-    }
+pub fn comparison(comparison: &Comparison) -> Report {
+    let mut report = Report::default();
+    let verdict = Heading::new(Level::Report, comparison.verdict.words(), "");
+    let term = |word, text: &String| Term { word, text: text.clone() };
+    let mut terms = vec![term("A", &comparison.a), term("B", &comparison.b)];
+    terms.extend(comparison.notes.iter().map(|note| term("", note)));
+    report
+        .group([Block::Heading(Heading { tone: tone(comparison.verdict), ..verdict }), Block::Terms(terms)]);
     for row in &comparison.rows {
-        text.push('\n');
-        text += &heading(row, comparison.basis, layout);
-        text.push('\n');
-        text += &grid(row, comparison.basis).render(layout);
-        let notes = notes(row, layout);
-        if !notes.is_empty() {
-            text.push('\n');
-            text += &notes;
-        }
+        report.group([Block::Heading(heading(row, comparison.basis))]);
+        report.group([Block::Table(table(row, comparison.basis))]);
+        report.group(notes(row));
     }
-    text.push('\n');
-    text += &layout.paint(Tone::Faint, &hanging("", &rule(comparison), layout));
-    text
+    report.group([Block::Paragraph(Paragraph { tone: Tone::Faint, text: rule(comparison) })]);
+    report
 }
 
 /// A line that says what A, B and B/A are, and how they were judged.
@@ -53,17 +45,17 @@ fn rule(comparison: &Comparison) -> String {
     )
 }
 
-fn heading(row: &Row, basis: Basis, layout: Layout) -> String {
+fn heading(row: &Row, basis: Basis) -> Heading {
     let sides = if row.dispatch_a == row.dispatch_b {
         row.dispatch_a.clone()
     } else {
         format!("A {}, B {}", row.dispatch_a, row.dispatch_b)
     };
     let pairs = if basis == Basis::Paired { format!(", {} pairs", row.pairs) } else { String::new() };
-    super::headline(&row.scenario, &format!("{sides}{pairs}"), layout)
+    Heading::new(Level::Part, &row.scenario, format!("{sides}{pairs}"))
 }
 
-fn grid(row: &Row, basis: Basis) -> Grid {
+fn table(row: &Row, basis: Basis) -> Table {
     let mut headings = vec![
         Column::left("verdict"),
         Column::left("metric"),
@@ -76,7 +68,7 @@ fn grid(row: &Row, basis: Basis) -> Grid {
         headings.push(Column::right("", "p (Holm)"));
         headings.push(Column::right("", "margin"));
     }
-    let mut grid = Grid::new(2, headings);
+    let mut table = Table::new(1, 1, headings);
     for gate in &row.gates {
         let mut cells = vec![
             Cell::new(tone(gate.verdict), gate.verdict.words()),
@@ -94,17 +86,17 @@ fn grid(row: &Row, basis: Basis) -> Grid {
             cells.push(gate.p_holm.map_or_else(none, probability).into());
             cells.push(gate.margin.map_or_else(none, |margin| format!("{:.0} %", margin * 100.0)).into());
         }
-        grid.row(cells);
+        table.row(cells);
     }
     if row.gates.is_empty() {
         let verdict = if basis == Basis::Paired { Verdict::Inconclusive } else { Verdict::NotJudged };
-        grid.sentence(vec![Cell::new(tone(verdict), verdict.words()), "".into()], "one side has no figures");
+        table.sentence(vec![Cell::new(tone(verdict), verdict.words()), "".into()], "one side has no figures");
     }
-    grid
+    table
 }
 
-fn notes(row: &Row, layout: Layout) -> String {
-    let mut text = String::new();
+fn notes(row: &Row) -> Option<Block> {
+    let mut items = Vec::new();
     let mut said: Vec<(&str, Vec<&Gate>)> = Vec::new();
     for gate in &row.gates {
         let Some(note) = gate.note.as_deref() else { continue };
@@ -116,28 +108,27 @@ fn notes(row: &Row, layout: Layout) -> String {
     for (note, gates) in said {
         let labels: Vec<&str> = gates.iter().map(|gate| gate.metric.label()).collect();
         let which = if gates.len() == row.gates.len() { "all".to_owned() } else { labels.join(", ") };
-        text += &hanging("- ", &format!("{which}: {note}"), layout);
+        items.push(format!("{which}: {note}"));
     }
     let contrary: Vec<&str> =
         row.gates.iter().filter(|gate| is_contrary(gate)).map(|gate| gate.metric.label()).collect();
     if !contrary.is_empty() {
         let why = "B/A points in the other direction than the medians A and B, because the pairs differ more among themselves than A and B do";
-        text += &hanging("- ", &format!("{}: {why}", contrary.join(", ")), layout);
+        items.push(format!("{}: {why}", contrary.join(", ")));
     }
-    for note in &row.notes {
-        text += &hanging("- ", note, layout);
-    }
+    items.extend(row.notes.iter().cloned());
     if !row.differences.is_empty() {
         let shown = |key: &str, value: &Option<Setting>| {
-            value.as_ref().map_or_else(|| units::NONE.to_owned(), |value| units::setting(key, value))
+            value.as_ref().map_or_else(|| units::NONE.to_owned(), |value| value.text(key))
         };
         let one = |(key, a, b): &(String, _, _)| {
             format!("{} A {}, B {}", super::without_unit(key), shown(key, a), shown(key, b))
         };
         let all: Vec<String> = row.differences.iter().map(one).collect();
-        text += &hanging("- ", &format!("settings that differ: {}", all.join("; ")), layout);
+        items.push(format!("settings that differ: {}", all.join("; ")));
     }
-    text
+    let items: Vec<Item> = items.into_iter().map(Item::Reason).collect();
+    (!items.is_empty()).then_some(Block::List(List { head: None, items }))
 }
 
 /// True if the medians shown and the ratio shown point in different directions. The median of ratios is not the ratio of

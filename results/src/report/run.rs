@@ -1,66 +1,66 @@
 //! A record as a table: one row per dispatch with the verdict first, then the reasons and the settings.
 //!
-//! Lives here: the headline, the table, the reasons and the lines of checks. Does not live here: hop times (`hops`).
+//! Lives here: the heading, the table, the reasons and the checks. Does not live here: hop times (`hops`).
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::grid::{Cell, Column, Grid};
-use super::{Layout, Tone, hanging, host::host, server, settings};
-use super::{audit, backlog};
-use crate::model::{ArrivalCheck, Distribution, LoadKind, Record, Run, Setting, Status};
-use crate::plain::line;
+use super::block::{
+    Block, Cell, Column, Fact, Facts, Head, Heading, Item, Level, List, Name, Paragraph, Report, Saved,
+    Table, Tone,
+};
+use super::{audit, backlog, host::host, server, settings};
+use crate::model::{ArrivalCheck, Distribution, LoadKind, Record, Run, Status, Validity, Verdict};
 use crate::stats::Derived;
 use crate::units;
-use crate::verdict::{InFlight, Thresholds, Validity, Verdict};
+use crate::verdict::{InFlight, Thresholds};
 
-/// A record as text: for each scenario a table, then the reasons of rows that are not valid, checks, the floor of the
+/// The report on a record: for each scenario a table, then the reasons of rows that are not valid, checks, the floor of the
 /// harness, the settings, and the path of the record.
 #[must_use]
-pub fn table(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
+pub fn table(record: &Record, saved: Option<&Path>) -> Report {
     let mut scenarios: BTreeMap<&str, Vec<&Run>> = BTreeMap::new();
     for run in &record.runs {
         scenarios.entry(&run.scenario).or_default().push(run);
     }
-    let mut text = String::new();
-    if let Some(reason) = &record.partial {
-        text += &layout.paint(Tone::Bad, &hanging("partial  ", reason, layout));
-        text.push('\n');
-    }
+    let mut report = Report::default();
+    report.group(partial(record.partial.as_deref()));
+    let mut tail = Vec::new();
     if record.runs.is_empty() {
-        text.push_str("no run in this record\n");
+        tail.push(Block::Paragraph(Paragraph { tone: Tone::Plain, text: "no run in this record".into() }));
     }
-    for (i, (scenario, runs)) in scenarios.iter().enumerate() {
-        if i > 0 {
-            text.push('\n');
-        }
+    for (scenario, runs) in &scenarios {
+        report.group(tail);
         let judged: Vec<(&Run, Verdict)> = runs.iter().map(|run| (*run, run.judged())).collect();
-        text += &headline(scenario, &judged, record.seed, layout);
-        text.push('\n');
-        text += &host(record, &judged, layout);
-        text += &figures(&judged).render(layout);
-        text.push('\n');
-        let explanations = explanations(&judged, layout);
-        if !explanations.is_empty() {
-            text += &explanations;
-            text.push('\n');
-        }
-        text += &server::figures(runs, layout);
-        text += &backlog::lines(runs, layout);
-        text += &checks(runs, &Thresholds::from_settings(&record.thresholds), layout);
-        text += &sends(runs, layout);
-        text += &floor(runs, layout);
-        text += &settings::settings(record, runs, layout);
+        report.group([Block::Heading(heading(scenario, &judged, record.seed))]);
+        report.group(host(record, &judged));
+        report.group([Block::Table(figures(&judged))]);
+        report.group(explanations(&judged));
+        report.group(server::figures(runs));
+        tail = Vec::from_iter(backlog::facts(runs));
+        tail.extend(checks(runs, &Thresholds::from_settings(&record.thresholds)));
+        tail.extend(sends(runs));
+        tail.extend(floor(runs));
+        tail.extend(settings::settings(record, runs));
     }
-    text += &settings::limits(record, layout);
-    if let Some(path) = saved {
-        text += &format!("saved    {}\n", line(&path.to_string_lossy()));
-    }
-    text
+    tail.extend(settings::limits(record));
+    tail.extend(saved.map(|path| Saved::block(path, "")));
+    report.group(tail);
+    report
+}
+
+/// Why a record is not complete.
+pub(super) fn partial(reason: Option<&str>) -> Option<Block> {
+    reason.map(|reason| Facts::one("partial", Tone::Bad, reason))
+}
+
+/// The name of a run, aligned with those of the other runs.
+pub(super) fn name(run: &Run, runs: &[&Run]) -> Name {
+    Name::among(&run.dispatch, runs.iter().map(|run| run.dispatch.as_str()))
 }
 
 /// `order-authorization  closed load, 3 trials of 500 ms, seed 42`
-fn headline(scenario: &str, runs: &[(&Run, Verdict)], seed: u64, layout: Layout) -> String {
+fn heading(scenario: &str, runs: &[(&Run, Verdict)], seed: u64) -> Heading {
     let mut facts = Vec::new();
     let mut kinds: Vec<&str> = runs.iter().map(|(run, _)| run.load.word()).collect();
     kinds.dedup();
@@ -69,7 +69,7 @@ fn headline(scenario: &str, runs: &[(&Run, Verdict)], seed: u64, layout: Layout)
     let length = length(runs).map_or_else(String::new, |length| format!(" of {length}"));
     facts.push(format!("{trials} {}{length}", if trials == 1 { "trial" } else { "trials" }));
     facts.push(format!("seed {seed}"));
-    super::headline(scenario, &facts.join(", "), layout)
+    Heading::new(Level::Report, scenario, facts.join(", "))
 }
 
 /// The length of the trials in words: one length, or from the shortest to the longest. If all are within 2 % of the length
@@ -83,11 +83,7 @@ fn length(runs: &[(&Run, Verdict)]) -> Option<String> {
         let near = |of_ns: u64| of_ns.abs_diff(ns) as f64 <= OFF * ns as f64;
         near(shortest_ns) && near(longest_ns)
     };
-    let asked = |(run, _): &(&Run, Verdict)| match run.settings.get("duration_ns") {
-        Some(Setting::Integer(ns)) => Some(*ns),
-        _ => None,
-    };
-    let mut all_asked = runs.iter().map(asked);
+    let mut all_asked = runs.iter().map(|(run, _)| run.asked().duration_ns);
     let first = all_asked.next().flatten();
     if let Some(ns) = first.filter(|ns| all_asked.all(|other| other == Some(*ns)) && is_near(*ns)) {
         return Some(units::duration(ns));
@@ -96,7 +92,7 @@ fn length(runs: &[(&Run, Verdict)]) -> Option<String> {
     Some(if shortest == longest { longest } else { format!("{shortest} to {longest}") })
 }
 
-fn figures(runs: &[(&Run, Verdict)]) -> Grid {
+fn figures(runs: &[(&Run, Verdict)]) -> Table {
     let style = |run: &Run| run.dispatch.split('/').next().map(str::to_owned);
     let styles_differ = runs.windows(2).any(|pair| style(pair[0].0) != style(pair[1].0));
     let response = |heading: &str| Column::right("response", heading);
@@ -118,12 +114,12 @@ fn figures(runs: &[(&Run, Verdict)]) -> Grid {
         headings.push(Column::right("CPU per", "message"));
     }
     headings.push(Column::left("audit"));
-    let mut grid = Grid::new(2, headings);
+    let mut table = Table::new(1, 1, headings);
     for (run, verdict) in runs {
         let keys = vec![state(run, verdict), run.dispatch.as_str().into()];
         let derived = Derived::of(run);
         if derived.trials == 0 {
-            grid.sentence(keys, run.error().unwrap_or("no trial was completed"));
+            table.sentence(keys, run.error().unwrap_or("no trial was completed"));
             continue;
         }
         let response = run.response();
@@ -140,9 +136,9 @@ fn figures(runs: &[(&Run, Verdict)]) -> Grid {
         }
         cells.push(cost(derived.cpu_ns_per_message));
         cells.push(audit::audit(run, &run.audit()));
-        grid.row(cells);
+        table.row(cells);
     }
-    grid
+    table
 }
 
 pub(super) fn state(run: &Run, verdict: &Verdict) -> Cell {
@@ -155,36 +151,31 @@ pub(super) fn state(run: &Run, verdict: &Verdict) -> Cell {
     }
 }
 
-/// Reasons and notes of each run, under its name. Reasons about the machine stand above the table and are not repeated.
-fn explanations(runs: &[(&Run, Verdict)], layout: Layout) -> String {
-    let mut text = String::new();
-    for (run, verdict) in runs.iter().filter(|(run, _)| run.counted_trials().next().is_some()) {
-        let own = verdict.own_reasons();
-        if own.is_empty() && verdict.notes.is_empty() {
-            continue;
-        }
-        let word = if own.is_empty() { "note" } else { verdict.status.word() };
-        let tone = match verdict.status {
-            _ if run.audit_failed() => Tone::Bad,
-            Validity::Valid => Tone::Faint,
-            Validity::Suspect => Tone::Warning,
-            Validity::Invalid => Tone::Bad,
-        };
-        text += &format!("{}  {}\n", layout.paint(tone, &format!("{word:<7}")), line(&run.dispatch));
-        for reason in own {
-            text += &hanging("         - ", reason, layout);
-        }
-        for note in &verdict.notes {
-            text += &hanging("         - note: ", note, layout);
-        }
-    }
-    text
+/// Reasons and notes of each run, under its name.
+fn explanations(runs: &[(&Run, Verdict)]) -> Vec<Block> {
+    let counted = runs.iter().filter(|(run, _)| run.counted_trials().next().is_some());
+    counted.filter_map(|(run, verdict)| explanation(&run.dispatch, run, verdict, &verdict.notes)).collect()
+}
+
+/// Reasons and notes of one run. Reasons about the machine stand above the table and are not repeated.
+pub(super) fn explanation(name: &str, run: &Run, verdict: &Verdict, notes: &[String]) -> Option<Block> {
+    let own = verdict.own_reasons();
+    let tone = match verdict.status {
+        _ if run.audit_failed() => Tone::Bad,
+        Validity::Valid => Tone::Faint,
+        Validity::Suspect => Tone::Warning,
+        Validity::Invalid => Tone::Bad,
+    };
+    let word = if own.is_empty() { "note" } else { verdict.status.word() };
+    let reasons = own.iter().cloned().map(Item::Reason);
+    let items: Vec<Item> = reasons.chain(notes.iter().cloned().map(Item::Note)).collect();
+    let head = Head { tone, word, about: name.to_owned() };
+    (!items.is_empty()).then_some(Block::List(List { head: Some(head), items }))
 }
 
 /// Figures that support the others: the rate against the one asked for, time in which senders were blocked, Little's law.
-fn checks(runs: &[&Run], limits: &Thresholds, layout: Layout) -> String {
-    let name = runs.iter().map(|run| super::columns(&run.dispatch)).max().unwrap_or(0);
-    let mut text = String::new();
+fn checks(runs: &[&Run], limits: &Thresholds) -> Option<Block> {
+    let mut facts = Vec::new();
     for run in runs {
         let derived = Derived::of(run);
         let mut parts = Vec::new();
@@ -211,11 +202,10 @@ fn checks(runs: &[&Run], limits: &Thresholds, layout: Layout) -> String {
             parts.push(format!("counting found {} that", units::ratio(counted / by_times)));
         }
         if !parts.is_empty() {
-            let head = if text.is_empty() { "checks" } else { "" };
-            text += &hanging(&format!("{head:<9}{:<name$}  ", run.dispatch), &parts.join("; "), layout);
+            facts.push(Fact::about(name(run, runs), parts));
         }
     }
-    text
+    Facts::block("checks", facts)
 }
 
 /// The CPU time that is left out of the cost of messages and flows, as shares of a core.
@@ -231,9 +221,8 @@ fn left_out_of_cpu(load: Option<f64>, harness: Option<f64>) -> Option<String> {
 }
 
 /// How an open load started flows: the gaps between starts, and whether they fit the arrival process.
-fn sends(runs: &[&Run], layout: Layout) -> String {
-    let name = runs.iter().map(|run| super::columns(&run.dispatch)).max().unwrap_or(0);
-    let mut text = String::new();
+fn sends(runs: &[&Run]) -> Option<Block> {
+    let mut facts = Vec::new();
     for run in runs.iter().filter(|run| run.load == LoadKind::Open) {
         let gaps = run.inter_send();
         let mut parts = Vec::new();
@@ -256,20 +245,17 @@ fn sends(runs: &[&Run], layout: Layout) -> String {
             ));
         }
         if !parts.is_empty() {
-            let head = if text.is_empty() { "sends" } else { "" };
-            text += &hanging(&format!("{head:<9}{:<name$}  ", run.dispatch), &parts.join("; "), layout);
+            facts.push(Fact::about(name(run, runs), parts));
         }
     }
-    text
+    Facts::block("sends", facts)
 }
 
-fn floor(runs: &[&Run], layout: Layout) -> String {
-    let floor = runs.iter().filter_map(|run| Derived::of(run).floor_ns).max();
-    floor.map_or_else(String::new, |ns| {
-        let what = format!(
-            "{} of a response time is the harness itself (median of one flow at a time over a ring on one thread)",
-            units::duration(ns)
-        );
-        hanging("floor    ", &what, layout)
-    })
+fn floor(runs: &[&Run]) -> Option<Block> {
+    let ns = runs.iter().filter_map(|run| Derived::of(run).floor_ns).max()?;
+    let what = format!(
+        "{} of a response time is the harness itself (median of one flow at a time over a ring on one thread)",
+        units::duration(ns)
+    );
+    Some(Facts::one("floor", Tone::Plain, what))
 }

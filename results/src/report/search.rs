@@ -1,47 +1,49 @@
-//! A search as text: for each dispatch the answer, its holds sorted by rate and its curve; then all dispatches side by side.
+//! The report on a search: for each dispatch the answer, its holds sorted by rate and its curve; then all dispatches side by side.
 //!
-//! Does not live here: the curve as characters (`chart`) and as a picture (`svg`).
+//! Lives here also: the line that is printed when a hold is over. Does not live here: the curve (`chart`).
 
 use std::path::Path;
 
-use super::grid::{Cell, Column, Grid, cut};
-use super::{Layout, Tone, chart, hanging};
+use super::Layout;
+use super::block::{Block, Cell, Column, Facts, Heading, Level, Pair, Report, Saved, Settings, Table, Tone};
+use super::chart::Chart;
+use super::run::partial;
+use super::text::cut;
+use crate::model::search::{Answer, End, Held, Judgement, Phase, Search, Searched};
 use crate::model::{Record, Run, Setting};
-use crate::plain::line;
-use crate::search::{Answer, End, Goal, Held, Judgement, Phase, Search, Searched};
+use crate::search::Goal;
 use crate::stats::Derived;
 use crate::units;
 
-/// A search as text; empty without one. The first lines are those of [`search_headline`].
+/// The report on a search; empty without one. It begins like [`search_headline`].
 #[must_use]
-pub fn search(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
-    let Some(search) = &record.search else { return String::new() };
-    let mut text = String::new();
-    if let Some(reason) = &record.partial {
-        text += &layout.paint(Tone::Bad, &hanging("partial  ", reason, layout));
-        text.push('\n');
-    }
-    text += &search_headline(record, layout);
+pub fn search(record: &Record, saved: Option<&Path>) -> Report {
+    let mut report = Report::default();
+    let Some(search) = &record.search else { return report };
+    report.group(partial(record.partial.as_deref()));
+    report.group(heading(record));
     for searched in &search.dispatches {
-        text.push('\n');
-        text += &dispatch(record, search, searched, layout);
+        dispatch(&mut report, record, search, searched);
     }
     if search.dispatches.len() > 1 {
-        text.push('\n');
-        text += &side_by_side(&search.dispatches, layout);
+        report.group([Block::Table(side_by_side(&search.dispatches))]);
     }
-    text.push('\n');
-    text += &notes(record, search, layout);
-    if let Some(path) = saved {
-        text += &format!("saved    {}\n", line(&path.to_string_lossy()));
-    }
-    text
+    let saved = saved.map(|path| Saved::block(path, ""));
+    report.group(notes(record, search).into_iter().chain(saved));
+    report
 }
 
-/// The goal and the load of a search: `search  highest rate that keeps p99 < 20 ms for stream, Poisson arrivals, seed 1`.
+/// The goal and the load of a search as text for a terminal; empty without one.
 #[must_use]
 pub fn search_headline(record: &Record, layout: Layout) -> String {
-    let Some(search) = &record.search else { return String::new() };
+    let mut report = Report::default();
+    report.group(heading(record));
+    report.text(layout)
+}
+
+/// `search  highest rate that keeps p99 < 20 ms for stream, Poisson arrivals, seed 1`.
+fn heading(record: &Record) -> Option<Block> {
+    let search = record.search.as_ref()?;
     let scenario = record.runs.first().map_or_else(String::new, |run| {
         let arrivals = run.settings.get("arrivals").map_or_else(String::new, Setting::to_string);
         format!(
@@ -51,7 +53,7 @@ pub fn search_headline(record: &Record, layout: Layout) -> String {
         )
     });
     let facts = format!("highest rate that keeps {}{scenario}, seed {}", search.goal, record.seed);
-    super::headline("search", &facts, layout)
+    Some(Block::Heading(Heading::new(Level::Report, "search", facts)))
 }
 
 /// One hold in one line, printed as soon as the hold is over.
@@ -73,28 +75,24 @@ pub fn search_line(number: usize, held: &Held, run: &Run, layout: Layout) -> Str
     if said.is_empty() { lead } else { cut(&format!("{lead}  {}", said.join("; ")), layout.width) }
 }
 
-fn dispatch(record: &Record, search: &Search, searched: &Searched, layout: Layout) -> String {
+/// The answer of a dispatch, its holds and its curve.
+fn dispatch(report: &mut Report, record: &Record, search: &Search, searched: &Searched) {
     let tone = match searched.answer.end {
         End::Found | End::AlwaysKept => Tone::Good,
         End::NeverKept | End::NotRecovered | End::Broke => Tone::Bad,
         End::TooFew | End::OutOfHolds | End::Interrupted => Tone::Warning,
     };
-    let name = &*line(&searched.dispatch);
-    let sentence = hanging(&format!("{name}  "), &sentence(search, searched), layout);
-    let mut text = sentence.replacen(name, &layout.paint(tone, name), 1);
+    let heading = Heading::new(Level::Part, &searched.dispatch, sentence(search, searched));
+    report.group([Block::Heading(Heading { tone, ..heading })]);
     if searched.holds.is_empty() {
-        return text;
+        return;
     }
-    text.push('\n');
-    text += &holds(record, searched, layout).render(layout);
+    report.group([Block::Table(holds(record, searched))]);
     if let Ok(goal) = search.goal.parse::<Goal>() {
-        let chart = chart::chart(&record.runs, searched, &goal, layout);
-        if !chart.is_empty() {
-            text.push('\n');
-            text += &chart;
-        }
+        let chart = Chart::of(&record.runs, searched, Some(&goal));
+        let can_be_drawn = chart.of_goal().is_some();
+        report.group(can_be_drawn.then_some(Block::Chart(chart)));
     }
-    text
 }
 
 /// The answer as a sentence, and whether the machine left it in doubt.
@@ -205,10 +203,11 @@ fn why(searched: &Searched, rate_per_s: f64) -> String {
     reasons.next_back().map_or_else(String::new, |reason| format!(": {reason}"))
 }
 
-fn holds(record: &Record, searched: &Searched, layout: Layout) -> Grid {
+fn holds(record: &Record, searched: &Searched) -> Table {
     let response = |heading: &str| Column::right("response", heading);
-    let mut grid = Grid::new(
-        2,
+    let mut table = Table::new(
+        1,
+        1,
         vec![
             Column::left(""),
             Column::right("", "rate asked"),
@@ -217,7 +216,8 @@ fn holds(record: &Record, searched: &Searched, layout: Layout) -> Grid {
             response("p99"),
             response("p99.9"),
             Column::left("hold"),
-            Column::left("goal"),
+            // Cut to the room that the other columns leave, so that it stays beside them.
+            Column::left("goal").cut_beside(66),
         ],
     );
     let mut sorted: Vec<&Held> = searched.holds.iter().collect();
@@ -242,12 +242,10 @@ fn holds(record: &Record, searched: &Searched, layout: Layout) -> Grid {
         ];
         cells.extend([0.5, 0.99, 0.999].map(|q| units::duration_or_none(response.quantile_ns(q)).into()));
         cells.push(held.phase.word().into());
-        // The room that the other columns leave, so that the last column stays in the same block.
-        let room = layout.width.saturating_sub(66).max(14);
-        cells.push(Cell::new(tone(held.judgement), cut(&short(held), room)));
-        grid.row(cells);
+        cells.push(Cell::new(tone(held.judgement), short(held)));
+        table.row(cells);
     }
-    grid
+    table
 }
 
 /// `kept`, or the term that failed: `p99 41.2 ms`.
@@ -269,8 +267,9 @@ fn tone(judgement: Option<Judgement>) -> Tone {
 }
 
 /// Where each dispatch stops keeping the goal.
-fn side_by_side(dispatches: &[Searched], layout: Layout) -> String {
-    let mut grid = Grid::new(
+fn side_by_side(dispatches: &[Searched]) -> Table {
+    let mut table = Table::new(
+        0,
         1,
         vec![
             Column::left("dispatch"),
@@ -283,7 +282,7 @@ fn side_by_side(dispatches: &[Searched], layout: Layout) -> String {
     );
     let rate = |rate: Option<f64>| Cell::from(rate.map_or_else(|| units::NONE.to_owned(), units::rate));
     for searched in dispatches {
-        grid.row(vec![
+        table.row(vec![
             searched.dispatch.as_str().into(),
             rate(searched.answer.kept_per_s),
             rate(searched.answer.failed_per_s),
@@ -292,15 +291,15 @@ fn side_by_side(dispatches: &[Searched], layout: Layout) -> String {
             searched.answer.end.word().into(),
         ]);
     }
-    grid.render(layout)
+    table
 }
 
 /// The meaning of words in the tables, disturbances by the machine, and the settings.
-fn notes(record: &Record, search: &Search, layout: Layout) -> String {
-    let mut text = String::new();
+fn notes(record: &Record, search: &Search) -> Vec<Block> {
+    let mut blocks = Vec::new();
     if search.dispatches.iter().any(|searched| searched.knee_per_s.is_some()) {
         let knee = "the rate with the highest throughput ÷ mean response time of those held (Kleinrock's power, 1979)";
-        text += &layout.paint(Tone::Faint, &hanging("knee     ", knee, layout));
+        blocks.push(Facts::one("knee", Tone::Faint, knee));
     }
     let held = || search.dispatches.iter().flat_map(|searched| &searched.holds);
     let disturbed = held().filter(|held| held.disturbance.is_some()).count();
@@ -309,19 +308,19 @@ fn notes(record: &Record, search: &Search, layout: Layout) -> String {
             "* {disturbed} of {} holds were disturbed by the hypervisor or other processes. A disturbed hold is repeated twice at most, and not while the machine stays busy",
             held().count()
         );
-        text += &hanging("machine  ", &what, layout);
+        blocks.push(Facts::one("machine", Tone::Plain, what));
     }
-    let settings: Vec<String> = ["batch", "capacity", "window", "placement", "wait", "payload", "headers"]
+    let shared: Vec<Pair> = ["batch", "capacity", "window", "placement", "wait", "payload", "headers"]
         .iter()
         .filter_map(|key| {
             let value = record.runs.first()?.settings.get(*key)?;
             let same = record.runs.iter().all(|run| run.settings.get(*key) == Some(value));
-            let said = format!("{key} {}", units::setting(key, value));
-            (same && said != "headers none").then_some(said)
+            let pair = Pair { key: (*key).to_owned(), value: value.text(key) };
+            (same && (*key, pair.value.as_str()) != ("headers", "none")).then_some(pair)
         })
         .collect();
-    if !settings.is_empty() {
-        text += &hanging("with     ", &settings.join("; "), layout);
+    if !shared.is_empty() {
+        blocks.push(Block::Settings(Settings { shared, own: Vec::new() }));
     }
-    text
+    blocks
 }

@@ -2,18 +2,17 @@
 //!
 //! Does not live here: the figures themselves (`model::ServerFigures`).
 
-use super::grid::{Cell, Column, Grid};
-use super::{Layout, hanging};
+use super::block::{Block, Cell, Column, Fact, Facts, Table};
 use crate::model::{Run, Server, ServerFigures};
 use crate::units;
 
 /// For each run with a server: its CPU time per message, the cores it used, its memory, the throughput per core, and the most
 /// messages that waited there, if it tells. The
-/// lines above name the processes that were found. A line below says if server and load share cores.
-pub(super) fn figures(runs: &[&Run], layout: Layout) -> String {
+/// facts above name the processes that were found. A fact below says if server and load share cores.
+pub(super) fn figures(runs: &[&Run]) -> Vec<Block> {
     let with: Vec<(&Run, &Server, ServerFigures)> = runs.iter().filter_map(|run| last(run)).collect();
     if with.is_empty() {
-        return String::new();
+        return Vec::new();
     }
     let mut told: Vec<String> = Vec::new();
     for (_, server, _) in &with {
@@ -22,20 +21,16 @@ pub(super) fn figures(runs: &[&Run], layout: Layout) -> String {
             told.push(sentence);
         }
     }
-    let mut text = String::new();
-    for sentence in told {
-        let head = if text.is_empty() { "server   " } else { "         " };
-        text += &hanging(head, &sentence, layout);
-    }
+    let mut blocks = Vec::from_iter(Facts::block("server", told.into_iter().map(Fact::from).collect()));
     if with.iter().any(|(_, _, figures)| figures.cores.is_some()) {
-        text += &table(&with).render(layout);
+        blocks.push(Block::Table(table(&with)));
     }
+    let mut further: Vec<Fact> = connections(&with).map(Fact::from).into_iter().collect();
     if with.iter().any(|(_, server, figures)| server.shares_cores && figures.cores.is_some()) {
-        let note = "server and load share the cores of this machine";
-        text += &hanging("         ", note, layout);
+        further.push("server and load share the cores of this machine".to_owned().into());
     }
-    text.push('\n');
-    text
+    blocks.extend(Facts::block("", further));
+    blocks
 }
 
 /// The server of the last counted trial, and the figures over all counted trials.
@@ -57,18 +52,30 @@ fn found(server: &Server) -> String {
     format!("{product}{version}: {word} {}, found by {}", processes.join(", "), server.found_by)
 }
 
+/// `5 connections to the server`, or those of each run where they differ.
+fn connections(with: &[(&Run, &Server, ServerFigures)]) -> Option<String> {
+    let known = || with.iter().filter_map(|(run, _, figures)| Some((run, figures.connections?)));
+    let (_, first) = known().next()?;
+    if known().all(|(_, count)| count == first) {
+        let word = if first == 1 { "connection" } else { "connections" };
+        return Some(format!("{} {word} to the server", units::count(first)));
+    }
+    let each = known().map(|(run, count)| format!("{} {}", run.dispatch, units::count(count)));
+    Some(format!("connections to the server: {}", each.collect::<Vec<_>>().join(", ")))
+}
+
 /// The most messages that waited at the server in an interval, handed out or not; `None` if it does not tell.
 fn waiting(run: &Run) -> Option<u64> {
     let points = run.counted_trials().flat_map(|trial| trial.series.points());
     points.filter_map(|point| point.server_ready?.checked_add(point.server_unacknowledged?)).max()
 }
 
-fn table(with: &[(&Run, &Server, ServerFigures)]) -> Grid {
+fn table(with: &[(&Run, &Server, ServerFigures)]) -> Table {
     let tells = with.iter().any(|(run, ..)| waiting(run).is_some());
     let headings = ["CPU per message", "cores", "memory", "peak", "flows per core", "waiting, most"];
     let headings = headings.into_iter().filter(|heading| tells || *heading != "waiting, most");
     let columns = headings.map(|heading| Column::right("server", heading));
-    let mut grid = Grid::new(1, std::iter::once(Column::left("dispatch")).chain(columns).collect());
+    let mut table = Table::new(0, 1, std::iter::once(Column::left("dispatch")).chain(columns).collect());
     for (run, _, figures) in with {
         let text = |value: Option<String>| Cell::from(value.unwrap_or_else(|| units::NONE.to_owned()));
         let mut row = vec![
@@ -82,7 +89,7 @@ fn table(with: &[(&Run, &Server, ServerFigures)]) -> Grid {
         if tells {
             row.push(text(waiting(run).map(units::count)));
         }
-        grid.row(row);
+        table.row(row);
     }
-    grid
+    table
 }

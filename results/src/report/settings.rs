@@ -1,90 +1,36 @@
-//! The settings under a table. Rows that differ in them cannot be compared fairly.
+//! The block of settings under a table, and the limits of the verdict that differ from the defaults.
 //!
-//! Lives here: the settings that are shown, their order, and the limits of the verdict that differ from the defaults.
+//! Does not live here: which settings are shown, and in which order (`model/settings`).
 
 use std::collections::BTreeSet;
 
-use super::{Layout, hanging};
-use crate::model::{Record, Run};
+use super::block::{Block, Fact, Facts, Pair, Settings};
+use super::run::name;
+use crate::model::{DECLARED, Record, Run, Shown, declared};
 use crate::units;
 use crate::verdict::Thresholds;
 
-/// Keys of the settings that are shown under every table, in this order. Other settings of a record follow by name.
-pub const FAIRNESS: [&str; 37] = [
-    "rate_per_s",
-    "arrivals",
-    "trace_columns",
-    "senders",
-    "window",
-    "at_cap",
-    "debt",
-    "debt_late_ns",
-    "think",
-    "reply",
-    "batch",
-    "capacity",
-    "payload",
-    "content",
-    "headers",
-    "touch",
-    "keys",
-    "services",
-    "placement",
-    "wait",
-    "acks",
-    "acknowledge",
-    "unconfirmed",
-    "persistence",
-    "promise",
-    "guarantee",
-    "warmup_ns",
-    "duration_ns",
-    "count",
-    "drain_ns",
-    "flow_timeout_ns",
-    "kill",
-    "pause",
-    "link",
-    "cut",
-    "reset",
-    "reconnect_ns",
-];
-
-/// Settings that are left out if every run of a table has this value, which is the default of the flag.
-pub const USUAL: [(&str, &str); 8] = [
-    ("headers", "none"),
-    ("at_cap", "block"),
-    ("debt", "keep"),
-    ("think", "none"),
-    ("reply", "async"),
-    ("keys", "uniform:10000"),
-    ("drain_ns", "5.00 s"),
-    ("flow_timeout_ns", "5.00 s"),
-];
-
-/// Settings that are shown in the headline instead.
-pub const IN_HEADLINE: [&str; 1] = ["load"];
-
-/// The settings that all runs share on one line, then those that differ for each run.
-pub(super) fn settings(record: &Record, runs: &[&Run], layout: Layout) -> String {
+/// The settings that all runs share, and those that differ for each run.
+pub(super) fn settings(record: &Record, runs: &[&Run]) -> Option<Block> {
     let value = |run: &Run, key: &str| {
-        run.settings.get(key).or_else(|| record.settings.get(key)).map(|value| units::setting(key, value))
+        run.settings.get(key).or_else(|| record.settings.get(key)).map(|value| value.text(key))
     };
-    let entry = |key: &str, value: &str| format!("{} {value}", super::without_unit(key));
+    let entry = |key: &str, value: &str| Pair { key: super::without_unit(key).into(), value: value.into() };
     let mut shared = Vec::new();
-    let mut own: Vec<Vec<String>> = vec![Vec::new(); runs.len()];
+    let mut own: Vec<Vec<Pair>> = vec![Vec::new(); runs.len()];
     let written: BTreeSet<&str> = runs
         .iter()
         .flat_map(|run| run.settings.keys())
         .chain(record.settings.keys())
         .map(String::as_str)
         .collect();
-    let others = written.into_iter().filter(|key| !FAIRNESS.contains(key) && !IN_HEADLINE.contains(key));
-    for key in FAIRNESS.into_iter().chain(others) {
+    let others = written.into_iter().filter(|key| declared(key).is_none()).map(|key| (key, Shown::Always));
+    for (key, shown) in DECLARED.iter().map(|own| (own.key, own.shown)).chain(others) {
         let values: Vec<Option<String>> = runs.iter().map(|run| value(run, key)).collect();
-        let usual = USUAL.iter().find(|(usual, _)| *usual == key);
-        if usual.is_some_and(|(_, usual)| values.iter().flatten().all(|value| value == usual)) {
-            continue;
+        match shown {
+            Shown::InHeadline => continue,
+            Shown::Unless(usual) if values.iter().flatten().all(|value| value == usual) => continue,
+            Shown::Unless(_) | Shown::Always => {}
         }
         let said = |value: &Option<String>| entry(key, value.as_deref().unwrap_or(units::NONE));
         match &values[..] {
@@ -94,19 +40,13 @@ pub(super) fn settings(record: &Record, runs: &[&Run], layout: Layout) -> String
             _ => own.iter_mut().zip(&values).for_each(|(own, value)| own.push(said(value))),
         }
     }
-    let mut text = String::new();
-    if !shared.is_empty() {
-        text += &hanging("with     ", &shared.join("; "), layout);
-    }
-    let name = runs.iter().map(|run| super::columns(&run.dispatch)).max().unwrap_or(0);
-    for (run, own) in runs.iter().zip(own).filter(|(_, own)| !own.is_empty()) {
-        text += &hanging(&format!("         {:<name$}  ", run.dispatch), &own.join("; "), layout);
-    }
-    text
+    let own = runs.iter().zip(own).filter(|(_, own)| !own.is_empty());
+    let own: Vec<_> = own.map(|(run, own)| (name(run, runs), own)).collect();
+    (!shared.is_empty() || !own.is_empty()).then_some(Block::Settings(Settings { shared, own }))
 }
 
 /// Limits of the verdict that differ from the defaults.
-pub(super) fn limits(record: &Record, layout: Layout) -> String {
+pub(super) fn limits(record: &Record) -> Option<Block> {
     let thresholds = Thresholds::from_settings(&record.thresholds);
     let changed: Vec<String> = thresholds
         .changed()
@@ -114,5 +54,6 @@ pub(super) fn limits(record: &Record, layout: Layout) -> String {
             format!("{} {} (default {})", limit.key, limit.text(value), limit.text(limit.default))
         })
         .collect();
-    if changed.is_empty() { String::new() } else { hanging("limits   ", &changed.join("; "), layout) }
+    let facts = (!changed.is_empty()).then_some(Fact { parts: changed, ..Fact::default() });
+    Facts::block("limits", Vec::from_iter(facts))
 }

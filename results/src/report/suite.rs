@@ -1,4 +1,4 @@
-//! A suite as text: a table for each scenario of each matrix with a row per cell, then the reasons of cells that are not
+//! The report on a suite: a table for each scenario of each matrix with a row per cell, then the reasons of cells that are not
 //! valid.
 //!
 //! Does not live here: the record of one cell in full (`run`).
@@ -6,17 +6,14 @@
 use std::path::Path;
 
 use super::audit::audit;
-use super::grid::{Cell, Column, Grid};
+use super::block::{Block, Cell, Column, Heading, Level, Report, Saved, Table, Tone};
 use super::host::host;
-use super::run::state;
-use super::{Layout, Tone, columns, hanging, headline};
+use super::run::{explanation, partial, state};
 use crate::format::suite as plan;
-use crate::model::Run;
-use crate::plain::{NAME_LEN, line};
+use crate::model::{Run, Verdict};
 use crate::stats::Derived;
 use crate::suite::Suite;
 use crate::units;
-use crate::verdict::{Validity, Verdict};
 
 /// A column that tells the rows of a table apart.
 type Part = (&'static str, fn(&plan::Cell) -> String);
@@ -31,48 +28,39 @@ const PARTS: [Part; 4] = [
     }),
 ];
 
-/// A suite as text, from its files alone. `saved` is its folder, `None` if that does not hold all that is told.
+/// The report on a suite, from its files alone. `saved` is its folder, `None` if that does not hold all that is told.
 #[must_use]
-pub fn suite(suite: &Suite, saved: Option<&Path>, layout: Layout) -> String {
-    let mut text = String::new();
-    if let Some(reason) = suite.partial() {
-        text += &layout.paint(Tone::Bad, &hanging("partial  ", &reason, layout));
-        text.push('\n');
-    }
+pub fn suite(suite: &Suite, saved: Option<&Path>) -> Report {
+    let mut report = Report::default();
+    report.group(partial(suite.partial().as_deref()));
     let (cells, trials) = (suite.plan.cells.len(), suite.plan.order.len());
     let facts = format!("{}, {}, seed {}", many(cells, "cell"), many(trials, "trial"), suite.plan.seed);
-    text += &headline(&suite.plan.name, &facts, layout);
+    let mut head = vec![Block::Heading(Heading::new(Level::Report, &suite.plan.name, facts))];
     if let Some(record) = suite.records.iter().flatten().next() {
         let judged: Vec<(&Run, Verdict)> =
             (0..cells).filter_map(|i| suite.run(i)).map(|run| (run, run.judged())).collect();
-        text += &host(record, &judged, layout);
+        head.extend(host(record, &judged));
     }
+    report.group(head);
     let all: Vec<usize> = (0..cells).collect();
     let place = |i: &usize| (&suite.plan.cells[*i].matrix, &suite.plan.cells[*i].scenario);
     for group in all.chunk_by(|a, b| place(a) == place(b)) {
-        text.push('\n');
-        text += &table(suite, group, layout);
+        let (heading, table) = table(suite, group);
+        report.group([Block::Heading(heading)]);
+        report.group([Block::Table(table)]);
     }
-    let explanations = explanations(suite, layout);
-    if !explanations.is_empty() {
-        text.push('\n');
-        text += &explanations;
-    }
-    if let Some(folder) = saved {
-        let folder = folder.to_string_lossy();
-        text += &format!(
-            "\nsaved    {} (one record per cell; `drumpost show FILE` draws it in full)\n",
-            line(&folder)
-        );
-    }
-    text
+    report.group(explanations(suite));
+    let remark = " (one record per cell; `drumpost show FILE` draws it in full)";
+    report.group(saved.map(|folder| Saved::block(folder, remark)));
+    report
 }
 
 fn many(n: usize, word: &str) -> String {
     format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }
 
-fn table(suite: &Suite, group: &[usize], layout: Layout) -> String {
+/// The cells of a matrix with one scenario.
+fn table(suite: &Suite, group: &[usize]) -> (Heading, Table) {
     let cells: Vec<&plan::Cell> = group.iter().map(|i| &suite.plan.cells[*i]).collect();
     let (shared, own): (Vec<Part>, Vec<Part>) = PARTS.into_iter().partition(|(name, part)| {
         *name != "dispatch" && cells.iter().all(|cell| part(cell) == part(cells[0]))
@@ -84,46 +72,37 @@ fn table(suite: &Suite, group: &[usize], layout: Layout) -> String {
         .map(|(name, text)| if *name == "payload" { format!("payload {text}") } else { text })
         .collect();
     let facts = [vec![cells[0].scenario.clone()], facts].concat().join(", ");
-    let widths: Vec<usize> = own
-        .iter()
-        .map(|(name, part)| cells.iter().map(|cell| columns(&part(cell))).fold(name.len(), usize::max))
-        // A longer text stands out of its column, as in every table.
-        .map(|width| width.min(NAME_LEN))
-        .collect();
-    let line = |texts: Vec<String>| {
-        let padded = texts.iter().zip(&widths).map(|(text, width)| format!("{text:<width$}"));
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
     let response = |heading: &str| Column::right("response", heading);
-    let headings = vec![
-        Column::left("verdict"),
-        Column::left(line(own.iter().map(|(name, _)| (*name).to_owned()).collect())),
+    let mut columns = vec![Column::left("verdict")];
+    columns.extend(own.iter().map(|(name, _)| Column::left(*name)));
+    columns.extend([
         Column::right("", "throughput"),
         response("p50"),
         response("p99"),
         response("p99.9"),
         Column::right("CPU per", "message"),
         Column::left("audit"),
-    ];
-    let mut grid = Grid::new(2, headings);
+    ]);
+    let mut table = Table::new(1, own.len(), columns);
     for (i, cell) in group.iter().zip(&cells) {
-        row(&mut grid, suite, *i, line(own.iter().map(|(_, part)| part(cell)).collect()));
+        row(&mut table, suite, *i, own.iter().map(|(_, part)| part(cell).into()));
     }
-    format!("{}\n{}", headline(&cells[0].matrix, &facts, layout), grid.render(layout))
+    (Heading::new(Level::Part, &cells[0].matrix, facts), table)
 }
 
-fn row(grid: &mut Grid, suite: &Suite, i: usize, label: String) {
+fn row(table: &mut Table, suite: &Suite, i: usize, names: impl Iterator<Item = Cell>) {
+    let keys = |verdict: Cell| std::iter::once(verdict).chain(names).collect::<Vec<_>>();
     if let Some(reason) = &suite.plan.cells[i].refused {
-        return grid.sentence(vec![Cell::new(Tone::Bad, "refused"), label.into()], reason.as_str());
+        return table.sentence(keys(Cell::new(Tone::Bad, "refused")), reason.as_str());
     }
     let Some(run) = suite.run(i).filter(|run| !run.trials.is_empty()) else {
-        let keys = vec![Cell::new(Tone::Warning, "not run"), label.into()];
-        return grid.sentence(keys, "no trial of this cell was run");
+        let keys = keys(Cell::new(Tone::Warning, "not run"));
+        return table.sentence(keys, "no trial of this cell was run");
     };
-    let keys = vec![state(run, &run.judged()), label.into()];
+    let keys = keys(state(run, &run.judged()));
     let derived = Derived::of(run);
     if derived.trials == 0 {
-        return grid.sentence(keys, run.error().unwrap_or("no trial was completed"));
+        return table.sentence(keys, run.error().unwrap_or("no trial was completed"));
     }
     let mut cells = keys;
     cells.push(derived.throughput_per_s.map_or_else(|| units::NONE.to_owned(), units::rate).into());
@@ -132,32 +111,14 @@ fn row(grid: &mut Grid, suite: &Suite, i: usize, label: String) {
     let cost = derived.cpu_ns_per_message.map(|ns| ns.round() as u64);
     cells.push(units::duration_or_none(cost).into());
     cells.push(audit(run, &run.audit()));
-    grid.row(cells);
+    table.row(cells);
 }
 
-/// The reasons of cells that are not valid. Reasons about the machine stand above all tables and are not repeated.
-fn explanations(suite: &Suite, layout: Layout) -> String {
-    let mut text = String::new();
-    for (i, cell) in suite.plan.cells.iter().enumerate() {
-        let Some(run) = suite.run(i).filter(|run| run.counted_trials().next().is_some()) else { continue };
-        let verdict = run.judged();
-        if verdict.own_reasons().is_empty() {
-            continue;
-        }
-        let tone = match verdict.status {
-            _ if run.audit_failed() => Tone::Bad,
-            Validity::Valid => Tone::Faint,
-            Validity::Suspect => Tone::Warning,
-            Validity::Invalid => Tone::Bad,
-        };
-        text += &format!(
-            "{}  {}\n",
-            layout.paint(tone, &format!("{:<7}", verdict.status.word())),
-            line(&cell.name)
-        );
-        for reason in verdict.own_reasons() {
-            text += &hanging("         - ", reason, layout);
-        }
-    }
-    text
+/// The reasons of cells that are not valid.
+fn explanations(suite: &Suite) -> Vec<Block> {
+    let of_cell = |(i, cell): (usize, &plan::Cell)| {
+        let run = suite.run(i).filter(|run| run.counted_trials().next().is_some())?;
+        explanation(&cell.name, run, &run.judged(), &[])
+    };
+    suite.plan.cells.iter().enumerate().filter_map(of_cell).collect()
 }

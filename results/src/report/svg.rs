@@ -4,9 +4,9 @@
 
 use std::fmt::Write as _;
 
-use super::chart::{Axes, Spot, spots};
-use crate::model::{Record, Run};
-use crate::search::{Goal, Searched};
+use super::chart::{Axes, Chart, Curve, Point};
+use crate::model::Record;
+use crate::search::Goal;
 use crate::units;
 
 const WIDTH: f64 = 820.0;
@@ -16,8 +16,7 @@ const RIGHT: f64 = 24.0;
 const TOP: f64 = 56.0;
 const BOTTOM: f64 = 52.0;
 /// Percentiles drawn, with colours that are told apart without red and green too.
-const LINES: [(f64, &str, &str); 3] =
-    [(0.5, "p50", "#0072b2"), (0.99, "p99", "#d55e00"), (0.999, "p99.9", "#7b3294")];
+const LINES: [(&str, &str); 3] = [("p50", "#0072b2"), ("p99", "#d55e00"), ("p99.9", "#7b3294")];
 
 /// The curves of a search, a panel per dispatch. Without a search an empty picture.
 #[must_use]
@@ -32,22 +31,22 @@ pub fn search_svg(record: &Record) -> String {
     );
     for (i, searched) in dispatches.iter().enumerate() {
         let _ = writeln!(svg, "<g transform=\"translate(0 {})\">", HEIGHT * i as f64);
-        panel(&mut svg, &record.runs, searched, goal.as_ref());
+        panel(&mut svg, &Chart::of(&record.runs, searched, goal.as_ref()));
         svg.push_str("</g>\n");
     }
     svg.push_str("</svg>\n");
     svg
 }
 
-fn panel(svg: &mut String, runs: &[Run], searched: &Searched, goal: Option<&Goal>) {
-    let title = goal.map_or_else(String::new, |goal| format!(": {goal}"));
-    text(svg, (LEFT, 24.0), "start", "#222", &format!("{}{title}", searched.dispatch));
-    let spots = spots(searched);
-    let time = |run: usize, quantile| runs.get(run)?.response().quantile_ns(quantile).map(|ns| ns as f64);
-    let limits = LINES.iter().filter_map(|(q, name, _)| Some((*name, goal?.response_limit_ns(*q)?)));
+fn panel(svg: &mut String, chart: &Chart) {
+    let title = if chart.goal.is_empty() { String::new() } else { format!(": {}", chart.goal) };
+    text(svg, (LEFT, 24.0), "start", "#222", &format!("{}{title}", chart.dispatch));
+    let drawn: Vec<(&Curve, &str)> =
+        LINES.iter().filter_map(|(name, colour)| Some((chart.curve(name)?, *colour))).collect();
+    let limits = drawn.iter().filter_map(|(curve, _)| Some((curve.name, curve.limit_ns?)));
     let limits: Vec<(&str, f64)> = limits.collect();
-    let times = LINES.iter().flat_map(|(q, ..)| spots.iter().filter_map(move |spot| time(spot.run, *q)));
-    let top_per_s = spots.iter().map(|spot| spot.rate_per_s).fold(0.0, f64::max) * 1.02;
+    let times = drawn.iter().flat_map(|(curve, _)| curve.points.iter().map(|point| point.ns));
+    let top_per_s = chart.top_per_s * 1.02;
     let Some(axes) = Axes::of(top_per_s, times.chain(limits.iter().map(|(_, ns)| *ns)), None) else {
         text(svg, (LEFT, HEIGHT / 2.0), "start", "#666", "nothing was measured that could be drawn");
         return;
@@ -65,19 +64,17 @@ fn panel(svg: &mut String, runs: &[Run], searched: &Searched, goal: Option<&Goal
             &format!("goal {name} {}", units::duration(*ns as u64)),
         );
     }
-    let marks = [
-        ("knee", searched.knee_per_s, 12.0),
-        ("highest rate that keeps the goal", searched.answer.kept_per_s, 26.0),
-    ];
+    let marks =
+        [("knee", chart.knee_per_s, 12.0), ("highest rate that keeps the goal", chart.kept_per_s, 26.0)];
     for (name, rate, down) in marks {
         let Some(rate) = rate else { continue };
         line(svg, (x(rate), TOP), (x(rate), HEIGHT - BOTTOM), "#888", "2 3");
         text(svg, (x(rate) - 5.0, TOP + down), "end", "#444", &format!("{name} {}", units::rate(rate)));
     }
-    for (i, (quantile, name, colour)) in LINES.iter().enumerate() {
-        let point = |spot: &Spot| Some((x(spot.rate_per_s), y(time(spot.run, *quantile)?), spot.is_kept));
-        curve(svg, &spots.iter().filter_map(point).collect::<Vec<_>>(), colour);
-        text(svg, (LEFT + 52.0 * i as f64, 42.0), "start", colour, name);
+    for (i, (drawn, colour)) in drawn.iter().enumerate() {
+        let point = |point: &Point| (x(point.rate_per_s), y(point.ns), point.is_kept);
+        curve(svg, &drawn.points.iter().map(point).collect::<Vec<_>>(), colour);
+        text(svg, (LEFT + 52.0 * i as f64, 42.0), "start", colour, drawn.name);
     }
     let legend = "filled: goal kept; hollow: missed; line: median of a rate's holds";
     text(svg, (LEFT + 170.0, 42.0), "start", "#666", legend);

@@ -8,6 +8,22 @@ use crate::model::{Record, Run, Trial};
 use crate::sample;
 use insta::assert_snapshot;
 
+fn table(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
+    super::table(record, saved).text(layout)
+}
+
+fn hops(record: &Record, layout: Layout) -> String {
+    super::hops(record).text(layout)
+}
+
+fn search(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
+    super::search(record, saved).text(layout)
+}
+
+fn comparison(comparison: &crate::compare::Comparison, layout: Layout) -> String {
+    super::comparison(comparison).text(layout)
+}
+
 fn shown(record: &Record, width: usize) -> String {
     table(record, Some(Path::new(".drumpost/order-authorization-42.json")), Layout::plain(width))
 }
@@ -271,7 +287,7 @@ fn no_line_of_a_search_is_wider_than_asked() {
 /// A search may end in any way and with anything known: it is said in a sentence, and nothing panics.
 #[test]
 fn every_end_of_a_search_has_a_sentence() {
-    use crate::search::End;
+    use crate::model::search::End;
     let says = [
         (End::Found, "keeps the goal"),
         (End::NeverKept, "loosen the goal (--slo), or allow lower rates"),
@@ -348,7 +364,7 @@ fn the_picture_of_a_search_marks_goal_knee_and_answer() {
 #[test]
 fn a_ratio_that_the_medians_deny_is_explained() {
     let text = |comparison: &crate::compare::Comparison| {
-        let text = super::comparison(comparison, Layout::plain(100));
+        let text = super::comparison(comparison).text(Layout::plain(100));
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
     let mut judged = compared();

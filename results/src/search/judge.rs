@@ -3,9 +3,9 @@
 //! Does not live here: the choice of the next rate (`planner`).
 
 use super::goal::{Goal, Held};
-use super::planner::{Judgement, Outcome};
+use super::planner::Outcome;
 use super::size::flows_with_room;
-use crate::model::Run;
+use crate::model::{Run, search::Judgement};
 use crate::stats::Derived;
 use crate::units;
 use crate::verdict::{self, Thresholds};

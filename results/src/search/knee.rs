@@ -2,6 +2,8 @@
 //!
 //! Lives here: Kleinrock's power, and the rate where it is highest. Does not live here: drawing (`report`).
 
+use crate::model::{Run, search::Held};
+
 /// One point of the curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Load {
@@ -31,4 +33,18 @@ pub fn knee(loads: &[Load]) -> Option<usize> {
         return None;
     }
     powers.iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(index, _)| *index)
+}
+
+/// The rate at the knee of the curve of these holds, in flows per second: see [`knee`].
+#[must_use]
+pub fn knee_of(holds: &[Held], runs: &[Run]) -> Option<f64> {
+    let loads = holds.iter().map(|held| {
+        let run = runs.get(held.run);
+        let throughput_per_s = run.and_then(|run| run.trials.first()?.throughput_per_s());
+        let mean_ns = run.and_then(|run| run.response().mean_ns());
+        // A hold without figures has no power and is left out.
+        Load { throughput_per_s: throughput_per_s.unwrap_or(0.0), mean_ns: mean_ns.unwrap_or(f64::NAN) }
+    });
+    let loads: Vec<Load> = loads.collect();
+    knee(&loads).map(|index| holds[index].rate_per_s)
 }

@@ -11,7 +11,6 @@ mod goal;
 mod judge;
 mod knee;
 mod planner;
-mod record;
 mod size;
 
 #[cfg(test)]
@@ -19,7 +18,6 @@ mod tests;
 
 pub use goal::{Goal, GoalError, Term};
 pub use judge::{Host, HostLimits, Judged, judge};
-pub use knee::{Load, knee};
-pub use planner::{Answer, Ask, End, Hold, Judgement, Next, Outcome, Phase, Plan, Planner};
-pub use record::{Held, Search, Searched, knee_of};
+pub use knee::{Load, knee, knee_of};
+pub use planner::{Ask, Hold, Next, Outcome, Plan, Planner};
 pub use size::{flows_for, flows_with_room};

@@ -1,7 +1,9 @@
 //! Chooses the next rate to hold, and ends the search.
 //!
 //! Lives here: bracketing, bisection, repeats and recovery. They depend on the outcomes of the holds only. Does not
-//! live here: judging a hold (`judge`) and making one (the command line).
+//! live here: judging a hold (`judge`), making one (the command line) and the stored result (`model::search`).
+
+use crate::model::search::{Answer, End, Judgement, Phase};
 
 /// How often a hold that the host disturbed is repeated.
 const AGAIN_AT_MOST: u32 = 2;
@@ -40,58 +42,6 @@ impl Plan {
     }
 }
 
-/// The phase of a search to which a hold belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Looking for one rate that keeps the goal and one that does not.
-    Bracket,
-    /// Between the two.
-    Bisect,
-    /// The rate that was found, again.
-    Repeat,
-    /// A low rate after a collapse: does the target keep the goal again? It says nothing about the rate searched for.
-    Recover,
-}
-
-impl Phase {
-    /// The word in documents and tables.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Bracket => "bracket",
-            Self::Bisect => "bisect",
-            Self::Repeat => "repeat",
-            Self::Recover => "recover",
-        }
-    }
-}
-
-/// The judgement of a hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Judgement {
-    /// The goal was kept.
-    Kept,
-    /// The goal was not kept.
-    Missed {
-        /// Flows were left that did not end.
-        collapsed: bool,
-    },
-    /// Too few samples to tell; a lower rate would have fewer.
-    TooFew,
-}
-
-impl Judgement {
-    /// The word in documents and tables.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Kept => "kept",
-            Self::Missed { .. } => "missed",
-            Self::TooFew => "too few",
-        }
-    }
-}
-
 /// The judgement of a hold, and whether the machine disturbed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
@@ -126,57 +76,6 @@ pub enum Next {
     Hold(Ask),
     /// Nothing more.
     Done(Answer),
-}
-
-/// How a search ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// A rate kept the goal in all repeats, and a higher one did not.
-    Found,
-    /// No rate within the bounds kept it.
-    NeverKept,
-    /// All rates up to the highest allowed did.
-    AlwaysKept,
-    /// A hold was too short to tell, or lower rates would need longer ones.
-    TooFew,
-    /// The holds allowed were used up before the precision was reached or all repeats were made.
-    OutOfHolds,
-    /// The target did not keep the goal at a low rate again after a collapse.
-    NotRecovered,
-    /// Stopped from outside.
-    Interrupted,
-    /// A hold could not be made, or broke.
-    Broke,
-}
-
-impl End {
-    /// The word in documents.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Found => "found",
-            Self::NeverKept => "never kept",
-            Self::AlwaysKept => "always kept",
-            Self::TooFew => "too few samples",
-            Self::OutOfHolds => "out of holds",
-            Self::NotRecovered => "not recovered",
-            Self::Interrupted => "interrupted",
-            Self::Broke => "broke",
-        }
-    }
-}
-
-/// The answer. `kept_per_s` is below `failed_per_s` if both are known.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Answer {
-    /// How it ended.
-    pub end: End,
-    /// The highest rate that kept the goal whenever it was held for long enough to tell.
-    pub kept_per_s: Option<f64>,
-    /// How many repeats of it kept the goal; below the number asked for it is not confirmed.
-    pub repeats_kept: u32,
-    /// The lowest rate that failed.
-    pub failed_per_s: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -2,7 +2,7 @@
 //!
 //! The run decides which trials count. Does not live here: percentiles, which come from merged histograms.
 
-use crate::model::{Cost, Flows, Run, Setting};
+use crate::model::{Cost, Flows, Run};
 use drumpost_defects::{Defect, is_in};
 
 /// Figures over all counted trials of a run: totals divided by totals, never means of trial figures.
@@ -104,10 +104,10 @@ impl Derived {
 fn scheduled_ns(run: &Run, own: &Derived) -> u128 {
     let schedules: Option<u128> =
         run.counted_trials().map(|trial| trial.schedule_ns.map(u128::from)).sum::<Option<_>>();
-    match (schedules, run.settings.get("duration_ns")) {
+    match (schedules, run.asked().duration_ns) {
         (Some(ns), _) if ns > 0 => ns,
         // Older documents do not say.
-        (_, Some(Setting::Integer(ns))) => own.elapsed_ns.min(u128::from(*ns) * own.trials as u128),
+        (_, Some(ns)) => own.elapsed_ns.min(u128::from(ns) * own.trials as u128),
         _ => own.elapsed_ns,
     }
 }
@@ -192,7 +192,7 @@ mod tests {
         };
         // Two trials of 2 s were asked for, and took longer until their last flows had ended.
         let trials = vec![late(4_000, 3_000, 2_500_000_000), late(6_000, 5_000, 3_500_000_000)];
-        let settings = [("duration_ns".to_owned(), Setting::Integer(2_000_000_000))].into();
+        let settings = [("duration_ns".to_owned(), crate::model::Setting::Integer(2_000_000_000))].into();
         let derived = Derived::of(&Run { trials: trials.clone(), settings, ..Run::default() });
         assert_eq!((derived.due_per_s, derived.achieved_per_s), (Some(2_500.0), Some(2_000.0)));
         // A count of flows has no time that was asked, so it is the time that they took.
@@ -264,7 +264,7 @@ mod tests {
             ..trial(3_000, 4_000_000_000, 1, None)
         };
         let settings: crate::model::Settings =
-            [("duration_ns".to_owned(), Setting::Integer(1_000_000_000))].into();
+            [("duration_ns".to_owned(), crate::model::Setting::Integer(1_000_000_000))].into();
         let rates = |schedules: &[Option<u64>]| {
             let trials = schedules.iter().map(|ns| late(*ns)).collect();
             let derived = Derived::of(&Run { trials, settings: settings.clone(), ..Run::default() });

@@ -22,7 +22,7 @@ pub(super) fn check(run: &Run, verdict: &mut Verdict) {
     };
     let small: Vec<&&Backlog> = all.iter().filter(|backlog| !backlog.is_reached).collect();
     if let [first, ..] = &small[..] {
-        let asked = run.settings.get("backlog").map_or_else(String::new, |asked| format!(" ({asked})"));
+        let asked = run.asked().backlog.map_or_else(String::new, |asked| format!(" ({asked})"));
         verdict.add(
             Validity::Invalid,
             format!(

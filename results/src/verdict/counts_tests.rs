@@ -187,7 +187,7 @@ fn refused_and_unconfirmed_messages_are_suspect_and_stand_in_the_table() {
     let mut trial = clean();
     confirms(12, 3)(&mut trial);
     let record = Record { runs: vec![Run { trials: vec![trial], ..Run::default() }], ..Record::default() };
-    let table = report::table(&record, None, Layout::plain(160));
+    let table = report::table(&record, None).text(Layout::plain(160));
     assert!(table.contains("12 refused, 3 unconfirmed"), "{table}");
     assert!(table.contains("299,985 of 300,000 messages confirmed, 12 refused, 3 unconfirmed"), "{table}");
 }
@@ -237,7 +237,7 @@ fn the_table_says_what_is_allowed() {
     });
     let table = |run: &Run| {
         let record = Record { runs: vec![run.clone()], ..Record::default() };
-        report::table(&record, None, Layout::plain(160))
+        report::table(&record, None).text(Layout::plain(160))
     };
     assert!(table(&run).contains("2 reordered, 1,025 lost (allowed)"), "{}", table(&run));
     run.trials[0].audit.reordered = 0;
@@ -298,7 +298,7 @@ proptest! {
         let held_up = Derived::of(&run).blocked_share;
         prop_assert!(held_up.is_none_or(|share| (0.0..=1.0).contains(&share)), "{held_up:?}");
         let record = Record { runs: vec![run], ..Record::default() };
-        let table = report::table(&record, None, Layout::plain(200));
+        let table = report::table(&record, None).text(Layout::plain(200));
         for text in verdict.reasons.iter().chain(&verdict.notes).chain([&table]) {
             for share in shares(text) {
                 prop_assert!(share <= 100.0, "{share} %: {text}");

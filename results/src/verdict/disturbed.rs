@@ -23,15 +23,24 @@ pub(super) fn note(run: &Run, verdict: &mut Verdict) {
         told.push(same);
         let of_it: Vec<&Disturbance> =
             all().filter(|other| (other.kind, other.what.as_str(), other.lasts_ns) == same).collect();
-        verdict.notes.push(sentence(first, &of_it));
+        let within = run.trials.iter().find_map(|trial| begun_within(first, &trial.disturbances));
+        verdict.notes.push(sentence(first, &of_it, within));
     }
 }
 
-fn sentence(first: &Disturbance, all: &[&Disturbance]) -> String {
-    let Disturbance { kind, what, lasts_ns, .. } = first;
-    let at = range(all.iter().map(|one| one.at_ns));
+/// What else began before a disturbance was over, among all of its trial. From then on the later one is what is watched.
+fn begun_within<'a>(first: &Disturbance, all: &'a [Disturbance]) -> Option<&'a Disturbance> {
+    let is_in_trial = all.iter().any(|one| std::ptr::eq(one, first));
+    let ends_ns = first.at_ns.saturating_add(first.lasts_ns);
+    let begins_within = |other: &&Disturbance| other.at_ns > first.at_ns && other.at_ns < ends_ns;
+    all.iter().find(|other| is_in_trial && begins_within(other))
+}
+
+/// `the line to the server was cut for 500 ms`
+fn happened(of: &Disturbance) -> String {
+    let Disturbance { kind, what, lasts_ns, .. } = of;
     let lasts = units::duration(*lasts_ns);
-    let happened = match kind {
+    match kind {
         Disturbing::Cut => format!("the line to the server was cut for {lasts}"),
         Disturbing::Reset if *lasts_ns == 0 => "the connections to the server were reset".to_owned(),
         Disturbing::Reset => {
@@ -40,7 +49,21 @@ fn sentence(first: &Disturbance, all: &[&Disturbance]) -> String {
         Disturbing::Kill => format!("{what} was killed for {lasts}"),
         Disturbing::Pause => format!("{what} was paused for {lasts}"),
         Disturbing::Command => format!("`{what}` was run"),
-    };
+    }
+}
+
+/// What was done, and what came of it in all trials. `within`: what began before it was over.
+fn sentence(first: &Disturbance, all: &[&Disturbance], within: Option<&Disturbance>) -> String {
+    let at = range(all.iter().map(|one| one.at_ns));
+    let happened = happened(first);
+    if let Some(other) = within {
+        let after = units::duration(other.at_ns - first.at_ns);
+        return format!(
+            "{happened}, {at} after the start of the load: {after} later, before this was over, something else began ({}); the figures \
+             of both are in the note about that",
+            self::happened(other)
+        );
+    }
     let gap = range(all.iter().map(|one| one.gap_ns));
     let mut text =
         format!("{happened}, {at} after the start of the load: no flow ended for {gap} at the longest");
@@ -78,6 +101,26 @@ mod tests {
     use crate::model::{Link, Trial};
 
     const MS: u64 = 1_000_000;
+
+    #[test]
+    fn what_begins_within_another_has_the_figures_of_both() {
+        let of = |at_ms: u64, lasts_ms: u64, gap_ms: u64| Disturbance {
+            at_ns: at_ms * MS,
+            lasts_ns: lasts_ms * MS,
+            gap_ns: gap_ms * MS,
+            ..Disturbance::default()
+        };
+        let pause = Disturbance { kind: Disturbing::Pause, what: "worker".into(), ..of(1_200, 600, 900) };
+        let trial = Trial { disturbances: vec![of(1_000, 500, 0), pause], ..Trial::default() };
+        let mut verdict = Verdict::default();
+        note(&Run { trials: vec![trial], ..Run::default() }, &mut verdict);
+        assert_eq!(
+            verdict.notes[0],
+            "the line to the server was cut for 500 ms, 1.00 s after the start of the load: 200 ms later, before this was over, \
+             something else began (worker was paused for 600 ms); the figures of both are in the note about that"
+        );
+        assert!(verdict.notes[1].contains("no flow ended for 900 ms at the longest"), "{}", verdict.notes[1]);
+    }
 
     #[test]
     fn a_note_says_what_was_done_and_how_the_trials_recovered() {

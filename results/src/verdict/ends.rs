@@ -3,7 +3,7 @@
 //! Does not live here: flows that were never started (`load`).
 
 use super::{Thresholds, Validity, Verdict, standstill};
-use crate::model::{DeadLetters, Flows, Run, Setting, Status, Trial};
+use crate::model::{DeadLetters, Flows, Run, Status, Trial};
 use crate::stats::Derived;
 use crate::units;
 
@@ -189,11 +189,9 @@ fn often(trial: &Trial) -> String {
 
 /// A load by duration that a shorter trace ended.
 pub(super) fn check_duration(run: &Run, verdict: &mut Verdict) {
-    let of = |key: &str| match run.settings.get(key) {
-        Some(Setting::Integer(ns)) => Some(units::duration(*ns)),
-        _ => None,
-    };
-    if let (Some(ran), Some(asked)) = (of("duration_ns"), of("duration_asked_ns")) {
+    let asked = run.asked();
+    if let (Some(ran_ns), Some(asked_ns)) = (asked.duration_ns, asked.duration_asked_ns) {
+        let (ran, asked) = (units::duration(ran_ns), units::duration(asked_ns));
         let reason = format!("the load lasted {ran} of the {asked} asked for: the trace has no more");
         verdict.add(Validity::Suspect, reason);
     }
@@ -201,16 +199,15 @@ pub(super) fn check_duration(run: &Run, verdict: &mut Verdict) {
 
 /// A load by count that ended before it had started that many flows, for example because the trace was shorter.
 pub(super) fn check_count(run: &Run, verdict: &mut Verdict) {
-    let Some(Setting::Integer(asked)) = run.settings.get("count") else { return };
+    let Some(asked) = run.asked().count else { return };
     let ended_well = run.trials.iter().filter(|trial| trial.status == Status::Ok);
     if let Some(trial) =
-        ended_well.min_by_key(|trial| trial.flows.due).filter(|trial| trial.flows.due < *asked)
+        ended_well.min_by_key(|trial| trial.flows.due).filter(|trial| trial.flows.due < asked)
     {
-        let of = units::counted(*asked, "flow", "flows");
+        let of = units::counted(asked, "flow", "flows");
         let due = units::count(trial.flows.due);
-        let is_trace =
-            matches!(run.settings.get("arrivals"), Some(Setting::Text(text)) if text.starts_with("trace"));
-        let why = if is_trace { "the trace has no more" } else { "the load had no more to start" };
+        let why =
+            if run.asked().follows_trace { "the trace has no more" } else { "the load had no more to start" };
         verdict.add(Validity::Suspect, format!("only {due} of {of} were due: {why}"));
     }
 }

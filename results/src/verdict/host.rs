@@ -4,9 +4,9 @@
 //! table states each of them once for all its rows. Does not live here: the clock and the CPU time of the process
 //! (`machine`), and how the figures are read (the command line).
 
-use super::machine::{Machine, waits};
+use super::machine::Machine;
 use super::{Thresholds, Validity, Verdict};
-use crate::model::{Busy, Hygiene, LoadKind, Run, ServerFigures};
+use crate::model::{Busy, Hygiene, LoadKind, Run, ServerFigures, Waiting};
 use crate::units;
 
 /// The system counts the time of cores in steps of 10 ms. An excess of less than two steps may be rounding.
@@ -102,7 +102,11 @@ impl<'a> Looked<'a> {
     /// lanes that spin, because a spinning lane keeps other lanes from running. Lanes that yield leave no core idle by
     /// design.
     fn timed(self) -> Option<Self> {
-        let says = |run: &&Run| run.load == LoadKind::Open && !waits(run, "yield") || waits(run, "spin");
+        let says = |run: &&Run| match run.asked().wait {
+            Some(Waiting::Spin) => true,
+            Some(Waiting::Yield) => false,
+            _ => run.load == LoadKind::Open,
+        };
         self.runs.iter().all(says).then_some(self)
     }
 

@@ -4,7 +4,7 @@
 //! not live here: how flows ended (`ends`).
 
 use super::{Thresholds, Validity, Verdict};
-use crate::model::{ArrivalCheck, Run, Setting, Status};
+use crate::model::{ArrivalCheck, Outage, OutageCause, Run, Status};
 use crate::stats::Derived;
 use crate::units;
 
@@ -93,6 +93,18 @@ fn lag(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool, verdic
 /// thread was too slow. On a busy machine none of this can be told apart.
 fn cause(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool) -> String {
     let blocked = derived.blocked_share.unwrap_or(0.0);
+    if let Some(away) = longest_outage(run) {
+        let (instance, lasted) = (&away.instance, units::duration(away.away_ns));
+        let why = match away.cause {
+            OutageCause::ConnectionLost => "without its connection",
+            OutageCause::ConnectionKilled | OutageCause::ConsumerKilled => "killed",
+            OutageCause::Paused => "paused",
+            OutageCause::Absent => "absent",
+        };
+        return format!(
+            "{instance} was {why} for {lasted}, and flows that were due meanwhile may have started late"
+        );
+    }
     if !free {
         return "the cause is not known, because the machine was busy".into();
     }
@@ -104,16 +116,22 @@ fn cause(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool) -> S
         // In virtual time the load's own code takes no time.
         return format!("the target blocked the senders for {} of the time", units::percent(blocked));
     }
-    if let (Some(Setting::Integer(window)), Some(in_flight)) =
-        (run.settings.get("window"), derived.mean_in_flight.or(derived.counted_in_flight))
-        && in_flight >= *window as f64 * thresholds.window_full
+    if let (Some(window), Some(in_flight)) =
+        (run.asked().window, derived.mean_in_flight.or(derived.counted_in_flight))
+        && in_flight >= window as f64 * thresholds.window_full
     {
-        return format!("the window of {} was full", units::counted(*window, "flow", "flows"));
+        return format!("the window of {} was full", units::counted(window, "flow", "flows"));
     }
     let share = units::percent(blocked);
     format!(
         "senders were blocked for only {share} of the time, so the load generator's own thread was the bottleneck"
     )
+}
+
+/// The longest time for which an instance was away. A backlog is no reason: senders go on while it piles up.
+fn longest_outage(run: &Run) -> Option<&Outage> {
+    let all = run.counted_trials().flat_map(|trial| &trial.outages);
+    all.filter(|away| away.cause != OutageCause::Absent).max_by_key(|away| away.away_ns)
 }
 
 /// Whether the gaps between flows fit the arrival process. If the planned gaps fit and the actual ones do not, the run is
@@ -173,6 +191,14 @@ mod tests {
         assert_reason(&verdict(late(), Some(1_000)), Validity::Suspect, own);
         // Ten are in flight.
         assert_reason(&verdict(late(), Some(11)), Validity::Suspect, "the window of 11 flows was full");
+        let away = |cause, away_ns| Outage { instance: "worker".into(), cause, away_ns, ..Outage::default() };
+        let outages = vec![
+            away(OutageCause::Absent, 9_000_000_000),
+            away(OutageCause::Paused, 20_000_000),
+            away(OutageCause::ConnectionLost, 1_200_000_000),
+        ];
+        let named = "worker was without its connection for 1.20 s, and flows that were due meanwhile may have started late";
+        assert_reason(&verdict(Trial { outages, ..late() }, Some(11)), Validity::Suspect, named);
         let blocked = Trial { blocked_ns: 3_000_000_000, ..late() };
         let full = "a full transport blocked the senders for 30.0 % of the time";
         assert_reason(&verdict(blocked, Some(11)), Validity::Suspect, full);

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{Thresholds, Validity, Verdict};
-use crate::model::{Run, Setting};
+use crate::model::Run;
 use crate::stats::Derived;
 use crate::units;
 
@@ -55,10 +55,6 @@ pub(super) fn check(
         verdict.add(Validity::Suspect, reason);
     }
     clock(run, machine, thresholds, verdict);
-}
-
-pub(super) fn waits(run: &Run, strategy: &str) -> bool {
-    matches!(run.settings.get("wait"), Some(Setting::Text(wait)) if wait == strategy)
 }
 
 /// Whether a clock read is cheap, and the clock's step small, against the median response time.

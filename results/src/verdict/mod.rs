@@ -1,9 +1,9 @@
 //! The verdict on a run: valid, suspect or invalid, with the reasons as sentences with figures.
 //!
-//! Lives here: the type of a verdict, and the order in which the checks run. The limits are in `thresholds`. Each group of
+//! Lives here: the order in which the checks run. The limits are in `thresholds`. Each group of
 //! checks has a file: `host`, `ends`, `load`, `little`, `standstill`, `steady`, `stops`, `machine`,
 //! `outages`, `backlog`, `window`, `counts`. Does not live
-//! here: the verdict of a comparison (`compare`) and exit codes (the command line).
+//! here: the type of a verdict (`model`), the verdict of a comparison (`compare`) and exit codes (the command line).
 
 mod backlog;
 mod counts;
@@ -27,59 +27,8 @@ pub use little::InFlight;
 pub use machine::Machine;
 pub use thresholds::{Kind, Threshold, ThresholdError, Thresholds};
 
-use crate::model::{LoadKind, Run};
+use crate::model::{LoadKind, Record, Run, Validity, Verdict};
 use crate::stats::Derived;
-
-/// The status of a run, from best to worst.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Validity {
-    /// Nothing speaks against it.
-    #[default]
-    Valid,
-    /// The figures may be wrong: read the reasons before you use them.
-    Suspect,
-    /// The run did not measure what was asked.
-    Invalid,
-}
-
-impl Validity {
-    /// The word in documents and tables.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Suspect => "suspect",
-            Self::Invalid => "invalid",
-        }
-    }
-}
-
-/// The status of a run and the reasons for it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Verdict {
-    /// The answer.
-    pub status: Validity,
-    /// The reasons that the machine caused and not the run: other processes, the hypervisor, a CPU quota.
-    pub host: Vec<String>,
-    /// What speaks against the run, beginning with the reasons in `host`. Promises that the transport broke are listed, too, but
-    /// do not change `status`.
-    pub reasons: Vec<String>,
-    /// What a reader should know although it does not speak against the run.
-    pub notes: Vec<String>,
-}
-
-impl Verdict {
-    /// The reasons that the machine did not cause.
-    #[must_use]
-    pub fn own_reasons(&self) -> &[String] {
-        self.reasons.get(self.host.len()..).unwrap_or_default()
-    }
-
-    fn add(&mut self, status: Validity, reason: String) {
-        self.status = self.status.max(status);
-        self.reasons.push(reason);
-    }
-}
 
 /// Judges a run from its trials and the facts about the machine.
 #[must_use]
@@ -112,6 +61,7 @@ pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
     // A load that stood still is not limited by the size of its window.
     if free && derived.flows.ended > 0 && !stood_still {
         window::note(run, &derived, thresholds, &mut verdict);
+        window::note_batch(run, &mut verdict);
     }
     counts::check(run, thresholds, &mut verdict);
     counts::check_losses(run, thresholds, &mut verdict);
@@ -122,6 +72,25 @@ pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
     disturbed::note(run, &mut verdict);
     counts::add_notes(run, &mut verdict);
     verdict
+}
+
+impl Run {
+    /// The verdict as judged when it was measured, or judged now by the default thresholds.
+    #[must_use]
+    pub fn judged(&self) -> Verdict {
+        self.verdict.clone().unwrap_or_else(|| judge(self, &Machine::default(), &Thresholds::default()))
+    }
+}
+
+impl Record {
+    /// Judges every run and keeps the verdicts in them, and the thresholds that are not the defaults.
+    pub fn judge(&mut self, thresholds: &Thresholds) {
+        let machine = Machine::of(&self.environment);
+        for run in &mut self.runs {
+            run.verdict = Some(judge(run, &machine, thresholds));
+        }
+        self.thresholds = thresholds.to_settings();
+    }
 }
 
 /// Signs that an open load was more than the dispatch can handle: flows that were due and not started, or that did not

@@ -4,7 +4,7 @@
 //! Does not live here: other flows that did not end (`ends`).
 
 use super::{Validity, Verdict};
-use crate::model::{LoadKind, Run, Setting, Standstill, Status, Trial};
+use crate::model::{LoadKind, Run, Standstill, Status, Trial};
 use crate::units;
 
 /// From this share of the window on, it is said that flows that never ended held places of it.
@@ -17,10 +17,7 @@ fn never_ended(trial: &Trial) -> u64 {
 }
 
 fn window(run: &Run) -> Option<u64> {
-    match run.settings.get("window") {
-        Some(Setting::Integer(window)) if run.load == LoadKind::Closed && *window > 0 => Some(*window),
-        _ => None,
-    }
+    run.asked().window.filter(|window| run.load == LoadKind::Closed && *window > 0)
 }
 
 /// The standstill of a trial. Older records do not have it, and the counts tell it.

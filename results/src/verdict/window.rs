@@ -1,9 +1,9 @@
-//! A note on closed loads that were limited by their window: with more flows in flight the throughput would be higher.
+//! Notes on closed loads that were limited by their window, or that sent each message by itself: what to try for a higher throughput.
 //!
 //! Does not live here: full windows of open loads (`load`).
 
 use super::{Thresholds, Verdict};
-use crate::model::{LoadKind, Run, ServerFigures, Setting};
+use crate::model::{LoadKind, Run, ServerFigures};
 use crate::stats::Derived;
 use crate::units;
 
@@ -15,22 +15,22 @@ const BUSY_THREAD: f64 = 0.85;
 /// throughput. There is no note for loads with think time, because N is not the number in flight then, and none for
 /// simulated servers, which need no processor.
 pub(super) fn note(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
-    if run.load != LoadKind::Closed || run.dispatch.ends_with("/sim") || thinks(run) {
+    if run.load != LoadKind::Closed || run.is_simulated() || run.asked().has_think_time {
         return;
     }
     // The flows waited for something else.
     if run.trials.iter().any(|trial| !trial.disturbances.is_empty() || !trial.outages.is_empty()) {
         return;
     }
-    let Some(Setting::Integer(window)) = run.settings.get("window") else { return };
+    let Some(window) = run.asked().window else { return };
     let Some(rate) = derived.throughput_per_s else { return };
-    if let Some(in_flight) = derived.mean_in_flight.filter(|mean| *mean < 1.0 && *window > 1)
+    if let Some(in_flight) = derived.mean_in_flight.filter(|mean| *mean < 1.0 && window > 1)
         && !takes_one_at_a_time(run)
     {
         verdict.notes.push(format!(
             "the window of {} was never full: {in_flight:.2} were in flight on average, so the service that starts flows is the \
              limit and not the dispatch. A reason may be that many lanes have a thread each and have to be woken",
-            units::counted(*window, "flow", "flows")
+            units::counted(window, "flow", "flows")
         ));
         return;
     }
@@ -49,7 +49,7 @@ pub(super) fn note(run: &Run, derived: &Derived, thresholds: &Thresholds, verdic
         "the throughput is limited by the window of {}. On average {in_flight:.1} were under way and took {} each, which \
          gives {} (Little's law), while the cores were idle for {} of the time{server}. Try --in-flight {}; if that \
          changes nothing, something other than processors is the limit, such as a disk",
-        units::counted(*window, "flow", "flows"),
+        units::counted(window, "flow", "flows"),
         units::duration(mean_ns as u64),
         units::rate(rate),
         units::percent(machine.idle / machine.cores),
@@ -57,16 +57,29 @@ pub(super) fn note(run: &Run, derived: &Derived, thresholds: &Thresholds, verdic
     ));
 }
 
-fn thinks(run: &Run) -> bool {
-    matches!(run.settings.get("think"), Some(Setting::Text(think)) if think != "none")
+/// With fewer flows in flight there is little to put into a batch.
+const SOME_FLOWS: u64 = 16;
+
+/// A closed load over a server that sends each message by itself says little about how much the server can take: with batches of 64, client and server
+/// spend a fraction of the processor time on a message.
+pub(super) fn note_batch(run: &Run, verdict: &mut Verdict) {
+    let asked = run.asked();
+    let is_closed = run.load == LoadKind::Closed && asked.window.is_some_and(|window| window >= SOME_FLOWS);
+    let has_server = run.counted_trials().any(|trial| trial.server.is_some());
+    if is_closed && has_server && asked.batch == Some(1) && !asked.has_think_time && !asked.awaits_replies {
+        verdict.notes.push(
+            "each message was sent by itself (--batch 1), as latency is measured. To see how many messages the server takes, try \
+             --batch 64"
+                .into(),
+        );
+    }
 }
 
 /// Whether the settings allow only one flow at a time: requests are awaited, or listeners handle each event before the next
 /// flow starts.
 fn takes_one_at_a_time(run: &Run) -> bool {
-    let is =
-        |key: &str, value: &str| matches!(run.settings.get(key), Some(Setting::Text(text)) if text == value);
-    is("reply", "await") || is("placement", "the publisher's thread")
+    let asked = run.asked();
+    asked.awaits_replies || asked.is_inline
 }
 
 /// Idle cores, and the busiest thread.
@@ -132,6 +145,28 @@ mod tests {
         let expected = "the throughput is limited by the window of 64 flows. On average 10.0 were under way and took 1.00 ms \
                         each, which gives 10.0 k/s (Little's law), while the cores were idle for 25.0 % of the time and the server used 0.60 cores. Try --in-flight 256";
         assert!(notes.len() == 1 && notes[0].starts_with(expected), "{notes:?}");
+    }
+
+    #[test]
+    fn whoever_measures_throughput_message_by_message_is_told_of_batches() {
+        let says = |change: fn(&mut Run)| {
+            let notes = judged(|run| {
+                run.settings.insert("batch".into(), 1u64.into());
+                change(run);
+            });
+            notes.iter().any(|note| {
+                note.contains(
+                    "try \
+             --batch 64",
+                )
+            })
+        };
+        assert!(says(|_| {}));
+        assert!(!says(|run| run.load = LoadKind::Open));
+        assert!(!says(|run| drop(run.settings.insert("batch".into(), 64u64.into()))));
+        assert!(!says(|run| drop(run.settings.insert("window".into(), 1u64.into()))));
+        assert!(!says(|run| drop(run.settings.insert("reply".into(), "await".into()))));
+        assert!(!says(|run| run.trials[0].server = None), "in memory a batch of 1 is what most programs do");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use rate::Rate;
 
 use crate::{
     arguments::Arguments,
-    feed::Column,
+    column::Column,
     seed::Member,
     text::{self, Form, SpecError, Subject},
 };

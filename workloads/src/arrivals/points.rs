@@ -2,7 +2,7 @@
 
 use super::{profile::Profile, whole_ns};
 use crate::{
-    feed::Column,
+    column::Column,
     seed::{Generator, Member, Purpose},
 };
 use drumpost_core::load::Start;

@@ -9,7 +9,7 @@ use super::{
     points::{Independent, Timed},
     profile::Profile,
 };
-use crate::{feed::Column, seed::Member, text::Form};
+use crate::{column::Column, seed::Member, text::Form};
 
 /// How it is written and what it does.
 pub const FORM: Form = Form {

@@ -1,7 +1,7 @@
 //! Generators of payload sizes, one type for each distribution.
 
 use super::histogram::Histogram;
-use crate::{feed::Column, seed::Generator};
+use crate::{column::Column, seed::Generator};
 use drumpost_core::load::Start;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal, weighted::WeightedAliasIndex};

@@ -1,13 +1,13 @@
 //! Runs that are not complete, although the sums over all destinations match.
 
-use super::super::{Still, Watched, WatchedDesk};
+use super::super::{Still, Watched, WatchedHistograms};
 use super::*;
 use crate::{
-    audit::{Audit, Group},
+    audit::{Auditor, Group},
     counters::{Local, Published},
     credit::Credit,
     message::{Kind, Message},
-    outcome::AuditTotals,
+    outcome::Audit,
     payload::Pool,
     recorder::{Heard, Recorder, RecorderSpec},
     scenario::{Intent, Style},
@@ -61,8 +61,8 @@ impl Bench {
         let slots: Vec<u8> = (0..destinations).map(|slot| slot as u8).collect();
         let recorder = |lane: u16| {
             let audit = match receivers {
-                1 => Audit::alone(slots.clone()),
-                _ => Audit::member(Arc::clone(&group), slots.clone()),
+                1 => Auditor::alone(slots.clone()),
+                _ => Auditor::member(Arc::clone(&group), slots.clone()),
             };
             let heard = Heard {
                 slots: slots.clone(),
@@ -85,29 +85,29 @@ impl Bench {
         };
         let ids: Vec<u16> = (0..destinations).collect();
         let sender = Arc::new(Published::new(ids.len(), 0));
-        let (mut lanes, mut desks) = (Vec::new(), Vec::new());
-        let mut watch = |counters, exchange, service, ports: &[u16], heard: &[u16]| {
-            desks.push(WatchedDesk::new(exchange, heard.into(), service, false));
+        let (mut lanes, mut histograms) = (Vec::new(), Vec::new());
+        let mut watch = |counters, swap, service, ports: &[u16], heard: &[u16]| {
+            histograms.push(WatchedHistograms::new(swap, heard.into(), service, false));
             lanes.push(Watched {
                 counters,
                 service,
                 ports: ports.into(),
                 heard: heard.into(),
-                desk: lanes.len(),
+                histograms: lanes.len(),
                 still: Still::default(),
             });
         };
         watch(Arc::clone(&sender), recorder(0).1, 0, &ids, &[]);
         let mut watched = Vec::new();
         for lane in 1..=receivers {
-            let (recorder, exchange) = recorder(lane);
+            let (recorder, swap) = recorder(lane);
             let counters = Arc::new(Published::new(0, ids.len()));
-            watch(Arc::clone(&counters), exchange, 1, &[], &ids);
+            watch(Arc::clone(&counters), swap, 1, &[], &ids);
             watched.push((recorder, counters));
         }
         let sent = Local { emitted: vec![0; ids.len()], ..Local::default() };
         Self {
-            collector: Collector::new(wiring, credit, lanes, desks),
+            collector: Collector::new(wiring, credit, lanes, histograms),
             sender,
             sent,
             receivers: watched,
@@ -120,7 +120,7 @@ impl Bench {
         self.sender.publish(&self.sent);
     }
 
-    /// As a lane does in a turn.
+    /// As a lane does in a step.
     fn receive(&mut self, receiver: usize, destination: u16, seqs: std::ops::Range<u32>) {
         let (recorder, counters) = &mut self.receivers[receiver];
         for seq in seqs {
@@ -185,32 +185,32 @@ fn what_the_transport_says_it_dropped_is_waited_for_by_nobody() {
     recorder.lagged(2);
     recorder.publish_all(counters);
     assert!(bench.collector.is_complete());
-    assert!(!bench.collector.tally(&[]).legs.is_empty());
+    assert!(!bench.collector.tally(&[]).hops.is_empty());
     assert!(bench.collector.tally(&[(0, 5), (1, 2)]).missing() == 0, "what was not taken is not expected");
 }
 
 proptest! {
     #[test]
     fn what_is_unique_lost_and_unknown_is_what_was_expected(
-        legs in proptest::collection::vec((0u64..1 << 40, 0u64..1 << 40, 0u64..1 << 40), 0..9),
+        hops in proptest::collection::vec((0u64..1 << 40, 0u64..1 << 40, 0u64..1 << 40), 0..9),
         beyond_window: u32, lagged: u32, was_waited_for: bool,
     ) {
-        let legs = legs.iter().map(|(expected, first, dead)| Leg {
+        let hops = hops.iter().map(|(expected, first, dead)| HopCount {
             service: 0,
             destination: 0,
             expected: *expected,
             first: *first,
             dead: *dead,
         });
-        let tally = Tally { legs: legs.collect(), excused: vec![0] };
-        let mut audit = AuditTotals {
+        let tally = Tally { hops: hops.collect(), excused: vec![0] };
+        let mut audit = Audit {
             expected: tally.expected(),
             unique: tally.unique(),
             dead: tally.dead(),
             unknown: tally.missing(),
             beyond_window: beyond_window.into(),
             lagged: lagged.into(),
-            ..AuditTotals::default()
+            ..Audit::default()
         };
         audit.close(was_waited_for);
         prop_assert_eq!(audit.unique + audit.dead + audit.lost + audit.unknown, audit.expected);

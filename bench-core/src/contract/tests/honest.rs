@@ -27,6 +27,7 @@ pub(super) fn entry() -> TransportEntry {
         runs_on: RunsOn::Threads,
         promise: Promise::IN_MEMORY,
         needs_server: false,
+        requests: None,
         options: &[],
         make: |_| Ok(Box::new(Threaded(Honest))),
     }

@@ -5,16 +5,15 @@ mod honest;
 mod tasks;
 
 use super::{
-    CHECKS, Report, Stop, THREADS, Verdict, check, check_only, check_telling,
+    CHECKS, Report, Stop, Verdict, check, check_only, check_telling,
     subject::{Subject, threads_left},
 };
 use crate::{
     clock::{Clock, Now},
-    dispatcher::{Dispatcher, runtime},
-    drive::Placement,
+    dispatcher::{CONTRACT_THREADS, Dispatcher, runtime},
     monitor::Watch,
     outcome::Outcome,
-    plan::TrialPlan,
+    plan::{Placement, TrialPlan},
     promise::{Asked, Order, Promise},
     registry::{Options, TransportEntry},
     scenario::Style,
@@ -97,7 +96,7 @@ fn a_thread_of_a_transport_on_tasks_that_stays_is_seen() {
         drop(done);
         (left, threads_left())
     };
-    let kit = thread::Builder::new().name(format!("{THREADS}9999")).spawn(run).unwrap();
+    let kit = thread::Builder::new().name(format!("{CONTRACT_THREADS}9999")).spawn(run).unwrap();
     assert_eq!(kit.join().unwrap(), (1, 0));
 }
 

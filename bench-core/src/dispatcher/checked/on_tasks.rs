@@ -3,7 +3,7 @@
 use super::{Handed, map, taken};
 use crate::{
     message::Message,
-    port::{AsyncRecvPort, AsyncSendPort, Confirmed, Inbox, PortError, Told},
+    port::{AsyncRecvPort, AsyncSendPort, Confirmed, Inbox, PortError, Told, Transacted},
     transport::{AsyncTransport, Endpoint, Endpoints, OpenError},
     wiring::Wiring,
 };
@@ -62,6 +62,7 @@ pub(in crate::dispatcher) trait AnyRecv: Send {
     ) -> Polled<usize>;
     fn acknowledge(&mut self, count: usize) -> Result<(), PortError>;
     fn reject(&mut self, count: usize) -> Result<(), PortError>;
+    fn transacted(&mut self, context: &mut Context<'_>, tell: &mut dyn FnMut(Transacted));
     fn finish(&mut self, context: &mut Context<'_>) -> Polled<()>;
 }
 
@@ -82,6 +83,10 @@ impl<P: AsyncRecvPort> AnyRecv for P {
 
     fn reject(&mut self, count: usize) -> Result<(), PortError> {
         AsyncRecvPort::reject(self, count)
+    }
+
+    fn transacted(&mut self, context: &mut Context<'_>, tell: &mut dyn FnMut(Transacted)) {
+        AsyncRecvPort::transacted(self, context, tell);
     }
 
     fn finish(&mut self, context: &mut Context<'_>) -> Polled<()> {
@@ -189,6 +194,10 @@ impl<const ACKNOWLEDGES: bool> AsyncRecvPort for Receives<ACKNOWLEDGES> {
 
     fn reject(&mut self, count: usize) -> Result<(), PortError> {
         self.0.reject(count)
+    }
+
+    fn transacted(&mut self, context: &mut Context<'_>, tell: &mut dyn FnMut(Transacted)) {
+        self.0.transacted(context, tell);
     }
 
     fn poll_finish(&mut self, context: &mut Context<'_>) -> Polled<()> {

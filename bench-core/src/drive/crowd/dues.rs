@@ -1,7 +1,7 @@
-//! When the lanes of one thread want their next turns: a heap in which each lane has one place at most, so that a lane
+//! When the lanes of one thread want their next steps: a heap in which each lane has one place at most, so that a lane
 //! that changes its mind with every flow takes no more memory.
 
-/// No lane is there, or wants a turn.
+/// No lane is there, or wants a step.
 const NONE: u32 = u32::MAX;
 
 /// Due times by lane of a thread. The earliest is found at once, and a change costs as many steps as the logarithm of the

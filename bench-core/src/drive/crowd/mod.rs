@@ -9,14 +9,14 @@ mod board;
 mod calls;
 mod dues;
 
-use super::{Ports, Seat, Step, Wait, awake::Awake, slack::Slack, take_turn, threads};
+use super::{ConnectedLane, Ports, Step, awake::Awake, step_lane, threads, wake_latency::WakeLatency};
 use crate::{
     clock::{Now, thread_cpu_ns},
     credit::Done,
+    latencies::ThreadHistograms,
     message::Message,
-    plan::TrialPlan,
+    plan::{TrialPlan, Wait},
     port::{PortError, RecvPort, SendPort},
-    session::Desks,
     sync,
 };
 pub(crate) use board::{Board, Caller};
@@ -24,10 +24,7 @@ pub(crate) use calls::Calls;
 pub(crate) use dues::Dues;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-/// A thread with more lanes than this steps those that were called. Measured at 10,000 flows/s: a round over 64 lanes takes
-/// 3 µs, and each lane more adds 50 ns to every hop.
-pub(crate) const CROWD: usize = 64;
-/// So many lanes are stepped for their due times before those that were called have their turn.
+/// So many lanes are stepped for their due times before those that were called are stepped.
 const DUE_AT_ONCE: usize = 32;
 /// So many lanes have what they received entered into the audit of their service, before the thread looks for calls again.
 const SETTLED_AT_ONCE: usize = 16;
@@ -49,9 +46,9 @@ struct Mark {
 /// The lanes of one thread.
 #[derive(Debug)]
 pub(crate) struct Crowd<S, R> {
-    seats: Vec<Seat<S, R>>,
+    lanes: Vec<ConnectedLane<S, R>>,
     marks: Vec<Mark>,
-    desks: Desks,
+    histograms: ThreadHistograms,
     caller: Caller,
     board: Arc<Board>,
     wait: Wait,
@@ -66,12 +63,17 @@ pub(crate) struct Crowd<S, R> {
 
 impl<S: SendPort, R: RecvPort> Crowd<S, R> {
     /// Thread `thread` of `board`, without lanes.
-    pub(crate) fn new(plan: &TrialPlan, board: &Arc<Board>, thread: usize, desks: Desks) -> Self {
-        let lanes = desks.of_place.len();
+    pub(crate) fn new(
+        plan: &TrialPlan,
+        board: &Arc<Board>,
+        thread: usize,
+        histograms: ThreadHistograms,
+    ) -> Self {
+        let lanes = histograms.of_place.len();
         Self {
-            seats: Vec::with_capacity(lanes),
+            lanes: Vec::with_capacity(lanes),
             marks: Vec::with_capacity(lanes),
-            desks,
+            histograms,
             caller: Caller::new(Arc::clone(board), thread, &plan.wiring),
             board: Arc::clone(board),
             wait: plan.wait,
@@ -84,29 +86,29 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
     }
 
     /// Adds the next lane of the thread.
-    pub(crate) fn add(&mut self, seat: Seat<S, R>, service: usize) {
-        self.seats.push(seat);
+    pub(crate) fn add(&mut self, connected: ConnectedLane<S, R>, service: usize) {
+        self.lanes.push(connected);
         self.marks.push(Mark { service: service as u32, ..Mark::default() });
     }
 
     /// The numbers of its lanes.
     pub(crate) fn lanes(&self) -> Vec<u16> {
-        self.seats.iter().map(|seat| seat.lane.id()).collect()
+        self.lanes.iter().map(|connected| connected.lane.id()).collect()
     }
 
     /// Its lanes. What they recorded into the histograms of the thread is with the first that was lent them.
-    pub(crate) fn into_seats(self) -> Vec<Seat<S, R>> {
-        let Self { mut seats, mut desks, .. } = self;
-        let mut is_back = vec![false; desks.all.len()];
-        for (seat, desk) in seats.iter_mut().zip(&desks.of_place) {
-            let desk = *desk as usize;
+    pub(crate) fn into_lanes(self) -> Vec<ConnectedLane<S, R>> {
+        let Self { mut lanes, mut histograms, .. } = self;
+        let mut is_back = vec![false; histograms.all.len()];
+        for (connected, shared) in lanes.iter_mut().zip(&histograms.of_place) {
+            let shared = *shared as usize;
             // A lane that failed in the middle of a step still has them.
-            let recorder = seat.lane.recorder();
-            if !std::mem::replace(&mut is_back[desk], true) && recorder.is_without_latencies() {
-                recorder.swap_latencies(&mut desks.all[desk].latencies);
+            let recorder = connected.lane.recorder();
+            if !std::mem::replace(&mut is_back[shared], true) && recorder.is_without_latencies() {
+                recorder.swap_latencies(&mut histograms.all[shared].latencies);
             }
         }
-        seats
+        lanes
     }
 
     /// Steps its lanes on the calling thread until the run is over.
@@ -118,10 +120,10 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
         let own = board.of(self.caller.thread());
         own.bell.leave_waker(threads::unparks_this);
         // Each looks once, so that it says what it waits for.
-        (0..self.seats.len()).for_each(|place| own.calls.call(place));
+        (0..self.lanes.len()).for_each(|place| own.calls.call(place));
         let (mut called, mut due, mut idle_rounds) = (Vec::new(), Vec::new(), 0_u32);
         while !self.is_stopped() {
-            self.desks.all.iter_mut().for_each(|desk| desk.serve());
+            self.histograms.all.iter_mut().for_each(|shared| shared.serve());
             if self.dues.first().is_some() {
                 let now_ns = clock.now_ns();
                 due.extend(std::iter::from_fn(|| self.dues.take(now_ns)).take(DUE_AT_ONCE));
@@ -150,26 +152,26 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
     /// # Errors
     /// As [`threads::finish`].
     pub(crate) fn finish(&mut self, clock: &impl Now) -> Result<(), (u16, PortError)> {
-        threads::finish(&mut self.seats, clock, self.settle)
+        threads::finish(&mut self.lanes, clock, self.settle)
     }
 
     fn is_stopped(&self) -> bool {
-        self.seats.first().is_none_or(|seat| seat.lane.is_stopped())
+        self.lanes.first().is_none_or(|connected| connected.lane.is_stopped())
     }
 
-    /// Has a lane take its turn, because its time has come or because it was called. Says whether anything moved.
+    /// Has a lane take a step, because its time has come or because it was called. Says whether anything moved.
     fn step(&mut self, place: usize, is_due: bool, clock: &impl Now) -> Result<bool, (u16, PortError)> {
-        let Self { seats, marks, desks, caller, .. } = self;
-        let (seat, mark) = (&mut seats[place], &mut marks[place]);
+        let Self { lanes, marks, histograms, caller, .. } = self;
+        let (connected, mark) = (&mut lanes[place], &mut marks[place]);
         let service = mark.service as usize;
-        let (lane, endpoint) = (&mut seat.lane, &mut seat.endpoint);
-        let latencies = &mut desks.all[desks.of_place[place] as usize].latencies;
+        let (lane, endpoint) = (&mut connected.lane, &mut connected.endpoint);
+        let latencies = &mut histograms.all[histograms.of_place[place] as usize].latencies;
         let before = lane.done();
         lane.recorder().swap_latencies(latencies);
         let ports =
-            Ports { inbox: &mut endpoint.inbox, sends: &mut endpoint.sends, ledger: &mut seat.ledger };
+            Ports { inbox: &mut endpoint.inbox, sends: &mut endpoint.sends, ledger: &mut connected.ledger };
         let sent = |port: usize, batch: &[Message], taken: usize| caller.sent(service, port, batch, taken);
-        let stepped = take_turn(lane, ports, sent, clock);
+        let stepped = step_lane(lane, ports, sent, clock);
         let (step, _) = stepped.map_err(|error| (lane.id(), error))?;
         lane.recorder().swap_latencies(latencies);
         let (started, emitted) = lane.done();
@@ -200,7 +202,7 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
                     let now_ns = clock.now_ns();
                     if until_ns <= now_ns {
                         // Nothing came of it, so the load is at its end, or no flow has ended for too long.
-                        self.seats[place].lane.idle(now_ns);
+                        self.lanes[place].lane.idle(now_ns);
                         until_ns = now_ns + FULL_NAP_NS;
                     }
                 }
@@ -226,7 +228,7 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
         for _ in 0..SETTLED_AT_ONCE {
             let Some(place) = self.unsettled.pop_front() else { break };
             self.marks[place as usize].is_unsettled = false;
-            self.seats[place as usize].lane.idle(now_ns);
+            self.lanes[place as usize].lane.idle(now_ns);
         }
         true
     }
@@ -256,11 +258,11 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
         let board = Arc::clone(&self.board);
         let own = board.of(self.caller.thread());
         own.bell.listen();
-        let is_wanted = self.desks.all.iter().any(|desk| desk.exchange.is_wanted());
+        let is_wanted = self.histograms.all.iter().any(|shared| shared.swap.is_wanted());
         if own.calls.is_empty() && !is_wanted && !self.is_stopped() {
             let now_ns = clock.now_ns();
             let first = self.dues.first();
-            match Slack::before(first.map_or(u64::MAX, |first| first.1), now_ns) {
+            match WakeLatency::before(first.map_or(u64::MAX, |first| first.1), now_ns) {
                 Some(left) => {
                     self.awake.stops();
                     self.sleep(threads::NAP.min(left));
@@ -277,7 +279,7 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
     /// Sleeps until rung, and at most so long. If a load waits for a due time and nobody rang, the sleep was part of the
     /// load's waiting.
     fn sleep(&mut self, at_most: Duration) {
-        let waits = self.dues.first().filter(|(place, _)| self.seats[*place].lane.waits_for_due());
+        let waits = self.dues.first().filter(|(place, _)| self.lanes[*place].lane.waits_for_due());
         let Some((place, _)) = waits else { return sync::park_timeout(at_most) };
         let cpu_ns = threads::sleep(at_most);
         if self.caller.own().bell.is_listening() {
@@ -287,7 +289,7 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
 
     /// Notes that the thread waits awake at `now_ns`, if the load that is due next waits for a due time.
     fn note_awake(&mut self, now_ns: u64) {
-        match self.dues.first().filter(|(place, _)| self.seats[*place].lane.waits_for_due()) {
+        match self.dues.first().filter(|(place, _)| self.lanes[*place].lane.waits_for_due()) {
             Some((place, _)) => {
                 let waited_ns = self.awake.goes_on(now_ns);
                 self.waited_awake(place, waited_ns);
@@ -297,7 +299,7 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
     }
 
     fn waited_awake(&mut self, place: usize, for_ns: u64) {
-        self.seats[place].lane.waited_awake(for_ns);
+        self.lanes[place].lane.waited_awake(for_ns);
         self.caller.done(&Done { awake_ns: for_ns, ..Done::default() });
     }
 

@@ -2,15 +2,7 @@
 //! confirmed.
 
 use super::{Ledger, Unconfirmed};
-
-/// Messages of one send port, by their numbers, of which the transport told neither that it stored nor that it refused them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Untold {
-    pub port: usize,
-    /// The number of the first, and one above that of the last.
-    pub from: u64,
-    pub to: u64,
-}
+use crate::recorder::Untold;
 
 impl Unconfirmed {
     /// Ports take messages in the order of their numbers and tell of them in that order, so that what was not told of is the rest.

@@ -2,11 +2,11 @@
 //!
 //! Their ports are opened with those of all others, so that the transport knows them and stores what is sent to them. The inbox is
 //! dropped before the load begins, so that nothing is handed out to it, and opened anew when the lane joins. In the meantime the lane
-//! takes no turn.
+//! takes no step.
 
 use super::life::{Life, back_from, opened, pause, put_back};
 use crate::{
-    backlog::Gate, blame::Act, clock::Now, drive::Seat, outcome::Cause, plan::Victim, port::PortError,
+    act::Act, clock::Now, control::Gate, drive::ConnectedLane, outcome::Cause, plan::Victim, port::PortError,
 };
 use std::time::Duration;
 
@@ -16,38 +16,42 @@ pub(in crate::drive) const LOOK: Duration = Duration::from_millis(2);
 pub(in crate::drive) const ABSENCE: &str = "its absence";
 
 /// Takes the inbox of a lane away, before the load begins.
-pub(crate) fn leave<S, R>(seat: &mut Seat<S, R>) {
-    seat.lane.does(Act::Drop);
-    seat.endpoint.inbox = None;
-    seat.lane.does(Act::Harness);
+pub(crate) fn leave<S, R>(connected: &mut ConnectedLane<S, R>) {
+    connected.lane.does(Act::Drop);
+    connected.endpoint.inbox = None;
+    connected.lane.does(Act::Harness);
 }
 
 /// Waits until the lane may join, opens its inbox, and notes how long it was absent. Does nothing more once the run is over.
 pub(super) async fn join_later<S, R>(
-    seat: &mut Seat<S, R>,
+    connected: &mut ConnectedLane<S, R>,
     clock: &(impl Now + Sync),
     gate: &Gate,
     life: &Life<'_, S, R>,
 ) -> Result<(), PortError> {
     let since_ns = clock.now_ns();
-    wait(seat, clock, || gate.is_open()).await;
-    if seat.lane.is_stopped() {
+    wait(connected, clock, || gate.is_open()).await;
+    if connected.lane.is_stopped() {
         return Ok(());
     }
-    let endpoint = opened(seat, life).await;
+    let endpoint = opened(connected, life).await;
     let endpoint = endpoint.map_err(|error| PortError::Failed(back_from(ABSENCE, &error)))?;
-    put_back(seat, Victim::Consumer, endpoint);
+    put_back(connected, Victim::Consumer, endpoint);
     gate.join(1);
     (life.note)(Cause::Absent, since_ns, clock.now_ns() - since_ns);
-    wait(seat, clock, || gate.has_begun()).await;
+    wait(connected, clock, || gate.has_begun()).await;
     Ok(())
 }
 
 /// Waits for the gate, or for the end of the run.
-async fn wait<S, R>(seat: &mut Seat<S, R>, clock: &(impl Now + Sync), is_over: impl Fn() -> bool) {
-    while !is_over() && !seat.lane.is_stopped() {
+async fn wait<S, R>(
+    connected: &mut ConnectedLane<S, R>,
+    clock: &(impl Now + Sync),
+    is_over: impl Fn() -> bool,
+) {
+    while !is_over() && !connected.lane.is_stopped() {
         pause(LOOK).await;
         // It hands over what it recorded, so that it does not seem to hang.
-        seat.lane.idle(clock.now_ns());
+        connected.lane.idle(clock.now_ns());
     }
 }

@@ -1,16 +1,16 @@
 //! What happens to a lane in the middle of a run: it is killed and brought back or paused as the plan says, or it loses its
 //! connection and opens a new one.
 //!
-//! A kill drops the ports without finishing them, as the end of a process would. What was handed over and not acknowledged
-//! is then up to the transport.
+//! A kill drops the ports without finishing them, as the end of a process would. Whether unacknowledged
+//! messages are delivered again is then up to the transport.
 
 use super::{End, Pacing, absent, drive};
 use crate::{
-    backlog::Gate,
+    act::Act,
     bell::Bell,
-    blame::Act,
     clock::{Clock, Now, as_ns},
-    drive::Seat,
+    control::Gate,
+    drive::ConnectedLane,
     outcome::Cause,
     plan::Victim,
     port::{AsyncRecvPort, AsyncSendPort, PortError},
@@ -19,28 +19,38 @@ use crate::{
 use std::{future::Future, pin::Pin, time::Duration};
 use tokio::time::{sleep, timeout};
 
-/// When a lane is to be killed, or paused.
+/// A planned kill or pause of a lane, and how near it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Doom {
     at_ns: u64,
-    /// It is only paused: at once, whatever it has in its hands.
+    /// A pause. It begins on time and does not wait for unacknowledged messages.
     pauses: bool,
+    /// Its time has come: nothing is acknowledged any more, and the kill follows.
     is_near: bool,
-    /// Messages handed over since.
+    /// Messages handed over and not acknowledged, or those since `is_near`; see `holds`.
     in_hand: usize,
+    /// The longest that a kill is delayed to collect messages in hand.
+    at_latest_ns: u64,
 }
 
 impl Doom {
-    /// A consumer is killed with so many messages in its hands, handled and not acknowledged: a batch, and not less than
-    /// the eight that a turn may take in where batches are smaller.
+    /// A consumer is killed while it holds unacknowledged messages, so that the kill tests redelivery: a whole batch, and at least these eight,
+    /// which a step may receive where batches are smaller.
     const HANDS: usize = 8;
-    /// With fewer, if they have not come by so long after its time: little is sent to it.
+    /// A consumer to which little is sent is killed with fewer messages after this time.
     const AT_LATEST_NS: u64 = 50_000_000;
+    /// As above, in transactions: a message arrives only when its sender commits.
+    const AT_LATEST_TRANSACTING_NS: u64 = 1_000_000_000;
 
     /// A lane is to be killed at `at_ns` on the run's clock.
     #[must_use]
     pub const fn at(at_ns: u64) -> Self {
-        Self { at_ns, pauses: false, is_near: false, in_hand: 0 }
+        Self { at_ns, pauses: false, is_near: false, in_hand: 0, at_latest_ns: Self::AT_LATEST_NS }
+    }
+
+    /// The same for a lane that handles its messages in transactions, if `transacts`.
+    const fn of_transactions(self, transacts: bool) -> Self {
+        if transacts { Self { at_latest_ns: Self::AT_LATEST_TRANSACTING_NS, ..self } } else { self }
     }
 
     /// A lane is to be paused at `at_ns` on the run's clock.
@@ -58,7 +68,7 @@ impl Doom {
         }
         self.is_near = true;
         let wants = max.map_or(0, |max| max.max(Self::HANDS));
-        self.in_hand >= wants || now_ns - self.at_ns >= Self::AT_LATEST_NS
+        self.in_hand >= wants || now_ns - self.at_ns >= self.at_latest_ns
     }
 
     /// Notes that `count` messages were handed over.
@@ -128,42 +138,43 @@ pub(in crate::drive) const BACK_OFF: [Duration; 2] = [Duration::from_millis(10),
 /// # Errors
 /// The first failure of one of its ports, or of opening them again.
 pub async fn live<S: AsyncSendPort, R: AsyncRecvPort>(
-    seat: &mut Seat<S, R>,
+    connected: &mut ConnectedLane<S, R>,
     clock: &Clock,
     bell: &Bell,
     pacing: &Pacing,
     mut life: Life<'_, S, R>,
 ) -> Result<(), PortError> {
     if let Some(gate) = life.absent {
-        absent::join_later(seat, clock, gate, &life).await?;
+        absent::join_later(connected, clock, gate, &life).await?;
     }
     loop {
-        let doom = life.next();
-        let ended = drive(seat, clock, bell, pacing, doom).await;
+        let doom = life.next().map(|doom| doom.of_transactions(connected.ledger.transacts()));
+        let ended = drive(connected, clock, bell, pacing, doom).await;
         let since_ns = clock.now_ns();
         match (ended, life.reconnect) {
             (Ok(End::Done), _) => return Ok(()),
             (Ok(End::Killed), _) if doom.is_some_and(|doom| doom.pauses) => {
                 let Some((_, lasts)) = life.pause.take() else { return Ok(()) };
-                stay_away(seat, lasts).await;
+                stay_away(connected, lasts).await;
                 (life.note)(Cause::Paused, since_ns, clock.now_ns() - since_ns);
             }
             (Ok(End::Killed), _) => {
                 let Some((_, victim, down)) = life.kill.take() else { return Ok(()) };
-                let cause = die(seat, victim);
-                stay_away(seat, down).await;
-                let endpoint = opened(seat, &life).await;
+                let cause = die(connected, victim);
+                stay_away(connected, down).await;
+                let endpoint = opened(connected, &life).await;
                 let endpoint = endpoint.map_err(|error| PortError::Failed(back_from("a kill", &error)))?;
-                put_back(seat, victim, endpoint);
+                put_back(connected, victim, endpoint);
                 (life.note)(cause, since_ns, clock.now_ns() - since_ns);
             }
-            (Err(PortError::Lost(why)), Some(limit)) if !seat.lane.is_stopped() => {
-                die(seat, Victim::Connection);
-                let Some(endpoint) = connect_again(seat, clock, &life, since_ns + as_ns(limit), &why).await?
+            (Err(PortError::Lost(why)), Some(limit)) if !connected.lane.is_stopped() => {
+                die(connected, Victim::Connection);
+                let Some(endpoint) =
+                    connect_again(connected, clock, &life, since_ns + as_ns(limit), &why).await?
                 else {
                     return Ok(());
                 };
-                put_back(seat, Victim::Connection, endpoint);
+                put_back(connected, Victim::Connection, endpoint);
                 (life.note)(Cause::ConnectionLost { why }, since_ns, clock.now_ns() - since_ns);
             }
             (Err(error), _) => return Err(error),
@@ -172,45 +183,52 @@ pub async fn live<S: AsyncSendPort, R: AsyncRecvPort>(
 }
 
 /// Drops what is killed, without finishing it.
-pub(in crate::drive) fn die<S, R>(seat: &mut Seat<S, R>, victim: Victim) -> Cause {
-    let in_hand = seat.ledger.in_hand();
-    seat.lane.does(Act::Drop);
-    seat.endpoint.inbox = None;
+pub(in crate::drive) fn die<S, R>(connected: &mut ConnectedLane<S, R>, victim: Victim) -> Cause {
+    let ConnectedLane { lane, endpoint, ledger, .. } = connected;
+    let in_hand = ledger.in_hand();
+    lane.does(Act::Drop);
+    endpoint.inbox = None;
     let cause = match victim {
         Victim::Consumer => Cause::ConsumerKilled { in_hand },
-        Victim::Connection => {
-            seat.endpoint.sends.clear();
-            Cause::ConnectionKilled { in_hand, unconfirmed: seat.ledger.unconfirmed() }
-        }
+        Victim::Connection => Cause::ConnectionKilled { in_hand, unconfirmed: ledger.unconfirmed() },
     };
-    seat.lane.does(Act::Harness);
-    seat.ledger.forget(victim == Victim::Connection);
+    let loses_sends = ledger.dies_with(victim) == Victim::Connection;
+    if loses_sends {
+        endpoint.sends.clear();
+    }
+    lane.does(Act::Harness);
+    ledger.forget(loses_sends);
+    ledger.roll_back_unsent(lane);
     cause
 }
 
 pub(super) async fn opened<S, R>(
-    seat: &mut Seat<S, R>,
+    connected: &mut ConnectedLane<S, R>,
     life: &Life<'_, S, R>,
 ) -> Result<Endpoint<S, R>, String> {
-    seat.lane.does(Act::Open);
+    connected.lane.does(Act::Open);
     let opened = timeout(OPENS, (life.open)()).await;
-    seat.lane.does(Act::Harness);
+    connected.lane.does(Act::Harness);
     match opened {
         Ok(opened) => opened.map_err(|error| error.to_string()),
         Err(_) => Err(format!("`open` has not returned for {OPENS:?}")),
     }
 }
 
-pub(in crate::drive) fn put_back<S, R>(seat: &mut Seat<S, R>, victim: Victim, endpoint: Endpoint<S, R>) {
-    match victim {
-        Victim::Consumer => seat.endpoint.inbox = endpoint.inbox,
-        Victim::Connection => seat.endpoint = endpoint,
+pub(in crate::drive) fn put_back<S, R>(
+    connected: &mut ConnectedLane<S, R>,
+    victim: Victim,
+    endpoint: Endpoint<S, R>,
+) {
+    match connected.ledger.dies_with(victim) {
+        Victim::Consumer => connected.endpoint.inbox = endpoint.inbox,
+        Victim::Connection => connected.endpoint = endpoint,
     }
 }
 
 /// Opens the ports again, with pauses that double, until `until_ns`. `None`: the run ended meanwhile.
 async fn connect_again<S, R>(
-    seat: &mut Seat<S, R>,
+    connected: &mut ConnectedLane<S, R>,
     clock: &Clock,
     life: &Life<'_, S, R>,
     until_ns: u64,
@@ -219,10 +237,10 @@ async fn connect_again<S, R>(
     let [mut back_off, longest] = BACK_OFF;
     loop {
         pause(back_off).await;
-        if seat.lane.is_stopped() {
+        if connected.lane.is_stopped() {
             return Ok(None);
         }
-        match opened(seat, life).await {
+        match opened(connected, life).await {
             Ok(endpoint) => return Ok(Some(endpoint)),
             Err(error) if clock.now_ns() >= until_ns => {
                 return Err(PortError::Failed(back_from(why, &error)));
@@ -237,10 +255,10 @@ pub(in crate::drive) fn back_from(what: &str, error: &str) -> String {
 }
 
 /// Waits for `time`, or until the run is over.
-async fn stay_away<S, R>(seat: &mut Seat<S, R>, time: Duration) {
+async fn stay_away<S, R>(connected: &mut ConnectedLane<S, R>, time: Duration) {
     const STEP: Duration = Duration::from_millis(20);
     let mut left = time;
-    while !left.is_zero() && !seat.lane.is_stopped() {
+    while !left.is_zero() && !connected.lane.is_stopped() {
         let step = left.min(STEP);
         pause(step).await;
         left -= step;

@@ -9,8 +9,8 @@ use crate::{
     drive::{
         awake::Awake,
         crowd::{Calls, Dues},
-        slack::Slack,
         threads::{NAP, sleep, unparks_this},
+        wake_latency::WakeLatency,
     },
     sync,
 };
@@ -76,23 +76,23 @@ pub(crate) fn run(tasks: Vec<Paced>, clock: impl Fn() -> Option<Clock>) {
         awake: Awake::default(),
     };
     let mut now = None;
-    let mut turn = Vec::new();
+    let mut called = Vec::new();
     (0..pacer.tasks.len()).for_each(|place| pacer.called.calls.call(place));
     while pacer.left > 0 {
         now = now.or_else(&clock);
         if let Some(clock) = now.as_ref().filter(|_| pacer.dues.first().is_some()) {
             let now_ns = clock.now_ns();
             while let Some(place) = pacer.dues.take(now_ns) {
-                turn.push(place as u32);
+                called.push(place as u32);
             }
         }
-        pacer.called.calls.take(&mut turn);
-        if turn.is_empty() {
+        pacer.called.calls.take(&mut called);
+        if called.is_empty() {
             pacer.rest(now.as_ref());
             continue;
         }
         pacer.awake.stops();
-        turn.drain(..).for_each(|place| pacer.poll(place as usize));
+        called.drain(..).for_each(|place| pacer.poll(place as usize));
     }
 }
 
@@ -120,7 +120,7 @@ impl Pacer {
                     self.awake.stops();
                     sync::park_timeout(NAP);
                 }
-                Some((place, due_ns, now_ns)) => match Slack::before(due_ns, now_ns) {
+                Some((place, due_ns, now_ns)) => match WakeLatency::before(due_ns, now_ns) {
                     Some(left) => {
                         self.awake.stops();
                         let cpu_ns = sleep(NAP.min(left));

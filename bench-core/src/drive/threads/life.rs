@@ -4,11 +4,11 @@
 //! A lane that is away is taken out of those that the thread steps. So a step does not have to ask whether its lane is there.
 
 use crate::{
-    backlog::Gate,
-    blame::Act,
+    act::Act,
     clock::{Now, as_ns},
+    control::{Control, Gate},
     drive::{
-        Seat,
+        ConnectedLane,
         tasks::{
             absent::{ABSENCE, LOOK, leave},
             life::{BACK_OFF, Doom, back_from, die, put_back},
@@ -17,7 +17,6 @@ use crate::{
     outcome::Cause,
     plan::Victim,
     port::{PortError, RecvPort},
-    session::Control,
     transport::{Endpoint, OpenError},
 };
 use std::{sync::Arc, time::Duration};
@@ -52,7 +51,7 @@ impl<S, R> std::fmt::Debug for Life<S, R> {
 /// A lane that is away.
 #[derive(Debug)]
 struct Away<S, R> {
-    seat: Seat<S, R>,
+    connected: ConnectedLane<S, R>,
     victim: Victim,
     cause: Cause,
     since_ns: u64,
@@ -115,15 +114,17 @@ impl<S, R: RecvPort> Lives<S, R> {
     }
 
     /// Takes the lanes away that are to be paused now.
-    fn pause(&mut self, seats: &mut Vec<Seat<S, R>>, clock: &impl Now) {
+    fn pause(&mut self, lanes: &mut Vec<ConnectedLane<S, R>>, clock: &impl Now) {
         for life in &mut self.all {
             let Some((doom, lasts)) = &mut life.pause else { continue };
-            let Some(at) = seats.iter().position(|seat| seat.lane.id() == life.lane) else { continue };
+            let Some(at) = lanes.iter().position(|connected| connected.lane.id() == life.lane) else {
+                continue;
+            };
             if doom.has_come(None, clock) {
                 let (since_ns, lasts_ns) = (clock.now_ns(), as_ns(*lasts));
                 life.pause = None;
                 self.away.push(Away {
-                    seat: seats.remove(at),
+                    connected: lanes.remove(at),
                     victim: Victim::Consumer,
                     cause: Cause::Paused,
                     since_ns,
@@ -142,30 +143,32 @@ impl<S, R: RecvPort> Lives<S, R> {
     /// A lane that could not be brought back.
     pub(super) fn attend(
         &mut self,
-        seats: &mut Vec<Seat<S, R>>,
+        lanes: &mut Vec<ConnectedLane<S, R>>,
         clock: &impl Now,
     ) -> Result<(), (u16, PortError)> {
-        self.absent_leave(seats, clock);
-        self.pause(seats, clock);
+        self.absent_leave(lanes, clock);
+        self.pause(lanes, clock);
         for life in &mut self.all {
             let Some((doom, victim, down)) = &mut life.kill else { continue };
-            let Some(at) = seats.iter().position(|seat| seat.lane.id() == life.lane) else { continue };
-            let seat = &mut seats[at];
+            let Some(at) = lanes.iter().position(|connected| connected.lane.id() == life.lane) else {
+                continue;
+            };
+            let connected = &mut lanes[at];
             // Between two rounds, a port that acknowledges nothing has nothing in its hands.
-            let max = (R::ACKNOWLEDGES && seat.endpoint.inbox.is_some()).then_some(1);
-            doom.holds(seat.ledger.in_hand());
+            let max = (R::ACKNOWLEDGES && connected.endpoint.inbox.is_some()).then_some(1);
+            doom.holds(connected.ledger.in_hand());
             let has_come = doom.has_come(max, clock);
             if doom.is_near() {
-                seat.ledger.hold();
+                connected.ledger.hold();
             }
             if has_come {
                 let (victim, down, since_ns) = (*victim, *down, clock.now_ns());
                 life.kill = None;
-                let mut seat = seats.remove(at);
-                let cause = die(&mut seat, victim);
+                let mut connected = lanes.remove(at);
+                let cause = die(&mut connected, victim);
                 let back_ns = since_ns.saturating_add(as_ns(down));
                 self.away.push(Away {
-                    seat,
+                    connected,
                     victim,
                     cause,
                     since_ns,
@@ -176,50 +179,54 @@ impl<S, R: RecvPort> Lives<S, R> {
                 });
             }
         }
-        self.bring_back(seats, clock)
+        self.bring_back(lanes, clock)
     }
 
     /// Brings back the lanes that were away long enough.
     ///
     /// # Errors
     /// A lane that could not be brought back.
-    fn bring_back(&mut self, seats: &mut Vec<Seat<S, R>>, clock: &impl Now) -> Result<(), (u16, PortError)> {
+    fn bring_back(
+        &mut self,
+        lanes: &mut Vec<ConnectedLane<S, R>>,
+        clock: &impl Now,
+    ) -> Result<(), (u16, PortError)> {
         let mut at = 0;
         while let Some(away) = self.away.get_mut(at) {
             // After the stop nobody waits for it.
-            let is_over = away.seat.lane.is_stopped();
+            let is_over = away.connected.lane.is_stopped();
             if !is_over && away.is_absent() {
-                away.seat.lane.idle(clock.now_ns());
+                away.connected.lane.idle(clock.now_ns());
                 away.back_ns = clock.now_ns() + as_ns(LOOK);
             }
             if !is_over && clock.now_ns() < away.back_ns {
                 at += 1;
                 continue;
             }
-            let life = self.all.iter().find(|life| life.lane == away.seat.lane.id());
+            let life = self.all.iter().find(|life| life.lane == away.connected.lane.id());
             let Some(life) = life.filter(|_| !is_over && !away.has_joined) else {
-                seats.push(self.away.swap_remove(at).seat);
+                lanes.push(self.away.swap_remove(at).connected);
                 continue;
             };
             if away.cause == Cause::Paused {
-                let Away { seat, cause, since_ns, .. } = self.away.swap_remove(at);
+                let Away { connected, cause, since_ns, .. } = self.away.swap_remove(at);
                 (life.note)(cause, since_ns, clock.now_ns() - since_ns);
-                seats.push(seat);
+                lanes.push(connected);
                 continue;
             }
-            away.seat.lane.does(Act::Open);
+            away.connected.lane.does(Act::Open);
             let opened = (life.open)();
-            away.seat.lane.does(Act::Harness);
+            away.connected.lane.does(Act::Harness);
             match (opened, &mut away.tries) {
                 (Ok(endpoint), _) => {
-                    put_back(&mut away.seat, away.victim, endpoint);
+                    put_back(&mut away.connected, away.victim, endpoint);
                     (life.note)(away.cause.clone(), away.since_ns, clock.now_ns() - away.since_ns);
                     // One that was absent waits for the others.
                     if let Some(control) = &away.absent {
                         control.backlog.join(1);
                         away.has_joined = true;
                     } else {
-                        seats.push(self.away.swap_remove(at).seat);
+                        lanes.push(self.away.swap_remove(at).connected);
                     }
                 }
                 (Err(_), Some((until_ns, pause))) if clock.now_ns() < *until_ns => {
@@ -228,14 +235,14 @@ impl<S, R: RecvPort> Lives<S, R> {
                     at += 1;
                 }
                 (Err(error), _) => {
-                    let Away { seat, cause, .. } = self.away.swap_remove(at);
+                    let Away { connected, cause, .. } = self.away.swap_remove(at);
                     let what = match cause {
                         Cause::ConnectionLost { why } => why,
                         Cause::Absent => ABSENCE.into(),
                         _ => "a kill".into(),
                     };
-                    let lane = seat.lane.id();
-                    seats.push(seat);
+                    let lane = connected.lane.id();
+                    lanes.push(connected);
                     return Err((lane, PortError::Failed(back_from(&what, &error.to_string()))));
                 }
             }
@@ -244,14 +251,16 @@ impl<S, R: RecvPort> Lives<S, R> {
     }
 
     /// Takes away the lanes that are absent at first.
-    fn absent_leave(&mut self, seats: &mut Vec<Seat<S, R>>, clock: &impl Now) {
+    fn absent_leave(&mut self, lanes: &mut Vec<ConnectedLane<S, R>>, clock: &impl Now) {
         for life in &mut self.all {
             let Some(control) = life.absent.take() else { continue };
-            let Some(at) = seats.iter().position(|seat| seat.lane.id() == life.lane) else { continue };
-            let (mut seat, now_ns) = (seats.remove(at), clock.now_ns());
-            leave(&mut seat);
+            let Some(at) = lanes.iter().position(|connected| connected.lane.id() == life.lane) else {
+                continue;
+            };
+            let (mut connected, now_ns) = (lanes.remove(at), clock.now_ns());
+            leave(&mut connected);
             self.away.push(Away {
-                seat,
+                connected,
                 victim: Victim::Consumer,
                 cause: Cause::Absent,
                 since_ns: now_ns,
@@ -269,7 +278,7 @@ impl<S, R: RecvPort> Lives<S, R> {
     /// The error, if it is another one, or the lane is not to come back.
     pub(super) fn lose(
         &mut self,
-        seats: &mut Vec<Seat<S, R>>,
+        lanes: &mut Vec<ConnectedLane<S, R>>,
         (lane, error): (u16, PortError),
         clock: &impl Now,
     ) -> Result<(), (u16, PortError)> {
@@ -277,14 +286,14 @@ impl<S, R: RecvPort> Lives<S, R> {
         let (Some(limit), PortError::Lost(why)) = (life.and_then(|life| life.reconnect), &error) else {
             return Err((lane, error));
         };
-        let Some(at) = seats.iter().position(|seat| seat.lane.id() == lane) else {
+        let Some(at) = lanes.iter().position(|connected| connected.lane.id() == lane) else {
             return Err((lane, error));
         };
-        let mut seat = seats.remove(at);
-        die(&mut seat, Victim::Connection);
+        let mut connected = lanes.remove(at);
+        die(&mut connected, Victim::Connection);
         let (since_ns, pause) = (clock.now_ns(), BACK_OFF[0]);
         self.away.push(Away {
-            seat,
+            connected,
             victim: Victim::Connection,
             cause: Cause::ConnectionLost { why: why.clone() },
             since_ns,
@@ -297,7 +306,7 @@ impl<S, R: RecvPort> Lives<S, R> {
     }
 
     /// Gives back the lanes that are away, when the run is over.
-    pub(super) fn give_back(&mut self, seats: &mut Vec<Seat<S, R>>) {
-        seats.extend(self.away.drain(..).map(|away| away.seat));
+    pub(super) fn give_back(&mut self, lanes: &mut Vec<ConnectedLane<S, R>>) {
+        lanes.extend(self.away.drain(..).map(|away| away.connected));
     }
 }

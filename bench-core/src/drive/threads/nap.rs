@@ -3,7 +3,7 @@
 
 use crate::{
     bell::Bell,
-    drive::{Seat, threads::unparks_this},
+    drive::{ConnectedLane, threads::unparks_this},
     port::RecvPort,
     sync,
 };
@@ -38,9 +38,9 @@ pub(super) struct Nap {
 
 impl Nap {
     /// Looks for sockets, and leaves with `bell` what wakes the calling thread. Called again after lanes were killed or opened again.
-    pub(super) fn look<S, R: RecvPort>(&mut self, seats: &[Seat<S, R>], bell: &Bell) {
+    pub(super) fn look<S, R: RecvPort>(&mut self, lanes: &[ConnectedLane<S, R>], bell: &Bell) {
         self.sockets.clear();
-        self.sockets.extend(seats.iter().filter_map(|seat| seat.endpoint.inbox.as_ref()?.socket()));
+        self.sockets.extend(lanes.iter().filter_map(|connected| connected.endpoint.inbox.as_ref()?.socket()));
         if self.event.is_none() && !self.sockets.is_empty() {
             self.event =
                 eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC).ok().map(Event).map(Arc::new);

@@ -3,7 +3,7 @@
 //! goes with a connection. The instances of a service compete for them: one takes the advisory, gets the message from its stream by the
 //! number in the advisory, hands it over as a dead letter, and acknowledges the advisory after that.
 
-use super::stream_name;
+use super::{durable::Durable, stream_name};
 use async_nats::{
     Message as Envelope,
     jetstream::{
@@ -23,40 +23,37 @@ pub(super) fn stream(wiring: &Wiring) -> String {
     format!("{}-dead", token(&wiring.run_name))
 }
 
-/// The consumer of the advisories about a group's messages in a stream.
-pub(super) fn consumer(stream: &str, group: &str) -> String {
-    format!("{stream}-{group}")
+/// The consumer of the advisories about a consumer's messages in a stream.
+pub(super) fn consumer(stream: &str, name: &str) -> String {
+    format!("{stream}-{name}")
 }
 
 /// The subject of these advisories.
-pub(super) fn subject(stream: &str, group: &str) -> String {
-    format!("{ADVISORY}.{stream}.{group}")
+pub(super) fn subject(stream: &str, name: &str) -> String {
+    format!("{ADVISORY}.{stream}.{name}")
 }
 
-/// Makes the stream and its consumers. `config` has what the streams of a run have in common.
+/// Makes the stream and its consumers, one for each of `durables`. `config` has what the streams of a run have in common.
 pub(super) async fn lay_out(
     wiring: &Wiring,
     context: &jetstream::Context,
     at: &At,
     config: Config,
     consumers: &pull::Config,
+    durables: Vec<Vec<Durable>>,
 ) -> Result<(), OpenError> {
-    let streams =
-        || wiring.destinations.iter().map(|destination| (destination, stream_name(wiring, destination)));
-    let subjects = streams().map(|(_, stream)| subject(&stream, "*")).collect();
+    let streams = wiring.destinations.iter().map(|destination| stream_name(wiring, destination));
+    let subjects = streams.map(|stream| subject(&stream, "*")).collect();
     let config = Config { name: stream(wiring), subjects, retention: RetentionPolicy::WorkQueue, ..config };
     let dead = at.step("create a stream", context.create_stream(config)).await?;
-    let layout = Layout::new(wiring, '.');
-    for (destination, stream) in streams() {
-        for (_, group, _) in layout.subscriptions(destination) {
-            let config = pull::Config {
-                durable_name: Some(consumer(&stream, &group)),
-                filter_subject: subject(&stream, &group),
-                ack_policy: AckPolicy::Explicit,
-                ..consumers.clone()
-            };
-            at.step("create a consumer", dead.create_consumer(config)).await?;
-        }
+    for Durable { stream, name, .. } in durables.into_iter().flatten() {
+        let config = pull::Config {
+            durable_name: Some(consumer(&stream, &name)),
+            filter_subject: subject(&stream, &name),
+            ack_policy: AckPolicy::Explicit,
+            ..consumers.clone()
+        };
+        at.step("create a consumer", dead.create_consumer(config)).await?;
     }
     Ok(())
 }

@@ -2,9 +2,9 @@
 //!
 //! - *Streams* are named after the run and the destination. They are removed when the run is over, over a fresh connection if
 //!   the run's own is lost. Their description says which process made them, so that `drumpost clean` can remove those of a
-//!   killed process. The server deletes messages and consumers after a day. Commands, requests and replies are
-//!   work queues: a message is deleted once it is acknowledged. An event's stream keeps everything (retention by limits, of
-//!   which there are none). A consumer made later would receive all of it, so consumers are made before the load begins.
+//!   killed process. The server deletes messages and consumers after a day. `jetstream.retention` says when it deletes a message
+//!   before that. By default commands, requests and replies are work queues: a message is deleted once it is acknowledged. An event's
+//!   stream keeps everything (retention by limits, of which there are none). Consumers are made before the load begins.
 //! - *Replies* have a stream of their own and do not use core NATS, so that a requester that is killed loses none. Each
 //!   requesting instance has a durable consumer, filtered by its subject `RUN.DESTINATION.INSTANCE`. The publisher confirm
 //!   uses the native reply subject of a request, so the replier derives the subject from the message's header.
@@ -20,27 +20,34 @@
 //!   its instances can hold (`max_ack_pending`). The ack wait of a message begins when it is fetched. So handlers that take longer
 //!   than ack wait ÷ messages fetched in advance cause redelivery.
 //! - *Order*: a stream keeps the order of its publishers. It delivers in that order, to one instance or to several in turn, so each
-//!   instance sees its part in order. A message that is delivered again comes late. So order is not promised.
+//!   instance sees its part in order. A message that is delivered again comes late. So order is promised only with
+//!   `jetstream.partitions`, within a key: see [`durable`], which also has replay.
 //! - *Storage*: `jetstream.storage` = `file` or `memory`. `file` goes through the operating system's cache. By default the server
 //!   syncs it to the disk every two minutes.
 
 mod dead;
+mod durable;
+mod options;
 mod receive;
 mod send;
 
 use super::{
     connection::{Connection, Server},
-    headers, login,
+    headers,
 };
 use async_nats::jetstream::{
     self, ErrorCode,
     consumer::{AckPolicy, pull},
     context::DeleteStreamErrorKind as Kind,
-    stream::{self, Config, RetentionPolicy, StorageType},
+    stream::{self, Config},
 };
 use drumpost_kit::prelude::*;
+use durable::Durable;
+use options::Settings;
+pub(super) use options::entry;
 use receive::Pulls;
 use send::Confirmed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Largest size of headers that a stream stores with a message, whatever `max_payload` is.
 const MAX_HEADERS_LEN: usize = u16::MAX as usize;
@@ -49,69 +56,22 @@ const MAX_HEADERS_LEN: usize = u16::MAX as usize;
 /// long. Longer than any message of a run waits, for a message that the server forgot would count as lost.
 const NET: Duration = Duration::from_hours(24);
 
-const STORAGE: &str = "where the server stores messages";
-const ACK_WAIT: &str = "a message that is not acknowledged within this time is delivered again";
-const MAX_DELIVER: &str = "a message that is delivered so often and not acknowledged becomes a dead letter";
-const COUNTS: Grammar = Grammar::Count { min: 1, max: u16::MAX as u64 };
-/// The parts that both transports share, and the settings of streams.
-const OPTIONS: [OptionEntry; login::OPTIONS.len() + 3] = joined(
-    login::OPTIONS,
-    [
-        OptionEntry::new("jetstream.storage", Grammar::Word(&["file", "memory"]), "file", STORAGE).unfair(),
-        OptionEntry::new("jetstream.ack-wait", Grammar::SOME_TIME, "30s", ACK_WAIT).unfair().brokers_own(),
-        OptionEntry::optional("jetstream.max-deliver", COUNTS, MAX_DELIVER)
-            .or_else("no limit")
-            .of("deliveries")
-            .unfair()
-            .brokers_own()
-            .gives_up(),
-    ],
-);
-
-/// The entry for the registry.
-pub(super) fn entry() -> TransportEntry {
-    TransportEntry {
-        name: "jetstream",
-        summary: "NATS JetStream: streams, durable pull consumers, publisher confirms; at least once",
-        promise: Promise {
-            delivery: promise::Delivery::AtLeastOnce,
-            order: Order::None,
-            confirms: promise::Confirms::Leader,
-            acknowledges: &Acks::ALL,
-            acks: "publisher confirms, explicit acks after handling",
-            persistence: "file, or memory with jetstream.storage=memory",
-            ..BROKER.promise
-        },
-        options: &OPTIONS,
-        make: |options| Ok(Box::new(Tasked::new(JetStream::from_options(options)?))),
-        ..BROKER
-    }
-}
-
 /// The transport.
 #[derive(Debug)]
 struct JetStream {
     server: Server,
-    storage: StorageType,
-    ack_wait: Duration,
-    /// How often a message is delivered at most.
-    max_deliver: Option<u64>,
+    settings: Settings,
     streams: Objects,
     refusals: Arc<Refusals>,
+    /// Whether an instance that is opened comes back.
+    runs: AtomicBool,
 }
 
 impl JetStream {
     fn from_options(options: &Values) -> Result<Self, String> {
-        let is_file = options.word("jetstream.storage") == "file";
-        let server = Server::from_options(options)?;
-        Ok(Self {
-            streams: Objects::at(&server.at),
-            server,
-            storage: if is_file { StorageType::File } else { StorageType::Memory },
-            ack_wait: options.time("jetstream.ack-wait"),
-            max_deliver: options.count_if_set("jetstream.max-deliver"),
-            refusals: Arc::default(),
-        })
+        let (server, settings) = (Server::from_options(options)?, Settings::read(options)?);
+        let (streams, runs) = (Objects::at(&server.at), AtomicBool::default());
+        Ok(Self { streams, server, settings, refusals: Arc::default(), runs })
     }
 }
 
@@ -122,11 +82,7 @@ impl AsyncTransport for JetStream {
     const REOPENS: bool = true;
 
     fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
-        if self.max_deliver.is_some() && asked.acks(&listed) == Acks::Before {
-            return Err("gives up on no message that nobody acknowledges: leave jetstream.max-deliver or --acks before out".into());
-        }
-        let persistence = if self.storage == StorageType::File { "file" } else { "memory" };
-        Promise { persistence, ..listed }.when(asked)
+        self.settings.promise(listed, asked)
     }
 
     async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
@@ -144,33 +100,56 @@ impl AsyncTransport for JetStream {
                 "JetStream takes at most {MAX_HEADERS_LEN} bytes of headers in a message, and this run's are {headers_len}"
             )));
         }
+        self.settings.check(wiring)?;
+        if self.settings.begins_anew() && !session.client.is_server_compatible(2, 14, 0) {
+            return Err(OpenError::Refused(format!(
+                "jetstream.partitions and jetstream.from reset consumers, which needs a nats-server 2.14 or later, and {at} is {}",
+                session.client.server_info().version
+            )));
+        }
+        self.runs.store(false, Relaxed);
         self.streams.begin(self, &session).await;
         let context = jetstream::new(session.client);
         for destination in &wiring.destinations {
             self.lay_out(wiring, destination, &context).await?;
         }
-        if self.max_deliver.is_some() {
+        if self.settings.max_deliver.is_some() {
             self.streams.note(dead::stream(wiring));
             // What a killed consumer had of them comes again in the same time as its messages.
-            let (ack_wait, inactive_threshold) = (self.ack_wait, NET);
+            let (ack_wait, inactive_threshold) = (self.settings.ack_wait, NET);
             let consumers = pull::Config { ack_wait, inactive_threshold, ..pull::Config::default() };
-            dead::lay_out(wiring, &context, &self.server.at, self.stream(), &consumers).await?;
+            let durables = wiring.destinations.iter().map(|sent| self.durables(wiring, sent)).collect();
+            dead::lay_out(wiring, &context, at, self.stream(), &consumers, durables).await?;
         }
         Ok(())
     }
 
     async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
         let (layout, connection) = (Layout::new(wiring, '.'), self.server.connect(wiring, me).await?);
-        let heard = layout.heard(me).collect();
-        let inbox =
-            Pulls::open(wiring, &connection, heard, self.max_deliver.is_some(), fetch(wiring)).await?;
+        let partitions = self.settings.partitions;
+        let own = |heard: Heard<'_>| (durable::of_instance(wiring, partitions, &heard, me), heard.is_apart);
+        let heard: Vec<_> = layout.heard(me).map(own).collect();
+        if self.settings.begins_anew() && self.runs.load(Relaxed) {
+            let context = jetstream::new(connection.client.clone());
+            for durable in heard.iter().flat_map(|(durables, _)| durables) {
+                durable::begin_anew(&context, &self.server.at, &self.settings, durable).await?;
+            }
+        }
+        let gives_up = self.settings.max_deliver.is_some();
+        let inbox = Pulls::open(wiring, &connection, heard, gives_up, fetch(wiring)).await?;
         let mut sends = Vec::new();
         for sent in wiring.sends_of(wiring.service_of(me)) {
-            let (line, confirmed) = (connection.line.clone(), Confirmed::open(wiring, &connection).await?);
+            let line = connection.line.clone();
+            let confirmed = Confirmed::open(wiring, &connection, sent, partitions).await?;
             sends.push(Outbox::new(wiring, layout, sent, line, confirmed).noting(&self.refusals));
         }
         connection.round_trip().await?;
         Ok(Endpoint { inbox, sends })
+    }
+
+    async fn joined(&self, _: &Wiring) -> Result<(), OpenError> {
+        self.runs.store(true, Relaxed);
+        Ok(())
     }
 
     async fn depth(&self, wiring: &Wiring) -> Result<Option<Vec<Depth>>, OpenError> {
@@ -225,7 +204,7 @@ impl JetStream {
     /// What all streams have in common: one replica, and no limits, which are the server's own defaults.
     fn stream(&self) -> Config {
         let description = Owner::this().map(|owner| owner.description());
-        Config { storage: self.storage, max_age: NET, description, ..Config::default() }
+        Config { storage: self.settings.storage, max_age: NET, description, ..Config::default() }
     }
 
     /// Makes the stream of a destination and the durable consumers of those who hear it.
@@ -235,36 +214,41 @@ impl JetStream {
         destination: &Destination,
         context: &jetstream::Context,
     ) -> Result<(), OpenError> {
-        let (layout, at) = (Layout::new(wiring, '.'), &self.server.at);
-        let (subject, is_event) = (layout.place(destination), destination.intent == Intent::Event);
-        let (is_reply, no_acks) = (destination.intent == Intent::Reply, wiring.acks == Acks::Before);
+        let (settings, at, no_acks) = (&self.settings, &self.server.at, wiring.acks == Acks::Before);
+        let subject = Layout::new(wiring, '.').place(destination);
+        let has_several =
+            destination.intent == Intent::Reply || durable::parts(settings.partitions, destination) > 1;
         let config = Config {
             name: stream_name(wiring, destination),
-            subjects: vec![if is_reply { format!("{subject}.*") } else { subject }],
-            retention: if is_event || no_acks { RetentionPolicy::Limits } else { RetentionPolicy::WorkQueue },
+            subjects: vec![if has_several { format!("{subject}.*") } else { subject }],
+            retention: settings.retention(destination, wiring.acks),
             ..self.stream()
         };
         self.streams.note(&*config.name);
         let stream = at.step("create a stream", context.create_stream(config)).await?;
-        for (filter_subject, durable, instances) in layout.subscriptions(destination) {
+        for durable in self.durables(wiring, destination) {
             let held = fetch(wiring) + 2 * wiring.batch;
             let config = pull::Config {
-                durable_name: Some(durable),
-                filter_subject,
+                durable_name: Some(durable.name),
+                filter_subject: durable.subject,
                 ack_policy: if no_acks { AckPolicy::None } else { AckPolicy::Explicit },
-                ack_wait: self.ack_wait,
-                max_deliver: self.max_deliver.map_or(0, |most| most as i64),
+                ack_wait: settings.ack_wait,
+                max_deliver: settings.max_deliver.map_or(0, |most| most as i64),
                 inactive_threshold: NET,
                 max_ack_pending: if no_acks {
                     0
                 } else {
-                    i64::try_from(2 * held * instances).unwrap_or(i64::MAX)
+                    i64::try_from(2 * held * durable.instances).unwrap_or(i64::MAX)
                 },
                 ..pull::Config::default()
             };
             at.step("create a consumer", stream.create_consumer(config)).await?;
         }
         Ok(())
+    }
+
+    fn durables(&self, wiring: &Wiring, destination: &Destination) -> Vec<Durable> {
+        durable::of_stream(wiring, self.settings.partitions, destination)
     }
 }
 
@@ -275,43 +259,4 @@ fn fetch(wiring: &Wiring) -> usize {
 
 fn stream_name(wiring: &Wiring, destination: &Destination) -> String {
     format!("{}-{}-{}", token(&wiring.run_name), destination.id, token(&destination.name))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use drumpost_core::options::Options;
-
-    static DECLARED: [OptionEntry; OPTIONS.len()] = OPTIONS;
-
-    fn made(set: &[(&str, &str)]) -> Result<JetStream, String> {
-        let mut options = Options::default();
-        set.iter().for_each(|(name, value)| options.set(name, *value));
-        JetStream::from_options(&options.of(&DECLARED).map_err(|error| error.to_string())?)
-    }
-
-    #[test]
-    fn options_say_where_messages_are_stored_and_how_long_the_server_waits() {
-        let usual = made(&[]).unwrap();
-        assert_eq!((usual.storage, usual.ack_wait), (StorageType::File, Duration::from_secs(30)));
-        assert_eq!(usual.server.at.address(), "nats://127.0.0.1:4222");
-        let other = made(&[("jetstream.storage", "memory"), ("jetstream.ack-wait", "1.5s")]).unwrap();
-        assert_eq!((other.storage, other.ack_wait), (StorageType::Memory, Duration::from_millis(1_500)));
-    }
-
-    #[test]
-    fn options_are_refused_with_what_they_may_be() {
-        for (name, value, says) in [
-            (
-                "jetstream.storage",
-                "tape",
-                "option jetstream.storage, set by --set: \"tape\" is not `file` or `memory`",
-            ),
-            ("jetstream.ack-wait", "0s", "\"0s\" is not a time above zero"),
-            ("jetstream.ack-wait", "2", "the unit is missing, as in 2s"),
-        ] {
-            let error = made(&[(name, value)]).unwrap_err();
-            assert!(error.contains(says), "{error}");
-        }
-    }
 }

@@ -8,7 +8,7 @@
 use super::{
     super::{connection::Connection, headers},
     dead::{self, Letters},
-    stream_name,
+    durable::{Durable, part},
 };
 use async_nats::{Message as Envelope, StatusCode, Subject, Subscriber, jetstream};
 use drumpost_kit::prelude::*;
@@ -16,8 +16,7 @@ use drumpost_kit::prelude::*;
 /// A durable consumer, and how many messages it still has to hand out of those it was asked for.
 #[derive(Debug)]
 struct Consumer {
-    destination: u16,
-    stream: String,
+    durable: Durable,
     /// The subject of advisories about its messages.
     advised: String,
     next: Subject,
@@ -84,7 +83,7 @@ impl Pull {
             if let Some((consumer, letters)) = known.zip(self.letters.as_mut()) {
                 consumer.due = consumer.due.saturating_sub(1);
                 let context = jetstream::new(connection.client.clone());
-                letters.get(context, consumer.stream.clone(), advisory);
+                letters.get(context, consumer.durable.stream.clone(), advisory);
             }
         }
         let Some(letters) = &mut self.letters else { return Poll::Pending };
@@ -117,24 +116,28 @@ impl Pulls {
     pub(super) async fn open(
         wiring: &Wiring,
         connection: &Connection,
-        heard: Vec<Heard<'_>>,
+        heard: Vec<(Vec<Durable>, bool)>,
         gives_up: bool,
         fetch: usize,
     ) -> Result<Option<Inbox<Self>>, OpenError> {
+        // An instance with several parts of a stream has no more in hand than one with a whole stream.
+        let shares = heard.iter().map(|(durables, _)| durables.len()).max().unwrap_or(1);
+        let fetch = (fetch / shares.max(1)).max(wiring.batch);
         let (mut pulls, mut apart) = (Vec::new(), Vec::new());
         let kinds = [(true, false), (true, true), (false, false), (false, true)];
         for (is_apart, is_dead) in kinds.into_iter().filter(|(_, is_dead)| gives_up || !is_dead) {
-            let consumer = |heard: &Heard<'_>| {
-                let (stream, group) = (stream_name(wiring, heard.destination), &heard.group);
+            let consumer = |durable: &Durable| {
+                let Durable { stream, name, .. } = durable;
                 let place = match is_dead {
-                    true => format!("{}.{}", dead::stream(wiring), dead::consumer(&stream, group)),
-                    false => format!("{stream}.{group}"),
+                    true => format!("{}.{}", dead::stream(wiring), dead::consumer(stream, name)),
+                    false => format!("{stream}.{name}"),
                 };
                 let next = format!("$JS.API.CONSUMER.MSG.NEXT.{place}").into();
-                let (acknowledges, advised) = (format!("$JS.ACK.{place}."), dead::subject(&stream, group));
-                Consumer { destination: heard.destination.id, stream, advised, next, acknowledges, due: 0 }
+                let (acknowledges, advised) = (format!("$JS.ACK.{place}."), dead::subject(stream, name));
+                Consumer { durable: durable.clone(), advised, next, acknowledges, due: 0 }
             };
-            let heard = heard.iter().filter(|heard| heard.is_apart == is_apart);
+            let heard =
+                heard.iter().filter(|(_, apart)| *apart == is_apart).flat_map(|(durables, _)| durables);
             let (consumers, inbox) = (heard.map(consumer).collect::<Vec<_>>(), connection.client.new_inbox());
             if !consumers.is_empty() {
                 let (inbox, client) = (Subject::from(inbox), &connection.client);
@@ -153,6 +156,7 @@ impl Deliveries for Pulls {
     type Token = Subject;
     const ACKNOWLEDGES: bool = true;
     const TELLS_ATTEMPTS: bool = true;
+    const TELLS_SHARDS: bool = true;
     const REJECTS: bool = true;
 
     #[inline]
@@ -166,8 +170,13 @@ impl Deliveries for Pulls {
         let message = headers::decode(&envelope, pool)?;
         let mut told = Told::default();
         let mut consumers = pull.consumers.iter_mut();
-        if let Some(consumer) = consumers.find(|consumer| consumer.destination == message.destination) {
+        let of = |Consumer { durable, .. }: &&mut Consumer| {
+            durable.destination == message.destination
+                && (durable.parts == 1 || usize::from(durable.part) == part(&message, durable.parts))
+        };
+        if let Some(consumer) = consumers.find(of) {
             consumer.due = consumer.due.saturating_sub(1);
+            told.shard = consumer.durable.part + 1;
             told.attempt = envelope.reply.as_deref().map_or(0, |reply| consumer.attempt(reply));
         }
         Poll::Ready(Ok(Delivery { message, told, token: address(envelope.reply) }))
@@ -206,7 +215,7 @@ impl Deliveries for Pulls {
         Poll::Ready(Ok(()))
     }
 
-    fn last(&self) -> Exchange {
+    fn last(&self) -> RoundTrip {
         let client = self.connection.client.clone();
         Box::pin(async move { client.flush().await.map_err(|error| error.to_string()) })
     }
@@ -219,8 +228,8 @@ mod tests {
     #[test]
     fn the_count_of_deliveries_is_read_from_the_subject() {
         let next = "$JS.API.CONSUMER.MSG.NEXT.s.c".into();
-        let (stream, advised, acknowledges) = ("s".into(), String::new(), "$JS.ACK.s.c.".into());
-        let consumer = Consumer { destination: 0, stream, advised, next, acknowledges, due: 0 };
+        let (advised, acknowledges) = (String::new(), "$JS.ACK.s.c.".into());
+        let consumer = Consumer { durable: Durable::default(), advised, next, acknowledges, due: 0 };
         for (subject, attempt) in [
             ("$JS.ACK.s.c.1.7.9.1700000000.5", 1),
             ("$JS.ACK.s.c.2.7.9.1700000000.5", 2),

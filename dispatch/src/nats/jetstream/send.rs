@@ -4,7 +4,10 @@
 //! it stores them. So the number of confirms identifies the message, and nothing has to be kept per message. The
 //! client's own publish futures would keep a table entry, a timer and a channel for each.
 
-use super::super::connection::{Connection, Outlet};
+use super::{
+    super::connection::{Connection, Outlet},
+    durable::{part, parts, subject},
+};
 use async_nats::{Message as Envelope, StatusCode, Subject, Subscriber};
 use drumpost_kit::prelude::*;
 
@@ -13,14 +16,23 @@ use drumpost_kit::prelude::*;
 pub(super) struct Confirmed {
     outlet: Outlet,
     answers: Subscriber,
+    /// The subjects among which the key chooses; none if there is one.
+    parts: Vec<Subject>,
 }
 
 impl Confirmed {
-    pub(super) async fn open(wiring: &Wiring, connection: &Connection) -> Result<Self, OpenError> {
+    pub(super) async fn open(
+        wiring: &Wiring,
+        connection: &Connection,
+        sent: &Destination,
+        partitions: u16,
+    ) -> Result<Self, OpenError> {
         let reply = Subject::from(connection.client.new_inbox());
         let subscribe = connection.client.subscribe(reply.clone());
         let answers = connection.line.at.step("subscribe", subscribe).await?;
-        Ok(Self { outlet: Outlet::new(wiring, connection, Some(reply)), answers })
+        let (place, count) = (Layout::new(wiring, '.').place(sent), parts(partitions, sent));
+        let parts = (0..count).filter(|_| count > 1).map(|part| subject(&place, part, count).into());
+        Ok(Self { outlet: Outlet::new(wiring, connection, Some(reply)), answers, parts: parts.collect() })
     }
 }
 
@@ -35,6 +47,7 @@ impl Publish for Confirmed {
 
     #[inline]
     fn put(&mut self, to: &Subject, payload: Bytes, message: &Message, pool: &Pool) -> PortResult {
+        let to = if self.parts.is_empty() { to } else { &self.parts[part(message, self.parts.len())] };
         self.outlet.put(to, payload, message, pool)
     }
 
@@ -46,7 +59,7 @@ impl Publish for Confirmed {
         Ok(())
     }
 
-    fn last(&self) -> Exchange {
+    fn last(&self) -> RoundTrip {
         self.outlet.last()
     }
 }

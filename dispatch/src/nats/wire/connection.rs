@@ -146,7 +146,7 @@ impl Wire {
         Ok(())
     }
 
-    /// The last exchange of a run, made by the first port that asks for it.
+    /// The last round trip of a run, made by the first port that asks for it.
     pub(super) fn finish(&mut self, at_most: Duration) -> PortResult {
         if std::mem::replace(&mut self.has_finished, true) {
             return self.socket.line.link.check();

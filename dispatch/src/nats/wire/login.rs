@@ -1,4 +1,4 @@
-//! Connecting and logging in. What this transport does not speak, TLS and credentials with a JWT, is refused in words.
+//! Connecting and logging in. TLS begins after the server's INFO, as NATS does it, or before it with `nats.tls-first`.
 
 use super::connection::{Heard, Unheard, Wire};
 use crate::nats::{
@@ -9,19 +9,20 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use drumpost_kit::{
     prelude::*,
     socket::{Socket, Until},
+    tls,
 };
 use serde_json::{Value, json};
 use std::sync::OnceLock;
-
-const CREDENTIALS: &str = "give credentials: USER:PASSWORD@ or TOKEN@ in nats.url, or nats.user and nats.password, nats.token or \
-                           nats.nkey-file; nats.creds needs the transport nats";
-const NO_TLS: &str = "nats-wire has no TLS; use the transport nats";
 
 /// The address of the server, the login, and what the server said of itself.
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) at: Arc<At>,
     login: Login<Way>,
+    /// TLS is insisted on.
+    tls: bool,
+    /// It begins before the server says anything.
+    tls_first: bool,
     facts: OnceLock<ServerFacts>,
 }
 
@@ -29,18 +30,9 @@ impl Server {
     pub(super) fn from_options(options: &Values) -> Result<Self, String> {
         let url = Url::read("nats.url", options.url("nats.url"), "nats", 4222)?;
         let login = login::read(options, &url)?;
-        if url.scheme != "nats" {
-            return Err(format!("option nats.url: `{}://` asks for TLS, and {NO_TLS}", url.scheme));
-        }
-        if login.authority.is_some() || login.certificate.is_some() {
-            return Err(format!("option nats.tls-ca or nats.tls-cert: {NO_TLS}"));
-        }
-        if matches!(login.who, Who::By(Way::Creds(_))) {
-            return Err(
-                "option nats.creds: nats-wire cannot log in with a JWT; use the transport nats".into()
-            );
-        }
-        Ok(Self { at: Arc::new(At::new("nats-server", &url.shown())), login, facts: OnceLock::new() })
+        let (tls, tls_first) = (url.scheme == "tls", options.word("nats.tls-first") == "on");
+        let at = Arc::new(At::new("nats-server", &url.shown()));
+        Ok(Self { at, login, tls, tls_first, facts: OnceLock::new() })
     }
 
     pub(super) fn facts(&self) -> Option<ServerFacts> {
@@ -52,17 +44,24 @@ impl Server {
         let (until, headers_len) = (&Until::after(PATIENCE), headers::len(&wiring.pool));
         let (socket, addresses) = Socket::connect(&self.at, until, login::ABSENT)?;
         let mut wire = Wire::new(socket, &wiring.pool, headers_len);
-        let Heard::Info(info) = wire.hear(until).map_err(|why| self.unheard(why))? else {
-            return Err(self.unheard(Unheard::Foreign("it says no INFO".into())));
+        if self.tls_first {
+            self.secure(&mut wire, until)?;
+        }
+        let Heard::Info(info) = wire.hear(until).map_err(|why| self.unheard(why, &wire))? else {
+            return Err(self.unheard(Unheard::Foreign("it says no INFO".into()), &wire));
         };
-        if info["tls_required"] == json!(true) {
-            let error = "the server requires TLS";
-            return Err(self.at.unreachable(Unreachable::Refused, &error, NO_TLS));
+        let [requires, speaks] = ["tls_required", "tls_available"].map(|key| info[key] == json!(true));
+        if self.tls && !self.tls_first && !requires && !speaks {
+            let advice = "use nats:// instead of tls://, or a server with a tls block in its configuration";
+            return Err(self.at.unreachable(Unreachable::Refused, &"the server has no TLS", advice));
+        }
+        if (self.tls || requires) && !self.tls_first {
+            self.secure(&mut wire, until)?;
         }
         let connect = self.introduction(&info, name)?;
         wire.socket.out.extend_from_slice(format!("CONNECT {connect}\r\nPING\r\n").as_bytes());
         // A server may tell of itself again before it answers.
-        while let Heard::Info(_) = wire.hear(until).map_err(|why| self.unheard(why))? {}
+        while let Heard::Info(_) = wire.hear(until).map_err(|why| self.unheard(why, &wire))? {}
         if headers_len > 0 && info["headers"] != json!(true) {
             return Err(OpenError::Refused(format!("{} does not support headers", self.at)));
         }
@@ -80,29 +79,47 @@ impl Server {
             "no_responders": false, "lang": "rust", "version": env!("CARGO_PKG_VERSION"), "name": name,
         });
         match &self.login.who {
-            Who::Anyone | Who::By(Way::Creds(_)) => {}
+            Who::Anyone => {}
             Who::User { name, password } => {
                 who["user"] = json!(name);
                 who["pass"] = json!(password.as_deref().unwrap_or_default());
             }
             Who::By(Way::Token(token)) => who["auth_token"] = json!(token),
             Who::By(Way::NkeySeed(seed)) => {
-                let refused = |error: nkeys::error::Error| self.at.failed("sign with the nkey", &error);
-                let key = nkeys::KeyPair::from_seed(seed).map_err(refused)?;
-                let nonce = info["nonce"].as_str().unwrap_or_default();
-                who["nkey"] = json!(key.public_key());
-                who["sig"] = json!(URL_SAFE_NO_PAD.encode(key.sign(nonce.as_bytes()).map_err(refused)?));
+                let (key, signature) = self.signed(seed, info)?;
+                (who["nkey"], who["sig"]) = (json!(key), json!(signature));
+            }
+            Who::By(Way::Creds(creds)) => {
+                who["jwt"] = json!(creds.jwt);
+                who["sig"] = json!(self.signed(&creds.seed, info)?.1);
             }
         }
         Ok(who)
     }
 
-    fn unheard(&self, why: Unheard) -> OpenError {
+    /// The public key of a seed, and its signature of what the server asks to have signed.
+    fn signed(&self, seed: &str, info: &Value) -> Result<(String, String), OpenError> {
+        let refused = |error: nkeys::error::Error| self.at.failed("sign with the nkey", &error);
+        let key = nkeys::KeyPair::from_seed(seed).map_err(refused)?;
+        let signature = key.sign(info["nonce"].as_str().unwrap_or_default().as_bytes()).map_err(refused)?;
+        Ok((key.public_key(), URL_SAFE_NO_PAD.encode(signature)))
+    }
+
+    fn secure(&self, wire: &mut Wire, until: &Until) -> Result<(), OpenError> {
+        let config = tls::config(&self.login).map_err(OpenError::Refused)?;
+        let secured = wire.socket.secure(config, until);
+        secured.map_err(|error| self.at.unreachable(Unreachable::Refused, &error, &tls_advice("nats")))
+    }
+
+    fn unheard(&self, why: Unheard, wire: &Wire) -> OpenError {
+        let advice = tls_advice("nats");
         let (why, error, advice) = match why {
             Unheard::Silent => (Unreachable::Absent, format!("no answer within {PATIENCE:?}"), login::ABSENT),
+            // A server that wants a certificate of the client's says so when the handshake is over for the client.
+            Unheard::Foreign(error) if wire.socket.is_secure() => (Unreachable::Refused, error, &*advice),
             Unheard::Foreign(error) => (Unreachable::Absent, error, login::ABSENT),
-            Unheard::Said(said) if said.contains("TLS") => (Unreachable::Refused, said, NO_TLS),
-            Unheard::Said(said) => (Unreachable::Refused, said, CREDENTIALS),
+            Unheard::Said(said) if said.contains("TLS") => (Unreachable::Refused, said, &*advice),
+            Unheard::Said(said) => (Unreachable::Refused, said, login::CREDENTIALS),
         };
         self.at.unreachable(why, &error, advice)
     }

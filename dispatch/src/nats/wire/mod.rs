@@ -1,7 +1,7 @@
 //! `nats-wire`: core NATS without a client library. drumpost speaks the protocol itself, on threads, so what is measured is the
 //! server and not a client. Subjects, queue groups, native reply subjects and headers are those of `nats`.
 //!
-//! An instance has one connection. What a lane sends in a turn is one write; what comes is parsed where it was read, so neither
+//! An instance has one connection. What a lane sends in a step is one write; what comes is parsed where it was read, so neither
 //! way allocates memory for a message. A lane that has nothing to do sleeps on its socket. At the end of a run, and before the
 //! load begins, a ping is answered, so the server has read what came before it. A thread beside the lanes notices a server that
 //! is silent.
@@ -29,7 +29,7 @@ use std::sync::Mutex;
 pub(super) fn entry() -> TransportEntry {
     TransportEntry {
         name: "nats-wire",
-        summary: "core NATS spoken on threads without a client library, to measure the server; at most once, without TLS",
+        summary: "core NATS spoken on threads without a client library, to measure the server; at most once",
         runs_on: RunsOn::Threads,
         promise: Promise { delivery: promise::Delivery::AtMostOnce, ..BROKER.promise },
         options: &OPTIONS,

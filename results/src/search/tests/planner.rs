@@ -1,6 +1,7 @@
 //! Tests of the search against scripted targets: answers it must find, and rules it must keep whatever the target does.
 
 use super::super::*;
+use crate::model::search::{Answer, End, Judgement, Phase};
 use proptest::prelude::*;
 
 /// A search of a target: the answer and every hold that was made.

@@ -8,7 +8,7 @@ mod read;
 
 pub use columns::TraceColumns;
 
-use crate::{feed::Column, seed::Member, text::Form, units};
+use crate::{column::Column, seed::Member, text::Form, units};
 use drumpost_core::load::Start;
 use std::{fmt, fs::File, io::BufReader, sync::Arc};
 

@@ -1,0 +1,79 @@
+//! A backlog that is asked for (`--backlog`): instances of a service are absent from the start of the load, messages pile up for
+//! them, and then they join.
+//!
+//! Does not live here: the gate at which the absent instances wait (`control::gate`), when they join and how the backlog is counted
+//! (`monitor::backlog`), how a driver keeps a lane away (`drive::tasks::absent`), and the course of it (`outcome::backlog`).
+
+use crate::{transport::OpenError, wiring::Wiring};
+use std::time::Duration;
+
+/// How much is to pile up before the absent instances join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// So many messages that were sent to the service and that none of its instances has received.
+    Messages(u64),
+    /// The messages that are sent in so much time, from the start of the load.
+    Time(Duration),
+}
+
+/// Instances that are absent while messages pile up for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// The service.
+    pub service: String,
+    /// How many of its instances are absent: the first ones.
+    pub absent: u16,
+    /// The amount that piles up before the absent instances join.
+    pub amount: Amount,
+    /// The backlog is gone when no more messages wait than are sent in this time.
+    pub level: Duration,
+    /// The transport keeps what is sent while nobody consumes it.
+    pub is_stored: bool,
+}
+
+impl Backlog {
+    /// Whether a lane is one of the absent ones.
+    #[must_use]
+    pub fn is_absent(&self, wiring: &Wiring, lane: u16) -> bool {
+        let service = &wiring.services[wiring.service_of(lane)];
+        service.name == self.service && lane - service.instances.start < self.absent
+    }
+
+    /// Refuses a transport that cannot have a backlog. `reopens`: its instances can leave and return.
+    ///
+    /// # Errors
+    /// `Refused`, with what it would need.
+    pub fn check(&self, reopens: bool) -> Result<(), OpenError> {
+        let needs = match (reopens, self.is_stored) {
+            (true, true) => return Ok(()),
+            (false, _) => {
+                "a transport that stores messages and whose instances can leave and return; the queues of this one go with \
+                 their receivers"
+            }
+            (true, false) => {
+                "a transport that stores messages; this one may lose what is sent while nobody receives it"
+            }
+        };
+        Err(OpenError::Refused(format!("--backlog needs {needs}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transport_is_refused_by_what_it_lacks() {
+        let backlog = |is_stored| Backlog {
+            service: "worker".into(),
+            absent: 1,
+            amount: Amount::Messages(10),
+            level: Duration::from_millis(10),
+            is_stored,
+        };
+        assert_eq!(backlog(true).check(true), Ok(()));
+        let said = |stored, reopens| backlog(stored).check(reopens).unwrap_err().to_string();
+        assert!(said(false, true).contains("may lose what is sent"), "{}", said(false, true));
+        assert!(said(true, false).contains("go with their receivers"), "{}", said(true, false));
+    }
+}

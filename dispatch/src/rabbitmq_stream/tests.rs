@@ -1,0 +1,62 @@
+//! Tests of the options; those with a server are in `dispatch/tests/rabbitmq_stream`.
+
+use super::{
+    options::{From, OPTIONS},
+    session::Failure,
+    *,
+};
+use drumpost_core::options::Options;
+
+fn made(set: &[(&str, &str)]) -> Result<RabbitMqStream, String> {
+    let mut options = Options::default();
+    set.iter().for_each(|(name, value)| options.set(name, *value));
+    RabbitMqStream::from_options(&options.of(&OPTIONS).map_err(|error| error.to_string())?)
+}
+
+#[test]
+fn an_address_is_read_and_a_password_is_never_shown() {
+    let all = made(&[("rabbitmq-stream.url", "rabbitmq-stream://me:s3cret@broker:7000/a%2Fshop")]).unwrap();
+    assert_eq!(all.at.address(), "rabbitmq-stream://broker:7000");
+    let Settings { user, password, vhost, .. } = &all.settings;
+    assert_eq!((&**user, &**password, &**vhost), ("me", "s3cret", "a/shop"));
+    let usual = made(&[("rabbitmq-stream.url", "broker")]).unwrap();
+    assert_eq!(usual.at.address(), "rabbitmq-stream://broker:5552");
+    assert_eq!((&*usual.settings.user, &*usual.settings.vhost), ("guest", "/"));
+    for url in ["rabbitmq-stream://me:s3cret@broker?x", "amqp://me:s3cret@broker"] {
+        let error = made(&[("rabbitmq-stream.url", url)]).map(drop).unwrap_err();
+        assert!(error.starts_with("option rabbitmq-stream.url") && !error.contains("s3cret"), "{error}");
+    }
+}
+
+#[test]
+fn the_place_where_a_reader_comes_back_makes_the_promise() {
+    use promise::Delivery::{AtLeastOnce, AtMostOnce};
+    for (text, from, offset, delivery) in [
+        ("stored", From::Stored, Some(Offset::Offset(70)), AtLeastOnce),
+        ("first", From::First, Some(Offset::First), AtLeastOnce),
+        ("last", From::Last, Some(Offset::Last), AtMostOnce),
+        ("next", From::Next, Some(Offset::Next), AtMostOnce),
+        ("offset:50", From::Offset(50), Some(Offset::Offset(50)), AtLeastOnce),
+        ("offset:1k", From::Offset(1_000), Some(Offset::Offset(70)), AtLeastOnce),
+        ("ago:1.5s", From::Ago(Duration::from_millis(1_500)), None, AtMostOnce),
+    ] {
+        let made = made(&[("rabbitmq-stream.from", text)]).unwrap();
+        assert_eq!(made.settings.from, from);
+        assert!(offset.is_none_or(|offset| made.settings.from.offset(70) == offset), "{text}");
+        let promised = made.promise(entry().promise, &Asked::default()).unwrap();
+        assert_eq!(promised.delivery, delivery, "{text}");
+    }
+    for (text, says) in [("start", "is not `stored`, `first`"), ("offset:x", "\"x\" is no count")] {
+        let error = made(&[("rabbitmq-stream.from", text)]).map(drop).unwrap_err();
+        assert!(error.contains(says), "{error}");
+    }
+    let exactly = Asked { guarantee: Some(promise::Delivery::ExactlyOnce), acks: None };
+    let refused = made(&[("rabbitmq-stream.deduplicate", "on")]).unwrap().promise(entry().promise, &exactly);
+    assert!(refused.unwrap_err().contains("may be delivered again"), "readers get messages again");
+}
+
+#[test]
+fn codes_of_the_server_are_words() {
+    let said = Failure::Said(ResponseCode::StreamDoesNotExist).to_string();
+    assert_eq!(said, "stream does not exist");
+}

@@ -1,0 +1,277 @@
+//! The server: options of the connection, clients, what the server answers, and the removal of queues and topics.
+
+use super::queues::{MARK, OWNER, readable};
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_sqs::{
+    config::StalledStreamProtectionConfig,
+    error::{ProvideErrorMetadata, SdkError},
+};
+use aws_smithy_http_client::{Builder, tls};
+use drumpost_kit::prelude::*;
+use std::{error::Error, fmt};
+use tokio::sync::OnceCell;
+
+const ABSENT: &str = "start one with \"$(scripts/elasticmq-server)\", or set sqs.url to one that runs, such as https://sqs.eu-central-1.amazonaws.com";
+const CREDENTIALS: &str = "put credentials where the AWS SDK looks for them, such as the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; an emulator takes any";
+const CERTIFICATE: &str = "have the system trust the server's certificate, or name a file with its CA in the variable SSL_CERT_FILE";
+const DETAIL: &str = "address of SQS: http://HOST:PORT of an emulator, or https://sqs.REGION.amazonaws.com; SNS is at the same, or at sns.REGION";
+const REGION: &str = "region that requests are signed for";
+
+/// The options of the connection.
+pub(super) const OPTIONS: [OptionEntry; 2] = [
+    OptionEntry::new("sqs.url", Grammar::Url(&["http", "https"]), "http://127.0.0.1:9324", DETAIL)
+        .address()
+        .or_environment("AWS_ENDPOINT_URL_SQS"),
+    OptionEntry::optional("sqs.region", Grammar::Text, REGION)
+        .or_else("that of the address, or us-east-1")
+        .or_environment("AWS_REGION"),
+];
+
+/// Idle connections are closed after so long, before a server does it.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// Where the server is.
+#[derive(Debug)]
+pub(super) struct Server {
+    /// The addresses of SQS and of SNS.
+    pub(super) endpoints: [String; 2],
+    pub(super) region: String,
+    /// How long the server may take to answer.
+    patience: Duration,
+    pub(super) at: Arc<At>,
+    pub(super) refusals: Arc<Refusals>,
+    pub(super) objects: Objects,
+    shared: OnceCell<SdkConfig>,
+}
+
+/// The clients of an instance.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    pub(super) sqs: aws_sdk_sqs::Client,
+    pub(super) sns: aws_sdk_sns::Client,
+    pub(super) line: Line,
+}
+
+impl Server {
+    pub(super) fn from_options(options: &Values, wait: Duration) -> Result<Self, String> {
+        let text = options.url("sqs.url");
+        let usual = if text.starts_with("https:") { 443 } else { 80 };
+        let url = Url::read("sqs.url", text, "http", usual)?;
+        if url.user.is_some() || url.password.is_some() {
+            return Err(format!("option sqs.url: it has no place for who connects; {CREDENTIALS}"));
+        }
+        let region = url.host.strip_prefix("sqs.").and_then(|rest| rest.split_once(".amazonaws."));
+        let region = options.text("sqs.region").or(region.map(|(region, _)| region)).unwrap_or("us-east-1");
+        // Signed requests name the host without a port that is usual.
+        let port = if url.port == usual { String::new() } else { format!(":{}", url.port) };
+        let sns = url.host.strip_prefix("sqs.").map_or(url.host.clone(), |rest| format!("sns.{rest}"));
+        let endpoints = [&url.host, &sns].map(|host| format!("{}://{host}{port}", url.scheme));
+        let at = Arc::new(At::new("SQS", &url.shown()));
+        Ok(Self {
+            endpoints,
+            region: region.to_owned(),
+            patience: wait + PATIENCE,
+            objects: Objects::at(&at),
+            at,
+            refusals: Arc::default(),
+            shared: OnceCell::new(),
+        })
+    }
+
+    /// Clients with connections of their own.
+    pub(super) async fn session(&self) -> Session {
+        // Without TLS there is no need to read the system's certificates.
+        let http = || match self.endpoints[0].starts_with("https:") {
+            true => {
+                let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+                Builder::new().pool_idle_timeout(IDLE).tls_provider(ring).build_https()
+            }
+            false => Builder::new().pool_idle_timeout(IDLE).build_http(),
+        };
+        // A request that is tried again by the client would be hidden in the figures.
+        let load = || {
+            let limits = TimeoutConfig::builder().operation_timeout(self.patience).connect_timeout(PATIENCE);
+            aws_config::defaults(BehaviorVersion::latest())
+                .region(Region::new(self.region.clone()))
+                .http_client(http())
+                .retry_config(RetryConfig::disabled())
+                .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+                .timeout_config(limits.build())
+                .load()
+        };
+        let shared = self.shared.get_or_init(load).await.to_builder().http_client(http()).build();
+        let [sqs, sns] = &self.endpoints;
+        let sqs = aws_sdk_sqs::config::Builder::from(&shared).endpoint_url(sqs).build();
+        let sns = aws_sdk_sns::config::Builder::from(&shared).endpoint_url(sns).build();
+        Session {
+            sqs: aws_sdk_sqs::Client::from_conf(sqs),
+            sns: aws_sdk_sns::Client::from_conf(sns),
+            line: Line::to(&self.at),
+        }
+    }
+}
+
+impl Session {
+    /// The error of a port.
+    pub(super) fn broken(&self, failure: impl Into<Failure>) -> PortError {
+        let failure = failure.into();
+        if failure.is_missing() {
+            return self
+                .line
+                .broken(true, &format_args!("it has lost its queues, and what they held ({failure})"));
+        }
+        self.line.broken(failure.code.is_none(), &failure)
+    }
+
+    /// A round trip to the server, to know that it is there.
+    pub(super) fn last(&self) -> drumpost_kit::last::RoundTrip {
+        let look = self.sqs.list_queues().queue_name_prefix(MARK).max_results(1).send();
+        async move { look.await.map(drop).map_err(|error| Failure::from(error).to_string()) }.boxed()
+    }
+
+    /// The address of a queue, or `None` if there is none of that name.
+    pub(super) async fn url_of(&self, queue: &str) -> Result<Option<String>, Failure> {
+        match self.sqs.get_queue_url().queue_name(queue).send().await.map_err(Failure::from) {
+            Ok(found) => Ok(found.queue_url),
+            Err(failure) if failure.is_missing() => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+/// Why a request failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// What the server calls it. `None` if it did not answer.
+    code: Option<String>,
+    why: String,
+}
+
+impl Failure {
+    /// There is no queue or topic of that name.
+    pub(super) fn is_missing(&self) -> bool {
+        let codes = ["NonExistentQueue", "QueueDoesNotExist", "NotFound"];
+        self.code.as_ref().is_some_and(|code| codes.iter().any(|of| code.ends_with(of)))
+    }
+
+    /// The server did not answer.
+    pub(super) fn is_silence(&self) -> bool {
+        self.code.is_none()
+    }
+
+    /// The client has no credentials, or the server does not take them.
+    fn is_login(&self) -> bool {
+        const CODES: [&str; 6] = [
+            "AccessDenied",
+            "ClientToken",
+            "UnrecognizedClient",
+            "Signature",
+            "ExpiredToken",
+            "MissingAuthentication",
+        ];
+        match &self.code {
+            Some(code) => CODES.iter().any(|of| code.contains(of)),
+            None => self.why.contains("credentials"),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl<E: ProvideErrorMetadata + Error + Send + Sync + 'static, R: fmt::Debug + Send + Sync + 'static>
+    From<SdkError<E, R>> for Failure
+{
+    fn from(error: SdkError<E, R>) -> Self {
+        if let Some(said) = error.as_service_error() {
+            let (code, what) =
+                (said.code().unwrap_or("an error"), said.message().unwrap_or("it says no more"));
+            return Self { code: Some(code.to_owned()), why: format!("{code}: {what}") };
+        }
+        let (mut why, mut cause) = (error.to_string(), error.source());
+        while let Some(error) = cause {
+            why = format!("{why}: {error}");
+            cause = error.source();
+        }
+        Self { code: None, why }
+    }
+}
+
+impl From<aws_sdk_sqs::error::BuildError> for Failure {
+    fn from(error: aws_sdk_sqs::error::BuildError) -> Self {
+        Self { code: Some(String::new()), why: error.to_string() }
+    }
+}
+
+/// Topics are noted by this before their name.
+pub(super) const TOPIC: &str = "topic ";
+
+impl Keeper for Server {
+    type Session = Session;
+    const OBJECTS: &'static str = "queues and topics";
+
+    async fn connect(&self) -> Result<Session, OpenError> {
+        let session = self.session().await;
+        let look = session.sqs.list_queues().queue_name_prefix(MARK).max_results(1).send();
+        let look = async { look.await.map_err(Failure::from) };
+        let why = |failure: &Failure| match failure.why.contains("certificate") {
+            true => (Unreachable::Refused, CERTIFICATE.to_owned()),
+            false => Unreachable::of(failure.is_login(), CREDENTIALS, ABSENT),
+        };
+        self.at.reach(look, ABSENT, why).await?;
+        Ok(session)
+    }
+
+    /// By the tags of all queues whose names begin as drumpost's do, and those of topics where there is SNS.
+    async fn list(&self, session: &Session) -> Result<Vec<(String, String)>, OpenError> {
+        let mut found = Vec::new();
+        let queues = session.sqs.list_queues().queue_name_prefix(MARK).max_results(1000);
+        let queues = queues.into_paginator().items().send().collect::<Result<Vec<_>, _>>();
+        let queues = async { queues.await.map_err(Failure::from) };
+        for url in self.at.step("list the queues", queues).await? {
+            // One that was removed meanwhile has no tags.
+            let tags = session.sqs.list_queue_tags().queue_url(&url).send().await.ok();
+            let tags = tags.and_then(|said| said.tags).unwrap_or_default();
+            found.push((
+                name_in(&url, '/'),
+                tags.get(OWNER).map_or_else(String::new, |owner| readable(owner)),
+            ));
+        }
+        let topics = session.sns.list_topics().into_paginator().items().send().collect::<Result<Vec<_>, _>>();
+        let arns = topics.await.unwrap_or_default().into_iter().filter_map(|topic| topic.topic_arn);
+        for arn in arns.filter(|arn| name_in(arn, ':').starts_with(MARK)) {
+            let tags = session.sns.list_tags_for_resource().resource_arn(&arn).send().await.ok();
+            let tags = tags.and_then(|said| said.tags).unwrap_or_default();
+            let owner = tags.into_iter().find(|tag| tag.key == OWNER).map(|tag| readable(&tag.value));
+            found.push((format!("{TOPIC}{}", name_in(&arn, ':')), owner.unwrap_or_default()));
+        }
+        Ok(found)
+    }
+
+    async fn remove(&self, session: &Session, name: &str) -> bool {
+        if let Some(topic) = name.strip_prefix(TOPIC) {
+            // The name of a topic that is there gives its address. Its subscriptions go with it.
+            let fifo = topic.ends_with(".fifo").then(|| ("FifoTopic".to_owned(), "true".to_owned()));
+            let fifo = fifo.map(|pair| [pair].into());
+            let made = session.sns.create_topic().name(topic).set_attributes(fifo).send().await;
+            return match made.map_err(Failure::from) {
+                Ok(made) => session.sns.delete_topic().set_topic_arn(made.topic_arn).send().await.is_ok(),
+                // A server that makes no topics has none.
+                Err(failure) => !failure.is_silence(),
+            };
+        }
+        match session.url_of(name).await {
+            Ok(Some(url)) => session.sqs.delete_queue().queue_url(url).send().await.is_ok(),
+            Ok(None) => true,
+            Err(_) => false,
+        }
+    }
+}
+
+/// The last part of an address.
+fn name_in(address: &str, separator: char) -> String {
+    address.rsplit(separator).next().unwrap_or(address).to_owned()
+}

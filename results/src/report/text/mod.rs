@@ -1,0 +1,178 @@
+//! Reports for a terminal: blocks as lines that fit its width, with colours where it has some.
+//!
+//! Lives here: every kind of block but tables (`grid`) and charts (`chart`), and the folding of sentences. Does not live
+//! here: what is said (`block`), and printing.
+
+mod chart;
+mod grid;
+
+use super::block::{Block, Fact, Facts, Heading, Item, List, Name, Settings, Term, Tone};
+use super::columns;
+use crate::plain;
+use grid::Grid;
+
+pub(super) use chart::chart;
+pub(super) use grid::cut;
+
+/// Columns of the labels of facts: the longest label, and two blanks.
+const LABEL: usize = 9;
+
+/// The width of the text, and whether it has colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Columns of the terminal; text without spaces may still be longer.
+    pub width: usize,
+    /// ANSI colours: false for `NO_COLOR`, files and pipes.
+    pub colour: bool,
+}
+
+impl Layout {
+    /// A layout without colours.
+    #[must_use]
+    pub fn plain(width: usize) -> Self {
+        Self { width, colour: false }
+    }
+
+    fn paint(self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            _ if !self.colour || text.is_empty() => return text.to_owned(),
+            Tone::Plain => return text.to_owned(),
+            Tone::Strong => "1",
+            Tone::Good => "32",
+            Tone::Warning => "33",
+            Tone::Bad => "31",
+            Tone::Faint => "2",
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+/// Groups of blocks with an empty line between them.
+pub(super) fn render(groups: &[Vec<Block>], layout: Layout) -> String {
+    let group = |blocks: &Vec<Block>| blocks.iter().map(|it| block(it, layout)).collect::<String>();
+    groups.iter().map(group).collect::<Vec<_>>().join("\n")
+}
+
+/// A block as lines.
+fn block(block: &Block, layout: Layout) -> String {
+    match block {
+        Block::Heading(it) => heading(it, layout),
+        Block::Paragraph(it) => layout.paint(it.tone, &hanging("", &it.text, layout)),
+        Block::Facts(it) => facts(it, layout),
+        Block::List(it) => list(it, layout),
+        Block::Table(it) => Grid::of(it, layout.width).render(layout),
+        Block::Settings(it) => settings(it, layout),
+        Block::Terms(it) => terms(it, layout),
+        Block::Chart(it) => chart(it, layout),
+        // A path is not folded, so that it can be copied.
+        Block::Saved(it) => format!("{:<LABEL$}{}{}\n", "saved", plain::line(&it.path), it.remark),
+    }
+}
+
+/// A name in its tone, and facts about it.
+fn heading(heading: &Heading, layout: Layout) -> String {
+    let name = &*plain::line(&heading.name);
+    let painted = layout.paint(heading.tone, name);
+    if heading.facts.is_empty() {
+        return format!("{painted}\n");
+    }
+    hanging(&format!("{name}  "), &heading.facts, layout).replacen(name, &painted, 1)
+}
+
+fn facts(facts: &Facts, layout: Layout) -> String {
+    let mut text = String::new();
+    for fact in &facts.facts {
+        let label = if text.is_empty() { facts.label } else { "" };
+        text += &layout.paint(facts.tone, &line(label, fact, layout));
+        for below in &fact.below {
+            text += &layout.paint(facts.tone, &line("", below, layout));
+        }
+    }
+    text
+}
+
+fn line(label: &str, fact: &Fact, layout: Layout) -> String {
+    hanging(&lead(label, fact.name.as_ref()), &fact.parts.join("; "), layout)
+}
+
+/// A label, and a name that is aligned with others.
+fn lead(label: &str, name: Option<&Name>) -> String {
+    let name = name.map_or_else(String::new, |name| format!("{:<1$}  ", name.text, name.longest));
+    format!("{label:<LABEL$}{name}")
+}
+
+fn list(list: &List, layout: Layout) -> String {
+    let (mut text, indent) = match &list.head {
+        Some(head) => {
+            let word = layout.paint(head.tone, &format!("{:<7}", head.word));
+            (format!("{word}  {}\n", plain::line(&head.about)), LABEL)
+        }
+        None => (String::new(), 0),
+    };
+    for item in &list.items {
+        let (mark, said) = match item {
+            Item::Reason(said) => ("- ", said),
+            Item::Note(said) => ("- note: ", said),
+        };
+        text += &hanging(&format!("{:indent$}{mark}", ""), said, layout);
+    }
+    text
+}
+
+fn settings(settings: &Settings, layout: Layout) -> String {
+    let said = |pairs: &[super::block::Pair]| {
+        let each = pairs.iter().map(|pair| format!("{} {}", pair.key, pair.value));
+        each.collect::<Vec<_>>().join("; ")
+    };
+    let mut text = String::new();
+    if !settings.shared.is_empty() {
+        text += &hanging(&lead("with", None), &said(&settings.shared), layout);
+    }
+    for (name, own) in &settings.own {
+        text += &hanging(&lead("", Some(name)), &said(own), layout);
+    }
+    text
+}
+
+fn terms(terms: &[Term], layout: Layout) -> String {
+    let width = terms.iter().map(|term| columns(term.word)).max().unwrap_or(0);
+    let line = |term: &Term| hanging(&format!("{:<width$}  ", term.word), &term.text, layout);
+    terms.iter().map(line).collect()
+}
+
+/// Lines of at most `width` columns, broken at spaces.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if columns(line) + 1 + columns(word) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// A text after a lead, wrapped to the width of the layout. Further lines are indented to the end of the lead. If the lead
+/// leaves too little room beside it, the text begins on the next line.
+#[must_use]
+pub fn hanging(lead: &str, text: &str, layout: Layout) -> String {
+    /// Columns in which a sentence can be read.
+    const ROOM: usize = 20;
+    /// Indentation of a text below its lead.
+    const BELOW: usize = 2;
+    // The text is broken at every blank below; a name in the lead may hold a line break.
+    let lead = if lead.contains(['\n', '\r']) { &*plain::line(lead) } else { lead };
+    let indent = columns(lead);
+    let room = layout.width.saturating_sub(indent);
+    if room < ROOM.min(columns(text)) && !lead.trim().is_empty() {
+        let lines = wrap(text, layout.width.saturating_sub(BELOW).max(ROOM));
+        let below = format!("\n{}", " ".repeat(BELOW));
+        return format!("{}{below}{}\n", lead.trim_end(), lines.join(&below));
+    }
+    let lines = wrap(text, room.max(ROOM));
+    let below = format!("\n{}", " ".repeat(indent));
+    format!("{lead}{}\n", lines.join(&below))
+}

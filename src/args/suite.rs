@@ -1,0 +1,32 @@
+//! The flags of `drumpost suite`.
+
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct SuiteArgs {
+    /// TOML file that describes the cells
+    #[arg(required_unless_present = "schema")]
+    pub file: Option<PathBuf>,
+    /// Folder of the results [default: .drumpost/NAME-DATE; with --resume the newest one of that name]
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Continue an interrupted suite; refused if the file, drumpost or the machine changed
+    #[arg(long)]
+    pub resume: bool,
+    /// Only cells whose name, as --list shows it, contains this text
+    #[arg(long, value_name = "PATTERN")]
+    pub only: Option<String>,
+    /// List the cells and how long they take, and run nothing
+    #[arg(long, conflicts_with_all = ["resume", "out", "json", "markdown"])]
+    pub list: bool,
+    /// Print the whole suite with its records as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print the report as Markdown, such as for a pull request
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
+    /// Print the JSON schema of a suite's file, for editors
+    #[arg(long, exclusive = true)]
+    pub schema: bool,
+}

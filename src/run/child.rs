@@ -1,0 +1,298 @@
+//! A trial in a process of its own (`--isolate`): the same program, which is told on its standard input what to run and tells on its
+//! standard output what happens and what came of it. What one trial leaves in memory, in caches of the allocator or in threads
+//! cannot touch the next one, and a trial that ends its process ends nothing else.
+//!
+//! Every line of the output is one [`Line`] as JSON. The last one has the trial in the record's own format. What the child writes
+//! to its standard error is kept for the case that it dies.
+
+use super::{
+    execute::{Tried, run_trial},
+    job::{Job, Target},
+    trial::{self, Place},
+};
+use crate::{
+    Exit,
+    args::TRIAL,
+    exit::usage,
+    interrupt::Interrupt,
+    secrets,
+    spec::{Document, RunSpec},
+};
+use drumpost_core::{overhead::HarnessThread, registry::Registry, transport::OpenError};
+use drumpost_results::{
+    format,
+    model::{Record, Status, Trial},
+};
+use drumpost_tui::Event;
+use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
+use serde::{Deserialize, Serialize};
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    thread,
+    time::Duration,
+};
+
+/// How often the child is told of an interruption that happened meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
+/// A child that is silent for this long and for the time of the drain hangs, and is ended. Its own limits, which are shorter, normally end its
+/// trial before.
+const SILENCE: Duration = Duration::from_secs(120);
+/// How much is kept of the end of what a child writes to its standard error.
+const LAST_WORDS_BYTES: usize = 2_000;
+
+/// What a child is to run.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    spec: Document,
+    /// Index of the dispatch among those of the command, for events.
+    dispatch: usize,
+    number: u32,
+    position: u32,
+    seed: u64,
+    floor_ns: Option<u64>,
+}
+
+/// What a child tells.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Line {
+    /// For the dashboard.
+    Event(Box<Event>),
+    /// The end: a record with one run of one trial, and why its dispatch is not to be tried again.
+    Done { record: String, give_up: Option<String> },
+}
+
+/// Runs a trial in a child process.
+pub(super) fn run(
+    job: &Job,
+    (index, target): (usize, &Target),
+    place: Place,
+    floor_ns: Option<u64>,
+    events: &Sender<Event>,
+    interrupted: &Interrupt,
+) -> Tried {
+    let failed =
+        |why: String| Tried { trial: trial::not_opened(place, &OpenError::Failed(why)), give_up: None };
+    let spec = RunSpec { dispatch: vec![target.label.clone()], ..job.spec.clone() };
+    let Place { number, position, seed } = place;
+    let mut document = spec.document();
+    // The child runs it itself.
+    document.remove("isolate");
+    let order = Order { spec: document, dispatch: index, number, position, seed, floor_ns };
+    let mut child = match begin(&order) {
+        Ok(child) => child,
+        Err(error) => return failed(format!("failed to start a process for the trial: {error}")),
+    };
+    let (lines, words) = listen(&mut child);
+    let patience = SILENCE.saturating_add(target.plan.drain_deadline);
+    let told = follow(&mut child, &lines, patience, events, interrupted);
+    let status = end(&mut child);
+    match told {
+        Ok((trial, give_up)) => Tried { trial, give_up },
+        Err(why) if interrupted.is_set() => {
+            let trial = trial::not_opened(place, &OpenError::Failed(why));
+            Tried { trial: Trial { status: Status::Interrupted, ..trial }, give_up: None }
+        }
+        Err(why) => {
+            let words = words.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
+            let words = String::from_utf8_lossy(&words);
+            let last = match words.trim() {
+                "" => String::new(),
+                words => format!("; the end of its standard error: {words}"),
+            };
+            failed(format!("the process of the trial {why}, by {status}{last}"))
+        }
+    }
+}
+
+fn begin(order: &Order) -> io::Result<Child> {
+    use std::os::unix::process::CommandExt;
+    let mut child = Command::new(std::env::current_exe()?)
+        .arg(TRIAL)
+        // A command line with secrets stays in this process; the child gets its spec.
+        .env_remove(secrets::ARGUMENTS)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // Ctrl-C on a terminal reaches this process alone, which tells the child.
+        .process_group(0)
+        .spawn()?;
+    let text = serde_json::to_vec(order)?;
+    // A child that has died says why by itself.
+    let _ = child.stdin.take().map(|mut to| to.write_all(&text));
+    Ok(child)
+}
+
+type Words = Receiver<Vec<u8>>;
+
+/// Threads that read what a child says: its lines, and the end of what it says on its standard error.
+fn listen(child: &mut Child) -> (Receiver<io::Result<String>>, Words) {
+    let ((tell, lines), (tell_words, words)) = (channel(), channel());
+    let (output, errors) = (child.stdout.take(), child.stderr.take());
+    let read = move || {
+        let _counted = HarnessThread::current();
+        for line in output.into_iter().flat_map(|output| BufReader::new(output).lines()) {
+            if tell.send(line).is_err() {
+                return;
+            }
+        }
+    };
+    let read_words = move || {
+        let _counted = HarnessThread::current();
+        let (mut last, mut some) = (Vec::new(), [0; 1024]);
+        let mut errors = errors;
+        while let Some(count) =
+            errors.as_mut().and_then(|errors| errors.read(&mut some).ok()).filter(|n| *n > 0)
+        {
+            last.extend_from_slice(&some[..count]);
+            last.drain(..last.len().saturating_sub(LAST_WORDS_BYTES));
+        }
+        let _ = tell_words.send(last);
+    };
+    // Without a thread the channel is closed at once, which is told as a child that said nothing.
+    let _ = thread::Builder::new().name("child".into()).spawn(read);
+    let _ = thread::Builder::new().name("child-errors".into()).spawn(read_words);
+    (lines, words)
+}
+
+/// Hands on what a child tells until it has told all. The error says what it did instead.
+fn follow(
+    child: &mut Child,
+    lines: &Receiver<io::Result<String>>,
+    patience: Duration,
+    events: &Sender<Event>,
+    interrupted: &Interrupt,
+) -> Result<(Trial, Option<String>), String> {
+    let (mut told_to_end, mut silent) = (0, Duration::ZERO);
+    loop {
+        let asked = u8::from(interrupted.is_set()) + u8::from(interrupted.is_urgent());
+        if asked > told_to_end {
+            told_to_end += 1;
+            let _ = kill_process(Pid::from_child(child), Signal::INT);
+        }
+        match lines.recv_timeout(LOOK) {
+            Ok(Ok(line)) => {
+                silent = Duration::ZERO;
+                match serde_json::from_str(&line) {
+                    Ok(Line::Event(event)) => drop(events.send(*event)),
+                    Ok(Line::Done { record, give_up }) => return read(&record).map(|trial| (trial, give_up)),
+                    Err(_) => return Err("wrote a line that is no answer of drumpost".into()),
+                }
+            }
+            Ok(Err(error)) => return Err(format!("cannot be read: {error}")),
+            Err(RecvTimeoutError::Timeout) => {
+                silent += LOOK;
+                if silent >= patience {
+                    return Err(format!("hangs: it has told nothing for {patience:?}"));
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => return Err("ended without a result".into()),
+        }
+    }
+}
+
+fn read(record: &str) -> Result<Trial, String> {
+    let read = format::from_json(record).map_err(|error| format!("answered what is no record: {error}"))?;
+    let trial = read.runs.into_iter().next().and_then(|run| run.trials.into_iter().next());
+    trial.ok_or_else(|| "answered a record without a trial".into())
+}
+
+/// Ends a child that has told all, or that is not listened to any more. Says how it ended.
+fn end(child: &mut Child) -> String {
+    /// What a child takes at most to leave after its last line.
+    const LEAVES: u32 = 40;
+    for _ in 0..LEAVES {
+        match child.try_wait() {
+            Ok(Some(status)) => return ended(status),
+            Ok(None) => thread::sleep(LOOK),
+            Err(error) => return error.to_string(),
+        }
+    }
+    let _ = child.kill();
+    child.wait().map_or_else(|error| error.to_string(), ended)
+}
+
+fn ended(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    status.signal().map_or_else(|| status.to_string(), |signal| format!("signal {signal}"))
+}
+
+/// The child: runs what its standard input says.
+///
+/// # Errors
+/// The input is no order, or the output takes nothing.
+pub(crate) fn obey(registry: &Registry) -> anyhow::Result<Exit> {
+    // A parent that is killed takes its trial with it.
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    let order: Order = serde_json::from_reader(io::stdin().lock()).map_err(|error| {
+        usage(format!(
+            "`drumpost {TRIAL}` is for drumpost itself (`run --isolate`), which tells it what to run; {error}"
+        ))
+    })?;
+    let spec = RunSpec::from_document(order.spec).map_err(anyhow::Error::msg)?;
+    let interrupted = Interrupt::listen();
+    let job = Job::new(registry, &spec)?;
+    let place = Place { number: order.number, position: order.position, seed: order.seed };
+    let (events, seen) = channel::<Event>();
+    let tell = thread::Builder::new().name("teller".into()).spawn(move || {
+        let _counted = HarnessThread::current();
+        seen.into_iter().try_for_each(|event| say(&Line::Event(Box::new(event))))
+    })?;
+    let tried = match job.targets.first() {
+        Some(target) => {
+            run_trial(&job, (order.dispatch, target), place, order.floor_ns, &events, &interrupted)
+        }
+        None => anyhow::bail!("the order has no dispatch; this is a defect of drumpost"),
+    };
+    drop(events);
+    let _ = tell.join();
+    let mut runs = job.record.runs.clone();
+    runs.truncate(1);
+    runs.iter_mut().for_each(|run| run.trials = vec![tried.trial.clone()]);
+    let record = format::to_json(&Record { runs, ..job.record })?;
+    say(&Line::Done { record, give_up: tried.give_up })?;
+    Ok(Exit::Ok)
+}
+
+fn say(line: &Line) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, line)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn followed(say: &str, patience: Duration) -> Result<(Trial, Option<String>), String> {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let ((tell, lines), (events, seen)) = (channel(), channel());
+        say.lines().for_each(|line| tell.send(Ok(line.to_owned())).unwrap());
+        let told = follow(&mut child, &lines, patience, &events, &Interrupt::default());
+        drop((tell, seen));
+        let _ = child.kill();
+        child.wait().unwrap();
+        told
+    }
+
+    #[test]
+    fn a_child_that_hangs_or_talks_nonsense_is_told_so() {
+        let event = r#"{"event":{"Warning":"slow"}}"#;
+        let why = followed(event, Duration::from_millis(200)).unwrap_err();
+        assert_eq!(why, "hangs: it has told nothing for 200ms");
+        let why = followed(&format!("{event}\nhello"), Duration::from_secs(60)).unwrap_err();
+        assert_eq!(why, "wrote a line that is no answer of drumpost");
+        let why =
+            followed(r#"{"done":{"record":"{}","give_up":null}}"#, Duration::from_secs(60)).unwrap_err();
+        assert!(why.starts_with("answered what is no record: "), "{why}");
+    }
+
+    #[test]
+    fn a_child_that_dies_is_told_with_its_signal() {
+        let mut child = Command::new("sh").args(["-c", "kill -9 $$"]).spawn().unwrap();
+        assert_eq!(end(&mut child), "signal 9");
+    }
+}

@@ -1,0 +1,130 @@
+//! `--spec FILE`: a spec file, or a record that holds a spec. Flags beside it replace its fields.
+
+use super::{Document, EXCLUSIVE, RunSpec};
+use clap::{
+    Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, error::ErrorKind, parser::ValueSource,
+    value_parser,
+};
+use serde_json::Value;
+use std::{
+    ops::{Deref, DerefMut},
+    path::{Path, PathBuf},
+};
+
+/// The spec that a command line asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct SpecArgs(RunSpec);
+
+impl Deref for SpecArgs {
+    type Target = RunSpec;
+
+    fn deref(&self) -> &RunSpec {
+        &self.0
+    }
+}
+
+impl DerefMut for SpecArgs {
+    fn deref_mut(&mut self) -> &mut RunSpec {
+        &mut self.0
+    }
+}
+
+impl Args for SpecArgs {
+    fn augment_args(command: Command) -> Command {
+        let file = Arg::new("spec")
+            .long("spec")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help("Repeat the run of a record, or run a spec file")
+            .long_help(
+                "Repeat the run of a record, or run a spec file\n\nThe file is a record, or a JSON object whose fields are the \
+                 flags of `run`, as `drumpost show --spec` prints it. Flags beside it replace its fields.",
+            );
+        RunSpec::augment_args(command).arg(file)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for SpecArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let wrong = |why: String| clap::Error::raw(ErrorKind::ValueValidation, why);
+        let Some(path) = matches.get_one::<PathBuf>("spec") else {
+            let spec = RunSpec::from_arg_matches(matches)?;
+            spec.check().map_err(wrong)?;
+            return Ok(Self(spec));
+        };
+        let mut document = read(path).map_err(|why| wrong(format!("--spec {}: {why}", path.display())))?;
+        let given = given(matches);
+        for (a, b, _) in EXCLUSIVE {
+            for (is_given, other) in [(a, b), (b, a)] {
+                if given.contains_key(is_given) {
+                    document.remove(other);
+                }
+            }
+        }
+        // A record may come from anyone, and whoever repeats its run does not expect it to run programs.
+        if document.contains_key("at") && !given.contains_key("at") {
+            return Err(wrong(format!(
+                "--spec {}: `at`: the run has commands; read them, and give them again with --at to have them run",
+                path.display()
+            )));
+        }
+        document.extend(given);
+        let hidden = document.iter().find(|(_, value)| crate::secrets::is_hidden_in(&value.to_string()));
+        if let Some((key, _)) = hidden {
+            return Err(wrong(format!(
+                "--spec {}: `{key}`: a secret was left out of the record; give --{key} again",
+                path.display()
+            )));
+        }
+        RunSpec::from_document(document)
+            .map(Self)
+            .map_err(|why| wrong(format!("--spec {}: {why}", path.display())))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// The fields that stand on the command line.
+fn given(matches: &ArgMatches) -> Document {
+    let fields = RunSpec::augment_args(Command::new("run"));
+    let fields = fields
+        .get_arguments()
+        .filter(|field| matches.value_source(field.get_id().as_str()) == Some(ValueSource::CommandLine));
+    let said = |field: &Arg| {
+        let texts = matches.get_raw(field.get_id().as_str()).into_iter().flatten();
+        let mut texts = texts.map(|text| Value::from(text.to_string_lossy()));
+        let value = match field.get_action() {
+            ArgAction::Append => Value::Array(texts.collect()),
+            _ => texts.next_back().unwrap_or_default(),
+        };
+        (field.get_long().unwrap_or(field.get_id().as_str()).to_owned(), value)
+    };
+    fields.map(said).collect()
+}
+
+/// The spec in a file.
+fn read(path: &Path) -> Result<Document, String> {
+    let text =
+        drumpost_results::store::read_text(path).map_err(|error| format!("failed to read it: {error}"))?;
+    let value: Value =
+        serde_json::from_str(&text).map_err(|error| format!("this is not valid JSON: {error}"))?;
+    let Value::Object(mut document) = value else {
+        return Err("this is no JSON object".into());
+    };
+    if !document.contains_key("schema_version") {
+        return Ok(document);
+    }
+    match document.remove("spec") {
+        Some(Value::Object(spec)) => Ok(spec),
+        _ => {
+            Err("this record has no spec: it is that of a search or of `merge`, or an older drumpost wrote it. Its `command` says what it ran".into())
+        }
+    }
+}
