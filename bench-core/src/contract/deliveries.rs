@@ -2,7 +2,6 @@
 
 use super::{
     Stop, ensure,
-    follow::PATIENCE,
     handlers::{AsFed, InOrder, Plain},
     scenarios::one_hop,
     subject::{Ran, Subject, Tried},
@@ -25,9 +24,9 @@ pub(super) const fn deliveries_per_flow(intent: Intent) -> u64 {
 impl Ran {
     /// The run came to its end, even if something is still missing, and all flows were started.
     pub(super) fn completed(&self, count: u64) -> Result<(), Stop> {
-        let Self { outcome, circumstances, wall, .. } = self;
+        let Self { outcome, circumstances, wall, patience, .. } = self;
         let audit = &outcome.audit;
-        ensure(*wall < PATIENCE, || {
+        ensure(wall < patience, || {
             format!("{circumstances}: the run was not over after {wall:.1?}: {audit}")
         })?;
         let ending = &outcome.ending;

@@ -15,7 +15,9 @@ use std::{
 };
 
 /// A load that is not over by then is interrupted.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The same over a server, which may share a busy machine with others.
+const PATIENCE_WITH_SERVER: Duration = Duration::from_secs(60);
 /// A run in which nothing happens for that long is interrupted. Long, as one that only pauses must not fail.
 const QUIET: Duration = Duration::from_secs(2);
 /// The same over a server. Its client may look for what it lacks only now and then: that of Kafka asks anew for the leader of a
@@ -94,12 +96,15 @@ pub(super) struct Follow {
     quiet_ns: u64,
     /// Interrupts when it is quiet for longer.
     quiet_at_most_ns: u64,
+    /// Interrupts when the load takes longer.
+    patience: Duration,
 }
 
 impl Follow {
     pub(super) fn new(pulse: &Arc<Pulse>, interrupts: bool, in_real_time: bool, has_server: bool) -> Self {
         let pulse = Arc::clone(pulse);
         let quiet_at_most_ns = as_ns(if has_server { QUIET_WITH_SERVER } else { QUIET });
+        let patience = if has_server { PATIENCE_WITH_SERVER } else { PATIENCE };
         let sampled_ns = NEVER;
         Self {
             pulse,
@@ -110,6 +115,7 @@ impl Follow {
             sampled_ns,
             quiet_ns: 0,
             quiet_at_most_ns,
+            patience,
         }
     }
 
@@ -120,6 +126,11 @@ impl Follow {
 }
 
 impl Follow {
+    /// How long the load may take before it is interrupted.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// Whether nothing has moved for so long that the run is not worth waiting for.
     pub(super) fn stood_still(&self) -> bool {
         self.in_real_time && self.quiet_ns > self.quiet_at_most_ns
@@ -142,7 +153,7 @@ impl Watch for Follow {
         let now_ns = self.pulse.clock.now_ns();
         self.pulse.looked_ns.store(now_ns, Ordering::Relaxed);
         let asked = self.interrupts && self.sampled;
-        let interrupted = asked || self.stood_still() || now_ns > as_ns(PATIENCE);
+        let interrupted = asked || self.stood_still() || now_ns > as_ns(self.patience);
         if interrupted {
             self.pulse.interrupted_ns.fetch_min(now_ns, Ordering::Relaxed);
         }

@@ -3,7 +3,7 @@
 
 use super::{
     Stop, ensure,
-    follow::{DEAF, Deaf, Follow, PATIENCE, Pulse},
+    follow::{DEAF, Deaf, Follow, Pulse},
     trial::{Trial, Way, serial},
 };
 use crate::{
@@ -34,6 +34,8 @@ pub(super) struct Ran {
     pub outcome: Outcome,
     /// How long `run` took.
     pub wall: Duration,
+    /// How long it may take.
+    pub patience: Duration,
     /// How long it took from the interruption, if there was one.
     pub after_interruption: Option<Duration>,
     /// The run was interrupted because nothing moved any more.
@@ -79,8 +81,12 @@ pub(super) struct Subject<'a> {
     has_lost: Cell<bool>,
 }
 
-/// How long a check may take, apart from its last run, which has limits of its own. All checks together take a minute over a server.
+/// How long a check may take, apart from its last run, which has limits of its own. All checks together take a second or two with a
+/// transport that delivers at once.
 const LIMIT: Duration = Duration::from_secs(40);
+
+/// The same over a server. All checks together take a minute on a quiet machine, and a busy one may be five times slower.
+const LIMIT_WITH_SERVER: Duration = Duration::from_secs(150);
 
 /// How often it is seen whether a run hangs.
 const LOOK: Duration = Duration::from_millis(100);
@@ -108,7 +114,7 @@ impl<'a> Subject<'a> {
             promise,
             clock: Clock::start(),
             check: Cell::new(None),
-            limit: LIMIT,
+            limit: if entry.needs_server { LIMIT_WITH_SERVER } else { LIMIT },
             hung: Cell::new(None),
             has_lost: Cell::new(false),
         })
@@ -151,6 +157,11 @@ impl<'a> Subject<'a> {
 
     fn hangs(&self) {
         self.hung.set(self.check.get().map(|(style, check, _)| (style, check)));
+    }
+
+    /// Whether a server is part of every hop.
+    pub(super) fn has_server(&self) -> bool {
+        self.entry.needs_server
     }
 
     pub(super) fn runs_on(&self) -> RunsOn {
@@ -232,9 +243,9 @@ impl<'a> Subject<'a> {
 
     /// Notes what makes further runs useless, or not worth the time.
     fn learn_from(&self, ran: &Ran) {
-        let Ran { outcome, wall, .. } = ran;
+        let Ran { outcome, wall, patience, .. } = ran;
         let hung = matches!(&outcome.ending, Ending::Failed(why) if tells_of_a_hang(why));
-        if hung || *wall >= PATIENCE {
+        if hung || wall >= patience {
             self.hangs();
         }
         // A server may hand out again what it lost, after some time.
@@ -296,8 +307,16 @@ fn on_own_thread(
             let measured = |outcome| {
                 let after_interruption = pulse.interrupted().map(|at| wall.saturating_sub(at));
                 let (threads_left, circumstances) = (threads_left(), trial.circumstances());
-                let stood_still = watch.stood_still();
-                Box::new(Ran { outcome, wall, after_interruption, stood_still, threads_left, circumstances })
+                let (stood_still, patience) = (watch.stood_still(), watch.patience());
+                Box::new(Ran {
+                    outcome,
+                    wall,
+                    patience,
+                    after_interruption,
+                    stood_still,
+                    threads_left,
+                    circumstances,
+                })
             };
             let ended = ran.map(|ran| ran.map(measured)).map_err(|panic| text(&*panic));
             if done.send(Sent::Ended(ended)).is_err() {

@@ -3,15 +3,14 @@
 use crate::{
     NAME,
     support_rabbitmq::RabbitServer,
-    trial::{Trial, dies, ends, one_hop, order_authorization},
+    trial::{Trial, assert_flows_again, dies, ends, one_hop, order_authorization},
 };
 use drumpost_core::{
-    load::{Extent, Pace},
     monitor::Watch,
     outcome::{Ending, Snapshot},
     scenario::Style,
 };
-use std::{sync::mpsc, thread, time::Duration};
+use std::{sync::mpsc, thread};
 
 const LIMIT: &[(&str, &str)] = &[("rabbitmq.delivery-limit", "2")];
 
@@ -67,20 +66,14 @@ impl Watch for Flows {
 fn dead_letters_outlive_the_server() {
     let mut server = RabbitServer::start();
     let (url, (flow, flows)) = (server.url(), mpsc::channel());
-    let trial = Trial {
-        options: LIMIT,
-        reconnect: Some(Duration::from_secs(60)),
-        pace: Pace::Open { window: 100_000 },
-        // With the drain longer than the server is away, which was up to 37 s beside four busy loops and a compiler.
-        extent: Extent::Duration(30_000_000_000),
-        every_ns: 2_000_000,
-        drain: Duration::from_secs(20),
-        ..dies("warehouse", 4, 50)
-    };
+    let trial =
+        Trial { options: LIMIT, poison: dies("warehouse", 4, 50).poison, ..Trial::until_told(2_000_000) };
+    let course = trial.course.clone();
     let run = thread::spawn(move || trial.run_watched(NAME, &url, one_hop(ends), Flows(flow)).unwrap());
     flows.recv().unwrap();
     server.kill();
     server.come_back();
+    assert_flows_again(&course);
     let outcome = run.join().unwrap();
     let (audit, bad) = (&outcome.audit, outcome.started / 4);
     println!("{audit} {:?}", outcome.outages);

@@ -106,9 +106,9 @@ impl Mosquitto {
         if beside.exists() { beside } else { name.into() }
     }
 
-    /// Waits until the server takes connections, at most 10 seconds; false if it has ended.
+    /// Waits until the server takes connections, at most a minute; false if it has ended.
     fn answers(&mut self) -> bool {
-        for _ in 0..500 {
+        for _ in 0..3_000 {
             if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
                 return false;
             }

@@ -160,7 +160,7 @@ impl Node {
             let settings = [settings, &[stream]].concat();
             let child = spawn(port, management, &folder, &settings);
             let warden = warden(&child, &folder);
-            let node = Self { settings, child, warden, port, management, streams, folder };
+            let mut node = Self { settings, child, warden, port, management, streams, folder };
             if node.answers() {
                 return node;
             }
@@ -176,12 +176,18 @@ impl Node {
         [self.port, self.streams].iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok())
     }
 
-    /// Waits until the server takes connections, at most 60 seconds; false if it does not.
-    fn answers(&self) -> bool {
-        (0..1_200).any(|_| {
+    /// Waits until the server takes connections, at most three minutes, as a busy machine takes one; false if it has ended.
+    fn answers(&mut self) -> bool {
+        for _ in 0..3_600 {
+            if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+                return false;
+            }
+            if self.is_running() {
+                return true;
+            }
             thread::sleep(Duration::from_millis(50));
-            self.is_running()
-        })
+        }
+        false
     }
 
     fn kill(&mut self) {

@@ -90,9 +90,9 @@ impl RedisServer {
         Cli(self.port)
     }
 
-    /// Waits until the server answers, at most 10 seconds; false if it has ended.
+    /// Waits until the server answers, at most a minute; false if it has ended.
     fn answers(&mut self) -> bool {
-        for _ in 0..500 {
+        for _ in 0..3_000 {
             if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
                 return false;
             }

@@ -98,9 +98,9 @@ impl SqsServer {
         Tools(self.port)
     }
 
-    /// Waits until the server answers, at most 60 seconds; false if it has ended.
+    /// Waits until the server answers, at most three minutes, as a busy machine takes one; false if it has ended.
     fn answers(&mut self) -> bool {
-        for _ in 0..1200 {
+        for _ in 0..3_600 {
             if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
                 return false;
             }

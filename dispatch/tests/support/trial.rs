@@ -6,18 +6,20 @@ use drumpost_core::{
     dispatcher::Dispatcher,
     handler::{Handler, Out, Reactor},
     headers::Shape,
-    load::{Extent, Feed, LoadPlan, Pace, Start},
+    load::{Extent, LoadPlan, Pace},
     message::{Kind, Message},
-    monitor::{Unwatched, Watch},
-    outcome::{Cause, Ending, Outcome},
+    monitor::{Counts, Edge, Unwatched, Watch},
+    outcome::{Cause, Ending, Outcome, Snapshot},
     payload::Pool,
     plan::{Conditions, Kill, Placement, Poison, TrialPlan, Victim, Wait},
     promise::{Acks, Order},
     registry::Options,
     scenario::{Part, Route, Scenario, Service, Style, command, event, reply, request},
+    server::ServerFacts,
     transport::OpenError,
     wiring::{Wiring, WiringSettings},
 };
+use drumpost_kit::suite::{Course, Steady};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -147,23 +149,6 @@ pub(crate) fn one_hop(warehouse: fn() -> Box<dyn Reactor>) -> Scenario {
     )
 }
 
-pub(crate) struct Steady {
-    payload_len: u32,
-    every_ns: u64,
-    keys: u32,
-    number: u32,
-}
-
-impl Feed for Steady {
-    fn fill(&mut self, starts: &mut Vec<Start>) {
-        while starts.len() < starts.capacity() {
-            let after_ns = u64::from(self.number) * self.every_ns;
-            starts.push(Start { after_ns, key: self.number % self.keys, payload_len: self.payload_len });
-            self.number += 1;
-        }
-    }
-}
-
 /// So many headers, with values of so many bytes.
 pub(crate) fn headers(count: u32, value_len: u32) -> Shape {
     Shape::new(count, value_len).expect("within bounds")
@@ -189,6 +174,8 @@ pub(crate) struct Trial {
     pub(crate) kill: Option<Kill>,
     pub(crate) acks: Acks,
     pub(crate) poison: Option<Poison>,
+    /// Tells how many flows have ended, and ends the load when it is told to.
+    pub(crate) course: Course,
     pub(crate) options: &'static [(&'static str, &'static str)],
 }
 
@@ -212,6 +199,7 @@ impl Default for Trial {
             kill: None,
             acks: Acks::After,
             poison: None,
+            course: Course::default(),
             options: &[],
         }
     }
@@ -235,6 +223,18 @@ impl Trial {
             }),
             // What comes again has them too.
             headers: headers(3, 24),
+            ..Self::default()
+        }
+    }
+
+    /// An open load, a flow `every_ns`, that goes on until its course is told to end it: over a server that is killed and comes back.
+    pub(crate) fn until_told(every_ns: u64) -> Self {
+        Self {
+            pace: Pace::Open { window: 100_000 },
+            extent: Extent::Duration(3_600_000_000_000),
+            every_ns,
+            reconnect: Some(BACK_WITHIN),
+            drain: Duration::from_secs(20),
             ..Self::default()
         }
     }
@@ -266,12 +266,12 @@ impl Trial {
             window: Some(self.pace.window()),
             pool: Arc::new(Pool::new(7, self.payload_len).with_headers(7, self.headers)),
         };
-        let (payload_len, every_ns, keys) = (self.payload_len, self.every_ns, self.keys);
+        let feed = Steady::new(self.every_ns, self.payload_len, &self.course).with_keys(self.keys);
         TrialPlan {
             wiring: Wiring::new(&scenario, self.style, &settings).expect("the table can be wired"),
             scenario: Arc::new(scenario),
             load: LoadPlan { pace: self.pace, ..LoadPlan::closed(64, self.extent) },
-            feeds: Arc::new(move |_, _| Box::new(Steady { payload_len, every_ns, keys, number: 0 })),
+            feeds: Arc::new(move |_, _| Box::new(feed.clone())),
             await_replies: self.await_replies,
             placement: self.placement,
             wait: if self.placement == Placement::Each { Wait::Native } else { Wait::Park },
@@ -293,21 +293,68 @@ impl Trial {
         self.run_watched(transport, url, scenario, Unwatched)
     }
 
-    /// The same, watched.
+    /// The same, watched. A load that goes on until it is told to end takes as long as its server is away, too.
     pub(crate) fn run_watched(
         &self,
         transport: &str,
         url: &str,
         scenario: Scenario,
-        mut watch: impl Watch + 'static,
+        watch: impl Watch + 'static,
     ) -> Result<Outcome, OpenError> {
         let mut dispatcher = made(transport, url, self.options);
         let plan = self.plan(scenario);
+        let mut watch = Both(self.course.clone(), watch);
+        let away = self.reconnect.unwrap_or_default();
         let (done, outcome) = mpsc::channel();
         thread::spawn(move || {
             let _ = done.send(dispatcher.run(&plan, &mut watch));
         });
-        outcome.recv_timeout(Duration::from_secs(60) + self.drain).expect("the run hangs")
+        outcome.recv_timeout(Duration::from_secs(60) + away + self.drain).expect("the run hangs")
+    }
+}
+
+/// How long a server may be away that was killed. Beside four busy loops and a compiler RabbitMQ took 37 s to start.
+const BACK_WITHIN: Duration = Duration::from_secs(120);
+
+/// Messages flow again over a server that came back, and then the load ends.
+#[track_caller]
+pub(crate) fn assert_flows_again(course: &Course) {
+    let flows = course.moves_on(500, BACK_WITHIN);
+    course.end_load();
+    assert!(flows, "no messages flow {BACK_WITHIN:?} after the server came back");
+}
+
+/// The course of a trial, and another watch.
+struct Both<W>(Course, W);
+
+impl<W: Watch> Watch for Both<W> {
+    fn sample(&mut self, snapshot: &Snapshot) {
+        self.0.sample(snapshot);
+        self.1.sample(snapshot);
+    }
+
+    fn opened(&mut self, server: Option<&ServerFacts>) {
+        self.1.opened(server);
+    }
+
+    fn begun(&mut self, ago: Duration) {
+        self.1.begun(ago);
+    }
+
+    fn edge(&mut self, edge: Edge, counts: Counts) {
+        self.1.edge(edge, counts);
+    }
+
+    fn measured(&mut self, outcome: &Outcome) {
+        self.1.measured(outcome);
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.1.is_interrupted()
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.1.is_urgent()
     }
 }
 

@@ -10,10 +10,13 @@ use drumpost_core::{
     plan::Conditions,
     transport::OpenError,
 };
-use std::time::Duration;
+use std::{thread, time::Duration};
 
-/// For how long lanes try to connect again.
-const RECONNECT: Duration = Duration::from_secs(30);
+/// For how long lanes try to connect again. On a busy machine some servers take half a minute to start.
+const RECONNECT: Duration = Duration::from_secs(120);
+
+/// After a line was cut, messages that had come before are handled within this time.
+const HANDLED: Duration = Duration::from_secs(1);
 
 /// A run that failed, with the address of the server on this port in its sentence.
 fn failed(outcome: &Outcome, port: u16) -> Result<&str, Stop> {
@@ -52,10 +55,13 @@ pub(super) fn line_silent(suite: &Suite<'_>) -> Result<(), Stop> {
         let proxy = suite.line_to(&*server)?;
         // Not so many flows that the transport is full before it is silent for long.
         let drain = Duration::from_secs(*drain);
-        let trial = Trial { drain, every_ns: 4_000_000, ..Trial::open(3) };
+        let trial = Trial { drain, every_ns: 4_000_000, ..Trial::open(3_600) };
         let run = suite.begin(&suite.options_at(proxy.port())?, &trial)?;
         run.flows()?;
         proxy.go_silent();
+        // Messages are sent into the silence, too.
+        thread::sleep(Duration::from_secs(1));
+        run.end_load();
         let outcome = run.outcome(trial.drain)?;
         failed(&outcome, proxy.port())?;
         // What could not be removed while the line was silent is removed by the next run over it.
@@ -82,9 +88,11 @@ pub(super) fn line_cut_and_back(suite: &Suite<'_>) -> Result<(), Stop> {
     let proxy = suite.line_to(&*server)?;
     let options = suite.options_at(proxy.port())?;
     let lossless = suite.promise(&options)?.is_lossless();
-    let run = suite.begin(&options, &reconnecting(4, lossless))?;
+    let run = suite.begin(&options, &reconnecting(lossless))?;
     run.flows()?;
     proxy.cut();
+    thread::sleep(HANDLED);
+    run.flows_again()?;
     let outcome = opened(run)?;
     came_back(&outcome, lossless)?;
     nothing_is_left(&*server, &outcome)
@@ -94,20 +102,20 @@ pub(super) fn server_restarted(suite: &Suite<'_>) -> Result<(), Stop> {
     let mut server = suite.private_server()?;
     let options = suite.options_at(server.port())?;
     let lossless = suite.keeps && suite.promise(&options)?.is_lossless();
-    // Messages flow before and afterwards.
-    let run = suite.begin(&options, &reconnecting(6 + suite.away_s, lossless))?;
+    let run = suite.begin(&options, &reconnecting(lossless))?;
     run.flows()?;
     server.kill();
     server.come_back();
+    run.flows_again()?;
     let outcome = opened(run)?;
     came_back(&outcome, lossless)?;
     nothing_is_left(&*server, &outcome)
 }
 
-/// An open load of so many seconds, whose lanes are to reconnect.
-fn reconnecting(seconds: u64, lossless: bool) -> Trial {
+/// An open load that goes on until it is told to end, whose lanes are to reconnect.
+fn reconnecting(lossless: bool) -> Trial {
     let conditions = Conditions { reconnect: Some(RECONNECT), ..Conditions::default() };
-    Trial { conditions, drain: if lossless { LATE } else { LOSSY }, ..Trial::open(seconds) }
+    Trial { conditions, drain: if lossless { LATE } else { LOSSY }, ..Trial::open(3_600) }
 }
 
 /// The outcome of a run that is to reconnect.
@@ -119,8 +127,8 @@ fn opened(run: Running) -> Result<Outcome, Stop> {
     }
 }
 
-/// A run that lost its connections and got them back: it completes, each outage says why, messages flowed afterwards, and
-/// where `lossless` no message was lost that the transport had confirmed.
+/// A run that lost its connections and got them back: it completes, each outage says why, and where `lossless` no message was lost
+/// that the transport had confirmed. That messages flowed afterwards was seen before ([`Running::flows_again`]).
 fn came_back(outcome: &Outcome, lossless: bool) -> Result<(), Stop> {
     is_back(&outcome.ending, &outcome.audit, &outcome.outages, lossless)
 }
@@ -135,10 +143,6 @@ fn is_back(ending: &Ending, audit: &Audit, outages: &[Outage], lossless: bool) -
     }
     if lost.clone().any(|outage| outage.away_ns == 0) {
         return fails(format!("an outage took no time: {outages:?}"));
-    }
-    let last = lost.map(|outage| (outage.at_ns + outage.away_ns) / 1_000_000).max().unwrap_or(0);
-    if audit.unique < last {
-        return fails(format!("nothing came after the outage, which ended at {last} ms: {audit}"));
     }
     // What had not been confirmed may have gone with the connection.
     let unconfirmed = audit.unconfirmed.unwrap_or(0);
@@ -165,10 +169,6 @@ mod tests {
         assert!(!back(Ending::Failed("lost".into()), audit, &outage, true));
         assert!(!back(Ending::Completed, audit, &killed, true), "no connection was lost");
         assert!(!back(Ending::Completed, audit, &Outage { away_ns: 0, ..outage.clone() }, true));
-        assert!(
-            !back(Ending::Completed, Audit { unique: 100, ..audit }, &outage, true),
-            "nothing came after it"
-        );
         let more = Audit { lost: 4, ..audit };
         assert!(
             !back(Ending::Completed, more, &outage, true) && back(Ending::Completed, more, &outage, false)

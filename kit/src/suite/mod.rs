@@ -16,12 +16,13 @@
 //! promise. [`CHECKS`] lists all checks. The contract kit ([`drumpost_core::contract`]) checks what a transport does while
 //! nothing fails; a transport's tests call both.
 //!
-//! Faults are made when messages flow, not after a time, so that a busy machine changes no verdict.
+//! Faults are made when messages flow, and loads end when they flow again, not after a time. So a busy machine changes no verdict.
 
 mod absent;
 mod acked_before;
 mod broken;
 mod checks;
+mod course;
 mod dead_letters;
 mod given;
 mod given_back;
@@ -33,6 +34,7 @@ mod trial;
 mod warden;
 
 pub use checks::{CHECKS, Check};
+pub use course::{Course, Steady};
 use given::Given;
 pub use permits::{Permit, Permits};
 pub use proxy::Proxy;
@@ -107,8 +109,6 @@ pub struct Suite<'a> {
     options: Options,
     too_large: Option<u32>,
     keeps: bool,
-    /// How many seconds a killed server takes to come back.
-    away_s: u64,
     /// How many checks run at the same time, each at a private server of its own.
     at_once: usize,
     only: Vec<&'static str>,
@@ -124,7 +124,6 @@ impl<'a> Suite<'a> {
             options: Options::default(),
             too_large: None,
             keeps: false,
-            away_s: 0,
             at_once: AT_ONCE,
             only: Vec::new(),
         }
@@ -158,12 +157,6 @@ impl<'a> Suite<'a> {
     #[must_use]
     pub fn keeps_what_it_confirmed(self) -> Self {
         Self { keeps: true, ..self }
-    }
-
-    /// The same for a server that takes up to so many seconds to come back after it was killed. Without that, they are few.
-    #[must_use]
-    pub fn comes_back_within(self, seconds: u64) -> Self {
-        Self { away_s: seconds, ..self }
     }
 
     /// The same with so many checks at the same time, each at a private server of its own. Without that, they are a few.

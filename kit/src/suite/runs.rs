@@ -106,13 +106,14 @@ pub(super) fn interrupted(suite: &Suite<'_>) -> Result<(), Stop> {
 pub(super) fn clean(suite: &Suite<'_>) -> Result<(), Stop> {
     let server = suite.server()?;
     let options = suite.options_at(server.port())?;
-    let (promise, trial) = (suite.promise(&options)?, Trial::open(2));
+    let (promise, trial) = (suite.promise(&options)?, Trial::open(3_600));
     // Objects have names that begin with the run's.
     let own = crate::layout::token(&trial.name);
     let run = suite.begin(&options, &trial)?;
     run.flows()?;
     let objects = server.objects().unwrap_or_default();
     let cleaned = suite.entry.made(&options).map_err(Stop::Fails)?.clean();
+    run.end_load();
     let outcome = run.outcome(IN_TIME)?;
     let cleaned = match cleaned {
         Ok(cleaned) => cleaned,

@@ -1,10 +1,10 @@
 //! The trials of the suite: one hop from `sender` to `receiver`, and how their outcomes are judged.
 
-use super::{Stop, Suite, fails};
+use super::{Course, Steady, Stop, Suite, fails};
 use drumpost_core::{
     dispatcher::Dispatcher,
     handler::{Handler, Out, Reactor},
-    load::{Extent, Feed, LoadPlan, Pace, Start},
+    load::{Extent, LoadPlan, Pace},
     message::{Kind, Message},
     monitor::Watch,
     options::Options,
@@ -31,15 +31,15 @@ use std::{
 };
 
 /// How long a run may take to end after a fault, or to say that no server is there: what the engine and a transport may wait
-/// together, and as much again for a busy machine.
-pub(super) const IN_TIME: Duration = Duration::from_secs(60);
+/// together, and three times as much again for a busy machine.
+pub(super) const IN_TIME: Duration = Duration::from_secs(120);
 
 /// Drain deadline of a run that may lose messages: what has not come by then is not waited for.
 pub(super) const LOSSY: Duration = Duration::from_secs(2);
 
 /// Drain deadline after a sender lost its connection. Messages that were not confirmed then never come, so the run waits for as
 /// long. What was confirmed comes again within the broker's time for that.
-pub(super) const LATE: Duration = Duration::from_secs(8);
+pub(super) const LATE: Duration = Duration::from_secs(12);
 
 /// Flows that have ended when the fault is made.
 const FLOWING: u64 = 200;
@@ -86,23 +86,6 @@ fn scenario(style: Style) -> Scenario {
     }
 }
 
-/// Flows at even distances.
-struct Steady {
-    next: u32,
-    every_ns: u64,
-    payload_len: u32,
-}
-
-impl Feed for Steady {
-    fn fill(&mut self, starts: &mut Vec<Start>) {
-        while starts.len() < starts.capacity() {
-            let after_ns = u64::from(self.next) * self.every_ns;
-            starts.push(Start { after_ns, key: self.next, payload_len: self.payload_len });
-            self.next = self.next.wrapping_add(1);
-        }
-    }
-}
-
 /// What a run is to be. By default 1,000 flows, 32 of them under way.
 #[derive(Clone, Debug)]
 pub(super) struct Trial {
@@ -137,7 +120,7 @@ impl Trial {
         Self { open: Some(Duration::from_secs(seconds)), ..Self::new() }
     }
 
-    pub(super) fn plan(&self, style: Style, promise: Promise) -> Result<TrialPlan, Stop> {
+    pub(super) fn plan(&self, style: Style, promise: Promise, course: &Course) -> Result<TrialPlan, Stop> {
         let (pace, extent) = match self.open {
             None => (Pace::Closed { in_flight: 32 }, Extent::Count(1_000)),
             Some(long) => {
@@ -155,13 +138,14 @@ impl Trial {
             window: Some(pace.window()),
             pool: Arc::new(Pool::new(7, self.payload_len)),
         };
-        let (scenario, payload_len, every_ns) = (scenario(style), self.payload_len, self.every_ns);
+        let scenario = scenario(style);
+        let feed = Steady::new(self.every_ns, self.payload_len, course);
         let wiring = Wiring::new(&scenario, style, &settings);
         Ok(TrialPlan {
             wiring: wiring.map_err(|error| Stop::Fails(format!("the suite's own scenario: {error}")))?,
             scenario: Arc::new(scenario),
             load: LoadPlan { pace, ..LoadPlan::closed(32, extent) },
-            feeds: Arc::new(move |_, _| Box::new(Steady { next: 0, every_ns, payload_len })),
+            feeds: Arc::new(move |_, _| Box::new(feed.clone())),
             await_replies: false,
             placement: Placement::Each,
             wait: Wait::Native,
@@ -174,12 +158,14 @@ impl Trial {
 
 /// Tells when messages flow, and interrupts when asked to.
 struct Follow {
+    course: Course,
     flows: Option<mpsc::Sender<()>>,
     stop: Arc<AtomicBool>,
 }
 
 impl Watch for Follow {
     fn sample(&mut self, snapshot: &Snapshot) {
+        self.course.sample(snapshot);
         if snapshot.ended >= FLOWING
             && let Some(flows) = self.flows.take()
         {
@@ -197,6 +183,7 @@ type Ended = (Outcome, Box<dyn Dispatcher>);
 
 /// A run on a thread of its own.
 pub(super) struct Running {
+    course: Course,
     flows: mpsc::Receiver<()>,
     stop: Arc<AtomicBool>,
     ended: mpsc::Receiver<Result<Ended, OpenError>>,
@@ -214,6 +201,18 @@ impl Running {
                 Err(_) => fails(format!("no messages flow after {IN_TIME:?}")),
             },
         }
+    }
+
+    /// Waits until messages flow again after a fault, more than may have been under way before, and ends the load.
+    pub(super) fn flows_again(&self) -> Result<(), Stop> {
+        let flows = self.course.moves_on(FLOWING, IN_TIME);
+        self.end_load();
+        if flows { Ok(()) } else { fails(format!("no messages flow {IN_TIME:?} after the fault")) }
+    }
+
+    /// Ends the load. What is under way is waited for.
+    pub(super) fn end_load(&self) {
+        self.course.end_load();
     }
 
     pub(super) fn interrupt(&self) {
@@ -261,14 +260,15 @@ impl Suite<'_> {
     ) -> Result<Running, Stop> {
         let asked = asked(trial.conditions.acks);
         let promise = dispatcher.promise(self.entry.promise, &asked).map_err(Stop::Fails)?;
-        let (plan, stop) = (trial.plan(self.style(), promise)?, Arc::new(AtomicBool::new(false)));
+        let (course, stop) = (Course::default(), Arc::new(AtomicBool::new(false)));
+        let plan = trial.plan(self.style(), promise, &course)?;
         let ((flow, flows), (done, ended)) = (mpsc::channel(), mpsc::channel());
-        let mut watch = Follow { flows: Some(flow), stop: Arc::clone(&stop) };
+        let mut watch = Follow { course: course.clone(), flows: Some(flow), stop: Arc::clone(&stop) };
         thread::spawn(move || {
             let ran = dispatcher.run(&plan, &mut watch);
             let _ = done.send(ran.map(|outcome| (outcome, dispatcher)));
         });
-        Ok(Running { flows, stop, ended })
+        Ok(Running { course, flows, stop, ended })
     }
 
     /// Runs a trial to its end.

@@ -1,0 +1,138 @@
+//! A load that goes on until it is told to end: how long a server is away depends on the machine.
+
+use drumpost_core::{
+    load::{Feed, Start},
+    monitor::Watch,
+    outcome::Snapshot,
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+/// How often it is seen how many flows have ended.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The course of a trial, seen from another thread: how many flows have ended, and the end of its load. It is the watch of the trial
+/// and is given to its feed; its clones are the same course.
+#[derive(Clone, Debug, Default)]
+pub struct Course(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    ended: AtomicU64,
+    is_enough: AtomicBool,
+}
+
+impl Course {
+    /// Waits until so many more flows have ended than now. False if they have not in that time.
+    #[must_use]
+    pub fn moves_on(&self, flows: u64, within: Duration) -> bool {
+        let enough = self.ended() + flows;
+        let looks = within.as_nanos() / LOOK.as_nanos();
+        (0..=looks).any(|_| {
+            thread::sleep(LOOK);
+            self.ended() >= enough
+        })
+    }
+
+    /// Ends the load, which then starts no more than the few hundred flows that it has fetched.
+    pub fn end_load(&self) {
+        self.0.is_enough.store(true, Ordering::Relaxed);
+    }
+
+    fn note(&self, ended: u64) {
+        self.0.ended.store(ended, Ordering::Relaxed);
+    }
+
+    fn ended(&self) -> u64 {
+        self.0.ended.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_enough(&self) -> bool {
+        self.0.is_enough.load(Ordering::Relaxed)
+    }
+}
+
+impl Watch for Course {
+    fn sample(&mut self, snapshot: &Snapshot) {
+        self.note(snapshot.ended);
+    }
+
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// Flows at even distances, whose keys take turns, until the course says that there are enough.
+#[derive(Clone, Debug)]
+pub struct Steady {
+    every_ns: u64,
+    payload_len: u32,
+    keys: u32,
+    course: Course,
+    next: u32,
+}
+
+impl Steady {
+    /// A flow each `every_ns` with a payload of so many bytes.
+    #[must_use]
+    pub fn new(every_ns: u64, payload_len: u32, course: &Course) -> Self {
+        Self { every_ns, payload_len, keys: u32::MAX, course: course.clone(), next: 0 }
+    }
+
+    /// The same with so many keys.
+    #[must_use]
+    pub fn with_keys(self, keys: u32) -> Self {
+        Self { keys, ..self }
+    }
+}
+
+impl Feed for Steady {
+    fn fill(&mut self, starts: &mut Vec<Start>) {
+        while !self.course.is_enough() && starts.len() < starts.capacity() {
+            let after_ns = u64::from(self.next) * self.every_ns;
+            starts.push(Start { after_ns, key: self.next % self.keys, payload_len: self.payload_len });
+            self.next = self.next.wrapping_add(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_that_is_told_to_end_has_no_more_flows() {
+        let course = Course::default();
+        let mut feed = Steady::new(10, 1, &course).with_keys(3);
+        let mut starts = Vec::with_capacity(5);
+        feed.fill(&mut starts);
+        let keys: Vec<u32> = starts.iter().map(|start| start.key).collect();
+        assert_eq!((keys, starts[4].after_ns), (vec![0, 1, 2, 0, 1], 40));
+        course.clone().end_load();
+        starts.clear();
+        feed.fill(&mut starts);
+        assert!(starts.is_empty());
+    }
+
+    #[test]
+    fn a_course_moves_on_when_flows_end() {
+        let course = Course::default();
+        assert!(!course.moves_on(1, Duration::ZERO));
+        let flows = course.clone();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                for ended in 1..=50 {
+                    flows.note(ended);
+                    thread::sleep(Duration::from_millis(5));
+                }
+            });
+            assert!(course.moves_on(20, Duration::from_secs(60)));
+        });
+    }
+}
