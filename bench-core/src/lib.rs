@@ -46,3 +46,4 @@ mod sync;
 pub mod transport;
 pub mod wire;
 pub mod wiring;
+mod work;

@@ -21,6 +21,15 @@ pub const WINDOW: usize = 1024;
 /// Makes the feed of the `member`-th of `of` driven instances.
 pub type MakeFeed = dyn Fn(usize, usize) -> Box<dyn Feed> + Send + Sync;
 
+/// CPU time that the handlers of all services spend on the messages that they receive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// For each message that is worked on, in picoseconds: a share of what a message over a ring costs may be less than a nanosecond.
+    pub ps: u64,
+    /// Each handler works on one in so many of its messages; at least 1.
+    pub one_in: u32,
+}
+
 /// A service instance to be killed in the middle of the run and brought back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kill {
@@ -94,6 +103,8 @@ pub struct Conditions {
     pub disturbances: Vec<Disturbance>,
     /// Messages that are given back.
     pub poison: Option<Poison>,
+    /// What handlers do beside what they do themselves.
+    pub work: Option<Work>,
     /// For how long an instance that lost its connection tries to open it again. `None`: a lost connection ends the trial.
     pub reconnect: Option<Duration>,
     /// Largest number of unconfirmed messages of one send port, for transports that confirm; a batch if that is more.
@@ -116,6 +127,7 @@ impl Default for Conditions {
             broken_for: Duration::ZERO,
             disturbances: Vec::new(),
             poison: None,
+            work: None,
             reconnect: None,
             unconfirmed: WINDOW,
             acks: Acks::default(),

@@ -200,6 +200,11 @@ impl Job {
         let load = self.load(spec, pace)?;
         let backlog = self.backlog(spec, &wiring, &load, (&*made, entry))?;
         let is_virtual = entry.runs_on == RunsOn::Simulation && self.is_virtual;
+        if spec.load.work.is_some() && is_virtual {
+            return Err(usage(
+                "--work is CPU time, and in virtual time nothing takes any: use --sim clock=real, or leave it out",
+            ));
+        }
         let (faults, conditions) = Faults::of(spec, &wiring, entry, &load, is_virtual)?;
         let is_threaded = entry.runs_on == RunsOn::Threads;
         let threaded_lanes = if is_threaded { usize::from(wiring.instance_count()) } else { 1 };
@@ -216,6 +221,7 @@ impl Job {
             conditions: Conditions {
                 backlog,
                 poison,
+                work: spec.load.work.as_ref().map(|work| **work),
                 reconnect: spec.faults.reconnect.as_ref().map(|time| time.0),
                 unconfirmed: spec.wiring.unconfirmed.0 as usize,
                 acks: asked.acks(&entry.promise),

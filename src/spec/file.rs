@@ -91,6 +91,36 @@ impl FromArgMatches for SpecArgs {
     }
 }
 
+/// The fields that words of a command line set, as flags of `run`.
+///
+/// # Errors
+/// They are no flags of `run`, or exclude each other.
+pub(crate) fn given_on(words: &[String]) -> Result<Document, String> {
+    let command = SpecArgs::augment_args(Command::new("run").no_binary_name(true).disable_help_flag(true));
+    let read = command.try_get_matches_from(words).and_then(|matches| {
+        SpecArgs::from_arg_matches(&matches)?;
+        Ok(given(&matches))
+    });
+    read.map_err(|error| first_lines(&error))
+}
+
+/// The spec that words of a command line ask for.
+///
+/// # Errors
+/// As [`given_on`].
+pub(crate) fn asked_on(words: &[String]) -> Result<RunSpec, String> {
+    let command = SpecArgs::augment_args(Command::new("run").no_binary_name(true).disable_help_flag(true));
+    let read = command.try_get_matches_from(words).and_then(|matches| SpecArgs::from_arg_matches(&matches));
+    read.map(|SpecArgs(spec)| spec).map_err(|error| first_lines(&error))
+}
+
+/// What is wrong, without the usage of a command that nobody typed.
+fn first_lines(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let text = text.split("\n\nUsage:").next().unwrap_or(&text);
+    text.trim().trim_start_matches("error: ").to_owned()
+}
+
 /// The fields that stand on the command line.
 fn given(matches: &ArgMatches) -> Document {
     let fields = RunSpec::augment_args(Command::new("run"));

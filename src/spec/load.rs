@@ -9,6 +9,7 @@ use clap::Args;
 use drumpost_core::{
     load::Debt,
     payload::{Content, Touch},
+    plan::Work,
 };
 use drumpost_workloads::{
     HeaderSpec, KeySpec, PayloadSpec, ThinkSpec,
@@ -50,7 +51,7 @@ pub(crate) struct LoadSpec {
     /// Open load: most flows under way
     ///
     /// The default is the largest number with which bounded queues cannot deadlock.
-    #[arg(long, value_name = "N", help_heading = "Load")]
+    #[arg(long, value_name = "N", help_heading = "Load", hide_short_help = true)]
     pub window: Option<Said<Count>>,
     /// Open load: what happens to a flow that is due while the window is full
     ///
@@ -106,6 +107,12 @@ pub(crate) struct LoadSpec {
         hide_short_help = true
     )]
     pub touch: Said<Touch>,
+    /// CPU time that each handler spends on each message, such as 200ns, or 5us@1/100 on every 100th
+    ///
+    /// It stands for what a service computes, or for a cost that is put in to see whether a comparison finds it. The time is spent in a
+    /// loop whose speed is measured once per process.
+    #[arg(long, value_name = "TIME[@1/N]", help_heading = "Load", hide_short_help = true)]
+    pub work: Option<Said<Work>>,
     /// Keys, such as zipf:1000,1.1
     ///
     /// `drumpost list` has all distributions.

@@ -7,7 +7,7 @@ use drumpost_core::{
     guarantee::Guarantee,
     load::{self, Debt},
     payload::{Content, Touch},
-    plan::{Placement, Wait},
+    plan::{Placement, Wait, Work},
     promise::Acks,
 };
 use drumpost_dispatch::sim::spec::SimSpec;
@@ -77,6 +77,26 @@ impl From<f64> for Said<PerSecond> {
 impl fmt::Display for PerSecond {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&drumpost_units::rate_text(self.0))
+    }
+}
+
+/// What handlers do on messages beside what they do themselves.
+impl Reads for Work {
+    fn read(text: &str) -> Result<Self, String> {
+        let form =
+            "it is not TIME, such as 200ns or 2.5ns, or TIME@1/N, such as 5us@1/100; N is 1 to 4,294,967,295";
+        let (time, share) = text.split_once('@').unwrap_or((text, "1/1"));
+        let one_in = share.strip_prefix("1/").and_then(|n| n.parse().ok()).filter(|n| *n > 0).ok_or(form)?;
+        let parts_of_ns = time.strip_suffix("ns").and_then(|number| number.trim().parse::<f64>().ok());
+        let ns = match parts_of_ns.filter(|ns| ns.is_finite() && *ns >= 0.0) {
+            Some(ns) => ns,
+            None => units::parse_duration(time).map_err(|error| error.to_string())? as f64,
+        };
+        // A second on a message would look like a handler that hangs.
+        if ns > 1e9 {
+            return Err("a handler may work for 1 s at most".into());
+        }
+        Ok(Self { ps: (ns * 1e3).round() as u64, one_in })
     }
 }
 

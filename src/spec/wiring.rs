@@ -113,7 +113,7 @@ pub(crate) struct OptionSpec {
     /// the clock (virtual by default).
     #[arg(long, value_name = "SPEC", help_heading = "Dispatch")]
     pub sim: Option<Said<SimSpec>>,
-    /// Address of the server of the transports that have one
+    /// Address of the server of a transport that has one
     ///
     /// It sets the address option of each named transport that has one, such as NAME.url. `drumpost list --options` has these
     /// options and the environment variables that set them.

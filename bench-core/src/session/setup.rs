@@ -20,6 +20,7 @@ use crate::{
     recorder::{Among, Heard, Recorder, RecorderSpec},
     scenario::Intent,
     wiring::{Destination, Wiring},
+    work::Working,
 };
 use drumpost_defects::{Defect, is_in};
 use std::{collections::HashMap, sync::Arc};
@@ -219,7 +220,10 @@ impl Setup<'_> {
         let name = &*self.plan.wiring.services[service].name;
         let whose = || format!("making the handler of `{name}`");
         match self.reactors.get(name) {
-            Some(make) => accused(whose, make),
+            Some(make) => match self.plan.conditions.work {
+                Some(work) => Box::new(Working::new(accused(whose, make), work)),
+                None => accused(whose, make),
+            },
             None => Box::new(Deaf),
         }
     }
