@@ -1,21 +1,22 @@
-//! The rule that decides a gate from its pairs: exact sign test, Holm's correction over all gates, and a practical
-//! margin.
+//! A gate, and how the rule is applied to all gates of a comparison.
 //!
 //! A regression needs a p-value after Holm of at most alpha and a median of at least the margin. An improvement is the
 //! mirror image. No change needs a 95 % interval of the median within one and a half margins. Everything else is
-//! inconclusive. Does not live here: the tests themselves (`stats`).
+//! inconclusive. An invalid run cannot show that nothing became worse, and neither can a disturbed machine. Does not live
+//! here: the rule on numbers (`rule`), the tests themselves (`stats`), and sentences for people (`sentence`).
 
+use super::rule::{self, CONFIDENCE, Judged, Level, NO_CHANGE_MARGINS, Pairs};
 use super::{Metric, Options, Row, Verdict};
 use crate::model::{Run, Trial};
 use crate::stats;
 use crate::units;
 
-/// How many margins an interval may reach and still be no change.
-const NO_CHANGE_MARGINS: f64 = 1.5;
 /// A change beyond this, as a share of one, is seen without a comparison. Pairs that can show only such changes show nothing.
 const USEFUL: f64 = 1.0;
-/// Confidence of the interval shown and used for "no change".
-const CONFIDENCE: f64 = 0.95;
+/// Beyond this factor, more pairs are not the first advice: the machine or the trials have to change.
+const TOO_MANY_TIMES: usize = 10;
+/// A gate that is undecided although its pairs should do is told to take at least this many times as many.
+const MORE_AT_LEAST: f64 = 1.25;
 
 /// An interval of the ratio B/A.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,6 +50,9 @@ pub struct Gate {
     pub margin: Option<f64>,
     /// Smallest worsening that would have been found in four of five comparisons like this, as a share of one.
     pub detectable: Option<f64>,
+    /// What this machine can tell apart in this metric, as a share of one, from A and a copy of A; `None` without a control
+    /// arm, or with one that differs or was too short. See [`super::Control`].
+    pub floor: Option<f64>,
     /// The answer.
     pub verdict: Verdict,
     /// Why it is inconclusive, and what would help.
@@ -86,10 +90,17 @@ impl Gate {
             p_holm: None,
             margin: None,
             detectable: None,
+            floor: None,
             verdict: Verdict::NotJudged,
             note: None,
             worsenings,
         })
+    }
+
+    /// Takes a verdict back: the pairs may say what they want, something else speaks against them.
+    pub(super) fn withdraw(&mut self, note: impl Into<String>) {
+        self.verdict = Verdict::Inconclusive;
+        self.note = Some(note.into());
     }
 }
 
@@ -113,78 +124,113 @@ fn worsening_interval(worsenings: &[f64]) -> Option<(f64, f64)> {
 
 /// Judges all gates of a comparison together.
 pub(super) fn decide(rows: &mut [Row], options: &Options) {
-    let mut gates: Vec<(bool, &mut Gate)> = Vec::new();
+    let mut gates: Vec<(Beside, &mut Gate)> = Vec::new();
     for row in rows {
+        let beside = Beside { invalid: row.invalid, pairs: row.pairs, disturbed: row.disturbed };
         for gate in &mut row.gates {
-            if row.pairs > 0 && gate.pairs == 0 {
+            if beside.pairs > 0 && gate.pairs == 0 {
                 gate.note = Some(
                     "single trials have too few samples, so this is the figure of all trials and is not judged".into(),
                 );
             } else {
-                gates.push((row.invalid, gate));
+                gates.push((beside, gate));
             }
         }
     }
-    let p_values: Vec<f64> = gates.iter().map(|(_, gate)| stats::sign_test(&gate.worsenings)).collect();
-    let adjusted = stats::holm(&p_values);
-    let needed = stats::pairs_needed(options.alpha_per_look(), gates.len());
+    let level = Level { alpha: options.alpha_per_look(), firm: options.firm };
+    let pairs =
+        |(_, gate): &(Beside, &mut Gate)| (gate.worsenings.clone(), options.margin(gate.metric).ln_1p());
+    let pairs: Vec<(Vec<f64>, f64)> = gates.iter().map(pairs).collect();
+    let pairs: Vec<Pairs<'_>> =
+        pairs.iter().map(|(worsenings, margin)| Pairs { worsenings, margin: *margin }).collect();
+    let judged = rule::judge(&pairs, level);
     let together = gates.len();
-    for ((invalid, gate), (p, p_holm)) in gates.iter_mut().zip(p_values.into_iter().zip(adjusted)) {
-        (gate.p, gate.p_holm) = (Some(p), Some(p_holm));
+    for (((beside, gate), judged), pairs) in gates.iter_mut().zip(judged).zip(pairs) {
         gate.margin = Some(options.margin(gate.metric));
-        judge(gate, p_holm, needed, together, options);
-        if *invalid && matches!(gate.verdict, Verdict::NoChange | Verdict::Improvement) {
-            gate.verdict = Verdict::Inconclusive;
-            gate.note = Some("one of the runs is invalid".into());
+        apply(gate, judged, pairs, level.alpha, together);
+        beside.weigh(gate);
+    }
+}
+
+/// What speaks against the pairs of a row beside their numbers.
+#[derive(Debug, Clone, Copy)]
+struct Beside {
+    invalid: bool,
+    pairs: usize,
+    disturbed: usize,
+}
+
+impl Beside {
+    /// An invalid run may show a regression, but never the lack of one. On a machine that was disturbed in most pairs, times
+    /// are mostly those of the disturbance. Two such times being equal says nothing about A and B, even where they scatter
+    /// little. CPU time is not affected in this way.
+    fn weigh(self, gate: &mut Gate) {
+        if self.invalid && matches!(gate.verdict, Verdict::NoChange | Verdict::Improvement) {
+            gate.withdraw("one of the runs is invalid. A comparison of valid runs would decide it");
+        } else if self.disturbed * 2 > self.pairs
+            && gate.verdict == Verdict::NoChange
+            && !gate.metric.is_cpu()
+        {
+            let (disturbed, pairs) = (self.disturbed, self.pairs);
+            gate.withdraw(format!(
+                "the machine was disturbed in {disturbed} of {pairs} pairs, so equal times say nothing about A and B. A quieter \
+                 machine would decide it"
+            ));
         }
     }
 }
 
-fn judge(gate: &mut Gate, p_holm: f64, needed: usize, together: usize, options: &Options) {
-    let margin = options.margin(gate.metric).ln_1p();
-    let alpha = options.alpha_per_look();
-    let detectable = stats::minimum_detectable(&gate.worsenings, alpha / together as f64);
-    gate.detectable = detectable.map(|d| d.max(margin).exp_m1());
-    let (Some(median), Some((low, high))) =
-        (stats::median(&gate.worsenings), worsening_interval(&gate.worsenings))
-    else {
-        return too_few(gate, needed);
-    };
-    if gate.pairs < needed {
-        return too_few(gate, needed);
+fn apply(gate: &mut Gate, judged: Judged, pairs: Pairs<'_>, alpha: f64, together: usize) {
+    (gate.p, gate.p_holm, gate.verdict) = (Some(judged.p), Some(judged.p_holm), judged.verdict);
+    let detectable = stats::minimum_detectable(pairs.worsenings, alpha / together as f64);
+    gate.detectable = detectable.map(|d| d.max(pairs.margin).exp_m1());
+    if gate.verdict == Verdict::Inconclusive {
+        let needed = stats::pairs_needed(alpha, together);
+        gate.note = Some(undecided(gate, pairs, detectable, needed));
     }
-    gate.verdict = if p_holm <= alpha && median >= margin {
-        Verdict::Regression
-    } else if p_holm <= alpha && median <= -margin {
-        Verdict::Improvement
-    } else if low >= -NO_CHANGE_MARGINS * margin && high <= NO_CHANGE_MARGINS * margin {
-        Verdict::NoChange
-    } else {
-        gate.note = Some(undecided(gate.pairs, gate.detectable, needed));
-        Verdict::Inconclusive
-    };
 }
 
-/// What these pairs cannot show, and what would help.
-fn undecided(pairs: usize, detectable: Option<f64>, needed: usize) -> String {
-    let Some(change) = detectable else { return "these pairs show no change".into() };
-    if change <= USEFUL {
-        let change = units::percent(change);
+/// What these pairs cannot show, and what would decide it.
+fn undecided(gate: &Gate, pairs: Pairs<'_>, detectable: Option<f64>, needed: usize) -> String {
+    let (Some(detectable), Some(change)) = (detectable, gate.detectable) else {
+        return format!("there are {} pairs, and at least {needed} are needed", gate.pairs);
+    };
+    if change > USEFUL {
+        // The uncertainty of a median falls with the square root of the number of pairs.
+        let times = detectable / USEFUL.ln_1p();
+        let enough = ((gate.pairs as f64 * times * times).ceil() as usize).max(needed);
+        let (pairs, enough) = (units::count(gate.pairs as u64), units::count(enough as u64));
         return format!(
-            "these pairs cannot show a change below {change}; to show a smaller one, run more or longer trials, or use a quieter machine"
+            "these {pairs} pairs differ too much from each other to show any useful change. About {enough} such pairs would \
+             show a doubling; fewer are enough with longer trials or on a quieter machine"
         );
     }
-    // The uncertainty of a median falls with the square root of the number of pairs.
-    let times = change.ln_1p() / USEFUL.ln_1p();
-    let enough = ((pairs as f64 * times * times).ceil() as usize).max(needed);
-    let (pairs, enough) = (units::count(pairs as u64), units::count(enough as u64));
-    format!(
-        "these {pairs} pairs differ too much from each other to show any useful change. About {enough} such pairs would show a \
-         doubling; fewer are enough with longer trials or on a quieter machine"
-    )
+    let enough = enough(pairs, detectable, needed);
+    let is_far = enough > gate.pairs * TOO_MANY_TIMES;
+    let (n, enough, change) =
+        (units::count(gate.pairs as u64), units::count(enough as u64), units::percent(change));
+    let help = if is_far {
+        format!(
+            "Longer trials or a quieter machine would decide it; such pairs alone would at about {enough}"
+        )
+    } else {
+        format!(
+            "About {enough} such pairs would decide it; fewer are enough with longer trials or on a quieter machine"
+        )
+    };
+    format!("these {n} pairs cannot show a change below {change}. {help}")
 }
 
-fn too_few(gate: &mut Gate, needed: usize) {
-    gate.verdict = Verdict::Inconclusive;
-    gate.note = Some(format!("there are {} pairs, and at least {needed} are needed", gate.pairs));
+/// About how many pairs that scatter like these would decide. A median beyond the margin has to become detectable. One
+/// within the margin needs an interval within one and a half margins. Both fall with the square root of the number.
+fn enough(pairs: Pairs<'_>, detectable: f64, needed: usize) -> usize {
+    let median = stats::median(pairs.worsenings).unwrap_or(0.0);
+    let (low, high) = worsening_interval(pairs.worsenings).unwrap_or((median, median));
+    let times = if median.abs() >= pairs.margin {
+        detectable / median.abs()
+    } else {
+        (high - median).max(median - low) / (NO_CHANGE_MARGINS * pairs.margin - median.abs())
+    };
+    let times = (times * times).max(MORE_AT_LEAST);
+    ((pairs.worsenings.len() as f64 * times).ceil() as usize).max(needed)
 }

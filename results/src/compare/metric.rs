@@ -27,10 +27,25 @@ pub enum Metric {
     ConfirmP99,
 }
 
+/// The most gates that one row of a comparison can have. A plan that is made before the first trial counts with it.
+pub const GATES_AT_MOST: usize = 7;
+
 /// Samples that must lie beyond p99.9 before it is compared.
 const SAMPLES_BEYOND: u64 = 10;
 
 impl Metric {
+    /// All metrics, in the order of the tables.
+    pub const ALL: [Self; 8] = [
+        Self::Throughput,
+        Self::CpuPerMessage,
+        Self::CpuPerFlow,
+        Self::P50,
+        Self::P90,
+        Self::P99,
+        Self::P999,
+        Self::ConfirmP99,
+    ];
+
     /// The metrics for a pair of runs, in the order of the tables.
     #[must_use]
     pub fn for_runs(a: &Run, b: &Run) -> Vec<Self> {
@@ -77,6 +92,13 @@ impl Metric {
     #[must_use]
     pub fn higher_is_better(self) -> bool {
         self == Self::Throughput
+    }
+
+    /// True for a figure of processor time, false for one that is read off a clock on the wall. Other work on the machine
+    /// lengthens the second kind directly.
+    #[must_use]
+    pub fn is_cpu(self) -> bool {
+        matches!(self, Self::CpuPerMessage | Self::CpuPerFlow)
     }
 
     /// A value of it, with its unit.
@@ -144,6 +166,9 @@ pub struct Options {
     pub alpha: f64,
     /// How often the comparison may be looked at while pairs are added; each look has `alpha/looks`. 1.
     pub looks: u32,
+    /// Whether a regression or an improvement also needs the 99 % interval to lie beyond half the margin. For a comparison
+    /// that blocks a change: see [`super::Plan::options`]. False.
+    pub firm: bool,
     /// Margin of the throughput. 0.02.
     pub margin_throughput: f64,
     /// Margin of CPU time. 0.02.
@@ -163,6 +188,7 @@ impl Default for Options {
         Self {
             alpha: 0.01,
             looks: 1,
+            firm: false,
             margin_throughput: 0.02,
             margin_cpu: 0.02,
             margin_p50: 0.02,

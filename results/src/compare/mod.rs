@@ -1,17 +1,30 @@
 //! A comparison of two runs: which runs and trials belong together, and the result.
 //!
-//! Lives here: matching runs and trials, and the result types. The metrics and their margins are in `metric`, the
-//! decision about a gate in `decide`. Does not live here: tables and JSON (`report`), exit codes (the command line).
+//! Lives here: matching runs and trials, and the result types. The metrics and their margins are in `metric`, the rule on
+//! numbers in `rule`, what it makes of a gate in `decide` and in words in `sentence`. When to look while pairs are added, and
+//! when to stop, is in `looks`, a copy of A as a control in `control`, and which pairs to repeat in `hygiene`. Does not live
+//! here: tables and JSON (`report`), exit codes (the command line).
 
+mod control;
 mod decide;
+mod hygiene;
+mod looks;
 mod metric;
+mod proof;
+mod rule;
+mod sentence;
 
 use thiserror::Error;
 
+pub use control::{Control, ControlState};
 pub use decide::{Gate, Interval};
-pub use metric::{Metric, Options};
+pub use hygiene::{Cause, Disturbed, Repeats, disturbed};
+pub use looks::{Looks, Next, Plan, PlanError, Stop};
+pub use metric::{GATES_AT_MOST, Metric, Options};
+pub use proof::{Case, Injected, Proof, Said};
 
-use crate::model::{self, Record, Run, Setting, Status, Trial, Validity};
+use crate::model::{self, Record, Role, Run, Setting, Status, Trial, Validity};
+use crate::verdict::Thresholds;
 
 /// The verdict of a comparison, on one metric or on all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +67,8 @@ pub enum Basis {
 /// Two runs side by side.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
+    /// What the row is called, where it is a cell of a suite or a dispatch of two sides; `None`: its scenario and dispatches name it.
+    pub name: Option<String>,
     /// The scenario of both.
     pub scenario: String,
     /// Dispatch of the first run.
@@ -62,6 +77,9 @@ pub struct Row {
     pub dispatch_b: String,
     /// Pairs of trials that both ended well; zero if unpaired.
     pub pairs: usize,
+    /// Pairs of them that the machine disturbed; see [`disturbed`]. If they are more than half, equal times are no proof that
+    /// nothing changed.
+    pub disturbed: usize,
     /// True if one of the runs is invalid: such a run may show a regression, but never the lack of one.
     pub invalid: bool,
     /// One per metric that both runs have.
@@ -90,13 +108,17 @@ pub struct Comparison {
     pub notes: Vec<String>,
     /// The settings of the judgement.
     pub options: Options,
+    /// The control arm; `None` if there was none. See [`Comparison::with_control`].
+    pub control: Option<Control>,
+    /// When it was looked at, set by the caller from [`Plan::ended`]; `None` if the number of pairs was fixed.
+    pub looks: Option<Looks>,
 }
 
 impl Comparison {
-    /// True if any of the runs compared is invalid.
+    /// True if any of the runs compared is invalid, or if a copy of A differs from A.
     #[must_use]
     pub fn is_invalid(&self) -> bool {
-        self.rows.iter().any(|row| row.invalid)
+        self.is_control_different() || self.rows.iter().any(|row| row.invalid)
     }
 }
 
@@ -161,7 +183,9 @@ pub fn compare(a: &Record, b: &Record, options: &Options) -> Result<Comparison, 
     if !paired {
         notes.push(NOT_ONE_JOB.into());
     }
-    Ok(comparison((&a.id, &b.id), paired, &matched, notes, options))
+    let limits = Thresholds::from_settings(&a.thresholds);
+    let judging = Judging { options, limits: &limits, is_paired: paired };
+    Ok(comparison((&a.id, &b.id), &matched, notes, judging))
 }
 
 /// Compares two dispatches of one record, in every scenario that has both. Judged only if the record's trials were
@@ -189,19 +213,74 @@ pub fn compare_within(
         notes.push(NOT_INTERLEAVED.into());
     }
     let sides = (format!("{} {dispatch_a}", record.id), format!("{} {dispatch_b}", record.id));
-    Ok(comparison((&sides.0, &sides.1), record.pairing.is_some(), &matched, notes, options))
+    let limits = Thresholds::from_settings(&record.thresholds);
+    let judging = Judging { options, limits: &limits, is_paired: record.pairing.is_some() };
+    Ok(comparison((&sides.0, &sides.1), &matched, notes, judging))
+}
+
+/// What runs are compared by.
+#[derive(Clone, Copy)]
+struct Judging<'a> {
+    options: &'a Options,
+    /// Limits from which on the machine disturbed a pair.
+    limits: &'a Thresholds,
+    is_paired: bool,
+}
+
+/// Compares the sides of a record of `compare --base --head`, row by row, by the rule of the looks that it was measured with.
+///
+/// # Errors
+/// The record has no run of one of the sides.
+pub fn compare_sides(record: &Record, options: &Options) -> Result<Comparison, CompareError> {
+    let compared = record.comparison.clone().unwrap_or_default();
+    let of = |role: Role, row: &str| {
+        let is = |run: &&Run| run.side.as_ref().is_some_and(|side| side.role == role && side.row == row);
+        record.runs.iter().find(is)
+    };
+    let matched: Vec<(&Run, &Run)> = compared
+        .rows
+        .iter()
+        .filter_map(|row| Some((of(Role::Base, &row.name)?, of(Role::Head, &row.name)?)))
+        .collect();
+    if matched.is_empty() {
+        return Err(CompareError::NothingInCommon { a: labels(record), b: "no head".into() });
+    }
+    let limits = Thresholds::from_settings(&record.thresholds);
+    let plan = Plan::recorded(&compared.looks);
+    let options = plan.as_ref().map_or_else(|| options.clone(), |plan| plan.options(options));
+    let judging = Judging { options: &options, limits: &limits, is_paired: true };
+    let mut result = comparison((&compared.base, &compared.head), &matched, Vec::new(), judging);
+    let mut copies = Vec::new();
+    for (row, (base, _)) in result.rows.iter_mut().zip(&matched) {
+        row.name = base.side.as_ref().map(|side| side.row.clone());
+        let copy = row.name.as_ref().and_then(|name| of(Role::Control, name));
+        copies.push(copy.map(|copy| (*base, copy)));
+    }
+    let pairs = result.rows.iter().map(|row| row.pairs).min().unwrap_or(0);
+    let stop = Stop::ALL.into_iter().find(|stop| stop.words() == compared.stopped);
+    result.looks = plan.zip(stop).map(|(plan, stop)| plan.ended(pairs, stop));
+    Ok(result.controlled(&copies, true, &limits))
 }
 
 fn comparison(
     (a, b): (&str, &str),
-    paired: bool,
     matched: &[(&Run, &Run)],
     notes: Vec<String>,
-    options: &Options,
+    judging: Judging<'_>,
 ) -> Comparison {
-    let mut rows: Vec<Row> = matched.iter().map(|(a, b)| row(a, b, paired)).collect();
+    let paired = judging.is_paired;
+    let of_runs = |(a, b): &(&Run, &Run)| {
+        let mut row = row((a, b), ["A", "B"], Metric::for_runs(a, b), judging);
+        let left_out = a.trials.len().max(b.trials.len()) - row.pairs;
+        if paired && left_out > 0 {
+            let why = "the other one is missing, failed or had another seed";
+            row.notes.insert(0, format!("{left_out} trials have no partner: {why}"));
+        }
+        row
+    };
+    let mut rows: Vec<Row> = matched.iter().map(of_runs).collect();
     if paired {
-        decide::decide(&mut rows, options);
+        decide::decide(&mut rows, judging.options);
     }
     let none = if paired { Verdict::Inconclusive } else { Verdict::NotJudged };
     let of_row = |row: &Row| row.gates.iter().map(|gate| gate.verdict).max().unwrap_or(none);
@@ -212,17 +291,18 @@ fn comparison(
         verdict: rows.iter().map(of_row).max().unwrap_or(none),
         rows,
         notes,
-        options: options.clone(),
+        options: judging.options.clone(),
+        control: None,
+        looks: None,
     }
 }
 
-fn row(a: &Run, b: &Run, paired: bool) -> Row {
-    let mut notes = Vec::new();
-    let pairs = if paired { pairs(a, b, &mut notes) } else { Vec::new() };
-    let metrics = Metric::for_runs(a, b);
+/// Two runs side by side, not judged yet. `sides` are the names of the runs in notes.
+fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Judging<'_>) -> Row {
+    let pairs = if judging.is_paired { pairs(a, b) } else { Vec::new() };
     let gates = metrics.into_iter().filter_map(|metric| Gate::of(metric, a, b, &pairs)).collect();
-    let mut invalid = false;
-    for (side, run) in [("A", a), ("B", b)] {
+    let (mut invalid, mut notes) = (false, Vec::new());
+    for (side, run) in sides.into_iter().zip([a, b]) {
         let verdict = run.judged();
         if verdict.status == Validity::Invalid {
             invalid = true;
@@ -241,10 +321,12 @@ fn row(a: &Run, b: &Run, paired: bool) -> Row {
         ));
     }
     Row {
+        name: None,
         scenario: a.scenario.clone(),
         dispatch_a: a.dispatch.clone(),
         dispatch_b: b.dispatch.clone(),
         pairs: pairs.len(),
+        disturbed: pairs.iter().filter(|(a, b)| disturbed(&[a, b], judging.limits).is_some()).count(),
         invalid,
         gates,
         differences: differences(a, b),
@@ -253,19 +335,12 @@ fn row(a: &Run, b: &Run, paired: bool) -> Row {
 }
 
 /// Trials of the same number and seed that both ended well. A pair is whole or not at all.
-fn pairs<'a>(a: &'a Run, b: &'a Run, notes: &mut Vec<String>) -> Vec<(&'a Trial, &'a Trial)> {
+fn pairs<'a>(a: &'a Run, b: &'a Run) -> Vec<(&'a Trial, &'a Trial)> {
     let same_number = |trial: &Trial| b.trials.iter().find(|other| other.number == trial.number);
-    let all: Vec<_> = a.trials.iter().filter_map(|trial| Some((trial, same_number(trial)?))).collect();
+    let all = a.trials.iter().filter_map(|trial| Some((trial, same_number(trial)?)));
     let good =
         |(a, b): &(&Trial, &Trial)| a.status == Status::Ok && b.status == Status::Ok && a.seed == b.seed;
-    let pairs: Vec<_> = all.iter().copied().filter(good).collect();
-    let left_out = a.trials.len().max(b.trials.len()) - pairs.len();
-    if left_out > 0 {
-        notes.push(format!(
-            "{left_out} trials have no partner: the other one is missing, failed or had another seed"
-        ));
-    }
-    pairs
+    all.filter(good).collect()
 }
 
 fn differences(a: &Run, b: &Run) -> Vec<(String, Option<Setting>, Option<Setting>)> {

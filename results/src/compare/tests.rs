@@ -5,7 +5,13 @@ use crate::model::{Audit, ConfirmTimes, Distribution, Flows, Pairing};
 use crate::sample::Noise;
 use proptest::prelude::*;
 
+mod control;
 mod figures;
+mod hygiene;
+mod looks;
+mod rule;
+mod sentences;
+mod simulation;
 
 /// Times from half the median to half as much again, ten of each.
 fn evenly_spread(median: f64, n: u64) -> Distribution {
@@ -81,7 +87,7 @@ fn no_change_needs_a_narrow_interval_and_noise_is_inconclusive() {
     assert_eq!(noisy.verdict, Verdict::Inconclusive);
     let gate = &noisy.rows[0].gates[0];
     assert!(gate.detectable.unwrap() > 0.05, "{gate:?}");
-    assert!(gate.note.as_deref().unwrap().contains("to show a smaller one"), "{gate:?}");
+    assert!(gate.note.as_deref().unwrap().contains("a quieter machine would decide it"), "{gate:?}");
 }
 
 #[test]

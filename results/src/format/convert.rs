@@ -313,6 +313,7 @@ fn run(own: &Run) -> Result<v1::Run, FormatError> {
         promises: (&own.promises).into(),
         settings: settings(&own.settings),
         options: own.options.clone(),
+        side: own.side.clone(),
         trials: own.trials.iter().map(trial).collect::<Result<_, _>>()?,
     })
 }
@@ -334,6 +335,7 @@ fn run_back(at: &str, wire: v1::Run) -> Result<Run, FormatError> {
         options: wire.options,
         trials,
         verdict: Some(wire.verdict.into()),
+        side: wire.side,
     })
 }
 
@@ -361,6 +363,7 @@ impl TryFrom<&Record> for v1::Document {
             }),
             runs: own.runs.iter().map(run).collect::<Result<_, _>>()?,
             search: own.search.as_ref().map(Into::into),
+            comparison: own.comparison.clone(),
         })
     }
 }
@@ -387,6 +390,7 @@ impl TryFrom<v1::Document> for Record {
                 id: pairing.id,
                 order: pairing.order.into_iter().map(|slot| (slot.label, slot.trial)).collect(),
             }),
+            comparison: wire.comparison,
             runs: runs.map(|(i, run)| run_back(&format!("runs[{i}]"), run)).collect::<Result<_, _>>()?,
             search,
         })

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::convert::{settings, settings_back};
 use super::{FormatError, v1};
+use crate::goal::Goal;
 use crate::model::search as own;
-use crate::search::Goal;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Search {

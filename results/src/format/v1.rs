@@ -33,6 +33,8 @@ pub struct Document {
     pub runs: Vec<Run>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<super::search::Search>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<crate::model::Compared>,
 }
 
 pub type Settings = BTreeMap<String, Setting>;
@@ -97,6 +99,8 @@ pub struct Run {
     pub settings: Settings,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub side: Option<crate::model::Side>,
     pub trials: Vec<Trial>,
 }
 

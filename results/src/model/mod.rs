@@ -3,7 +3,7 @@
 //!
 //! Lives here: the record and its runs. A value of a setting is in `setting`, what is known of settings in `settings`, a trial in `trial`, its times
 //! in `distribution`, its counts in `audit`, its confirm times and outages in `confirms`, what disturbed it in `disturbed`, its time series in `series`,
-//! its verdict in `verdict`, the result of a search in `search`. Does not live here: storage (`format`), judgement (`crate::verdict`), the logic of a
+//! its verdict in `verdict`, its part in a comparison in `side`, the result of a search in `search`. Does not live here: storage (`format`), judgement (`crate::verdict`), the logic of a
 //! search (`crate::search`) and tables (`report`).
 
 mod audit;
@@ -16,6 +16,7 @@ mod series;
 mod server;
 mod setting;
 mod settings;
+mod side;
 mod stuck;
 mod trial;
 mod verdict;
@@ -32,6 +33,7 @@ pub use server::{Busy, Process, Server, ServerFigures};
 pub use setting::{Setting, Settings};
 pub use settings::{Asked, DECLARED, Declared, Placed, Shown, Waiting, declared};
 pub(crate) use settings::{differences, is_compared};
+pub use side::{Compared, ComparedRow, Role, Side};
 pub use stuck::{DeadLetters, Standstill, Unrouted};
 pub(crate) use trial::per_s;
 pub use trial::{ArrivalCheck, Cost, Flows, Hop, Hygiene, LoadKind, Status, Trial};
@@ -69,6 +71,8 @@ pub struct Run {
     pub trials: Vec<Trial>,
     /// The verdict once judged; see [`Run::judged`].
     pub verdict: Option<Verdict>,
+    /// Its part in a comparison of two sides; `None`: the record is not one.
+    pub side: Option<Side>,
 }
 
 /// A record: everything that one command measured, and the content of one document.
@@ -101,6 +105,8 @@ pub struct Record {
     pub runs: Vec<Run>,
     /// Present if the runs are the holds of a search.
     pub search: Option<Search>,
+    /// Present if the runs are the sides of a comparison.
+    pub comparison: Option<Compared>,
 }
 
 impl Run {

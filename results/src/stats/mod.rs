@@ -1,6 +1,6 @@
 //! Statistics: figures derived from trials, and the tests of a comparison.
 //!
-//! Lives here: the median. Derived figures are in `derived`, the sign test and its intervals in `sign`, the correction
+//! Lives here: the median. Derived figures are in `derived`, the sign test and its intervals in `sign`, the interval of a chance in `share`, the correction
 //! for many tests in `holm`, the test for Poisson arrivals in `anderson_darling`, the test for a steady state in
 //! `mser`. Does not live here: metrics and margins of a comparison (`compare`).
 
@@ -8,13 +8,17 @@ mod anderson_darling;
 mod derived;
 mod holm;
 mod mser;
+mod share;
 mod sign;
 
 pub use anderson_darling::{CRITICAL_1_PERCENT, anderson_darling_exponential};
 pub use derived::Derived;
 pub use holm::holm;
 pub use mser::{Truncation, mser};
-pub use sign::{MedianInterval, median_interval, minimum_detectable, pairs_needed, sign_test};
+pub use share::share_interval;
+pub use sign::{
+    MedianInterval, median_interval, minimum_detectable, minimum_detectable_in, pairs_needed, sign_test,
+};
 
 /// The median; of an even number the mean of the two in the middle. `None` without values; no value may be NaN.
 #[must_use]

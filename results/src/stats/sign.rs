@@ -27,8 +27,8 @@ pub fn sign_test(differences: &[f64]) -> f64 {
 #[must_use]
 pub fn median_interval(n: usize, confidence: f64) -> Option<MedianInterval> {
     let tail = (1.0 - confidence) / 2.0;
-    let low = (1..=n).take_while(|k| binomial_at_most(n, k - 1, 0.5) <= tail).last()?;
-    Some(MedianInterval { low, high: n + 1 - low })
+    let low = at_most(n, 0.5).take_while(|chance| *chance <= tail).count();
+    (low > 0).then(|| MedianInterval { low, high: n + 1 - low })
 }
 
 /// The fewest pairs with which the sign test can reach a p-value of `alpha` when `gates` are tested together:
@@ -39,15 +39,24 @@ pub fn pairs_needed(alpha: f64, gates: usize) -> usize {
 }
 
 /// The smallest shift of the median that the sign test at level `alpha` would have found four times out of five
-/// with these differences: with k the fewest equal signs that are significant and p the share of signs for which
-/// `P(Bin(n, p) ≥ k) = 0.8`, it is the p-quantile of the differences around their median. `None` with too few pairs.
+/// with these differences; see [`minimum_detectable_in`]. `None` with too few pairs.
 #[must_use]
 pub fn minimum_detectable(differences: &[f64], alpha: f64) -> Option<f64> {
+    minimum_detectable_in(differences, differences.len(), alpha)
+}
+
+/// The smallest shift of the median that the sign test at level `alpha` would find four times out of five with `pairs`
+/// pairs that scatter as these differences do. With k the fewest of `pairs` equal signs that are enough for the level,
+/// and q the share of signs for which `P(Bin(pairs, q) ≥ k) = 0.8`, it is the q-quantile of the differences around their
+/// median. In the unit of the differences. `None` without differences, or if `pairs` cannot reach the level at all.
+#[must_use]
+pub fn minimum_detectable_in(differences: &[f64], pairs: usize, alpha: f64) -> Option<f64> {
     const POWER: f64 = 0.8;
-    let n = differences.len();
     let median = super::median(differences)?;
-    let equal_signs = (1..=n).find(|k| 2.0 * binomial_at_most(n, n - k, 0.5) <= alpha)?;
-    let power = |share: f64| 1.0 - binomial_at_most(n, equal_signs - 1, share);
+    // How many counts of the rarer sign are few enough: none, one and so on.
+    let few_enough = at_most(pairs, 0.5).take_while(|chance| 2.0 * chance <= alpha).count();
+    let equal_signs = (few_enough > 0).then(|| pairs + 1 - few_enough)?;
+    let power = |share: f64| 1.0 - binomial_at_most(pairs, equal_signs - 1, share);
     let (mut low, mut high) = (0.5, 1.0);
     for _ in 0..60 {
         let middle = f64::midpoint(low, high);
@@ -56,20 +65,25 @@ pub fn minimum_detectable(differences: &[f64], alpha: f64) -> Option<f64> {
     // Shifts up and down need not cost the same; the larger is said.
     let mut residuals: Vec<f64> = differences.iter().map(|d| d - median).collect();
     residuals.sort_by(f64::total_cmp);
+    let n = differences.len();
     let rank = ((high * n as f64).ceil() as usize).clamp(1, n);
     Some(residuals[rank - 1].max(-residuals[n - rank]).max(0.0))
 }
 
-/// `P(Bin(n, p) ≤ k)` for k up to n and p between 0 and 1, summed from exact logarithms of the terms.
-fn binomial_at_most(n: usize, k: usize, p: f64) -> f64 {
+/// `P(Bin(n, p) ≤ k)` for k up to n and p between 0 and 1.
+pub(super) fn binomial_at_most(n: usize, k: usize, p: f64) -> f64 {
+    at_most(n, p).nth(k).unwrap_or(1.0)
+}
+
+/// `P(Bin(n, p) ≤ k)` for k from 0 to n, summed from exact logarithms of the terms.
+fn at_most(n: usize, p: f64) -> impl Iterator<Item = f64> {
     let (ln_p, ln_q) = (p.ln(), (1.0 - p).ln());
-    let mut ln_ways = 0.0f64;
-    let mut sum = 0.0;
-    for i in 0..=k {
+    let (mut ln_ways, mut sum) = (0.0f64, 0.0f64);
+    (0..=n).map(move |i| {
         sum += (ln_ways + i as f64 * ln_p + (n - i) as f64 * ln_q).exp();
         ln_ways += ((n - i) as f64 / (i + 1) as f64).ln();
-    }
-    sum.min(1.0)
+        sum.min(1.0)
+    })
 }
 
 #[cfg(test)]
@@ -92,6 +106,39 @@ mod tests {
         close(sign_test(&signs(15, 5)), 0.041_389_465_332_031_25);
         close(sign_test(&[]), 1.0);
         close(sign_test(&[0.0, 0.0]), 1.0);
+    }
+
+    /// Twice the sum of binomial coefficients over a power of two, as whole numbers of another program.
+    #[test]
+    fn p_values_are_exact() {
+        for (n, rarer, ways) in [
+            (20, 2, 211u64),
+            (20, 4, 6_196),
+            (30, 6, 768_212),
+            (30, 7, 2_804_012),
+            (40, 9, 373_585_604),
+            (40, 10, 1_221_246_132),
+        ] {
+            let p = 2.0 * ways as f64 / 2f64.powi(n as i32);
+            for (above, below) in [(n - rarer, rarer), (rarer, n - rarer)] {
+                let own = sign_test(&signs(above, below));
+                assert!((own / p - 1.0).abs() < 1e-12, "{n} {rarer}: {own} {p}");
+            }
+        }
+    }
+
+    #[test]
+    fn pairs_needed_for_the_usual_comparisons() {
+        for (alpha, gates, pairs) in [
+            (0.01, 1, 8),
+            (0.01, 6, 11),
+            (0.01, 20, 12),
+            (0.01 / 3.0, 6, 12),
+            (0.01 / 3.0, 20, 14),
+            (0.05, 1, 6),
+        ] {
+            assert_eq!(pairs_needed(alpha, gates), pairs, "{alpha} {gates}");
+        }
     }
 
     #[test]
@@ -152,6 +199,20 @@ mod tests {
                 assert!((found - expected).abs() < 1e-9, "{n} {alpha}: {found} {expected}");
             }
         }
+    }
+
+    /// Twenty pairs that scatter like squares, for comparisons of other sizes: the share of signs and so the rank fall with the
+    /// number of pairs. Ranks by the other program: shares of 0.931, 0.883, 0.768 and 0.674.
+    #[test]
+    fn what_other_numbers_of_pairs_would_find() {
+        let squares: Vec<f64> = (0..20).map(|i| f64::from(i * i)).collect();
+        let median = crate::stats::median(&squares).unwrap();
+        for (pairs, rank) in [(12, 19), (20, 18), (40, 16), (100, 14)] {
+            let found = minimum_detectable_in(&squares, pairs, 0.01).unwrap();
+            assert!((found - (squares[rank - 1] - median)).abs() < 1e-9, "{pairs}: {found}");
+        }
+        assert_eq!(minimum_detectable_in(&squares, 7, 0.01), None);
+        assert_eq!(minimum_detectable_in(&[], 40, 0.01), None);
     }
 
     proptest! {

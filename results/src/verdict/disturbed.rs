@@ -37,7 +37,7 @@ fn begun_within<'a>(first: &Disturbance, all: &'a [Disturbance]) -> Option<&'a D
 }
 
 /// `the line to the server was cut for 500 ms`
-fn happened(of: &Disturbance) -> String {
+pub(crate) fn happened(of: &Disturbance) -> String {
     let Disturbance { kind, what, lasts_ns, .. } = of;
     let lasts = units::duration(*lasts_ns);
     match kind {

@@ -10,7 +10,7 @@ use crate::model::{Busy, Hygiene, LoadKind, Run, ServerFigures, Waiting};
 use crate::units;
 
 /// The system counts the time of cores in steps of 10 ms. An excess of less than two steps may be rounding.
-const STEPS_NS: f64 = 20_000_000.0;
+pub(crate) const STEPS_NS: f64 = 20_000_000.0;
 
 /// A kind of disturbance by the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

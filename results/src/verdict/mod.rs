@@ -22,6 +22,8 @@ mod stops;
 mod thresholds;
 mod window;
 
+pub(crate) use disturbed::happened;
+pub(crate) use host::STEPS_NS;
 pub use host::{HostReason, host_reasons};
 pub use little::InFlight;
 pub use machine::Machine;

@@ -39,7 +39,7 @@ fn pairs_that_cannot_show_a_useful_change_say_how_many_could() {
     };
     let (verdict, some) = note(0.02);
     assert_eq!(verdict, Verdict::Inconclusive);
-    assert!(some.starts_with("these pairs cannot show a change below "), "{some}");
+    assert!(some.starts_with("these 12 pairs cannot show a change below "), "{some}");
     let (verdict, none) = note(0.5);
     assert_eq!(verdict, Verdict::Inconclusive);
     assert!(none.starts_with("these 12 pairs differ too much from each other"), "{none}");
@@ -85,7 +85,7 @@ fn the_figures_of_a_and_b_are_medians_over_the_pairs_that_the_ratio_is_of() {
 }
 
 /// Two runs of as many trials as there are pairs, with no figure but the throughput. B takes `e^worsening` times as long as A.
-fn by_throughput(worsenings: &[f64]) -> Comparison {
+pub(super) fn by_throughput(worsenings: &[f64]) -> Comparison {
     let side = |dispatch: &str, of: &dyn Fn(f64) -> f64| {
         let trial = |(number, worsening): (u32, &f64)| {
             let flows = Flows { due: 1_000, started: 1_000, ended: 1_000, ..Flows::default() };

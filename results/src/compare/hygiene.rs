@@ -1,0 +1,184 @@
+//! Whether the machine disturbed a pair, so that the pair is repeated whole, and how many pairs may be repeated.
+//!
+//! The question is asked of all trials of a pair together. It does not know which trial is A, and its limits are on what the
+//! machine did: stolen time, other processes, a CPU quota, a stop, a clock that ran backwards. Times, lag, context switches
+//! and idle cores are no such causes, because a slower B changes them itself: repeating pairs for them would hide a
+//! regression. Two causes come near to that. A quota stops a B that needs more CPU time more often, and the kernel's time
+//! for the network counts as other processes' time. So the repeats are limited: a B that is disturbed in every pair runs
+//! out of them, and its pairs then count as they are. Does not live here: the measuring, and the limits' defaults
+//! (`verdict::thresholds`).
+
+use crate::model::{Hygiene, Trial};
+use crate::units;
+use crate::verdict::{STEPS_NS, Thresholds};
+
+/// What disturbed a pair, the plainest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// The process was stopped and continued.
+    Stopped,
+    /// Stamps ran backwards between cores.
+    Clock,
+    /// The hypervisor gave time to other machines.
+    Steal,
+    /// A CPU quota stopped threads.
+    Throttled,
+    /// Other processes used the cores.
+    Others,
+}
+
+impl Cause {
+    /// All causes, in the order in which one is named.
+    pub const ALL: [Self; 5] = [Self::Stopped, Self::Clock, Self::Steal, Self::Throttled, Self::Others];
+
+    /// The words in documents and sentences.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Stopped => "the process was stopped",
+            Self::Clock => "stamps ran backwards",
+            Self::Steal => "the hypervisor took time",
+            Self::Throttled => "a CPU quota stopped threads",
+            Self::Others => "other processes used the cores",
+        }
+    }
+
+    /// How far beyond nothing a trial is, as a share of one; `None` if it is within the limit or not known.
+    fn share(self, trial: &Trial, limits: &Thresholds) -> Option<f64> {
+        let hygiene = &trial.hygiene;
+        match self {
+            Self::Stopped => hygiene.stops.filter(|stops| *stops > 0).map(|_| 1.0),
+            Self::Clock => {
+                let backwards = trial.audit.negative_deltas as f64;
+                let stamped =
+                    trial.response.count() + trial.hops.iter().map(|hop| hop.time.count()).sum::<u64>();
+                let share = (backwards / stamped.max(1) as f64).min(1.0);
+                (share > limits.miscounted).then_some(share)
+            }
+            Self::Steal => of_cores(hygiene, hygiene.steal_ns, limits.steal),
+            Self::Others => of_cores(hygiene, hygiene.others_ns, limits.others),
+            Self::Throttled => {
+                let window_ns = hygiene.window_ns.filter(|ns| *ns > 0)?;
+                // The time is summed over cores, so it may exceed the window.
+                let share = hygiene.throttled_ns?.min(window_ns) as f64 / window_ns as f64;
+                (share > limits.throttled).then_some(share)
+            }
+        }
+    }
+
+    fn sentence(self, share: f64, limits: &Thresholds) -> String {
+        let percent = units::percent;
+        match self {
+            Self::Stopped => "the process was stopped and continued (Ctrl-Z, SIGSTOP)".to_owned(),
+            Self::Clock => {
+                format!(
+                    "{} of the stamps ran backwards between cores, limit {}",
+                    percent(share),
+                    percent(limits.miscounted)
+                )
+            }
+            Self::Steal => format!(
+                "the hypervisor gave {} of all cores' time to other machines, limit {}",
+                percent(share),
+                percent(limits.steal)
+            ),
+            Self::Throttled => {
+                format!(
+                    "a CPU quota stopped threads for {} of the time, limit {}",
+                    percent(share),
+                    percent(limits.throttled)
+                )
+            }
+            Self::Others => {
+                format!(
+                    "other processes used {} of all cores' time, limit {}",
+                    percent(share),
+                    percent(limits.others)
+                )
+            }
+        }
+    }
+}
+
+/// A time as a share of that of all cores, if it is beyond a limit by more than rounding.
+fn of_cores(hygiene: &Hygiene, ns: Option<u64>, limit: f64) -> Option<f64> {
+    let (ns, cores_ns) = (ns? as f64, hygiene.cores_ns.filter(|ns| *ns > 0)? as f64);
+    (ns - STEPS_NS > limit * cores_ns).then(|| (ns / cores_ns).min(1.0))
+}
+
+/// A pair that the machine disturbed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disturbed {
+    /// The cause.
+    pub cause: Cause,
+    /// The cause in a sentence with its figure and its limit. It does not say which trial it was.
+    pub sentence: String,
+}
+
+/// Whether the machine disturbed any trial of a pair, the copy's included, beyond the limits `steal`, `throttled`, `others`
+/// and `miscounted`. The order of the trials does not matter. Of several causes the first of [`Cause::ALL`] is named, with
+/// the figure of the trial that has most of it. What a trial does not know does not disturb it.
+#[must_use]
+pub fn disturbed(trials: &[&Trial], limits: &Thresholds) -> Option<Disturbed> {
+    Cause::ALL.into_iter().find_map(|cause| {
+        let shares = trials.iter().filter_map(|trial| cause.share(trial, limits));
+        let share = shares.max_by(f64::total_cmp)?;
+        Some(Disturbed { cause, sentence: cause.sentence(share, limits) })
+    })
+}
+
+/// The pairs that were repeated, by cause.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Repeats {
+    repeated: [usize; Cause::ALL.len()],
+    kept: [usize; Cause::ALL.len()],
+}
+
+impl Repeats {
+    /// Whether a disturbed pair may be repeated, and counts it. `until` is how many pairs the next look wants: at most half
+    /// as many are repeated over the whole comparison. A pair that may not be repeated is counted as kept.
+    pub fn may_repeat(&mut self, cause: Cause, until: usize) -> bool {
+        let may = (self.total() + 1) * 2 <= until;
+        let counts = if may { &mut self.repeated } else { &mut self.kept };
+        counts[cause as usize] += 1;
+        may
+    }
+
+    /// Pairs that were repeated.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.repeated.iter().sum()
+    }
+
+    /// Pairs that were repeated for a cause.
+    #[must_use]
+    pub fn of(&self, cause: Cause) -> usize {
+        self.repeated[cause as usize]
+    }
+
+    /// Disturbed pairs that were kept, because enough had been repeated.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.kept.iter().sum()
+    }
+
+    /// How many pairs were repeated and why, for the notes of a comparison; `None` if none was disturbed.
+    #[must_use]
+    pub fn sentence(&self) -> Option<String> {
+        let total = self.total() + self.kept();
+        let one = |cause: Cause| {
+            let n = self.repeated[cause as usize] + self.kept[cause as usize];
+            (n > 0).then(|| format!("{} in {n}", cause.words()))
+        };
+        let causes: Vec<String> = Cause::ALL.into_iter().filter_map(one).collect();
+        let were = units::counted(self.total() as u64, "pair was", "pairs were");
+        let kept = match self.kept() {
+            0 => String::new(),
+            kept => format!(
+                ", and {kept} more were kept, because at most half as many pairs are repeated as are wanted"
+            ),
+        };
+        (total > 0)
+            .then(|| format!("{were} repeated whole because of the machine{kept}: {}", causes.join(", ")))
+    }
+}

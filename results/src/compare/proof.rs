@@ -1,0 +1,186 @@
+//! What comparisons with known answers come to on a machine: sides that are equal, and sides with a cost that was put in.
+//!
+//! Lives here: the counts. Does not live here: the measuring (the command line), and the table (`report`).
+
+use super::{Comparison, Metric, Verdict};
+use crate::stats;
+
+/// What was put in, and what should be found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Injected {
+    /// Nothing: a verdict that something changed is a false alarm.
+    Nothing,
+    /// A cost for every message, as a share of what a message costs.
+    Share(f64),
+    /// The cost of one message in so many is so many times what it was.
+    Some {
+        /// One message in so many.
+        one_in: u32,
+        /// So many times the cost.
+        times: f64,
+    },
+}
+
+impl Injected {
+    /// What is put in by default: changes that a comparison has to leave alone, may find, and must find.
+    pub const USUAL: [Self; 5] = [
+        Self::Nothing,
+        Self::Share(0.01),
+        Self::Share(0.03),
+        Self::Share(0.05),
+        Self::Some { one_in: 100, times: 10.0 },
+    ];
+
+    /// The words in tables.
+    #[must_use]
+    pub fn words(self) -> String {
+        match self {
+            Self::Nothing => "nothing changed".into(),
+            Self::Share(share) => format!("+{} % for each message", (share * 1e3).round() / 10.0),
+            Self::Some { one_in, times } => format!("1 of {one_in} messages {times} times as slow"),
+        }
+    }
+}
+
+/// What one comparison said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    /// The verdict over all gates.
+    pub verdict: Verdict,
+    /// A run was invalid, or a copy of the base differed from it.
+    pub is_invalid: bool,
+    /// Figures that were regressions.
+    pub regressions: Vec<Metric>,
+    /// Pairs of its shortest row.
+    pub pairs: usize,
+    /// CPU time per message of the head as a multiple of the base's; of several rows the median.
+    pub cpu_ratio: Option<f64>,
+}
+
+impl Said {
+    /// What a comparison says.
+    #[must_use]
+    pub fn of(comparison: &Comparison) -> Self {
+        let gates = || comparison.rows.iter().flat_map(|row| &row.gates);
+        let cpu = [Metric::CpuPerMessage, Metric::CpuPerFlow];
+        let ratios: Vec<f64> =
+            gates().filter(|gate| cpu.contains(&gate.metric)).map(|gate| gate.ratio).collect();
+        let regressions = gates().filter(|gate| gate.verdict == Verdict::Regression);
+        Self {
+            verdict: comparison.verdict,
+            is_invalid: comparison.is_invalid(),
+            regressions: regressions.map(|gate| gate.metric).collect(),
+            pairs: comparison.rows.iter().map(|row| row.pairs).min().unwrap_or(0),
+            cpu_ratio: stats::median(&ratios),
+        }
+    }
+}
+
+/// Comparisons with the same answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    /// What was put in.
+    pub injected: Injected,
+    /// What each comparison said.
+    pub said: Vec<Said>,
+}
+
+impl Case {
+    /// How many said so.
+    #[must_use]
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.said.iter().filter(|said| said.verdict == verdict && !said.is_invalid).count()
+    }
+
+    /// How many were invalid.
+    #[must_use]
+    pub fn invalid(&self) -> usize {
+        self.said.iter().filter(|said| said.is_invalid).count()
+    }
+
+    /// How many found a regression in any gate, and the 95 % interval of the chance of that.
+    #[must_use]
+    pub fn regressions(&self) -> (usize, (f64, f64)) {
+        let count = self.count(Verdict::Regression);
+        (count, stats::share_interval(count, self.said.len(), 0.95))
+    }
+
+    /// CPU time per message as a multiple of the base's, in the median: what the cost that was put in came to.
+    #[must_use]
+    pub fn cpu_ratio(&self) -> Option<f64> {
+        stats::median(&self.said.iter().filter_map(|said| said.cpu_ratio).collect::<Vec<_>>())
+    }
+
+    /// The figures that were regressions, each with the number of comparisons, the most frequent first.
+    #[must_use]
+    pub fn found_by(&self) -> Vec<(Metric, usize)> {
+        let mut found: Vec<(Metric, usize)> = Vec::new();
+        for said in &self.said {
+            let mut seen = Vec::new();
+            for metric in &said.regressions {
+                if seen.contains(metric) {
+                    continue;
+                }
+                seen.push(*metric);
+                match found.iter_mut().find(|(known, _)| known == metric) {
+                    Some((_, count)) => *count += 1,
+                    None => found.push((*metric, 1)),
+                }
+            }
+        }
+        found.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        found
+    }
+}
+
+/// All comparisons.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proof {
+    /// The rows that were measured.
+    pub rows: Vec<String>,
+    /// CPU time of a message, by which costs were put in.
+    pub message_ns: f64,
+    /// Largest number of pairs of a comparison.
+    pub pairs: usize,
+    /// One for each cost.
+    pub cases: Vec<Case>,
+    /// Why it is not complete; `None`: it is.
+    pub partial: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comparisons_are_counted_by_what_they_said() {
+        let said = |verdict, regressions: &[Metric], cpu_ratio| Said {
+            verdict,
+            is_invalid: false,
+            regressions: regressions.to_vec(),
+            pairs: 20,
+            cpu_ratio: Some(cpu_ratio),
+        };
+        let invalid = Said { is_invalid: true, ..said(Verdict::Inconclusive, &[], 1.0) };
+        let found = said(Verdict::Regression, &[Metric::P50, Metric::P99, Metric::P50], 1.04);
+        let case = Case {
+            injected: Injected::Share(0.03),
+            said: vec![
+                found.clone(),
+                said(Verdict::Regression, &[Metric::P50], 1.03),
+                invalid,
+                said(Verdict::NoChange, &[], 1.02),
+            ],
+        };
+        assert_eq!(
+            (case.count(Verdict::NoChange), case.count(Verdict::Inconclusive), case.invalid()),
+            (1, 0, 1)
+        );
+        assert_eq!(case.found_by(), [(Metric::P50, 2), (Metric::P99, 1)]);
+        assert_eq!(case.cpu_ratio(), Some(1.025));
+        let (count, (low, high)) = case.regressions();
+        assert!(count == 2 && low < 0.07 && high > 0.93, "{low} {high}");
+        assert_eq!(Injected::Share(0.03).words(), "+3 % for each message");
+        assert_eq!(Injected::USUAL[4].words(), "1 of 100 messages 10 times as slow");
+    }
+}

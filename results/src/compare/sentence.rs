@@ -1,0 +1,81 @@
+//! The verdict on a gate in one plain sentence.
+//!
+//! Lives here: the words. A sentence names the test, the number of pairs and the p-value, so that a reader can weigh it.
+//! Does not live here: the notes that say what would decide a gate (`decide`).
+
+use super::{Gate, Interval, Verdict};
+
+impl Gate {
+    /// The verdict in one sentence without a full stop: `worse by 3.1 % (95 % interval 2.4 to 3.9 %), 40 pairs, exact sign
+    /// test, p < 0.0001 after Holm's correction`, `same within 1.2 % ...`, `cannot tell: ...`. With a control arm it ends
+    /// with what the machine can tell apart. Percentages are those of B/A as the table shows it.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self.floor_text() {
+            Some(floor) => format!("{}; this machine tells {floor} apart", self.brief_sentence()),
+            None => self.brief_sentence(),
+        }
+    }
+
+    /// The same without the noise floor, for a reader who sees the floor beside it.
+    #[must_use]
+    pub fn brief_sentence(&self) -> String {
+        let note = |words: &str| match &self.note {
+            Some(note) => format!("{words}: {note}"),
+            None => words.to_owned(),
+        };
+        match self.verdict {
+            Verdict::Regression | Verdict::Improvement => moved(self),
+            Verdict::NoChange => same(self),
+            Verdict::Inconclusive => note("cannot tell"),
+            Verdict::NotJudged => note("not judged"),
+        }
+    }
+
+    /// The noise floor as a percentage, rounded up, and at least 0.1 %, which is the resolution of recorded times.
+    #[must_use]
+    pub fn floor_text(&self) -> Option<String> {
+        self.floor.map(|floor| percent(up(floor).max(0.001)))
+    }
+}
+
+/// A share rounded up to a tenth of a percent.
+fn up(share: f64) -> f64 {
+    // The last digits of a binary fraction are no reason to round up.
+    (share * 1e3 - 1e-9).ceil().max(0.0) / 1e3
+}
+
+/// By how much a gate moved, in which direction, and how that was tested.
+pub(super) fn moved(gate: &Gate) -> String {
+    let is_worse = (gate.ratio < 1.0) == gate.metric.higher_is_better();
+    // In the direction of the change, so that a figure with a minus points in the other direction.
+    let side = if gate.ratio < 1.0 { -1.0 } else { 1.0 };
+    let by = |ratio: f64| side * (ratio - 1.0);
+    let interval = gate.interval.map_or_else(String::new, |Interval { low, high }| {
+        let (near, far) = (by(low).min(by(high)), by(low).max(by(high)));
+        format!(" (95 % interval {:.1} to {})", near * 100.0, percent(far))
+    });
+    let p = gate.p_holm.map_or_else(String::new, |p| format!(", {} after Holm's correction", probability(p)));
+    format!(
+        "{} by {}{interval}, {} pairs, exact sign test{p}",
+        if is_worse { "worse" } else { "better" },
+        percent(by(gate.ratio)),
+        gate.pairs
+    )
+}
+
+/// The end of the interval that is farther from no change. It is rounded up, because the interval may reach that far.
+fn same(gate: &Gate) -> String {
+    let Some(Interval { low, high }) = gate.interval else { return "same".to_owned() };
+    let within = (low - 1.0).abs().max((high - 1.0).abs());
+    let margin = gate.margin.map_or_else(String::new, |margin| format!(", margin {:.0} %", margin * 100.0));
+    format!("same within {} (95 % interval), {} pairs{margin}", percent(up(within)), gate.pairs)
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+fn probability(p: f64) -> String {
+    if p < 0.0001 { "p < 0.0001".into() } else { format!("p = {p:.4}") }
+}

@@ -1,0 +1,77 @@
+//! Sides of a comparison: which run of a record was made by which build, or with which settings, and what was asked for.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The part that a run has in a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// What is compared with, such as the build before a change.
+    Base,
+    /// What is judged, such as the build with a change.
+    Head,
+    /// The base once more. What it differs from the base in is noise.
+    Control,
+}
+
+impl Role {
+    /// The word in documents and tables.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Head => "head",
+            Self::Control => "control",
+        }
+    }
+}
+
+/// The side that a run belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side {
+    /// Its part.
+    pub role: Role,
+    /// The row of the comparison: a dispatch, or a cell of a suite. Each row has a run of every side.
+    pub row: String,
+    /// What was asked for: a revision, a program, a dispatch or flags.
+    pub name: String,
+    /// The commit that it was built from, in full, and `-dirty` where files had changed since; absent: not built from one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// The version of drumpost in it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tool_version: String,
+}
+
+/// What a comparison of two sides was asked to do, and how it went.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compared {
+    /// The side that is compared with, as asked for.
+    pub base: String,
+    /// The side that is judged, as asked for.
+    pub head: String,
+    /// The rows by name, with the spec of the base. That of the head differs where the side is a dispatch or flags.
+    pub rows: Vec<ComparedRow>,
+    /// Numbers of pairs after which the gates were to be judged.
+    pub looks: Vec<u32>,
+    /// Pairs that the machine disturbed, and that were repeated whole, by reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub repeated: BTreeMap<String, u32>,
+    /// Why no more pairs were run; empty while they are.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stopped: String,
+}
+
+/// A row of a comparison.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComparedRow {
+    /// A dispatch, or a cell of a suite.
+    pub name: String,
+    /// What a trial of the base runs, as `drumpost run --spec` reads it.
+    pub spec: serde_json::Value,
+    /// The same for the head, where it differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_spec: Option<serde_json::Value>,
+}
