@@ -1,14 +1,10 @@
 //! `drumpost export FILE`: converts a record to the formats of other tools.
 
-use crate::{
-    Exit,
-    args::{ExportArgs, ExportFormat},
-    exit::usage,
-    output,
-    show::load,
-};
+use crate::{Exit, args::ExportArgs, exit::usage, output, show::load};
+use anyhow::Context as _;
+use clap::ValueEnum as _;
 use drumpost_results::{
-    export::{self, ExportError, Selection},
+    export::{self, ExportError, OfRecord, Selection, Source},
     store,
 };
 use std::time::SystemTime;
@@ -18,19 +14,28 @@ pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
     let record = load(&args.file)?;
     let (dispatch, times) = (args.dispatch.clone(), args.times.clone());
     let selection = Selection { dispatch, trial: args.trial, times };
-    let text = match args.format {
-        ExportFormat::Hlog => export::hlog(&record, &selection, since_epoch_s(record.started_at.as_deref())),
-        ExportFormat::Hgrm => export::hgrm(&record, &selection),
-        ExportFormat::Csv => export::csv(&record, &selection),
-    };
-    let text = text.map_err(|error| match error {
+    let source = Source::record(OfRecord {
+        record: &record,
+        selection: &selection,
+        started_s: since_epoch_s(record.started_at.as_deref()),
+        revision: args.revision.as_deref(),
+    });
+    let value = args.format.to_possible_value();
+    let format = value.and_then(|value| export::named(value.get_name()));
+    let format = format.context("failed to find the format")?;
+    let exported = export::write(format, &source).map_err(|error| match error {
         error @ ExportError::Histogram(_) => error.into(),
         error => usage(format!("{}: {error}", args.file.display())),
     })?;
+    for row in &exported.left_out {
+        output::remark(&format!("left out: {row}"));
+    }
     match &args.out {
-        Some(path) if !store::is_stdout(path) => store::write_text(path, &text, store::Reader::Awaited)
-            .map_err(|error| usage(error.to_string()))?,
-        Some(_) | None => output::result(&text)?,
+        Some(path) if !store::is_stdout(path) => {
+            store::write_text(path, &exported.text, store::Reader::Awaited)
+                .map_err(|error| usage(error.to_string()))?;
+        }
+        Some(_) | None => output::result(&exported.text)?,
     }
     Ok(Exit::Ok)
 }

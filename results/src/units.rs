@@ -90,6 +90,12 @@ pub fn percent(share: f64) -> String {
     if share.is_finite() { format!("{} %", three_digits(share * 100.0)) } else { NONE.to_owned() }
 }
 
+/// A probability with four decimals: `0.0123`, `< 0.0001`.
+#[must_use]
+pub fn probability(p: f64) -> String {
+    if p < 0.0001 { "< 0.0001".to_owned() } else { format!("{p:.4}") }
+}
+
 /// A relative change with its sign: 0.031 is `+3.1 %`, -0.5 is `-50.0 %`. Not finite: [`NONE`].
 #[must_use]
 pub fn change(share: f64) -> String {

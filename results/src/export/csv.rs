@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use super::{ExportError, Selection, Times};
+use super::{ExportError, Expresses, Format, OfRecord, Selection, Source, Text, Times};
 use crate::model::{Backlog, Record};
 
 const COLUMNS: &str = "dispatch,trial,from_ns,to_ns,intervals,ended,throughput_per_s,in_flight,response_count,\
@@ -15,6 +15,32 @@ const COLUMNS: &str = "dispatch,trial,from_ns,to_ns,intervals,ended,throughput_p
                        trial_lost,trial_unknown,trial_confirmed,trial_refused,trial_unconfirmed,unconfirmed,\
                        confirm_ns_p99,trial_confirm_ns_p50,trial_confirm_ns_p99,server_ready,\
                        server_unacknowledged,trial_dead,trial_backlog,trial_backlog_joined_ns,trial_catch_up_ns";
+
+/// The format `csv`.
+#[derive(Debug)]
+pub(super) struct Csv;
+
+/// The name of the format.
+pub(super) const NAME: &str = "csv";
+
+impl Format for Csv {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn extension(&self) -> &'static str {
+        "csv"
+    }
+
+    fn expresses(&self) -> Expresses {
+        Expresses::default()
+    }
+
+    fn write(&self, source: &Source<'_>) -> Result<Text, ExportError> {
+        let OfRecord { record, selection, .. } = source.of_record(NAME)?;
+        Ok(csv(record, selection)?.into())
+    }
+}
 
 /// A line with the names of the columns, then a line for each interval of every chosen trial. Times count from the start of the
 /// trial's window.
@@ -80,8 +106,8 @@ pub fn csv(record: &Record, selection: &Selection) -> Result<String, ExportError
 }
 
 /// As RFC 4180 has it: in quotes where it must be.
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n']) {
+pub(super) fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
         text.to_owned()

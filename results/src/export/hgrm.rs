@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use hdrhistogram::Histogram;
 
-use super::{Chosen, ExportError, Selection};
+use super::{Chosen, ExportError, Expresses, Format, OfRecord, Selection, Source, Text};
 use crate::model::{Distribution, Record};
 use crate::plain::line;
 
@@ -32,6 +32,29 @@ fn several(record: &Record, chosen: &[Chosen<'_>]) -> ExportError {
         holds: chosen.len(),
         dispatch: dispatch.clone(),
         rate: drumpost_units::rate_text(kept_per_s.or(held_per_s).unwrap_or(1_000.0)),
+    }
+}
+
+/// The format `hgrm`.
+#[derive(Debug)]
+pub(super) struct Hgrm;
+
+impl Format for Hgrm {
+    fn name(&self) -> &'static str {
+        "hgrm"
+    }
+
+    fn extension(&self) -> &'static str {
+        "hgrm"
+    }
+
+    fn expresses(&self) -> Expresses {
+        Expresses { times: true, ..Expresses::default() }
+    }
+
+    fn write(&self, source: &Source<'_>) -> Result<Text, ExportError> {
+        let OfRecord { record, selection, .. } = source.of_record(self.name())?;
+        Ok(hgrm(record, selection)?.into())
     }
 }
 

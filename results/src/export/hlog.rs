@@ -11,9 +11,32 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Chosen, ExportError, Selection, Times};
+use super::{Chosen, ExportError, Expresses, Format, OfRecord, Selection, Source, Text, Times};
 use crate::model::{Distribution, Record};
 use crate::plain::{acts, line};
+
+/// The format `hlog`.
+#[derive(Debug)]
+pub(super) struct Hlog;
+
+impl Format for Hlog {
+    fn name(&self) -> &'static str {
+        "hlog"
+    }
+
+    fn extension(&self) -> &'static str {
+        "hlog"
+    }
+
+    fn expresses(&self) -> Expresses {
+        Expresses { times: true, ..Expresses::default() }
+    }
+
+    fn write(&self, source: &Source<'_>) -> Result<Text, ExportError> {
+        let OfRecord { record, selection, started_s, .. } = source.of_record(self.name())?;
+        Ok(hlog(record, selection, started_s)?.into())
+    }
+}
 
 /// An interval log of the chosen times in ns. Times of intervals are in seconds from `started_s` (since the epoch; 0 in
 /// virtual time); trials follow one another without the pauses between them, which a record does not hold. The maximum of

@@ -1,17 +1,28 @@
-//! Records in the formats of other tools: HdrHistogram interval logs and percentile distributions, and CSV.
+//! Records and comparisons in the formats of other tools.
 //!
-//! Lives here: the selection of trials, and errors. Each format has a file, and so have the times that are exported. Does not live here: files and flags (the
-//! command line).
+//! Lives here: the selection of trials, and errors. Each format has a file: HdrHistogram interval logs (`hlog`) and percentile
+//! distributions (`hgrm`), CSV of the time series (`csv`), JUnit (`junit`), Bencher (`bencher`), Otava (`otava`), OpenMetrics
+//! (`openmetrics`). What formats have in common is in `formats`, the times that are exported in `times`. Does not live here: files
+//! and flags (the command line).
 
+mod bencher;
 mod csv;
+mod formats;
 mod hgrm;
 mod hlog;
+mod junit;
+mod openmetrics;
+mod otava;
 mod times;
+mod xml;
 
 pub use csv::csv;
+pub use formats::{Expresses, FORMATS, Format, Of, OfRecord, Source, Text, named, write};
 pub use hgrm::hgrm;
 pub use hlog::hlog;
 pub use times::{Times, TimesError};
+
+use std::collections::BTreeSet;
 
 use thiserror::Error;
 
@@ -75,6 +86,48 @@ pub enum ExportError {
         /// What was asked for.
         asked: Times,
     },
+    /// The format has no form for this.
+    #[error("--format {format} cannot express {what}; --format junit can")]
+    CannotExpress {
+        /// The format.
+        format: &'static str,
+        /// What it cannot express.
+        what: &'static str,
+    },
+    /// The format exports rows and not distributions.
+    #[error(
+        "--format {format} exports rows with the response time: leave --times {asked} out, or use --format hgrm or hlog"
+    )]
+    WholeRows {
+        /// The format.
+        format: &'static str,
+        /// What was asked for.
+        asked: Times,
+    },
+    /// The format holds one row.
+    #[error("--format {format} exports one row: choose one with --dispatch; this record has {has}")]
+    OneRow {
+        /// The format.
+        format: &'static str,
+        /// The rows there are.
+        has: String,
+    },
+    /// No row may be followed over time.
+    #[error(
+        "--format {format} exports only rows that were run to their end, are valid and pass the audit; left out: {left_out}"
+    )]
+    Unfit {
+        /// The format.
+        format: &'static str,
+        /// The rows, each with its reason.
+        left_out: String,
+    },
+    /// The format needs a date.
+    #[error("--format {format} needs the date of the record, and a record in virtual time has none")]
+    NoDate {
+        /// The format.
+        format: &'static str,
+    },
     /// A histogram cannot be encoded.
     #[error(transparent)]
     Histogram(#[from] DistributionError),
@@ -104,8 +157,14 @@ fn labels<'a>(runs: impl IntoIterator<Item = &'a Run>) -> String {
     labels.join(", ")
 }
 
-/// How many numbers of trials an error names.
-const SHOWN: usize = 12;
+/// The numbers of trials for an error, each once.
+fn numbers<'a>(trials: impl Iterator<Item = &'a Trial>) -> String {
+    /// More numbers say no more.
+    const SHOWN: usize = 12;
+    let numbers: BTreeSet<u32> = trials.map(|trial| trial.number).collect();
+    let more = if numbers.len() > SHOWN { ", ..." } else { "" };
+    numbers.iter().take(SHOWN).map(u32::to_string).collect::<Vec<_>>().join(", ") + more
+}
 
 impl Selection {
     /// The chosen trials in the order they were executed.
@@ -130,15 +189,10 @@ impl Selection {
         let wanted =
             |chosen: &Chosen<'_>| self.dispatch.as_ref().is_none_or(|asked| *asked == chosen.run.dispatch);
         let mut chosen: Vec<Chosen<'_>> = with_begin.filter(wanted).collect();
-        let numbers: std::collections::BTreeSet<u32> =
-            chosen.iter().map(|chosen| chosen.trial.number).collect();
+        let has = numbers(chosen.iter().map(|chosen| chosen.trial));
         chosen.retain(|chosen| self.trial.is_none_or(|asked| asked == chosen.trial.number));
         match self.trial {
-            Some(asked) if chosen.is_empty() => {
-                let has = numbers.iter().take(SHOWN).map(u32::to_string).collect::<Vec<_>>().join(", ");
-                let more = if numbers.len() > SHOWN { ", ..." } else { "" };
-                Err(ExportError::Trial { asked, has: has + more })
-            }
+            Some(asked) if chosen.is_empty() => Err(ExportError::Trial { asked, has }),
             _ => Ok(chosen),
         }
     }
@@ -153,5 +207,7 @@ impl Selection {
     }
 }
 
+#[cfg(test)]
+mod machine_tests;
 #[cfg(test)]
 mod tests;

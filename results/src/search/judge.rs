@@ -2,9 +2,9 @@
 //!
 //! Does not live here: the choice of the next rate (`planner`).
 
-use super::goal::{Goal, Held};
 use super::planner::Outcome;
 use super::size::flows_with_room;
+use crate::goal::{Answer, Goal};
 use crate::model::{Run, search::Judgement};
 use crate::stats::Derived;
 use crate::units;
@@ -75,15 +75,16 @@ pub fn judge(run: &Run, goal: &Goal, rate_per_s: f64, host: Host) -> Judged {
     let long = |samples| units::duration((flows_with_room(samples) as f64 / rate_per_s * 1e9).ceil() as u64);
     let flows = Derived::of(run).flows;
     for term in &goal.terms {
-        match term.held_by(run) {
-            Held::Yes => {}
-            Held::No(figure) => reasons.push(format!("{figure}, not {}", limit(&term.to_string()))),
-            Held::Unknown => {
-                reasons.push(format!("{term} cannot be told: the transport confirms nothing"));
+        match term.answer(run, None) {
+            Answer::Kept { .. } => {}
+            Answer::Missed { value } => {
+                let figure = format!("{} {}", term.figure(), term.text(value));
+                reasons.push(format!("{figure}, not {}", term.condition()));
             }
+            Answer::Unknown { why } => reasons.push(format!("{term} cannot be told: {why}")),
             // Without ends there is nothing to be said about times, and the load's own reason says so.
-            Held::TooFew(0, _) if flows.due > 0 => {}
-            Held::TooFew(count, needed) => {
+            Answer::TooFew { count: 0, .. } if flows.due > 0 => {}
+            Answer::TooFew { count, needed } => {
                 let n = units::counted(count, "sample is", "samples are");
                 let reason = format!(
                     "{n} too few for {term}, which needs {needed}: hold the rate for {} or longer",
@@ -110,9 +111,4 @@ pub fn judge(run: &Run, goal: &Goal, rate_per_s: f64, host: Host) -> Judged {
     reasons.extend(too_few.into_iter().map(|(_, reason)| reason));
     let disturbance = host.disturbance(HostLimits::default());
     Judged { outcome: Outcome { judgement, disturbed: disturbance.is_some() }, reasons, disturbance }
-}
-
-/// `< 2 ms` of `p99 < 2 ms`.
-fn limit(term: &str) -> &str {
-    term.split_once(' ').map_or(term, |(_, limit)| limit)
 }

@@ -1,6 +1,7 @@
 //! Tests of judging a hold, of goals as text, of the knee, and of the length of holds.
 
 use super::super::*;
+use crate::goal::Goal;
 use crate::model::search::{Answer, End, Held, Judgement, Phase, Searched};
 use crate::model::{ConfirmTimes, Distribution, Flows, LoadKind, Run, Trial};
 

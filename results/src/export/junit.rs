@@ -1,0 +1,265 @@
+//! JUnit XML, which servers for continuous integration show as a list of tests.
+//!
+//! A test case is a row of a record, a gate of a comparison, or an assertion on a row. There is no standard; the elements and
+//! attributes are those of the schema of the Jenkins plugin xUnit, `junit-10.xsd`
+//! (<https://github.com/jenkinsci/xunit-plugin/blob/master/src/main/resources/org/jenkinsci/plugins/xunit/types/model/xsd/junit-10.xsd>).
+//! Does not live here: escaping (`xml`), verdicts (`compare`) and answers (`assertion`).
+
+use super::xml::Element;
+use super::{ExportError, Expresses, Format, Of, OfRecord, Source, Text};
+use crate::assertion::{Asserted, Checked, CheckedRow, Outcome};
+use crate::compare::{self, Comparison, Gate, Metric, Verdict};
+use crate::goal::Reply;
+use crate::model::{Run, Validity};
+use crate::rows::Row;
+
+/// The format `junit`.
+#[derive(Debug)]
+pub(super) struct Junit;
+
+impl Format for Junit {
+    fn name(&self) -> &'static str {
+        "junit"
+    }
+
+    fn extension(&self) -> &'static str {
+        "xml"
+    }
+
+    fn expresses(&self) -> Expresses {
+        Expresses { comparisons: true, assertions: true, failures: true, times: false }
+    }
+
+    fn write(&self, source: &Source<'_>) -> Result<Text, ExportError> {
+        let mut suites = match source.of {
+            Of::Record(of) => vec![of_record(&of)?],
+            Of::Comparison { comparison, is_strict } => of_comparison(comparison, is_strict),
+        };
+        suites.extend(source.assertions.map(of_assertions));
+        Ok(document(&suites).into())
+    }
+}
+
+/// A `testsuite`.
+struct Suite {
+    name: String,
+    /// When it was run, RFC 3339.
+    timestamp: Option<String>,
+    properties: Vec<(&'static str, String)>,
+    cases: Vec<Case>,
+}
+
+/// A `testcase`.
+struct Case {
+    class: String,
+    name: String,
+    time_ns: Option<u128>,
+    result: Outcomes,
+    /// What is said of it in any case.
+    output: String,
+}
+
+enum Outcomes {
+    Passed,
+    /// A type and a message.
+    Failed(&'static str, String),
+    /// It is not known whether it passes.
+    Skipped(String),
+}
+
+fn of_record(of: &OfRecord<'_>) -> Result<Suite, ExportError> {
+    let rows = of.rows()?;
+    let record = of.record;
+    let mut properties = vec![("seed", record.seed.to_string()), ("version", record.tool_version.clone())];
+    properties.extend(record.partial.iter().map(|reason| ("partial", reason.clone())));
+    properties.extend(of.revision.map(|revision| ("revision", revision.to_owned())));
+    Ok(Suite {
+        name: record.id.clone(),
+        timestamp: record.started_at.clone(),
+        properties,
+        cases: rows.iter().map(of_row).collect(),
+    })
+}
+
+fn of_row(row: &Row<'_>) -> Case {
+    let faults = row.faults();
+    let result = match faults.first() {
+        None => Outcomes::Passed,
+        Some((worst, _)) => {
+            let all: Vec<String> =
+                faults.iter().map(|(fault, reason)| format!("{}: {reason}", fault.words())).collect();
+            Outcomes::Failed(worst.words(), all.join("; "))
+        }
+    };
+    let run = row.run();
+    Case {
+        class: row.scenario.to_owned(),
+        // The name of a row begins with its scenario, which is the class.
+        name: row.name.strip_prefix(row.scenario).unwrap_or(&row.name).trim_start().to_owned(),
+        time_ns: run.map(|run| run.trials.iter().map(|trial| u128::from(trial.elapsed_ns)).sum()),
+        result,
+        output: run.map(output).unwrap_or_default(),
+    }
+}
+
+/// The figures of a run in a line, and what makes it suspect.
+fn output(run: &Run) -> String {
+    let figure = |metric: &Metric| Some(format!("{} {}", metric.label(), metric.format(metric.of_run(run)?)));
+    let figures: Vec<String> = Metric::ALL.iter().filter_map(figure).collect();
+    let verdict = run.judged();
+    let mut lines = Vec::new();
+    if !figures.is_empty() {
+        lines.push(figures.join(", "));
+    }
+    if verdict.status == Validity::Suspect {
+        lines.extend(verdict.reasons.iter().map(|reason| format!("suspect: {reason}")));
+    }
+    lines.join("\n")
+}
+
+fn of_comparison(comparison: &Comparison, is_strict: bool) -> Vec<Suite> {
+    let sides = |row: &compare::Row| match row.dispatch_a == row.dispatch_b {
+        true => row.dispatch_a.clone(),
+        false => format!("{} to {}", row.dispatch_a, row.dispatch_b),
+    };
+    let of_row = |row: &compare::Row| {
+        let class = format!("{} {}", row.scenario, sides(row));
+        let case = |name: &str, result| Case {
+            class: class.clone(),
+            name: name.to_owned(),
+            time_ns: None,
+            result,
+            output: String::new(),
+        };
+        let mut cases = vec![case("both runs are valid", validity(row))];
+        // A gate that passes says so, too, so that an improvement is seen.
+        let of_gate = |gate: &Gate| {
+            let result = result(gate.verdict, gate.sentence(), is_strict);
+            let is_passed = matches!(result, Outcomes::Passed);
+            let output = if is_passed { gate.sentence() } else { String::new() };
+            Case { output, ..case(gate.metric.label(), result) }
+        };
+        cases.extend(row.gates.iter().map(of_gate));
+        if row.gates.is_empty() {
+            let none = "cannot tell: one side has no figures".to_owned();
+            cases.push(case("figures", result(Verdict::Inconclusive, none, is_strict)));
+        }
+        let properties = vec![("a", comparison.a.clone()), ("b", comparison.b.clone())];
+        Suite { name: class, timestamp: None, properties, cases }
+    };
+    comparison.rows.iter().map(of_row).collect()
+}
+
+fn validity(row: &compare::Row) -> Outcomes {
+    match row.invalid {
+        true => Outcomes::Failed("invalid", row.notes.join("; ")),
+        false => Outcomes::Passed,
+    }
+}
+
+/// A gate that cannot tell is skipped, so that a noisy machine blocks nobody. It is never passed.
+fn result(verdict: Verdict, sentence: String, is_strict: bool) -> Outcomes {
+    match verdict {
+        Verdict::Regression => Outcomes::Failed(verdict.words(), sentence),
+        Verdict::Improvement | Verdict::NoChange => Outcomes::Passed,
+        Verdict::Inconclusive | Verdict::NotJudged if is_strict => {
+            Outcomes::Failed(verdict.words(), sentence)
+        }
+        Verdict::Inconclusive | Verdict::NotJudged => Outcomes::Skipped(sentence),
+    }
+}
+
+fn of_assertions(outcome: &Outcome) -> Suite {
+    let of_row = |asserted: &Asserted, row: &CheckedRow| {
+        let said = |wanted: &dyn Fn(Reply) -> bool| {
+            let terms = row.terms.iter().filter(|checked| wanted(checked.answer.reply()));
+            terms.map(Checked::sentence).collect::<Vec<_>>().join("; ")
+        };
+        let reply = row.reply();
+        let result = match reply {
+            Reply::Kept => Outcomes::Passed,
+            Reply::CannotTell | Reply::Missed => {
+                Outcomes::Failed(reply.words(), said(&|reply| reply != Reply::Kept))
+            }
+        };
+        let name = asserted.assertion.goal.to_string();
+        Case {
+            class: row.name.clone(),
+            name,
+            time_ns: None,
+            result,
+            output: said(&|reply| reply == Reply::Kept),
+        }
+    };
+    let of_one =
+        |asserted: &Asserted| asserted.rows.iter().map(|row| of_row(asserted, row)).collect::<Vec<_>>();
+    Suite {
+        name: "assertions".to_owned(),
+        timestamp: None,
+        properties: Vec::new(),
+        cases: outcome.asserted.iter().flat_map(of_one).collect(),
+    }
+}
+
+impl Outcomes {
+    fn element(&self) -> Option<Element> {
+        match self {
+            Self::Passed => None,
+            Self::Failed(kind, message) => {
+                let failure = Element::new("failure").with("type", *kind).with("message", message.clone());
+                Some(failure.text(message.clone()))
+            }
+            Self::Skipped(message) => Some(Element::new("skipped").with("message", message.clone())),
+        }
+    }
+}
+
+fn document(suites: &[Suite]) -> String {
+    let cases = || suites.iter().flat_map(|suite| &suite.cases);
+    let whole = counted(Element::new("testsuites").with("name", "drumpost"), cases());
+    whole.children(suites.iter().map(suite_element)).document()
+}
+
+/// The element with the numbers of its cases and their time. The schema knows no skipped cases of all suites together.
+fn counted<'a>(element: Element, cases: impl Iterator<Item = &'a Case>) -> Element {
+    let (mut tests, mut failures, mut time_ns) = (0u64, 0u64, 0u128);
+    for case in cases {
+        tests += 1;
+        failures += u64::from(matches!(case.result, Outcomes::Failed(..)));
+        time_ns += case.time_ns.unwrap_or(0);
+    }
+    let element = element.with("tests", tests.to_string()).with("failures", failures.to_string());
+    element.with("errors", "0").with("time", seconds(time_ns))
+}
+
+fn suite_element(suite: &Suite) -> Element {
+    let skipped = suite.cases.iter().filter(|case| matches!(case.result, Outcomes::Skipped(_))).count();
+    let element = counted(Element::new("testsuite").with("name", suite.name.clone()), suite.cases.iter());
+    let mut element = element.with("skipped", skipped.to_string());
+    if let Some(timestamp) = &suite.timestamp {
+        element = element.with("timestamp", timestamp.clone());
+    }
+    if !suite.properties.is_empty() {
+        let property = |(name, value): &(&'static str, String)| {
+            Element::new("property").with("name", *name).with("value", value.clone())
+        };
+        let all = suite.properties.iter().map(property);
+        element = element.children([Element::new("properties").children(all)]);
+    }
+    element.children(suite.cases.iter().map(case_element))
+}
+
+fn case_element(case: &Case) -> Element {
+    let mut element =
+        Element::new("testcase").with("classname", case.class.clone()).with("name", case.name.clone());
+    if let Some(time_ns) = case.time_ns {
+        element = element.with("time", seconds(time_ns));
+    }
+    let output = (!case.output.is_empty()).then(|| Element::new("system-out").text(case.output.clone()));
+    element.children(case.result.element()).children(output)
+}
+
+/// Seconds with three decimals and without an exponent.
+fn seconds(ns: u128) -> String {
+    format!("{:.3}", ns as f64 / 1e9)
+}
