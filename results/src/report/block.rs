@@ -1,15 +1,18 @@
 //! What a report says, as data: blocks in groups.
 //!
-//! A report is made once and rendered as often as needed: [`Report::text`] for a terminal, [`Report::markdown`] for a page or a
-//! comment. A block says what is worth knowing and what it means (its tone), never how it looks. So a table has cells and
+//! A report is made once and rendered as often as needed: [`Report::text`] for a terminal, [`Report::markdown`] for a comment,
+//! [`Report::html`] for a browser. A block says what is worth knowing and what it means (its tone), never how it looks. So a table has cells and
 //! not padded lines, and a chart has points and not characters. Lives here: the kinds of blocks. Does not live here: what is
-//! said of a record (`run`, `search`, `suite`, `comparison` and the files for their parts), and how it looks (`text`,
-//! `markdown`).
+//! said of a record (`run`, `search`, `suite`, `comparison` and the files for their parts), what only a page
+//! shows (`on_page`), and how it looks (`text`, `markdown`, `html`).
 
+mod on_page;
 mod texts;
 
+pub(super) use on_page::{Figures, Lead, OnPage};
+
 use super::chart::Chart;
-use super::{Layout, columns, markdown, text};
+use super::{Layout, columns, html, markdown, text};
 use crate::plain::line;
 use std::path::Path;
 
@@ -37,17 +40,30 @@ impl Report {
     /// The report for a terminal; empty without blocks.
     #[must_use]
     pub fn text(&self, layout: Layout) -> String {
-        text::render(&self.groups, layout)
+        text::render(&self.everywhere(), layout)
     }
 
     /// The report as Markdown in GitHub's dialect, for a page or for a comment on a pull request; empty without blocks.
     #[must_use]
     pub fn markdown(&self) -> String {
-        markdown::render(&self.groups)
+        markdown::render(&self.everywhere())
+    }
+
+    /// The report as one HTML page that needs no other file and no network: with charts, and with its figures as JSON inside it.
+    #[must_use]
+    pub fn html(&self) -> String {
+        html::render(&self.groups)
+    }
+
+    /// The blocks without those that only a page shows.
+    fn everywhere(&self) -> Vec<Vec<&Block>> {
+        let is_everywhere = |block: &&Block| !matches!(block, Block::Page(_));
+        let groups = self.groups.iter().map(|group| group.iter().filter(is_everywhere).collect());
+        groups.filter(|group: &Vec<&Block>| !group.is_empty()).collect()
     }
 }
 
-/// One thing that a report says. Both renderers match on this type, so a new kind has to be given a look in each.
+/// One thing that a report says. All renderers match on this type, so a new kind has to be given a look in each.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Block {
     Heading(Heading),
@@ -59,6 +75,7 @@ pub(super) enum Block {
     Terms(Vec<Term>),
     Chart(Chart),
     Saved(Saved),
+    Page(OnPage),
 }
 
 /// The meaning of a piece of text. A renderer turns it into a colour or an emphasis.
@@ -224,6 +241,8 @@ pub(super) enum Row {
 pub(super) struct Cell {
     pub text: String,
     pub tone: Tone,
+    /// The least and the most of the trials. Only a page has room for it; empty if there is none.
+    pub range: String,
 }
 
 impl Table {
@@ -261,7 +280,16 @@ impl Cell {
     /// A name in it may come from anywhere, and a line break would begin another row.
     pub(super) fn new(tone: Tone, text: impl Into<String>) -> Self {
         let text = text.into();
-        Self { text: if text.contains(['\n', '\r']) { line(&text).into_owned() } else { text }, tone }
+        Self {
+            text: if text.contains(['\n', '\r']) { line(&text).into_owned() } else { text },
+            tone,
+            range: String::new(),
+        }
+    }
+
+    /// The same with the range over the trials.
+    pub(super) fn ranging(self, range: Option<String>) -> Self {
+        Self { range: range.unwrap_or_default(), ..self }
     }
 }
 

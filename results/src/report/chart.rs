@@ -1,15 +1,20 @@
 //! Latency against load as data: the response times of a search's holds, by percentile, and what is marked among them.
 //!
-//! Lives here also: the scale of both axes. Does not live here: drawing with characters (`text`) and as a picture (`svg`).
+//! Lives here also: the scale of both axes for characters, and the same curves as a plot. Does not live here: drawing with
+//! characters (`text`) and as a picture (`draw`).
 
+use super::draw::{Axis, Dot, Family, Limit, Line, Mark, Plot, Scale, Unit};
+use crate::goal::Goal;
 use crate::model::search::{Judgement, Phase, Searched};
 use crate::model::{Distribution, Run};
-use crate::search::Goal;
+use crate::units;
 
 /// Multiple of the goal's limit above which times lie on the upper edge.
 const FAR: f64 = 4.0;
 /// Percentiles that have a curve, with their names.
 const PERCENTILES: [(f64, &str); 4] = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")];
+/// Those of them that a picture shows.
+const DRAWN: [&str; 3] = ["p50", "p99", "p99.9"];
 /// The percentile that a goal speaks of if it names none, or one without a curve.
 const USUAL: (f64, &str) = (0.99, "p99");
 
@@ -86,11 +91,62 @@ impl Chart {
         self.curves.iter().find(|curve| curve.name == name)
     }
 
+    /// The curves as a picture shows them: those of three percentiles, so that lines do not crowd.
+    pub(super) fn plot(&self) -> Plot {
+        let drawn = || DRAWN.iter().filter_map(|name| self.curve(name));
+        let limit = |curve: &Curve| {
+            let ns = curve.limit_ns?;
+            Some(Limit { y: ns, label: format!("goal {} {}", curve.name, units::duration(ns as u64)) })
+        };
+        let mark = |x: Option<f64>, label: &str, short: &str| {
+            let x = x?;
+            let [label, short] = [label, short].map(|name| format!("{name} {}", units::rate(x)));
+            Some(Mark { x, label, short, is_fault: false })
+        };
+        let knee = mark(self.knee_per_s, "knee", "knee");
+        let kept = mark(self.kept_per_s, "highest rate that keeps the goal", "kept");
+        let goal = if self.goal.is_empty() { String::new() } else { format!(": {}", self.goal) };
+        Plot {
+            title: format!("{}{goal}", self.dispatch),
+            about: "filled: goal kept; hollow: missed; line: median of a rate's holds".into(),
+            family: Family::Percentile,
+            is_half: false,
+            x: Axis::new("rate asked", Unit::PerS, Scale::Zero),
+            y: Axis::new("response time", Unit::Ns, Scale::Log),
+            lines: drawn().enumerate().map(|(style, curve)| curve.line(style)).collect(),
+            limits: drawn().filter_map(limit).collect(),
+            marks: knee.into_iter().chain(kept).collect(),
+            bands: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
     /// The curve that the goal speaks of, and axes for it; `None` if there is nothing to tell apart.
     pub(super) fn of_goal(&self) -> Option<(&Curve, Axes)> {
         let curve = self.curve(self.percentile)?;
         let times = curve.points.iter().map(|point| point.ns).chain(curve.limit_ns);
         Some((curve, Axes::of(self.top_per_s, times, curve.limit_ns)?))
+    }
+}
+
+impl Curve {
+    /// A dot per hold, and a line through the middle of each rate's.
+    fn line(&self, style: usize) -> Line {
+        let by_rate = self.points.chunk_by(|a, b| a.rate_per_s == b.rate_per_s);
+        let path = by_rate.map(|rate| {
+            let mut times: Vec<f64> = rate.iter().map(|point| point.ns).collect();
+            times.sort_by(f64::total_cmp);
+            // Of an even number the middle between two, as far apart as they are drawn.
+            let (below, above) = (times[(times.len() - 1) / 2], times[times.len() / 2]);
+            (rate[0].rate_per_s, (below * above).sqrt())
+        });
+        let dot = |point: &Point| Dot { at: (point.rate_per_s, point.ns), is_hollow: !point.is_kept };
+        Line {
+            name: self.name.to_owned(),
+            style,
+            pieces: vec![path.collect()],
+            dots: self.points.iter().map(dot).collect(),
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 //! Does not live here: the rule that decides (`compare`).
 
 use super::block::{Block, Cell, Column, Heading, Item, Level, List, Paragraph, Report, Table, Term, Tone};
-use crate::compare::{Basis, Comparison, Gate, Row, Verdict};
+use super::page;
+use crate::compare::{Basis, Comparison, Gate, Looks, Row, Verdict};
 use crate::model::Setting;
 use crate::units;
 
@@ -11,9 +12,11 @@ use crate::units;
 #[must_use]
 pub fn comparison(comparison: &Comparison) -> Report {
     let mut report = Report::default();
+    report.group([page::of_comparison(comparison, tone(comparison.verdict))]);
     let verdict = Heading::new(Level::Report, comparison.verdict.words(), "");
     let term = |word, text: &String| Term { word, text: text.clone() };
     let mut terms = vec![term("A", &comparison.a), term("B", &comparison.b)];
+    terms.extend(comparison.control.iter().map(|control| term("A'", &control.sentence)));
     terms.extend(comparison.notes.iter().map(|note| term("", note)));
     report
         .group([Block::Heading(Heading { tone: tone(comparison.verdict), ..verdict }), Block::Terms(terms)]);
@@ -21,6 +24,7 @@ pub fn comparison(comparison: &Comparison) -> Report {
         report.group([Block::Heading(heading(row, comparison.basis))]);
         report.group([Block::Table(table(row, comparison.basis))]);
         report.group(notes(row));
+        report.group([page::pairs(row)]);
     }
     report.group([Block::Paragraph(Paragraph { tone: Tone::Faint, text: rule(comparison) })]);
     report
@@ -37,12 +41,49 @@ fn rule(comparison: &Comparison) -> String {
     if comparison.basis == Basis::Unpaired {
         return of_what.to_owned();
     }
-    let percent = format!("{:.2}", comparison.options.alpha_per_look() * 100.0);
-    let percent = percent.trim_end_matches('0').trim_end_matches('.');
-    format!(
-        "{of_what} Judged by an exact sign test and the margin. The chance of any false verdict above is at most {percent} % \
-         (Holm's correction)."
-    )
+    format!("{of_what} {}", test(comparison))
+}
+
+/// The test that judged, its level, and when it was made. The same words stand in the JSON document.
+pub(super) fn test(comparison: &Comparison) -> String {
+    let options = &comparison.options;
+    let firm = match options.firm {
+        true => " A regression or an improvement also needs a 99 % interval beyond half the margin.",
+        false => "",
+    };
+    let chance = format!(
+        "the chance of any false verdict above is at most {} % (Holm's correction).",
+        share(options.alpha)
+    );
+    let looks = match &comparison.looks {
+        Some(looks) => planned(looks, options.alpha_per_look(), &chance),
+        None if options.looks > 1 => {
+            let (n, each) = (options.looks, share(options.alpha_per_look()));
+            format!("With {n} looks at {each} % each, {chance}")
+        }
+        None => format!("T{}", &chance[1..]),
+    };
+    format!("Judged by an exact sign test and the margin.{firm} {looks}")
+}
+
+fn planned(ended: &Looks, alpha_per_look: f64, chance: &str) -> String {
+    let numbers: Vec<String> = ended.planned.iter().map(ToString::to_string).collect();
+    let (last, others) = numbers.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
+    let looks = match others {
+        [] => format!("Planned was a look at {last} pairs; {chance}"),
+        _ => {
+            let (others, each) = (others.join(", "), share(alpha_per_look));
+            format!("Planned were looks at {others} and {last} pairs, at {each} % each, so that {chance}")
+        }
+    };
+    let (pairs, why) = (units::counted(ended.pairs as u64, "pair", "pairs"), ended.stop.because());
+    format!("{looks} It ended at {pairs}, because {why}.")
+}
+
+/// A share as a percentage without needless zeros.
+fn share(share: f64) -> String {
+    let percent = format!("{:.2}", share * 100.0);
+    percent.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn heading(row: &Row, basis: Basis) -> Heading {
@@ -52,7 +93,9 @@ fn heading(row: &Row, basis: Basis) -> Heading {
         format!("A {}, B {}", row.dispatch_a, row.dispatch_b)
     };
     let pairs = if basis == Basis::Paired { format!(", {} pairs", row.pairs) } else { String::new() };
-    Heading::new(Level::Part, &row.scenario, format!("{sides}{pairs}"))
+    // The name of a suite's cell says more than scenario and dispatch.
+    let cell = row.name.as_ref().filter(|name| **name != row.dispatch_a);
+    Heading::new(Level::Part, cell.unwrap_or(&row.scenario), format!("{sides}{pairs}"))
 }
 
 fn table(row: &Row, basis: Basis) -> Table {
@@ -67,6 +110,10 @@ fn table(row: &Row, basis: Basis) -> Table {
         headings.push(Column::right("", "95 % interval"));
         headings.push(Column::right("", "p (Holm)"));
         headings.push(Column::right("", "margin"));
+    }
+    let has_floor = row.gates.iter().any(|gate| gate.floor.is_some());
+    if has_floor {
+        headings.push(Column::right("", "noise floor"));
     }
     let mut table = Table::new(1, 1, headings);
     for gate in &row.gates {
@@ -83,8 +130,11 @@ fn table(row: &Row, basis: Basis) -> Table {
                 .interval
                 .map(|it| format!("{} to {}", units::change(it.low - 1.0), units::change(it.high - 1.0)));
             cells.push(interval.unwrap_or_else(none).into());
-            cells.push(gate.p_holm.map_or_else(none, probability).into());
+            cells.push(gate.p_holm.map_or_else(none, units::probability).into());
             cells.push(gate.margin.map_or_else(none, |margin| format!("{:.0} %", margin * 100.0)).into());
+        }
+        if has_floor {
+            cells.push(gate.floor_text().unwrap_or_else(|| units::NONE.to_owned()).into());
         }
         table.row(cells);
     }
@@ -97,9 +147,13 @@ fn table(row: &Row, basis: Basis) -> Table {
 
 fn notes(row: &Row) -> Option<Block> {
     let mut items = Vec::new();
-    let mut said: Vec<(&str, Vec<&Gate>)> = Vec::new();
+    let mut said: Vec<(String, Vec<&Gate>)> = Vec::new();
     for gate in &row.gates {
-        let Some(note) = gate.note.as_deref() else { continue };
+        // Where nothing was judged, the table has said so.
+        if gate.verdict == Verdict::NotJudged && gate.note.is_none() {
+            continue;
+        }
+        let note = gate.brief_sentence();
         match said.iter_mut().find(|(known, _)| *known == note) {
             Some((_, gates)) => gates.push(gate),
             None => said.push((note, vec![gate])),
@@ -137,10 +191,6 @@ fn is_contrary(gate: &Gate) -> bool {
     let [a, b] = [gate.a, gate.b].map(|value| gate.metric.format(value));
     let is_shown = a != b && units::ratio(gate.ratio) != units::ratio(1.0);
     is_shown && (gate.b > gate.a) != (gate.ratio > 1.0)
-}
-
-fn probability(p: f64) -> String {
-    if p < 0.0001 { "< 0.0001".into() } else { format!("{p:.4}") }
 }
 
 fn tone(verdict: Verdict) -> Tone {

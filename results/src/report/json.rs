@@ -3,7 +3,8 @@
 
 use serde::Serialize;
 
-use crate::compare::{Basis, Comparison, Gate, Interval, Row};
+use super::comparison::test;
+use crate::compare::{Basis, Comparison, Control, Gate, Interval, Looks, Row};
 use crate::format::{FormatError, v1};
 use crate::model::Setting;
 
@@ -20,8 +21,27 @@ struct Document<'a> {
     b: &'a str,
     alpha: f64,
     looks: u32,
+    rule: Option<String>,
+    ended: Option<Ended<'a>>,
+    control: Option<ControlJson<'a>>,
     rows: Vec<RowJson<'a>>,
     notes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Ended<'a> {
+    look_pairs: &'a [usize],
+    pairs: usize,
+    stop: &'static str,
+}
+
+#[derive(Serialize)]
+struct ControlJson<'a> {
+    state: &'static str,
+    pairs: usize,
+    pairs_needed: usize,
+    sentence: &'a str,
+    rows: Vec<RowJson<'a>>,
 }
 
 #[derive(Serialize)]
@@ -30,6 +50,7 @@ struct RowJson<'a> {
     dispatch_a: &'a str,
     dispatch_b: &'a str,
     pairs: usize,
+    disturbed_pairs: usize,
     invalid: bool,
     gates: Vec<GateJson<'a>>,
     settings_differ: Vec<Difference<'a>>,
@@ -57,7 +78,9 @@ struct GateJson<'a> {
     p_holm: Option<f64>,
     margin: Option<f64>,
     detectable: Option<f64>,
+    floor: Option<f64>,
     note: Option<&'a str>,
+    sentence: String,
     worsenings: &'a [f64],
 }
 
@@ -75,6 +98,9 @@ pub fn json(comparison: &Comparison) -> Result<String, FormatError> {
         b: &comparison.b,
         alpha: comparison.options.alpha,
         looks: comparison.options.looks,
+        rule: (comparison.basis == Basis::Paired).then(|| test(comparison)),
+        ended: comparison.looks.as_ref().map(ended),
+        control: comparison.control.as_ref().map(control),
         rows: comparison.rows.iter().map(row).collect(),
         notes: &comparison.notes,
     };
@@ -83,12 +109,27 @@ pub fn json(comparison: &Comparison) -> Result<String, FormatError> {
     Ok(json)
 }
 
+fn ended(looks: &Looks) -> Ended<'_> {
+    Ended { look_pairs: &looks.planned, pairs: looks.pairs, stop: looks.stop.words() }
+}
+
+fn control(control: &Control) -> ControlJson<'_> {
+    ControlJson {
+        state: control.state.words(),
+        pairs: control.pairs,
+        pairs_needed: control.needed,
+        sentence: &control.sentence,
+        rows: control.rows.iter().map(row).collect(),
+    }
+}
+
 fn row(row: &Row) -> RowJson<'_> {
     RowJson {
         scenario: &row.scenario,
         dispatch_a: &row.dispatch_a,
         dispatch_b: &row.dispatch_b,
         pairs: row.pairs,
+        disturbed_pairs: row.disturbed,
         invalid: row.invalid,
         gates: row.gates.iter().map(gate).collect(),
         settings_differ: row.differences.iter().map(difference).collect(),
@@ -115,7 +156,9 @@ fn gate(gate: &Gate) -> GateJson<'_> {
         p_holm: gate.p_holm,
         margin: gate.margin,
         detectable: gate.detectable,
+        floor: gate.floor,
         note: gate.note.as_deref(),
+        sentence: gate.sentence(),
         worsenings: &gate.worsenings,
     }
 }

@@ -1,33 +1,43 @@
 //! Reports on records, suites and comparisons: what is said in them, and how it looks.
 //!
 //! What is said is decided once, as a [`Report`] of blocks (`block`): `run` for a record with the files for its parts, `hops`,
-//! `search` with its `chart`, `suite`, `comparison`. Two renderers turn blocks into a document: `text` for a terminal and
-//! `markdown`. `svg` draws a chart as a picture. `json` is the document of a comparison for scripts. Does not live here:
+//! `search` with its `chart`, `suite`, `comparison`, `proof`, `assertions`, `several` for records side by side, and `page` for what only a page shows.
+//! Three renderers turn blocks into a document: `text` for a terminal, `markdown`, and `html` for a browser. `draw` draws charts,
+//! for `html` and for the picture of a search (`svg`). `json` is the document of a comparison for scripts. Does not live here:
 //! printing. Every function returns a report or a text.
 
+mod assertions;
 mod audit;
 mod backlog;
 mod block;
 mod chart;
 mod comparison;
+mod draw;
 mod hops;
 mod host;
+mod html;
 mod json;
 mod markdown;
+mod page;
+mod proof;
 mod run;
 mod search;
 mod server;
 mod settings;
+mod several;
 mod suite;
 mod svg;
 mod text;
 
+pub use assertions::{assertions, assertions_json};
 pub use block::Report;
 pub use comparison::comparison;
 pub use hops::hops;
 pub use json::json;
+pub use proof::{proof, proof_json};
 pub use run::table;
 pub use search::{search, search_headline, search_line};
+pub use several::several;
 pub use suite::suite;
 pub use svg::search_svg;
 pub use text::{Layout, hanging};

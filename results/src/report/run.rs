@@ -9,8 +9,9 @@ use super::block::{
     Block, Cell, Column, Fact, Facts, Head, Heading, Item, Level, List, Name, Paragraph, Report, Saved,
     Table, Tone,
 };
+use super::page::{self, Course, range};
 use super::{audit, backlog, host::host, server, settings};
-use crate::model::{ArrivalCheck, Distribution, LoadKind, Record, Run, Status, Validity, Verdict};
+use crate::model::{ArrivalCheck, Distribution, LoadKind, Record, Run, Status, Trial, Validity, Verdict};
 use crate::stats::Derived;
 use crate::units;
 use crate::verdict::{InFlight, Thresholds};
@@ -24,6 +25,7 @@ pub fn table(record: &Record, saved: Option<&Path>) -> Report {
         scenarios.entry(&run.scenario).or_default().push(run);
     }
     let mut report = Report::default();
+    report.group([lead(record, &scenarios)]);
     report.group(partial(record.partial.as_deref()));
     let mut tail = Vec::new();
     if record.runs.is_empty() {
@@ -31,22 +33,54 @@ pub fn table(record: &Record, saved: Option<&Path>) -> Report {
     }
     for (scenario, runs) in &scenarios {
         report.group(tail);
-        let judged: Vec<(&Run, Verdict)> = runs.iter().map(|run| (*run, run.judged())).collect();
+        let judged = judged(runs);
         report.group([Block::Heading(heading(scenario, &judged, record.seed))]);
         report.group(host(record, &judged));
         report.group([Block::Table(figures(&judged))]);
         report.group(explanations(&judged));
+        report.group(charts(&judged));
+        report.group([Block::section("What the figures rest on", "")]);
         report.group(server::figures(runs));
         tail = Vec::from_iter(backlog::facts(runs));
         tail.extend(checks(runs, &Thresholds::from_settings(&record.thresholds)));
         tail.extend(sends(runs));
         tail.extend(floor(runs));
+        let named: Vec<(String, &Run)> = runs.iter().map(|run| (run.dispatch.clone(), *run)).collect();
+        tail.extend([Block::section("Audit", ""), page::audit(&named), Block::section("Settings", "")]);
         tail.extend(settings::settings(record, runs));
     }
     tail.extend(settings::limits(record));
     tail.extend(saved.map(|path| Saved::block(path, "")));
     report.group(tail);
+    report.group(page::of_record(record));
     report
+}
+
+/// The verdict in one line. A record of one scenario has its name as the title, and no heading below it.
+fn lead(record: &Record, scenarios: &BTreeMap<&str, Vec<&Run>>) -> Block {
+    if let Some((scenario, runs)) = scenarios.first_key_value().filter(|_| scenarios.len() == 1) {
+        let judged = judged(runs);
+        let facts = heading(scenario, &judged, record.seed).facts;
+        return page::of_runs((*scenario).to_owned(), facts, &judged, true);
+    }
+    let names: Vec<&str> = scenarios.keys().copied().collect();
+    let all: Vec<&Run> = record.runs.iter().collect();
+    page::of_runs(record.id.clone(), names.join(", "), &judged(&all), false)
+}
+
+fn judged<'a>(runs: &[&'a Run]) -> Vec<(&'a Run, Verdict)> {
+    runs.iter().map(|run| (*run, run.judged())).collect()
+}
+
+/// Percentiles, the course over time, and the numbers of both for scripts.
+pub(super) fn charts(judged: &[(&Run, Verdict)]) -> Vec<Block> {
+    let runs: Vec<&Run> = judged.iter().map(|(run, _)| *run).collect();
+    let courses: Vec<Course> = runs.iter().map(|run| Course::of(run)).collect();
+    let mut blocks = vec![Block::section("Percentiles", ""), page::percentiles(&courses)];
+    blocks.push(Block::section("Over time", page::about_time(&runs)));
+    blocks.extend(page::over_time(&runs));
+    blocks.extend(judged.iter().map(|(run, verdict)| page::figures(run, verdict)));
+    blocks
 }
 
 /// Why a record is not complete.
@@ -92,7 +126,7 @@ fn length(runs: &[(&Run, Verdict)]) -> Option<String> {
     Some(if shortest == longest { longest } else { format!("{shortest} to {longest}") })
 }
 
-fn figures(runs: &[(&Run, Verdict)]) -> Table {
+pub(super) fn figures(runs: &[(&Run, Verdict)]) -> Table {
     let style = |run: &Run| run.dispatch.split('/').next().map(str::to_owned);
     let styles_differ = runs.windows(2).any(|pair| style(pair[0].0) != style(pair[1].0));
     let response = |heading: &str| Column::right("response", heading);
@@ -123,22 +157,35 @@ fn figures(runs: &[(&Run, Verdict)]) -> Table {
             continue;
         }
         let response = run.response();
-        let quantile = |times: &Distribution, q| Cell::from(units::duration_or_none(times.quantile_ns(q)));
-        let cost = |ns: Option<f64>| Cell::from(units::duration_or_none(ns.map(|ns| ns.round() as u64)));
+        let quantile = |times: &Distribution, of: fn(&Trial) -> &Distribution, q| {
+            let range = range(run, |trial| of(trial).quantile_ns(q).map(|ns| ns as f64), time);
+            Cell::from(units::duration_or_none(times.quantile_ns(q))).ranging(range)
+        };
+        let cost = |ns: Option<f64>, of: fn(&Trial) -> Option<f64>| {
+            let text = units::duration_or_none(ns.map(|ns| ns.round() as u64));
+            Cell::from(text).ranging(range(run, of, time))
+        };
         let mut cells = keys;
-        cells.push(derived.throughput_per_s.map_or_else(|| units::NONE.to_owned(), units::rate).into());
-        cells.extend([0.5, 0.99, 0.999].map(|q| quantile(&response, q)));
-        cells.push(units::duration_or_none(response.max_ns()).into());
-        cells.push(quantile(&run.service(), 0.99));
-        cells.push(quantile(&run.lag(), 0.99));
+        let throughput = derived.throughput_per_s.map_or_else(|| units::NONE.to_owned(), units::rate);
+        cells.push(Cell::from(throughput).ranging(range(run, Trial::throughput_per_s, units::rate)));
+        cells.extend([0.5, 0.99, 0.999].map(|q| quantile(&response, |trial| &trial.response, q)));
+        let max = range(run, |trial| trial.response.max_ns().map(|ns| ns as f64), time);
+        cells.push(Cell::from(units::duration_or_none(response.max_ns())).ranging(max));
+        cells.push(quantile(&run.service(), |trial| &trial.service, 0.99));
+        cells.push(quantile(&run.lag(), |trial| &trial.lag, 0.99));
         if styles_differ {
-            cells.push(cost(derived.cpu_ns_per_flow));
+            cells.push(cost(derived.cpu_ns_per_flow, Trial::cpu_ns_per_flow));
         }
-        cells.push(cost(derived.cpu_ns_per_message));
+        cells.push(cost(derived.cpu_ns_per_message, Trial::cpu_ns_per_message));
         cells.push(audit::audit(run, &run.audit()));
         table.row(cells);
     }
     table
+}
+
+/// A time of a page's range.
+fn time(ns: f64) -> String {
+    units::duration(ns.round() as u64)
 }
 
 pub(super) fn state(run: &Run, verdict: &Verdict) -> Cell {

@@ -7,11 +7,12 @@ use std::path::Path;
 use super::Layout;
 use super::block::{Block, Cell, Column, Facts, Heading, Level, Pair, Report, Saved, Settings, Table, Tone};
 use super::chart::Chart;
+use super::page;
 use super::run::partial;
 use super::text::cut;
+use crate::goal::Goal;
 use crate::model::search::{Answer, End, Held, Judgement, Phase, Search, Searched};
 use crate::model::{Record, Run, Setting};
-use crate::search::Goal;
 use crate::stats::Derived;
 use crate::units;
 
@@ -20,6 +21,7 @@ use crate::units;
 pub fn search(record: &Record, saved: Option<&Path>) -> Report {
     let mut report = Report::default();
     let Some(search) = &record.search else { return report };
+    report.group(lead(record, search));
     report.group(partial(record.partial.as_deref()));
     report.group(heading(record));
     for searched in &search.dispatches {
@@ -30,7 +32,24 @@ pub fn search(record: &Record, saved: Option<&Path>) -> Report {
     }
     let saved = saved.map(|path| Saved::block(path, ""));
     report.group(notes(record, search).into_iter().chain(saved));
+    let holds = search.dispatches.iter().flat_map(|one| &one.holds);
+    let holds = holds.filter_map(|held| {
+        let run = record.runs.get(held.run)?;
+        Some((format!("{} at {}", run.dispatch, units::rate(held.rate_per_s)), run))
+    });
+    let holds: Vec<(String, &Run)> = holds.collect();
+    let about = "A row per hold, in the order of the search.";
+    report.group([Block::section("Audit", about), page::audit(&holds)]);
+    report.group(record.runs.iter().map(|run| page::figures(run, &run.judged())));
+    report.group(page::of_record(record));
     report
+}
+
+/// The answers in one line.
+fn lead(record: &Record, search: &Search) -> Option<Block> {
+    let Some(Block::Heading(heading)) = heading(record) else { return None };
+    let answers = search.dispatches.iter().map(|one| (of_end(one.answer.end), sentence(search, one)));
+    Some(page::of_search(search, heading.facts, &answers.collect::<Vec<_>>()))
 }
 
 /// The goal and the load of a search as text for a terminal; empty without one.
@@ -77,11 +96,7 @@ pub fn search_line(number: usize, held: &Held, run: &Run, layout: Layout) -> Str
 
 /// The answer of a dispatch, its holds and its curve.
 fn dispatch(report: &mut Report, record: &Record, search: &Search, searched: &Searched) {
-    let tone = match searched.answer.end {
-        End::Found | End::AlwaysKept => Tone::Good,
-        End::NeverKept | End::NotRecovered | End::Broke => Tone::Bad,
-        End::TooFew | End::OutOfHolds | End::Interrupted => Tone::Warning,
-    };
+    let tone = of_end(searched.answer.end);
     let heading = Heading::new(Level::Part, &searched.dispatch, sentence(search, searched));
     report.group([Block::Heading(Heading { tone, ..heading })]);
     if searched.holds.is_empty() {
@@ -92,6 +107,14 @@ fn dispatch(report: &mut Report, record: &Record, search: &Search, searched: &Se
         let chart = Chart::of(&record.runs, searched, Some(&goal));
         let can_be_drawn = chart.of_goal().is_some();
         report.group(can_be_drawn.then_some(Block::Chart(chart)));
+    }
+}
+
+const fn of_end(end: End) -> Tone {
+    match end {
+        End::Found | End::AlwaysKept => Tone::Good,
+        End::NeverKept | End::NotRecovered | End::Broke => Tone::Bad,
+        End::TooFew | End::OutOfHolds | End::Interrupted => Tone::Warning,
     }
 }
 

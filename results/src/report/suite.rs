@@ -8,6 +8,7 @@ use std::path::Path;
 use super::audit::audit;
 use super::block::{Block, Cell, Column, Heading, Level, Report, Saved, Table, Tone};
 use super::host::host;
+use super::page::{self, Course};
 use super::run::{explanation, partial, state};
 use crate::format::suite as plan;
 use crate::model::{Run, Verdict};
@@ -32,10 +33,10 @@ const PARTS: [Part; 4] = [
 #[must_use]
 pub fn suite(suite: &Suite, saved: Option<&Path>) -> Report {
     let mut report = Report::default();
+    report.group([lead(suite)]);
     report.group(partial(suite.partial().as_deref()));
-    let (cells, trials) = (suite.plan.cells.len(), suite.plan.order.len());
-    let facts = format!("{}, {}, seed {}", many(cells, "cell"), many(trials, "trial"), suite.plan.seed);
-    let mut head = vec![Block::Heading(Heading::new(Level::Report, &suite.plan.name, facts))];
+    let cells = suite.plan.cells.len();
+    let mut head = vec![Block::Heading(Heading::new(Level::Report, &suite.plan.name, facts(suite)))];
     if let Some(record) = suite.records.iter().flatten().next() {
         let judged: Vec<(&Run, Verdict)> =
             (0..cells).filter_map(|i| suite.run(i)).map(|run| (run, run.judged())).collect();
@@ -48,11 +49,47 @@ pub fn suite(suite: &Suite, saved: Option<&Path>) -> Report {
         let (heading, table) = table(suite, group);
         report.group([Block::Heading(heading)]);
         report.group([Block::Table(table)]);
+        report.group(percentiles(suite, group));
     }
     report.group(explanations(suite));
     let remark = " (one record per cell; `drumpost show FILE` draws it in full)";
     report.group(saved.map(|folder| Saved::block(folder, remark)));
+    let runs = (0..cells).filter_map(|i| suite.run(i));
+    report.group(runs.map(|run| page::figures(run, &run.judged())));
+    report.group(page::of_suite(&suite.plan));
     report
+}
+
+/// `12 cells, 36 trials, seed 42`
+fn facts(suite: &Suite) -> String {
+    let (cells, trials) = (suite.plan.cells.len(), suite.plan.order.len());
+    format!("{}, {}, seed {}", many(cells, "cell"), many(trials, "trial"), suite.plan.seed)
+}
+
+/// The verdict in one line.
+fn lead(suite: &Suite) -> Block {
+    let mut judged: Vec<(&str, &Run, Verdict)> = Vec::new();
+    for (i, cell) in suite.plan.cells.iter().enumerate() {
+        if let Some(run) = suite.run(i).filter(|run| !run.trials.is_empty()) {
+            judged.push((&cell.name, run, run.judged()));
+        }
+    }
+    let refused =
+        suite.plan.cells.iter().filter_map(|cell| Some((cell.name.as_str(), cell.refused.as_deref()?)));
+    let refused: Vec<(&str, &str)> = refused.collect();
+    let left = suite.plan.cells.len().saturating_sub(judged.len() + refused.len());
+    page::lead_of_suite(suite.plan.name.clone(), facts(suite), &judged, &refused, left)
+}
+
+/// Percentiles of the cells of a group, so many in one plot that lines can be told apart.
+fn percentiles(suite: &Suite, group: &[usize]) -> Vec<Block> {
+    const LINES: usize = 12;
+    let courses = group.iter().filter_map(|i| {
+        let name = suite.plan.cells[*i].name.clone();
+        Some(Course { name, times: suite.run(*i)?.response() })
+    });
+    let courses: Vec<Course> = courses.filter(|course| !course.times.is_empty()).collect();
+    courses.chunks(LINES).map(page::percentiles).collect()
 }
 
 fn many(n: usize, word: &str) -> String {

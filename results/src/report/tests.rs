@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::compare::{Options, compare, compare_within};
+use crate::compare::{Next, Options, Plan, compare, compare_within};
 use crate::model::{Record, Run, Trial};
 use crate::sample;
 use insta::assert_snapshot;
@@ -223,6 +223,61 @@ fn a_comparison_as_json() {
     assert_snapshot!(json(&comparison).unwrap());
 }
 
+/// Three arms and a plan of looks: the copy of A in a line of its own, the noise floor in a column, the looks below.
+fn planned() -> crate::compare::Comparison {
+    let plan = Plan::new(20, 7, &Options::default()).unwrap();
+    let mut record = interleaved();
+    let mut copy = sample::run("message/crossbeam", 20, 9_020.0);
+    for (trial, a) in copy.trials.iter_mut().zip(&record.runs[0].trials) {
+        trial.elapsed_ns = a.elapsed_ns;
+    }
+    let (copy, b) = (Record { id: "copy".into(), runs: vec![copy], ..record.clone() }, record.runs.remove(1));
+    let b = Run { dispatch: "message/crossbeam".into(), ..b };
+    let b = Record { id: "head".into(), runs: vec![b], ..record.clone() };
+    let a = Record { id: "base".into(), ..record };
+    let mut compared = compare(&a, &b, &plan.options(&Options::default())).unwrap().with_control(&a, &copy);
+    let Next::Stop(stop) = plan.after(20, &compared, false) else { panic!("20 pairs are the last look") };
+    compared.looks = Some(plan.ended(20, stop));
+    compared
+}
+
+#[test]
+fn a_comparison_with_looks_and_a_control() {
+    assert_snapshot!(comparison(&planned(), Layout::plain(120)));
+    let mut three = planned();
+    three.options.looks = 3;
+    three.looks.as_mut().unwrap().planned = vec![20, 40, 60];
+    let text = comparison(&three, Layout::plain(1_000));
+    let words = "Planned were looks at 20, 40 and 60 pairs, at 0.33 % each, so that the chance of any false verdict above is at most 1 % \
+                 (Holm's correction). It ended at 20 pairs, because it was decided.";
+    assert!(text.contains(words), "{text}");
+    three.looks = None;
+    let text = comparison(&three, Layout::plain(1_000));
+    assert!(text.contains("With 3 looks at 0.33 % each, the chance of any"), "{text}");
+}
+
+/// Every field has its line in FORMAT.md.
+#[test]
+fn every_field_of_a_comparison_is_described() {
+    fn names(value: &serde_json::Value) -> Vec<String> {
+        match value {
+            serde_json::Value::Array(items) => items.iter().flat_map(names).collect(),
+            serde_json::Value::Object(fields) => {
+                fields.iter().flat_map(|(name, value)| [vec![name.clone()], names(value)].concat()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+    let page = include_str!("../../../FORMAT.md");
+    let page = &page[page.find("## A comparison").unwrap()..];
+    let document: serde_json::Value = serde_json::from_str(&json(&planned()).unwrap()).unwrap();
+    assert_eq!(document["ended"]["stop"], "decided");
+    assert_eq!(document["control"]["state"], "no difference found");
+    for name in names(&document) {
+        assert!(page.contains(&format!("`{name}`")) || page.contains(&format!("`{name}[]`")), "{name}");
+    }
+}
+
 #[test]
 fn no_line_is_wider_than_the_terminal() {
     for width in [60, 80, 100, 140, 200] {
@@ -230,6 +285,7 @@ fn no_line_is_wider_than_the_terminal() {
             shown(&sample::record(), width),
             hops(&sample::record(), Layout::plain(width)),
             comparison(&compared(), Layout::plain(width)),
+            comparison(&planned(), Layout::plain(width)),
         ];
         for line in texts.iter().flat_map(|text| text.lines()) {
             assert!(columns(line) <= width, "{width}: {line}");

@@ -3,7 +3,7 @@
 //! The command line replaces secrets in them. Afterwards it would be too late: escaped for a page, a secret no longer looks
 //! like one. Words that stand in this package's sources are left out.
 
-use super::{Block, Cell, Fact, Item, Pair, Report, Row};
+use super::{Block, Cell, Fact, Item, OnPage, Pair, Report, Row};
 
 impl Report {
     /// The report with each of its texts replaced.
@@ -35,6 +35,34 @@ fn texts(block: &mut Block) -> Vec<&mut String> {
         Block::Terms(it) => it.iter_mut().map(|term| &mut term.text).collect(),
         Block::Chart(it) => vec![&mut it.dispatch, &mut it.goal],
         Block::Saved(it) => vec![&mut it.path],
+        Block::Page(it) => of_page(it),
+    }
+}
+
+fn of_page(block: &mut OnPage) -> Vec<&mut String> {
+    match block {
+        OnPage::Lead(it) => vec![&mut it.title, &mut it.facts, &mut it.about, &mut it.reason],
+        OnPage::Section(..) => Vec::new(),
+        OnPage::Plot(it) => {
+            let lines = it.lines.iter_mut().map(|line| &mut line.name);
+            let labels = it.limits.iter_mut().map(|limit| &mut limit.label);
+            let marks = it.marks.iter_mut().flat_map(|mark| [&mut mark.label, &mut mark.short]);
+            [&mut it.title, &mut it.about]
+                .into_iter()
+                .chain(lines)
+                .chain(labels)
+                .chain(marks)
+                .chain(&mut it.notes)
+                .collect()
+        }
+        OnPage::Strips(it) => {
+            let rows = it.rows.iter_mut().flat_map(|row| [&mut row.name, &mut row.said, &mut row.margin]);
+            [&mut it.title, &mut it.about].into_iter().chain(rows).chain(&mut it.notes).collect()
+        }
+        OnPage::Missing { sentence, .. } => vec![sentence],
+        OnPage::Code(it) => vec![it],
+        OnPage::Figures(it) => vec![&mut it.scenario, &mut it.dispatch],
+        OnPage::Only(it) => texts(it),
     }
 }
 

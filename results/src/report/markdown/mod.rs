@@ -15,7 +15,7 @@ use escape::{code, fence, inline, text as safe};
 const CHART: usize = 96;
 
 /// Groups of blocks. Between two blocks there is an empty line, but facts that stand together are one list.
-pub(super) fn render(groups: &[Vec<Block>]) -> String {
+pub(super) fn render(groups: &[Vec<&Block>]) -> String {
     let mut markdown = String::new();
     for group in groups {
         let mut was_list = false;
@@ -56,6 +56,7 @@ fn block(block: &Block) -> String {
             format!("{fence}text\n{drawn}{fence}\n")
         }
         Block::Saved(it) => saved(it),
+        Block::Page(_) => String::new(),
     }
 }
 

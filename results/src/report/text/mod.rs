@@ -48,8 +48,8 @@ impl Layout {
 }
 
 /// Groups of blocks with an empty line between them.
-pub(super) fn render(groups: &[Vec<Block>], layout: Layout) -> String {
-    let group = |blocks: &Vec<Block>| blocks.iter().map(|it| block(it, layout)).collect::<String>();
+pub(super) fn render(groups: &[Vec<&Block>], layout: Layout) -> String {
+    let group = |blocks: &Vec<&Block>| blocks.iter().map(|it| block(it, layout)).collect::<String>();
     groups.iter().map(group).collect::<Vec<_>>().join("\n")
 }
 
@@ -66,6 +66,7 @@ fn block(block: &Block, layout: Layout) -> String {
         Block::Chart(it) => chart(it, layout),
         // A path is not folded, so that it can be copied.
         Block::Saved(it) => format!("{:<LABEL$}{}{}\n", "saved", plain::line(&it.path), it.remark),
+        Block::Page(_) => String::new(),
     }
 }
 

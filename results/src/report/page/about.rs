@@ -1,0 +1,88 @@
+//! The end of a page: the machine, the versions, the seed, and the command that repeats it.
+
+use super::super::block::{Block, OnPage, Pair, Paragraph, Settings, Tone};
+use crate::format::suite::Plan;
+use crate::model::Record;
+use std::collections::BTreeMap;
+
+/// Of a record.
+pub(in crate::report) fn of_record(record: &Record) -> Vec<Block> {
+    let mut pairs = vec![
+        pair("record", &record.id),
+        pair("drumpost", &record.tool_version),
+        pair("started", record.started_at.as_deref().unwrap_or("in virtual time")),
+        pair("seed", &record.seed.to_string()),
+    ];
+    pairs.extend(machine(&record.environment));
+    let mut blocks = vec![Block::section("Machine and versions", ""), settings(pairs)];
+    blocks.push(Block::section("To repeat it", ""));
+    blocks.extend(command(&record.command));
+    if record.spec.is_some() {
+        let text = "The record also holds what was asked for, field by field: drumpost run --spec FILE runs it again.";
+        blocks.push(sentence(text));
+    }
+    blocks
+}
+
+/// Of a suite.
+pub(in crate::report) fn of_suite(plan: &Plan) -> Vec<Block> {
+    let mut pairs = vec![
+        pair("suite", &plan.id),
+        pair("file", &plan.file),
+        pair("drumpost", &plan.tool_version),
+        pair("started", plan.started_at.as_deref().unwrap_or("in virtual time")),
+        pair("seed", &plan.seed.to_string()),
+    ];
+    pairs.extend(plan.only.as_deref().map(|only| pair("only", only)));
+    pairs.extend(machine(&plan.host));
+    let mut blocks = vec![Block::section("Machine and versions", ""), settings(pairs)];
+    let mut words = vec!["drumpost".to_owned(), "suite".to_owned(), plan.file.clone()];
+    words.extend(plan.only.iter().flat_map(|only| ["--only".to_owned(), only.clone()]));
+    blocks.push(Block::section("To repeat it", ""));
+    blocks.extend(command(&words));
+    blocks
+}
+
+fn command(words: &[String]) -> Vec<Block> {
+    if words.is_empty() {
+        return vec![sentence("The record does not say which command it is from.")];
+    }
+    vec![Block::Page(OnPage::Code(quoted(words)))]
+}
+
+fn sentence(text: &str) -> Block {
+    Block::Paragraph(Paragraph { tone: Tone::Faint, text: text.into() }).only_on_page()
+}
+
+fn settings(shared: Vec<Pair>) -> Block {
+    Block::Settings(Settings { shared, own: Vec::new() }).only_on_page()
+}
+
+fn machine(facts: &BTreeMap<String, String>) -> impl Iterator<Item = Pair> {
+    facts.iter().map(|(key, value)| pair(key, value))
+}
+
+fn pair(key: &str, value: &str) -> Pair {
+    Pair { key: key.to_owned(), value: value.to_owned() }
+}
+
+/// The words of a command line, so that a shell reads the same words.
+fn quoted(words: &[String]) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+    let quoted = words.iter().map(|word| match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.clone(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_the_same_words() {
+        let words = ["drumpost", "search", "--slo", "p99<20ms", "--note", "it's", ""].map(str::to_owned);
+        assert_eq!(quoted(&words), r"drumpost search --slo 'p99<20ms' --note 'it'\''s' ''");
+    }
+}

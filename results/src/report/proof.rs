@@ -1,0 +1,143 @@
+//! The report on a proof: a row for each cost that was put in.
+//!
+//! Does not live here: the counts (`compare::proof`).
+
+use serde::Serialize;
+
+use super::block::{Block, Cell, Column, Heading, Item, Level, List, Paragraph, Report, Table, Tone};
+use crate::compare::{Case, Injected, Proof, Verdict};
+use crate::format::FormatError;
+use crate::units;
+
+/// What is said of the columns.
+const ABOUT: &str = "A row counts whole comparisons. The share of comparisons that found a regression has the 95 % interval of its chance \
+                     (Clopper-Pearson). CPU is what the cost that was put in came to: the CPU time per message of the head against that of the base, in the median. A cost may come to more \
+                     or less than was asked for, because a processor overlaps work, or because a change of pace wakes threads at other times.";
+
+/// The report on a proof.
+#[must_use]
+pub fn proof(proof: &Proof) -> Report {
+    let mut report = Report::default();
+    report.group(super::run::partial(proof.partial.as_deref()));
+    let facts = format!(
+        "{}, up to {} pairs each, {} CPU per message",
+        proof.rows.join(", "),
+        proof.pairs,
+        units::duration(proof.message_ns.round() as u64)
+    );
+    report.group([Block::Heading(Heading::new(
+        Level::Report,
+        "what comparisons find on this machine",
+        facts,
+    ))]);
+    report.group([Block::Table(table(proof))]);
+    let items: Vec<Item> = proof.cases.iter().filter_map(found_by).map(Item::Reason).collect();
+    report.group((!items.is_empty()).then_some(Block::List(List { head: None, items })));
+    report.group([Block::Paragraph(Paragraph { tone: Tone::Faint, text: ABOUT.into() })]);
+    report
+}
+
+fn table(proof: &Proof) -> Table {
+    let right = |heading: &str| Column::right("", heading);
+    let columns = vec![
+        Column::left("put in"),
+        right("comparisons"),
+        right("regression"),
+        right("95 % interval"),
+        right("improvement"),
+        right("no change"),
+        right("inconclusive"),
+        right("invalid"),
+        right("CPU"),
+    ];
+    let mut table = Table::new(0, 1, columns);
+    for case in &proof.cases {
+        let (found, (low, high)) = case.regressions();
+        let is_wrong = |count: usize| {
+            if count > 0 && case.injected == Injected::Nothing { Tone::Bad } else { Tone::Plain }
+        };
+        let improved = case.count(Verdict::Improvement);
+        table.row(vec![
+            case.injected.words().into(),
+            case.said.len().to_string().into(),
+            Cell::new(is_wrong(found), found.to_string()),
+            format!("{:.0} to {:.0} %", low * 100.0, high * 100.0).into(),
+            Cell::new(is_wrong(improved), improved.to_string()),
+            case.count(Verdict::NoChange).to_string().into(),
+            case.count(Verdict::Inconclusive).to_string().into(),
+            case.invalid().to_string().into(),
+            case.cpu_ratio()
+                .map_or_else(|| units::NONE.to_owned(), |ratio| units::change(ratio - 1.0))
+                .into(),
+        ]);
+    }
+    table
+}
+
+fn found_by(case: &Case) -> Option<String> {
+    let found = case.found_by();
+    let found: Vec<String> =
+        found.iter().map(|(metric, count)| format!("{} in {count}", metric.label())).collect();
+    (!found.is_empty()).then(|| format!("{}: found by {}", case.injected.words(), found.join(", ")))
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    partial: Option<&'a str>,
+    rows: &'a [String],
+    cpu_ns_per_message: f64,
+    pairs_at_most: usize,
+    cases: Vec<CaseJson>,
+}
+
+#[derive(Serialize)]
+struct CaseJson {
+    injected: String,
+    comparisons: usize,
+    regression: usize,
+    regression_chance_low: f64,
+    regression_chance_high: f64,
+    improvement: usize,
+    no_change: usize,
+    inconclusive: usize,
+    invalid: usize,
+    cpu_ratio: Option<f64>,
+    found_by: Vec<(&'static str, usize)>,
+    pairs: Vec<usize>,
+}
+
+/// A proof as an indented JSON document with a final line end. FORMAT.md describes the fields.
+///
+/// # Errors
+/// None is known; a failure of the encoder would be passed on.
+pub fn proof_json(proof: &Proof) -> Result<String, FormatError> {
+    let case = |case: &Case| {
+        let (regression, (low, high)) = case.regressions();
+        CaseJson {
+            injected: case.injected.words(),
+            comparisons: case.said.len(),
+            regression,
+            regression_chance_low: low,
+            regression_chance_high: high,
+            improvement: case.count(Verdict::Improvement),
+            no_change: case.count(Verdict::NoChange),
+            inconclusive: case.count(Verdict::Inconclusive),
+            invalid: case.invalid(),
+            cpu_ratio: case.cpu_ratio(),
+            found_by: case.found_by().into_iter().map(|(metric, count)| (metric.name(), count)).collect(),
+            pairs: case.said.iter().map(|said| said.pairs).collect(),
+        }
+    };
+    let document = Document {
+        schema_version: 1,
+        partial: proof.partial.as_deref(),
+        rows: &proof.rows,
+        cpu_ns_per_message: proof.message_ns,
+        pairs_at_most: proof.pairs,
+        cases: proof.cases.iter().map(case).collect(),
+    };
+    let mut json = serde_json::to_string_pretty(&document)?;
+    json.push('\n');
+    Ok(json)
+}
