@@ -1,5 +1,6 @@
 //! The command line: the sub-commands and their flags. What `run` measures is a spec, whose fields are in `spec`.
 
+mod compare;
 mod meaning;
 mod others;
 mod search;
@@ -7,15 +8,19 @@ mod selftest;
 mod suite;
 mod values;
 
+pub(crate) use compare::{CompareArgs, SideArg};
 pub(crate) use others::{
-    BrokerAction, BrokerArgs, CleanArgs, CompareArgs, CompletionsArgs, ContractArgs, DoctorArgs, ExportArgs,
-    ExportFormat, MergeArgs,
+    BrokerAction, BrokerArgs, CleanArgs, CompletionsArgs, ContractArgs, DoctorArgs, ExportArgs, MergeArgs,
 };
 pub(crate) use search::SearchArgs;
 pub(crate) use selftest::SelftestArgs;
 pub(crate) use suite::SuiteArgs;
 
-use crate::spec::{ThresholdArgs, file::SpecArgs};
+use crate::{
+    assertions::AssertArgs,
+    form::FormArgs,
+    spec::{ThresholdArgs, file::SpecArgs},
+};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -49,11 +54,11 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Print the table of a saved record or suite again
     Show(ShowArgs),
-    /// Compare two records, or two dispatches of one record
-    Compare(CompareArgs),
+    /// Compare two builds, settings or dispatches, measured in pairs, or two records
+    Compare(Box<CompareArgs>),
     /// Make one record of several that were measured apart
     Merge(MergeArgs),
-    /// Convert a record to HdrHistogram formats or CSV
+    /// Convert a record to formats of other tools, such as CSV and JUnit
     Export(ExportArgs),
     /// Check drumpost against known answers on this machine
     Selftest(SelftestArgs),
@@ -81,12 +86,10 @@ pub(crate) struct RunArgs {
     /// File of the record [default: .drumpost/ID.json]
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     pub out: Option<PathBuf>,
-    /// Print the record as JSON
-    #[arg(long, help_heading = "Output")]
-    pub json: bool,
-    /// Print the report as Markdown, such as for a pull request
-    #[arg(long, conflicts_with = "json", help_heading = "Output")]
-    pub markdown: bool,
+    #[command(flatten)]
+    pub asserts: AssertArgs,
+    #[command(flatten)]
+    pub form: FormArgs,
     /// No dashboard, even on a terminal
     #[arg(long, help_heading = "Output")]
     pub no_tui: bool,
@@ -113,14 +116,12 @@ pub(crate) struct ListArgs {
 pub(crate) struct ShowArgs {
     /// Record of a run or a search, or the folder of a suite
     pub file: PathBuf,
-    /// Print the record as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Print the report as Markdown, such as for a pull request
-    #[arg(long, conflicts_with = "json")]
-    pub markdown: bool,
+    #[command(flatten)]
+    pub asserts: AssertArgs,
+    #[command(flatten)]
+    pub form: FormArgs,
     /// Print the spec of the run, for `drumpost run --spec`
-    #[arg(long, conflicts_with_all = ["json", "markdown", "hops"])]
+    #[arg(long, conflicts_with_all = ["json", "markdown", "html", "hops"])]
     pub spec: bool,
     /// Add hop times for each destination and receiver, and confirm times for each destination
     #[arg(long)]

@@ -47,7 +47,7 @@ pub(crate) fn broker(args: &BrokerArgs) -> anyhow::Result<Exit> {
 }
 
 /// Where the user's programs keep what can be had again.
-fn cache() -> Option<PathBuf> {
+pub(crate) fn cache() -> Option<PathBuf> {
     let set = |variable| env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))
 }

@@ -33,7 +33,7 @@ pub(crate) fn nonce() -> u16 {
 /// A command line as it is stored, program name first, without secrets and without what says only where results go and how
 /// they are shown: the same run in virtual time gives the same record wherever it is written.
 pub(crate) fn command_line(given: &[String]) -> Vec<String> {
-    const WITH_FILE: [&str; 4] = ["--out", "-o", "--save-frame", "--svg"];
+    const WITH_FILE: [&str; 6] = ["--out", "-o", "--save-frame", "--svg", "--html", "--junit"];
     const ALONE: [&str; 3] = ["--json", "--markdown", "--no-tui"];
     // `--out=FILE`, `-o=FILE` and `-oFILE`: the file is in the same word.
     let has_file = |word: &str| {

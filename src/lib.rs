@@ -12,6 +12,7 @@
 
 mod activity;
 mod args;
+mod assertions;
 mod broker;
 mod clean;
 mod command_line;
@@ -23,6 +24,7 @@ mod doctor;
 mod environment;
 mod exit;
 mod export;
+mod form;
 #[cfg(test)]
 mod fuzz;
 mod host;
@@ -104,8 +106,8 @@ fn command(registry: &Registry, words: &[OsString]) -> Exit {
         Err(error) => return told(&about_plain(&read).unwrap_or(error)),
     };
     let mut command = cli.command.unwrap_or_else(Command::main_job);
-    if let Some(args) = command.measures() {
-        args.command = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some(line) = command.command_line() {
+        *line = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     }
     let done = match command {
         Command::Run(args) => run::run(registry, &args),
@@ -113,7 +115,7 @@ fn command(registry: &Registry, words: &[OsString]) -> Exit {
         Command::Suite(args) => suite::suite(registry, &args),
         Command::List(args) => list::list(registry, &args),
         Command::Show(args) => show::show(&args),
-        Command::Compare(args) => compare::compare(&args),
+        Command::Compare(args) => compare::compare(registry, &args),
         Command::Merge(args) => merge::merge(&args),
         Command::Export(args) => export::export(&args),
         Command::Selftest(args) => selftest::selftest(registry, &args),

@@ -1,14 +1,6 @@
 //! `drumpost merge A B ...`: one record of several.
 
-use crate::{
-    Exit,
-    args::MergeArgs,
-    exit::usage,
-    output::{self, Form},
-    run,
-    saver::Saver,
-    show::load,
-};
+use crate::{Exit, args::MergeArgs, exit::usage, output, run, saver::Saver, show::load};
 use drumpost_results::{format, merge::merge as merge_records, report};
 
 /// Merges, saves, prints.
@@ -20,9 +12,9 @@ pub(crate) fn merge(args: &MergeArgs) -> anyhow::Result<Exit> {
     let is_document = saver.takes_stdout();
     let saved = saver.finish(&record);
     saved.outcome?;
-    if args.json || !is_document {
+    if args.form.json || !is_document {
         let report = || report::table(&record, saved.path.as_deref());
-        output::report(report, || format::to_json(&record), Form::of(args.json, false))?;
+        output::report(report, || format::to_json(&record), &args.form)?;
     }
     Ok(run::exit(&record))
 }

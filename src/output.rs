@@ -7,7 +7,7 @@
 //! All printed text passes through here, so this module also replaces characters that act on a terminal. A record, an
 //! error of a server or a line of a file may contain some.
 
-use crate::secrets;
+use crate::{form::FormArgs, secrets};
 use anyhow::Context;
 use drumpost_results::{
     plain,
@@ -39,42 +39,35 @@ pub(crate) fn result(text: &str) -> anyhow::Result<()> {
     printed(written.and_then(|()| stdout.flush()))
 }
 
-/// The form in which a command prints what it came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    Text,
-    /// `--markdown`
-    Markdown,
-    /// `--json`
-    Json,
-}
-
-impl Form {
-    /// The form that the flags ask for. They exclude each other.
-    pub(crate) const fn of(json: bool, markdown: bool) -> Self {
-        match (json, markdown) {
-            (true, _) => Self::Json,
-            (false, true) => Self::Markdown,
-            (false, false) => Self::Text,
-        }
-    }
-}
-
-/// Prints a report, or the document that has the same in JSON.
+/// Prints a report, or the document that has the same in JSON, and saves it as a page if that is asked for, too. A page that goes to
+/// stdout is all that is printed.
 ///
 /// # Errors
 /// As [`result`], or why there is no document.
 pub(crate) fn report<E: Into<anyhow::Error>>(
-    report: impl FnOnce() -> Report,
+    report: impl Fn() -> Report,
     json: impl FnOnce() -> Result<String, E>,
-    form: Form,
+    form: &FormArgs,
 ) -> anyhow::Result<()> {
-    result(&match form {
-        Form::Text => report().text(layout()),
-        // Markdown escapes characters, after which a secret may no longer look like one.
-        Form::Markdown => report().map_texts(secrets::hide).markdown(),
-        Form::Json => json().map_err(Into::into)?,
+    page(&report, form)?;
+    if form.html.as_deref().is_some_and(store::is_stdout) {
+        return Ok(());
+    }
+    result(&match (form.json, form.markdown) {
+        (true, _) => json().map_err(Into::into)?,
+        // Markdown and HTML escape characters, after which a secret may no longer look like one.
+        (false, true) => report().map_texts(secrets::hide).markdown(),
+        (false, false) => report().text(layout()),
     })
+}
+
+/// Saves a report as a page, if that is asked for.
+///
+/// # Errors
+/// As [`document`].
+pub(crate) fn page(report: impl Fn() -> Report, form: &FormArgs) -> anyhow::Result<()> {
+    let Some(path) = &form.html else { return Ok(()) };
+    document(path, &report().map_texts(secrets::hide).html(), Reader::Soon)
 }
 
 /// Writes a text to a file that the user named, or to stdout if that is what the name says.

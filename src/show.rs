@@ -1,24 +1,21 @@
 //! `drumpost show FILE`: prints the table of a saved record or suite again, from its files alone.
 
-use crate::{
-    Exit,
-    args::ShowArgs,
-    exit::usage,
-    output::{self, Form},
-};
+use crate::{Exit, args::ShowArgs, assertions, exit::usage, output};
 use drumpost_results::{
-    format, report, store,
+    format, report, rows, store,
     suite::{STATE_FILE, Suite},
 };
 use std::path::Path;
 
 /// Draws a record.
 pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
-    let form = Form::of(args.json, args.markdown);
+    let form = &args.form;
     if let Some(folder) = suite_folder(&args.file) {
         let suite = Suite::read(folder).map_err(|error| usage(error.to_string()))?;
-        crate::suite::print(&suite, Some(folder), form)?;
-        return Ok(Exit::Ok);
+        let rows = rows::of_suite(&suite);
+        let outcome = args.asserts.outcome(&rows)?;
+        crate::suite::print(&suite, Some(folder), form, &outcome)?;
+        return Ok(args.asserts.exit(Exit::Ok, &outcome, &rows));
     }
     let mut record = load(&args.file)?;
     args.thresholds.judge_anew(&mut record)?;
@@ -32,16 +29,18 @@ pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
         output::result(&format!("{}\n", serde_json::to_string_pretty(spec)?))?;
         return Ok(Exit::Ok);
     }
+    let rows = rows::of_record(&record);
+    let outcome = args.asserts.outcome(&rows)?;
     let report = || {
         let of = if record.search.is_some() { report::search } else { report::table };
         let mut report = of(&record, Some(&args.file));
         if args.hops {
             report.append(report::hops(&record));
         }
-        report
+        assertions::with(report, &outcome)
     };
     output::report(report, || format::to_json(&record), form)?;
-    Ok(Exit::Ok)
+    Ok(args.asserts.exit(Exit::Ok, &outcome, &rows))
 }
 
 /// The folder of a suite, if that is what is named: by itself, or by the state in it.

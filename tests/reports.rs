@@ -157,6 +157,38 @@ fn a_record_is_exported_in_every_format() {
     }
 }
 
+/// What each of these texts looks like is tested beside its format.
+#[test]
+fn rows_are_exported_for_machines() {
+    let place = both_styles("ping", 2);
+    let junit = place.run("export record.json --format junit --revision 3f2a91c").with_code(0).stdout;
+    assert!(junit.contains("<testsuites name=\"drumpost\" tests=\"2\" failures=\"0\""), "{junit}");
+    assert!(junit.contains("name=\"event/sim\"") && junit.contains("value=\"3f2a91c\""), "{junit}");
+    let bencher = place.run("export record.json --format bencher --dispatch event/sim").with_code(0).json();
+    assert!(number(&bencher, "/ping event~1sim/throughput/value") > 0.0, "{bencher}");
+    place.run("export record.json --format openmetrics --out metrics.prom").with_code(0);
+    let metrics = fs::read_to_string(place.path("metrics.prom")).unwrap();
+    let ended = "drumpost_flows_total{scenario=\"ping\",dispatch=\"event/sim\",state=\"ended\"} 800\n";
+    assert!(metrics.contains(ended) && metrics.ends_with("# EOF\n"), "{metrics}");
+    for (line, says) in [
+        ("--format otava", "choose one with --dispatch"),
+        ("--format otava --dispatch event/sim", "a record in virtual time has none"),
+        ("--format junit --times lag", "leave --times lag out"),
+        ("--format bencher --trial 2", "no trial 2"),
+    ] {
+        let done = place.run(&format!("export record.json {line}")).with_code(2);
+        assert!(done.stdout.is_empty() && done.stderr.contains(says), "{}", done.stderr);
+    }
+    // A row that broke its promise fails in JUnit and is left out of figures that are followed over time.
+    place
+        .run("run ping --sim service=exp:1ms,loss=1/100 --in-flight 4 --count 400 --out lossy.json")
+        .with_code(5);
+    let junit = place.run("export lossy.json --format junit").with_code(0).stdout;
+    assert!(junit.contains("<failure type=\"audit failed\""), "{junit}");
+    let refused = place.run("export lossy.json --format bencher").with_code(2);
+    assert!(refused.stderr.contains("left out: ping message/sim (audit failed: "), "{}", refused.stderr);
+}
+
 /// Makes `a.json` and `b.json` at different times.
 fn two_records(place: &Place, other: &str) {
     let line = "run stream --rate 500/s --arrivals poisson --duration 20s --trials 3";

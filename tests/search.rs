@@ -256,7 +256,7 @@ fn refused(line: &str, says: &[&str]) {
 fn mistakes_are_named() {
     refused("stream", &["--slo"]);
     refused("stream --slo p99<2", &["`p99<2`", "the unit is missing", "p99<2ms,lost=0"]);
-    refused("stream --slo p97<2ms", &["`p97`", "p50, p90, p99"]);
+    refused("stream --slo p97<2ms", &["`p97`", "did you mean `p99`?", "p50, p75, p90, p95, p99"]);
     refused("stream --slo p99<2ms --rate 1k/s", &["--rate", "--from and --to"]);
     refused("stream --slo p99<2ms --in-flight 4", &["--in-flight", "open"]);
     refused("stream --slo p99<2ms --trials 4", &["--repeats"]);

@@ -6,6 +6,7 @@
 
 mod support;
 
+mod asserts;
 mod backlog;
 mod broker;
 mod cli;
@@ -31,6 +32,7 @@ mod pages;
 mod reports;
 mod search;
 mod selftest;
+mod sides;
 mod spec;
 mod suites;
 

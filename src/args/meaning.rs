@@ -1,6 +1,6 @@
 //! What a command line comes to where its flags do not say it themselves.
 
-use super::{Cli, Command, RunArgs};
+use super::{Cli, Command};
 use clap::Parser;
 
 impl Command {
@@ -9,11 +9,12 @@ impl Command {
         Cli::parse_from(["drumpost", "run"]).command.unwrap_or_else(Self::main_job)
     }
 
-    /// The flags of `run` that a command has, if the command makes one record.
-    pub(crate) fn measures(&mut self) -> Option<&mut RunArgs> {
+    /// Where the command line goes, if the command makes one record.
+    pub(crate) fn command_line(&mut self) -> Option<&mut Vec<String>> {
         match self {
-            Self::Run(args) => Some(args),
-            Self::Search(args) => Some(&mut args.measured.run),
+            Self::Run(args) => Some(&mut args.command),
+            Self::Search(args) => Some(&mut args.measured.run.command),
+            Self::Compare(args) => Some(&mut args.command),
             _ => None,
         }
     }

@@ -1,31 +1,9 @@
-//! Flags of the smaller sub-commands: comparison, export, contract, servers, completions.
+//! Flags of the smaller sub-commands: export, contract, servers, completions.
 
-use crate::spec::ThresholdArgs;
+use crate::form::FormArgs;
 use clap::{Args, ValueEnum};
 use drumpost_results::export::Times;
 use std::path::PathBuf;
-
-#[derive(Debug, Args)]
-pub(crate) struct CompareArgs {
-    /// Record A, such as before a change
-    pub a: PathBuf,
-    /// Record B, such as after the change; not needed with --between
-    pub b: Option<PathBuf>,
-    /// Two dispatches of record A to compare
-    #[arg(long, value_name = "DISPATCH,DISPATCH", conflicts_with = "b")]
-    pub between: Option<String>,
-    /// Exit with code 7 if anything is inconclusive or not judged
-    #[arg(long)]
-    pub strict: bool,
-    #[command(flatten)]
-    pub thresholds: ThresholdArgs,
-    /// Print as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Print as Markdown, such as for a pull request
-    #[arg(long, conflicts_with = "json")]
-    pub markdown: bool,
-}
 
 #[derive(Debug, Args)]
 pub(crate) struct MergeArgs {
@@ -35,9 +13,8 @@ pub(crate) struct MergeArgs {
     /// File of the merged record [default: .drumpost/ID.json]
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Print the record as JSON
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub form: FormArgs,
 }
 
 #[derive(Debug, Args)]
@@ -45,6 +22,10 @@ pub(crate) struct ExportArgs {
     /// Record of a run or a search
     pub file: PathBuf,
     /// Format
+    ///
+    /// csv, hlog and hgrm hold times of trials. The others hold a row for each dispatch, of a search at the rate that it found: junit for
+    /// servers that show tests, openmetrics for Prometheus, and two for tools that follow figures over time, bencher and otava. These
+    /// two leave rows out that failed, are invalid or break a promise, and say so.
     #[arg(long, short, value_enum)]
     pub format: ExportFormat,
     /// Dispatch to export, such as message/crossbeam [default: all]
@@ -59,6 +40,9 @@ pub(crate) struct ExportArgs {
     /// hlog has intervals for the response time alone; other times are one line for each trial, with 3 significant digits.
     #[arg(long, default_value_t, value_name = "TIMES")]
     pub times: Times,
+    /// Revision of what was measured, such as a commit, for otava, junit and openmetrics
+    #[arg(long, value_name = "TEXT")]
+    pub revision: Option<String>,
     /// File, pipe or device to write; `-` is stdout [default: stdout]
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -72,6 +56,14 @@ pub(crate) enum ExportFormat {
     Hgrm,
     /// Time series, a line per interval, with confirms; percentiles of the response time have 2 significant digits
     Csv,
+    /// JUnit XML: a test case per row, failed if the run failed, is invalid or breaks a promise
+    Junit,
+    /// Bencher Metric Format as JSON: throughput, latency and CPU time of each row
+    Bencher,
+    /// One row as CSV for change-point tools such as Apache Otava
+    Otava,
+    /// OpenMetrics text: figures of each row, times as summaries in seconds
+    Openmetrics,
 }
 
 #[derive(Debug, Args)]

@@ -3,16 +3,17 @@
 use super::{RunArgs, values::count_to};
 use crate::{exit::usage, spec::RunSpec};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
-use drumpost_results::{search::Goal, units};
+use drumpost_results::{goal::Goal, units};
 use std::{path::PathBuf, time::Duration};
 
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
     /// Goal, such as p99<2ms,lost=0
     ///
-    /// Terms are separated by commas, and all of them must hold. Figures of the response time: p50, p90, p99, p99.9, mean, max.
-    /// Of the service time, the schedule lag or the confirm time: service.p99, lag.p99, confirm.p99 and so on. Counts: lost,
-    /// duplicated, reordered, unfinished, shed, refused, unconfirmed. Share of the rate: achieved>=99%.
+    /// Terms are separated by commas, and all of them must hold. Figures of the response time: p50, p75, p90, p95, p99, p99.9, p99.99,
+    /// mean, max. Of the service time, the schedule lag or the confirm time: service.p99, lag.p99, confirm.p99 and so on. Counts:
+    /// lost, duplicated, reordered, unfinished, shed, refused, unconfirmed and the other counts of the audit. Share of the rate:
+    /// achieved>=99%. CPU time: cpu_ns_per_message<3us, cpu_ns_per_flow. Rate: throughput_per_s>50k.
     #[arg(long, value_name = "GOAL", help_heading = "Search")]
     pub slo: Goal,
     /// First rate, and the lowest that is tried

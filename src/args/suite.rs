@@ -1,5 +1,6 @@
 //! The flags of `drumpost suite`.
 
+use crate::{assertions::AssertArgs, form::FormArgs};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -18,14 +19,12 @@ pub(crate) struct SuiteArgs {
     #[arg(long, value_name = "PATTERN")]
     pub only: Option<String>,
     /// List the cells and how long they take, and run nothing
-    #[arg(long, conflicts_with_all = ["resume", "out", "json", "markdown"])]
+    #[arg(long, conflicts_with_all = ["resume", "out", "json", "markdown", "html"])]
     pub list: bool,
-    /// Print the whole suite with its records as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Print the report as Markdown, such as for a pull request
-    #[arg(long, conflicts_with = "json")]
-    pub markdown: bool,
+    #[command(flatten)]
+    pub asserts: AssertArgs,
+    #[command(flatten)]
+    pub form: FormArgs,
     /// Print the JSON schema of a suite's file, for editors
     #[arg(long, exclusive = true)]
     pub schema: bool,

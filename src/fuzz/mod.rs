@@ -10,10 +10,11 @@ mod mutate;
 use crate::{run::job::Job, suite};
 use drumpost_core::clock::{Clock, Now};
 use drumpost_results::{
+    assertion::Assertion,
     compare, export, format,
+    goal::Goal,
     model::Record,
     report::{self, Layout, Report},
-    search::Goal,
     suite::{STATE_FILE, Suite},
     verdict::Thresholds,
 };
@@ -100,6 +101,10 @@ fn read_record(text: &str, _: &Path) {
         times: export::Times::Confirm(None),
     };
     let _ = (export::csv(&record, &one), export::hgrm(&record, &one), export::hlog(&record, &one, 0.0));
+    for format in export::FORMATS {
+        let of = export::OfRecord { record: &record, selection: &all, started_s: 1.5, revision: None };
+        let _ = export::write(format, &export::Source::record(of));
+    }
     compared(&record);
     if let Ok(again) = format::to_json(&record) {
         assert!(format::from_json(&again).is_ok(), "what was written cannot be read");
@@ -215,6 +220,7 @@ fn values() {
         "worker=4",
         "at=TIMESTAMP:ms,size=none",
         "p99<2ms,lost=0,achieved>=99%",
+        "message/nats: throughput_per_s>50k,cpu_ns_per_message<3us",
         "lag_share=20%",
         "a.b=1",
     ];
@@ -231,6 +237,7 @@ fn values() {
         same::<ThinkSpec>(text);
         same::<TraceColumns>(text);
         same::<Goal>(text);
+        same::<Assertion>(text);
         if !text.trim().starts_with("file:") {
             same::<PayloadSpec>(text);
         }

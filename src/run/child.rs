@@ -1,5 +1,5 @@
-//! A trial in a process of its own (`--isolate`): the same program, which is told on its standard input what to run and tells on its
-//! standard output what happens and what came of it. What one trial leaves in memory, in caches of the allocator or in threads
+//! A trial in a process of its own (`--isolate`, and each trial of a comparison of two sides): a program of drumpost, which is told on its
+//! standard input what to run and tells on its standard output what happens and what came of it. What one trial leaves in memory, in caches of the allocator or in threads
 //! cannot touch the next one, and a trial that ends its process ends nothing else.
 //!
 //! Every line of the output is one [`Line`] as JSON. The last one has the trial in the record's own format. What the child writes
@@ -21,13 +21,14 @@ use crate::{
 use drumpost_core::{overhead::HarnessThread, registry::Registry, transport::OpenError};
 use drumpost_results::{
     format,
-    model::{Record, Status, Trial},
+    model::{Record, Run, Status, Trial},
 };
 use drumpost_tui::Event;
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread,
@@ -44,14 +45,15 @@ const LAST_WORDS_BYTES: usize = 2_000;
 
 /// What a child is to run.
 #[derive(Debug, Serialize, Deserialize)]
-struct Order {
-    spec: Document,
+pub(crate) struct Order {
+    /// The fields of a spec with one dispatch.
+    pub spec: Document,
     /// Index of the dispatch among those of the command, for events.
-    dispatch: usize,
-    number: u32,
-    position: u32,
-    seed: u64,
-    floor_ns: Option<u64>,
+    pub dispatch: usize,
+    pub number: u32,
+    pub position: u32,
+    pub seed: u64,
+    pub floor_ns: Option<u64>,
 }
 
 /// What a child tells.
@@ -64,7 +66,13 @@ enum Line {
     Done { record: String, give_up: Option<String> },
 }
 
-/// Runs a trial in a child process.
+/// What a line says. A program of another version may tell of events that this one does not know, and those are passed over.
+enum Told {
+    Event(Option<Box<Event>>),
+    Done { record: String, give_up: Option<String> },
+}
+
+/// Runs a trial of this program in a child process.
 pub(super) fn run(
     job: &Job,
     (index, target): (usize, &Target),
@@ -81,35 +89,66 @@ pub(super) fn run(
     // The child runs it itself.
     document.remove("isolate");
     let order = Order { spec: document, dispatch: index, number, position, seed, floor_ns };
-    let mut child = match begin(&order) {
-        Ok(child) => child,
-        Err(error) => return failed(format!("failed to start a process for the trial: {error}")),
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return failed(format!("failed to find this program's own file: {error}")),
     };
-    let (lines, words) = listen(&mut child);
-    let patience = SILENCE.saturating_add(target.plan.drain_deadline);
-    let told = follow(&mut child, &lines, patience, events, interrupted);
-    let status = end(&mut child);
-    match told {
-        Ok((trial, give_up)) => Tried { trial, give_up },
+    let begun = |_: &Path| ();
+    match ask(&program, begun, &order, target.plan.drain_deadline, events, interrupted) {
+        Ok(Answer { run, give_up, .. }) => match run.trials.into_iter().next() {
+            Some(trial) => Tried { trial, give_up },
+            None => failed("the process of the trial answered a record without a trial".into()),
+        },
         Err(why) if interrupted.is_set() => {
             let trial = trial::not_opened(place, &OpenError::Failed(why));
             Tried { trial: Trial { status: Status::Interrupted, ..trial }, give_up: None }
         }
-        Err(why) => {
-            let words = words.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
-            let words = String::from_utf8_lossy(&words);
-            let last = match words.trim() {
-                "" => String::new(),
-                words => format!("; the end of its standard error: {words}"),
-            };
-            failed(format!("the process of the trial {why}, by {status}{last}"))
-        }
+        Err(why) => failed(why),
     }
 }
 
-fn begin(order: &Order) -> io::Result<Child> {
+/// What came of a trial.
+pub(crate) struct Answer {
+    /// Its run: what was set and promised, and the trial, which it always has.
+    pub run: Run,
+    /// The version of drumpost in the program.
+    pub tool_version: String,
+    /// Why its dispatch is not to be tried again.
+    pub give_up: Option<String>,
+}
+
+/// Has a program run a trial, whose drain may take so long. `begun` is called with the file of the program once that is running.
+///
+/// # Errors
+/// The program cannot be started, dies, hangs or answers nonsense: a sentence, with its last words.
+pub(crate) fn ask(
+    program: &Path,
+    begun: impl FnOnce(&Path),
+    order: &Order,
+    drain: Duration,
+    events: &Sender<Event>,
+    interrupted: &Interrupt,
+) -> Result<Answer, String> {
+    let begin = begin(program, order);
+    begun(program);
+    let mut child = begin.map_err(|error| format!("failed to start a process for the trial: {error}"))?;
+    let (lines, words) = listen(&mut child);
+    let told = follow(&mut child, &lines, SILENCE.saturating_add(drain), events, interrupted);
+    let status = end(&mut child);
+    told.map_err(|why| {
+        let words = words.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
+        let words = String::from_utf8_lossy(&words);
+        let last = match words.trim() {
+            "" => String::new(),
+            words => format!("; the end of its standard error: {words}"),
+        };
+        format!("the process of the trial {why}, by {status}{last}")
+    })
+}
+
+fn begin(program: &Path, order: &Order) -> io::Result<Child> {
     use std::os::unix::process::CommandExt;
-    let mut child = Command::new(std::env::current_exe()?)
+    let mut child = Command::new(program)
         .arg(TRIAL)
         // A command line with secrets stays in this process; the child gets its spec.
         .env_remove(secrets::ARGUMENTS)
@@ -164,7 +203,7 @@ fn follow(
     patience: Duration,
     events: &Sender<Event>,
     interrupted: &Interrupt,
-) -> Result<(Trial, Option<String>), String> {
+) -> Result<Answer, String> {
     let (mut told_to_end, mut silent) = (0, Duration::ZERO);
     loop {
         let asked = u8::from(interrupted.is_set()) + u8::from(interrupted.is_urgent());
@@ -175,10 +214,11 @@ fn follow(
         match lines.recv_timeout(LOOK) {
             Ok(Ok(line)) => {
                 silent = Duration::ZERO;
-                match serde_json::from_str(&line) {
-                    Ok(Line::Event(event)) => drop(events.send(*event)),
-                    Ok(Line::Done { record, give_up }) => return read(&record).map(|trial| (trial, give_up)),
-                    Err(_) => return Err("wrote a line that is no answer of drumpost".into()),
+                match understood(&line) {
+                    Some(Told::Event(Some(event))) => drop(events.send(*event)),
+                    Some(Told::Event(None)) => {}
+                    Some(Told::Done { record, give_up }) => return read(&record, give_up),
+                    None => return Err("wrote a line that is no answer of drumpost".into()),
                 }
             }
             Ok(Err(error)) => return Err(format!("cannot be read: {error}")),
@@ -193,10 +233,22 @@ fn follow(
     }
 }
 
-fn read(record: &str) -> Result<Trial, String> {
+fn understood(line: &str) -> Option<Told> {
+    match serde_json::from_str(line) {
+        Ok(Line::Event(event)) => Some(Told::Event(Some(event))),
+        Ok(Line::Done { record, give_up }) => Some(Told::Done { record, give_up }),
+        Err(_) => {
+            let said: Document = serde_json::from_str(line).ok()?;
+            said.contains_key("event").then_some(Told::Event(None))
+        }
+    }
+}
+
+fn read(record: &str, give_up: Option<String>) -> Result<Answer, String> {
     let read = format::from_json(record).map_err(|error| format!("answered what is no record: {error}"))?;
-    let trial = read.runs.into_iter().next().and_then(|run| run.trials.into_iter().next());
-    trial.ok_or_else(|| "answered a record without a trial".into())
+    let run = read.runs.into_iter().next().filter(|run| !run.trials.is_empty());
+    let run = run.ok_or("answered a record without a trial")?;
+    Ok(Answer { run, tool_version: read.tool_version, give_up })
 }
 
 /// Ends a child that has told all, or that is not listened to any more. Says how it ended.
@@ -267,7 +319,7 @@ fn say(line: &Line) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn followed(say: &str, patience: Duration) -> Result<(Trial, Option<String>), String> {
+    fn followed(say: &str, patience: Duration) -> Result<Answer, String> {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let ((tell, lines), (events, seen)) = (channel(), channel());
         say.lines().for_each(|line| tell.send(Ok(line.to_owned())).unwrap());
@@ -281,12 +333,14 @@ mod tests {
     #[test]
     fn a_child_that_hangs_or_talks_nonsense_is_told_so() {
         let event = r#"{"event":{"Warning":"slow"}}"#;
-        let why = followed(event, Duration::from_millis(200)).unwrap_err();
+        // An event of another version is passed over.
+        let events = format!("{event}\n{}", r#"{"event":{"Unheard":"of"}}"#);
+        let why = followed(&events, Duration::from_millis(200)).err().unwrap();
         assert_eq!(why, "hangs: it has told nothing for 200ms");
-        let why = followed(&format!("{event}\nhello"), Duration::from_secs(60)).unwrap_err();
+        let why = followed(&format!("{event}\nhello"), Duration::from_secs(60)).err().unwrap();
         assert_eq!(why, "wrote a line that is no answer of drumpost");
         let why =
-            followed(r#"{"done":{"record":"{}","give_up":null}}"#, Duration::from_secs(60)).unwrap_err();
+            followed(r#"{"done":{"record":"{}","give_up":null}}"#, Duration::from_secs(60)).err().unwrap();
         assert!(why.starts_with("answered what is no record: "), "{why}");
     }
 

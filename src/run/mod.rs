@@ -24,15 +24,17 @@ mod watch;
 use crate::{
     Exit,
     args::RunArgs,
-    environment,
-    output::{self, Form},
+    assertions, environment,
+    form::FormArgs,
+    output,
     saver::{Saved, Saver},
 };
 use drumpost_core::registry::Registry;
 use drumpost_results::{
+    assertion::Outcome,
     format,
     model::{Record, Status, Validity},
-    report,
+    report, rows,
 };
 use job::Job;
 use screen::Shown;
@@ -42,17 +44,22 @@ use std::{path::Path, sync::mpsc::channel, thread, time::Duration};
 pub(crate) fn run(registry: &Registry, args: &RunArgs) -> anyhow::Result<Exit> {
     let mut job = Job::new(registry, &args.spec)?;
     job.record.command = environment::command_line(&args.command);
+    args.asserts.check_rows(&rows::of_record(&job.record))?;
     let saver = Saver::new(args.out.as_deref(), &job.record)?;
     let is_document = saver.takes_stdout();
     let Shown { record, saved, interrupted, is_stuck } = screen::show(registry, &job, args, saver)?;
+    let rows = rows::of_record(&record);
+    let outcome = args.asserts.outcome(&rows)?;
+    let end = args.asserts.exit(exit(&record), &outcome, &rows);
+    drop(rows);
     if is_stuck && output::is_terminal() {
-        return Ok(print_if_it_can(record, saved, interrupted));
+        let print = move |saved: Saved, form: &FormArgs| {
+            saved.outcome.and(print(&record, saved.path.as_deref(), form, &outcome))
+        };
+        return Ok(print_if_it_can(print, saved, interrupted, args.form.clone(), end));
     }
-    let printed = if is_document {
-        Ok(())
-    } else {
-        print(&record, saved.path.as_deref(), Form::of(args.json, args.markdown))
-    };
+    let printed =
+        if is_document { Ok(()) } else { print(&record, saved.path.as_deref(), &args.form, &outcome) };
     // The failure to save comes first: what was to be printed can be printed again from the record.
     let done = saved.outcome.and(printed);
     match done {
@@ -61,19 +68,24 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> anyhow::Result<Exit> {
             output::complain(&format!("{error:#}"));
             Ok(Exit::Interrupted)
         }
-        Ok(()) => Ok(if interrupted { Exit::Interrupted } else { exit(&record) }),
+        Ok(()) => Ok(if interrupted { Exit::Interrupted } else { end }),
     }
 }
 
 /// Prints to a terminal that has not taken the last frame, and leaves without it if it takes nothing: a connection that is
 /// gone may be found out hours later. The record is saved.
-fn print_if_it_can(record: Record, saved: Saved, interrupted: bool) -> Exit {
+fn print_if_it_can(
+    print: impl FnOnce(Saved, &FormArgs) -> anyhow::Result<()> + Send + 'static,
+    saved: Saved,
+    interrupted: bool,
+    form: FormArgs,
+    measured: Exit,
+) -> Exit {
     const PATIENCE: Duration = Duration::from_secs(3);
-    let measured = exit(&record);
     let (tell, done) = channel();
     let write = move || {
         drumpost_tui::restore();
-        let printed = saved.outcome.and(print(&record, saved.path.as_deref(), Form::Text));
+        let printed = print(saved, &form);
         if let Err(error) = &printed {
             output::complain(&format!("{error:#}"));
         }
@@ -87,9 +99,13 @@ fn print_if_it_can(record: Record, saved: Saved, interrupted: bool) -> Exit {
     }
 }
 
-fn print(record: &Record, path: Option<&Path>, form: Form) -> anyhow::Result<()> {
-    output::report(|| report::table(record, path), || format::to_json(record), form)?;
-    if environment::is_debug_build() && form != Form::Json {
+fn print(record: &Record, path: Option<&Path>, form: &FormArgs, outcome: &Outcome) -> anyhow::Result<()> {
+    let report = || assertions::with(report::table(record, path), outcome);
+    output::report(report, || format::to_json(record), form)?;
+    if form.json {
+        assertions::say(outcome);
+    }
+    if environment::is_debug_build() && !form.json {
         output::remark("note: this is a debug build; its figures say nothing about a release build");
     }
     Ok(())

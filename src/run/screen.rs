@@ -53,7 +53,7 @@ pub(crate) fn show(
         trials: job.trials,
         settings: job.settings_text.clone(),
     }));
-    let is_free = !args.no_tui && !args.json && !args.markdown && !saver.takes_stdout();
+    let is_free = !args.no_tui && !args.form.has_document() && !saver.takes_stdout();
     let viewer = Viewer::start(seen, interrupted.clone(), is_free && output::has_screen());
     let measured = catch_unwind(AssertUnwindSafe(|| {
         execute(registry, job, &events, &interrupted, &mut |record| {

@@ -4,23 +4,18 @@
 mod holds;
 
 use crate::{
-    Exit,
-    args::SearchArgs,
-    digest, environment,
-    exit::usage,
-    interrupt::Interrupt,
-    output::{self, Form},
-    run::job::Job,
-    saver::Saver,
+    Exit, args::SearchArgs, assertions, digest, environment, exit::usage, form::FormArgs,
+    interrupt::Interrupt, output, run::job::Job, saver::Saver,
 };
 use drumpost_core::registry::Registry;
 use drumpost_results::{
+    assertion::Outcome,
     format,
     model::{
         Record, Settings, Status,
         search::{End, Search, Searched},
     },
-    report, store,
+    report, rows, store,
 };
 use holds::Holds;
 use std::path::Path;
@@ -37,13 +32,18 @@ pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Resul
     if let Some(path) = &args.svg {
         store::probe(path).map_err(|error| usage(error.to_string()))?;
     }
-    let (form, svg, repeats) = (Form::of(run.json, run.markdown), args.svg.clone(), args.repeats);
+    let (form, svg, repeats) = (run.form.clone(), args.svg.clone(), args.repeats);
+    let asserts = run.asserts.clone();
+    asserts.check_rows(&rows::of_record(&job.record))?;
     let interrupted = Interrupt::listen();
     let begun = Record { runs: job.record.runs.clone(), ..record.clone() };
     output::remark_lines(report::search_headline(&begun, output::layout()).trim_end());
     let (record, made) = Holds::new(registry, &job, args, record, &interrupted, &mut saver).make();
     let saved = saver.finish(&record);
-    let printed = if saver.takes_stdout() { Ok(()) } else { print(&record, saved.path.as_deref(), form) };
+    let rows = rows::of_record(&record);
+    let outcome = asserts.outcome(&rows)?;
+    let printed =
+        if saver.takes_stdout() { Ok(()) } else { print(&record, saved.path.as_deref(), &form, &outcome) };
     let drawn =
         svg.map_or(Ok(()), |svg| output::document(&svg, &report::search_svg(&record), store::Reader::Soon));
     // A failure to save comes first, because the table and the picture can be made again from the record.
@@ -54,13 +54,14 @@ pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Resul
             Ok(Exit::Interrupted)
         }
         Err(error) => Err(error),
-        Ok(()) => Ok(exit(&record, repeats)),
+        Ok(()) => Ok(asserts.exit(exit(&record, repeats), &outcome, &rows)),
     }
 }
 
-fn print(record: &Record, path: Option<&Path>, form: Form) -> anyhow::Result<()> {
-    output::report(|| report::search(record, path), || format::to_json(record), form)?;
-    if environment::is_debug_build() && form != Form::Json {
+fn print(record: &Record, path: Option<&Path>, form: &FormArgs, outcome: &Outcome) -> anyhow::Result<()> {
+    let report = || assertions::with(report::search(record, path), outcome);
+    output::report(report, || format::to_json(record), form)?;
+    if environment::is_debug_build() && !form.json {
         output::remark("note: this is a debug build; its figures say nothing about a release build");
     }
     Ok(())

@@ -13,19 +13,22 @@ mod trials;
 use crate::{
     Exit,
     args::SuiteArgs,
-    digest, environment,
+    assertions, digest, environment,
     exit::usage,
+    form::FormArgs,
     interrupt::Interrupt,
-    output::{self, Form},
+    output,
     run::{self, execute},
     secrets,
+    spec::RunSpec,
 };
 use cells::Cell;
 use drumpost_core::registry::Registry;
 use drumpost_results::{
+    assertion::Outcome,
     format::suite::{self as format, Plan, Slot},
     model::{Record, Run, Status, Trial},
-    plain, report,
+    plain, report, rows,
     suite::{self as store, Suite},
 };
 use std::path::Path;
@@ -71,16 +74,37 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
     // If the last trial could not be saved, the finished ones are still worth printing. If the terminal went away, the
     // suite was interrupted, whether or not its table could be printed.
     let saved = done.is_ok().then_some(folder.as_path());
-    let printed = print(&suite, saved, Form::of(args.json, args.markdown));
+    let rows = rows::of_suite(&suite);
+    let outcome = args.asserts.outcome(&rows)?;
+    let printed = print(&suite, saved, &args.form, &outcome);
     done?;
     if suite.partial().is_some() && interrupted.is_set() {
         return Ok(Exit::Interrupted);
     }
     printed?;
-    if environment::is_debug_build() && !args.json {
+    if environment::is_debug_build() && !args.form.json {
         output::remark("note: this is a debug build; its figures say nothing about a release build");
     }
-    Ok(if suite.partial().is_some() { Exit::Interrupted } else { exit(suite) })
+    if suite.partial().is_some() {
+        return Ok(Exit::Interrupted);
+    }
+    let end = exit(&suite);
+    Ok(args.asserts.exit(end, &outcome, &rows))
+}
+
+/// The cells of a suite's file that can be run, by name, each with the spec of its one dispatch.
+///
+/// # Errors
+/// A sentence with file, line and key about the first thing that cannot be meant, or a cell that cannot be run.
+pub(crate) fn specs(registry: &Registry, path: &Path) -> anyhow::Result<Vec<(String, RunSpec)>> {
+    let text = drumpost_results::store::read_text(path)
+        .map_err(|error| usage(format!("failed to read {}: {error}; check the path", path.display())))?;
+    let found = cells::resolve(registry, path, &text)?;
+    let spec = |cell: Cell| match cell.plan.refused {
+        Some(why) => Err(usage(format!("{}: {why}", cell.plan.name))),
+        None => Ok((cell.plan.name, cell.spec)),
+    };
+    found.cells.into_iter().map(spec).collect()
 }
 
 /// Reads a suite's text, resolves and lists its cells, and gives the state that would be written, for tests that feed it
@@ -98,16 +122,23 @@ pub(crate) fn state_of(registry: &Registry, text: &str) -> anyhow::Result<String
 }
 
 /// Prints a suite. `folder` holds all of it; `None`: a part of it could not be saved.
-pub(crate) fn print(suite: &Suite, folder: Option<&Path>, form: Form) -> anyhow::Result<()> {
-    output::report(|| report::suite(suite, folder), || store::to_json(suite), form)
+pub(crate) fn print(
+    suite: &Suite,
+    folder: Option<&Path>,
+    form: &FormArgs,
+    outcome: &Outcome,
+) -> anyhow::Result<()> {
+    let report = || assertions::with(report::suite(suite, folder), outcome);
+    output::report(report, || store::to_json(suite), form)
 }
 
 /// As a run of all cells would end.
-fn exit(suite: Suite) -> Exit {
+fn exit(suite: &Suite) -> Exit {
     let refused = |cell: &format::Cell| cell.refused.is_some();
     let refusal =
         Run { trials: vec![Trial { status: Status::Refused, ..Trial::default() }], ..Run::default() };
-    let mut runs: Vec<Run> = suite.records.into_iter().flatten().flat_map(|record| record.runs).collect();
+    let mut runs: Vec<Run> =
+        suite.records.iter().flatten().flat_map(|record| record.runs.iter().cloned()).collect();
     runs.extend(suite.plan.cells.iter().any(refused).then_some(refusal));
     run::exit(&Record { runs, ..Record::default() })
 }

@@ -42,6 +42,10 @@ fn broken_files_end_with_a_code_of_the_table() {
             "export r.json --format csv",
             "export r.json --format hlog",
             "export r.json --format hgrm",
+            "export r.json --format junit",
+            "export r.json --format bencher",
+            "export r.json --format otava",
+            "export r.json --format openmetrics",
             "suite s.toml --list",
         ] {
             let done = place.run(line);

@@ -123,7 +123,9 @@ fn payloads_of_every_size_and_headers_are_carried() {
         [(16, headers(4, 32), 1, 2_000), (300, headers(1, 300), 64, 2_000), (900_000, headers(1, 8), 16, 40)]
     {
         let pace = Pace::Closed { in_flight: 40 };
-        let trial = Trial { payload_len, headers, batch, pace, extent: Extent::Count(extent), ..events() };
+        // Messages of a megabyte take some seconds on a busy machine. The drain is over when all are there.
+        let (count, drain) = (Extent::Count(extent), Duration::from_secs(60));
+        let trial = Trial { payload_len, headers, batch, pace, extent: count, drain, ..events() };
         let outcome = trial.run(NAME, &server.stream_url(), one_hop(ends)).unwrap();
         assert_sound(&outcome, extent);
     }

@@ -17,8 +17,8 @@ use std::{
 /// How often it is seen how many flows have ended.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The course of a trial, seen from another thread: how many flows have ended, and the end of its load. It is the watch of the trial
-/// and is given to its feed; its clones are the same course.
+/// Progress of a trial, seen from another thread: how many flows have ended. It also ends the load. It is the watch of the trial and is
+/// given to its feed. Its clones share one state.
 #[derive(Clone, Debug, Default)]
 pub struct Course(Arc<State>);
 

@@ -1,0 +1,147 @@
+//! The flags of `drumpost compare`.
+
+use crate::{
+    assertions::AssertArgs,
+    exit::usage,
+    form::FormArgs,
+    spec::{Lasts, Said, ThresholdArgs},
+};
+use clap::Args;
+use drumpost_results::compare::Plan;
+use std::{fmt, path::PathBuf, str::FromStr};
+
+const EXAMPLES: &str = "\
+Two builds in one job, which gives a verdict: drumpost compare --base main --head . -- stream -d message/crossbeam
+Two programs:    drumpost compare --base ./drumpost-old --head ./drumpost-new suite.toml
+Two settings:    drumpost compare --base flags:--batch=1 --head flags:--batch=64 -- stream -d message/rtrb
+Two dispatches:  drumpost compare --base message/crossbeam --head event/crossbeam
+
+Exit codes: 0 no regression, 1 a trial failed, 2 usage, 3 regression, 4 a goal of --assert is missed, 6 invalid, 7 with --strict: inconclusive";
+const EXIT_CODES: &str = "--help has examples. Exit codes: 0 no regression, 3 regression, 6 invalid, 7 with --strict: inconclusive";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES, after_long_help = EXAMPLES)]
+pub(crate) struct CompareArgs {
+    /// Record A, such as before a change
+    ///
+    /// With --base and --head it is what is measured: a suite, a spec file or a record.
+    pub a: Option<PathBuf>,
+    /// Record B, such as after the change
+    #[arg(conflicts_with_all = ["base", "head"])]
+    pub b: Option<PathBuf>,
+    /// Two dispatches of record A to compare
+    #[arg(long, value_name = "DISPATCH,DISPATCH", conflicts_with_all = ["b", "base", "head"])]
+    pub between: Option<String>,
+    /// Exit with code 7 if anything is inconclusive or not judged
+    #[arg(long)]
+    pub strict: bool,
+    #[command(flatten)]
+    pub thresholds: ThresholdArgs,
+    #[command(flatten)]
+    pub asserts: AssertArgs,
+    #[command(flatten)]
+    pub form: FormArgs,
+    /// Save verdicts and goals as JUnit XML, a test case for each
+    #[arg(long, value_name = "FILE", help_heading = "Output", hide_short_help = true)]
+    pub junit: Option<PathBuf>,
+    #[command(flatten)]
+    pub sides: SidesArgs,
+    /// The whole command line, program name first, for the record.
+    #[arg(skip)]
+    pub command: Vec<String>,
+}
+
+/// What is measured for a comparison of two sides.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sides that are measured")]
+pub(crate) struct SidesArgs {
+    /// Side to compare with, such as main, ./program or flags:--batch=64
+    ///
+    /// `main`, `HEAD~1` or any other revision is built in a work tree of its own; `.` are the files as they are. `./drumpost-old` is
+    /// a program, `message/crossbeam` a dispatch, and `flags:--batch=64` are flags of run. Where a name could be several of these,
+    /// begin it with rev:, bin:, dispatch: or flags:.
+    #[arg(long, value_name = "SIDE", allow_hyphen_values = true)]
+    pub base: Option<SideArg>,
+    /// Side to judge, as --base
+    #[arg(long, value_name = "SIDE", allow_hyphen_values = true)]
+    pub head: Option<SideArg>,
+    /// Most pairs of trials
+    ///
+    /// The comparison is judged at thirds of it, and stops when it is decided.
+    #[arg(long, value_name = "N", default_value_t = Plan::PAIRS as u32, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub pairs: u32,
+    /// Stop when this time is over; builds do not count
+    ///
+    /// One pair of every row is measured in any case. With --prove it is the time of each comparison.
+    #[arg(long, value_name = "DURATION")]
+    pub within: Option<Said<Lasts>>,
+    /// Run the pairs of this record again, in its order and with its seeds
+    #[arg(long, hide_short_help = true, value_name = "RECORD", conflicts_with_all = ["a", "run"], requires_all = ["base", "head"])]
+    pub replay: Option<PathBuf>,
+    /// Show how often verdicts are right on this machine
+    ///
+    /// Runs N comparisons (10 without a number) for each case: nothing changed, and several costs added to every message. Counts
+    /// false alarms and changes that were missed. With --base that side is used.
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        default_missing_value = "10",
+        require_equals = true,
+        conflicts_with_all = ["head", "b", "between", "replay", "out", "assertions", "strict", "junit"],
+        value_parser = clap::value_parser!(u32).range(1..=10_000)
+    )]
+    pub prove: Option<u32>,
+    /// Program to run, where a build makes several
+    #[arg(long, hide_short_help = true, value_name = "NAME")]
+    pub program: Option<String>,
+    /// Words for `cargo build` of a revision, such as --cargo=--no-default-features
+    #[arg(long, hide_short_help = true, value_name = "WORD", allow_hyphen_values = true)]
+    pub cargo: Vec<String>,
+    /// File of the record [default: .drumpost/ID.json]
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Flags of `run`: what is measured
+    #[arg(last = true, value_name = "FLAGS OF RUN")]
+    pub run: Vec<String>,
+}
+
+impl SidesArgs {
+    /// Refuses flags that only say how sides are measured, where none are.
+    pub(crate) fn refuse(&self) -> anyhow::Result<()> {
+        let given = [
+            (self.within.is_some(), "--within"),
+            (self.out.is_some(), "--out"),
+            (self.program.is_some(), "--program"),
+            (!self.cargo.is_empty(), "--cargo"),
+            (!self.run.is_empty(), "`--` and flags of run"),
+        ];
+        match given.into_iter().find(|(is_given, _)| *is_given) {
+            Some((_, flag)) => {
+                Err(usage(format!("{flag}: nothing is measured here; give --base and --head, too")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// A side as a user writes it. What its text means without a prefix depends on what there is, so it is found out later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SideArg(pub String);
+
+impl FromStr for SideArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Err("it is empty: name a revision, a program, a dispatch or flags of run".into());
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for SideArg {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}

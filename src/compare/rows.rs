@@ -1,0 +1,192 @@
+//! What is measured on both sides: a row for each dispatch of a spec, or for each cell of a suite.
+
+use super::side::Side;
+use crate::{
+    args::CompareArgs,
+    command_line,
+    exit::usage,
+    run::job::Job,
+    secrets,
+    spec::{Document, RunSpec, asked_on},
+    suite,
+};
+use drumpost_core::registry::Registry;
+use drumpost_results::model::{ComparedRow, Record};
+use serde_json::Value;
+use std::{ffi::OsString, path::Path, time::Duration};
+
+/// What one row measures.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    /// A dispatch, or the cell of a suite.
+    pub name: String,
+    pub scenario: String,
+    /// The fields for a trial of the base, with one dispatch.
+    pub base: Document,
+    /// The same for the head.
+    pub head: Document,
+    /// How long the drain of a trial may take.
+    pub drain: Duration,
+}
+
+/// Length of a trial in process, and of its warm-up. Many short trials tell more than few long ones: the trial is what repeats, and
+/// not the message.
+const IN_PROCESS: (&str, &str) = ("250ms", "50ms");
+/// The same over a server.
+const OVER_SERVER: (&str, &str) = ("1s", "200ms");
+
+/// The rows that are asked for.
+///
+/// # Errors
+/// Flags, a file or names that cannot be meant.
+pub(super) fn rows(
+    registry: &Registry,
+    args: &CompareArgs,
+    base: &Side,
+    head: &Side,
+) -> anyhow::Result<Vec<Row>> {
+    let found = match &args.a {
+        Some(path) if path.extension().is_some_and(|end| end == "toml") => of_suite(registry, path, args)?,
+        file => of_flags(registry, file.as_deref(), args, base)?,
+    };
+    let mut rows: Vec<Row> = Vec::new();
+    for (name, spec) in found {
+        let of_side = |side: &Side| {
+            let fields = of_side(&spec, side)?;
+            let read = RunSpec::from_document(fields)
+                .map_err(|why| usage(format!("side `{}`: {why}", side.name)))?;
+            if read.dispatch.len() != 1 {
+                return Err(usage(format!(
+                    "side `{}`: a row has one dispatch; give the flag --dispatch after `--`",
+                    side.name
+                )));
+            }
+            shortened(registry, &read)
+        };
+        let (base, head) = (of_side(base)?, of_side(head)?);
+        let scenario = spec.scenario.clone().unwrap_or_default();
+        let drains = [&base, &head]
+            .map(|fields| RunSpec::from_document(fields.clone()).map(|spec| spec.measure.drain.0));
+        let drain = drains.into_iter().flatten().max().unwrap_or_default();
+        // Sides that are dispatches make the same row of every dispatch.
+        if !rows.iter().any(|row| row.base == base && row.head == head) {
+            rows.push(Row { name, scenario, base, head, drain });
+        }
+    }
+    Ok(rows)
+}
+
+/// The fields of a spec with those of a side in their place.
+fn of_side(spec: &RunSpec, side: &Side) -> anyhow::Result<Document> {
+    let mut fields = spec.document();
+    fields.extend(
+        side.dispatch.iter().map(|dispatch| ("dispatch".to_owned(), Value::from(vec![dispatch.clone()]))),
+    );
+    fields.extend(side.fields.clone());
+    Ok(RunSpec::from_document(fields)
+        .map_err(|why| usage(format!("side `{}`: {why}", side.name)))?
+        .document())
+}
+
+/// The rows of a record of two sides.
+///
+/// # Errors
+/// It is no such record, or its specs are not to be run as they are.
+pub(super) fn of_record(record: &Record, path: &Path, sides: [&Side; 2]) -> anyhow::Result<Vec<Row>> {
+    let wrong = |why: &str| usage(format!("--replay {}: {why}", path.display()));
+    let compared = record.comparison.as_ref().ok_or_else(|| wrong("it is not the record of two sides"))?;
+    let fields = |spec: &Value| {
+        let fields = spec.as_object().cloned().ok_or_else(|| wrong("a row has no spec"))?;
+        // A record may come from anyone, and whoever repeats its run does not expect it to run programs.
+        if fields.contains_key("at") {
+            return Err(wrong("its runs have commands (--at), which only a command line may give"));
+        }
+        if fields.values().any(|value| secrets::is_hidden_in(&value.to_string())) {
+            return Err(wrong("a secret was left out of it"));
+        }
+        Ok(fields)
+    };
+    let row = |row: &ComparedRow| {
+        let base = fields(&row.spec)?;
+        let head = row.head_spec.as_ref().map_or_else(|| Ok(base.clone()), fields)?;
+        for (side, fields) in sides.into_iter().zip([&base, &head]) {
+            if of_side(&RunSpec::from_document(fields.clone()).map_err(|why| wrong(&why))?, side)? != *fields
+            {
+                return Err(wrong(&format!("it measured something else than side `{}` asks for", side.name)));
+            }
+        }
+        let spec = RunSpec::from_document(base.clone()).map_err(|why| wrong(&why))?;
+        let scenario = spec.scenario.unwrap_or_default();
+        Ok(Row { name: row.name.clone(), scenario, base, head, drain: spec.measure.drain.0 })
+    };
+    compared.rows.iter().map(row).collect()
+}
+
+/// The words after `--`, with the short flags of servers written out.
+fn words(registry: &Registry, args: &CompareArgs, file: Option<&Path>) -> anyhow::Result<Vec<String>> {
+    let given: Vec<OsString> = args.sides.run.iter().map(OsString::from).collect();
+    let given = command_line::written_out(registry, &given)?;
+    let file = file.map(|path| ["--spec".to_owned(), path.to_string_lossy().into_owned()]);
+    let words = given.into_iter().map(|word| word.to_string_lossy().into_owned());
+    Ok(file.into_iter().flatten().chain(words).collect())
+}
+
+fn of_flags(
+    registry: &Registry,
+    file: Option<&Path>,
+    args: &CompareArgs,
+    base: &Side,
+) -> anyhow::Result<Vec<(String, RunSpec)>> {
+    let mut spec = asked_on(&words(registry, args, file)?).map_err(usage)?;
+    if spec.measure.trials.is_some() && file.is_none() {
+        return Err(usage("--trials: a comparison runs pairs of trials; use --pairs, before the `--`"));
+    }
+    spec.measure.trials = None;
+    if let Some(dispatch) = &base.dispatch {
+        if !spec.dispatch.is_empty() && file.is_none() {
+            return Err(usage("--dispatch: the sides are dispatches already; leave it out"));
+        }
+        spec.dispatch = vec![dispatch.clone()];
+    }
+    match Job::planned(registry, &spec) {
+        Ok(job) => {
+            let of = |label: &String| RunSpec {
+                scenario: Some(job.scenario.name.to_owned()),
+                dispatch: vec![label.clone()],
+                ..spec.clone()
+            };
+            Ok(job.targets.iter().map(|target| (target.label.clone(), of(&target.label))).collect())
+        }
+        // A program of a side may know more than this one.
+        Err(_) if !spec.dispatch.is_empty() && spec.dispatch.iter().all(|name| name.contains('/')) => {
+            let of =
+                |label: &String| (label.clone(), RunSpec { dispatch: vec![label.clone()], ..spec.clone() });
+            Ok(spec.dispatch.iter().map(of).collect())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn of_suite(registry: &Registry, path: &Path, args: &CompareArgs) -> anyhow::Result<Vec<(String, RunSpec)>> {
+    if !args.sides.run.is_empty() {
+        return Err(usage("flags after `--` are for a run; a suite's file says what its cells measure"));
+    }
+    suite::specs(registry, path)
+}
+
+/// The fields of a trial. Sets the default length of a trial if the flags give none.
+fn shortened(registry: &Registry, spec: &RunSpec) -> anyhow::Result<Document> {
+    let mut fields = spec.document();
+    let job = Job::planned(registry, spec);
+    let is_virtual = job.as_ref().is_ok_and(|job| job.is_virtual);
+    let has_server = job.as_ref().is_ok_and(|job| job.targets.iter().any(|target| target.needs_server));
+    let is_extent = |key: &String| ["duration", "count", "arrivals"].contains(&key.as_str());
+    if !is_virtual && !fields.keys().any(is_extent) {
+        let (long, warmup) = if has_server { OVER_SERVER } else { IN_PROCESS };
+        fields.insert("duration".into(), long.into());
+        fields.entry("warmup").or_insert(warmup.into());
+    }
+    // Each trial has a process of its own anyway, and how many there are the comparison says.
+    fields.retain(|key, _| !["isolate", "trials"].contains(&key.as_str()));
+    Ok(fields)
+}

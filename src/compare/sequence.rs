@@ -1,0 +1,144 @@
+//! The order in which trials run: random, or that of a record.
+
+use crate::exit::usage;
+use drumpost_results::model::{Record, Role};
+use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
+
+/// The roles of a pair, in the order of the runs of a row in a record.
+pub(super) const ROLES: [Role; 3] = [Role::Base, Role::Head, Role::Control];
+
+/// The trials of the same number: the rows in order, each with its roles in order.
+type Round = Vec<(usize, Vec<Role>)>;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) enum Sequence {
+    Random {
+        random: Box<StdRng>,
+        rows: usize,
+        /// So many pairs have a control.
+        controlled: usize,
+    },
+    Recorded(BTreeMap<u32, Round>),
+}
+
+/// The name of a run's place in the order of a record.
+pub(super) fn label(role: Role, row: &str) -> String {
+    format!("{} {row}", role.word())
+}
+
+impl Sequence {
+    pub(super) fn random(seed: u64, rows: usize, controlled: usize) -> Self {
+        Self::Random { random: Box::new(StdRng::seed_from_u64(seed ^ 0x7061_6972_7321)), rows, controlled }
+    }
+
+    /// The order of a record.
+    ///
+    /// # Errors
+    /// It has none, or one that names rows that it does not have.
+    pub(super) fn of(record: &Record, path: &Path) -> anyhow::Result<Self> {
+        let wrong = |why: String| usage(format!("--replay {}: {why}", path.display()));
+        let compared = record.comparison.as_ref();
+        let compared = compared.ok_or_else(|| wrong("it is not the record of two sides".into()))?;
+        let runs = compared.rows.iter().enumerate();
+        let places: HashMap<String, (usize, Role)> =
+            runs.flat_map(|(row, of)| ROLES.map(|role| (label(role, &of.name), (row, role)))).collect();
+        if places.len() < ROLES.len() * compared.rows.len() {
+            return Err(wrong("two of its rows have the same name".into()));
+        }
+        let mut rounds: BTreeMap<u32, Round> = BTreeMap::new();
+        for (label, number) in record.pairing.iter().flat_map(|pairing| &pairing.order) {
+            let known = places.get(label).copied();
+            let (row, role) =
+                known.ok_or_else(|| wrong(format!("its order has `{label}`, which is no row")))?;
+            let round = rounds.entry(*number).or_default();
+            match round.last_mut().filter(|(last, _)| *last == row) {
+                Some((_, roles)) => roles.push(role),
+                None => round.push((row, vec![role])),
+            }
+        }
+        if rounds.is_empty() {
+            return Err(wrong("it has no pairs".into()));
+        }
+        Ok(Self::Recorded(rounds))
+    }
+
+    /// Whether a replay has no pairs from this number on.
+    pub(super) fn is_over(&self, number: u32) -> bool {
+        matches!(self, Self::Recorded(rounds) if rounds.range(number..).next().is_none())
+    }
+
+    /// The rows of a round, in order.
+    pub(super) fn rows(&mut self, number: u32) -> Vec<usize> {
+        match self {
+            Self::Random { random, rows, .. } => {
+                let mut order: Vec<usize> = (0..*rows).collect();
+                order.shuffle(&mut **random);
+                order
+            }
+            Self::Recorded(rounds) => {
+                rounds.get(&number).into_iter().flatten().map(|(row, _)| *row).collect()
+            }
+        }
+    }
+
+    /// The trials of a row in a round, in order.
+    pub(super) fn roles(&mut self, row: usize, number: u32) -> Vec<Role> {
+        match self {
+            Self::Random { random, controlled, .. } => {
+                let is_controlled = (number as usize) < *controlled;
+                let mut roles = ROLES.to_vec();
+                roles.retain(|role| is_controlled || *role != Role::Control);
+                roles.shuffle(&mut **random);
+                roles
+            }
+            Self::Recorded(rounds) => {
+                let mut of = rounds.get(&number).into_iter().flatten();
+                of.find(|(known, _)| *known == row).map(|(_, roles)| roles.clone()).unwrap_or_default()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use drumpost_results::model::{Compared, ComparedRow, Pairing};
+
+    #[test]
+    fn the_order_is_random_and_a_record_gives_it_again() {
+        let names = ["a", "b"];
+        let mut random = Sequence::random(3, 2, 5);
+        let (mut order, mut expected) = (Vec::new(), Vec::new());
+        for number in 0..20 {
+            for row in random.rows(number) {
+                let roles = random.roles(row, number);
+                assert_eq!(roles.len(), if number < 5 { 3 } else { 2 });
+                order.extend(roles.iter().map(|role| (label(*role, names[row]), number)));
+                expected.push((number, row, roles));
+            }
+        }
+        let first: Vec<Role> = expected.iter().map(|(_, _, roles)| roles[0]).collect();
+        assert!(ROLES.iter().all(|role| first.contains(role)), "each is first now and then: {first:?}");
+        let rows = names.map(|name| ComparedRow { name: name.into(), ..ComparedRow::default() }).into();
+        let record = Record {
+            pairing: Some(Pairing { id: "x".into(), order }),
+            comparison: Some(Compared { rows, ..Compared::default() }),
+            ..Record::default()
+        };
+        let mut again = Sequence::of(&record, Path::new("r.json")).unwrap();
+        let mut replayed = Vec::new();
+        for number in 0..20 {
+            for row in again.rows(number) {
+                replayed.push((number, row, again.roles(row, number)));
+            }
+        }
+        assert_eq!(replayed, expected);
+        let error = Sequence::of(&Record::default(), Path::new("r.json")).unwrap_err().to_string();
+        assert_eq!(error, "--replay r.json: it is not the record of two sides");
+    }
+}

@@ -1,0 +1,98 @@
+//! Tests of `--assert`, `--fail-on` and `--html`. In virtual time the figures are exact: a flow takes a millisecond.
+
+use crate::support::Place;
+use std::fs;
+
+const SIM: &str = "--sim service=fixed:1ms --rate 100/s --duration 20s";
+
+#[test]
+fn a_goal_that_is_missed_ends_with_its_code_and_says_by_how_much() {
+    let place = Place::new();
+    let line = |goals: &str| format!("run stream -d message/sim,event/sim {SIM} --out r.json {goals}");
+    let kept = place.run(&line("--assert p99<2ms,lost=0")).with_code(0);
+    assert!(kept.stdout.contains("4 of 4 terms kept"), "{}", kept.stdout);
+    let missed = place.run(&line("--assert message/sim:p99<500us --assert lost=0")).with_code(4);
+    for words in ["2 of 3 terms kept", "p99 < 500 µs", "over 500 µs"] {
+        assert!(missed.stdout.contains(words), "no {words}: {}", missed.stdout);
+    }
+    // Beside a document for programs it is said on stderr.
+    let missed = place.run(&line("--json --assert p99<500us")).with_code(4);
+    missed.json();
+    assert!(missed.stderr.contains("over 500 µs"), "{}", missed.stderr);
+    // A record is held against goals again.
+    place.run("show r.json --assert p99<2ms").with_code(0);
+    place.run("show r.json --assert event:p99<500us").with_code(4);
+}
+
+#[test]
+fn a_goal_about_nothing_is_refused_before_anything_is_measured() {
+    let place = Place::new();
+    for (goal, says) in [
+        ("mesage:p99<2ms", "did you mean `message`?"),
+        ("nats:p99<2ms", "selects no row"),
+        ("p98<2ms", "p98"),
+        ("throughput>5", "throughput_per_s"),
+        (":p99<2ms", "no selector before the colon"),
+    ] {
+        let done =
+            place.run(&format!("run stream -d message/sim {SIM} --out r.json --assert {goal}")).with_code(2);
+        assert!(done.stderr.contains(says), "{goal}: {}", done.stderr);
+    }
+    assert!(!place.path("r.json").exists(), "nothing was measured");
+}
+
+#[test]
+fn what_cannot_be_told_is_not_kept() {
+    let place = Place::new();
+    // Ten flows are too few for a p99.
+    let line = "run stream -d message/sim --sim service=fixed:1ms --rate 100/s --count 10 --assert p99<2ms";
+    let done = place.run(line).with_code(4);
+    assert!(done.stdout.contains("cannot tell"), "{}", done.stdout);
+}
+
+#[test]
+fn suites_searches_and_comparisons_have_goals() {
+    let place = Place::new();
+    let suite = "[[matrix]]\nname = \"m\"\nscenario = \"stream\"\ndispatch = \"message/sim\"\nsim = [\"service=fixed:1ms\", \"service=fixed:3ms\"]\n\
+                 rate = \"100/s\"\nduration = \"20s\"\n";
+    fs::write(place.path("s.toml"), suite).unwrap();
+    let done = place.run("suite s.toml --assert p50<2ms").with_code(4);
+    assert!(done.stdout.contains("1 of 2 terms kept"), "{}", done.stdout);
+    let search = "search stream -d message/sim --sim service=fixed:1ms --slo p99<5ms --from 400/s --to 700/s --repeats 1";
+    place.run(&format!("{search} --assert kept_per_s>100")).with_code(0);
+    place.run(&format!("{search} --assert kept_per_s>100k")).with_code(4);
+    let sides = "compare --base flags:--sim=service=fixed:1ms --head flags:--sim=service=fixed:1ms --pairs 18 --assert";
+    let measured = "-- stream -d message/sim --rate 500/s --count 500";
+    place.run(&format!("{sides} p50<2ms {measured}")).with_code(0);
+    place.run(&format!("{sides} p50<500us {measured}")).with_code(4);
+}
+
+#[test]
+fn a_page_is_one_file_that_loads_nothing() {
+    let place = Place::new();
+    place
+        .run(&format!("run stream -d message/sim,event/sim {SIM} --out r.json --html run.html"))
+        .with_code(0);
+    place.run("show r.json --html show.html").with_code(0);
+    place.run("compare r.json --between message/sim,event/sim --html compare.html").with_code(0);
+    let pages =
+        ["run.html", "show.html", "compare.html"].map(|name| fs::read_to_string(place.path(name)).unwrap());
+    for page in &pages {
+        assert!(
+            page.starts_with("<!doctype html>") || page.starts_with("<!DOCTYPE html>"),
+            "{}",
+            &page[..60]
+        );
+        assert!(page.contains("default-src 'none'"), "{}", &page[..2_000]);
+        for outside in ["src=\"http", "href=\"http", "@import", "url(http"] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+    }
+    // One trial of each makes no pairs to draw.
+    assert!(pages[0].contains("<svg") && pages[2].contains("No ratios are drawn"), "{}", pages[2]);
+    assert_eq!(pages[0], pages[1], "a saved record is drawn as the run was");
+    let printed = place.run("show r.json --html -").with_code(0).stdout;
+    assert_eq!(printed.trim_end(), pages[1].trim_end(), "a page on stdout is alone there");
+    let done = place.run("show r.json --html nowhere/page.html");
+    assert!(done.code != 0 && done.stderr.contains("nowhere"), "{}: {}", done.code, done.stderr);
+}

@@ -1,0 +1,187 @@
+//! Tests of `compare --base SIDE --head SIDE`, which measures both sides itself. In virtual time the figures of a side are exact.
+
+use crate::support::{Place, Record, Running};
+use serde_json::Value;
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
+
+/// What is measured: a simulated server at half load, in virtual time.
+const MEASURED: &str = "-- stream -d message/sim --rate 500/s --arrivals poisson --count 500";
+
+fn side(service: &str) -> String {
+    format!("flags:--sim=service={service}")
+}
+
+fn line(base: &str, head: &str, more: &str) -> String {
+    format!("compare --base {base} --head {head} {more} {MEASURED}")
+}
+
+fn gate<'a>(comparison: &'a Value, metric: &str) -> &'a Value {
+    let gates = comparison["rows"][0]["gates"].as_array().unwrap();
+    gates
+        .iter()
+        .find(|gate| gate["metric"] == metric)
+        .unwrap_or_else(|| panic!("no {metric} in {comparison}"))
+}
+
+#[test]
+fn a_slower_head_is_a_regression_and_the_record_says_so_again() {
+    let place = Place::new();
+    let (fast, slow) = (side("fixed:1ms"), side("fixed:1100us"));
+    let done = place.run(&line(&fast, &slow, "--pairs 18 --json --out r.json --junit j.xml")).with_code(3);
+    let comparison = done.json();
+    assert_eq!(comparison["verdict"], "regression", "{comparison}");
+    let p50 = gate(&comparison, "response_ns_p50");
+    assert_eq!(p50["verdict"], "regression", "{p50}");
+    assert!(p50["ratio"].as_f64().unwrap() > 1.09, "{p50}");
+    let record = Record::from_file(&place.path("r.json"));
+    let sides: Vec<_> = record.runs().map(|run| run["side"]["role"].as_str().unwrap()).collect();
+    assert_eq!(sides, ["base", "head", "control"]);
+    for run in record.runs() {
+        assert_eq!(run["trials"].as_array().unwrap().len(), 18, "{}", run["side"]);
+        assert_eq!(run["side"]["row"], "message/sim");
+    }
+    let mut trials = record.runs().map(|run| run["trials"].as_array().unwrap());
+    let (base, head) = (trials.next().unwrap(), trials.next().unwrap());
+    assert!(base.iter().zip(head).all(|(a, b)| a["seed"] == b["seed"] && a["number"] == b["number"]));
+    let again = place.run("compare r.json --json").with_code(3).json();
+    assert_eq!(gate(&again, "response_ns_p50"), p50);
+    assert_eq!((&again["rule"], &again["ended"]), (&comparison["rule"], &comparison["ended"]));
+    let junit = std::fs::read_to_string(place.path("j.xml")).unwrap();
+    assert!(junit.contains("<failure") && junit.contains("response p50"), "{junit}");
+    // The mirror image is an improvement, which fails nothing.
+    let done = place.run(&line(&slow, &fast, "--pairs 18 --strict --json")).with_code(0);
+    assert_eq!(done.json()["verdict"], "improvement");
+}
+
+#[test]
+fn equal_sides_do_not_differ() {
+    let place = Place::new();
+    let same = side("exp:1ms");
+    let done = place.run(&line(&same, &same, "--pairs 18 --strict")).with_code(0);
+    assert!(done.stdout.starts_with("no change"), "{}", done.stdout);
+    assert!(done.stdout.contains("18 pairs"), "{}", done.stdout);
+}
+
+#[test]
+fn the_order_is_random_and_a_replay_has_it_again() {
+    let place = Place::new();
+    let (base, head) = (side("fixed:1ms"), side("fixed:1ms,loss=1/100"));
+    place.run(&line(&base, &head, "--pairs 18 --out r.json"));
+    let order = |name: &str| Record::from_file(&place.path(name)).document["pairing"]["order"].clone();
+    let first: Vec<String> =
+        order("r.json").as_array().unwrap().chunks(3).map(|pair| pair[0]["label"].to_string()).collect();
+    assert!(
+        ["base", "head", "control"].iter().all(|role| first.iter().any(|label| label.contains(role))),
+        "{first:?}"
+    );
+    place.run(&format!("compare --base {base} --head {head} --replay r.json --out again.json"));
+    assert_eq!(order("again.json"), order("r.json"));
+    let error = place.run("compare --replay r.json").with_code(2).stderr;
+    assert!(error.contains("--base"), "{error}");
+}
+
+#[test]
+fn a_budget_that_is_over_leaves_it_open() {
+    let place = Place::new();
+    let (base, head) = (side("fixed:1ms"), side("fixed:2ms"));
+    let done = place.run(&line(&base, &head, "--within 1ns --strict --json")).with_code(7);
+    let comparison = done.json();
+    assert_eq!(comparison["verdict"], "inconclusive");
+    assert_eq!(comparison["rows"][0]["pairs"], 1, "{comparison}");
+}
+
+#[test]
+fn what_is_no_side_is_told() {
+    let place = Place::new();
+    fs::write(place.path("text"), "not a program").unwrap();
+    for (base, head, says) in [
+        ("nothing-here", "bin:/bin/true", "`nothing-here` is no side that can be found here"),
+        ("bin:/bin/true", "bin:/nothing/there", "failed to find the program /nothing/there"),
+        ("bin:text", "bin:/bin/true", "text is no program"),
+        ("flags:--batsh=1", "flags:", "--batsh"),
+        ("flags:--batch=0", "flags:", "batch"),
+        ("rev:no-such-revision", "bin:/bin/true", "no-such-revision"),
+    ] {
+        let done = place.run(&line(base, head, "")).with_code(2);
+        assert!(done.stderr.contains(says), "{base} {head}: {}", done.stderr);
+    }
+    let done = place.run("compare --base flags:").with_code(2);
+    assert!(done.stderr.contains("--head"), "{}", done.stderr);
+    let done = place.run(&line("flags:", "flags:", "--pairs 3")).with_code(2);
+    assert!(done.stderr.contains("--pairs 3") && done.stderr.contains("at least"), "{}", done.stderr);
+    // A program that is not drumpost answers nothing.
+    let done = place.run(&line("bin:/bin/true", "bin:/bin/true", "")).with_code(1);
+    assert!(done.stderr.contains("ended without a result"), "{}", done.stderr);
+}
+
+/// A revision is built by cargo, and what it makes is run: here a cargo that says that it made this program.
+#[test]
+fn a_revision_is_built_and_the_record_says_which() {
+    let place = Place::new();
+    let git = |words: &[&str]| {
+        let done =
+            std::process::Command::new("git").args(words).current_dir(place.path(".")).output().unwrap();
+        assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap().trim().to_owned()
+    };
+    git(&["init", "-q"]);
+    let who = ["-c", "user.name=a", "-c", "user.email=a@b"];
+    git(&[&who[..], &["commit", "-q", "--allow-empty", "-m", "first"]].concat());
+    let commit = git(&["rev-parse", "HEAD"]);
+    let says = serde_json::json!({
+        "reason": "compiler-artifact", "executable": env!("CARGO_BIN_EXE_drumpost"),
+        "target": {"name": "mine", "kind": ["bin"]},
+    });
+    script(&place.path("cargo"), &format!("pwd >>built; echo \"$@\" >>built; echo '{says}'"));
+    let mut command = place.command(
+        &line("HEAD", ".", "--pairs 18 --out r.json")
+            .replace("-d message/sim", "-d message/sim --sim service=fixed:1ms"),
+    );
+    command.env("XDG_CACHE_HOME", place.path("cache"));
+    let done = Running::start(command.env("CARGO", place.path("cargo"))).end().with_code(0);
+    assert!(done.stderr.contains("building HEAD"), "{}", done.stderr);
+    let record = Record::from_file(&place.path("r.json"));
+    for run in record.runs() {
+        assert_eq!(run["side"]["revision"], commit.as_str(), "{}", run["side"]);
+    }
+    let builds = fs::read_dir(place.path("cache/drumpost/builds")).unwrap().next().unwrap().unwrap().path();
+    let tree = fs::read_to_string(builds.join(&commit[..12]).join("built")).unwrap();
+    assert!(tree.contains("build --release"), "{tree}");
+    // A build of the head may write over the program that is the base. That was copied before.
+    fs::copy(env!("CARGO_BIN_EXE_drumpost"), place.path("old")).unwrap();
+    script(&place.path("cargo"), &format!("cp /bin/false old; echo '{says}'"));
+    let measured = line("bin:old", ".", "--pairs 18")
+        .replace("-d message/sim", "-d message/sim --sim service=fixed:1ms");
+    Running::start(place.command(&measured).env("CARGO", place.path("cargo"))).end().with_code(0);
+    // What does not build is told.
+    script(&place.path("cargo"), "exit 101");
+    let mut command = place.command(&line("HEAD", ".", ""));
+    command.env("XDG_CACHE_HOME", place.path("cache"));
+    let done = Running::start(command.env("CARGO", place.path("cargo"))).end().with_code(1);
+    assert!(done.stderr.contains("failed to build in"), "{}", done.stderr);
+}
+
+#[test]
+fn an_interrupted_comparison_keeps_its_pairs() {
+    let place = Place::new();
+    let line = "compare --base flags:--batch=1 --head flags:--batch=64 --out r.json -- stream -d message/rtrb --duration 200ms";
+    let running = Running::start(&mut place.command(line));
+    // It is saved after the first round.
+    while !place.path("r.json").exists() && running.took() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    running.interrupt();
+    let done = running.end();
+    assert_eq!(done.code, 130, "{}", done.stderr);
+    let record = Record::from_file(&place.path("r.json"));
+    assert_eq!(record.document["partial"], true);
+    assert!(!record.document["pairing"]["order"].as_array().unwrap().is_empty());
+    let left: Vec<_> =
+        fs::read_dir(place.path(".drumpost")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "no copy of the program is left: {left:?}");
+}
+
+fn script(path: &Path, text: &str) {
+    fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
