@@ -1,7 +1,7 @@
 //! `--assert`: goals that rows of a result have to keep, and `--fail-on`. What a goal is and how it is checked is in
 //! `drumpost_results::assertion`.
 
-use crate::{Exit, exit::usage, output};
+use crate::{Exit, exit::usage, form::FormArgs, output};
 use clap::{Args, ValueEnum};
 use drumpost_results::{
     assertion::{Assertion, Checked, Outcome, evaluate},
@@ -19,7 +19,7 @@ pub(crate) struct AssertArgs {
     /// They are those of all trials together. A goal that is missed or cannot be told ends the command with exit code 4.
     #[arg(long = "assert", value_name = "GOAL", help_heading = "Output")]
     pub assertions: Vec<Assertion>,
-    /// suspect: end with exit code 6 if a run is suspect, too
+    /// End with exit code 6 if a run is invalid, or already if it is suspect
     #[arg(
         long,
         value_name = "VERDICT",
@@ -61,13 +61,40 @@ impl AssertArgs {
 }
 
 /// A report with what came of assertions.
-pub(crate) fn with(mut report: Report, outcome: &Outcome) -> Report {
+fn with(mut report: Report, outcome: &Outcome) -> Report {
     report.append(report::assertions(outcome));
     report
 }
 
-/// Says which goals are not kept, beside a document for programs.
-pub(crate) fn say(outcome: &Outcome) {
+/// Prints and saves a report with what came of assertions, as [`output::report`] does. Beside a document for programs, goals that are not
+/// kept are said on stderr.
+///
+/// # Errors
+/// As [`output::report`].
+pub(crate) fn report<E: Into<anyhow::Error>>(
+    report: impl Fn() -> Report,
+    json: impl FnOnce() -> Result<String, E>,
+    form: &FormArgs,
+    outcome: &Outcome,
+) -> anyhow::Result<()> {
+    output::report(|| with(report(), outcome), json, form)?;
+    if form.json {
+        say(outcome);
+    }
+    Ok(())
+}
+
+/// Saves the page alone, for a command whose stdout has its record.
+///
+/// # Errors
+/// As [`output::page`].
+pub(crate) fn page(report: impl Fn() -> Report, form: &FormArgs, outcome: &Outcome) -> anyhow::Result<()> {
+    output::page(|| with(report(), outcome), form)?;
+    say(outcome);
+    Ok(())
+}
+
+fn say(outcome: &Outcome) {
     for row in outcome.asserted.iter().flat_map(|asserted| &asserted.rows) {
         for checked in row.terms.iter().filter(|checked| checked.answer.reply() != Reply::Kept) {
             output::remark(&format!("{}: {}", row.name, Checked::sentence(checked)));

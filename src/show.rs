@@ -37,9 +37,9 @@ pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
         if args.hops {
             report.append(report::hops(&record));
         }
-        assertions::with(report, &outcome)
+        report
     };
-    output::report(report, || format::to_json(&record), form)?;
+    assertions::report(report, || format::to_json(&record), form, &outcome)?;
     Ok(args.asserts.exit(Exit::Ok, &outcome, &rows))
 }
 

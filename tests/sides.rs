@@ -109,6 +109,9 @@ fn what_is_no_side_is_told() {
     assert!(done.stderr.contains("--head"), "{}", done.stderr);
     let done = place.run(&line("flags:", "flags:", "--pairs 3")).with_code(2);
     assert!(done.stderr.contains("--pairs 3") && done.stderr.contains("at least"), "{}", done.stderr);
+    // A name that this program lacks is refused, unless another program may know it.
+    let done = place.run("compare --base message/sim --head event/sim -- strem").with_code(2);
+    assert!(done.stderr.contains("did you mean `stream`?"), "{}", done.stderr);
     // A program that is not drumpost answers nothing.
     let done = place.run(&line("bin:/bin/true", "bin:/bin/true", "")).with_code(1);
     assert!(done.stderr.contains("ended without a result"), "{}", done.stderr);

@@ -103,7 +103,7 @@ pub struct Conditions {
     pub disturbances: Vec<Disturbance>,
     /// Messages that are given back.
     pub poison: Option<Poison>,
-    /// What handlers do beside what they do themselves.
+    /// CPU time that handlers spend on messages, if they are to spend any.
     pub work: Option<Work>,
     /// For how long an instance that lost its connection tries to open it again. `None`: a lost connection ends the trial.
     pub reconnect: Option<Duration>,

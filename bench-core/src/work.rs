@@ -40,7 +40,7 @@ impl Reactor for Working {
 
 impl Working {
     fn work_on(&mut self, batch: &[Message]) {
-        // What starts a flow was received from nobody.
+        // The message that starts a flow comes from the load and was received from nobody.
         for _ in batch.iter().filter(|message| message.kind != Kind::START) {
             self.passed += 1;
             if self.passed == self.work.one_in {

@@ -226,7 +226,7 @@ impl fmt::Display for Audit {
             over_range,
             beyond_window,
         } = *self;
-        // What follows from the figures beside it is left out.
+        // A count that equals the one it is usually equal to is left out.
         let is_news = |count: u64, follows: bool| if follows { 0 } else { count };
         let figures = [
             (sent, "sent"),

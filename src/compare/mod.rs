@@ -49,14 +49,11 @@ fn print(
 ) -> anyhow::Result<Exit> {
     let rows = rows_of::of_comparison(comparison, head);
     let outcome = args.asserts.outcome(&rows)?;
-    let report = || assertions::with(report::comparison(comparison), &outcome);
+    let report = || report::comparison(comparison);
     if is_document {
-        output::page(report, &args.form)?;
+        assertions::page(report, &args.form, &outcome)?;
     } else {
-        output::report(report, || report::json(comparison), &args.form)?;
-    }
-    if args.form.json || is_document {
-        assertions::say(&outcome);
+        assertions::report(report, || report::json(comparison), &args.form, &outcome)?;
     }
     if let (Some(path), Some(junit)) = (&args.junit, export::named("junit")) {
         let of = export::Of::Comparison { comparison, is_strict: args.strict };

@@ -255,11 +255,8 @@ impl<'a> Measuring<'a> {
             // The mean of all rounds so far: both sides are in it alike.
             let is_time_over =
                 self.job.within_ns.is_some_and(|most| elapsed_ns + elapsed_ns / pairs as u64 > most);
-            let is_look = self.job.plan.look_after(pairs).is_none()
-                || self.job.plan.looks().contains(&pairs)
-                || is_time_over;
             self.say(pairs, elapsed_ns);
-            if is_look {
+            if is_time_over || self.job.plan.is_look(pairs) {
                 let comparison = self.judged()?;
                 if let Next::Stop(stop) = self.job.plan.after(pairs, &comparison, is_time_over) {
                     break Some(stop);

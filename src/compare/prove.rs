@@ -21,7 +21,6 @@ use drumpost_results::{
     model::{Record, Status},
     report,
     stats::{self, Derived},
-    verdict::Thresholds,
 };
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
@@ -41,7 +40,9 @@ pub(super) fn prove(registry: &Registry, args: &CompareArgs, comparisons: u32) -
     let interrupted = Interrupt::listen();
     let job = Job::new(&rows, [&base, &base], &plan, &limits, args, &interrupted);
     let empty = || empty(args, &rows, [&base, &base], &plan, &limits);
-    let Some(message_ns) = learn(&job, empty()?, &limits)? else { return Ok(Exit::Interrupted) };
+    let first = empty()?;
+    let seed = first.seed;
+    let Some(message_ns) = learn(&job, first)? else { return Ok(Exit::Interrupted) };
     let mut proof = Proof {
         rows: rows.iter().map(|row| row.name.clone()).collect(),
         message_ns,
@@ -49,7 +50,6 @@ pub(super) fn prove(registry: &Registry, args: &CompareArgs, comparisons: u32) -
         cases: Injected::USUAL.map(|injected| Case { injected, said: Vec::new() }).into(),
         partial: None,
     };
-    let seed = empty()?.seed;
     let mut random = StdRng::seed_from_u64(seed ^ 0x7072_6f76_6521);
     for number in 0..comparisons {
         let mut order: Vec<usize> = (0..proof.cases.len()).collect();
@@ -88,10 +88,10 @@ fn print(proof: &Proof, args: &CompareArgs) -> anyhow::Result<()> {
 
 /// What a message costs: CPU time in the median of the rows, over some trials that count for nothing else.
 /// `None`: it was interrupted.
-fn learn(job: &Job<'_>, record: Record, limits: &Thresholds) -> anyhow::Result<Option<f64>> {
+fn learn(job: &Job<'_>, record: Record) -> anyhow::Result<Option<f64>> {
     output::remark("measuring what a message costs");
     let sequence = Sequence::random(record.seed, job.rows.len(), 0);
-    let mut measuring = Measuring::new(Job { limits, ..job.clone() }, record, sequence);
+    let mut measuring = Measuring::new(job.clone(), record, sequence);
     for number in 0..LEARNED_FROM {
         measuring.round(number as u32)?;
         if job.interrupted.is_set() {

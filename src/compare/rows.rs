@@ -47,7 +47,7 @@ pub(super) fn rows(
 ) -> anyhow::Result<Vec<Row>> {
     let found = match &args.a {
         Some(path) if path.extension().is_some_and(|end| end == "toml") => of_suite(registry, path, args)?,
-        file => of_flags(registry, file.as_deref(), args, base)?,
+        file => of_flags(registry, file.as_deref(), args, [base, head])?,
     };
     let mut rows: Vec<Row> = Vec::new();
     for (name, spec) in found {
@@ -135,7 +135,7 @@ fn of_flags(
     registry: &Registry,
     file: Option<&Path>,
     args: &CompareArgs,
-    base: &Side,
+    [base, head]: [&Side; 2],
 ) -> anyhow::Result<Vec<(String, RunSpec)>> {
     let mut spec = asked_on(&words(registry, args, file)?).map_err(usage)?;
     if spec.measure.trials.is_some() && file.is_none() {
@@ -148,6 +148,8 @@ fn of_flags(
         }
         spec.dispatch = vec![dispatch.clone()];
     }
+    let is_foreign = base.is_foreign || head.is_foreign;
+    let is_whole = |name: &String| name.contains('/');
     match Job::planned(registry, &spec) {
         Ok(job) => {
             let of = |label: &String| RunSpec {
@@ -158,7 +160,7 @@ fn of_flags(
             Ok(job.targets.iter().map(|target| (target.label.clone(), of(&target.label))).collect())
         }
         // A program of a side may know more than this one.
-        Err(_) if !spec.dispatch.is_empty() && spec.dispatch.iter().all(|name| name.contains('/')) => {
+        Err(_) if is_foreign && !spec.dispatch.is_empty() && spec.dispatch.iter().all(is_whole) => {
             let of =
                 |label: &String| (label.clone(), RunSpec { dispatch: vec![label.clone()], ..spec.clone() });
             Ok(spec.dispatch.iter().map(of).collect())

@@ -32,6 +32,8 @@ pub(super) struct Side {
     pub name: String,
     /// A copy of its program, which nothing else changes while it is measured. Copies of it run the trials.
     pub program: Copied,
+    /// It is not this program, and may know scenarios and transports that this one does not.
+    pub is_foreign: bool,
     /// The commit that it was built from, if it was built for this.
     pub revision: Option<String>,
     /// The dispatch that takes the place of that of each row.
@@ -88,6 +90,7 @@ pub(super) fn prepare(arg: &SideArg, registry: &Registry, how: &build::How) -> a
         Ok::<_, anyhow::Error>(Side {
             name: crate::secrets::hide(&arg.0),
             program: Copied::of(&program).map_err(anyhow::Error::msg)?,
+            is_foreign: false,
             revision: None,
             dispatch: None,
             fields: Document::new(),
@@ -96,11 +99,11 @@ pub(super) fn prepare(arg: &SideArg, registry: &Registry, how: &build::How) -> a
     Ok(match kind(arg, registry)? {
         Kind::Program(path) => {
             check_program(&path)?;
-            side(path)?
+            Side { is_foreign: true, ..side(path)? }
         }
         Kind::Revision(text) => {
             let built = build::build(&text, how)?;
-            Side { revision: built.revision, ..side(built.program)? }
+            Side { is_foreign: true, revision: built.revision, ..side(built.program)? }
         }
         Kind::Dispatch(dispatch) => Side { dispatch: Some(dispatch), ..side(own()?)? },
         Kind::Flags(words) => {

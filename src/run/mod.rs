@@ -100,11 +100,7 @@ fn print_if_it_can(
 }
 
 fn print(record: &Record, path: Option<&Path>, form: &FormArgs, outcome: &Outcome) -> anyhow::Result<()> {
-    let report = || assertions::with(report::table(record, path), outcome);
-    output::report(report, || format::to_json(record), form)?;
-    if form.json {
-        assertions::say(outcome);
-    }
+    assertions::report(|| report::table(record, path), || format::to_json(record), form, outcome)?;
     if environment::is_debug_build() && !form.json {
         output::remark("note: this is a debug build; its figures say nothing about a release build");
     }

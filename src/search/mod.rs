@@ -59,8 +59,7 @@ pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Resul
 }
 
 fn print(record: &Record, path: Option<&Path>, form: &FormArgs, outcome: &Outcome) -> anyhow::Result<()> {
-    let report = || assertions::with(report::search(record, path), outcome);
-    output::report(report, || format::to_json(record), form)?;
+    assertions::report(|| report::search(record, path), || format::to_json(record), form, outcome)?;
     if environment::is_debug_build() && !form.json {
         output::remark("note: this is a debug build; its figures say nothing about a release build");
     }

@@ -128,8 +128,7 @@ pub(crate) fn print(
     form: &FormArgs,
     outcome: &Outcome,
 ) -> anyhow::Result<()> {
-    let report = || assertions::with(report::suite(suite, folder), outcome);
-    output::report(report, || store::to_json(suite), form)
+    assertions::report(|| report::suite(suite, folder), || store::to_json(suite), form, outcome)
 }
 
 /// As a run of all cells would end.

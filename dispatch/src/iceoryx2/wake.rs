@@ -72,7 +72,7 @@ impl Call {
         // Either the instance sees what was sent, or this sees that it falls asleep.
         fence(Ordering::SeqCst);
         if self.is_asleep.load(Ordering::Relaxed) && self.is_asleep.swap(false, Ordering::SeqCst) {
-            // It fails if the socket is full of calls, and then the instance wakes anyway, or if the instance is gone.
+            // The call fails if the socket is full of calls, and then the instance wakes anyway, or if the instance is gone.
             let _ = self.notifier.notify();
         }
     }

@@ -152,6 +152,12 @@ impl Plan {
         self.looks.iter().copied().find(|look| *look > pairs)
     }
 
+    /// Whether it is planned to look after `pairs` pairs. From the last look on it is.
+    #[must_use]
+    pub fn is_look(&self, pairs: usize) -> bool {
+        self.look_after(pairs).is_none() || self.looks.contains(&pairs)
+    }
+
     /// What to do after `pairs` pairs were measured, and what `comparison` says of all of them. Pairs that were repeated
     /// count once. `comparison` is judged with [`Plan::options`], and always with all pairs so far. A verdict that a gate had
     /// at an earlier look is therefore gone if these pairs do not give it again.
@@ -179,7 +185,7 @@ impl Plan {
         is_time_over: bool,
     ) -> Next {
         let following = self.look_after(pairs);
-        let is_look = following.is_none() || self.looks.contains(&pairs);
+        let is_look = self.is_look(pairs);
         // The verdict of a comparison is its worst, where a regression is worse than an inconclusive gate.
         let is_decided = matches!(verdict, Verdict::Regression | Verdict::Improvement | Verdict::NoChange);
         match following {

@@ -4,6 +4,7 @@
 //! Does not live here: the notes that say what would decide a gate (`decide`).
 
 use super::{Gate, Interval, Verdict};
+use crate::units;
 
 impl Gate {
     /// The verdict in one sentence without a full stop: `worse by 3.1 % (95 % interval 2.4 to 3.9 %), 40 pairs, exact sign
@@ -55,7 +56,7 @@ pub(super) fn moved(gate: &Gate) -> String {
         let (near, far) = (by(low).min(by(high)), by(low).max(by(high)));
         format!(" (95 % interval {:.1} to {})", near * 100.0, percent(far))
     });
-    let p = gate.p_holm.map_or_else(String::new, |p| format!(", {} after Holm's correction", probability(p)));
+    let p = gate.p_holm.map_or_else(String::new, |p| format!(", p {} after Holm's correction", p_value(p)));
     format!(
         "{} by {}{interval}, {} pairs, exact sign test{p}",
         if is_worse { "worse" } else { "better" },
@@ -76,6 +77,8 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-fn probability(p: f64) -> String {
-    if p < 0.0001 { "p < 0.0001".into() } else { format!("p = {p:.4}") }
+/// With its sign: `= 0.0123`, `< 0.0001`.
+fn p_value(p: f64) -> String {
+    let text = units::probability(p);
+    if text.starts_with('<') { text } else { format!("= {text}") }
 }

@@ -108,7 +108,7 @@ pub(super) struct Transactions {
     in_use: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// What the lane asks the thread for.
+/// What a lane asks the thread of its producer to do.
 enum Order {
     /// A transaction has its first message.
     Begun,
@@ -116,7 +116,7 @@ enum Order {
     RollBack,
 }
 
-/// What the ports of one endpoint have of their transactions.
+/// The state of transactions that the ports of one endpoint share.
 pub(super) struct Transacting {
     all: Arc<Transactions>,
     orders: Sender<Order>,

@@ -21,7 +21,7 @@ pub(in super::super) struct Member {
     pub(in super::super) epoch: Arc<AtomicU32>,
 }
 
-/// What the thread of one producer has.
+/// The state of the thread that runs the transactions of one producer.
 pub(super) struct Thread {
     pub(super) all: Arc<Transactions>,
     pub(super) producer: Arc<BaseProducer<Events>>,
