@@ -46,7 +46,7 @@ pub(crate) struct Published {
     received: Box<[AtomicU64]>,
     again: Box<[AtomicU64]>,
     dead: Box<[AtomicU64]>,
-    /// Requests of this lane that nobody will answer, as a message died. Other lanes add to it.
+    /// Requests of this lane that nobody will answer, as a message became a dead letter. Other lanes add to it.
     unanswered: AtomicU64,
     /// The load has started its last flow.
     load_done: AtomicBool,
@@ -55,14 +55,14 @@ pub(crate) struct Published {
 }
 
 fn cells(len: usize) -> Box<[AtomicU64]> {
-    // Rounded up to whole blocks, so that two lanes' cells are never neighbours.
+    // At least 128 bytes, so that the first cells of two lanes, which most lanes have no more of, are not in one cache line.
     (0..len.next_multiple_of(16).max(16)).map(|_| AtomicU64::new(0)).collect()
 }
 
 /// Stores `values` for readers on other threads.
 #[inline]
 pub(crate) fn release(cells: &[AtomicU64], values: &[u64]) {
-    // Most lanes have one, for which setting up a loop costs several times the store.
+    // Most lanes have one such cell, for which setting up a loop costs several times the store.
     if let ([cell, ..], [value]) = (cells, values) {
         cell.store(*value, Ordering::Release);
         return;
@@ -87,7 +87,7 @@ impl Published {
         }
     }
 
-    /// Publishes everything. A sender publishes what it emitted before it offers it. A receiver publishes what it received after the transport took all
+    /// Publishes all of `local`. A sender publishes what it emitted before it offers it. A receiver publishes what it received after the transport took all
     /// that this caused. So a reader that reads all `received` first and all `emitted` afterwards never sees a delivery without its
     /// consequences, and what waits in an outbox counts as under way: if the two agree, nothing is. A step publishes only what it changed, in
     /// the same order.
@@ -95,7 +95,8 @@ impl Published {
         self.publish_with(local, &local.received);
     }
 
-    /// As [`Published::publish`], with `received` instead of all that was received.
+    /// As [`Published::publish`], with `received` instead of all that was received, where some of it waits to be acknowledged or
+    /// has not caused all that it will.
     pub(crate) fn publish_with(&self, local: &Local, received: &[u64]) {
         release(&self.emitted, &local.emitted);
         self.publish_confirms(local);
@@ -134,7 +135,7 @@ impl Published {
         self.publish_fixed(HANDED, [received.iter().sum()]);
     }
 
-    /// Publishes how many flows were started.
+    /// Publishes how many flows were started, and how late. Cells that are published together are neighbours in `local.rs`.
     #[inline]
     pub(crate) fn publish_started(&self, local: &Local) {
         self.publish_fixed(cell::started, [local.started, local.measured_started]);
@@ -183,7 +184,7 @@ impl Published {
         self.received[slot].load(Ordering::Acquire)
     }
 
-    /// Deliveries of a heard destination that were the first of their number.
+    /// Deliveries of a heard destination without duplicates: the first of their sequence number.
     pub(crate) fn first(&self, slot: usize) -> u64 {
         // In this order; see `publish`.
         let received = self.received(slot);
@@ -200,7 +201,7 @@ impl Published {
         (0..heard).map(|slot| self.again[slot].load(Ordering::Acquire)).sum()
     }
 
-    /// Messages of a heard destination that died before any instance handled them.
+    /// Messages of a heard destination that became dead letters before any instance handled them.
     pub(crate) fn dead(&self, slot: usize) -> u64 {
         self.dead[slot].load(Ordering::Acquire)
     }
@@ -250,7 +251,7 @@ impl Published {
         std::array::from_fn(|at| self.fixed.0[at].load(Ordering::Relaxed))
     }
 
-    /// A number that grows when the lane does anything that is counted.
+    /// A number that grows when the lane emits or receives, or starts, ends or gives up a flow.
     pub(crate) fn progress(&self, ports: usize, heard: usize) -> u64 {
         let moved =
             (0..ports).map(|port| self.emitted(port)).chain((0..heard).map(|slot| self.received(slot)));

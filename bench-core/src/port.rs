@@ -20,7 +20,8 @@ pub enum PortError {
     /// The other side is gone and nothing more will come or go. No port has to notice that.
     #[error("the other side closed")]
     Closed,
-    /// The transport dropped this many messages for this receiver. Counted as lost; the run goes on.
+    /// The transport dropped this many messages for this receiver. Counted as lost; the run goes on. A port with
+    /// `ACKNOWLEDGES` never says so.
     #[error("the transport dropped {0} messages")]
     Lagged(u64),
     /// The connection is gone. The run of this dispatch ends, or the instance opens a new connection if the user asked

@@ -21,7 +21,7 @@ pub(crate) struct Working {
     /// Rounds that are owed and less than one.
     owed: f64,
     /// Messages since the last one that was worked on.
-    passed: u32,
+    passed: u64,
 }
 
 impl Working {
@@ -41,13 +41,17 @@ impl Reactor for Working {
 impl Working {
     fn work_on(&mut self, batch: &[Message]) {
         // The message that starts a flow comes from the load and was received from nobody.
-        for _ in batch.iter().filter(|message| message.kind != Kind::START) {
-            self.passed += 1;
-            if self.passed == self.work.one_in {
-                self.passed = 0;
-                self.owed += self.rounds;
-            }
-        }
+        let received = batch.iter().filter(|message| message.kind != Kind::START).count() as u64;
+        let one_in = u64::from(self.work.one_in);
+        let passed = self.passed + received;
+        // Mostly each message is worked on or none of a batch is, and a division takes longer than a comparison.
+        let worked_on = match one_in {
+            1 => passed,
+            _ if passed < one_in => 0,
+            _ => passed / one_in,
+        };
+        self.passed = passed - worked_on * one_in;
+        self.owed += self.rounds * worked_on as f64;
         let rounds = self.owed as u64;
         self.owed -= rounds as f64;
         turn(rounds);

@@ -155,8 +155,9 @@ pub(crate) fn ran(order: &Order, payment: &Payment, warehouse: &Warehouse, begin
         elapsed_ns: order.ends.last_ns.max(warehouse.ends.last_ns) - begins_ns,
         flows: ends.iter().map(|ends| ends.flows()).sum(),
         hops: inbound.iter().map(|inbound| inbound.hops()).sum(),
-        faults: inbound.iter().map(|inbound| inbound.faults).sum::<u64>()
-            + ends.iter().map(|ends| ends.faults).sum::<u64>(),
+        faults: inbound.iter().map(|inbound| inbound.faults).sum(),
+        negative: inbound.iter().map(|inbound| inbound.negative).sum::<u64>()
+            + ends.iter().map(|ends| ends.negative).sum::<u64>(),
     }
 }
 

@@ -63,7 +63,8 @@ impl Worker {
             elapsed_ns: self.ends.last_ns - begins_ns,
             flows: self.ends.flows(),
             hops: self.inbound.hops(),
-            faults: self.inbound.faults + self.ends.faults,
+            faults: self.inbound.faults,
+            negative: self.inbound.negative + self.ends.negative,
         }
     }
 }

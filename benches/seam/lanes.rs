@@ -25,7 +25,8 @@ pub(crate) fn run(trial: &Trial, scenario: &str, transport: &str, placement: Pla
         elapsed_ns: outcome.elapsed_ns,
         flows: outcome.response.count(),
         hops: outcome.hops.iter().map(|hop| hop.times.count()).sum(),
-        faults: audit.lost + audit.duplicated + audit.reordered + audit.corrupted + audit.negative_deltas,
+        faults: audit.lost + audit.duplicated + audit.reordered + audit.corrupted,
+        negative: audit.negative_deltas,
     }
 }
 

@@ -76,6 +76,9 @@ pub(crate) struct Inbound {
     times: u32,
     received: u64,
     pub(crate) faults: u64,
+    /// Messages that were received before they were sent, by the clocks of two processors. Counted as the engine counts them, and no fault:
+    /// the clocks may differ by some ns.
+    pub(crate) negative: u64,
 }
 
 impl Inbound {
@@ -105,7 +108,7 @@ impl Inbound {
     #[inline]
     pub(crate) fn record(&mut self, now_ns: u64) {
         if self.times > 0 {
-            self.faults += u64::from(self.times) * u64::from(now_ns < self.sent_ns);
+            self.negative += u64::from(self.times) * u64::from(now_ns < self.sent_ns);
             self.hops.record_n(now_ns.saturating_sub(self.sent_ns), self.times);
             self.times = 0;
         }
@@ -128,7 +131,8 @@ pub(crate) struct Ends {
     times: u32,
     pub(crate) ended: u64,
     pub(crate) last_ns: u64,
-    pub(crate) faults: u64,
+    /// As of [`Inbound`].
+    pub(crate) negative: u64,
 }
 
 impl Ends {
@@ -148,7 +152,7 @@ impl Ends {
     #[inline]
     pub(crate) fn record(&mut self, now_ns: u64) {
         if self.times > 0 {
-            self.faults += u64::from(self.times) * u64::from(now_ns < self.first_sent_ns);
+            self.negative += u64::from(self.times) * u64::from(now_ns < self.first_sent_ns);
             self.response.record_n(now_ns.saturating_sub(self.due_ns), self.times);
             self.service.record_n(now_ns.saturating_sub(self.first_sent_ns), self.times);
             self.lag.record_n(self.first_sent_ns.saturating_sub(self.due_ns), self.times);

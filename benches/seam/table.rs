@@ -44,6 +44,8 @@ impl Request {
 struct Pair {
     by_hand_ns: f64,
     lanes_ns: f64,
+    /// Messages that were received before they were sent, by the clocks of two processors.
+    negative: u64,
 }
 
 impl Pair {
@@ -55,11 +57,11 @@ impl Pair {
             assert_eq!((ran.flows, ran.faults), (flows, 0), "{}", case.name);
             let elapsed_ns = ran.elapsed_ns as f64 / flows as f64;
             let flow_ns = if case.on_one_thread { stopwatch.flow_ns() } else { elapsed_ns };
-            (flow_ns * flows as f64 / ran.hops as f64, ran.hops)
+            (flow_ns * flows as f64 / ran.hops as f64, ran)
         };
-        let ((by_hand_ns, by_hand_hops), (lanes_ns, lanes_hops)) = (side(case.by_hand), side(case.lanes));
-        assert_eq!(by_hand_hops, lanes_hops, "{}: both sides do the same", case.name);
-        Self { by_hand_ns, lanes_ns }
+        let ((by_hand_ns, by_hand), (lanes_ns, lanes)) = (side(case.by_hand), side(case.lanes));
+        assert_eq!(by_hand.hops, lanes.hops, "{}: both sides do the same", case.name);
+        Self { by_hand_ns, lanes_ns, negative: by_hand.negative + lanes.negative }
     }
 }
 
@@ -70,9 +72,12 @@ pub(crate) fn print(request: &Request) {
         "| flow | batch | in flight | by hand, ns a hop | lanes, ns a hop | ratio | 95 % of the ratio | above, ns a hop | 95 % |"
     );
     println!("| --- | --: | --: | --: | --: | --: | --- | --: | --- |");
+    let mut negative = 0;
     for case in &CASES {
         for batch in BATCHES.into_iter().filter(|batch| request.wants(case, *batch)) {
-            println!("{}", row(case, batch, request.pairs));
+            let (row, row_negative) = row(case, batch, request.pairs);
+            println!("{row}");
+            negative += row_negative;
         }
     }
     println!(
@@ -80,17 +85,24 @@ pub(crate) fn print(request: &Request) {
          thread's processor time; on threads: elapsed time.",
         request.pairs
     );
+    if negative > 0 {
+        println!(
+            "{negative} times of messages were negative: the clocks of the processors differ by some ns."
+        );
+    }
 }
 
-fn row(case: &Case, batch: usize, pairs: usize) -> String {
+/// A row, and how many times of messages in it were negative.
+fn row(case: &Case, batch: usize, pairs: usize) -> (String, u64) {
     Pair::run(case, batch);
     let pairs: Vec<Pair> = (0..pairs).map(|_| Pair::run(case, batch)).collect();
+    let negative = pairs.iter().map(|pair| pair.negative).sum();
     let over = |figure: &dyn Fn(&Pair) -> f64| Over::new(pairs.iter().map(figure).collect());
     let by_hand = over(&|pair| pair.by_hand_ns);
     let lanes = over(&|pair| pair.lanes_ns);
     let ratio = over(&|pair| pair.lanes_ns / pair.by_hand_ns);
     let above = over(&|pair| pair.lanes_ns - pair.by_hand_ns);
-    format!(
+    let row = format!(
         "| {} | {batch} | {} | {:.1} | {:.1} | {:.3} | {:.3} to {:.3} | {:.1} | {:.1} to {:.1} |",
         case.name,
         in_flight(batch),
@@ -102,7 +114,8 @@ fn row(case: &Case, batch: usize, pairs: usize) -> String {
         above.median,
         above.low,
         above.high,
-    )
+    );
+    (row, negative)
 }
 
 /// A figure over all pairs: its median, and between which order statistics the true one lies.

@@ -67,4 +67,6 @@ pub(crate) struct Ran {
     pub(crate) hops: u64,
     /// Lost, duplicated, reordered or corrupted.
     pub(crate) faults: u64,
+    /// Times of messages that were negative, by the clocks of two processors.
+    pub(crate) negative: u64,
 }

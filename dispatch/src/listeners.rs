@@ -1,7 +1,7 @@
 //! `listeners`: callbacks of an event's publisher, called inline when the event is emitted.
 //!
 //! The lane of a subscribing service is the callback. The publisher's thread passes it the event, and passes on
-//! whatever the lane emits, before the call returns. There is no queue, so nothing waits and nothing is full, and a
+//! whatever the lane emits, before the call returns. There is no queue between lanes, so nothing is ever full, and a
 //! slow listener blocks its publisher. Everything runs on one thread, because two publishers that call the same
 //! listener at once would need a lock.
 
@@ -16,7 +16,7 @@ use drumpost_core::{
         threads::{stop_awake, wait_for_due},
         wake_latency::WakeLatency,
     },
-    lane::{Lane, Next},
+    lane::{Begun, Lane, Outlet},
     message::Message,
     monitor::Watch,
     outcome::Outcome,
@@ -38,6 +38,7 @@ pub fn entry() -> TransportEntry {
         summary: "callbacks in the publisher: each event is handled inline, on the publisher's thread",
         intents: &[(Style::Event, &[Intent::Event])],
         runs_on: RunsOn::Inline,
+        // Never full. That a publisher waits for its listeners is the time of their handlers.
         promise: Promise { holds_up_senders: false, ..Promise::IN_MEMORY },
         make: |_| Ok(Box::new(Listeners)),
         ..TransportEntry::IN_MEMORY
@@ -66,8 +67,9 @@ impl Dispatcher for Listeners {
                 "listeners do not support --kill: a callback has no consumer to kill".into(),
             ));
         }
+        // A callback cannot leave and return, and cannot give a message back.
         plan.conditions.check(false, false)?;
-        // Measured here the first time, not when the first lane waits.
+        // How long this host takes to wake a thread is measured now, and not when the first lane waits.
         WakeLatency::of_host();
         let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
         let sources = plan.wiring.driven().map(usize::from).collect();
@@ -95,7 +97,7 @@ fn attach(wiring: &Wiring) -> Result<Attached, OpenError> {
     Ok((0..wiring.instance_count()).map(heard).collect())
 }
 
-/// All lanes are told that they may settle after so many rounds over the sources.
+/// All lanes publish what they have not published yet after so many rounds over the sources, which are the lanes with a load.
 const ROUNDS: u32 = 1_024;
 
 /// All lanes on one thread; emitting calls the listeners.
@@ -105,55 +107,76 @@ struct ListenerThread {
     listeners: Attached,
     awake: Awake,
     /// Buffers for events on their way, one per depth of call, kept for the next.
-    spare: Vec<Vec<Message>>,
+    spare: Vec<Emitted>,
 }
 
+/// The events that a lane emitted. Its listeners are called when it has handed them over, because they may come back to this very lane.
+#[derive(Default)]
+struct Emitted {
+    port: usize,
+    events: Vec<Message>,
+}
+
+impl Outlet for Emitted {
+    const INLINE: bool = true;
+
+    #[inline]
+    fn offer(&mut self, port: usize, batch: &[Message]) -> Result<usize, PortError> {
+        self.port = port;
+        self.events.extend_from_slice(batch);
+        Ok(batch.len())
+    }
+}
+
+/// A failure, and the lane it belongs to.
+type Failed = (u16, PortError);
+
 impl ListenerThread {
-    /// Does what lane `at` wants next.
-    fn step(&mut self, at: usize, clock: &Clock) -> Step {
-        match self.lanes[at].next(clock) {
-            Next::Send { port, batch } => {
-                // The listeners may come back to this very lane, so what it emits leaves it first.
-                let mut events = self.spare.pop().unwrap_or_default();
-                events.clear();
-                events.extend_from_slice(batch);
-                self.lanes[at].sent(events.len());
-                for listener in 0..self.listeners[at][port].len() {
-                    self.call(self.listeners[at][port][listener], &events, clock);
-                }
-                self.spare.push(events);
-                Step::Moved
+    /// Has lane `at` take a step, and calls those who listen to what it emits.
+    fn step(&mut self, at: usize, clock: &Clock) -> Result<Step, Failed> {
+        let mut emitted = self.spare.pop().unwrap_or_default();
+        let lane = &mut self.lanes[at];
+        let begun = lane.begin_step(clock, &mut emitted).map_err(|error| (lane.id(), error))?;
+        if !emitted.events.is_empty() {
+            for listener in 0..self.listeners[at][emitted.port].len() {
+                self.call(self.listeners[at][emitted.port][listener], &emitted.events, clock)?;
             }
-            Next::Receive { until_ns, .. } | Next::Wait { until_ns } => Step::Idle { until_ns },
-            Next::Done => Step::Done,
+            emitted.events.clear();
         }
+        self.spare.push(emitted);
+        Ok(match begun {
+            Begun::Look { moved: false, until_ns } => Step::Idle { until_ns },
+            Begun::Look { .. } | Begun::HeldUp { .. } => Step::Moved,
+            Begun::Done => Step::Done,
+        })
     }
 
     /// Calls a listener, and hands on what it emits before returning.
-    fn call(&mut self, at: usize, events: &[Message], clock: &Clock) {
+    fn call(&mut self, at: usize, events: &[Message], clock: &Clock) -> Result<(), Failed> {
         self.lanes[at].received(events, &[], clock);
         self.lanes[at].does(Act::Harness);
-        while self.lanes[at].has_pending() && self.step(at, clock) == Step::Moved {}
+        while self.lanes[at].has_pending() && self.step(at, clock)? == Step::Moved {}
         self.lanes[at].end_step();
+        Ok(())
     }
 }
 
 impl OnThread for ListenerThread {
     type Ports = ();
 
-    fn drive(&mut self, clock: &Clock) -> Result<(), (u16, PortError)> {
+    fn drive(&mut self, clock: &Clock) -> Result<(), Failed> {
         let mut rounds = 0_u32;
         loop {
             rounds = rounds.wrapping_add(1);
             if rounds.is_multiple_of(ROUNDS) {
-                // A source that is never idle leaves listeners that are rarely called no other time to tell what they have.
+                // A source that is never idle leaves listeners that are rarely called no other time to publish their counters.
                 let now_ns = clock.now_ns();
                 self.lanes.iter_mut().for_each(|lane| lane.idle(now_ns));
             }
             let mut round = Round::default();
             for source in 0..self.sources.len() {
                 let at = self.sources[source];
-                let step = self.step(at, clock);
+                let step = self.step(at, clock)?;
                 if !self.lanes[at].has_pending() {
                     self.lanes[at].end_step();
                 }

@@ -29,7 +29,7 @@ use std::sync::Arc;
 pub struct Rings {
     /// By send port: those who hear what is sent there. Empty if nobody is rung.
     pub on_send: Vec<Vec<Arc<Bell>>>,
-    /// The lanes whose flows may have ended.
+    /// The loads to wake when this lane has ended flows.
     pub on_end: Vec<Arc<Bell>>,
     /// In place of `on_end`, where lanes on tasks are very many.
     pub(crate) ends: Option<Arc<Ends>>,
@@ -44,7 +44,7 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
-    /// Tells what a lane has done since it had done what `told` says.
+    /// Publishes what a lane has done since the last call. `told` holds its sums as of then.
     fn tell(&self, lane: &mut Lane, told: &mut Done) {
         let (started, emitted) = lane.done();
         let awake_ns = lane.recorder().local.awake_ns;
@@ -88,15 +88,15 @@ pub struct ConnectedLane<S, R> {
 }
 
 impl<S, R> ConnectedLane<S, R> {
-    /// Connects a lane, which confirms and acknowledges on these `terms`.
+    /// Connects a lane to its ports. They confirm, and it acknowledges, on these `terms`.
     #[must_use]
     pub fn new(lane: Lane, endpoint: Endpoint<S, R>, rings: Rings, terms: Terms) -> Self {
         let ledger = Ledger::new(terms, endpoint.sends.len());
         Self { lane, endpoint, rings, ledger }
     }
 
-    /// The lane, its ports and whom to ring, at the end of the run. The lane takes along which of its messages the transport has told
-    /// nothing of.
+    /// The lane, its ports and whom to ring, at the end of the trial. The lane keeps which of its messages were neither
+    /// confirmed nor refused.
     #[must_use]
     pub fn into_parts(self) -> (Lane, Endpoint<S, R>, Rings) {
         let Self { mut lane, endpoint, rings, ledger } = self;
@@ -128,7 +128,7 @@ impl<S: SendPort, R: RecvPort> ConnectedLane<S, R> {
         self.step(clock).map(drop)
     }
 
-    /// Has the lane take a step: send what waits, start flows, look into its inbox and send what that caused, without
+    /// Has the lane take a step: send what waits or else start flows, look into its inbox and send what that caused, without
     /// waiting.
     #[inline]
     fn step(&mut self, clock: &impl Now) -> Result<Step, PortError> {
@@ -218,7 +218,7 @@ fn step_lane<S: SendPort, R: RecvPort>(
     Ok((Step::Moved, lane.end_step()))
 }
 
-/// Hears of which messages the transport spoke. Says whether there were any.
+/// Reads the confirms of all send ports. Says whether there were any.
 fn hear_confirms<S: SendPort>(
     lane: &mut Lane,
     sends: &mut [S],
@@ -266,7 +266,8 @@ fn no_inbox() -> PortError {
     PortError::Failed("the transport opened no inbox".into())
 }
 
-/// The result of polling an inbox. A `Lagged` error counts as progress, because the audit has to record it.
+/// The result of polling an inbox. A `Lagged` error counts as progress, because the audit has to record it. Ports that acknowledge
+/// never give one: what they did not deliver is delivered again.
 #[inline(always)]
 fn found(lane: &mut Lane, drained: Result<usize, PortError>) -> Result<usize, PortError> {
     match drained {

@@ -21,35 +21,7 @@ use crate::{
 };
 use apart::react_in_warmup;
 use std::sync::Arc;
-pub(crate) use step::{Begun, Outlet};
-
-/// The next action that a lane asks of its driver.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Next<'a> {
-    /// Offer `batch` to this send port, then call [`Lane::sent`].
-    Send {
-        /// Which of the endpoint's send ports.
-        port: usize,
-        /// Stamped messages, all for that port.
-        batch: &'a [Message],
-    },
-    /// Drain up to `max` messages into [`Lane::received`], waiting no longer than `until_ns`.
-    Receive {
-        /// From where.
-        inbox: Inbox,
-        /// At most so many.
-        max: usize,
-        /// Until when; 0: only look, do not wait.
-        until_ns: u64,
-    },
-    /// Nothing to receive; wait until `until_ns` or until a flow ends.
-    Wait {
-        /// Until when.
-        until_ns: u64,
-    },
-    /// The run is over.
-    Done,
-}
+pub use step::{Begun, Outlet};
 
 /// The parts from which a lane is made.
 pub(crate) struct LaneSpec {
@@ -78,8 +50,6 @@ pub(crate) struct LaneSpec {
 pub struct Lane {
     spec: LaneSpec,
     starts: Starts,
-    /// The last step started flows, so the inbox comes before the load: a busy load would starve it otherwise.
-    inbox_first: bool,
     load_over: bool,
     batches_per_step: usize,
     /// Since when the transport is full.
@@ -94,7 +64,6 @@ impl Lane {
         let starts = Starts::new(spec.id, spec.batch);
         Self {
             starts,
-            inbox_first: false,
             load_over: spec.load.is_none(),
             // A lane that handles one request at a time decides after each message from where to receive next.
             batches_per_step: if spec.awaits { 1 } else { step::batches_per_step(spec.batch) },
@@ -144,45 +113,6 @@ impl Lane {
     #[must_use]
     pub fn has_pending(&self) -> bool {
         !self.spec.out.is_empty()
-    }
-
-    /// Says what the lane wants next. Sends come first, so memory is bounded and there is one point to wait at. The dispatcher of
-    /// listeners uses it: it performs each action itself and then calls [`Lane::end_step`]. Drivers have the lane take a whole step,
-    /// which is the same and costs less.
-    #[inline]
-    pub fn next(&mut self, clock: &impl Now) -> Next<'_> {
-        if self.is_stopped() {
-            return Next::Done;
-        }
-        if self.has_pending() {
-            return self.offer(clock.now_ns());
-        }
-        self.spec.out.recorder.serve_collector();
-        let mut until_ns = u64::MAX;
-        if std::mem::take(&mut self.inbox_first) {
-            until_ns = 0;
-        } else if !self.load_over {
-            let due = self.start_flows(clock);
-            // The handler has returned, and other lanes may run before this one is asked again.
-            self.does(Act::Harness);
-            match due {
-                Due::Started => {
-                    self.inbox_first = self.spec.hears;
-                    until_ns = 0;
-                }
-                Due::At(at_ns) => until_ns = at_ns,
-                Due::Capped => return Next::Done,
-                Due::Over => {}
-            }
-        }
-        if self.has_pending() {
-            return self.offer(self.spec.out.now_ns);
-        }
-        if !self.spec.hears {
-            return Next::Wait { until_ns };
-        }
-        let (inbox, max) = self.inbox();
-        Next::Receive { inbox, max, until_ns }
     }
 
     /// The send port that is offered next.
@@ -269,22 +199,16 @@ impl Lane {
         }
     }
 
-    #[inline(always)]
-    fn offer(&mut self, now_ns: u64) -> Next<'_> {
-        let (port, batch) = self.stamped(now_ns);
-        Next::Send { port, batch }
-    }
-
     /// The next batch to send: its port, and its messages with the stamp `now_ns`.
     #[inline(always)]
-    pub(crate) fn stamped(&mut self, now_ns: u64) -> (usize, &[Message]) {
+    fn stamped(&mut self, now_ns: u64) -> (usize, &[Message]) {
         self.offered_ns = now_ns;
         self.spec.out.stamped(self.spec.batch, now_ns, &self.spec.pool, &self.spec.counters)
     }
 
     /// The transport took the first `taken` of what was to be sent; 0: it is full, and the sender is blocked.
     #[inline(always)]
-    pub fn sent(&mut self, taken: usize) {
+    fn sent(&mut self, taken: usize) {
         if taken == 0 {
             self.refused_since_ns.get_or_insert(self.offered_ns);
             self.does(Act::Full);

@@ -1,9 +1,10 @@
-//! The step of a lane, as a driver runs it: start flows, send, poll the inbox, handle.
+//! The sending part of a lane's step: it sends what waits, or starts flows and sends those. The driver polls the inbox between
+//! [`Lane::begin_step`] and [`Lane::end_step`].
 
 use super::{Lane, LaneSpec};
 use crate::{act::Act, clock::Now, load::Due, message::Message, port::PortError};
 
-/// How many messages a lane may receive in a step, and flows it may start, if its batches are smaller than that: what a
+/// A lane with small batches receives, and starts flows, in whole batches until it comes to so many messages in a step: what a
 /// step costs besides is then shared by them, and others on the same thread still do not wait long.
 const MESSAGES_PER_STEP: usize = 8;
 
@@ -13,14 +14,21 @@ pub(super) const fn batches_per_step(batch: usize) -> usize {
 }
 
 /// A lane's send ports, by number.
-pub(crate) trait Outlet {
+pub trait Outlet {
+    /// Whether those who receive a batch handle it before the lane stamps the next one, as where a publisher calls its
+    /// subscribers. Then a step hands over one batch at most, and what is left waits for the next step.
+    const INLINE: bool = false;
+
     /// Hands a batch to a port, as [`crate::port::SendPort::offer`] does.
+    ///
+    /// # Errors
+    /// The transport cannot send any more.
     fn offer(&mut self, port: usize, batch: &[Message]) -> Result<usize, PortError>;
 }
 
 /// The result of a lane's step before it polls its inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Begun {
+pub enum Begun {
     /// The lane may poll its inbox.
     Look {
         /// Something was sent or started.
@@ -28,16 +36,16 @@ pub(crate) enum Begun {
         /// When it wants its next step if nothing comes, in ns on the run's clock.
         until_ns: u64,
     },
-    /// The transport is full.
+    /// Something is left to send: the transport is full, or takes one batch at a time.
     HeldUp {
-        /// It has taken something before.
+        /// Something was sent or started before.
         moved: bool,
     },
     /// The run is over.
     Done,
 }
 
-/// How much of what waited was sent before the transport was full.
+/// How much of what waited was sent before the transport was full, or before the step had sent the one batch that it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sent {
     Nothing,
@@ -47,12 +55,11 @@ enum Sent {
 
 impl Lane {
     /// Takes a step up to the look into the inbox: sends what waits, or starts flows and sends those.
+    ///
+    /// # Errors
+    /// The first failure of the outlet.
     #[inline(always)]
-    pub(crate) fn begin_step(
-        &mut self,
-        clock: &impl Now,
-        outlet: &mut impl Outlet,
-    ) -> Result<Begun, PortError> {
+    pub fn begin_step<O: Outlet>(&mut self, clock: &impl Now, outlet: &mut O) -> Result<Begun, PortError> {
         if self.is_stopped() {
             return Ok(Begun::Done);
         }
@@ -72,13 +79,14 @@ impl Lane {
 
     /// Starts flows that are due and sends what they cause.
     #[inline(always)]
-    fn start_and_send(&mut self, clock: &impl Now, outlet: &mut impl Outlet) -> Result<Begun, PortError> {
+    fn start_and_send<O: Outlet>(&mut self, clock: &impl Now, outlet: &mut O) -> Result<Begun, PortError> {
         let mut moved = false;
-        for _ in 0..self.batches_per_step() {
+        for _ in 0..if O::INLINE { 1 } else { self.batches_per_step() } {
             match self.start_flows(clock) {
                 Due::Started => moved = true,
                 Due::At(until_ns) => return Ok(Begun::Look { moved, until_ns }),
                 Due::Over => break,
+                // The window is full and the user wants the run to end then, which it does with the failure that was noted.
                 Due::Capped => return Ok(Begun::Done),
             }
             if !self.has_pending() {
@@ -91,7 +99,7 @@ impl Lane {
     }
 
     /// Sends what a batch that was just received caused. Says whether the transport took it all. Then the lane polls its inbox
-    /// again or ends its step, so its note says that it polls.
+    /// again or ends its step, so its act is [`Act::Drain`] if all was taken.
     #[inline(always)]
     pub(crate) fn send_caused(
         &mut self,
@@ -112,6 +120,7 @@ impl Lane {
         outlet: &mut impl Outlet,
     ) -> Result<Sent, PortError> {
         let LaneSpec { out, pool, counters, .. } = &mut self.spec;
+        // The usual case is exactly one message, and has a short way of its own.
         let Some((port, message)) = out.only(now_ns, pool, counters) else {
             let sent = self.send_all(now_ns, clock, outlet)?;
             if sent == Sent::All {
@@ -130,13 +139,14 @@ impl Lane {
         Ok(Sent::All)
     }
 
-    /// As [`Lane::send`], however much waits and whether or not some of it was refused before.
+    /// As [`Lane::send`], however much waits and whether or not some of it was refused before. Leaves the act [`Act::Harness`] if
+    /// all was taken.
     #[inline(never)]
-    fn send_all(
+    fn send_all<O: Outlet>(
         &mut self,
         mut now_ns: u64,
         clock: &impl Now,
-        outlet: &mut impl Outlet,
+        outlet: &mut O,
     ) -> Result<Sent, PortError> {
         let mut sent = Sent::Nothing;
         loop {
@@ -152,6 +162,9 @@ impl Lane {
                 return Ok(Sent::All);
             }
             sent = Sent::Some;
+            if O::INLINE {
+                return Ok(sent);
+            }
             now_ns = clock.now_ns();
         }
     }
