@@ -1,10 +1,11 @@
 //! Statistics: figures derived from trials, and the tests of a comparison.
 //!
 //! Lives here: the median. Derived figures are in `derived`, the sign test and its intervals in `sign`, the interval of a chance in `share`, the correction
-//! for many tests in `holm`, the test for Poisson arrivals in `anderson_darling`, the test for a steady state in
+//! for many tests in `holm`, change points in `change`, the test for Poisson arrivals in `anderson_darling`, the test for a steady state in
 //! `mser`. Does not live here: metrics and margins of a comparison (`compare`).
 
 mod anderson_darling;
+mod change;
 mod derived;
 mod holm;
 mod mser;
@@ -12,6 +13,7 @@ mod share;
 mod sign;
 
 pub use anderson_darling::{CRITICAL_1_PERCENT, anderson_darling_exponential};
+pub use change::{Change, LEAST as LEAST_BESIDE_CHANGE, LEVEL as CHANGE_LEVEL, changes};
 pub use derived::Derived;
 pub use holm::holm;
 pub use mser::{Truncation, mser};

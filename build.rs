@@ -1,0 +1,50 @@
+//! Says what the program is built with: the compiler, and in a release build the revision of its sources. Records carry both.
+//!
+//! A build without optimisations has no revision: its figures say nothing, and every commit would build the program again.
+
+use std::path::Path;
+use std::process::Command;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let compiler = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
+    if let Some(version) = said(&compiler, &["--version"]) {
+        println!("cargo::rustc-env=DRUMPOST_TOOLCHAIN={version}");
+    }
+    if std::env::var("PROFILE").as_deref() == Ok("release")
+        && let Some(revision) = revision()
+    {
+        println!("cargo::rustc-env=DRUMPOST_BUILT_REVISION={revision}");
+    }
+}
+
+/// The commit in full, with `-dirty` where files differ from it. `None`: the sources are not the top of a repository.
+fn revision() -> Option<String> {
+    let git = |words: &[&str]| said("git", words);
+    if !git(&["rev-parse", "--show-prefix"])?.is_empty() {
+        return None;
+    }
+    // A commit is noted in these, and a change of a file makes it differ from the commit.
+    for name in ["HEAD", "logs/HEAD"] {
+        watch(&git(&["rev-parse", "--git-path", name])?);
+    }
+    let folders = std::fs::read_dir(".").ok()?.flatten().map(|entry| entry.path().join("src"));
+    folders.chain(["src".into()]).for_each(|folder| watch(&folder.to_string_lossy()));
+    let head = git(&["rev-parse", "--verify", "HEAD"])?;
+    let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
+    Some(if changed.is_empty() { head } else { format!("{head}-dirty") })
+}
+
+/// A path that is not there would have this run with every build.
+fn watch(path: &str) {
+    if Path::new(path).exists() {
+        println!("cargo::rerun-if-changed={path}");
+    }
+}
+
+/// What a program says on one line; `None` if it cannot be run or fails.
+fn said(program: &str, words: &[&str]) -> Option<String> {
+    let done = Command::new(program).args(words).output().ok().filter(|done| done.status.success())?;
+    let text = String::from_utf8(done.stdout).ok()?;
+    Some(text.trim().replace('\n', " "))
+}

@@ -1,0 +1,145 @@
+//! Tests of the report on saved runs: what a list and a trend say, in each form.
+
+use super::super::{Layout, history_json, trend};
+use super::*;
+use crate::history::{Fingerprint, Kind, Part, Subject};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn entry(day: i64, kernel: &str, standing: Standing, ns: f64) -> Entry {
+    Entry {
+        file: format!("stream-{day}.json"),
+        record: format!("stream-{day}"),
+        at_s: 1_795_000_000 + day * 86_400,
+        is_dated: true,
+        subject: Arc::new(Subject {
+            scenario: "stream".into(),
+            dispatch: "message/crossbeam".into(),
+            kind: Kind::Run,
+            settings: map(&[("batch", "8"), ("duration_ns", "1.00 s")]),
+        }),
+        fingerprint: Arc::new(Fingerprint::from_facts(map(&[
+            ("cores", "2"),
+            ("kernel", kernel),
+            ("processor", "Made Up 9"),
+        ]))),
+        revision: Some(revision(day).into()),
+        role: None,
+        trials: 3,
+        standing,
+        reason: None,
+        figures: vec![Some(ns)],
+    }
+}
+
+/// A commit.
+fn revision(day: i64) -> String {
+    format!("{day:02}c0ffee{:032}", 0)
+}
+
+/// Twelve days at 1.2 ms and eight at 1.5 ms, with an invalid run, and two runs on another kernel.
+fn sample() -> History {
+    let level = |day: i64| if day < 12 { 1_200_000.0 } else { 1_500_000.0 } + (day * 7 % 5) as f64 * 9_000.0;
+    let valid = Standing::Judged(Validity::Valid);
+    let mut entries: Vec<Entry> = (0..20).map(|day| entry(day, "6.1", valid, level(day))).collect();
+    entries.insert(5, entry(5, "6.1", Standing::Judged(Validity::Invalid), 2_900_000.0));
+    entries.extend([entry(21, "6.8", valid, 1_100_000.0), entry(22, "6.8", Standing::Failed, 0.0)]);
+    entries[22].figures = vec![None];
+    History {
+        folder: ".drumpost".into(),
+        figures: vec!["p99".parse().unwrap()],
+        matching: 23,
+        all: 40,
+        entries,
+        ..History::default()
+    }
+}
+
+#[test]
+fn a_list_has_a_row_for_each_run_and_numbers_fingerprints() {
+    insta::assert_snapshot!(history(&sample()).text(Layout::plain(120)));
+}
+
+#[test]
+fn a_trend_has_a_picture_and_says_each_change_with_its_evidence() {
+    insta::assert_snapshot!(trend(&sample(), 50).text(Layout::plain(110)));
+}
+
+#[test]
+fn joined_fingerprints_are_said() {
+    let mut joined = sample();
+    joined.across = vec![Part::Kernel];
+    let text = trend(&joined, 50).text(Layout::plain(2_000));
+    assert!(text.contains("joined   runs with different kernel are in this series: 6.1, 6.8"), "{text}");
+    assert!(
+        text.contains("As asked with --across, runs are in one series even if they differ in their kernel.")
+    );
+    assert_eq!(text.matches("stream message/crossbeam").count(), 1, "{text}");
+}
+
+#[test]
+fn the_document_has_the_series_and_their_changes() {
+    let document: serde_json::Value = serde_json::from_str(&history_json(&sample(), Some(50))).unwrap();
+    assert_eq!((document["figure"].as_str(), document["unit"].as_str()), (Some("p99"), Some("ns")));
+    let series = document["series"].as_array().unwrap();
+    assert_eq!((series.len(), series[0]["runs"].as_array().unwrap().len()), (2, 21));
+    let change = &series[0]["changes"][0];
+    assert_eq!((change["run"].as_u64(), change["worse"].as_bool()), (Some(13), Some(true)));
+    assert_eq!(change["revision"].as_str(), Some(revision(12).as_str()));
+    assert_eq!(series[1]["differs"][0]["fact"], "kernel");
+    let list: serde_json::Value = serde_json::from_str(&history_json(&sample(), None)).unwrap();
+    assert_eq!(list["runs"].as_array().unwrap().len(), 23);
+    assert_eq!(list["runs"][0]["figures"]["p99"], 1_200_000.0);
+}
+
+#[test]
+fn a_page_and_a_comment_have_the_picture() {
+    let report = trend(&sample(), 50);
+    let page = report.html();
+    assert!(page.contains("p99 of stream message/crossbeam") && page.contains("change 1"), "no plot");
+    let markdown = report.markdown();
+    assert!(
+        markdown.contains("```text") && markdown.contains('●') && markdown.contains("**changes**"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_counted_and_named() {
+    let unreadable = (0..7).map(|n| (format!("bad-{n}.json"), "cut".to_owned())).collect();
+    let empty =
+        History { unreadable, folder: "here".into(), notes: vec!["in memory".into()], ..History::default() };
+    let text = history(&empty).text(Layout::plain(100));
+    assert!(text.contains("unread   7 files cannot be read as a record and are left out"), "{text}");
+    assert!(
+        text.contains("bad-4.json: cut") && !text.contains("bad-5.json") && text.contains("and 2 more"),
+        "{text}"
+    );
+    assert!(text.contains("no record is saved here yet") && text.contains("note: in memory"), "{text}");
+}
+
+#[test]
+fn pictures_of_few_and_of_equal_values_are_drawn() {
+    for count in [1usize, 2, 5] {
+        let mut few = sample();
+        few.entries.truncate(count);
+        few.entries.iter_mut().for_each(|entry| entry.figures = vec![Some(5.0)]);
+        let text = trend(&few, 50).text(Layout::plain(60));
+        assert_eq!(
+            text.lines()
+                .filter(|line| line.contains('│'))
+                .map(|line| line.matches('●').count())
+                .sum::<usize>(),
+            count
+        );
+        assert!(text.contains("too few for change points"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
+    }
+    let mut zero = sample();
+    zero.entries.iter_mut().for_each(|entry| entry.figures = vec![Some(0.0)]);
+    assert!(trend(&zero, 50).text(Layout::plain(60)).contains("none found"));
+}
