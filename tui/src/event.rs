@@ -2,7 +2,7 @@
 //!
 //! Does not live here: what the model does with them (`state.rs`).
 
-use drumpost_results::model::samples_needed;
+use drumpost_results::{metrics::Totals, model::samples_needed};
 use serde::{Deserialize, Serialize};
 
 /// One thing that happened in a run. Dispatches and trials are counted from zero.
@@ -21,8 +21,21 @@ pub enum Event {
         /// Trial of that dispatch.
         trial: u32,
     },
+    /// The step that a command is on, in words, where its trials have no numbers that are known before: `hold 7 of at most 30, 12 k/s`.
+    Step(String),
     /// A snapshot of the trial being measured, some ten times a second.
     Sample(Sample),
+    /// Counts and times of a trial, for whoever adds them up. The dashboard shows samples instead.
+    Totals {
+        /// Index into [`Plan::dispatches`].
+        dispatch: usize,
+        /// Trial of that dispatch.
+        trial: u32,
+        /// Whether the trial is over, and these are what it came to.
+        is_over: bool,
+        /// The figures, from the start of the trial.
+        totals: Box<Totals>,
+    },
     /// An instance was away for a while and is back. Times are from the start of the trial, in nanoseconds.
     Away {
         /// Index into [`Plan::dispatches`].

@@ -26,7 +26,10 @@ pub fn progress_line(model: &Model) -> String {
     let place = format!("{} ({}/{})", row.name, current.dispatch + 1, state.rows.len());
     let (word, against) =
         row.latest.as_ref().map_or((row.phase.word(), ""), |(status, against)| (status.word(), against));
-    let trial = format!("trial {}/{trials} {word}", u64::from(current.trial) + 1);
+    let trial = match &state.step {
+        Some(step) => format!("{step} {word}"),
+        None => format!("trial {}/{trials} {word}", u64::from(current.trial) + 1),
+    };
     let mut parts = vec![place, trial];
     if let Some(sample) = row.last.filter(|_| row.is_measuring()) {
         parts.push(units::percent(share(sample.progress)));
@@ -114,6 +117,8 @@ mod tests {
         let (status, note) = (Status::Valid, String::new());
         model.apply(Event::TrialEnded { dispatch: 1, trial: 1, status, note });
         assert_eq!(progress_line(&model), "event/nats (2/2) · trial 2/3 valid · 2 faults", "of this trial");
+        model.apply(Event::Step("hold 7 of at most 30".to_owned()));
+        assert_eq!(progress_line(&model), "event/nats (2/2) · hold 7 of at most 30 valid · 2 faults");
         model.apply(Event::Finished { note: "interrupted".to_owned() });
         assert_eq!(progress_line(&model), "finished: interrupted");
     }

@@ -25,6 +25,8 @@ pub struct State {
     pub notices: VecDeque<Notice>,
     /// Notices that are no longer kept.
     pub notices_forgotten: u64,
+    /// The step that the command is on, if it told.
+    pub step: Option<String>,
     /// How the run ended; may be empty.
     pub finished: Option<String>,
 }
@@ -179,7 +181,10 @@ impl State {
                 row.phase = Phase::Running;
                 self.current = Some(Current { dispatch, trial });
             }
+            Event::Step(text) => self.step = Some(clean(&text)),
             Event::Sample(sample) => self.sample(sample),
+            // The rows show samples.
+            Event::Totals { .. } => {}
             Event::Confirmed { dispatch, confirms } => {
                 let Some(row) = self.row(dispatch) else { return };
                 row.confirms = Some(confirms);

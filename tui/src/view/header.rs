@@ -58,14 +58,20 @@ fn position(model: &Model) -> Line<'_> {
         return Line::styled(text, theme.quiet());
     };
     let trials = state.plan.as_ref().map_or(0, |plan| plan.trials);
-    Line::from(vec![
+    let mut spans = vec![
         Span::styled(row.name.as_str(), theme.series(current.dispatch, true)),
         Span::raw(format!("  {} of {}", current.dispatch + 1, state.rows.len())),
-        Span::styled("  trial ", theme.quiet()),
-        Span::raw(format!("{} of {trials}", u64::from(current.trial) + 1)),
-        Span::raw("  "),
-        Span::styled(row.phase.word(), theme.phase(row.phase)),
-    ])
+    ];
+    match &state.step {
+        Some(step) => spans.push(Span::raw(format!("  {step}"))),
+        None => {
+            spans.push(Span::styled("  trial ", theme.quiet()));
+            spans.push(Span::raw(format!("{} of {trials}", u64::from(current.trial) + 1)));
+        }
+    }
+    spans.push(Span::raw("  "));
+    spans.push(Span::styled(row.phase.word(), theme.phase(row.phase)));
+    Line::from(spans)
 }
 
 /// The gauge of the trial, and what share of the run is over; the gauge of the run when there is no trial.

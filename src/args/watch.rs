@@ -1,0 +1,42 @@
+//! The flags of `drumpost watch`.
+
+use clap::Args;
+
+const EXIT_CODES: &str = "Without a terminal it prints a line a second. q leaves; the run goes on.
+
+Exit codes: 0 it ended, 1 a trial failed or the run is gone, 2 usage, 5 faults were seen, 6 a trial is invalid, 130 you left \
+before the end";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct WatchArgs {
+    /// A run that goes on, by its name, the beginning of it or its process number, or a record or a suite's folder [default: the only run that goes on]
+    ///
+    /// Runs, suites, searches and comparisons of the same user on this machine can be watched. A file or a folder is replayed. The course of
+    /// a trial in a record has at most 50 points, and counts of messages come at its end.
+    #[arg(value_name = "RUN|RECORD")]
+    pub what: Option<String>,
+    /// List what goes on, and watch nothing
+    #[arg(long, conflicts_with_all = ["what", "speed", "from"])]
+    pub list: bool,
+    /// How many times as fast a record is replayed, such as 10 or 0.5
+    #[arg(long, default_value = "1", value_parser = speed, value_name = "FACTOR")]
+    pub speed: f64,
+    /// Replay a record from this time on, counted from its first trial
+    #[arg(long, value_parser = time, value_name = "TIME")]
+    pub from: Option<u64>,
+    /// No dashboard, even on a terminal
+    #[arg(long)]
+    pub no_tui: bool,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: Option<f64> = text.trim_end_matches('x').parse().ok();
+    speed
+        .filter(|speed| (0.001..=1_000_000.0).contains(speed))
+        .ok_or_else(|| format!("`{text}` is no factor from 0.001 to 1000000, such as 10"))
+}
+
+fn time(text: &str) -> Result<u64, String> {
+    drumpost_results::units::parse_duration(text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,186 @@
+//! `drumpost watch`: the dashboard of a run that goes on elsewhere on this machine (`attach`), or of a saved one (`replay`).
+//!
+//! Lives here: what is meant by the argument, showing events as they come, and how it ends. Does not live here: what a run tells
+//! (`crate::live`), and drawing (`crate::run::screen`).
+
+mod attach;
+mod replay;
+
+use crate::{Exit, args::WatchArgs, exit::usage, interrupt::Interrupt, output, run::screen::Viewer};
+use attach::Attached;
+use drumpost_core::clock::{Clock, Now};
+use drumpost_results::units;
+use drumpost_tui::{Event, Model, Phase, Row, Status, Theme};
+use replay::Replay;
+use std::{
+    path::Path,
+    sync::mpsc::{SyncSender, sync_channel},
+    time::Duration,
+};
+
+/// How long an event is waited for before keys and signals are looked at.
+const LOOK: Duration = Duration::from_millis(50);
+/// Between two lines of text.
+const LINE_NS: u64 = 1_000_000_000;
+/// Events that wait for the dashboard at most.
+const WAITING: usize = 4_096;
+
+/// Where events come from.
+trait Source {
+    /// The next event, waiting for it no longer than told.
+    fn next(&mut self, at_most: Duration) -> Next;
+}
+
+/// What a source has.
+enum Next {
+    Event(Box<Event>),
+    /// Nothing yet.
+    Nothing,
+    /// Nothing more: the other side is gone.
+    Gone,
+}
+
+/// Shows what is asked for.
+pub(crate) fn watch(args: &WatchArgs) -> anyhow::Result<Exit> {
+    if args.list {
+        return list();
+    }
+    if let Some(path) = args.what.as_deref().map(Path::new).filter(|path| path.exists()) {
+        let mut replay = Replay::read(path, args.speed, args.from.unwrap_or(0))?;
+        return Ok(Showing::new(args, "the replay").show(&mut replay));
+    }
+    if args.speed != 1.0 || args.from.is_some() {
+        let what = args.what.as_deref().unwrap_or("a run that goes on");
+        return Err(usage(format!(
+            "--speed and --from are for records, and {what} is no file here; leave them out to watch a run"
+        )));
+    }
+    let found = attach::choose(args.what.as_deref())?;
+    let name = format!("{} {}", found.hello.kind, found.hello.id);
+    let mut attached = Attached::to(found);
+    Ok(Showing::new(args, &name).show(&mut attached))
+}
+
+fn list() -> anyhow::Result<Exit> {
+    let found = attach::running()?;
+    if found.is_empty() {
+        output::remark("nothing goes on that can be watched");
+        return Ok(Exit::Ok);
+    }
+    output::result(&attach::listed(&found))?;
+    Ok(Exit::Ok)
+}
+
+/// Shows events until they are over or the user leaves.
+struct Showing {
+    /// What is watched, for sentences.
+    name: String,
+    interrupted: Interrupt,
+    model: Model,
+    clock: Clock,
+    /// The dashboard, and where its events go in; `None`: lines of text.
+    screen: Option<(SyncSender<Event>, Viewer)>,
+    next_line_ns: u64,
+}
+
+impl Showing {
+    fn new(args: &WatchArgs, name: &str) -> Self {
+        let interrupted = Interrupt::listen();
+        let mut screen = None;
+        if !args.no_tui && output::has_screen() {
+            let (events, seen) = sync_channel(WAITING);
+            screen = Viewer::start(seen, interrupted.clone(), true).map(|viewer| (events, viewer));
+        }
+        Self {
+            name: name.to_owned(),
+            interrupted,
+            model: Model::new(Theme::plain()),
+            clock: Clock::start(),
+            screen,
+            next_line_ns: LINE_NS,
+        }
+    }
+
+    fn show(mut self, source: &mut dyn Source) -> Exit {
+        let mut is_gone = false;
+        while !self.model.is_finished() && !self.interrupted.is_set() {
+            match source.next(LOOK) {
+                Next::Event(event) => self.take(*event),
+                Next::Nothing => {}
+                Next::Gone => {
+                    is_gone = true;
+                    break;
+                }
+            }
+            self.say_line();
+        }
+        let is_left = self.interrupted.is_set() && !self.model.is_finished();
+        if let Some((events, viewer)) = self.screen.take() {
+            drop(events);
+            // A terminal that takes nothing more is not waited for.
+            let _ = viewer.end();
+        }
+        self.end(is_gone, is_left)
+    }
+
+    fn take(&mut self, event: Event) {
+        if let Some((events, _)) = &self.screen {
+            // The dashboard misses what it has no room for, as its terminal takes nothing.
+            let _ = events.try_send(event.clone());
+        }
+        self.model.apply(event);
+    }
+
+    /// Prints how far it is, once a second, where there is no dashboard.
+    fn say_line(&mut self) {
+        let now_ns = self.clock.now_ns();
+        if self.screen.is_some() || now_ns < self.next_line_ns || self.model.live().plan.is_none() {
+            return;
+        }
+        self.next_line_ns = now_ns + LINE_NS;
+        let line = drumpost_tui::progress_line(&self.model);
+        if !output::line(&line) {
+            self.interrupted.set();
+        }
+    }
+
+    /// Says how it ended, and what was seen of each row.
+    fn end(self, is_gone: bool, is_left: bool) -> Exit {
+        let rows = &self.model.live().rows;
+        let text: String = rows.iter().map(|row| sentence(row) + "\n").collect();
+        // Who left has seen it.
+        let _ = if text.is_empty() || is_left { Ok(()) } else { output::result(&text) };
+        if is_left {
+            return Exit::Interrupted;
+        }
+        if is_gone {
+            output::complain(&format!("{} is gone: it did not say that it ended", self.name));
+            return Exit::Failed;
+        }
+        output::remark(&format!("{} ended", self.name));
+        // As a run ends, as far as it can be told from here.
+        let has_faults = rows.iter().any(|row| row.faults() > 0);
+        match rows.iter().filter_map(|row| row.worst).max() {
+            Some(Status::Failed) => Exit::Failed,
+            _ if has_faults => Exit::Audit,
+            Some(Status::Invalid) => Exit::Invalid,
+            Some(Status::Suspect | Status::Valid) | None => Exit::Ok,
+        }
+    }
+}
+
+/// A row of the dashboard as a line.
+fn sentence(row: &Row) -> String {
+    let word = match row.phase {
+        Phase::Ended(status) => status.word(),
+        other => other.word(),
+    };
+    let mut parts =
+        vec![format!("{}: {word}", row.name), units::counted(u64::from(row.trials_ended), "trial", "trials")];
+    parts.extend(row.mean_per_s().map(units::rate));
+    let faults = row.faults();
+    if faults > 0 {
+        parts.push(units::counted(faults, "fault", "faults"));
+    }
+    parts.join(" · ")
+}
