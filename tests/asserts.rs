@@ -67,6 +67,85 @@ fn suites_searches_and_comparisons_have_goals() {
     place.run(&format!("{sides} p50<500us {measured}")).with_code(4);
 }
 
+/// Two blocks with a cell each: a flow takes 1 ms in the first and 3 ms in the second.
+fn with_goals(top: &str, first: &str, second: &str) -> String {
+    let block = |name: &str, ms: u32, goals: &str| {
+        format!(
+            "[[matrix]]\nname = '{name}'\nscenario = 'stream'\nsim = 'service=fixed:{ms}ms'\ndispatch = 'message/sim'\nrate = '100/s'\nduration = '20s'\n{goals}\n"
+        )
+    };
+    format!("{top}\n{}{}", block("quick", 1, first), block("slow", 3, second))
+}
+
+#[test]
+fn goals_in_a_suite_file_are_about_their_block_and_are_stored() {
+    let place = Place::new();
+    let write = |text: String| fs::write(place.path("s.toml"), text).unwrap();
+    // The goal of a block that another block would miss.
+    write(with_goals("assert = 'lost=0'", "assert = 'p50<2ms'", "assert = ['message/sim: p50<4ms']"));
+    let listed = place.run("suite s.toml --list").with_code(0).stdout;
+    for line in [
+        "goal for 2 cells: lost = 0",
+        "goal for 1 cell of quick: p50 < 2 ms",
+        "of slow: message/sim: p50 < 4 ms",
+    ] {
+        assert!(listed.contains(line), "no {line}: {listed}");
+    }
+    let kept = place.run("suite s.toml --out kept").with_code(0).stdout;
+    assert!(kept.contains("4 of 4 terms kept"), "{kept}");
+    // Goals of the command line are added.
+    let more = place.run("suite s.toml --out more --assert p50<2ms").with_code(4).stdout;
+    assert!(more.contains("5 of 6 terms kept"), "{more}");
+    write(with_goals("", "", "assert = 'p50<2ms'"));
+    let missed = place.run("suite s.toml --out missed").with_code(4).stdout;
+    assert!(missed.contains("0 of 1 terms kept") && missed.contains("over 2 ms"), "{missed}");
+    // The same answer from the stored suite, without the file.
+    fs::remove_file(place.path("s.toml")).unwrap();
+    assert_eq!(place.run("show missed").with_code(4).stdout, missed);
+    assert_eq!(place.run("show kept").with_code(0).stdout, kept);
+    assert!(place.run("show kept --assert p50<500us").with_code(4).stdout.contains("4 of 6 terms kept"));
+    let state = fs::read_to_string(place.path("missed/suite.json")).unwrap();
+    fs::write(place.path("missed/suite.json"), state.replace("p50 < 2 ms", "p51 < 2 ms")).unwrap();
+    let done = place.run("show missed").with_code(2);
+    assert!(done.stderr.contains("`p51 < 2 ms` of the stored suite"), "{}", done.stderr);
+}
+
+#[test]
+fn a_suite_of_some_cells_has_their_goals() {
+    let place = Place::new();
+    let text = with_goals("assert = 'lost=0'", "assert = 'p50<500us'", "assert = 'p50<4ms'");
+    fs::write(place.path("s.toml"), text).unwrap();
+    let done = place.run("suite s.toml --only slow/ --out s").with_code(0).stdout;
+    assert!(done.contains("2 of 2 terms kept"), "{done}");
+    // A goal of the command line about no cell is refused before anything is run.
+    let done = place.run("suite s.toml --out t --assert mesage:lost=0").with_code(2);
+    assert!(done.stderr.contains("did you mean `message`?") && !place.path("t").exists(), "{}", done.stderr);
+    // A comparison of the same cells says that it leaves the goals of the file aside.
+    let sides = "compare --base flags:--batch=1 --head flags:--batch=2 --pairs 18";
+    let done = place.run(&format!("{sides} --assert mesage:lost=0 s.toml")).with_code(2);
+    assert!(done.stderr.contains("a comparison has goals of its own"), "{}", done.stderr);
+}
+
+#[test]
+fn a_suite_file_says_whether_a_suspect_run_fails() {
+    let place = Place::new();
+    // More arrives than can be served, so the queue grows and the run is not steady.
+    let text = |top: &str| {
+        format!(
+            "{top}\n[[matrix]]\nscenario = 'stream'\nsim = 'service=fixed:1ms'\ndispatch = 'message/sim'\nrate = '1100/s'\nduration = '20s'\ntrials = 1\n"
+        )
+    };
+    fs::write(place.path("s.toml"), text("fail-on = 'suspect'")).unwrap();
+    let done = place.run("suite s.toml --out s");
+    assert!(done.stdout.contains("suspect"), "{}", done.stdout);
+    assert_eq!(done.code, 6, "{}", done.stdout);
+    assert_eq!(place.run("show s").code, 6);
+    place.run("show s --fail-on invalid").with_code(0);
+    fs::write(place.path("s.toml"), text("")).unwrap();
+    place.run("suite s.toml --out t").with_code(0);
+    place.run("show t --fail-on suspect").with_code(6);
+}
+
 #[test]
 fn a_page_is_one_file_that_loads_nothing() {
     let place = Place::new();
@@ -90,6 +169,11 @@ fn a_page_is_one_file_that_loads_nothing() {
     }
     // One trial of each makes no pairs to draw.
     assert!(pages[0].contains("<svg") && pages[2].contains("No ratios are drawn"), "{}", pages[2]);
+    let held = place.run("show r.json --assert p99<500us --html goals.html");
+    let page = fs::read_to_string(place.path("goals.html")).unwrap();
+    let verdict = page.split("class=\"verdict ").nth(1).unwrap().split("</p>").next().unwrap();
+    assert!(verdict.contains("goals missed: 0 of 2 terms kept"), "{verdict}: {}", held.stderr);
+    assert!(page.find(">assertions<").unwrap() < page.find("Machine and versions").unwrap());
     assert_eq!(pages[0], pages[1], "a saved record is drawn as the run was");
     let printed = place.run("show r.json --html -").with_code(0).stdout;
     assert_eq!(printed.trim_end(), pages[1].trim_end(), "a page on stdout is alone there");

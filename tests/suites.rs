@@ -118,8 +118,8 @@ fn a_mistake_is_named_with_file_line_and_key_before_anything_is_run() {
 fn a_place_that_cannot_be_written_is_found_before_anything_is_run() {
     let place = place(VIRTUAL);
     fs::write(place.path("file"), "").unwrap();
-    refused(&place, "suite suite.toml --out file", &["file", "--out"]);
-    refused(&place, "suite suite.toml --out /proc/suite", &["/proc/suite", "--out"]);
+    refused(&place, "suite suite.toml --out file", &["file", "another place"]);
+    refused(&place, "suite suite.toml --out /proc/suite", &["/proc/suite", "another place"]);
     // A disk that takes nothing more, as a limit on the size of files has it.
     let mut full = std::process::Command::new("sh");
     let script = "trap '' XFSZ; ulimit -f 0; exec \"$0\" suite suite.toml --out full";
@@ -324,5 +324,5 @@ fn without_a_folder_the_newest_of_that_name_is_gone_on_with() {
     let saved = told(place.run(line).with_code(0));
     assert!(saved.starts_with("saved    .drumpost/suite-"), "{saved}");
     assert_eq!(told(place.run(&format!("{line} --resume")).with_code(0)), saved);
-    assert_eq!(fs::read_dir(place.path(".drumpost")).unwrap().count(), 1);
+    assert_eq!(place.saved().len(), 1);
 }

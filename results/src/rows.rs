@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::compare::Comparison;
+use crate::format::suite::Cell;
 use crate::model::search::{Held, Judgement, Phase, Searched};
 use crate::model::{Record, Role, Run, Status, Validity};
 use crate::suite::Suite;
@@ -88,15 +89,25 @@ pub fn of_heads(record: &Record) -> Vec<Row<'_>> {
 /// The rows of a suite, cell by cell. A cell that was refused or not run is a row without trials.
 #[must_use]
 pub fn of_suite(suite: &Suite) -> Vec<Row<'_>> {
-    let of_cell = |(i, cell): (usize, &'_ crate::format::suite::Cell)| {
-        let run = suite.run(i).filter(|run| !run.trials.is_empty());
-        let reason = || cell.refused.clone().unwrap_or_else(|| "no trial of this cell was run".to_owned());
-        let source = run.map(Cow::Borrowed).ok_or_else(reason);
-        let (name, kept_per_s) = (cell.name.clone(), None);
-        let (scenario, dispatch) = (&suite.plan.cells[i].scenario, &suite.plan.cells[i].dispatch);
-        Row { name, scenario, dispatch, kept_per_s, source }
-    };
-    numbered(suite.plan.cells.iter().enumerate().map(of_cell).collect())
+    let run = |i| suite.run(i).filter(|run| !run.trials.is_empty());
+    numbered(suite.plan.cells.iter().enumerate().map(|(i, cell)| of_cell(cell, run(i))).collect())
+}
+
+/// The rows of a suite that was not run yet.
+#[must_use]
+pub fn of_cells<'a>(cells: impl IntoIterator<Item = &'a Cell>) -> Vec<Row<'a>> {
+    numbered(cells.into_iter().map(|cell| of_cell(cell, None)).collect())
+}
+
+fn of_cell<'a>(cell: &'a Cell, run: Option<&'a Run>) -> Row<'a> {
+    let reason = || cell.refused.clone().unwrap_or_else(|| "no trial of this cell was run".to_owned());
+    Row {
+        name: cell.name.clone(),
+        scenario: &cell.scenario,
+        dispatch: &cell.dispatch,
+        kept_per_s: None,
+        source: run.map(Cow::Borrowed).ok_or_else(reason),
+    }
 }
 
 fn of_run(run: &Run) -> Row<'_> {

@@ -65,19 +65,19 @@ pub enum StoreError {
 fn advice(reason: &io::Error) -> &'static str {
     use io::ErrorKind as Kind;
     match reason.kind() {
-        Kind::StorageFull => "free some space, or choose another place with --out",
+        Kind::StorageFull => "free some space, or choose another place",
         Kind::QuotaExceeded => {
-            "remove some of your own files, as your quota on this disk is used up, or choose another place with --out"
+            "remove some of your own files, as your quota on this disk is used up, or choose another place"
         }
         Kind::FileTooLarge => {
-            "raise the limit on the size of files (ulimit -f), or choose another place with --out if it is the file system's"
+            "raise the limit on the size of files (ulimit -f), or choose another place if it is the file system's"
         }
         Kind::PermissionDenied => {
-            "check who may write to the file and to its folder, or choose another place with --out"
+            "check who may write to the file and to its folder, or choose another place"
         }
-        Kind::TimedOut => "start what reads it first, or choose another place with --out",
+        Kind::TimedOut => "start what reads it first, or choose another place",
         _ if is_out_of_descriptors(reason) => "raise the limit on open files (ulimit -n)",
-        _ => "choose another place with --out",
+        _ => "choose another place",
     }
 }
 

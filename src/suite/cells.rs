@@ -3,6 +3,7 @@
 
 use super::{
     file::parse,
+    goals::Goals,
     keys::{DISPATCH, Keys, Pair, SCENARIO, SET},
     matrix::{Combination, expand, label, varying},
 };
@@ -34,6 +35,7 @@ pub(super) struct Cell {
 #[derive(Debug)]
 pub(super) struct Cells {
     pub name: String,
+    pub goals: Goals,
     pub cells: Vec<Cell>,
 }
 
@@ -60,7 +62,8 @@ pub(super) fn resolve(registry: &Registry, path: &Path, text: &str) -> anyhow::R
             }
         }
     }
-    Ok(Cells { name: file.name, cells })
+    file.goals.check(path, &cells)?;
+    Ok(Cells { name: file.name, goals: file.goals, cells })
 }
 
 struct Resolver<'a> {

@@ -3,6 +3,7 @@
 //! Does not live here: the known keys (`keys`) and the multiplication of lists (`matrix`).
 
 use super::{
+    goals::{ASSERT, FAIL_ON, FileGoal, Goals},
     keys::{DISPATCH, Keys, LOAD, Pair, SEED, SET},
     matrix::{MAX_CELLS, count, product},
 };
@@ -14,7 +15,7 @@ use toml::{
 };
 
 /// The keys of the file itself.
-pub(super) const TOP: [&str; 3] = ["name", "defaults", "matrix"];
+pub(super) const TOP: [&str; 5] = ["name", ASSERT, FAIL_ON, "defaults", "matrix"];
 
 /// What a key may be, one point after the other. A point has more than one pair only in `load`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,9 +33,10 @@ pub(super) struct Block {
 }
 
 /// A file, read and checked key by key.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct SuiteFile {
     pub name: String,
+    pub goals: Goals,
     pub defaults: Vec<Axis>,
     pub blocks: Vec<Block>,
 }
@@ -47,26 +49,26 @@ pub(super) fn parse(path: &Path, text: &str, keys: &Keys) -> anyhow::Result<Suit
     Reader { path, text, keys }.file()
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     path: &'a Path,
     text: &'a str,
     keys: &'a Keys,
 }
 
 type Table<'a> = DeTable<'a>;
-type Value<'a> = Spanned<DeValue<'a>>;
+pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 
 impl Reader<'_> {
-    fn line(&self, span: &Range<usize>) -> usize {
+    pub(super) fn line(&self, span: &Range<usize>) -> usize {
         let before = self.text.as_bytes().iter().take(span.start);
         before.filter(|byte| **byte == b'\n').count() + 1
     }
 
-    fn error(&self, text: impl AsRef<str>) -> anyhow::Error {
+    pub(super) fn error(&self, text: impl AsRef<str>) -> anyhow::Error {
         usage(format!("{}: {}", self.path.display(), text.as_ref()))
     }
 
-    fn bad(&self, key: &str, place: &str, line: usize, why: impl AsRef<str>) -> anyhow::Error {
+    pub(super) fn bad(&self, key: &str, place: &str, line: usize, why: impl AsRef<str>) -> anyhow::Error {
         self.error(format!("bad value of `{key}` in {place}, line {line}: {}", why.as_ref()))
     }
 
@@ -87,15 +89,21 @@ impl Reader<'_> {
             ))
         })?;
         let stem = self.path.file_stem().map_or("suite".into(), |stem| stem.to_string_lossy().into_owned());
-        let mut file = SuiteFile { name: stem, defaults: Vec::new(), blocks: Vec::new() };
+        let mut file = SuiteFile { name: stem, ..SuiteFile::default() };
         for (key, value) in document.get_ref() {
             let line = self.line(&key.span());
             match (key.get_ref().as_ref(), value.get_ref()) {
                 ("name", value) => file.name = self.name(value, "the file", line)?,
+                (ASSERT, _) => file.goals.of_rows.extend(self.goals(value, None)?),
+                (FAIL_ON, value) => file.goals.fail_on = Some(self.fail_on(value, line)?),
                 ("defaults", DeValue::Table(table)) => {
                     file.defaults = self.axes(table, "[defaults]", true)?;
                 }
-                ("matrix", DeValue::Array(blocks)) => file.blocks = self.blocks(blocks)?,
+                ("matrix", DeValue::Array(blocks)) => {
+                    let (blocks, goals) = self.blocks(blocks)?;
+                    file.blocks = blocks;
+                    file.goals.of_rows.extend(goals);
+                }
                 ("defaults" | "matrix", _) => {
                     let form = "write [defaults] once, and [[matrix]] for each block";
                     return Err(self.bad(key.get_ref(), "the file", line, form));
@@ -122,8 +130,8 @@ impl Reader<'_> {
         }
     }
 
-    fn blocks(&self, values: &[Value<'_>]) -> anyhow::Result<Vec<Block>> {
-        let mut blocks: Vec<Block> = Vec::new();
+    fn blocks(&self, values: &[Value<'_>]) -> anyhow::Result<(Vec<Block>, Vec<FileGoal>)> {
+        let (mut blocks, mut goals): (Vec<Block>, Vec<FileGoal>) = (Vec::new(), Vec::new());
         for (i, value) in values.iter().enumerate() {
             let line = self.line(&value.span());
             let DeValue::Table(table) = value.get_ref() else {
@@ -140,9 +148,12 @@ impl Reader<'_> {
                 return Err(self.bad("name", "[[matrix]]", line, why));
             }
             let axes = self.axes(table, &format!("[[matrix]] `{name}`"), false)?;
+            if let Some((_, value)) = table.iter().find(|(key, _)| key.get_ref() == ASSERT) {
+                goals.extend(self.goals(value, Some(&name))?);
+            }
             blocks.push(Block { name, line, axes });
         }
-        Ok(blocks)
+        Ok((blocks, goals))
     }
 
     /// The axes of a block, in the order of the help, whatever their order in the file.
@@ -151,7 +162,8 @@ impl Reader<'_> {
         for (key, value) in table {
             let line = self.line(&key.span());
             match (key.get_ref().as_ref(), value.get_ref()) {
-                ("name", _) if !is_defaults => {}
+                ("name" | ASSERT, _) if !is_defaults => {}
+                (ASSERT | FAIL_ON, _) => return Err(self.misplaced(key.get_ref(), place, line)),
                 (SET, DeValue::Table(options)) => self.options("", options, place, &mut axes)?,
                 (SET, _) => {
                     let form = "write a table, such as [matrix.set] and below it fan-out.subscribers = 8";
@@ -190,7 +202,9 @@ impl Reader<'_> {
         if self.keys.find(key).is_none_or(|_| key == SET) {
             let mut known = self.keys.names();
             known.extend([LOAD, SET]);
-            known.extend((place != "[defaults]").then_some("name"));
+            if place != "[defaults]" {
+                known.extend(["name", ASSERT]);
+            }
             return Err(self.unknown(key, place, line, &known));
         }
         self.values(key, key, value, place, str::to_owned)

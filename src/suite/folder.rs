@@ -4,7 +4,7 @@ use super::{
     cells::Cell,
     lock::{Lock, lock},
 };
-use crate::{environment, exit::usage};
+use crate::{environment, exit::usage, history::HOME};
 use drumpost_results::{
     format::suite::Plan,
     store,
@@ -14,9 +14,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-
-/// Default folder of suites.
-const HOME: &str = ".drumpost";
 
 /// The folder of a suite that begins now.
 pub(super) fn fresh(name: &str) -> PathBuf {

@@ -4,6 +4,7 @@
 mod cells;
 mod file;
 mod folder;
+mod goals;
 mod keys;
 mod lock;
 mod matrix;
@@ -16,7 +17,9 @@ use crate::{
     assertions, digest, environment,
     exit::usage,
     form::FormArgs,
+    history,
     interrupt::Interrupt,
+    live::{About, Live, Row},
     output,
     run::{self, execute},
     secrets,
@@ -52,10 +55,14 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
         cell.plan.record = folder::record_name(place, cell);
     }
     let plan = plan(&found, path, text, args.only.clone());
+    let asserts = args.asserts.over(&plan);
+    asserts.check_rows(&rows::of_cells(&plan.cells))?;
     if args.list {
-        output::result(&list(&found.cells, &plan))?;
+        output::result(&list(&found, &plan))?;
         return Ok(Exit::Ok);
     }
+    args.form.check_files(&[], &[path])?;
+    let live = Live::open(&args.live, &about(&plan))?;
     let folder = match &args.out {
         Some(out) if out == Path::new("-") => {
             return Err(usage(
@@ -70,12 +77,13 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
         if args.resume { folder::go_on(&folder, &plan)? } else { folder::begin(&folder, plan)? };
     let interrupted = Interrupt::listen();
     let trials = trials::Trials { registry, cells: &found.cells, folder: &folder, interrupted: &interrupted };
-    let done = trials.run(&mut suite);
+    let done = trials.run(&mut suite, live);
     // If the last trial could not be saved, the finished ones are still worth printing. If the terminal went away, the
     // suite was interrupted, whether or not its table could be printed.
     let saved = done.is_ok().then_some(folder.as_path());
     let rows = rows::of_suite(&suite);
-    let outcome = args.asserts.outcome(&rows)?;
+    let outcome = asserts.outcome_of_suite(&suite, &rows)?;
+    note(&suite, &folder);
     let printed = print(&suite, saved, &args.form, &outcome);
     done?;
     if suite.partial().is_some() && interrupted.is_set() {
@@ -89,7 +97,7 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
         return Ok(Exit::Interrupted);
     }
     let end = exit(&suite);
-    Ok(args.asserts.exit(end, &outcome, &rows))
+    Ok(asserts.exit(end, &outcome, &rows))
 }
 
 /// The cells of a suite's file that can be run, by name, each with the spec of its one dispatch.
@@ -100,6 +108,12 @@ pub(crate) fn specs(registry: &Registry, path: &Path) -> anyhow::Result<Vec<(Str
     let text = drumpost_results::store::read_text(path)
         .map_err(|error| usage(format!("failed to read {}: {error}; check the path", path.display())))?;
     let found = cells::resolve(registry, path, &text)?;
+    if found.goals != goals::Goals::default() {
+        output::remark(&format!(
+            "note: the goals of {} are those of `suite`; a comparison has goals of its own, with --assert and --fail-on",
+            path.display()
+        ));
+    }
     let spec = |cell: Cell| match cell.plan.refused {
         Some(why) => Err(usage(format!("{}: {why}", cell.plan.name))),
         None => Ok((cell.plan.name, cell.spec)),
@@ -117,7 +131,7 @@ pub(crate) fn state_of(registry: &Registry, text: &str) -> anyhow::Result<String
         cell.plan.record = folder::record_name(place, cell);
     }
     let plan = plan(&found, path, text.to_owned(), None);
-    list(&found.cells, &plan);
+    list(&found, &plan);
     Ok(format::plan_to_json(&plan)?)
 }
 
@@ -129,6 +143,13 @@ pub(crate) fn print(
     outcome: &Outcome,
 ) -> anyhow::Result<()> {
     assertions::report(|| report::suite(suite, folder), || store::to_json(suite), form, outcome)
+}
+
+/// Notes the records of all cells in the index of records.
+fn note(suite: &Suite, folder: &Path) {
+    let cells = suite.plan.cells.iter().zip(&suite.records);
+    let saved = cells.filter_map(|(cell, record)| Some((folder.join(&cell.record), record.as_ref()?)));
+    history::note(&saved.collect::<Vec<_>>());
 }
 
 /// As a run of all cells would end.
@@ -167,13 +188,26 @@ fn plan(found: &cells::Cells, path: &Path, text: String, only: Option<String>) -
         file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         // `--resume` compares the stored text with this one. A changed secret does not make another suite.
         text: secrets::hide(&text),
+        goals: found.goals.stored(),
+        fail_on: found.goals.fail_on.map(|verdict| verdict.word().to_owned()),
         cells,
         order: execute::order(seed, &trials).into_iter().map(slot).collect(),
     }
 }
 
+/// The suite for whoever watches it: a row for each cell.
+fn about(plan: &Plan) -> About {
+    let rows = plan.cells.iter().map(|cell| Row {
+        scenario: cell.scenario.clone(),
+        dispatch: cell.dispatch.clone(),
+        name: cell.name.clone(),
+    });
+    About { kind: "suite", id: plan.id.clone(), rows: rows.collect() }
+}
+
 /// The cells that would run, one per line.
-fn list(cells: &[Cell], plan: &Plan) -> String {
+fn list(found: &cells::Cells, plan: &Plan) -> String {
+    let cells = &found.cells;
     let width = cells.iter().map(|cell| cell.plan.name.chars().count()).max().unwrap_or(0);
     let width = width.min(plain::NAME_LEN);
     let mut text = String::new();
@@ -194,6 +228,7 @@ fn list(cells: &[Cell], plan: &Plan) -> String {
     let unknown = cells.iter().any(|cell| cell.trial_ns.is_none() && cell.plan.refused.is_none());
     let more = if unknown { " and the time of cells without a fixed length" } else { "" };
     let many = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    text += &plain::plain(&found.goals.list(cells));
     let (cells, trials) = (many(cells.len(), "cell"), many(plan.order.len(), "trial"));
     text + &format!("{cells}, {trials}, {total}{more}\n")
 }

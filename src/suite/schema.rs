@@ -2,6 +2,7 @@
 
 use super::{
     file::TOP,
+    goals,
     keys::{self, Keys, LOAD, SEED, SET},
 };
 use clap::Arg;
@@ -17,7 +18,13 @@ pub(super) fn text(registry: &Registry) -> anyhow::Result<String> {
 }
 
 fn schema(keys: &Keys) -> Value {
-    let [name, defaults, matrix] = TOP;
+    let [name, assert, fail_on, defaults, matrix] = TOP;
+    let goals_of = |whose: &str| {
+        let mut goals = one_or_more(&json!({ "type": "string" }));
+        goals["description"] =
+            format!("Goals {whose} have to keep, such as 'p99<2ms, lost=0' or 'message: p99<2ms'").into();
+        goals
+    };
     let name_schema = json!({
         "description": "Letters, digits, `-`, `_` and `.`",
         "type": "string",
@@ -28,6 +35,7 @@ fn schema(keys: &Keys) -> Value {
     let mut of_matrix = properties(keys, &keys.names());
     of_matrix.remove(SEED);
     of_matrix.insert(name.into(), name_schema.clone());
+    of_matrix.insert(assert.into(), goals_of("that the rows of this block"));
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "A suite of drumpost: lists are multiplied, and keys of [[matrix]] replace those of [defaults]",
@@ -36,6 +44,11 @@ fn schema(keys: &Keys) -> Value {
         "required": [matrix],
         "properties": {
             name: name_schema,
+            assert: goals_of("that all rows of the suite"),
+            fail_on: {
+                "description": "The suite ends with exit code 6 if a run has this verdict or a worse one [default: invalid]",
+                "enum": goals::verdicts()
+            },
             defaults: closed(of_defaults),
             matrix: { "type": "array", "minItems": 1, "items": closed(of_matrix) }
         },

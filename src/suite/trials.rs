@@ -3,6 +3,7 @@
 use super::cells::Cell;
 use crate::{
     interrupt::Interrupt,
+    live::{self, Live},
     output,
     run::{
         execute::{GivenUp, Tried, light, run_trial},
@@ -23,7 +24,7 @@ use drumpost_tui::{Event, Plan};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::mpsc::{Sender, channel},
+    sync::mpsc::Sender,
 };
 
 /// A suite that is run in a folder.
@@ -39,8 +40,9 @@ impl Trials<'_> {
     ///
     /// # Errors
     /// A record that cannot be written: without a place for what is measured nothing more is.
-    pub(super) fn run(&self, suite: &mut Suite) -> anyhow::Result<()> {
-        let (events, seen) = channel();
+    pub(super) fn run(&self, suite: &mut Suite, mut live: Live) -> anyhow::Result<()> {
+        let seen = live.queue();
+        let events = live.begin();
         let trials = suite.plan.cells.iter().map(|cell| cell.trials).max().unwrap_or(0);
         let _ = events.send(Event::Started(Plan {
             scenario: suite.plan.name.clone(),
@@ -60,6 +62,7 @@ impl Trials<'_> {
         drop(events);
         // Lines on stderr; a terminal that does not take them is not waited for.
         let _ = viewer.map(Viewer::end);
+        live.end();
         done.map_err(|_| {
             anyhow::anyhow!("failed to run: drumpost itself panicked; this is a defect of drumpost")
         })?
@@ -85,6 +88,7 @@ impl Trials<'_> {
             if trial.status == Status::Interrupted {
                 break;
             }
+            live::tell_totals(events, slot.cell, &trial);
             let (status, note) = light(&empty, 0, &trial);
             suite.add(self.folder, slot.cell, empty, trial).map_err(|error| {
                 // The record with the trial is in memory yet.

@@ -59,6 +59,11 @@ fn the_schema_refuses_what_the_reader_refuses() {
         "[[matrix]]\nout = 'x'",
         "[[matrix]]\nbatch = true",
         "[[matrix]]\nset.fan-out.subscribers = 0",
+        "assert = []\n[[matrix]]",
+        "fail-on = 'valid'\n[[matrix]]",
+        "[[matrix]]\nassert = 3",
+        "[defaults]\nassert = 'lost=0'\n[[matrix]]",
+        "[[matrix]]\nfail-on = 'suspect'",
     ] {
         refused(&place(text), "suite suite.toml", &[]);
         let value = serde_json::to_value(toml::from_str::<toml::Value>(text).unwrap()).unwrap();

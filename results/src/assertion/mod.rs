@@ -1,8 +1,9 @@
 //! Assertions: goals for rows of a result, with a selector in front: `message/nats: p99<2ms, lost=0`.
 //!
 //! Lives here: reading and writing assertions, the rows that they select, and the evaluation. The outcome is in `outcome`. Does not
-//! live here: goals (`goal`), which rows a result has (`rows`), and texts of outcomes (`report`).
+//! live here: goals (`goal`), those that a suite's file holds (`of_suite`), which rows a result has (`rows`), and texts of outcomes (`report`).
 
+mod of_suite;
 mod outcome;
 
 #[cfg(test)]
@@ -13,6 +14,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+pub use of_suite::{SuiteGoalError, evaluate_suite};
 pub use outcome::{Asserted, Checked, CheckedRow, Outcome};
 
 use crate::goal::{Answer, Goal, GoalError, Term};

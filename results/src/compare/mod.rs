@@ -21,7 +21,7 @@ pub use decide::{Gate, Interval};
 pub use hygiene::{Cause, Disturbed, Repeats, disturbed};
 pub use looks::{Looks, Next, Plan, PlanError, Stop};
 pub use metric::{GATES_AT_MOST, Metric, Options};
-pub use proof::{Case, Injected, Proof, Said};
+pub use proof::{Case, Injected, Proof, ProofRow, Said};
 
 use crate::model::{self, Record, Role, Run, Setting, Status, Trial, Validity};
 use crate::verdict::Thresholds;
@@ -82,6 +82,8 @@ pub struct Row {
     pub disturbed: usize,
     /// True if one of the runs is invalid: such a run may show a regression, but never the lack of one.
     pub invalid: bool,
+    /// True if the audit of B failed and that of A did not: what changed breaks a promise of delivery.
+    pub breaks_promise: bool,
     /// One per metric that both runs have.
     pub gates: Vec<Gate>,
     /// Settings that differ: name, value in A, value in B, `None` where there is none.
@@ -119,6 +121,12 @@ impl Comparison {
     #[must_use]
     pub fn is_invalid(&self) -> bool {
         self.is_control_different() || self.rows.iter().any(|row| row.invalid)
+    }
+
+    /// True if the audit of B failed in a row in which that of A did not.
+    #[must_use]
+    pub fn breaks_promise(&self) -> bool {
+        self.rows.iter().any(|row| row.breaks_promise)
     }
 }
 
@@ -274,7 +282,8 @@ fn comparison(
         let left_out = a.trials.len().max(b.trials.len()) - row.pairs;
         if paired && left_out > 0 {
             let why = "the other one is missing, failed or had another seed";
-            row.notes.insert(0, format!("{left_out} trials have no partner: {why}"));
+            let trials = if left_out == 1 { "1 trial has".into() } else { format!("{left_out} trials have") };
+            row.notes.insert(0, format!("{trials} no partner: {why}"));
         }
         row
     };
@@ -325,6 +334,7 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
         scenario: a.scenario.clone(),
         dispatch_a: a.dispatch.clone(),
         dispatch_b: b.dispatch.clone(),
+        breaks_promise: b.audit_failed() && !a.audit_failed(),
         pairs: pairs.len(),
         disturbed: pairs.iter().filter(|(a, b)| disturbed(&[a, b], judging.limits).is_some()).count(),
         invalid,

@@ -133,13 +133,20 @@ impl Case {
     }
 }
 
+/// A row that was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProofRow {
+    /// Its name.
+    pub name: String,
+    /// CPU time of a message in it, by which costs were put in, in ns.
+    pub message_ns: f64,
+}
+
 /// All comparisons.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proof {
     /// The rows that were measured.
-    pub rows: Vec<String>,
-    /// CPU time of a message, by which costs were put in.
-    pub message_ns: f64,
+    pub rows: Vec<ProofRow>,
     /// Largest number of pairs of a comparison.
     pub pairs: usize,
     /// One for each cost.

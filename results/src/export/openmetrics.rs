@@ -1,13 +1,11 @@
 //! OpenMetrics 1.0 as text, for Prometheus and what reads its formats.
 //!
-//! The specification is <https://prometheus.io/docs/specs/om/open_metrics_spec/>. Times are in seconds, as it asks. Samples have no
-//! time of their own, because Prometheus's collector of text files refuses those that have. Does not live here: the figures
-//! themselves (`model`, `stats`).
-
-use std::fmt::Write as _;
+//! Samples have no time of their own, because Prometheus's collector of text files refuses those that have. Does not live here: the figures
+//! themselves (`model`, `stats`), and how families are written (`metrics`).
 
 use super::{ExportError, Expresses, Format, OfRecord, Source, Text};
-use crate::model::{Audit, Distribution, Flows, Run};
+use crate::metrics::{self, Family, Kind, Labels, Point};
+use crate::model::{Distribution, Run};
 use crate::rows::Row;
 use crate::stats::Derived;
 
@@ -36,75 +34,18 @@ impl Format for OpenMetrics {
     fn write(&self, source: &Source<'_>) -> Result<Text, ExportError> {
         let of = source.of_record(self.name())?;
         let rows = of.rows()?;
-        let labelled: Vec<(String, &Row<'_>)> = rows.iter().map(|row| (labels(row), row)).collect();
-        let mut text = String::new();
-        for family in families(&of, &labelled) {
-            family.write(&mut text);
-        }
-        text.push_str("# EOF\n");
-        Ok(text.into())
+        let labelled: Vec<(Labels, &Row<'_>)> = rows.iter().map(|row| (labels(row), row)).collect();
+        Ok(metrics::text(&families(&of, &labelled)).into())
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Gauge,
-    Counter,
-    Summary,
-}
-
-/// A family: its samples stand together, below its type, unit and help.
-struct Family {
-    /// Without `_total`. Ends in the unit if there is one.
-    name: &'static str,
-    kind: Kind,
-    /// May be empty.
-    unit: &'static str,
-    help: &'static str,
-    /// Each begins with what follows the family's name.
-    samples: Vec<String>,
-}
-
-impl Family {
-    fn new(kind: Kind, name: &'static str, unit: &'static str, help: &'static str) -> Self {
-        Self { name, kind, unit, help, samples: Vec::new() }
-    }
-
-    fn add(&mut self, suffix: &str, labels: &str, value: f64) {
-        if value.is_finite() {
-            self.samples.push(format!("{suffix}{{{labels}}} {value}"));
-        }
-    }
-
-    /// Nothing is written without a sample.
-    fn write(&self, to: &mut String) {
-        if self.samples.is_empty() {
-            return;
-        }
-        let Self { name, kind, unit, help, samples } = self;
-        let kind = match kind {
-            Kind::Gauge => "gauge",
-            Kind::Counter => "counter",
-            Kind::Summary => "summary",
-        };
-        // Writing to a text cannot fail.
-        let _ = writeln!(to, "# TYPE {name} {kind}");
-        if !unit.is_empty() {
-            let _ = writeln!(to, "# UNIT {name} {unit}");
-        }
-        let _ = writeln!(to, "# HELP {name} {help}");
-        for sample in samples {
-            let _ = writeln!(to, "{name}{sample}");
-        }
-    }
-}
-
-fn families(of: &OfRecord<'_>, rows: &[(String, &Row<'_>)]) -> Vec<Family> {
+fn families(of: &OfRecord<'_>, rows: &[(Labels, &Row<'_>)]) -> Vec<Family> {
     let mut families = vec![start(of), good(rows)];
-    let runs: Vec<(&str, &Run)> =
-        rows.iter().filter_map(|(labels, row)| Some((labels.as_str(), row.measured()?))).collect();
+    let runs: Vec<(&Labels, &Run)> =
+        rows.iter().filter_map(|(labels, row)| Some((labels, row.measured()?))).collect();
     families.extend(gauges(rows, &runs));
-    families.extend([flows(&runs), messages(&runs)]);
+    families.push(metrics::flows(runs.iter().map(|(labels, run)| (*labels, Derived::of(run).flows))));
+    families.push(metrics::messages(runs.iter().map(|(labels, run)| (*labels, run.audit()))));
     families.extend(summaries(&runs));
     families
 }
@@ -114,19 +55,22 @@ fn start(of: &OfRecord<'_>) -> Family {
     let help = "When the record was started, in seconds since 1970.";
     let mut family = Family::new(Kind::Gauge, "drumpost_started_timestamp_seconds", "seconds", help);
     let record = of.record;
-    let mut labels = vec![label(("record", &record.id)), label(("version", &record.tool_version))];
-    labels.extend(of.revision.map(|revision| label(("revision", revision))));
+    let mut labels =
+        Labels::from([("record", record.id.as_str()), ("version", record.tool_version.as_str())]);
+    if let Some(revision) = of.revision {
+        labels = labels.with("revision", revision);
+    }
     if of.started_s > 0.0 {
-        family.add("", &labels.join(","), of.started_s);
+        family.add(&labels, of.started_s);
     }
     family
 }
 
-fn good(rows: &[(String, &Row<'_>)]) -> Family {
+fn good(rows: &[(Labels, &Row<'_>)]) -> Family {
     let help = "1 if the row was run to its end, is valid and passes the audit, else 0.";
     let mut family = Family::new(Kind::Gauge, "drumpost_good", "", help);
     for (labels, row) in rows {
-        family.add("", labels, if row.faults().is_empty() { 1.0 } else { 0.0 });
+        family.add(labels, if row.faults().is_empty() { 1.0 } else { 0.0 });
     }
     family
 }
@@ -134,7 +78,7 @@ fn good(rows: &[(String, &Row<'_>)]) -> Family {
 /// A figure of a run that may be missing.
 type Figure = fn(&Derived) -> Option<f64>;
 
-fn gauges(rows: &[(String, &Row<'_>)], runs: &[(&str, &Run)]) -> Vec<Family> {
+fn gauges(rows: &[(Labels, &Row<'_>)], runs: &[(&Labels, &Run)]) -> Vec<Family> {
     let of_run: [(&str, &str, &str, Figure); 4] = [
         ("drumpost_trials", "", "Trials whose figures count.", |of| Some(of.trials as f64)),
         ("drumpost_throughput_flows_per_second", "", "Flows ended per second.", |of| of.throughput_per_s),
@@ -149,87 +93,23 @@ fn gauges(rows: &[(String, &Row<'_>)], runs: &[(&str, &Run)]) -> Vec<Family> {
     for (name, unit, help, figure) in of_run {
         let mut family = Family::new(Kind::Gauge, name, unit, help);
         for (labels, run) in runs {
-            figure(&Derived::of(run)).into_iter().for_each(|value| family.add("", labels, value));
+            figure(&Derived::of(run)).into_iter().for_each(|value| family.add(labels, value));
         }
         families.push(family);
     }
     let help = "Highest rate at which a search found its goal kept, in flows per second.";
     let mut kept = Family::new(Kind::Gauge, "drumpost_kept_flows_per_second", "", help);
     for (labels, row) in rows {
-        row.kept_per_s.into_iter().for_each(|rate| kept.add("", labels, rate));
+        row.kept_per_s.into_iter().for_each(|rate| kept.add(labels, rate));
     }
     families.push(kept);
     families
 }
 
-fn flows(runs: &[(&str, &Run)]) -> Family {
-    let mut family = Family::new(Kind::Counter, "drumpost_flows", "", "Flows by how far they came.");
-    for (labels, run) in runs {
-        let Flows { due, started, ended, unfinished, lost, refused, dead, shed, dropped, .. } =
-            Derived::of(run).flows;
-        let states = [
-            ("due", due),
-            ("started", started),
-            ("ended", ended),
-            ("unfinished", unfinished),
-            ("lost", lost),
-            ("refused", refused),
-            ("dead", dead),
-            ("shed", shed),
-            ("dropped", dropped),
-        ];
-        for (state, n) in states {
-            family.add("_total", &format!("{labels},{}", label(("state", state))), n as f64);
-        }
-    }
-    family
-}
-
-fn messages(runs: &[(&str, &Run)]) -> Family {
-    let mut family =
-        Family::new(Kind::Counter, "drumpost_messages", "", "Messages as the audit counts them.");
-    for (labels, run) in runs {
-        let audit = run.audit();
-        let Audit {
-            sent,
-            expected,
-            delivered,
-            unique,
-            lost,
-            unknown,
-            duplicated,
-            reordered,
-            corrupted,
-            dead,
-            ..
-        } = audit;
-        let states = [
-            ("sent", Some(sent)),
-            ("expected", Some(expected)),
-            ("delivered", Some(delivered)),
-            ("unique", Some(unique)),
-            ("lost", Some(lost)),
-            ("unknown", Some(unknown)),
-            ("duplicated", Some(duplicated)),
-            ("reordered", Some(reordered)),
-            ("corrupted", Some(corrupted)),
-            ("dead", Some(dead)),
-            ("redelivered", audit.redelivered),
-            ("confirmed", audit.confirmed),
-            ("refused", audit.refused),
-            ("unconfirmed", audit.unconfirmed),
-        ];
-        for (state, n) in states.into_iter().filter_map(|(state, n)| Some((state, n?))) {
-            family.add("_total", &format!("{labels},{}", label(("state", state))), n as f64);
-        }
-    }
-    family
-}
-
 /// Times of a run.
 type Times = fn(&Run) -> Distribution;
 
-fn summaries(runs: &[(&str, &Run)]) -> Vec<Family> {
+fn summaries(runs: &[(&Labels, &Run)]) -> Vec<Family> {
     let all: [(&str, &str, Times); 4] = [
         ("drumpost_response_seconds", "Time from when a flow was due until it ended.", Run::response),
         ("drumpost_service_seconds", "Time from the first message of a flow until it ended.", Run::service),
@@ -243,13 +123,10 @@ fn summaries(runs: &[(&str, &Run)]) -> Vec<Family> {
             if times.is_empty() {
                 continue;
             }
-            for (quantile, text) in QUANTILES {
-                if let Some(ns) = times.quantile_ns(quantile) {
-                    family.add("", &format!("{labels},{}", label(("quantile", text))), ns as f64 / 1e9);
-                }
-            }
-            family.add("_count", labels, times.count() as f64);
-            family.add("_sum", labels, times.sum_ns() as f64 / 1e9);
+            let known = |(quantile, text)| Some((quantile, text, times.quantile_ns(quantile)? as f64 / 1e9));
+            let quantiles = QUANTILES.into_iter().filter_map(known).collect();
+            let (count, sum) = (times.count(), times.sum_ns() as f64 / 1e9);
+            family.add_point(labels, Point::Summary { quantiles, count, sum });
         }
         family
     };
@@ -257,16 +134,11 @@ fn summaries(runs: &[(&str, &Run)]) -> Vec<Family> {
 }
 
 /// The labels of a row. `row` is there to tell rows apart that have the same scenario and dispatch.
-fn labels(row: &Row<'_>) -> String {
-    let mut labels = vec![label(("scenario", row.scenario)), label(("dispatch", row.dispatch))];
-    if row.name != format!("{} {}", row.scenario, row.dispatch) {
-        labels.push(label(("row", &row.name)));
+fn labels(row: &Row<'_>) -> Labels {
+    let labels = Labels::from([("scenario", row.scenario), ("dispatch", row.dispatch)]);
+    if row.name == format!("{} {}", row.scenario, row.dispatch) {
+        labels
+    } else {
+        labels.with("row", &row.name)
     }
-    labels.join(",")
-}
-
-/// A label with its value escaped.
-fn label((name, value): (&str, &str)) -> String {
-    let value = value.replace('\\', "\\\\").replace('\n', "\\n").replace('"', "\\\"");
-    format!("{name}=\"{value}\"")
 }

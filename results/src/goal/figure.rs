@@ -174,18 +174,47 @@ fn known(figure: Option<f64>, why_not: &str) -> Value {
 }
 
 fn of_time(run: &Run, times: Times, statistic: Statistic) -> Value {
-    let of_run = match times {
-        Times::Response => run.response(),
-        Times::Service => run.service(),
-        Times::Lag => run.lag(),
-        Times::Confirm if run.audit().confirmed.is_none() => {
-            return Value::Unknown("the transport confirms nothing".to_owned());
-        }
-        Times::Confirm => run.confirm(),
+    match times.of(run) {
+        Some(of_run) => statistic.value(&of_run),
+        None => Value::Unknown("the transport confirms nothing".to_owned()),
+    }
+}
+
+/// All figures with the values that are known of a run. Times are merged once for all of their statistics.
+pub(super) fn all_known(run: &Run, kept_per_s: Option<f64>) -> Vec<(Figure, f64)> {
+    let mut values: Vec<(Figure, Value)> = Vec::new();
+    for (_, times) in TIMES {
+        let Some(of_run) = times.of(run) else { continue };
+        let of =
+            |(_, statistic): (&str, Statistic)| (Figure::Time(times, statistic), statistic.value(&of_run));
+        values.extend(STATISTICS.map(of));
+    }
+    let others = COUNTS.iter().map(Figure::Count).chain(OTHERS.map(|(_, figure)| figure));
+    values.extend(others.map(|figure| (figure, figure.of(run, kept_per_s))));
+    let exact = |(figure, value)| match value {
+        Value::Between(low, high) if low == high => Some((figure, low)),
+        Value::Between(..) | Value::TooFew { .. } | Value::Unknown(_) => None,
     };
-    match statistic.of(&of_run) {
-        Ok(ns) => known(Some(ns), ""),
-        Err(needed) => Value::TooFew { count: of_run.count(), needed },
+    values.into_iter().filter_map(exact).collect()
+}
+
+/// All figures.
+pub(super) fn all() -> impl Iterator<Item = Figure> {
+    let times = TIMES
+        .into_iter()
+        .flat_map(|(_, times)| STATISTICS.map(|(_, statistic)| Figure::Time(times, statistic)));
+    times.chain(COUNTS.iter().map(Figure::Count)).chain(OTHERS.map(|(_, figure)| figure))
+}
+
+impl Times {
+    /// The times of a run; `None` for confirms where the transport has none.
+    fn of(self, run: &Run) -> Option<Distribution> {
+        match self {
+            Self::Response => Some(run.response()),
+            Self::Service => Some(run.service()),
+            Self::Lag => Some(run.lag()),
+            Self::Confirm => run.audit().confirmed.is_some().then(|| run.confirm()),
+        }
     }
 }
 
@@ -199,6 +228,13 @@ fn achieved(run: &Run) -> Value {
 }
 
 impl Statistic {
+    fn value(self, times: &Distribution) -> Value {
+        match self.of(times) {
+            Ok(ns) => known(Some(ns), ""),
+            Err(needed) => Value::TooFew { count: times.count(), needed },
+        }
+    }
+
     /// The figure in ns, or how many samples it needs.
     fn of(self, times: &Distribution) -> Result<f64, u64> {
         let whole = |ns: Option<u64>| ns.map(|ns| ns as f64);

@@ -1,13 +1,14 @@
 //! Goals: `p99<2ms,lost=0`. All terms of a goal have to hold.
 //!
 //! A search looks for the highest rate that keeps a goal, and an assertion holds a goal against rows of a result. Lives here: reading,
-//! writing and checking goals. Figures and their values are in `figure`, `counts` and `lists`, answers in `answer`. Does not live
+//! writing and checking goals. Figures and their values are in `figure`, `counts` and `lists`, answers in `answer`. A figure alone, without a limit, is in `named`. Does not live
 //! here: other checks of a hold (`search`), and assertions (`assertion`).
 
 mod answer;
 mod counts;
 mod figure;
 mod lists;
+mod named;
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,6 +16,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 pub use answer::{Answer, Reply};
+pub use named::Named;
 
 use crate::model::Run;
 use crate::units;

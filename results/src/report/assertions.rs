@@ -4,10 +4,27 @@
 
 use serde_json::{Value, json};
 
-use super::block::{Block, Cell, Column, Head, Heading, Item, Level, List, Report, Table, Tone};
+use super::block::{Block, Cell, Column, Head, Heading, Item, Level, List, OnPage, Report, Table, Tone};
 use crate::assertion::{Asserted, Checked, CheckedRow, Outcome};
 use crate::goal::Reply;
 use crate::units;
+
+/// A report with what came of assertions. The verdict line of a page says it, too.
+#[must_use]
+pub fn with_assertions(mut report: Report, outcome: &Outcome) -> Report {
+    let terms = || outcome.asserted.iter().flat_map(|asserted| &asserted.rows).flat_map(|row| &row.terms);
+    let lead = report.groups.iter_mut().flatten().find_map(|block| match block {
+        Block::Page(OnPage::Lead(lead)) => Some(lead),
+        _ => None,
+    });
+    if let Some(lead) = lead.filter(|_| terms().count() > 0) {
+        let kept = terms().filter(|checked| checked.answer.reply() == Reply::Kept).count();
+        let said = format!("goals {}: {kept} of {} terms kept", outcome.reply().words(), terms().count());
+        lead.goals = Some((tone(outcome.reply()), said));
+    }
+    report.append(assertions(outcome));
+    report
+}
 
 /// The report on assertions; empty without one.
 #[must_use]

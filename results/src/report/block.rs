@@ -9,9 +9,10 @@
 mod on_page;
 mod texts;
 
-pub(super) use on_page::{Figures, Lead, OnPage};
+pub(super) use on_page::{Figures, Lead, OnPage, RowPart, Rows};
 
 use super::chart::Chart;
+use super::history::Picture;
 use super::{Layout, columns, html, markdown, text};
 use crate::plain::line;
 use std::path::Path;
@@ -21,6 +22,8 @@ use std::path::Path;
 pub struct Report {
     /// Blocks that stand directly below each other. Between two groups there is an empty line. No group is empty.
     pub(super) groups: Vec<Vec<Block>>,
+    /// What stands at the end of a page, whatever else is said. Elsewhere it is not shown.
+    pub(super) ending: Vec<Vec<Block>>,
 }
 
 impl Report {
@@ -32,9 +35,18 @@ impl Report {
         }
     }
 
-    /// Adds all that another report says.
+    /// Adds blocks that stand at the end of a page.
+    pub(super) fn end(&mut self, blocks: impl IntoIterator<Item = Block>) {
+        let blocks: Vec<Block> = blocks.into_iter().map(Block::only_on_page).collect();
+        if !blocks.is_empty() {
+            self.ending.push(blocks);
+        }
+    }
+
+    /// Adds all that another report says. On a page it stands above the end of this report.
     pub fn append(&mut self, other: Self) {
         self.groups.extend(other.groups);
+        self.groups.extend(other.ending);
     }
 
     /// The report for a terminal; empty without blocks.
@@ -52,7 +64,7 @@ impl Report {
     /// The report as one HTML page that needs no other file and no network: with charts, and with its figures as JSON inside it.
     #[must_use]
     pub fn html(&self) -> String {
-        html::render(&self.groups)
+        html::render(self.groups.iter().chain(&self.ending))
     }
 
     /// The blocks without those that only a page shows.
@@ -74,6 +86,7 @@ pub(super) enum Block {
     Settings(Settings),
     Terms(Vec<Term>),
     Chart(Chart),
+    Trend(Picture),
     Saved(Saved),
     Page(OnPage),
 }

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::block::{Block, Cell, Column, Heading, Item, Level, List, Paragraph, Report, Table, Tone};
-use crate::compare::{Case, Injected, Proof, Verdict};
+use crate::compare::{Case, Injected, Proof, ProofRow, Verdict};
 use crate::format::FormatError;
 use crate::units;
 
@@ -20,10 +20,9 @@ pub fn proof(proof: &Proof) -> Report {
     let mut report = Report::default();
     report.group(super::run::partial(proof.partial.as_deref()));
     let facts = format!(
-        "{}, up to {} pairs each, {} CPU per message",
-        proof.rows.join(", "),
+        "{}; up to {} pairs each",
+        proof.rows.iter().map(cost).collect::<Vec<_>>().join(", "),
         proof.pairs,
-        units::duration(proof.message_ns.round() as u64)
     );
     report.group([Block::Heading(Heading::new(
         Level::Report,
@@ -35,6 +34,11 @@ pub fn proof(proof: &Proof) -> Report {
     report.group((!items.is_empty()).then_some(Block::List(List { head: None, items })));
     report.group([Block::Paragraph(Paragraph { tone: Tone::Faint, text: ABOUT.into() })]);
     report
+}
+
+/// A row and what a message costs in it.
+fn cost(row: &ProofRow) -> String {
+    format!("{} with {} CPU per message", row.name, units::duration(row.message_ns.round() as u64))
 }
 
 fn table(proof: &Proof) -> Table {
@@ -85,10 +89,15 @@ fn found_by(case: &Case) -> Option<String> {
 struct Document<'a> {
     schema_version: u32,
     partial: Option<&'a str>,
-    rows: &'a [String],
-    cpu_ns_per_message: f64,
+    rows: Vec<RowJson<'a>>,
     pairs_at_most: usize,
     cases: Vec<CaseJson>,
+}
+
+#[derive(Serialize)]
+struct RowJson<'a> {
+    name: &'a str,
+    cpu_ns_per_message: f64,
 }
 
 #[derive(Serialize)]
@@ -132,8 +141,11 @@ pub fn proof_json(proof: &Proof) -> Result<String, FormatError> {
     let document = Document {
         schema_version: 1,
         partial: proof.partial.as_deref(),
-        rows: &proof.rows,
-        cpu_ns_per_message: proof.message_ns,
+        rows: proof
+            .rows
+            .iter()
+            .map(|row| RowJson { name: &row.name, cpu_ns_per_message: row.message_ns })
+            .collect(),
         pairs_at_most: proof.pairs,
         cases: proof.cases.iter().map(case).collect(),
     };

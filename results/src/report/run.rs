@@ -9,7 +9,7 @@ use super::block::{
     Block, Cell, Column, Fact, Facts, Head, Heading, Item, Level, List, Name, Paragraph, Report, Saved,
     Table, Tone,
 };
-use super::page::{self, Course, range};
+use super::page::{self, ResponseTimes, range};
 use super::{audit, backlog, host::host, server, settings};
 use crate::model::{ArrivalCheck, Distribution, LoadKind, Record, Run, Status, Trial, Validity, Verdict};
 use crate::stats::Derived;
@@ -35,25 +35,37 @@ pub fn table(record: &Record, saved: Option<&Path>) -> Report {
         report.group(tail);
         let judged = judged(runs);
         report.group([Block::Heading(heading(scenario, &judged, record.seed))]);
-        report.group(host(record, &judged));
-        report.group([Block::Table(figures(&judged))]);
-        report.group(explanations(&judged));
-        report.group(charts(&judged));
-        report.group([Block::section("What the figures rest on", "")]);
-        report.group(server::figures(runs));
-        tail = Vec::from_iter(backlog::facts(runs));
-        tail.extend(checks(runs, &Thresholds::from_settings(&record.thresholds)));
-        tail.extend(sends(runs));
-        tail.extend(floor(runs));
-        let named: Vec<(String, &Run)> = runs.iter().map(|run| (run.dispatch.clone(), *run)).collect();
-        tail.extend([Block::section("Audit", ""), page::audit(&named), Block::section("Settings", "")]);
-        tail.extend(settings::settings(record, runs));
+        let mut parts = parts(record, &judged);
+        tail = parts.pop().unwrap_or_default();
+        parts.into_iter().for_each(|part| report.group(part));
     }
     tail.extend(settings::limits(record));
     tail.extend(saved.map(|path| Saved::block(path, "")));
     report.group(tail);
-    report.group(page::of_record(record));
+    report.end(page::of_record(record));
     report
+}
+
+/// Everything about the runs of a scenario below their heading, in groups of which some may be empty. What is said of the whole record
+/// stands directly below the last.
+pub(super) fn parts(record: &Record, judged: &[(&Run, Verdict)]) -> Vec<Vec<Block>> {
+    let runs: &[&Run] = &judged.iter().map(|(run, _)| *run).collect::<Vec<_>>();
+    let mut tail = Vec::from_iter(backlog::facts(runs));
+    tail.extend(checks(runs, &Thresholds::from_settings(&record.thresholds)));
+    tail.extend(sends(runs));
+    tail.extend(floor(runs));
+    let named: Vec<(String, &Run)> = runs.iter().map(|run| (run.dispatch.clone(), *run)).collect();
+    tail.extend([Block::section("Audit", ""), page::audit(&named), Block::section("Settings", "")]);
+    tail.extend(settings::settings(record, runs));
+    vec![
+        Vec::from_iter(host(record, judged)),
+        vec![Block::Table(figures(judged))],
+        explanations(judged),
+        charts(judged),
+        vec![Block::section("What the figures rest on", "")],
+        server::figures(runs),
+        tail,
+    ]
 }
 
 /// The verdict in one line. A record of one scenario has its name as the title, and no heading below it.
@@ -75,8 +87,8 @@ fn judged<'a>(runs: &[&'a Run]) -> Vec<(&'a Run, Verdict)> {
 /// Percentiles, the course over time, and the numbers of both for scripts.
 pub(super) fn charts(judged: &[(&Run, Verdict)]) -> Vec<Block> {
     let runs: Vec<&Run> = judged.iter().map(|(run, _)| *run).collect();
-    let courses: Vec<Course> = runs.iter().map(|run| Course::of(run)).collect();
-    let mut blocks = vec![Block::section("Percentiles", ""), page::percentiles(&courses)];
+    let responses: Vec<ResponseTimes> = runs.iter().map(|run| ResponseTimes::of(run)).collect();
+    let mut blocks = vec![Block::section("Percentiles", ""), page::percentiles(&responses)];
     blocks.push(Block::section("Over time", page::about_time(&runs)));
     blocks.extend(page::over_time(&runs));
     blocks.extend(judged.iter().map(|(run, verdict)| page::figures(run, verdict)));
@@ -94,7 +106,7 @@ pub(super) fn name(run: &Run, runs: &[&Run]) -> Name {
 }
 
 /// `order-authorization  closed load, 3 trials of 500 ms, seed 42`
-fn heading(scenario: &str, runs: &[(&Run, Verdict)], seed: u64) -> Heading {
+pub(super) fn heading(scenario: &str, runs: &[(&Run, Verdict)], seed: u64) -> Heading {
     let mut facts = Vec::new();
     let mut kinds: Vec<&str> = runs.iter().map(|(run, _)| run.load.word()).collect();
     kinds.dedup();

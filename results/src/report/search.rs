@@ -41,7 +41,7 @@ pub fn search(record: &Record, saved: Option<&Path>) -> Report {
     let about = "A row per hold, in the order of the search.";
     report.group([Block::section("Audit", about), page::audit(&holds)]);
     report.group(record.runs.iter().map(|run| page::figures(run, &run.judged())));
-    report.group(page::of_record(record));
+    report.end(page::of_record(record));
     report
 }
 

@@ -1,14 +1,14 @@
 //! The report on a suite: a table for each scenario of each matrix with a row per cell, then the reasons of cells that are not
 //! valid.
 //!
-//! Does not live here: the record of one cell in full (`run`).
+//! Does not live here: the rows in full, on a page (`page/rows.rs`).
 
 use std::path::Path;
 
 use super::audit::audit;
 use super::block::{Block, Cell, Column, Heading, Level, Report, Saved, Table, Tone};
 use super::host::host;
-use super::page::{self, Course};
+use super::page::{self, ResponseTimes};
 use super::run::{explanation, partial, state};
 use crate::format::suite as plan;
 use crate::model::{Run, Verdict};
@@ -54,9 +54,8 @@ pub fn suite(suite: &Suite, saved: Option<&Path>) -> Report {
     report.group(explanations(suite));
     let remark = " (one record per cell; `drumpost show FILE` draws it in full)";
     report.group(saved.map(|folder| Saved::block(folder, remark)));
-    let runs = (0..cells).filter_map(|i| suite.run(i));
-    report.group(runs.map(|run| page::figures(run, &run.judged())));
-    report.group(page::of_suite(&suite.plan));
+    report.end([page::rows(suite)]);
+    report.end(page::of_suite(&suite.plan));
     report
 }
 
@@ -84,12 +83,12 @@ fn lead(suite: &Suite) -> Block {
 /// Percentiles of the cells of a group, so many in one plot that lines can be told apart.
 fn percentiles(suite: &Suite, group: &[usize]) -> Vec<Block> {
     const LINES: usize = 12;
-    let courses = group.iter().filter_map(|i| {
+    let responses = group.iter().filter_map(|i| {
         let name = suite.plan.cells[*i].name.clone();
-        Some(Course { name, times: suite.run(*i)?.response() })
+        Some(ResponseTimes { name, times: suite.run(*i)?.response() })
     });
-    let courses: Vec<Course> = courses.filter(|course| !course.times.is_empty()).collect();
-    courses.chunks(LINES).map(page::percentiles).collect()
+    let responses: Vec<ResponseTimes> = responses.filter(|response| !response.times.is_empty()).collect();
+    responses.chunks(LINES).map(page::percentiles).collect()
 }
 
 fn many(n: usize, word: &str) -> String {

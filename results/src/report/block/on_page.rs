@@ -23,6 +23,8 @@ pub(in crate::report) enum OnPage {
     /// A command to be copied.
     Code(String),
     Figures(Figures),
+    /// The rows of a table, each in full.
+    Rows(Rows),
     /// A block that is on the page alone.
     Only(Box<Block>),
 }
@@ -40,6 +42,8 @@ pub(in crate::report) struct Lead {
     pub reason: String,
     /// How many runs have which verdict. May be empty.
     pub counts: String,
+    /// Whether goals are kept, with the tone of the answer.
+    pub goals: Option<(Tone, String)>,
     /// Whether the heading that follows says the same and is left out.
     pub is_heading: bool,
 }
@@ -55,6 +59,26 @@ pub(in crate::report) struct Figures {
     pub values: Vec<(&'static str, Option<f64>)>,
 }
 
+/// Rows in full, under an index of all rows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(in crate::report) struct Rows {
+    /// What a reader should know about them.
+    pub about: String,
+    pub rows: Vec<RowPart>,
+}
+
+/// One row in full.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(in crate::report) struct RowPart {
+    pub name: String,
+    pub tone: Tone,
+    /// The verdict as a word.
+    pub word: String,
+    pub facts: String,
+    /// As those of a report. Without any, only the index names the row.
+    pub groups: Vec<Vec<Block>>,
+}
+
 impl Block {
     pub(in crate::report) fn section(title: &'static str, about: impl Into<String>) -> Self {
         Self::Page(OnPage::Section(title, about.into()))
@@ -62,7 +86,10 @@ impl Block {
 
     /// This block on a page, and nothing elsewhere.
     pub(in crate::report) fn only_on_page(self) -> Self {
-        Self::Page(OnPage::Only(Box::new(self)))
+        match self {
+            Self::Page(_) => self,
+            _ => Self::Page(OnPage::Only(Box::new(self))),
+        }
     }
 
     pub(in crate::report) fn plot(plot: Plot) -> Self {

@@ -3,13 +3,13 @@
 //! The command line replaces secrets in them. Afterwards it would be too late: escaped for a page, a secret no longer looks
 //! like one. Words that stand in this package's sources are left out.
 
-use super::{Block, Cell, Fact, Item, OnPage, Pair, Report, Row};
+use super::{Block, Cell, Fact, Item, OnPage, Pair, Report, Row, RowPart};
 
 impl Report {
     /// The report with each of its texts replaced.
     #[must_use]
     pub fn map_texts(mut self, change: impl Fn(&str) -> String) -> Self {
-        let all = self.groups.iter_mut().flatten().flat_map(texts);
+        let all = self.groups.iter_mut().chain(&mut self.ending).flatten().flat_map(texts);
         all.for_each(|text| *text = change(text));
         self
     }
@@ -34,6 +34,7 @@ fn texts(block: &mut Block) -> Vec<&mut String> {
         }
         Block::Terms(it) => it.iter_mut().map(|term| &mut term.text).collect(),
         Block::Chart(it) => vec![&mut it.dispatch, &mut it.goal],
+        Block::Trend(it) => vec![&mut it.title],
         Block::Saved(it) => vec![&mut it.path],
         Block::Page(it) => of_page(it),
     }
@@ -62,8 +63,14 @@ fn of_page(block: &mut OnPage) -> Vec<&mut String> {
         OnPage::Missing { sentence, .. } => vec![sentence],
         OnPage::Code(it) => vec![it],
         OnPage::Figures(it) => vec![&mut it.scenario, &mut it.dispatch],
+        OnPage::Rows(it) => it.rows.iter_mut().flat_map(of_whole_row).chain([&mut it.about]).collect(),
         OnPage::Only(it) => texts(it),
     }
+}
+
+fn of_whole_row(row: &mut RowPart) -> Vec<&mut String> {
+    let groups = row.groups.iter_mut().flatten().flat_map(texts);
+    [&mut row.name, &mut row.facts].into_iter().chain(groups).collect()
 }
 
 fn of_fact(fact: &mut Fact) -> Vec<&mut String> {

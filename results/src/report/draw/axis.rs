@@ -128,6 +128,8 @@ fn step(unit: Unit, at_least: f64) -> f64 {
     {
         return minutes * minute;
     }
+    // Nanoseconds are whole: smaller steps would say the same number twice.
+    let at_least = if unit == Unit::Ns { at_least.max(1.0) } else { at_least };
     let decade = 10f64.powf(at_least.log10().floor());
     [1.0, 2.0, 5.0, 10.0]
         .into_iter()
@@ -144,6 +146,8 @@ pub(super) fn text(unit: Unit, value: f64) -> String {
         Unit::Ns => without_zeros(&units::duration(value.round() as u64)),
         Unit::PerS if value == 0.0 => "0".into(),
         Unit::PerS => without_zeros(&units::rate(value)),
+        Unit::Count => units::count(value.round().max(0.0) as u64),
+        Unit::Share => units::percent(value),
         Unit::Quantile => {
             let percent = format!("{:.8}", value * 100.0);
             format!("p{}", percent.trim_end_matches('0').trim_end_matches('.'))
@@ -178,6 +182,7 @@ mod tests {
             ticks(Scale::Zero, Unit::PerS, &[41_300.0], 90.0),
             ["0", "10 k/s", "20 k/s", "30 k/s", "40 k/s"]
         );
+        assert_eq!(ticks(Scale::Zero, Unit::Ns, &[0.0], 90.0), ["0", "1 ns"]);
         assert_eq!(ticks(Scale::Zero, Unit::Ns, &[3.6e12], 90.0), ["0", "20 min", "40 min", "1 h"]);
         assert_eq!(
             ticks(Scale::Log, Unit::Ns, &[900.0, 1.1e6], 60.0),

@@ -79,6 +79,10 @@ pub(super) enum Unit {
     PerS,
     /// A quantile, from 0 to 1.
     Quantile,
+    /// A number of something, such as messages or runs.
+    Count,
+    /// A share of one.
+    Share,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

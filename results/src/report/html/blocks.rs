@@ -35,8 +35,11 @@ pub(super) fn lead(lead: &Lead, is_first: bool) -> String {
     } else {
         format!(" <span class=\"counts\">{}</span>", html(&lead.counts))
     };
+    let goals = lead.goals.as_ref().map_or_else(String::new, |(tone, said)| {
+        format!(" <span class=\"goals {}\">{}</span>", class(*tone), html(said))
+    });
     format!(
-        "<header class=\"{kind}\">\n<h{level}>{}</h{level}>\n{facts}<p class=\"verdict {}\"><strong>{}</strong> {about}{}{counts}</p>\n</header>\n",
+        "<header class=\"{kind}\">\n<h{level}>{}</h{level}>\n{facts}<p class=\"verdict {}\"><strong>{}</strong> {about}{}{counts}{goals}</p>\n</header>\n",
         html(&lead.title),
         class(lead.tone),
         html(&lead.word),

@@ -16,11 +16,21 @@ pub(super) struct Data {
     figures: Vec<Value>,
     plots: Vec<Value>,
     pairs: Vec<Value>,
+    /// The row that figures and plots are of; empty where a page has no rows in full.
+    row: String,
 }
 
 impl Data {
+    /// The figures and plots that follow are of this row.
+    pub(super) fn begin_row(&mut self, name: &str) {
+        name.clone_into(&mut self.row);
+    }
+
     pub(super) fn figures(&mut self, own: &Figures) {
         let mut map = Map::new();
+        if !self.row.is_empty() {
+            map.insert("row".into(), self.row.as_str().into());
+        }
         map.insert("scenario".into(), own.scenario.as_str().into());
         map.insert("dispatch".into(), own.dispatch.as_str().into());
         map.insert("status".into(), own.status.into());
@@ -35,14 +45,18 @@ impl Data {
     pub(super) fn plot(&mut self, plot: &Plot) -> usize {
         let marks = plot.marks.iter().map(|mark| json!({ "x": number(mark.x), "label": mark.label }));
         let limits = plot.limits.iter().map(|limit| json!({ "y": number(limit.y), "label": limit.label }));
-        self.plots.push(json!({
+        let mut document = json!({
             "title": plot.title,
             "x": axis(&plot.x),
             "y": axis(&plot.y),
             "lines": plot.lines.iter().map(|own| line(plot, own)).collect::<Vec<_>>(),
             "limits": limits.collect::<Vec<_>>(),
             "marks": marks.collect::<Vec<_>>(),
-        }));
+        });
+        if !self.row.is_empty() {
+            document["row"] = self.row.as_str().into();
+        }
+        self.plots.push(document);
         self.plots.len() - 1
     }
 
@@ -79,6 +93,8 @@ fn axis(axis: &Axis) -> Value {
         Unit::Ns => "ns",
         Unit::PerS => "per_s",
         Unit::Quantile => "quantile",
+        Unit::Count => "count",
+        Unit::Share => "share",
     };
     json!({ "name": axis.name, "unit": unit })
 }

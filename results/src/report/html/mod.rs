@@ -1,6 +1,6 @@
 //! Reports as one HTML file: it opens from a mail attachment, loads nothing, and can be read without its script.
 //!
-//! Lives here: the order of everything in a page. `frame` is what stands around it, `blocks` and `table` are the kinds of blocks,
+//! Lives here: the order of everything in a page. `frame` is what stands around it, `blocks`, `rows` and `table` are the kinds of blocks,
 //! `drawing` is a chart in a page, `data` the figures as JSON, `escape` how foreign text is written. Does not live here: what is
 //! said (`block`, `page`), and lines and axes (`draw`).
 
@@ -9,9 +9,10 @@ mod data;
 mod drawing;
 mod escape;
 mod frame;
+mod rows;
 mod table;
 
-use super::block::{Block, Lead, OnPage};
+use super::block::{Block, Lead, OnPage, Rows};
 use super::chart::Chart;
 use super::draw::{Family, Plot};
 use data::Data;
@@ -34,7 +35,7 @@ struct Page {
 }
 
 /// The whole page. The same groups give the same bytes.
-pub(super) fn render(groups: &[Vec<Block>]) -> String {
+pub(super) fn render<'a>(groups: impl Iterator<Item = &'a Vec<Block>>) -> String {
     let mut page = Page::default();
     for group in groups {
         page.group(group);
@@ -71,6 +72,7 @@ impl Page {
             Block::Settings(it) => self.add(&table::settings(it)),
             Block::Terms(it) => self.add(&blocks::terms(it)),
             Block::Chart(it) => self.load(it),
+            Block::Trend(it) => self.plot(&it.plot()),
             Block::Page(it) => self.on_page(it),
         }
     }
@@ -90,8 +92,26 @@ impl Page {
             OnPage::Missing { title, sentence, .. } => self.add(&drawing::missing(title, sentence)),
             OnPage::Code(it) => self.add(&blocks::code(it)),
             OnPage::Figures(it) => self.data.figures(it),
+            OnPage::Rows(it) => self.rows(it),
             OnPage::Only(it) => self.block(it),
         }
+    }
+
+    /// An index of all rows, and each row in full. Titles within a row are one level below its own.
+    fn rows(&mut self, rows: &Rows) {
+        self.section.clear();
+        self.add(&rows::index(rows));
+        let is_below_heading = std::mem::replace(&mut self.is_below_heading, true);
+        for (i, row) in rows.rows.iter().enumerate() {
+            if rows::is_drawn(row) {
+                self.add(&rows::heading(row, i));
+            }
+            self.data.begin_row(&row.name);
+            row.groups.iter().for_each(|group| self.group(group));
+            self.section.clear();
+        }
+        self.data.begin_row("");
+        self.is_below_heading = is_below_heading;
     }
 
     /// The title of the page with the verdict. That of a further report in the same page is a heading.

@@ -31,6 +31,8 @@
   };
   const read = () => {
     const found = /(?:^#|&)off=([a-z0-9,]*)/.exec(location.hash);
+    // The address of a row leaves lines as they are.
+    if (!found && location.hash) return;
     off.clear();
     for (const key of found ? found[1].split(',') : []) if (keys.has(key)) off.add(key);
     apply();

@@ -11,7 +11,10 @@ use crate::report::Report;
 use crate::sample;
 use insta::assert_snapshot;
 use proptest::prelude::*;
-use samples::{HOSTILE, cells, compared_over_floor, faulty, hostile, large, without_series};
+use samples::{
+    HOSTILE, backlog, cells, compared_over_floor, faulty, hostile, hostile_cells, large, many_cells,
+    short_cells, without_series,
+};
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -35,6 +38,8 @@ fn pages() -> Vec<(&'static str, Report)> {
         ("comparison", compared_over_floor()),
         ("comparison-and-records", both),
         ("suite", suite(&cells(), saved())),
+        ("suite-large", suite(&many_cells(40), saved())),
+        ("backlog", record_report(&backlog(), saved())),
         ("hostile", record_report(&hostile(HOSTILE), saved())),
         ("empty", record_report(&Record::default(), None)),
     ]
@@ -156,6 +161,89 @@ fn what_is_missing_is_said_in_its_place() {
     assert!(of(record_report(&Record::default(), None)).contains("there is no run in this record"));
 }
 
+/// What the page of a record has, a page of a suite has for each of its rows: charts over time with marks, and numbers.
+#[test]
+fn each_row_of_a_suite_has_what_its_own_page_has() {
+    let suite_page = suite(&many_cells(3), None).html();
+    let data = data(&suite_page);
+    let names = |of: &str| -> Vec<String> {
+        let all = data[of].as_array().unwrap().iter();
+        all.filter_map(|one| Some(one["row"].as_str()?.to_owned())).collect()
+    };
+    let rows = ["many/message/row-0", "many/message/row-1", "many/message/row-2"];
+    assert_eq!(names("figures"), rows);
+    // Percentiles and four figures over time.
+    assert_eq!(names("plots"), rows.map(|row| [row; 5]).concat());
+    for (i, row) in rows.iter().enumerate() {
+        let number = i + 1;
+        assert!(suite_page.contains(&format!("<a href=\"#row-{number}\">{row}</a>")), "{row}");
+        let (_, part) = suite_page.split_once(&format!("id=\"row-{number}\"")).unwrap();
+        let part = part.split("<h2").next().unwrap();
+        let own = record_report(many_cells(3).records[i].as_ref().unwrap(), None).html();
+        let (_, own) = own.split_once("</header>").unwrap();
+        let own = own.split("Machine and versions").next().unwrap();
+        for what in [
+            "<svg class=\"chart wide\"",
+            "<line class=\"fault\"",
+            "<rect class=\"band\"",
+            "<polyline",
+            "<small>",
+            "<table",
+        ] {
+            assert_eq!(part.matches(what).count(), own.matches(what).count(), "{what} in {row}");
+            assert!(part.contains(what), "{what} in {row}");
+        }
+    }
+    // A terminal and a comment have the table alone.
+    assert!(!suite(&many_cells(3), None).markdown().contains("Over time"));
+}
+
+#[test]
+fn a_row_of_a_suite_takes_at_most_100_kb_and_only_some_are_drawn() {
+    let page = suite(&many_cells(40), saved()).html();
+    assert!(page.len() < 40 * 100_000, "{} bytes a row", page.len() / 40);
+    let cells = cells();
+    let page = suite(&cells, None).html();
+    assert!(
+        page.contains(
+            "<li><span class=\"pill bad\">refused</span> <span>in-process/message/nats</span></li>"
+        ),
+        "{page}"
+    );
+    assert!(page.contains(
+        "<li><span class=\"pill warning\">not run</span> <span>in-process/message/rtrb</span></li>"
+    ));
+    let many = suite(&short_cells(203), None).html();
+    assert_eq!(many.matches("<h2 class=\"row\"").count(), 200);
+    assert!(many.contains("The first 200 of 203 rows with trials follow in full"));
+    assert_eq!(data(&many)["figures"].as_array().unwrap().len(), 203, "numbers are there for all");
+}
+
+#[test]
+fn a_backlog_and_the_knee_of_a_search_are_on_their_pages() {
+    let page = record_report(&backlog(), None).html();
+    assert!(page.contains("messages waited for payment when its absent instance had joined"), "{page}");
+    assert!(
+        page.contains("1: at 0 ns payment#1 was absent from the start")
+            && page.contains("<line class=\"fault\""),
+        "{page}"
+    );
+    let searched = sample::searched();
+    let knees =
+        searched.search.as_ref().unwrap().dispatches.iter().filter(|one| one.knee_per_s.is_some()).count();
+    let page = search(&searched, None).html();
+    let data = data(&page);
+    let marked = data["plots"].as_array().unwrap().iter().filter(|plot| {
+        plot["marks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|mark| mark["label"].as_str().unwrap().starts_with("knee "))
+    });
+    assert!(knees > 0);
+    assert_eq!(marked.count(), knees);
+}
+
 #[test]
 fn faults_and_the_end_of_the_warm_up_are_marked() {
     let page = record_report(&faulty(), None).html();
@@ -243,6 +331,7 @@ fn everywhere(text: &str) -> Report {
         one.holds.iter_mut().for_each(|held| held.reasons = vec![text.into()]);
     }
     report.append(search(&searched, None));
+    report.append(suite(&hostile_cells(text), None));
     let one = Record { runs: record.runs[..1].to_vec(), ..record.clone() };
     report.append(comparison(&compare(&one, &one, &Options::default()).unwrap()));
     report

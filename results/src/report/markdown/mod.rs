@@ -50,14 +50,17 @@ fn block(block: &Block) -> String {
         Block::Table(it) => table::table(it),
         Block::Settings(it) => table::settings(it),
         Block::Terms(it) => it.iter().map(term).collect(),
-        Block::Chart(it) => {
-            let drawn = text::chart(it, text::Layout::plain(CHART));
-            let fence = fence(&drawn, 3);
-            format!("{fence}text\n{drawn}{fence}\n")
-        }
+        Block::Chart(it) => drawn(&text::chart(it, text::Layout::plain(CHART))),
+        Block::Trend(it) => drawn(&text::trend(it, text::Layout::plain(CHART))),
         Block::Saved(it) => saved(it),
         Block::Page(_) => String::new(),
     }
+}
+
+/// Characters in columns.
+fn drawn(drawn: &str) -> String {
+    let fence = fence(drawn, 3);
+    format!("{fence}text\n{drawn}{fence}\n")
 }
 
 fn heading(heading: &Heading) -> String {

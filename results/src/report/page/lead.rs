@@ -207,6 +207,7 @@ pub(in crate::report) fn of_comparison(comparison: &Comparison, tone: Tone) -> B
         reason,
         counts: if counts.is_empty() { String::new() } else { format!("metrics: {}", counts.join(", ")) },
         is_heading: true,
+        ..Lead::default()
     }))
 }
 

@@ -11,6 +11,7 @@ mod lead;
 mod pairs;
 mod percentiles;
 mod ranges;
+mod rows;
 mod times;
 
 pub(super) use about::{of_record, of_suite};
@@ -18,8 +19,9 @@ pub(super) use audit::audit;
 pub(super) use figures::figures;
 pub(super) use lead::{of_comparison, of_runs, of_search, of_suite as lead_of_suite};
 pub(super) use pairs::pairs;
-pub(super) use percentiles::{Course, percentiles};
+pub(super) use percentiles::{ResponseTimes, percentiles};
 pub(super) use ranges::range;
+pub(super) use rows::rows;
 pub(super) use times::{about as about_time, over_time};
 
 use super::draw::Scale;

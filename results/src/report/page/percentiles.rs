@@ -11,27 +11,31 @@ const PER_NINE: i32 = 12;
 const NINES: i32 = 9;
 
 /// The response times of a line.
-pub(in crate::report) struct Course {
+pub(in crate::report) struct ResponseTimes {
     pub name: String,
     pub times: Distribution,
 }
 
-impl Course {
+impl ResponseTimes {
     pub(in crate::report) fn of(run: &Run) -> Self {
         Self { name: run.dispatch.clone(), times: run.response() }
     }
 }
 
 /// A plot of all of them; a sentence if none has a time.
-pub(in crate::report) fn percentiles(courses: &[Course]) -> Block {
+pub(in crate::report) fn percentiles(responses: &[ResponseTimes]) -> Block {
     const TITLE: &str = "Response time by percentile";
-    let lines: Vec<Line> = courses.iter().enumerate().filter_map(|(i, course)| line(i, course)).collect();
+    let lines: Vec<Line> =
+        responses.iter().enumerate().filter_map(|(i, response)| line(i, response)).collect();
     if lines.is_empty() {
         let sentence = "No percentiles are drawn: no flow ended, so there are no response times.".to_owned();
         return Block::Page(OnPage::Missing { title: TITLE, sentence, is_half: false });
     }
-    let without: Vec<&str> =
-        courses.iter().filter(|course| course.times.is_empty()).map(|course| course.name.as_str()).collect();
+    let without: Vec<&str> = responses
+        .iter()
+        .filter(|response| response.times.is_empty())
+        .map(|response| response.name.as_str())
+        .collect();
     let missing =
         (!without.is_empty()).then(|| format!("Not drawn, because no flow ended: {}.", without.join(", ")));
     let times = lines.iter().flat_map(|line| line.pieces.iter().flatten().map(|(_, ns)| *ns));
@@ -51,8 +55,8 @@ pub(in crate::report) fn percentiles(courses: &[Course]) -> Block {
     })
 }
 
-fn line(style: usize, course: &Course) -> Option<Line> {
-    let point = |quantile: f64| Some((quantile, course.times.quantile_ns(quantile)? as f64));
+fn line(style: usize, response: &ResponseTimes) -> Option<Line> {
+    let point = |quantile: f64| Some((quantile, response.times.quantile_ns(quantile)? as f64));
     let mut points: Vec<(f64, f64)> = quantiles().map_while(point).collect();
     // Within a plateau only its ends are needed.
     let is_needed: Vec<bool> = (0..points.len())
@@ -66,7 +70,7 @@ fn line(style: usize, course: &Course) -> Option<Line> {
     let mut needed = is_needed.into_iter();
     points.retain(|_| needed.next().unwrap_or(true));
     (!points.is_empty()).then(|| Line {
-        name: course.name.clone(),
+        name: response.name.clone(),
         style,
         pieces: vec![points],
         dots: Vec::new(),
@@ -102,7 +106,7 @@ mod tests {
     #[test]
     fn a_line_ends_where_samples_are_too_few() {
         let times = Distribution::of(1..=1_000);
-        let line = line(0, &Course { name: "x".into(), times: times.clone() }).unwrap();
+        let line = line(0, &ResponseTimes { name: "x".into(), times: times.clone() }).unwrap();
         let last = line.pieces[0].last().unwrap();
         assert!(last.0 > 0.99 && times.quantile_ns(last.0).is_some(), "{last:?}");
         assert!(times.quantile_ns(0.999).is_none() && last.0 < 0.999);

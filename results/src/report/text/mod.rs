@@ -1,10 +1,11 @@
 //! Reports for a terminal: blocks as lines that fit its width, with colours where it has some.
 //!
-//! Lives here: every kind of block but tables (`grid`) and charts (`chart`), and the folding of sentences. Does not live
+//! Lives here: every kind of block but tables (`grid`), charts (`chart`) and trends (`trend`), and the folding of sentences. Does not live
 //! here: what is said (`block`), and printing.
 
 mod chart;
 mod grid;
+mod trend;
 
 use super::block::{Block, Fact, Facts, Heading, Item, List, Name, Settings, Term, Tone};
 use super::columns;
@@ -13,6 +14,7 @@ use grid::Grid;
 
 pub(super) use chart::chart;
 pub(super) use grid::cut;
+pub(super) use trend::trend;
 
 /// Columns of the labels of facts: the longest label, and two blanks.
 const LABEL: usize = 9;
@@ -64,6 +66,7 @@ fn block(block: &Block, layout: Layout) -> String {
         Block::Settings(it) => settings(it, layout),
         Block::Terms(it) => terms(it, layout),
         Block::Chart(it) => chart(it, layout),
+        Block::Trend(it) => trend(it, layout),
         // A path is not folded, so that it can be copied.
         Block::Saved(it) => format!("{:<LABEL$}{}{}\n", "saved", plain::line(&it.path), it.remark),
         Block::Page(_) => String::new(),

@@ -4,8 +4,8 @@ use super::super::super::comparison;
 use crate::compare::{Comparison, Options, compare_within};
 use crate::format::suite::{Cell, Plan, Slot};
 use crate::model::{
-    Distribution, Disturbance, Disturbing, LoadKind, Outage, OutageCause, Point, Record, Series, Setting,
-    Trial,
+    Backlog, Distribution, Disturbance, Disturbing, LoadKind, Outage, OutageCause, Phase, Point, Record,
+    Series, Setting, Trial,
 };
 use crate::report::Report;
 use crate::sample::{self, Noise};
@@ -168,6 +168,8 @@ pub(super) fn cells() -> Suite {
         only: None,
         file: "examples/suites/in-process.toml".into(),
         text: String::new(),
+        goals: Vec::new(),
+        fail_on: None,
         cells: dispatches.map(cell).into(),
         order: [0, 1, 3].into_iter().flat_map(|cell| (0..3).map(move |trial| slot(cell, trial))).collect(),
     });
@@ -176,6 +178,95 @@ pub(super) fn cells() -> Suite {
         suite.records[i] = Some(Record { runs, ..sample::record() });
     }
     suite
+}
+
+/// A suite of cells with faults over time, each a record of its own.
+pub(super) fn many_cells(count: usize) -> Suite {
+    let mut suite = cells();
+    let cell = suite.plan.cells[0].clone();
+    let dispatch = |i: usize| format!("message/row-{i}");
+    let cells = (0..count).map(|i| Cell {
+        name: format!("many/{}", dispatch(i)),
+        matrix: "many".into(),
+        dispatch: dispatch(i),
+        ..cell.clone()
+    });
+    suite.plan.cells = cells.collect();
+    suite.plan.order.clear();
+    let record = faulty();
+    let records = (0..count).map(|i| {
+        let mut record = record.clone();
+        record.runs.truncate(1);
+        record.runs[0].dispatch = dispatch(i);
+        Some(record)
+    });
+    suite.records = records.collect();
+    suite
+}
+
+/// A suite of many cells that are quickly drawn.
+pub(super) fn short_cells(count: usize) -> Suite {
+    let mut suite = many_cells(count);
+    for trials in suite.records.iter_mut().flatten().map(|record| &mut record.runs[0].trials) {
+        trials.truncate(1);
+        trials[0].series = Series::default();
+    }
+    suite
+}
+
+pub(super) fn hostile_cells(text: &str) -> Suite {
+    let mut suite = many_cells(1);
+    suite.records[0] = Some(hostile(text));
+    let cell = &mut suite.plan.cells[0];
+    (cell.name, cell.record, cell.matrix) = (text.into(), text.into(), text.into());
+    (suite.plan.name, suite.plan.file) = (text.into(), text.into());
+    suite
+}
+
+/// An instance was away from the start, and messages waited for it.
+pub(super) fn backlog() -> Record {
+    let mut record = faulty();
+    record.runs.truncate(1);
+    let phase = |from_ms: u64, until_ms: u64, sent, received, waiting| Phase {
+        from_ns: from_ms * 1_000_000,
+        until_ns: until_ms * 1_000_000,
+        sent,
+        received,
+        waiting,
+        started: sent,
+        late_ns: 40_000 * sent,
+        blocked_ns: 10_000_000,
+        lag: Distribution::of((0..400).map(|n| 40_000 + n)),
+        confirm: Distribution::of((0..400).map(|n| 300_000 + n)),
+    };
+    for trial in &mut record.runs[0].trials {
+        trial.disturbances.clear();
+        trial.outages[0] = Outage {
+            instance: "payment#1".into(),
+            cause: OutageCause::Absent,
+            at_ns: 2_000_000_000,
+            away_ns: 4_000_000_000,
+            ..Outage::default()
+        };
+        trial.senders = Some(1);
+        trial.backlog = Some(Backlog {
+            service: "payment".into(),
+            absent: 1,
+            is_reached: true,
+            joined_ns: Some(4_000_000_000),
+            waiting: 16_000,
+            server: None,
+            level: 20,
+            level_ns: Some(9_000_000_000),
+            left: 3,
+            phases: vec![
+                phase(0, 4_000, 16_000, 0, 16_000),
+                phase(4_000, 9_000, 20_000, 35_980, 20),
+                phase(9_000, 20_000, 44_000, 44_017, 3),
+            ],
+        });
+    }
+    record
 }
 
 pub(super) fn without_series() -> Record {
