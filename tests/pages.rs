@@ -99,3 +99,13 @@ fn servers_of_the_compose_file_have_the_ports_of_default_addresses() {
         assert!(compose.contains(&format!("127.0.0.1:{port}:{port}")), "{} at {port}", entry.name);
     }
 }
+
+/// Whoever pastes the program of the page has the one that is tested.
+#[test]
+fn the_page_about_gates_shows_the_example() {
+    let shown = page("docs/gate.md");
+    let shown = shown.split("```rust\n").nth(1).unwrap().split("```").next().unwrap();
+    let example = page("examples/quotes/src/main.rs");
+    let program = example.split("\n#[cfg(test)]").next().unwrap();
+    assert_eq!(shown, program, "docs/gate.md and examples/quotes/src/main.rs differ");
+}

@@ -66,7 +66,10 @@ fn equal_sides_do_not_differ() {
 fn the_order_is_random_and_a_replay_has_it_again() {
     let place = Place::new();
     let (base, head) = (side("fixed:1ms"), side("fixed:1ms,loss=1/100"));
-    place.run(&line(&base, &head, "--pairs 18 --out r.json"));
+    // A head that loses messages fails a build, however fast it is.
+    let lost = place.run(&line(&base, &head, "--pairs 18 --out r.json")).with_code(5).stdout;
+    assert!(lost.contains("the audit of B failed: "), "{lost}");
+    place.run("compare r.json").with_code(5);
     let order = |name: &str| Record::from_file(&place.path(name)).document["pairing"]["order"].clone();
     let first: Vec<String> =
         order("r.json").as_array().unwrap().chunks(3).map(|pair| pair[0]["label"].to_string()).collect();
@@ -112,6 +115,17 @@ fn what_is_no_side_is_told() {
     // A name that this program lacks is refused, unless another program may know it.
     let done = place.run("compare --base message/sim --head event/sim -- strem").with_code(2);
     assert!(done.stderr.contains("did you mean `stream`?"), "{}", done.stderr);
+    let done =
+        place.run("compare --base bin:/bin/true --head bin:/bin/true -- theirs -d message").with_code(2);
+    assert!(done.stderr.contains("in full, as in --dispatch message/NAME"), "{}", done.stderr);
+    // A script that runs the program is one, too. Its interpreter opens it after it was started.
+    script(&place.path("wrapper"), &format!("exec {} \"$@\"", env!("CARGO_BIN_EXE_drumpost")));
+    place
+        .run(
+            &line("bin:wrapper", "bin:wrapper", "--within 1ns")
+                .replace("/sim", "/sim --sim service=fixed:1ms"),
+        )
+        .with_code(0);
     // A program that is not drumpost answers nothing.
     let done = place.run(&line("bin:/bin/true", "bin:/bin/true", "")).with_code(1);
     assert!(done.stderr.contains("ended without a result"), "{}", done.stderr);
@@ -121,20 +135,7 @@ fn what_is_no_side_is_told() {
 #[test]
 fn a_revision_is_built_and_the_record_says_which() {
     let place = Place::new();
-    let git = |words: &[&str]| {
-        let done =
-            std::process::Command::new("git").args(words).current_dir(place.path(".")).output().unwrap();
-        assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8(done.stdout).unwrap().trim().to_owned()
-    };
-    git(&["init", "-q"]);
-    let who = ["-c", "user.name=a", "-c", "user.email=a@b"];
-    git(&[&who[..], &["commit", "-q", "--allow-empty", "-m", "first"]].concat());
-    let commit = git(&["rev-parse", "HEAD"]);
-    let says = serde_json::json!({
-        "reason": "compiler-artifact", "executable": env!("CARGO_BIN_EXE_drumpost"),
-        "target": {"name": "mine", "kind": ["bin"]},
-    });
+    let (commit, says) = repository(&place);
     script(&place.path("cargo"), &format!("pwd >>built; echo \"$@\" >>built; echo '{says}'"));
     let mut command = place.command(
         &line("HEAD", ".", "--pairs 18 --out r.json")
@@ -164,6 +165,77 @@ fn a_revision_is_built_and_the_record_says_which() {
     assert!(done.stderr.contains("failed to build in"), "{}", done.stderr);
 }
 
+/// A hook of git runs with variables that say where the repository is. Git would obey them in the work tree of the base, too, and
+/// check out the base over the user's own files.
+#[test]
+fn a_hook_of_git_and_a_torn_work_tree_do_no_harm() {
+    let place = Place::new();
+    let (commit, says) = repository(&place);
+    script(&place.path("cargo"), &format!("echo '{says}'"));
+    let branch = git(&place, &["symbolic-ref", "HEAD"]);
+    git(&place, &[&WHO[..], &["commit", "-q", "--allow-empty", "-m", "second"]].concat());
+    let compare = || {
+        let line = line("HEAD~1", ".", "--within 1ns --out r.json").replace("message/sim", "message/rtrb");
+        let mut command = place.command(&line.replace("--arrivals poisson --count 500", "--duration 20ms"));
+        command.env("XDG_CACHE_HOME", place.path("cache")).env("CARGO", place.path("cargo"));
+        command.env("GIT_DIR", place.path(".git")).env("GIT_INDEX_FILE", place.path(".git/index"));
+        let done = Running::start(&mut command).end();
+        assert!(place.path("r.json").exists(), "{}", done.stderr);
+        fs::remove_file(place.path("r.json")).unwrap();
+        assert_eq!(git(&place, &["symbolic-ref", "HEAD"]), branch);
+    };
+    compare();
+    compare();
+    // The repository was made anew in its place, and knows nothing of the work tree.
+    fs::remove_dir_all(place.path(".git/worktrees")).unwrap();
+    compare();
+    let builds = fs::read_dir(place.path("cache/drumpost/builds")).unwrap().next().unwrap().unwrap().path();
+    let tree = builds.join(&commit[..12]);
+    // A checkout was cut off, and left its lock.
+    let lock = fs::read_to_string(tree.join(".git")).unwrap();
+    fs::write(Path::new(lock.trim().strip_prefix("gitdir: ").unwrap()).join("index.lock"), "").unwrap();
+    compare();
+}
+
+#[test]
+fn a_build_that_is_interrupted_is_ended_and_leaves_nothing() {
+    let place = Place::new();
+    let _ = repository(&place);
+    // Cargo and what it started.
+    script(&place.path("cargo"), "sleep 60 & echo $! >started; wait");
+    let mut command = place.command(&line("flags:", ".", ""));
+    let running = Running::start(command.env("CARGO", place.path("cargo")));
+    let started = || fs::read_to_string(place.path("started")).ok().filter(|id| id.ends_with('\n'));
+    while started().is_none() && running.took() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    running.interrupt();
+    let done = running.end();
+    assert_eq!(done.code, 130, "{}", done.stderr);
+    let stat = fs::read_to_string(format!("/proc/{}/stat", started().unwrap().trim()));
+    // Whoever adopts it may not have waited for it yet.
+    assert!(stat.as_ref().map_or(true, |stat| stat.contains(") Z ")), "it still runs: {stat:?}");
+    assert_eq!(fs::read_dir(place.path(".drumpost")).unwrap().count(), 0, "a copy of the program is left");
+}
+
+/// What is found out after the pairs were measured is found out too late.
+#[test]
+fn documents_that_cannot_be_written_are_refused_first() {
+    let place = Place::new();
+    let same = side("fixed:1ms");
+    for (more, says) in [
+        ("--html .", "--html: failed to write"),
+        ("--junit .", "--junit: failed to write"),
+        ("--html a --junit a", "--junit and --html both name a"),
+        ("--out r.json --html ./r.json", "--out and --html both name"),
+        ("--html - --json", "leave --json"),
+    ] {
+        let done = place.run(&line(&same, &same, more)).with_code(2);
+        assert!(done.stderr.contains(says), "{more}: {}", done.stderr);
+        assert!(!place.path(".drumpost/").read_dir().is_ok_and(|mut some| some.next().is_some()), "{more}");
+    }
+}
+
 #[test]
 fn an_interrupted_comparison_keeps_its_pairs() {
     let place = Place::new();
@@ -187,4 +259,23 @@ fn an_interrupted_comparison_keeps_its_pairs() {
 fn script(path: &Path, text: &str) {
     fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+const WHO: [&str; 4] = ["-c", "user.name=a", "-c", "user.email=a@b"];
+
+fn git(place: &Place, words: &[&str]) -> String {
+    let done = std::process::Command::new("git").args(words).current_dir(place.path(".")).output().unwrap();
+    assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap().trim().to_owned()
+}
+
+/// A repository with a commit, and what a cargo says that made this program there.
+fn repository(place: &Place) -> (String, Value) {
+    git(place, &["init", "-q"]);
+    git(place, &[&WHO[..], &["commit", "-q", "--allow-empty", "-m", "first"]].concat());
+    let says = serde_json::json!({
+        "reason": "compiler-artifact", "executable": env!("CARGO_BIN_EXE_drumpost"),
+        "target": {"name": "mine", "kind": ["bin"]},
+    });
+    (git(place, &["rev-parse", "HEAD"]), says)
 }

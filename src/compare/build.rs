@@ -1,33 +1,37 @@
-//! Builds a revision: in a work tree of its own, with a target folder of its own, before anything is measured.
+//! Builds a side with cargo: the files as they are, or a revision in its work tree.
 //!
-//! A commit has one work tree and one target folder in the user's cache; cargo decides what has to be built again. They lie outside of the
-//! repository, because cargo and rustup look for their settings in all folders above, and those of the head are not the base's. The few
-//! newest are kept.
+//! Does not live here: where the work tree comes from (`work_tree`).
 
-use crate::{args::CompareArgs, broker, digest, exit::usage, output};
+use super::work_tree::{self, Locked, WorkTree};
+use crate::{args::CompareArgs, exit::usage, interrupt::Interrupt, output};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use std::{
-    fs,
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader, IsTerminal},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread,
+    time::Duration,
 };
 
-/// Builds of a repository that are kept.
-const KEPT: usize = 3;
+/// How often a build is asked whether the command was interrupted meanwhile.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// How revisions are built.
-#[derive(Clone, Debug, Default)]
-pub(super) struct How {
+#[derive(Clone, Debug)]
+pub(super) struct How<'a> {
     /// The program, where a build makes several.
     pub program: Option<String>,
     /// Words for `cargo build` beside `--release`.
     pub cargo: Vec<String>,
+    pub interrupted: &'a Interrupt,
 }
 
-impl How {
-    pub(super) fn of(args: &CompareArgs) -> Self {
-        Self { program: args.sides.program.clone(), cargo: args.sides.cargo.clone() }
+impl<'a> How<'a> {
+    pub(super) fn of(args: &CompareArgs, interrupted: &'a Interrupt) -> Self {
+        Self { program: args.sides.program.clone(), cargo: args.sides.cargo.clone(), interrupted }
     }
 }
 
@@ -36,144 +40,94 @@ pub(super) struct Built {
     pub program: PathBuf,
     /// The commit in full; `-dirty` where tracked files differ from it. `None`: the files are in no commit.
     pub revision: Option<String>,
-}
-
-fn git(words: &[&str]) -> Result<String, String> {
-    let done = Command::new("git").args(words).stdin(Stdio::null()).output();
-    let done = done.map_err(|error| format!("git cannot be run: {error}"))?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    if done.status.success() { Ok(text(&done.stdout)) } else { Err(text(&done.stderr)) }
-}
-
-/// The commit that a text names, in full.
-///
-/// # Errors
-/// It names none, or git cannot tell.
-pub(super) fn commit(text: &str) -> Result<String, String> {
-    // A text that begins with a dash would be a flag of git.
-    if text.starts_with('-') {
-        return Err(format!("`{text}` is no revision"));
-    }
-    let is_commit = |name: &String| name.len() >= 40 && name.chars().all(|c| c.is_ascii_hexdigit());
-    let found = git(&["rev-parse", "--verify", "--quiet", &format!("{text}^{{commit}}")]);
-    found.and_then(|name| if is_commit(&name) { Ok(name) } else { Err(String::new()) }).map_err(|why| {
-        if !why.is_empty() {
-            return why;
-        }
-        let is_shallow = git(&["rev-parse", "--is-shallow-repository"]).is_ok_and(|said| said == "true");
-        let hint =
-            if is_shallow { "; this clone is shallow: fetch its history (fetch-depth: 0)" } else { "" };
-        format!("`{text}` is no revision of the repository here{hint}")
-    })
+    /// No other process builds or removes it until this is dropped. `None`: it is not in the folder of builds.
+    pub _locked: Option<Locked>,
 }
 
 /// Builds a revision, or the files as they are (`.`).
 ///
 /// # Errors
 /// There is no such revision, or it cannot be built: with the last words of the build.
-pub(super) fn build(text: &str, how: &How) -> anyhow::Result<Built> {
+pub(super) fn build(text: &str, how: &How<'_>) -> anyhow::Result<Built> {
     if text == "." {
-        // Files that are in no repository can be compared, too.
-        let revision = commit("HEAD").ok().map(|head| {
-            let changed = git(&["status", "--porcelain", "--untracked-files=no"]);
-            if changed.is_ok_and(|changed| changed.is_empty()) { head } else { format!("{head}-dirty") }
-        });
         output::remark("building the files as they are");
-        return Ok(Built { program: cargo(Path::new("."), None, how)?, revision });
+        let program = cargo(Path::new("."), None, how)?;
+        return Ok(Built { program, revision: work_tree::revision_of_files(), _locked: None });
     }
-    let revision = commit(text).map_err(|why| usage(format!("side `{text}`: {why}")))?;
-    // The package may be in a folder of the repository.
-    let inside = git(&["rev-parse", "--show-prefix"]).map_err(usage)?;
-    let home = home()?;
-    let short = &revision[..12];
-    let (tree, target) = (home.join(short), home.join(format!("{short}-target")));
-    check_out(text, &revision, &tree)?;
-    let folder = tree.join(&inside);
-    if !folder.is_dir() {
-        return Err(usage(format!(
-            "side `{text}`: it has no folder {inside}, so that there is nothing to build"
-        )));
-    }
-    output::remark(&format!("building {text} ({short})"));
+    let revision = work_tree::commit(text).map_err(|why| usage(format!("side `{text}`: {why}")))?;
+    let WorkTree { folder, target, locked } = work_tree::of(text, &revision, how.interrupted)?;
+    output::remark(&format!("building {text} ({})", work_tree::short(&revision)));
     let program = cargo(&folder, Some(&target), how)?;
-    forget_old(&home, &tree);
-    Ok(Built { program, revision: Some(revision) })
-}
-
-/// The folder of this repository's builds.
-fn home() -> anyhow::Result<PathBuf> {
-    let cache = broker::cache();
-    let cache = cache.ok_or_else(|| usage("there is no folder for builds: set HOME or XDG_CACHE_HOME"))?;
-    let repository = git(&["rev-parse", "--path-format=absolute", "--git-common-dir"]).map_err(usage)?;
-    let home = cache.join("drumpost/builds").join(format!("{:08x}", digest::of_text(&repository)));
-    fs::create_dir_all(&home)
-        .map_err(|error| anyhow::anyhow!("failed to create {}: {error}", home.display()))?;
-    Ok(home)
-}
-
-/// Has a commit in a work tree, as it is in the repository.
-fn check_out(text: &str, revision: &str, tree: &Path) -> anyhow::Result<()> {
-    let path = tree.to_string_lossy();
-    let made = if tree.join(".git").exists() {
-        // An earlier checkout may have been cut off, and anyone may have changed files in it.
-        git(&["-C", &path, "checkout", "--quiet", "--detach", "--force", revision])
-    } else {
-        git(&["worktree", "add", "--detach", "--force", &path, revision])
-    };
-    let made = made.and_then(|said| match tree.join(".gitmodules").exists() {
-        true => git(&["-C", &path, "submodule", "update", "--init", "--recursive"]),
-        false => Ok(said),
-    });
-    made.map(drop).map_err(|why| anyhow::anyhow!("failed to check out {text} in {path}: {why}"))
-}
-
-/// Removes all builds of this repository but the newest few. What cannot be removed stays.
-fn forget_old(home: &Path, own: &Path) {
-    let trees = fs::read_dir(home).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut trees: Vec<(std::time::SystemTime, PathBuf)> = trees
-        .filter(|path| path != own && path.join(".git").exists())
-        .filter_map(|path| Some((fs::metadata(target_of(&path)).ok()?.modified().ok()?, path)))
-        .collect();
-    trees.sort();
-    let old = trees.len().saturating_sub(KEPT - 1);
-    for (_, tree) in trees.into_iter().take(old) {
-        let _ = git(&["worktree", "remove", "--force", &tree.to_string_lossy()]);
-        let _ = fs::remove_dir_all(target_of(&tree));
-    }
-}
-
-fn target_of(tree: &Path) -> PathBuf {
-    let mut name = tree.file_name().unwrap_or_default().to_owned();
-    name.push("-target");
-    tree.with_file_name(name)
+    locked.forget_old(&revision);
+    Ok(Built { program, revision: Some(revision), _locked: Some(locked) })
 }
 
 /// Runs `cargo build --release` in a folder and gives the program that it made.
-fn cargo(folder: &Path, target: Option<&Path>, how: &How) -> anyhow::Result<PathBuf> {
+fn cargo(folder: &Path, target: Option<&Path>, how: &How<'_>) -> anyhow::Result<PathBuf> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(folder).args(["build", "--release", "--message-format=json-render-diagnostics"]);
     command.args(&how.cargo).stdin(Stdio::null()).stdout(Stdio::piped());
     if let Some(target) = target {
         command.env("CARGO_TARGET_DIR", target);
-    }
-    let failed = |why: String| anyhow::anyhow!("failed to build in {}: {why}", folder.display());
-    let mut child = command.spawn().map_err(|error| failed(format!("cargo cannot be run: {error}")))?;
-    let mut programs: Vec<(String, PathBuf)> = Vec::new();
-    for line in BufReader::new(child.stdout.take().expect("it is piped")).split(b'\n').map_while(Result::ok) {
-        let Ok(Value::Object(said)) = serde_json::from_slice(&line) else { continue };
-        let target = &said.get("target").cloned().unwrap_or_default();
-        let is_program =
-            target["kind"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "bin"));
-        let name = target["name"].as_str().unwrap_or_default().to_owned();
-        if let (true, Some(path)) = (is_program, said.get("executable").and_then(Value::as_str)) {
-            programs.push((name, path.into()));
+        // A hook of git says with these where the repository is, and a build script would look there.
+        for variable in work_tree::GIT_VARIABLES {
+            command.env_remove(variable);
         }
     }
-    let status = child.wait()?;
+    let failed = |why: String| anyhow::anyhow!("failed to build in {}: {why}", folder.display());
+    // On a terminal Ctrl-C reaches cargo and its compilers by itself, and cargo may ask for a password there. Elsewhere they are a group of
+    // their own, so that they can be ended together.
+    let is_group = !io::stdin().is_terminal();
+    if is_group {
+        command.process_group(0);
+    }
+    let mut child = command.spawn().map_err(|error| failed(format!("cargo cannot be run: {error}")))?;
+    let lines = listen(&mut child);
+    let (mut programs, mut told_to_end) = (Vec::new(), 0);
+    loop {
+        let asked = u8::from(how.interrupted.is_set()) + u8::from(how.interrupted.is_urgent());
+        if asked > told_to_end {
+            told_to_end = asked;
+            let signal = if asked > 1 { Signal::KILL } else { Signal::TERM };
+            let end = if is_group { kill_process_group } else { kill_process };
+            let _ = end(Pid::from_child(&child), signal);
+        }
+        match lines.recv_timeout(LOOK) {
+            Ok(line) => programs.extend(program(&line)),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    let status: ExitStatus = child.wait()?;
+    if how.interrupted.is_set() {
+        return Err(failed("interrupted".into()));
+    }
     if !status.success() {
         return Err(failed(format!("cargo ended with {status}; what it said is above")));
     }
     choose(programs, how.program.as_deref()).map_err(failed)
+}
+
+/// A thread that reads what cargo says on its standard output.
+fn listen(child: &mut Child) -> Receiver<Vec<u8>> {
+    let (tell, lines) = channel();
+    let output = child.stdout.take();
+    let read = move || {
+        let lines = output.into_iter().flat_map(|output| BufReader::new(output).split(b'\n'));
+        lines.map_while(Result::ok).try_for_each(|line| tell.send(line))
+    };
+    // Without a thread the channel is closed at once, which is told as a build that made no program.
+    let _ = thread::Builder::new().name("cargo".into()).spawn(read);
+    lines
+}
+
+/// The program that a line of cargo's output tells of, with its name.
+fn program(line: &[u8]) -> Option<(String, PathBuf)> {
+    let said: Value = serde_json::from_slice(line).ok()?;
+    let target = &said["target"];
+    let is_program = target["kind"].as_array()?.iter().any(|kind| kind == "bin");
+    let path = said["executable"].as_str().filter(|_| is_program)?;
+    Some((target["name"].as_str().unwrap_or_default().to_owned(), path.into()))
 }
 
 /// The program of a build: the only one, that which was named, or `drumpost`.
@@ -206,10 +160,5 @@ mod tests {
         let error = choose(made(&["mine"]), Some("other")).unwrap_err();
         assert_eq!(error, "it makes mine; name the one to run with --program NAME");
         assert!(choose(vec![], None).is_err());
-    }
-
-    #[test]
-    fn what_is_no_commit_is_refused() {
-        assert!(commit("--help").is_err() && commit("-x").is_err() && commit("^HEAD").is_err());
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// The folder of copies, beside the records: what is there may be run, which is not so of every folder for temporary files.
-const FOLDER: &str = ".drumpost";
+const FOLDER: &str = crate::history::HOME;
 
 /// A copy that is removed when it is dropped.
 #[derive(Debug)]

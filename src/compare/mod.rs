@@ -1,20 +1,25 @@
 //! `drumpost compare`: two records, two dispatches of one, or two sides that it measures itself.
 //!
 //! Lives here: which of these is asked for, and what a verdict comes to as an exit code. Comparing what was measured before is in
-//! `records`. Sides are in `side`, the building of a revision in `build`, copies of programs in `copies`, what is measured over them in
-//! `rows`, in which order in `sequence`, the measuring of pairs in `pairs`, and comparisons with known answers in `prove`. Does not live
+//! `records`. Sides are in `side`, the building of a revision in `build`, its work tree in `work_tree`, copies of programs in `copies`, the record before its first
+//! trial in `begun`, what is measured over them in `rows`, in which order in `sequence`, when it is looked at in `plans`, the measuring of pairs in `pairs`, what viewers
+//! are told of it in `told`, and comparisons with known answers in `prove`. Does not live
 //! here: the rule that decides (`drumpost_results::compare`).
 
+mod begun;
 mod build;
 mod copies;
 mod pairs;
+mod plans;
 mod prove;
 mod records;
 mod rows;
 mod sequence;
 mod side;
+mod told;
+mod work_tree;
 
-use crate::{Exit, args::CompareArgs, assertions, exit::usage, output};
+use crate::{Exit, args::CompareArgs, assertions, exit::usage, interrupt::Interrupt, output};
 use drumpost_core::registry::Registry;
 use drumpost_results::{
     compare::{Comparison, Verdict},
@@ -23,20 +28,43 @@ use drumpost_results::{
     report, rows as rows_of,
     store::Reader,
 };
+use std::path::Path;
 
 /// Compares, prints, and turns the verdict into an exit code.
 pub(crate) fn compare(registry: &Registry, args: &CompareArgs) -> anyhow::Result<Exit> {
+    let written = [("--out", args.sides.out.as_deref()), ("--junit", args.junit.as_deref())];
+    let read: Vec<&Path> =
+        [&args.a, &args.b, &args.sides.replay].into_iter().filter_map(Option::as_deref).collect();
+    args.form.check_files(&written, &read)?;
     if let Some(comparisons) = args.sides.prove {
-        return prove::prove(registry, args, comparisons);
+        return measured(|interrupted| prove::prove(registry, args, comparisons, interrupted));
     }
     match (&args.sides.base, &args.sides.head) {
-        (Some(base), Some(head)) => pairs::compare(registry, args, base, head),
+        (Some(base), Some(head)) => {
+            measured(|interrupted| pairs::compare(registry, args, [base, head], interrupted))
+        }
         (None, None) => {
             args.sides.refuse()?;
+            if args.live.prometheus.is_some() {
+                return Err(usage("--prometheus: nothing is measured here; give --base and --head, too"));
+            }
             records::compare(args)
         }
         (Some(_), None) => Err(usage("--base needs --head SIDE, which is what the base is compared with")),
         (None, Some(_)) => Err(usage("--head needs --base SIDE, which is what the head is compared with")),
+    }
+}
+
+/// Builds and measures. If that is interrupted, it is how the command ends, whatever else went wrong.
+fn measured(work: impl FnOnce(&Interrupt) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    let interrupted = Interrupt::listen();
+    match work(&interrupted) {
+        Err(error) if interrupted.is_set() => {
+            output::complain(&format!("{error:#}"));
+            Ok(Exit::Interrupted)
+        }
+        Ok(_) if interrupted.is_set() => Ok(Exit::Interrupted),
+        done => done,
     }
 }
 
@@ -65,6 +93,8 @@ fn print(
 
 fn exit(comparison: &Comparison, is_strict: bool) -> Exit {
     match comparison.verdict {
+        // A side that loses messages may well be the faster one.
+        _ if comparison.breaks_promise() => Exit::Audit,
         Verdict::Regression => Exit::Regression,
         _ if comparison.is_invalid() => Exit::Invalid,
         // With `--strict`, a missing judgement must not look like a good one.

@@ -5,19 +5,22 @@
 //! Does not live here: when to look and to stop, what disturbs a pair, and the verdict (`drumpost_results::compare`).
 
 use super::{
+    begun::empty,
     build,
     copies::{self, Copied},
+    plans::{plan, recorded_plan},
     print,
     rows::{self, Row},
     sequence::{ROLES, Sequence, label},
     side::{self, Side},
+    told,
 };
 use crate::{
     Exit,
     args::{CompareArgs, SideArg},
-    environment,
     exit::usage,
     interrupt::Interrupt,
+    live::Live,
     output,
     run::{
         child::{self, Answer, Order},
@@ -26,7 +29,6 @@ use crate::{
     },
     saver::Saver,
     show::load,
-    spec::RunSpec,
 };
 use drumpost_core::{
     clock::{Clock, Now, as_ns},
@@ -34,30 +36,34 @@ use drumpost_core::{
     transport::OpenError,
 };
 use drumpost_results::{
-    compare::{
-        Cause, Comparison, GATES_AT_MOST, Next, Options, Plan, Repeats, Stop, compare_sides, disturbed,
-    },
-    model::{Compared, ComparedRow, Pairing, Record, Role, Run, Side as SideOfRun, Status, Trial},
+    compare::{Cause, Comparison, Next, Options, Plan, Repeats, Stop, compare_sides, disturbed},
+    model::{Record, Role, Run, Side as SideOfRun, Status, Trial},
     rows::of_heads,
     units,
     verdict::Thresholds,
 };
-use serde_json::Value;
-use std::{fs, path::Path, sync::mpsc::channel};
+use drumpost_tui::Event;
+use std::{
+    sync::mpsc::{Sender, channel},
+    time::Duration,
+};
 
-/// Trials that may fail before it ends: what fails three times does so for a reason that more pairs do not mend.
+/// Pairs that may fail before it ends: what fails three times does so for a reason that more pairs do not mend.
 const FAILURES: u32 = 3;
+/// A program that hangs is ended this long after the end of the time of `--within`, and after the time of its drain.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// Builds both sides, measures, saves, prints.
 pub(super) fn compare(
     registry: &Registry,
     args: &CompareArgs,
-    base: &SideArg,
-    head: &SideArg,
+    [base, head]: [&SideArg; 2],
+    interrupted: &Interrupt,
 ) -> anyhow::Result<Exit> {
-    let how = build::How::of(args);
+    let how = build::How::of(args, interrupted);
     copies::remove_left();
-    let (base, head) = (side::prepare(base, registry, &how)?, side::prepare(head, registry, &how)?);
+    let base = side::prepare(base, registry, &how)?;
+    let head = side::prepare(head, registry, &how)?;
     let replayed = args.sides.replay.as_deref().map(|path| load(path).map(|record| (record, path)));
     let replayed = replayed.transpose()?;
     let rows = match &replayed {
@@ -75,6 +81,7 @@ pub(super) fn compare(
         Some((record, path)) => Sequence::of(record, path)?,
         None => Sequence::random(record.seed, rows.len(), plan.looks()[0]),
     };
+    let mut live = Live::open(&args.live, &told::about(&record))?;
     let mut saver = Saver::new(args.sides.out.as_deref(), &record)?;
     let is_document = saver.takes_stdout();
     if is_document && args.form.has_document() {
@@ -82,8 +89,10 @@ pub(super) fn compare(
             "--out -: the record is printed, so nothing else can be: leave --json, --markdown and --html - out",
         ));
     }
-    let interrupted = Interrupt::listen();
-    let job = Job::new(&rows, [&base, &head], &plan, &limits, args, &interrupted);
+    let events = live.begin();
+    told::begins(&events, &record, &plan);
+    let job =
+        Job { events: Some(&events), ..Job::new(&rows, [&base, &head], &plan, &limits, args, interrupted) };
     let mut measuring = Measuring::new(job, record, sequence);
     let ended = measuring.run(&mut |record| {
         if saver.is_due() {
@@ -91,95 +100,17 @@ pub(super) fn compare(
         }
     });
     let Measuring { mut record, failures, .. } = measuring;
+    told::ends(events);
     record.judge(&limits);
     let saved = saver.finish(&record);
+    live.end();
     if let (Some(path), false) = (&saved.path, is_document) {
         let path = path.display();
         output::remark(&format!("saved in {path}; `drumpost compare {path}` shows this again"));
     }
     // A failure to save comes first: what was to be printed can be printed again from the record.
     let done = saved.outcome.and(ended).and_then(|comparison| print(&comparison, &record, args, is_document));
-    match done {
-        Err(error) if interrupted.is_set() => {
-            output::complain(&format!("{error:#}"));
-            Ok(Exit::Interrupted)
-        }
-        Err(error) => Err(error),
-        Ok(_) if interrupted.is_set() => Ok(Exit::Interrupted),
-        Ok(_) if failures > 0 => Ok(Exit::Failed),
-        Ok(end) => Ok(end),
-    }
-}
-
-/// The plan of looks for the pairs that are asked for.
-pub(super) fn plan(args: &CompareArgs, rows: usize) -> anyhow::Result<Plan> {
-    Plan::new(args.sides.pairs as usize, rows * GATES_AT_MOST, &Options::default())
-        .map_err(|error| usage(format!("--pairs {}: {error}", args.sides.pairs)))
-}
-
-fn recorded_plan(record: &Record, path: &Path) -> anyhow::Result<Plan> {
-    let looks = record.comparison.as_ref().map_or(&[][..], |compared| &compared.looks);
-    let is_upwards = looks.windows(2).all(|pair| pair[0] < pair[1]);
-    let plan =
-        Plan::recorded(looks).filter(|_| is_upwards && looks.iter().all(|look| (1..=10_000).contains(look)));
-    plan.ok_or_else(|| usage(format!("--replay {}: its looks cannot be meant", path.display())))
-}
-
-/// The record to be, without trials.
-pub(super) fn empty(
-    args: &CompareArgs,
-    rows: &[Row],
-    [base, head]: [&Side; 2],
-    plan: &Plan,
-    limits: &Thresholds,
-) -> anyhow::Result<Record> {
-    let started = environment::date();
-    let first = rows.first().ok_or_else(|| usage("there is nothing to measure"))?;
-    let seed = RunSpec::from_document(first.base.clone()).map(|spec| *spec.load.seed).map_err(usage)?;
-    let run = |row: &Row, role: Role| {
-        let (side, fields) = match role {
-            Role::Head => (head, &row.head),
-            Role::Base | Role::Control => (base, &row.base),
-        };
-        let dispatch = fields.get("dispatch").and_then(|list| list.get(0)).and_then(Value::as_str);
-        Run {
-            scenario: row.scenario.clone(),
-            dispatch: dispatch.unwrap_or_default().to_owned(),
-            side: Some(SideOfRun {
-                role,
-                row: row.name.clone(),
-                name: side.name.clone(),
-                revision: side.revision.clone(),
-                tool_version: String::new(),
-            }),
-            ..Run::default()
-        }
-    };
-    let compared = |row: &Row| ComparedRow {
-        name: row.name.clone(),
-        spec: Value::Object(crate::secrets::hide_in(row.base.clone())),
-        head_spec: (row.base != row.head).then(|| Value::Object(crate::secrets::hide_in(row.head.clone()))),
-    };
-    let id = format!("compare-{}-{:04x}", environment::compact(&started), environment::nonce());
-    Ok(Record {
-        tool_version: env!("CARGO_PKG_VERSION").into(),
-        started_at: Some(started),
-        command: environment::command_line(&args.command),
-        seed,
-        environment: environment::facts(false),
-        thresholds: limits.to_settings(),
-        pairing: Some(Pairing { id: id.clone(), order: Vec::new() }),
-        runs: rows.iter().flat_map(|row| ROLES.map(|role| run(row, role))).collect(),
-        comparison: Some(Compared {
-            base: base.name.clone(),
-            head: head.name.clone(),
-            rows: rows.iter().map(compared).collect(),
-            looks: plan.looks().iter().map(|pairs| *pairs as u32).collect(),
-            ..Compared::default()
-        }),
-        id,
-        ..Record::default()
-    })
+    done.map(|end| if failures > 0 { Exit::Failed } else { end })
 }
 
 /// What is to be compared.
@@ -195,6 +126,8 @@ pub(super) struct Job<'a> {
     /// Stop when this time is over.
     pub within_ns: Option<u64>,
     pub interrupted: &'a Interrupt,
+    /// For viewers, if there are any.
+    pub events: Option<&'a Sender<Event>>,
 }
 
 impl<'a> Job<'a> {
@@ -208,7 +141,7 @@ impl<'a> Job<'a> {
     ) -> Self {
         let within_ns = args.sides.within.as_ref().map(|time| as_ns(time.0));
         let options = plan.options(&Options::default());
-        Self { rows, sides, plan, options, limits, within_ns, interrupted }
+        Self { rows, sides, plan, options, limits, within_ns, interrupted, events: None }
     }
 }
 
@@ -217,7 +150,8 @@ pub(super) struct Measuring<'a> {
     job: Job<'a>,
     sequence: Sequence,
     repeats: Repeats,
-    /// Trials that failed.
+    clock: Clock,
+    /// Pairs that failed.
     pub failures: u32,
     position: u32,
     /// What was measured so far.
@@ -226,20 +160,27 @@ pub(super) struct Measuring<'a> {
 
 impl<'a> Measuring<'a> {
     pub(super) fn new(job: Job<'a>, record: Record, sequence: Sequence) -> Self {
-        Self { job, sequence, repeats: Repeats::default(), failures: 0, position: 0, record }
+        let repeats = Repeats::default();
+        Self { job, sequence, repeats, clock: Clock::start(), failures: 0, position: 0, record }
+    }
+
+    /// What is left of the time of `--within`. `None`: it was not given.
+    fn left(&self) -> Option<Duration> {
+        let within_ns = self.job.within_ns?;
+        Some(Duration::from_nanos(within_ns.saturating_sub(self.clock.now_ns())))
     }
 
     /// Runs pairs until the plan says that it is enough. `keep` has the record after each round but the last.
     ///
     /// # Errors
-    /// A trial of one side failed several times.
+    /// A trial of one side failed several times, or when the time was over.
     pub(super) fn run(&mut self, keep: &mut dyn FnMut(&Record)) -> anyhow::Result<Comparison> {
-        let clock = Clock::start();
         let mut pairs = 0;
         let stop = loop {
             if let Err(error) = self.round(pairs as u32) {
                 output::progress("");
-                self.record.partial = Some(format!("a trial failed {FAILURES} times, after {pairs} pairs"));
+                self.record.partial =
+                    Some(format!("a trial failed {}, after {pairs} pairs", self.failed_times()));
                 self.note_end("failed");
                 return Err(error);
             }
@@ -251,7 +192,7 @@ impl<'a> Measuring<'a> {
             if self.sequence.is_over(pairs as u32) {
                 break Some(Stop::LastLook);
             }
-            let elapsed_ns = clock.now_ns();
+            let elapsed_ns = self.clock.now_ns();
             // The mean of all rounds so far: both sides are in it alike.
             let is_time_over =
                 self.job.within_ns.is_some_and(|most| elapsed_ns + elapsed_ns / pairs as u64 > most);
@@ -313,7 +254,9 @@ impl<'a> Measuring<'a> {
                 let seen: Vec<&Trial> = trials.iter().map(|(_, trial)| trial).collect();
                 // A trial that failed says something of its side, and is not repeated away.
                 let is_sound = seen.iter().all(|trial| trial.status == Status::Ok);
-                let cause = disturbed(&seen, self.job.limits).filter(|_| is_sound);
+                // When the time is over, what was measured is kept as it is.
+                let may_go_on = is_sound && self.left() != Some(Duration::ZERO);
+                let cause = disturbed(&seen, self.job.limits).filter(|_| may_go_on);
                 if cause.is_some_and(|it| self.repeats.may_repeat(it.cause, until * self.job.rows.len())) {
                     continue;
                 }
@@ -337,19 +280,30 @@ impl<'a> Measuring<'a> {
         }
         let Some((role, why)) = why else { return Ok(()) };
         self.failures += 1;
-        if self.failures < FAILURES {
+        let is_time_over = self.left() == Some(Duration::ZERO);
+        if self.failures < FAILURES && !is_time_over {
             return Ok(());
         }
-        anyhow::bail!("{} of {} failed {FAILURES} times: {why}", role.word(), self.job.rows[row].name)
+        let name = &self.job.rows[row].name;
+        anyhow::bail!("{} of {name} failed {}: {why}", role.word(), self.failed_times())
     }
 
-    /// The trials of one pair of a row: both sides, and the control until it has as many pairs as the first look.
+    fn failed_times(&self) -> String {
+        match self.failures {
+            1 => "when the time was over".to_owned(),
+            times => format!("{times} times"),
+        }
+    }
+
+    /// The trials of one pair of a row: both sides, and the control until it has as many pairs as the first look. A trial that fails is
+    /// the last, because the pair then tells nothing.
     fn pair(&mut self, row: usize, number: u32) -> Vec<(Role, Trial)> {
         let mut trials = Vec::new();
         for role in self.sequence.roles(row, number) {
             let trial = self.trial(row, role, number);
+            let is_failed = trial.status != Status::Ok;
             trials.push((role, trial));
-            if self.job.interrupted.is_set() {
+            if is_failed || self.job.interrupted.is_set() {
                 break;
             }
         }
@@ -362,18 +316,29 @@ impl<'a> Measuring<'a> {
         let (side, fields) = if role == Role::Head { (head, &of.head) } else { (base, &of.base) };
         let (seed, position) = (trial_seed(self.record.seed, number), self.position);
         self.position += 1;
-        let order = Order { spec: fields.clone(), dispatch: 0, number, position, seed, floor_ns: None };
+        let order = Order {
+            spec: fields.clone(),
+            dispatch: place(row, role),
+            number,
+            position,
+            seed,
+            floor_ns: None,
+        };
         let place_of = Place { number, position, seed };
-        let (events, _seen) = channel();
+        let at = place(row, role);
+        let (nobody, _seen) = channel();
+        let events = self.job.events.unwrap_or(&nobody);
+        told::trial_begins(events, at, number);
         let asked = Copied::of(side.program.path()).and_then(|copy| {
-            // Once it runs, its file is not needed any more.
-            let begun = |path: &Path| drop(fs::remove_file(path));
-            child::ask(copy.path(), begun, &order, of.drain, &events, self.job.interrupted)
+            // The copy stays until the trial has ended: if it is a script, its interpreter opens it after it was started.
+            let patience = patience(self.left(), of.drain);
+            child::ask(copy.path(), &order, patience, events, self.job.interrupted)
         });
-        match asked {
+        let trial = match asked {
             Ok(Answer { mut run, tool_version, give_up: _ }) => {
-                let trial = run.trials.swap_remove(0);
-                let own = &mut self.record.runs[place(row, role)];
+                // A program of another version answers, and which trial this is was not for it to say.
+                let trial = Trial { number, position, seed, ..run.trials.swap_remove(0) };
+                let own = &mut self.record.runs[at];
                 if own.side.as_ref().is_some_and(|side| side.tool_version.is_empty()) {
                     // What was set and promised only the program of the side knows.
                     let side = own.side.take().map(|side| SideOfRun { tool_version, ..side });
@@ -383,11 +348,35 @@ impl<'a> Measuring<'a> {
                 trial
             }
             Err(why) => not_opened(place_of, &OpenError::Failed(why)),
-        }
+        };
+        told::trial_ends(events, &self.record, at, &trial);
+        trial
     }
+}
+
+/// How long a trial may be silent. Towards the end of the time of `--within`, a program that hangs gets less.
+fn patience(left: Option<Duration>, drain: Duration) -> Duration {
+    let usual = child::patience(drain);
+    let left = left.map(|left| left.saturating_add(GRACE).saturating_add(drain));
+    // In whole seconds, because an error says how long it was.
+    Duration::from_secs(left.map_or(usual, |left| left.min(usual)).as_secs())
 }
 
 /// The place of a run in the record, row by row in the order of [`ROLES`].
 fn place(row: usize, role: Role) -> usize {
     row * ROLES.len() + role as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_that_hangs_outlasts_the_time_by_a_grace_and_its_drain() {
+        let s = Duration::from_secs;
+        assert_eq!(patience(None, s(10)), s(130));
+        assert_eq!(patience(Some(s(300)), s(10)), s(130));
+        assert_eq!(patience(Some(Duration::from_millis(5_900)), s(10)), s(45));
+        assert_eq!(patience(Some(Duration::ZERO), s(10)), s(40));
+    }
 }

@@ -1,9 +1,11 @@
 //! `drumpost compare --prove`: comparisons whose answers are known, on this machine. Sides that are equal, and a head whose handlers
-//! spend a share of what a message costs. So whoever relies on the verdicts sees how often they are wrong here.
+//! spend a share of what a message costs. Both have handlers that can spend time, the base's spend none, so that nothing but the cost is different. So whoever relies on the verdicts sees how often they are wrong here.
 
 use super::{
+    begun::empty,
     build, copies,
-    pairs::{Job, Measuring, empty, plan},
+    pairs::{Job, Measuring},
+    plans::plan,
     rows::{self, Row},
     sequence::Sequence,
     side,
@@ -17,8 +19,8 @@ use crate::{
 };
 use drumpost_core::registry::Registry;
 use drumpost_results::{
-    compare::{Case, Injected, Proof, Said},
-    model::{Record, Status},
+    compare::{Case, Injected, Proof, ProofRow, Said},
+    model::{Record, Run, Status},
     report,
     stats::{self, Derived},
 };
@@ -28,24 +30,31 @@ use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 const LEARNED_FROM: usize = 12;
 
 /// Runs as many comparisons of each kind as are asked for, in random order, and prints what they found.
-pub(super) fn prove(registry: &Registry, args: &CompareArgs, comparisons: u32) -> anyhow::Result<Exit> {
-    let how = build::How::of(args);
+pub(super) fn prove(
+    registry: &Registry,
+    args: &CompareArgs,
+    comparisons: u32,
+    interrupted: &Interrupt,
+) -> anyhow::Result<Exit> {
+    let how = build::How::of(args, interrupted);
     copies::remove_left();
     // The base may be any side; the head is the base with a cost.
     let own: SideArg = "flags:".parse().map_err(usage)?;
     let base = side::prepare(args.sides.base.as_ref().unwrap_or(&own), registry, &how)?;
-    let rows = rows::rows(registry, args, &base, &base)?;
+    let rows: Vec<Row> = rows::rows(registry, args, &base, &base)?.iter().map(without_cost).collect();
     let plan = plan(args, rows.len())?;
     let limits = args.thresholds.resolve()?;
-    let interrupted = Interrupt::listen();
-    let job = Job::new(&rows, [&base, &base], &plan, &limits, args, &interrupted);
+    let job = Job::new(&rows, [&base, &base], &plan, &limits, args, interrupted);
     let empty = || empty(args, &rows, [&base, &base], &plan, &limits);
     let first = empty()?;
     let seed = first.seed;
-    let Some(message_ns) = learn(&job, first)? else { return Ok(Exit::Interrupted) };
+    let Some(rows_ns) = learn(&job, first)? else { return Ok(Exit::Interrupted) };
     let mut proof = Proof {
-        rows: rows.iter().map(|row| row.name.clone()).collect(),
-        message_ns,
+        rows: rows_ns
+            .iter()
+            .zip(&rows)
+            .map(|(ns, row)| ProofRow { name: row.name.clone(), message_ns: *ns })
+            .collect(),
         pairs: args.sides.pairs as usize,
         cases: Injected::USUAL.map(|injected| Case { injected, said: Vec::new() }).into(),
         partial: None,
@@ -57,7 +66,8 @@ pub(super) fn prove(registry: &Registry, args: &CompareArgs, comparisons: u32) -
         for case in order {
             let injected = proof.cases[case].injected;
             output::remark(&format!("comparison {} of {comparisons}: {}", number + 1, injected.words()));
-            let costly: Vec<Row> = rows.iter().map(|row| with_cost(row, injected, message_ns)).collect();
+            let costly: Vec<Row> =
+                rows.iter().zip(&rows_ns).map(|(row, ns)| with_cost(row, injected, *ns)).collect();
             let mut record = empty()?;
             record.seed = seed.wrapping_add(u64::from(number) * 1_000 + case as u64);
             let sequence = Sequence::random(record.seed, rows.len(), plan.looks()[0]);
@@ -86,9 +96,8 @@ fn print(proof: &Proof, args: &CompareArgs) -> anyhow::Result<()> {
     output::report(|| report::proof(proof), || report::proof_json(proof), &args.form)
 }
 
-/// What a message costs: CPU time in the median of the rows, over some trials that count for nothing else.
-/// `None`: it was interrupted.
-fn learn(job: &Job<'_>, record: Record) -> anyhow::Result<Option<f64>> {
+/// What a message costs in each row, in ns of CPU time, over some trials that count for nothing else. `None`: it was interrupted.
+fn learn(job: &Job<'_>, record: Record) -> anyhow::Result<Option<Vec<f64>>> {
     output::remark("measuring what a message costs");
     let sequence = Sequence::random(record.seed, job.rows.len(), 0);
     let mut measuring = Measuring::new(job.clone(), record, sequence);
@@ -98,10 +107,30 @@ fn learn(job: &Job<'_>, record: Record) -> anyhow::Result<Option<f64>> {
             return Ok(None);
         }
     }
-    let ok = |run: &&drumpost_results::Run| run.trials.iter().any(|trial| trial.status == Status::Ok);
-    let costs = measuring.record.runs.iter().filter(ok).filter_map(|run| Derived::of(run).cpu_ns_per_message);
-    let cost = stats::median(&costs.collect::<Vec<_>>());
-    cost.map(Some).ok_or_else(|| usage("--prove: what a message costs is not known here, as in virtual time"))
+    job.rows.iter().map(|row| message_ns(&measuring.record, row).map(Some)).collect()
+}
+
+/// What a message costs in a row: CPU time in the median of its sides, which are equal.
+fn message_ns(record: &Record, row: &Row) -> anyhow::Result<f64> {
+    let is_ok = |run: &&Run| run.trials.iter().any(|trial| trial.status == Status::Ok);
+    let of_row = record.runs.iter().filter(|run| run.side.as_ref().is_some_and(|side| side.row == row.name));
+    let costs = of_row.filter(is_ok).filter_map(|run| Derived::of(run).cpu_ns_per_message);
+    stats::median(&costs.collect::<Vec<_>>()).ok_or_else(|| {
+        usage(format!(
+            "--prove: what a message costs is not known in the row `{}`, as in virtual time, or because no trial \
+             was measured",
+            row.name
+        ))
+    })
+}
+
+/// A row whose handlers can spend time and spend none, on either side.
+fn without_cost(row: &Row) -> Row {
+    let mut row = row.clone();
+    for fields in [&mut row.base, &mut row.head] {
+        fields.insert("work".into(), "0ns".into());
+    }
+    row
 }
 
 /// A row whose head has a cost. The cost is that of each message that is received: where several services hear a message, it comes to

@@ -6,8 +6,7 @@ use crate::{
     command_line,
     exit::usage,
     run::job::Job,
-    secrets,
-    spec::{Document, RunSpec, asked_on},
+    spec::{Document, Obstacle, RunSpec, asked_on},
     suite,
 };
 use drumpost_core::registry::Registry;
@@ -97,14 +96,13 @@ pub(super) fn of_record(record: &Record, path: &Path, sides: [&Side; 2]) -> anyh
     let compared = record.comparison.as_ref().ok_or_else(|| wrong("it is not the record of two sides"))?;
     let fields = |spec: &Value| {
         let fields = spec.as_object().cloned().ok_or_else(|| wrong("a row has no spec"))?;
-        // A record may come from anyone, and whoever repeats its run does not expect it to run programs.
-        if fields.contains_key("at") {
-            return Err(wrong("its runs have commands (--at), which only a command line may give"));
+        match Obstacle::of(&fields) {
+            Some(Obstacle::Commands) => {
+                Err(wrong("its runs have commands (--at), which only a command line may give"))
+            }
+            Some(Obstacle::Secret(key)) => Err(wrong(&format!("`{key}`: a secret was left out of it"))),
+            None => Ok(fields),
         }
-        if fields.values().any(|value| secrets::is_hidden_in(&value.to_string())) {
-            return Err(wrong("a secret was left out of it"));
-        }
-        Ok(fields)
     };
     let row = |row: &ComparedRow| {
         let base = fields(&row.spec)?;
@@ -165,8 +163,15 @@ fn of_flags(
                 |label: &String| (label.clone(), RunSpec { dispatch: vec![label.clone()], ..spec.clone() });
             Ok(spec.dispatch.iter().map(of).collect())
         }
+        Err(error) if is_foreign && !is_known(registry, &spec) => Err(usage(format!(
+            "{error:#}; a scenario that only the programs of the sides know needs its dispatches in full, as in --dispatch message/NAME"
+        ))),
         Err(error) => Err(error),
     }
+}
+
+fn is_known(registry: &Registry, spec: &RunSpec) -> bool {
+    spec.scenario.as_ref().is_none_or(|name| registry.scenarios.iter().any(|known| known.name == name))
 }
 
 fn of_suite(registry: &Registry, path: &Path, args: &CompareArgs) -> anyhow::Result<Vec<(String, RunSpec)>> {

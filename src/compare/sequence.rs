@@ -56,10 +56,17 @@ impl Sequence {
             let (row, role) =
                 known.ok_or_else(|| wrong(format!("its order has `{label}`, which is no row")))?;
             let round = rounds.entry(*number).or_default();
-            match round.last_mut().filter(|(last, _)| *last == row) {
+            match round.iter_mut().find(|(known, _)| *known == row) {
+                Some((_, roles)) if roles.contains(&role) => {
+                    return Err(wrong(format!("its order has `{label}` twice in pair {number}")));
+                }
                 Some((_, roles)) => roles.push(role),
                 None => round.push((row, vec![role])),
             }
+        }
+        // Pairs are numbered from 0. Where one is missing, there would be nothing to run.
+        if let Some((missing, _)) = (0..).zip(rounds.keys()).find(|(expected, number)| expected != *number) {
+            return Err(wrong(format!("its order has no pair {missing}")));
         }
         if rounds.is_empty() {
             return Err(wrong("it has no pairs".into()));
@@ -138,6 +145,15 @@ mod tests {
             }
         }
         assert_eq!(replayed, expected);
+        let order = |order: &[(&str, u32)]| {
+            let order = order.iter().map(|(label, number)| ((*label).to_owned(), *number)).collect();
+            let pairing = Some(Pairing { id: "x".into(), order });
+            Sequence::of(&Record { pairing, ..record.clone() }, Path::new("r.json")).unwrap_err().to_string()
+        };
+        // It would count up to that number.
+        assert_eq!(order(&[("base a", 0), ("base a", u32::MAX)]), "--replay r.json: its order has no pair 1");
+        let twice = order(&[("base a", 0), ("head a", 0), ("base a", 0)]);
+        assert_eq!(twice, "--replay r.json: its order has `base a` twice in pair 0");
         let error = Sequence::of(&Record::default(), Path::new("r.json")).unwrap_err().to_string();
         assert_eq!(error, "--replay r.json: it is not the record of two sides");
     }

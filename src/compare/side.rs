@@ -1,6 +1,6 @@
 //! A side of a comparison: a program, or what this program is told to do differently.
 
-use super::{build, copies::Copied};
+use super::{build, copies::Copied, work_tree};
 use crate::{
     args::SideArg,
     exit::usage,
@@ -65,7 +65,7 @@ fn kind(SideArg(text): &SideArg, registry: &Registry) -> anyhow::Result<Kind> {
     let known = |name: &str| registry.transports.iter().any(|entry| entry.name == name);
     let is_dispatch = text.split_once('/').is_some_and(|(style, name)| is_style(style) && known(name));
     let is_file = Path::new(text).is_file();
-    let commit = if text == "." { Ok(String::new()) } else { build::commit(text) };
+    let commit = if text == "." { Ok(String::new()) } else { work_tree::commit(text) };
     match (is_file, is_dispatch, commit) {
         (true, false, Err(_)) => Ok(Kind::Program(text.into())),
         (false, true, Err(_)) => Ok(Kind::Dispatch(text.to_owned())),
@@ -80,8 +80,8 @@ fn kind(SideArg(text): &SideArg, registry: &Registry) -> anyhow::Result<Kind> {
 /// Builds or finds what runs this side.
 ///
 /// # Errors
-/// It is not there, cannot be built, or means nothing.
-pub(super) fn prepare(arg: &SideArg, registry: &Registry, how: &build::How) -> anyhow::Result<Side> {
+/// It is not there, cannot be built, or means nothing, or the command was interrupted meanwhile.
+pub(super) fn prepare(arg: &SideArg, registry: &Registry, how: &build::How<'_>) -> anyhow::Result<Side> {
     let own = || {
         std::env::current_exe()
             .map_err(|error| anyhow::anyhow!("failed to find this program's own file: {error}"))
@@ -102,6 +102,7 @@ pub(super) fn prepare(arg: &SideArg, registry: &Registry, how: &build::How) -> a
             Side { is_foreign: true, ..side(path)? }
         }
         Kind::Revision(text) => {
+            // Its folder stays locked until its program is copied.
             let built = build::build(&text, how)?;
             Side { is_foreign: true, revision: built.revision, ..side(built.program)? }
         }

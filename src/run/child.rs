@@ -24,13 +24,13 @@ use drumpost_results::{
     model::{Record, Run, Status, Trial},
 };
 use drumpost_tui::Event;
-use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
     thread,
     time::Duration,
 };
@@ -40,6 +40,10 @@ const LOOK: Duration = Duration::from_millis(50);
 /// A child that is silent for this long and for the time of the drain hangs, and is ended. Its own limits, which are shorter, normally end its
 /// trial before.
 const SILENCE: Duration = Duration::from_secs(120);
+/// The longest line that is read: a record is one. What a program writes without an end must not fill the memory.
+const LINE_BYTES: u64 = 256 << 20;
+/// Lines that wait to be looked at. A child that writes faster waits.
+const LINES: usize = 256;
 /// How much is kept of the end of what a child writes to its standard error.
 const LAST_WORDS_BYTES: usize = 2_000;
 
@@ -93,8 +97,7 @@ pub(super) fn run(
         Ok(program) => program,
         Err(error) => return failed(format!("failed to find this program's own file: {error}")),
     };
-    let begun = |_: &Path| ();
-    match ask(&program, begun, &order, target.plan.drain_deadline, events, interrupted) {
+    match ask(&program, &order, patience(target.plan.drain_deadline), events, interrupted) {
         Ok(Answer { run, give_up, .. }) => match run.trials.into_iter().next() {
             Some(trial) => Tried { trial, give_up },
             None => failed("the process of the trial answered a record without a trial".into()),
@@ -117,23 +120,26 @@ pub(crate) struct Answer {
     pub give_up: Option<String>,
 }
 
-/// Has a program run a trial, whose drain may take so long. `begun` is called with the file of the program once that is running.
+/// How long a child may be silent whose drain may take so long.
+pub(crate) fn patience(drain: Duration) -> Duration {
+    SILENCE.saturating_add(drain)
+}
+
+/// Has a program run a trial. It is ended when it has been silent for as long as `patience`.
 ///
 /// # Errors
 /// The program cannot be started, dies, hangs or answers nonsense: a sentence, with its last words.
 pub(crate) fn ask(
     program: &Path,
-    begun: impl FnOnce(&Path),
     order: &Order,
-    drain: Duration,
+    patience: Duration,
     events: &Sender<Event>,
     interrupted: &Interrupt,
 ) -> Result<Answer, String> {
-    let begin = begin(program, order);
-    begun(program);
-    let mut child = begin.map_err(|error| format!("failed to start a process for the trial: {error}"))?;
+    let mut child =
+        begin(program, order).map_err(|error| format!("failed to start a process for the trial: {error}"))?;
     let (lines, words) = listen(&mut child);
-    let told = follow(&mut child, &lines, SILENCE.saturating_add(drain), events, interrupted);
+    let told = follow(&mut child, &lines, patience, events, interrupted);
     let status = end(&mut child);
     told.map_err(|why| {
         let words = words.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
@@ -159,8 +165,14 @@ fn begin(program: &Path, order: &Order) -> io::Result<Child> {
         .process_group(0)
         .spawn()?;
     let text = serde_json::to_vec(order)?;
-    // A child that has died says why by itself.
-    let _ = child.stdin.take().map(|mut to| to.write_all(&text));
+    let input = child.stdin.take();
+    let write = move || {
+        let _counted = HarnessThread::current();
+        // A child that has died says why by itself.
+        input.map(|mut to| to.write_all(&text))
+    };
+    // An order is longer than a pipe has room for if its spec is, and a program may never read it.
+    let _ = thread::Builder::new().name("child-order".into()).spawn(write);
     Ok(child)
 }
 
@@ -168,15 +180,11 @@ type Words = Receiver<Vec<u8>>;
 
 /// Threads that read what a child says: its lines, and the end of what it says on its standard error.
 fn listen(child: &mut Child) -> (Receiver<io::Result<String>>, Words) {
-    let ((tell, lines), (tell_words, words)) = (channel(), channel());
+    let ((tell, lines), (tell_words, words)) = (sync_channel(LINES), channel());
     let (output, errors) = (child.stdout.take(), child.stderr.take());
     let read = move || {
         let _counted = HarnessThread::current();
-        for line in output.into_iter().flat_map(|output| BufReader::new(output).lines()) {
-            if tell.send(line).is_err() {
-                return;
-            }
-        }
+        output.into_iter().for_each(|output| read_lines(BufReader::new(output), LINE_BYTES, &tell));
     };
     let read_words = move || {
         let _counted = HarnessThread::current();
@@ -194,6 +202,25 @@ fn listen(child: &mut Child) -> (Receiver<io::Result<String>>, Words) {
     let _ = thread::Builder::new().name("child".into()).spawn(read);
     let _ = thread::Builder::new().name("child-errors".into()).spawn(read_words);
     (lines, words)
+}
+
+/// Hands on line by line until the output ends, a line is too long, or nobody listens any more.
+fn read_lines(mut output: impl BufRead, longest: u64, tell: &SyncSender<io::Result<String>>) {
+    loop {
+        let mut line = String::new();
+        let read = output.by_ref().take(longest).read_line(&mut line);
+        let is_cut = line.len() as u64 >= longest && !line.ends_with('\n');
+        let told = match read {
+            Ok(0) => return,
+            Ok(_) if is_cut => Err(io::Error::other("it wrote a line that has no end")),
+            Ok(_) => Ok(line),
+            Err(error) => Err(error),
+        };
+        let is_last = told.is_err();
+        if tell.send(told).is_err() || is_last {
+            return;
+        }
+    }
 }
 
 /// Hands on what a child tells until it has told all. The error says what it did instead.
@@ -251,7 +278,7 @@ fn read(record: &str, give_up: Option<String>) -> Result<Answer, String> {
     Ok(Answer { run, tool_version: read.tool_version, give_up })
 }
 
-/// Ends a child that has told all, or that is not listened to any more. Says how it ended.
+/// Ends a child that has told all, or that is not listened to any more, with all that it started. Says how it ended.
 fn end(child: &mut Child) -> String {
     /// What a child takes at most to leave after its last line.
     const LEAVES: u32 = 40;
@@ -262,7 +289,8 @@ fn end(child: &mut Child) -> String {
             Err(error) => return error.to_string(),
         }
     }
-    let _ = child.kill();
+    // The child leads a group of processes. A script that runs a program is one with two.
+    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
     child.wait().map_or_else(|error| error.to_string(), ended)
 }
 
@@ -348,5 +376,17 @@ mod tests {
     fn a_child_that_dies_is_told_with_its_signal() {
         let mut child = Command::new("sh").args(["-c", "kill -9 $$"]).spawn().unwrap();
         assert_eq!(end(&mut child), "signal 9");
+    }
+
+    #[test]
+    fn a_line_without_an_end_does_not_fill_the_memory() {
+        let (tell, lines) = sync_channel(4);
+        read_lines(&b"one\ntwo\nthree, which is longer"[..], 10, &tell);
+        drop(tell);
+        let told: Vec<_> = lines.iter().map(|line| line.map_err(|error| error.to_string())).collect();
+        assert_eq!(
+            told,
+            [Ok("one\n".into()), Ok("two\n".into()), Err("it wrote a line that has no end".to_owned())]
+        );
     }
 }

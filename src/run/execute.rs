@@ -8,7 +8,7 @@ use super::{
     trial::{self, Beside, Place},
     watch::Follower,
 };
-use crate::{host::HostWatch, interrupt::Interrupt};
+use crate::{host::HostWatch, interrupt::Interrupt, live};
 use drumpost_core::{
     dispatcher::{Limits, left_behind, run_guarded},
     plan::TrialPlan,
@@ -52,6 +52,7 @@ pub(crate) fn execute(
                 run_trial(job, (*target, &job.targets[*target]), place, floor_ns, events, interrupted);
             given_up.note(*target, tried)
         });
+        live::tell_totals(events, *target, &done);
         let (status, note) = light(&job.record, *target, &done);
         // The order goes round by round, so trials of a run come by number.
         record.runs[*target].trials.push(done);

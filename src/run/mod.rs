@@ -26,6 +26,7 @@ use crate::{
     args::RunArgs,
     assertions, environment,
     form::FormArgs,
+    live::{About, Live},
     output,
     saver::{Saved, Saver},
 };
@@ -45,9 +46,11 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> anyhow::Result<Exit> {
     let mut job = Job::new(registry, &args.spec)?;
     job.record.command = environment::command_line(&args.command);
     args.asserts.check_rows(&rows::of_record(&job.record))?;
+    args.form.check_files(&[("--out", args.out.as_deref())], &[])?;
+    let live = Live::open(&args.live, &About::of_record("run", &job.record))?;
     let saver = Saver::new(args.out.as_deref(), &job.record)?;
     let is_document = saver.takes_stdout();
-    let Shown { record, saved, interrupted, is_stuck } = screen::show(registry, &job, args, saver)?;
+    let Shown { record, saved, interrupted, is_stuck } = screen::show(registry, &job, args, saver, live)?;
     let rows = rows::of_record(&record);
     let outcome = args.asserts.outcome(&rows)?;
     let end = args.asserts.exit(exit(&record), &outcome, &rows);

@@ -7,6 +7,7 @@ use super::{execute::execute, job::Job};
 use crate::{
     args::RunArgs,
     interrupt::Interrupt,
+    live::Live,
     output,
     saver::{Saved, Saver},
     signals,
@@ -43,9 +44,11 @@ pub(crate) fn show(
     job: &Job,
     args: &RunArgs,
     mut saver: Saver,
+    mut live: Live,
 ) -> anyhow::Result<Shown> {
     let interrupted = Interrupt::listen();
-    let (events, seen) = channel();
+    let seen = live.queue();
+    let events = live.begin();
     let _ = events.send(Event::Started(Plan {
         scenario: job.scenario.name.to_owned(),
         load: job.load_text.clone(),
@@ -71,6 +74,7 @@ pub(crate) fn show(
     let _ = events.send(Event::Finished { note: String::new() });
     drop(events);
     let shown = viewer.map(Viewer::end);
+    live.end();
     let is_stuck = shown.as_ref().is_some_and(Result::is_err);
     let (record, mut saved) = outcome.map_err(|_| {
         anyhow::anyhow!("failed to run: drumpost itself panicked; this is a defect of drumpost")

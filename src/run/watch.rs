@@ -20,7 +20,8 @@ use drumpost_core::{
     server::ServerFacts,
 };
 use drumpost_results::{
-    model::{Disturbing, Point, Series},
+    metrics::{Times, Totals},
+    model::{Disturbing, Flows, Point, Series},
     units,
     verdict::Thresholds,
 };
@@ -172,6 +173,24 @@ impl Follower<'_> {
         }
     }
 
+    /// Tells whoever adds up of counts and times so far.
+    fn tell_totals(&self, snapshot: &Snapshot) {
+        let times = |of: &Distribution| Times::of_histogram(&of.histogram, of.sum_ns, of.over_range);
+        let totals = Totals {
+            flows: Flows {
+                started: snapshot.measured_started,
+                ended: snapshot.measured_ended,
+                ..Flows::default()
+            },
+            // A message that is not confirmed yet is under way. Only at the end is it a count that stays.
+            audit: Audit { unconfirmed: None, ..snapshot.audit },
+            response: times(&snapshot.response),
+            confirm: snapshot.confirms.as_ref().map_or_else(Times::default, |all| times(&all.run)),
+        };
+        let (dispatch, trial, totals) = (self.dispatch, self.trial, Box::new(totals));
+        let _ = self.events.send(Event::Totals { dispatch, trial, is_over: false, totals });
+    }
+
     /// Tells the dashboard of outages that it does not know of yet.
     fn tell_outages(&mut self, outages: &[Outage]) {
         for Outage { instance, cause, at_ns, away_ns } in outages.iter().skip(self.told_outages) {
@@ -228,6 +247,7 @@ impl Watch for Follower<'_> {
         let (now, lag) = (quantiles(&snapshot.response_now), quantiles(&snapshot.lag_now));
         let server = self.host.as_mut().and_then(HostWatch::look);
         let audit = &snapshot.audit;
+        self.tell_totals(snapshot);
         // The user may have left the dashboard. The run goes on.
         let _ = self.events.send(Event::Sample(Sample {
             dispatch: self.dispatch,

@@ -1,0 +1,52 @@
+//! What viewers are told of a comparison while it is measured: a row for each side of each row.
+
+use super::sequence::label;
+use crate::{
+    live::{self, About, Row},
+    run::execute::light,
+};
+use drumpost_results::{
+    compare::Plan as Looks,
+    model::{Record, Run, Trial},
+};
+use drumpost_tui::{Event, Plan};
+use std::sync::mpsc::Sender;
+
+fn name(run: &Run) -> String {
+    run.side.as_ref().map(|side| label(side.role, &side.row)).unwrap_or_default()
+}
+
+/// The comparison whose record is to be this.
+pub(super) fn about(record: &Record) -> About {
+    let of =
+        |run: &Run| Row { scenario: run.scenario.clone(), dispatch: run.dispatch.clone(), name: name(run) };
+    About { kind: "compare", id: record.id.clone(), rows: record.runs.iter().map(of).collect() }
+}
+
+pub(super) fn begins(events: &Sender<Event>, record: &Record, looks: &Looks) {
+    let sides =
+        record.comparison.as_ref().map(|compared| format!("{} against {}", compared.base, compared.head));
+    let _ = events.send(Event::Started(Plan {
+        scenario: sides.unwrap_or_default(),
+        load: String::new(),
+        dispatches: record.runs.iter().map(name).collect(),
+        // It may be over earlier.
+        trials: looks.looks().last().map_or(0, |pairs| *pairs as u32),
+        settings: String::new(),
+    }));
+}
+
+pub(super) fn trial_begins(events: &Sender<Event>, dispatch: usize, trial: u32) {
+    let _ = events.send(Event::TrialStarted { dispatch, trial });
+}
+
+/// A trial is over. Its run in the record has what was promised.
+pub(super) fn trial_ends(events: &Sender<Event>, record: &Record, dispatch: usize, trial: &Trial) {
+    live::tell_totals(events, dispatch, trial);
+    let (status, note) = light(record, dispatch, trial);
+    let _ = events.send(Event::TrialEnded { dispatch, trial: trial.number, status, note });
+}
+
+pub(super) fn ends(events: Sender<Event>) {
+    let _ = events.send(Event::Finished { note: String::new() });
+}
