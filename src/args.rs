@@ -1,20 +1,28 @@
 //! The command line: the sub-commands and their flags. What `run` measures is a spec, whose fields are in `spec`.
 
 mod compare;
+mod history;
+mod live;
 mod meaning;
 mod others;
 mod search;
 mod selftest;
 mod suite;
 mod values;
+mod watch;
 
 pub(crate) use compare::{CompareArgs, SideArg};
+pub(crate) use history::HistoryArgs;
+#[cfg(feature = "otlp")]
+pub(crate) use live::Endpoint;
+pub(crate) use live::{LiveArgs, ServeAt};
 pub(crate) use others::{
     BrokerAction, BrokerArgs, CleanArgs, CompletionsArgs, ContractArgs, DoctorArgs, ExportArgs, MergeArgs,
 };
 pub(crate) use search::SearchArgs;
 pub(crate) use selftest::SelftestArgs;
 pub(crate) use suite::SuiteArgs;
+pub(crate) use watch::WatchArgs;
 
 use crate::{
     assertions::AssertArgs,
@@ -52,8 +60,12 @@ pub(crate) enum Command {
     Suite(SuiteArgs),
     /// List scenarios, transports with their options and promises, loads and thresholds
     List(ListArgs),
+    /// Show the dashboard of a run that goes on elsewhere on this machine, or of a saved record
+    Watch(WatchArgs),
     /// Print the table of a saved record or suite again
     Show(ShowArgs),
+    /// List saved runs, and draw the trend of a figure with its change points
+    History(HistoryArgs),
     /// Compare two builds, settings or dispatches, measured in pairs, or two records
     Compare(Box<CompareArgs>),
     /// Make one record of several that were measured apart
@@ -96,6 +108,8 @@ pub(crate) struct RunArgs {
     /// Save the dashboard's last frame as SVG (with --no-tui)
     #[arg(long, value_name = "FILE", hide = true, help_heading = "Output")]
     pub save_frame: Option<PathBuf>,
+    #[command(flatten)]
+    pub live: LiveArgs,
     /// The whole command line, program name first, for the record.
     #[arg(skip)]
     pub command: Vec<String>,

@@ -4,10 +4,12 @@
 use crate::{Exit, exit::usage, form::FormArgs, output};
 use clap::{Args, ValueEnum};
 use drumpost_results::{
-    assertion::{Assertion, Checked, Outcome, evaluate},
+    assertion::{Assertion, Checked, Outcome, SuiteGoalError, evaluate, evaluate_suite},
+    format::suite::Plan,
     goal::Reply,
     report::{self, Report},
     rows::Row,
+    suite::{STATE_FILE, Suite},
 };
 
 #[derive(Clone, Debug, Default, Args)]
@@ -20,24 +22,44 @@ pub(crate) struct AssertArgs {
     #[arg(long = "assert", value_name = "GOAL", help_heading = "Output")]
     pub assertions: Vec<Assertion>,
     /// End with exit code 6 if a run is invalid, or already if it is suspect
-    #[arg(
-        long,
-        value_name = "VERDICT",
-        default_value = "invalid",
-        help_heading = "Output",
-        hide_short_help = true
-    )]
-    pub fail_on: FailOn,
+    ///
+    /// Without it: that of a suite's file, or else invalid.
+    #[arg(long, value_name = "VERDICT", help_heading = "Output", hide_short_help = true)]
+    pub fail_on: Option<FailOn>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOn {
-    #[default]
     Invalid,
     Suspect,
 }
 
+impl FailOn {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Suspect => "suspect",
+        }
+    }
+}
+
 impl AssertArgs {
+    /// The same with what the suite's file says where the command line says nothing.
+    pub(crate) fn over(&self, plan: &Plan) -> Self {
+        let of_file = plan.fail_on.as_deref().and_then(|word| FailOn::from_str(word, false).ok());
+        Self { assertions: self.assertions.clone(), fail_on: self.fail_on.or(of_file) }
+    }
+
+    /// Whether the rows of a suite keep the goals of its file and those of the command line.
+    pub(crate) fn outcome_of_suite(&self, suite: &Suite, rows: &[Row<'_>]) -> anyhow::Result<Outcome> {
+        evaluate_suite(suite, rows, &self.assertions).map_err(|error| match error {
+            SuiteGoalError::NoRow(error) => usage(format!("--assert: {error}")),
+            error @ SuiteGoalError::Stored { .. } => {
+                usage(format!("{STATE_FILE}: {error}; run the suite again in another folder"))
+            }
+        })
+    }
+
     /// Refuses an assertion that is about none of these rows, before anything is measured.
     pub(crate) fn check_rows(&self, rows: &[Row<'_>]) -> anyhow::Result<()> {
         self.outcome(rows).map(drop)
@@ -54,16 +76,10 @@ impl AssertArgs {
         let is_suspect = |row: &Row<'_>| row.run().is_some_and(|run| run.judged().status != Validity::Valid);
         match exit {
             Exit::Ok if !outcome.is_kept() => Exit::Missed,
-            Exit::Ok if self.fail_on == FailOn::Suspect && rows.iter().any(is_suspect) => Exit::Invalid,
+            Exit::Ok if self.fail_on == Some(FailOn::Suspect) && rows.iter().any(is_suspect) => Exit::Invalid,
             other => other,
         }
     }
-}
-
-/// A report with what came of assertions.
-fn with(mut report: Report, outcome: &Outcome) -> Report {
-    report.append(report::assertions(outcome));
-    report
 }
 
 /// Prints and saves a report with what came of assertions, as [`output::report`] does. Beside a document for programs, goals that are not
@@ -77,7 +93,7 @@ pub(crate) fn report<E: Into<anyhow::Error>>(
     form: &FormArgs,
     outcome: &Outcome,
 ) -> anyhow::Result<()> {
-    output::report(|| with(report(), outcome), json, form)?;
+    output::report(|| report::with_assertions(report(), outcome), json, form)?;
     if form.json {
         say(outcome);
     }
@@ -89,7 +105,7 @@ pub(crate) fn report<E: Into<anyhow::Error>>(
 /// # Errors
 /// As [`output::page`].
 pub(crate) fn page(report: impl Fn() -> Report, form: &FormArgs, outcome: &Outcome) -> anyhow::Result<()> {
-    output::page(|| with(report(), outcome), form)?;
+    output::page(|| report::with_assertions(report(), outcome), form)?;
     say(outcome);
     Ok(())
 }

@@ -19,6 +19,15 @@ pub(crate) fn date() -> String {
     humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since).to_string()
 }
 
+/// The time in ns since 1970, for figures that are sent elsewhere.
+#[cfg(feature = "otlp")]
+pub(crate) fn unix_ns() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "the one module that reads the wall clock")]
+    let now = SystemTime::now();
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// A date as part of a file name: `20261121T104501Z`.
 pub(crate) fn compact(date: &str) -> String {
     date.replace(['-', ':'], "")
@@ -33,8 +42,9 @@ pub(crate) fn nonce() -> u16 {
 /// A command line as it is stored, program name first, without secrets and without what says only where results go and how
 /// they are shown: the same run in virtual time gives the same record wherever it is written.
 pub(crate) fn command_line(given: &[String]) -> Vec<String> {
-    const WITH_FILE: [&str; 6] = ["--out", "-o", "--save-frame", "--svg", "--html", "--junit"];
-    const ALONE: [&str; 3] = ["--json", "--markdown", "--no-tui"];
+    const WITH_FILE: [&str; 8] =
+        ["--out", "-o", "--save-frame", "--svg", "--html", "--junit", "--prometheus", "--otlp"];
+    const ALONE: [&str; 5] = ["--json", "--markdown", "--no-tui", "--no-watch", "--prometheus-public"];
     // `--out=FILE`, `-o=FILE` and `-oFILE`: the file is in the same word.
     let has_file = |word: &str| {
         let is_long =
@@ -75,6 +85,8 @@ pub(crate) fn facts(is_virtual: bool) -> BTreeMap<String, String> {
     );
     add("build", Some(if is_debug_build() { "debug" } else { "release" }.to_owned()));
     add("allocator", Some("the system's".to_owned()));
+    add("toolchain", option_env!("DRUMPOST_TOOLCHAIN").map(str::to_owned));
+    add("revision", revision());
     if !is_virtual {
         let clock = ClockReport::measure();
         add("clock_source", Some(clock.source.to_owned()));
@@ -83,6 +95,17 @@ pub(crate) fn facts(is_virtual: bool) -> BTreeMap<String, String> {
         add("load_average", fs::read_to_string("/proc/loadavg").ok().map(trimmed));
     }
     facts
+}
+
+/// Says which revision is measured, where it is not that of drumpost.
+const REVISION: &str = "DRUMPOST_REVISION";
+
+/// The revision of what is measured: as the environment says, else that of the sources of this program.
+fn revision() -> Option<String> {
+    const LEN: usize = 200;
+    let given = std::env::var(REVISION).ok().map(trimmed).filter(|given| !given.is_empty());
+    let built = || option_env!("DRUMPOST_BUILT_REVISION").map(str::to_owned);
+    given.map(|given| drumpost_results::plain::cut(&given, LEN).into_owned()).or_else(built)
 }
 
 /// Whether this is a build without optimisations.
@@ -107,7 +130,7 @@ mod tests {
     #[test]
     fn a_stored_command_line_says_what_was_measured_and_not_where_it_went() {
         let given = "dp run stream --out a -o b -oc -o=d --out=e --json --markdown --rate 1k/s --no-tui --save-frame f --svg g --svg=h \
-                     --set fan-out.subscribers=2";
+                     --set fan-out.subscribers=2 --prometheus :9464 --no-watch --prometheus-public";
         let given: Vec<String> = given.split_whitespace().map(str::to_owned).collect();
         let kept = command_line(&given).join(" ");
         assert_eq!(kept, "drumpost run stream --rate 1k/s --set fan-out.subscribers=2");

@@ -27,9 +27,11 @@ mod export;
 mod form;
 #[cfg(test)]
 mod fuzz;
+mod history;
 mod host;
 mod interrupt;
 mod list;
+mod live;
 mod merge;
 pub mod oracle;
 mod output;
@@ -45,6 +47,7 @@ mod signals;
 mod similar;
 mod spec;
 mod suite;
+mod watch;
 
 pub use exit::Exit;
 
@@ -114,8 +117,10 @@ fn command(registry: &Registry, words: &[OsString]) -> Exit {
         Command::Search(args) => search::search(registry, *args),
         Command::Suite(args) => suite::suite(registry, &args),
         Command::List(args) => list::list(registry, &args),
+        Command::Watch(args) => watch::watch(&args),
         Command::Show(args) => show::show(&args),
         Command::Compare(args) => compare::compare(registry, &args),
+        Command::History(args) => history::history(&args),
         Command::Merge(args) => merge::merge(&args),
         Command::Export(args) => export::export(&args),
         Command::Selftest(args) => selftest::selftest(registry, &args),

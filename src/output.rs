@@ -39,6 +39,13 @@ pub(crate) fn result(text: &str) -> anyhow::Result<()> {
     printed(written.and_then(|()| stdout.flush()))
 }
 
+/// Prints a line of a result that goes on. `false`: stdout takes no more lines, whether its reader went away or its disk is full.
+pub(crate) fn line(text: &str) -> bool {
+    let mut stdout = io::stdout().lock();
+    let text = secrets::hide(text);
+    writeln!(stdout, "{}", plain::line(&text)).and_then(|()| stdout.flush()).is_ok()
+}
+
 /// Prints a report, or the document that has the same in JSON, and saves it as a page if that is asked for, too. A page that goes to
 /// stdout is all that is printed.
 ///
@@ -61,13 +68,23 @@ pub(crate) fn report<E: Into<anyhow::Error>>(
     })
 }
 
+/// A page of more bytes than this is said to be large: mails and browsers take it unwillingly.
+const LARGE_BYTES: usize = 5_000_000;
+
 /// Saves a report as a page, if that is asked for.
 ///
 /// # Errors
 /// As [`document`].
 pub(crate) fn page(report: impl Fn() -> Report, form: &FormArgs) -> anyhow::Result<()> {
     let Some(path) = &form.html else { return Ok(()) };
-    document(path, &report().map_texts(secrets::hide).html(), Reader::Soon)
+    let page = report().map_texts(secrets::hide).html();
+    if page.len() > LARGE_BYTES {
+        remark(&format!(
+            "note: the page has {}, so a browser may take a while to open it; `show FILE --html PAGE` makes a page of a single record",
+            drumpost_results::units::size(page.len() as u64)
+        ));
+    }
+    document(path, &page, Reader::Soon)
 }
 
 /// Writes a text to a file that the user named, or to stdout if that is what the name says.
@@ -132,8 +149,12 @@ pub(crate) fn hide_secrets_in_panics() {
     }));
 }
 
-/// Writes a line over the last one, on a terminal. What does not fit is left out: a wrapped line could not be written over.
+/// Writes a line over the last one. What does not fit is left out: a wrapped line could not be written over. Where there is no terminal,
+/// such as in the log of a CI job, nothing is written.
 pub(crate) fn progress(text: &str) {
+    if !remarks_to_terminal() {
+        return;
+    }
     let columns = width_of(io::stderr()).unwrap_or(80);
     let fits: String = plain::line(text).chars().take(columns.saturating_sub(1)).collect();
     to_stderr(&format!("\r{fits}\x1b[K"));

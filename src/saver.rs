@@ -3,7 +3,11 @@
 //! So a killed process loses only the trial that was running. If the record cannot be written to its place, it is
 //! written to a second one. `drumpost_results::store` writes the file.
 
-use crate::{exit::usage, output};
+use crate::{
+    exit::usage,
+    history::{self, HOME},
+    output,
+};
 use drumpost_core::clock::{Clock, Now};
 use drumpost_results::{
     format,
@@ -11,9 +15,6 @@ use drumpost_results::{
     store::{self, StoreError},
 };
 use std::path::{Path, PathBuf};
-
-/// Default folder of records.
-const HOME: &str = ".drumpost";
 
 /// See the module.
 pub(crate) struct Saver {
@@ -102,7 +103,11 @@ impl Saver {
                 // If it cannot be removed, it does no harm.
                 let _ = std::fs::remove_file(copy);
             }
-            return Saved { path: self.settle(), outcome: Ok(()) };
+            let path = self.settle();
+            if let Some(path) = &path {
+                history::note(&[(path.clone(), record)]);
+            }
+            return Saved { path, outcome: Ok(()) };
         };
         self.write_elsewhere(record);
         let failure = match &self.elsewhere {

@@ -10,12 +10,14 @@ use std::path::Path;
 /// Draws a record.
 pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
     let form = &args.form;
+    form.check_files(&[], &[&args.file])?;
     if let Some(folder) = suite_folder(&args.file) {
         let suite = Suite::read(folder).map_err(|error| usage(error.to_string()))?;
         let rows = rows::of_suite(&suite);
-        let outcome = args.asserts.outcome(&rows)?;
+        let asserts = args.asserts.over(&suite.plan);
+        let outcome = asserts.outcome_of_suite(&suite, &rows)?;
         crate::suite::print(&suite, Some(folder), form, &outcome)?;
-        return Ok(args.asserts.exit(Exit::Ok, &outcome, &rows));
+        return Ok(asserts.exit(Exit::Ok, &outcome, &rows));
     }
     let mut record = load(&args.file)?;
     args.thresholds.judge_anew(&mut record)?;
@@ -44,7 +46,7 @@ pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
 }
 
 /// The folder of a suite, if that is what is named: by itself, or by the state in it.
-fn suite_folder(file: &Path) -> Option<&Path> {
+pub(crate) fn suite_folder(file: &Path) -> Option<&Path> {
     if file.is_dir() {
         return Some(file);
     }

@@ -30,6 +30,7 @@ fn short_help_of_every_command_fits_a_screen() {
         "contract",
         "clean",
         "completions",
+        "watch",
     ];
     for command in commands {
         let place = Place::new();
@@ -317,8 +318,7 @@ fn without_arguments_the_main_job_is_run() {
     let place = Place::new();
     let done = place.run("");
     assert!([0, 6].contains(&done.code), "{}{}", done.stdout, done.stderr);
-    let saved: Vec<_> =
-        fs::read_dir(place.path(".drumpost")).unwrap().map(|file| file.unwrap().path()).collect();
+    let saved = place.saved();
     assert_eq!(saved.len(), 1, "{saved:?}");
     let record = Record::from_file(&saved[0]);
     for dispatch in ["message/crossbeam", "event/crossbeam", "message/tokio-mpsc", "event/tokio-broadcast"] {

@@ -30,7 +30,7 @@ fn size((columns, lines): (u16, u16)) -> PtySize {
 }
 
 impl Terminal {
-    fn run(place: &Place, line: &str, at: (u16, u16)) -> Self {
+    pub(crate) fn run(place: &Place, line: &str, at: (u16, u16)) -> Self {
         Self::named(place, line, at, Some("xterm-256color"))
     }
 
@@ -57,6 +57,7 @@ impl Terminal {
     fn start(place: &Place, mut command: CommandBuilder, at: (u16, u16)) -> Self {
         let pair = native_pty_system().openpty(size(at)).expect("a pseudo-terminal");
         command.cwd(place.path(""));
+        command.env("DRUMPOST_NO_WATCH", "1");
         let child = pair.slave.spawn_command(command).expect("the binary starts");
         let emulator = Arc::new(Mutex::new(Parser::new(at.1, at.0, 1_000)));
         let mut output = pair.master.try_clone_reader().expect("what it writes");

@@ -27,10 +27,22 @@ impl Place {
         self.0.path().join(name)
     }
 
+    /// What is in the default folder, in the order of the names, but for the index.
+    pub(crate) fn saved(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.path(".drumpost")).unwrap().map(|entry| entry.unwrap());
+        let is_index =
+            |entry: &fs::DirEntry| entry.file_name().to_str().unwrap().starts_with("history.sqlite");
+        let mut saved: Vec<_> = entries.filter(|entry| !is_index(entry)).map(|entry| entry.path()).collect();
+        saved.sort();
+        saved
+    }
+
     /// The command, not started. The words of `line` are its arguments; those that hold blanks are added by the caller.
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_drumpost"));
         command.args(line.split_whitespace()).current_dir(self.0.path()).stdin(Stdio::null());
+        // Tests of what is announced say where.
+        command.env("DRUMPOST_NO_WATCH", "1");
         command.env("COLUMNS", "110").env_remove("NO_COLOR").env_remove("NATS_URL");
         command
     }

@@ -1,5 +1,6 @@
 //! The flags of `drumpost compare`.
 
+use super::LiveArgs;
 use crate::{
     assertions::AssertArgs,
     exit::usage,
@@ -16,7 +17,7 @@ Two programs:    drumpost compare --base ./drumpost-old --head ./drumpost-new su
 Two settings:    drumpost compare --base flags:--batch=1 --head flags:--batch=64 -- stream -d message/rtrb
 Two dispatches:  drumpost compare --base message/crossbeam --head event/crossbeam
 
-Exit codes: 0 no regression, 1 a trial failed, 2 usage, 3 regression, 4 a goal of --assert is missed, 6 invalid, 7 with --strict: inconclusive";
+Exit codes: 0 no regression, 1 a trial failed, 2 usage, 3 regression, 4 a goal of --assert is missed or its figure is not known, 5 the head breaks a promise that the base keeps, 6 invalid, 7 with --strict: inconclusive, 130 interrupted";
 const EXIT_CODES: &str = "--help has examples. Exit codes: 0 no regression, 3 regression, 6 invalid, 7 with --strict: inconclusive";
 
 #[derive(Debug, Args)]
@@ -45,6 +46,8 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "FILE", help_heading = "Output", hide_short_help = true)]
     pub junit: Option<PathBuf>,
     #[command(flatten)]
+    pub live: LiveArgs,
+    #[command(flatten)]
     pub sides: SidesArgs,
     /// The whole command line, program name first, for the record.
     #[arg(skip)]
@@ -62,7 +65,7 @@ pub(crate) struct SidesArgs {
     /// begin it with rev:, bin:, dispatch: or flags:.
     #[arg(long, value_name = "SIDE", allow_hyphen_values = true)]
     pub base: Option<SideArg>,
-    /// Side to judge, as --base
+    /// Side to judge; it is named as that of --base
     #[arg(long, value_name = "SIDE", allow_hyphen_values = true)]
     pub head: Option<SideArg>,
     /// Most pairs of trials
@@ -95,7 +98,7 @@ pub(crate) struct SidesArgs {
     /// Program to run, where a build makes several
     #[arg(long, hide_short_help = true, value_name = "NAME")]
     pub program: Option<String>,
-    /// Words for `cargo build` of a revision, such as --cargo=--no-default-features
+    /// Arguments for `cargo build` of a revision, such as --cargo=--no-default-features
     #[arg(long, hide_short_help = true, value_name = "WORD", allow_hyphen_values = true)]
     pub cargo: Vec<String>,
     /// File of the record [default: .drumpost/ID.json]

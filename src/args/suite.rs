@@ -1,5 +1,6 @@
 //! The flags of `drumpost suite`.
 
+use super::LiveArgs;
 use crate::{assertions::AssertArgs, form::FormArgs};
 use clap::Args;
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ pub(crate) struct SuiteArgs {
     pub asserts: AssertArgs,
     #[command(flatten)]
     pub form: FormArgs,
+    #[command(flatten)]
+    pub live: LiveArgs,
     /// Print the JSON schema of a suite's file, for editors
     #[arg(long, exclusive = true)]
     pub schema: bool,

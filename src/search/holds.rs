@@ -5,9 +5,9 @@ use crate::{
     args::SearchArgs,
     exit::usage,
     interrupt::Interrupt,
-    output,
+    live, output,
     run::{
-        execute::{run_trial, trial_seed},
+        execute::{light, run_trial, trial_seed},
         floor,
         job::Job,
         trial::Place,
@@ -26,7 +26,8 @@ use drumpost_results::{
     units,
     verdict::{self, Machine, Thresholds},
 };
-use std::time::Duration;
+use drumpost_tui::{Event, Plan as Shown};
+use std::{sync::mpsc::Sender, time::Duration};
 
 /// The first rate where no probe says better.
 pub(super) const WITHOUT_A_PROBE_PER_S: f64 = 1_000.0;
@@ -53,6 +54,7 @@ pub(super) struct Holds<'a> {
     args: SearchArgs,
     interrupted: &'a Interrupt,
     saver: &'a mut Saver,
+    events: Sender<Event>,
     record: Record,
     floor_ns: Option<u64>,
     /// `--duration`.
@@ -69,11 +71,20 @@ impl<'a> Holds<'a> {
         record: Record,
         interrupted: &'a Interrupt,
         saver: &'a mut Saver,
+        events: Sender<Event>,
     ) -> Self {
+        let _ = events.send(Event::Started(Shown {
+            scenario: job.scenario.name.to_owned(),
+            load: format!("search for {}", args.slo),
+            dispatches: job.targets.iter().map(|target| target.label.clone()).collect(),
+            // How many holds it takes is not known.
+            trials: 0,
+            settings: job.settings_text.clone(),
+        }));
         let floor_ns = if job.is_virtual { None } else { floor::measure_ns(registry) };
         let given =
             args.measured.run.spec.measure.duration.as_ref().map_or(Duration::from_secs(1), |asked| asked.0);
-        Self { registry, job, args, interrupted, saver, record, floor_ns, given, made: 0 }
+        Self { registry, job, args, interrupted, saver, events, record, floor_ns, given, made: 0 }
     }
 
     /// Searches all dispatches. What was held is in the record however it ends, an error included.
@@ -96,6 +107,7 @@ impl<'a> Holds<'a> {
                 if left.is_empty() { String::new() } else { format!("; not searched: {}", left.join(", ")) };
             self.record.partial = Some(format!("interrupted after {} holds{not}", self.record.runs.len()));
         }
+        let _ = self.events.send(Event::Finished { note: String::new() });
         (self.record, done)
     }
 
@@ -193,7 +205,7 @@ impl<'a> Holds<'a> {
             ..LoadSpec::default()
         };
         let job = Job::new(self.registry, &spec);
-        let run = self.run(&job.ok()?, target);
+        let run = self.run(&job.ok()?, target, "probe".into());
         let reached = run.trials.first()?.throughput_per_s().filter(|rate| *rate > 0.0)?;
         let load = self.args.to.map_or_else(
             || "a closed load".to_owned(),
@@ -226,7 +238,9 @@ impl<'a> Holds<'a> {
         spec.load.rate = Some(ask.rate_per_s.into());
         spec.measure.duration = Some(Lasts(length).into());
         let job = Job::new(self.registry, spec)?;
-        let run = self.run(&job, target);
+        let (most, rate) = (self.args.max_holds, units::rate(ask.rate_per_s));
+        let step = format!("hold {number} of at most {most}, {rate} ({})", ask.phase.word());
+        let run = self.run(&job, target, step);
         self.check_confirms(&run)?;
         let host = run.trials.first().map_or_else(Host::default, |trial| host(trial.hygiene));
         let status = run.trials.first().map_or(Status::Failed, |trial| trial.status);
@@ -273,13 +287,18 @@ impl<'a> Holds<'a> {
     }
 
     /// One trial over a dispatcher of its own.
-    fn run(&mut self, job: &Job, target: usize) -> Run {
+    fn run(&mut self, job: &Job, target: usize, step: String) -> Run {
         let place = Place { number: self.made, position: self.made, seed: trial_seed(job.seed, self.made) };
         self.made += 1;
-        // Nobody looks at a dashboard here.
-        let (events, _) = std::sync::mpsc::channel();
+        let events = &self.events;
+        let (dispatch, trial) = (target, place.number);
+        let _ = events.send(Event::TrialStarted { dispatch, trial });
+        let _ = events.send(Event::Step(step));
         let tried =
-            run_trial(job, (target, &job.targets[target]), place, self.floor_ns, &events, self.interrupted);
+            run_trial(job, (target, &job.targets[target]), place, self.floor_ns, events, self.interrupted);
+        live::tell_totals(events, target, &tried.trial);
+        let (status, note) = light(&job.record, target, &tried.trial);
+        let _ = events.send(Event::TrialEnded { dispatch, trial, status, note });
         Run { trials: vec![tried.trial], ..job.record.runs[target].clone() }
     }
 

@@ -4,8 +4,15 @@
 mod holds;
 
 use crate::{
-    Exit, args::SearchArgs, assertions, digest, environment, exit::usage, form::FormArgs,
-    interrupt::Interrupt, output, run::job::Job, saver::Saver,
+    Exit,
+    args::SearchArgs,
+    assertions, digest, environment,
+    form::FormArgs,
+    interrupt::Interrupt,
+    live::{About, Live},
+    output,
+    run::job::Job,
+    saver::Saver,
 };
 use drumpost_core::registry::Registry;
 use drumpost_results::{
@@ -28,18 +35,20 @@ pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Resul
     job.record.command = environment::command_line(&args.measured.run.command);
     let record = empty_record(&job, &args);
     let run = &args.measured.run;
+    run.form.check_files(&[("--out", run.out.as_deref()), ("--svg", args.svg.as_deref())], &[])?;
+    let about = About { id: record.id.clone(), ..About::of_record("search", &job.record) };
+    let mut live = Live::open(&run.live, &about)?;
     let mut saver = Saver::new(run.out.as_deref(), &record)?;
-    if let Some(path) = &args.svg {
-        store::probe(path).map_err(|error| usage(error.to_string()))?;
-    }
     let (form, svg, repeats) = (run.form.clone(), args.svg.clone(), args.repeats);
     let asserts = run.asserts.clone();
     asserts.check_rows(&rows::of_record(&job.record))?;
     let interrupted = Interrupt::listen();
     let begun = Record { runs: job.record.runs.clone(), ..record.clone() };
     output::remark_lines(report::search_headline(&begun, output::layout()).trim_end());
-    let (record, made) = Holds::new(registry, &job, args, record, &interrupted, &mut saver).make();
+    let (record, made) =
+        Holds::new(registry, &job, args, record, &interrupted, &mut saver, live.begin()).make();
     let saved = saver.finish(&record);
+    live.end();
     let rows = rows::of_record(&record);
     let outcome = asserts.outcome(&rows)?;
     let printed =

@@ -1,6 +1,7 @@
 //! `--spec FILE`: a spec file, or a record that holds a spec. Flags beside it replace its fields.
 
 use super::{Document, EXCLUSIVE, RunSpec};
+use crate::secrets;
 use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, error::ErrorKind, parser::ValueSource,
     value_parser,
@@ -65,21 +66,20 @@ impl FromArgMatches for SpecArgs {
                 }
             }
         }
-        // A record may come from anyone, and whoever repeats its run does not expect it to run programs.
-        if document.contains_key("at") && !given.contains_key("at") {
-            return Err(wrong(format!(
-                "--spec {}: `at`: the run has commands; read them, and give them again with --at to have them run",
-                path.display()
-            )));
+        document.retain(|key, _| !given.contains_key(key));
+        if let Some(obstacle) = Obstacle::of(&document) {
+            let why = match obstacle {
+                Obstacle::Commands => {
+                    "`at`: the run has commands; read them, and give them again with --at to have them run"
+                        .to_owned()
+                }
+                Obstacle::Secret(key) => {
+                    format!("`{key}`: a secret was left out of the record; give --{key} again")
+                }
+            };
+            return Err(wrong(format!("--spec {}: {why}", path.display())));
         }
         document.extend(given);
-        let hidden = document.iter().find(|(_, value)| crate::secrets::is_hidden_in(&value.to_string()));
-        if let Some((key, _)) = hidden {
-            return Err(wrong(format!(
-                "--spec {}: `{key}`: a secret was left out of the record; give --{key} again",
-                path.display()
-            )));
-        }
         RunSpec::from_document(document)
             .map(Self)
             .map_err(|why| wrong(format!("--spec {}: {why}", path.display())))
@@ -88,6 +88,23 @@ impl FromArgMatches for SpecArgs {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
+    }
+}
+
+/// What keeps fields that were stored from being run as they are.
+pub(crate) enum Obstacle<'a> {
+    /// A record may come from anyone, and whoever repeats its run does not expect it to run programs.
+    Commands,
+    /// A secret was left out of the field of this name.
+    Secret(&'a str),
+}
+
+impl<'a> Obstacle<'a> {
+    /// The first one, if there is any.
+    pub(crate) fn of(stored: &'a Document) -> Option<Self> {
+        let has_secret = |(_, value): &(&String, &Value)| secrets::is_hidden_in(&value.to_string());
+        let secret = || stored.iter().find(has_secret).map(|(key, _)| Self::Secret(key));
+        stored.contains_key("at").then_some(Self::Commands).or_else(secret)
     }
 }
 

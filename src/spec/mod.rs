@@ -32,7 +32,7 @@ mod wiring;
 
 pub(crate) use fault_values::{At, BacklogSpec, InstanceAt, KillSpec, PauseSpec, PoisonSpec};
 pub(crate) use faults::FaultSpec;
-pub(crate) use file::{asked_on, given_on};
+pub(crate) use file::{Obstacle, asked_on, given_on};
 pub(crate) use load::{LoadSpec, MeasureSpec};
 pub(crate) use said::{Said, list};
 pub(crate) use thresholds::ThresholdArgs;

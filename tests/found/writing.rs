@@ -9,7 +9,7 @@ use std::{
         fs::{FileTypeExt, PermissionsExt, symlink},
         net::UnixListener,
     },
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
 };
@@ -204,10 +204,8 @@ fn a_lock_that_is_a_link_is_not_followed() {
 }
 
 fn records(place: &Place) -> Vec<String> {
-    let names = fs::read_dir(place.path(".drumpost")).unwrap();
-    let mut names: Vec<String> = names.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
+    let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+    place.saved().into_iter().map(name).collect()
 }
 
 #[test]
