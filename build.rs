@@ -42,7 +42,7 @@ fn watch(path: &str) {
     }
 }
 
-/// What a program says on one line; `None` if it cannot be run or fails.
+/// The output of a command, such as `git`, in one line; `None` if it cannot be run or fails.
 fn said(program: &str, words: &[&str]) -> Option<String> {
     let done = Command::new(program).args(words).output().ok().filter(|done| done.status.success())?;
     let text = String::from_utf8(done.stdout).ok()?;

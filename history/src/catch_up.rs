@@ -21,7 +21,7 @@ const BATCH: usize = 100;
 /// Threads that read records at most.
 const READERS: usize = 8;
 
-/// What catching up came to.
+/// How many records the index has read and dropped to agree with the folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CaughtUp {
     /// Records that were read.

@@ -12,7 +12,7 @@ pub enum IndexError {
     Broken {
         /// The index.
         path: PathBuf,
-        /// What SQLite says.
+        /// The message of SQLite.
         reason: String,
     },
     /// The file is a database of something else.
@@ -41,7 +41,7 @@ pub enum IndexError {
     Unusable {
         /// The index.
         path: PathBuf,
-        /// What SQLite says.
+        /// The message of SQLite.
         reason: String,
     },
     /// The folder of records cannot be read.

@@ -20,7 +20,7 @@ const SIZE_AT_MOST: i64 = 256 << 20;
 /// Of files larger than this one is read at a time: read at once they could fill the memory.
 const LARGE: i64 = 16 << 20;
 static LARGE_ONE: Mutex<()> = Mutex::new(());
-/// What entries are made of. It grows when the same record comes to other entries than before.
+/// Version of the way from a record to its entries in the index. It grows when the same record comes to other entries than before.
 const ENTRIES: u32 = 2;
 
 /// Longer reasons are cut: they may quote what a server said.

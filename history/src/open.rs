@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::error::IndexError;
 use super::schema::{self, FILE, Found};
 
-/// What SQLite keeps beside it.
+/// Ends of the names of the files that SQLite keeps beside the index.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
 /// A damaged index is kept under its name with this at the end, the last one only.
 const DAMAGED: &str = ".damaged";

@@ -13,7 +13,7 @@ const FILES: usize = 1_000_000;
 /// The state of a suite, which is no record.
 const SUITE: &str = drumpost_results::suite::STATE_FILE;
 
-/// What tells a file that was changed from one that was not.
+/// Size and time of modification of a record's file. A file with another stamp was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub size: i64,

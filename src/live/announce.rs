@@ -3,7 +3,12 @@
 //! A watcher gets a line of JSON that says what the command is, then a line for each event: first those that lead to the state of now, then
 //! what happens. A watcher that stops reading misses samples, and after some seconds its connection is closed.
 
-use super::{About, Viewer, folder, queue::Queue};
+use super::{
+    About, Viewer,
+    accept::{Serving, accept_all},
+    folder,
+    queue::Queue,
+};
 use crate::environment;
 use drumpost_core::overhead::HarnessThread;
 use drumpost_tui::{Event, Sample};
@@ -23,8 +28,8 @@ use std::{
     time::Duration,
 };
 
-/// Watchers at the same time. Others are sent away.
-const WATCHERS: usize = 8;
+/// Watchers.
+const WATCHERS: Serving = Serving { thread: "watcher", at_most: 8 };
 /// A watcher that takes nothing for so long is sent away.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it is looked whether a watcher is still there while nothing happens.
@@ -129,40 +134,20 @@ impl Drop for Announced {
 }
 
 fn accept(listener: &UnixListener, shared: &Arc<Shared>, hello: &folder::Hello, serving: &Sender<()>) {
-    /// After this many failures in a row, such as a lack of file descriptors, there is no point in more.
-    const FAILURES: u32 = 100;
-    let mut failures = 0;
-    let places = Arc::new(());
-    loop {
-        let accepted = listener.accept();
-        if shared.stops.load(Ordering::Relaxed) || failures == FAILURES {
-            return;
-        }
-        let Ok((connection, _)) = accepted else {
-            failures += 1;
-            thread::sleep(Duration::from_millis(50));
-            continue;
-        };
-        failures = 0;
-        let mut log = shared.log();
-        // A thread that serves a watcher holds a share of this counter, and ends when its watcher has gone.
-        if Arc::strong_count(&places) > WATCHERS {
-            continue;
-        }
+    let accept = || listener.accept().map(|(connection, _)| connection);
+    accept_all(accept, &shared.stops, &WATCHERS, |connection| {
         let (queue, seen) = Queue::new();
+        let mut log = shared.log();
         let before = log.replayed();
         log.watchers.push(queue);
         drop(log);
-        let (hello, serving, place) = (hello.clone(), serving.clone(), places.clone());
-        let serve = move || {
-            let _place = place;
-            let _counted = HarnessThread::current();
+        let (hello, serving) = (hello.clone(), serving.clone());
+        move || {
             // A watcher that went away has seen what it wanted.
             let _ = serve(connection, &hello, before, &seen);
             drop(serving);
-        };
-        let _ = thread::Builder::new().name("watcher".into()).spawn(serve);
-    }
+        }
+    });
 }
 
 fn serve(

@@ -6,6 +6,7 @@
 //!
 //! Does not live here: what the events are (`drumpost_tui`), drawing (`run::screen`), and the watching side (`watch`).
 
+mod accept;
 mod announce;
 mod figures;
 pub(crate) mod folder;

@@ -1,7 +1,10 @@
 //! A small HTTP/1.1 server for `GET /metrics`. Connections, requests and waits are bounded, and it has no part in the run: a client that
 //! is slow holds one of a few threads for a few seconds.
 
-use super::figures::Figures;
+use super::{
+    accept::{Serving, accept_all},
+    figures::Figures,
+};
 use drumpost_core::{
     clock::{Clock, Now},
     overhead::HarnessThread,
@@ -12,15 +15,15 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, channel},
     },
     thread,
     time::Duration,
 };
 
-/// Connections that are served at the same time. Others are closed.
-const CONNECTIONS: usize = 8;
+/// Requests.
+const CONNECTIONS: Serving = Serving { thread: "scrape", at_most: 8 };
 /// A request is not longer.
 const REQUEST_BYTES: usize = 8 * 1024;
 /// A request takes no longer to come, and an answer takes no longer to be read.
@@ -84,49 +87,14 @@ impl Drop for Server {
 }
 
 fn serve(listener: &TcpListener, figures: &Figures, is_over: &AtomicBool) {
-    /// After this many failures in a row, such as a lack of file descriptors, there is no point in more.
-    const FAILURES: u32 = 100;
-    let (busy, mut failures) = (Arc::new(AtomicUsize::new(0)), 0);
-    loop {
-        let accepted = listener.accept();
-        if is_over.load(Ordering::Relaxed) || failures == FAILURES {
-            return;
-        }
-        let Ok((connection, _)) = accepted else {
-            failures += 1;
-            thread::sleep(Duration::from_millis(50));
-            continue;
-        };
-        failures = 0;
-        let place = Place::take(&busy);
-        if busy.load(Ordering::Relaxed) > CONNECTIONS {
-            continue;
-        }
+    let accept = || listener.accept().map(|(connection, _)| connection);
+    accept_all(accept, is_over, &CONNECTIONS, |connection| {
         let figures = figures.clone();
-        let answer = move || {
-            let _counted = HarnessThread::current();
-            let _place = place;
+        move || {
             // A client that went away has what it wanted.
             let _ = answer(connection, &figures);
-        };
-        let _ = thread::Builder::new().name("scrape".into()).spawn(answer);
-    }
-}
-
-/// A place among the connections.
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(busy: &Arc<AtomicUsize>) -> Self {
-        busy.fetch_add(1, Ordering::Relaxed);
-        Self(busy.clone())
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+        }
+    });
 }
 
 fn answer(mut connection: TcpStream, figures: &Figures) -> io::Result<()> {

@@ -357,16 +357,5 @@ fn server_now(now: ServerNow, interval_ns: u64) -> drumpost_tui::ServerNow {
 }
 
 fn quantiles(of: &Distribution) -> Quantiles {
-    if of.count() == 0 {
-        return Quantiles::default();
-    }
-    let at = |quantile| of.histogram.value_at_quantile(quantile).min(of.max_ns);
-    Quantiles {
-        count: of.count(),
-        p50_ns: at(0.5),
-        p90_ns: at(0.9),
-        p99_ns: at(0.99),
-        p99_9_ns: at(0.999),
-        max_ns: of.max_ns,
-    }
+    Quantiles::of(of.count(), of.max_ns, |quantile| of.histogram.value_at_quantile(quantile))
 }

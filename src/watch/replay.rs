@@ -240,17 +240,6 @@ fn now(point: &Point) -> Quantiles {
 }
 
 fn quantiles(of: &Distribution) -> Quantiles {
-    if of.is_empty() {
-        return Quantiles::default();
-    }
     let max_ns = of.max_ns().unwrap_or(0);
-    let at = |quantile| of.histogram().value_at_quantile(quantile).min(max_ns);
-    Quantiles {
-        count: of.count(),
-        p50_ns: at(0.5),
-        p90_ns: at(0.9),
-        p99_ns: at(0.99),
-        p99_9_ns: at(0.999),
-        max_ns,
-    }
+    Quantiles::of(of.count(), max_ns, |quantile| of.histogram().value_at_quantile(quantile))
 }

@@ -226,6 +226,15 @@ pub struct Quantiles {
 }
 
 impl Quantiles {
+    /// Those of `count` values, of which `at` gives a quantile. A histogram may give one that is above the largest value.
+    pub fn of(count: u64, max_ns: u64, at: impl Fn(f64) -> u64) -> Self {
+        if count == 0 {
+            return Self::default();
+        }
+        let at = |quantile| at(quantile).min(max_ns);
+        Self { count, p50_ns: at(0.5), p90_ns: at(0.9), p99_ns: at(0.99), p99_9_ns: at(0.999), max_ns }
+    }
+
     /// The names of [`Quantiles::values`].
     pub const NAMES: [&str; 5] = ["p50", "p90", "p99", "p99.9", "max"];
 

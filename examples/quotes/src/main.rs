@@ -11,7 +11,7 @@ use drumpost_core::{
 };
 use std::{hint::black_box, process::ExitCode};
 
-/// What happened, by the numbers of their names.
+/// The kinds of messages of this scenario, by their numbers.
 const KINDS: &[&str] = &["BasketFilled", "BasketPriced"];
 const FILLED: Kind = Kind(1);
 const PRICED: Kind = Kind(2);
