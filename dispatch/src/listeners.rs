@@ -8,12 +8,14 @@
 use crate::shared::Refusals;
 use drumpost_core::{
     act::Act,
+    bell::Bell,
     clock::{Clock, Now},
+    control::Control,
     dispatcher::{Dispatcher, OnThread, lead_ns, run_on_threads},
     drive::{
         Round, Step,
         awake::Awake,
-        threads::{stop_awake, wait_for_due},
+        threads::{stop_awake, unparks_this, wait_for_due},
         wake_latency::WakeLatency,
     },
     lane::{Begun, Lane, Outlet},
@@ -28,7 +30,7 @@ use drumpost_core::{
     transport::OpenError,
     wiring::Wiring,
 };
-use std::time::Duration;
+use std::{sync::Arc, thread, time::Duration};
 
 /// The entry for the registry.
 #[must_use]
@@ -73,7 +75,11 @@ impl Dispatcher for Listeners {
         WakeLatency::of_host();
         let Session { lanes, monitor, control } = Session::new(plan, lead_ns(plan));
         let sources = plan.wiring.driven().map(usize::from).collect();
-        let thread = ListenerThread { lanes, sources, listeners, awake: Awake::default(), spare: Vec::new() };
+        let bell = Arc::new(Bell::default());
+        control.add_bell(Arc::clone(&bell));
+        let waiting = Waiting { bell, control: Arc::clone(&control) };
+        let thread =
+            ListenerThread { lanes, sources, listeners, awake: Awake::default(), waiting, spare: Vec::new() };
         Ok(run_on_threads(vec![thread], Duration::ZERO, &control, monitor, watch))
     }
 
@@ -106,8 +112,29 @@ struct ListenerThread {
     sources: Vec<usize>,
     listeners: Attached,
     awake: Awake,
+    waiting: Waiting,
     /// Buffers for events on their way, one per depth of call, kept for the next.
     spare: Vec<Emitted>,
+}
+
+/// How the thread waits: until its bell is rung, which the monitor does at the end of the trial, or until something is due.
+struct Waiting {
+    bell: Arc<Bell>,
+    control: Arc<Control>,
+}
+
+impl Waiting {
+    /// Sleeps for at most so long. Says whether the bell was rung.
+    fn sleep(&self, at_most: Duration) -> bool {
+        self.bell.listen();
+        // The end is said before the bell is rung, so either this sees it or the bell wakes the thread.
+        if !self.control.stop.is_stopped() {
+            thread::park_timeout(at_most);
+        }
+        let was_rung = !self.bell.is_listening();
+        self.bell.wake();
+        was_rung
+    }
 }
 
 /// The events that a lane emitted. Its listeners are called when it has handed them over, because they may come back to this very lane.
@@ -165,6 +192,7 @@ impl OnThread for ListenerThread {
     type Ports = ();
 
     fn drive(&mut self, clock: &Clock) -> Result<(), Failed> {
+        self.waiting.bell.leave_waker(unparks_this);
         let mut rounds = 0_u32;
         loop {
             rounds = rounds.wrapping_add(1);
@@ -191,10 +219,8 @@ impl OnThread for ListenerThread {
             if !round.moved && round.until_ns > 0 {
                 let now_ns = clock.now_ns();
                 self.lanes.iter_mut().for_each(|lane| lane.idle(now_ns));
-                wait_for_due(self.lanes.iter_mut(), &mut self.awake, now_ns, round.until_ns, |at_most| {
-                    std::thread::park_timeout(at_most);
-                    false
-                });
+                let sleep = |at_most| self.waiting.sleep(at_most);
+                wait_for_due(self.lanes.iter_mut(), &mut self.awake, now_ns, round.until_ns, sleep);
             }
         }
     }

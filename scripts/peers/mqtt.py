@@ -25,7 +25,7 @@ def peer():
         text, cpu_s, peak = Tool(tool, "bench", "-S", "127.0.0.1", "-P", str(server.port), "-p", "1", "-s", "1", "-n", str(case["count"]),
                                  "-m", str(case["size"]), "--publish-qos", case["qos"], "--subscribe-qos", case["qos"],
                                  "-i", "1000").end()
-        return Figures(number(r"(?i)subscri\S* throughput[^\d]*([\d.,]+)", text), case["count"], cpu_s, peak_kib=peak)
+        return Figures(number(r"SubStats \{[^}]*throughput: ([\d.]+)", text), case["count"], cpu_s, peak_kib=peak)
 
     def case(size, count, qos):
         return {"size": size, "count": count, "in_flight": 4096, "qos": qos, "flags": ("--set", f"mqtt.qos={qos}")}

@@ -26,8 +26,8 @@ def peer():
         versions=[re.search(r"v=\S+", said(program, "--version"))[0].replace("v=", "Redis "), said(binary, "--version")],
         start=start,
         cases={
-            "128 B": {"size": 128, "count": 300_000, "in_flight": 4096},
-            "1 KiB": {"size": 1024, "count": 200_000, "in_flight": 4096},
+            "128 B": {"size": 128, "count": 1_500_000, "in_flight": 4096},
+            "1 KiB": {"size": 1024, "count": 600_000, "in_flight": 4096},
         },
         sides={
             "redis-benchmark LPUSH and BRPOP, pipelines of 64": pushed_and_popped,

@@ -8,7 +8,7 @@ use crate::{
     spec::{Lasts, Said, ThresholdArgs},
 };
 use clap::Args;
-use drumpost_results::compare::Plan;
+use drumpost_results::compare::{Injected, Plan};
 use std::{fmt, path::PathBuf, str::FromStr};
 
 const EXAMPLES: &str = "\
@@ -83,7 +83,7 @@ pub(crate) struct SidesArgs {
     pub replay: Option<PathBuf>,
     /// Show how often verdicts are right on this machine
     ///
-    /// Runs N comparisons (10 without a number) for each case: nothing changed, and several costs added to every message. Counts
+    /// Runs N comparisons (10 without a number) for each cost of --inject, of which 0% is no change. Counts
     /// false alarms and changes that were missed. With --base that side is used.
     #[arg(
         long,
@@ -95,6 +95,18 @@ pub(crate) struct SidesArgs {
         value_parser = clap::value_parser!(u32).range(1..=10_000)
     )]
     pub prove: Option<u32>,
+    /// Costs that --prove puts in, such as 0%,2% or 10x@1/50
+    ///
+    /// `2%` is a share of what each message costs, and `10x@1/50` makes one message of fifty ten times as slow.
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "COST,COST",
+        value_delimiter = ',',
+        requires = "prove",
+        default_value = "0%,1%,3%,5%,10x@1/100"
+    )]
+    pub inject: Vec<Injected>,
     /// Program to run, where a build makes several
     #[arg(long, hide_short_help = true, value_name = "NAME")]
     pub program: Option<String>,

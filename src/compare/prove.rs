@@ -25,6 +25,7 @@ use drumpost_results::{
     stats::{self, Derived},
 };
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
+use std::time::Instant;
 
 /// Pairs that are measured to learn what a message costs.
 const LEARNED_FROM: usize = 12;
@@ -56,7 +57,7 @@ pub(super) fn prove(
             .map(|(ns, row)| ProofRow { name: row.name.clone(), message_ns: *ns })
             .collect(),
         pairs: args.sides.pairs as usize,
-        cases: Injected::USUAL.map(|injected| Case { injected, said: Vec::new() }).into(),
+        cases: args.sides.inject.iter().map(|cost| Case { injected: *cost, said: Vec::new() }).collect(),
         partial: None,
     };
     let mut random = StdRng::seed_from_u64(seed ^ 0x7072_6f76_6521);
@@ -72,6 +73,7 @@ pub(super) fn prove(
             record.seed = seed.wrapping_add(u64::from(number) * 1_000 + case as u64);
             let sequence = Sequence::random(record.seed, rows.len(), plan.looks()[0]);
             let mut measuring = Measuring::new(Job { rows: &costly, ..job.clone() }, record, sequence);
+            let begun = Instant::now();
             let comparison = match measuring.run(&mut |_| ()) {
                 Ok(comparison) => comparison,
                 Err(error) => {
@@ -85,7 +87,7 @@ pub(super) fn prove(
                 print(&proof, args)?;
                 return Ok(Exit::Interrupted);
             }
-            proof.cases[case].said.push(Said::of(&comparison));
+            proof.cases[case].said.push(Said::of(&comparison, begun.elapsed().as_secs_f64()));
         }
     }
     print(&proof, args)?;

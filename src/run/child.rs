@@ -281,13 +281,17 @@ fn read(record: &str, give_up: Option<String>) -> Result<Answer, String> {
 /// Ends a child that has told all, or that is not listened to any more, with all that it started. Says how it ended.
 fn end(child: &mut Child) -> String {
     /// What a child takes at most to leave after its last line.
-    const LEAVES: u32 = 40;
-    for _ in 0..LEAVES {
+    const LEAVES: Duration = Duration::from_secs(2);
+    // Most leave within a few milliseconds, and a comparison waits for hundreds of them.
+    let (mut waited, mut nap) = (Duration::ZERO, Duration::from_millis(1));
+    while waited < LEAVES {
         match child.try_wait() {
             Ok(Some(status)) => return ended(status),
-            Ok(None) => thread::sleep(LOOK),
+            Ok(None) => thread::sleep(nap),
             Err(error) => return error.to_string(),
         }
+        waited += nap;
+        nap = LOOK.min(nap * 2);
     }
     // The child leads a group of processes. A script that runs a program is one with two.
     let _ = kill_process_group(Pid::from_child(child), Signal::KILL);

@@ -9,7 +9,9 @@
 //!   RabbitMQ recommends it for messages that must not be lost, and because only quorum queues count deliveries. Of a repeated
 //!   delivery from a classic queue only a flag is known, which is told as the second attempt.
 //! - *Confirms* are `basic.ack` for a message and `basic.nack` for one that is refused: see `ports.rs`. A quorum queue confirms
-//!   when a majority of its replicas have written the message to their disks, a classic queue when it is on the disk.
+//!   when a majority of its replicas have written the message to their disks, a classic queue when it is on the disk. With
+//!   `rabbitmq.confirms=off` the server is asked for none: a message counts as confirmed when the client has written it to the
+//!   connection, and nobody hears of one that no queue takes.
 //! - *Acknowledgements* are `basic.ack` after handling, one frame for all messages of a queue that a lane handled in one step. What a
 //!   consumer had when its channel closed goes back into the queue, and so does what it gives back. With `--acks before` consumers
 //!   ask for no acknowledgements (`no_ack`): a message is done with when the server has written it to the connection, and the
@@ -36,16 +38,18 @@ use drumpost_kit::prelude::*;
 use lapin::{Connection, Error, options::*};
 use ports::{Addresses, Exchange, Queues, Route, Source};
 
+const CONFIRMS: &str = "whether the server confirms messages; off is at most once";
 const QUEUE: &str = "type of the queues; transient is classic with messages that are not persistent";
 const EXCHANGE: &str =
     "type of the exchanges of events; topic has a routing key of each message's kind and key";
 const LIMIT: &str = "a message that is given back more often becomes a dead letter";
+const ON: Grammar = Grammar::Word(&["on", "off"]);
 const TYPES: Grammar = Grammar::Word(&["quorum", "classic", "transient"]);
 const EXCHANGES: Grammar = Grammar::Word(&["fanout", "topic"]);
 const REPLIES: Grammar = Grammar::Word(&["queue", "direct"]);
 const REPLY: &str = "how replies come back: direct is without a queue, at most once, and needs --acks before";
 const COUNTS: Grammar = Grammar::Count { min: 1, max: u16::MAX as u64 };
-const OPTIONS: [OptionEntry; connect::OPTIONS.len() + 5] = joined(
+const OPTIONS: [OptionEntry; connect::OPTIONS.len() + 6] = joined(
     connect::OPTIONS,
     [
         OptionEntry::new("rabbitmq.queue", TYPES, "quorum", QUEUE).unfair().brokers_own(),
@@ -61,6 +65,7 @@ const OPTIONS: [OptionEntry; connect::OPTIONS.len() + 5] = joined(
             .gives_up(),
         OptionEntry::new("rabbitmq.exchange", EXCHANGES, "fanout", EXCHANGE).unfair().brokers_own(),
         OptionEntry::new("rabbitmq.replies", REPLIES, "queue", REPLY).unfair(),
+        OptionEntry::new("rabbitmq.confirms", ON, "on", CONFIRMS).unfair(),
     ],
 );
 
@@ -89,6 +94,7 @@ struct RabbitMq {
     server: Server,
     shape: Shape,
     prefetch: u16,
+    is_confirmed: bool,
     queues: Objects,
 }
 
@@ -96,8 +102,9 @@ impl RabbitMq {
     fn from_options(options: &Values) -> Result<Self, String> {
         let (server, shape) = (Server::from_options(options)?, Shape::from_options(options)?);
         let prefetch = options.count("rabbitmq.prefetch") as u16;
+        let is_confirmed = options.word("rabbitmq.confirms") == "on";
         let queues = Objects::written_down::<Self>(&server.at, &server.vhost());
-        Ok(Self { server, shape, prefetch, queues })
+        Ok(Self { server, shape, prefetch, is_confirmed, queues })
     }
 }
 
@@ -122,12 +129,26 @@ impl AsyncTransport for RabbitMq {
         if self.shape.direct && asked.acks(&listed) != Acks::Before {
             return Err("delivers direct replies at most once, and other messages only with --acks before: ask for that, or leave rabbitmq.replies out".into());
         }
+        if !self.is_confirmed && asked.guarantee == Some(promise::Delivery::AtLeastOnce) {
+            return Err("does not hear with rabbitmq.confirms=off what the server failed to store, so --guarantee at-least-once \
+                        cannot be kept"
+                .into());
+        }
         let (confirms, persistence) = match self.shape.kind {
             "classic" => (promise::Confirms::Durable, "disk"),
             "transient" => (promise::Confirms::Leader, "memory"),
-            _ => return listed.when(asked),
+            _ => (listed.confirms, listed.persistence),
         };
-        Promise { confirms, persistence, ..listed }.when(asked)
+        let acks = match (self.is_confirmed, asked.acks(&listed) == Acks::Before) {
+            (true, false) => listed.acks,
+            (true, true) => "publisher confirms, no acknowledgements (no_ack)",
+            (false, false) => "no publisher confirms, basic.ack after handling",
+            (false, true) => "neither publisher confirms nor acknowledgements (no_ack)",
+        };
+        let promise = Promise { confirms, persistence, acks, ..listed };
+        let unconfirmed =
+            Promise { confirms: promise::Confirms::Written, delivery: promise::Delivery::AtMostOnce, ..promise };
+        if self.is_confirmed { promise.when(asked) } else { unconfirmed.when(asked) }
     }
 
     async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
@@ -195,10 +216,13 @@ impl AsyncTransport for RabbitMq {
                 true => Arc::clone(&asks),
                 false => self.server.channel(&connection).await?,
             };
-            self.server.at.step("ask for confirms", channel.confirm_select(plain())).await?;
+            if self.is_confirmed {
+                self.server.at.step("ask for confirms", channel.confirm_select(plain())).await?;
+            }
+            let has_queue = !sent.receivers.is_empty() && !self.shape.is_direct(sent);
             // What no queue takes comes back and counts as refused, but for an event without subscribers.
-            let mandatory = !sent.receivers.is_empty() && !self.shape.is_direct(sent);
-            let route = match mandatory && sent.intent == Intent::Event {
+            let mandatory = has_queue && self.is_confirmed;
+            let route = match has_queue && sent.intent == Intent::Event {
                 true if self.shape.topics => Route::Topic,
                 true => Route::Fanout,
                 false if self.shape.is_direct(sent) => Route::Direct(Arc::clone(&addresses)),

@@ -89,7 +89,7 @@ impl Publish for Exchange {
         self.confirms.push_over(&self.line, Error::is_amqp_soft_error, async move {
             let publish = channel.basic_publish(exchange, key, options, &payload, properties);
             Ok(match publish.await?.await? {
-                Confirmation::Ack(None) => Ok(()),
+                Confirmation::Ack(None) | Confirmation::NotRequested => Ok(()),
                 other => Err(other.take_message().map_or("basic.nack".into(), |back| back.reply_text.into())),
             })
         });

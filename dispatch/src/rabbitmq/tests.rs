@@ -65,3 +65,22 @@ fn the_version_is_found_in_the_greeting() {
     assert_eq!(version(b"\x07versionS\0"), "");
     assert_eq!(version(b"HTTP/1.1 400 Bad Request"), "");
 }
+
+#[test]
+fn a_publisher_that_hears_no_confirms_promises_less() {
+    use promise::{Confirms, Delivery};
+    let promised = |set: &[(&str, &str)], guarantee, acks| {
+        made(set).unwrap().promise(entry().promise, &Asked { guarantee, acks })
+    };
+    let off = [("rabbitmq.confirms", "off")];
+    let promise = promised(&off, None, None).unwrap();
+    assert_eq!((promise.confirms, promise.delivery), (Confirms::Written, Delivery::AtMostOnce));
+    assert_eq!(promise.acks, "no publisher confirms, basic.ack after handling");
+    let refused = promised(&off, Some(Delivery::AtLeastOnce), None).unwrap_err();
+    assert!(refused.contains("rabbitmq.confirms=off"), "{refused}");
+    let neither = promised(&off, Some(Delivery::AtMostOnce), Some(Acks::Before)).unwrap();
+    assert_eq!(neither.acks, "neither publisher confirms nor acknowledgements (no_ack)");
+    let before = promised(&[], None, Some(Acks::Before)).unwrap();
+    assert_eq!((before.confirms, before.delivery), (Confirms::Replicated, Delivery::AtMostOnce));
+    assert_eq!(before.acks, "publisher confirms, no acknowledgements (no_ack)");
+}

@@ -4,6 +4,7 @@
 
 use super::{Comparison, Metric, Verdict};
 use crate::stats;
+use std::str::FromStr;
 
 /// What was put in, and what should be found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,6 +43,30 @@ impl Injected {
     }
 }
 
+impl FromStr for Injected {
+    type Err = String;
+
+    /// `3%` is a share, `0%` is nothing, and `10x@1/100` is one message of a hundred ten times as slow.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!("`{text}` is no cost: write a share of up to 1000%, such as 3%, or 10x@1/100 for one message of a hundred")
+        };
+        if let Some(percent) = text.strip_suffix('%') {
+            let percent: f64 = percent.trim().parse().map_err(|_| wrong())?;
+            return match percent {
+                0.0 => Ok(Self::Nothing),
+                _ if percent > 0.0 && percent <= 1_000.0 => Ok(Self::Share(percent / 100.0)),
+                _ => Err(wrong()),
+            };
+        }
+        let (times, one_in) = text.split_once("x@1/").ok_or_else(wrong)?;
+        let (times, one_in): (f64, u32) =
+            (times.trim().parse().map_err(|_| wrong())?, one_in.trim().parse().map_err(|_| wrong())?);
+        let is_cost = times > 1.0 && times <= 1e6 && one_in > 0;
+        is_cost.then_some(Self::Some { one_in, times }).ok_or_else(wrong)
+    }
+}
+
 /// What one comparison said.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Said {
@@ -55,12 +80,14 @@ pub struct Said {
     pub pairs: usize,
     /// CPU time per message of the head as a multiple of the base's; of several rows the median.
     pub cpu_ratio: Option<f64>,
+    /// How long it took, in s.
+    pub took_s: f64,
 }
 
 impl Said {
-    /// What a comparison says.
+    /// What a comparison says that took so long.
     #[must_use]
-    pub fn of(comparison: &Comparison) -> Self {
+    pub fn of(comparison: &Comparison, took_s: f64) -> Self {
         let gates = || comparison.rows.iter().flat_map(|row| &row.gates);
         let cpu = [Metric::CpuPerMessage, Metric::CpuPerFlow];
         let ratios: Vec<f64> =
@@ -72,6 +99,7 @@ impl Said {
             regressions: regressions.map(|gate| gate.metric).collect(),
             pairs: comparison.rows.iter().map(|row| row.pairs).min().unwrap_or(0),
             cpu_ratio: stats::median(&ratios),
+            took_s,
         }
     }
 }
@@ -109,6 +137,12 @@ impl Case {
     #[must_use]
     pub fn cpu_ratio(&self) -> Option<f64> {
         stats::median(&self.said.iter().filter_map(|said| said.cpu_ratio).collect::<Vec<_>>())
+    }
+
+    /// How long a comparison took in the median, in s. `None`: there was none.
+    #[must_use]
+    pub fn took_s(&self) -> Option<f64> {
+        stats::median(&self.said.iter().map(|said| said.took_s).collect::<Vec<_>>())
     }
 
     /// The figures that were regressions, each with the number of comparisons, the most frequent first.
@@ -167,6 +201,7 @@ mod tests {
             regressions: regressions.to_vec(),
             pairs: 20,
             cpu_ratio: Some(cpu_ratio),
+            took_s: 10.0 * cpu_ratio,
         };
         let invalid = Said { is_invalid: true, ..said(Verdict::Inconclusive, &[], 1.0) };
         let found = said(Verdict::Regression, &[Metric::P50, Metric::P99, Metric::P50], 1.04);
@@ -185,9 +220,22 @@ mod tests {
         );
         assert_eq!(case.found_by(), [(Metric::P50, 2), (Metric::P99, 1)]);
         assert_eq!(case.cpu_ratio(), Some(1.025));
+        assert_eq!(case.took_s(), Some(10.25));
         let (count, (low, high)) = case.regressions();
         assert!(count == 2 && low < 0.07 && high > 0.93, "{low} {high}");
         assert_eq!(Injected::Share(0.03).words(), "+3 % for each message");
         assert_eq!(Injected::USUAL[4].words(), "1 of 100 messages 10 times as slow");
+    }
+
+    #[test]
+    fn a_cost_is_read_as_it_is_meant() {
+        let read: Vec<Injected> =
+            ["0%", "1%", "3 %", "5%", "10x@1/100"].iter().map(|text| text.parse().unwrap()).collect();
+        assert_eq!(read, Injected::USUAL);
+        assert_eq!("2.5x@1/7".parse(), Ok(Injected::Some { one_in: 7, times: 2.5 }));
+        for wrong in ["", "3", "-1%", "NaN%", "1001%", "inf%", "1x@1/5", "10x@1/0", "x@1/2", "10x@2/100", "10x"] {
+            let refused = wrong.parse::<Injected>().unwrap_err();
+            assert!(refused.starts_with(&format!("`{wrong}` is no cost")), "{refused}");
+        }
     }
 }

@@ -12,7 +12,8 @@ use crate::units;
 /// What is said of the columns.
 const ABOUT: &str = "A row counts whole comparisons. The share of comparisons that found a regression has the 95 % interval of its chance \
                      (Clopper-Pearson). CPU is what the cost that was put in came to: the CPU time per message of the head against that of the base, in the median. A cost may come to more \
-                     or less than was asked for, because a processor overlaps work, or because a change of pace wakes threads at other times.";
+                     or less than was asked for, because a processor overlaps work, or because a change of pace wakes threads at other times. \
+                     Time is how long a comparison took, in the median.";
 
 /// The report on a proof.
 #[must_use]
@@ -53,6 +54,7 @@ fn table(proof: &Proof) -> Table {
         right("inconclusive"),
         right("invalid"),
         right("CPU"),
+        right("time"),
     ];
     let mut table = Table::new(0, 1, columns);
     for case in &proof.cases {
@@ -73,6 +75,7 @@ fn table(proof: &Proof) -> Table {
             case.cpu_ratio()
                 .map_or_else(|| units::NONE.to_owned(), |ratio| units::change(ratio - 1.0))
                 .into(),
+            case.took_s().map_or_else(|| units::NONE.to_owned(), |s| units::duration((s * 1e9) as u64)).into(),
         ]);
     }
     table
@@ -114,6 +117,7 @@ struct CaseJson {
     cpu_ratio: Option<f64>,
     found_by: Vec<(&'static str, usize)>,
     pairs: Vec<usize>,
+    took_s: Vec<f64>,
 }
 
 /// A proof as an indented JSON document with a final line end. FORMAT.md describes the fields.
@@ -136,6 +140,7 @@ pub fn proof_json(proof: &Proof) -> Result<String, FormatError> {
             cpu_ratio: case.cpu_ratio(),
             found_by: case.found_by().into_iter().map(|(metric, count)| (metric.name(), count)).collect(),
             pairs: case.said.iter().map(|said| said.pairs).collect(),
+            took_s: case.said.iter().map(|said| said.took_s).collect(),
         }
     };
     let document = Document {
