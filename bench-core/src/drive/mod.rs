@@ -62,7 +62,7 @@ impl Ends {
         for (origin, times) in lane.recorder().ended_now().drain(..) {
             self.credit.add(0, origin, times);
             if let Some(bell) = self.bells.get(usize::from(origin)) {
-                bell.ring();
+                bell.ring_end();
             }
         }
     }
@@ -71,6 +71,12 @@ impl Ends {
 fn ring(bells: &[Arc<Bell>]) {
     for bell in bells {
         bell.ring();
+    }
+}
+
+fn ring_ends(bells: &[Arc<Bell>]) {
+    for bell in bells {
+        bell.ring_end();
     }
 }
 
@@ -139,7 +145,7 @@ impl<S: SendPort, R: RecvPort> ConnectedLane<S, R> {
             |port: usize, _: &[Message], _| on_send.get(port).into_iter().for_each(|bells| ring(bells));
         let (step, flows_ended) = step_lane(lane, Ports { inbox, sends, ledger }, sent, clock)?;
         if flows_ended {
-            ring(&rings.on_end);
+            ring_ends(&rings.on_end);
         }
         Ok(step)
     }

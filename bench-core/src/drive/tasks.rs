@@ -11,7 +11,7 @@ use super::{
     awake::Awake,
     found,
     ledger::{Hearing, Ledger},
-    no_inbox, ring,
+    no_inbox, ring_ends,
     wake_latency::WakeLatency,
 };
 use crate::{
@@ -80,6 +80,9 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
         // After something was sent, started or received, it only looks.
         let until_ns = if moved { 0 } else { until_ns };
         sleep.is_early = until_ns != 0 && lane.waits_for_due();
+        if sleep.is_early && !lane.waits_for_ends() {
+            bell.ignore_ends();
+        }
         if held_up {
             if !moved {
                 let room = |context: &mut Context<'_>| outlet.poll_room(lane, clock, context);
@@ -190,7 +193,7 @@ async fn receive<S: AsyncSendPort, R: AsyncRecvPort, N: Now>(
 fn end_step(lane: &mut Lane, rings: &Rings, done: &mut Done, moved: bool) {
     let flows_ended = moved && lane.end_step();
     match &rings.ends {
-        None if flows_ended => ring(&rings.on_end),
+        None if flows_ended => ring_ends(&rings.on_end),
         Some(ends) if moved => ends.tell(lane, done),
         _ => {}
     }

@@ -35,8 +35,7 @@ impl Wake for Unpark {
 }
 
 /// What wakes the calling thread.
-#[must_use]
-pub fn unparks_this() -> Waker {
+pub(crate) fn unparks_this() -> Waker {
     Arc::new(Unpark(sync::current())).into()
 }
 
@@ -242,6 +241,9 @@ fn park<S: SendPort, R: RecvPort>(
             end_awake(lanes, awake, Wait::Park);
         }
     } else if !again.full && !again.done {
+        if !lanes.iter().any(|connected| connected.lane.waits_for_ends()) {
+            bell.ignore_ends();
+        }
         wait_for_due(without_ports(lanes), awake, clock.now_ns(), again.until_ns, |at_most| {
             bed.sleep(at_most);
             !bell.is_listening() || bed.was_woken()

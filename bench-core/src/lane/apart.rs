@@ -16,6 +16,12 @@ impl Lane {
         self.spec.load.as_ref().is_some_and(Load::is_early)
     }
 
+    /// Whether the end of a flow may let its load start another one. A load that is over, and one with a schedule and room in its
+    /// window, start nothing for that.
+    pub(crate) fn waits_for_ends(&self) -> bool {
+        !self.load_over && self.spec.load.as_ref().is_some_and(Load::waits_for_ends)
+    }
+
     /// Notes that its load waited awake for a due time, in ns.
     pub fn waited_awake(&mut self, for_ns: u64) {
         self.spec.out.recorder.local.awake_ns += for_ns;

@@ -188,6 +188,12 @@ impl Load {
         self.is_early
     }
 
+    /// Whether it may start a flow when another one ends. One with a schedule does so only if it has no room. In a closed load a user
+    /// begins to think when the last flow has ended.
+    pub(crate) const fn waits_for_ends(&self) -> bool {
+        !(self.is_early && matches!(self.plan.pace, Pace::Open { .. }))
+    }
+
     /// Counts flows that were started.
     #[inline(always)]
     pub(super) fn note_started(&mut self, count: u64, local: &mut Local) {

@@ -79,6 +79,23 @@ fn a_full_window_makes_flows_late_and_loses_none() {
 }
 
 #[test]
+fn only_a_load_without_room_or_schedule_waits_for_the_ends_of_flows() {
+    let mut bench = Bench::new(open(1, Extent::Count(5)), 10, u64::MAX);
+    assert_eq!(bench.poll(0).0, Due::Started);
+    assert!(matches!(bench.poll(5).0, Due::At(_)) && bench.load.waits_for_ends(), "the window is full");
+    bench.end(1);
+    assert_eq!(bench.poll(7).0, Due::At(BEGINS_NS + 10));
+    assert!(!bench.load.waits_for_ends(), "it waits for the schedule alone");
+    let mut closed = Bench::new(LoadPlan::closed(1, Extent::Count(5)), 0, u64::MAX);
+    assert_eq!(closed.poll(0).0, Due::Started);
+    assert!(matches!(closed.poll(0).0, Due::At(_)) && closed.load.waits_for_ends());
+    let thinks = LoadPlan { thinks: true, ..LoadPlan::closed(2, Extent::Count(4)) };
+    let mut thinking = Bench::new(thinks, 100, u64::MAX);
+    assert!(matches!(thinking.poll(0).0, Due::At(_)));
+    assert!(thinking.load.waits_for_ends(), "whose flow ends thinks from then on");
+}
+
+#[test]
 fn what_is_due_at_the_cap_is_shed_and_counted() {
     let plan = LoadPlan { at_cap: AtCap::Shed, ..open(2, Extent::Count(100)) };
     let mut bench = Bench::new(plan, 10, u64::MAX);

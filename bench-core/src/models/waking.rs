@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     bell::Bell,
+    control::Stop,
     drive::{
         ConnectedLane, Rings,
         crowd::{Board, Calls, Crowd},
@@ -23,7 +24,10 @@ use crate::{
     port::{AsyncRecvPort, Inbox, PortError, Told},
     scenario::command,
     session::Session,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        self,
+        atomic::{AtomicUsize, Ordering},
+    },
     transport::{Endpoint, Queues},
 };
 use loom::thread;
@@ -31,6 +35,7 @@ use std::{
     cell::RefCell,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 const FLOWS: u32 = 2;
@@ -149,6 +154,31 @@ fn no_wake_is_lost_on_threads() {
 #[test]
 fn no_wake_is_lost_on_tasks() {
     source_and_sink(2, on_tasks);
+}
+
+/// A waiter that ignores ends of flows is woken by the stop, whenever a flow ends.
+#[test]
+fn whoever_ignores_ends_hears_of_the_stop() {
+    check(3, || {
+        let (bell, stop) = (Arc::<Bell>::default(), Arc::<Stop>::default());
+        bell.leave_waker(threads::unparks_this);
+        let (ends, rings, stops) = (Arc::clone(&bell), Arc::clone(&bell), Arc::clone(&stop));
+        let ending = spawn(move || ends.ring_end());
+        let stopping = spawn(move || {
+            stops.stop();
+            rings.ring();
+        });
+        while !stop.is_stopped() {
+            bell.listen();
+            if !stop.is_stopped() {
+                bell.ignore_ends();
+                sync::park_timeout(Duration::MAX);
+            }
+            bell.wake();
+        }
+        ending.join().unwrap();
+        stopping.join().unwrap();
+    });
 }
 
 /// As [`source_and_sink`], on threads that step the lanes which were called: each has one lane, and takes it for one of many.
