@@ -174,7 +174,7 @@ pub struct Socket {
     pub out: Vec<u8>,
     /// How much of it is.
     written: usize,
-    /// The last read did not fill its room, so the next look need not be a call of the system.
+    /// The last read left nothing behind, so the next look need not be a call of the system. A thread that goes to sleep looks twice.
     is_drained: bool,
     /// Whether bytes came, and whether somebody looked for them, since silence was last looked for.
     heard: bool,
@@ -338,12 +338,16 @@ impl Socket {
                 self.is_drained = len < room_len;
                 Ok(len)
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.is_drained = true;
+                Ok(0)
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(0),
             Err(error) => Err(self.lose(&error)),
         }
     }
 
-    /// Whether the last read took all that was there. Says so once, so that the next look reads.
+    /// Whether the last read left nothing behind. Says so once, so that the look after the next one reads.
     #[inline]
     pub fn was_drained(&mut self) -> bool {
         std::mem::take(&mut self.is_drained)
