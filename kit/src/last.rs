@@ -15,6 +15,14 @@ use std::{
 /// the four seconds that the engine gives a lane to finish after the drain deadline.
 pub const SILENCE: Duration = Duration::from_secs(3);
 
+/// The failure of a run whose server at `at` did not answer for so long.
+pub(crate) fn silent(at: &str, for_so_long: Duration) -> PortError {
+    PortError::Failed(format!(
+        "{at} was silent: it did not answer for {for_so_long:?} after the run, although the connection is open, so missing \
+         messages are not known to be lost"
+    ))
+}
+
 /// A round trip as a broker makes it: an error is a sentence of the client's.
 pub type RoundTrip = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
@@ -48,10 +56,7 @@ impl Last {
                     Ok(Err(error)) => Err(PortError::Failed(format!(
                         "{at} did not answer at the end of the run: {error}"
                     ))),
-                    Err(_) => Err(PortError::Failed(format!(
-                        "{at} was silent: it did not answer for {SILENCE:?} after the run, although the connection is open, \
-                         so missing messages are not known to be lost"
-                    ))),
+                    Err(_) => Err(silent(&at, SILENCE)),
                 }
             })
         });

@@ -185,6 +185,18 @@ pub enum Address<P> {
 }
 
 impl<P> Address<P> {
+    /// The same with each place changed.
+    #[must_use]
+    pub fn map<Q>(self, change: impl FnMut(P) -> Q) -> Address<Q> {
+        let mut change = change;
+        match self {
+            Self::Fixed(place) => Address::Fixed(change(place)),
+            Self::Asker { destination, first, places } => {
+                Address::Asker { destination, first, places: places.into_iter().map(change).collect() }
+            }
+        }
+    }
+
     /// The place for `message`.
     ///
     /// # Errors

@@ -23,7 +23,8 @@
 //! | [`shared`] | connections that several instances share |
 //! | [`blocking`] | clients whose calls wait for the server: polled, asked and dropped on threads of their own |
 //! | [`look`] | polls that have to see everything that is there |
-//! | [`socket`], [`keeper`] | for transports on threads that speak a protocol themselves: a socket that never blocks, and a thread that looks after it |
+//! | [`spoken`] | for transports on threads that speak a protocol themselves: the connection of an instance and both ports, of which a broker says only how it reads and writes |
+//! | [`socket`], [`keeper`] | what that is made of: a socket that never blocks, and a thread that looks after it |
 //! | `tls`, with the feature of that name | certificates of a login for such a socket, and its encryption |
 //! | [`prelude`] | the names that most transports use, of this crate and of `drumpost_core`; not those of `blocking`, `drops`, `encode`, `look` and `left` |
 //! | `suite`, with the feature of that name | the tests of a broker's transport in one line |
@@ -51,6 +52,7 @@ pub mod refusals;
 pub mod server;
 pub mod shared;
 pub mod socket;
+pub mod spoken;
 #[cfg(feature = "suite")]
 pub mod suite;
 #[cfg(feature = "tls")]

@@ -162,6 +162,15 @@ impl Stream {
     }
 }
 
+/// Why nothing was heard of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unheard {
+    /// It said nothing in time.
+    Silent,
+    /// It is gone, or speaks another protocol.
+    Foreign(String),
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Socket {
@@ -344,6 +353,28 @@ impl Socket {
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(0),
             Err(error) => Err(self.lose(&error)),
+        }
+    }
+
+    /// Waits for the first thing that `parse` finds in what comes, and writes what is left meanwhile.
+    ///
+    /// # Errors
+    /// The server is silent, gone, or says what `parse` does not know.
+    pub fn hear<T, E: Display>(
+        &mut self,
+        until: &Until,
+        mut parse: impl FnMut(&[u8]) -> Result<Option<(T, usize)>, E>,
+    ) -> Result<T, Unheard> {
+        loop {
+            let left = until.left().ok_or(Unheard::Silent)?;
+            let found = self.input.next(&mut parse).map_err(|error| Unheard::Foreign(error.to_string()))?;
+            if let Some(found) = found {
+                return Ok(found);
+            }
+            let read = self.write().and_then(|_| self.read());
+            if read.map_err(|error| Unheard::Foreign(error.to_string()))? == 0 {
+                self.wait_for_more(left);
+            }
         }
     }
 

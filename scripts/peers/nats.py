@@ -5,22 +5,25 @@ from .tools import (TOOLS, Figures, Peer, Tool, both, drumpost, free_port, insta
                     wait_until)
 
 
+def asked(monitor, what):
+    with urllib.request.urlopen(f"http://127.0.0.1:{monitor}/{what}", timeout=5) as answer:
+        return json.load(answer)
+
+
+@contextlib.contextmanager
+def private(program):
+    """A server of its own, which tells what it does on its port `monitor`."""
+    port, monitor = free_port(), free_port()
+    asking = lambda: asked(monitor, "healthz")["status"] == "ok"
+    with server([program, "-a", "127.0.0.1", "-p", str(port), "-m", str(monitor)], port, asking) as started:
+        started.monitor = monitor
+        yield started
+
+
 def peer():
     binary, version = drumpost("nats"), "v0.5.1"
     tool = installed("nats", version, "go", ["go", "install", f"github.com/nats-io/natscli/nats@{version}"], GOBIN=TOOLS, GOFLAGS="")
     program = said("scripts/nats-server")
-
-    @contextlib.contextmanager
-    def start():
-        port, monitor = free_port(), free_port()
-        asking = lambda: asked(monitor, "healthz")["status"] == "ok"
-        with server([program, "-a", "127.0.0.1", "-p", str(port), "-m", str(monitor)], port, asking) as started:
-            started.monitor = monitor
-            yield started
-
-    def asked(monitor, what):
-        with urllib.request.urlopen(f"http://127.0.0.1:{monitor}/{what}", timeout=5) as answer:
-            return json.load(answer)
 
     def bench(server, case):
         url = f"nats://127.0.0.1:{server.port}"
@@ -43,7 +46,7 @@ def peer():
     wire, library = sides_of(binary, "nats", "nats-wire"), sides_of(binary, "nats", "nats")
     return Peer(
         versions=[said(program, "--version"), f"nats {said(tool, '--version')}", said(binary, "--version")],
-        start=start,
+        start=lambda: private(program),
         cases={
             "128 B": {"size": 128, "count": 1_500_000, "in_flight": 4096},
             "1 KiB": {"size": 1024, "count": 500_000, "in_flight": 4096},

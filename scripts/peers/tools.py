@@ -39,7 +39,7 @@ def said(*command, **environment):
 
 
 def remark(text):
-    print(f"scripts/against-peers: {text}", file=sys.stderr)
+    print(f"scripts/{os.environ.get('SCRIPT', 'against-peers')}: {text}", file=sys.stderr)
 
 
 def free_port():
@@ -50,11 +50,14 @@ def free_port():
 
 def drumpost(features):
     """The path of a release build."""
-    if "DRUMPOST" in os.environ:
-        return os.environ["DRUMPOST"]
-    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", "--features", features], check=True)
+    return os.environ.get("DRUMPOST") or built("drumpost", "--features", features)
+
+
+def built(program, *arguments):
+    """Builds a program of the project with optimisation, and gives its path below the folder of such builds."""
+    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", *arguments], check=True)
     folder = json.loads(said("cargo", "metadata", "--format-version", "1", "--no-deps"))["target_directory"]
-    return os.path.join(folder, "release", "drumpost")
+    return os.path.join(folder, "release", program)
 
 
 def installed(name, version, needs, command, **environment):
@@ -194,14 +197,12 @@ def micros(text):
     return float(count) * units[unit]
 
 
-def run_drumpost(binary, dispatch, url, case, *flags):
-    """One run of the scenario `stream`: one producer and one consumer."""
+def record_of(binary, dispatch, url, *flags):
+    """The record of one run of the scenario `stream`, with one producer and one consumer; its processor time and its peak memory."""
     record = os.path.join(WORK, "record.json")
-    load = ["--rate", f"{case['rate']}/s"] if "rate" in case else ["--in-flight", str(case["in_flight"])]
     # The exit code of a run that is suspect on a busy machine is not zero; what counts is its record.
     tool = Tool("sh", "-c", '"$@"; code=$?; [ $code -ne 1 ]', "run", binary, "run", "stream", "--dispatch", dispatch,
-                "--server", url, "--payload", str(case["size"]), "--count", str(case["count"]), "--no-tui", "--drain", "30s",
-                "--warmup", "0s", "--out", record, *load, *flags)
+                "--server", url, "--no-tui", "--drain", "30s", "--out", record, *flags)
     text, cpu_s, peak = tool.end()
     if not os.path.exists(record):
         raise Failed(f"a run over {dispatch} made no record:\n{text[-2000:]}")
@@ -210,8 +211,16 @@ def run_drumpost(binary, dispatch, url, case, *flags):
     audit = run["audit"]
     if run["status"] != "ok" or audit["lost"] or audit["duplicated"]:
         raise Failed(f"a run over {dispatch} is not sound: {run['status']} {run['error']} {audit}\n{text[-2000:]}")
+    return run, cpu_s, peak
+
+
+def run_drumpost(binary, dispatch, url, case, *flags):
+    """One run as a case asks for it."""
+    load = ["--rate", f"{case['rate']}/s"] if "rate" in case else ["--in-flight", str(case["in_flight"])]
+    run, cpu_s, peak = record_of(binary, dispatch, url, "--payload", str(case["size"]), "--count", str(case["count"]), "--warmup", "0s",
+                                 *load, *flags)
     times = run["response_ns"]
-    return Figures(run["throughput_per_s"], audit["sent"], cpu_s, peak_kib=peak, p50_us=times["p50"] / 1e3,
+    return Figures(run["throughput_per_s"], run["audit"]["sent"], cpu_s, peak_kib=peak, p50_us=times["p50"] / 1e3,
                    p99_us=times["p99"] / 1e3)
 
 

@@ -1,6 +1,9 @@
 //! Connecting and logging in. TLS begins after the server's INFO, as NATS does it, or before it with `nats.tls-first`.
 
-use super::connection::{Heard, Unheard, Wire};
+use super::{
+    parse::{Frame, Malformed, parse},
+    protocol::words,
+};
 use crate::nats::{
     headers,
     login::{self, Way},
@@ -8,7 +11,7 @@ use crate::nats::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use drumpost_kit::{
     prelude::*,
-    socket::{Socket, Until},
+    socket::{Socket, Unheard, Until},
     tls,
 };
 use serde_json::{Value, json};
@@ -26,6 +29,27 @@ pub(super) struct Server {
     facts: OnceLock<ServerFacts>,
 }
 
+/// What a server says during the login.
+enum Said {
+    Info(Value),
+    Pong,
+    Error(String),
+    Other,
+}
+
+/// The first thing that a server says in `bytes`.
+fn said(bytes: &[u8]) -> Result<Option<(Said, usize)>, Malformed> {
+    // No message comes to a client that has not subscribed.
+    let Some((frame, len)) = parse(bytes, 0)? else { return Ok(None) };
+    let said = match frame {
+        Frame::Info(info) => Said::Info(serde_json::from_slice(info).map_err(|_| Malformed::Line)?),
+        Frame::Pong => Said::Pong,
+        Frame::Error(why) => Said::Error(words(why)),
+        Frame::Taken | Frame::Ping | Frame::Message { .. } => Said::Other,
+    };
+    Ok(Some((said, len)))
+}
+
 impl Server {
     pub(super) fn from_options(options: &Values) -> Result<Self, String> {
         let url = Url::read("nats.url", options.url("nats.url"), "nats", 4222)?;
@@ -40,15 +64,14 @@ impl Server {
     }
 
     /// Connects and logs in. Refuses what the server would.
-    pub(super) fn connect(&self, wiring: &Wiring, name: &str) -> Result<Wire, OpenError> {
+    pub(super) fn connect(&self, wiring: &Wiring, name: &str) -> Result<Socket, OpenError> {
         let (until, headers_len) = (&Until::after(PATIENCE), headers::len(&wiring.pool));
-        let (socket, addresses) = Socket::connect(&self.at, until, login::ABSENT)?;
-        let mut wire = Wire::new(socket, &wiring.pool, headers_len);
+        let (mut socket, addresses) = Socket::connect(&self.at, until, login::ABSENT)?;
         if self.tls_first {
-            self.secure(&mut wire, until)?;
+            self.secure(&mut socket, until)?;
         }
-        let Heard::Info(info) = wire.hear(until).map_err(|why| self.unheard(why, &wire))? else {
-            return Err(self.unheard(Unheard::Foreign("it says no INFO".into()), &wire));
+        let Said::Info(info) = self.hear(&mut socket, until)? else {
+            return Err(self.at.unreachable(Unreachable::Absent, &"it says no INFO", login::ABSENT));
         };
         let [requires, speaks] = ["tls_required", "tls_available"].map(|key| info[key] == json!(true));
         if self.tls && !self.tls_first && !requires && !speaks {
@@ -56,12 +79,12 @@ impl Server {
             return Err(self.at.unreachable(Unreachable::Refused, &"the server has no TLS", advice));
         }
         if (self.tls || requires) && !self.tls_first {
-            self.secure(&mut wire, until)?;
+            self.secure(&mut socket, until)?;
         }
         let connect = self.introduction(&info, name)?;
-        wire.socket.out.extend_from_slice(format!("CONNECT {connect}\r\nPING\r\n").as_bytes());
-        // A server may tell of itself again before it answers.
-        while let Heard::Info(_) = wire.hear(until).map_err(|why| self.unheard(why, &wire))? {}
+        socket.out.extend_from_slice(format!("CONNECT {connect}\r\nPING\r\n").as_bytes());
+        // A server may tell of itself again, or ask, before it answers.
+        while !matches!(self.hear(&mut socket, until)?, Said::Pong) {}
         if headers_len > 0 && info["headers"] != json!(true) {
             return Err(OpenError::Refused(format!("{} does not support headers", self.at)));
         }
@@ -69,7 +92,24 @@ impl Server {
         self.at.takes(&wiring.pool, headers_len, limit.unwrap_or(usize::MAX), "max_payload")?;
         let version = info["version"].as_str().unwrap_or_default();
         self.facts.get_or_init(|| self.at.facts(version, addresses));
-        Ok(wire)
+        Ok(socket)
+    }
+
+    /// The next thing that the server says, or why it does not let the client in.
+    fn hear(&self, socket: &mut Socket, until: &Until) -> Result<Said, OpenError> {
+        let tls = &*tls_advice("nats");
+        let (why, error, advice) = match socket.hear(until, said) {
+            Ok(Said::Error(said)) if said.contains("TLS") => (Unreachable::Refused, said, tls),
+            Ok(Said::Error(said)) => (Unreachable::Refused, said, login::CREDENTIALS),
+            Ok(said) => return Ok(said),
+            Err(Unheard::Silent) => {
+                (Unreachable::Absent, format!("no answer within {PATIENCE:?}"), login::ABSENT)
+            }
+            // A server that wants a certificate of the client's says so when the handshake is over for the client.
+            Err(Unheard::Foreign(error)) if socket.is_secure() => (Unreachable::Refused, error, tls),
+            Err(Unheard::Foreign(error)) => (Unreachable::Absent, error, login::ABSENT),
+        };
+        Err(self.at.unreachable(why, &error, advice))
     }
 
     /// Who connects, as the server wants to hear it.
@@ -105,22 +145,9 @@ impl Server {
         Ok((key.public_key(), URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    fn secure(&self, wire: &mut Wire, until: &Until) -> Result<(), OpenError> {
+    fn secure(&self, socket: &mut Socket, until: &Until) -> Result<(), OpenError> {
         let config = tls::config(&self.login).map_err(OpenError::Refused)?;
-        let secured = wire.socket.secure(config, until);
+        let secured = socket.secure(config, until);
         secured.map_err(|error| self.at.unreachable(Unreachable::Refused, &error, &tls_advice("nats")))
-    }
-
-    fn unheard(&self, why: Unheard, wire: &Wire) -> OpenError {
-        let advice = tls_advice("nats");
-        let (why, error, advice) = match why {
-            Unheard::Silent => (Unreachable::Absent, format!("no answer within {PATIENCE:?}"), login::ABSENT),
-            // A server that wants a certificate of the client's says so when the handshake is over for the client.
-            Unheard::Foreign(error) if wire.socket.is_secure() => (Unreachable::Refused, error, &*advice),
-            Unheard::Foreign(error) => (Unreachable::Absent, error, login::ABSENT),
-            Unheard::Said(said) if said.contains("TLS") => (Unreachable::Refused, said, &*advice),
-            Unheard::Said(said) => (Unreachable::Refused, said, login::CREDENTIALS),
-        };
-        self.at.unreachable(why, &error, advice)
     }
 }

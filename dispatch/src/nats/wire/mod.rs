@@ -9,21 +9,22 @@
 //! Back-pressure: a server that reads more slowly holds up the sender. It holds what a slow receiver does not read, up to its own
 //! limit (64 MiB), and then ends the connection, which ends the run with its words.
 
-mod connection;
 mod login;
 pub mod parse;
-mod ports;
+mod protocol;
 
-use super::{headers, login::OPTIONS};
-use connection::Wire;
+use super::login::OPTIONS;
 use drumpost_core::{
     dispatcher::Threaded,
     transport::{Endpoints, Reopen, Transport},
 };
-use drumpost_kit::{keeper::Keeper, prelude::*};
+use drumpost_kit::{
+    keeper::Keeper,
+    prelude::*,
+    spoken::{Inlet, Outlet, Spoken},
+};
 use login::Server;
-use ports::{Inlet, Outlet};
-use std::sync::Mutex;
+use protocol::Nats;
 
 /// The entry for the registry.
 pub(super) fn entry() -> TransportEntry {
@@ -48,46 +49,29 @@ struct NatsWire(Arc<Opener>);
 #[derive(Debug)]
 struct Opener {
     server: Server,
-    keeper: Keeper<Wire>,
+    keeper: Keeper<Spoken<Nats>>,
 }
 
 impl Opener {
     /// The ports of one instance. Returns when the server knows the subscriptions.
-    fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Outlet, Inlet>, OpenError> {
+    fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Outlet<Nats>, Inlet<Nats>>, OpenError> {
         let name = format!("drumpost {} {}", wiring.run_name, wiring.instance_name(me));
-        let mut wire = self.server.connect(wiring, &name)?;
-        for (index, heard) in Layout::new(wiring, '.').heard(me).enumerate() {
-            // A queue group costs the server 2 % or more, and one instance has nobody to compete with.
-            let group = if heard.is_alone { String::new() } else { format!(" {}", heard.group) };
-            wire.socket
-                .out
-                .extend_from_slice(format!("SUB {}{group} {}\r\n", heard.place, index + 1).as_bytes());
-            wire.apart.push(heard.is_apart);
-        }
-        let at = &self.server.at;
-        wire.round_trip(PATIENCE).map_err(|error| match error {
-            Some(error) => at.failed("subscribe", &error),
-            None => at.failed("subscribe", &format_args!("no answer within {PATIENCE:?}")),
-        })?;
-        let has_inbox = !wire.apart.is_empty();
-        let wire = Arc::new(Mutex::new(wire));
-        self.keeper.add(&wire).map_err(|error| at.failed("look after a connection", &error))?;
-        let headers_len = headers::len(&wiring.pool);
-        let sends = wiring.sends_of(wiring.service_of(me));
-        let sends = sends.map(|sent| Outlet::new(wiring, &wire, sent, me, headers_len)).collect();
-        Ok(Endpoint { inbox: has_inbox.then(|| Inlet::new(wiring, &wire)), sends })
+        let mut socket = self.server.connect(wiring, &name)?;
+        let (layout, mut nats) = (Layout::new(wiring, '.'), Nats::new(&wiring.pool));
+        layout.heard(me).for_each(|heard| nats.subscribe(&heard, &mut socket.out));
+        Spoken::open(socket, nats, wiring, (layout, me), &self.keeper)
     }
 }
 
 impl Transport for NatsWire {
-    type Send = Outlet;
-    type Recv = Inlet;
+    type Send = Outlet<Nats>;
+    type Recv = Inlet<Nats>;
 
-    fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<Outlet, Inlet>, OpenError> {
+    fn open(&mut self, wiring: &Wiring) -> Result<Endpoints<Self::Send, Self::Recv>, OpenError> {
         (0..wiring.instance_count()).map(|me| self.0.open(wiring, me)).collect()
     }
 
-    fn reopens(&self) -> Option<Reopen<Outlet, Inlet>> {
+    fn reopens(&self) -> Option<Reopen<Self::Send, Self::Recv>> {
         let opener = Arc::clone(&self.0);
         Some(Arc::new(move |wiring, me| opener.open(wiring, me)))
     }
