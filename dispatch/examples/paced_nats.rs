@@ -50,7 +50,8 @@ fn main() -> Result<()> {
         "framing" => framing(address, plan)?,
         other => bail!("`{other}` is not a side; {USAGE}"),
     };
-    let [since_sent, since_due] = received.times.map(|times| (times.value_at_quantile(0.5), times.value_at_quantile(0.99)));
+    let [since_sent, since_due] =
+        received.times.map(|times| (times.value_at_quantile(0.5), times.value_at_quantile(0.99)));
     println!(
         "{{\"messages\": {}, \"cpu_ns\": {}, \"wait_ns\": {}, \"service_p50_ns\": {}, \"service_p99_ns\": {}, \
          \"response_p50_ns\": {}, \"response_p99_ns\": {}}}",
@@ -122,7 +123,8 @@ fn produce(plan: Plan, mut send: impl FnMut(&[u8]) -> Result<()>) -> Result<Sent
         }
         let due_ns = begins_ns + number * 1_000_000_000 / plan.rate;
         let awake_ns = thread_ns();
-        let until = Timespec { tv_sec: (due_ns / 1_000_000_000) as i64, tv_nsec: (due_ns % 1_000_000_000) as i64 };
+        let until =
+            Timespec { tv_sec: (due_ns / 1_000_000_000) as i64, tv_nsec: (due_ns % 1_000_000_000) as i64 };
         // A message that is late already does not wait.
         clock_nanosleep_absolute(rustix::thread::ClockId::Monotonic, &until)?;
         wait_ns += thread_ns() - awake_ns;
@@ -155,7 +157,8 @@ impl Received {
     fn note(&mut self, message: &[u8]) -> Result<()> {
         let now_ns = now_ns();
         ensure!(message.len() == self.plan.len, "a message has {} bytes", message.len());
-        let mut stamps = message.chunks_exact(8).map(|stamp| u64::from_le_bytes(stamp.try_into().unwrap_or_default()));
+        let mut stamps =
+            message.chunks_exact(8).map(|stamp| u64::from_le_bytes(stamp.try_into().unwrap_or_default()));
         let [due_ns, sent_ns, number] = [(); 3].map(|()| stamps.next().unwrap_or_default());
         ensure!(number == self.next, "message {} came where {} was next", number, self.next);
         self.next += 1;
@@ -179,7 +182,8 @@ fn library(address: &str, plan: Plan) -> Result<(Sent, Received)> {
     let mut received = Received::new(plan)?;
     let receiving = runtime.spawn(async move {
         while !received.is_done() {
-            let message = tokio::time::timeout(SILENCE, inbox.next()).await?.context("the connection closed")?;
+            let message =
+                tokio::time::timeout(SILENCE, inbox.next()).await?.context("the connection closed")?;
             received.note(&message.payload)?;
         }
         drop(consumer);

@@ -53,9 +53,9 @@ impl Last {
             Box::pin(async move {
                 match tokio::time::timeout(SILENCE, round_trip).await {
                     Ok(Ok(())) => Ok(()),
-                    Ok(Err(error)) => Err(PortError::Failed(format!(
-                        "{at} did not answer at the end of the run: {error}"
-                    ))),
+                    Ok(Err(error)) => {
+                        Err(PortError::Failed(format!("{at} did not answer at the end of the run: {error}")))
+                    }
                     Err(_) => Err(silent(&at, SILENCE)),
                 }
             })

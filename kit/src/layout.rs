@@ -187,8 +187,7 @@ pub enum Address<P> {
 impl<P> Address<P> {
     /// The same with each place changed.
     #[must_use]
-    pub fn map<Q>(self, change: impl FnMut(P) -> Q) -> Address<Q> {
-        let mut change = change;
+    pub fn map<Q>(self, mut change: impl FnMut(P) -> Q) -> Address<Q> {
         match self {
             Self::Fixed(place) => Address::Fixed(change(place)),
             Self::Asker { destination, first, places } => {

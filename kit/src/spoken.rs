@@ -101,7 +101,8 @@ impl<P: Protocol> Spoken<P> {
     ) -> Result<Endpoint<Outlet<P>, Inlet<P>>, OpenError> {
         let at = Arc::clone(&socket.line.at);
         let kept = Default::default();
-        let mut spoken = Self { socket, protocol, kept, dropped: 0, asked: 0, answered: 0, has_finished: false };
+        let mut spoken =
+            Self { socket, protocol, kept, dropped: 0, asked: 0, answered: 0, has_finished: false };
         spoken.round_trip(PATIENCE).map_err(|error| match error {
             Some(error) => at.failed("subscribe", &error),
             None => at.failed("subscribe", &format_args!("no answer within {PATIENCE:?}")),

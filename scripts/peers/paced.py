@@ -22,24 +22,24 @@ class Paced(Figures):
 def client(program, side):
     def run(server, case):
         text, _, peak = Tool(program, side, f"127.0.0.1:{server.port}", str(case["rate"]), str(SECONDS), str(SIZE + HEADER_LEN)).end()
-        said = json.loads(text.splitlines()[-1])
-        wait_s = said["wait_ns"] / 1e9
-        return Paced(case["rate"], said["messages"], said["cpu_ns"] / 1e9 - wait_s, peak_kib=peak, wait_s=wait_s,
-                     p50_us=said["service_p50_ns"] / 1e3, p99_us=said["service_p99_ns"] / 1e3,
-                     from_due_us=said["response_p50_ns"] / 1e3)
+        told = json.loads(text.splitlines()[-1])
+        wait_s = told["wait_ns"] / 1e9
+        return Paced(case["rate"], told["messages"], told["cpu_ns"] / 1e9 - wait_s, peak_kib=peak, wait_s=wait_s,
+                     p50_us=told["service_p50_ns"] / 1e3, p99_us=told["service_p99_ns"] / 1e3,
+                     from_due_us=told["response_p50_ns"] / 1e3)
     return run
 
 
 def harness(binary, transport):
     def run(server, case):
-        run, _, peak = record_of(binary, f"message/{transport}", f"nats://127.0.0.1:{server.port}", "--payload", str(SIZE),
+        found, _, peak = record_of(binary, f"message/{transport}", f"nats://127.0.0.1:{server.port}", "--payload", str(SIZE),
                                  "--rate", f"{case['rate']}/s", "--duration", f"{SECONDS}s", "--warmup", "1s", "--trials", "1")
-        trial = run["trials"][0]
+        trial = found["trials"][0]
         cost = trial["cost"]
         wait_s = cost["awake_ns"] / 1e9
-        return Paced(run["throughput_per_s"], cost["messages"], trial["cpu_ns"] / 1e9 - wait_s, peak_kib=peak, wait_s=wait_s,
-                     harness_s=cost["harness_ns"] / 1e9, p50_us=run["service_ns"]["p50"] / 1e3, p99_us=run["service_ns"]["p99"] / 1e3,
-                     from_due_us=run["response_ns"]["p50"] / 1e3)
+        return Paced(found["throughput_per_s"], cost["messages"], trial["cpu_ns"] / 1e9 - wait_s, peak_kib=peak, wait_s=wait_s,
+                     harness_s=cost["harness_ns"] / 1e9, p50_us=found["service_ns"]["p50"] / 1e3, p99_us=found["service_ns"]["p99"] / 1e3,
+                     from_due_us=found["response_ns"]["p50"] / 1e3)
     return run
 
 

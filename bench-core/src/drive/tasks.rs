@@ -79,10 +79,7 @@ pub async fn drive<S: AsyncSendPort, R: AsyncRecvPort>(
         };
         // After something was sent, started or received, it only looks.
         let until_ns = if moved { 0 } else { until_ns };
-        sleep.is_early = until_ns != 0 && lane.waits_for_due();
-        if sleep.is_early && !lane.waits_for_ends() {
-            bell.ignore_ends();
-        }
+        sleep.may_wait(lane, until_ns);
         if held_up {
             if !moved {
                 let room = |context: &mut Context<'_>| outlet.poll_room(lane, clock, context);

@@ -35,7 +35,8 @@ impl Wake for Unpark {
 }
 
 /// What wakes the calling thread.
-pub(crate) fn unparks_this() -> Waker {
+#[must_use]
+pub fn unparks_this() -> Waker {
     Arc::new(Unpark(sync::current())).into()
 }
 

@@ -75,6 +75,15 @@ pub(super) struct Sleep<'a, N> {
 }
 
 impl<N: Now> Sleep<'_, N> {
+    /// The lane has nothing to do until `until_ns` as far as its load is concerned; 0: it only looks. Notes what the load waits for.
+    #[inline(always)]
+    pub(super) fn may_wait(&mut self, lane: &Lane, until_ns: u64) {
+        self.is_early = until_ns != 0 && lane.waits_for_due();
+        if self.is_early && !lane.waits_for_ends() {
+            self.bell.ignore_ends();
+        }
+    }
+
     /// Tells the lane how long it has waited awake. It no longer does if it `moved`, as of when it last read the clock.
     #[inline(never)]
     pub(super) fn note_awake(&mut self, lane: &mut Lane, moved: bool) {

@@ -32,7 +32,7 @@ impl Nats {
     pub(super) fn subscribe(&mut self, heard: &Heard<'_>, out: &mut Vec<u8>) {
         self.apart.push(heard.is_apart);
         // A queue group costs the server 2 % or more, and one instance has nobody to compete with.
-        let group = if heard.is_alone { "" } else { &*format!(" {}", heard.group) };
+        let group = if heard.is_alone { String::new() } else { format!(" {}", heard.group) };
         out.extend_from_slice(format!("SUB {}{group} {}\r\n", heard.place, self.apart.len()).as_bytes());
     }
 }
