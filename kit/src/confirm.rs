@@ -197,9 +197,9 @@ impl Futures<BoxFuture<'static, Result<(), String>>> {
 /// Confirms that come by callback, on any thread and in any order.
 #[derive(Debug)]
 pub struct Callbacks {
-    /// How many messages were taken.
+    /// The number of the next message.
     taken: u64,
-    /// How many of the oldest were told of.
+    /// The number of the oldest message that nobody was told of.
     told: u64,
     /// Of the messages after those: what came early.
     early: VecDeque<Option<Result<(), String>>>,
@@ -233,6 +233,13 @@ impl Default for Callbacks {
 }
 
 impl Callbacks {
+    /// The same for messages that are numbered from `first` on: for clients whose numbers are not those of one port alone, or not those
+    /// of one opening.
+    #[must_use]
+    pub fn numbered_from(first: u64) -> Self {
+        Self { taken: first, told: first, ..Self::default() }
+    }
+
     /// What callbacks tell.
     #[must_use]
     pub fn caller(&self) -> Caller {
@@ -404,6 +411,19 @@ mod tests {
         hears(&states[3], Ok(()));
         assert_eq!(poll(&mut futures), [Confirmed::Stored(1)]);
         assert!(futures.is_empty());
+    }
+
+    #[test]
+    fn ports_that_share_the_numbers_of_a_client_hear_of_their_own_messages() {
+        let mut ports = [0, 1 << 40].map(Callbacks::numbered_from);
+        let callers = ports.each_ref().map(Callbacks::caller);
+        assert_eq!([0, 1, 1].map(|port: usize| ports[port].take()), [0, 1 << 40, (1 << 40) + 1]);
+        callers[1].came((1 << 40) + 1, refused());
+        callers[1].came(1 << 40, Ok(()));
+        callers[1].came(0, Ok(()));
+        let context = Context::from_waker(Waker::noop());
+        let all = ports.each_mut().map(|port| told(|confirms| port.poll(&context, confirms)));
+        assert_eq!(all, [vec![], vec![Confirmed::Stored(1), Confirmed::Refused(1)]]);
     }
 
     #[test]

@@ -41,6 +41,13 @@ impl Encoder {
     }
 }
 
+/// How many bytes the application headers of a message take at a broker that adds `framing` bytes to the value of each, its name included.
+#[must_use]
+pub fn headers_len(pool: &Pool, framing: usize) -> usize {
+    let shape = pool.headers();
+    shape.count() as usize * (shape.value_len() as usize + framing)
+}
+
 /// Appends a number in digits; formatting it in the usual way takes as long as all the rest of a short message.
 #[inline]
 pub fn digits(mut number: usize, out: &mut Vec<u8>) {
@@ -91,6 +98,13 @@ mod tests {
             places.insert(bytes.as_ptr().addr() / CHUNK_LEN);
         }
         assert!(places.len() < 8, "10,000 messages of 1,048 bytes lay in {} chunks", places.len());
+    }
+
+    #[test]
+    fn headers_have_a_value_and_what_the_broker_adds() {
+        let shape = drumpost_core::headers::Shape::new(3, 10).unwrap();
+        assert_eq!(headers_len(&Pool::new(1, 0).with_headers(1, shape), 24), 3 * (10 + 24));
+        assert_eq!(headers_len(&Pool::new(1, 0), 24), 0);
     }
 
     #[test]

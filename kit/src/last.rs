@@ -5,6 +5,7 @@ use crate::link::PortResult;
 use drumpost_core::port::PortError;
 use futures_util::FutureExt;
 use std::{
+    fmt::Display,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
@@ -26,6 +27,11 @@ pub(crate) fn silent(at: &str, for_so_long: Duration) -> PortError {
 /// A round trip as a broker makes it: an error is a sentence of the client's.
 pub type RoundTrip = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
+/// A round trip of a client whose answers and errors have types of their own.
+pub fn round_trip<T, E: Display>(answer: impl Future<Output = Result<T, E>> + Send + 'static) -> RoundTrip {
+    Box::pin(async move { answer.await.map(drop).map_err(|error| error.to_string()) })
+}
+
 /// A round trip that is made once, when it is first polled.
 #[derive(Default)]
 pub struct Last(Option<Pin<Box<dyn Future<Output = PortResult> + Send>>>);
@@ -46,7 +52,7 @@ impl Last {
     ) -> Poll<Result<(), PortError>>
     where
         F: Future<Output = Result<(), E>> + Send + 'static,
-        E: std::fmt::Display,
+        E: Display,
     {
         let round_trip = self.0.get_or_insert_with(|| {
             let (round_trip, at) = (begin(), at.to_owned());

@@ -7,7 +7,10 @@ use drumpost_core::{
     scenario::Intent,
     wiring::{Destination, Wiring},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// `name` with everything but ASCII letters, digits and `-` replaced by `_`, so that nothing in it means something to a
 /// broker.
@@ -15,6 +18,13 @@ use std::collections::{BTreeMap, BTreeSet};
 pub fn token(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
     name.chars().map(plain).collect()
+}
+
+/// A number that nothing else in this process has: for names and numbers of what is made anew when an instance is opened again.
+#[must_use]
+pub fn fresh() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// The names of a wiring at a broker. A place is `RUN<separator>DESTINATION`, whose dots become separators, too.
@@ -108,15 +118,21 @@ impl<'a> Layout<'a> {
         })
     }
 
-    /// The places that one instance hears, for brokers whose consumers read several places: replies that are apart have a consumer of
-    /// their own, which the flag tells.
+    /// What one instance hears, for brokers whose consumers read several places: replies that are apart have a consumer of their own,
+    /// which the flag tells.
+    pub fn parts(&self, instance: u16) -> impl Iterator<Item = (Vec<Heard<'a>>, bool)> + use<'a> {
+        let layout = *self;
+        let part = move |is_apart| {
+            (layout.heard(instance).filter(|heard| heard.is_apart == is_apart).collect::<Vec<_>>(), is_apart)
+        };
+        [true, false].into_iter().map(part).filter(|(heard, _)| !heard.is_empty())
+    }
+
+    /// The places that each such consumer reads.
     #[must_use]
     pub fn consumers(&self, instance: u16) -> Vec<(Vec<String>, bool)> {
-        let places = |is_apart| {
-            let heard = self.heard(instance).filter(|heard| heard.is_apart == is_apart);
-            (heard.map(|heard| heard.place).collect::<Vec<_>>(), is_apart)
-        };
-        [true, false].map(places).into_iter().filter(|(places, _)| !places.is_empty()).collect()
+        let places = |heard: Vec<Heard<'_>>| heard.into_iter().map(|heard| heard.place).collect();
+        self.parts(instance).map(|(heard, is_apart)| (places(heard), is_apart)).collect()
     }
 
     /// All subscriptions to a destination: the place, the group, and how many instances share it.
@@ -225,5 +241,11 @@ mod tests {
     fn names_hold_nothing_that_means_something_to_a_broker() {
         assert_eq!(token("order authorization/3 > *.x"), "order_authorization_3_____x");
         assert_eq!(token("plain-name_1"), "plain-name_1");
+    }
+
+    #[test]
+    fn a_number_is_given_out_once() {
+        let numbers: BTreeSet<u64> = (0..100).map(|_| fresh()).collect();
+        assert_eq!(numbers.len(), 100);
     }
 }

@@ -13,8 +13,9 @@
 //! | [`mod@write`] | publishing by writes of several messages, with an answer for each |
 //! | [`drops`] | how many messages a client dropped for a slow receiver |
 //! | [`layout`] | names of queues, topics and groups; what an instance hears; where a reply goes |
+//! | [`replay`] | where an instance that comes back begins to read, as an option says |
 //! | [`link`] | a failure is told once, in a sentence, to every port of a lane, and wakes it |
-//! | [`login`], [`url`] | options for the address, credentials and TLS, without secrets in any sentence |
+//! | [`login`], [`url`] | options for the address, credentials, TLS and what is the broker's own, without secrets in any sentence |
 //! | [`server`] | the server's address without secrets, set-up steps with a limit and a sentence, and advice |
 //! | [`encode`] | messages to bytes and back, without an allocation per message |
 //! | [`last`] | a last round trip to the server when the run is over |
@@ -26,7 +27,7 @@
 //! | [`spoken`] | for transports on threads that speak a protocol themselves: the connection of an instance and both ports, of which a broker says only how it reads and writes |
 //! | [`socket`], [`keeper`] | what that is made of: a socket that never blocks, and a thread that looks after it |
 //! | `tls`, with the feature of that name | certificates of a login for such a socket, and its encryption |
-//! | [`prelude`] | the names that most transports use, of this crate and of `drumpost_core`; not those of `blocking`, `drops`, `encode`, `look` and `left` |
+//! | [`prelude`] | the names that most transports use, of this crate and of `drumpost_core`; not those of `blocking`, `drops`, `embedded`, `look` and `left` |
 //! | `suite`, with the feature of that name | the tests of a broker's transport in one line |
 
 pub mod blocking;
@@ -49,6 +50,7 @@ pub mod owner;
 pub mod prelude;
 pub mod pull;
 pub mod refusals;
+pub mod replay;
 pub mod server;
 pub mod shared;
 pub mod socket;

@@ -5,8 +5,8 @@
 //! A broker adds ways of its own, such as tokens or key files, and tells its client what was found.
 
 use crate::url::Url;
-use drumpost_core::options::{OptionEntry, Values};
-use std::{fmt, path::PathBuf};
+use drumpost_core::options::{Grammar, OptionEntry, OptionFile, Values};
+use std::fmt;
 
 /// The entries of a family of options: `FAMILY.url`, `FAMILY.user` and `FAMILY.password`, then the broker's own `ways` to log in,
 /// then `FAMILY.tls-ca`, `FAMILY.tls-cert` and `FAMILY.tls-key`. Each has an environment variable: `PREFIX_URL`, `PREFIX_USER`,
@@ -85,6 +85,31 @@ pub const fn joined<const A: usize, const B: usize, const N: usize>(
     all
 }
 
+/// The first entries of a list, as many as are asked for: those of [`login_options!`](crate::login_options) up to the password, for a
+/// client without TLS.
+#[must_use]
+pub const fn first<const A: usize, const N: usize>(all: [OptionEntry; A]) -> [OptionEntry; N] {
+    assert!(N > 0 && N <= A, "a list of options has no more than it has");
+    let mut some = [all[0]; N];
+    let mut at = 0;
+    while at < N {
+        some[at] = all[at];
+        at += 1;
+    }
+    some
+}
+
+/// An option that is handed to the broker or its client as it is, and in which rows must agree to be compared.
+#[must_use]
+pub const fn tuning(
+    name: &'static str,
+    grammar: Grammar,
+    default: &'static str,
+    summary: &'static str,
+) -> OptionEntry {
+    OptionEntry::new(name, grammar, default, summary).unfair().brokers_own()
+}
+
 /// The credentials. `W` are the broker's own ways.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Who<W> {
@@ -107,9 +132,9 @@ pub struct Login<W> {
     /// The credentials.
     pub who: Who<W>,
     /// The file with the CA certificates; `None`: the system's.
-    pub authority: Option<PathBuf>,
+    pub authority: Option<OptionFile>,
     /// The files with the client's certificate and its private key.
-    pub certificate: Option<(PathBuf, PathBuf)>,
+    pub certificate: Option<(OptionFile, OptionFile)>,
 }
 
 impl<W> fmt::Debug for Login<W> {
@@ -158,7 +183,7 @@ impl<W> Login<W> {
         // A broker whose client has no TLS declares no options for it.
         let file = |name: &str| {
             let name = Some(option(name)).filter(|name| options.is_set(name))?;
-            options.path(&name).map(PathBuf::from)
+            options.file(&name).cloned()
         };
         let certificate = match (file("tls-cert"), file("tls-key")) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
@@ -168,6 +193,15 @@ impl<W> Login<W> {
         };
         let who = said.pop().map_or(Who::Anyone, |(_, who)| who);
         Ok(Self { who, authority: file("tls-ca"), certificate })
+    }
+
+    /// The user's name and password, which is empty where none was given; `None` for other ways to log in.
+    #[must_use]
+    pub fn user(&self) -> Option<(&str, &str)> {
+        match &self.who {
+            Who::User { name, password } => Some((name, password.as_deref().unwrap_or_default())),
+            Who::Anyone | Who::By(_) => None,
+        }
     }
 }
 
@@ -233,15 +267,16 @@ mod tests {
             let found = login(set).unwrap();
             assert_eq!(format!("{found:?}"), "Login");
             assert!(found.who == who, "{set:?}");
+            let has_password = matches!(who, Who::User { password: Some(_), .. });
+            let is_user = matches!(who, Who::User { .. });
+            let expected = is_user.then_some(("me", if has_password { "p" } else { "" }));
+            assert_eq!(found.user(), expected, "{set:?}");
         }
     }
 
     #[test]
     fn a_broker_without_tls_declares_no_options_for_it() {
-        static BARE: [OptionEntry; 3] = {
-            let [url, user, password, ..] = DECLARED_HERE;
-            [url, user, password]
-        };
+        static BARE: [OptionEntry; 3] = first(DECLARED_HERE);
         const DECLARED_HERE: [OptionEntry; 6] = login_options! {
             family: "mq",
             environment: "MQ",
@@ -254,8 +289,8 @@ mod tests {
         let options = options.of(&BARE).unwrap();
         let url = Url::read("mq.url", options.url("mq.url"), "mq", 7).unwrap();
         let login = Login::<()>::read("mq", &options, &url, vec![]).unwrap();
+        assert_eq!(login.user(), Some(("me", "p")));
         assert_eq!((login.authority, login.certificate), (None, None));
-        assert!(matches!(login.who, Who::User { .. }));
     }
 
     #[test]

@@ -3,17 +3,20 @@
 //! connection, tells what may remain, removes that before the next trial of the process, and finds what dead processes left.
 
 use crate::{
+    keeper::lock,
     left::Left,
     notes::Notes,
     owner::{Found, Owner},
+    refusals::Refusals,
     server::{At, PATIENCE},
 };
 use drumpost_core::transport::{Cleaned, OpenError};
 use std::{
     any::Any,
+    collections::BTreeSet,
     future::Future,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
@@ -65,6 +68,10 @@ pub struct Objects {
     /// A name could not be written down.
     is_unwritten: AtomicBool,
     made: Mutex<Vec<String>>,
+    /// The instances that were opened.
+    opened: Mutex<BTreeSet<u16>>,
+    /// What the server refused to store there.
+    refusals: Arc<Refusals>,
     /// Sees to them while the trial runs.
     tending: Mutex<Option<AbortHandle>>,
     /// A connection to ask about them, apart from any load.
@@ -80,6 +87,8 @@ impl Objects {
             written: None,
             is_unwritten: AtomicBool::default(),
             made: Mutex::default(),
+            opened: Mutex::default(),
+            refusals: Arc::default(),
             tending: Mutex::default(),
             beside: Mutex::default(),
         }
@@ -104,7 +113,8 @@ impl Objects {
 
     /// Begins a trial: removes what earlier trials of this process had to leave here.
     pub async fn begin<K: Keeper>(&self, keeper: &K, session: &K::Session) {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        lock(&self.made).clear();
+        lock(&self.opened).clear();
         let remove = async |names: Vec<String>| {
             let left = remove_all(keeper, session, names.clone()).await;
             self.forget(names, &left);
@@ -121,7 +131,19 @@ impl Objects {
         {
             self.is_unwritten.store(true, Relaxed);
         }
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(name);
+        lock(&self.made).push(name);
+    }
+
+    /// Notes that an instance is opened, and says whether it was before in this trial: after a kill, a lost connection or an absence it
+    /// comes back to objects that it has read from.
+    pub fn comes_back(&self, instance: u16) -> bool {
+        !lock(&self.opened).insert(instance)
+    }
+
+    /// Where ports note what the server refused ([`crate::outbox::Outbox::noting`]). [`Objects::close`] tells it.
+    #[must_use]
+    pub const fn refusals(&self) -> &Arc<Refusals> {
+        &self.refusals
     }
 
     /// Forgets those that were written down and are not left.
@@ -138,7 +160,7 @@ impl Objects {
     /// # Errors
     /// Those of `connect`.
     pub async fn session<K: Keeper<Session: 'static>>(&self, keeper: &K) -> Result<K::Session, OpenError> {
-        let kept = self.beside.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let kept = lock(&self.beside).take();
         match kept.and_then(|kept| kept.downcast().ok()) {
             Some(session) => Ok(*session),
             None => keeper.connect().await,
@@ -147,7 +169,7 @@ impl Objects {
 
     /// Keeps a connection until the end of the trial.
     pub fn keep(&self, session: impl Any + Send) {
-        *self.beside.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(session));
+        *lock(&self.beside) = Some(Box::new(session));
     }
 
     /// Runs a task beside the trial that sees to the objects, such as one that renews or trims them. It ends with
@@ -157,8 +179,7 @@ impl Objects {
     }
 
     fn end_tending(&self, next: Option<AbortHandle>) {
-        let mut tending = self.tending.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(task) = std::mem::replace(&mut *tending, next) {
+        if let Some(task) = std::mem::replace(&mut *lock(&self.tending), next) {
             task.abort();
         }
     }
@@ -168,19 +189,24 @@ impl Objects {
     /// # Errors
     /// The sentences.
     pub async fn close_and_tell<K: Keeper>(&self, keeper: &K, also: Option<String>) -> Result<(), String> {
-        let left = self.close(keeper).await;
-        let said: Vec<String> = also.into_iter().chain(left.err()).collect();
+        let refused = self.refusals.sentence(self.at.product());
+        let left = self.remove(keeper).await;
+        let said: Vec<String> = refused.into_iter().chain(also).chain(left.err()).collect();
         if said.is_empty() { Ok(()) } else { Err(said.join("; ")) }
     }
 
     /// Removes what the trial made, each attempt over a fresh connection.
     ///
     /// # Errors
-    /// A sentence about what may remain.
+    /// A sentence about what the server refused ([`Objects::refusals`]), and one about what may remain.
     pub async fn close<K: Keeper>(&self, keeper: &K) -> Result<(), String> {
+        self.close_and_tell(keeper, None).await
+    }
+
+    async fn remove<K: Keeper>(&self, keeper: &K) -> Result<(), String> {
         self.end_tending(None);
-        drop(self.beside.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let made = std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(lock(&self.beside).take());
+        let made = std::mem::take(&mut *lock(&self.made));
         let remove = async |names: Vec<String>, _| match keeper.connect().await {
             Ok(session) => remove_all(keeper, &session, names).await,
             Err(_) => names,
@@ -316,6 +342,27 @@ mod tests {
         assert_eq!(wait(objects.close(&server)), Ok(()));
         assert_eq!(server.names(), ["another's"]);
         assert_eq!(wait(objects.close(&server)), Ok(()), "nothing is left to do");
+    }
+
+    #[test]
+    fn an_instance_comes_back_if_it_was_opened_in_this_trial() {
+        let (server, objects) = (Server::default(), objects("tcp://9", &[]));
+        assert_eq!([0, 1, 0, 0].map(|instance| objects.comes_back(instance)), [false, false, true, true]);
+        wait(objects.begin(&server, &()));
+        assert!(!objects.comes_back(0), "the next trial");
+    }
+
+    #[test]
+    fn what_the_server_refused_is_told_at_the_end_and_once() {
+        let mut server = Server::with(&["a"], "");
+        server.is_down = true;
+        let objects = objects("tcp://10", &["a"]);
+        objects.refusals().note("full".into());
+        let said = wait(objects.close_and_tell(&server, Some("one more thing".into()))).unwrap_err();
+        let begins =
+            "broker refused to store 1 messages, the first with full; one more thing; queues may remain";
+        assert!(said.starts_with(begins), "{said}");
+        assert_eq!(wait(objects.close(&Server::default())), Ok(()));
     }
 
     #[test]

@@ -2,16 +2,19 @@
 
 pub use crate::{
     confirm::{Answers, Callbacks, Confirms, Futures},
+    encode::{decode, headers_len},
     inbox::{Deliveries, Delivery, Due, Inbox, Settled},
-    last::RoundTrip,
-    layout::{Heard, Layout, token},
+    keeper::lock,
+    last::{RoundTrip, round_trip},
+    layout::{Heard, Layout, fresh, token},
     link::{Line, PortResult},
-    login::{Login, Who, joined},
+    login::{Login, Who, first, joined, tuning},
     objects::{Keeper, Objects},
     outbox::{Outbox, Publish},
     owner::Owner,
     pull::{Pull, Pulled, Settle},
     refusals::Refusals,
+    replay::{Begin, Places},
     server::{At, PATIENCE, Unreachable, has_cause, tls_advice},
     shared::{Lines, SharedConnections},
     url::Url,
@@ -29,6 +32,7 @@ pub use drumpost_core::{
     scenario::{Intent, Style},
     server::{Depth, ServerFacts},
     transport::{AsyncTransport, Cleaned, Endpoint, OpenError},
+    wire,
     wiring::{Destination, Wiring},
 };
 pub use futures_util::{FutureExt, SinkExt, StreamExt, TryStreamExt, future::BoxFuture};

@@ -47,6 +47,29 @@ impl At {
         }
     }
 
+    /// The facts with the addresses that are found now.
+    pub async fn facts_now(&self, version: &str) -> ServerFacts {
+        self.facts(version, self.addresses().await)
+    }
+
+    /// The facts about a server whose client does not hand out what the server tells everyone who greets it. `version` finds the version in
+    /// the answer to a `greeting`. `is_encrypted`: no greeting is read, and the version is not known.
+    ///
+    /// # Errors
+    /// `Failed` if the server does not answer.
+    pub async fn greeted(
+        &self,
+        greeting: &[u8],
+        is_encrypted: bool,
+        version: fn(&[u8]) -> String,
+    ) -> Result<ServerFacts, OpenError> {
+        let version = match is_encrypted {
+            true => String::new(),
+            false => version(&self.first_words(greeting).await?),
+        };
+        Ok(self.facts_now(&version).await)
+    }
+
     /// What the host and the port of the address stand for; nothing if they are not known.
     pub async fn addresses(&self) -> Vec<SocketAddr> {
         let place = self.address.split("://").last().unwrap_or_default();
@@ -177,10 +200,23 @@ impl At {
         what: &str,
         step: impl Future<Output = Result<T, E>>,
     ) -> Result<T, OpenError> {
-        match timeout(PATIENCE, step).await {
+        self.step_within(PATIENCE, what, step).await
+    }
+
+    /// The same with a limit of its own.
+    ///
+    /// # Errors
+    /// As [`At::step`].
+    pub async fn step_within<T, E: Display>(
+        &self,
+        limit: Duration,
+        what: &str,
+        step: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, OpenError> {
+        match timeout(limit, step).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => Err(self.failed(what, &error)),
-            Err(_) => Err(self.failed(what, &format_args!("no answer within {PATIENCE:?}"))),
+            Err(_) => Err(self.failed(what, &format_args!("no answer within {limit:?}"))),
         }
     }
 }
@@ -342,5 +378,31 @@ mod tests {
             silent.unwrap_err().to_string(),
             "failed to ask at tcp://127.0.0.1:9: no answer within 5s"
         );
+        let limit = Duration::from_millis(1);
+        let step = at.step_within(limit, "join", pending::<Result<(), String>>());
+        let silent = runtime.as_ref().unwrap().block_on(step).unwrap_err().to_string();
+        assert_eq!(silent, "failed to join at tcp://127.0.0.1:9: no answer within 1ms");
+    }
+
+    #[test]
+    fn a_server_is_asked_for_its_version_unless_it_listens_encrypted() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = server.local_addr().unwrap();
+        let at = At::new("broker", &format!("mq://{place}"));
+        let answers = std::thread::spawn(move || {
+            use std::io::{Read, Write};
+            let (mut asks, _) = server.accept().unwrap();
+            let mut greeting = [0; 5];
+            asks.read_exact(&mut greeting).unwrap();
+            asks.write_all(b"7.1").unwrap();
+            greeting
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let version = |answer: &[u8]| String::from_utf8_lossy(answer).into_owned();
+        let facts = |is_encrypted| runtime.block_on(at.greeted(b"hello", is_encrypted, version)).unwrap();
+        let encrypted = facts(true);
+        assert_eq!((encrypted.version, &encrypted.addresses[..]), (None, &[place][..]));
+        assert_eq!(facts(false), ServerFacts { version: Some("7.1".into()), ..facts(true) });
+        assert_eq!(&answers.join().unwrap(), b"hello");
     }
 }

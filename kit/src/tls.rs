@@ -2,6 +2,7 @@
 //! memory, so that the socket below may take or have a part only.
 
 use crate::login::Login;
+use drumpost_core::options::OptionFile;
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore,
     crypto::ring,
@@ -30,7 +31,7 @@ pub fn config<W>(login: &Login<W>) -> Result<Arc<ClientConfig>, String> {
         }
     };
     match &login.authority {
-        Some(path) => {
+        Some(OptionFile { path, .. }) => {
             for certificate in certificates(path)? {
                 roots.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
             }
@@ -46,6 +47,7 @@ pub fn config<W>(login: &Login<W>) -> Result<Arc<ClientConfig>, String> {
     let Some((certificate, key)) = &login.certificate else {
         return Ok(Arc::new(builder.with_no_client_auth()));
     };
+    let (certificate, key) = (&certificate.path, &key.path);
     let own = PrivateKeyDer::from_pem_file(key)
         .map_err(|error| format!("failed to read {}: {error}", key.display()))?;
     let config = builder.with_client_auth_cert(certificates(certificate)?, own);

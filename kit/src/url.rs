@@ -1,5 +1,7 @@
 //! The address of a server, as an option gives it.
 
+use drumpost_core::options::Values;
+
 /// A part of a URL as it was meant: `%40` is `@`.
 #[must_use]
 pub fn decoded(part: &str) -> String {
@@ -30,6 +32,18 @@ impl std::fmt::Debug for Url {
 }
 
 impl Url {
+    /// The address that `option` has, such as `amqp.url`, by the usual port of each scheme. A text without a scheme has the first one.
+    ///
+    /// # Errors
+    /// As [`Url::read`].
+    pub fn of(options: &Values, option: &str, schemes: &[(&str, u16)]) -> Result<Self, String> {
+        let text = options.url(option);
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+        let known = scheme.and_then(|scheme| schemes.iter().find(|(known, _)| *known == scheme));
+        let (scheme, port) = known.or(schemes.first()).copied().unwrap_or_default();
+        Self::read(option, text, scheme, port)
+    }
+
     /// Reads the text of `option`, such as `nats.url`. A text without a scheme or a port has these.
     ///
     /// # Errors
@@ -57,6 +71,18 @@ impl Url {
         })
     }
 
+    /// The path, decoded; `None` if there is none.
+    #[must_use]
+    pub fn decoded_path(&self) -> Option<String> {
+        (!self.path.is_empty()).then(|| decoded(&self.path))
+    }
+
+    /// The host as the system takes it: an IPv6 address without brackets.
+    #[must_use]
+    pub fn bare_host(&self) -> &str {
+        self.host.trim_matches(['[', ']'])
+    }
+
     /// `SCHEME://HOST:PORT`: without secrets.
     #[must_use]
     pub fn shown(&self) -> String {
@@ -68,6 +94,33 @@ impl Url {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use drumpost_core::options::{Grammar, OptionEntry, Options};
+
+    #[test]
+    fn a_scheme_has_its_usual_port_and_the_first_is_the_usual_scheme() {
+        const SCHEMES: [(&str, u16); 2] = [("mq", 7), ("mqs", 8)];
+        static DECLARED: [OptionEntry; 1] =
+            [OptionEntry::new("mq.url", Grammar::Url(&["mq", "mqs"]), "mq://here", "where")];
+        for (text, shown) in [
+            ("mq://broker", "mq://broker:7"),
+            ("mqs://broker", "mqs://broker:8"),
+            ("mqs://broker:9", "mqs://broker:9"),
+            ("broker", "mq://broker:7"),
+        ] {
+            let mut options = Options::default();
+            options.set("mq.url", text);
+            let options = options.of(&DECLARED).unwrap();
+            assert_eq!(Url::of(&options, "mq.url", &SCHEMES).unwrap().shown(), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_decoded_and_brackets_are_no_part_of_a_host() {
+        let url = read("mq://[::1]/a%2Fshop").unwrap();
+        assert_eq!((url.decoded_path().as_deref(), url.bare_host()), (Some("a/shop"), "::1"));
+        let url = read("mq://broker/").unwrap();
+        assert_eq!((url.decoded_path(), url.bare_host()), (None, "broker"));
+    }
 
     fn read(text: &str) -> Result<Url, String> {
         Url::read("mq.url", text, "mq", 7)

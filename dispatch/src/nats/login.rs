@@ -102,10 +102,10 @@ pub(super) fn applied(login: &Login<Way>, options: ConnectOptions) -> Result<Con
         Who::By(Way::Creds(creds)) => options.credentials(&creds.text).map_err(refused)?,
     };
     if let Some(authority) = &login.authority {
-        options = options.add_root_certificates(authority.clone());
+        options = options.add_root_certificates(authority.path.clone());
     }
     if let Some((certificate, key)) = &login.certificate {
-        options = options.add_client_certificate(certificate.clone(), key.clone());
+        options = options.add_client_certificate(certificate.path.clone(), key.path.clone());
     }
     Ok(options)
 }
