@@ -14,7 +14,7 @@ use rdkafka::{
 };
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// The number of a message has the number of its port above this bit.
+/// The number of a message has the number of its port from this bit on.
 pub(super) const PORT: u32 = 48;
 
 /// Hears what one client reports.
@@ -56,7 +56,8 @@ impl ProducerContext<NoCustomPartitioner> for Events {
     /// Codes below zero are the client's own: the message went with the connection and is neither confirmed nor refused. Of a producer
     /// in transactions nobody waits for reports: a commit fails if one of its messages was not stored.
     fn delivery(&self, told: &DeliveryResult<'_>, number: usize) {
-        let Some(caller) = self.callers.get(number >> PORT) else { return };
+        let number = number as u64;
+        let Some(caller) = self.callers.get((number >> PORT) as usize) else { return };
         let outcome = match told {
             Ok(_) => Ok(()),
             Err((error, _)) if error.rdkafka_error_code().is_some_and(|code| (code as i32) < 0) => {
@@ -64,7 +65,7 @@ impl ProducerContext<NoCustomPartitioner> for Events {
             }
             Err((error, _)) => Err(error.to_string()),
         };
-        caller.came((number & ((1 << PORT) - 1)) as u64, outcome);
+        caller.came(number, outcome);
     }
 }
 

@@ -25,7 +25,7 @@ mod session;
 mod tests;
 mod transactions;
 
-use clients::Events;
+use clients::{Events, PORT};
 use drumpost_kit::{
     blocking::{apart, tend},
     prelude::*,
@@ -44,16 +44,17 @@ use session::{JOINED, OWNERS};
 use std::{
     collections::BTreeMap,
     process,
-    sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
 };
-use tokio::time::timeout;
-use transactions::{Transacting, Transactions};
+use transactions::Transactions;
 
 /// How long a server may take to begin transactions: it makes a topic for the first ones. The engine gives an instance 10 s to open.
 const TRANSACTS: Duration = Duration::from_secs(9);
 /// What a batch with one message has beside that, at most.
 const FRAMING: usize = 128;
+/// The same of an application header beside its value.
+const HEADER_FRAMING: usize = 24;
 /// The first question of every client, `ApiVersions`.
 const GREETING: &[u8] = b"\0\0\0\x1f\0\x12\0\x03\0\0\0\0\0\x08drumpost\0\x09drumpost\x020\0";
 
@@ -61,11 +62,8 @@ struct Kafka {
     at: Arc<At>,
     settings: Settings,
     topics: Objects,
-    refusals: Arc<Refusals>,
     /// Each trial has groups of its own, so no offset of an earlier topic of the same name counts.
-    trial: AtomicU32,
-    /// Whether an instance that is opened comes back.
-    runs: AtomicBool,
+    trial: AtomicU64,
     /// By instance.
     transactions: Mutex<BTreeMap<u16, Arc<Transactions>>>,
 }
@@ -105,25 +103,6 @@ impl Kafka {
         Unreachable::of(error.contains("uthenticat"), CREDENTIALS, ABSENT)
     }
 
-    /// Begins transactions of the producer of an instance.
-    async fn transact(
-        &self,
-        me: u16,
-        producer: Arc<BaseProducer<Events>>,
-        consumers: &[Consumer],
-        line: &Line,
-    ) -> Result<Arc<Transacting>, OpenError> {
-        let transactions = {
-            let mut all = self.transactions.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(all.entry(me).or_default())
-        };
-        let begun = transactions.begin(producer, consumers, self.settings.commit_every, line);
-        let begun = timeout(TRANSACTS, line.unless_lost(begun)).await;
-        let late = || format!("the server has not answered for {TRANSACTS:?}");
-        let begun = begun.unwrap_or_else(|_| Err(late()));
-        begun.map_err(|error| self.at.failed("begin transactions", &error))
-    }
-
     fn group(&self, wiring: &Wiring, name: &str) -> String {
         format!("{}.{name}.{}-{}", token(&wiring.run_name), process::id(), self.trial.load(Relaxed))
     }
@@ -152,23 +131,16 @@ impl AsyncTransport for Kafka {
 
     async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
         self.connect().await?;
-        // The client does not hand out what the server says of itself, and a greeting that is encrypted is not read.
-        let version = match self.settings.is_encrypted {
-            true => String::new(),
-            false => version(&self.at.first_words(GREETING).await?),
-        };
-        Ok(Some(self.at.facts(&version, self.at.addresses().await)))
+        self.at.greeted(GREETING, self.settings.is_encrypted, version).await.map(Some)
     }
 
     async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
-        static TRIALS: AtomicU32 = AtomicU32::new(0);
-        self.trial.store(TRIALS.fetch_add(1, Relaxed), Relaxed);
-        self.runs.store(false, Relaxed);
-        self.transactions.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let (session, shape) = (self.connect().await?, wiring.pool.headers());
+        self.trial.store(fresh(), Relaxed);
+        lock(&self.transactions).clear();
+        let session = self.connect().await?;
         let limit = self.at.step("ask for the longest message", session.limit()).await?;
-        let headers_len = shape.count() * (shape.value_len() + 24);
-        self.at.takes(&wiring.pool, FRAMING + headers_len as usize, limit, "message.max.bytes")?;
+        let beside = FRAMING + headers_len(&wiring.pool, HEADER_FRAMING);
+        self.at.takes(&wiring.pool, beside, limit, "message.max.bytes")?;
         self.topics.begin(self, &session).await;
         let topics: Vec<String> = Layout::new(wiring, '.').places().into_keys().collect();
         topics.iter().for_each(|topic| self.topics.note(topic));
@@ -184,7 +156,8 @@ impl AsyncTransport for Kafka {
         let (layout, line) = (Layout::new(wiring, '.'), Line::to(&self.at));
         let sent: Vec<&Destination> = wiring.sends_of(wiring.service_of(me)).collect();
         let transacts = wiring.acks == Acks::Transaction;
-        let confirms: Vec<Callbacks> = sent.iter().map(|_| Callbacks::default()).collect();
+        let confirms: Vec<_> =
+            (0..sent.len() as u64).map(|port| Callbacks::numbered_from(port << PORT)).collect();
         let callers = confirms.iter().map(Callbacks::caller).filter(|_| !transacts).collect();
         let mut producing = self.settings.producing.clone();
         if transacts {
@@ -201,7 +174,8 @@ impl AsyncTransport for Kafka {
         let metadata = move |topic: &String| of.client().fetch_metadata(Some(topic), PATIENCE).map(drop);
         self.reach(&line, move || topics.iter().try_for_each(metadata)).await?;
         let (mut consumers, mut apart) = (Vec::new(), Vec::new());
-        let from = self.settings.from.filter(|_| self.runs.load(Relaxed));
+        let comes_back = self.topics.comes_back(me);
+        let from = self.settings.from.filter(|_| comes_back);
         for (group, (topics, is_apart)) in self.groups(wiring, me) {
             let mut config = self.settings.consuming.clone();
             if transacts {
@@ -213,15 +187,18 @@ impl AsyncTransport for Kafka {
             consumers.push(consumer.map_err(|error| self.at.failed("subscribe", &error))?);
             apart.push(is_apart);
         }
-        let transacting = match transacts {
-            true => Some(self.transact(me, Arc::clone(&producer), &consumers, &line).await?),
-            false => None,
-        };
+        let mut transacting = None;
+        if transacts {
+            let (mine, every) =
+                (Arc::clone(lock(&self.transactions).entry(me).or_default()), self.settings.commit_every);
+            let begun = line.unless_lost(mine.begin(Arc::clone(&producer), &consumers, every, &line));
+            transacting = Some(self.at.step_within(TRANSACTS, "begin transactions", begun).await?);
+        }
         let sends = sent.into_iter().zip(confirms).enumerate().map(|(port, (sent, confirms))| {
             let transacting = transacting.clone();
             let topic =
                 Topic { producer: Arc::clone(&producer), line: line.clone(), port, confirms, transacting };
-            Outbox::new(wiring, layout, sent, line.clone(), topic).noting(&self.refusals)
+            Outbox::new(wiring, layout, sent, line.clone(), topic).noting(self.topics.refusals())
         });
         let sends = sends.collect();
         let consumers = Consumers { all: consumers, transacting };
@@ -230,17 +207,10 @@ impl AsyncTransport for Kafka {
 
     /// A group that has all its members and rests has given out its partitions.
     async fn joined(&self, wiring: &Wiring) -> Result<(), OpenError> {
-        let (session, mut members) = (self.topics.session(self).await?, BTreeMap::<String, usize>::new());
-        for group in
-            (0..wiring.instance_count()).flat_map(|instance| self.groups(wiring, instance).into_keys())
-        {
-            *members.entry(group).or_default() += 1;
-        }
-        let Ok(rest) = timeout(JOINED, session.wait_for_groups(members)).await else {
-            return Err(self.at.failed("join the groups", &format_args!("not done within {JOINED:?}")));
-        };
-        rest.map_err(|error| self.at.failed("join the groups", &error))?;
-        self.runs.store(true, Relaxed);
+        let (session, layout) = (self.topics.session(self).await?, Layout::new(wiring, '.'));
+        let groups = wiring.destinations.iter().flat_map(|sent| layout.subscriptions(sent));
+        let members = groups.map(|(_, group, count)| (self.group(wiring, &group), count)).collect();
+        self.at.step_within(JOINED, "join the groups", session.wait_for_groups(members)).await?;
         self.topics.keep(session);
         Ok(())
     }
@@ -260,7 +230,7 @@ impl AsyncTransport for Kafka {
     }
 
     async fn close(&self) -> Result<(), String> {
-        self.topics.close_and_tell(self, self.refusals.sentence("Kafka")).await
+        self.topics.close(self).await
     }
 
     async fn clean(&self) -> Result<Option<Cleaned>, OpenError> {

@@ -13,6 +13,7 @@ const URL: &str = match HAS_TLS {
     false => "address of a server: kafka://HOST:PORT, without TLS; may contain USER:PASSWORD@",
 };
 const SCHEMES: &[&str] = if HAS_TLS { &["kafka", "kafkas"] } else { &["kafka"] };
+const REPLICAS: &str = "replicas that have a message when it is confirmed; 0: none is asked";
 const ACKS: Grammar = Grammar::Word(&["all", "1", "0"]);
 const CODECS: Grammar = Grammar::Word(&["none", "gzip", "snappy", "lz4"]);
 const COUNTS: Grammar = Grammar::Count { min: 1, max: 10_000 };
@@ -22,46 +23,26 @@ const LINGER: Grammar = Grammar::Time { min_ns: 0, max_ns: 60_000_000_000 };
 const ON: Grammar = Grammar::Word(&["on", "off"]);
 const SIZES: Grammar = Grammar::Bytes { min: 1, max: i32::MAX as u64 };
 
-const CONNECTING: usize = if HAS_TLS { 6 } else { 3 };
-
 /// Address, user and password, and the files for TLS.
-const LOGIN: [OptionEntry; CONNECTING] = {
-    let all = drumpost_kit::login_options! {
-        family: "kafka",
-        environment: "KAFKA",
-        url: Grammar::Url(SCHEMES), "kafka://127.0.0.1:9092", URL,
-        ways: [],
-    };
-    let (mut some, mut at) = ([all[0]; CONNECTING], 1);
-    while at < CONNECTING {
-        some[at] = all[at];
-        at += 1;
-    }
-    some
-};
-
-const OPTIONS: [OptionEntry; CONNECTING + 8] = joined(
+const LOGIN: [OptionEntry; if HAS_TLS { 6 } else { 3 }] = first(drumpost_kit::login_options! {
+    family: "kafka",
+    environment: "KAFKA",
+    url: Grammar::Url(SCHEMES), "kafka://127.0.0.1:9092", URL,
+    ways: [],
+});
+const OPTIONS: [OptionEntry; LOGIN.len() + 8] = joined(
     LOGIN,
     [
-        own("kafka.partitions", COUNTS, "1", "partitions of each topic").of("partitions"),
-        own("kafka.acks", ACKS, "all", "replicas that have a message when it is confirmed; 0: none is asked"),
-        own("kafka.idempotent", ON, "on", "repeated requests store nothing twice; with kafka.acks=all"),
-        own("kafka.compression", CODECS, "none", "compression of batches"),
-        own("kafka.linger", LINGER, "100us", "how long a batch waits for more messages"),
-        own("kafka.batch-size", SIZES, "1MB", "largest batch"),
-        own("kafka.commit-every", EVERY, "100ms", "time between commits of offsets, or of transactions"),
-        own("kafka.from", FROM, "committed", "where an instance that comes back begins to read"),
+        tuning("kafka.partitions", COUNTS, "1", "partitions of each topic").of("partitions"),
+        tuning("kafka.acks", ACKS, "all", REPLICAS),
+        tuning("kafka.idempotent", ON, "on", "repeated requests store nothing twice; with kafka.acks=all"),
+        tuning("kafka.compression", CODECS, "none", "compression of batches"),
+        tuning("kafka.linger", LINGER, "100us", "how long a batch waits for more messages"),
+        tuning("kafka.batch-size", SIZES, "1MB", "largest batch"),
+        tuning("kafka.commit-every", EVERY, "100ms", "time between commits of offsets, or of transactions"),
+        tuning("kafka.from", FROM, "committed", "where an instance that comes back begins to read"),
     ],
 );
-
-const fn own(
-    name: &'static str,
-    grammar: Grammar,
-    default: &'static str,
-    summary: &'static str,
-) -> OptionEntry {
-    OptionEntry::new(name, grammar, default, summary).unfair().brokers_own()
-}
 
 /// The entry for the registry.
 pub(crate) fn entry() -> TransportEntry {
@@ -98,34 +79,16 @@ pub(super) struct Settings {
 
 impl Kafka {
     pub(super) fn from_options(options: &Values) -> Result<Self, String> {
-        let address = options.url("kafka.url");
-        let port = if address.starts_with("kafkas:") { 9093 } else { 9092 };
-        let url = Url::read("kafka.url", address, "kafka", port)?;
-        let login = Login::<()>::read("kafka", options, &url, vec![])?;
-        let (at, settings) =
-            (Arc::new(At::new("Kafka", &url.shown())), Settings::read(options, &url, login.who)?);
-        let (trial, runs) = (AtomicU32::default(), AtomicBool::default());
-        let (refusals, transactions) = (Arc::default(), Mutex::default());
-        Ok(Self { topics: Objects::at(&at), at, settings, refusals, trial, runs, transactions })
-    }
-}
-
-/// Has a client use TLS, with the certificates that the options name, or with the authorities that the system trusts.
-fn encrypt(config: &mut ClientConfig, options: &Values) {
-    config.set("security.protocol", "ssl");
-    for (setting, option) in [
-        ("ssl.ca.pem", "kafka.tls-ca"),
-        ("ssl.certificate.pem", "kafka.tls-cert"),
-        ("ssl.key.pem", "kafka.tls-key"),
-    ] {
-        if let Some(file) = options.file(option) {
-            config.set(setting, &file.text);
-        }
+        let url = Url::of(options, "kafka.url", &[("kafka", 9092), ("kafkas", 9093)])?;
+        let at = Arc::new(At::new("Kafka", &url.shown()));
+        let (settings, topics) = (Settings::read(options, &url)?, Objects::at(&at));
+        Ok(Self { at, settings, topics, trial: AtomicU64::default(), transactions: Mutex::default() })
     }
 }
 
 impl Settings {
-    fn read(options: &Values, url: &Url, who: Who<()>) -> Result<Self, String> {
+    fn read(options: &Values, url: &Url) -> Result<Self, String> {
+        let login = Login::<()>::read("kafka", options, url, vec![])?;
         let (acks, wants_idempotence) =
             (options.word("kafka.acks"), options.word("kafka.idempotent") == "on");
         let is_idempotent = wants_idempotence && acks == "all";
@@ -148,12 +111,18 @@ impl Settings {
         asking.set("topic.metadata.refresh.interval.ms", "2000");
         let is_encrypted = url.scheme == "kafkas";
         if is_encrypted {
-            encrypt(&mut asking, options);
+            asking.set("security.protocol", "ssl");
+            // Without an authority the client trusts those of the system.
+            if let Some(authority) = &login.authority {
+                asking.set("ssl.ca.pem", &authority.text);
+            }
+            if let Some((certificate, key)) = &login.certificate {
+                asking.set("ssl.certificate.pem", &certificate.text).set("ssl.key.pem", &key.text);
+            }
         }
-        if let Who::User { name, password } = who {
-            let protocol = if is_encrypted { "sasl_ssl" } else { "sasl_plaintext" };
-            asking.set("security.protocol", protocol).set("sasl.mechanism", "PLAIN");
-            asking.set("sasl.username", name).set("sasl.password", password.unwrap_or_default());
+        if let Some((name, password)) = login.user() {
+            asking.set("security.protocol", if is_encrypted { "sasl_ssl" } else { "sasl_plaintext" });
+            asking.set("sasl.mechanism", "PLAIN").set("sasl.username", name).set("sasl.password", password);
         }
         let (mut producing, mut consuming) = (asking.clone(), asking.clone());
         producing.set("acks", acks).set("enable.idempotence", is_idempotent.to_string());

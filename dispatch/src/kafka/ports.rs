@@ -1,18 +1,17 @@
 //! Publishing with delivery reports, and receiving with offsets.
 
 use super::{
-    clients::{Events, PORT},
     transactions::{Member, Shard, Transacting},
     *,
 };
-use drumpost_core::{port::Transacted, wire};
-use drumpost_kit::{blocking::tend, encode::decode, last::SILENCE};
+use drumpost_core::port::Transacted;
+use drumpost_kit::last::SILENCE;
 use rdkafka::{
     Message as _,
     message::{BorrowedMessage, Header, Headers as _, OwnedHeaders},
-    producer::{BaseProducer, BaseRecord, Producer as _},
+    producer::BaseRecord,
 };
-use std::{collections::BTreeMap, vec};
+use std::vec;
 use tokio::sync::mpsc;
 
 /// Most messages that go to a lane at once.
@@ -40,8 +39,7 @@ impl Publish for Topic {
     }
 
     fn put(&mut self, topic: &String, payload: Bytes, message: &Message, pool: &Pool) -> PortResult {
-        let number = self.port << PORT | self.confirms.take() as usize;
-        let key = message.key.to_be_bytes();
+        let (number, key) = (self.confirms.take() as usize, message.key.to_be_bytes());
         let mut record = BaseRecord::with_opaque_to(topic, number).key(&key).payload(&payload[..]);
         let headers = wire::headers(message, pool);
         if headers.len() > 0 {
@@ -67,11 +65,10 @@ impl Publish for Topic {
 
     fn last(&self) -> RoundTrip {
         let producer = Arc::clone(&self.producer);
-        let round_trip = ask(move || {
+        round_trip(ask(move || {
             producer.flush(SILENCE)?;
             producer.client().fetch_metadata(Some(OWNERS), SILENCE).map(drop)
-        });
-        round_trip.map(|done| done.map_err(|error| error.to_string())).boxed()
+        }))
     }
 }
 
@@ -215,7 +212,7 @@ impl Deliveries for Consumers {
             return Arc::clone(transacting).finish().boxed();
         }
         let clients: Vec<_> = self.all.iter().map(|consumer| Arc::clone(&consumer.client)).collect();
-        let round_trip = ask(move || {
+        round_trip(ask(move || {
             for client in clients {
                 use Code::{IllegalGeneration, NoOffset, RebalanceInProgress, UnknownMemberId};
                 let done = client.commit_consumer_state(CommitMode::Sync);
@@ -227,7 +224,6 @@ impl Deliveries for Consumers {
                 client.fetch_metadata(Some(OWNERS), SILENCE)?;
             }
             Ok(())
-        });
-        round_trip.map(|done| done.map_err(|error| error.to_string())).boxed()
+        }))
     }
 }

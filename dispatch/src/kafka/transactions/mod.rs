@@ -20,7 +20,7 @@ use futures_util::task::AtomicWaker;
 use std::{
     collections::VecDeque,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        MutexGuard,
         mpsc::{Sender, channel},
     },
 };
@@ -237,7 +237,7 @@ impl Transacting {
 
 impl Transactions {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Has a thread begin and end transactions of a producer, until nobody has what this returns any more. First it waits until an
