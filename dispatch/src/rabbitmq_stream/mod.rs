@@ -27,8 +27,8 @@ mod tests;
 use crate::shared;
 use drumpost_kit::prelude::*;
 pub(super) use options::entry;
-use options::{ABSENT, CREDENTIALS, Settings};
-use ports::{FRAMING, HEADER_FRAMING, Publisher, Reader, Source};
+use options::{ABSENT, CREDENTIALS, Settings, offset};
+use ports::{Publisher, Reader, Source, framing};
 use rabbitmq_stream_protocol::{
     ResponseCode,
     commands::{
@@ -40,10 +40,7 @@ use rabbitmq_stream_protocol::{
     },
 };
 use session::{Failure, Hearers, Session};
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-};
+use std::collections::{HashMap, VecDeque};
 use tokio::{
     net::TcpStream,
     sync::mpsc,
@@ -52,6 +49,8 @@ use tokio::{
 
 /// Between two questions about something that comes soon.
 const SOON: Duration = Duration::from_millis(100);
+/// A publishing id has the number of the opening of its instance from this bit on.
+const OPENING: u32 = 40;
 
 const REFUSALS: shared::Refusals = shared::Refusals {
     intents: "a stream is a log that every service reads as a whole; rabbitmq carries commands, requests and replies",
@@ -66,21 +65,13 @@ struct RabbitMqStream {
     at: Arc<At>,
     settings: Settings,
     streams: Objects,
-    refusals: Arc<Refusals>,
-    /// Whether an instance that is opened comes back.
-    runs: AtomicBool,
-    /// How often an instance was opened.
-    opened: AtomicU64,
 }
 
 impl RabbitMqStream {
     fn from_options(options: &Values) -> Result<Self, String> {
-        let url =
-            Url::read("rabbitmq-stream.url", options.url("rabbitmq-stream.url"), "rabbitmq-stream", 5552)?;
+        let url = Url::of(options, "rabbitmq-stream.url", &[("rabbitmq-stream", 5552)])?;
         let (at, settings) = (Arc::new(At::new("RabbitMQ", &url.shown())), Settings::read(options, &url)?);
-        let (runs, opened) = (AtomicBool::default(), AtomicU64::default());
-        let streams = Objects::written_down::<Self>(&at, &settings.vhost);
-        Ok(Self { streams, at, settings, refusals: Arc::default(), runs, opened })
+        Ok(Self { streams: Objects::written_down::<Self>(&at, &settings.vhost), at, settings })
     }
 
     async fn attach(&self, name: String, line: &Line, hearers: Hearers) -> Result<Session, OpenError> {
@@ -101,17 +92,20 @@ impl RabbitMqStream {
         self.at.reach(open, ABSENT, why).await
     }
 
-    /// Subscribes to a stream, and says from which offset on.
-    async fn subscribe(&self, session: &Session, number: u8, heard: &Heard<'_>) -> Result<Source, Failure> {
+    /// Subscribes to a stream, and says from which offset on. `from`: the instance comes back to this place.
+    async fn subscribe(
+        &self,
+        session: &Session,
+        number: u8,
+        heard: &Heard<'_>,
+        from: Option<Begin>,
+    ) -> Result<Source, Failure> {
         let (stream, reader) = (heard.place.clone(), heard.group.clone());
         let ask = |number| QueryOffsetRequest::new(number, reader.clone(), stream.clone());
         let answer: QueryOffsetResponse = session.ask(ask).await?;
         // A server that has stored nothing answers with a code.
         let next = if answer.is_ok() { answer.from_response() + 1 } else { 0 };
-        let from = match self.runs.load(Relaxed) {
-            true => self.settings.from.offset(next),
-            false => Offset::First,
-        };
+        let from = from.map_or(Offset::First, |from| offset(from, next));
         let begin = if let Offset::Offset(offset) = from { offset } else { 0 };
         let credit = self.settings.credit;
         let ask = |id| SubscribeCommand::new(id, number, stream.clone(), from, credit, HashMap::new());
@@ -130,10 +124,10 @@ impl RabbitMqStream {
         if sent.is_empty() {
             return Ok(Vec::new());
         }
-        let confirms: Vec<Callbacks> = sent.iter().map(|_| Callbacks::default()).collect();
-        let base = self.opened.fetch_add(1, Relaxed) << 40;
+        let begin = fresh() << OPENING;
+        let confirms: Vec<_> = sent.iter().map(|_| Callbacks::numbered_from(begin)).collect();
         let hearers =
-            Hearers { confirms: confirms.iter().map(Callbacks::caller).collect(), base, deliveries: None };
+            Hearers { confirms: confirms.iter().map(Callbacks::caller).collect(), deliveries: None };
         let session = self.attach(format!("drumpost {name}, publishing"), line, hearers).await?;
         let mut all = Vec::new();
         for ((number, sent), confirms) in (0..).zip(sent).zip(confirms) {
@@ -142,8 +136,9 @@ impl RabbitMqStream {
             let ask = |id| DeclarePublisherCommand::new(id, number, known, stream.clone());
             self.at.step("declare a publisher", session.order(ask)).await?;
             let (session, batch) = (session.clone(), Vec::new());
-            let publisher = Publisher { session, stream, number, base, confirms, batch, len: 0 };
-            all.push(Outbox::new(wiring, layout, sent, line.clone(), publisher).noting(&self.refusals));
+            let publisher = Publisher { session, stream, number, confirms, batch, len: 0 };
+            let outbox = Outbox::new(wiring, layout, sent, line.clone(), publisher);
+            all.push(outbox.noting(self.streams.refusals()));
         }
         Ok(all)
     }
@@ -162,9 +157,9 @@ impl RabbitMqStream {
         let hearers = Hearers { deliveries: Some(deliveries), ..Hearers::default() };
         let name = format!("drumpost {}, reading", wiring.instance_name(me));
         let session = self.attach(name, line, hearers).await?;
-        let mut sources = Vec::new();
+        let (from, mut sources) = (self.streams.comes_back(me).then_some(self.settings.from), Vec::new());
         for (number, heard) in (0..).zip(&heard) {
-            let subscribe = self.subscribe(&session, number, heard);
+            let subscribe = self.subscribe(&session, number, heard, from);
             sources.push(self.at.step("subscribe to a stream", subscribe).await?);
         }
         let (pool, store_every) = (Arc::clone(&wiring.pool), self.settings.store_every);
@@ -181,21 +176,20 @@ impl AsyncTransport for RabbitMqStream {
     const REOPENS: bool = true;
 
     fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
-        self.settings.promise(listed, asked)
+        use promise::Delivery::AtMostOnce;
+        let passes_over = matches!(self.settings.from, Begin::Last | Begin::End | Begin::Ago(_));
+        Promise { delivery: if passes_over { AtMostOnce } else { listed.delivery }, ..listed }.when(asked)
     }
 
     async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
         let version = self.connect().await?.version;
-        Ok(Some(self.at.facts(&version, self.at.addresses().await)))
+        Ok(Some(self.at.facts_now(&version).await))
     }
 
     async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
-        self.runs.store(false, Relaxed);
         REFUSALS.check(&entry(), wiring)?;
-        let (session, shape) = (self.connect().await?, wiring.pool.headers());
-        let headers_len = shape.count() * (shape.value_len() + HEADER_FRAMING);
-        let beside = FRAMING + headers_len as usize;
-        self.at.takes(&wiring.pool, beside, session.frame_len, "stream.frame_max")?;
+        let session = self.connect().await?;
+        self.at.takes(&wiring.pool, framing(&wiring.pool), session.frame_len, "stream.frame_max")?;
         self.streams.begin(self, &session).await;
         for stream in Layout::new(wiring, '.').places().into_keys() {
             self.streams.note(&*stream);
@@ -211,13 +205,8 @@ impl AsyncTransport for RabbitMqStream {
         Ok(Endpoint { inbox, sends: self.publishers(wiring, me, &line).await? })
     }
 
-    async fn joined(&self, _: &Wiring) -> Result<(), OpenError> {
-        self.runs.store(true, Relaxed);
-        Ok(())
-    }
-
     async fn close(&self) -> Result<(), String> {
-        self.streams.close_and_tell(self, self.refusals.sentence("RabbitMQ")).await
+        self.streams.close(self).await
     }
 
     async fn clean(&self) -> Result<Option<Cleaned>, OpenError> {

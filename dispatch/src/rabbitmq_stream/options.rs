@@ -1,8 +1,7 @@
 //! The options, and what they make of the promise.
 
 use super::RabbitMqStream;
-use drumpost_kit::{prelude::*, url::decoded};
-use drumpost_units::{parse_count, parse_duration};
+use drumpost_kit::prelude::*;
 use rabbitmq_stream_protocol::commands::subscribe::OffsetSpecification as Offset;
 use std::time::SystemTime;
 
@@ -21,31 +20,35 @@ const DEDUPLICATE: &str = "publishers have names, and the server stores no messa
 const CREDITS: Grammar = Grammar::Count { min: 1, max: 1_000 };
 const MESSAGES: Grammar = Grammar::Count { min: 1, max: 1_000_000 };
 const ON: Grammar = Grammar::Word(&["off", "on"]);
-const PLACES: Grammar = Grammar::Form {
+const PLACES: Places = Places {
+    words: &[
+        ("stored", Begin::Handled),
+        ("first", Begin::First),
+        ("last", Begin::Last),
+        ("next", Begin::End),
+    ],
+    number: "offset",
+    called: "an offset",
+};
+const BEGINS: Grammar = Grammar::Form {
     form: "stored|first|last|next|offset:N|ago:TIME",
-    check: |text| From::read(text).map(drop),
+    check: |text| PLACES.read(text).map(drop),
 };
-
-pub(super) const OPTIONS: [OptionEntry; 7] = {
-    let [url, user, password, ..] = drumpost_kit::login_options! {
-        family: "rabbitmq-stream",
-        environment: "RABBITMQ_STREAM",
-        url: Grammar::Url(&["rabbitmq-stream"]), "rabbitmq-stream://127.0.0.1:5552", URL,
-        ways: [],
-    };
+const LOGIN: [OptionEntry; 3] = first(drumpost_kit::login_options! {
+    family: "rabbitmq-stream",
+    environment: "RABBITMQ_STREAM",
+    url: Grammar::Url(&["rabbitmq-stream"]), "rabbitmq-stream://127.0.0.1:5552", URL,
+    ways: [],
+});
+pub(super) const OPTIONS: [OptionEntry; 7] = joined(
+    LOGIN,
     [
-        url,
-        user,
-        password,
-        OptionEntry::new("rabbitmq-stream.credit", CREDITS, "10", CREDIT).of("chunks").unfair().brokers_own(),
-        OptionEntry::new("rabbitmq-stream.store-every", MESSAGES, "100", EVERY)
-            .of("messages")
-            .unfair()
-            .brokers_own(),
-        OptionEntry::new("rabbitmq-stream.from", PLACES, "stored", FROM).unfair().brokers_own(),
-        OptionEntry::new("rabbitmq-stream.deduplicate", ON, "off", DEDUPLICATE).unfair().brokers_own(),
-    ]
-};
+        tuning("rabbitmq-stream.credit", CREDITS, "10", CREDIT).of("chunks"),
+        tuning("rabbitmq-stream.store-every", MESSAGES, "100", EVERY).of("messages"),
+        tuning("rabbitmq-stream.from", BEGINS, "stored", FROM),
+        tuning("rabbitmq-stream.deduplicate", ON, "off", DEDUPLICATE),
+    ],
+);
 
 /// The entry for the registry.
 pub(crate) fn entry() -> TransportEntry {
@@ -67,55 +70,15 @@ pub(crate) fn entry() -> TransportEntry {
     }
 }
 
-/// Where an instance begins to read that comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum From {
-    /// Behind what the server has stored.
-    Stored,
-    First,
-    /// At the last chunk.
-    Last,
-    Next,
-    Offset(u64),
-    /// At the chunks of this last stretch of time.
-    Ago(Duration),
-}
-
-impl From {
-    fn read(text: &str) -> Result<Self, String> {
-        match (text, text.split_once(':')) {
-            ("stored", _) => Ok(Self::Stored),
-            ("first", _) => Ok(Self::First),
-            ("last", _) => Ok(Self::Last),
-            ("next", _) => Ok(Self::Next),
-            (_, Some(("offset", count))) => {
-                parse_count(count).map(Self::Offset).map_err(|error| error.short())
-            }
-            (_, Some(("ago", time))) => {
-                let ago = parse_duration(time).map(|ns| Self::Ago(Duration::from_nanos(ns)));
-                ago.map_err(|error| error.short())
-            }
-            _ => Err(format!(
-                "\"{text}\" is not `stored`, `first`, `last`, `next`, an offset such as offset:1000, or a time such as ago:2s"
-            )),
-        }
-    }
-
-    /// The place in the protocol, where `next` comes after what is stored. An offset is never beyond that.
-    pub(super) fn offset(self, next: u64) -> Offset {
-        match self {
-            Self::Stored => Offset::Offset(next),
-            Self::First => Offset::First,
-            Self::Last => Offset::Last,
-            Self::Next => Offset::Next,
-            Self::Offset(offset) => Offset::Offset(offset.min(next)),
-            Self::Ago(ago) => Offset::Timestamp(date_ms(ago)),
-        }
-    }
-
-    /// Whether messages may be passed over.
-    const fn skips(self) -> bool {
-        matches!(self, Self::Last | Self::Next | Self::Ago(_))
+/// A place in the protocol, where `next` comes after what is stored. The offset of a message is never beyond that.
+pub(super) fn offset(from: Begin, next: u64) -> Offset {
+    match from {
+        Begin::Handled => Offset::Offset(next),
+        Begin::First => Offset::First,
+        Begin::Last => Offset::Last,
+        Begin::End => Offset::Next,
+        Begin::Number(offset) => Offset::Offset(offset.min(next)),
+        Begin::Ago(ago) => Offset::Timestamp(date_ms(ago)),
     }
 }
 
@@ -133,7 +96,7 @@ pub(super) struct Settings {
     pub(super) vhost: String,
     pub(super) credit: u16,
     pub(super) store_every: u64,
-    pub(super) from: From,
+    pub(super) from: Begin,
     pub(super) deduplicates: bool,
 }
 
@@ -141,23 +104,15 @@ impl Settings {
     pub(super) fn read(options: &Values, url: &Url) -> Result<Self, String> {
         let login = Login::<()>::read("rabbitmq-stream", options, url, vec![])?;
         // `guest`, whom a server lets in from its own machine.
-        let (user, password) = match login.who {
-            Who::User { name, password } => (name, password.unwrap_or_default()),
-            _ => ("guest".into(), "guest".into()),
-        };
+        let (user, password) = login.user().unwrap_or(("guest", "guest"));
         Ok(Self {
-            user,
-            password,
-            vhost: if url.path.is_empty() { "/".to_owned() } else { decoded(&url.path) },
+            user: user.to_owned(),
+            password: password.to_owned(),
+            vhost: url.decoded_path().unwrap_or_else(|| "/".to_owned()),
             credit: options.count("rabbitmq-stream.credit") as u16,
             store_every: options.count("rabbitmq-stream.store-every"),
-            from: From::read(options.text("rabbitmq-stream.from").unwrap_or("stored"))?,
+            from: PLACES.of(options, "rabbitmq-stream.from")?,
             deduplicates: options.word("rabbitmq-stream.deduplicate") == "on",
         })
-    }
-
-    pub(super) fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
-        let delivery = if self.from.skips() { promise::Delivery::AtMostOnce } else { listed.delivery };
-        Promise { delivery, ..listed }.when(asked)
     }
 }

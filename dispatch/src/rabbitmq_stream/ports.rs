@@ -1,8 +1,7 @@
 //! Publishing with confirms, and reading streams.
 
-use super::session::Session;
-use drumpost_core::wire;
-use drumpost_kit::{encode::decode, prelude::*};
+use super::session::{Failure, Session};
+use drumpost_kit::prelude::*;
 use rabbitmq_stream_protocol::{
     commands::{
         credit::CreditCommand,
@@ -21,11 +20,16 @@ use tokio::sync::mpsc::UnboundedReceiver;
 /// The version of the frames with which messages are published: without values to filter by.
 const VERSION: u16 = 1;
 /// What a message has beside header, payload and application headers, at most: its publishing id, lengths and types.
-pub(super) const FRAMING: usize = 64;
-/// The same of an application header.
-pub(super) const HEADER_FRAMING: u32 = 24;
+const FRAMING: usize = 64;
+/// The same of an application header beside its value.
+const HEADER_FRAMING: usize = 24;
 /// A frame with so many bytes of messages is sent.
 const ENOUGH: usize = 1 << 18;
+
+/// What a message has beside header and payload, at most.
+pub(super) fn framing(pool: &Pool) -> usize {
+    FRAMING + headers_len(pool, HEADER_FRAMING)
+}
 
 /// Publishes to one stream.
 pub(super) struct Publisher {
@@ -33,8 +37,7 @@ pub(super) struct Publisher {
     pub(super) stream: String,
     /// Its number on the connection.
     pub(super) number: u8,
-    /// Added to the number of a message.
-    pub(super) base: u64,
+    /// The numbers of messages are their publishing ids.
     pub(super) confirms: Callbacks,
     /// What the next frame has, and its length without headers.
     pub(super) batch: Vec<PublishedMessage>,
@@ -56,8 +59,7 @@ impl Publish for Publisher {
     const FLUSHES: bool = true;
 
     fn put(&mut self, _: &String, payload: Bytes, message: &Message, pool: &Pool) -> PortResult {
-        let shape = pool.headers();
-        let len = payload.len() + (shape.count() * (shape.value_len() + HEADER_FRAMING)) as usize + FRAMING;
+        let len = payload.len() + framing(pool);
         if self.len + len > ENOUGH.min(self.session.frame_len) {
             self.flush();
         }
@@ -68,8 +70,7 @@ impl Publish for Publisher {
             let none = stored.application_properties();
             stored = headers.fold(none, |all, (name, value)| all.insert(name, value)).message_builder();
         }
-        let id = self.base + self.confirms.take();
-        self.batch.push(PublishedMessage::new(id, stored.build(), None));
+        self.batch.push(PublishedMessage::new(self.confirms.take(), stored.build(), None));
         Ok(())
     }
 
@@ -85,12 +86,10 @@ impl Publish for Publisher {
 
     fn last(&self) -> RoundTrip {
         let (session, stream) = (self.session.clone(), self.stream.clone());
-        async move {
+        round_trip(async move {
             let ask = |number| QueryPublisherRequest::new(number, "none".into(), stream);
-            let answer = session.ask::<QueryPublisherResponse, _>(ask).await;
-            answer.map(drop).map_err(|error| error.to_string())
-        }
-        .boxed()
+            session.ask::<QueryPublisherResponse, _>(ask).await
+        })
     }
 }
 
@@ -191,13 +190,12 @@ impl Deliveries for Reader {
         let session = self.session.clone();
         let streams: Vec<_> =
             self.sources.iter().map(|source| (source.reader.clone(), source.stream.clone())).collect();
-        async move {
+        round_trip(async move {
             for (reader, stream) in streams {
                 let ask = |number| QueryOffsetRequest::new(number, reader, stream);
-                session.ask::<QueryOffsetResponse, _>(ask).await.map_err(|error| error.to_string())?;
+                session.ask::<QueryOffsetResponse, _>(ask).await?;
             }
-            Ok(())
-        }
-        .boxed()
+            Ok::<_, Failure>(())
+        })
     }
 }

@@ -18,7 +18,7 @@ use std::{
     fmt::{self, Display},
     io,
     pin::pin,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::Mutex,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -84,8 +84,6 @@ impl From<io::Error> for Failure {
 pub(super) struct Hearers {
     /// By the number of a publisher: where its confirms go.
     pub(super) confirms: Vec<Caller>,
-    /// Added to the number of a message in its publishing id.
-    pub(super) base: u64,
     pub(super) deliveries: Option<mpsc::UnboundedSender<DeliverCommand>>,
 }
 
@@ -149,7 +147,7 @@ impl Session {
     }
 
     fn expect(&self, number: u32) -> oneshot::Receiver<Response> {
-        let ((tell, told), mut asked) = (oneshot::channel(), all(&self.asked));
+        let ((tell, told), mut asked) = (oneshot::channel(), lock(&self.asked));
         if asked.end.is_none() {
             asked.answers.insert(number, tell);
         }
@@ -159,7 +157,7 @@ impl Session {
     async fn answer<T: FromResponse>(&self, told: oneshot::Receiver<Response>) -> Result<T, Failure> {
         match told.await {
             Ok(answer) => answer.get().ok_or_else(|| Failure::Lost(NOT_STREAMS.into())),
-            Err(_) => Err(Failure::Lost(all(&self.asked).end.clone().unwrap_or_default())),
+            Err(_) => Err(Failure::Lost(lock(&self.asked).end.clone().unwrap_or_default())),
         }
     }
 
@@ -169,7 +167,7 @@ impl Session {
         make: impl FnOnce(u32) -> R,
     ) -> Result<T, Failure> {
         let number = {
-            let mut asked = all(&self.asked);
+            let mut asked = lock(&self.asked);
             asked.last = asked.last.wrapping_add(1);
             asked.last
         };
@@ -182,10 +180,6 @@ impl Session {
     pub(super) async fn order<R: Into<Request>>(&self, make: impl FnOnce(u32) -> R) -> Result<(), Failure> {
         is_ok(self.ask::<GenericResponse, R>(make).await?.code())
     }
-}
-
-fn all(asked: &Mutex<Asked>) -> MutexGuard<'_, Asked> {
-    asked.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn is_ok(code: &ResponseCode) -> Result<(), Failure> {
@@ -204,7 +198,7 @@ async fn carry(
     let reads = pin!(read(BufReader::with_capacity(1 << 16, from), &asked, &hearers));
     let writes = pin!(write(to, asks));
     let ended = select(reads, writes).await.factor_first().0;
-    let mut asked = all(&asked);
+    let mut asked = lock(&asked);
     if let Err(why) = ended {
         line.lose(&why.to_string());
         asked.end = Some(why.to_string());
@@ -253,7 +247,7 @@ async fn read(
         let is_tunes = matches!(response.kind_ref(), ResponseKind::Tunes(_));
         match response.correlation_id().or_else(|| is_tunes.then_some(TUNES)) {
             Some(number) => {
-                if let Some(answer) = all(asked).answers.remove(&number) {
+                if let Some(answer) = lock(asked).answers.remove(&number) {
                     let _nobody_waits = answer.send(response);
                 }
             }
@@ -267,17 +261,13 @@ impl Hearers {
         match frame {
             ResponseKind::PublishConfirm(stored) => {
                 if let Some(caller) = self.confirms.get(usize::from(stored.publisher_id)) {
-                    stored
-                        .publishing_ids
-                        .iter()
-                        .for_each(|id| caller.came(id.wrapping_sub(self.base), Ok(())));
+                    stored.publishing_ids.iter().for_each(|id| caller.came(*id, Ok(())));
                 }
             }
             ResponseKind::PublishError(refused) => {
                 if let Some(caller) = self.confirms.get(usize::from(refused.publisher_id)) {
                     for one in refused.publishing_errors {
-                        let why = Failure::Said(one.error_code).to_string();
-                        caller.came(one.publishing_id.wrapping_sub(self.base), Err(why));
+                        caller.came(one.publishing_id, Err(Failure::Said(one.error_code).to_string()));
                     }
                 }
             }

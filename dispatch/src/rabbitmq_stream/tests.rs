@@ -1,10 +1,6 @@
 //! Tests of the options; those with a server are in `dispatch/tests/rabbitmq_stream`.
 
-use super::{
-    options::{From, OPTIONS},
-    session::Failure,
-    *,
-};
+use super::{options::OPTIONS, session::Failure, *};
 use drumpost_core::options::Options;
 
 fn made(set: &[(&str, &str)]) -> Result<RabbitMqStream, String> {
@@ -31,18 +27,18 @@ fn an_address_is_read_and_a_password_is_never_shown() {
 #[test]
 fn the_place_where_a_reader_comes_back_makes_the_promise() {
     use promise::Delivery::{AtLeastOnce, AtMostOnce};
-    for (text, from, offset, delivery) in [
-        ("stored", From::Stored, Some(Offset::Offset(70)), AtLeastOnce),
-        ("first", From::First, Some(Offset::First), AtLeastOnce),
-        ("last", From::Last, Some(Offset::Last), AtMostOnce),
-        ("next", From::Next, Some(Offset::Next), AtMostOnce),
-        ("offset:50", From::Offset(50), Some(Offset::Offset(50)), AtLeastOnce),
-        ("offset:1k", From::Offset(1_000), Some(Offset::Offset(70)), AtLeastOnce),
-        ("ago:1.5s", From::Ago(Duration::from_millis(1_500)), None, AtMostOnce),
+    for (text, from, place, delivery) in [
+        ("stored", Begin::Handled, Some(Offset::Offset(70)), AtLeastOnce),
+        ("first", Begin::First, Some(Offset::First), AtLeastOnce),
+        ("last", Begin::Last, Some(Offset::Last), AtMostOnce),
+        ("next", Begin::End, Some(Offset::Next), AtMostOnce),
+        ("offset:50", Begin::Number(50), Some(Offset::Offset(50)), AtLeastOnce),
+        ("offset:1k", Begin::Number(1_000), Some(Offset::Offset(70)), AtLeastOnce),
+        ("ago:1.5s", Begin::Ago(Duration::from_millis(1_500)), None, AtMostOnce),
     ] {
         let made = made(&[("rabbitmq-stream.from", text)]).unwrap();
         assert_eq!(made.settings.from, from);
-        assert!(offset.is_none_or(|offset| made.settings.from.offset(70) == offset), "{text}");
+        assert!(place.is_none_or(|place| offset(from, 70) == place), "{text}");
         let promised = made.promise(entry().promise, &Asked::default()).unwrap();
         assert_eq!(promised.delivery, delivery, "{text}");
     }
