@@ -30,7 +30,7 @@ pub(super) struct Server {
 impl Server {
     /// Reads `nats.url` and who connects.
     pub(super) fn from_options(options: &Values) -> Result<Self, String> {
-        let url = Url::read("nats.url", options.url("nats.url"), "nats", 4222)?;
+        let url = Url::of(options, "nats.url", &[("nats", 4222), ("tls", 4222)])?;
         let address = url.shown().parse().map_err(|error| format!("option nats.url: {error}"))?;
         let login = login::read(options, &url)?;
         let at = Arc::new(At::new("nats-server", &url.shown()));
@@ -41,8 +41,7 @@ impl Server {
     /// Reaches the server.
     pub(super) async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
         let client = self.connect_to_tidy().await?.client;
-        let addresses = self.address.socket_addrs().await.map(Iterator::collect::<Vec<_>>);
-        Ok(Some(self.at.facts(&client.server_info().version, addresses.unwrap_or_default())))
+        Ok(Some(self.at.facts_now(&client.server_info().version).await))
     }
 
     /// Connects for one instance. Refuses what the server would.

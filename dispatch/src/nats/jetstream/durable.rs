@@ -6,16 +6,13 @@
 //! messages. So an instance that comes back has its consumers reset to what was acknowledged. `jetstream.from` resets consumers to
 //! another place, which is a replay.
 
-use super::{
-    options::{From, Settings},
-    stream_name,
-};
+use super::{JetStream, stream_name};
 use async_nats::jetstream::{
     Context,
     consumer::{AckPolicy, DeliverPolicy, pull},
     response::Response,
 };
-use drumpost_kit::prelude::{At, Destination, Duration, Heard, Intent, Layout, Message, OpenError, Wiring};
+use drumpost_kit::prelude::*;
 
 /// A durable consumer of a stream.
 #[derive(Clone, Debug, Default)]
@@ -84,40 +81,38 @@ pub(super) fn of_instance(wiring: &Wiring, partitions: u16, heard: &Heard<'_>, m
     all.filter(is_mine).collect()
 }
 
-/// Resets a consumer to where an instance begins that comes back: never behind what is not acknowledged, except at the end.
-pub(super) async fn begin_anew(
-    context: &Context,
-    at: &At,
-    settings: &Settings,
-    durable: &Durable,
-) -> Result<(), OpenError> {
-    let stream = at.step("find a stream", context.get_stream(&durable.stream)).await?;
-    let floor =
-        at.step("ask a consumer", stream.consumer_info(&durable.name)).await?.ack_floor.stream_sequence + 1;
-    let state = &stream.cached_info().state;
-    let sequence = match settings.from {
-        From::Acknowledged => floor,
-        From::Beginning => 1,
-        From::End => state.last_sequence + 1,
-        From::Sequence(sequence) => sequence.clamp(1, floor),
-        From::Ago(ago) => {
-            // The server finds the place of a time for a new consumer only.
-            let probe = pull::Config {
-                deliver_policy: DeliverPolicy::ByStartTime { start_time: state.last_timestamp - ago },
-                ack_policy: AckPolicy::None,
-                inactive_threshold: Duration::from_secs(5),
-                ..pull::Config::default()
-            };
-            let probe = at.step("find the place of a time", stream.create_consumer(probe)).await?;
-            (probe.cached_info().delivered.stream_sequence + 1).min(floor)
+impl JetStream {
+    /// Resets a consumer to where an instance begins that comes back: never behind what is not acknowledged, except at the end.
+    pub(super) async fn begin_anew(&self, context: &Context, durable: &Durable) -> Result<(), OpenError> {
+        let at = &self.server.at;
+        let stream = at.step("find a stream", context.get_stream(&durable.stream)).await?;
+        let known = at.step("ask a consumer", stream.consumer_info(&durable.name)).await?;
+        let (floor, state) = (known.ack_floor.stream_sequence + 1, &stream.cached_info().state);
+        let sequence = match self.settings.from {
+            Begin::First => 1,
+            Begin::End => state.last_sequence + 1,
+            Begin::Number(sequence) => sequence.clamp(1, floor),
+            Begin::Ago(ago) => {
+                // The server finds the place of a time for a new consumer only.
+                let probe = pull::Config {
+                    deliver_policy: DeliverPolicy::ByStartTime { start_time: state.last_timestamp - ago },
+                    ack_policy: AckPolicy::None,
+                    inactive_threshold: Duration::from_secs(5),
+                    ..pull::Config::default()
+                };
+                let probe = at.step("find the place of a time", stream.create_consumer(probe)).await?;
+                (probe.cached_info().delivered.stream_sequence + 1).min(floor)
+            }
+            // No option asks for the last messages.
+            Begin::Handled | Begin::Last => floor,
+        };
+        let reset = format!("CONSUMER.RESET.{}.{}", durable.stream, durable.name);
+        let body = serde_json::json!({ "seq": sequence });
+        let answer: Response<serde_json::Value> =
+            at.step("reset a consumer", context.request(reset, &body)).await?;
+        match answer {
+            Response::Ok(_) => Ok(()),
+            Response::Err { error } => Err(at.failed("reset a consumer", &error)),
         }
-    };
-    let reset = format!("CONSUMER.RESET.{}.{}", durable.stream, durable.name);
-    let body = serde_json::json!({ "seq": sequence });
-    let answer: Response<serde_json::Value> =
-        at.step("reset a consumer", context.request(reset, &body)).await?;
-    match answer {
-        Response::Ok(_) => Ok(()),
-        Response::Err { error } => Err(at.failed("reset a consumer", &error)),
     }
 }

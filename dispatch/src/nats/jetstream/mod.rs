@@ -30,6 +30,8 @@ mod durable;
 mod options;
 mod receive;
 mod send;
+#[cfg(test)]
+mod tests;
 
 use super::{
     connection::{Connection, Server},
@@ -47,7 +49,6 @@ use options::Settings;
 pub(super) use options::entry;
 use receive::Pulls;
 use send::Confirmed;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Largest size of headers that a stream stores with a message, whatever `max_payload` is.
 const MAX_HEADERS_LEN: usize = u16::MAX as usize;
@@ -62,16 +63,12 @@ struct JetStream {
     server: Server,
     settings: Settings,
     streams: Objects,
-    refusals: Arc<Refusals>,
-    /// Whether an instance that is opened comes back.
-    runs: AtomicBool,
 }
 
 impl JetStream {
     fn from_options(options: &Values) -> Result<Self, String> {
         let (server, settings) = (Server::from_options(options)?, Settings::read(options)?);
-        let (streams, runs) = (Objects::at(&server.at), AtomicBool::default());
-        Ok(Self { streams, server, settings, refusals: Arc::default(), runs })
+        Ok(Self { streams: Objects::at(&server.at), server, settings })
     }
 }
 
@@ -107,19 +104,13 @@ impl AsyncTransport for JetStream {
                 session.client.server_info().version
             )));
         }
-        self.runs.store(false, Relaxed);
         self.streams.begin(self, &session).await;
         let context = jetstream::new(session.client);
         for destination in &wiring.destinations {
             self.lay_out(wiring, destination, &context).await?;
         }
         if self.settings.max_deliver.is_some() {
-            self.streams.note(dead::stream(wiring));
-            // What a killed consumer had of them comes again in the same time as its messages.
-            let (ack_wait, inactive_threshold) = (self.settings.ack_wait, NET);
-            let consumers = pull::Config { ack_wait, inactive_threshold, ..pull::Config::default() };
-            let durables = wiring.destinations.iter().map(|sent| self.durables(wiring, sent)).collect();
-            dead::lay_out(wiring, &context, at, self.stream(), &consumers, durables).await?;
+            self.lay_out_letters(wiring, &context).await?;
         }
         Ok(())
     }
@@ -129,10 +120,10 @@ impl AsyncTransport for JetStream {
         let partitions = self.settings.partitions;
         let own = |heard: Heard<'_>| (durable::of_instance(wiring, partitions, &heard, me), heard.is_apart);
         let heard: Vec<_> = layout.heard(me).map(own).collect();
-        if self.settings.begins_anew() && self.runs.load(Relaxed) {
+        if self.streams.comes_back(me) && self.settings.begins_anew() {
             let context = jetstream::new(connection.client.clone());
             for durable in heard.iter().flat_map(|(durables, _)| durables) {
-                durable::begin_anew(&context, &self.server.at, &self.settings, durable).await?;
+                self.begin_anew(&context, durable).await?;
             }
         }
         let gives_up = self.settings.max_deliver.is_some();
@@ -141,15 +132,10 @@ impl AsyncTransport for JetStream {
         for sent in wiring.sends_of(wiring.service_of(me)) {
             let line = connection.line.clone();
             let confirmed = Confirmed::open(wiring, &connection, sent, partitions).await?;
-            sends.push(Outbox::new(wiring, layout, sent, line, confirmed).noting(&self.refusals));
+            sends.push(Outbox::new(wiring, layout, sent, line, confirmed).noting(self.streams.refusals()));
         }
         connection.round_trip().await?;
         Ok(Endpoint { inbox, sends })
-    }
-
-    async fn joined(&self, _: &Wiring) -> Result<(), OpenError> {
-        self.runs.store(true, Relaxed);
-        Ok(())
     }
 
     async fn depth(&self, wiring: &Wiring) -> Result<Option<Vec<Depth>>, OpenError> {
@@ -170,7 +156,7 @@ impl AsyncTransport for JetStream {
     }
 
     async fn close(&self) -> Result<(), String> {
-        self.streams.close_and_tell(self, self.refusals.sentence("nats-server")).await
+        self.streams.close(self).await
     }
 
     async fn clean(&self) -> Result<Option<Cleaned>, OpenError> {

@@ -3,7 +3,6 @@
 use super::{super::login, JetStream};
 use async_nats::jetstream::stream::{RetentionPolicy, StorageType};
 use drumpost_kit::prelude::*;
-use drumpost_units::{parse_count, parse_duration};
 
 const STORAGE: &str = "where the server stores messages";
 const RETENTION: &str = "when the server deletes a message; by-intent: limits for events, else work-queue";
@@ -15,9 +14,14 @@ const FROM: &str = "where an instance that comes back begins to read";
 const COUNTS: Grammar = Grammar::Count { min: 1, max: u16::MAX as u64 };
 const PARTS: Grammar = Grammar::Count { min: 1, max: 256 };
 const RETENTIONS: Grammar = Grammar::Word(&["by-intent", "work-queue", "interest", "limits"]);
-const PLACES: Grammar = Grammar::Form {
+const PLACES: Places = Places {
+    words: &[("acknowledged", Begin::Handled), ("beginning", Begin::First), ("end", Begin::End)],
+    number: "sequence",
+    called: "a sequence number",
+};
+const BEGINS: Grammar = Grammar::Form {
     form: "acknowledged|beginning|end|sequence:N|ago:TIME",
-    check: |text| From::read(text).map(drop),
+    check: |text| PLACES.read(text).map(drop),
 };
 
 /// The parts that all transports of the family share, and the settings of streams.
@@ -25,11 +29,8 @@ pub(super) const OPTIONS: [OptionEntry; login::OPTIONS.len() + 6] = joined(
     login::OPTIONS,
     [
         OptionEntry::new("jetstream.storage", Grammar::Word(&["file", "memory"]), "file", STORAGE).unfair(),
-        OptionEntry::new("jetstream.retention", RETENTIONS, "by-intent", RETENTION).unfair().brokers_own(),
-        OptionEntry::new("jetstream.ack-wait", Grammar::SOME_TIME, "30s", ACK_WAIT)
-            .unfair()
-            .brokers_own()
-            .redelivers(),
+        tuning("jetstream.retention", RETENTIONS, "by-intent", RETENTION),
+        tuning("jetstream.ack-wait", Grammar::SOME_TIME, "30s", ACK_WAIT).redelivers(),
         OptionEntry::optional("jetstream.max-deliver", COUNTS, MAX_DELIVER)
             .or_else("no limit")
             .of("deliveries")
@@ -37,7 +38,7 @@ pub(super) const OPTIONS: [OptionEntry; login::OPTIONS.len() + 6] = joined(
             .brokers_own()
             .gives_up(),
         OptionEntry::new("jetstream.partitions", PARTS, "1", PARTITIONS).of("subjects").unfair(),
-        OptionEntry::new("jetstream.from", PLACES, "acknowledged", FROM).unfair(),
+        OptionEntry::new("jetstream.from", BEGINS, "acknowledged", FROM).unfair(),
     ],
 );
 
@@ -61,49 +62,17 @@ pub(in super::super) fn entry() -> TransportEntry {
     }
 }
 
-/// Where an instance begins to read that comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum From {
-    /// Behind what was acknowledged.
-    Acknowledged,
-    Beginning,
-    End,
-    Sequence(u64),
-    /// At the messages of this last stretch of the stream.
-    Ago(Duration),
-}
-
-impl From {
-    fn read(text: &str) -> Result<Self, String> {
-        match (text, text.split_once(':')) {
-            ("acknowledged", _) => Ok(Self::Acknowledged),
-            ("beginning", _) => Ok(Self::Beginning),
-            ("end", _) => Ok(Self::End),
-            (_, Some(("sequence", count))) => {
-                parse_count(count).map(Self::Sequence).map_err(|error| error.short())
-            }
-            (_, Some(("ago", time))) => {
-                let ago = parse_duration(time).map(|ns| Self::Ago(Duration::from_nanos(ns)));
-                ago.map_err(|error| error.short())
-            }
-            _ => Err(format!(
-                "\"{text}\" is not `acknowledged`, `beginning`, `end`, a sequence number such as sequence:1000, or a time such as ago:2s"
-            )),
-        }
-    }
-}
-
 /// What the options say.
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) storage: StorageType,
     /// `None`: by the intent of a destination.
-    retention: Option<RetentionPolicy>,
+    pub(super) retention: Option<RetentionPolicy>,
     pub(super) ack_wait: Duration,
     /// How often a message is delivered at most.
     pub(super) max_deliver: Option<u64>,
     pub(super) partitions: u16,
-    pub(super) from: From,
+    pub(super) from: Begin,
 }
 
 impl Settings {
@@ -120,7 +89,7 @@ impl Settings {
             ack_wait: options.time("jetstream.ack-wait"),
             max_deliver: options.count_if_set("jetstream.max-deliver"),
             partitions: options.count("jetstream.partitions") as u16,
-            from: From::read(options.text("jetstream.from").unwrap_or("acknowledged"))?,
+            from: PLACES.of(options, "jetstream.from")?,
         })
     }
 
@@ -134,13 +103,13 @@ impl Settings {
             if self.retention == Some(RetentionPolicy::WorkQueue) {
                 return refused("jetstream.retention=work-queue, which deletes what is acknowledged,");
             }
-            if self.from != From::Acknowledged {
+            if self.from != Begin::Handled {
                 return refused("jetstream.from, which delivers messages again,");
             }
         }
         let persistence = if self.storage == StorageType::File { "file" } else { "memory" };
         let order = if self.partitions > 1 { Order::PerKey } else { listed.order };
-        let skips = self.from == From::End;
+        let skips = self.from == Begin::End;
         let delivery = if skips { promise::Delivery::AtMostOnce } else { listed.delivery };
         Promise { persistence, order, delivery, ..listed }.when(asked)
     }
@@ -154,7 +123,7 @@ impl Settings {
 
     /// Whether the consumers of an instance that comes back begin anew, and not with what the server happens to hand out next.
     pub(super) fn begins_anew(&self) -> bool {
-        self.from != From::Acknowledged || self.partitions > 1
+        self.from != Begin::Handled || self.partitions > 1
     }
 
     /// Refuses what does not fit the streams of a scenario.
@@ -168,7 +137,7 @@ impl Settings {
                      hear `{name}`; use interest or limits"
                 )));
             }
-            if retention != RetentionPolicy::Limits && self.from != From::Acknowledged {
+            if retention != RetentionPolicy::Limits && self.from != Begin::Handled {
                 return Err(OpenError::Refused(format!(
                     "jetstream.from: the stream of `{name}` deletes what is acknowledged, so nothing of that is there to be \
                      read again; set jetstream.retention=limits, or leave jetstream.from out"
@@ -188,83 +157,5 @@ impl Settings {
             }
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use drumpost_core::options::Options;
-
-    static DECLARED: [OptionEntry; OPTIONS.len()] = OPTIONS;
-
-    fn made(set: &[(&str, &str)]) -> Result<Settings, String> {
-        let mut options = Options::default();
-        set.iter().for_each(|(name, value)| options.set(name, *value));
-        Settings::read(&options.of(&DECLARED).map_err(|error| error.to_string())?)
-    }
-
-    #[test]
-    fn options_say_where_messages_are_stored_and_how_long_the_server_waits() {
-        let usual = made(&[]).unwrap();
-        assert_eq!((usual.storage, usual.ack_wait), (StorageType::File, Duration::from_secs(30)));
-        assert_eq!((usual.partitions, usual.from, usual.retention), (1, From::Acknowledged, None));
-        let other = made(&[("jetstream.storage", "memory"), ("jetstream.ack-wait", "1.5s")]).unwrap();
-        assert_eq!((other.storage, other.ack_wait), (StorageType::Memory, Duration::from_millis(1_500)));
-        for (text, from) in [
-            ("beginning", From::Beginning),
-            ("end", From::End),
-            ("sequence:10k", From::Sequence(10_000)),
-            ("ago:1.5s", From::Ago(Duration::from_millis(1_500))),
-        ] {
-            assert_eq!(made(&[("jetstream.from", text)]).unwrap().from, from);
-        }
-    }
-
-    #[test]
-    fn options_are_refused_with_what_they_may_be() {
-        for (name, value, says) in [
-            (
-                "jetstream.storage",
-                "tape",
-                "option jetstream.storage, set by --set: \"tape\" is not `file` or `memory`",
-            ),
-            ("jetstream.ack-wait", "0s", "\"0s\" is not a time above zero"),
-            ("jetstream.ack-wait", "2", "the unit is missing, as in 2s"),
-            (
-                "jetstream.from",
-                "start",
-                "\"start\" is not `acknowledged`, `beginning`, `end`, a sequence number",
-            ),
-            ("jetstream.from", "sequence:x", "\"x\" is no count"),
-            ("jetstream.from", "ago:2", "the unit is missing, as in 2s"),
-            ("jetstream.partitions", "0", "\"0\" is not a whole number from 1 to 256"),
-        ] {
-            let error = made(&[(name, value)]).unwrap_err();
-            assert!(error.contains(says), "{error}");
-        }
-    }
-
-    #[test]
-    fn options_make_the_promise_or_are_refused_together() {
-        let promised = |set: &[(&str, &str)], acks| {
-            let asked = Asked { guarantee: None, acks: Some(acks) };
-            made(set).unwrap().promise(entry().promise, &asked).map(|said| (said.delivery, said.order))
-        };
-        use promise::Delivery::{AtLeastOnce, AtMostOnce};
-        assert_eq!(promised(&[], Acks::After), Ok((AtLeastOnce, Order::None)));
-        assert_eq!(promised(&[("jetstream.partitions", "4")], Acks::After), Ok((AtLeastOnce, Order::PerKey)));
-        assert_eq!(promised(&[("jetstream.from", "beginning")], Acks::After), Ok((AtLeastOnce, Order::None)));
-        assert_eq!(promised(&[("jetstream.from", "end")], Acks::After), Ok((AtMostOnce, Order::None)));
-        for set in
-            [("jetstream.max-deliver", "3"), ("jetstream.retention", "work-queue"), ("jetstream.from", "end")]
-        {
-            let refused = promised(&[set], Acks::Before).unwrap_err();
-            assert!(refused.contains(set.0) && refused.contains("--acks before"), "{refused}");
-        }
-        assert_eq!(
-            promised(&[("jetstream.retention", "interest")], Acks::Before),
-            Ok((AtMostOnce, Order::None))
-        );
     }
 }

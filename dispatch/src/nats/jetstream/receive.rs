@@ -15,21 +15,21 @@ use drumpost_kit::prelude::*;
 
 /// A durable consumer, and how many messages it still has to hand out of those it was asked for.
 #[derive(Debug)]
-struct Consumer {
-    durable: Durable,
+pub(super) struct Consumer {
+    pub(super) durable: Durable,
     /// The subject of advisories about its messages.
-    advised: String,
-    next: Subject,
+    pub(super) advised: String,
+    pub(super) next: Subject,
     /// What the subject begins with on which its messages are acknowledged, up to the count of deliveries.
-    acknowledges: String,
-    due: usize,
+    pub(super) acknowledges: String,
+    pub(super) due: usize,
 }
 
 impl Consumer {
     /// How often the server has handed out a message, from the subject on which it is acknowledged:
     /// `$JS.ACK.STREAM.CONSUMER.COUNT...`, or with a domain and an account before the stream. 0 if that does not say.
     #[inline]
-    fn attempt(&self, acknowledged_on: &str) -> u16 {
+    pub(super) fn attempt(&self, acknowledged_on: &str) -> u16 {
         let most = u64::from(u16::MAX);
         let count = |text: Option<&str>| text?.parse::<u64>().ok().map(|count| count.min(most) as u16);
         if let Some(rest) = acknowledged_on.strip_prefix(&*self.acknowledges) {
@@ -41,7 +41,6 @@ impl Consumer {
 }
 
 /// Several durable consumers, merged by one subscription.
-#[derive(Debug)]
 struct Pull {
     consumers: Vec<Consumer>,
     inbox: Subject,
@@ -83,12 +82,12 @@ impl Pull {
             if let Some((consumer, letters)) = known.zip(self.letters.as_mut()) {
                 consumer.due = consumer.due.saturating_sub(1);
                 let context = jetstream::new(connection.client.clone());
-                letters.get(context, consumer.durable.stream.clone(), advisory);
+                letters.push(dead::letter(context, consumer.durable.stream.clone(), advisory).boxed());
             }
         }
         let Some(letters) = &mut self.letters else { return Poll::Pending };
-        let broken = |error: String| connection.line.broken(false, &error);
-        let letter = ready!(letters.poll_next(context)).map_err(broken)?;
+        let Some(letter) = ready!(letters.poll_next(context)) else { return Poll::Pending };
+        let letter = letter.map_err(|error| connection.line.broken(false, &error))?;
         let message = headers::decode(&letter, pool)?;
         Poll::Ready(Ok(Delivery { message, told: Told::DEAD, token: address(letter.reply) }))
     }
@@ -100,7 +99,6 @@ fn address(reply: Option<Subject>) -> Subject {
 }
 
 /// What one instance hears: its consumers, and apart from them those of its replies, where these are apart.
-#[derive(Debug)]
 pub(super) struct Pulls {
     connection: Connection,
     pool: Arc<Pool>,
@@ -217,29 +215,6 @@ impl Deliveries for Pulls {
 
     fn last(&self) -> RoundTrip {
         let client = self.connection.client.clone();
-        Box::pin(async move { client.flush().await.map_err(|error| error.to_string()) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_count_of_deliveries_is_read_from_the_subject() {
-        let next = "$JS.API.CONSUMER.MSG.NEXT.s.c".into();
-        let (advised, acknowledges) = (String::new(), "$JS.ACK.s.c.".into());
-        let consumer = Consumer { durable: Durable::default(), advised, next, acknowledges, due: 0 };
-        for (subject, attempt) in [
-            ("$JS.ACK.s.c.1.7.9.1700000000.5", 1),
-            ("$JS.ACK.s.c.2.7.9.1700000000.5", 2),
-            ("$JS.ACK.s.c.12.7.9.1700000000.5", 12),
-            ("$JS.ACK.s.c.99999.7.9.1700000000.5", u16::MAX),
-            ("$JS.ACK.hub.ACCOUNT.s.c.1.7.9.1700000000.5.x", 1),
-            ("$JS.ACK.hub.ACCOUNT.s.c.3.7.9.1700000000.5.x", 3),
-            ("_INBOX.1", 0),
-        ] {
-            assert_eq!(consumer.attempt(subject), attempt, "{subject}");
-        }
+        round_trip(async move { client.flush().await })
     }
 }

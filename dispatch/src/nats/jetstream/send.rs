@@ -66,7 +66,7 @@ impl Publish for Confirmed {
 
 /// Why a message was refused; `None` if it is stored. An acknowledgement begins with the stream's name, a refusal with
 /// the error (see the server's `JSPubAckResponse`), and a subject without a stream has no responder at all.
-fn refusal(answer: &Envelope) -> Option<String> {
+pub(super) fn refusal(answer: &Envelope) -> Option<String> {
     const STORED: &[u8] = br#"{"stream""#;
     if answer.payload.starts_with(STORED) {
         return None;
@@ -75,23 +75,4 @@ fn refusal(answer: &Envelope) -> Option<String> {
         return Some("no stream takes it".to_owned());
     }
     Some(String::from_utf8_lossy(&answer.payload).into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answer(payload: &'static str, status: Option<StatusCode>) -> Envelope {
-        let payload = bytes::Bytes::from_static(payload.as_bytes());
-        let subject = Subject::from_static("_INBOX.1");
-        Envelope { subject, reply: None, payload, headers: None, status, description: None, length: 0 }
-    }
-
-    #[test]
-    fn answers_are_told_apart() {
-        assert_eq!(refusal(&answer(r#"{"stream":"a", "seq":7}"#, None)), None);
-        let error = r#"{"error":{"code":503,"description":"insufficient resources"},"stream":"a","seq":0}"#;
-        assert!(refusal(&answer(error, None)).unwrap().contains("insufficient resources"));
-        assert!(refusal(&answer("", Some(StatusCode::NO_RESPONDERS))).unwrap().contains("no stream"));
-    }
 }
