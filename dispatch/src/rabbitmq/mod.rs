@@ -32,7 +32,7 @@ mod ports;
 #[cfg(test)]
 mod tests;
 
-use connect::Server;
+use connect::{version, vhost};
 use declare::{Queue, Shape, UNUSED};
 use drumpost_kit::prelude::*;
 use lapin::{Connection, Error, options::*};
@@ -52,18 +52,15 @@ const COUNTS: Grammar = Grammar::Count { min: 1, max: u16::MAX as u64 };
 const OPTIONS: [OptionEntry; connect::OPTIONS.len() + 6] = joined(
     connect::OPTIONS,
     [
-        OptionEntry::new("rabbitmq.queue", TYPES, "quorum", QUEUE).unfair().brokers_own(),
-        OptionEntry::new("rabbitmq.prefetch", COUNTS, "512", "unacknowledged messages of a consumer")
-            .of("messages")
-            .unfair()
-            .brokers_own(),
+        tuning("rabbitmq.queue", TYPES, "quorum", QUEUE),
+        tuning("rabbitmq.prefetch", COUNTS, "512", "unacknowledged messages of a consumer").of("messages"),
         OptionEntry::optional("rabbitmq.delivery-limit", COUNTS, LIMIT)
             .or_else("the server's own")
             .of("deliveries after the first")
             .unfair()
             .brokers_own()
             .gives_up(),
-        OptionEntry::new("rabbitmq.exchange", EXCHANGES, "fanout", EXCHANGE).unfair().brokers_own(),
+        tuning("rabbitmq.exchange", EXCHANGES, "fanout", EXCHANGE),
         OptionEntry::new("rabbitmq.replies", REPLIES, "queue", REPLY).unfair(),
         OptionEntry::new("rabbitmq.confirms", ON, "on", CONFIRMS).unfair(),
     ],
@@ -91,7 +88,9 @@ pub(super) fn entry() -> TransportEntry {
 
 #[derive(Debug)]
 struct RabbitMq {
-    server: Server,
+    at: Arc<At>,
+    url: Url,
+    login: Login<()>,
     shape: Shape,
     prefetch: u16,
     is_confirmed: bool,
@@ -100,14 +99,18 @@ struct RabbitMq {
 
 impl RabbitMq {
     fn from_options(options: &Values) -> Result<Self, String> {
-        let (server, shape) = (Server::from_options(options)?, Shape::from_options(options)?);
+        let url = Url::of(options, "rabbitmq.url", &[("amqp", 5672), ("amqps", 5671)])?;
+        let login = Login::read("rabbitmq", options, &url, vec![])?;
+        let (at, shape) = (Arc::new(At::new("RabbitMQ", &url.shown())), Shape::from_options(options)?);
         let prefetch = options.count("rabbitmq.prefetch") as u16;
-        let is_confirmed = options.word("rabbitmq.confirms") == "on";
-        let queues = Objects::written_down::<Self>(&server.at, &server.vhost());
-        Ok(Self { server, shape, prefetch, is_confirmed, queues })
+        let (queues, is_confirmed) =
+            (Objects::written_down::<Self>(&at, &vhost(&url)), options.word("rabbitmq.confirms") == "on");
+        Ok(Self { at, url, login, shape, prefetch, is_confirmed, queues })
     }
 }
 
+/// The first words of every client.
+const GREETING: &[u8] = b"AMQP\x00\x00\x09\x01";
 /// The name that stands for a direct reply.
 const DIRECT: &str = "amq.rabbitmq.reply-to";
 
@@ -153,45 +156,42 @@ impl AsyncTransport for RabbitMq {
 
     async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
         self.connect().await?;
-        self.server.facts().await.map(Some)
+        self.at.greeted(GREETING, self.is_encrypted(), version).await.map(Some)
     }
 
     async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
         let (connection, layout) = (self.connect().await?, Layout::new(wiring, '.'));
-        let channel = self.server.channel(&connection).await?;
+        let channel = self.channel(&connection).await?;
         let publish = async |longest: Vec<u8>| {
             channel.confirm_select(plain()).await?;
             // To the queue without a name, which no server has.
             channel.basic_publish(plain(), plain(), plain(), &longest, plain()).await?.await.map(drop)
         };
-        let (is_refusal, refusals) = (Error::is_amqp_soft_error, &self.server.refusals);
-        self.server
-            .at
-            .takes_the_longest(&wiring.pool, publish, is_refusal, refusals, "max_message_size")
-            .await?;
+        let (is_refusal, refusals) = (Error::is_amqp_soft_error, self.queues.refusals());
+        self.at.takes_the_longest(&wiring.pool, publish, is_refusal, refusals, "max_message_size").await?;
         self.queues.begin(self, &connection).await;
         for queue in wiring.destinations.iter().flat_map(|sent| self.shape.queues(layout, sent)) {
             self.shape.objects(&queue).for_each(|name| self.queues.note(name));
-            self.server.at.step("declare a queue", self.shape.declare(&channel, &queue)).await?;
+            self.at.step("declare a queue", self.shape.declare(&channel, &queue)).await?;
         }
         Ok(())
     }
 
     async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
-        let connection = self.server.attach(format!("drumpost {}", wiring.instance_name(me))).await?;
-        let (layout, line) = (Layout::new(wiring, '.'), Line::to(&self.server.at));
+        let connection = self.attach(format!("drumpost {}", wiring.instance_name(me))).await?;
+        let (layout, line) = (Layout::new(wiring, '.'), Line::to(&self.at));
         let (mut sources, mut apart, mut sends) = (Vec::new(), Vec::new(), Vec::new());
         let no_ack = wiring.acks == Acks::Before;
         let asked = BasicConsumeOptions { no_ack, ..plain() };
         // Direct replies come over the channel of the requests.
-        let asks = self.server.channel(&connection).await?;
+        let asks = self.channel(&connection).await?;
         let addresses = Arc::new(Addresses::default());
         for heard in layout.heard(me) {
             if self.shape.is_direct(heard.destination) {
                 if sources.iter().all(|source: &Source| !Arc::ptr_eq(&source.channel, &asks)) {
                     let no_ack = BasicConsumeOptions { no_ack: true, ..plain() };
                     let consume = asks.basic_consume(DIRECT.into(), plain(), no_ack, plain());
-                    let consumer = self.server.at.step("consume replies", consume).await?;
+                    let consumer = self.at.step("consume replies", consume).await?;
                     sources.push(Source { consumer, channel: Arc::clone(&asks), is_dead: false });
                     apart.push(heard.is_apart);
                 }
@@ -200,12 +200,12 @@ impl AsyncTransport for RabbitMq {
             let queue = Queue::new(heard.destination, heard.place, &heard.group);
             let dead = self.shape.limit.map(|_| (queue.dead(), true));
             for (queue, is_dead) in [(queue.name, false)].into_iter().chain(dead) {
-                let channel = self.server.channel(&connection).await?;
+                let channel = self.channel(&connection).await?;
                 let consume = async {
                     channel.basic_qos(self.prefetch, plain()).await?;
                     channel.basic_consume(queue.into(), plain(), asked, plain()).await
                 };
-                let consumer = self.server.at.step("consume from a queue", consume).await?;
+                let consumer = self.at.step("consume from a queue", consume).await?;
                 sources.push(Source { consumer, channel, is_dead });
                 apart.push(heard.is_apart);
             }
@@ -214,10 +214,10 @@ impl AsyncTransport for RabbitMq {
             let asks_directly = self.shape.direct && sent.intent == Intent::Request;
             let channel = match asks_directly {
                 true => Arc::clone(&asks),
-                false => self.server.channel(&connection).await?,
+                false => self.channel(&connection).await?,
             };
             if self.is_confirmed {
-                self.server.at.step("ask for confirms", channel.confirm_select(plain())).await?;
+                self.at.step("ask for confirms", channel.confirm_select(plain())).await?;
             }
             let has_queue = !sent.receivers.is_empty() && !self.shape.is_direct(sent);
             // What no queue takes comes back and counts as refused, but for an event without subscribers.
@@ -228,20 +228,17 @@ impl AsyncTransport for RabbitMq {
                 false if self.shape.is_direct(sent) => Route::Direct(Arc::clone(&addresses)),
                 false => Route::Queue,
             };
-            let reply_to = asks_directly.then(|| DIRECT.into());
-            let (options, line) = (BasicPublishOptions { mandatory, ..plain() }, line.clone());
-            let is_persistent = self.shape.kind != "transient";
             let exchange = Exchange {
                 channel,
-                line,
+                line: line.clone(),
                 route,
-                reply_to,
-                is_persistent,
-                options,
+                reply_to: asks_directly.then(|| DIRECT.into()),
+                is_persistent: self.shape.kind != "transient",
+                options: BasicPublishOptions { mandatory, ..plain() },
                 confirms: Futures::default(),
             };
-            let outbox = Outbox::new(wiring, layout, sent, exchange.line.clone(), exchange);
-            sends.push(outbox.noting(&self.server.refusals));
+            let outbox = Outbox::new(wiring, layout, sent, line.clone(), exchange);
+            sends.push(outbox.noting(self.queues.refusals()));
         }
         let queues =
             Queues { pool: Arc::clone(&wiring.pool), line: line.clone(), sources, no_ack, addresses };
@@ -250,7 +247,7 @@ impl AsyncTransport for RabbitMq {
 
     async fn depth(&self, wiring: &Wiring) -> Result<Option<Vec<Depth>>, OpenError> {
         let (connection, layout) = (self.queues.session(self).await?, Layout::new(wiring, '.'));
-        let (channel, mut depths) = (self.server.channel(&connection).await?, Vec::new());
+        let (channel, mut depths) = (self.channel(&connection).await?, Vec::new());
         for sent in &wiring.destinations {
             let mut depth = Depth { destination: sent.id, ..Depth::default() };
             for queue in self.shape.queues(layout, sent) {
@@ -259,7 +256,7 @@ impl AsyncTransport for RabbitMq {
                     QueueDeclareOptions::default().passive(),
                     plain(),
                 );
-                depth.ready += u64::from(self.server.at.step("tell what waits", ask).await?.message_count());
+                depth.ready += u64::from(self.at.step("tell what waits", ask).await?.message_count());
             }
             depths.push(depth);
         }
@@ -268,7 +265,7 @@ impl AsyncTransport for RabbitMq {
     }
 
     async fn close(&self) -> Result<(), String> {
-        self.queues.close_and_tell(self, self.server.refusals.sentence("RabbitMQ")).await
+        self.queues.close(self).await
     }
 
     async fn clean(&self) -> Result<Option<Cleaned>, OpenError> {
@@ -282,12 +279,12 @@ impl Keeper for RabbitMq {
     const FORGETS_AFTER: Option<Duration> = Some(UNUSED);
 
     async fn connect(&self) -> Result<Connection, OpenError> {
-        self.server.attach("drumpost, set-up and removal".into()).await
+        self.attach("drumpost, set-up and removal".into()).await
     }
 
     /// Removes the queue and the exchange of that name, of which one exists.
     async fn remove(&self, connection: &Connection, name: &str) -> bool {
-        let Ok(channel) = self.server.channel(connection).await else { return false };
+        let Ok(channel) = self.channel(connection).await else { return false };
         let is_gone = channel.queue_delete(name.into(), plain()).await.is_ok();
         is_gone && channel.exchange_delete(name.into(), plain()).await.is_ok()
     }

@@ -5,12 +5,10 @@
 //! no message before that number is still being handled.
 
 use super::*;
-use drumpost_core::wire;
-use drumpost_kit::{encode::decode, last};
 use lapin::{BasicProperties, Channel, Confirmation, Consumer, message, types::*};
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
 };
 
 /// Delivery modes of AMQP.
@@ -34,14 +32,14 @@ pub(super) struct Addresses(Mutex<HashMap<u16, ShortString>>);
 
 impl Addresses {
     fn note(&self, asker: u16, address: &ShortString) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.0);
         if known.get(&asker) != Some(address) {
             known.insert(asker, address.clone());
         }
     }
 
     fn of(&self, asker: u16) -> Option<ShortString> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&asker).cloned()
+        lock(&self.0).get(&asker).cloned()
     }
 }
 
@@ -101,15 +99,15 @@ impl Publish for Exchange {
         Ok(())
     }
 
-    fn last(&self) -> last::RoundTrip {
-        round_trip(&self.channel)
+    fn last(&self) -> RoundTrip {
+        flows(&self.channel)
     }
 }
 
-/// A round trip to the server, after everything else that the connection carries. It changes nothing: messages flow already.
-fn round_trip(channel: &Arc<Channel>) -> last::RoundTrip {
+/// A question to the server, after everything else that the connection carries. It changes nothing: messages flow already.
+fn flows(channel: &Arc<Channel>) -> RoundTrip {
     let (channel, options) = (Arc::clone(channel), ChannelFlowOptions { active: true });
-    async move { channel.channel_flow(options).await.map(drop).map_err(|error| error.to_string()) }.boxed()
+    round_trip(async move { channel.channel_flow(options).await })
 }
 
 /// A queue, as the number of a source, and the number of a delivery on its channel.
@@ -174,8 +172,8 @@ impl Deliveries for Queues {
         Poll::Ready(Ok(()))
     }
 
-    fn last(&self) -> last::RoundTrip {
-        round_trip(&self.sources[0].channel)
+    fn last(&self) -> RoundTrip {
+        flows(&self.sources[0].channel)
     }
 }
 

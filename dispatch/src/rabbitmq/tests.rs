@@ -1,6 +1,6 @@
 //! Tests of the options and of what the server tells about itself; those with a server are in `dispatch/tests/rabbitmq`.
 
-use super::{connect::version, *};
+use super::*;
 use drumpost_core::options::Options;
 use lapin::types::AMQPValue;
 
@@ -13,15 +13,15 @@ fn made(set: &[(&str, &str)]) -> Result<RabbitMq, String> {
 #[test]
 fn a_password_is_never_shown() {
     let all = made(&[("rabbitmq.url", "amqp://me:s3cret@broker:7000/shop")]).unwrap();
-    assert_eq!(all.server.at.address(), "amqp://broker:7000");
+    assert_eq!(all.at.address(), "amqp://broker:7000");
     assert!(!format!("{all:?}").contains("s3cret"), "{all:?}");
-    assert_eq!(made(&[("rabbitmq.url", "broker")]).unwrap().server.at.address(), "amqp://broker:5672");
+    assert_eq!(made(&[("rabbitmq.url", "broker")]).unwrap().at.address(), "amqp://broker:5672");
     for url in ["amqp://me:s3cret@broker?x", "http://me:s3cret@broker"] {
         let error = made(&[("rabbitmq.url", url)]).unwrap_err();
         assert!(error.starts_with("option rabbitmq.url") && !error.contains("s3cret"), "{error}");
     }
     match made(&[("rabbitmq.url", "amqps://broker")]) {
-        Ok(encrypted) => assert_eq!(encrypted.server.at.address(), "amqps://broker:5671"),
+        Ok(encrypted) => assert_eq!(encrypted.at.address(), "amqps://broker:5671"),
         Err(error) => assert!(error.contains("use amqp://") && !cfg!(feature = "amqp-tls"), "{error}"),
     }
 }
