@@ -1,15 +1,14 @@
 //! Connections: where the broker is, who connects, and noticing that a connection is lost.
 
-use super::embedded;
-use drumpost_core::registry::EMBEDDED;
-use drumpost_kit::{embedded::Embedded, prelude::*};
+use super::{Mqtt, embedded};
+use drumpost_core::{options::OptionFile, registry::EMBEDDED};
+use drumpost_kit::prelude::*;
 use rumqttc::{
     AckMode, AsyncClient, BrokerSessionResumePolicy, ConnAck, ConnectReturnCode, ConnectionError, Event,
     MqttOptions, NetworkOptions, Packet, Publish, QoS, StateError, TlsConfiguration, TlsError, Transport,
     tokio_rustls::rustls,
 };
-use std::net::SocketAddr;
-use tokio::{sync::Mutex, sync::mpsc, task::spawn_blocking, time::timeout};
+use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 /// The server keeps the session of a receiver that is away for so long. Longer than any instance of a run stays away.
@@ -23,19 +22,6 @@ const ABSENT: &str = "start one with \"$(scripts/mosquitto-server)\", set mqtt.u
                       one in this process";
 const CREDENTIALS: &str = "set mqtt.user and mqtt.password, or mqtt.url=mqtt://USER:PASSWORD@HOST:PORT";
 
-/// The broker, and the login.
-#[derive(Debug)]
-pub(super) struct Server {
-    url: Url,
-    pub(super) at: Arc<At>,
-    login: Login<()>,
-    tls: Option<TlsConfiguration>,
-    /// Unacknowledged messages of a connection, either way.
-    inflight: u16,
-    /// The broker in this process, while a trial runs.
-    embedded: Mutex<Option<Embedded<SocketAddr>>>,
-}
-
 /// A connection that ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Attached {
@@ -45,28 +31,20 @@ pub(super) struct Attached {
     _task: AbortOnDropHandle<()>,
 }
 
-impl Server {
-    pub(super) fn from_options(options: &Values) -> Result<Self, String> {
-        let text = options.url("mqtt.url");
-        let (scheme, port) = if text.starts_with("mqtts:") { ("mqtts", 8883) } else { ("mqtt", 1883) };
-        let url = Url::read("mqtt.url", text, scheme, port)?;
-        let login = Login::read("mqtt", options, &url, vec![])?;
-        let pem = |name: &str| options.file(name).map(|file| file.text.clone().into_bytes());
-        let (ca, client_auth) = (pem("mqtt.tls-ca"), pem("mqtt.tls-cert").zip(pem("mqtt.tls-key")));
-        let tls = match (scheme, ca) {
-            ("mqtt", None) if client_auth.is_none() => None,
-            ("mqtt", _) => return Err("options mqtt.tls-*: they need an address with mqtts://".into()),
-            (_, Some(ca)) => Some(TlsConfiguration::Simple { ca, alpn: None, client_auth }),
-            _ if client_auth.is_some() => return Err("option mqtt.tls-cert: it needs mqtt.tls-ca".into()),
-            _ => Some(TlsConfiguration::try_default_rustls().map_err(|error| error.to_string())?),
-        };
-        let (inflight, embedded) = (options.count("mqtt.inflight") as u16, Mutex::default());
-        let is_embedded = url.host == EMBEDDED;
-        let (product, shown) = (["MQTT broker", "mqtt5 (embedded)"], [&url.shown(), "127.0.0.1"]);
-        let at = At::new(product[usize::from(is_embedded)], shown[usize::from(is_embedded)]);
-        Ok(Self { url, at: Arc::new(at), login, tls, inflight, embedded })
+/// The certificates that a client trusts and shows; `None` without TLS.
+pub(super) fn tls(url: &Url, login: &Login<()>) -> Result<Option<TlsConfiguration>, String> {
+    let pem = |file: &OptionFile| file.text.clone().into_bytes();
+    let client_auth = login.certificate.as_ref().map(|(certificate, key)| (pem(certificate), pem(key)));
+    match (&*url.scheme, login.authority.as_ref().map(pem)) {
+        ("mqtt", None) if client_auth.is_none() => Ok(None),
+        ("mqtt", _) => Err("options mqtt.tls-*: they need an address with mqtts://".into()),
+        (_, Some(ca)) => Ok(Some(TlsConfiguration::Simple { ca, alpn: None, client_auth })),
+        _ if client_auth.is_some() => Err("option mqtt.tls-cert: it needs mqtt.tls-ca".into()),
+        _ => TlsConfiguration::try_default_rustls().map(Some).map_err(|error| error.to_string()),
     }
+}
 
+impl Mqtt {
     pub(super) fn is_embedded(&self) -> bool {
         self.url.host == EMBEDDED
     }
@@ -80,7 +58,7 @@ impl Server {
     /// Host and port; starts the broker in this process.
     async fn place(&self) -> Result<(String, u16), OpenError> {
         if !self.is_embedded() {
-            return Ok((self.url.host.trim_matches(['[', ']']).to_owned(), self.url.port));
+            return Ok((self.url.bare_host().to_owned(), self.url.port));
         }
         let mut embedded = self.embedded.lock().await;
         if embedded.is_none() {
@@ -115,8 +93,8 @@ impl Server {
         if let Some(tls) = self.tls.clone() {
             options.set_transport(Transport::tls_with_config(tls));
         }
-        if let Who::User { name, password } = self.login.who.clone() {
-            options.set_credentials(name, password.unwrap_or_default());
+        if let Some((name, password)) = self.login.user() {
+            options.set_credentials(name, password.to_owned());
         }
         let (client, mut events) = AsyncClient::builder(options).unbounded().build();
         let connecting = async {
@@ -153,7 +131,7 @@ impl Server {
         let _asked = attached.client.try_subscribe("$SYS/broker/version", QoS::AtMostOnce);
         let told = timeout(VERSION_WAIT, attached.inbound.recv()).await.ok().flatten();
         let version = told.map(|told| String::from_utf8_lossy(&told.payload).into_owned());
-        Ok(self.at.facts(&version.unwrap_or_default(), self.at.addresses().await))
+        Ok(self.at.facts_now(&version.unwrap_or_default()).await)
     }
 }
 

@@ -26,15 +26,18 @@ mod ports;
 #[cfg(test)]
 mod tests;
 
-use connection::{AWAY, Attached, Server};
+use connection::{AWAY, Attached, tls};
 use drumpost_core::registry::EMBEDDED;
-use drumpost_kit::prelude::*;
+use drumpost_kit::{embedded::Embedded, prelude::*};
 use ports::{Subscriptions, Topic};
-use rumqttc::{QoS, SubscribeReasonCode};
-use std::sync::atomic::{AtomicU64, Ordering};
+use rumqttc::{QoS, SubscribeReasonCode, TlsConfiguration};
+use std::net::SocketAddr;
+use tokio::sync::Mutex;
 
 /// Most bytes of a packet besides its payload and user properties: its topics, and the lengths and kinds of its properties.
 const PACKET: usize = 1024;
+/// The same of a user property beside its value.
+const PROPERTY: usize = 32;
 
 const URL: &str = "address of the broker: mqtt://HOST:PORT, or mqtts://HOST:PORT for TLS; may contain USER:PASSWORD@; \
                    \"embedded\" is one in this process, whose CPU time and memory are part of the process's";
@@ -43,17 +46,16 @@ const COUNTS: Grammar = Grammar::Count { min: 1, max: u16::MAX as u64 };
 const QOS: &str = "quality of service of messages and subscriptions";
 const INFLIGHT: &str =
     "unacknowledged messages of a connection, sent or received (receive maximum); a broker may allow fewer";
-const OPTIONS: [OptionEntry; 8] = {
-    let qos = OptionEntry::new("mqtt.qos", LEVELS, "1", QOS).unfair().brokers_own();
-    let inflight = OptionEntry::new("mqtt.inflight", COUNTS, "1024", INFLIGHT).of("messages");
-    let login = drumpost_kit::login_options! {
-        family: "mqtt",
-        environment: "MQTT",
-        url: Grammar::Url(&["mqtt", "mqtts"]), EMBEDDED, URL,
-        ways: [],
-    };
-    joined(login, [qos, inflight.unfair().brokers_own()])
+const LOGIN: [OptionEntry; 6] = drumpost_kit::login_options! {
+    family: "mqtt",
+    environment: "MQTT",
+    url: Grammar::Url(&["mqtt", "mqtts"]), EMBEDDED, URL,
+    ways: [],
 };
+const OPTIONS: [OptionEntry; 8] = joined(
+    LOGIN,
+    [tuning("mqtt.qos", LEVELS, "1", QOS), tuning("mqtt.inflight", COUNTS, "1024", INFLIGHT).of("messages")],
+);
 
 /// How a guarantee that was asked for can be had, or why not.
 const GUARANTEES: &str = "mqtt.qos=0 promises at most once, and 1 and 2 at least once: what was handled and not acknowledged when its \
@@ -81,10 +83,16 @@ pub(super) fn entry() -> TransportEntry {
 
 #[derive(Debug)]
 struct Mqtt {
-    server: Server,
+    url: Url,
+    at: Arc<At>,
+    login: Login<()>,
+    tls: Option<TlsConfiguration>,
     qos: QoS,
+    /// Unacknowledged messages of a connection, either way.
+    inflight: u16,
     sessions: Objects,
-    refusals: Arc<Refusals>,
+    /// The broker in this process, while a trial runs.
+    embedded: Mutex<Option<Embedded<SocketAddr>>>,
 }
 
 impl Mqtt {
@@ -94,9 +102,15 @@ impl Mqtt {
             "1" => QoS::AtLeastOnce,
             _ => QoS::ExactlyOnce,
         };
-        let server = Server::from_options(options)?;
-        let sessions = Objects::written_down::<Self>(&server.at, "");
-        Ok(Self { qos, sessions, server, refusals: Arc::default() })
+        let url = Url::of(options, "mqtt.url", &[("mqtt", 1883), ("mqtts", 8883)])?;
+        let login = Login::read("mqtt", options, &url, vec![])?;
+        let at = Arc::new(match &*url.host {
+            EMBEDDED => At::new("mqtt5 (embedded)", "127.0.0.1"),
+            _ => At::new("MQTT broker", &url.shown()),
+        });
+        let (tls, inflight) = (tls(&url, &login)?, options.count("mqtt.inflight") as u16);
+        let (sessions, embedded) = (Objects::written_down::<Self>(&at, ""), Mutex::default());
+        Ok(Self { url, at, login, tls, qos, inflight, sessions, embedded })
     }
 
     /// Connects and subscribes to places of an instance, unless the broker kept that in its session.
@@ -106,7 +120,7 @@ impl Mqtt {
         heard: &[Heard<'_>],
         line: &Line,
     ) -> Result<Attached, OpenError> {
-        let attached = self.server.attach(name, self.qos != QoS::AtMostOnce, line).await?;
+        let attached = self.attach(name, self.qos != QoS::AtMostOnce, line).await?;
         for Heard { place, group, is_alone, .. } in heard.iter().filter(|_| !attached.connack.session_present)
         {
             let filter = if *is_alone { place.clone() } else { format!("$share/{group}/{place}") };
@@ -117,7 +131,7 @@ impl Mqtt {
                 let is_granted = granted == [SubscribeReasonCode::Success(self.qos)];
                 if is_granted { Ok(()) } else { Err(format!("{:?} is answered with {granted:?}", self.qos)) }
             };
-            self.server.at.step("subscribe", subscribe).await?;
+            self.at.step("subscribe", subscribe).await?;
         }
         Ok(attached)
     }
@@ -130,12 +144,10 @@ fn name(wiring: &Wiring, me: u16) -> String {
 
 /// The sessions of an instance: the name of each, whether it is one for replies that are apart, and what is heard over it.
 fn sessions(wiring: &Wiring, me: u16) -> impl Iterator<Item = (String, bool, Vec<Heard<'_>>)> {
-    let session = move |is_apart| {
-        let heard = Layout::new(wiring, '/').heard(me).filter(|heard| heard.is_apart == is_apart);
+    Layout::new(wiring, '/').parts(me).map(move |(heard, is_apart)| {
         let what = if is_apart { "replies" } else { "heard" };
-        (format!("{}-{what}", name(wiring, me)), is_apart, heard.collect::<Vec<_>>())
-    };
-    [true, false].into_iter().map(session).filter(|(.., heard)| !heard.is_empty())
+        (format!("{}-{what}", name(wiring, me)), is_apart, heard)
+    })
 }
 
 impl AsyncTransport for Mqtt {
@@ -159,18 +171,18 @@ impl AsyncTransport for Mqtt {
     }
 
     async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {
-        self.server.facts().await.map(Some)
+        self.facts().await.map(Some)
     }
 
     async fn prepare(&self, wiring: &Wiring) -> Result<(), OpenError> {
-        let (session, shape) = (self.connect().await?, wiring.pool.headers());
+        let session = self.connect().await?;
         let most = session.connack.properties.as_ref().and_then(|limits| limits.max_packet_size);
-        let besides_len = PACKET + shape.count() as usize * (shape.value_len() as usize + 32);
         let most = most.map_or(usize::MAX, |most| most as usize);
-        self.server.at.takes(&wiring.pool, besides_len, most, "max_packet_size")?;
+        let beside = PACKET + headers_len(&wiring.pool, PROPERTY);
+        self.at.takes(&wiring.pool, beside, most, "max_packet_size")?;
         self.sessions.begin(self, &session).await;
         // A broker in this process ends with the trial.
-        if self.qos != QoS::AtMostOnce && !self.server.is_embedded() {
+        if self.qos != QoS::AtMostOnce && !self.is_embedded() {
             let all = (0..wiring.instance_count()).flat_map(|me| sessions(wiring, me));
             all.for_each(|(name, ..)| self.sessions.note(name));
         }
@@ -179,15 +191,14 @@ impl AsyncTransport for Mqtt {
 
     async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
         // A name of its own: an instance whose consumer was killed sends on over the connection that it has.
-        static OPENED: AtomicU64 = AtomicU64::new(0);
-        let sends = format!("{}-sends-{}", name(wiring, me), OPENED.fetch_add(1, Ordering::Relaxed));
-        let (layout, line) = (Layout::new(wiring, '/'), Line::to(&self.server.at));
+        let sends = format!("{}-sends-{}", name(wiring, me), fresh());
+        let (layout, line) = (Layout::new(wiring, '/'), Line::to(&self.at));
         let (mut sources, mut apart) = (Vec::new(), Vec::new());
         for (name, is_apart, heard) in sessions(wiring, me) {
             sources.push(self.subscribed(name, &heard, &line).await?);
             apart.push(is_apart);
         }
-        let sender = Arc::new(self.server.attach(sends, false, &line).await?);
+        let sender = Arc::new(self.attach(sends, false, &line).await?);
         let sends = wiring.sends_of(wiring.service_of(me)).map(|sent| {
             let topic = Topic {
                 sender: Arc::clone(&sender),
@@ -198,7 +209,7 @@ impl AsyncTransport for Mqtt {
                 is_heard: !sent.receivers.is_empty(),
                 confirms: Futures::default(),
             };
-            Outbox::new(wiring, layout, sent, line.clone(), topic).noting(&self.refusals)
+            Outbox::new(wiring, layout, sent, line.clone(), topic).noting(self.sessions.refusals())
         });
         let sends = sends.collect();
         let subscriptions = Subscriptions { pool: Arc::clone(&wiring.pool), line: line.clone(), sources };
@@ -206,18 +217,14 @@ impl AsyncTransport for Mqtt {
     }
 
     async fn close(&self) -> Result<(), String> {
-        let also = self.refusals.sentence(self.server.at.product());
-        let closed = match self.server.is_embedded() {
-            // It starts no broker to find nothing there.
-            true => also.map_or(Ok(()), Err),
-            false => self.sessions.close_and_tell(self, also).await,
-        };
-        self.server.stop().await;
+        // Of a broker in this process nothing was noted, so none is started to find nothing there.
+        let closed = self.sessions.close(self).await;
+        self.stop().await;
         closed
     }
 
     async fn clean(&self) -> Result<Option<Cleaned>, OpenError> {
-        if self.server.is_embedded() { Ok(None) } else { self.sessions.clean(self).await.map(Some) }
+        if self.is_embedded() { Ok(None) } else { self.sessions.clean(self).await.map(Some) }
     }
 }
 
@@ -228,10 +235,10 @@ impl Keeper for Mqtt {
 
     async fn connect(&self) -> Result<Attached, OpenError> {
         let name = format!("drumpost-{}", std::process::id());
-        self.server.attach(name, false, &Line::to(&self.server.at)).await
+        self.attach(name, false, &Line::to(&self.at)).await
     }
 
     async fn remove(&self, _: &Attached, name: &str) -> bool {
-        self.server.attach(name.to_owned(), false, &Line::to(&self.server.at)).await.is_ok()
+        self.attach(name.to_owned(), false, &Line::to(&self.at)).await.is_ok()
     }
 }

@@ -1,8 +1,7 @@
 //! Publishing with confirms, and receiving.
 
 use super::connection::Attached;
-use drumpost_core::wire;
-use drumpost_kit::{encode::decode, prelude::*};
+use drumpost_kit::prelude::*;
 use rumqttc::{
     AsyncClient, ManualAck, PubAckReason, PubCompReason, PublishOptions, PublishProperties, PublishResult,
     QoS, UnsubscribeNoticeError,
@@ -56,7 +55,7 @@ impl Publish for Topic {
     }
 
     fn last(&self) -> RoundTrip {
-        round_trip(vec![self.sender.client.clone()])
+        forgotten(vec![self.sender.client.clone()])
     }
 }
 
@@ -75,8 +74,8 @@ fn confirmed(result: &PublishResult, is_heard: bool) -> Result<(), String> {
 }
 
 /// A round trip to the broker, after everything else that each connection carries: it is asked to forget what it was never told.
-fn round_trip(clients: Vec<AsyncClient>) -> RoundTrip {
-    Box::pin(async move {
+fn forgotten(clients: Vec<AsyncClient>) -> RoundTrip {
+    round_trip(async move {
         for client in clients {
             let asked = client.unsubscribe_tracked("drumpost").await.map_err(|error| error.to_string())?;
             match asked.wait_async().await {
@@ -126,6 +125,6 @@ impl Deliveries for Subscriptions {
     }
 
     fn last(&self) -> RoundTrip {
-        round_trip(self.sources.iter().map(|source| source.client.clone()).collect())
+        forgotten(self.sources.iter().map(|source| source.client.clone()).collect())
     }
 }

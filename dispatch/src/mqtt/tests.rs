@@ -12,9 +12,9 @@ fn made(set: &[(&str, &str)]) -> Result<Mqtt, String> {
 #[test]
 fn a_password_is_never_shown() {
     let all = made(&[("mqtt.url", "mqtt://me:s3cret@broker:7000")]).unwrap();
-    assert_eq!(all.server.at.address(), "mqtt://broker:7000");
+    assert_eq!(all.at.address(), "mqtt://broker:7000");
     assert!(!format!("{all:?}").contains("s3cret"), "{all:?}");
-    assert_eq!(made(&[("mqtt.url", "broker")]).unwrap().server.at.address(), "mqtt://broker:1883");
+    assert_eq!(made(&[("mqtt.url", "broker")]).unwrap().at.address(), "mqtt://broker:1883");
     for url in ["mqtt://me:s3cret@broker?x", "ws://me:s3cret@broker"] {
         let error = made(&[("mqtt.url", url)]).unwrap_err();
         assert!(error.starts_with("option mqtt.url") && !error.contains("s3cret"), "{error}");
@@ -25,7 +25,7 @@ fn a_password_is_never_shown() {
 fn tls_is_asked_for_by_the_address() {
     assert!(made(&[("mqtt.tls-ca", "/dev/null")]).unwrap_err().contains("need an address with mqtts://"));
     let secure = made(&[("mqtt.url", "mqtts://broker"), ("mqtt.tls-ca", "/dev/null")]).unwrap();
-    assert_eq!(secure.server.at.address(), "mqtts://broker:8883");
+    assert_eq!(secure.at.address(), "mqtts://broker:8883");
     let half =
         [("mqtt.url", "mqtts://broker"), ("mqtt.tls-cert", "/dev/null"), ("mqtt.tls-key", "/dev/null")];
     assert!(made(&half).unwrap_err().contains("needs mqtt.tls-ca"));
@@ -34,12 +34,12 @@ fn tls_is_asked_for_by_the_address() {
 #[test]
 fn without_an_address_the_broker_is_in_this_process() {
     for set in [&[][..], &[("mqtt.url", "embedded")], &[("mqtt.url", "")]] {
-        assert!(made(set).unwrap().server.is_embedded(), "{set:?}");
+        assert!(made(set).unwrap().is_embedded(), "{set:?}");
         let mut options = Options::default();
         set.iter().for_each(|(name, value)| options.set(name, *value));
         assert!(entry().runs_server(&options), "{set:?}");
     }
-    assert!(!made(&[("mqtt.url", "localhost")]).unwrap().server.is_embedded());
+    assert!(!made(&[("mqtt.url", "localhost")]).unwrap().is_embedded());
     let locked = include_str!("../../../Cargo.lock");
     let version = locked.split_once("name = \"mqtt5\"\nversion = \"").unwrap().1.split('"').next();
     assert_eq!(version, Some(embedded::VERSION));
