@@ -30,7 +30,7 @@ pub fn fresh() -> u64 {
 /// The names of a wiring at a broker. A place is `RUN<separator>DESTINATION`, whose dots become separators, too.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout<'a> {
-    wiring: &'a Wiring,
+    pub(crate) wiring: &'a Wiring,
     separator: char,
 }
 

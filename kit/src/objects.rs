@@ -74,6 +74,8 @@ pub struct Objects {
     refusals: Arc<Refusals>,
     /// Sees to them while the trial runs.
     tending: Mutex<Option<AbortHandle>>,
+    /// Held by an instance that looks whether they have to be made again.
+    again: tokio::sync::Mutex<()>,
     /// A connection to ask about them, apart from any load.
     beside: Mutex<Option<Box<dyn Any + Send>>>,
 }
@@ -90,6 +92,7 @@ impl Objects {
             opened: Mutex::default(),
             refusals: Arc::default(),
             tending: Mutex::default(),
+            again: tokio::sync::Mutex::default(),
             beside: Mutex::default(),
         }
     }
@@ -144,6 +147,21 @@ impl Objects {
     #[must_use]
     pub const fn refusals(&self) -> &Arc<Refusals> {
         &self.refusals
+    }
+
+    /// Makes the objects again if the server has lost them, as one that keeps everything in memory has when it comes back. For
+    /// [`drumpost_core::transport::AsyncTransport::open`]: one instance at a time looks, so they are made once. What the objects
+    /// held is lost, which the audit counts.
+    ///
+    /// # Errors
+    /// Those of `are_there` and `make`.
+    pub async fn make_again<T>(
+        &self,
+        are_there: impl Future<Output = Result<bool, OpenError>>,
+        make: impl Future<Output = Result<T, OpenError>>,
+    ) -> Result<(), OpenError> {
+        let _one_at_a_time = self.again.lock().await;
+        if are_there.await? { Ok(()) } else { make.await.map(drop) }
     }
 
     /// Forgets those that were written down and are not left.
@@ -378,6 +396,30 @@ mod tests {
             assert_eq!(said, Err("one more thing".into()));
             assert!(told.await.is_err(), "it was dropped");
         });
+    }
+
+    #[test]
+    fn of_several_instances_that_find_everything_lost_one_makes_it_again() {
+        let (objects, server) = (objects("tcp://6", &["a"]), Server::default());
+        let look_and_make = || async {
+            let are_there = async { Ok(server.names() == ["a"]) };
+            let make = async {
+                // Another instance looks meanwhile.
+                tokio::task::yield_now().await;
+                let made = server.objects.lock().unwrap().insert("a".into(), String::new());
+                assert_eq!(made, None, "it is made once");
+                Ok(())
+            };
+            objects.make_again(are_there, make).await
+        };
+        wait(async {
+            let both = futures_util::future::join(look_and_make(), look_and_make()).await;
+            assert_eq!(both, (Ok(()), Ok(())));
+        });
+        assert_eq!(server.names(), ["a"]);
+        let down = async { Err(OpenError::Failed("nobody there".into())) };
+        let said = wait(objects.make_again(down, async { Ok(()) }));
+        assert_eq!(said, Err(OpenError::Failed("nobody there".into())));
     }
 
     #[test]

@@ -156,3 +156,21 @@ impl<P: Publish> AsyncSendPort for Outbox<P> {
         last.poll(context, &line.at.to_string(), || publisher.last())
     }
 }
+
+impl Layout<'_> {
+    /// The sending ports of an instance: one for each destination that it sends to, with the publisher that `publisher` makes for it.
+    /// The reasons why messages are refused are noted in `refusals`.
+    pub fn outboxes<P: Publish>(
+        &self,
+        instance: u16,
+        line: &Line,
+        refusals: &Arc<Refusals>,
+        mut publisher: impl FnMut(&Destination) -> P,
+    ) -> Vec<Outbox<P>> {
+        let outbox = |sent| {
+            let outbox = Outbox::new(self.wiring, *self, sent, line.clone(), publisher(sent));
+            outbox.noting(refusals)
+        };
+        self.wiring.sends_of(self.wiring.service_of(instance)).map(outbox).collect()
+    }
+}

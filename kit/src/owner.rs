@@ -48,6 +48,12 @@ impl Owner {
         })
     }
 
+    /// The description of an object that this process makes; empty where the system does not tell enough.
+    #[must_use]
+    pub fn here() -> String {
+        Self::this().map(|owner| owner.description()).unwrap_or_default()
+    }
+
     /// As the description of an object.
     #[must_use]
     pub fn description(&self) -> String {

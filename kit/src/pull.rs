@@ -7,6 +7,7 @@ use crate::{
     inbox::{Deliveries, Delivery, Due, Inbox, Settled},
     last::RoundTrip,
     link::Line,
+    write::WRITES,
 };
 use drumpost_core::{port::PortError, wiring::Wiring};
 use futures_util::{
@@ -17,11 +18,12 @@ use futures_util::{
 use std::{
     collections::VecDeque,
     future::Future,
+    mem::take,
     task::{Context, Poll},
 };
 
-/// Most acknowledgements under way of one instance. Beyond them no further messages are handed over: a server that is slower to
-/// acknowledge than to deliver would let them pile up.
+/// Most calls under way of one instance that acknowledge or give back. Beyond them, and beyond so many batches that wait for such a call, no
+/// further messages are handed over: a server that is slower to acknowledge than to deliver would let them pile up.
 pub const SETTLES: usize = 32;
 
 /// One consumer at the broker.
@@ -44,6 +46,9 @@ pub trait Settle: Send {
     type Token: Send;
     /// As [`Deliveries::REJECTS`].
     const REJECTS: bool = false;
+    /// Most calls under way that acknowledge. What is handled meanwhile waits for the next one, which then has more of it: few calls, where
+    /// each is paid for.
+    const AT_ONCE: usize = WRITES;
 
     /// Acknowledges these, oldest first. The future begins at once.
     fn acknowledge(&mut self, tokens: Vec<Self::Token>) -> BoxFuture<'static, Result<(), PortError>>;
@@ -65,6 +70,8 @@ pub struct Pulled<P: Pull, S> {
     consumers: Vec<Consumer<P::Token>>,
     enough: usize,
     settle: S,
+    /// What is handled and in no call yet.
+    handled: Vec<P::Token>,
     answers: Answers<BoxFuture<'static, Result<(), PortError>>>,
 }
 
@@ -92,8 +99,19 @@ impl<P: Pull, S: Settle<Token = P::Token>> Pulled<P, S> {
         };
         let consumers =
             consumers.into_iter().map(|(pull, _)| (try_unfold(pull, again).boxed(), VecDeque::new()));
-        let all = Self { consumers: consumers.collect(), enough, settle, answers: Answers::default() };
-        Inbox::new(wiring, line, &apart, all)
+        let (consumers, answers) = (consumers.collect(), Answers::default());
+        Inbox::new(wiring, line, &apart, Self { consumers, enough, settle, handled: Vec::new(), answers })
+    }
+
+    /// Whether the server is behind with what it is to settle.
+    fn is_full(&self) -> bool {
+        self.answers.len() >= SETTLES || self.handled.len() >= SETTLES * self.enough
+    }
+
+    fn pass_on(&mut self) {
+        if !self.handled.is_empty() && self.answers.len() < S::AT_ONCE {
+            self.answers.push(self.settle.acknowledge(take(&mut self.handled)));
+        }
     }
 }
 
@@ -130,24 +148,27 @@ impl<P: Pull, S: Settle<Token = P::Token>> Deliveries for Pulled<P, S> {
         how: Settled,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), PortError>> {
-        if self.answers.len() >= SETTLES {
+        if self.is_full() {
             let _under_way = self.poll_settled(context)?;
-            if self.answers.len() >= SETTLES {
+            if self.is_full() {
                 return Poll::Pending;
             }
         }
-        let tokens = due.collect();
-        self.answers.push(match how {
-            Settled::Acknowledged => self.settle.acknowledge(tokens),
-            Settled::Rejected => self.settle.give_back(tokens),
-        });
+        match how {
+            Settled::Acknowledged => self.handled.extend(due),
+            Settled::Rejected => self.answers.push(self.settle.give_back(due.collect())),
+        }
+        self.pass_on();
         Poll::Ready(Ok(()))
     }
 
     fn poll_settled(&mut self, context: &mut Context<'_>) -> Poll<Result<(), PortError>> {
         loop {
             match self.answers.poll_next(context) {
-                Poll::Ready(Some(answer)) => answer?,
+                Poll::Ready(Some(answer)) => {
+                    answer?;
+                    self.pass_on();
+                }
                 Poll::Ready(None) => return Poll::Ready(Ok(())),
                 Poll::Pending => return Poll::Pending,
             }
@@ -174,7 +195,10 @@ mod tests {
         },
         task::Waker,
     };
-    use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+    use tokio::sync::{
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+        oneshot,
+    };
 
     type Batch = Result<Vec<u32>, PortError>;
 
@@ -196,9 +220,17 @@ mod tests {
         }
     }
 
-    /// What was settled: numbers, of which those that were given back are above 1,000. Above 9,000 there is no answer yet.
+    /// What was settled.
     #[derive(Default)]
-    struct Settled(Arc<Mutex<Vec<u32>>>);
+    struct Calls {
+        /// Of which those that were given back are above 1,000.
+        numbers: Vec<u32>,
+        /// Calls with a number above 9,000, which the test answers.
+        open: Vec<oneshot::Sender<()>>,
+    }
+
+    #[derive(Default)]
+    struct Settled(Arc<Mutex<Calls>>);
 
     impl Settle for Settled {
         type Token = u32;
@@ -206,17 +238,20 @@ mod tests {
 
         fn acknowledge(&mut self, tokens: Vec<u32>) -> BoxFuture<'static, Result<(), PortError>> {
             let (refuses, waits) = (tokens.contains(&99), tokens.iter().any(|token| *token > 9_000));
-            self.0.lock().unwrap().extend(tokens);
+            let (answer, answered) = oneshot::channel();
+            let mut calls = self.0.lock().unwrap();
+            calls.numbers.extend(tokens);
+            calls.open.extend(waits.then_some(answer));
             Box::pin(async move {
                 if waits {
-                    std::future::pending::<()>().await;
+                    answered.await.unwrap();
                 }
                 if refuses { Err(PortError::Closed) } else { Ok(()) }
             })
         }
 
         fn give_back(&mut self, tokens: Vec<u32>) -> BoxFuture<'static, Result<(), PortError>> {
-            self.0.lock().unwrap().extend(tokens.iter().map(|token| token + 1_000));
+            self.0.lock().unwrap().numbers.extend(tokens.iter().map(|token| token + 1_000));
             Box::pin(async { Ok(()) })
         }
 
@@ -227,7 +262,7 @@ mod tests {
 
     type Port = Inbox<Pulled<Fake, Settled>>;
     /// A port, where its batches come from, how often it asked, and what it settled.
-    type Parts = (Port, UnboundedSender<Batch>, Arc<AtomicUsize>, Arc<Mutex<Vec<u32>>>);
+    type Parts = (Port, UnboundedSender<Batch>, Arc<AtomicUsize>, Arc<Mutex<Calls>>);
 
     fn port() -> Parts {
         let (send, came) = unbounded_channel();
@@ -267,10 +302,10 @@ mod tests {
         send.send(Ok(vec![7, 99])).unwrap();
         assert_eq!(drain(&mut port, 9), Poll::Ready(Ok(vec![7, 99])));
         port.acknowledge(1).unwrap();
-        assert_eq!((drain(&mut port, 9), settled.lock().unwrap().clone()), (Poll::Pending, vec![7]));
+        assert_eq!((drain(&mut port, 9), settled.lock().unwrap().numbers.clone()), (Poll::Pending, vec![7]));
         port.acknowledge(1).unwrap();
         assert_eq!(drain(&mut port, 9), Poll::Ready(Err(PortError::Closed)));
-        assert_eq!(*settled.lock().unwrap(), [7, 99]);
+        assert_eq!(settled.lock().unwrap().numbers, [7, 99]);
     }
 
     #[test]
@@ -283,21 +318,57 @@ mod tests {
         port.reject(1).unwrap();
         port.acknowledge(1).unwrap();
         assert_eq!(port.poll_finish(context), Poll::Ready(Ok(())));
-        assert_eq!(*settled.lock().unwrap(), [1_001, 2]);
+        assert_eq!(settled.lock().unwrap().numbers, [1_001, 2]);
         port.acknowledge(1).unwrap();
         assert_eq!(port.poll_finish(context), Poll::Pending, "the server has not answered");
     }
 
     #[test]
-    fn acknowledgements_do_not_pile_up() {
+    fn what_is_handled_while_calls_are_under_way_is_in_the_next_one_and_does_not_pile_up() {
         let (mut port, send, _, settled) = port();
-        let all: Vec<u32> = (9_001..9_100).collect();
+        // As many as there are calls, as wait for one, and some more.
+        let count = WRITES + 3 * SETTLES + 5;
+        let all: Vec<u32> = (9_001..).take(count).collect();
         send.send(Ok(all.clone())).unwrap();
-        assert_eq!(drain(&mut port, 99), Poll::Ready(Ok(all)));
-        for _ in 0..SETTLES + 5 {
+        assert_eq!(drain(&mut port, count), Poll::Ready(Ok(all.clone())));
+        for _ in 0..count {
             port.acknowledge(1).unwrap();
-            let _pending = drain(&mut port, 1);
+            assert_eq!(drain(&mut port, 1), Poll::Pending);
         }
-        assert_eq!(settled.lock().unwrap().len(), SETTLES);
+        assert_eq!(settled.lock().unwrap().numbers, all[..WRITES]);
+        settled.lock().unwrap().open.remove(0).send(()).unwrap();
+        assert_eq!(drain(&mut port, 1), Poll::Pending);
+        assert_eq!(settled.lock().unwrap().open.len(), WRITES, "one call is answered, and the next begins");
+        assert_eq!(
+            settled.lock().unwrap().numbers,
+            all[..count - 5],
+            "with everything that there was room for"
+        );
+        send.send(Ok(vec![1])).unwrap();
+        assert_eq!(drain(&mut port, 1), Poll::Ready(Ok(vec![1])), "the server is not behind any more");
+    }
+
+    #[test]
+    fn what_waits_for_a_call_is_acknowledged_before_the_end() {
+        let (mut port, send, _, settled) = port();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (_entered, context) = (runtime.enter(), &mut Context::from_waker(Waker::noop()));
+        let all: Vec<u32> = (9_001..).take(WRITES + 2).collect();
+        send.send(Ok(all.clone())).unwrap();
+        assert_eq!(drain(&mut port, 99), Poll::Ready(Ok(all.clone())));
+        for _ in &all {
+            port.acknowledge(1).unwrap();
+            assert_eq!(drain(&mut port, 1), Poll::Pending);
+        }
+        assert_eq!(port.poll_finish(context), Poll::Pending);
+        for answer in settled.lock().unwrap().open.drain(..) {
+            answer.send(()).unwrap();
+        }
+        assert_eq!(port.poll_finish(context), Poll::Pending, "the call with the last two is not answered");
+        assert_eq!(settled.lock().unwrap().numbers, all);
+        for answer in settled.lock().unwrap().open.drain(..) {
+            answer.send(()).unwrap();
+        }
+        assert_eq!(port.poll_finish(context), Poll::Ready(Ok(())));
     }
 }

@@ -72,12 +72,11 @@ impl Server {
     /// Notes a key, here and at the server, before `make` makes it.
     pub(super) fn note(&self, key: &str, make: &mut Pipeline) {
         self.keys.note(key);
-        let owner = Owner::this().map(|owner| owner.description()).unwrap_or_default();
-        make.cmd("HSET").arg(&self.owners).arg(key).arg(owner);
+        make.cmd("HSET").arg(&self.owners).arg(key).arg(Owner::here());
     }
 
     /// Whether the server still has what was noted of a key. It has not if it was started again without its data.
-    pub(super) async fn has_note(&self, session: &mut Session, key: &str) -> Result<bool, OpenError> {
+    pub(super) async fn has_note(&self, mut session: Session, key: &str) -> Result<bool, OpenError> {
         let ask = cmd("HEXISTS").arg(&self.owners).arg(key).take();
         self.at.step("ask for what was made", ask.query_async(&mut session.redis)).await
     }

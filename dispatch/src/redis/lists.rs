@@ -150,11 +150,8 @@ impl AsyncTransport for Lists {
         if !make.is_empty() {
             self.server.at.step("note the lists of consumers", make.exec_async(&mut session.redis)).await?;
         }
-        let sends = wiring.sends_of(wiring.service_of(me)).map(|sent| {
-            let outbox = Outbox::new(wiring, layout, sent, session.line.clone(), Piped::over(&session, Push));
-            outbox.noting(&self.server.refusals)
-        });
-        let (sends, line) = (sends.collect(), session.line.clone());
+        let line = session.line.clone();
+        let sends = layout.outboxes(me, &line, &self.server.refusals, |_| Piped::over(&session, Push));
         let handled = Handled { session, own: handled, moves: self.moves };
         Ok(Endpoint { sends, inbox: Pulled::inbox(wiring, line, consumers, COUNT, handled) })
     }

@@ -109,11 +109,10 @@ impl AsyncTransport for PubSub {
             sources.push(self.server.at.step("subscribe", self.subscribe(&channels)).await?);
             apart.push(is_apart);
         }
-        let sends = wiring.sends_of(wiring.service_of(me)).map(|sent| {
-            let tell = Piped::over(&session, Tell { is_heard: !sent.receivers.is_empty() });
-            Outbox::new(wiring, layout, sent, session.line.clone(), tell).noting(&self.server.refusals)
+        let line = session.line.clone();
+        let sends = layout.outboxes(me, &line, &self.server.refusals, |sent| {
+            Piped::over(&session, Tell { is_heard: !sent.receivers.is_empty() })
         });
-        let (sends, line) = (sends.collect(), session.line.clone());
         let (at, pool) = (Arc::clone(&self.server.at), Arc::clone(&wiring.pool));
         let subscriptions = Subscriptions { line: line.clone(), pool, sources, at, closed: None };
         Ok(Endpoint { sends, inbox: Inbox::new(wiring, line, &apart, subscriptions) })

@@ -16,7 +16,7 @@ use drumpost_core::wire;
 use drumpost_kit::{encode::decode, prelude::*};
 use redis::{Cmd, RedisResult, Value, aio::MultiplexedConnection, cmd, pipe};
 use std::{collections::BTreeMap, mem::take, sync::atomic};
-use tokio::{sync::Mutex, time};
+use tokio::time;
 
 /// A busy stream holds what came in so long.
 const TRIM_EVERY: Duration = Duration::from_millis(100);
@@ -55,22 +55,14 @@ pub(super) fn entry() -> TransportEntry {
 pub(super) struct RedisStream {
     pub(super) server: Server,
     pub(super) claim_idle: Duration,
-    /// Held by an instance that looks whether groups have to be made again.
-    again: Mutex<()>,
 }
 
 impl RedisStream {
     pub(super) fn from_options(options: &Values) -> Result<Self, String> {
         let claim_idle = options.time("redis.claim-idle").max(Duration::from_millis(2));
-        Ok(Self {
-            server: Server::from_options(options, "redis-stream")?,
-            claim_idle,
-            again: Mutex::default(),
-        })
+        Ok(Self { server: Server::from_options(options, "redis-stream")?, claim_idle })
     }
-}
 
-impl RedisStream {
     /// Makes all groups of a wiring, with their streams.
     async fn make_groups(&self, wiring: &Wiring, session: &mut Session) -> Result<(), OpenError> {
         let mut make = pipe();
@@ -85,14 +77,11 @@ impl RedisStream {
         self.server.at.step("create the groups", make.exec_async(&mut session.redis)).await
     }
 
-    /// Makes all groups again if the server has lost its data. What it held is lost, which the audit counts.
+    /// Makes all groups again if the server has lost its data.
     async fn make_groups_again(&self, wiring: &Wiring, session: &mut Session) -> Result<(), OpenError> {
         let Some(first) = Layout::new(wiring, ':').places().into_keys().next() else { return Ok(()) };
-        let _one_at_a_time = self.again.lock().await;
-        match self.server.has_note(session, &first).await? {
-            true => Ok(()),
-            false => self.make_groups(wiring, session).await,
-        }
+        let is_there = self.server.has_note(session.clone(), &first);
+        self.server.keys.make_again(is_there, self.make_groups(wiring, session)).await
     }
 }
 
@@ -130,11 +119,8 @@ impl AsyncTransport for RedisStream {
         let layout = Layout::new(wiring, ':');
         let mut session = self.server.session(layout.group(me)).await?;
         self.make_groups_again(wiring, &mut session).await?;
-        let sends = wiring.sends_of(wiring.service_of(me)).map(|sent| {
-            let outbox = Outbox::new(wiring, layout, sent, session.line.clone(), Piped::over(&session, Add));
-            outbox.noting(&self.server.refusals)
-        });
-        let (sends, mut consumers) = (sends.collect(), Vec::new());
+        let sends = layout.outboxes(me, &session.line, &self.server.refusals, |_| Piped::over(&session, Add));
+        let mut consumers = Vec::new();
         for (streams, is_apart) in layout.consumers(me) {
             let session = self.server.session(layout.group(me)).await?;
             consumers.push((Consumer::new(session, wiring, me, &streams, self.claim_idle), is_apart));
