@@ -1,13 +1,15 @@
 //! The server: options of the connection, clients, what the server answers, and the removal of queues and topics.
 
-use super::queues::{MARK, OWNER, readable};
+use super::queues::{FIFO, MARK, OWNER, TOPIC, readable};
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_sns::operation::create_topic::builders::CreateTopicFluentBuilder;
 use aws_sdk_sqs::{
     config::StalledStreamProtectionConfig,
     error::{ProvideErrorMetadata, SdkError},
 };
 use aws_smithy_http_client::{Builder, tls};
 use drumpost_kit::prelude::*;
+use futures_util::TryFutureExt;
 use std::{error::Error, fmt};
 use tokio::sync::OnceCell;
 
@@ -78,6 +80,18 @@ impl Server {
         })
     }
 
+    /// A step of set-up.
+    pub(super) async fn step<T, E>(
+        &self,
+        what: &str,
+        step: impl Future<Output = Result<T, E>> + Send,
+    ) -> Result<T, OpenError>
+    where
+        Failure: From<E>,
+    {
+        self.at.step(what, step.map_err(Failure::from)).await
+    }
+
     /// Clients with connections of their own.
     pub(super) async fn session(&self) -> Session {
         // Without TLS there is no need to read the system's certificates.
@@ -124,18 +138,28 @@ impl Session {
     }
 
     /// A round trip to the server, to know that it is there.
-    pub(super) fn last(&self) -> drumpost_kit::last::RoundTrip {
-        let look = self.sqs.list_queues().queue_name_prefix(MARK).max_results(1).send();
-        async move { look.await.map(drop).map_err(|error| Failure::from(error).to_string()) }.boxed()
+    fn look(&self) -> impl Future<Output = Result<(), Failure>> + Send + use<> {
+        self.sqs.list_queues().queue_name_prefix(MARK).max_results(1).send().map_ok(drop).err_into()
+    }
+
+    /// The last round trip to the server.
+    pub(super) fn last(&self) -> RoundTrip {
+        self.look().map_err(|failure| failure.to_string()).boxed()
     }
 
     /// The address of a queue, or `None` if there is none of that name.
     pub(super) async fn url_of(&self, queue: &str) -> Result<Option<String>, Failure> {
-        match self.sqs.get_queue_url().queue_name(queue).send().await.map_err(Failure::from) {
+        match self.sqs.get_queue_url().queue_name(queue).send().err_into::<Failure>().await {
             Ok(found) => Ok(found.queue_url),
             Err(failure) if failure.is_missing() => Ok(None),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// The call that makes a topic, or finds the one that has this name.
+    pub(super) fn topic(&self, name: &str) -> CreateTopicFluentBuilder {
+        let fifo = name.ends_with(FIFO).then(|| [("FifoTopic".to_owned(), "true".to_owned())].into());
+        self.sns.create_topic().name(name).set_attributes(fifo)
     }
 }
 
@@ -206,22 +230,17 @@ impl From<aws_sdk_sqs::error::BuildError> for Failure {
     }
 }
 
-/// Topics are noted by this before their name.
-pub(super) const TOPIC: &str = "topic ";
-
 impl Keeper for Server {
     type Session = Session;
     const OBJECTS: &'static str = "queues and topics";
 
     async fn connect(&self) -> Result<Session, OpenError> {
         let session = self.session().await;
-        let look = session.sqs.list_queues().queue_name_prefix(MARK).max_results(1).send();
-        let look = async { look.await.map_err(Failure::from) };
         let why = |failure: &Failure| match failure.why.contains("certificate") {
             true => (Unreachable::Refused, CERTIFICATE.to_owned()),
             false => Unreachable::of(failure.is_login(), CREDENTIALS, ABSENT),
         };
-        self.at.reach(look, ABSENT, why).await?;
+        self.at.reach(session.look(), ABSENT, why).await?;
         Ok(session)
     }
 
@@ -230,43 +249,35 @@ impl Keeper for Server {
         let mut found = Vec::new();
         let queues = session.sqs.list_queues().queue_name_prefix(MARK).max_results(1000);
         let queues = queues.into_paginator().items().send().collect::<Result<Vec<_>, _>>();
-        let queues = async { queues.await.map_err(Failure::from) };
-        for url in self.at.step("list the queues", queues).await? {
+        for url in self.step("list the queues", queues).await? {
             // One that was removed meanwhile has no tags.
             let tags = session.sqs.list_queue_tags().queue_url(&url).send().await.ok();
-            let tags = tags.and_then(|said| said.tags).unwrap_or_default();
-            found.push((
-                name_in(&url, '/'),
-                tags.get(OWNER).map_or_else(String::new, |owner| readable(owner)),
-            ));
+            let owner = tags.and_then(|said| said.tags?.remove(OWNER));
+            found.push((name_in(&url, '/'), readable(&owner.unwrap_or_default())));
         }
         let topics = session.sns.list_topics().into_paginator().items().send().collect::<Result<Vec<_>, _>>();
         let arns = topics.await.unwrap_or_default().into_iter().filter_map(|topic| topic.topic_arn);
         for arn in arns.filter(|arn| name_in(arn, ':').starts_with(MARK)) {
             let tags = session.sns.list_tags_for_resource().resource_arn(&arn).send().await.ok();
-            let tags = tags.and_then(|said| said.tags).unwrap_or_default();
-            let owner = tags.into_iter().find(|tag| tag.key == OWNER).map(|tag| readable(&tag.value));
-            found.push((format!("{TOPIC}{}", name_in(&arn, ':')), owner.unwrap_or_default()));
+            let owner = tags.and_then(|said| said.tags?.into_iter().find(|tag| tag.key == OWNER));
+            let owner = owner.map_or_else(String::new, |tag| readable(&tag.value));
+            found.push((format!("{TOPIC}{}", name_in(&arn, ':')), owner));
         }
         Ok(found)
     }
 
     async fn remove(&self, session: &Session, name: &str) -> bool {
-        if let Some(topic) = name.strip_prefix(TOPIC) {
-            // The name of a topic that is there gives its address. Its subscriptions go with it.
-            let fifo = topic.ends_with(".fifo").then(|| ("FifoTopic".to_owned(), "true".to_owned()));
-            let fifo = fifo.map(|pair| [pair].into());
-            let made = session.sns.create_topic().name(topic).set_attributes(fifo).send().await;
-            return match made.map_err(Failure::from) {
-                Ok(made) => session.sns.delete_topic().set_topic_arn(made.topic_arn).send().await.is_ok(),
-                // A server that makes no topics has none.
-                Err(failure) => !failure.is_silence(),
+        let Some(topic) = name.strip_prefix(TOPIC) else {
+            return match session.url_of(name).await {
+                Ok(Some(url)) => session.sqs.delete_queue().queue_url(url).send().await.is_ok(),
+                said => said.is_ok(),
             };
-        }
-        match session.url_of(name).await {
-            Ok(Some(url)) => session.sqs.delete_queue().queue_url(url).send().await.is_ok(),
-            Ok(None) => true,
-            Err(_) => false,
+        };
+        // The name of a topic that is there gives its address. Its subscriptions go with it.
+        match session.topic(topic).send().err_into::<Failure>().await {
+            Ok(made) => session.sns.delete_topic().set_topic_arn(made.topic_arn).send().await.is_ok(),
+            // A server that makes no topics has none.
+            Err(failure) => !failure.is_silence(),
         }
     }
 }

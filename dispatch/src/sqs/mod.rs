@@ -27,13 +27,12 @@ mod queues;
 #[cfg(test)]
 mod tests;
 
-use connect::{Failure, Server, Session};
+use connect::{Server, Session};
 use drumpost_core::registry::Requests;
 use drumpost_kit::prelude::*;
 use ports::{Handled, Receiver, Sender, To};
-use queues::{Making, Shape};
+use queues::Shape;
 use std::sync::OnceLock;
-use tokio::sync::Mutex;
 
 /// The most bytes of a call, and of a message where the server does not tell. SNS takes no more in any case.
 const MOST_BYTES: usize = 256 << 10;
@@ -92,10 +91,10 @@ struct Sqs {
     server: Server,
     shape: Shape,
     wait_s: i32,
-    /// Held by an instance that looks whether queues have to be made again.
-    again: Mutex<()>,
     /// What the addresses of all queues begin with: that of the server, and the account.
-    base: OnceLock<String>,
+    queues_at: OnceLock<String>,
+    /// What the resource names of all topics begin with.
+    topics_at: OnceLock<String>,
 }
 
 impl Sqs {
@@ -111,34 +110,24 @@ impl Sqs {
             limit: options.count_if_set("sqs.max-receives"),
         };
         let (server, wait_s) = (Server::from_options(options, wait)?, wait.as_secs() as i32);
-        Ok(Self { server, shape, wait_s, again: Mutex::default(), base: OnceLock::new() })
+        Ok(Self { server, shape, wait_s, queues_at: OnceLock::new(), topics_at: OnceLock::new() })
     }
 
-    fn making<'a>(&'a self, wiring: &'a Wiring, session: &'a Session) -> Making<'a> {
-        let (objects, at) = (&self.server.objects, &*self.server.at);
-        Making { shape: self.shape, wiring, session, objects, at }
-    }
-
-    /// What the addresses of all queues begin with. Makes everything again if the server has lost it; what was in the queues is lost,
-    /// which the audit counts.
-    async fn found(&self, wiring: &Wiring, session: &Session) -> Result<&str, OpenError> {
-        let (layout, step) = (Layout::new(wiring, '_'), "find a queue");
-        let all = wiring.destinations.iter().flat_map(|sent| {
-            let subscriptions = layout.subscriptions(sent).into_iter();
-            subscriptions.map(move |(place, group, _)| self.shape.queue(sent, &place, &group).0)
-        });
+    /// Makes everything again if the server has lost it.
+    async fn make_again(&self, wiring: &Wiring, session: &Session) -> Result<(), OpenError> {
+        let layout = Layout::new(wiring, '_');
+        let mut queues = wiring.destinations.iter().flat_map(|sent| self.shape.queues(layout, sent));
         // If it is there, so are those that were made before it.
-        let Some(last) = all.last() else { return Ok("") };
-        let _one_at_a_time = self.again.lock().await;
-        for is_again in [false, true] {
-            if let Some(url) = self.server.at.step(step, session.url_of(&last)).await? {
-                return Ok(self.base.get_or_init(|| url.strip_suffix(&last).unwrap_or(&url).to_owned()));
-            }
-            if !is_again {
-                self.making(wiring, session).make().await?;
-            }
-        }
-        Err(self.server.at.failed(step, &"it has just been made and is not there"))
+        let Some(last) = queues.next_back() else { return Ok(()) };
+        let is_there = async {
+            self.server.step("find a queue", session.url_of(&last.name)).await.map(|url| url.is_some())
+        };
+        self.server.objects.make_again(is_there, self.make(wiring, session)).await
+    }
+
+    /// The address of a queue.
+    fn address(&self, queue: &str) -> String {
+        format!("{}{queue}", self.queues_at.get().map_or("", |base| base))
     }
 }
 
@@ -170,7 +159,7 @@ impl AsyncTransport for Sqs {
         }
         let session = self.server.connect().await?;
         self.server.objects.begin(&self.server, &session).await;
-        let most = self.making(wiring, &session).make().await?;
+        let most = self.make(wiring, &session).await?;
         // Of what stands in Base64.
         let headers_len = shape.count() * (shape.value_len() + 24);
         self.server.at.takes(
@@ -182,53 +171,46 @@ impl AsyncTransport for Sqs {
     }
 
     async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
-        let (session, layout, before) =
-            (self.server.session().await, Layout::new(wiring, '_'), wiring.acks == Acks::Before);
-        let base = self.found(wiring, &session).await?;
-        let (mut receivers, mut sends) = (Vec::new(), Vec::new());
+        let (session, layout, mut receivers) =
+            (self.server.session().await, Layout::new(wiring, '_'), Vec::new());
+        self.make_again(wiring, &session).await?;
+        let before = wiring.acks == Acks::Before;
         for heard in layout.heard(me) {
-            let (queue, dead) = self.shape.queue(heard.destination, &heard.place, &heard.group);
-            for (name, is_dead) in [(queue, false)].into_iter().chain(dead.map(|dead| (dead, true))) {
+            let queue = self.shape.queue(heard.destination, &heard.place, &heard.group);
+            let dead = queue.dead.map(|dead| (dead, true));
+            for (name, is_dead) in [(queue.name, false)].into_iter().chain(dead) {
                 let (session, pool, queue) =
-                    (session.clone(), Arc::clone(&wiring.pool), format!("{base}{name}").into());
+                    (session.clone(), Arc::clone(&wiring.pool), self.address(&name).into());
                 let receiver = Receiver { session, pool, queue, is_dead, wait_s: self.wait_s, before };
                 receivers.push((receiver, heard.is_apart));
             }
         }
-        for sent in wiring.sends_of(wiring.service_of(me)) {
-            let to = match sent.intent {
-                Intent::Event => {
-                    let name = self.shape.name(&layout.place(sent), "");
-                    To::Topic(self.server.at.step("find a topic", self.shape.topic(&session, &name)).await?)
-                }
-                _ => To::Queues(base.to_owned()),
-            };
-            let sender = Sender::new(&session, to, self.shape);
-            sends.push(
-                Outbox::new(wiring, layout, sent, session.line.clone(), sender).noting(&self.server.refusals),
-            );
-        }
-        let handled = Handled::new(&session, before);
+        let sends = layout.outboxes(me, &session.line, &self.server.refusals, |sent| {
+            let is_topic = sent.intent == Intent::Event;
+            let base = if is_topic { &self.topics_at } else { &self.queues_at };
+            let to = To { base: base.get().cloned().unwrap_or_default(), is_topic };
+            Sender::new(&session, to, self.shape)
+        });
+        let handled = Handled { session: session.clone(), before };
         Ok(Endpoint { inbox: Pulled::inbox(wiring, session.line, receivers, ports::CALL, handled), sends })
     }
 
     async fn depth(&self, wiring: &Wiring) -> Result<Option<Vec<Depth>>, OpenError> {
-        use aws_sdk_sqs::types::QueueAttributeName as Name;
+        use aws_sdk_sqs::types::QueueAttributeName::{
+            ApproximateNumberOfMessages as Ready, ApproximateNumberOfMessagesNotVisible as Received,
+        };
         let session = self.server.objects.session(&self.server).await?;
-        let (layout, mut depths) = (Layout::new(wiring, '_'), Vec::new());
-        let base = self.base.get().map_or("", |base| base);
+        let mut depths = Vec::new();
         for sent in &wiring.destinations {
             let mut depth = Depth { destination: sent.id, ..Depth::default() };
-            for (place, group, _) in layout.subscriptions(sent) {
-                let (name, _) = self.shape.queue(sent, &place, &group);
-                let ask = session.sqs.get_queue_attributes().queue_url(format!("{base}{name}"));
-                let ask = ask.attribute_names(Name::ApproximateNumberOfMessages);
-                let ask = ask.attribute_names(Name::ApproximateNumberOfMessagesNotVisible);
-                let said = async { ask.send().await.map_err(Failure::from) };
-                let said = self.server.at.step("tell what waits", said).await?.attributes.unwrap_or_default();
+            for queue in self.shape.queues(Layout::new(wiring, '_'), sent) {
+                let ask = session.sqs.get_queue_attributes().queue_url(self.address(&queue.name));
+                let ask = ask.attribute_names(Ready).attribute_names(Received);
+                let said =
+                    self.server.step("tell what waits", ask.send()).await?.attributes.unwrap_or_default();
                 let count = |name| said.get(&name).and_then(|count| count.parse::<u64>().ok()).unwrap_or(0);
-                depth.ready += count(Name::ApproximateNumberOfMessages);
-                depth.unacknowledged += count(Name::ApproximateNumberOfMessagesNotVisible);
+                depth.ready += count(Ready);
+                depth.unacknowledged += count(Received);
             }
             depths.push(depth);
         }

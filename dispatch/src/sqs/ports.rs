@@ -9,14 +9,9 @@ use aws_sdk_sns::types as sns;
 use aws_sdk_sqs::types::{self as sqs, MessageSystemAttributeName as Name};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use drumpost_core::wire;
-use drumpost_kit::{encode::decode, last::RoundTrip, prelude::*};
+use drumpost_kit::{encode::decode, prelude::*};
 use futures_util::{future::try_join_all, stream};
-use std::{
-    collections::BTreeMap,
-    mem::take,
-    sync::{Mutex, PoisonError},
-};
-use tokio::sync::Semaphore;
+use std::{collections::BTreeMap, mem::take};
 
 /// Most messages of one call.
 pub(super) const CALL: usize = 10;
@@ -29,11 +24,10 @@ const AT_ONCE: usize = 4;
 
 /// Where a port sends to.
 #[derive(Clone, Debug)]
-pub(super) enum To {
-    /// Queues, whose addresses begin like this.
-    Queues(String),
-    /// A topic.
-    Topic(String),
+pub(super) struct To {
+    /// What the addresses of all queues begin with, or those of all topics.
+    pub(super) base: String,
+    pub(super) is_topic: bool,
 }
 
 /// A message that waits for its call.
@@ -47,14 +41,17 @@ struct Entry {
     group: Option<(String, String)>,
 }
 
+/// What became of some messages of a write, by number: stored, or refused for a reason in words.
+type Said = Vec<(usize, Result<(), String>)>;
+
 /// Sends what a lane sends in one step, by calls with up to ten messages.
 #[derive(Debug)]
 pub(super) struct Sender {
     session: Session,
     to: To,
     shape: Shape,
-    /// Calls of the next write, by address, each with its bytes.
-    next: BTreeMap<String, Vec<(usize, Vec<Entry>)>>,
+    /// Calls of the next write, by place, each with its bytes.
+    next: BTreeMap<Arc<str>, Vec<(usize, Vec<Entry>)>>,
     count: usize,
 }
 
@@ -65,17 +62,13 @@ impl Sender {
 }
 
 impl Write for Sender {
-    type Place = String;
+    type Place = Arc<str>;
 
     fn at_once(&self) -> usize {
         if self.shape.fifo { 1 } else { WRITES }
     }
 
-    fn put(&mut self, place: &String, payload: Bytes, message: &Message, pool: &Pool) {
-        let address = match &self.to {
-            To::Queues(base) => base.clone() + &self.shape.name(place, ""),
-            To::Topic(address) => address.clone(),
-        };
+    fn put(&mut self, place: &Arc<str>, payload: Bytes, message: &Message, pool: &Pool) {
         let headers = wire::headers(message, pool).map(|(name, value)| (name.to_owned(), value.to_owned()));
         let (headers, body): (Vec<_>, _) = (headers.collect(), BASE64_STANDARD.encode(payload));
         // The sender's number for a message is its own in a run, and so is the queue.
@@ -84,7 +77,7 @@ impl Write for Sender {
             body.len() + headers.iter().map(|(name, value)| name.len() + value.len() + 6).sum::<usize>();
         let entry = Entry { number: self.count, body, headers, group: self.shape.fifo.then(group) };
         self.count += 1;
-        let calls = self.next.entry(address).or_default();
+        let calls = self.next.entry(Arc::clone(place)).or_default();
         match calls.last_mut().filter(|(bytes, call)| call.len() < CALL && bytes + len <= MOST_BYTES) {
             Some((bytes, entries)) => {
                 *bytes += len;
@@ -95,23 +88,26 @@ impl Write for Sender {
     }
 
     fn write(&mut self) -> Outcomes {
-        let (next, count, session) = (take(&mut self.next), take(&mut self.count), self.session.clone());
-        let is_topic = matches!(self.to, To::Topic(_));
+        let (next, count) = (take(&mut self.next), take(&mut self.count));
+        let (session, to, shape) = (self.session.clone(), self.to.clone(), self.shape);
         let calls = next
             .into_iter()
-            .flat_map(|(address, calls)| calls.into_iter().map(move |(_, call)| (address.clone(), call)));
-        let at_once = if self.shape.fifo { 1 } else { AT_ONCE };
+            .flat_map(|(place, calls)| calls.into_iter().map(move |(_, call)| (Arc::clone(&place), call)));
+        let at_once = if shape.fifo { 1 } else { AT_ONCE };
         async move {
-            let call = |(address, entries)| call(session.clone(), is_topic, address, entries);
-            let said: Vec<_> = stream::iter(calls).map(call).buffered(at_once).try_collect().await?;
-            let mut outcomes = vec![Ok(()); count];
-            for (number, why) in said.into_iter().flatten() {
+            let call = |(place, entries): (Arc<str>, _)| {
+                let address = to.base.clone() + &shape.name(&place, "");
+                call(session.clone(), to.is_topic, address, entries)
+            };
+            let said: Vec<Said> = stream::iter(calls).map(call).buffered(at_once).try_collect().await?;
+            let mut outcomes = vec![None; count];
+            for (number, outcome) in said.into_iter().flatten() {
                 // A server may name an entry that is not in the call.
-                if let Some(outcome) = outcomes.get_mut(number) {
-                    *outcome = Err(why);
+                if let Some(of) = outcomes.get_mut(number) {
+                    *of = Some(outcome);
                 }
             }
-            Ok(outcomes)
+            Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(UNTOLD.into()))).collect())
         }
         .boxed()
     }
@@ -121,36 +117,34 @@ impl Write for Sender {
     }
 }
 
-/// Makes a call. Gives back which messages were refused, and why.
-async fn call(
-    session: Session,
-    is_topic: bool,
-    address: String,
-    entries: Vec<Entry>,
-) -> PortResult<Vec<(usize, String)>> {
+/// Why a message counts as refused that an answer does not name.
+const UNTOLD: &str = "an answer that says of other messages of its call what became of them";
+
+/// Makes a call.
+async fn call(session: Session, is_topic: bool, address: String, entries: Vec<Entry>) -> PortResult<Said> {
     let numbers: Vec<usize> = entries.iter().map(|entry| entry.number).collect();
-    let said = if is_topic {
-        publish(&session, address, entries).await
-    } else {
-        send(&session, address, entries).await
+    let said = match is_topic {
+        true => publish(&session, address, entries).await,
+        false => send(&session, address, entries).await,
     };
     match said {
-        Ok(refused) => Ok(refused),
         Err(failure) if failure.is_silence() || failure.is_missing() => Err(session.broken(failure)),
-        Err(failure) => Ok(numbers.into_iter().map(|number| (number, failure.to_string())).collect()),
+        Err(failure) => Ok(numbers.into_iter().map(|number| (number, Err(failure.to_string()))).collect()),
+        Ok(said) => Ok(said),
     }
 }
 
-/// A message that was refused, by the number that was its name in the call.
-fn refused(id: &str, code: String, why: Option<String>) -> (usize, String) {
-    (id.parse().unwrap_or(usize::MAX), format!("{code}: {}", why.unwrap_or_default()))
+/// A message that is stored, by the number that was its name in the call.
+fn stored(id: &str) -> (usize, Result<(), String>) {
+    (id.parse().unwrap_or(usize::MAX), Ok(()))
 }
 
-async fn send(
-    session: &Session,
-    queue: String,
-    entries: Vec<Entry>,
-) -> Result<Vec<(usize, String)>, Failure> {
+/// A message that is refused.
+fn refused(id: &str, code: &str, why: Option<String>) -> (usize, Result<(), String>) {
+    (stored(id).0, Err(format!("{code}: {}", why.unwrap_or_default())))
+}
+
+async fn send(session: &Session, queue: String, entries: Vec<Entry>) -> Result<Said, Failure> {
     let mut call = session.sqs.send_message_batch().queue_url(queue);
     for Entry { number, body, headers, group } in entries {
         let (group, id) = group.unzip();
@@ -164,15 +158,12 @@ async fn send(
         }
         call = call.entries(entry.build()?);
     }
-    let failed = call.send().await?.failed;
-    Ok(failed.into_iter().map(|failed| refused(&failed.id, failed.code, failed.message)).collect())
+    let said = call.send().await?;
+    let refused = said.failed.into_iter().map(|failed| refused(&failed.id, &failed.code, failed.message));
+    Ok(said.successful.iter().map(|entry| stored(&entry.id)).chain(refused).collect())
 }
 
-async fn publish(
-    session: &Session,
-    topic: String,
-    entries: Vec<Entry>,
-) -> Result<Vec<(usize, String)>, Failure> {
+async fn publish(session: &Session, topic: String, entries: Vec<Entry>) -> Result<Said, Failure> {
     let mut call = session.sns.publish_batch().topic_arn(topic);
     for Entry { number, body, headers, group } in entries {
         let (group, id) = group.unzip();
@@ -185,8 +176,11 @@ async fn publish(
         }
         call = call.publish_batch_request_entries(entry.build()?);
     }
-    let failed = call.send().await?.failed.unwrap_or_default();
-    Ok(failed.into_iter().map(|failed| refused(&failed.id, failed.code, failed.message)).collect())
+    let said = call.send().await?;
+    let failed = said.failed.unwrap_or_default().into_iter();
+    let refused = failed.map(|failed| refused(&failed.id, &failed.code, failed.message));
+    let all = said.successful.unwrap_or_default().into_iter();
+    Ok(all.map(|entry| stored(&entry.id.unwrap_or_default())).chain(refused).collect())
 }
 
 /// The queue of a delivery, and the handle that settles it.
@@ -241,41 +235,21 @@ impl Pull for Receiver {
 
 /// Acknowledges what an instance handled.
 pub(super) struct Handled {
-    session: Session,
-    before: bool,
-    /// What is handled and in no call yet.
-    due: Arc<Mutex<Vec<Token>>>,
-    calls: Arc<Semaphore>,
-}
-
-impl Handled {
-    pub(super) fn new(session: &Session, before: bool) -> Self {
-        Self {
-            session: session.clone(),
-            before,
-            due: Arc::default(),
-            calls: Arc::new(Semaphore::new(WRITES)),
-        }
-    }
+    pub(super) session: Session,
+    /// Messages are acknowledged before they are handed over.
+    pub(super) before: bool,
 }
 
 impl Settle for Handled {
     type Token = Token;
     const REJECTS: bool = true;
+    const AT_ONCE: usize = WRITES;
 
     fn acknowledge(&mut self, tokens: Vec<Token>) -> BoxFuture<'static, PortResult> {
-        if self.before {
-            return async { Ok(()) }.boxed();
+        match self.before {
+            true => async { Ok(()) }.boxed(),
+            false => settle(self.session.clone(), tokens, Settled::Acknowledged).boxed(),
         }
-        let (session, due, calls) = (self.session.clone(), Arc::clone(&self.due), Arc::clone(&self.calls));
-        due.lock().unwrap_or_else(PoisonError::into_inner).extend(tokens);
-        async move {
-            let _call = calls.acquire().await;
-            // Those of later steps, too, which then find nothing left to do.
-            let tokens = take(&mut *due.lock().unwrap_or_else(PoisonError::into_inner));
-            settle(session, tokens, Settled::Acknowledged).await
-        }
-        .boxed()
     }
 
     fn give_back(&mut self, tokens: Vec<Token>) -> BoxFuture<'static, PortResult> {
@@ -289,36 +263,28 @@ impl Settle for Handled {
 
 /// Deletes messages, or lets them be received again at once. One that the server does not settle is received again later, which is
 /// counted then.
-async fn settle(session: Session, tokens: Vec<Token>, how: Settled) -> PortResult {
-    let mut queues = BTreeMap::<Arc<str>, Vec<String>>::new();
-    for (queue, handle) in tokens {
-        queues.entry(queue).or_default().push(handle);
-    }
-    let calls = queues.iter().flat_map(|(queue, handles)| {
-        handles.chunks(CALL).map(|handles| settle_some(&session, queue, handles, how)).collect::<Vec<_>>()
-    });
+async fn settle(session: Session, mut tokens: Vec<Token>, how: Settled) -> PortResult {
+    tokens.sort_by(|one, other| one.0.cmp(&other.0));
+    let of_queues = tokens.chunk_by(|one, next| one.0 == next.0);
+    let calls = of_queues.flat_map(|of| of.chunks(CALL)).map(|of| settle_some(&session, of, how));
     try_join_all(calls).await.map(drop).map_err(|failure| session.broken(failure))
 }
 
-async fn settle_some(
-    session: &Session,
-    queue: &str,
-    handles: &[String],
-    how: Settled,
-) -> Result<(), Failure> {
-    let named = handles.iter().enumerate();
+/// The same for a call's messages of one queue.
+async fn settle_some(session: &Session, tokens: &[Token], how: Settled) -> Result<(), Failure> {
+    let queue = tokens.first().map(|(queue, _)| queue.to_string());
+    let named = tokens.iter().enumerate().map(|(number, (_, handle))| (number.to_string(), handle));
     if how == Settled::Acknowledged {
-        let mut call = session.sqs.delete_message_batch().queue_url(queue);
-        for (number, handle) in named {
-            let entry =
-                sqs::DeleteMessageBatchRequestEntry::builder().id(number.to_string()).receipt_handle(handle);
+        let mut call = session.sqs.delete_message_batch().set_queue_url(queue);
+        for (name, handle) in named {
+            let entry = sqs::DeleteMessageBatchRequestEntry::builder().id(name).receipt_handle(handle);
             call = call.entries(entry.build()?);
         }
         call.send().await?;
     } else {
-        let mut call = session.sqs.change_message_visibility_batch().queue_url(queue);
-        for (number, handle) in named {
-            let entry = sqs::ChangeMessageVisibilityBatchRequestEntry::builder().id(number.to_string());
+        let mut call = session.sqs.change_message_visibility_batch().set_queue_url(queue);
+        for (name, handle) in named {
+            let entry = sqs::ChangeMessageVisibilityBatchRequestEntry::builder().id(name);
             call = call.entries(entry.receipt_handle(handle).visibility_timeout(0).build()?);
         }
         call.send().await?;

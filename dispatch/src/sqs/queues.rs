@@ -1,16 +1,24 @@
 //! Queues and topics: their names, what they are to be, and how they are made.
 
-use super::connect::{Failure, Session, TOPIC};
+use super::{
+    MOST_BYTES, Sqs,
+    connect::{Failure, Session},
+};
 use aws_sdk_sns::types::Tag;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use drumpost_kit::prelude::*;
+use futures_util::TryFutureExt;
 use serde_json::json;
 use std::collections::HashMap;
 
 /// What all names begin with, so that a server can list them.
 pub(super) const MARK: &str = "drumpost";
+/// What the names of FIFO queues and topics end with.
+pub(super) const FIFO: &str = ".fifo";
 /// The tag that says which process made a queue or a topic.
 pub(super) const OWNER: &str = "drumpost-owner";
+/// Topics are noted by this before their name.
+pub(super) const TOPIC: &str = "topic ";
 /// The longest name of a queue, in characters.
 const NAME_MOST: usize = 80;
 
@@ -25,30 +33,36 @@ pub(super) struct Shape {
     pub(super) limit: Option<u64>,
 }
 
+/// The names of a group's queue at a place, and of the one for its dead letters.
+pub(super) struct Queue {
+    pub(super) name: String,
+    pub(super) dead: Option<String>,
+}
+
 impl Shape {
     /// The name of a queue or a topic. `part` says which of several at a place.
     pub(super) fn name(self, place: &str, part: &str) -> String {
         let mark = if place.starts_with(MARK) { "" } else { "drumpost-" };
-        format!("{mark}{place}{part}{}", if self.fifo { ".fifo" } else { "" })
+        format!("{mark}{place}{part}{}", if self.fifo { FIFO } else { "" })
     }
 
-    /// The name of the queue of a group at a place, and that of the queue for its dead letters.
-    pub(super) fn queue(self, sent: &Destination, place: &str, group: &str) -> (String, Option<String>) {
+    /// The queue of a group at a place.
+    pub(super) fn queue(self, sent: &Destination, place: &str, group: &str) -> Queue {
         // Each group has a copy of an event.
         let group = if sent.intent == Intent::Event { format!("_{group}") } else { String::new() };
         let dead = self.limit.map(|_| self.name(place, &format!("{group}_dead")));
-        (self.name(place, &group), dead)
+        Queue { name: self.name(place, &group), dead }
     }
 
-    /// Makes a queue and gives back its resource name and the longest message that it takes, in bytes. It takes what `topic` sends to it,
-    /// and moves what is received too often to the queue `dead`, both by resource name.
-    pub(super) async fn make(
-        self,
-        session: &Session,
-        name: &str,
-        topic: Option<&str>,
-        dead: Option<&str>,
-    ) -> Result<(String, usize), Failure> {
+    /// All queues of a destination.
+    pub(super) fn queues(self, layout: Layout<'_>, sent: &Destination) -> Vec<Queue> {
+        let all = layout.subscriptions(sent).into_iter();
+        all.map(|(place, group, _)| self.queue(sent, &place, &group)).collect()
+    }
+
+    /// The attributes of a queue that takes what `topic` sends to it, and moves what is received too often to the queue `dead`, both by
+    /// resource name.
+    fn attributes(self, name: &str, topic: Option<&str>, dead: Option<&str>) -> HashMap<Name, String> {
         let mut attributes = HashMap::from([(Name::VisibilityTimeout, self.visibility_s.to_string())]);
         if self.fifo {
             attributes.insert(Name::FifoQueue, "true".into());
@@ -70,59 +84,31 @@ impl Shape {
             }]});
             attributes.insert(Name::Policy, policy.to_string());
         }
-        let make = session.sqs.create_queue().queue_name(name).set_attributes(Some(attributes));
-        let url = make.tags(OWNER, owner()).send().await?.queue_url.unwrap_or_default();
-        let ask = session.sqs.get_queue_attributes().queue_url(&url);
-        let ask = ask.attribute_names(Name::QueueArn).attribute_names(Name::MaximumMessageSize);
-        let said = ask.send().await?.attributes.unwrap_or_default();
-        let most = said.get(&Name::MaximumMessageSize).and_then(|most| most.parse().ok());
-        Ok((said.get(&Name::QueueArn).cloned().unwrap_or_default(), most.unwrap_or(super::MOST_BYTES)))
-    }
-
-    /// The address of a topic, which is made if there is none.
-    pub(super) async fn topic(self, session: &Session, name: &str) -> Result<String, Failure> {
-        let fifo = self.fifo.then(|| HashMap::from([("FifoTopic".to_owned(), "true".to_owned())]));
-        let tag = Tag::builder().key(OWNER).value(owner()).build()?;
-        let made = session.sns.create_topic().name(name).set_attributes(fifo).tags(tag).send().await?;
-        Ok(made.topic_arn.unwrap_or_default())
+        attributes
     }
 }
 
-/// Has a queue get a copy of what is published to a topic, as it is.
-async fn subscribe(session: &Session, topic: &str, queue: &str) -> Result<(), Failure> {
-    let subscribe = session.sns.subscribe().topic_arn(topic).protocol("sqs").endpoint(queue);
-    subscribe.attributes("RawMessageDelivery", "true").send().await?;
-    Ok(())
-}
-
-/// Everything that a wiring needs, and how it is made.
-pub(super) struct Making<'a> {
-    pub(super) shape: Shape,
-    pub(super) wiring: &'a Wiring,
-    pub(super) session: &'a Session,
-    pub(super) objects: &'a Objects,
-    pub(super) at: &'a At,
-}
-
-impl Making<'_> {
+impl Sqs {
     /// Makes all queues and topics. Gives back the longest message that they take, in bytes.
-    pub(super) async fn make(&self) -> Result<usize, OpenError> {
-        let (layout, mut most) = (Layout::new(self.wiring, '_'), usize::MAX);
-        for sent in &self.wiring.destinations {
-            let is_event = sent.intent == Intent::Event;
-            let topic = if is_event { Some(self.topic(sent, &layout.place(sent)).await?) } else { None };
-            if is_event {
-                most = most.min(super::MOST_BYTES);
-            }
-            for (place, group, _) in layout.subscriptions(sent) {
-                let (name, dead) = self.shape.queue(sent, &place, &group);
-                let dead = match &dead {
-                    Some(dead) => Some(self.queue(dead, None, None).await?.0),
+    pub(super) async fn make(&self, wiring: &Wiring, session: &Session) -> Result<usize, OpenError> {
+        let (layout, mut most) = (Layout::new(wiring, '_'), usize::MAX);
+        for sent in &wiring.destinations {
+            let topic = match sent.intent {
+                Intent::Event => Some(self.make_topic(session, sent, &layout.place(sent)).await?),
+                _ => None,
+            };
+            let topic = topic.as_deref();
+            most = most.min(topic.map_or(usize::MAX, |_| MOST_BYTES));
+            for Queue { name, dead } in self.shape.queues(layout, sent) {
+                let dead = match dead {
+                    Some(dead) => Some(self.make_queue(session, &dead, None, None).await?.0),
                     None => None,
                 };
-                let (arn, takes) = self.queue(&name, topic.as_deref(), dead.as_deref()).await?;
-                if let Some(topic) = &topic {
-                    self.at.step("subscribe a queue", subscribe(self.session, topic, &arn)).await?;
+                let (queue, takes) = self.make_queue(session, &name, topic, dead.as_deref()).await?;
+                if let Some(topic) = topic {
+                    let subscribe = session.sns.subscribe().topic_arn(topic).protocol("sqs").endpoint(queue);
+                    let subscribe = subscribe.attributes("RawMessageDelivery", "true");
+                    self.server.step("subscribe a queue", subscribe.send()).await?;
                 }
                 most = most.min(takes);
             }
@@ -130,8 +116,10 @@ impl Making<'_> {
         Ok(most)
     }
 
-    async fn queue(
+    /// Makes a queue and gives back its resource name and the longest message that it takes, in bytes.
+    async fn make_queue(
         &self,
+        session: &Session,
         name: &str,
         topic: Option<&str>,
         dead: Option<&str>,
@@ -143,20 +131,44 @@ impl Making<'_> {
                 name.len()
             )));
         }
-        self.objects.note(name);
-        self.at.step("make a queue", self.shape.make(self.session, name, topic, dead)).await
+        self.server.objects.note(name);
+        let make = session.sqs.create_queue().queue_name(name).tags(OWNER, owner());
+        let make = make.set_attributes(Some(self.shape.attributes(name, topic, dead)));
+        let make = async {
+            let url = make.send().await?.queue_url.unwrap_or_default();
+            let ask = session.sqs.get_queue_attributes().queue_url(&url);
+            let ask = ask.attribute_names(Name::QueueArn).attribute_names(Name::MaximumMessageSize);
+            Ok::<_, Failure>((url, ask.send().await?.attributes.unwrap_or_default()))
+        };
+        let (url, mut said) = self.server.step("make a queue", make).await?;
+        self.queues_at.get_or_init(|| url.strip_suffix(name).unwrap_or(&url).to_owned());
+        let most = said.get(&Name::MaximumMessageSize).and_then(|most| most.parse().ok());
+        Ok((said.remove(&Name::QueueArn).unwrap_or_default(), most.unwrap_or(MOST_BYTES)))
     }
 
-    async fn topic(&self, sent: &Destination, place: &str) -> Result<String, OpenError> {
+    /// Makes a topic and gives back its resource name.
+    async fn make_topic(
+        &self,
+        session: &Session,
+        sent: &Destination,
+        place: &str,
+    ) -> Result<String, OpenError> {
+        const STEP: &str = "make a topic";
         let name = self.shape.name(place, "");
-        self.objects.note(format!("{TOPIC}{name}"));
-        let make = async { Ok::<_, Failure>(self.shape.topic(self.session, &name).await) };
-        match self.at.step("make a topic", make).await? {
-            Ok(arn) => Ok(arn),
-            Err(failure) if failure.is_silence() => Err(self.at.failed("make a topic", &failure)),
+        self.server.objects.note(format!("{TOPIC}{name}"));
+        let tag = Tag::builder().key(OWNER).value(owner()).build();
+        let make = session.topic(&name).set_tags(tag.ok().map(|tag| vec![tag])).send().err_into::<Failure>();
+        // The server's refusal is told in another sentence than its silence.
+        match self.server.step(STEP, make.map(Ok::<_, Failure>)).await? {
+            Ok(made) => {
+                let topic = made.topic_arn.unwrap_or_default();
+                self.topics_at.get_or_init(|| topic.strip_suffix(&name).unwrap_or(&topic).to_owned());
+                Ok(topic)
+            }
+            Err(failure) if failure.is_silence() => Err(self.server.at.failed(STEP, &failure)),
             Err(failure) => Err(OpenError::Refused(format!(
                 "{} `{}` needs a topic of SNS, and {} has none ({failure}); use AWS or moto, or the message style",
-                sent.intent, sent.name, self.at
+                sent.intent, sent.name, self.server.at
             ))),
         }
     }
@@ -164,8 +176,7 @@ impl Making<'_> {
 
 /// This process, in signs that a tag may have.
 pub(super) fn owner() -> String {
-    let owner = Owner::this().map(|owner| owner.description()).unwrap_or_default();
-    owner.replace('[', "+").replace(']', "@")
+    Owner::here().replace('[', "+").replace(']', "@")
 }
 
 /// The description of a process in a tag.
