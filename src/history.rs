@@ -42,6 +42,8 @@ pub(crate) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
     {
         return Err(usage(unknown));
     }
+    // Printing may wait for a pager, and others are not to wait for that.
+    drop(index);
     history.across = args.across.clone().unwrap_or_default();
     history.notes.extend(notes);
     let trend = args.figure.map(|_| last);

@@ -1,10 +1,12 @@
 //! Opening the index: what is at its path, what is done with it, and an index in memory where there cannot be a file.
 //!
 //! Several processes may have the index open at once. SQLite's write-ahead log lets readers go on beside one writer, and a writer waits for
-//! another one. Only replacing a damaged file needs more: everyone who opens the index holds a lock on the folder for that moment, so
-//! that nobody opens a file that is being replaced.
+//! another one. Only replacing a damaged file needs more. SQLite knows its log by the name of the index. A process that still had the damaged
+//! file open would remove the log of the new one when it closes. So everyone who has the index open holds a share of a lock file, and
+//! who replaces the index holds that file alone. A lock on the folder keeps two processes from making or migrating the tables at once.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -16,11 +18,13 @@ use super::schema::{self, FILE, Found};
 
 /// Ends of the names of the files that SQLite keeps beside the index.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
+/// The end of the name of the lock file. The file is empty and stays.
+const LOCK: &str = ".lock";
 /// A damaged index is kept under its name with this at the end, the last one only.
 const DAMAGED: &str = ".damaged";
 /// How long a request waits for another process that writes. A transaction writes what was read before it and takes milliseconds.
 const WRITER: Duration = Duration::from_secs(10);
-/// Between two attempts to lock the folder, and how many there are: five seconds.
+/// Between two attempts to take a lock, and how many there are: five seconds.
 const LOOK: Duration = Duration::from_millis(10);
 const LOOKS: usize = 500;
 
@@ -32,16 +36,20 @@ pub struct Index {
     pub(crate) folder: PathBuf,
     pub(crate) path: PathBuf,
     is_in_memory: bool,
+    /// While this is held nobody replaces the file. It comes after the connection, which has to be closed before.
+    _share: Option<File>,
 }
 
 impl Index {
     /// Opens the index of a folder. A new one is made if there is none, and an earlier version is migrated.
     ///
     /// # Errors
-    /// The file is damaged, of another program or of a later drumpost, or cannot be written.
+    /// The file is damaged, of another program or of a later drumpost, or cannot be written. Or another process is replacing it and does not
+    /// end.
     pub fn open(folder: &Path) -> Result<Self, IndexError> {
-        let _locked = lock(folder);
-        Self::open_locked(folder)
+        let _share = lock_file(folder, File::try_lock_shared, "another process is replacing it")?;
+        let _one_at_a_time = opening(folder);
+        Ok(Self { _share, ..Self::open_locked(folder)? })
     }
 
     /// An index that is gone when it is dropped. It is filled from the records as any other.
@@ -53,34 +61,28 @@ impl Index {
         let failed = |error: rusqlite::Error| IndexError::of(&path, &error);
         let mut db = Connection::open_in_memory().map_err(failed)?;
         prepare(&mut db).map_err(failed)?;
-        Ok(Self { db, folder: folder.to_owned(), path, is_in_memory: true })
+        Ok(Self { db, folder: folder.to_owned(), path, is_in_memory: true, _share: None })
     }
 
-    /// Moves a damaged index aside, with what SQLite keeps beside it, and makes a new one. Nobody else opens the index in between.
+    /// Moves a damaged index aside, with what SQLite keeps beside it, and makes a new one. It waits for others who have the damaged one open.
+    /// An index of the same process has to be dropped before.
     ///
     /// # Errors
-    /// The files cannot be moved, or the new index cannot be made.
+    /// Others keep it open, the files cannot be moved, or the new index cannot be made.
     pub fn replace_damaged(folder: &Path) -> Result<Self, IndexError> {
-        let _locked = lock(folder);
+        let alone =
+            lock_file(folder, File::try_lock, "another process has it open, so it cannot be replaced")?;
         // Another process may have replaced it while this one waited.
-        match Self::open_locked(folder) {
-            Err(error) if error.is_broken() => {}
-            other => {
-                let is_usable = other.as_ref().is_ok_and(Self::is_usable);
-                if other.is_err() || is_usable {
-                    return other;
-                }
-            }
+        let is_broken = match Self::open_locked(folder) {
+            Err(error) if error.is_broken() => true,
+            Err(error) => return Err(error),
+            Ok(found) => !found.is_usable(),
+        };
+        if is_broken {
+            move_aside(folder)?;
         }
-        let path = folder.join(FILE);
-        let beside = |end: &str| folder.join(format!("{FILE}{end}"));
-        // The log of the old file must not be taken for that of the new one, so it goes first.
-        for end in BESIDE {
-            let _ = std::fs::rename(beside(end), beside(&format!("{DAMAGED}{end}")));
-        }
-        std::fs::rename(&path, beside(DAMAGED))
-            .map_err(|reason| IndexError::Unusable { path, reason: reason.to_string() })?;
-        Self::open_locked(folder)
+        drop(alone);
+        Self::open(folder)
     }
 
     /// Whether the index is in memory alone.
@@ -141,7 +143,7 @@ impl Index {
             |db: &Connection| db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));
         mode(&db).map_err(failed)?;
         prepare(&mut db).map_err(failed)?;
-        Ok(Self { db, folder: folder.to_owned(), path, is_in_memory: false })
+        Ok(Self { db, folder: folder.to_owned(), path, is_in_memory: false, _share: None })
     }
 }
 
@@ -159,15 +161,45 @@ fn prepare(db: &mut Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// A lock on the folder, which ends with the value. Without one, as on file systems that have no locks, there is nothing to wait for.
-fn lock(folder: &Path) -> Option<File> {
-    let folder = File::open(folder).ok()?;
+/// Moves a damaged index aside.
+fn move_aside(folder: &Path) -> Result<(), IndexError> {
+    let path = folder.join(FILE);
+    let beside = |end: &str| folder.join(format!("{FILE}{end}"));
+    // The log of the old file must not be taken for that of the new one, so it goes first.
+    for end in BESIDE {
+        let _ = std::fs::rename(beside(end), beside(&format!("{DAMAGED}{end}")));
+    }
+    std::fs::rename(&path, beside(DAMAGED))
+        .map_err(|reason| IndexError::Unusable { path, reason: reason.to_string() })
+}
+
+/// A way to take a lock without waiting.
+type Take = fn(&File) -> Result<(), TryLockError>;
+
+/// A lock on the lock file of an index, or a share of it, which ends with the value. `busy` says why it cannot be had.
+fn lock_file(folder: &Path, take: Take, busy: &str) -> Result<Option<File>, IndexError> {
+    let path = folder.join(format!("{FILE}{LOCK}"));
+    let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
+    locked(file, take).map_err(|_| IndexError::Unusable { path: folder.join(FILE), reason: busy.to_owned() })
+}
+
+/// A lock on the folder for the time in which an index is opened. After some seconds it is opened without: SQLite keeps its file whole.
+fn opening(folder: &Path) -> Option<File> {
+    locked(File::open(folder), File::try_lock).ok().flatten()
+}
+
+/// A lock, which ends with the value. `None`: the file cannot be opened or the file system has no locks, so there is nothing to wait for.
+///
+/// # Errors
+/// Others hold it for longer than this waits.
+fn locked(file: io::Result<File>, take: Take) -> io::Result<Option<File>> {
+    let Ok(file) = file else { return Ok(None) };
     for _ in 0..LOOKS {
-        match folder.try_lock() {
-            Ok(()) => return Some(folder),
-            Err(std::fs::TryLockError::WouldBlock) => thread::sleep(LOOK),
-            Err(std::fs::TryLockError::Error(_)) => return None,
+        match take(&file) {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOOK),
+            Err(TryLockError::Error(_)) => return Ok(None),
         }
     }
-    None
+    Err(ErrorKind::WouldBlock.into())
 }

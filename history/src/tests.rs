@@ -197,6 +197,44 @@ fn damage_inside_is_found_and_replaced() {
     assert_eq!(all(&again).entries.len(), 40, "a whole one is left as it is");
 }
 
+/// SQLite removes its log by name when the last one closes the file that it has open. If that file was replaced meanwhile, the log would be that of
+/// the new one, and what was written into it would be gone for everyone who opens the index later.
+#[test]
+fn a_damaged_index_is_replaced_once_nobody_has_it_open() {
+    const RECORDS: u64 = 40;
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    (0..RECORDS).for_each(|number| drop(save(folder, number)));
+    let (mut other, _) = caught_up(folder);
+    let path = folder.join(FILE);
+    // What is in the log goes into the file first, or it would mend the damage.
+    other.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[8_192..].fill(0x5a);
+    fs::write(&path, bytes).unwrap();
+    std::thread::scope(|scope| {
+        let replacing = scope.spawn(|| {
+            let mut index = Index::replace_damaged(folder).unwrap();
+            index.catch_up(|_| {}).unwrap();
+            index
+        });
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!replacing.is_finished(), "it was replaced under one who has it open");
+        // The other one is in the middle of catching up, and may fail at the damage.
+        save(folder, RECORDS);
+        let _ = other.catch_up(|_| {});
+        drop(other);
+        let index = replacing.join().unwrap();
+        let (late, _) = caught_up(folder);
+        for index in [index, late] {
+            assert_eq!(all(&index).entries.len() as u64, RECORDS + 1);
+            let whole: String = index.db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+            assert_eq!(whole, "ok");
+        }
+    });
+    assert!(folder.join("history.sqlite.damaged").exists());
+}
+
 #[test]
 fn what_is_not_ours_is_refused_in_a_sentence_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
