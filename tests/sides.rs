@@ -68,8 +68,11 @@ fn the_order_is_random_and_a_replay_has_it_again() {
     let (base, head) = (side("fixed:1ms"), side("fixed:1ms,loss=1/100"));
     // A head that loses messages fails a build, however fast it is.
     let lost = place.run(&line(&base, &head, "--pairs 18 --out r.json")).with_code(5).stdout;
+    assert!(lost.starts_with("audit failed  B breaks a promise that A keeps: "), "{lost}");
     assert!(lost.contains("the audit of B failed: "), "{lost}");
-    place.run("compare r.json").with_code(5);
+    let again = place.run("compare r.json --json").with_code(5).json();
+    assert_eq!(again["headline"], "audit failed");
+    assert_ne!(again["verdict"], "audit failed", "it is that of the figures");
     let order = |name: &str| Record::from_file(&place.path(name)).document["pairing"]["order"].clone();
     let first: Vec<String> =
         order("r.json").as_array().unwrap().chunks(3).map(|pair| pair[0]["label"].to_string()).collect();

@@ -82,8 +82,8 @@ pub struct Row {
     pub disturbed: usize,
     /// True if one of the runs is invalid: such a run may show a regression, but never the lack of one.
     pub invalid: bool,
-    /// True if the audit of B failed and that of A did not: what changed breaks a promise of delivery.
-    pub breaks_promise: bool,
+    /// The faults of B if its audit failed and that of A did not, such as `3 lost`: what changed breaks a promise of delivery.
+    pub broken_promise: Option<String>,
     /// One per metric that both runs have.
     pub gates: Vec<Gate>,
     /// Settings that differ: name, value in A, value in B, `None` where there is none.
@@ -123,10 +123,15 @@ impl Comparison {
         self.is_control_different() || self.rows.iter().any(|row| row.invalid)
     }
 
+    /// The rows in which the audit of B failed and that of A did not, each with the faults of B.
+    pub fn broken_promises(&self) -> impl Iterator<Item = (&Row, &str)> {
+        self.rows.iter().filter_map(|row| Some((row, row.broken_promise.as_deref()?)))
+    }
+
     /// True if the audit of B failed in a row in which that of A did not.
     #[must_use]
     pub fn breaks_promise(&self) -> bool {
-        self.rows.iter().any(|row| row.breaks_promise)
+        self.broken_promises().next().is_some()
     }
 }
 
@@ -318,9 +323,7 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
             notes.push(format!("{side} is invalid: {}", verdict.reasons.join("; ")));
         }
         if run.audit_failed() {
-            let faults = run.promises.faults(&run.audit());
-            let faults: Vec<String> = faults.iter().map(|(n, word)| format!("{n} {word}")).collect();
-            notes.push(format!("the audit of {side} failed: {}", faults.join(", ")));
+            notes.push(format!("the audit of {side} failed: {}", faults(run)));
         }
     }
     if a.load != b.load {
@@ -334,7 +337,7 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
         scenario: a.scenario.clone(),
         dispatch_a: a.dispatch.clone(),
         dispatch_b: b.dispatch.clone(),
-        breaks_promise: b.audit_failed() && !a.audit_failed(),
+        broken_promise: (b.audit_failed() && !a.audit_failed()).then(|| faults(b)),
         pairs: pairs.len(),
         disturbed: pairs.iter().filter(|(a, b)| disturbed(&[a, b], judging.limits).is_some()).count(),
         invalid,
@@ -342,6 +345,12 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
         differences: differences(a, b),
         notes,
     }
+}
+
+/// What the audit of a run found against its promise: `3 lost, 2 duplicated`.
+fn faults(run: &Run) -> String {
+    let faults = run.promises.faults(&run.audit());
+    faults.iter().map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Trials of the same number and seed that both ended well. A pair is whole or not at all.

@@ -11,7 +11,7 @@ use crate::assertion::{Asserted, Checked, CheckedRow, Outcome};
 use crate::compare::{self, Comparison, Gate, Metric, Verdict};
 use crate::goal::Reply;
 use crate::model::{Run, Validity};
-use crate::rows::Row;
+use crate::rows::{Fault, Row};
 
 /// The format `junit`.
 #[derive(Debug)]
@@ -131,7 +131,10 @@ fn of_comparison(comparison: &Comparison, is_strict: bool) -> Vec<Suite> {
             result,
             output: String::new(),
         };
-        let mut cases = vec![case("both runs are valid", validity(row))];
+        let mut cases = vec![
+            case("B keeps the promises that A keeps", promises(row)),
+            case("both runs are valid", validity(row)),
+        ];
         // A gate that passes says so, too, so that an improvement is seen.
         let of_gate = |gate: &Gate| {
             let result = result(gate.verdict, gate.sentence(), is_strict);
@@ -148,6 +151,16 @@ fn of_comparison(comparison: &Comparison, is_strict: bool) -> Vec<Suite> {
         Suite { name: class, timestamp: None, properties, cases }
     };
     comparison.rows.iter().map(of_row).collect()
+}
+
+/// The audit comes before the times: a side that loses messages may well be the faster one.
+fn promises(row: &compare::Row) -> Outcomes {
+    match &row.broken_promise {
+        Some(faults) => {
+            Outcomes::Failed(Fault::AuditFailed.words(), format!("the audit of B failed: {faults}"))
+        }
+        None => Outcomes::Passed,
+    }
 }
 
 fn validity(row: &compare::Row) -> Outcomes {

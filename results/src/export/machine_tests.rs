@@ -82,19 +82,31 @@ fn a_comparison_as_junit() {
     let of = |is_strict| Of::Comparison { comparison: &comparison, is_strict };
     let xml = junit(of(false), None);
     assert_snapshot!(xml);
-    assert_eq!(cases(&xml), [(7, 5, 0)]);
+    assert_eq!(cases(&xml), [(8, 5, 0)]);
     // What cannot be told is no failure unless it is asked to be.
     let mut few = compared(1.0);
     few.rows[0].gates.iter_mut().for_each(|gate| gate.verdict = compare::Verdict::Inconclusive);
     let of = |is_strict| Of::Comparison { comparison: &few, is_strict };
     let (lax, strict) = (junit(of(false), None), junit(of(true), None));
     let n = few.rows[0].gates.len();
-    assert_eq!((cases(&lax), cases(&strict)), (vec![(n + 1, 0, n)], vec![(n + 1, n, 0)]));
+    assert_eq!((cases(&lax), cases(&strict)), (vec![(n + 2, 0, n)], vec![(n + 2, n, 0)]));
     assert!(lax.contains("<skipped message=\"cannot tell") && !lax.contains("passed"), "{lax}");
     few.rows[0].invalid = true;
     few.rows[0].notes.push("B is invalid: late".into());
     let invalid = junit(Of::Comparison { comparison: &few, is_strict: false }, None);
     assert!(invalid.contains("<failure type=\"invalid\" message=\"B is invalid: late\">"), "{invalid}");
+}
+
+/// The audit is the first case, and fails however good the times are.
+#[test]
+fn a_head_that_breaks_a_promise_fails() {
+    let mut faster = compared(0.7);
+    faster.rows[0].broken_promise = Some("3 lost".into());
+    let xml = junit(Of::Comparison { comparison: &faster, is_strict: false }, None);
+    assert_eq!(cases(&xml)[0].1, 1, "{xml}");
+    let failure = "name=\"B keeps the promises that A keeps\"><failure type=\"audit failed\" message=\"the audit of B failed: 3 lost\">";
+    let lines: Vec<&str> = xml.lines().map(str::trim).collect();
+    assert!(lines.concat().contains(failure), "{xml}");
 }
 
 /// An improvement and no change pass, whatever `--strict` is.

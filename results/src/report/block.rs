@@ -192,11 +192,21 @@ impl Name {
     }
 }
 
+/// The word above a list of notes alone.
+pub(super) const NOTE: &str = "note";
+
 /// Reasons and notes, perhaps with a word and a name above them.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct List {
     pub head: Option<Head>,
     pub items: Vec<Item>,
+}
+
+impl List {
+    /// What stands before a note: nothing where the word above the list says already that its items are notes.
+    pub(super) fn note_mark(&self) -> &'static str {
+        if self.head.as_ref().is_some_and(|head| head.word == NOTE) { "" } else { "note: " }
+    }
 }
 
 /// What a list is about: `suspect  message/crossbeam`.

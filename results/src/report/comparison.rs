@@ -6,20 +6,21 @@ use super::block::{Block, Cell, Column, Heading, Item, Level, List, Paragraph, R
 use super::page;
 use crate::compare::{Basis, Comparison, Gate, Looks, Row, Verdict};
 use crate::model::Setting;
+use crate::rows::Fault;
 use crate::units;
 
 /// The report on a comparison.
 #[must_use]
 pub fn comparison(comparison: &Comparison) -> Report {
     let mut report = Report::default();
-    report.group([page::of_comparison(comparison, tone(comparison.verdict))]);
-    let verdict = Heading::new(Level::Report, comparison.verdict.words(), "");
+    let Headline { tone, word, facts } = headline(comparison);
+    report.group([page::of_comparison(comparison)]);
+    let begins = Heading { tone, ..Heading::new(Level::Report, word, facts) };
     let term = |word, text: &String| Term { word, text: text.clone() };
     let mut terms = vec![term("A", &comparison.a), term("B", &comparison.b)];
     terms.extend(comparison.control.iter().map(|control| term("A'", &control.sentence)));
     terms.extend(comparison.notes.iter().map(|note| term("", note)));
-    report
-        .group([Block::Heading(Heading { tone: tone(comparison.verdict), ..verdict }), Block::Terms(terms)]);
+    report.group([Block::Heading(begins), Block::Terms(terms)]);
     for row in &comparison.rows {
         report.group([Block::Heading(heading(row, comparison.basis))]);
         report.group([Block::Table(table(row, comparison.basis))]);
@@ -28,6 +29,34 @@ pub fn comparison(comparison: &Comparison) -> Report {
     }
     report.group([Block::Paragraph(Paragraph { tone: Tone::Faint, text: rule(comparison) })]);
     report
+}
+
+/// What a report begins with.
+pub(super) struct Headline {
+    pub tone: Tone,
+    pub word: &'static str,
+    /// Empty if the word says all.
+    pub facts: String,
+}
+
+/// A failed audit comes before the times, as the exit code has it: a side that loses messages may well be the faster one.
+pub(super) fn headline(comparison: &Comparison) -> Headline {
+    let times = comparison.verdict;
+    let mut broken = comparison.broken_promises();
+    let Some((row, faults)) = broken.next() else {
+        return Headline { tone: tone(times), word: times.words(), facts: String::new() };
+    };
+    let place = match comparison.rows.len() {
+        1 => String::new(),
+        _ => {
+            let name = row.name.clone().unwrap_or_else(|| format!("{} {}", row.scenario, row.dispatch_b));
+            let others = broken.count() as u64;
+            let more = (others > 0).then(|| units::counted(others, "more row", "more rows"));
+            format!(" in {name}{}", more.map_or_else(String::new, |more| format!(" and others in {more}")))
+        }
+    };
+    let facts = format!("B breaks a promise that A keeps: {faults}{place}; figures: {}", times.words());
+    Headline { tone: Tone::Bad, word: Fault::AuditFailed.words(), facts }
 }
 
 /// A line that says what A, B and B/A are, and how they were judged.

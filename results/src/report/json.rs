@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::comparison::test;
+use super::comparison::{headline, test};
 use crate::compare::{Basis, Comparison, Control, Gate, Interval, Looks, Row};
 use crate::format::{FormatError, v1};
 use crate::model::Setting;
@@ -14,6 +14,7 @@ const SCHEMA_VERSION: u32 = 1;
 #[derive(Serialize)]
 struct Document<'a> {
     schema_version: u32,
+    headline: &'static str,
     verdict: &'static str,
     judged: bool,
     invalid: bool,
@@ -52,6 +53,7 @@ struct RowJson<'a> {
     pairs: usize,
     disturbed_pairs: usize,
     invalid: bool,
+    audit_failed: Option<&'a str>,
     gates: Vec<GateJson<'a>>,
     settings_differ: Vec<Difference<'a>>,
     notes: &'a [String],
@@ -91,6 +93,7 @@ struct GateJson<'a> {
 pub fn json(comparison: &Comparison) -> Result<String, FormatError> {
     let document = Document {
         schema_version: SCHEMA_VERSION,
+        headline: headline(comparison).word,
         verdict: comparison.verdict.words(),
         judged: comparison.basis == Basis::Paired,
         invalid: comparison.is_invalid(),
@@ -131,6 +134,7 @@ fn row(row: &Row) -> RowJson<'_> {
         pairs: row.pairs,
         disturbed_pairs: row.disturbed,
         invalid: row.invalid,
+        audit_failed: row.broken_promise.as_deref(),
         gates: row.gates.iter().map(gate).collect(),
         settings_differ: row.differences.iter().map(difference).collect(),
         notes: &row.notes,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::block::{
-    Block, Cell, Column, Fact, Facts, Head, Heading, Item, Level, List, Name, Paragraph, Report, Saved,
+    Block, Cell, Column, Fact, Facts, Head, Heading, Item, Level, List, NOTE, Name, Paragraph, Report, Saved,
     Table, Tone,
 };
 use super::page::{self, ResponseTimes, range};
@@ -225,7 +225,7 @@ pub(super) fn explanation(name: &str, run: &Run, verdict: &Verdict, notes: &[Str
         Validity::Suspect => Tone::Warning,
         Validity::Invalid => Tone::Bad,
     };
-    let word = if own.is_empty() { "note" } else { verdict.status.word() };
+    let word = if own.is_empty() { NOTE } else { verdict.status.word() };
     let reasons = own.iter().cloned().map(Item::Reason);
     let items: Vec<Item> = reasons.chain(notes.iter().cloned().map(Item::Note)).collect();
     let head = Head { tone, word, about: name.to_owned() };

@@ -1,5 +1,6 @@
 //! Snapshots of the tables at common widths, and properties that hold at any width.
 
+mod headline;
 mod search;
 
 use std::path::Path;

@@ -113,11 +113,9 @@ pub(super) fn list(list: &List) -> String {
             html(&head.about)
         )
     });
-    let is_all_notes = list.head.as_ref().is_some_and(|head| head.word == "note");
     let item = |item: &Item| match item {
-        Item::Note(said) if is_all_notes => format!("<li class=\"note\">{}</li>\n", html(said)),
         Item::Reason(said) => format!("<li>{}</li>\n", html(said)),
-        Item::Note(said) => format!("<li class=\"note\">note: {}</li>\n", html(said)),
+        Item::Note(said) => format!("<li class=\"note\">{}{}</li>\n", list.note_mark(), html(said)),
     };
     format!(
         "<div class=\"list\">\n{head}<ul>\n{}</ul>\n</div>\n",

@@ -118,7 +118,7 @@ fn list(list: &List) -> String {
     });
     let items = list.items.iter().map(|item| match item {
         Item::Reason(said) => format!("- {}\n", safe(said)),
-        Item::Note(said) => format!("- note: {}\n", inline(said)),
+        Item::Note(said) => format!("- {}\n", safe(&format!("{}{said}", list.note_mark()))),
     });
     head + &items.collect::<String>()
 }

@@ -3,6 +3,7 @@
 //! Does not live here: judging (`crate::verdict`, `crate::compare`).
 
 use super::super::block::{Block, Lead, OnPage, Tone};
+use super::super::comparison::{Headline, headline};
 use super::super::run::state;
 use crate::compare::{Comparison, Gate, Row, Verdict as Compared};
 use crate::model::search::Search;
@@ -177,13 +178,15 @@ pub(in crate::report) fn of_search(search: &Search, facts: String, sentences: &[
     Block::Page(OnPage::Lead(lead))
 }
 
-/// The verdict of a comparison, with the gate that decided it.
-pub(in crate::report) fn of_comparison(comparison: &Comparison, tone: Tone) -> Block {
+/// The headline of a comparison, with the gate that decided it or the promise that is broken.
+pub(in crate::report) fn of_comparison(comparison: &Comparison) -> Block {
+    let Headline { tone, word, facts } = headline(comparison);
     let gates = comparison.rows.iter().flat_map(|row| row.gates.iter().map(move |gate| (row, gate)));
     let of_verdict = gates.filter(|(_, gate)| gate.verdict == comparison.verdict);
     let moved = |gate: &Gate| gate.ratio.ln().abs() / gate.margin.unwrap_or(1.0);
     let deciding = of_verdict.max_by(|a, b| moved(a.1).total_cmp(&moved(b.1)));
     let (about, reason) = match deciding {
+        _ if !facts.is_empty() => (String::new(), facts),
         Some((row, gate)) if comparison.verdict != Compared::NotJudged => (sides(row), said(gate)),
         _ => {
             let note = comparison.notes.last().cloned();
@@ -202,7 +205,7 @@ pub(in crate::report) fn of_comparison(comparison: &Comparison, tone: Tone) -> B
         title: "Comparison".into(),
         facts: String::new(),
         tone,
-        word: comparison.verdict.words().into(),
+        word: word.into(),
         about,
         reason,
         counts: if counts.is_empty() { String::new() } else { format!("metrics: {}", counts.join(", ")) },

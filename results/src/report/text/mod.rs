@@ -115,10 +115,10 @@ fn list(list: &List, layout: Layout) -> String {
     };
     for item in &list.items {
         let (mark, said) = match item {
-            Item::Reason(said) => ("- ", said),
-            Item::Note(said) => ("- note: ", said),
+            Item::Reason(said) => ("", said),
+            Item::Note(said) => (list.note_mark(), said),
         };
-        text += &hanging(&format!("{:indent$}{mark}", ""), said, layout);
+        text += &hanging(&format!("{:indent$}- {mark}", ""), said, layout);
     }
     text
 }

@@ -1,0 +1,95 @@
+//! Tests of what the report on a comparison begins with, and of the marks before notes.
+
+use super::{compared, comparison, interleaved};
+use crate::compare::{Comparison, Options, Verdict, compare_within};
+use crate::model::Run;
+use crate::report::{self, Layout};
+
+/// B is faster, but loses messages that its transport promised to deliver.
+fn faster_and_losing() -> Comparison {
+    let mut record = interleaved();
+    record.runs.swap(0, 1);
+    record.runs[1].trials[4].audit.lost = 3;
+    let compared =
+        compare_within(&record, "message/flume", "message/crossbeam", &Options::default()).unwrap();
+    Comparison { verdict: Verdict::Improvement, ..compared }
+}
+
+#[test]
+fn a_failed_audit_comes_before_the_times_in_every_form() {
+    let losing = faster_and_losing();
+    let facts = "B breaks a promise that A keeps: 3 lost; figures: improvement";
+    let text = comparison(&losing, Layout::plain(100));
+    assert!(text.starts_with(&format!("audit failed  {facts}\n")), "{text}");
+    let report = report::comparison(&losing);
+    let markdown = report.markdown();
+    assert!(markdown.starts_with(&format!("## audit failed\n\n{facts}\n")), "{markdown}");
+    let page = report.html();
+    assert!(
+        page.contains(&format!("<p class=\"verdict bad\"><strong>audit failed</strong> {facts}")),
+        "{page}"
+    );
+    let document: serde_json::Value = serde_json::from_str(&report::json(&losing).unwrap()).unwrap();
+    assert_eq!(
+        (&document["headline"], &document["verdict"], &document["rows"][0]["audit_failed"]),
+        (&"audit failed".into(), &"improvement".into(), &"3 lost".into())
+    );
+}
+
+/// Where A breaks its promise, too, the head made nothing worse, and the times are judged.
+#[test]
+fn a_promise_that_both_break_is_no_headline() {
+    let mut losing = faster_and_losing();
+    losing.rows[0].broken_promise = None;
+    assert!(comparison(&losing, Layout::plain(100)).starts_with("improvement\n"));
+    let document: serde_json::Value = serde_json::from_str(&report::json(&losing).unwrap()).unwrap();
+    assert_eq!(
+        (&document["headline"], &document["rows"][0]["audit_failed"]),
+        (&"improvement".into(), &().into())
+    );
+    assert!(comparison(&compared(), Layout::plain(100)).starts_with("regression\n"));
+}
+
+#[test]
+fn of_several_rows_the_one_that_breaks_its_promise_is_named() {
+    let mut losing = faster_and_losing();
+    let row = losing.rows[0].clone();
+    losing.rows.insert(0, crate::compare::Row { broken_promise: None, ..row.clone() });
+    let text =
+        |losing: &Comparison| comparison(losing, Layout::plain(200)).lines().next().unwrap().to_owned();
+    assert_eq!(
+        text(&losing),
+        "audit failed  B breaks a promise that A keeps: 3 lost in order-authorization message/crossbeam; figures: improvement"
+    );
+    losing.rows.push(crate::compare::Row { name: Some("other cell".into()), ..row });
+    assert!(
+        text(&losing).contains("message/crossbeam and others in 1 more row; figures"),
+        "{}",
+        text(&losing)
+    );
+}
+
+/// `note` above a list and `note:` in front of each of its items would say the same twice.
+#[test]
+fn a_list_of_notes_says_so_once() {
+    let mut run: Run = interleaved().runs.swap_remove(0);
+    let note = "it was cold";
+    let verdict = |reasons: &[&str]| crate::model::Verdict {
+        reasons: reasons.iter().map(|reason| (*reason).to_owned()).collect(),
+        notes: vec![note.into()],
+        ..crate::model::Verdict::default()
+    };
+    run.verdict = Some(verdict(&[]));
+    let forms = |run: &Run| {
+        let report = report::table(&crate::model::Record { runs: vec![run.clone()], ..interleaved() }, None);
+        [report.text(Layout::plain(100)), report.markdown(), report.html()]
+    };
+    for text in forms(&run) {
+        assert!(text.contains(note) && !text.contains("note: it was cold"), "{text}");
+    }
+    // Among reasons a note is marked.
+    run.verdict = Some(verdict(&["it was late"]));
+    for text in forms(&run) {
+        assert!(text.contains("it was late") && text.contains("note: it was cold"), "{text}");
+    }
+}
