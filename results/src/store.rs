@@ -182,11 +182,16 @@ pub fn probe(path: &Path) -> Result<(), StoreError> {
 /// The largest file that is read, in bytes. The record of ten million messages in 12 trials has two million.
 const READ_AT_MOST_BYTES: u64 = 256 << 20;
 
-/// Reads a text file of a bounded size, so that a device without an end does not fill the memory.
+/// Reads a text file of a bounded size. A pipe is not opened: that would wait for a writer that may never come. A device is not either,
+/// as it may have no end.
 ///
 /// # Errors
-/// The file cannot be read, is no text, or has more than 256 MiB.
+/// The file cannot be read, is no regular file, is no text, or has more than 256 MiB.
 pub fn read_text(path: &Path) -> io::Result<String> {
+    if let Some(kind) = place::irregular(fs::metadata(path)?.file_type()) {
+        let reason = format!("it is {kind}, and only regular files are read");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    }
     let mut text = String::new();
     File::open(path)?.take(READ_AT_MOST_BYTES + 1).read_to_string(&mut text)?;
     if text.len() as u64 > READ_AT_MOST_BYTES {
@@ -420,6 +425,31 @@ mod tests {
         let error = write_text(&pipe, "x", Reader::Soon).unwrap_err();
         assert!(text(&error).contains("nothing reads this pipe"), "{}", text(&error));
         assert_eq!(files(folder.path()), ["pipe"]);
+    }
+
+    /// Nobody writes into the pipe: a reader of it would wait for ever.
+    #[test]
+    fn only_regular_files_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        std::os::unix::fs::symlink(at("pipe"), at("link")).unwrap();
+        let refused = |path: &Path| text(&read(path).unwrap_err());
+        for (path, kind) in [
+            (at("pipe"), "it is a pipe"),
+            (at("link"), "it is a pipe"),
+            (at("socket"), "it is a socket"),
+            ("/dev/zero".into(), "it is a device"),
+            (folder.path().into(), "it is a folder"),
+        ] {
+            let said = refused(&path);
+            assert!(said.contains(kind) && said.contains("only regular files are read"), "{said}");
+        }
+        assert!(refused(&at("nothing")).contains("No such file"));
+        fs::write(at("a"), "text").unwrap();
+        std::os::unix::fs::symlink(at("a"), at("to-a")).unwrap();
+        assert_eq!(read_text(&at("to-a")).unwrap(), "text");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
+    time::Duration,
 };
 
 /// Some milliseconds of virtual time.
@@ -341,11 +342,46 @@ fn a_limit_on_the_size_of_files_is_an_error_like_a_full_disk() {
     assert!(stderr.contains("e.json") && stdout.contains("message/rtrb"), "{stdout}{stderr}");
 }
 
+/// A pipe that nobody writes into would be waited for without an end, and a device may have none.
 #[test]
-fn a_device_without_an_end_is_no_record() {
-    let place = Place::new();
-    for line in ["show /dev/zero", "suite /dev/zero --list"] {
-        let done = place.run(line).with_code(2);
-        assert!(done.stderr.contains("it has more than 256 MiB"), "{line}: {}", done.stderr);
+fn what_is_no_regular_file_is_no_record() {
+    let place = with_record();
+    mkfifo(&place.path("pipe"));
+    let _socket = UnixListener::bind(place.path("socket")).unwrap();
+    for (name, kind) in [("pipe", "a pipe"), ("socket", "a socket"), ("/dev/zero", "a device")] {
+        for command in [
+            "show FILE",
+            "watch FILE",
+            "compare FILE r.json",
+            "compare r.json FILE",
+            "merge r.json FILE",
+            "export FILE --format csv",
+            "run --spec FILE",
+            "suite FILE --list",
+        ] {
+            let line = command.replace("FILE", name);
+            let done = place.run(&line).with_code(2);
+            let said = done.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(
+                said.contains(&format!("it is {kind}, and only regular files are read")),
+                "{line}: {said}"
+            );
+            assert!(done.took < Duration::from_secs(10), "{line}: {:?}", done.took);
+        }
     }
+    // A folder of records is listed without what is no file.
+    fs::create_dir(place.path("folder")).unwrap();
+    fs::copy(place.path("r.json"), place.path("folder/r.json")).unwrap();
+    mkfifo(&place.path("folder/pipe.json"));
+    let listed = place.run("history folder --json").with_code(0).json();
+    assert_eq!(listed["runs"].as_array().map(Vec::len), Some(1), "{listed}");
+}
+
+#[test]
+fn a_file_without_an_end_in_sight_is_no_record() {
+    let place = Place::new();
+    // It has no blocks on the disk.
+    File::create(place.path("large.json")).unwrap().set_len(257 << 20).unwrap();
+    let done = place.run("show large.json").with_code(2);
+    assert!(done.stderr.contains("it has more than 256 MiB"), "{}", done.stderr);
 }

@@ -3,7 +3,7 @@
 //! Lives here: following links, telling pipes and devices from files, and opening them. Does not live here: replacing a
 //! file (`store`).
 
-use std::fs::{self, File};
+use std::fs::{self, File, FileType};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -97,6 +97,17 @@ fn descriptor(path: &Path) -> Option<String> {
     let is_table = parent == Path::new("/dev/fd")
         || fs::canonicalize(parent).is_ok_and(|table| table.starts_with("/proc"));
     is_table.then(|| number.to_owned())
+}
+
+/// What something is that is no regular file; `None`: it is one.
+pub(super) fn irregular(kind: FileType) -> Option<&'static str> {
+    match kind {
+        kind if kind.is_file() => None,
+        kind if kind.is_dir() => Some("a folder"),
+        kind if kind.is_fifo() => Some("a pipe"),
+        kind if kind.is_socket() => Some("a socket"),
+        _ => Some("a device"),
+    }
 }
 
 /// Opens what is no file, to be written into.
