@@ -69,6 +69,21 @@ fn a_run_serves_its_figures_until_it_ends() {
     }));
 }
 
+/// The process of the trial is told that somebody adds up.
+#[test]
+fn a_trial_in_a_process_of_its_own_is_counted_while_it_goes_on() {
+    let (place, port) = (Place::new(), port());
+    let line = format!(
+        "run stream --dispatch message/crossbeam --isolate --rate 2k/s --duration 2s --trials 1 --out r.json --prometheus :{port}"
+    );
+    let (texts, _) = scrapes(port, Running::start(&mut place.command(&line)));
+    let is_counted = |text: &String| {
+        value(text, "messaging_client_sent_messages_total").is_some_and(|sent| sent > 100.0)
+            && value(text, "drumpost_trial{") == Some(1.0)
+    };
+    assert!(texts.iter().any(is_counted), "{}", texts.last().unwrap());
+}
+
 #[test]
 fn a_port_that_is_taken_is_told_before_anything_is_measured() {
     let place = Place::new();
@@ -188,6 +203,34 @@ fn a_terminal_shows_the_dashboard_of_a_record_and_q_leaves() {
     let (code, left) = Terminal::run(&place, "watch r.json --speed 1000", (110, 32)).end();
     assert_eq!(code, 0);
     assert!(left.contains("message/sim: valid") && left.contains("the replay ended"), "{left}");
+}
+
+#[test]
+fn keys_hold_a_replay_and_move_it() {
+    let place = Place::new();
+    place
+        .run("run stream --sim service=exp:300us --rate 1k/s --duration 60s --seed 5 --out r.json")
+        .with_code(0);
+    let mut terminal = Terminal::run(&place, "watch r.json --speed 2", (110, 32));
+    terminal.shows(&["REPLAY ×2", "space pause", "←→ seek", "+- speed"]);
+    terminal.press(" ");
+    terminal.shows(&["PAUSED ×2", "space resume", "running"]);
+    terminal.press("+");
+    terminal.shows(&["PAUSED ×4"]);
+    // More than there is of the record: it stays at the end.
+    terminal.press(&"\x1b[C".repeat(21));
+    terminal.shows(&["PAUSED ×4", "100 %", "✓ valid"]);
+    terminal.press(&"\x1b[D".repeat(21));
+    terminal.shows(&["PAUSED ×4", "● running"]);
+    terminal.press("?");
+    terminal.shows(&["hold the replay, or go on"]);
+    terminal.press("?");
+    terminal.press(" ");
+    terminal.press(&"+".repeat(8));
+    // At 1024 times the speed the minute is over soon.
+    let (code, left) = terminal.end();
+    assert_eq!(code, 0);
+    assert!(left.contains("the replay ended"), "{left}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(crate) struct LiveArgs {
     pub prometheus: Option<ServeAt>,
     /// Allow an address for --prometheus that other machines can reach, such as 0.0.0.0:9464
     ///
-    /// Whoever reaches it can read the figures. There is no login and no encryption.
+    /// Whoever reaches it can read the figures. There is no login and no encryption. Requests may then name any host in their header `Host`.
     #[arg(long, requires = "prometheus", hide_short_help = true, help_heading = "Output")]
     pub prometheus_public: bool,
     /// Send live figures by OTLP over HTTP to this address, such as http://localhost:4318
@@ -35,6 +35,15 @@ pub(crate) struct LiveArgs {
 }
 
 impl LiveArgs {
+    /// Whether figures go to a program that adds up, such as Prometheus.
+    pub(crate) const fn adds_up(&self) -> bool {
+        #[cfg(feature = "otlp")]
+        if self.otlp.is_some() {
+            return true;
+        }
+        self.prometheus.is_some()
+    }
+
     /// Whether the command can be watched. The variable is no default of the flag, or it would be in the way of flags that exclude all others.
     pub(crate) fn is_watched(&self) -> bool {
         let is_off =

@@ -1,8 +1,10 @@
 //! The flags of `drumpost watch`.
 
 use clap::Args;
+use drumpost_tui::SPEEDS;
 
-const EXIT_CODES: &str = "Without a terminal it prints a line a second. q leaves; the run goes on.
+const EXIT_CODES: &str = "Without a terminal it prints a line a second. q leaves; the run goes on. In a replay, space holds it, the left and right arrow move it, and \
++ and - change its speed.
 
 Exit codes: 0 it ended, 1 a trial failed or the run is gone, 2 usage, 5 faults were seen, 6 a trial is invalid, 130 you left \
 before the end";
@@ -32,9 +34,9 @@ pub(crate) struct WatchArgs {
 
 fn speed(text: &str) -> Result<f64, String> {
     let speed: Option<f64> = text.trim_end_matches('x').parse().ok();
-    speed
-        .filter(|speed| (0.001..=1_000_000.0).contains(speed))
-        .ok_or_else(|| format!("`{text}` is no factor from 0.001 to 1000000, such as 10"))
+    speed.filter(|speed| SPEEDS.contains(speed)).ok_or_else(|| {
+        format!("`{text}` is no factor from {} to {}, such as 10", SPEEDS.start(), SPEEDS.end())
+    })
 }
 
 fn time(text: &str) -> Result<u64, String> {

@@ -20,7 +20,7 @@ use crate::{
     args::{CompareArgs, SideArg},
     exit::usage,
     interrupt::Interrupt,
-    live::Live,
+    live::{Events, Live},
     output,
     run::{
         child::{self, Answer, Order},
@@ -42,11 +42,7 @@ use drumpost_results::{
     units,
     verdict::Thresholds,
 };
-use drumpost_tui::Event;
-use std::{
-    sync::mpsc::{Sender, channel},
-    time::Duration,
-};
+use std::{sync::mpsc::channel, time::Duration};
 
 /// Pairs that may fail before it ends: what fails three times does so for a reason that more pairs do not mend.
 const FAILURES: u32 = 3;
@@ -127,7 +123,7 @@ pub(super) struct Job<'a> {
     pub within_ns: Option<u64>,
     pub interrupted: &'a Interrupt,
     /// For viewers, if there are any.
-    pub events: Option<&'a Sender<Event>>,
+    pub events: Option<&'a Events>,
 }
 
 impl<'a> Job<'a> {
@@ -314,6 +310,8 @@ impl<'a> Measuring<'a> {
         let [base, head] = self.job.sides;
         let of = &self.job.rows[row];
         let (side, fields) = if role == Role::Head { (head, &of.head) } else { (base, &of.base) };
+        let nobody = Events::new(channel().0, false);
+        let events = self.job.events.unwrap_or(&nobody);
         let (seed, position) = (trial_seed(self.record.seed, number), self.position);
         self.position += 1;
         let order = Order {
@@ -323,11 +321,10 @@ impl<'a> Measuring<'a> {
             position,
             seed,
             floor_ns: None,
+            adds_up: events.adds_up(),
         };
         let place_of = Place { number, position, seed };
         let at = place(row, role);
-        let (nobody, _seen) = channel();
-        let events = self.job.events.unwrap_or(&nobody);
         told::trial_begins(events, at, number);
         let asked = Copied::of(side.program.path()).and_then(|copy| {
             // The copy stays until the trial has ended: if it is a script, its interpreter opens it after it was started.

@@ -2,7 +2,7 @@
 
 use super::sequence::label;
 use crate::{
-    live::{self, About, Row},
+    live::{About, Events, Row},
     run::execute::light,
 };
 use drumpost_results::{
@@ -10,7 +10,6 @@ use drumpost_results::{
     model::{Record, Run, Trial},
 };
 use drumpost_tui::{Event, Plan};
-use std::sync::mpsc::Sender;
 
 fn name(run: &Run) -> String {
     run.side.as_ref().map(|side| label(side.role, &side.row)).unwrap_or_default()
@@ -23,10 +22,10 @@ pub(super) fn about(record: &Record) -> About {
     About { kind: "compare", id: record.id.clone(), rows: record.runs.iter().map(of).collect() }
 }
 
-pub(super) fn begins(events: &Sender<Event>, record: &Record, looks: &Looks) {
+pub(super) fn begins(events: &Events, record: &Record, looks: &Looks) {
     let sides =
         record.comparison.as_ref().map(|compared| format!("{} against {}", compared.base, compared.head));
-    let _ = events.send(Event::Started(Plan {
+    events.tell(Event::Started(Plan {
         scenario: sides.unwrap_or_default(),
         load: String::new(),
         dispatches: record.runs.iter().map(name).collect(),
@@ -36,17 +35,17 @@ pub(super) fn begins(events: &Sender<Event>, record: &Record, looks: &Looks) {
     }));
 }
 
-pub(super) fn trial_begins(events: &Sender<Event>, dispatch: usize, trial: u32) {
-    let _ = events.send(Event::TrialStarted { dispatch, trial });
+pub(super) fn trial_begins(events: &Events, dispatch: usize, trial: u32) {
+    events.tell(Event::TrialStarted { dispatch, trial });
 }
 
 /// A trial is over. Its run in the record has what was promised.
-pub(super) fn trial_ends(events: &Sender<Event>, record: &Record, dispatch: usize, trial: &Trial) {
-    live::tell_totals(events, dispatch, trial);
+pub(super) fn trial_ends(events: &Events, record: &Record, dispatch: usize, trial: &Trial) {
+    events.tell_totals(dispatch, trial);
     let (status, note) = light(record, dispatch, trial);
-    let _ = events.send(Event::TrialEnded { dispatch, trial: trial.number, status, note });
+    events.tell(Event::TrialEnded { dispatch, trial: trial.number, status, note });
 }
 
-pub(super) fn ends(events: Sender<Event>) {
-    let _ = events.send(Event::Finished { note: String::new() });
+pub(super) fn ends(events: Events) {
+    events.tell(Event::Finished { note: String::new() });
 }

@@ -2,7 +2,8 @@
 //!
 //! Names are those of OpenTelemetry's semantic conventions for messaging, in the form that Prometheus gives them, where the conventions have a
 //! figure. The others begin with `drumpost_`. A figure that an exported record has, too, has the same name there. Counters add up over
-//! the trials of a row, so that they never fall while the command runs.
+//! the trials of a row, so that they never fall while the command runs. They count what happened: a pair of trials that a comparison measured
+//! again was sent twice and counts twice, though the record keeps one.
 
 use super::{About, Row, Viewer};
 use crate::secrets;
@@ -207,7 +208,7 @@ impl Board {
             Kind::Counter,
             "drumpost_ended_trials",
             "",
-            "Trials that are over, by their verdict.",
+            "Trials that are over, by their verdict, pairs that a comparison repeated included.",
         );
         for row in &self.rows {
             for ((_, status), n) in STATUSES.iter().zip(row.ended) {
@@ -220,9 +221,9 @@ impl Board {
 
 /// The figures of OpenTelemetry's conventions.
 fn messaging(all: &[(&Counted, &Totals)]) -> Vec<Family> {
-    let help = "Messages that the transport accepted, warm-up included.";
+    let help = "Messages that the transport accepted, warm-up and pairs that a comparison repeated included.";
     let mut sent = Family::new(Kind::Counter, "messaging_client_sent_messages", "", help);
-    let help = "Messages that were delivered whole, duplicates and warm-up included.";
+    let help = "Messages that were delivered whole, duplicates, warm-up and pairs that a comparison repeated included.";
     let mut consumed = Family::new(Kind::Counter, "messaging_client_consumed_messages", "", help);
     let help =
         "Time from sending a message until the transport confirmed it. Only over transports that confirm.";

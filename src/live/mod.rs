@@ -8,6 +8,7 @@
 
 mod accept;
 mod announce;
+mod events;
 mod figures;
 pub(crate) mod folder;
 #[cfg(feature = "otlp")]
@@ -24,16 +25,14 @@ use crate::{
 };
 use announce::Announced;
 use drumpost_core::overhead::HarnessThread;
-use drumpost_results::{
-    metrics::Totals,
-    model::{Record, Trial},
-};
+use drumpost_results::model::Record;
 use drumpost_tui::Event;
+pub(crate) use events::Events;
 use figures::Figures;
 use queue::Queue;
-use server::Server;
+use server::{Hosts, Server};
 use std::{
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::mpsc::{Receiver, channel},
     thread,
     time::Duration,
 };
@@ -84,6 +83,8 @@ impl About {
 /// The figures of a command and those who see them.
 pub(crate) struct Live {
     viewers: Vec<Box<dyn Viewer>>,
+    /// A viewer adds up totals.
+    adds_up: bool,
     /// Ends when all viewers were told everything.
     told: Option<Receiver<()>>,
     server: Option<Server>,
@@ -109,7 +110,8 @@ impl Live {
                 )));
             }
             let figures = Figures::new(about);
-            let serves = Server::start(at, figures.clone()).map_err(|error| {
+            let hosts = if args.prometheus_public { Hosts::Any } else { Hosts::Local };
+            let serves = Server::start(at, hosts, figures.clone()).map_err(|error| {
                 usage(format!("--prometheus {at}: failed to listen there: {error}; choose another port, such as :0 for any"))
             })?;
             if at.port() == 0 {
@@ -141,6 +143,7 @@ impl Live {
         }
         Ok(Self {
             viewers,
+            adds_up: args.adds_up(),
             told: None,
             server,
             #[cfg(feature = "otlp")]
@@ -157,8 +160,9 @@ impl Live {
     }
 
     /// Begins to hand events on. The viewers are told everything once this sender and its clones are dropped.
-    pub(crate) fn begin(&mut self) -> Sender<Event> {
-        let (events, seen) = channel();
+    pub(crate) fn begin(&mut self) -> Events {
+        let (to, seen) = channel();
+        let events = Events::new(to, self.adds_up);
         let mut viewers = std::mem::take(&mut self.viewers);
         if viewers.is_empty() {
             return events;
@@ -198,10 +202,4 @@ impl Live {
             sending.end();
         }
     }
-}
-
-/// Tells what a trial came to.
-pub(crate) fn tell_totals(events: &Sender<Event>, dispatch: usize, trial: &Trial) {
-    let totals = Box::new(Totals::of(trial));
-    let _ = events.send(Event::Totals { dispatch, trial: trial.number, is_over: true, totals });
 }

@@ -31,6 +31,16 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long the end of the server is waited for.
 const LAST: Duration = Duration::from_millis(500);
 
+/// The names by which a client may call this machine, in the header `Host` of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hosts {
+    /// Those of the loopback alone. A page in a browser on this machine can point a host name of its own at the loopback (DNS rebinding), and
+    /// would be allowed to read what is served there. The browser tells that name, and no page can change it.
+    Local,
+    /// All: others are meant to reach the server, by whatever name.
+    Any,
+}
+
 /// A server that runs until it is ended or dropped.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -44,7 +54,7 @@ impl Server {
     ///
     /// # Errors
     /// The system's: the port is taken, or the address is not of this machine.
-    pub(super) fn start(at: SocketAddr, figures: Figures) -> io::Result<Self> {
+    pub(super) fn start(at: SocketAddr, hosts: Hosts, figures: Figures) -> io::Result<Self> {
         let listener = TcpListener::bind(at)?;
         let address = listener.local_addr()?;
         let stops = Arc::new(AtomicBool::new(false));
@@ -52,7 +62,7 @@ impl Server {
         let is_over = stops.clone();
         let serve = move || {
             let _counted = HarnessThread::current();
-            serve(&listener, &figures, &is_over);
+            serve(&listener, hosts, &figures, &is_over);
             drop(listener);
             let _ = tell.send(());
         };
@@ -86,18 +96,18 @@ impl Drop for Server {
     }
 }
 
-fn serve(listener: &TcpListener, figures: &Figures, is_over: &AtomicBool) {
+fn serve(listener: &TcpListener, hosts: Hosts, figures: &Figures, is_over: &AtomicBool) {
     let accept = || listener.accept().map(|(connection, _)| connection);
     accept_all(accept, is_over, &CONNECTIONS, |connection| {
         let figures = figures.clone();
         move || {
             // A client that went away has what it wanted.
-            let _ = answer(connection, &figures);
+            let _ = answer(connection, hosts, &figures);
         }
     });
 }
 
-fn answer(mut connection: TcpStream, figures: &Figures) -> io::Result<()> {
+fn answer(mut connection: TcpStream, hosts: Hosts, figures: &Figures) -> io::Result<()> {
     let clock = Clock::start();
     let request = match request(&mut connection, &clock) {
         Ok(request) => request,
@@ -116,6 +126,16 @@ fn answer(mut connection: TcpStream, figures: &Figures) -> io::Result<()> {
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     if !words.next().is_some_and(|version| version.starts_with("HTTP/1.")) {
         return write(&mut connection, "400 Bad Request", "", "this is no request of HTTP/1.1\n", true);
+    }
+    if hosts == Hosts::Local && !hosts_of(&request).all(is_local) {
+        return write(
+            &mut connection,
+            "421 Misdirected Request",
+            "",
+            "this is served to this machine alone, and the request names another host: ask for it at localhost, or start drumpost with \
+             --prometheus-public\n",
+            true,
+        );
     }
     let has_body = match method {
         "GET" => true,
@@ -137,6 +157,26 @@ fn answer(mut connection: TcpStream, figures: &Figures) -> io::Result<()> {
             write(&mut connection, "200 OK", &media, &figures.text(), has_body)
         }
         _ => write(&mut connection, "404 Not Found", "", "the figures are at /metrics\n", has_body),
+    }
+}
+
+/// The hosts that a request names. A browser always names one.
+fn hosts_of(request: &str) -> impl Iterator<Item = &str> {
+    let headers = request.lines().skip(1).filter_map(|line| line.split_once(':'));
+    headers.filter(|(name, _)| name.trim().eq_ignore_ascii_case("host")).map(|(_, value)| value.trim())
+}
+
+/// Whether a host, which may have a port, is `localhost` or an address of the loopback.
+fn is_local(host: &str) -> bool {
+    let is_port = |port: &str| port.bytes().all(|digit| digit.is_ascii_digit());
+    let name = host.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(host, |(name, _)| name);
+    let v6 = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    match v6 {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback()),
+        None => {
+            name.eq_ignore_ascii_case("localhost")
+                || name.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+        }
     }
 }
 
@@ -182,4 +222,36 @@ fn write(connection: &mut TcpStream, status: &str, more: &str, body: &str, has_b
         }
     }
     connection.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_loopback_are_told_from_others() {
+        for host in
+            ["localhost", "LocalHost:9464", "127.0.0.1", "127.1.2.3:80", "[::1]", "[::1]:9464", "localhost:"]
+        {
+            assert!(is_local(host), "{host}");
+        }
+        for host in [
+            "",
+            "example.org",
+            "example.org:9464",
+            "localhost.example.org",
+            "127.0.0.1.example.org",
+            "128.0.0.1",
+            "0.0.0.0:9464",
+            "[::2]:80",
+            "[::1]x",
+            "::1",
+            "localhost:80:80",
+            "localhost:x",
+        ] {
+            assert!(!is_local(host), "{host}");
+        }
+        let hosts: Vec<&str> = hosts_of("GET / HTTP/1.1\r\nX: y\r\nhOsT:  a:1 \r\nHost: b\r\n\r\n").collect();
+        assert_eq!(hosts, ["a:1", "b"]);
+    }
 }

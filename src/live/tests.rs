@@ -3,10 +3,11 @@
 use super::*;
 use crate::{
     interrupt::Interrupt,
-    run::{execute::execute, quietly},
+    run::{execute::execute, job::Job, quietly},
 };
 use drumpost_core::clock::{Clock, Now};
 use drumpost_results::model::Run;
+use drumpost_tui::Status;
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
@@ -131,14 +132,73 @@ fn the_counters_of_a_run_on_a_real_clock_are_those_of_its_record() {
     record.runs.iter().for_each(|run| agrees(&text, run));
 }
 
+/// The events of a job.
+fn told_of(job: &Job, adds_up: bool) -> Vec<Event> {
+    let (to, seen) = channel();
+    let events = Events::new(to, adds_up);
+    execute(&crate::builtin(), job, &events, &Interrupt::default(), &mut |_| ());
+    drop(events);
+    seen.iter().collect()
+}
+
+/// Making them reads a histogram for each snapshot, and the dashboard and `drumpost watch` show none of them.
+#[test]
+fn totals_are_made_where_a_viewer_adds_up_and_nowhere_else() {
+    let line = "stream --sim service=exp:300us --rate 1k/s --duration 2s --trials 1 --seed 5";
+    let job = quietly::job(&crate::builtin(), line.split_whitespace()).unwrap();
+    let totals = |adds_up| {
+        let all = told_of(&job, adds_up);
+        assert!(all.iter().any(|event| matches!(event, Event::Sample(_))));
+        all.iter().filter(|event| matches!(event, Event::Totals { .. })).count()
+    };
+    assert_eq!(totals(false), 0);
+    assert!(totals(true) > 10);
+    let adds_up = |args: &LiveArgs| {
+        let mut live = Live::open(args, &About::default()).unwrap();
+        let adds_up = live.begin().adds_up();
+        live.end();
+        adds_up
+    };
+    assert!(adds_up(&asked(":0")));
+    assert!(!adds_up(&LiveArgs { no_watch: true, ..LiveArgs::default() }));
+}
+
+/// A pair that the machine disturbed is measured again under the same number. Its messages were sent, and so they count.
+#[test]
+fn trials_that_are_measured_again_count_again() {
+    let about = About { rows: vec![Row::default()], ..About::default() };
+    let mut figures = Figures::new(&about);
+    for (sent, so_far) in [(30, 10), (50, 20)] {
+        let totals = |sent, is_over| {
+            let audit = drumpost_results::Audit { sent, ..drumpost_results::Audit::default() };
+            let totals = Box::new(drumpost_results::metrics::Totals { audit, ..Default::default() });
+            Event::Totals { dispatch: 0, trial: 4, is_over, totals }
+        };
+        figures.tell(&Event::TrialStarted { dispatch: 0, trial: 4 });
+        figures.tell(&totals(so_far, false));
+        figures.tell(&totals(sent, true));
+        figures.tell(&Event::TrialEnded {
+            dispatch: 0,
+            trial: 4,
+            status: Status::Suspect,
+            note: String::new(),
+        });
+    }
+    let text = figures.text();
+    assert_eq!(value(&text, "messaging_client_sent_messages_total", &[]) as u64, 80);
+    assert_eq!(value(&text, "drumpost_messages_total", &["state=\"sent\""]) as u64, 80);
+    assert_eq!(value(&text, "drumpost_ended_trials_total", &["suspect"]) as u64, 2);
+    let help = |name: &str| text.lines().find(|line| line.starts_with(&format!("# HELP {name} "))).unwrap();
+    for name in ["messaging_client_sent_messages", "drumpost_ended_trials"] {
+        assert!(help(name).contains("pairs that a comparison repeated included"), "{}", help(name));
+    }
+}
+
 #[test]
 fn counters_never_fall_while_trials_follow_each_other() {
-    let registry = crate::builtin();
     let line = "stream --sim service=exp:300us,duplicate=1/40 --rate 1k/s --duration 2s --trials 3 --seed 5";
-    let job = quietly::job(&registry, line.split_whitespace()).unwrap();
-    let (events, seen) = channel();
-    execute(&registry, &job, &events, &Interrupt::default(), &mut |_| ());
-    drop(events);
+    let job = quietly::job(&crate::builtin(), line.split_whitespace()).unwrap();
+    let seen = told_of(&job, true);
     let mut figures = Figures::new(&About::of_record("run", &job.record));
     let mut before = std::collections::BTreeMap::new();
     let mut grown = 0;
@@ -183,6 +243,29 @@ fn only_metrics_are_served() {
     assert!(sent(at, "HEAD /metrics HTTP/1.1\r\n\r\n").ends_with("\r\n\r\n"));
     let long = format!("GET /metrics HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(8 * 1024));
     assert_eq!(status(&long), "HTTP/1.1 431 Request Header Fields Too Large");
+    live.end();
+}
+
+/// A page of another host that a browser on this machine shows may point its name at the loopback. It may not read what is served there.
+#[test]
+fn a_request_for_another_host_is_refused_unless_others_may_read() {
+    let get = |host: &str| format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let live = Live::open(&asked(":0"), &About::default()).unwrap();
+    let at = live.server.as_ref().unwrap().address();
+    for host in [&*format!("localhost:{}", at.port()), &at.to_string(), "[::1]:1"] {
+        assert!(sent(at, &get(host)).starts_with("HTTP/1.1 200 OK\r\n"), "{host}");
+    }
+    let refused = sent(at, &get("rebound.example:80"));
+    assert!(refused.starts_with("HTTP/1.1 421 Misdirected Request\r\n"), "{refused}");
+    assert!(refused.contains("names another host") && !refused.contains("drumpost_"), "{refused}");
+    // Nor is a second header taken for the first one.
+    let two = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nHost: rebound.example\r\n\r\n";
+    assert!(sent(at, two).starts_with("HTTP/1.1 421"));
+    live.end();
+    let public = LiveArgs { prometheus_public: true, ..asked(":0") };
+    let live = Live::open(&public, &About::default()).unwrap();
+    let at = live.server.as_ref().unwrap().address();
+    assert!(sent(at, &get("rebound.example:80")).starts_with("HTTP/1.1 200 OK\r\n"));
     live.end();
 }
 

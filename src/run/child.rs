@@ -15,6 +15,7 @@ use crate::{
     args::TRIAL,
     exit::usage,
     interrupt::Interrupt,
+    live::Events,
     secrets,
     spec::{Document, RunSpec},
 };
@@ -30,7 +31,7 @@ use std::{
     io::{self, BufRead, BufReader, Read, Write},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel},
     thread,
     time::Duration,
 };
@@ -58,6 +59,9 @@ pub(crate) struct Order {
     pub position: u32,
     pub seed: u64,
     pub floor_ns: Option<u64>,
+    /// Whether a viewer adds up totals. A program of another version may not say so.
+    #[serde(default)]
+    pub adds_up: bool,
 }
 
 /// What a child tells.
@@ -82,7 +86,7 @@ pub(super) fn run(
     (index, target): (usize, &Target),
     place: Place,
     floor_ns: Option<u64>,
-    events: &Sender<Event>,
+    events: &Events,
     interrupted: &Interrupt,
 ) -> Tried {
     let failed =
@@ -92,7 +96,8 @@ pub(super) fn run(
     let mut document = spec.document();
     // The child runs it itself.
     document.remove("isolate");
-    let order = Order { spec: document, dispatch: index, number, position, seed, floor_ns };
+    let adds_up = events.adds_up();
+    let order = Order { spec: document, dispatch: index, number, position, seed, floor_ns, adds_up };
     let program = match std::env::current_exe() {
         Ok(program) => program,
         Err(error) => return failed(format!("failed to find this program's own file: {error}")),
@@ -133,7 +138,7 @@ pub(crate) fn ask(
     program: &Path,
     order: &Order,
     patience: Duration,
-    events: &Sender<Event>,
+    events: &Events,
     interrupted: &Interrupt,
 ) -> Result<Answer, String> {
     let mut child =
@@ -228,7 +233,7 @@ fn follow(
     child: &mut Child,
     lines: &Receiver<io::Result<String>>,
     patience: Duration,
-    events: &Sender<Event>,
+    events: &Events,
     interrupted: &Interrupt,
 ) -> Result<Answer, String> {
     let (mut told_to_end, mut silent) = (0, Duration::ZERO);
@@ -242,7 +247,7 @@ fn follow(
             Ok(Ok(line)) => {
                 silent = Duration::ZERO;
                 match understood(&line) {
-                    Some(Told::Event(Some(event))) => drop(events.send(*event)),
+                    Some(Told::Event(Some(event))) => events.tell(*event),
                     Some(Told::Event(None)) => {}
                     Some(Told::Done { record, give_up }) => return read(&record, give_up),
                     None => return Err("wrote a line that is no answer of drumpost".into()),
@@ -319,7 +324,8 @@ pub(crate) fn obey(registry: &Registry) -> anyhow::Result<Exit> {
     let interrupted = Interrupt::listen();
     let job = Job::new(registry, &spec)?;
     let place = Place { number: order.number, position: order.position, seed: order.seed };
-    let (events, seen) = channel::<Event>();
+    let (to, seen) = channel();
+    let events = Events::new(to, order.adds_up);
     let tell = thread::Builder::new().name("teller".into()).spawn(move || {
         let _counted = HarnessThread::current();
         seen.into_iter().try_for_each(|event| say(&Line::Event(Box::new(event))))
@@ -353,7 +359,8 @@ mod tests {
 
     fn followed(say: &str, patience: Duration) -> Result<Answer, String> {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        let ((tell, lines), (events, seen)) = (channel(), channel());
+        let ((tell, lines), (to, seen)) = (channel(), channel());
+        let events = Events::new(to, false);
         say.lines().for_each(|line| tell.send(Ok(line.to_owned())).unwrap());
         let told = follow(&mut child, &lines, patience, &events, &Interrupt::default());
         drop((tell, seen));

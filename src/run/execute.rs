@@ -8,7 +8,7 @@ use super::{
     trial::{self, Beside, Place},
     watch::Follower,
 };
-use crate::{host::HostWatch, interrupt::Interrupt, live};
+use crate::{host::HostWatch, interrupt::Interrupt, live::Events};
 use drumpost_core::{
     dispatcher::{Limits, left_behind, run_guarded},
     plan::TrialPlan,
@@ -21,14 +21,14 @@ use drumpost_results::{
 };
 use drumpost_tui::{Confirms, Event, Status as Light};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
-use std::{collections::BTreeMap, sync::mpsc::Sender};
+use std::collections::BTreeMap;
 
 /// Runs all trials. What was measured is in the record however it ends. After each trial but the last, `keep` has the
 /// record as it is so far, which says that it is partial.
 pub(crate) fn execute(
     registry: &Registry,
     job: &Job,
-    events: &Sender<Event>,
+    events: &Events,
     interrupted: &Interrupt,
     keep: &mut dyn FnMut(&mut Record),
 ) -> Record {
@@ -46,13 +46,13 @@ pub(crate) fn execute(
             continue;
         }
         let place = Place { number: *number, position: position as u32, seed: trial_seed(job.seed, *number) };
-        let _ = events.send(Event::TrialStarted { dispatch: *target, trial: *number });
+        events.tell(Event::TrialStarted { dispatch: *target, trial: *number });
         let done = given_up.trial(*target, place).unwrap_or_else(|| {
             let tried =
                 run_trial(job, (*target, &job.targets[*target]), place, floor_ns, events, interrupted);
             given_up.note(*target, tried)
         });
-        live::tell_totals(events, *target, &done);
+        events.tell_totals(*target, &done);
         let (status, note) = light(&job.record, *target, &done);
         // The order goes round by round, so trials of a run come by number.
         record.runs[*target].trials.push(done);
@@ -61,7 +61,7 @@ pub(crate) fn execute(
             keep(&mut record);
         }
         // Told once it is saved: whoever reads that a trial is done will find it in the record.
-        let _ = events.send(Event::TrialEnded { dispatch: *target, trial: *number, status, note });
+        events.tell(Event::TrialEnded { dispatch: *target, trial: *number, status, note });
     }
     record.partial = None;
     if interrupted.is_set() {
@@ -132,7 +132,7 @@ pub(crate) fn run_trial(
     (index, target): (usize, &Target),
     place: Place,
     floor_ns: Option<u64>,
-    events: &Sender<Event>,
+    events: &Events,
     interrupted: &Interrupt,
 ) -> Tried {
     if job.spec.measure.isolate.0 {
@@ -167,7 +167,7 @@ pub(crate) fn run_trial(
             let beside = Beside { series: follower.series, host, floor_ns };
             let done = trial::ran(job, target, place, outcome, beside);
             if let Some(confirms) = confirms(&done) {
-                let _ = events.send(Event::Confirmed { dispatch: index, confirms });
+                events.tell(Event::Confirmed { dispatch: index, confirms });
             }
             done
         }

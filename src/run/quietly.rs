@@ -5,11 +5,12 @@ use super::{execute::execute, job::Job};
 use crate::{
     args::{Cli, Command},
     interrupt::Interrupt,
+    live::Events,
 };
 use clap::Parser;
 use drumpost_core::registry::Registry;
 use drumpost_results::model::Record;
-use std::sync::mpsc;
+use std::sync::mpsc::channel;
 
 /// What the words of a command line ask for, without `drumpost run` before them.
 ///
@@ -28,6 +29,6 @@ pub(crate) fn job<W: Into<String>>(
 
 /// The record of a job, which is not judged yet.
 pub(crate) fn record(registry: &Registry, job: &Job, interrupt: &Interrupt) -> Record {
-    let (events, _) = mpsc::channel();
+    let events = Events::new(channel().0, false);
     execute(registry, job, &events, interrupt, &mut |_| ())
 }

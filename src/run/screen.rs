@@ -18,10 +18,10 @@ use drumpost_core::{
     registry::Registry,
 };
 use drumpost_results::{model::Record, store::Reader};
-use drumpost_tui::{Event, Model, Outcome, Plan, Screen, TerminalKeys, Theme};
+use drumpost_tui::{Event, Model, Outcome, Plan, Screen, Steer, TerminalKeys, Theme};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread,
     time::Duration,
 };
@@ -49,7 +49,7 @@ pub(crate) fn show(
     let interrupted = Interrupt::listen();
     let seen = live.queue();
     let events = live.begin();
-    let _ = events.send(Event::Started(Plan {
+    events.tell(Event::Started(Plan {
         scenario: job.scenario.name.to_owned(),
         load: job.load_text.clone(),
         dispatches: job.targets.iter().map(|target| target.label.clone()).collect(),
@@ -57,7 +57,8 @@ pub(crate) fn show(
         settings: job.settings_text.clone(),
     }));
     let is_free = !args.no_tui && !args.form.has_document() && !saver.takes_stdout();
-    let viewer = Viewer::start(seen, interrupted.clone(), is_free && output::has_screen());
+    let shows = if is_free && output::has_screen() { Shows::Dashboard } else { Shows::Lines };
+    let viewer = Viewer::start(seen, interrupted.clone(), shows);
     let measured = catch_unwind(AssertUnwindSafe(|| {
         execute(registry, job, &events, &interrupted, &mut |record| {
             if saver.is_due() {
@@ -71,7 +72,7 @@ pub(crate) fn show(
         let saved = saver.finish(&record);
         (record, saved)
     });
-    let _ = events.send(Event::Finished { note: String::new() });
+    events.tell(Event::Finished { note: String::new() });
     drop(events);
     let shown = viewer.map(Viewer::end);
     live.end();
@@ -85,6 +86,16 @@ pub(crate) fn show(
     Ok(Shown { record, saved, interrupted: interrupted.is_set(), is_stuck })
 }
 
+/// What is shown of events.
+pub(crate) enum Shows {
+    /// Lines of progress.
+    Lines,
+    /// The dashboard.
+    Dashboard,
+    /// The dashboard of a replay that goes on so many times as fast, and where to say what its keys ask.
+    Replay { speed: f64, steer: Sender<Steer> },
+}
+
 /// The thread that draws.
 pub(crate) struct Viewer {
     /// Has the last frame as a picture once the thread is done.
@@ -93,17 +104,22 @@ pub(crate) struct Viewer {
 
 impl Viewer {
     /// Shows events until they are over. Without a thread for it nothing is shown, which is no reason not to measure.
-    pub(crate) fn start(
-        events: Receiver<Event>,
-        interrupted: Interrupt,
-        has_dashboard: bool,
-    ) -> Option<Self> {
+    pub(crate) fn start(events: Receiver<Event>, interrupted: Interrupt, shows: Shows) -> Option<Self> {
         let (tell, done) = channel();
         let draw = move || {
             let _counted = HarnessThread::current();
-            let mut model = Model::new(Theme::from_no_color(std::env::var_os("NO_COLOR").as_deref()));
-            if has_dashboard {
-                dashboard(&mut model, &events, &interrupted);
+            let theme = Theme::from_no_color(std::env::var_os("NO_COLOR").as_deref());
+            let mut model = match shows {
+                Shows::Replay { speed, .. } => Model::of_replay(theme, speed),
+                Shows::Lines | Shows::Dashboard => Model::new(theme),
+            };
+            match shows {
+                Shows::Lines => {}
+                Shows::Dashboard => dashboard(&mut model, &events, &interrupted, |_| ()),
+                Shows::Replay { steer, .. } => dashboard(&mut model, &events, &interrupted, |to| {
+                    // Whoever plays it may have ended.
+                    let _ = steer.send(to);
+                }),
             }
             let picture = lines(&mut model, &events);
             // Whoever asked may have stopped waiting.
@@ -123,13 +139,13 @@ impl Viewer {
 }
 
 /// Draws until the run is over or the user wants it to end. If the terminal fails, lines take over.
-fn dashboard(model: &mut Model, events: &Receiver<Event>, interrupted: &Interrupt) {
+fn dashboard(model: &mut Model, events: &Receiver<Event>, interrupted: &Interrupt, steer: impl FnMut(Steer)) {
     let Ok(mut screen) = Screen::open() else { return };
     let clock = Clock::start();
     let is_interrupted = || interrupted.is_set();
     let (terminal, keys) = (screen.terminal(), &mut TerminalKeys::default());
     let ended = drumpost_defects::beside_it(|| {
-        drumpost_tui::run(terminal, model, events, keys, || clock.now_ns(), is_interrupted)
+        drumpost_tui::run(terminal, model, events, keys, || clock.now_ns(), is_interrupted, steer)
     });
     let is_left = match ended {
         Ok(Outcome::Quit | Outcome::Interrupted) => true,

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     host::{HostWatch, ServerNow},
     interrupt::Interrupt,
+    live::Events,
 };
 use drumpost_core::{
     clock::as_ns,
@@ -26,11 +27,11 @@ use drumpost_results::{
     verdict::Thresholds,
 };
 use drumpost_tui::{Allows, Confirms, Event, Quantiles, Sample};
-use std::{sync::mpsc::Sender, time::Duration};
+use std::time::Duration;
 
 /// See the module.
 pub(crate) struct Follower<'a> {
-    events: &'a Sender<Event>,
+    events: &'a Events,
     interrupted: &'a Interrupt,
     dispatch: usize,
     trial: u32,
@@ -64,7 +65,7 @@ impl<'a> Follower<'a> {
         job: &Job,
         (dispatch, target): (usize, &'a Target),
         trial: u32,
-        events: &'a Sender<Event>,
+        events: &'a Events,
         interrupted: &'a Interrupt,
     ) -> Self {
         let load = target.plan.load;
@@ -173,8 +174,11 @@ impl Follower<'_> {
         }
     }
 
-    /// Tells whoever adds up of counts and times so far.
+    /// Tells counts and times so far, if a viewer adds them up.
     fn tell_totals(&self, snapshot: &Snapshot) {
+        if !self.events.adds_up() {
+            return;
+        }
         let times = |of: &Distribution| Times::of_histogram(&of.histogram, of.sum_ns, of.over_range);
         let totals = Totals {
             flows: Flows {
@@ -188,7 +192,7 @@ impl Follower<'_> {
             confirm: snapshot.confirms.as_ref().map_or_else(Times::default, |all| times(&all.run)),
         };
         let (dispatch, trial, totals) = (self.dispatch, self.trial, Box::new(totals));
-        let _ = self.events.send(Event::Totals { dispatch, trial, is_over: false, totals });
+        self.events.tell(Event::Totals { dispatch, trial, is_over: false, totals });
     }
 
     /// Tells the dashboard of outages that it does not know of yet.
@@ -196,7 +200,7 @@ impl Follower<'_> {
         for Outage { instance, cause, at_ns, away_ns } in outages.iter().skip(self.told_outages) {
             let (dispatch, trial, from_ns) = (self.dispatch, self.trial, *at_ns);
             let until_ns = from_ns.saturating_add(*away_ns);
-            let _ = self.events.send(Event::Away { dispatch, trial, from_ns, until_ns });
+            self.events.tell(Event::Away { dispatch, trial, from_ns, until_ns });
             // A kill was asked for.
             if let Cause::ConnectionLost { .. } = cause {
                 self.say("lost", || {
@@ -219,7 +223,7 @@ impl Follower<'_> {
             if !matches!(kind, Disturbing::Kill | Disturbing::Pause) {
                 let (dispatch, trial) = (self.dispatch, self.trial);
                 let until_ns = from_ns.saturating_add(as_ns(when.lasts));
-                let _ = self.events.send(Event::Away { dispatch, trial, from_ns, until_ns });
+                self.events.tell(Event::Away { dispatch, trial, from_ns, until_ns });
             }
         }
     }
@@ -235,7 +239,7 @@ impl Follower<'_> {
     fn say(&mut self, what: &'static str, sentence: impl FnOnce() -> String) {
         if !self.warned.contains(&what) {
             self.warned.push(what);
-            let _ = self.events.send(Event::Warning(format!("{}: {}", self.label, sentence())));
+            self.events.tell(Event::Warning(format!("{}: {}", self.label, sentence())));
         }
     }
 }
@@ -248,8 +252,7 @@ impl Watch for Follower<'_> {
         let server = self.host.as_mut().and_then(HostWatch::look);
         let audit = &snapshot.audit;
         self.tell_totals(snapshot);
-        // The user may have left the dashboard. The run goes on.
-        let _ = self.events.send(Event::Sample(Sample {
+        self.events.tell(Event::Sample(Sample {
             dispatch: self.dispatch,
             trial: self.trial,
             elapsed_ns: snapshot.at_ns,

@@ -5,7 +5,8 @@ use crate::{
     args::SearchArgs,
     exit::usage,
     interrupt::Interrupt,
-    live, output,
+    live::Events,
+    output,
     run::{
         execute::{light, run_trial, trial_seed},
         floor,
@@ -27,7 +28,7 @@ use drumpost_results::{
     verdict::{self, Machine, Thresholds},
 };
 use drumpost_tui::{Event, Plan as Shown};
-use std::{sync::mpsc::Sender, time::Duration};
+use std::time::Duration;
 
 /// The first rate where no probe says better.
 pub(super) const WITHOUT_A_PROBE_PER_S: f64 = 1_000.0;
@@ -54,7 +55,7 @@ pub(super) struct Holds<'a> {
     args: SearchArgs,
     interrupted: &'a Interrupt,
     saver: &'a mut Saver,
-    events: Sender<Event>,
+    events: Events,
     record: Record,
     floor_ns: Option<u64>,
     /// `--duration`.
@@ -71,9 +72,9 @@ impl<'a> Holds<'a> {
         record: Record,
         interrupted: &'a Interrupt,
         saver: &'a mut Saver,
-        events: Sender<Event>,
+        events: Events,
     ) -> Self {
-        let _ = events.send(Event::Started(Shown {
+        events.tell(Event::Started(Shown {
             scenario: job.scenario.name.to_owned(),
             load: format!("search for {}", args.slo),
             dispatches: job.targets.iter().map(|target| target.label.clone()).collect(),
@@ -107,7 +108,7 @@ impl<'a> Holds<'a> {
                 if left.is_empty() { String::new() } else { format!("; not searched: {}", left.join(", ")) };
             self.record.partial = Some(format!("interrupted after {} holds{not}", self.record.runs.len()));
         }
-        let _ = self.events.send(Event::Finished { note: String::new() });
+        self.events.tell(Event::Finished { note: String::new() });
         (self.record, done)
     }
 
@@ -292,13 +293,13 @@ impl<'a> Holds<'a> {
         self.made += 1;
         let events = &self.events;
         let (dispatch, trial) = (target, place.number);
-        let _ = events.send(Event::TrialStarted { dispatch, trial });
-        let _ = events.send(Event::Step(step));
+        events.tell(Event::TrialStarted { dispatch, trial });
+        events.tell(Event::Step(step));
         let tried =
             run_trial(job, (target, &job.targets[target]), place, self.floor_ns, events, self.interrupted);
-        live::tell_totals(events, target, &tried.trial);
+        events.tell_totals(target, &tried.trial);
         let (status, note) = light(&job.record, target, &tried.trial);
-        let _ = events.send(Event::TrialEnded { dispatch, trial, status, note });
+        events.tell(Event::TrialEnded { dispatch, trial, status, note });
         Run { trials: vec![tried.trial], ..job.record.runs[target].clone() }
     }
 

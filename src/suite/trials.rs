@@ -3,13 +3,13 @@
 use super::cells::Cell;
 use crate::{
     interrupt::Interrupt,
-    live::{self, Live},
+    live::{Events, Live},
     output,
     run::{
         execute::{GivenUp, Tried, light, run_trial},
         floor,
         job::Job,
-        screen::Viewer,
+        screen::{Shows, Viewer},
         trial::{Place, not_opened},
     },
     saver,
@@ -24,7 +24,6 @@ use drumpost_tui::{Event, Plan};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
-    sync::mpsc::Sender,
 };
 
 /// A suite that is run in a folder.
@@ -44,7 +43,7 @@ impl Trials<'_> {
         let seen = live.queue();
         let events = live.begin();
         let trials = suite.plan.cells.iter().map(|cell| cell.trials).max().unwrap_or(0);
-        let _ = events.send(Event::Started(Plan {
+        events.tell(Event::Started(Plan {
             scenario: suite.plan.name.clone(),
             load: String::new(),
             dispatches: suite.plan.cells.iter().map(|cell| cell.name.clone()).collect(),
@@ -56,9 +55,9 @@ impl Trials<'_> {
         if left < all {
             output::remark(&format!("{} of {all} trials are finished; {left} are left", all - left));
         }
-        let viewer = Viewer::start(seen, self.interrupted.clone(), false);
+        let viewer = Viewer::start(seen, self.interrupted.clone(), Shows::Lines);
         let done = catch_unwind(AssertUnwindSafe(|| self.left(suite, &events)));
-        let _ = events.send(Event::Finished { note: String::new() });
+        events.tell(Event::Finished { note: String::new() });
         drop(events);
         // Lines on stderr; a terminal that does not take them is not waited for.
         let _ = viewer.map(Viewer::end);
@@ -68,7 +67,7 @@ impl Trials<'_> {
         })?
     }
 
-    fn left(&self, suite: &mut Suite, events: &Sender<Event>) -> anyhow::Result<()> {
+    fn left(&self, suite: &mut Suite, events: &Events) -> anyhow::Result<()> {
         let any_real = self.cells.iter().any(|cell| !cell.is_virtual && cell.plan.refused.is_none());
         let floor_ns = if any_real { floor::measure_ns(self.registry) } else { None };
         let mut given_up = GivenUp::default();
@@ -81,14 +80,14 @@ impl Trials<'_> {
                 break;
             }
             let place = Place { number: slot.trial, position: position as u32, seed: slot.seed };
-            let _ = events.send(Event::TrialStarted { dispatch: slot.cell, trial: slot.trial });
+            events.tell(Event::TrialStarted { dispatch: slot.cell, trial: slot.trial });
             let (empty, tried) = self.trial(suite, slot, place, floor_ns, events, &given_up);
             let trial = given_up.note(slot.cell, tried);
             // An interrupted trial is not part of the suite. `--resume` runs it again.
             if trial.status == Status::Interrupted {
                 break;
             }
-            live::tell_totals(events, slot.cell, &trial);
+            events.tell_totals(slot.cell, &trial);
             let (status, note) = light(&empty, 0, &trial);
             suite.add(self.folder, slot.cell, empty, trial).map_err(|error| {
                 // The record with the trial is in memory yet.
@@ -101,7 +100,7 @@ impl Trials<'_> {
                     None => error.into(),
                 }
             })?;
-            let _ = events.send(Event::TrialEnded { dispatch: slot.cell, trial: slot.trial, status, note });
+            events.tell(Event::TrialEnded { dispatch: slot.cell, trial: slot.trial, status, note });
         }
         Ok(())
     }
@@ -113,7 +112,7 @@ impl Trials<'_> {
         slot: Slot,
         place: Place,
         floor_ns: Option<u64>,
-        events: &Sender<Event>,
+        events: &Events,
         given_up: &GivenUp,
     ) -> (Record, Tried) {
         let Cell { plan, spec, is_virtual, .. } = &self.cells[slot.cell];

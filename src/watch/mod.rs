@@ -1,20 +1,29 @@
 //! `drumpost watch`: the dashboard of a run that goes on elsewhere on this machine (`attach`), or of a saved one (`replay`).
 //!
-//! Lives here: what is meant by the argument, showing events as they come, and how it ends. Does not live here: what a run tells
-//! (`crate::live`), and drawing (`crate::run::screen`).
+//! Lives here: what is meant by the argument, showing events as they come, and how it ends. Where a replay stands is in `tape`. Does not live
+//! here: what a run tells (`crate::live`), and drawing (`crate::run::screen`).
 
 mod attach;
 mod replay;
+mod tape;
 
-use crate::{Exit, args::WatchArgs, exit::usage, interrupt::Interrupt, output, run::screen::Viewer};
+use crate::{
+    Exit,
+    args::WatchArgs,
+    exit::usage,
+    interrupt::Interrupt,
+    output,
+    run::screen::{Shows, Viewer},
+};
 use attach::Attached;
 use drumpost_core::clock::{Clock, Now};
 use drumpost_results::units;
-use drumpost_tui::{Event, Model, Phase, Row, Status, Theme};
+use drumpost_tui::{Event, Model, Phase, Row, Status, Steer, Theme};
 use replay::Replay;
 use std::{
     path::Path,
-    sync::mpsc::{SyncSender, sync_channel},
+    sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel},
+    thread,
     time::Duration,
 };
 
@@ -24,11 +33,18 @@ const LOOK: Duration = Duration::from_millis(50);
 const LINE_NS: u64 = 1_000_000_000;
 /// Events that wait for the dashboard at most.
 const WAITING: usize = 4_096;
+/// How long the dashboard is given to make room for an event. Going back in a replay tells all events before at once.
+const ROOM: Duration = Duration::from_millis(50);
+/// Between two looks whether there is room.
+const ROOM_LOOK: Duration = Duration::from_millis(1);
 
 /// Where events come from.
 trait Source {
     /// The next event, waiting for it no longer than told.
     fn next(&mut self, at_most: Duration) -> Next;
+
+    /// Does what a key asks of a replay. A run that goes on elsewhere is not steered from here.
+    fn steer(&mut self, _to: Steer) {}
 }
 
 /// What a source has.
@@ -47,7 +63,7 @@ pub(crate) fn watch(args: &WatchArgs) -> anyhow::Result<Exit> {
     }
     if let Some(path) = args.what.as_deref().map(Path::new).filter(|path| path.exists()) {
         let mut replay = Replay::read(path, args.speed, args.from.unwrap_or(0))?;
-        return Ok(Showing::new(args, "the replay").show(&mut replay));
+        return Ok(Showing::new(args, "the replay", Some(args.speed)).show(&mut replay));
     }
     if args.speed != 1.0 || args.from.is_some() {
         let what = args.what.as_deref().unwrap_or("a run that goes on");
@@ -58,7 +74,7 @@ pub(crate) fn watch(args: &WatchArgs) -> anyhow::Result<Exit> {
     let found = attach::choose(args.what.as_deref())?;
     let name = format!("{} {}", found.hello.kind, found.hello.id);
     let mut attached = Attached::to(found);
-    Ok(Showing::new(args, &name).show(&mut attached))
+    Ok(Showing::new(args, &name, None).show(&mut attached))
 }
 
 fn list() -> anyhow::Result<Exit> {
@@ -78,19 +94,46 @@ struct Showing {
     interrupted: Interrupt,
     model: Model,
     clock: Clock,
-    /// The dashboard, and where its events go in; `None`: lines of text.
-    screen: Option<(SyncSender<Event>, Viewer)>,
+    /// `None`: lines of text.
+    screen: Option<Dashboard>,
     next_line_ns: u64,
 }
 
-impl Showing {
-    fn new(args: &WatchArgs, name: &str) -> Self {
-        let interrupted = Interrupt::listen();
-        let mut screen = None;
-        if !args.no_tui && output::has_screen() {
-            let (events, seen) = sync_channel(WAITING);
-            screen = Viewer::start(seen, interrupted.clone(), true).map(|viewer| (events, viewer));
+/// The dashboard: where its events go in, and what its keys ask.
+struct Dashboard {
+    events: SyncSender<Event>,
+    steered: Receiver<Steer>,
+    viewer: Viewer,
+}
+
+impl Dashboard {
+    /// `speed` is that of a replay. Without a thread for it there is none.
+    fn start(interrupted: &Interrupt, speed: Option<f64>) -> Option<Self> {
+        let (events, seen) = sync_channel(WAITING);
+        let (steer, steered) = channel();
+        let shows = speed.map_or(Shows::Dashboard, |speed| Shows::Replay { speed, steer });
+        Some(Self { events, steered, viewer: Viewer::start(seen, interrupted.clone(), shows)? })
+    }
+
+    /// Hands an event on. A dashboard whose terminal takes nothing makes no room, and misses it.
+    fn tell(&self, event: Event) {
+        let (mut event, mut waited) = (event, Duration::ZERO);
+        while let Err(TrySendError::Full(back)) = self.events.try_send(event) {
+            if waited >= ROOM {
+                return;
+            }
+            thread::sleep(ROOM_LOOK);
+            (event, waited) = (back, waited + ROOM_LOOK);
         }
+    }
+}
+
+impl Showing {
+    /// `speed` is that of a replay, which keys steer.
+    fn new(args: &WatchArgs, name: &str, speed: Option<f64>) -> Self {
+        let interrupted = Interrupt::listen();
+        let has_dashboard = !args.no_tui && output::has_screen();
+        let screen = has_dashboard.then(|| Dashboard::start(&interrupted, speed)).flatten();
         Self {
             name: name.to_owned(),
             interrupted,
@@ -104,6 +147,9 @@ impl Showing {
     fn show(mut self, source: &mut dyn Source) -> Exit {
         let mut is_gone = false;
         while !self.model.is_finished() && !self.interrupted.is_set() {
+            for to in self.screen.iter().flat_map(|screen| screen.steered.try_iter()) {
+                source.steer(to);
+            }
             match source.next(LOOK) {
                 Next::Event(event) => self.take(*event),
                 Next::Nothing => {}
@@ -115,7 +161,7 @@ impl Showing {
             self.say_line();
         }
         let is_left = self.interrupted.is_set() && !self.model.is_finished();
-        if let Some((events, viewer)) = self.screen.take() {
+        if let Some(Dashboard { events, viewer, .. }) = self.screen.take() {
             drop(events);
             // A terminal that takes nothing more is not waited for.
             let _ = viewer.end();
@@ -124,9 +170,8 @@ impl Showing {
     }
 
     fn take(&mut self, event: Event) {
-        if let Some((events, _)) = &self.screen {
-            // The dashboard misses what it has no room for, as its terminal takes nothing.
-            let _ = events.try_send(event.clone());
+        if let Some(screen) = &self.screen {
+            screen.tell(event.clone());
         }
         self.model.apply(event);
     }

@@ -1,6 +1,9 @@
 //! Replays a saved record or suite: its trials in the order in which they ran, each with the course that the record has.
 
-use super::{Next, Source};
+use super::{
+    Next, Source,
+    tape::{Due, Tape},
+};
 use crate::{exit::usage, run::execute::light, show};
 use drumpost_core::clock::{Clock, Now};
 use drumpost_results::{
@@ -8,14 +11,12 @@ use drumpost_results::{
     suite::Suite,
     units,
 };
-use drumpost_tui::{Allows, Confirms, Event, Plan, Quantiles, Sample};
-use std::{collections::VecDeque, path::Path, thread, time::Duration};
+use drumpost_tui::{Allows, Confirms, Event, Plan, Quantiles, Sample, Steer};
+use std::{path::Path, thread, time::Duration};
 
-/// Events with their times, in ns of the record.
+/// Events of a record by a clock.
 pub(super) struct Replay {
-    events: VecDeque<(u64, Event)>,
-    speed: f64,
-    from_ns: u64,
+    tape: Tape,
     clock: Clock,
 }
 
@@ -51,22 +52,24 @@ impl Replay {
                 path.display()
             )));
         }
-        Ok(Self { events: events.into(), speed, from_ns, clock: Clock::start() })
+        Ok(Self { tape: Tape::new(events, speed, from_ns), clock: Clock::start() })
     }
 }
 
 impl Source for Replay {
     fn next(&mut self, at_most: Duration) -> Next {
-        let Some((at_ns, _)) = self.events.front() else { return Next::Gone };
-        let due_ns = at_ns.saturating_sub(self.from_ns) as f64 / self.speed;
-        let left =
-            Duration::try_from_secs_f64((due_ns - self.clock.now_ns() as f64) / 1e9).unwrap_or_default();
-        if left > at_most {
-            thread::sleep(at_most);
-            return Next::Nothing;
+        match self.tape.next(self.clock.now_ns()) {
+            Due::Now(event) => Next::Event(event),
+            Due::End => Next::Gone,
+            Due::In(left) => {
+                thread::sleep(left.min(at_most));
+                Next::Nothing
+            }
         }
-        thread::sleep(left);
-        self.events.pop_front().map_or(Next::Gone, |(_, event)| Next::Event(Box::new(event)))
+    }
+
+    fn steer(&mut self, to: Steer) {
+        self.tape.steer(to, self.clock.now_ns());
     }
 }
 

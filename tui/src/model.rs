@@ -4,6 +4,7 @@
 
 use crate::event::Event;
 use crate::state::State;
+use crate::steer::{Steer, Steering};
 use crate::theme::Theme;
 
 /// A key the dashboard may react to, without the terminal library's names.
@@ -26,10 +27,12 @@ pub enum Key {
 }
 
 /// The action that a key asks of the caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Action {
     /// The user wants to stop.
     Quit,
+    /// The user steers a replay.
+    Steer(Steer),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,13 +49,28 @@ pub struct Model {
     frozen: Option<Box<State>>,
     focus: Focus,
     help: bool,
+    /// How a replay goes on; `None` for a run.
+    steering: Option<Steering>,
 }
 
 impl Model {
     /// A dashboard that has been told nothing yet.
     #[must_use]
     pub fn new(theme: Theme) -> Self {
-        Self { theme, live: State::default(), frozen: None, focus: Focus::Follow, help: false }
+        Self {
+            theme,
+            live: State::default(),
+            frozen: None,
+            focus: Focus::Follow,
+            help: false,
+            steering: None,
+        }
+    }
+
+    /// The dashboard of a replay, which its keys steer.
+    #[must_use]
+    pub fn of_replay(theme: Theme, speed: f64) -> Self {
+        Self { steering: Some(Steering::new(speed)), ..Self::new(theme) }
     }
 
     /// Takes in what happened, paused or not. The end of the run lifts a pause: the last frame shows the end.
@@ -65,6 +83,12 @@ impl Model {
 
     /// Reacts to a key; says so if the caller has to do something about it.
     pub fn key(&mut self, key: Key) -> Option<Action> {
+        let is_over = self.is_finished();
+        if let Some(steer) =
+            self.steering.as_mut().filter(|_| !is_over).and_then(|steering| steering.key(key))
+        {
+            return Some(Action::Steer(steer));
+        }
         match key {
             Key::Esc if self.help => self.help = false,
             Key::Char('q') | Key::Esc | Key::Interrupt => return Some(Action::Quit),
@@ -108,10 +132,17 @@ impl Model {
         self.focus == Focus::Follow
     }
 
-    /// Whether the view is frozen.
+    /// Whether the view is frozen, or the replay is held.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.frozen.is_some()
+        let is_held = self.steering.is_some_and(|steering| steering.is_paused);
+        self.frozen.is_some() || (is_held && !self.is_finished())
+    }
+
+    /// How the replay goes on; `None` for a run.
+    #[must_use]
+    pub fn steering(&self) -> Option<Steering> {
+        self.steering
     }
 
     /// Whether the run is over.
@@ -235,6 +266,41 @@ mod tests {
         assert!(!model.is_paused());
         keys(&mut model, &[Key::Char('p')]);
         assert!(!model.is_paused());
+    }
+
+    #[test]
+    fn keys_steer_a_replay_and_leave_its_view_live() {
+        let mut model = Model::of_replay(Theme::plain(), 3.0);
+        let dispatches = vec!["message/0".to_owned(), "message/1".to_owned()];
+        model.apply(Event::Started(Plan { dispatches, trials: 1, ..Plan::default() }));
+        let steered = |model: &mut Model, key| match model.key(key) {
+            Some(Action::Steer(steer)) => steer,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(steered(&mut model, Key::Char(' ')), Steer::Pause(true));
+        assert!(model.is_paused());
+        // What a seek tells while the replay is held is shown.
+        measure(&mut model, 1, 20);
+        assert_eq!(model.shown().current_sample().map(|s| s.sent), Some(20));
+        assert_eq!(steered(&mut model, Key::Left), Steer::Seek(-0.05));
+        assert_eq!(steered(&mut model, Key::Right), Steer::Seek(0.05));
+        assert_eq!(steered(&mut model, Key::Char('+')), Steer::Speed(6.0));
+        assert_eq!(steered(&mut model, Key::Char('-')), Steer::Speed(3.0));
+        assert_eq!(steered(&mut model, Key::Char('_')), Steer::Speed(1.5));
+        assert_eq!(model.steering(), Some(Steering { is_paused: true, speed: 1.5 }));
+        assert_eq!(steered(&mut model, Key::Char('p')), Steer::Pause(false));
+        for _ in 0..40 {
+            steered(&mut model, Key::Char('='));
+        }
+        assert_eq!(model.steering().map(|steering| steering.speed), Some(1_000_000.0));
+        // The other keys are those of any view.
+        keys(&mut model, &[Key::Tab, Key::Char('f'), Key::Char('?')]);
+        assert!(model.is_help_open());
+        steered(&mut model, Key::Char('p'));
+        model.apply(Event::Finished { note: String::new() });
+        assert!(!model.is_paused(), "the end lifts a pause");
+        keys(&mut model, &[Key::Char(' '), Key::Right]);
+        assert_eq!(model.key(Key::Char('q')), Some(Action::Quit));
     }
 
     #[test]

@@ -12,7 +12,10 @@ const SAMPLES: u32 = 60;
 
 /// The invented run up to the first event that satisfies `until`, which is included.
 fn model_until(theme: Theme, until: impl Fn(&Event) -> bool) -> Model {
-    let mut model = Model::new(theme);
+    told_until(Model::new(theme), until)
+}
+
+fn told_until(mut model: Model, until: impl Fn(&Event) -> bool) -> Model {
     for event in script::run(SAMPLES) {
         let last = until(&event);
         model.apply(event);
@@ -111,6 +114,18 @@ fn paused() {
     assert_eq!(model.key(Key::Char(' ')), None);
     assert_eq!(model.key(Key::Char('1')), None);
     shots("paused", &model);
+}
+
+/// Held, with the keys of a replay.
+#[test]
+fn replay() {
+    let mut model = told_until(Model::of_replay(Theme::coloured(), 2.5), at(2, 0, 45));
+    shots("replay", &model);
+    for key in [' ', '+', '?'] {
+        assert!(model.key(Key::Char(key)).is_some() || key == '?');
+    }
+    shots("replay_help", &model);
+    assert_eq!(model.key(Key::Char('?')), None);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use ratatui::layout::{Position, Rect};
 
 use crate::event::Event;
 use crate::model::{Action, Key, Model};
+use crate::steer::Steer;
 
 /// Between two frames, in nanoseconds: ten a second is what an eye follows and a measurement does not notice.
 const FRAME_NS: u64 = 100_000_000;
@@ -58,7 +59,7 @@ pub enum Outcome {
 /// Shows the run until it is over or someone wants it to end. The last thing it does is to draw what it knows.
 ///
 /// `now_ns` is a clock that does not go backwards, in nanoseconds from anywhere. `interrupted` is asked some twenty
-/// times a second.
+/// times a second. `steer` is told what keys ask of a replay.
 ///
 /// # Errors
 /// The terminal cannot be drawn on or read from.
@@ -69,6 +70,7 @@ pub fn run<B: Backend<Error: Error + Send + Sync + 'static>>(
     keys: &mut impl KeySource,
     mut now_ns: impl FnMut() -> u64,
     interrupted: impl Fn() -> bool,
+    mut steer: impl FnMut(Steer),
 ) -> io::Result<Outcome> {
     let mut next_frame_ns = 0;
     let mut changed = true;
@@ -98,7 +100,11 @@ pub fn run<B: Backend<Error: Error + Send + Sync + 'static>>(
                 changed = true;
             }
             Some(Input::Key(key)) => {
-                asked = model.key(key).map(|Action::Quit| Outcome::Quit);
+                match model.key(key) {
+                    Some(Action::Quit) => asked = Some(Outcome::Quit),
+                    Some(Action::Steer(to)) => steer(to),
+                    None => {}
+                }
                 changed = true;
             }
         }
@@ -190,25 +196,31 @@ mod tests {
         ended_ns: u64,
         frames: usize,
         last_frame: String,
+        steered: Vec<Steer>,
         model: Model,
     }
 
     const MS: u64 = 1_000_000;
 
     fn play(acts: Vec<(u64, Act)>, interrupted_at_ns: u64) -> Played {
+        play_on(Model::new(Theme::plain()), acts, interrupted_at_ns)
+    }
+
+    fn play_on(mut model: Model, acts: Vec<(u64, Act)>, interrupted_at_ns: u64) -> Played {
         let (sender, events) = channel();
         let now_ns = Rc::new(Cell::new(0));
         let acts = acts.into_iter().map(|(ms, act)| (ms * MS, act)).collect();
         let mut script = Script { now_ns: now_ns.clone(), acts, events: Some(sender) };
         let mut terminal = Terminal::new(TestBackend::new(100, 30)).unwrap();
-        let mut model = Model::new(Theme::plain());
+        let mut steered = Vec::new();
         let clock = || now_ns.get();
         let interrupted = || now_ns.get() >= interrupted_at_ns;
-        let outcome = run(&mut terminal, &mut model, &events, &mut script, clock, interrupted);
+        let steer = |to| steered.push(to);
+        let outcome = run(&mut terminal, &mut model, &events, &mut script, clock, interrupted, steer);
         // The frame counter of the terminal counts what was drawn.
         let frames = terminal.get_frame().count();
         let last_frame = crate::to_text(terminal.backend().buffer());
-        Played { outcome, ended_ns: now_ns.get(), frames, last_frame, model }
+        Played { outcome, ended_ns: now_ns.get(), frames, last_frame, steered, model }
     }
 
     fn started() -> Event {
@@ -277,6 +289,19 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_a_replay_reach_whoever_plays_it() {
+        let keys = [Key::Char(' '), Key::Right, Key::Char('+'), Key::Char(' ')];
+        let acts = keys.into_iter().enumerate().map(|(at, key)| (at as u64 * 10, Act::Key(key)));
+        let acts = || acts.clone().chain([(9_000, Act::Key(Key::Char('q')))]).collect();
+        let played = play_on(Model::of_replay(Theme::plain(), 1.0), acts(), u64::MAX);
+        assert_eq!(played.outcome.unwrap(), Outcome::Quit);
+        let asked = [Steer::Pause(true), Steer::Seek(0.05), Steer::Speed(2.0), Steer::Pause(false)];
+        assert_eq!(played.steered, asked);
+        // A run is not steered by those who look on.
+        assert_eq!(play(acts(), u64::MAX).steered, []);
+    }
+
+    #[test]
     fn the_flag_of_the_caller_ends_the_loop_soon() {
         let played = play(vec![], 1_000 * MS);
         assert_eq!(played.outcome.unwrap(), Outcome::Interrupted);
@@ -318,7 +343,7 @@ mod tests {
         }
         let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
         let mut model = Model::new(Theme::plain());
-        let outcome = run(&mut terminal, &mut model, &events, &mut Never(&waits), || 0, || false);
+        let outcome = run(&mut terminal, &mut model, &events, &mut Never(&waits), || 0, || false, |_| ());
         assert_eq!(outcome.unwrap(), Outcome::Disconnected);
         assert_eq!(model.live().current_sample().map(|s| s.sent), Some(4_999));
         assert!(waits.borrow().iter().all(Duration::is_zero));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    live::{About, Viewer},
+    live::{About, Events, Viewer},
     run::{execute::execute, quietly},
 };
 use drumpost_results::metrics::Totals;
@@ -139,7 +139,8 @@ fn what_is_received_at_the_end_is_what_was_measured() {
     let registry = crate::builtin();
     let line = "stream --sim service=exp:300us,loss=1/50,confirm=fixed:1ms --rate 1k/s --duration 2s --trials 2 --seed 5";
     let job = quietly::job(&registry, line.split_whitespace()).unwrap();
-    let (events, seen) = channel();
+    let (to, seen) = channel();
+    let events = Events::new(to, true);
     let mut record = execute(&registry, &job, &events, &crate::interrupt::Interrupt::default(), &mut |_| ());
     drop(events);
     let mut figures = Figures::new(&About::of_record("run", &job.record));

@@ -52,6 +52,7 @@ fn play(theme: Theme, breaks: bool) -> io::Result<()> {
         &mut TerminalKeys::default(),
         now_ns,
         || false,
+        |_| (),
     );
     drop(screen);
     writeln!(io::stdout(), "{}: {:?}", drumpost_tui::progress_line(&model), outcome?)

@@ -39,12 +39,13 @@ fn title(model: &Model) -> Line<'_> {
 
 fn badge(model: &Model) -> Line<'static> {
     let theme = model.theme();
+    let speed = model.steering().map(|steering| format!("×{} ", steering.speed));
     if model.is_paused() {
-        Line::styled(" PAUSED ", theme.paused())
+        Line::styled(format!(" PAUSED {}", speed.unwrap_or_default()), theme.paused())
     } else if model.is_finished() {
         Line::styled(" FINISHED ", theme.badge())
     } else {
-        Line::default()
+        speed.map_or_else(Line::default, |speed| Line::styled(format!(" REPLAY {speed}"), theme.badge()))
     }
 }
 

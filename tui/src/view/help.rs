@@ -11,12 +11,26 @@ use crate::model::Model;
 const HINTS: [(&str, &str); 5] =
     [("q", "quit"), ("space", "pause"), ("tab", "next"), ("f", "follow"), ("?", "help")];
 
+const REPLAY_HINTS: [(&str, &str); 6] =
+    [("q", "quit"), ("space", "pause"), ("←→", "seek"), ("+-", "speed"), ("tab", "next"), ("?", "help")];
+
 const KEYS: [(&str, &str); 6] = [
     ("q  esc  ctrl-c", "stop the run and quit"),
     ("space  p", "pause the view; the run goes on"),
     ("tab  ←  →", "next or previous dispatch"),
     ("1 to 9", "that dispatch"),
     ("f", "follow the dispatch being measured"),
+    ("?  h", "this help"),
+];
+
+const REPLAY_KEYS: [(&str, &str); 8] = [
+    ("q  esc  ctrl-c", "leave the replay"),
+    ("space  p", "hold the replay, or go on"),
+    ("←  →", "back or on by 5 % of the record"),
+    ("+  -", "twice or half as fast"),
+    ("tab  shift-tab", "next or previous dispatch"),
+    ("1 to 9", "that dispatch"),
+    ("f", "follow the dispatch that is replayed"),
     ("?  h", "this help"),
 ];
 
@@ -34,7 +48,8 @@ const KEY_WIDTH: usize = 16;
 pub(super) fn hints(model: &Model, area: Rect, buf: &mut Buffer) {
     let theme = model.theme();
     let mut spans = Vec::new();
-    for (key, what) in HINTS {
+    let hints: &[_] = if model.steering().is_some() { &REPLAY_HINTS } else { &HINTS };
+    for &(key, what) in hints {
         let what = if key == "space" && model.is_paused() { "resume" } else { what };
         spans.push(Span::styled(key, theme.key()));
         spans.push(Span::styled(format!(" {what}  "), theme.quiet()));
@@ -45,11 +60,12 @@ pub(super) fn hints(model: &Model, area: Rect, buf: &mut Buffer) {
 
 pub(super) fn overlay(model: &Model, area: Rect, buf: &mut Buffer) {
     let theme = model.theme();
-    let keys = KEYS.map(|(key, what)| {
+    let keys: &[_] = if model.steering().is_some() { &REPLAY_KEYS } else { &KEYS };
+    let keys = keys.iter().map(|&(key, what)| {
         Line::from(vec![Span::styled(format!("{key:<KEY_WIDTH$}"), theme.key()), Span::raw(what)])
     });
     let notes = NOTES.map(|note| Line::styled(note, theme.quiet()));
-    let lines: Vec<Line> = keys.into_iter().chain([Line::default()]).chain(notes).collect();
+    let lines: Vec<Line> = keys.chain([Line::default()]).chain(notes).collect();
     let (width, height) = (WIDTH.min(area.width), (lines.len() as u16 + 2).min(area.height));
     let (x, y) = (area.x + (area.width - width) / 2, area.y + (area.height - height) / 2);
     let place = Rect { x, y, width, height };
