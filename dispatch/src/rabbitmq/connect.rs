@@ -9,6 +9,9 @@ use lapin::{
 };
 
 const ABSENT: &str = "start one with \"$(scripts/rabbitmq-server)\", or set rabbitmq.url to one that runs";
+/// The client keeps room for 32 frames each way, for each connection. Servers offer frames of 128 KiB, which makes 8 MiB of a connection; longer
+/// messages go in several frames.
+const FRAME_MAX_BYTES: u32 = 32 * 1024;
 const CREDENTIALS: &str = "set rabbitmq.url=amqp://USER:PASSWORD@HOST:PORT/VHOST, or rabbitmq.password";
 
 const HAS_TLS: bool = cfg!(feature = "amqp-tls");
@@ -45,7 +48,7 @@ impl RabbitMq {
             AMQPAuthority { userinfo, host: self.url.bare_host().to_owned(), port: self.url.port };
         let scheme = if self.is_encrypted() { AMQPScheme::AMQPS } else { AMQPScheme::AMQP };
         // In seconds. Who says nothing for twice as long is gone.
-        let query = AMQPQueryString { heartbeat: Some(5), ..plain() };
+        let query = AMQPQueryString { heartbeat: Some(5), frame_max: Some(FRAME_MAX_BYTES), ..plain() };
         let uri = AMQPUri { scheme, authority, vhost, query };
         let properties = ConnectionProperties::default().with_connection_name(name.into());
         let runtime = lapin::runtime::default_runtime().map_err(|error| self.at.failed("connect", &error))?;
