@@ -149,8 +149,11 @@ impl AsyncTransport for RabbitMq {
             (false, true) => "neither publisher confirms nor acknowledgements (no_ack)",
         };
         let promise = Promise { confirms, persistence, acks, ..listed };
-        let unconfirmed =
-            Promise { confirms: promise::Confirms::Written, delivery: promise::Delivery::AtMostOnce, ..promise };
+        let unconfirmed = Promise {
+            confirms: promise::Confirms::Written,
+            delivery: promise::Delivery::AtMostOnce,
+            ..promise
+        };
         if self.is_confirmed { promise.when(asked) } else { unconfirmed.when(asked) }
     }
 

@@ -49,7 +49,9 @@ impl FromStr for Injected {
     /// `3%` is a share, `0%` is nothing, and `10x@1/100` is one message of a hundred ten times as slow.
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
-            format!("`{text}` is no cost: write a share of up to 1000%, such as 3%, or 10x@1/100 for one message of a hundred")
+            format!(
+                "`{text}` is no cost: write a share of up to 1000%, such as 3%, or 10x@1/100 for one message of a hundred"
+            )
         };
         if let Some(percent) = text.strip_suffix('%') {
             let percent: f64 = percent.trim().parse().map_err(|_| wrong())?;
@@ -233,7 +235,9 @@ mod tests {
             ["0%", "1%", "3 %", "5%", "10x@1/100"].iter().map(|text| text.parse().unwrap()).collect();
         assert_eq!(read, Injected::USUAL);
         assert_eq!("2.5x@1/7".parse(), Ok(Injected::Some { one_in: 7, times: 2.5 }));
-        for wrong in ["", "3", "-1%", "NaN%", "1001%", "inf%", "1x@1/5", "10x@1/0", "x@1/2", "10x@2/100", "10x"] {
+        for wrong in
+            ["", "3", "-1%", "NaN%", "1001%", "inf%", "1x@1/5", "10x@1/0", "x@1/2", "10x@2/100", "10x"]
+        {
             let refused = wrong.parse::<Injected>().unwrap_err();
             assert!(refused.starts_with(&format!("`{wrong}` is no cost")), "{refused}");
         }

@@ -75,7 +75,9 @@ fn table(proof: &Proof) -> Table {
             case.cpu_ratio()
                 .map_or_else(|| units::NONE.to_owned(), |ratio| units::change(ratio - 1.0))
                 .into(),
-            case.took_s().map_or_else(|| units::NONE.to_owned(), |s| units::duration((s * 1e9) as u64)).into(),
+            case.took_s()
+                .map_or_else(|| units::NONE.to_owned(), |s| units::duration((s * 1e9) as u64))
+                .into(),
         ]);
     }
     table
