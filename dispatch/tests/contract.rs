@@ -98,6 +98,23 @@ fn redis_that_pops_keeps_the_contract() {
     contract::check(&entry("redis"), &with.0).assert();
 }
 
+#[cfg(feature = "sqs")]
+#[test]
+#[ignore = "needs a moto server: scripts/test starts one"]
+fn sqs_with_sns_keeps_the_contract_of_events() {
+    let With(options, styles, _server) = with_moto();
+    contract::check_where(&entry("sqs"), &options, |style, _| styles.contains(&style)).assert();
+}
+
+#[cfg(feature = "sqs")]
+#[test]
+#[ignore = "needs a moto server: scripts/test starts one"]
+fn sqs_with_fifo_topics_keeps_the_contract_of_events() {
+    let With(mut options, styles, _server) = with_moto();
+    options.set("sqs.fifo", "true");
+    contract::check_where(&entry("sqs"), &options, |style, _| styles.contains(&style)).assert();
+}
+
 #[test]
 fn every_transport_has_a_test() {
     let known: Vec<&str> = transports().iter().map(|entry| entry.name).collect();
@@ -156,6 +173,14 @@ fn with_elasticmq() -> With<support_sqs::SqsServer> {
     let server = support_sqs::SqsServer::start();
     let mut options = Options::default();
     options.set("sqs.url", server.url());
-    // It has no SNS, and moto, which has, is too slow for the checks: tests/sqs has tests of events over it.
+    // It has no SNS; moto has.
     With(options, &[Style::Message], server)
+}
+
+#[cfg(feature = "sqs")]
+fn with_moto() -> With<support_sqs::SqsServer> {
+    let server = support_sqs::SqsServer::of(support_sqs::Emulator::Moto);
+    let mut options = Options::default();
+    options.set("sqs.url", server.url());
+    With(options, &[Style::Event], server)
 }

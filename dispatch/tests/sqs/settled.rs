@@ -12,7 +12,7 @@ use drumpost_core::{
 };
 
 const SHORT: &[(&str, &str)] = &[("sqs.visibility", "1s")];
-const LIMIT: &[(&str, &str)] = &[("sqs.max-receives", "3")];
+pub(super) const LIMIT: &[(&str, &str)] = &[("sqs.max-receives", "3")];
 
 #[test]
 #[ignore = "needs an ElasticMQ server: scripts/test starts one"]

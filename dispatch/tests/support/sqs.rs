@@ -155,6 +155,12 @@ impl Tools {
         names.iter().filter_map(count).sum()
     }
 
+    /// Removes a queue.
+    pub fn remove(self, queue: &str) {
+        let url = self.ask("GetQueueUrl", &json!({"QueueName": queue})).unwrap_or_default();
+        self.ask("DeleteQueue", &json!({"QueueUrl": url["QueueUrl"]}));
+    }
+
     /// The resource names of all topics.
     pub fn topics(self) -> Vec<String> {
         let said = self.ask_sns("Action=ListTopics&Version=2010-03-31").unwrap_or_default();
