@@ -10,6 +10,7 @@
 mod event;
 mod frame;
 mod history;
+mod key;
 mod line;
 mod model;
 mod screen;
@@ -31,8 +32,9 @@ mod snapshots;
 pub use event::{Allows, Confirms, Event, Plan, Quantiles, Sample, ServerNow, Status};
 pub use frame::{render, to_text};
 pub use history::{History, SLOTS, Slot};
+pub use key::Key;
 pub use line::progress_line;
-pub use model::{Action, Key, Model};
+pub use model::{Action, Model};
 pub use screen::{Screen, TerminalKeys, is_gone, is_open, restore, resume, suspend};
 pub use state::{Current, Notice, Phase, Row, State};
 pub use steer::{SPEEDS, Steer, Steering};

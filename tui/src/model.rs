@@ -3,28 +3,10 @@
 //! Lives here: pause, focus and keys. Does not live here: the meaning of events (`state.rs`), drawing, the terminal.
 
 use crate::event::Event;
+use crate::key::Key;
 use crate::state::State;
 use crate::steer::{Steer, Steering};
 use crate::theme::Theme;
-
-/// A key the dashboard may react to, without the terminal library's names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
-    /// A character, as typed.
-    Char(char),
-    /// Escape.
-    Esc,
-    /// Tab.
-    Tab,
-    /// Shift and Tab.
-    BackTab,
-    /// Arrow to the left.
-    Left,
-    /// Arrow to the right.
-    Right,
-    /// Control and C, which a terminal in raw mode hands over as a key.
-    Interrupt,
-}
 
 /// The action that a key asks of the caller.
 #[derive(Debug, Clone, Copy, PartialEq)]

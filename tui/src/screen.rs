@@ -22,7 +22,7 @@ use ratatui::crossterm::terminal::{
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::Signal;
 
-use crate::model::Key;
+use crate::key::Key;
 use crate::terminal::{Input, KeySource};
 
 /// The terminal is not ours.

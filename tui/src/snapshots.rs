@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use crate::event::{Allows, Confirms, Event, Plan, Quantiles, Sample, ServerNow};
 use crate::frame::{render, to_text};
-use crate::model::{Key, Model};
+use crate::key::Key;
+use crate::model::Model;
 use crate::script;
 use crate::theme::Theme;
 

@@ -5,7 +5,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::model::Key;
+use crate::key::Key;
 
 /// How many times as fast as it was measured a record can be replayed.
 pub const SPEEDS: RangeInclusive<f64> = 0.001..=1_000_000.0;

@@ -13,7 +13,8 @@ use ratatui::backend::Backend;
 use ratatui::layout::{Position, Rect};
 
 use crate::event::Event;
-use crate::model::{Action, Key, Model};
+use crate::key::Key;
+use crate::model::{Action, Model};
 use crate::steer::Steer;
 
 /// Between two frames, in nanoseconds: ten a second is what an eye follows and a measurement does not notice.
