@@ -106,15 +106,6 @@ fn sqs_with_sns_keeps_the_contract_of_events() {
     contract::check_where(&entry("sqs"), &options, |style, _| styles.contains(&style)).assert();
 }
 
-#[cfg(feature = "sqs")]
-#[test]
-#[ignore = "needs a moto server: scripts/test starts one"]
-fn sqs_with_fifo_topics_keeps_the_contract_of_events() {
-    let With(mut options, styles, _server) = with_moto();
-    options.set("sqs.fifo", "true");
-    contract::check_where(&entry("sqs"), &options, |style, _| styles.contains(&style)).assert();
-}
-
 #[test]
 fn every_transport_has_a_test() {
     let known: Vec<&str> = transports().iter().map(|entry| entry.name).collect();
