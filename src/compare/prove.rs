@@ -17,7 +17,10 @@ use crate::{
     interrupt::Interrupt,
     output,
 };
-use drumpost_core::registry::Registry;
+use drumpost_core::{
+    clock::{Clock, Now},
+    registry::Registry,
+};
 use drumpost_results::{
     compare::{Case, Injected, Proof, ProofRow, Said},
     model::{Record, Run, Status},
@@ -25,7 +28,6 @@ use drumpost_results::{
     stats::{self, Derived},
 };
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
-use std::time::Instant;
 
 /// Pairs that are measured to learn what a message costs.
 const LEARNED_FROM: usize = 12;
@@ -73,7 +75,7 @@ pub(super) fn prove(
             record.seed = seed.wrapping_add(u64::from(number) * 1_000 + case as u64);
             let sequence = Sequence::random(record.seed, rows.len(), plan.looks()[0]);
             let mut measuring = Measuring::new(Job { rows: &costly, ..job.clone() }, record, sequence);
-            let begun = Instant::now();
+            let clock = Clock::start();
             let comparison = match measuring.run(&mut |_| ()) {
                 Ok(comparison) => comparison,
                 Err(error) => {
@@ -87,7 +89,7 @@ pub(super) fn prove(
                 print(&proof, args)?;
                 return Ok(Exit::Interrupted);
             }
-            proof.cases[case].said.push(Said::of(&comparison, begun.elapsed().as_secs_f64()));
+            proof.cases[case].said.push(Said::of(&comparison, clock.now_ns() as f64 / 1e9));
         }
     }
     print(&proof, args)?;
