@@ -134,6 +134,7 @@ fn what_is_offered_goes_out_together_when_it_is_flushed() {
     assert_eq!([server.reads(), server.reads()], ["test.place 7", "test.place 8"]);
     server.says("E full\n");
     let shared = Arc::clone(&outlet.shared);
+    lock(&shared).socket.wait_for_more(PATIENCE);
     let until = Until::after(PATIENCE);
     while outlet.offer(&batch).is_ok() && until.left().is_some() {
         lock(&shared).tend(0);
