@@ -182,13 +182,13 @@ pub fn probe(path: &Path) -> Result<(), StoreError> {
 /// The largest file that is read, in bytes. The record of ten million messages in 12 trials has two million.
 const READ_AT_MOST_BYTES: u64 = 256 << 20;
 
-/// Reads a text file of a bounded size. A pipe is not opened: that would wait for a writer that may never come. A device is not either,
-/// as it may have no end.
+/// Reads a text file of a bounded size, or what a shell pipes in as `<(command)`. A named pipe is not opened: that would wait for a
+/// writer that may never come. A device is not either, as it may have no end.
 ///
 /// # Errors
 /// The file cannot be read, is no regular file, is no text, or has more than 256 MiB.
 pub fn read_text(path: &Path) -> io::Result<String> {
-    if let Some(kind) = place::irregular(fs::metadata(path)?.file_type()) {
+    if let Some(kind) = place::irregular(path)? {
         let reason = format!("it is {kind}, and only regular files are read");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     }
@@ -437,8 +437,8 @@ mod tests {
         std::os::unix::fs::symlink(at("pipe"), at("link")).unwrap();
         let refused = |path: &Path| text(&read(path).unwrap_err());
         for (path, kind) in [
-            (at("pipe"), "it is a pipe"),
-            (at("link"), "it is a pipe"),
+            (at("pipe"), "it is a named pipe"),
+            (at("link"), "it is a named pipe"),
             (at("socket"), "it is a socket"),
             ("/dev/zero".into(), "it is a device"),
             (folder.path().into(), "it is a folder"),
@@ -447,6 +447,11 @@ mod tests {
             assert!(said.contains(kind) && said.contains("only regular files are read"), "{said}");
         }
         assert!(refused(&at("nothing")).contains("No such file"));
+        let (pipe, mut into) = io::pipe().unwrap();
+        into.write_all(b"piped").unwrap();
+        drop(into);
+        let descriptor = std::os::fd::AsRawFd::as_raw_fd(&pipe);
+        assert_eq!(read_text(Path::new(&format!("/dev/fd/{descriptor}"))).unwrap(), "piped");
         fs::write(at("a"), "text").unwrap();
         std::os::unix::fs::symlink(at("a"), at("to-a")).unwrap();
         assert_eq!(read_text(&at("to-a")).unwrap(), "text");

@@ -348,7 +348,7 @@ fn what_is_no_regular_file_is_no_record() {
     let place = with_record();
     mkfifo(&place.path("pipe"));
     let _socket = UnixListener::bind(place.path("socket")).unwrap();
-    for (name, kind) in [("pipe", "a pipe"), ("socket", "a socket"), ("/dev/zero", "a device")] {
+    for (name, kind) in [("pipe", "a named pipe"), ("socket", "a socket"), ("/dev/zero", "a device")] {
         for command in [
             "show FILE",
             "watch FILE",

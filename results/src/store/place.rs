@@ -3,7 +3,7 @@
 //! Lives here: following links, telling pipes and devices from files, and opening them. Does not live here: replacing a
 //! file (`store`).
 
-use std::fs::{self, File, FileType};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -99,15 +99,19 @@ fn descriptor(path: &Path) -> Option<String> {
     is_table.then(|| number.to_owned())
 }
 
-/// What something is that is no regular file; `None`: it is one.
-pub(super) fn irregular(kind: FileType) -> Option<&'static str> {
-    match kind {
+/// What something is that is not to be read; `None`: it is a regular file, or a pipe that this process was given open, as by
+/// `<(command)` in a shell.
+pub(super) fn irregular(path: &Path) -> io::Result<Option<&'static str>> {
+    Ok(match fs::metadata(path)?.file_type() {
         kind if kind.is_file() => None,
         kind if kind.is_dir() => Some("a folder"),
-        kind if kind.is_fifo() => Some("a pipe"),
+        kind if kind.is_fifo() => {
+            let is_open = descriptor(path).is_some() || path == Path::new("/dev/stdin");
+            (!is_open).then_some("a named pipe")
+        }
         kind if kind.is_socket() => Some("a socket"),
         _ => Some("a device"),
-    }
+    })
 }
 
 /// Opens what is no file, to be written into.
