@@ -223,7 +223,7 @@ fn keys_hold_a_replay_and_move_it() {
     terminal.press(&"\x1b[D".repeat(21));
     terminal.shows(&["PAUSED ×4", "● running"]);
     terminal.press("?");
-    terminal.shows(&["hold the replay, or go on"]);
+    terminal.shows(&["pause the replay, or go on"]);
     terminal.press("?");
     terminal.press(" ");
     terminal.press(&"+".repeat(8));

@@ -83,7 +83,7 @@ pub(crate) struct SidesArgs {
     pub replay: Option<PathBuf>,
     /// Show how often verdicts are right on this machine
     ///
-    /// Runs N comparisons (10 without a number) for each cost of --inject, of which 0% is no change. Counts
+    /// Runs N comparisons (10 without a number) for each cost that --inject names. 0% changes nothing, so what is found there is a false alarm. Counts
     /// false alarms and changes that were missed. With --base that side is used.
     #[arg(
         long,

@@ -18,7 +18,7 @@ pub(crate) struct LiveArgs {
     pub prometheus: Option<ServeAt>,
     /// Allow an address for --prometheus that other machines can reach, such as 0.0.0.0:9464
     ///
-    /// Whoever reaches it can read the figures. There is no login and no encryption. Requests may then name any host in their header `Host`.
+    /// Whoever reaches it can read the figures. There is no login and no encryption. Without it, a request that names another host than this machine is refused, so that no page in a browser reads them.
     #[arg(long, requires = "prometheus", hide_short_help = true, help_heading = "Output")]
     pub prometheus_public: bool,
     /// Send live figures by OTLP over HTTP to this address, such as http://localhost:4318

@@ -3,7 +3,7 @@
 use clap::Args;
 use drumpost_tui::SPEEDS;
 
-const EXIT_CODES: &str = "Without a terminal it prints a line a second. q leaves; the run goes on. In a replay, space holds it, the left and right arrow move it, and \
+const EXIT_CODES: &str = "Without a terminal it prints a line a second. q leaves; the run goes on. In a replay, space pauses it, the left and right arrow move it, and \
 + and - change its speed.
 
 Exit codes: 0 it ended, 1 a trial failed or the run is gone, 2 usage, 5 faults were seen, 6 a trial is invalid, 130 you left \

@@ -92,6 +92,8 @@ pub(crate) enum Shows {
     Lines,
     /// The dashboard.
     Dashboard,
+    /// The dashboard of a run in another process.
+    Elsewhere,
     /// The dashboard of a replay that goes on so many times as fast, and where to say what its keys ask.
     Replay { speed: f64, steer: Sender<Steer> },
 }
@@ -111,11 +113,12 @@ impl Viewer {
             let theme = Theme::from_no_color(std::env::var_os("NO_COLOR").as_deref());
             let mut model = match shows {
                 Shows::Replay { speed, .. } => Model::of_replay(theme, speed),
+                Shows::Elsewhere => Model::of_run_elsewhere(theme),
                 Shows::Lines | Shows::Dashboard => Model::new(theme),
             };
             match shows {
                 Shows::Lines => {}
-                Shows::Dashboard => dashboard(&mut model, &events, &interrupted, |_| ()),
+                Shows::Dashboard | Shows::Elsewhere => dashboard(&mut model, &events, &interrupted, |_| ()),
                 Shows::Replay { steer, .. } => dashboard(&mut model, &events, &interrupted, |to| {
                     // Whoever plays it may have ended.
                     let _ = steer.send(to);

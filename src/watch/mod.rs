@@ -111,7 +111,7 @@ impl Dashboard {
     fn start(interrupted: &Interrupt, speed: Option<f64>) -> Option<Self> {
         let (events, seen) = sync_channel(WAITING);
         let (steer, steered) = channel();
-        let shows = speed.map_or(Shows::Dashboard, |speed| Shows::Replay { speed, steer });
+        let shows = speed.map_or(Shows::Elsewhere, |speed| Shows::Replay { speed, steer });
         Some(Self { events, steered, viewer: Viewer::start(seen, interrupted.clone(), shows)? })
     }
 

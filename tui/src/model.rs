@@ -33,6 +33,8 @@ pub struct Model {
     help: bool,
     /// How a replay goes on; `None` for a run.
     steering: Option<Steering>,
+    /// The run is that of another process.
+    is_elsewhere: bool,
 }
 
 impl Model {
@@ -46,7 +48,20 @@ impl Model {
             focus: Focus::Follow,
             help: false,
             steering: None,
+            is_elsewhere: false,
         }
+    }
+
+    /// The dashboard of a run in another process, which goes on when the dashboard is left.
+    #[must_use]
+    pub fn of_run_elsewhere(theme: Theme) -> Self {
+        Self { is_elsewhere: true, ..Self::new(theme) }
+    }
+
+    /// Whether the run is that of another process.
+    #[must_use]
+    pub const fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere
     }
 
     /// The dashboard of a replay, which its keys steer.

@@ -130,6 +130,14 @@ fn replay() {
 }
 
 #[test]
+fn whoever_watches_a_run_elsewhere_is_told_that_it_goes_on() {
+    let mut model = told_until(Model::of_run_elsewhere(Theme::plain()), at(2, 0, 45));
+    assert_eq!(model.key(Key::Char('?')), None);
+    let text = to_text(&render(&model, 120, 40));
+    assert!(text.contains("stop watching; the run goes on") && !text.contains("stop the run"), "{text}");
+}
+
+#[test]
 fn many_dispatches_scroll_to_the_one_in_focus() {
     let mut model = Model::new(Theme::coloured());
     let dispatches = (1..=30).map(|i| format!("message/a-transport-with-a-long-name-{i}")).collect();

@@ -23,11 +23,14 @@ const KEYS: [(&str, &str); 6] = [
     ("?  h", "this help"),
 ];
 
+/// In place of the first of them, where the run is that of another process.
+const LEAVE: (&str, &str) = ("q  esc  ctrl-c", "stop watching; the run goes on");
+
 const REPLAY_KEYS: [(&str, &str); 8] = [
     ("q  esc  ctrl-c", "leave the replay"),
-    ("space  p", "hold the replay, or go on"),
-    ("←  →", "back or on by 5 % of the record"),
-    ("+  -", "twice or half as fast"),
+    ("space  p", "pause the replay, or go on"),
+    ("←  →", "back or forward by 5 % of the whole"),
+    ("+  -", "double or halve the speed"),
     ("tab  shift-tab", "next or previous dispatch"),
     ("1 to 9", "that dispatch"),
     ("f", "follow the dispatch that is replayed"),
@@ -61,7 +64,8 @@ pub(super) fn hints(model: &Model, area: Rect, buf: &mut Buffer) {
 pub(super) fn overlay(model: &Model, area: Rect, buf: &mut Buffer) {
     let theme = model.theme();
     let keys: &[_] = if model.steering().is_some() { &REPLAY_KEYS } else { &KEYS };
-    let keys = keys.iter().map(|&(key, what)| {
+    let first = if model.is_elsewhere() { LEAVE } else { keys[0] };
+    let keys = [first].into_iter().chain(keys[1..].iter().copied()).map(|(key, what)| {
         Line::from(vec![Span::styled(format!("{key:<KEY_WIDTH$}"), theme.key()), Span::raw(what)])
     });
     let notes = NOTES.map(|note| Line::styled(note, theme.quiet()));
