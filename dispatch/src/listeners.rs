@@ -117,7 +117,8 @@ struct ListenerThread {
     spare: Vec<Emitted>,
 }
 
-/// How the thread waits: until its bell is rung, which the monitor does at the end of the trial, or until something is due.
+/// How the thread waits: until its bell is rung, which the monitor does some times a second and at the end of the trial, or until something is
+/// due. The processor time of a wait that a bell ended does not count as waiting.
 struct Waiting {
     bell: Arc<Bell>,
     control: Arc<Control>,

@@ -70,8 +70,15 @@ impl Index {
     /// # Errors
     /// Others keep it open, the files cannot be moved, or the new index cannot be made.
     pub fn replace_damaged(folder: &Path) -> Result<Self, IndexError> {
-        let alone =
-            lock_file(folder, File::try_lock, "another process has it open, so it cannot be replaced")?;
+        let alone = match lock_file(
+            folder,
+            File::try_lock,
+            "another process has it open, so it cannot be replaced",
+        ) {
+            Ok(alone) => alone,
+            // Whoever has it open may have replaced it.
+            Err(in_use) => return Self::open(folder).ok().filter(Self::is_usable).ok_or(in_use),
+        };
         // Another process may have replaced it while this one waited.
         let is_broken = match Self::open_locked(folder) {
             Err(error) if error.is_broken() => true,

@@ -39,7 +39,7 @@ impl Places {
     /// # Errors
     /// As [`Places::read`].
     pub fn of(&self, options: &Values, option: &str) -> Result<Begin, String> {
-        options.text(option).map_or(Ok(Begin::Handled), |text| self.read(text))
+        options.text(option).map_or(Ok(self.words[0].1), |text| self.read(text))
     }
 
     /// Reads the text of such an option.

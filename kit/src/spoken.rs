@@ -47,7 +47,7 @@ pub enum Came {
 
 /// What one protocol does that no other does.
 pub trait Protocol: Send + 'static {
-    /// How often a server is asked whether it is there.
+    /// How often a server is asked whether it is there: a multiple of [`LOOKS_EVERY`].
     const ASKS_EVERY: Duration;
 
     /// The next part of what was read into the socket's input; `None`: not all of it is there. What the server wants to hear is
@@ -212,6 +212,7 @@ impl<P: Protocol> Spoken<P> {
                 break;
             }
         }
+        const { assert!(P::ASKS_EVERY.as_millis() >= LOOKS_EVERY.as_millis(), "it looks less often than it asks") };
         let every = P::ASKS_EVERY.as_millis() / LOOKS_EVERY.as_millis();
         if u128::from(look) % every == every - 1 {
             if self.socket.silences(self.asked > self.answered) >= SILENCES {

@@ -21,6 +21,7 @@ use drumpost_results::units;
 use drumpost_tui::{Event, Model, Phase, Row, Status, Steer, Theme};
 use replay::Replay;
 use std::{
+    cell::Cell,
     path::Path,
     sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel},
     thread,
@@ -104,6 +105,8 @@ struct Dashboard {
     events: SyncSender<Event>,
     steered: Receiver<Steer>,
     viewer: Viewer,
+    /// The last event was not taken in time. Others are not waited for until one is.
+    is_stuck: Cell<bool>,
 }
 
 impl Dashboard {
@@ -112,19 +115,21 @@ impl Dashboard {
         let (events, seen) = sync_channel(WAITING);
         let (steer, steered) = channel();
         let shows = speed.map_or(Shows::Elsewhere, |speed| Shows::Replay { speed, steer });
-        Some(Self { events, steered, viewer: Viewer::start(seen, interrupted.clone(), shows)? })
+        let viewer = Viewer::start(seen, interrupted.clone(), shows)?;
+        Some(Self { events, steered, viewer, is_stuck: Cell::new(false) })
     }
 
     /// Hands an event on. A dashboard whose terminal takes nothing makes no room, and misses it.
     fn tell(&self, event: Event) {
-        let (mut event, mut waited) = (event, Duration::ZERO);
+        let (mut event, mut waited) = (event, if self.is_stuck.get() { ROOM } else { Duration::ZERO });
         while let Err(TrySendError::Full(back)) = self.events.try_send(event) {
             if waited >= ROOM {
-                return;
+                return self.is_stuck.set(true);
             }
             thread::sleep(ROOM_LOOK);
             (event, waited) = (back, waited + ROOM_LOOK);
         }
+        self.is_stuck.set(false);
     }
 }
 

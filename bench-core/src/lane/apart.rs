@@ -17,7 +17,7 @@ impl Lane {
     }
 
     /// Whether the end of a flow may let its load start another one. A load that is over, and one with a schedule and room in its
-    /// window, start nothing for that.
+    /// window, start nothing for that. As of when the load was last asked for flows; a lane that is held up waits for room in any case.
     pub(crate) fn waits_for_ends(&self) -> bool {
         !self.load_over && self.spec.load.as_ref().is_some_and(Load::waits_for_ends)
     }

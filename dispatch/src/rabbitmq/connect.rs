@@ -9,9 +9,12 @@ use lapin::{
 };
 
 const ABSENT: &str = "start one with \"$(scripts/rabbitmq-server)\", or set rabbitmq.url to one that runs";
-/// The client keeps room for 32 frames each way, for each connection. Servers offer frames of 128 KiB, which makes 8 MiB of a connection; longer
-/// messages go in several frames.
-const FRAME_MAX_BYTES: u32 = 32 * 1024;
+/// The client keeps room for 32 frames each way, for each connection. Servers offer frames of 128 KiB, which makes 8 MiB of a connection.
+const FRAME_BYTES: u32 = 32 * 1024;
+/// Beside the values of its headers, what the first frame of a message has for each, name included, and in all: properties, and what a server
+/// adds to a dead letter.
+const HEADER_FRAMING: usize = 64;
+const PROPERTIES_BYTES: usize = 4 * 1024;
 const CREDENTIALS: &str = "set rabbitmq.url=amqp://USER:PASSWORD@HOST:PORT/VHOST, or rabbitmq.password";
 
 const HAS_TLS: bool = cfg!(feature = "amqp-tls");
@@ -34,9 +37,21 @@ pub(super) fn vhost(url: &Url) -> String {
     url.decoded_path().unwrap_or_else(|| "/".to_owned())
 }
 
+/// The frames that carry the messages of a pool. A payload may take several, but all headers are in one.
+pub(super) fn frame_bytes(pool: &Pool) -> Option<u32> {
+    let headers_len = drumpost_kit::encode::headers_len(pool, HEADER_FRAMING) + PROPERTIES_BYTES;
+    (headers_len <= FRAME_BYTES as usize).then_some(FRAME_BYTES)
+}
+
 impl RabbitMq {
     /// A connection. The client has a thread for each, and does not connect again by itself: that would be hidden in the figures.
-    pub(super) async fn attach(&self, name: String) -> Result<Connection, OpenError> {
+    ///
+    /// `frame_bytes` is the longest frame that it asks for; `None`: the server's.
+    pub(super) async fn attach(
+        &self,
+        name: String,
+        frame_bytes: Option<u32>,
+    ) -> Result<Connection, OpenError> {
         // `guest`, whom a server lets in from its own machine.
         let guest = AMQPUserInfo::default();
         let own = |(name, password): (&str, &str)| AMQPUserInfo {
@@ -48,7 +63,7 @@ impl RabbitMq {
             AMQPAuthority { userinfo, host: self.url.bare_host().to_owned(), port: self.url.port };
         let scheme = if self.is_encrypted() { AMQPScheme::AMQPS } else { AMQPScheme::AMQP };
         // In seconds. Who says nothing for twice as long is gone.
-        let query = AMQPQueryString { heartbeat: Some(5), frame_max: Some(FRAME_MAX_BYTES), ..plain() };
+        let query = AMQPQueryString { heartbeat: Some(5), frame_max: frame_bytes, ..plain() };
         let uri = AMQPUri { scheme, authority, vhost, query };
         let properties = ConnectionProperties::default().with_connection_name(name.into());
         let runtime = lapin::runtime::default_runtime().map_err(|error| self.at.failed("connect", &error))?;

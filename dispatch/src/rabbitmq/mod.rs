@@ -181,7 +181,9 @@ impl AsyncTransport for RabbitMq {
     }
 
     async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {
-        let connection = self.attach(format!("drumpost {}", wiring.instance_name(me))).await?;
+        let connection = self
+            .attach(format!("drumpost {}", wiring.instance_name(me)), connect::frame_bytes(&wiring.pool))
+            .await?;
         let (layout, line) = (Layout::new(wiring, '.'), Line::to(&self.at));
         let (mut sources, mut apart, mut sends) = (Vec::new(), Vec::new(), Vec::new());
         let no_ack = wiring.acks == Acks::Before;
@@ -282,7 +284,7 @@ impl Keeper for RabbitMq {
     const FORGETS_AFTER: Option<Duration> = Some(UNUSED);
 
     async fn connect(&self) -> Result<Connection, OpenError> {
-        self.attach("drumpost, set-up and removal".into()).await
+        self.attach("drumpost, set-up and removal".into(), None).await
     }
 
     /// Removes the queue and the exchange of that name, of which one exists.

@@ -84,3 +84,12 @@ fn a_publisher_that_hears_no_confirms_promises_less() {
     assert_eq!((before.confirms, before.delivery), (Confirms::Replicated, Delivery::AtMostOnce));
     assert_eq!(before.acks, "publisher confirms, no acknowledgements (no_ack)");
 }
+
+#[test]
+fn frames_are_short_where_headers_are() {
+    use drumpost_core::headers::Shape;
+    let of = |shape| connect::frame_bytes(&Pool::new(1, 1 << 20).with_headers(1, shape));
+    assert_eq!(of(Shape::NONE), Some(32 * 1024), "a payload may take several frames");
+    assert_eq!(of(Shape::new(11, 32).unwrap()), Some(32 * 1024));
+    assert_eq!(of(Shape::new(8, 4_096).unwrap()), None, "headers are in one frame");
+}

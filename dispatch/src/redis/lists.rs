@@ -18,7 +18,7 @@ use drumpost_kit::{encode::decode, prelude::*};
 use redis::{Cmd, FromRedisValue, Pipeline, RedisResult, cmd, pipe};
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 use tokio::time;
 
@@ -30,8 +30,7 @@ const COUNT: usize = 256;
 const TAKES: Grammar = Grammar::Word(&["move", "pop"]);
 const TAKE: &str =
     "move: into a list of the consumer's own until it is acknowledged; pop: off the list, at most once";
-const OPTIONS: [OptionEntry; 2] =
-    [URL, OptionEntry::new("redis.take", TAKES, "move", TAKE).unfair().brokers_own()];
+const OPTIONS: [OptionEntry; 2] = [URL, tuning("redis.take", TAKES, "move", TAKE)];
 
 /// The entry for the registry.
 pub(super) fn entry() -> TransportEntry {
@@ -69,7 +68,7 @@ impl Lists {
     }
 
     fn taken(&self) -> MutexGuard<'_, BTreeMap<String, Vec<(u16, String)>>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.taken)
     }
 
     /// A new list for a consumer of an instance at a place, and those of earlier ones.

@@ -54,9 +54,9 @@ const LIMIT: &str = "a message that is received so often and not acknowledged be
 const OPTIONS: [OptionEntry; connect::OPTIONS.len() + 4] = joined(
     connect::OPTIONS,
     [
-        OptionEntry::new("sqs.visibility", SECONDS, "30s", VISIBILITY).unfair().brokers_own().redelivers(),
-        OptionEntry::new("sqs.wait", WAITS, "1s", WAIT).unfair().brokers_own(),
-        OptionEntry::new("sqs.fifo", Grammar::Word(&["false", "true"]), "false", FIFO).unfair().brokers_own(),
+        tuning("sqs.visibility", SECONDS, "30s", VISIBILITY).redelivers(),
+        tuning("sqs.wait", WAITS, "1s", WAIT),
+        tuning("sqs.fifo", Grammar::Word(&["false", "true"]), "false", FIFO),
         OptionEntry::optional("sqs.max-receives", RECEIVES, LIMIT)
             .of("deliveries")
             .unfair()
@@ -161,13 +161,8 @@ impl AsyncTransport for Sqs {
         self.server.objects.begin(&self.server, &session).await;
         let most = self.make(wiring, &session).await?;
         // Of what stands in Base64.
-        let headers_len = shape.count() * (shape.value_len() + 24);
-        self.server.at.takes(
-            &wiring.pool,
-            0,
-            most.saturating_sub(headers_len as usize) / 4 * 3,
-            "MaximumMessageSize",
-        )
+        let headers_len = headers_len(&wiring.pool, 24);
+        self.server.at.takes(&wiring.pool, 0, most.saturating_sub(headers_len) / 4 * 3, "MaximumMessageSize")
     }
 
     async fn open(&self, wiring: &Wiring, me: u16) -> Result<Endpoint<Self::Send, Self::Recv>, OpenError> {

@@ -171,6 +171,27 @@ fn instances_compete_in_both_styles_and_headers_are_headers() {
     }
 }
 
+/// All headers of a message are in one frame, however long they are.
+#[test]
+#[ignore = "needs a RabbitMQ server: scripts/test starts one"]
+fn headers_may_be_as_long_as_the_servers_frames() {
+    let server = RabbitServer::start();
+    let trial = Trial { headers: headers(20, 4_000), extent: Extent::Count(200), ..Trial::default() };
+    assert_sound(&trial.run(NAME, &server.url(), one_hop(ends)).unwrap(), 200);
+}
+
+/// Without confirms a message is done with when it is written.
+#[test]
+#[ignore = "needs a RabbitMQ server: scripts/test starts one"]
+fn messages_arrive_without_confirms_too() {
+    let server = RabbitServer::start();
+    for style in Style::ALL {
+        let options = &[("rabbitmq.confirms", "off"), ("rabbitmq.queue", "classic")];
+        let trial = Trial { style, options, acks: Acks::Before, ..Trial::default() };
+        assert_sound(&trial.run(NAME, &server.url(), one_hop(ends)).unwrap(), 5_000);
+    }
+}
+
 /// Sends an event, and is done.
 fn tells_nobody() -> Scenario {
     let order = service("order", true, || {

@@ -1,0 +1,44 @@
+use super::*;
+
+fn followed(say: &str, patience: Duration) -> Result<Answer, String> {
+    let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+    let ((tell, lines), (to, seen)) = (channel(), channel());
+    let events = Events::new(to, false);
+    say.lines().for_each(|line| tell.send(Ok(line.to_owned())).unwrap());
+    let told = follow(&mut child, &lines, patience, &events, &Interrupt::default());
+    drop((tell, seen));
+    let _ = child.kill();
+    child.wait().unwrap();
+    told
+}
+
+#[test]
+fn a_child_that_hangs_or_talks_nonsense_is_told_so() {
+    let event = r#"{"event":{"Warning":"slow"}}"#;
+    // An event of another version is passed over.
+    let events = format!("{event}\n{}", r#"{"event":{"Unheard":"of"}}"#);
+    let why = followed(&events, Duration::from_millis(200)).err().unwrap();
+    assert_eq!(why, "hangs: it has told nothing for 200ms");
+    let why = followed(&format!("{event}\nhello"), Duration::from_secs(60)).err().unwrap();
+    assert_eq!(why, "wrote a line that is no answer of drumpost");
+    let why = followed(r#"{"done":{"record":"{}","give_up":null}}"#, Duration::from_secs(60)).err().unwrap();
+    assert!(why.starts_with("answered what is no record: "), "{why}");
+}
+
+#[test]
+fn a_child_that_dies_is_told_with_its_signal() {
+    let mut child = Command::new("sh").args(["-c", "kill -9 $$"]).spawn().unwrap();
+    assert_eq!(end(&mut child), "signal 9");
+}
+
+#[test]
+fn a_line_without_an_end_does_not_fill_the_memory() {
+    let (tell, lines) = sync_channel(4);
+    read_lines(&b"one\ntwo\nthree, which is longer"[..], 10, &tell);
+    drop(tell);
+    let told: Vec<_> = lines.iter().map(|line| line.map_err(|error| error.to_string())).collect();
+    assert_eq!(
+        told,
+        [Ok("one\n".into()), Ok("two\n".into()), Err("it wrote a line that has no end".to_owned())]
+    );
+}
