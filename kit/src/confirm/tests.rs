@@ -1,3 +1,5 @@
+//! Tests of confirms: in order, by futures, by callbacks.
+
 use super::*;
 use futures_util::task::{ArcWake, waker};
 use std::{

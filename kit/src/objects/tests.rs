@@ -1,3 +1,5 @@
+//! Tests of what a run made at a server: removing it, telling what is left, cleaning up after the dead.
+
 use super::*;
 use crate::notes::tests::{Folder, dead};
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+//! Tests of deliveries that are asked for, with a consumer that gives what the test says.
+
 use super::*;
 use crate::{inbox::tests::wiring, server::At};
 use drumpost_core::{

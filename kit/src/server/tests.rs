@@ -1,3 +1,5 @@
+//! Tests of the server's address, of sentences about what failed, and of limits on waiting.
+
 use super::*;
 use std::future::{pending, ready};
 

@@ -1,3 +1,5 @@
+//! Tests of the socket that never blocks, over loopback.
+
 use super::*;
 use std::net::TcpListener;
 

@@ -1,3 +1,5 @@
+//! Tests of reading and replacing files: partly written ones, links, pipes, devices.
+
 use super::*;
 use crate::sample;
 

@@ -1,3 +1,5 @@
+//! Tests of the process of a trial: what it says, how it ends, and when it hangs.
+
 use super::*;
 
 fn followed(say: &str, patience: Duration) -> Result<Answer, String> {
