@@ -28,7 +28,7 @@ impl Protocol for Lines {
             "M" => Ok(Some(Came::Message(message(), false))),
             "R" => Ok(Some(Came::Message(message(), true))),
             "A" => Ok(Some(Came::Answer)),
-            _ => Err(socket.line.broken(false, &rest)),
+            _ => Err(socket.line.broken(false, &rest.trim_start())),
         }
     }
 
