@@ -1,7 +1,7 @@
 //! Connecting and logging in. TLS begins after the server's INFO, as NATS does it, or before it with `nats.tls-first`.
 
 use super::{
-    parse::{Frame, Malformed, parse},
+    parse::{Frame, parse},
     protocol::words,
 };
 use crate::nats::{
@@ -38,11 +38,11 @@ enum Said {
 }
 
 /// The first thing that a server says in `bytes`.
-fn said(bytes: &[u8]) -> Result<Option<(Said, usize)>, Malformed> {
+fn said(bytes: &[u8]) -> Result<Option<(Said, usize)>, String> {
     // No message comes to a client that has not subscribed.
-    let Some((frame, len)) = parse(bytes, 0)? else { return Ok(None) };
+    let Some((frame, len)) = parse(bytes, 0).map_err(|error| error.to_string())? else { return Ok(None) };
     let said = match frame {
-        Frame::Info(info) => Said::Info(serde_json::from_slice(info).map_err(|_| Malformed::Line)?),
+        Frame::Info(info) => Said::Info(serde_json::from_slice(info).map_err(|error| error.to_string())?),
         Frame::Pong => Said::Pong,
         Frame::Error(why) => Said::Error(words(why)),
         Frame::Taken | Frame::Ping | Frame::Message { .. } => Said::Other,
