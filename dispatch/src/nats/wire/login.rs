@@ -1,7 +1,7 @@
 //! Connecting and logging in. TLS begins after the server's INFO, as NATS does it, or before it with `nats.tls-first`.
 
 use super::{
-    parse::{Frame, parse},
+    parse::{Frame, Malformed, parse},
     protocol::words,
 };
 use crate::nats::{
@@ -39,8 +39,10 @@ enum Said {
 
 /// The first thing that a server says in `bytes`.
 fn said(bytes: &[u8]) -> Result<Option<(Said, usize)>, String> {
-    // No message comes to a client that has not subscribed.
-    let Some((frame, len)) = parse(bytes, 0).map_err(|error| error.to_string())? else { return Ok(None) };
+    // No message comes to a client that has not subscribed, so one of any length is foreign.
+    let Some((frame, len)) = parse(bytes, 0).map_err(|_| Malformed::Line.to_string())? else {
+        return Ok(None);
+    };
     let said = match frame {
         Frame::Info(info) => Said::Info(serde_json::from_slice(info).map_err(|error| error.to_string())?),
         Frame::Pong => Said::Pong,
