@@ -22,8 +22,9 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Most calls under way of one instance that acknowledge or give back. Beyond them, and beyond so many batches that wait for such a call, no
-/// further messages are handed over: a server that is slower to acknowledge than to deliver would let them pile up.
+/// Most calls under way of one instance that acknowledge or give back. Beyond them, and while as many deliveries wait for such a call as are
+/// enough of a consumer, no further messages are handed over: a server that is slower to acknowledge than to deliver would let them pile up,
+/// and what acknowledges a message may be as long as the message.
 pub const SETTLES: usize = 32;
 
 /// One consumer at the broker.
@@ -123,8 +124,7 @@ impl<P: Pull, S: Settle<Token = P::Token>> Pulled<P, S> {
 
     /// Whether the server is behind with what it is to settle.
     fn is_full(&self) -> bool {
-        self.acknowledged.len() + self.given_back.len() >= SETTLES
-            || self.handled.len() >= SETTLES * self.enough
+        self.acknowledged.len() + self.given_back.len() >= SETTLES || self.handled.len() >= self.enough
     }
 
     fn pass_on(&mut self) {
