@@ -145,7 +145,7 @@ fn a_killed_consumer_loses_nothing_and_another_client_counts_the_same() {
 fn what_a_killed_consumer_popped_is_lost_and_counted() {
     let server = RedisServer::start();
     let (trial, count) =
-        (Trial { options: POP, drain: Duration::from_secs(2), ..killed(&[]) }, Count::of(&server));
+        (Trial { options: POP, drain: Duration::from_secs(6), ..killed(&[]) }, Count::of(&server));
     let outcome = trial.run_watched(LISTS, &server.url(), one_hop(ends_slowly), count.clone()).unwrap();
     let (audit, seen) = (&outcome.audit, count.seen());
     println!("{audit:?} {seen:?}");
