@@ -35,7 +35,7 @@ impl Bell {
     /// wake it. A load with a schedule and room in its window waits for a due time and for nothing else. Each needless wake-up
     /// costs the ringer a call of the system and the waiter a switch to its thread and back, 10 to 40 µs in all.
     pub fn ignore_ends(&self) {
-        // Whoever rang meanwhile has set it to awake, which stays.
+        // A thread that rang the bell meanwhile has set its state to AWAKE, which the exchange leaves as it is.
         let _ = self.state.compare_exchange(LISTENS, IGNORES_ENDS, Ordering::Relaxed, Ordering::Relaxed);
     }
 

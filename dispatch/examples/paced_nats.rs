@@ -34,7 +34,7 @@ use std::{
 const USAGE: &str = "usage: paced_nats library|framing HOST:PORT RATE SECONDS MESSAGE_LEN";
 const SUBJECT: &str = "paced.nats";
 const WARMUP_S: u64 = 1;
-/// What a message begins with: when it was due, when it was sent, and its number.
+/// Bytes of the three stamps with which each message begins: when it was due, when it was sent, and its number.
 const STAMPS_LEN: usize = 24;
 /// A consumer that hears nothing for so long gives up.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -66,7 +66,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// What is sent, and when.
+/// The load: its rate in messages a second, its length in seconds after the warm-up, and the length of a message in bytes.
 #[derive(Clone, Copy)]
 struct Plan {
     rate: u64,
@@ -136,7 +136,7 @@ fn produce(plan: Plan, mut send: impl FnMut(&[u8]) -> Result<()>) -> Result<Sent
     Ok(Sent { cpu_ns: cpu_ns(UsageWho::RUSAGE_SELF)? - before_ns, wait_ns })
 }
 
-/// What the consumer noted.
+/// The notes of the consumer: the number of the message that has to come next, and its two histograms of latencies.
 struct Received {
     plan: Plan,
     next: u64,

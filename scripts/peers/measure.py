@@ -4,6 +4,18 @@ import os, random, signal, statistics, sys
 from .tools import Failed, processor_s, remark
 
 
+def measured(peer, rounds, table):
+    """Measures the rounds that the user asked for, and prints the table of those that are whole. `peer` makes what is measured."""
+    if not rounds.isdigit() or int(rounds) == 0:
+        raise Failed(f"`{rounds}` is not a number of rounds")
+    chosen = peer()
+    found, whole, failure = rounds_of(chosen, int(rounds))
+    if whole > 0:
+        table(chosen, found, whole)
+    if failure:
+        raise Failed(f"{failure}; {whole} of {rounds} rounds are whole")
+
+
 def spread(values, digits=None):
     """The median, and the least and the most."""
     shown = (lambda value: f"{value:,.0f}") if digits is None else (lambda value: f"{value:,.{digits}f}")

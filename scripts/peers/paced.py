@@ -1,9 +1,9 @@
 """`scripts/paced nats [ROUNDS]`: paced loads beside the least that a client can be."""
-import dataclasses, json, os, shutil, subprocess, sys
+import dataclasses, json, os
 
-from .measure import rounds_of, spread
+from .measure import measured, spread
 from .nats import private
-from .tools import WORK, Failed, Figures, Peer, Tool, built, drumpost, record_of, said
+from .tools import Failed, Figures, Peer, Tool, built, drumpost, record_of, said, started
 
 SIZE, HEADER_LEN = 128, 48
 SECONDS = int(os.environ.get("SECONDS_EACH", "4"))
@@ -96,23 +96,9 @@ def table(peer, found, rounds):
 
 def main(name="", rounds="9"):
     if name != "nats":
-        raise Failed(f"there is no least client for `{name}`; known: nats")
-    if not rounds.isdigit() or int(rounds) == 0:
-        raise Failed(f"`{rounds}` is not a number of rounds")
-    measured = peer()
-    found, whole, failure = rounds_of(measured, int(rounds))
-    if whole > 0:
-        table(measured, found, whole)
-    if failure:
-        raise Failed(f"{failure}; {whole} of {rounds} rounds are whole")
+        raise Failed(f"there is no minimal client for `{name}`; known: nats")
+    measured(peer, rounds, table)
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:3])
-    except (Failed, subprocess.CalledProcessError) as why:
-        sys.exit(f"scripts/paced: {why}")
-    except KeyboardInterrupt:
-        sys.exit(130)
-    finally:
-        shutil.rmtree(WORK, ignore_errors=True)
+    started(main)

@@ -2,6 +2,8 @@
 import contextlib, dataclasses, json, os, re, shutil, socket, subprocess, sys, tempfile, time
 
 TOOLS = os.path.join(os.environ["DRUMPOST_TOOLS"], "bin")
+# The script that runs, for its messages.
+SCRIPT = os.environ.get("SCRIPT", "against-peers")
 WORK = tempfile.mkdtemp(prefix="against-peers-")
 LIMIT_S = 180
 
@@ -33,13 +35,25 @@ class Failed(Exception):
     """A sentence about what does not work."""
 
 
+def started(main):
+    """Runs the script whose name is in SCRIPT with its arguments, and leaves nothing behind."""
+    try:
+        main(*sys.argv[1:3])
+    except (Failed, subprocess.CalledProcessError) as why:
+        sys.exit(f"scripts/{SCRIPT}: {why}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        shutil.rmtree(WORK, ignore_errors=True)
+
+
 def said(*command, **environment):
     env = {**os.environ, **environment}
     return subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout.strip()
 
 
 def remark(text):
-    print(f"scripts/{os.environ.get('SCRIPT', 'against-peers')}: {text}", file=sys.stderr)
+    print(f"scripts/{SCRIPT}: {text}", file=sys.stderr)
 
 
 def free_port():

@@ -53,7 +53,7 @@ impl JetStream {
                 durable_name: Some(consumer(&stream, &name)),
                 filter_subject: subject(&stream, &name),
                 ack_policy: AckPolicy::Explicit,
-                // What a killed consumer had of them comes again in the same time as its messages.
+                // Advisories that a killed consumer of dead letters had received come again after the same time as messages do.
                 ack_wait: self.settings.ack_wait,
                 inactive_threshold: NET,
                 ..pull::Config::default()

@@ -29,7 +29,7 @@ pub(super) struct Server {
     facts: OnceLock<ServerFacts>,
 }
 
-/// What a server says during the login.
+/// A frame that the NATS server sends while an instance logs in.
 enum Said {
     Info(Value),
     Pong,

@@ -1,4 +1,5 @@
-//! What an instance says to the server, and what it makes of what the server says. Pings are answered.
+//! NATS as an instance speaks it after the login: the frames that it sends to the server, and what it makes of the server's frames. The
+//! instance answers the server's pings.
 
 use super::parse::{Frame, Malformed, parse};
 use crate::nats::{connection::PING_EVERY, headers};
@@ -48,7 +49,7 @@ impl Protocol for Nats {
                 Ok(None) => return Ok(None),
                 Ok(Some(Frame::Message { subscription, subject, headers: block, payload })) => {
                     let index = usize::try_from(subscription).ok().and_then(|number| number.checked_sub(1));
-                    // What was on its way when the subscription ended is nobody's.
+                    // A message that was on its way when the instance ended its subscription is passed over.
                     let Some(is_apart) = index.and_then(|index| self.apart.get(index)) else { continue };
                     let found = headers::read(block).ok_or_else(|| line.broken(true, &Malformed::Line))?;
                     let place = || String::from_utf8_lossy(subject).into_owned();
