@@ -49,6 +49,7 @@ def peer():
         start=lambda: private(program),
         cases={
             "128 B": {"size": 128, "count": 1_500_000, "in_flight": 4096},
+            "128 B, queue group": {"size": 128, "count": 1_500_000, "in_flight": 4096, "flags": ("--instances", "worker=2")},
             "1 KiB": {"size": 1024, "count": 500_000, "in_flight": 4096},
             "128 B at 1,000/s": {"size": 128, "count": 4_000, "rate": 1_000},
         },
@@ -63,5 +64,7 @@ def peer():
             "One producer and one consumer, a plain subscription, 4,096 messages in flight for drumpost, whose messages have 48 bytes "
             "more than the payload. `nats bench` limits nothing, and its rate is that of its subscriber. `nats latency` times "
             "from sending to receiving, drumpost from when a message was due.",
+            "In the case of a queue group drumpost has two consumers that share the messages. `nats bench sub` cannot, so it has one "
+            "consumer and a plain subscription there, too.",
         ],
     )
