@@ -21,7 +21,7 @@ pub use decide::{Gate, Interval};
 pub use hygiene::{Cause, Disturbed, Repeats, disturbed};
 pub use looks::{Looks, Next, Plan, PlanError, Stop};
 pub use metric::{GATES_AT_MOST, Metric, Options};
-pub use proof::{Case, Injected, Proof, ProofRow, Said};
+pub use proof::{Case, Counted, Injected, Proof, ProofRow, Said};
 
 use crate::model::{self, Record, Role, Run, Setting, Status, Trial, Validity};
 use crate::verdict::Thresholds;

@@ -69,15 +69,50 @@ impl FromStr for Injected {
     }
 }
 
+/// What a comparison counts as: the first of these that holds for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// A gate is a regression. The comparison blocks a change, valid or not.
+    Regression,
+    /// A gate is an improvement, whatever the others are.
+    Improvement,
+    /// A run was invalid, or a copy of the base differed from it.
+    Invalid,
+    /// A gate is inconclusive or not judged.
+    Inconclusive,
+    /// All gates are *no change*.
+    NoChange,
+}
+
+impl Counted {
+    /// All, in the order in which they are asked.
+    pub const ALL: [Self; 5] =
+        [Self::Regression, Self::Improvement, Self::Invalid, Self::Inconclusive, Self::NoChange];
+
+    /// Its name in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Regression => "regression",
+            Self::Improvement => "improvement",
+            Self::Invalid => "invalid",
+            Self::Inconclusive => "inconclusive",
+            Self::NoChange => "no_change",
+        }
+    }
+}
+
 /// What one comparison said.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Said {
-    /// The verdict over all gates.
-    pub verdict: Verdict,
-    /// A run was invalid, or a copy of the base differed from it.
-    pub is_invalid: bool,
-    /// Figures that were regressions.
+    /// What it counts as.
+    pub counted: Counted,
+    /// Judged figures of all rows.
+    pub gates: usize,
+    /// Figures that were regressions, once for each row.
     pub regressions: Vec<Metric>,
+    /// Figures that were improvements, once for each row.
+    pub improvements: Vec<Metric>,
     /// Pairs of its shortest row.
     pub pairs: usize,
     /// CPU time per message of the head as a multiple of the base's; of several rows the median.
@@ -94,11 +129,22 @@ impl Said {
         let cpu = [Metric::CpuPerMessage, Metric::CpuPerFlow];
         let ratios: Vec<f64> =
             gates().filter(|gate| cpu.contains(&gate.metric)).map(|gate| gate.ratio).collect();
-        let regressions = gates().filter(|gate| gate.verdict == Verdict::Regression);
+        let that = |verdict| gates().filter(move |gate| gate.verdict == verdict).map(|gate| gate.metric);
+        let (regressions, improvements): (Vec<Metric>, Vec<Metric>) =
+            (that(Verdict::Regression).collect(), that(Verdict::Improvement).collect());
+        // The comparison's own verdict is not enough: an improvement of one gate hides behind an inconclusive one.
+        let counted = match comparison.verdict {
+            _ if !regressions.is_empty() => Counted::Regression,
+            _ if !improvements.is_empty() => Counted::Improvement,
+            _ if comparison.is_invalid() => Counted::Invalid,
+            Verdict::NoChange => Counted::NoChange,
+            _ => Counted::Inconclusive,
+        };
         Self {
-            verdict: comparison.verdict,
-            is_invalid: comparison.is_invalid(),
-            regressions: regressions.map(|gate| gate.metric).collect(),
+            counted,
+            gates: gates().filter(|gate| gate.verdict != Verdict::NotJudged).count(),
+            regressions,
+            improvements,
             pairs: comparison.rows.iter().map(|row| row.pairs).min().unwrap_or(0),
             cpu_ratio: stats::median(&ratios),
             took_s,
@@ -116,22 +162,23 @@ pub struct Case {
 }
 
 impl Case {
-    /// How many said so.
+    /// How many count as this.
     #[must_use]
-    pub fn count(&self, verdict: Verdict) -> usize {
-        self.said.iter().filter(|said| said.verdict == verdict && !said.is_invalid).count()
+    pub fn count(&self, as_what: Counted) -> usize {
+        self.said.iter().filter(|said| said.counted == as_what).count()
     }
 
-    /// How many were invalid.
+    /// Judged figures of all comparisons, and how many of them were a regression or an improvement.
     #[must_use]
-    pub fn invalid(&self) -> usize {
-        self.said.iter().filter(|said| said.is_invalid).count()
+    pub fn gates(&self) -> (usize, usize) {
+        let changed = |said: &Said| said.regressions.len() + said.improvements.len();
+        (self.said.iter().map(|said| said.gates).sum(), self.said.iter().map(changed).sum())
     }
 
     /// How many found a regression in any gate, and the 95 % interval of the chance of that.
     #[must_use]
     pub fn regressions(&self) -> (usize, (f64, f64)) {
-        let count = self.count(Verdict::Regression);
+        let count = self.count(Counted::Regression);
         (count, stats::share_interval(count, self.said.len(), 0.95))
     }
 
@@ -197,34 +244,33 @@ mod tests {
 
     #[test]
     fn comparisons_are_counted_by_what_they_said() {
-        let said = |verdict, regressions: &[Metric], cpu_ratio| Said {
-            verdict,
-            is_invalid: false,
+        let said = |counted, regressions: &[Metric], cpu_ratio| Said {
+            counted,
+            gates: 6,
             regressions: regressions.to_vec(),
+            improvements: Vec::new(),
             pairs: 20,
             cpu_ratio: Some(cpu_ratio),
             took_s: 10.0 * cpu_ratio,
         };
-        let invalid = Said { is_invalid: true, ..said(Verdict::Inconclusive, &[], 1.0) };
-        let found = said(Verdict::Regression, &[Metric::P50, Metric::P99, Metric::P50], 1.04);
+        let better = Said { improvements: vec![Metric::P90], ..said(Counted::Improvement, &[], 1.0) };
         let case = Case {
             injected: Injected::Share(0.03),
             said: vec![
-                found.clone(),
-                said(Verdict::Regression, &[Metric::P50], 1.03),
-                invalid,
-                said(Verdict::NoChange, &[], 1.02),
+                said(Counted::Regression, &[Metric::P50, Metric::P99, Metric::P50], 1.04),
+                said(Counted::Regression, &[Metric::P50], 1.03),
+                said(Counted::Invalid, &[], 1.0),
+                better,
+                said(Counted::NoChange, &[], 1.05),
             ],
         };
-        assert_eq!(
-            (case.count(Verdict::NoChange), case.count(Verdict::Inconclusive), case.invalid()),
-            (1, 0, 1)
-        );
+        assert_eq!(Counted::ALL.map(|counted| case.count(counted)), [2, 1, 1, 0, 1]);
+        assert_eq!(case.gates(), (30, 5));
         assert_eq!(case.found_by(), [(Metric::P50, 2), (Metric::P99, 1)]);
-        assert_eq!(case.cpu_ratio(), Some(1.025));
-        assert_eq!(case.took_s(), Some(10.25));
+        assert_eq!(case.cpu_ratio(), Some(1.03));
+        assert_eq!(case.took_s(), Some(10.3));
         let (count, (low, high)) = case.regressions();
-        assert!(count == 2 && low < 0.07 && high > 0.93, "{low} {high}");
+        assert!(count == 2 && low < 0.06 && high > 0.85, "{low} {high}");
         assert_eq!(Injected::Share(0.03).words(), "+3 % for each message");
         assert_eq!(Injected::USUAL[4].words(), "1 of 100 messages 10 times as slow");
     }

@@ -5,12 +5,13 @@
 use serde::Serialize;
 
 use super::block::{Block, Cell, Column, Heading, Item, Level, List, Paragraph, Report, Table, Tone};
-use crate::compare::{Case, Injected, Proof, ProofRow, Verdict};
+use crate::compare::{Case, Counted, Injected, Metric, Proof, ProofRow, Said};
 use crate::format::FormatError;
 use crate::units;
 
 /// What is said of the columns.
-const ABOUT: &str = "A row counts whole comparisons. The share of comparisons that found a regression has the 95 % interval of its chance \
+const ABOUT: &str = "A row counts whole comparisons, each once: with any figure that is a regression, or else an improvement, or else invalid, or else inconclusive. Figures are those judged, in all comparisons \
+                     together, and how many of them were a regression or an improvement. The share of comparisons that found a regression has the 95 % interval of its chance \
                      (Clopper-Pearson). CPU is what the cost that was put in came to: the CPU time per message of the head against that of the base, in the median. A cost may come to more \
                      or less than was asked for, because a processor overlaps work, or because a change of pace wakes threads at other times. \
                      Time is how long a comparison took, in the median.";
@@ -47,6 +48,8 @@ fn table(proof: &Proof) -> Table {
     let columns = vec![
         Column::left("put in"),
         right("comparisons"),
+        right("figures"),
+        right("changed"),
         right("regression"),
         right("95 % interval"),
         right("improvement"),
@@ -59,19 +62,21 @@ fn table(proof: &Proof) -> Table {
     let mut table = Table::new(0, 1, columns);
     for case in &proof.cases {
         let (found, (low, high)) = case.regressions();
-        let is_wrong = |count: usize| {
-            if count > 0 && case.injected == Injected::Nothing { Tone::Bad } else { Tone::Plain }
-        };
-        let improved = case.count(Verdict::Improvement);
+        let (gates, changed) = case.gates();
+        let is_equal = case.injected == Injected::Nothing;
+        let wrong =
+            |count: usize| Cell::new(if count > 0 && is_equal { Tone::Bad } else { Tone::Plain }, count.to_string());
         table.row(vec![
             case.injected.words().into(),
             case.said.len().to_string().into(),
-            Cell::new(is_wrong(found), found.to_string()),
+            gates.to_string().into(),
+            wrong(changed),
+            wrong(found),
             format!("{:.0} to {:.0} %", low * 100.0, high * 100.0).into(),
-            Cell::new(is_wrong(improved), improved.to_string()),
-            case.count(Verdict::NoChange).to_string().into(),
-            case.count(Verdict::Inconclusive).to_string().into(),
-            case.invalid().to_string().into(),
+            wrong(case.count(Counted::Improvement)),
+            case.count(Counted::NoChange).to_string().into(),
+            case.count(Counted::Inconclusive).to_string().into(),
+            wrong(case.count(Counted::Invalid)),
             case.cpu_ratio()
                 .map_or_else(|| units::NONE.to_owned(), |ratio| units::change(ratio - 1.0))
                 .into(),
@@ -109,6 +114,8 @@ struct RowJson<'a> {
 struct CaseJson {
     injected: String,
     comparisons: usize,
+    gates: usize,
+    gates_changed: usize,
     regression: usize,
     regression_chance_low: f64,
     regression_chance_high: f64,
@@ -118,8 +125,33 @@ struct CaseJson {
     invalid: usize,
     cpu_ratio: Option<f64>,
     found_by: Vec<(&'static str, usize)>,
-    pairs: Vec<usize>,
-    took_s: Vec<f64>,
+    said: Vec<SaidJson>,
+}
+
+#[derive(Serialize)]
+struct SaidJson {
+    counted: &'static str,
+    gates: usize,
+    regressions: Vec<&'static str>,
+    improvements: Vec<&'static str>,
+    pairs: usize,
+    cpu_ratio: Option<f64>,
+    took_s: f64,
+}
+
+impl SaidJson {
+    fn of(said: &Said) -> Self {
+        let names = |metrics: &[Metric]| metrics.iter().map(|metric| metric.name()).collect();
+        Self {
+            counted: said.counted.name(),
+            gates: said.gates,
+            regressions: names(&said.regressions),
+            improvements: names(&said.improvements),
+            pairs: said.pairs,
+            cpu_ratio: said.cpu_ratio,
+            took_s: said.took_s,
+        }
+    }
 }
 
 /// A proof as an indented JSON document with a final line end. FORMAT.md describes the fields.
@@ -129,24 +161,26 @@ struct CaseJson {
 pub fn proof_json(proof: &Proof) -> Result<String, FormatError> {
     let case = |case: &Case| {
         let (regression, (low, high)) = case.regressions();
+        let (gates, gates_changed) = case.gates();
         CaseJson {
             injected: case.injected.words(),
             comparisons: case.said.len(),
+            gates,
+            gates_changed,
             regression,
             regression_chance_low: low,
             regression_chance_high: high,
-            improvement: case.count(Verdict::Improvement),
-            no_change: case.count(Verdict::NoChange),
-            inconclusive: case.count(Verdict::Inconclusive),
-            invalid: case.invalid(),
+            improvement: case.count(Counted::Improvement),
+            no_change: case.count(Counted::NoChange),
+            inconclusive: case.count(Counted::Inconclusive),
+            invalid: case.count(Counted::Invalid),
             cpu_ratio: case.cpu_ratio(),
             found_by: case.found_by().into_iter().map(|(metric, count)| (metric.name(), count)).collect(),
-            pairs: case.said.iter().map(|said| said.pairs).collect(),
-            took_s: case.said.iter().map(|said| said.took_s).collect(),
+            said: case.said.iter().map(SaidJson::of).collect(),
         }
     };
     let document = Document {
-        schema_version: 1,
+        schema_version: 2,
         partial: proof.partial.as_deref(),
         rows: proof
             .rows
