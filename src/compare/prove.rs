@@ -23,14 +23,26 @@ use drumpost_core::{
 };
 use drumpost_results::{
     compare::{Case, Injected, Proof, ProofRow, Said},
-    model::{Record, Run, Status},
+    model::{Record, Role, Run, Status},
     report,
     stats::{self, Derived},
 };
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
-/// Pairs that are measured to learn what a message costs.
+/// Pairs that are measured to learn what a message costs, and again to learn what a cost comes to.
 const LEARNED_FROM: usize = 12;
+
+/// The cost that is put in to learn what a cost comes to: clearly more than such pairs scatter.
+const LEARNED_BY: f64 = 0.2;
+
+/// What is learned of a row before costs are put in.
+#[derive(Debug, Clone, Copy)]
+struct Learned {
+    /// What a message costs, in ns of CPU time.
+    message_ns: f64,
+    /// What a cost comes to, as a multiple of what was put in: less than 1 where the processor overlaps it with other work.
+    comes_to: f64,
+}
 
 /// Runs as many comparisons of each kind as are asked for, in random order, and prints what they found.
 pub(super) fn prove(
@@ -51,12 +63,12 @@ pub(super) fn prove(
     let empty = || empty(args, &rows, [&base, &base], &plan, &limits);
     let first = empty()?;
     let seed = first.seed;
-    let Some(rows_ns) = learn(&job, first)? else { return Ok(Exit::Interrupted) };
+    let Some(learned) = learn(&job, first, empty()?)? else { return Ok(Exit::Interrupted) };
     let mut proof = Proof {
-        rows: rows_ns
+        rows: learned
             .iter()
             .zip(&rows)
-            .map(|(ns, row)| ProofRow { name: row.name.clone(), message_ns: *ns })
+            .map(|(learned, row)| ProofRow { name: row.name.clone(), message_ns: learned.message_ns })
             .collect(),
         pairs: args.sides.pairs as usize,
         cases: args.sides.inject.iter().map(|cost| Case { injected: *cost, said: Vec::new() }).collect(),
@@ -70,7 +82,7 @@ pub(super) fn prove(
             let injected = proof.cases[case].injected;
             output::remark(&format!("comparison {} of {comparisons}: {}", number + 1, injected.words()));
             let costly: Vec<Row> =
-                rows.iter().zip(&rows_ns).map(|(row, ns)| with_cost(row, injected, *ns)).collect();
+                rows.iter().zip(&learned).map(|(row, learned)| with_cost(row, injected, *learned)).collect();
             let mut record = empty()?;
             record.seed = seed.wrapping_add(u64::from(number) * 1_000 + case as u64);
             let sequence = Sequence::random(record.seed, rows.len(), plan.looks()[0]);
@@ -100,25 +112,52 @@ fn print(proof: &Proof, args: &CompareArgs) -> anyhow::Result<()> {
     output::report(|| report::proof(proof), || report::proof_json(proof), &args.form)
 }
 
-/// What a message costs in each row, in ns of CPU time, over some trials that count for nothing else. `None`: it was interrupted.
-fn learn(job: &Job<'_>, record: Record) -> anyhow::Result<Option<Vec<f64>>> {
-    output::remark("measuring what a message costs");
+/// What a message costs in each row, and what a cost comes to there, over some trials that count for nothing else. `None`: it was
+/// interrupted.
+fn learn(job: &Job<'_>, equal: Record, costly: Record) -> anyhow::Result<Option<Vec<Learned>>> {
+    output::remark("measuring what a message costs, and what a cost comes to");
+    let Some(equal) = some_rounds(job.clone(), equal)? else { return Ok(None) };
+    let of_row = |row: &Row| {
+        Ok(Learned { message_ns: message_ns(&equal, row, &[Role::Base, Role::Head])?, comes_to: 1.0 })
+    };
+    let learned = job.rows.iter().map(of_row).collect::<anyhow::Result<Vec<_>>>()?;
+    let by = Injected::Share(LEARNED_BY);
+    let rows: Vec<Row> =
+        job.rows.iter().zip(&learned).map(|(row, learned)| with_cost(row, by, *learned)).collect();
+    let Some(costly) = some_rounds(Job { rows: &rows, ..job.clone() }, costly)? else { return Ok(None) };
+    let of_row = |(row, learned): (&Row, &Learned)| {
+        let ratio = message_ns(&costly, row, &[Role::Head])? / message_ns(&costly, row, &[Role::Base])?;
+        // A machine that is too busy to tell must not make a cost of nothing or a huge one.
+        Ok(Learned { comes_to: ((ratio - 1.0) / LEARNED_BY).clamp(0.25, 4.0), ..*learned })
+    };
+    rows.iter().zip(&learned).map(of_row).collect::<anyhow::Result<Vec<_>>>().map(Some)
+}
+
+/// The record of some pairs of each row. `None`: it was interrupted.
+fn some_rounds(job: Job<'_>, record: Record) -> anyhow::Result<Option<Record>> {
     let sequence = Sequence::random(record.seed, job.rows.len(), 0);
-    let mut measuring = Measuring::new(job.clone(), record, sequence);
+    let interrupted = job.interrupted;
+    let mut measuring = Measuring::new(job, record, sequence);
     for number in 0..LEARNED_FROM {
         measuring.round(number as u32)?;
-        if job.interrupted.is_set() {
+        if interrupted.is_set() {
             return Ok(None);
         }
     }
-    job.rows.iter().map(|row| message_ns(&measuring.record, row).map(Some)).collect()
+    Ok(Some(measuring.record))
 }
 
-/// What a message costs in a row: CPU time in the median of its sides, which are equal.
-fn message_ns(record: &Record, row: &Row) -> anyhow::Result<f64> {
+/// What a message costs in a row: CPU time in the median of some of its sides.
+fn message_ns(record: &Record, row: &Row, roles: &[Role]) -> anyhow::Result<f64> {
     let is_ok = |run: &&Run| run.trials.iter().any(|trial| trial.status == Status::Ok);
-    let of_row = record.runs.iter().filter(|run| run.side.as_ref().is_some_and(|side| side.row == row.name));
-    let costs = of_row.filter(is_ok).filter_map(|run| Derived::of(run).cpu_ns_per_message);
+    let is_asked =
+        |run: &&Run| run.side.as_ref().is_some_and(|side| side.row == row.name && roles.contains(&side.role));
+    let costs = record
+        .runs
+        .iter()
+        .filter(is_asked)
+        .filter(is_ok)
+        .filter_map(|run| Derived::of(run).cpu_ns_per_message);
     stats::median(&costs.collect::<Vec<_>>()).ok_or_else(|| {
         usage(format!(
             "--prove: what a message costs is not known in the row `{}`, as in virtual time, or because no trial \
@@ -137,9 +176,9 @@ fn without_cost(row: &Row) -> Row {
     row
 }
 
-/// A row whose head has a cost. The cost is that of each message that is received: where several services hear a message, it comes to
-/// more than was asked for. The report has what it came to.
-fn with_cost(row: &Row, injected: Injected, message_ns: f64) -> Row {
+/// A row whose head has a cost, so much that it comes to what was asked for. The report has what it came to.
+fn with_cost(row: &Row, injected: Injected, learned: Learned) -> Row {
+    let message_ns = learned.message_ns / learned.comes_to;
     let work = match injected {
         Injected::Nothing => return row.clone(),
         Injected::Share(share) => format!("{:.3}ns", message_ns * share),

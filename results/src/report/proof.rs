@@ -12,8 +12,8 @@ use crate::units;
 /// What is said of the columns.
 const ABOUT: &str = "A row counts whole comparisons, each once: with any figure that is a regression, or else an improvement, or else invalid, or else inconclusive. Figures are those judged, in all comparisons \
                      together, and how many of them were a regression or an improvement. The share of comparisons that found a regression has the 95 % interval of its chance \
-                     (Clopper-Pearson). CPU is what the cost that was put in came to: the CPU time per message of the head against that of the base, in the median. A cost may come to more \
-                     or less than was asked for, because a processor overlaps work, or because a change of pace wakes threads at other times. \
+                     (Clopper-Pearson). CPU is what the cost that was put in came to: the CPU time per message of the head against that of the base, in the median. What a cost comes to is learned first, because a processor overlaps work, and because each of several services \
+                     that hear a message spends it. It may still come to more or less: a change of pace wakes threads at other times. \
                      Time is how long a comparison took, in the median.";
 
 /// The report on a proof.
@@ -64,8 +64,9 @@ fn table(proof: &Proof) -> Table {
         let (found, (low, high)) = case.regressions();
         let (gates, changed) = case.gates();
         let is_equal = case.injected == Injected::Nothing;
-        let wrong =
-            |count: usize| Cell::new(if count > 0 && is_equal { Tone::Bad } else { Tone::Plain }, count.to_string());
+        let wrong = |count: usize| {
+            Cell::new(if count > 0 && is_equal { Tone::Bad } else { Tone::Plain }, count.to_string())
+        };
         table.row(vec![
             case.injected.words().into(),
             case.said.len().to_string().into(),
