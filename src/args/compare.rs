@@ -8,7 +8,7 @@ use crate::{
     spec::{Lasts, Said, ThresholdArgs},
 };
 use clap::Args;
-use drumpost_results::compare::{Injected, Plan};
+use drumpost_results::compare::{Injected, Margin, Plan};
 use std::{fmt, path::PathBuf, str::FromStr};
 
 const EXAMPLES: &str = "\
@@ -36,6 +36,18 @@ pub(crate) struct CompareArgs {
     /// Exit with code 7 if anything is inconclusive or not judged
     #[arg(long)]
     pub strict: bool,
+    /// Smallest change that counts, such as p99=30%
+    ///
+    /// A figure that gets worse by less is no regression. Figures have the names that --assert has: throughput_per_s, cpu_ns_per_message,
+    /// cpu_ns_per_flow, p50, p90, p99, p99.9 and confirm.p99. The flag may be repeated. The record of a comparison keeps its margins.
+    #[arg(long, value_name = "FIGURE=SHARE", value_delimiter = ',')]
+    pub margin: Vec<Margin>,
+    /// Pass where the machine may be the reason that the comparison is invalid
+    ///
+    /// Ends with exit code 6 only if the head is invalid and the base is not. Without it, a base that is invalid and a copy of the base that
+    /// differs from it end with 6, too. Both come from a busy runner now and then, whatever was changed.
+    #[arg(long, hide_short_help = true, conflicts_with = "fail_on")]
+    pub tolerate_machine: bool,
     #[command(flatten)]
     pub thresholds: ThresholdArgs,
     #[command(flatten)]

@@ -3,11 +3,12 @@
 use super::{rows::Row, sequence::ROLES, side::Side};
 use crate::{args::CompareArgs, environment, exit::usage, spec::RunSpec};
 use drumpost_results::{
-    compare::Plan,
+    compare::{Margins, Plan},
     model::{Compared, ComparedRow, Pairing, Record, Role, Run, Side as SideOfRun},
     verdict::Thresholds,
 };
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The record, without trials.
 pub(super) fn empty(
@@ -35,6 +36,7 @@ pub(super) fn empty(
                 name: side.name.clone(),
                 revision: side.revision.clone(),
                 tool_version: String::new(),
+                built: BTreeMap::new(),
             }),
             ..Run::default()
         }
@@ -59,6 +61,7 @@ pub(super) fn empty(
             head: head.name.clone(),
             rows: rows.iter().map(compared).collect(),
             looks: plan.looks().iter().map(|pairs| *pairs as u32).collect(),
+            margins: Margins::default().with(&args.margin).changed(),
             ..Compared::default()
         }),
         id,

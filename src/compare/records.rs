@@ -2,7 +2,7 @@
 
 use super::print;
 use crate::{Exit, args::CompareArgs, exit::usage, show::load};
-use drumpost_results::compare::{Options, compare as compare_records, compare_sides, compare_within};
+use drumpost_results::compare::{Margins, Options, compare as compare_records, compare_sides, compare_within};
 use std::path::Path;
 
 const NEEDS: &str = "compare needs two records, A and B; or one record and two of its dispatches, such as --between \
@@ -11,7 +11,7 @@ const NEEDS: &str = "compare needs two records, A and B; or one record and two o
 /// Compares what was measured before.
 pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<Exit> {
     let Some(first) = &args.a else { return Err(usage(NEEDS)) };
-    let options = Options::default();
+    let options = Options { margins: Margins::default().with(&args.margin), ..Options::default() };
     let judged = |file: &Path| {
         let mut record = load(file)?;
         if record.search.is_some() {
@@ -21,6 +21,9 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<Exit> {
             )));
         }
         args.thresholds.judge_anew(&mut record)?;
+        if let Some(compared) = &mut record.comparison {
+            compared.margins = Margins::from_changed(&compared.margins).with(&args.margin).changed();
+        }
         Ok(record)
     };
     let is_alone = args.between.is_none() && args.b.is_none();

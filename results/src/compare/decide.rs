@@ -126,7 +126,8 @@ fn worsening_interval(worsenings: &[f64]) -> Option<(f64, f64)> {
 pub(super) fn decide(rows: &mut [Row], options: &Options) {
     let mut gates: Vec<(Beside, &mut Gate)> = Vec::new();
     for row in rows {
-        let beside = Beside { invalid: row.invalid, pairs: row.pairs, disturbed: row.disturbed };
+        let Row { invalid, pairs, disturbed, is_busy, .. } = *row;
+        let beside = Beside { invalid, pairs, disturbed, is_busy };
         for gate in &mut row.gates {
             if beside.pairs > 0 && gate.pairs == 0 {
                 gate.note = Some(
@@ -158,6 +159,7 @@ struct Beside {
     invalid: bool,
     pairs: usize,
     disturbed: usize,
+    is_busy: bool,
 }
 
 impl Beside {
@@ -167,15 +169,23 @@ impl Beside {
     fn weigh(self, gate: &mut Gate) {
         if self.invalid && matches!(gate.verdict, Verdict::NoChange | Verdict::Improvement) {
             gate.withdraw("one of the runs is invalid. A comparison of valid runs would decide it");
-        } else if self.disturbed * 2 > self.pairs
-            && gate.verdict == Verdict::NoChange
+        } else if gate.verdict == Verdict::NoChange
             && !gate.metric.is_cpu()
+            && let Some(disturbed) = self.disturbance()
         {
-            let (disturbed, pairs) = (self.disturbed, self.pairs);
             gate.withdraw(format!(
-                "the machine was disturbed in {disturbed} of {pairs} pairs, so equal times say nothing about A and B. A quieter \
-                 machine would decide it"
+                "{disturbed}, so equal times say nothing about A and B. A quieter machine would decide it"
             ));
+        }
+    }
+
+    /// What the machine did in most pairs, or over all of them together.
+    fn disturbance(self) -> Option<String> {
+        let Self { pairs, disturbed, is_busy, .. } = self;
+        if disturbed * 2 > pairs {
+            Some(format!("the machine was disturbed in {disturbed} of {pairs} pairs"))
+        } else {
+            is_busy.then(|| "other processes used too much of the cores' time over all pairs together".to_owned())
         }
     }
 }

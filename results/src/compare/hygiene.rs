@@ -127,6 +127,19 @@ pub fn disturbed(trials: &[&Trial], limits: &Thresholds) -> Option<Disturbed> {
     })
 }
 
+/// Whether other processes used more than the limit `others` over all short trials together. A trial is only disturbed by what
+/// exceeds its limit by the 20 ms that may be rounding. Where that is more than the limit itself, as in a trial of 60 ms on two cores,
+/// other processes may use far more than the limit unseen, and in one of 10 ms all there is. Over all such trials together the same
+/// 20 ms are little. Steal is not looked at in this way: a small and steady share of it hits both sides of each pair alike.
+pub(super) fn is_busy(pairs: &[(&Trial, &Trial)], limits: &Thresholds) -> bool {
+    let trials = pairs.iter().flat_map(|(a, b)| [*a, *b]);
+    let known = trials.filter_map(|trial| Some((trial.hygiene.others_ns? as f64, trial.hygiene.cores_ns? as f64)));
+    let short = known.filter(|(_, cores_ns)| limits.others * cores_ns < STEPS_NS);
+    let (others_ns, cores_ns) =
+        short.fold((0.0, 0.0), |sums, (others, cores)| (sums.0 + others, sums.1 + cores));
+    others_ns - STEPS_NS > limits.others * cores_ns
+}
+
 /// The pairs that were repeated, by cause.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Repeats {

@@ -1,7 +1,8 @@
-//! The metrics of a comparison: one number per trial and metric, and the margin of each.
+//! The metrics of a comparison: one number per trial and metric, and what a comparison decides by.
 //!
-//! Does not live here: the decision (`decide`).
+//! Does not live here: the margins of the metrics (`margins`), and the decision (`decide`).
 
+use super::Margins;
 use crate::model::{Distribution, Run, Trial};
 use crate::stats::Derived;
 use crate::units;
@@ -159,7 +160,7 @@ fn confirm_p99(confirm: &Distribution) -> Option<f64> {
     confirm.quantile_ns(0.99).map(|ns| ns as f64)
 }
 
-/// What a comparison decides by. Margins are shares of one: a smaller change is of no practical interest.
+/// What a comparison decides by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// Chance of any false verdict over all gates of the comparison. 0.01.
@@ -169,33 +170,13 @@ pub struct Options {
     /// Whether a regression or an improvement also needs the 99 % interval to lie beyond half the margin. For a comparison
     /// that blocks a change: see [`super::Plan::options`]. False.
     pub firm: bool,
-    /// Margin of the throughput. 0.02.
-    pub margin_throughput: f64,
-    /// Margin of CPU time. 0.02.
-    pub margin_cpu: f64,
-    /// Margin of the median. 0.02.
-    pub margin_p50: f64,
-    /// Margin of p90. 0.05.
-    pub margin_p90: f64,
-    /// Margin of p99, of the response time and of the confirm time. 0.10.
-    pub margin_p99: f64,
-    /// Margin of p99.9. 0.25.
-    pub margin_p99_9: f64,
+    /// The smallest change of each metric that counts.
+    pub margins: Margins,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            alpha: 0.01,
-            looks: 1,
-            firm: false,
-            margin_throughput: 0.02,
-            margin_cpu: 0.02,
-            margin_p50: 0.02,
-            margin_p90: 0.05,
-            margin_p99: 0.10,
-            margin_p99_9: 0.25,
-        }
+        Self { alpha: 0.01, looks: 1, firm: false, margins: Margins::default() }
     }
 }
 
@@ -203,14 +184,7 @@ impl Options {
     /// The margin of a metric, as a share of one.
     #[must_use]
     pub fn margin(&self, metric: Metric) -> f64 {
-        match metric {
-            Metric::Throughput => self.margin_throughput,
-            Metric::CpuPerMessage | Metric::CpuPerFlow => self.margin_cpu,
-            Metric::P50 => self.margin_p50,
-            Metric::P90 => self.margin_p90,
-            Metric::P99 | Metric::ConfirmP99 => self.margin_p99,
-            Metric::P999 => self.margin_p99_9,
-        }
+        self.margins.of(metric)
     }
 
     /// The level of one look.

@@ -1,25 +1,28 @@
 //! A comparison of two runs: which runs and trials belong together, and the result.
 //!
 //! Lives here: matching runs and trials, and the result types. The metrics and their margins are in `metric`, the rule on
-//! numbers in `rule`, what it makes of a gate in `decide` and in words in `sentence`. When to look while pairs are added, and
+//! numbers in `rule`, margins in `margins`, what built the sides in `built`, what it makes of a gate in `decide` and in words in `sentence`. When to look while pairs are added, and
 //! when to stop, is in `looks`, a copy of A as a control in `control`, and which pairs to repeat in `hygiene`. Does not live
 //! here: tables and JSON (`report`), exit codes (the command line).
 
+mod built;
 mod control;
 mod decide;
+mod error;
 mod hygiene;
 mod looks;
+mod margins;
 mod metric;
 mod proof;
 mod rule;
 mod sentence;
 
-use thiserror::Error;
-
 pub use control::{Control, ControlState};
 pub use decide::{Gate, Interval};
+pub use error::CompareError;
 pub use hygiene::{Cause, Disturbed, Repeats, disturbed};
 pub use looks::{Looks, Next, Plan, PlanError, Stop};
+pub use margins::{Margin, MarginError, Margins};
 pub use metric::{GATES_AT_MOST, Metric, Options};
 pub use proof::{Case, Counted, Injected, Proof, ProofRow, Said};
 
@@ -80,8 +83,13 @@ pub struct Row {
     /// Pairs of them that the machine disturbed; see [`disturbed`]. If they are more than half, equal times are no proof that
     /// nothing changed.
     pub disturbed: usize,
+    /// True if other processes used more than the limit `others` over all pairs together, whatever single pairs show. Short
+    /// trials show little one by one.
+    pub is_busy: bool,
     /// True if one of the runs is invalid: such a run may show a regression, but never the lack of one.
     pub invalid: bool,
+    /// True if B is invalid and A is not. A's trials ran next to those of B, so the machine alone does not explain it.
+    pub is_b_alone_invalid: bool,
     /// The faults of B if its audit failed and that of A did not, such as `3 lost`: what changed breaks a promise of delivery.
     pub broken_promise: Option<String>,
     /// One per metric that both runs have.
@@ -123,6 +131,12 @@ impl Comparison {
         self.is_control_different() || self.rows.iter().any(|row| row.invalid)
     }
 
+    /// True if in a row B is invalid and A is not: what changed may well be the reason, whatever the machine did.
+    #[must_use]
+    pub fn is_b_alone_invalid(&self) -> bool {
+        self.rows.iter().any(|row| row.is_b_alone_invalid)
+    }
+
     /// The rows in which the audit of B failed and that of A did not, each with the faults of B.
     pub fn broken_promises(&self) -> impl Iterator<Item = (&Row, &str)> {
         self.rows.iter().filter_map(|row| Some((row, row.broken_promise.as_deref()?)))
@@ -133,29 +147,6 @@ impl Comparison {
     pub fn breaks_promise(&self) -> bool {
         self.broken_promises().next().is_some()
     }
-}
-
-/// Nothing to compare.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum CompareError {
-    /// No run of one has a counterpart in the other.
-    #[error(
-        "failed to match the runs: A has {a}, B has {b}; compare records of the same scenario and dispatch"
-    )]
-    NothingInCommon {
-        /// Runs of A.
-        a: String,
-        /// Runs of B.
-        b: String,
-    },
-    /// The record has no run of that dispatch, or none in a scenario of the other.
-    #[error("failed to find {dispatch} in the record, which has {known}; name one of these")]
-    UnknownDispatch {
-        /// What was asked for.
-        dispatch: String,
-        /// What there is.
-        known: String,
-    },
 }
 
 const NOT_ONE_JOB: &str = "not judged, because the runs were made at different times. To judge, measure both in one run \
@@ -240,7 +231,8 @@ struct Judging<'a> {
     is_paired: bool,
 }
 
-/// Compares the sides of a record of `compare --base --head`, row by row, by the rule of the looks that it was measured with.
+/// Compares the sides of a record of `compare --base --head`, row by row, by the rule of the looks that it was measured with. Margins
+/// that the record holds take the place of those of `options`.
 ///
 /// # Errors
 /// The record has no run of one of the sides.
@@ -260,9 +252,12 @@ pub fn compare_sides(record: &Record, options: &Options) -> Result<Comparison, C
     }
     let limits = Thresholds::from_settings(&record.thresholds);
     let plan = Plan::recorded(&compared.looks);
-    let options = plan.as_ref().map_or_else(|| options.clone(), |plan| plan.options(options));
+    let mut options = plan.as_ref().map_or_else(|| options.clone(), |plan| plan.options(options));
+    if !compared.margins.is_empty() {
+        options.margins = Margins::from_changed(&compared.margins);
+    }
     let judging = Judging { options: &options, limits: &limits, is_paired: true };
-    let mut result = comparison((&compared.base, &compared.head), &matched, Vec::new(), judging);
+    let mut result = comparison((&compared.base, &compared.head), &matched, built::differences(&matched), judging);
     let mut copies = Vec::new();
     for (row, (base, _)) in result.rows.iter_mut().zip(&matched) {
         row.name = base.side.as_ref().map(|side| side.row.clone());
@@ -315,11 +310,11 @@ fn comparison(
 fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Judging<'_>) -> Row {
     let pairs = if judging.is_paired { pairs(a, b) } else { Vec::new() };
     let gates = metrics.into_iter().filter_map(|metric| Gate::of(metric, a, b, &pairs)).collect();
-    let (mut invalid, mut notes) = (false, Vec::new());
-    for (side, run) in sides.into_iter().zip([a, b]) {
-        let verdict = run.judged();
+    let mut notes = Vec::new();
+    let verdicts = [a, b].map(Run::judged);
+    let invalid = verdicts.each_ref().map(|verdict| verdict.status == Validity::Invalid);
+    for ((side, run), verdict) in sides.into_iter().zip([a, b]).zip(verdicts) {
         if verdict.status == Validity::Invalid {
-            invalid = true;
             notes.push(format!("{side} is invalid: {}", verdict.reasons.join("; ")));
         }
         if run.audit_failed() {
@@ -340,7 +335,9 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
         broken_promise: (b.audit_failed() && !a.audit_failed()).then(|| faults(b)),
         pairs: pairs.len(),
         disturbed: pairs.iter().filter(|(a, b)| disturbed(&[a, b], judging.limits).is_some()).count(),
-        invalid,
+        is_busy: hygiene::is_busy(&pairs, judging.limits),
+        invalid: invalid.contains(&true),
+        is_b_alone_invalid: invalid == [false, true],
         gates,
         differences: differences(a, b),
         notes,

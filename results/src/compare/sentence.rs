@@ -3,7 +3,7 @@
 //! Lives here: the words. A sentence names the test, the number of pairs and the p-value, so that a reader can weigh it.
 //! Does not live here: the notes that say what would decide a gate (`decide`).
 
-use super::{Gate, Interval, Verdict};
+use super::{Gate, Interval, Verdict, margins};
 use crate::units;
 
 impl Gate {
@@ -31,6 +31,12 @@ impl Gate {
             Verdict::Inconclusive => note("cannot tell"),
             Verdict::NotJudged => note("not judged"),
         }
+    }
+
+    /// The margin as a percentage without needless zeros: `2 %`, `2.5 %`.
+    #[must_use]
+    pub fn margin_text(&self) -> Option<String> {
+        self.margin.map(margins::text)
     }
 
     /// The noise floor as a percentage, rounded up, and at least 0.1 %, which is the resolution of recorded times.
@@ -69,7 +75,7 @@ pub(super) fn moved(gate: &Gate) -> String {
 fn same(gate: &Gate) -> String {
     let Some(Interval { low, high }) = gate.interval else { return "same".to_owned() };
     let within = (low - 1.0).abs().max((high - 1.0).abs());
-    let margin = gate.margin.map_or_else(String::new, |margin| format!(", margin {:.0} %", margin * 100.0));
+    let margin = gate.margin_text().map_or_else(String::new, |margin| format!(", margin {margin}"));
     format!("same within {} (95 % interval), {} pairs{margin}", percent(up(within)), gate.pairs)
 }
 

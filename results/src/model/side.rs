@@ -37,16 +37,38 @@ pub struct Side {
     pub row: String,
     /// What was asked for: a revision, a program, a dispatch or flags.
     pub name: String,
-    /// The commit that it was built from, in full, and `-dirty` where files had changed since; absent: not built from one.
+    /// The commit that it was built from, in full, and `-dirty` where sources had changed since; absent: not built from one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
     /// The version of drumpost in it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub tool_version: String,
+    /// What built its program, as the program itself says: the facts of [`Side::BUILD_FACTS`] that it tells. Empty in the records of
+    /// older releases, and before the first trial has ended.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub built: BTreeMap<String, String>,
+}
+
+/// Longer facts of a build are cut: any program may be a side, and they stand in sentences.
+const FACT_LEN: usize = 200;
+
+impl Side {
+    /// Those facts of a record's environment that are about the build of the program and not about the machine.
+    pub const BUILD_FACTS: [&str; 4] = ["toolchain", "build", "allocator", "rustflags"];
+
+    /// The same with what its program says of itself: the version of drumpost in it, and the environment of its own record.
+    #[must_use]
+    pub fn told(self, tool_version: String, environment: &BTreeMap<String, String>) -> Self {
+        let fact = |name: &str| {
+            let value = environment.get(name)?;
+            Some((name.to_owned(), crate::plain::cut(value, FACT_LEN).into_owned()))
+        };
+        Self { tool_version, built: Self::BUILD_FACTS.into_iter().filter_map(fact).collect(), ..self }
+    }
 }
 
 /// What a comparison of two sides was asked to do, and how it went.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Compared {
     /// The side that is compared with, as asked for.
     pub base: String,
@@ -56,6 +78,9 @@ pub struct Compared {
     pub rows: Vec<ComparedRow>,
     /// Numbers of pairs after which the gates were to be judged.
     pub looks: Vec<u32>,
+    /// The margins that were asked for and are not the defaults, as shares of one, by the names that figures have in goals.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub margins: BTreeMap<String, f64>,
     /// Pairs that the machine disturbed, and that were repeated whole, by reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub repeated: BTreeMap<String, u32>,

@@ -117,6 +117,30 @@ fn limits_can_be_set_and_switched_off() {
     assert_eq!(disturbed(&[&busy, &busy], &limits), None);
 }
 
+/// Trials of 60 ms on two cores: the limit is 12 ms, and 20 ms more may be rounding.
+#[test]
+fn short_trials_are_judged_together() {
+    let of = |cores_ms: u64, others_ms: u64| {
+        trial(|t| {
+            t.hygiene.cores_ns = Some(cores_ms * 1_000_000);
+            t.hygiene.others_ns = Some(others_ms * 1_000_000);
+        })
+    };
+    let busy = |trial: &Trial, pairs: usize, limits: &Thresholds| {
+        super::super::hygiene::is_busy(&vec![(trial, trial); pairs], limits)
+    };
+    let limits = Thresholds::default();
+    let (quiet, some) = (of(120, 10), of(120, 20));
+    assert_eq!(said(&[&some, &some]), None, "one by one it is not seen");
+    assert!(busy(&some, 20, &limits), "over 40 trials it is");
+    assert!(!busy(&some, 1, &limits), "two trials are within rounding");
+    assert!(!busy(&quiet, 20, &limits));
+    assert!(!busy(&of(500, 70), 20, &limits), "longer trials are judged pair by pair");
+    let mut none = Thresholds::default();
+    none.set("others", "none").unwrap();
+    assert!(!busy(&some, 20, &none) && !busy(&Trial::default(), 20, &limits));
+}
+
 #[test]
 fn half_as_many_pairs_may_be_repeated_as_the_look_wants() {
     let mut repeats = Repeats::default();

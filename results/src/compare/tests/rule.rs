@@ -108,6 +108,14 @@ fn equal_times_on_a_disturbed_machine_are_no_proof() {
     }
     let note = more.rows[0].gates[0].note.clone().unwrap();
     assert!(note.starts_with("the machine was disturbed in 21 of 40 pairs"), "{note}");
+    // Trials that are too short to be disturbed one by one are so together.
+    let mut short = [run("message/a", 40, 1.0, 0.005, 1), run("message/b", 40, 1.0, 0.005, 2)];
+    for trial in short.iter_mut().flat_map(|run| &mut run.trials) {
+        (trial.hygiene.cores_ns, trial.hygiene.others_ns) = (Some(120_000_000), Some(25_000_000));
+    }
+    let short = compare_within(&paired(short.into()), "message/a", "message/b", &Options::default()).unwrap();
+    assert_eq!((short.rows[0].disturbed, verdict(&short, Metric::CpuPerMessage)), (0, Verdict::NoChange));
+    assert_eq!(verdict(&short, Metric::P50), Verdict::Inconclusive);
     // A change shows through, because the order within the pairs was random.
     assert_eq!(judged(40, 1.5).verdict, Verdict::Regression);
     assert_eq!(verdict(&judged(40, 0.7), Metric::P50), Verdict::Improvement);

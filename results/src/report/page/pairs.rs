@@ -60,7 +60,7 @@ fn strip(gate: &Gate) -> Option<Strip> {
     Some(Strip {
         name: gate.metric.label().to_owned(),
         said: format!("{}{said}", units::change(gate.ratio - 1.0)),
-        margin: format!("margin {:.0} %", margin * 100.0),
+        margin: format!("margin {}", gate.margin_text().unwrap_or_default()),
         values: gate.worsenings.iter().map(|worsening| worsening / unit).collect(),
         middle: in_margins(gate.ratio),
         interval,
