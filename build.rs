@@ -1,4 +1,4 @@
-//! Says what the program is built with: the compiler, and in a release build the revision of its sources. Records carry both.
+//! Says what the program is built with: the compiler, its flags, and in a release build the revision of its sources. Records carry them.
 //!
 //! A build without optimisations has no revision: its figures say nothing, and every commit would build the program again.
 
@@ -11,6 +11,11 @@ fn main() {
     if let Some(version) = said(&compiler, &["--version"]) {
         println!("cargo::rustc-env=DRUMPOST_TOOLCHAIN={version}");
     }
+    // Those of the variable and those of cargo's settings, whichever cargo takes.
+    println!("cargo::rerun-if-env-changed=RUSTFLAGS");
+    println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
+    let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    println!("cargo::rustc-env=DRUMPOST_RUSTFLAGS={}", flags.replace(['\u{1f}', '\n'], " "));
     if std::env::var("PROFILE").as_deref() == Ok("release")
         && let Some(revision) = revision()
     {

@@ -86,6 +86,9 @@ pub(crate) fn facts(is_virtual: bool) -> BTreeMap<String, String> {
     add("build", Some(if is_debug_build() { "debug" } else { "release" }.to_owned()));
     add("allocator", Some("the system's".to_owned()));
     add("toolchain", option_env!("DRUMPOST_TOOLCHAIN").map(str::to_owned));
+    // A record of an older release tells no flags. That there are none is therefore told.
+    let flags = option_env!("DRUMPOST_RUSTFLAGS").map(str::trim);
+    add("rustflags", flags.map(|flags| if flags.is_empty() { "none".to_owned() } else { secrets::hide(flags) }));
     add("revision", revision());
     if !is_virtual {
         let clock = ClockReport::measure();

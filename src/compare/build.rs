@@ -38,7 +38,7 @@ impl<'a> How<'a> {
 /// A program that was built.
 pub(super) struct Built {
     pub program: PathBuf,
-    /// The commit in full; `-dirty` where tracked files differ from it. `None`: the files are in no commit.
+    /// The commit in full; `-dirty` where the sources differ from it. `None`: the files are in no commit.
     pub revision: Option<String>,
     /// No other process builds or removes it until this is dropped. `None`: it is not in the folder of builds.
     pub _locked: Option<Locked>,

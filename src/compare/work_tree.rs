@@ -80,11 +80,25 @@ pub(super) fn commit(text: &str) -> Result<String, String> {
     })
 }
 
-/// The commit of the files as they are. Files that are in no repository can be compared, too.
+/// Files that git does not know and that change what cargo builds. Others, such as records and pages, may lie beside the sources.
+const SOURCES: [&str; 7] = [
+    ":(top,glob)**/*.rs",
+    ":(top,glob)**/Cargo.toml",
+    ":(top,glob)**/Cargo.lock",
+    ":(top,glob)**/.cargo/config",
+    ":(top,glob)**/.cargo/config.toml",
+    ":(top,glob)**/rust-toolchain",
+    ":(top,glob)**/rust-toolchain.toml",
+];
+
+/// The commit of the files as they are, with `-dirty` if a tracked file differs from it or there is a source file that git neither
+/// tracks nor ignores. Files that are in no repository can be compared, too.
 pub(super) fn revision_of_files() -> Option<String> {
     let head = commit("HEAD").ok()?;
-    let changed = run(&mut Command::new("git"), &["status", "--porcelain", "--untracked-files=no"]);
-    Some(if changed.is_ok_and(|changed| changed.is_empty()) { head } else { format!("{head}-dirty") })
+    let is_empty = |words: &[&str]| run(&mut Command::new("git"), words).is_ok_and(|said| said.is_empty());
+    let is_clean = is_empty(&["status", "--porcelain", "--untracked-files=no"])
+        && is_empty(&[&["status", "--porcelain", "--untracked-files=all", "--"][..], &SOURCES].concat());
+    Some(if is_clean { head } else { format!("{head}-dirty") })
 }
 
 /// The name of a commit as people write it.

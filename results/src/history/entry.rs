@@ -215,6 +215,7 @@ mod tests {
             name: "main".into(),
             revision: revision.map(str::to_owned),
             tool_version: "9.9".into(),
+            built: BTreeMap::new(),
         };
         record.runs.truncate(1);
         record.runs[0].side = Some(side(Role::Head, Some("abc")));
@@ -223,6 +224,16 @@ mod tests {
         assert_eq!(entry.subject.kind, Kind::Compare);
         let facts = entry.fingerprint.facts();
         assert_eq!((facts.get("toolchain"), facts["drumpost"].as_str()), (None, "9.9"));
+        // What its own program says of its build counts, and not what built the program that measured it.
+        let own = [("toolchain", "rustc 2"), ("build", "release"), ("rustflags", "none")];
+        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        record.environment.insert("build".into(), "debug".into());
+        record.runs[0].side = Some(side(Role::Head, None).told("9.9".into(), &own));
+        let (entry, _) = &entries(&record, "a.json", 0)[0];
+        let facts = entry.fingerprint.facts();
+        assert_eq!((facts["toolchain"].as_str(), facts["build"].as_str()), ("rustc 2", "release"));
+        assert_eq!(facts.get("allocator"), None, "it does not say");
+        assert_eq!(facts.get("rustflags"), None, "no flags are as good as a record that does not know of flags");
         record.runs[0].side = Some(side(Role::Base, None));
         assert_eq!(entries(&record, "a.json", 0)[0].0.revision, None, "it may be another program");
     }

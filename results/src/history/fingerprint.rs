@@ -28,12 +28,18 @@ pub enum Part {
 pub const PARTS: [(Part, &str, &[&str]); 4] = [
     (Part::Host, "host", &["architecture", "processor", "cores", "governor", "clock_source"]),
     (Part::Kernel, "kernel", &["os", "kernel"]),
-    (Part::Toolchain, "toolchain", &["toolchain", "build", "allocator"]),
+    (Part::Toolchain, "toolchain", &[TOOLCHAIN, "build", "allocator", RUSTFLAGS]),
     (Part::Version, "version", &[VERSION]),
 ];
 
 /// The fact that is no fact of the environment.
 const VERSION: &str = "drumpost";
+/// The compiler and its version.
+const TOOLCHAIN: &str = "toolchain";
+/// Flags of the compiler. That there were none is no fact of a fingerprint, so that the records of older releases, which do not tell the
+/// flags, stay in one series with newer ones.
+const RUSTFLAGS: &str = "rustflags";
+const NO_FLAGS: &str = "none";
 /// Longer texts are cut: they are told in headings.
 const FACT_LEN: usize = 200;
 
@@ -103,14 +109,20 @@ impl fmt::Display for Difference {
 }
 
 impl Fingerprint {
-    /// That of a run. The compiler in a record is that of the program that wrote it. A side of a comparison may be another program, so
-    /// its compiler is not known.
+    /// That of a run. The compiler in a record is that of the program that wrote it. A side of a comparison may be another program, and
+    /// says itself what built it. In the records of older releases it does not, so that its compiler is not known.
     pub(super) fn of(record: &Record, side: Option<&Side>) -> Self {
         let names = PARTS.iter().flat_map(|(.., facts)| *facts).filter(|name| **name != VERSION);
-        let names = names.filter(|name| side.is_none() || **name != "toolchain");
+        let names = names.filter(|name| side.is_none_or(|side| !side.built.is_empty()) || ![TOOLCHAIN, RUSTFLAGS].contains(name));
+        let built = side.map(|side| &side.built).filter(|built| !built.is_empty());
+        let of = |name: &str| match built {
+            Some(built) if Side::BUILD_FACTS.contains(&name) => built.get(name),
+            _ => record.environment.get(name),
+        };
         let cut = |text: &str| crate::plain::cut(text, FACT_LEN).into_owned();
-        let fact = |name: &&str| Some(((*name).to_owned(), cut(record.environment.get(*name)?)));
-        let mut facts: BTreeMap<String, String> = names.filter_map(fact).collect();
+        let fact = |name: &&str| Some(((*name).to_owned(), cut(of(name)?)));
+        let is_told = |(name, value): &(String, String)| name != RUSTFLAGS || value != NO_FLAGS;
+        let mut facts: BTreeMap<String, String> = names.filter_map(fact).filter(is_told).collect();
         let own = side.map(|side| side.tool_version.as_str()).filter(|version| !version.is_empty());
         let version = own.unwrap_or(&record.tool_version);
         if !version.is_empty() {
