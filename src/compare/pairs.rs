@@ -8,7 +8,7 @@ use super::{
     begun::empty,
     build,
     copies::{self, Copied},
-    plans::{plan, recorded_plan},
+    plans::{plan, recorded_margins, recorded_plan},
     print,
     rows::{self, Row},
     sequence::{ROLES, Sequence, label},
@@ -23,7 +23,7 @@ use crate::{
     live::{Events, Live},
     output,
     run::{
-        child::{self, Answer, Order},
+        child::{self, Answer, Order, Patience},
         execute::trial_seed,
         trial::{Place, not_opened},
     },
@@ -37,7 +37,7 @@ use drumpost_core::{
 };
 use drumpost_results::{
     compare::{Cause, Comparison, Next, Options, Plan, Repeats, Stop, compare_sides, disturbed},
-    model::{Record, Role, Run, Side as SideOfRun, Status, Trial},
+    model::{Record, Role, Run, Status, Trial},
     rows::of_heads,
     units,
     verdict::Thresholds,
@@ -48,6 +48,10 @@ use std::{sync::mpsc::channel, time::Duration};
 const FAILURES: u32 = 3;
 /// A program that hangs is ended this long after the end of the time of `--within`, and after the time of its drain.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// A trial whose length is not known before, as in virtual time or where a number of flows ends it, may take this long and as much longer
+/// as it may be silent.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// Builds both sides, measures, saves, prints.
 pub(super) fn compare(
@@ -63,7 +67,7 @@ pub(super) fn compare(
     let replayed = args.sides.replay.as_deref().map(|path| load(path).map(|record| (record, path)));
     let replayed = replayed.transpose()?;
     let rows = match &replayed {
-        Some((record, path)) => rows::of_record(record, path, [&base, &head])?,
+        Some((record, path)) => rows::of_record(registry, record, path, [&base, &head])?,
         None => rows::rows(registry, args, &base, &head)?,
     };
     let plan = match &replayed {
@@ -71,7 +75,10 @@ pub(super) fn compare(
         None => plan(args, rows.len())?,
     };
     let limits = args.thresholds.resolve()?;
-    let record = empty(args, &rows, [&base, &head], &plan, &limits)?;
+    let mut record = empty(args, &rows, [&base, &head], &plan, &limits)?;
+    if let (Some(compared), Some((replayed, _))) = (&mut record.comparison, &replayed) {
+        compared.margins = recorded_margins(replayed, &args.margin);
+    }
     args.asserts.check_rows(&of_heads(&record))?;
     let sequence = match &replayed {
         Some((record, path)) => Sequence::of(record, path)?,
@@ -328,17 +335,17 @@ impl<'a> Measuring<'a> {
         told::trial_begins(events, at, number);
         let asked = Copied::of(side.program.path()).and_then(|copy| {
             // The copy stays until the trial has ended: if it is a script, its interpreter opens it after it was started.
-            let patience = patience(self.left(), of.drain);
+            let patience = patience(self.left(), of);
             child::ask(copy.path(), &order, patience, events, self.job.interrupted)
         });
         let trial = match asked {
-            Ok(Answer { mut run, tool_version, give_up: _ }) => {
+            Ok(Answer { mut run, tool_version, environment, give_up: _ }) => {
                 // A program of another version answers, and which trial this is was not for it to say.
                 let trial = Trial { number, position, seed, ..run.trials.swap_remove(0) };
                 let own = &mut self.record.runs[at];
                 if own.side.as_ref().is_some_and(|side| side.tool_version.is_empty()) {
-                    // What was set and promised only the program of the side knows.
-                    let side = own.side.take().map(|side| SideOfRun { tool_version, ..side });
+                    // What was set and promised, and what built it, only the program of the side knows.
+                    let side = own.side.take().map(|side| side.told(tool_version, &environment));
                     let trials = std::mem::take(&mut own.trials);
                     *own = Run { trials, verdict: None, side, ..run };
                 }
@@ -351,12 +358,15 @@ impl<'a> Measuring<'a> {
     }
 }
 
-/// How long a trial may be silent. Towards the end of the time of `--within`, a program that hangs gets less.
-fn patience(left: Option<Duration>, drain: Duration) -> Duration {
-    let usual = child::patience(drain);
-    let left = left.map(|left| left.saturating_add(GRACE).saturating_add(drain));
+/// How long a trial may be silent, and how long it may take. Towards the end of the time of `--within`, a program that hangs gets less.
+/// A program that tells of events for ever is ended when it takes as much longer than its load as it may be silent.
+fn patience(left: Option<Duration>, row: &Row) -> Patience {
+    let usual = child::silence(row.drain);
+    let left = left.map(|left| left.saturating_add(GRACE).saturating_add(row.drain));
     // In whole seconds, because an error says how long it was.
-    Duration::from_secs(left.map_or(usual, |left| left.min(usual)).as_secs())
+    let silence = Duration::from_secs(left.map_or(usual, |left| left.min(usual)).as_secs());
+    let in_all = Duration::from_secs(row.lasts.unwrap_or(LONGEST).as_secs()).saturating_add(silence);
+    Patience { silence, in_all: Some(in_all) }
 }
 
 /// The place of a run in the record, row by row in the order of [`ROLES`].
@@ -367,13 +377,22 @@ fn place(row: usize, role: Role) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::Document;
 
     #[test]
     fn a_trial_that_hangs_outlasts_the_time_by_a_grace_and_its_drain() {
         let s = Duration::from_secs;
-        assert_eq!(patience(None, s(10)), s(130));
-        assert_eq!(patience(Some(s(300)), s(10)), s(130));
-        assert_eq!(patience(Some(Duration::from_millis(5_900)), s(10)), s(45));
-        assert_eq!(patience(Some(Duration::ZERO), s(10)), s(40));
+        let patience = |left, lasts: Option<u64>| {
+            let (name, scenario, fields) = (String::new(), String::new(), Document::new());
+            let lasts = lasts.map(s);
+            let row = Row { name, scenario, base: fields.clone(), head: fields, drain: s(10), lasts };
+            let Patience { silence, in_all } = patience(left, &row);
+            (silence.as_secs(), in_all.map(|in_all| in_all.as_secs()))
+        };
+        assert_eq!(patience(None, None), (130, Some(3_730)));
+        assert_eq!(patience(None, Some(2)), (130, Some(132)));
+        assert_eq!(patience(Some(s(300)), Some(2)), (130, Some(132)));
+        assert_eq!(patience(Some(Duration::from_millis(5_900)), Some(60)), (45, Some(105)));
+        assert_eq!(patience(Some(Duration::ZERO), None), (40, Some(3_640)));
     }
 }

@@ -26,8 +26,12 @@ pub(super) struct Row {
     pub head: Document,
     /// How long the drain of a trial may take.
     pub drain: Duration,
+    /// How long the load of a trial lasts, its warm-up included; `None` in virtual time, and where a number of flows ends it.
+    pub lasts: Option<Duration>,
 }
 
+/// The warm-up where the flags give none. It is only used for how long a trial may take.
+const WARMUP: Duration = Duration::from_millis(200);
 /// Length of a trial in process, and of its warm-up. Many short trials tell more than few long ones: the trial is what repeats, and
 /// not the message.
 const IN_PROCESS: (&str, &str) = ("250ms", "50ms");
@@ -67,9 +71,10 @@ pub(super) fn rows(
         let drains = [&base, &head]
             .map(|fields| RunSpec::from_document(fields.clone()).map(|spec| spec.measure.drain.0));
         let drain = drains.into_iter().flatten().max().unwrap_or_default();
+        let lasts = lasts(registry, [&base, &head]);
         // Sides that are dispatches make the same row of every dispatch.
         if !rows.iter().any(|row| row.base == base && row.head == head) {
-            rows.push(Row { name, scenario, base, head, drain });
+            rows.push(Row { name, scenario, base, head, drain, lasts });
         }
     }
     Ok(rows)
@@ -91,7 +96,12 @@ fn of_side(spec: &RunSpec, side: &Side) -> anyhow::Result<Document> {
 ///
 /// # Errors
 /// It is no such record, or its specs are not to be run as they are.
-pub(super) fn of_record(record: &Record, path: &Path, sides: [&Side; 2]) -> anyhow::Result<Vec<Row>> {
+pub(super) fn of_record(
+    registry: &Registry,
+    record: &Record,
+    path: &Path,
+    sides: [&Side; 2],
+) -> anyhow::Result<Vec<Row>> {
     let wrong = |why: &str| usage(format!("--replay {}: {why}", path.display()));
     let compared = record.comparison.as_ref().ok_or_else(|| wrong("it is not the record of two sides"))?;
     let fields = |spec: &Value| {
@@ -115,7 +125,8 @@ pub(super) fn of_record(record: &Record, path: &Path, sides: [&Side; 2]) -> anyh
         }
         let spec = RunSpec::from_document(base.clone()).map_err(|why| wrong(&why))?;
         let scenario = spec.scenario.unwrap_or_default();
-        Ok(Row { name: row.name.clone(), scenario, base, head, drain: spec.measure.drain.0 })
+        let lasts = lasts(registry, [&base, &head]);
+        Ok(Row { name: row.name.clone(), scenario, base, head, drain: spec.measure.drain.0, lasts })
     };
     compared.rows.iter().map(row).collect()
 }
@@ -179,6 +190,19 @@ fn of_suite(registry: &Registry, path: &Path, args: &CompareArgs) -> anyhow::Res
         return Err(usage("flags after `--` are for a run; a suite's file says what its cells measure"));
     }
     suite::specs(registry, path)
+}
+
+/// How long the longer of two loads lasts, with its warm-up. A backlog piles up before, for as long as it takes.
+fn lasts(registry: &Registry, sides: [&Document; 2]) -> Option<Duration> {
+    let of = |fields: &Document| {
+        let spec = RunSpec::from_document(fields.clone()).ok()?;
+        let is_virtual = Job::planned(registry, &spec).is_ok_and(|job| job.is_virtual);
+        let warmup = spec.measure.warmup.as_ref().map_or(WARMUP, |warmup| warmup.0);
+        let measured = spec.measure.duration.as_ref().filter(|_| !is_virtual && !fields.contains_key("backlog"))?;
+        Some(measured.0.saturating_add(warmup))
+    };
+    let [base, head] = sides.map(of);
+    Some(base?.max(head?))
 }
 
 /// The fields of a trial. Sets the default length of a trial if the flags give none.

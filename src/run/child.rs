@@ -19,7 +19,12 @@ use crate::{
     secrets,
     spec::{Document, RunSpec},
 };
-use drumpost_core::{overhead::HarnessThread, registry::Registry, transport::OpenError};
+use drumpost_core::{
+    clock::{Clock, Now},
+    overhead::HarnessThread,
+    registry::Registry,
+    transport::OpenError,
+};
 use drumpost_results::{
     format,
     model::{Record, Run, Status, Trial},
@@ -28,6 +33,7 @@ use drumpost_tui::Event;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::BTreeMap,
     io::{self, BufRead, BufReader, Read, Write},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
@@ -102,7 +108,9 @@ pub(super) fn run(
         Ok(program) => program,
         Err(error) => return failed(format!("failed to find this program's own file: {error}")),
     };
-    match ask(&program, &order, patience(target.plan.drain_deadline), events, interrupted) {
+    // This program ends its trials itself.
+    let patience = Patience { silence: silence(target.plan.drain_deadline), in_all: None };
+    match ask(&program, &order, patience, events, interrupted) {
         Ok(Answer { run, give_up, .. }) => match run.trials.into_iter().next() {
             Some(trial) => Tried { trial, give_up },
             None => failed("the process of the trial answered a record without a trial".into()),
@@ -121,23 +129,34 @@ pub(crate) struct Answer {
     pub run: Run,
     /// The version of drumpost in the program.
     pub tool_version: String,
+    /// The machine and the build of the program, as it says.
+    pub environment: BTreeMap<String, String>,
     /// Why its dispatch is not to be tried again.
     pub give_up: Option<String>,
 }
 
+/// How long a child may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Patience {
+    /// It is ended when it has told nothing for this long.
+    pub silence: Duration,
+    /// It is ended after this long, whatever it tells. `None`: a trial may take any time.
+    pub in_all: Option<Duration>,
+}
+
 /// How long a child may be silent whose drain may take so long.
-pub(crate) fn patience(drain: Duration) -> Duration {
+pub(crate) fn silence(drain: Duration) -> Duration {
     SILENCE.saturating_add(drain)
 }
 
-/// Has a program run a trial. It is ended when it has been silent for as long as `patience`.
+/// Has a program run a trial. It is ended when it takes longer than `patience` has.
 ///
 /// # Errors
 /// The program cannot be started, dies, hangs or answers nonsense: a sentence, with its last words.
 pub(crate) fn ask(
     program: &Path,
     order: &Order,
-    patience: Duration,
+    patience: Patience,
     events: &Events,
     interrupted: &Interrupt,
 ) -> Result<Answer, String> {
@@ -232,12 +251,16 @@ fn read_lines(mut output: impl BufRead, longest: u64, tell: &SyncSender<io::Resu
 fn follow(
     child: &mut Child,
     lines: &Receiver<io::Result<String>>,
-    patience: Duration,
+    patience: Patience,
     events: &Events,
     interrupted: &Interrupt,
 ) -> Result<Answer, String> {
-    let (mut told_to_end, mut silent) = (0, Duration::ZERO);
+    let (mut told_to_end, mut silent, clock) = (0, Duration::ZERO, Clock::start());
     loop {
+        let took = Duration::from_nanos(clock.now_ns());
+        if let Some(in_all) = patience.in_all.filter(|in_all| took >= *in_all) {
+            return Err(format!("does not end: it took {in_all:?}, and still tells of events"));
+        }
         let asked = u8::from(interrupted.is_set()) + u8::from(interrupted.is_urgent());
         if asked > told_to_end {
             told_to_end += 1;
@@ -256,8 +279,8 @@ fn follow(
             Ok(Err(error)) => return Err(format!("cannot be read: {error}")),
             Err(RecvTimeoutError::Timeout) => {
                 silent += LOOK;
-                if silent >= patience {
-                    return Err(format!("hangs: it has told nothing for {patience:?}"));
+                if silent >= patience.silence {
+                    return Err(format!("hangs: it has told nothing for {:?}", patience.silence));
                 }
             }
             Err(RecvTimeoutError::Disconnected) => return Err("ended without a result".into()),
@@ -280,7 +303,7 @@ fn read(record: &str, give_up: Option<String>) -> Result<Answer, String> {
     let read = format::from_json(record).map_err(|error| format!("answered what is no record: {error}"))?;
     let run = read.runs.into_iter().next().filter(|run| !run.trials.is_empty());
     let run = run.ok_or("answered a record without a trial")?;
-    Ok(Answer { run, tool_version: read.tool_version, give_up })
+    Ok(Answer { run, tool_version: read.tool_version, environment: read.environment, give_up })
 }
 
 /// Ends a child that has told all, or that is not listened to any more, with all that it started. Says how it ended.

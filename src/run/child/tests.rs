@@ -2,7 +2,8 @@
 
 use super::*;
 
-fn followed(say: &str, patience: Duration) -> Result<Answer, String> {
+fn followed(say: &str, silence: Duration) -> Result<Answer, String> {
+    let patience = Patience { silence, in_all: None };
     let mut child = Command::new("sleep").arg("60").spawn().unwrap();
     let ((tell, lines), (to, seen)) = (channel(), channel());
     let events = Events::new(to, false);
@@ -25,6 +26,27 @@ fn a_child_that_hangs_or_talks_nonsense_is_told_so() {
     assert_eq!(why, "wrote a line that is no answer of drumpost");
     let why = followed(r#"{"done":{"record":"{}","give_up":null}}"#, Duration::from_secs(60)).err().unwrap();
     assert!(why.starts_with("answered what is no record: "), "{why}");
+}
+
+/// It tells something all the time, so that it is never silent.
+#[test]
+fn a_child_that_talks_for_ever_is_ended() {
+    let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+    let ((tell, lines), (to, seen)) = (sync_channel(1), channel());
+    let events = Events::new(to, false);
+    let talk = thread::spawn(move || {
+        while tell.send(Ok(r#"{"event":{"Warning":"slow"}}"#.to_owned())).is_ok() {
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    let patience =
+        Patience { silence: Duration::from_secs(60), in_all: Some(Duration::from_millis(200)) };
+    let why = follow(&mut child, &lines, patience, &events, &Interrupt::default()).err().unwrap();
+    assert_eq!(why, "does not end: it took 200ms, and still tells of events");
+    drop((lines, seen));
+    talk.join().unwrap();
+    let _ = child.kill();
+    child.wait().unwrap();
 }
 
 #[test]
