@@ -88,7 +88,18 @@ fn print(
         let written = export::write(junit, &export::Source { of, assertions: Some(&outcome) })?;
         output::document(path, &written.text, Reader::Soon)?;
     }
-    Ok(args.asserts.exit(exit(comparison, args.strict), &outcome, &rows))
+    let end = tolerated(exit(comparison, args.strict), comparison, args);
+    Ok(args.asserts.exit(end, &outcome, &rows))
+}
+
+/// The same, but what the machine may be the reason for passes with `--tolerate-machine`: a run of the base that is invalid, too, or a
+/// copy of the base that differs from it. Such a comparison has no verdict, which `--strict` does not let pass.
+fn tolerated(end: Exit, comparison: &Comparison, args: &CompareArgs) -> Exit {
+    if end != Exit::Invalid || !args.tolerate_machine || comparison.is_b_alone_invalid() {
+        return end;
+    }
+    output::remark("the comparison is invalid, and the machine may be the reason: --tolerate-machine lets it pass");
+    if args.strict { Exit::Inconclusive } else { Exit::Ok }
 }
 
 fn exit(comparison: &Comparison, is_strict: bool) -> Exit {
