@@ -81,7 +81,7 @@ pub(super) fn test(comparison: &Comparison) -> String {
         false => "",
     };
     let chance = format!(
-        "the chance of any false verdict above is at most {} % (Holm's correction).",
+        "the chance that any regression or improvement above is false is at most {} % (Holm's correction).",
         share(options.alpha)
     );
     let looks = match &comparison.looks {
@@ -160,7 +160,7 @@ fn table(row: &Row, basis: Basis) -> Table {
                 .map(|it| format!("{} to {}", units::change(it.low - 1.0), units::change(it.high - 1.0)));
             cells.push(interval.unwrap_or_else(none).into());
             cells.push(gate.p_holm.map_or_else(none, units::probability).into());
-            cells.push(gate.margin.map_or_else(none, |margin| format!("{:.0} %", margin * 100.0)).into());
+            cells.push(gate.margin_text().unwrap_or_else(none).into());
         }
         if has_floor {
             cells.push(gate.floor_text().unwrap_or_else(|| units::NONE.to_owned()).into());
