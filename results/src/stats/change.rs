@@ -13,7 +13,8 @@
 
 use super::median;
 
-/// A change is one that a series without a change shows with this chance at most.
+/// A change is one that a series without a change shows with this chance at most. A level of 0.001 would take 9,999 orders, which is too
+/// slow for a series of 10,000 runs, and no step between six runs and six others would ever reach it: 2 of 924 orders are as clear.
 pub const LEVEL: f64 = 0.01;
 /// Values that there have to be before and after a change.
 pub const LEAST: usize = 4;
