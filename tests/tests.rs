@@ -20,6 +20,7 @@ mod faults;
 mod flows;
 mod formats;
 mod found;
+mod gate;
 mod history;
 mod interrupt;
 mod isolate;

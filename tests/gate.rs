@@ -1,0 +1,215 @@
+//! Tests of what a gate in CI relies on: several rows of a suite, margins, an invalid head and an invalid machine, disturbed pairs, a copy of the
+//! base that differs, and comparisons with known answers. Most are in virtual time, in which figures are exact.
+
+use crate::support::{Place, Record};
+use serde_json::Value;
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path};
+
+/// A simulated server at half load, in virtual time. Twelve pairs are as many as one row needs.
+const MEASURED: &str = "--pairs 12 -- stream -d message/sim --rate 500/s --arrivals poisson --count 500";
+
+fn script(path: &Path, text: &str) {
+    fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn margin_of_p50(comparison: &Value) -> f64 {
+    let gates = comparison["rows"][0]["gates"].as_array().unwrap();
+    let p50 = gates.iter().find(|gate| gate["metric"] == "response_ns_p50").unwrap();
+    p50["margin"].as_f64().unwrap()
+}
+
+#[test]
+fn margins_are_kept_with_the_record_and_for_its_replay() {
+    let place = Place::new();
+    let sides = "--base flags:--sim=service=fixed:1ms --head flags:--sim=service=fixed:1100us";
+    let wide = "--margin p50=100%,p90=100% --margin p99=100%";
+    let done = place.run(&format!("compare {sides} {wide} --json --out r.json {MEASURED}")).with_code(0);
+    let comparison = done.json();
+    assert_eq!((&comparison["verdict"], margin_of_p50(&comparison)), (&"no change".into(), 1.0), "{comparison}");
+    let margins = Record::from_file(&place.path("r.json")).document["comparison"]["margins"].clone();
+    assert_eq!(margins, serde_json::json!({"p50": 1.0, "p90": 1.0, "p99": 1.0}));
+    let again = place.run("compare r.json --json").with_code(0).json();
+    assert_eq!(margin_of_p50(&again), 1.0, "it is judged by its own");
+    let other = place.run("compare r.json --json --margin p50=2%").with_code(3).json();
+    assert_eq!((&other["verdict"], margin_of_p50(&other)), (&"regression".into(), 0.02));
+    place.run(&format!("compare {sides} --replay r.json --out again.json --margin p90=90%")).with_code(0);
+    let margins = Record::from_file(&place.path("again.json")).document["comparison"]["margins"].clone();
+    assert_eq!(margins, serde_json::json!({"p50": 1.0, "p90": 0.9, "p99": 1.0}));
+    for (margin, says) in [
+        ("p98=3%", "did you mean `p9"),
+        ("lost=3%", "known: throughput_per_s"),
+        ("p99=0%", "is no margin"),
+        ("p99", "FIGURE=SHARE"),
+    ] {
+        let done = place.run(&format!("compare r.json --margin {margin}")).with_code(2);
+        assert!(done.stderr.contains(says), "{margin}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn the_rows_of_a_suite_are_compared_each_by_its_name() {
+    let place = Place::new();
+    let suite = "[defaults]\nsim = 'service=fixed:1ms'\nrate = '100/s'\ncount = 300\n\
+                 [[matrix]]\nname = 'one'\nscenario = ['stream', 'ping']\ndispatch = 'message/sim'\n\
+                 [[matrix]]\nname = 'two'\nscenario = 'stream'\ndispatch = 'event/sim'\n";
+    fs::write(place.path("s.toml"), suite).unwrap();
+    let names = ["one/stream/message/sim", "one/ping/message/sim", "two/stream/event/sim"];
+    let line = "compare --base flags: --head flags:--sim=service=fixed:1200us --pairs 13 --json --out r.json s.toml";
+    let comparison = place.run(line).with_code(3).json();
+    let rows = comparison["rows"].as_array().unwrap();
+    let of = |key: &str| rows.iter().map(|row| row[key].as_str().unwrap()).collect::<Vec<_>>();
+    assert_eq!(of("scenario"), ["stream", "ping", "stream"]);
+    assert_eq!(of("dispatch_a"), ["message/sim", "message/sim", "event/sim"]);
+    for row in rows {
+        assert_eq!(row["pairs"], 13, "{row}");
+        let gates = row["gates"].as_array().unwrap();
+        let p50 = gates.iter().find(|gate| gate["metric"] == "response_ns_p50").unwrap();
+        assert_eq!(p50["verdict"], "regression", "{row}");
+    }
+    let record = Record::from_file(&place.path("r.json"));
+    let runs: Vec<(&str, &str)> = record
+        .runs()
+        .map(|run| (run["side"]["row"].as_str().unwrap(), run["side"]["role"].as_str().unwrap()))
+        .collect();
+    let expected: Vec<(&str, &str)> =
+        names.iter().flat_map(|name| ["base", "head", "control"].map(|role| (*name, role))).collect();
+    assert_eq!(runs, expected);
+    // The rows take turns in random order, and the trials of a pair run next to each other.
+    let order = record.document["pairing"]["order"].as_array().unwrap();
+    let row = |trial: &Value| trial["label"].as_str().unwrap().split_once(' ').unwrap().1.to_owned();
+    let pairs: Vec<BTreeSet<String>> = order.chunks(3).map(|pair| pair.iter().map(row).collect()).collect();
+    assert_eq!(pairs.len(), 3 * 13);
+    assert!(pairs.iter().all(|rows| rows.len() == 1), "{pairs:?}");
+    let first: BTreeSet<&BTreeSet<String>> = pairs.iter().step_by(3).collect();
+    assert!(first.len() > 1, "one row is first in every round: {first:?}");
+    // A reader sees each by its name, in the order of the file.
+    let text = place.run("compare r.json").with_code(3).stdout;
+    let lines: Vec<&str> = text.lines().collect();
+    let heading = |name: &&str| lines.iter().rposition(|line| line.starts_with(name));
+    let at: Vec<Option<usize>> = names.iter().map(heading).collect();
+    assert!(at.iter().all(Option::is_some) && at.is_sorted(), "{at:?} {text}");
+}
+
+/// A program that serves more slowly where it is the copy of the base: the third run of the row.
+#[test]
+fn a_copy_of_the_base_that_differs_makes_it_invalid() {
+    let place = Place::new();
+    let program = env!("CARGO_BIN_EXE_drumpost");
+    script(
+        &place.path("wrapper"),
+        &format!(
+            "order=$(cat)\n\
+             case $order in *'\"dispatch\":2,'*) order=$(printf %s \"$order\" | sed s/fixed:1ms/fixed:2ms/) ;; esac\n\
+             printf %s \"$order\" | exec {program} \"$@\""
+        ),
+    );
+    let line = "compare --base bin:wrapper --head bin:wrapper --json --out r.json";
+    let measured = MEASURED.replace("message/sim", "message/sim --sim service=fixed:1ms");
+    let comparison = place.run(&format!("{line} {measured}")).with_code(6).json();
+    assert_eq!((&comparison["invalid"], &comparison["verdict"]), (&true.into(), &"inconclusive".into()));
+    assert_eq!(comparison["control"]["state"], "differs", "{comparison}");
+    assert_eq!(comparison["ended"]["stop"], "control differs");
+    let text = place.run("compare r.json").with_code(6).stdout;
+    assert!(text.contains("a copy of A differs from A"), "{text}");
+    // It says nothing of the head.
+    let done = place.run("compare r.json --tolerate-machine").with_code(0);
+    assert!(done.stderr.contains("--tolerate-machine lets it pass"), "{}", done.stderr);
+    place.run("compare r.json --tolerate-machine --strict").with_code(7);
+}
+
+#[test]
+fn an_invalid_head_fails_whatever_the_machine_may_do() {
+    let place = Place::new();
+    let sides = "--base flags:--sim=service=fixed:1ms --head flags:--sim=service=fixed:1ms";
+    place.run(&format!("compare {sides} --out r.json {MEASURED}")).with_code(0);
+    let mut document = Record::from_file(&place.path("r.json")).document;
+    for run in document["runs"].as_array().unwrap() {
+        // What the programs of the sides say of their builds.
+        let built = &run["side"]["built"];
+        assert!(built["toolchain"].as_str().unwrap().starts_with("rustc "), "{built}");
+        assert!(["build", "allocator", "rustflags"].iter().all(|fact| built[fact].is_string()), "{built}");
+    }
+    let mut write = |invalid: &[usize]| {
+        for run in invalid {
+            document["runs"][*run]["verdict"] =
+                serde_json::json!({"status": "invalid", "reasons": ["half of the flows did not end"], "notes": []});
+        }
+        document["runs"][1]["side"]["built"]["toolchain"] = "rustc 1.0".into();
+        fs::write(place.path("invalid.json"), document.to_string()).unwrap();
+    };
+    write(&[1]);
+    let done = place.run("compare invalid.json --tolerate-machine").with_code(6);
+    assert!(done.stdout.contains("half of the flows did not end"), "{}", done.stdout);
+    assert!(done.stdout.contains("the sides were not built alike: toolchain A rustc "), "{}", done.stdout);
+    write(&[0, 1]);
+    place.run("compare invalid.json").with_code(6);
+    place.run("compare invalid.json --tolerate-machine").with_code(0);
+    let done = place.run("compare r.json --tolerate-machine --fail-on suspect").with_code(2);
+    assert!(done.stderr.contains("--fail-on"), "{}", done.stderr);
+}
+
+/// More arrives than can be served, so the queue grows and the runs are not steady.
+#[test]
+fn suspect_runs_fail_where_that_is_asked_for() {
+    let place = Place::new();
+    let load = "stream -d message/sim --sim service=fixed:1ms --rate 1100/s --duration 2s";
+    place.run(&format!("run {load}")).with_code(0);
+    place.run(&format!("run {load} --fail-on suspect")).with_code(6);
+    let sides = "compare --base flags: --head flags: --out r.json --pairs 12";
+    place.run(&format!("{sides} --fail-on suspect -- {load}")).with_code(6);
+    place.run("compare r.json").with_code(0);
+    let search = "search stream -d message/sim --sim service=fixed:1ms --slo p99<5ms --from 400/s --to 700/s --repeats 1";
+    place.run(&format!("{search} --fail-on suspect")).with_code(0);
+}
+
+/// The process of the first trial is stopped and continued while it measures. Its whole pair is measured again.
+#[test]
+fn a_disturbed_pair_is_repeated_whole_and_told() {
+    let place = Place::new();
+    let program = env!("CARGO_BIN_EXE_drumpost");
+    script(
+        &place.path("wrapper"),
+        &format!(
+            "if mkdir once 2>/dev/null; then\n\
+             (while sleep 0.08 && kill -STOP $$; do sleep 0.02; kill -CONT $$; done) >/dev/null 2>&1 &\n\
+             fi\n\
+             exec {program} \"$@\""
+        ),
+    );
+    let line = "compare --base bin:wrapper --head bin:wrapper --threshold others=none --threshold steal=none --threshold throttled=none";
+    let done = place.run(&format!("{line} --within 5s --out r.json -- stream -d message/rtrb --duration 300ms --warmup 0s"));
+    let record = Record::from_file(&place.path("r.json"));
+    let repeated = &record.document["comparison"]["repeated"];
+    assert_eq!(repeated["the process was stopped"], 1, "{repeated} {}", done.stderr);
+    assert!(done.stdout.contains("repeated whole"), "{}", done.stdout);
+    // What was disturbed is not in the record, and nothing is there twice.
+    let order = record.document["pairing"]["order"].as_array().unwrap();
+    let distinct: BTreeSet<String> = order.iter().map(Value::to_string).collect();
+    assert_eq!(distinct.len(), order.len());
+    for run in record.runs() {
+        let trials = run["trials"].as_array().unwrap();
+        assert!(trials.iter().all(|trial| trial["status"] == "ok"), "{}", run["side"]);
+    }
+}
+
+/// Two comparisons whose answers are known: of equal sides, and with a head that costs four times as much. Verdicts are those of the
+/// machine, so what is looked at is what the costs came to.
+#[test]
+fn a_proof_runs_comparisons_with_known_answers() {
+    let place = Place::new();
+    let line = "compare --prove=1 --inject 0%,300% --pairs 11 --json -- stream -d event/listeners --batch 64 --duration 40ms --warmup 5ms";
+    let done = place.run(line).with_code(0);
+    let proof = done.json();
+    let cases = proof["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 2, "{proof}");
+    for case in cases {
+        assert_eq!(case["comparisons"], 1, "{case}");
+    }
+    let ratio = |case: usize| cases[case]["cpu_ratio"].as_f64().unwrap();
+    assert!((0.5..1.5).contains(&ratio(0)), "{proof}");
+    assert!(ratio(1) > 2.0, "{proof}");
+    assert!(proof["rows"][0]["cpu_ns_per_message"].as_f64().unwrap() > 0.0, "{proof}");
+    assert!(done.stderr.contains("comparison 1 of 1"), "{}", done.stderr);
+    assert!(!place.path(".drumpost").exists() || place.saved().is_empty(), "a proof leaves no records");
+}
