@@ -88,7 +88,10 @@ pub(crate) fn facts(is_virtual: bool) -> BTreeMap<String, String> {
     add("toolchain", option_env!("DRUMPOST_TOOLCHAIN").map(str::to_owned));
     // A record of an older release tells no flags. That there are none is therefore told.
     let flags = option_env!("DRUMPOST_RUSTFLAGS").map(str::trim);
-    add("rustflags", flags.map(|flags| if flags.is_empty() { "none".to_owned() } else { secrets::hide(flags) }));
+    add(
+        "rustflags",
+        flags.map(|flags| if flags.is_empty() { "none".to_owned() } else { secrets::hide(flags) }),
+    );
     add("revision", revision());
     if !is_virtual {
         let clock = ClockReport::measure();

@@ -26,7 +26,11 @@ fn margins_are_kept_with_the_record_and_for_its_replay() {
     let wide = "--margin p50=100%,p90=100% --margin p99=100%";
     let done = place.run(&format!("compare {sides} {wide} --json --out r.json {MEASURED}")).with_code(0);
     let comparison = done.json();
-    assert_eq!((&comparison["verdict"], margin_of_p50(&comparison)), (&"no change".into(), 1.0), "{comparison}");
+    assert_eq!(
+        (&comparison["verdict"], margin_of_p50(&comparison)),
+        (&"no change".into(), 1.0),
+        "{comparison}"
+    );
     let margins = Record::from_file(&place.path("r.json")).document["comparison"]["margins"].clone();
     assert_eq!(margins, serde_json::json!({"p50": 1.0, "p90": 1.0, "p99": 1.0}));
     let again = place.run("compare r.json --json").with_code(0).json();
@@ -55,7 +59,8 @@ fn the_rows_of_a_suite_are_compared_each_by_its_name() {
                  [[matrix]]\nname = 'two'\nscenario = 'stream'\ndispatch = 'event/sim'\n";
     fs::write(place.path("s.toml"), suite).unwrap();
     let names = ["one/stream/message/sim", "one/ping/message/sim", "two/stream/event/sim"];
-    let line = "compare --base flags: --head flags:--sim=service=fixed:1200us --pairs 13 --json --out r.json s.toml";
+    let line =
+        "compare --base flags: --head flags:--sim=service=fixed:1200us --pairs 13 --json --out r.json s.toml";
     let comparison = place.run(line).with_code(3).json();
     let rows = comparison["rows"].as_array().unwrap();
     let of = |key: &str| rows.iter().map(|row| row[key].as_str().unwrap()).collect::<Vec<_>>();
@@ -132,8 +137,7 @@ fn an_invalid_head_fails_whatever_the_machine_may_do() {
     }
     let mut write = |invalid: &[usize]| {
         for run in invalid {
-            document["runs"][*run]["verdict"] =
-                serde_json::json!({"status": "invalid", "reasons": ["half of the flows did not end"], "notes": []});
+            document["runs"][*run]["verdict"] = serde_json::json!({"status": "invalid", "reasons": ["half of the flows did not end"], "notes": []});
         }
         document["runs"][1]["side"]["built"]["toolchain"] = "rustc 1.0".into();
         fs::write(place.path("invalid.json"), document.to_string()).unwrap();
@@ -178,7 +182,9 @@ fn a_disturbed_pair_is_repeated_whole_and_told() {
         ),
     );
     let line = "compare --base bin:wrapper --head bin:wrapper --threshold others=none --threshold steal=none --threshold throttled=none";
-    let done = place.run(&format!("{line} --within 5s --out r.json -- stream -d message/rtrb --duration 300ms --warmup 0s"));
+    let done = place.run(&format!(
+        "{line} --within 5s --out r.json -- stream -d message/rtrb --duration 300ms --warmup 0s"
+    ));
     let record = Record::from_file(&place.path("r.json"));
     let repeated = &record.document["comparison"]["repeated"];
     assert_eq!(repeated["the process was stopped"], 1, "{repeated} {}", done.stderr);

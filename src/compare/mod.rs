@@ -98,7 +98,9 @@ fn tolerated(end: Exit, comparison: &Comparison, args: &CompareArgs) -> Exit {
     if end != Exit::Invalid || !args.tolerate_machine || comparison.is_b_alone_invalid() {
         return end;
     }
-    output::remark("the comparison is invalid, and the machine may be the reason: --tolerate-machine lets it pass");
+    output::remark(
+        "the comparison is invalid, and the machine may be the reason: --tolerate-machine lets it pass",
+    );
     if args.strict { Exit::Inconclusive } else { Exit::Ok }
 }
 

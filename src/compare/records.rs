@@ -2,7 +2,9 @@
 
 use super::print;
 use crate::{Exit, args::CompareArgs, exit::usage, show::load};
-use drumpost_results::compare::{Margins, Options, compare as compare_records, compare_sides, compare_within};
+use drumpost_results::compare::{
+    Margins, Options, compare as compare_records, compare_sides, compare_within,
+};
 use std::path::Path;
 
 const NEEDS: &str = "compare needs two records, A and B; or one record and two of its dispatches, such as --between \

@@ -198,7 +198,8 @@ fn lasts(registry: &Registry, sides: [&Document; 2]) -> Option<Duration> {
         let spec = RunSpec::from_document(fields.clone()).ok()?;
         let is_virtual = Job::planned(registry, &spec).is_ok_and(|job| job.is_virtual);
         let warmup = spec.measure.warmup.as_ref().map_or(WARMUP, |warmup| warmup.0);
-        let measured = spec.measure.duration.as_ref().filter(|_| !is_virtual && !fields.contains_key("backlog"))?;
+        let measured =
+            spec.measure.duration.as_ref().filter(|_| !is_virtual && !fields.contains_key("backlog"))?;
         Some(measured.0.saturating_add(warmup))
     };
     let [base, head] = sides.map(of);

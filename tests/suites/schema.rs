@@ -12,13 +12,15 @@ fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// The texts of all suites in `examples/suites` and in the documents.
+/// The texts of all suites in `examples/suites`, of the one that the own gate measures, and of those in the documents.
 fn examples() -> Vec<(String, String)> {
     let mut examples = Vec::new();
     for entry in fs::read_dir(repository("examples/suites")).unwrap() {
         let path = entry.unwrap().path();
         examples.push((path.display().to_string(), fs::read_to_string(path).unwrap()));
     }
+    let gate = "scripts/gate.toml";
+    examples.push((gate.to_owned(), fs::read_to_string(repository(gate)).unwrap()));
     for page in ["README.md", "METHODOLOGY.md", "FORMAT.md", "docs/suites.md"] {
         let text = fs::read_to_string(repository(page)).unwrap();
         let fenced = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());

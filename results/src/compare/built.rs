@@ -37,14 +37,24 @@ mod tests {
     fn run(role: Role, facts: &[(&str, &str)]) -> Run {
         let facts: BTreeMap<String, String> =
             facts.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let side = Side { role, row: "r".into(), name: "x".into(), revision: None, tool_version: String::new(), built: BTreeMap::new() };
+        let side = Side {
+            role,
+            row: "r".into(),
+            name: "x".into(),
+            revision: None,
+            tool_version: String::new(),
+            built: BTreeMap::new(),
+        };
         Run { side: Some(side.told("1".into(), &facts)), ..Run::default() }
     }
 
     #[test]
     fn other_compilers_and_flags_are_told_once() {
         let a = run(Role::Base, &[("toolchain", "rustc 1.94"), ("rustflags", "none"), ("kernel", "6.1")]);
-        let b = run(Role::Head, &[("toolchain", "rustc 1.95"), ("rustflags", "-C target-cpu=native"), ("kernel", "6.2")]);
+        let b = run(
+            Role::Head,
+            &[("toolchain", "rustc 1.95"), ("rustflags", "-C target-cpu=native"), ("kernel", "6.2")],
+        );
         let said = differences(&[(&a, &b), (&a, &b)]);
         assert_eq!(said.len(), 2, "once for all rows, and the kernel is no fact of a build: {said:?}");
         assert!(said[0].contains("rustflags A none, B -C target-cpu=native"), "{said:?}");

@@ -185,7 +185,9 @@ impl Beside {
         if disturbed * 2 > pairs {
             Some(format!("the machine was disturbed in {disturbed} of {pairs} pairs"))
         } else {
-            is_busy.then(|| "other processes used too much of the cores' time over all pairs together".to_owned())
+            is_busy.then(|| {
+                "other processes used too much of the cores' time over all pairs together".to_owned()
+            })
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Why two records or two dispatches cannot be compared.
+//! Why two records, or two dispatches, cannot be compared.
 
 use thiserror::Error;
 
@@ -23,4 +23,9 @@ pub enum CompareError {
         /// What there is.
         known: String,
     },
+    /// Several runs of the record have the same dispatch.
+    #[error(
+        "failed to compare two dispatches: the record holds a base and a head of each; compare the record without --between"
+    )]
+    TwoSides,
 }

@@ -133,7 +133,8 @@ pub fn disturbed(trials: &[&Trial], limits: &Thresholds) -> Option<Disturbed> {
 /// 20 ms are little. Steal is not looked at in this way: a small and steady share of it hits both sides of each pair alike.
 pub(super) fn is_busy(pairs: &[(&Trial, &Trial)], limits: &Thresholds) -> bool {
     let trials = pairs.iter().flat_map(|(a, b)| [*a, *b]);
-    let known = trials.filter_map(|trial| Some((trial.hygiene.others_ns? as f64, trial.hygiene.cores_ns? as f64)));
+    let known =
+        trials.filter_map(|trial| Some((trial.hygiene.others_ns? as f64, trial.hygiene.cores_ns? as f64)));
     let short = known.filter(|(_, cores_ns)| limits.others * cores_ns < STEPS_NS);
     let (others_ns, cores_ns) =
         short.fold((0.0, 0.0), |sums, (others, cores)| (sums.0 + others, sums.1 + cores));

@@ -162,7 +162,10 @@ mod tests {
     fn what_is_no_margin_says_why() {
         let error = |text| margin(text).unwrap_err();
         assert!(error("p999=3%").contains("unknown figure of a comparison `p999`; did you mean `p99"));
-        assert!(error("lost=3%").contains("known: throughput_per_s, "), "a goal has it, a comparison has not");
+        assert!(
+            error("lost=3%").contains("known: throughput_per_s, "),
+            "a goal has it, a comparison has not"
+        );
         assert!(error("p99").contains("FIGURE=SHARE"));
         assert!(error("p99=much").contains("`much` is no share"));
         for out in ["p99=0%", "p99=0", "p99=1001%"] {
@@ -176,11 +179,18 @@ mod tests {
         let given = ["p99=30%", "cpu_ns_per_message=1%", "p99=40%"].map(|text| margin(text).unwrap());
         let own = Margins::default().with(&given);
         assert_eq!((own.of(Metric::P99), own.of(Metric::CpuPerMessage)), (0.4, 0.01));
-        assert_eq!((own.of(Metric::CpuPerFlow), own.of(Metric::ConfirmP99)), (0.02, 0.1), "they are their own");
+        assert_eq!(
+            (own.of(Metric::CpuPerFlow), own.of(Metric::ConfirmP99)),
+            (0.02, 0.1),
+            "they are their own"
+        );
         let mut stored = own.changed();
         assert_eq!(stored.len(), 2, "{stored:?}");
         assert_eq!(Margins::from_changed(&stored), own);
-        stored.extend([("p50", 0.0), ("p90", -1.0), ("p99.9", f64::NAN), ("of_later", 0.5)].map(|(k, v)| (k.to_owned(), v)));
+        stored.extend(
+            [("p50", 0.0), ("p90", -1.0), ("p99.9", f64::NAN), ("of_later", 0.5)]
+                .map(|(k, v)| (k.to_owned(), v)),
+        );
         assert_eq!(Margins::from_changed(&stored), own);
         assert!(Margins::default().changed().is_empty());
     }

@@ -257,7 +257,8 @@ pub fn compare_sides(record: &Record, options: &Options) -> Result<Comparison, C
         options.margins = Margins::from_changed(&compared.margins);
     }
     let judging = Judging { options: &options, limits: &limits, is_paired: true };
-    let mut result = comparison((&compared.base, &compared.head), &matched, built::differences(&matched), judging);
+    let mut result =
+        comparison((&compared.base, &compared.head), &matched, built::differences(&matched), judging);
     let mut copies = Vec::new();
     for (row, (base, _)) in result.rows.iter_mut().zip(&matched) {
         row.name = base.side.as_ref().map(|side| side.row.clone());

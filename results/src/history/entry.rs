@@ -233,7 +233,11 @@ mod tests {
         let facts = entry.fingerprint.facts();
         assert_eq!((facts["toolchain"].as_str(), facts["build"].as_str()), ("rustc 2", "release"));
         assert_eq!(facts.get("allocator"), None, "it does not say");
-        assert_eq!(facts.get("rustflags"), None, "no flags are as good as a record that does not know of flags");
+        assert_eq!(
+            facts.get("rustflags"),
+            None,
+            "no flags are as good as a record that does not know of flags"
+        );
         record.runs[0].side = Some(side(Role::Base, None));
         assert_eq!(entries(&record, "a.json", 0)[0].0.revision, None, "it may be another program");
     }

@@ -113,7 +113,9 @@ impl Fingerprint {
     /// says itself what built it. In the records of older releases it does not, so that its compiler is not known.
     pub(super) fn of(record: &Record, side: Option<&Side>) -> Self {
         let names = PARTS.iter().flat_map(|(.., facts)| *facts).filter(|name| **name != VERSION);
-        let names = names.filter(|name| side.is_none_or(|side| !side.built.is_empty()) || ![TOOLCHAIN, RUSTFLAGS].contains(name));
+        let names = names.filter(|name| {
+            side.is_none_or(|side| !side.built.is_empty()) || ![TOOLCHAIN, RUSTFLAGS].contains(name)
+        });
         let built = side.map(|side| &side.built).filter(|built| !built.is_empty());
         let of = |name: &str| match built {
             Some(built) if Side::BUILD_FACTS.contains(&name) => built.get(name),

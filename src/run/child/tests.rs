@@ -39,8 +39,7 @@ fn a_child_that_talks_for_ever_is_ended() {
             thread::sleep(Duration::from_millis(5));
         }
     });
-    let patience =
-        Patience { silence: Duration::from_secs(60), in_all: Some(Duration::from_millis(200)) };
+    let patience = Patience { silence: Duration::from_secs(60), in_all: Some(Duration::from_millis(200)) };
     let why = follow(&mut child, &lines, patience, &events, &Interrupt::default()).err().unwrap();
     assert_eq!(why, "does not end: it took 200ms, and still tells of events");
     drop((lines, seen));
