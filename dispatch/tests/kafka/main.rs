@@ -1,8 +1,11 @@
 //! Tests of `kafka` against a private server. They are ignored unless scripts/test runs them, which starts servers.
 #![cfg(feature = "kafka")]
 
+#[path = "../support/counted.rs"]
+mod counted;
 mod failing;
 mod killed;
+mod restarts;
 #[cfg(feature = "kafka-tls")]
 mod secured;
 #[cfg(feature = "kafka-tls")]

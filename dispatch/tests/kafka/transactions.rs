@@ -1,11 +1,9 @@
-//! Messages that are handled in transactions: each takes effect once, also if consumers and servers die.
+//! Messages that are handled in transactions: each takes effect once, also if consumers die. Servers that die are in `restarts.rs`.
 
 use crate::{
-    FOUR, NAME, Seen,
+    FOUR, NAME,
     support_kafka::KafkaServer,
-    trial::{
-        Trial, assert_confirmed, assert_flows_again, ends, ends_slowly, in_hand, one_hop, order_authorization,
-    },
+    trial::{Trial, assert_confirmed, ends, ends_slowly, in_hand, one_hop, order_authorization},
 };
 use drumpost_core::{
     load::{Extent, Pace},
@@ -14,7 +12,6 @@ use drumpost_core::{
     promise::{Acks, Order},
     scenario::Style,
 };
-use std::{sync::mpsc, thread, time::Duration};
 
 /// Every message that was sent and not rolled back came, and took effect once.
 #[track_caller]
@@ -78,37 +75,6 @@ fn messages_of_a_killed_consumer_take_effect_once_at_those_that_take_its_partiti
     let outcome = trial.run(NAME, &server.url(), one_hop(ends_slowly)).expect("it opens");
     println!("{} in hand: {}", in_hand(&outcome), outcome.audit);
     assert_exactly_once(&outcome);
-}
-
-#[test]
-#[ignore = "needs a Kafka server: scripts/test starts one"]
-fn transactions_outlive_a_server_that_is_killed() {
-    let mut server = KafkaServer::start();
-    let trial = Trial {
-        style: Style::Event,
-        drain: Duration::from_secs(30),
-        acks: Acks::Transaction,
-        ..Trial::until_told(1_000_000)
-    };
-    let course = trial.course.clone();
-    let (seen, url, (tell, told)) = (Seen::of(&server), server.url(), mpsc::channel());
-    let watch = seen.clone();
-    thread::spawn(move || tell.send(trial.run_watched(NAME, &url, order_authorization(), watch)).is_ok());
-    while seen.found().server.is_none() {
-        thread::sleep(Duration::from_millis(20));
-    }
-    thread::sleep(Duration::from_millis(1_500));
-    server.kill();
-    server.come_back();
-    assert_flows_again(&course);
-    let outcome = told.recv_timeout(Duration::from_secs(90)).expect("the run hangs").unwrap();
-    let audit = &outcome.audit;
-    println!("{audit}: {:?}", outcome.outages);
-    assert_eq!(outcome.ending, Ending::Completed, "{:?}", outcome.outages);
-    assert!(!outcome.outages.is_empty() && audit.confirmed > Some(500), "{audit}");
-    assert_eq!((audit.lost, audit.duplicated, audit.unconfirmed), (0, 0, Some(0)), "{audit}");
-    // Flows are not started again. The first message of some was in the transaction that was rolled back.
-    assert!(Some(outcome.unfinished) <= audit.rolled_back, "{} unfinished: {audit}", outcome.unfinished);
 }
 
 #[test]

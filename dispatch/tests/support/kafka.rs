@@ -8,8 +8,10 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, CommitMode, Consumer},
+    error::KafkaError,
 };
 use std::{
+    collections::BTreeSet,
     env,
     ffi::OsString,
     path::PathBuf,
@@ -296,6 +298,35 @@ impl Plain {
             }
         }
         ends
+    }
+
+    /// How many messages another consumer reads from all topics. Those of transactions that were rolled back are not among them, and
+    /// neither are the markers of transactions, which have offsets, too.
+    pub fn messages(self) -> u64 {
+        let mut config = self.config();
+        config.set("group.id", "drumpost-counts").set("enable.auto.commit", "false");
+        config.set("isolation.level", "read_committed").set("enable.partition.eof", "true");
+        let mut messages = 0;
+        for (topic, partitions) in self.topics() {
+            let consumer: BaseConsumer = config.create().expect("a client");
+            let mut all = TopicPartitionList::new();
+            for partition in 0..partitions {
+                let from = all.add_partition_offset(&topic, partition as i32, Offset::Beginning);
+                from.expect("an offset");
+            }
+            consumer.assign(&all).expect("its partitions");
+            let mut read = BTreeSet::new();
+            while read.len() < partitions {
+                match consumer.poll(PATIENCE).expect("an answer") {
+                    Ok(_) => messages += 1,
+                    Err(KafkaError::PartitionEOF(partition)) => {
+                        read.insert(partition);
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+        messages
     }
 
     /// Creates a topic of one partition, with these words about its owner if there are any.
