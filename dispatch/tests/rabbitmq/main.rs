@@ -3,11 +3,14 @@
 
 #[path = "../support/cleaned.rs"]
 mod cleaned;
+#[path = "../support/counted.rs"]
+mod counted;
 mod dead;
 mod failing;
 mod killed;
 #[path = "../support/rabbitmq_login.rs"]
 mod rabbitmq_login;
+mod restarts;
 mod secured;
 #[cfg(feature = "amqp-tls")]
 #[path = "../support/secured_trial.rs"]

@@ -3,10 +3,13 @@
 
 #[path = "../support/cleaned.rs"]
 mod cleaned;
+#[path = "../support/counted.rs"]
+mod counted;
 mod failing;
 mod killed;
 #[path = "../support/rabbitmq_login.rs"]
 mod rabbitmq_login;
+mod restarts;
 mod suite;
 #[path = "../support/rabbitmq.rs"]
 mod support_rabbitmq;

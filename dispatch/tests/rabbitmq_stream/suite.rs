@@ -4,7 +4,7 @@ use crate::{NAME, support_rabbitmq::RabbitServer};
 use drumpost_kit::suite::{PrivateServer, Suite};
 
 /// A server, at the port for streams.
-struct Streams(RabbitServer);
+pub(crate) struct Streams(pub(crate) RabbitServer);
 
 impl PrivateServer for Streams {
     fn port(&self) -> u16 {

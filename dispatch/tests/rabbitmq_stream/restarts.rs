@@ -1,0 +1,41 @@
+//! Messages over a server that is killed and started again, which counts what is in its streams.
+
+use crate::{
+    Counts, NAME, SELDOM,
+    counted::{Count, Counted, Row, assert_each, over_restart},
+    suite::Streams,
+    support_rabbitmq::RabbitServer,
+};
+use drumpost_core::{monitor::Watch, outcome::Outcome, scenario::Style};
+
+const EVERY_NS: u64 = 1_000_000;
+
+/// How many readers there are. At the end the offset of each is stored, which may take a place in its stream.
+const READERS: u64 = 2;
+
+const NEXT: &[(&str, &str)] = &[SELDOM[0], ("rabbitmq-stream.from", "next")];
+
+/// Offsets are stored at the end only, so a reader that comes back reads its stream from the beginning.
+const ROWS: [Row; 2] = [
+    Row { options: SELDOM, is_usual: true, ..Row::of(NAME, Style::Event, EVERY_NS) },
+    Row { options: NEXT, ..Row::of(NAME, Style::Event, EVERY_NS) },
+];
+
+/// Every message that is in a stream comes to its reader, and so does no other.
+impl Count for Counts {
+    fn counts(&mut self, outcome: &Outcome) -> Counted {
+        self.measured(outcome);
+        Counted::Stored(self.counted().saturating_sub(READERS)..=self.counted())
+    }
+}
+
+#[test]
+#[ignore = "needs a RabbitMQ server: scripts/test starts one"]
+fn a_server_that_is_killed_keeps_what_it_confirmed_and_counts_the_same() {
+    assert_each(&ROWS, |row, flows| {
+        let server = RabbitServer::start();
+        server.tools().remove_all();
+        let (counts, url) = (Counts::of(&server), server.stream_url());
+        over_restart(row, flows, (&mut Streams(server), &url), Box::new(counts))
+    });
+}
