@@ -2,9 +2,12 @@
 //! starts servers.
 #![cfg(feature = "nats")]
 
+#[path = "../support/counted.rs"]
+mod counted;
 mod dead;
 mod headers;
 mod misbehaving;
+mod restarts;
 mod secured;
 mod streams;
 mod suite;
