@@ -1,11 +1,14 @@
 //! Tests of `redis-stream`, `redis` and `redis-pubsub` against private servers; those without a name of their own are of the first. They are ignored unless scripts/test runs them, which starts servers.
 #![cfg(feature = "redis")]
 
+#[path = "../support/counted.rs"]
+mod counted;
 mod failing;
+mod forgotten;
 mod killed;
 mod lists;
 mod pubsub;
-mod restarted;
+mod restarts;
 mod suite;
 #[path = "../support/redis.rs"]
 mod support_redis;

@@ -1,4 +1,4 @@
-//! A server that writes what it confirms to a file, and is killed and started again while messages flow.
+//! A server that has lost everything when it comes back. What one keeps that writes to a file is in `restarts.rs`.
 
 use crate::{
     support_redis::RedisServer,
@@ -9,18 +9,7 @@ use drumpost_core::{
     monitor::Watch,
     outcome::{Cause, Ending, Outcome, Snapshot},
 };
-use std::{fs, path::Path, sync::mpsc, thread, time::Duration};
-
-/// How often a command stands in the server's own log.
-fn logged(folder: &Path, command: &str) -> u64 {
-    let wanted = format!("\r\n${}\r\n{command}\r\n", command.len()).into_bytes();
-    let files = fs::read_dir(folder.join("appendonlydir")).expect("the log").flatten();
-    let count = |file: fs::DirEntry| {
-        let log = fs::read(file.path()).expect("a file of it");
-        log.windows(wanted.len()).filter(|part| *part == wanted).count() as u64
-    };
-    files.map(count).sum()
-}
+use std::{sync::mpsc, thread, time::Duration};
 
 /// Long enough for every instance to find nobody there, on a busy machine too.
 const AWAY: Duration = Duration::from_secs(5);
@@ -88,36 +77,4 @@ fn a_killed_server_is_no_slow_subscriber() {
     };
     let whys: Vec<String> = outcome.outages.iter().map(why).collect();
     assert!(!whys.is_empty() && whys.iter().all(|why| !why.contains("too slow")), "{whys:?}");
-}
-
-/// Nothing that the server confirmed is lost when it is killed, and its log has as many messages as were received.
-fn nothing_confirmed_is_lost(transport: &str, command: &str) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let at = folder.path().display().to_string();
-    let log = ["--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0"];
-    let mut server = RedisServer::start_with(&[&["--dir", &at][..], &log].concat());
-    let outcome = over_a_restart(transport, &mut server, Duration::ZERO);
-    let (audit, stored) = (&outcome.audit, logged(folder.path(), command));
-    assert_eq!((outcome.ending.clone(), audit.corrupted), (Ending::Completed, 0), "{audit:?}");
-    let is_lost = |cause: &Cause| matches!(cause, Cause::ConnectionLost { .. });
-    assert!(outcome.outages.iter().any(|outage| is_lost(&outage.cause)), "{:?}", outcome.outages);
-    assert!(audit.unique > 4_000, "messages flow afterwards: {audit:?}");
-    assert_eq!(audit.unique, stored, "the server's log counts: {audit:?}");
-    assert!(
-        audit.lost <= audit.unconfirmed.unwrap_or(0),
-        "only what was not confirmed may be lost: {audit:?}"
-    );
-    assert!(audit.confirmed <= Some(stored) && stored <= audit.sent, "{audit:?}");
-}
-
-#[test]
-#[ignore = "needs a redis-server: scripts/test starts one"]
-fn a_killed_server_keeps_what_it_confirmed_in_streams() {
-    nothing_confirmed_is_lost("redis-stream", "XADD");
-}
-
-#[test]
-#[ignore = "needs a redis-server: scripts/test starts one"]
-fn a_killed_server_keeps_what_it_confirmed_in_lists() {
-    nothing_confirmed_is_lost("redis", "RPUSH");
 }
