@@ -1,25 +1,17 @@
-//! Consumers that die with messages in their hands, and a server that ends and starts again in the middle.
+//! Consumers that die with messages in their hands, and what dead processes leave. Servers that die are in `restarts.rs`.
 
 use crate::{
     EMBEDDED, LEVELS, NAME,
     cleaned::assert_cleans_what_is_written_down,
-    native::Counter,
     support_mosquitto::Mosquitto,
-    trial::{Trial, ends, ends_slowly, made, one_hop, order_authorization},
+    trial::{Trial, ends_slowly, made, one_hop, order_authorization},
 };
 use drumpost_core::{
-    load::{Extent, Pace},
-    monitor::Watch,
-    outcome::{Cause, Ending, Snapshot},
-    plan::{Conditions, Kill},
+    outcome::{Cause, Ending},
+    plan::Kill,
     scenario::Style,
 };
-use std::{
-    process::Command,
-    sync::mpsc::{self, Sender},
-    thread,
-    time::Duration,
-};
+use std::process::Command;
 
 fn loses_nothing(url: &str) {
     // Each way once: alone and one of three, commands and events, QoS 1 and 2.
@@ -57,57 +49,6 @@ fn a_killed_consumer_loses_nothing_over_the_broker_in_this_process() {
 #[ignore = "needs a mosquitto: scripts/test starts one"]
 fn a_killed_consumer_loses_nothing_over_mosquitto() {
     loses_nothing(&Mosquitto::start().url());
-}
-
-/// Tells when messages flow.
-struct Flows(Option<Sender<()>>);
-
-impl Watch for Flows {
-    fn sample(&mut self, snapshot: &Snapshot) {
-        if snapshot.ended >= 300
-            && let Some(tell) = self.0.take()
-        {
-            let _ = tell.send(());
-        }
-    }
-
-    fn is_interrupted(&self) -> bool {
-        false
-    }
-}
-
-#[test]
-#[ignore = "needs a mosquitto: scripts/test starts one"]
-fn a_server_that_ends_and_comes_back_loses_nothing_that_it_confirmed_and_another_client_counts_the_same() {
-    for options in &LEVELS[1..] {
-        let mut server = Mosquitto::start();
-        let trial = Trial {
-            pace: Pace::Open { window: 100_000 },
-            extent: Extent::Duration(4_000_000_000),
-            every_ns: 2_000_000,
-            drain: Duration::from_secs(20),
-            options,
-            ..Trial::default()
-        };
-        let mut plan = trial.plan(one_hop(ends));
-        plan.conditions = Conditions { reconnect: Some(Duration::from_secs(20)), ..plan.conditions };
-        let counter = Counter::start(&server, &plan.wiring.run_name);
-        let (tell, flows) = mpsc::channel();
-        let mut dispatcher = made(NAME, &server.url(), options);
-        let run = thread::spawn(move || dispatcher.run(&plan, &mut Flows(Some(tell))));
-        flows.recv_timeout(Duration::from_secs(30)).expect("messages flow");
-        server.end();
-        server.come_back();
-        let outcome = run.join().expect("no panic").expect("it opens");
-        let audit = &outcome.audit;
-        println!("{options:?}: {audit:?} {:?}", outcome.outages);
-        assert_eq!(outcome.ending, Ending::Completed);
-        assert!(outcome.outages.iter().any(|outage| matches!(outage.cause, Cause::ConnectionLost { .. })));
-        let (confirmed, unconfirmed) = (audit.confirmed.unwrap(), audit.unconfirmed.unwrap());
-        assert!(audit.lost <= unconfirmed && audit.unique >= confirmed, "{audit:?}");
-        assert!(confirmed > 600, "messages flow before and afterwards: {audit:?}");
-        assert_eq!(counter.distinct(audit.unique), audit.unique, "{audit:?}");
-    }
 }
 
 /// A program of mosquitto's that connects as `client`, and what it printed.

@@ -4,8 +4,11 @@
 
 #[path = "../support/cleaned.rs"]
 mod cleaned;
+#[path = "../support/counted.rs"]
+mod counted;
 mod killed;
 mod native;
+mod restarts;
 mod secured;
 #[path = "../support/secured_trial.rs"]
 mod secured_trial;

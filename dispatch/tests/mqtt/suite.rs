@@ -21,9 +21,13 @@ impl PrivateServer for Mosquitto {
     }
 }
 
+/// A server that writes its store after every change.
+pub(crate) fn saving() -> Mosquitto {
+    Mosquitto::start_with("allow_anonymous true\nautosave_on_changes true\nautosave_interval 1\n")
+}
+
 fn start() -> Box<dyn PrivateServer> {
-    let lines = "allow_anonymous true\nautosave_on_changes true\nautosave_interval 1\n";
-    Box::new(Mosquitto::start_with(lines))
+    Box::new(saving())
 }
 
 #[test]

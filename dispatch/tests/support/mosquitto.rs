@@ -86,14 +86,6 @@ impl Mosquitto {
         let _ = self.child.wait();
     }
 
-    /// Asks the server to end, which writes its store, and waits until it has.
-    pub fn end(&mut self) {
-        let pid = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(asked.is_ok_and(|status| status.success()), "it cannot be asked");
-        let _ = self.child.wait();
-    }
-
     /// Starts it again, over the same store.
     pub fn come_back(&mut self) {
         self.child = spawn(self.folder.path());
