@@ -1,7 +1,10 @@
 //! Tests of `sqs` against private emulators. They are ignored unless scripts/test runs them, which starts servers.
 #![cfg(feature = "sqs")]
 
+#[path = "../support/counted.rs"]
+mod counted;
 mod failing;
+mod restarts;
 mod settled;
 mod sns;
 mod suite;
