@@ -79,7 +79,7 @@ fn dead_letters_outlive_the_server() {
     println!("{audit} {:?}", outcome.outages);
     assert_eq!((outcome.ending, outcome.outages.len()), (Ending::Completed, 2), "{audit}");
     assert_eq!(audit.unique + audit.dead + audit.lost, audit.expected, "{audit}");
-    assert!(audit.lost <= audit.unconfirmed.unwrap_or(0), "nothing that was confirmed is lost: {audit}");
+    assert_eq!(audit.confirmed_lost, Some(0), "nothing that was confirmed is lost: {audit}");
     assert!(audit.dead <= bad && audit.dead + audit.lost >= bad, "{bad} should have died: {audit}");
     server.tools().remove_all();
 }
