@@ -127,8 +127,7 @@ fn check(
         }
     };
     let mut report = contract::check_telling(entry, options, wanted, &mut tell);
-    let style = styles.first().copied().unwrap_or(Style::Message);
-    let more = broken::run(entry, options, |check| wanted(style, check), &mut tell).map_err(usage)?;
+    let more = broken::run(entry, options, styles, wanted, &mut tell).map_err(usage)?;
     report.lines.extend(more);
     printed.map(|()| report)
 }

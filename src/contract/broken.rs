@@ -5,6 +5,7 @@
 use drumpost_core::{
     contract::Line,
     registry::{Options, TransportEntry},
+    scenario::Style,
 };
 
 /// The names of the checks, with what each proves.
@@ -31,7 +32,8 @@ pub(super) fn reach(_entry: &TransportEntry, _options: &Options) -> Result<(), S
     Ok(())
 }
 
-/// Runs those that are `wanted`, and hands over each line as it is known. None for a transport without a server.
+/// Runs those that are `wanted`, and hands over each line as it is known. None for a transport without a server. All of them run in the
+/// style that was asked for. If both were, they send commands, and those of faults send events as well.
 ///
 /// # Errors
 /// A sentence about the address of the server.
@@ -39,19 +41,25 @@ pub(super) fn reach(_entry: &TransportEntry, _options: &Options) -> Result<(), S
 pub(super) fn run(
     entry: &TransportEntry,
     options: &Options,
-    mut wanted: impl FnMut(&str) -> bool,
+    styles: &[Style],
+    wanted: impl Fn(Style, &'static str) -> bool,
     mut tell: impl FnMut(&Line),
 ) -> Result<Vec<Line>, String> {
-    use drumpost_kit::suite::{CHECKS, Suite};
+    use drumpost_kit::suite::Suite;
     if !entry.needs_server || entry.runs_server(options) {
         return Ok(Vec::new());
     }
     let mut lines = Vec::new();
-    let suite = Suite::at(entry, options)?;
-    for check in CHECKS.iter().filter(|check| wanted(check.name)) {
-        let line = suite.line(check);
-        tell(&line);
-        lines.push(line);
+    let mut suite = Suite::at(entry, options)?;
+    if let Some(only) = styles.first().filter(|first| styles.iter().all(|style| style == *first)) {
+        suite = suite.style(*only);
+    }
+    for (check, style) in suite.checks() {
+        if wanted(style, check.name) {
+            let line = suite.line(check, style);
+            tell(&line);
+            lines.push(line);
+        }
     }
     Ok(lines)
 }
@@ -65,7 +73,8 @@ pub(super) fn checks() -> Vec<(&'static str, &'static str)> {
 pub(super) fn run(
     _entry: &TransportEntry,
     _options: &Options,
-    _wanted: impl FnMut(&str) -> bool,
+    _styles: &[Style],
+    _wanted: impl Fn(Style, &'static str) -> bool,
     _tell: impl FnMut(&Line),
 ) -> Result<Vec<Line>, String> {
     Ok(Vec::new())

@@ -1,7 +1,7 @@
 //! The list of checks, and how several of them run at the same time.
 
 use super::{Stop, Suite, absent, acked_before, broken, dead_letters, given_back, kills, runs};
-use drumpost_core::contract::Line;
+use drumpost_core::{contract::Line, scenario::Style};
 use std::{
     cmp::Reverse,
     collections::BTreeMap,
@@ -21,6 +21,8 @@ pub struct Check {
     pub proves: &'static str,
     /// About how many seconds it waits: those that wait longest begin first.
     waits_s: u8,
+    /// It runs in both styles of a transport, because queues of commands and subscriptions to events may recover differently from its fault.
+    pub(super) in_both_styles: bool,
     pub(super) run: fn(&Suite<'_>) -> Result<(), Stop>,
 }
 
@@ -31,60 +33,70 @@ pub const CHECKS: &[Check] = &[
         proves: "a second run on the same dispatcher with the same name keeps the promise like the first, and neither leaves \
                  anything behind",
         waits_s: 1,
+        in_both_styles: false,
         run: runs::second_run,
     },
     Check {
         name: "two-at-once",
         proves: "two runs at once at one server do not hear each other",
         waits_s: 2,
+        in_both_styles: false,
         run: runs::two_at_once,
     },
     Check {
         name: "options",
         proves: "with each word of an option that changes what is compared, the promise is kept that the transport then makes",
         waits_s: 2,
+        in_both_styles: false,
         run: runs::options,
     },
     Check {
         name: "interrupted",
         proves: "an interrupted run ends soon and leaves nothing behind",
         waits_s: 1,
+        in_both_styles: false,
         run: runs::interrupted,
     },
     Check {
         name: "clean",
         proves: "cleaning while a run is under way leaves the run's objects alone",
         waits_s: 2,
+        in_both_styles: false,
         run: runs::clean,
     },
     Check {
         name: "absent",
         proves: "a server that is not there is an error that names its address, in time",
         waits_s: 1,
+        in_both_styles: false,
         run: absent::absent,
     },
     Check {
         name: "mute",
         proves: "so is one that takes connections and never says a word",
         waits_s: 5,
+        in_both_styles: false,
         run: absent::mute,
     },
     Check {
         name: "wrong-protocol",
         proves: "so is one that speaks another protocol",
         waits_s: 5,
+        in_both_styles: false,
         run: absent::wrong_protocol,
     },
     Check {
         name: "secrets",
         proves: "no error holds a password, be it in the address or in an option",
         waits_s: 2,
+        in_both_styles: false,
         run: absent::secrets,
     },
     Check {
         name: "too-large",
         proves: "a payload that the server would not take is refused in a sentence that has the server's limit",
         waits_s: 1,
+        in_both_styles: false,
         run: absent::too_large,
     },
     Check {
@@ -92,18 +104,21 @@ pub const CHECKS: &[Check] = &[
         proves: "a server that is killed in the middle ends the run in time, as failed, with its address and with what may \
                  remain there; the next run removes it",
         waits_s: 6,
+        in_both_styles: true,
         run: broken::server_killed,
     },
     Check {
         name: "line-silent",
         proves: "a line that goes silent is told from lost messages; the next run removes what had to remain",
         waits_s: 30,
+        in_both_styles: false,
         run: broken::line_silent,
     },
     Check {
         name: "line-cut",
         proves: "a line that is cut ends the run as failed, and nothing is left behind",
         waits_s: 1,
+        in_both_styles: false,
         run: broken::line_cut,
     },
     Check {
@@ -111,12 +126,14 @@ pub const CHECKS: &[Check] = &[
         proves: "with a run that is to reconnect, a line that was cut comes back: the run completes, the outage is told, and \
                  no confirmed message is lost where none may be",
         waits_s: 5,
+        in_both_styles: true,
         run: broken::line_cut_and_back,
     },
     Check {
         name: "server-restarted",
         proves: "the same with a server that is killed and started again on its port",
         waits_s: 8,
+        in_both_styles: true,
         run: broken::server_restarted,
     },
     Check {
@@ -124,18 +141,21 @@ pub const CHECKS: &[Check] = &[
         proves: "a killed consumer is back; the messages that it died with come again, or the audit counts them as lost where \
                  that may be",
         waits_s: 7,
+        in_both_styles: true,
         run: kills::consumer,
     },
     Check {
         name: "connection-killed",
         proves: "the same with all that an instance has open, on the receiving and on the sending side",
         waits_s: 6,
+        in_both_styles: true,
         run: kills::connection,
     },
     Check {
         name: "acked-before",
         proves: "acknowledged before handling, no message comes again, not even those that a killed consumer had",
         waits_s: 4,
+        in_both_styles: true,
         run: acked_before::acked_before,
     },
     Check {
@@ -143,6 +163,7 @@ pub const CHECKS: &[Check] = &[
         proves: "a message that its receiver gives back comes again, as often as it is given back, and is neither lost nor handled \
                  twice",
         waits_s: 3,
+        in_both_styles: true,
         run: given_back::given_back,
     },
     Check {
@@ -150,22 +171,24 @@ pub const CHECKS: &[Check] = &[
         proves: "a message that is given back more often than an option allows is counted as a dead letter: neither lost nor handled, \
                  its flow is over, and nobody waits for it",
         waits_s: 3,
+        in_both_styles: true,
         run: dead_letters::dead_letters,
     },
 ];
 
-/// The lines of these checks, in their order, of which so many run at the same time. Checks that take long begin first.
+/// The lines of these checks, each in a style, in their order, of which so many run at the same time. Checks that take long begin first.
 pub(super) fn side_by_side(
-    checks: &[&Check],
+    checks: &[(&Check, Style)],
     at_once: usize,
-    line: impl Fn(&Check) -> Line + Sync,
+    line: impl Fn(&Check, Style) -> Line + Sync,
 ) -> Vec<Line> {
     let mut order: Vec<usize> = (0..checks.len()).collect();
-    order.sort_by_key(|at| Reverse(checks[*at].waits_s));
+    order.sort_by_key(|at| Reverse(checks[*at].0.waits_s));
     let (next, lines) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     let work = || {
         while let Some(at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let line = line(checks[*at]);
+            let (check, style) = checks[*at];
+            let line = line(check, style);
             lines.lock().unwrap_or_else(PoisonError::into_inner).insert(*at, line);
         }
     };
@@ -176,25 +199,48 @@ pub(super) fn side_by_side(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use drumpost_core::{contract::Verdict, scenario::Style};
+    use drumpost_core::{contract::Verdict, registry::TransportEntry, scenario::Intent};
     use std::time::Duration;
 
     #[test]
     fn checks_run_at_the_same_time_and_are_reported_in_their_order() {
-        let all: Vec<&Check> = CHECKS.iter().collect();
+        let all: Vec<(&Check, Style)> = CHECKS.iter().map(|check| (check, Style::Message)).collect();
         let (running, most, first) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(None));
-        let line = |check: &Check| {
+        let line = |check: &Check, style| {
             first.lock().unwrap().get_or_insert(check.name);
             most.fetch_max(running.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
             thread::sleep(Duration::from_millis(20));
             running.fetch_sub(1, Ordering::Relaxed);
-            Line { check: check.name, style: Style::Message, verdict: Verdict::Passed }
+            Line { check: check.name, style, verdict: Verdict::Passed }
         };
         let names = |lines: Vec<Line>| lines.into_iter().map(|line| line.check).collect::<Vec<_>>();
-        let in_order: Vec<&str> = all.iter().map(|check| check.name).collect();
+        let in_order: Vec<&str> = all.iter().map(|(check, _)| check.name).collect();
         assert_eq!(names(side_by_side(&all, 1, line)), in_order);
         assert_eq!((most.load(Ordering::Relaxed), first.lock().unwrap().take()), (1, Some("line-silent")));
         assert_eq!(names(side_by_side(&all, 6, line)), in_order);
         assert!((2..=6).contains(&most.load(Ordering::Relaxed)), "{most:?}");
+    }
+
+    #[test]
+    fn faults_are_checked_in_both_styles_of_a_transport_that_has_both() {
+        let names = |suite: &Suite<'_>, style| {
+            let checks = suite.checks().into_iter().filter(|(_, of)| *of == style);
+            checks.map(|(check, _)| check.name).collect::<Vec<_>>()
+        };
+        let all: Vec<&str> = CHECKS.iter().map(|check| check.name).collect();
+        let both = TransportEntry { name: "both", ..TransportEntry::IN_MEMORY };
+        let suite = Suite::new(&both, || unreachable!("nothing is run"));
+        assert_eq!(names(&suite, Style::Message), all);
+        let again = names(&suite, Style::Event);
+        assert!(again.contains(&"server-restarted") && !again.contains(&"absent"), "{again:?}");
+        let one = suite.clone().only(&["absent", "line-cut-and-back"]);
+        assert_eq!(names(&one, Style::Event), ["line-cut-and-back"]);
+        let events = suite.style(Style::Event);
+        assert_eq!((names(&events, Style::Message), names(&events, Style::Event)), (vec![], all.clone()));
+        let commands = TransportEntry { intents: &[(Style::Message, &[Intent::Command])], ..both.clone() };
+        let suite = Suite::new(&commands, || unreachable!("nothing is run"));
+        assert_eq!((names(&suite, Style::Message), names(&suite, Style::Event)), (all, vec![]));
+        let Verdict::NotApplicable(why) = suite.line(&CHECKS[0], Style::Event).verdict else { panic!() };
+        assert_eq!(why, "the transport has no events");
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn dead_letters(suite: &Suite<'_>) -> Result<(), Stop> {
     let server = suite.server()?;
     let mut options = suite.options_at(server.port())?;
     options.set(option.name, LIMIT.to_string());
-    for batch in [1, 32] {
+    for &batch in suite.batches() {
         let poison = Some(Poison { service: "receiver".into(), one_in: ONE_IN, times: TIMES });
         let conditions = Conditions { poison, ..Conditions::default() };
         let outcome = suite.run(&options, &Trial { conditions, batch, ..Trial::new() })?;

@@ -12,7 +12,7 @@ const ONE_IN: u32 = 10;
 const TIMES: u16 = 2;
 
 pub(super) fn given_back(suite: &Suite<'_>) -> Result<(), Stop> {
-    for batch in [1, 32] {
+    for &batch in suite.batches() {
         let server = suite.server()?;
         let poison = Some(Poison { service: "receiver".into(), one_in: ONE_IN, times: TIMES });
         let trial =

@@ -101,7 +101,7 @@ fn comes_again(audit: &Audit, in_hand: usize) -> Result<(), Stop> {
 }
 
 pub(super) fn consumer(suite: &Suite<'_>) -> Result<(), Stop> {
-    each(&[1, 32], |batch| {
+    each(suite.batches(), |batch| {
         let (outcome, lossless) = killed(suite, "receiver", Victim::Consumer, *batch)?;
         let cause = &outcome.outages[0].cause;
         let Cause::ConsumerKilled { in_hand } = *cause else {

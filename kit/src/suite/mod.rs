@@ -13,7 +13,7 @@
 //!
 //! `start` starts a private server on a free loopback port ([`PrivateServer`]). The suite sets the transport's address to it, or
 //! to a [`Proxy`] in front of it, runs small trials through the dispatcher of the entry, and compares the outcome with the
-//! promise. [`CHECKS`] lists all checks. The contract kit ([`drumpost_core::contract`]) checks what a transport does while
+//! promise. [`CHECKS`] lists all checks. They send commands, and those of faults send events as well ([`Suite::checks`]). The contract kit ([`drumpost_core::contract`]) checks what a transport does while
 //! nothing fails; a transport's tests call both.
 //!
 //! Faults are made when messages flow, and loads end when they flow again, not after a time. So a busy machine changes no verdict.
@@ -112,6 +112,10 @@ pub struct Suite<'a> {
     /// How many checks run at the same time, each at a private server of its own.
     at_once: usize,
     only: Vec<&'static str>,
+    /// The style in which all checks run. `None`: see [`Suite::checks`].
+    style: Option<Style>,
+    /// This is a check's second run, in the other style.
+    is_second: bool,
 }
 
 impl<'a> Suite<'a> {
@@ -126,6 +130,8 @@ impl<'a> Suite<'a> {
             keeps: false,
             at_once: AT_ONCE,
             only: Vec::new(),
+            style: None,
+            is_second: false,
         }
     }
 
@@ -171,17 +177,31 @@ impl<'a> Suite<'a> {
         Self { only: names.to_vec(), ..self }
     }
 
+    /// The same with all checks in one style.
+    #[must_use]
+    pub fn style(self, style: Style) -> Self {
+        Self { style: Some(style), ..self }
+    }
+
+    /// The checks, each with the style in which it runs, in the order in which they are reported. If no style was asked for, all of them send
+    /// commands, or events where the transport has no commands. If the transport has both, the checks of faults run a second time with events.
+    #[must_use]
+    pub fn checks(&self) -> Vec<(&'static Check, Style)> {
+        let chosen = CHECKS.iter().filter(|check| self.only.is_empty() || self.only.contains(&check.name));
+        let second = self.second_style();
+        let again = chosen.clone().filter(|check| check.in_both_styles).filter_map(|check| Some((check, second?)));
+        chosen.map(|check| (check, self.trial_style())).chain(again).collect()
+    }
+
     /// Runs the checks. It takes some tens of seconds at private servers, and some minutes at one that runs already, most of which is
     /// spent waiting for silence to be noticed.
     #[must_use]
     pub fn check(&self) -> Report {
-        let is_chosen = |check: &&Check| self.only.is_empty() || self.only.contains(&check.name);
-        let chosen: Vec<&Check> = CHECKS.iter().filter(is_chosen).collect();
         // Runs at a server that is given would find each other's objects there.
         let at_once = if matches!(self.servers, Servers::Given(_)) { 1 } else { self.at_once };
         Report {
             transport: self.entry.name.to_owned(),
-            lines: checks::side_by_side(&chosen, at_once, |check| self.line(check)),
+            lines: checks::side_by_side(&self.checks(), at_once, |check, style| self.line(check, style)),
         }
     }
 
@@ -202,13 +222,19 @@ impl<'a> Suite<'a> {
         }
     }
 
-    /// Runs one check.
+    /// Runs one check in a style.
     #[must_use]
-    pub fn line(&self, check: &Check) -> Line {
-        Line { check: check.name, style: self.style(), verdict: self.verdict(check) }
+    pub fn line(&self, check: &Check, style: Style) -> Line {
+        let is_second = self.second_style() == Some(style);
+        let suite = Self { style: Some(style), is_second, ..self.clone() };
+        Line { check: check.name, style, verdict: suite.verdict(check) }
     }
 
     fn verdict(&self, check: &Check) -> Verdict {
+        if !self.has(self.trial_style()) {
+            let what = if self.trial_style() == Style::Message { "commands" } else { "events" };
+            return Verdict::NotApplicable(format!("the transport has no {what}"));
+        }
         match catch_unwind(AssertUnwindSafe(|| (check.run)(self))) {
             Ok(Ok(())) => Verdict::Passed,
             Ok(Err(Stop::Fails(why))) => Verdict::Failed(why),
@@ -219,10 +245,27 @@ impl<'a> Suite<'a> {
         }
     }
 
-    /// The style of the trials: commands where the transport has them, or else events.
-    fn style(&self) -> Style {
-        let has = |style, intent| self.entry.intents(style).is_some_and(|intents| intents.contains(&intent));
-        if has(Style::Message, Intent::Command) { Style::Message } else { Style::Event }
+    /// Whether the transport carries one hop in this style: a command, or an event.
+    fn has(&self, style: Style) -> bool {
+        let intent = if style == Style::Message { Intent::Command } else { Intent::Event };
+        self.entry.intents(style).is_some_and(|intents| intents.contains(&intent))
+    }
+
+    /// The style of the trials: the asked one, or else commands where the transport has them, or else events.
+    fn trial_style(&self) -> Style {
+        let usual = if self.has(Style::Message) { Style::Message } else { Style::Event };
+        self.style.unwrap_or(usual)
+    }
+
+    /// The style in which checks of faults run a second time.
+    fn second_style(&self) -> Option<Style> {
+        let has_both = self.has(Style::Message) && self.has(Style::Event);
+        (self.style.is_none() && has_both).then_some(Style::Event)
+    }
+
+    /// Batch sizes of trials whose check depends on them. The second run of a check takes one of them, because batches are made alike in both styles.
+    fn batches(&self) -> &'static [usize] {
+        if self.is_second { &[32] } else { &[1, 32] }
     }
 
     /// The options, with the address of a server on this loopback port.

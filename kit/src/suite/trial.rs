@@ -261,7 +261,7 @@ impl Suite<'_> {
         let asked = asked(trial.conditions.acks);
         let promise = dispatcher.promise(self.entry.promise, &asked).map_err(Stop::Fails)?;
         let (course, stop) = (Course::default(), Arc::new(AtomicBool::new(false)));
-        let plan = trial.plan(self.style(), promise, &course)?;
+        let plan = trial.plan(self.trial_style(), promise, &course)?;
         let ((flow, flows), (done, ended)) = (mpsc::channel(), mpsc::channel());
         let mut watch = Follow { course: course.clone(), flows: Some(flow), stop: Arc::clone(&stop) };
         thread::spawn(move || {
