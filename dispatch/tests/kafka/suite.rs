@@ -28,10 +28,10 @@ impl PrivateServer for KafkaServer {
     }
 }
 
-/// The server as it is without drumpost: a line that stays silent leaves topics behind.
+/// The server and its line as they are without drumpost: a line that stays silent leaves topics behind.
 fn start() -> Box<dyn PrivateServer> {
     let server = KafkaServer::start();
-    server.line().speak_again();
+    server.line().mend();
     server.plain().remove_all();
     Box::new(server)
 }

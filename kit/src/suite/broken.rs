@@ -1,21 +1,20 @@
 //! Servers and lines that break while messages flow.
 
 use super::{
-    Stop, Suite, fails,
+    Proxy, Stop, Suite, fails,
     runs::nothing_is_left,
-    trial::{IN_TIME, LATE, LOSSY, Running, Trial, each, keeps},
+    trial::{IN_TIME, LATE, LOSSY, Trial, each, keeps},
 };
 use drumpost_core::{
     outcome::{Audit, Cause, Ending, Outage, Outcome},
     plan::Conditions,
-    transport::OpenError,
 };
 use std::{thread, time::Duration};
 
 /// For how long lanes try to connect again. On a busy machine some servers take half a minute to start.
 const RECONNECT: Duration = Duration::from_secs(120);
 
-/// After a line was cut, messages that had come before are handled within this time.
+/// After a line was cut or reset, messages that had come before are handled within this time.
 const HANDLED: Duration = Duration::from_secs(1);
 
 /// A run that failed, with the address of the server on this port in its sentence.
@@ -65,7 +64,7 @@ pub(super) fn line_silent(suite: &Suite<'_>) -> Result<(), Stop> {
         let outcome = run.outcome(trial.drain)?;
         failed(&outcome, proxy.port())?;
         // What could not be removed while the line was silent is removed by the next run over it.
-        proxy.speak_again();
+        proxy.mend();
         proxy.cut();
         let next = suite.run(&suite.options_at(proxy.port())?, &Trial::new())?;
         nothing_is_left(&*server, &next)
@@ -84,16 +83,25 @@ pub(super) fn line_cut(suite: &Suite<'_>) -> Result<(), Stop> {
 }
 
 pub(super) fn line_cut_and_back(suite: &Suite<'_>) -> Result<(), Stop> {
+    back_after(suite, Proxy::cut)
+}
+
+pub(super) fn line_reset(suite: &Suite<'_>) -> Result<(), Stop> {
+    back_after(suite, Proxy::reset)
+}
+
+/// Breaks all connections of a line that takes new ones at once.
+fn back_after(suite: &Suite<'_>, breaks: fn(&Proxy)) -> Result<(), Stop> {
     let server = suite.server()?;
     let proxy = suite.line_to(&*server)?;
     let options = suite.options_at(proxy.port())?;
     let lossless = suite.promise(&options)?.is_lossless();
     let run = suite.begin(&options, &reconnecting(lossless))?;
     run.flows()?;
-    proxy.cut();
+    breaks(&proxy);
     thread::sleep(HANDLED);
     run.flows_again()?;
-    let outcome = opened(run)?;
+    let outcome = run.unless_refused(IN_TIME)?;
     came_back(&outcome, lossless)?;
     nothing_is_left(&*server, &outcome)
 }
@@ -107,7 +115,7 @@ pub(super) fn server_restarted(suite: &Suite<'_>) -> Result<(), Stop> {
     server.kill();
     server.come_back();
     run.flows_again()?;
-    let outcome = opened(run)?;
+    let outcome = run.unless_refused(IN_TIME)?;
     came_back(&outcome, lossless)?;
     nothing_is_left(&*server, &outcome)
 }
@@ -118,17 +126,8 @@ fn reconnecting(lossless: bool) -> Trial {
     Trial { conditions, drain: if lossless { LATE } else { LOSSY }, ..Trial::open(3_600) }
 }
 
-/// The outcome of a run that is to reconnect.
-fn opened(run: Running) -> Result<Outcome, Stop> {
-    match run.result(IN_TIME)? {
-        Ok(outcome) => Ok(outcome),
-        Err(OpenError::Refused(why)) => Err(Stop::NotApplicable(why)),
-        Err(error) => fails(format!("not opened: {error}")),
-    }
-}
-
 /// A run that lost its connections and got them back: it completes, each outage says why, and where `lossless` no message was lost
-/// that the transport had confirmed. That messages flowed afterwards was seen before ([`Running::flows_again`]).
+/// that the transport had confirmed. That messages flowed afterwards was seen before.
 fn came_back(outcome: &Outcome, lossless: bool) -> Result<(), Stop> {
     is_back(&outcome.ending, &outcome.audit, &outcome.outages, lossless)
 }

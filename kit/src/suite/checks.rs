@@ -1,6 +1,6 @@
 //! The list of checks, and how several of them run at the same time.
 
-use super::{Stop, Suite, absent, acked_before, broken, dead_letters, given_back, kills, runs};
+use super::{Stop, Suite, absent, acked_before, backlog, broken, dead_letters, given_back, kills, runs, slow};
 use drumpost_core::{contract::Line, scenario::Style};
 use std::{
     cmp::Reverse,
@@ -135,6 +135,37 @@ pub const CHECKS: &[Check] = &[
         waits_s: 8,
         in_both_styles: true,
         run: broken::server_restarted,
+    },
+    Check {
+        name: "line-reset",
+        proves: "the same with a line whose connections are reset, so that clients get an error in place of an end",
+        waits_s: 5,
+        in_both_styles: false,
+        run: broken::line_reset,
+    },
+    Check {
+        name: "line-slow",
+        proves: "over a line that delays bytes, and over one that passes few of them, messages take as long as that takes, and the promise \
+                 is kept",
+        waits_s: 4,
+        in_both_styles: false,
+        run: slow::slow_line,
+    },
+    Check {
+        name: "consumer-paused",
+        proves: "a paused consumer goes on: the run completes, the pause is told as an outage and as a gap between flows, and no message is \
+                 lost where none may be",
+        waits_s: 3,
+        in_both_styles: false,
+        run: slow::paused,
+    },
+    Check {
+        name: "backlog",
+        proves: "where no message may be lost, messages pile up for an absent consumer; when it has joined, all of them are delivered, and \
+                 the outcome tells how it caught up",
+        waits_s: 3,
+        in_both_styles: true,
+        run: backlog::backlog,
     },
     Check {
         name: "consumer-killed",

@@ -17,7 +17,7 @@ use std::{
 /// How often it is seen how many flows have ended.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Progress of a trial, seen from another thread: how many flows have ended. It also ends the load. It is the watch of the trial and is
+/// Progress of a trial, seen from another thread: how many flows have ended, and how many are under way. It also ends the load. It is the watch of the trial and is
 /// given to its feed. Its clones share one state.
 #[derive(Clone, Debug, Default)]
 pub struct Course(Arc<State>);
@@ -25,6 +25,7 @@ pub struct Course(Arc<State>);
 #[derive(Debug, Default)]
 struct State {
     ended: AtomicU64,
+    under_way: AtomicU64,
     is_enough: AtomicBool,
 }
 
@@ -33,11 +34,13 @@ impl Course {
     #[must_use]
     pub fn moves_on(&self, flows: u64, within: Duration) -> bool {
         let enough = self.ended() + flows;
-        let looks = within.as_nanos() / LOOK.as_nanos();
-        (0..=looks).any(|_| {
-            thread::sleep(LOOK);
-            self.ended() >= enough
-        })
+        sees(within, || self.ended() >= enough)
+    }
+
+    /// Waits until no more than so many flows are under way. False if more are after that time.
+    #[must_use]
+    pub fn settles(&self, under_way: u64, within: Duration) -> bool {
+        sees(within, || self.0.under_way.load(Ordering::Relaxed) <= under_way)
     }
 
     /// Ends the load, which then starts no more than the few hundred flows that it has fetched.
@@ -45,8 +48,9 @@ impl Course {
         self.0.is_enough.store(true, Ordering::Relaxed);
     }
 
-    fn note(&self, ended: u64) {
+    fn note(&self, ended: u64, under_way: u64) {
         self.0.ended.store(ended, Ordering::Relaxed);
+        self.0.under_way.store(under_way, Ordering::Relaxed);
     }
 
     fn ended(&self) -> u64 {
@@ -60,12 +64,21 @@ impl Course {
 
 impl Watch for Course {
     fn sample(&mut self, snapshot: &Snapshot) {
-        self.note(snapshot.ended);
+        self.note(snapshot.ended, snapshot.in_flight());
     }
 
     fn is_interrupted(&self) -> bool {
         false
     }
+}
+
+/// Looks until that is so, and for no longer than `within`.
+fn sees(within: Duration, is_so: impl Fn() -> bool) -> bool {
+    let looks = within.as_nanos() / LOOK.as_nanos();
+    (0..=looks).any(|_| {
+        thread::sleep(LOOK);
+        is_so()
+    })
 }
 
 /// Flows at even distances, whose keys take turns, until the course says that there are enough.
@@ -128,11 +141,12 @@ mod tests {
         thread::scope(|scope| {
             scope.spawn(move || {
                 for ended in 1..=50 {
-                    flows.note(ended);
+                    flows.note(ended, 100 - ended);
                     thread::sleep(Duration::from_millis(5));
                 }
             });
             assert!(course.moves_on(20, Duration::from_secs(60)));
+            assert!(!course.settles(49, Duration::ZERO) && course.settles(50, Duration::from_secs(60)));
         });
     }
 }

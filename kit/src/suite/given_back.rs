@@ -4,7 +4,6 @@ use super::{Stop, Suite, fails, runs::nothing_is_left, trial::Trial};
 use drumpost_core::{
     outcome::Ending,
     plan::{Conditions, Poison},
-    transport::OpenError,
 };
 
 /// Of so many flows one has its message given back, so often.
@@ -18,11 +17,7 @@ pub(super) fn given_back(suite: &Suite<'_>) -> Result<(), Stop> {
         let trial =
             Trial { conditions: Conditions { poison, ..Conditions::default() }, batch, ..Trial::new() };
         let options = suite.options_at(server.port())?;
-        let outcome = match suite.begin(&options, &trial)?.result(trial.drain)? {
-            Ok(outcome) => outcome,
-            Err(OpenError::Refused(why)) => return Err(Stop::NotApplicable(why)),
-            Err(error) => return fails(format!("not opened: {error}")),
-        };
+        let outcome = suite.begin(&options, &trial)?.unless_refused(trial.drain)?;
         let (audit, bad) = (&outcome.audit, outcome.started / u64::from(ONE_IN) * u64::from(TIMES));
         if outcome.ending != Ending::Completed {
             return fails(format!("it ended {}: {audit}", outcome.ending));

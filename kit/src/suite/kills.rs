@@ -8,7 +8,6 @@ use super::{
 use drumpost_core::{
     outcome::{Audit, Cause, Ending, Outcome},
     plan::{Conditions, Kill, Victim},
-    transport::OpenError,
 };
 use std::time::Duration;
 
@@ -57,11 +56,7 @@ fn killed_once(
         false => LOSSY,
     };
     let trial = Trial { conditions, batch, drain, ..usual };
-    let outcome = match suite.begin(&options, &trial)?.result(trial.drain)? {
-        Ok(outcome) => outcome,
-        Err(OpenError::Refused(why)) => return Err(Stop::NotApplicable(why)),
-        Err(error) => return fails(format!("not opened: {error}")),
-    };
+    let outcome = suite.begin(&options, &trial)?.unless_refused(trial.drain)?;
     let audit = &outcome.audit;
     if outcome.ending != Ending::Completed {
         return fails(format!("it ended {}: {audit}", outcome.ending));

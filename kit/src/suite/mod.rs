@@ -20,6 +20,7 @@
 
 mod absent;
 mod acked_before;
+mod backlog;
 mod broken;
 mod checks;
 mod course;
@@ -30,6 +31,7 @@ mod kills;
 mod permits;
 mod proxy;
 mod runs;
+mod slow;
 mod trial;
 mod warden;
 

@@ -1,11 +1,12 @@
-//! A proxy between client and server that can cut the connection, or go silent while the connection stays open; and listeners
-//! that are no server.
+//! A proxy between client and server. It can cut or reset connections, pass bytes slowly, or go silent while connections stay open. And
+//! listeners that are no server.
 
+use rustix::net::sockopt::set_socket_linger;
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -16,8 +17,31 @@ use std::{
 #[derive(Clone, Debug)]
 pub struct Proxy {
     port: u16,
-    silent: Arc<AtomicBool>,
-    open: Arc<Mutex<Vec<TcpStream>>>,
+    state: Arc<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    is_silent: AtomicBool,
+    slowness: Mutex<Slowness>,
+    /// By direction: a thread that has the turn passes bytes at the rate of the line, which all connections share.
+    turns: [Mutex<()>; 2],
+    open: Mutex<Vec<Connection>>,
+}
+
+/// What holds bytes up.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slowness {
+    delay: Duration,
+    /// `None`: as many as come.
+    bytes_per_s: Option<u32>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    ends: [TcpStream; 2],
+    /// Its threads close it without telling either end that the other has ended.
+    is_reset: Arc<AtomicBool>,
 }
 
 impl Proxy {
@@ -29,20 +53,12 @@ impl Proxy {
     pub fn to(server: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("its address").port();
-        let proxy = Self { port, silent: Arc::default(), open: Arc::default() };
-        let (silent, open) = (Arc::clone(&proxy.silent), Arc::clone(&proxy.open));
+        let proxy = Self { port, state: Arc::default() };
+        let state = Arc::clone(&proxy.state);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { continue };
-                for (from, to) in [(&client, &server), (&server, &client)] {
-                    let (Ok(from), Ok(to), Ok(noted)) = (from.try_clone(), to.try_clone(), from.try_clone())
-                    else {
-                        continue;
-                    };
-                    open.lock().unwrap_or_else(PoisonError::into_inner).push(noted);
-                    let silent = Arc::clone(&silent);
-                    thread::spawn(move || forward(from, to, &silent));
-                }
+                // Where there is no server, the client sees a connection that ends.
+                let _ = TcpStream::connect(("127.0.0.1", server)).and_then(|to| join(&state, client, to));
             }
         });
         proxy
@@ -56,37 +72,90 @@ impl Proxy {
 
     /// Nothing goes through any more; connections stay open.
     pub fn go_silent(&self) {
-        self.silent.store(true, Ordering::Relaxed);
+        self.state.is_silent.store(true, Ordering::Relaxed);
     }
 
-    /// Things go through again.
-    pub fn speak_again(&self) {
-        self.silent.store(false, Ordering::Relaxed);
+    /// Bytes take at least `delay` from one end to the other, and so many of them pass in a second in each direction, over all connections together.
+    pub fn slow(&self, delay: Duration, bytes_per_s: Option<u32>) {
+        *lock(&self.state.slowness) = Slowness { delay, bytes_per_s };
     }
 
-    /// Cuts what is open now; what connects afterwards is let through.
+    /// Things go through again, and as fast as they come.
+    pub fn mend(&self) {
+        self.slow(Duration::ZERO, None);
+        self.state.is_silent.store(false, Ordering::Relaxed);
+    }
+
+    /// Cuts what is open now: both ends see that the other has ended. What connects afterwards is let through.
     pub fn cut(&self) {
-        for stream in self.open.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
+        for end in lock(&self.state.open).drain(..).flat_map(|connection| connection.ends) {
+            let _ = end.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Resets what is open now: both ends get an error. What connects afterwards is let through.
+    pub fn reset(&self) {
+        for connection in lock(&self.state.open).drain(..) {
+            connection.is_reset.store(true, Ordering::Relaxed);
+            for end in &connection.ends {
+                // A socket that is closed without lingering is reset. It is closed once its threads have ended, which wait for bytes to read.
+                let _ = set_socket_linger(end, Some(Duration::ZERO));
+                let _ = end.shutdown(Shutdown::Read);
+            }
         }
     }
 }
 
-fn forward(mut from: TcpStream, mut to: TcpStream, silent: &AtomicBool) {
-    let mut buffer = [0; 16 * 1024];
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        while silent.load(Ordering::Relaxed) {
-            thread::sleep(Duration::from_millis(20));
-        }
-        if to.write_all(&buffer[..count]).is_err() {
-            break;
+/// Forwards in both directions, each on a thread of its own.
+fn join(state: &Arc<State>, client: TcpStream, server: TcpStream) -> io::Result<()> {
+    let ways =
+        [(client.try_clone()?, server.try_clone()?), (server.try_clone()?, client.try_clone()?)];
+    let is_reset = Arc::<AtomicBool>::default();
+    lock(&state.open).push(Connection { ends: [client, server], is_reset: Arc::clone(&is_reset) });
+    for (direction, (from, to)) in ways.into_iter().enumerate() {
+        let (state, is_reset) = (Arc::clone(state), Arc::clone(&is_reset));
+        thread::spawn(move || {
+            state.forward(direction, &from, &to);
+            if !is_reset.load(Ordering::Relaxed) {
+                let _ = to.shutdown(Shutdown::Both);
+            }
+        });
+    }
+    Ok(())
+}
+
+impl State {
+    /// Forwards what comes until one end closes.
+    fn forward(&self, direction: usize, mut from: &TcpStream, mut to: &TcpStream) {
+        let mut buffer = [0; 16 * 1024];
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            self.hold(direction, count);
+            if to.write_all(&buffer[..count]).is_err() {
+                break;
+            }
         }
     }
-    let _ = to.shutdown(Shutdown::Both);
+
+    /// Waits for as long as so many bytes are held up. What comes meanwhile waits in the system and is forwarded together.
+    fn hold(&self, direction: usize, count: usize) {
+        while self.is_silent.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(20));
+        }
+        let Slowness { delay, bytes_per_s } = *lock(&self.slowness);
+        if let Some(rate) = bytes_per_s {
+            let _turn = lock(&self.turns[direction]);
+            thread::sleep(Duration::from_secs_f64(count as f64 / f64::from(rate)));
+        }
+        thread::sleep(delay);
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The port of a listener that says these bytes to whoever connects and then nothing. Its thread ends with the process.
-pub(super) fn stranger(says: &'static [u8]) -> std::io::Result<u16> {
+pub(super) fn stranger(says: &'static [u8]) -> io::Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let port = listener.local_addr()?.port();
     thread::spawn(move || {
@@ -97,4 +166,56 @@ pub(super) fn stranger(says: &'static [u8]) -> std::io::Result<u16> {
         }
     });
     Ok(port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use drumpost_core::clock::{Clock, Now};
+
+    /// A line to a server that sends back what it gets, and a client that has used it once.
+    fn echo() -> (Proxy, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = Proxy::to(listener.local_addr().unwrap().port());
+        let mut client = TcpStream::connect(("127.0.0.1", proxy.port())).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        thread::spawn(move || {
+            let (server, _) = listener.accept().unwrap();
+            io::copy(&mut &server, &mut &server)
+        });
+        round_trip(&mut client, 1);
+        (proxy, client)
+    }
+
+    /// How long so many bytes take to the server and back.
+    fn round_trip(client: &mut TcpStream, len: usize) -> Duration {
+        let (clock, mut writer) = (Clock::start(), client.try_clone().unwrap());
+        thread::scope(|scope| {
+            scope.spawn(move || writer.write_all(&vec![7; len]));
+            client.read_exact(&mut vec![0; len]).unwrap();
+        });
+        Duration::from_nanos(clock.now_ns())
+    }
+
+    #[test]
+    fn a_slow_line_holds_bytes_up_in_both_directions() {
+        let (proxy, mut client) = echo();
+        let delay = Duration::from_millis(30);
+        proxy.slow(delay, None);
+        assert!(round_trip(&mut client, 1) >= 2 * delay);
+        proxy.slow(Duration::ZERO, Some(100_000));
+        assert!(round_trip(&mut client, 10_000) >= Duration::from_millis(100));
+        proxy.mend();
+        assert!(round_trip(&mut client, 1_000_000) < Duration::from_secs(10), "it is as slow as before");
+    }
+
+    #[test]
+    fn a_cut_is_an_end_and_a_reset_is_an_error() {
+        let (proxy, mut client) = echo();
+        proxy.cut();
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        let (proxy, mut client) = echo();
+        proxy.reset();
+        assert_eq!(client.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    }
 }

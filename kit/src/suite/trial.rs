@@ -210,6 +210,14 @@ impl Running {
         if flows { Ok(()) } else { fails(format!("no messages flow {IN_TIME:?} after the fault")) }
     }
 
+    /// Waits until messages flow and no more than so many flows are under way, and ends the load.
+    pub(super) fn catches_up(&self, under_way: u64) -> Result<(), Stop> {
+        self.flows()?;
+        let is_level = self.course.settles(under_way, IN_TIME);
+        self.end_load();
+        if is_level { Ok(()) } else { fails(format!("more than {under_way} flows are under way after {IN_TIME:?}")) }
+    }
+
     /// Ends the load. What is under way is waited for.
     pub(super) fn end_load(&self) {
         self.course.end_load();
@@ -233,7 +241,15 @@ impl Running {
         self.result(long)?.map_err(|error| Stop::Fails(format!("not opened: {error}")))
     }
 
-    /// The same, with the dispatcher for another run.
+    /// The outcome. A check is not applicable to a transport that refuses what the trial asks for.
+    pub(super) fn unless_refused(self, long: Duration) -> Result<Outcome, Stop> {
+        self.result(long)?.map_err(|error| match error {
+            OpenError::Refused(why) => Stop::NotApplicable(why),
+            OpenError::Failed(why) => Stop::Fails(format!("not opened: {why}")),
+        })
+    }
+
+    /// The outcome of a run that was opened, with the dispatcher for another run.
     pub(super) fn again(self, long: Duration) -> Result<Ended, Stop> {
         match self.ended.recv_timeout(long + IN_TIME) {
             Ok(ended) => ended.map_err(|error| Stop::Fails(format!("not opened: {error}"))),
