@@ -18,6 +18,8 @@ use crate::{
 };
 use drumpost_core::{
     contract::{self, CHECKS, Report, Verdict},
+    guarantee::Guarantee,
+    promise::{Acks, Asked},
     registry::{Options, Registry, TransportEntry},
     scenario::Style,
 };
@@ -42,10 +44,7 @@ pub(crate) fn contract(registry: &Registry, args: &ContractArgs) -> anyhow::Resu
     let subjects = subjects(registry, &args.dispatch)?;
     let used: Vec<&TransportEntry> = subjects.iter().map(|(entry, _)| *entry).collect();
     let options = options_of(registry, &args.set, args.server.as_deref(), &used)?;
-    for (entry, _) in &subjects {
-        // A transport reads its options when it is made. What is wrong with one is told before anything is checked.
-        entry.made(&options).map_err(|error| usage(format!("{}: {error}", entry.name)))?;
-    }
+    let subjects = giving(subjects, &options, args)?;
     let declared: Vec<_> = used.iter().flat_map(|entry| entry.options).collect();
     refuse_undeclared(registry, &options, &declared)?;
     let paid = used.iter().find_map(|entry| Some((entry.name, cost::paid(entry, &options)?)));
@@ -58,7 +57,7 @@ pub(crate) fn contract(registry: &Registry, args: &ContractArgs) -> anyhow::Resu
     }
     let (mut holds, mut checked) = (true, Vec::new());
     for (entry, styles) in &subjects {
-        broken::reach(entry, &options)
+        broken::reach(entry, &options, asked(args))
             .map_err(|why| anyhow::anyhow!("{}: nothing was checked: {why}", entry.name))?;
         let mut lines =
             Lines { transport: entry.name, layout, width: width(styles, &args.only), held: Vec::new() };
@@ -83,12 +82,46 @@ pub(crate) fn contract(registry: &Registry, args: &ContractArgs) -> anyhow::Resu
         let document = Document {
             schema_version: 1,
             tool_version: env!("CARGO_PKG_VERSION"),
+            guarantee: args.guarantee.map(Guarantee::name),
+            acks: args.acks.map(Acks::name),
             holds,
             transports: checked,
         };
         output::result(&(serde_json::to_string_pretty(&document)? + "\n"))?;
     }
     Ok(if holds { Exit::Ok } else { Exit::Failed })
+}
+
+/// What is asked of the delivery of every transport.
+const fn asked(args: &ContractArgs) -> Asked {
+    Asked { guarantee: args.guarantee, acks: args.acks }
+}
+
+/// The transports that give what is asked for. One that was named and does not give it ends the command with its sentence.
+fn giving<'a>(
+    subjects: Vec<Subject<'a>>,
+    options: &Options,
+    args: &ContractArgs,
+) -> anyhow::Result<Vec<Subject<'a>>> {
+    let mut giving = Vec::new();
+    for (entry, styles) in subjects {
+        // A transport reads its options when it is made. What is wrong with one is told before anything is checked.
+        let made = entry.made(options).map_err(|error| usage(format!("{}: {error}", entry.name)))?;
+        match made.promise(entry.promise, &asked(args)) {
+            Ok(_) => giving.push((entry, styles)),
+            Err(_) if args.dispatch.is_empty() => {}
+            Err(refused) => {
+                return Err(usage(format!(
+                    "{} {refused}; `drumpost list` has the promises of all transports",
+                    entry.name
+                )));
+            }
+        }
+    }
+    if giving.is_empty() {
+        return Err(usage("no transport in process gives what is asked for; name one that has a server"));
+    }
+    Ok(giving)
 }
 
 /// Whether any check said yes or no.
@@ -126,8 +159,8 @@ fn check(
             is_read.set(printed.is_ok());
         }
     };
-    let mut report = contract::check_telling(entry, options, wanted, &mut tell);
-    let more = broken::run(entry, options, styles, wanted, &mut tell).map_err(usage)?;
+    let mut report = contract::check_telling(entry, options, &asked(args), wanted, &mut tell);
+    let more = broken::run((entry, styles), options, asked(args), wanted, &mut tell).map_err(usage)?;
     report.lines.extend(more);
     printed.map(|()| report)
 }
@@ -224,6 +257,11 @@ fn word(verdict: &Verdict) -> (&'static str, &str) {
 struct Document<'a> {
     schema_version: u32,
     tool_version: &'static str,
+    /// What was asked of the delivery of every transport.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guarantee: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acks: Option<&'static str>,
     holds: bool,
     transports: Vec<Checked<'a>>,
 }

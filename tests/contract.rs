@@ -61,6 +61,18 @@ fn one_style_and_the_whole_as_a_document() {
 }
 
 #[test]
+fn what_was_asked_of_delivery_is_in_the_document() {
+    let of = |asked: &str| -> Value {
+        let line = format!("contract message/rtrb --only count {asked} --json");
+        serde_json::from_str(&Place::new().run(&line).with_code(0).stdout).unwrap()
+    };
+    let asked = of("--guarantee exactly-once --acks after");
+    assert_eq!((&asked["guarantee"], &asked["acks"]), (&"exactly-once".into(), &"after".into()));
+    let nothing = of("");
+    assert!(nothing.get("guarantee").is_none() && nothing.get("acks").is_none(), "{nothing}");
+}
+
+#[test]
 fn a_third_partys_transport_that_does_not_keep_it() {
     let words = |line: &str| line.split_whitespace().map(OsString::from).collect::<Vec<_>>();
     let check = |line: &str| drumpost::run(faulty::registry(), words(line));
@@ -97,6 +109,13 @@ fn mistakes_are_refused_before_anything_is_checked() {
         ("contract rtrb --set rtrb.depth=3", "unknown option `rtrb.depth`"),
         ("contract rtrb --set depth", "is not KEY=VALUE"),
         ("contract rtrb --only fan-out", "none of the checks that were asked for applies"),
+        ("contract rtrb --guarantee once", "is no guarantee: at-most-once, at-least-once or exactly-once"),
+        (
+            "contract tokio-broadcast --guarantee at-least-once",
+            "tokio-broadcast promises at-most-once delivery: a message may be lost",
+        ),
+        ("contract rtrb --acks before", "rtrb has no acknowledgements, so --acks before means nothing here"),
+        ("contract --acks before", "no transport in process gives what is asked for"),
     ] {
         let done = Place::new().run(line).with_code(2);
         assert!(

@@ -2,6 +2,7 @@
 
 use crate::form::FormArgs;
 use clap::{Args, ValueEnum};
+use drumpost_core::{guarantee::Guarantee, promise::Acks};
 use drumpost_results::export::Times;
 use std::path::PathBuf;
 
@@ -72,7 +73,8 @@ pub(crate) struct ContractArgs {
     /// crossbeam, event/listeners, ... [default: all in process]
     ///
     /// A transport, or one style of it. The checks of both styles take about 10 s in process and a minute over a server. Over a server,
-    /// checks of what happens when lines and consumers break follow, which take some minutes; the server is not killed.
+    /// checks of what happens when lines and consumers break follow, which take some minutes; the server is not killed. They send commands, and
+    /// those of faults send events as well. With one style, all of them run in that style.
     #[arg(value_name = "DISPATCH")]
     pub dispatch: Vec<String>,
     /// Only these checks, separated by commas
@@ -87,6 +89,17 @@ pub(crate) struct ContractArgs {
     /// Option of a transport; see `drumpost list --options`
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// at-most-once, at-least-once or exactly-once
+    ///
+    /// The delivery that the checks ask for, as with `drumpost run`. A transport that promises less is refused. If no transport is named, the
+    /// ones that promise less are left out.
+    #[arg(long, value_name = "DELIVERY")]
+    pub guarantee: Option<Guarantee>,
+    /// When to acknowledge: before, after, confirmed or transaction
+    ///
+    /// As with `drumpost run`. A transport that cannot do it is refused.
+    #[arg(long, value_name = "WHEN")]
+    pub acks: Option<Acks>,
     /// Allow checks at a server that may charge for them
     #[arg(long)]
     pub yes_cost: bool,

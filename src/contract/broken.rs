@@ -4,6 +4,7 @@
 
 use drumpost_core::{
     contract::Line,
+    promise::Asked,
     registry::{Options, TransportEntry},
     scenario::Style,
 };
@@ -19,16 +20,16 @@ pub(super) fn checks() -> Vec<(&'static str, &'static str)> {
 /// # Errors
 /// A sentence about the server.
 #[cfg(feature = "suite")]
-pub(super) fn reach(entry: &TransportEntry, options: &Options) -> Result<(), String> {
+pub(super) fn reach(entry: &TransportEntry, options: &Options, asked: Asked) -> Result<(), String> {
     if entry.needs_server && !entry.runs_server(options) {
-        drumpost_kit::suite::Suite::at(entry, options)?.reach()
+        drumpost_kit::suite::Suite::at(entry, options)?.asking(asked).reach()
     } else {
         Ok(())
     }
 }
 
 #[cfg(not(feature = "suite"))]
-pub(super) fn reach(_entry: &TransportEntry, _options: &Options) -> Result<(), String> {
+pub(super) fn reach(_entry: &TransportEntry, _options: &Options, _asked: Asked) -> Result<(), String> {
     Ok(())
 }
 
@@ -39,9 +40,9 @@ pub(super) fn reach(_entry: &TransportEntry, _options: &Options) -> Result<(), S
 /// A sentence about the address of the server.
 #[cfg(feature = "suite")]
 pub(super) fn run(
-    entry: &TransportEntry,
+    (entry, styles): (&TransportEntry, &[Style]),
     options: &Options,
-    styles: &[Style],
+    asked: Asked,
     wanted: impl Fn(Style, &'static str) -> bool,
     mut tell: impl FnMut(&Line),
 ) -> Result<Vec<Line>, String> {
@@ -50,7 +51,7 @@ pub(super) fn run(
         return Ok(Vec::new());
     }
     let mut lines = Vec::new();
-    let mut suite = Suite::at(entry, options)?;
+    let mut suite = Suite::at(entry, options)?.asking(asked);
     if let Some(only) = styles.first().filter(|first| styles.iter().all(|style| style == *first)) {
         suite = suite.style(*only);
     }
@@ -71,9 +72,9 @@ pub(super) fn checks() -> Vec<(&'static str, &'static str)> {
 
 #[cfg(not(feature = "suite"))]
 pub(super) fn run(
-    _entry: &TransportEntry,
+    _subject: (&TransportEntry, &[Style]),
     _options: &Options,
-    _styles: &[Style],
+    _asked: Asked,
     _wanted: impl Fn(Style, &'static str) -> bool,
     _tell: impl FnMut(&Line),
 ) -> Result<Vec<Line>, String> {

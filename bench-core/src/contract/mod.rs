@@ -32,6 +32,7 @@ mod trial;
 pub use report::{Line, Report, Verdict};
 
 use crate::{
+    promise::Asked,
     registry::{Options, TransportEntry},
     scenario::Style,
 };
@@ -170,14 +171,15 @@ pub fn check_where(
     options: &Options,
     wanted: impl Fn(Style, &'static str) -> bool,
 ) -> Report {
-    check_telling(entry, options, wanted, |_| {})
+    check_telling(entry, options, &Asked::default(), wanted, |_| {})
 }
 
-/// As [`check_where`]. Each line is given to `tell` as soon as it is known.
+/// As [`check_where`], of a transport of which this is asked. Each line is given to `tell` as soon as it is known.
 #[must_use]
 pub fn check_telling(
     entry: &TransportEntry,
     options: &Options,
+    asked: &Asked,
     wanted: impl Fn(Style, &'static str) -> bool,
     mut tell: impl FnMut(&Line),
 ) -> Report {
@@ -187,7 +189,7 @@ pub fn check_telling(
         report.lines.push(line);
     };
     let made = entry.made(options);
-    let made = made.and_then(|made| Subject::new(entry, options, &*made));
+    let made = made.and_then(|made| Subject::new(entry, options, asked, &*made));
     let subject = match made {
         Ok(subject) => subject,
         Err(error) => {

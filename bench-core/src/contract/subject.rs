@@ -12,7 +12,7 @@ use crate::{
     dispatcher::{CONTRACT_THREADS, Dispatcher},
     outcome::{Ending, Outcome},
     plan::TrialPlan,
-    promise::{Asked, Promise},
+    promise::{Acks, Asked, Promise},
     registry::{Options, RunsOn, TransportEntry},
     scenario::{Intent, Scenario, Style},
     transport::OpenError,
@@ -70,6 +70,7 @@ pub(super) struct Subject<'a> {
     entry: &'a TransportEntry,
     options: &'a Options,
     promise: Promise,
+    acks: Acks,
     clock: Clock,
     /// The check that runs, and since when.
     check: Cell<Option<(Style, &'static str, Duration)>>,
@@ -101,17 +102,19 @@ impl<'a> Subject<'a> {
     /// The transport that `made` is one of.
     ///
     /// # Errors
-    /// The transport refuses an `Asked` that asks for nothing.
+    /// The transport refuses what is asked of it.
     pub(super) fn new(
         entry: &'a TransportEntry,
         options: &'a Options,
+        asked: &Asked,
         made: &dyn Dispatcher,
     ) -> Result<Self, String> {
-        let promise = made.promise(entry.promise, &Asked::default())?;
+        let promise = made.promise(entry.promise, asked).map_err(|refused| format!("it {refused}"))?;
         Ok(Self {
             entry,
             options,
             promise,
+            acks: asked.acks(&entry.promise),
             clock: Clock::start(),
             check: Cell::new(None),
             limit: if entry.needs_server { LIMIT_WITH_SERVER } else { LIMIT },
@@ -168,8 +171,8 @@ impl<'a> Subject<'a> {
         self.entry.runs_on
     }
 
-    /// What the transport promises as its options made it, which is what a run is judged by. Listed is only what it promises
-    /// without options.
+    /// What the transport promises with its options when it is asked for what the kit was told to ask. A run is judged by that. The entry
+    /// lists only what it promises without options.
     pub(super) fn promise(&self) -> Promise {
         self.promise
     }
@@ -223,10 +226,10 @@ impl<'a> Subject<'a> {
         let made = self.entry.made(self.options);
         let dispatcher = made.map_err(|error| Stop::Fails(format!("the transport is not made: {error}")))?;
         let circumstances: Vec<_> = trials.iter().map(|(_, trial)| trial.circumstances()).collect();
-        let order = self.promise.order;
+        let (order, acks) = (self.promise.order, self.acks);
         let plan = |(scenario, trial): (Scenario, Trial)| {
             let mut plan = trial.plan(style, scenario)?;
-            plan.conditions.order = order;
+            (plan.conditions.order, plan.conditions.acks) = (order, acks);
             plan.wiring.transport = self.entry.name.to_owned();
             Ok((plan, trial))
         };

@@ -14,6 +14,9 @@ pub(super) fn acked_before(suite: &Suite<'_>) -> Result<(), Stop> {
     if !suite.entry.promise.acknowledges.contains(&Acks::Before) {
         return Err(Stop::NotApplicable("the transport cannot acknowledge before handling".into()));
     }
+    if suite.asked != Asked::default() && suite.acks() != Acks::Before {
+        return Err(Stop::NotApplicable(format!("messages are to be acknowledged otherwise: {}", suite.acks())));
+    }
     let server = suite.server()?;
     let options = suite.options_at(server.port())?;
     let promise = suite.entry.made(&options).map_err(Stop::Fails)?.promise(suite.entry.promise, &asked);
@@ -69,6 +72,47 @@ fn once(ending: &Ending, audit: &Audit, is_killed: bool) -> Result<(), Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use drumpost_core::{
+        dispatcher::Dispatcher,
+        monitor::Watch,
+        options::Options,
+        plan::TrialPlan,
+        registry::{Promise, TransportEntry},
+    };
+
+    /// A transport that says when messages were to be acknowledged.
+    struct Tells;
+
+    impl Dispatcher for Tells {
+        fn run(&mut self, plan: &TrialPlan, _: &mut dyn Watch) -> Result<Outcome, OpenError> {
+            Err(OpenError::Refused(plan.conditions.acks.to_string()))
+        }
+    }
+
+    #[test]
+    fn a_trial_asks_for_what_the_suite_is_told_to_ask() {
+        let promise = Promise {
+            delivery: Delivery::AtLeastOnce,
+            acknowledges: &Acks::WITH_TRANSACTIONS,
+            ..Promise::IN_MEMORY
+        };
+        let entry = TransportEntry { promise, make: |_| Ok(Box::new(Tells)), ..TransportEntry::IN_MEMORY };
+        let usual = Suite::new(&entry, || unreachable!("no server is needed"));
+        let exactly = Asked { guarantee: Some(Delivery::ExactlyOnce), acks: None };
+        let exactly = usual.clone().asking(exactly);
+        for (suite, acks, told) in [
+            (&usual, Acks::After, "after"),
+            (&usual, Acks::Before, "before"),
+            (&exactly, Acks::After, "transaction"),
+            (&exactly, Acks::Before, "before"),
+        ] {
+            let conditions = Conditions { acks, ..Conditions::default() };
+            let run = suite.begin(&Options::default(), &Trial { conditions, ..Trial::new() }).unwrap();
+            let refused = run.result(Duration::ZERO).unwrap().unwrap_err();
+            assert_eq!(refused, OpenError::Refused(told.into()));
+        }
+        assert!(matches!(acked_before(&exactly), Err(Stop::NotApplicable(_))));
+    }
 
     #[test]
     fn what_comes_again_is_told() {

@@ -4,6 +4,7 @@ use super::{PrivateServer, Stop, Suite, fails, runs::nothing_is_left, trial::Tri
 use drumpost_core::{
     outcome::{Audit, Ending, Outcome},
     plan::{Conditions, Kill, Poison, Victim},
+    promise::Acks,
 };
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ pub(super) fn dead_letters(suite: &Suite<'_>) -> Result<(), Stop> {
     let Some(option) = suite.entry.options.iter().find(|option| option.gives_up) else {
         return Err(Stop::NotApplicable("no option limits how often a message is handed out".into()));
     };
+    if suite.acks() == Acks::Before {
+        return Err(Stop::NotApplicable("a message that is acknowledged before it is handled is not given back".into()));
+    }
     let server = suite.server()?;
     let mut options = suite.options_at(server.port())?;
     options.set(option.name, LIMIT.to_string());

@@ -8,6 +8,7 @@ use super::{
 use drumpost_core::{
     outcome::{Audit, Cause, Ending, Outcome},
     plan::{Conditions, Kill, Victim},
+    registry::Promise,
 };
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use std::time::Duration;
 const TRIES: u32 = 4;
 
 /// As [`killed_once`], until the receiver died with something in its hands.
-fn killed(suite: &Suite<'_>, service: &str, what: Victim, batch: usize) -> Result<(Outcome, bool), Stop> {
+fn killed(suite: &Suite<'_>, service: &str, what: Victim, batch: usize) -> Result<(Outcome, Promise), Stop> {
     let mut tried = killed_once(suite, service, what, batch)?;
     for _ in 1..TRIES {
         let (Cause::ConsumerKilled { in_hand: 0 } | Cause::ConnectionKilled { in_hand: 0, .. }) =
@@ -23,7 +24,7 @@ fn killed(suite: &Suite<'_>, service: &str, what: Victim, batch: usize) -> Resul
         else {
             break;
         };
-        if service != "receiver" || !tried.1 {
+        if service != "receiver" || !tried.1.is_lossless() {
             break;
         }
         tried = killed_once(suite, service, what, batch)?;
@@ -37,7 +38,7 @@ fn killed_once(
     service: &str,
     what: Victim,
     batch: usize,
-) -> Result<(Outcome, bool), Stop> {
+) -> Result<(Outcome, Promise), Stop> {
     let server = suite.server()?;
     let kill = Kill {
         service: service.into(),
@@ -71,19 +72,26 @@ fn killed_once(
         return fails(format!("messages were refused because an instance was away: {audit}"));
     }
     nothing_is_left(&*server, &outcome)?;
-    Ok((outcome, promise.is_lossless()))
+    Ok((outcome, promise))
 }
 
-/// What a receiver died with comes again, where nothing may be lost, and the broker says so if it counts.
-fn comes_again(audit: &Audit, in_hand: usize) -> Result<(), Stop> {
+/// What a receiver died with comes again, where nothing may be lost, and the broker says so if it counts. Where nothing may be repeated
+/// either, the first time does not count.
+fn comes_again(audit: &Audit, in_hand: usize, promise: Promise) -> Result<(), Stop> {
     let in_hand = in_hand as u64;
+    if !promise.is_lossless() {
+        return Ok(());
+    }
     if audit.lost > 0 || audit.unknown > 0 {
         return fails(format!("messages were lost with a killed consumer: {audit}"));
     }
     if in_hand == 0 {
         return fails(format!("it died with nothing in its hands, so nothing is shown: {audit}"));
     }
-    if audit.duplicated < in_hand {
+    if !promise.may_duplicate() && audit.duplicated > 0 {
+        return fails(format!("messages came twice: {audit}"));
+    }
+    if promise.may_duplicate() && audit.duplicated < in_hand {
         return fails(format!(
             "it died with {in_hand} handled messages, and {} came again",
             audit.duplicated
@@ -97,12 +105,12 @@ fn comes_again(audit: &Audit, in_hand: usize) -> Result<(), Stop> {
 
 pub(super) fn consumer(suite: &Suite<'_>) -> Result<(), Stop> {
     each(suite.batches(), |batch| {
-        let (outcome, lossless) = killed(suite, "receiver", Victim::Consumer, *batch)?;
+        let (outcome, promise) = killed(suite, "receiver", Victim::Consumer, *batch)?;
         let cause = &outcome.outages[0].cause;
         let Cause::ConsumerKilled { in_hand } = *cause else {
             return fails(format!("told is {cause:?}"));
         };
-        if lossless { comes_again(&outcome.audit, in_hand) } else { Ok(()) }
+        comes_again(&outcome.audit, in_hand, promise)
     })
 }
 
@@ -111,21 +119,21 @@ pub(super) fn connection(suite: &Suite<'_>) -> Result<(), Stop> {
 }
 
 fn receivers(suite: &Suite<'_>) -> Result<(), Stop> {
-    let (outcome, lossless) = killed(suite, "receiver", Victim::Connection, 16)?;
+    let (outcome, promise) = killed(suite, "receiver", Victim::Connection, 16)?;
     let cause = &outcome.outages[0].cause;
     let Cause::ConnectionKilled { in_hand, .. } = *cause else {
         return fails(format!("told is {cause:?}"));
     };
-    if lossless { comes_again(&outcome.audit, in_hand) } else { Ok(()) }
+    comes_again(&outcome.audit, in_hand, promise)
 }
 
 fn senders(suite: &Suite<'_>) -> Result<(), Stop> {
-    let (outcome, lossless) = killed(suite, "sender", Victim::Connection, 16)?;
+    let (outcome, promise) = killed(suite, "sender", Victim::Connection, 16)?;
     let (audit, cause) = (&outcome.audit, &outcome.outages[0].cause);
     if !matches!(cause, Cause::ConnectionKilled { .. }) {
         return fails(format!("told is {cause:?}"));
     }
-    if lossless { goes_with_a_sender(audit) } else { Ok(()) }
+    if promise.is_lossless() { goes_with_a_sender(audit) } else { Ok(()) }
 }
 
 /// What had not been confirmed may have gone with the connection, and nothing else. Without confirms nobody can tell.
@@ -139,6 +147,7 @@ fn goes_with_a_sender(audit: &Audit) -> Result<(), Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use drumpost_core::promise::Delivery;
 
     #[test]
     fn a_sender_takes_nothing_with_it_that_was_confirmed() {
@@ -153,8 +162,9 @@ mod tests {
     #[test]
     fn what_does_not_come_again_is_told() {
         let audit = Audit { duplicated: 8, redelivered: Some(9), ..Audit::default() };
-        comes_again(&audit, 8).unwrap();
-        comes_again(&Audit { redelivered: None, ..audit }, 8).unwrap();
+        let again = Promise { delivery: Delivery::AtLeastOnce, ..Promise::IN_MEMORY };
+        comes_again(&audit, 8, again).unwrap();
+        comes_again(&Audit { redelivered: None, ..audit }, 8, again).unwrap();
         for (audit, in_hand) in [
             (audit, 0),
             (audit, 9),
@@ -162,7 +172,12 @@ mod tests {
             (Audit { unknown: 1, ..audit }, 8),
             (Audit { redelivered: Some(7), ..audit }, 8),
         ] {
-            assert!(comes_again(&audit, in_hand).is_err(), "{audit:?}");
+            assert!(comes_again(&audit, in_hand, again).is_err(), "{audit:?}");
         }
+        let once = Promise::IN_MEMORY;
+        comes_again(&Audit { duplicated: 0, ..audit }, 8, once).unwrap();
+        assert!(comes_again(&audit, 8, once).is_err());
+        let lossy = Promise { delivery: Delivery::AtMostOnce, ..once };
+        comes_again(&Audit { lost: 8, ..audit }, 0, lossy).unwrap();
     }
 }

@@ -45,7 +45,7 @@ pub use warden::warden;
 use drumpost_core::{
     contract::{Line, Report, Verdict},
     options::{Grammar, Options},
-    promise::Acks,
+    promise::{Acks, Asked},
     registry::{Promise, TransportEntry},
     scenario::{Intent, Style},
 };
@@ -118,6 +118,7 @@ pub struct Suite<'a> {
     style: Option<Style>,
     /// This is a check's second run, in the other style.
     is_second: bool,
+    asked: Asked,
 }
 
 impl<'a> Suite<'a> {
@@ -134,6 +135,7 @@ impl<'a> Suite<'a> {
             only: Vec::new(),
             style: None,
             is_second: false,
+            asked: Asked::default(),
         }
     }
 
@@ -183,6 +185,12 @@ impl<'a> Suite<'a> {
     #[must_use]
     pub fn style(self, style: Style) -> Self {
         Self { style: Some(style), ..self }
+    }
+
+    /// The same with trials that ask this of the transport.
+    #[must_use]
+    pub fn asking(self, asked: Asked) -> Self {
+        Self { asked, ..self }
     }
 
     /// The checks, each with the style in which it runs, in the order in which they are reported. If no style was asked for, all of them send
@@ -331,7 +339,17 @@ impl<'a> Suite<'a> {
     /// The same where receivers acknowledge then.
     fn promise_of(&self, options: &Options, acks: Acks) -> Result<Promise, Stop> {
         let made = self.entry.made(options).map_err(Stop::Fails)?;
-        made.promise(self.entry.promise, &trial::asked(acks)).map_err(Stop::Fails)
+        made.promise(self.entry.promise, &self.asks(acks)).map_err(Stop::Fails)
+    }
+
+    /// What a trial asks for whose check wants messages to be acknowledged then: before they are handled, or else as the suite was told.
+    fn asks(&self, acks: Acks) -> Asked {
+        if acks == Acks::Before { Asked { guarantee: None, acks: Some(acks) } } else { self.asked }
+    }
+
+    /// When receivers acknowledge, unless a check wants something else.
+    fn acks(&self) -> Acks {
+        self.asked.acks(&self.entry.promise)
     }
 }
 

@@ -9,7 +9,7 @@ use drumpost_core::{
     options::{Grammar, Options},
     outcome::{Ending, Outcome},
     plan::Conditions,
-    promise::Acks,
+    promise::{Acks, Asked},
     registry::Promise,
     transport::OpenError,
 };
@@ -70,7 +70,11 @@ pub(super) fn options(suite: &Suite<'_>) -> Result<(), Stop> {
                 Stop::Fails(why) => Stop::Fails(format!("with {}={word}: {why}", option.name)),
                 other => other,
             };
-            let (promise, acks) = promised(suite, &options).map_err(with)?;
+            let (promise, acks) = match promised(suite, &options) {
+                // With this word the transport cannot give what is asked for, and says so.
+                Err(_) if suite.asked != Asked::default() => continue,
+                promised => promised.map_err(with)?,
+            };
             let conditions = Conditions { acks, ..Conditions::default() };
             let outcome = suite.run(&options, &Trial { conditions, ..Trial::new() }).map_err(with)?;
             keeps(&outcome, promise).map_err(with)?;

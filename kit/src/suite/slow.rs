@@ -131,7 +131,7 @@ mod tests {
         let sound = Audit { sent: 10, expected: 10, unique: 10, delivered: 10, ..Audit::default() };
         let outage = |cause, away_ns| Outage { instance: "receiver".into(), cause, at_ns: 1, away_ns };
         let paused = outage(Cause::Paused, as_ns(PAUSED));
-        let all = |ending: Ending, audit: Audit, outage: &Outage, gap_ns, promise| {
+        let all = |ending: Ending, audit: Audit, outage: &Outage, gap_ns: u64, promise: Promise| {
             went_on(&ending, &audit, (std::slice::from_ref(outage), &[gap_ns]), promise).is_ok()
         };
         let with = |audit, promise| all(Ending::Completed, audit, &paused, as_ns(PAUSED), promise);

@@ -11,7 +11,7 @@ use drumpost_core::{
     outcome::{Audit, Ending, Outcome, Snapshot},
     payload::Pool,
     plan::{Conditions, Placement, TrialPlan, Wait},
-    promise::{Acks, Asked, Order},
+    promise::Order,
     registry::Promise,
     scenario::{Part, Scenario, Service, Style, command, event},
     transport::OpenError,
@@ -97,7 +97,7 @@ pub(super) struct Trial {
     pub batch: usize,
     pub payload_len: u32,
     pub drain: Duration,
-    /// The order is that of the promise, whatever it says here.
+    /// The order is that of the promise, and receivers acknowledge as the suite is told, unless before handling.
     pub conditions: Conditions,
 }
 
@@ -258,11 +258,6 @@ impl Running {
     }
 }
 
-/// A user who asks for nothing but this, which is the usual unless it is before handling.
-pub(super) fn asked(acks: Acks) -> Asked {
-    Asked { guarantee: None, acks: Some(acks).filter(|acks| *acks == Acks::Before) }
-}
-
 impl Suite<'_> {
     /// Begins a run with these options.
     pub(super) fn begin(&self, options: &Options, trial: &Trial) -> Result<Running, Stop> {
@@ -274,10 +269,11 @@ impl Suite<'_> {
         mut dispatcher: Box<dyn Dispatcher>,
         trial: &Trial,
     ) -> Result<Running, Stop> {
-        let asked = asked(trial.conditions.acks);
+        let asked = self.asks(trial.conditions.acks);
         let promise = dispatcher.promise(self.entry.promise, &asked).map_err(Stop::Fails)?;
         let (course, stop) = (Course::default(), Arc::new(AtomicBool::new(false)));
-        let plan = trial.plan(self.trial_style(), promise, &course)?;
+        let mut plan = trial.plan(self.trial_style(), promise, &course)?;
+        plan.conditions.acks = asked.acks(&self.entry.promise);
         let ((flow, flows), (done, ended)) = (mpsc::channel(), mpsc::channel());
         let mut watch = Follow { course: course.clone(), flows: Some(flow), stop: Arc::clone(&stop) };
         thread::spawn(move || {

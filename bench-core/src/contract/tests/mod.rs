@@ -11,10 +11,11 @@ use super::{
 use crate::{
     clock::{Clock, Now},
     dispatcher::{CONTRACT_THREADS, Dispatcher, runtime},
+    guarantee::Guarantee,
     monitor::Watch,
     outcome::Outcome,
     plan::{Placement, TrialPlan},
-    promise::{Asked, Order, Promise},
+    promise::{Acks, Asked, Order, Promise},
     registry::{Options, TransportEntry},
     scenario::Style,
     transport::OpenError,
@@ -66,6 +67,39 @@ fn what_the_options_made_of_a_promise_is_what_a_transport_is_held_to() {
     let report = check_only(&entry, &cheat("reorders"), |check| check == "order");
     assert!(report.lines.iter().all(|line| matches!(line.verdict, Verdict::NotApplicable(_))), "{report}");
     assert!(!report.lines.is_empty());
+}
+
+/// Runs only where messages are to be acknowledged before they are handled.
+struct Early(Box<dyn Dispatcher>);
+
+impl Dispatcher for Early {
+    fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
+        match plan.conditions.acks {
+            Acks::Before => self.0.run(plan, watch),
+            acks => Err(OpenError::Refused(format!("acknowledged {acks} handling"))),
+        }
+    }
+
+    fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
+        match asked.guarantee {
+            Some(guarantee) => Err(format!("cannot give {guarantee}")),
+            None => Ok(listed),
+        }
+    }
+}
+
+#[test]
+fn what_is_asked_for_is_asked_of_every_run() {
+    let mut entry = honest::entry();
+    entry.make = |options| Ok(Box::new(Early((honest::entry().make)(options)?)));
+    let count = |asked: Asked| {
+        check_telling(&entry, &Options::default(), &asked, |_, check| check == "count", |_| {})
+    };
+    let before = Asked { guarantee: None, acks: Some(Acks::Before) };
+    count(before).assert();
+    assert!(!count(Asked::default()).holds());
+    let refused = count(Asked { guarantee: Some(Guarantee::ExactlyOnce), ..before }).to_string();
+    assert!(refused.contains("the transport is not made: it cannot give exactly-once"), "{refused}");
 }
 
 /// The cheat that no other check catches, and its honest neighbour: messages of other keys may change places.
@@ -178,6 +212,7 @@ fn after_a_hang_nothing_more_is_run() {
     let report = check_telling(
         &cheats::entry_of("blocks"),
         &cheat("blocks"),
+        &Asked::default(),
         |_, _| true,
         |line| told.push(line.clone()),
     );
@@ -204,7 +239,7 @@ fn after_a_loss_the_next_trials_wait_for_less() {
 fn a_check_has_a_limit() {
     let (entry, options) = (honest::entry(), Options::default());
     let made = entry.made(&options).unwrap();
-    let subject = Subject::new(&entry, &options, &*made).unwrap().with_limit(Duration::ZERO);
+    let subject = Subject::new(&entry, &options, &Asked::default(), &*made).unwrap().with_limit(Duration::ZERO);
     subject.begin(Style::Message, "count").unwrap();
     let count = CHECKS.iter().find(|check| check.name == "count").unwrap();
     let Err(Stop::Fails(why)) = (count.run)(&subject, Style::Message) else { panic!("it has no limit") };
