@@ -59,7 +59,10 @@ fn caught_up(
         (!is_outage, "the absence is not told as the only outage"),
         (received(0) != Some(0), "messages were received while the consumer was absent"),
         (received(1).is_none_or(|count| count == 0), "nothing was received when it had joined"),
-        (piled.joined_ns.is_none() || piled.level_ns < piled.joined_ns, "it is not told when the backlog was gone"),
+        (
+            piled.joined_ns.is_none() || piled.level_ns < piled.joined_ns,
+            "it is not told when the backlog was gone",
+        ),
         (audit.lost + audit.unknown > 0 || audit.unique != audit.expected, "messages were lost"),
         (audit.corrupted > 0, "messages were damaged"),
         (!promise.may_duplicate() && audit.duplicated > 0, "messages came twice"),

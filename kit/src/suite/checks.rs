@@ -1,6 +1,8 @@
 //! The list of checks, and how several of them run at the same time.
 
-use super::{Stop, Suite, absent, acked_before, backlog, broken, dead_letters, given_back, kills, runs, slow};
+use super::{
+    Stop, Suite, absent, acked_before, backlog, broken, dead_letters, given_back, kills, runs, slow,
+};
 use drumpost_core::{contract::Line, scenario::Style};
 use std::{
     cmp::Reverse,

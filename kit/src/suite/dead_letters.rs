@@ -18,7 +18,9 @@ pub(super) fn dead_letters(suite: &Suite<'_>) -> Result<(), Stop> {
         return Err(Stop::NotApplicable("no option limits how often a message is handed out".into()));
     };
     if suite.acks() == Acks::Before {
-        return Err(Stop::NotApplicable("a message that is acknowledged before it is handled is not given back".into()));
+        return Err(Stop::NotApplicable(
+            "a message that is acknowledged before it is handled is not given back".into(),
+        ));
     }
     let server = suite.server()?;
     let mut options = suite.options_at(server.port())?;

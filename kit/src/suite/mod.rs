@@ -199,7 +199,8 @@ impl<'a> Suite<'a> {
     pub fn checks(&self) -> Vec<(&'static Check, Style)> {
         let chosen = CHECKS.iter().filter(|check| self.only.is_empty() || self.only.contains(&check.name));
         let second = self.second_style();
-        let again = chosen.clone().filter(|check| check.in_both_styles).filter_map(|check| Some((check, second?)));
+        let again =
+            chosen.clone().filter(|check| check.in_both_styles).filter_map(|check| Some((check, second?)));
         chosen.map(|check| (check, self.trial_style())).chain(again).collect()
     }
 

@@ -108,8 +108,7 @@ impl Proxy {
 
 /// Forwards in both directions, each on a thread of its own.
 fn join(state: &Arc<State>, client: TcpStream, server: TcpStream) -> io::Result<()> {
-    let ways =
-        [(client.try_clone()?, server.try_clone()?), (server.try_clone()?, client.try_clone()?)];
+    let ways = [(client.try_clone()?, server.try_clone()?), (server.try_clone()?, client.try_clone()?)];
     let is_reset = Arc::<AtomicBool>::default();
     lock(&state.open).push(Connection { ends: [client, server], is_reset: Arc::clone(&is_reset) });
     for (direction, (from, to)) in ways.into_iter().enumerate() {

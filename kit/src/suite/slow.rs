@@ -90,7 +90,9 @@ fn limited(suite: &Suite<'_>) -> Result<(), Stop> {
     let trial = Trial { payload_len: PAYLOAD_LEN, ..Trial::new() };
     let outcome = over_a_slow_line(suite, &trial, Duration::ZERO, Some(BYTES_PER_S))?;
     // The first bytes pass before the time begins.
-    let least = Duration::from_secs_f64(0.8 * outcome.started as f64 * f64::from(PAYLOAD_LEN) / f64::from(BYTES_PER_S));
+    let least = Duration::from_secs_f64(
+        0.8 * outcome.started as f64 * f64::from(PAYLOAD_LEN) / f64::from(BYTES_PER_S),
+    );
     let took = Duration::from_nanos(outcome.elapsed_ns);
     if took < least {
         return fails(format!("{} messages went over a slow line in {took:?}", outcome.started));

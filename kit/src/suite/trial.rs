@@ -215,7 +215,11 @@ impl Running {
         self.flows()?;
         let is_level = self.course.settles(under_way, IN_TIME);
         self.end_load();
-        if is_level { Ok(()) } else { fails(format!("more than {under_way} flows are under way after {IN_TIME:?}")) }
+        if is_level {
+            Ok(())
+        } else {
+            fails(format!("more than {under_way} flows are under way after {IN_TIME:?}"))
+        }
     }
 
     /// Ends the load. What is under way is waited for.

@@ -239,7 +239,8 @@ fn after_a_loss_the_next_trials_wait_for_less() {
 fn a_check_has_a_limit() {
     let (entry, options) = (honest::entry(), Options::default());
     let made = entry.made(&options).unwrap();
-    let subject = Subject::new(&entry, &options, &Asked::default(), &*made).unwrap().with_limit(Duration::ZERO);
+    let subject =
+        Subject::new(&entry, &options, &Asked::default(), &*made).unwrap().with_limit(Duration::ZERO);
     subject.begin(Style::Message, "count").unwrap();
     let count = CHECKS.iter().find(|check| check.name == "count").unwrap();
     let Err(Stop::Fails(why)) = (count.run)(&subject, Style::Message) else { panic!("it has no limit") };
