@@ -1,9 +1,10 @@
 //! A comparison of two runs: which runs and trials belong together, and the result.
 //!
 //! Lives here: matching runs and trials, and the result types. The metrics and their margins are in `metric`, the rule on
-//! numbers in `rule`, margins in `margins`, what built the sides in `built`, what it makes of a gate in `decide` and in words in `sentence`. When to look while pairs are added, and
-//! when to stop, is in `looks`, a copy of A as a control in `control`, and which pairs to repeat in `hygiene`. Does not live
-//! here: tables and JSON (`report`), exit codes (the command line).
+//! numbers in `rule`, margins in `margins`, what built the sides in `built`, what it makes of a gate in `decide` and in words in
+//! `sentence`. When to look while pairs are added, and when to stop, is in `looks`, a copy of A as a control in `control`, which
+//! pairs to repeat in `hygiene`, and broken promises of delivery in `promise`. Does not live here: tables and JSON (`report`), exit
+//! codes (the command line).
 
 mod built;
 mod control;
@@ -13,6 +14,7 @@ mod hygiene;
 mod looks;
 mod margins;
 mod metric;
+mod promise;
 mod proof;
 mod rule;
 mod sentence;
@@ -90,8 +92,11 @@ pub struct Row {
     pub invalid: bool,
     /// True if B is invalid and A is not. A's trials ran next to those of B, so the machine alone does not explain it.
     pub is_b_alone_invalid: bool,
-    /// The faults of B if its audit failed and that of A did not, such as `3 lost`: what changed breaks a promise of delivery.
+    /// The faults of B, such as `3 lost`, if what changed breaks a promise of delivery: the audit of B failed and that of A did not,
+    /// or B has the larger share of faults in clearly more pairs.
     pub broken_promise: Option<String>,
+    /// The faults of both sides if both audits failed.
+    pub broken_by_both: Option<String>,
     /// One per metric that both runs have.
     pub gates: Vec<Gate>,
     /// Settings that differ: name, value in A, value in B, `None` where there is none.
@@ -137,21 +142,21 @@ impl Comparison {
         self.rows.iter().any(|row| row.is_b_alone_invalid)
     }
 
-    /// The rows in which the audit of B failed and that of A did not, each with the faults of B.
+    /// The rows in which B breaks a promise that A keeps, or breaks it clearly more often, each with the faults of B.
     pub fn broken_promises(&self) -> impl Iterator<Item = (&Row, &str)> {
         self.rows.iter().filter_map(|row| Some((row, row.broken_promise.as_deref()?)))
     }
 
-    /// True if the audit of B failed in a row in which that of A did not.
+    /// True if there is such a row.
     #[must_use]
     pub fn breaks_promise(&self) -> bool {
         self.broken_promises().next().is_some()
     }
 }
 
-const NOT_ONE_JOB: &str = "not judged, because the runs were made at different times. To judge, measure both in one run \
-                           (drumpost run --dispatch A,B --trials 30, then drumpost compare FILE --between A,B) or in \
-                           one suite";
+const NOT_ONE_JOB: &str = "not judged, because the runs were made at different times. To judge, have both measured in one \
+                           job, in pairs: drumpost compare --base A --head B, where A and B are revisions, programs, \
+                           dispatches or flags";
 const NOT_INTERLEAVED: &str = "not judged, because the trials were not interleaved. To judge, measure both in one run with \
                                several trials (drumpost run --dispatch A,B --trials 30)";
 
@@ -291,6 +296,7 @@ fn comparison(
     let mut rows: Vec<Row> = matched.iter().map(of_runs).collect();
     if paired {
         decide::decide(&mut rows, judging.options);
+        promise::withdraw_improvements(&mut rows);
     }
     let none = if paired { Verdict::Inconclusive } else { Verdict::NotJudged };
     let of_row = |row: &Row| row.gates.iter().map(|gate| gate.verdict).max().unwrap_or(none);
@@ -319,7 +325,7 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
             notes.push(format!("{side} is invalid: {}", verdict.reasons.join("; ")));
         }
         if run.audit_failed() {
-            notes.push(format!("the audit of {side} failed: {}", faults(run)));
+            notes.push(format!("the audit of {side} failed: {}", promise::faults(run)));
         }
     }
     if a.load != b.load {
@@ -328,12 +334,14 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
             "A has a {a} load and B a {b} load, so their response times mean different things"
         ));
     }
+    let broken = promise::broken((a, b), &pairs, judging.options.alpha_per_look());
     Row {
         name: None,
         scenario: a.scenario.clone(),
         dispatch_a: a.dispatch.clone(),
         dispatch_b: b.dispatch.clone(),
-        broken_promise: (b.audit_failed() && !a.audit_failed()).then(|| faults(b)),
+        broken_promise: broken.by_b,
+        broken_by_both: broken.by_both,
         pairs: pairs.len(),
         disturbed: pairs.iter().filter(|(a, b)| disturbed(&[a, b], judging.limits).is_some()).count(),
         is_busy: hygiene::is_busy(&pairs, judging.limits),
@@ -343,12 +351,6 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
         differences: differences(a, b),
         notes,
     }
-}
-
-/// What the audit of a run found against its promise: `3 lost, 2 duplicated`.
-fn faults(run: &Run) -> String {
-    let faults = run.promises.faults(&run.audit());
-    faults.iter().map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Trials of the same number and seed that both ended well. A pair is whole or not at all.

@@ -1,10 +1,23 @@
 //! The verdict on a gate in one plain sentence.
 //!
-//! Lives here: the words. A sentence names the test, the number of pairs and the p-value, so that a reader can weigh it.
+//! Lives here: the words, and the name of a row. A sentence names the test, the number of pairs and the p-value, so that a reader can weigh it.
 //! Does not live here: the notes that say what would decide a gate (`decide`).
 
-use super::{Gate, Interval, Verdict, margins};
+use super::{Gate, Interval, Row, Verdict, margins};
 use crate::units;
+
+impl Row {
+    /// A name that tells the row from others: that of a suite's cell, or else the scenario and what is compared in it.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match &self.name {
+            // A row that is called after its dispatch may be there for several scenarios.
+            Some(cell) if *cell != self.dispatch_a => cell.clone(),
+            _ if self.dispatch_a == self.dispatch_b => format!("{} {}", self.scenario, self.dispatch_a),
+            _ => format!("{} {} to {}", self.scenario, self.dispatch_a, self.dispatch_b),
+        }
+    }
+}
 
 impl Gate {
     /// The verdict in one sentence without a full stop: `worse by 3.1 % (95 % interval 2.4 to 3.9 %), 40 pairs, exact sign

@@ -9,6 +9,7 @@ mod control;
 mod figures;
 mod hygiene;
 mod looks;
+mod promises;
 mod rule;
 mod sentences;
 mod simulation;

@@ -43,8 +43,14 @@ pub(super) struct Headline {
 pub(super) fn headline(comparison: &Comparison) -> Headline {
     let times = comparison.verdict;
     let mut broken = comparison.broken_promises();
-    let Some((row, faults)) = broken.next() else {
-        return Headline { tone: tone(times), word: times.words(), facts: String::new() };
+    let Some((row, _)) = broken.next() else {
+        // The times are judged, and a reader has to know that they are those of sides that both failed.
+        let both = comparison.broken_by_both().find_map(Row::broken_in_words);
+        let tone = match (tone(times), &both) {
+            (Tone::Good, Some(_)) => Tone::Warning,
+            (tone, _) => tone,
+        };
+        return Headline { tone, word: times.words(), facts: both.unwrap_or_default() };
     };
     let place = match comparison.rows.len() {
         1 => String::new(),
@@ -55,7 +61,8 @@ pub(super) fn headline(comparison: &Comparison) -> Headline {
             format!(" in {name}{}", more.map_or_else(String::new, |more| format!(" and others in {more}")))
         }
     };
-    let facts = format!("B breaks a promise that A keeps: {faults}{place}; figures: {}", times.words());
+    let broken = row.broken_in_words().unwrap_or_default();
+    let facts = format!("{broken}{place}; figures: {}", times.words());
     Headline { tone: Tone::Bad, word: Fault::AuditFailed.words(), facts }
 }
 

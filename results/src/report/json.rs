@@ -47,6 +47,7 @@ struct ControlJson<'a> {
 
 #[derive(Serialize)]
 struct RowJson<'a> {
+    name: String,
     scenario: &'a str,
     dispatch_a: &'a str,
     dispatch_b: &'a str,
@@ -54,6 +55,7 @@ struct RowJson<'a> {
     disturbed_pairs: usize,
     invalid: bool,
     audit_failed: Option<&'a str>,
+    both_audits_failed: Option<&'a str>,
     gates: Vec<GateJson<'a>>,
     settings_differ: Vec<Difference<'a>>,
     notes: &'a [String],
@@ -128,6 +130,7 @@ fn control(control: &Control) -> ControlJson<'_> {
 
 fn row(row: &Row) -> RowJson<'_> {
     RowJson {
+        name: row.label(),
         scenario: &row.scenario,
         dispatch_a: &row.dispatch_a,
         dispatch_b: &row.dispatch_b,
@@ -135,6 +138,7 @@ fn row(row: &Row) -> RowJson<'_> {
         disturbed_pairs: row.disturbed,
         invalid: row.invalid,
         audit_failed: row.broken_promise.as_deref(),
+        both_audits_failed: row.broken_by_both.as_deref(),
         gates: row.gates.iter().map(gate).collect(),
         settings_differ: row.differences.iter().map(difference).collect(),
         notes: &row.notes,

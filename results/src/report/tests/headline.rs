@@ -36,18 +36,28 @@ fn a_failed_audit_comes_before_the_times_in_every_form() {
     );
 }
 
-/// Where A breaks its promise, too, the head made nothing worse, and the times are judged.
+/// Where A breaks its promise, too, the times are judged, and a reader is told that they are those of two faulty sides.
 #[test]
-fn a_promise_that_both_break_is_no_headline() {
+fn a_promise_that_both_break_stands_beside_the_verdict() {
     let mut losing = faster_and_losing();
     losing.rows[0].broken_promise = None;
-    assert!(comparison(&losing, Layout::plain(100)).starts_with("improvement\n"));
+    losing.rows[0].broken_by_both = Some("A 2 lost; B 3 lost".into());
+    losing.verdict = Verdict::NoChange;
+    let facts = "both sides break their promise: A 2 lost; B 3 lost";
+    let text = comparison(&losing, Layout::plain(100));
+    assert!(text.starts_with(&format!("no change  {facts}\n")), "{text}");
     let document: serde_json::Value = serde_json::from_str(&report::json(&losing).unwrap()).unwrap();
+    let row = &document["rows"][0];
     assert_eq!(
-        (&document["headline"], &document["rows"][0]["audit_failed"]),
-        (&"improvement".into(), &().into())
+        (&document["headline"], &row["audit_failed"], &row["both_audits_failed"]),
+        (&"no change".into(), &().into(), &"A 2 lost; B 3 lost".into())
     );
     assert!(comparison(&compared(), Layout::plain(100)).starts_with("regression\n"));
+    // A head that is clearly worse is no longer excused by its base.
+    losing.rows[0].broken_promise = Some("3 lost".into());
+    let text = comparison(&losing, Layout::plain(200));
+    let worse = "audit failed  both sides break their promise, and B more often: A 2 lost; B 3 lost; figures: no change\n";
+    assert!(text.starts_with(worse), "{text}");
 }
 
 #[test]

@@ -1,0 +1,79 @@
+//! Broken promises of delivery: which side breaks one, and whether B does so more often than A.
+//!
+//! Does not live here: which counts of an audit are faults (`model`), and exit codes (the command line).
+
+use super::{Comparison, Row, Verdict};
+use crate::model::{Run, Trial};
+use crate::stats;
+
+/// What the audits of the runs of a row say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Broken {
+    /// See [`Row::broken_promise`].
+    pub by_b: Option<String>,
+    /// See [`Row::broken_by_both`].
+    pub by_both: Option<String>,
+}
+
+/// Compares the audits of A and B. Where both failed, their shares of faults are compared pair by pair, by the sign test at `level`: a
+/// base that loses one message excuses no head that loses many, and one fault more in one pair is no difference.
+pub(super) fn broken((a, b): (&Run, &Run), pairs: &[(&Trial, &Trial)], level: f64) -> Broken {
+    match (a.audit_failed(), b.audit_failed()) {
+        (_, false) => Broken::default(),
+        (false, true) => Broken { by_b: Some(faults(b)), by_both: None },
+        (true, true) => {
+            let more = |(of_a, of_b): &(&Trial, &Trial)| share(b, of_b) - share(a, of_a);
+            let more: Vec<f64> = pairs.iter().map(more).collect();
+            let in_b = more.iter().filter(|more| **more > 0.0).count();
+            let in_a = more.iter().filter(|more| **more < 0.0).count();
+            let is_worse = in_b > in_a && stats::sign_test(&more) <= level;
+            Broken {
+                by_b: is_worse.then(|| faults(b)),
+                by_both: Some(format!("A {}; B {}", faults(a), faults(b))),
+            }
+        }
+    }
+}
+
+/// What the audit of a run found against its promise: `3 lost, 2 duplicated`.
+pub(super) fn faults(run: &Run) -> String {
+    let faults = run.promises.faults(&run.audit());
+    faults.iter().map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Faults of a trial for each delivery that its audit expected.
+fn share(run: &Run, trial: &Trial) -> f64 {
+    let faults: u64 = run.promises.faults(&trial.audit).iter().map(|(n, _)| n).sum();
+    faults as f64 / trial.audit.expected.max(1) as f64
+}
+
+/// Takes improvements back in rows where the audit of B failed: a message that is lost takes no time.
+pub(super) fn withdraw_improvements(rows: &mut [Row]) {
+    let broken = rows.iter_mut().filter(|row| row.broken_promise.is_some() || row.broken_by_both.is_some());
+    for gate in broken.flat_map(|row| &mut row.gates).filter(|gate| gate.verdict == Verdict::Improvement) {
+        gate.withdraw(
+            "B came out better, but its audit failed, and a side that loses or repeats messages is often the faster one. \
+             Without the faults it can be judged",
+        );
+    }
+}
+
+impl Row {
+    /// The promises that B breaks, in a sentence without a full stop; `None` if its audit passed.
+    #[must_use]
+    pub fn broken_in_words(&self) -> Option<String> {
+        Some(match (&self.broken_promise, &self.broken_by_both) {
+            (Some(_), Some(faults)) => format!("both sides break their promise, and B more often: {faults}"),
+            (None, Some(faults)) => format!("both sides break their promise: {faults}"),
+            (Some(faults), None) => format!("B breaks a promise that A keeps: {faults}"),
+            (None, None) => return None,
+        })
+    }
+}
+
+impl Comparison {
+    /// The rows in which the audits of both sides failed.
+    pub fn broken_by_both(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.broken_by_both.is_some())
+    }
+}
