@@ -17,7 +17,8 @@ pub(crate) use history::HistoryArgs;
 pub(crate) use live::Endpoint;
 pub(crate) use live::{LiveArgs, ServeAt};
 pub(crate) use others::{
-    BrokerAction, BrokerArgs, CleanArgs, CompletionsArgs, ContractArgs, DoctorArgs, ExportArgs, MergeArgs,
+    BrokerAction, BrokerArgs, CleanArgs, CompletionsArgs, ContractArgs, DoctorArgs, ExportArgs, ExportSide,
+    MergeArgs,
 };
 pub(crate) use search::SearchArgs;
 pub(crate) use selftest::SelftestArgs;

@@ -1,16 +1,20 @@
-//! `--assert`: goals that rows of a result have to keep, and `--fail-on`. What a goal is and how it is checked is in
-//! `drumpost_results::assertion`.
+//! `--assert`: goals that rows of a result have to keep, `--fail-on`, and `--junit`, which saves rows and goals as test cases. What a
+//! goal is and how it is checked is in `drumpost_results::assertion`.
 
 use crate::{Exit, exit::usage, form::FormArgs, output};
 use clap::{Args, ValueEnum};
 use drumpost_results::{
     assertion::{Assertion, Checked, Outcome, SuiteGoalError, evaluate, evaluate_suite},
+    export::{self, ExportError, Of, OfRecord, Selection, Source},
     format::suite::Plan,
     goal::Reply,
+    model::{Record, Validity},
     report::{self, Report},
     rows::Row,
+    store::Reader,
     suite::{STATE_FILE, Suite},
 };
+use std::path::{Path, PathBuf};
 
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct AssertArgs {
@@ -26,6 +30,12 @@ pub(crate) struct AssertArgs {
     /// Without it: that of a suite's file, or else invalid.
     #[arg(long, value_name = "VERDICT", help_heading = "Output", hide_short_help = true)]
     pub fail_on: Option<FailOn>,
+    /// Save rows or verdicts, and goals, as JUnit XML: a test case for each
+    ///
+    /// A row fails if it failed, is invalid or breaks a promise, a figure of a comparison if it is a regression, and a goal if it is
+    /// missed or cannot be told.
+    #[arg(long, value_name = "FILE", help_heading = "Output", hide_short_help = true)]
+    pub junit: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -47,7 +57,46 @@ impl AssertArgs {
     /// The same with what the suite's file says where the command line says nothing.
     pub(crate) fn over(&self, plan: &Plan) -> Self {
         let of_file = plan.fail_on.as_deref().and_then(|word| FailOn::from_str(word, false).ok());
-        Self { assertions: self.assertions.clone(), fail_on: self.fail_on.or(of_file) }
+        Self { fail_on: self.fail_on.or(of_file), ..self.clone() }
+    }
+
+    /// The file of `--junit` with its flag, for [`FormArgs::check_files`].
+    pub(crate) fn junit_file(&self) -> (&'static str, Option<&Path>) {
+        ("--junit", self.junit.as_deref())
+    }
+
+    /// Saves a result and what came of its goals as JUnit XML, if that is asked for.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn save_junit(&self, of: Of<'_>, outcome: &Outcome, rows: &[Row<'_>]) -> anyhow::Result<()> {
+        let (Some(path), Some(junit)) = (&self.junit, export::named("junit")) else { return Ok(()) };
+        let assertions = Some(outcome).filter(|outcome| !outcome.asserted.is_empty());
+        let fail_on_suspect = (self.fail_on == Some(FailOn::Suspect)).then_some(rows);
+        match export::write(junit, &Source { of, assertions, fail_on_suspect }) {
+            Ok(written) => output::document(path, &written.text, Reader::Soon),
+            Err(ExportError::Empty) => {
+                output::remark(&format!("--junit: nothing was measured, so {} is not made", path.display()));
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The same for a record. Of two sides it has the head, as goals do.
+    ///
+    /// # Errors
+    /// As [`AssertArgs::save_junit`].
+    pub(crate) fn save_junit_of(
+        &self,
+        record: &Record,
+        outcome: &Outcome,
+        rows: &[Row<'_>],
+    ) -> anyhow::Result<()> {
+        let revision = record.environment.get("revision").map(String::as_str);
+        let selection = Selection::default();
+        let of = OfRecord { record, selection: &selection, started_s: 0.0, revision };
+        self.save_junit(Of::Record(of), outcome, rows)
     }
 
     /// Whether the rows of a suite keep the goals of its file and those of the command line.
@@ -70,20 +119,21 @@ impl AssertArgs {
         evaluate(&self.assertions, rows).map_err(|error| usage(format!("--assert: {error}")))
     }
 
-    /// The exit code of a command whose result would end with `exit`: what failed outweighs a goal that is missed.
+    /// The exit code of a command whose result would end with `exit`: what failed outweighs a goal that is missed. A goal that is
+    /// missed is an answer, so it outweighs that something else has none (7).
     pub(crate) fn exit(&self, exit: Exit, outcome: &Outcome, rows: &[Row<'_>]) -> Exit {
-        use drumpost_results::model::Validity;
         let is_suspect = |row: &Row<'_>| row.run().is_some_and(|run| run.judged().status != Validity::Valid);
+        let fails_suspect = self.fail_on == Some(FailOn::Suspect);
         match exit {
-            Exit::Ok if !outcome.is_kept() => Exit::Missed,
-            Exit::Ok if self.fail_on == Some(FailOn::Suspect) && rows.iter().any(is_suspect) => Exit::Invalid,
+            Exit::Ok | Exit::Inconclusive if !outcome.is_kept() => Exit::Missed,
+            Exit::Ok | Exit::Inconclusive if fails_suspect && rows.iter().any(is_suspect) => Exit::Invalid,
             other => other,
         }
     }
 }
 
-/// Prints and saves a report with what came of assertions, as [`output::report`] does. Beside a document for programs, goals that are not
-/// kept are said on stderr.
+/// Prints and saves a report with what came of assertions, as [`output::report`] does. A document for programs has it as its field
+/// `assertions`, and goals that are not kept are said on stderr, too.
 ///
 /// # Errors
 /// As [`output::report`].
@@ -93,6 +143,7 @@ pub(crate) fn report<E: Into<anyhow::Error>>(
     form: &FormArgs,
     outcome: &Outcome,
 ) -> anyhow::Result<()> {
+    let json = || json().map(|document| report::json_with_assertions(document, outcome));
     output::report(|| report::with_assertions(report(), outcome), json, form)?;
     if form.json {
         say(outcome);

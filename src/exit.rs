@@ -15,11 +15,13 @@ pub enum Exit {
     Regression,
     /// A search found no rate that keeps the goal.
     Missed,
-    /// The audit of a run failed: the transport broke its promise, for example lost or duplicated messages.
+    /// The audit of a run failed: the transport broke its promise, for example lost or duplicated messages. In a comparison the head
+    /// did so and the base did not, or the head did so more often.
     Audit,
     /// A run is invalid: it did not measure what was asked.
     Invalid,
-    /// A comparison with `--strict` was inconclusive, or a search ended without a confirmed answer.
+    /// A comparison with `--strict` was inconclusive, nothing in a comparison could be judged, or a search ended without a confirmed
+    /// answer.
     Inconclusive,
     /// The command was interrupted. Finished trials were saved.
     Interrupted,

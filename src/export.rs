@@ -1,10 +1,18 @@
 //! `drumpost export FILE`: converts a record to the formats of other tools.
 
-use crate::{Exit, args::ExportArgs, exit::usage, output, show::load};
+use crate::{
+    Exit,
+    args::{ExportArgs, ExportSide},
+    exit::usage,
+    output,
+    show::load,
+};
 use anyhow::Context as _;
 use clap::ValueEnum as _;
 use drumpost_results::{
     export::{self, ExportError, OfRecord, Selection, Source},
+    model::Role,
+    rows::Sides,
     store,
 };
 use std::time::SystemTime;
@@ -13,7 +21,8 @@ use std::time::SystemTime;
 pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
     let record = load(&args.file)?;
     let (dispatch, times) = (args.dispatch.clone(), args.times.clone());
-    let selection = Selection { dispatch, trial: args.trial, times };
+    let side = args.side.map(Into::into);
+    let selection = Selection { dispatch, side, trial: args.trial, times };
     let source = Source::record(OfRecord {
         record: &record,
         selection: &selection,
@@ -38,6 +47,17 @@ pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
         Some(_) | None => output::result(&exported.text)?,
     }
     Ok(Exit::Ok)
+}
+
+impl From<ExportSide> for Sides {
+    fn from(side: ExportSide) -> Self {
+        match side {
+            ExportSide::Base => Self::One(Role::Base),
+            ExportSide::Head => Self::One(Role::Head),
+            ExportSide::Control => Self::One(Role::Control),
+            ExportSide::All => Self::All,
+        }
+    }
 }
 
 /// Seconds since the epoch; 0 without a date, as in virtual time.

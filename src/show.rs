@@ -10,13 +10,13 @@ use std::path::Path;
 /// Draws a record.
 pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
     let form = &args.form;
-    form.check_files(&[], &[&args.file])?;
+    form.check_files(&[args.asserts.junit_file()], &[&args.file])?;
     if let Some(folder) = suite_folder(&args.file) {
         let suite = Suite::read(folder).map_err(|error| usage(error.to_string()))?;
         let rows = rows::of_suite(&suite);
         let asserts = args.asserts.over(&suite.plan);
         let outcome = asserts.outcome_of_suite(&suite, &rows)?;
-        crate::suite::print(&suite, Some(folder), form, &outcome)?;
+        crate::suite::print(&suite, Some(folder), form, &asserts, &outcome)?;
         return Ok(asserts.exit(Exit::Ok, &outcome, &rows));
     }
     let mut record = load(&args.file)?;
@@ -31,7 +31,8 @@ pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
         output::result(&format!("{}\n", serde_json::to_string_pretty(spec)?))?;
         return Ok(Exit::Ok);
     }
-    let rows = rows::of_record(&record);
+    // Of two sides the head is held against goals, as `compare` does.
+    let rows = rows::of_sides(&record, rows::Sides::default());
     let outcome = args.asserts.outcome(&rows)?;
     let report = || {
         let of = if record.search.is_some() { report::search } else { report::table };
@@ -42,6 +43,7 @@ pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
         report
     };
     assertions::report(report, || format::to_json(&record), form, &outcome)?;
+    args.asserts.save_junit_of(&record, &outcome, &rows)?;
     Ok(args.asserts.exit(Exit::Ok, &outcome, &rows))
 }
 

@@ -1,7 +1,7 @@
 //! The rows of a result: what an assertion is about, and what formats for other tools export line by line.
 //!
-//! A row is a run of a record, a dispatch of a search at the rate that was found, or a cell of a suite. Does not live here:
-//! assertions (`assertion`) and formats (`export`).
+//! A row is a run of a record, a dispatch of a search at the rate that was found, or a cell of a suite. Lives here also: which sides
+//! of a record of two sides are rows. Does not live here: assertions (`assertion`) and formats (`export`).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -26,6 +26,33 @@ pub struct Row<'a> {
     pub kept_per_s: Option<f64>,
     /// The trials of the row, or why there are none.
     source: Result<Cow<'a, Run>, String>,
+}
+
+/// Which runs of a record of two sides are rows. Every run of another record is a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sides {
+    /// The base, the head and the control. The name of a row begins with its side.
+    All,
+    /// The runs of one side.
+    One(Role),
+}
+
+/// The head is what a comparison judges, so it is what goals are about and what is exported.
+impl Default for Sides {
+    fn default() -> Self {
+        Self::One(Role::Head)
+    }
+}
+
+impl Sides {
+    /// Whether a run is a row.
+    #[must_use]
+    pub fn has(self, run: &Run) -> bool {
+        match (self, &run.side) {
+            (Self::One(role), Some(side)) => side.role == role,
+            (Self::All, _) | (_, None) => true,
+        }
+    }
 }
 
 /// What speaks against a row, from the worst on.
@@ -57,11 +84,22 @@ impl Fault {
     }
 }
 
-/// The rows of a record. Of a search each dispatch is a row. Its trials are the holds at the rate that was found.
+/// The rows of a record, all sides of a record of two sides included. Of a search each dispatch is a row. Its trials are the holds at
+/// the rate that was found.
 #[must_use]
 pub fn of_record(record: &Record) -> Vec<Row<'_>> {
+    of_sides(record, Sides::All)
+}
+
+/// The same, with the chosen sides of a record of two sides.
+#[must_use]
+pub fn of_sides(record: &Record, sides: Sides) -> Vec<Row<'_>> {
+    let row = |run| match sides {
+        Sides::All => with_side(of_run(run)),
+        Sides::One(_) => of_run(run),
+    };
     let rows = match &record.search {
-        None => record.runs.iter().map(of_run).collect(),
+        None => record.runs.iter().filter(|run| sides.has(run)).map(row).collect(),
         Some(search) => search.dispatches.iter().map(|searched| of_search(record, searched)).collect(),
     };
     numbered(rows)
@@ -121,6 +159,14 @@ fn of_run(run: &Run) -> Row<'_> {
         dispatch: &run.dispatch,
         kept_per_s: None,
         source: Ok(Cow::Borrowed(run)),
+    }
+}
+
+/// The row with its side in its name, so that the rows of a comparison can be told apart.
+fn with_side(row: Row<'_>) -> Row<'_> {
+    match row.role() {
+        Some(role) => Row { name: format!("{} {}", role.word(), row.name), ..row },
+        None => row,
     }
 }
 
@@ -187,6 +233,24 @@ impl<'a> Row<'a> {
     #[must_use]
     pub fn run(&self) -> Option<&Run> {
         self.source.as_deref().ok()
+    }
+
+    /// Its side, in a record of two sides.
+    #[must_use]
+    pub fn role(&self) -> Option<Role> {
+        self.run()?.side.as_ref().map(|side| side.role)
+    }
+
+    /// The shortest name by which it can be chosen within its side: the name of a suite's cell, or its dispatch.
+    #[must_use]
+    pub fn called(&self) -> &str {
+        self.run().and_then(|run| run.side.as_ref()).map_or(self.dispatch, |side| &side.row)
+    }
+
+    /// Whether this text chooses the row: its dispatch, or the name of its cell.
+    #[must_use]
+    pub fn is_called(&self, text: &str) -> bool {
+        self.dispatch == text || self.called() == text
     }
 
     /// The trials of the row if something was measured in them.

@@ -16,9 +16,10 @@ Two builds in one job, which gives a verdict: drumpost compare --base main --hea
 Two programs:    drumpost compare --base ./drumpost-old --head ./drumpost-new suite.toml
 Two settings:    drumpost compare --base flags:--batch=1 --head flags:--batch=64 -- stream -d message/rtrb
 Two dispatches:  drumpost compare --base message/crossbeam --head event/crossbeam
+Two files of different times are shown and not judged: their figures differ by what the machine did meanwhile. --base and --head judge.
 
-Exit codes: 0 no regression, 1 a trial failed, 2 usage, 3 regression, 4 a goal of --assert is missed or its figure is not known, 5 the head breaks a promise that the base keeps, 6 invalid, 7 with --strict: inconclusive, 130 interrupted";
-const EXIT_CODES: &str = "--help has examples. Exit codes: 0 no regression, 3 regression, 6 invalid, 7 with --strict: inconclusive";
+Exit codes: 0 no regression, 1 a trial failed, 2 usage, 3 regression, 4 a goal of --assert is missed or its figure is not known, 5 the head breaks a promise that the base keeps, or breaks it more often, 6 invalid, 7 nothing could be judged, or with --strict: inconclusive, 130 interrupted";
+const EXIT_CODES: &str = "--help has examples. Exit codes: 0 no regression, 3 regression, 6 invalid, 7 not judged, or with --strict inconclusive";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES, after_long_help = EXAMPLES)]
@@ -33,7 +34,9 @@ pub(crate) struct CompareArgs {
     /// Two dispatches of record A to compare
     #[arg(long, value_name = "DISPATCH,DISPATCH", conflicts_with_all = ["b", "base", "head"])]
     pub between: Option<String>,
-    /// Exit with code 7 if anything is inconclusive or not judged
+    /// Exit with code 7 if anything is inconclusive
+    ///
+    /// Two files of different times cannot be judged. They are shown, and the exit code is 7 in any case.
     #[arg(long)]
     pub strict: bool,
     /// Smallest change that counts, such as p99=30%
@@ -54,9 +57,6 @@ pub(crate) struct CompareArgs {
     pub asserts: AssertArgs,
     #[command(flatten)]
     pub form: FormArgs,
-    /// Save verdicts and goals as JUnit XML, a test case for each
-    #[arg(long, value_name = "FILE", help_heading = "Output", hide_short_help = true)]
-    pub junit: Option<PathBuf>,
     #[command(flatten)]
     pub live: LiveArgs,
     #[command(flatten)]

@@ -29,9 +29,14 @@ pub(crate) struct ExportArgs {
     /// two leave rows out that failed, are invalid or break a promise, and say so.
     #[arg(long, short, value_enum)]
     pub format: ExportFormat,
-    /// Dispatch to export, such as message/crossbeam [default: all]
+    /// Dispatch to export, such as message/crossbeam, or cell of a comparison of suites [default: all]
     #[arg(long, short, value_name = "DISPATCH")]
     pub dispatch: Option<String>,
+    /// Side to export of a record of `compare --base --head` [default: head]
+    ///
+    /// The names of rows begin with their side if all are exported. openmetrics has a label `side`, and csv a column.
+    #[arg(long, value_enum, value_name = "SIDE")]
+    pub side: Option<ExportSide>,
     /// Number of the trial to export, from 0 as in the record [default: all]
     #[arg(long, value_name = "N")]
     pub trial: Option<u32>,
@@ -47,6 +52,19 @@ pub(crate) struct ExportArgs {
     /// File, pipe or device to write; `-` is stdout [default: stdout]
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportSide {
+    /// What was compared with
+    Base,
+    /// What was judged
+    Head,
+    /// The copy of the base, which is called `control` in records
+    #[value(name = "copy", alias = "control")]
+    Control,
+    /// All of them
+    All,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -23,16 +23,15 @@ use crate::{Exit, args::CompareArgs, assertions, exit::usage, interrupt::Interru
 use drumpost_core::registry::Registry;
 use drumpost_results::{
     compare::{Comparison, Verdict},
-    export,
+    export::Of,
     model::Record,
     report, rows as rows_of,
-    store::Reader,
 };
 use std::path::Path;
 
 /// Compares, prints, and turns the verdict into an exit code.
 pub(crate) fn compare(registry: &Registry, args: &CompareArgs) -> anyhow::Result<Exit> {
-    let written = [("--out", args.sides.out.as_deref()), ("--junit", args.junit.as_deref())];
+    let written = [("--out", args.sides.out.as_deref()), args.asserts.junit_file()];
     let read: Vec<&Path> =
         [&args.a, &args.b, &args.sides.replay].into_iter().filter_map(Option::as_deref).collect();
     args.form.check_files(&written, &read)?;
@@ -83,11 +82,7 @@ fn print(
     } else {
         assertions::report(report, || report::json(comparison), &args.form, &outcome)?;
     }
-    if let (Some(path), Some(junit)) = (&args.junit, export::named("junit")) {
-        let of = export::Of::Comparison { comparison, is_strict: args.strict };
-        let written = export::write(junit, &export::Source { of, assertions: Some(&outcome) })?;
-        output::document(path, &written.text, Reader::Soon)?;
-    }
+    args.asserts.save_junit(Of::Comparison { comparison, is_strict: args.strict }, &outcome, &rows)?;
     let end = tolerated(exit(comparison, args.strict), comparison, args);
     Ok(args.asserts.exit(end, &outcome, &rows))
 }
@@ -110,8 +105,9 @@ fn exit(comparison: &Comparison, is_strict: bool) -> Exit {
         _ if comparison.breaks_promise() => Exit::Audit,
         Verdict::Regression => Exit::Regression,
         _ if comparison.is_invalid() => Exit::Invalid,
-        // With `--strict`, a missing judgement must not look like a good one.
-        Verdict::Inconclusive | Verdict::NotJudged if is_strict => Exit::Inconclusive,
-        Verdict::NotJudged | Verdict::NoChange | Verdict::Improvement | Verdict::Inconclusive => Exit::Ok,
+        // Nothing was judged, as in two files of different times. That must never look like a pass.
+        Verdict::NotJudged => Exit::Inconclusive,
+        Verdict::Inconclusive if is_strict => Exit::Inconclusive,
+        Verdict::NoChange | Verdict::Improvement | Verdict::Inconclusive => Exit::Ok,
     }
 }

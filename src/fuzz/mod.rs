@@ -99,6 +99,7 @@ fn read_record(text: &str, _: &Path) {
         dispatch: record.runs.first().map(|run| run.dispatch.clone()),
         trial: Some(0),
         times: export::Times::Confirm(None),
+        side: None,
     };
     let _ = (export::csv(&record, &one), export::hgrm(&record, &one), export::hlog(&record, &one, 0.0));
     for format in export::FORMATS {

@@ -46,7 +46,7 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> anyhow::Result<Exit> {
     let mut job = Job::new(registry, &args.spec)?;
     job.record.command = environment::command_line(&args.command);
     args.asserts.check_rows(&rows::of_record(&job.record))?;
-    args.form.check_files(&[("--out", args.out.as_deref())], &[])?;
+    args.form.check_files(&[("--out", args.out.as_deref()), args.asserts.junit_file()], &[])?;
     let live = Live::open(&args.live, &About::of_record("run", &job.record))?;
     let saver = Saver::new(args.out.as_deref(), &job.record)?;
     let is_document = saver.takes_stdout();
@@ -54,17 +54,18 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> anyhow::Result<Exit> {
     let rows = rows::of_record(&record);
     let outcome = args.asserts.outcome(&rows)?;
     let end = args.asserts.exit(exit(&record), &outcome, &rows);
+    let junit = args.asserts.save_junit_of(&record, &outcome, &rows);
     drop(rows);
     if is_stuck && output::is_terminal() {
         let print = move |saved: Saved, form: &FormArgs| {
-            saved.outcome.and(print(&record, saved.path.as_deref(), form, &outcome))
+            saved.outcome.and(junit).and(print(&record, saved.path.as_deref(), form, &outcome))
         };
         return Ok(print_if_it_can(print, saved, interrupted, args.form.clone(), end));
     }
     let printed =
         if is_document { Ok(()) } else { print(&record, saved.path.as_deref(), &args.form, &outcome) };
     // The failure to save comes first: what was to be printed can be printed again from the record.
-    let done = saved.outcome.and(printed);
+    let done = saved.outcome.and(junit).and(printed);
     match done {
         Err(error) if !interrupted => Err(error),
         Err(error) => {

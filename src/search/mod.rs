@@ -35,7 +35,8 @@ pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Resul
     job.record.command = environment::command_line(&args.measured.run.command);
     let record = empty_record(&job, &args);
     let run = &args.measured.run;
-    run.form.check_files(&[("--out", run.out.as_deref()), ("--svg", args.svg.as_deref())], &[])?;
+    let written = [("--out", run.out.as_deref()), ("--svg", args.svg.as_deref()), run.asserts.junit_file()];
+    run.form.check_files(&written, &[])?;
     let about = About { id: record.id.clone(), ..About::of_record("search", &job.record) };
     let mut live = Live::open(&run.live, &about)?;
     let mut saver = Saver::new(run.out.as_deref(), &record)?;
@@ -51,12 +52,13 @@ pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Resul
     live.end();
     let rows = rows::of_record(&record);
     let outcome = asserts.outcome(&rows)?;
+    let junit = asserts.save_junit_of(&record, &outcome, &rows);
     let printed =
         if saver.takes_stdout() { Ok(()) } else { print(&record, saved.path.as_deref(), &form, &outcome) };
     let drawn =
         svg.map_or(Ok(()), |svg| output::document(&svg, &report::search_svg(&record), store::Reader::Soon));
     // A failure to save comes first, because the table and the picture can be made again from the record.
-    let done = made.and(saved.outcome).and(printed).and(drawn);
+    let done = made.and(saved.outcome).and(printed).and(drawn).and(junit);
     match done {
         Err(error) if interrupted.is_set() => {
             output::complain(&format!("{error:#}"));

@@ -14,7 +14,8 @@ mod trials;
 use crate::{
     Exit,
     args::SuiteArgs,
-    assertions, digest, environment,
+    assertions::{self, AssertArgs},
+    digest, environment,
     exit::usage,
     form::FormArgs,
     history,
@@ -29,6 +30,7 @@ use cells::Cell;
 use drumpost_core::registry::Registry;
 use drumpost_results::{
     assertion::Outcome,
+    export::Of,
     format::suite::{self as format, Plan, Slot},
     model::{Record, Run, Status, Trial},
     plain, report, rows,
@@ -61,7 +63,7 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
         output::result(&list(&found, &plan))?;
         return Ok(Exit::Ok);
     }
-    args.form.check_files(&[], &[path])?;
+    args.form.check_files(&[asserts.junit_file()], &[path])?;
     let live = Live::open(&args.live, &about(&plan))?;
     let folder = match &args.out {
         Some(out) if out == Path::new("-") => {
@@ -84,7 +86,7 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
     let rows = rows::of_suite(&suite);
     let outcome = asserts.outcome_of_suite(&suite, &rows)?;
     note(&suite, &folder);
-    let printed = print(&suite, saved, &args.form, &outcome);
+    let printed = print(&suite, saved, &args.form, &asserts, &outcome);
     done?;
     if suite.partial().is_some() && interrupted.is_set() {
         return Ok(Exit::Interrupted);
@@ -135,14 +137,16 @@ pub(crate) fn state_of(registry: &Registry, text: &str) -> anyhow::Result<String
     Ok(format::plan_to_json(&plan)?)
 }
 
-/// Prints a suite. `folder` holds all of it; `None`: a part of it could not be saved.
+/// Prints a suite, and saves its documents. `folder` holds all of it; `None`: a part of it could not be saved.
 pub(crate) fn print(
     suite: &Suite,
     folder: Option<&Path>,
     form: &FormArgs,
+    asserts: &AssertArgs,
     outcome: &Outcome,
 ) -> anyhow::Result<()> {
-    assertions::report(|| report::suite(suite, folder), || store::to_json(suite), form, outcome)
+    assertions::report(|| report::suite(suite, folder), || store::to_json(suite), form, outcome)?;
+    asserts.save_junit(Of::Suite(suite), outcome, &rows::of_suite(suite))
 }
 
 /// Notes the records of all cells in the index of records.

@@ -212,6 +212,24 @@ fn an_outcome_as_text_as_markdown_and_as_json() {
     assert_eq!(report::assertions(&Outcome::default()).text(report::Layout::plain(100)), "");
 }
 
+/// The printed document of a command has the outcome as its last field, and is the same without one.
+#[test]
+fn a_document_has_the_outcome_of_its_goals() {
+    let record = sample::record();
+    let document = crate::format::to_json(&record).unwrap();
+    let assertions: Vec<Assertion> = ["p99<50us".parse().unwrap()].into();
+    let outcome = evaluate(&assertions, &rows::of_record(&record)).unwrap();
+    let with = report::json_with_assertions(document.clone(), &outcome);
+    let read: serde_json::Value = serde_json::from_str(&with).unwrap();
+    assert_eq!(read["assertions"], report::assertions_json(&outcome));
+    assert!(
+        with.starts_with(document.trim_end().trim_end_matches('}').trim_end())
+            && with.ends_with("\n  }\n}\n")
+    );
+    assert_eq!(crate::format::from_json(&with).unwrap(), crate::format::from_json(&document).unwrap());
+    assert_eq!(report::json_with_assertions(document.clone(), &Outcome::default()), document);
+}
+
 /// With two dispatches of one record, only rows of the second side are asserted.
 #[test]
 fn a_comparison_has_rows_and_each_name_is_there_once() {

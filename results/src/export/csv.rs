@@ -2,8 +2,8 @@
 //!
 //! Lives here: the columns. A field is empty if its figure does not exist. Counts that are known only at the end of a trial,
 //! such as lost messages, and confirm times of the whole trial are the same in all lines of the trial, and the names of their columns begin with `trial_`.
-//! Percentiles of the response time come from the histograms of the series, which have 2 significant digits. Does not live
-//! here: whole distributions (`hgrm`).
+//! Percentiles of the response time come from the histograms of the series, which have 2 significant digits. A record of two sides has
+//! two columns more. Does not live here: whole distributions (`hgrm`).
 
 use std::fmt::Write as _;
 
@@ -15,6 +15,9 @@ const COLUMNS: &str = "dispatch,trial,from_ns,to_ns,intervals,ended,throughput_p
                        trial_lost,trial_unknown,trial_confirmed,trial_refused,trial_unconfirmed,unconfirmed,\
                        confirm_ns_p99,trial_confirm_ns_p50,trial_confirm_ns_p99,server_ready,\
                        server_unacknowledged,trial_dead,trial_backlog,trial_backlog_joined_ns,trial_catch_up_ns";
+
+/// Columns at the end, for a record of two sides: the side and its row, which is a dispatch or a cell of a suite.
+const OF_SIDES: &str = ",side,row";
 
 /// The format `csv`.
 #[derive(Debug)]
@@ -51,8 +54,12 @@ pub fn csv(record: &Record, selection: &Selection) -> Result<String, ExportError
     if selection.times != Times::Response {
         return Err(ExportError::OnlySeries { asked: selection.times.clone() });
     }
-    let mut text = format!("{COLUMNS}\n");
+    let has_sides = record.runs.iter().any(|run| run.side.is_some());
+    let mut text = format!("{COLUMNS}{}\n", if has_sides { OF_SIDES } else { "" });
     for part in selection.of(record)? {
+        let of_side = part.run.side.as_ref();
+        let of_side =
+            of_side.map_or_else(String::new, |side| format!(",{},{}", side.role.word(), quoted(&side.row)));
         let mut from_ns = 0;
         let confirm = Times::Confirm(None).of(part.trial);
         for point in part.trial.series.points() {
@@ -98,6 +105,7 @@ pub fn csv(record: &Record, selection: &Selection) -> Result<String, ExportError
             for figure in figures {
                 let _ = write!(text, ",{}", figure.map_or_else(String::new, |n| n.to_string()));
             }
+            text.push_str(&of_side);
             text.push('\n');
             from_ns = point.at_ns;
         }

@@ -8,6 +8,7 @@ use crate::assertion::Outcome;
 use crate::compare::Comparison;
 use crate::model::Record;
 use crate::rows::{self, Row};
+use crate::suite::Suite;
 
 /// A format of other tools. The text of a format may be written to a file as it is.
 pub trait Format: Sync {
@@ -32,6 +33,8 @@ pub trait Format: Sync {
 pub struct Expresses {
     /// Comparisons with their verdicts.
     pub comparisons: bool,
+    /// Suites with all of their cells.
+    pub suites: bool,
     /// Outcomes of assertions.
     pub assertions: bool,
     /// That a row failed or is invalid. Other formats leave such rows out.
@@ -47,6 +50,8 @@ pub struct Source<'a> {
     pub of: Of<'a>,
     /// Outcome of assertions on them, if there were any.
     pub assertions: Option<&'a Outcome>,
+    /// Rows that fail if they are suspect, as with `--fail-on suspect`; `None`: suspect rows pass.
+    pub fail_on_suspect: Option<&'a [Row<'a>]>,
 }
 
 /// What the exported figures come from.
@@ -61,6 +66,8 @@ pub enum Of<'a> {
         /// An inconclusive gate fails, as with `compare --strict`.
         is_strict: bool,
     },
+    /// A suite, cell by cell.
+    Suite(&'a Suite),
 }
 
 /// A part of a record, and facts that the record does not hold.
@@ -117,7 +124,9 @@ pub fn write(format: &dyn Format, source: &Source<'_>) -> Result<Text, ExportErr
     let cannot = |what| Err(ExportError::CannotExpress { format: format.name(), what });
     match source.of {
         Of::Comparison { .. } if !can.comparisons => return cannot("a comparison"),
+        Of::Suite(_) if !can.suites => return cannot("a suite"),
         _ if source.assertions.is_some() && !can.assertions => return cannot("outcomes of assertions"),
+        _ if source.fail_on_suspect.is_some() && !can.failures => return cannot("that a row fails"),
         // CSV names its columns in its own error.
         Of::Record(OfRecord { selection, .. })
             if !can.times && selection.times != Times::Response && format.name() != csv::NAME =>
@@ -133,7 +142,7 @@ impl<'a> Source<'a> {
     /// A record without assertions.
     #[must_use]
     pub fn record(of: OfRecord<'a>) -> Self {
-        Self { of: Of::Record(of), assertions: None }
+        Self { of: Of::Record(of), assertions: None, fail_on_suspect: None }
     }
 
     /// The record of the source.
@@ -141,6 +150,7 @@ impl<'a> Source<'a> {
         match self.of {
             Of::Record(of) => Ok(of),
             Of::Comparison { .. } => Err(ExportError::CannotExpress { format, what: "a comparison" }),
+            Of::Suite(_) => Err(ExportError::CannotExpress { format, what: "a suite" }),
         }
     }
 }
@@ -148,13 +158,13 @@ impl<'a> Source<'a> {
 impl<'a> OfRecord<'a> {
     /// The chosen rows. Rows that failed are among them.
     pub(super) fn rows(&self) -> Result<Vec<Row<'a>>, ExportError> {
-        let mut rows = rows::of_record(self.record);
+        let mut rows = rows::of_sides(self.record, self.selection.sides(self.record)?);
         if let Some(asked) = &self.selection.dispatch {
-            if rows.iter().all(|row| row.dispatch != *asked) {
-                let has: Vec<&str> = rows.iter().map(|row| row.dispatch).collect();
-                return Err(ExportError::Dispatch { asked: asked.clone(), has: has.join(", ") });
+            if rows.iter().all(|row| !row.is_called(asked)) {
+                let has = super::listed(rows.iter().map(Row::called));
+                return Err(ExportError::Dispatch { asked: asked.clone(), has });
             }
-            rows.retain(|row| row.dispatch == *asked);
+            rows.retain(|row| row.is_called(asked));
         }
         if let Some(asked) = self.selection.trial {
             let numbers = super::numbers(rows.iter().filter_map(Row::run).flat_map(|run| &run.trials));

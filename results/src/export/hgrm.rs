@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 use hdrhistogram::Histogram;
 
 use super::{Chosen, ExportError, Expresses, Format, OfRecord, Selection, Source, Text};
-use crate::model::{Distribution, Record};
+use super::{called, flags, labels, listed};
+use crate::model::{Distribution, Record, Run};
 use crate::plain::line;
 
 const STEPS_PER_HALF_DISTANCE: f64 = 5.0;
@@ -21,9 +22,13 @@ fn several(record: &Record, chosen: &[Chosen<'_>]) -> ExportError {
     let dispatch = &first.run.dispatch;
     let is_one = chosen.iter().all(|part| part.run.dispatch == *dispatch);
     let Some(search) = record.search.as_ref().filter(|_| is_one) else {
-        let mut has: Vec<&str> = record.runs.iter().map(|run| run.dispatch.as_str()).collect();
-        has.dedup();
-        return ExportError::Several { has: has.join(", ") };
+        let has = match first.run.side {
+            Some(_) => listed(chosen.iter().map(|part| part.name.as_str())),
+            None => labels(&record.runs),
+        };
+        let role = |run: &Run| run.side.as_ref().map(|side| side.role);
+        let flags = flags(chosen.iter().map(|part| (role(part.run), called(part.run))));
+        return ExportError::Several { flags, has };
     };
     let searched = search.dispatches.iter().find(|searched| searched.dispatch == *dispatch);
     let kept_per_s = searched.and_then(|searched| searched.answer.kept_per_s);
@@ -94,9 +99,10 @@ pub fn hgrm(record: &Record, selection: &Selection) -> Result<String, ExportErro
         n => format!(", without {n} beyond the histogram's range"),
     };
     let (scenario, dispatch) = (line(&run.scenario), line(&run.dispatch));
+    let side = run.side.as_ref().map_or_else(String::new, |side| format!(", {}", side.role.word()));
     let words = selection.times.words();
     let words = line(&words);
-    let _ = writeln!(text, "#[Unit    = ns, {words} of {scenario} {dispatch}{beyond}]");
+    let _ = writeln!(text, "#[Unit    = ns, {words} of {scenario} {dispatch}{side}{beyond}]");
     Ok(text)
 }
 

@@ -2,8 +2,8 @@
 //!
 //! There is a line for each interval of the series. A trial whose record has no histograms of intervals is one line, and so is
 //! every trial where other times than the response time are exported.
-//! Lines are tagged with their dispatch only if there are several dispatches: the tools look at lines without a tag
-//! unless they are given one, and some fail if there are none. Does not live here: the binary form of a histogram
+//! Lines are tagged with their dispatch only if there are several dispatches, or several sides of a comparison: the tools look at
+//! lines without a tag unless they are given one, and some fail if there are none. Does not live here: the binary form of a histogram
 //! (`model::Distribution`).
 
 use std::fmt::Write as _;
@@ -94,9 +94,9 @@ fn capital(words: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// A dispatch as a tag, which ends at a comma or a blank.
+/// A name as a tag, which ends at a comma or a blank.
 fn tag(part: &Chosen<'_>) -> String {
-    part.run.dispatch.replace(|c: char| c == ',' || c.is_whitespace() || acts(c), "_")
+    part.name.replace(|c: char| c == ',' || c.is_whitespace() || acts(c), "_")
 }
 
 /// The tags of all trials, each once, in the order they come.

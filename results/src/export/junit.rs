@@ -1,17 +1,20 @@
 //! JUnit XML, which servers for continuous integration show as a list of tests.
 //!
-//! A test case is a row of a record, a gate of a comparison, or an assertion on a row. There is no standard; the elements and
-//! attributes are those of the schema of the Jenkins plugin xUnit, `junit-10.xsd`
-//! (<https://github.com/jenkinsci/xunit-plugin/blob/master/src/main/resources/org/jenkinsci/plugins/xunit/types/model/xsd/junit-10.xsd>).
-//! Does not live here: escaping (`xml`), verdicts (`compare`) and answers (`assertion`).
+//! A test case is a row of a record or of a suite, a gate of a comparison, the control of a comparison, or an assertion on a row.
+//! There is no standard; the elements and attributes are those of the schema of the Jenkins plugin xUnit, `junit-10.xsd`
+//! (<https://github.com/jenkinsci/xunit-plugin/blob/master/src/main/resources/org/jenkinsci/plugins/xunit/types/model/xsd/junit-10.xsd>),
+//! against which `scripts/formats` validates. Does not live here: escaping (`xml`), verdicts (`compare`) and answers (`assertion`).
+
+use std::collections::HashSet;
 
 use super::xml::Element;
 use super::{ExportError, Expresses, Format, Of, OfRecord, Source, Text};
 use crate::assertion::{Asserted, Checked, CheckedRow, Outcome};
-use crate::compare::{self, Comparison, Gate, Metric, Verdict};
+use crate::compare::{self, Comparison, Control, ControlState, Gate, Metric, Verdict};
 use crate::goal::Reply;
-use crate::model::{Run, Validity};
-use crate::rows::{Fault, Row};
+use crate::model::{Run, Validity, Verdict as Verdicts};
+use crate::rows::{self, Fault, Row};
+use crate::suite;
 
 /// The format `junit`.
 #[derive(Debug)]
@@ -27,15 +30,18 @@ impl Format for Junit {
     }
 
     fn expresses(&self) -> Expresses {
-        Expresses { comparisons: true, assertions: true, failures: true, times: false }
+        Expresses { comparisons: true, suites: true, assertions: true, failures: true, times: false }
     }
 
     fn write(&self, source: &Source<'_>) -> Result<Text, ExportError> {
         let mut suites = match source.of {
             Of::Record(of) => vec![of_record(&of)?],
             Of::Comparison { comparison, is_strict } => of_comparison(comparison, is_strict),
+            Of::Suite(suite) => vec![of_suite(suite)],
         };
         suites.extend(source.assertions.map(of_assertions));
+        suites.extend(source.fail_on_suspect.map(of_suspects));
+        tell_apart(&mut suites);
         Ok(document(&suites).into())
     }
 }
@@ -81,6 +87,33 @@ fn of_record(of: &OfRecord<'_>) -> Result<Suite, ExportError> {
     })
 }
 
+/// A test case for each cell.
+fn of_suite(suite: &suite::Suite) -> Suite {
+    let plan = &suite.plan;
+    let mut properties = vec![("seed", plan.seed.to_string()), ("version", plan.tool_version.clone())];
+    properties.extend(suite.partial().map(|reason| ("partial", reason)));
+    Suite {
+        name: plan.id.clone(),
+        timestamp: plan.started_at.clone(),
+        properties,
+        cases: rows::of_suite(suite).iter().map(of_row).collect(),
+    }
+}
+
+/// Numbers the test cases that have the same class and name, from the second on: a server that reads them would make one of them, and
+/// could hide that one fails.
+fn tell_apart(suites: &mut [Suite]) {
+    let mut known: HashSet<(String, String)> = HashSet::new();
+    for case in suites.iter_mut().flat_map(|suite| &mut suite.cases) {
+        let name = case.name.clone();
+        let mut number = 1;
+        while !known.insert((case.class.clone(), case.name.clone())) {
+            number += 1;
+            case.name = format!("{name} ({number})");
+        }
+    }
+}
+
 fn of_row(row: &Row<'_>) -> Case {
     let faults = row.faults();
     let result = match faults.first() {
@@ -94,12 +127,16 @@ fn of_row(row: &Row<'_>) -> Case {
     let run = row.run();
     Case {
         class: row.scenario.to_owned(),
-        // The name of a row begins with its scenario, which is the class.
-        name: row.name.strip_prefix(row.scenario).unwrap_or(&row.name).trim_start().to_owned(),
+        // The name of a row begins with its scenario, which is the class, unless it is that of a cell.
+        name: without_class(row).to_owned(),
         time_ns: run.map(|run| run.trials.iter().map(|trial| u128::from(trial.elapsed_ns)).sum()),
         result,
         output: run.map(output).unwrap_or_default(),
     }
+}
+
+fn without_class<'a>(row: &'a Row<'_>) -> &'a str {
+    row.name.strip_prefix(row.scenario).and_then(|rest| rest.strip_prefix(' ')).unwrap_or(&row.name)
 }
 
 /// The figures of a run in a line, and what makes it suspect.
@@ -118,12 +155,9 @@ fn output(run: &Run) -> String {
 }
 
 fn of_comparison(comparison: &Comparison, is_strict: bool) -> Vec<Suite> {
-    let sides = |row: &compare::Row| match row.dispatch_a == row.dispatch_b {
-        true => row.dispatch_a.clone(),
-        false => format!("{} to {}", row.dispatch_a, row.dispatch_b),
-    };
+    let properties = vec![("a", comparison.a.clone()), ("b", comparison.b.clone())];
     let of_row = |row: &compare::Row| {
-        let class = format!("{} {}", row.scenario, sides(row));
+        let class = row.label();
         let case = |name: &str, result| Case {
             class: class.clone(),
             name: name.to_owned(),
@@ -131,8 +165,9 @@ fn of_comparison(comparison: &Comparison, is_strict: bool) -> Vec<Suite> {
             result,
             output: String::new(),
         };
+        let output = row.broken_in_words().filter(|_| row.broken_promise.is_none()).unwrap_or_default();
         let mut cases = vec![
-            case("B keeps the promises that A keeps", promises(row)),
+            Case { output, ..case("B keeps the promises that A keeps", promises(row)) },
             case("both runs are valid", validity(row)),
         ];
         // A gate that passes says so, too, so that an improvement is seen.
@@ -147,19 +182,39 @@ fn of_comparison(comparison: &Comparison, is_strict: bool) -> Vec<Suite> {
             let none = "cannot tell: one side has no figures".to_owned();
             cases.push(case("figures", result(Verdict::Inconclusive, none, is_strict)));
         }
-        let properties = vec![("a", comparison.a.clone()), ("b", comparison.b.clone())];
-        Suite { name: class, timestamp: None, properties, cases }
+        Suite { name: class, timestamp: None, properties: properties.clone(), cases }
     };
-    comparison.rows.iter().map(of_row).collect()
+    let control = comparison.control.as_ref().map(|control| Suite {
+        name: "control".to_owned(),
+        timestamp: None,
+        properties: properties.clone(),
+        cases: vec![of_control(control)],
+    });
+    control.into_iter().chain(comparison.rows.iter().map(of_row)).collect()
+}
+
+/// If a copy of A differs from A, the whole comparison is invalid, and its gates are withdrawn.
+fn of_control(control: &Control) -> Case {
+    let sentence = || control.sentence.clone();
+    let (result, output) = match control.state {
+        ControlState::NoneFound => (Outcomes::Passed, sentence()),
+        ControlState::Differs => (Outcomes::Failed(Fault::Invalid.words(), sentence()), String::new()),
+        ControlState::TooShort => (Outcomes::Skipped(sentence()), String::new()),
+    };
+    let name = "a copy of A does not differ from A".to_owned();
+    Case { class: "control".to_owned(), name, time_ns: None, result, output }
 }
 
 /// The audit comes before the times: a side that loses messages may well be the faster one.
 fn promises(row: &compare::Row) -> Outcomes {
-    match &row.broken_promise {
-        Some(faults) => {
+    match (&row.broken_promise, &row.broken_by_both) {
+        (None, _) => Outcomes::Passed,
+        (Some(faults), None) => {
             Outcomes::Failed(Fault::AuditFailed.words(), format!("the audit of B failed: {faults}"))
         }
-        None => Outcomes::Passed,
+        (Some(_), Some(_)) => {
+            Outcomes::Failed(Fault::AuditFailed.words(), row.broken_in_words().unwrap_or_default())
+        }
     }
 }
 
@@ -195,10 +250,9 @@ fn of_assertions(outcome: &Outcome) -> Suite {
                 Outcomes::Failed(reply.words(), said(&|reply| reply != Reply::Kept))
             }
         };
-        let name = asserted.assertion.goal.to_string();
         Case {
             class: row.name.clone(),
-            name,
+            name: asserted.assertion.goal.to_string(),
             time_ns: None,
             result,
             output: said(&|reply| reply == Reply::Kept),
@@ -211,6 +265,27 @@ fn of_assertions(outcome: &Outcome) -> Suite {
         timestamp: None,
         properties: Vec::new(),
         cases: outcome.asserted.iter().flat_map(of_one).collect(),
+    }
+}
+
+/// A test case for each row, which fails if the row is not valid without a doubt.
+fn of_suspects(rows: &[Row<'_>]) -> Suite {
+    let of_row = |row: &Row<'_>| {
+        let verdict = row.run().map(Run::judged).filter(|verdict| verdict.status != Validity::Valid);
+        let failed = |verdict: Verdicts| Outcomes::Failed(verdict.status.word(), verdict.reasons.join("; "));
+        Case {
+            class: row.name.clone(),
+            name: "is not suspect".to_owned(),
+            time_ns: None,
+            result: verdict.map_or(Outcomes::Passed, failed),
+            output: String::new(),
+        }
+    };
+    Suite {
+        name: "fail-on suspect".to_owned(),
+        timestamp: None,
+        properties: Vec::new(),
+        cases: rows.iter().map(of_row).collect(),
     }
 }
 

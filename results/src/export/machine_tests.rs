@@ -1,7 +1,11 @@
 //! Formats for machines, each read back by a reader that shares nothing with the writer: an XML parser, a JSON parser, a CSV parser,
-//! and a parser of OpenMetrics in `openmetrics`.
+//! and a parser of OpenMetrics in `openmetrics`. Records of two sides are in `sides`, suites in `suites`, and
+//! comparisons as JUnit in `comparisons`.
 
+mod comparisons;
 mod openmetrics;
+mod sides;
+mod suites;
 
 use super::*;
 use crate::assertion::{Assertion, Outcome, evaluate};
@@ -59,7 +63,7 @@ fn compared(factor: f64) -> Comparison {
 }
 
 fn junit(of: Of<'_>, assertions: Option<&Outcome>) -> String {
-    write(named("junit").unwrap(), &Source { of, assertions }).unwrap().text
+    write(named("junit").unwrap(), &Source { of, assertions, fail_on_suspect: None }).unwrap().text
 }
 
 #[test]
@@ -95,39 +99,6 @@ fn a_comparison_as_junit() {
     few.rows[0].notes.push("B is invalid: late".into());
     let invalid = junit(Of::Comparison { comparison: &few, is_strict: false }, None);
     assert!(invalid.contains("<failure type=\"invalid\" message=\"B is invalid: late\">"), "{invalid}");
-}
-
-/// The audit is the first case, and fails however good the times are.
-#[test]
-fn a_head_that_breaks_a_promise_fails() {
-    let mut faster = compared(0.7);
-    faster.rows[0].broken_promise = Some("3 lost".into());
-    let xml = junit(Of::Comparison { comparison: &faster, is_strict: false }, None);
-    assert_eq!(cases(&xml)[0].1, 1, "{xml}");
-    let failure = "name=\"B keeps the promises that A keeps\"><failure type=\"audit failed\" message=\"the audit of B failed: 3 lost\">";
-    let lines: Vec<&str> = xml.lines().map(str::trim).collect();
-    assert!(lines.concat().contains(failure), "{xml}");
-}
-
-/// An improvement and no change pass, whatever `--strict` is.
-#[test]
-fn only_a_regression_fails() {
-    for (factor, failures, says) in [
-        (1.0, 0, "<system-out>same within 0"),
-        (
-            0.7,
-            0,
-            "<system-out>better by 30.0 % (95 % interval 30.0 to 30.0 %), 40 pairs, exact sign test, p &lt; 0.0001",
-        ),
-        (1.3, 5, "message=\"worse by 30.0 %"),
-    ] {
-        let comparison = compared(factor);
-        for is_strict in [false, true] {
-            let xml = junit(Of::Comparison { comparison: &comparison, is_strict }, None);
-            assert_eq!(cases(&xml)[0].1, failures, "{factor} {xml}");
-            assert!(xml.contains(says), "{factor} {xml}");
-        }
-    }
 }
 
 /// Attributes and children that `junit-10.xsd` allows for an element.
@@ -262,8 +233,8 @@ fn what_a_format_cannot_express_is_refused() {
         assert!(error.contains(words), "{error}");
     };
     for name in names.into_iter().filter(|name| *name != "junit") {
-        let source =
-            Source { of: Of::Comparison { comparison: &comparison, is_strict: false }, assertions: None };
+        let of = Of::Comparison { comparison: &comparison, is_strict: false };
+        let source = Source { of, assertions: None, fail_on_suspect: None };
         says(write(named(name).unwrap(), &source), &format!("--format {name} cannot express a comparison"));
     }
     let lag = Selection { times: Times::Lag, ..Selection::default() };

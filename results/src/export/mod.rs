@@ -26,7 +26,8 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-use crate::model::{DistributionError, Record, Run, Trial};
+use crate::model::{DistributionError, Record, Role, Run, Trial};
+use crate::rows::Sides;
 
 /// What cannot be exported as asked.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -36,6 +37,14 @@ pub enum ExportError {
     Dispatch {
         /// What was asked for.
         asked: String,
+        /// What there is.
+        has: String,
+    },
+    /// No such side.
+    #[error("--side {asked}: this record has {has}")]
+    Side {
+        /// What was asked for.
+        asked: &'static str,
         /// What there is.
         has: String,
     },
@@ -51,8 +60,10 @@ pub enum ExportError {
     #[error("nothing was measured in this record")]
     Empty,
     /// The format holds one distribution.
-    #[error("--format hgrm exports one dispatch: choose one with --dispatch; this record has {has}")]
+    #[error("--format hgrm exports one dispatch: choose one with {flags}; this record has {has}")]
     Several {
+        /// The flags that choose one.
+        flags: &'static str,
         /// What there is.
         has: String,
     },
@@ -105,10 +116,12 @@ pub enum ExportError {
         asked: Times,
     },
     /// The format holds one row.
-    #[error("--format {format} exports one row: choose one with --dispatch; this record has {has}")]
+    #[error("--format {format} exports one row: choose one with {flags}; this record has {has}")]
     OneRow {
         /// The format.
         format: &'static str,
+        /// The flags that choose one.
+        flags: &'static str,
         /// The rows there are.
         has: String,
     },
@@ -136,8 +149,10 @@ pub enum ExportError {
 /// Which part of a record is exported.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Only this dispatch; `None`: all.
+    /// Only this dispatch, or this cell of a suite; `None`: all.
     pub dispatch: Option<String>,
+    /// Only these sides of a record of two sides; `None`: the head.
+    pub side: Option<Sides>,
     /// Only the trials of this number, from 0; `None`: all that count.
     pub trial: Option<u32>,
     /// Which times of the trials.
@@ -148,13 +163,45 @@ pub struct Selection {
 struct Chosen<'a> {
     run: &'a Run,
     trial: &'a Trial,
+    /// What the run is called among those that may be exported together.
+    name: String,
     /// From the begin of the record's first window to this one's, were there nothing between them, in ns.
     from_ns: u64,
 }
 
+/// The names of runs within their side, each once.
 fn labels<'a>(runs: impl IntoIterator<Item = &'a Run>) -> String {
-    let labels: Vec<&str> = runs.into_iter().map(|run| run.dispatch.as_str()).collect();
-    labels.join(", ")
+    listed(runs.into_iter().map(called))
+}
+
+/// A list for an error, each text once.
+fn listed<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut once: Vec<&str> = Vec::new();
+    for text in texts {
+        if !once.contains(&text) {
+            once.push(text);
+        }
+    }
+    once.join(", ")
+}
+
+/// The name of a run within its side: the name of a suite's cell, or its dispatch.
+fn called(run: &Run) -> &str {
+    run.side.as_ref().map_or(&run.dispatch, |side| &side.row)
+}
+
+/// The flags that choose one of several parts, each given by its side and its name within the side.
+fn flags<'a>(parts: impl IntoIterator<Item = (Option<Role>, &'a str)>) -> &'static str {
+    let (mut roles, mut names) = (BTreeSet::new(), BTreeSet::new());
+    for (role, name) in parts {
+        roles.insert(role.map(Role::word));
+        names.insert(name);
+    }
+    match (roles.len() > 1, names.len() > 1) {
+        (true, true) => "--dispatch and --side",
+        (true, false) => "--side",
+        (false, _) => "--dispatch",
+    }
 }
 
 /// The numbers of trials for an error, each once.
@@ -167,28 +214,51 @@ fn numbers<'a>(trials: impl Iterator<Item = &'a Trial>) -> String {
 }
 
 impl Selection {
+    /// The chosen sides.
+    ///
+    /// # Errors
+    /// A side was asked for that is not in the record.
+    fn sides(&self, record: &Record) -> Result<Sides, ExportError> {
+        let roles = || record.runs.iter().filter_map(|run| run.side.as_ref()).map(|side| side.role);
+        match self.side {
+            Some(Sides::One(asked)) if roles().all(|role| role != asked) => {
+                let has = match listed(roles().map(Role::word)) {
+                    none if none.is_empty() => "no sides, as it is not one of `compare --base --head`".into(),
+                    some => some,
+                };
+                Err(ExportError::Side { asked: asked.word(), has })
+            }
+            asked => Ok(asked.unwrap_or_default()),
+        }
+    }
+
     /// The chosen trials in the order they were executed.
     fn of<'a>(&self, record: &'a Record) -> Result<Vec<Chosen<'a>>, ExportError> {
+        let sides = self.sides(record)?;
+        let is_wanted = |run: &Run| {
+            let is_called = |asked: &String| run.dispatch == *asked || called(run) == asked;
+            sides.has(run) && self.dispatch.as_ref().is_none_or(is_called)
+        };
         let all = record.runs.iter().flat_map(|run| run.counted_trials().map(move |trial| (run, trial)));
         let mut all: Vec<(&Run, &Trial)> = all.filter(|(_, trial)| !trial.response.is_empty()).collect();
         all.sort_by_key(|(_, trial)| trial.position);
         if all.is_empty() {
             return Err(ExportError::Empty);
         }
-        if let Some(asked) =
-            self.dispatch.as_ref().filter(|asked| all.iter().all(|(run, _)| run.dispatch != **asked))
-        {
-            return Err(ExportError::Dispatch { asked: asked.clone(), has: labels(&record.runs) });
+        if all.iter().all(|(run, _)| !is_wanted(run)) {
+            let has = labels(record.runs.iter().filter(|run| sides.has(run)));
+            let error = |asked: &String| ExportError::Dispatch { asked: asked.clone(), has };
+            return Err(self.dispatch.as_ref().map_or(ExportError::Empty, error));
         }
         let mut from_ns = 0;
         let with_begin = all.into_iter().map(|(run, trial)| {
             let begin_ns = from_ns;
             from_ns += trial.elapsed_ns;
-            Chosen { run, trial, from_ns: begin_ns }
+            let side = run.side.as_ref().filter(|_| sides == Sides::All);
+            let name = side.map_or_else(String::new, |side| format!("{} ", side.role.word())) + called(run);
+            Chosen { run, trial, name, from_ns: begin_ns }
         });
-        let wanted =
-            |chosen: &Chosen<'_>| self.dispatch.as_ref().is_none_or(|asked| *asked == chosen.run.dispatch);
-        let mut chosen: Vec<Chosen<'_>> = with_begin.filter(wanted).collect();
+        let mut chosen: Vec<Chosen<'_>> = with_begin.filter(|chosen| is_wanted(chosen.run)).collect();
         let has = numbers(chosen.iter().map(|chosen| chosen.trial));
         chosen.retain(|chosen| self.trial.is_none_or(|asked| asked == chosen.trial.number));
         match self.trial {

@@ -133,12 +133,13 @@ fn summaries(runs: &[(&Labels, &Run)]) -> Vec<Family> {
     all.into_iter().map(of_times).collect()
 }
 
-/// The labels of a row. `row` is there to tell rows apart that have the same scenario and dispatch.
+/// The labels of a row. `row` is there to tell rows apart that have the same scenario and dispatch, and `side` in a record of two sides.
 fn labels(row: &Row<'_>) -> Labels {
-    let labels = Labels::from([("scenario", row.scenario), ("dispatch", row.dispatch)]);
-    if row.name == format!("{} {}", row.scenario, row.dispatch) {
-        labels
-    } else {
-        labels.with("row", &row.name)
+    let mut labels = Labels::from([("scenario", row.scenario), ("dispatch", row.dispatch)]);
+    let mut name = row.name.as_str();
+    if let Some(role) = row.role() {
+        labels = labels.with("side", role.word());
+        name = name.strip_prefix(role.word()).and_then(|rest| rest.strip_prefix(' ')).unwrap_or(name);
     }
+    if name == format!("{} {}", row.scenario, row.dispatch) { labels } else { labels.with("row", name) }
 }

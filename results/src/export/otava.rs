@@ -20,8 +20,9 @@
 
 use super::csv::quoted;
 use super::formats::unfit;
-use super::{ExportError, Expresses, Format, Source, Text};
+use super::{ExportError, Expresses, Format, Source, Text, flags, listed};
 use crate::compare::Metric;
+use crate::rows::Row;
 
 /// The format `otava`.
 #[derive(Debug)]
@@ -46,8 +47,12 @@ impl Format for Otava {
         let of = source.of_record(format)?;
         let rows = of.rows()?;
         let [row] = &rows[..] else {
-            let has: Vec<&str> = rows.iter().map(|row| row.dispatch).collect();
-            return Err(ExportError::OneRow { format, has: has.join(", ") });
+            let flags = flags(rows.iter().map(|row| (row.role(), row.called())));
+            let has = match flags {
+                "--dispatch" => listed(rows.iter().map(Row::called)),
+                _ => listed(rows.iter().map(|row| row.name.as_str())),
+            };
+            return Err(ExportError::OneRow { format, flags, has });
         };
         let measured = row.measured().filter(|_| unfit(row).is_none());
         let Some(run) = measured else {

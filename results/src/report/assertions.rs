@@ -94,6 +94,19 @@ fn tone(reply: Reply) -> Tone {
     }
 }
 
+/// A JSON document, which is an object, with the outcome as its last field `assertions`. Without an assertion it stays as it is.
+///
+/// The field is added to the text: a record that was read and written again would lose its layout.
+#[must_use]
+pub fn json_with_assertions(document: String, outcome: &Outcome) -> String {
+    if outcome.asserted.is_empty() {
+        return document;
+    }
+    let Some(fields) = document.trim_end().strip_suffix('}') else { return document };
+    let value = format!("{:#}", assertions_json(outcome)).replace('\n', "\n  ");
+    format!("{},\n  \"assertions\": {value}\n}}\n", fields.trim_end())
+}
+
 /// The outcome as a JSON value, to be printed by itself or as a field of another document.
 #[must_use]
 pub fn assertions_json(outcome: &Outcome) -> Value {

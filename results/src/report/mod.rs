@@ -30,7 +30,7 @@ mod suite;
 mod svg;
 mod text;
 
-pub use assertions::{assertions, assertions_json, with_assertions};
+pub use assertions::{assertions, assertions_json, json_with_assertions, with_assertions};
 pub use block::Report;
 pub use comparison::comparison;
 pub use history::{history, history_json, trend};
