@@ -16,9 +16,18 @@ fn a_goal_that_is_missed_ends_with_its_code_and_says_by_how_much() {
         assert!(missed.stdout.contains(words), "no {words}: {}", missed.stdout);
     }
     // Beside a document for programs it is said on stderr.
-    let missed = place.run(&line("--json --assert p99<500us")).with_code(4);
-    missed.json();
+    let missed = place.run(&line("--json --junit j.xml --assert p99<500us")).with_code(4);
     assert!(missed.stderr.contains("over 500 µs"), "{}", missed.stderr);
+    // The document has it, too, and so has JUnit: two rows pass, and the goal fails on each.
+    let document = missed.json();
+    assert_eq!(document["assertions"]["answer"], "missed", "{}", document["assertions"]);
+    assert_eq!(document["runs"].as_array().map(Vec::len), Some(2));
+    let junit = fs::read_to_string(place.path("j.xml")).unwrap();
+    assert!(junit.contains("tests=\"4\" failures=\"2\"") && junit.contains("over 500 µs"), "{junit}");
+    assert!(
+        place.run("show r.json --json").json().get("assertions").is_none(),
+        "without a goal there is none"
+    );
     // A record is held against goals again.
     place.run("show r.json --assert p99<2ms").with_code(0);
     place.run("show r.json --assert event:p99<500us").with_code(4);
@@ -56,15 +65,61 @@ fn suites_searches_and_comparisons_have_goals() {
     let suite = "[[matrix]]\nname = \"m\"\nscenario = \"stream\"\ndispatch = \"message/sim\"\nsim = [\"service=fixed:1ms\", \"service=fixed:3ms\"]\n\
                  rate = \"100/s\"\nduration = \"20s\"\n";
     fs::write(place.path("s.toml"), suite).unwrap();
-    let done = place.run("suite s.toml --assert p50<2ms").with_code(4);
+    let failures = |file: &str| {
+        let xml = fs::read_to_string(place.path(file)).unwrap();
+        let count = |what: &str| xml.matches(what).count();
+        (count("<testcase "), count("<failure "))
+    };
+    let done = place.run("suite s.toml --assert p50<2ms --junit suite.xml").with_code(4);
     assert!(done.stdout.contains("1 of 2 terms kept"), "{}", done.stdout);
+    assert_eq!(failures("suite.xml"), (4, 1));
     let search = "search stream -d message/sim --sim service=fixed:1ms --slo p99<5ms --from 400/s --to 700/s --repeats 1";
     place.run(&format!("{search} --assert kept_per_s>100")).with_code(0);
-    place.run(&format!("{search} --assert kept_per_s>100k")).with_code(4);
+    let done =
+        place.run(&format!("{search} --assert kept_per_s>100k --json --junit search.xml")).with_code(4);
+    assert_eq!((&done.json()["assertions"]["kept"], failures("search.xml")), (&false.into(), (2, 1)));
     let sides = "compare --base flags:--sim=service=fixed:1ms --head flags:--sim=service=fixed:1ms --pairs 18 --assert";
     let measured = "-- stream -d message/sim --rate 500/s --count 500";
     place.run(&format!("{sides} p50<2ms {measured}")).with_code(0);
-    place.run(&format!("{sides} p50<500us {measured}")).with_code(4);
+    let done = place.run(&format!("{sides} p50<500us --json --junit sides.xml {measured}")).with_code(4);
+    assert_eq!(done.json()["assertions"]["answer"], "missed");
+    assert_eq!(failures("sides.xml").1, 1, "the goal alone");
+    for command in ["run stream", "suite s.toml", "search stream --slo p99<5ms", "show r.json"] {
+        let done = place.run(&format!("{command} --junit .")).with_code(2);
+        assert!(done.stderr.contains("--junit: failed to write"), "{command}: {}", done.stderr);
+    }
+}
+
+/// The sides of a record are told apart: goals and exports are about the head.
+#[test]
+fn of_two_sides_the_head_is_exported_and_held_against_goals() {
+    let place = Place::new();
+    let sides = "compare --base flags:--sim=service=fixed:1ms --head flags:--sim=service=fixed:3ms --pairs 18 --out r.json";
+    place.run(&format!("{sides} -- stream -d message/sim --rate 100/s --count 500")).with_code(3);
+    for (goal, shown, compared) in [("p50>2ms", 0, 3), ("p50<2ms", 4, 3)] {
+        place.run(&format!("show r.json --assert {goal}")).with_code(shown);
+        // A regression outweighs a goal.
+        place.run(&format!("compare r.json --assert {goal}")).with_code(compared);
+    }
+    let exported = |side: &str| {
+        let done = place.run(&format!("export r.json --format bencher {side}")).with_code(0);
+        let document = done.json();
+        let rows = document.as_object().unwrap().clone();
+        rows.into_iter()
+            .map(|(name, row)| (name, row["latency"]["value"].as_f64().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let [head, base, all] = ["", "--side base", "--side all"].map(exported);
+    assert_eq!((head.len(), head[0].0.as_str()), (1, "stream message/sim"), "{head:?}");
+    assert!(head[0].1 > 2e6 && base[0].1 < 2e6, "{head:?} {base:?}");
+    let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["base stream message/sim", "control stream message/sim", "head stream message/sim"]);
+    let metrics = place.run("export r.json --format openmetrics --side copy").with_code(0).stdout;
+    assert!(
+        metrics.contains("drumpost_good{scenario=\"stream\",dispatch=\"message/sim\",side=\"control\"} 1\n")
+    );
+    let error = place.run("export r.json --format otava --side all").with_code(2).stderr;
+    assert!(error.contains("choose one with --side"), "{error}");
 }
 
 /// Two blocks with a cell each: a flow takes 1 ms in the first and 3 ms in the second.
@@ -143,7 +198,9 @@ fn a_suite_file_says_whether_a_suspect_run_fails() {
     place.run("show s --fail-on invalid").with_code(0);
     fs::write(place.path("s.toml"), text("")).unwrap();
     place.run("suite s.toml --out t").with_code(0);
-    place.run("show t --fail-on suspect").with_code(6);
+    place.run("show t --fail-on suspect --junit j.xml").with_code(6);
+    let junit = fs::read_to_string(place.path("j.xml")).unwrap();
+    assert!(junit.contains("tests=\"2\" failures=\"1\"") && junit.contains("is not suspect"), "{junit}");
 }
 
 #[test]
@@ -153,7 +210,8 @@ fn a_page_is_one_file_that_loads_nothing() {
         .run(&format!("run stream -d message/sim,event/sim {SIM} --out r.json --html run.html"))
         .with_code(0);
     place.run("show r.json --html show.html").with_code(0);
-    place.run("compare r.json --between message/sim,event/sim --html compare.html").with_code(0);
+    // One trial of each makes no pairs, so nothing is judged.
+    place.run("compare r.json --between message/sim,event/sim --html compare.html").with_code(7);
     let pages =
         ["run.html", "show.html", "compare.html"].map(|name| fs::read_to_string(place.path(name)).unwrap());
     for page in &pages {

@@ -126,7 +126,8 @@ fn limits_judge_a_run_and_a_record_anew() {
     let status = |line: &str| place.run(line).with_code(0).json()["runs"][0]["verdict"]["status"].clone();
     assert_eq!(status("show lossy.json --json"), "suspect");
     assert_eq!(status("show lossy.json --json --threshold unfinished=0.01%"), "invalid");
-    place.run("compare lossy.json lossy.json").with_code(0);
+    // There are no pairs, so nothing is judged.
+    place.run("compare lossy.json lossy.json").with_code(7);
     place.run("compare lossy.json lossy.json --threshold unfinished=0.01%").with_code(6);
 }
 
@@ -196,13 +197,21 @@ fn two_records(place: &Place, other: &str) {
     place.run(&format!("{line} --sim {other} --out b.json")).with_code(0);
 }
 
+/// A build that compares with a file of yesterday must not be green for ever.
 #[test]
-fn records_of_different_times_are_shown_and_not_judged() {
+fn records_of_different_times_are_shown_and_never_pass() {
     let place = Place::new();
     two_records(&place, "service=exp:1500us");
-    let text = place.run("compare a.json b.json").with_code(0).stdout;
-    assert!(text.contains("not judged") && text.contains("message/sim"), "{text}");
-    assert!(text.contains("To judge, measure both in one run"), "{text}");
+    let text = place.run("compare a.json b.json --junit j.xml").with_code(7).stdout;
+    assert!(text.starts_with("not judged") && text.contains("message/sim"), "{text}");
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("To judge, have both measured in one job"), "{text}");
+    assert!(words.contains("drumpost compare --base A --head B"), "{text}");
+    let junit = fs::read_to_string(place.path("j.xml")).unwrap();
+    assert!(junit.contains("<skipped message=\"not judged"), "{junit}");
+    // A goal that is missed is an answer, and one that is kept is none to this question.
+    place.run("compare a.json b.json --assert p50<1us").with_code(4);
+    place.run("compare a.json b.json --assert p50<1s").with_code(7);
     let json = place.run("compare a.json b.json --json --strict").with_code(7).json();
     assert_eq!((&json["verdict"], &json["judged"]), (&"not judged".into(), &false.into()));
     let gates = json["rows"][0]["gates"].as_array().unwrap();
