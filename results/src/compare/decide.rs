@@ -197,16 +197,27 @@ fn apply(gate: &mut Gate, judged: Judged, pairs: Pairs<'_>, alpha: f64, together
     let detectable = stats::minimum_detectable(pairs.worsenings, alpha / together as f64);
     gate.detectable = detectable.map(|d| d.max(pairs.margin).exp_m1());
     if gate.verdict == Verdict::Inconclusive {
-        let needed = stats::pairs_needed(alpha, together);
-        gate.note = Some(undecided(gate, pairs, detectable, needed));
+        gate.note = Some(undecided(gate, pairs, detectable, Family { alpha, together }));
     }
 }
 
+/// The gates that are judged together, and the level of all of them.
+#[derive(Debug, Clone, Copy)]
+struct Family {
+    alpha: f64,
+    together: usize,
+}
+
 /// What these pairs cannot show, and what would decide it.
-fn undecided(gate: &Gate, pairs: Pairs<'_>, detectable: Option<f64>, needed: usize) -> String {
+fn undecided(gate: &Gate, pairs: Pairs<'_>, detectable: Option<f64>, family: Family) -> String {
+    let needed = stats::pairs_needed(family.alpha, family.together);
     let (Some(detectable), Some(change)) = (detectable, gate.detectable) else {
         return format!("there are {} pairs, and at least {needed} are needed", gate.pairs);
     };
+    // Beside an interval of +3 % to +4 %, a reader takes "cannot show a change below 20 %" for a mistake.
+    if gate.interval.is_some_and(|it| it.low > 1.0 || it.high < 1.0) {
+        return leaning(gate, pairs, enough(pairs, detectable, needed), family);
+    }
     if change > USEFUL {
         // The uncertainty of a median falls with the square root of the number of pairs.
         let times = detectable / USEFUL.ln_1p();
@@ -217,20 +228,61 @@ fn undecided(gate: &Gate, pairs: Pairs<'_>, detectable: Option<f64>, needed: usi
              show a doubling; fewer are enough with longer trials or on a quieter machine"
         );
     }
-    let enough = enough(pairs, detectable, needed);
-    let is_far = enough > gate.pairs * TOO_MANY_TIMES;
-    let (n, enough, change) =
-        (units::count(gate.pairs as u64), units::count(enough as u64), units::percent(change));
-    let help = if is_far {
-        format!(
-            "Longer trials or a quieter machine would decide it; such pairs alone would at about {enough}"
-        )
-    } else {
-        format!(
-            "About {enough} such pairs would decide it; fewer are enough with longer trials or on a quieter machine"
-        )
-    };
+    let help = help(gate, enough(pairs, detectable, needed));
+    let (n, change) = (units::count(gate.pairs as u64), units::percent(change));
     format!("these {n} pairs cannot show a change below {change}. {help}")
+}
+
+/// Why a gate is undecided although its interval lies on one side of no change: the pairs may point one way by chance, or what they
+/// show may be less than the margin.
+fn leaning(gate: &Gate, pairs: Pairs<'_>, enough: usize, family: Family) -> String {
+    let n = units::count(gate.pairs as u64);
+    let margin = gate.margin.unwrap_or_default();
+    let Some(p) = gate.p_holm.filter(|p| *p > family.alpha) else {
+        let margin = (margin * 1e4).round() / 1e2;
+        let help = help(gate, enough);
+        return format!(
+            "A and B differ, but these {n} pairs do not show whether by the margin of {margin} % or more. {help}"
+        );
+    };
+    let above = pairs.worsenings.iter().filter(|worsening| **worsening > 0.0).count();
+    let below = pairs.worsenings.iter().filter(|worsening| **worsening < 0.0).count();
+    let (agree, [p, level]) =
+        (units::count(above.max(below) as u64), [p, family.alpha].map(units::probability));
+    let help = help(gate, enough_signs(above, below, family));
+    format!(
+        "{agree} of {n} pairs point one way, which may be chance: p {p} after Holm's correction is above {level}. {help}"
+    )
+}
+
+/// About how many pairs would be enough for the sign test, if as large a share of them pointed one way; `None`: far more.
+fn enough_signs(above: usize, below: usize, family: Family) -> Option<usize> {
+    /// In quarters.
+    const STEP: usize = 4;
+    let (n, rarer) = (above + below, above.min(below));
+    let is_enough = |pairs: &usize| {
+        let against = (pairs * rarer).div_ceil(n.max(1));
+        stats::sign_test_of(pairs - against, against) <= family.alpha / family.together as f64
+    };
+    let mut numbers = (STEP + 1..=STEP * TOO_MANY_TIMES).map(|quarters| (n * quarters).div_ceil(STEP));
+    numbers.find(is_enough)
+}
+
+/// Advice to a gate that about so many pairs would decide.
+fn help(gate: &Gate, enough: impl Into<Option<usize>>) -> String {
+    let Some(enough) = enough.into() else {
+        return "Longer trials or a quieter machine would decide it".to_owned();
+    };
+    let is_far = enough > gate.pairs * TOO_MANY_TIMES;
+    let enough = units::count(enough as u64);
+    if is_far {
+        return format!(
+            "Longer trials or a quieter machine would decide it; such pairs alone would at about {enough}"
+        );
+    }
+    format!(
+        "About {enough} such pairs would decide it; fewer are enough with longer trials or on a quieter machine"
+    )
 }
 
 /// About how many pairs that scatter like these would decide. A median beyond the margin has to become detectable. One

@@ -19,6 +19,12 @@ pub struct MedianInterval {
 pub fn sign_test(differences: &[f64]) -> f64 {
     let above = differences.iter().filter(|d| **d > 0.0).count();
     let below = differences.iter().filter(|d| **d < 0.0).count();
+    sign_test_of(above, below)
+}
+
+/// The same of so many differences above and below zero.
+#[must_use]
+pub fn sign_test_of(above: usize, below: usize) -> f64 {
     (2.0 * binomial_at_most(above + below, above.min(below), 0.5)).min(1.0)
 }
 
