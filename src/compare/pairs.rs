@@ -36,7 +36,7 @@ use drumpost_core::{
     transport::OpenError,
 };
 use drumpost_results::{
-    compare::{Cause, Comparison, Next, Options, Plan, Repeats, Stop, compare_sides, disturbed},
+    compare::{Cause, Comparison, Cut, Next, Options, Plan, Repeats, Stop, compare_sides, disturbed},
     model::{Record, Role, Run, Status, Trial},
     rows::of_heads,
     units,
@@ -102,7 +102,7 @@ pub(super) fn compare(
             saver.keep(record);
         }
     });
-    let Measuring { mut record, failures, .. } = measuring;
+    let Measuring { mut record, .. } = measuring;
     told::ends(events);
     record.judge(&limits);
     let saved = saver.finish(&record);
@@ -112,8 +112,8 @@ pub(super) fn compare(
         output::remark(&format!("saved in {path}; `drumpost compare {path}` shows this again"));
     }
     // A failure to save comes first: what was to be printed can be printed again from the record.
-    let done = saved.outcome.and(ended).and_then(|comparison| print(&comparison, &record, args, is_document));
-    done.map(|end| if failures > 0 { Exit::Failed } else { end })
+    let comparison = saved.outcome.and(ended)?;
+    print(&comparison, [&record, &record], args, is_document)
 }
 
 /// What is to be compared.
@@ -155,7 +155,7 @@ pub(super) struct Measuring<'a> {
     repeats: Repeats,
     clock: Clock,
     /// Pairs that failed.
-    pub failures: u32,
+    failures: u32,
     position: u32,
     /// What was measured so far.
     pub record: Record,
@@ -184,7 +184,7 @@ impl<'a> Measuring<'a> {
                 output::progress("");
                 self.record.partial =
                     Some(format!("a trial failed {}, after {pairs} pairs", self.failed_times()));
-                self.note_end("failed");
+                self.note_end(Cut::FAILED);
                 return Err(error);
             }
             if self.job.interrupted.is_set() {
@@ -207,6 +207,7 @@ impl<'a> Measuring<'a> {
                 }
             }
             self.record.partial = Some(format!("saved after {pairs} pairs, before the others were run"));
+            self.note_repeats();
             keep(&self.record);
         };
         output::progress("");
@@ -217,17 +218,20 @@ impl<'a> Measuring<'a> {
         if stop.is_some() {
             self.record.partial = None;
         }
-        self.note_end(stop.map_or("interrupted", Stop::words));
-        let mut comparison = self.judged()?;
-        comparison.notes.extend(self.repeats.sentence());
-        Ok(comparison)
+        self.note_end(stop.map_or(Cut::INTERRUPTED, Stop::words));
+        self.judged()
     }
 
     fn note_end(&mut self, why: &str) {
-        let repeated = Cause::ALL.map(|cause| (cause.words().to_owned(), self.repeats.of(cause) as u32));
+        self.note_repeats();
         if let Some(compared) = &mut self.record.comparison {
             compared.stopped = why.to_owned();
-            compared.repeated = repeated.into_iter().filter(|(_, count)| *count > 0).collect();
+        }
+    }
+
+    fn note_repeats(&mut self) {
+        if let Some(compared) = &mut self.record.comparison {
+            self.repeats.record(compared);
         }
     }
 

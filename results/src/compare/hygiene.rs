@@ -8,7 +8,9 @@
 //! out of them, and its pairs then count as they are. Does not live here: the measuring, and the limits' defaults
 //! (`verdict::thresholds`).
 
-use crate::model::{Hygiene, Trial};
+use std::collections::BTreeMap;
+
+use crate::model::{Compared, Hygiene, Trial};
 use crate::units;
 use crate::verdict::{STEPS_NS, Thresholds};
 
@@ -156,6 +158,24 @@ impl Repeats {
         let counts = if may { &mut self.repeated } else { &mut self.kept };
         counts[cause as usize] += 1;
         may
+    }
+
+    /// Those that a record of two sides has.
+    #[must_use]
+    pub fn recorded(compared: &Compared) -> Self {
+        let counts = |by_reason: &BTreeMap<String, u32>| {
+            Cause::ALL.map(|cause| by_reason.get(cause.words()).map_or(0, |count| *count as usize))
+        };
+        Self { repeated: counts(&compared.repeated), kept: counts(&compared.kept) }
+    }
+
+    /// Writes them into the record of the comparison.
+    pub fn record(&self, compared: &mut Compared) {
+        let by_reason = |counts: &[usize]| {
+            let all = Cause::ALL.into_iter().zip(counts).filter(|(_, count)| **count > 0);
+            all.map(|(cause, count)| (cause.words().to_owned(), *count as u32)).collect()
+        };
+        (compared.repeated, compared.kept) = (by_reason(&self.repeated), by_reason(&self.kept));
     }
 
     /// Pairs that were repeated.

@@ -3,11 +3,12 @@
 //! Lives here: matching runs and trials, and the result types. The metrics and their margins are in `metric`, the rule on
 //! numbers in `rule`, margins in `margins`, what built the sides in `built`, what it makes of a gate in `decide` and in words in
 //! `sentence`. When to look while pairs are added, and when to stop, is in `looks`, a copy of A as a control in `control`, which
-//! pairs to repeat in `hygiene`, and broken promises of delivery in `promise`. Does not live here: tables and JSON (`report`), exit
-//! codes (the command line).
+//! pairs to repeat in `hygiene`, how the measuring went in `course`, and broken promises of delivery in `promise`. Does not live
+//! here: tables and JSON (`report`), exit codes (the command line).
 
 mod built;
 mod control;
+mod course;
 mod decide;
 mod error;
 mod hygiene;
@@ -20,6 +21,7 @@ mod rule;
 mod sentence;
 
 pub use control::{Control, ControlState};
+pub use course::{Course, Cut};
 pub use decide::{Gate, Interval};
 pub use error::CompareError;
 pub use hygiene::{Cause, Disturbed, Repeats, disturbed};
@@ -127,6 +129,8 @@ pub struct Comparison {
     pub control: Option<Control>,
     /// When it was looked at, set by the caller from [`Plan::ended`]; `None` if the number of pairs was fixed.
     pub looks: Option<Looks>,
+    /// How the measuring went, if it was measured for this.
+    pub course: Course,
 }
 
 impl Comparison {
@@ -169,7 +173,11 @@ const NOT_INTERLEAVED: &str = "not judged, because the trials were not interleav
 pub fn compare(a: &Record, b: &Record, options: &Options) -> Result<Comparison, CompareError> {
     let mut matched: Vec<(&Run, &Run)> = Vec::new();
     let mut notes = Vec::new();
-    let same = |a: &Run, b: &Run| a.scenario == b.scenario && a.dispatch == b.dispatch;
+    let role = |run: &Run| run.side.as_ref().map(|side| (side.role, side.row.clone()));
+    let same = |a: &Run, b: &Run| {
+        let is_side = a.side.is_none() || b.side.is_none() || role(a) == role(b);
+        a.scenario == b.scenario && a.dispatch == b.dispatch && is_side
+    };
     for run in &a.runs {
         match b.runs.iter().find(|other| same(run, other)) {
             Some(other) => matched.push((run, other)),
@@ -201,13 +209,16 @@ pub fn compare(a: &Record, b: &Record, options: &Options) -> Result<Comparison, 
 /// interleaved.
 ///
 /// # Errors
-/// A dispatch is not in the record.
+/// A dispatch is not in the record, or the record is one of two sides.
 pub fn compare_within(
     record: &Record,
     dispatch_a: &str,
     dispatch_b: &str,
     options: &Options,
 ) -> Result<Comparison, CompareError> {
+    if record.comparison.is_some() {
+        return Err(CompareError::TwoSides);
+    }
     let of = |dispatch: &str| record.runs.iter().filter(|run| run.dispatch == dispatch).collect::<Vec<_>>();
     let counterparts = of(dispatch_b);
     let other = |run: &Run| counterparts.iter().find(|other| other.scenario == run.scenario).copied();
@@ -273,7 +284,10 @@ pub fn compare_sides(record: &Record, options: &Options) -> Result<Comparison, C
     let pairs = result.rows.iter().map(|row| row.pairs).min().unwrap_or(0);
     let stop = Stop::ALL.into_iter().find(|stop| stop.words() == compared.stopped);
     result.looks = plan.zip(stop).map(|(plan, stop)| plan.ended(pairs, stop));
-    Ok(result.controlled(&copies, true, &limits))
+    let mut result = result.controlled(&copies, true, &limits);
+    result.course = Course::of(record);
+    result.notes.extend(result.course.notes());
+    Ok(result)
 }
 
 fn comparison(
@@ -310,6 +324,7 @@ fn comparison(
         options: judging.options.clone(),
         control: None,
         looks: None,
+        course: Course::default(),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::sample::Noise;
 use proptest::prelude::*;
 
 mod control;
+mod course;
 mod figures;
 mod hygiene;
 mod looks;
