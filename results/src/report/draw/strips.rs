@@ -102,11 +102,9 @@ fn strip(svg: &mut Svg, row: &Strip, place: &Place, i: usize) {
         svg.rect("floor", (from, y - 12.0), ((to - from).max(1.0), 24.0));
     }
     svg.line("grid", (place.left, y), (place.right, y));
-    for (n, value) in row.values.iter().enumerate() {
-        // Pairs of nearly the same ratio would lie over each other.
-        let up = [0.0, -5.0, 5.0, -2.5, 2.5][n % 5];
-        svg.circle("pair", "", (place.x(*value), y + up), 2.6);
-    }
+    // Pairs of nearly the same ratio would lie over each other.
+    let up = |n: usize| [0.0, -5.0, 5.0, -2.5, 2.5][n % 5];
+    svg.dots("dots", row.values.iter().enumerate().map(|(n, value)| (place.x(*value), y + up(n))));
     let (name, said) = match place.is_narrow {
         true => (((place.left, y - 20.0), Anchor::Start), ((place.right, y - 20.0), Anchor::End)),
         false => (((4.0, y + 4.0), Anchor::Start), ((place.right + 14.0, y + 4.0), Anchor::Start)),
