@@ -63,7 +63,7 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Show the dashboard of a run that goes on elsewhere on this machine, or of a saved record
     Watch(WatchArgs),
-    /// Print the table of a saved record or suite again
+    /// Print the table of a saved record or suite again, or of several records
     Show(ShowArgs),
     /// List saved runs, and draw the trend of a figure with its change points
     History(HistoryArgs),
@@ -129,8 +129,9 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// Record of a run or a search, or the folder of a suite
-    pub file: PathBuf,
+    /// Record of a run or a search, or the folder of a suite; of several records, all their runs in one table
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub asserts: AssertArgs,
     #[command(flatten)]

@@ -1,17 +1,20 @@
-//! `drumpost show FILE`: prints the table of a saved record or suite again, from its files alone.
+//! `drumpost show FILE`: prints the table of a saved record or suite again, from its files alone. Of several records it makes one table.
 
 use crate::{Exit, args::ShowArgs, assertions, exit::usage, output};
 use drumpost_results::{
-    format, report, rows, store,
+    format,
+    model::Record,
+    report, rows, store,
     suite::{STATE_FILE, Suite},
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Draws a record.
 pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
     let form = &args.form;
-    form.check_files(&[args.asserts.junit_file()], &[&args.file])?;
-    if let Some(folder) = suite_folder(&args.file) {
+    form.check_files(&[args.asserts.junit_file()], &args.files.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
+    let [file] = &args.files[..] else { return several(args) };
+    if let Some(folder) = suite_folder(file) {
         let suite = Suite::read(folder).map_err(|error| usage(error.to_string()))?;
         let rows = rows::of_suite(&suite);
         let asserts = args.asserts.over(&suite.plan);
@@ -19,13 +22,13 @@ pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
         crate::suite::print(&suite, Some(folder), form, &asserts, &outcome)?;
         return Ok(asserts.exit(Exit::Ok, &outcome, &rows));
     }
-    let mut record = load(&args.file)?;
+    let mut record = load(file)?;
     args.thresholds.judge_anew(&mut record)?;
     if args.spec {
         let Some(spec) = &record.spec else {
             return Err(usage(format!(
                 "{} has no spec: it is that of a search or of `merge`, or an older drumpost wrote it",
-                args.file.display()
+                file.display()
             )));
         };
         output::result(&format!("{}\n", serde_json::to_string_pretty(spec)?))?;
@@ -36,7 +39,7 @@ pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
     let outcome = args.asserts.outcome(&rows)?;
     let report = || {
         let of = if record.search.is_some() { report::search } else { report::table };
-        let mut report = of(&record, Some(&args.file));
+        let mut report = of(&record, Some(file));
         if args.hops {
             report.append(report::hops(&record));
         }
@@ -45,6 +48,33 @@ pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
     assertions::report(report, || format::to_json(&record), form, &outcome)?;
     args.asserts.save_junit_of(&record, &outcome, &rows)?;
     Ok(args.asserts.exit(Exit::Ok, &outcome, &rows))
+}
+
+/// Draws several records, first over each other and then one by one.
+fn several(args: &ShowArgs) -> anyhow::Result<Exit> {
+    let of_one = [
+        (args.form.json, "--json"),
+        (args.spec, "--spec"),
+        (args.hops, "--hops"),
+        (!args.asserts.assertions.is_empty(), "--assert"),
+        (args.asserts.fail_on.is_some(), "--fail-on"),
+    ];
+    if let Some((_, flag)) = of_one.iter().find(|(is_given, _)| *is_given) {
+        return Err(usage(format!("{flag} is for a single record; name one file")));
+    }
+    let mut records = Vec::new();
+    for file in &args.files {
+        if suite_folder(file).is_some() {
+            return Err(usage(format!("{} is a suite; show it by itself", file.display())));
+        }
+        let mut record = load(file)?;
+        args.thresholds.judge_anew(&mut record)?;
+        records.push((file.display().to_string(), record));
+    }
+    let named: Vec<(String, &Record)> = records.iter().map(|(name, record)| (name.clone(), record)).collect();
+    let no_json = || anyhow::Ok(String::new());
+    output::report(|| report::several(&named), no_json, &args.form)?;
+    Ok(Exit::Ok)
 }
 
 /// The folder of a suite, if that is what is named: by itself, or by the state in it.
@@ -57,6 +87,6 @@ pub(crate) fn suite_folder(file: &Path) -> Option<&Path> {
 }
 
 /// Reads a record; one that cannot be read is a mistake in the command line.
-pub(crate) fn load(file: &Path) -> anyhow::Result<drumpost_results::model::Record> {
+pub(crate) fn load(file: &Path) -> anyhow::Result<Record> {
     store::read(file).map_err(|error| usage(format!("{:#}", anyhow::Error::from(error))))
 }

@@ -221,6 +221,24 @@ fn records_of_different_times_are_shown_and_never_pass() {
     assert!(settings.contains("service=exp:1500us"), "{settings}");
 }
 
+/// Records of different times lie over each other on one page, and nothing is judged between them.
+#[test]
+fn several_records_are_shown_together() {
+    let place = Place::new();
+    two_records(&place, "service=exp:1500us");
+    let text = place.run("show a.json b.json --html page.html").with_code(0).stdout;
+    assert!(text.contains("message/sim (a.json)") && text.contains("message/sim (b.json)"), "{text}");
+    assert!(text.contains("is not judged"), "{text}");
+    let page = fs::read_to_string(place.path("page.html")).unwrap();
+    assert!(page.contains("<h1>2 records</h1>") && page.contains("message/sim (b.json)"), "{page}");
+    for flag in ["--json", "--spec", "--hops", "--assert lost=0", "--fail-on suspect"] {
+        let done = place.run(&format!("show a.json b.json {flag}")).with_code(2);
+        assert!(done.stderr.contains("is for a single record"), "{flag}: {}", done.stderr);
+    }
+    let done = place.run("show a.json . --html other.html").with_code(2);
+    assert!(done.stderr.contains(". is a suite; show it by itself"), "{}", done.stderr);
+}
+
 /// One interleaved record of both styles of a scenario, in virtual time, where each hop but a reply takes 1 ms.
 fn both_styles(scenario: &str, trials: u32) -> Place {
     let place = Place::new();
