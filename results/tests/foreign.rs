@@ -41,7 +41,7 @@ fn outputs(record: &Record) -> Vec<String> {
         report::search(record, None),
     ];
     let comparison = compare::compare(record, record, &compare::Options::default());
-    reports.extend(comparison.map(|comparison| report::comparison(&comparison)));
+    reports.extend(comparison.map(|comparison| report::comparison(&comparison, [record, record])));
     for report in reports {
         for layout in [Layout { width: 40, colour: false }, Layout { width: 120, colour: true }] {
             all.push(report.text(layout));

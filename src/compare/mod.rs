@@ -68,15 +68,16 @@ fn measured(work: impl FnOnce(&Interrupt) -> anyhow::Result<Exit>) -> anyhow::Re
 }
 
 /// Prints and saves what is asked for, and says how the command ends. If stdout has the record, nothing is printed.
+/// `records` are those that A and B are from; both may be the same.
 fn print(
     comparison: &Comparison,
-    head: &Record,
+    records: [&Record; 2],
     args: &CompareArgs,
     is_document: bool,
 ) -> anyhow::Result<Exit> {
-    let rows = rows_of::of_comparison(comparison, head);
+    let rows = rows_of::of_comparison(comparison, records[1]);
     let outcome = args.asserts.outcome(&rows)?;
-    let report = || report::comparison(comparison);
+    let report = || report::comparison(comparison, records);
     if is_document {
         assertions::page(report, &args.form, &outcome)?;
     } else {
@@ -99,8 +100,11 @@ fn tolerated(end: Exit, comparison: &Comparison, args: &CompareArgs) -> Exit {
     if args.strict { Exit::Inconclusive } else { Exit::Ok }
 }
 
+/// The same whether it was measured now or is shown again: what a comparison says of its measuring is in its record.
 fn exit(comparison: &Comparison, is_strict: bool) -> Exit {
     match comparison.verdict {
+        _ if comparison.course.is_interrupted() => Exit::Interrupted,
+        _ if comparison.course.is_failed() => Exit::Failed,
         // A side that loses messages may well be the faster one.
         _ if comparison.breaks_promise() => Exit::Audit,
         Verdict::Regression => Exit::Regression,

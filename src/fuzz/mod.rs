@@ -125,7 +125,7 @@ fn compared(record: &Record) {
     let original = format::from_json(&sample()).expect("the sample");
     for (a, b) in [(record, record), (record, &original), (&original, record)] {
         if let Ok(comparison) = compare::compare(a, b, &options) {
-            shown(&report::comparison(&comparison));
+            shown(&report::comparison(&comparison, [a, b]));
             let _ = report::json(&comparison);
         }
     }

@@ -3,15 +3,17 @@
 //! Does not live here: the rule that decides (`compare`).
 
 use super::block::{Block, Cell, Column, Heading, Item, Level, List, Paragraph, Report, Table, Term, Tone};
-use super::page;
-use crate::compare::{Basis, Comparison, Gate, Looks, Row, Verdict};
-use crate::model::Setting;
+use super::run::partial;
+use super::{floors, names, page};
+use crate::compare::{Basis, Comparison, Cut, Gate, Looks, Row, Verdict};
+use crate::model::{Record, Setting};
 use crate::rows::Fault;
 use crate::units;
 
-/// The report on a comparison.
+/// The report on a comparison. `records` are those that A and B are from; both may be the same. Only a page shows what is in them:
+/// charts of both sides, the audit, the machine, and the command.
 #[must_use]
-pub fn comparison(comparison: &Comparison) -> Report {
+pub fn comparison(comparison: &Comparison, records: [&Record; 2]) -> Report {
     let mut report = Report::default();
     let Headline { tone, word, facts } = headline(comparison);
     report.group([page::of_comparison(comparison)]);
@@ -21,13 +23,16 @@ pub fn comparison(comparison: &Comparison) -> Report {
     terms.extend(comparison.control.iter().map(|control| term("A'", &control.sentence)));
     terms.extend(comparison.notes.iter().map(|note| term("", note)));
     report.group([Block::Heading(begins), Block::Terms(terms)]);
+    report.group(partial(comparison.course.cut.as_ref().map(Cut::why)));
     for row in &comparison.rows {
         report.group([Block::Heading(heading(row, comparison.basis))]);
         report.group([Block::Table(table(row, comparison.basis))]);
         report.group(notes(row));
-        report.group([page::pairs(row)]);
+        report.group([page::pairs(row, comparison.rows.len() == 1)]);
     }
     report.group([Block::Paragraph(Paragraph { tone: Tone::Faint, text: rule(comparison) })]);
+    report.group(page::sides(comparison, records));
+    report.end(page::of_compared(records));
     report
 }
 
@@ -39,8 +44,23 @@ pub(super) struct Headline {
     pub facts: String,
 }
 
-/// A failed audit comes before the times, as the exit code has it: a side that loses messages may well be the faster one.
+/// What was cut off comes first, because its verdicts were not due yet.
 pub(super) fn headline(comparison: &Comparison) -> Headline {
+    let whole = of_figures(comparison);
+    let Some(cut) = &comparison.course.cut else { return whole };
+    let (tone, why) = match cut {
+        Cut::Interrupted(why) => (Tone::Warning, why),
+        Cut::Failed(why) => (Tone::Bad, why),
+    };
+    let facts = match &*whole.facts {
+        "" => format!("{why}; figures so far: {}", whole.word),
+        facts => format!("{why}; so far {facts}"),
+    };
+    Headline { tone, word: "not complete", facts }
+}
+
+/// A failed audit comes before the times, as the exit code has it: a side that loses messages may well be the faster one.
+fn of_figures(comparison: &Comparison) -> Headline {
     let times = comparison.verdict;
     let mut broken = comparison.broken_promises();
     let Some((row, _)) = broken.next() else {
@@ -55,7 +75,7 @@ pub(super) fn headline(comparison: &Comparison) -> Headline {
     let place = match comparison.rows.len() {
         1 => String::new(),
         _ => {
-            let name = row.name.clone().unwrap_or_else(|| format!("{} {}", row.scenario, row.dispatch_b));
+            let name = names::row(row);
             let others = broken.count() as u64;
             let more = (others > 0).then(|| units::counted(others, "more row", "more rows"));
             format!(" in {name}{}", more.map_or_else(String::new, |more| format!(" and others in {more}")))
@@ -92,6 +112,14 @@ pub(super) fn test(comparison: &Comparison) -> String {
         share(options.alpha)
     );
     let looks = match &comparison.looks {
+        _ if comparison.course.cut.is_some() => {
+            let looks = units::counted(u64::from(options.looks), "look", "looks");
+            let each = share(options.alpha_per_look());
+            let was = if options.looks == 1 { "was" } else { "were" };
+            format!(
+                "Planned {was} {looks} at {each} % each. It was cut off when no look was due, so the chance of a false verdict above is not known."
+            )
+        }
         Some(looks) => planned(looks, options.alpha_per_look(), &chance),
         None if options.looks > 1 => {
             let (n, each) = (options.looks, share(options.alpha_per_look()));
@@ -129,9 +157,7 @@ fn heading(row: &Row, basis: Basis) -> Heading {
         format!("A {}, B {}", row.dispatch_a, row.dispatch_b)
     };
     let pairs = if basis == Basis::Paired { format!(", {} pairs", row.pairs) } else { String::new() };
-    // The name of a suite's cell says more than scenario and dispatch.
-    let cell = row.name.as_ref().filter(|name| **name != row.dispatch_a);
-    Heading::new(Level::Part, cell.unwrap_or(&row.scenario), format!("{sides}{pairs}"))
+    Heading::new(Level::Part, names::cell(row).unwrap_or(&row.scenario), format!("{sides}{pairs}"))
 }
 
 fn table(row: &Row, basis: Basis) -> Table {
@@ -206,6 +232,7 @@ fn notes(row: &Row) -> Option<Block> {
         let why = "B/A points in the other direction than the medians A and B, because the pairs differ more among themselves than A and B do";
         items.push(format!("{}: {why}", contrary.join(", ")));
     }
+    items.extend(floors::sentences(row));
     items.extend(row.notes.iter().cloned());
     if !row.differences.is_empty() {
         let shown = |key: &str, value: &Option<Setting>| {
@@ -229,7 +256,8 @@ fn is_contrary(gate: &Gate) -> bool {
     is_shown && (gate.b > gate.a) != (gate.ratio > 1.0)
 }
 
-fn tone(verdict: Verdict) -> Tone {
+/// The tone of a verdict.
+pub(super) fn tone(verdict: Verdict) -> Tone {
     match verdict {
         Verdict::Regression => Tone::Bad,
         Verdict::Improvement | Verdict::NoChange => Tone::Good,

@@ -2,6 +2,7 @@
 //! destination, and dead letters. Does not live here: times of whole flows (`run`).
 
 use super::block::{Block, Cell, Column, Heading, Level, Report, Table};
+use super::names;
 use crate::model::{DeadLetters, Distribution, Record, Run};
 use crate::units;
 
@@ -14,7 +15,11 @@ pub fn hops(record: &Record) -> Report {
         let tables: Vec<Table> =
             [hop_times(run), confirm_times(run), dead_letters(run)].into_iter().flatten().collect();
         if !tables.is_empty() {
-            report.group([Block::Heading(Heading::new(Level::Part, &run.dispatch, run.scenario.as_str()))]);
+            report.group([Block::Heading(Heading::new(
+                Level::Part,
+                &names::run(run),
+                run.scenario.as_str(),
+            ))]);
         }
         tables.into_iter().for_each(|table| report.group([Block::Table(table)]));
     }

@@ -1,6 +1,7 @@
 //! The facts above a table that say how the machine disturbed its rows.
 
 use super::block::{Block, Fact, Facts, Tone};
+use super::names;
 use crate::model::{Record, Run, Verdict};
 use crate::verdict::{HostReason, Machine, Thresholds, host_reasons};
 
@@ -14,7 +15,7 @@ pub(super) fn host(record: &Record, judged: &[(&Run, Verdict)]) -> Option<Block>
         let rows = match (reason.runs.len(), judged.len()) {
             (_, 1) => String::new(),
             (some, all) if some == all => " (all rows)".to_owned(),
-            (1, _) => format!(" ({})", held[reason.runs[0]].dispatch),
+            (1, _) => format!(" ({})", names::run(held[reason.runs[0]])),
             (some, all) => format!(" ({some} of {all} rows)"),
         };
         Fact::from(format!("{}{rows}", reason.sentence))

@@ -1,7 +1,7 @@
 //! Reports on records, suites and comparisons: what is said in them, and how it looks.
 //!
 //! What is said is decided once, as a [`Report`] of blocks (`block`): `run` for a record with the files for its parts, `hops`,
-//! `search` with its `chart`, `suite`, `comparison`, `proof`, `assertions`, `several` for records side by side, `history` for saved runs over time, and `page` for what only a page shows.
+//! `search` with its `chart`, `suite`, `comparison`, `proof`, `assertions`, `several` for records side by side, `history` for saved runs over time, and `page` for what only a page shows. `names` says what runs and rows are called, `floors` what noise floors come to.
 //! Three renderers turn blocks into a document: `text` for a terminal, `markdown`, and `html` for a browser. `draw` draws charts,
 //! for `html` and for the picture of a search (`svg`). `json` is the document of a comparison for scripts. Does not live here:
 //! printing. Every function returns a report or a text.
@@ -13,12 +13,14 @@ mod block;
 mod chart;
 mod comparison;
 mod draw;
+mod floors;
 mod history;
 mod hops;
 mod host;
 mod html;
 mod json;
 mod markdown;
+mod names;
 mod page;
 mod proof;
 mod run;

@@ -2,6 +2,7 @@
 //!
 //! Lives here: the heading, the table, the reasons and the checks. Does not live here: hop times (`hops`).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -9,8 +10,8 @@ use super::block::{
     Block, Cell, Column, Fact, Facts, Head, Heading, Item, Level, List, NOTE, Name, Paragraph, Report, Saved,
     Table, Tone,
 };
-use super::page::{self, ResponseTimes, range};
-use super::{audit, backlog, host::host, server, settings};
+use super::page::{self, Overlaid, range};
+use super::{audit, backlog, host::host, names, server, settings};
 use crate::model::{ArrivalCheck, Distribution, LoadKind, Record, Run, Status, Trial, Validity, Verdict};
 use crate::stats::Derived;
 use crate::units;
@@ -54,8 +55,8 @@ pub(super) fn parts(record: &Record, judged: &[(&Run, Verdict)]) -> Vec<Vec<Bloc
     tail.extend(checks(runs, &Thresholds::from_settings(&record.thresholds)));
     tail.extend(sends(runs));
     tail.extend(floor(runs));
-    let named: Vec<(String, &Run)> = runs.iter().map(|run| (run.dispatch.clone(), *run)).collect();
-    tail.extend([Block::section("Audit", ""), page::audit(&named), Block::section("Settings", "")]);
+    let Overlaid { runs: named, words } = Overlaid::of(runs);
+    tail.extend([Block::section("Audit", ""), page::audit(&named, words.0), Block::section("Settings", "")]);
     tail.extend(settings::settings(record, runs));
     vec![
         Vec::from_iter(host(record, judged)),
@@ -87,11 +88,9 @@ fn judged<'a>(runs: &[&'a Run]) -> Vec<(&'a Run, Verdict)> {
 /// Percentiles, the course over time, and the numbers of both for scripts.
 pub(super) fn charts(judged: &[(&Run, Verdict)]) -> Vec<Block> {
     let runs: Vec<&Run> = judged.iter().map(|(run, _)| *run).collect();
-    let responses: Vec<ResponseTimes> = runs.iter().map(|run| ResponseTimes::of(run)).collect();
-    let mut blocks = vec![Block::section("Percentiles", ""), page::percentiles(&responses)];
-    blocks.push(Block::section("Over time", page::about_time(&runs)));
-    blocks.extend(page::over_time(&runs));
-    blocks.extend(judged.iter().map(|(run, verdict)| page::figures(run, verdict)));
+    let mut blocks = Overlaid::of(&runs).charts("");
+    let side = |run: &Run| run.side.as_ref().map(|side| names::side(side.role));
+    blocks.extend(judged.iter().map(|(run, verdict)| page::figures(run, verdict, side(run))));
     blocks
 }
 
@@ -102,7 +101,8 @@ pub(super) fn partial(reason: Option<&str>) -> Option<Block> {
 
 /// The name of a run, aligned with those of the other runs.
 pub(super) fn name(run: &Run, runs: &[&Run]) -> Name {
-    Name::among(&run.dispatch, runs.iter().map(|run| run.dispatch.as_str()))
+    let all: Vec<Cow<'_, str>> = runs.iter().map(|run| names::run(run)).collect();
+    Name::among(&names::run(run), all.iter().map(|name| &**name))
 }
 
 /// `order-authorization  closed load, 3 trials of 500 ms, seed 42`
@@ -139,12 +139,11 @@ fn length(runs: &[(&Run, Verdict)]) -> Option<String> {
 }
 
 pub(super) fn figures(runs: &[(&Run, Verdict)]) -> Table {
-    let style = |run: &Run| run.dispatch.split('/').next().map(str::to_owned);
-    let styles_differ = runs.windows(2).any(|pair| style(pair[0].0) != style(pair[1].0));
+    let styles_differ = runs.windows(2).any(|pair| names::style(pair[0].0) != names::style(pair[1].0));
     let response = |heading: &str| Column::right("response", heading);
     let mut headings = vec![
         Column::left("verdict"),
-        Column::left("dispatch"),
+        Column::left(if runs.iter().any(|(run, _)| run.side.is_some()) { "side" } else { "dispatch" }),
         Column::right("throughput", "flows"),
         response("p50"),
         response("p99"),
@@ -162,7 +161,7 @@ pub(super) fn figures(runs: &[(&Run, Verdict)]) -> Table {
     headings.push(Column::left("audit"));
     let mut table = Table::new(1, 1, headings);
     for (run, verdict) in runs {
-        let keys = vec![state(run, verdict), run.dispatch.as_str().into()];
+        let keys = vec![state(run, verdict), names::run(run).into_owned().into()];
         let derived = Derived::of(run);
         if derived.trials == 0 {
             table.sentence(keys, run.error().unwrap_or("no trial was completed"));
@@ -213,7 +212,7 @@ pub(super) fn state(run: &Run, verdict: &Verdict) -> Cell {
 /// Reasons and notes of each run, under its name.
 fn explanations(runs: &[(&Run, Verdict)]) -> Vec<Block> {
     let counted = runs.iter().filter(|(run, _)| run.counted_trials().next().is_some());
-    counted.filter_map(|(run, verdict)| explanation(&run.dispatch, run, verdict, &verdict.notes)).collect()
+    counted.filter_map(|(run, verdict)| explanation(&names::run(run), run, verdict, &verdict.notes)).collect()
 }
 
 /// Reasons and notes of one run. Reasons about the machine stand above the table and are not repeated.

@@ -39,8 +39,8 @@ pub fn search(record: &Record, saved: Option<&Path>) -> Report {
     });
     let holds: Vec<(String, &Run)> = holds.collect();
     let about = "A row per hold, in the order of the search.";
-    report.group([Block::section("Audit", about), page::audit(&holds)]);
-    report.group(record.runs.iter().map(|run| page::figures(run, &run.judged())));
+    report.group([Block::section("Audit", about), page::audit(&holds, "dispatch")]);
+    report.group(record.runs.iter().map(|run| page::figures(run, &run.judged(), None)));
     report.end(page::of_record(record));
     report
 }

@@ -3,6 +3,7 @@
 //! Does not live here: the figures themselves (`model::ServerFigures`).
 
 use super::block::{Block, Cell, Column, Fact, Facts, Table};
+use super::names;
 use crate::model::{Run, Server, ServerFigures};
 use crate::units;
 
@@ -60,7 +61,7 @@ fn connections(with: &[(&Run, &Server, ServerFigures)]) -> Option<String> {
         let word = if first == 1 { "connection" } else { "connections" };
         return Some(format!("{} {word} to the server", units::count(first)));
     }
-    let each = known().map(|(run, count)| format!("{} {}", run.dispatch, units::count(count)));
+    let each = known().map(|(run, count)| format!("{} {}", names::run(run), units::count(count)));
     Some(format!("connections to the server: {}", each.collect::<Vec<_>>().join(", ")))
 }
 
@@ -79,7 +80,7 @@ fn table(with: &[(&Run, &Server, ServerFigures)]) -> Table {
     for (run, _, figures) in with {
         let text = |value: Option<String>| Cell::from(value.unwrap_or_else(|| units::NONE.to_owned()));
         let mut row = vec![
-            run.dispatch.as_str().into(),
+            names::run(run).into_owned().into(),
             text(figures.cpu_ns_per_message.map(|ns| units::duration(ns.round() as u64))),
             text(figures.cores.map(|cores| format!("{cores:.2}"))),
             text(figures.memory_bytes.map(units::size)),

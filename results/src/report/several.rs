@@ -3,9 +3,9 @@
 //! Nothing is judged between them: records of different times are a trend, and `compare` says what may be compared.
 
 use super::block::{Block, Heading, Item, Level, List, Report};
-use super::page;
 use super::run::{charts, figures, table};
 use super::search::search;
+use super::{names, page};
 use crate::model::{Record, Run, Verdict};
 use std::collections::BTreeMap;
 
@@ -38,8 +38,8 @@ pub fn several(records: &[(String, &Record)]) -> Report {
     report
 }
 
-/// The run under a name that says its record, too. Its style stays in front, because the table looks at it.
+/// The run under a name that says its record, too.
 fn named(run: &Run, record: &str) -> Run {
     let verdict = Some(run.judged());
-    Run { dispatch: format!("{} ({record})", run.dispatch), verdict, ..run.clone() }
+    Run { dispatch: format!("{} ({record})", names::run(run)), verdict, side: None, ..run.clone() }
 }

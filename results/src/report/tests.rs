@@ -24,7 +24,8 @@ fn searched(record: &Record, saved: Option<&Path>, layout: Layout) -> String {
 }
 
 fn comparison(comparison: &crate::compare::Comparison, layout: Layout) -> String {
-    super::comparison(comparison).text(layout)
+    let none = Record::default();
+    super::comparison(comparison, [&none, &none]).text(layout)
 }
 
 fn shown(record: &Record, width: usize) -> String {
@@ -337,7 +338,7 @@ fn a_search_at_120_columns() {
 #[test]
 fn a_ratio_that_the_medians_deny_is_explained() {
     let text = |comparison: &crate::compare::Comparison| {
-        let text = super::comparison(comparison).text(Layout::plain(100));
+        let text = self::comparison(comparison, Layout::plain(100));
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
     let mut judged = compared();

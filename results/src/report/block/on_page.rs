@@ -53,6 +53,8 @@ pub(in crate::report) struct Lead {
 pub(in crate::report) struct Figures {
     pub scenario: String,
     pub dispatch: String,
+    /// Its side of a comparison.
+    pub side: Option<&'static str>,
     pub status: &'static str,
     pub verdict: &'static str,
     /// By name, which ends in its unit. `None`: not known, or too few samples.

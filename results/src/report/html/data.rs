@@ -33,6 +33,9 @@ impl Data {
         }
         map.insert("scenario".into(), own.scenario.as_str().into());
         map.insert("dispatch".into(), own.dispatch.as_str().into());
+        if let Some(side) = own.side {
+            map.insert("side".into(), side.into());
+        }
         map.insert("status".into(), own.status.into());
         map.insert("verdict".into(), own.verdict.into());
         for (name, value) in &own.values {
@@ -60,20 +63,21 @@ impl Data {
         self.plots.len() - 1
     }
 
-    /// All values are in multiples of the margin of their metric, and above zero is worse.
-    pub(super) fn strips(&mut self, strips: &Strips) {
+    /// Adds ratios of pairs and gives their place. All values are in multiples of the margin of their metric, and above zero is worse.
+    pub(super) fn strips(&mut self, strips: &Strips) -> usize {
         let rows = strips.rows.iter().map(|row| {
             json!({
                 "metric": row.name,
                 "said": row.said,
                 "margin": row.margin,
-                "pairs_in_margins": row.values.iter().copied().map(number).collect::<Vec<_>>(),
+                "pairs_in_margins": row.values.iter().copied().map(short).collect::<Vec<_>>(),
                 "median_in_margins": number(row.middle),
                 "interval_in_margins": row.interval.map(|(low, high)| [number(low), number(high)]),
                 "floor_in_margins": row.floor.map(number),
             })
         });
         self.pairs.push(json!({ "title": strips.title, "metrics": rows.collect::<Vec<_>>() }));
+        self.pairs.len() - 1
     }
 
     /// The document, to stand in a `script` element.
@@ -86,6 +90,11 @@ impl Data {
         });
         escape::json(&document.to_string())
     }
+}
+
+/// One of very many values of which nobody needs more than four digits after the point.
+fn short(value: f64) -> Value {
+    number((value * 1e4).round() / 1e4)
 }
 
 fn axis(axis: &Axis) -> Value {

@@ -25,15 +25,15 @@ pub(super) fn plot(plot: &Plot, number: usize) -> String {
     )
 }
 
-/// The ratios of pairs.
-pub(super) fn strips(strips: &Strips) -> String {
+/// The ratios of pairs. `number` is their place in the data of the page.
+pub(super) fn strips(strips: &Strips, number: usize) -> String {
     let picture = |frame: Frame, class: &str| {
         let mut svg = Svg::default();
         let height = draw_strips(&mut svg, strips, frame);
         framed(&svg.finish(), (frame.width, height), class, &strips.title)
     };
     format!(
-        "<figure class=\"plot\">\n{}{}{}{}</figure>\n",
+        "<figure class=\"plot\" data-strips=\"{number}\">\n{}{}{}{}</figure>\n",
         caption(&strips.title, &strips.about),
         picture(Frame::FULL, "wide"),
         picture(Frame::NARROW, "narrow"),

@@ -86,8 +86,8 @@ impl Page {
             }
             OnPage::Plot(it) => self.plot(it),
             OnPage::Strips(it) => {
-                self.data.strips(it);
-                self.add(&drawing::strips(it));
+                let number = self.data.strips(it);
+                self.add(&drawing::strips(it, number));
             }
             OnPage::Missing { title, sentence, .. } => self.add(&drawing::missing(title, sentence)),
             OnPage::Code(it) => self.add(&blocks::code(it)),

@@ -2,13 +2,13 @@
 //!
 //! Does not live here: what is below a heading, which are blocks like any other.
 
-use super::super::block::{RowPart, Rows};
+use super::super::block::{Block, OnPage, RowPart, Rows};
 use super::blocks::class;
 use super::escape::{html, with_code};
 
 /// Whether a row has more than numbers for programs, so that there is something to go to.
 pub(super) fn is_drawn(row: &RowPart) -> bool {
-    row.groups.iter().flatten().count() > 1
+    row.groups.iter().flatten().any(|block| !matches!(block, Block::Page(OnPage::Figures(_))))
 }
 
 pub(super) fn index(rows: &Rows) -> String {

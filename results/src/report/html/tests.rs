@@ -3,6 +3,7 @@
 //! With `DRUMPOST_PAGES=FOLDER` the pages are written into the folder, for `scripts/look-at-pages`.
 
 mod samples;
+mod sides;
 
 use super::super::{comparison, hops, search, several, suite, table as record_report};
 use crate::compare::{Options, compare};
@@ -12,8 +13,8 @@ use crate::sample;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 use samples::{
-    HOSTILE, backlog, cells, compared_over_floor, faulty, hostile, hostile_cells, large, many_cells,
-    short_cells, without_series,
+    HOSTILE, backlog, cells, compared_over_floor, compared_sides, faulty, hostile, hostile_cells, large,
+    many_cells, short_cells, two_sides, without_series,
 };
 use std::path::Path;
 use std::sync::LazyLock;
@@ -27,8 +28,7 @@ fn pages() -> Vec<(&'static str, Report)> {
     let mut record = record_report(&sample::record(), saved());
     record.append(hops(&sample::record()));
     let (one, other) = (sample::record(), faulty());
-    let mut both = compared_over_floor();
-    both.append(several(&[("monday.json".into(), &one), ("tuesday.json".into(), &sample::record())]));
+    let both = several(&[("monday.json".into(), &one), ("tuesday.json".into(), &sample::record())]);
     vec![
         ("record", record),
         ("faults", record_report(&other, saved())),
@@ -36,7 +36,11 @@ fn pages() -> Vec<(&'static str, Report)> {
         ("without-series", record_report(&without_series(), saved())),
         ("search", search(&sample::searched(), saved())),
         ("comparison", compared_over_floor()),
-        ("comparison-and-records", both),
+        ("sides", compared_sides(&two_sides(1, 20))),
+        ("sides-large", compared_sides(&two_sides(5, 60))),
+        ("sides-many-pairs", compared_sides(&two_sides(1, 400))),
+        ("sides-as-a-record", record_report(&two_sides(2, 3), saved())),
+        ("several", both),
         ("suite", suite(&cells(), saved())),
         ("suite-large", suite(&many_cells(40), saved())),
         ("backlog", record_report(&backlog(), saved())),
@@ -156,7 +160,7 @@ fn what_is_missing_is_said_in_its_place() {
     );
     let (mut a, mut b) = (sample::record(), sample::record());
     (a.pairing, b.pairing) = (None, None);
-    let unpaired = comparison(&compare(&a, &b, &Options::default()).unwrap());
+    let unpaired = comparison(&compare(&a, &b, &Options::default()).unwrap(), [&a, &b]);
     assert!(of(unpaired).contains("there are no pairs of trials"));
     assert!(of(record_report(&Record::default(), None)).contains("there is no run in this record"));
 }
@@ -333,7 +337,7 @@ fn everywhere(text: &str) -> Report {
     report.append(search(&searched, None));
     report.append(suite(&hostile_cells(text), None));
     let one = Record { runs: record.runs[..1].to_vec(), ..record.clone() };
-    report.append(comparison(&compare(&one, &one, &Options::default()).unwrap()));
+    report.append(comparison(&compare(&one, &one, &Options::default()).unwrap(), [&one, &one]));
     report
 }
 

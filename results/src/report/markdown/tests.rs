@@ -117,10 +117,10 @@ fn a_comparison() {
         vec![sample::run("message/crossbeam", 20, 9_000.0), sample::run("message/flume", 20, 9_500.0)];
     record.runs[1].settings.insert("capacity".into(), 4_096u64.into());
     let judged = compare_within(&record, "message/crossbeam", "message/flume", &Options::default()).unwrap();
-    assert_snapshot!(comparison(&judged).markdown());
+    assert_snapshot!(comparison(&judged, [&record, &record]).markdown());
     let (mut a, b) = (sample::record(), sample::record());
     a.pairing = None;
-    let shown = comparison(&compare(&a, &b, &Options::default()).unwrap()).markdown();
+    let shown = comparison(&compare(&a, &b, &Options::default()).unwrap(), [&a, &b]).markdown();
     assert!(shown.contains("\n- "), "notes of a comparison are a list:\n{shown}");
 }
 
@@ -184,7 +184,7 @@ fn hostile_comparison(text: &str) -> Report {
     record.runs.truncate(1);
     let mut other = record.clone();
     other.runs[0].settings.insert("capacity".into(), Setting::Text(text.into()));
-    comparison(&compare(&record, &other, &Options::default()).unwrap())
+    comparison(&compare(&record, &other, &Options::default()).unwrap(), [&record, &other])
 }
 
 #[test]

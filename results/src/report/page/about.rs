@@ -1,27 +1,63 @@
 //! The end of a page: the machine, the versions, the seed, and the command that repeats it.
 
 use super::super::block::{Block, OnPage, Pair, Paragraph, Settings, Tone};
+use super::super::names;
 use crate::format::suite::Plan;
-use crate::model::Record;
+use crate::model::{Record, Role};
 use std::collections::BTreeMap;
 
 /// Of a record.
 pub(in crate::report) fn of_record(record: &Record) -> Vec<Block> {
+    of(record, "")
+}
+
+/// Of what was compared. Two sides, and two dispatches, are in one record.
+pub(in crate::report) fn of_compared([a, b]: [&Record; 2]) -> Vec<Block> {
+    if std::ptr::eq(a, b) {
+        return of_record(a);
+    }
+    [of(a, "Of record A."), of(b, "Of record B.")].concat()
+}
+
+/// `which` says which record it is, if there are two.
+fn of(record: &Record, which: &str) -> Vec<Block> {
     let mut pairs = vec![
         pair("record", &record.id),
         pair("drumpost", &record.tool_version),
         pair("started", record.started_at.as_deref().unwrap_or("in virtual time")),
         pair("seed", &record.seed.to_string()),
     ];
+    pairs.extend(sides(record));
     pairs.extend(machine(&record.environment));
-    let mut blocks = vec![Block::section("Machine and versions", ""), settings(pairs)];
-    blocks.push(Block::section("To repeat it", ""));
+    let mut blocks = vec![Block::section("Machine and versions", which), settings(pairs)];
+    blocks.push(Block::section("To repeat it", which));
     blocks.extend(command(&record.command));
+    if record.comparison.is_some() {
+        let text = "The record also holds the order and the seeds of all pairs: drumpost compare --base SIDE --head SIDE --replay FILE runs them again.";
+        blocks.push(sentence(text));
+    }
     if record.spec.is_some() {
         let text = "The record also holds what was asked for, field by field: drumpost run --spec FILE runs it again.";
         blocks.push(sentence(text));
     }
     blocks
+}
+
+/// What base and head of a comparison were asked to be, and what was built for them.
+fn sides(record: &Record) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    for role in [Role::Base, Role::Head] {
+        // All rows have the same sides. A program tells its version with its first trial.
+        let all = || record.runs.iter().filter_map(|run| run.side.as_ref());
+        let of_side = || all().filter(move |side| side.role == role);
+        let word = names::side(role);
+        pairs.extend(of_side().next().map(|side| pair(word, &side.name)));
+        let revision = of_side().find_map(|side| side.revision.as_deref());
+        pairs.extend(revision.map(|revision| pair(&format!("{word} revision"), revision)));
+        let version = of_side().map(|side| side.tool_version.as_str()).find(|version| !version.is_empty());
+        pairs.extend(version.map(|version| pair(&format!("{word} drumpost"), version)));
+    }
+    pairs
 }
 
 /// Of a suite.

@@ -33,13 +33,13 @@ const SOME: [Count; 9] = [
     ("rolled back", |audit| audit.rolled_back.unwrap_or(0)),
 ];
 
-/// A row per run, under its name. Runs that sent nothing say so.
-pub(in crate::report) fn audit(runs: &[(String, &Run)]) -> Block {
+/// A row per run, under its name. Runs that sent nothing say so. `what` is what the names are of, such as dispatches.
+pub(in crate::report) fn audit(runs: &[(String, &Run)], what: &'static str) -> Block {
     let audits: Vec<(&str, &Run, Audit)> =
         runs.iter().map(|(name, run)| (name.as_str(), *run, run.audit())).collect();
     let some = SOME.iter().filter(|(_, of)| audits.iter().any(|(_, _, audit)| of(audit) > 0));
     let counts: Vec<&Count> = ALWAYS.iter().chain(some).collect();
-    let mut columns = vec![Column::left("dispatch")];
+    let mut columns = vec![Column::left(what)];
     columns.extend(counts.iter().map(|(name, _)| Column::right("", *name)));
     columns.push(Column::left("audit"));
     let mut table = Table::new(0, 1, columns);

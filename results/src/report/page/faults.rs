@@ -1,6 +1,7 @@
 //! Faults as marks on a time axis, and as numbered sentences below it.
 
 use super::super::draw::{Band, Mark};
+use super::Overlaid;
 use crate::model::{Outage, OutageCause, Run, Setting};
 use crate::units;
 use crate::verdict::happened;
@@ -27,7 +28,8 @@ struct Fault<'a> {
     /// From the start of the measured window, so it may be below zero.
     at_ns: f64,
     lasts_ns: u64,
-    dispatch: &'a str,
+    /// The name of its run.
+    whose: &'a str,
 }
 
 /// The same fault in several trials.
@@ -36,14 +38,16 @@ struct Several<'a> {
     /// The first and the last of its times.
     at_ns: (f64, f64),
     until_ns: f64,
-    dispatches: Vec<&'a str>,
+    /// The names of its runs.
+    whose: Vec<&'a str>,
 }
 
 /// Disturbances that were asked for, and outages, as marks. The end of the warm-up is one, too, if there was a warm-up.
-pub(super) fn faults(runs: &[&Run]) -> Faults {
-    let mut all: Vec<Fault> = runs.iter().flat_map(|run| of_run(run)).collect();
+pub(super) fn faults(over: &Overlaid<'_>) -> Faults {
+    let runs = || over.runs.iter().map(|(_, run)| *run);
+    let mut all: Vec<Fault> = over.runs.iter().flat_map(|(name, run)| of_run(name, run)).collect();
     all.sort_by(|a, b| a.at_ns.total_cmp(&b.at_ns));
-    let windows = runs.iter().flat_map(|run| &run.trials).map(|trial| trial.elapsed_ns);
+    let windows = runs().flat_map(|run| &run.trials).map(|trial| trial.elapsed_ns);
     let near_ns = windows.max().unwrap_or(0) as f64 * SAME;
     let mut several: Vec<Several> = Vec::new();
     for fault in all {
@@ -53,20 +57,19 @@ pub(super) fn faults(runs: &[&Run]) -> Faults {
             Some(known) => {
                 known.at_ns.1 = fault.at_ns;
                 known.until_ns = known.until_ns.max(until_ns);
-                if !known.dispatches.contains(&fault.dispatch) {
-                    known.dispatches.push(fault.dispatch);
+                if !known.whose.contains(&fault.whose) {
+                    known.whose.push(fault.whose);
                 }
             }
             None => several.push(Several {
                 said: fault.said,
                 at_ns: (fault.at_ns, fault.at_ns),
                 until_ns,
-                dispatches: vec![fault.dispatch],
+                whose: vec![fault.whose],
             }),
         }
     }
-    let mut own =
-        Faults { warmup_ns: runs.iter().map(|run| warmup_ns(run)).max().unwrap_or(0), ..Faults::default() };
+    let mut own = Faults { warmup_ns: runs().map(warmup_ns).max().unwrap_or(0), ..Faults::default() };
     if own.warmup_ns > 0 {
         let (label, short) = ("end of warm-up".to_owned(), "warm-up".to_owned());
         own.marks.push(Mark { x: 0.0, label, short, is_fault: false });
@@ -75,7 +78,7 @@ pub(super) fn faults(runs: &[&Run]) -> Faults {
         let number = (i + 1).to_string();
         own.marks.push(Mark { x: fault.at_ns.0, label: number.clone(), short: number, is_fault: true });
         own.bands.push(Band { from: fault.at_ns.0, to: fault.until_ns });
-        own.sentences.push(sentence(i + 1, fault, runs.len()));
+        own.sentences.push(sentence(i + 1, fault, over));
     }
     if several.len() > MOST {
         own.sentences.push(format!("{} further faults are not marked", several.len() - MOST));
@@ -84,28 +87,28 @@ pub(super) fn faults(runs: &[&Run]) -> Faults {
 }
 
 /// `1: between 1.20 s and 1.21 s the line to the server was cut for 500 ms (message/nats)`
-fn sentence(number: usize, fault: &Several, runs: usize) -> String {
+fn sentence(number: usize, fault: &Several<'_>, over: &Overlaid<'_>) -> String {
     let time = |ns: f64| {
         let sign = if ns < 0.0 { "−" } else { "" };
         format!("{sign}{}", units::duration(ns.abs().round() as u64))
     };
     let (first, last) = (time(fault.at_ns.0), time(fault.at_ns.1));
     let at = if first == last { format!("at {first}") } else { format!("between {first} and {last}") };
-    let whose = match fault.dispatches.len() {
-        _ if runs == 1 => String::new(),
-        all if all == runs => " (all dispatches)".into(),
-        _ => format!(" ({})", fault.dispatches.join(", ")),
+    let whose = match (fault.whose.len(), over.runs.len()) {
+        (_, 1) => String::new(),
+        (some, all) if some == all => format!(" (all {})", over.words.1),
+        _ => format!(" ({})", fault.whose.join(", ")),
     };
     format!("{number}: {at} {}{whose}", fault.said)
 }
 
-fn of_run(run: &Run) -> Vec<Fault<'_>> {
+fn of_run<'a>(name: &'a str, run: &'a Run) -> Vec<Fault<'a>> {
     let warmup_ns = warmup_ns(run);
     let fault = |said: String, at_ns: u64, lasts_ns| Fault {
         said,
         at_ns: at_ns as f64 - warmup_ns as f64,
         lasts_ns,
-        dispatch: &run.dispatch,
+        whose: name,
     };
     let disturbances = run.trials.iter().flat_map(|trial| &trial.disturbances);
     let disturbances = disturbances.map(|one| fault(happened(one), one.at_ns, one.lasts_ns));
@@ -114,7 +117,8 @@ fn of_run(run: &Run) -> Vec<Fault<'_>> {
     disturbances.chain(outages).collect()
 }
 
-fn warmup_ns(run: &Run) -> u64 {
+/// The warm-up of a run, which comes before its measured window.
+pub(super) fn warmup_ns(run: &Run) -> u64 {
     match run.settings.get("warmup_ns") {
         Some(Setting::Integer(ns)) => *ns,
         _ => 0,
@@ -141,7 +145,7 @@ mod tests {
     fn the_same_fault_in_several_trials_is_one_mark() {
         let mut run = sample::confirming();
         run.settings.insert("warmup_ns".into(), Setting::Integer(50_000_000));
-        let faults = faults(&[&run]);
+        let faults = faults(&Overlaid::of(&[&run]));
         assert_eq!(faults.sentences, ["1: at 150 ms the consumer of payment#1 was killed"]);
         assert_eq!((faults.marks.len(), faults.bands.len(), faults.warmup_ns), (2, 1, 50_000_000));
         assert!(faults.bands[0].to - faults.bands[0].from > 99e6, "the longest of both outages");

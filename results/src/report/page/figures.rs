@@ -4,8 +4,8 @@ use super::super::block::{Block, Figures, OnPage};
 use crate::model::{Distribution, Run, Verdict};
 use crate::stats::Derived;
 
-/// The figures of a run.
-pub(in crate::report) fn figures(run: &Run, verdict: &Verdict) -> Block {
+/// The figures of a run. `side` is its side of a comparison.
+pub(in crate::report) fn figures(run: &Run, verdict: &Verdict, side: Option<&'static str>) -> Block {
     let derived = Derived::of(run);
     let (response, service, lag) = (run.response(), run.service(), run.lag());
     let quantile = |times: &Distribution, q| times.quantile_ns(q).map(|ns| ns as f64);
@@ -37,6 +37,7 @@ pub(in crate::report) fn figures(run: &Run, verdict: &Verdict) -> Block {
     Block::Page(OnPage::Figures(Figures {
         scenario: run.scenario.clone(),
         dispatch: run.dispatch.clone(),
+        side,
         status: run.status().word(),
         verdict: verdict.status.word(),
         values,

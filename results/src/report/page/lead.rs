@@ -4,11 +4,13 @@
 
 use super::super::block::{Block, Lead, OnPage, Tone};
 use super::super::comparison::{Headline, headline};
+use super::super::names;
 use super::super::run::state;
 use crate::compare::{Comparison, Gate, Row, Verdict as Compared};
 use crate::model::search::Search;
 use crate::model::{Run, Status, Validity, Verdict};
 use crate::units;
+use std::borrow::Cow;
 
 /// A run's verdict as one word, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,8 +68,10 @@ pub(in crate::report) fn of_runs(
     judged: &[(&Run, Verdict)],
     is_heading: bool,
 ) -> Block {
-    let named = judged.iter().map(|(run, verdict)| (run.dispatch.as_str(), *run, verdict));
-    Block::Page(OnPage::Lead(Lead { title, facts, is_heading, ..worst(named, "dispatches") }))
+    let called: Vec<Cow<'_, str>> = judged.iter().map(|(run, _)| names::run(run)).collect();
+    let named = called.iter().zip(judged).map(|(name, (run, verdict))| (&**name, *run, verdict));
+    let word = if judged.iter().any(|(run, _)| run.side.is_some()) { "runs" } else { "dispatches" };
+    Block::Page(OnPage::Lead(Lead { title, facts, is_heading, ..worst(named, word) }))
 }
 
 /// The worst of the cells of a suite. A cell that was refused before the suite began has no run, but a reason.
@@ -187,7 +191,9 @@ pub(in crate::report) fn of_comparison(comparison: &Comparison) -> Block {
     let deciding = of_verdict.max_by(|a, b| moved(a.1).total_cmp(&moved(b.1)));
     let (about, reason) = match deciding {
         _ if !facts.is_empty() => (String::new(), facts),
-        Some((row, gate)) if comparison.verdict != Compared::NotJudged => (sides(row), said(gate)),
+        Some((row, gate)) if comparison.verdict != Compared::NotJudged => {
+            (about(comparison, row), said(gate))
+        }
         _ => {
             let note = comparison.notes.last().cloned();
             (String::new(), note.unwrap_or_else(|| "one side has no figures".into()))
@@ -214,11 +220,9 @@ pub(in crate::report) fn of_comparison(comparison: &Comparison) -> Block {
     }))
 }
 
-fn sides(row: &Row) -> String {
-    if row.dispatch_a == row.dispatch_b {
-        return row.dispatch_a.clone();
-    }
-    format!("{} against {}", row.dispatch_b, row.dispatch_a)
+/// The row that decided. Of several rows the dispatches alone do not say which.
+fn about(comparison: &Comparison, row: &Row) -> String {
+    if comparison.rows.len() == 1 { names::dispatches(row) } else { names::row(row) }
 }
 
 /// `response p99 is worse by 5.3 % (+4.1 % to +6.2 %), 20 pairs, sign test, p 0.0001 after Holm`

@@ -8,21 +8,24 @@ mod audit;
 mod faults;
 mod figures;
 mod lead;
+mod overlaid;
 mod pairs;
 mod percentiles;
 mod ranges;
 mod rows;
+mod sides;
 mod times;
 
-pub(super) use about::{of_record, of_suite};
+pub(super) use about::{of_compared, of_record, of_suite};
 pub(super) use audit::audit;
 pub(super) use figures::figures;
 pub(super) use lead::{of_comparison, of_runs, of_search, of_suite as lead_of_suite};
+pub(super) use overlaid::Overlaid;
 pub(super) use pairs::pairs;
 pub(super) use percentiles::{ResponseTimes, percentiles};
 pub(super) use ranges::range;
 pub(super) use rows::rows;
-pub(super) use times::{about as about_time, over_time};
+pub(super) use sides::sides;
 
 use super::draw::Scale;
 

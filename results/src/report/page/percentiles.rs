@@ -3,7 +3,7 @@
 use super::super::block::{Block, OnPage};
 use super::super::draw::{Axis, Family, Line, Plot, Scale, Unit};
 use super::scale;
-use crate::model::{Distribution, Run};
+use crate::model::Distribution;
 
 /// Points from one nine to the next.
 const PER_NINE: i32 = 12;
@@ -14,12 +14,6 @@ const NINES: i32 = 9;
 pub(in crate::report) struct ResponseTimes {
     pub name: String,
     pub times: Distribution,
-}
-
-impl ResponseTimes {
-    pub(in crate::report) fn of(run: &Run) -> Self {
-        Self { name: run.dispatch.clone(), times: run.response() }
-    }
 }
 
 /// A plot of all of them; a sentence if none has a time.

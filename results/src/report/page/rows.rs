@@ -44,7 +44,7 @@ fn row(cell: &Cell, record: &Record, run: &Run, is_drawn: bool) -> RowPart {
     let verdict = state(run, &judged[0].1);
     let mut groups = match is_drawn {
         true => [parts(record, &judged), vec![Vec::from_iter(limits(record))]].concat(),
-        false => vec![vec![figures(run, &judged[0].1)]],
+        false => vec![vec![figures(run, &judged[0].1, None)]],
     };
     // Its line looks as in the plot of all rows, and the legend of either switches both.
     for block in groups.iter_mut().flatten() {

@@ -5,8 +5,8 @@
 
 use super::super::block::{Block, Item, List, OnPage};
 use super::super::draw::{Axis, Family, Line, Plot, Scale, Unit};
-use super::faults::{Faults, faults};
-use super::scale;
+use super::faults::{Faults, faults, warmup_ns};
+use super::{Overlaid, scale};
 use crate::model::{Point, Run, Trial};
 use crate::units;
 use std::collections::BTreeMap;
@@ -78,20 +78,18 @@ const FIGURES: [Figure; 4] = [
 ];
 
 /// Plots of all runs over time, with the faults of any of them; a sentence if no run has a series.
-pub(in crate::report) fn over_time(runs: &[&Run]) -> Vec<Block> {
-    let all: Vec<(&Run, Vec<Interval>)> = runs.iter().map(|run| (*run, intervals(run))).collect();
+pub(super) fn over_time(over: &Overlaid<'_>) -> Vec<Block> {
+    let all: Vec<(&str, Vec<Interval>)> =
+        over.runs.iter().map(|(name, run)| (name.as_str(), intervals(run))).collect();
     if all.iter().all(|(_, intervals)| intervals.is_empty()) {
         let sentence = "Nothing is drawn over time: the record holds no series of intervals.".to_owned();
         return vec![Block::Page(OnPage::Missing { title: "", sentence, is_half: false })];
     }
-    let faults = faults(runs);
+    let faults = faults(over);
     let mut blocks: Vec<Block> = FIGURES.iter().map(|figure| plot(figure, &all, &faults)).collect();
     let mut items: Vec<Item> = faults.sentences.into_iter().map(Item::Reason).collect();
-    let without: Vec<&str> = all
-        .iter()
-        .filter(|(_, intervals)| intervals.is_empty())
-        .map(|(run, _)| run.dispatch.as_str())
-        .collect();
+    let without: Vec<&str> =
+        all.iter().filter(|(_, intervals)| intervals.is_empty()).map(|(name, _)| *name).collect();
     if !without.is_empty() {
         items.push(Item::Note(format!("without figures over time: {}", without.join(", "))));
     }
@@ -103,21 +101,23 @@ pub(in crate::report) fn over_time(runs: &[&Run]) -> Vec<Block> {
 }
 
 /// What a reader has to know about the time axis.
-pub(in crate::report) fn about(runs: &[&Run]) -> String {
-    let trials = runs.iter().map(|run| run.counted_trials().count()).max().unwrap_or(0);
-    let start = match faults(runs).warmup_ns {
+pub(super) fn about(over: &Overlaid<'_>) -> String {
+    let runs = || over.runs.iter().map(|(_, run)| *run);
+    let trials = runs().map(|run| run.counted_trials().count()).max().unwrap_or(0);
+    let start = match runs().map(warmup_ns).max().unwrap_or(0) {
         0 => "Time counts from the start of the load.".to_owned(),
         ns => format!("Time counts from the end of the warm-up of {}.", units::duration(ns)),
     };
     if trials < 2 {
         return start;
     }
-    format!("{start} All trials of a dispatch lie over each other, and their histograms are added.")
+    let one = over.words.0;
+    format!("{start} All trials of a {one} lie over each other, and their histograms are added.")
 }
 
-fn plot(figure: &Figure, all: &[(&Run, Vec<Interval>)], faults: &Faults) -> Block {
-    let line = |(style, (run, intervals)): (usize, &(&Run, Vec<Interval>))| Line {
-        name: run.dispatch.clone(),
+fn plot(figure: &Figure, all: &[(&str, Vec<Interval>)], faults: &Faults) -> Block {
+    let line = |(style, (name, intervals)): (usize, &(&str, Vec<Interval>))| Line {
+        name: (*name).to_owned(),
         style,
         pieces: pieces(intervals, figure.of),
         dots: Vec::new(),
@@ -259,7 +259,7 @@ mod tests {
             trials: vec![Trial { response: Distribution::of([1]), ..Trial::default() }],
             ..Run::default()
         };
-        let blocks = over_time(&[&run]);
+        let blocks = over_time(&Overlaid::of(&[&run]));
         assert!(matches!(&blocks[..], [Block::Page(OnPage::Missing { .. })]), "{blocks:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Tests of what the report on a comparison begins with, and of the marks before notes.
 
 use super::{compared, comparison, interleaved};
-use crate::compare::{Comparison, Options, Verdict, compare_within};
+use crate::compare::{Comparison, Cut, Options, Verdict, compare_within};
 use crate::model::Run;
 use crate::report::{self, Layout};
 
@@ -21,7 +21,8 @@ fn a_failed_audit_comes_before_the_times_in_every_form() {
     let facts = "B breaks a promise that A keeps: 3 lost; figures: improvement";
     let text = comparison(&losing, Layout::plain(100));
     assert!(text.starts_with(&format!("audit failed  {facts}\n")), "{text}");
-    let report = report::comparison(&losing);
+    let none = crate::model::Record::default();
+    let report = report::comparison(&losing, [&none, &none]);
     let markdown = report.markdown();
     assert!(markdown.starts_with(&format!("## audit failed\n\n{facts}\n")), "{markdown}");
     let page = report.html();
@@ -69,7 +70,7 @@ fn of_several_rows_the_one_that_breaks_its_promise_is_named() {
         |losing: &Comparison| comparison(losing, Layout::plain(200)).lines().next().unwrap().to_owned();
     assert_eq!(
         text(&losing),
-        "audit failed  B breaks a promise that A keeps: 3 lost in order-authorization message/crossbeam; figures: improvement"
+        "audit failed  B breaks a promise that A keeps: 3 lost in order-authorization message/flume to message/crossbeam; figures: improvement"
     );
     losing.rows.push(crate::compare::Row { name: Some("other cell".into()), ..row });
     assert!(
@@ -77,6 +78,28 @@ fn of_several_rows_the_one_that_breaks_its_promise_is_named() {
         "{}",
         text(&losing)
     );
+}
+
+/// Verdicts that were not due yet are no result, and nothing is promised of them.
+#[test]
+fn what_was_cut_off_comes_before_everything_else() {
+    let shown = |cut: Cut, mut own: Comparison| {
+        own.course.cut = Some(cut);
+        own.options.looks = 3;
+        comparison(&own, Layout::plain(1_000))
+    };
+    let text = shown(Cut::Interrupted("interrupted after 12 pairs".into()), compared());
+    let begins = "not complete  interrupted after 12 pairs; figures so far: regression\n";
+    assert!(text.starts_with(begins) && text.contains("partial"), "{text}");
+    assert!(text.contains("It was cut off when no look was due, so the chance of a false verdict"), "{text}");
+    assert!(!text.contains("at most 1 %"), "{text}");
+    let text = shown(Cut::Failed("a trial failed 3 times".into()), faster_and_losing());
+    let begins = "not complete  a trial failed 3 times; so far B breaks a promise that A keeps: 3 lost; figures: improvement\n";
+    assert!(text.starts_with(begins), "{text}");
+    let mut cut = compared();
+    cut.course.cut = Some(Cut::Interrupted("interrupted after 12 pairs".into()));
+    let document: serde_json::Value = serde_json::from_str(&report::json(&cut).unwrap()).unwrap();
+    assert_eq!((&document["headline"], &document["verdict"]), (&"not complete".into(), &"regression".into()));
 }
 
 /// `note` above a list and `note:` in front of each of its items would say the same twice.

@@ -1,11 +1,11 @@
 //! Made-up records for tests of pages: faults over time, many dispatches, a comparison, a suite, and hostile names.
 
 use super::super::super::comparison;
-use crate::compare::{Comparison, Options, compare_within};
+use crate::compare::{Options, compare_sides, compare_within};
 use crate::format::suite::{Cell, Plan, Slot};
 use crate::model::{
-    Backlog, Distribution, Disturbance, Disturbing, LoadKind, Outage, OutageCause, Phase, Point, Record,
-    Series, Setting, Trial,
+    Backlog, Compared, ComparedRow, ConfirmTimes, Distribution, Disturbance, Disturbing, LoadKind, Outage,
+    OutageCause, Pairing, Phase, Point, Record, Role, Run, Series, Setting, Side, Trial,
 };
 use crate::report::Report;
 use crate::sample::{self, Noise};
@@ -121,22 +121,78 @@ pub(super) fn large() -> Record {
     record
 }
 
-pub(super) fn compared() -> Comparison {
+pub(super) fn compared_over_floor() -> Report {
     let mut record = sample::record();
     record.runs =
         vec![sample::run("message/crossbeam", 20, 9_000.0), sample::run("message/flume", 20, 9_500.0)];
     for (i, trial) in record.runs.iter_mut().flat_map(|run| &mut run.trials).enumerate() {
         trial.elapsed_ns += (i as u64 * 7_919 % 97) * 1_000_000;
     }
-    compare_within(&record, "message/crossbeam", "message/flume", &Options::default()).unwrap()
-}
-
-pub(super) fn compared_over_floor() -> Report {
-    let mut compared = compared();
+    let mut compared =
+        compare_within(&record, "message/crossbeam", "message/flume", &Options::default()).unwrap();
     for gate in compared.rows.iter_mut().flat_map(|row| &mut row.gates) {
         gate.floor = gate.margin.map(|margin| margin * 0.6);
     }
-    comparison(&compared)
+    comparison(&compared, [&record, &record])
+}
+
+/// The record of two sides: cells of a suite that have the same scenario and the same dispatch. The copy ran in the first 20 pairs.
+pub(super) fn two_sides(rows: u32, pairs: u32) -> Record {
+    let row = |at: u32| format!("sizes/order-authorization/message/nats batch={}", 1 << at);
+    let side = |role: Role, at: u32| Side {
+        role,
+        row: row(at),
+        name: if role == Role::Head { "." } else { "main" }.into(),
+        revision: Some(if role == Role::Head { "c0ffee-dirty" } else { "5eaf00d" }.into()),
+        tool_version: "0.1.0".into(),
+    };
+    let run = |role: Role, at: u32| {
+        let mean_ns = 900e3 * f64::from(at + 1) * if role == Role::Head { 1.04 } else { 1.0 };
+        let of = if role == Role::Control { pairs.min(20) } else { pairs };
+        let first = faulty_trial(0, mean_ns);
+        let mut noise = Noise(u64::from(at) * 7 + mean_ns as u64);
+        let trial = |number: u32| {
+            let destination = "payment.authorize".into();
+            let time = Distribution::of((1..2_000).map(|us| us * 1_000 + u64::from(number % 7)));
+            Trial {
+                number,
+                seed: 42 + u64::from(number),
+                elapsed_ns: (20e9 * (1.0 + noise.next() * 0.02)) as u64,
+                cpu_ns: first.cpu_ns.map(|ns| (ns as f64 * (1.0 + noise.next() * 0.02)) as u64),
+                confirms: vec![ConfirmTimes { destination, time, ..ConfirmTimes::default() }],
+                ..first.clone()
+            }
+        };
+        Run {
+            load: LoadKind::Open,
+            trials: (0..of).map(trial).collect(),
+            side: Some(side(role, at)),
+            ..sample::run("message/nats", 0, mean_ns)
+        }
+    };
+    let compared = |at: u32| ComparedRow { name: row(at), ..ComparedRow::default() };
+    let roles = [Role::Base, Role::Head, Role::Control];
+    let mut record = Record {
+        id: "compare-42".into(),
+        command: ["drumpost", "compare", "--base", "main", "--head", "."].map(str::to_owned).to_vec(),
+        pairing: Some(Pairing { id: "compare-42".into(), order: Vec::new() }),
+        runs: (0..rows).flat_map(|at| roles.map(|role| run(role, at))).collect(),
+        comparison: Some(Compared {
+            base: "main".into(),
+            head: ".".into(),
+            rows: (0..rows).map(compared).collect(),
+            looks: vec![20, pairs.max(40)],
+            stopped: "last look".into(),
+            ..Compared::default()
+        }),
+        ..sample::record()
+    };
+    record.judge(&crate::verdict::Thresholds::default());
+    record
+}
+
+pub(super) fn compared_sides(record: &Record) -> Report {
+    comparison(&compare_sides(record, &Options::default()).unwrap(), [record, record])
 }
 
 /// Four cells, of which one was refused and one was not run.
