@@ -43,7 +43,18 @@ fn a_slower_head_is_a_regression_and_the_record_says_so_again() {
     let mut trials = record.runs().map(|run| run["trials"].as_array().unwrap());
     let (base, head) = (trials.next().unwrap(), trials.next().unwrap());
     assert!(base.iter().zip(head).all(|(a, b)| a["seed"] == b["seed"] && a["number"] == b["number"]));
-    let again = place.run("compare r.json --json").with_code(3).json();
+    let again = place.run("compare r.json --json --html page.html").with_code(3).json();
+    // The page that is made later has the runs and the command, too.
+    let page = fs::read_to_string(place.path("page.html")).unwrap();
+    assert!(page.contains("<polyline") && page.contains("Machine and versions"), "{page}");
+    assert!(page.contains("compare --base") && page.contains("--pairs 18"), "{page}");
+    let shown = place.run("show r.json").with_code(0).stdout;
+    assert!(
+        ["base", "head", "copy"].iter().all(|side| shown.contains(&format!("{side} message/sim"))),
+        "{shown}"
+    );
+    let refused = place.run("compare r.json --between message/sim,message/sim").with_code(2);
+    assert!(refused.stderr.contains("without --between"), "{}", refused.stderr);
     assert_eq!(gate(&again, "response_ns_p50"), p50);
     assert_eq!((&again["rule"], &again["ended"]), (&comparison["rule"], &comparison["ended"]));
     let junit = std::fs::read_to_string(place.path("j.xml")).unwrap();
@@ -254,9 +265,31 @@ fn an_interrupted_comparison_keeps_its_pairs() {
     let record = Record::from_file(&place.path("r.json"));
     assert_eq!(record.document["partial"], true);
     assert!(!record.document["pairing"]["order"].as_array().unwrap().is_empty());
+    // Whoever finds the record later is told that it is not complete, by the exit code, too.
+    for text in [done.stdout, place.run("compare r.json").with_code(130).stdout] {
+        assert!(text.starts_with("not complete  interrupted after "), "{text}");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("the chance of a false verdict above is not known"), "{text}");
+    }
     let left: Vec<_> =
         fs::read_dir(place.path(".drumpost")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.is_empty(), "no copy of the program is left: {left:?}");
+}
+
+/// A head that fails once: the comparison goes on, but a build with such a head is no pass, then or later.
+#[test]
+fn a_pair_that_failed_is_said_again() {
+    let place = Place::new();
+    let program = env!("CARGO_BIN_EXE_drumpost");
+    let (failed, head) = (place.path("failed"), place.path("head"));
+    let failed = failed.display();
+    script(&head, &format!("[ -e {failed} ] || {{ : >{failed}; exit 9; }}\nexec {program} \"$@\""));
+    let line = line(&format!("bin:{program}"), "bin:head", "--pairs 18 --out r.json")
+        .replace("-d message/sim", "-d message/sim --sim service=fixed:1ms");
+    let said = |text: &str| text.lines().find(|line| line.contains("1 pair failed")).map(str::to_owned);
+    let first = said(&place.run(&line).with_code(1).stdout).unwrap();
+    assert!(first.contains("is left out: head of message/sim"), "{first}");
+    assert_eq!(said(&place.run("compare r.json").with_code(1).stdout), Some(first));
 }
 
 fn script(path: &Path, text: &str) {
