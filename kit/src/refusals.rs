@@ -34,8 +34,9 @@ impl Refusals {
     #[must_use]
     pub fn sentence(&self, product: &str) -> Option<String> {
         let Refused { messages, first, held_up } = std::mem::take(&mut *self.all());
+        let word = if messages == 1 { "message" } else { "messages" };
         let refused = (messages > 0)
-            .then(|| format!("{product} refused to store {messages} messages, the first with {first}"));
+            .then(|| format!("{product} refused to store {messages} {word}, the first with {first}"));
         let held_up = held_up.map(|reason| format!("{product} held up senders: {reason}"));
         let said: Vec<String> = refused.into_iter().chain(held_up).collect();
         (!said.is_empty()).then(|| said.join("; "))

@@ -109,14 +109,16 @@ pub(super) fn protocol(address: SocketAddr) -> Option<&'static str> {
     QUESTIONS.iter().find_map(|question| of_words(&words(address, question)))
 }
 
-/// None, a request of the web, a CONNECT of MQTT 5 with a clean start and no name, Kafka's `ApiVersions` of version 0 with a
-/// number that the answer repeats, and `PeerProperties` of RabbitMQ's streams without a property.
-const QUESTIONS: [&[u8]; 5] = [
+/// Nothing, a request of the web, a CONNECT of MQTT 5 with a clean start and no name, Kafka's `ApiVersions` of version 0 with a
+/// number that the answer repeats, `PeerProperties` of RabbitMQ's streams without a property, and a ClientHello of TLS 1.2 with one
+/// cipher suite, which is answered with a ServerHello or an alert.
+const QUESTIONS: [&[u8]; 6] = [
     b"",
     b"GET / HTTP/1.0\r\n\r\n",
     b"\x10\x0d\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x00",
     b"\x00\x00\x00\x0a\x00\x12\x00\x00drum\x00\x00",
     b"\x00\x00\x00\x0c\x00\x11\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00",
+    b"\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x03drumpost asks who is there today\x00\x00\x02\x00\x2f\x01\x00",
 ];
 
 /// The first bytes that come back.
@@ -134,11 +136,33 @@ fn words(address: SocketAddr, greeting: &[u8]) -> Vec<u8> {
     hear().unwrap_or_default()
 }
 
+/// What is said of a server that speaks HTTP.
+const WEB: &str = "a web server, perhaps the management pages of a broker";
+/// What is said of a server that speaks TLS.
+const TLS: &str = "a server that speaks TLS";
+/// Schemes of addresses that ask for TLS from the first byte on.
+const ENCRYPTED: [&str; 4] = ["amqps", "https", "kafkas", "mqtts"];
+
+/// What answers at the address of a URL, and what that means for the URL. `None` if it explains no failure: the URL asks for TLS or for HTTP, and
+/// the server speaks that.
+pub(super) fn beside(whose: &str, url: &str) -> Option<String> {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    match (whose == TLS, ENCRYPTED.contains(&scheme)) {
+        (true, false) if scheme != "tls" => Some(format!("{whose}: give an address whose scheme says so")),
+        (true, _) => None,
+        (false, true) => Some(format!(
+            "{whose}, and without TLS: give the port that has TLS, or an address whose scheme asks for none"
+        )),
+        // A nats-server says its first words without TLS, so `tls://` and such words do not contradict each other.
+        (false, false) => Some(whose.to_owned()).filter(|_| scheme != "http" || whose != WEB),
+    }
+}
+
 /// Beginnings of answers, and whose they are.
 const ANSWERS: &[(&[u8], &str)] = &[
     (b"INFO {", "a server that speaks the NATS protocol"),
     (b"AMQP", "a server that speaks AMQP"),
-    (b"HTTP/", "a web server, perhaps the management pages of a broker"),
+    (b"HTTP/", WEB),
     (b"-ERR", "a server that speaks the Redis protocol"),
     (b"-NOAUTH", "a Redis server that asks for a password"),
     (
@@ -147,8 +171,9 @@ const ANSWERS: &[(&[u8], &str)] = &[
     ),
     (b"SSH-", "an SSH server"),
     (b"220 ", "a mail or file server"),
-    // The record type of an alert, and the version of every TLS since 1.0.
-    (b"\x15\x03", "a server that speaks TLS: give an address whose scheme says so"),
+    // The record types of an alert and of a handshake, and the version of every TLS since 1.0.
+    (b"\x15\x03", TLS),
+    (b"\x16\x03", TLS),
     // A CONNACK without a session that it kept.
     (b"\x20", "a server that speaks MQTT"),
 ];
@@ -209,8 +234,21 @@ mod tests {
         assert_eq!(says(b"\x20\x03\x00\x00\x00", false), Some("a server that speaks MQTT"));
         assert!(says(b"\0\0\0\x20drum\0\0", false).unwrap().contains("Kafka"));
         assert!(says(b"\0\0\0\x20\x80\x11\0\x01\0\0\0\x01", false).unwrap().contains("RabbitMQ's streams"));
+        assert_eq!(says(b"\x16\x03\x03\x00\x31\x02", false), Some(TLS));
         assert_eq!(says(b"who are you?", false), None);
         assert_eq!(protocol(SocketAddr::from(([127, 0, 0, 1], 9))), None);
+    }
+
+    #[test]
+    fn an_address_for_tls_and_a_server_without_it_are_told_apart_from_the_reverse() {
+        let says = |whose, url| beside(whose, url);
+        assert_eq!(says(TLS, "mqtts://h:1"), None);
+        assert_eq!(says(TLS, "tls://h:1"), None);
+        assert!(says(TLS, "mqtt://h:1").unwrap().contains("give an address whose scheme says so"));
+        assert!(says("a server that speaks AMQP", "amqps://h:1").unwrap().contains(", and without TLS: "));
+        assert_eq!(says("an SSH server", "amqp://h:1").as_deref(), Some("an SSH server"));
+        assert_eq!((says(WEB, "http://h:1"), says(WEB, "amqp://h:1").as_deref()), (None, Some(WEB)));
+        assert!(!says("a server that speaks the NATS protocol", "tls://h").unwrap().contains("without TLS"));
     }
 
     #[test]

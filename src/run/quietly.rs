@@ -10,7 +10,8 @@ use crate::{
 use clap::Parser;
 use drumpost_core::registry::Registry;
 use drumpost_results::model::Record;
-use std::sync::mpsc::channel;
+use drumpost_tui::Event;
+use std::sync::mpsc::{Sender, channel};
 
 /// What the words of a command line ask for, without `drumpost run` before them.
 ///
@@ -29,6 +30,16 @@ pub(crate) fn job<W: Into<String>>(
 
 /// The record of a job, which is not judged yet.
 pub(crate) fn record(registry: &Registry, job: &Job, interrupt: &Interrupt) -> Record {
-    let events = Events::new(channel().0, false);
+    record_telling(registry, job, channel().0, interrupt)
+}
+
+/// The same. The channel gets the events that a dashboard would get, and is closed at the end of the job.
+pub(crate) fn record_telling(
+    registry: &Registry,
+    job: &Job,
+    tells: Sender<Event>,
+    interrupt: &Interrupt,
+) -> Record {
+    let events = Events::new(tells, false);
     execute(registry, job, &events, interrupt, &mut |_| ())
 }

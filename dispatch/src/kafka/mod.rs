@@ -31,7 +31,7 @@ use drumpost_kit::{
     prelude::*,
 };
 pub(super) use options::entry;
-use options::{ABSENT, CREDENTIALS, Settings};
+use options::{ABSENT, CREDENTIALS, DATES, Settings};
 use ports::{Consumer, Consumers, Topic};
 use rdkafka::{
     ClientConfig, Offset,
@@ -98,7 +98,9 @@ impl Kafka {
         // A server may close the connection of a client whose certificate it wants before it says so.
         let is_tls = ["SSL", "ssl", "isconnected"].iter().any(|word| error.contains(word));
         if self.settings.is_encrypted && is_tls {
-            return (Unreachable::Refused, tls_advice("kafka"));
+            // librdkafka tells nobody why a certificate cannot be verified.
+            let dates = if error.contains("could not be verified") { DATES } else { "" };
+            return (Unreachable::Refused, format!("{}{dates}", tls_advice("kafka")));
         }
         Unreachable::of(error.contains("uthenticat"), CREDENTIALS, ABSENT)
     }

@@ -6,6 +6,8 @@ pub(super) const ABSENT: &str =
     "start one with \"$(scripts/kafka-server)\", or set kafka.url to one that runs";
 pub(super) const CREDENTIALS: &str =
     "set kafka.url=kafka://USER:PASSWORD@HOST:PORT, or kafka.password (SASL/PLAIN)";
+pub(super) const DATES: &str =
+    ", or set this machine's clock if the certificate is not valid at the time that the clock says";
 
 pub(super) const HAS_TLS: bool = cfg!(feature = "kafka-tls");
 const URL: &str = match HAS_TLS {

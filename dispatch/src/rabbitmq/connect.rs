@@ -15,7 +15,7 @@ const FRAME_BYTES: u32 = 32 * 1024;
 /// adds to a dead letter.
 const HEADER_FRAMING: usize = 64;
 const PROPERTIES_BYTES: usize = 4 * 1024;
-const CREDENTIALS: &str = "set rabbitmq.url=amqp://USER:PASSWORD@HOST:PORT/VHOST, or rabbitmq.password";
+const CREDENTIALS: &str = "set rabbitmq.url=amqp://USER:PASSWORD@HOST:PORT/VHOST, or rabbitmq.password; VHOST has to be there, and USER needs permissions in it";
 
 const HAS_TLS: bool = cfg!(feature = "amqp-tls");
 const URL: &str = match HAS_TLS {

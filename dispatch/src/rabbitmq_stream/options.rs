@@ -7,8 +7,7 @@ use std::time::SystemTime;
 
 pub(super) const ABSENT: &str = "start a server with its plug-in rabbitmq_stream: \"$(scripts/rabbitmq-server)\" 5672 FOLDER \
                                  stream.listeners.tcp.1=127.0.0.1:5552, or set rabbitmq-stream.url to one that runs";
-pub(super) const CREDENTIALS: &str =
-    "set rabbitmq-stream.url=rabbitmq-stream://USER:PASSWORD@HOST:PORT/VHOST, or rabbitmq-stream.password";
+pub(super) const CREDENTIALS: &str = "set rabbitmq-stream.url=rabbitmq-stream://USER:PASSWORD@HOST:PORT/VHOST, or rabbitmq-stream.password; VHOST has to be there, and USER needs permissions in it";
 
 const URL: &str = "address of the server's plug-in rabbitmq_stream: rabbitmq-stream://HOST:PORT/VHOST, without TLS; may contain \
                    USER:PASSWORD@";

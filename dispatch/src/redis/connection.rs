@@ -136,8 +136,16 @@ impl Keeper for Server {
             .set_connection_timeout(None)
             .set_response_timeout(None)
             .set_pipeline_buffer_size(WRITES);
-        let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
-        let is_refused = |error: &RedisError| error.kind() == ErrorKind::AuthenticationFailed;
+        let connecting = async {
+            let mut redis = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+            // A server that asks for a password lets every client connect, and refuses its first command.
+            match cmd("PING").exec_async(&mut redis).await {
+                Err(error) if asks_for_login(&error) => Err(error),
+                _ => Ok(redis),
+            }
+        };
+        let is_refused =
+            |error: &RedisError| error.kind() == ErrorKind::AuthenticationFailed || asks_for_login(error);
         let why = |error: &_| Unreachable::of(is_refused(error), "set USER:PASSWORD@ in redis.url", ABSENT);
         let redis = self.at.reach(connecting, ABSENT, why).await?;
         Ok(Session { redis, line: Line::to(&self.at), group: String::new() })
@@ -153,6 +161,11 @@ impl Keeper for Server {
         remove.cmd("UNLINK").arg(key).cmd("HDEL").arg(&self.owners).arg(key);
         remove.exec_async(&mut session.redis).await.is_ok()
     }
+}
+
+/// Whether a command was refused because the connection has not logged in.
+fn asks_for_login(error: &RedisError) -> bool {
+    error.code() == Some("NOAUTH")
 }
 
 /// Refuses application headers, for what has no place for them.

@@ -15,6 +15,9 @@ use tokio::sync::OnceCell;
 
 const ABSENT: &str = "start one with \"$(scripts/elasticmq-server)\", or set sqs.url to one that runs, such as https://sqs.eu-central-1.amazonaws.com";
 const CREDENTIALS: &str = "put credentials where the AWS SDK looks for them, such as the variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; an emulator takes any";
+const PERMISSIONS: &str = "let these credentials list, make and remove queues and topics whose names begin with drumpost, and send and receive there";
+const CLOCK: &str =
+    "set this machine's clock: a request is refused if its time is more than 15 minutes from the server's";
 const CERTIFICATE: &str = "have the system trust the server's certificate, or name a file with its CA in the variable SSL_CERT_FILE";
 const DETAIL: &str = "address of SQS: http://HOST:PORT of an emulator, or https://sqs.REGION.amazonaws.com; SNS is at the same, or at sns.REGION";
 const REGION: &str = "region that requests are signed for";
@@ -185,17 +188,31 @@ impl Failure {
 
     /// The client has no credentials, or the server does not take them.
     fn is_login(&self) -> bool {
-        const CODES: [&str; 6] = [
-            "AccessDenied",
-            "ClientToken",
-            "UnrecognizedClient",
-            "Signature",
-            "ExpiredToken",
-            "MissingAuthentication",
-        ];
+        const CODES: [&str; 5] =
+            ["ClientToken", "UnrecognizedClient", "Signature", "ExpiredToken", "MissingAuthentication"];
         match &self.code {
             Some(code) => CODES.iter().any(|of| code.contains(of)),
             None => self.why.contains("credentials"),
+        }
+    }
+
+    /// The request was signed at a time that is too far from the server's. The codes of some such failures are those of a wrong signature.
+    fn is_clock(&self) -> bool {
+        const CODES: [&str; 3] = ["RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"];
+        const WORDS: [&str; 2] = ["Signature expired", "Signature not yet current"];
+        let code = self.code.as_deref().unwrap_or_default();
+        CODES.iter().any(|of| code.contains(of))
+            || (code.contains("Signature") && WORDS.iter().any(|words| self.why.contains(words)))
+    }
+
+    /// Why the server cannot be reached, and what the user can do.
+    fn unreachable(&self) -> (Unreachable, String) {
+        let refused = |advice: &str| (Unreachable::Refused, advice.to_owned());
+        match self.code.as_deref() {
+            None if self.why.contains("certificate") => refused(CERTIFICATE),
+            _ if self.is_clock() => refused(CLOCK),
+            Some(code) if code.contains("AccessDenied") => refused(PERMISSIONS),
+            _ => Unreachable::of(self.is_login(), CREDENTIALS, ABSENT),
         }
     }
 }
@@ -236,11 +253,9 @@ impl Keeper for Server {
 
     async fn connect(&self) -> Result<Session, OpenError> {
         let session = self.session().await;
-        let why = |failure: &Failure| match failure.why.contains("certificate") {
-            true => (Unreachable::Refused, CERTIFICATE.to_owned()),
-            false => Unreachable::of(failure.is_login(), CREDENTIALS, ABSENT),
-        };
-        self.at.reach(session.look(), ABSENT, why).await?;
+        // Before its first request the client looks for credentials, also where no answer comes for seconds.
+        let silent = format!("{ABSENT}; if it has no credentials, the client waits for some: {CREDENTIALS}");
+        self.at.reach(session.look(), &silent, Failure::unreachable).await?;
         Ok(session)
     }
 
@@ -285,4 +300,44 @@ impl Keeper for Server {
 /// The last part of an address.
 fn name_in(address: &str, separator: char) -> String {
     address.rsplit(separator).next().unwrap_or(address).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_wrong_a_missing_permission_and_a_wrong_login_have_advice_of_their_own() {
+        let advice = |code: &str, message: &str| {
+            let failure = Failure { code: Some(code.to_owned()), why: format!("{code}: {message}") };
+            failure.unreachable()
+        };
+        for (code, message) in [
+            ("SignatureDoesNotMatch", "Signature expired: 20200101T000000Z is now earlier than 2026"),
+            (
+                "InvalidSignatureException",
+                "Signature not yet current: 20300101T000000Z is still later than 2026",
+            ),
+            ("RequestExpired", "Request has expired."),
+            (
+                "RequestTimeTooSkewed",
+                "The difference between the request time and the current time is too large.",
+            ),
+        ] {
+            assert_eq!(advice(code, message), (Unreachable::Refused, CLOCK.to_owned()), "{code}");
+        }
+        assert_eq!(
+            advice("SignatureDoesNotMatch", "The request signature we calculated does not match").1,
+            CREDENTIALS
+        );
+        assert_eq!(
+            advice("ExpiredToken", "The security token included in the request is expired").1,
+            CREDENTIALS
+        );
+        assert_eq!(
+            advice("AccessDeniedException", "not authorized to perform: sqs:listqueues").1,
+            PERMISSIONS
+        );
+        assert_eq!(advice("ServiceUnavailable", "later"), (Unreachable::Absent, ABSENT.to_owned()));
+    }
 }

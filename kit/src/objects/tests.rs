@@ -82,7 +82,7 @@ fn what_the_server_refused_is_told_at_the_end_and_once() {
     let objects = objects("tcp://10", &["a"]);
     objects.refusals().note("full".into());
     let said = wait(objects.close_and_tell(&server, Some("one more thing".into()))).unwrap_err();
-    let begins = "broker refused to store 1 messages, the first with full; one more thing; queues may remain";
+    let begins = "broker refused to store 1 message, the first with full; one more thing; queues may remain";
     assert!(said.starts_with(begins), "{said}");
     assert_eq!(wait(objects.close(&Server::default())), Ok(()));
 }
