@@ -5,7 +5,7 @@ use crate::support::Place;
 
 #[cfg(feature = "redis")]
 #[path = "../dispatch/tests/support/redis.rs"]
-mod redis_server;
+pub(crate) mod redis_server;
 
 /// What cannot be done as asked is refused in one sentence, before anything is opened.
 #[test]

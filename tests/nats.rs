@@ -3,8 +3,7 @@
 
 #[path = "../dispatch/tests/support/mod.rs"]
 pub(crate) mod server;
-#[path = "../dispatch/tests/support/secured.rs"]
-pub(crate) mod support_secured;
+pub(crate) use crate::support_secured;
 
 use crate::support::{Place, Record, Running, assert_clean, count};
 use server::NatsServer;

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "a test says what it expected by failing")]
 
 mod support;
+#[path = "../dispatch/tests/support/secured.rs"]
+mod support_secured;
 
 mod asserts;
 mod backlog;

@@ -129,6 +129,16 @@ impl SecuredServer {
         format!("amqps://127.0.0.1:{}", self.port)
     }
 
+    /// `amqp://127.0.0.1:PORT`, without TLS.
+    pub fn plain_url(&self) -> String {
+        format!("amqp://127.0.0.1:{}", self.node.port)
+    }
+
+    /// As [`RabbitServer::stream_url`].
+    pub fn stream_url(&self) -> String {
+        format!("rabbitmq-stream://127.0.0.1:{}", self.node.streams)
+    }
+
     /// As [`RabbitServer::tools`].
     pub fn tools(&self) -> Tools {
         self.node.tools()
