@@ -109,6 +109,11 @@ impl ServerWatch {
         self.shares_cores
     }
 
+    /// Connections of this process to it when the window opened.
+    pub(super) const fn connections(&self) -> Option<u64> {
+        self.connections
+    }
+
     fn may_share_cores(&self) -> bool {
         let own = self.proc.may_run_on(u64::from(std::process::id()));
         let meets = |pid: &u64| match (&own, self.proc.may_run_on(*pid)) {

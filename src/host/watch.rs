@@ -81,6 +81,11 @@ impl HostWatch {
         self.server.as_mut()?.look()
     }
 
+    /// Connections of this process to the server when the window opened; `None` if they are not known, and before.
+    pub(crate) fn connections(&self) -> Option<u64> {
+        self.server.as_ref()?.connections()
+    }
+
     /// An end of the measured window.
     pub(crate) fn edge(&mut self, edge: Edge, counts: Counts) {
         match edge {

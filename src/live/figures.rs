@@ -8,7 +8,7 @@
 use super::{About, Row, Viewer};
 use crate::secrets;
 use drumpost_results::metrics::{self, Family, Kind, Labels, Point, Totals};
-use drumpost_tui::{Event, Sample, Status};
+use drumpost_tui::{Event, Sample, Server, Status};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The quantiles of [`drumpost_tui::Quantiles`], without the largest value.
@@ -48,6 +48,8 @@ struct Counted {
     now: Option<(u32, Totals)>,
     /// Its latest sample.
     sample: Option<Sample>,
+    /// The server of its latest trial.
+    server: Option<Server>,
     ended: [u64; STATUSES.len()],
 }
 
@@ -156,6 +158,11 @@ impl Viewer for Figures {
                 (*finished, *current) = (true, None);
                 rows.iter_mut().for_each(Counted::close);
             }
+            Event::Server { dispatch, server } => {
+                if let Some(row) = rows.get_mut(*dispatch) {
+                    row.server = Some(server.clone());
+                }
+            }
             Event::Step(_) | Event::Away { .. } | Event::Confirmed { .. } | Event::Warning(_) => {}
         }
         true
@@ -172,6 +179,7 @@ impl Board {
         families.push(metrics::messages(all.iter().map(|(row, of)| (&row.labels, of.audit))));
         families.push(response(&all));
         families.extend(gauges(&self.rows));
+        families.extend(servers(&self.rows));
         families
     }
 
@@ -322,4 +330,21 @@ fn gauges(rows: &[Counted]) -> Vec<Family> {
     }
     families.push(waiting);
     families
+}
+
+/// What is known of the servers beside the figures of samples. The version of a server stays known when its trial is over.
+fn servers(rows: &[Counted]) -> [Family; 2] {
+    let mut info =
+        Family::new(Kind::Info, "drumpost_server", "", "The server, and the version that it told.");
+    let help = "Connections of the load to the server when measuring began.";
+    let mut connections = Family::new(Kind::Gauge, "drumpost_server_connections", "", help);
+    for row in rows {
+        let Some(Server { product, version, connections: open }) = &row.server else { continue };
+        let labels = row.labels.with("product", product);
+        info.add(&labels.with("version", version.as_deref().unwrap_or_default()), 1.0);
+        if let (Some(open), Some(_)) = (open, row.sample) {
+            connections.add(&row.labels, *open as f64);
+        }
+    }
+    [info, connections]
 }

@@ -195,6 +195,26 @@ fn trials_that_are_measured_again_count_again() {
 }
 
 #[test]
+fn the_server_has_its_version_and_its_connections() {
+    let mut figures = Figures::new(&About { rows: vec![Row::default()], ..About::default() });
+    figures.tell(&Event::TrialStarted { dispatch: 0, trial: 0 });
+    let server = |connections| drumpost_tui::Server {
+        product: "a-server".into(),
+        version: Some("1.2 \"beta\"".into()),
+        connections,
+    };
+    for (connections, expected) in [(None, None), (Some(5), Some(5.0))] {
+        figures.tell(&Event::Server { dispatch: 0, server: server(connections) });
+        figures.tell(&Event::Sample(drumpost_tui::Sample::default()));
+        let text = figures.text();
+        assert!(text.contains(r#"product="a-server",version="1.2 \"beta\""} 1"#), "{text}");
+        let open = text.contains("drumpost_server_connections{");
+        assert_eq!(open, expected.is_some(), "{text}");
+        expected.into_iter().for_each(|n| assert_eq!(value(&text, "drumpost_server_connections", &[]), n));
+    }
+}
+
+#[test]
 fn counters_never_fall_while_trials_follow_each_other() {
     let line = "stream --sim service=exp:300us,duplicate=1/40 --rate 1k/s --duration 2s --trials 3 --seed 5";
     let job = quietly::job(&crate::builtin(), line.split_whitespace()).unwrap();

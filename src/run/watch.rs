@@ -26,7 +26,7 @@ use drumpost_results::{
     units,
     verdict::Thresholds,
 };
-use drumpost_tui::{Allows, Confirms, Event, Quantiles, Sample};
+use drumpost_tui::{Allows, Confirms, Event, Quantiles, Sample, Server};
 use std::time::Duration;
 
 /// See the module.
@@ -56,6 +56,8 @@ pub(crate) struct Follower<'a> {
     commands: Option<Commands>,
     /// Disturbances that the dashboard was told of.
     told_disturbances: usize,
+    /// What viewers were told of the server; `None` without one.
+    server: Option<Server>,
     /// `None` in virtual time, where the machine does not matter.
     pub host: Option<HostWatch>,
 }
@@ -85,6 +87,7 @@ impl<'a> Follower<'a> {
             target,
             commands: None,
             told_disturbances: 0,
+            server: None,
             label: format!("{} trial {}", target.label, trial + 1),
             limits: job.thresholds.clone(),
             allows: Allows {
@@ -228,6 +231,13 @@ impl Follower<'_> {
         }
     }
 
+    /// Tells what is known of the server by now.
+    fn tell_server(&self) {
+        if let Some(server) = self.server.clone() {
+            self.events.tell(Event::Server { dispatch: self.dispatch, server });
+        }
+    }
+
     /// The line is whole again and no command goes on. Gives back what is to be said about commands.
     pub(super) fn end(&mut self) -> Vec<String> {
         if let Some(up) = self.up {
@@ -308,8 +318,14 @@ impl Watch for Follower<'_> {
 
     fn opened(&mut self, server: Option<&ServerFacts>) {
         let real = self.up.and_then(|up| Some(up.real(server?)));
+        let server = real.as_ref().or(server);
         if let Some(host) = &mut self.host {
-            host.opened(real.as_ref().or(server));
+            host.opened(server);
+        }
+        if let Some(ServerFacts { product, version, .. }) = server {
+            let (product, version) = (product.clone(), version.clone());
+            self.server = Some(Server { product, version, connections: None });
+            self.tell_server();
         }
     }
 
@@ -329,8 +345,11 @@ impl Watch for Follower<'_> {
     }
 
     fn edge(&mut self, edge: Edge, counts: Counts) {
-        if let Some(host) = &mut self.host {
-            host.edge(edge, counts);
+        let Some(host) = &mut self.host else { return };
+        host.edge(edge, counts);
+        if let (Edge::Opens, Some(server)) = (edge, &mut self.server) {
+            server.connections = host.connections();
+            self.tell_server();
         }
     }
 

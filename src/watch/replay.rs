@@ -11,7 +11,7 @@ use drumpost_results::{
     suite::Suite,
     units,
 };
-use drumpost_tui::{Allows, Confirms, Event, Plan, Quantiles, Sample, Steer};
+use drumpost_tui::{Allows, Confirms, Event, Plan, Quantiles, Sample, Server, Steer};
 use std::{path::Path, thread, time::Duration};
 
 /// Events of a record by a clock.
@@ -128,6 +128,11 @@ fn events(rows: &[Row<'_>], scenario: String, load: String) -> Vec<(u64, Event)>
 fn one(all: &mut Vec<(u64, Event)>, dispatch: usize, row: &Row<'_>, trial: &Trial, begins_ns: u64) -> u64 {
     let number = trial.number;
     all.push((begins_ns, Event::TrialStarted { dispatch, trial: number }));
+    if let Some(server) = trial.server.as_ref().filter(|server| !server.product.is_empty()) {
+        let (product, version) = (server.product.clone(), server.version.clone());
+        let server = Server { product, version, connections: server.connections };
+        all.push((begins_ns, Event::Server { dispatch, server }));
+    }
     for outage in &trial.outages {
         // They are told when they are over.
         let until_ns = outage.at_ns.saturating_add(outage.away_ns);

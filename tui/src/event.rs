@@ -2,8 +2,9 @@
 //!
 //! Does not live here: what the model does with them (`state.rs`).
 
-use drumpost_results::{metrics::Totals, model::samples_needed};
+use drumpost_results::{metrics::Totals, model::samples_needed, units};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// One thing that happened in a run. Dispatches and trials are counted from zero.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +36,13 @@ pub enum Event {
         is_over: bool,
         /// The figures, from the start of the trial.
         totals: Box<Totals>,
+    },
+    /// What is known of the server of a trial. It is told again when more is known.
+    Server {
+        /// Index into [`Plan::dispatches`].
+        dispatch: usize,
+        /// The server.
+        server: Server,
     },
     /// An instance was away for a while and is back. Times are from the start of the trial, in nanoseconds.
     Away {
@@ -162,6 +170,26 @@ pub struct Sample {
     pub allows: Allows,
 }
 
+/// What is known of a server beside its figures.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// The product: `nats-server`. Empty: the transport does not tell.
+    pub product: String,
+    /// The version it told over the connection.
+    pub version: Option<String>,
+    /// Connections that the load had to it when measuring began; `None`: not known, or not yet.
+    pub connections: Option<u64>,
+}
+
+impl fmt::Display for Server {
+    /// `nats-server 2.15.2, 5 connections`, as far as it is known.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = self.version.as_ref().map_or_else(String::new, |version| format!(" {version}"));
+        write!(f, "{}{version}", self.product)?;
+        self.connections.map_or(Ok(()), |n| write!(f, ", {}", units::counted(n, "connection", "connections")))
+    }
+}
+
 /// CPU and memory of the server in the interval.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServerNow {
@@ -194,6 +222,12 @@ pub struct Confirms {
 }
 
 impl Sample {
+    /// Messages at the server, handed out or not; `None` if it does not tell.
+    #[must_use]
+    pub fn at_server(&self) -> Option<u64> {
+        self.waiting.map(|[ready, unacknowledged]| ready.saturating_add(unacknowledged))
+    }
+
     /// Dropped, duplicated and reordered messages that the transport's promise does not allow, and corrupted ones.
     #[must_use]
     pub fn faults(&self) -> u64 {

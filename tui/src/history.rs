@@ -21,6 +21,8 @@ pub struct Slot {
     pub worst: Quantiles,
     /// The largest number of flows in flight.
     pub in_flight: u64,
+    /// The most messages that waited at the server, handed out or not; zero where it does not tell.
+    pub at_server: u64,
     /// Whether all of it was warm-up.
     pub warmup: bool,
 }
@@ -34,12 +36,13 @@ impl Slot {
 
     /// Adds a later slot to this one.
     pub fn merge(&mut self, later: Self) {
-        let Self { samples, until_ns, throughput_sum_per_s, worst, in_flight, warmup } = later;
+        let Self { samples, until_ns, throughput_sum_per_s, worst, in_flight, at_server, warmup } = later;
         self.samples += samples;
         self.until_ns = self.until_ns.max(until_ns);
         self.throughput_sum_per_s += throughput_sum_per_s;
         self.worst = worst_of(self.worst, worst);
         self.in_flight = self.in_flight.max(in_flight);
+        self.at_server = self.at_server.max(at_server);
         self.warmup &= warmup;
     }
 }
@@ -53,6 +56,7 @@ impl From<&Sample> for Slot {
             throughput_sum_per_s: if rate_per_s.is_finite() { rate_per_s.max(0.0) } else { 0.0 },
             worst: sample.now,
             in_flight: sample.in_flight,
+            at_server: sample.at_server().unwrap_or(0),
             warmup: sample.warmup,
         }
     }

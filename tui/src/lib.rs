@@ -29,7 +29,7 @@ mod script;
 #[cfg(test)]
 mod snapshots;
 
-pub use event::{Allows, Confirms, Event, Plan, Quantiles, Sample, ServerNow, Status};
+pub use event::{Allows, Confirms, Event, Plan, Quantiles, Sample, Server, ServerNow, Status};
 pub use frame::{render, to_text};
 pub use history::{History, SLOTS, Slot};
 pub use key::Key;

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use crate::event::{Confirms, Event, Plan, Sample, Status};
+use crate::event::{Confirms, Event, Plan, Sample, Server, Status};
 use crate::history::History;
 
 /// The most notices kept; older ones are counted and forgotten.
@@ -27,6 +27,8 @@ pub struct State {
     pub notices_forgotten: u64,
     /// The step that the command is on, if it told.
     pub step: Option<String>,
+    /// A server of the run has told how many messages wait there, so there is a row for their course.
+    pub has_depth: bool,
     /// How the run ended; may be empty.
     pub finished: Option<String>,
 }
@@ -81,6 +83,8 @@ pub struct Row {
     pub confirms: Option<Confirms>,
     /// When instances were away in the latest trial: from and until, in nanoseconds from its start.
     pub outages: Vec<(u64, u64)>,
+    /// The server of its latest trial; `None` without one, and until it is known.
+    pub server: Option<Server>,
     /// Trials that ended.
     pub trials_ended: u32,
     /// The worst verdict of the trials that ended.
@@ -102,6 +106,7 @@ impl Row {
             history: History::default(),
             confirms: None,
             outages: Vec::new(),
+            server: None,
             trials_ended: 0,
             worst: None,
             latest: None,
@@ -189,6 +194,12 @@ impl State {
                 let Some(row) = self.row(dispatch) else { return };
                 row.confirms = Some(confirms);
             }
+            Event::Server { dispatch, server } => {
+                let Some(row) = self.row(dispatch) else { return };
+                let Server { product, version, connections } = server;
+                let version = version.as_deref().map(clean);
+                row.server = Some(Server { product: clean(&product), version, connections });
+            }
             Event::Away { dispatch, trial, from_ns, until_ns } => {
                 let Some(row) = self.row(dispatch) else { return };
                 row.begin(trial);
@@ -226,6 +237,7 @@ impl State {
     }
 
     fn sample(&mut self, sample: Sample) {
+        self.has_depth |= sample.waiting.is_some();
         let Some(row) = self.row(sample.dispatch) else { return };
         // A sample that was under way when its trial ended completes the figures; the verdict stays.
         let late = matches!(row.phase, Phase::Ended(_)) && row.trial == Some(sample.trial);

@@ -22,6 +22,7 @@ use crate::model::Model;
 /// Below this there is only a message.
 const SMALLEST: (u16, u16) = (60, 16);
 const HEADER_ROWS: u16 = 3;
+/// One more where a server tells what waits there.
 const DETAIL_ROWS: u16 = 7;
 /// A chart with fewer rows says nothing.
 const CHART_ROWS: u16 = 6;
@@ -58,7 +59,8 @@ fn panels(model: &Model, area: Rect, buf: &mut Buffer) {
         return too_small(area, buf);
     }
     let state = model.shown();
-    let panels = Panels::arrange(area, state.rows.len(), state.notices.len());
+    let details = DETAIL_ROWS + u16::from(state.has_depth);
+    let panels = Panels::arrange(area, details, state.rows.len(), state.notices.len());
     header::draw(model, panels.header, buf);
     if let Some(area) = panels.chart {
         chart::draw(model, area, buf);
@@ -102,13 +104,13 @@ struct Panels {
 
 impl Panels {
     /// Header, details and hints have their rows; the dispatches take what they need, the chart what is left.
-    fn arrange(area: Rect, dispatches: usize, notices: usize) -> Self {
+    fn arrange(area: Rect, detail_rows: u16, dispatches: usize, notices: usize) -> Self {
         let noticed = match u16::try_from(notices).unwrap_or(u16::MAX) {
             0 => 0,
             n if area.height >= TALL => 1 + n.min(NOTICE_ROWS),
             _ => 1,
         };
-        let free = area.height - HEADER_ROWS - DETAIL_ROWS - 1 - noticed;
+        let free = area.height - HEADER_ROWS - detail_rows - 1 - noticed;
         let wanted = u16::try_from(dispatches).unwrap_or(u16::MAX).saturating_add(1).max(2);
         let with_chart = free >= CHART_ROWS + 2;
         let listed = if with_chart { wanted.min(free - CHART_ROWS) } else { free };
@@ -121,7 +123,7 @@ impl Panels {
         };
         let header = next(HEADER_ROWS);
         let chart = with_chart.then(|| next(free - listed));
-        let [latency, load, audit] = details(next(DETAIL_ROWS));
+        let [latency, load, audit] = details(next(detail_rows));
         let (dispatches, notices, hints) = (next(listed), next(noticed), next(1));
         Self { header, chart, latency, load, audit, dispatches, notices, hints }
     }
@@ -149,7 +151,7 @@ mod tests {
             .flat_map(|w| (16..=70).map(move |h| (w, h, (w * 7 + h) as usize % 40, (w + h) as usize % 6)))
         {
             let area = Rect::new(0, 0, width, height);
-            let p = Panels::arrange(area, dispatches, notices);
+            let p = Panels::arrange(area, DETAIL_ROWS + (width + height) % 2, dispatches, notices);
             let mut bottom = 0;
             for part in
                 [Some(p.header), p.chart, Some(p.latency), Some(p.dispatches), Some(p.notices), Some(p.hints)]

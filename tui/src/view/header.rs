@@ -12,8 +12,15 @@ use super::text::{bar, clip, pair, row};
 use crate::model::Model;
 use crate::state::share;
 
+/// Between the parts of a row.
+const GAP: &str = "  ";
+/// Less than this of a server says nothing.
+const SHORTEST: usize = 12;
+
 pub(super) fn draw(model: &Model, area: Rect, buf: &mut Buffer) {
-    pair(row(area, 0), buf, title(model), badge(model));
+    let (title, badge) = (title(model), badge(model));
+    let room = usize::from(area.width).saturating_sub(title.width() + badge.width() + 2 * GAP.len());
+    pair(row(area, 0), buf, title, with_server(model, badge, room));
     let position = position(model);
     let settings = model.shown().plan.as_ref().map_or("", |plan| plan.settings.as_str());
     // Where the run stands is worth more than the settings: they give way.
@@ -35,6 +42,18 @@ fn title(model: &Model) -> Line<'_> {
         }
     }
     Line::from(spans)
+}
+
+/// The server of the trial that is being measured, before the badge. It gives way to the title, and is left out where little of it fits.
+fn with_server<'a>(model: &'a Model, badge: Line<'a>, room: usize) -> Line<'a> {
+    let state = model.shown();
+    let server = state.current.and_then(|current| state.rows.get(current.dispatch)?.server.as_ref());
+    let Some(server) = server.filter(|_| room >= SHORTEST) else { return badge };
+    let server = Span::styled(clip(&server.to_string(), room), model.theme().quiet());
+    if badge.width() == 0 {
+        return Line::from(server);
+    }
+    Line::from(vec![server, Span::raw(GAP), Span::styled(badge.to_string(), badge.style)])
 }
 
 fn badge(model: &Model) -> Line<'static> {
@@ -96,4 +115,40 @@ fn progress(model: &Model, area: Rect, buf: &mut Buffer) {
     spans.push(Span::raw(" "));
     spans.push(Span::raw(right));
     Line::from(spans).render(area, buf);
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::event::{Event, Plan, Sample, Server};
+    use crate::frame::{render, to_text};
+    use crate::key::Key;
+    use crate::model::Model;
+    use crate::theme::Theme;
+
+    #[test]
+    fn the_server_of_the_trial_is_in_the_first_row_as_far_as_there_is_room() {
+        let mut model = Model::new(Theme::plain());
+        let dispatches = vec!["message/a".to_owned(), "message/b".to_owned()];
+        let (scenario, load) = ("stream".to_owned(), "open poisson 10k/s".to_owned());
+        model.apply(Event::Started(Plan { scenario, load, dispatches, trials: 1, ..Plan::default() }));
+        let first =
+            |model: &Model, width| to_text(&render(model, width, 24)).lines().next().unwrap().to_owned();
+        let server = Server { product: "a-server".into(), version: Some("1.2.3".into()), connections: None };
+        model.apply(Event::Server { dispatch: 0, server: server.clone() });
+        model.apply(Event::Sample(Sample { elapsed_ns: 1, ..Sample::default() }));
+        assert!(first(&model, 80).starts_with("drumpost  stream  open poisson 10k/s  "));
+        assert!(first(&model, 80).ends_with("  a-server 1.2.3"), "{}", first(&model, 80));
+        model.apply(Event::Server { dispatch: 0, server: Server { connections: Some(5), ..server } });
+        assert_eq!(model.key(Key::Char(' ')), None);
+        assert!(
+            first(&model, 80).contains(" a-server 1.2.3, 5 connections   PAUSED"),
+            "{}",
+            first(&model, 80)
+        );
+        assert!(first(&model, 63).contains("open poisson 10k/s"), "{}", first(&model, 63));
+        // Of a dispatch without a server nothing is said.
+        assert_eq!(model.key(Key::Char(' ')), None);
+        model.apply(Event::TrialStarted { dispatch: 1, trial: 0 });
+        assert!(!first(&model, 80).contains("a-server"));
+    }
 }
