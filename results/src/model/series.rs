@@ -79,6 +79,12 @@ impl Point {
         self.response_max_ns = self.response.max_ns();
     }
 
+    /// Messages that waited at the server, handed out or not; `None` where it does not tell.
+    #[must_use]
+    pub fn at_server(&self) -> Option<u64> {
+        self.server_ready.map(|ready| ready.saturating_add(self.server_unacknowledged.unwrap_or(0)))
+    }
+
     /// Takes the interval that follows into this one.
     pub fn merge(&mut self, next: &Self) {
         let Self {

@@ -4,7 +4,7 @@
 
 use super::block::{Block, Cell, Column, Fact, Facts, Table};
 use super::names;
-use crate::model::{Run, Server, ServerFigures};
+use crate::model::{Point, Run, Server, ServerFigures};
 use crate::units;
 
 /// For each run with a server: its CPU time per message, the cores it used, its memory, the throughput per core, and the most
@@ -30,6 +30,7 @@ pub(super) fn figures(runs: &[&Run]) -> Vec<Block> {
     if with.iter().any(|(_, server, figures)| server.shares_cores && figures.cores.is_some()) {
         further.push("server and load share the cores of this machine".to_owned().into());
     }
+    further.extend(with.iter().filter_map(|(run, ..)| course(run)).map(Fact::from));
     blocks.extend(Facts::block("", further));
     blocks
 }
@@ -67,8 +68,19 @@ fn connections(with: &[(&Run, &Server, ServerFigures)]) -> Option<String> {
 
 /// The most messages that waited at the server in an interval, handed out or not; `None` if it does not tell.
 fn waiting(run: &Run) -> Option<u64> {
-    let points = run.counted_trials().flat_map(|trial| trial.series.points());
-    points.filter_map(|point| point.server_ready?.checked_add(point.server_unacknowledged?)).max()
+    run.counted_trials().flat_map(|trial| trial.series.points()).filter_map(Point::at_server).max()
+}
+
+/// How many messages waited at the server in each interval of the last counted trial, as bars of eighths of the most;
+/// `None` if it does not tell, and if nothing waited.
+fn course(run: &Run) -> Option<String> {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let trial = run.counted_trials().last()?;
+    let depths: Vec<u64> = trial.series.points().iter().filter_map(Point::at_server).collect();
+    let most = depths.iter().copied().max().filter(|most| *most > 0)?;
+    let bars: String =
+        depths.iter().map(|depth| BARS[(*depth as f64 / most as f64 * 7.0) as usize]).collect();
+    Some(format!("{}, waiting at the server over time: {bars} (0 to {})", names::run(run), units::count(most)))
 }
 
 fn table(with: &[(&Run, &Server, ServerFigures)]) -> Table {
@@ -93,4 +105,27 @@ fn table(with: &[(&Run, &Server, ServerFigures)]) -> Table {
         table.row(row);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Distribution, Series, Trial};
+
+    #[test]
+    fn what_waited_over_time_is_a_row_of_bars() {
+        let run = |depths: &[Option<u64>]| {
+            let point = |ready: &Option<u64>| Point {
+                server_ready: *ready,
+                server_unacknowledged: ready.map(|_| 1),
+                ..Point::default()
+            };
+            let series = Series::from_points(depths.iter().map(point).collect());
+            let trial = Trial { series, response: Distribution::of([1]), ..Trial::default() };
+            Run { dispatch: "message/a".into(), trials: vec![trial], ..Run::default() }
+        };
+        let said = course(&run(&[Some(0), Some(99), None, Some(6_999), Some(3_499)]));
+        assert_eq!(said.as_deref(), Some("message/a, waiting at the server over time: ▁▁█▄ (0 to 7,000)"));
+        assert_eq!((course(&run(&[None, None])), course(&run(&[]))), (None, None));
+    }
 }

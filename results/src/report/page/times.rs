@@ -1,4 +1,4 @@
-//! Throughput, response time and schedule lag over time, of all trials of a run together.
+//! Throughput, response time, schedule lag and what waits at the server over time, of all trials of a run together.
 //!
 //! Intervals of several trials that lie at the same time become one: counts are added, and histograms are added. Percentiles are
 //! never averaged. Does not live here: marks for faults (`faults`).
@@ -42,11 +42,11 @@ struct Figure {
     axis: &'static str,
     unit: Unit,
     of: fn(&Interval) -> Option<f64>,
-    /// Why nobody has it.
+    /// Why no run has it; empty if nothing is to be said about that, because only some transports have it.
     missing: &'static str,
 }
 
-const FIGURES: [Figure; 4] = [
+const FIGURES: [Figure; 5] = [
     Figure {
         title: "Throughput",
         axis: "flows ended per second",
@@ -75,6 +75,13 @@ const FIGURES: [Figure; 4] = [
         of: |own| own.point.lag_p99_ns.map(|ns| ns as f64),
         missing: "No schedule lag over time: the record does not hold it.",
     },
+    Figure {
+        title: "Waiting at the server",
+        axis: "messages at the server",
+        unit: Unit::Count,
+        of: |own| own.point.at_server().map(|count| count as f64),
+        missing: "",
+    },
 ];
 
 /// Plots of all runs over time, with the faults of any of them; a sentence if no run has a series.
@@ -86,7 +93,7 @@ pub(super) fn over_time(over: &Overlaid<'_>) -> Vec<Block> {
         return vec![Block::Page(OnPage::Missing { title: "", sentence, is_half: false })];
     }
     let faults = faults(over);
-    let mut blocks: Vec<Block> = FIGURES.iter().map(|figure| plot(figure, &all, &faults)).collect();
+    let mut blocks: Vec<Block> = FIGURES.iter().filter_map(|figure| plot(figure, &all, &faults)).collect();
     let mut items: Vec<Item> = faults.sentences.into_iter().map(Item::Reason).collect();
     let without: Vec<&str> =
         all.iter().filter(|(_, intervals)| intervals.is_empty()).map(|(name, _)| *name).collect();
@@ -115,7 +122,7 @@ pub(super) fn about(over: &Overlaid<'_>) -> String {
     format!("{start} All trials of a {one} lie over each other, and their histograms are added.")
 }
 
-fn plot(figure: &Figure, all: &[(&str, Vec<Interval>)], faults: &Faults) -> Block {
+fn plot(figure: &Figure, all: &[(&str, Vec<Interval>)], faults: &Faults) -> Option<Block> {
     let line = |(style, (name, intervals)): (usize, &(&str, Vec<Interval>))| Line {
         name: (*name).to_owned(),
         style,
@@ -126,11 +133,12 @@ fn plot(figure: &Figure, all: &[(&str, Vec<Interval>)], faults: &Faults) -> Bloc
     let lines: Vec<Line> = lines.collect();
     if lines.is_empty() {
         let (title, sentence) = (figure.title, figure.missing.to_owned());
-        return Block::Page(OnPage::Missing { title, sentence, is_half: true });
+        let missing = Block::Page(OnPage::Missing { title, sentence, is_half: true });
+        return Some(missing).filter(|_| !figure.missing.is_empty());
     }
     let values = lines.iter().flat_map(|line| line.pieces.iter().flatten().map(|(_, y)| *y));
     let scale = if figure.unit == Unit::Ns { scale(values) } else { Scale::Zero };
-    Block::plot(Plot {
+    Some(Block::plot(Plot {
         title: figure.title.into(),
         about: String::new(),
         family: Family::Dispatch,
@@ -142,7 +150,7 @@ fn plot(figure: &Figure, all: &[(&str, Vec<Interval>)], faults: &Faults) -> Bloc
         marks: faults.marks.clone(),
         bands: faults.bands.clone(),
         notes: Vec::new(),
-    })
+    }))
 }
 
 /// The figure of each interval. An interval without it is a gap.
@@ -251,6 +259,29 @@ mod tests {
         let run = Run { trials: vec![trial(&[vec![5; 400], vec![5], vec![7; 400]], 100)], ..Run::default() };
         let pieces = pieces(&intervals(&run), FIGURES[2].of);
         assert_eq!(pieces, [vec![(50.0, 5.0)], vec![(250.0, 7.0)]]);
+    }
+
+    /// The titles of what is drawn, or said not to be.
+    fn titles(run: &Run) -> Vec<String> {
+        let title = |block: Block| match block {
+            Block::Page(OnPage::Plot(plot)) => Some(plot.title),
+            Block::Page(OnPage::Missing { title, .. }) => Some(title.to_owned()),
+            _ => None,
+        };
+        over_time(&[run]).into_iter().filter_map(title).collect()
+    }
+
+    #[test]
+    fn what_waits_at_the_server_is_drawn_where_it_is_told_and_not_missed_elsewhere() {
+        let mut told = trial(&[vec![5; 400], vec![5; 300]], 100);
+        let drawn = titles(&Run { trials: vec![told.clone()], ..Run::default() });
+        assert_eq!(drawn, ["Throughput", "Response time, p50", "Response time, p99", "Schedule lag, p99"]);
+        let mut points = told.series.points().to_vec();
+        (points[1].server_ready, points[1].server_unacknowledged) = (Some(60), Some(3));
+        told.series = Series::from_points(points);
+        let run = Run { trials: vec![told], ..Run::default() };
+        assert_eq!(titles(&run).last().map(String::as_str), Some("Waiting at the server"));
+        assert_eq!(pieces(&intervals(&run), FIGURES[4].of), [vec![(150.0, 63.0)]]);
     }
 
     #[test]
