@@ -25,7 +25,7 @@ mod support_secured;
 mod trial;
 
 use drumpost_core::{
-    load::Extent,
+    load::{Extent, Pace},
     monitor::{Unwatched, Watch},
     outcome::{Outcome, Snapshot},
     plan::Placement,
@@ -40,8 +40,8 @@ use std::{
 };
 use support_rabbitmq::{RabbitServer, Tools};
 use trial::{
-    PLACED, Reacts, Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, headers,
-    made, one_hop, order_authorization, scenario, service,
+    PLACED, Reacts, Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, ends_slowly,
+    headers, made, one_hop, order_authorization, scenario, service,
 };
 
 const NAME: &str = "rabbitmq";
@@ -54,6 +54,8 @@ struct Seen {
     at_start: fn(&Tools),
     objects: Arc<Mutex<(Vec<Value>, Vec<Value>)>>,
     server: Arc<Mutex<Option<ServerFacts>>>,
+    /// The most messages that waited.
+    waited: Arc<Mutex<u64>>,
 }
 
 impl Seen {
@@ -63,7 +65,7 @@ impl Seen {
 
     /// Does something when everything is open.
     fn then(tools: Tools, at_start: fn(&Tools)) -> Self {
-        Self { tools, at_start, objects: Arc::default(), server: Arc::default() }
+        Self { tools, at_start, objects: Arc::default(), server: Arc::default(), waited: Arc::default() }
     }
 
     /// Queues and exchanges.
@@ -73,7 +75,10 @@ impl Seen {
 }
 
 impl Watch for Seen {
-    fn sample(&mut self, _snapshot: &Snapshot) {}
+    fn sample(&mut self, snapshot: &Snapshot) {
+        let mut waited = self.waited.lock().expect("not poisoned");
+        *waited = snapshot.depth.map_or(0, |depth| depth.ready).max(*waited);
+    }
 
     fn is_interrupted(&self) -> bool {
         false
@@ -251,11 +256,15 @@ fn the_server_counts_the_same_as_the_audit() {
 
 #[test]
 #[ignore = "needs a RabbitMQ server: scripts/test starts one"]
-fn the_server_is_told_with_its_version_and_its_address() {
+fn the_server_is_told_with_its_version_its_address_and_what_waits_there() {
     let server = RabbitServer::start();
     let seen = Seen::of(&server);
-    let trial = Trial { extent: Extent::Count(100), ..Trial::default() };
-    trial.run_watched(NAME, &server.url(), one_hop(ends), seen.clone()).unwrap();
+    let trial = Trial { batch: 1, pace: Pace::Closed { in_flight: 5_000 }, ..Trial::default() };
+    let outcome = trial.run_watched(NAME, &server.url(), one_hop(ends_slowly), seen.clone()).unwrap();
+    assert_sound(&outcome, 5_000);
+    // The consumer takes 512 at a time.
+    let waited = *seen.waited.lock().unwrap();
+    assert!((100..=5_000).contains(&waited), "{waited} waited");
     let facts = seen.server.lock().unwrap().clone().unwrap();
     let version = server.tools().ctl(&["version"]).pop().unwrap();
     assert_eq!((facts.product.as_str(), facts.version), ("RabbitMQ", Some(version)));

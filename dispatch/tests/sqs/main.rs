@@ -45,17 +45,27 @@ fn few() -> Trial {
 struct Seen {
     tools: Tools,
     messages: Arc<Mutex<u64>>,
+    /// The most messages that the transport found waiting.
+    waited: Arc<Mutex<u64>>,
     server: Arc<Mutex<Option<ServerFacts>>>,
 }
 
 impl Seen {
     fn of(server: &SqsServer) -> Self {
-        Self { tools: server.tools(), messages: Arc::default(), server: Arc::default() }
+        Self {
+            tools: server.tools(),
+            messages: Arc::default(),
+            waited: Arc::default(),
+            server: Arc::default(),
+        }
     }
 }
 
 impl Watch for Seen {
-    fn sample(&mut self, _snapshot: &Snapshot) {}
+    fn sample(&mut self, snapshot: &Snapshot) {
+        let mut waited = self.waited.lock().expect("not poisoned");
+        *waited = snapshot.depth.map_or(0, |depth| depth.ready).max(*waited);
+    }
 
     fn is_interrupted(&self) -> bool {
         false
@@ -156,6 +166,8 @@ fn another_client_counts_as_many_messages_as_were_sent() {
         (audit.sent, Some(audit.sent)),
         "{audit:?}"
     );
+    let waited = *seen.waited.lock().unwrap();
+    assert!((audit.sent / 4..=audit.sent).contains(&waited), "{waited} waited: {audit:?}");
     assert!(audit.redelivered > Some(0), "what is given back comes again: {audit:?}");
     assert_eq!(server.tools().queues(), [""; 0]);
 }
