@@ -207,10 +207,31 @@ async fn carry(
     asked.answers.clear();
 }
 
+/// Reads so many bytes. The limit is that of each silence, not of all of them: a slow line may take longer for a long frame.
+async fn exactly(
+    from: &mut (impl AsyncRead + Unpin),
+    bytes: &mut Vec<u8>,
+    count: usize,
+    silence: Duration,
+) -> Result<(), Failure> {
+    bytes.clear();
+    let mut from = from.take(count as u64);
+    while bytes.len() < count {
+        let silent = |_| Failure::Lost(format!("the server said nothing for {silence:?}"));
+        if timeout(silence, from.read_buf(bytes)).await.map_err(silent)?? == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+    }
+    Ok(())
+}
+
 /// Reads a frame with its length.
-async fn frame(from: &mut (impl AsyncRead + Unpin), bytes: &mut Vec<u8>) -> Result<(), Failure> {
-    bytes.resize(4, 0);
-    from.read_exact(bytes).await?;
+pub(super) async fn frame(
+    from: &mut (impl AsyncRead + Unpin),
+    bytes: &mut Vec<u8>,
+    silence: Duration,
+) -> Result<(), Failure> {
+    exactly(from, bytes, 4, silence).await?;
     let len = bytes.first_chunk().map_or(0, |len| u32::from_be_bytes(*len));
     if *bytes == AMQP {
         return Err(Failure::Lost(
@@ -221,10 +242,7 @@ async fn frame(from: &mut (impl AsyncRead + Unpin), bytes: &mut Vec<u8>) -> Resu
     if len > FRAME_LEN {
         return Err(Failure::Lost(NOT_STREAMS.into()));
     }
-    match from.take(len.into()).read_to_end(bytes).await? {
-        read if read == len as usize => Ok(()),
-        _ => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-    }
+    exactly(from, bytes, len as usize, silence).await
 }
 
 /// Reads until the connection ends.
@@ -235,8 +253,7 @@ async fn read(
 ) -> Result<(), Failure> {
     let mut bytes = Vec::new();
     loop {
-        let silent = |_| Failure::Lost(format!("the server said nothing for {SILENCE:?}"));
-        timeout(SILENCE, frame(&mut from, &mut bytes)).await.map_err(silent)??;
+        frame(&mut from, &mut bytes, SILENCE).await?;
         let strange = |error| Failure::Lost(format!("the server sent what cannot be read: {error:?}"));
         let (rest, response) = Response::decode(&bytes).map_err(strange)?;
         if let ResponseKind::Close(_) = response.kind_ref() {

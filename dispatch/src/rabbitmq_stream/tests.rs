@@ -1,7 +1,12 @@
 //! Tests of the options; those with a server are in `dispatch/tests/rabbitmq_stream`.
 
-use super::{options::OPTIONS, session::Failure, *};
+use super::{
+    options::OPTIONS,
+    session::{Failure, frame},
+    *,
+};
 use drumpost_core::options::Options;
+use tokio::io::AsyncWriteExt;
 
 fn made(set: &[(&str, &str)]) -> Result<RabbitMqStream, String> {
     let mut options = Options::default();
@@ -55,4 +60,28 @@ fn the_place_where_a_reader_comes_back_makes_the_promise() {
 fn codes_of_the_server_are_words() {
     let said = Failure::Said(ResponseCode::StreamDoesNotExist).to_string();
     assert_eq!(said, "stream does not exist");
+}
+
+/// Regression: the limit was one for the whole frame, so a slow line with long frames was taken for a silent server.
+#[test]
+fn a_server_is_silent_if_no_byte_comes() {
+    let limit = Duration::from_secs(10);
+    let clock = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    clock.unwrap().block_on(async {
+        let ((mut server, mut client), mut bytes) = (tokio::io::duplex(64), Vec::new());
+        let slow = async {
+            for part in ["\0\0\0\x05", "a", "bc", "de"] {
+                let waits = tokio::time::timeout(limit - Duration::from_secs(1), std::future::pending());
+                let _over: Result<(), _> = waits.await;
+                server.write_all(part.as_bytes()).await.unwrap();
+            }
+        };
+        let (read, ()) = futures_util::future::join(frame(&mut client, &mut bytes, limit), slow).await;
+        assert_eq!((read, &*bytes), (Ok(()), &b"abcde"[..]));
+        let silent = frame(&mut client, &mut bytes, limit).await.unwrap_err();
+        assert_eq!(silent.to_string(), "the server said nothing for 10s");
+        drop(server);
+        let ended = frame(&mut client, &mut bytes, limit).await.unwrap_err();
+        assert_eq!(ended.to_string(), "the server closed it");
+    });
 }
