@@ -202,7 +202,8 @@ pub fn run_guarded(
 }
 
 /// The sentence for a thread that the system refused.
-pub(crate) fn no_thread(what: &str, error: &std::io::Error) -> String {
+#[must_use]
+pub fn no_thread(what: &str, error: &std::io::Error) -> String {
     format!(
         "failed to start a thread for {what}: {error}; raise the limit on processes (ulimit -u) or use fewer instances \
          or a smaller --placement"

@@ -68,11 +68,25 @@ struct Kafka {
     transactions: Mutex<BTreeMap<u16, Arc<Transactions>>>,
 }
 
+/// Why a client did not do what was asked of it.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Client(#[from] KafkaError),
+    /// The system has no thread on which to ask.
+    #[error("{0}")]
+    NoThread(String),
+}
+
 /// What a call of a client comes to that waits for the server.
 fn ask<T: Send + 'static>(
     call: impl FnOnce() -> KafkaResult<T> + Send + 'static,
-) -> impl Future<Output = KafkaResult<T>> + Send {
-    apart(call).map(|told| told.unwrap_or(Err(KafkaError::Canceled)))
+) -> impl Future<Output = Result<T, Failure>> + Send {
+    let asked = apart(call);
+    async move {
+        let told = asked.map_err(Failure::NoThread)?.await;
+        Ok(told.unwrap_or(Err(KafkaError::Canceled))?)
+    }
 }
 
 impl Kafka {
@@ -169,7 +183,8 @@ impl AsyncTransport for Kafka {
             producing.set("transaction.timeout.ms", limit.as_millis().to_string());
         }
         let producer = self.client(&producing, Events { callers, ..Events::to(&line) })?;
-        let producer = tend(producer, |producer: &BaseProducer<Events>, wait| producer.poll(wait));
+        let producer = tend(producer, |producer: &BaseProducer<Events>, wait| producer.poll(wait))
+            .map_err(OpenError::Failed)?;
         // It asks for its topics now, so that the first message does not wait for that.
         let topics = sent.iter().flat_map(|sent| layout.subscriptions(sent)).map(|(topic, ..)| topic);
         let (topics, of): (Vec<String>, _) = (topics.chain([OWNERS.into()]).collect(), Arc::clone(&producer));

@@ -93,7 +93,7 @@ impl Consumer {
         number: usize,
         topics: Vec<String>,
         pool: Arc<Pool>,
-    ) -> KafkaResult<Self> {
+    ) -> Result<Self, Failure> {
         client.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>())?;
         let ((tell, came), topics) = (mpsc::channel(2), Arc::new(topics));
         let of = Arc::clone(&topics);
@@ -110,7 +110,8 @@ impl Consumer {
             }
             // Fails if the lane is gone.
             let _ = batch.is_empty() || tell.blocking_send(batch).is_ok();
-        });
+        })
+        .map_err(Failure::NoThread)?;
         Ok(Self { client, topics, came, batch: Vec::new().into_iter(), epoch })
     }
 

@@ -32,13 +32,13 @@ impl Session {
     pub(super) fn ask<T: Send + 'static>(
         &self,
         call: impl FnOnce(&BaseConsumer<Events>) -> KafkaResult<T> + Send + 'static,
-    ) -> impl Future<Output = KafkaResult<T>> + Send {
+    ) -> impl Future<Output = Result<T, Failure>> + Send {
         let client = Arc::clone(&self.client);
         ask(move || call(&client))
     }
 
     /// The longest batch that the server takes; no limit if it does not tell this user.
-    pub(super) async fn limit(&self) -> KafkaResult<usize> {
+    pub(super) async fn limit(&self) -> Result<usize, Failure> {
         const LIMIT: &str = "message.max.bytes";
         let server = self.ask(|client| client.fetch_metadata(Some(OWNERS), PATIENCE)).await?;
         let Some(broker) = server.brokers().first().map(|broker| broker.id()) else { return Ok(usize::MAX) };
@@ -64,7 +64,7 @@ impl Session {
     /// once, and that server refuses messages until it has made the partition's log. Two batches of an idempotent producer may be under way then.
     /// If the server refuses the first and stores the second, as it does with any sequence number of a producer that it does not know, librdkafka
     /// confirms both, and the messages of the first are lost.
-    pub(super) async fn wait_for_leaders(&self, topics: &[String], partitions: usize) -> KafkaResult<()> {
+    pub(super) async fn wait_for_leaders(&self, topics: &[String], partitions: usize) -> Result<(), Failure> {
         let mut all = Offsets::new();
         topics.iter().for_each(|topic| all.add_partition_range(topic, 0, partitions as i32 - 1));
         all.set_all_offsets(Offset::End)?;
@@ -76,7 +76,7 @@ impl Session {
     }
 
     /// Notes that these topics are this process', once the server knows them.
-    pub(super) async fn note_owner(&self, topics: Vec<String>) -> KafkaResult<()> {
+    pub(super) async fn note_owner(&self, topics: Vec<String>) -> Result<(), Failure> {
         let owner = Owner::this().map(|owner| owner.description()).unwrap_or_default();
         let mut notes = Offsets::new();
         for topic in topics {
@@ -90,7 +90,7 @@ impl Session {
     }
 
     /// Waits until groups have so many members and have given out their partitions.
-    pub(super) async fn wait_for_groups(&self, members: BTreeMap<String, usize>) -> KafkaResult<()> {
+    pub(super) async fn wait_for_groups(&self, members: BTreeMap<String, usize>) -> Result<(), Failure> {
         let rests = move |client: &BaseConsumer<Events>, group: &str, count, left| {
             let found = client.fetch_group_list(Some(group), left)?;
             let mut found = found.groups().iter();
@@ -158,7 +158,7 @@ impl Kafka {
     fn asks(&self, group: &str, line: &Line) -> Result<Arc<BaseConsumer<Events>>, OpenError> {
         let client: BaseConsumer<Events> =
             self.client(self.settings.asking.clone().set("group.id", group), Events::to(line))?;
-        Ok(tend(client, |client, wait| drop(client.poll(wait))))
+        tend(client, |client, wait| drop(client.poll(wait))).map_err(OpenError::Failed)
     }
 
     /// How many messages of a topic come after what a group committed.
@@ -191,10 +191,11 @@ impl Keeper for Kafka {
         let client = self.asks(OWNERS, &line)?;
         let asked = Arc::clone(&client);
         self.reach(&line, move || asked.fetch_metadata(Some(OWNERS), PATIENCE).map(drop)).await?;
-        let admin = self.settings.asking.create();
-        let admin = admin.map_err(|error| self.at.failed("make a client", &error))?;
-        // It has a thread of its own, whose end its drop waits for.
-        let admin = tend(admin, |_, wait| thread::sleep(wait));
+        let asking = self.settings.asking.clone();
+        // The client panics if the system has no thread for it, so it is made where a panic is an error.
+        let admin = self.at.step("make a client", ask(move || asking.create())).await?;
+        // Its drop waits for the end of that thread.
+        let admin = tend(admin, |_, wait| thread::sleep(wait)).map_err(OpenError::Failed)?;
         Ok(Session { admin, client, groups: BTreeMap::new() })
     }
 

@@ -15,7 +15,7 @@
 mod thread;
 
 use super::{clients::Events, ports::Consumer, *};
-use drumpost_core::port::Transacted;
+use drumpost_core::{dispatcher::guard::no_thread, port::Transacted};
 use futures_util::task::AtomicWaker;
 use std::{
     collections::VecDeque,
@@ -248,13 +248,15 @@ impl Transactions {
         consumers: &[Consumer],
         every: Duration,
         line: &Line,
-    ) -> KafkaResult<Arc<Transacting>> {
+    ) -> Result<Arc<Transacting>, Failure> {
         let in_use = Arc::clone(&self.in_use).lock_owned().await;
         let ((orders, asked), (tell, told)) = (channel(), oneshot::channel());
         let members = consumers.iter().map(Consumer::member).collect::<Vec<_>>();
         let epochs = members.iter().map(|member| Arc::clone(&member.epoch)).collect();
         let thread = Thread { all: Arc::clone(self), producer, members, every, line: line.clone() };
-        std::thread::spawn(move || thread.serve(in_use, &asked, tell));
+        let serves = move || thread.serve(in_use, &asked, tell);
+        let started = std::thread::Builder::new().spawn(serves);
+        started.map_err(|error| Failure::NoThread(no_thread("the transactions of an instance", &error)))?;
         told.await.unwrap_or(Err(KafkaError::Canceled))?;
         Ok(Arc::new(Transacting { all: Arc::clone(self), orders, epochs }))
     }
