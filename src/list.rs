@@ -137,6 +137,7 @@ struct ListedTransport {
     acknowledges: Vec<&'static str>,
     lossless: bool,
     may_duplicate: bool,
+    stores: bool,
     acks: String,
     persistence: String,
     needs_server: bool,
@@ -219,6 +220,7 @@ fn listed_transport(entry: &TransportEntry) -> ListedTransport {
         acknowledges: entry.promise.acknowledges.iter().map(|acks| acks.name()).collect(),
         lossless: entry.promise.is_lossless(),
         may_duplicate: entry.promise.may_duplicate(),
+        stores: entry.promise.stores,
         acks: entry.promise.acks.into(),
         persistence: entry.promise.persistence.into(),
         needs_server: entry.needs_server,
@@ -306,6 +308,7 @@ fn transports_text(listing: &Listing, layout: Layout) -> String {
             order => format!("in order {}", order.replace('-', " ")),
         });
         traits.extend((transport.acks != "none").then(|| transport.acks.clone()));
+        traits.extend(transport.stores.then(|| "stores messages for instances that are away".into()));
         traits.extend(transport.needs_server.then(|| match transport.embeds_server {
             true => "has a server in this process, or uses one that runs".into(),
             false => "needs a server".into(),

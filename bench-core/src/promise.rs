@@ -156,6 +156,9 @@ pub struct Promise {
     pub acks: &'static str,
     /// Where the transport stores messages, in a few words.
     pub persistence: &'static str,
+    /// What is sent to a service waits for it while all of its instances are away, and they receive it when they return. This says nothing
+    /// about delivery: a list whose messages are popped off it delivers at most once, and stores all that waits.
+    pub stores: bool,
 }
 
 impl Promise {
@@ -168,6 +171,7 @@ impl Promise {
         acknowledges: &[],
         acks: "none",
         persistence: "none",
+        stores: false,
     };
 
     /// Every accepted message is delivered.

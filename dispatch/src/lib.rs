@@ -132,6 +132,25 @@ mod tests {
         assert!(all.iter().filter(has).all(|entry| entry.name == "kafka"), "{all:?}");
     }
 
+    /// With their usual options. What a queue in memory holds goes with its receiver.
+    #[test]
+    fn those_store_messages_whose_server_or_simulation_keeps_them() {
+        let storing = [
+            "sim",
+            "jetstream",
+            "redis-stream",
+            "redis",
+            "rabbitmq",
+            "rabbitmq-stream",
+            "kafka",
+            "mqtt",
+            "sqs",
+        ];
+        for entry in transports() {
+            assert_eq!(entry.promise.stores, storing.contains(&entry.name), "{}", entry.name);
+        }
+    }
+
     #[test]
     fn every_transport_is_known_and_what_every_build_has_is_built() {
         let built: Vec<&str> = transports().iter().map(|entry| entry.name).collect();

@@ -19,7 +19,6 @@ use crate::{
     spec::{Reply, RunSpec},
 };
 use drumpost_core::{
-    dispatcher::Dispatcher,
     load::{LoadPlan, Pace},
     options::{OptionEntry, Options},
     payload::Pool,
@@ -198,7 +197,7 @@ impl Job {
         }
         let poison = spec.faults.poison.as_ref().map(|said| poison::of(said, &wiring)).transpose()?;
         let load = self.load(spec, pace)?;
-        let backlog = self.backlog(spec, &wiring, &load, (&*made, entry))?;
+        let backlog = self.backlog(spec, &wiring, &load, promise.stores)?;
         let is_virtual = entry.runs_on == RunsOn::Simulation && self.is_virtual;
         if spec.load.work.is_some() && is_virtual {
             return Err(usage(
@@ -264,23 +263,20 @@ impl Job {
         Ok(load)
     }
 
-    /// The backlog that is asked for. A transport that may lose messages by its own options does not store what waits. What
-    /// `--acks before` may lose was handed to a receiver.
+    /// The backlog that is asked for, of a transport that `stores` what is sent to absent instances or does not.
     fn backlog(
         &self,
         spec: &RunSpec,
         wiring: &Wiring,
         load: &LoadPlan,
-        (made, entry): (&dyn Dispatcher, &TransportEntry),
+        stores: bool,
     ) -> anyhow::Result<Option<Backlog>> {
         let Some(said) = &spec.faults.backlog else { return Ok(None) };
         if spec.faults.kill.is_some() {
             return Err(usage("--backlog and --kill both take instances away: use one of them"));
         }
-        let is_stored =
-            made.promise(entry.promise, &Asked::default()).is_ok_and(|promise| promise.is_lossless());
         let per_s = self.workload.asked_per_s(load.warmup_ns, load.extent);
-        backlog::of(said, wiring, load, per_s, is_stored).map(Some)
+        backlog::of(said, wiring, load, per_s, stores).map(Some)
     }
 
     /// The spec as a record keeps it: with the names that were left to drumpost, and without secrets.

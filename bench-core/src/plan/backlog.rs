@@ -27,7 +27,7 @@ pub struct Backlog {
     pub amount: Amount,
     /// The backlog is gone when no more messages wait than are sent in this time.
     pub level: Duration,
-    /// The transport keeps what is sent while nobody consumes it.
+    /// What the transport promises of messages to a service that is away ([`crate::promise::Promise::stores`]).
     pub is_stored: bool,
 }
 
@@ -51,7 +51,7 @@ impl Backlog {
                  their receivers"
             }
             (true, false) => {
-                "a transport that stores messages; this one may lose what is sent while nobody receives it"
+                "a transport that stores messages; this one, with its options, keeps nothing for a service whose instances are away"
             }
         };
         Err(OpenError::Refused(format!("--backlog needs {needs}")))
@@ -73,7 +73,7 @@ mod tests {
         };
         assert_eq!(backlog(true).check(true), Ok(()));
         let said = |stored, reopens| backlog(stored).check(reopens).unwrap_err().to_string();
-        assert!(said(false, true).contains("may lose what is sent"), "{}", said(false, true));
+        assert!(said(false, true).contains("keeps nothing for a service"), "{}", said(false, true));
         assert!(said(true, false).contains("go with their receivers"), "{}", said(true, false));
     }
 }

@@ -57,6 +57,7 @@ pub(crate) fn entry() -> TransportEntry {
             acknowledges: &[Acks::After, Acks::Confirmed, Acks::Transaction],
             acks: "delivery reports, offsets committed after handling or in transactions",
             persistence: "memory of the replicas in sync, later their disks",
+            stores: true,
             ..BROKER.promise
         },
         options: &OPTIONS,
@@ -175,8 +176,10 @@ impl Settings {
             "1" => Confirms::Leader,
             _ => Confirms::Replicated,
         };
-        let may_lose = self.acks == "0" || self.from == Some(Offset::End);
+        // An instance that comes back passes over what was sent meanwhile.
+        let passes_over = self.from == Some(Offset::End);
+        let may_lose = self.acks == "0" || passes_over;
         let delivery = if may_lose { Delivery::AtMostOnce } else { listed.delivery };
-        Promise { order, confirms, delivery, ..listed }.when(asked)
+        Promise { order, confirms, delivery, stores: !passes_over, ..listed }.when(asked)
     }
 }

@@ -50,6 +50,9 @@ fn what_is_promised_follows_from_the_options() {
     let least = Some(Delivery::AtLeastOnce);
     assert!(promise(&[("kafka.acks", "0")], least).unwrap_err().contains("kafka.acks=0"));
     assert!(promise(&[("kafka.from", "end")], least).unwrap_err().contains("may be lost"));
+    let stores = |set| promise(&[set], None).unwrap().stores;
+    assert!(stores(("kafka.acks", "0")), "a topic keeps what its leader has, confirmed or not");
+    assert!(!stores(("kafka.from", "end")), "what was sent meanwhile is passed over");
     let exactly = Some(Delivery::ExactlyOnce);
     assert_eq!(promise(&[], exactly).unwrap().delivery, Delivery::ExactlyOnce);
     for set in [("kafka.acks", "1"), ("kafka.idempotent", "off"), ("kafka.from", "beginning")] {

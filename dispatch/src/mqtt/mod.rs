@@ -73,6 +73,7 @@ pub(super) fn entry() -> TransportEntry {
             acknowledges: &[Acks::After, Acks::Confirmed],
             acks: "PUBACK or PUBCOMP as confirms, PUBACK or PUBREC after handling",
             persistence: "memory, and what else the broker does",
+            stores: true,
             ..BROKER.promise
         },
         options: &OPTIONS,
@@ -170,6 +171,7 @@ impl AsyncTransport for Mqtt {
             acknowledges: &[],
             acks: "none",
             persistence: "none",
+            stores: false,
             ..listed
         };
         let promise = if self.qos == QoS::AtMostOnce { lossy } else { listed };

@@ -58,6 +58,7 @@ fn a_guarantee_is_given_or_refused_with_the_quality_that_has_it() {
             made.promise(entry().promise, &Asked { guarantee: Some(guarantee), ..Asked::default() })
         };
         assert_eq!(promise(gives).unwrap().delivery, gives, "QoS {qos}");
+        assert_eq!(promise(gives).unwrap().stores, qos != "0", "sessions are kept, but for QoS 0");
         for other in others {
             let refused = promise(other).unwrap_err();
             assert!(

@@ -78,6 +78,7 @@ pub(super) fn entry() -> TransportEntry {
             acknowledges: &Acks::WITHOUT_TRANSACTIONS,
             acks: "publisher confirms, basic.ack after handling",
             persistence: "disks of a majority of replicas; one disk or memory with rabbitmq.queue",
+            stores: true,
             ..BROKER.promise
         },
         options: &OPTIONS,

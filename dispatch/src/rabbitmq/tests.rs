@@ -75,6 +75,7 @@ fn a_publisher_that_hears_no_confirms_promises_less() {
     let off = [("rabbitmq.confirms", "off")];
     let promise = promised(&off, None, None).unwrap();
     assert_eq!((promise.confirms, promise.delivery), (Confirms::Written, Delivery::AtMostOnce));
+    assert!(promise.stores, "queues keep what waits");
     assert_eq!(promise.acks, "no publisher confirms, basic.ack after handling");
     let refused = promised(&off, Some(Delivery::AtLeastOnce), None).unwrap_err();
     assert!(refused.contains("rabbitmq.confirms=off"), "{refused}");

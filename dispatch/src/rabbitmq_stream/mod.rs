@@ -178,7 +178,8 @@ impl AsyncTransport for RabbitMqStream {
     fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
         use promise::Delivery::AtMostOnce;
         let passes_over = matches!(self.settings.from, Begin::Last | Begin::End | Begin::Ago(_));
-        Promise { delivery: if passes_over { AtMostOnce } else { listed.delivery }, ..listed }.when(asked)
+        let delivery = if passes_over { AtMostOnce } else { listed.delivery };
+        Promise { delivery, stores: !passes_over, ..listed }.when(asked)
     }
 
     async fn probe(&self) -> Result<Option<ServerFacts>, OpenError> {

@@ -60,6 +60,7 @@ pub(crate) fn entry() -> TransportEntry {
             acknowledges: &[Acks::After, Acks::Confirmed],
             acks: "publisher confirms, offsets stored after handling",
             persistence: "files of a majority of replicas, which the server does not wait for the disks to keep",
+            stores: true,
             ..BROKER.promise
         },
         intents: &[(Style::Event, &[Intent::Event])],

@@ -45,7 +45,7 @@ fn the_place_where_a_reader_comes_back_makes_the_promise() {
         assert_eq!(made.settings.from, from);
         assert!(place.is_none_or(|place| offset(from, 70) == place), "{text}");
         let promised = made.promise(entry().promise, &Asked::default()).unwrap();
-        assert_eq!(promised.delivery, delivery, "{text}");
+        assert_eq!((promised.delivery, promised.stores), (delivery, delivery == AtLeastOnce), "{text}");
     }
     for (text, says) in [("start", "is not `stored`, `first`"), ("offset:x", "\"x\" is no count")] {
         let error = made(&[("rabbitmq-stream.from", text)]).map(drop).unwrap_err();

@@ -44,6 +44,7 @@ pub(super) fn entry() -> TransportEntry {
             acknowledges: &[Acks::After, Acks::Confirmed],
             acks: "answers to RPUSH as confirms, LREM from the consumer's own list after handling",
             persistence: "memory, and a file if the server's appendonly says so",
+            stores: true,
             ..BROKER.promise
         },
         intents: &[(Style::Message, &[Intent::Command, Intent::Request, Intent::Reply])],

@@ -43,6 +43,7 @@ pub(super) fn entry() -> TransportEntry {
             acknowledges: &[Acks::After, Acks::Confirmed],
             acks: "answers to XADD as confirms, XACK after handling",
             persistence: "memory, and a file if the server's appendonly says so",
+            stores: true,
             ..BROKER.promise
         },
         options: &OPTIONS,

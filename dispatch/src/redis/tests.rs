@@ -1,7 +1,13 @@
 //! Tests of the options; those with a server are in `dispatch/tests/redis`.
 
-use super::streams::{OPTIONS, RedisStream};
-use drumpost_core::options::Options;
+use super::{
+    lists,
+    streams::{OPTIONS, RedisStream},
+};
+use drumpost_core::{
+    options::Options,
+    promise::{Asked, Delivery},
+};
 use std::time::Duration;
 
 fn made(set: &[(&str, &str)]) -> Result<RedisStream, String> {
@@ -25,4 +31,16 @@ fn a_password_is_never_shown() {
 fn the_time_to_claim_has_a_default_and_a_least() {
     assert_eq!(made(&[]).unwrap().claim_idle, Duration::from_secs(5));
     assert_eq!(made(&[("redis.claim-idle", "1ns")]).unwrap().claim_idle, Duration::from_millis(2));
+}
+
+/// Regression: `--backlog` was refused, because what is popped may be lost.
+#[test]
+fn a_list_stores_what_waits_whichever_way_it_is_taken() {
+    let entry = lists::entry();
+    for (take, delivery) in [("move", Delivery::AtLeastOnce), ("pop", Delivery::AtMostOnce)] {
+        let mut options = Options::default();
+        options.set("redis.take", take);
+        let promise = entry.made(&options).unwrap().promise(entry.promise, &Asked::default()).unwrap();
+        assert_eq!((promise.delivery, promise.stores), (delivery, true), "{take}");
+    }
 }

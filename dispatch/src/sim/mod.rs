@@ -54,6 +54,8 @@ pub fn entry() -> TransportEntry {
         name: "sim",
         summary: "a simulated target: service times, servers, stalls and faults by rule, in virtual or real time",
         runs_on: RunsOn::Simulation,
+        // The simulated queue of a service takes what is sent to it while its instances are absent.
+        promise: Promise { stores: true, ..Promise::IN_MEMORY },
         options: &OPTIONS,
         make: |options| Ok(Box::new(make(options)?)),
         ..TransportEntry::IN_MEMORY

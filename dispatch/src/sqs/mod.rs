@@ -77,6 +77,7 @@ pub(super) fn entry() -> TransportEntry {
             acknowledges: &Acks::WITHOUT_TRANSACTIONS,
             acks: "answers to SendMessageBatch as confirms, DeleteMessageBatch after handling",
             persistence: "AWS: several data centres; emulators: memory",
+            stores: true,
             ..BROKER.promise
         },
         requests: Some(REQUESTS),

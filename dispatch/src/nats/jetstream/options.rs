@@ -54,6 +54,7 @@ pub(in super::super) fn entry() -> TransportEntry {
             acknowledges: &Acks::WITHOUT_TRANSACTIONS,
             acks: "publisher confirms, explicit acks after handling",
             persistence: "file, or memory with jetstream.storage=memory",
+            stores: true,
             ..BROKER.promise
         },
         options: &OPTIONS,
@@ -111,7 +112,8 @@ impl Settings {
         let order = if self.partitions > 1 { Order::PerKey } else { listed.order };
         let skips = self.from == Begin::End;
         let delivery = if skips { promise::Delivery::AtMostOnce } else { listed.delivery };
-        Promise { persistence, order, delivery, ..listed }.when(asked)
+        // An instance that comes back passes over what was sent meanwhile.
+        Promise { persistence, order, delivery, stores: !skips, ..listed }.when(asked)
     }
 
     pub(super) fn retention(&self, destination: &Destination, acks: Acks) -> RetentionPolicy {

@@ -61,6 +61,11 @@ fn options_make_the_promise_or_are_refused_together() {
     assert_eq!(promised(&[("jetstream.partitions", "4")], Acks::After), Ok((AtLeastOnce, Order::PerKey)));
     assert_eq!(promised(&[("jetstream.from", "beginning")], Acks::After), Ok((AtLeastOnce, Order::None)));
     assert_eq!(promised(&[("jetstream.from", "end")], Acks::After), Ok((AtMostOnce, Order::None)));
+    let stores = |from| {
+        let made = made(&[("jetstream.from", from)]).unwrap();
+        made.promise(entry().promise, &Asked::default()).unwrap().stores
+    };
+    assert!(stores("acknowledged") && stores("beginning") && !stores("end"));
     for set in
         [("jetstream.max-deliver", "3"), ("jetstream.retention", "work-queue"), ("jetstream.from", "end")]
     {
