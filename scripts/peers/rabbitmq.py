@@ -5,7 +5,10 @@ from .tools import WORK, Figures, Peer, Tool, drumpost, free_port, jars, number,
 
 VERSION = "2.22.1"
 # What transient messages without acknowledgements and persistent ones with confirms are for either side.
-TRANSIENT = {"perf": ("-a",), "flags": ("--guarantee", "at-most-once", "--set", "rabbitmq.queue=transient", "--set", "rabbitmq.confirms=off")}
+TRANSIENT = {
+    "perf": ("-a",),
+    "flags": ("--guarantee", "at-most-once", "--set", "rabbitmq.queue=transient", "--set", "rabbitmq.confirms=off", "--set", "rabbitmq.no-ack=on"),
+}
 CONFIRMED = {
     "perf": ("-c", "1024", "-q", "512", "-f", "persistent", "-ad", "true"),
     "flags": ("--set", "rabbitmq.queue=classic", "--set", "rabbitmq.prefetch=512", "--unconfirmed", "1024"),

@@ -13,9 +13,13 @@
 //!   `rabbitmq.confirms=off` the server is asked for none: a message counts as confirmed when the client has written it to the
 //!   connection, and nobody hears of one that no queue takes.
 //! - *Acknowledgements* are `basic.ack` after handling, one frame for all messages of a queue that a lane handled in one step. What a
-//!   consumer had when its channel closed goes back into the queue, and so does what it gives back. With `--acks before` consumers
-//!   ask for no acknowledgements (`no_ack`): a message is done with when the server has written it to the connection, and the
-//!   prefetch means nothing.
+//!   consumer had when its channel closed goes back into the queue, and so does what it gives back.
+//! - *Acknowledgements before handling* (`--acks before`) are `basic.ack` for what an inbox found, before the lane gets it. AMQP does not
+//!   answer them, so one may be lost with its connection, and the server then hands out again what a handler may have had. It marks
+//!   that, and a consumer passes over what is marked: at most once. So what a consumer that dies had not taken yet is lost, too.
+//!   With `rabbitmq.no-ack=on` consumers ask for no acknowledgements at all (`no_ack`): a message is done with when the server has
+//!   written it to the connection. The prefetch means nothing then, and the server sends what it has to a client whose memory for it
+//!   has no limit.
 //! - *Dead letters*: with `rabbitmq.delivery-limit` a quorum queue gives up on a message that was given back more often, and moves it to
 //!   a queue of its own (`x-dead-letter-exchange`, at least once), `QUEUE.dead`. The instances of the service receive from there,
 //!   too, and hand over what they receive as dead letters.
@@ -48,12 +52,15 @@ const TYPES: Grammar = Grammar::Word(&["quorum", "classic", "transient"]);
 const EXCHANGES: Grammar = Grammar::Word(&["fanout", "topic"]);
 const REPLIES: Grammar = Grammar::Word(&["queue", "direct"]);
 const REPLY: &str = "how replies come back: direct is without a queue, at most once, and needs --acks before";
+const NO_ACK: &str = "with --acks before: consumers ask for no acknowledgements, so the server sends all that it has and \
+                      this process holds it, without a limit";
 const COUNTS: Grammar = Grammar::Count { min: 1, max: u16::MAX as u64 };
-const OPTIONS: [OptionEntry; connect::OPTIONS.len() + 6] = joined(
+const OPTIONS: [OptionEntry; connect::OPTIONS.len() + 7] = joined(
     connect::OPTIONS,
     [
         tuning("rabbitmq.queue", TYPES, "quorum", QUEUE),
         tuning("rabbitmq.prefetch", COUNTS, "512", "unacknowledged messages of a consumer").of("messages"),
+        OptionEntry::new("rabbitmq.no-ack", ON, "off", NO_ACK).unfair(),
         OptionEntry::optional("rabbitmq.delivery-limit", COUNTS, LIMIT)
             .or_else("the server's own")
             .of("deliveries after the first")
@@ -94,6 +101,8 @@ struct RabbitMq {
     login: Login<()>,
     shape: Shape,
     prefetch: u16,
+    /// Consumers that acknowledge before handling ask for no acknowledgements.
+    no_ack: bool,
     is_confirmed: bool,
     queues: Objects,
 }
@@ -104,9 +113,20 @@ impl RabbitMq {
         let login = Login::read("rabbitmq", options, &url, vec![])?;
         let (at, shape) = (Arc::new(At::new("RabbitMQ", &url.shown())), Shape::from_options(options)?);
         let prefetch = options.count("rabbitmq.prefetch") as u16;
-        let (queues, is_confirmed) =
-            (Objects::written_down::<Self>(&at, &vhost(&url)), options.word("rabbitmq.confirms") == "on");
-        Ok(Self { at, url, login, shape, prefetch, is_confirmed, queues })
+        let [no_ack, is_confirmed] =
+            ["rabbitmq.no-ack", "rabbitmq.confirms"].map(|name| options.word(name) == "on");
+        let queues = Objects::written_down::<Self>(&at, &vhost(&url));
+        Ok(Self { at, url, login, shape, prefetch, no_ack, is_confirmed, queues })
+    }
+
+    /// How messages get to whoever hears a destination.
+    fn route(&self, sent: &Destination, addresses: &Arc<Addresses>) -> Route {
+        match sent.intent == Intent::Event && !sent.receivers.is_empty() {
+            true if self.shape.topics => Route::Topic,
+            true => Route::Fanout,
+            false if self.shape.is_direct(sent) => Route::Direct(Arc::clone(addresses)),
+            false => Route::Queue,
+        }
     }
 }
 
@@ -127,10 +147,17 @@ impl AsyncTransport for RabbitMq {
     const REOPENS: bool = true;
 
     fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
-        if self.shape.limit.is_some() && asked.acks(&listed) == Acks::Before {
+        let before = asked.acks(&listed) == Acks::Before;
+        if self.shape.limit.is_some() && before {
             return Err("gives up on no message that nobody acknowledges: leave rabbitmq.delivery-limit or --acks before out".into());
         }
-        if self.shape.direct && asked.acks(&listed) != Acks::Before {
+        if self.no_ack && !before {
+            return Err(
+                "has rabbitmq.no-ack=on only with --acks before: ask for that, or leave rabbitmq.no-ack out"
+                    .into(),
+            );
+        }
+        if self.shape.direct && !before {
             return Err("delivers direct replies at most once, and other messages only with --acks before: ask for that, or leave rabbitmq.replies out".into());
         }
         if !self.is_confirmed && asked.guarantee == Some(promise::Delivery::AtLeastOnce) {
@@ -143,11 +170,13 @@ impl AsyncTransport for RabbitMq {
             "transient" => (promise::Confirms::Leader, "memory"),
             _ => (listed.confirms, listed.persistence),
         };
-        let acks = match (self.is_confirmed, asked.acks(&listed) == Acks::Before) {
-            (true, false) => listed.acks,
-            (true, true) => "publisher confirms, no acknowledgements (no_ack)",
-            (false, false) => "no publisher confirms, basic.ack after handling",
-            (false, true) => "neither publisher confirms nor acknowledgements (no_ack)",
+        let acks = match (self.is_confirmed, before, self.no_ack) {
+            (true, false, _) => listed.acks,
+            (true, true, false) => "publisher confirms, basic.ack before handling",
+            (true, true, true) => "publisher confirms, no acknowledgements (no_ack)",
+            (false, false, _) => "no publisher confirms, basic.ack after handling",
+            (false, true, false) => "no publisher confirms, basic.ack before handling",
+            (false, true, true) => "neither publisher confirms nor acknowledgements (no_ack)",
         };
         let promise = Promise { confirms, persistence, acks, ..listed };
         let unconfirmed = Promise {
@@ -187,7 +216,8 @@ impl AsyncTransport for RabbitMq {
             .await?;
         let (layout, line) = (Layout::new(wiring, '.'), Line::to(&self.at));
         let (mut sources, mut apart, mut sends) = (Vec::new(), Vec::new(), Vec::new());
-        let no_ack = wiring.acks == Acks::Before;
+        let before = wiring.acks == Acks::Before;
+        let no_ack = before && self.no_ack;
         let asked = BasicConsumeOptions { no_ack, ..plain() };
         // Direct replies come over the channel of the requests.
         let asks = self.channel(&connection).await?;
@@ -198,7 +228,12 @@ impl AsyncTransport for RabbitMq {
                     let no_ack = BasicConsumeOptions { no_ack: true, ..plain() };
                     let consume = asks.basic_consume(DIRECT.into(), plain(), no_ack, plain());
                     let consumer = self.at.step("consume replies", consume).await?;
-                    sources.push(Source { consumer, channel: Arc::clone(&asks), is_dead: false });
+                    sources.push(Source {
+                        consumer,
+                        channel: Arc::clone(&asks),
+                        is_dead: false,
+                        no_ack: true,
+                    });
                     apart.push(heard.is_apart);
                 }
                 continue;
@@ -212,7 +247,7 @@ impl AsyncTransport for RabbitMq {
                     channel.basic_consume(queue.into(), plain(), asked, plain()).await
                 };
                 let consumer = self.at.step("consume from a queue", consume).await?;
-                sources.push(Source { consumer, channel, is_dead });
+                sources.push(Source { consumer, channel, is_dead, no_ack });
                 apart.push(heard.is_apart);
             }
         }
@@ -228,16 +263,10 @@ impl AsyncTransport for RabbitMq {
             let has_queue = !sent.receivers.is_empty() && !self.shape.is_direct(sent);
             // What no queue takes comes back and counts as refused, but for an event without subscribers.
             let mandatory = has_queue && self.is_confirmed;
-            let route = match has_queue && sent.intent == Intent::Event {
-                true if self.shape.topics => Route::Topic,
-                true => Route::Fanout,
-                false if self.shape.is_direct(sent) => Route::Direct(Arc::clone(&addresses)),
-                false => Route::Queue,
-            };
             let exchange = Exchange {
                 channel,
                 line: line.clone(),
-                route,
+                route: self.route(sent, &addresses),
                 reply_to: asks_directly.then(|| DIRECT.into()),
                 is_persistent: self.shape.kind != "transient",
                 options: BasicPublishOptions { mandatory, ..plain() },
@@ -247,7 +276,7 @@ impl AsyncTransport for RabbitMq {
             sends.push(outbox.noting(self.queues.refusals()));
         }
         let queues =
-            Queues { pool: Arc::clone(&wiring.pool), line: line.clone(), sources, no_ack, addresses };
+            Queues { pool: Arc::clone(&wiring.pool), line: line.clone(), sources, before, addresses };
         Ok(Endpoint { inbox: Inbox::new(wiring, line, &apart, queues), sends })
     }
 

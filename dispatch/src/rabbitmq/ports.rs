@@ -119,6 +119,16 @@ pub(super) struct Source {
     pub(super) channel: Arc<Channel>,
     /// It has dead letters.
     pub(super) is_dead: bool,
+    /// The server waits for no acknowledgement, and takes none.
+    pub(super) no_ack: bool,
+}
+
+impl Source {
+    /// Acknowledges everything up to a message. The client has queued the frame when it is polled once. If the channel is gone, its
+    /// consumer says why.
+    fn acknowledge(&self, tag: u64) {
+        let _queued = self.channel.basic_ack(tag, BasicAckOptions { multiple: true }).now_or_never();
+    }
 }
 
 /// Receives from the queues of one instance.
@@ -126,9 +136,34 @@ pub(super) struct Queues {
     pub(super) pool: Arc<Pool>,
     pub(super) line: Line,
     pub(super) sources: Vec<Source>,
-    /// The server waits for no acknowledgement, and takes none.
-    pub(super) no_ack: bool,
+    /// Messages are acknowledged before the lane gets them.
+    pub(super) before: bool,
     pub(super) addresses: Arc<Addresses>,
+}
+
+impl Queues {
+    /// The next message of a source. Where messages are acknowledged before they are handled, one that was handed out before is passed over:
+    /// a consumer may have handled it, and its acknowledgement was lost with the connection.
+    fn poll_taken(
+        &mut self,
+        source: usize,
+        context: &mut Context<'_>,
+    ) -> Poll<PortResult<message::Delivery>> {
+        let (line, from) = (&self.line, &mut self.sources[source]);
+        let passes_over = self.before && !from.no_ack;
+        loop {
+            let delivery = ready!(from.consumer.poll_next_unpin(context));
+            let queue = || from.consumer.queue();
+            let ended = || line.broken(true, &format_args!("the server ended the consumer of {}", queue()));
+            // An error on one channel is the server's refusal of what was asked there. With any other the connection is gone.
+            let broken = |error: Error| line.broken(!error.is_amqp_soft_error(), &error);
+            let delivery = delivery.ok_or_else(ended)?.map_err(broken)?;
+            if !passes_over || attempt(&delivery) == 1 {
+                return Poll::Ready(Ok(delivery));
+            }
+            from.acknowledge(delivery.delivery_tag);
+        }
+    }
 }
 
 impl Deliveries for Queues {
@@ -136,14 +171,11 @@ impl Deliveries for Queues {
     const ACKNOWLEDGES: bool = true;
     const TELLS_ATTEMPTS: bool = true;
     const REJECTS: bool = true;
+    const SETTLES_AT_ONCE: bool = true;
 
     fn poll_next(&mut self, source: usize, context: &mut Context<'_>) -> Poll<PortResult<Delivery<Tag>>> {
-        let delivery = ready!(self.sources[source].consumer.poll_next_unpin(context));
+        let delivery = ready!(self.poll_taken(source, context))?;
         let queue = || self.sources[source].consumer.queue().to_string();
-        let ended = || self.line.broken(true, &format_args!("the server ended the consumer of {}", queue()));
-        // An error on one channel is the server's refusal of what was asked there. With any other the connection is gone.
-        let broken = |error: Error| self.line.broken(!error.is_amqp_soft_error(), &error);
-        let delivery = delivery.ok_or_else(ended)?.map_err(broken)?;
         let headers = delivery.properties.headers().iter().flat_map(FieldTable::inner);
         let texts = headers.filter_map(|(key, text)| Some((key.as_str(), text.as_long_string()?.as_bytes())));
         let message = decode(&delivery.data, texts, &self.pool, queue)?;
@@ -159,15 +191,14 @@ impl Deliveries for Queues {
         let nack = BasicNackOptions { multiple: true, requeue: true };
         // Of each source the youngest.
         let youngest = due.collect::<BTreeMap<_, _>>();
-        for (source, tag) in youngest.into_iter().filter(|_| !self.no_ack) {
-            let channel = &self.sources[source].channel;
-            // The client has queued the frame when it is polled once. If the channel is gone, its consumer says why.
-            let _queued = match how {
-                Settled::Acknowledged => {
-                    channel.basic_ack(tag, BasicAckOptions { multiple: true }).now_or_never()
-                }
-                Settled::Rejected => channel.basic_nack(tag, nack).now_or_never(),
-            };
+        for (source, tag) in youngest {
+            let source = &self.sources[source];
+            match how {
+                _ if source.no_ack => {}
+                Settled::Acknowledged => source.acknowledge(tag),
+                // As an acknowledgement.
+                Settled::Rejected => drop(source.channel.basic_nack(tag, nack).now_or_never()),
+            }
         }
         Poll::Ready(Ok(()))
     }

@@ -79,11 +79,27 @@ fn a_publisher_that_hears_no_confirms_promises_less() {
     assert_eq!(promise.acks, "no publisher confirms, basic.ack after handling");
     let refused = promised(&off, Some(Delivery::AtLeastOnce), None).unwrap_err();
     assert!(refused.contains("rabbitmq.confirms=off"), "{refused}");
-    let neither = promised(&off, Some(Delivery::AtMostOnce), Some(Acks::Before)).unwrap();
-    assert_eq!(neither.acks, "neither publisher confirms nor acknowledgements (no_ack)");
+    let early = promised(&off, Some(Delivery::AtMostOnce), None).unwrap();
+    assert_eq!(early.acks, "no publisher confirms, basic.ack before handling");
     let before = promised(&[], None, Some(Acks::Before)).unwrap();
     assert_eq!((before.confirms, before.delivery), (Confirms::Replicated, Delivery::AtMostOnce));
+    assert_eq!((before.acks, before.stores), ("publisher confirms, basic.ack before handling", true));
+}
+
+#[test]
+fn consumers_without_acknowledgements_are_asked_for_with_an_option_of_their_own() {
+    let promised = |set: &[(&str, &str)], acks| {
+        made(set).unwrap().promise(entry().promise, &Asked { guarantee: None, acks })
+    };
+    let (none, off) = (("rabbitmq.no-ack", "on"), ("rabbitmq.confirms", "off"));
+    let before = promised(&[none], Some(Acks::Before)).unwrap();
     assert_eq!(before.acks, "publisher confirms, no acknowledgements (no_ack)");
+    let neither = promised(&[none, off], Some(Acks::Before)).unwrap();
+    assert_eq!(neither.acks, "neither publisher confirms nor acknowledgements (no_ack)");
+    for acks in [None, Some(Acks::After), Some(Acks::Confirmed)] {
+        let refused = promised(&[none], acks).unwrap_err();
+        assert!(refused.contains("only with --acks before"), "{refused}");
+    }
 }
 
 #[test]
