@@ -25,19 +25,44 @@ pub struct Depth {
     pub destination: u16,
     /// Stored and not handed out.
     pub ready: u64,
-    /// Handed out and not acknowledged.
-    pub unacknowledged: u64,
+    /// Handed out and not acknowledged; `None` if the server does not tell. What is ready may then include these.
+    pub unacknowledged: Option<u64>,
 }
 
 impl Depth {
+    /// Adds messages that were handed out and are not acknowledged, for a server that tells their number.
+    pub fn add_unacknowledged(&mut self, count: u64) {
+        *self.unacknowledged.get_or_insert(0) += count;
+    }
+
     /// All destinations together, without the name of one.
     #[must_use]
     pub fn total(depths: &[Self]) -> Self {
-        let sum = |of: fn(&Self) -> u64| depths.iter().map(of).sum();
-        Self {
-            destination: 0,
-            ready: sum(|depth| depth.ready),
-            unacknowledged: sum(|depth| depth.unacknowledged),
+        let mut all = Self::default();
+        for depth in depths {
+            all.ready += depth.ready;
+            if let Some(count) = depth.unacknowledged {
+                all.add_unacknowledged(count);
+            }
         }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Regression: it was 0, which looked measured.
+    #[test]
+    fn a_number_that_no_server_told_is_none() {
+        let mut told = Depth { destination: 1, ready: 3, ..Depth::default() };
+        let silent = Depth { destination: 2, ready: 4, ..Depth::default() };
+        let total = Depth::total(&[told, silent]);
+        assert_eq!((total.ready, total.unacknowledged), (7, None));
+        told.add_unacknowledged(0);
+        assert_eq!(Depth::total(&[told, silent]).unacknowledged, Some(0));
+        told.add_unacknowledged(5);
+        assert_eq!(Depth::total(&[silent, told, told]).unacknowledged, Some(10));
     }
 }

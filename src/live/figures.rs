@@ -319,12 +319,7 @@ fn gauges(rows: &[Counted]) -> Vec<Family> {
     let help = "Messages at the server: ready, and handed out but not acknowledged.";
     let mut waiting = Family::new(Kind::Gauge, "drumpost_server_waiting_messages", "", help);
     for row in rows {
-        for (state, n) in row
-            .sample
-            .and_then(|sample| sample.waiting)
-            .into_iter()
-            .flat_map(|[ready, out]| [("ready", ready), ("unacknowledged", out)])
-        {
+        for (state, n) in row.sample.iter().flat_map(at_server) {
             waiting.add(&row.labels.with("state", state), n as f64);
         }
     }
@@ -347,4 +342,25 @@ fn servers(rows: &[Counted]) -> [Family; 2] {
         }
     }
     [info, connections]
+}
+
+/// Messages at the server by state, as far as it tells.
+fn at_server(sample: &Sample) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+    let (ready, out) = sample.waiting.unzip();
+    [("ready", ready), ("unacknowledged", out.flatten())]
+        .into_iter()
+        .filter_map(|(state, n)| Some((state, n?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_that_the_server_does_not_tell_has_no_figure() {
+        let told = |waiting| at_server(&Sample { waiting, ..Sample::default() }).collect::<Vec<_>>();
+        assert!(told(None).is_empty());
+        assert_eq!(told(Some((7, None))), [("ready", 7)]);
+        assert_eq!(told(Some((7, Some(0)))), [("ready", 7), ("unacknowledged", 0)]);
+    }
 }

@@ -290,7 +290,7 @@ impl Watch for Follower<'_> {
                 .as_ref()
                 .map_or_else(Quantiles::default, |times| quantiles(&times.run)),
             warmup: snapshot.warmup,
-            waiting: snapshot.depth.map(|depth| [depth.ready, depth.unacknowledged]),
+            waiting: snapshot.depth.map(|depth| (depth.ready, depth.unacknowledged)),
             server: server.map(|now| server_now(now, snapshot.interval_ns)),
             allows: self.allows,
         }));
@@ -308,7 +308,7 @@ impl Watch for Follower<'_> {
                 unconfirmed: audit.unconfirmed,
                 confirm_p99_ns: confirm_p99_ns(snapshot),
                 server_ready: snapshot.depth.map(|depth| depth.ready),
-                server_unacknowledged: snapshot.depth.map(|depth| depth.unacknowledged),
+                server_unacknowledged: snapshot.depth.and_then(|depth| depth.unacknowledged),
                 ..Point::default()
             };
             self.add(point.with_response(&distribution(&snapshot.response_now)), snapshot.interval_ns);

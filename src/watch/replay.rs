@@ -200,7 +200,7 @@ impl<'a> Course<'a> {
             run: quantiles(&self.so_far),
             lag_p99_ns: point.lag_p99_ns.unwrap_or(0),
             in_flight: point.in_flight,
-            waiting: point.server_ready.zip(point.server_unacknowledged).map(<[u64; 2]>::from),
+            waiting: point.server_ready.map(|ready| (ready, point.server_unacknowledged)),
             ..self.sample
         };
         self.sample

@@ -160,8 +160,9 @@ pub struct Sample {
     pub confirms: Option<Confirms>,
     /// Confirm time so far, all destinations together.
     pub confirm: Quantiles,
-    /// Messages at the server that are not handed out, and those that are and not acknowledged; `None` if it does not tell.
-    pub waiting: Option<[u64; 2]>,
+    /// Messages at the server that are not handed out, and those that are and not acknowledged, if it tells these; `None` if it tells
+    /// nothing.
+    pub waiting: Option<(u64, Option<u64>)>,
     /// Whether the trial is still warming up.
     pub warmup: bool,
     /// CPU and memory of the server; `None` without a server on this machine.
@@ -225,7 +226,7 @@ impl Sample {
     /// Messages at the server, handed out or not; `None` if it does not tell.
     #[must_use]
     pub fn at_server(&self) -> Option<u64> {
-        self.waiting.map(|[ready, unacknowledged]| ready.saturating_add(unacknowledged))
+        self.waiting.map(|(ready, unacknowledged)| ready.saturating_add(unacknowledged.unwrap_or(0)))
     }
 
     /// Dropped, duplicated and reordered messages that the transport's promise does not allow, and corrupted ones.

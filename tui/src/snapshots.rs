@@ -211,7 +211,7 @@ prop_compose! {
             dispatch: place.0, trial: place.1, elapsed_ns, progress, remaining_ns: Some(remaining_ns),
             throughput_per_s, target_per_s, now: quantiles.0, run: quantiles.1, lag_p99_ns, blocked_share,
             in_flight, sent, delivered, dropped, duplicated, reordered, corrupted, warmup, allows: Allows::default(),
-            redelivered: (told[0] > 0).then_some(told[0]), rejected: (told[2] > 0).then_some(told[1]), dead: told[2], waiting: (told[1] > 0).then_some([told[0], told[2]]), confirm: quantiles.0,
+            redelivered: (told[0] > 0).then_some(told[0]), rejected: (told[2] > 0).then_some(told[1]), dead: told[2], waiting: (told[1] > 0).then_some((told[0], (told[2] > 0).then_some(told[2]))), confirm: quantiles.0,
             confirms: (told[1] > 0).then_some(Confirms { confirmed: told[0], refused: told[1], unconfirmed: told[2] }),
             server: target_per_s.map(|cores| ServerNow { cores, memory_bytes: sent }),
         }

@@ -15,6 +15,7 @@
 //! - *Removal*: topics have no description. Whose a topic is stands in the metadata of an offset that the group `drumpost-owners`
 //!   commits for it. The server removes this offset with the topic, and groups that have no offsets left.
 //! - *Disks*: the server keeps all messages of a topic until the run is over, or as long as it is configured to.
+//! - *Waiting messages*: what comes after the committed offsets. Kafka does not know which of it a consumer has, so that is part of it.
 //! - *Addresses*: the client goes on with those that the server tells (`advertised.listeners`).
 
 mod clients;

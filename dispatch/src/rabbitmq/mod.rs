@@ -26,7 +26,7 @@
 //! - *Order*: a queue keeps the order of its publishers. A message that is delivered again comes late, so order is not promised.
 //! - *Removal*: AMQP cannot list queues, so their names are written down for `drumpost clean` (`Objects::written_down`). The server itself removes a queue that nobody has used
 //!   for an hour (`x-expires`), and an exchange with its last queue (`auto_delete`).
-//! - *Waiting messages*: AMQP tells how many are ready and not how many are unacknowledged, so these count as 0.
+//! - *Waiting messages*: AMQP tells how many are ready and not how many are unacknowledged, so the latter number is not told.
 //! - *Server alarms*: a server that is low on memory or disk stops reading from connections that publish. The client then writes
 //!   nothing, not even acknowledgements. The run says so.
 

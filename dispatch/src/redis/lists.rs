@@ -164,7 +164,10 @@ impl AsyncTransport for Lists {
             [len(&place)].into_iter().chain(own).collect()
         };
         let add = |depth: &mut Depth, number, len: u64| {
-            *(if number == 0 { &mut depth.ready } else { &mut depth.unacknowledged }) += len;
+            match number {
+                0 => depth.ready += len,
+                _ => depth.add_unacknowledged(len),
+            }
             Some(())
         };
         self.server.depths(wiring, ask, add).await

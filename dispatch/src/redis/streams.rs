@@ -137,7 +137,7 @@ impl AsyncTransport for RedisStream {
             for group in groups {
                 let number = |name| group.get(name)?.as_ref()?.parse::<u64>().ok();
                 depth.ready += number("lag")?;
-                depth.unacknowledged += number("pending")?;
+                depth.add_unacknowledged(number("pending")?);
             }
             Some(())
         };

@@ -206,7 +206,7 @@ impl AsyncTransport for Sqs {
                     self.server.step("tell what waits", ask.send()).await?.attributes.unwrap_or_default();
                 let count = |name| said.get(&name).and_then(|count| count.parse::<u64>().ok()).unwrap_or(0);
                 depth.ready += count(Ready);
-                depth.unacknowledged += count(Received);
+                depth.add_unacknowledged(count(Received));
             }
             depths.push(depth);
         }

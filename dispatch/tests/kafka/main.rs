@@ -58,6 +58,8 @@ struct Found {
     server: Option<ServerFacts>,
     /// The most messages that waited.
     waited: u64,
+    /// The most that were handed out, as the server told.
+    handed_out: Option<u64>,
 }
 
 impl Seen {
@@ -73,7 +75,10 @@ impl Seen {
 impl Watch for Seen {
     fn sample(&mut self, snapshot: &Snapshot) {
         let mut found = self.found.lock().expect("not poisoned");
-        found.waited = found.waited.max(snapshot.depth.map_or(0, |depth| depth.ready));
+        if let Some(depth) = snapshot.depth {
+            found.waited = found.waited.max(depth.ready);
+            found.handed_out = found.handed_out.max(depth.unacknowledged);
+        }
     }
 
     fn is_interrupted(&self) -> bool {
@@ -153,8 +158,9 @@ fn what_waits_is_told() {
     let trial = Trial { pace: Pace::Closed { in_flight: 5_000 }, ..trial };
     let seen = Seen::of(&server);
     assert_sound(&trial.run_watched(NAME, &server.url(), one_hop(ends_slowly), seen.clone()).unwrap(), 5_000);
-    let waited = seen.found().waited;
+    let Found { waited, handed_out, .. } = seen.found();
     assert!((1_000..=5_000).contains(&waited), "{waited} waited");
+    assert_eq!(handed_out, None, "Kafka does not tell, and a 0 would look measured");
 }
 
 #[test]

@@ -24,7 +24,10 @@ struct Consumers {
 }
 
 impl Watch for Consumers {
-    fn sample(&mut self, _snapshot: &Snapshot) {}
+    fn sample(&mut self, snapshot: &Snapshot) {
+        let told = snapshot.depth.and_then(|depth| depth.unacknowledged);
+        assert_eq!(told, None, "AMQP does not tell, and a 0 would look measured");
+    }
 
     fn is_interrupted(&self) -> bool {
         false

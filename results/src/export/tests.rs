@@ -305,6 +305,8 @@ fn a_series_as_csv_has_unconfirmed_messages_and_confirm_times() {
     let mut points = run.trials[0].series.points().to_vec();
     (points[0].unconfirmed, points[0].confirm_p99_ns) = (Some(61), Some(62));
     (points[0].server_ready, points[0].server_unacknowledged) = (Some(63), Some(64));
+    // A server that tells only what is stored.
+    points[1].server_ready = Some(65);
     run.trials[0].series = Series::from_points(points);
     let confirm = Distribution::merged(run.trials[0].confirms.iter().map(|confirms| &confirms.time));
     let [p50, p99] = [0.5, 0.99].map(|quantile| confirm.quantile_ns(quantile).unwrap());
@@ -319,7 +321,7 @@ fn a_series_as_csv_has_unconfirmed_messages_and_confirm_times() {
     assert_eq!(lines[0][24..26], ["server_ready", "server_unacknowledged"]);
     assert_eq!(
         (&lines[1][24..26], &lines[2][24..26]),
-        (&["63".to_owned(), "64".into()][..], &["".to_owned(), String::new()][..])
+        (&["63".to_owned(), "64".into()][..], &["65".to_owned(), String::new()][..])
     );
 }
 

@@ -36,7 +36,8 @@ pub struct Phase {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct ServerSaid {
     pub ready: u64,
-    pub unacknowledged: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unacknowledged: Option<u64>,
     pub counted: u64,
 }
 
@@ -85,7 +86,8 @@ impl Backlog {
                 ("phases.blocked_ns", blocked_ns),
             ]
         };
-        let server = self.server.map_or([0; 3], |said| [said.ready, said.unacknowledged, said.counted]);
+        let server =
+            self.server.map_or([0; 3], |said| [said.ready, said.unacknowledged.unwrap_or(0), said.counted]);
         let own = [
             ("absent", self.absent),
             ("joined_ns", self.joined_ns.unwrap_or(0)),

@@ -71,8 +71,8 @@ pub const PHASES: [&str; 3] = ["piling up", "catching up", "afterwards"];
 pub struct ServerSaid {
     /// Stored and not handed out, all destinations together.
     pub ready: u64,
-    /// Handed out and not acknowledged.
-    pub unacknowledged: u64,
+    /// Handed out and not acknowledged; `None` if the server does not tell.
+    pub unacknowledged: Option<u64>,
     /// What waited by the harness's own count when it heard of that.
     pub counted: u64,
 }

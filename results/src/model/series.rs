@@ -40,7 +40,8 @@ pub struct Point {
     /// Messages stored at the server and not handed out, all destinations together, when it was last asked; `None` where the server
     /// does not tell, and in records that do not say.
     pub server_ready: Option<u64>,
-    /// Messages that the server had handed out and that were not acknowledged; `None` likewise.
+    /// Messages that the server had handed out and that were not acknowledged; `None` likewise, and where the server tells only what is
+    /// stored.
     pub server_unacknowledged: Option<u64>,
 }
 

@@ -57,7 +57,7 @@ fn course(first: &Backlog, all: &[&Backlog]) -> Vec<String> {
     if let Some(said) = first.server {
         parts.push(format!(
             "the server said {} shortly before, when {} had been counted",
-            units::count_exact(said.ready + said.unacknowledged),
+            units::count_exact(said.ready + said.unacknowledged.unwrap_or(0)),
             units::count_exact(said.counted)
         ));
     }
@@ -138,7 +138,7 @@ mod tests {
             is_reached: true,
             joined_ns: Some(1_000 * MS),
             waiting: 2_010,
-            server: Some(ServerSaid { ready: 1_890, unacknowledged: 0, counted: 1_902 }),
+            server: Some(ServerSaid { ready: 1_890, unacknowledged: None, counted: 1_902 }),
             level: 20,
             level_ns: Some(1_500 * MS),
             left: 3,

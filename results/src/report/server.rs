@@ -66,7 +66,7 @@ fn connections(with: &[(&Run, &Server, ServerFigures)]) -> Option<String> {
     Some(format!("connections to the server: {}", each.collect::<Vec<_>>().join(", ")))
 }
 
-/// The most messages that waited at the server in an interval, handed out or not; `None` if it does not tell.
+/// The most messages that waited at the server in an interval, with those that were handed out if it tells these; `None` if it tells nothing.
 fn waiting(run: &Run) -> Option<u64> {
     run.counted_trials().flat_map(|trial| trial.series.points()).filter_map(Point::at_server).max()
 }

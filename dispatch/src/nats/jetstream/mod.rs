@@ -147,7 +147,7 @@ impl AsyncTransport for JetStream {
             let mut depth = Depth { destination: destination.id, ..Depth::default() };
             while let Some(consumer) = self.server.at.step("tell what waits", consumers.try_next()).await? {
                 depth.ready += consumer.num_pending;
-                depth.unacknowledged += consumer.num_ack_pending as u64;
+                depth.add_unacknowledged(consumer.num_ack_pending as u64);
             }
             depths.push(depth);
         }
