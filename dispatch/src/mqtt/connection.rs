@@ -13,8 +13,12 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// The server keeps the session of a receiver that is away for so long. Longer than any instance of a run stays away.
 pub(super) const AWAY: Duration = Duration::from_hours(1);
-/// A connection that says nothing is asked this often. One silence ends it.
-const PING_EVERY_S: u16 = 5;
+/// A connection pings after so many seconds of silence. A ping without an answer ends it, and a broker ends one that is silent for half as
+/// long again.
+pub(super) const PING_EVERY_S: u16 = 5;
+/// The same for a receiver at QoS 0. Nothing limits what a broker sends it, so one that is paused or slow has its queue full after a
+/// while. It reads no more then, and what does not read hears no answer to a ping. Such a silence is not a fault.
+pub(super) const RARELY_S: u16 = AWAY.as_secs() as u16;
 /// How long a broker may take to tell its version, which it need not have.
 const VERSION_WAIT: Duration = Duration::from_millis(500);
 
@@ -67,19 +71,20 @@ impl Mqtt {
         Ok(("127.0.0.1".into(), embedded.as_ref().map_or(0, |broker| broker.ready.port())))
     }
 
-    /// Connects. The server keeps the session if it `is_kept`, and gives it back; otherwise one of that name ends. The client does not
-    /// connect again by itself: that would be hidden in the figures.
+    /// Connects. The server keeps the session if it `is_kept`, and gives it back; otherwise one of that name ends. The connection pings after
+    /// `keep_alive_s` of silence. The client does not connect again by itself: that would be hidden in the figures.
     pub(super) async fn attach(
         &self,
         name: String,
         is_kept: bool,
+        keep_alive_s: u16,
         line: &Line,
     ) -> Result<Attached, OpenError> {
         let (mut network, mut options) = (NetworkOptions::new(), MqttOptions::new(name, self.place().await?));
         // With Nagle's algorithm a message would wait up to 40 ms for the system's acknowledgement of the one before.
         network.set_tcp_nodelay(true);
         options
-            .set_keep_alive(PING_EVERY_S)
+            .set_keep_alive(keep_alive_s)
             .set_clean_start(!is_kept)
             .set_broker_session_resume_policy(BrokerSessionResumePolicy::AllowBrokerOnly)
             .set_session_expiry_interval(is_kept.then_some(AWAY.as_secs() as u32))
@@ -123,7 +128,8 @@ impl Mqtt {
 
     /// What the broker is.
     pub(super) async fn facts(&self) -> Result<ServerFacts, OpenError> {
-        let mut attached = self.attach("drumpost-asks".into(), false, &Line::to(&self.at)).await?;
+        let line = Line::to(&self.at);
+        let mut attached = self.attach("drumpost-asks".into(), false, PING_EVERY_S, &line).await?;
         if self.is_embedded() {
             return Ok(ServerFacts { is_embedded: true, ..self.at.facts(embedded::VERSION, []) });
         }

@@ -7,6 +7,8 @@
 //!   is used up by commands would hold up the reply that the lane awaits.
 //! - *QoS 0*: a confirm says that a message was written to the connection. Nothing is acknowledged. What is sent while no subscriber
 //!   is connected, and what a broker drops for a slow one, is lost.
+//! - *Keep alive*: a connection pings after 5 s of silence (`PING_EVERY_S`), but not a receiver at QoS 0 (`RARELY_S`). A silent line is noticed
+//!   there by the connection for sending, which an instance keeps at QoS 0 even if it sends nothing.
 //! - *QoS 1 and 2*: a confirm is PUBACK or PUBCOMP. PUBACK or PUBREC is sent after handling. A receiver has a session that the broker keeps
 //!   for an hour (`AWAY`): its subscriptions, what it has not acknowledged, and what comes in the meantime. An instance that comes
 //!   back takes its session, so it loses nothing.
@@ -26,7 +28,7 @@ mod ports;
 #[cfg(test)]
 mod tests;
 
-use connection::{AWAY, Attached, tls};
+use connection::{AWAY, Attached, PING_EVERY_S, RARELY_S, tls};
 use drumpost_core::registry::EMBEDDED;
 use drumpost_kit::{embedded::Embedded, prelude::*};
 use ports::{Subscriptions, Topic};
@@ -127,7 +129,11 @@ impl Mqtt {
         heard: &[Heard<'_>],
         line: &Line,
     ) -> Result<Attached, OpenError> {
-        let attached = self.attach(name, self.qos != QoS::AtMostOnce, line).await?;
+        let (is_kept, keep_alive_s) = match self.qos {
+            QoS::AtMostOnce => (false, RARELY_S),
+            _ => (true, PING_EVERY_S),
+        };
+        let attached = self.attach(name, is_kept, keep_alive_s, line).await?;
         for Heard { place, group, is_alone, .. } in heard.iter().filter(|_| !attached.connack.session_present)
         {
             let filter = if *is_alone { place.clone() } else { format!("$share/{group}/{place}") };
@@ -206,7 +212,8 @@ impl AsyncTransport for Mqtt {
             sources.push(self.subscribed(name, &heard, &line).await?);
             apart.push(is_apart);
         }
-        let sender = Arc::new(self.attach(sends, false, &line).await?);
+        let sender = Arc::new(self.attach(sends, false, PING_EVERY_S, &line).await?);
+        let pings = (self.qos == QoS::AtMostOnce).then(|| Arc::clone(&sender));
         let sends = wiring.sends_of(wiring.service_of(me)).map(|sent| {
             let topic = Topic {
                 sender: Arc::clone(&sender),
@@ -220,7 +227,8 @@ impl AsyncTransport for Mqtt {
             Outbox::new(wiring, layout, sent, line.clone(), topic).noting(self.sessions.refusals())
         });
         let sends = sends.collect();
-        let subscriptions = Subscriptions { pool: Arc::clone(&wiring.pool), line: line.clone(), sources };
+        let subscriptions =
+            Subscriptions { pool: Arc::clone(&wiring.pool), line: line.clone(), sources, _pings: pings };
         Ok(Endpoint { inbox: Inbox::new(wiring, line, &apart, subscriptions), sends })
     }
 
@@ -243,10 +251,10 @@ impl Keeper for Mqtt {
 
     async fn connect(&self) -> Result<Attached, OpenError> {
         let name = format!("drumpost-{}", std::process::id());
-        self.attach(name, false, &Line::to(&self.at)).await
+        self.attach(name, false, PING_EVERY_S, &Line::to(&self.at)).await
     }
 
     async fn remove(&self, _: &Attached, name: &str) -> bool {
-        self.attach(name.to_owned(), false, &Line::to(&self.at)).await.is_ok()
+        self.attach(name.to_owned(), false, PING_EVERY_S, &Line::to(&self.at)).await.is_ok()
     }
 }

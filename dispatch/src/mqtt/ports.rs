@@ -96,6 +96,8 @@ pub(super) struct Subscriptions {
     pub(super) pool: Arc<Pool>,
     pub(super) line: Line,
     pub(super) sources: Vec<Attached>,
+    /// A connection that notices a silent line, where the sources do not.
+    pub(super) _pings: Option<Arc<Attached>>,
 }
 
 impl Deliveries for Subscriptions {
@@ -104,7 +106,7 @@ impl Deliveries for Subscriptions {
     const TELLS_ATTEMPTS: bool = true;
 
     fn poll_next(&mut self, source: usize, context: &mut Context<'_>) -> Poll<PortResult<Delivery<Tag>>> {
-        let Self { pool, line, sources } = self;
+        let Self { pool, line, sources, .. } = self;
         let Attached { client, inbound, .. } = &mut sources[source];
         let publish = ready!(inbound.poll_recv(context)).ok_or_else(|| line.closed())?;
         let headers = publish.properties.iter().flat_map(|properties| &properties.user_properties);

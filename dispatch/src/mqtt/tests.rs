@@ -2,6 +2,11 @@
 
 use super::*;
 use drumpost_core::options::Options;
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+};
 
 fn made(set: &[(&str, &str)]) -> Result<Mqtt, String> {
     let mut options = Options::default();
@@ -68,4 +73,34 @@ fn a_guarantee_is_given_or_refused_with_the_quality_that_has_it() {
         }
     }
     assert!(made(&[("mqtt.qos", "3")]).is_err());
+}
+
+/// Regression: a receiver at QoS 0 whose queue was full did not read the answers to its pings, and lost its connection after 7.5 s.
+#[test]
+fn a_receiver_whose_queue_may_be_full_does_not_have_to_ping() {
+    let broker = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("mqtt://{}", broker.local_addr().unwrap());
+    let clients = thread::spawn(move || {
+        let clients = broker.incoming().take(4).map(|client| {
+            let (mut client, mut connect) = (client.unwrap(), [0; 12]);
+            client.read_exact(&mut connect).unwrap();
+            // Success, a new session, no properties.
+            client.write_all(&[0x20, 3, 0, 0, 0]).unwrap();
+            assert_eq!((connect[0], &connect[2..9]), (0x10, &b"\0\x04MQTT\x05"[..]));
+            (u16::from_be_bytes([connect[10], connect[11]]), client)
+        });
+        clients.collect::<Vec<_>>()
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        for qos in ["0", "1"] {
+            let mqtt = made(&[("mqtt.url", &url), ("mqtt.qos", qos)]).unwrap();
+            let receiver = mqtt.subscribed("receiver".into(), &[], &Line::to(&mqtt.at)).await;
+            let other = mqtt.connect().await;
+            assert!(receiver.is_ok() && other.is_ok(), "QoS {qos}");
+        }
+    });
+    let keep_alives_s: Vec<u16> =
+        clients.join().unwrap().into_iter().map(|(keep_alive_s, _)| keep_alive_s).collect();
+    assert_eq!(keep_alives_s, [3_600, 5, 5, 5]);
 }

@@ -8,6 +8,7 @@ mod cleaned;
 mod counted;
 mod killed;
 mod native;
+mod paused;
 mod restarts;
 mod secured;
 #[path = "../support/secured_trial.rs"]
