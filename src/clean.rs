@@ -37,12 +37,13 @@ pub(crate) fn clean(registry: &Registry, args: &CleanArgs) -> anyhow::Result<Exi
     Ok(if failed && (is_said || !reached) { Exit::Failed } else { Exit::Ok })
 }
 
-fn told(transport: &str, Cleaned { at, removed, kept }: &Cleaned) -> String {
+fn told(transport: &str, Cleaned { at, removed, kept, elsewhere }: &Cleaned) -> String {
     let mut text = match removed.len() {
         0 => format!("{transport} at {at}: nothing of ended runs is there, so there is nothing to remove\n"),
         count => format!("{transport} at {at}: removed {count} of ended runs:\n"),
     };
     removed.iter().for_each(|name| text += &format!("  {}\n", plain::line(name)));
     kept.iter().for_each(|what| text += &format!("  not removed: {}\n", plain::line(what)));
+    elsewhere.iter().for_each(|what| text += &format!("  {}\n", plain::line(what)));
     text
 }

@@ -53,6 +53,8 @@ pub struct OptionError {
 #[derive(Clone, Default)]
 pub struct Options {
     given: BTreeMap<String, (String, Source)>,
+    /// Addresses of relays, by the option with the address of the server behind each.
+    relays: BTreeMap<String, String>,
     seed: Option<u64>,
 }
 
@@ -72,6 +74,12 @@ impl Options {
     /// Sets an option that has another source.
     pub fn set_from(&mut self, name: &str, value: impl Into<String>, source: Source) {
         self.given.insert(name.to_owned(), (value.into(), source));
+    }
+
+    /// Puts a relay between a transport and the server whose address this option has. The transport connects to `through`. The option
+    /// keeps its value, which is the address under which others know the server ([`Values::server_url`]).
+    pub fn relay(&mut self, name: &str, through: impl Into<String>) {
+        self.relays.insert(name.to_owned(), through.into());
     }
 
     /// Sets the seed of the trial's random numbers, which a simulated transport draws from. The default is 1.
@@ -105,14 +113,18 @@ impl Options {
         let mut values = Values::new(self.seed.unwrap_or(1));
         for entry in declared {
             let given = self.given.get(entry.name).filter(|(text, _)| !entry.is_unset_by(text));
-            let read = match given {
-                Some((text, source)) => {
-                    let wrong = |why| OptionError { name: entry.name, from: *source, why };
-                    Some(entry.read(text).map_err(wrong)?)
-                }
+            let from = given.map(|(_, source)| *source).unwrap_or_default();
+            let read = |text: &str| {
+                entry.read(text).map_err(|why| OptionError { name: entry.name, from, why }).map(Some)
+            };
+            let value = match given {
+                Some((text, _)) => read(text)?,
                 None => entry.default_value(),
             };
-            values.put(entry.name, read, given.is_some());
+            match self.relays.get(entry.name) {
+                Some(through) => values.put_relay(entry.name, read(through)?, value),
+                None => values.put(entry.name, value, given.is_some()),
+            }
         }
         Ok(values)
     }

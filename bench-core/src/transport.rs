@@ -34,6 +34,8 @@ pub struct Cleaned {
     pub removed: Vec<String>,
     /// Things that drumpost made and that were not removed, each with the reason, such as `NAME: process 7 on host is running`.
     pub kept: Vec<String>,
+    /// Sentences about what ended runs wrote down for servers of this kind at other addresses, which were not asked.
+    pub elsewhere: Vec<String>,
 }
 
 /// The ports of one service instance.

@@ -7,6 +7,7 @@
 
 use crate::owner::{Owner, State};
 use std::{
+    collections::BTreeMap,
     env, fs,
     io::{self, Write},
     path::{Path, PathBuf},
@@ -66,6 +67,29 @@ impl Notes {
             all.extend(names.map(|(_, name)| (name.clone(), owner.clone())));
         }
         all
+    }
+
+    /// How many objects processes that have ended wrote down for other places of this kind, by what follows `kind` in the place.
+    #[must_use]
+    pub fn elsewhere(&self, kind: &str, address: &str) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for (_, description, lines) in self.files() {
+            if Owner::read(&description).is_none_or(|owner| owner.state() != State::Dead) {
+                continue;
+            }
+            for (place, _) in lines {
+                if let Some(other) = place.strip_prefix(kind).filter(|other| *other != address) {
+                    *counts.entry(other.to_owned()).or_default() += 1;
+                }
+            }
+        }
+        counts
+    }
+
+    /// The folder with all files.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Forgets objects at `place` that are gone. What processes wrote that are alive is left as it is, except for this one's.
@@ -163,6 +187,25 @@ pub(crate) mod tests {
         ours.forget("here", &["b".into()]);
         ours.forget("there", &["a".into()]);
         assert_eq!(folder.files(), 0);
+    }
+
+    #[test]
+    fn what_ended_processes_wrote_down_for_other_addresses_is_counted_by_address() {
+        let (Some(this), folder) = (Owner::this(), Folder::new()) else { return };
+        let (ours, theirs, others) =
+            (folder.by(this.clone()), folder.by(dead(&this)), folder.by(dead(&this)));
+        for (notes, place, name) in [
+            (&ours, "queues at mq://c/", "alive"),
+            (&theirs, "queues at mq://a/", "asked"),
+            (&theirs, "queues at mq://b/", "one"),
+            (&theirs, "streams at mq://d/", "of another kind"),
+            (&others, "queues at mq://b/", "two"),
+            (&others, "queues at mq://a/shop", "another part"),
+        ] {
+            notes.add(place, name).unwrap();
+        }
+        let expected = [("mq://a/shop", 1), ("mq://b/", 2)].map(|(at, count)| (at.to_owned(), count));
+        assert_eq!(ours.elsewhere("queues at ", "mq://a/"), expected.into());
     }
 
     #[test]

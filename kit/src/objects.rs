@@ -38,17 +38,15 @@ pub trait Keeper: Sync {
     /// `Failed` if the server cannot be reached.
     fn connect(&self) -> impl Future<Output = Result<Self::Session, OpenError>> + Send;
 
-    /// The names and descriptions ([`crate::owner::Owner::description`]) of all objects there are, those of others included.
+    /// All objects there are, those of others included, sorted by their descriptions ([`crate::owner::Owner::description`]). What the
+    /// server does not tell is among those that are kept, with the reason.
     ///
     /// Not asked for [`Objects::written_down`].
     ///
     /// # Errors
     /// `Failed` if the server does not tell.
-    fn list(
-        &self,
-        _session: &Self::Session,
-    ) -> impl Future<Output = Result<Vec<(String, String)>, OpenError>> + Send {
-        std::future::ready(Ok(Vec::new()))
+    fn list(&self, _session: &Self::Session) -> impl Future<Output = Result<Found, OpenError>> + Send {
+        std::future::ready(Ok(Found::default()))
     }
 
     /// Removes an object and says whether it is gone. One that was not there is gone. One whose removal takes longer than
@@ -59,12 +57,55 @@ pub trait Keeper: Sync {
 /// What could not be removed, by server and kind of object, of all trials of this process.
 static LEFT: Left = Left::new();
 
+/// Where the names of objects are written down, and for which server.
+#[derive(Debug)]
+struct Written {
+    /// `None`: there is no folder for them.
+    notes: Option<Notes>,
+    /// Begins the places at all servers of this kind: `queues at broker at `.
+    kind: String,
+    /// The address of the server and the part of it. Not that of a relay, which is another one in each run.
+    address: String,
+}
+
+impl Written {
+    fn place(&self) -> String {
+        format!("{}{}", self.kind, self.address)
+    }
+
+    /// What ended processes wrote down for other addresses, in sentences.
+    fn elsewhere<K: Keeper>(&self) -> Vec<String> {
+        /// More are told by their number only.
+        const MOST: usize = 10;
+        let Some(notes) = &self.notes else { return Vec::new() };
+        let others = notes.elsewhere(&self.kind, &self.address);
+        let (more, objects) = (others.len().saturating_sub(MOST), K::OBJECTS);
+        let said = |(address, count): (&String, &usize)| {
+            let address = address.trim_end_matches('/');
+            format!(
+                "not looked at: {count} {objects} of ended runs at {address}; remove them with `drumpost clean {address}`"
+            )
+        };
+        let mut told: Vec<String> = others.iter().take(MOST).map(said).collect();
+        if more > 0 {
+            told.push(format!("not looked at: {objects} of ended runs at {more} more addresses"));
+        }
+        if !told.is_empty() {
+            let folder = notes.folder().display();
+            told.push(format!(
+                "if such a server is gone for good, delete the files in {folder} that name it"
+            ));
+        }
+        told
+    }
+}
+
 /// The objects of one transport's trial.
 #[derive(Debug)]
 pub struct Objects {
     at: Arc<At>,
-    /// Where their names are written down, and where they are: for a server that does not list them.
-    written: Option<(Option<Notes>, String)>,
+    /// Where their names are written down: for a server that does not list them.
+    written: Option<Written>,
     /// A name could not be written down.
     is_unwritten: AtomicBool,
     made: Mutex<Vec<String>>,
@@ -105,13 +146,15 @@ impl Objects {
     }
 
     fn written<K: Keeper>(at: &Arc<At>, part: &str, notes: Option<Notes>) -> Self {
-        Self { written: Some((notes, format!("{} at {at}/{part}", K::OBJECTS))), ..Self::at(at) }
+        let kind = format!("{} at {} at ", K::OBJECTS, at.product());
+        let written = Written { notes, kind, address: format!("{}/{part}", at.server()) };
+        Self { written: Some(written), ..Self::at(at) }
     }
 
-    /// Where names are written down, and under which place, if they can be.
-    fn notes(&self) -> Option<(&Notes, &str)> {
-        let (notes, place) = self.written.as_ref().filter(|_| !self.is_unwritten.load(Relaxed))?;
-        Some((notes.as_ref()?, place))
+    /// Where names are written down, and for which place, if they can be.
+    fn notes(&self) -> Option<(&Notes, String)> {
+        let written = self.written.as_ref().filter(|_| !self.is_unwritten.load(Relaxed))?;
+        Some((written.notes.as_ref()?, written.place()))
     }
 
     /// Begins a trial: removes what earlier trials of this process had to leave here.
@@ -130,7 +173,7 @@ impl Objects {
     pub fn note(&self, name: impl Into<String>) {
         let name = name.into();
         if let Some((notes, place)) = self.notes()
-            && notes.add(place, &name).is_err()
+            && notes.add(&place, &name).is_err()
         {
             self.is_unwritten.store(true, Relaxed);
         }
@@ -167,8 +210,10 @@ impl Objects {
     /// Forgets those that were written down and are not left.
     fn forget(&self, mut names: Vec<String>, left: &[String]) {
         names.retain(|name| !left.contains(name));
-        if let Some((Some(notes), place)) = &self.written {
-            notes.forget(place, &names);
+        if let Some(written) = &self.written
+            && let Some(notes) = &written.notes
+        {
+            notes.forget(&written.place(), &names);
         }
     }
 
@@ -234,7 +279,9 @@ impl Objects {
         if left.is_empty() {
             return Ok(());
         }
-        let (objects, address) = (K::OBJECTS, self.at.address());
+        let objects = K::OBJECTS;
+        let address = self.written.as_ref().map_or(self.at.address(), |written| &written.address);
+        let address = address.trim_end_matches('/');
         let ends = match K::FORGETS_AFTER {
             _ if self.written.is_none() || self.notes().is_some() => {
                 format!("remove them with `drumpost clean {address}` after this run")
@@ -252,7 +299,7 @@ impl Objects {
     /// # Errors
     /// Those of `connect` and `list`. `Refused` if names are to be written down and there is no folder for that.
     pub async fn clean<K: Keeper>(&self, keeper: &K) -> Result<Cleaned, OpenError> {
-        if let Some((None, _)) = self.written {
+        if self.written.as_ref().is_some_and(|written| written.notes.is_none()) {
             return Err(OpenError::Refused(format!(
                 "{} does not list its {} to clients, and there is no folder in which their names are written down: set HOME, or \
                  XDG_STATE_HOME to a whole path, for runs and for `drumpost clean`",
@@ -261,20 +308,17 @@ impl Objects {
             )));
         }
         let session = keeper.connect().await?;
-        let mut found = Found::default();
-        let all = match self.notes() {
-            Some((notes, place)) => notes.at(place),
+        let found = match self.notes() {
+            Some((notes, place)) => Found::of(notes.at(&place)),
             None => keeper.list(&session).await?,
         };
-        for (name, description) in all {
-            found.sort(name, &description);
-        }
         let Found { dead, mut kept } = found;
         let still = remove_all(keeper, &session, dead.clone()).await;
         self.forget(dead.clone(), &still);
         let removed = dead.into_iter().filter(|name| !still.contains(name)).collect();
         kept.extend(still.into_iter().map(|name| format!("{name}: the server did not remove it")));
-        Ok(Cleaned { at: self.at.address().into(), removed, kept })
+        let elsewhere = self.written.as_ref().map(Written::elsewhere::<K>).unwrap_or_default();
+        Ok(Cleaned { at: self.at.address().into(), removed, kept, elsewhere })
     }
 
     fn place<K: Keeper>(&self) -> String {

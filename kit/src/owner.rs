@@ -6,7 +6,10 @@
 //! process 1. If the system does not tell all of these, nothing is written. Only the process that made such an
 //! object removes it.
 
-use std::fs;
+use std::{
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 /// Begins the description of every object that drumpost makes.
 const MARK: &str = "made by drumpost:";
@@ -52,6 +55,15 @@ impl Owner {
     #[must_use]
     pub fn here() -> String {
         Self::this().map(|owner| owner.description()).unwrap_or_default()
+    }
+
+    /// A name for a client that no other process has, on this machine or another: the number of the process, and a digest of all that
+    /// identifies it.
+    #[must_use]
+    pub fn name() -> String {
+        let mut digest = DefaultHasher::new();
+        Self::here().hash(&mut digest);
+        format!("drumpost-{}-{:x}", std::process::id(), digest.finish())
     }
 
     /// As the description of an object.
@@ -121,6 +133,14 @@ pub struct Found {
 }
 
 impl Found {
+    /// Sorts objects by their descriptions.
+    #[must_use]
+    pub fn of(all: Vec<(String, String)>) -> Self {
+        let mut found = Self::default();
+        all.into_iter().for_each(|(name, description)| found.sort(name, &description));
+        found
+    }
+
     /// Sorts in an object. One whose description drumpost did not write is left out.
     pub fn sort(&mut self, name: String, description: &str) {
         let Some(owner) = Owner::read(description) else { return };
@@ -153,6 +173,8 @@ mod tests {
         let this = Owner::this().unwrap();
         assert_eq!(Owner::read(&this.description()), Some(this.clone()));
         assert_eq!(this.state(), State::Alive);
+        let (name, begins) = (Owner::name(), format!("drumpost-{}-", this.pid));
+        assert!(name.starts_with(&begins) && name.len() > begins.len() && name == Owner::name(), "{name}");
     }
 
     #[test]

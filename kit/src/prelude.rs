@@ -11,7 +11,7 @@ pub use crate::{
     login::{Login, Who, first, joined, tuning},
     objects::{Keeper, Objects},
     outbox::{Outbox, Publish},
-    owner::Owner,
+    owner::{Found, Owner},
     pull::{Pull, Pulled, Settle},
     refusals::Refusals,
     replay::{Begin, Places},

@@ -1,7 +1,7 @@
 //! A server as users see it: its name and address without secrets, and the steps of set-up there. Each step has a limit and
 //! ends with a sentence that names the step and the server.
 
-use crate::refusals::Refusals;
+use crate::{refusals::Refusals, url::Url};
 use drumpost_core::{message::MESSAGE_LEN, payload::Pool, server::ServerFacts, transport::OpenError};
 use std::{error::Error, fmt::Display, future::Future, io, net::SocketAddr, time::Duration};
 use tokio::{
@@ -20,13 +20,25 @@ pub struct At {
     text: String,
     /// The address alone.
     address: String,
+    /// The address of the server itself, which is another one if there is a relay before it.
+    server: String,
 }
 
 impl At {
     /// A `product` at an `address`, which holds no secret.
     #[must_use]
     pub fn new(product: &str, address: &str) -> Self {
-        Self { text: format!("{product} at {address}"), address: address.to_owned() }
+        Self {
+            text: format!("{product} at {address}"),
+            address: address.to_owned(),
+            server: address.to_owned(),
+        }
+    }
+
+    /// A `product` at the address of an option, which may be that of a relay before it.
+    #[must_use]
+    pub fn of(product: &str, url: &Url) -> Self {
+        Self { server: url.server(), ..Self::new(product, &url.shown()) }
     }
 
     /// The name of the product.
@@ -96,6 +108,12 @@ impl At {
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The address of the server itself, without a relay before it.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     /// The error of a step that failed: `failed to WHAT at ...`.

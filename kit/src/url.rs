@@ -23,6 +23,8 @@ pub struct Url {
     pub port: u16,
     /// What follows the first `/` after the host, without it; often empty.
     pub path: String,
+    /// `SCHEME://HOST:PORT` of the server, if the rest is the address of a relay before it.
+    server: Option<String>,
 }
 
 impl std::fmt::Debug for Url {
@@ -37,11 +39,14 @@ impl Url {
     /// # Errors
     /// As [`Url::read`].
     pub fn of(options: &Values, option: &str, schemes: &[(&str, u16)]) -> Result<Self, String> {
-        let text = options.url(option);
-        let scheme = text.split_once("://").map(|(scheme, _)| scheme);
-        let known = scheme.and_then(|scheme| schemes.iter().find(|(known, _)| *known == scheme));
-        let (scheme, port) = known.or(schemes.first()).copied().unwrap_or_default();
-        Self::read(option, text, scheme, port)
+        let read = |text: &str| {
+            let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+            let known = scheme.and_then(|scheme| schemes.iter().find(|(known, _)| *known == scheme));
+            let (scheme, port) = known.or(schemes.first()).copied().unwrap_or_default();
+            Self::read(option, text, scheme, port)
+        };
+        let server = options.server_url(option).map(read).transpose()?;
+        Ok(Self { server: server.map(|server| server.shown()), ..read(options.url(option))? })
     }
 
     /// Reads the text of `option`, such as `nats.url`. A text without a scheme or a port has these.
@@ -68,6 +73,7 @@ impl Url {
             host: host.ok_or_else(|| format!("option {option}: no host is named"))?.to_owned(),
             port: url.port().unwrap_or(port),
             path: url.path().trim_start_matches('/').to_owned(),
+            server: None,
         })
     }
 
@@ -88,6 +94,12 @@ impl Url {
     pub fn shown(&self) -> String {
         let Self { scheme, host, port, .. } = self;
         format!("{scheme}://{host}:{port}")
+    }
+
+    /// The same of the server itself: [`Url::shown`] is the address of a relay if there is one before the server.
+    #[must_use]
+    pub fn server(&self) -> String {
+        self.server.clone().unwrap_or_else(|| self.shown())
     }
 }
 
@@ -112,6 +124,23 @@ mod tests {
             let options = options.of(&DECLARED).unwrap();
             assert_eq!(Url::of(&options, "mq.url", &SCHEMES).unwrap().shown(), shown, "{text}");
         }
+    }
+
+    #[test]
+    fn a_server_is_known_behind_a_relay() {
+        const SCHEMES: [(&str, u16); 2] = [("mq", 7), ("mqs", 8)];
+        static DECLARED: [OptionEntry; 1] =
+            [OptionEntry::new("mq.url", Grammar::Url(&["mq", "mqs"]), "mq://here", "where")];
+        let read = |options: &Options| Url::of(&options.of(&DECLARED).unwrap(), "mq.url", &SCHEMES).unwrap();
+        let mut options = Options::default();
+        options.relay("mq.url", "mq://127.0.0.1:999");
+        let url = read(&options);
+        assert_eq!((url.shown(), url.server()), ("mq://127.0.0.1:999".into(), "mq://here:7".into()));
+        options.set("mq.url", "mqs://me:s3cret@broker/shop");
+        options.relay("mq.url", "mqs://me:s3cret@127.0.0.1:999/shop");
+        let url = read(&options);
+        assert_eq!((url.shown(), url.server()), ("mqs://127.0.0.1:999".into(), "mqs://broker:8".into()));
+        assert_eq!((url.user.as_deref(), url.path.as_str()), (Some("me"), "shop"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     secrets,
 };
 use drumpost_core::{
-    options::{OptionEntry, Options, Source},
+    options::{OptionEntry, Options},
     server::ServerFacts,
     transport::OpenError,
 };
@@ -48,7 +48,7 @@ impl Link {
         Self { faults, address, up: OnceLock::new() }
     }
 
-    /// The relay, and `options` with its address; `None` if the line is to be as it is.
+    /// The relay, which `options` then have before the server; `None` if the line is to be as it is.
     ///
     /// # Errors
     /// A sentence: what is wrong with the address, or that no relay could be started.
@@ -87,8 +87,7 @@ impl Link {
         };
         let up = self.up.get_or_init(start).as_ref().map_err(Clone::clone)?;
         secrets::note(up.option, &up.through);
-        let source = options.source(up.option).unwrap_or(Source::Set);
-        options.set_from(up.option, up.through.as_str(), source);
+        options.relay(up.option, up.through.as_str());
         Ok(Some(up))
     }
 }

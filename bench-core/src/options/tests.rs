@@ -66,6 +66,24 @@ fn texts_are_read_as_everywhere_else_and_empty_texts_are_not_set() {
 }
 
 #[test]
+fn a_relay_stands_before_the_server_and_the_option_keeps_its_text() {
+    for (set, server) in [(None, "box://127.0.0.1:1"), (Some("boxs://me:pw@h:1"), "boxs://me:pw@h:1")] {
+        let mut options = given(&set.map(|url| ("box.url", url)).into_iter().collect::<Vec<_>>());
+        options.relay("box.url", "box://127.0.0.1:2");
+        let values = options.of(&DECLARED).unwrap();
+        assert_eq!(
+            (values.url("box.url"), values.server_url("box.url")),
+            ("box://127.0.0.1:2", Some(server))
+        );
+        assert_eq!((options.get("box.url"), values.is_set("box.url")), (set, true));
+    }
+    assert_eq!(Options::default().of(&DECLARED).unwrap().server_url("box.url"), None);
+    let mut options = given(&[]);
+    options.relay("box.url", "tcp://127.0.0.1:2");
+    assert_eq!(options.of(&DECLARED).unwrap_err().name, "box.url");
+}
+
+#[test]
 fn what_does_not_fit_is_told_with_option_source_and_what_it_may_be() {
     for (name, text, says) in [
         ("box.storage", "tape", "option box.storage, set by --set: \"tape\" is not `file` or `memory`"),

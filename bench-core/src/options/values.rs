@@ -43,6 +43,8 @@ pub(super) enum Value {
 #[derive(Clone)]
 pub struct Values {
     values: BTreeMap<&'static str, (Option<Value>, bool)>,
+    /// Addresses of servers behind relays.
+    servers: BTreeMap<&'static str, String>,
     seed: u64,
 }
 
@@ -55,11 +57,19 @@ impl fmt::Debug for Values {
 
 impl Values {
     pub(super) const fn new(seed: u64) -> Self {
-        Self { values: BTreeMap::new(), seed }
+        Self { values: BTreeMap::new(), servers: BTreeMap::new(), seed }
     }
 
     pub(super) fn put(&mut self, name: &'static str, value: Option<Value>, is_set: bool) {
         self.values.insert(name, (value, is_set));
+    }
+
+    /// Puts the address of a relay, and that of the server behind it.
+    pub(super) fn put_relay(&mut self, name: &'static str, relay: Option<Value>, server: Option<Value>) {
+        if let Some(Value::Text(server)) = server {
+            self.servers.insert(name, server);
+        }
+        self.put(name, relay, true);
     }
 
     /// The seed of the trial's random numbers.
@@ -139,6 +149,13 @@ impl Values {
             Some(Value::Text(url)) => url,
             _ => mistaken(name, "URL"),
         }
+    }
+
+    /// The address of the server itself, if [`Values::url`] is that of a relay before it. For what a transport writes down, as a relay has
+    /// another address in each run.
+    #[must_use]
+    pub fn server_url(&self, name: &str) -> Option<&str> {
+        self.servers.get(name).map(String::as_str)
     }
 
     /// A text, or a value with a form of its own. `None`: it is not set and has no default.

@@ -199,7 +199,7 @@ impl Keeper for Kafka {
         Ok(Session { admin, client, groups: BTreeMap::new() })
     }
 
-    async fn list(&self, session: &Session) -> Result<Vec<(String, String)>, OpenError> {
+    async fn list(&self, session: &Session) -> Result<Found, OpenError> {
         let notes = session.ask(|client| {
             let mut all = Offsets::new();
             for topic in client.fetch_metadata(None, PATIENCE)?.topics() {
@@ -209,7 +209,7 @@ impl Keeper for Kafka {
             let of = |note: &Note<'_>| (note.topic().to_owned(), note.metadata().to_owned());
             Ok(noted.elements().iter().map(of).collect())
         });
-        self.at.step("list the topics", notes).await
+        self.at.step("list the topics", notes).await.map(Found::of)
     }
 
     async fn remove(&self, session: &Session, topic: &str) -> bool {

@@ -115,7 +115,7 @@ impl Mqtt {
         let login = Login::read("mqtt", options, &url, vec![])?;
         let at = Arc::new(match &*url.host {
             EMBEDDED => At::new("mqtt5 (embedded)", "127.0.0.1"),
-            _ => At::new("MQTT broker", &url.shown()),
+            _ => At::of("MQTT broker", &url),
         });
         let (tls, inflight) = (tls(&url, &login)?, options.count("mqtt.inflight") as u16);
         let (sessions, embedded) = (Objects::written_down::<Self>(&at, ""), Mutex::default());
@@ -250,7 +250,7 @@ impl Keeper for Mqtt {
     const FORGETS_AFTER: Option<Duration> = Some(AWAY);
 
     async fn connect(&self) -> Result<Attached, OpenError> {
-        let name = format!("drumpost-{}", std::process::id());
+        let name = format!("{}-{}", Owner::name(), fresh());
         self.attach(name, false, PING_EVERY_S, &Line::to(&self.at)).await
     }
 

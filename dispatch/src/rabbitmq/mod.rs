@@ -111,7 +111,7 @@ impl RabbitMq {
     fn from_options(options: &Values) -> Result<Self, String> {
         let url = Url::of(options, "rabbitmq.url", &[("amqp", 5672), ("amqps", 5671)])?;
         let login = Login::read("rabbitmq", options, &url, vec![])?;
-        let (at, shape) = (Arc::new(At::new("RabbitMQ", &url.shown())), Shape::from_options(options)?);
+        let (at, shape) = (Arc::new(At::of("RabbitMQ", &url)), Shape::from_options(options)?);
         let prefetch = options.count("rabbitmq.prefetch") as u16;
         let [no_ack, is_confirmed] =
             ["rabbitmq.no-ack", "rabbitmq.confirms"].map(|name| options.word(name) == "on");

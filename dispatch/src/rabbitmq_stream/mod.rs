@@ -70,7 +70,7 @@ struct RabbitMqStream {
 impl RabbitMqStream {
     fn from_options(options: &Values) -> Result<Self, String> {
         let url = Url::of(options, "rabbitmq-stream.url", &[("rabbitmq-stream", 5552)])?;
-        let (at, settings) = (Arc::new(At::new("RabbitMQ", &url.shown())), Settings::read(options, &url)?);
+        let (at, settings) = (Arc::new(At::of("RabbitMQ", &url)), Settings::read(options, &url)?);
         Ok(Self { streams: Objects::written_down::<Self>(&at, &settings.vhost), at, settings })
     }
 

@@ -151,9 +151,9 @@ impl Keeper for Server {
         Ok(Session { redis, line: Line::to(&self.at), group: String::new() })
     }
 
-    async fn list(&self, session: &Session) -> Result<Vec<(String, String)>, OpenError> {
+    async fn list(&self, session: &Session) -> Result<Found, OpenError> {
         let (mut session, list) = (session.clone(), cmd("HGETALL").arg(&self.owners).take());
-        self.at.step("list the keys", list.query_async(&mut session.redis)).await
+        self.at.step("list the keys", list.query_async(&mut session.redis)).await.map(Found::of)
     }
 
     async fn remove(&self, session: &Session, key: &str) -> bool {

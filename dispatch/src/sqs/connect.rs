@@ -159,6 +159,21 @@ impl Session {
         }
     }
 
+    /// Sorts in the topics whose names begin as drumpost's do.
+    async fn list_topics(&self, found: &mut Found) -> Result<(), Failure> {
+        let topics = self.sns.list_topics().into_paginator().items().send().collect::<Result<Vec<_>, _>>();
+        let arns = topics.await?.into_iter().filter_map(|topic| topic.topic_arn);
+        for arn in arns.filter(|arn| name_in(arn, ':').starts_with(MARK)) {
+            let tags = self.sns.list_tags_for_resource().resource_arn(&arn).send().err_into().await;
+            let owner = tags.map(|said| {
+                let tag = said.tags?.into_iter().find(|tag| tag.key == OWNER)?;
+                Some(tag.value)
+            });
+            sort(found, format!("{TOPIC}{}", name_in(&arn, ':')), owner)?;
+        }
+        Ok(())
+    }
+
     /// The call that makes a topic, or finds the one that has this name.
     pub(super) fn topic(&self, name: &str) -> CreateTopicFluentBuilder {
         let fifo = name.ends_with(FIFO).then(|| [("FifoTopic".to_owned(), "true".to_owned())].into());
@@ -170,8 +185,8 @@ impl Session {
 #[derive(Debug)]
 pub(super) struct Failure {
     /// What the server calls it. `None` if it did not answer.
-    code: Option<String>,
-    why: String,
+    pub(super) code: Option<String>,
+    pub(super) why: String,
 }
 
 impl Failure {
@@ -184,6 +199,21 @@ impl Failure {
     /// The server did not answer.
     pub(super) fn is_silence(&self) -> bool {
         self.code.is_none()
+    }
+
+    /// The server does not have the service or the action that it was asked for, as an emulator of SQS alone has no SNS.
+    pub(super) fn is_no_service(&self) -> bool {
+        const CODES: [&str; 8] = [
+            "InvalidAction",
+            "MissingAction",
+            "UnknownAction",
+            "UnknownOperation",
+            "UnsupportedOperation",
+            "NotImplemented",
+            "HTTP 404",
+            "HTTP 405",
+        ];
+        self.code.as_ref().is_some_and(|code| CODES.iter().any(|of| code.contains(of)))
     }
 
     /// The client has no credentials, or the server does not take them.
@@ -223,14 +253,18 @@ impl fmt::Display for Failure {
     }
 }
 
-impl<E: ProvideErrorMetadata + Error + Send + Sync + 'static, R: fmt::Debug + Send + Sync + 'static>
-    From<SdkError<E, R>> for Failure
-{
-    fn from(error: SdkError<E, R>) -> Self {
+impl<E: ProvideErrorMetadata + Error + Send + Sync + 'static> From<SdkError<E>> for Failure {
+    fn from(error: SdkError<E>) -> Self {
+        let status = error.raw_response().map_or(0, |answer| answer.status().as_u16());
         if let Some(said) = error.as_service_error() {
-            let (code, what) =
-                (said.code().unwrap_or("an error"), said.message().unwrap_or("it says no more"));
-            return Self { code: Some(code.to_owned()), why: format!("{code}: {what}") };
+            let code = match (status, said.code()) {
+                // Whatever an emulator calls it that lacks a service.
+                (501, _) => "NotImplemented".to_owned(),
+                (_, Some(code)) => code.to_owned(),
+                (_, None) => format!("HTTP {status}"),
+            };
+            let what = said.message().unwrap_or("it says no more");
+            return Self { why: format!("{code}: {what}"), code: Some(code) };
         }
         let (mut why, mut cause) = (error.to_string(), error.source());
         while let Some(error) = cause {
@@ -260,23 +294,21 @@ impl Keeper for Server {
     }
 
     /// By the tags of all queues whose names begin as drumpost's do, and those of topics where there is SNS.
-    async fn list(&self, session: &Session) -> Result<Vec<(String, String)>, OpenError> {
-        let mut found = Vec::new();
+    async fn list(&self, session: &Session) -> Result<Found, OpenError> {
+        let mut found = Found::default();
         let queues = session.sqs.list_queues().queue_name_prefix(MARK).max_results(1000);
         let queues = queues.into_paginator().items().send().collect::<Result<Vec<_>, _>>();
         for url in self.step("list the queues", queues).await? {
-            // One that was removed meanwhile has no tags.
-            let tags = session.sqs.list_queue_tags().queue_url(&url).send().await.ok();
-            let owner = tags.and_then(|said| said.tags?.remove(OWNER));
-            found.push((name_in(&url, '/'), readable(&owner.unwrap_or_default())));
+            let tags = session.sqs.list_queue_tags().queue_url(&url).send().err_into().await;
+            let owner = tags.map(|said| said.tags.and_then(|mut tags| tags.remove(OWNER)));
+            sort(&mut found, name_in(&url, '/'), owner)
+                .map_err(|silence| self.at.failed("read the tags of a queue", &silence))?;
         }
-        let topics = session.sns.list_topics().into_paginator().items().send().collect::<Result<Vec<_>, _>>();
-        let arns = topics.await.unwrap_or_default().into_iter().filter_map(|topic| topic.topic_arn);
-        for arn in arns.filter(|arn| name_in(arn, ':').starts_with(MARK)) {
-            let tags = session.sns.list_tags_for_resource().resource_arn(&arn).send().await.ok();
-            let owner = tags.and_then(|said| said.tags?.into_iter().find(|tag| tag.key == OWNER));
-            let owner = owner.map_or_else(String::new, |tag| readable(&tag.value));
-            found.push((format!("{TOPIC}{}", name_in(&arn, ':')), owner));
+        match session.list_topics(&mut found).await {
+            Err(failure) if !failure.is_no_service() => {
+                found.kept.push(format!("topics of SNS: they cannot be listed ({failure})"));
+            }
+            _ => {}
         }
         Ok(found)
     }
@@ -292,9 +324,30 @@ impl Keeper for Server {
         match session.topic(topic).send().err_into::<Failure>().await {
             Ok(made) => session.sns.delete_topic().set_topic_arn(made.topic_arn).send().await.is_ok(),
             // A server that makes no topics has none.
-            Err(failure) => !failure.is_silence(),
+            Err(failure) => failure.is_no_service(),
         }
     }
+}
+
+/// Sorts in a queue or a topic by its tag that says which process made it. One whose tags cannot be read is kept, with the reason.
+///
+/// # Errors
+/// The server does not answer.
+pub(super) fn sort(
+    found: &mut Found,
+    name: String,
+    owner: Result<Option<String>, Failure>,
+) -> Result<(), Failure> {
+    match owner {
+        Ok(owner) => found.sort(name, &readable(&owner.unwrap_or_default())),
+        Err(failure) if failure.is_silence() => return Err(failure),
+        // It was removed meanwhile.
+        Err(failure) if failure.is_missing() => {}
+        Err(failure) => {
+            found.kept.push(format!("{name}: the tag that says who made it cannot be read ({failure})"));
+        }
+    }
+    Ok(())
 }
 
 /// The last part of an address.

@@ -158,14 +158,14 @@ impl Sqs {
         self.server.objects.note(format!("{TOPIC}{name}"));
         let tag = Tag::builder().key(OWNER).value(owner()).build();
         let make = session.topic(&name).set_tags(tag.ok().map(|tag| vec![tag])).send().err_into::<Failure>();
-        // The server's refusal is told in another sentence than its silence.
+        // That the server has no SNS is told in another sentence than why it made no topic.
         match self.server.step(STEP, make.map(Ok::<_, Failure>)).await? {
             Ok(made) => {
                 let topic = made.topic_arn.unwrap_or_default();
                 self.topics_at.get_or_init(|| topic.strip_suffix(&name).unwrap_or(&topic).to_owned());
                 Ok(topic)
             }
-            Err(failure) if failure.is_silence() => Err(self.server.at.failed(STEP, &failure)),
+            Err(failure) if !failure.is_no_service() => Err(self.server.at.failed(STEP, &failure)),
             Err(failure) => Err(OpenError::Refused(format!(
                 "{} `{}` needs a topic of SNS, and {} has none ({failure}); use AWS or moto, or the message style",
                 sent.intent, sent.name, self.server.at

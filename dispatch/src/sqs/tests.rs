@@ -1,6 +1,9 @@
 //! Tests of the options and of names; those with a server are in `dispatch/tests/sqs`.
 
-use super::*;
+use super::{
+    connect::{Failure, sort},
+    *,
+};
 use drumpost_core::options::Options;
 
 fn made(set: &[(&str, &str)]) -> Result<Sqs, String> {
@@ -78,4 +81,32 @@ fn the_owner_of_a_queue_is_read_from_its_tag() {
         "{tag}"
     );
     assert_eq!(Owner::read(&queues::readable(&tag)), Owner::this());
+}
+
+#[test]
+fn only_a_server_that_does_not_know_a_service_lacks_it() {
+    let failure = |code: Option<&str>| Failure { code: code.map(str::to_owned), why: "it says so".into() };
+    for code in ["InvalidAction", "com.amazonaws#UnknownOperationException", "NotImplemented", "HTTP 404"] {
+        assert!(failure(Some(code)).is_no_service(), "{code}");
+    }
+    for code in ["AuthorizationError", "AccessDenied", "Throttling", "NotFound", "HTTP 500"] {
+        assert!(!failure(Some(code)).is_no_service(), "{code}");
+    }
+    assert!(!failure(None).is_no_service(), "no answer says nothing of the server");
+}
+
+#[test]
+fn a_queue_whose_tags_cannot_be_read_is_kept_with_the_reason() {
+    let mut found = Found::default();
+    let failure = |code: &str| Err(Failure { code: Some(code.into()), why: code.into() });
+    sort(&mut found, "another".into(), Ok(None)).unwrap();
+    sort(&mut found, "removed".into(), failure("AWS.SimpleQueueService.NonExistentQueue")).unwrap();
+    sort(&mut found, "running".into(), Ok(Some(queues::owner()))).unwrap();
+    sort(&mut found, "hidden".into(), failure("AccessDenied")).unwrap();
+    assert!(found.dead.is_empty(), "{found:?}");
+    let [running, hidden] = &found.kept[..] else { panic!("{found:?}") };
+    assert!(running.starts_with("running: process "), "{running}");
+    assert_eq!(hidden, "hidden: the tag that says who made it cannot be read (AccessDenied)");
+    let silence = Failure { code: None, why: "time-out".into() };
+    assert!(sort(&mut found, "slow".into(), Err(silence)).is_err(), "one silence ends the listing");
 }

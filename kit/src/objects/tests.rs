@@ -20,8 +20,8 @@ impl Keeper for Server {
         if self.is_down { Err(OpenError::Failed("nobody there".into())) } else { Ok(()) }
     }
 
-    async fn list(&self, (): &()) -> Result<Vec<(String, String)>, OpenError> {
-        Ok(self.objects.lock().unwrap().clone().into_iter().collect())
+    async fn list(&self, (): &()) -> Result<Found, OpenError> {
+        Ok(Found::of(self.objects.lock().unwrap().clone().into_iter().collect()))
     }
 
     async fn remove(&self, (): &(), name: &str) -> bool {
@@ -169,7 +169,7 @@ impl<const FORGETS: bool> Keeper for Mute<FORGETS> {
         self.0.connect().await
     }
 
-    async fn list(&self, (): &()) -> Result<Vec<(String, String)>, OpenError> {
+    async fn list(&self, (): &()) -> Result<Found, OpenError> {
         panic!("it does not list them")
     }
 
@@ -204,13 +204,67 @@ fn what_is_written_down_is_cleaned_when_its_process_is_dead() {
 }
 
 #[test]
+fn what_is_written_down_for_other_addresses_is_told_with_what_removes_it() {
+    let (Some(this), folder) = (Owner::this(), Folder::new()) else { return };
+    let server = Mute::<false>(Server::with(&["a", "b", "c"], ""));
+    for (address, name) in [("tcp://localhost:6", "a"), ("tcp://localhost:6", "b"), ("tcp://9", "c")] {
+        written(Some(folder.by(dead(&this))), address).note(name);
+    }
+    let asked = written(Some(folder.by(this.clone())), "tcp://127.0.0.1:6");
+    let cleaned = wait(asked.clean(&server)).unwrap();
+    assert_eq!((cleaned.removed.len(), cleaned.kept.len()), (0, 0), "{cleaned:?}");
+    let [other, localhost, files] = &cleaned.elsewhere[..] else { panic!("{cleaned:?}") };
+    let says = "not looked at: 2 queues of ended runs at tcp://localhost:6/shop; remove them with `drumpost clean tcp://localhost:6/shop`";
+    assert_eq!(localhost, says);
+    assert!(other.starts_with("not looked at: 1 queues of ended runs at tcp://9/shop;"), "{other}");
+    assert!(files.starts_with("if such a server is gone for good, delete the files in "), "{files}");
+    let cleaned = wait(written(Some(folder.by(this.clone())), "tcp://localhost:6").clean(&server)).unwrap();
+    assert_eq!((cleaned.removed.len(), cleaned.elsewhere.len()), (2, 2), "{cleaned:?}");
+    let cleaned = wait(written(Some(folder.by(this)), "tcp://9").clean(&server)).unwrap();
+    assert_eq!((cleaned.removed.len(), cleaned.elsewhere.len()), (1, 0), "{cleaned:?}");
+}
+
+/// A run that goes through a relay leaves what is found with the server's own address.
+#[test]
+fn what_is_made_through_a_relay_is_written_down_for_the_server() {
+    use drumpost_core::options::{Grammar, OptionEntry, Options};
+    static DECLARED: [OptionEntry; 1] =
+        [OptionEntry::new("mq.url", Grammar::Url(&["mq"]), "mq://broker:7", "where")];
+    let (Some(this), folder) = (Owner::this(), Folder::new()) else { return };
+    let at = |options: &Options| {
+        let values = options.of(&DECLARED).unwrap();
+        Arc::new(At::of("broker", &crate::url::Url::of(&values, "mq.url", &[("mq", 7)]).unwrap()))
+    };
+    let mut server = Mute::<false>(Server { is_down: true, ..Server::with(&["a", "b"], "") });
+    let mut through = Options::default();
+    through.relay("mq.url", "mq://127.0.0.1:999");
+    let through = at(&through);
+    let objects = |owner| Objects::written::<Mute<false>>(&through, "", Some(folder.by(owner)));
+    objects(dead(&this)).note("a");
+    let ended = objects(this.clone());
+    ended.note("b");
+    let left = wait(ended.close(&server)).unwrap_err();
+    assert!(left.contains("`drumpost clean mq://broker:7`"), "{left}");
+    server.0.is_down = false;
+    wait(ended.begin(&server, &()));
+    let direct = Objects::written::<Mute<false>>(&at(&Options::default()), "", Some(folder.by(this)));
+    let cleaned = wait(direct.clean(&server)).unwrap();
+    assert_eq!(
+        (cleaned.at.as_str(), &cleaned.removed[..]),
+        ("mq://broker:7", &["a".to_owned()][..]),
+        "{cleaned:?}"
+    );
+    assert_eq!((server.0.names(), folder.files()), (vec![], 0));
+}
+
+#[test]
 fn what_could_not_be_removed_stays_written_down_until_the_next_trial() {
     let (Some(this), folder) = (Owner::this(), Folder::new()) else { return };
     let mut server = Mute::<true>(Server { is_down: true, ..Server::with(&["a", "b"], "") });
     let objects = written(Some(folder.by(this)), "tcp://7");
     objects.note("a");
     let left = wait(objects.close(&server)).unwrap_err();
-    assert!(left.ends_with("a; remove them with `drumpost clean tcp://7` after this run"), "{left}");
+    assert!(left.ends_with("a; remove them with `drumpost clean tcp://7/shop` after this run"), "{left}");
     assert_eq!(folder.files(), 1);
     server.0.is_down = false;
     wait(objects.begin(&server, &()));

@@ -172,10 +172,10 @@ impl Keeper for JetStream {
         self.server.connect_to_tidy().await
     }
 
-    async fn list(&self, session: &Connection) -> Result<Vec<(String, String)>, OpenError> {
+    async fn list(&self, session: &Connection) -> Result<Found, OpenError> {
         let streams = jetstream::new(session.client.clone()).streams();
         let config = |info: stream::Info| (info.config.name, info.config.description.unwrap_or_default());
-        self.server.at.step("list the streams", streams.map_ok(config).try_collect()).await
+        self.server.at.step("list the streams", streams.map_ok(config).try_collect()).await.map(Found::of)
     }
 
     async fn remove(&self, session: &Connection, name: &str) -> bool {
