@@ -13,7 +13,8 @@
 //! - *Replay*: the run makes its topics, so a group reads them from the beginning. `kafka.from` says where an instance begins that
 //!   comes back after a kill or a lost connection: after what was committed, at the beginning again, or at the end.
 //! - *Removal*: topics have no description. Whose a topic is stands in the metadata of an offset that the group `drumpost-owners`
-//!   commits for it. The server removes this offset with the topic, and groups that have no offsets left.
+//!   commits for it. The server removes this offset with the topic, and groups that have no offsets left. The ids of transactions cannot
+//!   be removed: the server forgets them after its `transactional.id.expiration.ms`.
 //! - *Disks*: the server keeps all messages of a topic until the run is over, or as long as it is configured to.
 //! - *Waiting messages*: what comes after the committed offsets. Kafka does not know which of it a consumer has, so that is part of it.
 //! - *Addresses*: the client goes on with those that the server tells (`advertised.listeners`).

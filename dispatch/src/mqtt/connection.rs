@@ -71,8 +71,9 @@ impl Mqtt {
         Ok(("127.0.0.1".into(), embedded.as_ref().map_or(0, |broker| broker.ready.port())))
     }
 
-    /// Connects. The server keeps the session if it `is_kept`, and gives it back; otherwise one of that name ends. The connection pings after
-    /// `keep_alive_s` of silence. The client does not connect again by itself: that would be hidden in the figures.
+    /// Connects. The server keeps the session if it `is_kept`, and gives it back; otherwise one of that name ends. A broker ends the older of two
+    /// connections with the same name, so no two processes have one. The connection pings after `keep_alive_s` of silence. The client does not
+    /// connect again by itself: that would be hidden in the figures.
     pub(super) async fn attach(
         &self,
         name: String,
@@ -128,8 +129,7 @@ impl Mqtt {
 
     /// What the broker is.
     pub(super) async fn facts(&self) -> Result<ServerFacts, OpenError> {
-        let line = Line::to(&self.at);
-        let mut attached = self.attach("drumpost-asks".into(), false, PING_EVERY_S, &line).await?;
+        let mut attached = self.connect().await?;
         if self.is_embedded() {
             return Ok(ServerFacts { is_embedded: true, ..self.at.facts(embedded::VERSION, []) });
         }

@@ -108,7 +108,8 @@ impl AsyncTransport for RedisStream {
             let mut every = time::interval(TRIM_EVERY);
             loop {
                 every.tick().await;
-                if trim(&mut redis, &streams).await.is_err() {
+                // A server that came back without its data has no groups until an instance makes them: its answer says so, and the connection is whole.
+                if trim(&mut redis, &streams).await.is_err_and(|error| error.is_io_error()) {
                     redis = client.get_multiplexed_async_connection().await.unwrap_or(redis);
                 }
             }
