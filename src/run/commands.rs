@@ -42,12 +42,14 @@ impl Commands {
 
 fn run(all: &[At], begun_ns: u64, clock: &Clock, ends: &Receiver<()>) -> Vec<String> {
     let _counted = HarnessThread::current();
+    // A command may name an address with a password, and notes are stored.
+    let note = |one: &At, what: &str| format!("`{}` (--at) {what}", secrets::hide(&one.command));
     let mut notes = Vec::new();
     let mut started: Vec<(&At, Child)> = Vec::new();
     for one in all {
         let left_ns = as_ns(one.at).saturating_sub(clock.now_ns().saturating_add(begun_ns));
         if ends.recv_timeout(Duration::from_nanos(left_ns)) != Err(RecvTimeoutError::Timeout) {
-            notes.push(format!("`{}` (--at) was not run, because the trial was over", one.command));
+            notes.push(note(one, "was not run, because the trial was over"));
             continue;
         }
         let mut shell = Command::new("sh");
@@ -55,7 +57,7 @@ fn run(all: &[At], begun_ns: u64, clock: &Clock, ends: &Receiver<()>) -> Vec<Str
         shell.arg("-c").arg(&one.command).env_remove(secrets::ARGUMENTS);
         match shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn() {
             Ok(child) => started.push((one, child)),
-            Err(error) => notes.push(format!("`{}` (--at) could not be run: {error}", one.command)),
+            Err(error) => notes.push(note(one, &format!("could not be run: {error}"))),
         }
     }
     if !started.is_empty() {
@@ -73,7 +75,7 @@ fn run(all: &[At], begun_ns: u64, clock: &Clock, ends: &Receiver<()>) -> Vec<Str
             Ok(Some(status)) => format!("ended with {status}"),
             Err(error) => format!("is lost: {error}"),
         };
-        notes.push(format!("`{}` (--at) {state}", one.command));
+        notes.push(note(one, &state));
     }
     notes
 }
