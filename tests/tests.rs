@@ -34,6 +34,7 @@ mod merge;
 mod nats;
 mod oracles;
 mod pages;
+mod relayed;
 mod reports;
 mod search;
 mod selftest;
@@ -62,6 +63,14 @@ fn nats_and_jetstream() {
 #[test]
 #[ignore = "left out: redis-stream, redis and redis-pubsub; scripts/test builds them in and starts a server"]
 fn redis() {
+    unreachable!("it is a sign, not a test");
+}
+
+/// The same, of MQTT.
+#[cfg(not(feature = "mqtt"))]
+#[test]
+#[ignore = "left out: mqtt; scripts/test builds it in and starts a server"]
+fn mqtt() {
     unreachable!("it is a sign, not a test");
 }
 

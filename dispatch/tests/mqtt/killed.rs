@@ -69,6 +69,7 @@ fn sessions_that_dead_processes_wrote_down_are_ended_and_no_others() {
     assert_cleans_what_is_written_down(&place, &mut *dispatcher, |name| {
         mosquitto("mosquitto_sub", &server, name, &[&session[..], &["-E"]].concat());
     });
+    assert_eq!(server.sessions(), ["alive", "mine"]);
     mosquitto("mosquitto_pub", &server, "sender", &["-m", "waits"]);
     // A session that is there has it.
     for (name, waits) in [("dead", ""), ("alive", "waits\n"), ("mine", "waits\n")] {

@@ -19,6 +19,10 @@ impl PrivateServer for Mosquitto {
     fn come_back(&mut self) {
         self.come_back();
     }
+
+    fn objects(&self) -> Option<Vec<String>> {
+        Some(self.sessions())
+    }
 }
 
 /// A server that writes its store after every change.

@@ -4,8 +4,8 @@ use crate::{
     NAME, few,
     support_sqs::{Emulator, SqsServer, Tools},
     trial::{
-        Reacts, Trial, assert_confirmed, dies, headers, in_hand, one_hop, order_authorization, scenario,
-        service,
+        Reacts, Trial, assert_confirmed, dies, headers, in_hand, made, one_hop, order_authorization,
+        scenario, service,
     },
 };
 use drumpost_core::{
@@ -17,6 +17,7 @@ use drumpost_core::{
     scenario::{Style, event},
     server::ServerFacts,
 };
+use drumpost_kit::owner::Owner;
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -212,4 +213,35 @@ fn a_message_that_an_answer_does_not_name_is_not_confirmed() {
         "{:?}",
         outcome.notes
     );
+}
+
+/// A text as the value of a form.
+fn of_form(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[test]
+#[ignore = "needs a moto server: scripts/test starts one"]
+fn topics_say_which_process_made_them_and_only_those_of_dead_ones_are_cleaned() {
+    let server = SqsServer::of(Emulator::Moto);
+    let tools = server.tools();
+    let alive = Owner::here();
+    let dead = alive.split(" started=").next().unwrap().to_owned() + " started=1";
+    for (name, owner) in
+        [("drumpost-dead", &*dead), ("drumpost-alive", &alive), ("drumpost-mine", "me"), ("another", &dead)]
+    {
+        // A tag takes no brackets.
+        let owner = of_form(&owner.replace('[', "+").replace(']', "@"));
+        let tag = format!("Tags.member.1.Key=drumpost-owner&Tags.member.1.Value={owner}");
+        let form = format!("Action=CreateTopic&Version=2010-03-31&Name={name}&{tag}");
+        tools.ask_sns(&form).expect("a topic");
+    }
+    let cleaned = made(NAME, &server.url(), &[]).clean().unwrap().unwrap();
+    assert_eq!(cleaned.removed, ["topic drumpost-dead"], "{cleaned:?}");
+    let [kept] = &cleaned.kept[..] else { panic!("{cleaned:?}") };
+    assert!(kept.starts_with("topic drumpost-alive: process ") && kept.ends_with(" is running"), "{kept}");
+    let mut topics: Vec<String> =
+        tools.topics().iter().filter_map(|topic| Some(topic.rsplit_once(':')?.1.to_owned())).collect();
+    topics.sort();
+    assert_eq!(topics, ["another", "drumpost-alive", "drumpost-mine"]);
 }

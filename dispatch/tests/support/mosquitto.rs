@@ -86,6 +86,27 @@ impl Mosquitto {
         let _ = self.child.wait();
     }
 
+    fn signal(&self, signal: &str) {
+        let asked = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(asked.is_ok_and(|status| status.success()), "it cannot be asked");
+    }
+
+    /// The names of all sessions that the server keeps, in order: those of clients that are connected and of those that are not. The server
+    /// is asked to write its store, which has them.
+    pub fn sessions(&self) -> Vec<String> {
+        let store = self.folder.path().join("mosquitto.db");
+        let _ = fs::remove_file(&store);
+        self.signal("-USR1");
+        for _ in 0..3_000 {
+            // It is written aside and renamed, so it is whole as soon as it is there.
+            if let Ok(store) = fs::read(&store) {
+                return sessions_in(&store);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the server does not write its store");
+    }
+
     /// Starts it again, over the same store.
     pub fn come_back(&mut self) {
         self.child = spawn(self.folder.path());
@@ -117,6 +138,25 @@ impl Drop for Mosquitto {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The names in a store of version 6. After 23 bytes come chunks, each with its kind and its length. A chunk of kind 6 is a client that keeps its
+/// session: 24 bytes, of which the 15th and the 16th are the length of its name, and then the name.
+fn sessions_in(store: &[u8]) -> Vec<String> {
+    let number = |at: usize| u32::from_be_bytes(store[at..at + 4].try_into().expect("four bytes"));
+    assert_eq!(number(19), 6, "a store of another version");
+    let (mut at, mut names) = (23, Vec::new());
+    while at < store.len() {
+        let (kind, len) = (number(at), number(at + 4) as usize);
+        let chunk = &store[at + 8..at + 8 + len];
+        if kind == 6 {
+            let name_len = usize::from(u16::from_be_bytes([chunk[14], chunk[15]]));
+            names.push(String::from_utf8_lossy(&chunk[24..24 + name_len]).into_owned());
+        }
+        at += 8 + len;
+    }
+    names.sort();
+    names
 }
 
 /// A server that the superuser starts becomes another user, who may not read the folder, unless it is told not to.
