@@ -12,7 +12,10 @@ use std::path::{Path, PathBuf};
 /// Draws a record.
 pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
     let form = &args.form;
-    form.check_files(&[args.asserts.junit_file()], &args.files.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
+    form.check_files(
+        &[args.asserts.junit_file()],
+        &args.files.iter().map(PathBuf::as_path).collect::<Vec<_>>(),
+    )?;
     let [file] = &args.files[..] else { return several(args) };
     if let Some(folder) = suite_folder(file) {
         let suite = Suite::read(folder).map_err(|error| usage(error.to_string()))?;

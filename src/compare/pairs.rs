@@ -36,7 +36,7 @@ use drumpost_core::{
     transport::OpenError,
 };
 use drumpost_results::{
-    compare::{Cause, Comparison, Cut, Next, Options, Plan, Repeats, Stop, compare_sides, disturbed},
+    compare::{Comparison, Cut, Next, Options, Plan, Repeats, Stop, compare_sides, disturbed},
     model::{Record, Role, Run, Status, Trial},
     rows::of_heads,
     units,

@@ -58,6 +58,7 @@ pub(super) fn dispatches(row: &Row) -> String {
 mod tests {
     use super::*;
     use crate::model::Side;
+    use std::collections::BTreeMap;
 
     #[test]
     fn a_side_is_named_and_its_style_is_that_of_its_dispatch() {
@@ -69,6 +70,7 @@ mod tests {
             name: "main".into(),
             revision: None,
             tool_version: String::new(),
+            built: BTreeMap::new(),
         };
         let copy = Run { side: Some(side), ..own };
         assert_eq!(run(&copy), "copy many/stream/message/rtrb batch=64");

@@ -80,7 +80,11 @@ fn course(run: &Run) -> Option<String> {
     let most = depths.iter().copied().max().filter(|most| *most > 0)?;
     let bars: String =
         depths.iter().map(|depth| BARS[(*depth as f64 / most as f64 * 7.0) as usize]).collect();
-    Some(format!("{}, waiting at the server over time: {bars} (0 to {})", names::run(run), units::count(most)))
+    Some(format!(
+        "{}, waiting at the server over time: {bars} (0 to {})",
+        names::run(run),
+        units::count(most)
+    ))
 }
 
 fn table(with: &[(&Run, &Server, ServerFigures)]) -> Table {

@@ -97,7 +97,7 @@ mod tests {
             let dispatches = vec!["message/a".to_owned()];
             model.apply(Event::Started(Plan { dispatches, trials: 1, ..Plan::default() }));
             for tenth in 1..=8u64 {
-                let waiting = Some([tenth * 100, tenth]);
+                let waiting = Some((tenth * 100, Some(tenth)));
                 let elapsed_ns = tenth * 100_000_000;
                 model.apply(Event::Sample(Sample { elapsed_ns, waiting, in_flight: 7, ..Sample::default() }));
             }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::{Compared, ComparedRow, Role, Side};
+use std::collections::BTreeMap;
 
 /// Thirty pairs of two sides, of which the head is slower by a factor.
 fn sides(factor: f64) -> Record {
@@ -12,6 +13,7 @@ fn sides(factor: f64) -> Record {
             name: role.word().into(),
             revision: None,
             tool_version: String::new(),
+            built: BTreeMap::new(),
         }),
         ..run("message/a", 30, factor, 0.01, seed)
     };

@@ -3,14 +3,21 @@
 use super::*;
 use crate::model::{Compared, ComparedRow, Role, Side};
 use crate::rows::Sides;
+use std::collections::BTreeMap;
 
 /// The same trials for every row, made once because that takes a while: of the base and its copy, and of the head.
 static RUNS: LazyLock<[Run; 3]> = LazyLock::new(|| {
     [(Role::Base, 9_000.0), (Role::Head, 12_000.0), (Role::Control, 9_000.0)].map(|(role, mean_ns)| {
         let mut run = sample::run("message/crossbeam", 20, mean_ns);
         run.verdict = Some(Verdict::default());
-        let side =
-            Side { role, row: String::new(), name: "x".into(), revision: None, tool_version: String::new() };
+        let side = Side {
+            role,
+            row: String::new(),
+            name: "x".into(),
+            revision: None,
+            tool_version: String::new(),
+            built: BTreeMap::new(),
+        };
         Run { side: Some(side), ..run }
     })
 });

@@ -268,7 +268,7 @@ mod tests {
             Block::Page(OnPage::Missing { title, .. }) => Some(title.to_owned()),
             _ => None,
         };
-        over_time(&[run]).into_iter().filter_map(title).collect()
+        over_time(&Overlaid::of(&[run])).into_iter().filter_map(title).collect()
     }
 
     #[test]

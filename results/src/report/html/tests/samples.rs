@@ -145,6 +145,7 @@ pub(super) fn two_sides(rows: u32, pairs: u32) -> Record {
         name: if role == Role::Head { "." } else { "main" }.into(),
         revision: Some(if role == Role::Head { "c0ffee-dirty" } else { "5eaf00d" }.into()),
         tool_version: "0.1.0".into(),
+        built: std::collections::BTreeMap::new(),
     };
     let run = |role: Role, at: u32| {
         let mean_ns = 900e3 * f64::from(at + 1) * if role == Role::Head { 1.04 } else { 1.0 };
