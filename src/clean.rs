@@ -39,6 +39,7 @@ pub(crate) fn clean(registry: &Registry, args: &CleanArgs) -> anyhow::Result<Exi
 
 fn told(transport: &str, Cleaned { at, removed, kept, elsewhere }: &Cleaned) -> String {
     let mut text = match removed.len() {
+        0 if !kept.is_empty() => format!("{transport} at {at}: nothing was removed\n"),
         0 => format!("{transport} at {at}: nothing of ended runs is there, so there is nothing to remove\n"),
         count => format!("{transport} at {at}: removed {count} of ended runs:\n"),
     };
@@ -46,4 +47,29 @@ fn told(transport: &str, Cleaned { at, removed, kept, elsewhere }: &Cleaned) -> 
     kept.iter().for_each(|what| text += &format!("  not removed: {}\n", plain::line(what)));
     elsewhere.iter().for_each(|what| text += &format!("  {}\n", plain::line(what)));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_nothing_is_there_is_said_only_if_everything_could_be_looked_at() {
+        let texts = |one: &str| vec![one.to_owned()];
+        let nothing = Cleaned { at: "mq://h".into(), ..Cleaned::default() };
+        assert_eq!(
+            told("mq", &nothing),
+            "mq at mq://h: nothing of ended runs is there, so there is nothing to remove\n"
+        );
+        let hidden = Cleaned { kept: texts("a: it cannot be read"), ..nothing.clone() };
+        assert_eq!(
+            told("mq", &hidden),
+            "mq at mq://h: nothing was removed\n  not removed: a: it cannot be read\n"
+        );
+        let elsewhere = Cleaned { removed: texts("b"), elsewhere: texts("not looked at: c"), ..nothing };
+        assert_eq!(
+            told("mq", &elsewhere),
+            "mq at mq://h: removed 1 of ended runs:\n  b\n  not looked at: c\n"
+        );
+    }
 }

@@ -83,7 +83,7 @@ impl Written {
         let said = |(address, count): (&String, &usize)| {
             let address = address.trim_end_matches('/');
             format!(
-                "not looked at: {count} {objects} of ended runs at {address}; remove them with `drumpost clean {address}`"
+                "not looked at: {objects} of ended runs at {address}, {count} in all; remove them with `drumpost clean {address}`"
             )
         };
         let mut told: Vec<String> = others.iter().take(MOST).map(said).collect();
