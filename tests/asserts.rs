@@ -113,10 +113,10 @@ fn of_two_sides_the_head_is_exported_and_held_against_goals() {
     assert_eq!((head.len(), head[0].0.as_str()), (1, "stream message/sim"), "{head:?}");
     assert!(head[0].1 > 2e6 && base[0].1 < 2e6, "{head:?} {base:?}");
     let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["base stream message/sim", "control stream message/sim", "head stream message/sim"]);
+    assert_eq!(names, ["base stream message/sim", "copy stream message/sim", "head stream message/sim"]);
     let metrics = place.run("export r.json --format openmetrics --side copy").with_code(0).stdout;
     assert!(
-        metrics.contains("drumpost_good{scenario=\"stream\",dispatch=\"message/sim\",side=\"control\"} 1\n")
+        metrics.contains("drumpost_good{scenario=\"stream\",dispatch=\"message/sim\",side=\"copy\"} 1\n")
     );
     let error = place.run("export r.json --format otava --side all").with_code(2).stderr;
     assert!(error.contains("choose one with --side"), "{error}");

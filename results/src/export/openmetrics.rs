@@ -6,7 +6,7 @@
 use super::{ExportError, Expresses, Format, OfRecord, Source, Text};
 use crate::metrics::{self, Family, Kind, Labels, Point};
 use crate::model::{Distribution, Run};
-use crate::rows::Row;
+use crate::rows::{Row, side_word};
 use crate::stats::Derived;
 
 /// The format `openmetrics`.
@@ -138,8 +138,9 @@ fn labels(row: &Row<'_>) -> Labels {
     let mut labels = Labels::from([("scenario", row.scenario), ("dispatch", row.dispatch)]);
     let mut name = row.name.as_str();
     if let Some(role) = row.role() {
-        labels = labels.with("side", role.word());
-        name = name.strip_prefix(role.word()).and_then(|rest| rest.strip_prefix(' ')).unwrap_or(name);
+        let side = side_word(role);
+        labels = labels.with("side", side);
+        name = name.strip_prefix(side).and_then(|rest| rest.strip_prefix(' ')).unwrap_or(name);
     }
     if name == format!("{} {}", row.scenario, row.dispatch) { labels } else { labels.with("row", name) }
 }

@@ -86,7 +86,7 @@ fn the_head_is_exported_unless_another_side_is_asked_for() {
     let p50 = |run: &Run| run.response().quantile_ns(0.5).unwrap() as f64;
     assert_eq!(latency(None), p50(&record.runs[1]));
     assert_eq!((latency(BASE), latency(COPY)), (p50(&record.runs[0]), p50(&record.runs[2])));
-    let all = ["base", "control", "head"].map(|side| format!("{side} order-authorization message/crossbeam"));
+    let all = ["base", "copy", "head"].map(|side| format!("{side} order-authorization message/crossbeam"));
     assert_eq!(names(ALL), all);
     for format in ["junit", "openmetrics", "bencher"] {
         for side in [None, BASE, ALL] {
@@ -129,7 +129,7 @@ fn sides_have_a_label_of_openmetrics() {
             .to_vec()
     };
     assert_eq!(read(None), [labels("head")]);
-    assert_eq!(read(ALL), [labels("base"), labels("head"), labels("control")]);
+    assert_eq!(read(ALL), [labels("base"), labels("head"), labels("copy")]);
     // The name of a cell is there, too, without the side.
     let cells = text("openmetrics", &five_rows(), &of_side(ALL)).unwrap().text;
     assert!(cells.contains(",side=\"head\",row=\"verdicts/ping/event/listeners\"} 1\n"), "{cells}");
@@ -175,7 +175,7 @@ fn a_side_that_is_not_there_is_refused() {
     let mut without = one_row();
     without.runs.truncate(2);
     let error = text("junit", &without, &of_side(COPY)).unwrap_err().to_string();
-    assert_eq!(error, "--side control: this record has base, head");
+    assert_eq!(error, "--side copy: this record has base, head");
     // All sides of a record without any are its runs.
     assert_eq!(text("junit", &ONE, &of_side(ALL)), text("junit", &ONE, &Selection::default()));
 }
@@ -194,12 +194,11 @@ fn times_of_trials_are_those_of_the_chosen_side() {
     let of = |side: &str| {
         csv(ALL).lines().filter(|line| line.ends_with(&format!(",{side},message/crossbeam"))).count()
     };
-    assert_eq!([of("base"), of("head"), of("control")], [points(&record.runs[0]); 3]);
+    assert_eq!([of("base"), of("head"), of("copy")], [points(&record.runs[0]); 3]);
     let hlog = |side| text("hlog", &record, &of_side(side)).unwrap().text;
     assert!(!hlog(None).contains("Tag"), "one side needs no tag");
     assert!(
-        hlog(ALL)
-            .contains("#[Tags: base_message/crossbeam, head_message/crossbeam, control_message/crossbeam;")
+        hlog(ALL).contains("#[Tags: base_message/crossbeam, head_message/crossbeam, copy_message/crossbeam;")
     );
     let hgrm = |side| text("hgrm", &record, &of_side(side)).unwrap().text;
     assert!(
