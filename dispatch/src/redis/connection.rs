@@ -138,9 +138,10 @@ impl Keeper for Server {
             .set_pipeline_buffer_size(WRITES);
         let connecting = async {
             let mut redis = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-            // A server that asks for a password lets every client connect, and refuses its first command.
+            // A server that asks for a password lets every client connect, and refuses its first command. One that was started again takes
+            // connections while it reads its data, and refuses commands until it has.
             match cmd("PING").exec_async(&mut redis).await {
-                Err(error) if asks_for_login(&error) => Err(error),
+                Err(error) if asks_for_login(&error) || error.code() == Some("LOADING") => Err(error),
                 _ => Ok(redis),
             }
         };

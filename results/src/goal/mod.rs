@@ -260,7 +260,7 @@ impl Term {
     fn limit_text(&self) -> String {
         match self.figure {
             Figure::Time(..) | Figure::Cost(_) => exact(self.limit as u64),
-            Figure::Achieved => format!("{} %", self.limit * 100.0),
+            Figure::Achieved => share(self.limit),
             // Without separators, which are commas.
             Figure::Count(_) => format!("{}", self.limit as u64),
             Figure::Throughput | Figure::Kept if self.limit == 0.0 => "0/s".to_owned(),
