@@ -61,6 +61,7 @@ fn several(args: &ShowArgs) -> anyhow::Result<Exit> {
         (args.hops, "--hops"),
         (!args.asserts.assertions.is_empty(), "--assert"),
         (args.asserts.fail_on.is_some(), "--fail-on"),
+        (args.asserts.junit.is_some(), "--junit"),
     ];
     if let Some((_, flag)) = of_one.iter().find(|(is_given, _)| *is_given) {
         return Err(usage(format!("{flag} is for a single record; name one file")));

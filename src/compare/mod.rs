@@ -83,7 +83,8 @@ fn print(
     } else {
         assertions::report(report, || report::json(comparison), &args.form, &outcome)?;
     }
-    args.asserts.save_junit(Of::Comparison { comparison, is_strict: args.strict }, &outcome, &rows)?;
+    let (is_strict, tolerates_machine) = (args.strict, args.tolerate_machine);
+    args.asserts.save_junit(Of::Comparison { comparison, is_strict, tolerates_machine }, &outcome, &rows)?;
     let end = tolerated(exit(comparison, args.strict), comparison, args);
     Ok(args.asserts.exit(end, &outcome, &rows))
 }

@@ -36,7 +36,9 @@ impl Format for Junit {
     fn write(&self, source: &Source<'_>) -> Result<Text, ExportError> {
         let mut suites = match source.of {
             Of::Record(of) => vec![of_record(&of)?],
-            Of::Comparison { comparison, is_strict } => of_comparison(comparison, is_strict),
+            Of::Comparison { comparison, is_strict, tolerates_machine } => {
+                of_comparison(comparison, is_strict, tolerates_machine && !is_strict)
+            }
             Of::Suite(suite) => vec![of_suite(suite)],
         };
         suites.extend(source.assertions.map(of_assertions));
@@ -154,7 +156,7 @@ fn output(run: &Run) -> String {
     lines.join("\n")
 }
 
-fn of_comparison(comparison: &Comparison, is_strict: bool) -> Vec<Suite> {
+fn of_comparison(comparison: &Comparison, is_strict: bool, skips_machine: bool) -> Vec<Suite> {
     let properties = vec![("a", comparison.a.clone()), ("b", comparison.b.clone())];
     let of_row = |row: &compare::Row| {
         let class = row.label();
@@ -168,7 +170,7 @@ fn of_comparison(comparison: &Comparison, is_strict: bool) -> Vec<Suite> {
         let output = row.broken_in_words().filter(|_| row.broken_promise.is_none()).unwrap_or_default();
         let mut cases = vec![
             Case { output, ..case("B keeps the promises that A keeps", promises(row)) },
-            case("both runs are valid", validity(row)),
+            case("both runs are valid", validity(row, skips_machine)),
         ];
         // A gate that passes says so, too, so that an improvement is seen.
         let of_gate = |gate: &Gate| {
@@ -188,16 +190,17 @@ fn of_comparison(comparison: &Comparison, is_strict: bool) -> Vec<Suite> {
         name: "control".to_owned(),
         timestamp: None,
         properties: properties.clone(),
-        cases: vec![of_control(control)],
+        cases: vec![of_control(control, skips_machine)],
     });
     control.into_iter().chain(comparison.rows.iter().map(of_row)).collect()
 }
 
 /// If a copy of A differs from A, the whole comparison is invalid, and its gates are withdrawn.
-fn of_control(control: &Control) -> Case {
+fn of_control(control: &Control, skips_machine: bool) -> Case {
     let sentence = || control.sentence.clone();
     let (result, output) = match control.state {
         ControlState::NoneFound => (Outcomes::Passed, sentence()),
+        ControlState::Differs if skips_machine => (Outcomes::Skipped(sentence()), String::new()),
         ControlState::Differs => (Outcomes::Failed(Fault::Invalid.words(), sentence()), String::new()),
         ControlState::TooShort => (Outcomes::Skipped(sentence()), String::new()),
     };
@@ -218,9 +221,11 @@ fn promises(row: &compare::Row) -> Outcomes {
     }
 }
 
-fn validity(row: &compare::Row) -> Outcomes {
+/// Where the base is invalid, too, the machine may be the reason.
+fn validity(row: &compare::Row, skips_machine: bool) -> Outcomes {
     match row.invalid {
-        true => Outcomes::Failed("invalid", row.notes.join("; ")),
+        true if skips_machine && !row.is_b_alone_invalid => Outcomes::Skipped(row.notes.join("; ")),
+        true => Outcomes::Failed(Fault::Invalid.words(), row.notes.join("; ")),
         false => Outcomes::Passed,
     }
 }

@@ -83,21 +83,22 @@ fn a_record_as_junit() {
 #[test]
 fn a_comparison_as_junit() {
     let comparison = compared(1.3);
-    let of = |is_strict| Of::Comparison { comparison: &comparison, is_strict };
+    let of = |is_strict| Of::Comparison { comparison: &comparison, is_strict, tolerates_machine: false };
     let xml = junit(of(false), None);
     assert_snapshot!(xml);
     assert_eq!(cases(&xml), [(8, 5, 0)]);
     // What cannot be told is no failure unless it is asked to be.
     let mut few = compared(1.0);
     few.rows[0].gates.iter_mut().for_each(|gate| gate.verdict = compare::Verdict::Inconclusive);
-    let of = |is_strict| Of::Comparison { comparison: &few, is_strict };
+    let of = |is_strict| Of::Comparison { comparison: &few, is_strict, tolerates_machine: false };
     let (lax, strict) = (junit(of(false), None), junit(of(true), None));
     let n = few.rows[0].gates.len();
     assert_eq!((cases(&lax), cases(&strict)), (vec![(n + 2, 0, n)], vec![(n + 2, n, 0)]));
     assert!(lax.contains("<skipped message=\"cannot tell") && !lax.contains("passed"), "{lax}");
     few.rows[0].invalid = true;
     few.rows[0].notes.push("B is invalid: late".into());
-    let invalid = junit(Of::Comparison { comparison: &few, is_strict: false }, None);
+    let invalid =
+        junit(Of::Comparison { comparison: &few, is_strict: false, tolerates_machine: false }, None);
     assert!(invalid.contains("<failure type=\"invalid\" message=\"B is invalid: late\">"), "{invalid}");
 }
 
@@ -233,7 +234,7 @@ fn what_a_format_cannot_express_is_refused() {
         assert!(error.contains(words), "{error}");
     };
     for name in names.into_iter().filter(|name| *name != "junit") {
-        let of = Of::Comparison { comparison: &comparison, is_strict: false };
+        let of = Of::Comparison { comparison: &comparison, is_strict: false, tolerates_machine: false };
         let source = Source { of, assertions: None, fail_on_suspect: None };
         says(write(named(name).unwrap(), &source), &format!("--format {name} cannot express a comparison"));
     }
@@ -364,7 +365,7 @@ proptest! {
         row.notes.push(foreign.clone());
         row.gates[0].note = Some(foreign);
         row.gates[0].verdict = compare::Verdict::Inconclusive;
-        let xml = junit(Of::Comparison { comparison: &comparison, is_strict: false }, None);
+        let xml = junit(Of::Comparison { comparison: &comparison, is_strict: false, tolerates_machine: false }, None);
         let failures = cases(&xml)[0].1;
         prop_assert!(failures >= 1);
     }

@@ -275,6 +275,12 @@ impl fmt::Display for Term {
     }
 }
 
+/// A share in percent, unless a hundredth of that is another number: then as it is.
+fn share(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent / 100.0 == share { format!("{percent} %") } else { format!("{share}") }
+}
+
 /// A duration in the largest unit that it is a whole number of.
 fn exact(ns: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"), (1, "ns")];

@@ -9,7 +9,7 @@ use crate::rows::Sides;
 fn a_head_that_breaks_a_promise_fails() {
     let mut faster = compared(0.7);
     faster.rows[0].broken_promise = Some("3 lost".into());
-    let xml = junit(Of::Comparison { comparison: &faster, is_strict: false }, None);
+    let xml = junit(Of::Comparison { comparison: &faster, is_strict: false, tolerates_machine: false }, None);
     assert_eq!(cases(&xml)[0].1, 1, "{xml}");
     let failure = "name=\"B keeps the promises that A keeps\"><failure type=\"audit failed\" message=\"the audit of B failed: 3 lost\">";
     let lines: Vec<&str> = xml.lines().map(str::trim).collect();
@@ -30,7 +30,8 @@ fn only_a_regression_fails() {
     ] {
         let comparison = compared(factor);
         for is_strict in [false, true] {
-            let xml = junit(Of::Comparison { comparison: &comparison, is_strict }, None);
+            let xml =
+                junit(Of::Comparison { comparison: &comparison, is_strict, tolerates_machine: false }, None);
             assert_eq!(cases(&xml)[0].1, failures, "{factor} {xml}");
             assert!(xml.contains(says), "{factor} {xml}");
         }
@@ -43,7 +44,7 @@ fn judged(record: &Record) -> Comparison {
 }
 
 fn of_comparison(comparison: &Comparison, assertions: Option<&Outcome>) -> String {
-    junit(Of::Comparison { comparison, is_strict: false }, assertions)
+    junit(Of::Comparison { comparison, is_strict: false, tolerates_machine: false }, assertions)
 }
 
 /// Class, name, and whether it failed, of each test case.
@@ -120,6 +121,18 @@ fn a_control_that_differs_fails() {
         xml.contains("<failure type=\"invalid\" message=\"the comparison is invalid, because a copy"),
         "{xml}"
     );
+    // The same where the machine may be the reason for it, and that is tolerated. A head that alone is invalid fails all the same.
+    let mut comparison = judged(&differs);
+    let tolerated = |comparison: &Comparison, is_strict| {
+        tests(&junit(Of::Comparison { comparison, is_strict, tolerates_machine: true }, None))
+            .into_iter()
+            .filter(|(_, name, failed)| *failed && [NAME, "both runs are valid"].contains(&name.as_str()))
+            .count()
+    };
+    comparison.rows[0].invalid = true;
+    assert_eq!([tolerated(&comparison, false), tolerated(&comparison, true)], [0, 2]);
+    comparison.rows[0].is_b_alone_invalid = true;
+    assert_eq!(tolerated(&comparison, false), 1);
     let mut short = one_row();
     short.runs[2].trials.truncate(3);
     let (is_invalid, failed, xml) = of_control(&short);
