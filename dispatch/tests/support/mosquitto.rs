@@ -1,7 +1,7 @@
 //! A private mosquitto for tests, on a free loopback port and with a store of its own. It ends when the value is dropped.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-use drumpost_kit::suite::free_port;
+use drumpost_kit::suite::{Permit, Permits, free_port};
 use std::{
     env,
     ffi::OsString,
@@ -9,7 +9,6 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
@@ -27,11 +26,10 @@ pub struct Mosquitto {
     port: u16,
     /// Its configuration and its store.
     folder: TempDir,
-    /// One server, and so one test that loads it, at a time.
-    _alone: MutexGuard<'static, ()>,
+    _permit: Permit,
 }
 
-static ALONE: Mutex<()> = Mutex::new(());
+static PERMITS: Permits = Permits::new(3);
 
 fn binary() -> OsString {
     env::var_os(BINARY).unwrap_or_else(|| {
@@ -52,7 +50,7 @@ impl Mosquitto {
     pub fn start_with(lines: &str) -> Self {
         // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
         for _ in 0..5 {
-            let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+            let permit = PERMITS.take();
             let port = free_port();
             let folder = tempfile::tempdir().expect("a folder");
             let own = format!(
@@ -62,7 +60,7 @@ impl Mosquitto {
                 user()
             );
             fs::write(folder.path().join("conf"), own).expect("written");
-            let mut server = Self { child: spawn(folder.path()), port, folder, _alone: alone };
+            let mut server = Self { child: spawn(folder.path()), port, folder, _permit: permit };
             if server.answers() {
                 return server;
             }

@@ -24,7 +24,7 @@ pub(super) fn backlog(suite: &Suite<'_>) -> Result<(), Stop> {
     let server = suite.server()?;
     let options = suite.options_at(server.port())?;
     let promise = suite.promise(&options)?;
-    if !promise.is_lossless() {
+    if !promise.stores {
         let why = "the transport may lose what is sent while nobody receives it";
         return Err(Stop::NotApplicable(why.into()));
     }
