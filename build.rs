@@ -37,7 +37,10 @@ fn revision() -> Option<String> {
     folders.chain(["src".into()]).for_each(|folder| watch(&folder.to_string_lossy()));
     let head = git(&["rev-parse", "--verify", "HEAD"])?;
     let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
-    Some(if changed.is_empty() { head } else { format!("{head}-dirty") })
+    // As `src/compare/work_tree.rs` has it for the sides of a comparison: a source that git does not know changes what is built.
+    let sources = [":(top,glob)**/*.rs", ":(top,glob)**/Cargo.toml", ":(top,glob)**/.cargo/config.toml"];
+    let unknown = git(&[&["status", "--porcelain", "--untracked-files=all", "--"][..], &sources].concat())?;
+    Some(if changed.is_empty() && unknown.is_empty() { head } else { format!("{head}-dirty") })
 }
 
 /// A path that is not there would have this run with every build.

@@ -214,7 +214,8 @@ fn a_proof_runs_comparisons_with_known_answers() {
     }
     let ratio = |case: usize| cases[case]["cpu_ratio"].as_f64().unwrap();
     assert!((0.5..1.5).contains(&ratio(0)), "{proof}");
-    assert!(ratio(1) > 2.0, "{proof}");
+    // Three times more than nothing, of which a busy machine may learn a multiple.
+    assert!(ratio(1) > 1.3, "{proof}");
     assert!(proof["rows"][0]["cpu_ns_per_message"].as_f64().unwrap() > 0.0, "{proof}");
     assert!(done.stderr.contains("comparison 1 of 1"), "{}", done.stderr);
     assert!(!place.path(".drumpost").exists() || place.saved().is_empty(), "a proof leaves no records");

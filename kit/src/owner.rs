@@ -8,7 +8,7 @@
 
 use std::{
     fs,
-    hash::{DefaultHasher, Hash, Hasher},
+    hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState},
 };
 
 /// Begins the description of every object that drumpost makes.
@@ -63,6 +63,8 @@ impl Owner {
     pub fn name() -> String {
         let mut digest = DefaultHasher::new();
         Self::here().hash(&mut digest);
+        // Where the system does not tell enough, the keys of a map that chance has made.
+        RandomState::new().hash_one(()).hash(&mut digest);
         format!("drumpost-{}-{:x}", std::process::id(), digest.finish())
     }
 

@@ -37,16 +37,6 @@ pub enum Sides {
     One(Role),
 }
 
-/// The word for a side where people choose or read one. The control is a copy of the base, and that is what they are told.
-#[must_use]
-pub fn side_word(role: Role) -> &'static str {
-    match role {
-        Role::Base => "base",
-        Role::Head => "head",
-        Role::Control => "copy",
-    }
-}
-
 /// The head is what a comparison judges, so it is what goals are about and what is exported.
 impl Default for Sides {
     fn default() -> Self {
@@ -175,7 +165,7 @@ fn of_run(run: &Run) -> Row<'_> {
 /// The row with its side in its name, so that the rows of a comparison can be told apart.
 fn with_side(row: Row<'_>) -> Row<'_> {
     match row.role() {
-        Some(role) => Row { name: format!("{} {}", side_word(role), row.name), ..row },
+        Some(role) => Row { name: format!("{} {}", role.told(), row.name), ..row },
         None => row,
     }
 }

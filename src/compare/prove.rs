@@ -178,11 +178,15 @@ fn without_cost(row: &Row) -> Row {
 
 /// A row whose head has a cost, so much that it comes to what was asked for. The report has what it came to.
 fn with_cost(row: &Row, injected: Injected, learned: Learned) -> Row {
-    let message_ns = learned.message_ns / learned.comes_to;
+    let Learned { message_ns, comes_to } = learned;
     let work = match injected {
         Injected::Nothing => return row.clone(),
-        Injected::Share(share) => format!("{:.3}ns", message_ns * share),
-        Injected::Some { one_in, times } => format!("{:.3}ns@1/{one_in}", message_ns * (times - 1.0)),
+        Injected::Share(share) => format!("{:.3}ns", message_ns * share / comes_to),
+        // A processor overlaps a small cost of each message with other work, and not a large one of a few. Several services that hear a
+        // message all spend it.
+        Injected::Some { one_in, times } => {
+            format!("{:.3}ns@1/{one_in}", message_ns * (times - 1.0) / comes_to.max(1.0))
+        }
     };
     let mut costly = row.clone();
     costly.head.insert("work".into(), work.into());

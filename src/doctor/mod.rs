@@ -151,7 +151,9 @@ fn examine<'a>(
         }
     }
     if !examined.is_well
-        && let Some(answers) = reached.and_then(port::protocol).and_then(|whose| port::beside(whose, url))
+        && let Some(answers) = reached
+            .and_then(|address| port::protocol(address, url))
+            .and_then(|whose| port::beside(whose, url))
     {
         examined.findings.push(Finding { state: State::Note, what: "answers", says: answers });
     }

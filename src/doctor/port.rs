@@ -104,22 +104,31 @@ fn sentence(address: SocketAddr, kind: ErrorKind, error: &std::io::Error) -> Str
 }
 
 /// What answers at an address: by what it says first, or by its answers to questions of several protocols, each on a connection of its
-/// own. `None` if that says nothing.
-pub(super) fn protocol(address: SocketAddr) -> Option<&'static str> {
-    QUESTIONS.iter().find_map(|question| of_words(&words(address, question)))
+/// own. `None` if that says nothing. If the URL asks for TLS, that question comes first, because web servers answer others without TLS at
+/// the same port.
+pub(super) fn protocol(address: SocketAddr, url: &str) -> Option<&'static str> {
+    let hello = Some(&HELLO).filter(|_| is_encrypted(url));
+    hello.into_iter().chain(&QUESTIONS).find_map(|question| of_words(&words(address, question)))
+}
+
+fn is_encrypted(url: &str) -> bool {
+    url.split_once("://").is_some_and(|(scheme, _)| ENCRYPTED.contains(&scheme))
 }
 
 /// Nothing, a request of the web, a CONNECT of MQTT 5 with a clean start and no name, Kafka's `ApiVersions` of version 0 with a
-/// number that the answer repeats, `PeerProperties` of RabbitMQ's streams without a property, and a ClientHello of TLS 1.2 with one
-/// cipher suite, which is answered with a ServerHello or an alert.
+/// number that the answer repeats, `PeerProperties` of RabbitMQ's streams without a property, and the beginning of TLS.
 const QUESTIONS: [&[u8]; 6] = [
     b"",
     b"GET / HTTP/1.0\r\n\r\n",
     b"\x10\x0d\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x00",
     b"\x00\x00\x00\x0a\x00\x12\x00\x00drum\x00\x00",
     b"\x00\x00\x00\x0c\x00\x11\x00\x01\x00\x00\x00\x01\x00\x00\x00\x00",
-    b"\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x03drumpost asks who is there today\x00\x00\x02\x00\x2f\x01\x00",
+    HELLO,
 ];
+
+/// A ClientHello of TLS 1.2 with one cipher suite, which is answered with a ServerHello or an alert.
+const HELLO: &[u8] =
+    b"\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x03drumpost asks who is there today\x00\x00\x02\x00\x2f\x01\x00";
 
 /// The first bytes that come back.
 fn words(address: SocketAddr, greeting: &[u8]) -> Vec<u8> {
@@ -147,7 +156,7 @@ const ENCRYPTED: [&str; 4] = ["amqps", "https", "kafkas", "mqtts"];
 /// the server speaks that.
 pub(super) fn beside(whose: &str, url: &str) -> Option<String> {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-    match (whose == TLS, ENCRYPTED.contains(&scheme)) {
+    match (whose == TLS, is_encrypted(url)) {
         (true, false) if scheme != "tls" => Some(format!("{whose}: give an address whose scheme says so")),
         (true, _) => None,
         (false, true) => Some(format!(
@@ -227,7 +236,7 @@ mod tests {
 
     #[test]
     fn what_answers_is_known_by_its_first_words() {
-        let says = |answer, at_once| protocol(server(answer, at_once, QUESTIONS.len()));
+        let says = |answer, at_once| protocol(server(answer, at_once, QUESTIONS.len()), "mq://h");
         assert_eq!(says(b"INFO {\"server_id\":1}\r\n", true), Some("a server that speaks the NATS protocol"));
         assert!(says(b"HTTP/1.1 404 Not Found\r\n", false).unwrap().starts_with("a web server"));
         assert!(says(b"\x15\x03\x03\x00\x02\x02\x46", false).unwrap().contains("TLS"));
@@ -236,7 +245,7 @@ mod tests {
         assert!(says(b"\0\0\0\x20\x80\x11\0\x01\0\0\0\x01", false).unwrap().contains("RabbitMQ's streams"));
         assert_eq!(says(b"\x16\x03\x03\x00\x31\x02", false), Some(TLS));
         assert_eq!(says(b"who are you?", false), None);
-        assert_eq!(protocol(SocketAddr::from(([127, 0, 0, 1], 9))), None);
+        assert_eq!(protocol(SocketAddr::from(([127, 0, 0, 1], 9)), "mq://h"), None);
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) const PING_EVERY_S: u16 = 5;
 /// while. It reads no more then, and what does not read hears no answer to a ping. Such a silence is not a fault.
 pub(super) const RARELY_S: u16 = AWAY.as_secs() as u16;
 /// How long a broker may take to tell its version, which it need not have.
-const VERSION_WAIT: Duration = Duration::from_millis(500);
+const VERSION_WAIT: Duration = Duration::from_secs(2);
 
 const ABSENT: &str = "start one with \"$(scripts/mosquitto-server)\", set mqtt.url to one that runs, or leave mqtt.url out for \
                       one in this process";

@@ -149,7 +149,7 @@ impl AsyncTransport for RabbitMq {
     fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
         let before = asked.acks(&listed) == Acks::Before;
         if self.shape.limit.is_some() && before {
-            return Err("gives up on no message that nobody acknowledges: leave rabbitmq.delivery-limit or --acks before out".into());
+            return Err("gives up on no message with --acks before, as none comes twice: leave rabbitmq.delivery-limit or --acks before out".into());
         }
         if self.no_ack && !before {
             return Err(

@@ -124,10 +124,10 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Acknowledges everything up to a message. The client has queued the frame when it is polled once. If the channel is gone, its
+    /// Acknowledges a message, or everything up to it. The client has queued the frame when it is polled once. If the channel is gone, its
     /// consumer says why.
-    fn acknowledge(&self, tag: u64) {
-        let _queued = self.channel.basic_ack(tag, BasicAckOptions { multiple: true }).now_or_never();
+    fn acknowledge(&self, tag: u64, multiple: bool) {
+        let _queued = self.channel.basic_ack(tag, BasicAckOptions { multiple }).now_or_never();
     }
 }
 
@@ -161,7 +161,8 @@ impl Queues {
             if !passes_over || attempt(&delivery) == 1 {
                 return Poll::Ready(Ok(delivery));
             }
-            from.acknowledge(delivery.delivery_tag);
+            // Not those before it: they are acknowledged later, and the server ends a channel that acknowledges a message twice.
+            from.acknowledge(delivery.delivery_tag, false);
         }
     }
 }
@@ -195,7 +196,7 @@ impl Deliveries for Queues {
             let source = &self.sources[source];
             match how {
                 _ if source.no_ack => {}
-                Settled::Acknowledged => source.acknowledge(tag),
+                Settled::Acknowledged => source.acknowledge(tag, true),
                 // As an acknowledgement.
                 Settled::Rejected => drop(source.channel.basic_nack(tag, nack).now_or_never()),
             }

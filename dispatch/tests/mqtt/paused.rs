@@ -29,5 +29,6 @@ fn a_receiver_at_qos_0_outlives_a_pause() {
     let outcome = made(NAME, EMBEDDED, LEVELS[0]).run(&plan, &mut Unwatched).expect("it opens");
     assert_eq!(outcome.ending, Ending::Completed, "{:?}", outcome.outages);
     assert!(outcome.outages.iter().all(|outage| outage.cause == Cause::Paused), "{:?}", outcome.outages);
-    assert!(outcome.audit.unique > 50_000, "{:?}", outcome.audit);
+    // More than the queues hold, so messages flowed after the pause.
+    assert!(outcome.audit.unique > 10_000, "{:?}", outcome.audit);
 }

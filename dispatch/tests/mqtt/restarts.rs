@@ -1,6 +1,6 @@
 //! Messages over a mosquitto that is killed and started again, of which another client gets copies: `mosquitto_sub` with a session of its
 //! own. Mosquitto writes its store after it has confirmed, so it has lost confirmed messages when it comes back, at every quality of
-//! service. The counts have to agree all the same.
+//! service. What the handlers count has to agree all the same, and copies are some of the messages that were sent.
 
 use crate::{
     LEVELS, NAME,

@@ -95,7 +95,7 @@ impl Row {
     fn drain(&self, is_lossless: bool) -> Duration {
         let seconds = match (is_lossless, self.acks) {
             (_, Acks::Transaction) => 30,
-            (true, _) => 6,
+            (true, _) => 10,
             (false, _) => 2,
         };
         Duration::from_secs(if env::var_os(MESSAGES).is_some() { 5 * seconds } else { seconds })
@@ -123,7 +123,9 @@ impl Counted {
             Self::Stored(count) if is_lossless => count.contains(&audit.unique),
             // What a receiver took and did not handle is lost.
             Self::Stored(count) => audit.unique <= *count.end() && *count.start() <= audit.sent,
-            Self::Copied(count) => *count <= audit.sent && (!keeps || Some(*count) >= audit.confirmed),
+            Self::Copied(count) if keeps => Some(*count) >= audit.confirmed && *count <= audit.sent,
+            // Copies are lost as messages are, and others than those: while the server and this client are away.
+            Self::Copied(count) => *count <= audit.sent && *count > audit.unique / 3,
             Self::Left(count) => *count == 0 || !is_lossless,
             Self::Nothing => true,
         }

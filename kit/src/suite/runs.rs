@@ -72,7 +72,7 @@ pub(super) fn options(suite: &Suite<'_>) -> Result<(), Stop> {
             };
             let (promise, acks) = match promised(suite, &options) {
                 // With this word the transport cannot give what is asked for, and says so.
-                Err(_) if suite.asked != Asked::default() => continue,
+                Err(_) if suite.asked != Asked::default() && suite.entry.made(&options).is_ok() => continue,
                 promised => promised.map_err(with)?,
             };
             let conditions = Conditions { acks, ..Conditions::default() };

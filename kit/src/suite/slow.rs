@@ -62,7 +62,7 @@ fn went_on(
         (!is_gap, "flows ended while their receiver was paused, or the gap is not told"),
         (audit.unique + audit.lost + audit.unknown != audit.expected, "the audit does not add up"),
         (audit.corrupted > 0, "messages were damaged"),
-        (promise.is_lossless() && audit.lost > 0, "messages were lost"),
+        (promise.is_lossless() && audit.lost + audit.unknown > 0, "messages were lost"),
         (!promise.may_duplicate() && audit.duplicated > 0, "messages came twice"),
     ];
     match broken.into_iter().find(|(is_broken, _)| *is_broken) {

@@ -84,12 +84,17 @@ impl Course {
 
     /// Pairs that were repeated, and pairs that failed, each as a sentence.
     pub(super) fn notes(&self) -> impl Iterator<Item = String> {
-        let failed = (self.failed_pairs > 0).then(|| {
+        self.repeats.sentence().into_iter().chain(self.failed_pairs_in_words())
+    }
+
+    /// Pairs that failed, with the reason of the first of them; `None`: none did.
+    #[must_use]
+    pub fn failed_pairs_in_words(&self) -> Option<String> {
+        (self.failed_pairs > 0).then(|| {
             let pairs = units::counted(self.failed_pairs as u64, "pair", "pairs");
             let (are, which) = if self.failed_pairs == 1 { ("is", "") } else { ("are", "the first was ") };
             format!("{pairs} failed and {are} left out: {which}{}", self.first_failure)
-        });
-        self.repeats.sentence().into_iter().chain(failed)
+        })
     }
 }
 

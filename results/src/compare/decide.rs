@@ -237,12 +237,11 @@ fn undecided(gate: &Gate, pairs: Pairs<'_>, detectable: Option<f64>, family: Fam
 /// show may be less than the margin.
 fn leaning(gate: &Gate, pairs: Pairs<'_>, enough: usize, family: Family) -> String {
     let n = units::count(gate.pairs as u64);
-    let margin = gate.margin.unwrap_or_default();
     let Some(p) = gate.p_holm.filter(|p| *p > family.alpha) else {
-        let margin = (margin * 1e4).round() / 1e2;
+        let margin = gate.margin_text().unwrap_or_default();
         let help = help(gate, enough);
         return format!(
-            "A and B differ, but these {n} pairs do not show whether by the margin of {margin} % or more. {help}"
+            "A and B differ, but these {n} pairs do not show whether by the margin of {margin} or more. {help}"
         );
     };
     let above = pairs.worsenings.iter().filter(|worsening| **worsening > 0.0).count();

@@ -1,8 +1,7 @@
 //! A comparison of two runs: which runs and trials belong together, and the result.
 //!
-//! Lives here: matching runs and trials, and the result types. The metrics and their margins are in `metric`, the rule on
-//! numbers in `rule`, margins in `margins`, what built the sides in `built`, what it makes of a gate in `decide` and in words in
-//! `sentence`. When to look while pairs are added, and when to stop, is in `looks`, a copy of A as a control in `control`, which
+//! Lives here: matching runs and trials, and the result types. The metrics are in `metric` and their margins in `margins`, the rule on
+//! numbers in `rule`, what it makes of a gate in `decide` and in words in `sentence`, and what built the sides in `built`. When to look while pairs are added, and when to stop, is in `looks`, a copy of A as a control in `control`, which
 //! pairs to repeat in `hygiene`, how the measuring went in `course`, and broken promises of delivery in `promise`. Does not live
 //! here: tables and JSON (`report`), exit codes (the command line).
 
@@ -30,7 +29,7 @@ pub use margins::{Margin, MarginError, Margins};
 pub use metric::{GATES_AT_MOST, Metric, Options};
 pub use proof::{Case, Counted, Injected, Proof, ProofRow, Said};
 
-use crate::model::{self, Record, Role, Run, Setting, Status, Trial, Validity};
+use crate::model::{self, Record, Role, Run, Setting, Side, Status, Trial, Validity};
 use crate::verdict::Thresholds;
 
 /// The verdict of a comparison, on one metric or on all.
@@ -202,7 +201,12 @@ pub fn compare(a: &Record, b: &Record, options: &Options) -> Result<Comparison, 
     }
     let limits = Thresholds::from_settings(&a.thresholds);
     let judging = Judging { options, limits: &limits, is_paired: paired };
-    Ok(comparison((&a.id, &b.id), &matched, notes, judging))
+    let mut result = comparison((&a.id, &b.id), &matched, notes, judging);
+    // Two comparisons against each other have rows of the same dispatch, which their sides tell apart.
+    for (row, (run, _)) in result.rows.iter_mut().zip(&matched) {
+        row.name = run.side.as_ref().map(Side::called);
+    }
+    Ok(result)
 }
 
 /// Compares two dispatches of one record, in every scenario that has both. Judged only if the record's trials were

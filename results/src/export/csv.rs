@@ -9,7 +9,6 @@ use std::fmt::Write as _;
 
 use super::{ExportError, Expresses, Format, OfRecord, Selection, Source, Text, Times};
 use crate::model::{Backlog, Record};
-use crate::rows::side_word;
 
 const COLUMNS: &str = "dispatch,trial,from_ns,to_ns,intervals,ended,throughput_per_s,in_flight,response_count,\
                        response_ns_mean,response_ns_p50,response_ns_p90,response_ns_p99,response_ns_max,lag_ns_p99,\
@@ -59,8 +58,8 @@ pub fn csv(record: &Record, selection: &Selection) -> Result<String, ExportError
     let mut text = format!("{COLUMNS}{}\n", if has_sides { OF_SIDES } else { "" });
     for part in selection.of(record)? {
         let of_side = part.run.side.as_ref();
-        let of_side = of_side
-            .map_or_else(String::new, |side| format!(",{},{}", side_word(side.role), quoted(&side.row)));
+        let of_side =
+            of_side.map_or_else(String::new, |side| format!(",{},{}", side.role.told(), quoted(&side.row)));
         let mut from_ns = 0;
         let confirm = Times::Confirm(None).of(part.trial);
         for point in part.trial.series.points() {

@@ -11,7 +11,6 @@ use super::{Chosen, ExportError, Expresses, Format, OfRecord, Selection, Source,
 use super::{called, flags, labels, listed};
 use crate::model::{Distribution, Record, Run};
 use crate::plain::line;
-use crate::rows::side_word;
 
 const STEPS_PER_HALF_DISTANCE: f64 = 5.0;
 /// Buckets per power of two and halves of it, with 3 significant digits.
@@ -100,7 +99,7 @@ pub fn hgrm(record: &Record, selection: &Selection) -> Result<String, ExportErro
         n => format!(", without {n} beyond the histogram's range"),
     };
     let (scenario, dispatch) = (line(&run.scenario), line(&run.dispatch));
-    let side = run.side.as_ref().map_or_else(String::new, |side| format!(", {}", side_word(side.role)));
+    let side = run.side.as_ref().map_or_else(String::new, |side| format!(", {}", side.role.told()));
     let words = selection.times.words();
     let words = line(&words);
     let _ = writeln!(text, "#[Unit    = ns, {words} of {scenario} {dispatch}{side}{beyond}]");

@@ -192,7 +192,28 @@ fn of_comparison(comparison: &Comparison, is_strict: bool, skips_machine: bool) 
         properties: properties.clone(),
         cases: vec![of_control(control, skips_machine)],
     });
-    control.into_iter().chain(comparison.rows.iter().map(of_row)).collect()
+    let measuring = of_measuring(comparison).map(|case| Suite {
+        name: "measuring".to_owned(),
+        timestamp: None,
+        properties: properties.clone(),
+        cases: vec![case],
+    });
+    measuring.into_iter().chain(control).chain(comparison.rows.iter().map(of_row)).collect()
+}
+
+/// Pairs that failed and a comparison that was cut off end the command with an error, so something has to fail here, too. `None`: all
+/// was measured.
+fn of_measuring(comparison: &Comparison) -> Option<Case> {
+    let course = &comparison.course;
+    let cut = course.cut.as_ref().map(|cut| cut.why().to_owned());
+    let whys: Vec<String> = cut.into_iter().chain(course.failed_pairs_in_words()).collect();
+    (!whys.is_empty()).then(|| Case {
+        class: "measuring".to_owned(),
+        name: "every pair was measured".to_owned(),
+        time_ns: None,
+        result: Outcomes::Failed(Fault::Failed.words(), whys.join("; ")),
+        output: String::new(),
+    })
 }
 
 /// If a copy of A differs from A, the whole comparison is invalid, and its gates are withdrawn.

@@ -27,7 +27,7 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use crate::model::{DistributionError, Record, Role, Run, Trial};
-use crate::rows::{Sides, side_word};
+use crate::rows::Sides;
 
 /// What cannot be exported as asked.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -194,7 +194,7 @@ fn called(run: &Run) -> &str {
 fn flags<'a>(parts: impl IntoIterator<Item = (Option<Role>, &'a str)>) -> &'static str {
     let (mut roles, mut names) = (BTreeSet::new(), BTreeSet::new());
     for (role, name) in parts {
-        roles.insert(role.map(side_word));
+        roles.insert(role.map(Role::told));
         names.insert(name);
     }
     match (roles.len() > 1, names.len() > 1) {
@@ -222,11 +222,11 @@ impl Selection {
         let roles = || record.runs.iter().filter_map(|run| run.side.as_ref()).map(|side| side.role);
         match self.side {
             Some(Sides::One(asked)) if roles().all(|role| role != asked) => {
-                let has = match listed(roles().map(side_word)) {
+                let has = match listed(roles().map(Role::told)) {
                     none if none.is_empty() => "no sides, as it is not one of `compare --base --head`".into(),
                     some => some,
                 };
-                Err(ExportError::Side { asked: side_word(asked), has })
+                Err(ExportError::Side { asked: asked.told(), has })
             }
             asked => Ok(asked.unwrap_or_default()),
         }
@@ -255,8 +255,7 @@ impl Selection {
             let begin_ns = from_ns;
             from_ns += trial.elapsed_ns;
             let side = run.side.as_ref().filter(|_| sides == Sides::All);
-            let name =
-                side.map_or_else(String::new, |side| format!("{} ", side_word(side.role))) + called(run);
+            let name = side.map_or_else(String::new, |side| format!("{} ", side.role.told())) + called(run);
             Chosen { run, trial, name, from_ns: begin_ns }
         });
         let mut chosen: Vec<Chosen<'_>> = with_begin.filter(|chosen| is_wanted(chosen.run)).collect();

@@ -6,7 +6,7 @@
 use super::{ExportError, Expresses, Format, OfRecord, Source, Text};
 use crate::metrics::{self, Family, Kind, Labels, Point};
 use crate::model::{Distribution, Run};
-use crate::rows::{Row, side_word};
+use crate::rows::Row;
 use crate::stats::Derived;
 
 /// The format `openmetrics`.
@@ -138,7 +138,7 @@ fn labels(row: &Row<'_>) -> Labels {
     let mut labels = Labels::from([("scenario", row.scenario), ("dispatch", row.dispatch)]);
     let mut name = row.name.as_str();
     if let Some(role) = row.role() {
-        let side = side_word(role);
+        let side = role.told();
         labels = labels.with("side", side);
         name = name.strip_prefix(side).and_then(|rest| rest.strip_prefix(' ')).unwrap_or(name);
     }

@@ -26,6 +26,16 @@ impl Role {
             Self::Control => "control",
         }
     }
+
+    /// The word where people choose or read a side. The control is a copy of the base, and that is what they are told.
+    #[must_use]
+    pub const fn told(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Head => "head",
+            Self::Control => "copy",
+        }
+    }
 }
 
 /// The side that a run belongs to.
@@ -53,6 +63,12 @@ pub struct Side {
 const FACT_LEN: usize = 200;
 
 impl Side {
+    /// What its run is called among those of other sides and rows: `head message/rtrb`.
+    #[must_use]
+    pub fn called(&self) -> String {
+        format!("{} {}", self.role.told(), self.row)
+    }
+
     /// Those facts of a record's environment that are about the build of the program and not about the machine.
     pub const BUILD_FACTS: [&str; 4] = ["toolchain", "build", "allocator", "rustflags"];
 

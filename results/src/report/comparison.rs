@@ -75,7 +75,7 @@ fn of_figures(comparison: &Comparison) -> Headline {
     let place = match comparison.rows.len() {
         1 => String::new(),
         _ => {
-            let name = names::row(row);
+            let name = row.label();
             let others = broken.count() as u64;
             let more = (others > 0).then(|| units::counted(others, "more row", "more rows"));
             format!(" in {name}{}", more.map_or_else(String::new, |more| format!(" and others in {more}")))

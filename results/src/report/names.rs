@@ -5,22 +5,13 @@
 use std::borrow::Cow;
 
 use crate::compare::Row;
-use crate::model::{Role, Run};
-
-/// The word for a side. The control is a copy of the base, and that is what readers are told.
-pub(super) const fn side(role: Role) -> &'static str {
-    match role {
-        Role::Base => "base",
-        Role::Head => "head",
-        Role::Control => "copy",
-    }
-}
+use crate::model::Run;
 
 /// A run among others: its dispatch. In a record of two sides several runs have the same one, so there it is the side and the row:
 /// `head message/rtrb`.
 pub(super) fn run(run: &Run) -> Cow<'_, str> {
     match &run.side {
-        Some(own) => format!("{} {}", side(own.role), own.row).into(),
+        Some(own) => own.called().into(),
         None => run.dispatch.as_str().into(),
     }
 }
@@ -30,15 +21,6 @@ pub(super) fn style(run: &Run) -> Option<&str> {
     let mut words = run.dispatch.split(['/', ' ']);
     let first = words.clone().next();
     words.find(|word| ["message", "event"].contains(word)).or(first)
-}
-
-/// A row of a comparison among others: the cell of a suite, or scenario and dispatches.
-pub(super) fn row(row: &Row) -> String {
-    match cell(row) {
-        Some(cell) => cell.to_owned(),
-        None if row.dispatch_a == row.dispatch_b => format!("{} {}", row.scenario, row.dispatch_a),
-        None => format!("{} {} to {}", row.scenario, row.dispatch_a, row.dispatch_b),
-    }
 }
 
 /// The name of a suite's cell, which says more than scenario and dispatch; `None` if the row is none.
@@ -57,7 +39,7 @@ pub(super) fn dispatches(row: &Row) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Side;
+    use crate::model::{Role, Side};
     use std::collections::BTreeMap;
 
     #[test]

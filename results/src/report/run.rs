@@ -89,7 +89,7 @@ fn judged<'a>(runs: &[&'a Run]) -> Vec<(&'a Run, Verdict)> {
 pub(super) fn charts(judged: &[(&Run, Verdict)]) -> Vec<Block> {
     let runs: Vec<&Run> = judged.iter().map(|(run, _)| *run).collect();
     let mut blocks = Overlaid::of(&runs).charts("");
-    let side = |run: &Run| run.side.as_ref().map(|side| names::side(side.role));
+    let side = |run: &Run| run.side.as_ref().map(|side| side.role.told());
     blocks.extend(judged.iter().map(|(run, verdict)| page::figures(run, verdict, side(run))));
     blocks
 }

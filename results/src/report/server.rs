@@ -71,7 +71,7 @@ fn waiting(run: &Run) -> Option<u64> {
     run.counted_trials().flat_map(|trial| trial.series.points()).filter_map(Point::at_server).max()
 }
 
-/// How many messages waited at the server in each interval of the last counted trial, as bars of eighths of the most;
+/// How many messages waited at the server in each interval of the last counted trial, as bars of eight heights;
 /// `None` if it does not tell, and if nothing waited.
 fn course(run: &Run) -> Option<String> {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];

@@ -95,5 +95,7 @@ fn a_record_of_two_sides_is_not_compared_by_dispatch() {
     // Two such records are compared side by side, and each side with the same one.
     let both = compare(&record, &sides(1.2), &Options::default()).unwrap();
     assert_eq!((both.rows.len(), both.notes.len()), (2, 0));
+    let names: Vec<_> = both.rows.iter().filter_map(|row| row.name.as_deref()).collect();
+    assert_eq!(names, ["base message/a", "head message/a"]);
     assert!((both.rows[0].gates[0].ratio - 1.0).abs() < 0.01, "{:?}", both.rows[0].gates[0].ratio);
 }

@@ -50,7 +50,7 @@ fn sides(record: &Record) -> Vec<Pair> {
         // All rows have the same sides. A program tells its version with its first trial.
         let all = || record.runs.iter().filter_map(|run| run.side.as_ref());
         let of_side = || all().filter(move |side| side.role == role);
-        let word = names::side(role);
+        let word = role.told();
         pairs.extend(of_side().next().map(|side| pair(word, &side.name)));
         let revision = of_side().find_map(|side| side.revision.as_deref());
         pairs.extend(revision.map(|revision| pair(&format!("{word} revision"), revision)));

@@ -222,7 +222,7 @@ pub(in crate::report) fn of_comparison(comparison: &Comparison) -> Block {
 
 /// The row that decided. Of several rows the dispatches alone do not say which.
 fn about(comparison: &Comparison, row: &Row) -> String {
-    if comparison.rows.len() == 1 { names::dispatches(row) } else { names::row(row) }
+    if comparison.rows.len() == 1 { names::dispatches(row) } else { row.label() }
 }
 
 /// `response p99 is worse by 5.3 % (+4.1 % to +6.2 %), 20 pairs, sign test, p 0.0001 after Holm`

@@ -43,7 +43,7 @@ pub(in crate::report) fn pairs(row: &Row, is_alone: bool) -> Block {
         )
     });
     Block::Page(OnPage::Strips(Strips {
-        title: if is_alone { TITLE.into() } else { format!("{TITLE}, {}", names::row(row)) },
+        title: if is_alone { TITLE.into() } else { format!("{TITLE}, {}", row.label()) },
         about: format!(
             "A dot is a pair, the bar is the 95 % interval of the median, and the dashed lines are the margin of each metric. \
              Pairs beyond the axis lie at its ends.{floor}"

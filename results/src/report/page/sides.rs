@@ -23,7 +23,7 @@ pub(in crate::report) fn sides(comparison: &Comparison, records: [&Record; 2]) -
         let none = if comparison.basis == Basis::Paired { Verdict::Inconclusive } else { Verdict::NotJudged };
         let verdict = row.gates.iter().map(|gate| gate.verdict).max().unwrap_or(none);
         RowPart {
-            name: names::row(row),
+            name: row.label(),
             tone: tone(verdict),
             word: verdict.words().to_owned(),
             facts: match comparison.basis {
@@ -44,19 +44,23 @@ pub(in crate::report) fn sides(comparison: &Comparison, records: [&Record; 2]) -
 /// The runs of a row that have a trial, each with its side.
 fn runs<'a>(row: &Row, [a, b]: [&'a Record; 2]) -> Vec<(&'static str, &'a Run)> {
     let is_of_row = |run: &&Run| run.side.as_ref().is_some_and(|side| Some(&side.row) == row.name.as_ref());
-    let found: Vec<(&'static str, &Run)> = if a.comparison.is_some() && row.name.is_some() {
-        let of = |role: Role| {
-            let is_of_side = |run: &&Run| run.side.as_ref().is_some_and(|side| side.role == role);
-            a.runs.iter().filter(is_of_row).find(is_of_side).map(|run| (names::side(role), run))
+    let found: Vec<(&'static str, &Run)> =
+        if a.comparison.is_some() && a.runs.iter().any(|run| is_of_row(&run)) {
+            let of = |role: Role| {
+                let is_of_side = |run: &&Run| run.side.as_ref().is_some_and(|side| side.role == role);
+                a.runs.iter().filter(is_of_row).find(is_of_side).map(|run| (role.told(), run))
+            };
+            [Role::Base, Role::Head, Role::Control].into_iter().filter_map(of).collect()
+        } else {
+            // Two comparisons against each other have a row for each side.
+            let is_its = |run: &Run| run.side.as_ref().is_none_or(|side| row.name == Some(side.called()));
+            let of = |record: &'a Record, dispatch: &str| {
+                let mut runs = record.runs.iter();
+                runs.find(|run| run.scenario == row.scenario && run.dispatch == dispatch && is_its(run))
+            };
+            let both = [("A", of(a, &row.dispatch_a)), ("B", of(b, &row.dispatch_b))];
+            both.into_iter().filter_map(|(side, run)| Some((side, run?))).collect()
         };
-        [Role::Base, Role::Head, Role::Control].into_iter().filter_map(of).collect()
-    } else {
-        let of = |record: &'a Record, dispatch: &str| {
-            record.runs.iter().find(|run| run.scenario == row.scenario && run.dispatch == dispatch)
-        };
-        let both = [("A", of(a, &row.dispatch_a)), ("B", of(b, &row.dispatch_b))];
-        both.into_iter().filter_map(|(side, run)| Some((side, run?))).collect()
-    };
     found.into_iter().filter(|(_, run)| !run.trials.is_empty()).collect()
 }
 
@@ -85,12 +89,12 @@ fn overlaid<'a>(runs: &[(&'static str, &'a Run)]) -> Overlaid<'a> {
 
 fn about(runs: &[(&'static str, &Run)]) -> String {
     let is_there = |word: &str| runs.iter().any(|(side, _)| *side == word);
-    if !is_there(names::side(Role::Base)) {
+    if !is_there(Role::Base.told()) {
         return String::new();
     }
     let copy = " The copy is the base once more, in some of the pairs: what it differs in is noise.";
     format!(
         "Base is A, and head is B.{} The lines are of all trials of a side together; the verdicts are of pairs.",
-        if is_there(names::side(Role::Control)) { copy } else { "" }
+        if is_there(Role::Control.told()) { copy } else { "" }
     )
 }
