@@ -129,7 +129,10 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// Record of a run or a search, or the folder of a suite; of several records, all their runs in one table
+    /// Record of a run or a search, or the folder of a suite; or several records
+    ///
+    /// Several records have one table for each scenario with all their runs, and then each record in full. --json, --assert, --fail-on,
+    /// --junit, --hops and --spec take one record only.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     #[command(flatten)]

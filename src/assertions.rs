@@ -33,7 +33,8 @@ pub(crate) struct AssertArgs {
     /// Save rows or verdicts, and goals, as JUnit XML: a test case for each
     ///
     /// A row fails if it failed, is invalid or breaks a promise, a figure of a comparison if it is a regression, and a goal if it is
-    /// missed or cannot be told.
+    /// missed or cannot be told. An inconclusive figure is skipped, and fails with `compare --strict`. With `compare --tolerate-machine`
+    /// (without --strict) a case is skipped where the machine may be the reason that the comparison is invalid.
     #[arg(long, value_name = "FILE", help_heading = "Output", hide_short_help = true)]
     pub junit: Option<PathBuf>,
 }

@@ -40,8 +40,8 @@ pub(crate) fn clean(registry: &Registry, args: &CleanArgs) -> anyhow::Result<Exi
 fn told(transport: &str, Cleaned { at, removed, kept, elsewhere }: &Cleaned) -> String {
     let mut text = match removed.len() {
         0 if !kept.is_empty() => format!("{transport} at {at}: nothing was removed\n"),
-        0 => format!("{transport} at {at}: nothing of ended runs is there, so there is nothing to remove\n"),
-        count => format!("{transport} at {at}: removed {count} of ended runs:\n"),
+        0 => format!("{transport} at {at}: nothing is left of killed runs, so there is nothing to remove\n"),
+        count => format!("{transport} at {at}: removed {count}, left by killed runs:\n"),
     };
     removed.iter().for_each(|name| text += &format!("  {}\n", plain::line(name)));
     kept.iter().for_each(|what| text += &format!("  not removed: {}\n", plain::line(what)));
@@ -59,7 +59,7 @@ mod tests {
         let nothing = Cleaned { at: "mq://h".into(), ..Cleaned::default() };
         assert_eq!(
             told("mq", &nothing),
-            "mq at mq://h: nothing of ended runs is there, so there is nothing to remove\n"
+            "mq at mq://h: nothing is left of killed runs, so there is nothing to remove\n"
         );
         let hidden = Cleaned { kept: texts("a: it cannot be read"), ..nothing.clone() };
         assert_eq!(
@@ -69,7 +69,7 @@ mod tests {
         let elsewhere = Cleaned { removed: texts("b"), elsewhere: texts("not looked at: c"), ..nothing };
         assert_eq!(
             told("mq", &elsewhere),
-            "mq at mq://h: removed 1 of ended runs:\n  b\n  not looked at: c\n"
+            "mq at mq://h: removed 1, left by killed runs:\n  b\n  not looked at: c\n"
         );
     }
 }

@@ -119,7 +119,9 @@ fn giving<'a>(
         }
     }
     if giving.is_empty() {
-        return Err(usage("no transport in process gives what is asked for; name one that has a server"));
+        return Err(usage(
+            "no in-process transport can do what --guarantee or --acks asks for; name one with a server, such as kafka",
+        ));
     }
     Ok(giving)
 }

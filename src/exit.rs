@@ -16,7 +16,7 @@ pub enum Exit {
     /// A search found no rate that keeps the goal.
     Missed,
     /// The audit of a run failed: the transport broke its promise, for example lost or duplicated messages. In a comparison the head
-    /// did so and the base did not, or the head did so more often.
+    /// did so and the base did not, or both did and the head has the larger share of faults in clearly more pairs.
     Audit,
     /// A run is invalid: it did not measure what was asked.
     Invalid,

@@ -1,4 +1,5 @@
-//! `drumpost show FILE`: prints the table of a saved record or suite again, from its files alone. Of several records it makes one table.
+//! `drumpost show FILE`: prints the table of a saved record or suite again, from its files alone. Of several records it makes one table for each scenario, and
+//! then shows each record in full.
 
 use crate::{Exit, args::ShowArgs, assertions, exit::usage, output};
 use drumpost_results::{

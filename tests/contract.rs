@@ -115,7 +115,7 @@ fn mistakes_are_refused_before_anything_is_checked() {
             "tokio-broadcast promises at-most-once delivery: a message may be lost",
         ),
         ("contract rtrb --acks before", "rtrb has no acknowledgements, so --acks before means nothing here"),
-        ("contract --acks before", "no transport in process gives what is asked for"),
+        ("contract --acks before", "no in-process transport can do what --guarantee or --acks asks for"),
     ] {
         let done = Place::new().run(line).with_code(2);
         assert!(

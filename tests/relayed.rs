@@ -39,17 +39,17 @@ mod mqtt {
         let left = server.sessions();
         assert_eq!(files_with(SECRET, &place.path(".")), Vec::<String>::new());
         let (said, advice) = (clean(&server.url().replace("127.0.0.1", "localhost")), server.url());
-        assert!(said.contains("nothing of ended runs is there"), "{said}");
+        assert!(said.contains("nothing is left of killed runs"), "{said}");
         assert!(said.contains(&format!("remove them with `drumpost clean {advice}`")), "{said}");
         assert_eq!(server.sessions(), left, "at another address nothing is removed");
         let said = clean(&server.url());
         assert!(
-            said.contains(" of ended runs:") && left.iter().all(|name| said.contains(name)),
+            said.contains(", left by killed runs:") && left.iter().all(|name| said.contains(name)),
             "{left:?} {said}"
         );
         assert_eq!(server.sessions(), [""; 0]);
         let said = clean(&server.url());
-        assert!(said.contains("nothing to remove") && !said.contains("not looked at"), "{said}");
+        assert!(said.contains("nothing to remove") && !said.contains("may remain"), "{said}");
     }
 }
 

@@ -83,12 +83,12 @@ impl Written {
         let said = |(address, count): (&String, &usize)| {
             let address = address.trim_end_matches('/');
             format!(
-                "not looked at: {objects} of ended runs at {address}, {count} in all; remove them with `drumpost clean {address}`"
+                "{objects} of killed runs may remain at {address}, {count} in all; this command did not look there: remove them with `drumpost clean {address}`"
             )
         };
         let mut told: Vec<String> = others.iter().take(MOST).map(said).collect();
         if more > 0 {
-            told.push(format!("not looked at: {objects} of ended runs at {more} more addresses"));
+            told.push(format!("{objects} of killed runs may remain at {more} more addresses"));
         }
         if !told.is_empty() {
             let folder = notes.folder().display();

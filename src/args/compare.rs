@@ -16,9 +16,9 @@ Two builds in one job, which gives a verdict: drumpost compare --base main --hea
 Two programs:    drumpost compare --base ./drumpost-old --head ./drumpost-new suite.toml
 Two settings:    drumpost compare --base flags:--batch=1 --head flags:--batch=64 -- stream -d message/rtrb
 Two dispatches:  drumpost compare --base message/crossbeam --head event/crossbeam
-Two files of different times are shown and not judged: their figures differ by what the machine did meanwhile. --base and --head judge.
+Two files of different times are shown and not judged: their figures differ by what the machine did meanwhile. For a verdict use --base and --head.
 
-Exit codes: 0 no regression, 1 a trial failed, 2 usage, 3 regression, 4 a goal of --assert is missed or its figure is not known, 5 the head breaks a promise that the base keeps, or breaks it more often, 6 invalid, 7 nothing could be judged, or with --strict: inconclusive, 130 interrupted";
+Exit codes: 0 no regression, 1 a trial failed, 2 usage, 3 regression, 4 a goal of --assert is missed or its figure is not known, 5 the head breaks a promise of delivery that the base keeps, or both break it and in clearly more pairs the head has the larger share of faults, 6 invalid, 7 nothing could be judged, or with --strict: inconclusive, 130 interrupted";
 const EXIT_CODES: &str = "--help has examples. Exit codes: 0 no regression, 3 regression, 6 invalid, 7 not judged, or with --strict inconclusive";
 
 #[derive(Debug, Args)]
@@ -36,7 +36,8 @@ pub(crate) struct CompareArgs {
     pub between: Option<String>,
     /// Exit with code 7 if anything is inconclusive
     ///
-    /// Two files of different times cannot be judged. They are shown, and the exit code is 7 in any case.
+    /// Two files of different times cannot be judged. They are shown, and the exit code is never 0: it is 7, or 5, 6 or 4 if a record breaks
+    /// its promise, is invalid or misses a goal.
     #[arg(long)]
     pub strict: bool,
     /// Smallest change that counts, such as p99=30%
@@ -48,7 +49,8 @@ pub(crate) struct CompareArgs {
     /// Pass where the machine may be the reason that the comparison is invalid
     ///
     /// Ends with exit code 6 only if the head is invalid and the base is not. Without it, a base that is invalid and a copy of the base that
-    /// differs from it end with 6, too. Both come from a busy runner now and then, whatever was changed.
+    /// differs from it also end with 6. Both come from a busy runner now and then, whatever was changed. With --strict such a
+    /// comparison ends with 7 in place of 0. The flag cannot be given together with --fail-on.
     #[arg(long, hide_short_help = true, conflicts_with = "fail_on")]
     pub tolerate_machine: bool,
     #[command(flatten)]

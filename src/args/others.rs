@@ -29,7 +29,7 @@ pub(crate) struct ExportArgs {
     /// two leave rows out that failed, are invalid or break a promise, and say so.
     #[arg(long, short, value_enum)]
     pub format: ExportFormat,
-    /// Dispatch to export, such as message/crossbeam, or cell of a comparison of suites [default: all]
+    /// Dispatch to export, such as message/crossbeam, or cell of a compared suite [default: all]
     #[arg(long, short, value_name = "DISPATCH")]
     pub dispatch: Option<String>,
     /// Side to export of a record of `compare --base --head` [default: head]
@@ -56,9 +56,9 @@ pub(crate) struct ExportArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportSide {
-    /// What was compared with
+    /// The side that the head was compared with
     Base,
-    /// What was judged
+    /// The side that was judged
     Head,
     /// The copy of the base, which is called `control` in records
     #[value(name = "copy", alias = "control")]
@@ -91,8 +91,9 @@ pub(crate) struct ContractArgs {
     /// crossbeam, event/listeners, ... [default: all in process]
     ///
     /// A transport, or one style of it. The checks of both styles take about 10 s in process and a minute over a server. Over a server,
-    /// checks of what happens when lines and consumers break follow, which take some minutes; the server is not killed. They send commands, and
-    /// those of faults send events as well. With one style, all of them run in that style.
+    /// checks of what happens when lines and consumers break follow, which take some minutes; the server is not killed. They send commands.
+    /// Kills, backlogs, messages that are given back and lines that come back are checked a second time with events. With one style, all of
+    /// them run in that style.
     #[arg(value_name = "DISPATCH")]
     pub dispatch: Vec<String>,
     /// Only these checks, separated by commas
@@ -115,7 +116,7 @@ pub(crate) struct ContractArgs {
     pub guarantee: Option<Guarantee>,
     /// When to acknowledge: before, after, confirmed or transaction
     ///
-    /// As with `drumpost run`. A transport that cannot do it is refused.
+    /// As with `drumpost run`. A transport that cannot do it is refused. If no transport is named, the ones that cannot do it are left out.
     #[arg(long, value_name = "WHEN")]
     pub acks: Option<Acks>,
     /// Allow checks at a server that may charge for them

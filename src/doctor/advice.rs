@@ -36,7 +36,7 @@ pub(super) fn about(error: &str) -> String {
     let says = |words: &[&str]| words.iter().any(|word| error.contains(word));
     let mut advice = String::new();
     if says(&REQUEST) || (error.contains("certificate") && says(&CERTIFICATE)) {
-        advice += &format!("; this machine's clock says {}, check that, too", environment::date());
+        advice += &format!("; also check this machine's clock, which says {}", environment::date());
     }
     if says(&FORBIDDEN) && !error.contains(LOGIN) {
         advice += "; give this user the permission for it at the server";
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn the_clock_is_named_where_the_time_of_a_certificate_or_a_request_may_be_wrong() {
-        let clock = |error| about(error).contains("this machine's clock says 2");
+        let clock = |error| about(error).contains("this machine's clock, which says 2");
         assert!(clock("invalid peer certificate: Expired") && clock("certificate not valid yet"));
         assert!(clock("certificate verify failed: broker certificate could not be verified, verify that"));
         assert!(clock("InvalidSignatureException: Signature expired: 20200101T000000Z is now earlier than"));

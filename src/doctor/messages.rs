@@ -105,17 +105,16 @@ fn went(run: &Run) -> Result<String, String> {
     let ended = units::count_exact(response.count());
     if is_stopped {
         return Err(format!(
-            "{ended} of {ROUND_TRIPS} flows ended, and none for {} after that: the server accepts messages and does not deliver \
-             all of them to the one subscriber of this test; if the server has rules for who may receive what, let this user \
-             receive",
+            "{ended} of {ROUND_TRIPS} test messages arrived, and none in the last {}: the server accepts messages and does not \
+             deliver all of them; check that this user may receive, for example in the server's access control list",
             units::duration(SILENCE_NS)
         ));
     }
     if run.audit_failed() || response.count() < u64::from(ROUND_TRIPS) {
         let lost = units::count_exact(audit.lost);
         return Err(format!(
-            "{ended} of {ROUND_TRIPS} flows ended, and {lost} messages were lost: the server accepts messages and does not \
-             deliver all of them to the one subscriber of this test"
+            "{ended} of {ROUND_TRIPS} test messages arrived, and {lost} messages were lost: the server accepts messages and \
+             does not deliver all of them to the one subscriber of this test"
         ));
     }
     let at = |share| units::duration_or_none(response.quantile_ns(share));

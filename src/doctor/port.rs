@@ -157,10 +157,12 @@ const ENCRYPTED: [&str; 4] = ["amqps", "https", "kafkas", "mqtts"];
 pub(super) fn beside(whose: &str, url: &str) -> Option<String> {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     match (whose == TLS, is_encrypted(url)) {
-        (true, false) if scheme != "tls" => Some(format!("{whose}: give an address whose scheme says so")),
+        (true, false) if scheme != "tls" => {
+            Some(format!("{whose}: give an address with a scheme for TLS, such as amqps:// or mqtts://"))
+        }
         (true, _) => None,
         (false, true) => Some(format!(
-            "{whose}, and without TLS: give the port that has TLS, or an address whose scheme asks for none"
+            "{whose}, and without TLS: give the port that has TLS, or an address without it, such as amqp:// in place of amqps://"
         )),
         // A nats-server says its first words without TLS, so `tls://` and such words do not contradict each other.
         (false, false) => Some(whose.to_owned()).filter(|_| scheme != "http" || whose != WEB),
@@ -253,7 +255,7 @@ mod tests {
         let says = |whose, url| beside(whose, url);
         assert_eq!(says(TLS, "mqtts://h:1"), None);
         assert_eq!(says(TLS, "tls://h:1"), None);
-        assert!(says(TLS, "mqtt://h:1").unwrap().contains("give an address whose scheme says so"));
+        assert!(says(TLS, "mqtt://h:1").unwrap().contains("give an address with a scheme for TLS"));
         assert!(says("a server that speaks AMQP", "amqps://h:1").unwrap().contains(", and without TLS: "));
         assert_eq!(says("an SSH server", "amqp://h:1").as_deref(), Some("an SSH server"));
         assert_eq!((says(WEB, "http://h:1"), says(WEB, "amqp://h:1").as_deref()), (None, Some(WEB)));

@@ -259,7 +259,9 @@ fn follow(
     loop {
         let took = Duration::from_nanos(clock.now_ns());
         if let Some(in_all) = patience.in_all.filter(|in_all| took >= *in_all) {
-            return Err(format!("does not end: it took {in_all:?}, and still tells of events"));
+            return Err(format!(
+                "did not end within {in_all:?}, though it still reports progress; it was ended"
+            ));
         }
         let asked = u8::from(interrupted.is_set()) + u8::from(interrupted.is_urgent());
         if asked > told_to_end {
@@ -280,7 +282,7 @@ fn follow(
             Err(RecvTimeoutError::Timeout) => {
                 silent += LOOK;
                 if silent >= patience.silence {
-                    return Err(format!("hangs: it has told nothing for {:?}", patience.silence));
+                    return Err(format!("hangs: no sign of life for {:?}; it was ended", patience.silence));
                 }
             }
             Err(RecvTimeoutError::Disconnected) => return Err("ended without a result".into()),

@@ -31,6 +31,6 @@ fn tls_where_there_is_none_and_none_where_there_is() {
     let alert = says(b"\x15\x03\x03\x00\x02\x02\x28", false);
     assert_says(
         &format!("kafka kafka://{alert}"),
-        &["FAIL commands", "note answers a server that speaks TLS: give an address whose scheme says so"],
+        &["FAIL commands", "note answers a server that speaks TLS: give an address with a scheme for TLS"],
     );
 }

@@ -50,7 +50,7 @@ fn logins_rules_and_tls_of_an_mqtt_broker() {
     // A client without TLS at the port with TLS, and the reverse.
     assert_says(
         &format!("mqtt mqtt://all:s3cret-word@127.0.0.1:{encrypted}"),
-        &["FAIL commands", "note answers a server that speaks TLS: give an address whose scheme says so"],
+        &["FAIL commands", "note answers a server that speaks TLS: give an address with a scheme for TLS"],
     );
     let authority = format!("--set mqtt.tls-ca={}", safe.text("ca.pem"));
     assert_says(

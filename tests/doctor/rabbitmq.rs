@@ -43,7 +43,7 @@ fn logins_permissions_and_tls_of_a_rabbitmq_server() {
     // A client without TLS at the port with TLS, and the reverse.
     assert_says(
         &format!("rabbitmq {}", server.url().replace("amqps://", "amqp://")),
-        &["FAIL commands", "note answers a server that speaks TLS: give an address whose scheme says so"],
+        &["FAIL commands", "note answers a server that speaks TLS: give an address with a scheme for TLS"],
     );
     let authority = format!("--set rabbitmq.tls-ca={}", safe.text("ca.pem"));
     assert_says(

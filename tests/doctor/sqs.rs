@@ -49,7 +49,7 @@ fn no_credentials_are_told_from_a_clock_that_is_wrong() {
             "FAIL commands SQS refused the login at",
             "Signature expired",
             "set this machine's clock",
-            "this machine's clock says 2",
+            "this machine's clock, which says 2",
         ],
     );
 }

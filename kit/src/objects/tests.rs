@@ -214,9 +214,9 @@ fn what_is_written_down_for_other_addresses_is_told_with_what_removes_it() {
     let cleaned = wait(asked.clean(&server)).unwrap();
     assert_eq!((cleaned.removed.len(), cleaned.kept.len()), (0, 0), "{cleaned:?}");
     let [other, localhost, files] = &cleaned.elsewhere[..] else { panic!("{cleaned:?}") };
-    let says = "not looked at: queues of ended runs at tcp://localhost:6/shop, 2 in all; remove them with `drumpost clean tcp://localhost:6/shop`";
+    let says = "queues of killed runs may remain at tcp://localhost:6/shop, 2 in all; this command did not look there: remove them with `drumpost clean tcp://localhost:6/shop`";
     assert_eq!(localhost, says);
-    assert!(other.starts_with("not looked at: queues of ended runs at tcp://9/shop, 1 in all;"), "{other}");
+    assert!(other.starts_with("queues of killed runs may remain at tcp://9/shop, 1 in all;"), "{other}");
     assert!(files.starts_with("if such a server is gone for good, delete the files in "), "{files}");
     let cleaned = wait(written(Some(folder.by(this.clone())), "tcp://localhost:6").clean(&server)).unwrap();
     assert_eq!((cleaned.removed.len(), cleaned.elsewhere.len()), (2, 2), "{cleaned:?}");

@@ -16,7 +16,7 @@ pub(super) fn acked_before(suite: &Suite<'_>) -> Result<(), Stop> {
     }
     if suite.asked != Asked::default() && suite.acks() != Acks::Before {
         return Err(Stop::NotApplicable(format!(
-            "messages are to be acknowledged otherwise: {}",
+            "the checks run with --acks {}",
             suite.acks()
         )));
     }

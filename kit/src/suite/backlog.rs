@@ -25,7 +25,7 @@ pub(super) fn backlog(suite: &Suite<'_>) -> Result<(), Stop> {
     let options = suite.options_at(server.port())?;
     let promise = suite.promise(&options)?;
     if !promise.stores {
-        let why = "the transport may lose what is sent while nobody receives it";
+        let why = "with these options the transport stores nothing for a consumer that is absent";
         return Err(Stop::NotApplicable(why.into()));
     }
     let backlog = Backlog {

@@ -75,14 +75,15 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "mute",
-        proves: "so is one that takes connections and never says a word",
+        proves: "a server that takes connections and never says a word is an error that names its address, \
+                 in time",
         waits_s: 5,
         in_both_styles: false,
         run: absent::mute,
     },
     Check {
         name: "wrong-protocol",
-        proves: "so is one that speaks another protocol",
+        proves: "a server that speaks another protocol is an error that names its address, in time",
         waits_s: 5,
         in_both_styles: false,
         run: absent::wrong_protocol,
@@ -133,14 +134,16 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "server-restarted",
-        proves: "the same with a server that is killed and started again on its port",
+        proves: "with a run that is to reconnect, a server is killed and started again on its port: the run completes, the outage is \
+                 told, and no confirmed message is lost where none may be",
         waits_s: 8,
         in_both_styles: true,
         run: broken::server_restarted,
     },
     Check {
         name: "line-reset",
-        proves: "the same with a line whose connections are reset, so that clients get an error in place of an end",
+        proves: "with a run that is to reconnect, all connections are reset, so that clients get an error in place of an end: the run \
+                 completes, the outage is told, and no confirmed message is lost where none may be",
         waits_s: 5,
         in_both_styles: false,
         run: broken::line_reset,
@@ -163,8 +166,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "backlog",
-        proves: "where no message may be lost, messages pile up for an absent consumer; when it has joined, all of them are delivered, and \
-                 the outcome tells how it caught up",
+        proves: "where the transport stores messages for absent consumers, messages pile up for one; when it has joined, all of them are \
+                 delivered, and the outcome tells how it caught up",
         waits_s: 3,
         in_both_styles: true,
         run: backlog::backlog,
@@ -179,7 +182,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "connection-killed",
-        proves: "the same with all that an instance has open, on the receiving and on the sending side",
+        proves: "an instance whose connections are all killed, on the receiving and on the sending side, is back; the messages that it \
+                 had come again, or the audit counts them as lost where that may be",
         waits_s: 6,
         in_both_styles: true,
         run: kills::connection,

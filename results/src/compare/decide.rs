@@ -248,9 +248,10 @@ fn leaning(gate: &Gate, pairs: Pairs<'_>, enough: usize, family: Family) -> Stri
     let below = pairs.worsenings.iter().filter(|worsening| **worsening < 0.0).count();
     let (agree, [p, level]) =
         (units::count(above.max(below) as u64), [p, family.alpha].map(units::probability));
+    let which = if above >= below { "worse" } else { "better" };
     let help = help(gate, enough_signs(above, below, family));
     format!(
-        "{agree} of {n} pairs point one way, which may be chance: p {p} after Holm's correction is above {level}. {help}"
+        "B was {which} in {agree} of {n} pairs, which may be chance: p is {p}, and at most {level} is enough. {help}"
     )
 }
 
@@ -276,7 +277,7 @@ fn help(gate: &Gate, enough: impl Into<Option<usize>>) -> String {
     let enough = units::count(enough as u64);
     if is_far {
         return format!(
-            "Longer trials or a quieter machine would decide it; such pairs alone would at about {enough}"
+            "Longer trials or a quieter machine would decide it. With pairs like these, about {enough} are needed"
         );
     }
     format!(

@@ -145,7 +145,7 @@ impl Comparison {
         self.rows.iter().any(|row| row.is_b_alone_invalid)
     }
 
-    /// The rows in which B breaks a promise that A keeps, or breaks it clearly more often, each with the faults of B.
+    /// The rows in which B breaks a promise that A keeps, or has the larger share of faults in clearly more pairs, each with the faults of B.
     pub fn broken_promises(&self) -> impl Iterator<Item = (&Row, &str)> {
         self.rows.iter().filter_map(|row| Some((row, row.broken_promise.as_deref()?)))
     }

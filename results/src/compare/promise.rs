@@ -1,4 +1,4 @@
-//! Broken promises of delivery: which side breaks one, and whether B does so more often than A.
+//! Broken promises of delivery: which side breaks one, and whether B has the larger share of faults in clearly more pairs.
 //!
 //! Does not live here: which counts of an audit are faults (`model`), and exit codes (the command line).
 
@@ -63,7 +63,9 @@ impl Row {
     #[must_use]
     pub fn broken_in_words(&self) -> Option<String> {
         Some(match (&self.broken_promise, &self.broken_by_both) {
-            (Some(_), Some(faults)) => format!("both sides break their promise, and B more often: {faults}"),
+            (Some(_), Some(faults)) => {
+                format!("both sides break their promise, and B has more faults: {faults}")
+            }
             (None, Some(faults)) => format!("both sides break their promise: {faults}"),
             (Some(faults), None) => format!("B breaks a promise that A keeps: {faults}"),
             (None, None) => return None,

@@ -21,12 +21,12 @@ impl Row {
 
 impl Gate {
     /// The verdict in one sentence without a full stop: `worse by 3.1 % (95 % interval 2.4 to 3.9 %), 40 pairs, exact sign
-    /// test, p < 0.0001 after Holm's correction`, `same within 1.2 % ...`, `cannot tell: ...`. With a control arm it ends
-    /// with what the machine can tell apart. Percentages are those of B/A as the table shows it.
+    /// test, p < 0.0001 after Holm's correction`, `same within 1.2 % ...`, `inconclusive: ...`. With a control arm it ends
+    /// with the noise floor. Percentages are those of B/A as the table shows it.
     #[must_use]
     pub fn sentence(&self) -> String {
         match self.floor_text() {
-            Some(floor) => format!("{}; this machine tells {floor} apart", self.brief_sentence()),
+            Some(floor) => format!("{}; noise floor {floor}", self.brief_sentence()),
             None => self.brief_sentence(),
         }
     }
@@ -41,7 +41,7 @@ impl Gate {
         match self.verdict {
             Verdict::Regression | Verdict::Improvement => moved(self),
             Verdict::NoChange => same(self),
-            Verdict::Inconclusive => note("cannot tell"),
+            Verdict::Inconclusive => note("inconclusive"),
             Verdict::NotJudged => note("not judged"),
         }
     }

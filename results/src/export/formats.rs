@@ -65,7 +65,8 @@ pub enum Of<'a> {
         comparison: &'a Comparison,
         /// An inconclusive gate fails, as with `compare --strict`.
         is_strict: bool,
-        /// What the machine may be the reason for fails only if it is strict, as with `compare --tolerate-machine`.
+        /// A case for which the machine may be the reason is skipped, as with `compare --tolerate-machine`, unless it is strict or nothing
+        /// was judged.
         tolerates_machine: bool,
     },
     /// A suite, cell by cell.

@@ -37,7 +37,7 @@ impl Format for Junit {
         let mut suites = match source.of {
             Of::Record(of) => vec![of_record(&of)?],
             Of::Comparison { comparison, is_strict, tolerates_machine } => {
-                of_comparison(comparison, is_strict, tolerates_machine && !is_strict)
+                of_comparison(comparison, is_strict, tolerates_machine)
             }
             Of::Suite(suite) => vec![of_suite(suite)],
         };
@@ -156,7 +156,17 @@ fn output(run: &Run) -> String {
     lines.join("\n")
 }
 
-fn of_comparison(comparison: &Comparison, is_strict: bool, skips_machine: bool) -> Vec<Suite> {
+fn of_comparison(comparison: &Comparison, is_strict: bool, tolerates_machine: bool) -> Vec<Suite> {
+    // The command fails then, whatever is tolerated, because nothing was judged.
+    let is_unjudged = comparison.verdict == Verdict::NotJudged;
+    let skips_machine = tolerates_machine && !is_strict && !is_unjudged;
+    // A figure that is not judged beside others that are fails neither the command nor a test case.
+    let fails = |verdict| match verdict {
+        Verdict::Regression => true,
+        Verdict::Inconclusive => is_strict,
+        Verdict::NotJudged => is_strict && is_unjudged,
+        Verdict::NoChange | Verdict::Improvement => false,
+    };
     let properties = vec![("a", comparison.a.clone()), ("b", comparison.b.clone())];
     let of_row = |row: &compare::Row| {
         let class = row.label();
@@ -174,14 +184,14 @@ fn of_comparison(comparison: &Comparison, is_strict: bool, skips_machine: bool) 
         ];
         // A gate that passes says so, too, so that an improvement is seen.
         let of_gate = |gate: &Gate| {
-            let result = result(gate.verdict, gate.sentence(), is_strict);
+            let result = result(gate.verdict, gate.sentence(), fails(gate.verdict));
             let is_passed = matches!(result, Outcomes::Passed);
             let output = if is_passed { gate.sentence() } else { String::new() };
             Case { output, ..case(gate.metric.label(), result) }
         };
         cases.extend(row.gates.iter().map(of_gate));
         if row.gates.is_empty() {
-            let none = "cannot tell: one side has no figures".to_owned();
+            let none = "inconclusive: one side has no figures".to_owned();
             cases.push(case("figures", result(Verdict::Inconclusive, none, is_strict)));
         }
         Suite { name: class, timestamp: None, properties: properties.clone(), cases }
@@ -251,15 +261,12 @@ fn validity(row: &compare::Row, skips_machine: bool) -> Outcomes {
     }
 }
 
-/// A gate that cannot tell is skipped, so that a noisy machine blocks nobody. It is never passed.
-fn result(verdict: Verdict, sentence: String, is_strict: bool) -> Outcomes {
+/// An inconclusive gate that does not fail is skipped, so that a noisy machine blocks nobody. It is never passed.
+fn result(verdict: Verdict, sentence: String, fails: bool) -> Outcomes {
     match verdict {
-        Verdict::Regression => Outcomes::Failed(verdict.words(), sentence),
+        _ if fails => Outcomes::Failed(verdict.words(), sentence),
         Verdict::Improvement | Verdict::NoChange => Outcomes::Passed,
-        Verdict::Inconclusive | Verdict::NotJudged if is_strict => {
-            Outcomes::Failed(verdict.words(), sentence)
-        }
-        Verdict::Inconclusive | Verdict::NotJudged => Outcomes::Skipped(sentence),
+        Verdict::Regression | Verdict::Inconclusive | Verdict::NotJudged => Outcomes::Skipped(sentence),
     }
 }
 

@@ -94,7 +94,13 @@ fn a_comparison_as_junit() {
     let (lax, strict) = (junit(of(false), None), junit(of(true), None));
     let n = few.rows[0].gates.len();
     assert_eq!((cases(&lax), cases(&strict)), (vec![(n + 2, 0, n)], vec![(n + 2, n, 0)]));
-    assert!(lax.contains("<skipped message=\"cannot tell") && !lax.contains("passed"), "{lax}");
+    assert!(lax.contains("<skipped message=\"inconclusive") && !lax.contains("passed"), "{lax}");
+    // Nor is a figure that is not judged beside others that are. Where none is judged, the command fails, and so do they.
+    few.rows[0].gates.iter_mut().for_each(|gate| gate.verdict = compare::Verdict::NotJudged);
+    let unjudged = Comparison { verdict: compare::Verdict::NotJudged, ..few.clone() };
+    let of = |comparison| Of::Comparison { comparison, is_strict: true, tolerates_machine: false };
+    let (beside, none) = (junit(of(&few), None), junit(of(&unjudged), None));
+    assert_eq!((cases(&beside), cases(&none)), (vec![(n + 2, 0, n)], vec![(n + 2, n, 0)]));
     few.rows[0].invalid = true;
     few.rows[0].notes.push("B is invalid: late".into());
     let invalid =

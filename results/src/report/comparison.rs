@@ -117,7 +117,7 @@ pub(super) fn test(comparison: &Comparison) -> String {
             let each = share(options.alpha_per_look());
             let was = if options.looks == 1 { "was" } else { "were" };
             format!(
-                "Planned {was} {looks} at {each} % each. It was cut off when no look was due, so the chance of a false verdict above is not known."
+                "Planned {was} {looks}, each a judgement of all pairs so far at {each} %. It ended before the next of them, so nothing is known about the chance that a verdict in this table is false."
             )
         }
         Some(looks) => planned(looks, options.alpha_per_look(), &chance),

@@ -4,7 +4,7 @@
 
 use crate::compare::{Gate, Row};
 
-/// What this machine tells apart, and where that is more than the margin. Empty without a floor.
+/// The smallest change that the pairs can show, and where that is more than the margin. Empty without a floor.
 pub(super) fn sentences(row: &Row) -> Vec<String> {
     let mut known: Vec<(&Gate, f64)> =
         row.gates.iter().filter_map(|gate| Some((gate, gate.floor?))).collect();
@@ -19,15 +19,15 @@ pub(super) fn sentences(row: &Row) -> Vec<String> {
         (Some((least, _)), Some((most, _))) if text(least) == text(most) => text(most),
         (Some((least, _)), Some((most, _))) => {
             let [from, to] = [least, most].map(|gate| format!("{} ({})", text(gate), gate.metric.label()));
-            format!("{from} to {to}")
+            format!("between {from} and {to}")
         }
         _ => return Vec::new(),
     };
-    let mut sentences = vec![format!("noise floor: with these pairs this machine tells {told} apart")];
+    let mut sentences = vec![format!("noise floor: the smallest change that these pairs can show is {told}")];
     if !above.is_empty() {
         let above = above.join(", ");
         sentences.push(format!(
-            "{above}: the noise floor is above the margin, so a change of the margin cannot be shown here"
+            "{above}: the noise floor is above the margin, so a change as small as the margin cannot be seen here"
         ));
     }
     sentences

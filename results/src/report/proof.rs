@@ -10,10 +10,11 @@ use crate::format::FormatError;
 use crate::units;
 
 /// What is said of the columns.
-const ABOUT: &str = "A row counts whole comparisons, each once: with any figure that is a regression, or else an improvement, or else invalid, or else inconclusive. Figures are those judged, in all comparisons \
-                     together, and how many of them were a regression or an improvement. The share of comparisons that found a regression has the 95 % interval of its chance \
-                     (Clopper-Pearson). CPU is what the cost that was put in came to: the CPU time per message of the head against that of the base, in the median. What a cost comes to is learned first, because a processor overlaps work, and because each of several services \
-                     that hear a message spends it. It may still come to more or less: a change of pace wakes threads at other times. \
+const ABOUT: &str = "Each comparison is counted once, as the first of these that fits: regression, improvement, invalid, inconclusive, no change. Figures \
+                     are those that were judged in all comparisons together, and changed are those of them that were a regression or an improvement. \
+                     The 95 % interval is about the chance that a comparison finds a regression (Clopper-Pearson). CPU is the CPU time per message of the head against that of the base, in the median. \
+                     drumpost measures first how much CPU time a cost takes. That is not the cost itself: a processor overlaps work, and each service that receives a message pays the cost. \
+                     It may still take more or less: a change of pace wakes threads at other times. \
                      Time is how long a comparison took, in the median.";
 
 /// The report on a proof.

@@ -34,7 +34,7 @@ fn a_promise_that_only_one_side_breaks() {
 fn a_head_that_breaks_it_clearly_more_often_is_told() {
     let worse = losing(1.0, |number| [u64::from(number == 3), 50]);
     assert_eq!(broken(&worse), (Some("1000 lost"), Some("A 1 lost; B 1000 lost"), true));
-    let words = "both sides break their promise, and B more often: A 1 lost; B 1000 lost";
+    let words = "both sides break their promise, and B has more faults: A 1 lost; B 1000 lost";
     assert_eq!(worse.rows[0].broken_in_words().unwrap(), words);
     // The same the other way round, equally often, and a difference that chance makes easily.
     for lost in [[50, 1], [5, 5]] {
@@ -56,7 +56,7 @@ fn no_improvement_is_said_of_a_head_whose_audit_failed() {
         assert_eq!(faster.verdict, Verdict::Inconclusive, "{lost:?}");
         let gates = &faster.rows[0].gates;
         assert!(gates.iter().all(|gate| gate.verdict != Verdict::Improvement), "{lost:?}");
-        let why = "cannot tell: B came out better, but its audit failed";
+        let why = "inconclusive: B came out better, but its audit failed";
         assert!(gates[0].sentence().starts_with(why), "{}", gates[0].sentence());
         // Worse it may well be, and then it is said.
         assert_eq!(losing(1.3, |_| lost).verdict, Verdict::Regression, "{lost:?}");

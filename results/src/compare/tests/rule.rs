@@ -131,7 +131,8 @@ fn what_would_decide_is_a_number_of_pairs_or_another_machine() {
         "{near}"
     );
     let far = note(&spread(0.0, 0.8));
-    let words = "Longer trials or a quieter machine would decide it; such pairs alone would at about 3,224";
+    let words =
+        "Longer trials or a quieter machine would decide it. With pairs like these, about 3,224 are needed";
     assert!(far.contains(words), "{far}");
     // Beyond the margin, and too few signs: the change has to become detectable, which falls with the root of the number.
     let pairs = spread(0.05, 0.2);

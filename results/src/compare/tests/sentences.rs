@@ -28,14 +28,14 @@ fn each_verdict_has_its_sentence() {
         assert_eq!(around(worsening, spread).sentence(), sentence);
     }
     let cannot = around(0.0, 0.15).sentence();
-    assert!(cannot.starts_with("cannot tell: these 40 pairs cannot show a change below "), "{cannot}");
+    assert!(cannot.starts_with("inconclusive: these 40 pairs cannot show a change below "), "{cannot}");
     assert!(
         cannot.contains(
             "such pairs would decide it; fewer are enough with longer trials or on a quieter machine"
         )
     );
     let few = by_throughput(&[0.1; 5]).rows[0].gates[0].sentence();
-    assert_eq!(few, "cannot tell: there are 5 pairs, and at least 8 are needed");
+    assert_eq!(few, "inconclusive: there are 5 pairs, and at least 8 are needed");
 }
 
 /// Less is worse for the throughput and better for all other metrics.
@@ -81,7 +81,7 @@ fn no_sentence_says_passed_or_significant() {
                         Verdict::Regression => "worse by ",
                         Verdict::Improvement => "better by ",
                         Verdict::NoChange => "same within ",
-                        Verdict::Inconclusive => "cannot tell: ",
+                        Verdict::Inconclusive => "inconclusive: ",
                         Verdict::NotJudged => "not judged",
                     };
                     assert!(sentence.starts_with(begins), "{sentence}");

@@ -26,7 +26,7 @@ pub(in crate::report) fn pairs(row: &Row, is_alone: bool) -> Block {
     }
     let is_floored = rows.iter().any(|row| row.floor.is_some());
     let floor =
-        if is_floored { " Grey: the noise floor, which is what this machine can tell apart." } else { "" };
+        if is_floored { " Grey: the noise floor, the smallest change that these pairs can show." } else { "" };
     let without: Vec<&str> = row
         .gates
         .iter()

@@ -57,7 +57,7 @@ fn a_promise_that_both_break_stands_beside_the_verdict() {
     // A head that is clearly worse is no longer excused by its base.
     losing.rows[0].broken_promise = Some("3 lost".into());
     let text = comparison(&losing, Layout::plain(200));
-    let worse = "audit failed  both sides break their promise, and B more often: A 2 lost; B 3 lost; figures: no change\n";
+    let worse = "audit failed  both sides break their promise, and B has more faults: A 2 lost; B 3 lost; figures: no change\n";
     assert!(text.starts_with(worse), "{text}");
 }
 
@@ -91,7 +91,7 @@ fn what_was_cut_off_comes_before_everything_else() {
     let text = shown(Cut::Interrupted("interrupted after 12 pairs".into()), compared());
     let begins = "not complete  interrupted after 12 pairs; figures so far: regression\n";
     assert!(text.starts_with(begins) && text.contains("partial"), "{text}");
-    assert!(text.contains("It was cut off when no look was due, so the chance of a false verdict"), "{text}");
+    assert!(text.contains("It ended before the next of them, so nothing is known about"), "{text}");
     assert!(!text.contains("at most 1 %"), "{text}");
     let text = shown(Cut::Failed("a trial failed 3 times".into()), faster_and_losing());
     let begins = "not complete  a trial failed 3 times; so far B breaks a promise that A keeps: 3 lost; figures: improvement\n";
