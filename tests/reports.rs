@@ -209,6 +209,14 @@ fn records_of_different_times_are_shown_and_never_pass() {
     assert!(words.contains("drumpost compare --base A --head B"), "{text}");
     let junit = fs::read_to_string(place.path("j.xml")).unwrap();
     assert!(junit.contains("<skipped message=\"not judged"), "{junit}");
+    // Nor does it pass where the base is invalid and the machine may be the reason.
+    let mut document = Record::from_file(&place.path("a.json")).document;
+    document["runs"][0]["verdict"] =
+        serde_json::json!({"status": "invalid", "reasons": ["half of the flows did not end"], "notes": []});
+    fs::write(place.path("invalid.json"), document.to_string()).unwrap();
+    place.run("compare invalid.json b.json").with_code(6);
+    let done = place.run("compare invalid.json b.json --tolerate-machine").with_code(7);
+    assert!(done.stderr.contains("but nothing was judged"), "{}", done.stderr);
     // A goal that is missed is an answer, and one that is kept is none to this question.
     place.run("compare a.json b.json --assert p50<1us").with_code(4);
     place.run("compare a.json b.json --assert p50<1s").with_code(7);

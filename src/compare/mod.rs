@@ -89,16 +89,22 @@ fn print(
     Ok(args.asserts.exit(end, &outcome, &rows))
 }
 
-/// The same, but what the machine may be the reason for passes with `--tolerate-machine`: a run of the base that is invalid, too, or a
-/// copy of the base that differs from it. Such a comparison has no verdict, which `--strict` does not let pass.
+/// The same, but with `--tolerate-machine` a comparison passes if the machine may be the reason that it is invalid: the base is
+/// invalid, alone or with the head, or a copy of the base differs from it. Such a comparison has no verdict, so `--strict` fails it.
+/// A comparison in which nothing was judged never passes.
 fn tolerated(end: Exit, comparison: &Comparison, args: &CompareArgs) -> Exit {
     if end != Exit::Invalid || !args.tolerate_machine || comparison.is_b_alone_invalid() {
         return end;
     }
-    output::remark(
-        "the comparison is invalid, and the machine may be the reason: --tolerate-machine lets it pass",
-    );
-    if args.strict { Exit::Inconclusive } else { Exit::Ok }
+    let (end, says) = match comparison.verdict {
+        Verdict::NotJudged => {
+            (Exit::Inconclusive, "--tolerate-machine does not fail it, but nothing was judged")
+        }
+        _ if args.strict => (Exit::Inconclusive, "--tolerate-machine does not fail it, but --strict does"),
+        _ => (Exit::Ok, "--tolerate-machine does not fail it"),
+    };
+    output::remark(&format!("the comparison is invalid, and the machine may be the reason: {says}"));
+    end
 }
 
 /// The same whether it was measured now or is shown again: what a comparison says of its measuring is in its record.
