@@ -15,10 +15,7 @@ pub(super) fn acked_before(suite: &Suite<'_>) -> Result<(), Stop> {
         return Err(Stop::NotApplicable("the transport cannot acknowledge before handling".into()));
     }
     if suite.asked != Asked::default() && suite.acks() != Acks::Before {
-        return Err(Stop::NotApplicable(format!(
-            "the checks run with --acks {}",
-            suite.acks()
-        )));
+        return Err(Stop::NotApplicable(format!("the checks run with --acks {}", suite.acks())));
     }
     let server = suite.server()?;
     let options = suite.options_at(server.port())?;

@@ -25,8 +25,11 @@ pub(in crate::report) fn pairs(row: &Row, is_alone: bool) -> Block {
         return Block::Page(OnPage::Missing { title: TITLE, sentence, is_half: false });
     }
     let is_floored = rows.iter().any(|row| row.floor.is_some());
-    let floor =
-        if is_floored { " Grey: the noise floor, the smallest change that these pairs can show." } else { "" };
+    let floor = if is_floored {
+        " Grey: the noise floor, the smallest change that these pairs can show."
+    } else {
+        ""
+    };
     let without: Vec<&str> = row
         .gates
         .iter()
