@@ -207,16 +207,16 @@ async fn carry(
     asked.answers.clear();
 }
 
-/// Reads so many bytes. The limit is that of each silence, not of all of them: a slow line may take longer for a long frame.
+/// Reads so many bytes and appends them. The limit is that of each silence, not of all of them: a slow line may take longer for a long frame.
 async fn exactly(
     from: &mut (impl AsyncRead + Unpin),
     bytes: &mut Vec<u8>,
     count: usize,
     silence: Duration,
 ) -> Result<(), Failure> {
-    bytes.clear();
+    let all = bytes.len() + count;
     let mut from = from.take(count as u64);
-    while bytes.len() < count {
+    while bytes.len() < all {
         let silent = |_| Failure::Lost(format!("the server said nothing for {silence:?}"));
         if timeout(silence, from.read_buf(bytes)).await.map_err(silent)?? == 0 {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
@@ -231,6 +231,7 @@ pub(super) async fn frame(
     bytes: &mut Vec<u8>,
     silence: Duration,
 ) -> Result<(), Failure> {
+    bytes.clear();
     exactly(from, bytes, 4, silence).await?;
     let len = bytes.first_chunk().map_or(0, |len| u32::from_be_bytes(*len));
     if *bytes == AMQP {
