@@ -77,7 +77,7 @@ fn a_server_is_silent_if_no_byte_comes() {
             }
         };
         let (read, ()) = futures_util::future::join(frame(&mut client, &mut bytes, limit), slow).await;
-        assert_eq!((read, &*bytes), (Ok(()), &b"abcde"[..]));
+        assert_eq!((read, &*bytes), (Ok(()), &b"\0\0\0\x05abcde"[..]));
         let silent = frame(&mut client, &mut bytes, limit).await.unwrap_err();
         assert_eq!(silent.to_string(), "the server said nothing for 10s");
         drop(server);
