@@ -1,7 +1,6 @@
 //! The end of a page: the machine, the versions, the seed, and the command that repeats it.
 
 use super::super::block::{Block, OnPage, Pair, Paragraph, Settings, Tone};
-use super::super::names;
 use crate::format::suite::Plan;
 use crate::model::{Record, Role};
 use std::collections::BTreeMap;

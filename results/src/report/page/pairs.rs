@@ -4,7 +4,6 @@
 
 use super::super::block::{Block, OnPage};
 use super::super::draw::{Strip, Strips};
-use super::super::names;
 use crate::compare::{Gate, Row};
 use crate::units;
 

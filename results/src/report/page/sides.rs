@@ -5,7 +5,6 @@
 
 use super::super::block::{Block, OnPage, RowPart, Rows};
 use super::super::comparison::tone;
-use super::super::names;
 use super::{Overlaid, audit, figures};
 use crate::compare::{Basis, Comparison, Row, Verdict};
 use crate::model::{Record, Role, Run};
