@@ -9,10 +9,14 @@
 use std::{
     fs,
     hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState},
+    sync::LazyLock,
 };
 
 /// Begins the description of every object that drumpost makes.
 const MARK: &str = "made by drumpost:";
+
+/// A number that chance has given to this process, for where the system does not tell enough to name it.
+static CHANCE: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(()));
 
 /// A process, as far as it can be named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +67,7 @@ impl Owner {
     pub fn name() -> String {
         let mut digest = DefaultHasher::new();
         Self::here().hash(&mut digest);
-        // Where the system does not tell enough, the keys of a map that chance has made.
-        RandomState::new().hash_one(()).hash(&mut digest);
+        CHANCE.hash(&mut digest);
         format!("drumpost-{}-{:x}", std::process::id(), digest.finish())
     }
 
