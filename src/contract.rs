@@ -120,7 +120,7 @@ fn giving<'a>(
     }
     if giving.is_empty() {
         return Err(usage(
-            "no in-process transport can do what --guarantee or --acks asks for; name one with a server, such as kafka",
+            "no in-process transport can do what --guarantee or --acks asks for; name one that has a server",
         ));
     }
     Ok(giving)
