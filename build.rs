@@ -11,7 +11,7 @@ fn main() {
     if let Some(version) = said(&compiler, &["--version"]) {
         println!("cargo::rustc-env=DRUMPOST_TOOLCHAIN={version}");
     }
-    // Those of the variable and those of cargo's settings, whichever cargo takes.
+    // The flags of the compiler: from the variable or from cargo's settings, whichever cargo takes.
     println!("cargo::rerun-if-env-changed=RUSTFLAGS");
     println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
     let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();

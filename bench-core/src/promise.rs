@@ -156,7 +156,7 @@ pub struct Promise {
     pub acks: &'static str,
     /// Where the transport stores messages, in a few words.
     pub persistence: &'static str,
-    /// What is sent to a service waits for it while all of its instances are away, and they receive it when they return. This says nothing
+    /// Messages to a service wait while all of its instances are away, and the instances receive them when they return. This says nothing
     /// about delivery: a list whose messages are popped off it delivers at most once, and stores all that waits.
     pub stores: bool,
 }

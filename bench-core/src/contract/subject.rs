@@ -171,7 +171,7 @@ impl<'a> Subject<'a> {
         self.entry.runs_on
     }
 
-    /// What the transport promises with its options when it is asked for what the kit was told to ask. A run is judged by that. The entry
+    /// The transport's promise, with its options and with the guarantee that the contract kit was told to ask for. A run is judged by that. The entry
     /// lists only what it promises without options.
     pub(super) fn promise(&self) -> Promise {
         self.promise

@@ -27,7 +27,7 @@ pub struct Backlog {
     pub amount: Amount,
     /// The backlog is gone when no more messages wait than are sent in this time.
     pub level: Duration,
-    /// What the transport promises of messages to a service that is away ([`crate::promise::Promise::stores`]).
+    /// Whether the transport stores messages for a service whose instances are away ([`crate::promise::Promise::stores`]).
     pub is_stored: bool,
 }
 

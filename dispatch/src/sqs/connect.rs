@@ -341,7 +341,7 @@ pub(super) fn sort(
     match owner {
         Ok(owner) => found.sort(name, &readable(&owner.unwrap_or_default())),
         Err(failure) if failure.is_silence() => return Err(failure),
-        // It was removed meanwhile.
+        // The queue or the topic was removed meanwhile.
         Err(failure) if failure.is_missing() => {}
         Err(failure) => {
             found.kept.push(format!("{name}: the tag that says who made it cannot be read ({failure})"));

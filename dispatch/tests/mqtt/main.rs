@@ -94,7 +94,7 @@ fn flows_over_the_broker_in_this_process() {
     flows(EMBEDDED);
 }
 
-/// What a run was told of the server.
+/// The facts of the server, as a run got them.
 #[derive(Clone, Default)]
 struct Told(Arc<Mutex<Option<ServerFacts>>>);
 

@@ -11,7 +11,7 @@ use futures_util::TryStreamExt;
 
 const EVERY_NS: u64 = 500_000;
 
-/// What an instance had when its connection was lost comes again after a second.
+/// Messages that an instance had when its connection was lost are delivered again after a second.
 const SOON: &[(&str, &str)] = &[("jetstream.ack-wait", "1s")];
 
 const STREAMS: [Row; 4] = [

@@ -36,7 +36,7 @@ const SHORT_NS: u64 = 1_500_000_000;
 /// How long a server may take to come back and a run to end. Beside four busy loops and a compiler RabbitMQ took 37 s to start.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What is run.
+/// One run over a server that is killed: a transport, its options and its load.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     pub(crate) transport: &'static str,

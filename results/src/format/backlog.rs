@@ -220,3 +220,24 @@ pub(super) fn backlog_back(at: &str, wire: Backlog) -> Result<model::Backlog, Fo
         phases,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{from_json, tests::judged, to_json};
+    use crate::model::ServerSaid;
+
+    #[test]
+    fn a_server_that_does_not_tell_what_it_handed_out_leaves_no_number() {
+        let mut record = judged();
+        // A number that was told, as older records had it, and none.
+        for (unacknowledged, field, is_there) in
+            [(Some(0), "\"unacknowledged\": 0", true), (None, "unacknowledged", false)]
+        {
+            let backlog = record.runs[0].trials[0].backlog.as_mut().unwrap();
+            backlog.server = Some(ServerSaid { ready: 4, unacknowledged, counted: 6 });
+            let text = to_json(&record).unwrap();
+            assert_eq!(text.contains(field), is_there, "{text}");
+            assert_eq!(from_json(&text).unwrap(), record);
+        }
+    }
+}

@@ -12,7 +12,7 @@ use crate::sample;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-fn judged() -> Record {
+pub(super) fn judged() -> Record {
     let mut record = sample::record();
     let trial = &mut record.runs[0].trials[0];
     trial.flows.dropped = 2;
@@ -122,22 +122,6 @@ fn a_record_survives_its_document() {
     let json = to_json(&record).unwrap();
     assert_eq!(from_json(&json).unwrap(), record);
     assert_eq!(to_json(&from_json(&json).unwrap()).unwrap(), json);
-}
-
-#[test]
-fn a_server_that_does_not_tell_what_it_handed_out_leaves_no_number() {
-    let mut record = judged();
-    let of = |record: &mut Record, unacknowledged| {
-        let backlog = record.runs[0].trials[0].backlog.as_mut().unwrap();
-        backlog.server = Some(ServerSaid { ready: 4, unacknowledged, counted: 6 });
-        to_json(record).unwrap()
-    };
-    let told = of(&mut record, Some(0));
-    assert!(told.contains("\"unacknowledged\": 0"), "as records had it that were written before");
-    assert_eq!(from_json(&told).unwrap(), record);
-    let untold = of(&mut record, None);
-    assert!(!untold.contains("unacknowledged"), "{untold}");
-    assert_eq!(from_json(&untold).unwrap(), record);
 }
 
 /// Written by the first release of version 1. It must never be written again, only read.
