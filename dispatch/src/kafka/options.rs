@@ -21,6 +21,8 @@ const CODECS: Grammar = Grammar::Word(&["none", "gzip", "snappy", "lz4"]);
 const COUNTS: Grammar = Grammar::Count { min: 1, max: 10_000 };
 const EVERY: Grammar = Grammar::Time { min_ns: 1_000_000, max_ns: 60_000_000_000 };
 const FROM: Grammar = Grammar::Word(&["committed", "beginning", "end"]);
+/// The client counts in milliseconds and takes five minutes at most.
+const FETCH_WAIT: Grammar = Grammar::Time { min_ns: 0, max_ns: 300_000_000_000 };
 const LINGER: Grammar = Grammar::Time { min_ns: 0, max_ns: 60_000_000_000 };
 const ON: Grammar = Grammar::Word(&["on", "off"]);
 const SIZES: Grammar = Grammar::Bytes { min: 1, max: i32::MAX as u64 };
@@ -32,7 +34,7 @@ const LOGIN: [OptionEntry; if HAS_TLS { 6 } else { 3 }] = first(drumpost_kit::lo
     url: Grammar::Url(SCHEMES), "kafka://127.0.0.1:9092", URL,
     ways: [],
 });
-const OPTIONS: [OptionEntry; LOGIN.len() + 8] = joined(
+const OPTIONS: [OptionEntry; LOGIN.len() + 9] = joined(
     LOGIN,
     [
         tuning("kafka.partitions", COUNTS, "1", "partitions of each topic").of("partitions"),
@@ -41,6 +43,12 @@ const OPTIONS: [OptionEntry; LOGIN.len() + 8] = joined(
         tuning("kafka.compression", CODECS, "none", "compression of batches"),
         tuning("kafka.linger", LINGER, "100us", "how long a batch waits for more messages"),
         tuning("kafka.batch-size", SIZES, "1MB", "largest batch"),
+        tuning(
+            "kafka.fetch-wait",
+            FETCH_WAIT,
+            "500ms",
+            "how long a server waits with its answer when no message is there; whole milliseconds",
+        ),
         tuning("kafka.commit-every", EVERY, "100ms", "time between commits of offsets, or of transactions"),
         tuning("kafka.from", FROM, "committed", "where an instance that comes back begins to read"),
     ],
@@ -138,6 +146,11 @@ impl Settings {
         // Keys lie where other clients put them. The engine limits what is not confirmed, and the server what is long.
         producing.set("partitioner", "murmur2_random").set("queue.buffering.max.messages", "0");
         producing.set("queue.buffering.max.kbytes", "2147483647").set("message.max.bytes", "1000000000");
+        let fetch_wait = options.time("kafka.fetch-wait");
+        if fetch_wait.subsec_nanos() % 1_000_000 != 0 {
+            return Err("option kafka.fetch-wait: Kafka counts in whole milliseconds, such as 5ms".into());
+        }
+        consuming.set("fetch.wait.max.ms", fetch_wait.as_millis().to_string());
         consuming.set("enable.auto.offset.store", "false").set("auto.offset.reset", "earliest");
         consuming.set("auto.commit.interval.ms", ms("kafka.commit-every"));
         // The shortest that servers allow by default; members hear with a heartbeat that partitions are given out again.

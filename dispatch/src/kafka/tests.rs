@@ -78,11 +78,19 @@ fn requests_are_repeated_only_where_that_stores_nothing_twice() {
 
 #[test]
 fn times_and_sizes_are_the_clients() {
-    let all = made(&[("kafka.linger", "50us"), ("kafka.batch-size", "64KiB"), ("kafka.commit-every", "5s")]);
+    let all = made(&[
+        ("kafka.linger", "50us"),
+        ("kafka.batch-size", "64KiB"),
+        ("kafka.commit-every", "5s"),
+        ("kafka.fetch-wait", "0ms"),
+    ]);
     let all = all.unwrap().settings;
     let said = (all.producing.get("linger.ms"), all.producing.get("batch.size"));
     assert_eq!(said, (Some("0.05"), Some("65536")));
     assert_eq!(all.consuming.get("auto.commit.interval.ms"), Some("5000"));
+    assert_eq!(all.consuming.get("fetch.wait.max.ms"), Some("0"));
+    let error = made(&[("kafka.fetch-wait", "500us")]).map(drop).unwrap_err();
+    assert_eq!(error, "option kafka.fetch-wait: Kafka counts in whole milliseconds, such as 5ms");
     // The client takes them.
     for config in [&all.asking, &all.producing, &all.consuming] {
         config.create_native_config().unwrap();
