@@ -1,14 +1,18 @@
 //! The server, connections to it, writing by pipelines, and the removal of keys: what all transports over Redis share.
 
+use super::silence::carry;
 use drumpost_kit::prelude::*;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, Value,
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, Value,
     aio::MultiplexedConnection, cmd, pipe,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem::take,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
+use tokio::net::TcpStream;
+use tokio_util::{io::InspectReader, task::AbortOnDropHandle};
 
 /// The beginning of the name of a hash at the server: the keys of one transport, and the processes that made them.
 const OWNERS: &str = "drumpost:owners";
@@ -81,6 +85,29 @@ impl Server {
         self.at.step("ask for what was made", ask.query_async(&mut session.redis)).await
     }
 
+    /// A stream to the server.
+    pub(super) async fn stream(&self) -> std::io::Result<TcpStream> {
+        let place = self.at.address().split("://").last().unwrap_or_default();
+        TcpStream::connect(place).await
+    }
+
+    /// Connects and logs in. A task of its own reads and writes, and notices a silent line.
+    async fn attach(&self, line: &Line) -> RedisResult<(MultiplexedConnection, AbortOnDropHandle<()>)> {
+        // The client's own limits are off. They are limits of a whole answer, and a long one over a slow line takes long. The client takes every
+        // write at once: a write that waits for room would keep the room from later ones, if the port that wrote it is not polled again.
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(None)
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(WRITES);
+        let heard = Arc::new(AtomicBool::default());
+        let hears = Arc::clone(&heard);
+        let stream = InspectReader::new(self.stream().await?, move |_: &[u8]| hears.store(true, Relaxed));
+        let login = self.client.get_connection_info().redis_settings();
+        let (redis, driver) = MultiplexedConnection::new_with_config(login, stream, config).await?;
+        let carried = tokio::spawn(carry(driver, redis.clone(), heard, line.clone()));
+        Ok((redis, AbortOnDropHandle::new(carried)))
+    }
+
     /// A connection for an instance of a group.
     pub(super) async fn session(&self, group: String) -> Result<Session, OpenError> {
         Ok(Session { group, ..self.connect().await? })
@@ -129,27 +156,22 @@ impl Keeper for Server {
     type Session = Session;
     const OBJECTS: &'static str = "keys";
 
-    /// The client's own limits on waiting are off, because a read waits for longer. It takes every write at once: a write that waits for room
-    /// would keep the room from later ones, if the port that wrote it is not polled again.
     async fn connect(&self) -> Result<Session, OpenError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(None)
-            .set_response_timeout(None)
-            .set_pipeline_buffer_size(WRITES);
+        let line = Line::to(&self.at);
         let connecting = async {
-            let mut redis = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+            let (mut redis, carried) = self.attach(&line).await?;
             // A server that asks for a password lets every client connect, and refuses its first command. One that was started again takes
             // connections while it reads its data, and refuses commands until it has.
             match cmd("PING").exec_async(&mut redis).await {
                 Err(error) if asks_for_login(&error) || error.code() == Some("LOADING") => Err(error),
-                _ => Ok(redis),
+                _ => Ok((redis, carried)),
             }
         };
         let is_refused =
             |error: &RedisError| error.kind() == ErrorKind::AuthenticationFailed || asks_for_login(error);
         let why = |error: &_| Unreachable::of(is_refused(error), "set USER:PASSWORD@ in redis.url", ABSENT);
-        let redis = self.at.reach(connecting, ABSENT, why).await?;
-        Ok(Session { redis, line: Line::to(&self.at), group: String::new() })
+        let (redis, carried) = self.at.reach(connecting, ABSENT, why).await?;
+        Ok(Session { redis, line, group: String::new(), _carried: Arc::new(carried) })
     }
 
     async fn list(&self, session: &Session) -> Result<Found, OpenError> {
@@ -179,12 +201,14 @@ pub(super) fn refuse_headers(wiring: &Wiring, name: &str, what: &str) -> Result<
     }
 }
 
-/// A connection for a group.
+/// A connection for a group. It ends when all clones are dropped.
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     pub(super) redis: MultiplexedConnection,
     pub(super) line: Line,
     pub(super) group: String,
+    /// The task that reads and writes.
+    _carried: Arc<AbortOnDropHandle<()>>,
 }
 
 impl Session {
@@ -200,8 +224,12 @@ impl Session {
         Ok(all.lines().find_map(value))
     }
 
-    /// The error of a port. A server that has no group any more has lost its data: nothing else removes a group in a trial.
+    /// The error of a port. A silent line says so itself: the client only says that the connection is gone. A server that has no group any
+    /// more has lost its data: nothing else removes a group in a trial.
     pub(super) fn broken(&self, error: &RedisError) -> PortError {
+        if let Err(why) = self.line.link.check() {
+            return why;
+        }
         if error.code() == Some("NOGROUP") {
             let lost = format!("it has lost its consumer groups, and the messages that they held ({error})");
             return self.line.broken(false, &lost);
@@ -211,8 +239,13 @@ impl Session {
 
     /// A round trip after everything else that was asked.
     pub(super) fn last(&self) -> RoundTrip {
-        let mut redis = self.redis.clone();
-        async move { cmd("PING").exec_async(&mut redis).await.map_err(|error| error.to_string()) }.boxed()
+        let session = self.clone();
+        async move {
+            // The whole session: the connection ends with it.
+            let mut session = session;
+            cmd("PING").exec_async(&mut session.redis).await.map_err(|error| error.to_string())
+        }
+        .boxed()
     }
 }
 

@@ -4,13 +4,19 @@
 //! - *Competing instances* are refused, because every subscriber of a channel gets each message.
 //! - *Confirms* are the answers to `PUBLISH`, which say how many subscribers the message was passed on to. A message that was passed on to
 //!   none of those who should hear it counts as refused.
+//! - *Silent lines*: an instance that waits for messages and hears nothing asks the server with `PING`, on the connection of its
+//!   subscriptions. A slow instance is not quiet: there is always something to read.
 //! - *Slow subscribers*: a subscriber reads no more than its lane handles. The server holds what is on its way to
 //!   it, and closes its connection at `client-output-buffer-limit`. The sentence about the lost connection says so, unless the server is gone. What was on its way is lost,
 //!   which the audit counts.
 
-use super::connection::{Command, Piped, Server, URL, refuse_headers};
+use super::{
+    connection::{Command, Piped, Server, URL, refuse_headers},
+    silence::{Ear, Quiet, silent},
+};
 use drumpost_kit::{encode::decode, prelude::*};
-use redis::{Cmd, Msg, Value, ValueCodec, cmd};
+use redis::{Cmd, Msg, RedisResult, Value, ValueCodec, cmd};
+use std::mem::take;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_util::codec::Framed;
 
@@ -45,17 +51,16 @@ pub(super) fn entry() -> TransportEntry {
 }
 
 #[derive(Debug)]
-struct PubSub {
-    server: Server,
+pub(super) struct PubSub {
+    pub(super) server: Server,
 }
 
 impl PubSub {
     /// A connection that is subscribed to these channels. Nothing is read from it but what is asked for, so that a lane that is slow is
     /// slow for the server, too.
-    async fn subscribe(&self, channels: &[String]) -> Result<Channels, String> {
+    pub(super) async fn subscribe(&self, channels: &[String]) -> Result<Channels, String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
-        let stream =
-            TcpStream::connect(&*self.server.at.addresses().await).await.map_err(|error| text(&error))?;
+        let stream = self.server.stream().await.map_err(|error| text(&error))?;
         let mut framed = Framed::new(stream, ValueCodec::default());
         let login = self.server.client.get_connection_info().redis_settings();
         let (mut asked, mut answers) = (Vec::new(), channels.len());
@@ -69,7 +74,7 @@ impl PubSub {
             let answer = framed.next().await.ok_or("the server closed the connection")?;
             answer.and_then(|answer| answer.extract_error()).map_err(|error| text(&error))?;
         }
-        Ok(framed)
+        Ok(Channels { framed, heard: false, ear: Ear::new() })
     }
 }
 
@@ -147,7 +152,41 @@ impl Command for Tell {
 }
 
 /// A connection that is subscribed.
-type Channels = Framed<TcpStream, ValueCodec>;
+pub(super) struct Channels {
+    framed: Framed<TcpStream, ValueCodec>,
+    /// Something came since the last look.
+    heard: bool,
+    ear: Ear,
+}
+
+impl Channels {
+    /// The next message or error. `None`: the server closed the connection without a word.
+    ///
+    /// # Errors
+    /// The line is silent, in words.
+    pub(super) fn poll_value(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<RedisResult<Value>>, String>> {
+        while let Poll::Ready(value) = self.framed.poll_next_unpin(context) {
+            self.heard = true;
+            if !matches!(&value, Some(Ok(value)) if is_pong(value)) {
+                return Poll::Ready(Ok(value));
+            }
+        }
+        while ready!(self.ear.poll(context, || take(&mut self.heard))) == Quiet::Ask {
+            // The first poll writes the question. An error is told by the next read.
+            let _written = self.framed.send(cmd("PING").get_packed_command()).now_or_never();
+        }
+        Poll::Ready(Err(silent()))
+    }
+}
+
+/// Whether this is the answer to `PING` on a connection that is subscribed.
+fn is_pong(value: &Value) -> bool {
+    let first = |all: &[Value]| matches!(all.first(), Some(Value::BulkString(word)) if word == b"pong");
+    matches!(value, Value::Array(all) if first(all))
+}
 
 /// What one instance is subscribed to.
 struct Subscriptions {
@@ -186,7 +225,10 @@ impl Deliveries for Subscriptions {
     fn poll_next(&mut self, source: usize, context: &mut Context<'_>) -> Poll<PortResult<Delivery<()>>> {
         let value = match self.closed {
             Some(_) => None,
-            None => ready!(self.sources[source].poll_next_unpin(context)),
+            None => match ready!(self.sources[source].poll_value(context)) {
+                Ok(value) => value,
+                Err(why) => return Poll::Ready(Err(self.line.broken(true, &why))),
+            },
         };
         let value = match value {
             Some(Ok(value)) => value,

@@ -103,14 +103,17 @@ impl AsyncTransport for RedisStream {
         let streams: Vec<String> = Layout::new(wiring, ':').places().into_keys().collect();
         // Once here, so that a user who may not is told.
         at.step("trim the streams", trim(&mut session.redis, &streams)).await?;
-        let (client, mut redis) = (client.clone(), session.redis);
+        let client = client.clone();
         keys.tend(async move {
-            let mut every = time::interval(TRIM_EVERY);
+            // The whole session: the connection ends with it.
+            let (mut session, mut every) = (session, time::interval(TRIM_EVERY));
             loop {
                 every.tick().await;
                 // A server that came back without its data has no groups until an instance makes them: its answer says so, and the connection is whole.
-                if trim(&mut redis, &streams).await.is_err_and(|error| error.is_io_error()) {
-                    redis = client.get_multiplexed_async_connection().await.unwrap_or(redis);
+                if trim(&mut session.redis, &streams).await.is_err_and(|error| error.is_io_error())
+                    && let Ok(redis) = client.get_multiplexed_async_connection().await
+                {
+                    session.redis = redis;
                 }
             }
         });

@@ -1,14 +1,19 @@
-//! Tests of the options; those with a server are in `dispatch/tests/redis`.
+//! Tests of the options and of silent lines; those with a server are in `dispatch/tests/redis`.
 
 use super::{
     lists,
+    pubsub::PubSub,
     streams::{OPTIONS, RedisStream},
 };
-use drumpost_core::{
-    options::Options,
-    promise::{Asked, Delivery},
+use drumpost_core::{options::Options, promise::Delivery};
+use drumpost_kit::prelude::*;
+use redis::cmd;
+use std::future::poll_fn;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::{pause, timeout},
 };
-use std::time::Duration;
 
 fn made(set: &[(&str, &str)]) -> Result<RedisStream, String> {
     let mut options = Options::default();
@@ -42,5 +47,80 @@ fn a_list_stores_what_waits_whichever_way_it_is_taken() {
         options.set("redis.take", take);
         let promise = entry.made(&options).unwrap().promise(entry.promise, &Asked::default()).unwrap();
         assert_eq!((promise.delivery, promise.stores), (delivery, true), "{take}");
+    }
+}
+
+/// Answers every command of a client, or with `goes_silent` none after the first `PING` or `SUBSCRIBE`.
+async fn talk(mut client: TcpStream, goes_silent: bool) {
+    let (mut bytes, mut is_subscribed, mut is_silent) = ([0; 4096], false, false);
+    while let Ok(len @ 1..) = client.read(&mut bytes).await {
+        let text = String::from_utf8_lossy(&bytes[..len]);
+        let answer = if is_subscribed { "*2\r\n$4\r\npong\r\n$0\r\n\r\n" } else { "+OK\r\n" };
+        // Each command begins with a star, and there is no other.
+        let answers = answer.repeat(text.matches('*').count());
+        if !is_silent && client.write_all(answers.as_bytes()).await.is_err() {
+            return;
+        }
+        is_subscribed |= text.contains("SUBSCRIBE");
+        is_silent |= goes_silent && (is_subscribed || text.contains("PING"));
+    }
+}
+
+/// The address of a server in this process.
+async fn server(goes_silent: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            tokio::spawn(talk(client, goes_silent));
+        }
+    });
+    format!("redis://{address}")
+}
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// Regression: a command waited for its answer without a limit, so an instance never noticed that the line was silent, and never
+/// connected again.
+#[test]
+fn a_silent_line_is_lost_and_a_quiet_one_is_kept() {
+    for goes_silent in [true, false] {
+        wait(async {
+            let server = made(&[("redis.url", &server(goes_silent).await)]).unwrap().server;
+            let mut session = server.connect().await.unwrap();
+            // The clock jumps ahead where everything waits.
+            pause();
+            let ends = poll_fn(|context| session.line.link.listen::<()>(context));
+            match timeout(LONG, ends).await {
+                Ok(Err(PortError::Lost(why))) if goes_silent => {
+                    assert!(why.ends_with("was lost: the server said nothing for 10s"), "{why}");
+                    let failed = cmd("PING").exec_async(&mut session.redis).await.unwrap_err();
+                    assert_eq!(session.broken(&failed), PortError::Lost(why), "whoever asks is told, too");
+                }
+                Err(_) if !goes_silent => {}
+                other => panic!("{goes_silent}: {other:?}"),
+            }
+        });
+    }
+}
+
+/// Regression: a subscriber only read, so it waited on a dead line for as long as the run went on.
+#[test]
+fn a_subscriber_asks_whether_the_server_is_there() {
+    for goes_silent in [true, false] {
+        wait(async {
+            let server = made(&[("redis.url", &server(goes_silent).await)]).unwrap().server;
+            let mut channels = PubSub { server }.subscribe(&["channel".into()]).await.unwrap();
+            pause();
+            match timeout(LONG, poll_fn(|context| channels.poll_value(context))).await {
+                Ok(Err(why)) if goes_silent => assert_eq!(why, "the server said nothing for 10s"),
+                Err(_) if !goes_silent => {}
+                other => panic!("{goes_silent}: {other:?}"),
+            }
+        });
     }
 }
