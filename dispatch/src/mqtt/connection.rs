@@ -26,6 +26,17 @@ const ABSENT: &str = "start one with \"$(scripts/mosquitto-server)\", set mqtt.u
                       one in this process";
 const CREDENTIALS: &str = "set mqtt.user and mqtt.password, or mqtt.url=mqtt://USER:PASSWORD@HOST:PORT";
 
+/// What becomes of the session of a client's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeps {
+    /// One that is there ends, and the new one ends with the connection.
+    None,
+    /// One that is there ends, and the broker keeps the new one.
+    New,
+    /// The broker gives back the one that is there, and keeps it.
+    Old,
+}
+
 /// A connection that ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Attached {
@@ -71,13 +82,12 @@ impl Mqtt {
         Ok(("127.0.0.1".into(), embedded.as_ref().map_or(0, |broker| broker.ready.port())))
     }
 
-    /// Connects. The server keeps the session if it `is_kept`, and gives it back; otherwise one of that name ends. A broker ends the older of two
-    /// connections with the same name, so no two processes have one. The connection pings after `keep_alive_s` of silence. The client does not
-    /// connect again by itself: that would be hidden in the figures.
+    /// Connects. A broker ends the older of two connections with the same name, so no two processes have one. The connection pings after
+    /// `keep_alive_s` of silence. The client does not connect again by itself: that would be hidden in the figures.
     pub(super) async fn attach(
         &self,
         name: String,
-        is_kept: bool,
+        keeps: Keeps,
         keep_alive_s: u16,
         line: &Line,
     ) -> Result<Attached, OpenError> {
@@ -86,9 +96,9 @@ impl Mqtt {
         network.set_tcp_nodelay(true);
         options
             .set_keep_alive(keep_alive_s)
-            .set_clean_start(!is_kept)
+            .set_clean_start(keeps != Keeps::Old)
             .set_broker_session_resume_policy(BrokerSessionResumePolicy::AllowBrokerOnly)
-            .set_session_expiry_interval(is_kept.then_some(AWAY.as_secs() as u32))
+            .set_session_expiry_interval((keeps != Keeps::None).then_some(AWAY.as_secs() as u32))
             .set_connect_timeout(PATIENCE)
             .set_network_options(network)
             .set_receive_maximum(Some(self.inflight))

@@ -28,12 +28,12 @@ mod ports;
 #[cfg(test)]
 mod tests;
 
-use connection::{AWAY, Attached, PING_EVERY_S, RARELY_S, tls};
+use connection::{AWAY, Attached, Keeps, PING_EVERY_S, RARELY_S, tls};
 use drumpost_core::registry::EMBEDDED;
 use drumpost_kit::{embedded::Embedded, prelude::*};
 use ports::{Subscriptions, Topic};
 use rumqttc::{QoS, SubscribeReasonCode, TlsConfiguration};
-use std::net::SocketAddr;
+use std::{collections::BTreeSet, net::SocketAddr, sync};
 use tokio::sync::Mutex;
 
 /// Most bytes of a packet besides its payload and user properties: its topics, and the lengths and kinds of its properties.
@@ -93,6 +93,8 @@ struct Mqtt {
     /// Unacknowledged messages of a connection, either way.
     inflight: u16,
     sessions: Objects,
+    /// The sessions of the trial to whose subscriptions the broker has agreed, all of them.
+    granted: sync::Mutex<BTreeSet<String>>,
     /// The broker in this process, while a trial runs.
     embedded: Mutex<Option<Embedded<SocketAddr>>>,
 }
@@ -119,21 +121,31 @@ impl Mqtt {
         });
         let (tls, inflight) = (tls(&url, &login)?, options.count("mqtt.inflight") as u16);
         let (sessions, embedded) = (Objects::written_down::<Self>(&at, ""), Mutex::default());
-        Ok(Self { url, at, login, tls, qos, inflight, sessions, embedded })
+        let granted = sync::Mutex::default();
+        Ok(Self { url, at, login, tls, qos, inflight, sessions, granted, embedded })
     }
 
     /// Connects and subscribes to places of an instance, unless the broker kept that in its session.
+    ///
+    /// An opening that broke off may have left a session without all its subscriptions. The client makes no requests over a session that it
+    /// did not begin, so a new one takes its place. What the broker had stored for the other is lost.
     async fn subscribed(
         &self,
         name: String,
         heard: &[Heard<'_>],
         line: &Line,
     ) -> Result<Attached, OpenError> {
-        let (is_kept, keep_alive_s) = match self.qos {
-            QoS::AtMostOnce => (false, RARELY_S),
-            _ => (true, PING_EVERY_S),
+        let (keeps, keep_alive_s) = match self.qos {
+            QoS::AtMostOnce => (Keeps::None, RARELY_S),
+            _ => (Keeps::Old, PING_EVERY_S),
         };
-        let attached = self.attach(name, is_kept, keep_alive_s, line).await?;
+        let mut attached = self.attach(name.clone(), keeps, keep_alive_s, line).await?;
+        let was_granted = lock(&self.granted).remove(&name);
+        if attached.connack.session_present && !was_granted {
+            // The broker ends the older connection, which is not to be told to the line.
+            drop(attached);
+            attached = self.attach(name.clone(), Keeps::New, keep_alive_s, line).await?;
+        }
         for Heard { place, group, is_alone, .. } in heard.iter().filter(|_| !attached.connack.session_present)
         {
             let filter = if *is_alone { place.clone() } else { format!("$share/{group}/{place}") };
@@ -146,6 +158,7 @@ impl Mqtt {
             };
             self.at.step("subscribe", subscribe).await?;
         }
+        lock(&self.granted).insert(name);
         Ok(attached)
     }
 }
@@ -195,6 +208,7 @@ impl AsyncTransport for Mqtt {
         let beside = PACKET + headers_len(&wiring.pool, PROPERTY);
         self.at.takes(&wiring.pool, beside, most, "max_packet_size")?;
         self.sessions.begin(self, &session).await;
+        lock(&self.granted).clear();
         // A broker in this process ends with the trial.
         if self.qos != QoS::AtMostOnce && !self.is_embedded() {
             let all = (0..wiring.instance_count()).flat_map(|me| sessions(wiring, me));
@@ -212,7 +226,7 @@ impl AsyncTransport for Mqtt {
             sources.push(self.subscribed(name, &heard, &line).await?);
             apart.push(is_apart);
         }
-        let sender = Arc::new(self.attach(sends, false, PING_EVERY_S, &line).await?);
+        let sender = Arc::new(self.attach(sends, Keeps::None, PING_EVERY_S, &line).await?);
         let pings = (self.qos == QoS::AtMostOnce).then(|| Arc::clone(&sender));
         let sends = wiring.sends_of(wiring.service_of(me)).map(|sent| {
             let topic = Topic {
@@ -251,10 +265,10 @@ impl Keeper for Mqtt {
 
     async fn connect(&self) -> Result<Attached, OpenError> {
         let name = format!("{}-{}", Owner::name(), fresh());
-        self.attach(name, false, PING_EVERY_S, &Line::to(&self.at)).await
+        self.attach(name, Keeps::None, PING_EVERY_S, &Line::to(&self.at)).await
     }
 
     async fn remove(&self, _: &Attached, name: &str) -> bool {
-        self.attach(name.to_owned(), false, PING_EVERY_S, &Line::to(&self.at)).await.is_ok()
+        self.attach(name.to_owned(), Keeps::None, PING_EVERY_S, &Line::to(&self.at)).await.is_ok()
     }
 }

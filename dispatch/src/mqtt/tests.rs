@@ -4,7 +4,7 @@ use super::*;
 use drumpost_core::options::Options;
 use std::{
     io::{Read, Write},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     thread,
 };
 
@@ -103,4 +103,58 @@ fn a_receiver_whose_queue_may_be_full_does_not_have_to_ping() {
     let keep_alives_s: Vec<u16> =
         clients.join().unwrap().into_iter().map(|(keep_alive_s, _)| keep_alive_s).collect();
     assert_eq!(keep_alives_s, [3_600, 5, 5, 5]);
+}
+
+/// The kind of the next packet and what follows its length, which is short.
+fn packet(client: &mut TcpStream) -> (u8, Vec<u8>) {
+    let mut head = [0; 2];
+    client.read_exact(&mut head).unwrap();
+    let mut rest = vec![0; head[1].into()];
+    client.read_exact(&mut rest).unwrap();
+    (head[0], rest)
+}
+
+/// Regression: an opening that broke off before the broker had answered its SUBSCRIBE left a session. The next opening found it, asked
+/// for no subscriptions, and heard nothing for the rest of the run.
+#[test]
+fn a_session_whose_subscriptions_were_not_granted_is_begun_anew() {
+    let broker = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("mqtt://{}", broker.local_addr().unwrap());
+    // Of each connection: whether there is a session, and whether the client subscribes and is answered.
+    let course = [(false, Some(false)), (true, None), (false, Some(true)), (true, None)];
+    let clean_starts = thread::spawn(move || {
+        let (mut clean_starts, mut open) = (Vec::new(), Vec::new());
+        for (is_there, subscribes) in course {
+            let (mut client, _) = broker.accept().unwrap();
+            let (kind, connect) = packet(&mut client);
+            assert_eq!((kind, &connect[..7]), (0x10, &b"\0\x04MQTT\x05"[..]));
+            clean_starts.push(connect[7] & 2 != 0);
+            client.write_all(&[0x20, 3, is_there.into(), 0, 0]).unwrap();
+            if let Some(is_answered) = subscribes {
+                let (kind, subscribe) = packet(&mut client);
+                assert_eq!(kind, 0x82);
+                if !is_answered {
+                    continue;
+                }
+                client.write_all(&[0x90, 4, subscribe[0], subscribe[1], 0, 1]).unwrap();
+            }
+            open.push(client);
+        }
+        clean_starts
+    });
+    let (name, intent) = ("work".to_owned(), Intent::Command);
+    let work = Destination { id: 0, name, intent, kinds: vec![], sender: 0, receivers: vec![] };
+    let (place, group) = ("run/work".to_owned(), "worker".to_owned());
+    let heard = [Heard { destination: &work, place, group, is_apart: false, is_alone: false }];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let opened: Vec<bool> = runtime.block_on(async {
+        let (mqtt, mut opened) = (made(&[("mqtt.url", &url)]).unwrap(), Vec::new());
+        for _ in 0..3 {
+            let receiver = mqtt.subscribed("receiver".into(), &heard, &Line::to(&mqtt.at)).await;
+            opened.push(receiver.is_ok());
+        }
+        opened
+    });
+    assert_eq!(opened, [false, true, true]);
+    assert_eq!(clean_starts.join().unwrap(), [false, false, true, false]);
 }
