@@ -10,8 +10,11 @@ use aws_sdk_sqs::types::{self as sqs, MessageSystemAttributeName as Name};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use drumpost_core::wire;
 use drumpost_kit::{encode::decode, prelude::*};
-use futures_util::{future::try_join_all, stream};
-use std::{collections::BTreeMap, mem::take};
+use futures_util::{TryFutureExt, future::try_join_all, stream};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem::take,
+};
 
 /// Most messages of one call.
 pub(super) const CALL: usize = 10;
@@ -224,10 +227,13 @@ impl Pull for Receiver {
         let ask = ask.wait_time_seconds(self.wait_s).message_attribute_names("All");
         let ask = ask.message_system_attribute_names(Name::ApproximateReceiveCount);
         let came = ask.send().await.map_err(|error| self.session.broken(error))?.messages.unwrap_or_default();
-        let came = came.into_iter().map(|message| self.delivery(message)).collect::<PortResult<Vec<_>>>()?;
+        let mut came =
+            came.into_iter().map(|message| self.delivery(message)).collect::<PortResult<Vec<_>>>()?;
         if self.before {
             let tokens = came.iter().map(|delivery| delivery.token.clone()).collect();
-            settle(self.session.clone(), tokens, Settled::Acknowledged).await?;
+            let deleted = settle(self.session.clone(), tokens, Settled::Acknowledged).await?;
+            // What is not deleted comes again, and nothing is to be handled twice.
+            came.retain(|delivery| deleted.contains(&delivery.token.1));
         }
         Ok(came)
     }
@@ -248,12 +254,12 @@ impl Settle for Handled {
     fn acknowledge(&mut self, tokens: Vec<Token>) -> BoxFuture<'static, PortResult> {
         match self.before {
             true => async { Ok(()) }.boxed(),
-            false => settle(self.session.clone(), tokens, Settled::Acknowledged).boxed(),
+            false => settle(self.session.clone(), tokens, Settled::Acknowledged).map_ok(drop).boxed(),
         }
     }
 
     fn give_back(&mut self, tokens: Vec<Token>) -> BoxFuture<'static, PortResult> {
-        settle(self.session.clone(), tokens, Settled::Rejected).boxed()
+        settle(self.session.clone(), tokens, Settled::Rejected).map_ok(drop).boxed()
     }
 
     fn last(&self) -> RoundTrip {
@@ -261,17 +267,18 @@ impl Settle for Handled {
     }
 }
 
-/// Deletes messages, or lets them be received again at once. One that the server does not settle is received again later, which is
-/// counted then.
-async fn settle(session: Session, mut tokens: Vec<Token>, how: Settled) -> PortResult {
+/// Deletes messages, or lets them be received again at once, and says of which handles the server has done it. A call may succeed in part. One
+/// that the server does not settle is received again later, which is counted then.
+async fn settle(session: Session, mut tokens: Vec<Token>, how: Settled) -> PortResult<BTreeSet<String>> {
     tokens.sort_by(|one, other| one.0.cmp(&other.0));
     let of_queues = tokens.chunk_by(|one, next| one.0 == next.0);
     let calls = of_queues.flat_map(|of| of.chunks(CALL)).map(|of| settle_some(&session, of, how));
-    try_join_all(calls).await.map(drop).map_err(|failure| session.broken(failure))
+    let settled = try_join_all(calls).await.map_err(|failure| session.broken(failure))?;
+    Ok(settled.into_iter().flatten().collect())
 }
 
 /// The same for a call's messages of one queue.
-async fn settle_some(session: &Session, tokens: &[Token], how: Settled) -> Result<(), Failure> {
+async fn settle_some(session: &Session, tokens: &[Token], how: Settled) -> Result<Vec<String>, Failure> {
     let queue = tokens.first().map(|(queue, _)| queue.to_string());
     let named = tokens.iter().enumerate().map(|(number, (_, handle))| (number.to_string(), handle));
     if how == Settled::Acknowledged {
@@ -280,14 +287,40 @@ async fn settle_some(session: &Session, tokens: &[Token], how: Settled) -> Resul
             let entry = sqs::DeleteMessageBatchRequestEntry::builder().id(name).receipt_handle(handle);
             call = call.entries(entry.build()?);
         }
-        call.send().await?;
+        let said = call.send().await?.successful;
+        Ok(handles(tokens, said.iter().map(|entry| &*entry.id)))
     } else {
         let mut call = session.sqs.change_message_visibility_batch().set_queue_url(queue);
         for (name, handle) in named {
             let entry = sqs::ChangeMessageVisibilityBatchRequestEntry::builder().id(name);
             call = call.entries(entry.receipt_handle(handle).visibility_timeout(0).build()?);
         }
-        call.send().await?;
+        let said = call.send().await?.successful;
+        Ok(handles(tokens, said.iter().map(|entry| &*entry.id)))
     }
-    Ok(())
+}
+
+/// The handles of the entries that an answer names as settled. An entry's name in a call is the number of its token.
+fn handles<'a>(tokens: &[Token], ids: impl Iterator<Item = &'a str>) -> Vec<String> {
+    ids.filter_map(|id| Some(tokens.get(id.parse::<usize>().ok()?)?.1.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Regression: with `--acks before` messages were handed over that the server had not deleted, and so came again.
+    #[test]
+    fn of_a_call_that_succeeds_in_part_only_the_named_entries_are_settled() {
+        let tokens: Vec<Token> = ["a", "b", "c"].map(|handle| (Arc::from("queue"), handle.to_owned())).into();
+        let settled = |ids: &[&str]| handles(&tokens, ids.iter().copied());
+        assert_eq!(settled(&["0", "1", "2"]), ["a", "b", "c"]);
+        assert_eq!(settled(&["2", "0"]), ["c", "a"]);
+        assert_eq!(
+            settled(&["1", "3", "x", ""]),
+            ["b"],
+            "a server may name an entry that is not in the call"
+        );
+        assert_eq!(settled(&[]), [""; 0]);
+    }
 }
