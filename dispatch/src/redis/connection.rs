@@ -76,6 +76,11 @@ impl Server {
     /// Notes a key, here and at the server, before `make` makes it.
     pub(super) fn note(&self, key: &str, make: &mut Pipeline) {
         self.keys.note(key);
+        self.note_there(key, make);
+    }
+
+    /// Notes a key at the server, which may have lost what was noted there before.
+    pub(super) fn note_there(&self, key: &str, make: &mut Pipeline) {
         make.cmd("HSET").arg(&self.owners).arg(key).arg(Owner::here());
     }
 

@@ -129,7 +129,14 @@ impl AsyncTransport for Lists {
         let layout = Layout::new(wiring, ':');
         let mut session = self.server.connect().await?;
         let (mut make, mut consumers, mut handled) = (pipe(), Vec::new(), Vec::new());
+        // A server that came back without its data knows none of its lists, and this instance may make them by sending. Lists of replies
+        // are noted by the instances that ask.
+        let sent = wiring.sends_of(wiring.service_of(me)).filter(|sent| sent.intent != Intent::Reply);
+        for (list, ..) in sent.flat_map(|sent| layout.subscriptions(sent)) {
+            self.server.note_there(&list, &mut make);
+        }
         for heard in layout.heard(me) {
+            self.server.note_there(&heard.place, &mut make);
             let (own, earlier) = if self.moves { self.own(&heard.place, me) } else { Default::default() };
             if self.moves {
                 self.server.note(&own, &mut make);
@@ -148,7 +155,7 @@ impl AsyncTransport for Lists {
             handled.push(own);
         }
         if !make.is_empty() {
-            self.server.at.step("note the lists of consumers", make.exec_async(&mut session.redis)).await?;
+            self.server.at.step("note the lists of an instance", make.exec_async(&mut session.redis)).await?;
         }
         let line = session.line.clone();
         let sends = layout.outboxes(me, &line, &self.server.refusals, |_| Piped::over(&session, Push));
