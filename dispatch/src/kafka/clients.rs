@@ -12,7 +12,10 @@ use rdkafka::{
     producer::{NoCustomPartitioner, ProducerContext},
     types::RDKafkaRespErr,
 };
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicU32, Ordering::Relaxed},
+};
 
 /// The number of a message has the number of its port from this bit on.
 pub(super) const PORT: u32 = 48;
@@ -22,15 +25,16 @@ pub(super) struct Events {
     pub(super) line: Line,
     /// The ports that wait for delivery reports, by number.
     pub(super) callers: Vec<Caller>,
-    /// Where a consumer begins in partitions that it is given, if not behind what its group committed.
-    pub(super) from: Option<Offset>,
+    /// Where a consumer begins in the first partitions that it is given, if not behind what its group committed. Later it is given partitions
+    /// because members of its group come and go, and goes on where these were.
+    pub(super) from: Mutex<Option<Offset>>,
     /// How often partitions were taken from a consumer.
     pub(super) epoch: Arc<AtomicU32>,
 }
 
 impl Events {
     pub(super) fn to(line: &Line) -> Self {
-        Self { line: line.clone(), callers: Vec::new(), from: None, epoch: Arc::default() }
+        Self { line: line.clone(), callers: Vec::new(), from: Mutex::default(), epoch: Arc::default() }
     }
 }
 
@@ -72,7 +76,9 @@ impl ProducerContext<NoCustomPartitioner> for Events {
 impl ConsumerContext for Events {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, code: RDKafkaRespErr, given: &mut Offsets) {
         let done = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            self.from.map_or(Ok(()), |from| given.set_all_offsets(from)).and_then(|()| consumer.assign(given))
+            // A group with more members than partitions gives some of them none.
+            let from = if given.count() > 0 { lock(&self.from).take() } else { None };
+            from.map_or(Ok(()), |from| given.set_all_offsets(from)).and_then(|()| consumer.assign(given))
         } else {
             self.epoch.fetch_add(1, Relaxed);
             consumer.unassign()

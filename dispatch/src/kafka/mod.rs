@@ -11,7 +11,8 @@
 //!   key. What is delivered again comes in order, too. Without `kafka.idempotent` the client repeats no request, as that could
 //!   change the order: a request that fails refuses its messages.
 //! - *Replay*: the run makes its topics, so a group reads them from the beginning. `kafka.from` says where an instance begins that
-//!   comes back after a kill or a lost connection: after what was committed, at the beginning again, or at the end.
+//!   comes back after a kill or a lost connection: after what was committed, at the beginning again, or at the end. That is so for the first
+//!   partitions that it is given. When members of its group come and go later, it goes on after what was committed.
 //! - *Removal*: topics have no description. Whose a topic is stands in the metadata of an offset that the group `drumpost-owners`
 //!   commits for it. The server removes this offset with the topic, and groups that have no offsets left. The ids of transactions cannot
 //!   be removed: the server forgets them after its `transactional.id.expiration.ms`.
@@ -200,7 +201,7 @@ impl AsyncTransport for Kafka {
             if transacts {
                 config.set("isolation.level", "read_committed").set("enable.auto.commit", "false");
             }
-            let events = Events { from, ..Events::to(&line) };
+            let events = Events { from: Mutex::new(from), ..Events::to(&line) };
             let client = self.client(config.set("group.id", group), events)?;
             let consumer = Consumer::subscribed(client, consumers.len(), topics, Arc::clone(&wiring.pool));
             consumers.push(consumer.map_err(|error| self.at.failed("subscribe", &error))?);

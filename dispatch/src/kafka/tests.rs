@@ -5,6 +5,7 @@ use super::*;
 use drumpost_core::options::Options;
 use rdkafka::{
     TopicPartitionList as Offsets,
+    consumer::ConsumerContext,
     mocking::MockCluster,
     types::{RDKafkaApiKey, RDKafkaRespErr},
 };
@@ -132,4 +133,33 @@ fn new_partitions_are_used_only_when_their_leader_serves_them() {
         session.wait_for_leaders(&["new".to_owned()], 4).await.unwrap();
         assert!(asked().await.is_ok(), "the refusals are over");
     });
+}
+
+/// Regression: `kafka.from` counted each time that partitions were given out, so an instance that had come back began to read again when the
+/// next one came back.
+#[test]
+fn an_instance_begins_where_it_is_told_once() {
+    let server = MockCluster::new(1).unwrap();
+    let url = format!("kafka://{}", server.bootstrap_servers());
+    let kafka = made(&[("kafka.url", &url), ("kafka.from", "beginning")]).unwrap();
+    let (from, line) = (Mutex::new(kafka.settings.from), Line::to(&kafka.at));
+    let mut config = kafka.settings.consuming.clone();
+    let client: BaseConsumer<Events> =
+        kafka.client(config.set("group.id", "group"), Events { from, ..Events::to(&line) }).unwrap();
+    let given = |partitions: &[i32]| {
+        let mut given = Offsets::new();
+        for partition in partitions {
+            given.add_partition("topic", *partition);
+        }
+        client.context().rebalance(
+            &client,
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS,
+            &mut given,
+        );
+        given.elements().iter().map(|one| one.offset()).collect::<Vec<_>>()
+    };
+    assert!(given(&[]).is_empty(), "there are more members than partitions");
+    assert_eq!(given(&[0, 1]), [Offset::Beginning; 2], "the first that it is given");
+    assert_eq!(given(&[0]), [Offset::Invalid], "after what was committed");
+    assert_eq!(line.link.check(), Ok(()));
 }
