@@ -47,8 +47,8 @@ use session::{JOINED, OWNERS};
 use std::{
     collections::BTreeMap,
     process,
-    sync::Mutex,
     sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::{Mutex, OnceLock},
 };
 use transactions::Transactions;
 
@@ -63,6 +63,8 @@ const GREETING: &[u8] = b"\0\0\0\x1f\0\x12\0\x03\0\0\0\0\0\x08drumpost\0\x09drum
 
 struct Kafka {
     at: Arc<At>,
+    /// The kind of addresses to which clients connect, once the server's name was looked up.
+    family: OnceLock<&'static str>,
     settings: Settings,
     topics: Objects,
     /// Each trial has groups of its own, so no offset of an earlier topic of the same name counts.
@@ -98,7 +100,9 @@ impl Kafka {
         config: &ClientConfig,
         events: Events,
     ) -> Result<C, OpenError> {
-        config.create_with_context(events).map_err(|error| self.at.failed("make a client", &error))
+        self.with_family(config)
+            .create_with_context(events)
+            .map_err(|error| self.at.failed("make a client", &error))
     }
 
     /// Waits until the server has answered a client, or its line is lost.

@@ -93,7 +93,8 @@ impl Kafka {
         let url = Url::of(options, "kafka.url", &[("kafka", 9092), ("kafkas", 9093)])?;
         let at = Arc::new(At::new("Kafka", &url.shown()));
         let (settings, topics) = (Settings::read(options, &url)?, Objects::at(&at));
-        Ok(Self { at, settings, topics, trial: AtomicU64::default(), transactions: Mutex::default() })
+        let (trial, transactions) = (AtomicU64::default(), Mutex::default());
+        Ok(Self { at, family: OnceLock::new(), settings, topics, trial, transactions })
     }
 }
 

@@ -7,8 +7,8 @@ use rdkafka::{
     client::DefaultClientContext,
     topic_partition_list::TopicPartitionListElem as Note,
 };
-use std::thread;
-use tokio::time::Instant;
+use std::{net::SocketAddr, thread};
+use tokio::time::{Instant, timeout};
 
 /// The group that notes whose the topics are.
 pub(super) const OWNERS: &str = "drumpost-owners";
@@ -153,7 +153,32 @@ fn until(
     }
 }
 
+/// The kind of addresses to which clients connect: IPv6 only where the server has no others. Of two addresses of a host, one that refuses
+/// would count as a lost connection.
+pub(super) fn family(addresses: &[SocketAddr]) -> &'static str {
+    if !addresses.is_empty() && addresses.iter().all(SocketAddr::is_ipv6) { "v6" } else { "v4" }
+}
+
 impl Kafka {
+    /// Looks up what the server's name stands for, once. A name that is not known is told by the client.
+    async fn find_family(&self) {
+        if self.family.get().is_none()
+            && let Ok(addresses) = timeout(PATIENCE, self.at.addresses()).await
+            && !addresses.is_empty()
+        {
+            // Fails if another connection was quicker.
+            let _set = self.family.set(family(&addresses));
+        }
+    }
+
+    pub(super) fn with_family(&self, config: &ClientConfig) -> ClientConfig {
+        let mut config = config.clone();
+        if let Some(family) = self.family.get() {
+            config.set("broker.address.family", *family);
+        }
+        config
+    }
+
     /// A client that asks for the offsets of a group, without being a member.
     fn asks(&self, group: &str, line: &Line) -> Result<Arc<BaseConsumer<Events>>, OpenError> {
         let client: BaseConsumer<Events> =
@@ -188,10 +213,11 @@ impl Keeper for Kafka {
 
     async fn connect(&self) -> Result<Session, OpenError> {
         let line = Line::to(&self.at);
+        self.find_family().await;
         let client = self.asks(OWNERS, &line)?;
         let asked = Arc::clone(&client);
         self.reach(&line, move || asked.fetch_metadata(Some(OWNERS), PATIENCE).map(drop)).await?;
-        let asking = self.settings.asking.clone();
+        let asking = self.with_family(&self.settings.asking);
         // The client panics if the system has no thread for it, so it is made where a panic is an error.
         let admin = self.at.step("make a client", ask(move || asking.create())).await?;
         // Its drop waits for the end of that thread.

@@ -39,6 +39,23 @@ fn an_address_is_read_and_a_password_is_never_shown() {
     }
 }
 
+/// Regression: clients connected to IPv4 addresses alone, so a server with none could not be reached by its name.
+#[test]
+fn a_server_with_no_other_addresses_is_reached_over_ipv6() {
+    let family = |addresses: &[&str]| {
+        session::family(&addresses.iter().map(|address| address.parse().unwrap()).collect::<Vec<_>>())
+    };
+    assert_eq!(family(&["[::1]:9092"]), "v6");
+    assert_eq!(family(&["[::1]:9092", "127.0.0.1:9092"]), "v4", "one of two could refuse");
+    assert_eq!((family(&["127.0.0.1:9092"]), family(&[])), ("v4", "v4"));
+    let kafka = made(&[("kafka.url", "broker")]).unwrap();
+    let said =
+        || kafka.with_family(&kafka.settings.producing).get("broker.address.family").map(str::to_owned);
+    assert_eq!(said(), Some("v4".into()), "the name was not looked up");
+    kafka.family.set("v6").unwrap();
+    assert_eq!(said(), Some("v6".into()));
+}
+
 #[test]
 fn what_is_promised_follows_from_the_options() {
     use promise::{Confirms, Delivery};
@@ -151,11 +168,7 @@ fn an_instance_begins_where_it_is_told_once() {
         for partition in partitions {
             given.add_partition("topic", *partition);
         }
-        client.context().rebalance(
-            &client,
-            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS,
-            &mut given,
-        );
+        client.context().rebalance(&client, RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, &mut given);
         given.elements().iter().map(|one| one.offset()).collect::<Vec<_>>()
     };
     assert!(given(&[]).is_empty(), "there are more members than partitions");
