@@ -157,6 +157,13 @@ impl Conditions {
         refused.map_or(Ok(()), |(flag, needs)| Err(OpenError::Refused(format!("{flag} needs {needs}"))))?;
         self.backlog.as_ref().map_or(Ok(()), |backlog| backlog.check(reopens))
     }
+
+    /// For how long an instance may be away under this load, at most: as long as it is kept away, and as it then tries to come back.
+    fn longest_absence(&self, load: &LoadPlan) -> Duration {
+        let killed = self.kill.as_ref().map_or(Duration::ZERO, |kill| kill.down);
+        let absent = self.backlog.as_ref().map_or(Duration::ZERO, |backlog| backlog.longest(load));
+        killed.max(absent).saturating_add(self.reconnect.unwrap_or_default())
+    }
 }
 
 const LEAVES: &str = "a transport whose instances can leave and return; this one does not open the ports of an instance again \
@@ -199,10 +206,14 @@ impl TrialPlan {
         self.conditions.backlog.as_ref().is_some_and(|backlog| backlog.is_absent(&self.wiring, lane))
     }
 
-    /// The wiring as a transport is to open it: it says when receivers acknowledge.
+    /// The wiring as a transport is to open it: it says when receivers acknowledge, and for how long instances may be away.
     #[must_use]
     pub fn wiring_to_open(&self) -> Wiring {
-        Wiring { acks: self.conditions.acks, ..self.wiring.clone() }
+        Wiring {
+            acks: self.conditions.acks,
+            away: self.conditions.longest_absence(&self.load),
+            ..self.wiring.clone()
+        }
     }
 }
 
@@ -212,5 +223,34 @@ impl std::fmt::Debug for TrialPlan {
             .field("wiring", &self.wiring)
             .field("load", &self.load)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::Extent;
+
+    #[test]
+    fn an_instance_is_away_as_long_as_it_is_kept_away_and_tries_to_come_back() {
+        let load = LoadPlan::closed(1, Extent::Duration(60_000_000_000));
+        let (hour, second) = (Duration::from_hours(1), Duration::from_secs(1));
+        let away = |conditions: &Conditions| conditions.longest_absence(&load);
+        assert_eq!(away(&Conditions::default()), Duration::ZERO);
+        let (service, what) = ("worker".to_owned(), Victim::Consumer);
+        let kill = Kill { service: service.clone(), instance: 0, after: second, down: 2 * hour, what };
+        let killed = Conditions { kill: Some(kill), ..Conditions::default() };
+        assert_eq!(away(&killed), 2 * hour);
+        assert_eq!(away(&Conditions { reconnect: Some(second), ..killed }), 2 * hour + second);
+        let backlog = |amount| {
+            let (service, absent) = (service.clone(), 1);
+            let backlog = Backlog { service, absent, amount, level: second, is_stored: true };
+            Conditions { backlog: Some(backlog), ..Conditions::default() }
+        };
+        assert_eq!(away(&backlog(Amount::Time(3 * hour))), 3 * hour);
+        let (messages, warmup) = (backlog(Amount::Messages(10)), Duration::from_nanos(load.warmup_ns));
+        assert_eq!(away(&messages), Duration::from_mins(1) + warmup);
+        let counted = LoadPlan::closed(1, Extent::Count(1));
+        assert_eq!(messages.longest_absence(&counted), Duration::from_hours(72));
     }
 }

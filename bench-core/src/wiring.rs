@@ -16,6 +16,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     ops::Range,
     sync::Arc,
+    time::Duration,
 };
 
 /// The settings from which a wiring is made, besides the scenario.
@@ -101,6 +102,9 @@ pub struct Wiring {
     /// When receivers acknowledge. A dispatcher sets it from the conditions of the trial before it opens the transport, which may
     /// then open consumers whose messages need no acknowledgement ([`Acks::Before`]).
     pub acks: Acks,
+    /// For how long an instance may be away in the trial, at most. A dispatcher sets it as it does `acks`, for transports at whose servers
+    /// a session or a queue ends when it is not used.
+    pub away: Duration,
 }
 
 /// Why a scenario cannot be wired so.
@@ -187,6 +191,7 @@ impl Wiring {
             pool: Arc::clone(&settings.pool),
             connections: None,
             acks: Acks::default(),
+            away: Duration::ZERO,
         };
         wiring.check_shape(scenario)?;
         Ok(wiring)

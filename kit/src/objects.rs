@@ -29,7 +29,8 @@ pub trait Keeper: Sync {
     type Session: Send + Sync;
     /// The objects, in plural: `streams`.
     const OBJECTS: &'static str;
-    /// How long the server keeps objects that nobody uses, for a server that removes them by itself.
+    /// How long the server keeps objects that nobody uses, for a server that removes them by itself. It may keep those of a trial for longer whose
+    /// instances may be away for long.
     const FORGETS_AFTER: Option<Duration> = None;
 
     /// Connects, apart from any load.

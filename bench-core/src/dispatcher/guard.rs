@@ -366,6 +366,7 @@ mod tests {
             window: None,
             connections: None,
             acks: Default::default(),
+            away: Duration::ZERO,
             pool: Arc::new(Pool::new(1, 0)),
         };
         TrialPlan {

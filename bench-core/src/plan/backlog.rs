@@ -4,8 +4,15 @@
 //! Does not live here: the gate at which the absent instances wait (`control::gate`), when they join and how the backlog is counted
 //! (`monitor::backlog`), how a driver keeps a lane away (`drive::tasks::absent`), and the course of it (`outcome::backlog`).
 
-use crate::{transport::OpenError, wiring::Wiring};
+use crate::{
+    load::{Extent, LoadPlan},
+    transport::OpenError,
+    wiring::Wiring,
+};
 use std::time::Duration;
+
+/// A trial lasts no longer, because its time stamps could not hold it.
+const LONGEST: Duration = Duration::from_hours(72);
 
 /// How much is to pile up before the absent instances join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +44,19 @@ impl Backlog {
     pub fn is_absent(&self, wiring: &Wiring, lane: u16) -> bool {
         let service = &wiring.services[wiring.service_of(lane)];
         service.name == self.service && lane - service.instances.start < self.absent
+    }
+
+    /// For how long its instances may be absent under this load, at most. How long messages take to pile up is not known before; the load ends
+    /// with the trial at the latest.
+    #[must_use]
+    pub fn longest(&self, load: &LoadPlan) -> Duration {
+        match (self.amount, load.extent) {
+            (Amount::Time(time), _) => time,
+            (Amount::Messages(_), Extent::Duration(ns)) => {
+                Duration::from_nanos(load.warmup_ns.saturating_add(ns))
+            }
+            (Amount::Messages(_), Extent::Count(_)) => LONGEST,
+        }
     }
 
     /// Refuses a transport that cannot have a backlog. `reopens`: its instances can leave and return.

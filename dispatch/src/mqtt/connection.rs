@@ -11,7 +11,8 @@ use rumqttc::{
 use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-/// The server keeps the session of a receiver that is away for so long. Longer than any instance of a run stays away.
+/// The server keeps the session of a receiver for so long after the longest time for which an instance of the trial may be away
+/// ([`Wiring::away`]).
 pub(super) const AWAY: Duration = Duration::from_hours(1);
 /// A connection pings after so many seconds of silence. A ping without an answer ends it, and a broker ends one that is silent for half as
 /// long again.
@@ -31,10 +32,23 @@ const CREDENTIALS: &str = "set mqtt.user and mqtt.password, or mqtt.url=mqtt://U
 pub(super) enum Keeps {
     /// One that is there ends, and the new one ends with the connection.
     None,
-    /// One that is there ends, and the broker keeps the new one.
-    New,
-    /// The broker gives back the one that is there, and keeps it.
-    Old,
+    /// One that is there ends, and the broker keeps the new one for so long after the connection.
+    New(Duration),
+    /// The broker gives back the one that is there, and keeps it for so long after the connection.
+    Old(Duration),
+}
+
+impl Keeps {
+    const fn is_clean(self) -> bool {
+        !matches!(self, Self::Old(_))
+    }
+
+    fn expiry_s(self) -> Option<u32> {
+        match self {
+            Self::None => None,
+            Self::New(time) | Self::Old(time) => Some(u32::try_from(time.as_secs()).unwrap_or(u32::MAX)),
+        }
+    }
 }
 
 /// A connection that ends when this is dropped.
@@ -96,9 +110,9 @@ impl Mqtt {
         network.set_tcp_nodelay(true);
         options
             .set_keep_alive(keep_alive_s)
-            .set_clean_start(keeps != Keeps::Old)
+            .set_clean_start(keeps.is_clean())
             .set_broker_session_resume_policy(BrokerSessionResumePolicy::AllowBrokerOnly)
-            .set_session_expiry_interval((keeps != Keeps::None).then_some(AWAY.as_secs() as u32))
+            .set_session_expiry_interval(keeps.expiry_s())
             .set_connect_timeout(PATIENCE)
             .set_network_options(network)
             .set_receive_maximum(Some(self.inflight))

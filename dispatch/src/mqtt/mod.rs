@@ -10,7 +10,7 @@
 //! - *Keep alive*: a connection pings after 5 s of silence (`PING_EVERY_S`), but not a receiver at QoS 0 (`RARELY_S`). A silent line is noticed
 //!   there by the connection for sending, which an instance keeps at QoS 0 even if it sends nothing.
 //! - *QoS 1 and 2*: a confirm is PUBACK or PUBCOMP. PUBACK or PUBREC is sent after handling. A receiver has a session that the broker keeps
-//!   for an hour (`AWAY`): its subscriptions, what it has not acknowledged, and what comes in the meantime. An instance that comes
+//!   for an hour (`AWAY`), or an hour longer than an instance of the trial may be away: its subscriptions, what it has not acknowledged, and what comes in the meantime. An instance that comes
 //!   back takes its session, so it loses nothing.
 //! - *Exactly once* is not promised at QoS 2 either. It keeps a message from being stored twice where a sender repeats it, and drumpost
 //!   repeats none. A receiver that dies between handling and PUBREC is sent the message again.
@@ -133,18 +133,19 @@ impl Mqtt {
         &self,
         name: String,
         heard: &[Heard<'_>],
+        kept_for: Duration,
         line: &Line,
     ) -> Result<Attached, OpenError> {
         let (keeps, keep_alive_s) = match self.qos {
             QoS::AtMostOnce => (Keeps::None, RARELY_S),
-            _ => (Keeps::Old, PING_EVERY_S),
+            _ => (Keeps::Old(kept_for), PING_EVERY_S),
         };
         let mut attached = self.attach(name.clone(), keeps, keep_alive_s, line).await?;
         let was_granted = lock(&self.granted).remove(&name);
         if attached.connack.session_present && !was_granted {
             // The broker ends the older connection, which is not to be told to the line.
             drop(attached);
-            attached = self.attach(name.clone(), Keeps::New, keep_alive_s, line).await?;
+            attached = self.attach(name.clone(), Keeps::New(kept_for), keep_alive_s, line).await?;
         }
         for Heard { place, group, is_alone, .. } in heard.iter().filter(|_| !attached.connack.session_present)
         {
@@ -221,9 +222,10 @@ impl AsyncTransport for Mqtt {
         // A name of its own: an instance whose consumer was killed sends on over the connection that it has.
         let sends = format!("{}-sends-{}", name(wiring, me), fresh());
         let (layout, line) = (Layout::new(wiring, '/'), Line::to(&self.at));
+        let kept_for = AWAY.saturating_add(wiring.away);
         let (mut sources, mut apart) = (Vec::new(), Vec::new());
         for (name, is_apart, heard) in sessions(wiring, me) {
-            sources.push(self.subscribed(name, &heard, &line).await?);
+            sources.push(self.subscribed(name, &heard, kept_for, &line).await?);
             apart.push(is_apart);
         }
         let sender = Arc::new(self.attach(sends, Keeps::None, PING_EVERY_S, &line).await?);

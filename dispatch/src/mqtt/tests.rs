@@ -95,7 +95,7 @@ fn a_receiver_whose_queue_may_be_full_does_not_have_to_ping() {
     runtime.block_on(async {
         for qos in ["0", "1"] {
             let mqtt = made(&[("mqtt.url", &url), ("mqtt.qos", qos)]).unwrap();
-            let receiver = mqtt.subscribed("receiver".into(), &[], &Line::to(&mqtt.at)).await;
+            let receiver = mqtt.subscribed("receiver".into(), &[], AWAY, &Line::to(&mqtt.at)).await;
             let other = mqtt.connect().await;
             assert!(receiver.is_ok() && other.is_ok(), "QoS {qos}");
         }
@@ -129,6 +129,8 @@ fn a_session_whose_subscriptions_were_not_granted_is_begun_anew() {
             let (kind, connect) = packet(&mut client);
             assert_eq!((kind, &connect[..7]), (0x10, &b"\0\x04MQTT\x05"[..]));
             clean_starts.push(connect[7] & 2 != 0);
+            // A property: the session is kept for three hours.
+            assert!(connect.windows(5).any(|part| part == [0x11, 0, 0, 0x2a, 0x30]), "{connect:?}");
             client.write_all(&[0x20, 3, is_there.into(), 0, 0]).unwrap();
             if let Some(is_answered) = subscribes {
                 let (kind, subscribe) = packet(&mut client);
@@ -150,7 +152,8 @@ fn a_session_whose_subscriptions_were_not_granted_is_begun_anew() {
     let opened: Vec<bool> = runtime.block_on(async {
         let (mqtt, mut opened) = (made(&[("mqtt.url", &url)]).unwrap(), Vec::new());
         for _ in 0..3 {
-            let receiver = mqtt.subscribed("receiver".into(), &heard, &Line::to(&mqtt.at)).await;
+            let line = Line::to(&mqtt.at);
+            let receiver = mqtt.subscribed("receiver".into(), &heard, Duration::from_hours(3), &line).await;
             opened.push(receiver.is_ok());
         }
         opened

@@ -5,7 +5,8 @@ use drumpost_kit::prelude::*;
 use lapin::{Channel, ExchangeKind, options::*, types::*};
 use std::collections::BTreeMap;
 
-/// The server removes a queue that has had no consumer for so long. Longer than any instance of a run stays away.
+/// The server removes a queue that has had no consumer for so long after the longest time for which an instance of the trial may be away
+/// ([`Wiring::away`]).
 pub(super) const UNUSED: Duration = Duration::from_hours(1);
 
 /// What queues and exchanges are to be.
@@ -74,9 +75,10 @@ impl Shape {
         [queue.name.clone()].into_iter().chain(exchange).chain(dead)
     }
 
-    /// Makes a queue with the one for its dead letters, and the exchange of an event, which it is bound to.
-    pub(super) async fn declare(self, channel: &Channel, queue: &Queue) -> lapin::Result<()> {
-        let (durable, mut arguments) = (QueueDeclareOptions::durable(), self.arguments());
+    /// Makes a queue with the one for its dead letters, and the exchange of an event, which it is bound to. Instances may be `away` for so
+    /// long.
+    pub(super) async fn declare(self, channel: &Channel, queue: &Queue, away: Duration) -> lapin::Result<()> {
+        let (durable, mut arguments) = (QueueDeclareOptions::durable(), self.arguments(away));
         if let Some(limit) = self.limit {
             channel.queue_declare(queue.dead().into(), durable, arguments.clone().into()).await?;
             arguments.extend(dies(queue, limit));
@@ -95,8 +97,10 @@ impl Shape {
         Ok(())
     }
 
-    pub(super) fn arguments(self) -> BTreeMap<ShortString, AMQPValue> {
-        let unused = AMQPValue::LongLongInt(UNUSED.as_millis() as i64);
+    pub(super) fn arguments(self, away: Duration) -> BTreeMap<ShortString, AMQPValue> {
+        // The server takes no more milliseconds than 32 bits hold, which are 49 days.
+        let unused_ms = u32::try_from(UNUSED.saturating_add(away).as_millis()).unwrap_or(u32::MAX);
+        let unused = AMQPValue::LongLongInt(unused_ms.into());
         let kind = AMQPValue::LongString(if self.kind == "quorum" { "quorum" } else { "classic" }.into());
         BTreeMap::from([("x-queue-type".into(), kind), ("x-expires".into(), unused)])
     }

@@ -25,7 +25,7 @@
 //!   too, and hand over what they receive as dead letters.
 //! - *Order*: a queue keeps the order of its publishers. A message that is delivered again comes late, so order is not promised.
 //! - *Removal*: AMQP cannot list queues, so their names are written down for `drumpost clean` (`Objects::written_down`). The server itself removes a queue that nobody has used
-//!   for an hour (`x-expires`), and an exchange with its last queue (`auto_delete`).
+//!   for an hour, or an hour longer than an instance of the trial may be away (`x-expires`), and an exchange with its last queue (`auto_delete`).
 //! - *Waiting messages*: AMQP tells how many are ready and not how many are unacknowledged, so the latter number is not told.
 //! - *Server alarms*: a server that is low on memory or disk stops reading from connections that publish. The client then writes
 //!   nothing, not even acknowledgements. The run says so.
@@ -205,7 +205,7 @@ impl AsyncTransport for RabbitMq {
         self.queues.begin(self, &connection).await;
         for queue in wiring.destinations.iter().flat_map(|sent| self.shape.queues(layout, sent)) {
             self.shape.objects(&queue).for_each(|name| self.queues.note(name));
-            self.at.step("declare a queue", self.shape.declare(&channel, &queue)).await?;
+            self.at.step("declare a queue", self.shape.declare(&channel, &queue, wiring.away)).await?;
         }
         Ok(())
     }

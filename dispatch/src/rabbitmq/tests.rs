@@ -33,10 +33,13 @@ fn queues_are_of_a_type_and_expire() {
     let other = made(&[("rabbitmq.queue", "classic"), ("rabbitmq.prefetch", "66k")]);
     assert!(other.unwrap_err().contains("rabbitmq.prefetch"), "more than the protocol has");
     let other = made(&[("rabbitmq.queue", "classic"), ("rabbitmq.prefetch", "1")]).unwrap();
-    let arguments = other.shape.arguments();
-    let of = |name: &str| arguments.get(name).cloned();
-    assert_eq!(of("x-queue-type"), Some(AMQPValue::LongString("classic".into())));
-    assert_eq!(of("x-expires"), Some(AMQPValue::LongLongInt(3_600_000)));
+    let of = |name: &str, away| other.shape.arguments(away).get(name).cloned();
+    assert_eq!(of("x-queue-type", Duration::ZERO), Some(AMQPValue::LongString("classic".into())));
+    let expires = |away| of("x-expires", away);
+    assert_eq!(expires(Duration::ZERO), Some(AMQPValue::LongLongInt(3_600_000)));
+    // Regression: an instance that stayed away for longer found its queue gone.
+    assert_eq!(expires(Duration::from_hours(2)), Some(AMQPValue::LongLongInt(3 * 3_600_000)));
+    assert_eq!(expires(Duration::MAX), Some(AMQPValue::LongLongInt(u32::MAX.into())));
 }
 
 #[test]

@@ -48,6 +48,7 @@ fn wiring(destinations: u16, receivers: u16, pool: &Arc<Pool>) -> Wiring {
         window: None,
         connections: None,
         acks: Default::default(),
+        away: Default::default(),
         pool: Arc::clone(pool),
     }
 }
