@@ -4,13 +4,14 @@
 
 use crate::{
     keeper::lock,
-    left::Left,
+    left::{Left, Names},
     notes::Notes,
     owner::{Found, Owner},
     refusals::Refusals,
     server::{At, PATIENCE},
 };
 use drumpost_core::transport::{Cleaned, OpenError};
+use futures_util::{StreamExt, stream};
 use std::{
     any::Any,
     collections::BTreeSet,
@@ -51,9 +52,13 @@ pub trait Keeper: Sync {
     }
 
     /// Removes an object and says whether it is gone. One that was not there is gone. One whose removal takes longer than
-    /// [`PATIENCE`] is not.
+    /// [`PATIENCE`] is not. Called for several objects at a time.
     fn remove(&self, session: &Self::Session, name: &str) -> impl Future<Output = bool> + Send;
 }
+
+/// How many objects are removed at a time. A run with hundreds of requesters has as many places for replies, and a server needs some
+/// milliseconds for each.
+const AT_ONCE: usize = 16;
 
 /// What could not be removed, by server and kind of object, of all trials of this process.
 static LEFT: Left = Left::new();
@@ -163,9 +168,10 @@ impl Objects {
         lock(&self.made).clear();
         lock(&self.opened).clear();
         let remove = async |names: Vec<String>| {
-            let left = remove_all(keeper, session, names.clone()).await;
-            self.forget(names, &left);
-            left
+            let left = Names::of(names.clone());
+            remove_all(keeper, session, &left).await;
+            self.forget(names, &left.all());
+            left.all()
         };
         LEFT.remove_left(&self.place::<K>(), remove).await;
     }
@@ -271,9 +277,10 @@ impl Objects {
         self.end_tending(None);
         drop(lock(&self.beside).take());
         let made = std::mem::take(&mut *lock(&self.made));
-        let remove = async |names: Vec<String>, _| match keeper.connect().await {
-            Ok(session) => remove_all(keeper, &session, names).await,
-            Err(_) => names,
+        let remove = async |names: Arc<Names>, _| {
+            if let Ok(session) = keeper.connect().await {
+                remove_all(keeper, &session, &names).await;
+            }
         };
         let left = LEFT.remove(&self.place::<K>(), made.clone(), remove).await;
         self.forget(made, &left);
@@ -314,7 +321,9 @@ impl Objects {
             None => keeper.list(&session).await?,
         };
         let Found { dead, mut kept } = found;
-        let still = remove_all(keeper, &session, dead.clone()).await;
+        let still = Names::of(dead.clone());
+        remove_all(keeper, &session, &still).await;
+        let still = still.all();
         self.forget(dead.clone(), &still);
         let removed = dead.into_iter().filter(|name| !still.contains(name)).collect();
         kept.extend(still.into_iter().map(|name| format!("{name}: the server did not remove it")));
@@ -327,15 +336,26 @@ impl Objects {
     }
 }
 
-/// Removes objects and gives back those that may still be there.
-async fn remove_all<K: Keeper>(keeper: &K, session: &K::Session, names: Vec<String>) -> Vec<String> {
-    let mut left = Vec::new();
-    for name in names {
-        if timeout(PATIENCE, keeper.remove(session, &name)).await != Ok(true) {
-            left.push(name);
+/// Removes objects, several at a time, and takes out those that are gone.
+async fn remove_all<K: Keeper>(keeper: &K, session: &K::Session, names: &Names) {
+    let all = names.numbered().into_iter();
+    let removals: Vec<_> = all.map(|(number, name)| remove_one(keeper, session, number, name)).collect();
+    let mut removed = stream::iter(removals).buffer_unordered(AT_ONCE);
+    while let Some((number, is_gone)) = removed.next().await {
+        if is_gone {
+            names.gone(number);
         }
     }
-    left
+}
+
+/// Removes an object, and says with its number whether it is gone.
+async fn remove_one<K: Keeper>(
+    keeper: &K,
+    session: &K::Session,
+    number: usize,
+    name: String,
+) -> (usize, bool) {
+    (number, timeout(PATIENCE, keeper.remove(session, &name)).await == Ok(true))
 }
 
 #[cfg(test)]

@@ -4,12 +4,14 @@ use super::*;
 use crate::notes::tests::{Folder, dead};
 use std::collections::BTreeMap;
 
-/// A server that may be down, or hold an object fast.
+/// A server that may be down, be slow, or hold an object fast.
 #[derive(Default)]
 struct Server {
     objects: Mutex<BTreeMap<String, String>>,
     is_down: bool,
     fast: Option<&'static str>,
+    /// How long a removal takes.
+    takes: Duration,
 }
 
 impl Keeper for Server {
@@ -27,6 +29,9 @@ impl Keeper for Server {
     async fn remove(&self, (): &(), name: &str) -> bool {
         if self.fast == Some(name) {
             return false;
+        }
+        if !self.takes.is_zero() {
+            let _over = timeout(self.takes, std::future::pending::<()>()).await;
         }
         self.objects.lock().unwrap().remove(name);
         true
@@ -65,6 +70,32 @@ fn what_was_made_is_removed_and_nothing_else() {
     assert_eq!(wait(objects.close(&server)), Ok(()));
     assert_eq!(server.names(), ["another's"]);
     assert_eq!(wait(objects.close(&server)), Ok(()), "nothing is left to do");
+}
+
+fn many(address: &str, count: usize) -> (Server, Objects) {
+    let names: Vec<String> = (0..count).map(|number| format!("reply-{number:03}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let server = Server { takes: Duration::from_secs(3), ..Server::with(&names, "") };
+    (server, objects(address, &names))
+}
+
+/// Regression: objects were removed one after the other, so a run with many of them left most.
+#[test]
+fn a_slow_server_removes_several_at_a_time() {
+    let (server, objects) = many("tcp://11", 40);
+    assert_eq!(wait(objects.close(&server)), Ok(()), "one after the other they take two minutes");
+    assert_eq!(server.names(), [""; 0]);
+}
+
+/// Regression: when the time was over, all objects were named as left, those included that were gone.
+#[test]
+fn what_was_removed_before_the_time_was_over_is_not_told_as_left() {
+    let (server, objects) = many("tcp://12", 200);
+    let told = wait(objects.close(&server)).unwrap_err();
+    let there = server.names();
+    assert!((100..200).contains(&there.len()), "{}", there.len());
+    let listed = format!("queues may remain at broker at tcp://12: {}; remove them", there.join(", "));
+    assert!(told.starts_with(&listed), "{told}");
 }
 
 #[test]
