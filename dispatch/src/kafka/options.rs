@@ -11,7 +11,9 @@ pub(super) const DATES: &str =
 
 pub(super) const HAS_TLS: bool = cfg!(feature = "kafka-tls");
 const URL: &str = match HAS_TLS {
-    true => "address of a server: kafka://HOST:PORT, or kafkas:// for TLS; may contain USER:PASSWORD@",
+    true => {
+        "address of a server: kafka://HOST:PORT, or kafkas:// for TLS (the record then lacks the server's version); may contain USER:PASSWORD@"
+    }
     false => "address of a server: kafka://HOST:PORT, without TLS; may contain USER:PASSWORD@",
 };
 const SCHEMES: &[&str] = if HAS_TLS { &["kafka", "kafkas"] } else { &["kafka"] };

@@ -19,7 +19,9 @@ const CREDENTIALS: &str = "set rabbitmq.url=amqp://USER:PASSWORD@HOST:PORT/VHOST
 
 const HAS_TLS: bool = cfg!(feature = "amqp-tls");
 const URL: &str = match HAS_TLS {
-    true => "address of the server: amqp://HOST:PORT/VHOST, or amqps:// for TLS; may contain USER:PASSWORD@",
+    true => {
+        "address of the server: amqp://HOST:PORT/VHOST, or amqps:// for TLS (the record then lacks the server's version); may contain USER:PASSWORD@"
+    }
     false => "address of the server: amqp://HOST:PORT/VHOST, without TLS; may contain USER:PASSWORD@",
 };
 const SCHEMES: &[&str] = if HAS_TLS { &["amqp", "amqps"] } else { &["amqp"] };
