@@ -68,3 +68,24 @@ fn assert_said(done: Done, reasons: &[&str]) {
         assert!(!said.contains(secret) && !done.stderr.contains(secret), "{said}");
     }
 }
+
+/// Runs a load over a server that is asked with a password, and asserts that the password stands neither in what is printed nor in any file:
+/// the record, its page and the notes on what was made there.
+#[cfg(any(feature = "amqp-tls", feature = "mqtt"))]
+#[track_caller]
+fn assert_password_is_kept(transport: &str, url: &str, password: &str) {
+    let place = Place::new();
+    let run = format!(
+        "run stream -d message/{transport} --server {url} --count 500 --warmup 0s --trials 1 --out r.json"
+    );
+    for (line, codes) in [(&*run, [0, 6]), ("show r.json --hops --html page.html", [0, 0])] {
+        let done = Running::start(place.command(line).env("XDG_STATE_HOME", place.path("state"))).end();
+        let printed = format!("{}{}", done.stdout, done.stderr);
+        assert!(codes.contains(&done.code), "{line}: {printed}");
+        assert!(!printed.contains(password), "{line}: {printed}");
+    }
+    let record = crate::support::Record::from_file(&place.path("r.json"));
+    assert!(record.text.contains(":***@127.0.0.1"), "the address stays, without its password");
+    assert!(place.path("page.html").exists());
+    assert_eq!(crate::support::files_with(password, &place.path(".")), Vec::<String>::new());
+}

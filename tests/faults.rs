@@ -252,7 +252,7 @@ mod redis {
 
 #[cfg(feature = "kafka")]
 mod kafka {
-    use crate::support::{Place, assert_clean, count};
+    use crate::support::{Place, assert_clean, count, files_with};
     use std::{
         collections::HashMap,
         net::TcpListener,
@@ -331,5 +331,19 @@ mod kafka {
         let record = place.record(&line("KAFKA_URL", "--in-flight 256 --count 20000 --link 1ms"));
         let run = record.only();
         assert!(run["error"].as_str().is_some_and(|error| error.contains("--relay-at")), "{}", run["error"]);
+        // This server asks for no password and refuses one. The other row has the record saved. The password stands neither in what is printed nor in any file.
+        let (secret, url) = ("hush0815hush", &server.addresses["KAFKA_URL"]);
+        let url = url.replace("://", &format!("://me:{secret}@"));
+        let load = "--count 100 --warmup 0s --trials 1 --out secret.json";
+        // Not where the server has its files.
+        let apart = Place::new();
+        let done = apart
+            .run(&format!("run stream -d message/crossbeam,message/kafka --kafka {url} {load}"))
+            .with_code(1);
+        let printed = format!("{}{}", done.stdout, done.stderr);
+        assert!(printed.contains("127.0.0.1") && !printed.contains(secret), "{printed}");
+        let text = std::fs::read_to_string(apart.path("secret.json")).unwrap();
+        assert!(text.contains("me:***@127.0.0.1"), "the address stays, without its password: {text}");
+        assert_eq!(files_with(secret, &apart.path(".")), Vec::<String>::new());
     }
 }

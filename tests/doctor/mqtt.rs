@@ -1,6 +1,6 @@
 //! A Mosquitto with users, rules for what they may do, and a port with TLS that asks for a client's certificate.
 
-use super::{assert_says, doctor};
+use super::{assert_password_is_kept, assert_says, doctor};
 use crate::support_secured::Safe;
 use drumpost_kit::suite::free_port;
 use server::Mosquitto;
@@ -36,6 +36,8 @@ fn logins_rules_and_tls_of_an_mqtt_broker() {
     let plain = |who: &str| format!("mqtt mqtt://{who}127.0.0.1:{}", server.port());
     let done = doctor(&plain("all:s3cret-word@")).with_code(0);
     assert!(done.stdout.contains("MQTT broker mosquitto version 2."), "{done:?}");
+    let url = server.url().replace("://", "://all:s3cret-word@");
+    assert_password_is_kept("mqtt", &url, "s3cret-word");
     let refused = &["FAIL commands MQTT broker refused the login at", "set mqtt.user and mqtt.password"];
     assert_says(&plain(""), refused);
     assert_says(&plain("all:wr0ng-word@"), refused);

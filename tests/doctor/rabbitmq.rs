@@ -1,6 +1,6 @@
 //! A RabbitMQ server with users, streams, and a port with TLS that asks for a client's certificate.
 
-use super::{assert_says, doctor};
+use super::{assert_password_is_kept, assert_says, doctor};
 use crate::support_secured::Safe;
 use server::SecuredServer;
 
@@ -13,14 +13,19 @@ fn logins_permissions_and_tls_of_a_rabbitmq_server() {
     let safe = Safe::new();
     safe.certificates();
     let server = SecuredServer::start(|name| safe.text(name));
-    for command in
-        [&["add_user", "small", "s3cret-word"][..], &["set_permissions", "small", "^$", ".*", ".*"]]
-    {
+    for command in [
+        &["add_user", "small", "s3cret-word"][..],
+        &["set_permissions", "small", "^$", ".*", ".*"],
+        &["add_user", "all", "s3cret-word"],
+        &["set_permissions", "all", ".*", ".*", ".*"],
+    ] {
         server.tools().ctl(command);
     }
     // `guest` is let in from this machine without a word about it.
     let done = doctor(&format!("rabbitmq {}", server.plain_url())).with_code(0);
     assert!(done.stdout.contains("ok    server     RabbitMQ "), "{done:?}");
+    let url = server.plain_url().replace("://", "://all:s3cret-word@");
+    assert_password_is_kept("rabbitmq", &url, "s3cret-word");
     let plain = |who: &str, vhost: &str| {
         format!("rabbitmq {}{vhost}", server.plain_url().replace("://", &format!("://{who}")))
     };
