@@ -37,6 +37,7 @@ def peer():
         remarks=[
             "One producer, one consumer, one list. redis-benchmark takes messages without acknowledgement, as drumpost does at most "
             "once; its rate is that of its consumer. drumpost keeps 4,096 messages in flight, and its messages have 48 bytes more than "
-            "the payload. redis-benchmark times no delivery.",
+            "the payload. It pushes what one step of its sender has for a list in one command, redis-benchmark each message in a command of its "
+            "own. redis-benchmark times no delivery.",
         ],
     )

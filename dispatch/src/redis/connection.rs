@@ -8,6 +8,7 @@ use redis::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    iter,
     mem::take,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
@@ -256,6 +257,9 @@ impl Session {
 
 /// How a message is written, and what the answer says of it.
 pub(super) trait Command: Send + Sync + Copy + 'static {
+    /// The payload is the last argument, and a command may have several payloads: it is carried out for all of them or for none.
+    const TAKES_SEVERAL: bool = false;
+
     /// The command that writes a message to a key or channel.
     fn write(&self, place: &str, payload: &[u8], message: &Message, pool: &Pool) -> Cmd;
 
@@ -273,12 +277,17 @@ pub(super) trait Command: Send + Sync + Copy + 'static {
 pub(super) struct Piped<C> {
     session: Session,
     next: Pipeline,
+    /// How many messages each command of it has.
+    messages: Vec<usize>,
+    /// Where the last command writes, if it takes several messages.
+    place: String,
     command: C,
 }
 
 impl<C: Command> Piped<C> {
     pub(super) fn over(session: &Session, command: C) -> Written<Self> {
-        Written::by(Self { session: session.clone(), next: pipe(), command })
+        let (messages, place) = (Vec::new(), String::new());
+        Written::by(Self { session: session.clone(), next: pipe(), messages, place, command })
     }
 }
 
@@ -286,18 +295,33 @@ impl<C: Command> Write for Piped<C> {
     type Place = String;
 
     fn put(&mut self, place: &String, payload: Bytes, message: &Message, pool: &Pool) {
+        if let Some(messages) = self.messages.last_mut()
+            && C::TAKES_SEVERAL
+            && self.place == *place
+        {
+            self.next.arg(&payload[..]);
+            *messages += 1;
+            return;
+        }
         self.next.add_command(self.command.write(place, &payload, message, pool));
+        self.messages.push(1);
+        if C::TAKES_SEVERAL {
+            self.place.clone_from(place);
+        }
     }
 
     fn write(&mut self) -> Outcomes {
-        let (writes, mut session, command) = (take(&mut self.next), self.session.clone(), self.command);
+        let (writes, messages) = (take(&mut self.next), take(&mut self.messages));
+        let (mut session, command) = (self.session.clone(), self.command);
         Box::pin(async move {
             let answers = session.redis.send_packed_commands(&writes, 0, writes.len()).await;
             let outcome = |answer: Value| match answer.extract_error() {
                 Ok(answer) => command.stored(&answer),
                 Err(error) => Err(error.to_string()),
             };
-            Ok(answers.map_err(|error| session.broken(&error))?.into_iter().map(outcome).collect())
+            let answers = answers.map_err(|error| session.broken(&error))?;
+            let of_each = |(answer, messages)| iter::repeat_n(outcome(answer), messages);
+            Ok(answers.into_iter().zip(messages).flat_map(of_each).collect())
         })
     }
 

@@ -1,7 +1,8 @@
 //! `redis`: every destination is a list. Senders push to its tail, and the instances of the receiving service compete for its head.
 //! Replies have a list for each instance that asks. Lists have no fan-out, so events are refused.
 //!
-//! - *Confirms* are the answers to `RPUSH`. What a lane sends in one step is one write.
+//! - *Confirms* are the answers to `RPUSH`. What a lane sends in one step is one write, and messages that follow each other to one list are one
+//!   `RPUSH`, which the server carries out for all of them or for none.
 //! - *Taking*, `redis.take` = `move` or `pop`. `move` takes with `LMOVE` into a list of the consumer's own, which holds what is not
 //!   acknowledged: at least once. `BLMOVE` waits for the first message. Pipelines of `LMOVE` follow, each of twice as many as the last
 //!   one found, until one finds nothing. `pop` takes with `BLMPOP`, up to 256 messages at once: at most once.
@@ -194,6 +195,8 @@ impl AsyncTransport for Lists {
 struct Push;
 
 impl Command for Push {
+    const TAKES_SEVERAL: bool = true;
+
     fn write(&self, list: &str, payload: &[u8], _message: &Message, _pool: &Pool) -> Cmd {
         // The client owns each command. With room for everything it makes two allocations.
         let mut push = Cmd::with_capacity(3, list.len() + payload.len() + 8);
