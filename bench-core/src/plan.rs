@@ -105,7 +105,8 @@ pub struct Conditions {
     pub poison: Option<Poison>,
     /// CPU time that handlers spend on messages, if they are to spend any.
     pub work: Option<Work>,
-    /// For how long an instance that lost its connection tries to open it again. `None`: a lost connection ends the trial.
+    /// For how long an instance tries to open its ports again that lost its connection, or that returns from a kill or an absence and finds no
+    /// server. `None`: a lost connection ends the trial, and an instance tries once to return.
     pub reconnect: Option<Duration>,
     /// Largest number of unconfirmed messages of one send port, for transports that confirm; a batch if that is more.
     pub unconfirmed: usize,

@@ -82,7 +82,8 @@ pub(crate) struct FaultSpec {
     /// Open lost connections again, for at most this long
     ///
     /// Without this flag a lost connection ends the trial. With it the instance opens a new connection, with pauses that
-    /// double from 10 ms to 1 s. The record has the time that the instance was away. The time is 30s if none is given.
+    /// double from 10 ms to 1 s. An instance that returns from --kill or --backlog and finds no server tries again in the same way. The
+    /// record has the time that the instance was away. The time is 30s if none is given.
     #[arg(
         long,
 

@@ -4,7 +4,7 @@
 //! dropped before the load begins, so that nothing is handed out to it, and opened anew when the lane joins. In the meantime the lane
 //! takes no step.
 
-use super::life::{Life, back_from, opened, pause, put_back};
+use super::life::{Life, come_back, pause, put_back};
 use crate::{
     act::Act, clock::Now, control::Gate, drive::ConnectedLane, outcome::Cause, plan::Victim, port::PortError,
 };
@@ -34,8 +34,7 @@ pub(super) async fn join_later<S, R>(
     if connected.lane.is_stopped() {
         return Ok(());
     }
-    let endpoint = opened(connected, life).await;
-    let endpoint = endpoint.map_err(|error| PortError::Failed(back_from(ABSENCE, &error)))?;
+    let Some(endpoint) = come_back(connected, clock, life, ABSENCE).await? else { return Ok(()) };
     put_back(connected, Victim::Consumer, endpoint);
     gate.join(1);
     (life.note)(Cause::Absent, since_ns, clock.now_ns() - since_ns);

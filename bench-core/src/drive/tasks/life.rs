@@ -105,7 +105,8 @@ pub struct Life<'a, S, R> {
     pub kill: Option<(Doom, Victim, Duration)>,
     /// When the lane is paused, and for how long.
     pub pause: Option<(Doom, Duration)>,
-    /// For how long a lane that lost its connection tries to open a new one.
+    /// For how long a lane tries to open its ports again, once it has lost its connection or is to come back. `None`: a lost connection
+    /// is its end, and it tries once to come back.
     pub reconnect: Option<Duration>,
     /// Opens its ports.
     pub open: &'a (dyn Fn() -> Opening<'a, S, R> + Send + Sync),
@@ -162,8 +163,9 @@ pub async fn live<S: AsyncSendPort, R: AsyncRecvPort>(
                 let Some((_, victim, down)) = life.kill.take() else { return Ok(()) };
                 let cause = die(connected, victim);
                 stay_away(connected, down).await;
-                let endpoint = opened(connected, &life).await;
-                let endpoint = endpoint.map_err(|error| PortError::Failed(back_from("a kill", &error)))?;
+                let Some(endpoint) = come_back(connected, clock, &life, "a kill").await? else {
+                    return Ok(());
+                };
                 put_back(connected, victim, endpoint);
                 (life.note)(cause, since_ns, clock.now_ns() - since_ns);
             }
@@ -202,7 +204,7 @@ pub(in crate::drive) fn die<S, R>(connected: &mut ConnectedLane<S, R>, victim: V
     cause
 }
 
-pub(super) async fn opened<S, R>(
+async fn opened<S, R>(
     connected: &mut ConnectedLane<S, R>,
     life: &Life<'_, S, R>,
 ) -> Result<Endpoint<S, R>, String> {
@@ -226,10 +228,28 @@ pub(in crate::drive) fn put_back<S, R>(
     }
 }
 
+/// Opens the ports of a lane that was away on purpose. The server may be away at that time, so with `--reconnect` a failure is tried
+/// again. `None`: the run ended meanwhile.
+pub(super) async fn come_back<S, R>(
+    connected: &mut ConnectedLane<S, R>,
+    clock: &(impl Now + Sync),
+    life: &Life<'_, S, R>,
+    what: &str,
+) -> Result<Option<Endpoint<S, R>>, PortError> {
+    let since_ns = clock.now_ns();
+    match (opened(connected, life).await, life.reconnect) {
+        (Ok(endpoint), _) => Ok(Some(endpoint)),
+        (Err(_), Some(limit)) => {
+            connect_again(connected, clock, life, since_ns.saturating_add(as_ns(limit)), what).await
+        }
+        (Err(error), None) => Err(PortError::Failed(back_from(what, &error))),
+    }
+}
+
 /// Opens the ports again, with pauses that double, until `until_ns`. `None`: the run ended meanwhile.
 async fn connect_again<S, R>(
     connected: &mut ConnectedLane<S, R>,
-    clock: &Clock,
+    clock: &(impl Now + Sync),
     life: &Life<'_, S, R>,
     until_ns: u64,
     why: &str,

@@ -34,7 +34,7 @@ pub struct Life<S, R> {
     pub kill: Option<(Doom, Victim, Duration)>,
     /// When the lane is paused, and for how long.
     pub pause: Option<(Doom, Duration)>,
-    /// For how long a lane that lost its connection tries to open a new one.
+    /// As in the life of a lane on tasks.
     pub reconnect: Option<Duration>,
     /// Opens its ports.
     pub open: Open<S, R>,
@@ -57,8 +57,10 @@ struct Away<S, R> {
     since_ns: u64,
     /// When it is opened again.
     back_ns: u64,
-    /// Until when a failure to open it is tried again, and after what pause.
-    tries: Option<(u64, Duration)>,
+    /// The pause after the next failure to open it.
+    pause: Duration,
+    /// Until when a failure to open it is tried again, if that is known before the first attempt.
+    until_ns: Option<u64>,
     /// Where it waits until it may join.
     absent: Option<Arc<Control>>,
     /// It has joined: its ports are open.
@@ -70,6 +72,15 @@ impl<S, R> Away<S, R> {
     fn is_absent(&self) -> bool {
         let waits = |gate: &Gate| if self.has_joined { !gate.has_begun() } else { !gate.is_open() };
         self.absent.as_ref().is_some_and(|control| waits(&control.backlog))
+    }
+
+    /// Sets when it is opened again after it could not be. Says whether that is still to be tried.
+    fn tries_again(&mut self, reconnect: Option<Duration>, now_ns: u64) -> bool {
+        let Some(limit) = reconnect else { return false };
+        let until_ns = *self.until_ns.get_or_insert(now_ns.saturating_add(as_ns(limit)));
+        self.back_ns = now_ns.saturating_add(as_ns(self.pause));
+        self.pause = (self.pause * 2).min(BACK_OFF[1]);
+        now_ns < until_ns
     }
 }
 
@@ -129,7 +140,8 @@ impl<S, R: RecvPort> Lives<S, R> {
                     cause: Cause::Paused,
                     since_ns,
                     back_ns: since_ns.saturating_add(lasts_ns),
-                    tries: None,
+                    pause: BACK_OFF[0],
+                    until_ns: None,
                     absent: None,
                     has_joined: false,
                 });
@@ -173,7 +185,8 @@ impl<S, R: RecvPort> Lives<S, R> {
                     cause,
                     since_ns,
                     back_ns,
-                    tries: None,
+                    pause: BACK_OFF[0],
+                    until_ns: None,
                     absent: None,
                     has_joined: false,
                 });
@@ -217,8 +230,8 @@ impl<S, R: RecvPort> Lives<S, R> {
             away.connected.lane.does(Act::Open);
             let opened = (life.open)();
             away.connected.lane.does(Act::Harness);
-            match (opened, &mut away.tries) {
-                (Ok(endpoint), _) => {
+            match opened {
+                Ok(endpoint) => {
                     put_back(&mut away.connected, away.victim, endpoint);
                     (life.note)(away.cause.clone(), away.since_ns, clock.now_ns() - away.since_ns);
                     // One that was absent waits for the others.
@@ -229,12 +242,8 @@ impl<S, R: RecvPort> Lives<S, R> {
                         lanes.push(self.away.swap_remove(at).connected);
                     }
                 }
-                (Err(_), Some((until_ns, pause))) if clock.now_ns() < *until_ns => {
-                    *pause = (*pause * 2).min(BACK_OFF[1]);
-                    away.back_ns = clock.now_ns() + as_ns(*pause);
-                    at += 1;
-                }
-                (Err(error), _) => {
+                Err(_) if away.tries_again(life.reconnect, clock.now_ns()) => at += 1,
+                Err(error) => {
                     let Away { connected, cause, .. } = self.away.swap_remove(at);
                     let what = match cause {
                         Cause::ConnectionLost { why } => why,
@@ -265,7 +274,8 @@ impl<S, R: RecvPort> Lives<S, R> {
                 cause: Cause::Absent,
                 since_ns: now_ns,
                 back_ns: now_ns,
-                tries: None,
+                pause: BACK_OFF[0],
+                until_ns: None,
                 absent: Some(control),
                 has_joined: false,
             });
@@ -298,7 +308,8 @@ impl<S, R: RecvPort> Lives<S, R> {
             cause: Cause::ConnectionLost { why: why.clone() },
             since_ns,
             back_ns: since_ns + as_ns(pause),
-            tries: Some((since_ns.saturating_add(as_ns(limit)), pause)),
+            pause: pause * 2,
+            until_ns: Some(since_ns.saturating_add(as_ns(limit))),
             absent: None,
             has_joined: false,
         });

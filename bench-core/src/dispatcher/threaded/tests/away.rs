@@ -1,5 +1,7 @@
 //! Lanes that are away for a while: killed, paused, absent at first, or without their connection.
 
+mod on_tasks;
+
 use super::*;
 
 #[test]
@@ -57,17 +59,23 @@ fn a_paused_lane_goes_on_with_what_waited() {
 fn a_backlog_piles_up_for_sinks_that_are_absent_and_goes_when_they_join() {
     let messages = Amount::Messages(500);
     let time = Amount::Time(100 * MS);
-    for (placement, sinks, absent, amount) in [
-        (Placement::Each, 1, 1, messages),
-        (Placement::Threads(1), 1, 1, messages),
+    type Runs = fn(&Store, &TrialPlan) -> Outcome;
+    for (runs, placement, sinks, absent, amount, fails) in [
+        (ran as Runs, Placement::Each, 1, 1, messages, 0),
+        (ran, Placement::Threads(1), 1, 1, messages, 2),
+        (on_tasks::ran, Placement::Threads(2), 1, 1, messages, 2),
         // Those that compete find out only now and then what was new among them.
-        (Placement::Each, 2, 2, messages),
-        (Placement::Threads(1), 2, 1, time),
+        (ran, Placement::Each, 2, 2, messages, 0),
+        (ran, Placement::Threads(1), 2, 1, time, 0),
     ] {
         let (service, level) = ("sink".to_owned(), 10 * MS);
         let backlog = Backlog { service, absent, amount, level, is_stored: true };
         let conditions = Conditions { backlog: Some(backlog), ..Conditions::default() };
-        let outcome = ran(&Store::default(), &under(conditions, plan_of(placement, 8, sinks)));
+        // A store that is away when they join is waited for.
+        let store = Store { fails: Arc::new(AtomicU32::new(fails)), ..Store::default() };
+        let conditions = Conditions { reconnect: (fails > 0).then_some(5_000 * MS), ..conditions };
+        let outcome = runs(&store, &under(conditions, plan_of(placement, 8, sinks)));
+        assert_eq!(store.fails.load(Ordering::Relaxed), 0);
         let (audit, told) = (&outcome.audit, outcome.backlog.as_deref().expect("a backlog"));
         let what = format!("{placement:?}, {absent} of {sinks}: {told:?}");
         assert_eq!((outcome.ending, audit.lost, audit.duplicated), (Ending::Completed, 0, 0), "{what}");
@@ -114,5 +122,33 @@ fn a_lost_connection_ends_the_trial_unless_it_may_come_back() {
             why.contains("did not come back after the line was cut: the store is not there yet"),
             "{why}"
         );
+    }
+}
+
+/// A store that is away when a killed instance is to return is waited for where the instance may open lost connections again.
+#[test]
+fn a_killed_instance_that_cannot_return_tries_again_if_it_may_reconnect() {
+    type Runs = fn(&Store, &TrialPlan) -> Outcome;
+    for (runs, placement, what) in [
+        (ran as Runs, Placement::Each, Victim::Consumer),
+        (ran, Placement::Threads(1), Victim::Connection),
+        (on_tasks::ran, Placement::Threads(2), Victim::Connection),
+    ] {
+        let runs = |fails: u32, reconnect| {
+            let kill = Kill { service: "sink".into(), instance: 0, after: 100 * MS, down: 50 * MS, what };
+            let conditions = Conditions { kill: Some(kill), reconnect, ..Conditions::default() };
+            let store = Store { fails: Arc::new(AtomicU32::new(fails)), ..Store::default() };
+            runs(&store, &under(conditions, plan(placement, 8)))
+        };
+        let outcome = runs(2, Some(5_000 * MS));
+        let audit = &outcome.audit;
+        assert_eq!((outcome.ending, audit.lost, outcome.unfinished), (Ending::Completed, 0, 0), "{audit:?}");
+        let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
+        // It fails at once and after 10 ms, and opens 20 ms later.
+        assert!(outage.away_ns >= 80_000_000, "{outage}");
+        for (fails, reconnect) in [(1, None), (u32::MAX, Some(30 * MS))] {
+            let Ending::Failed(why) = runs(fails, reconnect).ending else { panic!("{fails} {reconnect:?}") };
+            assert!(why.contains("did not come back after a kill: the store is not there yet"), "{why}");
+        }
     }
 }
