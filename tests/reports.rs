@@ -48,7 +48,7 @@ fn every_setting_that_is_written_is_shown_and_every_one_that_is_shown_is_written
             .to_owned(),
         // Nobody is there. What was asked for stands in the record all the same.
         "stream --dispatch message/jetstream --server nats://127.0.0.1:1 --duration 200ms --trials 1 --link 1ms/2ms --cut \
-         50ms/10ms --reset 90ms --pause worker@50ms/10ms"
+         50ms/10ms --reset 90ms --pause worker@50ms/10ms --guarantee at-least-once"
             .to_owned(),
     ] {
         place.run(&format!("run {line} --out record.json"));

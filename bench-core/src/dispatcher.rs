@@ -45,6 +45,11 @@ pub trait Dispatcher: Send {
         listed.when(asked)
     }
 
+    /// Whether an instance whose connection was lost can open a new one.
+    fn reopens(&self) -> bool {
+        false
+    }
+
     /// Whether instances may share connections, as [`Wiring::connections`] says.
     fn shares_connections(&self) -> bool {
         false

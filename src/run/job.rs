@@ -8,7 +8,7 @@ use super::{
     load::{as_ns, check_fits, extent, in_flight, load_text, sample_every, workload},
     memory,
     options::{options, refuse_undeclared},
-    poison, settings,
+    poison, reconnect, settings,
 };
 use crate::{
     digest, environment,
@@ -221,7 +221,7 @@ impl Job {
                 backlog,
                 poison,
                 work: spec.load.work.as_ref().map(|work| **work),
-                reconnect: spec.faults.reconnect.as_ref().map(|time| time.0),
+                reconnect: reconnect::of(spec, &*made),
                 unconfirmed: spec.wiring.unconfirmed.0 as usize,
                 acks: asked.acks(&entry.promise),
                 order: promise.order,

@@ -16,6 +16,7 @@ mod memory;
 pub(crate) mod options;
 mod poison;
 pub(crate) mod quietly;
+mod reconnect;
 pub(crate) mod screen;
 mod settings;
 pub(crate) mod trial;

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 pub(crate) fn of(job: &Job, target: &Target, spec: &RunSpec) -> Settings {
     let mut settings = as_said(spec);
     settings.extend(of_pace(job, target, spec));
-    settings.extend(of_faults(spec));
+    settings.extend(of_faults(target, spec));
     let plan = &target.plan;
     let mut set = |key: &str, value: drumpost_results::model::Setting| {
         settings.insert(key.to_owned(), value);
@@ -154,15 +154,19 @@ fn as_said(spec: &RunSpec) -> Settings {
 }
 
 /// Commands and times of faults.
-fn of_faults(spec: &RunSpec) -> Settings {
+fn of_faults(target: &Target, spec: &RunSpec) -> Settings {
     let mut settings = Settings::new();
     let asked = &spec.faults;
     if !asked.at.is_empty() {
         let commands: Vec<&str> = asked.at.iter().map(Said::text).collect();
         settings.insert("at".into(), secrets::hide(&commands.join("; ")).into());
     }
-    if let Some(reconnect) = &asked.reconnect {
-        settings.insert("reconnect_ns".into(), drumpost_core::clock::as_ns(reconnect.0).into());
+    let said = asked.reconnect.as_ref().map(|time| time.0);
+    if let Some(limit) = said.or(target.plan.conditions.reconnect) {
+        settings.insert("reconnect_ns".into(), drumpost_core::clock::as_ns(limit).into());
+        if said.is_none() {
+            settings.insert("reconnect_for".into(), "the guarantee".into());
+        }
     }
     settings
 }

@@ -81,9 +81,11 @@ pub(crate) struct FaultSpec {
     pub backlog: Option<Said<BacklogSpec>>,
     /// Open lost connections again, for at most this long
     ///
-    /// Without this flag a lost connection ends the trial. With it the instance opens a new connection, with pauses that
-    /// double from 10 ms to 1 s. An instance that returns from --kill or --backlog and finds no server tries again in the same way. The
-    /// record has the time that the instance was away. The time is 30s if none is given.
+    /// Without this flag a lost connection ends the trial, unless --guarantee says that no message may be lost. With it the instance opens a
+    /// new connection, with pauses that double from 10 ms to 1 s. An instance that returns from --kill or --backlog and finds no server
+    /// tries again in the same way. The record has the time that the instance was away. The time is 30s if none is given.
+    /// --guarantee at-least-once and exactly-once mean --reconnect=30s where this flag is not given and the transport can open a
+    /// connection again. With --reconnect=0s a lost connection ends the trial in any case.
     #[arg(
         long,
 

@@ -49,6 +49,7 @@ pub(crate) struct WiringSpec {
     ///
     /// A transport that promises less is refused, and left out where a style stands for all its transports. The audit judges a
     /// run by what its transport promises, which may be more than what was asked for. `drumpost list` has the promises.
+    /// at-least-once and exactly-once have lost connections opened again, as --reconnect does, unless --reconnect=0s is given.
     #[arg(long, value_name = "DELIVERY", hide_short_help = true, help_heading = "Dispatch")]
     pub guarantee: Option<Said<Guarantee>>,
     /// When to acknowledge: before, after, confirmed or transaction

@@ -76,6 +76,10 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
         self.0.promise(listed, asked)
     }
 
+    fn reopens(&self) -> bool {
+        T::REOPENS
+    }
+
     fn shares_connections(&self) -> bool {
         T::SHARES_CONNECTIONS
     }

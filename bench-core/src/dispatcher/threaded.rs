@@ -55,6 +55,10 @@ impl<T: Transport> Dispatcher for Threaded<T> {
         self.0.promise(listed, asked)
     }
 
+    fn reopens(&self) -> bool {
+        self.0.reopens().is_some()
+    }
+
     fn run(&mut self, plan: &TrialPlan, watch: &mut dyn Watch) -> Result<Outcome, OpenError> {
         let reopens = self.0.reopens();
         plan.conditions.check(reopens.is_some(), T::Recv::REJECTS && T::Recv::TELLS_ATTEMPTS)?;

@@ -78,6 +78,8 @@ pub const DECLARED: &[Declared] = &[
     always("cut"),
     always("reset"),
     always("reconnect_ns"),
+    // Who asked for it makes no difference to a run.
+    Declared { key: "reconnect_for", shown: Shown::Always, is_compared: false },
     Declared { key: "note", shown: Shown::Always, is_compared: false },
 ];
 

@@ -1,6 +1,6 @@
 //! Instances that were away in the middle of a trial, as notes: why, since when and for how long.
 //!
-//! A kill was asked for, and a connection that is opened again only with `--reconnect`, so an outage does not speak against
+//! A kill was asked for, and so was that lost connections are opened again, so an outage does not speak against
 //! the run. Outages with one cause share a note: a server that stops takes the connections of all instances along, in every
 //! trial.
 
