@@ -185,7 +185,7 @@ pub trait AsyncTransport: Send + Sync + 'static {
     }
 
     /// How many messages wait at the server, by destination. Asked some times a second while the lanes run, off the measured path; an
-    /// answer that takes half a second is not waited for. `None`: the server does not tell, and is not asked again in this trial.
+    /// answer that takes longer than half a second gives no figure, and the next question waits for it. `None`: the server does not tell, and is not asked again in this trial.
     ///
     /// # Errors
     /// The server did not answer. It is asked again.
