@@ -120,6 +120,11 @@ impl Connection {
         self.line.at.step("subscribe", answer).await
     }
 
+    /// The last round trip of a port of this connection.
+    pub(super) fn last(&self) -> RoundTrip {
+        Box::pin(there_and_back(self.client.clone()))
+    }
+
     /// Whether the client's queue takes one more. The room is kept for the next `put`.
     #[inline]
     pub(super) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<PortResult> {
@@ -178,7 +183,7 @@ impl Publish for Outlet {
     }
 
     fn last(&self) -> RoundTrip {
-        Box::pin(there_and_back(self.connection.client.clone()))
+        self.connection.last()
     }
 }
 

@@ -102,4 +102,8 @@ impl Deliveries for Subscriptions {
     fn drops(&mut self) -> Option<&mut Drops> {
         Some(&mut self.drops)
     }
+
+    fn last(&self) -> RoundTrip {
+        self.connection.last()
+    }
 }

@@ -11,7 +11,17 @@ use drumpost_core::{
     outcome::{Ending, Outcome},
 };
 use futures_util::TryStreamExt;
-use std::{sync::mpsc, thread, time::Duration};
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
 
 /// An open load of so many seconds with a flow each millisecond.
 pub(crate) fn steady(seconds: u64) -> Trial {
@@ -110,4 +120,69 @@ fn what_comes_once_is_not_counted_as_redelivered() {
         let outcome = Trial::default().run(transport, &server.url(), one_hop(ends)).unwrap();
         assert_eq!(outcome.audit.redelivered, expected, "{transport}");
     }
+}
+
+/// Forwards connections to the server on this port. What a client whose name contains `muted` and the server send each other is swallowed once
+/// the flag is set, and the connections stay open. Its threads end with their connections.
+fn relay_that_mutes(muted: &'static str, server: u16) -> (u16, Arc<AtomicBool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (port, is_on) = (listener.local_addr().expect("a port").port(), Arc::new(AtomicBool::new(false)));
+    let mutes = Arc::clone(&is_on);
+    thread::spawn(move || {
+        while let Ok((client, _)) = listener.accept() {
+            let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { return };
+            let is_meant = Arc::new(AtomicBool::new(false));
+            let back = (server.try_clone().expect("a socket"), client.try_clone().expect("a socket"));
+            for (mut from, mut to) in [(client, server), back] {
+                let (is_meant, mutes) = (Arc::clone(&is_meant), Arc::clone(&mutes));
+                thread::spawn(move || {
+                    let mut buffer = [0; 16 * 1024];
+                    while let Ok(count @ 1..) = from.read(&mut buffer) {
+                        let bytes = &buffer[..count];
+                        // The name is in the first line of the client.
+                        if bytes.starts_with(b"CONNECT ") && String::from_utf8_lossy(bytes).contains(muted) {
+                            is_meant.store(true, Ordering::Relaxed);
+                        }
+                        let is_silent = is_meant.load(Ordering::Relaxed) && mutes.load(Ordering::Relaxed);
+                        if !is_silent && to.write_all(bytes).is_err() {
+                            break;
+                        }
+                    }
+                    let _ = to.shutdown(Shutdown::Both);
+                });
+            }
+        }
+    });
+    (port, is_on)
+}
+
+/// Regression: only connections that send were asked at the end, so the messages of a receiver whose line was silent counted as lost.
+#[test]
+#[ignore = "needs a nats-server: scripts/test starts one"]
+fn a_line_of_a_receiver_that_goes_silent_is_told_from_lost_messages() {
+    let server = NatsServer::start();
+    let at = server.port();
+    let silent = |transport: &'static str| {
+        let (port, mutes) = relay_that_mutes("warehouse", at);
+        // Much shorter than the time in which pings find out.
+        let trial = Trial { drain: Duration::from_secs(1), ..steady(3_600) };
+        let course = trial.course.clone();
+        thread::scope(|threads| {
+            let running = threads
+                .spawn(move || trial.run(transport, &format!("nats://127.0.0.1:{port}"), one_hop(ends)));
+            let flows = course.moves_on(100, Duration::from_secs(30));
+            mutes.store(true, Ordering::Relaxed);
+            course.end_load();
+            assert!(flows, "{transport}: no messages flow");
+            let outcome = running.join().expect("it ran").expect("it was opened");
+            let what = failure(&outcome);
+            assert!(what.contains("was silent"), "{transport}: {what}");
+        });
+    };
+    thread::scope(|threads| {
+        for transport in ["nats", "jetstream"] {
+            let silent = &silent;
+            threads.spawn(move || silent(transport));
+        }
+    });
 }

@@ -214,7 +214,6 @@ impl Deliveries for Pulls {
     }
 
     fn last(&self) -> RoundTrip {
-        let client = self.connection.client.clone();
-        round_trip(async move { client.flush().await })
+        self.connection.last()
     }
 }
