@@ -13,6 +13,9 @@ pub(super) const PING_EVERY: Duration = Duration::from_secs(3);
 const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Messages the client holds for a subscription before it drops them; its own default.
 const SUBSCRIPTION_CAPACITY: usize = 64 * 1024;
+/// The same for a transport that cannot do without one: more than `--unconfirmed` allows, and as many as the largest batch has an instance ask
+/// of 16 consumers for. The client takes no memory for what does not come.
+const ROOM_FOR_ALL: usize = 4 << 20;
 
 /// The address of the server and the login.
 #[derive(Clone, Debug)]
@@ -23,6 +26,8 @@ pub(super) struct Server {
     login: Login<login::Way>,
     /// TLS begins before the server says anything.
     tls_first: bool,
+    /// A message that the client drops ends its connection.
+    keeps_all: bool,
     /// Connections of the trial that instances share.
     pub(super) shared: Arc<SharedConnections<Attached>>,
 }
@@ -35,7 +40,12 @@ impl Server {
         let login = login::read(options, &url)?;
         let at = Arc::new(At::new("nats-server", &url.shown()));
         let tls_first = options.word("nats.tls-first") == "on";
-        Ok(Self { address, at, login, tls_first, shared: Arc::default() })
+        Ok(Self { address, at, login, tls_first, keeps_all: false, shared: Arc::default() })
+    }
+
+    /// The same for a transport that cannot do without any message that comes.
+    pub(super) fn keeping_all(self) -> Self {
+        Self { keeps_all: true, ..self }
     }
 
     /// Reaches the server.
@@ -47,7 +57,8 @@ impl Server {
     /// Connects for one instance. Refuses what the server would.
     pub(super) async fn connect(&self, wiring: &Wiring, instance: u16) -> Result<Connection, OpenError> {
         let queue = wiring.capacity.max(wiring.batch).max(64);
-        let open = |name| self.attach(name, queue, wiring.capacity.max(SUBSCRIPTION_CAPACITY));
+        let each = wiring.capacity.max(if self.keeps_all { ROOM_FOR_ALL } else { SUBSCRIPTION_CAPACITY });
+        let open = |name| self.attach(name, queue, each);
         let (client, lines) = self.shared.of(wiring, instance, open).await?;
         let headers_len = headers::len(&wiring.pool);
         if headers_len > 0 && !client.server_info().headers {
@@ -69,6 +80,7 @@ impl Server {
         let (lines, is_connected) = (Lines::to(&self.at), Arc::new(AtomicBool::new(false)));
         let [on_event, on_loss] = [0; 2].map(|_| Arc::clone(&lines));
         let (at, was_connected) = (Arc::clone(&self.at), Arc::clone(&is_connected));
+        let keeps_all = self.keeps_all;
         let options = ConnectOptions::new()
             .name(name)
             // Longer than the step that waits for it, so that a silent server is told in one way.
@@ -79,6 +91,10 @@ impl Server {
             .ignore_discovered_servers()
             .event_callback(move |event| {
                 match event {
+                    Event::SlowConsumer(_) if keeps_all => on_event.fail(format!(
+                        "the client dropped what {at} sent, because more than {each} confirms or deliveries waited for an instance that took \
+                         none; give --unconfirmed or --batch a smaller number"
+                    )),
                     Event::SlowConsumer(_) => on_event.drop_some(),
                     Event::ServerError(error) => on_event.fail(format!("{at} said: {error}")),
                     _ => {}
@@ -191,6 +207,12 @@ impl Publish for Outlet {
 mod tests {
     use super::*;
     use drumpost_core::options::Options;
+    use std::{
+        future::poll_fn,
+        io::{BufRead, BufReader, Write},
+        net::TcpListener,
+        thread,
+    };
 
     fn server(url: &str) -> Result<Server, String> {
         static DECLARED: [OptionEntry; login::OPTIONS.len()] = login::OPTIONS;
@@ -221,5 +243,47 @@ mod tests {
         let error = server("ws://broker").unwrap_err();
         assert_eq!(error, "option nats.url, set by --set: `ws://` is not supported; use nats:// or tls://");
         assert!(server("http://broker").unwrap_err().starts_with("option nats.url, "));
+    }
+
+    /// The port of a server that sends a subscriber so many messages at once.
+    fn that_sends(count: usize) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"INFO {\"version\":\"2.14.0\",\"max_payload\":1024}\r\n").unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            for line in lines.map_while(Result::ok) {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let said = match words[..] {
+                    ["PING"] => "PONG\r\n".to_owned(),
+                    ["SUB", subject, id] => format!("MSG {subject} {id} 0\r\n\r\n").repeat(count),
+                    _ => continue,
+                };
+                if stream.write_all(said.as_bytes()).is_err() {
+                    break;
+                }
+            }
+        });
+        port
+    }
+
+    /// Regression: confirms are told apart by their number, so each one after a dropped one was taken for an older message.
+    #[test]
+    fn what_a_client_drops_ends_a_line_that_has_to_keep_all() {
+        const ROOM: usize = 4;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let at = format!("nats://127.0.0.1:{}", that_sends(ROOM + 1));
+            let (client, lines) =
+                server(&at).unwrap().keeping_all().attach("test".into(), 64, ROOM).await.unwrap();
+            let line = lines.join();
+            let _unread = client.subscribe("confirms").await.unwrap();
+            let end = poll_fn(|context| line.link.listen::<()>(context));
+            let end = tokio::time::timeout(Duration::from_secs(20), end).await.expect("it ends");
+            let Err(PortError::Failed(what)) = end else { panic!("{end:?}") };
+            assert!(what.contains("more than 4") && what.contains("--unconfirmed"), "{what}");
+            assert!(what.contains(&at), "{what}");
+        });
     }
 }

@@ -67,7 +67,7 @@ struct JetStream {
 
 impl JetStream {
     fn from_options(options: &Values) -> Result<Self, String> {
-        let (server, settings) = (Server::from_options(options)?, Settings::read(options)?);
+        let (server, settings) = (Server::from_options(options)?.keeping_all(), Settings::read(options)?);
         Ok(Self { streams: Objects::at(&server.at), server, settings })
     }
 }

@@ -1,8 +1,9 @@
 //! Publishing into a stream with publisher confirms.
 //!
 //! All messages of a port name the same reply subject. The server confirms them on it one by one, in the order in which
-//! it stores them. So the number of confirms identifies the message, and nothing has to be kept per message. The
-//! client's own publish futures would keep a table entry, a timer and a channel for each.
+//! it stores them. So the number of confirms identifies the message, and nothing has to be kept per message. If the client
+//! ever dropped a confirm, each later one would be taken for an older message. So it has room for all, and the run fails if it drops one
+//! (`Server::keeping_all`). The client's own publish futures would keep a table entry, a timer and a channel for each.
 
 use super::{
     super::connection::{Connection, Outlet},
