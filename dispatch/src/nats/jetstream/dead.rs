@@ -5,14 +5,15 @@
 
 use super::{JetStream, NET, durable::Durable, stream_name};
 use async_nats::{
-    Message as Envelope,
+    Client, Message as Envelope,
     jetstream::{
         self,
         consumer::{AckPolicy, pull},
-        stream::{Config, RetentionPolicy},
+        stream::{Config, RawMessageErrorKind, RetentionPolicy},
     },
 };
 use drumpost_kit::prelude::*;
+use std::fmt::Display;
 
 /// What the server says of a message when it has given up on it: here and the names of the stream and of the consumer.
 const ADVISORY: &str = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES";
@@ -65,20 +66,33 @@ impl JetStream {
 }
 
 /// Messages that are being got because an advisory told of them, in the order of the advisories.
-pub(super) type Letters = Answers<BoxFuture<'static, Result<Envelope, String>>>;
+pub(super) type Letters = Answers<BoxFuture<'static, Result<Option<Envelope>, String>>>;
 
-/// Gets the message that `advisory` tells of, from `stream`. It has the advisory's address for the acknowledgement.
+/// Gets the message that `advisory` tells of, from `stream`. It has the advisory's address for the acknowledgement. `None`: the message is gone,
+/// and the advisory is acknowledged. A consumer that was slower than the ack wait may acknowledge a message after the server gave it up,
+/// which deletes it from a work queue. The audit has it as handled.
 pub(super) async fn letter(
-    context: jetstream::Context,
+    client: Client,
     stream: String,
     advisory: Envelope,
-) -> Result<Envelope, String> {
+) -> Result<Option<Envelope>, String> {
     let number = number(&advisory.payload).ok_or("an advisory names no message")?;
-    let stream = context.get_stream_no_info(&stream).await.map_err(|error| error.to_string())?;
-    let stored = stream.get_raw_message(number).await;
-    let stored = stored.map_err(|error| format!("dead letter {number}: {error}"))?;
+    let failed = |error: &dyn Display| format!("dead letter {number}: {error}");
+    let context = jetstream::new(client.clone());
+    let stream = context.get_stream_no_info(&stream).await.map_err(|error| failed(&error))?;
+    let stored = match stream.get_raw_message(number).await {
+        Ok(stored) => stored,
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {
+            if let Some(reply) = advisory.reply {
+                let acknowledged = client.publish(reply, Bytes::from_static(b"+ACK")).await;
+                acknowledged.map_err(|error| failed(&error))?;
+            }
+            return Ok(None);
+        }
+        Err(error) => return Err(failed(&error)),
+    };
     let headers = Some(stored.headers).filter(|headers| !headers.is_empty());
-    Ok(Envelope { payload: stored.payload, headers, ..advisory })
+    Ok(Some(Envelope { payload: stored.payload, headers, ..advisory }))
 }
 
 /// The number of a message in its stream, as an advisory has it.

@@ -10,7 +10,7 @@ use super::{
     dead::{self, Letters},
     durable::{Durable, part},
 };
-use async_nats::{Message as Envelope, StatusCode, Subject, Subscriber, jetstream};
+use async_nats::{Message as Envelope, StatusCode, Subject, Subscriber};
 use drumpost_kit::prelude::*;
 
 /// A durable consumer, and how many messages it still has to hand out of those it was asked for.
@@ -81,15 +81,18 @@ impl Pull {
             let known = consumers.find(|consumer| consumer.advised == *advisory.subject);
             if let Some((consumer, letters)) = known.zip(self.letters.as_mut()) {
                 consumer.due = consumer.due.saturating_sub(1);
-                let context = jetstream::new(connection.client.clone());
-                letters.push(dead::letter(context, consumer.durable.stream.clone(), advisory).boxed());
+                let client = connection.client.clone();
+                letters.push(dead::letter(client, consumer.durable.stream.clone(), advisory).boxed());
             }
         }
         let Some(letters) = &mut self.letters else { return Poll::Pending };
-        let Some(letter) = ready!(letters.poll_next(context)) else { return Poll::Pending };
-        let letter = letter.map_err(|error| connection.line.broken(false, &error))?;
-        let message = headers::decode(&letter, pool)?;
-        Poll::Ready(Ok(Delivery { message, told: Told::DEAD, token: address(letter.reply) }))
+        loop {
+            let Some(letter) = ready!(letters.poll_next(context)) else { return Poll::Pending };
+            if let Some(letter) = letter.map_err(|error| connection.line.broken(false, &error))? {
+                let message = headers::decode(&letter, pool)?;
+                return Poll::Ready(Ok(Delivery { message, told: Told::DEAD, token: address(letter.reply) }));
+            }
+        }
     }
 }
 

@@ -4,6 +4,12 @@
 use super::{options::OPTIONS, receive::Consumer, send::refusal, *};
 use async_nats::{Message as Envelope, StatusCode, Subject, jetstream::stream::StorageType};
 use drumpost_core::options::Options;
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    sync::mpsc,
+    thread,
+};
 
 static DECLARED: [OptionEntry; OPTIONS.len()] = OPTIONS;
 
@@ -114,4 +120,53 @@ fn answers_are_told_apart() {
     let error = r#"{"error":{"code":503,"description":"insufficient resources"},"stream":"a","seq":0}"#;
     assert!(refusal(&answer(error, None)).unwrap().contains("insufficient resources"));
     assert!(refusal(&answer("", Some(StatusCode::NO_RESPONDERS))).unwrap().contains("no stream"));
+}
+
+/// A server without a message in any stream, and what is published there, with the subject.
+fn without_messages() -> (String, mpsc::Receiver<[String; 2]>) {
+    const NONE: &str = r#"{"error":{"code":404,"err_code":10037,"description":"no message found"}}"#;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = format!("nats://{}", listener.local_addr().unwrap());
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"INFO {\"version\":\"2.14.0\",\"max_payload\":1024,\"headers\":true}\r\n").unwrap();
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+        let mut answers = String::new();
+        while let Some(line) = lines.next() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            match words[..] {
+                ["PING"] => stream.write_all(b"PONG\r\n").unwrap(),
+                ["SUB", _, id] => answers = id.to_owned(),
+                ["PUB", _, reply, _] => {
+                    let _question = lines.next();
+                    write!(stream, "MSG {reply} {answers} {}\r\n{NONE}\r\n", NONE.len()).unwrap();
+                }
+                ["PUB", subject, _] => {
+                    let _ = tell.send([subject.to_owned(), lines.next().unwrap_or_default()]);
+                }
+                _ => {}
+            }
+        }
+    });
+    (at, told)
+}
+
+/// Regression: it ended the run. A slow consumer acknowledges a message after the server has given up on it.
+#[test]
+fn an_advisory_about_a_message_that_is_gone_is_acknowledged_and_passed_over() {
+    let (at, published) = without_messages();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = async_nats::connect(at).await.unwrap();
+        let reply = Some(Subject::from_static("acknowledges"));
+        let advisory = Envelope { reply, ..answer(r#"{"stream_seq":7}"#, None) };
+        let letter = dead::letter(client.clone(), "work".into(), advisory).await;
+        assert!(matches!(letter, Ok(None)), "{letter:?}");
+        client.flush().await.unwrap();
+    });
+    assert_eq!(
+        published.recv_timeout(Duration::from_secs(20)),
+        Ok(["acknowledges", "+ACK"].map(String::from))
+    );
 }
