@@ -10,6 +10,9 @@ pub(super) const CHUNK: usize = 64 << 10;
 /// line with a limited rate a longer queue would only make each byte wait longer.
 const HELD: usize = 4 << 20;
 const HELD_BEFORE_A_LIMIT: usize = 256 << 10;
+/// And for how long bytes of all connections together wait before a limited rate. Clients give a connection up whose ping is not answered
+/// for some seconds, and the ping and its answer wait behind other bytes.
+const WAIT_NS: u64 = 1_000_000_000;
 
 /// One direction of the line, which all connections share.
 #[derive(Clone, Copy, Debug)]
@@ -18,11 +21,13 @@ pub(super) struct Lane {
     rate: Option<u64>,
     /// When the line has taken all bytes so far.
     free_ns: u64,
+    /// How many connections share it.
+    connections: u64,
 }
 
 impl Lane {
     pub(super) fn of(line: &Line) -> [Self; 2] {
-        line.delays.map(|delay| Self { delay_ns: as_ns(delay), rate: line.rate, free_ns: 0 })
+        line.delays.map(|delay| Self { delay_ns: as_ns(delay), rate: line.rate, free_ns: 0, connections: 1 })
     }
 
     /// When so many bytes that are sent now come out at the other end: after the bytes before them, after the time that they
@@ -35,9 +40,17 @@ impl Lane {
         self.free_ns.saturating_add(self.delay_ns)
     }
 
-    /// The most bytes of one connection that wait for it.
-    pub(super) const fn held_at_most(&self) -> usize {
-        if self.rate.is_some() { HELD_BEFORE_A_LIMIT } else { HELD }
+    /// So many connections share it from now on.
+    pub(super) fn is_shared_by(&mut self, connections: usize) {
+        self.connections = (connections as u64).max(1);
+    }
+
+    /// The most bytes of one connection that wait for it or are under way on it.
+    fn held_at_most(&self) -> usize {
+        let Some(rate) = self.rate else { return HELD };
+        let ns = (WAIT_NS / self.connections).saturating_add(self.delay_ns);
+        let bytes = u128::from(rate) * u128::from(ns) / 1_000_000_000;
+        usize::try_from(bytes).unwrap_or(HELD).clamp(1, HELD_BEFORE_A_LIMIT)
     }
 
     /// The most bytes that are read at once: at a low rate fewer, so that no connection takes the line for long.
@@ -77,7 +90,7 @@ pub(super) enum Out<'a> {
 
 impl Pipe {
     /// Whether more may be read into it.
-    pub(super) const fn has_room(&self, lane: &Lane) -> bool {
+    pub(super) fn has_room(&self, lane: &Lane) -> bool {
         self.ends_ns.is_none() && self.held < lane.held_at_most()
     }
 
@@ -153,9 +166,18 @@ mod tests {
     #[test]
     fn a_pipe_that_holds_much_takes_no_more() {
         let fast = Line::default();
-        let slow = Line { rate: Some(1_000), ..fast };
-        for (line, takes) in [(fast, HELD), (slow, HELD_BEFORE_A_LIMIT)] {
+        let slow = |rate, delay_ms| Line { rate: Some(rate), delays: [Duration::from_millis(delay_ms); 2] };
+        for (line, connections, takes) in [
+            (fast, 1, HELD),
+            (slow(10_000_000, 0), 1, HELD_BEFORE_A_LIMIT),
+            (slow(20_000, 0), 0, 20_000),
+            (slow(20_000, 0), 4, 5_000),
+            // What is under way is no queue.
+            (slow(20_000, 500), 4, 15_000),
+            (slow(20, 0), 1_000, 1),
+        ] {
             let mut lane = Lane::of(&line)[0];
+            lane.is_shared_by(connections);
             let mut pipe = Pipe::default();
             pipe.put(&vec![0; takes - 1], &mut lane, 0);
             assert!(pipe.has_room(&lane));

@@ -100,6 +100,25 @@ fn a_line_has_a_rate_in_each_direction() {
     assert!(took >= 200 * MS && took < 800 * MS, "{took:?}");
 }
 
+/// Regression: a connection that sends much filled 256 KiB of the relay, so that the pings of all waited for several seconds.
+#[test]
+fn a_slow_line_holds_no_connection_back_for_long() {
+    let relay = relay(Line { rate: Some(100_000), ..Line::default() });
+    let (mut much, mut ping) = (client(&relay), client(&relay));
+    trip(&mut ping, 10);
+    let floods = thread::spawn(move || much.write_all(&vec![0; 16 << 20]));
+    let clock = Clock::start();
+    while relay.passed().bytes[0] < 40_000 {
+        assert!(clock.now_ns() < 5_000_000_000, "nothing passes");
+        thread::sleep(MS);
+    }
+    // Half a second there, and as long back behind the echo of the other connection.
+    let took = trip(&mut ping, 10);
+    assert!(took < 2_000 * MS, "{took:?}");
+    drop(relay);
+    assert!(floods.join().unwrap().is_err(), "it still sent");
+}
+
 #[test]
 fn a_half_that_is_closed_leaves_the_other_open() {
     let relay = relay(Line { delays: [2 * MS; 2], rate: None });

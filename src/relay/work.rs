@@ -216,6 +216,7 @@ impl Work {
         self.free.clear();
         self.dirty.clear();
         self.due.clear();
+        self.share();
     }
 
     /// Listens again. A port that is not free is tried again a little later.
@@ -282,6 +283,13 @@ impl Work {
             return pair.reset();
         }
         self.pairs[at] = Some(pair);
+        self.share();
+    }
+
+    /// Has the connections that are open share the line.
+    fn share(&mut self) {
+        let open = self.pairs.len().saturating_sub(self.free.len());
+        self.lanes.iter_mut().for_each(|lane| lane.is_shared_by(open));
     }
 
     /// Tends the connections that have something to do.
@@ -316,6 +324,7 @@ impl Work {
             end(pair);
         }
         self.free.push(at);
+        self.share();
     }
 
     /// Looks whether the server has taken a connection. If it has not, the next address of the route is tried.
