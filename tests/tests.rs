@@ -11,6 +11,7 @@ mod support_secured;
 mod asserts;
 mod backlog;
 mod broker;
+mod catch_up;
 mod cli;
 mod contract;
 mod crowds;

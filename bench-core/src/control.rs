@@ -1,6 +1,7 @@
 //! The lanes of a trial and its monitor share these: the stop, the first failure, the bells, and notes for the monitor.
 
 mod gate;
+mod slots;
 
 use crate::{
     bell::Bell,
@@ -10,6 +11,7 @@ use crate::{
     sync::{Mutex, atomic::AtomicBool},
 };
 pub use gate::Gate;
+pub(crate) use slots::Claim;
 use std::sync::{
     Arc, PoisonError,
     atomic::{AtomicUsize, Ordering},

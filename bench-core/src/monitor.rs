@@ -321,7 +321,7 @@ impl Monitor {
         // A failure's own time is its end; nobody else stopped it.
         let stopped_ns = if self.stopped_ns > 0 { self.stopped_ns } else { self.looked_ns };
         let Rest { local, unsent, unrouted, gaps, untold } = self.collector.finish(lanes, stopped_ns);
-        let backlog = self.finish_backlog(stopped_ns);
+        let backlog = self.finish_backlog(stopped_ns, local.held_back_ns);
         let mut audit = self.collector.audit(&local, &unsent, self.tells);
         let (ended, dead) = self.flows(local.ended, local.dead_ends);
         let (measured_ended, measured_dead) = self.flows(local.measured_ended, local.measured_dead_ends);

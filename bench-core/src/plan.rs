@@ -1,6 +1,7 @@
 //! The plan of one trial: a wired scenario, a load, the placement of lanes and their wait strategy.
 
 mod backlog;
+mod limit;
 mod placement;
 
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
     wiring::Wiring,
 };
 pub use backlog::{Amount, Backlog};
+pub use limit::Limit;
 pub(crate) use placement::CROWD;
 pub use placement::{Placement, Wait, is_crowded};
 use std::{sync::Arc, time::Duration};
@@ -89,7 +91,7 @@ pub struct Poison {
 }
 
 /// On what terms messages are delivered, and what disturbs that. Most trials have the defaults.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Conditions {
     /// An instance to kill and bring back.
     pub kill: Option<Kill>,
@@ -205,6 +207,12 @@ impl TrialPlan {
     #[must_use]
     pub fn is_absent(&self, lane: u16) -> bool {
         self.conditions.backlog.as_ref().is_some_and(|backlog| backlog.is_absent(&self.wiring, lane))
+    }
+
+    /// The limit of a service while it catches up with a backlog, if it has one.
+    #[must_use]
+    pub fn limit_of(&self, service: &str) -> Option<Limit> {
+        self.conditions.backlog.as_ref().filter(|backlog| backlog.service == service)?.limit
     }
 
     /// The wiring as a transport is to open it: it says when receivers acknowledge, and for how long instances may be away.

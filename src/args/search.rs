@@ -62,6 +62,7 @@ impl SearchArgs {
             (measure.trials.is_some(), "--trials", "use --repeats"),
             (faults.kill.is_some(), "--kill", "a search does not kill consumers"),
             (faults.backlog.is_some(), "--backlog", "a search holds rates in a steady state"),
+            (faults.catch_up.is_some(), "--catch-up", "a search has no backlog"),
             (faults.cut.is_some(), "--cut", BREAKS),
             (faults.reset.is_some(), "--reset", BREAKS),
             (faults.pause.is_some(), "--pause", BREAKS),
@@ -96,7 +97,7 @@ pub(crate) struct Measured {
 }
 
 /// Flags of `run` that are hidden from the help. They are read, so that [`SearchArgs::check`] can refuse them with a reason.
-const HIDDEN: [&str; 13] = [
+const HIDDEN: [&str; 14] = [
     "rate",
     "in_flight",
     "think",
@@ -105,6 +106,7 @@ const HIDDEN: [&str; 13] = [
     "trials",
     "kill",
     "backlog",
+    "catch_up",
     "cut",
     "reset",
     "pause",

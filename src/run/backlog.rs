@@ -1,24 +1,25 @@
-//! The backlog that `--backlog` asks for: whose, how large, and whether the load can build it.
+//! The backlog that `--backlog` asks for: whose, how large, and whether the load can build it. Whether `--catch-up` limits how fast it is caught up
+//! with.
 
 use super::kill::service_named;
 use crate::{
     exit::usage,
-    spec::{BacklogSpec, Said},
+    spec::{BacklogSpec, PerSecond, Said},
 };
 use drumpost_core::{
     clock::as_ns,
     load::{Extent, LoadPlan, Pace},
-    plan::{Amount, Backlog},
+    plan::{Amount, Backlog, Limit},
     wiring::Wiring,
 };
 use drumpost_results::units as text_of;
 
-/// The backlog that is asked for, for a load of so many flows `per_s`, if that is known.
+/// The backlog that is asked for, with the limit of how fast it is caught up with, for a load of so many flows `per_s`, if that is known.
 ///
 /// # Errors
-/// The wiring has no such service, or the load cannot build such a backlog.
+/// The wiring has no such service, the load cannot build such a backlog, or the limit is none.
 pub(super) fn of(
-    said: &Said<BacklogSpec>,
+    (said, limit): (&Said<BacklogSpec>, Option<&Said<PerSecond>>),
     wiring: &Wiring,
     load: &LoadPlan,
     per_s: Option<f64>,
@@ -43,7 +44,15 @@ pub(super) fn of(
         }));
     }
     fits(*amount, load, per_s).map_err(wrong)?;
-    Ok(Backlog { service: service.clone(), absent, amount: *amount, level: *level, is_stored })
+    let limit = limit.map(limit_of).transpose()?;
+    Ok(Backlog { service: service.clone(), absent, amount: *amount, level: *level, limit, is_stored })
+}
+
+/// A limit that lets the backlog grow is not refused: how many messages of a flow the service receives is known only when the run is over, and the
+/// verdict says so then.
+fn limit_of(said: &Said<PerSecond>) -> anyhow::Result<Limit> {
+    Limit::per_s(said.0)
+        .ok_or_else(|| usage(format!("--catch-up `{said}`: it is more than 1G/s, which limits nothing; leave it out")))
 }
 
 /// Whether the load can build it: no more flows than its window holds can wait, and it has to go on for long enough.

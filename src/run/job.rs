@@ -36,6 +36,9 @@ use drumpost_results::{
 use drumpost_workloads::WorkloadSpec;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+const NO_BACKLOG: &str =
+    "--catch-up limits how fast a backlog is caught up with: add one, such as --backlog worker:100k, or leave it out";
+
 /// A dispatch that is to be measured.
 pub(crate) struct Target {
     pub label: String,
@@ -271,12 +274,15 @@ impl Job {
         load: &LoadPlan,
         stores: bool,
     ) -> anyhow::Result<Option<Backlog>> {
-        let Some(said) = &spec.faults.backlog else { return Ok(None) };
+        let limit = spec.faults.catch_up.as_ref();
+        let Some(said) = &spec.faults.backlog else {
+            return limit.map_or(Ok(None), |_| Err(usage(NO_BACKLOG)));
+        };
         if spec.faults.kill.is_some() {
             return Err(usage("--backlog and --kill both take instances away: use one of them"));
         }
         let per_s = self.workload.asked_per_s(load.warmup_ns, load.extent);
-        backlog::of(said, wiring, load, per_s, stores).map(Some)
+        backlog::of((said, limit), wiring, load, per_s, stores).map(Some)
     }
 
     /// The spec as a record keeps it: with the names that were left to drumpost, and without secrets.

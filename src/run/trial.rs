@@ -18,7 +18,7 @@ use drumpost_core::{
     transport::OpenError,
 };
 use drumpost_results::model::{
-    ArrivalCheck, Audit, Backlog, ConfirmTimes, Cost, DeadLetters, Distribution, Flows, Hop, Outage,
+    ArrivalCheck, Audit, Backlog, ConfirmTimes, Cost, DeadLetters, Distribution, Flows, Hop, Limit, Outage,
     OutageCause, Phase, Series, ServerSaid, Standstill, Status, Trial, Unrouted,
 };
 use drumpost_results::{stats, units, verdict::Machine};
@@ -209,7 +209,7 @@ fn outage(from: &outcome::Outage, confirms: bool) -> Outage {
 }
 
 fn backlog(from: &Piled) -> Backlog {
-    let Piled { service, absent, is_reached, joined_ns, waiting, server, level, level_ns, left, phases } =
+    let Piled { service, absent, is_reached, joined_ns, waiting, server, level, level_ns, left, limit, phases } =
         from;
     let phase = |phase: &backlog::Phase| Phase {
         from_ns: phase.from_ns,
@@ -237,6 +237,7 @@ fn backlog(from: &Piled) -> Backlog {
         level: *level,
         level_ns: *level_ns,
         left: *left,
+        limit: limit.map(|limit| Limit { per_s: limit.per_s, held_back_ns: limit.held_back_ns }),
         phases: phases.iter().map(phase).collect(),
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     fault_values::{At, BacklogSpec, Cut, KillSpec, PauseSpec, PoisonSpec, Reset},
     said::{Said, list},
-    values::Lasts,
+    values::{Lasts, PerSecond},
 };
 use crate::relay::Line;
 use clap::Args;
@@ -79,6 +79,14 @@ pub(crate) struct FaultSpec {
     /// no more messages wait than are sent in 10 ms, or in the time after a slash (worker:100k/50ms).
     #[arg(long, value_name = "NAME:AMOUNT", help_heading = "Dispatch", hide_short_help = true)]
     pub backlog: Option<Said<BacklogSpec>>,
+    /// Limit how fast a backlog is caught up with, such as 5k/s
+    ///
+    /// From when the absent instances of --backlog have joined until the backlog is gone, all instances of the service together
+    /// receive at most this many messages a second. They do not ask the transport for more. The table says for which share of
+    /// that time the limit held them back, so that it is not taken for the transport's. The backlog falls only if the limit is above
+    /// what arrives.
+    #[arg(long, value_name = "RATE", help_heading = "Dispatch", hide_short_help = true)]
+    pub catch_up: Option<Said<PerSecond>>,
     /// Open lost connections again, for at most this long
     ///
     /// Without this flag a lost connection ends the trial, unless --guarantee says that no message may be lost. With it the instance opens a

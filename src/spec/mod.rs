@@ -36,7 +36,7 @@ pub(crate) use file::{Obstacle, asked_on, given_on};
 pub(crate) use load::{LoadSpec, MeasureSpec};
 pub(crate) use said::{Said, list};
 pub(crate) use thresholds::ThresholdArgs;
-pub(crate) use values::{Count, Lasts, Reply};
+pub(crate) use values::{Count, Lasts, PerSecond, Reply};
 pub(crate) use wiring::{OptionSpec, WiringSpec};
 
 use crate::similar::closest;

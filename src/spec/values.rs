@@ -58,7 +58,7 @@ impl<const MOST: u64> Count<MOST> {
     }
 }
 
-/// A rate of flows.
+/// A rate, of flows or of messages.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct PerSecond(pub f64);
 

@@ -1,6 +1,10 @@
-//! The gate at which the instances wait that are absent at first, while a backlog piles up for them.
+//! The gate at which the instances wait that are absent at first, while a backlog piles up for them. While they catch up it says how fast they may.
 
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use super::slots::{Claim, Slots};
+use crate::{
+    plan::Limit,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 /// Where absent instances wait until the monitor lets them join, and then until all have joined. So none of them has received anything
 /// when the backlog is counted.
@@ -9,6 +13,10 @@ pub struct Gate {
     is_open: AtomicBool,
     has_begun: AtomicBool,
     joined: AtomicU64,
+    /// What the instances of the service may receive while a limit holds.
+    slots: Slots,
+    has_ended: AtomicBool,
+    ended_ns: AtomicU64,
 }
 
 impl Gate {
@@ -23,8 +31,9 @@ impl Gate {
         self.is_open.load(Ordering::Acquire)
     }
 
-    /// Lets those that have joined begin to receive: all of them have, and the backlog was counted.
-    pub fn begin(&self) {
+    /// Lets those that have joined begin to receive: all of them have, and the backlog was counted. If there is a limit, it holds from `now_ns` on.
+    pub fn begin(&self, now_ns: u64) {
+        self.slots.begin(now_ns);
         self.has_begun.store(true, Ordering::Release);
     }
 
@@ -44,6 +53,27 @@ impl Gate {
     pub fn joined(&self) -> u64 {
         self.joined.load(Ordering::Acquire)
     }
+
+    /// Ends the limit at `now_ns`: the backlog is gone, or the load is over.
+    pub(crate) fn end(&self, now_ns: u64) {
+        self.ended_ns.store(now_ns, Ordering::Relaxed);
+        self.has_ended.store(true, Ordering::Release);
+    }
+
+    /// When the limit ended, in ns on the run's clock; `None`: it has not.
+    pub(crate) fn ended_ns(&self) -> Option<u64> {
+        self.has_ended.load(Ordering::Acquire).then(|| self.ended_ns.load(Ordering::Relaxed))
+    }
+
+    /// What a lane may take at `now_ns`, at most `max` messages.
+    pub(crate) fn claim(&self, limit: Limit, now_ns: u64, max: u64) -> Claim {
+        self.slots.claim(limit, now_ns, max)
+    }
+
+    /// Gives back what a lane did not receive of what it claimed.
+    pub(crate) fn give_back(&self, limit: Limit, count: u64) {
+        self.slots.give_back(limit, count);
+    }
 }
 
 #[cfg(test)]
@@ -58,7 +88,9 @@ mod tests {
         gate.join(1);
         gate.join(2);
         assert!(gate.is_open() && gate.joined() == 3 && !gate.has_begun());
-        gate.begin();
-        assert!(gate.has_begun());
+        gate.begin(7);
+        assert!(gate.has_begun() && gate.ended_ns().is_none());
+        gate.end(9);
+        assert_eq!(gate.ended_ns(), Some(9));
     }
 }

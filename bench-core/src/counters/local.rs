@@ -134,6 +134,8 @@ counters! {
         carried_ns: sum,
         /// How long the load polled the clock for due times instead of sleeping.
         awake_ns: sum,
+        /// How long the limit of a backlog held the lane back. It is known when the limit has ended.
+        held_back_ns: sum,
         /// Ends that were not counted, as the message that caused them was delivered before.
         ended_again: sum,
         /// Ends that will not come, because a message became a dead letter.

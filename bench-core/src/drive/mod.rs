@@ -118,8 +118,10 @@ pub enum Step {
     Moved,
     /// Nothing to do until then, unless something arrives or a flow ends.
     Idle {
-        /// Until when.
+        /// Until when, as far as its load is concerned.
         until_ns: u64,
+        /// The limit of a backlog holds the lane back until then, whatever arrives; `u64::MAX`: none does.
+        held_until_ns: u64,
     },
     /// The transport is full; the lane is blocked.
     Full,
@@ -181,10 +183,12 @@ fn step_lane<S: SendPort, R: RecvPort>(
         if R::ACKNOWLEDGES {
             outlet.ledger.settle_due(lane, |settle| settle.with(port))?;
         }
-        let (from, max) = lane.inbox();
+        let (from, max) = lane.inbox(clock);
+        // A lane that is held back does not poll.
+        let batches = if max == 0 { 0 } else { lane.batches_per_step() };
         // What a lane receives and sends keeps this note up to date, so it need not be made for each batch.
         lane.does(Act::Drain);
-        for _ in 0..lane.batches_per_step() {
+        for _ in 0..batches {
             let ledger = &mut *outlet.ledger;
             let drained = port.drain(from, max, |batch, told| {
                 if !(R::ACKNOWLEDGES && ledger.sift(lane, batch, told, clock)) {
@@ -216,7 +220,8 @@ fn step_lane<S: SendPort, R: RecvPort>(
         if S::CONFIRMS && held_up {
             ledger.look_at_silence(lane.next_port(), clock.now_ns());
         }
-        return Ok((if held_up { Step::Full } else { Step::Idle { until_ns } }, false));
+        let held_until_ns = lane.held_until_ns();
+        return Ok((if held_up { Step::Full } else { Step::Idle { until_ns, held_until_ns } }, false));
     }
     if S::CONFIRMS {
         ledger.note_taken(lane);
@@ -296,11 +301,13 @@ pub struct Round {
     pub done: bool,
     /// Until when there is nothing to do for the lanes that are idle.
     pub until_ns: u64,
+    /// Until when a limit holds one of the lanes back, whatever arrives; `u64::MAX`: none does.
+    pub held_until_ns: u64,
 }
 
 impl Default for Round {
     fn default() -> Self {
-        Self { moved: false, full: false, done: true, until_ns: u64::MAX }
+        Self { moved: false, full: false, done: true, until_ns: u64::MAX, held_until_ns: u64::MAX }
     }
 }
 
@@ -310,7 +317,10 @@ impl Round {
     pub fn note(&mut self, step: Step) {
         match step {
             Step::Moved => self.moved = true,
-            Step::Idle { until_ns } => self.until_ns = self.until_ns.min(until_ns),
+            Step::Idle { until_ns, held_until_ns } => {
+                self.until_ns = self.until_ns.min(until_ns);
+                self.held_until_ns = self.held_until_ns.min(held_until_ns);
+            }
             Step::Full => self.full = true,
             Step::Done => return,
         }

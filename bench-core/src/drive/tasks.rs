@@ -2,6 +2,7 @@
 //! waiting, and [`life`] what happens when a lane is killed or loses its connection.
 
 pub(crate) mod absent;
+mod held_back;
 pub mod life;
 pub(crate) mod pacer;
 pub mod sleep;
@@ -137,10 +138,14 @@ async fn receive<S: AsyncSendPort, R: AsyncRecvPort, N: Now>(
     mut moved: bool,
     mut until_ns: u64,
 ) -> Result<(bool, bool), PortError> {
-    let (from, max) = lane.inbox();
     let clock = sleep.clock;
+    let (from, max) = lane.inbox(clock);
     if R::ACKNOWLEDGES {
         outlet.ledger.settle_due(lane, |settle| settle.with_async(port))?;
+    }
+    if max == 0 {
+        let was_told = held_back::wait(lane, port, outlet, sleep, until_ns).await?;
+        return Ok((moved | was_told, false));
     }
     lane.does(Act::Drain);
     for _ in 0..lane.batches_per_step() {

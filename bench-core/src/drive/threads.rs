@@ -245,7 +245,13 @@ fn park<S: SendPort, R: RecvPort>(
         if !lanes.iter().any(|connected| connected.lane.waits_for_ends()) {
             bell.ignore_ends();
         }
-        wait_for_due(without_ports(lanes), awake, clock.now_ns(), again.until_ns, |at_most| {
+        let (now_ns, among) = (clock.now_ns(), lanes.len());
+        let held_ns = again.held_until_ns.saturating_sub(now_ns);
+        wait_for_due(without_ports(lanes), awake, now_ns, again.until_ns, |at_most| {
+            if again.held_until_ns != u64::MAX {
+                bed.sleep_held_back(at_most.min(Duration::from_nanos(held_ns)), among);
+                return true;
+            }
             bed.sleep(at_most);
             !bell.is_listening() || bed.was_woken()
         });
@@ -264,7 +270,8 @@ fn native<S: SendPort, R: RecvPort>(
     awake: &mut Awake,
 ) -> Result<(), (u16, PortError)> {
     let [connected] = lanes else { return park(lanes, clock, bell, bed, last, awake) };
-    if last.full || connected.endpoint.inbox.is_none() {
+    // The port of a lane that is held back has messages, so a wait in it would return at once.
+    if last.full || last.held_until_ns != u64::MAX || connected.endpoint.inbox.is_none() {
         return park(lanes, clock, bell, bed, last, awake);
     }
     let now_ns = clock.now_ns();

@@ -43,7 +43,7 @@ pub fn drive<S: SendPort, R: RecvPort>(
         }
         let watch_ns = watch(now_ns);
         let event_ns = event_ns.unwrap_or(u64::MAX);
-        clock.advance_to(event_ns.min(now.until_ns).min(watch_ns));
+        clock.advance_to(event_ns.min(now.until_ns).min(now.held_until_ns).min(watch_ns));
     }
 }
 

@@ -3,6 +3,7 @@
 //! its messages.
 
 mod apart;
+mod catch_up;
 mod dead;
 mod rest;
 mod step;
@@ -17,9 +18,11 @@ use crate::{
     load::{Due, Load, Starts},
     message::Message,
     payload::Pool,
+    plan::Limit,
     port::{Inbox, Told},
 };
 use apart::react_in_warmup;
+use catch_up::Throttle;
 use std::sync::Arc;
 pub use step::{Begun, Outlet};
 
@@ -38,6 +41,8 @@ pub(crate) struct LaneSpec {
     /// By destination: whether it carries replies.
     pub replies: Arc<[bool]>,
     pub batch: usize,
+    /// The limit of its service while that catches up with a backlog.
+    pub limit: Option<Limit>,
     pub pool: Arc<Pool>,
     pub counters: Arc<Published>,
     /// The counters of all lanes.
@@ -46,12 +51,23 @@ pub(crate) struct LaneSpec {
     pub control: Arc<Control>,
 }
 
+impl LaneSpec {
+    const fn batches_per_step(&self) -> usize {
+        // A lane that handles one request at a time decides after each message from where to receive next.
+        if self.awaits { 1 } else { step::batches_per_step(self.batch) }
+    }
+}
+
 /// One service instance. See the module.
 pub struct Lane {
     spec: LaneSpec,
     starts: Starts,
     load_over: bool,
     batches_per_step: usize,
+    /// It polls everything in its inbox, a whole batch at once: it waits for no reply, and has no limit.
+    is_plain: bool,
+    /// Keeps to the limit, until that ends.
+    throttle: Option<Box<Throttle>>,
     /// Since when the transport is full.
     refused_since_ns: Option<u64>,
     /// The stamp of the last offer.
@@ -65,8 +81,9 @@ impl Lane {
         Self {
             starts,
             load_over: spec.load.is_none(),
-            // A lane that handles one request at a time decides after each message from where to receive next.
-            batches_per_step: if spec.awaits { 1 } else { step::batches_per_step(spec.batch) },
+            batches_per_step: spec.batches_per_step(),
+            is_plain: !spec.awaits && spec.limit.is_none(),
+            throttle: spec.limit.map(|limit| Box::new(Throttle::new(limit))),
             refused_since_ns: None,
             offered_ns: 0,
             replies_received: 0,
@@ -137,14 +154,19 @@ impl Lane {
         self.spec.control.stop.is_stopped()
     }
 
-    /// The inbox that the lane polls next, and the largest number of messages to take.
+    /// The inbox that the lane polls next, and the largest number of messages to take; 0: it is held back until [`Lane::held_until_ns`].
     #[inline]
-    pub(crate) fn inbox(&self) -> (Inbox, usize) {
-        if !self.spec.awaits {
+    pub(crate) fn inbox(&mut self, clock: &impl Now) -> (Inbox, usize) {
+        if self.is_plain {
             return (Inbox::All, self.spec.batch);
         }
-        let apart = self.spec.replies_apart && self.is_awaiting();
-        (if apart { Inbox::Replies } else { Inbox::All }, 1)
+        let (from, max) = match self.spec.awaits {
+            false => (Inbox::All, self.spec.batch),
+            true if self.spec.replies_apart && self.is_awaiting() => (Inbox::Replies, 1),
+            true => (Inbox::All, 1),
+        };
+        let max = if self.throttle.is_none() { max } else { self.allowed(max, clock) };
+        (from, max)
     }
 
     #[inline]

@@ -22,6 +22,7 @@ impl Lane {
 
     /// The lane's records since the last swap, and its counters, at the end of a run that was stopped at `stopped_ns`.
     pub(crate) fn finish(mut self, stopped_ns: u64) -> LaneRest {
+        self.end_throttle(stopped_ns);
         self.spec.load.iter_mut().for_each(|load| load.stop(stopped_ns, &mut self.spec.out.recorder.local));
         self.spec.out.settle(&self.spec.counters, true);
         let (unsent, recorder) = (self.spec.out.unsent(), self.spec.out.recorder);

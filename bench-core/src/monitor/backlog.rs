@@ -2,6 +2,8 @@
 //!
 //! The load is divided into phases: piling up, until all absent instances have joined; catching up, until the backlog is gone; and
 //! afterwards, until the load ends. In virtual time it is looked at each step of the clock, and so exactly; on a clock every two ms.
+//!
+//! A limit of the service (`--catch-up`) holds in the second phase alone. Lanes keep to it by themselves (`lane::catch_up`).
 
 use super::{Collector, Monitor};
 use crate::{
@@ -9,7 +11,7 @@ use crate::{
     collector::Waiting,
     control::Control,
     hist::Distribution,
-    outcome::backlog::{Phase, Piled, Told},
+    outcome::backlog::{Limited, Phase, Piled, Told},
     plan::{Amount, Backlog, TrialPlan},
     server::Depth,
 };
@@ -105,7 +107,7 @@ impl Watching {
         }
         if self.step == Step::Joining && control.backlog.joined() >= u64::from(self.plan.absent) {
             self.joined(now_ns, waiting, collector);
-            control.backlog.begin();
+            control.backlog.begin(now_ns);
             control.ring();
         }
         if self.step == Step::CatchingUp && waiting.count() <= self.piled.level {
@@ -115,6 +117,10 @@ impl Watching {
         }
         if is_over && !self.is_over {
             self.end(now_ns, collector);
+        }
+        if self.plan.limit.is_some() && self.step == Step::Done && control.backlog.ended_ns().is_none() {
+            control.backlog.end(now_ns);
+            control.ring();
         }
         self.piled.phases.len() > phases
     }
@@ -186,7 +192,12 @@ impl Watching {
         self.recording = if self.is_over { phases.saturating_sub(1) } else { phases }.min(2);
     }
 
-    fn into_piled(mut self) -> Piled {
+    /// The course, with how long lanes were `held_back_ns` by a limit in all.
+    fn into_piled(mut self, held_back_ns: u64) -> Piled {
+        self.piled.limit = self.plan.limit.map(|limit| Limited {
+            per_s: limit.messages_per_s(),
+            held_back_ns: held_back_ns / self.instances,
+        });
         for (phase, (lag, confirm)) in self.piled.phases.iter_mut().zip(self.times) {
             (phase.lag, phase.confirm) = (lag, confirm);
         }
@@ -226,12 +237,12 @@ impl Monitor {
         }
     }
 
-    /// The course of the backlog, at the end of a trial that was stopped at `stopped_ns`.
-    pub(super) fn finish_backlog(&mut self, stopped_ns: u64) -> Option<Box<Piled>> {
+    /// The course of the backlog, at the end of a trial that was stopped at `stopped_ns`. A limit has held lanes back for so long in all.
+    pub(super) fn finish_backlog(&mut self, stopped_ns: u64, held_back_ns: u64) -> Option<Box<Piled>> {
         let mut backlog = self.backlog.take()?;
         backlog.end(stopped_ns, &self.collector);
         backlog.record(&self.collector);
-        Some(Box::new(backlog.into_piled()))
+        Some(Box::new(backlog.into_piled(held_back_ns)))
     }
 }
 

@@ -36,6 +36,15 @@ pub struct Told {
     pub counted: u64,
 }
 
+/// The limit of a service that catches up, and what came of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limited {
+    /// Messages a second, all instances of the service together.
+    pub per_s: f64,
+    /// For how long it held an instance back while the service caught up, on average over the instances, in ns.
+    pub held_back_ns: u64,
+}
+
 /// The course of a backlog. Times are in ns after the load began.
 #[derive(Clone, Debug, Default)]
 pub struct Piled {
@@ -57,6 +66,8 @@ pub struct Piled {
     pub level_ns: Option<u64>,
     /// Messages that waited when the load ended.
     pub left: u64,
+    /// The limit of the service while it caught up, if it had one.
+    pub limit: Option<Limited>,
     /// Piling up, catching up, and afterwards, as far as it came to that before the load ended.
     pub phases: Vec<Phase>,
 }

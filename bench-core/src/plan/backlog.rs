@@ -4,6 +4,7 @@
 //! Does not live here: the gate at which the absent instances wait (`control::gate`), when they join and how the backlog is counted
 //! (`monitor::backlog`), how a driver keeps a lane away (`drive::tasks::absent`), and the course of it (`outcome::backlog`).
 
+use super::Limit;
 use crate::{
     load::{Extent, LoadPlan},
     transport::OpenError,
@@ -24,7 +25,7 @@ pub enum Amount {
 }
 
 /// Instances that are absent while messages pile up for them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Backlog {
     /// The service.
     pub service: String,
@@ -34,6 +35,8 @@ pub struct Backlog {
     pub amount: Amount,
     /// The backlog is gone when no more messages wait than are sent in this time.
     pub level: Duration,
+    /// The limit of the service from when the absent instances have joined until the backlog is gone; `None`: it receives as fast as it can.
+    pub limit: Option<Limit>,
     /// Whether the transport stores messages for a service whose instances are away ([`crate::promise::Promise::stores`]).
     pub is_stored: bool,
 }
@@ -89,6 +92,7 @@ mod tests {
             absent: 1,
             amount: Amount::Messages(10),
             level: Duration::from_millis(10),
+            limit: None,
             is_stored,
         };
         assert_eq!(backlog(true).check(true), Ok(()));

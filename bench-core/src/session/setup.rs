@@ -207,6 +207,7 @@ impl Setup<'_> {
             awaits: plan.await_replies && asks,
             replies: Arc::clone(&self.replies),
             batch: wiring.batch.max(1),
+            limit: plan.limit_of(&wiring.services[service].name),
             pool: Arc::clone(&wiring.pool),
             counters,
             others: Arc::clone(&self.counters),

@@ -33,6 +33,7 @@ pub(super) fn backlog(suite: &Suite<'_>) -> Result<(), Stop> {
         absent: 1,
         amount: Amount::Messages(MESSAGES),
         level: LEVEL,
+        limit: None,
         is_stored: true,
     };
     let conditions = Conditions { backlog: Some(backlog), ..Conditions::default() };

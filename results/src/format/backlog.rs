@@ -41,6 +41,14 @@ pub struct ServerSaid {
     pub counted: u64,
 }
 
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Limit {
+    pub per_s: f64,
+    pub held_back_ns: u64,
+    pub held_back_share: Option<f64>,
+    pub reached: Option<bool>,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Backlog {
     pub service: String,
@@ -53,6 +61,8 @@ pub struct Backlog {
     pub level: u64,
     pub level_ns: Option<u64>,
     pub left: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Limit>,
     pub catch_up_ns: Option<u64>,
     pub drained_per_s: Option<f64>,
     pub received_per_s: Option<f64>,
@@ -98,6 +108,7 @@ impl Backlog {
             ("level", self.level),
             ("level_ns", self.level_ns.unwrap_or(0)),
             ("left", self.left),
+            ("limit.held_back_ns", self.limit.map_or(0, |limit| limit.held_back_ns)),
         ];
         own.into_iter().chain(self.phases.iter().flat_map(of_phase)).collect()
     }
@@ -143,7 +154,7 @@ pub(super) fn backlog(own: &model::Backlog) -> Result<Backlog, FormatError> {
     };
     let phases = NAMES.into_iter().zip(&own.phases).map(phase).collect::<Result<_, FormatError>>()?;
     let model::Backlog {
-        service, absent, is_reached, joined_ns, waiting, server, level, level_ns, left, ..
+        service, absent, is_reached, joined_ns, waiting, server, level, level_ns, left, limit, ..
     } = own;
     Ok(Backlog {
         service: service.clone(),
@@ -159,6 +170,12 @@ pub(super) fn backlog(own: &model::Backlog) -> Result<Backlog, FormatError> {
         level: *level,
         level_ns: *level_ns,
         left: *left,
+        limit: limit.map(|limit| Limit {
+            per_s: limit.per_s,
+            held_back_ns: limit.held_back_ns,
+            held_back_share: own.held_back_share(),
+            reached: own.is_limit_reached(),
+        }),
         catch_up_ns: own.catch_up_ns(),
         drained_per_s: own.drained_per_s(),
         received_per_s: own.received_per_s(),
@@ -217,6 +234,7 @@ pub(super) fn backlog_back(at: &str, wire: Backlog) -> Result<model::Backlog, Fo
         level: wire.level,
         level_ns: wire.level_ns,
         left: wire.left,
+        limit: wire.limit.map(|limit| model::Limit { per_s: limit.per_s, held_back_ns: limit.held_back_ns }),
         phases,
     })
 }
@@ -224,7 +242,7 @@ pub(super) fn backlog_back(at: &str, wire: Backlog) -> Result<model::Backlog, Fo
 #[cfg(test)]
 mod tests {
     use super::super::{from_json, tests::judged, to_json};
-    use crate::model::ServerSaid;
+    use crate::model::{Limit, ServerSaid};
 
     #[test]
     fn a_server_that_does_not_tell_what_it_handed_out_leaves_no_number() {
@@ -237,6 +255,17 @@ mod tests {
             backlog.server = Some(ServerSaid { ready: 4, unacknowledged, counted: 6 });
             let text = to_json(&record).unwrap();
             assert_eq!(text.contains(field), is_there, "{text}");
+            assert_eq!(from_json(&text).unwrap(), record);
+        }
+    }
+
+    #[test]
+    fn a_backlog_without_a_limit_has_no_field_for_one() {
+        let mut record = judged();
+        for (limit, is_there) in [(Some(Limit { per_s: 5e8, held_back_ns: 21 }), true), (None, false)] {
+            record.runs[0].trials[0].backlog.as_mut().unwrap().limit = limit;
+            let text = to_json(&record).unwrap();
+            assert_eq!(text.contains("\"limit\": {"), is_there, "{text}");
             assert_eq!(from_json(&text).unwrap(), record);
         }
     }

@@ -6,7 +6,7 @@ mod search;
 
 use super::*;
 use crate::model::{
-    Backlog, ConfirmTimes, Distribution, Outage, OutageCause, Phase, Run, ServerSaid, Setting, Trial,
+    Backlog, ConfirmTimes, Distribution, Limit, Outage, OutageCause, Phase, Run, ServerSaid, Setting, Trial,
 };
 use crate::sample;
 use proptest::collection::vec;
@@ -96,6 +96,7 @@ fn backlog() -> Backlog {
         level: 7,
         level_ns: None,
         left: 8,
+        limit: Some(Limit { per_s: 5e8, held_back_ns: 20 }),
         phases: vec![phase(1, &[18]), phase(101, &[])],
     }
 }

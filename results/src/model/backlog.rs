@@ -77,6 +77,24 @@ pub struct ServerSaid {
     pub counted: u64,
 }
 
+/// The limit of a service while it caught up (`--catch-up`), and what came of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Limit {
+    /// Messages a second, all instances of the service together.
+    pub per_s: f64,
+    /// For how long it held an instance back while the service caught up, on average over the instances.
+    pub held_back_ns: u64,
+}
+
+impl Limit {
+    /// Whether so many messages a second are as many as a limit allows. It may be 5 % fewer, because messages are whole and because the
+    /// backlog is looked at every 2 ms only.
+    #[must_use]
+    pub fn is_reached(per_s: f64, received_per_s: f64) -> bool {
+        received_per_s >= 0.95 * per_s
+    }
+}
+
 /// The course of a backlog.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Backlog {
@@ -98,6 +116,8 @@ pub struct Backlog {
     pub level_ns: Option<u64>,
     /// Messages that waited when the load ended.
     pub left: u64,
+    /// The limit of the service while it caught up; `None`: it received as fast as it could.
+    pub limit: Option<Limit>,
     /// Those of [`PHASES`] that there were before the load ended.
     pub phases: Vec<Phase>,
 }
@@ -128,6 +148,26 @@ impl Backlog {
         let phase = self.catching_up().filter(|phase| phase.length_ns() > 0)?;
         Some(phase.received as f64 * 1e9 / phase.length_ns() as f64)
     }
+
+    /// How many messages arrived per second meanwhile.
+    #[must_use]
+    pub fn arrived_per_s(&self) -> Option<f64> {
+        let phase = self.catching_up().filter(|phase| phase.length_ns() > 0)?;
+        Some(phase.sent as f64 * 1e9 / phase.length_ns() as f64)
+    }
+
+    /// For which share of the time of catching up the limit held an instance back, on average over the instances.
+    #[must_use]
+    pub fn held_back_share(&self) -> Option<f64> {
+        let phase = self.catching_up().filter(|phase| phase.length_ns() > 0)?;
+        Some(self.limit?.held_back_ns as f64 / phase.length_ns() as f64)
+    }
+
+    /// Whether the service received as much as its limit allows. If not, its consumers or the transport were slower.
+    #[must_use]
+    pub fn is_limit_reached(&self) -> Option<bool> {
+        Some(Limit::is_reached(self.limit?.per_s, self.received_per_s()?))
+    }
 }
 
 #[cfg(test)]
@@ -156,6 +196,21 @@ mod tests {
         assert_eq!((backlog.drained_per_s(), backlog.received_per_s()), (Some(1_960.0), Some(2_960.0)));
         backlog.phases[1].waiting = 1_500;
         assert_eq!(backlog.drained_per_s(), Some(-1_000.0), "it grew");
+    }
+
+    #[test]
+    fn a_limit_is_reached_by_what_was_received() {
+        let phase = Phase { until_ns: 500_000_000, sent: 500, received: 1_480, ..Phase::default() };
+        let mut backlog = Backlog { phases: vec![Phase::default(), phase], ..Backlog::default() };
+        assert_eq!((backlog.held_back_share(), backlog.is_limit_reached()), (None, None), "it had none");
+        let limit = |per_s| Some(Limit { per_s, held_back_ns: 400_000_000 });
+        backlog.limit = limit(3_000.0);
+        assert_eq!((backlog.held_back_share(), backlog.is_limit_reached()), (Some(0.8), Some(true)));
+        assert_eq!(backlog.arrived_per_s(), Some(1_000.0));
+        backlog.limit = limit(3_200.0);
+        assert_eq!(backlog.is_limit_reached(), Some(false), "92 % of it");
+        backlog.phases.truncate(1);
+        assert_eq!((backlog.held_back_share(), backlog.is_limit_reached()), (None, None), "it caught up with nothing");
     }
 
     #[test]

@@ -24,7 +24,7 @@ mod verdict;
 use std::collections::BTreeMap;
 
 pub use audit::{Audit, Confirming, Delivery, Order, Promises};
-pub use backlog::{Backlog, PHASES, Phase, ServerSaid};
+pub use backlog::{Backlog, Limit, PHASES, Phase, ServerSaid};
 pub use confirms::{ConfirmTimes, Outage, OutageCause};
 pub use distribution::{Distribution, DistributionError, samples_needed};
 pub use disturbed::{Disturbance, Disturbing, Link};

@@ -4,7 +4,7 @@
 
 use super::block::{Block, Fact, Facts, Name};
 use super::run::name;
-use crate::model::{Backlog, PHASES, Phase, Run};
+use crate::model::{Backlog, Limit, PHASES, Phase, Run};
 use crate::units;
 
 /// For each run with a backlog its course, and below it a fact for each phase.
@@ -73,6 +73,7 @@ fn course(first: &Backlog, all: &[&Backlog]) -> Vec<String> {
         parts.push(format!("never level: {left} waited when the load ended"));
     }
     parts.extend(rates(all));
+    parts.extend(limit(first, all));
     parts
 }
 
@@ -89,6 +90,35 @@ fn rates(all: &[&Backlog]) -> Option<String> {
         false => format!("grew by {}", units::rate(-drained)),
     };
     (length_ns > 0).then(|| format!("{drained} ({} received)", units::rate(received)))
+}
+
+/// What the limit of the service came to, over all trials. Its time is told, so that nobody takes it for the transport's.
+fn limit(first: &Backlog, all: &[&Backlog]) -> Option<String> {
+    let per_s = first.limit?.per_s;
+    let (mut length_ns, mut held_back_ns, mut received) = (0_u64, 0_u64, 0_u64);
+    for backlog in all {
+        let (Some(phase), Some(limit)) = (backlog.catching_up(), backlog.limit) else { continue };
+        length_ns = length_ns.saturating_add(phase.length_ns());
+        held_back_ns = held_back_ns.saturating_add(limit.held_back_ns);
+        received = received.saturating_add(phase.received);
+    }
+    if length_ns == 0 {
+        return None;
+    }
+    let held_back = format!(
+        "held back by the limit for {} of that time",
+        units::percent(held_back_ns as f64 / length_ns as f64)
+    );
+    let (limit, service) = (units::rate(per_s), &first.service);
+    Some(match Limit::is_reached(per_s, received as f64 * 1e9 / length_ns as f64) {
+        true => format!(
+            "limited to {limit} by --catch-up, so the rate is not that of the transport: {service} was {held_back}"
+        ),
+        false => format!(
+            "the limit of --catch-up, {limit}, was not reached, because the consumers or the transport were slower: {service} was \
+             {held_back}"
+        ),
+    })
 }
 
 /// What the senders did in a phase.
@@ -142,6 +172,7 @@ mod tests {
             level: 20,
             level_ns: Some(1_500 * MS),
             left: 3,
+            limit: None,
             phases: vec![
                 phase(0, 1_000, 2_010, 0, 2_010),
                 phase(1_000, 1_500, 1_000, 2_990, 20),
@@ -185,5 +216,27 @@ mod tests {
         let mut grown = backlog();
         grown.phases[1].waiting = 3_010;
         assert!(told(&[grown]).contains("grew by 2.00 k/s"), "more arrived than was received");
+    }
+
+    #[test]
+    fn the_time_of_a_limit_is_told_apart_from_the_transports() {
+        let limited = |per_s, held_back_ms| {
+            let limit = Limit { per_s, held_back_ns: held_back_ms * MS };
+            Backlog { limit: Some(limit), ..backlog() }
+        };
+        // The text may be wrapped.
+        let told = |backlogs: &[Backlog]| told(backlogs).split_whitespace().collect::<Vec<_>>().join(" ");
+        // 2,990 messages in 500 ms.
+        let text = told(&[limited(6_000.0, 450)]);
+        let said = "limited to 6.00 k/s by --catch-up, so the rate is not that of the transport: worker was held back by the limit \
+                    for 90.0 % of that time";
+        assert!(text.contains(said), "{text}");
+        let text = told(&[limited(9_000.0, 5), limited(9_000.0, 0)]);
+        let said = "the limit of --catch-up, 9.00 k/s, was not reached, because the consumers or the transport were slower: worker was \
+                    held back by the limit for 0.500 % of that time";
+        assert!(text.contains(said), "{text}");
+        assert!(!told(&[backlog()]).contains("limit"));
+        let late = Backlog { phases: Vec::new(), ..limited(9_000.0, 0) };
+        assert!(!told(&[late]).contains("limit"), "it did not catch up at all");
     }
 }

@@ -37,17 +37,25 @@ pub(super) fn check(run: &Run, verdict: &mut Verdict) {
     let left: Vec<&&Backlog> =
         all.iter().filter(|backlog| backlog.is_reached && backlog.level_ns.is_none()).collect();
     if let [first, ..] = &left[..] {
-        let course = match first.drained_per_s() {
-            Some(drained) if drained > 0.0 => format!(
-                "it fell by {}, so it would have been gone in another {}; raise --duration",
+        let limit = first.limit.filter(|_| first.is_limit_reached() == Some(true));
+        let course = match (first.drained_per_s(), limit) {
+            (Some(drained), _) if drained > 0.0 => format!(
+                "it fell by {}, so it would have been gone in another {}; raise --duration{}",
                 units::rate(drained),
-                units::duration(((first.left.saturating_sub(first.level)) as f64 * 1e9 / drained) as u64)
+                units::duration(((first.left.saturating_sub(first.level)) as f64 * 1e9 / drained) as u64),
+                if limit.is_some() { " or --catch-up" } else { "" }
             ),
-            Some(_) => format!(
+            (Some(_), Some(limit)) => format!(
+                "--catch-up lets {} receive {}, and {} arrived; raise --catch-up above that, or lower --rate",
+                first.service,
+                units::rate(limit.per_s),
+                units::rate(first.arrived_per_s().unwrap_or(0.0))
+            ),
+            (Some(_), None) => format!(
                 "{} received no more than arrived; lower --rate, or add instances or a faster one",
                 first.service
             ),
-            None => "the load ended before its instances had joined; raise --duration".into(),
+            (None, _) => "the load ended before its instances had joined; raise --duration".into(),
         };
         verdict.add(
             Validity::Suspect,
@@ -67,7 +75,7 @@ pub(super) fn check(run: &Run, verdict: &mut Verdict) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Flows, Phase, Trial};
+    use crate::model::{Flows, Limit, Phase, Trial};
 
     fn judged(backlogs: &[Backlog]) -> Verdict {
         let trials = backlogs.iter().cloned().map(|backlog| {
@@ -117,6 +125,18 @@ mod tests {
         );
         let grows = Backlog { waiting: 3_000, ..never };
         assert!(judged(&[grows]).reasons[0].contains("received no more than arrived; lower --rate"));
+        // What was received in a second of catching up: the backlog rose, and the limit is the reason.
+        let phase = Phase { until_ns: 1_000_000_000, sent: 1_000, received: 900, waiting: 10_100, ..Phase::default() };
+        let limited = |per_s| Backlog {
+            limit: Some(Limit { per_s, held_back_ns: 1 }),
+            level_ns: None,
+            phases: vec![Phase::default(), phase.clone()],
+            ..level()
+        };
+        let said = "--catch-up lets worker receive 900 /s, and 1.00 k/s arrived; raise --catch-up above that, or lower --rate";
+        assert!(judged(&[limited(900.0)]).reasons[0].contains(said), "{:?}", judged(&[limited(900.0)]));
+        let slower = judged(&[limited(2_000.0)]);
+        assert!(slower.reasons[0].contains("received no more than arrived; lower --rate"), "{slower:?}");
         let late = Backlog { phases: Vec::new(), level_ns: None, ..level() };
         assert!(judged(&[late]).reasons[0].contains("before its instances had joined"));
     }

@@ -13,9 +13,13 @@ use drumpost_results::model::Backlog;
 /// Flows arrive every ms, and are served in half of that.
 const ARRIVALS: f64 = 1_000.0;
 const SERVED: f64 = 2_000.0;
+/// What `--catch-up 2k/s` allows.
+const LIMIT: f64 = 2_000.0;
 
 pub(super) fn rows(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
     let mut rows = even(rig)?;
+    rows.extend(limited(rig)?);
+    rows.extend(too_slow(rig)?);
     rows.extend(random(rig)?);
     rows.extend(never(rig)?);
     Ok(rows)
@@ -63,6 +67,44 @@ fn even(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
         )
         .by(&ran.line),
         Row::says("backlog of 3,000  verdict", "valid", ran.validity()).by(&ran.line),
+    ])
+}
+
+/// The service could handle 4,000 messages a second, and its limit is half of that. So the backlog falls by one message in each ms, too.
+fn limited(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
+    let service = rig.service("fixed", 250.0);
+    let line = format!("stream --sim {service} --rate 1000/s --duration 8s --backlog worker:3000 --catch-up 2k/s");
+    let ran = rig.run(&line)?;
+    let told = backlog(&ran)?;
+    let (mean, _) = oracle::catch_up(told.waiting - told.level, ARRIVALS, LIMIT);
+    let figures = (mean * S, took_ns(told));
+    let received = told.received_per_s().unwrap_or(f64::NAN);
+    let share = told.held_back_share().unwrap_or(f64::NAN);
+    Ok(vec![
+        Row::around("backlog of 3,000 at a limit  until level", Unit::Ns, figures, 1.5 * MS, Reason::Step)
+            .by(&ran.line),
+        Row::near("backlog of 3,000 at a limit  received", Unit::PerS, (LIMIT, received), 0.001, Reason::Step)
+            .by(&ran.line),
+        // Handling takes no time in virtual time. The first message is asked for when it is served.
+        Row::near("backlog of 3,000 at a limit  held back", Unit::Share, (1.0, share), 0.001, Reason::Step)
+            .by(&ran.line),
+        Row::says("backlog of 3,000 at a limit  verdict", "valid", ran.validity()).by(&ran.line),
+    ])
+}
+
+/// A limit above what the service can handle changes nothing.
+fn too_slow(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
+    let service = rig.service("fixed", 500.0);
+    let line = format!("stream --sim {service} --rate 1000/s --duration 8s --backlog worker:3000 --catch-up 4k/s");
+    let ran = rig.run(&line)?;
+    let told = backlog(&ran)?;
+    let (mean, _) = oracle::catch_up(told.waiting - told.level, ARRIVALS, SERVED);
+    let figures = (mean * S, took_ns(told));
+    let says = if told.is_limit_reached() == Some(false) { "not reached" } else { "reached" };
+    Ok(vec![
+        Row::around("backlog below its limit  until level", Unit::Ns, figures, 1.5 * MS, Reason::Step)
+            .by(&ran.line),
+        Row::says("backlog below its limit  the limit is", "not reached", says).by(&ran.line),
     ])
 }
 

@@ -12,7 +12,7 @@ use crate::{
     monitor::Unwatched,
     outcome::{Cause, Ending, backlog::Phase},
     payload::Pool,
-    plan::{Amount, Backlog, Conditions, Disturbance, Kill, Pause, Poison, Victim},
+    plan::{Amount, Backlog, Conditions, Disturbance, Kill, Limit, Pause, Poison, Victim},
     port::{Confirmed, Inbox, Told},
     promise::Acks,
     scenario::{Part, Scenario, Service, Style, command},

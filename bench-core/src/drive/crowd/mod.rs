@@ -197,7 +197,7 @@ impl<S: SendPort, R: RecvPort> Crowd<S, R> {
         self.full = self.full + u64::from(mark.is_full) - u64::from(was_full);
         match step {
             Step::Moved => self.caller.own().calls.call(place),
-            Step::Idle { mut until_ns } => {
+            Step::Idle { mut until_ns, .. } => {
                 if is_due {
                     let now_ns = clock.now_ns();
                     if until_ns <= now_ns {

@@ -83,6 +83,19 @@ impl Bed<'_> {
         }
     }
 
+    /// As [`Bed::sleep`], for a thread with a lane that a limit holds back: what waits in the socket of that lane does not end the sleep. Nothing else
+    /// that comes over a socket does, so if the lane is one `among` several, the sleep is short.
+    pub(super) fn sleep_held_back(&mut self, at_most: Duration, among: usize) {
+        const AMONG_OTHERS: Duration = Duration::from_millis(1);
+        let Some(Event(event)) = self.event else { return sync::park_timeout(at_most) };
+        let at_most = if among > 1 { at_most.min(AMONG_OTHERS) } else { at_most };
+        self.polled.iter_mut().for_each(PollFd::clear_revents);
+        let _ = poll(&mut self.polled[..1], Timespec::try_from(at_most).ok().as_ref());
+        if self.polled.first().is_some_and(|event| !event.revents().is_empty()) {
+            let _ = read(event, &mut [0; 8]);
+        }
+    }
+
     /// Whether something came over a socket during the last sleep.
     pub(super) fn was_woken(&self) -> bool {
         self.polled.iter().any(|polled| !polled.revents().is_empty())

@@ -68,6 +68,9 @@ fn a_backlog_is_read_by_others_and_checked() {
         (&told["level_ns"], &told["drained_per_s"]),
         (&serde_json::Value::Null, &serde_json::json!(-1e8))
     );
+    // 12 messages in 100 ns.
+    let limit = serde_json::json!({ "per_s": 5e8, "held_back_ns": 20, "held_back_share": 0.2, "reached": false });
+    assert_eq!(told["limit"], limit);
     assert!(told["phases"][1].get("confirm_ns").is_none(), "nothing was confirmed in it: {told}");
     let broken = |path: &str, value: serde_json::Value| {
         let mut document = document.clone();
@@ -78,6 +81,7 @@ fn a_backlog_is_read_by_others_and_checked() {
         ("/waiting", "backlog.waiting"),
         ("/phases/1/sent", "backlog.phases.sent"),
         ("/server/ready", "backlog.server.ready"),
+        ("/limit/held_back_ns", "backlog.limit.held_back_ns"),
     ] {
         let said = broken(path, u64::MAX.into());
         assert!(said.contains(named) && said.contains("64 bits"), "{said}");

@@ -316,6 +316,7 @@ pub(super) fn backlog() -> Record {
             level: 20,
             level_ns: Some(9_000_000_000),
             left: 3,
+            limit: None,
             phases: vec![
                 phase(0, 4_000, 16_000, 0, 16_000),
                 phase(4_000, 9_000, 20_000, 35_980, 20),
