@@ -3,6 +3,7 @@
 
 mod away;
 mod dead;
+mod on_tasks;
 
 use super::*;
 use crate::{

@@ -100,38 +100,48 @@ fn a_backlog_piles_up_for_sinks_that_are_absent_and_goes_when_they_join() {
     }
 }
 
-/// While sinks catch up they receive no more than the limit allows, and afterwards as much as comes.
+const LIMIT_PER_S: f64 = 10_000.0;
+
+/// All sinks are absent until 800 messages wait for them, and catch up at a limited rate.
+pub(super) fn limited(sinks: u16) -> Conditions {
+    let backlog = Backlog {
+        service: "sink".into(),
+        absent: sinks,
+        amount: Amount::Messages(800),
+        level: 10 * MS,
+        limit: Limit::per_s(LIMIT_PER_S),
+        is_stored: true,
+    };
+    Conditions { backlog: Some(backlog), ..Conditions::default() }
+}
+
+/// While sinks caught up they received no more than the limit allows, and everything arrived in the end.
+#[track_caller]
+pub(super) fn assert_kept_to_the_limit(outcome: Outcome, what: &str) {
+    let (audit, told) = (&outcome.audit, outcome.backlog.as_deref().expect("a backlog"));
+    let what = format!("{what}: {told:?}");
+    assert_eq!((outcome.ending, audit.lost, audit.duplicated), (Ending::Completed, 0, 0), "{what}");
+    assert_eq!(outcome.unfinished, 0, "{what}");
+    let [_, catching_up, ..] = &told.phases[..] else { panic!("{what}") };
+    let length_ns = catching_up.until_ns - catching_up.from_ns;
+    // The monitor may be held up between the clock and the counters. Without a limit all 800 come within some ms.
+    let most = LIMIT_PER_S * (length_ns + 50_000_000) as f64 / 1e9;
+    assert!(catching_up.received as f64 <= most, "at most {most}: {what}");
+    let limited = told.limit.expect("a limit");
+    assert_eq!(limited.per_s, LIMIT_PER_S);
+    assert!((1..=length_ns).contains(&limited.held_back_ns), "{what}");
+}
+
 #[test]
 fn sinks_that_catch_up_keep_to_a_limit() {
-    const LIMIT_PER_S: f64 = 10_000.0;
     for (placement, wait, sinks) in [
         (Placement::Each, Wait::Park, 1),
         (Placement::Each, Wait::Native, 2),
         (Placement::Threads(1), Wait::Park, 2),
     ] {
-        let backlog = Backlog {
-            service: "sink".into(),
-            absent: sinks,
-            amount: Amount::Messages(800),
-            level: 10 * MS,
-            limit: Limit::per_s(LIMIT_PER_S),
-            is_stored: true,
-        };
-        let conditions = Conditions { backlog: Some(backlog), ..Conditions::default() };
         let plan = TrialPlan { wait, ..plan_of(placement, 8, sinks) };
-        let outcome = ran(&Store::default(), &under(conditions, plan));
-        let (audit, told) = (&outcome.audit, outcome.backlog.as_deref().expect("a backlog"));
-        let what = format!("{placement:?}, {wait:?}, {sinks} sinks: {told:?}");
-        assert_eq!((outcome.ending, audit.lost, audit.duplicated), (Ending::Completed, 0, 0), "{what}");
-        assert_eq!(outcome.unfinished, 0, "{what}");
-        let [_, catching_up, ..] = &told.phases[..] else { panic!("{what}") };
-        let length_ns = catching_up.until_ns - catching_up.from_ns;
-        // The monitor may be held up between the clock and the counters. Without a limit all 800 come within some ms.
-        let most = LIMIT_PER_S * (length_ns + 50_000_000) as f64 / 1e9;
-        assert!(catching_up.received as f64 <= most, "at most {most}: {what}");
-        let limited = told.limit.expect("a limit");
-        assert_eq!(limited.per_s, LIMIT_PER_S);
-        assert!((1..=length_ns).contains(&limited.held_back_ns), "{what}");
+        let outcome = ran(&Store::default(), &under(limited(sinks), plan));
+        assert_kept_to_the_limit(outcome, &format!("{placement:?}, {wait:?}, {sinks} sinks"));
     }
 }
 
