@@ -173,7 +173,7 @@ impl ListenerThread {
         }
         self.spare.push(emitted);
         Ok(match begun {
-            Begun::Look { moved: false, until_ns } => Step::Idle { until_ns },
+            Begun::Look { moved: false, until_ns } => Step::Idle { until_ns, held_until_ns: u64::MAX },
             Begun::Look { .. } | Begun::HeldUp { .. } => Step::Moved,
             Begun::Done => Step::Done,
         })
