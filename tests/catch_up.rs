@@ -21,7 +21,8 @@ fn the_time_until_level_follows_from_the_limit() {
         ("service=fixed:250us", 1, 2_000),
         ("service=fixed:250us,servers=2", 2, 1_250),
     ] {
-        let line = format!("stream --sim {service} --instances worker={instances} --rate 1k/s --duration 12s");
+        let line =
+            format!("stream --sim {service} --instances worker={instances} --rate 1k/s --duration 12s");
         let line = format!("{line} --backlog worker:2000 --catch-up {limit}/s");
         let record = Place::new().record(&line).with_code(0);
         let run = record.only();
@@ -44,7 +45,10 @@ fn the_time_until_level_follows_from_the_limit() {
         let limited = &told["limit"];
         assert_eq!((&limited["per_s"], &limited["reached"]), (&f64::from(limit).into(), &true.into()));
         let share = number(limited, "/held_back_share");
-        assert!((0.99..=1.0).contains(&share), "{line}: handling takes no time, and it was held back for {share}");
+        assert!(
+            (0.99..=1.0).contains(&share),
+            "{line}: handling takes no time, and it was held back for {share}"
+        );
         // Afterwards there is no limit: nothing waits.
         assert!(count(told, "/left") <= level, "{told}");
     }
@@ -108,7 +112,8 @@ fn a_suite_may_have_a_list_of_limits() {
 #[test]
 fn consumers_of_a_broker_keep_to_a_limit() {
     const LIMIT_PER_S: f64 = 1_500.0;
-    let line = "stream --dispatch message/mqtt --rate 500/s --duration 1500ms --warmup 0s --trials 1 --drain 20s";
+    let line =
+        "stream --dispatch message/mqtt --rate 500/s --duration 1500ms --warmup 0s --trials 1 --drain 20s";
     let record = Place::new().record(&format!("{line} --backlog worker:300 --catch-up 1500/s"));
     let run = record.only();
     assert!([0, 6].contains(&record.code), "{}", run["verdict"]);

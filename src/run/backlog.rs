@@ -51,8 +51,9 @@ pub(super) fn of(
 /// A limit that lets the backlog grow is not refused: how many messages of a flow the service receives is known only when the run is over, and the
 /// verdict says so then.
 fn limit_of(said: &Said<PerSecond>) -> anyhow::Result<Limit> {
-    Limit::per_s(said.0)
-        .ok_or_else(|| usage(format!("--catch-up `{said}`: it is more than 1G/s, which limits nothing; leave it out")))
+    Limit::per_s(said.0).ok_or_else(|| {
+        usage(format!("--catch-up `{said}`: it is more than 1G/s, which limits nothing; leave it out"))
+    })
 }
 
 /// Whether the load can build it: no more flows than its window holds can wait, and it has to go on for long enough.

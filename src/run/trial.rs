@@ -209,8 +209,19 @@ fn outage(from: &outcome::Outage, confirms: bool) -> Outage {
 }
 
 fn backlog(from: &Piled) -> Backlog {
-    let Piled { service, absent, is_reached, joined_ns, waiting, server, level, level_ns, left, limit, phases } =
-        from;
+    let Piled {
+        service,
+        absent,
+        is_reached,
+        joined_ns,
+        waiting,
+        server,
+        level,
+        level_ns,
+        left,
+        limit,
+        phases,
+    } = from;
     let phase = |phase: &backlog::Phase| Phase {
         from_ns: phase.from_ns,
         until_ns: phase.until_ns,

@@ -154,7 +154,17 @@ pub(super) fn backlog(own: &model::Backlog) -> Result<Backlog, FormatError> {
     };
     let phases = NAMES.into_iter().zip(&own.phases).map(phase).collect::<Result<_, FormatError>>()?;
     let model::Backlog {
-        service, absent, is_reached, joined_ns, waiting, server, level, level_ns, left, limit, ..
+        service,
+        absent,
+        is_reached,
+        joined_ns,
+        waiting,
+        server,
+        level,
+        level_ns,
+        left,
+        limit,
+        ..
     } = own;
     Ok(Backlog {
         service: service.clone(),

@@ -210,7 +210,11 @@ mod tests {
         backlog.limit = limit(3_200.0);
         assert_eq!(backlog.is_limit_reached(), Some(false), "92 % of it");
         backlog.phases.truncate(1);
-        assert_eq!((backlog.held_back_share(), backlog.is_limit_reached()), (None, None), "it caught up with nothing");
+        assert_eq!(
+            (backlog.held_back_share(), backlog.is_limit_reached()),
+            (None, None),
+            "it caught up with nothing"
+        );
     }
 
     #[test]

@@ -126,7 +126,13 @@ mod tests {
         let grows = Backlog { waiting: 3_000, ..never };
         assert!(judged(&[grows]).reasons[0].contains("received no more than arrived; lower --rate"));
         // What was received in a second of catching up: the backlog rose, and the limit is the reason.
-        let phase = Phase { until_ns: 1_000_000_000, sent: 1_000, received: 900, waiting: 10_100, ..Phase::default() };
+        let phase = Phase {
+            until_ns: 1_000_000_000,
+            sent: 1_000,
+            received: 900,
+            waiting: 10_100,
+            ..Phase::default()
+        };
         let limited = |per_s| Backlog {
             limit: Some(Limit { per_s, held_back_ns: 1 }),
             level_ns: None,

@@ -73,7 +73,8 @@ fn even(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
 /// The service could handle 4,000 messages a second, and its limit is half of that. So the backlog falls by one message in each ms, too.
 fn limited(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
     let service = rig.service("fixed", 250.0);
-    let line = format!("stream --sim {service} --rate 1000/s --duration 8s --backlog worker:3000 --catch-up 2k/s");
+    let line =
+        format!("stream --sim {service} --rate 1000/s --duration 8s --backlog worker:3000 --catch-up 2k/s");
     let ran = rig.run(&line)?;
     let told = backlog(&ran)?;
     let (mean, _) = oracle::catch_up(told.waiting - told.level, ARRIVALS, LIMIT);
@@ -83,8 +84,14 @@ fn limited(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
     Ok(vec![
         Row::around("backlog of 3,000 at a limit  until level", Unit::Ns, figures, 1.5 * MS, Reason::Step)
             .by(&ran.line),
-        Row::near("backlog of 3,000 at a limit  received", Unit::PerS, (LIMIT, received), 0.001, Reason::Step)
-            .by(&ran.line),
+        Row::near(
+            "backlog of 3,000 at a limit  received",
+            Unit::PerS,
+            (LIMIT, received),
+            0.001,
+            Reason::Step,
+        )
+        .by(&ran.line),
         // Handling takes no time in virtual time. The first message is asked for when it is served.
         Row::near("backlog of 3,000 at a limit  held back", Unit::Share, (1.0, share), 0.001, Reason::Step)
             .by(&ran.line),
@@ -95,7 +102,8 @@ fn limited(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
 /// A limit above what the service can handle changes nothing.
 fn too_slow(rig: &Rig<'_>) -> anyhow::Result<Vec<Row>> {
     let service = rig.service("fixed", 500.0);
-    let line = format!("stream --sim {service} --rate 1000/s --duration 8s --backlog worker:3000 --catch-up 4k/s");
+    let line =
+        format!("stream --sim {service} --rate 1000/s --duration 8s --backlog worker:3000 --catch-up 4k/s");
     let ran = rig.run(&line)?;
     let told = backlog(&ran)?;
     let (mean, _) = oracle::catch_up(told.waiting - told.level, ARRIVALS, SERVED);

@@ -69,7 +69,8 @@ fn a_backlog_is_read_by_others_and_checked() {
         (&serde_json::Value::Null, &serde_json::json!(-1e8))
     );
     // 12 messages in 100 ns.
-    let limit = serde_json::json!({ "per_s": 5e8, "held_back_ns": 20, "held_back_share": 0.2, "reached": false });
+    let limit =
+        serde_json::json!({ "per_s": 5e8, "held_back_ns": 20, "held_back_share": 0.2, "reached": false });
     assert_eq!(told["limit"], limit);
     assert!(told["phases"][1].get("confirm_ns").is_none(), "nothing was confirmed in it: {told}");
     let broken = |path: &str, value: serde_json::Value| {
