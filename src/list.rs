@@ -302,7 +302,10 @@ fn transports_text(listing: &Listing, layout: Layout) -> String {
             "simulation" => "is simulated".to_owned(),
             place => format!("runs on {place}"),
         }];
-        traits.push(format!("promises {} delivery", transport.guarantee));
+        traits.push(match transport.guarantee {
+            "any" => "promises no guarantee of delivery".into(),
+            guarantee => format!("promises {guarantee} delivery"),
+        });
         traits.push(match transport.order {
             "none" => "in any order".into(),
             order => format!("in order {}", order.replace('-', " ")),

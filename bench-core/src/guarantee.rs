@@ -1,7 +1,8 @@
 //! Delivery guarantees: what a user asks for, and what the promise of a transport comes to.
 //!
-//! The three words are those of messaging (MQTT 5.0, §4.3; Kafka's documentation, "Message Delivery Semantics"). Here they say
-//! what a receiving handler may see of a message that the transport accepted.
+//! The three words that a user can ask for are those of messaging (MQTT 5.0, §4.3; Kafka's documentation, "Message Delivery
+//! Semantics"). Here they say what a receiving handler may see of a message that the transport accepted. A fourth word says that a
+//! transport gives none of the three.
 
 use std::{fmt, str::FromStr};
 
@@ -14,19 +15,22 @@ pub enum Guarantee {
     AtLeastOnce,
     /// A message is neither lost nor delivered twice.
     ExactlyOnce,
+    /// A message may be lost and may be delivered several times. Nobody asks for this. A transport says it that can keep none of the others.
+    Any,
 }
 
 impl Guarantee {
-    /// All guarantees.
+    /// All guarantees that a user can ask for.
     pub const ALL: [Self; 3] = [Self::AtMostOnce, Self::AtLeastOnce, Self::ExactlyOnce];
 
-    /// `at-most-once`, `at-least-once` or `exactly-once`.
+    /// `at-most-once`, `at-least-once`, `exactly-once` or `any`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::AtMostOnce => "at-most-once",
             Self::AtLeastOnce => "at-least-once",
             Self::ExactlyOnce => "exactly-once",
+            Self::Any => "any",
         }
     }
 }
@@ -55,6 +59,7 @@ mod tests {
         for guarantee in Guarantee::ALL {
             assert_eq!(guarantee.to_string().parse(), Ok(guarantee));
         }
+        assert!("any".parse::<Guarantee>().is_err(), "nobody asks for it");
         assert!(
             "once".parse::<Guarantee>().unwrap_err().contains("at-most-once, at-least-once or exactly-once")
         );

@@ -177,32 +177,31 @@ impl Promise {
     /// Every accepted message is delivered.
     #[must_use]
     pub const fn is_lossless(&self) -> bool {
-        !matches!(self.delivery, Delivery::AtMostOnce)
+        matches!(self.delivery, Delivery::AtLeastOnce | Delivery::ExactlyOnce)
     }
 
     /// A message may be delivered again.
     #[must_use]
     pub const fn may_duplicate(&self) -> bool {
-        matches!(self.delivery, Delivery::AtLeastOnce)
+        matches!(self.delivery, Delivery::AtLeastOnce | Delivery::Any)
     }
 
     /// The end of a sentence about a message that says how this promise falls short of `guarantee`. `None`: it gives the guarantee.
     #[must_use]
     pub const fn breaks(&self, guarantee: Guarantee) -> Option<&'static str> {
-        let loses = !self.is_lossless() && !matches!(guarantee, Guarantee::AtMostOnce);
-        let repeats = self.may_duplicate() && !matches!(guarantee, Guarantee::AtLeastOnce);
+        let loses = !self.is_lossless() && !matches!(guarantee, Guarantee::AtMostOnce | Guarantee::Any);
+        let repeats = self.may_duplicate() && !matches!(guarantee, Guarantee::AtLeastOnce | Guarantee::Any);
         match (loses, repeats) {
             (false, false) => None,
             (true, false) => Some("may be lost"),
             (false, true) => Some("may be delivered again"),
-            // No promise allows both.
             (true, true) => Some("may be lost and may be delivered again"),
         }
     }
 
     /// What is promised when this is asked for, by a transport that does nothing else for it: a guarantee that is asked for is
-    /// given or refused, and never weakened below what is listed. Acknowledging before handling makes at most once of at least
-    /// once, because what a receiver holds when it dies is lost. Acknowledging in a transaction makes exactly once of it.
+    /// given or refused, and never weakened below what is listed. Acknowledging before handling makes at most once of what may be
+    /// repeated, because what a receiver holds when it dies is lost. Acknowledging in a transaction makes exactly once of at least once.
     ///
     /// # Errors
     /// A sentence that says what is promised, and what was asked for.
@@ -218,15 +217,21 @@ impl Promise {
             }
             acks if !can(&acks) => return Err(self.cannot_acknowledge(acks)),
             Acks::Before if self.may_duplicate() => Self { delivery: Delivery::AtMostOnce, ..self },
-            Acks::Transaction if self.may_duplicate() => Self { delivery: Delivery::ExactlyOnce, ..self },
+            // A transaction repeats nothing. It does not bring back what the transport loses.
+            Acks::Transaction if self.delivery == Delivery::AtLeastOnce => {
+                Self { delivery: Delivery::ExactlyOnce, ..self }
+            }
             _ => self,
         };
         let Some(guarantee) = asked.guarantee else { return Ok(promised) };
         match promised.breaks(guarantee) {
             None => Ok(promised),
             Some(allowed) => Err(format!(
-                "promises {} delivery{}: a message {allowed}, so --guarantee {guarantee} cannot be kept",
-                promised.delivery,
+                "promises {}{}: a message {allowed}, so --guarantee {guarantee} cannot be kept",
+                match promised.delivery {
+                    Delivery::Any => "no guarantee".to_owned(),
+                    delivery => format!("{delivery} delivery"),
+                },
                 if acks == Acks::After { String::new() } else { format!(" with --acks {acks}") }
             )),
         }
@@ -300,6 +305,25 @@ mod tests {
         assert_eq!(Asked::default().acks(&transacts), Acks::After, "nobody asked");
         let weaker = Asked { guarantee: Some(Guarantee::AtLeastOnce), acks: Some(Acks::Transaction) };
         assert!(transacts.when(&weaker).is_ok(), "more than was asked for");
+    }
+
+    #[test]
+    fn a_transport_that_may_lose_and_repeat_gives_at_most_once_alone_and_only_before_handling() {
+        let neither = Promise { delivery: Delivery::Any, acknowledges: &Acks::WITH_TRANSACTIONS, ..BROKER };
+        assert!(!neither.is_lossless() && neither.may_duplicate());
+        assert_eq!(neither.when(&Asked::default()), Ok(neither), "nobody asked");
+        let least = neither.when(&asked(Some(Guarantee::AtLeastOnce), Acks::After)).unwrap_err();
+        assert_eq!(
+            least,
+            "promises no guarantee: a message may be lost, so --guarantee at-least-once cannot be kept"
+        );
+        let most = neither.when(&asked(Some(Guarantee::AtMostOnce), Acks::After)).unwrap_err();
+        assert!(most.contains("no guarantee: a message may be delivered again"), "{most}");
+        let before = neither.when(&Asked { guarantee: Some(Guarantee::AtMostOnce), acks: None }).unwrap();
+        assert_eq!(before.delivery, Delivery::AtMostOnce);
+        let once = neither.when(&Asked { guarantee: Some(Guarantee::ExactlyOnce), acks: None }).unwrap_err();
+        assert!(once.contains("a message may be lost and may be delivered again"), "{once}");
+        assert_eq!(neither.breaks(Delivery::Any), None);
     }
 
     #[test]

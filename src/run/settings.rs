@@ -231,6 +231,7 @@ pub(crate) const fn promises(promise: &Promise) -> model::Promises {
             Delivery::AtMostOnce => model::Delivery::AtMostOnce,
             Delivery::AtLeastOnce => model::Delivery::AtLeastOnce,
             Delivery::ExactlyOnce => model::Delivery::ExactlyOnce,
+            Delivery::Any => model::Delivery::Any,
         },
         order: match promise.order {
             Order::None => model::Order::None,

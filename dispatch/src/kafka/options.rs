@@ -195,7 +195,8 @@ impl Settings {
         // An instance that comes back passes over what was sent meanwhile.
         let passes_over = self.from == Some(Offset::End);
         let may_lose = self.acks == "0" || passes_over;
-        let delivery = if may_lose { Delivery::AtMostOnce } else { listed.delivery };
+        // An instance that comes back reads again what it had not committed, so this is not at most once.
+        let delivery = if may_lose { Delivery::Any } else { listed.delivery };
         Promise { order, confirms, delivery, stores: !passes_over, ..listed }.when(asked)
     }
 }

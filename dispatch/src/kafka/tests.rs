@@ -64,7 +64,10 @@ fn what_is_promised_follows_from_the_options() {
     assert_eq!(said, (Order::PerProducer, Confirms::Replicated, Delivery::AtLeastOnce));
     assert_eq!(promise(&[("kafka.partitions", "4")], None).unwrap().order, Order::PerKey);
     assert_eq!(promise(&[("kafka.acks", "1")], None).unwrap().confirms, Confirms::Leader);
-    assert_eq!(promise(&[("kafka.acks", "0")], None).unwrap().confirms, Confirms::Written);
+    let unheard = promise(&[("kafka.acks", "0")], None).unwrap();
+    assert_eq!((unheard.confirms, unheard.delivery), (Confirms::Written, Delivery::Any));
+    let most = promise(&[("kafka.acks", "0")], Some(Delivery::AtMostOnce)).unwrap_err();
+    assert!(most.contains("a message may be delivered again"), "{most}");
     let least = Some(Delivery::AtLeastOnce);
     assert!(promise(&[("kafka.acks", "0")], least).unwrap_err().contains("kafka.acks=0"));
     assert!(promise(&[("kafka.from", "end")], least).unwrap_err().contains("may be lost"));

@@ -181,7 +181,8 @@ impl AsyncTransport for RabbitMq {
         let promise = Promise { confirms, persistence, acks, ..listed };
         let unconfirmed = Promise {
             confirms: promise::Confirms::Written,
-            delivery: promise::Delivery::AtMostOnce,
+            // What a killed consumer had not acknowledged comes again, unless it acknowledges before handling.
+            delivery: promise::Delivery::Any,
             ..promise
         };
         if self.is_confirmed { promise.when(asked) } else { unconfirmed.when(asked) }

@@ -77,12 +77,13 @@ fn a_publisher_that_hears_no_confirms_promises_less() {
     };
     let off = [("rabbitmq.confirms", "off")];
     let promise = promised(&off, None, None).unwrap();
-    assert_eq!((promise.confirms, promise.delivery), (Confirms::Written, Delivery::AtMostOnce));
+    assert_eq!((promise.confirms, promise.delivery), (Confirms::Written, Delivery::Any));
     assert!(promise.stores, "queues keep what waits");
     assert_eq!(promise.acks, "no publisher confirms, basic.ack after handling");
     let refused = promised(&off, Some(Delivery::AtLeastOnce), None).unwrap_err();
     assert!(refused.contains("rabbitmq.confirms=off"), "{refused}");
     let early = promised(&off, Some(Delivery::AtMostOnce), None).unwrap();
+    assert_eq!(early.delivery, Delivery::AtMostOnce);
     assert_eq!(early.acks, "no publisher confirms, basic.ack before handling");
     let before = promised(&[], None, Some(Acks::Before)).unwrap();
     assert_eq!((before.confirms, before.delivery), (Confirms::Replicated, Delivery::AtMostOnce));

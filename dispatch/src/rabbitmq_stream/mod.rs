@@ -176,9 +176,14 @@ impl AsyncTransport for RabbitMqStream {
     const REOPENS: bool = true;
 
     fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
-        use promise::Delivery::AtMostOnce;
-        let passes_over = matches!(self.settings.from, Begin::Last | Begin::End | Begin::Ago(_));
-        let delivery = if passes_over { AtMostOnce } else { listed.delivery };
+        use promise::Delivery::{Any, AtMostOnce};
+        // An instance that comes back may pass over messages. What it reads of the last ones may have come before.
+        let delivery = match self.settings.from {
+            Begin::End => AtMostOnce,
+            Begin::Last | Begin::Ago(_) => Any,
+            Begin::Handled | Begin::First | Begin::Number(_) => listed.delivery,
+        };
+        let passes_over = delivery != listed.delivery;
         Promise { delivery, stores: !passes_over, ..listed }.when(asked)
     }
 

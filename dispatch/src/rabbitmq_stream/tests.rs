@@ -31,15 +31,15 @@ fn an_address_is_read_and_a_password_is_never_shown() {
 
 #[test]
 fn the_place_where_a_reader_comes_back_makes_the_promise() {
-    use promise::Delivery::{AtLeastOnce, AtMostOnce};
+    use promise::Delivery::{Any, AtLeastOnce, AtMostOnce};
     for (text, from, place, delivery) in [
         ("stored", Begin::Handled, Some(Offset::Offset(70)), AtLeastOnce),
         ("first", Begin::First, Some(Offset::First), AtLeastOnce),
-        ("last", Begin::Last, Some(Offset::Last), AtMostOnce),
+        ("last", Begin::Last, Some(Offset::Last), Any),
         ("next", Begin::End, Some(Offset::Next), AtMostOnce),
         ("offset:50", Begin::Number(50), Some(Offset::Offset(50)), AtLeastOnce),
         ("offset:1k", Begin::Number(1_000), Some(Offset::Offset(70)), AtLeastOnce),
-        ("ago:1.5s", Begin::Ago(Duration::from_millis(1_500)), None, AtMostOnce),
+        ("ago:1.5s", Begin::Ago(Duration::from_millis(1_500)), None, Any),
     ] {
         let made = made(&[("rabbitmq-stream.from", text)]).unwrap();
         assert_eq!(made.settings.from, from);

@@ -15,7 +15,7 @@ pub enum Delivery {
     /// Neither lost nor delivered twice.
     #[default]
     ExactlyOnce,
-    /// It may be lost and may be delivered several times. Only records of earlier versions have it.
+    /// It may be lost and may be delivered several times.
     Any,
 }
 

@@ -14,6 +14,8 @@
 //!   run with `--kill` needs an ack wait shorter than its drain deadline.
 //!   With `--acks before` consumers take no acknowledgements (`AckPolicy::None`): a message is done with when the server has sent it.
 //!   Work queues refuse such consumers, so every stream then keeps everything (retention by limits).
+//!   The server forgets at a kill what it has delivered in the last tenth of a second, and delivers it again from a store in files. So this
+//!   promises at most once over a store in memory alone, which is gone with its server; see `Settings::promise`.
 //! - *Dead letters*: see [`dead`].
 //! - *Limits*, chosen so that they do not limit what is measured: every instance requests four batches (at least 512 messages)
 //!   in advance and requests more when half of them have arrived. A consumer may have twice as many unacknowledged messages as

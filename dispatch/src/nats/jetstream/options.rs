@@ -95,7 +95,8 @@ impl Settings {
     }
 
     pub(super) fn promise(&self, listed: Promise, asked: &Asked) -> Result<Promise, String> {
-        if asked.acks(&listed) == Acks::Before {
+        let before = asked.acks(&listed) == Acks::Before;
+        if before {
             let refused =
                 |option| Err(format!("cannot do {option} with --acks before: leave one of them out"));
             if self.max_deliver.is_some() {
@@ -108,12 +109,23 @@ impl Settings {
                 return refused("jetstream.from, which delivers messages again,");
             }
         }
-        let persistence = if self.storage == StorageType::File { "file" } else { "memory" };
+        // The server writes the state of a consumer at most ten times a second, after it has sent the messages (`flushLoop` of its file
+        // store), and `max_deliver` counts in this state as well. A store in memory is gone with its server, and so are its messages.
+        let is_file = self.storage == StorageType::File;
+        let repeats = is_file && before;
+        if repeats && asked.guarantee == Some(promise::Delivery::AtMostOnce) {
+            return Err("delivers messages again after a kill of its server, which notes only ten times a second what it has delivered, \
+                        so --guarantee at-most-once cannot be kept: set jetstream.storage=memory, or use the transport nats"
+                .into());
+        }
+        let persistence = if is_file { "file" } else { "memory" };
+        let acks = if before { "publisher confirms, no acknowledgements (AckPolicy::None)" } else { listed.acks };
         let order = if self.partitions > 1 { Order::PerKey } else { listed.order };
+        // An instance that comes back passes over what was sent meanwhile. What is not acknowledged in time is delivered again all the same.
         let skips = self.from == Begin::End;
-        let delivery = if skips { promise::Delivery::AtMostOnce } else { listed.delivery };
-        // An instance that comes back passes over what was sent meanwhile.
-        Promise { persistence, order, delivery, stores: !skips, ..listed }.when(asked)
+        let delivery = if skips { promise::Delivery::Any } else { listed.delivery };
+        let promised = Promise { persistence, acks, order, delivery, stores: !skips, ..listed }.when(asked)?;
+        Ok(if repeats { Promise { delivery: promise::Delivery::Any, ..promised } } else { promised })
     }
 
     pub(super) fn retention(&self, destination: &Destination, acks: Acks) -> RetentionPolicy {

@@ -62,11 +62,11 @@ fn options_make_the_promise_or_are_refused_together() {
         let asked = Asked { guarantee: None, acks: Some(acks) };
         made(set).unwrap().promise(entry().promise, &asked).map(|said| (said.delivery, said.order))
     };
-    use promise::Delivery::{AtLeastOnce, AtMostOnce};
+    use promise::Delivery::{Any, AtLeastOnce, AtMostOnce};
     assert_eq!(promised(&[], Acks::After), Ok((AtLeastOnce, Order::None)));
     assert_eq!(promised(&[("jetstream.partitions", "4")], Acks::After), Ok((AtLeastOnce, Order::PerKey)));
     assert_eq!(promised(&[("jetstream.from", "beginning")], Acks::After), Ok((AtLeastOnce, Order::None)));
-    assert_eq!(promised(&[("jetstream.from", "end")], Acks::After), Ok((AtMostOnce, Order::None)));
+    assert_eq!(promised(&[("jetstream.from", "end")], Acks::After), Ok((Any, Order::None)));
     let stores = |from| {
         let made = made(&[("jetstream.from", from)]).unwrap();
         made.promise(entry().promise, &Asked::default()).unwrap().stores
@@ -78,7 +78,15 @@ fn options_make_the_promise_or_are_refused_together() {
         let refused = promised(&[set], Acks::Before).unwrap_err();
         assert!(refused.contains(set.0) && refused.contains("--acks before"), "{refused}");
     }
-    assert_eq!(promised(&[("jetstream.retention", "interest")], Acks::Before), Ok((AtMostOnce, Order::None)));
+    // A server that is killed forgets what it has delivered shortly before, and delivers it again from its file.
+    assert_eq!(promised(&[], Acks::Before), Ok((Any, Order::None)));
+    assert_eq!(promised(&[("jetstream.retention", "interest")], Acks::Before), Ok((Any, Order::None)));
+    let memory = &[("jetstream.storage", "memory")][..];
+    assert_eq!(promised(memory, Acks::Before), Ok((AtMostOnce, Order::None)));
+    let most = Asked { guarantee: Some(AtMostOnce), acks: None };
+    let refused = made(&[]).unwrap().promise(entry().promise, &most).unwrap_err();
+    assert!(refused.contains("--guarantee at-most-once cannot be kept: set jetstream.storage=memory"), "{refused}");
+    assert_eq!(made(memory).unwrap().promise(entry().promise, &most).unwrap().delivery, AtMostOnce);
 }
 
 #[test]
