@@ -4,6 +4,7 @@ use crate::{
     NAME,
     support_kafka::{KafkaServer, MOST_BYTES},
 };
+use drumpost_core::{contract::Verdict, options::Options};
 use drumpost_kit::suite::{PrivateServer, Proxy, Suite};
 
 impl PrivateServer for KafkaServer {
@@ -43,4 +44,19 @@ fn kafka_passes_the_suite() {
     let entry = known.iter().find(|entry| entry.name == NAME).expect("it is registered");
     let suite = Suite::new(entry, start).too_large(2 * MOST_BYTES);
     suite.keeps_what_it_confirmed().check().assert();
+}
+
+/// A server that runs already tells its own address, so a line that the suite puts in front of it proves nothing.
+#[test]
+#[ignore = "needs a Kafka server: scripts/test starts one"]
+fn checks_of_a_line_are_left_out_at_a_server_whose_clients_go_past_it() {
+    let (server, known) = (KafkaServer::start(), drumpost_dispatch::transports());
+    let entry = known.iter().find(|entry| entry.name == NAME).expect("it is registered");
+    let mut options = Options::default();
+    options.set("kafka.url", server.url());
+    let suite = Suite::at(entry, &options).expect("an address").only(&["line-reset", "line-slow"]);
+    let verdicts: Vec<Verdict> = suite.check().lines.into_iter().map(|line| line.verdict).collect();
+    let is_left_out =
+        |verdict: &Verdict| matches!(verdict, Verdict::NotApplicable(why) if why.contains("its own address"));
+    assert!(verdicts.len() == 2 && verdicts.iter().all(is_left_out), "{verdicts:?}");
 }

@@ -1,7 +1,8 @@
 //! A server that runs already and that a suite uses without killing it.
 
 use super::PrivateServer;
-use drumpost_core::{options::Options, registry::TransportEntry};
+use drumpost_core::{options::Options, outcome::Audit, registry::TransportEntry};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The address of such a server: `SCHEME://USER@` and `/REST` around the host and the port.
 #[derive(Clone, Debug)]
@@ -10,6 +11,8 @@ pub(super) struct Given {
     host: String,
     port: u16,
     after: String,
+    /// Whether messages go past a line in front of it, once a run has shown that. All checks share it.
+    past: Arc<Mutex<Option<bool>>>,
 }
 
 impl Given {
@@ -34,6 +37,7 @@ impl Given {
             host: host.to_owned(),
             port: port.parse().ok()?,
             after: after.to_owned(),
+            past: Arc::default(),
         })
     }
 
@@ -44,10 +48,24 @@ impl Given {
         format!("{before}{host}:{port}{after}")
     }
 
+    /// Whether messages go past a line in front of it. `run` is one over such a line that shows it, and is made once.
+    pub(super) fn goes_past<E>(&self, run: impl FnOnce() -> Result<bool, E>) -> Result<bool, E> {
+        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        match *past {
+            Some(known) => Ok(known),
+            None => Ok(*past.insert(run()?)),
+        }
+    }
+
     /// Whether it is reached over a loopback address.
     pub(super) fn is_local(&self) -> bool {
         matches!(&*self.host, "127.0.0.1" | "localhost" | "[::1]")
     }
+}
+
+/// Whether messages with this payload went past a line over which so many bytes passed. What a client asks at its first address is short.
+pub(super) fn went_past(audit: &Audit, payload_len: u32, bytes_to_server: u64) -> bool {
+    bytes_to_server < audit.sent * u64::from(payload_len) / 2
 }
 
 impl PrivateServer for Given {
@@ -85,5 +103,17 @@ mod tests {
             assert_eq!(given.is_local(), is_local);
         }
         assert!(Given::read("127.0.0.1:5").is_none() && Given::read("mq://host").is_none());
+    }
+
+    #[test]
+    fn that_messages_go_past_a_line_is_found_out_once() {
+        let given = Given::read("mq://127.0.0.1:7654").unwrap();
+        assert_eq!(given.goes_past(|| Err("it did not open")), Err("it did not open"));
+        assert_eq!(given.clone().goes_past(|| Ok::<_, ()>(true)), Ok(true));
+        assert_eq!(given.goes_past(|| Err("it is known")), Ok(true));
+        let audit = Audit { sent: 1_000, ..Audit::default() };
+        // Headers of messages are more than their payload. Without messages nothing is shown.
+        assert!(!went_past(&audit, 100, 130_000) && !went_past(&Audit::default(), 100, 7_000));
+        assert!(went_past(&audit, 100, 7_000));
     }
 }

@@ -310,12 +310,23 @@ impl<'a> Suite<'a> {
 
     /// A line to a server that can be cut.
     fn line_to(&self, server: &dyn PrivateServer) -> Result<Proxy, Stop> {
+        let left_out = |why: &str| Err(Stop::NotApplicable(format!("left out: {why}")));
         match &self.servers {
-            Servers::Given(given) if !given.is_local() => {
-                Err(Stop::NotApplicable("the server is not on this machine".into()))
+            Servers::Private(_) => Ok(server.line().unwrap_or_else(|| Proxy::to(server.port()))),
+            Servers::Given(given) if !given.is_local() => left_out("the server is not on this machine"),
+            Servers::Given(given) if given.goes_past(|| self.goes_past(server))? => {
+                left_out("the server tells its clients its own address, so they go past a line in front of it")
             }
-            _ => Ok(server.line().unwrap_or_else(|| Proxy::to(server.port()))),
+            Servers::Given(_) => Ok(Proxy::to(server.port())),
         }
+    }
+
+    /// Whether the messages of a run go past a line in front of a server.
+    fn goes_past(&self, server: &dyn PrivateServer) -> Result<bool, Stop> {
+        let line = Proxy::to(server.port());
+        let trial = trial::Trial { payload_len: 1_000, ..trial::Trial::new() };
+        let outcome = self.run(&self.options_at(line.port())?, &trial)?;
+        Ok(given::went_past(&outcome.audit, trial.payload_len, line.bytes_to_server()))
     }
 
     fn address_option(&self) -> Result<&'static str, Stop> {

@@ -7,11 +7,14 @@ use std::{
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::Duration,
 };
+
+/// The direction from a client to the server.
+const TO_SERVER: usize = 0;
 
 /// Forwards connections to a server on another loopback port until told otherwise. Its threads end with their connections.
 #[derive(Clone, Debug)]
@@ -27,6 +30,8 @@ struct State {
     /// By direction: a thread that has the turn passes bytes at the rate of the line, which all connections share.
     turns: [Mutex<()>; 2],
     open: Mutex<Vec<Connection>>,
+    /// Bytes that went to the server.
+    to_server: AtomicU64,
 }
 
 /// What holds bytes up.
@@ -68,6 +73,11 @@ impl Proxy {
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// How many bytes went to the server, over all connections.
+    pub(super) fn bytes_to_server(&self) -> u64 {
+        self.state.to_server.load(Ordering::Relaxed)
     }
 
     /// Nothing goes through any more; connections stay open.
@@ -129,6 +139,9 @@ impl State {
         let mut buffer = [0; 16 * 1024];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
             self.hold(direction, count);
+            if direction == TO_SERVER {
+                self.to_server.fetch_add(count as u64, Ordering::Relaxed);
+            }
             if to.write_all(&buffer[..count]).is_err() {
                 break;
             }
@@ -204,6 +217,7 @@ mod tests {
         assert!(round_trip(&mut client, 1) >= 2 * delay);
         proxy.slow(Duration::ZERO, Some(100_000));
         assert!(round_trip(&mut client, 10_000) >= Duration::from_millis(100));
+        assert_eq!(proxy.bytes_to_server(), 10_002);
         proxy.mend();
         assert!(round_trip(&mut client, 1_000_000) < Duration::from_secs(10), "it is as slow as before");
     }
