@@ -4,6 +4,7 @@
 #[path = "../support/counted.rs"]
 mod counted;
 mod failing;
+mod faults;
 mod restarts;
 mod settled;
 mod sns;
