@@ -8,7 +8,7 @@
 use crate::{link::Line, refusals::Refusals};
 use drumpost_core::port::Confirmed;
 use futures_util::{
-    future::BoxFuture,
+    future::{BoxFuture, FutureExt},
     stream::{FuturesOrdered, StreamExt},
     task::AtomicWaker,
 };
@@ -136,20 +136,35 @@ impl<F: Future> Answers<F> {
 }
 
 /// The publish futures of a client, one for each message, in the order in which their messages were taken.
+///
+/// A future is polled when it is pushed, and then only when it is the oldest: messages are told in order, so nobody has to know earlier
+/// what became of a later one. A lane with a thousand unconfirmed messages is then woken for one of them and takes what came meanwhile,
+/// in place of a wake-up and an allocation for each. For a client whose futures go on only when they are polled, take [`Answers`].
 #[derive(Debug)]
-pub struct Futures<F: Future<Output = Result<(), String>>>(Answers<F>);
+pub struct Futures<F>(VecDeque<Publishing<F>>);
 
-impl<F: Future<Output = Result<(), String>>> Default for Futures<F> {
+/// A message of which nobody was told.
+#[derive(Debug)]
+enum Publishing<F> {
+    UnderWay(F),
+    /// Its future was ready when it was pushed.
+    Came(Result<(), String>),
+}
+
+impl<F> Default for Futures<F> {
     fn default() -> Self {
-        Self(Answers::default())
+        Self(VecDeque::new())
     }
 }
 
-impl<F: Future<Output = Result<(), String>>> Futures<F> {
+impl<F: Future<Output = Result<(), String>> + Unpin> Futures<F> {
     /// Takes the future of the next message and polls it once. Wakes nobody: the driver asks for confirms at the end of the
     /// step in which it offered.
-    pub fn push(&mut self, future: F) {
-        self.0.push(future);
+    pub fn push(&mut self, mut future: F) {
+        self.0.push_back(match future.poll_unpin(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => Publishing::Came(result),
+            Poll::Pending => Publishing::UnderWay(future),
+        });
     }
 
     /// How many messages are neither confirmed nor refused.
@@ -164,9 +179,17 @@ impl<F: Future<Output = Result<(), String>>> Futures<F> {
         self.0.is_empty()
     }
 
-    /// Tells what came, and leaves the lane's waker with what did not.
+    /// Tells what came, and leaves the lane's waker with the oldest that did not.
     pub fn poll(&mut self, context: &mut Context<'_>, confirms: &mut Confirms<'_>) {
-        while let Poll::Ready(Some(result)) = self.0.poll_next(context) {
+        while let Some(oldest) = self.0.front_mut() {
+            let result = match oldest {
+                Publishing::Came(result) => std::mem::replace(result, Ok(())),
+                Publishing::UnderWay(future) => match future.poll_unpin(context) {
+                    Poll::Ready(result) => result,
+                    Poll::Pending => return,
+                },
+            };
+            self.0.pop_front();
             confirms.came(result);
         }
     }

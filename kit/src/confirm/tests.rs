@@ -114,7 +114,7 @@ fn hears(state: &Arc<Mutex<State>>, result: Result<(), String>) {
 }
 
 #[test]
-fn futures_are_told_in_order_and_polled_only_when_woken() {
+fn futures_are_told_in_order_and_only_the_oldest_is_polled() {
     let mut futures = Futures::default();
     let states: Vec<Arc<Mutex<State>>> = (0..4).map(|_| Arc::default()).collect();
     hears(&states[0], Ok(()));
@@ -128,13 +128,16 @@ fn futures_are_told_in_order_and_polled_only_when_woken() {
     let mut poll = |futures: &mut Futures<_>| told(|confirms| futures.poll(&mut context, confirms));
     assert_eq!(poll(&mut futures), [Confirmed::Stored(1)], "it was ready at once");
     hears(&states[2], refused());
-    assert_eq!(lane.0.load(Ordering::Relaxed), 1, "the lane is woken");
+    assert_eq!(lane.0.load(Ordering::Relaxed), 0, "the lane waits for the oldest");
     assert_eq!(poll(&mut futures), [], "it came early");
     hears(&states[1], Ok(()));
+    assert_eq!(lane.0.load(Ordering::Relaxed), 1, "the lane is woken");
+    assert_eq!(states[3].lock().unwrap().polls, 1, "it was not the oldest");
     assert_eq!(poll(&mut futures), [Confirmed::Stored(1), Confirmed::Refused(1)]);
-    assert_eq!(states[3].lock().unwrap().polls, 1, "nobody woke it");
+    assert_eq!(states[3].lock().unwrap().polls, 2, "the lane waits for it");
     assert_eq!(futures.len(), 1);
     hears(&states[3], Ok(()));
+    assert_eq!(lane.0.load(Ordering::Relaxed), 2, "the lane is woken again");
     assert_eq!(poll(&mut futures), [Confirmed::Stored(1)]);
     assert!(futures.is_empty());
 }
