@@ -42,7 +42,7 @@ use drumpost_kit::prelude::*;
 use lapin::{Connection, Error, options::*};
 use ports::{Addresses, Exchange, Queues, Route, Source};
 
-const CONFIRMS: &str = "whether the server confirms messages; off is at most once";
+const CONFIRMS: &str = "whether the server confirms messages; off may lose them";
 const QUEUE: &str = "type of the queues; transient is classic with messages that are not persistent";
 const EXCHANGE: &str =
     "type of the exchanges of events; topic has a routing key of each message's kind and key";
