@@ -282,7 +282,7 @@ impl Found<'_> {
             (audit.corrupted > 0, "messages were damaged"),
             (self.is_lossless && audit.confirmed_lost != Some(0), "messages were confirmed and lost"),
             (is_once && (audit.lost, audit.duplicated) != (0, 0), "messages did not take effect once"),
-            (is_at_most             (is_once && (audit.lost, audit.duplicated) != (0, 0), "messages did not take effect once"),            (is_once && (audit.lost, audit.duplicated) != (0, 0), "messages did not take effect once"), audit.duplicated > 0, "messages came again, which at most once excludes"),
+            (is_at_most && audit.duplicated > 0, "messages came again, which at most once excludes"),
             // A flow is not started again whose first message was in a transaction that was rolled back.
             (is_transacted && Some(outcome.unfinished) > audit.rolled_back, "flows did not end"),
             (

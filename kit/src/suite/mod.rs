@@ -314,9 +314,9 @@ impl<'a> Suite<'a> {
         match &self.servers {
             Servers::Private(_) => Ok(server.line().unwrap_or_else(|| Proxy::to(server.port()))),
             Servers::Given(given) if !given.is_local() => left_out("the server is not on this machine"),
-            Servers::Given(given) if given.goes_past(|| self.goes_past(server))? => {
-                left_out("the server tells its clients its own address, so they go past a line in front of it")
-            }
+            Servers::Given(given) if given.goes_past(|| self.goes_past(server))? => left_out(
+                "the server tells its clients its own address, so they go past a line in front of it",
+            ),
             Servers::Given(_) => Ok(Proxy::to(server.port())),
         }
     }

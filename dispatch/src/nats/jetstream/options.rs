@@ -119,12 +119,14 @@ impl Settings {
                 .into());
         }
         let persistence = if is_file { "file" } else { "memory" };
-        let acks = if before { "publisher confirms, no acknowledgements (AckPolicy::None)" } else { listed.acks };
+        let acks =
+            if before { "publisher confirms, no acknowledgements (AckPolicy::None)" } else { listed.acks };
         let order = if self.partitions > 1 { Order::PerKey } else { listed.order };
         // An instance that comes back passes over what was sent meanwhile. What is not acknowledged in time is delivered again all the same.
         let skips = self.from == Begin::End;
         let delivery = if skips { promise::Delivery::Any } else { listed.delivery };
-        let promised = Promise { persistence, acks, order, delivery, stores: !skips, ..listed }.when(asked)?;
+        let promised =
+            Promise { persistence, acks, order, delivery, stores: !skips, ..listed }.when(asked)?;
         Ok(if repeats { Promise { delivery: promise::Delivery::Any, ..promised } } else { promised })
     }
 

@@ -85,7 +85,10 @@ fn options_make_the_promise_or_are_refused_together() {
     assert_eq!(promised(memory, Acks::Before), Ok((AtMostOnce, Order::None)));
     let most = Asked { guarantee: Some(AtMostOnce), acks: None };
     let refused = made(&[]).unwrap().promise(entry().promise, &most).unwrap_err();
-    assert!(refused.contains("--guarantee at-most-once cannot be kept: set jetstream.storage=memory"), "{refused}");
+    assert!(
+        refused.contains("--guarantee at-most-once cannot be kept: set jetstream.storage=memory"),
+        "{refused}"
+    );
     assert_eq!(made(memory).unwrap().promise(entry().promise, &most).unwrap().delivery, AtMostOnce);
 }
 
