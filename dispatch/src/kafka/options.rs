@@ -26,6 +26,9 @@ const FROM: Grammar = Grammar::Word(&["committed", "beginning", "end"]);
 /// The client counts in milliseconds and takes five minutes at most.
 const FETCH_WAIT: Grammar = Grammar::Time { min_ns: 0, max_ns: 300_000_000_000 };
 const LINGER: Grammar = Grammar::Time { min_ns: 0, max_ns: 60_000_000_000 };
+// librdkafka waits for the end of a linger in `poll`, whose time is in milliseconds. So a lone message takes 1 ms longer with 100us than with 0s.
+const LINGERS: &str =
+    "how long a batch waits for more messages; the client rounds up to whole milliseconds, and 0s sends at once";
 const ON: Grammar = Grammar::Word(&["on", "off"]);
 const SIZES: Grammar = Grammar::Bytes { min: 1, max: i32::MAX as u64 };
 
@@ -43,7 +46,7 @@ const OPTIONS: [OptionEntry; LOGIN.len() + 9] = joined(
         tuning("kafka.acks", ACKS, "all", REPLICAS),
         tuning("kafka.idempotent", ON, "on", "repeated requests store nothing twice; with kafka.acks=all"),
         tuning("kafka.compression", CODECS, "none", "compression of batches"),
-        tuning("kafka.linger", LINGER, "100us", "how long a batch waits for more messages"),
+        tuning("kafka.linger", LINGER, "100us", LINGERS),
         tuning("kafka.batch-size", SIZES, "1MB", "largest batch"),
         tuning(
             "kafka.fetch-wait",
