@@ -28,7 +28,7 @@ const FETCH_WAIT: Grammar = Grammar::Time { min_ns: 0, max_ns: 300_000_000_000 }
 const LINGER: Grammar = Grammar::Time { min_ns: 0, max_ns: 60_000_000_000 };
 // librdkafka waits for the end of a linger in `poll`, whose time is in milliseconds. So a lone message takes 1 ms longer with 100us than with 0s.
 const LINGERS: &str =
-    "how long a batch waits for more messages; the client rounds up to whole milliseconds, and 0s sends at once";
+    "how long a batch waits for more messages; rounded up to whole milliseconds, and 0s sends at once";
 const ON: Grammar = Grammar::Word(&["on", "off"]);
 const SIZES: Grammar = Grammar::Bytes { min: 1, max: i32::MAX as u64 };
 
