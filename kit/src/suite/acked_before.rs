@@ -21,7 +21,7 @@ pub(super) fn acked_before(suite: &Suite<'_>) -> Result<(), Stop> {
     let options = suite.options_at(server.port())?;
     let promise = suite.entry.made(&options).map_err(Stop::Fails)?.promise(suite.entry.promise, &asked);
     let promise = promise.map_err(Stop::Fails)?;
-    // A broker may forget at a kill of its server what it has delivered. No check of this kind kills it.
+    // A broker may forget at a kill of its server what it has delivered. This check kills consumers alone.
     if !matches!(promise.delivery, Delivery::AtMostOnce | Delivery::Any) {
         return fails(format!("{} is promised with --acks before", promise.delivery));
     }
