@@ -154,7 +154,10 @@ impl Up {
     pub(super) fn bypassed(&self, used: &Recorded, messages: u64) -> Option<String> {
         /// With fewer messages, what passes to log in may be more than the messages.
         const ENOUGH: u64 = 50;
-        let is_past = messages >= ENOUGH && used.bytes_there < messages;
+        /// What a message takes of the line at least, compressed or not: its check, its number and its stamps. A client that asks for the
+        /// addresses of its server sends some kilobytes.
+        const LEAST_BYTES: u64 = 8;
+        let is_past = messages >= ENOUGH && used.bytes_there < LEAST_BYTES * messages;
         is_past.then(|| {
             format!(
                 "the messages went past the relay: {} were sent, and {} passed on the way to the server; its server tells clients \
