@@ -79,6 +79,15 @@ pub fn json(document: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
+/// A name as it is after a record was read: on one line, and at most [`NAME_LEN`] characters long.
+#[must_use]
+pub fn name(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\n', '\r']) {
+        return cut(text, NAME_LEN);
+    }
+    Cow::Owned(cut(&line(text), NAME_LEN).into_owned())
+}
+
 /// At most `limit` characters, the last of them an ellipsis if something was cut.
 #[must_use]
 pub fn cut(text: &str, limit: usize) -> Cow<'_, str> {
@@ -143,6 +152,9 @@ mod tests {
     fn names_are_cut_at_characters() {
         assert_eq!(cut("äöü", 3), "äöü");
         assert_eq!(cut("äöüß", 3), "äö…");
+        assert!(matches!(name("head a/b"), Cow::Borrowed("head a/b")));
+        assert_eq!(name("a\nb"), "a ⏎ b");
+        assert_eq!(name(&"ä".repeat(NAME_LEN + 1)).chars().count(), NAME_LEN);
     }
 
     proptest! {

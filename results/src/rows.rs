@@ -10,6 +10,7 @@ use crate::compare::Comparison;
 use crate::format::suite::Cell;
 use crate::model::search::{Held, Judgement, Phase, Searched};
 use crate::model::{Record, Role, Run, Status, Validity};
+use crate::plain;
 use crate::suite::Suite;
 
 /// A row of a result.
@@ -250,7 +251,9 @@ impl<'a> Row<'a> {
     /// Whether this text chooses the row: its dispatch, or the name of its cell.
     #[must_use]
     pub fn is_called(&self, text: &str) -> bool {
-        self.dispatch == text || self.called() == text
+        // The row of a record that was read has a short name, whatever its file or its command line says.
+        let short = plain::name(text);
+        [text, &short].iter().any(|text| self.dispatch == *text || self.called() == *text)
     }
 
     /// The trials of the row if something was measured in them.

@@ -222,3 +222,31 @@ fn shortened(registry: &Registry, spec: &RunSpec) -> anyhow::Result<Document> {
     fields.retain(|key, _| !["isolate", "trials"].contains(&key.as_str()));
     Ok(fields)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sequence::{ROLES, Sequence, label};
+    use drumpost_results::{
+        format,
+        model::{Compared, ComparedRow, Pairing, Record},
+    };
+    use std::path::Path;
+
+    /// The name of a suite's cell has every value in which the cell differs from others, and the file of a record may cut it.
+    #[test]
+    fn rows_with_long_names_are_run_again_in_their_order() {
+        let long = format!("sizes/stream/message/crossbeam {}", "payload=1kB ".repeat(25));
+        let names = ["1", "2"].map(|end| format!("{long}batch={end}"));
+        let order = names.iter().flat_map(|name| ROLES.map(|role| (label(role, name), 0)));
+        let row = |name: &String| ComparedRow { name: name.clone(), ..ComparedRow::default() };
+        let record = Record {
+            pairing: Some(Pairing { id: "p".into(), order: order.collect() }),
+            comparison: Some(Compared { rows: names.iter().map(row).collect(), ..Compared::default() }),
+            ..Record::default()
+        };
+        let read = format::from_json(&format::to_json(&record).unwrap()).unwrap();
+        let mut again = Sequence::of(&read, Path::new("r.json")).unwrap();
+        assert_eq!(again.rows(0), [0, 1]);
+        assert!([0, 1].into_iter().all(|row| again.roles(row, 0) == ROLES));
+    }
+}

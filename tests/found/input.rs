@@ -154,6 +154,15 @@ fn names_of_a_file_are_cut() {
     let compared = place.run("compare r.json r.json");
     assert!([0, 6, 7].contains(&compared.code), "code {}: {}", compared.code, compared.stderr);
     assert!(compared.stdout.len() < 40_000 && compared.stdout.contains("nnn…"), "{}", compared.stdout.len());
+    // The row of a side. Where settings differ, it is the name of a run.
+    for (run, batch) in record["runs"].as_array_mut().unwrap().iter_mut().zip(1..) {
+        run["scenario"] = json!("stream");
+        run["side"] = json!({ "role": "head", "row": "r".repeat(70_000), "name": "main" });
+        run["settings"]["batch"] = json!(batch);
+    }
+    saved(&place, &record);
+    let shown = place.run("show r.json").with_code(0);
+    assert!(shown.stdout.len() < 40_000 && shown.stdout.contains("rrr…"), "{}", shown.stdout.len());
     let long = "x".repeat(70_000);
     fs::write(place.path("s.toml"), format!("[[matrix]]\nscenario = ['ping', '{long}']\n")).unwrap();
     let short = |done: &Done| {

@@ -5,11 +5,14 @@
 //! could overflow is refused here, once. Does not live here: the sizes of histograms, which their reader checks
 //! (`crate::model::Distribution`).
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{FormatError, v1};
-use crate::plain::{NAME_LEN, cut, line};
+use super::{FormatError, rows::Rows, v1};
+use crate::plain::name;
 
 /// Refuses numbers that cannot be added up, and makes names what a table can show: short, and on one line.
 ///
@@ -49,23 +52,45 @@ pub(super) fn check(document: &mut v1::Document) -> Result<(), FormatError> {
             shorten(&mut letters.receiver);
         }
     }
-    document
-        .pairing
-        .iter_mut()
-        .flat_map(|pairing| &mut pairing.order)
-        .for_each(|slot| shorten(&mut slot.label));
+    of_sides(document);
     let searched = document.search.iter_mut().flat_map(|search| &mut search.dispatches);
     searched.for_each(|searched| shorten(&mut searched.dispatch));
     Ok(())
 }
 
-fn shorten(name: &mut String) {
-    // A name stands in one cell of a table, and in one line of an export.
-    if name.contains(['\n', '\r']) {
-        *name = line(name).into_owned();
+/// The names of sides and of rows. A row is named in several places, and is found by its name.
+fn of_sides(document: &mut v1::Document) {
+    let mut rows = Rows::default();
+    if let Some(compared) = &mut document.comparison {
+        shorten(&mut compared.base);
+        shorten(&mut compared.head);
+        compared.rows.iter_mut().for_each(|row| rows.shorten(&mut row.name));
+        shorten_keys(&mut compared.repeated);
+        shorten_keys(&mut compared.kept);
     }
-    if name.len() > NAME_LEN {
-        *name = cut(name, NAME_LEN).into_owned();
+    for side in document.runs.iter_mut().filter_map(|run| run.side.as_mut()) {
+        rows.shorten(&mut side.row);
+        shorten(&mut side.name);
+        shorten(&mut side.tool_version);
+        side.revision.iter_mut().chain(side.built.values_mut()).for_each(shorten);
+    }
+    let slots = document.pairing.iter_mut().flat_map(|pairing| &mut pairing.order);
+    slots.for_each(|slot| rows.shorten_label(&mut slot.label));
+}
+
+/// A name stands in one cell of a table, and in one line of an export.
+pub(super) fn shorten(text: &mut String) {
+    if let Cow::Owned(short) = name(text) {
+        *text = short;
+    }
+}
+
+/// Counts of keys that become the same are added up.
+fn shorten_keys(counts: &mut BTreeMap<String, u32>) {
+    for (mut key, count) in std::mem::take(counts) {
+        shorten(&mut key);
+        let sum = counts.entry(key).or_default();
+        *sum = sum.saturating_add(count);
     }
 }
 

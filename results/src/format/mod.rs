@@ -11,6 +11,7 @@ pub mod cost;
 pub mod disturbed;
 mod limits;
 mod older;
+mod rows;
 mod search;
 mod series;
 pub mod server;

@@ -2,6 +2,7 @@
 //! errors.
 
 mod confirms;
+mod rows;
 mod search;
 
 use super::*;

@@ -14,7 +14,7 @@ pub(super) use on_page::{Figures, Lead, OnPage, RowPart, Rows};
 use super::chart::Chart;
 use super::history::Picture;
 use super::{Layout, columns, html, markdown, text};
-use crate::plain::line;
+use crate::plain::{NAME_LEN, line};
 use std::path::Path;
 
 /// Everything that a command says of a record, a suite or a comparison.
@@ -156,7 +156,7 @@ pub(super) struct Fact {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Name {
     pub text: String,
-    /// Characters of the longest name of its kind in this report. It aligns facts of several blocks.
+    /// Characters of the longest name of its kind in this report, [`NAME_LEN`] at most. It aligns facts of several blocks.
     pub longest: usize,
 }
 
@@ -187,7 +187,7 @@ impl From<String> for Fact {
 impl Name {
     /// A name that is shown beside others.
     pub(super) fn among<'a>(text: &str, all: impl IntoIterator<Item = &'a str>) -> Self {
-        let longest = all.into_iter().map(columns).max().unwrap_or(0);
+        let longest = all.into_iter().map(columns).max().unwrap_or(0).min(NAME_LEN);
         Self { text: text.to_owned(), longest }
     }
 }
