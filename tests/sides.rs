@@ -179,6 +179,44 @@ fn a_revision_is_built_and_the_record_says_which() {
     assert!(done.stderr.contains("failed to build in"), "{}", done.stderr);
 }
 
+/// `cargo run` sets variables that would have each revision built by the toolchain of the files here.
+#[test]
+fn a_revision_is_built_by_its_own_toolchain() {
+    let place = Place::new();
+    let (_, says) = repository(&place);
+    let told = place.path("told");
+    let tells = |name: &str| {
+        let variables = "$RUSTUP_TOOLCHAIN $CARGO_MANIFEST_DIR $CARGO_NET_OFFLINE";
+        format!("echo {name} $1 {variables} >>{}; echo '{says}'", told.display())
+    };
+    fs::create_dir(place.path("bin")).unwrap();
+    script(&place.path("outer"), &tells("outer"));
+    let path = format!("{}:{}", place.path("bin").display(), std::env::var("PATH").unwrap());
+    let line = line("HEAD", ".", "--within 1ns").replace("/sim", "/sim --sim service=fixed:1ms");
+    let built = |own: &str, source: &str| {
+        script(&place.path("bin/cargo"), own);
+        let _ = fs::remove_file(&told);
+        let mut command = place.command(&line);
+        command.env("XDG_CACHE_HOME", place.path("cache")).env("PATH", &path);
+        command.env("CARGO", place.path("outer")).env("CARGO_MANIFEST_DIR", "here");
+        command.env("CARGO_NET_OFFLINE", "1");
+        command.env("RUSTUP_TOOLCHAIN", "newer").env("RUSTUP_TOOLCHAIN_SOURCE", source);
+        let done = Running::start(&mut command).end().with_code(0);
+        let told = fs::read_to_string(&told).unwrap();
+        (told.lines().map(str::to_owned).collect::<Vec<_>>(), done.stderr)
+    };
+    let head = "outer build newer here 1";
+    let (told, _) = built(&tells("own"), "toolchain-file");
+    assert_eq!(told, ["own --version 1", "own build 1", head]);
+    // A toolchain that was asked for builds both.
+    let (told, _) = built(&tells("own"), "cli");
+    assert_eq!(told, ["own --version newer 1", "own build newer 1", head]);
+    // Without a network a toolchain may not be there.
+    let (told, stderr) = built("exit 1", "toolchain-file");
+    assert_eq!(told, [head, head]);
+    assert!(stderr.contains("so it is built by the one that runs here"), "{stderr}");
+}
+
 /// A hook of git runs with variables that say where the repository is. Git would obey them in the work tree of the base, too, and
 /// check out the base over the user's own files.
 #[test]

@@ -43,6 +43,10 @@ impl Place {
         command.args(line.split_whitespace()).current_dir(self.0.path()).stdin(Stdio::null());
         // Tests of what is announced say where.
         command.env("DRUMPOST_NO_WATCH", "1");
+        // Set by the cargo that runs the tests. A program that a user starts has none of them.
+        for variable in ["CARGO_MANIFEST_DIR", "RUST_RECURSION_COUNT", "RUSTUP_TOOLCHAIN_SOURCE"] {
+            command.env_remove(variable);
+        }
         command.env("COLUMNS", "110").env_remove("NO_COLOR").env_remove("NATS_URL");
         command
     }

@@ -1,9 +1,13 @@
 //! Builds a side with cargo: the files as they are, or a revision in its work tree.
 //!
-//! Does not live here: where the work tree comes from (`work_tree`).
+//! Lives here also: which toolchain builds. Does not live here: where the work tree comes from (`work_tree`), and which variables a build has
+//! (`environment`).
+
+mod environment;
 
 use super::work_tree::{self, Locked, WorkTree};
 use crate::{args::CompareArgs, exit::usage, interrupt::Interrupt, output};
+use environment::Environment;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use std::{
@@ -62,11 +66,15 @@ pub(super) fn build(text: &str, how: &How<'_>) -> anyhow::Result<Built> {
     Ok(Built { program, revision: Some(revision), _locked: Some(locked) })
 }
 
-/// Runs `cargo build --release` in a folder and gives the program that it made.
+/// Runs `cargo build --release` in a folder and gives the program that it made. The folder of a revision has a target folder.
 fn cargo(folder: &Path, target: Option<&Path>, how: &How<'_>) -> anyhow::Result<PathBuf> {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(folder).args(["build", "--release", "--message-format=json-render-diagnostics"]);
-    command.args(&how.cargo).stdin(Stdio::null()).stdout(Stdio::piped());
+    let failed = |why: String| anyhow::anyhow!("failed to build in {}: {why}", folder.display());
+    let environment = match target {
+        Some(_) => of_revision(folder, how).map_err(failed)?,
+        None => Environment::of_here(),
+    };
+    let mut command = command(folder, &environment);
+    command.args(["build", "--release", "--message-format=json-render-diagnostics"]).args(&how.cargo);
     if let Some(target) = target {
         command.env("CARGO_TARGET_DIR", target);
         // A hook of git says with these where the repository is, and a build script would look there.
@@ -74,14 +82,56 @@ fn cargo(folder: &Path, target: Option<&Path>, how: &How<'_>) -> anyhow::Result<
             command.env_remove(variable);
         }
     }
-    let failed = |why: String| anyhow::anyhow!("failed to build in {}: {why}", folder.display());
+    let (status, programs) = run(&mut command, how).map_err(failed)?;
+    if !status.success() {
+        return Err(failed(format!("cargo ended with {status}; what it said is above")));
+    }
+    choose(programs, how.program.as_deref()).map_err(failed)
+}
+
+/// The environment in which a revision is built by its own toolchain. Where that cannot be run, such as on a machine without a network that
+/// does not have it, the toolchain that runs here builds the revision.
+///
+/// # Errors
+/// The command was interrupted meanwhile.
+fn of_revision(folder: &Path, how: &How<'_>) -> Result<Environment, String> {
+    let own = Environment::of_revision(&std::env::vars_os().collect::<Vec<_>>());
+    if !own.may_differ() {
+        return Ok(own);
+    }
+    let why = match run(command(folder, &own).arg("--version"), how) {
+        Ok((status, _)) if status.success() => return Ok(own),
+        Err(why) if how.interrupted.is_set() => return Err(why),
+        Ok((status, _)) => format!("cargo --version ended with {status}"),
+        Err(why) => why,
+    };
+    output::remark(&format!(
+        "the revision's own toolchain cannot be run ({why}), so it is built by the one that runs here"
+    ));
+    Ok(Environment::of_here())
+}
+
+fn command(folder: &Path, environment: &Environment) -> Command {
+    let mut command = Command::new(&environment.cargo);
+    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped());
+    for variable in &environment.left_out {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Runs cargo to its end and gives the programs that it made, with their names.
+///
+/// # Errors
+/// It cannot be run, or was interrupted.
+fn run(command: &mut Command, how: &How<'_>) -> Result<(ExitStatus, Vec<(String, PathBuf)>), String> {
     // On a terminal Ctrl-C reaches cargo and its compilers by itself, and cargo may ask for a password there. Elsewhere they are a group of
     // their own, so that they can be ended together.
     let is_group = !io::stdin().is_terminal();
     if is_group {
         command.process_group(0);
     }
-    let mut child = command.spawn().map_err(|error| failed(format!("cargo cannot be run: {error}")))?;
+    let mut child = command.spawn().map_err(|error| format!("cargo cannot be run: {error}"))?;
     let lines = listen(&mut child);
     let (mut programs, mut told_to_end) = (Vec::new(), 0);
     loop {
@@ -98,14 +148,11 @@ fn cargo(folder: &Path, target: Option<&Path>, how: &How<'_>) -> anyhow::Result<
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    let status: ExitStatus = child.wait()?;
+    let status = child.wait().map_err(|error| error.to_string())?;
     if how.interrupted.is_set() {
-        return Err(failed("interrupted".into()));
+        return Err("interrupted".into());
     }
-    if !status.success() {
-        return Err(failed(format!("cargo ended with {status}; what it said is above")));
-    }
-    choose(programs, how.program.as_deref()).map_err(failed)
+    Ok((status, programs))
 }
 
 /// A thread that reads what cargo says on its standard output.
