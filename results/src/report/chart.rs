@@ -140,7 +140,10 @@ impl Curve {
             let (below, above) = (times[(times.len() - 1) / 2], times[times.len() / 2]);
             (rate[0].rate_per_s, (below * above).sqrt())
         });
-        let dot = |point: &Point| Dot { at: (point.rate_per_s, point.ns), is_hollow: !point.is_kept };
+        let dot = |point: &Point| {
+            let said = String::new();
+            Dot { at: (point.rate_per_s, point.ns), is_hollow: !point.is_kept, said }
+        };
         Line {
             name: self.name.to_owned(),
             style,

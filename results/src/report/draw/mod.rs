@@ -104,10 +104,12 @@ pub(super) struct Line {
     pub dots: Vec<Dot>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Dot {
     pub at: (f64, f64),
     pub is_hollow: bool,
+    /// What else a reader is told of it under the pointer, such as a date. May be empty.
+    pub said: String,
 }
 
 /// A level of the y axis with a name.

@@ -2,9 +2,15 @@
 //!
 //! Lives here also: the same as a plot for a page. Does not live here: drawing with characters (`text`) and as a picture (`draw`).
 
+use std::collections::BTreeSet;
+
 use super::super::draw::{Axis, Dot, Family, Line, Mark, Plot, Scale, Unit};
 use crate::goal::Named;
-use crate::history::Series;
+use crate::history::{Entry, Series};
+use crate::units;
+
+/// The most runs of a series that a page draws. More cannot be told apart, and a page stays one that a mail takes.
+const MOST: usize = 300;
 
 /// The values of a series in the order of its runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,11 +26,13 @@ pub(in crate::report) struct Picture {
 }
 
 /// A run.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(in crate::report) struct Point {
     pub value: f64,
     /// Whether it counts for change points.
     pub is_used: bool,
+    /// Its date, and its revision if one is known.
+    pub said: String,
 }
 
 /// Runs between two changes.
@@ -40,7 +48,11 @@ pub(in crate::report) struct Stretch {
 impl Picture {
     pub(super) fn of(series: &Series<'_>, figure: Named) -> Self {
         let points = series.entries.iter().zip(&series.values);
-        let points = points.map(|(entry, value)| Point { value: *value, is_used: entry.standing.is_used() });
+        let points = points.map(|(entry, value)| Point {
+            value: *value,
+            is_used: entry.standing.is_used(),
+            said: said(entry),
+        });
         let date =
             |place: Option<&&crate::history::Entry>| place.map_or_else(String::new, |entry| entry.date());
         Self {
@@ -52,11 +64,16 @@ impl Picture {
         }
     }
 
-    /// The runs as dots, and the medians as lines. The x axis counts runs.
+    /// The runs as dots, and the medians as lines. The x axis counts runs. Of very many runs some are drawn.
     pub(in crate::report) fn plot(&self) -> Plot {
         let place = |i: usize| (i + 1) as f64;
-        let dots = self.points.iter().enumerate();
-        let dots = dots.map(|(i, point)| Dot { at: (place(i), point.value), is_hollow: !point.is_used });
+        let drawn = self.drawn();
+        let dots = drawn.iter().map(|i| (*i, &self.points[*i]));
+        let dots = dots.map(|(i, point)| Dot {
+            at: (place(i), point.value),
+            is_hollow: !point.is_used,
+            said: point.said.clone(),
+        });
         let piece = |stretch: &Stretch| {
             vec![(place(stretch.from), stretch.median), (place(stretch.to - 1), stretch.median)]
         };
@@ -78,6 +95,13 @@ impl Picture {
             _ => Unit::Count,
         };
         let [first, last] = &self.dates;
+        let notes = (drawn.len() < self.points.len()).then(|| {
+            format!(
+                "Of {} runs {} are drawn, evenly spread and on both sides of each change. Medians and changes are of all.",
+                units::count(self.points.len() as u64),
+                drawn.len()
+            )
+        });
         Plot {
             title: format!("{} of {}", self.figure, self.title),
             about: format!("hollow: not used for change points; from {first} to {last}"),
@@ -89,8 +113,29 @@ impl Picture {
             limits: Vec::new(),
             marks: self.stretches.iter().enumerate().skip(1).map(mark).collect(),
             bands: Vec::new(),
-            notes: Vec::new(),
+            notes: notes.into_iter().collect(),
         }
+    }
+
+    /// At most [`MOST`] runs, evenly spread over all, with those beside changes. These stay however many there are.
+    fn drawn(&self) -> BTreeSet<usize> {
+        let runs = self.points.len();
+        if runs <= MOST {
+            return (0..runs).collect();
+        }
+        let beside = self.stretches.iter().flat_map(|stretch| [stretch.from, stretch.to - 1]);
+        let mut drawn: BTreeSet<usize> = beside.collect();
+        let room = MOST.saturating_sub(drawn.len());
+        drawn.extend((0..room).map(|i| i * (runs - 1) / (room - 1).max(1)));
+        drawn
+    }
+}
+
+/// `2026-11-21 10:45, revision abc`.
+fn said(entry: &Entry) -> String {
+    match entry.short_revision() {
+        Some(revision) => format!("{}, revision {revision}", entry.date()),
+        None => entry.date(),
     }
 }
 

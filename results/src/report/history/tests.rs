@@ -143,3 +143,55 @@ fn pictures_of_few_and_of_equal_values_are_drawn() {
     zero.entries.iter_mut().for_each(|entry| entry.figures = vec![Some(0.0)]);
     assert!(trend(&zero, 50).text(Layout::plain(60)).contains("none found"));
 }
+
+/// Of the pages that `scripts/look-at-pages` looks at, these have counts, shares and dates under the pointer.
+#[test]
+fn trend_pages_are_written_where_it_is_asked_for() {
+    let Some(folder) = std::env::var_os("DRUMPOST_PAGES") else { return };
+    for (name, figure, share) in
+        [("trend", "p99", 1.0), ("trend-count", "unfinished", 1e-3), ("trend-share", "achieved", 1e-6)]
+    {
+        let mut history = sample();
+        history.figures = vec![figure.parse().unwrap()];
+        let figures = history.entries.iter_mut().flat_map(|entry| &mut entry.figures).flatten();
+        figures.for_each(|value| *value *= share);
+        let page = trend(&history, 50).html();
+        std::fs::write(std::path::Path::new(&folder).join(format!("{name}.html")), page).unwrap();
+    }
+}
+
+#[test]
+fn each_run_of_a_page_has_its_date_and_revision() {
+    let first = &sample().entries[0];
+    let (date, revision) = (first.date(), first.short_revision().unwrap());
+    let page = trend(&sample(), 50).html();
+    assert!(page.contains(&format!("[1,1200000,true,\"{date}, revision {revision}\"]")), "{page}");
+    assert!(page.contains("\"unit\":\"count\""), "{page}");
+}
+
+/// Ten thousand runs, with a change after the 4,000th.
+#[test]
+fn of_very_many_runs_some_are_drawn() {
+    let point = |i: usize| Point {
+        value: if i < 4_000 { 1e6 } else { 2e6 } + (i * 7_919 % 97) as f64,
+        is_used: i % 50 != 3,
+        said: "2026-11-21 10:45, revision 00c0ffee".into(),
+    };
+    let stretch = |from, to, median| super::picture::Stretch { from, to, median };
+    let picture = Picture {
+        title: "stream message/crossbeam".into(),
+        figure: "p99".parse().unwrap(),
+        points: (0..10_000).map(point).collect(),
+        stretches: vec![stretch(0, 4_000, 1e6), stretch(4_000, 10_000, 2e6)],
+        dates: [String::new(), String::new()],
+    };
+    let dots = picture.plot().lines[0].dots.iter().map(|dot| dot.at.0 as usize).collect::<Vec<_>>();
+    assert!((290..=300).contains(&dots.len()), "{}", dots.len());
+    assert!([1, 4_000, 4_001, 10_000].iter().all(|run| dots.contains(run)), "{dots:?}");
+    assert!(dots.windows(2).all(|two| two[0] < two[1] && two[1] - two[0] < 40), "{dots:?}");
+    let mut report = Report::default();
+    report.group([Block::Trend(picture)]);
+    let page = report.html();
+    assert!(page.contains("Of 10,000 runs") && page.contains("change 1"), "{page}");
+    assert!(page.len() < 200_000, "{} bytes", page.len());
+}

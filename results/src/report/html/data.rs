@@ -4,7 +4,7 @@
 //! the record. `pairs` has the ratios of a comparison's pairs. The script reads the points for what it shows under the pointer.
 
 use super::super::block::Figures;
-use super::super::draw::{Axis, Line, Plot, Strips, Unit};
+use super::super::draw::{Axis, Dot, Line, Plot, Strips, Unit};
 use super::escape;
 use serde_json::{Map, Value, json};
 
@@ -116,8 +116,12 @@ fn line(plot: &Plot, line: &Line) -> Value {
     map.insert("key".into(), super::super::draw::key(plot.family, line.style).into());
     map.insert("points".into(), points.collect::<Vec<_>>().into());
     if !line.dots.is_empty() {
-        let dots = line.dots.iter().map(|dot| json!([number(dot.at.0), number(dot.at.1), !dot.is_hollow]));
-        map.insert("dots".into(), dots.collect::<Vec<_>>().into());
+        let dot = |dot: &Dot| {
+            let mut fields = vec![number(dot.at.0), number(dot.at.1), (!dot.is_hollow).into()];
+            fields.extend((!dot.said.is_empty()).then(|| Value::from(dot.said.as_str())));
+            Value::Array(fields)
+        };
+        map.insert("dots".into(), line.dots.iter().map(dot).collect());
     }
     Value::Object(map)
 }

@@ -19,6 +19,8 @@
     if (v < 0) return '−' + shown(unit, -v);
     if (unit === 'quantile') return 'p' + +(v * 100).toFixed(6);
     if (unit === 'per_s') return scaled(v, rates);
+    if (unit === 'count') return v.toLocaleString('en-US', { maximumFractionDigits: v < 100 ? 2 : 0 });
+    if (unit === 'share') return digits(v * 100) + ' %';
     return v < 1000 ? v.toFixed(0) + ' ns' : scaled(v, times);
   };
 
@@ -58,10 +60,11 @@
   addEventListener('hashchange', read);
   read();
 
-  // The places of a line's points in the picture, in the order of its points in the data.
+  // The points of a line, those that are dots last, and their places in the picture in the same order.
+  const points = line => [...line.points, ...(line.dots || [])];
   const places = (svg, key) => [...svg.querySelectorAll('[data-key="' + key + '"]')].flatMap(e => {
     if (e.tagName === 'polyline') return [...e.points].map(p => [p.x, p.y]);
-    return e.getAttribute('r') === '2' ? [[e.cx.baseVal.value, e.cy.baseVal.value]] : [];
+    return e.tagName === 'circle' ? [[e.cx.baseVal.value, e.cy.baseVal.value]] : [];
   });
   const element = (tag, text, parent) => {
     const e = document.createElement(tag);
@@ -84,7 +87,7 @@
           if (off.has(line.key) || !known[i].length) return;
           let best = 0;
           known[i].forEach(([x], n) => { if (Math.abs(x - at.x) < Math.abs(known[i][best][0] - at.x)) best = n; });
-          seen.push({ line, x: known[i][best][0], point: line.points[best] });
+          seen.push({ line, x: known[i][best][0], point: points(line)[best] });
         });
         if (!seen.length) return hide();
         const nearest = seen.reduce((a, b) => Math.abs(b.x - at.x) < Math.abs(a.x - at.x) ? b : a);
@@ -109,6 +112,8 @@
           if (swatch) row.append(swatch.cloneNode(true));
           element('span', line.name, row);
           element('span', shown(plot.y.unit, point[1]), row);
+          // A run of a trend has its date and its revision.
+          if (point[3]) element('div', point[3], tip);
         }
         tip.hidden = false;
         const box = tip.getBoundingClientRect(), room = document.documentElement.clientWidth;
