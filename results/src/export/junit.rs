@@ -160,11 +160,12 @@ fn of_comparison(comparison: &Comparison, is_strict: bool, tolerates_machine: bo
     // The command fails then, whatever is tolerated, because nothing was judged.
     let is_unjudged = comparison.verdict == Verdict::NotJudged;
     let skips_machine = tolerates_machine && !is_strict && !is_unjudged;
-    // A figure that is not judged beside others that are fails neither the command nor a test case.
+    // A figure that is not judged beside others that are fails neither the command nor a test case. Where none is judged, the command never
+    // ends with 0.
     let fails = |verdict| match verdict {
         Verdict::Regression => true,
         Verdict::Inconclusive => is_strict,
-        Verdict::NotJudged => is_strict && is_unjudged,
+        Verdict::NotJudged => is_unjudged,
         Verdict::NoChange | Verdict::Improvement => false,
     };
     let properties = vec![("a", comparison.a.clone()), ("b", comparison.b.clone())];
@@ -192,7 +193,7 @@ fn of_comparison(comparison: &Comparison, is_strict: bool, tolerates_machine: bo
         cases.extend(row.gates.iter().map(of_gate));
         if row.gates.is_empty() {
             let none = "inconclusive: one side has no figures".to_owned();
-            cases.push(case("figures", result(Verdict::Inconclusive, none, is_strict)));
+            cases.push(case("figures", result(Verdict::Inconclusive, none, is_strict || is_unjudged)));
         }
         Suite { name: class, timestamp: None, properties: properties.clone(), cases }
     };

@@ -98,9 +98,15 @@ fn a_comparison_as_junit() {
     // Nor is a figure that is not judged beside others that are. Where none is judged, the command fails, and so do they.
     few.rows[0].gates.iter_mut().for_each(|gate| gate.verdict = compare::Verdict::NotJudged);
     let unjudged = Comparison { verdict: compare::Verdict::NotJudged, ..few.clone() };
-    let of = |comparison| Of::Comparison { comparison, is_strict: true, tolerates_machine: false };
-    let (beside, none) = (junit(of(&few), None), junit(of(&unjudged), None));
-    assert_eq!((cases(&beside), cases(&none)), (vec![(n + 2, 0, n)], vec![(n + 2, n, 0)]));
+    for is_strict in [false, true] {
+        let of = |comparison| Of::Comparison { comparison, is_strict, tolerates_machine: false };
+        let (beside, none) = (junit(of(&few), None), junit(of(&unjudged), None));
+        assert_eq!((cases(&beside), cases(&none)), (vec![(n + 2, 0, n)], vec![(n + 2, n, 0)]));
+    }
+    let mut empty = unjudged.clone();
+    empty.rows[0].gates.clear();
+    let of = Of::Comparison { comparison: &empty, is_strict: false, tolerates_machine: false };
+    assert_eq!(cases(&junit(of, None)), [(3, 1, 0)], "a row without figures");
     few.rows[0].invalid = true;
     few.rows[0].notes.push("B is invalid: late".into());
     let invalid =
