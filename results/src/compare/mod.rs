@@ -314,7 +314,7 @@ fn comparison(
     let mut rows: Vec<Row> = matched.iter().map(of_runs).collect();
     if paired {
         decide::decide(&mut rows, judging.options);
-        promise::withdraw_improvements(&mut rows);
+        promise::judge(&mut rows, matched, judging.options);
     }
     let none = if paired { Verdict::Inconclusive } else { Verdict::NotJudged };
     let of_row = |row: &Row| row.gates.iter().map(|gate| gate.verdict).max().unwrap_or(none);

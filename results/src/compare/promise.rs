@@ -1,8 +1,11 @@
 //! Broken promises of delivery: which side breaks one, and whether B has the larger share of faults in clearly more pairs.
 //!
+//! Where both sides break a promise in several rows, chance has a try in each of them, so the rows are judged together. A row in which A keeps
+//! its promise and B breaks it needs no statistics.
+//!
 //! Does not live here: which counts of an audit are faults (`model`), and exit codes (the command line).
 
-use super::{Comparison, Row, Verdict};
+use super::{Comparison, Options, Row, Verdict};
 use crate::model::{Run, Trial};
 use crate::stats;
 
@@ -16,23 +19,46 @@ pub(super) struct Broken {
 }
 
 /// Compares the audits of A and B. Where both failed, their shares of faults are compared pair by pair, by the sign test at `level`: a
-/// base that loses one message excuses no head that loses many, and one fault more in one pair is no difference.
+/// base that loses one message excuses no head that loses many, and one fault more in one pair is no difference. This is about one row:
+/// [`judge`] corrects it for several.
 pub(super) fn broken((a, b): (&Run, &Run), pairs: &[(&Trial, &Trial)], level: f64) -> Broken {
     match (a.audit_failed(), b.audit_failed()) {
         (_, false) => Broken::default(),
         (false, true) => Broken { by_b: Some(faults(b)), by_both: None },
         (true, true) => {
-            let more = |(of_a, of_b): &(&Trial, &Trial)| share(b, of_b) - share(a, of_a);
-            let more: Vec<f64> = pairs.iter().map(more).collect();
-            let in_b = more.iter().filter(|more| **more > 0.0).count();
-            let in_a = more.iter().filter(|more| **more < 0.0).count();
-            let is_worse = in_b > in_a && stats::sign_test(&more) <= level;
+            let (p, is_more) = more_faults((a, b), pairs);
+            let is_worse = is_more && p <= level;
             Broken {
                 by_b: is_worse.then(|| faults(b)),
                 by_both: Some(format!("A {}; B {}", faults(a), faults(b))),
             }
         }
     }
+}
+
+/// The p-value of the sign test on the shares of faults, and whether B has the larger share in more pairs than A.
+fn more_faults((a, b): (&Run, &Run), pairs: &[(&Trial, &Trial)]) -> (f64, bool) {
+    let more = |(of_a, of_b): &(&Trial, &Trial)| share(b, of_b) - share(a, of_a);
+    let more: Vec<f64> = pairs.iter().map(more).collect();
+    let in_b = more.iter().filter(|more| **more > 0.0).count();
+    let in_a = more.iter().filter(|more| **more < 0.0).count();
+    (stats::sign_test(&more), in_b > in_a)
+}
+
+/// Judges the rows of these runs together: those in which both audits failed, with Holm's correction, at the level of one look. Takes back
+/// improvements of a B whose audit failed.
+pub(super) fn judge(rows: &mut [Row], runs: &[(&Run, &Run)], options: &Options) {
+    let (mut both, mut p_values) = (Vec::new(), Vec::new());
+    for (row, &(a, b)) in rows.iter_mut().zip(runs).filter(|(row, _)| row.broken_by_both.is_some()) {
+        p_values.push(more_faults((a, b), &super::pairs(a, b)).0);
+        both.push(row);
+    }
+    for (row, p) in both.into_iter().zip(stats::holm(&p_values)) {
+        if p > options.alpha_per_look() {
+            row.broken_promise = None;
+        }
+    }
+    withdraw_improvements(rows);
 }
 
 /// What the audit of a run found against its promise: `3 lost, 2 duplicated`.
@@ -48,7 +74,7 @@ fn share(run: &Run, trial: &Trial) -> f64 {
 }
 
 /// Takes improvements back in rows where the audit of B failed: a message that is lost takes no time.
-pub(super) fn withdraw_improvements(rows: &mut [Row]) {
+fn withdraw_improvements(rows: &mut [Row]) {
     let broken = rows.iter_mut().filter(|row| row.broken_promise.is_some() || row.broken_by_both.is_some());
     for gate in broken.flat_map(|row| &mut row.gates).filter(|gate| gate.verdict == Verdict::Improvement) {
         gate.withdraw(

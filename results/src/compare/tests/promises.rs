@@ -1,6 +1,8 @@
 //! Sides that break a promise of delivery: one, both, and one more than the other.
 
 use super::*;
+use crate::model::{Compared, ComparedRow, Role, Side};
+use std::collections::BTreeMap;
 
 /// 20 pairs. `lost` gives what a trial of A and of B loses, and B takes `factor` times as long.
 fn losing(factor: f64, lost: impl Fn(u32) -> [u64; 2]) -> Comparison {
@@ -73,4 +75,44 @@ fn without_pairs_both_are_named() {
     let record = |run| Record { id: "r".into(), runs: vec![run], ..Record::default() };
     let shown = compare(&record(a), &record(b), &Options::default()).unwrap();
     assert_eq!(broken(&shown), (None, Some("A 1 lost; B 300 lost"), false));
+}
+
+/// Both sides of each row lose messages. `lost` gives what a trial of A and of B loses, by row and trial.
+fn losing_in_rows(rows: usize, lost: impl Fn(usize, u32) -> [u64; 2]) -> Comparison {
+    let of_side = |row: usize, role: Role| {
+        let name = format!("message/{row}");
+        let mut run = run(&name, 20, 1.0, 0.01, row as u64);
+        for trial in &mut run.trials {
+            trial.audit.lost = lost(row, trial.number)[usize::from(role == Role::Head)];
+        }
+        let (tool_version, built) = (String::new(), BTreeMap::new());
+        run.side =
+            Some(Side { role, row: name, name: role.word().into(), revision: None, tool_version, built });
+        run
+    };
+    let named = |row| ComparedRow { name: format!("message/{row}"), ..ComparedRow::default() };
+    let runs = (0..rows).flat_map(|row| [Role::Base, Role::Head].map(|role| of_side(row, role)));
+    let record = Record {
+        comparison: Some(Compared {
+            rows: (0..rows).map(named).collect(),
+            looks: vec![20],
+            stopped: Stop::LastLook.words().into(),
+            ..Compared::default()
+        }),
+        ..paired(runs.collect())
+    };
+    compare_sides(&record, &Options::default()).unwrap()
+}
+
+/// Seventeen of twenty pairs are enough in one row. In one of eight rows they come by chance.
+#[test]
+fn several_rows_in_which_both_sides_break_it_are_judged_together() {
+    let seventeen = |number: u32| if number < 17 { [1, 2] } else { [2, 1] };
+    assert!(losing_in_rows(1, |_, number| seventeen(number)).breaks_promise());
+    let eight = losing_in_rows(8, |_, number| seventeen(number));
+    assert_eq!((eight.broken_promises().count(), eight.broken_by_both().count()), (0, 8));
+    // All twenty are enough in any number of rows, and change nothing for the others.
+    let one = losing_in_rows(8, |row, number| if row == 3 { [1, 2] } else { seventeen(number) });
+    let broken: Vec<&str> = one.broken_promises().filter_map(|(row, _)| row.name.as_deref()).collect();
+    assert_eq!(broken, ["message/3"]);
 }
