@@ -220,3 +220,33 @@ fn a_proof_runs_comparisons_with_known_answers() {
     assert!(done.stderr.contains("comparison 1 of 1"), "{}", done.stderr);
     assert!(!place.path(".drumpost").exists() || place.saved().is_empty(), "a proof leaves no records");
 }
+
+/// What finds the window full is never started. Whether that makes a side invalid is a matter of the limit `rate_off`, which is 1 % unless
+/// it is set: before the `--` or after it.
+#[test]
+fn a_limit_decides_when_it_is_measured_as_it_does_later() {
+    let place = Place::new();
+    let measured = "stream -d message/sim --sim service=fixed:1ms --arrivals poisson --count 500 --at-cap shed";
+    let many = format!("--threshold rate_off=60% -- {measured} --rate 500/s --window 1");
+    let few = format!("-- {measured} --rate 80/s --window 2 --threshold rate_off=0.01%");
+    for (load, code, by_default) in [(many, 0, 6), (few, 6, 0)] {
+        let line = format!("compare --base flags: --head flags: --pairs 12 --strict --out r.json {load}");
+        let done = place.run(&line).with_code(code);
+        place.run("compare r.json --strict").with_code(code);
+        place.run("compare r.json --strict --threshold rate_off=1%").with_code(by_default);
+        let record = Record::from_file(&place.path("r.json")).document;
+        let is_decided = record["comparison"]["stopped"] == "decided";
+        assert_eq!(is_decided, code == 0, "{} {}", record["comparison"]["stopped"], done.stdout);
+    }
+    // The limits of a record are those of its replay.
+    let replay = "compare --base flags: --head flags: --replay r.json --out again.json";
+    place.run(replay).with_code(6);
+    let limits = Record::from_file(&place.path("again.json")).document["thresholds"].clone();
+    assert_eq!(limits, serde_json::json!({"rate_off": 0.0001}));
+    let side = place.run(&format!("compare --base flags: --head flags:--threshold=rate_off=2% -- {measured}"));
+    assert!(side.with_code(2).stderr.contains("--threshold: both sides have the same limits"));
+    let suite = "[[matrix]]\ndispatch = 'message/sim'\nscenario = 'stream'\nthreshold = ['rate_off=2%', 'rate_off=3%']\n";
+    fs::write(place.path("s.toml"), suite).unwrap();
+    let suite = place.run("compare --base flags: --head flags: s.toml").with_code(2);
+    assert!(suite.stderr.contains("the same limits for all rows"), "{}", suite.stderr);
+}

@@ -8,7 +8,8 @@ use super::{
     begun::empty,
     build,
     copies::{self, Copied},
-    plans::{plan, recorded_margins, recorded_plan},
+    patience::patience,
+    plans::{limits, plan, recorded_margins, recorded_plan},
     print,
     rows::{self, Row},
     sequence::{ROLES, Sequence, label},
@@ -23,7 +24,7 @@ use crate::{
     live::{Events, Live},
     output,
     run::{
-        child::{self, Answer, Order, Patience},
+        child::{self, Answer, Order},
         execute::trial_seed,
         trial::{Place, not_opened},
     },
@@ -46,12 +47,6 @@ use std::{sync::mpsc::channel, time::Duration};
 
 /// Pairs that may fail before it ends: what fails three times does so for a reason that more pairs do not mend.
 const FAILURES: u32 = 3;
-/// A program that hangs is ended this long after the end of the time of `--within`, and after the time of its drain.
-const GRACE: Duration = Duration::from_secs(30);
-
-/// A trial whose length is not known before, as in virtual time or where a number of flows ends it, may take this long and as much longer
-/// as it may be silent.
-const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// Builds both sides, measures, saves, prints.
 pub(super) fn compare(
@@ -74,7 +69,7 @@ pub(super) fn compare(
         Some((record, path)) => recorded_plan(record, path)?,
         None => plan(args, rows.len())?,
     };
-    let limits = args.thresholds.resolve()?;
+    let limits = limits(args, &rows, replayed.as_ref().map(|(record, _)| record))?;
     let mut record = empty(args, &rows, [&base, &head], &plan, &limits)?;
     if let (Some(compared), Some((replayed, _))) = (&mut record.comparison, &replayed) {
         compared.margins = recorded_margins(replayed, &args.margin);
@@ -97,11 +92,7 @@ pub(super) fn compare(
     let job =
         Job { events: Some(&events), ..Job::new(&rows, [&base, &head], &plan, &limits, args, interrupted) };
     let mut measuring = Measuring::new(job, record, sequence);
-    let ended = measuring.run(&mut |record| {
-        if saver.is_due() {
-            saver.keep(record);
-        }
-    });
+    let ended = measuring.run(&mut keeping(&mut saver, &limits));
     let Measuring { mut record, .. } = measuring;
     told::ends(events);
     record.judge(&limits);
@@ -114,6 +105,16 @@ pub(super) fn compare(
     // A failure to save comes first: what was to be printed can be printed again from the record.
     let comparison = saved.outcome.and(ended)?;
     print(&comparison, [&record, &record], args, is_document)
+}
+
+/// Saves what there is after a round, as often as that is cheap. A record that a killed process leaves is judged by its limits, too.
+pub(super) fn keeping<'a>(saver: &'a mut Saver, limits: &'a Thresholds) -> impl FnMut(&mut Record) + 'a {
+    move |record| {
+        if saver.is_due() {
+            record.judge(limits);
+            saver.keep(record);
+        }
+    }
 }
 
 /// What is to be compared.
@@ -177,7 +178,7 @@ impl<'a> Measuring<'a> {
     ///
     /// # Errors
     /// A trial of one side failed several times, or when the time was over.
-    pub(super) fn run(&mut self, keep: &mut dyn FnMut(&Record)) -> anyhow::Result<Comparison> {
+    pub(super) fn run(&mut self, keep: &mut dyn FnMut(&mut Record)) -> anyhow::Result<Comparison> {
         let mut pairs = 0;
         let stop = loop {
             if let Err(error) = self.round(pairs as u32) {
@@ -208,7 +209,7 @@ impl<'a> Measuring<'a> {
             }
             self.record.partial = Some(format!("saved after {pairs} pairs, before the others were run"));
             self.note_repeats();
-            keep(&self.record);
+            keep(&mut self.record);
         };
         output::progress("");
         self.ended(stop)
@@ -235,7 +236,10 @@ impl<'a> Measuring<'a> {
         }
     }
 
-    fn judged(&self) -> anyhow::Result<Comparison> {
+    /// Judges the runs by the limits of this comparison, at each look anew, and then compares the sides. What is printed now and what
+    /// `compare RECORD` says later therefore agree.
+    fn judged(&mut self) -> anyhow::Result<Comparison> {
+        self.record.judge(self.job.limits);
         compare_sides(&self.record, &self.job.options).map_err(|error| anyhow::anyhow!("{error}"))
     }
 
@@ -362,41 +366,7 @@ impl<'a> Measuring<'a> {
     }
 }
 
-/// How long a trial may be silent, and how long it may take. Towards the end of the time of `--within`, a program that hangs gets less.
-/// A program that tells of events for ever is ended when it takes as much longer than its load as it may be silent.
-fn patience(left: Option<Duration>, row: &Row) -> Patience {
-    let usual = child::silence(row.drain);
-    let left = left.map(|left| left.saturating_add(GRACE).saturating_add(row.drain));
-    // In whole seconds, because an error says how long it was.
-    let silence = Duration::from_secs(left.map_or(usual, |left| left.min(usual)).as_secs());
-    let in_all = Duration::from_secs(row.lasts.unwrap_or(LONGEST).as_secs()).saturating_add(silence);
-    Patience { silence, in_all: Some(in_all) }
-}
-
 /// The place of a run in the record, row by row in the order of [`ROLES`].
 fn place(row: usize, role: Role) -> usize {
     row * ROLES.len() + role as usize
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::spec::Document;
-
-    #[test]
-    fn a_trial_that_hangs_outlasts_the_time_by_a_grace_and_its_drain() {
-        let s = Duration::from_secs;
-        let patience = |left, lasts: Option<u64>| {
-            let (name, scenario, fields) = (String::new(), String::new(), Document::new());
-            let lasts = lasts.map(s);
-            let row = Row { name, scenario, base: fields.clone(), head: fields, drain: s(10), lasts };
-            let Patience { silence, in_all } = patience(left, &row);
-            (silence.as_secs(), in_all.map(|in_all| in_all.as_secs()))
-        };
-        assert_eq!(patience(None, None), (130, Some(3_730)));
-        assert_eq!(patience(None, Some(2)), (130, Some(132)));
-        assert_eq!(patience(Some(s(300)), Some(2)), (130, Some(132)));
-        assert_eq!(patience(Some(Duration::from_millis(5_900)), Some(60)), (45, Some(105)));
-        assert_eq!(patience(Some(Duration::ZERO), None), (40, Some(3_640)));
-    }
 }

@@ -5,7 +5,7 @@ use super::{
     begun::empty,
     build, copies,
     pairs::{Job, Measuring},
-    plans::plan,
+    plans::{limits, plan},
     rows::{self, Row},
     sequence::Sequence,
     side,
@@ -58,7 +58,7 @@ pub(super) fn prove(
     let base = side::prepare(args.sides.base.as_ref().unwrap_or(&own), registry, &how)?;
     let rows: Vec<Row> = rows::rows(registry, args, &base, &base)?.iter().map(without_cost).collect();
     let plan = plan(args, rows.len())?;
-    let limits = args.thresholds.resolve()?;
+    let limits = limits(args, &rows, None)?;
     let job = Job::new(&rows, [&base, &base], &plan, &limits, args, interrupted);
     let empty = || empty(args, &rows, [&base, &base], &plan, &limits);
     let first = empty()?;

@@ -109,11 +109,13 @@ pub(super) fn prepare(arg: &SideArg, registry: &Registry, how: &build::How<'_>) 
         Kind::Dispatch(dispatch) => Side { dispatch: Some(dispatch), ..side(own()?)? },
         Kind::Flags(words) => {
             let fields = given_on(&words).map_err(|why| usage(format!("side `{}`: {why}", arg.0)))?;
-            if fields.contains_key("seed") {
-                return Err(usage(format!(
-                    "side `{}`: --seed: both sides have the same seed; give it after `--`",
-                    arg.0
-                )));
+            for (key, what) in [("seed", "seed"), ("threshold", "limits")] {
+                if fields.contains_key(key) {
+                    return Err(usage(format!(
+                        "side `{}`: --{key}: both sides have the same {what}; give it after `--`",
+                        arg.0
+                    )));
+                }
             }
             Side { fields, ..side(own()?)? }
         }

@@ -40,7 +40,11 @@ impl ThresholdArgs {
         Ok(())
     }
 
-    fn over(&self, mut limits: Thresholds) -> anyhow::Result<Thresholds> {
+    /// These limits with what was asked for in their place.
+    ///
+    /// # Errors
+    /// As [`ThresholdArgs::resolve`].
+    pub(crate) fn over(&self, mut limits: Thresholds) -> anyhow::Result<Thresholds> {
         for set in &self.threshold {
             let Some((key, value)) = set.split_once('=') else {
                 return Err(usage(format!("--threshold `{set}` is not KEY=VALUE, such as lag_share=20%")));
