@@ -333,6 +333,36 @@ fn a_pair_that_failed_is_said_again() {
     assert_eq!(said(&place.run("compare r.json").with_code(1).stdout), Some(first));
 }
 
+/// A head that cannot run at all is the commonest red build. Each document that was asked for says why.
+#[test]
+fn a_head_that_never_runs_is_told_in_every_document() {
+    let place = Place::new();
+    let program = env!("CARGO_BIN_EXE_drumpost");
+    script(&place.path("head"), "exit 9");
+    let documents = "--pairs 18 --strict --markdown --html page.html --junit j.xml --out r.json";
+    let line = line(&format!("bin:{program}"), "bin:head", documents)
+        .replace("-d message/sim", "-d message/sim --sim service=fixed:1ms");
+    let done = place.run(&line).with_code(1);
+    assert!(done.stderr.contains("head of message/sim failed 3 times"), "{}", done.stderr);
+    let read = |name: &str| fs::read_to_string(place.path(name)).unwrap();
+    for text in [&done.stdout, &read("page.html")] {
+        assert!(text.contains("not complete") && text.contains("a trial failed 3 times"), "{text}");
+        assert!(!text.contains("settings that differ"), "the head told no settings: {text}");
+    }
+    assert!(read("j.xml").contains("<failure type=\"failed\" message=\"a trial failed 3 times"), "{}", read("j.xml"));
+    let again = place.run("compare r.json --strict --markdown").with_code(1);
+    assert_eq!(again.stdout, done.stdout, "the record says the same later");
+    // What cannot be built has no record, but documents.
+    let _ = repository(&place);
+    script(&place.path("cargo"), "exit 101");
+    let failed = line.replace("bin:head", ".").replace("--out r.json", "--json --assert lost=0").replace("--markdown", "");
+    let done = Running::start(place.command(&failed).env("CARGO", place.path("cargo"))).end().with_code(1);
+    assert_eq!(done.json()["headline"], "not complete", "{}", done.stdout);
+    for text in [read("page.html"), read("j.xml")] {
+        assert!(text.contains("failed to build in"), "{text}");
+    }
+}
+
 fn script(path: &Path, text: &str) {
     fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();

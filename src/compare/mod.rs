@@ -20,13 +20,20 @@ mod side;
 mod told;
 mod work_tree;
 
-use crate::{Exit, args::CompareArgs, assertions, exit::usage, interrupt::Interrupt, output};
+use crate::{
+    Exit,
+    args::{CompareArgs, SideArg},
+    assertions::{self, AssertArgs},
+    exit::{self as ends, usage},
+    interrupt::Interrupt,
+    output, secrets,
+};
 use drumpost_core::registry::Registry;
 use drumpost_results::{
     compare::{Comparison, Verdict},
     export::Of,
     model::Record,
-    report, rows as rows_of,
+    report, rows as rows_of, store,
 };
 use std::path::Path;
 
@@ -41,7 +48,7 @@ pub(crate) fn compare(registry: &Registry, args: &CompareArgs) -> anyhow::Result
     }
     match (&args.sides.base, &args.sides.head) {
         (Some(base), Some(head)) => {
-            measured(|interrupted| pairs::compare(registry, args, [base, head], interrupted))
+            measured(|interrupted| sides(registry, args, [base, head], interrupted))
         }
         (None, None) => {
             args.sides.refuse()?;
@@ -68,16 +75,54 @@ fn measured(work: impl FnOnce(&Interrupt) -> anyhow::Result<Exit>) -> anyhow::Re
     }
 }
 
+/// Builds both sides and measures them.
+fn sides(
+    registry: &Registry,
+    args: &CompareArgs,
+    [base, head]: [&SideArg; 2],
+    interrupted: &Interrupt,
+) -> anyhow::Result<Exit> {
+    let how = build::How::of(args, interrupted);
+    copies::remove_left();
+    let prepare = |arg: &SideArg| side::prepare(arg, registry, &how);
+    match prepare(base).and_then(|base| Ok([base, prepare(head)?])) {
+        Ok([base, head]) => pairs::compare(registry, args, [&base, &head], interrupted),
+        Err(error) if ends::of(&error) == Exit::Failed && !interrupted.is_set() => {
+            not_begun(&error, args, [base, head])
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A side could not be built, so there is nothing to compare. That is printed and saved in each form that was asked for: an empty file is
+/// easily passed over, and a file of an earlier comparison would be taken for the answer.
+fn not_begun(
+    error: &anyhow::Error,
+    args: &CompareArgs,
+    [base, head]: [&SideArg; 2],
+) -> anyhow::Result<Exit> {
+    let why = format!("{error:#}");
+    output::complain(&why);
+    let [a, b] = [base, head].map(|side| secrets::hide(&side.0));
+    let comparison = Comparison::not_begun(a, b, why);
+    let nothing = Record::default();
+    // A goal would be about rows, and there are none.
+    let asserts = AssertArgs { assertions: Vec::new(), ..args.asserts.clone() };
+    let is_document = args.sides.out.as_deref().is_some_and(store::is_stdout);
+    print(&comparison, [&nothing, &nothing], args, &asserts, is_document)
+}
+
 /// Prints and saves what is asked for, and says how the command ends. If stdout has the record, nothing is printed.
 /// `records` are those that A and B are from; both may be the same.
 fn print(
     comparison: &Comparison,
     records: [&Record; 2],
     args: &CompareArgs,
+    asserts: &AssertArgs,
     is_document: bool,
 ) -> anyhow::Result<Exit> {
     let rows = rows_of::of_comparison(comparison, records[1]);
-    let outcome = args.asserts.outcome(&rows)?;
+    let outcome = asserts.outcome(&rows)?;
     let report = || report::comparison(comparison, records);
     if is_document {
         assertions::page(report, &args.form, &outcome)?;
@@ -85,9 +130,9 @@ fn print(
         assertions::report(report, || report::json(comparison), &args.form, &outcome)?;
     }
     let (is_strict, tolerates_machine) = (args.strict, args.tolerate_machine);
-    args.asserts.save_junit(Of::Comparison { comparison, is_strict, tolerates_machine }, &outcome, &rows)?;
+    asserts.save_junit(Of::Comparison { comparison, is_strict, tolerates_machine }, &outcome, &rows)?;
     let end = tolerated(exit(comparison, args.strict), comparison, args);
-    Ok(args.asserts.exit(end, &outcome, &rows))
+    Ok(asserts.exit(end, &outcome, &rows))
 }
 
 /// The same, but with `--tolerate-machine` a comparison passes if the machine may be the reason that it is invalid: the base is

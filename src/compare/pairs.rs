@@ -6,19 +6,18 @@
 
 use super::{
     begun::empty,
-    build,
-    copies::{self, Copied},
+    copies::Copied,
     patience::patience,
     plans::{limits, plan, recorded_margins, recorded_plan},
     print,
     rows::{self, Row},
     sequence::{ROLES, Sequence, label},
-    side::{self, Side},
+    side::Side,
     told,
 };
 use crate::{
     Exit,
-    args::{CompareArgs, SideArg},
+    args::CompareArgs,
     exit::usage,
     interrupt::Interrupt,
     live::{Events, Live},
@@ -48,21 +47,17 @@ use std::{sync::mpsc::channel, time::Duration};
 /// Pairs that may fail before it ends: what fails three times does so for a reason that more pairs do not mend.
 const FAILURES: u32 = 3;
 
-/// Builds both sides, measures, saves, prints.
+/// Measures both sides, saves, prints.
 pub(super) fn compare(
     registry: &Registry,
     args: &CompareArgs,
-    [base, head]: [&SideArg; 2],
+    [base, head]: [&Side; 2],
     interrupted: &Interrupt,
 ) -> anyhow::Result<Exit> {
-    let how = build::How::of(args, interrupted);
-    copies::remove_left();
-    let base = side::prepare(base, registry, &how)?;
-    let head = side::prepare(head, registry, &how)?;
     let replayed = args.sides.replay.as_deref().map(|path| load(path).map(|record| (record, path)));
     let replayed = replayed.transpose()?;
     let rows = match &replayed {
-        Some((record, path)) => rows::of_record(registry, record, path, [&base, &head])?,
+        Some((record, path)) => rows::of_record(registry, record, path, [base, head])?,
         None => rows::rows(registry, args, &base, &head)?,
     };
     let plan = match &replayed {
@@ -70,7 +65,7 @@ pub(super) fn compare(
         None => plan(args, rows.len())?,
     };
     let limits = limits(args, &rows, replayed.as_ref().map(|(record, _)| record))?;
-    let mut record = empty(args, &rows, [&base, &head], &plan, &limits)?;
+    let mut record = empty(args, &rows, [base, head], &plan, &limits)?;
     if let (Some(compared), Some((replayed, _))) = (&mut record.comparison, &replayed) {
         compared.margins = recorded_margins(replayed, &args.margin);
     }
@@ -90,7 +85,7 @@ pub(super) fn compare(
     let events = live.begin();
     told::begins(&events, &record, &plan);
     let job =
-        Job { events: Some(&events), ..Job::new(&rows, [&base, &head], &plan, &limits, args, interrupted) };
+        Job { events: Some(&events), ..Job::new(&rows, [base, head], &plan, &limits, args, interrupted) };
     let mut measuring = Measuring::new(job, record, sequence);
     let ended = measuring.run(&mut keeping(&mut saver, &limits));
     let Measuring { mut record, .. } = measuring;
@@ -102,9 +97,17 @@ pub(super) fn compare(
         let path = path.display();
         output::remark(&format!("saved in {path}; `drumpost compare {path}` shows this again"));
     }
-    // A failure to save comes first: what was to be printed can be printed again from the record.
-    let comparison = saved.outcome.and(ended)?;
-    print(&comparison, [&record, &record], args, is_document)
+    let comparison = match ended {
+        Ok(comparison) => comparison,
+        // What there is tells why a build is red, so it goes where the answer would have gone.
+        Err(error) => {
+            output::complain(&format!("{error:#}"));
+            compare_sides(&record, &plan.options(&Options::default()))?
+        }
+    };
+    // A failure to save ends it here: what was to be printed can be printed again from the record.
+    saved.outcome?;
+    print(&comparison, [&record, &record], args, &args.asserts, is_document)
 }
 
 /// Saves what there is after a round, as often as that is cheap. A record that a killed process leaves is judged by its limits, too.

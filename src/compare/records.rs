@@ -45,5 +45,5 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<Exit> {
         (None, None) => return Err(usage(NEEDS)),
     };
     let comparison = comparison.map_err(|error| usage(error.to_string()))?;
-    print(&comparison, [&a, second.as_ref().unwrap_or(&a)], args, false)
+    print(&comparison, [&a, second.as_ref().unwrap_or(&a)], args, &args.asserts, false)
 }

@@ -2,7 +2,7 @@
 //!
 //! Lives here: matching runs and trials, and the result types. The metrics are in `metric` and their margins in `margins`, the rule on
 //! numbers in `rule`, what it makes of a gate in `decide` and in words in `sentence`, and what built the sides in `built`. When to look while pairs are added, and when to stop, is in `looks`, a copy of A as a control in `control`, which
-//! pairs to repeat in `hygiene`, how the measuring went in `course`, and broken promises of delivery in `promise`. Does not live
+//! pairs to repeat in `hygiene`, how the measuring went in `course`, notes on the runs of a row in `notes`, and broken promises of delivery in `promise`. Does not live
 //! here: tables and JSON (`report`), exit codes (the command line).
 
 mod built;
@@ -14,6 +14,7 @@ mod hygiene;
 mod looks;
 mod margins;
 mod metric;
+mod notes;
 mod promise;
 mod proof;
 mod rule;
@@ -29,8 +30,9 @@ pub use margins::{Margin, MarginError, Margins};
 pub use metric::{GATES_AT_MOST, Metric, Options};
 pub use proof::{Case, Counted, Injected, Proof, ProofRow, Said};
 
-use crate::model::{self, Record, Role, Run, Setting, Side, Status, Trial, Validity};
+use crate::model::{Record, Role, Run, Setting, Side, Status, Trial, Validity};
 use crate::verdict::Thresholds;
+use std::collections::HashMap;
 
 /// The verdict of a comparison, on one metric or on all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,6 +135,23 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// A comparison of which nothing was measured: a side could not be built or found. It has no rows.
+    #[must_use]
+    pub fn not_begun(a: String, b: String, why: String) -> Self {
+        Self {
+            a,
+            b,
+            basis: Basis::Unpaired,
+            verdict: Verdict::NotJudged,
+            rows: Vec::new(),
+            notes: Vec::new(),
+            options: Options::default(),
+            control: None,
+            looks: None,
+            course: Course { cut: Some(Cut::Failed(why)), ..Course::default() },
+        }
+    }
+
     /// True if any of the runs compared is invalid, or if a copy of A differs from A.
     #[must_use]
     pub fn is_invalid(&self) -> bool {
@@ -336,23 +355,8 @@ fn comparison(
 fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Judging<'_>) -> Row {
     let pairs = if judging.is_paired { pairs(a, b) } else { Vec::new() };
     let gates = metrics.into_iter().filter_map(|metric| Gate::of(metric, a, b, &pairs)).collect();
-    let mut notes = Vec::new();
     let verdicts = [a, b].map(Run::judged);
     let invalid = verdicts.each_ref().map(|verdict| verdict.status == Validity::Invalid);
-    for ((side, run), verdict) in sides.into_iter().zip([a, b]).zip(verdicts) {
-        if verdict.status == Validity::Invalid {
-            notes.push(format!("{side} is invalid: {}", verdict.reasons.join("; ")));
-        }
-        if run.audit_failed() {
-            notes.push(format!("the audit of {side} failed: {}", promise::faults(run)));
-        }
-    }
-    if a.load != b.load {
-        let (a, b) = (a.load.word(), b.load.word());
-        notes.push(format!(
-            "A has a {a} load and B a {b} load, so their response times mean different things"
-        ));
-    }
     let broken = promise::broken((a, b), &pairs, judging.options.alpha_per_look());
     Row {
         name: None,
@@ -367,23 +371,19 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
         invalid: invalid.contains(&true),
         is_b_alone_invalid: invalid == [false, true],
         gates,
-        differences: differences(a, b),
-        notes,
+        differences: notes::differences(a, b),
+        notes: notes::of([a, b], sides, &verdicts),
     }
 }
 
 /// Trials of the same number and seed that both ended well. A pair is whole or not at all.
 fn pairs<'a>(a: &'a Run, b: &'a Run) -> Vec<(&'a Trial, &'a Trial)> {
-    let same_number = |trial: &Trial| b.trials.iter().find(|other| other.number == trial.number);
-    let all = a.trials.iter().filter_map(|trial| Some((trial, same_number(trial)?)));
+    // The first of a number counts. A file may hold any numbers, so a search through all trials for each could take hours.
+    let of_b: HashMap<u32, &Trial> = b.trials.iter().rev().map(|trial| (trial.number, trial)).collect();
+    let all = a.trials.iter().filter_map(|trial| Some((trial, *of_b.get(&trial.number)?)));
     let good =
         |(a, b): &(&Trial, &Trial)| a.status == Status::Ok && b.status == Status::Ok && a.seed == b.seed;
     all.filter(good).collect()
-}
-
-fn differences(a: &Run, b: &Run) -> Vec<(String, Option<Setting>, Option<Setting>)> {
-    let all = model::differences(&a.settings, &b.settings);
-    all.map(|(key, a, b)| (key.to_owned(), a.cloned(), b.cloned())).collect()
 }
 
 fn labels(record: &Record) -> String {

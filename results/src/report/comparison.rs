@@ -30,9 +30,12 @@ pub fn comparison(comparison: &Comparison, records: [&Record; 2]) -> Report {
         report.group(notes(row));
         report.group([page::pairs(row, comparison.rows.len() == 1)]);
     }
-    report.group([Block::Paragraph(Paragraph { tone: Tone::Faint, text: rule(comparison) })]);
-    report.group(page::sides(comparison, records));
-    report.end(page::of_compared(records));
+    // Without a row nothing was measured, so there is no rule to state and no record to show.
+    if !comparison.rows.is_empty() {
+        report.group([Block::Paragraph(Paragraph { tone: Tone::Faint, text: rule(comparison) })]);
+        report.group(page::sides(comparison, records));
+        report.end(page::of_compared(records));
+    }
     report
 }
 
@@ -52,7 +55,9 @@ pub(super) fn headline(comparison: &Comparison) -> Headline {
         Cut::Interrupted(why) => (Tone::Warning, why),
         Cut::Failed(why) => (Tone::Bad, why),
     };
+    let has_figures = comparison.rows.iter().any(|row| !row.gates.is_empty());
     let facts = match &*whole.facts {
+        "" if !has_figures => format!("{why}; there are no figures"),
         "" => format!("{why}; figures so far: {}", whole.word),
         facts => format!("{why}; so far {facts}"),
     };

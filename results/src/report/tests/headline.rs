@@ -102,6 +102,25 @@ fn what_was_cut_off_comes_before_everything_else() {
     assert_eq!((&document["headline"], &document["verdict"]), (&"not complete".into(), &"regression".into()));
 }
 
+/// Of a side that was not built nothing was measured. Every form says so, because a reader may have no other.
+#[test]
+fn a_comparison_that_never_began_says_why_in_every_form() {
+    let why = "failed to build in /x: cargo ended with 101";
+    let none = crate::model::Record::default();
+    let never = Comparison::not_begun("main".into(), ".".into(), why.into());
+    let report = report::comparison(&never, [&none, &none]);
+    let facts = format!("{why}; there are no figures");
+    let text = report.text(Layout::plain(200));
+    assert!(text.starts_with(&format!("not complete  {facts}\n")), "{text}");
+    assert!(!text.contains("medians") && text.contains("A  main"), "{text}");
+    for text in [report.markdown(), report.html()] {
+        assert!(text.contains("not complete") && text.contains(&facts), "{text}");
+    }
+    assert!(!report.html().contains("Machine and versions"), "there is no record to show");
+    let document: serde_json::Value = serde_json::from_str(&report::json(&never).unwrap()).unwrap();
+    assert_eq!((&document["headline"], &document["judged"]), (&"not complete".into(), &false.into()));
+}
+
 /// `note` above a list and `note:` in front of each of its items would say the same twice.
 #[test]
 fn a_list_of_notes_says_so_once() {

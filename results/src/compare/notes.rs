@@ -1,0 +1,43 @@
+//! Notes on a row of a comparison: what its two runs say of themselves beside their figures, and the settings in which they differ.
+//!
+//! Does not live here: judging a run (`crate::verdict`), and notes on how the measuring went (`course`).
+
+use super::promise;
+use crate::model::{self, Run, Setting, Validity, Verdict};
+
+/// A setting that differs: its name, and its value in A and in B.
+pub(super) type Difference = (String, Option<Setting>, Option<Setting>);
+
+/// The notes on two runs with their verdicts. `sides` are the names of the runs.
+pub(super) fn of([a, b]: [&Run; 2], sides: [&str; 2], verdicts: &[Verdict; 2]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for ((side, run), verdict) in sides.into_iter().zip([a, b]).zip(verdicts) {
+        if verdict.status == Validity::Invalid {
+            notes.push(format!("{side} is invalid: {}", verdict.reasons.join("; ")));
+        }
+        if run.audit_failed() {
+            notes.push(format!("the audit of {side} failed: {}", promise::faults(run)));
+        }
+    }
+    if has_told(a) && has_told(b) && a.load != b.load {
+        let (a, b) = (a.load.word(), b.load.word());
+        notes.push(format!(
+            "A has a {a} load and B a {b} load, so their response times mean different things"
+        ));
+    }
+    notes
+}
+
+/// The settings in which two runs differ.
+pub(super) fn differences(a: &Run, b: &Run) -> Vec<Difference> {
+    if !has_told(a) || !has_told(b) {
+        return Vec::new();
+    }
+    let all = model::differences(&a.settings, &b.settings);
+    all.map(|(key, a, b)| (key.to_owned(), a.cloned(), b.cloned())).collect()
+}
+
+/// Whether the settings of a run are known. A side whose program never answered has told none, which is no difference.
+fn has_told(run: &Run) -> bool {
+    run.side.is_none() || !run.settings.is_empty()
+}
