@@ -35,8 +35,14 @@ pub(crate) fn compact(date: &str) -> String {
 
 /// A number that tells runs of the same second apart.
 pub(crate) fn nonce() -> u16 {
+    random_seed() as u16
+}
+
+/// A seed that no flag has a part in, for what has to be drawn anew each time. The order of trials is such a thing: the chance that a
+/// comparison is wrong is known only if a disturbance of the machine meets another order each time.
+pub(crate) fn random_seed() -> u64 {
     // Keyed anew for each process and each call by the standard library.
-    RandomState::new().hash_one(0) as u16
+    RandomState::new().hash_one(0)
 }
 
 /// A command line as it is stored, program name first, without secrets and without what says only where results go and how

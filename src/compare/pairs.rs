@@ -1,7 +1,7 @@
 //! Measures two sides in pairs, looks at them now and then, and stops when they are decided.
 //!
 //! Each trial is a fresh process of a fresh copy of its program: an identical copy can be slower in every trial because of its place
-//! in memory, and so no side has one copy for all trials. Within a pair the order is random, and both sides have the same seed.
+//! in memory, and so no side has one copy for all trials. Within a pair the order is drawn anew, and both sides have the same seed.
 //! Does not live here: when to look and to stop, what disturbs a pair, and the verdict (`drumpost_results::compare`).
 
 use super::{
@@ -72,7 +72,7 @@ pub(super) fn compare(
     args.asserts.check_rows(&of_heads(&record))?;
     let sequence = match &replayed {
         Some((record, path)) => Sequence::of(record, path)?,
-        None => Sequence::random(record.seed, rows.len(), plan.looks()[0]),
+        None => Sequence::drawn(rows.len(), plan.looks()[0]),
     };
     let mut live = Live::open(&args.live, &told::about(&record))?;
     let mut saver = Saver::new(args.sides.out.as_deref(), &record)?;
@@ -256,7 +256,7 @@ impl<'a> Measuring<'a> {
         }
     }
 
-    /// A pair of every row, in random order.
+    /// A pair of every row, in the order of the sequence.
     pub(super) fn round(&mut self, number: u32) -> anyhow::Result<()> {
         for row in self.sequence.rows(number) {
             loop {

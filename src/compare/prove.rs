@@ -13,6 +13,7 @@ use super::{
 use crate::{
     Exit,
     args::{CompareArgs, SideArg},
+    environment,
     exit::usage,
     interrupt::Interrupt,
     output,
@@ -61,9 +62,7 @@ pub(super) fn prove(
     let limits = limits(args, &rows, None)?;
     let job = Job::new(&rows, [&base, &base], &plan, &limits, args, interrupted);
     let empty = || empty(args, &rows, [&base, &base], &plan, &limits);
-    let first = empty()?;
-    let seed = first.seed;
-    let Some(learned) = learn(&job, first, empty()?)? else { return Ok(Exit::Interrupted) };
+    let Some(learned) = learn(&job, empty()?, empty()?)? else { return Ok(Exit::Interrupted) };
     let mut proof = Proof {
         rows: learned
             .iter()
@@ -74,7 +73,7 @@ pub(super) fn prove(
         cases: args.sides.inject.iter().map(|cost| Case { injected: *cost, said: Vec::new() }).collect(),
         partial: None,
     };
-    let mut random = StdRng::seed_from_u64(seed ^ 0x7072_6f76_6521);
+    let mut random = StdRng::seed_from_u64(environment::random_seed());
     for number in 0..comparisons {
         let mut order: Vec<usize> = (0..proof.cases.len()).collect();
         order.shuffle(&mut random);
@@ -83,9 +82,8 @@ pub(super) fn prove(
             output::remark(&format!("comparison {} of {comparisons}: {}", number + 1, injected.words()));
             let costly: Vec<Row> =
                 rows.iter().zip(&learned).map(|(row, learned)| with_cost(row, injected, *learned)).collect();
-            let mut record = empty()?;
-            record.seed = seed.wrapping_add(u64::from(number) * 1_000 + case as u64);
-            let sequence = Sequence::random(record.seed, rows.len(), plan.looks()[0]);
+            let record = empty()?;
+            let sequence = Sequence::drawn(rows.len(), plan.looks()[0]);
             let mut measuring = Measuring::new(Job { rows: &costly, ..job.clone() }, record, sequence);
             let clock = Clock::start();
             let comparison = match measuring.run(&mut |_| ()) {
@@ -135,7 +133,7 @@ fn learn(job: &Job<'_>, equal: Record, costly: Record) -> anyhow::Result<Option<
 
 /// The record of some pairs of each row. `None`: it was interrupted.
 fn some_rounds(job: Job<'_>, record: Record) -> anyhow::Result<Option<Record>> {
-    let sequence = Sequence::random(record.seed, job.rows.len(), 0);
+    let sequence = Sequence::drawn(job.rows.len(), 0);
     let interrupted = job.interrupted;
     let mut measuring = Measuring::new(job, record, sequence);
     for number in 0..LEARNED_FROM {

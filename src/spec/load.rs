@@ -119,6 +119,8 @@ pub(crate) struct LoadSpec {
     #[arg(long, default_value = "uniform:10000", value_name = "KEYS", help_heading = "Load")]
     pub keys: Said<KeySpec>,
     /// Seed of all random numbers
+    ///
+    /// The order of trials is drawn anew each time. In virtual time it follows from the seed, too.
     #[arg(long, default_value = "1", value_name = "N", help_heading = "Load")]
     pub seed: Said<u64>,
 }

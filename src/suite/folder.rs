@@ -11,6 +11,7 @@ use drumpost_results::{
     suite::{STATE_FILE, Suite},
 };
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -99,7 +100,9 @@ fn changed(then: &Plan, now: &Plan) -> Option<String> {
         let only = |of: &Plan| of.only.as_ref().map_or_else(|| "none".to_owned(), |only| format!("`{only}`"));
         return Some(format!("--only changed from {} to {}", only(then), only(now)));
     }
-    (then.cells != now.cells || then.order != now.order)
+    // The order is drawn anew for each suite, and that of the suite that was begun counts.
+    let slots = |of: &Plan| of.order.iter().map(|slot| (slot.cell, slot.trial, slot.seed)).collect::<BTreeSet<_>>();
+    (then.cells != now.cells || slots(then) != slots(now))
         .then(|| "this drumpost reads other cells from the suite's file".to_owned())
 }
 

@@ -171,8 +171,9 @@ fn plan(found: &cells::Cells, path: &Path, text: String, only: Option<String>) -
     let cells: Vec<format::Cell> = found.cells.iter().map(|cell| cell.plan.clone()).collect();
     let seed = found.cells.first().map_or(0, |cell| *cell.spec.load.seed);
     let trials: Vec<u32> = cells.iter().map(|cell| cell.trials).collect();
-    let slot = |(cell, trial)| Slot { cell, trial, seed: execute::trial_seed(seed, trial) };
     let is_virtual = found.cells.iter().all(|cell| cell.is_virtual || cell.plan.refused.is_some());
+    let order_seed = execute::order_seed(seed, is_virtual);
+    let slot = |(cell, trial)| Slot { cell, trial, seed: execute::trial_seed(seed, trial) };
     let started_at = (!is_virtual).then(environment::date);
     let id = match &started_at {
         Some(date) => {
@@ -195,7 +196,7 @@ fn plan(found: &cells::Cells, path: &Path, text: String, only: Option<String>) -
         goals: found.goals.stored(),
         fail_on: found.goals.fail_on.map(|verdict| verdict.word().to_owned()),
         cells,
-        order: execute::order(seed, &trials).into_iter().map(slot).collect(),
+        order: execute::order(order_seed, &trials).into_iter().map(slot).collect(),
     }
 }
 
