@@ -20,20 +20,27 @@ impl Copied {
     /// # Errors
     /// A sentence: the program cannot be read, or the copy cannot be written.
     pub(super) fn of(program: &Path) -> Result<Self, String> {
-        let failed =
-            |what: &str, error: std::io::Error| format!("failed to {what} {}: {error}", program.display());
-        fs::create_dir_all(FOLDER).map_err(|error| failed("make a folder for a copy of", error))?;
+        let failed = |why: String| format!("failed to copy {}: {why}", program.display());
+        // Dropped, it removes what a full disk has left half written.
+        let copy = Self::place().map_err(failed)?;
+        fs::copy(program, &copy.0).map_err(|error| failed(error.to_string()))?;
+        Ok(copy)
+    }
+
+    /// A place for another file that is removed as a copy is, such as a record that nobody is to find.
+    ///
+    /// # Errors
+    /// A sentence: there can be no folder for it.
+    pub(super) fn place() -> Result<Self, String> {
+        let failed = |error: std::io::Error| format!("failed to make the folder {FOLDER}: {error}");
+        fs::create_dir_all(FOLDER).map_err(failed)?;
         let name = format!(
             "copy-{:08x}-{:04x}{:04x}",
             std::process::id(),
             environment::nonce(),
             environment::nonce()
         );
-        let path = std::path::absolute(Path::new(FOLDER).join(name));
-        // Dropped, it removes what a full disk has left half written.
-        let copy = Self(path.map_err(|error| failed("name a copy of", error))?);
-        fs::copy(program, &copy.0).map_err(|error| failed("copy", error))?;
-        Ok(copy)
+        std::path::absolute(Path::new(FOLDER).join(name)).map(Self).map_err(failed)
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -3,8 +3,9 @@
 
 use super::{
     begun::empty,
-    build, copies,
-    pairs::{Job, Measuring},
+    build,
+    copies::{self, Copied},
+    pairs::{Job, Measuring, keeping},
     plans::{limits, plan},
     rows::{self, Row},
     sequence::Sequence,
@@ -17,6 +18,7 @@ use crate::{
     exit::usage,
     interrupt::Interrupt,
     output,
+    saver::Saver,
 };
 use drumpost_core::{
     clock::{Clock, Now},
@@ -82,12 +84,8 @@ pub(super) fn prove(
             output::remark(&format!("comparison {} of {comparisons}: {}", number + 1, injected.words()));
             let costly: Vec<Row> =
                 rows.iter().zip(&learned).map(|(row, learned)| with_cost(row, injected, *learned)).collect();
-            let record = empty()?;
-            let sequence = Sequence::drawn(rows.len(), plan.looks()[0]);
-            let mut measuring = Measuring::new(Job { rows: &costly, ..job.clone() }, record, sequence);
-            let clock = Clock::start();
-            let comparison = match measuring.run(&mut |_| ()) {
-                Ok(comparison) => comparison,
+            let said = match timed(Job { rows: &costly, ..job.clone() }, empty()?) {
+                Ok(said) => said,
                 Err(error) => {
                     proof.partial = Some(format!("comparison {} of {comparisons} failed", number + 1));
                     print(&proof, args)?;
@@ -99,11 +97,25 @@ pub(super) fn prove(
                 print(&proof, args)?;
                 return Ok(Exit::Interrupted);
             }
-            proof.cases[case].said.push(Said::of(&comparison, clock.now_ns() as f64 / 1e9));
+            proof.cases[case].said.push(said);
         }
     }
     print(&proof, args)?;
     Ok(Exit::Ok)
+}
+
+/// Measures a comparison in the order and with the seeds of any other, and saves its record as often, so that it takes as long. Its record is
+/// removed, because nobody is to take it for one of a change.
+fn timed(job: Job<'_>, record: Record) -> anyhow::Result<Said> {
+    let place = Copied::place().map_err(anyhow::Error::msg)?;
+    let mut saver = Saver::new(Some(place.path()), &record)?;
+    let sequence = Sequence::drawn(job.rows.len(), job.plan.looks()[0]);
+    let limits = job.limits;
+    let mut measuring = Measuring::new(job, record, sequence);
+    let clock = Clock::start();
+    let comparison = measuring.run(&mut keeping(&mut saver, limits))?;
+    saver.keep(&measuring.record);
+    Ok(Said::of(&comparison, clock.now_ns() as f64 / 1e9))
 }
 
 fn print(proof: &Proof, args: &CompareArgs) -> anyhow::Result<()> {
