@@ -150,6 +150,25 @@ fn what_is_no_side_is_told() {
     assert!(done.stderr.contains("ended without a result"), "{}", done.stderr);
 }
 
+/// A flag that changes nothing misleads whoever gave it.
+#[test]
+fn flags_that_would_mean_nothing_are_refused() {
+    let place = Place::new();
+    let otlp = cfg!(feature = "otlp").then_some(("compare a.json b.json --otlp http://localhost", "--otlp: nothing is measured here"));
+    let lines = [
+        ("compare a.json b.json --pairs 30", "--pairs: nothing is measured here"),
+        ("compare a.json b.json --prometheus :0", "--prometheus: nothing is measured here"),
+        ("compare --prove --prometheus :0 -- stream", "--prometheus cannot be used with --prove"),
+        ("compare --prove --tolerate-machine -- stream", "--tolerate-machine cannot be used with --prove"),
+        ("compare --prove --fail-on suspect -- stream", "--fail-on cannot be used with --prove"),
+        ("compare --base flags: --head flags: --replay r.json --pairs 30", "--pairs"),
+    ];
+    for (line, says) in lines.into_iter().chain(otlp) {
+        let done = place.run(line).with_code(2);
+        assert!(done.stderr.contains(says), "{line}: {}", done.stderr);
+    }
+}
+
 /// A revision is built by cargo, and what it makes is run: here a cargo that says that it made this program.
 #[test]
 fn a_revision_is_built_and_the_record_says_which() {

@@ -82,18 +82,20 @@ pub(crate) struct SidesArgs {
     /// Side to judge; it is named as that of --base
     #[arg(long, value_name = "SIDE", allow_hyphen_values = true)]
     pub head: Option<SideArg>,
-    /// Most pairs of trials
+    /// Most pairs of trials [default: 60]
     ///
     /// The comparison is judged at thirds of it, and stops when it is decided.
-    #[arg(long, value_name = "N", default_value_t = Plan::PAIRS as u32, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub pairs: u32,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub pairs: Option<u32>,
     /// Stop when this time is over; builds do not count
     ///
     /// One pair of every row is measured in any case. With --prove it is the time of each comparison.
     #[arg(long, value_name = "DURATION")]
     pub within: Option<Said<Lasts>>,
     /// Run the pairs of this record again, in its order and with its seeds
-    #[arg(long, hide_short_help = true, value_name = "RECORD", conflicts_with_all = ["a", "run"], requires_all = ["base", "head"])]
+    ///
+    /// They are judged by the margins and limits of the record. --margin and --threshold set others.
+    #[arg(long, hide_short_help = true, value_name = "RECORD", conflicts_with_all = ["a", "run", "pairs"], requires_all = ["base", "head"])]
     pub replay: Option<PathBuf>,
     /// Show how often verdicts are right on this machine
     ///
@@ -135,10 +137,34 @@ pub(crate) struct SidesArgs {
     pub run: Vec<String>,
 }
 
+impl CompareArgs {
+    /// Refuses flags that mean nothing beside `--prove`: it counts what comparisons find, none of them fails, and nobody is told of them
+    /// while they go on.
+    pub(crate) fn refuse_beside_proof(&self) -> anyhow::Result<()> {
+        let given = [
+            (self.tolerate_machine, "--tolerate-machine"),
+            (self.asserts.fail_on.is_some(), "--fail-on"),
+        ];
+        let given = given.into_iter().find(|(is_given, _)| *is_given).map(|(_, flag)| flag);
+        match self.live.asked().or(given) {
+            Some(flag) => Err(usage(format!(
+                "{flag} cannot be used with --prove, which counts what its comparisons find: none of them fails, and nobody is told of them"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
 impl SidesArgs {
+    /// The most pairs that are measured.
+    pub(crate) fn pairs(&self) -> usize {
+        self.pairs.map_or(Plan::PAIRS, |pairs| pairs as usize)
+    }
+
     /// Refuses flags that only say how sides are measured, where none are.
     pub(crate) fn refuse(&self) -> anyhow::Result<()> {
         let given = [
+            (self.pairs.is_some(), "--pairs"),
             (self.within.is_some(), "--within"),
             (self.out.is_some(), "--out"),
             (self.program.is_some(), "--program"),
@@ -172,5 +198,16 @@ impl FromStr for SideArg {
 impl fmt::Display for SideArg {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_says_how_many_pairs_there_are_without_the_flag() {
+        let help = CompareArgs::augment_args(clap::Command::new("compare")).render_help().to_string();
+        assert!(help.contains(&format!("Most pairs of trials [default: {}]", Plan::PAIRS)), "{help}");
     }
 }

@@ -35,13 +35,18 @@ pub(crate) struct LiveArgs {
 }
 
 impl LiveArgs {
-    /// Whether figures go to a program that adds up, such as Prometheus.
-    pub(crate) const fn adds_up(&self) -> bool {
+    /// The flag that asks for live figures outside of the dashboard; `None`: there is none.
+    pub(crate) const fn asked(&self) -> Option<&'static str> {
         #[cfg(feature = "otlp")]
         if self.otlp.is_some() {
-            return true;
+            return Some("--otlp");
         }
-        self.prometheus.is_some()
+        if self.prometheus.is_some() { Some("--prometheus") } else { None }
+    }
+
+    /// Whether figures go to a program that adds up, such as Prometheus.
+    pub(crate) const fn adds_up(&self) -> bool {
+        self.asked().is_some()
     }
 
     /// Whether the command can be watched. The variable is no default of the flag, or it would be in the way of flags that exclude all others.

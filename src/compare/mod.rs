@@ -44,6 +44,7 @@ pub(crate) fn compare(registry: &Registry, args: &CompareArgs) -> anyhow::Result
         [&args.a, &args.b, &args.sides.replay].into_iter().filter_map(Option::as_deref).collect();
     args.form.check_files(&written, &read)?;
     if let Some(comparisons) = args.sides.prove {
+        args.refuse_beside_proof()?;
         return measured(|interrupted| prove::prove(registry, args, comparisons, interrupted));
     }
     match (&args.sides.base, &args.sides.head) {
@@ -52,8 +53,8 @@ pub(crate) fn compare(registry: &Registry, args: &CompareArgs) -> anyhow::Result
         }
         (None, None) => {
             args.sides.refuse()?;
-            if args.live.prometheus.is_some() {
-                return Err(usage("--prometheus: nothing is measured here; give --base and --head, too"));
+            if let Some(flag) = args.live.asked() {
+                return Err(usage(format!("{flag}: nothing is measured here; give --base and --head, too")));
             }
             records::compare(args)
         }

@@ -11,8 +11,8 @@ use std::{collections::BTreeMap, path::Path};
 
 /// The plan of looks for the pairs that are asked for.
 pub(super) fn plan(args: &CompareArgs, rows: usize) -> anyhow::Result<Plan> {
-    Plan::new(args.sides.pairs as usize, rows * GATES_AT_MOST, &Options::default())
-        .map_err(|error| usage(format!("--pairs {}: {error}", args.sides.pairs)))
+    Plan::new(args.sides.pairs(), rows * GATES_AT_MOST, &Options::default())
+        .map_err(|error| usage(format!("--pairs {}: {error}", args.sides.pairs())))
 }
 
 /// The margins of a record that is run again, with those that are asked for in their place.

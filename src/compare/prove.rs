@@ -71,7 +71,7 @@ pub(super) fn prove(
             .zip(&rows)
             .map(|(learned, row)| ProofRow { name: row.name.clone(), message_ns: learned.message_ns })
             .collect(),
-        pairs: args.sides.pairs as usize,
+        pairs: args.sides.pairs(),
         cases: args.sides.inject.iter().map(|cost| Case { injected: *cost, said: Vec::new() }).collect(),
         partial: None,
     };
