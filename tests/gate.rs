@@ -250,3 +250,24 @@ fn a_limit_decides_when_it_is_measured_as_it_does_later() {
     let suite = place.run("compare --base flags: --head flags: s.toml").with_code(2);
     assert!(suite.stderr.contains("the same limits for all rows"), "{}", suite.stderr);
 }
+
+/// Each flow takes a millisecond. The goal of the first block is missed, and that of the second is kept.
+#[test]
+fn the_goals_of_a_suite_are_those_of_its_comparison() {
+    let place = Place::new();
+    let suite = "assert = 'lost=0'\n[defaults]\nsim = 'service=fixed:1ms'\nrate = '100/s'\ncount = 300\nscenario = 'stream'\n\
+                 [[matrix]]\nname = 'one'\ndispatch = 'message/sim'\nassert = 'p50<500us'\n\
+                 [[matrix]]\nname = 'two'\ndispatch = 'event/sim'\nassert = 'p50<5ms'\n";
+    fs::write(place.path("s.toml"), suite).unwrap();
+    let sides = "compare --base flags: --head flags: --within 1ns";
+    let outcome = place.run(&format!("{sides} --json s.toml")).with_code(4).json()["assertions"].clone();
+    assert_eq!(outcome["answer"], "missed", "{outcome}");
+    let goals = outcome["assertions"].as_array().unwrap();
+    let answers: Vec<(Option<&str>, &str)> =
+        goals.iter().map(|goal| (goal["selector"].as_str(), goal["answer"].as_str().unwrap())).collect();
+    let expected = [(None, "kept"), (Some("one/stream/message/sim"), "missed"), (Some("two/stream/event/sim"), "kept")];
+    assert_eq!(answers, expected, "{outcome}");
+    fs::write(place.path("s.toml"), suite.replacen("assert = 'lost=0'", "fail-on = 'suspect'", 1)).unwrap();
+    let done = place.run(&format!("{sides} --tolerate-machine s.toml")).with_code(2);
+    assert!(done.stderr.contains("fail-on"), "{}", done.stderr);
+}

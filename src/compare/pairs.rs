@@ -56,9 +56,11 @@ pub(super) fn compare(
 ) -> anyhow::Result<Exit> {
     let replayed = args.sides.replay.as_deref().map(|path| load(path).map(|record| (record, path)));
     let replayed = replayed.transpose()?;
-    let rows = match &replayed {
-        Some((record, path)) => rows::of_record(registry, record, path, [base, head])?,
-        None => rows::rows(registry, args, &base, &head)?,
+    let (rows, asserts) = match &replayed {
+        Some((record, path)) => {
+            (rows::of_record(registry, record, path, [base, head])?, args.asserts.clone())
+        }
+        None => rows::rows(registry, args, base, head)?,
     };
     let plan = match &replayed {
         Some((record, path)) => recorded_plan(record, path)?,
@@ -69,7 +71,7 @@ pub(super) fn compare(
     if let (Some(compared), Some((replayed, _))) = (&mut record.comparison, &replayed) {
         compared.margins = recorded_margins(replayed, &args.margin);
     }
-    args.asserts.check_rows(&of_heads(&record))?;
+    asserts.check_rows(&of_heads(&record))?;
     let sequence = match &replayed {
         Some((record, path)) => Sequence::of(record, path)?,
         None => Sequence::drawn(rows.len(), plan.looks()[0]),
@@ -107,7 +109,7 @@ pub(super) fn compare(
     };
     // A failure to save ends it here: what was to be printed can be printed again from the record.
     saved.outcome?;
-    print(&comparison, [&record, &record], args, &args.asserts, is_document)
+    print(&comparison, [&record, &record], args, &asserts, is_document)
 }
 
 /// Saves what there is after a round, as often as that is cheap. A record that a killed process leaves is judged by its limits, too.

@@ -59,7 +59,11 @@ pub(super) fn prove(
     // The base may be any side; the head is the base with a cost.
     let own: SideArg = "flags:".parse().map_err(usage)?;
     let base = side::prepare(args.sides.base.as_ref().unwrap_or(&own), registry, &how)?;
-    let rows: Vec<Row> = rows::rows(registry, args, &base, &base)?.iter().map(without_cost).collect();
+    let (rows, asserts) = rows::rows(registry, args, &base, &base)?;
+    let rows: Vec<Row> = rows.iter().map(without_cost).collect();
+    if !asserts.assertions.is_empty() || asserts.fail_on.is_some() {
+        output::remark("note: --prove counts verdicts, so the goals of the suite's file are left out");
+    }
     let plan = plan(args, rows.len())?;
     let limits = limits(args, &rows, None)?;
     let job = Job::new(&rows, [&base, &base], &plan, &limits, args, interrupted);

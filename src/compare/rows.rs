@@ -3,14 +3,18 @@
 use super::side::Side;
 use crate::{
     args::CompareArgs,
+    assertions::{AssertArgs, FailOn},
     command_line,
     exit::usage,
     run::job::Job,
     spec::{Document, Obstacle, RunSpec, asked_on},
-    suite,
+    suite::{self, Specs},
 };
 use drumpost_core::registry::Registry;
-use drumpost_results::model::{ComparedRow, Record};
+use drumpost_results::{
+    assertion::Assertion,
+    model::{ComparedRow, Record},
+};
 use serde_json::Value;
 use std::{ffi::OsString, path::Path, time::Duration};
 
@@ -38,7 +42,7 @@ const IN_PROCESS: (&str, &str) = ("250ms", "50ms");
 /// The same over a server.
 const OVER_SERVER: (&str, &str) = ("1s", "200ms");
 
-/// The rows that are asked for.
+/// The rows that are asked for, and the goals for them.
 ///
 /// # Errors
 /// Flags, a file or names that cannot be meant.
@@ -47,13 +51,16 @@ pub(super) fn rows(
     args: &CompareArgs,
     base: &Side,
     head: &Side,
-) -> anyhow::Result<Vec<Row>> {
-    let found = match &args.a {
+) -> anyhow::Result<(Vec<Row>, AssertArgs)> {
+    let Specs { cells, goals, fail_on } = match &args.a {
         Some(path) if path.extension().is_some_and(|end| end == "toml") => of_suite(registry, path, args)?,
-        file => of_flags(registry, file.as_deref(), args, [base, head])?,
+        file => {
+            let cells = of_flags(registry, file.as_deref(), args, [base, head])?;
+            Specs { cells, goals: Vec::new(), fail_on: None }
+        }
     };
     let mut rows: Vec<Row> = Vec::new();
-    for (name, spec) in found {
+    for (name, spec) in cells {
         let of_side = |side: &Side| {
             let fields = of_side(&spec, side)?;
             let read = RunSpec::from_document(fields)
@@ -77,7 +84,29 @@ pub(super) fn rows(
             rows.push(Row { name, scenario, base, head, drain, lasts });
         }
     }
-    Ok(rows)
+    let asserts = asserts(args, goals, fail_on, &rows)?;
+    Ok((rows, asserts))
+}
+
+/// The goals of a suite's file, and then those of the command line. `--fail-on` replaces that of the file.
+fn asserts(
+    args: &CompareArgs,
+    goals: Vec<Assertion>,
+    fail_on: Option<FailOn>,
+    rows: &[Row],
+) -> anyhow::Result<AssertArgs> {
+    if args.tolerate_machine && fail_on == Some(FailOn::Suspect) {
+        return Err(usage(
+            "--tolerate-machine cannot be used with a suite whose file says fail-on = \"suspect\": one passes what the other fails",
+        ));
+    }
+    // Cells that come to the same row, as where the sides are dispatches, are measured once, by the name of the first.
+    let is_measured = |goal: &Assertion| {
+        goal.selector.as_ref().is_none_or(|name| rows.iter().any(|row| row.name == *name))
+    };
+    let mut assertions: Vec<Assertion> = goals.into_iter().filter(is_measured).collect();
+    assertions.extend(args.asserts.assertions.iter().cloned());
+    Ok(AssertArgs { assertions, fail_on: args.asserts.fail_on.or(fail_on), ..args.asserts.clone() })
 }
 
 /// The fields of a spec with those of a side in their place.
@@ -185,7 +214,7 @@ fn is_known(registry: &Registry, spec: &RunSpec) -> bool {
     spec.scenario.as_ref().is_none_or(|name| registry.scenarios.iter().any(|known| known.name == name))
 }
 
-fn of_suite(registry: &Registry, path: &Path, args: &CompareArgs) -> anyhow::Result<Vec<(String, RunSpec)>> {
+fn of_suite(registry: &Registry, path: &Path, args: &CompareArgs) -> anyhow::Result<Specs> {
     if !args.sides.run.is_empty() {
         return Err(usage("flags after `--` are for a run; a suite's file says what its cells measure"));
     }

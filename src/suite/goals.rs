@@ -112,6 +112,20 @@ impl Goals {
         Ok(())
     }
 
+    /// The goals for rows that are called as the cells are. A goal of a block or with a selector becomes one for each of its cells.
+    pub(super) fn by_name(&self, cells: &[Cell]) -> Vec<Assertion> {
+        let of_goal = |goal: &FileGoal| -> Vec<Assertion> {
+            let FileGoal { matrix, assertion, .. } = goal;
+            if matrix.is_none() && assertion.selector.is_none() {
+                return vec![assertion.clone()];
+            }
+            let rows = rows::of_cells(goal.cells(cells));
+            let meant = rows.into_iter().filter(|row| assertion.selects(row));
+            meant.map(|row| Assertion { selector: Some(row.name), goal: assertion.goal.clone() }).collect()
+        };
+        self.of_rows.iter().flat_map(of_goal).collect()
+    }
+
     /// As they are stored.
     pub(super) fn stored(&self) -> Vec<Goal> {
         let stored =
@@ -212,6 +226,12 @@ mod tests {
                 (&goal.matrix, Ok(goal.assertion.clone()))
             );
         }
+        let named: Vec<String> = found.goals.by_name(&found.cells).iter().map(ToString::to_string).collect();
+        let of_a = found.cells.iter().filter(|cell| cell.plan.matrix == "a").map(|cell| &cell.plan.name);
+        let goals_of_a = of_a.clone().map(|name| format!("{name}: p99 < 2 ms"));
+        let of_events = of_a.filter(|name| name.contains("event/")).map(|name| format!("{name}: p50 < 1 ms"));
+        let expected: Vec<String> = ["lost = 0".to_owned()].into_iter().chain(goals_of_a).chain(of_events).collect();
+        assert_eq!(named, expected);
         let keys = Keys::new(&crate::builtin());
         assert!([ASSERT, FAIL_ON].iter().all(|key| keys.find(key).is_none()), "a key of `run` has this name");
     }

@@ -14,7 +14,7 @@ mod trials;
 use crate::{
     Exit,
     args::SuiteArgs,
-    assertions::{self, AssertArgs},
+    assertions::{self, AssertArgs, FailOn},
     digest, environment,
     exit::usage,
     form::FormArgs,
@@ -29,7 +29,7 @@ use crate::{
 use cells::Cell;
 use drumpost_core::registry::Registry;
 use drumpost_results::{
-    assertion::Outcome,
+    assertion::{Assertion, Outcome},
     export::Of,
     format::suite::{self as format, Plan, Slot},
     model::{Record, Run, Status, Trial},
@@ -102,25 +102,30 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
     Ok(asserts.exit(end, &outcome, &rows))
 }
 
-/// The cells of a suite's file that can be run, by name, each with the spec of its one dispatch.
+/// What a suite's file says to a command that measures its cells in another way.
+pub(crate) struct Specs {
+    /// The cells by name, each with the spec of its one dispatch.
+    pub cells: Vec<(String, RunSpec)>,
+    /// The goals of the file, for rows that have the names of the cells.
+    pub goals: Vec<Assertion>,
+    pub fail_on: Option<FailOn>,
+}
+
+/// The cells of a suite's file that can be run, and its goals.
 ///
 /// # Errors
 /// A sentence with file, line and key about the first thing that cannot be meant, or a cell that cannot be run.
-pub(crate) fn specs(registry: &Registry, path: &Path) -> anyhow::Result<Vec<(String, RunSpec)>> {
+pub(crate) fn specs(registry: &Registry, path: &Path) -> anyhow::Result<Specs> {
     let text = drumpost_results::store::read_text(path)
         .map_err(|error| usage(format!("failed to read {}: {error}; check the path", path.display())))?;
     let found = cells::resolve(registry, path, &text)?;
-    if found.goals != goals::Goals::default() {
-        output::remark(&format!(
-            "note: the goals of {} are those of `suite`; a comparison has goals of its own, with --assert and --fail-on",
-            path.display()
-        ));
-    }
+    let (goals, fail_on) = (found.goals.by_name(&found.cells), found.goals.fail_on);
     let spec = |cell: Cell| match cell.plan.refused {
         Some(why) => Err(usage(format!("{}: {why}", cell.plan.name))),
         None => Ok((cell.plan.name, cell.spec)),
     };
-    found.cells.into_iter().map(spec).collect()
+    let cells = found.cells.into_iter().map(spec).collect::<anyhow::Result<_>>()?;
+    Ok(Specs { cells, goals, fail_on })
 }
 
 /// Reads a suite's text, resolves and lists its cells, and gives the state that would be written, for tests that feed it
