@@ -372,7 +372,7 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
         is_b_alone_invalid: invalid == [false, true],
         gates,
         differences: notes::differences(a, b),
-        notes: notes::of([a, b], sides, &verdicts),
+        notes: notes::of([a, b], sides, &verdicts, judging.limits),
     }
 }
 

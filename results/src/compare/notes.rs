@@ -4,20 +4,28 @@
 
 use super::promise;
 use crate::model::{self, Run, Setting, Validity, Verdict};
+use crate::verdict::{Thresholds, bound};
 
 /// A setting that differs: its name, and its value in A and in B.
 pub(super) type Difference = (String, Option<Setting>, Option<Setting>);
 
-/// The notes on two runs with their verdicts. `sides` are the names of the runs.
-pub(super) fn of([a, b]: [&Run; 2], sides: [&str; 2], verdicts: &[Verdict; 2]) -> Vec<String> {
+/// The notes on two runs with their verdicts. `sides` are the names of the runs. What makes a run suspect, and a server or a load generator
+/// that was the limit, decide nothing here, but whoever reads a verdict has to know them.
+pub(super) fn of(
+    [a, b]: [&Run; 2],
+    sides: [&str; 2],
+    verdicts: &[Verdict; 2],
+    limits: &Thresholds,
+) -> Vec<String> {
     let mut notes = Vec::new();
     for ((side, run), verdict) in sides.into_iter().zip([a, b]).zip(verdicts) {
-        if verdict.status == Validity::Invalid {
-            notes.push(format!("{side} is invalid: {}", verdict.reasons.join("; ")));
+        if verdict.status != Validity::Valid {
+            notes.push(format!("{side} is {}: {}", verdict.status.word(), verdict.reasons.join("; ")));
         }
         if run.audit_failed() {
             notes.push(format!("the audit of {side} failed: {}", promise::faults(run)));
         }
+        notes.extend(bound(run, limits).map(|bound| format!("{side} is {bound}")));
     }
     if has_told(a) && has_told(b) && a.load != b.load {
         let (a, b) = (a.load.word(), b.load.word());

@@ -89,6 +89,17 @@ fn lag(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool, verdic
     }
 }
 
+/// What is said of a load that was late although nothing held it up.
+const OWN_THREAD: &str = "so the load generator's own thread was the bottleneck";
+
+/// Whether the load was late or started too few flows because its own thread was too slow, on a machine that was free.
+pub(super) fn is_generator_late(run: &Run, derived: &Derived, thresholds: &Thresholds) -> bool {
+    let mut verdict = Verdict::default();
+    rate(run, derived, thresholds, true, &mut verdict);
+    lag(run, derived, thresholds, true, &mut verdict);
+    verdict.reasons.iter().any(|reason| reason.ends_with(OWN_THREAD))
+}
+
 /// Why the load was late. A sender waits for a full transport or for room in its window. If neither was the case, its own
 /// thread was too slow. On a busy machine none of this can be told apart.
 fn cause(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool) -> String {
@@ -123,9 +134,7 @@ fn cause(run: &Run, derived: &Derived, thresholds: &Thresholds, free: bool) -> S
         return format!("the window of {} was full", units::counted(window, "flow", "flows"));
     }
     let share = units::percent(blocked);
-    format!(
-        "senders were blocked for only {share} of the time, so the load generator's own thread was the bottleneck"
-    )
+    format!("senders were blocked for only {share} of the time, {OWN_THREAD}")
 }
 
 /// The longest time for which an instance was away. A backlog is no reason: senders go on while it piles up.

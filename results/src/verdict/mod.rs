@@ -2,10 +2,11 @@
 //!
 //! Lives here: the order in which the checks run. The limits are in `thresholds`. Each group of
 //! checks has a file: `host`, `ends`, `load`, `little`, `standstill`, `steady`, `stops`, `machine`,
-//! `outages`, `backlog`, `window`, `counts`. Does not live
+//! `outages`, `backlog`, `window`, `counts`. What limited a run is in `bound`. Does not live
 //! here: the type of a verdict (`model`), the verdict of a comparison (`compare`) and exit codes (the command line).
 
 mod backlog;
+mod bound;
 mod counts;
 #[cfg(test)]
 mod counts_tests;
@@ -22,6 +23,7 @@ mod stops;
 mod thresholds;
 mod window;
 
+pub(crate) use bound::bound;
 pub(crate) use disturbed::happened;
 pub(crate) use host::STEPS_NS;
 pub use host::{HostReason, host_reasons};

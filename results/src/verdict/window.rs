@@ -8,25 +8,19 @@ use crate::stats::Derived;
 use crate::units;
 
 /// A thread that is busy for more than this share of the time may itself limit the load.
-const BUSY_THREAD: f64 = 0.85;
+pub(super) const BUSY_THREAD: f64 = 0.85;
 
 /// A closed load has N flows in flight, so its throughput is N ÷ mean response time (Little's law). If cores were idle and
 /// no thread was busy all the time, the flows did not wait for a processor, and more flows in flight would raise the
 /// throughput. There is no note for loads with think time, because N is not the number in flight then, and none for
 /// simulated servers, which need no processor.
 pub(super) fn note(run: &Run, derived: &Derived, thresholds: &Thresholds, verdict: &mut Verdict) {
-    if run.load != LoadKind::Closed || run.is_simulated() || run.asked().has_think_time {
-        return;
-    }
-    // The flows waited for something else.
-    if run.trials.iter().any(|trial| !trial.disturbances.is_empty() || !trial.outages.is_empty()) {
+    if !waits_for_its_window(run) {
         return;
     }
     let Some(window) = run.asked().window else { return };
     let Some(rate) = derived.throughput_per_s else { return };
-    if let Some(in_flight) = derived.mean_in_flight.filter(|mean| *mean < 1.0 && window > 1)
-        && !takes_one_at_a_time(run)
-    {
+    if let Some(in_flight) = never_full(run, derived) {
         verdict.notes.push(format!(
             "the window of {} was never full: {in_flight:.2} were in flight on average, so the service that starts flows is the \
              limit and not the dispatch. A reason may be that many lanes have a thread each and have to be woken",
@@ -55,6 +49,19 @@ pub(super) fn note(run: &Run, derived: &Derived, thresholds: &Thresholds, verdic
         units::percent(machine.idle / machine.cores),
         window.saturating_mul(4),
     ));
+}
+
+/// Mean flows in flight of a closed load whose window of several flows was never full: the service that starts flows was too slow. `None`:
+/// it was full, or that is not known.
+pub(super) fn never_full(run: &Run, derived: &Derived) -> Option<f64> {
+    let window = run.asked().window.filter(|_| waits_for_its_window(run) && !takes_one_at_a_time(run))?;
+    derived.mean_in_flight.filter(|mean| *mean < 1.0 && window > 1)
+}
+
+/// Whether the next flow of a load starts as soon as one ends, and nothing disturbed the flows.
+fn waits_for_its_window(run: &Run) -> bool {
+    let is_closed = run.load == LoadKind::Closed && !run.is_simulated() && !run.asked().has_think_time;
+    is_closed && run.trials.iter().all(|trial| trial.disturbances.is_empty() && trial.outages.is_empty())
 }
 
 /// With fewer flows in flight there is little to put into a batch.

@@ -265,3 +265,29 @@ fn a_row_says_what_speaks_against_its_runs() {
     assert_eq!((row.notes.len(), row.notes[0].as_str()), (2, "the audit of B failed: 3 lost"));
     assert!(row.notes[1].starts_with("A ") && row.notes[1].contains("closed load"), "{:?}", row.notes);
 }
+
+/// A comparison of two clients at a busy server compares the server with itself.
+#[test]
+fn a_row_says_which_run_is_suspect_and_what_limited_it() {
+    let mut a = run("message/a", 12, 1.0, 0.01, 1);
+    let reasons = vec!["the hypervisor took 3 %".into(), "the throughput fell".into()];
+    a.verdict = Some(crate::model::Verdict {
+        status: crate::model::Validity::Suspect,
+        reasons,
+        ..crate::model::Verdict::default()
+    });
+    let mut b = run("message/b", 12, 1.0, 0.01, 2);
+    for trial in &mut b.trials {
+        trial.server = Some(crate::model::Server {
+            window_ns: 1_000,
+            busiest_thread_ns: Some(970),
+            ..crate::model::Server::default()
+        });
+    }
+    let record = paired(vec![a, b]);
+    let compared = compare_within(&record, "message/a", "message/b", &Options::default()).unwrap();
+    let notes = &compared.rows[0].notes;
+    assert_eq!(notes[0], "A is suspect: the hypervisor took 3 %; the throughput fell");
+    assert!(notes.len() == 2 && notes[1].starts_with("B is broker-bound: the busiest thread"), "{notes:?}");
+    assert!(!compared.is_invalid(), "both are notes");
+}
