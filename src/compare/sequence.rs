@@ -147,7 +147,7 @@ mod tests {
                 step * place as f64
             };
             let of_pair = |(number, roles): (u32, Vec<Role>)| {
-                let of = |role| roles.iter().position(|known| *known == role).unwrap_or_default();
+                let of = |role: Role| roles.iter().position(|known| *known == role).unwrap_or_default();
                 cost(number, of(Role::Head)) - cost(number, of(Role::Base))
             };
             (0..).zip(roles(sequence, PAIRS)).map(of_pair).collect()
