@@ -291,3 +291,13 @@ fn a_row_says_which_run_is_suspect_and_what_limited_it() {
     assert!(notes.len() == 2 && notes[1].starts_with("B is broker-bound: the busiest thread"), "{notes:?}");
     assert!(!compared.is_invalid(), "both are notes");
 }
+
+#[test]
+fn of_two_trials_of_one_number_the_first_is_in_the_pair() {
+    let a = run("message/a", 12, 1.0, 0.0, 1);
+    let mut b = run("message/b", 12, 1.0, 0.0, 2);
+    // With the second one it would be no pair.
+    b.trials.push(Trial { seed: 99, ..b.trials[0].clone() });
+    let compared = compare_within(&paired(vec![a, b]), "message/a", "message/b", &Options::default()).unwrap();
+    assert_eq!(compared.rows[0].pairs, 12);
+}
