@@ -9,6 +9,7 @@
 mod begun;
 mod build;
 mod copies;
+mod learned;
 mod pairs;
 mod patience;
 mod plans;
