@@ -3,7 +3,7 @@
 use super::{
     Proxy, Stop, Suite, fails,
     runs::nothing_is_left,
-    trial::{IN_TIME, LATE, LOSSY, Trial, each, keeps},
+    trial::{IN_TIME, LATE, LOSSY, Trial, keeps},
 };
 use drumpost_core::{
     outcome::{Audit, Cause, Ending, Outage, Outcome},
@@ -16,6 +16,9 @@ const RECONNECT: Duration = Duration::from_secs(120);
 
 /// After a line was cut or reset, messages that had come before are handled within this time.
 const HANDLED: Duration = Duration::from_secs(1);
+
+/// Between two flows of a run over a line that goes silent. They are so few that the transport is not full before it is silent for long.
+const SELDOM_NS: u64 = 4_000_000;
 
 /// A run that failed, with the address of the server on this port in its sentence.
 fn failed(outcome: &Outcome, port: u16) -> Result<&str, Stop> {
@@ -48,27 +51,43 @@ pub(super) fn server_killed(suite: &Suite<'_>) -> Result<(), Stop> {
 }
 
 pub(super) fn line_silent(suite: &Suite<'_>) -> Result<(), Stop> {
-    // A drain deadline before and after the transport may notice by itself.
-    each(&[1, 5], |drain| {
-        let server = suite.server()?;
-        let proxy = suite.line_to(&*server)?;
-        // Not so many flows that the transport is full before it is silent for long.
-        let drain = Duration::from_secs(*drain);
-        let trial = Trial { drain, every_ns: 4_000_000, ..Trial::open(3_600) };
-        let run = suite.begin(&suite.options_at(proxy.port())?, &trial)?;
-        run.flows()?;
-        proxy.go_silent();
-        // Messages are sent into the silence, too.
-        thread::sleep(Duration::from_secs(1));
-        run.end_load();
-        let outcome = run.outcome(trial.drain)?;
-        failed(&outcome, proxy.port())?;
-        // What could not be removed while the line was silent is removed by the next run over it.
-        proxy.mend();
-        proxy.cut();
-        let next = suite.run(&suite.options_at(proxy.port())?, &Trial::new())?;
-        nothing_is_left(&*server, &next)
-    })
+    let server = suite.server()?;
+    let proxy = suite.line_to(&*server)?;
+    // The drain deadline comes before the transport may notice by itself. That it does notice is shown by `silent_and_back`.
+    let trial = Trial { drain: Duration::from_secs(1), every_ns: SELDOM_NS, ..Trial::open(3_600) };
+    let run = suite.begin(&suite.options_at(proxy.port())?, &trial)?;
+    run.flows()?;
+    proxy.go_silent();
+    // Messages are sent into the silence, too.
+    thread::sleep(Duration::from_secs(1));
+    run.end_load();
+    let outcome = run.outcome(trial.drain)?;
+    failed(&outcome, proxy.port())?;
+    // What could not be removed while the line was silent is removed by the next run over it.
+    proxy.mend();
+    proxy.cut();
+    let next = suite.run(&suite.options_at(proxy.port())?, &Trial::new())?;
+    nothing_is_left(&*server, &next)
+}
+
+/// All connections go silent, and new ones are let through. So messages flow again when every instance has noticed the silence by itself
+/// and has come back: one that goes on with a silent connection neither sends nor hears. Then the silent connections are mended, and what
+/// had been sent over them arrives late.
+pub(super) fn silent_and_back(suite: &Suite<'_>) -> Result<(), Stop> {
+    let server = suite.server()?;
+    let proxy = suite.line_to(&*server)?;
+    let options = suite.options_at(proxy.port())?;
+    let lossless = suite.promise(&options)?.is_lossless();
+    let run = suite.begin(&options, &Trial { every_ns: SELDOM_NS, ..reconnecting(lossless) })?;
+    run.flows()?;
+    proxy.silence_open();
+    thread::sleep(HANDLED);
+    let flows = run.flows_again();
+    proxy.mend();
+    flows?;
+    let outcome = run.unless_refused(IN_TIME)?;
+    came_back(&outcome, lossless)?;
+    nothing_is_left(&*server, &outcome)
 }
 
 pub(super) fn line_cut(suite: &Suite<'_>) -> Result<(), Stop> {

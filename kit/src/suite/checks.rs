@@ -113,9 +113,17 @@ pub const CHECKS: &[Check] = &[
     Check {
         name: "line-silent",
         proves: "a line that goes silent is told from lost messages; the next run removes what had to remain",
-        waits_s: 30,
+        waits_s: 16,
         in_both_styles: false,
         run: broken::line_silent,
+    },
+    Check {
+        name: "silent-and-back",
+        proves: "with a run that is to reconnect, connections go silent while messages flow and new ones are let through: every instance \
+                 notices by itself, the outage is told, messages flow again, and no confirmed message is lost where none may be",
+        waits_s: 25,
+        in_both_styles: false,
+        run: broken::silent_and_back,
     },
     Check {
         name: "line-cut",
@@ -253,7 +261,7 @@ mod tests {
         let names = |lines: Vec<Line>| lines.into_iter().map(|line| line.check).collect::<Vec<_>>();
         let in_order: Vec<&str> = all.iter().map(|(check, _)| check.name).collect();
         assert_eq!(names(side_by_side(&all, 1, line)), in_order);
-        assert_eq!((most.load(Ordering::Relaxed), first.lock().unwrap().take()), (1, Some("line-silent")));
+        assert_eq!((most.load(Ordering::Relaxed), first.lock().unwrap().take()), (1, Some("silent-and-back")));
         assert_eq!(names(side_by_side(&all, 6, line)), in_order);
         assert!((2..=6).contains(&most.load(Ordering::Relaxed)), "{most:?}");
     }

@@ -1,5 +1,5 @@
-//! A proxy between client and server. It can cut or reset connections, pass bytes slowly, or go silent while connections stay open. And
-//! listeners that are no server.
+//! A proxy between client and server. It can cut or reset connections, pass bytes slowly, or go silent while connections stay open: all
+//! of them, or those that are open now. And listeners that are no server.
 
 use rustix::net::sockopt::set_socket_linger;
 use std::{
@@ -45,8 +45,16 @@ struct Slowness {
 #[derive(Debug)]
 struct Connection {
     ends: [TcpStream; 2],
+    fault: Arc<Fault>,
+}
+
+/// What is done to one connection.
+#[derive(Debug, Default)]
+struct Fault {
     /// Its threads close it without telling either end that the other has ended.
-    is_reset: Arc<AtomicBool>,
+    is_reset: AtomicBool,
+    /// Nothing goes through any more.
+    is_silent: AtomicBool,
 }
 
 impl Proxy {
@@ -85,6 +93,14 @@ impl Proxy {
         self.state.is_silent.store(true, Ordering::Relaxed);
     }
 
+    /// Nothing goes through any more over the connections that are open now. They stay open. What connects afterwards is let through: a
+    /// client that notices the silence can come back at once, and one that does not hears nothing.
+    pub fn silence_open(&self) {
+        for connection in &*lock(&self.state.open) {
+            connection.fault.is_silent.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Bytes take at least `delay` from one end to the other, and so many of them pass in a second in each direction, over all connections together.
     pub fn slow(&self, delay: Duration, bytes_per_s: Option<u32>) {
         *lock(&self.state.slowness) = Slowness { delay, bytes_per_s };
@@ -94,19 +110,26 @@ impl Proxy {
     pub fn mend(&self) {
         self.slow(Duration::ZERO, None);
         self.state.is_silent.store(false, Ordering::Relaxed);
+        for connection in &*lock(&self.state.open) {
+            connection.fault.is_silent.store(false, Ordering::Relaxed);
+        }
     }
 
     /// Cuts what is open now: both ends see that the other has ended. What connects afterwards is let through.
     pub fn cut(&self) {
-        for end in lock(&self.state.open).drain(..).flat_map(|connection| connection.ends) {
-            let _ = end.shutdown(Shutdown::Both);
+        for Connection { ends, fault } in lock(&self.state.open).drain(..) {
+            fault.is_silent.store(false, Ordering::Relaxed);
+            for end in ends {
+                let _ = end.shutdown(Shutdown::Both);
+            }
         }
     }
 
     /// Resets what is open now: both ends get an error. What connects afterwards is let through.
     pub fn reset(&self) {
         for connection in lock(&self.state.open).drain(..) {
-            connection.is_reset.store(true, Ordering::Relaxed);
+            connection.fault.is_reset.store(true, Ordering::Relaxed);
+            connection.fault.is_silent.store(false, Ordering::Relaxed);
             for end in &connection.ends {
                 // A socket that is closed without lingering is reset. It is closed once its threads have ended, which wait for bytes to read.
                 let _ = set_socket_linger(end, Some(Duration::ZERO));
@@ -119,13 +142,13 @@ impl Proxy {
 /// Forwards in both directions, each on a thread of its own.
 fn join(state: &Arc<State>, client: TcpStream, server: TcpStream) -> io::Result<()> {
     let ways = [(client.try_clone()?, server.try_clone()?), (server.try_clone()?, client.try_clone()?)];
-    let is_reset = Arc::<AtomicBool>::default();
-    lock(&state.open).push(Connection { ends: [client, server], is_reset: Arc::clone(&is_reset) });
+    let fault = Arc::<Fault>::default();
+    lock(&state.open).push(Connection { ends: [client, server], fault: Arc::clone(&fault) });
     for (direction, (from, to)) in ways.into_iter().enumerate() {
-        let (state, is_reset) = (Arc::clone(state), Arc::clone(&is_reset));
+        let (state, fault) = (Arc::clone(state), Arc::clone(&fault));
         thread::spawn(move || {
-            state.forward(direction, &from, &to);
-            if !is_reset.load(Ordering::Relaxed) {
+            state.forward(direction, &from, &to, &fault);
+            if !fault.is_reset.load(Ordering::Relaxed) {
                 let _ = to.shutdown(Shutdown::Both);
             }
         });
@@ -135,9 +158,10 @@ fn join(state: &Arc<State>, client: TcpStream, server: TcpStream) -> io::Result<
 
 impl State {
     /// Forwards what comes until one end closes.
-    fn forward(&self, direction: usize, mut from: &TcpStream, mut to: &TcpStream) {
+    fn forward(&self, direction: usize, mut from: &TcpStream, mut to: &TcpStream, fault: &Fault) {
         let mut buffer = [0; 16 * 1024];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
+            wait_while(&fault.is_silent);
             self.hold(direction, count);
             if direction == TO_SERVER {
                 self.to_server.fetch_add(count as u64, Ordering::Relaxed);
@@ -150,15 +174,19 @@ impl State {
 
     /// Waits for as long as so many bytes are held up. What comes meanwhile waits in the system and is forwarded together.
     fn hold(&self, direction: usize, count: usize) {
-        while self.is_silent.load(Ordering::Relaxed) {
-            thread::sleep(Duration::from_millis(20));
-        }
+        wait_while(&self.is_silent);
         let Slowness { delay, bytes_per_s } = *lock(&self.slowness);
         if let Some(rate) = bytes_per_s {
             let _turn = lock(&self.turns[direction]);
             thread::sleep(Duration::from_secs_f64(count as f64 / f64::from(rate)));
         }
         thread::sleep(delay);
+    }
+}
+
+fn wait_while(is_so: &AtomicBool) {
+    while is_so.load(Ordering::Relaxed) {
+        thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -220,6 +248,26 @@ mod tests {
         assert_eq!(proxy.bytes_to_server(), 10_002);
         proxy.mend();
         assert!(round_trip(&mut client, 1_000_000) < Duration::from_secs(10), "it is as slow as before");
+    }
+
+    #[test]
+    fn connections_that_are_open_go_silent_and_later_ones_do_not() {
+        let (proxy, mut client) = echo();
+        proxy.silence_open();
+        client.write_all(&[1]).unwrap();
+        client.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        assert_eq!(client.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let _later = TcpStream::connect(("127.0.0.1", proxy.port())).unwrap();
+        let is_silent = |connection: &Connection| connection.fault.is_silent.load(Ordering::Relaxed);
+        let flags = || lock(&proxy.state.open).iter().map(is_silent).collect::<Vec<_>>();
+        while flags().len() < 2 {
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(flags(), [true, false]);
+        proxy.mend();
+        client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        assert_eq!(client.read(&mut [0]).unwrap(), 1, "what was held back arrives late");
+        assert_eq!(flags(), [false, false]);
     }
 
     #[test]
