@@ -61,7 +61,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "clean",
-        proves: "cleaning while a run is under way leaves the run's objects alone",
+        proves: "cleaning while a run is under way names the run's objects and leaves them alone",
         waits_s: 2,
         in_both_styles: false,
         run: runs::clean,

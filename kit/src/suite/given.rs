@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The address of such a server: `SCHEME://USER@` and `/REST` around the host and the port.
 #[derive(Clone, Debug)]
 pub(super) struct Given {
+    /// What is there of runs. `None`: nobody is asked.
+    kept: Option<super::kept::Kept>,
     before: String,
     host: String,
     port: u16,
@@ -21,8 +23,16 @@ impl Given {
         let option = entry.address().ok_or("no option of the transport is the address of its server")?;
         // Set by the user, by the environment, or the default.
         let values = options.of(entry.options).map_err(|error| error.to_string())?;
-        Self::read(values.url(option.name))
+        let given = Self::read(values.url(option.name));
+        let kept = Some(super::kept::Kept::at(entry, options));
+        given
+            .map(|given| Self { kept, ..given })
             .ok_or_else(|| format!("{}: give a URL with a port, such as mq://127.0.0.1:7654", option.name))
+    }
+
+    /// The server as it is when a check begins.
+    pub(super) fn now(&self) -> Self {
+        Self { kept: self.kept.as_ref().map(super::kept::Kept::now), ..self.clone() }
     }
 
     fn read(url: &str) -> Option<Self> {
@@ -33,6 +43,7 @@ impl Given {
         let (host, port) = place.rsplit_once(':')?;
         let at = if user.is_empty() { "" } else { "@" };
         Some(Self {
+            kept: None,
             before: format!("{scheme}://{user}{at}"),
             host: host.to_owned(),
             port: port.parse().ok()?,
@@ -69,6 +80,10 @@ pub(super) fn went_past(audit: &Audit, payload_len: u32, bytes_to_server: u64) -
 }
 
 impl PrivateServer for Given {
+    fn objects(&self) -> Option<Vec<String>> {
+        self.kept.as_ref()?.objects()
+    }
+
     fn port(&self) -> u16 {
         self.port
     }

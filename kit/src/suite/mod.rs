@@ -27,6 +27,7 @@ mod course;
 mod dead_letters;
 mod given;
 mod given_back;
+mod kept;
 mod kills;
 mod permits;
 mod proxy;
@@ -294,7 +295,7 @@ impl<'a> Suite<'a> {
     fn server(&self) -> Result<Box<dyn PrivateServer>, Stop> {
         match &self.servers {
             Servers::Private(start) => Ok(start()),
-            Servers::Given(given) => Ok(Box::new(given.clone())),
+            Servers::Given(given) => Ok(Box::new(given.now())),
         }
     }
 

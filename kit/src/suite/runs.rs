@@ -3,6 +3,7 @@
 
 use super::{
     PrivateServer, Stop, Suite, fails,
+    kept::of_this_process,
     trial::{IN_TIME, Running, Trial, keeps},
 };
 use drumpost_core::{
@@ -132,6 +133,14 @@ pub(super) fn clean(suite: &Suite<'_>) -> Result<(), Stop> {
         // A server that runs already may hold what other processes left.
         Some(cleaned) if cleaned.removed.iter().any(|name| name.contains(&own)) => {
             return fails(format!("cleaning removed what is in use: {}", cleaned.removed.join(", ")));
+        }
+        Some(cleaned)
+            if promise.stores && of_this_process(&cleaned.kept).is_some_and(|names| names.is_empty()) =>
+        {
+            return fails(format!(
+                "a run has messages stored at the server, and cleaning names nothing of it: {:?}",
+                cleaned.kept
+            ));
         }
         Some(cleaned) if cleaned.kept.len() < objects.len() => {
             return fails(format!("{objects:?} were there, and cleaning names {:?}", cleaned.kept));
