@@ -97,7 +97,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "too-large",
-        proves: "a payload that the server would not take is refused in a sentence that has the server's limit",
+        proves: "a payload that the server would not take is refused in a sentence that has the size in bytes, or the server's limit",
         waits_s: 1,
         in_both_styles: false,
         run: absent::too_large,
