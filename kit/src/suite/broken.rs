@@ -8,6 +8,7 @@ use super::{
 use drumpost_core::{
     outcome::{Audit, Cause, Ending, Outage, Outcome},
     plan::Conditions,
+    scenario::{Intent, Style},
 };
 use std::{thread, time::Duration};
 
@@ -17,7 +18,8 @@ const RECONNECT: Duration = Duration::from_secs(120);
 /// After a line was cut or reset, messages that had come before are handled within this time.
 const HANDLED: Duration = Duration::from_secs(1);
 
-/// Between two flows of a run over a line that goes silent. They are so few that the transport is not full before it is silent for long.
+/// Between two flows of a run over a line that goes silent, and of one with requests and replies. They are so few that the transport is not full
+/// before it is silent for long.
 const SELDOM_NS: u64 = 4_000_000;
 
 /// A run that failed, with the address of the server on this port in its sentence.
@@ -102,20 +104,26 @@ pub(super) fn line_cut(suite: &Suite<'_>) -> Result<(), Stop> {
 }
 
 pub(super) fn line_cut_and_back(suite: &Suite<'_>) -> Result<(), Stop> {
-    back_after(suite, Proxy::cut)
+    back_after(suite, Proxy::cut, has_replies(suite))
 }
 
 pub(super) fn line_reset(suite: &Suite<'_>) -> Result<(), Stop> {
-    back_after(suite, Proxy::reset)
+    back_after(suite, Proxy::reset, false)
+}
+
+/// Whether trials may be requests and replies: their places and connections have to come back on both sides.
+fn has_replies(suite: &Suite<'_>) -> bool {
+    let carries = |intents: &[Intent]| [Intent::Request, Intent::Reply].iter().all(|of| intents.contains(of));
+    suite.trial_style() == Style::Message && suite.entry.intents(Style::Message).is_some_and(carries)
 }
 
 /// Breaks all connections of a line that takes new ones at once.
-fn back_after(suite: &Suite<'_>, breaks: fn(&Proxy)) -> Result<(), Stop> {
+fn back_after(suite: &Suite<'_>, breaks: fn(&Proxy), asks: bool) -> Result<(), Stop> {
     let server = suite.server()?;
     let proxy = suite.line_to(&*server)?;
     let options = suite.options_at(proxy.port())?;
     let lossless = suite.promise(&options)?.is_lossless();
-    let run = suite.begin(&options, &reconnecting(lossless))?;
+    let run = suite.begin(&options, &asking(asks, reconnecting(lossless)))?;
     run.flows()?;
     breaks(&proxy);
     thread::sleep(HANDLED);
@@ -129,7 +137,7 @@ pub(super) fn server_restarted(suite: &Suite<'_>) -> Result<(), Stop> {
     let mut server = suite.private_server()?;
     let options = suite.options_at(server.port())?;
     let lossless = suite.keeps && suite.promise(&options)?.is_lossless();
-    let run = suite.begin(&options, &reconnecting(lossless))?;
+    let run = suite.begin(&options, &asking(has_replies(suite), reconnecting(lossless)))?;
     run.flows()?;
     server.kill();
     server.come_back();
@@ -143,6 +151,11 @@ pub(super) fn server_restarted(suite: &Suite<'_>) -> Result<(), Stop> {
 fn reconnecting(lossless: bool) -> Trial {
     let conditions = Conditions { reconnect: Some(RECONNECT), ..Conditions::default() };
     Trial { conditions, drain: if lossless { LATE } else { LOSSY }, ..Trial::open(3_600) }
+}
+
+/// The same with requests and replies, if `asks`. A flow has two messages then, and servers that write to a file take fewer.
+fn asking(asks: bool, trial: Trial) -> Trial {
+    if asks { Trial { asks, every_ns: SELDOM_NS, ..trial } } else { trial }
 }
 
 /// A run that lost its connections and got them back: it completes, each outage says why, and where `lossless` no message was lost

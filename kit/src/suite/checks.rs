@@ -135,7 +135,8 @@ pub const CHECKS: &[Check] = &[
     Check {
         name: "line-cut-and-back",
         proves: "with a run that is to reconnect, a line that was cut comes back: the run completes, the outage is told, and \
-                 no confirmed message is lost where none may be",
+                 no confirmed message is lost where none may be; it sends requests and hears replies where the transport has them, or else \
+                 commands",
         waits_s: 5,
         in_both_styles: true,
         run: broken::line_cut_and_back,
@@ -143,7 +144,8 @@ pub const CHECKS: &[Check] = &[
     Check {
         name: "server-restarted",
         proves: "with a run that is to reconnect, a server is killed and started again on its port: the run completes, the outage is \
-                 told, and no confirmed message is lost where none may be",
+                 told, and no confirmed message is lost where none may be; it sends requests and hears replies where the transport has \
+                 them, or else commands",
         waits_s: 8,
         in_both_styles: true,
         run: broken::server_restarted,

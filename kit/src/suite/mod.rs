@@ -32,6 +32,7 @@ mod kills;
 mod permits;
 mod proxy;
 mod runs;
+mod scenario;
 mod slow;
 mod trial;
 mod warden;

@@ -1,11 +1,9 @@
-//! The trials of the suite: one hop from `sender` to `receiver`, and how their outcomes are judged.
+//! The trials of the suite: their plans, their runs, and how their outcomes are judged. What flows in them is in `scenario`.
 
-use super::{Course, Steady, Stop, Suite, fails};
+use super::{Course, Steady, Stop, Suite, fails, scenario::scenario};
 use drumpost_core::{
     dispatcher::Dispatcher,
-    handler::{Handler, Out, Reactor},
     load::{Extent, LoadPlan, Pace},
-    message::{Kind, Message},
     monitor::Watch,
     options::Options,
     outcome::{Audit, Ending, Outcome, Snapshot},
@@ -13,7 +11,7 @@ use drumpost_core::{
     plan::{Conditions, Placement, TrialPlan, Wait},
     promise::Order,
     registry::Promise,
-    scenario::{Part, Scenario, Service, Style, command, event},
+    scenario::Style,
     transport::OpenError,
     wiring::{Wiring, WiringSettings},
 };
@@ -44,48 +42,6 @@ pub(super) const LATE: Duration = Duration::from_secs(12);
 /// Flows that have ended when the fault is made.
 const FLOWING: u64 = 200;
 
-struct Sends;
-
-impl Handler for Sends {
-    fn handle(&mut self, message: &Message, out: &mut Out) {
-        out.emit(message, Kind(1));
-    }
-}
-
-struct Ends;
-
-impl Handler for Ends {
-    fn handle(&mut self, message: &Message, out: &mut Out) {
-        out.end(message);
-    }
-}
-
-fn scenario(style: Style) -> Scenario {
-    let service = |name, driven, reactor: fn() -> Box<dyn Reactor>| Service {
-        name,
-        driven,
-        part: Part::Usual,
-        reactor,
-    };
-    let (mut message, mut events) = (Vec::new(), Vec::new());
-    match style {
-        Style::Message => message.push(command("receiver.work", &["Sent"], "sender", &["receiver"])),
-        Style::Event => events.push(event("sender.sent", &["Sent"], "sender", &["receiver"])),
-    }
-    Scenario {
-        name: "suite",
-        summary: "one hop, for the suite's checks",
-        kinds: &["Sent"],
-        services: vec![
-            service("sender", true, || Box::new(Sends)),
-            service("receiver", false, || Box::new(Ends)),
-        ],
-        ends_per_flow: 1,
-        message,
-        event: events,
-    }
-}
-
 /// What a run is to be. By default 1,000 flows, 32 of them under way.
 #[derive(Clone, Debug)]
 pub(super) struct Trial {
@@ -96,6 +52,8 @@ pub(super) struct Trial {
     pub every_ns: u64,
     pub batch: usize,
     pub payload_len: u32,
+    /// The sender asks and gets replies, in place of commands. Events have no replies.
+    pub asks: bool,
     pub drain: Duration,
     /// The order is that of the promise, and receivers acknowledge as the suite is told, unless before handling.
     pub conditions: Conditions,
@@ -110,6 +68,7 @@ impl Trial {
             every_ns: 500_000,
             batch: 16,
             payload_len: 128,
+            asks: false,
             drain: Duration::from_secs(20),
             conditions: Conditions::default(),
         }
@@ -138,7 +97,7 @@ impl Trial {
             window: Some(pace.window()),
             pool: Arc::new(Pool::new(7, self.payload_len)),
         };
-        let scenario = scenario(style);
+        let scenario = scenario(style, self.asks);
         let feed = Steady::new(self.every_ns, self.payload_len, course);
         let wiring = Wiring::new(&scenario, style, &settings);
         Ok(TrialPlan {
