@@ -47,7 +47,8 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "options",
-        proves: "with each word of an option that changes what is compared, the promise is kept that the transport then makes",
+        proves: "with each word of an option that changes what is compared, and with another count, the promise is kept that the transport \
+                 then makes",
         waits_s: 2,
         in_both_styles: false,
         run: runs::options,

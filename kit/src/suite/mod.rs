@@ -120,6 +120,8 @@ pub struct Suite<'a> {
     style: Option<Style>,
     /// This is a check's second run, in the other style.
     is_second: bool,
+    /// For one check: the style in which checks of faults have a second run.
+    second: Option<Style>,
     asked: Asked,
 }
 
@@ -137,6 +139,7 @@ impl<'a> Suite<'a> {
             only: Vec::new(),
             style: None,
             is_second: false,
+            second: None,
             asked: Asked::default(),
         }
     }
@@ -238,8 +241,8 @@ impl<'a> Suite<'a> {
     /// Runs one check in a style.
     #[must_use]
     pub fn line(&self, check: &Check, style: Style) -> Line {
-        let is_second = self.second_style() == Some(style);
-        let suite = Self { style: Some(style), is_second, ..self.clone() };
+        let second = self.second_style();
+        let suite = Self { style: Some(style), is_second: second == Some(style), second, ..self.clone() };
         Line { check: check.name, style, verdict: suite.verdict(check) }
     }
 

@@ -7,7 +7,7 @@ use super::{
     trial::{IN_TIME, Running, Trial, keeps},
 };
 use drumpost_core::{
-    options::{Grammar, Options},
+    options::{Grammar, OptionEntry, Options},
     outcome::{Ending, Outcome},
     plan::Conditions,
     promise::{Acks, Asked},
@@ -59,35 +59,79 @@ pub(super) fn two_at_once(suite: &Suite<'_>) -> Result<(), Stop> {
     Ok(())
 }
 
+/// Flows of a run with another value of an option.
+const FEW: u64 = 300;
+
 pub(super) fn options(suite: &Suite<'_>) -> Result<(), Stop> {
     let server = suite.server()?;
     let mut checked = 0;
     for option in suite.entry.options.iter().filter(|option| option.unfair) {
-        let Grammar::Word(words) = option.grammar else { continue };
-        for word in words {
+        for value in values(option) {
             let mut options = suite.options_at(server.port())?;
-            options.set(option.name, *word);
+            options.set(option.name, value.as_str());
             let with = |stop| match stop {
-                Stop::Fails(why) => Stop::Fails(format!("with {}={word}: {why}", option.name)),
+                Stop::Fails(why) => Stop::Fails(format!("with {}={value}: {why}", option.name)),
                 other => other,
             };
-            let (promise, acks) = match promised(suite, &options) {
-                // With this word the transport cannot give what is asked for, and says so.
-                Err(_) if suite.asked != Asked::default() && suite.entry.made(&options).is_ok() => continue,
-                promised => promised.map_err(with)?,
-            };
-            let conditions = Conditions { acks, ..Conditions::default() };
-            let outcome = suite.run(&options, &Trial { conditions, ..Trial::new() }).map_err(with)?;
-            keeps(&outcome, promise).map_err(with)?;
-            nothing_is_left(&*server, &outcome).map_err(with)?;
-            checked += 1;
+            // A count or a place may not fit a run with commands, or this version of the server. The transport says so, and events may do.
+            let may_refuse = !matches!(option.grammar, Grammar::Word(_));
+            let mut ran = keeps_with(suite, &*server, &options, may_refuse).map_err(with)?;
+            if !ran && let Some(style) = suite.second.filter(|_| may_refuse) {
+                let events = Suite { style: Some(style), ..suite.clone() };
+                ran = keeps_with(&events, &*server, &options, may_refuse).map_err(with)?;
+            }
+            checked += u32::from(ran);
         }
     }
     if checked > 0 {
         Ok(())
     } else {
-        Err(Stop::NotApplicable("no option has words that change what is compared".into()))
+        Err(Stop::NotApplicable("no option that changes what is compared has another value to try".into()))
     }
+}
+
+/// The values of an option that are tried: all words, all of a form's places that are words (`first|offset:N`), and of a count one that is
+/// not the default. Options that make dead letters have a check of their own.
+fn values(option: &OptionEntry) -> Vec<String> {
+    match option.grammar {
+        Grammar::Word(words) => words.iter().map(|word| (*word).to_owned()).collect(),
+        Grammar::Form { form, check } => {
+            form.split('|').filter(|place| check(place).is_ok()).map(str::to_owned).collect()
+        }
+        Grammar::Count { min, max } if !option.gives_up => {
+            let usual = option.default.and_then(|text| text.parse::<u64>().ok());
+            let other = usual.map(|usual| match (usual / 10).max(min) {
+                less if less < usual => less,
+                _ => (usual + 2).min(max),
+            });
+            other.filter(|other| Some(*other) != usual).map(|other| other.to_string()).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Runs a trial with these options, which keeps what the transport then promises. False: the transport cannot do what is asked for with
+/// them, or refuses them where it may, and says so.
+fn keeps_with(
+    suite: &Suite<'_>,
+    server: &dyn PrivateServer,
+    options: &Options,
+    may_refuse: bool,
+) -> Result<bool, Stop> {
+    let (promise, acks) = match promised(suite, options) {
+        Err(_) if suite.asked != Asked::default() && suite.entry.made(options).is_ok() => return Ok(false),
+        promised => promised?,
+    };
+    let conditions = Conditions { acks, ..Conditions::default() };
+    let trial = Trial { conditions, flows: FEW, ..Trial::new() };
+    let outcome = match suite.begin(options, &trial)?.result(trial.drain)? {
+        Ok(outcome) => outcome,
+        Err(OpenError::Refused(_)) if may_refuse => return Ok(false),
+        Err(error) => return fails(format!("not opened: {error}")),
+    };
+    keeps(&outcome, promise)?;
+    nothing_is_left(server, &outcome)?;
+    Ok(true)
 }
 
 /// What is promised with these options, and when receivers acknowledge then: before handling, where only that can be promised.
@@ -152,4 +196,26 @@ pub(super) fn clean(suite: &Suite<'_>) -> Result<(), Stop> {
     }
     keeps(&outcome, promise)?;
     nothing_is_left(&*server, &outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_places_and_another_count_are_tried() {
+        fn check(text: &str) -> Result<(), String> {
+            if ["first", "next", "offset:7"].contains(&text) { Ok(()) } else { Err("it is no place".into()) }
+        }
+        let tried = |grammar, default| values(&OptionEntry::new("mq.option", grammar, default, ""));
+        assert_eq!(tried(Grammar::Word(&["file", "memory"]), "file"), ["file", "memory"]);
+        assert_eq!(tried(Grammar::Form { form: "first|next|offset:N", check }, "first"), ["first", "next"]);
+        assert_eq!(tried(Grammar::Form { form: "A/B", check }, "first"), [""; 0]);
+        assert_eq!(tried(Grammar::Count { min: 1, max: 256 }, "1"), ["3"]);
+        assert_eq!(tried(Grammar::Count { min: 1, max: 65_535 }, "512"), ["51"]);
+        assert_eq!(tried(Grammar::Count { min: 1, max: 1 }, "1"), [""; 0]);
+        assert_eq!(tried(Grammar::SOME_TIME, "1s"), [""; 0]);
+        let dead = OptionEntry::optional("mq.most", Grammar::ANY_COUNT, "").gives_up();
+        assert_eq!(values(&dead), [""; 0]);
+    }
 }

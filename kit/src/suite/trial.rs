@@ -48,6 +48,8 @@ pub(super) struct Trial {
     pub name: String,
     /// An open load of so long, in place of the count.
     pub open: Option<Duration>,
+    /// Flows of a load that is not open.
+    pub flows: u64,
     /// Between two flows of an open load.
     pub every_ns: u64,
     pub batch: usize,
@@ -65,6 +67,7 @@ impl Trial {
         Self {
             name: format!("suite-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed)),
             open: None,
+            flows: 1_000,
             every_ns: 500_000,
             batch: 16,
             payload_len: 128,
@@ -81,7 +84,7 @@ impl Trial {
 
     pub(super) fn plan(&self, style: Style, promise: Promise, course: &Course) -> Result<TrialPlan, Stop> {
         let (pace, extent) = match self.open {
-            None => (Pace::Closed { in_flight: 32 }, Extent::Count(1_000)),
+            None => (Pace::Closed { in_flight: 32 }, Extent::Count(self.flows)),
             Some(long) => {
                 let ns = u64::try_from(long.as_nanos()).unwrap_or(u64::MAX);
                 (Pace::Open { window: 100_000 }, Extent::Duration(ns))
