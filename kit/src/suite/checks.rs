@@ -178,7 +178,8 @@ pub const CHECKS: &[Check] = &[
     Check {
         name: "backlog",
         proves: "where the transport stores messages for absent consumers, messages pile up for one; when it has joined, all of them are \
-                 delivered, and the outcome tells how it caught up",
+                 delivered, and the outcome tells how it caught up; where the transport has both styles, commands have a second consumer, \
+                 which goes on alone until the absent one joins",
         waits_s: 3,
         in_both_styles: true,
         run: backlog::backlog,

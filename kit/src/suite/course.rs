@@ -8,7 +8,7 @@ use drumpost_core::{
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -26,6 +26,7 @@ pub struct Course(Arc<State>);
 struct State {
     ended: AtomicU64,
     under_way: AtomicU64,
+    outages: AtomicUsize,
     is_enough: AtomicBool,
 }
 
@@ -41,6 +42,12 @@ impl Course {
     #[must_use]
     pub fn settles(&self, under_way: u64, within: Duration) -> bool {
         sees(within, || self.0.under_way.load(Ordering::Relaxed) <= under_way)
+    }
+
+    /// Waits until an instance that was away has come back. False if none has after that time.
+    #[must_use]
+    pub fn comes_back(&self, within: Duration) -> bool {
+        sees(within, || self.0.outages.load(Ordering::Relaxed) > 0)
     }
 
     /// Ends the load, which then starts no more than the few hundred flows that it has fetched.
@@ -65,6 +72,7 @@ impl Course {
 impl Watch for Course {
     fn sample(&mut self, snapshot: &Snapshot) {
         self.note(snapshot.ended, snapshot.in_flight());
+        self.0.outages.store(snapshot.outages.len(), Ordering::Relaxed);
     }
 
     fn is_interrupted(&self) -> bool {

@@ -54,6 +54,8 @@ pub(super) struct Trial {
     pub every_ns: u64,
     pub batch: usize,
     pub payload_len: u32,
+    /// Instances of the receiver.
+    pub receivers: u16,
     /// The sender asks and gets replies, in place of commands. Events have no replies.
     pub asks: bool,
     pub drain: Duration,
@@ -71,6 +73,7 @@ impl Trial {
             every_ns: 500_000,
             batch: 16,
             payload_len: 128,
+            receivers: 1,
             asks: false,
             drain: Duration::from_secs(20),
             conditions: Conditions::default(),
@@ -94,7 +97,7 @@ impl Trial {
             run_name: self.name.clone(),
             with: vec![],
             without: vec![],
-            instances: BTreeMap::new(),
+            instances: BTreeMap::from([("receiver".to_owned(), self.receivers)]),
             capacity: 4096,
             batch: self.batch,
             window: Some(pace.window()),
@@ -175,6 +178,20 @@ impl Running {
     /// Waits until messages flow and no more than so many flows are under way, and ends the load.
     pub(super) fn catches_up(&self, under_way: u64) -> Result<(), Stop> {
         self.flows()?;
+        self.settles(under_way)
+    }
+
+    /// The same when an instance that was absent has joined and messages have flowed on since.
+    pub(super) fn joins_and_catches_up(&self, under_way: u64) -> Result<(), Stop> {
+        self.flows()?;
+        if self.course.comes_back(IN_TIME) && self.course.moves_on(FLOWING, IN_TIME) {
+            return self.settles(under_way);
+        }
+        self.end_load();
+        fails(format!("the absent instance has not joined after {IN_TIME:?}, or no messages flow since"))
+    }
+
+    fn settles(&self, under_way: u64) -> Result<(), Stop> {
         let is_level = self.course.settles(under_way, IN_TIME);
         self.end_load();
         if is_level {
