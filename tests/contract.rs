@@ -126,3 +126,27 @@ fn mistakes_are_refused_before_anything_is_checked() {
         );
     }
 }
+
+/// The checks of the suite for brokers as a user runs them, some of those that take little time.
+#[cfg(all(feature = "nats", feature = "redis"))]
+#[test]
+#[ignore = "needs a nats-server and a redis-server: scripts/test starts them"]
+fn a_server_that_runs_already_is_checked_and_not_killed_and_nothing_stays_there() {
+    let nats = crate::nats::server::NatsServer::start();
+    let redis = crate::faults::redis_server::RedisServer::start();
+    for (transport, url) in [("jetstream", nats.url()), ("redis-stream", redis.url())] {
+        let line = format!("contract message/{transport} --server {url} --json --only");
+        let checks = "second-run,interrupted,clean,server-killed,line-cut";
+        let done = Place::new().run(&format!("{line} {checks}")).with_code(0);
+        let document: Value = serde_json::from_str(&done.stdout).unwrap();
+        let rows = document["transports"][0]["checks"].as_array().unwrap();
+        let verdicts: Vec<(&str, &str)> = rows
+            .iter()
+            .map(|row| (row["check"].as_str().unwrap(), row["verdict"].as_str().unwrap()))
+            .collect();
+        let verdict = |check| (check, if check == "server-killed" { "not_applicable" } else { "passed" });
+        assert_eq!(verdicts, checks.split(',').map(verdict).collect::<Vec<_>>(), "{transport}: {rows:?}");
+    }
+    let left: Vec<String> = redis.keys().into_iter().filter(|key| !key.starts_with("drumpost:owners")).collect();
+    assert_eq!(left, [""; 0]);
+}
