@@ -147,6 +147,7 @@ fn a_server_that_runs_already_is_checked_and_not_killed_and_nothing_stays_there(
         let verdict = |check| (check, if check == "server-killed" { "not_applicable" } else { "passed" });
         assert_eq!(verdicts, checks.split(',').map(verdict).collect::<Vec<_>>(), "{transport}: {rows:?}");
     }
-    let left: Vec<String> = redis.keys().into_iter().filter(|key| !key.starts_with("drumpost:owners")).collect();
+    let left: Vec<String> =
+        redis.keys().into_iter().filter(|key| !key.starts_with("drumpost:owners")).collect();
     assert_eq!(left, [""; 0]);
 }

@@ -91,7 +91,8 @@ pub(super) fn too_large(suite: &Suite<'_>) -> Result<(), Stop> {
 /// Whether a sentence has a size in bytes besides the address: no server's limit is below a thousand, and codes of errors are.
 fn has_size(sentence: &str, address: &str) -> bool {
     let rest = sentence.replace(address, "");
-    let mut numbers = rest.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse::<u64>().ok());
+    let mut numbers =
+        rest.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse::<u64>().ok());
     numbers.any(|number| number >= 1_000)
 }
 

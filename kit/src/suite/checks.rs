@@ -265,7 +265,10 @@ mod tests {
         let names = |lines: Vec<Line>| lines.into_iter().map(|line| line.check).collect::<Vec<_>>();
         let in_order: Vec<&str> = all.iter().map(|(check, _)| check.name).collect();
         assert_eq!(names(side_by_side(&all, 1, line)), in_order);
-        assert_eq!((most.load(Ordering::Relaxed), first.lock().unwrap().take()), (1, Some("silent-and-back")));
+        assert_eq!(
+            (most.load(Ordering::Relaxed), first.lock().unwrap().take()),
+            (1, Some("silent-and-back"))
+        );
         assert_eq!(names(side_by_side(&all, 6, line)), in_order);
         assert!((2..=6).contains(&most.load(Ordering::Relaxed)), "{most:?}");
     }

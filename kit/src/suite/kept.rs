@@ -76,11 +76,8 @@ mod tests {
 
     #[test]
     fn what_a_run_leaves_at_a_server_that_is_given_is_seen() {
-        let entry = TransportEntry {
-            options: &OPTIONS,
-            make: |_| Ok(Box::new(Lists)),
-            ..TransportEntry::IN_MEMORY
-        };
+        let entry =
+            TransportEntry { options: &OPTIONS, make: |_| Ok(Box::new(Lists)), ..TransportEntry::IN_MEMORY };
         let mine = |name: &str| (name.to_owned(), Owner::here());
         *THERE.lock().unwrap() = vec![mine("left-before"), ("other".into(), "somebody's".into())];
         let server = Given::of(&entry, &Options::default()).unwrap().now();

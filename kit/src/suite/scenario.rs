@@ -63,10 +63,7 @@ pub(super) fn scenario(style: Style, asks: bool) -> Scenario {
         name: "suite",
         summary,
         kinds: &["Sent", "Answered"],
-        services: vec![
-            service("sender", true, || Box::new(Sends)),
-            service("receiver", false, receives),
-        ],
+        services: vec![service("sender", true, || Box::new(Sends)), service("receiver", false, receives)],
         ends_per_flow: 1,
         message,
         event: events,
