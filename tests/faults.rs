@@ -244,7 +244,7 @@ mod redis {
         let run = record.only();
         assert_eq!(run["status"], "failed", "{run}");
         assert!(
-            run["error"].as_str().is_some_and(|error| error.contains(&server.port().to_string())),
+            run["error"].as_str().is_some_and(|error| error.contains(&server.port.to_string())),
             "{run}"
         );
     }

@@ -58,7 +58,7 @@ fn regression_a_nats_server_that_dies_is_a_row_and_ends_the_run_in_time() {
     // One trial of each is over or under way after four seconds, and one of nats is not: it fails either in its middle or
     // when it is opened.
     thread::sleep(Duration::from_millis(5_500));
-    server.kill();
+    server.process.kill();
     let done = running.end().with_code(1);
     assert!(done.took < Duration::from_secs(45), "took {:?}", done.took);
     let record = Record::from_file(&place.path("record.json"));
@@ -81,7 +81,7 @@ fn a_nats_server_that_dies_in_the_only_trial_leaves_what_was_measured() {
         let line = format!("{line} --duration 60s --warmup 0s --trials 1 --drain 2s --json");
         let running = Running::start(&mut place.command(&line));
         thread::sleep(Duration::from_millis(2_500));
-        server.kill();
+        server.process.kill();
         let done = running.end().with_code(1);
         assert!(done.took < Duration::from_secs(30), "{dispatch} took {:?}", done.took);
         let document = done.json();

@@ -33,7 +33,7 @@ fn logins_rules_and_tls_of_an_mqtt_broker() {
     safe.certificates();
     let encrypted = free_port();
     let server = Mosquitto::start_with(&configuration(&safe, encrypted));
-    let plain = |who: &str| format!("mqtt mqtt://{who}127.0.0.1:{}", server.port());
+    let plain = |who: &str| format!("mqtt mqtt://{who}127.0.0.1:{}", server.port);
     let done = doctor(&plain("all:s3cret-word@")).with_code(0);
     assert!(done.stdout.contains("MQTT broker mosquitto version 2."), "{done:?}");
     let url = server.url().replace("://", "://all:s3cret-word@");

@@ -90,7 +90,7 @@ fn a_login_that_is_missing_or_wrong_and_permissions_that_are_missing() {
     ] }"#;
     let arguments = safe.arguments(users);
     let server = NatsServer::start_with(&arguments.each_ref().map(String::as_str));
-    let url = |user: &str| format!("nats nats://{user}127.0.0.1:{}", server.port());
+    let url = |user: &str| format!("nats nats://{user}127.0.0.1:{}", server.port);
     doctor(&url("all:s3cret-word@")).with_code(0);
     assert_says(&url(""), &["FAIL commands nats-server refused the login", "password"]);
     let done = doctor(&url("all:wr0ng-word@")).with_code(1);
@@ -112,7 +112,7 @@ fn a_part_of_the_server_that_is_not_turned_on_and_a_line_without_tls() {
     safe.certificates();
     let arguments = safe.arguments(&safe.tls(false));
     let server = NatsServer::start_with(&arguments.each_ref().map(String::as_str));
-    let url = format!("nats tls://127.0.0.1:{}", server.port());
+    let url = format!("nats tls://127.0.0.1:{}", server.port);
     assert_says(&url, &["FAIL commands", "certificate", "nats.tls-ca"]);
     doctor(&format!("{url} --set nats.tls-ca={}", safe.text("ca.pem"))).with_code(0);
 }

@@ -19,15 +19,15 @@ fn logins_permissions_and_tls_of_a_rabbitmq_server() {
         &["add_user", "all", "s3cret-word"],
         &["set_permissions", "all", ".*", ".*", ".*"],
     ] {
-        server.tools().ctl(command);
+        server.node.tools().ctl(command);
     }
     // `guest` is let in from this machine without a word about it.
-    let done = doctor(&format!("rabbitmq {}", server.plain_url())).with_code(0);
+    let done = doctor(&format!("rabbitmq {}", server.node.url())).with_code(0);
     assert!(done.stdout.contains("ok    server     RabbitMQ "), "{done:?}");
-    let url = server.plain_url().replace("://", "://all:s3cret-word@");
+    let url = server.node.url().replace("://", "://all:s3cret-word@");
     assert_password_is_kept("rabbitmq", &url, "s3cret-word");
     let plain = |who: &str, vhost: &str| {
-        format!("rabbitmq {}{vhost}", server.plain_url().replace("://", &format!("://{who}")))
+        format!("rabbitmq {}{vhost}", server.node.url().replace("://", &format!("://{who}")))
     };
     assert_says(
         &plain("small:wr0ng-word@", ""),
@@ -68,7 +68,7 @@ fn logins_permissions_and_tls_of_a_rabbitmq_server() {
 #[cfg(feature = "rabbitmq-stream")]
 fn streams(server: &SecuredServer) {
     let streams =
-        |who: &str| format!("rabbitmq-stream {}", server.stream_url().replace("://", &format!("://{who}")));
+        |who: &str| format!("rabbitmq-stream {}", server.node.stream_url().replace("://", &format!("://{who}")));
     let done = doctor(&streams("")).with_code(0);
     assert!(done.stdout.contains("ok    server     RabbitMQ "), "{done:?}");
     assert_says(
@@ -81,7 +81,7 @@ fn streams(server: &SecuredServer) {
         &["FAIL port nothing listens on", "note expects address of the server's plug-in rabbitmq_stream"],
     );
     assert_says(
-        &format!("rabbitmq-stream {}", server.plain_url().replace("amqp://", "rabbitmq-stream://")),
+        &format!("rabbitmq-stream {}", server.node.url().replace("amqp://", "rabbitmq-stream://")),
         &[
             "FAIL events",
             "a server that speaks AMQP answers there, and streams have a port of their own, 5552",

@@ -10,7 +10,7 @@ fn a_password_that_is_missing_or_wrong_and_a_command_that_a_user_may_not_give() 
     let small = ["ACL", "SETUSER", "small", "on", ">s3cret-word", "~*", "&*", "+@all", "-xgroup"];
     let made = server.cli().lines(&[&["-a", "s3cret-word"][..], &small].concat());
     assert_eq!(made, ["OK"]);
-    let url = |who: &str| format!("redis://{who}127.0.0.1:{}", server.port());
+    let url = |who: &str| format!("redis://{who}127.0.0.1:{}", server.port);
     // An address alone stands for all transports that it fits.
     let done = doctor(&url(":s3cret-word@")).with_code(0);
     assert!(done.stdout.contains("redis-stream at ") && done.stdout.contains("redis-pubsub at "), "{done:?}");

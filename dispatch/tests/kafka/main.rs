@@ -37,7 +37,7 @@ use std::{
 };
 use support_kafka::{KafkaServer, Plain};
 use trial::{
-    Trial, assert_confirmed, assert_in_order, assert_replies_find_who_asked, assert_sound, ends, ends_slowly,
+    Trial, assert_confirmed, assert_in_order, assert_replies_find_who_asked, assert_sound, ends, ends_slowly, entry,
     made, one_hop, order_authorization,
 };
 
@@ -99,14 +99,13 @@ impl Watch for Seen {
 #[ignore = "needs a Kafka server: scripts/test starts one"]
 fn the_contract_is_kept_with_fewer_replicas_and_with_more_partitions() {
     let server = KafkaServer::start();
-    let known = drumpost_dispatch::transports();
-    let entry = known.iter().find(|entry| entry.name == NAME).expect("it is registered");
+    let entry = entry(NAME);
     let checks = ["count", "order", "competing"];
     for (name, value) in [("kafka.acks", "1"), FOUR[0]] {
         let mut options = Options::default();
         options.set("kafka.url", server.url());
         options.set(name, value);
-        contract::check_only(entry, &options, |check| checks.contains(&check)).assert();
+        contract::check_only(&entry, &options, |check| checks.contains(&check)).assert();
     }
 }
 

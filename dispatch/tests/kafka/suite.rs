@@ -3,36 +3,15 @@
 use crate::{
     NAME,
     support_kafka::{KafkaServer, MOST_BYTES},
+    trial::entry,
 };
 use drumpost_core::{contract::Verdict, options::Options};
-use drumpost_kit::suite::{PrivateServer, Proxy, Suite};
-
-impl PrivateServer for KafkaServer {
-    fn port(&self) -> u16 {
-        self.port()
-    }
-
-    fn kill(&mut self) {
-        self.kill();
-    }
-
-    fn come_back(&mut self) {
-        self.come_back();
-    }
-
-    fn line(&self) -> Option<Proxy> {
-        Some(self.line())
-    }
-
-    fn objects(&self) -> Option<Vec<String>> {
-        Some(self.plain().names())
-    }
-}
+use drumpost_kit::suite::{PrivateServer, Suite};
 
 /// The server and its line as they are without drumpost: a line that stays silent leaves topics behind.
 fn start() -> Box<dyn PrivateServer> {
     let server = KafkaServer::start();
-    server.line().mend();
+    server.line.mend();
     server.plain().remove_all();
     Box::new(server)
 }
@@ -40,9 +19,8 @@ fn start() -> Box<dyn PrivateServer> {
 #[test]
 #[ignore = "needs a Kafka server: scripts/test starts one"]
 fn kafka_passes_the_suite() {
-    let known = drumpost_dispatch::transports();
-    let entry = known.iter().find(|entry| entry.name == NAME).expect("it is registered");
-    let suite = Suite::new(entry, start).too_large(2 * MOST_BYTES);
+    let entry = entry(NAME);
+    let suite = Suite::new(&entry, start).too_large(2 * MOST_BYTES);
     suite.keeps_what_it_confirmed().check().assert();
 }
 
@@ -50,11 +28,10 @@ fn kafka_passes_the_suite() {
 #[test]
 #[ignore = "needs a Kafka server: scripts/test starts one"]
 fn checks_of_a_line_are_left_out_at_a_server_whose_clients_go_past_it() {
-    let (server, known) = (KafkaServer::start(), drumpost_dispatch::transports());
-    let entry = known.iter().find(|entry| entry.name == NAME).expect("it is registered");
+    let (server, entry) = (KafkaServer::start(), entry(NAME));
     let mut options = Options::default();
     options.set("kafka.url", server.url());
-    let suite = Suite::at(entry, &options).expect("an address").only(&["line-reset", "line-slow"]);
+    let suite = Suite::at(&entry, &options).expect("an address").only(&["line-reset", "line-slow"]);
     let verdicts: Vec<Verdict> = suite.check().lines.into_iter().map(|line| line.verdict).collect();
     let is_left_out =
         |verdict: &Verdict| matches!(verdict, Verdict::NotApplicable(why) if why.contains("its own address"));

@@ -54,7 +54,7 @@ fn a_killed_consumer_loses_nothing_over_mosquitto() {
 /// A program of mosquitto's that connects as `client`, and what it printed.
 fn mosquitto(program: &str, server: &Mosquitto, client: &str, words: &[&str]) -> String {
     let mut command = Command::new(Mosquitto::beside(program));
-    command.args(["-V", "5", "-q", "1", "-t", "work", "-i", client, "-p", &server.port().to_string()]);
+    command.args(["-V", "5", "-q", "1", "-t", "work", "-i", client, "-p", &server.port.to_string()]);
     let output = command.args(words).output().expect("it runs");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

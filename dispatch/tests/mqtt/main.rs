@@ -28,7 +28,7 @@ use drumpost_core::{
 use std::sync::{Arc, Mutex};
 use support_mosquitto::Mosquitto;
 use trial::{
-    Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, headers, one_hop,
+    Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, entry, headers, one_hop,
     order_authorization,
 };
 
@@ -38,13 +38,12 @@ const EMBEDDED: &str = "embedded";
 const LEVELS: [&[(&str, &str)]; 3] = [&[("mqtt.qos", "0")], &[("mqtt.qos", "1")], &[("mqtt.qos", "2")]];
 
 fn keeps_the_contract(url: &str, levels: &[&[(&str, &str)]]) {
-    let known = drumpost_dispatch::transports();
-    let entry = known.iter().find(|entry| entry.name == NAME).expect("it is registered");
+    let entry = entry(NAME);
     for level in levels {
         let mut options = Options::default();
         options.set("mqtt.url", url);
         level.iter().for_each(|(name, value)| options.set(name, *value));
-        contract::check(entry, &options).assert();
+        contract::check(&entry, &options).assert();
     }
 }
 

@@ -32,7 +32,7 @@ impl Counter {
         // By lines, which it does not do when it writes into a pipe.
         let mut sub = Command::new("stdbuf");
         sub.arg("-oL").arg(Mosquitto::beside("mosquitto_sub"));
-        sub.args(["-V", "mqttv5", "-h", "127.0.0.1", "-p", &server.port().to_string(), "-q", "1", "-c"]);
+        sub.args(["-V", "mqttv5", "-h", "127.0.0.1", "-p", &server.port.to_string(), "-q", "1", "-c"]);
         sub.args(["-i", "counter", "-t", topics, "-F", form, "-d"]);
         let mut child = sub.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("mosquitto_sub");
         let mut told = BufReader::new(child.stdout.take().expect("its output")).lines();

@@ -4,26 +4,9 @@
 use crate::{
     NAME,
     support_mosquitto::{MOST_BYTES, Mosquitto},
+    trial::entry,
 };
 use drumpost_kit::suite::{PrivateServer, Suite};
-
-impl PrivateServer for Mosquitto {
-    fn port(&self) -> u16 {
-        self.port()
-    }
-
-    fn kill(&mut self) {
-        self.kill();
-    }
-
-    fn come_back(&mut self) {
-        self.come_back();
-    }
-
-    fn objects(&self) -> Option<Vec<String>> {
-        Some(self.sessions())
-    }
-}
 
 /// A server that writes its store after every change.
 pub(crate) fn saving() -> Mosquitto {
@@ -37,7 +20,6 @@ fn start() -> Box<dyn PrivateServer> {
 #[test]
 #[ignore = "needs a mosquitto: scripts/test starts one"]
 fn mqtt_passes_the_suite() {
-    let known = drumpost_dispatch::transports();
-    let entry = known.iter().find(|entry| entry.name == NAME).expect("it is registered");
-    Suite::new(entry, start).too_large(2 * MOST_BYTES).check().assert();
+    let entry = entry(NAME);
+    Suite::new(&entry, start).too_large(2 * MOST_BYTES).check().assert();
 }

@@ -1,20 +1,15 @@
 //! The suite for brokers, for both transports.
 
-use crate::{misbehaving::streams, support::NatsServer};
-use drumpost_core::registry::TransportEntry;
-use drumpost_kit::suite::{PrivateServer, Suite};
+use crate::{misbehaving::streams, support::NatsServer, trial::entry};
+use drumpost_kit::suite::{PrivateServer, Process, Suite};
 
 impl PrivateServer for NatsServer {
     fn port(&self) -> u16 {
-        self.port()
+        self.port
     }
 
-    fn kill(&mut self) {
-        self.kill();
-    }
-
-    fn come_back(&mut self) {
-        self.come_back();
+    fn process(&mut self) -> &mut Process {
+        &mut self.process
     }
 
     fn objects(&self) -> Option<Vec<String>> {
@@ -24,11 +19,6 @@ impl PrivateServer for NatsServer {
 
 fn start() -> Box<dyn PrivateServer> {
     Box::new(NatsServer::start())
-}
-
-fn entry(name: &str) -> TransportEntry {
-    let known = drumpost_dispatch::transports();
-    known.into_iter().find(|entry| entry.name == name).expect("it is registered")
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use crate::{
     ALL,
     support::NatsServer,
-    trial::{Trial, ends, one_hop},
+    trial::{Trial, ends, entry, one_hop},
 };
 use drumpost_core::{
     load::Extent,
@@ -44,8 +44,7 @@ fn the_server_is_told_once_with_its_version_and_its_address() {
     options.set("nats.url", server.url());
     let address = server.url().trim_start_matches("nats://").parse().unwrap();
     for transport in ALL {
-        let entries = drumpost_dispatch::transports();
-        let entry = entries.iter().find(|entry| entry.name == transport).unwrap();
+        let entry = entry(transport);
         let mut plan = Trial { extent: Extent::Count(2_000), ..Trial::default() }.plan(one_hop(ends));
         plan.load.warmup_ns = 100_000_000;
         let mut notes = Notes::default();

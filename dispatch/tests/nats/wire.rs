@@ -176,7 +176,7 @@ fn a_server_that_gives_up_a_slow_receiver_says_so() {
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_server_that_goes_silent_is_noticed_by_its_pings() {
     let server = NatsServer::start();
-    let proxy = Proxy::to(server.port());
+    let proxy = Proxy::to(server.port);
     let outcome = run(NAME, &format!("nats://127.0.0.1:{}", proxy.port()), steady(30), || proxy.go_silent());
     let what = failure(&outcome);
     assert!(what.contains("answered no ping for 9s") && what.contains(&proxy.port().to_string()), "{what}");

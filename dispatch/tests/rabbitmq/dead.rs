@@ -10,6 +10,7 @@ use drumpost_core::{
     outcome::{Ending, Snapshot},
     scenario::Style,
 };
+use drumpost_kit::suite::PrivateServer;
 use std::{sync::mpsc, thread};
 
 const LIMIT: &[(&str, &str)] = &[("rabbitmq.delivery-limit", "2")];

@@ -41,7 +41,7 @@ use std::{
 use support_rabbitmq::{RabbitServer, Tools};
 use trial::{
     PLACED, Reacts, Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, ends_slowly,
-    headers, made, one_hop, order_authorization, scenario, service,
+    entry, headers, made, one_hop, order_authorization, scenario, service,
 };
 
 const NAME: &str = "rabbitmq";
@@ -154,10 +154,8 @@ fn direct_replies_need_no_queue() {
         let queues: Vec<_> = seen.objects().0.iter().map(|queue| queue["name"].to_string()).collect();
         assert!(queues.len() == 2 && !queues.iter().any(|name| name.contains("reply")), "{queues:?}");
     }
-    let entries = drumpost_dispatch::transports();
-    let entry = entries.iter().find(|entry| entry.name == NAME).unwrap();
     let refused = made(NAME, &server.url(), &[("rabbitmq.replies", "direct")])
-        .promise(entry.promise, &drumpost_core::promise::Asked::default())
+        .promise(entry(NAME).promise, &drumpost_core::promise::Asked::default())
         .unwrap_err();
     assert!(refused.contains("--acks before"), "{refused}");
 }

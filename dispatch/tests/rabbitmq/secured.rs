@@ -14,8 +14,8 @@ fn tls_with_a_private_ca_and_a_client_certificate() {
     safe.certificates();
     let (ca, certificate, key) = (safe.text("ca.pem"), safe.text("client.pem"), safe.text("client.key"));
     let server = SecuredServer::start(|name| safe.text(name));
-    server.tools().ctl(&["add_user", "me", SECRET]);
-    server.tools().ctl(&["set_permissions", "me", ".*", ".*", ".*"]);
+    server.node.tools().ctl(&["add_user", "me", SECRET]);
+    server.node.tools().ctl(&["set_permissions", "me", ".*", ".*", ".*"]);
     let url = server.url();
     let all = [
         ("rabbitmq.tls-ca", &*ca),

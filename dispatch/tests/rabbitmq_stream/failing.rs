@@ -34,7 +34,7 @@ fn a_port_without_the_plug_in_is_told_from_one_that_speaks_amqp() {
     let at = |port: u16| format!("rabbitmq-stream://127.0.0.1:{port}");
     let what = fails(&at(free_port()));
     assert!(what.contains("failed to reach RabbitMQ") && what.contains("rabbitmq_stream"), "{what}");
-    let what = fails(&at(server.port()));
+    let what = fails(&at(server.port));
     assert!(what.contains("a server that speaks AMQP answers there") && what.contains("5552"), "{what}");
 }
 

@@ -3,7 +3,6 @@
 use crate::{
     Counts, NAME, SELDOM,
     counted::{Count, Counted, Row, assert_each, over_restart},
-    suite::Streams,
     support_rabbitmq::RabbitServer,
 };
 use drumpost_core::{monitor::Watch, outcome::Outcome, scenario::Style};
@@ -33,9 +32,9 @@ impl Count for Counts {
 #[ignore = "needs a RabbitMQ server: scripts/test starts one"]
 fn a_server_that_is_killed_keeps_what_it_confirmed_and_counts_the_same() {
     assert_each(&ROWS, |row, flows| {
-        let server = RabbitServer::start();
+        let mut server = RabbitServer::start();
         server.tools().remove_all();
         let (counts, url) = (Counts::of(&server), server.stream_url());
-        over_restart(row, flows, (&mut Streams(server), &url), Box::new(counts))
+        over_restart(row, flows, (&mut server, &url), Box::new(counts))
     });
 }

@@ -9,6 +9,7 @@ use drumpost_core::{
     monitor::Watch,
     outcome::{Cause, Ending, Outcome, Snapshot},
 };
+use drumpost_kit::suite::PrivateServer;
 use std::{sync::mpsc, thread, time::Duration};
 
 /// Long enough for every instance to find nobody there, on a busy machine too.

@@ -4,10 +4,9 @@
 use crate::{
     NAME,
     counted::{Count, Counted, Nobody, Row, assert_each, over_restart},
-    support_redis::RedisServer,
+    support_redis::{DURABLE, RedisServer},
 };
 use drumpost_core::{outcome::Outcome, scenario::Style};
-use drumpost_kit::suite::PrivateServer;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -35,20 +34,6 @@ const fn durable(transport: &'static str, style: Style) -> Row {
 
 const fn forgetful(transport: &'static str, style: Style) -> Row {
     Row { server: "appendonly no", keeps: false, ..Row::of(transport, style, EVERY_NS) }
-}
-
-impl PrivateServer for RedisServer {
-    fn port(&self) -> u16 {
-        self.port()
-    }
-
-    fn kill(&mut self) {
-        self.kill();
-    }
-
-    fn come_back(&mut self) {
-        self.come_back();
-    }
 }
 
 /// How many messages the commands of this name in the server's own log have. An `RPUSH` has as many as it has arguments after its name and
@@ -86,15 +71,12 @@ impl Count for Logged {
 #[ignore = "needs a redis-server: scripts/test starts one"]
 fn a_server_that_is_killed_keeps_what_it_confirmed_and_its_log_counts_the_same() {
     assert_each(&ROWS, |row, flows| {
-        let folder = tempfile::tempdir().expect("a folder");
-        let at = folder.path().display().to_string();
-        let log = ["--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0"];
-        let log = if row.keeps { &log[..] } else { &[] };
-        let mut server = RedisServer::start_with(&[&["--dir", &at][..], log].concat());
+        let log = [&DURABLE[..], &["--auto-aof-rewrite-percentage", "0"][..]].concat();
+        let mut server = RedisServer::start_with(if row.keeps { &log } else { &[] });
         let url = server.url();
         let command = if row.transport == "redis" { "RPUSH" } else { "XADD" };
         let count: Box<dyn Count> = match row.keeps {
-            true => Box::new(Logged(folder.path().into(), command)),
+            true => Box::new(Logged(server.folder.path().into(), command)),
             false => Box::new(Nobody),
         };
         over_restart(row, flows, (&mut server, &url), count)

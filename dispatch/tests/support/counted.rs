@@ -9,7 +9,7 @@
 #[path = "handlers.rs"]
 mod handlers;
 
-use crate::trial::{Trial, made};
+use crate::trial::{Trial, entry, made};
 use drumpost_core::{
     monitor::Watch,
     outcome::{Audit, Ending, Outcome, Snapshot},
@@ -84,8 +84,7 @@ impl Row {
 
     /// What the transport promises with the options and acknowledgements of this row.
     fn promise(&self, url: &str) -> Result<Promise, String> {
-        let known = drumpost_dispatch::transports();
-        let entry = known.iter().find(|entry| entry.name == self.transport).expect("it is registered");
+        let entry = entry(self.transport);
         let acks = Some(self.acks).filter(|acks| *acks != Acks::After);
         made(self.transport, url, self.options).promise(entry.promise, &Asked { guarantee: None, acks })
     }

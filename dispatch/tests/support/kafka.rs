@@ -2,7 +2,7 @@
 //! one, one test at a time. It ends with the process of the tests, however that ends.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-use drumpost_kit::suite::{Proxy, free_port, warden};
+use drumpost_kit::suite::{PrivateServer, Process, Proxy, free_port, started};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -13,11 +13,8 @@ use rdkafka::{
 use std::{
     collections::BTreeSet,
     env,
-    ffi::OsString,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
+    ops::Deref,
     sync::{Mutex, MutexGuard, PoisonError},
-    thread,
     time::Duration,
 };
 
@@ -45,56 +42,36 @@ pub struct KafkaServer {
 
 impl KafkaServer {
     /// Takes the server that the tests share, or starts it.
-    ///
-    /// # Panics
-    /// There is no program: tests that need one are ignored, by name, unless they are asked for.
     pub fn start() -> Self {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         let running = shared.take().filter(|node| Plain(node.port).answers());
-        Self { node: Some(running.unwrap_or_else(Node::start)), shared }
+        Self { node: Some(running.unwrap_or_else(|| Node::start(None))), shared }
     }
+}
 
-    fn node(&self) -> &Node {
+impl Deref for KafkaServer {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
         self.node.as_ref().expect("it is there until the test ends")
     }
+}
 
-    fn node_mut(&mut self) -> &mut Node {
-        self.node.as_mut().expect("it is there until the test ends")
+impl PrivateServer for KafkaServer {
+    fn port(&self) -> u16 {
+        self.port
     }
 
-    /// The port on which it listens.
-    pub fn port(&self) -> u16 {
-        self.node().port
+    fn process(&mut self) -> &mut Process {
+        &mut self.node.as_mut().expect("it is there until the test ends").process
     }
 
-    /// `kafka://127.0.0.1:PORT`.
-    pub fn url(&self) -> String {
-        format!("kafka://127.0.0.1:{}", self.port())
+    fn line(&self) -> Option<Proxy> {
+        Some(self.line.clone())
     }
 
-    /// The address where it asks for a password.
-    pub fn guarded(&self) -> String {
-        format!("127.0.0.1:{}", self.node().guarded)
-    }
-
-    /// A line to a port of the server that tells its clients to connect to the line.
-    pub fn line(&self) -> Proxy {
-        self.node().line.clone()
-    }
-
-    /// Kills the server, as a crash would.
-    pub fn kill(&mut self) {
-        self.node_mut().kill();
-    }
-
-    /// Starts it again after a kill, over the same store.
-    pub fn come_back(&mut self) {
-        self.node_mut().come_back();
-    }
-
-    /// A client that knows nothing of drumpost.
-    pub fn plain(&self) -> Plain {
-        Plain(self.port())
+    fn objects(&self) -> Option<Vec<String>> {
+        Some(self.plain().names())
     }
 }
 
@@ -104,24 +81,20 @@ impl Drop for KafkaServer {
     }
 }
 
-struct Node {
-    child: Child,
-    /// Ends the server and removes its folder when nobody holds the other end of its input any more.
-    warden: Child,
-    port: u16,
+/// A server's process, and where it listens.
+pub struct Node {
+    process: Process,
+    pub port: u16,
     guarded: u16,
-    /// The port behind the line.
-    behind: u16,
-    line: Proxy,
-    folder: PathBuf,
-    /// A further listener, on this port, with its settings.
-    secured: Option<(u16, Vec<String>)>,
+    /// A line to a port of the server that tells its clients to connect to the line.
+    pub line: Proxy,
 }
 
 /// A server of one test, which also listens with TLS and asks for a client's certificate.
 #[cfg(feature = "kafka-tls")]
 pub struct SecuredServer {
-    node: Node,
+    pub node: Node,
+    port: u16,
     _alone: MutexGuard<'static, Option<Node>>,
 }
 
@@ -130,96 +103,61 @@ impl SecuredServer {
     /// Starts one with certificates that lie at these paths: of the authority, and the server's with its key.
     pub fn start(authority: &str, server: &str) -> Self {
         let alone = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        let secured = || {
-            let settings = [
-                "ssl.keystore.type=PEM".to_owned(),
-                format!("ssl.keystore.location={server}"),
-                "ssl.truststore.type=PEM".to_owned(),
-                format!("ssl.truststore.location={authority}"),
-                "ssl.client.auth=required".to_owned(),
-            ];
-            let settings = settings.into_iter().map(|line| format!("listener.name.secured.{line}"));
-            Some((free_port(), settings.collect()))
-        };
-        Self { node: Node::start_with(secured), _alone: alone }
+        let settings = [
+            "ssl.keystore.type=PEM".to_owned(),
+            format!("ssl.keystore.location={server}"),
+            "ssl.truststore.type=PEM".to_owned(),
+            format!("ssl.truststore.location={authority}"),
+            "ssl.client.auth=required".to_owned(),
+        ];
+        let settings = settings.map(|line| format!("listener.name.secured.{line}"));
+        let port = free_port();
+        Self { node: Node::start(Some((port, &settings[..]))), port, _alone: alone }
     }
 
     /// `kafkas://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
-        let port = self.node.secured.as_ref().map(|(port, _)| *port).unwrap_or_default();
-        format!("kafkas://127.0.0.1:{port}")
-    }
-
-    /// The port without TLS.
-    pub fn plain_port(&self) -> u16 {
-        self.node.port
+        format!("kafkas://127.0.0.1:{}", self.port)
     }
 }
 
 impl Node {
-    fn start() -> Self {
-        Self::start_with(|| None)
-    }
-
-    fn start_with(secured: impl Fn() -> Option<(u16, Vec<String>)>) -> Self {
-        // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
-        for _ in 0..3 {
+    /// Starts a server, if asked for with a further listener on this port with its settings.
+    fn start(secured: Option<(u16, &[String])>) -> Self {
+        started(PROGRAM, |mut command| {
             let (port, guarded, behind) = (free_port(), free_port(), free_port());
             let line = Proxy::to(behind);
             let folder = env::temp_dir().join(format!("drumpost-kafka-{}-{port}", std::process::id()));
-            let secured = secured();
-            let child = spawn([port, guarded, behind, line.port()], &folder, secured.as_ref());
-            let warden = warden(&child, &folder);
-            let mut node = Self { child, warden, port, guarded, behind, line, folder, secured };
-            if node.serves() {
-                return node;
-            }
-        }
-        panic!("{} does not answer", program().display());
+            command.env("KAFKA_JAVA", "-Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1");
+            command.arg(port.to_string()).arg(&folder);
+            command.args(settings([port, guarded, behind, line.port()], secured.map(|(port, _)| port)));
+            command.args(secured.into_iter().flat_map(|(_, lines)| lines));
+            let process = Process::start_shared(command, &folder, move || Plain(port).answers())?;
+            Some(Self { process, port, guarded, line })
+        })
     }
 
-    /// Waits until the server answers, at most two minutes; false if it has ended.
-    fn serves(&mut self) -> bool {
-        (0..2_400).any(|_| {
-            thread::sleep(Duration::from_millis(50));
-            self.child.try_wait().is_ok_and(|ended| ended.is_some()) || Plain(self.port).answers()
-        }) && self.child.try_wait().is_ok_and(|ended| ended.is_none())
+    /// `kafka://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("kafka://127.0.0.1:{}", self.port)
     }
 
-    fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    /// The address where it asks for a password.
+    pub fn guarded(&self) -> String {
+        format!("127.0.0.1:{}", self.guarded)
     }
 
-    fn come_back(&mut self) {
-        let ports = [self.port, self.guarded, self.behind, self.line.port()];
-        self.child = spawn(ports, &self.folder, self.secured.as_ref());
-        let _ = self.warden.kill();
-        let _ = self.warden.wait();
-        self.warden = warden(&self.child, &self.folder);
-        assert!(self.serves(), "it does not come back");
+    /// A client that knows nothing of drumpost.
+    pub fn plain(&self) -> Plain {
+        Plain(self.port)
     }
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.kill();
-        drop(self.warden.stdin.take());
-        let _ = self.warden.wait();
-    }
-}
-
-fn program() -> OsString {
-    env::var_os(PROGRAM).unwrap_or_else(|| {
-        panic!("{PROGRAM} is not set: run scripts/test, or set it to what scripts/kafka-server prints")
-    })
-}
-
-fn spawn(ports: [u16; 4], folder: &PathBuf, secured: Option<&(u16, Vec<String>)>) -> Child {
-    let [port, guarded, behind, line] = ports;
-    let further = secured.map(|(port, _)| format!(",SECURED://127.0.0.1:{port}")).unwrap_or_default();
+/// Lines of the configuration of a server with these ports, of which the last is that of its line.
+fn settings([port, guarded, behind, line]: [u16; 4], secured: Option<u16>) -> [String; 6] {
+    let further = secured.map(|port| format!(",SECURED://127.0.0.1:{port}")).unwrap_or_default();
     let controller = if port < 40_000 { port + 20_000 } else { port - 20_000 };
-    let settings = [
+    [
         format!(
             "listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded},LINE://127.0.0.1:{behind},\
              CONTROLLER://127.0.0.1:{controller}{further}"
@@ -236,18 +174,7 @@ fn spawn(ports: [u16; 4], folder: &PathBuf, secured: Option<&(u16, Vec<String>)>
              required user_me=\"{SECRET}\";"
         ),
         format!("message.max.bytes={MOST_BYTES}"),
-    ];
-    Command::new(program())
-        .env("KAFKA_JAVA", "-Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1")
-        .arg(port.to_string())
-        .arg(folder)
-        .args(settings)
-        .args(secured.into_iter().flat_map(|(_, lines)| lines))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap_or_else(|error| panic!("failed to start {}: {error}", program().display()))
+    ]
 }
 
 /// A client of librdkafka's own for the server on this port.

@@ -4,31 +4,24 @@
 #![allow(dead_code, reason = "the same")]
 
 pub use drumpost_kit::suite::free_port;
-use drumpost_kit::suite::{Permit, Permits};
+use drumpost_kit::suite::{Permit, Permits, Process, started};
 use std::{
-    env,
-    ffi::{OsStr, OsString},
-    fs,
     io::{Read, Write},
     net::TcpStream,
-    path::PathBuf,
-    process::{Child, Command, Stdio, id},
-    sync::atomic::{AtomicU32, Ordering},
-    thread,
     time::Duration,
 };
+use tempfile::TempDir;
 
 /// Names the binary; `scripts/nats-server` prints one.
 pub const BINARY: &str = "DRUMPOST_NATS_SERVER";
 
 /// A running server.
 pub struct NatsServer {
-    child: Child,
-    port: u16,
-    store: PathBuf,
-    binary: OsString,
-    arguments: Vec<OsString>,
+    pub process: Process,
+    pub port: u16,
     monitor: u16,
+    /// Removed after the server has ended.
+    _store: TempDir,
     _permit: Permit,
 }
 
@@ -36,54 +29,33 @@ static PERMITS: Permits = Permits::new(8);
 
 impl NatsServer {
     /// Starts a server with JetStream.
-    ///
-    /// # Panics
-    /// There is no binary: tests that need one are ignored, by name, unless they are asked for.
     pub fn start() -> Self {
         Self::start_with(&["-js"])
     }
 
     /// Starts a server with these arguments besides its address.
     pub fn start_with(arguments: &[&str]) -> Self {
-        let Some(binary) = env::var_os(BINARY) else {
-            panic!("{BINARY} is not set: run scripts/test, or set it to what scripts/nats-server prints");
-        };
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
-        for _ in 0..5 {
-            let permit = PERMITS.take();
+        started(BINARY, |mut command| {
+            let (permit, store) = (PERMITS.take(), tempfile::tempdir().expect("a folder"));
             let (port, monitor) = (free_port(), free_port());
-            let store = format!("drumpost-nats-{}-{}", id(), COUNT.fetch_add(1, Ordering::Relaxed));
-            let store = env::temp_dir().join(store);
-            fs::create_dir_all(&store).expect("a directory for the server's store");
-            let place = ["-a", "127.0.0.1", "-p", &port.to_string(), "-m", &monitor.to_string(), "-sd"];
-            let all = place.iter().map(OsString::from).chain([store.clone().into_os_string()]);
-            let arguments: Vec<OsString> = all.chain(arguments.iter().map(OsString::from)).collect();
-            let child = spawn(&binary, &arguments);
-            let binary = binary.clone();
-            let mut server = Self { child, port, store, binary, arguments, monitor, _permit: permit };
-            if server.is_healthy() {
-                return server;
-            }
-        }
-        panic!("{} does not become healthy", binary.display());
+            command.args(["-a", "127.0.0.1", "-p", &port.to_string(), "-m", &monitor.to_string(), "-sd"]);
+            command.arg(store.path()).args(arguments);
+            let is_healthy = move || get(monitor, "healthz").is_some_and(|answer| answer.contains(" 200 OK"));
+            let process = Process::start(command, is_healthy)?;
+            Some(Self { process, port, monitor, _store: store, _permit: permit })
+        })
     }
 
     /// The number of its process.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
     /// The command line that starts it, for a shell.
     pub fn line(&self) -> String {
-        let quoted = |word: &OsString| format!("'{}'", word.display());
-        let words: Vec<String> = [&self.binary].into_iter().chain(&self.arguments).map(quoted).collect();
-        words.join(" ")
-    }
-
-    /// The port on which it listens.
-    pub fn port(&self) -> u16 {
-        self.port
+        let command = self.process.command();
+        let words = [command.get_program()].into_iter().chain(command.get_args());
+        words.map(|word| format!("'{}' ", word.display())).collect()
     }
 
     /// `nats://127.0.0.1:PORT`.
@@ -98,58 +70,11 @@ impl NatsServer {
         serde_json::from_str(body).expect("JSON")
     }
 
-    /// Kills the server, as a crash would.
-    pub fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
     /// As after a crash that a supervisor notices: killed, and started again over the same store.
     pub fn crash_and_come_back(&mut self) {
-        self.kill();
-        self.come_back();
+        self.process.kill();
+        self.process.come_back();
     }
-
-    /// Starts it again after a kill, over the same store.
-    pub fn come_back(&mut self) {
-        self.child = spawn(&self.binary, &self.arguments);
-        assert!(self.is_healthy(), "it does not come back");
-    }
-
-    /// Waits until `/healthz` answers, at most 10 seconds; false if the server has ended.
-    fn is_healthy(&mut self) -> bool {
-        for _ in 0..500 {
-            if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
-                return false;
-            }
-            if healthz(self.monitor).is_some_and(|answer| answer.contains(" 200 OK")) {
-                return true;
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        false
-    }
-}
-
-fn spawn(binary: &OsStr, arguments: &[OsString]) -> Child {
-    Command::new(binary)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap_or_else(|error| panic!("failed to start {}: {error}", binary.display()))
-}
-
-impl Drop for NatsServer {
-    fn drop(&mut self) {
-        self.kill();
-        let _ = fs::remove_dir_all(&self.store);
-    }
-}
-
-fn healthz(port: u16) -> Option<String> {
-    get(port, "healthz")
 }
 
 fn get(port: u16, what: &str) -> Option<String> {

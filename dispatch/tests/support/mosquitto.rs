@@ -1,14 +1,12 @@
 //! A private mosquitto for tests, on a free loopback port and with a store of its own. It ends when the value is dropped.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-use drumpost_kit::suite::{Permit, Permits, free_port};
+use drumpost_kit::suite::{Permit, Permits, PrivateServer, Process, free_port, program, started};
 use std::{
-    env,
-    ffi::OsString,
     fs,
     net::TcpStream,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     thread,
     time::Duration,
 };
@@ -22,8 +20,8 @@ pub const MOST_BYTES: u32 = 1 << 20;
 
 /// A running server.
 pub struct Mosquitto {
-    child: Child,
-    port: u16,
+    process: Process,
+    pub port: u16,
     /// Its configuration and its store.
     folder: TempDir,
     _permit: Permit,
@@ -31,46 +29,28 @@ pub struct Mosquitto {
 
 static PERMITS: Permits = Permits::new(3);
 
-fn binary() -> OsString {
-    env::var_os(BINARY).unwrap_or_else(|| {
-        panic!("{BINARY} is not set: run scripts/test, or set it to what scripts/mosquitto-server prints")
-    })
-}
-
 impl Mosquitto {
     /// Starts a server that lets everyone in.
-    ///
-    /// # Panics
-    /// There is no binary: tests that need one are ignored, by name, unless they are asked for.
     pub fn start() -> Self {
         Self::start_with("allow_anonymous true\n")
     }
 
     /// Starts a server with these lines in its configuration besides its address.
     pub fn start_with(lines: &str) -> Self {
-        // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
-        for _ in 0..5 {
-            let permit = PERMITS.take();
-            let port = free_port();
-            let folder = tempfile::tempdir().expect("a folder");
+        started(BINARY, |mut command| {
+            let (permit, port, folder) = (PERMITS.take(), free_port(), tempfile::tempdir().expect("a folder"));
             let own = format!(
                 "listener {port} 127.0.0.1\npersistence true\npersistence_location {}/\nmax_packet_size {MOST_BYTES}\n\
                  max_queued_messages 0\nset_tcp_nodelay true\nmax_inflight_messages 0\n{}{lines}",
                 folder.path().display(),
                 user()
             );
-            fs::write(folder.path().join("conf"), own).expect("written");
-            let mut server = Self { child: spawn(folder.path()), port, folder, _permit: permit };
-            if server.answers() {
-                return server;
-            }
-        }
-        panic!("{} does not answer", binary().display());
-    }
-
-    /// The port on which it listens.
-    pub const fn port(&self) -> u16 {
-        self.port
+            let configuration = folder.path().join("conf");
+            fs::write(&configuration, own).expect("written");
+            command.arg("-c").arg(configuration);
+            let process = Process::start(command, move || TcpStream::connect(("127.0.0.1", port)).is_ok())?;
+            Some(Self { process, port, folder, _permit: permit })
+        })
     }
 
     /// `mqtt://127.0.0.1:PORT`.
@@ -78,14 +58,8 @@ impl Mosquitto {
         format!("mqtt://127.0.0.1:{}", self.port)
     }
 
-    /// Kills the server, as a crash would.
-    pub fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
     fn signal(&self, signal: &str) {
-        let asked = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        let asked = Command::new("kill").args([signal, &self.process.id().to_string()]).status();
         assert!(asked.is_ok_and(|status| status.success()), "it cannot be asked");
     }
 
@@ -105,36 +79,24 @@ impl Mosquitto {
         panic!("the server does not write its store");
     }
 
-    /// Starts it again, over the same store.
-    pub fn come_back(&mut self) {
-        self.child = spawn(self.folder.path());
-        assert!(self.answers(), "it does not come back");
-    }
-
     /// A program that lies beside the server.
     pub fn beside(name: &str) -> PathBuf {
-        let beside = Path::new(&binary()).with_file_name(name);
+        let beside = Path::new(&program(BINARY)).with_file_name(name);
         if beside.exists() { beside } else { name.into() }
-    }
-
-    /// Waits until the server takes connections, at most a minute; false if it has ended.
-    fn answers(&mut self) -> bool {
-        for _ in 0..3_000 {
-            if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
-                return false;
-            }
-            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
-                return true;
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        false
     }
 }
 
-impl Drop for Mosquitto {
-    fn drop(&mut self) {
-        self.kill();
+impl PrivateServer for Mosquitto {
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    fn objects(&self) -> Option<Vec<String>> {
+        Some(self.sessions())
     }
 }
 
@@ -162,16 +124,4 @@ fn user() -> String {
     let name = Command::new("id").arg("-un").output().map(|output| output.stdout).unwrap_or_default();
     let name = String::from_utf8_lossy(&name).trim().to_owned();
     if name.is_empty() { String::new() } else { format!("user {name}\n") }
-}
-
-fn spawn(folder: &Path) -> Child {
-    let binary = binary();
-    Command::new(&binary)
-        .arg("-c")
-        .arg(folder.join("conf"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap_or_else(|error| panic!("failed to start {}: {error}", binary.display()))
 }

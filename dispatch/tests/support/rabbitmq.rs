@@ -2,15 +2,15 @@
 //! use a few in turn, each of which one test has. They end with the process of the tests, however that ends.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-use drumpost_kit::suite::{Permit, Permits, free_port, warden};
+use drumpost_kit::suite::{Permit, Permits, PrivateServer, Process, free_port, program, started};
 use serde_json::Value;
 use std::{
     env,
-    ffi::OsString,
     io::{Read, Write},
     net::TcpStream,
+    ops::Deref,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
@@ -31,62 +31,55 @@ static PERMITS: Permits = Permits::new(2);
 /// A server that one test has.
 pub struct RabbitServer {
     node: Option<Node>,
+    /// Where the suite finds it.
+    suite_port: u16,
     _permit: Permit,
 }
 
 impl RabbitServer {
     /// Takes a server that no test has, or starts one.
-    ///
-    /// # Panics
-    /// There is no program: tests that need one are ignored, by name, unless they are asked for.
     pub fn start() -> Self {
+        Self::with(|node| node.port)
+    }
+
+    /// The same for the suite of a transport over streams.
+    pub fn start_for_streams() -> Self {
+        Self::with(|node| node.stream_port)
+    }
+
+    fn with(suite_port: impl Fn(&Node) -> u16) -> Self {
         let permit = PERMITS.take();
         let running = idle().pop().filter(Node::is_running);
-        Self { node: Some(running.unwrap_or_else(Node::start)), _permit: permit }
+        let node = running.unwrap_or_else(|| Node::start(&[]));
+        Self { suite_port: suite_port(&node), node: Some(node), _permit: permit }
     }
+}
 
-    fn node(&self) -> &Node {
+impl Deref for RabbitServer {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
         self.node.as_ref().expect("it is there until the test ends")
     }
+}
 
-    fn node_mut(&mut self) -> &mut Node {
-        self.node.as_mut().expect("it is there until the test ends")
+impl PrivateServer for RabbitServer {
+    fn port(&self) -> u16 {
+        self.suite_port
     }
 
-    /// The port on which it listens.
-    pub fn port(&self) -> u16 {
-        self.node().port
+    fn process(&mut self) -> &mut Process {
+        &mut self.node.as_mut().expect("it is there until the test ends").process
     }
 
-    /// `amqp://127.0.0.1:PORT`.
-    pub fn url(&self) -> String {
-        format!("amqp://127.0.0.1:{}", self.port())
-    }
-
-    /// The port on which its plug-in for streams listens.
-    pub fn stream_port(&self) -> u16 {
-        self.node().streams
-    }
-
-    /// `rabbitmq-stream://127.0.0.1:PORT`.
-    pub fn stream_url(&self) -> String {
-        format!("rabbitmq-stream://127.0.0.1:{}", self.stream_port())
-    }
-
-    /// Kills the server, as a crash would. Not before it has written which queues there are, which it does every two seconds.
-    pub fn kill(&mut self) {
+    /// Not before the server has written which queues there are, which it does every two seconds.
+    fn kill(&mut self) {
         thread::sleep(Duration::from_millis(2_500));
-        self.node_mut().kill();
+        self.process().kill();
     }
 
-    /// Starts it again after a kill, over the same store.
-    pub fn come_back(&mut self) {
-        self.node_mut().come_back();
-    }
-
-    /// A client that knows nothing of drumpost.
-    pub fn tools(&self) -> Tools {
-        self.node().tools()
+    fn objects(&self) -> Option<Vec<String>> {
+        Some(self.tools().objects())
     }
 }
 
@@ -103,7 +96,7 @@ fn idle() -> MutexGuard<'static, Vec<Node>> {
 /// A server for one test that speaks TLS and asks for a client's certificate.
 #[cfg(feature = "amqp-tls")]
 pub struct SecuredServer {
-    node: Node,
+    pub node: Node,
     port: u16,
 }
 
@@ -121,130 +114,65 @@ impl SecuredServer {
             "ssl_options.verify=verify_peer".into(),
             "ssl_options.fail_if_no_peer_cert=true".into(),
         ];
-        Self { node: Node::start_with(&settings), port }
+        Self { node: Node::start(&settings), port }
     }
 
     /// `amqps://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("amqps://127.0.0.1:{}", self.port)
     }
-
-    /// `amqp://127.0.0.1:PORT`, without TLS.
-    pub fn plain_url(&self) -> String {
-        format!("amqp://127.0.0.1:{}", self.node.port)
-    }
-
-    /// As [`RabbitServer::stream_url`].
-    pub fn stream_url(&self) -> String {
-        format!("rabbitmq-stream://127.0.0.1:{}", self.node.streams)
-    }
-
-    /// As [`RabbitServer::tools`].
-    pub fn tools(&self) -> Tools {
-        self.node.tools()
-    }
 }
 
-struct Node {
-    settings: Vec<String>,
-    child: Child,
-    /// Ends the server and removes its folder when nobody holds the other end of its input any more.
-    warden: Child,
-    port: u16,
-    management: u16,
-    streams: u16,
-    folder: PathBuf,
+/// A server's process, where it listens, and its tools.
+pub struct Node {
+    process: Process,
+    pub port: u16,
+    /// The port on which its plug-in for streams listens.
+    stream_port: u16,
+    tools: Tools,
 }
 
 impl Node {
-    fn start() -> Self {
-        Self::start_with(&[])
-    }
-
-    fn start_with(settings: &[String]) -> Self {
-        // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
-        for _ in 0..3 {
-            let (port, management, streams) = (free_port(), free_port(), free_port());
+    fn start(settings: &[String]) -> Self {
+        started(PROGRAM, |mut command| {
+            let (port, management, stream_port) = (free_port(), free_port(), free_port());
             let folder = env::temp_dir().join(format!("drumpost-rabbitmq-{}-{port}", std::process::id()));
-            let stream = format!("stream.listeners.tcp.1=127.0.0.1:{streams}");
-            let settings = [settings, &[stream]].concat();
-            let child = spawn(port, management, &folder, &settings);
-            let warden = warden(&child, &folder);
-            let mut node = Self { settings, child, warden, port, management, streams, folder };
-            if node.answers() {
-                return node;
-            }
-        }
-        panic!("{} does not answer", program().display());
+            command.arg(port.to_string()).arg(&folder).args([
+                format!("max_message_size={MOST_BYTES}"),
+                "management.tcp.ip=127.0.0.1".into(),
+                format!("management.tcp.port={management}"),
+                "management_agent.disable_metrics_collector=true".into(),
+                format!("stream.listeners.tcp.1=127.0.0.1:{stream_port}"),
+            ]);
+            command.args(settings);
+            let listens = move || are_open([port, stream_port]);
+            let process = Process::start_shared(command, &folder, listens)?;
+            Some(Self { process, port, stream_port, tools: Tools { port, management, folder } })
+        })
     }
 
-    fn tools(&self) -> Tools {
-        Tools { port: self.port, management: self.management, folder: self.folder.clone() }
+    /// `amqp://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("amqp://127.0.0.1:{}", self.port)
+    }
+
+    /// `rabbitmq-stream://127.0.0.1:PORT`.
+    pub fn stream_url(&self) -> String {
+        format!("rabbitmq-stream://127.0.0.1:{}", self.stream_port)
+    }
+
+    /// A client that knows nothing of drumpost.
+    pub fn tools(&self) -> Tools {
+        self.tools.clone()
     }
 
     fn is_running(&self) -> bool {
-        [self.port, self.streams].iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok())
-    }
-
-    /// Waits until the server takes connections, at most three minutes, as a busy machine takes one; false if it has ended.
-    fn answers(&mut self) -> bool {
-        for _ in 0..3_600 {
-            if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
-                return false;
-            }
-            if self.is_running() {
-                return true;
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        false
-    }
-
-    fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    fn come_back(&mut self) {
-        self.child = spawn(self.port, self.management, &self.folder, &self.settings);
-        let _ = self.warden.kill();
-        let _ = self.warden.wait();
-        self.warden = warden(&self.child, &self.folder);
-        assert!(self.answers(), "it does not come back");
+        are_open([self.port, self.stream_port])
     }
 }
 
-impl Drop for Node {
-    fn drop(&mut self) {
-        self.kill();
-        drop(self.warden.stdin.take());
-        let _ = self.warden.wait();
-    }
-}
-
-fn program() -> OsString {
-    env::var_os(PROGRAM).unwrap_or_else(|| {
-        panic!("{PROGRAM} is not set: run scripts/test, or set it to what scripts/rabbitmq-server prints")
-    })
-}
-
-fn spawn(port: u16, management: u16, folder: &PathBuf, more: &[String]) -> Child {
-    let settings = [
-        format!("max_message_size={MOST_BYTES}"),
-        "management.tcp.ip=127.0.0.1".into(),
-        format!("management.tcp.port={management}"),
-        "management_agent.disable_metrics_collector=true".into(),
-    ];
-    Command::new(program())
-        .arg(port.to_string())
-        .arg(folder)
-        .args(settings)
-        .args(more)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap_or_else(|error| panic!("failed to start {}: {error}", program().display()))
+fn are_open(ports: [u16; 2]) -> bool {
+    ports.iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok())
 }
 
 /// RabbitMQ's own tools and its management interface, for one server.
@@ -258,7 +186,7 @@ pub struct Tools {
 impl Tools {
     /// Lines that `rabbitmqctl` prints.
     pub fn ctl(&self, arguments: &[&str]) -> Vec<String> {
-        let mut ctl = Command::new(program());
+        let mut ctl = Command::new(program(PROGRAM));
         ctl.env("RABBITMQ_CTL", "rabbitmqctl").arg(self.port.to_string()).arg(&self.folder).args(arguments);
         let output = ctl.output().expect("rabbitmqctl");
         assert!(output.status.success(), "{arguments:?}: {output:?}");

@@ -1,83 +1,53 @@
-//! A private redis-server for tests, on a free loopback port and without a file. It ends when the value is dropped.
+//! A private redis-server for tests, on a free loopback port and without a file, unless it is asked for one. It ends when the value is dropped.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-use drumpost_kit::suite::{Permit, Permits, free_port};
+use drumpost_kit::suite::{Permit, Permits, PrivateServer, Process, free_port, program, started};
 use std::{
-    env,
-    ffi::OsString,
     io::{Read, Write},
     net::TcpStream,
     path::Path,
-    process::{Child, Command, Stdio},
-    thread,
+    process::Command,
     time::Duration,
 };
+use tempfile::TempDir;
 
 /// Names the binary; `scripts/redis-server` prints one.
 pub const BINARY: &str = "DRUMPOST_REDIS_SERVER";
 
+/// Arguments of a server that writes what it confirms to a file, so that it has it when it comes back after a kill.
+pub const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
+
 /// A running server.
 pub struct RedisServer {
-    child: Child,
-    port: u16,
-    arguments: Vec<String>,
+    process: Process,
+    pub port: u16,
+    /// Where its files are, if it writes any. Removed after the server has ended.
+    pub folder: TempDir,
     _permit: Permit,
 }
 
 static PERMITS: Permits = Permits::new(8);
 
-fn binary() -> OsString {
-    env::var_os(BINARY).unwrap_or_else(|| {
-        panic!("{BINARY} is not set: run scripts/test, or set it to what scripts/redis-server prints")
-    })
-}
-
 impl RedisServer {
     /// Starts a server.
-    ///
-    /// # Panics
-    /// There is no binary: tests that need one are ignored, by name, unless they are asked for.
     pub fn start() -> Self {
         Self::start_with(&[])
     }
 
     /// Starts a server with these arguments besides its address.
     pub fn start_with(arguments: &[&str]) -> Self {
-        // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
-        for _ in 0..5 {
-            let permit = PERMITS.take();
-            let port = free_port();
-            let place = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""].map(str::to_owned);
-            let arguments: Vec<String> =
-                place.into_iter().chain(arguments.iter().map(|one| (*one).to_owned())).collect();
-            let mut server = Self { child: spawn(&arguments), port, arguments, _permit: permit };
-            if server.answers() {
-                return server;
-            }
-        }
-        panic!("{} does not answer", binary().display());
-    }
-
-    /// The port on which it listens.
-    pub const fn port(&self) -> u16 {
-        self.port
+        started(BINARY, |mut command| {
+            let (permit, port, folder) = (PERMITS.take(), free_port(), tempfile::tempdir().expect("a folder"));
+            command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+            command.args(arguments).current_dir(folder.path());
+            let process = Process::start(command, move || ping(port).is_some())?;
+            Some(Self { process, port, folder, _permit: permit })
+        })
     }
 
     /// `redis://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
-    }
-
-    /// Kills the server, as a crash would.
-    pub fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    /// Starts it again after a kill, with the same arguments.
-    pub fn come_back(&mut self) {
-        self.child = spawn(&self.arguments);
-        assert!(self.answers(), "it does not come back");
     }
 
     /// The names of all keys.
@@ -89,25 +59,19 @@ impl RedisServer {
     pub const fn cli(&self) -> Cli {
         Cli(self.port)
     }
-
-    /// Waits until the server answers, at most a minute; false if it has ended.
-    fn answers(&mut self) -> bool {
-        for _ in 0..3_000 {
-            if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
-                return false;
-            }
-            if ping(self.port).is_some() {
-                return true;
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        false
-    }
 }
 
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        self.kill();
+impl PrivateServer for RedisServer {
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    fn objects(&self) -> Option<Vec<String>> {
+        Some(self.keys().into_iter().filter(|key| !key.starts_with("drumpost:owners")).collect())
     }
 }
 
@@ -118,7 +82,7 @@ pub struct Cli(u16);
 impl Cli {
     /// What it prints for a command.
     pub fn lines(self, command: &[&str]) -> Vec<String> {
-        let beside = Path::new(&binary()).with_file_name("redis-cli");
+        let beside = Path::new(&program(BINARY)).with_file_name("redis-cli");
         let program = if beside.exists() { beside } else { "redis-cli".into() };
         let port = self.0.to_string();
         let output = Command::new(program).args(["-p", &port]).args(command).output().expect("redis-cli");
@@ -155,18 +119,6 @@ impl Cli {
         }
         (added, there)
     }
-}
-
-fn spawn(arguments: &[String]) -> Child {
-    let binary = binary();
-    Command::new(&binary)
-        .args(arguments)
-        .current_dir(env::temp_dir())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap_or_else(|error| panic!("failed to start {}: {error}", binary.display()))
 }
 
 fn ping(port: u16) -> Option<()> {

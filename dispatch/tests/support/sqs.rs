@@ -2,14 +2,12 @@
 //! dropped.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-use drumpost_kit::suite::{Permit, Permits, free_port};
+use drumpost_kit::suite::{Permit, Permits, PrivateServer, Process, free_port, started};
 use serde_json::{Value, json};
 use std::{
     env,
     io::{Read, Write},
     net::TcpStream,
-    process::{Child, Command, Stdio},
-    thread,
     time::Duration,
 };
 use tempfile::TempDir;
@@ -32,11 +30,10 @@ impl Emulator {
 
 /// A running server.
 pub struct SqsServer {
-    child: Child,
+    process: Process,
     port: u16,
-    emulator: Emulator,
     /// Removed after the server has ended.
-    folder: TempDir,
+    _folder: TempDir,
     _permit: Permit,
 }
 
@@ -49,31 +46,24 @@ impl SqsServer {
         Self::of(Emulator::ElasticMq)
     }
 
-    /// Starts an emulator.
+    /// Starts an emulator. One that is killed has lost everything.
     ///
     /// # Panics
-    /// There is no program: tests that need one are ignored, by name, unless they are asked for. There are no credentials.
+    /// There are no credentials.
     pub fn of(emulator: Emulator) -> Self {
         assert!(
             env::var_os("AWS_ACCESS_KEY_ID").is_some(),
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: run scripts/test, or set them to any text"
         );
-        // A port that was free a moment ago may be taken by the time the server binds it, so there are a few attempts.
-        for _ in 0..5 {
-            let permit = PERMITS.take();
-            let (port, folder) = (free_port(), tempfile::tempdir().expect("a folder"));
-            let child = spawn(emulator, port, &folder);
-            let mut server = Self { child, port, emulator, folder, _permit: permit };
-            if server.answers() {
-                return server;
-            }
-        }
-        panic!("{emulator:?} does not answer");
-    }
-
-    /// The port on which it listens.
-    pub const fn port(&self) -> u16 {
-        self.port
+        started(emulator.variable(), |mut command| {
+            let (permit, port, folder) = (PERMITS.take(), free_port(), tempfile::tempdir().expect("a folder"));
+            command.arg(port.to_string()).arg(folder.path()).current_dir(env::temp_dir());
+            // Half of the time to start.
+            command.env("ELASTICMQ_JAVA", "-Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC");
+            let answers = move || Tools(port).ask("ListQueues", &json!({})).is_some();
+            let process = Process::start(command, answers)?;
+            Some(Self { process, port, _folder: folder, _permit: permit })
+        })
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -81,41 +71,23 @@ impl SqsServer {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Kills the server, as a crash would.
-    pub fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-
-    /// Starts it again after a kill. It has lost everything.
-    pub fn come_back(&mut self) {
-        self.child = spawn(self.emulator, self.port, &self.folder);
-        assert!(self.answers(), "it does not come back");
-    }
-
     /// A client that knows nothing of drumpost.
     pub const fn tools(&self) -> Tools {
         Tools(self.port)
     }
-
-    /// Waits until the server answers, at most three minutes, as a busy machine takes one; false if it has ended.
-    fn answers(&mut self) -> bool {
-        for _ in 0..3_600 {
-            if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
-                return false;
-            }
-            if self.tools().ask("ListQueues", &json!({})).is_some() {
-                return true;
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        false
-    }
 }
 
-impl Drop for SqsServer {
-    fn drop(&mut self) {
-        self.kill();
+impl PrivateServer for SqsServer {
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    fn objects(&self) -> Option<Vec<String>> {
+        Some(self.tools().queues())
     }
 }
 
@@ -184,22 +156,4 @@ impl Tools {
         let (head, body) = answer.split_once("\r\n\r\n")?;
         head.lines().next()?.contains(" 200 ").then(|| body.to_owned())
     }
-}
-
-fn spawn(emulator: Emulator, port: u16, folder: &TempDir) -> Child {
-    let variable = emulator.variable();
-    let program = env::var_os(variable).unwrap_or_else(|| {
-        panic!("{variable} is not set: run scripts/test, or set it to what the script of that server prints")
-    });
-    Command::new(&program)
-        .arg(port.to_string())
-        .arg(folder.path())
-        // Half of the time to start.
-        .env("ELASTICMQ_JAVA", "-Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
-        .current_dir(env::temp_dir())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap_or_else(|error| panic!("failed to start {}: {error}", program.display()))
 }

@@ -14,7 +14,7 @@ use drumpost_core::{
     payload::Pool,
     plan::{Conditions, Kill, Placement, Poison, TrialPlan, Victim, Wait},
     promise::{Acks, Order},
-    registry::Options,
+    registry::{Options, TransportEntry},
     scenario::{Scenario, Style},
     server::ServerFacts,
     transport::OpenError,
@@ -249,10 +249,15 @@ pub(crate) fn dies(service: &str, one_in: u32, times: u16) -> Trial {
     Trial { poison, extent: Extent::Count(1_000), headers: headers(2, 8), ..Trial::default() }
 }
 
+/// What is registered of a transport.
+pub(crate) fn entry(transport: &str) -> TransportEntry {
+    let known = drumpost_dispatch::transports();
+    known.into_iter().find(|entry| entry.name == transport).expect("it is registered")
+}
+
 /// A transport whose server is at `url`.
 pub(crate) fn made(transport: &str, url: &str, set: &[(&str, &str)]) -> Box<dyn Dispatcher> {
-    let entries = drumpost_dispatch::transports();
-    let entry = entries.iter().find(|entry| entry.name == transport).expect("it is registered");
+    let entry = entry(transport);
     let mut options = Options::default();
     options.set(entry.address().expect("it has a server").name, url);
     set.iter().for_each(|(name, value)| options.set(name, *value));

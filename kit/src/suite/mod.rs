@@ -30,6 +30,7 @@ mod given_back;
 mod kept;
 mod kills;
 mod permits;
+mod process;
 mod proxy;
 mod runs;
 mod scenario;
@@ -41,8 +42,8 @@ pub use checks::{CHECKS, Check};
 pub use course::{Course, Steady};
 use given::Given;
 pub use permits::{Permit, Permits};
+pub use process::{Process, program, started};
 pub use proxy::Proxy;
-pub use warden::warden;
 
 use drumpost_core::{
     contract::{Line, Report, Verdict},
@@ -65,11 +66,19 @@ pub trait PrivateServer {
     /// The loopback port on which it listens.
     fn port(&self) -> u16;
 
+    /// Its process, which is killed and started again. A server without one, such as one in a container, has `unreachable!()` here, and
+    /// both of the following.
+    fn process(&mut self) -> &mut Process;
+
     /// Kills the server, as a crash would.
-    fn kill(&mut self);
+    fn kill(&mut self) {
+        self.process().kill();
+    }
 
     /// Starts a server that was killed again, on the same port and over the same store, and waits until it serves.
-    fn come_back(&mut self);
+    fn come_back(&mut self) {
+        self.process().come_back();
+    }
 
     /// A line to the server that can be cut, for a server that tells its clients to which address they are to connect: it has to
     /// tell them that of the line. Otherwise the suite makes one.

@@ -11,7 +11,7 @@ use std::{
 /// # Panics
 /// There is no shell.
 #[must_use]
-pub fn warden(server: &Child, folder: &Path) -> Child {
+pub(super) fn warden(server: &Child, folder: &Path) -> Child {
     // A Ctrl-C at the tests ends them first.
     let script = "trap '' INT; cat >/dev/null; kill -9 \"$0\" 2>/dev/null; rm -rf \"$1\"";
     let mut warden = Command::new("sh");
