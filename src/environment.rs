@@ -11,21 +11,28 @@ use std::{
 
 /// The time, RFC 3339 in UTC, to the second.
 pub(crate) fn date() -> String {
+    date_of(since_1970().as_secs())
+}
+
+/// A time in seconds since 1970, written in the same way.
+pub(crate) fn date_of(unix_s: u64) -> String {
+    // A clock that was never set may say a year that no date can be written for.
+    const LAST_S: u64 = 253_402_300_799;
+    let since = Duration::from_secs(unix_s.min(LAST_S));
+    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since).to_string()
+}
+
+/// The time since 1970.
+pub(crate) fn since_1970() -> Duration {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     let now = SystemTime::now();
-    // A clock that was never set may say a year that no date can be written for.
-    const LAST: Duration = Duration::from_secs(253_402_300_799);
-    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(LAST);
-    humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + since).to_string()
+    now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// The time in ns since 1970, for figures that are sent elsewhere.
 #[cfg(feature = "otlp")]
 pub(crate) fn unix_ns() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "the one module that reads the wall clock")]
-    let now = SystemTime::now();
-    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    u64::try_from(since_1970().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A date as part of a file name: `20261121T104501Z`.

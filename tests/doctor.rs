@@ -1,5 +1,7 @@
 //! `drumpost doctor`: what it says of servers that can be measured, and of each thing that may be wrong. A file for each broker.
 
+#[cfg(feature = "tls")]
+mod certificate;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(feature = "mqtt")]

@@ -27,10 +27,13 @@
 //! | [`spoken`] | for transports on threads that speak a protocol themselves: the connection of an instance and both ports, of which a broker says only how it reads and writes |
 //! | [`socket`], [`keeper`] | what that is made of: a socket that never blocks, and a thread that looks after it |
 //! | `tls`, with the feature of that name | certificates of a login for such a socket, and its encryption |
+//! | `certificate`, with the feature `tls` | when the certificates are valid that a server presents |
 //! | [`prelude`] | the names that most transports use, of this crate and of `drumpost_core`; not those of `blocking`, `drops`, `embedded`, `look` and `left` |
 //! | `suite`, with the feature of that name | the tests of a broker's transport in one line |
 
 pub mod blocking;
+#[cfg(feature = "tls")]
+pub mod certificate;
 pub mod confirm;
 pub mod drops;
 pub mod embedded;

@@ -1,8 +1,9 @@
 //! `drumpost doctor`: whether a server can be measured, and in words what is wrong if it cannot. First what can be seen from
-//! outside is looked at (`port.rs`): the name, the port, what answers there. Then some messages are sent in each style, as a run
+//! outside is looked at: the name, the port and what answers there (`port.rs`), and when a certificate is valid (`certificate.rs`). Then some messages are sent in each style, as a run
 //! would send them: this needs the login, the permissions and the plug-ins that a run needs.
 
 mod advice;
+mod certificate;
 mod messages;
 mod port;
 
@@ -99,6 +100,10 @@ impl Examined<'_> {
         self.findings.push(Finding { state, what, says: says.unwrap_or_else(|why| why) });
     }
 
+    fn add_note(&mut self, what: &'static str, says: String) {
+        self.findings.push(Finding { state: State::Note, what, says });
+    }
+
     fn text(&self, layout: Layout) -> String {
         let mut text = format!("{} at {}:\n", self.transport, self.address);
         for Finding { state, what, says } in &self.findings {
@@ -136,9 +141,11 @@ fn examine<'a>(
         examined.add("port", connected.map(says));
         if let (false, Some(option)) = (examined.is_well, entry.address()) {
             // Such as which part of the server listens there.
-            let says = option.summary.to_owned();
-            examined.findings.push(Finding { state: State::Note, what: "expects", says });
+            examined.add_note("expects", option.summary.to_owned());
         }
+    }
+    if let (Some(address), Some(place)) = (reached, &place) {
+        certificate::look(&mut examined, address, &place.host, url);
     }
     if examined.is_well {
         for style in Style::ALL {
@@ -155,7 +162,7 @@ fn examine<'a>(
             .and_then(|address| port::protocol(address, url))
             .and_then(|whose| port::beside(whose, url))
     {
-        examined.findings.push(Finding { state: State::Note, what: "answers", says: answers });
+        examined.add_note("answers", answers);
     }
     Ok(examined)
 }

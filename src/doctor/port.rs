@@ -11,9 +11,9 @@ use std::{
 };
 
 /// How long a name may take to resolve, and a connection to come about.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// How long to wait for the first words of what listens there. A local server says them within a millisecond.
-const FIRST_WORDS: Duration = Duration::from_millis(500);
+pub(super) const FIRST_WORDS: Duration = Duration::from_millis(500);
 
 /// The host and the port of an address, without its login.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,8 +111,18 @@ pub(super) fn protocol(address: SocketAddr, url: &str) -> Option<&'static str> {
     hello.into_iter().chain(&QUESTIONS).find_map(|question| of_words(&words(address, question)))
 }
 
-fn is_encrypted(url: &str) -> bool {
-    url.split_once("://").is_some_and(|(scheme, _)| ENCRYPTED.contains(&scheme))
+/// Whether a URL asks for TLS from the first byte on.
+pub(super) fn is_encrypted(url: &str) -> bool {
+    ENCRYPTED.contains(&scheme(url))
+}
+
+/// Whether a URL asks for TLS, from the first byte on or after words without it.
+pub(super) fn asks_for_tls(url: &str) -> bool {
+    is_encrypted(url) || scheme(url) == AFTER_WORDS
+}
+
+fn scheme(url: &str) -> &str {
+    url.split_once("://").map_or("", |(scheme, _)| scheme)
 }
 
 /// Nothing, a request of the web, a CONNECT of MQTT 5 with a clean start and no name, Kafka's `ApiVersions` of version 0 with a
@@ -151,13 +161,14 @@ const WEB: &str = "a web server, perhaps the management pages of a broker";
 const TLS: &str = "a server that speaks TLS";
 /// Schemes of addresses that ask for TLS from the first byte on.
 const ENCRYPTED: [&str; 4] = ["amqps", "https", "kafkas", "mqtts"];
+/// The scheme of addresses that ask for TLS after the server's first words, as NATS has it.
+const AFTER_WORDS: &str = "tls";
 
 /// What answers at the address of a URL, and what that means for the URL. `None` if it explains no failure: the URL asks for TLS or for HTTP, and
 /// the server speaks that.
 pub(super) fn beside(whose: &str, url: &str) -> Option<String> {
-    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     match (whose == TLS, is_encrypted(url)) {
-        (true, false) if scheme != "tls" => {
+        (true, false) if !asks_for_tls(url) => {
             Some(format!("{whose}: give an address with a scheme for TLS, such as amqps:// or mqtts://"))
         }
         (true, _) => None,
@@ -165,7 +176,7 @@ pub(super) fn beside(whose: &str, url: &str) -> Option<String> {
             "{whose}, and without TLS: give the port that has TLS, or an address without it, such as amqp:// in place of amqps://"
         )),
         // A nats-server says its first words without TLS, so `tls://` and such words do not contradict each other.
-        (false, false) => Some(whose.to_owned()).filter(|_| scheme != "http" || whose != WEB),
+        (false, false) => Some(whose.to_owned()).filter(|_| scheme(url) != "http" || whose != WEB),
     }
 }
 
