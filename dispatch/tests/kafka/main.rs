@@ -24,75 +24,25 @@ mod trial;
 use drumpost_core::{
     contract,
     load::{Extent, Pace},
-    monitor::{Unwatched, Watch},
+    monitor::Unwatched,
     options::Options,
-    outcome::{Outcome, Snapshot},
     promise::Order,
     scenario::Style,
-    server::ServerFacts,
 };
-use std::{
-    sync::{Arc, Mutex},
-    thread,
-};
-use support_kafka::{KafkaServer, Plain};
+use std::thread;
+use support_kafka::KafkaServer;
 use trial::{
-    Trial, assert_confirmed, assert_in_order, assert_replies_find_who_asked, assert_sound, ends, ends_slowly, entry,
+    Seen, Trial, assert_confirmed, assert_in_order, assert_replies_find_who_asked, assert_sound, ends, ends_slowly, entry,
     made, one_hop, order_authorization,
 };
 
 const NAME: &str = "kafka";
 const FOUR: &[(&str, &str)] = &[("kafka.partitions", "4")];
 
-/// What another client finds when everything is measured and nothing is removed yet, and what the run was told meanwhile.
-#[derive(Clone)]
-struct Seen {
-    plain: Plain,
-    found: Arc<Mutex<Found>>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Found {
-    /// The ends of all partitions.
-    ends: Vec<u64>,
-    server: Option<ServerFacts>,
-    /// The most messages that waited.
-    waited: u64,
-    /// The most that were handed out, as the server told.
-    handed_out: Option<u64>,
-}
-
-impl Seen {
-    fn of(server: &KafkaServer) -> Self {
-        Self { plain: server.plain(), found: Arc::default() }
-    }
-
-    fn found(&self) -> Found {
-        self.found.lock().expect("not poisoned").clone()
-    }
-}
-
-impl Watch for Seen {
-    fn sample(&mut self, snapshot: &Snapshot) {
-        let mut found = self.found.lock().expect("not poisoned");
-        if let Some(depth) = snapshot.depth {
-            found.waited = found.waited.max(depth.ready);
-            found.handed_out = found.handed_out.max(depth.unacknowledged);
-        }
-    }
-
-    fn is_interrupted(&self) -> bool {
-        false
-    }
-
-    fn opened(&mut self, server: Option<&ServerFacts>) {
-        self.found.lock().expect("not poisoned").server = server.cloned();
-    }
-
-    fn measured(&mut self, _outcome: &Outcome) {
-        let ends = self.plain.ends();
-        self.found.lock().expect("not poisoned").ends = ends;
-    }
+/// The ends of all partitions, as another client finds them.
+fn seen(server: &KafkaServer) -> Seen<Vec<u64>> {
+    let plain = server.plain();
+    Seen::by(move |_| plain.ends())
 }
 
 #[test]
@@ -118,13 +68,13 @@ fn flows_of_both_styles_are_sound_and_another_client_counts_the_same() {
         [(Style::Message, &[][..], 14_500), (Style::Event, FOUR, 5_000 + 2 * 4_500 + 500)]
     {
         let order = if options == FOUR { Order::PerKey } else { Order::PerProducer };
-        let (trial, seen) = (Trial { style, options, order, ..Trial::default() }, Seen::of(&server));
+        let (trial, seen) = (Trial { style, options, order, ..Trial::default() }, seen(&server));
         let outcome = trial.run_watched(NAME, &server.url(), order_authorization(), seen.clone()).unwrap();
         let audit = &outcome.audit;
         assert_eq!((audit.unique, audit.lost, audit.duplicated), (expected, 0, 0), "{style}: {audit:?}");
         assert_eq!((audit.corrupted, audit.out_of_order, audit.unjudged), (0, 0, 0), "{style}: {audit:?}");
         assert_confirmed(&outcome, NAME);
-        assert_eq!(seen.found().ends.iter().sum::<u64>(), audit.sent, "{style}: another client counts");
+        assert_eq!(seen.sight().found.iter().sum::<u64>(), audit.sent, "{style}: another client counts");
         assert_eq!((outcome.notes, server.plain().names()), (vec![], vec![]));
     }
 }
@@ -141,11 +91,11 @@ fn instances_share_partitions_and_each_key_keeps_its_order() {
     let server = KafkaServer::start();
     for (style, order) in [(Style::Message, Order::PerKey), (Style::Event, Order::PerShard)] {
         let trial = Trial::by_key(style, order, &[("warehouse", 2)], FOUR);
-        let seen = Seen::of(&server);
+        let seen = seen(&server);
         let outcome = trial.run_watched(NAME, &server.url(), one_hop(ends), seen.clone()).unwrap();
         assert_in_order(&outcome, 5_000);
         assert!(outcome.audit.reordered > 0, "several partitions were read: {:?}", outcome.audit);
-        let ends = seen.found().ends;
+        let ends = seen.sight().found;
         assert!(ends.len() == 4 && ends.iter().all(|end| *end >= 500), "keys are spread: {ends:?}");
     }
 }
@@ -155,10 +105,11 @@ fn instances_share_partitions_and_each_key_keeps_its_order() {
 fn what_waits_is_told() {
     let (server, trial) = (KafkaServer::start(), Trial { batch: 1, ..Trial::default() });
     let trial = Trial { pace: Pace::Closed { in_flight: 5_000 }, ..trial };
-    let seen = Seen::of(&server);
+    let seen = seen(&server);
     assert_sound(&trial.run_watched(NAME, &server.url(), one_hop(ends_slowly), seen.clone()).unwrap(), 5_000);
-    let Found { waited, handed_out, .. } = seen.found();
+    let (seen, waited) = (seen.sight(), seen.sight().waited());
     assert!((1_000..=5_000).contains(&waited), "{waited} waited");
+    let handed_out = seen.depths.iter().find_map(|depth| depth.unacknowledged);
     assert_eq!(handed_out, None, "Kafka does not tell, and a 0 would look measured");
 }
 
@@ -166,9 +117,9 @@ fn what_waits_is_told() {
 #[ignore = "needs a Kafka server: scripts/test starts one"]
 fn the_server_is_told_with_its_features_and_its_address() {
     let (server, trial) = (KafkaServer::start(), Trial { extent: Extent::Count(100), ..Trial::default() });
-    let seen = Seen::of(&server);
+    let seen = seen(&server);
     trial.run_watched(NAME, &server.url(), one_hop(ends), seen.clone()).unwrap();
-    let facts = seen.found().server.unwrap();
+    let facts = seen.sight().server.unwrap();
     let version = facts.version.unwrap();
     let level = version.strip_prefix("metadata.version ").and_then(|level| level.parse::<u16>().ok());
     assert!(facts.product == "Kafka" && level >= Some(7), "{version}");

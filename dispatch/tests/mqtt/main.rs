@@ -21,14 +21,10 @@ mod support_secured;
 #[path = "../support/trial.rs"]
 mod trial;
 
-use drumpost_core::{
-    contract, load::Extent, monitor::Watch, outcome::Snapshot, registry::Options, scenario::Style,
-    server::ServerFacts,
-};
-use std::sync::{Arc, Mutex};
+use drumpost_core::{contract, load::Extent, registry::Options, scenario::Style};
 use support_mosquitto::Mosquitto;
 use trial::{
-    Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, entry, headers, one_hop,
+    Seen, Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, entry, headers, one_hop,
     order_authorization,
 };
 
@@ -93,30 +89,14 @@ fn flows_over_the_broker_in_this_process() {
     flows(EMBEDDED);
 }
 
-/// The facts of the server, as a run got them.
-#[derive(Clone, Default)]
-struct Told(Arc<Mutex<Option<ServerFacts>>>);
-
-impl Watch for Told {
-    fn sample(&mut self, _snapshot: &Snapshot) {}
-
-    fn is_interrupted(&self) -> bool {
-        false
-    }
-
-    fn opened(&mut self, server: Option<&ServerFacts>) {
-        *self.0.lock().expect("not poisoned") = server.cloned();
-    }
-}
-
 #[test]
 #[ignore = "needs a mosquitto: scripts/test starts one"]
 fn flows_over_mosquitto() {
     let server = Mosquitto::start();
     flows(&server.url());
-    let (told, trial) = (Told::default(), Trial { extent: Extent::Count(100), ..Trial::default() });
-    trial.run_watched(NAME, &server.url(), one_hop(ends), told.clone()).expect("it opens");
-    let facts = told.0.lock().expect("not poisoned").clone().expect("there is a server");
+    let (seen, trial) = (Seen::by(|_| ()), Trial { extent: Extent::Count(100), ..Trial::default() });
+    trial.run_watched(NAME, &server.url(), one_hop(ends), seen.clone()).expect("it opens");
+    let facts = seen.sight().server.expect("there is a server");
     assert!(
         facts.version.as_ref().is_some_and(|version| version.starts_with("mosquitto version 2.")),
         "{facts:?}"

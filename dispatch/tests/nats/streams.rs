@@ -3,15 +3,14 @@
 use crate::{
     support::NatsServer,
     trial::{
-        Reacts, Trial, assert_in_order, assert_sound, ends, ends_slowly, in_hand, one_hop,
+        Reacts, Seen, Trial, assert_in_order, assert_sound, ends, ends_slowly, in_hand, one_hop,
         order_authorization,
     },
 };
 use async_nats::jetstream::{self, stream::RetentionPolicy};
 use drumpost_core::{
     handler::Reactor,
-    monitor::Watch,
-    outcome::{Ending, Outcome, Snapshot},
+    outcome::{Ending, Outcome},
     plan::Kill,
     promise::{Acks, Order},
     scenario::Style,
@@ -19,10 +18,7 @@ use drumpost_core::{
 };
 use futures_util::TryStreamExt;
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU32, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
     thread,
     time::Duration,
 };
@@ -33,41 +29,26 @@ const NAME: &str = "jetstream";
 /// the number of messages, the last number given to one, and the number of consumers.
 type Found = Vec<(RetentionPolicy, Vec<String>, u64, u64, usize)>;
 
-#[derive(Clone, Default)]
-struct Seen {
-    url: String,
-    found: Arc<Mutex<Found>>,
-}
-
-impl Watch for Seen {
-    fn sample(&mut self, _snapshot: &Snapshot) {}
-
-    fn is_interrupted(&self) -> bool {
-        false
-    }
-
-    fn measured(&mut self, _outcome: &Outcome) {
-        // The last acknowledgements are on their way.
-        std::thread::sleep(Duration::from_millis(300));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let found = runtime.block_on(async {
-            let client = async_nats::connect(&self.url).await.expect("a connection");
-            let infos: Vec<_> = jetstream::new(client).streams().try_collect().await.expect("a list");
-            let facts = |info: jetstream::stream::Info| {
-                let (config, state) = (info.config, info.state);
-                (config.retention, config.subjects, state.messages, state.last_sequence, state.consumer_count)
-            };
-            infos.into_iter().map(facts).collect()
-        });
-        *self.found.lock().expect("not poisoned") = found;
-    }
+fn found(url: &str) -> Found {
+    // The last acknowledgements are on their way.
+    std::thread::sleep(Duration::from_millis(300));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let client = async_nats::connect(url).await.expect("a connection");
+        let infos: Vec<_> = jetstream::new(client).streams().try_collect().await.expect("a list");
+        let facts = |info: jetstream::stream::Info| {
+            let (config, state) = (info.config, info.state);
+            (config.retention, config.subjects, state.messages, state.last_sequence, state.consumer_count)
+        };
+        infos.into_iter().map(facts).collect()
+    })
 }
 
 fn run(server: &NatsServer, trial: &Trial, scenario: drumpost_core::scenario::Scenario) -> (Outcome, Found) {
-    let seen = Seen { url: server.url(), ..Seen::default() };
+    let url = server.url();
+    let seen = Seen::by(move |_| found(&url));
     let outcome = trial.run_watched(NAME, &server.url(), scenario, seen.clone()).expect("it opens");
-    let found = seen.found.lock().expect("not poisoned").clone();
-    (outcome, found)
+    (outcome, seen.sight().found)
 }
 
 fn refused(server: &NatsServer, trial: &Trial) -> String {

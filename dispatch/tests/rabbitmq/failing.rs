@@ -1,15 +1,19 @@
 //! What a server refuses or holds up, and what it removes by itself.
 
 use crate::{
-    NAME, Seen,
+    NAME,
     cleaned::assert_cleans_what_is_written_down,
     rabbitmq_login::assert_asked_for_and_never_shown,
+    seen,
     support_rabbitmq::{RabbitServer, Tools},
     trial::{Trial, assert_sound, ends, made, one_hop},
 };
 use drumpost_core::{
     load::{Extent, Pace},
+    monitor::Watch,
+    outcome::Snapshot,
     scenario::Style,
+    server::ServerFacts,
     transport::OpenError,
 };
 use std::{thread, time::Duration};
@@ -34,15 +38,27 @@ impl Drop for Enough {
     }
 }
 
+/// Leaves the server no memory once a run is open.
+struct Low(Tools);
+
+impl Watch for Low {
+    fn sample(&mut self, _snapshot: &Snapshot) {}
+
+    fn opened(&mut self, _server: Option<&ServerFacts>) {
+        self.0.ctl(&["set_vm_memory_high_watermark", "0.00001"]);
+    }
+
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+}
+
 #[test]
 #[ignore = "needs a RabbitMQ server: scripts/test starts one"]
 fn a_server_that_is_low_on_memory_is_told() {
     let server = RabbitServer::start();
     let enough = Enough(server.tools());
     // In the middle: it reads no more, and the run ends without its messages.
-    let low = Seen::then(server.tools(), |tools| {
-        tools.ctl(&["set_vm_memory_high_watermark", "0.00001"]);
-    });
     let trial = Trial {
         pace: Pace::Open { window: 100_000 },
         extent: Extent::Duration(1_000_000_000),
@@ -50,7 +66,7 @@ fn a_server_that_is_low_on_memory_is_told() {
         drain: Duration::from_secs(1),
         ..Trial::default()
     };
-    let ran = trial.run_watched(NAME, &server.url(), one_hop(ends), low);
+    let ran = trial.run_watched(NAME, &server.url(), one_hop(ends), Low(server.tools()));
     // From the start.
     let began = short().run(NAME, &server.url(), one_hop(ends));
     drop(enough);
@@ -70,10 +86,10 @@ fn a_server_that_is_low_on_memory_is_told() {
 fn what_dead_processes_left_is_removed_by_the_server() {
     let server = RabbitServer::start();
     let tools = server.tools();
-    let seen = Seen::of(&server);
+    let seen = seen(&server);
     let trial = Trial { style: Style::Event, ..short() };
     assert_sound(&trial.run_watched(NAME, &server.url(), one_hop(ends), seen.clone()).unwrap(), 100);
-    let (queues, exchanges) = seen.objects();
+    let (queues, exchanges) = seen.sight().found;
     assert_eq!((queues.len(), exchanges.len()), (1, 1), "{queues:?} {exchanges:?}");
     assert_eq!(
         (&queues[0]["arguments"]["x-expires"], &queues[0]["durable"]),

@@ -26,73 +26,26 @@ mod trial;
 
 use drumpost_core::{
     load::{Extent, Pace},
-    monitor::{Unwatched, Watch},
-    outcome::{Outcome, Snapshot},
+    monitor::Unwatched,
     plan::Placement,
     promise::Acks,
     scenario::{Scenario, Style, event},
-    server::ServerFacts,
 };
 use serde_json::Value;
-use std::{
-    sync::{Arc, Mutex},
-    thread,
-};
-use support_rabbitmq::{RabbitServer, Tools};
+use std::thread;
+use support_rabbitmq::RabbitServer;
 use trial::{
-    PLACED, Reacts, Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, ends_slowly,
+    PLACED, Reacts, Seen, Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, ends_slowly,
     entry, headers, made, one_hop, order_authorization, scenario, service,
 };
 
 const NAME: &str = "rabbitmq";
 const CLASSIC: &[(&str, &str)] = &[("rabbitmq.queue", "classic")];
 
-/// What there is at a server when everything is measured and nothing is removed yet, and what the server is.
-#[derive(Clone)]
-struct Seen {
-    tools: Tools,
-    at_start: fn(&Tools),
-    objects: Arc<Mutex<(Vec<Value>, Vec<Value>)>>,
-    server: Arc<Mutex<Option<ServerFacts>>>,
-    /// The most messages that waited.
-    waited: Arc<Mutex<u64>>,
-}
-
-impl Seen {
-    fn of(server: &RabbitServer) -> Self {
-        Self::then(server.tools(), |_| {})
-    }
-
-    /// Does something when everything is open.
-    fn then(tools: Tools, at_start: fn(&Tools)) -> Self {
-        Self { tools, at_start, objects: Arc::default(), server: Arc::default(), waited: Arc::default() }
-    }
-
-    /// Queues and exchanges.
-    fn objects(&self) -> (Vec<Value>, Vec<Value>) {
-        self.objects.lock().expect("not poisoned").clone()
-    }
-}
-
-impl Watch for Seen {
-    fn sample(&mut self, snapshot: &Snapshot) {
-        let mut waited = self.waited.lock().expect("not poisoned");
-        *waited = snapshot.depth.map_or(0, |depth| depth.ready).max(*waited);
-    }
-
-    fn is_interrupted(&self) -> bool {
-        false
-    }
-
-    fn opened(&mut self, server: Option<&ServerFacts>) {
-        *self.server.lock().expect("not poisoned") = server.cloned();
-        (self.at_start)(&self.tools);
-    }
-
-    fn measured(&mut self, _outcome: &Outcome) {
-        let seen = (self.tools.all("queues"), self.tools.all("exchanges"));
-        *self.objects.lock().expect("not poisoned") = seen;
-    }
+/// The queues and the exchanges at a server.
+fn seen(server: &RabbitServer) -> Seen<(Vec<Value>, Vec<Value>)> {
+    let tools = server.tools();
+    Seen::by(move |_| (tools.all("queues"), tools.all("exchanges")))
 }
 
 #[test]
@@ -147,11 +100,11 @@ fn direct_replies_need_no_queue() {
             extent: Extent::Count(1_000),
             ..Trial::default()
         };
-        let seen = Seen::of(&server);
+        let seen = seen(&server);
         let outcome = trial.run_watched(NAME, &server.url(), order_authorization(), seen.clone()).unwrap();
         assert_sound(&outcome, 2_900);
         assert_confirmed(&outcome, NAME);
-        let queues: Vec<_> = seen.objects().0.iter().map(|queue| queue["name"].to_string()).collect();
+        let queues: Vec<_> = seen.sight().found.0.iter().map(|queue| queue["name"].to_string()).collect();
         assert!(queues.len() == 2 && !queues.iter().any(|name| name.contains("reply")), "{queues:?}");
     }
     let refused = made(NAME, &server.url(), &[("rabbitmq.replies", "direct")])
@@ -213,11 +166,11 @@ fn tells_nobody() -> Scenario {
 #[ignore = "needs a RabbitMQ server: scripts/test starts one"]
 fn an_event_that_nobody_hears_is_confirmed() {
     let (server, trial) = (RabbitServer::start(), Trial { style: Style::Event, ..Trial::default() });
-    let seen = Seen::of(&server);
+    let seen = seen(&server);
     let outcome = trial.run_watched(NAME, &server.url(), tells_nobody(), seen.clone()).unwrap();
     assert_sound(&outcome, 0);
     assert_eq!((outcome.audit.sent, outcome.audit.confirmed), (5_000, Some(5_000)), "{:?}", outcome.audit);
-    assert_eq!(seen.objects(), (vec![], vec![]), "there is nothing to make for it");
+    assert_eq!(seen.sight().found, (vec![], vec![]), "there is nothing to make for it");
 }
 
 #[test]
@@ -256,14 +209,14 @@ fn the_server_counts_the_same_as_the_audit() {
 #[ignore = "needs a RabbitMQ server: scripts/test starts one"]
 fn the_server_is_told_with_its_version_its_address_and_what_waits_there() {
     let server = RabbitServer::start();
-    let seen = Seen::of(&server);
+    let seen = seen(&server);
     let trial = Trial { batch: 1, pace: Pace::Closed { in_flight: 5_000 }, ..Trial::default() };
     let outcome = trial.run_watched(NAME, &server.url(), one_hop(ends_slowly), seen.clone()).unwrap();
     assert_sound(&outcome, 5_000);
     // The consumer takes 512 at a time.
-    let waited = *seen.waited.lock().unwrap();
+    let (seen, waited) = (seen.sight(), seen.sight().waited());
     assert!((100..=5_000).contains(&waited), "{waited} waited");
-    let facts = seen.server.lock().unwrap().clone().unwrap();
+    let facts = seen.server.unwrap();
     let version = server.tools().ctl(&["version"]).pop().unwrap();
     assert_eq!((facts.product.as_str(), facts.version), ("RabbitMQ", Some(version)));
     assert_eq!(facts.addresses, [server.url().trim_start_matches("amqp://").parse().unwrap()]);

@@ -18,21 +18,16 @@ mod trial;
 
 use drumpost_core::{
     load::{Extent, Pace},
-    monitor::{Unwatched, Watch},
-    outcome::{Outcome, Snapshot},
+    monitor::Unwatched,
+    outcome::Outcome,
     plan::Placement,
     scenario::Style,
-    server::ServerFacts,
     transport::OpenError,
 };
-use std::{
-    sync::{Arc, Mutex},
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 use support_rabbitmq::{RabbitServer, Tools};
 use trial::{
-    Trial, assert_confirmed, assert_sound, ends, ends_slowly, headers, made, one_hop, order_authorization,
+    Seen, Trial, assert_confirmed, assert_sound, ends, ends_slowly, headers, made, one_hop, order_authorization,
 };
 
 const NAME: &str = "rabbitmq-stream";
@@ -48,56 +43,27 @@ fn events() -> Trial {
     Trial { style: Style::Event, ..Trial::default() }
 }
 
-/// How many messages the server counts when everything is measured and nothing is removed yet, and what the server is.
-#[derive(Clone)]
-struct Counts {
-    tools: Tools,
-    found: Arc<Mutex<(Option<ServerFacts>, u64)>>,
-}
-
-impl Counts {
-    fn of(server: &RabbitServer) -> Self {
-        Self { tools: server.tools(), found: Arc::default() }
-    }
-
-    fn server(&self) -> Option<ServerFacts> {
-        self.found.lock().expect("not poisoned").0.clone()
-    }
-
-    fn counted(&self) -> u64 {
-        self.found.lock().expect("not poisoned").1
-    }
-}
-
-impl Watch for Counts {
-    fn sample(&mut self, _snapshot: &Snapshot) {}
-
-    fn is_interrupted(&self) -> bool {
-        false
-    }
-
-    fn opened(&mut self, server: Option<&ServerFacts>) {
-        self.found.lock().expect("not poisoned").0 = server.cloned();
-    }
-
-    /// The server counts a stream every few seconds: until it has counted what it confirmed, and a little longer.
-    fn measured(&mut self, outcome: &Outcome) {
-        let count = || {
-            let all = self.tools.ctl(&["list_queues", "-q", "--no-table-headers", "messages"]);
-            all.iter().map(|messages| messages.parse::<u64>().expect("a number")).sum::<u64>()
-        };
-        let mut counted = count();
-        for _ in 0..30 {
-            if Some(counted) >= outcome.audit.confirmed {
-                break;
-            }
-            thread::sleep(Duration::from_millis(500));
-            counted = count();
+/// How many messages the server counts. It counts a stream every few seconds: until it has counted what it confirmed, and a little longer.
+fn count(tools: &Tools, outcome: &Outcome) -> u64 {
+    let count = || {
+        let all = tools.ctl(&["list_queues", "-q", "--no-table-headers", "messages"]);
+        all.iter().map(|messages| messages.parse::<u64>().expect("a number")).sum::<u64>()
+    };
+    let mut counted = count();
+    for _ in 0..30 {
+        if Some(counted) >= outcome.audit.confirmed {
+            break;
         }
-        thread::sleep(Duration::from_secs(1));
-        counted = counted.max(count());
-        self.found.lock().expect("not poisoned").1 = counted;
+        thread::sleep(Duration::from_millis(500));
+        counted = count();
     }
+    thread::sleep(Duration::from_secs(1));
+    counted.max(count())
+}
+
+fn seen(server: &RabbitServer) -> Seen<u64> {
+    let tools = server.tools();
+    Seen::by(move |outcome| count(&tools, outcome))
 }
 
 #[test]
@@ -105,14 +71,14 @@ impl Watch for Counts {
 fn a_flow_of_events_is_sound_and_the_server_counts_the_same() {
     let server = RabbitServer::start();
     for (options, placement) in [(SELDOM, Placement::Threads(1)), (DEDUPLICATED, Placement::Each)] {
-        let (trial, seen) = (Trial { options, placement, ..events() }, Counts::of(&server));
+        let (trial, seen) = (Trial { options, placement, ..events() }, seen(&server));
         let outcome =
             trial.run_watched(NAME, &server.stream_url(), order_authorization(), seen.clone()).unwrap();
         // Accepted orders are heard by two services.
         assert_sound(&outcome, 5_000 + 2 * 4_500 + 500);
         assert_confirmed(&outcome, NAME);
         // At the end each of the four readers has its offset stored, which may take a place in its stream.
-        let (counted, sent) = (seen.counted(), outcome.audit.sent);
+        let (counted, sent) = (seen.sight().found, outcome.audit.sent);
         assert!((sent..=sent + 4).contains(&counted), "{counted}: {:?}", outcome.audit);
         assert_eq!((outcome.notes, server.tools().objects()), (vec![], vec![]));
     }
@@ -149,9 +115,9 @@ fn a_slow_reader_holds_no_more_than_its_credit() {
 #[ignore = "needs a RabbitMQ server: scripts/test starts one"]
 fn the_server_is_told_with_its_version_and_its_address() {
     let (server, trial) = (RabbitServer::start(), Trial { extent: Extent::Count(100), ..events() });
-    let seen = Counts::of(&server);
+    let seen = seen(&server);
     trial.run_watched(NAME, &server.stream_url(), one_hop(ends), seen.clone()).unwrap();
-    let facts = seen.server().unwrap();
+    let facts = seen.sight().server.unwrap();
     let version = server.tools().ctl(&["version"]).pop().unwrap();
     assert_eq!((facts.product.as_str(), facts.version), ("RabbitMQ", Some(version)));
     let address = server.stream_url().trim_start_matches("rabbitmq-stream://").parse().unwrap();

@@ -1,11 +1,11 @@
 //! Messages over a server that is killed and started again, which counts what is in its streams.
 
 use crate::{
-    Counts, NAME, SELDOM,
+    NAME, SELDOM, count,
     counted::{Count, Counted, Row, assert_each, over_restart},
-    support_rabbitmq::RabbitServer,
+    support_rabbitmq::{RabbitServer, Tools},
 };
-use drumpost_core::{monitor::Watch, outcome::Outcome, scenario::Style};
+use drumpost_core::{outcome::Outcome, scenario::Style};
 
 const EVERY_NS: u64 = 1_000_000;
 
@@ -21,10 +21,12 @@ const ROWS: [Row; 2] = [
 ];
 
 /// Every message that is in a stream comes to its reader, and so does no other.
+struct Counts(Tools);
+
 impl Count for Counts {
     fn counts(&mut self, outcome: &Outcome) -> Counted {
-        self.measured(outcome);
-        Counted::Stored(self.counted().saturating_sub(READERS)..=self.counted())
+        let counted = count(&self.0, outcome);
+        Counted::Stored(counted.saturating_sub(READERS)..=counted)
     }
 }
 
@@ -34,7 +36,7 @@ fn a_server_that_is_killed_keeps_what_it_confirmed_and_counts_the_same() {
     assert_each(&ROWS, |row, flows| {
         let mut server = RabbitServer::start();
         server.tools().remove_all();
-        let (counts, url) = (Counts::of(&server), server.stream_url());
+        let (counts, url) = (Counts(server.tools()), server.stream_url());
         over_restart(row, flows, (&mut server, &url), Box::new(counts))
     });
 }

@@ -1,7 +1,7 @@
 //! Consumers that die with messages in their hands: each of them comes again, and is counted.
 
 use crate::{
-    Count, NAME,
+    NAME, seen,
     support_redis::RedisServer,
     trial::{Trial, ends, ends_slowly, one_hop, order_authorization},
 };
@@ -23,15 +23,15 @@ fn a_killed_consumer_loses_nothing_and_another_client_counts_the_same() {
     let server = RedisServer::start();
     for instances in [&[][..], &[("warehouse", 3)]] {
         for style in Style::ALL {
-            let (trial, count) = (Trial { style, ..killed(instances) }, Count::of(&server));
+            let (trial, seen) = (Trial { style, ..killed(instances) }, seen(&server));
             let outcome =
-                trial.run_watched(NAME, &server.url(), one_hop(ends_slowly), count.clone()).unwrap();
-            let (audit, seen) = (&outcome.audit, count.seen());
-            println!("{style}, {instances:?}: {audit:?} {seen:?} {:?}", outcome.outages);
+                trial.run_watched(NAME, &server.url(), one_hop(ends_slowly), seen.clone()).unwrap();
+            let (audit, (added, _)) = (&outcome.audit, seen.sight().found);
+            println!("{style}, {instances:?}: {audit:?} {added} added {:?}", outcome.outages);
             assert_eq!(outcome.ending, Ending::Completed);
             assert_eq!((audit.lost, audit.corrupted, outcome.unfinished), (0, 0, 0), "{audit:?}");
             assert_eq!((audit.confirmed, audit.unique), (Some(audit.sent), audit.expected));
-            assert_eq!([seen.added; 2], [audit.sent, audit.unique], "another client counts");
+            assert_eq!([added; 2], [audit.sent, audit.unique], "another client counts");
             let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
             let Cause::ConsumerKilled { in_hand } = outage.cause else { panic!("{outage}") };
             assert!(outage.away_ns >= 500_000_000, "{outage}");

@@ -2,71 +2,30 @@
 
 use crate::{
     failing::stalls,
-    support_redis::{Cli, RedisServer},
+    support_redis::RedisServer,
     trial::{
-        Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, ends_slowly, headers,
+        Seen, Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, ends_slowly, headers,
         one_hop, order_authorization,
     },
 };
 use drumpost_core::{
     headers::Shape,
     load::{Extent, Pace},
-    monitor::Watch,
-    outcome::{Cause, Ending, Outcome, Snapshot},
+    outcome::{Cause, Ending},
     plan::{Kill, Victim},
     scenario::Style,
     server::Depth,
     transport::OpenError,
 };
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 const LISTS: &str = "redis";
 const POP: &[(&str, &str)] = &[("redis.take", "pop")];
 
-/// What another client counts when everything is measured, and the depths that the transport told with what that client found a
-/// moment before and after.
-#[derive(Clone)]
-struct Count {
-    cli: Cli,
-    seen: Arc<Mutex<Seen>>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Seen {
-    /// Of `RPUSH`.
-    pushed: u64,
-    /// In all lists.
-    there: u64,
-    depths: Vec<Depth>,
-}
-
-impl Count {
-    fn of(server: &RedisServer) -> Self {
-        Self { cli: server.cli(), seen: Arc::default() }
-    }
-
-    fn seen(&self) -> Seen {
-        self.seen.lock().expect("not poisoned").clone()
-    }
-}
-
-impl Watch for Count {
-    fn sample(&mut self, snapshot: &Snapshot) {
-        self.seen.lock().expect("not poisoned").depths.extend(snapshot.depth);
-    }
-
-    fn is_interrupted(&self) -> bool {
-        false
-    }
-
-    fn measured(&mut self, _outcome: &Outcome) {
-        let (pushed, there) = (self.cli.calls("rpush"), self.cli.in_lists());
-        let mut seen = self.seen.lock().expect("not poisoned");
-        (seen.pushed, seen.there) = (pushed, there);
-    }
+/// How often another client counts that a message was pushed, and how many are in all lists.
+fn seen(server: &RedisServer) -> Seen<(u64, u64)> {
+    let cli = server.cli();
+    Seen::by(move |_| (cli.calls("rpush"), cli.in_lists()))
 }
 
 #[test]
@@ -74,14 +33,15 @@ impl Watch for Count {
 fn a_flow_of_requests_and_commands_is_counted_by_another_client() {
     let server = RedisServer::start();
     for options in [&[][..], POP] {
-        let (trial, count, before) =
-            (Trial { options, ..Trial::default() }, Count::of(&server), server.cli().calls("rpush"));
-        let outcome = trial.run_watched(LISTS, &server.url(), order_authorization(), count.clone()).unwrap();
+        let (trial, seen, before) =
+            (Trial { options, ..Trial::default() }, seen(&server), server.cli().calls("rpush"));
+        let outcome = trial.run_watched(LISTS, &server.url(), order_authorization(), seen.clone()).unwrap();
         // 5,000 requests and replies, and a shipment for nine of ten.
         assert_sound(&outcome, 14_500);
         assert_confirmed(&outcome, LISTS);
         assert_eq!((outcome.audit.redelivered, outcome.notes), (Some(0), vec![]));
-        assert_eq!((count.seen().pushed - before, count.seen().there), (14_500, 0), "another client counts");
+        let (pushed, there) = seen.sight().found;
+        assert_eq!((pushed - before, there), (14_500, 0), "another client counts");
         assert_eq!(server.keys(), [""; 0]);
     }
 }
@@ -123,14 +83,14 @@ fn killed(instances: &'static [(&'static str, u16)]) -> Trial {
 fn a_killed_consumer_loses_nothing_and_another_client_counts_the_same() {
     let server = RedisServer::start();
     for instances in [&[][..], &[("warehouse", 3)]] {
-        let (trial, count, before) = (killed(instances), Count::of(&server), server.cli().calls("rpush"));
-        let outcome = trial.run_watched(LISTS, &server.url(), one_hop(ends_slowly), count.clone()).unwrap();
-        let (audit, seen) = (&outcome.audit, count.seen());
-        println!("{instances:?}: {audit:?} {} {} {:?}", seen.pushed - before, seen.there, outcome.outages);
+        let (trial, seen, before) = (killed(instances), seen(&server), server.cli().calls("rpush"));
+        let outcome = trial.run_watched(LISTS, &server.url(), one_hop(ends_slowly), seen.clone()).unwrap();
+        let (audit, (pushed, there)) = (&outcome.audit, seen.sight().found);
+        println!("{instances:?}: {audit:?} {} {there} {:?}", pushed - before, outcome.outages);
         assert_eq!(outcome.ending, Ending::Completed);
         assert_eq!((audit.lost, audit.corrupted, outcome.unfinished), (0, 0, 0), "{audit:?}");
         assert_eq!((audit.confirmed, audit.unique), (Some(audit.sent), audit.expected));
-        assert_eq!((seen.pushed - before, seen.there), (audit.unique, 0), "another client counts");
+        assert_eq!((pushed - before, there), (audit.unique, 0), "another client counts");
         let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
         let Cause::ConsumerKilled { in_hand } = outage.cause else { panic!("{outage}") };
         // Each message that it died with comes again, and so does one whose acknowledgement had not left the process.
@@ -144,13 +104,13 @@ fn a_killed_consumer_loses_nothing_and_another_client_counts_the_same() {
 #[ignore = "needs a redis-server: scripts/test starts one"]
 fn what_a_killed_consumer_popped_is_lost_and_counted() {
     let server = RedisServer::start();
-    let (trial, count) =
-        (Trial { options: POP, drain: Duration::from_secs(6), ..killed(&[]) }, Count::of(&server));
-    let outcome = trial.run_watched(LISTS, &server.url(), one_hop(ends_slowly), count.clone()).unwrap();
-    let (audit, seen) = (&outcome.audit, count.seen());
-    println!("{audit:?} {seen:?}");
+    let (trial, seen) =
+        (Trial { options: POP, drain: Duration::from_secs(6), ..killed(&[]) }, seen(&server));
+    let outcome = trial.run_watched(LISTS, &server.url(), one_hop(ends_slowly), seen.clone()).unwrap();
+    let (audit, found) = (&outcome.audit, seen.sight().found);
+    println!("{audit:?} {found:?}");
     assert_eq!((outcome.ending, audit.duplicated, audit.corrupted), (Ending::Completed, 0, 0));
-    assert_eq!((seen.pushed, seen.there), (audit.sent, 0), "another client counts");
+    assert_eq!(found, (audit.sent, 0), "another client counts");
     assert_eq!(audit.unique + audit.lost + audit.unknown, audit.expected, "{audit:?}");
 }
 
@@ -175,12 +135,10 @@ fn what_waits_is_told_ready_and_unacknowledged() {
     let trial =
         Trial { extent: Extent::Count(2_000), pace: Pace::Closed { in_flight: 2_000 }, ..Trial::default() };
     for transport in [LISTS, crate::NAME] {
-        let count = Count::of(&server);
-        assert_sound(
-            &trial.run_watched(transport, &server.url(), one_hop(stalls), count.clone()).unwrap(),
-            2_000,
-        );
-        let depths = count.seen().depths;
+        let seen = seen(&server);
+        let outcome = trial.run_watched(transport, &server.url(), one_hop(stalls), seen.clone()).unwrap();
+        assert_sound(&outcome, 2_000);
+        let depths = seen.sight().depths;
         println!("{transport}: {depths:?}");
         // All had been sent, none was acknowledged, and the consumer had taken some.
         let unacknowledged = |depth: &Depth| depth.unacknowledged.unwrap_or(0);

@@ -17,64 +17,23 @@ mod trial;
 
 use drumpost_core::{
     load::{Extent, Pace},
-    monitor::{Unwatched, Watch},
-    outcome::{Outcome, Snapshot},
+    monitor::Unwatched,
     plan::Placement,
     scenario::Style,
-    server::ServerFacts,
 };
-use std::{
-    sync::{Arc, Mutex},
-    thread,
-};
-use support_redis::{Cli, RedisServer};
+use std::thread;
+use support_redis::RedisServer;
 use trial::{
-    Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, headers, made, one_hop,
+    Seen, Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, headers, made, one_hop,
     order_authorization,
 };
 
 const NAME: &str = "redis-stream";
 
-/// What an independent client counts when everything is measured and nothing is removed yet, and what the server is.
-#[derive(Clone)]
-struct Count {
-    cli: Cli,
-    seen: Arc<Mutex<Seen>>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Seen {
-    added: u64,
-    there: u64,
-    server: Option<ServerFacts>,
-}
-
-impl Count {
-    fn of(server: &RedisServer) -> Self {
-        Self { cli: server.cli(), seen: Arc::default() }
-    }
-
-    fn seen(&self) -> Seen {
-        self.seen.lock().expect("not poisoned").clone()
-    }
-}
-
-impl Watch for Count {
-    fn sample(&mut self, _snapshot: &Snapshot) {}
-
-    fn is_interrupted(&self) -> bool {
-        false
-    }
-
-    fn opened(&mut self, server: Option<&ServerFacts>) {
-        self.seen.lock().expect("not poisoned").server = server.cloned();
-    }
-
-    fn measured(&mut self, _outcome: &Outcome) {
-        let (added, there) = self.cli.entries();
-        let mut seen = self.seen.lock().expect("not poisoned");
-        (seen.added, seen.there) = (added, there);
-    }
+/// How many entries an independent client counts: those that were ever added, and those that are there.
+fn seen(server: &RedisServer) -> Seen<(u64, u64)> {
+    let cli = server.cli();
+    Seen::by(move |_| cli.entries())
 }
 
 #[test]
@@ -134,12 +93,12 @@ fn the_streams_hold_what_was_sent_and_are_kept_short() {
             every_ns: 500_000,
             ..Trial::default()
         };
-        let count = Count::of(&server);
-        let outcome = trial.run_watched(NAME, &server.url(), order_authorization(), count.clone()).unwrap();
-        let (audit, seen) = (&outcome.audit, count.seen());
-        println!("{style}: {seen:?} {audit:?}");
-        assert_eq!(seen.added, audit.sent, "another client counts");
-        assert!(seen.there < audit.sent / 4, "what was acknowledged is deleted meanwhile");
+        let seen = seen(&server);
+        let outcome = trial.run_watched(NAME, &server.url(), order_authorization(), seen.clone()).unwrap();
+        let (audit, (added, there)) = (&outcome.audit, seen.sight().found);
+        println!("{style}: {added} added, {there} there, {audit:?}");
+        assert_eq!(added, audit.sent, "another client counts");
+        assert!(there < audit.sent / 4, "what was acknowledged is deleted meanwhile");
     }
 }
 
@@ -147,10 +106,10 @@ fn the_streams_hold_what_was_sent_and_are_kept_short() {
 #[ignore = "needs a redis-server: scripts/test starts one"]
 fn the_server_is_told_with_its_version_its_durability_and_its_address() {
     let server = RedisServer::start_with(&["--appendonly", "no"]);
-    let count = Count::of(&server);
+    let seen = seen(&server);
     let trial = Trial { extent: Extent::Count(100), ..Trial::default() };
-    trial.run_watched(NAME, &server.url(), one_hop(ends), count.clone()).unwrap();
-    let facts = count.seen().server.unwrap();
+    trial.run_watched(NAME, &server.url(), one_hop(ends), seen.clone()).unwrap();
+    let facts = seen.sight().server.unwrap();
     let version = facts.version.unwrap();
     assert!(version.starts_with(|first: char| first.is_ascii_digit()), "{version}");
     assert!(version.contains(", appendonly no"), "{version}");

@@ -16,21 +16,16 @@ mod trial;
 
 use drumpost_core::{
     load::{Extent, Pace},
-    monitor::Watch,
-    outcome::{Ending, Outcome, Snapshot},
+    outcome::Ending,
     plan::Poison,
     promise::Order,
     scenario::Style,
-    server::ServerFacts,
 };
 use serde_json::json;
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-use support_sqs::{SqsServer, Tools};
+use std::time::Duration;
+use support_sqs::SqsServer;
 use trial::{
-    Trial, assert_confirmed, assert_in_order, ends, headers, one_hop, order_authorization, with_agent,
+    Seen, Trial, assert_confirmed, assert_in_order, ends, headers, one_hop, order_authorization, with_agent,
 };
 
 const NAME: &str = "sqs";
@@ -41,45 +36,10 @@ fn few() -> Trial {
     Trial { extent: Extent::Count(1_000), order: Order::None, ..Trial::default() }
 }
 
-/// What another client finds in all queues when everything is measured and nothing is removed yet, and what the server is.
-#[derive(Clone)]
-struct Seen {
-    tools: Tools,
-    messages: Arc<Mutex<u64>>,
-    /// The most messages that the transport found waiting.
-    waited: Arc<Mutex<u64>>,
-    server: Arc<Mutex<Option<ServerFacts>>>,
-}
-
-impl Seen {
-    fn of(server: &SqsServer) -> Self {
-        Self {
-            tools: server.tools(),
-            messages: Arc::default(),
-            waited: Arc::default(),
-            server: Arc::default(),
-        }
-    }
-}
-
-impl Watch for Seen {
-    fn sample(&mut self, snapshot: &Snapshot) {
-        let mut waited = self.waited.lock().expect("not poisoned");
-        *waited = snapshot.depth.map_or(0, |depth| depth.ready).max(*waited);
-    }
-
-    fn is_interrupted(&self) -> bool {
-        false
-    }
-
-    fn opened(&mut self, server: Option<&ServerFacts>) {
-        *self.server.lock().expect("not poisoned") = server.cloned();
-    }
-
-    fn measured(&mut self, _outcome: &Outcome) {
-        let all = self.tools.queues().iter().map(|queue| self.tools.messages(queue)).sum();
-        *self.messages.lock().expect("not poisoned") = all;
-    }
+/// How many messages another client finds in all queues.
+fn seen(server: &SqsServer) -> Seen<u64> {
+    let tools = server.tools();
+    Seen::by(move |_| tools.queues().iter().map(|queue| tools.messages(queue)).sum())
 }
 
 #[test]
@@ -88,15 +48,16 @@ fn requests_replies_and_commands_arrive_whole_with_one_instance_of_each_and_with
     let server = SqsServer::start();
     for instances in [&[][..], &[("order", 2), ("payment", 2), ("warehouse", 3)]] {
         let trial = Trial { instances, headers: headers(10, 24), ..few() };
-        let (seen, expected) = (Seen::of(&server), 2_900);
+        let (seen, expected) = (seen(&server), 2_900);
         let outcome = trial.run_watched(NAME, &server.url(), order_authorization(), seen.clone()).unwrap();
         let audit = &outcome.audit;
         println!("{audit}");
         assert_eq!((audit.unique, audit.lost, audit.corrupted), (expected, 0, 0), "{audit:?}");
         assert_confirmed(&outcome, NAME);
-        assert_eq!(*seen.messages.lock().unwrap(), 0, "what was handled is deleted when the run is measured");
+        let seen = seen.sight();
+        assert_eq!(seen.found, 0, "what was handled is deleted when the run is measured");
         assert_eq!((outcome.notes, server.tools().queues()), (vec![], vec![]), "nothing is left behind");
-        let facts = seen.server.lock().unwrap().clone().unwrap();
+        let facts = seen.server.unwrap();
         assert_eq!((facts.product.as_str(), facts.version), ("SQS", None));
         assert_eq!(facts.addresses, [server.url().trim_start_matches("http://").parse().unwrap()]);
     }
@@ -157,17 +118,14 @@ fn another_client_counts_as_many_messages_as_were_sent() {
         drain: Duration::from_secs(2),
         ..few()
     };
-    let seen = Seen::of(&server);
+    let seen = seen(&server);
     let outcome = trial.run_watched(NAME, &server.url(), one_hop(ends), seen.clone()).unwrap();
     let audit = &outcome.audit;
     println!("{audit}");
     assert!(audit.sent >= 400 && audit.unique == 0, "{audit:?}");
-    assert_eq!(
-        (*seen.messages.lock().unwrap(), audit.confirmed),
-        (audit.sent, Some(audit.sent)),
-        "{audit:?}"
-    );
-    let waited = *seen.waited.lock().unwrap();
+    let seen = seen.sight();
+    assert_eq!((seen.found, audit.confirmed), (audit.sent, Some(audit.sent)), "{audit:?}");
+    let waited = seen.waited();
     assert!((audit.sent / 4..=audit.sent).contains(&waited), "{waited} waited: {audit:?}");
     assert!(audit.redelivered > Some(0), "what is given back comes again: {audit:?}");
     assert_eq!(server.tools().queues(), [""; 0]);

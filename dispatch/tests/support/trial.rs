@@ -4,6 +4,8 @@
 
 #[path = "scenarios.rs"]
 mod scenarios;
+#[path = "seen.rs"]
+mod seen;
 
 use drumpost_core::{
     dispatcher::Dispatcher,
@@ -33,6 +35,7 @@ use std::{
 };
 
 pub(crate) use scenarios::*;
+pub(crate) use seen::Seen;
 
 /// So many headers, with values of so many bytes.
 pub(crate) fn headers(count: u32, value_len: u32) -> Shape {
