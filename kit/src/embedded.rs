@@ -7,7 +7,11 @@ use std::{
     pin::pin,
     thread::{self, JoinHandle},
 };
-use tokio::{runtime, sync::oneshot};
+use tokio::{
+    runtime,
+    sync::{Mutex, oneshot},
+    task::spawn_blocking,
+};
 
 /// A server that ends when this is dropped, with all its connections.
 #[derive(Debug)]
@@ -47,6 +51,36 @@ impl<T: Send + 'static> Embedded<T> {
             Ok(ready) => Ok(Self { ready, stop: Some(stop), thread }),
             Err(_) => Err(failed.await.unwrap_or_else(|_| "it panicked".into())),
         }
+    }
+}
+
+/// The server of one trial at a time, which whoever needs it first starts.
+#[derive(Debug)]
+pub struct OfTrial<T>(Mutex<Option<Embedded<T>>>);
+
+impl<T> Default for OfTrial<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone + Send + 'static> OfTrial<T> {
+    /// What the server told when it was ready. `start` starts it, unless it runs.
+    ///
+    /// # Errors
+    /// Those of `start`.
+    pub async fn ready<E>(&self, start: impl Future<Output = Result<Embedded<T>, E>>) -> Result<T, E> {
+        let mut server = self.0.lock().await;
+        if let Some(running) = &*server {
+            return Ok(running.ready.clone());
+        }
+        Ok(server.insert(start.await?).ready.clone())
+    }
+
+    /// Ends the server, which waits for its thread.
+    pub async fn stop(&self) {
+        let server = self.0.lock().await.take();
+        let _ = spawn_blocking(|| drop(server)).await;
     }
 }
 

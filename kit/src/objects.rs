@@ -254,23 +254,15 @@ impl Objects {
         }
     }
 
-    /// As [`Objects::close`], and `also` is a further sentence for the user.
-    ///
-    /// # Errors
-    /// The sentences.
-    pub async fn close_and_tell<K: Keeper>(&self, keeper: &K, also: Option<String>) -> Result<(), String> {
-        let refused = self.refusals.sentence(self.at.product());
-        let left = self.remove(keeper).await;
-        let said: Vec<String> = refused.into_iter().chain(also).chain(left.err()).collect();
-        if said.is_empty() { Ok(()) } else { Err(said.join("; ")) }
-    }
-
     /// Removes what the trial made, each attempt over a fresh connection.
     ///
     /// # Errors
     /// A sentence about what the server refused ([`Objects::refusals`]), and one about what may remain.
     pub async fn close<K: Keeper>(&self, keeper: &K) -> Result<(), String> {
-        self.close_and_tell(keeper, None).await
+        let refused = self.refusals.sentence(self.at.product());
+        let left = self.remove(keeper).await;
+        let said: Vec<String> = refused.into_iter().chain(left.err()).collect();
+        if said.is_empty() { Ok(()) } else { Err(said.join("; ")) }
     }
 
     async fn remove<K: Keeper>(&self, keeper: &K) -> Result<(), String> {

@@ -8,7 +8,7 @@ use rumqttc::{
     MqttOptions, NetworkOptions, Packet, Publish, QoS, StateError, TlsConfiguration, TlsError, Transport,
     tokio_rustls::rustls,
 };
-use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
+use tokio::{sync::mpsc, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 /// The server keeps the session of a receiver for so long after the longest time for which an instance of the trial may be away
@@ -78,22 +78,14 @@ impl Mqtt {
         self.url.host == EMBEDDED
     }
 
-    /// Ends the broker in this process, which waits for a thread.
-    pub(super) async fn stop(&self) {
-        let embedded = self.embedded.lock().await.take();
-        let _ = spawn_blocking(|| drop(embedded)).await;
-    }
-
     /// Host and port; starts the broker in this process.
     async fn place(&self) -> Result<(String, u16), OpenError> {
         if !self.is_embedded() {
             return Ok((self.url.bare_host().to_owned(), self.url.port));
         }
-        let mut embedded = self.embedded.lock().await;
-        if embedded.is_none() {
-            *embedded = Some(self.at.step("start a broker", embedded::start()).await?);
-        }
-        Ok(("127.0.0.1".into(), embedded.as_ref().map_or(0, |broker| broker.ready.port())))
+        let start = self.at.step("start a broker", embedded::start());
+        let place = self.embedded.ready(start).await?;
+        Ok((place.ip().to_string(), place.port()))
     }
 
     /// Connects. A broker ends the older of two connections with the same name, so no two processes have one. The connection pings after

@@ -30,11 +30,10 @@ mod tests;
 
 use connection::{AWAY, Attached, Keeps, PING_EVERY_S, RARELY_S, tls};
 use drumpost_core::registry::EMBEDDED;
-use drumpost_kit::{embedded::Embedded, prelude::*};
+use drumpost_kit::{embedded::OfTrial, prelude::*};
 use ports::{Subscriptions, Topic};
 use rumqttc::{QoS, SubscribeReasonCode, TlsConfiguration};
-use std::{collections::BTreeSet, net::SocketAddr, sync};
-use tokio::sync::Mutex;
+use std::{collections::BTreeSet, net::SocketAddr, sync::Mutex};
 
 /// Most bytes of a packet besides its payload and user properties: its topics, and the lengths and kinds of its properties.
 const PACKET: usize = 1024;
@@ -94,9 +93,9 @@ struct Mqtt {
     inflight: u16,
     sessions: Objects,
     /// The sessions of the trial to whose subscriptions the broker has agreed, all of them.
-    granted: sync::Mutex<BTreeSet<String>>,
-    /// The broker in this process, while a trial runs.
-    embedded: Mutex<Option<Embedded<SocketAddr>>>,
+    granted: Mutex<BTreeSet<String>>,
+    /// The broker in this process.
+    embedded: OfTrial<SocketAddr>,
 }
 
 /// The rest may be secret: the client's own type shows the private key.
@@ -120,9 +119,8 @@ impl Mqtt {
             _ => At::of("MQTT broker", &url),
         });
         let (tls, inflight) = (tls(&url, &login)?, options.count("mqtt.inflight") as u16);
-        let (sessions, embedded) = (Objects::written_down::<Self>(&at, ""), Mutex::default());
-        let granted = sync::Mutex::default();
-        Ok(Self { url, at, login, tls, qos, inflight, sessions, granted, embedded })
+        let (sessions, embedded) = (Objects::written_down::<Self>(&at, ""), OfTrial::default());
+        Ok(Self { url, at, login, tls, qos, inflight, sessions, granted: Mutex::default(), embedded })
     }
 
     /// Connects and subscribes to places of an instance, unless the broker kept that in its session.
@@ -230,19 +228,15 @@ impl AsyncTransport for Mqtt {
         }
         let sender = Arc::new(self.attach(sends, Keeps::None, PING_EVERY_S, &line).await?);
         let pings = (self.qos == QoS::AtMostOnce).then(|| Arc::clone(&sender));
-        let sends = wiring.sends_of(wiring.service_of(me)).map(|sent| {
-            let topic = Topic {
-                sender: Arc::clone(&sender),
-                line: line.clone(),
-                qos: self.qos,
-                reply: layout.replies_to(sent, me).filter(|_| sent.intent == Intent::Request),
-                is_correlated: matches!(sent.intent, Intent::Request | Intent::Reply),
-                is_heard: !sent.receivers.is_empty(),
-                confirms: Futures::default(),
-            };
-            Outbox::new(wiring, layout, sent, line.clone(), topic).noting(self.sessions.refusals())
+        let sends = layout.outboxes(me, &line, self.sessions.refusals(), |sent| Topic {
+            sender: Arc::clone(&sender),
+            line: line.clone(),
+            qos: self.qos,
+            reply: layout.replies_to(sent, me).filter(|_| sent.intent == Intent::Request),
+            is_correlated: matches!(sent.intent, Intent::Request | Intent::Reply),
+            is_heard: !sent.receivers.is_empty(),
+            confirms: Futures::default(),
         });
-        let sends = sends.collect();
         let subscriptions =
             Subscriptions { pool: Arc::clone(&wiring.pool), line: line.clone(), sources, _pings: pings };
         Ok(Endpoint { inbox: Inbox::new(wiring, line, &apart, subscriptions), sends })
@@ -251,7 +245,7 @@ impl AsyncTransport for Mqtt {
     async fn close(&self) -> Result<(), String> {
         // Of a broker in this process nothing was noted, so none is started to find nothing there.
         let closed = self.sessions.close(self).await;
-        self.stop().await;
+        self.embedded.stop().await;
         closed
     }
 

@@ -37,7 +37,6 @@ pub(super) struct Server {
     pub(super) client: Client,
     pub(super) at: Arc<At>,
     pub(super) keys: Objects,
-    pub(super) refusals: Arc<Refusals>,
     /// The name of the hash with the owners of keys.
     owners: String,
 }
@@ -51,7 +50,7 @@ impl Server {
         // The client's whole error would repeat parts of the URL.
         let client = Client::open(text).map_err(|error| format!("option redis.url: {}", error.category()))?;
         let owners = format!("{OWNERS}:{transport}");
-        Ok(Self { client, keys: Objects::at(&at), at, refusals: Arc::default(), owners })
+        Ok(Self { client, keys: Objects::at(&at), at, owners })
     }
 
     /// The version, and settings that say how durable what is stored is.
@@ -121,7 +120,7 @@ impl Server {
 
     /// Removes the keys.
     pub(super) async fn close(&self) -> Result<(), String> {
-        self.keys.close_and_tell(self, self.refusals.sentence("redis-server")).await
+        self.keys.close(self).await
     }
 
     /// What waits for each destination. `ask` has the commands for a place, and `add` takes the answers to them, by number. It gives

@@ -159,7 +159,7 @@ impl AsyncTransport for Lists {
             self.server.at.step("note the lists of an instance", make.exec_async(&mut session.redis)).await?;
         }
         let line = session.line.clone();
-        let sends = layout.outboxes(me, &line, &self.server.refusals, |_| Piped::over(&session, Push));
+        let sends = layout.outboxes(me, &line, self.server.keys.refusals(), |_| Piped::over(&session, Push));
         let handled = Handled { session, own: handled, moves: self.moves };
         Ok(Endpoint { sends, inbox: Pulled::inbox(wiring, line, consumers, COUNT, handled) })
     }

@@ -115,7 +115,7 @@ impl AsyncTransport for PubSub {
             apart.push(is_apart);
         }
         let line = session.line.clone();
-        let sends = layout.outboxes(me, &line, &self.server.refusals, |sent| {
+        let sends = layout.outboxes(me, &line, self.server.keys.refusals(), |sent| {
             Piped::over(&session, Tell { is_heard: !sent.receivers.is_empty() })
         });
         let (at, pool) = (Arc::clone(&self.server.at), Arc::clone(&wiring.pool));
@@ -124,7 +124,7 @@ impl AsyncTransport for PubSub {
     }
 
     async fn close(&self) -> Result<(), String> {
-        self.server.refusals.sentence("redis-server").map_or(Ok(()), Err)
+        self.server.close().await
     }
 }
 

@@ -10,7 +10,7 @@ use aws_sdk_sqs::{
 use aws_smithy_http_client::{Builder, tls};
 use drumpost_kit::prelude::*;
 use futures_util::TryFutureExt;
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, iter::successors};
 use tokio::sync::OnceCell;
 
 const ABSENT: &str = "start one with \"$(scripts/elasticmq-server)\", or set sqs.url to one that runs, such as https://sqs.eu-central-1.amazonaws.com";
@@ -44,7 +44,6 @@ pub(super) struct Server {
     /// How long the server may take to answer.
     patience: Duration,
     pub(super) at: Arc<At>,
-    pub(super) refusals: Arc<Refusals>,
     pub(super) objects: Objects,
     shared: OnceCell<SdkConfig>,
 }
@@ -78,7 +77,6 @@ impl Server {
             patience: wait + PATIENCE,
             objects: Objects::at(&at),
             at,
-            refusals: Arc::default(),
             shared: OnceCell::new(),
         })
     }
@@ -266,12 +264,8 @@ impl<E: ProvideErrorMetadata + Error + Send + Sync + 'static> From<SdkError<E>> 
             let what = said.message().unwrap_or("it says no more");
             return Self { why: format!("{code}: {what}"), code: Some(code) };
         }
-        let (mut why, mut cause) = (error.to_string(), error.source());
-        while let Some(error) = cause {
-            why = format!("{why}: {error}");
-            cause = error.source();
-        }
-        Self { code: None, why }
+        let causes = successors(Some(&error as &(dyn Error + 'static)), |error| error.source());
+        Self { code: None, why: causes.map(ToString::to_string).collect::<Vec<_>>().join(": ") }
     }
 }
 

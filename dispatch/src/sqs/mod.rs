@@ -181,7 +181,7 @@ impl AsyncTransport for Sqs {
                 receivers.push((receiver, heard.is_apart));
             }
         }
-        let sends = layout.outboxes(me, &session.line, &self.server.refusals, |sent| {
+        let sends = layout.outboxes(me, &session.line, self.server.objects.refusals(), |sent| {
             let is_topic = sent.intent == Intent::Event;
             let base = if is_topic { &self.topics_at } else { &self.queues_at };
             let to = To { base: base.get().cloned().unwrap_or_default(), is_topic };
@@ -215,7 +215,7 @@ impl AsyncTransport for Sqs {
     }
 
     async fn close(&self) -> Result<(), String> {
-        self.server.objects.close_and_tell(&self.server, self.server.refusals.sentence("SQS")).await
+        self.server.objects.close(&self.server).await
     }
 
     async fn clean(&self) -> Result<Option<Cleaned>, OpenError> {

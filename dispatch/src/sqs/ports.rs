@@ -147,19 +147,24 @@ fn refused(id: &str, code: &str, why: Option<String>) -> (usize, Result<(), Stri
     (stored(id).0, Err(format!("{code}: {}", why.unwrap_or_default())))
 }
 
+/// An entry of a call, of SQS or of SNS. Their types differ in their module alone, and have no trait in common.
+macro_rules! entry {
+    ($types:ident, $entry:expr, $headers:expr, $group:expr) => {{
+        let (group, id) = $group.unzip();
+        let mut entry = $entry.set_message_group_id(group).set_message_deduplication_id(id);
+        for (name, value) in $headers {
+            let value = $types::MessageAttributeValue::builder().data_type("String").string_value(value);
+            entry = entry.message_attributes(name, value.build()?);
+        }
+        entry.build()?
+    }};
+}
+
 async fn send(session: &Session, queue: String, entries: Vec<Entry>) -> Result<Said, Failure> {
     let mut call = session.sqs.send_message_batch().queue_url(queue);
     for Entry { number, body, headers, group } in entries {
-        let (group, id) = group.unzip();
-        let mut entry =
-            sqs::SendMessageBatchRequestEntry::builder().id(number.to_string()).message_body(body);
-        entry = entry.set_message_group_id(group).set_message_deduplication_id(id);
-        for (name, value) in headers {
-            let value =
-                sqs::MessageAttributeValue::builder().data_type("String").string_value(value).build()?;
-            entry = entry.message_attributes(name, value);
-        }
-        call = call.entries(entry.build()?);
+        let entry = sqs::SendMessageBatchRequestEntry::builder().id(number.to_string()).message_body(body);
+        call = call.entries(entry!(sqs, entry, headers, group));
     }
     let said = call.send().await?;
     let refused = said.failed.into_iter().map(|failed| refused(&failed.id, &failed.code, failed.message));
@@ -169,15 +174,8 @@ async fn send(session: &Session, queue: String, entries: Vec<Entry>) -> Result<S
 async fn publish(session: &Session, topic: String, entries: Vec<Entry>) -> Result<Said, Failure> {
     let mut call = session.sns.publish_batch().topic_arn(topic);
     for Entry { number, body, headers, group } in entries {
-        let (group, id) = group.unzip();
-        let mut entry = sns::PublishBatchRequestEntry::builder().id(number.to_string()).message(body);
-        entry = entry.set_message_group_id(group).set_message_deduplication_id(id);
-        for (name, value) in headers {
-            let value =
-                sns::MessageAttributeValue::builder().data_type("String").string_value(value).build()?;
-            entry = entry.message_attributes(name, value);
-        }
-        call = call.publish_batch_request_entries(entry.build()?);
+        let entry = sns::PublishBatchRequestEntry::builder().id(number.to_string()).message(body);
+        call = call.publish_batch_request_entries(entry!(sns, entry, headers, group));
     }
     let said = call.send().await?;
     let failed = said.failed.unwrap_or_default().into_iter();
