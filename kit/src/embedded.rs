@@ -99,8 +99,30 @@ mod tests {
     use std::{
         io::{Read, Write},
         net::TcpStream,
+        sync::atomic::{AtomicU32, Ordering::Relaxed},
     };
     use tokio::{io::AsyncWriteExt, net::TcpListener};
+
+    /// A server that tells how many were started before it.
+    async fn numbered(started: &AtomicU32) -> Result<Embedded<u32>, String> {
+        let number = started.fetch_add(1, Relaxed);
+        let serve = move |tell: oneshot::Sender<u32>| async move {
+            let _ = tell.send(number);
+            std::future::pending().await
+        };
+        Embedded::start("numbered", serve).await
+    }
+
+    #[test]
+    fn the_server_of_a_trial_is_started_once_and_again_in_the_next() {
+        let (server, started) = (OfTrial::default(), AtomicU32::new(0));
+        runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+            assert_eq!(server.ready(numbered(&started)).await, Ok(0));
+            assert_eq!(server.ready(numbered(&started)).await, Ok(0));
+            server.stop().await;
+            assert_eq!(server.ready(numbered(&started)).await, Ok(1));
+        });
+    }
 
     #[test]
     fn a_server_serves_until_it_is_dropped() {

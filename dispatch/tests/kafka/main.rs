@@ -24,16 +24,14 @@ mod trial;
 use drumpost_core::{
     contract,
     load::{Extent, Pace},
-    monitor::Unwatched,
     options::Options,
     promise::Order,
     scenario::Style,
 };
-use std::thread;
 use support_kafka::KafkaServer;
 use trial::{
-    Seen, Trial, assert_confirmed, assert_in_order, assert_replies_find_who_asked, assert_sound, ends, ends_slowly, entry,
-    made, one_hop, order_authorization,
+    Seen, Trial, assert_confirmed, assert_in_order, assert_replies_find_who_asked, assert_runs_do_not_meet, assert_sound, ends, ends_slowly, entry,
+    one_hop, order_authorization,
 };
 
 const NAME: &str = "kafka";
@@ -130,20 +128,7 @@ fn the_server_is_told_with_its_features_and_its_address() {
 #[ignore = "needs a Kafka server: scripts/test starts one"]
 fn two_runs_at_once_and_two_one_after_the_other_do_not_meet() {
     let server = KafkaServer::start();
-    let url = server.url();
-    thread::scope(|scope| {
-        for style in Style::ALL {
-            let trial = Trial { style, extent: Extent::Count(1_000), ..Trial::default() };
-            let url = &url;
-            scope.spawn(move || assert_sound(&trial.run(NAME, url, one_hop(ends)).unwrap(), 1_000));
-        }
-    });
-    // The same name twice: the second could not be set up if the first had left its topics.
-    let plan = Trial { extent: Extent::Count(100), ..Trial::default() }.plan(order_authorization());
-    let mut dispatcher = made(NAME, &url, &[]);
-    for _ in 0..2 {
-        assert_sound(&dispatcher.run(&plan, &mut Unwatched).unwrap(), 290);
-    }
+    assert_runs_do_not_meet(NAME, &server.url(), Style::ALL, 1_000);
     assert_eq!(server.plain().names(), [""; 0]);
 }
 

@@ -26,16 +26,14 @@ mod trial;
 
 use drumpost_core::{
     load::{Extent, Pace},
-    monitor::Unwatched,
     plan::Placement,
     promise::Acks,
     scenario::{Scenario, Style, event},
 };
 use serde_json::Value;
-use std::thread;
 use support_rabbitmq::RabbitServer;
 use trial::{
-    PLACED, Reacts, Seen, Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, ends_slowly,
+    PLACED, Reacts, Seen, Trial, assert_confirmed, assert_replies_find_who_asked, assert_runs_do_not_meet, assert_sound, ends, ends_slowly,
     entry, headers, made, one_hop, order_authorization, scenario, service,
 };
 
@@ -226,19 +224,6 @@ fn the_server_is_told_with_its_version_its_address_and_what_waits_there() {
 #[ignore = "needs a RabbitMQ server: scripts/test starts one"]
 fn two_runs_at_once_and_two_one_after_the_other_do_not_meet() {
     let server = RabbitServer::start();
-    let url = server.url();
-    thread::scope(|scope| {
-        for style in Style::ALL {
-            let trial = Trial { style, ..Trial::default() };
-            let url = &url;
-            scope.spawn(move || assert_sound(&trial.run(NAME, url, one_hop(ends)).unwrap(), 5_000));
-        }
-    });
-    // The same name twice: the second could not be set up if the first had left its queues with messages in them.
-    let plan = Trial { extent: Extent::Count(100), ..Trial::default() }.plan(order_authorization());
-    let mut dispatcher = made(NAME, &url, &[]);
-    for _ in 0..2 {
-        assert_sound(&dispatcher.run(&plan, &mut Unwatched).unwrap(), 290);
-    }
+    assert_runs_do_not_meet(NAME, &server.url(), Style::ALL, 5_000);
     assert_eq!(server.tools().objects(), [""; 0]);
 }

@@ -18,7 +18,6 @@ mod trial;
 
 use drumpost_core::{
     load::{Extent, Pace},
-    monitor::Unwatched,
     outcome::Outcome,
     plan::Placement,
     scenario::Style,
@@ -27,7 +26,7 @@ use drumpost_core::{
 use std::{thread, time::Duration};
 use support_rabbitmq::{RabbitServer, Tools};
 use trial::{
-    Seen, Trial, assert_confirmed, assert_sound, ends, ends_slowly, headers, made, one_hop, order_authorization,
+    Seen, Trial, assert_confirmed, assert_runs_do_not_meet, assert_sound, ends, ends_slowly, headers, one_hop, order_authorization,
 };
 
 const NAME: &str = "rabbitmq-stream";
@@ -151,17 +150,6 @@ fn what_readers_of_a_stream_cannot_do_is_refused_in_a_sentence() {
 #[ignore = "needs a RabbitMQ server: scripts/test starts one"]
 fn two_runs_at_once_and_two_one_after_the_other_do_not_meet() {
     let server = RabbitServer::start();
-    let url = server.stream_url();
-    thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| assert_sound(&events().run(NAME, &url, one_hop(ends)).unwrap(), 5_000));
-        }
-    });
-    // The same name twice: the second could not be set up if the first had left its streams.
-    let plan = Trial { extent: Extent::Count(100), ..events() }.plan(order_authorization());
-    let mut dispatcher = made(NAME, &url, &[]);
-    for _ in 0..2 {
-        assert_sound(&dispatcher.run(&plan, &mut Unwatched).unwrap(), 290);
-    }
+    assert_runs_do_not_meet(NAME, &server.stream_url(), [Style::Event; 2], 5_000);
     assert_eq!(server.tools().objects(), [""; 0]);
 }

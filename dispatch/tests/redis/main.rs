@@ -17,14 +17,12 @@ mod trial;
 
 use drumpost_core::{
     load::{Extent, Pace},
-    monitor::Unwatched,
     plan::Placement,
     scenario::Style,
 };
-use std::thread;
 use support_redis::RedisServer;
 use trial::{
-    Seen, Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, headers, made, one_hop,
+    Seen, Trial, assert_confirmed, assert_replies_find_who_asked, assert_runs_do_not_meet, assert_sound, ends, headers, one_hop,
     order_authorization,
 };
 
@@ -120,20 +118,7 @@ fn the_server_is_told_with_its_version_its_durability_and_its_address() {
 #[ignore = "needs a redis-server: scripts/test starts one"]
 fn two_runs_at_once_and_two_one_after_the_other_do_not_meet() {
     let server = RedisServer::start();
-    let url = server.url();
-    thread::scope(|scope| {
-        for style in Style::ALL {
-            let trial = Trial { style, ..Trial::default() };
-            let url = &url;
-            scope.spawn(move || assert_sound(&trial.run(NAME, url, one_hop(ends)).unwrap(), 5_000));
-        }
-    });
-    // The same name twice: the second could not be set up if the first had left its streams.
-    let plan = Trial { extent: Extent::Count(100), ..Trial::default() }.plan(one_hop(ends));
-    let mut dispatcher = made(NAME, &url, &[]);
-    for _ in 0..2 {
-        assert_sound(&dispatcher.run(&plan, &mut Unwatched).unwrap(), 100);
-    }
+    assert_runs_do_not_meet(NAME, &server.url(), Style::ALL, 5_000);
     assert_eq!(server.keys(), [""; 0]);
 }
 

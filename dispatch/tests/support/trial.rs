@@ -283,6 +283,25 @@ pub(crate) fn assert_replies_find_who_asked(transport: &str, url: &str) {
     }
 }
 
+/// Two runs at once do not meet. Neither do two of the same name one after the other: the second could not be set up if the first had
+/// left something.
+pub(crate) fn assert_runs_do_not_meet(transport: &str, url: &str, styles: [Style; 2], flows: u64) {
+    let trial = |style, flows| Trial { style, extent: Extent::Count(flows), ..Trial::default() };
+    thread::scope(|scope| {
+        for style in styles {
+            scope.spawn(move || {
+                let outcome = trial(style, flows).run(transport, url, one_hop(ends));
+                assert_sound(&outcome.expect("it opens"), flows);
+            });
+        }
+    });
+    let plan = trial(styles[0], 100).plan(order_authorization());
+    let mut dispatcher = made(transport, url, &[]);
+    for _ in 0..2 {
+        assert_sound(&dispatcher.run(&plan, &mut Unwatched).expect("it opens"), 290);
+    }
+}
+
 /// Everything arrived once, whole and in order.
 #[track_caller]
 pub(crate) fn assert_sound(outcome: &Outcome, expected: u64) {
