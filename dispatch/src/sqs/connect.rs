@@ -199,9 +199,14 @@ impl Failure {
         self.code.is_none()
     }
 
+    /// Something of this is in what the server calls it.
+    fn is_called(&self, parts: &[&str]) -> bool {
+        self.code.as_ref().is_some_and(|code| parts.iter().any(|part| code.contains(part)))
+    }
+
     /// The server does not have the service or the action that it was asked for, as an emulator of SQS alone has no SNS.
     pub(super) fn is_no_service(&self) -> bool {
-        const CODES: [&str; 8] = [
+        self.is_called(&[
             "InvalidAction",
             "MissingAction",
             "UnknownAction",
@@ -210,38 +215,35 @@ impl Failure {
             "NotImplemented",
             "HTTP 404",
             "HTTP 405",
-        ];
-        self.code.as_ref().is_some_and(|code| CODES.iter().any(|of| code.contains(of)))
+        ])
     }
 
     /// The client has no credentials, or the server does not take them.
     fn is_login(&self) -> bool {
         const CODES: [&str; 5] =
             ["ClientToken", "UnrecognizedClient", "Signature", "ExpiredToken", "MissingAuthentication"];
-        match &self.code {
-            Some(code) => CODES.iter().any(|of| code.contains(of)),
-            None => self.why.contains("credentials"),
-        }
+        self.is_called(&CODES) || (self.is_silence() && self.why.contains("credentials"))
     }
 
     /// The request was signed at a time that is too far from the server's. The codes of some such failures are those of a wrong signature.
     fn is_clock(&self) -> bool {
-        const CODES: [&str; 3] = ["RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"];
         const WORDS: [&str; 2] = ["Signature expired", "Signature not yet current"];
-        let code = self.code.as_deref().unwrap_or_default();
-        CODES.iter().any(|of| code.contains(of))
-            || (code.contains("Signature") && WORDS.iter().any(|words| self.why.contains(words)))
+        self.is_called(&["RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"])
+            || (self.is_called(&["Signature"]) && WORDS.iter().any(|words| self.why.contains(words)))
     }
 
     /// Why the server cannot be reached, and what the user can do.
     fn unreachable(&self) -> (Unreachable, String) {
-        let refused = |advice: &str| (Unreachable::Refused, advice.to_owned());
-        match self.code.as_deref() {
-            None if self.why.contains("certificate") => refused(CERTIFICATE),
-            _ if self.is_clock() => refused(CLOCK),
-            Some(code) if code.contains("AccessDenied") => refused(PERMISSIONS),
-            _ => Unreachable::of(self.is_login(), CREDENTIALS, ABSENT),
-        }
+        let advice = if self.is_silence() && self.why.contains("certificate") {
+            CERTIFICATE
+        } else if self.is_clock() {
+            CLOCK
+        } else if self.is_called(&["AccessDenied"]) {
+            PERMISSIONS
+        } else {
+            return Unreachable::of(self.is_login(), CREDENTIALS, ABSENT);
+        };
+        (Unreachable::Refused, advice.to_owned())
     }
 }
 

@@ -31,7 +31,7 @@ use drumpost_core::{
 use support_kafka::KafkaServer;
 use trial::{
     Seen, Trial, assert_confirmed, assert_in_order, assert_replies_find_who_asked, assert_runs_do_not_meet, assert_sound, ends, ends_slowly, entry,
-    one_hop, order_authorization,
+    one_hop, order_authorization, print_throughput,
 };
 
 const NAME: &str = "kafka";
@@ -147,19 +147,6 @@ fn measure_throughput() {
         (4096, 256, &[("kafka.partitions", "4")]),
         (4096, 256, &[("kafka.partitions", "4"), ("kafka.linger", "1ms")]),
     ] {
-        let trial = Trial {
-            pace: Pace::Closed { in_flight },
-            extent: Extent::Duration(3_000_000_000),
-            batch,
-            options,
-            ..Trial::default()
-        };
-        let outcome = trial.run(NAME, &server.url(), one_hop(ends)).unwrap();
-        let rate = outcome.measured_ended as f64 / outcome.elapsed_ns as f64 * 1e9;
-        println!(
-            "{options:?}, {in_flight} in flight, batch {batch}: {rate:.0} msgs/s, mean {:.0} us, cpu {:.1} us a message",
-            outcome.response.mean_ns() / 1e3,
-            outcome.cost.unwrap_or_default().cpu_ns as f64 / outcome.measured_ended as f64 / 1e3
-        );
+        print_throughput(NAME, &server.url(), Style::Message, (in_flight, batch, 128), options);
     }
 }

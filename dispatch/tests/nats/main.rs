@@ -33,7 +33,7 @@ use std::{sync::mpsc, thread, time::Duration};
 use support::NatsServer;
 use trial::{
     Reacts, Trial, assert_confirmed, assert_sound, ends, ends_slowly, headers, one_hop, order_authorization,
-    with_agent,
+    print_throughput, with_agent,
 };
 
 const ALL: [&str; 3] = ["nats", "jetstream", "nats-wire"];
@@ -309,23 +309,6 @@ fn measure_throughput() {
         ("jetstream", Style::Event, 1024, 64, 128, &[]),
         ("jetstream", Style::Event, 1024, 64, 128, memory),
     ] {
-        let trial = Trial {
-            style,
-            pace: Pace::Closed { in_flight },
-            extent: Extent::Duration(3_000_000_000),
-            batch,
-            payload_len,
-            options,
-            ..Trial::default()
-        };
-        let outcome = trial.run(transport, &server.url(), one_hop(ends)).unwrap();
-        let rate = outcome.measured_ended as f64 / outcome.elapsed_ns as f64 * 1e9;
-        println!(
-            "{transport} {style} {options:?}, {in_flight} in flight, batch {batch}, {payload_len} B: {rate:.0} msgs/s, \
-             mean {:.0} us, cpu {:.1} us a message",
-            outcome.response.mean_ns() / 1e3,
-            outcome.cost.unwrap_or_default().cpu_ns as f64 / outcome.measured_ended as f64 / 1e3
-        );
-        assert_sound(&outcome, outcome.audit.sent);
+        print_throughput(transport, &server.url(), style, (in_flight, batch, payload_len), options);
     }
 }

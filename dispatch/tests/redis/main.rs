@@ -23,7 +23,7 @@ use drumpost_core::{
 use support_redis::RedisServer;
 use trial::{
     Seen, Trial, assert_confirmed, assert_replies_find_who_asked, assert_runs_do_not_meet, assert_sound, ends, headers, one_hop,
-    order_authorization,
+    order_authorization, print_throughput,
 };
 
 const NAME: &str = "redis-stream";
@@ -142,22 +142,6 @@ fn measure_throughput() {
         ("redis-pubsub", Style::Message, 1024, 64, 128, &[]),
         ("redis-pubsub", Style::Event, 1024, 64, 128, &[]),
     ] {
-        let trial = Trial {
-            style,
-            pace: Pace::Closed { in_flight },
-            extent: Extent::Duration(3_000_000_000),
-            batch,
-            payload_len,
-            options,
-            ..Trial::default()
-        };
-        let outcome = trial.run(transport, &server.url(), one_hop(ends)).unwrap();
-        let rate = outcome.measured_ended as f64 / outcome.elapsed_ns as f64 * 1e9;
-        println!(
-            "{transport} {style} {options:?}, {in_flight} in flight, batch {batch}, {payload_len} B: {rate:.0} msgs/s, mean {:.0} us, \
-             cpu {:.1} us a message",
-            outcome.response.mean_ns() / 1e3,
-            outcome.cost.unwrap_or_default().cpu_ns as f64 / outcome.measured_ended as f64 / 1e3
-        );
+        print_throughput(transport, &server.url(), style, (in_flight, batch, payload_len), options);
     }
 }

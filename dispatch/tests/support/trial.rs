@@ -267,6 +267,26 @@ pub(crate) fn made(transport: &str, url: &str, set: &[(&str, &str)]) -> Box<dyn 
     entry.made(&options).expect("the options are fine")
 }
 
+/// Prints the messages per second of a closed load with so many flows in flight, messages a batch and bytes of payload.
+pub(crate) fn print_throughput(
+    transport: &str,
+    url: &str,
+    style: Style,
+    (in_flight, batch, payload_len): (u64, usize, u32),
+    options: &'static [(&'static str, &'static str)],
+) {
+    let (pace, extent) = (Pace::Closed { in_flight }, Extent::Duration(3_000_000_000));
+    let trial = Trial { style, pace, extent, batch, payload_len, options, ..Trial::default() };
+    let outcome = trial.run(transport, url, one_hop(ends)).expect("it opens");
+    let rate = outcome.measured_ended as f64 / outcome.elapsed_ns as f64 * 1e9;
+    println!(
+        "{transport} {style} {options:?}, {in_flight} in flight, batch {batch}, {payload_len} B: {rate:.0} msgs/s, mean {:.0} us, \
+         cpu {:.1} us a message",
+        outcome.response.mean_ns() / 1e3,
+        outcome.cost.unwrap_or_default().cpu_ns as f64 / outcome.measured_ended as f64 / 1e3
+    );
+}
+
 /// Replies find the instance that asked, also where a service both reacts and asks, awaited or not.
 pub(crate) fn assert_replies_find_who_asked(transport: &str, url: &str) {
     for await_replies in [false, true] {
