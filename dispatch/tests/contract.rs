@@ -122,59 +122,53 @@ fn in_process() -> With<()> {
     With(Options::default(), &Style::ALL, ())
 }
 
+/// A server, whose address is that of this option.
+#[allow(dead_code, reason = "a build may have no transport with a server")]
+fn at<T>(option: &str, url: String, styles: &'static [Style], server: T) -> With<T> {
+    let mut options = Options::default();
+    options.set(option, url);
+    With(options, styles, server)
+}
+
 #[cfg(feature = "nats")]
 fn with_server() -> With<support::NatsServer> {
     let server = support::NatsServer::start();
-    let mut options = Options::default();
-    options.set("nats.url", server.url());
-    With(options, &Style::ALL, server)
+    at("nats.url", server.url(), &Style::ALL, server)
 }
 
 #[cfg(feature = "redis")]
 fn with_redis() -> With<support_redis::RedisServer> {
     let server = support_redis::RedisServer::start();
-    let mut options = Options::default();
-    options.set("redis.url", server.url());
-    With(options, &Style::ALL, server)
+    at("redis.url", server.url(), &Style::ALL, server)
 }
 
 #[cfg(feature = "rabbitmq")]
 fn with_rabbitmq() -> With<support_rabbitmq::RabbitServer> {
     let server = support_rabbitmq::RabbitServer::start();
-    let mut options = Options::default();
-    options.set("rabbitmq.url", server.url());
-    With(options, &Style::ALL, server)
+    at("rabbitmq.url", server.url(), &Style::ALL, server)
 }
 
 #[cfg(feature = "rabbitmq-stream")]
 fn with_rabbitmq_streams() -> With<support_rabbitmq::RabbitServer> {
     let server = support_rabbitmq::RabbitServer::start();
-    let mut options = Options::default();
-    options.set("rabbitmq-stream.url", server.stream_url());
-    With(options, &Style::ALL, server)
+    at("rabbitmq-stream.url", server.stream_url(), &Style::ALL, server)
 }
 
 #[cfg(feature = "kafka")]
 fn with_kafka() -> With<support_kafka::KafkaServer> {
     let server = support_kafka::KafkaServer::start();
-    let mut options = Options::default();
-    options.set("kafka.url", server.url());
-    With(options, &Style::ALL, server)
+    at("kafka.url", server.url(), &Style::ALL, server)
 }
 
 #[cfg(feature = "sqs")]
 fn with_elasticmq() -> With<support_sqs::SqsServer> {
     let server = support_sqs::SqsServer::start();
-    let mut options = Options::default();
-    options.set("sqs.url", server.url());
     // It has no SNS; moto has.
-    With(options, &[Style::Message], server)
+    at("sqs.url", server.url(), &[Style::Message], server)
 }
 
 #[cfg(feature = "sqs")]
 fn with_moto() -> With<support_sqs::SqsServer> {
     let server = support_sqs::SqsServer::of(support_sqs::Emulator::Moto);
-    let mut options = Options::default();
-    options.set("sqs.url", server.url());
-    With(options, &[Style::Event], server)
+    at("sqs.url", server.url(), &[Style::Event], server)
 }

@@ -88,8 +88,7 @@ fn a_login_that_is_missing_or_wrong_and_permissions_that_are_missing() {
         { user: all, password: s3cret-word }
         { user: deaf, password: s3cret-word, permissions: { subscribe: { deny: ">" } } }
     ] }"#;
-    let arguments = safe.arguments(users);
-    let server = NatsServer::start_with(&arguments.each_ref().map(String::as_str));
+    let server = NatsServer::start_with(&safe.arguments(users));
     let url = |user: &str| format!("nats nats://{user}127.0.0.1:{}", server.port);
     doctor(&url("all:s3cret-word@")).with_code(0);
     assert_says(&url(""), &["FAIL commands nats-server refused the login", "password"]);
@@ -105,13 +104,12 @@ fn a_login_that_is_missing_or_wrong_and_permissions_that_are_missing() {
 #[test]
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_part_of_the_server_that_is_not_turned_on_and_a_line_without_tls() {
-    let plain = NatsServer::start_with(&[]);
+    let plain = NatsServer::start_with::<&str>(&[]);
     assert_says(&format!("jetstream {}", plain.url()), &["ok port", "FAIL commands", "JetStream"]);
     drop(plain);
     let safe = Safe::new();
     safe.certificates();
-    let arguments = safe.arguments(&safe.tls(false));
-    let server = NatsServer::start_with(&arguments.each_ref().map(String::as_str));
+    let server = NatsServer::start_with(&safe.arguments(&safe.tls(false)));
     let url = format!("nats tls://127.0.0.1:{}", server.port);
     assert_says(&url, &["FAIL commands", "certificate", "nats.tls-ca"]);
     doctor(&format!("{url} --set nats.tls-ca={}", safe.text("ca.pem"))).with_code(0);

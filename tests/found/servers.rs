@@ -13,8 +13,7 @@ use std::{fs, process::Command, thread, time::Duration};
 const SECRET: &str = "hush0815hush";
 
 fn server_with(safe: &Safe, lines: &str) -> NatsServer {
-    let arguments = safe.arguments(lines);
-    NatsServer::start_with(&arguments.each_ref().map(String::as_str))
+    NatsServer::start_with(&safe.arguments(lines))
 }
 
 /// Runs a command line and asserts that the secret stands neither in what is printed nor in any file.

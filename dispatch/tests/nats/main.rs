@@ -250,7 +250,7 @@ fn a_server_that_is_not_there_is_named_soon() {
 #[test]
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_server_without_jetstream_is_refused_in_a_sentence() {
-    let server = NatsServer::start_with(&[]);
+    let server = NatsServer::start_with::<&str>(&[]);
     let refused = Trial::default().run("jetstream", &server.url(), one_hop(ends)).unwrap_err();
     let expected = format!("nats-server at {} has no JetStream: start it with -js", server.url());
     assert_eq!(refused, OpenError::Refused(expected));

@@ -89,8 +89,7 @@ fn a_publish_that_is_not_permitted_leaves_no_stream() {
     let safe = Safe::new();
     let lines = "authorization { users: [ { user: me, password: me, permissions: { publish: { deny: \
                  \"*.warehouse.ship\" } } } ] }\n";
-    let arguments = safe.arguments(lines);
-    let server = NatsServer::start_with(&arguments.each_ref().map(String::as_str));
+    let server = NatsServer::start_with(&safe.arguments(lines));
     let url = server.url().replace("://", "://me:me@");
     let outcome = steady(5).run("jetstream", &url, one_hop(ends)).unwrap();
     let what = failure(&outcome);

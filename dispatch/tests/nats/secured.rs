@@ -21,8 +21,7 @@ pub(crate) fn options(set: &[(&'static str, &str)]) -> &'static [(&'static str, 
 }
 
 fn secured(safe: &Safe, lines: &str) -> NatsServer {
-    let arguments = safe.arguments(lines);
-    NatsServer::start_with(&arguments.each_ref().map(String::as_str))
+    NatsServer::start_with(&safe.arguments(lines))
 }
 
 fn run(transport: &str, url: &str, set: &[(&'static str, &str)]) -> Result<(), OpenError> {

@@ -144,8 +144,7 @@ fn errors_of_the_server_end_the_run_in_its_words() {
     let safe = Safe::new();
     let lines = "authorization { users: [ { user: me, password: hush, permissions: { publish: { deny: \
                  \"*.warehouse.ship\" } } } ] }\n";
-    let arguments = safe.arguments(lines);
-    let server = NatsServer::start_with(&arguments.each_ref().map(String::as_str));
+    let server = NatsServer::start_with(&safe.arguments(lines));
     let trial = Trial { options: options(&[("nats.user", "me"), ("nats.password", "hush")]), ..steady(5) };
     let outcome = trial.run(NAME, &server.url(), one_hop(ends)).unwrap();
     let what = failure(&outcome);
@@ -157,8 +156,7 @@ fn errors_of_the_server_end_the_run_in_its_words() {
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_server_that_gives_up_a_slow_receiver_says_so() {
     let safe = Safe::new();
-    let arguments = safe.arguments("max_payload: 65536\nmax_pending: 100000\n");
-    let server = NatsServer::start_with(&arguments.each_ref().map(String::as_str));
+    let server = NatsServer::start_with(&safe.arguments("max_payload: 65536\nmax_pending: 100000\n"));
     let trial = Trial {
         pace: Pace::Open { window: 1_000_000 },
         extent: Extent::Duration(5_000_000_000),

@@ -6,6 +6,7 @@
 pub use drumpost_kit::suite::free_port;
 use drumpost_kit::suite::{Permit, Permits, Process, started};
 use std::{
+    ffi::OsStr,
     io::{Read, Write},
     net::TcpStream,
     time::Duration,
@@ -34,7 +35,7 @@ impl NatsServer {
     }
 
     /// Starts a server with these arguments besides its address.
-    pub fn start_with(arguments: &[&str]) -> Self {
+    pub fn start_with<A: AsRef<OsStr>>(arguments: &[A]) -> Self {
         started(BINARY, |mut command| {
             let (permit, store) = (PERMITS.take(), tempfile::tempdir().expect("a folder"));
             let (port, monitor) = (free_port(), free_port());
