@@ -11,6 +11,7 @@
 //! | [`outbox`] | a sending port: encodes, finds the place of each message, never waits |
 //! | [`confirm`], [`refusals`] | confirms that come in order, by a future each, or by callback, told in order; what the server refused |
 //! | [`mod@write`] | publishing by writes of several messages, with an answer for each |
+//! | [`calls`] | such a write of several calls, each with some messages for one place |
 //! | [`drops`] | how many messages a client dropped for a slow receiver |
 //! | [`layout`] | names of queues, topics and groups; what an instance hears; where a reply goes |
 //! | [`replay`] | where an instance that comes back begins to read, as an option says |
@@ -32,6 +33,7 @@
 //! | `suite`, with the feature of that name | the tests of a broker's transport in one line |
 
 pub mod blocking;
+pub mod calls;
 #[cfg(feature = "tls")]
 pub mod certificate;
 pub mod confirm;

@@ -1,6 +1,7 @@
 //! The names that a broker's transport uses, of the seam and of the kit: `use drumpost_kit::prelude::*`.
 
 pub use crate::{
+    calls::{Calls, Said},
     confirm::{Answers, Callbacks, Confirms, Futures},
     encode::{decode, headers_len},
     inbox::{Deliveries, Delivery, Due, Inbox, Settled},

@@ -10,11 +10,8 @@ use aws_sdk_sqs::types::{self as sqs, MessageSystemAttributeName as Name};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use drumpost_core::wire;
 use drumpost_kit::{encode::decode, prelude::*};
-use futures_util::{TryFutureExt, future::try_join_all, stream};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    mem::take,
-};
+use futures_util::{TryFutureExt, future::try_join_all};
+use std::collections::BTreeSet;
 
 /// Most messages of one call.
 pub(super) const CALL: usize = 10;
@@ -36,16 +33,11 @@ pub(super) struct To {
 /// A message that waits for its call.
 #[derive(Debug)]
 struct Entry {
-    /// Its place among all messages of the write.
-    number: usize,
     body: String,
     headers: Vec<(String, String)>,
     /// Message group and deduplication identifier.
     group: Option<(String, String)>,
 }
-
-/// What became of some messages of a write, by number: stored, or refused for a reason in words.
-type Said = Vec<(usize, Result<(), String>)>;
 
 /// Sends what a lane sends in one step, by calls with up to ten messages.
 #[derive(Debug)]
@@ -53,14 +45,12 @@ pub(super) struct Sender {
     session: Session,
     to: To,
     shape: Shape,
-    /// Calls of the next write, by place, each with its bytes.
-    next: BTreeMap<Arc<str>, Vec<(usize, Vec<Entry>)>>,
-    count: usize,
+    calls: Calls<Arc<str>, Entry>,
 }
 
 impl Sender {
     pub(super) fn new(session: &Session, to: To, shape: Shape) -> Written<Self> {
-        Written::by(Self { session: session.clone(), to, shape, next: BTreeMap::new(), count: 0 })
+        Written::by(Self { session: session.clone(), to, shape, calls: Calls::of(CALL, MOST_BYTES) })
     }
 }
 
@@ -78,41 +68,15 @@ impl Write for Sender {
         let group = || (message.key.to_string(), format!("{}-{}", message.producer(), message.seq));
         let len =
             body.len() + headers.iter().map(|(name, value)| name.len() + value.len() + 6).sum::<usize>();
-        let entry = Entry { number: self.count, body, headers, group: self.shape.fifo.then(group) };
-        self.count += 1;
-        let calls = self.next.entry(Arc::clone(place)).or_default();
-        match calls.last_mut().filter(|(bytes, call)| call.len() < CALL && bytes + len <= MOST_BYTES) {
-            Some((bytes, entries)) => {
-                *bytes += len;
-                entries.push(entry);
-            }
-            None => calls.push((len, vec![entry])),
-        }
+        self.calls.put(place, Entry { body, headers, group: self.shape.fifo.then(group) }, len);
     }
 
     fn write(&mut self) -> Outcomes {
-        let (next, count) = (take(&mut self.next), take(&mut self.count));
         let (session, to, shape) = (self.session.clone(), self.to.clone(), self.shape);
-        let calls = next
-            .into_iter()
-            .flat_map(|(place, calls)| calls.into_iter().map(move |(_, call)| (Arc::clone(&place), call)));
-        let at_once = if shape.fifo { 1 } else { AT_ONCE };
-        async move {
-            let call = |(place, entries): (Arc<str>, _)| {
-                let address = to.base.clone() + &shape.name(&place, "");
-                call(session.clone(), to.is_topic, address, entries)
-            };
-            let said: Vec<Said> = stream::iter(calls).map(call).buffered(at_once).try_collect().await?;
-            let mut outcomes = vec![None; count];
-            for (number, outcome) in said.into_iter().flatten() {
-                // A server may name an entry that is not in the call.
-                if let Some(of) = outcomes.get_mut(number) {
-                    *of = Some(outcome);
-                }
-            }
-            Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(UNTOLD.into()))).collect())
-        }
-        .boxed()
+        self.calls.write(if shape.fifo { 1 } else { AT_ONCE }, move |place, entries| {
+            let address = to.base.clone() + &shape.name(&place, "");
+            call(session.clone(), to.is_topic, address, entries)
+        })
     }
 
     fn last(&self) -> RoundTrip {
@@ -120,12 +84,9 @@ impl Write for Sender {
     }
 }
 
-/// Why a message counts as refused that an answer does not name.
-const UNTOLD: &str = "an answer that says of other messages of its call what became of them";
-
 /// Makes a call.
-async fn call(session: Session, is_topic: bool, address: String, entries: Vec<Entry>) -> PortResult<Said> {
-    let numbers: Vec<usize> = entries.iter().map(|entry| entry.number).collect();
+async fn call(session: Session, is_topic: bool, address: String, entries: Vec<(usize, Entry)>) -> PortResult<Said> {
+    let numbers: Vec<usize> = entries.iter().map(|(number, _)| *number).collect();
     let said = match is_topic {
         true => publish(&session, address, entries).await,
         false => send(&session, address, entries).await,
@@ -160,9 +121,9 @@ macro_rules! entry {
     }};
 }
 
-async fn send(session: &Session, queue: String, entries: Vec<Entry>) -> Result<Said, Failure> {
+async fn send(session: &Session, queue: String, entries: Vec<(usize, Entry)>) -> Result<Said, Failure> {
     let mut call = session.sqs.send_message_batch().queue_url(queue);
-    for Entry { number, body, headers, group } in entries {
+    for (number, Entry { body, headers, group }) in entries {
         let entry = sqs::SendMessageBatchRequestEntry::builder().id(number.to_string()).message_body(body);
         call = call.entries(entry!(sqs, entry, headers, group));
     }
@@ -171,9 +132,9 @@ async fn send(session: &Session, queue: String, entries: Vec<Entry>) -> Result<S
     Ok(said.successful.iter().map(|entry| stored(&entry.id)).chain(refused).collect())
 }
 
-async fn publish(session: &Session, topic: String, entries: Vec<Entry>) -> Result<Said, Failure> {
+async fn publish(session: &Session, topic: String, entries: Vec<(usize, Entry)>) -> Result<Said, Failure> {
     let mut call = session.sns.publish_batch().topic_arn(topic);
-    for Entry { number, body, headers, group } in entries {
+    for (number, Entry { body, headers, group }) in entries {
         let entry = sns::PublishBatchRequestEntry::builder().id(number.to_string()).message(body);
         call = call.publish_batch_request_entries(entry!(sns, entry, headers, group));
     }
