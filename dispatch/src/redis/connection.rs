@@ -254,6 +254,10 @@ impl Session {
     }
 }
 
+/// Most bytes of payloads in a command that takes several: the server answers when it has the whole command, and until then the line is
+/// silent.
+const COMMAND: usize = 64 << 10;
+
 /// How a message is written, and what the answer says of it.
 pub(super) trait Command: Send + Sync + Copy + 'static {
     /// The payload is the last argument, and a command may have several payloads: it is carried out for all of them or for none.
@@ -278,15 +282,16 @@ pub(super) struct Piped<C> {
     next: Pipeline,
     /// How many messages each command of it has.
     messages: Vec<usize>,
-    /// Where the last command writes, if it takes several messages.
+    /// Where the last command writes, if it takes several messages, and how many bytes of payload it has.
     place: String,
+    len: usize,
     command: C,
 }
 
 impl<C: Command> Piped<C> {
     pub(super) fn over(session: &Session, command: C) -> Written<Self> {
         let (messages, place) = (Vec::new(), String::new());
-        Written::by(Self { session: session.clone(), next: pipe(), messages, place, command })
+        Written::by(Self { session: session.clone(), next: pipe(), messages, place, len: 0, command })
     }
 }
 
@@ -297,13 +302,16 @@ impl<C: Command> Write for Piped<C> {
         if let Some(messages) = self.messages.last_mut()
             && C::TAKES_SEVERAL
             && self.place == *place
+            && self.len + payload.len() <= COMMAND
         {
             self.next.arg(&payload[..]);
+            self.len += payload.len();
             *messages += 1;
             return;
         }
         self.next.add_command(self.command.write(place, &payload, message, pool));
         self.messages.push(1);
+        self.len = payload.len();
         if C::TAKES_SEVERAL {
             self.place.clone_from(place);
         }

@@ -130,7 +130,7 @@ impl AsyncTransport for PubSub {
 
 /// Publishes to a channel.
 #[derive(Clone, Copy, Debug)]
-struct Tell {
+pub(super) struct Tell {
     /// Someone should be subscribed.
     is_heard: bool,
 }
@@ -189,7 +189,7 @@ fn is_pong(value: &Value) -> bool {
 }
 
 /// What one instance is subscribed to.
-struct Subscriptions {
+pub(super) struct Subscriptions {
     line: Line,
     pool: Arc<Pool>,
     sources: Vec<Channels>,

@@ -65,15 +65,19 @@ pub(super) fn silent() -> String {
 /// All that is under way fails then, and the line says why.
 pub(super) async fn carry(
     driver: impl Future<Output = ()>,
-    mut redis: MultiplexedConnection,
+    redis: MultiplexedConnection,
     heard: Arc<AtomicBool>,
     line: Line,
 ) {
     let mut ear = Ear::new();
     let watch = async move {
+        let mut under_way = None;
         while poll_fn(|context| ear.poll(context, || heard.swap(false, Relaxed))).await == Quiet::Ask {
-            // The first poll hands the question over. Its answer is heard as any other.
-            let _under_way = cmd("PING").exec_async(&mut redis).now_or_never();
+            let mut redis = redis.clone();
+            let mut question = async move { cmd("PING").exec_async(&mut redis).await }.boxed();
+            // This hands the question over. Its answer is heard as any other. The client does not send what nobody waits for.
+            let _asked = (&mut question).now_or_never();
+            drop(under_way.replace(question));
         }
         line.lose(&silent());
     };

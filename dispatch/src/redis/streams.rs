@@ -124,7 +124,8 @@ impl AsyncTransport for RedisStream {
         let layout = Layout::new(wiring, ':');
         let mut session = self.server.session(layout.group(me)).await?;
         self.make_groups_again(wiring, &mut session).await?;
-        let sends = layout.outboxes(me, &session.line, self.server.keys.refusals(), |_| Piped::over(&session, Add));
+        let sends =
+            layout.outboxes(me, &session.line, self.server.keys.refusals(), |_| Piped::over(&session, Add));
         let mut consumers = Vec::new();
         for (streams, is_apart) in layout.consumers(me) {
             let session = self.server.session(layout.group(me)).await?;

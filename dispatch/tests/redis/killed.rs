@@ -24,8 +24,7 @@ fn a_killed_consumer_loses_nothing_and_another_client_counts_the_same() {
     for instances in [&[][..], &[("warehouse", 3)]] {
         for style in Style::ALL {
             let (trial, seen) = (Trial { style, ..killed(instances) }, seen(&server));
-            let outcome =
-                trial.run_watched(NAME, &server.url(), one_hop(ends_slowly), seen.clone()).unwrap();
+            let outcome = trial.run_watched(NAME, &server.url(), one_hop(ends_slowly), seen.clone()).unwrap();
             let (audit, (added, _)) = (&outcome.audit, seen.sight().found);
             println!("{style}, {instances:?}: {audit:?} {added} added {:?}", outcome.outages);
             assert_eq!(outcome.ending, Ending::Completed);

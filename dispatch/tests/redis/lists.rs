@@ -2,10 +2,11 @@
 
 use crate::{
     failing::stalls,
+    logged::logged,
     support_redis::RedisServer,
     trial::{
-        Seen, Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, ends_slowly, headers,
-        one_hop, order_authorization,
+        Seen, Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, ends_slowly,
+        headers, one_hop, order_authorization,
     },
 };
 use drumpost_core::{
@@ -22,26 +23,42 @@ use std::time::Duration;
 const LISTS: &str = "redis";
 const POP: &[(&str, &str)] = &[("redis.take", "pop")];
 
-/// How often another client counts that a message was pushed, and how many are in all lists.
+/// A server that writes to a log what it is told.
+fn logging() -> RedisServer {
+    RedisServer::start_with(&[
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "no",
+        "--auto-aof-rewrite-percentage",
+        "0",
+    ])
+}
+
+/// How many messages were pushed, as its log has it.
+fn pushed(server: &RedisServer) -> u64 {
+    logged(server.folder.path(), "RPUSH")
+}
+
+/// The same, and how many another client finds in all lists, while a run is there.
 fn seen(server: &RedisServer) -> Seen<(u64, u64)> {
-    let cli = server.cli();
-    Seen::by(move |_| (cli.calls("rpush"), cli.in_lists()))
+    let (cli, folder) = (server.cli(), server.folder.path().to_owned());
+    Seen::by(move |_| (logged(&folder, "RPUSH"), cli.in_lists()))
 }
 
 #[test]
 #[ignore = "needs a redis-server: scripts/test starts one"]
 fn a_flow_of_requests_and_commands_is_counted_by_another_client() {
-    let server = RedisServer::start();
+    let server = logging();
     for options in [&[][..], POP] {
-        let (trial, seen, before) =
-            (Trial { options, ..Trial::default() }, seen(&server), server.cli().calls("rpush"));
+        let (trial, seen, before) = (Trial { options, ..Trial::default() }, seen(&server), pushed(&server));
         let outcome = trial.run_watched(LISTS, &server.url(), order_authorization(), seen.clone()).unwrap();
         // 5,000 requests and replies, and a shipment for nine of ten.
         assert_sound(&outcome, 14_500);
         assert_confirmed(&outcome, LISTS);
         assert_eq!((outcome.audit.redelivered, outcome.notes), (Some(0), vec![]));
         let (pushed, there) = seen.sight().found;
-        assert_eq!((pushed - before, there), (14_500, 0), "another client counts");
+        assert_eq!((pushed - before, there), (14_500, 0), "the server's log counts");
         assert_eq!(server.keys(), [""; 0]);
     }
 }
@@ -81,9 +98,9 @@ fn killed(instances: &'static [(&'static str, u16)]) -> Trial {
 #[test]
 #[ignore = "needs a redis-server: scripts/test starts one"]
 fn a_killed_consumer_loses_nothing_and_another_client_counts_the_same() {
-    let server = RedisServer::start();
+    let server = logging();
     for instances in [&[][..], &[("warehouse", 3)]] {
-        let (trial, seen, before) = (killed(instances), seen(&server), server.cli().calls("rpush"));
+        let (trial, seen, before) = (killed(instances), seen(&server), pushed(&server));
         let outcome = trial.run_watched(LISTS, &server.url(), one_hop(ends_slowly), seen.clone()).unwrap();
         let (audit, (pushed, there)) = (&outcome.audit, seen.sight().found);
         println!("{instances:?}: {audit:?} {} {there} {:?}", pushed - before, outcome.outages);
@@ -103,9 +120,8 @@ fn a_killed_consumer_loses_nothing_and_another_client_counts_the_same() {
 #[test]
 #[ignore = "needs a redis-server: scripts/test starts one"]
 fn what_a_killed_consumer_popped_is_lost_and_counted() {
-    let server = RedisServer::start();
-    let (trial, seen) =
-        (Trial { options: POP, drain: Duration::from_secs(6), ..killed(&[]) }, seen(&server));
+    let server = logging();
+    let (trial, seen) = (Trial { options: POP, drain: Duration::from_secs(6), ..killed(&[]) }, seen(&server));
     let outcome = trial.run_watched(LISTS, &server.url(), one_hop(ends_slowly), seen.clone()).unwrap();
     let (audit, found) = (&outcome.audit, seen.sight().found);
     println!("{audit:?} {found:?}");
@@ -131,7 +147,7 @@ fn a_killed_connection_or_asker_loses_nothing() {
 #[test]
 #[ignore = "needs a redis-server: scripts/test starts one"]
 fn what_waits_is_told_ready_and_unacknowledged() {
-    let server = RedisServer::start();
+    let server = logging();
     let trial =
         Trial { extent: Extent::Count(2_000), pace: Pace::Closed { in_flight: 2_000 }, ..Trial::default() };
     for transport in [LISTS, crate::NAME] {

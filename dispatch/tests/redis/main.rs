@@ -7,6 +7,7 @@ mod failing;
 mod forgotten;
 mod killed;
 mod lists;
+mod logged;
 mod pubsub;
 mod restarts;
 mod suite;
@@ -22,8 +23,8 @@ use drumpost_core::{
 };
 use support_redis::RedisServer;
 use trial::{
-    Seen, Trial, assert_confirmed, assert_replies_find_who_asked, assert_runs_do_not_meet, assert_sound, ends, headers, one_hop,
-    order_authorization, print_throughput,
+    Seen, Trial, assert_confirmed, assert_replies_find_who_asked, assert_runs_do_not_meet, assert_sound,
+    ends, headers, one_hop, order_authorization, print_throughput,
 };
 
 const NAME: &str = "redis-stream";

@@ -4,13 +4,11 @@
 use crate::{
     NAME,
     counted::{Count, Counted, Nobody, Row, assert_each, over_restart},
+    logged::logged,
     support_redis::{DURABLE, RedisServer},
 };
 use drumpost_core::{outcome::Outcome, scenario::Style};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 const EVERY_NS: u64 = 500_000;
 
@@ -34,27 +32,6 @@ const fn durable(transport: &'static str, style: Style) -> Row {
 
 const fn forgetful(transport: &'static str, style: Style) -> Row {
     Row { server: "appendonly no", keeps: false, ..Row::of(transport, style, EVERY_NS) }
-}
-
-/// How many messages the commands of this name in the server's own log have. An `RPUSH` has as many as it has arguments after its name and
-/// the list.
-fn logged(folder: &Path, command: &str) -> u64 {
-    let wanted = format!("\r\n${}\r\n{command}\r\n", command.len()).into_bytes();
-    let files = fs::read_dir(folder.join("appendonlydir")).expect("the log").flatten();
-    let count = |file: fs::DirEntry| {
-        let log = fs::read(file.path()).expect("a file of it");
-        let found = log.windows(wanted.len()).enumerate().filter(|(_, part)| *part == wanted);
-        let messages = |(at, _)| if command == "RPUSH" { parts(&log[..at]) - 2 } else { 1 };
-        found.map(messages).sum::<u64>()
-    };
-    files.map(count).sum()
-}
-
-/// The number of a command's parts, which is the last of what stands before them.
-fn parts(before: &[u8]) -> u64 {
-    let digits = before.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let number = str::from_utf8(&before[before.len() - digits..]).expect("digits");
-    number.parse().expect("a command begins with the number of its parts")
 }
 
 /// Every message in the log comes to its receiver, and so does no other. The log lies in this folder, and a message is added by this command.
