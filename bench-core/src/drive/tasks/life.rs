@@ -174,6 +174,8 @@ pub async fn live<S: AsyncSendPort, R: AsyncRecvPort>(
                 let Some(endpoint) =
                     connect_again(connected, clock, &life, since_ns + as_ns(limit), &why).await?
                 else {
+                    // The trial is over. What did not arrive may be missing for this.
+                    (life.note)(Cause::ConnectionLost { why }, since_ns, clock.now_ns() - since_ns);
                     return Ok(());
                 };
                 put_back(connected, Victim::Connection, endpoint);

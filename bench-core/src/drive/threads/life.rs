@@ -216,9 +216,14 @@ impl<S, R: RecvPort> Lives<S, R> {
                 at += 1;
                 continue;
             }
-            let life = self.all.iter().find(|life| life.lane == away.connected.lane.id());
-            let Some(life) = life.filter(|_| !is_over && !away.has_joined) else {
-                lanes.push(self.away.swap_remove(at).connected);
+            let of_lane = self.all.iter().find(|life| life.lane == away.connected.lane.id());
+            let Some(life) = of_lane.filter(|_| !is_over && !away.has_joined) else {
+                let Away { connected, cause, since_ns, .. } = self.away.swap_remove(at);
+                // What did not arrive may be missing for this.
+                if let (Some(life), Cause::ConnectionLost { .. }) = (of_lane, &cause) {
+                    (life.note)(cause, since_ns, clock.now_ns() - since_ns);
+                }
+                lanes.push(connected);
                 continue;
             };
             if away.cause == Cause::Paused {
