@@ -85,7 +85,9 @@ mod tests {
     #[test]
     fn messages_are_fitted_into_calls_and_what_became_of_them_is_told_in_their_order() {
         let mut calls = Calls::of(2, 10);
-        for (place, name, bytes) in [("b", "0", 4), ("a", "1", 9), ("b", "2", 6), ("b", "3", 1), ("a", "4", 2)] {
+        for (place, name, bytes) in
+            [("b", "0", 4), ("a", "1", 9), ("b", "2", 6), ("b", "3", 1), ("a", "4", 2)]
+        {
             calls.put(&place, name, bytes);
         }
         let made = Arc::<Mutex<Vec<String>>>::default();
@@ -96,7 +98,8 @@ mod tests {
             // The server answers in an order of its own, says nothing of one message, and names one that it was not given.
             let told = entries.into_iter().rev().filter(|(_, name)| *name != "3");
             let outcome = |name: &str| if name == "2" { Err("full".to_owned()) } else { Ok(()) };
-            let said: Said = told.map(|(number, name)| (number, outcome(name))).chain([(99, Ok(()))]).collect();
+            let said: Said =
+                told.map(|(number, name)| (number, outcome(name))).chain([(99, Ok(()))]).collect();
             ready(Ok(said))
         });
         let outcomes = outcomes.now_or_never().unwrap().unwrap();

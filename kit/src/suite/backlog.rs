@@ -17,7 +17,7 @@ const MESSAGES: u64 = 300;
 const EVERY_NS: u64 = 3_000_000;
 
 /// One of two consumers is absent for so long. Messages need not pile up then.
-const AWAY: Duration = Duration::from_millis(800);
+const AWAY: Duration = Duration::from_secs(3);
 
 /// The backlog is gone when no more messages wait than are sent in this time, which are a hundred. With so few flows under way that is certain.
 const LEVEL: Duration = Duration::from_millis(300);
@@ -46,7 +46,8 @@ pub(super) fn backlog(suite: &Suite<'_>) -> Result<(), Stop> {
         Absent::All => (1, Amount::Messages(MESSAGES)),
         Absent::OneOfTwo => (2, Amount::Time(AWAY)),
     };
-    let backlog = Backlog { service: "receiver".into(), absent: 1, amount, level: LEVEL, limit: None, is_stored: true };
+    let backlog =
+        Backlog { service: "receiver".into(), absent: 1, amount, level: LEVEL, limit: None, is_stored: true };
     let conditions = Conditions { backlog: Some(backlog), ..Conditions::default() };
     let trial = Trial { conditions, receivers, every_ns: EVERY_NS, ..Trial::open(3_600) };
     let run = suite.begin(&options, &trial)?;

@@ -111,7 +111,7 @@ fn fails<T>(why: impl Into<String>) -> Result<T, Stop> {
 enum Servers {
     Private(Start),
     /// One that runs already.
-    Given(Given),
+    Given(Box<Given>),
 }
 
 /// A transport under test, and how its servers are started.
@@ -160,7 +160,7 @@ impl<'a> Suite<'a> {
     pub fn at(entry: &'a TransportEntry, options: &Options) -> Result<Self, String> {
         let given = Given::of(entry, options)?;
         let suite = Self::new(entry, || unreachable!("a server is given"));
-        Ok(Self { servers: Servers::Given(given), options: options.clone(), ..suite })
+        Ok(Self { servers: Servers::Given(given.into()), options: options.clone(), ..suite })
     }
 
     /// The same with an option, such as a short time after which a broker delivers again: kills need one of less than 5 s.
