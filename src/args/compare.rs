@@ -141,14 +141,12 @@ impl CompareArgs {
     /// Refuses flags that mean nothing beside `--prove`: it counts what comparisons find, none of them fails, and nobody is told of them
     /// while they go on.
     pub(crate) fn refuse_beside_proof(&self) -> anyhow::Result<()> {
-        let given = [
-            (self.tolerate_machine, "--tolerate-machine"),
-            (self.asserts.fail_on.is_some(), "--fail-on"),
-        ];
+        let given =
+            [(self.tolerate_machine, "--tolerate-machine"), (self.asserts.fail_on.is_some(), "--fail-on")];
         let given = given.into_iter().find(|(is_given, _)| *is_given).map(|(_, flag)| flag);
         match self.live.asked().or(given) {
             Some(flag) => Err(usage(format!(
-                "{flag} cannot be used with --prove, which counts what its comparisons find: none of them fails, and nobody is told of them"
+                "{flag} cannot be used with --prove: it only counts verdicts, so no comparison fails the command or is shown live"
             ))),
             None => Ok(()),
         }

@@ -36,11 +36,7 @@ pub(super) struct Learned {
 
 impl Learned {
     /// Learns from some trials that count for nothing else, a row after the other. `None`: it was interrupted.
-    pub(super) fn of_rows(
-        job: &Job<'_>,
-        equal: Record,
-        costly: Record,
-    ) -> anyhow::Result<Option<Vec<Self>>> {
+    pub(super) fn of_rows(job: &Job<'_>, equal: Record, costly: Record) -> anyhow::Result<Option<Vec<Self>>> {
         output::remark("measuring what a message costs, and what a cost comes to");
         let Some(equal) = some_rounds(job.clone(), equal)? else { return Ok(None) };
         let of_row = |row: &Row| Ok(Self::new(message_ns(&equal, row, &[Role::Base, Role::Head])?, 1.0));
@@ -73,7 +69,9 @@ impl Learned {
 
     /// A comparison of the row with this cost has ended. `ratio` is that of the sides' CPU times per message.
     pub(super) fn hear(&mut self, injected: Injected, ratio: f64) {
-        if let Injected::Share(share) = injected {
+        if let Injected::Share(share) = injected
+            && ratio.is_finite()
+        {
             let put_in = self.put_in(share);
             self.products += put_in * (ratio - 1.0);
             self.squares += put_in * put_in;

@@ -49,9 +49,7 @@ pub(crate) fn compare(registry: &Registry, args: &CompareArgs) -> anyhow::Result
         return measured(|interrupted| prove::prove(registry, args, comparisons, interrupted));
     }
     match (&args.sides.base, &args.sides.head) {
-        (Some(base), Some(head)) => {
-            measured(|interrupted| sides(registry, args, [base, head], interrupted))
-        }
+        (Some(base), Some(head)) => measured(|interrupted| sides(registry, args, [base, head], interrupted)),
         (None, None) => {
             args.sides.refuse()?;
             if let Some(flag) = args.live.asked() {
@@ -98,11 +96,7 @@ fn sides(
 
 /// A side could not be built, so there is nothing to compare. That is printed and saved in each form that was asked for: an empty file is
 /// easily passed over, and a file of an earlier comparison would be taken for the answer.
-fn not_begun(
-    error: &anyhow::Error,
-    args: &CompareArgs,
-    [base, head]: [&SideArg; 2],
-) -> anyhow::Result<Exit> {
+fn not_begun(error: &anyhow::Error, args: &CompareArgs, [base, head]: [&SideArg; 2]) -> anyhow::Result<Exit> {
     let why = format!("{error:#}");
     output::complain(&why);
     let [a, b] = [base, head].map(|side| secrets::hide(&side.0));

@@ -6,6 +6,7 @@ use crate::{
     assertions::{AssertArgs, FailOn},
     command_line,
     exit::usage,
+    output,
     run::job::Job,
     spec::{Document, Obstacle, RunSpec, asked_on},
     suite::{self, Specs},
@@ -101,10 +102,15 @@ fn asserts(
         ));
     }
     // Cells that come to the same row, as where the sides are dispatches, are measured once, by the name of the first.
-    let is_measured = |goal: &Assertion| {
-        goal.selector.as_ref().is_none_or(|name| rows.iter().any(|row| row.name == *name))
-    };
-    let mut assertions: Vec<Assertion> = goals.into_iter().filter(is_measured).collect();
+    let is_measured =
+        |goal: &Assertion| goal.selector.as_ref().is_none_or(|name| rows.iter().any(|row| row.name == *name));
+    let (mut assertions, left_out): (Vec<Assertion>, Vec<Assertion>) =
+        goals.into_iter().partition(is_measured);
+    for goal in left_out {
+        output::remark(&format!(
+            "note: the goal `{goal}` is not checked: its cell is measured under the name of another"
+        ));
+    }
     assertions.extend(args.asserts.assertions.iter().cloned());
     Ok(AssertArgs { assertions, fail_on: args.asserts.fail_on.or(fail_on), ..args.asserts.clone() })
 }
