@@ -112,8 +112,7 @@ fn a_suite_may_have_a_list_of_limits() {
 #[test]
 fn consumers_of_a_broker_keep_to_a_limit() {
     const LIMIT_PER_S: f64 = 1_500.0;
-    let line =
-        "stream --dispatch message/mqtt --rate 500/s --duration 1500ms --warmup 0s --trials 1 --drain 20s";
+    let line = "stream --dispatch message/mqtt --rate 500/s --duration 4s --warmup 0s --trials 1 --drain 20s";
     let record = Place::new().record(&format!("{line} --backlog worker:300 --catch-up 1500/s"));
     let run = record.only();
     assert!([0, 6].contains(&record.code), "{}", run["verdict"]);
@@ -123,7 +122,7 @@ fn consumers_of_a_broker_keep_to_a_limit() {
     assert_eq!(phase["phase"], "catching-up", "{told}");
     let length_s = (count(phase, "/until_ns") - count(phase, "/from_ns")) as f64 / 1e9;
     // The counters may be read a little later than the clock. Without a limit all 300 come within some ms.
-    let (received, most) = (count(phase, "/received") as f64, LIMIT_PER_S * (length_s + 0.05));
+    let (received, most) = (count(phase, "/received") as f64, LIMIT_PER_S * (length_s + 0.1));
     assert!(received <= most, "{received} messages in {length_s} s, at most {most}: {told}");
     let share = number(&told["limit"], "/held_back_share");
     assert!(share > 0.0 && share <= 1.0, "{told}");

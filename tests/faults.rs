@@ -243,10 +243,7 @@ mod redis {
         let record = Place::new().record(&format!("{line} --reset 400ms/200ms"));
         let run = record.only();
         assert_eq!(run["status"], "failed", "{run}");
-        assert!(
-            run["error"].as_str().is_some_and(|error| error.contains(&server.port.to_string())),
-            "{run}"
-        );
+        assert!(run["error"].as_str().is_some_and(|error| error.contains(&server.port.to_string())), "{run}");
     }
 }
 

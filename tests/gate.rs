@@ -226,7 +226,8 @@ fn a_proof_runs_comparisons_with_known_answers() {
 #[test]
 fn a_limit_decides_when_it_is_measured_as_it_does_later() {
     let place = Place::new();
-    let measured = "stream -d message/sim --sim service=fixed:1ms --arrivals poisson --count 500 --at-cap shed";
+    let measured =
+        "stream -d message/sim --sim service=fixed:1ms --arrivals poisson --count 500 --at-cap shed";
     let many = format!("--threshold rate_off=60% -- {measured} --rate 500/s --window 1");
     let few = format!("-- {measured} --rate 80/s --window 2 --threshold rate_off=0.01%");
     for (load, code, by_default) in [(many, 0, 6), (few, 6, 0)] {
@@ -243,7 +244,8 @@ fn a_limit_decides_when_it_is_measured_as_it_does_later() {
     place.run(replay).with_code(6);
     let limits = Record::from_file(&place.path("again.json")).document["thresholds"].clone();
     assert_eq!(limits, serde_json::json!({"rate_off": 0.0001}));
-    let side = place.run(&format!("compare --base flags: --head flags:--threshold=rate_off=2% -- {measured}"));
+    let side =
+        place.run(&format!("compare --base flags: --head flags:--threshold=rate_off=2% -- {measured}"));
     assert!(side.with_code(2).stderr.contains("--threshold: both sides have the same limits"));
     let suite = "[[matrix]]\ndispatch = 'message/sim'\nscenario = 'stream'\nthreshold = ['rate_off=2%', 'rate_off=3%']\n";
     fs::write(place.path("s.toml"), suite).unwrap();
@@ -265,7 +267,8 @@ fn the_goals_of_a_suite_are_those_of_its_comparison() {
     let goals = outcome["assertions"].as_array().unwrap();
     let answers: Vec<(Option<&str>, &str)> =
         goals.iter().map(|goal| (goal["selector"].as_str(), goal["answer"].as_str().unwrap())).collect();
-    let expected = [(None, "kept"), (Some("one/stream/message/sim"), "missed"), (Some("two/stream/event/sim"), "kept")];
+    let expected =
+        [(None, "kept"), (Some("one/stream/message/sim"), "missed"), (Some("two/stream/event/sim"), "kept")];
     assert_eq!(answers, expected, "{outcome}");
     fs::write(place.path("s.toml"), suite.replacen("assert = 'lost=0'", "fail-on = 'suspect'", 1)).unwrap();
     let done = place.run(&format!("{sides} --tolerate-machine s.toml")).with_code(2);

@@ -154,7 +154,8 @@ fn what_is_no_side_is_told() {
 #[test]
 fn flags_that_would_mean_nothing_are_refused() {
     let place = Place::new();
-    let otlp = cfg!(feature = "otlp").then_some(("compare a.json b.json --otlp http://localhost", "--otlp: nothing is measured here"));
+    let otlp = cfg!(feature = "otlp")
+        .then_some(("compare a.json b.json --otlp http://localhost", "--otlp: nothing is measured here"));
     let lines = [
         ("compare a.json b.json --pairs 30", "--pairs: nothing is measured here"),
         ("compare a.json b.json --prometheus :0", "--prometheus: nothing is measured here"),
@@ -373,13 +374,20 @@ fn a_head_that_never_runs_is_told_in_every_document() {
         assert!(text.contains("not complete") && text.contains("a trial failed 3 times"), "{text}");
         assert!(!text.contains("settings that differ"), "the head told no settings: {text}");
     }
-    assert!(read("j.xml").contains("<failure type=\"failed\" message=\"a trial failed 3 times"), "{}", read("j.xml"));
+    assert!(
+        read("j.xml").contains("<failure type=\"failed\" message=\"a trial failed 3 times"),
+        "{}",
+        read("j.xml")
+    );
     let again = place.run("compare r.json --strict --markdown").with_code(1);
     assert_eq!(again.stdout, done.stdout, "the record says the same later");
     // What cannot be built has no record, but documents.
     let _ = repository(&place);
     script(&place.path("cargo"), "exit 101");
-    let failed = line.replace("bin:head", ".").replace("--out r.json", "--json --assert lost=0").replace("--markdown", "");
+    let failed = line
+        .replace("bin:head", ".")
+        .replace("--out r.json", "--json --assert lost=0")
+        .replace("--markdown", "");
     let done = Running::start(place.command(&failed).env("CARGO", place.path("cargo"))).end().with_code(1);
     assert_eq!(done.json()["headline"], "not complete", "{}", done.stdout);
     for text in [read("page.html"), read("j.xml")] {

@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(away(&Conditions { reconnect: Some(second), ..killed }), 2 * hour + second);
         let backlog = |amount| {
             let (service, absent) = (service.clone(), 1);
-            let backlog = Backlog { service, absent, amount, level: second, is_stored: true };
+            let backlog = Backlog { service, absent, amount, level: second, limit: None, is_stored: true };
             Conditions { backlog: Some(backlog), ..Conditions::default() }
         };
         assert_eq!(away(&backlog(Amount::Time(3 * hour))), 3 * hour);

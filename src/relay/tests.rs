@@ -114,7 +114,7 @@ fn a_slow_line_holds_no_connection_back_for_long() {
     }
     // Half a second there, and as long back behind the echo of the other connection.
     let took = trip(&mut ping, 10);
-    assert!(took < 2_000 * MS, "{took:?}");
+    assert!(took < 3_000 * MS, "{took:?}");
     drop(relay);
     assert!(floods.join().unwrap().is_err(), "it still sent");
 }

@@ -36,7 +36,8 @@ use drumpost_results::{
 use drumpost_workloads::WorkloadSpec;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-const NO_BACKLOG: &str = "--catch-up limits how fast a backlog is caught up with: add one, such as --backlog worker:100k, or leave it out";
+const NO_BACKLOG: &str =
+    "--catch-up needs a backlog: add one, such as --backlog worker:100k, or leave it out";
 
 /// A dispatch that is to be measured.
 pub(crate) struct Target {

@@ -79,7 +79,7 @@ pub(crate) struct FaultSpec {
     /// no more messages wait than are sent in 10 ms, or in the time after a slash (worker:100k/50ms).
     #[arg(long, value_name = "NAME:AMOUNT", help_heading = "Dispatch", hide_short_help = true)]
     pub backlog: Option<Said<BacklogSpec>>,
-    /// Limit how fast a backlog is caught up with, such as 5k/s
+    /// Limit the rate at which a service works off its backlog, such as 5k/s
     ///
     /// From when the absent instances of --backlog have joined until the backlog is gone, all instances of the service together
     /// receive at most this many messages a second. They do not ask the transport for more. The table says for which share of
@@ -91,7 +91,7 @@ pub(crate) struct FaultSpec {
     ///
     /// Without this flag a lost connection ends the trial, unless --guarantee says that no message may be lost. With it the instance opens a
     /// new connection, with pauses that double from 10 ms to 1 s. An instance that returns from --kill or --backlog and finds no server
-    /// tries again in the same way. The record has the time that the instance was away. The time is 30s if none is given.
+    /// tries again in the same way. The record says how long the instance was away. `--reconnect` without a value means 30s.
     /// --guarantee at-least-once and exactly-once mean --reconnect=30s where this flag is not given and the transport can open a
     /// connection again. With --reconnect=0s a lost connection ends the trial in any case.
     #[arg(

@@ -101,7 +101,8 @@ fn changed(then: &Plan, now: &Plan) -> Option<String> {
         return Some(format!("--only changed from {} to {}", only(then), only(now)));
     }
     // The order is drawn anew for each suite, and that of the suite that was begun counts.
-    let slots = |of: &Plan| of.order.iter().map(|slot| (slot.cell, slot.trial, slot.seed)).collect::<BTreeSet<_>>();
+    let slots =
+        |of: &Plan| of.order.iter().map(|slot| (slot.cell, slot.trial, slot.seed)).collect::<BTreeSet<_>>();
     (then.cells != now.cells || slots(then) != slots(now))
         .then(|| "this drumpost reads other cells from the suite's file".to_owned())
 }

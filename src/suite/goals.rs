@@ -230,7 +230,8 @@ mod tests {
         let of_a = found.cells.iter().filter(|cell| cell.plan.matrix == "a").map(|cell| &cell.plan.name);
         let goals_of_a = of_a.clone().map(|name| format!("{name}: p99 < 2 ms"));
         let of_events = of_a.filter(|name| name.contains("event/")).map(|name| format!("{name}: p50 < 1 ms"));
-        let expected: Vec<String> = ["lost = 0".to_owned()].into_iter().chain(goals_of_a).chain(of_events).collect();
+        let expected: Vec<String> =
+            ["lost = 0".to_owned()].into_iter().chain(goals_of_a).chain(of_events).collect();
         assert_eq!(named, expected);
         let keys = Keys::new(&crate::builtin());
         assert!([ASSERT, FAIL_ON].iter().all(|key| keys.find(key).is_none()), "a key of `run` has this name");

@@ -67,8 +67,9 @@ fn logins_permissions_and_tls_of_a_rabbitmq_server() {
 /// The port of the plug-in for streams.
 #[cfg(feature = "rabbitmq-stream")]
 fn streams(server: &SecuredServer) {
-    let streams =
-        |who: &str| format!("rabbitmq-stream {}", server.node.stream_url().replace("://", &format!("://{who}")));
+    let streams = |who: &str| {
+        format!("rabbitmq-stream {}", server.node.stream_url().replace("://", &format!("://{who}")))
+    };
     let done = doctor(&streams("")).with_code(0);
     assert!(done.stdout.contains("ok    server     RabbitMQ "), "{done:?}");
     assert_says(

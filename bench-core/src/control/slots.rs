@@ -71,7 +71,7 @@ mod tests {
     fn slots() -> (Slots, Limit) {
         let slots = Slots::default();
         slots.begin(10 * MS);
-        (slots, Limit::per_s(1_000.0).unwrap())
+        (slots, Limit::per_s(1_000.0).expect("a limit"))
     }
 
     #[test]

@@ -150,7 +150,7 @@ mod tests {
     /// A limit of a message every ms, which holds from 10 ms on, and a lane at 10 ms.
     fn begun() -> (Gate, Throttle, VirtualClock) {
         let (gate, clock) = (Gate::default(), VirtualClock::default());
-        let mut throttle = Throttle::new(Limit::per_s(1_000.0).unwrap());
+        let mut throttle = Throttle::new(Limit::per_s(1_000.0).expect("a limit"));
         assert_eq!(throttle.allowed(&gate, 3, 8, &clock), Allowed::Everything, "it does not hold yet");
         clock.advance_to(10 * MS);
         gate.begin(10 * MS);

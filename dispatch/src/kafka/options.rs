@@ -52,7 +52,7 @@ const OPTIONS: [OptionEntry; LOGIN.len() + 9] = joined(
             "kafka.fetch-wait",
             FETCH_WAIT,
             "500ms",
-            "how long a server waits with its answer when no message is there; whole milliseconds",
+            "how long the server holds a fetch request while it has no message; whole milliseconds",
         ),
         tuning("kafka.commit-every", EVERY, "100ms", "time between commits of offsets, or of transactions"),
         tuning("kafka.from", FROM, "committed", "where an instance that comes back begins to read"),
@@ -153,7 +153,7 @@ impl Settings {
         producing.set("partitioner", "murmur2_random").set("queue.buffering.max.messages", "0");
         producing.set("queue.buffering.max.kbytes", "2147483647").set("message.max.bytes", "1000000000");
         let fetch_wait = options.time("kafka.fetch-wait");
-        if fetch_wait.subsec_nanos() % 1_000_000 != 0 {
+        if !fetch_wait.subsec_nanos().is_multiple_of(1_000_000) {
             return Err("option kafka.fetch-wait: Kafka counts in whole milliseconds, such as 5ms".into());
         }
         consuming.set("fetch.wait.max.ms", fetch_wait.as_millis().to_string());

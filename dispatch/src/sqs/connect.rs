@@ -10,7 +10,7 @@ use aws_sdk_sqs::{
 use aws_smithy_http_client::{Builder, tls};
 use drumpost_kit::prelude::*;
 use futures_util::TryFutureExt;
-use std::{error::Error, fmt, iter::successors};
+use std::{error::Error, fmt};
 use tokio::sync::OnceCell;
 
 const ABSENT: &str = "start one with \"$(scripts/elasticmq-server)\", or set sqs.url to one that runs, such as https://sqs.eu-central-1.amazonaws.com";
@@ -266,8 +266,12 @@ impl<E: ProvideErrorMetadata + Error + Send + Sync + 'static> From<SdkError<E>> 
             let what = said.message().unwrap_or("it says no more");
             return Self { why: format!("{code}: {what}"), code: Some(code) };
         }
-        let causes = successors(Some(&error as &(dyn Error + 'static)), |error| error.source());
-        Self { code: None, why: causes.map(ToString::to_string).collect::<Vec<_>>().join(": ") }
+        let (mut why, mut cause) = (error.to_string(), error.source());
+        while let Some(error) = cause {
+            why = format!("{why}: {error}");
+            cause = error.source();
+        }
+        Self { code: None, why }
     }
 }
 

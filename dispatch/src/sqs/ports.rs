@@ -85,7 +85,12 @@ impl Write for Sender {
 }
 
 /// Makes a call.
-async fn call(session: Session, is_topic: bool, address: String, entries: Vec<(usize, Entry)>) -> PortResult<Said> {
+async fn call(
+    session: Session,
+    is_topic: bool,
+    address: String,
+    entries: Vec<(usize, Entry)>,
+) -> PortResult<Said> {
     let numbers: Vec<usize> = entries.iter().map(|(number, _)| *number).collect();
     let said = match is_topic {
         true => publish(&session, address, entries).await,

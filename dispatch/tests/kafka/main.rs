@@ -30,8 +30,8 @@ use drumpost_core::{
 };
 use support_kafka::KafkaServer;
 use trial::{
-    Seen, Trial, assert_confirmed, assert_in_order, assert_replies_find_who_asked, assert_runs_do_not_meet, assert_sound, ends, ends_slowly, entry,
-    one_hop, order_authorization, print_throughput,
+    Seen, Trial, assert_confirmed, assert_in_order, assert_replies_find_who_asked, assert_runs_do_not_meet,
+    assert_sound, ends, ends_slowly, entry, one_hop, order_authorization, print_throughput,
 };
 
 const NAME: &str = "kafka";

@@ -29,8 +29,7 @@ fn tls_with_a_private_ca_and_a_client_certificate() {
         assert!(what.contains(&url), "{what}");
     }
     // A server without TLS on that port, and one with it that is asked without.
-    let other =
-        run(NAME, &format!("kafkas://127.0.0.1:{}", server.node.port), &all).unwrap_err().to_string();
+    let other = run(NAME, &format!("kafkas://127.0.0.1:{}", server.node.port), &all).unwrap_err().to_string();
     assert!(other.contains("kafka.tls-ca"), "{other}");
     let plain = run(NAME, &url.replace("kafkas://", "kafka://"), &[]).unwrap_err().to_string();
     assert!(plain.contains("kafka.url"), "{plain}");

@@ -24,8 +24,8 @@ mod trial;
 use drumpost_core::{contract, load::Extent, registry::Options, scenario::Style};
 use support_mosquitto::Mosquitto;
 use trial::{
-    Seen, Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, entry, headers, one_hop,
-    order_authorization,
+    Seen, Trial, assert_confirmed, assert_replies_find_who_asked, assert_sound, ends, entry, headers,
+    one_hop, order_authorization,
 };
 
 const NAME: &str = "mqtt";

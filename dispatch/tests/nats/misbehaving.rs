@@ -160,7 +160,7 @@ fn relay_that_mutes(muted: &'static str, server: u16) -> (u16, Arc<AtomicBool>) 
 #[ignore = "needs a nats-server: scripts/test starts one"]
 fn a_line_of_a_receiver_that_goes_silent_is_told_from_lost_messages() {
     let server = NatsServer::start();
-    let at = server.port();
+    let at = server.port;
     let silent = |transport: &'static str| {
         let (port, mutes) = relay_that_mutes("warehouse", at);
         // Much shorter than the time in which pings find out.

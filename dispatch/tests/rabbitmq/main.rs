@@ -33,8 +33,8 @@ use drumpost_core::{
 use serde_json::Value;
 use support_rabbitmq::RabbitServer;
 use trial::{
-    PLACED, Reacts, Seen, Trial, assert_confirmed, assert_replies_find_who_asked, assert_runs_do_not_meet, assert_sound, ends, ends_slowly,
-    entry, headers, made, one_hop, order_authorization, scenario, service,
+    PLACED, Reacts, Seen, Trial, assert_confirmed, assert_replies_find_who_asked, assert_runs_do_not_meet,
+    assert_sound, ends, ends_slowly, entry, headers, made, one_hop, order_authorization, scenario, service,
 };
 
 const NAME: &str = "rabbitmq";

@@ -26,7 +26,8 @@ use drumpost_core::{
 use std::{thread, time::Duration};
 use support_rabbitmq::{RabbitServer, Tools};
 use trial::{
-    Seen, Trial, assert_confirmed, assert_runs_do_not_meet, assert_sound, ends, ends_slowly, headers, one_hop, order_authorization,
+    Seen, Trial, assert_confirmed, assert_runs_do_not_meet, assert_sound, ends, ends_slowly, headers,
+    one_hop, order_authorization,
 };
 
 const NAME: &str = "rabbitmq-stream";

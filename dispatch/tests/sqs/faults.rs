@@ -13,7 +13,7 @@ use drumpost_core::{
     promise::Order,
     scenario::Style,
 };
-use drumpost_kit::suite::Proxy;
+use drumpost_kit::suite::{PrivateServer, Proxy};
 use std::{thread, time::Duration};
 
 /// Flows that end before a fault, and after it.

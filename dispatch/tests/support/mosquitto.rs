@@ -38,7 +38,8 @@ impl Mosquitto {
     /// Starts a server with these lines in its configuration besides its address.
     pub fn start_with(lines: &str) -> Self {
         started(BINARY, |mut command| {
-            let (permit, port, folder) = (PERMITS.take(), free_port(), tempfile::tempdir().expect("a folder"));
+            let (permit, port, folder) =
+                (PERMITS.take(), free_port(), tempfile::tempdir().expect("a folder"));
             let own = format!(
                 "listener {port} 127.0.0.1\npersistence true\npersistence_location {}/\nmax_packet_size {MOST_BYTES}\n\
                  max_queued_messages 0\nset_tcp_nodelay true\nmax_inflight_messages 0\n{}{lines}",

@@ -37,7 +37,8 @@ impl RedisServer {
     /// Starts a server with these arguments besides its address.
     pub fn start_with(arguments: &[&str]) -> Self {
         started(BINARY, |mut command| {
-            let (permit, port, folder) = (PERMITS.take(), free_port(), tempfile::tempdir().expect("a folder"));
+            let (permit, port, folder) =
+                (PERMITS.take(), free_port(), tempfile::tempdir().expect("a folder"));
             command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
             command.args(arguments).current_dir(folder.path());
             let process = Process::start(command, move || ping(port).is_some())?;

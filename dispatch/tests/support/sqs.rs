@@ -56,7 +56,8 @@ impl SqsServer {
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: run scripts/test, or set them to any text"
         );
         started(emulator.variable(), |mut command| {
-            let (permit, port, folder) = (PERMITS.take(), free_port(), tempfile::tempdir().expect("a folder"));
+            let (permit, port, folder) =
+                (PERMITS.take(), free_port(), tempfile::tempdir().expect("a folder"));
             command.arg(port.to_string()).arg(folder.path()).current_dir(env::temp_dir());
             // Half of the time to start.
             command.env("ELASTICMQ_JAVA", "-Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC");

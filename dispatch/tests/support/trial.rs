@@ -268,6 +268,7 @@ pub(crate) fn made(transport: &str, url: &str, set: &[(&str, &str)]) -> Box<dyn 
 }
 
 /// Prints the messages per second of a closed load with so many flows in flight, messages a batch and bytes of payload.
+#[expect(clippy::print_stdout, reason = "it measures, and checks nothing")]
 pub(crate) fn print_throughput(
     transport: &str,
     url: &str,

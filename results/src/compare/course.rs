@@ -47,6 +47,11 @@ impl Cut {
 }
 
 impl Course {
+    /// That of one that ended before its plan said so.
+    pub(super) fn cut_off(cut: Cut) -> Self {
+        Self { cut: Some(cut), ..Self::default() }
+    }
+
     /// The course of a record of two sides.
     pub(super) fn of(record: &Record) -> Self {
         let compared = record.comparison.clone().unwrap_or_default();

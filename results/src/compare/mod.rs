@@ -148,7 +148,7 @@ impl Comparison {
             options: Options::default(),
             control: None,
             looks: None,
-            course: Course { cut: Some(Cut::Failed(why)), ..Course::default() },
+            course: Course::cut_off(Cut::Failed(why)),
         }
     }
 

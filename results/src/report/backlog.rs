@@ -106,7 +106,7 @@ fn limit(first: &Backlog, all: &[&Backlog]) -> Option<String> {
         return None;
     }
     let held_back = format!(
-        "held back by the limit for {} of that time",
+        "held back by the limit for {} of the time of catching up",
         units::percent(held_back_ns as f64 / length_ns as f64)
     );
     let (limit, service) = (units::rate(per_s), &first.service);
@@ -229,11 +229,11 @@ mod tests {
         // 2,990 messages in 500 ms.
         let text = told(&[limited(6_000.0, 450)]);
         let said = "limited to 6.00 k/s by --catch-up, so the rate is not that of the transport: worker was held back by the limit \
-                    for 90.0 % of that time";
+                    for 90.0 % of the time of catching up";
         assert!(text.contains(said), "{text}");
         let text = told(&[limited(9_000.0, 5), limited(9_000.0, 0)]);
         let said = "the limit of --catch-up, 9.00 k/s, was not reached, because the consumers or the transport were slower: worker was \
-                    held back by the limit for 0.500 % of that time";
+                    held back by the limit for 0.500 % of the time of catching up";
         assert!(text.contains(said), "{text}");
         assert!(!told(&[backlog()]).contains("limit"));
         let late = Backlog { phases: Vec::new(), ..limited(9_000.0, 0) };

@@ -63,7 +63,10 @@ mod tests {
         };
         assert_eq!(of_server(800_000_000), None);
         let said = of_server(960_000_000).unwrap();
-        assert!(said.starts_with("broker-bound: the busiest thread of the server was busy for 96.0 % "), "{said}");
+        assert!(
+            said.starts_with("broker-bound: the busiest thread of the server was busy for 96.0 % "),
+            "{said}"
+        );
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl Settings {
         let is_file = self.storage == StorageType::File;
         let repeats = is_file && before;
         if repeats && asked.guarantee == Some(promise::Delivery::AtMostOnce) {
-            return Err("delivers messages again after a kill of its server, which notes only ten times a second what it has delivered, \
+            return Err("delivers messages again after its server was killed, because the server saves only ten times a second what it has delivered, \
                         so --guarantee at-most-once cannot be kept: set jetstream.storage=memory, or use the transport nats"
                 .into());
         }

@@ -298,6 +298,7 @@ fn of_two_trials_of_one_number_the_first_is_in_the_pair() {
     let mut b = run("message/b", 12, 1.0, 0.0, 2);
     // With the second one it would be no pair.
     b.trials.push(Trial { seed: 99, ..b.trials[0].clone() });
-    let compared = compare_within(&paired(vec![a, b]), "message/a", "message/b", &Options::default()).unwrap();
+    let compared =
+        compare_within(&paired(vec![a, b]), "message/a", "message/b", &Options::default()).unwrap();
     assert_eq!(compared.rows[0].pairs, 12);
 }
