@@ -79,6 +79,7 @@
       let known, cross;
       const hide = () => { tip.hidden = true; if (cross) cross.classList.add('off'); };
       svg.addEventListener('pointerleave', hide);
+      addEventListener('resize', hide);
       svg.addEventListener('pointermove', event => {
         known = known || plot.lines.map(line => places(svg, line.key));
         const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
