@@ -13,7 +13,7 @@ pub struct Gate {
     is_open: AtomicBool,
     has_begun: AtomicBool,
     joined: AtomicU64,
-    /// What the instances of the service may receive while a limit holds.
+    /// The schedule by which a limit lets the instances of the service receive messages.
     slots: Slots,
     has_ended: AtomicBool,
     ended_ns: AtomicU64,
@@ -65,7 +65,7 @@ impl Gate {
         self.has_ended.load(Ordering::Acquire).then(|| self.ended_ns.load(Ordering::Relaxed))
     }
 
-    /// What a lane may take at `now_ns`, at most `max` messages.
+    /// Claims messages for a lane that would receive at most `max` at `now_ns`.
     pub(crate) fn claim(&self, limit: Limit, now_ns: u64, max: u64) -> Claim {
         self.slots.claim(limit, now_ns, max)
     }

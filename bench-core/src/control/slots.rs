@@ -8,12 +8,12 @@ use crate::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// What lanes that were late may make up for, in picoseconds: 100 ms. So in any second at most 1.1 times the limit is received. A longer pause,
+/// How much of the schedule a lane that woke up late may catch up on, in picoseconds: 100 ms. So in any second at most 1.1 times the limit is received. A longer pause,
 /// such as that of a transport without messages, leaves nothing to make up for.
 const MADE_UP_FOR_PS: u64 = 100_000_000_000;
 const PS_PER_NS: u64 = 1_000;
 
-/// What a lane may take.
+/// The messages of the schedule that a lane has claimed for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Claim {
     /// So many messages now, at least one.

@@ -33,7 +33,7 @@ impl Held {
 #[derive(Debug)]
 pub(super) struct Throttle {
     limit: Limit,
-    /// What the lane may take with its next poll, or could take with the last one.
+    /// How many messages the lane claimed for its last poll. Those that this poll did not find are given back.
     granted: u64,
     /// What the lane had received when it was last asked.
     received: u64,

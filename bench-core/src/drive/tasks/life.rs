@@ -174,7 +174,7 @@ pub async fn live<S: AsyncSendPort, R: AsyncRecvPort>(
                 let Some(endpoint) =
                     connect_again(connected, clock, &life, since_ns + as_ns(limit), &why).await?
                 else {
-                    // The trial is over. What did not arrive may be missing for this.
+                    // The trial is over. Messages that did not arrive may be missing because this lane was away, so the record says that it was.
                     (life.note)(Cause::ConnectionLost { why }, since_ns, clock.now_ns() - since_ns);
                     return Ok(());
                 };

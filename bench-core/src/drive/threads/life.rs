@@ -219,7 +219,7 @@ impl<S, R: RecvPort> Lives<S, R> {
             let of_lane = self.all.iter().find(|life| life.lane == away.connected.lane.id());
             let Some(life) = of_lane.filter(|_| !is_over && !away.has_joined) else {
                 let Away { connected, cause, since_ns, .. } = self.away.swap_remove(at);
-                // What did not arrive may be missing for this.
+                // Messages that did not arrive may be missing because this lane was away, so the record says that it was.
                 if let (Some(life), Cause::ConnectionLost { .. }) = (of_lane, &cause) {
                     (life.note)(cause, since_ns, clock.now_ns() - since_ns);
                 }

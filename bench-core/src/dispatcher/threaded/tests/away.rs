@@ -189,7 +189,7 @@ fn a_killed_instance_that_cannot_return_tries_again_if_it_may_reconnect() {
         let audit = &outcome.audit;
         assert_eq!((outcome.ending, audit.lost, outcome.unfinished), (Ending::Completed, 0, 0), "{audit:?}");
         let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
-        // It fails at once and after 10 ms, and opens 20 ms later.
+        // The first attempt to open the store fails at once and the second after 10 ms; the third, 20 ms later, opens it.
         assert!(outage.away_ns >= 80_000_000, "{outage}");
         for (fails, reconnect) in [(1, None), (u32::MAX, Some(30 * MS))] {
             let Ending::Failed(why) = runs(fails, reconnect).ending else { panic!("{fails} {reconnect:?}") };

@@ -36,7 +36,7 @@ impl AsyncSendPort for Into {
         Poll::Ready(Ok(()))
     }
 
-    /// What was offered is confirmed at once, so the lane need not be woken for it.
+    /// The store confirms a message when it is offered, so no confirm has to wake the lane.
     fn poll_confirmed(
         &mut self,
         _context: &mut Context<'_>,
