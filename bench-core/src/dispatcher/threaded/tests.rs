@@ -3,7 +3,6 @@
 
 mod away;
 mod dead;
-mod on_tasks;
 
 use super::*;
 use crate::{

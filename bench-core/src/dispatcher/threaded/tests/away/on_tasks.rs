@@ -1,4 +1,4 @@
-//! The same store on tasks.
+//! The same store on tasks: lanes that a limit holds back wait by a timer there.
 
 use super::*;
 use crate::{
@@ -77,4 +77,15 @@ impl AsyncRecvPort for Takes {
 
 pub(super) fn ran(store: &Store, plan: &TrialPlan) -> Outcome {
     Tasked::new(OnTasks(store.clone())).run(plan, &mut Unwatched).unwrap()
+}
+
+#[test]
+fn sinks_on_tasks_that_catch_up_keep_to_a_limit() {
+    for (placement, sinks) in [(Placement::Threads(1), 1), (Placement::Threads(2), 2)] {
+        let plan = under(limited(sinks), plan_of(placement, 8, sinks));
+        assert_kept_to_the_limit(
+            ran(&Store::default(), &plan),
+            &format!("{placement:?}, {sinks} sinks on tasks"),
+        );
+    }
 }
