@@ -1,6 +1,7 @@
 //! The lanes of a trial and its monitor share these: the stop, the first failure, the bells, and notes for the monitor.
 
 mod gate;
+mod lost;
 mod slots;
 
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
     sync::{Mutex, atomic::AtomicBool},
 };
 pub use gate::Gate;
+pub use lost::Lost;
 pub(crate) use slots::Claim;
 use std::sync::{
     Arc, PoisonError,
@@ -44,6 +46,8 @@ pub struct Control {
     pub blame: Blame,
     /// Where instances wait that are absent at first.
     pub backlog: Gate,
+    /// Which instances have no connection and try to connect.
+    pub lost: Arc<Lost>,
     failure: Mutex<Option<String>>,
     outages: Mutex<Vec<Outage>>,
     depth: Mutex<Option<Depth>>,
@@ -74,7 +78,13 @@ impl Control {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes that an instance was away, when it is back.
+    /// Why a trial fails that lacks messages at its drain deadline, `now_ns`, while an instance has no connection; `None`: all have one.
+    /// The load began at `begins_ns`.
+    pub(crate) fn still_lost(&self, begins_ns: u64, now_ns: u64) -> Option<String> {
+        self.lost.sentence(|lane| self.blame.instance(lane), begins_ns, now_ns)
+    }
+
+    /// Notes that an instance was away, when it is back or the trial is over.
     pub fn note_outage(&self, outage: Outage) {
         self.outages.lock().unwrap_or_else(PoisonError::into_inner).push(outage);
     }

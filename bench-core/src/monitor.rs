@@ -4,6 +4,7 @@
 mod backlog;
 mod close;
 mod cost;
+mod end;
 mod in_flight;
 mod recovery;
 mod snapshot;
@@ -237,8 +238,7 @@ impl Monitor {
             }
             let complete = self.collector.is_complete();
             if complete || now_ns >= deadline_ns {
-                self.drain_timed_out = !complete;
-                self.stop(now_ns, watch);
+                self.end(complete, now_ns, watch);
             } else {
                 self.close_after_load(since_ns, now_ns, watch);
             }

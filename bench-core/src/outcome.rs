@@ -101,7 +101,7 @@ pub enum Cause {
     },
 }
 
-/// An instance that was away in the middle of the run and came back.
+/// An instance that was away in the middle of the run. It came back, unless its connection was still lost when the run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {
     /// The instance.
@@ -110,7 +110,7 @@ pub struct Outage {
     pub cause: Cause,
     /// Since when, in ns after the start of the load.
     pub at_ns: u64,
-    /// For how long, in ns: until the transport had opened its ports again, or until a paused instance went on.
+    /// For how long, in ns: until the transport had opened its ports again, until a paused instance went on, or until the run ended.
     pub away_ns: u64,
 }
 

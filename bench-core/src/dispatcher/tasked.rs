@@ -304,7 +304,8 @@ fn occupy<T: AsyncTransport>(
             control.note_outage(Outage { instance: instance.to_owned(), cause, at_ns, away_ns });
         };
         let absent = is_absent.then_some(&control.backlog);
-        let life = Life { absent, kill, pause, reconnect, open: &open, note: &note };
+        let lost = &*control.lost;
+        let life = Life { absent, kill, pause, reconnect, open: &open, note: &note, lost };
         match told(&control, id, live(&mut connected, &clock, &bell, &pacing, life)).await {
             // A lane that is done drops its ports, so after the stop the others see theirs closed.
             Some(Err(PortError::Closed)) if control.stop.is_stopped() => {}

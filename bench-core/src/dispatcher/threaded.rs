@@ -193,18 +193,18 @@ fn life<S: 'static, R: 'static>(
         return None;
     }
     let (reopens, wiring) = (reopens.cloned(), Arc::clone(wiring));
-    let absent = is_absent.then(|| Arc::clone(control));
+    let (absent, lost) = (is_absent.then(|| Arc::clone(control)), Arc::clone(&control.lost));
     let (control, begins_ns) = (Arc::clone(control), lead_ns(plan));
-    let note = move |cause, since_ns: u64, away_ns| {
+    let note = Arc::new(move |cause, since_ns: u64, away_ns| {
         let (instance, at_ns) = (control.blame.instance(lane).to_owned(), since_ns.saturating_sub(begins_ns));
         control.note_outage(Outage { instance, cause, at_ns, away_ns });
-    };
+    });
     let open = Arc::new(move || match &reopens {
         Some(reopens) => opened::checked(&wiring, lane, reopens(&wiring, lane)?),
         // A lane that is only paused keeps its ports.
         None => Err(OpenError::Refused("this transport does not open the ports of an instance again".into())),
     });
-    Some(Life { lane, absent, kill, pause, reconnect: plan.conditions.reconnect, open, note: Arc::new(note) })
+    Some(Life { lane, absent, kill, pause, reconnect: plan.conditions.reconnect, open, note, lost })
 }
 
 /// Runs a trial of which each thread has many lanes.

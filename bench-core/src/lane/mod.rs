@@ -295,6 +295,14 @@ impl Lane {
         self.spec.out.publish_all(&self.spec.counters);
     }
 
+    /// Publishes all that it has received and ended, before it goes away for a while: it may be in the middle of a step, and may never
+    /// take another one. Says whether flows ended, as [`Lane::end_step`] does.
+    pub(crate) fn leaves(&mut self) -> bool {
+        let ended = self.end_step();
+        self.spec.out.settle(&self.spec.counters, false);
+        ended
+    }
+
     /// Called by the driver when there is nothing to do: settles what costs too much to do per batch, and writes off
     /// flows that will not end.
     pub fn idle(&mut self, now_ns: u64) {

@@ -43,6 +43,8 @@ struct Store {
     stored: Arc<Mutex<Stored>>,
     /// Of the receiving ports: after so many polls the first of them says that the connection is lost.
     loses_after: Option<u32>,
+    /// Only the port of this instance does, and while it holds messages.
+    loses_at: Option<u16>,
     /// A message that was given back after so many deliveries is handed out once more, as a dead letter.
     limit: Option<u16>,
     /// So is everything that a consumer held when it went.
@@ -71,7 +73,8 @@ impl Store {
     fn port(&self, wiring: &Wiring, instance: u16) -> Endpoint<Into, From> {
         let service = wiring.service_of(instance);
         let is_first = self.opened.fetch_add(1, Ordering::Relaxed) < u32::from(wiring.instance_count());
-        let from = || From { store: self.clone(), held: VecDeque::new(), polls: 0, loses: is_first };
+        let loses = is_first && self.loses_at.is_none_or(|at| at == instance);
+        let from = || From { store: self.clone(), held: VecDeque::new(), polls: 0, loses };
         let into = |_| Into { store: self.clone(), untold: 0 };
         Endpoint {
             inbox: wiring.heard_by(service).next().is_some().then(from),
@@ -135,7 +138,8 @@ impl RecvPort for From {
         mut on_batch: impl FnMut(&[Message], &[Told]),
     ) -> Result<usize, PortError> {
         self.polls += 1;
-        if self.loses && self.store.loses_after.is_some_and(|after| self.polls > after) {
+        let may_lose = self.loses && (self.store.loses_at.is_none() || !self.held.is_empty());
+        if may_lose && self.store.loses_after.is_some_and(|after| self.polls > after) {
             return Err(PortError::Lost("the line was cut".into()));
         }
         let mut stored = self.store.stored.lock().unwrap();

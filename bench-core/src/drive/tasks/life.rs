@@ -9,8 +9,8 @@ use crate::{
     act::Act,
     bell::Bell,
     clock::{Clock, Now, as_ns},
-    control::Gate,
-    drive::ConnectedLane,
+    control::{Gate, Lost},
+    drive::{ConnectedLane, ring_ends},
     outcome::Cause,
     plan::Victim,
     port::{AsyncRecvPort, AsyncSendPort, PortError},
@@ -112,6 +112,8 @@ pub struct Life<'a, S, R> {
     pub open: &'a (dyn Fn() -> Opening<'a, S, R> + Send + Sync),
     /// Notes an outage: its cause, since when, and how long it was, in ns.
     pub note: &'a (dyn Fn(Cause, u64, u64) + Send + Sync),
+    /// Where it stands that the lane has no connection.
+    pub lost: &'a Lost,
 }
 
 impl<S, R> std::fmt::Debug for Life<'_, S, R> {
@@ -171,8 +173,7 @@ pub async fn live<S: AsyncSendPort, R: AsyncRecvPort>(
             }
             (Err(PortError::Lost(why)), Some(limit)) if !connected.lane.is_stopped() => {
                 die(connected, Victim::Connection);
-                let Some(endpoint) =
-                    connect_again(connected, clock, &life, since_ns + as_ns(limit), &why).await?
+                let Some(endpoint) = connect_again(connected, clock, &life, since_ns, limit, &why).await?
                 else {
                     // The trial is over. Messages that did not arrive may be missing because this lane was away, so the record says that it was.
                     (life.note)(Cause::ConnectionLost { why }, since_ns, clock.now_ns() - since_ns);
@@ -188,7 +189,7 @@ pub async fn live<S: AsyncSendPort, R: AsyncRecvPort>(
 
 /// Drops what is killed, without finishing it.
 pub(in crate::drive) fn die<S, R>(connected: &mut ConnectedLane<S, R>, victim: Victim) -> Cause {
-    let ConnectedLane { lane, endpoint, ledger, .. } = connected;
+    let ConnectedLane { lane, endpoint, rings, ledger } = connected;
     let in_hand = ledger.in_hand();
     lane.does(Act::Drop);
     endpoint.inbox = None;
@@ -203,6 +204,10 @@ pub(in crate::drive) fn die<S, R>(connected: &mut ConnectedLane<S, R>, victim: V
     lane.does(Act::Harness);
     ledger.forget(loses_sends);
     ledger.roll_back_unsent(lane);
+    // In transactions what was handled may be rolled back, so a trial is not complete without the lane.
+    if !ledger.transacts() && lane.leaves() {
+        ring_ends(&rings.on_end);
+    }
     cause
 }
 
@@ -241,21 +246,22 @@ pub(super) async fn come_back<S, R>(
     let since_ns = clock.now_ns();
     match (opened(connected, life).await, life.reconnect) {
         (Ok(endpoint), _) => Ok(Some(endpoint)),
-        (Err(_), Some(limit)) => {
-            connect_again(connected, clock, life, since_ns.saturating_add(as_ns(limit)), what).await
-        }
+        (Err(_), Some(limit)) => connect_again(connected, clock, life, since_ns, limit, what).await,
         (Err(error), None) => Err(PortError::Failed(back_from(what, &error))),
     }
 }
 
-/// Opens the ports again, with pauses that double, until `until_ns`. `None`: the run ended meanwhile.
+/// Opens the ports again, with pauses that double, for `limit` after `since_ns`. `None`: the run ended meanwhile.
 async fn connect_again<S, R>(
     connected: &mut ConnectedLane<S, R>,
     clock: &(impl Now + Sync),
     life: &Life<'_, S, R>,
-    until_ns: u64,
-    why: &str,
+    since_ns: u64,
+    limit: Duration,
+    what: &str,
 ) -> Result<Option<Endpoint<S, R>>, PortError> {
+    let (lane, until_ns) = (connected.lane.id(), since_ns.saturating_add(as_ns(limit)));
+    life.lost.note(lane, since_ns, what);
     let [mut back_off, longest] = BACK_OFF;
     loop {
         pause(back_off).await;
@@ -263,9 +269,12 @@ async fn connect_again<S, R>(
             return Ok(None);
         }
         match opened(connected, life).await {
-            Ok(endpoint) => return Ok(Some(endpoint)),
+            Ok(endpoint) => {
+                life.lost.is_back(lane);
+                return Ok(Some(endpoint));
+            }
             Err(error) if clock.now_ns() >= until_ns => {
-                return Err(PortError::Failed(back_from(why, &error)));
+                return Err(PortError::Failed(back_from(what, &error)));
             }
             Err(_) => back_off = (back_off * 2).min(longest),
         }

@@ -6,7 +6,7 @@
 use crate::{
     act::Act,
     clock::{Now, as_ns},
-    control::{Control, Gate},
+    control::{Control, Gate, Lost},
     drive::{
         ConnectedLane,
         tasks::{
@@ -40,6 +40,8 @@ pub struct Life<S, R> {
     pub open: Open<S, R>,
     /// Notes an outage: its cause, since when, and how long it was, in ns.
     pub note: Arc<dyn Fn(Cause, u64, u64) + Send + Sync>,
+    /// Where it stands that the lane has no connection.
+    pub lost: Arc<Lost>,
 }
 
 impl<S, R> std::fmt::Debug for Life<S, R> {
@@ -74,9 +76,19 @@ impl<S, R> Away<S, R> {
         self.absent.as_ref().is_some_and(|control| waits(&control.backlog))
     }
 
+    /// What took it away, for a sentence.
+    fn what(&self) -> &str {
+        match &self.cause {
+            Cause::ConnectionLost { why } => why,
+            Cause::Absent => ABSENCE,
+            _ => "a kill",
+        }
+    }
+
     /// Sets when it is opened again after it could not be. Says whether that is still to be tried.
-    fn tries_again(&mut self, reconnect: Option<Duration>, now_ns: u64) -> bool {
-        let Some(limit) = reconnect else { return false };
+    fn tries_again(&mut self, life: &Life<S, R>, now_ns: u64) -> bool {
+        let Some(limit) = life.reconnect else { return false };
+        life.lost.note(life.lane, now_ns, self.what());
         let until_ns = *self.until_ns.get_or_insert(now_ns.saturating_add(as_ns(limit)));
         self.back_ns = now_ns.saturating_add(as_ns(self.pause));
         self.pause = (self.pause * 2).min(BACK_OFF[1]);
@@ -237,6 +249,7 @@ impl<S, R: RecvPort> Lives<S, R> {
             away.connected.lane.does(Act::Harness);
             match opened {
                 Ok(endpoint) => {
+                    life.lost.is_back(life.lane);
                     put_back(&mut away.connected, away.victim, endpoint);
                     (life.note)(away.cause.clone(), away.since_ns, clock.now_ns() - away.since_ns);
                     // One that was absent waits for the others.
@@ -247,17 +260,13 @@ impl<S, R: RecvPort> Lives<S, R> {
                         lanes.push(self.away.swap_remove(at).connected);
                     }
                 }
-                Err(_) if away.tries_again(life.reconnect, clock.now_ns()) => at += 1,
+                Err(_) if away.tries_again(life, clock.now_ns()) => at += 1,
                 Err(error) => {
-                    let Away { connected, cause, .. } = self.away.swap_remove(at);
-                    let what = match cause {
-                        Cause::ConnectionLost { why } => why,
-                        Cause::Absent => ABSENCE.into(),
-                        _ => "a kill".into(),
-                    };
+                    let failed = PortError::Failed(back_from(away.what(), &error.to_string()));
+                    let connected = self.away.swap_remove(at).connected;
                     let lane = connected.lane.id();
                     lanes.push(connected);
-                    return Err((lane, PortError::Failed(back_from(&what, &error.to_string()))));
+                    return Err((lane, failed));
                 }
             }
         }
@@ -298,7 +307,8 @@ impl<S, R: RecvPort> Lives<S, R> {
         clock: &impl Now,
     ) -> Result<(), (u16, PortError)> {
         let life = self.all.iter().find(|life| life.lane == lane);
-        let (Some(limit), PortError::Lost(why)) = (life.and_then(|life| life.reconnect), &error) else {
+        let reconnects = life.and_then(|life| Some((life, life.reconnect?)));
+        let (Some((life, limit)), PortError::Lost(why)) = (reconnects, &error) else {
             return Err((lane, error));
         };
         let Some(at) = lanes.iter().position(|connected| connected.lane.id() == lane) else {
@@ -307,6 +317,7 @@ impl<S, R: RecvPort> Lives<S, R> {
         let mut connected = lanes.remove(at);
         die(&mut connected, Victim::Connection);
         let (since_ns, pause) = (clock.now_ns(), BACK_OFF[0]);
+        life.lost.note(lane, since_ns, why);
         self.away.push(Away {
             connected,
             victim: Victim::Connection,

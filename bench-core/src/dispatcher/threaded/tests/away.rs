@@ -1,5 +1,6 @@
 //! Lanes that are away for a while: killed, paused, absent at first, or without their connection.
 
+mod for_good;
 mod on_tasks;
 
 use super::*;
