@@ -76,6 +76,11 @@ impl Pair {
         Self { sides: [Side::new(client), server], pipes, is_connecting: true, route, tried: 0 }
     }
 
+    /// It is over: the relay no longer holds its bytes.
+    pub(super) fn leaves(&self, lanes: &mut [Lane; 2]) {
+        self.pipes.iter().zip(lanes).for_each(|(pipe, lane)| pipe.is_dropped(lane));
+    }
+
     /// Resets both connections.
     pub(super) fn reset(self) {
         self.sides.iter().for_each(Side::reset);
@@ -108,10 +113,11 @@ impl Pair {
             let lane = &mut lanes[direction];
             for round in 0.. {
                 let has_read = pull(from, pipe, lane, buffer, now_ns, &passed[direction])?;
-                let later_ns = push(to, pipe, now_ns)?;
+                let later_ns = push(to, pipe, lane, now_ns)?;
                 // A pipe that was full may have room by now, and the system tells only once that there is more to read.
-                if !(has_read || from.reads && pipe.has_room(lane)) {
-                    next_ns = [next_ns, later_ns].into_iter().flatten().min();
+                if !(has_read || from.reads && pipe.has_room(lane, now_ns)) {
+                    let room_ns = if from.reads { pipe.room_ns(lane, now_ns) } else { None };
+                    next_ns = [next_ns, later_ns, room_ns].into_iter().flatten().min();
                     break;
                 }
                 if round == AT_ONCE {
@@ -138,7 +144,7 @@ fn pull(
     now_ns: u64,
     passed: &AtomicU64,
 ) -> io::Result<bool> {
-    if !from.reads || !pipe.has_room(lane) {
+    if !from.reads || !pipe.has_room(lane, now_ns) {
         return Ok(false);
     }
     let most = lane.chunk();
@@ -162,7 +168,7 @@ fn pull(
 }
 
 /// Writes what may leave the pipe. Says when more may leave it, if that is later.
-fn push(to: &mut Side, pipe: &mut Pipe, now_ns: u64) -> io::Result<Option<u64>> {
+fn push(to: &mut Side, pipe: &mut Pipe, lane: &mut Lane, now_ns: u64) -> io::Result<Option<u64>> {
     loop {
         match pipe.out(now_ns) {
             Out::Later(at_ns) => return Ok(at_ns),
@@ -173,7 +179,7 @@ fn push(to: &mut Side, pipe: &mut Pipe, now_ns: u64) -> io::Result<Option<u64>> 
             }
             Out::Bytes(_) if !to.writes => return Ok(None),
             Out::Bytes(bytes) => match (&to.stream).write(bytes) {
-                Ok(count) => pipe.written(count),
+                Ok(count) => pipe.written(count, lane),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => to.writes = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

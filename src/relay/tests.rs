@@ -100,6 +100,16 @@ fn a_line_has_a_rate_in_each_direction() {
     assert!(took >= 200 * MS && took < 800 * MS, "{took:?}");
 }
 
+/// Regression: bytes that only waited for the delay counted as a queue, so that no more than 256 KiB passed in a delay. That took 1.6 s here.
+#[test]
+fn a_line_with_a_delay_has_its_whole_rate() {
+    let relay = relay(Line { delays: [50 * MS; 2], rate: Some(20_000_000) });
+    let mut stream = client(&relay);
+    let took = (0..3).map(|_| trip(&mut stream, 8_000_000)).min().unwrap();
+    // There 400 ms and the delay; back nearly at the same time, and the delay.
+    assert!(took >= 500 * MS && took < 1_200 * MS, "{took:?}");
+}
+
 /// Regression: a connection that sends much filled 256 KiB of the relay, so that the pings of all waited for several seconds.
 #[test]
 fn a_slow_line_holds_no_connection_back_for_long() {
@@ -112,7 +122,7 @@ fn a_slow_line_holds_no_connection_back_for_long() {
         assert!(clock.now_ns() < 5_000_000_000, "nothing passes");
         thread::sleep(MS);
     }
-    // Half a second there, and as long back behind the echo of the other connection.
+    // At most half a second there, and about as long back behind the echo of the other connection.
     let took = trip(&mut ping, 10);
     assert!(took < 3_000 * MS, "{took:?}");
     drop(relay);

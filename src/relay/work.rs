@@ -212,11 +212,13 @@ impl Work {
             }
         }
         // Last, so that a client that connects again as soon as it hears of the reset is refused.
-        self.pairs.drain(..).flatten().for_each(Pair::reset);
+        for pair in self.pairs.drain(..).flatten() {
+            pair.leaves(&mut self.lanes);
+            pair.reset();
+        }
         self.free.clear();
         self.dirty.clear();
         self.due.clear();
-        self.share();
     }
 
     /// Listens again. A port that is not free is tried again a little later.
@@ -283,13 +285,6 @@ impl Work {
             return pair.reset();
         }
         self.pairs[at] = Some(pair);
-        self.share();
-    }
-
-    /// Has the connections that are open share the line.
-    fn share(&mut self) {
-        let open = self.pairs.len().saturating_sub(self.free.len());
-        self.lanes.iter_mut().for_each(|lane| lane.is_shared_by(open));
     }
 
     /// Tends the connections that have something to do.
@@ -321,10 +316,10 @@ impl Work {
 
     fn remove(&mut self, at: usize, end: impl FnOnce(Pair)) {
         if let Some(pair) = self.pairs[at].take() {
+            pair.leaves(&mut self.lanes);
             end(pair);
         }
         self.free.push(at);
-        self.share();
     }
 
     /// Looks whether the server has taken a connection. If it has not, the next address of the route is tried.
