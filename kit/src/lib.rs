@@ -10,6 +10,7 @@
 //! | [`pull`] | deliveries of a client that is asked for a batch by a future |
 //! | [`outbox`] | a sending port: encodes, finds the place of each message, never waits |
 //! | [`confirm`], [`refusals`] | confirms that come in order, by a future each, or by callback, told in order; what the server refused |
+//! | [`identified`] | confirms by identifiers that the client gives to messages when it writes them |
 //! | [`mod@write`] | publishing by writes of several messages, with an answer for each |
 //! | [`calls`] | such a write of several calls, each with some messages for one place |
 //! | [`drops`] | how many messages a client dropped for a slow receiver |
@@ -24,12 +25,13 @@
 //! | [`objects`], [`owner`], [`left`], [`notes`] | removal of what a run made, also over a fresh connection, by the next trial, and of dead processes, also at servers that do not list it |
 //! | [`shared`] | connections that several instances share |
 //! | [`blocking`] | clients whose calls wait for the server: polled, asked and dropped on threads of their own |
+//! | [`gathered`] | a connection whose writes go out together, for clients that flush each acknowledgement |
 //! | [`look`] | polls that have to see everything that is there |
 //! | [`spoken`] | for transports on threads that speak a protocol themselves: the connection of an instance and both ports, of which a broker says only how it reads and writes |
 //! | [`socket`], [`keeper`] | what that is made of: a socket that never blocks, and a thread that looks after it |
 //! | `tls`, with the feature of that name | certificates of a login for such a socket, and its encryption |
 //! | `certificate`, with the feature `tls` | when the certificates are valid that a server presents |
-//! | [`prelude`] | the names that most transports use, of this crate and of `drumpost_core`; not those of `blocking`, `drops`, `embedded`, `look` and `left` |
+//! | [`prelude`] | the names that most transports use, of this crate and of `drumpost_core`; not those of `blocking`, `drops`, `embedded`, `gathered`, `identified`, `look` and `left` |
 //! | `suite`, with the feature of that name | the tests of a broker's transport in one line |
 
 pub mod blocking;
@@ -40,6 +42,8 @@ pub mod confirm;
 pub mod drops;
 pub mod embedded;
 pub mod encode;
+pub mod gathered;
+pub mod identified;
 pub mod inbox;
 pub mod keeper;
 pub mod last;

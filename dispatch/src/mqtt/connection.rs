@@ -1,11 +1,12 @@
 //! Connections: where the broker is, who connects, and noticing that a connection is lost.
 
-use super::{Mqtt, embedded};
+use super::{Mqtt, embedded, ports::Told};
 use drumpost_core::{options::OptionFile, registry::EMBEDDED};
-use drumpost_kit::prelude::*;
+use drumpost_kit::{gathered::Gathered, prelude::*};
 use rumqttc::{
-    AckMode, AsyncClient, BrokerSessionResumePolicy, ConnAck, ConnectReturnCode, ConnectionError, Event,
-    MqttOptions, NetworkOptions, Packet, Publish, QoS, StateError, TlsConfiguration, TlsError, Transport,
+    AckMode, AsyncClient, ConnAck, ConnectReturnCode, ConnectionError, Event, MqttOptions, NetworkOptions,
+    Packet, PersistedAckMode, PersistedSession, Publish, QoS, SessionStore, SessionStoreError,
+    SessionStoreKey, StateError, TlsConfiguration, TlsError, Transport, default_socket_connect,
     tokio_rustls::rustls,
 };
 use tokio::{sync::mpsc, time::timeout};
@@ -27,27 +28,36 @@ const ABSENT: &str = "start one with \"$(scripts/mosquitto-server)\", set mqtt.u
                       one in this process";
 const CREDENTIALS: &str = "set mqtt.user and mqtt.password, or mqtt.url=mqtt://USER:PASSWORD@HOST:PORT";
 
-/// What becomes of the session of a client's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keeps {
-    /// One that is there ends, and the new one ends with the connection.
-    None,
-    /// One that is there ends, and the broker keeps the new one for so long after the connection.
-    New(Duration),
-    /// The broker gives back the one that is there, and keeps it for so long after the connection.
-    Old(Duration),
-}
+/// The client's side of a session that the broker gives back: nothing is under way in it. A client without one makes no requests over a
+/// session that it did not begin, so it could not subscribe again.
+#[derive(Debug)]
+struct Blank;
 
-impl Keeps {
-    const fn is_clean(self) -> bool {
-        !matches!(self, Self::Old(_))
+type Stored<'a, T> = BoxFuture<'a, Result<T, SessionStoreError>>;
+
+impl SessionStore for Blank {
+    fn load<'a>(&'a self, key: &'a SessionStoreKey) -> Stored<'a, Option<PersistedSession>> {
+        let session = PersistedSession {
+            format_version: 1,
+            client_id: key.client_id().to_owned(),
+            clean_start: false,
+            session_expiry_interval: None,
+            outgoing_inflight_upper_limit: Some(1),
+            ack_mode: PersistedAckMode::Manual,
+            last_pkid: 0,
+            last_puback: 0,
+            replay: vec![],
+            incoming_qos2: vec![],
+        };
+        async move { Ok(Some(session)) }.boxed()
     }
 
-    fn expiry_s(self) -> Option<u32> {
-        match self {
-            Self::None => None,
-            Self::New(time) | Self::Old(time) => Some(u32::try_from(time.as_secs()).unwrap_or(u32::MAX)),
-        }
+    fn save<'a>(&'a self, _: &'a SessionStoreKey, _: &'a PersistedSession) -> Stored<'a, ()> {
+        async { Ok(()) }.boxed()
+    }
+
+    fn clear<'a>(&'a self, _: &'a SessionStoreKey) -> Stored<'a, ()> {
+        async { Ok(()) }.boxed()
     }
 }
 
@@ -88,27 +98,32 @@ impl Mqtt {
         Ok((place.ip().to_string(), place.port()))
     }
 
-    /// Connects. A broker ends the older of two connections with the same name, so no two processes have one. The connection pings after
-    /// `keep_alive_s` of silence. The client does not connect again by itself: that would be hidden in the figures.
+    /// Connects. A broker ends the older of two connections with the same name, so no two processes have one. The session of the name ends
+    /// with the connection, or the broker keeps it for `kept_for` and gives back one that was begun in the trial. The connection pings after
+    /// `keep_alive_s` of silence. The client does not connect again by itself: that would be hidden in the figures. `told` hears what
+    /// becomes of messages; without it the connection sends none.
     pub(super) async fn attach(
         &self,
         name: String,
-        keeps: Keeps,
+        kept_for: Option<Duration>,
         keep_alive_s: u16,
         line: &Line,
+        mut told: Option<Told>,
     ) -> Result<Attached, OpenError> {
+        let is_old = kept_for.is_some() && lock(&self.granted).contains_key(&name);
         let (mut network, mut options) = (NetworkOptions::new(), MqttOptions::new(name, self.place().await?));
+        // With each flush and each read the client looks at as many places for unconfirmed messages as there may be.
+        let unconfirmed = if told.is_some() && self.qos != QoS::AtMostOnce { self.inflight } else { 1 };
         // With Nagle's algorithm a message would wait up to 40 ms for the system's acknowledgement of the one before.
         network.set_tcp_nodelay(true);
         options
             .set_keep_alive(keep_alive_s)
-            .set_clean_start(keeps.is_clean())
-            .set_broker_session_resume_policy(BrokerSessionResumePolicy::AllowBrokerOnly)
-            .set_session_expiry_interval(keeps.expiry_s())
+            .set_clean_start(!is_old)
+            .set_session_expiry_interval(kept_for.map(|time| time.as_secs().try_into().unwrap_or(u32::MAX)))
             .set_connect_timeout(PATIENCE)
             .set_network_options(network)
             .set_receive_maximum(Some(self.inflight))
-            .set_outgoing_inflight_upper_limit(self.inflight)
+            .set_outgoing_inflight_upper_limit(unconfirmed)
             .set_unlimited_incoming_packet_size()
             .set_max_request_batch(64)
             .set_ack_mode(AckMode::Manual);
@@ -117,6 +132,15 @@ impl Mqtt {
         }
         if let Some((name, password)) = self.login.user() {
             options.set_credentials(name, password.to_owned());
+        }
+        if kept_for.is_some() {
+            // The client flushes each acknowledgement by itself.
+            options.set_socket_connector(|host, network| async move {
+                default_socket_connect(host, network).await.map(Gathered::over)
+            });
+        }
+        if is_old {
+            options.set_session_store(Blank);
         }
         let (client, mut events) = AsyncClient::builder(options).unbounded().build();
         let connecting = async {
@@ -127,13 +151,15 @@ impl Mqtt {
             }
         };
         let connack = self.at.reach(connecting, ABSENT, why).await?;
+        // It has said what it had to, and would be told of every packet.
+        events.options.clear_session_store();
         let ((hand, inbound), line) = (mpsc::channel(usize::from(self.inflight).max(4096)), line.clone());
         let task = tokio::spawn(async move {
             loop {
                 match events.poll().await {
                     // A receiver that is full stops reading: the server holds its messages.
                     Ok(Event::Incoming(Packet::Publish(publish))) => drop(hand.send(publish).await),
-                    Ok(_) => {}
+                    Ok(event) => told.iter_mut().for_each(|told| told.hear(&event)),
                     // Nobody has the connection any more.
                     Err(ConnectionError::RequestsDone) => return,
                     Err(error) => return line.lose(&error.to_string()),

@@ -28,12 +28,12 @@ mod ports;
 #[cfg(test)]
 mod tests;
 
-use connection::{AWAY, Attached, Keeps, PING_EVERY_S, RARELY_S, tls};
+use connection::{AWAY, Attached, PING_EVERY_S, RARELY_S, tls};
 use drumpost_core::registry::EMBEDDED;
-use drumpost_kit::{embedded::OfTrial, prelude::*};
-use ports::{Subscriptions, Topic};
+use drumpost_kit::{embedded::OfTrial, identified::Identified, prelude::*};
+use ports::{Subscriptions, Told, Topic};
 use rumqttc::{QoS, SubscribeReasonCode, TlsConfiguration};
-use std::{collections::BTreeSet, net::SocketAddr, sync::Mutex};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Mutex};
 
 /// Most bytes of a packet besides its payload and user properties: its topics, and the lengths and kinds of its properties.
 const PACKET: usize = 1024;
@@ -92,8 +92,8 @@ struct Mqtt {
     /// Unacknowledged messages of a connection, either way.
     inflight: u16,
     sessions: Objects,
-    /// The sessions of the trial to whose subscriptions the broker has agreed, all of them.
-    granted: Mutex<BTreeSet<String>>,
+    /// The sessions that were begun in the trial, and whether the broker has agreed to all their subscriptions.
+    granted: Mutex<BTreeMap<String, bool>>,
     /// The broker in this process.
     embedded: OfTrial<SocketAddr>,
 }
@@ -125,8 +125,8 @@ impl Mqtt {
 
     /// Connects and subscribes to places of an instance, unless the broker kept that in its session.
     ///
-    /// An opening that broke off may have left a session without all its subscriptions. The client makes no requests over a session that it
-    /// did not begin, so a new one takes its place. What the broker had stored for the other is lost.
+    /// An opening that broke off may have left a session without all its subscriptions, which are asked for again over it. What the broker
+    /// has stored for it meanwhile was confirmed to its senders, and comes.
     async fn subscribed(
         &self,
         name: String,
@@ -134,19 +134,14 @@ impl Mqtt {
         kept_for: Duration,
         line: &Line,
     ) -> Result<Attached, OpenError> {
-        let (keeps, keep_alive_s) = match self.qos {
-            QoS::AtMostOnce => (Keeps::None, RARELY_S),
-            _ => (Keeps::Old(kept_for), PING_EVERY_S),
+        let (kept_for, keep_alive_s) = match self.qos {
+            QoS::AtMostOnce => (None, RARELY_S),
+            _ => (Some(kept_for), PING_EVERY_S),
         };
-        let mut attached = self.attach(name.clone(), keeps, keep_alive_s, line).await?;
-        let was_granted = lock(&self.granted).remove(&name);
-        if attached.connack.session_present && !was_granted {
-            // The broker ends the older connection, which is not to be told to the line.
-            drop(attached);
-            attached = self.attach(name.clone(), Keeps::New(kept_for), keep_alive_s, line).await?;
-        }
-        for Heard { place, group, is_alone, .. } in heard.iter().filter(|_| !attached.connack.session_present)
-        {
+        let attached = self.attach(name.clone(), kept_for, keep_alive_s, line, None).await?;
+        let was_granted = lock(&self.granted).insert(name.clone(), false) == Some(true);
+        let is_granted = was_granted && attached.connack.session_present;
+        for Heard { place, group, is_alone, .. } in heard.iter().filter(|_| !is_granted) {
             let filter = if *is_alone { place.clone() } else { format!("$share/{group}/{place}") };
             let subscribe = async {
                 let asked = attached.client.subscribe_tracked(filter, self.qos).await;
@@ -157,7 +152,7 @@ impl Mqtt {
             };
             self.at.step("subscribe", subscribe).await?;
         }
-        lock(&self.granted).insert(name);
+        lock(&self.granted).insert(name, true);
         Ok(attached)
     }
 }
@@ -226,7 +221,11 @@ impl AsyncTransport for Mqtt {
             sources.push(self.subscribed(name, &heard, kept_for, &line).await?);
             apart.push(is_apart);
         }
-        let sender = Arc::new(self.attach(sends, Keeps::None, PING_EVERY_S, &line).await?);
+        let is_heard: Vec<bool> =
+            wiring.sends_of(wiring.service_of(me)).map(|sent| !sent.receivers.is_empty()).collect();
+        let (messages, mut puts) = Identified::of(is_heard.len());
+        let told = Told { messages, is_heard };
+        let sender = Arc::new(self.attach(sends, None, PING_EVERY_S, &line, Some(told)).await?);
         let pings = (self.qos == QoS::AtMostOnce).then(|| Arc::clone(&sender));
         let sends = layout.outboxes(me, &line, self.sessions.refusals(), |sent| Topic {
             sender: Arc::clone(&sender),
@@ -234,8 +233,7 @@ impl AsyncTransport for Mqtt {
             qos: self.qos,
             reply: layout.replies_to(sent, me).filter(|_| sent.intent == Intent::Request),
             is_correlated: matches!(sent.intent, Intent::Request | Intent::Reply),
-            is_heard: !sent.receivers.is_empty(),
-            confirms: Futures::default(),
+            puts: puts.next().expect("there is one for each destination"),
         });
         let subscriptions =
             Subscriptions { pool: Arc::clone(&wiring.pool), line: line.clone(), sources, _pings: pings };
@@ -261,10 +259,10 @@ impl Keeper for Mqtt {
 
     async fn connect(&self) -> Result<Attached, OpenError> {
         let name = format!("{}-{}", Owner::name(), fresh());
-        self.attach(name, Keeps::None, PING_EVERY_S, &Line::to(&self.at)).await
+        self.attach(name, None, PING_EVERY_S, &Line::to(&self.at), None).await
     }
 
     async fn remove(&self, _: &Attached, name: &str) -> bool {
-        self.attach(name.to_owned(), Keeps::None, PING_EVERY_S, &Line::to(&self.at)).await.is_ok()
+        self.attach(name.to_owned(), None, PING_EVERY_S, &Line::to(&self.at), None).await.is_ok()
     }
 }

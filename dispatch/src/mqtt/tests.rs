@@ -1,10 +1,13 @@
 //! Tests of the options and of what is promised; those with a server are in `dispatch/tests/mqtt`.
 
 use super::*;
-use drumpost_core::options::Options;
+use drumpost_core::{options::Options, port::Confirmed};
+use drumpost_kit::identified::Puts;
+use rumqttc::{Event, Outgoing, Packet, PubAck, PubAckReason, PubComp, PubCompReason, PubRec, PubRecReason};
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
+    task::Waker,
     thread,
 };
 
@@ -115,13 +118,14 @@ fn packet(client: &mut TcpStream) -> (u8, Vec<u8>) {
 }
 
 /// Regression: an opening that broke off before the broker had answered its SUBSCRIBE left a session. The next opening found it, asked
-/// for no subscriptions, and heard nothing for the rest of the run.
+/// for no subscriptions, and heard nothing for the rest of the run. Later it began a new session, so that the messages were lost which the
+/// broker had stored for the other one and had confirmed.
 #[test]
-fn a_session_whose_subscriptions_were_not_granted_is_begun_anew() {
+fn subscriptions_that_were_not_granted_are_asked_for_again_over_the_same_session() {
     let broker = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("mqtt://{}", broker.local_addr().unwrap());
     // Of each connection: whether there is a session, and whether the client subscribes and is answered.
-    let course = [(false, Some(false)), (true, None), (false, Some(true)), (true, None)];
+    let course = [(false, Some(false)), (true, Some(true)), (true, None)];
     let clean_starts = thread::spawn(move || {
         let (mut clean_starts, mut open) = (Vec::new(), Vec::new());
         for (is_there, subscribes) in course {
@@ -159,5 +163,54 @@ fn a_session_whose_subscriptions_were_not_granted_is_begun_anew() {
         opened
     });
     assert_eq!(opened, [false, true, true]);
-    assert_eq!(clean_starts.join().unwrap(), [false, false, true, false]);
+    assert_eq!(clean_starts.join().unwrap(), [true, false, false]);
+}
+
+fn told(puts: &mut Puts) -> Vec<Confirmed> {
+    let (refusals, mut all) = (Refusals::default(), Vec::new());
+    let mut tell = |told| all.push(told);
+    let mut confirms = Confirms::new(&mut tell, &refusals);
+    puts.poll(&Context::from_waker(Waker::noop()), &mut confirms);
+    drop(confirms);
+    all
+}
+
+#[test]
+fn a_message_is_confirmed_when_it_was_written_or_answered() {
+    let (messages, mut puts) = Identified::of(2);
+    let mut told_of = Told { messages, is_heard: vec![true, false] };
+    let (mut heard, mut unheard) = (puts.next().unwrap(), puts.next().unwrap());
+    let wrote = |id| Event::Outgoing(Outgoing::Publish(id));
+    // QoS 0: it was written.
+    heard.put();
+    assert!(told(&mut heard).is_empty());
+    told_of.hear(&wrote(0));
+    assert_eq!(told(&mut heard), [Confirmed::Stored(1)]);
+    // QoS 1: PUBACK, with a reason.
+    for (id, puts) in [(1, &mut heard), (2, &mut unheard)] {
+        puts.put();
+        told_of.hear(&wrote(id));
+        assert!(told(puts).is_empty());
+        let mut ack = PubAck::new(id, None);
+        ack.reason = PubAckReason::NoMatchingSubscribers;
+        told_of.hear(&Event::Incoming(Packet::PubAck(ack)));
+    }
+    assert_eq!(told(&mut heard), [Confirmed::Refused(1)]);
+    assert_eq!(told(&mut unheard), [Confirmed::Stored(1)]);
+    // QoS 2: PUBCOMP, or PUBREC with a reason.
+    let stored = PubRecReason::Success;
+    for (id, reason) in [(1, stored), (2, PubRecReason::QuotaExceeded), (3, stored)] {
+        heard.put();
+        told_of.hear(&wrote(id));
+        let mut rec = PubRec::new(id, None);
+        rec.reason = reason;
+        told_of.hear(&Event::Incoming(Packet::PubRec(rec)));
+    }
+    assert!(told(&mut heard).is_empty());
+    let mut gone = PubComp::new(3, None);
+    gone.reason = PubCompReason::PacketIdentifierNotFound;
+    for comp in [PubComp::new(1, None), gone] {
+        told_of.hear(&Event::Incoming(Packet::PubComp(comp)));
+    }
+    assert_eq!(told(&mut heard), [Confirmed::Stored(1), Confirmed::Refused(1), Confirmed::Refused(1)]);
 }
