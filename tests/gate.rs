@@ -123,6 +123,7 @@ fn a_copy_of_the_base_that_differs_makes_it_invalid() {
     place.run("compare r.json --tolerate-machine --strict").with_code(7);
 }
 
+/// A single trial that stalled is no reason to blame the head, and one in each pair is.
 #[test]
 fn an_invalid_head_fails_whatever_the_machine_may_do() {
     let place = Place::new();
@@ -135,18 +136,28 @@ fn an_invalid_head_fails_whatever_the_machine_may_do() {
         assert!(built["toolchain"].as_str().unwrap().starts_with("rustc "), "{built}");
         assert!(["build", "allocator", "rustflags"].iter().all(|fact| built[fact].is_string()), "{built}");
     }
-    let mut write = |invalid: &[usize]| {
+    let mut write = |invalid: &[usize], trials: usize| {
         for run in invalid {
+            for trial in document["runs"][*run]["trials"].as_array_mut().unwrap().iter_mut().take(trials) {
+                let ended = trial["flows"]["ended"].as_u64().unwrap();
+                for (flows, count) in [("due", 2 * ended), ("started", 2 * ended), ("unfinished", ended)] {
+                    trial["flows"][flows] = count.into();
+                }
+            }
             document["runs"][*run]["verdict"] = serde_json::json!({"status": "invalid", "reasons": ["half of the flows did not end"], "notes": []});
         }
         document["runs"][1]["side"]["built"]["toolchain"] = "rustc 1.0".into();
         fs::write(place.path("invalid.json"), document.to_string()).unwrap();
     };
-    write(&[1]);
+    write(&[1], 1);
+    place.run("compare invalid.json").with_code(6);
+    let done = place.run("compare invalid.json --tolerate-machine").with_code(0);
+    assert!(done.stderr.contains("the machine may be the reason"), "{}", done.stderr);
+    write(&[1], usize::MAX);
     let done = place.run("compare invalid.json --tolerate-machine").with_code(6);
     assert!(done.stdout.contains("half of the flows did not end"), "{}", done.stdout);
     assert!(done.stdout.contains("the sides were not built alike: toolchain A rustc "), "{}", done.stdout);
-    write(&[0, 1]);
+    write(&[0], usize::MAX);
     place.run("compare invalid.json").with_code(6);
     place.run("compare invalid.json --tolerate-machine").with_code(0);
     let done = place.run("compare r.json --tolerate-machine --fail-on suspect").with_code(2);
@@ -197,6 +208,28 @@ fn a_disturbed_pair_is_repeated_whole_and_told() {
         let trials = run["trials"].as_array().unwrap();
         assert!(trials.iter().all(|trial| trial["status"] == "ok"), "{}", run["side"]);
     }
+}
+
+/// When the time is over nothing is repeated, and a pair that was disturbed is counted all the same.
+#[test]
+fn a_pair_that_is_disturbed_when_the_time_is_over_is_told() {
+    let place = Place::new();
+    let program = env!("CARGO_BIN_EXE_drumpost");
+    script(
+        &place.path("wrapper"),
+        &format!(
+            "(while sleep 0.08 && kill -STOP $$; do sleep 0.02; kill -CONT $$; done) >/dev/null 2>&1 &\n\
+             exec {program} \"$@\""
+        ),
+    );
+    let line = "compare --base bin:wrapper --head bin:wrapper --threshold others=none --threshold steal=none --threshold throttled=none";
+    let done = place.run(&format!(
+        "{line} --within 1ns --out r.json -- stream -d message/rtrb --duration 300ms --warmup 0s"
+    ));
+    let compared = Record::from_file(&place.path("r.json")).document["comparison"].clone();
+    assert_eq!(compared["kept"]["the process was stopped"], 1, "{compared} {}", done.stderr);
+    assert!(compared["repeated"].is_null(), "{compared}");
+    assert!(done.stdout.contains("1 pair that the machine disturbed"), "{}", done.stdout);
 }
 
 /// Two comparisons whose answers are known: of equal sides, and with a head that costs four times as much. Verdicts are those of the

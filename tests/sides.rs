@@ -108,10 +108,15 @@ fn the_order_is_drawn_anew_and_a_replay_has_it_again() {
 fn a_budget_that_is_over_leaves_it_open() {
     let place = Place::new();
     let (base, head) = (side("fixed:1ms"), side("fixed:2ms"));
-    let done = place.run(&line(&base, &head, "--within 1ns --strict --json")).with_code(7);
+    let done = place.run(&line(&base, &head, "--within 1ns --strict --json --out r.json")).with_code(7);
     let comparison = done.json();
     assert_eq!(comparison["verdict"], "inconclusive");
     assert_eq!(comparison["rows"][0]["pairs"], 1, "{comparison}");
+    assert_eq!(comparison["ended"]["stop"], "time over");
+    // A replay has no more pairs than the record, and that is no last look.
+    let again = format!("compare --base {base} --head {head} --replay r.json --json --out again.json");
+    assert_eq!(place.run(&again).with_code(0).json()["ended"]["stop"], "no more pairs");
+    assert_eq!(Record::from_file(&place.path("again.json")).document["comparison"]["stopped"], "no more pairs");
 }
 
 #[test]

@@ -36,7 +36,7 @@ use drumpost_core::{
     transport::OpenError,
 };
 use drumpost_results::{
-    compare::{Comparison, Cut, Next, Options, Plan, Repeats, Stop, compare_sides, disturbed},
+    compare::{Comparison, Cut, Options, Plan, Repeats, Stop, compare_sides, disturbed},
     model::{Record, Role, Run, Status, Trial},
     rows::of_heads,
     units,
@@ -198,18 +198,17 @@ impl<'a> Measuring<'a> {
                 break None;
             }
             pairs += 1;
-            if self.sequence.is_over(pairs as u32) {
-                break Some(Stop::LastLook);
-            }
+            let has_more = !self.sequence.is_over(pairs as u32);
             let elapsed_ns = self.clock.now_ns();
             // The mean of all rounds so far: both sides are in it alike.
             let is_time_over =
                 self.job.within_ns.is_some_and(|most| elapsed_ns + elapsed_ns / pairs as u64 > most);
             self.say(pairs, elapsed_ns);
-            if is_time_over || self.job.plan.is_look(pairs) {
+            if is_time_over || !has_more || self.job.plan.is_look(pairs) {
                 let comparison = self.judged()?;
-                if let Next::Stop(stop) = self.job.plan.after(pairs, &comparison, is_time_over) {
-                    break Some(stop);
+                let stop = self.job.plan.end(pairs, &comparison, is_time_over, has_more);
+                if stop.is_some() {
+                    break stop;
                 }
             }
             self.record.partial = Some(format!("saved after {pairs} pairs, before the others were run"));
@@ -270,10 +269,11 @@ impl<'a> Measuring<'a> {
                 let seen: Vec<&Trial> = trials.iter().map(|(_, trial)| trial).collect();
                 // A trial that failed says something of its side, and is not repeated away.
                 let is_sound = seen.iter().all(|trial| trial.status == Status::Ok);
-                // When the time is over, what was measured is kept as it is.
-                let may_go_on = is_sound && self.left() != Some(Duration::ZERO);
-                let cause = disturbed(&seen, self.job.limits).filter(|_| may_go_on);
-                if cause.is_some_and(|it| self.repeats.may_repeat(it.cause, until * self.job.rows.len())) {
+                let cause = disturbed(&seen, self.job.limits).filter(|_| is_sound);
+                // When the time is over, what was measured is kept as it is, and counted.
+                let wanted =
+                    if self.left() == Some(Duration::ZERO) { 0 } else { until * self.job.rows.len() };
+                if cause.is_some_and(|it| self.repeats.may_repeat(it.cause, wanted)) {
                     continue;
                 }
                 self.keep(row, trials)?;

@@ -152,7 +152,8 @@ pub struct Repeats {
 
 impl Repeats {
     /// Whether a disturbed pair may be repeated, and counts it. `until` is how many pairs the next look wants: at most half
-    /// as many are repeated over the whole comparison. A pair that may not be repeated is counted as kept.
+    /// as many are repeated over the whole comparison, and none if it is 0, when the time is over. A pair that may not be repeated is
+    /// counted as kept.
     pub fn may_repeat(&mut self, cause: Cause, until: usize) -> bool {
         let may = (self.total() + 1) * 2 <= until;
         let counts = if may { &mut self.repeated } else { &mut self.kept };
@@ -190,7 +191,7 @@ impl Repeats {
         self.repeated[cause as usize]
     }
 
-    /// Disturbed pairs that were kept, because enough had been repeated.
+    /// Disturbed pairs that were kept, because enough had been repeated or the time was over.
     #[must_use]
     pub fn kept(&self) -> usize {
         self.kept.iter().sum()
@@ -199,20 +200,24 @@ impl Repeats {
     /// How many pairs were repeated and why, for the notes of a comparison; `None` if none was disturbed.
     #[must_use]
     pub fn sentence(&self) -> Option<String> {
-        let total = self.total() + self.kept();
         let one = |cause: Cause| {
             let n = self.repeated[cause as usize] + self.kept[cause as usize];
             (n > 0).then(|| format!("{} in {n}", cause.words()))
         };
-        let causes: Vec<String> = Cause::ALL.into_iter().filter_map(one).collect();
-        let were = units::counted(self.total() as u64, "pair was", "pairs were");
-        let kept = match self.kept() {
-            0 => String::new(),
-            kept => format!(
-                ", and {kept} more were kept, because at most half as many pairs are repeated as are wanted"
+        let causes = Cause::ALL.into_iter().filter_map(one).collect::<Vec<_>>().join(", ");
+        let repeated = || units::counted(self.total() as u64, "pair was", "pairs were");
+        let kept = || units::counted(self.kept() as u64, "pair", "pairs");
+        let why = "at most half as many pairs are repeated as are wanted, and none when the time is over";
+        Some(match (self.total(), self.kept()) {
+            (0, 0) => return None,
+            (0, _) => {
+                format!("{} that the machine disturbed counted as measured, because {why}: {causes}", kept())
+            }
+            (_, 0) => format!("{} repeated whole because of the machine: {causes}", repeated()),
+            (_, more) => format!(
+                "{} repeated whole because of the machine, and {more} more were kept, because {why}: {causes}",
+                repeated()
             ),
-        };
-        (total > 0)
-            .then(|| format!("{were} repeated whole because of the machine{kept}: {}", causes.join(", ")))
+        })
     }
 }

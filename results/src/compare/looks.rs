@@ -61,11 +61,14 @@ pub enum Stop {
     TimeOver,
     /// A copy of A differs from A, so that no number of pairs makes it valid.
     ControlDiffers,
+    /// The record that was run again has no more pairs.
+    NoMorePairs,
 }
 
 impl Stop {
     /// All reasons.
-    pub const ALL: [Self; 4] = [Self::Decided, Self::LastLook, Self::TimeOver, Self::ControlDiffers];
+    pub const ALL: [Self; 5] =
+        [Self::Decided, Self::LastLook, Self::TimeOver, Self::ControlDiffers, Self::NoMorePairs];
 
     /// The words in documents.
     #[must_use]
@@ -75,6 +78,7 @@ impl Stop {
             Self::LastLook => "last look",
             Self::TimeOver => "time over",
             Self::ControlDiffers => "control differs",
+            Self::NoMorePairs => "no more pairs",
         }
     }
 
@@ -86,6 +90,7 @@ impl Stop {
             Self::LastLook => "that was the last look",
             Self::TimeOver => "the time was over",
             Self::ControlDiffers => "a copy of A differed from A",
+            Self::NoMorePairs => "the record that was run again had no more pairs",
         }
     }
 }
@@ -174,6 +179,22 @@ impl Plan {
     #[must_use]
     pub fn after(&self, pairs: usize, comparison: &Comparison, is_time_over: bool) -> Next {
         self.step(pairs, comparison.verdict, comparison.is_control_different(), is_time_over)
+    }
+
+    /// Why to end after `pairs` pairs; `None`: go on. As [`Plan::after`], for pairs that may run out: a record that is run again has
+    /// as many as were measured, which may be fewer than its last look wants.
+    #[must_use]
+    pub fn end(
+        &self,
+        pairs: usize,
+        comparison: &Comparison,
+        is_time_over: bool,
+        has_more: bool,
+    ) -> Option<Stop> {
+        match self.after(pairs, comparison, is_time_over) {
+            Next::Stop(stop) => Some(stop),
+            Next::Continue { .. } => (!has_more).then_some(Stop::NoMorePairs),
+        }
     }
 
     /// [`Plan::after`] on the verdict over all gates.

@@ -2,9 +2,11 @@
 //!
 //! Lives here: matching runs and trials, and the result types. The metrics are in `metric` and their margins in `margins`, the rule on
 //! numbers in `rule`, what it makes of a gate in `decide` and in words in `sentence`, and what built the sides in `built`. When to look while pairs are added, and when to stop, is in `looks`, a copy of A as a control in `control`, which
-//! pairs to repeat in `hygiene`, how the measuring went in `course`, notes on the runs of a row in `notes`, and broken promises of delivery in `promise`. Does not live
+//! pairs to repeat in `hygiene`, how the measuring went in `course`, notes on the runs of a row in `notes`, broken promises of delivery in `promise`, and which side an invalid
+//! comparison speaks against in `blame`. Does not live
 //! here: tables and JSON (`report`), exit codes (the command line).
 
+mod blame;
 mod built;
 mod control;
 mod course;
@@ -93,8 +95,8 @@ pub struct Row {
     pub is_busy: bool,
     /// True if one of the runs is invalid: such a run may show a regression, but never the lack of one.
     pub invalid: bool,
-    /// True if B is invalid and A is not. A's trials ran next to those of B, so the machine alone does not explain it.
-    pub is_b_alone_invalid: bool,
+    /// True if B is invalid, and its trials are in clearly more pairs than those of A, so that the machine does not explain it.
+    pub is_b_to_blame: bool,
     /// The faults of B, such as `3 lost`, if what changed breaks a promise of delivery: the audit of B failed and that of A did not,
     /// or B has the larger share of faults in clearly more pairs.
     pub broken_promise: Option<String>,
@@ -156,12 +158,6 @@ impl Comparison {
     #[must_use]
     pub fn is_invalid(&self) -> bool {
         self.is_control_different() || self.rows.iter().any(|row| row.invalid)
-    }
-
-    /// True if in a row B is invalid and A is not: what changed may well be the reason, whatever the machine did.
-    #[must_use]
-    pub fn is_b_alone_invalid(&self) -> bool {
-        self.rows.iter().any(|row| row.is_b_alone_invalid)
     }
 
     /// The rows in which B breaks a promise that A keeps, or has the larger share of faults in clearly more pairs, each with the faults of B.
@@ -334,6 +330,7 @@ fn comparison(
     if paired {
         decide::decide(&mut rows, judging.options);
         promise::judge(&mut rows, matched, judging.options);
+        blame::judge(&mut rows, matched, judging);
     }
     let none = if paired { Verdict::Inconclusive } else { Verdict::NotJudged };
     let of_row = |row: &Row| row.gates.iter().map(|gate| gate.verdict).max().unwrap_or(none);
@@ -356,7 +353,6 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
     let pairs = if judging.is_paired { pairs(a, b) } else { Vec::new() };
     let gates = metrics.into_iter().filter_map(|metric| Gate::of(metric, a, b, &pairs)).collect();
     let verdicts = [a, b].map(Run::judged);
-    let invalid = verdicts.each_ref().map(|verdict| verdict.status == Validity::Invalid);
     let broken = promise::broken((a, b), &pairs, judging.options.alpha_per_look());
     Row {
         name: None,
@@ -368,8 +364,8 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
         pairs: pairs.len(),
         disturbed: pairs.iter().filter(|(a, b)| disturbed(&[a, b], judging.limits).is_some()).count(),
         is_busy: hygiene::is_busy(&pairs, judging.limits),
-        invalid: invalid.contains(&true),
-        is_b_alone_invalid: invalid == [false, true],
+        invalid: verdicts.iter().any(|verdict| verdict.status == Validity::Invalid),
+        is_b_to_blame: false,
         gates,
         differences: notes::differences(a, b),
         notes: notes::of([a, b], sides, &verdicts, judging.limits),

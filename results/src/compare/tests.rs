@@ -5,6 +5,7 @@ use crate::model::{Audit, ConfirmTimes, Distribution, Flows, Pairing};
 use crate::sample::Noise;
 use proptest::prelude::*;
 
+mod blame;
 mod control;
 mod course;
 mod figures;

@@ -253,10 +253,10 @@ fn promises(row: &compare::Row) -> Outcomes {
     }
 }
 
-/// Where the base is invalid, too, the machine may be the reason.
+/// Unless the trials of the head are invalid in clearly more pairs, the machine may be the reason.
 fn validity(row: &compare::Row, skips_machine: bool) -> Outcomes {
     match row.invalid {
-        true if skips_machine && !row.is_b_alone_invalid => Outcomes::Skipped(row.notes.join("; ")),
+        true if skips_machine && !row.is_b_to_blame => Outcomes::Skipped(row.notes.join("; ")),
         true => Outcomes::Failed(Fault::Invalid.words(), row.notes.join("; ")),
         false => Outcomes::Passed,
     }

@@ -153,13 +153,22 @@ fn half_as_many_pairs_may_be_repeated_as_the_look_wants() {
     assert_eq!(
         repeats.sentence().unwrap(),
         "11 pairs were repeated whole because of the machine, and 5 more were kept, because at most half as many pairs are \
-         repeated as are wanted: the hypervisor took time in 1, other processes used the cores in 15"
+         repeated as are wanted, and none when the time is over: the hypervisor took time in 1, other processes used the cores in 15"
     );
     let mut one = Repeats::default();
     assert!(one.may_repeat(Cause::Stopped, 20));
     assert_eq!(
         one.sentence().unwrap(),
         "1 pair was repeated whole because of the machine: the process was stopped in 1"
+    );
+    // The time is over.
+    let mut late = Repeats::default();
+    assert!(!late.may_repeat(Cause::Stopped, 0));
+    assert_eq!((late.total(), late.kept()), (0, 1));
+    assert_eq!(
+        late.sentence().unwrap(),
+        "1 pair that the machine disturbed counted as measured, because at most half as many pairs are repeated as are wanted, and \
+         none when the time is over: the process was stopped in 1"
     );
 }
 

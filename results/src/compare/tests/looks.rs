@@ -91,8 +91,26 @@ fn a_look_ends_what_is_decided() {
         assert_eq!(plan.step(60, verdict, false, false), Next::Stop(Stop::LastLook));
         assert_eq!(plan.step(61, verdict, false, true), Next::Stop(Stop::LastLook));
     }
-    let words = [Stop::Decided, Stop::LastLook, Stop::TimeOver, Stop::ControlDiffers].map(Stop::words);
-    assert_eq!(words, ["decided", "last look", "time over", "control differs"]);
+    let words = Stop::ALL.map(Stop::words);
+    assert_eq!(words, ["decided", "last look", "time over", "control differs", "no more pairs"]);
+}
+
+/// A record that was decided at its first look, or cut off before, has no pairs for the others.
+#[test]
+fn a_replay_ends_for_its_own_reason() {
+    let plan = plan(40, 7);
+    let of = |pairs: usize, factor: f64, noise: f64| {
+        let n = pairs as u32;
+        let runs = vec![run("message/a", n, 1.0, noise, 1), run("message/b", n, factor, noise, 2)];
+        let options = plan.options(&Options::default());
+        let comparison = compare_within(&paired(runs), "message/a", "message/b", &options).unwrap();
+        [true, false].map(|has_more| plan.end(pairs, &comparison, false, has_more))
+    };
+    assert_eq!(of(14, 1.06, 0.01), [Some(Stop::Decided); 2]);
+    assert_eq!(of(14, 1.0, 0.8), [None, Some(Stop::NoMorePairs)]);
+    // Before the first look, even if it could be decided.
+    assert_eq!(of(13, 1.06, 0.01), [None, Some(Stop::NoMorePairs)]);
+    assert_eq!(of(40, 1.0, 0.8), [Some(Stop::LastLook); 2]);
 }
 
 /// Twenty pairs are worse, and the next twenty better: nothing is left of the verdict of the first look.

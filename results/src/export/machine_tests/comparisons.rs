@@ -121,7 +121,7 @@ fn a_control_that_differs_fails() {
         xml.contains("<failure type=\"invalid\" message=\"the comparison is invalid, because a copy"),
         "{xml}"
     );
-    // The same where the machine may be the reason for it, and that is tolerated. A head that alone is invalid fails all the same.
+    // The same where the machine may be the reason for it, and that is tolerated. A head that is to blame fails all the same.
     let mut comparison = judged(&differs);
     let tolerated = |comparison: &Comparison, is_strict| {
         tests(&junit(Of::Comparison { comparison, is_strict, tolerates_machine: true }, None))
@@ -131,7 +131,7 @@ fn a_control_that_differs_fails() {
     };
     comparison.rows[0].invalid = true;
     assert_eq!([tolerated(&comparison, false), tolerated(&comparison, true)], [0, 2]);
-    comparison.rows[0].is_b_alone_invalid = true;
+    comparison.rows[0].is_b_to_blame = true;
     assert_eq!(tolerated(&comparison, false), 1);
     let mut short = one_row();
     short.runs[2].trials.truncate(3);
