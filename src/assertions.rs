@@ -8,7 +8,7 @@ use drumpost_results::{
     export::{self, ExportError, Of, OfRecord, Selection, Source},
     format::suite::Plan,
     goal::Reply,
-    model::{Record, Validity},
+    model::{Compared, Record, Validity},
     report::{self, Report},
     rows::Row,
     store::Reader,
@@ -59,6 +59,34 @@ impl AssertArgs {
     pub(crate) fn over(&self, plan: &Plan) -> Self {
         let of_file = plan.fail_on.as_deref().and_then(|word| FailOn::from_str(word, false).ok());
         Self { fail_on: self.fail_on.or(of_file), ..self.clone() }
+    }
+
+    /// The same with what a record of two sides was checked by: its goals before those of the command line, and its `fail_on` where the
+    /// command line says nothing. `--tolerate-machine` passes what `fail_on` fails, so it counts as an answer.
+    ///
+    /// # Errors
+    /// A goal of the record cannot be read.
+    pub(crate) fn over_record(&self, record: &Record, tolerates_machine: bool) -> anyhow::Result<Self> {
+        let Some(compared) = &record.comparison else { return Ok(self.clone()) };
+        let read = |text: &String| {
+            let read = text.parse::<Assertion>();
+            read.map_err(|why| usage(format!("the goal `{text}` of the record cannot be read: {why}")))
+        };
+        let mut assertions = compared.goals.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+        for goal in &self.assertions {
+            if !assertions.contains(goal) {
+                assertions.push(goal.clone());
+            }
+        }
+        let recorded = compared.fail_on.as_deref().and_then(|word| FailOn::from_str(word, false).ok());
+        let fail_on = self.fail_on.or(recorded.filter(|_| !tolerates_machine));
+        Ok(Self { assertions, fail_on, ..self.clone() })
+    }
+
+    /// Keeps the goals in the record of two sides, for [`AssertArgs::over_record`].
+    pub(crate) fn record(&self, compared: &mut Compared) {
+        compared.goals = self.assertions.iter().map(ToString::to_string).collect();
+        compared.fail_on = self.fail_on.map(|verdict| verdict.word().to_owned());
     }
 
     /// The file of `--junit` with its flag, for [`FormArgs::check_files`].
@@ -167,5 +195,47 @@ fn say(outcome: &Outcome) {
         for checked in row.terms.iter().filter(|checked| checked.answer.reply() != Reply::Kept) {
             output::remark(&format!("{}: {}", row.name, Checked::sentence(checked)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asserting(goals: &[&str], fail_on: Option<FailOn>) -> AssertArgs {
+        let assertions = goals.iter().map(|goal| goal.parse().unwrap()).collect();
+        AssertArgs { assertions, fail_on, junit: None }
+    }
+
+    fn recorded(asserts: &AssertArgs) -> Record {
+        let mut compared = Compared::default();
+        asserts.record(&mut compared);
+        Record { comparison: Some(compared), ..Record::default() }
+    }
+
+    #[test]
+    fn the_goals_of_a_record_are_checked_before_those_of_the_command_line() {
+        let record = recorded(&asserting(&["lost=0", "a/b: p99<2ms"], Some(FailOn::Suspect)));
+        let both = asserting(&["p50<1s", "lost=0"], None).over_record(&record, false).unwrap();
+        let goals: Vec<String> = both.assertions.iter().map(ToString::to_string).collect();
+        assert_eq!(goals, ["lost = 0", "a/b: p99 < 2 ms", "p50 < 1 s"]);
+        assert_eq!(both.fail_on, Some(FailOn::Suspect));
+        // What the command line says of invalid and suspect heads counts.
+        let invalid = asserting(&[], Some(FailOn::Invalid)).over_record(&record, false).unwrap();
+        assert_eq!(invalid.fail_on, Some(FailOn::Invalid));
+        assert_eq!(asserting(&[], None).over_record(&record, true).unwrap().fail_on, None);
+        // An older record has neither.
+        let older = recorded(&asserting(&[], None));
+        let asked = asserting(&["lost=0"], None).over_record(&older, false).unwrap();
+        assert_eq!((asked.assertions.len(), asked.fail_on), (1, None));
+    }
+
+    #[test]
+    fn a_goal_that_no_drumpost_wrote_is_told() {
+        let goals = vec!["p98<2ms".to_owned()];
+        let comparison = Some(Compared { goals, ..Compared::default() });
+        let record = Record { comparison, ..Record::default() };
+        let error = asserting(&[], None).over_record(&record, false).unwrap_err();
+        assert!(error.to_string().contains("the goal `p98<2ms` of the record cannot be read"), "{error}");
     }
 }

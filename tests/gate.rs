@@ -295,14 +295,26 @@ fn the_goals_of_a_suite_are_those_of_its_comparison() {
                  [[matrix]]\nname = 'two'\ndispatch = 'event/sim'\nassert = 'p50<5ms'\n";
     fs::write(place.path("s.toml"), suite).unwrap();
     let sides = "compare --base flags: --head flags: --within 1ns";
-    let outcome = place.run(&format!("{sides} --json s.toml")).with_code(4).json()["assertions"].clone();
+    let line = format!("{sides} --json --out r.json --assert lost=0,p90<10s");
+    let outcome = place.run(&format!("{line} s.toml")).with_code(4).json()["assertions"].clone();
     assert_eq!(outcome["answer"], "missed", "{outcome}");
     let goals = outcome["assertions"].as_array().unwrap();
     let answers: Vec<(Option<&str>, &str)> =
         goals.iter().map(|goal| (goal["selector"].as_str(), goal["answer"].as_str().unwrap())).collect();
     let expected =
         [(None, "kept"), (Some("one/stream/message/sim"), "missed"), (Some("two/stream/event/sim"), "kept")];
-    assert_eq!(answers, expected, "{outcome}");
+    assert_eq!(answers[..3], expected, "{outcome}");
+    assert_eq!(answers[3..], [(None, "kept")], "that of the command line");
+    // The record has all of them, and so has a replay of it.
+    let again = place.run("compare r.json --json").with_code(4).json();
+    assert_eq!(again["assertions"], outcome);
+    let replay = "compare --base flags: --head flags: --replay r.json --out again.json --json";
+    assert_eq!(place.run(replay).with_code(4).json()["assertions"]["answer"], "missed");
+    let goals = |name: &str| Record::from_file(&place.path(name)).document["comparison"]["goals"].clone();
+    assert_eq!(goals("r.json").as_array().unwrap().len(), 4);
+    assert_eq!(goals("again.json"), goals("r.json"));
+    let more = place.run("compare r.json --json --assert lost=0 --assert p99<10s").with_code(4).json();
+    assert_eq!(more["assertions"]["assertions"].as_array().unwrap().len(), 5, "{more}");
     fs::write(place.path("s.toml"), suite.replacen("assert = 'lost=0'", "fail-on = 'suspect'", 1)).unwrap();
     let done = place.run(&format!("{sides} --tolerate-machine s.toml")).with_code(2);
     assert!(done.stderr.contains("fail-on"), "{}", done.stderr);

@@ -116,7 +116,10 @@ fn a_budget_that_is_over_leaves_it_open() {
     // A replay has no more pairs than the record, and that is no last look.
     let again = format!("compare --base {base} --head {head} --replay r.json --json --out again.json");
     assert_eq!(place.run(&again).with_code(0).json()["ended"]["stop"], "no more pairs");
-    assert_eq!(Record::from_file(&place.path("again.json")).document["comparison"]["stopped"], "no more pairs");
+    assert_eq!(
+        Record::from_file(&place.path("again.json")).document["comparison"]["stopped"],
+        "no more pairs"
+    );
 }
 
 #[test]

@@ -58,7 +58,8 @@ pub(super) fn compare(
     let replayed = replayed.transpose()?;
     let (rows, asserts) = match &replayed {
         Some((record, path)) => {
-            (rows::of_record(registry, record, path, [base, head])?, args.asserts.clone())
+            let asserts = args.asserts.over_record(record, args.tolerate_machine)?;
+            (rows::of_record(registry, record, path, [base, head])?, asserts)
         }
         None => rows::rows(registry, args, base, head)?,
     };
@@ -68,8 +69,11 @@ pub(super) fn compare(
     };
     let limits = limits(args, &rows, replayed.as_ref().map(|(record, _)| record))?;
     let mut record = empty(args, &rows, [base, head], &plan, &limits)?;
-    if let (Some(compared), Some((replayed, _))) = (&mut record.comparison, &replayed) {
-        compared.margins = recorded_margins(replayed, &args.margin);
+    if let Some(compared) = &mut record.comparison {
+        asserts.record(compared);
+        if let Some((replayed, _)) = &replayed {
+            compared.margins = recorded_margins(replayed, &args.margin);
+        }
     }
     asserts.check_rows(&of_heads(&record))?;
     let sequence = match &replayed {

@@ -45,5 +45,7 @@ pub(crate) fn compare(args: &CompareArgs) -> anyhow::Result<Exit> {
         (None, None) => return Err(usage(NEEDS)),
     };
     let comparison = comparison.map_err(|error| usage(error.to_string()))?;
-    print(&comparison, [&a, second.as_ref().unwrap_or(&a)], args, &args.asserts, false)
+    let asserts =
+        if is_alone { args.asserts.over_record(&a, args.tolerate_machine)? } else { args.asserts.clone() };
+    print(&comparison, [&a, second.as_ref().unwrap_or(&a)], args, &asserts, false)
 }

@@ -65,6 +65,7 @@ fn of_sides(document: &mut v1::Document) {
         shorten(&mut compared.base);
         shorten(&mut compared.head);
         compared.rows.iter_mut().for_each(|row| rows.shorten(&mut row.name));
+        compared.goals.iter_mut().for_each(|goal| rows.shorten_goal(goal));
         shorten_keys(&mut compared.repeated);
         shorten_keys(&mut compared.kept);
     }

@@ -1,6 +1,6 @@
 //! Names of the rows of a comparison, shortened alike wherever they stand.
 //!
-//! A row is named in the rows of a comparison, in the sides of runs, and in the order of trials, and it is found by its name. So a long name
+//! A row is named in the rows and the goals of a comparison, in the sides of runs, and in the order of trials, and it is found by its name. So a long name
 //! has to become the same short one everywhere, and two names have to stay two. Does not live here: other names (`limits`).
 
 use std::borrow::Cow;
@@ -35,6 +35,14 @@ impl Rows {
             }
         };
         self.short.insert(std::mem::replace(row, short.clone()), short);
+    }
+
+    /// A goal of a row has the name of the row before the last colon. Call it once the rows themselves are shortened.
+    pub(super) fn shorten_goal(&self, goal: &mut String) {
+        let known = |(row, terms): (&str, &str)| Some(format!("{}:{terms}", self.short.get(row)?));
+        if let Some(short) = goal.rsplit_once(':').and_then(known) {
+            *goal = short;
+        }
     }
 
     /// The label of a trial has the name of its row behind the role of its side: `head message/rtrb`. Any other label is a name.

@@ -97,6 +97,12 @@ pub struct Compared {
     /// The margins that were asked for and are not the defaults, as shares of one, by the names that figures have in goals.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub margins: BTreeMap<String, f64>,
+    /// The goals that were asked for, in the suite's file or on the command line, as `--assert` reads them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub goals: Vec<String>,
+    /// The verdict from which on a head was to fail, as `--fail-on` reads it; `None`: nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail_on: Option<String>,
     /// Pairs that the machine disturbed, and that were repeated whole, by reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub repeated: BTreeMap<String, u32>,

@@ -62,6 +62,21 @@ fn long_names_of_rows_stay_names_of_the_same_rows() {
     assert_eq!(read(&record), record, "a second time nothing is cut");
 }
 
+/// A goal of a suite's cell is about the row of that name, however long the name is.
+#[test]
+fn a_goal_is_about_the_same_row_once_its_name_is_cut() {
+    let long = "sizes/stream/message/crossbeam ".repeat(10);
+    let names = [format!("{long}batch=1"), format!("{long}batch=2")];
+    let mut record = compared(&names.each_ref().map(String::as_str));
+    let goals = &mut record.comparison.as_mut().unwrap().goals;
+    *goals = vec!["lost = 0".into(), format!("{}: p99 < 2 ms", names[1]), "message: p50 < 1 ms".into()];
+    let read = read(&record).comparison.unwrap();
+    assert_eq!(
+        read.goals,
+        ["lost = 0", &format!("{}: p99 < 2 ms", read.rows[1].name), "message: p50 < 1 ms"]
+    );
+}
+
 #[test]
 fn labels_of_no_side_are_names() {
     let mut record = compared(&["a"]);
