@@ -1,9 +1,9 @@
 //! Tests of what a gate in CI relies on: several rows of a suite, margins, an invalid head and an invalid machine, disturbed pairs, a copy of the
 //! base that differs, and comparisons with known answers. Most are in virtual time, in which figures are exact.
 
-use crate::support::{Place, Record};
+use crate::support::{Place, Record, Running};
 use serde_json::Value;
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 /// A simulated server at half load, in virtual time. Twelve pairs are as many as one row needs.
 const MEASURED: &str = "--pairs 12 -- stream -d message/sim --rate 500/s --arrivals poisson --count 500";
@@ -237,9 +237,12 @@ fn a_pair_that_is_disturbed_when_the_time_is_over_is_told() {
 #[test]
 fn a_proof_runs_comparisons_with_known_answers() {
     let place = Place::new();
-    let line = "compare --prove=1 --inject 0%,300% --pairs 11 --json -- stream -d event/listeners --batch 64 --duration 40ms --warmup 5ms";
+    let line = "compare --prove=1 --inject 0%,300% --pairs 11 --json --out proof.json -- stream -d event/listeners --batch 64 --duration 40ms --warmup 5ms";
     let done = place.run(line).with_code(0);
     let proof = done.json();
+    let saved = fs::read_to_string(place.path("proof.json")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&saved).unwrap(), proof);
+    assert!(proof["partial"].is_null(), "{proof}");
     let cases = proof["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 2, "{proof}");
     for case in cases {
@@ -252,6 +255,28 @@ fn a_proof_runs_comparisons_with_known_answers() {
     assert!(proof["rows"][0]["cpu_ns_per_message"].as_f64().unwrap() > 0.0, "{proof}");
     assert!(done.stderr.contains("comparison 1 of 1"), "{}", done.stderr);
     assert!(!place.path(".drumpost").exists() || place.saved().is_empty(), "a proof leaves no records");
+}
+
+/// Half an hour of comparisons is not lost with a process that is killed.
+#[test]
+fn a_proof_is_saved_after_each_comparison() {
+    let place = Place::new();
+    let line = "compare --prove=1000 --inject 0% --pairs 11 --out proof.json -- stream -d event/listeners --batch 64 --duration 40ms --warmup 5ms";
+    let running = Running::start(&mut place.command(line));
+    while !place.path("proof.json").exists() && running.took() < Duration::from_secs(120) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let proof = || -> Value {
+        serde_json::from_str(&fs::read_to_string(place.path("proof.json")).unwrap()).unwrap()
+    };
+    let kept = proof();
+    assert!(kept["partial"].as_str().unwrap().starts_with("saved after "), "{kept}");
+    assert!(kept["cases"][0]["comparisons"].as_u64().unwrap() >= 1, "{kept}");
+    running.interrupt();
+    assert_eq!(running.end().code, 130);
+    assert!(proof()["partial"].as_str().unwrap().starts_with("interrupted in comparison "), "{}", proof());
+    let done = place.run("compare --prove --out - -- stream").with_code(2);
+    assert!(done.stderr.contains("--out -: give --json"), "{}", done.stderr);
 }
 
 /// What finds the window full is never started. Whether that makes a side invalid is a matter of the limit `rate_off`, which is 1 % unless

@@ -8,7 +8,10 @@ use crate::{
     spec::{Lasts, Said, ThresholdArgs},
 };
 use clap::Args;
-use drumpost_results::compare::{Injected, Margin, Plan};
+use drumpost_results::{
+    compare::{Injected, Margin, Plan},
+    store,
+};
 use std::{fmt, path::PathBuf, str::FromStr};
 
 const EXAMPLES: &str = "\
@@ -107,7 +110,7 @@ pub(crate) struct SidesArgs {
         num_args = 0..=1,
         default_missing_value = "10",
         require_equals = true,
-        conflicts_with_all = ["head", "b", "between", "replay", "out", "assertions", "strict", "junit"],
+        conflicts_with_all = ["head", "b", "between", "replay", "assertions", "strict", "junit"],
         value_parser = clap::value_parser!(u32).range(1..=10_000)
     )]
     pub prove: Option<u32>,
@@ -130,6 +133,8 @@ pub(crate) struct SidesArgs {
     #[arg(long, hide_short_help = true, value_name = "WORD", allow_hyphen_values = true)]
     pub cargo: Vec<String>,
     /// File of the record [default: .drumpost/ID.json]
+    ///
+    /// With --prove it is the document of --json, which is saved after each comparison. Without the flag, --prove saves nothing.
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Flags of `run`: what is measured
@@ -141,6 +146,9 @@ impl CompareArgs {
     /// Refuses flags that mean nothing beside `--prove`: it counts what comparisons find, none of them fails, and nobody is told of them
     /// while they go on.
     pub(crate) fn refuse_beside_proof(&self) -> anyhow::Result<()> {
+        if self.sides.out.as_deref().is_some_and(store::is_stdout) {
+            return Err(usage("--out -: give --json, which prints what --prove counted"));
+        }
         let given =
             [(self.tolerate_machine, "--tolerate-machine"), (self.asserts.fail_on.is_some(), "--fail-on")];
         let given = given.into_iter().find(|(is_given, _)| *is_given).map(|(_, flag)| flag);

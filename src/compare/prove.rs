@@ -29,6 +29,7 @@ use drumpost_results::{
     compare::{Case, Comparison, Metric, Proof, ProofRow, Said},
     model::Record,
     report,
+    store::{self, Reader},
 };
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
@@ -64,6 +65,8 @@ pub(super) fn prove(
         cases: args.sides.inject.iter().map(|cost| Case { injected: *cost, said: Vec::new() }).collect(),
         partial: None,
     };
+    let all = comparisons as usize * proof.cases.len();
+    let mut made = 0;
     let mut random = StdRng::seed_from_u64(environment::random_seed());
     for number in 0..comparisons {
         let mut order: Vec<usize> = (0..proof.cases.len()).collect();
@@ -91,8 +94,11 @@ pub(super) fn prove(
                 cpu.into_iter().for_each(|gate| learned.hear(injected, gate.ratio));
             }
             proof.cases[case].said.push(Said::of(&comparison, took_s));
+            made += 1;
+            keep(&mut proof, args, made, all);
         }
     }
+    proof.partial = None;
     print(&proof, args)?;
     Ok(Exit::Ok)
 }
@@ -111,8 +117,27 @@ fn timed(job: Job<'_>, record: Record) -> anyhow::Result<(Comparison, f64)> {
     Ok((comparison, clock.now_ns() as f64 / 1e9))
 }
 
+/// Saves what there is after a comparison, because a proof takes long and its process may be killed. A failure is told with the last
+/// save, when its reason may have gone away. A pipe gets the last one alone.
+fn keep(proof: &mut Proof, args: &CompareArgs, made: usize, all: usize) {
+    proof.partial = Some(format!("saved after {made} of {all} comparisons, before the others were made"));
+    if !args.sides.out.as_deref().is_some_and(store::is_stream) {
+        let _ = save(proof, args);
+    }
+}
+
+fn save(proof: &Proof, args: &CompareArgs) -> anyhow::Result<()> {
+    match &args.sides.out {
+        Some(path) => output::document(path, &report::proof_json(proof)?, Reader::Soon),
+        None => Ok(()),
+    }
+}
+
+/// Saves and prints it. What could not be saved is printed all the same.
 fn print(proof: &Proof, args: &CompareArgs) -> anyhow::Result<()> {
-    output::report(|| report::proof(proof), || report::proof_json(proof), &args.form)
+    let saved = save(proof, args);
+    output::report(|| report::proof(proof), || report::proof_json(proof), &args.form)?;
+    saved
 }
 
 /// A row whose handlers can spend time and spend none, on either side.
