@@ -266,9 +266,8 @@ fn a_proof_is_saved_after_each_comparison() {
     while !place.path("proof.json").exists() && running.took() < Duration::from_secs(120) {
         std::thread::sleep(Duration::from_millis(20));
     }
-    let proof = || -> Value {
-        serde_json::from_str(&fs::read_to_string(place.path("proof.json")).unwrap()).unwrap()
-    };
+    let proof =
+        || -> Value { serde_json::from_str(&fs::read_to_string(place.path("proof.json")).unwrap()).unwrap() };
     let kept = proof();
     assert!(kept["partial"].as_str().unwrap().starts_with("saved after "), "{kept}");
     assert!(kept["cases"][0]["comparisons"].as_u64().unwrap() >= 1, "{kept}");

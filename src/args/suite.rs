@@ -31,4 +31,7 @@ pub(crate) struct SuiteArgs {
     /// Print the JSON schema of a suite's file, for editors
     #[arg(long, exclusive = true)]
     pub schema: bool,
+    /// The whole command line, program name first, for the suite's state.
+    #[arg(skip)]
+    pub command: Vec<String>,
 }

@@ -56,7 +56,7 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
     for (place, cell) in found.cells.iter_mut().enumerate() {
         cell.plan.record = folder::record_name(place, cell);
     }
-    let plan = plan(&found, path, text, args.only.clone());
+    let plan = plan(&found, path, text, args);
     let asserts = args.asserts.over(&plan);
     asserts.check_rows(&rows::of_cells(&plan.cells))?;
     if args.list {
@@ -172,7 +172,7 @@ fn exit(suite: &Suite) -> Exit {
     run::exit(&Record { runs, ..Record::default() })
 }
 
-fn plan(found: &cells::Cells, path: &Path, text: String, only: Option<String>) -> Plan {
+fn plan(found: &cells::Cells, path: &Path, text: String, args: &SuiteArgs) -> Plan {
     let cells: Vec<format::Cell> = found.cells.iter().map(|cell| cell.plan.clone()).collect();
     let seed = found.cells.first().map_or(0, |cell| *cell.spec.load.seed);
     let trials: Vec<u32> = cells.iter().map(|cell| cell.trials).collect();
@@ -194,7 +194,8 @@ fn plan(found: &cells::Cells, path: &Path, text: String, only: Option<String>) -
         started_at,
         seed,
         host: environment::facts(true),
-        only,
+        only: args.only.clone(),
+        command: environment::command_line(&args.command),
         file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         // `--resume` compares the stored text with this one. A changed secret does not make another suite.
         text: secrets::hide(&text),

@@ -24,6 +24,8 @@ pub struct Plan {
     pub seed: u64,
     pub host: BTreeMap<String, String>,
     pub only: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
     pub file: String,
     pub text: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -28,6 +28,7 @@ fn suite() -> Suite {
         seed: 42,
         host: Default::default(),
         only: None,
+        command: Vec::new(),
         file: "suite.toml".into(),
         text: String::new(),
         goals: Vec::new(),

@@ -71,11 +71,19 @@ pub(in crate::report) fn of_suite(plan: &Plan) -> Vec<Block> {
     pairs.extend(plan.only.as_deref().map(|only| pair("only", only)));
     pairs.extend(machine(&plan.host));
     let mut blocks = vec![Block::section("Machine and versions", ""), settings(pairs)];
+    blocks.push(Block::section("To repeat it", ""));
+    blocks.extend(command(&repeating(plan)));
+    blocks
+}
+
+/// The command line of a suite. What an older drumpost began has none, so there it has the name of the file alone.
+fn repeating(plan: &Plan) -> Vec<String> {
+    if !plan.command.is_empty() {
+        return plan.command.clone();
+    }
     let mut words = vec!["drumpost".to_owned(), "suite".to_owned(), plan.file.clone()];
     words.extend(plan.only.iter().flat_map(|only| ["--only".to_owned(), only.clone()]));
-    blocks.push(Block::section("To repeat it", ""));
-    blocks.extend(command(&words));
-    blocks
+    words
 }
 
 fn command(words: &[String]) -> Vec<Block> {
@@ -119,5 +127,18 @@ mod tests {
     fn a_shell_reads_the_same_words() {
         let words = ["drumpost", "search", "--slo", "p99<20ms", "--note", "it's", ""].map(str::to_owned);
         assert_eq!(quoted(&words), r"drumpost search --slo 'p99<20ms' --note 'it'\''s' ''");
+    }
+
+    #[test]
+    fn a_suite_is_repeated_by_the_command_line_that_began_it() {
+        let mut state = serde_json::json!({
+            "schema_version": 1, "id": "s-1", "name": "s", "tool_version": "0.1.0", "started_at": null, "seed": 1, "host": {},
+            "only": "event", "file": "s.toml", "text": "", "cells": [], "order": [],
+        });
+        let words = |state: &serde_json::Value| repeating(&serde_json::from_value(state.clone()).unwrap());
+        assert_eq!(words(&state), ["drumpost", "suite", "s.toml", "--only", "event"], "of an older drumpost");
+        let given = ["drumpost", "suite", "suites/s.toml", "--only", "event", "--assert", "lost=0"];
+        state["command"] = serde_json::json!(given);
+        assert_eq!(words(&state), given);
     }
 }

@@ -223,6 +223,7 @@ pub(super) fn cells() -> Suite {
         seed: 42,
         host: [("cores".to_owned(), "2".to_owned())].into(),
         only: None,
+        command: Vec::new(),
         file: "examples/suites/in-process.toml".into(),
         text: String::new(),
         goals: Vec::new(),
