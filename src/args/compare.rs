@@ -51,9 +51,9 @@ pub(crate) struct CompareArgs {
     pub margin: Vec<Margin>,
     /// Pass where the machine may be the reason that the comparison is invalid
     ///
-    /// Ends with exit code 6 only if the head is invalid and the base is not. Without it, a base that is invalid and a copy of the base that
-    /// differs from it also end with 6. Both come from a busy runner now and then, whatever was changed. With --strict such a
-    /// comparison ends with 7 in place of 0. The flag cannot be given together with --fail-on.
+    /// Ends with exit code 6 only if the trials of the head are invalid in clearly more pairs than those of the base, or if none of its flows
+    /// ended. Without it, any invalid side and a copy of the base that differs from the base end with 6. Both come from a busy runner now and
+    /// then, whatever was changed. With --strict such a comparison ends with 7 in place of 0. The flag cannot be given together with --fail-on.
     #[arg(long, hide_short_help = true, conflicts_with = "fail_on")]
     pub tolerate_machine: bool,
     #[command(flatten)]

@@ -32,7 +32,7 @@ fn of(record: &Record, which: &str) -> Vec<Block> {
     blocks.push(Block::section("To repeat it", which));
     blocks.extend(command(&record.command));
     if record.comparison.is_some() {
-        let text = "The record also holds the order and the seeds of all pairs: drumpost compare --base SIDE --head SIDE --replay FILE runs them again.";
+        let text = "The record also holds the order and the seeds of all pairs that count: drumpost compare --base SIDE --head SIDE --replay FILE runs them again.";
         blocks.push(sentence(text));
     }
     if record.spec.is_some() {
