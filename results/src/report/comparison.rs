@@ -139,14 +139,16 @@ fn planned(ended: &Looks, alpha_per_look: f64, chance: &str) -> String {
     let numbers: Vec<String> = ended.planned.iter().map(ToString::to_string).collect();
     let (last, others) = numbers.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
     let looks = match others {
-        [] => format!("Planned was a look at {last} pairs; {chance}"),
+        [] => format!("It was planned to judge once, after {last} pairs; {chance}"),
         _ => {
             let (others, each) = (others.join(", "), share(alpha_per_look));
-            format!("Planned were looks at {others} and {last} pairs, at {each} % each, so that {chance}")
+            format!(
+                "It was planned to judge after {others} and {last} pairs, at {each} % each, so that {chance}"
+            )
         }
     };
     let (pairs, why) = (units::counted(ended.pairs as u64, "pair", "pairs"), ended.stop.because());
-    format!("{looks} It ended at {pairs}, because {why}.")
+    format!("{looks} The comparison ended after {pairs}, because {why}.")
 }
 
 /// A share as a percentage without needless zeros.

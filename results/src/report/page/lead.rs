@@ -230,9 +230,10 @@ fn said(gate: &Gate) -> String {
     let change = units::percent((gate.ratio - 1.0).abs());
     let (label, higher) = (gate.metric.label(), gate.metric.higher_is_better());
     let is_worse = (gate.ratio < 1.0) == higher;
+    let small = gate.small_change();
     let what = match (gate.verdict, &gate.note) {
         (Compared::Inconclusive, Some(note)) => return format!("{label}: {note}"),
-        (Compared::NoChange, _) => {
+        (Compared::NoChange, _) if small.is_none() => {
             let margin = units::percent(gate.margin.unwrap_or(0.0) * 1.5);
             format!("{label} is the same within {margin}")
         }
@@ -246,5 +247,6 @@ fn said(gate: &Gate) -> String {
         p if p < 0.0001 => ", sign test, p < 0.0001 after Holm".into(),
         p => format!(", sign test, p {p:.4} after Holm"),
     });
-    format!("{what}{interval}, {} pairs{p}", gate.pairs)
+    let how_small = small.map_or_else(String::new, |how| format!(", {how}"));
+    format!("{what}{interval}, {} pairs{p}{how_small}", gate.pairs)
 }

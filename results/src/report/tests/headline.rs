@@ -1,7 +1,7 @@
 //! Tests of what the report on a comparison begins with, and of the marks before notes.
 
 use super::{compared, comparison, interleaved};
-use crate::compare::{Comparison, Cut, Options, Verdict, compare_within};
+use crate::compare::{Comparison, Cut, Metric, Options, Verdict, compare_within};
 use crate::model::Run;
 use crate::report::{self, Layout};
 
@@ -78,6 +78,18 @@ fn of_several_rows_the_one_that_breaks_its_promise_is_named() {
         "{}",
         text(&losing)
     );
+}
+
+/// All of its 95 % interval is worse, so it is not called the same.
+#[test]
+fn a_change_within_its_margin_is_told_as_a_change() {
+    let mut small = compared();
+    small.verdict = Verdict::NoChange;
+    small.rows[0].gates.retain(|gate| gate.metric == Metric::P99);
+    let none = crate::model::Record::default();
+    let page = report::comparison(&small, [&none, &none]).html();
+    assert!(page.contains("response p99 is worse by 5."), "{page}");
+    assert!(page.contains(" after Holm, which is within the margin of 10 %"), "{page}");
 }
 
 /// Verdicts that were not due yet are no result, and nothing is promised of them.
