@@ -131,8 +131,8 @@ impl Point {
         } else {
             self.set_figures();
         }
-        if let Some(next) = service {
-            self.service.get_or_insert_with(Distribution::coarse).merge(next);
+        if let Some(times) = service {
+            self.service.get_or_insert_with(Distribution::coarse).merge(times);
         }
         self.lag_p99_ns = self.lag_p99_ns.max(*lag_p99_ns);
         self.unconfirmed = self.unconfirmed.max(*unconfirmed);

@@ -124,10 +124,7 @@ pub(super) fn over_time(over: &Overlaid<'_>) -> Vec<Block> {
 
 /// Why there are no service times over time.
 fn without_service(over: &Overlaid<'_>, all: &[(&str, Vec<Interval>)]) -> Vec<String> {
-    let lacks = |intervals: &[Interval]| {
-        !intervals.is_empty() && intervals.iter().all(|own| own.point.service.is_none())
-    };
-    let lacking = || over.runs.iter().zip(all).filter(|(_, (_, intervals))| lacks(intervals));
+    let lacking = || over.runs.iter().zip(all).filter(|(_, (_, intervals))| lacks_service(intervals));
     let mut notes = Vec::new();
     if lacking().any(|((_, run), _)| run.load == LoadKind::Closed) {
         notes.push(
@@ -142,6 +139,10 @@ fn without_service(over: &Overlaid<'_>, all: &[(&str, Vec<Interval>)]) -> Vec<St
         notes.push(format!("the record holds no service times over time: {}", open.join(", ")));
     }
     notes
+}
+
+fn lacks_service(intervals: &[Interval]) -> bool {
+    !intervals.is_empty() && intervals.iter().all(|own| own.point.service.is_none())
 }
 
 /// What a reader has to know about the time axis.
