@@ -101,7 +101,9 @@ fn a_page_of_ten_dispatches_in_ten_trials_is_small() {
     let page = record_report(&large(), saved()).html();
     assert!(page.len() < 500_000, "{} bytes", page.len());
     let data = data(&page);
-    for plot in data["plots"].as_array().unwrap() {
+    let plots = data["plots"].as_array().unwrap();
+    assert_eq!(plots.len(), 7);
+    for plot in plots {
         let lines = plot["lines"].as_array().unwrap();
         assert_eq!(lines.len(), 10);
         assert!(lines.iter().all(|line| line["points"].as_array().unwrap().len() <= 300));
