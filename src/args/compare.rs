@@ -53,7 +53,8 @@ pub(crate) struct CompareArgs {
     /// Smallest change that counts, such as p99=30%
     ///
     /// A figure that gets worse by less is no regression. Figures have the names that --assert has: throughput_per_s, cpu_ns_per_message,
-    /// cpu_ns_per_flow, p50, p90, p99, p99.9 and confirm.p99. The flag may be repeated. The record of a comparison keeps its margins.
+    /// cpu_ns_per_flow, p50, p90, p99, p99.9 and confirm.p99. A margin is a ratio: 30 % means 1.3 times as much or as little (-23 %). The flag
+    /// may be repeated. The record of a comparison keeps its margins.
     #[arg(long, value_name = "FIGURE=SHARE", value_delimiter = ',')]
     pub margin: Vec<Margin>,
     /// Pass where the machine may be the reason that the comparison is invalid

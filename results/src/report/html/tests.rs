@@ -283,7 +283,10 @@ fn the_worst_verdict_comes_first() {
     let valid = lead(&record_report(&record, None));
     assert!(valid.starts_with("good\"><strong>valid</strong>"), "{valid}");
     let regression = lead(&compared_over_floor());
-    assert!(regression.contains("is worse by") && regression.contains("20 pairs, sign test"), "{regression}");
+    assert!(
+        regression.contains(": worse by ") && regression.contains("20 pairs, exact sign test"),
+        "{regression}"
+    );
     let suite = lead(&suite(&cells(), None));
     assert!(suite.contains("<strong>refused</strong>") && suite.contains("1 not run"), "{suite}");
     let search = lead(&search(&sample::searched(), None));
