@@ -55,7 +55,7 @@ impl Gate {
 
     /// How a change that is called *no change* compares with the margin: `which is within the margin of 2 %`. `None` if the
     /// 95 % interval reaches from worse to better, so that there may be no change at all, and for other verdicts.
-    pub(crate) fn small_change(&self) -> Option<String> {
+    fn small_change(&self) -> Option<String> {
         let Interval { low, high } = self.interval.filter(|_| self.verdict == Verdict::NoChange)?;
         if low - 1.0 < RESOLUTION && 1.0 - high < RESOLUTION {
             return None;

@@ -88,8 +88,8 @@ fn a_change_within_its_margin_is_told_as_a_change() {
     small.rows[0].gates.retain(|gate| gate.metric == Metric::P99);
     let none = crate::model::Record::default();
     let page = report::comparison(&small, [&none, &none]).html();
-    assert!(page.contains("response p99 is worse by 5."), "{page}");
-    assert!(page.contains(" after Holm, which is within the margin of 10 %"), "{page}");
+    assert!(page.contains("response p99: worse by 5."), "{page}");
+    assert!(page.contains(" pairs, which is within the margin of 10 %"), "{page}");
 }
 
 /// Verdicts that were not due yet are no result, and nothing is promised of them.
