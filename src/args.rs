@@ -27,6 +27,7 @@ pub(crate) use watch::WatchArgs;
 
 use crate::{
     assertions::AssertArgs,
+    exit,
     form::FormArgs,
     spec::{ThresholdArgs, file::SpecArgs},
 };
@@ -38,7 +39,7 @@ use std::path::PathBuf;
 ///
 /// Without a sub-command, drumpost runs `order-authorization` in both styles over every in-process transport.
 #[derive(Debug, Parser)]
-#[command(name = "drumpost", version, max_term_width = 110, after_help = EXIT_CODES)]
+#[command(name = "drumpost", version, max_term_width = 110, after_help = exit::list())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -47,21 +48,39 @@ pub(crate) struct Cli {
 /// The hidden command with which `run --isolate` starts a process for a trial.
 pub(crate) const TRIAL: &str = "trial";
 
-const EXIT_CODES: &str = "Exit codes: 0 ok, 1 a run failed, 2 usage, 3 regression, 4 no rate keeps the goal, 5 audit failed, \
-6 run invalid, 7 inconclusive, 130 interrupted (finished trials are saved)";
+const MORE_OF_RUN: &str = "--help has more flags and explains each. `drumpost list` has all names.";
+
+/// The end of the long help of `run`.
+fn examples_of_run() -> String {
+    format!(
+        "\
+`drumpost list` has the names of all scenarios, dispatches and options.
+
+Throughput of two transports: drumpost run stream -d message/crossbeam,message/rtrb
+Response times at a rate:     drumpost run stream -d message/crossbeam --rate 10k/s --duration 10s
+
+{}",
+        exit::list()
+    )
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Measure a scenario over one or more dispatches
-    #[command(after_help = "--help has more flags and explains each. `drumpost list` has all names.")]
+    #[command(after_help = MORE_OF_RUN, after_long_help = examples_of_run())]
     Run(Box<RunArgs>),
     /// Find the highest rate that keeps a goal
+    ///
+    /// The search holds one rate after another. A hold is one trial of an open load at one rate. It takes as long as the percentiles of
+    /// the goal need to have enough samples, and at most 20 s, unless --duration says how long.
+    #[command(after_long_help = exit::list())]
     Search(Box<SearchArgs>),
     /// Run many combinations of scenarios, dispatches and loads from a file
+    #[command(after_long_help = exit::list())]
     Suite(SuiteArgs),
     /// List scenarios, transports with their options and promises, loads and thresholds
     List(ListArgs),
-    /// Show the dashboard of a run that goes on elsewhere on this machine, or of a saved record
+    /// Show the dashboard of a run in progress elsewhere on this machine, or of a saved record
     Watch(WatchArgs),
     /// Print the table of a saved record or suite again, or of several records
     Show(ShowArgs),

@@ -20,14 +20,15 @@ use std::path::{Path, PathBuf};
 pub(crate) struct AssertArgs {
     /// Goal to keep, such as 'p99<2ms, lost=0'
     ///
-    /// A name before a colon selects rows: a dispatch, a style, a transport or a scenario, as in 'message: p99<2ms'. Without it
-    /// all are. The flag may be repeated. Figures: those of `search --slo`, and throughput_per_s, cpu_ns_per_message, cpu_ns_per_flow.
-    /// They are those of all trials together. A goal that is missed or cannot be told ends the command with exit code 4.
+    /// A name before a colon selects rows: a dispatch, a style, a transport or a scenario, as in 'message: p99<2ms'. Without a
+    /// name, all rows have to keep the goal. The flag may be repeated. Figures are those of `search --slo`, and throughput_per_s,
+    /// cpu_ns_per_message and cpu_ns_per_flow. A figure is that of all trials of a row together. The command ends with exit code 4 if a
+    /// goal is missed, or if its figure is not known, such as the p99 of too few samples.
     #[arg(long = "assert", value_name = "GOAL", help_heading = "Output")]
     pub assertions: Vec<Assertion>,
     /// End with exit code 6 if a run is invalid, or already if it is suspect
     ///
-    /// Without it: that of a suite's file, or else invalid.
+    /// The default is `fail-on` of the suite's file, or else `invalid`.
     #[arg(long, value_name = "VERDICT", help_heading = "Output", hide_short_help = true)]
     pub fail_on: Option<FailOn>,
     /// Save rows or verdicts, and goals, as JUnit XML: a test case for each

@@ -28,6 +28,19 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// All of them, by their code.
+    const ALL: [Self; 9] = [
+        Self::Ok,
+        Self::Failed,
+        Self::Usage,
+        Self::Regression,
+        Self::Missed,
+        Self::Audit,
+        Self::Invalid,
+        Self::Inconclusive,
+        Self::Interrupted,
+    ];
+
     /// The exit code of the process.
     #[must_use]
     pub const fn code(self) -> u8 {
@@ -43,6 +56,27 @@ impl Exit {
             Self::Interrupted => 130,
         }
     }
+
+    /// What the code says, for the help.
+    const fn meaning(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "a run or a check failed",
+            Self::Usage => "usage",
+            Self::Regression => "regression",
+            Self::Missed => "no rate keeps the goal, or a goal of --assert is missed or not known",
+            Self::Audit => "audit failed",
+            Self::Invalid => "invalid, or suspect with --fail-on suspect",
+            Self::Inconclusive => "inconclusive or not judged",
+            Self::Interrupted => "interrupted (finished trials are saved)",
+        }
+    }
+}
+
+/// The list of all exit codes, for the help of commands that end with more than the first three.
+pub(crate) fn list() -> String {
+    let each = Exit::ALL.map(|exit| format!("{} {}", exit.code(), exit.meaning()));
+    format!("Exit codes: {}", each.join("; "))
 }
 
 /// A request of the user that cannot be carried out as given.
@@ -58,4 +92,18 @@ pub(crate) fn usage(text: impl Into<String>) -> anyhow::Error {
 /// The code of an error that ended a sub-command.
 pub(crate) fn of(error: &anyhow::Error) -> Exit {
     if error.is::<UsageError>() { Exit::Usage } else { Exit::Failed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_lists_every_code_once() {
+        let codes = Exit::ALL.map(Exit::code);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 130]);
+        let list = list();
+        assert!(list.starts_with("Exit codes: 0 ok; 1 a run or a check failed; 2 usage; "), "{list}");
+        assert!(list.ends_with("; 130 interrupted (finished trials are saved)"), "{list}");
+    }
 }

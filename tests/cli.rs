@@ -14,6 +14,29 @@ fn help_of_run() {
     insta::assert_snapshot!(Place::new().run("run -h").with_code(0).stdout);
 }
 
+/// The long help explains what the short help has no room for, and every command has the same list of exit codes.
+#[test]
+fn long_help_explains_and_lists_all_exit_codes() {
+    let words = |line: &str| {
+        let text = Place::new().run(line).with_code(0).stdout;
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let program = words("--help");
+    let (_, codes) = program.split_once("Exit codes: ").unwrap();
+    for (command, says) in [
+        ("run", "drumpost run stream -d message/crossbeam --rate 10k/s"),
+        ("search", "A hold is one trial"),
+        ("suite", "Only cells whose name"),
+        ("compare", "Without --duration a trial takes 250 ms in process and 1 s over a server"),
+    ] {
+        let help = words(&format!("{command} --help"));
+        assert!(help.contains(says) && help.contains(codes), "{help}");
+        assert!(!help.contains("--help has"), "{help}");
+    }
+    assert!(words("compare -h").ends_with(codes));
+    assert!(words("suite -h").contains("--only <TEXT>") && words("run --help").contains("--at-cap <HOW>"));
+}
+
 /// A terminal is 80 columns wide at least, and a screen has 50 lines at most.
 #[test]
 fn short_help_of_every_command_fits_a_screen() {

@@ -113,6 +113,7 @@ fn a_copy_of_the_base_that_differs_makes_it_invalid() {
     let measured = MEASURED.replace("message/sim", "message/sim --sim service=fixed:1ms");
     let comparison = place.run(&format!("{line} {measured}")).with_code(6).json();
     assert_eq!((&comparison["invalid"], &comparison["verdict"]), (&true.into(), &"inconclusive".into()));
+    assert_eq!(comparison["headline"], "invalid");
     assert_eq!(comparison["control"]["state"], "differs", "{comparison}");
     assert_eq!(comparison["ended"]["stop"], "control differs");
     let text = place.run("compare r.json").with_code(6).stdout;

@@ -157,7 +157,7 @@ fn a_run_is_watched_to_its_end() {
     assert!(seen.stdout.lines().last().unwrap().contains("2 trials"), "{}", seen.stdout);
     assert!(seen.stderr.contains(&format!("run {name} ended")), "{}", seen.stderr);
     let done = Running::start(&mut announced(&place, "watch")).end().with_code(2);
-    assert!(done.stderr.contains("nothing goes on"), "{}", done.stderr);
+    assert!(done.stderr.contains("no run that can be watched is in progress"), "{}", done.stderr);
 }
 
 #[test]

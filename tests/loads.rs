@@ -44,6 +44,25 @@ fn the_rate_asked_for_is_the_mean_of_the_profile_over_the_measured_window() {
     assert_eq!(count(record.only(), "/flows/ended"), 60_000);
 }
 
+/// The points add up to the trial. A closed load has none.
+#[test]
+fn an_open_load_has_its_service_times_over_time() {
+    let record = valid("--rate 1k/s --warmup 100ms --duration 2s");
+    let trial = &record.only()["trials"][0];
+    let points = trial["series"].as_array().unwrap().iter();
+    let points: Vec<_> = points.filter(|point| point["response_count"] != 0).collect();
+    assert!(points.len() >= 10, "{} points", points.len());
+    let recorded: u64 = points.iter().map(|point| count(point, "/service_ns/count")).sum();
+    assert_eq!(recorded, count(trial, "/service_ns/count"));
+    for point in points {
+        assert_eq!(point["service_ns"]["count"], point["response_count"], "{point}");
+        assert!(count(point, "/service_ns/p50") <= count(point, "/response_p50_ns"), "{point}");
+    }
+    let closed = Place::new().record("stream --sim service=fixed:1ms --in-flight 1 --duration 1s");
+    let points = closed.only()["trials"][0]["series"].as_array().unwrap();
+    assert!(!points.is_empty() && points.iter().all(|point| point.get("service_ns").is_none()));
+}
+
 #[test]
 fn many_senders_are_one_load() {
     let record = valid("--rate 10k/s --senders 10k --duration 10s --instances producer=2");

@@ -25,7 +25,7 @@ fn paths(page: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn every_path_that_a_page_names_exists() {
     let mut count = 0;
-    for name in ["ARCHITECTURE.md", "README.md", "METHODOLOGY.md", "docs/brokers.md"] {
+    for name in ["ARCHITECTURE.md", "README.md", "METHODOLOGY.md", "docs/brokers.md", "docs/servers.md"] {
         // Built and fetched, so not in a fresh clone.
         for path in paths(&page(name)).filter(|path| !path.starts_with("target/")) {
             assert!(root().join(path).exists(), "{name} names {path}");

@@ -241,6 +241,7 @@ fn a_pair_that_failed_is_said_again() {
     let said = |text: &str| text.lines().find(|line| line.contains("1 pair failed")).map(str::to_owned);
     let first = said(&place.run(&line).with_code(1).stdout).unwrap();
     assert!(first.contains("is left out: head of message/sim"), "{first}");
+    assert!(first.starts_with("not complete  1 pair failed"), "{first}");
     assert_eq!(said(&place.run("compare r.json").with_code(1).stdout), Some(first));
 }
 

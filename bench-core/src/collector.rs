@@ -116,6 +116,8 @@ pub(crate) struct Collector {
     pub totals: Totals,
     /// Since the last interval was closed.
     pub response_now: Distribution,
+    /// Since the last interval was closed; `None` where the course of the service time is not followed.
+    pub service_now: Option<Distribution>,
     /// Since the last interval was closed.
     pub lag_now: Distribution,
     /// `None` until something was confirmed.
@@ -154,10 +156,16 @@ impl Collector {
             longest: (0, 0),
             totals: Totals::default(),
             response_now: Distribution::default(),
+            service_now: None,
             lag_now: Distribution::default(),
             confirms_now: None,
             rests: false,
         }
+    }
+
+    /// Has it follow the course of the service time, or not.
+    pub(crate) fn following_service(self, is_followed: bool) -> Self {
+        Self { service_now: is_followed.then(Distribution::default), ..self }
     }
 
     /// All lanes. While a sample is made of very many, the calling thread rests between them, as it may have taken its core from a
@@ -243,6 +251,9 @@ impl Collector {
     pub(crate) fn close_interval(&mut self) {
         self.response_now.clear();
         self.lag_now.clear();
+        if let Some(service) = &mut self.service_now {
+            service.clear();
+        }
         if let Some(confirms) = &mut self.confirms_now {
             confirms.now.clear();
         }
@@ -272,6 +283,9 @@ impl Collector {
         totals.inter_send.add(inter_send);
         self.response_now.add(response);
         self.lag_now.add(lag);
+        if let Some(now) = &mut self.service_now {
+            now.add(service);
+        }
         let WatchedHistograms { heard, receiver, .. } = &self.histograms[histograms];
         for (destination, hist) in heard.iter().zip(hops) {
             let known = totals.hops.iter().position(|(at, by, _)| at == destination && by == receiver);

@@ -20,7 +20,7 @@ use crate::{
     credit::Credit,
     gaps::Gaps,
     lane::Lane,
-    load::Extent,
+    load::{Extent, Pace},
     message::TRIAL_MAX_NS,
     outcome::{Ending, Outcome},
     plan::{Conditions, TrialPlan},
@@ -117,7 +117,8 @@ impl Monitor {
         let stall_ns = silence_ns.max(plan.load.flow_timeout_ns).max(STALL_NS).saturating_add(away_ns);
         Self {
             control,
-            collector: Collector::new(plan.wiring.clone(), credit, lanes, histograms),
+            collector: Collector::new(plan.wiring.clone(), credit, lanes, histograms)
+                .following_service(matches!(plan.load.pace, Pace::Open { .. })),
             ends_per_flow: u64::from(plan.scenario.ends_per_flow.max(1)),
             kinds: plan.scenario.kinds,
             begins_ns,

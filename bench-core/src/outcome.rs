@@ -298,6 +298,8 @@ pub struct Snapshot {
     pub response_now: Distribution,
     /// Response times so far.
     pub response: Distribution,
+    /// Service times since the last snapshot; `None` for a closed load.
+    pub service_now: Option<Distribution>,
     /// Schedule lag since the last snapshot.
     pub lag_now: Distribution,
     /// Confirm times; `None` if the transport has confirmed nothing yet.

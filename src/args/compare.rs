@@ -3,7 +3,7 @@
 use super::LiveArgs;
 use crate::{
     assertions::AssertArgs,
-    exit::usage,
+    exit::{self, usage},
     form::FormArgs,
     spec::{Lasts, Said, ThresholdArgs},
 };
@@ -19,13 +19,23 @@ Two builds in one job, which gives a verdict: drumpost compare --base main --hea
 Two programs:    drumpost compare --base ./drumpost-old --head ./drumpost-new suite.toml
 Two settings:    drumpost compare --base flags:--batch=1 --head flags:--batch=64 -- stream -d message/rtrb
 Two dispatches:  drumpost compare --base message/crossbeam --head event/crossbeam
-Two files of different times are shown and not judged: their figures differ by what the machine did meanwhile. For a verdict use --base and --head.
+Two files of different times are shown and not judged: their figures differ by what the machine did meanwhile. For a verdict use --base and --head.";
+/// What some exit codes say in a comparison.
+const CODES: &str = "\
+Of a comparison, 0 says that there is no regression. 5 says that the head breaks a promise of delivery that the base keeps, or that both break it and in clearly more pairs the head has the larger share of faults. 7 says that nothing could be judged, or with --strict that a figure is inconclusive.";
 
-Exit codes: 0 no regression, 1 a trial failed, 2 usage, 3 regression, 4 a goal of --assert is missed or its figure is not known, 5 the head breaks a promise of delivery that the base keeps, or both break it and in clearly more pairs the head has the larger share of faults, 6 invalid, 7 nothing could be judged, or with --strict: inconclusive, 130 interrupted";
-const EXIT_CODES: &str = "--help has examples. Exit codes: 0 no regression, 3 regression, 6 invalid, 7 not judged, or with --strict inconclusive";
+/// The end of the short help.
+fn brief() -> String {
+    format!("--help has examples. {}", exit::list())
+}
+
+/// The end of the long help.
+fn examples() -> String {
+    format!("{EXAMPLES}\n\n{}\n\n{CODES}", exit::list())
+}
 
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES, after_long_help = EXAMPLES)]
+#[command(after_help = brief(), after_long_help = examples())]
 pub(crate) struct CompareArgs {
     /// Record A, such as before a change
     ///
@@ -46,7 +56,8 @@ pub(crate) struct CompareArgs {
     /// Smallest change that counts, such as p99=30%
     ///
     /// A figure that gets worse by less is no regression. Figures have the names that --assert has: throughput_per_s, cpu_ns_per_message,
-    /// cpu_ns_per_flow, p50, p90, p99, p99.9 and confirm.p99. The flag may be repeated. The record of a comparison keeps its margins.
+    /// cpu_ns_per_flow, p50, p90, p99, p99.9 and confirm.p99. A margin is a ratio: 30 % means 1.3 times as much or as little (-23 %). The flag
+    /// may be repeated. The record of a comparison keeps its margins.
     #[arg(long, value_name = "FIGURE=SHARE", value_delimiter = ',')]
     pub margin: Vec<Margin>,
     /// Pass where the machine may be the reason that the comparison is invalid
@@ -138,6 +149,9 @@ pub(crate) struct SidesArgs {
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Flags of `run`: what is measured
+    ///
+    /// Without --duration a trial takes 250 ms in process and 1 s over a server, because many short trials decide better than few long
+    /// ones. If pairs differ too much to decide, try longer trials: --duration 1s in process, or --duration 4s over a server.
     #[arg(last = true, value_name = "FLAGS OF RUN")]
     pub run: Vec<String>,
 }

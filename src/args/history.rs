@@ -14,7 +14,8 @@ pub(crate) struct HistoryArgs {
     pub folder: Option<PathBuf>,
     /// Draw the trend of a figure such as p99, with its change points
     ///
-    /// Figures are those of `--assert`. Runs are in one series if they were measured on the same host and kernel, by a drumpost of the
+    /// Figures are those of `drumpost run --assert`, such as p50, p99, mean, max, service.p99, lag.p99, throughput_per_s,
+    /// cpu_ns_per_message, cpu_ns_per_flow, lost and refused. Another name is answered with the list. Runs are in one series if they were measured on the same host and kernel, by a drumpost of the
     /// same version and toolchain, and with the same settings. Each change point shows the first revision with the new level. Invalid runs are shown, and are not used for change points.
     #[arg(long, short, value_name = "FIGURE")]
     pub figure: Option<Named>,

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct MergeArgs {
-    /// Records of the same runs with different seeds, such as those of jobs side by side
+    /// Records of the same runs with different seeds, measured with the same settings on one machine
+    ///
+    /// They may come from jobs that ran one after another or side by side. Runs side by side have slowed each other.
     #[arg(required = true, num_args = 2..)]
     pub files: Vec<PathBuf>,
     /// File of the merged record [default: .drumpost/ID.json]

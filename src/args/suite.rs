@@ -17,7 +17,7 @@ pub(crate) struct SuiteArgs {
     #[arg(long)]
     pub resume: bool,
     /// Only cells whose name, as --list shows it, contains this text
-    #[arg(long, value_name = "PATTERN")]
+    #[arg(long, value_name = "TEXT")]
     pub only: Option<String>,
     /// List the cells and how long they take, and run nothing
     #[arg(long, conflicts_with_all = ["resume", "out", "json", "markdown", "html"])]

@@ -3,22 +3,22 @@
 use clap::Args;
 use drumpost_tui::SPEEDS;
 
-const EXIT_CODES: &str = "Without a terminal it prints a line a second. q leaves; the run goes on. In a replay, space pauses it, the left and right arrow move it, and \
+const EXIT_CODES: &str = "Without a terminal it prints a line a second. q leaves, and the run continues. In a replay, space pauses it, the left and right arrow move it, and \
 + and - change its speed.
 
-Exit codes: 0 it ended, 1 a trial failed or the run is gone, 2 usage, 5 faults were seen, 6 a trial is invalid, 130 you left \
+Exit codes: 0 the run ended, 1 a trial failed or the run is gone, 2 usage, 5 faults were seen, 6 a trial is invalid, 130 you left \
 before the end";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct WatchArgs {
-    /// A run that goes on, by its name, the beginning of it or its process number, or a record or a suite's folder [default: the only run that goes on]
+    /// A run in progress, by its name, the beginning of it or its process number, or a record or a suite's folder [default: the only run in progress]
     ///
     /// Runs, suites, searches and comparisons of the same user on this machine can be watched. A file or a folder is replayed. The course of
     /// a trial in a record has at most 50 points, and counts of messages come at its end.
     #[arg(value_name = "RUN|RECORD")]
     pub what: Option<String>,
-    /// List what goes on, and watch nothing
+    /// List the runs in progress, and watch none
     #[arg(long, conflicts_with_all = ["what", "speed", "from"])]
     pub list: bool,
     /// How many times as fast a record is replayed, such as 10 or 0.5

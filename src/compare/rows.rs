@@ -9,7 +9,7 @@ use crate::{
     output,
     run::job::Job,
     spec::{Document, Obstacle, RunSpec, asked_on},
-    suite::{self, Specs},
+    suite::{self, Runner, Specs},
 };
 use drumpost_core::registry::Registry;
 use drumpost_results::{
@@ -54,7 +54,9 @@ pub(super) fn rows(
     head: &Side,
 ) -> anyhow::Result<(Vec<Row>, AssertArgs)> {
     let Specs { cells, goals, fail_on } = match &args.a {
-        Some(path) if path.extension().is_some_and(|end| end == "toml") => of_suite(registry, path, args)?,
+        Some(path) if path.extension().is_some_and(|end| end == "toml") => {
+            of_suite(registry, path, args, [base, head])?
+        }
         file => {
             let cells = of_flags(registry, file.as_deref(), args, [base, head])?;
             Specs { cells, goals: Vec::new(), fail_on: None }
@@ -220,11 +222,18 @@ fn is_known(registry: &Registry, spec: &RunSpec) -> bool {
     spec.scenario.as_ref().is_none_or(|name| registry.scenarios.iter().any(|known| known.name == name))
 }
 
-fn of_suite(registry: &Registry, path: &Path, args: &CompareArgs) -> anyhow::Result<Specs> {
+fn of_suite(
+    registry: &Registry,
+    path: &Path,
+    args: &CompareArgs,
+    [base, head]: [&Side; 2],
+) -> anyhow::Result<Specs> {
     if !args.sides.run.is_empty() {
         return Err(usage("flags after `--` are for a run; a suite's file says what its cells measure"));
     }
-    suite::specs(registry, path)
+    // A program of a side may know more than this one.
+    let runner = if base.is_foreign || head.is_foreign { Runner::Others } else { Runner::This };
+    suite::specs(registry, path, runner)
 }
 
 /// How long the longer of two loads lasts, with its warm-up. A backlog piles up before, for as long as it takes.
@@ -246,7 +255,14 @@ fn shortened(registry: &Registry, spec: &RunSpec) -> anyhow::Result<Document> {
     let mut fields = spec.document();
     let job = Job::planned(registry, spec);
     let is_virtual = job.as_ref().is_ok_and(|job| job.is_virtual);
-    let has_server = job.as_ref().is_ok_and(|job| job.targets.iter().any(|target| target.needs_server));
+    let has_server = match &job {
+        Ok(job) => job.targets.iter().any(|target| target.needs_server),
+        // Only the program of a side can run it. A transport that this program does not know may well have a server.
+        Err(_) => spec.dispatch.iter().any(|dispatch| {
+            let name = dispatch.split_once('/').map_or(dispatch.as_str(), |(_, name)| name);
+            registry.transport(name).is_none_or(|entry| entry.needs_server)
+        }),
+    };
     let is_extent = |key: &String| ["duration", "count", "arrivals"].contains(&key.as_str());
     if !is_virtual && !fields.keys().any(is_extent) {
         let (long, warmup) = if has_server { OVER_SERVER } else { IN_PROCESS };
@@ -261,11 +277,30 @@ fn shortened(registry: &Registry, spec: &RunSpec) -> anyhow::Result<Document> {
 #[cfg(test)]
 mod tests {
     use super::super::sequence::{ROLES, Sequence, label};
+    use super::shortened;
+    use crate::spec::RunSpec;
     use drumpost_results::{
         format,
         model::{Compared, ComparedRow, Pairing, Record},
     };
     use std::path::Path;
+
+    #[test]
+    fn a_transport_that_only_the_program_of_a_side_knows_has_trials_as_long_as_over_a_server() {
+        let lasts = |scenario: &str, dispatch: &str| {
+            let spec = RunSpec {
+                scenario: Some(scenario.into()),
+                dispatch: vec![dispatch.into()],
+                ..RunSpec::default()
+            };
+            let fields = shortened(&crate::builtin(), &spec).unwrap();
+            ["duration", "warmup"].map(|key| fields[key].as_str().unwrap().to_owned())
+        };
+        assert_eq!(lasts("stream", "message/crossbeam"), ["250ms", "50ms"]);
+        assert_eq!(lasts("baskets", "message/crossbeam"), ["250ms", "50ms"]);
+        assert_eq!(lasts("stream", "message/pigeon"), ["1s", "200ms"]);
+        assert_eq!(lasts("baskets", "message/pigeon"), ["1s", "200ms"]);
+    }
 
     /// The name of a suite's cell has every value in which the cell differs from others, and the file of a record may cut it.
     #[test]

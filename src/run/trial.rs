@@ -10,6 +10,7 @@ use drumpost_core::{
     cost,
     gaps::Gaps,
     hist,
+    load::Pace,
     options::{OptionEntry, Options},
     outcome::{
         self, Cause, Ending, Outcome,
@@ -77,7 +78,9 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
     let over_range =
         [&outcome.response, &outcome.service, &outcome.lag].map(|all| all.over_range).iter().sum();
     let response = distribution(&outcome.response);
-    beside.series.complete(outcome.elapsed_ns, outcome.measured_ended, &response);
+    let service = distribution(&outcome.service);
+    let followed = matches!(target.plan.load.pace, Pace::Open { .. }).then_some(&service);
+    beside.series.complete(outcome.elapsed_ns, outcome.measured_ended, &response, followed);
     Trial {
         number: place.number,
         position: place.position,
@@ -104,7 +107,7 @@ pub(crate) fn ran(job: &Job, target: &Target, place: Place, outcome: Outcome, mu
         standstill: outcome.standstill.map(standstill),
         messages: Some(outcome.messages),
         response,
-        service: distribution(&outcome.service),
+        service,
         lag: distribution(&outcome.lag),
         inter_send: distribution(&outcome.inter_send),
         arrival_check: arrival_check(job, &outcome),

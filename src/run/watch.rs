@@ -311,7 +311,12 @@ impl Watch for Follower<'_> {
                 server_unacknowledged: snapshot.depth.and_then(|depth| depth.unacknowledged),
                 ..Point::default()
             };
-            self.add(point.with_response(&distribution(&snapshot.response_now)), snapshot.interval_ns);
+            let point = point.with_response(&distribution(&snapshot.response_now));
+            let point = match &snapshot.service_now {
+                Some(service) => point.with_service(&distribution(service)),
+                None => point,
+            };
+            self.add(point, snapshot.interval_ns);
             self.measured_ended = snapshot.measured_ended;
         }
     }

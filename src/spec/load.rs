@@ -56,7 +56,14 @@ pub(crate) struct LoadSpec {
     /// Open load: what happens to a flow that is due while the window is full
     ///
     /// `block` starts it late, `shed` drops and counts it, `fail` ends the run.
-    #[arg(long, value_parser = words::<AtCap>(), default_value = "block", help_heading = "Load", hide_short_help = true)]
+    #[arg(
+        long,
+        value_parser = words::<AtCap>(),
+        default_value = "block",
+        value_name = "HOW",
+        help_heading = "Load",
+        hide_short_help = true
+    )]
     pub at_cap: Said<AtCap>,
     /// Open load: what happens to a flow that is late
     ///

@@ -1,5 +1,6 @@
 //! Makes cells from combinations. Each cell is resolved like a command line of `run`, before anything runs. A bad value
-//! of a flag is an error of the file. A combination that cannot run is a row with the reason.
+//! of a flag is an error of the file. A combination that cannot run is a row with the reason. Of cells that other programs run,
+//! those are taken as they stand that need what this program does not know.
 
 use super::{
     file::parse,
@@ -13,7 +14,7 @@ use crate::{
     secrets,
     spec::RunSpec,
 };
-use drumpost_core::{load::Extent, registry::Registry};
+use drumpost_core::{load::Extent, registry::Registry, scenario::Style};
 use drumpost_results::format::suite as plan;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -42,17 +43,40 @@ pub(super) struct Cells {
 /// Keys that have columns of their own, and so no part in what else differs.
 const IN_COLUMNS: [&str; 6] = [SCENARIO, DISPATCH, "payload", "rate", "in-flight", "arrivals"];
 
-/// Reads a file and resolves all it describes.
+/// What runs the cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Runner {
+    /// This program.
+    This,
+    /// Other programs, which may know more scenarios, transports and options.
+    Others,
+}
+
+/// Reads a file and resolves all it describes, for this program to run.
 ///
 /// # Errors
 /// A sentence with file, line and key about the first thing that cannot be meant.
 pub(super) fn resolve(registry: &Registry, path: &Path, text: &str) -> anyhow::Result<Cells> {
+    resolve_for(registry, path, text, Runner::This)
+}
+
+/// Reads a file and resolves all it describes.
+///
+/// # Errors
+/// As [`resolve`].
+pub(super) fn resolve_for(
+    registry: &Registry,
+    path: &Path,
+    text: &str,
+    runner: Runner,
+) -> anyhow::Result<Cells> {
     let keys = Keys::new(registry);
+    let keys = if runner == Runner::Others { keys.of_others() } else { keys };
     let file = parse(path, text, &keys)?;
     let combinations = expand(&file, &keys).map_err(|(block, why)| {
         usage(format!("{}: [[matrix]] `{}`, line {}: {why}", path.display(), block.name, block.line))
     })?;
-    let resolver = Resolver { registry, path, keys: &keys, varying: varying(&combinations, &keys) };
+    let resolver = Resolver { registry, path, keys: &keys, runner, varying: varying(&combinations, &keys) };
     let (mut cells, mut names) = (Vec::new(), BTreeSet::new());
     for combination in &combinations {
         for cell in resolver.cells(combination)? {
@@ -70,6 +94,7 @@ struct Resolver<'a> {
     registry: &'a Registry,
     path: &'a Path,
     keys: &'a Keys,
+    runner: Runner,
     varying: Vec<String>,
 }
 
@@ -81,6 +106,9 @@ impl Resolver<'_> {
         })?;
         let job = match Job::planned(self.registry, &spec) {
             Ok(job) => job,
+            Err(error) if self.runner == Runner::Others && self.lacks(of, &spec) => {
+                return self.of_others(of, spec, &format!("{error:#}"));
+            }
             Err(error) => return self.refused(of, spec, &format!("{error:#}")).map(|cell| vec![cell]),
         };
         let mut cells = Vec::new();
@@ -99,6 +127,36 @@ impl Resolver<'_> {
             cells.push(Cell { plan, spec, is_virtual: alone.is_virtual, trial_ns });
         }
         Ok(cells)
+    }
+
+    /// Whether a combination has a scenario, a transport or an option that this program does not know.
+    fn lacks(&self, of: &Combination, spec: &RunSpec) -> bool {
+        let transport = |dispatch: &String| {
+            let name = dispatch.split_once('/').map_or(dispatch.as_str(), |(_, name)| name);
+            name.parse::<Style>().is_ok() || self.registry.transport(name).is_some()
+        };
+        let option = |pair: &Pair| {
+            pair.key != SET || self.keys.options().iter().any(|option| option.name == label(pair).0)
+        };
+        let scenario = spec.scenario.as_ref().is_none_or(|name| self.registry.scenario(name).is_some());
+        !(scenario && spec.dispatch.iter().all(transport) && of.pairs.iter().all(option))
+    }
+
+    /// The cells of a combination that another program may be able to run, and this one not.
+    fn of_others(&self, of: &Combination, spec: RunSpec, why: &str) -> anyhow::Result<Vec<Cell>> {
+        if spec.dispatch.is_empty() || !spec.dispatch.iter().all(|dispatch| dispatch.contains('/')) {
+            let why = format!(
+                "{why}; what only the programs of the sides know needs its dispatches in full, as in dispatch = 'message/NAME'"
+            );
+            return self.refused(of, spec, &why).map(|cell| vec![cell]);
+        }
+        let scenario = spec.scenario.clone().unwrap_or_else(|| "order-authorization".into());
+        let cell = |dispatch: &String| {
+            let spec = RunSpec { dispatch: vec![dispatch.clone()], ..spec.clone() };
+            let plan = self.plan(of, &scenario, dispatch, &spec);
+            Cell { plan, spec, is_virtual: false, trial_ns: None }
+        };
+        Ok(spec.dispatch.iter().map(cell).collect())
     }
 
     /// A cell that cannot be run, unless it is a key that cannot be meant.
@@ -179,4 +237,37 @@ fn blamed<'a>(pairs: &'a [Pair], why: &str) -> Option<&'a Pair> {
         key => flag == Some(key),
     };
     pairs.iter().find(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str, runner: Runner) -> Result<Vec<String>, String> {
+        let found = resolve_for(&crate::builtin(), Path::new("s.toml"), text, runner);
+        let cells = found.map_err(|error| error.to_string())?.cells.into_iter();
+        cells.map(|cell| cell.plan.refused.map_or(Ok(cell.plan.name), Err)).collect()
+    }
+
+    #[test]
+    fn cells_that_only_another_program_knows_are_left_to_it() {
+        let block = |keys: &str| format!("[[matrix]]\nname = 'm'\n{keys}\n");
+        for (keys, name) in [
+            ("scenario = 'baskets'\ndispatch = ['message/crossbeam']", "m/baskets/message/crossbeam"),
+            ("scenario = 'stream'\ndispatch = ['event/pigeon']", "m/stream/event/pigeon"),
+            (
+                "scenario = 'stream'\ndispatch = ['event/pigeon']\nset = { pigeon.height = '3m' }",
+                "m/stream/event/pigeon",
+            ),
+        ] {
+            assert_eq!(names(&block(keys), Runner::Others), Ok(vec![name.to_owned()]));
+            assert!(names(&block(keys), Runner::This).unwrap_err().contains("unknown "), "{keys}");
+        }
+        // What this program knows is checked as ever.
+        let known = block("scenario = 'stream'\ndispatch = ['message/crossbeam']\nduration = '1x'");
+        assert!(names(&known, Runner::Others).unwrap_err().contains("`duration`"));
+        let short = names(&block("scenario = 'baskets'\ndispatch = ['crossbeam']"), Runner::Others);
+        let said = short.unwrap_err();
+        assert!(said.contains("unknown scenario") && said.contains("dispatches in full"), "{said}");
+    }
 }

@@ -37,6 +37,8 @@ pub(super) struct Keys {
     command: Command,
     options: Vec<&'static OptionEntry>,
     absent: Vec<Absent>,
+    /// Options that this program does not know are those of another one.
+    others: bool,
 }
 
 impl Keys {
@@ -45,7 +47,13 @@ impl Keys {
             command: RunSpec::augment_args(Command::new("run")),
             options: registry.options(),
             absent: registry.absent.clone(),
+            others: false,
         }
+    }
+
+    /// The same for cells that other programs run. They may have more options.
+    pub(super) fn of_others(self) -> Self {
+        Self { others: true, ..self }
     }
 
     /// The options of transports and scenarios.
@@ -64,6 +72,9 @@ impl Keys {
         let (name, value) = set.split_once('=').unwrap_or((set, ""));
         if let Some(option) = self.options.iter().find(|option| option.name == name) {
             return option.check(value);
+        }
+        if self.others {
+            return Ok(());
         }
         let family = name.split('.').next().unwrap_or_default();
         if let Some(absent) = self.absent.iter().find(|absent| absent.name == family) {

@@ -27,6 +27,7 @@ use crate::{
     spec::RunSpec,
 };
 use cells::Cell;
+pub(crate) use cells::Runner;
 use drumpost_core::registry::Registry;
 use drumpost_results::{
     assertion::{Assertion, Outcome},
@@ -115,10 +116,10 @@ pub(crate) struct Specs {
 ///
 /// # Errors
 /// A sentence with file, line and key about the first thing that cannot be meant, or a cell that cannot be run.
-pub(crate) fn specs(registry: &Registry, path: &Path) -> anyhow::Result<Specs> {
+pub(crate) fn specs(registry: &Registry, path: &Path, runner: Runner) -> anyhow::Result<Specs> {
     let text = drumpost_results::store::read_text(path)
         .map_err(|error| usage(format!("failed to read {}: {error}; check the path", path.display())))?;
-    let found = cells::resolve(registry, path, &text)?;
+    let found = cells::resolve_for(registry, path, &text, runner)?;
     let (goals, fail_on) = (found.goals.by_name(&found.cells), found.goals.fail_on);
     let spec = |cell: Cell| match cell.plan.refused {
         Some(why) => Err(usage(format!("{}: {why}", cell.plan.name))),

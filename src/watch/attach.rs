@@ -1,4 +1,4 @@
-//! Finds commands that go on and attaches to one.
+//! Finds commands in progress and attaches to one.
 
 use super::{Next, Source};
 use crate::{
@@ -22,13 +22,13 @@ const LINE_BYTES: u64 = 4 << 20;
 /// Events that wait to be shown. While there are so many, the socket is not read, and the command leaves samples out.
 const WAITING: usize = 4_096;
 
-/// A command that goes on.
+/// A command in progress.
 pub(super) struct Found {
     pub hello: Hello,
     lines: BufReader<UnixStream>,
 }
 
-/// All that go on, oldest first.
+/// All that are in progress, oldest first.
 ///
 /// # Errors
 /// Others could have put something into the folder.
@@ -87,26 +87,26 @@ pub(super) fn choose(asked: Option<&str>) -> anyhow::Result<Found> {
         return match meant[..] {
             [at] => Ok(found.swap_remove(at)),
             [] if found.is_empty() => Err(usage(format!(
-                "`{asked}`: there is no such file, and nothing goes on that can be watched"
+                "`{asked}`: there is no such file, and no run that can be watched is in progress"
             ))),
             [] => Err(usage(format!(
-                "`{asked}`: there is no such file, and nothing of that name goes on; there is\n{}",
+                "`{asked}`: there is no such file, and no run of that name is in progress; there is\n{}",
                 listed(&found)
             ))),
             _ => Err(usage(format!(
-                "`{asked}`: several go on whose names begin so; name one of\n{}",
+                "`{asked}`: the names of several runs in progress begin so; name one of\n{}",
                 listed(&found)
             ))),
         };
     }
     match found.len() {
-        0 => Err(usage("nothing goes on that can be watched; name a record to replay it")),
+        0 => Err(usage("no run that can be watched is in progress; name a record to replay it")),
         1 => Ok(found.swap_remove(0)),
-        _ => Err(usage(format!("several go on; name one of\n{}", listed(&found)))),
+        _ => Err(usage(format!("several runs are in progress; name one of\n{}", listed(&found)))),
     }
 }
 
-/// The events of a command that goes on.
+/// The events of a command in progress.
 pub(super) struct Attached(Receiver<Event>);
 
 impl Attached {

@@ -1,4 +1,4 @@
-//! `drumpost watch`: the dashboard of a run that goes on elsewhere on this machine (`attach`), or of a saved one (`replay`).
+//! `drumpost watch`: the dashboard of a run in progress elsewhere on this machine (`attach`), or of a saved one (`replay`).
 //!
 //! Lives here: what is meant by the argument, showing events as they come, and how it ends. Where a replay stands is in `tape`. Does not live
 //! here: what a run tells (`crate::live`), and drawing (`crate::run::screen`).
@@ -44,7 +44,7 @@ trait Source {
     /// The next event, waiting for it no longer than told.
     fn next(&mut self, at_most: Duration) -> Next;
 
-    /// Does what a key asks of a replay. A run that goes on elsewhere is not steered from here.
+    /// Does what a key asks of a replay. A run in progress elsewhere is not steered from here.
     fn steer(&mut self, _to: Steer) {}
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn watch(args: &WatchArgs) -> anyhow::Result<Exit> {
         return Ok(Showing::new(args, "the replay", Some(args.speed)).show(&mut replay));
     }
     if args.speed != 1.0 || args.from.is_some() {
-        let what = args.what.as_deref().unwrap_or("a run that goes on");
+        let what = args.what.as_deref().unwrap_or("a run in progress");
         return Err(usage(format!(
             "--speed and --from are for records, and {what} is no file here; leave them out to watch a run"
         )));
@@ -81,7 +81,7 @@ pub(crate) fn watch(args: &WatchArgs) -> anyhow::Result<Exit> {
 fn list() -> anyhow::Result<Exit> {
     let found = attach::running()?;
     if found.is_empty() {
-        output::remark("nothing goes on that can be watched");
+        output::remark("no run that can be watched is in progress");
         return Ok(Exit::Ok);
     }
     output::result(&attach::listed(&found))?;

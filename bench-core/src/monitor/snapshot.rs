@@ -32,6 +32,7 @@ impl Monitor {
             ended_now: ended.saturating_sub(self.last_ended),
             response_now: self.collector.response_now.clone(),
             response: self.collector.totals.response.clone(),
+            service_now: self.collector.service_now.clone(),
             lag_now: self.collector.lag_now.clone(),
             confirms: self.collector.confirms_now.clone(),
             outages: self.control.outages(),

@@ -48,8 +48,8 @@ impl ControlState {
 ///   divided by the gates of the comparison;
 /// - |median ln(A′/A)|: a difference that a copy shows, too, is not the change's.
 ///
-/// The first falls with more pairs, the second does not. Both are logarithms; the floor is `exp(x) − 1`. A control that
-/// differs or was too short gives no floor.
+/// The first falls with more pairs, the second does not. Both are logarithms; the floor is `exp(x) − 1`, and for the throughput,
+/// where less is worse, `1 − exp(−x)`. A control that differs or was too short gives no floor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Control {
     /// The answer.
@@ -134,17 +134,18 @@ impl Comparison {
             let Some(control) = control.iter().find(same) else { continue };
             for gate in row.gates.iter_mut().filter(|gate| gate.p.is_some()) {
                 let copy = control.gates.iter().find(|copy| copy.metric == gate.metric);
-                gate.floor = copy.and_then(|copy| floor(&copy.worsenings, gate.pairs, alpha));
+                let floor = copy.and_then(|copy| floor(&copy.worsenings, gate.pairs, alpha));
+                gate.floor = floor.map(|worsening| gate.metric.change_of(worsening));
             }
         }
     }
 }
 
-/// The noise floor as a share of one; see [`Control`].
+/// The noise floor as a logarithm; see [`Control`].
 fn floor(worsenings: &[f64], pairs: usize, alpha: f64) -> Option<f64> {
     let detectable = stats::minimum_detectable_in(worsenings, pairs, alpha)?;
     let lasting = stats::median(worsenings)?.abs();
-    Some(detectable.max(lasting).exp_m1())
+    Some(detectable.max(lasting))
 }
 
 /// A and its copy, in the metrics of a row of the comparison.

@@ -2,8 +2,8 @@
 //!
 //! A regression needs a p-value after Holm of at most alpha and a median of at least the margin. An improvement is the
 //! mirror image. No change needs a 95 % interval of the median within one and a half margins. Everything else is
-//! inconclusive. An invalid run cannot show that nothing became worse, and neither can a disturbed machine. Does not live
-//! here: the rule on numbers (`rule`), the tests themselves (`stats`), and sentences for people (`sentence`).
+//! inconclusive. An invalid run cannot show that nothing became worse, and neither can a disturbed machine. A percentile that
+//! too many pairs lack is not judged. Does not live here: the rule on numbers (`rule`), the tests themselves (`stats`), and sentences for people (`sentence`).
 
 use super::rule::{self, CONFIDENCE, Judged, Level, NO_CHANGE_MARGINS, Pairs};
 use super::{Metric, Options, Row, Verdict};
@@ -48,7 +48,8 @@ pub struct Gate {
     pub p_holm: Option<f64>,
     /// Smallest change that is of interest, as a share of one; `None` unpaired.
     pub margin: Option<f64>,
-    /// Smallest worsening that would have been found in four of five comparisons like this, as a share of one.
+    /// Smallest worsening that four of five comparisons like this would call a regression, as a share of one: for the throughput how
+    /// much less, else how much more.
     pub detectable: Option<f64>,
     /// What this machine can tell apart in this metric, as a share of one, from A and a copy of A; `None` without a control
     /// arm, or with one that differs or was too short. See [`super::Control`].
@@ -64,12 +65,10 @@ pub struct Gate {
 impl Gate {
     /// A gate that is not judged yet; `None` if one of the runs lacks the figure.
     pub(super) fn of(metric: Metric, a: &Run, b: &Run, pairs: &[(&Trial, &Trial)]) -> Option<Self> {
-        let paired = |(a, b): &(&Trial, &Trial)| {
-            let (a, b) = (metric.of_trial(a)?, metric.of_trial(b)?);
-            Some((a, (b, metric.worsening(a, b)?)))
-        };
+        let (known, note) = figures(metric, pairs);
+        let paired = |(a, b): (f64, f64)| Some((a, (b, metric.worsening(a, b)?)));
         let (of_a, (of_b, worsenings)): (Vec<f64>, (Vec<f64>, Vec<f64>)) =
-            pairs.iter().filter_map(paired).unzip();
+            known.into_iter().filter_map(paired).unzip();
         // All three over the same pairs: a figure of the whole run beside a median of pairs may contradict it.
         let medians = stats::median(&of_a).zip(stats::median(&of_b)).zip(stats::median(&worsenings));
         let (a, b, ratio) = match medians {
@@ -92,7 +91,7 @@ impl Gate {
             detectable: None,
             floor: None,
             verdict: Verdict::NotJudged,
-            note: None,
+            note,
             worsenings,
         })
     }
@@ -102,6 +101,21 @@ impl Gate {
         self.verdict = Verdict::Inconclusive;
         self.note = Some(note.into());
     }
+}
+
+/// The figures of the pairs that have them on both sides. None, and the reason, if too many pairs lack samples for a percentile.
+fn figures(metric: Metric, pairs: &[(&Trial, &Trial)]) -> (Vec<(f64, f64)>, Option<String>) {
+    let of_pair = |(a, b): &(&Trial, &Trial)| metric.of_trial(a).zip(metric.of_trial(b));
+    let known: Vec<(f64, f64)> = pairs.iter().filter_map(of_pair).collect();
+    let lacking = pairs.len() - known.len();
+    if known.is_empty() || metric.is_judged_without(lacking, pairs.len()) {
+        return (known, None);
+    }
+    let (lacking, of) = (units::count(lacking as u64), units::counted(pairs.len() as u64, "pair", "pairs"));
+    let note = format!(
+        "{lacking} of {of} have too few samples, so this is the figure of all trials and is not judged. Longer trials would have enough"
+    );
+    (Vec::new(), Some(note))
 }
 
 /// B/A from a worsening.
@@ -130,9 +144,9 @@ pub(super) fn decide(rows: &mut [Row], options: &Options) {
         let beside = Beside { invalid, pairs, disturbed, is_busy };
         for gate in &mut row.gates {
             if beside.pairs > 0 && gate.pairs == 0 {
-                gate.note = Some(
-                    "single trials have too few samples, so this is the figure of all trials and is not judged".into(),
-                );
+                gate.note.get_or_insert_with(|| {
+                    "single trials have too few samples, so this is the figure of all trials and is not judged".into()
+                });
             } else {
                 gates.push((beside, gate));
             }
@@ -148,7 +162,7 @@ pub(super) fn decide(rows: &mut [Row], options: &Options) {
     let together = gates.len();
     for (((beside, gate), judged), pairs) in gates.iter_mut().zip(judged).zip(pairs) {
         gate.margin = Some(options.margin(gate.metric));
-        apply(gate, judged, pairs, level.alpha, together);
+        apply(gate, judged, pairs, level, together);
         beside.weigh(gate);
     }
 }
@@ -192,12 +206,12 @@ impl Beside {
     }
 }
 
-fn apply(gate: &mut Gate, judged: Judged, pairs: Pairs<'_>, alpha: f64, together: usize) {
+fn apply(gate: &mut Gate, judged: Judged, pairs: Pairs<'_>, level: Level, together: usize) {
     (gate.p, gate.p_holm, gate.verdict) = (Some(judged.p), Some(judged.p_holm), judged.verdict);
-    let detectable = stats::minimum_detectable(pairs.worsenings, alpha / together as f64);
-    gate.detectable = detectable.map(|d| d.max(pairs.margin).exp_m1());
+    let detectable = rule::detectable(&pairs, level, together);
+    gate.detectable = detectable.map(|worsening| gate.metric.change_of(worsening));
     if gate.verdict == Verdict::Inconclusive {
-        gate.note = Some(undecided(gate, pairs, detectable, Family { alpha, together }));
+        gate.note = Some(undecided(gate, pairs, Family { alpha: level.alpha, together }));
     }
 }
 
@@ -209,16 +223,18 @@ struct Family {
 }
 
 /// What these pairs cannot show, and what would decide it.
-fn undecided(gate: &Gate, pairs: Pairs<'_>, detectable: Option<f64>, family: Family) -> String {
+fn undecided(gate: &Gate, pairs: Pairs<'_>, family: Family) -> String {
     let needed = stats::pairs_needed(family.alpha, family.together);
-    let (Some(detectable), Some(change)) = (detectable, gate.detectable) else {
+    // What the signs alone would show: it falls with more pairs, and the margin does not.
+    let of_signs = stats::minimum_detectable(pairs.worsenings, family.alpha / family.together as f64);
+    let (Some(detectable), Some(change)) = (of_signs, gate.detectable) else {
         return format!("there are {} pairs, and at least {needed} are needed", gate.pairs);
     };
     // Beside an interval of +3 % to +4 %, a reader takes "cannot show a change below 20 %" for a mistake.
     if gate.interval.is_some_and(|it| it.low > 1.0 || it.high < 1.0) {
         return leaning(gate, pairs, enough(pairs, detectable, needed), family);
     }
-    if change > USEFUL {
+    if detectable > USEFUL.ln_1p() {
         // The uncertainty of a median falls with the square root of the number of pairs.
         let times = detectable / USEFUL.ln_1p();
         let enough = ((gate.pairs as f64 * times * times).ceil() as usize).max(needed);

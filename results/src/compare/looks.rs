@@ -82,13 +82,13 @@ impl Stop {
         }
     }
 
-    /// The reason in a sentence that begins "It ended ... because".
+    /// The reason in a sentence that begins "The comparison ended ... because".
     #[must_use]
     pub(crate) fn because(self) -> &'static str {
         match self {
-            Self::Decided => "it was decided",
-            Self::LastLook => "that was the last look",
-            Self::TimeOver => "the time was over",
+            Self::Decided => "its verdict was clear",
+            Self::LastLook => "that was the last time to judge",
+            Self::TimeOver => "its time was over",
             Self::ControlDiffers => "a copy of A differed from A",
             Self::NoMorePairs => "the record that was run again had no more pairs",
         }

@@ -31,6 +31,9 @@ pub enum Metric {
 /// The most gates that one row of a comparison can have. A plan that is made before the first trial counts with it.
 pub const GATES_AT_MOST: usize = 7;
 
+/// A percentile is judged if the trials of at most one pair in so many lack the samples for it.
+const LACKING_AT_MOST_ONE_IN: usize = 20;
+
 /// Samples that must lie beyond p99.9 before it is compared.
 const SAMPLES_BEYOND: u64 = 10;
 
@@ -100,6 +103,29 @@ impl Metric {
     #[must_use]
     pub fn is_cpu(self) -> bool {
         matches!(self, Self::CpuPerMessage | Self::CpuPerFlow)
+    }
+
+    /// Whether a percentile is judged where `lacking` of `pairs` pairs have too few samples for it. The pairs that have it are not like the
+    /// others: theirs are the trials with more flows. Whether a pair lacks it does not depend on which trial was A.
+    pub(super) fn is_judged_without(self, lacking: usize, pairs: usize) -> bool {
+        !self.is_percentile() || lacking * LACKING_AT_MOST_ONE_IN <= pairs
+    }
+
+    fn is_percentile(self) -> bool {
+        self != Self::Throughput && !self.is_cpu()
+    }
+
+    /// The change that a worsening, `ln(B/A)` with the sign of worse, stands for, as a share of one: how much more, or for a
+    /// figure of which more is better, how much less.
+    #[must_use]
+    pub fn change_of(self, worsening: f64) -> f64 {
+        if self.higher_is_better() { -(-worsening).exp_m1() } else { worsening.exp_m1() }
+    }
+
+    /// The worsening that a change stands for, the other way round.
+    #[must_use]
+    pub fn worsening_of(self, change: f64) -> f64 {
+        if self.higher_is_better() { -(-change).ln_1p() } else { change.ln_1p() }
     }
 
     /// A value of it, with its unit.

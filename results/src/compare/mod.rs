@@ -87,6 +87,8 @@ pub struct Row {
     pub dispatch_b: String,
     /// Pairs of trials that both ended well; zero if unpaired.
     pub pairs: usize,
+    /// Whether the run of A is invalid, and that of B.
+    pub invalid_sides: [bool; 2],
     /// Pairs of them that the machine disturbed; see [`disturbed`]. If they are more than half, equal times are no proof that
     /// nothing changed.
     pub disturbed: usize,
@@ -362,6 +364,7 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
         broken_promise: broken.by_b,
         broken_by_both: broken.by_both,
         pairs: pairs.len(),
+        invalid_sides: invalid,
         disturbed: pairs.iter().filter(|(a, b)| disturbed(&[a, b], judging.limits).is_some()).count(),
         is_busy: hygiene::is_busy(&pairs, judging.limits),
         invalid: verdicts.iter().any(|verdict| verdict.status == Validity::Invalid),

@@ -73,6 +73,20 @@ fn verdict(gate: &Pairs<'_>, p_holm: f64, ranks: Ranks, level: Level) -> Verdict
     if ranks.is_within(gate) { Verdict::NoChange } else { Verdict::Inconclusive }
 }
 
+/// The smallest worsening that [`judge`] would call a regression in four of five comparisons of `together` gates, if their pairs scatter as those
+/// of this gate do. `None` with too few pairs.
+///
+/// Each condition of a regression asks for a number of pairs beyond a limit: the sign test beyond zero, the median, which is more than half of them,
+/// beyond the margin, and the end of the firm interval beyond half the margin. The condition that needs the largest worsening counts.
+pub(super) fn detectable(gate: &Pairs<'_>, level: Level, together: usize) -> Option<f64> {
+    let n = gate.worsenings.len();
+    let beyond = |limit: f64, pairs: usize| Some(limit + stats::shift_needed(gate.worsenings, n, pairs)?);
+    let signs = stats::minimum_detectable(gate.worsenings, level.alpha / together.max(1) as f64)?;
+    let median = beyond(gate.margin, n / 2 + 1)?;
+    let firm = if level.firm { beyond(FIRM_MARGINS * gate.margin, n + 1 - Ranks::of(n).firm?)? } else { 0.0 };
+    Some(signs.max(median).max(firm))
+}
+
 /// The ranks of the intervals that a verdict needs, for one number of pairs. Gates with equally many pairs share them.
 #[derive(Debug, Clone, Copy)]
 struct Ranks {

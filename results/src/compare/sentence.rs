@@ -6,6 +6,9 @@
 use super::{Gate, Interval, Row, Verdict, margins};
 use crate::units;
 
+/// The resolution of recorded times, as a share of one. An interval that is nearer to no change than this reaches it.
+const RESOLUTION: f64 = 0.001;
+
 impl Row {
     /// A name that tells the row from others: that of a suite's cell, or else the scenario and what is compared in it.
     #[must_use]
@@ -21,8 +24,9 @@ impl Row {
 
 impl Gate {
     /// The verdict in one sentence without a full stop: `worse by 3.1 % (95 % interval 2.4 to 3.9 %), 40 pairs, exact sign
-    /// test, p < 0.0001 after Holm's correction`, `same within 1.2 % ...`, `inconclusive: ...`. With a control arm it ends
-    /// with the noise floor. Percentages are those of B/A as the table shows it.
+    /// test, p < 0.0001 after Holm's correction`, `same within 1.2 % ...`, `worse by 1.2 % ..., which is within the margin of
+    /// 2 %`, `inconclusive: ...`. With a control arm it ends with the noise floor. Percentages are those of B/A as the table
+    /// shows it.
     #[must_use]
     pub fn sentence(&self) -> String {
         match self.floor_text() {
@@ -40,10 +44,27 @@ impl Gate {
         };
         match self.verdict {
             Verdict::Regression | Verdict::Improvement => moved(self),
-            Verdict::NoChange => same(self),
+            Verdict::NoChange => match self.small_change() {
+                Some(how_small) => format!("{} over {} pairs, {how_small}", shift(self), self.pairs),
+                None => same(self),
+            },
             Verdict::Inconclusive => note("inconclusive"),
             Verdict::NotJudged => note("not judged"),
         }
+    }
+
+    /// How a change that is called *no change* compares with the margin: `which is within the margin of 2 %`. `None` if the
+    /// 95 % interval reaches from worse to better, so that there may be no change at all, and for other verdicts.
+    fn small_change(&self) -> Option<String> {
+        let Interval { low, high } = self.interval.filter(|_| self.verdict == Verdict::NoChange)?;
+        if low - 1.0 < RESOLUTION && 1.0 - high < RESOLUTION {
+            return None;
+        }
+        let margin = self.margin?;
+        // The rule compares logarithms, too.
+        let is_within = self.ratio.ln().abs() < margin.ln_1p();
+        let limit = if is_within { "within" } else { "less than one and a half times" };
+        Some(format!("which is {limit} the margin of {}", margins::text(margin)))
     }
 
     /// The margin as a percentage without needless zeros: `2 %`, `2.5 %`.
@@ -52,10 +73,10 @@ impl Gate {
         self.margin.map(margins::text)
     }
 
-    /// The noise floor as a percentage, rounded up, and at least 0.1 %, which is the resolution of recorded times.
+    /// The noise floor as a percentage, rounded up, and at least the resolution of recorded times.
     #[must_use]
     pub fn floor_text(&self) -> Option<String> {
-        self.floor.map(|floor| percent(up(floor).max(0.001)))
+        self.floor.map(|floor| percent(up(floor).max(RESOLUTION)))
     }
 }
 
@@ -67,6 +88,12 @@ fn up(share: f64) -> f64 {
 
 /// By how much a gate moved, in which direction, and how that was tested.
 pub(super) fn moved(gate: &Gate) -> String {
+    let p = gate.p_holm.map_or_else(String::new, |p| format!(", p {} after Holm's correction", p_value(p)));
+    format!("{}, {} pairs, exact sign test{p}", shift(gate), gate.pairs)
+}
+
+/// By how much a gate moved, and in which direction: `worse by 3.1 % (95 % interval 2.4 to 3.9 %)`.
+fn shift(gate: &Gate) -> String {
     let is_worse = (gate.ratio < 1.0) == gate.metric.higher_is_better();
     // In the direction of the change, so that a figure with a minus points in the other direction.
     let side = if gate.ratio < 1.0 { -1.0 } else { 1.0 };
@@ -75,13 +102,8 @@ pub(super) fn moved(gate: &Gate) -> String {
         let (near, far) = (by(low).min(by(high)), by(low).max(by(high)));
         format!(" (95 % interval {:.1} to {})", near * 100.0, percent(far))
     });
-    let p = gate.p_holm.map_or_else(String::new, |p| format!(", p {} after Holm's correction", p_value(p)));
-    format!(
-        "{} by {}{interval}, {} pairs, exact sign test{p}",
-        if is_worse { "worse" } else { "better" },
-        percent(by(gate.ratio)),
-        gate.pairs
-    )
+    let which = if is_worse { "worse" } else { "better" };
+    format!("{which} by {}{interval}", percent(by(gate.ratio)))
 }
 
 /// The end of the interval that is farther from no change. It is rounded up, because the interval may reach that far.

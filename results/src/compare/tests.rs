@@ -184,6 +184,41 @@ fn a_rare_percentile_needs_ten_samples_beyond_it() {
     assert_eq!(comparison.verdict, Verdict::NoChange);
 }
 
+/// The pairs that have the percentile are those with more flows. Whichever side lacks it, the answer is the same.
+#[test]
+fn a_percentile_that_some_pairs_lack_is_not_judged() {
+    let judged = |lacking: usize, is_in_a: bool| {
+        let mut sides = [run("message/a", 30, 1.0, 0.01, 1), run("message/b", 30, 1.0, 0.01, 2)];
+        let side = &mut sides[usize::from(!is_in_a)];
+        for trial in &mut side.trials[..lacking] {
+            trial.response = evenly_spread(1_000_000.0, 5_000);
+            trial.cpu_ns = None;
+        }
+        let mut compared =
+            compare_within(&paired(sides.into()), "message/a", "message/b", &Options::default()).unwrap();
+        assert_eq!(compared.verdict, Verdict::NoChange, "{lacking}");
+        let gates = compared.rows.remove(0).gates;
+        let cpu = gates.iter().find(|gate| gate.metric == Metric::CpuPerMessage).unwrap();
+        assert_eq!((cpu.pairs, cpu.verdict), (30 - lacking, Verdict::NoChange), "no percentile");
+        gates.into_iter().find(|gate| gate.metric == Metric::P999).unwrap()
+    };
+    for is_in_a in [true, false] {
+        for lacking in [0, 1] {
+            let rare = judged(lacking, is_in_a);
+            assert_eq!((rare.pairs, rare.verdict), (30 - lacking, Verdict::NoChange), "{rare:?}");
+        }
+        for lacking in [2, 15] {
+            let rare = judged(lacking, is_in_a);
+            assert_eq!((rare.pairs, rare.verdict), (0, Verdict::NotJudged), "{rare:?}");
+            assert_eq!((rare.p, rare.worsenings.len(), rare.a > 1.4e6), (None, 0, true), "{rare:?}");
+            let why = format!(
+                "not judged: {lacking} of 30 pairs have too few samples, so this is the figure of all"
+            );
+            assert!(rare.sentence().starts_with(&why), "{}", rare.sentence());
+        }
+    }
+}
+
 #[test]
 fn broken_pairs_are_left_out_whole_and_counted() {
     let mut b = run("message/b", 30, 1.0, 0.01, 2);
@@ -213,6 +248,7 @@ fn an_invalid_run_may_show_a_regression_but_never_the_lack_of_one() {
     assert_eq!(judge(0.5).verdict, Verdict::Inconclusive);
     assert_eq!(judge(1.5).verdict, Verdict::Regression);
     assert!(judge(1.5).is_invalid());
+    assert_eq!(judge(1.5).rows[0].invalid_sides, [false, true]);
     assert_eq!(judge(1.0).rows[0].notes, ["B is invalid: the rate was missed"]);
 }
 

@@ -172,6 +172,11 @@ fn of_series(at: &str, trial: &v1::Trial, limit: u64) -> Result<(), FormatError>
         // Points are merged by their intervals, so these are added up as well.
         small(&format!("{at}.intervals"), u64::from(point.intervals), u64::from(u32::MAX) / 4)?;
         sum_fits(&format!("{at}.response_sum_ns"), point.response_sum_ns, point.response_count)?;
+        if let Some(v1::PointTimes { count, over_range, sum, .. }) = &point.service_ns {
+            small(&format!("{at}.service_ns.count"), *count, of_points)?;
+            small(&format!("{at}.service_ns.over_range"), *over_range, of_points)?;
+            sum_fits(&format!("{at}.service_ns.sum"), *sum, *count)?;
+        }
     }
     Ok(())
 }

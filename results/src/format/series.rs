@@ -16,6 +16,7 @@ pub(super) fn series(own: &Series) -> Result<Vec<v1::Point>, FormatError> {
 fn point(own: &Point) -> Result<v1::Point, FormatError> {
     let response = &own.response;
     let histogram = (!response.is_empty()).then(|| response.to_bytes()).transpose()?;
+    let service = own.service.as_ref().filter(|service| !service.is_empty());
     Ok(v1::Point {
         at_ns: own.at_ns,
         intervals: own.intervals,
@@ -34,7 +35,33 @@ fn point(own: &Point) -> Result<v1::Point, FormatError> {
         response_sum_ns: response.sum_ns(),
         response_min_ns: response.min_ns(),
         response_histogram: histogram.map(|bytes| STANDARD.encode(bytes)),
+        service_ns: service.map(times).transpose()?,
     })
+}
+
+fn times(own: &Distribution) -> Result<v1::PointTimes, FormatError> {
+    Ok(v1::PointTimes {
+        count: own.count(),
+        over_range: own.over_range(),
+        sum: own.sum_ns(),
+        min: own.min_ns(),
+        p50: own.quantile_ns(0.5),
+        p99: own.quantile_ns(0.99),
+        max: own.max_ns(),
+        histogram: STANDARD.encode(own.to_bytes()?),
+    })
+}
+
+fn times_back(wire: &v1::PointTimes) -> Result<Distribution, String> {
+    let v1::PointTimes { count, over_range, sum, min, max, histogram, .. } = wire;
+    let bytes = STANDARD.decode(histogram).map_err(|error| format!("service_ns.histogram: {error}"))?;
+    let (min_ns, max_ns) = (min.unwrap_or(0), max.unwrap_or(0));
+    let own = Distribution::coarse_from_bytes(&bytes, *sum, min_ns, max_ns, *over_range)
+        .map_err(|error| format!("service_ns: {error}"))?;
+    if own.count() != *count {
+        return Err(format!("service_ns.count is {count}, but the histogram holds {}", own.count()));
+    }
+    Ok(own)
 }
 
 fn point_back(at: &str, wire: &v1::Point) -> Result<Point, FormatError> {
@@ -52,6 +79,7 @@ fn point_back(at: &str, wire: &v1::Point) -> Result<Point, FormatError> {
         let (said, held) = (wire.response_count, response.count());
         return Err(bad(format!("response_count is {said}, but the histogram holds {held}")));
     }
+    let service = wire.service_ns.as_ref().map(times_back).transpose().map_err(bad)?;
     Ok(Point {
         at_ns: wire.at_ns,
         intervals: wire.intervals,
@@ -61,6 +89,7 @@ fn point_back(at: &str, wire: &v1::Point) -> Result<Point, FormatError> {
         response_p50_ns: wire.response_p50_ns,
         response_p99_ns: wire.response_p99_ns,
         response_max_ns: wire.response_max_ns,
+        service: service.filter(|service| !service.is_empty()),
         lag_p99_ns: wire.lag_p99_ns,
         unconfirmed: wire.unconfirmed,
         confirm_p99_ns: wire.confirm_p99_ns,

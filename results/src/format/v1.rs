@@ -344,6 +344,22 @@ pub struct Point {
     pub response_min_ns: Option<u64>,
     #[serde(default)]
     pub response_histogram: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_ns: Option<PointTimes>,
+}
+
+/// Times of an interval, in a histogram of 2 digits.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PointTimes {
+    pub count: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub over_range: u64,
+    pub sum: u128,
+    pub min: Option<u64>,
+    pub p50: Option<u64>,
+    pub p99: Option<u64>,
+    pub max: Option<u64>,
+    pub histogram: String,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it serialises by reference")]

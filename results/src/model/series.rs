@@ -6,7 +6,7 @@
 use super::Distribution;
 
 /// A series never holds more points than this; neighbours are merged instead. It bounds memory while a trial runs (a
-/// coarse histogram up to an hour takes 36 KiB) and the size of a record (FORMAT.md has the arithmetic).
+/// coarse histogram up to an hour takes 36 KiB, and an open load has two a point) and the size of a record (FORMAT.md has the arithmetic).
 pub const POINTS_AT_MOST: usize = 50;
 
 /// One interval of a trial. Where intervals were merged, counts are sums and histograms are added; figures without a
@@ -30,6 +30,8 @@ pub struct Point {
     pub response_p99_ns: Option<u64>,
     /// Longest response time.
     pub response_max_ns: Option<u64>,
+    /// Service times recorded in it, coarse. `None` without any: of closed loads, and in records that do not say.
+    pub service: Option<Distribution>,
     /// 99th percentile of the schedule lag.
     pub lag_p99_ns: Option<u64>,
     /// Messages that were sent and not confirmed at its end; `None` where the transport confirms nothing, and in records that
@@ -56,6 +58,7 @@ impl Default for Point {
             response_p50_ns: None,
             response_p99_ns: None,
             response_max_ns: None,
+            service: None,
             lag_p99_ns: None,
             unconfirmed: None,
             confirm_p99_ns: None,
@@ -72,6 +75,18 @@ impl Point {
         let mut own = Self { response: response.coarsened(), ..self };
         own.set_figures();
         own
+    }
+
+    /// The interval of these service times.
+    #[must_use]
+    pub fn with_service(self, service: &Distribution) -> Self {
+        Self { service: (!service.is_empty()).then(|| service.coarsened()), ..self }
+    }
+
+    /// The service time that this share of its flows did not exceed.
+    #[must_use]
+    pub fn service_quantile_ns(&self, quantile: f64) -> Option<u64> {
+        self.service.as_ref()?.quantile_ns(quantile)
     }
 
     fn set_figures(&mut self) {
@@ -97,6 +112,7 @@ impl Point {
             response_p50_ns,
             response_p99_ns,
             response_max_ns,
+            service,
             lag_p99_ns,
             unconfirmed,
             confirm_p99_ns,
@@ -114,6 +130,9 @@ impl Point {
             self.response_max_ns = self.response_max_ns.max(*response_max_ns);
         } else {
             self.set_figures();
+        }
+        if let Some(times) = service {
+            self.service.get_or_insert_with(Distribution::coarse).merge(times);
         }
         self.lag_p99_ns = self.lag_p99_ns.max(*lag_p99_ns);
         self.unconfirmed = self.unconfirmed.max(*unconfirmed);
@@ -166,6 +185,14 @@ impl Series {
         all
     }
 
+    /// Service times of all points together: coarse, and empty where the record holds none.
+    #[must_use]
+    pub fn service(&self) -> Distribution {
+        let mut all = Distribution::coarse();
+        self.points.iter().filter_map(|point| point.service.as_ref()).for_each(|own| all.merge(own));
+        all
+    }
+
     /// Adds the next interval; merges neighbours when the series is full.
     pub fn push(&mut self, mut point: Point) {
         point.intervals = point.intervals.max(1);
@@ -182,15 +209,24 @@ impl Series {
     }
 
     /// Adds what was recorded after the last sample, so that the points together hold what the trial does: `ended` flows
-    /// and these response times. The interval ends with the window.
-    pub fn complete(&mut self, elapsed_ns: u64, ended: u64, response: &Distribution) {
+    /// and these response times, and these service times where their course is followed. The interval ends with the window.
+    pub fn complete(
+        &mut self,
+        elapsed_ns: u64,
+        ended: u64,
+        response: &Distribution,
+        service: Option<&Distribution>,
+    ) {
         let Some(rest) = response.coarsened().without(&self.response()) else { return };
         let ended = ended.saturating_sub(self.points.iter().map(|point| point.ended).sum());
         if rest.is_empty() && ended == 0 {
             return;
         }
         let last_ns = self.points.last().map_or(0, |point| point.at_ns);
-        let point = Point { at_ns: elapsed_ns, ended, ..Point::default() }.with_response(&rest);
+        let of_service = service.and_then(|all| all.coarsened().without(&self.service()));
+        let point = Point { at_ns: elapsed_ns, ended, ..Point::default() }
+            .with_response(&rest)
+            .with_service(&of_service.unwrap_or_default());
         match self.points.last_mut() {
             // Recorded while the last interval was being looked at, or in the drain after the window.
             Some(last) if elapsed_ns <= last_ns => {
@@ -255,17 +291,46 @@ mod tests {
         assert_eq!(few.response_p99_ns, None);
     }
 
+    /// A median of service times that are merged is of all of them, so it is not above that of the response times.
+    #[test]
+    fn merged_points_have_the_service_times_of_both() {
+        let point = |ns| Point::default().with_service(&Distribution::of([ns; 300]));
+        let mut merged = point(10);
+        merged.merge(&Point::default());
+        merged.merge(&Point::default().with_service(&Distribution::of([99; 200])));
+        assert_eq!((merged.service_quantile_ns(0.5), merged.service_quantile_ns(0.99)), (Some(10), Some(99)));
+        let mut later = Point::default();
+        assert_eq!(later.service_quantile_ns(0.5), None);
+        later.merge(&point(7));
+        assert_eq!(later.service_quantile_ns(0.5), Some(7));
+        assert_eq!(Point::default().with_service(&Distribution::default()).service, None);
+    }
+
+    #[test]
+    fn service_times_that_came_after_the_last_sample_are_added_once() {
+        let (series, mut all) = long(10);
+        let times = Distribution::of([40; 100]);
+        let points = series.points().iter().cloned().map(|point| point.with_service(&times));
+        let mut series = Series::from_points(points.collect());
+        all.merge(&Distribution::of([900; 3]));
+        let service = Distribution::of([40; 1_000].into_iter().chain([50; 3]));
+        series.complete(1_000, 1_003, &all, Some(&service));
+        assert_eq!(series.service(), service.coarsened());
+        series.complete(1_000, 1_003, &all, Some(&service));
+        assert_eq!(series.service(), service.coarsened());
+    }
+
     #[test]
     fn what_came_after_the_last_sample_is_added_once() {
         for elapsed_ns in [1_000, 1_020] {
             let (mut series, mut all) = long(10);
             all.merge(&Distribution::of([5_000_000; 7]));
-            series.complete(elapsed_ns, 1_007, &all);
+            series.complete(elapsed_ns, 1_007, &all, None);
             assert_eq!(series.response(), all.coarsened());
             assert_eq!(series.points().iter().map(|point| point.ended).sum::<u64>(), 1_007);
             assert_eq!(series.points().len(), if elapsed_ns > 1_000 { 11 } else { 10 });
             let before = series.clone();
-            series.complete(elapsed_ns, 1_007, &all);
+            series.complete(elapsed_ns, 1_007, &all, None);
             assert_eq!(series, before);
         }
     }

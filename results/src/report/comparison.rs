@@ -47,10 +47,11 @@ pub(super) struct Headline {
     pub facts: String,
 }
 
-/// What was cut off comes first, because its verdicts were not due yet.
+/// In the order of the exit codes: what was cut off, pairs that failed, a broken promise, a regression, invalid sides, and the other verdicts.
+/// Verdicts of a comparison that was cut off were not due yet.
 pub(super) fn headline(comparison: &Comparison) -> Headline {
-    let whole = of_figures(comparison);
-    let Some(cut) = &comparison.course.cut else { return whole };
+    let whole = of_promises(comparison);
+    let Some(cut) = &comparison.course.cut else { return of_failed_pairs(comparison, whole) };
     let (tone, why) = match cut {
         Cut::Interrupted(why) => (Tone::Warning, why),
         Cut::Failed(why) => (Tone::Bad, why),
@@ -61,34 +62,73 @@ pub(super) fn headline(comparison: &Comparison) -> Headline {
         "" => format!("{why}; figures so far: {}", whole.word),
         facts => format!("{why}; so far {facts}"),
     };
-    Headline { tone, word: "not complete", facts }
+    Headline { tone, word: NOT_COMPLETE, facts }
 }
 
-/// A failed audit comes before the times, as the exit code has it: a side that loses messages may well be the faster one.
-fn of_figures(comparison: &Comparison) -> Headline {
+const NOT_COMPLETE: &str = "not complete";
+
+/// A build with a pair that failed is no pass, whatever the other pairs show.
+fn of_failed_pairs(comparison: &Comparison, whole: Headline) -> Headline {
+    let Some(failed) = comparison.course.failed_pairs_in_words() else { return whole };
+    let facts = match &*whole.facts {
+        "" => format!("{failed}; figures: {}", whole.word),
+        facts => format!("{failed}; {facts}"),
+    };
+    Headline { tone: Tone::Bad, word: NOT_COMPLETE, facts }
+}
+
+/// A failed audit comes before the times: a side that loses messages may well be the faster one.
+fn of_promises(comparison: &Comparison) -> Headline {
     let times = comparison.verdict;
     let mut broken = comparison.broken_promises();
-    let Some((row, _)) = broken.next() else {
-        // The times are judged, and a reader has to know that they are those of sides that both failed.
-        let both = comparison.broken_by_both().find_map(Row::broken_in_words);
-        let tone = match (tone(times), &both) {
-            (Tone::Good, Some(_)) => Tone::Warning,
-            (tone, _) => tone,
-        };
-        return Headline { tone, word: times.words(), facts: both.unwrap_or_default() };
-    };
-    let place = match comparison.rows.len() {
-        1 => String::new(),
-        _ => {
-            let name = row.label();
-            let others = broken.count() as u64;
-            let more = (others > 0).then(|| units::counted(others, "more row", "more rows"));
-            format!(" in {name}{}", more.map_or_else(String::new, |more| format!(" and others in {more}")))
-        }
-    };
+    let Some((row, _)) = broken.next() else { return of_sides(comparison) };
+    let place = place(comparison, row, broken.count());
     let broken = row.broken_in_words().unwrap_or_default();
     let facts = format!("{broken}{place}; figures: {}", times.words());
     Headline { tone: Tone::Bad, word: Fault::AuditFailed.words(), facts }
+}
+
+/// A regression counts even if a side is invalid. Any other verdict does not.
+fn of_sides(comparison: &Comparison) -> Headline {
+    let times = comparison.verdict;
+    if times != Verdict::Regression
+        && let Some(why) = invalid_in_words(comparison)
+    {
+        let facts = format!("{why}; figures: {}", times.words());
+        return Headline { tone: Tone::Bad, word: Fault::Invalid.words(), facts };
+    }
+    // The times are judged, and a reader has to know that they are those of sides that both failed.
+    let both = comparison.broken_by_both().find_map(Row::broken_in_words);
+    let tone = match (tone(times), &both) {
+        (Tone::Good, Some(_)) => Tone::Warning,
+        (tone, _) => tone,
+    };
+    Headline { tone, word: times.words(), facts: both.unwrap_or_default() }
+}
+
+/// Which side is invalid, without a full stop; `None`: none is. The reasons are in the notes of its row.
+fn invalid_in_words(comparison: &Comparison) -> Option<String> {
+    if comparison.is_control_different() {
+        return Some("a copy of A differs from A".to_owned());
+    }
+    let mut invalid = comparison.rows.iter().filter(|row| row.invalid_sides.contains(&true));
+    let row = invalid.next()?;
+    let sides = match row.invalid_sides {
+        [true, true] => "A and B are invalid",
+        [true, false] => "A is invalid",
+        [false, _] => "B is invalid",
+    };
+    Some(format!("{sides}{}", place(comparison, row, invalid.count())))
+}
+
+/// Where it is, if there are several rows: in this one, and in so many others.
+fn place(comparison: &Comparison, row: &Row, others: usize) -> String {
+    if comparison.rows.len() == 1 {
+        return String::new();
+    }
+    let more = units::counted(others as u64, "more row", "more rows");
+    let more = if others > 0 { format!(" and others in {more}") } else { String::new() };
+    format!(" in {}{more}", row.label())
 }
 
 /// A line that says what A, B and B/A are, and how they were judged.
@@ -139,14 +179,16 @@ fn planned(ended: &Looks, alpha_per_look: f64, chance: &str) -> String {
     let numbers: Vec<String> = ended.planned.iter().map(ToString::to_string).collect();
     let (last, others) = numbers.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
     let looks = match others {
-        [] => format!("Planned was a look at {last} pairs; {chance}"),
+        [] => format!("It was planned to judge once, after {last} pairs; {chance}"),
         _ => {
             let (others, each) = (others.join(", "), share(alpha_per_look));
-            format!("Planned were looks at {others} and {last} pairs, at {each} % each, so that {chance}")
+            format!(
+                "It was planned to judge after {others} and {last} pairs, at {each} % each, so that {chance}"
+            )
         }
     };
     let (pairs, why) = (units::counted(ended.pairs as u64, "pair", "pairs"), ended.stop.because());
-    format!("{looks} It ended at {pairs}, because {why}.")
+    format!("{looks} The comparison ended after {pairs}, because {why}.")
 }
 
 /// A share as a percentage without needless zeros.

@@ -10,7 +10,7 @@ pub(super) fn sentences(row: &Row) -> Vec<String> {
         row.gates.iter().filter_map(|gate| Some((gate, gate.floor?))).collect();
     let above: Vec<&str> = known
         .iter()
-        .filter(|(gate, floor)| gate.margin.is_some_and(|margin| *floor > margin))
+        .filter(|(gate, floor)| gate.margin.is_some_and(|margin| is_above(gate, *floor, margin)))
         .map(|(gate, _)| gate.metric.label())
         .collect();
     known.sort_by(|a, b| a.1.total_cmp(&b.1));
@@ -31,4 +31,9 @@ pub(super) fn sentences(row: &Row) -> Vec<String> {
         ));
     }
     sentences
+}
+
+/// A margin is a ratio, and the floor of the throughput is how much less it is.
+fn is_above(gate: &Gate, floor: f64, margin: f64) -> bool {
+    gate.metric.worsening_of(floor) > margin.ln_1p()
 }

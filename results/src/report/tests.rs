@@ -253,8 +253,8 @@ fn a_comparison_with_looks_and_a_control() {
     three.options.looks = 3;
     three.looks.as_mut().unwrap().planned = vec![20, 40, 60];
     let text = comparison(&three, Layout::plain(1_000));
-    let words = "Planned were looks at 20, 40 and 60 pairs, at 0.33 % each, so that the chance that any regression or improvement above is false is at most 1 % \
-                 (Holm's correction). It ended at 20 pairs, because it was decided.";
+    let words = "It was planned to judge after 20, 40 and 60 pairs, at 0.33 % each, so that the chance that any regression or improvement above is false is at most 1 % \
+                 (Holm's correction). The comparison ended after 20 pairs, because its verdict was clear.";
     assert!(text.contains(words), "{text}");
     three.looks = None;
     let text = comparison(&three, Layout::plain(1_000));

@@ -19,8 +19,8 @@ pub use holm::holm;
 pub use mser::{Truncation, mser};
 pub use share::share_interval;
 pub use sign::{
-    MedianInterval, median_interval, minimum_detectable, minimum_detectable_in, pairs_needed, sign_test,
-    sign_test_of,
+    MedianInterval, median_interval, minimum_detectable, minimum_detectable_in, pairs_needed, shift_needed,
+    sign_test, sign_test_of,
 };
 
 /// The median; of an even number the mean of the two in the middle. `None` without values; no value may be NaN.

@@ -52,17 +52,24 @@ pub fn minimum_detectable(differences: &[f64], alpha: f64) -> Option<f64> {
 }
 
 /// The smallest shift of the median that the sign test at level `alpha` would find four times out of five with `pairs`
-/// pairs that scatter as these differences do. With k the fewest of `pairs` equal signs that are enough for the level,
-/// and q the share of signs for which `P(Bin(pairs, q) ≥ k) = 0.8`, it is the q-quantile of the differences around their
-/// median. In the unit of the differences. `None` without differences, or if `pairs` cannot reach the level at all.
+/// pairs that scatter as these differences do: [`shift_needed`] with the fewest equal signs that are enough for the level. `None` without
+/// differences, or if `pairs` cannot reach the level at all.
 #[must_use]
 pub fn minimum_detectable_in(differences: &[f64], pairs: usize, alpha: f64) -> Option<f64> {
-    const POWER: f64 = 0.8;
-    let median = super::median(differences)?;
     // How many counts of the rarer sign are few enough: none, one and so on.
     let few_enough = at_most(pairs, 0.5).take_while(|chance| 2.0 * chance <= alpha).count();
     let equal_signs = (few_enough > 0).then(|| pairs + 1 - few_enough)?;
-    let power = |share: f64| 1.0 - binomial_at_most(pairs, equal_signs - 1, share);
+    shift_needed(differences, pairs, equal_signs)
+}
+
+/// How far beyond a limit the median has to lie, so that at least `beyond` of `pairs` pairs lie beyond the limit four times out of five, if
+/// they scatter as these differences do. With q the share of pairs for which `P(Bin(pairs, q) ≥ beyond) = 0.8`, it is the q-quantile
+/// of the differences around their median. In the unit of the differences. `beyond` is more than half of `pairs`. `None` without differences.
+#[must_use]
+pub fn shift_needed(differences: &[f64], pairs: usize, beyond: usize) -> Option<f64> {
+    const POWER: f64 = 0.8;
+    let median = super::median(differences)?;
+    let power = |share: f64| 1.0 - binomial_at_most(pairs, beyond.saturating_sub(1), share);
     let (mut low, mut high) = (0.5, 1.0);
     for _ in 0..60 {
         let middle = f64::midpoint(low, high);
@@ -219,6 +226,19 @@ mod tests {
         }
         assert_eq!(minimum_detectable_in(&squares, 7, 0.01), None);
         assert_eq!(minimum_detectable_in(&[], 40, 0.01), None);
+    }
+
+    /// Ranks by another program: shares of 0.578 for 21 of 40 (more than half), and of 0.768 for 29 of 40 (the 99 % interval).
+    #[test]
+    fn how_far_a_median_has_to_lie_beyond_a_limit() {
+        let squares: Vec<f64> = (0..40).map(|i| f64::from(i * i)).collect();
+        let median = crate::stats::median(&squares).unwrap();
+        for (beyond, rank) in [(21, 24), (29, 31)] {
+            let found = shift_needed(&squares, 40, beyond).unwrap();
+            assert!((found - (squares[rank - 1] - median)).abs() < 1e-9, "{beyond}: {found}");
+        }
+        assert_eq!(shift_needed(&[], 40, 21), None);
+        assert_eq!(shift_needed(&[0.3; 40], 40, 29), Some(0.0), "without scatter no more than the limit");
     }
 
     proptest! {

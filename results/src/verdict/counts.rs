@@ -17,7 +17,11 @@ pub(super) fn check(run: &Run, thresholds: &Thresholds, verdict: &mut Verdict) {
     let times = response.count() + service.count() + lag.count();
     let stamped = response.count() + run.hops().iter().map(|hop| hop.time.count()).sum::<u64>();
     let share = |n: u64, of: u64| (n as f64 / of.max(1) as f64).min(1.0);
-    let (range, back) = ("over the range of the histogram", "ran backwards between cores");
+    let range = "over the range of the histogram";
+    let back = match audit.negative_deltas {
+        1 => "ran backwards between cores, whose clocks differ slightly; its time was recorded as zero",
+        _ => "ran backwards between cores, whose clocks differ slightly; their times were recorded as zero",
+    };
     let checks = [
         (over_range, times, format!("{} {range}", units::counted(over_range, "time was", "times were"))),
         (

@@ -38,17 +38,24 @@ pub(super) fn note(run: &Run, derived: &Derived, thresholds: &Thresholds, verdic
     let server = server
         .and_then(|server| server.cores)
         .map_or_else(String::new, |cores| format!(" and the server used {cores:.2} cores"));
+    let other = if stores_in_files(run) { "a disk" } else { "wake-ups between threads" };
     let in_flight = derived.mean_in_flight.unwrap_or(rate * mean_ns / 1e9);
     verdict.notes.push(format!(
         "the throughput is limited by the window of {}. On average {in_flight:.1} were under way and took {} each, which \
          gives {} (Little's law), while the cores were idle for {} of the time{server}. Try --in-flight {}; if that \
-         changes nothing, something other than processors is the limit, such as a disk",
+         changes nothing, something other than processors is the limit, such as {other}",
         units::counted(window, "flow", "flows"),
         units::duration(mean_ns as u64),
         units::rate(rate),
         units::percent(machine.idle / machine.cores),
         window.saturating_mul(4),
     ));
+}
+
+/// Whether the transport, or its server, may write messages to a file, as its promise says.
+fn stores_in_files(run: &Run) -> bool {
+    let persistence = run.settings.get("persistence").map(ToString::to_string).unwrap_or_default();
+    ["disk", "file"].iter().any(|word| persistence.contains(word))
 }
 
 /// Mean flows in flight of a closed load whose window of several flows was never full: the service that starts flows was too slow. `None`:
@@ -156,6 +163,16 @@ mod tests {
         let expected = "the throughput is limited by the window of 64 flows. On average 10.0 were under way and took 1.00 ms \
                         each, which gives 10.0 k/s (Little's law), while the cores were idle for 25.0 % of the time and the server used 0.60 cores. Try --in-flight 256";
         assert!(notes.len() == 1 && notes[0].starts_with(expected), "{notes:?}");
+        let stored = |where_to: &'static str| {
+            judged(|run| drop(run.settings.insert("persistence".into(), where_to.into()))).remove(0)
+        };
+        for [where_to, limit] in [
+            ["none", "wake-ups between threads"],
+            ["file, or memory with jetstream.storage=memory", "a disk"],
+            ["disks of a majority of replicas", "a disk"],
+        ] {
+            assert!(stored(where_to).ends_with(&format!("is the limit, such as {limit}")), "{where_to}");
+        }
     }
 
     #[test]

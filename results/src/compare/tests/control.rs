@@ -127,6 +127,14 @@ fn the_floor_grows_with_the_noise_and_falls_with_the_pairs() {
     assert!(many < few * 0.7, "{few} {many}");
 }
 
+/// The copy's throughput and CPU time scatter alike, and the floor of the throughput is how much less can be seen.
+#[test]
+fn the_floor_of_the_throughput_is_a_fall() {
+    let comparison = controlled(1.0, &side("copy", 20, 1.0, 0.4, 3), 0.4);
+    let [throughput, cpu] = [0, 1].map(|at| comparison.rows[0].gates[at].floor.unwrap());
+    assert!(cpu > 0.1 && ((1.0 + cpu) * (1.0 - throughput) - 1.0).abs() < 1e-3, "{throughput} {cpu}");
+}
+
 /// At each of three looks the control has a third of alpha, so that it needs one pair more.
 #[test]
 fn the_control_of_a_plan_has_the_level_of_a_look() {

@@ -146,10 +146,10 @@ fn as_many_pairs_as_are_needed_are_enough() {
         (few.verdict, few.note.as_deref()),
         (Verdict::Inconclusive, Some("there are 7 pairs, and at least 8 are needed"))
     );
-    // What would have been found: nothing with too few pairs, and never less than the margin.
+    // What would have been found: nothing with too few pairs, and never less than the margin, which is a ratio: 1/1.02.
     assert_eq!(few.detectable, None);
     let enough = by_throughput(&[0.1; 8]).rows[0].gates[0].detectable.unwrap();
-    assert!((enough - 0.02).abs() < 1e-9, "{enough}");
+    assert!((enough - (1.0 - 1.0 / 1.02)).abs() < 1e-9, "{enough}");
 }
 
 /// Six gates are judged together, so what one of them would have found is at a sixth of the level: with ten pairs nothing, as
@@ -206,6 +206,17 @@ fn a_worsening_needs_two_figures_above_zero() {
     let doubled = std::f64::consts::LN_2;
     assert_eq!(Metric::P50.worsening(3.0, 6.0), Some(doubled));
     assert_eq!(Metric::Throughput.worsening(3.0, 6.0), Some(-doubled));
+}
+
+/// A margin of 30 % is 1.3 times as much or as little.
+#[test]
+fn a_worsening_of_the_throughput_is_a_fall() {
+    let worsening = 0.3f64.ln_1p();
+    for (metric, change) in [(Metric::Throughput, 3.0 / 13.0), (Metric::P50, 0.3), (Metric::CpuPerFlow, 0.3)]
+    {
+        let (is, back) = (metric.change_of(worsening), metric.worsening_of(change));
+        assert!((is - change).abs() < 1e-12 && (back - worsening).abs() < 1e-12, "{metric:?}: {is} {back}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The rule on numbers: swapping sides, the order of pairs, what a firm verdict asks for, and machines that are too busy.
 
-use super::super::rule::{Level, Pairs, judge};
+use super::super::rule::{Level, Pairs, detectable, judge};
 use super::figures::by_throughput;
 use super::*;
 use proptest::collection::vec;
@@ -143,6 +143,48 @@ fn what_would_decide_is_a_number_of_pairs_or_another_machine() {
         enough > 50.0 && seen.contains(&format!(". About {enough} such pairs would decide it")),
         "{enough} {seen}"
     );
+}
+
+/// Forty pairs of even noise between `-by` and `by`, around a worsening.
+fn even(random: &mut Noise, worsening: f64, by: f64) -> Vec<f64> {
+    (0..40).map(|_| worsening + by * (2.0 * random.next() - 1.0)).collect()
+}
+
+/// The median of what many such samples tell.
+fn told(random: &mut Noise, by: f64, of: &dyn Fn(&[f64]) -> Option<f64>) -> f64 {
+    let all: Vec<f64> = (0..201).filter_map(|_| of(&even(random, 0.0, by))).collect();
+    crate::stats::median(&all).unwrap()
+}
+
+/// What is called detectable is found in at least four of five simulated comparisons of six gates, whichever condition is the hardest: in turn
+/// the median, the firm interval, and the sign test. What the sign test alone would find, or the margin if that is larger, is found in half
+/// of the comparisons where the median or the interval is the hardest.
+#[test]
+fn what_is_called_detectable_is_found_four_times_out_of_five() {
+    const GATES: usize = 6;
+    let level = Level { alpha: 0.01 / 3.0, firm: true };
+    let flat: Vec<f64> = (0..40).map(|i| if i % 2 == 0 { 1.0 } else { -1.0 }).collect();
+    for (margin, by, is_more) in [(0.10f64, 0.06, true), (0.02, 0.03, true), (0.02, 0.3, false)] {
+        let margin = margin.ln_1p();
+        let mut random = Noise(7);
+        let all =
+            told(&mut random, by, &|worsenings| detectable(&Pairs { worsenings, margin }, level, GATES));
+        let alpha = level.alpha / GATES as f64;
+        let signs = told(&mut random, by, &|worsenings| crate::stats::minimum_detectable(worsenings, alpha));
+        let mut found = |worsening: f64| {
+            let is_found = |_: &u32| {
+                let own = even(&mut random, worsening, by);
+                let mut gates = vec![Pairs { worsenings: &flat, margin }; GATES];
+                gates[0].worsenings = &own;
+                judge(&gates, level)[0].verdict == Verdict::Regression
+            };
+            (0..1_000).filter(is_found).count()
+        };
+        let (enough, before) = (found(all), found(signs.max(margin)));
+        assert!((800..970).contains(&enough), "{margin} {by}: {enough} found at {all}");
+        assert_eq!(before < 700, is_more, "{margin} {by}: {before} found at {signs}");
+    }
+    assert_eq!(detectable(&Pairs { worsenings: &[0.1; 11], margin: 0.02 }, level, GATES), None);
 }
 
 proptest! {

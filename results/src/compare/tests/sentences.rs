@@ -24,6 +24,18 @@ fn each_verdict_has_its_sentence() {
         ),
         (0.004, 0.02, "same within 1.1 % (95 % interval), 40 pairs, margin 2 %"),
         (0.0, 0.0, "same within 0.0 % (95 % interval), 40 pairs, margin 2 %"),
+        // Nearer to no change than the resolution of recorded times.
+        (0.0004, 0.0, "same within 0.1 % (95 % interval), 40 pairs, margin 2 %"),
+        (
+            0.012,
+            0.005,
+            "worse by 1.2 % (95 % interval 1.0 to 1.4 %) over 40 pairs, which is within the margin of 2 %",
+        ),
+        (
+            -0.012,
+            0.005,
+            "better by 1.2 % (95 % interval 1.0 to 1.4 %) over 40 pairs, which is within the margin of 2 %",
+        ),
     ] {
         assert_eq!(around(worsening, spread).sentence(), sentence);
     }
@@ -36,6 +48,13 @@ fn each_verdict_has_its_sentence() {
     );
     let few = by_throughput(&[0.1; 5]).rows[0].gates[0].sentence();
     assert_eq!(few, "inconclusive: there are 5 pairs, and at least 8 are needed");
+    // The median is above the margin. One pair of nine in the other direction is too many for the sign test.
+    let pairs = [-0.001, 0.021, 0.021, 0.021, 0.021, 0.021, 0.021, 0.021, 0.021];
+    let above = by_throughput(&pairs).rows[0].gates[0].sentence();
+    assert_eq!(
+        above,
+        "worse by 2.1 % (95 % interval 2.1 to 2.1 %) over 9 pairs, which is less than one and a half times the margin of 2 %"
+    );
 }
 
 /// Less is worse for the throughput and better for all other metrics.
@@ -48,12 +67,16 @@ fn the_sentence_knows_which_way_is_worse() {
     };
     assert!(sentence(Metric::Throughput).starts_with("worse by 5."), "{}", sentence(Metric::Throughput));
     assert!(sentence(Metric::P50).starts_with("worse by 6."), "{}", sentence(Metric::P50));
-    assert!(sentence(Metric::P99).starts_with("same within "), "{}", sentence(Metric::P99));
+    assert!(sentence(Metric::P99).starts_with("worse by "), "{}", sentence(Metric::P99));
+    assert!(sentence(Metric::P99).ends_with(" within the margin of 10 %"), "{}", sentence(Metric::P99));
 }
 
 #[test]
 fn a_figure_is_rounded_away_from_no_change() {
-    let within = |worsening: f64| by_throughput(&[-worsening; 12]).rows[0].gates[0].sentence();
+    let within = |change: f64| {
+        let pairs: Vec<f64> = (0..12).map(|i| if i % 2 == 0 { change } else { -change }).collect();
+        by_throughput(&pairs).rows[0].gates[0].sentence()
+    };
     // One in a hundred and a thousandth of that.
     assert!(
         within(0.010_01_f64.ln_1p()).starts_with("same within 1.1 %"),
@@ -77,14 +100,16 @@ fn no_sentence_says_passed_or_significant() {
                             "{sentence}"
                         );
                     }
-                    let begins = match gate.verdict {
-                        Verdict::Regression => "worse by ",
-                        Verdict::Improvement => "better by ",
-                        Verdict::NoChange => "same within ",
-                        Verdict::Inconclusive => "inconclusive: ",
-                        Verdict::NotJudged => "not judged",
+                    let begins: &[&str] = match gate.verdict {
+                        Verdict::Regression => &["worse by "],
+                        Verdict::Improvement => &["better by "],
+                        Verdict::NoChange => &["same within ", "worse by ", "better by "],
+                        Verdict::Inconclusive => &["inconclusive: "],
+                        Verdict::NotJudged => &["not judged"],
                     };
-                    assert!(sentence.starts_with(begins), "{sentence}");
+                    assert!(begins.iter().any(|begins| sentence.starts_with(begins)), "{sentence}");
+                    let is_small = gate.verdict == Verdict::NoChange && !sentence.starts_with("same");
+                    assert!(!is_small || sentence.contains(" the margin of "), "{sentence}");
                     let decides = ["would decide it", "are needed", "would show a doubling"];
                     let is_open = gate.verdict == Verdict::Inconclusive;
                     assert!(!is_open || decides.iter().any(|words| sentence.contains(words)), "{sentence}");

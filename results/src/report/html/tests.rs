@@ -101,7 +101,9 @@ fn a_page_of_ten_dispatches_in_ten_trials_is_small() {
     let page = record_report(&large(), saved()).html();
     assert!(page.len() < 500_000, "{} bytes", page.len());
     let data = data(&page);
-    for plot in data["plots"].as_array().unwrap() {
+    let plots = data["plots"].as_array().unwrap();
+    assert_eq!(plots.len(), 7);
+    for plot in plots {
         let lines = plot["lines"].as_array().unwrap();
         assert_eq!(lines.len(), 10);
         assert!(lines.iter().all(|line| line["points"].as_array().unwrap().len() <= 300));
@@ -281,7 +283,10 @@ fn the_worst_verdict_comes_first() {
     let valid = lead(&record_report(&record, None));
     assert!(valid.starts_with("good\"><strong>valid</strong>"), "{valid}");
     let regression = lead(&compared_over_floor());
-    assert!(regression.contains("is worse by") && regression.contains("20 pairs, sign test"), "{regression}");
+    assert!(
+        regression.contains(": worse by ") && regression.contains("20 pairs, exact sign test"),
+        "{regression}"
+    );
     let suite = lead(&suite(&cells(), None));
     assert!(suite.contains("<strong>refused</strong>") && suite.contains("1 not run"), "{suite}");
     let search = lead(&search(&sample::searched(), None));

@@ -225,26 +225,7 @@ fn about(comparison: &Comparison, row: &Row) -> String {
     if comparison.rows.len() == 1 { names::dispatches(row) } else { row.label() }
 }
 
-/// `response p99 is worse by 5.3 % (+4.1 % to +6.2 %), 20 pairs, sign test, p 0.0001 after Holm`
+/// The figure and its verdict, in the words of the notes below its table.
 fn said(gate: &Gate) -> String {
-    let change = units::percent((gate.ratio - 1.0).abs());
-    let (label, higher) = (gate.metric.label(), gate.metric.higher_is_better());
-    let is_worse = (gate.ratio < 1.0) == higher;
-    let what = match (gate.verdict, &gate.note) {
-        (Compared::Inconclusive, Some(note)) => return format!("{label}: {note}"),
-        (Compared::NoChange, _) => {
-            let margin = units::percent(gate.margin.unwrap_or(0.0) * 1.5);
-            format!("{label} is the same within {margin}")
-        }
-        _ if is_worse => format!("{label} is worse by {change}"),
-        _ => format!("{label} is better by {change}"),
-    };
-    let interval = gate.interval.map_or_else(String::new, |it| {
-        format!(" ({} to {})", units::change(it.low - 1.0), units::change(it.high - 1.0))
-    });
-    let p = gate.p_holm.map_or_else(String::new, |p| match p {
-        p if p < 0.0001 => ", sign test, p < 0.0001 after Holm".into(),
-        p => format!(", sign test, p {p:.4} after Holm"),
-    });
-    format!("{what}{interval}, {} pairs{p}", gate.pairs)
+    format!("{}: {}", gate.metric.label(), gate.brief_sentence())
 }

@@ -87,7 +87,7 @@ fn strip(gate: &Gate) -> Option<Strip> {
         values: thinned(gate.worsenings.iter().map(|worsening| worsening / unit).collect()),
         middle: in_margins(gate.ratio),
         interval,
-        floor: gate.floor.filter(|floor| *floor > 0.0).map(|floor| floor.ln_1p() / unit),
+        floor: gate.floor.filter(|floor| *floor > 0.0).map(|floor| gate.metric.worsening_of(floor) / unit),
     })
 }
 

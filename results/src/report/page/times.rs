@@ -1,4 +1,4 @@
-//! Throughput, response time, schedule lag and what waits at the server over time, of all trials of a run together.
+//! Throughput, response time, service time, schedule lag and what waits at the server over time, of all trials of a run together.
 //!
 //! Intervals of several trials that lie at the same time become one: counts are added, and histograms are added. Percentiles are
 //! never averaged. Does not live here: marks for faults (`faults`).
@@ -7,7 +7,7 @@ use super::super::block::{Block, Item, List, OnPage};
 use super::super::draw::{Axis, Family, Line, Plot, Scale, Unit};
 use super::faults::{Faults, faults, warmup_ns};
 use super::{Overlaid, scale};
-use crate::model::{Point, Run, Trial};
+use crate::model::{LoadKind, Point, Run, Trial};
 use crate::units;
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ struct Figure {
     missing: &'static str,
 }
 
-const FIGURES: [Figure; 5] = [
+const FIGURES: [Figure; 7] = [
     Figure {
         title: "Throughput",
         axis: "flows ended per second",
@@ -67,6 +67,21 @@ const FIGURES: [Figure; 5] = [
         unit: Unit::Ns,
         of: |own| own.point.response_p99_ns.map(|ns| ns as f64),
         missing: "No 99th percentile over time: each interval has too few samples for it.",
+    },
+    // What is missing of these two is said once, in a note.
+    Figure {
+        title: "Service time, p50",
+        axis: "service time p50",
+        unit: Unit::Ns,
+        of: |own| own.point.service_quantile_ns(0.5).map(|ns| ns as f64),
+        missing: "",
+    },
+    Figure {
+        title: "Service time, p99",
+        axis: "service time p99",
+        unit: Unit::Ns,
+        of: |own| own.point.service_quantile_ns(0.99).map(|ns| ns as f64),
+        missing: "",
     },
     Figure {
         title: "Schedule lag, p99",
@@ -100,11 +115,34 @@ pub(super) fn over_time(over: &Overlaid<'_>) -> Vec<Block> {
     if !without.is_empty() {
         items.push(Item::Note(format!("without figures over time: {}", without.join(", "))));
     }
-    items.push(Item::Note(
-        "service times over time are not in a record; the percentiles of a whole run are in the table".into(),
-    ));
-    blocks.push(Block::List(List { head: None, items }).only_on_page());
+    items.extend(without_service(over, &all).into_iter().map(Item::Note));
+    if !items.is_empty() {
+        blocks.push(Block::List(List { head: None, items }).only_on_page());
+    }
     blocks
+}
+
+/// Why there are no service times over time.
+fn without_service(over: &Overlaid<'_>, all: &[(&str, Vec<Interval>)]) -> Vec<String> {
+    let lacking = || over.runs.iter().zip(all).filter(|(_, (_, intervals))| lacks_service(intervals));
+    let mut notes = Vec::new();
+    if lacking().any(|((_, run), _)| run.load == LoadKind::Closed) {
+        notes.push(
+            "service times over time are recorded for open loads alone; for every flow, the service time is the \
+             response time less the schedule lag"
+                .to_owned(),
+        );
+    }
+    let open = lacking().filter(|((_, run), _)| run.load != LoadKind::Closed);
+    let open: Vec<&str> = open.map(|((name, _), _)| name.as_str()).collect();
+    if !open.is_empty() {
+        notes.push(format!("the record holds no service times over time: {}", open.join(", ")));
+    }
+    notes
+}
+
+fn lacks_service(intervals: &[Interval]) -> bool {
+    !intervals.is_empty() && intervals.iter().all(|own| own.point.service.is_none())
 }
 
 /// What a reader has to know about the time axis.
@@ -281,7 +319,51 @@ mod tests {
         told.series = Series::from_points(points);
         let run = Run { trials: vec![told], ..Run::default() };
         assert_eq!(titles(&run).last().map(String::as_str), Some("Waiting at the server"));
-        assert_eq!(pieces(&intervals(&run), FIGURES[4].of), [vec![(150.0, 63.0)]]);
+        assert_eq!(pieces(&intervals(&run), FIGURES[6].of), [vec![(150.0, 63.0)]]);
+    }
+
+    /// The notes below the plots.
+    fn notes(run: &Run) -> Vec<String> {
+        let items = over_time(&Overlaid::of(&[run])).into_iter().filter_map(|block| match block {
+            Block::Page(OnPage::Only(only)) => match *only {
+                Block::List(list) => Some(list.items),
+                _ => None,
+            },
+            _ => None,
+        });
+        let note = |item: Item| match item {
+            Item::Note(note) => Some(note),
+            _ => None,
+        };
+        items.flatten().filter_map(note).collect()
+    }
+
+    #[test]
+    fn service_times_are_drawn_for_open_loads_and_of_all_trials_together() {
+        let timed = |ns: [u64; 2]| {
+            let mut own = trial(&[vec![500; 400], vec![700; 400]], 100);
+            let points = own.series.points().iter().cloned().zip(ns);
+            let points = points.map(|(point, ns)| point.with_service(&Distribution::of([ns; 400])));
+            own.series = Series::from_points(points.collect());
+            own
+        };
+        let trials = vec![timed([5, 7]), timed([50, 70]), timed([5, 7])];
+        let run = Run { load: LoadKind::Open, trials, ..Run::default() };
+        assert_eq!(titles(&run)[3..5], ["Service time, p50", "Service time, p99"]);
+        let drawn = intervals(&run);
+        assert_eq!(pieces(&drawn, FIGURES[3].of), [vec![(50.0, 5.0), (150.0, 7.0)]]);
+        assert_eq!(pieces(&drawn, FIGURES[4].of), [vec![(50.0, 50.0), (150.0, 70.0)]]);
+        assert!(notes(&run).is_empty());
+    }
+
+    #[test]
+    fn why_service_times_are_not_drawn_is_said() {
+        let said = |load| {
+            let trials = vec![trial(&[vec![5; 400]], 100)];
+            notes(&Run { load, dispatch: "message/a".into(), trials, ..Run::default() })
+        };
+        assert!(matches!(&said(LoadKind::Closed)[..], [one] if one.contains("for open loads alone")));
+        assert_eq!(said(LoadKind::Open), ["the record holds no service times over time: message/a"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Tests of what the report on a comparison begins with, and of the marks before notes.
 
 use super::{compared, comparison, interleaved};
-use crate::compare::{Comparison, Cut, Options, Verdict, compare_within};
+use crate::compare::{Comparison, Control, ControlState, Cut, Metric, Options, Verdict, compare_within};
 use crate::model::Run;
 use crate::report::{self, Layout};
 
@@ -80,6 +80,18 @@ fn of_several_rows_the_one_that_breaks_its_promise_is_named() {
     );
 }
 
+/// All of its 95 % interval is worse, so it is not called the same.
+#[test]
+fn a_change_within_its_margin_is_told_as_a_change() {
+    let mut small = compared();
+    small.verdict = Verdict::NoChange;
+    small.rows[0].gates.retain(|gate| gate.metric == Metric::P99);
+    let none = crate::model::Record::default();
+    let page = report::comparison(&small, [&none, &none]).html();
+    assert!(page.contains("response p99: worse by 5."), "{page}");
+    assert!(page.contains(" pairs, which is within the margin of 10 %"), "{page}");
+}
+
 /// Verdicts that were not due yet are no result, and nothing is promised of them.
 #[test]
 fn what_was_cut_off_comes_before_everything_else() {
@@ -100,6 +112,97 @@ fn what_was_cut_off_comes_before_everything_else() {
     cut.course.cut = Some(Cut::Interrupted("interrupted after 12 pairs".into()));
     let document: serde_json::Value = serde_json::from_str(&report::json(&cut).unwrap()).unwrap();
     assert_eq!((&document["headline"], &document["verdict"]), (&"not complete".into(), &"regression".into()));
+}
+
+/// The exit code is 1, whatever the other pairs show, so no form begins with a word that sounds like a pass.
+#[test]
+fn a_pair_that_failed_comes_before_the_verdict_in_every_form() {
+    let mut own = compared();
+    own.verdict = Verdict::NoChange;
+    own.course.failed_pairs = 1;
+    let failed = own.course.failed_pairs_in_words().unwrap();
+    let text = comparison(&own, Layout::plain(200));
+    assert!(text.starts_with("not complete  1 pair failed and is left out: "), "{text}");
+    assert!(text.lines().next().unwrap().ends_with("; figures: no change"), "{text}");
+    let none = crate::model::Record::default();
+    let report = report::comparison(&own, [&none, &none]);
+    assert!(report.markdown().starts_with("## not complete\n"), "{}", report.markdown());
+    let page = report.html();
+    let lead = format!("<p class=\"verdict bad\"><strong>not complete</strong> {failed}; figures: no change");
+    assert!(page.contains(&lead), "{page}");
+    let document: serde_json::Value = serde_json::from_str(&report::json(&own).unwrap()).unwrap();
+    assert_eq!((&document["headline"], &document["verdict"]), (&"not complete".into(), &"no change".into()));
+    let mut losing = faster_and_losing();
+    losing.course.failed_pairs = 2;
+    let text = comparison(&losing, Layout::plain(1_000));
+    let facts = "; B breaks a promise that A keeps: 3 lost; figures: improvement";
+    assert!(text.starts_with("not complete  2 pairs failed and are left out"), "{text}");
+    assert!(text.lines().next().unwrap().ends_with(facts), "{text}");
+}
+
+/// The exit code is 6, and the word says which one it is. A regression counts even so.
+#[test]
+fn an_invalid_side_comes_before_any_verdict_but_a_regression() {
+    let first = |own: &Comparison| comparison(own, Layout::plain(200)).lines().next().unwrap().to_owned();
+    let mut own = compared();
+    own.rows[0].invalid = true;
+    own.rows[0].invalid_sides = [false, true];
+    assert_eq!(first(&own), "regression");
+    own.verdict = Verdict::Inconclusive;
+    for (sides, says) in [
+        ([false, true], "B is invalid"),
+        ([true, false], "A is invalid"),
+        ([true, true], "A and B are invalid"),
+    ] {
+        own.rows[0].invalid_sides = sides;
+        assert_eq!(first(&own), format!("invalid  {says}; figures: inconclusive"));
+    }
+    let document: serde_json::Value = serde_json::from_str(&report::json(&own).unwrap()).unwrap();
+    assert_eq!((&document["headline"], &document["invalid"]), (&"invalid".into(), &true.into()));
+    let none = crate::model::Record::default();
+    let page = report::comparison(&own, [&none, &none]).html();
+    assert!(page.contains("<p class=\"verdict bad\"><strong>invalid</strong> A and B are invalid"), "{page}");
+    own.rows.push(own.rows[0].clone());
+    let place = "in order-authorization message/crossbeam to message/flume and others in 1 more row";
+    assert_eq!(first(&own), format!("invalid  A and B are invalid {place}; figures: inconclusive"));
+    own.course.cut = Some(Cut::Interrupted("interrupted after 12 pairs".into()));
+    assert!(
+        first(&own).starts_with("not complete  interrupted after 12 pairs; so far A and B"),
+        "{}",
+        first(&own)
+    );
+    let mut differing = compared();
+    differing.verdict = Verdict::Inconclusive;
+    differing.control = Some(Control {
+        state: ControlState::Differs,
+        pairs: 20,
+        needed: 11,
+        rows: Vec::new(),
+        sentence: "a copy of A differs".into(),
+    });
+    assert_eq!(first(&differing), "invalid  a copy of A differs from A; figures: inconclusive");
+}
+
+/// The page says of the figure that decided what the notes say of it. A limit of 1.5 margins would be another one than the rule has.
+#[test]
+fn a_page_and_a_terminal_say_the_same_of_a_figure() {
+    let mut own = compared();
+    let lead = |own: &Comparison| {
+        let none = crate::model::Record::default();
+        let page = report::comparison(own, [&none, &none]).html();
+        let (_, lead) = page.split_once("<p class=\"verdict ").unwrap();
+        lead.split_once("</p>").unwrap().0.to_owned()
+    };
+    for verdict in [Verdict::Regression, Verdict::NoChange, Verdict::Inconclusive] {
+        own.verdict = verdict;
+        let said = own.rows[0].gates.iter().filter(|gate| gate.verdict == verdict).map(|gate| {
+            let sentence = gate.brief_sentence().replace('<', "&lt;").replace('\'', "&#39;");
+            format!("</span> {}: {sentence} <span", gate.metric.label())
+        });
+        let (said, lead) = (said.collect::<Vec<_>>(), lead(&own));
+        assert!(said.iter().any(|said| lead.contains(said)), "{lead}: {said:?}");
+        assert!(!lead.contains("is the same within"), "{lead}");
+    }
 }
 
 /// Of a side that was not built nothing was measured. Every form says so, because a reader may have no other.

@@ -63,7 +63,9 @@ fn counts_are_shares_of_what_was_recorded() {
             hop(trial);
             trial.audit.negative_deltas = 250;
         }),
-        ["250 stamps ran backwards between cores (0.0833 % of those recorded)"]
+        [
+            "250 stamps ran backwards between cores, whose clocks differ slightly; their times were recorded as zero (0.0833 % of those recorded)"
+        ]
     );
     // One in a thousand is the limit, and not yet beyond it.
     assert_eq!(noted(&|trial| trial.audit.negative_deltas = 100).len(), 1);

@@ -99,7 +99,13 @@ pub(super) fn faulty() -> Record {
     record
 }
 
-/// Ten dispatches of ten trials with full series.
+/// The same trial with service times over time, which are as long as its response times.
+fn with_service(trial: Trial) -> Trial {
+    let points = trial.series.points().iter().map(|point| point.clone().with_service(&point.response));
+    Trial { series: Series::from_points(points.collect()), ..trial }
+}
+
+/// Ten dispatches of ten trials of an open load, with full series.
 pub(super) fn large() -> Record {
     let mut record = sample::record();
     let names =
@@ -108,11 +114,12 @@ pub(super) fn large() -> Record {
         .zip(names)
         .map(|(i, name)| {
             let mut run = sample::run(&format!("message/{name}"), 0, 1.0);
+            run.load = LoadKind::Open;
             run.trials = (0..10)
                 .map(|number| Trial {
                     disturbances: Vec::new(),
                     outages: Vec::new(),
-                    ..faulty_trial(number, f64::from(i * i) * 8e3)
+                    ..with_service(faulty_trial(number, f64::from(i * i) * 8e3))
                 })
                 .collect();
             run
