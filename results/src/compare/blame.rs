@@ -53,8 +53,7 @@ impl Against {
 /// if any is invalid, because counting only rows that look bad would favour one answer. If no flow of B ended in any pair, and flows of A did in each,
 /// B is to blame without a test, however few pairs there are: no machine does that.
 pub(super) fn judge(rows: &mut [Row], runs: &[(&Run, &Run)], judging: Judging<'_>) {
-    let is_b_invalid = |(_, b): &(&Run, &Run)| b.judged().status == Validity::Invalid;
-    if !runs.iter().any(is_b_invalid) {
+    if !rows.iter().any(|row| row.invalid_sides[1]) {
         return;
     }
     let counts: Vec<Against> = runs.iter().map(|runs| Against::of(*runs, judging.limits)).collect();
@@ -66,9 +65,9 @@ pub(super) fn judge(rows: &mut [Row], runs: &[(&Run, &Run)], judging: Judging<'_
     let is_more = |count: &Against, p: Option<&f64>| count.b > count.a && p.is_some_and(|p| *p <= level);
     // With one row, this is the test of the row.
     let is_more_together = is_more(&all, adjusted.last());
-    for (((row, runs), count), p) in rows.iter_mut().zip(runs).zip(&counts).zip(&adjusted) {
+    for ((row, count), p) in rows.iter_mut().zip(&counts).zip(&adjusted) {
         let is_clear = is_more(count, Some(p)) || is_more_together && count.b > count.a;
-        row.is_b_to_blame = is_b_invalid(runs) && (is_clear || count.is_b_dead);
+        row.is_b_to_blame = row.invalid_sides[1] && (is_clear || count.is_b_dead);
     }
 }
 

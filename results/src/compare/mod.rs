@@ -355,6 +355,7 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
     let pairs = if judging.is_paired { pairs(a, b) } else { Vec::new() };
     let gates = metrics.into_iter().filter_map(|metric| Gate::of(metric, a, b, &pairs)).collect();
     let verdicts = [a, b].map(Run::judged);
+    let invalid = verdicts.each_ref().map(|verdict| verdict.status == Validity::Invalid);
     let broken = promise::broken((a, b), &pairs, judging.options.alpha_per_look());
     Row {
         name: None,
@@ -367,7 +368,7 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
         invalid_sides: invalid,
         disturbed: pairs.iter().filter(|(a, b)| disturbed(&[a, b], judging.limits).is_some()).count(),
         is_busy: hygiene::is_busy(&pairs, judging.limits),
-        invalid: verdicts.iter().any(|verdict| verdict.status == Validity::Invalid),
+        invalid: invalid.contains(&true),
         is_b_to_blame: false,
         gates,
         differences: notes::differences(a, b),
