@@ -49,8 +49,8 @@ impl Against {
 /// Says of each row with an invalid B whether B is to blame.
 ///
 /// The sign test is made for each row, and once more over the pairs of all rows together: where trials that wait for flows take long, there are
-/// too few pairs of each row to tell. Holm's correction is over all of these tests, and the level is that of one look. All rows are counted
-/// if any is invalid, because counting only rows that look bad would favour one answer. If no flow of B ended in any pair, and flows of A did in each,
+/// too few pairs of each row to tell. Holm's correction is over all of these tests, and the level is that of one look. If B is
+/// invalid in any row, all rows are counted, because counting only rows that look bad would favour one answer. If no flow of B ended in any pair, and flows of A did in each,
 /// B is to blame without a test, however few pairs there are: no machine does that.
 pub(super) fn judge(rows: &mut [Row], runs: &[(&Run, &Run)], judging: Judging<'_>) {
     if !rows.iter().any(|row| row.invalid_sides[1]) {
