@@ -1,6 +1,6 @@
 //! Connections: where the broker is, who connects, and noticing that a connection is lost.
 
-use super::{Mqtt, embedded, ports::Told};
+use super::{Mqtt, embedded, ports::Reports};
 use drumpost_core::{options::OptionFile, registry::EMBEDDED};
 use drumpost_kit::{gathered::Gathered, prelude::*};
 use rumqttc::{
@@ -108,7 +108,7 @@ impl Mqtt {
         kept_for: Option<Duration>,
         keep_alive_s: u16,
         line: &Line,
-        mut told: Option<Told>,
+        mut told: Option<Reports>,
     ) -> Result<Attached, OpenError> {
         let is_old = kept_for.is_some() && lock(&self.granted).contains_key(&name);
         let (mut network, mut options) = (NetworkOptions::new(), MqttOptions::new(name, self.place().await?));

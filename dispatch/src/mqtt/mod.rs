@@ -31,7 +31,7 @@ mod tests;
 use connection::{AWAY, Attached, PING_EVERY_S, RARELY_S, tls};
 use drumpost_core::registry::EMBEDDED;
 use drumpost_kit::{embedded::OfTrial, identified::Identified, prelude::*};
-use ports::{Subscriptions, Told, Topic};
+use ports::{Subscriptions, Reports, Topic};
 use rumqttc::{QoS, SubscribeReasonCode, TlsConfiguration};
 use std::{collections::BTreeMap, net::SocketAddr, sync::Mutex};
 
@@ -224,7 +224,7 @@ impl AsyncTransport for Mqtt {
         let is_heard: Vec<bool> =
             wiring.sends_of(wiring.service_of(me)).map(|sent| !sent.receivers.is_empty()).collect();
         let (messages, mut puts) = Identified::of(is_heard.len());
-        let told = Told { messages, is_heard };
+        let told = Reports { messages, is_heard };
         let sender = Arc::new(self.attach(sends, None, PING_EVERY_S, &line, Some(told)).await?);
         let pings = (self.qos == QoS::AtMostOnce).then(|| Arc::clone(&sender));
         let sends = layout.outboxes(me, &line, self.sessions.refusals(), |sent| Topic {

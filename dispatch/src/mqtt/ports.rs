@@ -12,13 +12,13 @@ use rumqttc::{
 
 /// Tells ports what became of their messages, from the events of the connection that sends for them. The client could give a notice for each
 /// message instead. A notice costs it two allocations and a copy of the message, and it reads no further than to the next packet with one.
-pub(super) struct Told {
+pub(super) struct Reports {
     pub(super) messages: Identified,
     /// By port: somebody subscribes to its destination, so a message without subscribers is refused.
     pub(super) is_heard: Vec<bool>,
 }
 
-impl Told {
+impl Reports {
     pub(super) fn hear(&mut self, event: &Event) {
         let Self { messages, is_heard } = self;
         match event {
@@ -107,7 +107,7 @@ fn forgotten(clients: Vec<AsyncClient>) -> RoundTrip {
             let asked = client.unsubscribe_tracked("drumpost").await.map_err(|error| error.to_string())?;
             asked.wait_async().await.map_err(|error| error.to_string())?;
         }
-        Ok(())
+        Ok::<_, String>(())
     })
 }
 

@@ -178,7 +178,7 @@ fn told(puts: &mut Puts) -> Vec<Confirmed> {
 #[test]
 fn a_message_is_confirmed_when_it_was_written_or_answered() {
     let (messages, mut puts) = Identified::of(2);
-    let mut told_of = Told { messages, is_heard: vec![true, false] };
+    let mut told_of = Reports { messages, is_heard: vec![true, false] };
     let (mut heard, mut unheard) = (puts.next().unwrap(), puts.next().unwrap());
     let wrote = |id| Event::Outgoing(Outgoing::Publish(id));
     // QoS 0: it was written.
