@@ -57,7 +57,7 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
     for (place, cell) in found.cells.iter_mut().enumerate() {
         cell.plan.record = folder::record_name(place, cell);
     }
-    let plan = plan(&found, path, text, args);
+    let plan = plan(&found, path, text, (args.only.clone(), environment::command_line(&args.command)));
     let asserts = args.asserts.over(&plan);
     asserts.check_rows(&rows::of_cells(&plan.cells))?;
     if args.list {
@@ -138,7 +138,7 @@ pub(crate) fn state_of(registry: &Registry, text: &str) -> anyhow::Result<String
     for (place, cell) in found.cells.iter_mut().enumerate() {
         cell.plan.record = folder::record_name(place, cell);
     }
-    let plan = plan(&found, path, text.to_owned(), None);
+    let plan = plan(&found, path, text.to_owned(), (None, vec![]));
     list(&found, &plan);
     Ok(format::plan_to_json(&plan)?)
 }
@@ -173,7 +173,9 @@ fn exit(suite: &Suite) -> Exit {
     run::exit(&Record { runs, ..Record::default() })
 }
 
-fn plan(found: &cells::Cells, path: &Path, text: String, args: &SuiteArgs) -> Plan {
+/// `asked` is the text of `--only`, and the command.
+fn plan(found: &cells::Cells, path: &Path, text: String, asked: (Option<String>, Vec<String>)) -> Plan {
+    let (only, command) = asked;
     let cells: Vec<format::Cell> = found.cells.iter().map(|cell| cell.plan.clone()).collect();
     let seed = found.cells.first().map_or(0, |cell| *cell.spec.load.seed);
     let trials: Vec<u32> = cells.iter().map(|cell| cell.trials).collect();
@@ -195,8 +197,8 @@ fn plan(found: &cells::Cells, path: &Path, text: String, args: &SuiteArgs) -> Pl
         started_at,
         seed,
         host: environment::facts(true),
-        only: args.only.clone(),
-        command: environment::command_line(&args.command),
+        only,
+        command,
         file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         // `--resume` compares the stored text with this one. A changed secret does not make another suite.
         text: secrets::hide(&text),

@@ -31,7 +31,7 @@ mod tests;
 use connection::{AWAY, Attached, PING_EVERY_S, RARELY_S, tls};
 use drumpost_core::registry::EMBEDDED;
 use drumpost_kit::{embedded::OfTrial, identified::Identified, prelude::*};
-use ports::{Subscriptions, Reports, Topic};
+use ports::{Reports, Subscriptions, Topic};
 use rumqttc::{QoS, SubscribeReasonCode, TlsConfiguration};
 use std::{collections::BTreeMap, net::SocketAddr, sync::Mutex};
 
