@@ -132,9 +132,9 @@ fn a_place_that_cannot_be_written_is_found_before_anything_is_run() {
 #[test]
 fn a_disk_that_fills_up_on_the_way_loses_one_trial() {
     let place = place(VIRTUAL);
-    // 100 KiB a file: enough for the state and for any record of one trial, not for all of three.
+    // 125 KiB a file: enough for the state and for any record of one trial, not for all of three.
     let mut command = std::process::Command::new("sh");
-    let script = "trap '' XFSZ; ulimit -f 200; exec \"$0\" suite suite.toml --out out";
+    let script = "trap '' XFSZ; ulimit -f 250; exec \"$0\" suite suite.toml --out out";
     command.args(["-c", script, env!("CARGO_BIN_EXE_drumpost")]).current_dir(place.path(""));
     let done = Running::start(&mut command).end().with_code(1);
     assert!(done.stdout.starts_with("partial"), "{}", done.stdout);

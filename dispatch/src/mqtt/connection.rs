@@ -99,7 +99,7 @@ impl Mqtt {
     }
 
     /// Connects. A broker ends the older of two connections with the same name, so no two processes have one. The session of the name ends
-    /// with the connection, or the broker keeps it for `kept_for` and gives back one that was begun in the trial. The connection pings after
+    /// with the connection, or the broker keeps it for `kept_for` and gives back one that is there. The connection pings after
     /// `keep_alive_s` of silence. The client does not connect again by itself: that would be hidden in the figures. `told` hears what
     /// becomes of messages; without it the connection sends none.
     pub(super) async fn attach(
@@ -110,7 +110,6 @@ impl Mqtt {
         line: &Line,
         mut told: Option<Reports>,
     ) -> Result<Attached, OpenError> {
-        let is_old = kept_for.is_some() && lock(&self.granted).contains_key(&name);
         let (mut network, mut options) = (NetworkOptions::new(), MqttOptions::new(name, self.place().await?));
         // With each flush and each read the client looks at as many places for unconfirmed messages as there may be.
         let unconfirmed = if told.is_some() && self.qos != QoS::AtMostOnce { self.inflight } else { 1 };
@@ -118,7 +117,8 @@ impl Mqtt {
         network.set_tcp_nodelay(true);
         options
             .set_keep_alive(keep_alive_s)
-            .set_clean_start(!is_old)
+            // Mosquitto does not store a session that began clean, so it would be gone when the broker is started again.
+            .set_clean_start(kept_for.is_none())
             .set_session_expiry_interval(kept_for.map(|time| time.as_secs().try_into().unwrap_or(u32::MAX)))
             .set_connect_timeout(PATIENCE)
             .set_network_options(network)
@@ -138,8 +138,6 @@ impl Mqtt {
             options.set_socket_connector(|host, network| async move {
                 default_socket_connect(host, network).await.map(Gathered::over)
             });
-        }
-        if is_old {
             options.set_session_store(Blank);
         }
         let (client, mut events) = AsyncClient::builder(options).unbounded().build();

@@ -33,7 +33,7 @@ use drumpost_core::registry::EMBEDDED;
 use drumpost_kit::{embedded::OfTrial, identified::Identified, prelude::*};
 use ports::{Reports, Subscriptions, Topic};
 use rumqttc::{QoS, SubscribeReasonCode, TlsConfiguration};
-use std::{collections::BTreeMap, net::SocketAddr, sync::Mutex};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Mutex};
 
 /// Most bytes of a packet besides its payload and user properties: its topics, and the lengths and kinds of its properties.
 const PACKET: usize = 1024;
@@ -92,8 +92,8 @@ struct Mqtt {
     /// Unacknowledged messages of a connection, either way.
     inflight: u16,
     sessions: Objects,
-    /// The sessions that were begun in the trial, and whether the broker has agreed to all their subscriptions.
-    granted: Mutex<BTreeMap<String, bool>>,
+    /// The sessions of the trial to whose subscriptions the broker has agreed, all of them.
+    granted: Mutex<BTreeSet<String>>,
     /// The broker in this process.
     embedded: OfTrial<SocketAddr>,
 }
@@ -139,8 +139,7 @@ impl Mqtt {
             _ => (Some(kept_for), PING_EVERY_S),
         };
         let attached = self.attach(name.clone(), kept_for, keep_alive_s, line, None).await?;
-        let was_granted = lock(&self.granted).insert(name.clone(), false) == Some(true);
-        let is_granted = was_granted && attached.connack.session_present;
+        let is_granted = lock(&self.granted).remove(&name) && attached.connack.session_present;
         for Heard { place, group, is_alone, .. } in heard.iter().filter(|_| !is_granted) {
             let filter = if *is_alone { place.clone() } else { format!("$share/{group}/{place}") };
             let subscribe = async {
@@ -152,7 +151,7 @@ impl Mqtt {
             };
             self.at.step("subscribe", subscribe).await?;
         }
-        lock(&self.granted).insert(name, true);
+        lock(&self.granted).insert(name);
         Ok(attached)
     }
 }
