@@ -18,29 +18,33 @@ const MOST: usize = 16 * 1024;
 pub struct Gathered<S> {
     stream: S,
     held: BytesMut,
+    /// Something was written and is not flushed.
+    flushes: bool,
 }
 
 impl<S> Gathered<S> {
     /// Over `stream`.
     #[must_use]
     pub fn over(stream: S) -> Self {
-        Self { stream, held: BytesMut::new() }
+        Self { stream, held: BytesMut::new(), flushes: false }
     }
 }
 
 impl<S: AsyncWrite + Unpin> Gathered<S> {
     fn poll_write_out(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.held.is_empty() {
-            return Poll::Ready(Ok(()));
-        }
         while !self.held.is_empty() {
             let written = ready!(Pin::new(&mut self.stream).poll_write(context, &self.held))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.held.advance(written);
+            self.flushes = true;
         }
-        Pin::new(&mut self.stream).poll_flush(context)
+        if self.flushes {
+            ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+            self.flushes = false;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -10,7 +10,6 @@
 //! | [`pull`] | deliveries of a client that is asked for a batch by a future |
 //! | [`outbox`] | a sending port: encodes, finds the place of each message, never waits |
 //! | [`confirm`], [`refusals`] | confirms that come in order, by a future each, or by callback, told in order; what the server refused |
-//! | [`identified`] | confirms by identifiers that the client gives to messages when it writes them |
 //! | [`mod@write`] | publishing by writes of several messages, with an answer for each |
 //! | [`calls`] | such a write of several calls, each with some messages for one place |
 //! | [`drops`] | how many messages a client dropped for a slow receiver |
@@ -31,7 +30,7 @@
 //! | [`socket`], [`keeper`] | what that is made of: a socket that never blocks, and a thread that looks after it |
 //! | `tls`, with the feature of that name | certificates of a login for such a socket, and its encryption |
 //! | `certificate`, with the feature `tls` | when the certificates are valid that a server presents |
-//! | [`prelude`] | the names that most transports use, of this crate and of `drumpost_core`; not those of `blocking`, `drops`, `embedded`, `gathered`, `identified`, `look` and `left` |
+//! | [`prelude`] | the names that most transports use, of this crate and of `drumpost_core`; not those of `blocking`, `drops`, `embedded`, `gathered`, `look` and `left` |
 //! | `suite`, with the feature of that name | the tests of a broker's transport in one line |
 
 pub mod blocking;
@@ -43,7 +42,6 @@ pub mod drops;
 pub mod embedded;
 pub mod encode;
 pub mod gathered;
-pub mod identified;
 pub mod inbox;
 pub mod keeper;
 pub mod last;

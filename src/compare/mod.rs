@@ -131,9 +131,9 @@ fn print(
     Ok(asserts.exit(end, &outcome, &rows))
 }
 
-/// The same, but with `--tolerate-machine` a comparison passes if the machine may be the reason that it is invalid: the trials of the head
-/// are not invalid in clearly more pairs than those of the base, or a copy of the base differs from it. Such a comparison has no verdict, so
-/// `--strict` fails it.
+/// The same, but with `--tolerate-machine` a comparison passes if the machine may be the reason that it is invalid: the head is not to blame
+/// (its trials are not invalid in clearly more pairs than those of the base, and some of its flows ended). Such a comparison has no verdict,
+/// so `--strict` fails it.
 /// A comparison in which nothing was judged never passes.
 fn tolerated(end: Exit, comparison: &Comparison, args: &CompareArgs) -> Exit {
     if end != Exit::Invalid || !args.tolerate_machine || comparison.is_b_to_blame() {

@@ -12,8 +12,8 @@ const HELD: usize = 4 << 20;
 const HELD_BY_ALL: usize = 64 << 20;
 /// Bytes of one connection and direction that wait before a limited rate. A longer queue would only make each byte wait longer.
 const WAITING: usize = 256 << 10;
-/// And for how long bytes of all connections together wait there. Clients give a connection up whose ping is not answered
-/// for some seconds, and the ping and its answer wait behind other bytes.
+/// And for about how long bytes of all connections together wait there; a connection of which nothing waits gets a chunk in all the same.
+/// Clients give a connection up whose ping is not answered for some seconds, and the ping and its answer wait behind other bytes.
 const WAIT_NS: u64 = 1_000_000_000;
 
 /// One direction of the line, which all connections share.
@@ -43,7 +43,7 @@ impl Lane {
     }
 
     /// The most bytes of one connection that may wait for a line with that rate: as many as the line takes in what is left of the time
-    /// that the bytes of all connections may wait. A connection that is alone fills half of that time. Of several busy
+    /// that the bytes of all connections may wait. A connection that is alone fills half of that time, or [`WAITING`] if that is less. Of several busy
     /// connections each fills the same share, and one more share is left for a connection that is idle now.
     fn waiting_at_most(&self, rate: u64, now_ns: u64) -> usize {
         let wait_ns = self.free_ns.saturating_sub(now_ns);

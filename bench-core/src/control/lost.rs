@@ -46,12 +46,12 @@ impl Lost {
             .map(|ns| Duration::from_micros(ns / 1000));
         let others = match all.len() - 1 {
             0 => String::new(),
-            1 => "; another instance was away, too".to_owned(),
-            count => format!("; {count} other instances were away, too"),
+            1 => "; another instance had no connection, either".to_owned(),
+            count => format!("; {count} other instances had no connection, either"),
         };
         Some(format!(
-            "{}: it did not come back after {what}; at the drain deadline it had been away for {lasts:?}, since {since:?} after the start \
-             of the load{others}",
+            "{}: it did not come back after {what}; at the drain deadline it had tried to connect for {lasts:?}, since {since:?} after \
+             the start of the load{others}",
             instance(*lane)
         ))
     }
@@ -73,13 +73,13 @@ mod tests {
         assert_eq!(said(&lost), None);
         lost.note(2, 400 * MS, "the line was cut");
         lost.note(2, 700 * MS, "a kill");
-        let alone = "worker#1: it did not come back after the line was cut; at the drain deadline it had been away for 500ms, since \
-                     300ms after the start of the load";
+        let alone = "worker#1: it did not come back after the line was cut; at the drain deadline it had tried to connect for 500ms, \
+                     since 300ms after the start of the load";
         assert_eq!(said(&lost).as_deref(), Some(alone));
         lost.note(1, 401 * MS, "the line was cut");
-        assert_eq!(said(&lost), Some(format!("{alone}; another instance was away, too")));
+        assert_eq!(said(&lost), Some(format!("{alone}; another instance had no connection, either")));
         lost.note(0, 402 * MS, "the line was cut");
-        assert_eq!(said(&lost), Some(format!("{alone}; 2 other instances were away, too")));
+        assert_eq!(said(&lost), Some(format!("{alone}; 2 other instances had no connection, either")));
         lost.is_back(2);
         assert!(said(&lost).is_some_and(|said| said.starts_with("worker#0: ") && said.contains("for 499ms")));
         lost.is_back(0);

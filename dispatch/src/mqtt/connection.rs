@@ -1,6 +1,6 @@
 //! Connections: where the broker is, who connects, and noticing that a connection is lost.
 
-use super::{Mqtt, embedded, ports::Reports};
+use super::{Mqtt, embedded};
 use drumpost_core::{options::OptionFile, registry::EMBEDDED};
 use drumpost_kit::{gathered::Gathered, prelude::*};
 use rumqttc::{
@@ -100,19 +100,19 @@ impl Mqtt {
 
     /// Connects. A broker ends the older of two connections with the same name, so no two processes have one. The session of the name ends
     /// with the connection, or the broker keeps it for `kept_for` and gives back one that is there. The connection pings after
-    /// `keep_alive_s` of silence. The client does not connect again by itself: that would be hidden in the figures. `told` hears what
-    /// becomes of messages; without it the connection sends none.
+    /// `keep_alive_s` of silence. The client does not connect again by itself: that would be hidden in the figures. Only a
+    /// connection that `sends` may publish.
     pub(super) async fn attach(
         &self,
         name: String,
         kept_for: Option<Duration>,
         keep_alive_s: u16,
         line: &Line,
-        mut told: Option<Reports>,
+        sends: bool,
     ) -> Result<Attached, OpenError> {
         let (mut network, mut options) = (NetworkOptions::new(), MqttOptions::new(name, self.place().await?));
         // With each flush and each read the client looks at as many places for unconfirmed messages as there may be.
-        let unconfirmed = if told.is_some() && self.qos != QoS::AtMostOnce { self.inflight } else { 1 };
+        let unconfirmed = if sends && self.qos != QoS::AtMostOnce { self.inflight } else { 1 };
         // With Nagle's algorithm a message would wait up to 40 ms for the system's acknowledgement of the one before.
         network.set_tcp_nodelay(true);
         options
@@ -157,7 +157,7 @@ impl Mqtt {
                 match events.poll().await {
                     // A receiver that is full stops reading: the server holds its messages.
                     Ok(Event::Incoming(Packet::Publish(publish))) => drop(hand.send(publish).await),
-                    Ok(event) => told.iter_mut().for_each(|told| told.hear(&event)),
+                    Ok(_) => {}
                     // Nobody has the connection any more.
                     Err(ConnectionError::RequestsDone) => return,
                     Err(error) => return line.lose(&error.to_string()),

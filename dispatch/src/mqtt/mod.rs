@@ -30,8 +30,8 @@ mod tests;
 
 use connection::{AWAY, Attached, PING_EVERY_S, RARELY_S, tls};
 use drumpost_core::registry::EMBEDDED;
-use drumpost_kit::{embedded::OfTrial, identified::Identified, prelude::*};
-use ports::{Reports, Subscriptions, Topic};
+use drumpost_kit::{embedded::OfTrial, prelude::*};
+use ports::{Subscriptions, Topic};
 use rumqttc::{QoS, SubscribeReasonCode, TlsConfiguration};
 use std::{collections::BTreeSet, net::SocketAddr, sync::Mutex};
 
@@ -138,7 +138,7 @@ impl Mqtt {
             QoS::AtMostOnce => (None, RARELY_S),
             _ => (Some(kept_for), PING_EVERY_S),
         };
-        let attached = self.attach(name.clone(), kept_for, keep_alive_s, line, None).await?;
+        let attached = self.attach(name.clone(), kept_for, keep_alive_s, line, false).await?;
         let is_granted = lock(&self.granted).remove(&name) && attached.connack.session_present;
         for Heard { place, group, is_alone, .. } in heard.iter().filter(|_| !is_granted) {
             let filter = if *is_alone { place.clone() } else { format!("$share/{group}/{place}") };
@@ -220,11 +220,7 @@ impl AsyncTransport for Mqtt {
             sources.push(self.subscribed(name, &heard, kept_for, &line).await?);
             apart.push(is_apart);
         }
-        let is_heard: Vec<bool> =
-            wiring.sends_of(wiring.service_of(me)).map(|sent| !sent.receivers.is_empty()).collect();
-        let (messages, mut puts) = Identified::of(is_heard.len());
-        let told = Reports { messages, is_heard };
-        let sender = Arc::new(self.attach(sends, None, PING_EVERY_S, &line, Some(told)).await?);
+        let sender = Arc::new(self.attach(sends, None, PING_EVERY_S, &line, true).await?);
         let pings = (self.qos == QoS::AtMostOnce).then(|| Arc::clone(&sender));
         let sends = layout.outboxes(me, &line, self.sessions.refusals(), |sent| Topic {
             sender: Arc::clone(&sender),
@@ -232,7 +228,8 @@ impl AsyncTransport for Mqtt {
             qos: self.qos,
             reply: layout.replies_to(sent, me).filter(|_| sent.intent == Intent::Request),
             is_correlated: matches!(sent.intent, Intent::Request | Intent::Reply),
-            puts: puts.next().expect("there is one for each destination"),
+            is_heard: !sent.receivers.is_empty(),
+            confirms: Futures::default(),
         });
         let subscriptions =
             Subscriptions { pool: Arc::clone(&wiring.pool), line: line.clone(), sources, _pings: pings };
@@ -258,10 +255,10 @@ impl Keeper for Mqtt {
 
     async fn connect(&self) -> Result<Attached, OpenError> {
         let name = format!("{}-{}", Owner::name(), fresh());
-        self.attach(name, None, PING_EVERY_S, &Line::to(&self.at), None).await
+        self.attach(name, None, PING_EVERY_S, &Line::to(&self.at), false).await
     }
 
     async fn remove(&self, _: &Attached, name: &str) -> bool {
-        self.attach(name.to_owned(), None, PING_EVERY_S, &Line::to(&self.at), None).await.is_ok()
+        self.attach(name.to_owned(), None, PING_EVERY_S, &Line::to(&self.at), false).await.is_ok()
     }
 }

@@ -1,51 +1,11 @@
 //! Publishing with confirms, and receiving.
 
 use super::connection::Attached;
-use drumpost_kit::{
-    identified::{Identified, Puts},
-    prelude::*,
-};
+use drumpost_kit::prelude::*;
 use rumqttc::{
-    AsyncClient, Event, ManualAck, Outgoing, Packet, PubAckReason as Ack, PubCompReason as Comp,
-    PubRecReason as Rec, PublishOptions, PublishProperties, QoS,
+    AsyncClient, ManualAck, PubAckReason, PubCompReason, PublishOptions, PublishProperties, PublishResult,
+    QoS,
 };
-
-/// Tells ports what became of their messages, from the events of the connection that sends for them. The client could give a notice for each
-/// message instead. A notice costs it two allocations and a copy of the message, and it reads no further than to the next packet with one.
-pub(super) struct Reports {
-    pub(super) messages: Identified,
-    /// By port: somebody subscribes to its destination, so a message without subscribers is refused.
-    pub(super) is_heard: Vec<bool>,
-}
-
-impl Reports {
-    pub(super) fn hear(&mut self, event: &Event) {
-        let Self { messages, is_heard } = self;
-        match event {
-            // The client has flushed it, and at QoS 0 that is all.
-            Event::Outgoing(Outgoing::Publish(id)) => {
-                messages.wrote(*id);
-                if *id == 0 {
-                    messages.came(0, |_| Ok(()));
-                }
-            }
-            Event::Incoming(Packet::PubAck(ack)) => messages.came(ack.pkid, |port| match ack.reason {
-                Ack::Success => Ok(()),
-                Ack::NoMatchingSubscribers if !is_heard[port] => Ok(()),
-                reason => Err(format!("{reason:?}")),
-            }),
-            Event::Incoming(Packet::PubRec(rec)) => match rec.reason {
-                Rec::Success | Rec::NoMatchingSubscribers => {}
-                reason => messages.came(rec.pkid, |_| Err(format!("{reason:?}"))),
-            },
-            Event::Incoming(Packet::PubComp(comp)) => messages.came(comp.pkid, |_| match comp.reason {
-                Comp::Success => Ok(()),
-                reason @ Comp::PacketIdentifierNotFound => Err(format!("{reason:?}")),
-            }),
-            _ => {}
-        }
-    }
-}
 
 /// Publishes to one destination.
 pub(super) struct Topic {
@@ -57,7 +17,9 @@ pub(super) struct Topic {
     pub(super) reply: Option<String>,
     /// An answer has the correlation data of its request, so both have some.
     pub(super) is_correlated: bool,
-    pub(super) puts: Puts,
+    /// Somebody subscribes to it, so a message without subscribers is refused.
+    pub(super) is_heard: bool,
+    pub(super) confirms: Futures<BoxFuture<'static, Result<(), String>>>,
 }
 
 impl Topic {
@@ -85,18 +47,35 @@ impl Publish for Topic {
 
     fn put(&mut self, to: &String, payload: Bytes, message: &Message, pool: &Pool) -> PortResult {
         let options = self.options(message, pool);
-        self.puts.put();
-        let taken = self.sender.client.try_publish(to.clone(), payload, options);
-        taken.map_err(|error| self.line.broken(true, &error))
+        let notice = self.sender.client.try_publish_tracked(to.clone(), payload, options);
+        let (notice, is_heard) = (notice.map_err(|error| self.line.broken(true, &error))?, self.is_heard);
+        // The notice fails only if the connection does.
+        let answer = async move { notice.wait_async().await.map(|result| confirmed(&result, is_heard)) };
+        self.confirms.push_over(&self.line, |_| false, answer);
+        Ok(())
     }
 
     fn poll_confirmed(&mut self, context: &mut Context<'_>, confirms: &mut Confirms<'_>) -> PortResult {
-        self.puts.poll(context, confirms);
+        self.confirms.poll(context, confirms);
         Ok(())
     }
 
     fn last(&self) -> RoundTrip {
         forgotten(vec![self.sender.client.clone()])
+    }
+}
+
+/// Whether the broker has a message, or else its reason.
+fn confirmed(result: &PublishResult, is_heard: bool) -> Result<(), String> {
+    use {PubAckReason as Ack, PublishResult as Got};
+    match result {
+        Got::Qos1(ack) if ack.reason == Ack::NoMatchingSubscribers && !is_heard => Ok(()),
+        Got::Qos1(ack) if ack.reason != Ack::Success => Err(format!("{:?}", ack.reason)),
+        Got::Qos2Completed(done) if done.reason != PubCompReason::Success => {
+            Err(format!("{:?}", done.reason))
+        }
+        Got::Qos2PubRecRejected(rejected) => Err(format!("{:?}", rejected.reason)),
+        Got::Qos0Flushed | Got::Qos1(_) | Got::Qos2Completed(_) => Ok(()),
     }
 }
 

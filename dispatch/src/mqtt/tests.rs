@@ -1,13 +1,10 @@
 //! Tests of the options and of what is promised; those with a server are in `dispatch/tests/mqtt`.
 
 use super::*;
-use drumpost_core::{options::Options, port::Confirmed};
-use drumpost_kit::identified::Puts;
-use rumqttc::{Event, Outgoing, Packet, PubAck, PubAckReason, PubComp, PubCompReason, PubRec, PubRecReason};
+use drumpost_core::options::Options;
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    task::Waker,
     thread,
 };
 
@@ -164,53 +161,4 @@ fn subscriptions_that_were_not_granted_are_asked_for_again_over_the_same_session
     });
     assert_eq!(opened, [false, true, true]);
     assert_eq!(clean_starts.join().unwrap(), [false; 3]);
-}
-
-fn told(puts: &mut Puts) -> Vec<Confirmed> {
-    let (refusals, mut all) = (Refusals::default(), Vec::new());
-    let mut tell = |told| all.push(told);
-    let mut confirms = Confirms::new(&mut tell, &refusals);
-    puts.poll(&Context::from_waker(Waker::noop()), &mut confirms);
-    drop(confirms);
-    all
-}
-
-#[test]
-fn a_message_is_confirmed_when_it_was_written_or_answered() {
-    let (messages, mut puts) = Identified::of(2);
-    let mut told_of = Reports { messages, is_heard: vec![true, false] };
-    let (mut heard, mut unheard) = (puts.next().unwrap(), puts.next().unwrap());
-    let wrote = |id| Event::Outgoing(Outgoing::Publish(id));
-    // QoS 0: it was written.
-    heard.put();
-    assert!(told(&mut heard).is_empty());
-    told_of.hear(&wrote(0));
-    assert_eq!(told(&mut heard), [Confirmed::Stored(1)]);
-    // QoS 1: PUBACK, with a reason.
-    for (id, puts) in [(1, &mut heard), (2, &mut unheard)] {
-        puts.put();
-        told_of.hear(&wrote(id));
-        assert!(told(puts).is_empty());
-        let mut ack = PubAck::new(id, None);
-        ack.reason = PubAckReason::NoMatchingSubscribers;
-        told_of.hear(&Event::Incoming(Packet::PubAck(ack)));
-    }
-    assert_eq!(told(&mut heard), [Confirmed::Refused(1)]);
-    assert_eq!(told(&mut unheard), [Confirmed::Stored(1)]);
-    // QoS 2: PUBCOMP, or PUBREC with a reason.
-    let stored = PubRecReason::Success;
-    for (id, reason) in [(1, stored), (2, PubRecReason::QuotaExceeded), (3, stored)] {
-        heard.put();
-        told_of.hear(&wrote(id));
-        let mut rec = PubRec::new(id, None);
-        rec.reason = reason;
-        told_of.hear(&Event::Incoming(Packet::PubRec(rec)));
-    }
-    assert!(told(&mut heard).is_empty());
-    let mut gone = PubComp::new(3, None);
-    gone.reason = PubCompReason::PacketIdentifierNotFound;
-    for comp in [PubComp::new(1, None), gone] {
-        told_of.hear(&Event::Incoming(Packet::PubComp(comp)));
-    }
-    assert_eq!(told(&mut heard), [Confirmed::Stored(1), Confirmed::Refused(1), Confirmed::Refused(1)]);
 }

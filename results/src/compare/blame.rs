@@ -88,7 +88,8 @@ fn is_invalid(run: &Run, trial: &Trial, limits: &Thresholds) -> bool {
 }
 
 impl Comparison {
-    /// True if in a row B is invalid, and its trials are in clearly more pairs than those of A: what changed is the likely reason, and not the machine.
+    /// True if in a row B is invalid, and its trials are in clearly more pairs than those of A, or none of its flows ended in any pair and flows
+    /// of A did in each: what changed is the likely reason, and not the machine.
     #[must_use]
     pub fn is_b_to_blame(&self) -> bool {
         self.rows.iter().any(|row| row.is_b_to_blame)

@@ -33,7 +33,7 @@ fn an_instance_without_a_connection_at_the_drain_deadline_fails_a_trial_that_lac
             let audit = &outcome.audit;
             let Ending::Failed(why) = &outcome.ending else { panic!("{placement:?}, {what}: {audit:?}") };
             let said = format!(
-                "sink: it did not come back after {what}; at the drain deadline it had been away for "
+                "sink: it did not come back after {what}; at the drain deadline it had tried to connect for "
             );
             assert!(why.starts_with(&said), "{why}");
             assert!(outcome.drain_timed_out && audit.unknown > 0, "{placement:?}: {audit:?}");
