@@ -149,7 +149,7 @@ impl Mqtt {
             }
         };
         let connack = self.at.reach(connecting, ABSENT, why).await?;
-        // It has said what it had to, and would be told of every packet.
+        // The session store is read while the client connects. Later the client would tell it of every packet.
         events.options.clear_session_store();
         let ((hand, inbound), line) = (mpsc::channel(usize::from(self.inflight).max(4096)), line.clone());
         let task = tokio::spawn(async move {

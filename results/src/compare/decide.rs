@@ -225,7 +225,7 @@ struct Family {
 /// What these pairs cannot show, and what would decide it.
 fn undecided(gate: &Gate, pairs: Pairs<'_>, family: Family) -> String {
     let needed = stats::pairs_needed(family.alpha, family.together);
-    // What the signs alone would show: it falls with more pairs, and the margin does not.
+    // The smallest change that the sign test alone would show falls with more pairs, and the margin does not.
     let of_signs = stats::minimum_detectable(pairs.worsenings, family.alpha / family.together as f64);
     let (Some(detectable), Some(change)) = (of_signs, gate.detectable) else {
         return format!("there are {} pairs, and at least {needed} are needed", gate.pairs);

@@ -1,9 +1,10 @@
 //! Tests of the comparison on made-up trials with known differences.
 
 use super::*;
-use crate::model::{Audit, ConfirmTimes, Distribution, Flows, Pairing};
+use crate::model::{Audit, Compared, ComparedRow, ConfirmTimes, Distribution, Flows, Pairing, Role, Side};
 use crate::sample::Noise;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 mod blame;
 mod control;
@@ -301,4 +302,30 @@ proptest! {
         }
         prop_assert_eq!(Metric::P50.worsening(0.0, b), None);
     }
+}
+
+/// A comparison of two sides with several rows. `of_side` changes the run of a side, by row and role.
+fn sides_of(rows: usize, pairs: u32, of_side: impl Fn(usize, Role, &mut Run)) -> Comparison {
+    let run_of = |row: usize, role: Role| {
+        let name = format!("message/{row}");
+        let mut run = run(&name, pairs, 1.0, 0.01, row as u64);
+        of_side(row, role, &mut run);
+        let (tool_version, built) = (String::new(), BTreeMap::new());
+        run.side =
+            Some(Side { role, row: name, name: role.word().into(), revision: None, tool_version, built });
+        run
+    };
+    let named = |row| ComparedRow { name: format!("message/{row}"), ..ComparedRow::default() };
+    let runs = (0..rows).flat_map(|row| [Role::Base, Role::Head].map(|role| run_of(row, role)));
+    let mut record = Record {
+        comparison: Some(Compared {
+            rows: (0..rows).map(named).collect(),
+            looks: vec![20],
+            stopped: Stop::LastLook.words().into(),
+            ..Compared::default()
+        }),
+        ..paired(runs.collect())
+    };
+    record.judge(&Thresholds::default());
+    compare_sides(&record, &Options::default()).unwrap()
 }

@@ -1,8 +1,6 @@
 //! Sides that are invalid: by what the machine did, or by what changed.
 
 use super::*;
-use crate::model::{Compared, ComparedRow, Role, Side};
-use std::collections::BTreeMap;
 
 /// Makes a trial invalid by itself: a third of its flows never ended.
 fn stall(trial: &mut Trial) {
@@ -61,31 +59,12 @@ fn with_few_pairs_only_a_side_in_which_no_flow_ends_is_to_blame() {
     assert_eq!(dead(&[0, 1]), (true, false));
 }
 
-/// A record of two sides with several rows.
+/// Two sides with several rows, of which trials stall.
 fn rows(rows: usize, pairs: u32, stalls: impl Fn(usize, u32) -> [bool; 2]) -> Comparison {
-    let of_side = |row: usize, role: Role| {
-        let name = format!("message/{row}");
-        let mut run = run(&name, pairs, 1.0, 0.01, row as u64);
+    sides_of(rows, pairs, |row, role, run| {
         let is_stalled = |trial: &&mut Trial| stalls(row, trial.number)[usize::from(role == Role::Head)];
         run.trials.iter_mut().filter(is_stalled).for_each(stall);
-        let (tool_version, built) = (String::new(), BTreeMap::new());
-        run.side =
-            Some(Side { role, row: name, name: role.word().into(), revision: None, tool_version, built });
-        run
-    };
-    let named = |row| ComparedRow { name: format!("message/{row}"), ..ComparedRow::default() };
-    let runs = (0..rows).flat_map(|row| [Role::Base, Role::Head].map(|role| of_side(row, role)));
-    let mut record = Record {
-        comparison: Some(Compared {
-            rows: (0..rows).map(named).collect(),
-            looks: vec![20],
-            stopped: Stop::LastLook.words().into(),
-            ..Compared::default()
-        }),
-        ..paired(runs.collect())
-    };
-    record.judge(&Thresholds::default());
-    compare_sides(&record, &Options::default()).unwrap()
+    })
 }
 
 /// Where each pair takes long, there are few of each row.

@@ -146,7 +146,7 @@ fn as_many_pairs_as_are_needed_are_enough() {
         (few.verdict, few.note.as_deref()),
         (Verdict::Inconclusive, Some("there are 7 pairs, and at least 8 are needed"))
     );
-    // What would have been found: nothing with too few pairs, and never less than the margin, which is a ratio: 1/1.02.
+    // The smallest fall of the throughput that would have been found: none with too few pairs, and never less than the margin, which is a ratio: 1/1.02.
     assert_eq!(few.detectable, None);
     let enough = by_throughput(&[0.1; 8]).rows[0].gates[0].detectable.unwrap();
     assert!((enough - (1.0 - 1.0 / 1.02)).abs() < 1e-9, "{enough}");

@@ -1,8 +1,6 @@
 //! Sides that break a promise of delivery: one, both, and one more than the other.
 
 use super::*;
-use crate::model::{Compared, ComparedRow, Role, Side};
-use std::collections::BTreeMap;
 
 /// 20 pairs. `lost` gives what a trial of A and of B loses, and B takes `factor` times as long.
 fn losing(factor: f64, lost: impl Fn(u32) -> [u64; 2]) -> Comparison {
@@ -79,29 +77,11 @@ fn without_pairs_both_are_named() {
 
 /// Both sides of each row lose messages. `lost` gives what a trial of A and of B loses, by row and trial.
 fn losing_in_rows(rows: usize, lost: impl Fn(usize, u32) -> [u64; 2]) -> Comparison {
-    let of_side = |row: usize, role: Role| {
-        let name = format!("message/{row}");
-        let mut run = run(&name, 20, 1.0, 0.01, row as u64);
+    sides_of(rows, 20, |row, role, run| {
         for trial in &mut run.trials {
             trial.audit.lost = lost(row, trial.number)[usize::from(role == Role::Head)];
         }
-        let (tool_version, built) = (String::new(), BTreeMap::new());
-        run.side =
-            Some(Side { role, row: name, name: role.word().into(), revision: None, tool_version, built });
-        run
-    };
-    let named = |row| ComparedRow { name: format!("message/{row}"), ..ComparedRow::default() };
-    let runs = (0..rows).flat_map(|row| [Role::Base, Role::Head].map(|role| of_side(row, role)));
-    let record = Record {
-        comparison: Some(Compared {
-            rows: (0..rows).map(named).collect(),
-            looks: vec![20],
-            stopped: Stop::LastLook.words().into(),
-            ..Compared::default()
-        }),
-        ..paired(runs.collect())
-    };
-    compare_sides(&record, &Options::default()).unwrap()
+    })
 }
 
 /// Seventeen of twenty pairs are enough in one row. In one of eight rows they come by chance.

@@ -156,7 +156,7 @@ fn told(random: &mut Noise, by: f64, of: &dyn Fn(&[f64]) -> Option<f64>) -> f64 
     crate::stats::median(&all).unwrap()
 }
 
-/// What is called detectable is found in at least four of five simulated comparisons of six gates, whichever condition is the hardest: in turn
+/// A worsening as large as `detectable` is found in at least four of five simulated comparisons of six gates, whichever condition is the hardest: in turn
 /// the median, the firm interval, and the sign test. What the sign test alone would find, or the margin if that is larger, is found in half
 /// of the comparisons where the median or the interval is the hardest.
 #[test]

@@ -68,7 +68,7 @@ const FIGURES: [Figure; 7] = [
         of: |own| own.point.response_p99_ns.map(|ns| ns as f64),
         missing: "No 99th percentile over time: each interval has too few samples for it.",
     },
-    // What is missing of these two is said once, in a note.
+    // Where a record has no service times over time, one note says so for both charts.
     Figure {
         title: "Service time, p50",
         axis: "service time p50",

@@ -60,7 +60,7 @@ fn an_instance_that_is_still_killed_at_the_drain_deadline_fails_no_trial() {
 fn a_trial_that_lacks_nothing_is_complete_without_an_instance() {
     for (runs, placement) in ALL {
         let store = Store { loses_after: Some(20), loses_at: Some(1), ..gone() };
-        // It is complete long before that.
+        // The trial is complete long before that deadline.
         let plan = TrialPlan { drain_deadline: 10_000 * MS, ..patient(None, plan_of(placement, 1, 2)) };
         let outcome = runs(&store, &plan);
         let audit = &outcome.audit;
