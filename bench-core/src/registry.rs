@@ -155,6 +155,12 @@ pub struct Registry {
     pub absent: Vec<Absent>,
 }
 
+/// The name of the transport in a dispatch, which may have a style before it: `nats` of `event/nats` and of `nats`.
+#[must_use]
+pub fn transport_in(dispatch: &str) -> &str {
+    dispatch.split_once('/').map_or(dispatch, |(_, transport)| transport)
+}
+
 impl Registry {
     /// The transport of that name.
     #[must_use]

@@ -11,7 +11,7 @@ use crate::{
     spec::{Document, Obstacle, RunSpec, asked_on},
     suite::{self, Runner, Specs},
 };
-use drumpost_core::registry::Registry;
+use drumpost_core::registry::{Registry, transport_in};
 use drumpost_results::{
     assertion::Assertion,
     model::{ComparedRow, Record},
@@ -259,8 +259,7 @@ fn shortened(registry: &Registry, spec: &RunSpec) -> anyhow::Result<Document> {
         Ok(job) => job.targets.iter().any(|target| target.needs_server),
         // Only the program of a side can run it. A transport that this program does not know may well have a server.
         Err(_) => spec.dispatch.iter().any(|dispatch| {
-            let name = dispatch.split_once('/').map_or(dispatch.as_str(), |(_, name)| name);
-            registry.transport(name).is_none_or(|entry| entry.needs_server)
+            registry.transport(transport_in(dispatch)).is_none_or(|entry| entry.needs_server)
         }),
     };
     let is_extent = |key: &String| ["duration", "count", "arrivals"].contains(&key.as_str());

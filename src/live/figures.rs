@@ -7,6 +7,7 @@
 
 use super::{About, Row, Viewer};
 use crate::secrets;
+use drumpost_core::registry::transport_in;
 use drumpost_results::metrics::{self, Family, Kind, Labels, Point, Totals};
 use drumpost_tui::{Event, Sample, Server, Status};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,7 +59,7 @@ impl Counted {
         // No row holds a secret, but a name may have been made of what a user wrote.
         let [scenario, dispatch, name] =
             [&row.scenario, &row.dispatch, &row.name].map(|text| secrets::hide(text));
-        let transport = dispatch.split_once('/').map_or(&*dispatch, |(_, transport)| transport);
+        let transport = transport_in(&dispatch);
         let mut labels = Labels::from([("scenario", &*scenario), ("dispatch", &*dispatch)]);
         let mut messaging = Labels::from([
             ("messaging_system", transport),

@@ -12,7 +12,7 @@ use crate::{environment, host::HostWatch, interrupt::Interrupt, live::Events};
 use drumpost_core::{
     dispatcher::{Limits, left_behind, run_guarded},
     plan::TrialPlan,
-    registry::Registry,
+    registry::{Registry, transport_in},
     transport::OpenError,
 };
 use drumpost_results::{
@@ -156,7 +156,7 @@ pub(crate) fn run_trial(
     let mut plan = TrialPlan { feeds: workload.feeds(), ..target.plan.clone() };
     plan.wiring.run_name =
         format!("drumpost-{}-{:04x}-{}", std::process::id(), environment::nonce(), place.position);
-    plan.wiring.transport = target.label.split_once('/').map_or("", |(_, transport)| transport).to_owned();
+    plan.wiring.transport = transport_in(&target.label).to_owned();
     let limits = Limits { open: Limits::default().open.max(plan.drain_deadline), ..Limits::default() };
     let entry = target.entry.clone();
     let others_hang = left_behind();

@@ -4,12 +4,12 @@
 use crate::{exit::usage, secrets, similar::unknown, spec::RunSpec};
 use drumpost_core::{
     options::{Grammar, LogsIn, OptionEntry, Options, Source},
-    registry::{Registry, TransportEntry},
+    registry::{Registry, TransportEntry, transport_in},
 };
 use drumpost_defects::{Defect, is_in};
 
 pub(super) fn options(registry: &Registry, spec: &RunSpec) -> anyhow::Result<Options> {
-    let named = spec.dispatch.iter().map(|text| text.split_once('/').map_or(text.as_str(), |(_, name)| name));
+    let named = spec.dispatch.iter().map(|text| transport_in(text));
     let used: Vec<&TransportEntry> = named.filter_map(|name| registry.transport(name)).collect();
     let mut options = options_of(registry, &spec.options.set, spec.options.server.as_deref(), &used)?;
     if let Some(sim) = &spec.options.sim {

@@ -16,7 +16,7 @@ use crate::{
     saver::Saver,
     spec::{Count, Lasts, LoadSpec},
 };
-use drumpost_core::registry::Registry;
+use drumpost_core::registry::{Registry, transport_in};
 use drumpost_results::{
     model::{
         Hygiene, Record, Run, Status, samples_needed,
@@ -124,7 +124,7 @@ impl<'a> Holds<'a> {
         let to_per_s = self.args.to.unwrap_or(start_per_s * REACH).min(HIGHEST_PER_S);
         let from_per_s = start_per_s.min(to_per_s);
         let (least_per_s, lower_might_keep) = self.least(from_per_s);
-        let name = label.split_once('/').map_or("", |(_, transport)| transport);
+        let name = transport_in(&label);
         let mut planner = Planner::new(Plan {
             from_per_s,
             to_per_s,

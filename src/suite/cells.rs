@@ -14,7 +14,11 @@ use crate::{
     secrets,
     spec::RunSpec,
 };
-use drumpost_core::{load::Extent, registry::Registry, scenario::Style};
+use drumpost_core::{
+    load::Extent,
+    registry::{Registry, transport_in},
+    scenario::Style,
+};
 use drumpost_results::format::suite as plan;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -132,7 +136,7 @@ impl Resolver<'_> {
     /// Whether a combination has a scenario, a transport or an option that this program does not know.
     fn lacks(&self, of: &Combination, spec: &RunSpec) -> bool {
         let transport = |dispatch: &String| {
-            let name = dispatch.split_once('/').map_or(dispatch.as_str(), |(_, name)| name);
+            let name = transport_in(dispatch);
             name.parse::<Style>().is_ok() || self.registry.transport(name).is_some()
         };
         let option = |pair: &Pair| {
