@@ -305,7 +305,7 @@ impl<'a> Measuring<'a> {
             return Ok(());
         }
         let name = &self.job.rows[row].name;
-        anyhow::bail!("{} of {name} failed {}: {why}", role.word(), self.failed_times())
+        anyhow::bail!("{} of {name} failed {}: {why}", role.told(), self.failed_times())
     }
 
     fn failed_times(&self) -> String {

@@ -26,7 +26,7 @@ pub(super) enum Sequence {
     Recorded(BTreeMap<u32, Round>),
 }
 
-/// The name of a run's place in the order of a record.
+/// The name of a run's place in the order of a record. It has the word of documents, `control`; people read `copy`.
 pub(super) fn label(role: Role, row: &str) -> String {
     format!("{} {row}", role.word())
 }

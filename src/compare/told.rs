@@ -1,18 +1,17 @@
 //! What viewers are told of a comparison while it is measured: a row for each side of each row.
 
-use super::sequence::label;
 use crate::{
     live::{About, Events, Row},
     run::execute::light,
 };
 use drumpost_results::{
     compare::Plan as Looks,
-    model::{Record, Run, Trial},
+    model::{Record, Run, Side, Trial},
 };
 use drumpost_tui::{Event, Plan};
 
 fn name(run: &Run) -> String {
-    run.side.as_ref().map(|side| label(side.role, &side.row)).unwrap_or_default()
+    run.side.as_ref().map(Side::called).unwrap_or_default()
 }
 
 /// The comparison whose record is to be this.

@@ -101,7 +101,7 @@ fn name(record: &Record, run: &Run, at: usize) -> String {
         return format!("{} {} {}", run.dispatch, hold.phase.word(), units::rate(hold.rate_per_s));
     }
     match &run.side {
-        Some(side) => format!("{} {}", side.role.word(), side.row),
+        Some(side) => side.called(),
         None => run.dispatch.clone(),
     }
 }

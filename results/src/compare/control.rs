@@ -177,9 +177,8 @@ impl Control {
                 ),
             )
         } else if pairs < needed {
-            let sentence = format!(
-                "the control was too short: a copy of A ran in {said}, and at least {needed} are needed"
-            );
+            let sentence =
+                format!("the copy of A ran too rarely: in {said}, and at least {needed} are needed");
             (ControlState::TooShort, sentence)
         } else {
             (

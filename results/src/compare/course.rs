@@ -65,7 +65,7 @@ impl Course {
         let first_failure =
             failed.iter().min_by_key(|(.., trial)| trial.position).map(|(role, row, trial)| {
                 let why = trial.error.as_deref().unwrap_or("no reason was given");
-                format!("{} of {row}: {why}", role.word())
+                format!("{} of {row}: {why}", role.told())
             });
         Self {
             cut,

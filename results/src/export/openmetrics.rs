@@ -67,7 +67,7 @@ fn start(of: &OfRecord<'_>) -> Family {
 }
 
 fn good(rows: &[(Labels, &Row<'_>)]) -> Family {
-    let help = "1 if the row was run to its end, is valid and passes the audit, else 0.";
+    let help = "1 if the row was run to its end, is not invalid and passes the audit, else 0.";
     let mut family = Family::new(Kind::Gauge, "drumpost_good", "", help);
     for (labels, row) in rows {
         family.add(labels, if row.faults().is_empty() { 1.0 } else { 0.0 });

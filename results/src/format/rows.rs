@@ -47,9 +47,7 @@ impl Rows {
 
     /// The label of a trial has the name of its row behind the role of its side: `head message/rtrb`. Any other label is a name.
     pub(super) fn shorten_label(&mut self, label: &mut String) {
-        const ROLES: [Role; 3] = [Role::Base, Role::Head, Role::Control];
-        let is_role = |word: &str| ROLES.iter().any(|role| role.word() == word);
-        match label.split_once(' ').filter(|(role, _)| is_role(role)) {
+        match label.split_once(' ').filter(|(role, _)| Role::of_word(role).is_some()) {
             Some((role, row)) if matches!(name(row), Cow::Owned(_)) => {
                 let mut row = row.to_owned();
                 self.shorten(&mut row);

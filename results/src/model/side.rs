@@ -17,7 +17,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// The word in documents and tables.
+    /// The word in documents.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -25,6 +25,12 @@ impl Role {
             Self::Head => "head",
             Self::Control => "control",
         }
+    }
+
+    /// The role of a word in documents.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Base, Self::Head, Self::Control].into_iter().find(|role| role.word() == word)
     }
 
     /// The word where people choose or read a side. The control is a copy of the base, and that is what they are told.
