@@ -5,7 +5,12 @@
 
 use crate::{Exit, args::HistoryArgs, environment, exit::usage, output};
 use drumpost_history::{Filter, Index, IndexError};
-use drumpost_results::{goal::Named, history::seconds, model::Record, report};
+use drumpost_results::{
+    goal::Named,
+    history::{History, seconds},
+    model::Record,
+    report,
+};
 use std::path::{Path, PathBuf};
 
 /// Default folder of records, and of folders of suites.
@@ -32,18 +37,15 @@ pub(crate) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
     };
     let last = args.last as usize;
     let listed = args.figure.is_none().then_some(last);
-    let (index, notes) = caught_up(folder, args.rebuild)?;
-    let mut history = index.history(&filter, &figures, listed).map_err(|error| match error.is_broken() {
-        true => anyhow::anyhow!("{error}; drumpost history --rebuild makes it anew from the records"),
-        false => error.into(),
-    })?;
-    if history.entries.is_empty()
-        && let Some(unknown) = index.unknown(&filter)?
-    {
+    let ask = |index: &Index| -> Result<(History, Option<String>), IndexError> {
+        let history = index.history(&filter, &figures, listed)?;
+        let unknown = if history.entries.is_empty() { index.unknown(&filter)? } else { None };
+        Ok((history, unknown))
+    };
+    let ((mut history, unknown), notes) = answer(folder, args.rebuild, &ask)?;
+    if let Some(unknown) = unknown {
         return Err(usage(unknown));
     }
-    // Printing may wait for a pager, and others are not to wait for that.
-    drop(index);
     history.across = args.across.clone().unwrap_or_default();
     history.notes.extend(notes);
     let trend = args.figure.map(|_| last);
@@ -52,34 +54,38 @@ pub(crate) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// The index of a folder with all of its records in it, and what a reader should know about it. Where there can be no file, the index is
-/// in memory.
-fn caught_up(folder: &Path, is_rebuilt: bool) -> anyhow::Result<(Index, Vec<String>)> {
+/// What the index of a folder answers with all of its records in it, and what a reader should know about it. A damaged index is replaced,
+/// wherever the damage shows. Where there can be no file, the index is in memory. The index is closed when this returns: printing may wait for a
+/// pager, and others are not to wait for that.
+fn answer<T>(
+    folder: &Path,
+    is_rebuilt: bool,
+    ask: &dyn Fn(&Index) -> Result<T, IndexError>,
+) -> anyhow::Result<(T, Vec<String>)> {
     let mut notes = Vec::new();
-    let opened = opened(folder, is_rebuilt).or_else(|error| {
+    let asked = |index: Result<Index, IndexError>| index.and_then(|index| ask(&index));
+    let answered = asked(opened(folder, is_rebuilt)).or_else(|error| {
         if !error.is_broken() {
             return Err(error);
         }
-        let mut index = Index::replace_damaged(folder)?;
-        index.catch_up(tell)?;
+        let answer = asked(replaced(folder))?;
         notes.push(format!(
             "{error}; it was moved aside as history.sqlite.damaged and made anew from the records"
         ));
-        Ok(index)
+        Ok(answer)
     });
-    let index = match opened {
-        Ok(index) => index,
-        Err(error @ IndexError::Folder { .. }) => return Err(usage(error.to_string())),
+    match answered.map_err(|error| error.with_room_given_back(folder)) {
+        Ok(answer) => Ok((answer, notes)),
+        Err(error @ IndexError::Folder { .. }) => Err(usage(error.to_string())),
         // What was asked for is the file, and not an answer.
-        Err(error) if is_rebuilt => return Err(usage(error.to_string())),
+        Err(error) if is_rebuilt => Err(usage(error.to_string())),
         Err(error) => {
             notes.push(format!("{error}; this answer comes from an index in memory"));
             let mut index = Index::in_memory(folder)?;
             index.catch_up(tell)?;
-            index
+            Ok((ask(&index)?, notes))
         }
-    };
-    Ok((index, notes))
+    }
 }
 
 fn opened(folder: &Path, is_rebuilt: bool) -> Result<Index, IndexError> {
@@ -87,6 +93,12 @@ fn opened(folder: &Path, is_rebuilt: bool) -> Result<Index, IndexError> {
     if is_rebuilt {
         index.clear()?;
     }
+    index.catch_up(tell)?;
+    Ok(index)
+}
+
+fn replaced(folder: &Path) -> Result<Index, IndexError> {
+    let mut index = Index::replace_damaged(folder)?;
     index.catch_up(tell)?;
     Ok(index)
 }

@@ -53,6 +53,7 @@ impl Index {
         if read > 0 {
             tell(read);
             self.read(&new)?;
+            self.settle()?;
         }
         Ok(CaughtUp { read, dropped: gone.len() })
     }

@@ -21,7 +21,7 @@ const SIZE_AT_MOST: i64 = 256 << 20;
 const LARGE: i64 = 16 << 20;
 static LARGE_ONE: Mutex<()> = Mutex::new(());
 /// Version of the way from a record to its entries in the index. It grows when the same record comes to other entries than before.
-const ENTRIES: u32 = 2;
+const ENTRIES: u32 = 3;
 
 /// Longer reasons are cut: they may quote what a server said.
 const REASON_LEN: usize = 500;

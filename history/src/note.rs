@@ -30,9 +30,15 @@ pub fn note(home: &Path, saved: &[(PathBuf, &Record)]) -> Result<(), IndexError>
         }
     }
     for (folder, reads) in groups {
-        let mut index = Index::open(&folder)?;
-        index.wait_at_most(PATIENCE)?;
-        index.fill(&reads)?;
+        in_index(&folder, &reads).map_err(|error| error.with_room_given_back(&folder))?;
     }
     Ok(())
+}
+
+/// The index is closed when this returns.
+fn in_index(folder: &Path, reads: &[Read]) -> Result<(), IndexError> {
+    let mut index = Index::open(folder)?;
+    index.wait_at_most(PATIENCE)?;
+    index.fill(reads)?;
+    index.settle()
 }

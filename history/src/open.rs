@@ -17,7 +17,7 @@ use super::error::IndexError;
 use super::schema::{self, FILE, Found};
 
 /// Ends of the names of the files that SQLite keeps beside the index.
-const BESIDE: [&str; 2] = ["-wal", "-shm"];
+pub(crate) const BESIDE: [&str; 2] = ["-wal", "-shm"];
 /// The end of the name of the lock file. The file is empty and stays.
 const LOCK: &str = ".lock";
 /// A damaged index is kept under its name with this at the end, the last one only.
@@ -188,6 +188,13 @@ fn lock_file(folder: &Path, take: Take, busy: &str) -> Result<Option<File>, Inde
     let path = folder.join(format!("{FILE}{LOCK}"));
     let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
     locked(file, take).map_err(|_| IndexError::Unusable { path: folder.join(FILE), reason: busy.to_owned() })
+}
+
+/// A lock on the lock file of an index that nobody has open now; `None`: someone has, or the file system has no locks.
+pub(crate) fn alone(folder: &Path) -> Option<File> {
+    let path = folder.join(format!("{FILE}{LOCK}"));
+    let file = File::options().read(true).write(true).create(true).truncate(false).open(path).ok()?;
+    file.try_lock().is_ok().then_some(file)
 }
 
 /// A lock on the folder for the time in which an index is opened. After some seconds it is opened without: SQLite keeps its file whole.

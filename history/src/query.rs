@@ -106,9 +106,10 @@ impl Index {
         Ok(History { folder: self.folder.display().to_string(), figures: figures.to_vec(), ..asked })
     }
 
-    /// Whether a question about any run is answered.
+    /// Whether every question is answered: all that the index has of all runs is read.
     pub(crate) fn answers(&self) -> bool {
-        self.history(&Filter::default(), &[], Some(1)).is_ok()
+        let figures: Vec<Named> = Named::all().collect();
+        self.history(&Filter::default(), &figures, None).is_ok() && self.unknown(&Filter::default()).is_ok()
     }
 
     /// Why nothing can match: a scenario or a dispatch of which there is no run, with the one that is most like it.

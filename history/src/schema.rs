@@ -14,7 +14,7 @@ pub(crate) const APPLICATION: i64 = 0x6472_756d;
 pub(crate) const VERSION: i64 = STEPS.len() as i64;
 
 /// What each version adds to the one before it. Version 0 is a file without tables.
-const STEPS: [&str; 2] = [FIRST, REVISION_BY_TIME];
+const STEPS: [&str; 3] = [FIRST, REVISION_BY_TIME, MORE_STANDINGS];
 
 const FIRST: &str = "
 CREATE TABLE files (
@@ -70,6 +70,10 @@ const REVISION_BY_TIME: &str = "
 CREATE INDEX runs_by_revision ON runs (revision, at_s);
 CREATE INDEX runs_by_fingerprint ON runs (fingerprint, at_s);
 ";
+
+/// The column `standing` has more words: `no rate`, `not judged`, `interrupted` and `refused` were `failed` before. The tables are the same, but an
+/// earlier drumpost would take such a word for damage. All records are read again.
+const MORE_STANDINGS: &str = "UPDATE files SET reader = '';";
 
 /// Brings the tables to the newest version, in one transaction.
 pub(crate) fn migrate(transaction: &Transaction<'_>) -> rusqlite::Result<()> {

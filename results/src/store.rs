@@ -61,6 +61,9 @@ pub enum StoreError {
     },
 }
 
+/// What helps a process that has too many files open.
+const MORE_FILES: &str = "raise the limit on open files (ulimit -n)";
+
 /// What helps, by why a file could not be written.
 fn advice(reason: &io::Error) -> &'static str {
     use io::ErrorKind as Kind;
@@ -76,9 +79,15 @@ fn advice(reason: &io::Error) -> &'static str {
             "check who may write to the file and to its folder, or choose another place"
         }
         Kind::TimedOut => "start what reads it first, or choose another place",
-        _ if is_out_of_descriptors(reason) => "raise the limit on open files (ulimit -n)",
+        _ if is_out_of_descriptors(reason) => MORE_FILES,
         _ => "choose another place",
     }
+}
+
+/// Why a call of the system failed, with what helps if the process has too many files open.
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
+    if is_out_of_descriptors(error) { format!("{error}; {MORE_FILES}") } else { error.to_string() }
 }
 
 fn is_out_of_descriptors(reason: &io::Error) -> bool {

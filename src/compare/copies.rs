@@ -1,6 +1,7 @@
 //! Copies of programs: one of each side that nothing else changes while it is measured, and a fresh one for each trial.
 
 use crate::environment;
+use drumpost_results::store;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -23,7 +24,7 @@ impl Copied {
         let failed = |why: String| format!("failed to copy {}: {why}", program.display());
         // Dropped, it removes what a full disk has left half written.
         let copy = Self::place().map_err(failed)?;
-        fs::copy(program, &copy.0).map_err(|error| failed(error.to_string()))?;
+        fs::copy(program, &copy.0).map_err(|error| failed(store::reason(&error)))?;
         Ok(copy)
     }
 
@@ -32,7 +33,8 @@ impl Copied {
     /// # Errors
     /// A sentence: there can be no folder for it.
     pub(super) fn place() -> Result<Self, String> {
-        let failed = |error: std::io::Error| format!("failed to make the folder {FOLDER}: {error}");
+        let failed =
+            |error: std::io::Error| format!("failed to make the folder {FOLDER}: {}", store::reason(&error));
         fs::create_dir_all(FOLDER).map_err(failed)?;
         let name = format!(
             "copy-{:08x}-{:04x}{:04x}",

@@ -28,6 +28,7 @@ use drumpost_core::{
 use drumpost_results::{
     format,
     model::{Record, Run, Status, Trial},
+    store,
 };
 use drumpost_tui::Event;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, set_parent_process_death_signal};
@@ -160,8 +161,8 @@ pub(crate) fn ask(
     events: &Events,
     interrupted: &Interrupt,
 ) -> Result<Answer, String> {
-    let mut child =
-        begin(program, order).map_err(|error| format!("failed to start a process for the trial: {error}"))?;
+    let mut child = begin(program, order)
+        .map_err(|error| format!("failed to start a process for the trial: {}", store::reason(&error)))?;
     let (lines, words) = listen(&mut child);
     let told = follow(&mut child, &lines, patience, events, interrupted);
     let status = end(&mut child);

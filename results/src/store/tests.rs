@@ -64,6 +64,14 @@ fn the_advice_follows_from_the_cause() {
 }
 
 #[test]
+fn a_reason_says_what_helps_against_too_many_open_files_alone() {
+    use rustix::io::Errno;
+    let said = reason(&Errno::MFILE.into());
+    assert!(said.contains("(os error 24); raise the limit on open files (ulimit -n)"), "{said}");
+    assert!(!reason(&Errno::ACCESS.into()).contains(';'));
+}
+
+#[test]
 fn a_place_that_cannot_be_written_is_found_before_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
