@@ -139,6 +139,11 @@ fn it_keeps_up_with_records_and_can_be_made_anew() {
     place.run("search stream --sim service=fixed:1ms --slo p99<2ms --from 100/s --to 200/s --duration 10s --repeats 1");
     let found = place.run("history --figure kept_per_s --json").with_code(0).json();
     assert_eq!(found["series"][0]["kind"], "search");
+    place
+        .run("search stream --sim service=fixed:1ms --slo p50<1us --from 100/s --to 200/s --duration 10s --repeats 1")
+        .with_code(4);
+    let listed = place.run("history").with_code(0).stdout;
+    assert!(listed.contains("no rate ") && !listed.contains("failed"), "{listed}");
 }
 
 /// Nothing of this fails a run, and each is said.
@@ -170,7 +175,51 @@ fn an_index_that_cannot_be_used_costs_a_remark_and_no_run() {
         done.stdout
     );
     let done = place.run("history --rebuild").with_code(2);
-    assert!(done.stderr.contains("failed to use the index"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("failed to use the index") && done.stderr.contains("a folder has this name"),
+        "{}",
+        done.stderr
+    );
+}
+
+/// A text in a row is no text any more: neither opening nor catching up reads it.
+#[test]
+fn an_index_that_is_damaged_in_a_row_is_made_anew() {
+    let place = place(2);
+    let mut bytes = fs::read(index(&place)).unwrap();
+    let name = b"rev-01";
+    let places: Vec<usize> =
+        (0..bytes.len() - name.len()).filter(|at| bytes[*at..].starts_with(name)).collect();
+    assert!(!places.is_empty(), "the index has the revision");
+    places.iter().for_each(|at| bytes[at + 1] = 0xff);
+    fs::write(index(&place), bytes).unwrap();
+    let done = place.run("history").with_code(0);
+    assert!(
+        unfolded(&done).contains("moved aside as history.sqlite.damaged and made anew"),
+        "{}",
+        done.stdout
+    );
+    assert!(done.stdout.contains("rev-01"), "{}", done.stdout);
+    let again = place.run("history").with_code(0).stdout;
+    assert!(again.contains("2 runs in") && !again.contains("damaged"), "{again}");
+}
+
+/// SQLite says "unable to open database file" and no more.
+#[test]
+fn too_few_file_descriptors_are_the_cause_that_is_told() {
+    let place = place(1);
+    let mut told = String::new();
+    for limit in 5..=9 {
+        let line = format!("ulimit -n {limit}; exec {} history", env!("CARGO_BIN_EXE_drumpost"));
+        let mut command = std::process::Command::new("sh");
+        let done = command.args(["-c", &line]).current_dir(place.path("")).output().unwrap();
+        let said =
+            [done.stdout, done.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).join(" ");
+        assert!(!said.contains("unable to open database file"), "{limit}: {said}");
+        told += &said;
+    }
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("raise the limit on open files (ulimit -n)"), "{told}");
 }
 
 #[test]

@@ -55,6 +55,14 @@ fn a_slower_head_is_a_regression_and_the_record_says_so_again() {
         ["base", "head", "copy"].iter().all(|side| shown.contains(&format!("{side} message/sim"))),
         "{shown}"
     );
+    // Records and documents call the copy `control`. Whoever reads a list or watches reads `copy`.
+    let listed = place.run("history .").with_code(0).stdout;
+    assert!(listed.contains("message/sim (copy)") && !listed.contains("control"), "{listed}");
+    let listed = place.run("history . --json").with_code(0).json();
+    assert!(listed["runs"].as_array().unwrap().iter().any(|run| run["side"] == "control"), "{listed}");
+    let watched = place.run("watch r.json --speed 10000");
+    let watched = watched.stdout + &watched.stderr;
+    assert!(watched.contains("copy message/sim") && !watched.contains("control"), "{watched}");
     let refused = place.run("compare r.json --between message/sim,message/sim").with_code(2);
     assert!(refused.stderr.contains("without --between"), "{}", refused.stderr);
     assert_eq!(gate(&again, "response_ns_p50"), p50);
@@ -197,6 +205,24 @@ fn documents_that_cannot_be_written_are_refused_first() {
         assert!(done.stderr.contains(says), "{more}: {}", done.stderr);
         assert!(!place.path(".drumpost/").read_dir().is_ok_and(|mut some| some.next().is_some()), "{more}");
     }
+}
+
+/// A trial needs pipes to its process.
+#[test]
+fn too_few_file_descriptors_are_told_with_what_helps() {
+    let place = Place::new();
+    let same = side("fixed:1ms");
+    let mut told = String::new();
+    for limit in [6, 7, 8] {
+        let line = line(&same, &same, "--pairs 18");
+        let line = format!("ulimit -n {limit}; exec {} {line}", env!("CARGO_BIN_EXE_drumpost"));
+        let mut command = std::process::Command::new("sh");
+        let done = command.args(["-c", &line]).current_dir(place.path("")).output().unwrap();
+        told += &[done.stdout, done.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).join(" ");
+    }
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    let says = "Too many open files (os error 24); raise the limit on open files (ulimit -n)";
+    assert!(told.contains(says), "{told}");
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::{Entry, Fingerprint, Kind, Standing, Subject};
 use crate::goal::Named;
-use crate::model::{Record, Run, Setting, Settings, Status, is_compared};
+use crate::model::search::{End, Searched};
+use crate::model::{Record, Setting, Settings, Status, is_compared};
 use crate::rows::{self, Row};
 
 /// Settings of a hold that a search chooses. They are part of its answer and not of what was asked for.
@@ -21,10 +22,12 @@ pub type WithFigures = (Entry, Vec<(Named, f64)>);
 #[must_use]
 pub fn entries(record: &Record, file: &str, modified_s: i64) -> Vec<WithFigures> {
     let dated = record.started_at.as_deref().and_then(seconds);
-    let entry = |row: &Row<'_>| {
+    // Of a search each dispatch is a row, in the same order.
+    let searched: &[Searched] = record.search.as_ref().map_or(&[], |search| &search.dispatches);
+    let entry = |(i, row): (usize, &Row<'_>)| {
         let run = row.run();
         let side = run.and_then(|run| run.side.as_ref());
-        let (standing, reason) = standing(row);
+        let (standing, reason) = standing(row, searched.get(i).and_then(unanswered));
         let figures = row.measured().map(|run| Named::values(run, row.kept_per_s)).unwrap_or_default();
         let own = side.is_none().then(|| record.environment.get("revision")).flatten();
         let revision = side.and_then(|side| side.revision.as_ref()).or(own);
@@ -44,7 +47,7 @@ pub fn entries(record: &Record, file: &str, modified_s: i64) -> Vec<WithFigures>
         };
         (entry, figures)
     };
-    rows::of_record(record).iter().map(entry).collect()
+    rows::of_record(record).iter().enumerate().map(entry).collect()
 }
 
 fn subject(record: &Record, row: &Row<'_>) -> Subject {
@@ -79,17 +82,36 @@ fn exact(key: &str, value: &Setting) -> String {
     }
 }
 
-/// How a row stands, and what speaks against it first.
-fn standing(row: &Row<'_>) -> (Standing, Option<String>) {
+/// How a row stands, and what speaks against it first. `unanswered`: it is a search that ended without an answer that has figures.
+fn standing(row: &Row<'_>, unanswered: Option<Standing>) -> (Standing, Option<String>) {
     let worst = row.faults().into_iter().next().map(|(_, reason)| reason);
-    let Some(run) = row.run() else { return (Standing::Failed, worst) };
-    let measured = |run: &Run| run.status() == Status::Ok && row.measured().is_some();
-    if !measured(run) {
-        return (Standing::Failed, worst.or_else(|| Some("nothing was measured".to_owned())));
+    let run = match (unanswered, row.run()) {
+        (Some(standing), _) => return (standing, worst),
+        (None, Some(run)) => run,
+        (None, None) => return (Standing::Failed, worst),
+    };
+    let standing = match run.status() {
+        Status::Ok if row.measured().is_some() => {
+            let verdict = run.judged();
+            return (Standing::Judged(verdict.status), verdict.reasons.first().cloned().or(worst));
+        }
+        Status::Ok | Status::Failed => Standing::Failed,
+        Status::Interrupted => Standing::Interrupted,
+        Status::Refused => Standing::Refused,
+    };
+    (standing, worst.or_else(|| Some("nothing was measured".to_owned())))
+}
+
+/// How a search stands that has no rate to show for it, or was interrupted before it was sure of one; `None`: it found one. The words follow
+/// the exit code of the search.
+fn unanswered(searched: &Searched) -> Option<Standing> {
+    match (searched.answer.end, searched.answer.kept_per_s) {
+        (End::Interrupted, _) => Some(Standing::Interrupted),
+        (_, Some(_)) => None,
+        (End::NeverKept, None) if searched.disturbed_at().is_none() => Some(Standing::NoRate),
+        (End::Broke, None) => Some(Standing::Failed),
+        (_, None) => Some(Standing::NotJudged),
     }
-    let verdict = run.judged();
-    let reason = verdict.reasons.first().cloned().or(worst);
-    (Standing::Judged(verdict.status), reason)
 }
 
 /// Seconds since 1970 of a date in UTC, as records have it: `2026-11-21T10:45:01Z`, also with parts of a second. `None` for another text.
@@ -134,7 +156,7 @@ pub(super) fn date(at_s: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Role, Side, Validity};
+    use crate::model::{Role, Run, Side, Validity};
     use crate::sample;
     use proptest::prelude::*;
 
@@ -190,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_failed_and_an_empty_one_have_no_standing() {
+    fn a_run_that_failed_has_no_standing() {
         let mut record = sample::record();
         record.runs[0].trials.iter_mut().for_each(|trial| {
             trial.status = Status::Failed;
@@ -198,9 +220,58 @@ mod tests {
         });
         let (entry, _) = &entries(&record, "a.json", 0)[0];
         assert_eq!((entry.standing, entry.reason.as_deref()), (Standing::Failed, Some("broker lost")));
-        let empty = Record { runs: vec![Run::default()], ..Record::default() };
-        assert_eq!(entries(&empty, "a.json", 0)[0].0.standing, Standing::Failed);
         assert!(!Standing::Failed.is_used() && !Standing::Judged(Validity::Invalid).is_used());
+    }
+
+    #[test]
+    fn a_run_that_was_interrupted_or_refused_has_not_failed() {
+        for (status, standing) in
+            [(Status::Interrupted, Standing::Interrupted), (Status::Refused, Standing::Refused)]
+        {
+            let mut record = sample::record();
+            record.runs[0].trials.iter_mut().for_each(|trial| trial.status = status);
+            let entry = &entries(&record, "a.json", 0)[0].0;
+            assert_eq!((entry.standing, entry.standing.is_used()), (standing, false));
+        }
+        let empty = Record { runs: vec![Run::default()], ..Record::default() };
+        let entry = &entries(&empty, "a.json", 0)[0].0;
+        assert_eq!(entry.standing, Standing::Interrupted, "as `show` says it");
+        assert_eq!(entry.reason.as_deref(), Some("no trial was started"));
+    }
+
+    /// Exit codes 4, 7 and 130 of a search are no failures.
+    #[test]
+    fn a_search_that_was_answered_has_not_failed() {
+        let ended = |end: End, disturbance: Option<&str>| {
+            let mut record = sample::searched();
+            let searched = &mut record.search.as_mut().unwrap().dispatches[1];
+            searched.answer.end = end;
+            searched.holds.iter_mut().for_each(|held| held.disturbance = disturbance.map(str::to_owned));
+            let (entry, figures) = entries(&record, "s.json", 0).remove(1);
+            assert!(figures.is_empty() && !entry.standing.is_used(), "{end:?}");
+            entry.standing
+        };
+        for (end, standing) in [
+            (End::NeverKept, Standing::NoRate),
+            (End::TooFew, Standing::NotJudged),
+            (End::OutOfHolds, Standing::NotJudged),
+            (End::Interrupted, Standing::Interrupted),
+            (End::Broke, Standing::Failed),
+        ] {
+            assert_eq!(ended(end, None), standing, "{end:?}");
+        }
+        assert_eq!(
+            ended(End::NeverKept, Some("other processes")),
+            Standing::NotJudged,
+            "it is not confirmed"
+        );
+    }
+
+    #[test]
+    fn every_standing_has_a_word_of_its_own() {
+        for standing in Standing::ALL {
+            assert_eq!(Standing::of_word(standing.word()), Some(standing));
+        }
     }
 
     #[test]

@@ -99,6 +99,8 @@ pub struct Difference {
     pub from: Option<String>,
     /// The value of the second.
     pub to: Option<String>,
+    /// Whether it is a setting. A setting that is missing means that the run did not have it, as a closed load has no arrivals.
+    pub is_setting: bool,
 }
 
 impl fmt::Display for Difference {
@@ -182,6 +184,7 @@ pub(super) fn differences(from: &BTreeMap<String, String>, to: &BTreeMap<String,
         fact: name.clone(),
         from: from.get(name).cloned(),
         to: to.get(name).cloned(),
+        is_setting: false,
     };
     differing.map(difference).collect()
 }

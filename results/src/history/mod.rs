@@ -71,15 +71,27 @@ pub struct Subject {
 pub enum Standing {
     /// The run ended well, and has this verdict.
     Judged(Validity),
-    /// The run failed, was refused or interrupted, or a search found nothing.
+    /// A search found that no rate keeps its goal.
+    NoRate,
+    /// A search has no answer, such as one whose holds had too few samples for its goal.
+    NotJudged,
+    /// The run was interrupted.
+    Interrupted,
+    /// The transport or the harness refused the run.
+    Refused,
+    /// The run failed.
     Failed,
 }
 
 impl Standing {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 8] = [
         Self::Judged(Validity::Valid),
         Self::Judged(Validity::Suspect),
         Self::Judged(Validity::Invalid),
+        Self::NoRate,
+        Self::NotJudged,
+        Self::Interrupted,
+        Self::Refused,
         Self::Failed,
     ];
 
@@ -88,6 +100,10 @@ impl Standing {
     pub fn word(self) -> &'static str {
         match self {
             Self::Judged(validity) => validity.word(),
+            Self::NoRate => "no rate",
+            Self::NotJudged => "not judged",
+            Self::Interrupted => "interrupted",
+            Self::Refused => "refused",
             Self::Failed => "failed",
         }
     }

@@ -74,7 +74,9 @@ pub fn series(history: &History, last: usize) -> Vec<Series<'_>> {
     for place in 1..all.len() {
         let (before, own) = (&all[place - 1], &all[place]);
         if name(before.subject) == name(own.subject) {
-            let mut differs = differences(&before.subject.settings, &own.subject.settings);
+            let settings = differences(&before.subject.settings, &own.subject.settings).into_iter();
+            let mut differs: Vec<Difference> =
+                settings.map(|setting| Difference { is_setting: true, ..setting }).collect();
             differs.extend(differences(before.fingerprint.facts(), own.fingerprint.facts()));
             all[place].differs = differs;
         }

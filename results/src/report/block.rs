@@ -244,6 +244,21 @@ pub(super) struct Column {
     pub align: Align,
     /// Characters that the other columns usually take, of a column whose texts may be cut where there is no room beside them.
     pub beside: Option<usize>,
+    pub yields: Yields,
+}
+
+/// What a column gives up on a narrow terminal. If a column gives up anything, the table is not folded into several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Yields {
+    /// Columns are left out in the order of these numbers; 0: the column stays.
+    pub goes: u8,
+    /// Characters to which its texts may be shortened in the middle: as long as columns up to [`Yields::EASY`] can go, and after that.
+    pub shortest: Option<[usize; 2]>,
+}
+
+impl Yields {
+    /// Columns up to this number go before texts are shortened as far as they may be.
+    pub(super) const EASY: u8 = 2;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -285,17 +300,28 @@ impl Table {
 impl Column {
     /// A column of figures, aligned to the right.
     pub(super) fn right(group: &'static str, heading: impl Into<String>) -> Self {
-        Self { group, heading: heading.into(), align: Align::Right, beside: None }
+        Self { group, heading: heading.into(), align: Align::Right, beside: None, yields: Yields::default() }
     }
 
     /// A column of words, aligned to the left.
     pub(super) fn left(heading: impl Into<String>) -> Self {
-        Self { group: "", heading: heading.into(), align: Align::Left, beside: None }
+        Self {
+            group: "",
+            heading: heading.into(),
+            align: Align::Left,
+            beside: None,
+            yields: Yields::default(),
+        }
     }
 
     /// A text in this column may be cut to the room beside so many characters.
     pub(super) fn cut_beside(self, others: usize) -> Self {
         Self { beside: Some(others), ..self }
+    }
+
+    /// The same, and what it gives up on a narrow terminal.
+    pub(super) fn yielding(self, yields: Yields) -> Self {
+        Self { yields, ..self }
     }
 }
 

@@ -1,16 +1,19 @@
 //! The report on saved runs: a list, or the trend of a figure with its change points.
 //!
-//! Lives here: the list, and the parts that both have. A trend is in `trend`, its picture in `picture`, the document for scripts in
-//! `json`. Does not live here: series and their changes (`crate::history`).
+//! Lives here: the list, and the parts that both have. A trend is in `trend`, its picture in `picture`, its settings in `setting`, the
+//! document for scripts in `json`. Does not live here: series and their changes (`crate::history`).
 
 mod json;
 mod picture;
+mod setting;
 mod trend;
 
-use super::block::{Block, Cell, Column, Facts, Heading, Item, Level, List, Report, Table, Term, Tone};
+use super::block::{
+    Block, Cell, Column, Facts, Heading, Item, Level, List, Report, Table, Term, Tone, Yields,
+};
 use crate::goal::Named;
 use crate::history::{Entry, History, Standing};
-use crate::model::Validity;
+use crate::model::{Role, Validity};
 use crate::units;
 
 pub use json::history_json;
@@ -128,16 +131,19 @@ fn table(history: &History, fingerprints: &Fingerprints<'_>) -> Table {
         |i: usize| history.entries.iter().any(|entry| entry.figures.get(i).copied().flatten().is_some());
     let shown: Vec<(usize, Named)> =
         history.figures.iter().copied().enumerate().filter(|(i, _)| has(*i)).collect();
+    let yielding =
+        |column: Column, goes: u8, shortest: Option<[usize; 2]>| column.yielding(Yields { goes, shortest });
     let mut columns = vec![
         Column::left("verdict"),
         Column::left("time"),
-        Column::left("scenario"),
-        Column::left("dispatch"),
-        Column::left("revision"),
-        Column::right("", "on"),
+        yielding(Column::left("scenario"), Yields::EASY + 5, Some([14, 8])),
+        yielding(Column::left("dispatch"), 0, Some([18, 12])),
+        yielding(Column::left("revision"), 1, None),
+        yielding(Column::right("", "on"), Yields::EASY + 1, None),
     ];
-    columns.extend(shown.iter().map(|(_, figure)| Column::right("", heading(*figure))));
-    columns.push(Column::left("file"));
+    let figure = |figure: Named| yielding(Column::right("", heading(figure)), goes(figure), None);
+    columns.extend(shown.iter().map(|(_, it)| figure(*it)));
+    columns.push(yielding(Column::left("file"), Yields::EASY + 2, Some([18, 12])));
     let mut table = Table::new(1, 3, columns);
     for entry in &history.entries {
         let mut cells = vec![
@@ -161,7 +167,10 @@ fn table(history: &History, fingerprints: &Fingerprints<'_>) -> Table {
 /// The dispatch, and the part in a search or in a comparison.
 fn dispatch(entry: &Entry) -> String {
     match (&entry.role, entry.subject.kind) {
-        (Some(role), _) => format!("{} ({role})", entry.subject.dispatch),
+        (Some(role), _) => {
+            let told = Role::of_word(role).map_or(role.as_str(), Role::told);
+            format!("{} ({told})", entry.subject.dispatch)
+        }
         (None, crate::history::Kind::Search) => format!("{} (search)", entry.subject.dispatch),
         (None, _) => entry.subject.dispatch.clone(),
     }
@@ -177,11 +186,25 @@ fn heading(figure: Named) -> String {
     }
 }
 
+/// When the column of a figure goes on a narrow terminal: the CPU time before the file, and the others after it. A p99 and a rate that was
+/// searched for stay.
+fn goes(figure: Named) -> u8 {
+    match figure.to_string().as_str() {
+        "cpu_ns_per_message" => 2,
+        "p50" => Yields::EASY + 3,
+        "throughput_per_s" => Yields::EASY + 4,
+        _ => 0,
+    }
+}
+
 fn tone(standing: Standing) -> Tone {
     match standing {
         Standing::Judged(Validity::Valid) => Tone::Good,
-        Standing::Judged(Validity::Suspect) => Tone::Warning,
-        Standing::Judged(Validity::Invalid) | Standing::Failed => Tone::Bad,
+        Standing::Judged(Validity::Suspect)
+        | Standing::NoRate
+        | Standing::NotJudged
+        | Standing::Interrupted => Tone::Warning,
+        Standing::Judged(Validity::Invalid) | Standing::Refused | Standing::Failed => Tone::Bad,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Does not live here: the picture (`picture`), and how changes are found (`stats`).
 
 use super::super::block::{Block, Fact, Facts, Heading, Level, Paragraph, Report, Tone};
+use super::setting::{difference, setting};
 use super::{Picture, head, nothing, remarks};
 use crate::goal::Named;
 use crate::history::{self, Change, Entry, History, Kind, Part, Series};
@@ -23,9 +24,15 @@ pub fn trend(history: &History, last: usize) -> Report {
         false => report.group(nothing(history)),
     }
     for (place, one) in series.iter().enumerate() {
-        report.group(part(one, figure, place > 0));
+        let (part, below) = (part(one, figure, place > 0), below(one, figure));
+        if let [_] = one.entries[..] {
+            // The value of a single run needs no picture.
+            report.group(part.into_iter().chain(below));
+            continue;
+        }
+        report.group(part);
         report.group([Block::Trend(Picture::of(one, figure))]);
-        report.group(below(one, figure));
+        report.group(below);
     }
     if !series.is_empty() {
         report.group([rule(&history.across)]);
@@ -45,15 +52,12 @@ fn part(series: &Series<'_>, figure: Named, is_further: bool) -> Vec<Block> {
     let runs = units::counted(series.entries.len() as u64, "run", "runs");
     let mut blocks = vec![Block::Heading(Heading::new(Level::Part, &name, format!("{figure}, {runs}")))];
     if is_further && !series.differs.is_empty() {
-        let differs = series.differs.iter().map(|difference| Fact::from(difference.to_string())).collect();
+        let differs = series.differs.iter().map(|it| Fact::from(difference(it))).collect();
         blocks.push(Block::Facts(Facts { label: "differs", tone: Tone::Warning, facts: differs }));
     } else {
         blocks.push(Facts::one("on", Tone::Plain, series.fingerprint.text()));
-        let setting = |(key, value): (&String, &String)| {
-            let key = super::super::without_unit(key);
-            format!("{key} {value}")
-        };
-        let with: Vec<String> = series.subject.settings.iter().map(setting).collect();
+        let settings = series.subject.settings.iter();
+        let with: Vec<String> = settings.map(|(key, value)| setting(key, value)).collect();
         blocks.push(Facts::one("with", Tone::Faint, with.join("; ")));
     }
     let joined = series.joined.iter().map(|joined| {
@@ -98,7 +102,7 @@ fn below(series: &Series<'_>, figure: Named) -> Vec<Block> {
     let mut rest = Vec::new();
     if unused > 0 {
         rest.push(format!(
-            "{} invalid or failed and not used for change points",
+            "{} invalid, failed or interrupted, and not used for change points",
             units::counted(unused as u64, "run is", "runs are")
         ));
     }
@@ -116,7 +120,8 @@ fn below(series: &Series<'_>, figure: Named) -> Vec<Block> {
     }
     let last = series.entries.last().zip(series.values.last());
     blocks.extend(last.map(|(entry, value)| {
-        let newest = format!("newest {} at {}{}", figure.text(*value), entry.date(), revision(entry));
+        let word = if series.entries.len() + series.earlier > 1 { "newest " } else { "" };
+        let newest = format!("{word}{} at {}{}", figure.text(*value), entry.date(), revision(entry));
         let facts = [newest].into_iter().chain(rest).map(Fact::from).collect();
         Block::Facts(Facts { label: "runs", tone: Tone::Plain, facts })
     }));

@@ -2,7 +2,7 @@
 //!
 //! Lives here: alignment, the headings of groups, and folding. Columns that do not fit go into a further block below, in
 //! which the naming column is repeated. A name that leaves no room for a figure beside it is cut. Does not live here: the
-//! figures themselves.
+//! figures themselves, and tables that are not folded (`fit`).
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use super::super::{Layout, columns, hanging};
 use crate::plain::NAME_LEN;
 
 /// Space between columns.
-const GAP: usize = 2;
+pub(super) const GAP: usize = 2;
 /// A naming column is not cut to fewer columns than this.
 const NARROWEST: usize = 12;
 /// A text that may be cut keeps so many columns.

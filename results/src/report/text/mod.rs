@@ -1,9 +1,10 @@
 //! Reports for a terminal: blocks as lines that fit its width, with colours where it has some.
 //!
-//! Lives here: every kind of block but tables (`grid`), charts (`chart`) and trends (`trend`), and the folding of sentences. Does not live
+//! Lives here: every kind of block but tables (`grid`, `fit`), charts (`chart`) and trends (`trend`), and the folding of sentences. Does not live
 //! here: what is said (`block`), and printing.
 
 mod chart;
+mod fit;
 mod grid;
 mod trend;
 
@@ -62,6 +63,7 @@ fn block(block: &Block, layout: Layout) -> String {
         Block::Paragraph(it) => layout.paint(it.tone, &hanging("", &it.text, layout)),
         Block::Facts(it) => facts(it, layout),
         Block::List(it) => list(it, layout),
+        Block::Table(it) if fit::is_fitted(it) => fit::fitted(it, layout),
         Block::Table(it) => Grid::of(it, layout.width).render(layout),
         Block::Settings(it) => settings(it, layout),
         Block::Terms(it) => terms(it, layout),
