@@ -197,7 +197,7 @@ fn a_disturbed_pair_is_repeated_whole_and_told() {
     );
     let line = "compare --base bin:wrapper --head bin:wrapper --threshold others=none --threshold steal=none --threshold throttled=none";
     let done = place.run(&format!(
-        "{line} --within 5s --out r.json -- stream -d message/rtrb --duration 300ms --warmup 0s"
+        "{line} --pairs 11 --within 60s --out r.json -- stream -d message/rtrb --duration 200ms --warmup 0s"
     ));
     let record = Record::from_file(&place.path("r.json"));
     let repeated = &record.document["comparison"]["repeated"];
