@@ -358,8 +358,8 @@ impl<'a> Measuring<'a> {
             }
             Err(why) => {
                 let trial = not_opened(place_of, &OpenError::Failed(why));
-                // The trials of a pair that is cut off are in no record, so nothing else says that a program was killed.
-                if let (true, Some(why)) = (self.job.interrupted.is_set(), &trial.error) {
+                // The trials of a pair that is cut off are in no record, so nothing else says that its process had to be killed.
+                if let Some(why) = trial.error.as_deref().filter(|why| child::tells_of_no_answer(why)) {
                     output::progress("");
                     output::remark(&format!("{} of {}: {why}", role.word(), of.name));
                 }

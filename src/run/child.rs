@@ -57,6 +57,13 @@ const LOOK: Duration = Duration::from_millis(50);
 /// trial before.
 const SILENCE: Duration = Duration::from_secs(120);
 
+const NO_ANSWER: &str = "was asked to end and did not; it was ended";
+
+/// Whether the error of a trial says that its process did not answer an interruption.
+pub(crate) fn tells_of_no_answer(error: &str) -> bool {
+    error.contains(NO_ANSWER)
+}
+
 /// What a child is to run.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Order {
@@ -119,8 +126,6 @@ pub(super) fn run(
             None => failed("the process of the trial answered a record without a trial".into()),
         },
         Err(why) if interrupted.is_set() => {
-            // A suite does not record it.
-            events.tell(Event::Warning(format!("{}: {}", target.label, secrets::hide(&why))));
             let trial = trial::not_opened(place, &OpenError::Failed(why));
             Tried { trial: Trial { status: Status::Interrupted, ..trial }, give_up: None }
         }
@@ -225,7 +230,7 @@ fn follow(
             // The child leads a group of processes. A script that runs a program is one with two.
             let _ = kill_process_group(Pid::from_child(child), signal);
             if signal == Signal::KILL {
-                return Err("was asked to end and did not; it was ended".into());
+                return Err(NO_ANSWER.into());
             }
         }
         match lines.recv_timeout(LOOK) {

@@ -191,7 +191,7 @@ impl Repeats {
         self.repeated[cause as usize]
     }
 
-    /// Disturbed pairs that were kept, because enough had been repeated or the time was over.
+    /// Disturbed pairs that were kept, because enough had been repeated or there was no time for it.
     #[must_use]
     pub fn kept(&self) -> usize {
         self.kept.iter().sum()
