@@ -203,7 +203,7 @@ mod tests {
         tell.send(News::Back(0, Vec::new())).unwrap();
         tell.send(News::Gone(0)).unwrap();
         let gathering = Gathering { control: &control, news, members: vec![vec![0], vec![1]] };
-        let hurried = gathering.gather(Duration::from_secs(3_600), &Hurry, || {}).hurried;
+        let hurried = gathering.gather(Duration::from_mins(5), &Hurry, || {}).hurried;
         drop(tell);
         assert_eq!(hurried.as_deref(), Some("interrupted twice: a lane was not waited for"));
         assert_eq!(control.failure(), None);
