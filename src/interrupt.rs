@@ -1,6 +1,8 @@
 //! Interruption by Ctrl-C, SIGTERM or a hang-up of the terminal. The process has one handler, which is set by the first
 //! command that can be interrupted. It notifies every running command, so a program can run several commands, one after
-//! the other or at the same time.
+//! the other or at the same time. Processes that a command started are ended with it (`farewell`).
+
+pub(crate) mod farewell;
 
 use crate::signals;
 use std::sync::{
@@ -36,6 +38,12 @@ impl Interrupt {
     /// Whether the user asked twice: nothing is to be waited for any more.
     pub(crate) fn is_urgent(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 1
+    }
+
+    /// As a signal does.
+    #[cfg(test)]
+    pub(crate) fn ask(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Asks the command to end, unless that was asked already.

@@ -3,7 +3,7 @@
 
 use crate::support::{Place, Record, Running};
 use serde_json::Value;
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path, thread, time::Duration};
 
 /// A simulated server at half load, in virtual time. Twelve pairs are as many as one row needs.
 const MEASURED: &str = "--pairs 12 -- stream -d message/sim --rate 500/s --arrivals poisson --count 500";
@@ -197,7 +197,7 @@ fn a_disturbed_pair_is_repeated_whole_and_told() {
     );
     let line = "compare --base bin:wrapper --head bin:wrapper --threshold others=none --threshold steal=none --threshold throttled=none";
     let done = place.run(&format!(
-        "{line} --within 5s --out r.json -- stream -d message/rtrb --duration 300ms --warmup 0s"
+        "{line} --pairs 11 --within 60s --out r.json -- stream -d message/rtrb --duration 200ms --warmup 0s"
     ));
     let record = Record::from_file(&place.path("r.json"));
     let repeated = &record.document["comparison"]["repeated"];
@@ -210,6 +210,39 @@ fn a_disturbed_pair_is_repeated_whole_and_told() {
     for run in record.runs() {
         let trials = run["trials"].as_array().unwrap();
         assert!(trials.iter().all(|trial| trial["status"] == "ok"), "{}", run["side"]);
+    }
+}
+
+/// The time of an interrupted comparison may have gone into pairs that were set aside. Here each trial is stopped and continued.
+#[test]
+fn pairs_that_were_set_aside_are_told_when_none_is_kept() {
+    let place = Place::new();
+    let program = env!("CARGO_BIN_EXE_drumpost");
+    script(
+        &place.path("wrapper"),
+        &format!(
+            "(while sleep 0.08 && kill -STOP $$; do sleep 0.02; kill -CONT $$; done) >/dev/null 2>&1 &\n\
+             echo >>runs\n\
+             exec {program} \"$@\""
+        ),
+    );
+    let line = "compare --base bin:wrapper --head bin:wrapper --threshold others=none --threshold steal=none --threshold throttled=none";
+    let line = format!("{line} --out r.json -- stream -d message/rtrb --duration 300ms --warmup 0s");
+    let running = Running::start(&mut place.command(&line));
+    // A pair has three trials, so the second pair is under way.
+    let runs = || fs::read_to_string(place.path("runs")).map_or(0, |text| text.lines().count());
+    while runs() < 5 && running.took() < Duration::from_secs(60) {
+        thread::sleep(Duration::from_millis(20));
+    }
+    running.interrupt();
+    running.end().with_code(130);
+    let record = Record::from_file(&place.path("r.json"));
+    let reason = record.document["partial_reason"].as_str().unwrap();
+    let is_told =
+        reason.starts_with("interrupted after 0 pairs; ") && reason.contains("measured and set aside");
+    assert!(is_told, "{reason}");
+    for run in record.runs() {
+        assert_eq!(run["verdict"]["reasons"][0], "no trial was kept", "{}", run["verdict"]);
     }
 }
 
@@ -232,7 +265,7 @@ fn a_pair_that_is_disturbed_when_the_time_is_over_is_told() {
     let compared = Record::from_file(&place.path("r.json")).document["comparison"].clone();
     assert_eq!(compared["kept"]["the process was stopped"], 1, "{compared} {}", done.stderr);
     assert!(compared["repeated"].is_null(), "{compared}");
-    assert!(done.stdout.contains("1 pair that the machine disturbed"), "{}", done.stdout);
+    assert!(done.stdout.contains("the machine disturbed 1 pair"), "{}", done.stdout);
 }
 
 /// Two comparisons whose answers are known: of equal sides, and with a head that costs four times as much. Verdicts are those of the

@@ -1,6 +1,7 @@
 //! Tests of Ctrl-C: finished trials are kept, the record says that it is partial, and the program ends soon.
 
 use crate::support::{Done, Place, Record, Running, count};
+use rustix::process::Signal;
 use std::{thread, time::Duration};
 
 /// From the signal to the end of the process, on a busy machine.
@@ -70,4 +71,30 @@ fn a_target_that_stands_still_can_be_left() {
     let (done, record) = interrupted(&format!("{line} --no-tui"), Duration::from_secs(1));
     assert!(done.stdout.contains("interrupted"), "{}", done.stdout);
     assert_eq!(count(&record.only()["trials"][0], "/flows/ended"), 0);
+}
+
+/// The second signal comes before the lanes have seen the first one. They return within milliseconds all the same, and have what they measured.
+#[test]
+fn two_signals_at_once_are_no_hang() {
+    for dispatch in ["message/rtrb", "event/tokio-broadcast"] {
+        let place = Place::new();
+        let line = format!(
+            "run stream --dispatch {dispatch} --duration 60s --warmup 0s --trials 2 --no-tui --out record.json"
+        );
+        let running = Running::start(&mut place.command(&line));
+        thread::sleep(Duration::from_millis(1_500));
+        // Two of the same kind might arrive as one.
+        running.signal(Signal::TERM);
+        running.interrupt();
+        let sent = running.took();
+        let done = running.end().with_code(130);
+        assert!(done.took.saturating_sub(sent) < PROMPT, "ended {:?} after the signals", done.took - sent);
+        let record = Record::from_file(&place.path("record.json"));
+        let trial = &record.only()["trials"][0];
+        assert_eq!(trial["status"], "interrupted", "{}", trial["error"]);
+        assert!(count(trial, "/flows/ended") > 0 && count(trial, "/response_ns/count") > 0, "{dispatch}");
+        for wrong in ["did not run for", "hangs"] {
+            assert!(!done.stdout.contains(wrong) && !done.stderr.contains(wrong), "{}", done.stdout);
+        }
+    }
 }

@@ -48,7 +48,11 @@ fn child_of(running: &Running) -> i32 {
 }
 
 fn kill(process: i32) {
-    kill_process(Pid::from_raw(process).expect("a process"), Signal::KILL).expect("a signal can be sent");
+    send(process, Signal::KILL);
+}
+
+fn send(process: i32, signal: Signal) {
+    kill_process(Pid::from_raw(process).expect("a process"), signal).expect("a signal can be sent");
 }
 
 #[test]
@@ -83,6 +87,32 @@ fn an_interruption_reaches_the_process_of_the_trial() {
     assert_eq!(trial["status"], "interrupted");
     assert!(trial["flows"]["ended"].as_u64() > Some(100), "what was measured is kept: {trial}");
     assert!(!std::path::Path::new(&format!("/proc/{child}")).exists(), "it has ended");
+}
+
+/// A process that is stopped hears nothing. A second signal kills it soon, and the record says so.
+#[test]
+fn a_process_that_does_not_answer_is_killed() {
+    let place = Place::new();
+    let line = "run stream --dispatch message/crossbeam --rate 1k/s --duration 60s --trials 2 --isolate --out r.json";
+    let running = Running::start(&mut place.command(line));
+    let child = child_of(&running);
+    thread::sleep(Duration::from_millis(300));
+    send(child, Signal::STOP);
+    running.signal(Signal::TERM);
+    thread::sleep(Duration::from_millis(300));
+    running.signal(Signal::TERM);
+    let sent = running.took();
+    let done = running.end().with_code(130);
+    assert!(
+        done.took.saturating_sub(sent) < Duration::from_secs(10),
+        "ended {:?} after it",
+        done.took - sent
+    );
+    let record: Value = serde_json::from_str(&fs::read_to_string(place.path("r.json")).unwrap()).unwrap();
+    let trial = &record["runs"][0]["trials"][0];
+    assert_eq!(trial["status"], "interrupted", "{trial}");
+    let says = "the process of the trial was asked to end and did not; it was ended, by signal 9";
+    assert_eq!(trial["error"], says);
 }
 
 /// A parent that is killed takes the process of its trial with it.

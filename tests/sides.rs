@@ -3,6 +3,7 @@
 mod revisions;
 
 use crate::support::{Place, Record, Running};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
@@ -252,6 +253,38 @@ fn an_interrupted_comparison_keeps_its_pairs() {
     let left: Vec<_> =
         fs::read_dir(place.path(".drumpost")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.is_empty(), "no copy of the program is left: {left:?}");
+}
+
+/// A program may ignore signals, as may what it runs. One signal is enough, and what was measured before is saved.
+#[test]
+fn a_side_that_ignores_signals_is_killed() {
+    let place = Place::new();
+    let program = env!("CARGO_BIN_EXE_drumpost");
+    let begun = place.path("begun");
+    // The first trial answers, so that there is something to save.
+    script(
+        &place.path("head"),
+        &format!(
+            "[ -e once ] || {{ : >once; exec {program} \"$@\"; }}\ntrap '' INT TERM HUP\n: >{}\nsleep 100; true",
+            begun.display()
+        ),
+    );
+    let line = line(&format!("bin:{program}"), "bin:head", "--pairs 18 --out r.json")
+        .replace("-d message/sim", "-d message/sim --sim service=fixed:1ms");
+    let running = Running::start(&mut place.command(&line));
+    while !begun.exists() && running.took() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    running.signal(Signal::TERM);
+    let sent = running.took();
+    let done = running.end().with_code(130);
+    let late = done.took.saturating_sub(sent);
+    assert!(late < Duration::from_secs(15), "ended {late:?} after the signal");
+    let says = "head of message/sim: the process of the trial was asked to end and did not; it was ended, by signal 9";
+    assert!(done.stderr.contains(says), "{}", done.stderr);
+    let record = Record::from_file(&place.path("r.json"));
+    assert_eq!(record.document["partial_reason"], "interrupted after 1 pair");
+    assert_eq!(done.stdout.matches("interrupted after 1 pair").count(), 1, "{}", done.stdout);
 }
 
 /// A head that fails once: the comparison goes on, but a build with such a head is no pass, then or later.

@@ -1,6 +1,7 @@
 //! Runs the binary like a user, in a folder of its own and with a time limit, and reads its output.
 
 use drumpost_core::clock::{Clock, Now};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
     fs,
@@ -125,8 +126,11 @@ impl Running {
 
     /// As Ctrl-C does.
     pub(crate) fn interrupt(&self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("a signal can be sent");
+        self.signal(Signal::INT);
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("a signal can be sent");
     }
 
     /// Waits for the end, which is a failure of the test if it does not come.

@@ -289,6 +289,11 @@ impl Monitor {
         self.control.stop.is_stopped()
     }
 
+    /// The trial was cut short after its lanes were told to stop.
+    pub(crate) fn interrupt(&mut self) {
+        self.interrupted = true;
+    }
+
     fn stop(&mut self, now_ns: u64, watch: &mut dyn Watch) {
         self.stopped_ns = now_ns;
         self.close_window(now_ns, watch);

@@ -5,23 +5,20 @@
 
 mod environment;
 
-use super::work_tree::{self, Locked, WorkTree};
+use super::{
+    tool::{LOOK, Tool},
+    work_tree::{self, Locked, WorkTree},
+};
 use crate::{args::CompareArgs, exit::usage, interrupt::Interrupt, output};
 use environment::Environment;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use std::{
-    io::{self, BufRead, BufReader, IsTerminal},
-    os::unix::process::CommandExt,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
-    time::Duration,
 };
-
-/// How often a build is asked whether the command was interrupted meanwhile.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// How revisions are built.
 #[derive(Clone, Debug)]
@@ -125,30 +122,17 @@ fn command(folder: &Path, environment: &Environment) -> Command {
 /// # Errors
 /// It cannot be run, or was interrupted.
 fn run(command: &mut Command, how: &How<'_>) -> Result<(ExitStatus, Vec<(String, PathBuf)>), String> {
-    // On a terminal Ctrl-C reaches cargo and its compilers by itself, and cargo may ask for a password there. Elsewhere they are a group of
-    // their own, so that they can be ended together.
-    let is_group = !io::stdin().is_terminal();
-    if is_group {
-        command.process_group(0);
-    }
-    let mut child = command.spawn().map_err(|error| format!("cargo cannot be run: {error}"))?;
-    let lines = listen(&mut child);
-    let (mut programs, mut told_to_end) = (Vec::new(), 0);
-    loop {
-        let asked = u8::from(how.interrupted.is_set()) + u8::from(how.interrupted.is_urgent());
-        if asked > told_to_end {
-            told_to_end = asked;
-            let signal = if asked > 1 { Signal::KILL } else { Signal::TERM };
-            let end = if is_group { kill_process_group } else { kill_process };
-            let _ = end(Pid::from_child(&child), signal);
-        }
+    let mut tool = Tool::start(command).map_err(|error| format!("cargo cannot be run: {error}"))?;
+    let lines = listen(&mut tool.child);
+    let mut programs = Vec::new();
+    while !tool.is_killed(how.interrupted) {
         match lines.recv_timeout(LOOK) {
             Ok(line) => programs.extend(program(&line)),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    let status = child.wait().map_err(|error| error.to_string())?;
+    let status = tool.child.wait().map_err(|error| error.to_string())?;
     if how.interrupted.is_set() {
         return Err("interrupted".into());
     }

@@ -1,11 +1,7 @@
 //! What `compare --prove` learns of a row: what a message costs there, and what a cost that is put in comes to. A processor overlaps a part of a
 //! cost with other work, so more has to be put in than is to be seen. It is learned beforehand from a large cost, and then from each comparison.
 
-use super::{
-    pairs::{Job, Measuring},
-    rows::Row,
-    sequence::Sequence,
-};
+use super::{job::Job, pairs::Measuring, rows::Row, sequence::Sequence};
 use crate::{exit::usage, output};
 use drumpost_results::{
     compare::Injected,

@@ -2,13 +2,15 @@
 //!
 //! Lives here: which of these is asked for, and what a verdict comes to as an exit code. Comparing what was measured before is in
 //! `records`. Sides are in `side`, the building of a revision in `build`, its work tree in `work_tree`, copies of programs in `copies`, the record before its first
-//! trial in `begun`, what is measured over them in `rows`, in which order in `sequence`, when it is looked at in `plans`, the measuring of pairs in `pairs`, what viewers
-//! are told of it in `told`, how long a trial may take in `patience`, and comparisons with known answers in `prove`. Does not live
+//! trial in `begun`, the running of git and cargo in `tool`, what is measured over them in `rows`, in which order in `sequence`, when it is looked at in `plans`, all of it together in `job`, the measuring of pairs in `pairs`, what viewers
+//! are told of it in `told`, the time of `--within` in `budget`, how long a trial may take in `patience`, and comparisons with known answers in `prove`. Does not live
 //! here: the rule that decides (`drumpost_results::compare`).
 
 mod begun;
+mod budget;
 mod build;
 mod copies;
+mod job;
 mod learned;
 mod pairs;
 mod patience;
@@ -19,6 +21,7 @@ mod rows;
 mod sequence;
 mod side;
 mod told;
+mod tool;
 mod work_tree;
 
 use crate::{

@@ -2,15 +2,16 @@
 //!
 //! Each trial is a fresh process of a fresh copy of its program: an identical copy can be slower in every trial because of its place
 //! in memory, and so no side has one copy for all trials. Within a pair the order is drawn anew, and both sides have the same seed.
-//! Does not live here: when to look and to stop, what disturbs a pair, and the verdict (`drumpost_results::compare`).
+//! Does not live here: what is to be measured (`job`), when to look and to stop, what disturbs a pair, and the verdict (`drumpost_results::compare`).
 
 use super::{
     begun::empty,
+    budget::Spent,
     copies::Copied,
+    job::Job,
     patience::patience,
     plans::{limits, plan, recorded_margins, recorded_plan},
-    print,
-    rows::{self, Row},
+    print, rows,
     sequence::{ROLES, Sequence, label},
     side::Side,
     told,
@@ -31,12 +32,12 @@ use crate::{
     show::load,
 };
 use drumpost_core::{
-    clock::{Clock, Now, as_ns},
+    clock::{Clock, Now},
     registry::Registry,
     transport::OpenError,
 };
 use drumpost_results::{
-    compare::{Comparison, Cut, Options, Plan, Repeats, Stop, compare_sides, disturbed},
+    compare::{Comparison, Cut, Options, Repeats, Stop, compare_sides, disturbed},
     model::{Record, Role, Run, Status, Trial},
     rows::of_heads,
     units,
@@ -126,44 +127,14 @@ pub(super) fn keeping<'a>(saver: &'a mut Saver, limits: &'a Thresholds) -> impl 
     }
 }
 
-/// What is to be compared.
-#[derive(Clone)]
-pub(super) struct Job<'a> {
-    pub rows: &'a [Row],
-    /// Base and head.
-    pub sides: [&'a Side; 2],
-    pub plan: &'a Plan,
-    /// Those of the plan.
-    pub options: Options,
-    pub limits: &'a Thresholds,
-    /// Stop when this time is over.
-    pub within_ns: Option<u64>,
-    pub interrupted: &'a Interrupt,
-    /// For viewers, if there are any.
-    pub events: Option<&'a Events>,
-}
-
-impl<'a> Job<'a> {
-    pub(super) fn new(
-        rows: &'a [Row],
-        sides: [&'a Side; 2],
-        plan: &'a Plan,
-        limits: &'a Thresholds,
-        args: &CompareArgs,
-        interrupted: &'a Interrupt,
-    ) -> Self {
-        let within_ns = args.sides.within.as_ref().map(|time| as_ns(time.0));
-        let options = plan.options(&Options::default());
-        Self { rows, sides, plan, options, limits, within_ns, interrupted, events: None }
-    }
-}
-
 /// A comparison that is being measured.
 pub(super) struct Measuring<'a> {
     job: Job<'a>,
     sequence: Sequence,
     repeats: Repeats,
     clock: Clock,
+    /// Pairs of single rows that are in the record.
+    kept: usize,
     /// Pairs that failed.
     failures: u32,
     position: u32,
@@ -174,13 +145,19 @@ pub(super) struct Measuring<'a> {
 impl<'a> Measuring<'a> {
     pub(super) fn new(job: Job<'a>, record: Record, sequence: Sequence) -> Self {
         let repeats = Repeats::default();
-        Self { job, sequence, repeats, clock: Clock::start(), failures: 0, position: 0, record }
+        Self { job, sequence, repeats, clock: Clock::start(), kept: 0, failures: 0, position: 0, record }
     }
 
-    /// What is left of the time of `--within`. `None`: it was not given.
-    fn left(&self) -> Option<Duration> {
-        let within_ns = self.job.within_ns?;
-        Some(Duration::from_nanos(within_ns.saturating_sub(self.clock.now_ns())))
+    fn spent(&self) -> Spent {
+        let (within_ns, elapsed_ns) = (self.job.within_ns, self.clock.now_ns());
+        Spent { within_ns, elapsed_ns, pairs: self.kept + self.repeats.total() }
+    }
+
+    /// Whether there is time to repeat the pair that was measured last.
+    fn has_time_to_repeat(&self) -> bool {
+        let spent = self.spent();
+        let first_look = self.job.plan.looks()[0] * self.job.rows.len();
+        Spent { pairs: spent.pairs + 1, ..spent }.may_repeat(first_look.saturating_sub(self.kept))
     }
 
     /// Runs pairs until the plan says that it is enough. `keep` has the record after each round but the last.
@@ -193,21 +170,19 @@ impl<'a> Measuring<'a> {
             if let Err(error) = self.round(pairs as u32) {
                 output::progress("");
                 self.record.partial =
-                    Some(format!("a trial failed {}, after {pairs} pairs", self.failed_times()));
+                    Some(format!("a trial failed {}, after {}", self.failed_times(), in_words(pairs)));
                 self.note_end(Cut::FAILED);
                 return Err(error);
             }
             if self.job.interrupted.is_set() {
-                self.record.partial = Some(format!("interrupted after {pairs} pairs"));
+                self.record.partial = Some(self.interrupted(pairs));
                 break None;
             }
             pairs += 1;
             let has_more = !self.sequence.is_over(pairs as u32);
-            let elapsed_ns = self.clock.now_ns();
-            // The mean of all rounds so far: both sides are in it alike.
-            let is_time_over =
-                self.job.within_ns.is_some_and(|most| elapsed_ns + elapsed_ns / pairs as u64 > most);
-            self.say(pairs, elapsed_ns);
+            let spent = self.spent();
+            let is_time_over = !spent.has_time_for(self.job.rows.len());
+            self.say(pairs, spent.elapsed_ns);
             if is_time_over || !has_more || self.job.plan.is_look(pairs) {
                 let comparison = self.judged()?;
                 let stop = self.job.plan.end(pairs, &comparison, is_time_over, has_more);
@@ -215,12 +190,25 @@ impl<'a> Measuring<'a> {
                     break stop;
                 }
             }
-            self.record.partial = Some(format!("saved after {pairs} pairs, before the others were run"));
+            self.record.partial =
+                Some(format!("saved after {}, before the others were run", in_words(pairs)));
             self.note_repeats();
             keep(&mut self.record);
         };
         output::progress("");
         self.ended(stop)
+    }
+
+    /// Why it is not complete. Where no pair is in the record, a reader is told what the time went into.
+    fn interrupted(&self, pairs: usize) -> String {
+        let after = format!("interrupted after {}", in_words(pairs));
+        match self.repeats.total() as u64 {
+            set_aside @ 1.. if self.kept == 0 => {
+                let pairs = units::counted(set_aside, "pair was", "pairs were");
+                format!("{after}; {pairs} measured and set aside because of the machine")
+            }
+            _ => after,
+        }
     }
 
     fn ended(&mut self, stop: Option<Stop>) -> anyhow::Result<Comparison> {
@@ -274,9 +262,8 @@ impl<'a> Measuring<'a> {
                 // A trial that failed says something of its side, and is not repeated away.
                 let is_sound = seen.iter().all(|trial| trial.status == Status::Ok);
                 let cause = disturbed(&seen, self.job.limits).filter(|_| is_sound);
-                // When the time is over, what was measured is kept as it is, and counted.
-                let wanted =
-                    if self.left() == Some(Duration::ZERO) { 0 } else { until * self.job.rows.len() };
+                // Where there is no time for a repeat, what was measured is kept as it is, and counted.
+                let wanted = if self.has_time_to_repeat() { until * self.job.rows.len() } else { 0 };
                 if cause.is_some_and(|it| self.repeats.may_repeat(it.cause, wanted)) {
                     continue;
                 }
@@ -298,9 +285,10 @@ impl<'a> Measuring<'a> {
             }
             self.record.runs[place(row, role)].trials.push(trial);
         }
+        self.kept += 1;
         let Some((role, why)) = why else { return Ok(()) };
         self.failures += 1;
-        let is_time_over = self.left() == Some(Duration::ZERO);
+        let is_time_over = self.spent().left() == Some(Duration::ZERO);
         if self.failures < FAILURES && !is_time_over {
             return Ok(());
         }
@@ -352,7 +340,7 @@ impl<'a> Measuring<'a> {
         told::trial_begins(events, at, number);
         let asked = Copied::of(side.program.path()).and_then(|copy| {
             // The copy stays until the trial has ended: if it is a script, its interpreter opens it after it was started.
-            let patience = patience(self.left(), of);
+            let patience = patience(self.spent().left(), of);
             child::ask(copy.path(), &order, patience, events, self.job.interrupted)
         });
         let trial = match asked {
@@ -368,11 +356,23 @@ impl<'a> Measuring<'a> {
                 }
                 trial
             }
-            Err(why) => not_opened(place_of, &OpenError::Failed(why)),
+            Err(why) => {
+                let trial = not_opened(place_of, &OpenError::Failed(why));
+                // The trials of a pair that is cut off are in no record, so nothing else says that its process had to be killed.
+                if let Some(why) = trial.error.as_deref().filter(|why| child::tells_of_no_answer(why)) {
+                    output::progress("");
+                    output::remark(&format!("{} of {}: {why}", role.word(), of.name));
+                }
+                trial
+            }
         };
         told::trial_ends(events, &self.record, at, &trial);
         trial
     }
+}
+
+fn in_words(pairs: usize) -> String {
+    units::counted(pairs as u64, "pair", "pairs")
 }
 
 /// The place of a run in the record, row by row in the order of [`ROLES`].

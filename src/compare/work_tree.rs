@@ -4,11 +4,12 @@
 //! repository, because cargo and rustup look for their settings in all folders above, and those of the head are not the base's. The few
 //! newest are kept. One process at a time works in the folder of a repository's builds.
 
+use super::tool;
 use crate::{broker, digest, exit::usage, interrupt::Interrupt, output};
 use std::{
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     thread,
     time::Duration,
 };
@@ -33,29 +34,38 @@ pub(super) struct WorkTree {
     pub locked: Locked,
 }
 
-/// A command of git in the user's repository.
+/// A short command of git in the user's repository.
 fn git(words: &[&str]) -> Result<String, String> {
+    git_until(words, &Interrupt::default())
+}
+
+/// A command of git in the user's repository, which is ended when the user interrupts.
+fn git_until(words: &[&str], interrupted: &Interrupt) -> Result<String, String> {
     let mut command = Command::new("git");
     // The index is that of the files here, and none of the commands is about those.
     command.env_remove("GIT_INDEX_FILE").env_remove("GIT_PREFIX");
-    run(&mut command, words)
+    run(&mut command, words, interrupted)
 }
 
-/// A command of git in a work tree.
-fn git_in(tree: &Path, words: &[&str]) -> Result<String, String> {
+/// The same in a work tree.
+fn git_in(tree: &Path, words: &[&str], interrupted: &Interrupt) -> Result<String, String> {
     let mut command = Command::new("git");
     for variable in GIT_VARIABLES {
         command.env_remove(variable);
     }
-    run(command.arg("-C").arg(tree), words)
+    run(command.arg("-C").arg(tree), words, interrupted)
 }
 
-fn run(command: &mut Command, words: &[&str]) -> Result<String, String> {
+fn run(command: &mut Command, words: &[&str], interrupted: &Interrupt) -> Result<String, String> {
     // A submodule may be on a server that asks for a password, and nobody may be there to type it.
-    let done = command.args(words).env("GIT_TERMINAL_PROMPT", "0").stdin(Stdio::null()).output();
+    let done = tool::output(command.args(words).env("GIT_TERMINAL_PROMPT", "0"), interrupted);
     let done = done.map_err(|error| format!("git cannot be run: {error}"))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    if done.status.success() { Ok(text(&done.stdout)) } else { Err(text(&done.stderr)) }
+    match done.status.success() {
+        true => Ok(text(&done.stdout)),
+        false if interrupted.is_set() => Err("interrupted".into()),
+        false => Err(text(&done.stderr)),
+    }
 }
 
 /// The commit that a text names, in full.
@@ -95,7 +105,8 @@ const SOURCES: [&str; 7] = [
 /// tracks nor ignores. Files that are in no repository can be compared, too.
 pub(super) fn revision_of_files() -> Option<String> {
     let head = commit("HEAD").ok()?;
-    let is_empty = |words: &[&str]| run(&mut Command::new("git"), words).is_ok_and(|said| said.is_empty());
+    let said = |words: &[&str]| run(&mut Command::new("git"), words, &Interrupt::default());
+    let is_empty = |words: &[&str]| said(words).is_ok_and(|said| said.is_empty());
     let is_clean = is_empty(&["status", "--porcelain", "--untracked-files=no"])
         && is_empty(&[&["status", "--porcelain", "--untracked-files=all", "--"][..], &SOURCES].concat());
     Some(if is_clean { head } else { format!("{head}-dirty") })
@@ -114,7 +125,7 @@ pub(super) fn of(text: &str, revision: &str, interrupted: &Interrupt) -> anyhow:
     let inside = git(&["rev-parse", "--show-prefix"]).map_err(usage)?;
     let locked = lock(home()?, interrupted)?;
     let tree = locked.home.join(short(revision));
-    check_out(revision, &tree)
+    check_out(revision, &tree, interrupted)
         .map_err(|why| anyhow::anyhow!("failed to check out {text} in {}: {why}", tree.display()))?;
     let folder = tree.join(&inside);
     if !folder.is_dir() {
@@ -176,19 +187,22 @@ fn lock(home: PathBuf, interrupted: &Interrupt) -> anyhow::Result<Locked> {
 }
 
 /// Has a commit in a work tree, as it is in the repository.
-fn check_out(revision: &str, tree: &Path) -> Result<(), String> {
+fn check_out(revision: &str, tree: &Path, interrupted: &Interrupt) -> Result<(), String> {
     // An earlier checkout may have been cut off, and anyone may have changed files in it.
     let is_there = tree.join(".git").exists()
-        && git_in(tree, &["checkout", "--quiet", "--detach", "--force", revision]).is_ok();
+        && git_in(tree, &["checkout", "--quiet", "--detach", "--force", revision], interrupted).is_ok();
+    if !is_there && interrupted.is_set() {
+        return Err("interrupted".into());
+    }
     if !is_there {
         // What is there is no work tree of this repository, as when another one was in its place before.
         let _ = fs::remove_dir_all(tree);
         // Forced twice, it takes the place of a work tree whose making was cut off.
         let path = tree.to_string_lossy();
-        git(&["worktree", "add", "--detach", "--force", "--force", &path, revision])?;
+        git_until(&["worktree", "add", "--detach", "--force", "--force", &path, revision], interrupted)?;
     }
     if tree.join(".gitmodules").exists() {
-        git_in(tree, &["submodule", "update", "--init", "--recursive"])?;
+        git_in(tree, &["submodule", "update", "--init", "--recursive"], interrupted)?;
     }
     Ok(())
 }

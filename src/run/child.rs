@@ -4,6 +4,11 @@
 //!
 //! Every line of the output is one [`Line`] as JSON. The last one has the trial in the record's own format. What the child writes
 //! to its standard error is kept for the case that it dies.
+//!
+//! When the user interrupts the command, the child is asked to save what it has, and killed if it does not answer
+//! (`interrupt::farewell`). The signals go to all that it started, because a script may have started the program that can answer.
+
+mod listen;
 
 use super::{
     execute::{Tried, run_trial},
@@ -14,7 +19,10 @@ use crate::{
     Exit,
     args::TRIAL,
     exit::usage,
-    interrupt::Interrupt,
+    interrupt::{
+        Interrupt,
+        farewell::{Farewell, OF_TRIAL},
+    },
     live::Events,
     secrets,
     spec::{Document, RunSpec},
@@ -31,29 +39,31 @@ use drumpost_results::{
     store,
 };
 use drumpost_tui::Event;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group, set_parent_process_death_signal};
+use listen::listen;
+use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{self, Write},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
     time::Duration,
 };
 
-/// How often the child is told of an interruption that happened meanwhile.
+/// How often the child is looked after.
 const LOOK: Duration = Duration::from_millis(50);
 /// A child that is silent for this long and for the time of the drain hangs, and is ended. Its own limits, which are shorter, normally end its
 /// trial before.
 const SILENCE: Duration = Duration::from_secs(120);
-/// The longest line that is read: a record is one. What a program writes without an end must not fill the memory.
-const LINE_BYTES: u64 = 256 << 20;
-/// Lines that wait to be looked at. A child that writes faster waits.
-const LINES: usize = 256;
-/// How much is kept of the end of what a child writes to its standard error.
-const LAST_WORDS_BYTES: usize = 2_000;
+
+const NO_ANSWER: &str = "was asked to end and did not; it was ended";
+
+/// Whether the error of a trial says that its process did not answer an interruption.
+pub(crate) fn tells_of_no_answer(error: &str) -> bool {
+    error.contains(NO_ANSWER)
+}
 
 /// What a child is to run.
 #[derive(Debug, Serialize, Deserialize)]
@@ -150,7 +160,7 @@ pub(crate) fn silence(drain: Duration) -> Duration {
     SILENCE.saturating_add(drain)
 }
 
-/// Has a program run a trial. It is ended when it takes longer than `patience` has.
+/// Has a program run a trial. It is ended when it takes longer than `patience` has, or does not answer an interruption.
 ///
 /// # Errors
 /// The program cannot be started, dies, hangs or answers nonsense: a sentence, with its last words.
@@ -165,7 +175,7 @@ pub(crate) fn ask(
         .map_err(|error| format!("failed to start a process for the trial: {}", store::reason(&error)))?;
     let (lines, words) = listen(&mut child);
     let told = follow(&mut child, &lines, patience, events, interrupted);
-    let status = end(&mut child);
+    let status = end(&mut child, interrupted);
     told.map_err(|why| {
         let words = words.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
         let words = String::from_utf8_lossy(&words);
@@ -201,53 +211,6 @@ fn begin(program: &Path, order: &Order) -> io::Result<Child> {
     Ok(child)
 }
 
-type Words = Receiver<Vec<u8>>;
-
-/// Threads that read what a child says: its lines, and the end of what it says on its standard error.
-fn listen(child: &mut Child) -> (Receiver<io::Result<String>>, Words) {
-    let ((tell, lines), (tell_words, words)) = (sync_channel(LINES), channel());
-    let (output, errors) = (child.stdout.take(), child.stderr.take());
-    let read = move || {
-        let _counted = HarnessThread::current();
-        output.into_iter().for_each(|output| read_lines(BufReader::new(output), LINE_BYTES, &tell));
-    };
-    let read_words = move || {
-        let _counted = HarnessThread::current();
-        let (mut last, mut some) = (Vec::new(), [0; 1024]);
-        let mut errors = errors;
-        while let Some(count) =
-            errors.as_mut().and_then(|errors| errors.read(&mut some).ok()).filter(|n| *n > 0)
-        {
-            last.extend_from_slice(&some[..count]);
-            last.drain(..last.len().saturating_sub(LAST_WORDS_BYTES));
-        }
-        let _ = tell_words.send(last);
-    };
-    // Without a thread the channel is closed at once, which is told as a child that said nothing.
-    let _ = thread::Builder::new().name("child".into()).spawn(read);
-    let _ = thread::Builder::new().name("child-errors".into()).spawn(read_words);
-    (lines, words)
-}
-
-/// Hands on line by line until the output ends, a line is too long, or nobody listens any more.
-fn read_lines(mut output: impl BufRead, longest: u64, tell: &SyncSender<io::Result<String>>) {
-    loop {
-        let mut line = String::new();
-        let read = output.by_ref().take(longest).read_line(&mut line);
-        let is_cut = line.len() as u64 >= longest && !line.ends_with('\n');
-        let told = match read {
-            Ok(0) => return,
-            Ok(_) if is_cut => Err(io::Error::other("it wrote a line that has no end")),
-            Ok(_) => Ok(line),
-            Err(error) => Err(error),
-        };
-        let is_last = told.is_err();
-        if tell.send(told).is_err() || is_last {
-            return;
-        }
-    }
-}
-
 /// Hands on what a child tells until it has told all. The error says what it did instead.
 fn follow(
     child: &mut Child,
@@ -256,7 +219,7 @@ fn follow(
     events: &Events,
     interrupted: &Interrupt,
 ) -> Result<Answer, String> {
-    let (mut told_to_end, mut silent, clock) = (0, Duration::ZERO, Clock::start());
+    let (mut farewell, mut silent, clock) = (Farewell::new(OF_TRIAL), Duration::ZERO, Clock::start());
     loop {
         let took = Duration::from_nanos(clock.now_ns());
         if let Some(in_all) = patience.in_all.filter(|in_all| took >= *in_all) {
@@ -264,10 +227,12 @@ fn follow(
                 "did not end within {in_all:?}, though it still reports progress; it was ended"
             ));
         }
-        let asked = u8::from(interrupted.is_set()) + u8::from(interrupted.is_urgent());
-        if asked > told_to_end {
-            told_to_end += 1;
-            let _ = kill_process(Pid::from_child(child), Signal::INT);
+        if let Some(signal) = farewell.due(took, interrupted) {
+            // The child leads a group of processes. A script that runs a program is one with two.
+            let _ = kill_process_group(Pid::from_child(child), signal);
+            if signal == Signal::KILL {
+                return Err(NO_ANSWER.into());
+            }
         }
         match lines.recv_timeout(LOOK) {
             Ok(Ok(line)) => {
@@ -310,23 +275,34 @@ fn read(record: &str, give_up: Option<String>) -> Result<Answer, String> {
 }
 
 /// Ends a child that has told all, or that is not listened to any more, with all that it started. Says how it ended.
-fn end(child: &mut Child) -> String {
+fn end(child: &mut Child, interrupted: &Interrupt) -> String {
     /// What a child takes at most to leave after its last line.
     const LEAVES: Duration = Duration::from_secs(2);
+    /// The same when the user asked twice.
+    const HURRIES: Duration = Duration::from_millis(100);
+    let most = || if interrupted.is_urgent() { HURRIES } else { LEAVES };
+    if let Some(ended) = ended_within(most, child) {
+        return ended;
+    }
+    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
+    // A process that waits for a file system on a network ends when that answers, which may be never.
+    ended_within(|| LEAVES, child).unwrap_or_else(|| "signal 9, which it has not obeyed yet".into())
+}
+
+/// How a child ended, if it did within a time, which is asked again and again.
+fn ended_within(most: impl Fn() -> Duration, child: &mut Child) -> Option<String> {
     // Most leave within a few milliseconds, and a comparison waits for hundreds of them.
     let (mut waited, mut nap) = (Duration::ZERO, Duration::from_millis(1));
-    while waited < LEAVES {
+    while waited < most() {
         match child.try_wait() {
-            Ok(Some(status)) => return ended(status),
+            Ok(Some(status)) => return Some(ended(status)),
             Ok(None) => thread::sleep(nap),
-            Err(error) => return error.to_string(),
+            Err(error) => return Some(error.to_string()),
         }
         waited += nap;
         nap = LOOK.min(nap * 2);
     }
-    // The child leads a group of processes. A script that runs a program is one with two.
-    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
-    child.wait().map_or_else(|error| error.to_string(), ended)
+    None
 }
 
 fn ended(status: ExitStatus) -> String {

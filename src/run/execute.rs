@@ -165,7 +165,9 @@ pub(crate) fn run_trial(
     let ran = run_guarded(move || entry.made(&options), plan, limits, &mut follower);
     let mut notes = Vec::new();
     let number = place.number + 1;
-    let mut give_up = (left_behind() > others_hang).then(|| format!("trial {number} hung"));
+    // What the user does not wait for does not hang.
+    let hangs = left_behind() > others_hang && !interrupted.is_urgent();
+    let mut give_up = hangs.then(|| format!("trial {number} hung"));
     let mut trial = match ran {
         Ok(outcome) => {
             notes = follower.end();

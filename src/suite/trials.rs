@@ -6,6 +6,7 @@ use crate::{
     live::{Events, Live},
     output,
     run::{
+        child,
         execute::{GivenUp, Tried, light, run_trial},
         floor,
         job::Job,
@@ -85,6 +86,10 @@ impl Trials<'_> {
             let trial = given_up.note(slot.cell, tried);
             // An interrupted trial is not part of the suite. `--resume` runs it again.
             if trial.status == Status::Interrupted {
+                // Nothing else says that its process had to be killed.
+                if let Some(why) = trial.error.as_deref().filter(|why| child::tells_of_no_answer(why)) {
+                    output::remark(&format!("{}: {why}", suite.plan.cells[slot.cell].name));
+                }
                 break;
             }
             events.tell_totals(slot.cell, &trial);

@@ -315,6 +315,10 @@ fn the_second_interruption_waits_for_nothing() {
         );
         let record: Value = serde_json::from_slice(&std::fs::read(place.path("r.json")).unwrap()).unwrap();
         assert_eq!(record["partial"], true, "{line}");
+        // What the user does not wait for does not hang.
+        let trial = &record["runs"][0]["trials"][0];
+        assert_eq!(trial["status"], "interrupted", "{line}: {}", trial["error"]);
+        assert!(trial.to_string().contains("interrupted twice: "), "{line}: {trial}");
     }
 }
 

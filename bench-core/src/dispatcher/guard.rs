@@ -1,6 +1,6 @@
 //! Runs a dispatcher on a thread of its own, so that a fault of a transport cannot stop the program. A panic, or a call
 //! that never returns, becomes an error of the trial. A thread that hangs is left behind; it owns everything that it
-//! uses.
+//! uses. So is one that the user does not wait for, which is no fault of the transport.
 
 use super::Dispatcher;
 use crate::{
@@ -194,11 +194,19 @@ pub fn run_guarded(
             let _ = thread.join();
             ended
         }
-        Err(why) => {
+        Err(left) => {
             leave_behind(thread);
-            guard.measured_until(why)
+            guard.leave(left)
         }
     }
+}
+
+/// Why a trial is not waited for any longer.
+enum Left {
+    /// It had its time: what hangs, and where.
+    Hangs(String),
+    /// The user asked twice: what was under way.
+    Hurried(String),
 }
 
 /// The sentence for a thread that the system refused.
@@ -220,8 +228,8 @@ struct Guard<'a> {
 }
 
 impl Guard<'_> {
-    /// Waits for the trial's end. An error is the sentence about what hangs.
-    fn wait(&mut self) -> Result<Result<Outcome, OpenError>, String> {
+    /// Waits for the trial's end, or until it is not waited for any longer.
+    fn wait(&mut self) -> Result<Result<Outcome, OpenError>, Left> {
         let mut quiet = Quiet::default();
         loop {
             self.shared.interrupted.store(self.watch.is_interrupted(), Ordering::Relaxed);
@@ -248,28 +256,42 @@ impl Guard<'_> {
                     return Ok(self.measured_until(format!("{} ended its thread", self.whose)));
                 }
             }
-            if let Some(why) = self.hangs(&quiet) {
-                return Err(why);
+            if let Some(left) = self.is_left(&quiet) {
+                return Err(left);
             }
         }
     }
 
-    fn hangs(&self, quiet: &Quiet) -> Option<String> {
-        let limit = match quiet.step {
-            Some(Step::Closing) => self.limits.close,
-            Some(Step::Running) => self.limits.silence,
-            Some(Step::Making | Step::Opening) | None => self.limits.open,
-        };
-        let (limit, time) = if self.watch.is_urgent() {
-            (URGENT, quiet.urgent)
-        } else if self.watch.is_interrupted() {
-            (limit.min(self.limits.interrupted), quiet.time)
-        } else {
-            (limit, quiet.time)
-        };
-        let step = quiet.step.filter(|_| time >= limit)?;
+    fn is_left(&self, quiet: &Quiet) -> Option<Left> {
+        let (step, whose, time) = (quiet.step?, &self.whose, quiet.time);
         let method = step.method();
-        Some(format!("{} hangs: `{method}` has not returned for {time:?}", self.whose))
+        if self.watch.is_urgent() {
+            let said =
+                || Left::Hurried(format!("interrupted twice: `{method}` of {whose} was not waited for"));
+            return (quiet.urgent >= URGENT).then(said);
+        }
+        let limit = match step {
+            Step::Closing => self.limits.close,
+            Step::Running => self.limits.silence,
+            Step::Making | Step::Opening => self.limits.open,
+        };
+        let limit = if self.watch.is_interrupted() { limit.min(self.limits.interrupted) } else { limit };
+        let said = || Left::Hangs(format!("{whose} hangs: `{method}` has not returned for {time:?}"));
+        (time >= limit).then(said)
+    }
+
+    /// A trial that is not waited for any longer. If the user asked for that after everything was measured, only a note says so.
+    fn leave(&mut self, left: Left) -> Result<Outcome, OpenError> {
+        match (left, self.measured.take()) {
+            (Left::Hurried(why), Some(mut outcome)) => {
+                outcome.notes.push(why);
+                Ok(*outcome)
+            }
+            (Left::Hangs(why) | Left::Hurried(why), measured) => {
+                self.measured = measured;
+                self.measured_until(why)
+            }
+        }
     }
 
     fn panicked(&mut self, panic: &(dyn Any + Send)) -> Result<Outcome, OpenError> {
@@ -422,6 +444,28 @@ mod tests {
         let said = run_guarded(making, plan(), SOON, &mut Unwatched).unwrap_err().to_string();
         assert!(said.contains("`make` has not returned"), "{said}");
         assert!(left_behind() >= 3);
+    }
+
+    /// The user asked twice.
+    struct Hurry;
+
+    impl Watch for Hurry {
+        fn sample(&mut self, _snapshot: &Snapshot) {}
+
+        fn is_interrupted(&self) -> bool {
+            true
+        }
+
+        fn is_urgent(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn what_the_user_does_not_wait_for_does_not_hang() {
+        let making = || -> Result<Box<dyn Dispatcher>, String> { Ok(Box::new(Does(sleeps))) };
+        let said = run_guarded(making, plan(), Limits::default(), &mut Hurry).unwrap_err().to_string();
+        assert_eq!(said, "interrupted twice: `open` of transport `pigeon` was not waited for");
     }
 
     #[test]

@@ -29,7 +29,6 @@ use crate::{
         },
         wake_latency::WakeLatency,
     },
-    lane::Lane,
     monitor::Watch,
     outcome::{Outage, Outcome},
     plan::{CROWD, Placement, TrialPlan, Victim},
@@ -118,6 +117,8 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
         let left = if works {
             let close = self.0.close();
             runtime.block_on(async { tokio::time::timeout(CLOSE, close).await })
+        } else if watch.is_urgent() {
+            Ok(Err("interrupted twice: the transport was not closed".into()))
         } else {
             Ok(Err("the transport was not closed because its runtime hangs".into()))
         };
@@ -220,11 +221,11 @@ fn run<T: AsyncTransport>(
     watch_lanes(&mut monitor, &clock, &control, watch);
     let failed = control.failure().is_some();
     let settle = if failed { Duration::ZERO } else { plan.drain_deadline.saturating_add(FINISH) };
-    let lanes: Vec<Lane> = Gathering { control: &control, news, members }.gather(settle, watch, || {});
+    let gathered = Gathering { control: &control, news, members }.gather(settle, watch, || {});
     // A task that only waits ends here; one that blocks or spins does not.
     aborts.iter().for_each(task::AbortHandle::abort);
-    let works = join(threads) || plan.placement.workers() > 1;
-    Ok((monitor.finish(lanes), works))
+    let works = join(threads, watch) || plan.placement.workers() > 1;
+    Ok((gathered.finish(monitor), works))
 }
 
 /// As [`run`], over ports that check what the transport's ports return.

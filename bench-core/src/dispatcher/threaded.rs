@@ -352,9 +352,9 @@ pub fn run_on_threads<G: OnThread>(
     watch_lanes(&mut monitor, &clock, control, watch);
     let settle = if control.failure().is_some() { Duration::ZERO } else { settle };
     // Ports are dropped when all lanes are back, so that none sees another's closed.
-    let left = Gathering { control, news, members }.gather(settle, watch, || drop(releases));
-    join(threads);
-    monitor.finish(left)
+    let gathered = Gathering { control, news, members }.gather(settle, watch, || drop(releases));
+    join(threads, watch);
+    gathered.finish(monitor)
 }
 
 /// The body of a thread that runs lanes.

@@ -111,9 +111,10 @@ fn figures(metric: Metric, pairs: &[(&Trial, &Trial)]) -> (Vec<(f64, f64)>, Opti
     if known.is_empty() || metric.is_judged_without(lacking, pairs.len()) {
         return (known, None);
     }
+    let have = if lacking == 1 { "has" } else { "have" };
     let (lacking, of) = (units::count(lacking as u64), units::counted(pairs.len() as u64, "pair", "pairs"));
     let note = format!(
-        "{lacking} of {of} have too few samples, so this is the figure of all trials and is not judged. Longer trials would have enough"
+        "{lacking} of {of} {have} too few samples, so this is the figure of all trials and is not judged. Longer trials would have enough"
     );
     (Vec::new(), Some(note))
 }
@@ -228,7 +229,9 @@ fn undecided(gate: &Gate, pairs: Pairs<'_>, family: Family) -> String {
     // The smallest change that the sign test alone would show falls with more pairs, and the margin does not.
     let of_signs = stats::minimum_detectable(pairs.worsenings, family.alpha / family.together as f64);
     let (Some(detectable), Some(change)) = (of_signs, gate.detectable) else {
-        return format!("there are {} pairs, and at least {needed} are needed", gate.pairs);
+        let pairs = units::counted(gate.pairs as u64, "pair", "pairs");
+        let are = if gate.pairs == 1 { "is" } else { "are" };
+        return format!("there {are} {pairs}, and at least {needed} are needed");
     };
     // Beside an interval of +3 % to +4 %, a reader takes "cannot show a change below 20 %" for a mistake.
     if gate.interval.is_some_and(|it| it.low > 1.0 || it.high < 1.0) {

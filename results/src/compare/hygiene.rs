@@ -152,7 +152,7 @@ pub struct Repeats {
 
 impl Repeats {
     /// Whether a disturbed pair may be repeated, and counts it. `until` is how many pairs the next look wants: at most half
-    /// as many are repeated over the whole comparison, and none if it is 0, when the time is over. A pair that may not be repeated is
+    /// as many are repeated over the whole comparison, and none if it is 0, when there is no time for it. A pair that may not be repeated is
     /// counted as kept.
     pub fn may_repeat(&mut self, cause: Cause, until: usize) -> bool {
         let may = (self.total() + 1) * 2 <= until;
@@ -191,33 +191,37 @@ impl Repeats {
         self.repeated[cause as usize]
     }
 
-    /// Disturbed pairs that were kept, because enough had been repeated or the time was over.
+    /// Disturbed pairs that were kept, because enough had been repeated or there was no time for it.
     #[must_use]
     pub fn kept(&self) -> usize {
         self.kept.iter().sum()
     }
 
-    /// How many pairs were repeated and why, for the notes of a comparison; `None` if none was disturbed.
+    /// How many pairs were disturbed, by what, and what became of them, for the notes of a comparison; `None` if none was.
     #[must_use]
     pub fn sentence(&self) -> Option<String> {
-        let one = |cause: Cause| {
-            let n = self.repeated[cause as usize] + self.kept[cause as usize];
-            (n > 0).then(|| format!("{} in {n}", cause.words()))
-        };
-        let causes = Cause::ALL.into_iter().filter_map(one).collect::<Vec<_>>().join(", ");
-        let repeated = || units::counted(self.total() as u64, "pair was", "pairs were");
-        let kept = || units::counted(self.kept() as u64, "pair", "pairs");
-        let why = "at most half as many pairs are repeated as are wanted, and none when the time is over";
-        Some(match (self.total(), self.kept()) {
+        const WHY: &str = "At most half as many pairs are repeated as the next look wants, and none in time that the first look needs";
+        let (repeated, kept) = (self.total(), self.kept());
+        let all = repeated + kept;
+        let disturbed = units::counted(all as u64, "pair", "pairs");
+        let disturbed = format!("the machine disturbed {disturbed} ({})", self.causes());
+        let (was, counts) = if all == 1 { ("was", "counts") } else { ("were", "count") };
+        Some(match (repeated, kept) {
             (0, 0) => return None,
-            (0, _) => {
-                format!("{} that the machine disturbed counted as measured, because {why}: {causes}", kept())
-            }
-            (_, 0) => format!("{} repeated whole because of the machine: {causes}", repeated()),
-            (_, more) => format!(
-                "{} repeated whole because of the machine, and {more} more were kept, because {why}: {causes}",
-                repeated()
-            ),
+            (_, 0) => format!("{disturbed}, which {was} repeated whole"),
+            (0, _) => format!("{disturbed}, which {counts} as measured. {WHY}"),
+            _ => format!("{disturbed}: {repeated} repeated whole, {kept} counted as measured. {WHY}"),
         })
+    }
+
+    /// The causes; of several, each with its number of pairs.
+    fn causes(&self) -> String {
+        let of = |cause: Cause| self.repeated[cause as usize] + self.kept[cause as usize];
+        let causes: Vec<Cause> = Cause::ALL.into_iter().filter(|cause| of(*cause) > 0).collect();
+        if let [cause] = causes[..] {
+            return cause.words().to_owned();
+        }
+        let one = |cause: &Cause| format!("{} in {}", cause.words(), of(*cause));
+        causes.iter().map(one).collect::<Vec<_>>().join(", ")
     }
 }

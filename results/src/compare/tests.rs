@@ -107,6 +107,8 @@ fn too_few_pairs_say_how_many_are_needed() {
     let few = compared(2.0, 5, 0.01);
     assert_eq!(few.verdict, Verdict::Inconclusive);
     assert_eq!(few.rows[0].gates[0].note.as_deref(), Some("there are 5 pairs, and at least 11 are needed"));
+    let one = compared(2.0, 1, 0.01);
+    assert_eq!(one.rows[0].gates[0].note.as_deref(), Some("there is 1 pair, and at least 11 are needed"));
     let looks = Options { looks: 3, ..Options::default() };
     let record = paired(vec![run("message/a", 11, 1.0, 0.01, 1), run("message/b", 11, 2.0, 0.01, 2)]);
     let strict = compare_within(&record, "message/a", "message/b", &looks).unwrap();

@@ -132,10 +132,15 @@ impl Run {
     pub fn error(&self) -> Option<&str> {
         let worst = self.status();
         if self.trials.is_empty() {
-            return Some("no trial was started");
+            return Some(self.without_trials());
         }
         let trial = self.trials.iter().find(|trial| trial.status == worst && worst != Status::Ok)?;
         Some(trial.error.as_deref().unwrap_or("no reason was given"))
+    }
+
+    /// What is said of a run without a trial. The trials of a pair that was cut off or set aside were started and are in no record.
+    pub(crate) fn without_trials(&self) -> &'static str {
+        if self.side.is_some() { "no trial was kept" } else { "no trial was started" }
     }
 
     /// What the settings say, in types.

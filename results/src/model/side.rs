@@ -112,7 +112,7 @@ pub struct Compared {
     /// Pairs that the machine disturbed, and that were repeated whole, by reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub repeated: BTreeMap<String, u32>,
-    /// Pairs that the machine disturbed, and that were kept, because enough had been repeated or the time was over, by reason.
+    /// Pairs that the machine disturbed, and that were kept, because enough had been repeated or there was no time for it, by reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kept: BTreeMap<String, u32>,
     /// Why no more pairs were run; empty while they are.

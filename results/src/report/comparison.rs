@@ -3,7 +3,6 @@
 //! Does not live here: the rule that decides (`compare`).
 
 use super::block::{Block, Cell, Column, Heading, Item, Level, List, Paragraph, Report, Table, Term, Tone};
-use super::run::partial;
 use super::{floors, names, page};
 use crate::compare::{Basis, Comparison, Cut, Gate, Looks, Row, Verdict};
 use crate::model::{Record, Setting};
@@ -23,7 +22,6 @@ pub fn comparison(comparison: &Comparison, records: [&Record; 2]) -> Report {
     terms.extend(comparison.control.iter().map(|control| term("A'", &control.sentence)));
     terms.extend(comparison.notes.iter().map(|note| term("", note)));
     report.group([Block::Heading(begins), Block::Terms(terms)]);
-    report.group(partial(comparison.course.cut.as_ref().map(Cut::why)));
     for row in &comparison.rows {
         report.group([Block::Heading(heading(row, comparison.basis))]);
         report.group([Block::Table(table(row, comparison.basis))]);
@@ -203,7 +201,10 @@ fn heading(row: &Row, basis: Basis) -> Heading {
     } else {
         format!("A {}, B {}", row.dispatch_a, row.dispatch_b)
     };
-    let pairs = if basis == Basis::Paired { format!(", {} pairs", row.pairs) } else { String::new() };
+    let pairs = match basis {
+        Basis::Paired => format!(", {}", units::counted(row.pairs as u64, "pair", "pairs")),
+        Basis::Unpaired => String::new(),
+    };
     Heading::new(Level::Part, names::cell(row).unwrap_or(&row.scenario), format!("{sides}{pairs}"))
 }
 

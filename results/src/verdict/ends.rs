@@ -30,7 +30,7 @@ pub(super) fn check_trials(run: &Run, derived: &Derived, stood_still: bool, verd
         verdict.add(validity, format!("{which}{}: {error}", status.word()));
     }
     if total == 0 {
-        verdict.add(Validity::Invalid, "no trial was started".into());
+        verdict.add(Validity::Invalid, run.without_trials().into());
     } else if derived.trials == 0 {
         verdict.status = Validity::Invalid;
     } else if derived.flows.ended == 0 && !stood_still {

@@ -1,7 +1,9 @@
 //! Tests of each check of the verdict with a run that breaks only that check.
 
 use super::*;
-use crate::model::{Audit, Delivery, Distribution, Flows, Point, Promises, Series, Status, Trial};
+use crate::model::{
+    Audit, Delivery, Distribution, Flows, Point, Promises, Role, Series, Side, Status, Trial,
+};
 
 /// 100,000 flows of 1 ms in 10 s at 10 k/s: ten in flight, nothing wrong.
 pub(super) fn clean() -> Trial {
@@ -180,6 +182,15 @@ fn a_failure_is_invalid_with_its_error() {
     assert_eq!(judge_run(&run).reasons, ["trial 2 of 2 failed: connection lost"]);
     assert_eq!(open(|trial| trial.status = Status::Interrupted).status, Validity::Suspect);
     assert_reason(&judge_run(&Run::default()), Validity::Invalid, "no trial was started");
+    let side = Some(Side {
+        role: Role::Head,
+        row: String::new(),
+        name: String::new(),
+        revision: None,
+        tool_version: String::new(),
+        built: std::collections::BTreeMap::new(),
+    });
+    assert_reason(&judge_run(&Run { side, ..Run::default() }), Validity::Invalid, "no trial was kept");
     assert_reason(&open(|trial| trial.flows.ended = 0), Validity::Invalid, "no flow ended");
 }
 

@@ -1,6 +1,7 @@
 //! Tests of the process of a trial: what it says, how it ends, and when it hangs.
 
-use super::*;
+use super::{listen::read_lines, *};
+use std::{os::unix::process::CommandExt, sync::mpsc::sync_channel};
 
 fn followed(say: &str, silence: Duration) -> Result<Answer, String> {
     let patience = Patience { silence, in_all: None };
@@ -48,10 +49,48 @@ fn a_child_that_talks_for_ever_is_ended() {
     child.wait().unwrap();
 }
 
+/// It ignores what a command is interrupted by, and so does the program that it runs.
+#[test]
+fn a_child_that_does_not_listen_is_killed_with_all_that_it_started() {
+    let interrupted = Interrupt::default();
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' INT TERM; echo ready; sleep 60; true"]).process_group(0);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (said, words) = listen(&mut child);
+    assert_eq!(said.recv().unwrap().unwrap(), "ready\n");
+    let ((tell, lines), (to, _seen)) = (sync_channel(1), channel());
+    interrupted.ask();
+    interrupted.ask();
+    let patience = Patience { silence: Duration::from_secs(60), in_all: None };
+    let clock = Clock::start();
+    let why = follow(&mut child, &lines, patience, &Events::new(to, false), &interrupted).err().unwrap();
+    assert_eq!(why, "was asked to end and did not; it was ended");
+    assert_eq!(end(&mut child, &interrupted), "signal 9");
+    assert!(clock.now_ns() < 20_000_000_000, "it was waited for");
+    // Whoever has the other end of its standard error has ended.
+    assert_eq!(words.recv_timeout(Duration::from_secs(20)), Ok(Vec::new()));
+    drop(tell);
+}
+
+#[test]
+fn a_child_that_is_stopped_is_killed() {
+    let interrupted = Interrupt::default();
+    let mut child = Command::new("sleep").arg("60").process_group(0).spawn().unwrap();
+    kill_process_group(Pid::from_child(&child), Signal::STOP).unwrap();
+    let ((tell, lines), (to, _seen)) = (sync_channel(1), channel());
+    interrupted.ask();
+    interrupted.ask();
+    let patience = Patience { silence: Duration::from_secs(60), in_all: None };
+    let why = follow(&mut child, &lines, patience, &Events::new(to, false), &interrupted).err().unwrap();
+    assert_eq!(why, "was asked to end and did not; it was ended");
+    assert_eq!(end(&mut child, &interrupted), "signal 9");
+    drop(tell);
+}
+
 #[test]
 fn a_child_that_dies_is_told_with_its_signal() {
     let mut child = Command::new("sh").args(["-c", "kill -9 $$"]).spawn().unwrap();
-    assert_eq!(end(&mut child), "signal 9");
+    assert_eq!(end(&mut child, &Interrupt::default()), "signal 9");
 }
 
 #[test]

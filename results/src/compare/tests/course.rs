@@ -44,9 +44,7 @@ fn repeated_and_kept_pairs_are_in_the_record() {
     let again = crate::format::from_json(&text).unwrap();
     assert_eq!(Repeats::recorded(again.comparison.as_ref().unwrap()), repeats);
     assert_eq!(shown(&again).notes, [repeats.sentence().unwrap()]);
-    assert!(
-        shown(&again).notes[0].starts_with("11 pairs were repeated") && shown(&again).course.cut.is_none()
-    );
+    assert!(shown(&again).notes[0].contains(": 11 repeated whole, ") && shown(&again).course.cut.is_none());
 }
 
 #[test]

@@ -152,14 +152,15 @@ fn half_as_many_pairs_may_be_repeated_as_the_look_wants() {
     assert_eq!((repeats.total(), repeats.of(Cause::Steal)), (11, 1));
     assert_eq!(
         repeats.sentence().unwrap(),
-        "11 pairs were repeated whole because of the machine, and 5 more were kept, because at most half as many pairs are \
-         repeated as are wanted, and none when the time is over: the hypervisor took time in 1, other processes used the cores in 15"
+        "the machine disturbed 16 pairs (the hypervisor took time in 1, other processes used the cores in 15): 11 repeated whole, \
+         5 counted as measured. At most half as many pairs are repeated as the next look wants, and none in time that the first \
+         look needs"
     );
     let mut one = Repeats::default();
     assert!(one.may_repeat(Cause::Stopped, 20));
     assert_eq!(
         one.sentence().unwrap(),
-        "1 pair was repeated whole because of the machine: the process was stopped in 1"
+        "the machine disturbed 1 pair (the process was stopped), which was repeated whole"
     );
     // The time is over.
     let mut late = Repeats::default();
@@ -167,8 +168,8 @@ fn half_as_many_pairs_may_be_repeated_as_the_look_wants() {
     assert_eq!((late.total(), late.kept()), (0, 1));
     assert_eq!(
         late.sentence().unwrap(),
-        "1 pair that the machine disturbed counted as measured, because at most half as many pairs are repeated as are wanted, and \
-         none when the time is over: the process was stopped in 1"
+        "the machine disturbed 1 pair (the process was stopped), which counts as measured. At most half as many pairs are repeated \
+         as the next look wants, and none in time that the first look needs"
     );
 }
 
