@@ -18,7 +18,7 @@ use crate::format::{self, FormatError};
 use crate::model::Record;
 
 use place::Place;
-pub use place::{Reader, is_same, is_stdout, is_stream};
+pub use place::{Reader, destination, is_same, is_stdout, is_stream};
 pub use temporary::{is_temporary, sweep};
 
 /// Names that are tried before a new record finds none.

@@ -110,12 +110,21 @@ pub fn is_same(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// The whole path of a file that is not there, as far as there are folders.
-fn destination(path: &Path) -> Option<PathBuf> {
+/// The whole path of the file that a document for this path would replace, or would be. `None`: it is a folder or no file.
+#[must_use]
+pub fn destination(path: &Path) -> Option<PathBuf> {
     let Ok(Place::File(at)) = of(path) else { return None };
     let folder = super::folder(&at);
-    let folder = fs::canonicalize(folder).or_else(|_| std::path::absolute(folder)).ok()?;
+    let folder = fs::canonicalize(folder).or_else(|_| made(folder)).ok()?;
     Some(folder.join(at.file_name()?))
+}
+
+/// The whole path of a folder that is not there.
+fn made(folder: &Path) -> io::Result<PathBuf> {
+    match (fs::canonicalize(super::folder(folder)), folder.file_name()) {
+        (Ok(above), Some(name)) => Ok(above.join(name)),
+        _ => std::path::absolute(folder),
+    }
 }
 
 /// The number of an open descriptor of this or another process, if the path is one of those that the kernel has for it:
