@@ -11,7 +11,7 @@
 
 mod saved;
 
-pub(crate) use saved::{note_saved, tell_saved};
+pub(crate) use saved::{forget_saved, note_saved, tell_saved};
 
 use crate::{form::FormArgs, secrets};
 use anyhow::Context;

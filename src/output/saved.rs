@@ -37,6 +37,11 @@ pub(super) fn named(paths: &[&str]) {
     noted().retain(|(path, _)| !paths.contains(&&*path.to_string_lossy()));
 }
 
+/// Names nothing of what was noted: the terminal takes nothing any more.
+pub(crate) fn forget_saved() {
+    noted().clear();
+}
+
 /// Names all that was noted and not named yet.
 pub(crate) fn tell_saved() {
     // Taken out first: telling may wait for a terminal.

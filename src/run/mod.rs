@@ -98,9 +98,12 @@ fn print_if_it_can(
         if let Err(error) = &printed {
             output::complain(&format!("{error:#}"));
         }
+        output::tell_saved();
         let _ = tell.send(printed.is_ok());
     };
     let is_done = thread::Builder::new().spawn(write).is_ok() && done.recv_timeout(PATIENCE) == Ok(true);
+    // What was not told by now would wait for the same terminal.
+    output::forget_saved();
     match (interrupted, is_done) {
         (true, _) => Exit::Interrupted,
         (false, true) => measured,
