@@ -1,7 +1,13 @@
 //! `--assert`: goals that rows of a result have to keep, `--fail-on`, and `--junit`, which saves rows and goals as test cases. What a
 //! goal is and how it is checked is in `drumpost_results::assertion`.
 
-use crate::{Exit, exit::usage, form::FormArgs, output};
+use crate::{
+    Exit,
+    exit::usage,
+    files::{Files, Holds},
+    form::FormArgs,
+    output,
+};
 use clap::{Args, ValueEnum};
 use drumpost_results::{
     assertion::{Assertion, Checked, Outcome, SuiteGoalError, evaluate, evaluate_suite},
@@ -14,7 +20,7 @@ use drumpost_results::{
     store::Reader,
     suite::{STATE_FILE, Suite},
 };
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct AssertArgs {
@@ -90,9 +96,9 @@ impl AssertArgs {
         compared.fail_on = self.fail_on.map(|verdict| verdict.word().to_owned());
     }
 
-    /// The file of `--junit` with its flag, for [`FormArgs::check_files`].
-    pub(crate) fn junit_file(&self) -> (&'static str, Option<&Path>) {
-        ("--junit", self.junit.as_deref())
+    /// Files with that of `--junit`.
+    pub(crate) fn written(&self, files: Files) -> Files {
+        files.writes("--junit", self.junit.as_deref(), Holds::Xml)
     }
 
     /// Saves a result and what came of its goals as JUnit XML, if that is asked for.

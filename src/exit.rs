@@ -9,7 +9,7 @@ pub enum Exit {
     /// read. Finished trials were saved.
     Failed,
     /// The command cannot be run as given: a flag, a name, an intent that a transport does not support, or an output that cannot be
-    /// written.
+    /// written or would destroy a file.
     Usage,
     /// A comparison found a regression.
     Regression,

@@ -4,6 +4,7 @@ use crate::{
     Exit,
     args::{ExportArgs, ExportSide},
     exit::usage,
+    files::{Files, Holds},
     output,
     show::load,
 };
@@ -19,6 +20,11 @@ use std::time::SystemTime;
 
 /// Writes what was chosen to a file, or to stdout.
 pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
+    let value = args.format.to_possible_value();
+    let format = value.and_then(|value| export::named(value.get_name()));
+    let format = format.context("failed to find the format")?;
+    let out = args.out.as_deref();
+    Files::default().reads([&args.file]).writes("--out", out, Holds::Export(format.name())).check()?;
     let record = load(&args.file)?;
     let (dispatch, times) = (args.dispatch.clone(), args.times.clone());
     let side = args.side.map(Into::into);
@@ -29,9 +35,6 @@ pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
         started_s: since_epoch_s(record.started_at.as_deref()),
         revision: args.revision.as_deref(),
     });
-    let value = args.format.to_possible_value();
-    let format = value.and_then(|value| export::named(value.get_name()));
-    let format = format.context("failed to find the format")?;
     let exported = export::write(format, &source).map_err(|error| match error {
         error @ ExportError::Histogram(_) => error.into(),
         error => usage(format!("{}: {error}", args.file.display())),
@@ -39,10 +42,10 @@ pub(crate) fn export(args: &ExportArgs) -> anyhow::Result<Exit> {
     for row in &exported.left_out {
         output::remark(&format!("left out: {row}"));
     }
-    match &args.out {
+    match out {
         Some(path) if !store::is_stdout(path) => {
-            store::write_text(path, &exported.text, store::Reader::Awaited)
-                .map_err(|error| usage(error.to_string()))?;
+            output::document(path, &exported.text, store::Reader::Awaited)
+                .map_err(|error| usage(format!("{error:#}")))?;
         }
         Some(_) | None => output::result(&exported.text)?,
     }

@@ -3,7 +3,9 @@
 //!
 //! Lives here also: noting records that were just saved.
 
-use crate::{Exit, args::HistoryArgs, environment, exit::usage, output};
+pub(crate) use crate::files::HOME;
+
+use crate::{Exit, args::HistoryArgs, environment, exit::usage, files::Files, output};
 use drumpost_history::{Filter, Index, IndexError};
 use drumpost_results::{
     goal::Named,
@@ -13,8 +15,6 @@ use drumpost_results::{
 };
 use std::path::{Path, PathBuf};
 
-/// Default folder of records, and of folders of suites.
-pub(crate) const HOME: &str = ".drumpost";
 /// The figures of the list.
 const LISTED: [&str; 5] = ["throughput_per_s", "kept_per_s", "p50", "p99", "cpu_ns_per_message"];
 /// From so many records on, reading them takes long enough to be said.
@@ -30,6 +30,7 @@ pub(crate) fn history(args: &HistoryArgs) -> anyhow::Result<Exit> {
         };
         return Err(usage(format!("there is no folder {}: {hint}", folder.display())));
     }
+    args.form.check_files(Files::default())?;
     let filter = filter(args)?;
     let figures: Vec<Named> = match args.figure {
         Some(figure) => vec![figure],

@@ -24,6 +24,7 @@ mod doctor;
 mod environment;
 mod exit;
 mod export;
+mod files;
 mod form;
 #[cfg(test)]
 mod fuzz;
@@ -131,6 +132,7 @@ fn command(registry: &Registry, words: &[OsString]) -> Exit {
         Command::Completions(args) => completions::completions(registry, &args),
         Command::Trial => run::child::obey(registry),
     };
+    output::tell_saved();
     done.unwrap_or_else(|error| complained(&error))
 }
 

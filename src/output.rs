@@ -4,8 +4,14 @@
 //! cannot be printed is not: stderr may be a closed pipe, a full disk or a closed terminal, and the measurements are
 //! worth more than the remark. The print macros panic in these cases, so nothing uses them.
 //!
+//! Files that were written are named at the end of a command (`saved`).
+//!
 //! All printed text passes through here, so this module also replaces characters that act on a terminal. A record, an
 //! error of a server or a line of a file may contain some.
+
+mod saved;
+
+pub(crate) use saved::{forget_saved, note_saved, tell_saved};
 
 use crate::{form::FormArgs, secrets};
 use anyhow::Context;
@@ -39,11 +45,14 @@ pub(crate) fn result(text: &str) -> anyhow::Result<()> {
     printed(written.and_then(|()| stdout.flush()))
 }
 
-/// Prints a line of a result that goes on. `false`: stdout takes no more lines, whether its reader went away or its disk is full.
-pub(crate) fn line(text: &str) -> bool {
+/// Prints a line of a result that goes on.
+///
+/// # Errors
+/// Stdout takes no more lines, whether its reader went away or its disk is full. [`printed`] tells these apart.
+pub(crate) fn line(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     let text = secrets::hide(text);
-    writeln!(stdout, "{}", plain::line(&text)).and_then(|()| stdout.flush()).is_ok()
+    writeln!(stdout, "{}", plain::line(&text)).and_then(|()| stdout.flush())
 }
 
 /// Prints a report, or the document that has the same in JSON, and saves it as a page if that is asked for, too. A page that goes to
@@ -60,12 +69,17 @@ pub(crate) fn report<E: Into<anyhow::Error>>(
     if form.html.as_deref().is_some_and(store::is_stdout) {
         return Ok(());
     }
-    result(&match (form.json, form.markdown) {
-        (true, _) => json().map_err(Into::into)?,
+    if form.json {
+        return result(&json().map_err(Into::into)?);
+    }
+    let report = report();
+    result(&match form.markdown {
         // Markdown and HTML escape characters, after which a secret may no longer look like one.
-        (false, true) => report().map_texts(secrets::hide).markdown(),
-        (false, false) => report().text(layout()),
-    })
+        true => report.clone().map_texts(secrets::hide).markdown(),
+        false => report.text(layout()),
+    })?;
+    saved::named(&report.saved());
+    Ok(())
 }
 
 /// A page of more bytes than this is said to be large: mails and browsers take it unwillingly.
@@ -87,12 +101,17 @@ pub(crate) fn page(report: impl Fn() -> Report, form: &FormArgs) -> anyhow::Resu
     document(path, &page, Reader::Soon)
 }
 
-/// Writes a text to a file that the user named, or to stdout if that is what the name says.
+/// Writes a text to a file that the user named, or to stdout if that is what the name says. A file is named when the command ends.
 ///
 /// # Errors
 /// As [`result`], or the path and why it cannot be written.
 pub(crate) fn document(path: &Path, text: &str, reader: Reader) -> anyhow::Result<()> {
-    if store::is_stdout(path) { result(text) } else { Ok(store::write_text(path, text, reader)?) }
+    if store::is_stdout(path) {
+        return result(text);
+    }
+    store::write_text(path, text, reader)?;
+    note_saved(path, "");
+    Ok(())
 }
 
 /// The result of printing to stdout: see [`result`].

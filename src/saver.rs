@@ -105,6 +105,7 @@ impl Saver {
             }
             let path = self.settle();
             if let Some(path) = &path {
+                output::note_saved(path, "");
                 history::note(&[(path.clone(), record)]);
             }
             return Saved { path, outcome: Ok(()) };

@@ -1,25 +1,22 @@
 //! `drumpost show FILE`: prints the table of a saved record or suite again, from its files alone. Of several records it makes one table for each scenario, and
 //! then shows each record in full.
 
-use crate::{Exit, args::ShowArgs, assertions, exit::usage, output};
+use crate::{Exit, args::ShowArgs, assertions, exit::usage, files::Files, output};
 use drumpost_results::{
     format,
     model::Record,
     report, rows, store,
     suite::{STATE_FILE, Suite},
 };
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Draws a record.
 pub(crate) fn show(args: &ShowArgs) -> anyhow::Result<Exit> {
     let form = &args.form;
-    form.check_files(
-        &[args.asserts.junit_file()],
-        &args.files.iter().map(PathBuf::as_path).collect::<Vec<_>>(),
-    )?;
+    form.check_files(args.asserts.written(Files::default().reads(&args.files)))?;
     let [file] = &args.files[..] else { return several(args) };
     if let Some(folder) = suite_folder(file) {
-        let suite = Suite::read(folder).map_err(|error| usage(error.to_string()))?;
+        let suite = load_suite(folder)?;
         let rows = rows::of_suite(&suite);
         let asserts = args.asserts.over(&suite.plan);
         let outcome = asserts.outcome_of_suite(&suite, &rows)?;
@@ -89,6 +86,21 @@ pub(crate) fn suite_folder(file: &Path) -> Option<&Path> {
     }
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     file.ends_with(STATE_FILE).then_some(folder)
+}
+
+/// Reads the suite of a folder.
+///
+/// # Errors
+/// There is none, or a file of it cannot be read.
+pub(crate) fn load_suite(folder: &Path) -> anyhow::Result<Suite> {
+    if folder.is_dir() && !folder.join(STATE_FILE).exists() {
+        let folder = folder.display();
+        return Err(usage(format!(
+            "{folder} is no folder of a suite, as there is no {STATE_FILE} in it; name a record, or list the records in it with \
+             `drumpost history {folder}`"
+        )));
+    }
+    Suite::read(folder).map_err(|error| usage(error.to_string()))
 }
 
 /// Reads a record; one that cannot be read is a mistake in the command line.

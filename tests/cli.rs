@@ -215,6 +215,8 @@ fn a_place_that_cannot_be_written_is_found_before_anything_runs() {
         &["file/record.json", "file is a file, not a folder", "--out"],
     );
     refused_in(&place, &format!("{run} folder"), &["folder", "--out"]);
+    refused_in(&place, &format!("{run} slip/of/r.json"), &["--out", "there is no folder slip; make it"]);
+    assert!(!place.path("slip").exists());
     refused_in(&place, &format!("{run} /proc/record.json"), &["/proc/record.json", "--out"]);
     let read_only = place.path("read-only");
     fs::create_dir(&read_only).unwrap();
@@ -250,6 +252,7 @@ fn stdout_has_one_document_and_nothing_else() {
     let place = Place::new();
     let line =
         "run stream --dispatch message/crossbeam,message/rtrb --duration 100ms --warmup 0s --trials 2 --json";
+    fs::create_dir(place.path("here")).unwrap();
     let done = place.run(&format!("{line} --out here/and/there.json"));
     // A second document, or a word before or after, would not be read.
     let document: Value = serde_json::from_str(&done.stdout).unwrap();

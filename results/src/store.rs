@@ -18,8 +18,8 @@ use crate::format::{self, FormatError};
 use crate::model::Record;
 
 use place::Place;
-pub use place::{Reader, is_stdout, is_stream};
-pub use temporary::sweep;
+pub use place::{Reader, destination, is_same, is_stdout, is_stream};
+pub use temporary::{is_temporary, sweep};
 
 /// Names that are tried before a new record finds none.
 const NAMES: u32 = 10_000;
@@ -78,6 +78,8 @@ fn advice(reason: &io::Error) -> &'static str {
         Kind::PermissionDenied => {
             "check who may write to the file and to its folder, or choose another place"
         }
+        // Of a folder that is missing, and not the system's own error.
+        Kind::NotFound if reason.raw_os_error().is_none() => "make it, or choose another place",
         Kind::TimedOut => "start what reads it first, or choose another place",
         _ if is_out_of_descriptors(reason) => MORE_FILES,
         _ => "choose another place",
@@ -104,9 +106,9 @@ pub fn file_name(record: &Record) -> String {
     format!("{}.json", if name.is_empty() { "record" } else { name })
 }
 
-/// Writes a record whole or not at all: to a temporary file in the same folder, to the disk, then renamed. Missing
-/// folders are made. What was at the path before stays until the last moment. Links are followed, and the mode of a file
-/// that is there is kept. Into a pipe or a device the document is written as it is.
+/// Writes a record whole or not at all: to a temporary file in the same folder, to the disk, then renamed. The
+/// file's folder is made if it alone is missing. What was at the path before stays until the last moment. Links are followed, and the mode of
+/// a file that is there is kept. Into a pipe or a device the document is written as it is.
 ///
 /// # Errors
 /// Names the path and the reason; the temporary file is removed.
@@ -201,12 +203,15 @@ pub fn read_text(path: &Path) -> io::Result<String> {
         let reason = format!("it is {kind}, and only regular files are read");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
     }
-    let mut text = String::new();
-    File::open(path)?.take(READ_AT_MOST_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > READ_AT_MOST_BYTES {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(READ_AT_MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > READ_AT_MOST_BYTES {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it has more than 256 MiB"));
     }
-    Ok(text)
+    let no_text = |_| io::Error::new(io::ErrorKind::InvalidData, "it is no text file, as it is not UTF-8");
+    let text = String::from_utf8(bytes).map_err(no_text)?;
+    // Some editors begin a file with a mark of its encoding.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// Reads a record of any known schema version.

@@ -88,6 +88,24 @@ impl Suite {
         store::write(&folder.join(&plan.record), record)
     }
 
+    /// Writes the state and all records again if the state is gone: somebody has removed the folder while the suite was run. Says whether
+    /// that was so.
+    ///
+    /// # Errors
+    /// The path and why not.
+    pub fn restore(&self, folder: &Path) -> Result<bool, StoreError> {
+        if folder.join(STATE_FILE).exists() {
+            return Ok(false);
+        }
+        self.write_state(folder)?;
+        for (cell, record) in self.plan.cells.iter().zip(&self.records) {
+            if let Some(record) = record {
+                store::write(&folder.join(&cell.record), record)?;
+            }
+        }
+        Ok(true)
+    }
+
     /// Whether a trial was run to its end, well or not.
     #[must_use]
     pub fn has(&self, cell: usize, trial: u32) -> bool {

@@ -29,6 +29,7 @@ use crate::{
     args::{CompareArgs, SideArg},
     assertions::{self, AssertArgs},
     exit::{self as ends, usage},
+    files::{Files, Holds},
     interrupt::Interrupt,
     output, secrets,
 };
@@ -39,14 +40,11 @@ use drumpost_results::{
     model::Record,
     report, rows as rows_of, store,
 };
-use std::path::Path;
+use std::path::PathBuf;
 
 /// Compares, prints, and turns the verdict into an exit code.
 pub(crate) fn compare(registry: &Registry, args: &CompareArgs) -> anyhow::Result<Exit> {
-    let written = [("--out", args.sides.out.as_deref()), args.asserts.junit_file()];
-    let read: Vec<&Path> =
-        [&args.a, &args.b, &args.sides.replay].into_iter().filter_map(Option::as_deref).collect();
-    args.form.check_files(&written, &read)?;
+    args.form.check_files(files(args))?;
     if let Some(comparisons) = args.sides.prove {
         args.refuse_beside_proof()?;
         return measured(|interrupted| prove::prove(registry, args, comparisons, interrupted));
@@ -63,6 +61,21 @@ pub(crate) fn compare(registry: &Registry, args: &CompareArgs) -> anyhow::Result
         (Some(_), None) => Err(usage("--base needs --head SIDE, which is what the base is compared with")),
         (None, Some(_)) => Err(usage("--head needs --base SIDE, which is what the head is compared with")),
     }
+}
+
+/// What a comparison reads and writes.
+fn files(args: &CompareArgs) -> Files {
+    let sides = &args.sides;
+    let read = [&args.a, &args.b, &sides.replay].into_iter().filter_map(Option::as_deref);
+    // A side that is a program is a file, and so is a spec among the flags of run.
+    let program = |side: &SideArg| PathBuf::from(side.0.strip_prefix("bin:").unwrap_or(&side.0));
+    let programs =
+        [&sides.base, &sides.head].into_iter().flatten().map(program).filter(|side| side.is_file());
+    let after = sides.run.iter().skip_while(|word| *word != "--spec").nth(1).map(String::as_str);
+    let spec = after.or_else(|| sides.run.iter().find_map(|word| word.strip_prefix("--spec=")));
+    let holds = if sides.prove.is_some() { Holds::Proof } else { Holds::Record };
+    let files = Files::default().reads(read).reads(programs).reads(spec);
+    args.asserts.written(files.writes("--out", sides.out.as_deref(), holds))
 }
 
 /// Builds and measures. If that is interrupted, it is how the command ends, whatever else went wrong.

@@ -100,9 +100,8 @@ pub(super) fn compare(
     record.judge(&limits);
     let saved = saver.finish(&record);
     live.end();
-    if let (Some(path), false) = (&saved.path, is_document) {
-        let path = path.display();
-        output::remark(&format!("saved in {path}; `drumpost compare {path}` shows this again"));
+    if let Some(path) = &saved.path {
+        output::note_saved(path, &format!(" (`drumpost compare {}` shows this again)", path.display()));
     }
     let comparison = match ended {
         Ok(comparison) => comparison,

@@ -41,7 +41,6 @@ pub(super) fn prove(
     comparisons: u32,
     interrupted: &Interrupt,
 ) -> anyhow::Result<Exit> {
-    probe(args)?;
     let how = build::How::of(args, interrupted);
     copies::remove_left();
     // The base may be any side; the head is the base with a cost.
@@ -120,14 +119,6 @@ fn timed(job: Job<'_>, record: Record) -> anyhow::Result<(Comparison, f64)> {
     let comparison = measuring.run(&mut keeping(&mut saver, limits))?;
     saver.keep(&measuring.record);
     Ok((comparison, clock.now_ns() as f64 / 1e9))
-}
-
-/// Whether what `--out` names can be written is asked before hours are spent.
-fn probe(args: &CompareArgs) -> anyhow::Result<()> {
-    match args.sides.out.as_deref() {
-        Some(path) if !store::is_stream(path) => store::probe(path).map_err(|error| usage(error.to_string())),
-        _ => Ok(()),
-    }
 }
 
 /// Saves what there is after a comparison, because a proof takes long and its process may be killed. A failure is told with the last

@@ -26,6 +26,7 @@ use crate::{
     Exit,
     args::RunArgs,
     assertions, environment,
+    files::{Files, Holds},
     form::FormArgs,
     live::{About, Live},
     output,
@@ -47,7 +48,10 @@ pub(crate) fn run(registry: &Registry, args: &RunArgs) -> anyhow::Result<Exit> {
     let mut job = Job::new(registry, &args.spec)?;
     job.record.command = environment::command_line(&args.command);
     args.asserts.check_rows(&rows::of_record(&job.record))?;
-    args.form.check_files(&[("--out", args.out.as_deref()), args.asserts.junit_file()], &[])?;
+    let files = Files::default().reads(args.spec.files(registry));
+    let files = files.writes("--out", args.out.as_deref(), Holds::Record);
+    let files = files.writes("--save-frame", args.save_frame.as_deref(), Holds::Svg);
+    args.form.check_files(args.asserts.written(files))?;
     let live = Live::open(&args.live, &About::of_record("run", &job.record))?;
     let saver = Saver::new(args.out.as_deref(), &job.record)?;
     let is_document = saver.takes_stdout();
@@ -94,9 +98,12 @@ fn print_if_it_can(
         if let Err(error) = &printed {
             output::complain(&format!("{error:#}"));
         }
+        output::tell_saved();
         let _ = tell.send(printed.is_ok());
     };
     let is_done = thread::Builder::new().spawn(write).is_ok() && done.recv_timeout(PATIENCE) == Ok(true);
+    // What was not told by now would wait for the same terminal.
+    output::forget_saved();
     match (interrupted, is_done) {
         (true, _) => Exit::Interrupted,
         (false, true) => measured,

@@ -7,6 +7,7 @@ use crate::{
     Exit,
     args::SearchArgs,
     assertions, digest, environment,
+    files::{Files, Holds},
     form::FormArgs,
     interrupt::Interrupt,
     live::{About, Live},
@@ -35,8 +36,10 @@ pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Resul
     job.record.command = environment::command_line(&args.measured.run.command);
     let record = empty_record(&job, &args);
     let run = &args.measured.run;
-    let written = [("--out", run.out.as_deref()), ("--svg", args.svg.as_deref()), run.asserts.junit_file()];
-    run.form.check_files(&written, &[])?;
+    let files = Files::default().reads(run.spec.files(registry));
+    let files = files.writes("--out", run.out.as_deref(), Holds::Record);
+    let files = run.asserts.written(files.writes("--svg", args.svg.as_deref(), Holds::Svg));
+    run.form.check_files(files)?;
     let about = About { id: record.id.clone(), ..About::of_record("search", &job.record) };
     let mut live = Live::open(&run.live, &about)?;
     let mut saver = Saver::new(run.out.as_deref(), &record)?;

@@ -6,6 +6,7 @@ use clap::{
     Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, error::ErrorKind, parser::ValueSource,
     value_parser,
 };
+use drumpost_core::{options::Grammar, registry::Registry};
 use serde_json::Value;
 use std::{
     ops::{Deref, DerefMut},
@@ -14,19 +15,42 @@ use std::{
 
 /// The spec that a command line asks for.
 #[derive(Clone, Debug)]
-pub(crate) struct SpecArgs(RunSpec);
+pub(crate) struct SpecArgs {
+    spec: RunSpec,
+    /// The file of `--spec`.
+    file: Option<PathBuf>,
+}
+
+impl SpecArgs {
+    /// The files that a run of the spec reads: that of `--spec`, a trace, a file of payload sizes, and files that options of transports name.
+    pub(crate) fn files(&self, registry: &Registry) -> Vec<PathBuf> {
+        let RunSpec { load, options, .. } = &self.spec;
+        let trace = load.arrivals.as_deref().and_then(|text| text.strip_prefix("trace:"));
+        // As a trace is read: the scale stands at the end.
+        let trace = trace.map(|text| text.rsplit_once(",scale=").map_or(text, |(path, _)| path).trim());
+        let sizes = load.payload.text().strip_prefix("file:");
+        let is_file = |name: &str| {
+            let known = registry.options();
+            known.iter().any(|option| option.name == name && matches!(option.grammar, Grammar::File))
+        };
+        let set = options.set.iter().filter_map(|text| text.split_once('='));
+        let set = set.filter(|(name, _)| is_file(name)).map(|(_, path)| path);
+        let named = trace.into_iter().chain(sizes).chain(set).map(PathBuf::from);
+        self.file.iter().cloned().chain(named).collect()
+    }
+}
 
 impl Deref for SpecArgs {
     type Target = RunSpec;
 
     fn deref(&self) -> &RunSpec {
-        &self.0
+        &self.spec
     }
 }
 
 impl DerefMut for SpecArgs {
     fn deref_mut(&mut self) -> &mut RunSpec {
-        &mut self.0
+        &mut self.spec
     }
 }
 
@@ -55,7 +79,7 @@ impl FromArgMatches for SpecArgs {
         let Some(path) = matches.get_one::<PathBuf>("spec") else {
             let spec = RunSpec::from_arg_matches(matches)?;
             spec.check().map_err(wrong)?;
-            return Ok(Self(spec));
+            return Ok(Self { spec, file: None });
         };
         let mut document = read(path).map_err(|why| wrong(format!("--spec {}: {why}", path.display())))?;
         let given = given(matches);
@@ -81,7 +105,7 @@ impl FromArgMatches for SpecArgs {
         }
         document.extend(given);
         RunSpec::from_document(document)
-            .map(Self)
+            .map(|spec| Self { spec, file: Some(path.clone()) })
             .map_err(|why| wrong(format!("--spec {}: {why}", path.display())))
     }
 
@@ -128,7 +152,7 @@ pub(crate) fn given_on(words: &[String]) -> Result<Document, String> {
 pub(crate) fn asked_on(words: &[String]) -> Result<RunSpec, String> {
     let command = SpecArgs::augment_args(Command::new("run").no_binary_name(true).disable_help_flag(true));
     let read = command.try_get_matches_from(words).and_then(|matches| SpecArgs::from_arg_matches(&matches));
-    read.map(|SpecArgs(spec)| spec).map_err(|error| first_lines(&error))
+    read.map(|args| args.spec).map_err(|error| first_lines(&error))
 }
 
 /// What is wrong, without the usage of a command that nobody typed.

@@ -4,10 +4,14 @@ use super::{
     cells::Cell,
     lock::{Lock, lock},
 };
-use crate::{environment, exit::usage, history::HOME};
+use crate::{
+    environment,
+    exit::usage,
+    files::{self, HOME},
+};
 use drumpost_results::{
-    format::suite::Plan,
-    store,
+    format::{FormatError, suite::Plan},
+    store::{self, StoreError},
     suite::{STATE_FILE, Suite},
 };
 use std::{
@@ -41,15 +45,26 @@ pub(super) fn newest(name: &str) -> anyhow::Result<PathBuf> {
 /// Writes the state of a suite that begins, and so finds out whether anything can be written there.
 ///
 /// # Errors
-/// There is a suite already, or the folder cannot be written.
+/// There is a suite already, there are records of one, or the folder cannot be written.
 pub(super) fn begin(folder: &Path, plan: Plan) -> anyhow::Result<(Suite, Lock)> {
     let state = folder.join(STATE_FILE);
     let is_free = || {
         let text = "already holds a suite: continue it with --resume, or choose another folder with --out";
-        if state.exists() { Err(usage(format!("{} {text}", folder.display()))) } else { Ok(()) }
+        if state.exists() {
+            return Err(usage(format!("{} {text}", folder.display())));
+        }
+        // Of a suite whose state is gone, for example.
+        match plan.cells.iter().map(|cell| folder.join(&cell.record)).find(|record| record.exists()) {
+            Some(record) => Err(usage(format!(
+                "{} is there already, and this suite would replace it: choose another folder with --out",
+                record.display()
+            ))),
+            None => Ok(()),
+        }
     };
     is_free()?;
-    let written = |error: store::StoreError| usage(error.to_string());
+    files::make_home(folder);
+    let written = |error: StoreError| usage(error.to_string());
     store::probe(&state).map_err(written)?;
     let lock = lock(folder)?;
     // Another process may have begun one since.
@@ -65,11 +80,10 @@ pub(super) fn begin(folder: &Path, plan: Plan) -> anyhow::Result<(Suite, Lock)> 
 /// There is none, another process runs it, it cannot be read or written, or which of file, drumpost and machine changed
 /// since.
 pub(super) fn go_on(folder: &Path, now: &Plan) -> anyhow::Result<(Suite, Lock)> {
-    let unread = |error: store::StoreError| usage(format!("--resume: {error}"));
-    Suite::read_plan(folder).map_err(unread)?;
+    Suite::read_plan(folder).map_err(|error| no_state(folder, &error))?;
     let lock = lock(folder)?;
     // Records are read only now: nobody else adds to them any more.
-    let suite = Suite::read(folder).map_err(unread)?;
+    let suite = Suite::read(folder).map_err(|error| no_record(&error))?;
     if let Some(what) = changed(&suite.plan, now) {
         return Err(usage(format!(
             "--resume: {what} since the suite in {} was started; start a new suite in another folder",
@@ -79,6 +93,41 @@ pub(super) fn go_on(folder: &Path, now: &Plan) -> anyhow::Result<(Suite, Lock)> 
     store::probe(&folder.join(STATE_FILE)).map_err(|error| usage(error.to_string()))?;
     sweep(folder);
     Ok((suite, lock))
+}
+
+/// Why a suite without a state that can be read is not continued, and what can be done with what is there.
+fn no_state(folder: &Path, error: &StoreError) -> anyhow::Error {
+    let newer = matches!(error, StoreError::Load { reason: FormatError::Newer { .. }, .. });
+    let state = folder.join(STATE_FILE);
+    let why = match state.exists() {
+        true => error.to_string(),
+        false => format!("there is no {}", state.display()),
+    };
+    let records = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut records: Vec<PathBuf> =
+        records.filter(|path| path.extension().is_some_and(|end| end == "json") && *path != state).collect();
+    records.sort();
+    usage(match records.first() {
+        Some(record) if !newer => format!(
+            "--resume: {why}; without it the suite cannot be continued, but each of its records can be shown, such as with \
+             `drumpost show {}`",
+            record.display()
+        ),
+        _ => format!("--resume: {why}"),
+    })
+}
+
+/// Why a suite is not continued with a record that cannot be read, and what can be done.
+fn no_record(error: &StoreError) -> anyhow::Error {
+    usage(match error {
+        StoreError::Load { path, .. } | StoreError::Read { path, .. } if !path.ends_with(STATE_FILE) => {
+            format!(
+                "--resume: {error}; or move {} away, and all trials of its cell are run again",
+                path.display()
+            )
+        }
+        _ => format!("--resume: {error}"),
+    })
 }
 
 /// A change since the suite was started, so that new trials would not belong to it.

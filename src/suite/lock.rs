@@ -4,7 +4,7 @@
 //! It is a lock of the system on a file that remains. The system releases the lock when the process ends, however it
 //! ends.
 
-use crate::{exit::usage, output};
+use crate::{exit::usage, files::LOCK, output};
 use drumpost_results::store::StoreError;
 use rustix::fs::OFlags;
 use std::{
@@ -14,9 +14,6 @@ use std::{
     path::Path,
 };
 
-/// In the suite's folder. Empty; removing it would let two processes lock one after the other's.
-const FILE: &str = ".lock";
-
 /// A folder that no other process runs a suite in, until this is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
@@ -24,12 +21,12 @@ pub(super) struct Lock {
     _file: Option<File>,
 }
 
-/// Locks a folder, which is made if it is not there.
+/// Locks a folder, which is made if it is not there, by an empty file in it. Removing the file would let two processes lock one after the other's.
 ///
 /// # Errors
 /// Another process runs a suite there, or nothing can be written there.
 pub(super) fn lock(folder: &Path) -> anyhow::Result<Lock> {
-    let path = folder.join(FILE);
+    let path = folder.join(LOCK);
     let open = || {
         fs::create_dir_all(folder)?;
         // A link would make a file somewhere else the lock, and opening a pipe would wait for its other side.

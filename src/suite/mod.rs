@@ -17,6 +17,7 @@ use crate::{
     assertions::{self, AssertArgs, FailOn},
     digest, environment,
     exit::usage,
+    files::Files,
     form::FormArgs,
     history,
     interrupt::Interrupt,
@@ -64,8 +65,6 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
         output::result(&list(&found, &plan))?;
         return Ok(Exit::Ok);
     }
-    args.form.check_files(&[asserts.junit_file()], &[path])?;
-    let live = Live::open(&args.live, &about(&plan))?;
     let folder = match &args.out {
         Some(out) if out == Path::new("-") => {
             return Err(usage(
@@ -76,6 +75,9 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
         None if args.resume => folder::newest(&plan.name)?,
         None => folder::fresh(&plan.name),
     };
+    let records = plan.cells.iter().map(|cell| cell.record.clone()).collect();
+    args.form.check_files(asserts.written(Files::default().reads([path]).runs_suite_in(&folder, records)))?;
+    let live = Live::open(&args.live, &about(&plan))?;
     let (mut suite, _lock) =
         if args.resume { folder::go_on(&folder, &plan)? } else { folder::begin(&folder, plan)? };
     let interrupted = Interrupt::listen();
@@ -84,6 +86,9 @@ pub(crate) fn suite(registry: &Registry, args: &SuiteArgs) -> anyhow::Result<Exi
     // If the last trial could not be saved, the finished ones are still worth printing. If the terminal went away, the
     // suite was interrupted, whether or not its table could be printed.
     let saved = done.is_ok().then_some(folder.as_path());
+    if let Some(folder) = saved {
+        output::note_saved(folder, " (one record per cell)");
+    }
     let rows = rows::of_suite(&suite);
     let outcome = asserts.outcome_of_suite(&suite, &rows)?;
     note(&suite, &folder);

@@ -105,7 +105,19 @@ impl Trials<'_> {
                     None => error.into(),
                 }
             })?;
+            self.restore(suite)?;
             events.tell(Event::TrialEnded { dispatch: slot.cell, trial: slot.trial, status, note });
+        }
+        self.restore(suite)
+    }
+
+    /// Writes what somebody has removed while the suite was run: without its state it could be neither shown nor continued.
+    fn restore(&self, suite: &Suite) -> anyhow::Result<()> {
+        if suite.restore(self.folder)? {
+            output::remark(&format!(
+                "note: {} was removed while the suite was run; its files were written again",
+                self.folder.display()
+            ));
         }
         Ok(())
     }

@@ -64,7 +64,7 @@ pub(crate) fn watch(args: &WatchArgs) -> anyhow::Result<Exit> {
     }
     if let Some(path) = args.what.as_deref().map(Path::new).filter(|path| path.exists()) {
         let mut replay = Replay::read(path, args.speed, args.from.unwrap_or(0))?;
-        return Ok(Showing::new(args, "the replay", Some(args.speed)).show(&mut replay));
+        return Showing::new(args, "the replay", Some(args.speed)).show(&mut replay);
     }
     if args.speed != 1.0 || args.from.is_some() {
         let what = args.what.as_deref().unwrap_or("a run in progress");
@@ -75,7 +75,7 @@ pub(crate) fn watch(args: &WatchArgs) -> anyhow::Result<Exit> {
     let found = attach::choose(args.what.as_deref())?;
     let name = format!("{} {}", found.hello.kind, found.hello.id);
     let mut attached = Attached::to(found);
-    Ok(Showing::new(args, &name, None).show(&mut attached))
+    Showing::new(args, &name, None).show(&mut attached)
 }
 
 fn list() -> anyhow::Result<Exit> {
@@ -98,6 +98,8 @@ struct Showing {
     /// `None`: lines of text.
     screen: Option<Dashboard>,
     next_line_ns: u64,
+    /// Why stdout takes no more lines, other than that its reader went away.
+    unprinted: Option<anyhow::Error>,
 }
 
 /// The dashboard: where its events go in, and what its keys ask.
@@ -146,12 +148,15 @@ impl Showing {
             clock: Clock::start(),
             screen,
             next_line_ns: LINE_NS,
+            unprinted: None,
         }
     }
 
-    fn show(mut self, source: &mut dyn Source) -> Exit {
+    /// # Errors
+    /// Stdout takes no more, because its disk is full, for instance.
+    fn show(mut self, source: &mut dyn Source) -> anyhow::Result<Exit> {
         let mut is_gone = false;
-        while !self.model.is_finished() && !self.interrupted.is_set() {
+        while !self.model.is_finished() && !self.interrupted.is_set() && self.unprinted.is_none() {
             for to in self.screen.iter().flat_map(|screen| screen.steered.try_iter()) {
                 source.steer(to);
             }
@@ -171,7 +176,10 @@ impl Showing {
             // A terminal that takes nothing more is not waited for.
             let _ = viewer.end();
         }
-        self.end(is_gone, is_left)
+        match self.unprinted.take() {
+            Some(error) => Err(error),
+            None => self.end(is_gone, is_left),
+        }
     }
 
     fn take(&mut self, event: Event) {
@@ -189,33 +197,39 @@ impl Showing {
         }
         self.next_line_ns = now_ns + LINE_NS;
         let line = drumpost_tui::progress_line(&self.model);
-        if !output::line(&line) {
-            self.interrupted.set();
+        let printed = output::line(&line);
+        if printed.is_err() {
+            match output::printed(printed) {
+                // Whoever read the lines has left.
+                Ok(()) => self.interrupted.set(),
+                Err(error) => self.unprinted = Some(error),
+            }
         }
     }
 
     /// Says how it ended, and what was seen of each row.
-    fn end(self, is_gone: bool, is_left: bool) -> Exit {
+    fn end(self, is_gone: bool, is_left: bool) -> anyhow::Result<Exit> {
         let rows = &self.model.live().rows;
         let text: String = rows.iter().map(|row| sentence(row) + "\n").collect();
         // Who left has seen it.
-        let _ = if text.is_empty() || is_left { Ok(()) } else { output::result(&text) };
+        let printed = if text.is_empty() || is_left { Ok(()) } else { output::result(&text) };
         if is_left {
-            return Exit::Interrupted;
+            return Ok(Exit::Interrupted);
         }
         if is_gone {
             output::complain(&format!("{} is gone: it did not say that it ended", self.name));
-            return Exit::Failed;
+            return printed.map(|()| Exit::Failed);
         }
         output::remark(&format!("{} ended", self.name));
+        printed?;
         // As a run ends, as far as it can be told from here.
         let has_faults = rows.iter().any(|row| row.faults() > 0);
-        match rows.iter().filter_map(|row| row.worst).max() {
+        Ok(match rows.iter().filter_map(|row| row.worst).max() {
             Some(Status::Failed) => Exit::Failed,
             _ if has_faults => Exit::Audit,
             Some(Status::Invalid) => Exit::Invalid,
             Some(Status::Suspect | Status::Valid) | None => Exit::Ok,
-        }
+        })
     }
 }
 

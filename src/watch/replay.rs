@@ -41,7 +41,7 @@ impl Replay {
     pub(super) fn read(path: &Path, speed: f64, from_ns: u64) -> anyhow::Result<Self> {
         let events = match show::suite_folder(path) {
             Some(folder) => {
-                let suite = Suite::read(folder).map_err(|error| usage(error.to_string()))?;
+                let suite = show::load_suite(folder)?;
                 of_suite(&suite)
             }
             None => of_record(&show::load(path)?),

@@ -5,6 +5,7 @@ mod binary;
 mod confirms;
 pub(crate) mod faulty;
 mod figures;
+mod files;
 mod foreign;
 mod hangs;
 mod host;

@@ -1,14 +1,15 @@
 //! The file format: one JSON document per record, described field by field in FORMAT.md.
 //!
 //! Lives here: the choice of the schema version, and errors. The fields of version 1 are in `v1`, the conversion to the
-//! memory types in `convert`. Confirms with outages, a search, a server and a suite have files of their own for both. Does not live here:
-//! files (`store`).
+//! memory types in `convert`. Confirms with outages, a search, a server and a suite have files of their own for both. What a document says is
+//! checked in `limits` and `figures`. Does not live here: files (`store`).
 
 pub mod backlog;
 pub mod confirms;
 mod convert;
 pub mod cost;
 pub mod disturbed;
+mod figures;
 mod limits;
 mod older;
 mod rows;
@@ -32,8 +33,11 @@ pub const SCHEMA_VERSION: u32 = 1;
 #[derive(Debug, Error)]
 pub enum FormatError {
     /// It is no JSON, or lacks a field, or a field has another type. The source says at which line and column.
-    #[error("failed to understand the document: {0}; is it a drumpost record?")]
+    #[error("failed to understand the document: {}", shape(.0))]
     Shape(serde_json::Error),
+    /// It is empty, or begins as no JSON object does.
+    #[error("failed to understand the document: {0}; is it a drumpost record?")]
+    NoObject(String),
     /// It was written by a later drumpost.
     #[error(
         "failed to read schema version {found}: this drumpost knows versions up to {SCHEMA_VERSION}; \
@@ -62,6 +66,34 @@ impl From<serde_json::Error> for FormatError {
     }
 }
 
+/// What is wrong with a text that should be a document. One that was cut is told as such: the place alone says nothing then.
+fn shape(error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        let (line, column) = (error.line(), error.column());
+        return format!(
+            "it ends in the middle, at line {line} column {column}: it was cut, so copy or write it again"
+        );
+    }
+    format!("{error}; is it a drumpost record?")
+}
+
+/// The schema version that a document says it has.
+fn version(json: &str) -> Result<u32, FormatError> {
+    #[derive(Deserialize)]
+    struct Header {
+        schema_version: u32,
+    }
+    let line = |at: usize| json[..at].matches('\n').count() + 1;
+    match json.char_indices().find(|(_, char)| !char.is_whitespace()) {
+        Some((_, '{')) => Ok(serde_json::from_str::<Header>(json)?.schema_version),
+        Some((at, char)) => Err(FormatError::NoObject(format!(
+            "it is no JSON object, as line {} begins with `{char}`",
+            line(at)
+        ))),
+        None => Err(FormatError::NoObject("nothing is in it from line 1 on".into())),
+    }
+}
+
 /// The document of a record, indented, with a final line end. The same record gives the same bytes.
 ///
 /// # Errors
@@ -77,14 +109,11 @@ pub fn to_json(record: &Record) -> Result<String, FormatError> {
 /// # Errors
 /// See [`FormatError`]; every error says where it is and what to do.
 pub fn from_json(json: &str) -> Result<Record, FormatError> {
-    #[derive(Deserialize)]
-    struct Header {
-        schema_version: u32,
-    }
-    match serde_json::from_str::<Header>(json)?.schema_version {
+    match version(json)? {
         1 => {
             let mut document: v1::Document = serde_json::from_str(json)?;
             limits::check(&mut document)?;
+            figures::check(&document)?;
             document.try_into()
         }
         found if found > SCHEMA_VERSION => Err(FormatError::Newer { found }),

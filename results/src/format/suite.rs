@@ -88,11 +88,7 @@ pub fn plan_to_json(plan: &Plan) -> Result<String, FormatError> {
 /// # Errors
 /// See [`FormatError`]; every error says where it is and what to do.
 pub fn plan_from_json(json: &str) -> Result<Plan, FormatError> {
-    #[derive(Deserialize)]
-    struct Header {
-        schema_version: u32,
-    }
-    let found = serde_json::from_str::<Header>(json)?.schema_version;
+    let found = super::version(json)?;
     if found > SCHEMA_VERSION {
         return Err(FormatError::Newer { found });
     }

@@ -265,8 +265,10 @@ fn errors_say_where_and_what_to_do() {
     assert_error("{ \"schema_version\": 7 }", &["schema version 7", "up to 1", "later"]);
     assert_error("{ \"schema_version\": 0 }", &["schema_version", "never was"]);
     assert_error("{}", &["schema_version", "line 1", "drumpost record"]);
-    assert_error("not json", &["line 1 column 2"]);
-    assert_error(&json[..json.len() / 2], &["EOF", "line", "column"]);
+    assert_error("not json", &["no JSON object", "line 1 begins with `n`", "drumpost record"]);
+    assert_error("\n[]", &["no JSON object", "line 2 begins with `[`"]);
+    assert_error(" \n", &["nothing is in it"]);
+    assert_error(&json[..json.len() / 2], &["it was cut", "line", "column"]);
     assert_error(&json.replacen("\"seed\": 42", "\"seed\": \"42\"", 1), &["expected u64", "line", "column"]);
     let (head, trials) = json.split_at(json.find("\"trials\": [").unwrap());
     let broken = [head, &trials.replacen("\"histogram\": \"", "\"histogram\": \"????", 1)].concat();

@@ -67,6 +67,18 @@ impl Report {
         html::render(self.groups.iter().chain(&self.ending))
     }
 
+    /// The files and folders that the report names as saved.
+    #[must_use]
+    pub fn saved(&self) -> Vec<&str> {
+        let mut saved = Vec::new();
+        for block in self.groups.iter().flatten() {
+            if let Block::Saved(it) = block {
+                saved.push(it.path.as_str());
+            }
+        }
+        saved
+    }
+
     /// The blocks without those that only a page shows.
     fn everywhere(&self) -> Vec<Vec<&Block>> {
         let is_everywhere = |block: &&Block| !matches!(block, Block::Page(_));

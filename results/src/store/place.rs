@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -87,6 +87,44 @@ pub fn is_stdout(path: &Path) -> bool {
 #[must_use]
 pub fn is_stream(path: &Path) -> bool {
     is_stdout(path) || matches!(of(path), Ok(Place::Stream(_)))
+}
+
+/// Whether what is written to one path would replace what is at the other, or be mixed with it: by other names, links, and names of what is
+/// not there yet.
+#[must_use]
+pub fn is_same(a: &Path, b: &Path) -> bool {
+    match (is_stdout(a), is_stdout(b)) {
+        (true, true) => return true,
+        (false, false) => {}
+        _ => return false,
+    }
+    // Two descriptors are whatever the shell made of them.
+    if is_stream(a) && is_stream(b) {
+        return false;
+    }
+    let there = |path: &Path| fs::metadata(path).ok().filter(fs::Metadata::is_file);
+    match (there(a), there(b)) {
+        (Some(a), Some(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        (None, None) => destination(a).is_some_and(|place| destination(b) == Some(place)),
+        _ => false,
+    }
+}
+
+/// The whole path of the file that a document for this path would replace, or would be. `None`: it is a folder or no file.
+#[must_use]
+pub fn destination(path: &Path) -> Option<PathBuf> {
+    let Ok(Place::File(at)) = of(path) else { return None };
+    let folder = super::folder(&at);
+    let folder = fs::canonicalize(folder).or_else(|_| made(folder)).ok()?;
+    Some(folder.join(at.file_name()?))
+}
+
+/// The whole path of a folder that is not there.
+fn made(folder: &Path) -> io::Result<PathBuf> {
+    match (fs::canonicalize(super::folder(folder)), folder.file_name()) {
+        (Ok(above), Some(name)) => Ok(above.join(name)),
+        _ => std::path::absolute(folder),
+    }
 }
 
 /// The number of an open descriptor of this or another process, if the path is one of those that the kernel has for it:

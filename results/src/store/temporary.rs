@@ -19,12 +19,12 @@ const SUFFIX: &str = ".tmp";
 /// for one of those.
 static MAKING: Mutex<()> = Mutex::new(());
 
-/// A file in the folder, which is made if it is not there. The file removes itself unless it is renamed.
+/// A file in the folder, which is made if it alone is missing. The file removes itself unless it is renamed.
 ///
 /// # Errors
-/// The folder cannot be made or written.
+/// The folder cannot be made or written, or the folder that it should be in is not there.
 pub(super) fn make(folder: &Path) -> io::Result<NamedTempFile> {
-    fs::create_dir_all(folder)?;
+    make_folder(folder)?;
     let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let prefix = format!("{PREFIX}{}-", std::process::id());
     let mut builder = Builder::new();
@@ -38,6 +38,23 @@ pub(super) fn make(folder: &Path) -> io::Result<NamedTempFile> {
     // Not every file system has locks; then the number of the process has to do.
     let _ = file.as_file().try_lock();
     Ok(file)
+}
+
+/// Makes a folder that is missing. The folder that it is in has to be there: a path with a slip in it would begin a new tree.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
+    if let Some(missing) = above.take_while(|above| !above.exists()).last() {
+        let reason = format!("there is no folder {}", missing.display());
+        return Err(io::Error::new(io::ErrorKind::NotFound, reason));
+    }
+    match fs::create_dir(folder) {
+        // Another process was faster.
+        Err(_) if folder.is_dir() => Ok(()),
+        made => made,
+    }
 }
 
 /// The system's own error. The library puts the name of the temporary file around it, which says nothing to a user, and hides
@@ -59,6 +76,12 @@ pub fn sweep(folder: &Path) {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// Whether a file of that name may be removed as a left-over, now or once the process of that number is gone.
+#[must_use]
+pub fn is_temporary(name: &str) -> bool {
+    owner(name).is_some()
 }
 
 /// The process that a temporary file's name tells of.
@@ -86,6 +109,18 @@ mod tests {
         let error = make(Path::new("/proc/1")).unwrap_err();
         assert!(error.raw_os_error().is_some() && !error.to_string().contains(PREFIX), "{error}");
         assert_eq!(of_system(io::Error::other("no number")).to_string(), "no number");
+    }
+
+    #[test]
+    fn one_folder_is_made_and_a_tree_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        make(&home.path().join("one")).unwrap();
+        assert!(home.path().join("one").is_dir());
+        make(&home.path().join("one")).unwrap();
+        let error = make(&home.path().join("slip/of/a/pen")).unwrap_err();
+        let missing = format!("there is no folder {}", home.path().join("slip").display());
+        assert_eq!((error.kind(), error.to_string()), (io::ErrorKind::NotFound, missing));
+        assert!(!home.path().join("slip").exists());
     }
 
     #[test]

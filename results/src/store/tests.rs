@@ -19,7 +19,7 @@ fn what_is_written_is_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut record = sample::record();
     record.judge(&crate::verdict::Thresholds::default());
-    let path = folder.path().join("deep/er").join(file_name(&record));
+    let path = folder.path().join("deep").join(file_name(&record));
     write(&path, &record).unwrap();
     assert_eq!(read(&path).unwrap(), record);
     assert_eq!(files(path.parent().unwrap()), ["order-authorization-42.json"]);
@@ -89,6 +89,11 @@ fn a_place_that_cannot_be_written_is_found_before_the_run() {
     }
     assert!(text(&probe(Path::new("")).unwrap_err()).contains("it is a folder"));
     assert!(!folder.path().join("new").exists());
+    // A folder is made, and a tree is not.
+    probe(&folder.path().join("one/record.json")).unwrap();
+    let said = text(&probe(&folder.path().join("slip/er/record.json")).unwrap_err());
+    assert!(said.contains("there is no folder ") && said.contains("slip; make it, or choose"), "{said}");
+    assert!(!folder.path().join("slip").exists());
 }
 
 fn mode(path: &Path) -> u32 {
@@ -133,6 +138,38 @@ fn a_pipe_is_written_into_and_one_that_nobody_reads_is_given_up() {
     let error = write_text(&pipe, "x", Reader::Soon).unwrap_err();
     assert!(text(&error).contains("nothing reads this pipe"), "{}", text(&error));
     assert_eq!(files(folder.path()), ["pipe"]);
+}
+
+#[test]
+fn a_file_has_many_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("in")).unwrap();
+    fs::write(at("a"), "a").unwrap();
+    fs::write(at("b"), "a").unwrap();
+    fs::hard_link(at("a"), at("hard")).unwrap();
+    std::os::unix::fs::symlink(at("a"), at("soft")).unwrap();
+    std::os::unix::fs::symlink("new", at("to-new")).unwrap();
+    for (one, other) in [("a", "a"), ("a", "in/../a"), ("a", "hard"), ("soft", "hard"), ("new", "to-new")] {
+        assert!(is_same(&at(one), &at(other)) && is_same(&at(other), &at(one)), "{one} {other}");
+    }
+    assert!(is_same(&at("new"), &at("in/../new")) && is_same(&at("missing/new"), &at("missing/new")));
+    for (one, other) in [("a", "b"), ("a", "new"), ("to-new", "in/new")] {
+        assert!(!is_same(&at(one), &at(other)), "{one} {other}");
+    }
+    assert!(is_same(Path::new("-"), Path::new("/dev/stdout")) && !is_same(Path::new("-"), &at("a")));
+    assert!(!is_same(Path::new("/dev/null"), Path::new("/dev/null")), "it holds nothing");
+}
+
+/// Windows begins texts with a mark, and a program is no text.
+#[test]
+fn a_text_may_have_a_mark_and_is_utf_8() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.json");
+    fs::write(&path, format!("\u{feff}{}", format::to_json(&sample::record()).unwrap())).unwrap();
+    read(&path).unwrap();
+    fs::write(&path, b"\x7fELF\xff\xfe").unwrap();
+    assert!(text(&read(&path).unwrap_err()).contains("it is no text file"));
 }
 
 /// Nobody writes into the pipe: a reader of it would wait for ever.
