@@ -13,9 +13,10 @@ pub(crate) type Step = (Signal, Duration);
 /// Of two signals that follow at once a process may see one.
 const APART: Duration = Duration::from_millis(50);
 
-/// For the process of a trial. When it is asked it saves what it has; when it is asked again it waits for nothing. It has five seconds in all.
+/// For the process of a trial. When it is asked it saves what it has; when it is asked again it waits for nothing. It has eight
+/// seconds in all: its own limits on what a server may take are below that, and many supervisors kill after ten.
 pub(crate) const OF_TRIAL: &[Step] = &[
-    (Signal::INT, Duration::from_secs(4)),
+    (Signal::INT, Duration::from_secs(7)),
     (Signal::INT, Duration::from_secs(1)),
     (Signal::KILL, Duration::MAX),
 ];
@@ -60,16 +61,16 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_that_does_not_answer_is_killed_five_seconds_after_the_first_signal() {
+    fn a_trial_that_does_not_answer_is_killed_eight_seconds_after_the_first_signal() {
         let (mut farewell, interrupted) = (Farewell::new(OF_TRIAL), Interrupt::default());
         let mut due = |at, interrupted: &Interrupt| farewell.due(ms(at), interrupted);
         assert_eq!(due(1_000, &interrupted), None);
         interrupted.ask();
         assert_eq!(due(1_010, &interrupted), Some(Signal::INT));
-        assert_eq!(due(5_009, &interrupted), None);
-        assert_eq!(due(5_010, &interrupted), Some(Signal::INT));
-        assert_eq!(due(6_009, &interrupted), None);
-        assert_eq!(due(6_010, &interrupted), Some(Signal::KILL));
+        assert_eq!(due(8_009, &interrupted), None);
+        assert_eq!(due(8_010, &interrupted), Some(Signal::INT));
+        assert_eq!(due(9_009, &interrupted), None);
+        assert_eq!(due(9_010, &interrupted), Some(Signal::KILL));
         assert_eq!(due(99_000, &interrupted), None);
     }
 

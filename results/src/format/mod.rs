@@ -2,14 +2,14 @@
 //!
 //! Lives here: the choice of the schema version, and errors. The fields of version 1 are in `v1`, the conversion to the
 //! memory types in `convert`. Confirms with outages, a search, a server and a suite have files of their own for both. What a document says is
-//! checked in `limits` and `figures`. Does not live here: files (`store`).
+//! checked in `limits` and `date`. Does not live here: files (`store`).
 
 pub mod backlog;
 pub mod confirms;
 mod convert;
 pub mod cost;
+mod date;
 pub mod disturbed;
-mod figures;
 mod limits;
 mod older;
 mod rows;
@@ -113,7 +113,7 @@ pub fn from_json(json: &str) -> Result<Record, FormatError> {
         1 => {
             let mut document: v1::Document = serde_json::from_str(json)?;
             limits::check(&mut document)?;
-            figures::check(&document)?;
+            date::check(&document)?;
             document.try_into()
         }
         found if found > SCHEMA_VERSION => Err(FormatError::Newer { found }),
