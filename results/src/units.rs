@@ -96,10 +96,12 @@ pub fn probability(p: f64) -> String {
     if p < 0.0001 { "< 0.0001".to_owned() } else { format!("{p:.4}") }
 }
 
-/// A relative change with its sign: 0.031 is `+3.1 %`, -0.5 is `-50.0 %`. Not finite: [`NONE`].
+/// A relative change with its sign: 0.031 is `+3.1 %`, -0.5 is `-50.0 %`, and from 100 % on whole: 14.43 is `+1443 %`. Not finite:
+/// [`NONE`].
 #[must_use]
 pub fn change(share: f64) -> String {
-    if share.is_finite() { format!("{:+.1} %", share * 100.0 + 0.0) } else { NONE.to_owned() }
+    let decimals = usize::from(share.abs() < 1.0);
+    if share.is_finite() { format!("{:+.decimals$} %", share * 100.0 + 0.0) } else { NONE.to_owned() }
 }
 
 /// The value in the largest unit that keeps it at one or above once it is rounded.

@@ -5,7 +5,7 @@ use super::{
     backlog, cost,
     dispatches::dispatches,
     faults::Faults,
-    load::{as_ns, check_fits, extent, in_flight, load_text, sample_every, workload},
+    load::{as_ns, check_fits, check_window, extent, in_flight, load_text, sample_every, workload},
     memory,
     options::{options, refuse_undeclared},
     poison, reconnect, settings,
@@ -195,6 +195,7 @@ impl Job {
             )));
         }
         let pace = self.pace(spec, &wiring);
+        check_window(spec, pace, &label)?;
         if promise.holds_up_senders {
             wiring.check_deadlock(pace.window()).map_err(|error| usage(format!("{label}: {error}")))?;
         }

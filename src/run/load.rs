@@ -1,7 +1,7 @@
 //! Makes a load from a spec: flows and their schedule, the length of the measurement, and the load's description.
 
 use crate::{exit::usage, spec::RunSpec};
-use drumpost_core::load::{AtCap, Debt, Extent, LoadPlan};
+use drumpost_core::load::{AtCap, Debt, Extent, LoadPlan, Pace};
 use drumpost_results::units;
 use drumpost_workloads::{ArrivalSpec, Rate, WorkloadSpec};
 use std::time::Duration;
@@ -52,6 +52,19 @@ pub(super) fn workload(spec: &RunSpec) -> anyhow::Result<WorkloadSpec> {
         payload: (*load.payload).clone(),
         keys: *load.keys,
     })
+}
+
+/// Refuses a flag about a full window where the window has no limit, so that it is never full.
+pub(super) fn check_window(spec: &RunSpec, pace: Pace, label: &str) -> anyhow::Result<()> {
+    let at_cap = spec.load.at_cap.0;
+    if at_cap == AtCap::Block || pace.window() < u64::MAX {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "{label}: --at-cap {} is for a full window, and here the number of flows under way has no limit, so the window would never be \
+         full; add --window, such as --window 1000",
+        at_cap.name()
+    )))
 }
 
 /// How long the load of a trace goes on after the trace's last line was due, in ns, in virtual time and on a real clock. On a

@@ -50,12 +50,12 @@ pub(crate) struct LoadSpec {
     pub senders: Said<Count<{ MAX_SENDERS as u64 }>>,
     /// Open load: most flows under way
     ///
-    /// The default is the largest number with which bounded queues cannot deadlock.
+    /// The default is the largest number with which bounded queues cannot deadlock; without such queues there is no limit.
     #[arg(long, value_name = "N", help_heading = "Load", hide_short_help = true)]
     pub window: Option<Said<Count>>,
     /// Open load: what happens to a flow that is due while the window is full
     ///
-    /// `block` starts it late, `shed` drops and counts it, `fail` ends the run.
+    /// `block` starts it late, `shed` drops and counts it, `fail` ends the run. The last two need a limit of flows under way.
     #[arg(
         long,
         value_parser = words::<AtCap>(),

@@ -4,12 +4,12 @@
 //! invalid. The machine does that to either side equally often. So each trial is judged by itself, and B is to blame if its trials are invalid in
 //! clearly more pairs than those of A, by the sign test. A stalled trial of A excuses no B that stalls in every pair.
 //!
-//! Does not live here: what makes a run invalid (`crate::verdict`), and exit codes (the command line).
+//! Does not live here: what makes a trial or a run invalid (`crate::verdict`), and exit codes (the command line).
 
 use super::{Comparison, Judging, Row, pairs};
-use crate::model::{Run, Trial, Validity};
+use crate::model::{Run, Trial};
 use crate::stats;
-use crate::verdict::{Machine, Thresholds, judge as judge_run};
+use crate::verdict::{Alone, Thresholds};
 
 /// The pairs of a row of which one trial is invalid and the other is not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,8 +26,9 @@ impl Against {
     fn of((a, b): (&Run, &Run), limits: &Thresholds) -> Self {
         let mut sum = Self::default();
         let pairs = pairs(a, b);
+        let (mut alone_a, mut alone_b) = (Alone::of(a, limits), Alone::of(b, limits));
         for (of_a, of_b) in &pairs {
-            match (is_invalid(a, of_a, limits), is_invalid(b, of_b, limits)) {
+            match (alone_a.reason(of_a).is_some(), alone_b.reason(of_b).is_some()) {
                 (true, false) => sum.a += 1,
                 (false, true) => sum.b += 1,
                 _ => {}
@@ -69,22 +70,6 @@ pub(super) fn judge(rows: &mut [Row], runs: &[(&Run, &Run)], judging: Judging<'_
         let is_clear = is_more(count, Some(p)) || is_more_together && count.b > count.a;
         row.is_b_to_blame = row.invalid_sides[1] && (is_clear || count.is_b_dead);
     }
-}
-
-/// Whether a trial by itself did not measure what was asked. No fact about the machine makes a run invalid, so none is needed.
-fn is_invalid(run: &Run, trial: &Trial, limits: &Thresholds) -> bool {
-    let alone = Run {
-        scenario: run.scenario.clone(),
-        dispatch: run.dispatch.clone(),
-        load: run.load,
-        promises: run.promises,
-        settings: run.settings.clone(),
-        options: run.options.clone(),
-        trials: vec![trial.clone()],
-        verdict: None,
-        side: None,
-    };
-    judge_run(&alone, &Machine::default(), limits).status == Validity::Invalid
 }
 
 impl Comparison {

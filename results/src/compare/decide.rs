@@ -3,10 +3,10 @@
 //! A regression needs a p-value after Holm of at most alpha and a median of at least the margin. An improvement is the
 //! mirror image. No change needs a 95 % interval of the median within one and a half margins. Everything else is
 //! inconclusive. An invalid run cannot show that nothing became worse, and neither can a disturbed machine. A percentile that
-//! too many pairs lack is not judged. Does not live here: the rule on numbers (`rule`), the tests themselves (`stats`), and sentences for people (`sentence`).
+//! too many pairs lack is not judged. Does not live here: why pairs lack a figure (`lacking`), the rule on numbers (`rule`), the tests themselves (`stats`), and sentences for people (`sentence`).
 
 use super::rule::{self, CONFIDENCE, Judged, Level, NO_CHANGE_MARGINS, Pairs};
-use super::{Metric, Options, Row, Verdict};
+use super::{Metric, Options, Row, Verdict, lacking};
 use crate::model::{Run, Trial};
 use crate::stats;
 use crate::units;
@@ -65,10 +65,11 @@ pub struct Gate {
 impl Gate {
     /// A gate that is not judged yet; `None` if one of the runs lacks the figure.
     pub(super) fn of(metric: Metric, a: &Run, b: &Run, pairs: &[(&Trial, &Trial)]) -> Option<Self> {
-        let (known, note) = figures(metric, pairs);
+        let known = figures(metric, pairs);
         let paired = |(a, b): (f64, f64)| Some((a, (b, metric.worsening(a, b)?)));
         let (of_a, (of_b, worsenings)): (Vec<f64>, (Vec<f64>, Vec<f64>)) =
             known.into_iter().filter_map(paired).unzip();
+        let note = (worsenings.is_empty() && !pairs.is_empty()).then(|| lacking::note(metric, pairs));
         // All three over the same pairs: a figure of the whole run beside a median of pairs may contradict it.
         let medians = stats::median(&of_a).zip(stats::median(&of_b)).zip(stats::median(&worsenings));
         let (a, b, ratio) = match medians {
@@ -103,20 +104,12 @@ impl Gate {
     }
 }
 
-/// The figures of the pairs that have them on both sides. None, and the reason, if too many pairs lack samples for a percentile.
-fn figures(metric: Metric, pairs: &[(&Trial, &Trial)]) -> (Vec<(f64, f64)>, Option<String>) {
+/// The figures of the pairs that have them on both sides. None if too many pairs lack samples for a percentile.
+fn figures(metric: Metric, pairs: &[(&Trial, &Trial)]) -> Vec<(f64, f64)> {
     let of_pair = |(a, b): &(&Trial, &Trial)| metric.of_trial(a).zip(metric.of_trial(b));
     let known: Vec<(f64, f64)> = pairs.iter().filter_map(of_pair).collect();
     let lacking = pairs.len() - known.len();
-    if known.is_empty() || metric.is_judged_without(lacking, pairs.len()) {
-        return (known, None);
-    }
-    let have = if lacking == 1 { "has" } else { "have" };
-    let (lacking, of) = (units::count(lacking as u64), units::counted(pairs.len() as u64, "pair", "pairs"));
-    let note = format!(
-        "{lacking} of {of} {have} too few samples, so this is the figure of all trials and is not judged. Longer trials would have enough"
-    );
-    (Vec::new(), Some(note))
+    if metric.is_judged_without(lacking, pairs.len()) { known } else { Vec::new() }
 }
 
 /// B/A from a worsening.
@@ -144,11 +137,8 @@ pub(super) fn decide(rows: &mut [Row], options: &Options) {
         let Row { invalid, pairs, disturbed, is_busy, .. } = *row;
         let beside = Beside { invalid, pairs, disturbed, is_busy };
         for gate in &mut row.gates {
-            if beside.pairs > 0 && gate.pairs == 0 {
-                gate.note.get_or_insert_with(|| {
-                    "single trials have too few samples, so this is the figure of all trials and is not judged".into()
-                });
-            } else {
+            // A figure that the pairs lack is not judged. Its note says why they do.
+            if beside.pairs == 0 || gate.pairs > 0 {
                 gates.push((beside, gate));
             }
         }

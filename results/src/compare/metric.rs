@@ -111,7 +111,7 @@ impl Metric {
         !self.is_percentile() || lacking * LACKING_AT_MOST_ONE_IN <= pairs
     }
 
-    fn is_percentile(self) -> bool {
+    pub(super) fn is_percentile(self) -> bool {
         self != Self::Throughput && !self.is_cpu()
     }
 

@@ -1,7 +1,7 @@
 //! A comparison of two runs: which runs and trials belong together, and the result.
 //!
 //! Lives here: matching runs and trials, and the result types. The metrics are in `metric` and their margins in `margins`, the rule on
-//! numbers in `rule`, what it makes of a gate in `decide` and in words in `sentence`, and what built the sides in `built`. When to look while pairs are added, and when to stop, is in `looks`, a copy of A as a control in `control`, which
+//! numbers in `rule`, what it makes of a gate in `decide` and in words in `sentence`, why pairs lack a figure in `lacking`, and what built the sides in `built`. When to look while pairs are added, and when to stop, is in `looks`, a copy of A as a control in `control`, which
 //! pairs to repeat in `hygiene`, how the measuring went in `course`, notes on the runs of a row in `notes`, broken promises of delivery in `promise`, and which side an invalid
 //! comparison speaks against in `blame`. Does not live
 //! here: tables and JSON (`report`), exit codes (the command line).
@@ -13,6 +13,7 @@ mod course;
 mod decide;
 mod error;
 mod hygiene;
+mod lacking;
 mod looks;
 mod margins;
 mod metric;
@@ -372,7 +373,7 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
         is_b_to_blame: false,
         gates,
         differences: notes::differences(a, b),
-        notes: notes::of([a, b], sides, &verdicts, judging.limits),
+        notes: notes::of([a, b], sides, &verdicts, &pairs, judging.limits),
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Does not live here: judging a run (`crate::verdict`), and notes on how the measuring went (`course`).
 
-use super::promise;
-use crate::model::{self, Run, Setting, Validity, Verdict};
+use super::{lacking, promise};
+use crate::model::{self, Run, Setting, Trial, Validity, Verdict};
 use crate::verdict::{Thresholds, bound};
 
 /// A setting that differs: its name, and its value in A and in B.
@@ -15,9 +15,10 @@ pub(super) fn of(
     [a, b]: [&Run; 2],
     sides: [&str; 2],
     verdicts: &[Verdict; 2],
+    pairs: &[(&Trial, &Trial)],
     limits: &Thresholds,
 ) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes = Vec::from_iter(lacking::dead_pairs(pairs, sides));
     for ((side, run), verdict) in sides.into_iter().zip([a, b]).zip(verdicts) {
         if verdict.status != Validity::Valid {
             notes.push(format!("{side} is {}: {}", verdict.status.word(), verdict.reasons.join("; ")));

@@ -3,7 +3,7 @@
 //! Lives here: the words, and the name of a row. A sentence names the test, the number of pairs and the p-value, so that a reader can weigh it.
 //! Does not live here: the notes that say what would decide a gate (`decide`).
 
-use super::{Gate, Interval, Row, Verdict, margins};
+use super::{Gate, Interval, Metric, Row, Verdict, margins};
 use crate::units;
 
 /// The resolution of recorded times, as a share of one. An interval that is nearer to no change than this reaches it.
@@ -18,6 +18,21 @@ impl Row {
             Some(cell) if *cell != self.dispatch_a => cell.clone(),
             _ if self.dispatch_a == self.dispatch_b => format!("{} {}", self.scenario, self.dispatch_a),
             _ => format!("{} {} to {}", self.scenario, self.dispatch_a, self.dispatch_b),
+        }
+    }
+
+    /// `20 pairs`, or `10 pairs, 9 of them with figures`. A pair in which no flow of a side ended has no throughput to compare, and no
+    /// times.
+    #[must_use]
+    pub fn pairs_in_words(&self) -> String {
+        let all = units::counted(self.pairs as u64, "pair", "pairs");
+        let of_throughput = self.gates.iter().find(|gate| gate.metric == Metric::Throughput);
+        match of_throughput.map(|gate| gate.pairs) {
+            Some(0) if self.pairs > 0 => format!("{all}, none of them with figures"),
+            Some(some) if some < self.pairs => {
+                format!("{all}, {} of them with figures", units::count(some as u64))
+            }
+            _ => all,
         }
     }
 }
@@ -78,12 +93,21 @@ impl Gate {
     pub fn floor_text(&self) -> Option<String> {
         self.floor.map(|floor| percent(up(floor).max(RESOLUTION)))
     }
+
+    /// Whether the pairs show a change that is smaller than the noise floor. The floor says how often such a change is missed. How often
+    /// a verdict is false is limited by the sign test, whatever the floor is.
+    #[must_use]
+    pub fn is_below_floor(&self) -> bool {
+        let is_changed = matches!(self.verdict, Verdict::Regression | Verdict::Improvement);
+        is_changed && self.floor.is_some_and(|floor| self.ratio.ln().abs() < self.metric.worsening_of(floor))
+    }
 }
 
-/// A share rounded up to a tenth of a percent.
+/// A share rounded up to the digits that [`percent`] shows: a tenth of a percent, or a percent from 100 % on.
 fn up(share: f64) -> f64 {
+    let steps = if share >= 1.0 { 1e2 } else { 1e3 };
     // The last digits of a binary fraction are no reason to round up.
-    (share * 1e3 - 1e-9).ceil().max(0.0) / 1e3
+    (share * steps - 1e-9).ceil().max(0.0) / steps
 }
 
 /// By how much a gate moved, in which direction, and how that was tested.
@@ -100,7 +124,7 @@ fn shift(gate: &Gate) -> String {
     let by = |ratio: f64| side * (ratio - 1.0);
     let interval = gate.interval.map_or_else(String::new, |Interval { low, high }| {
         let (near, far) = (by(low).min(by(high)), by(low).max(by(high)));
-        format!(" (95 % interval {:.1} to {})", near * 100.0, percent(far))
+        format!(" (95 % interval {} to {})", digits(near), percent(far))
     });
     let which = if is_worse { "worse" } else { "better" };
     format!("{which} by {}{interval}", percent(by(gate.ratio)))
@@ -114,8 +138,14 @@ fn same(gate: &Gate) -> String {
     format!("same within {} (95 % interval), {} pairs{margin}", percent(up(within)), gate.pairs)
 }
 
+/// With one digit after the point, and with none from 100 % on: `297.3 %` would be more exact than what it says.
 fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
+    format!("{} %", digits(share))
+}
+
+fn digits(share: f64) -> String {
+    let decimals = usize::from(share.abs() < 1.0);
+    format!("{:.decimals$}", share * 100.0)
 }
 
 /// With its sign: `= 0.0123`, `< 0.0001`.

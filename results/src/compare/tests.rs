@@ -11,6 +11,7 @@ mod control;
 mod course;
 mod figures;
 mod hygiene;
+mod lacking;
 mod looks;
 mod promises;
 mod rule;

@@ -2,19 +2,21 @@
 //!
 //! Lives here: the columns. A field is empty if its figure does not exist. Counts that are known only at the end of a trial,
 //! such as lost messages, and confirm times of the whole trial are the same in all lines of the trial, and the names of their columns begin with `trial_`.
-//! Percentiles of the response time come from the histograms of the series, which have 2 significant digits. A record of two sides has
-//! two columns more. Does not live here: whole distributions (`hgrm`).
+//! Percentiles of the response time come from the histograms of the series, which have 2 significant digits. Every trial has a line at least, and
+//! `trial_status` says what became of it. A record of two sides has two columns more. Does not live here: whole distributions (`hgrm`).
 
 use std::fmt::Write as _;
 
-use super::{ExportError, Expresses, Format, OfRecord, Selection, Source, Text, Times};
-use crate::model::{Backlog, Record};
+use super::{ExportError, Expresses, Format, Line, OfRecord, Selection, Source, Text, Times};
+use crate::model::{Backlog, Point, Record, Run, Status, Trial, Validity, per_s};
+use crate::verdict::{Alone, Thresholds};
 
 const COLUMNS: &str = "dispatch,trial,from_ns,to_ns,intervals,ended,throughput_per_s,in_flight,response_count,\
                        response_ns_mean,response_ns_p50,response_ns_p90,response_ns_p99,response_ns_max,lag_ns_p99,\
                        trial_lost,trial_unknown,trial_confirmed,trial_refused,trial_unconfirmed,unconfirmed,\
                        confirm_ns_p99,trial_confirm_ns_p50,trial_confirm_ns_p99,server_ready,\
-                       server_unacknowledged,trial_dead,trial_backlog,trial_backlog_joined_ns,trial_catch_up_ns";
+                       server_unacknowledged,trial_dead,trial_backlog,trial_backlog_joined_ns,trial_catch_up_ns,\
+                       trial_status";
 
 /// Columns at the end, for a record of two sides: the side and its row, which is a dispatch or a cell of a suite.
 const OF_SIDES: &str = ",side,row";
@@ -46,7 +48,8 @@ impl Format for Csv {
 }
 
 /// A line with the names of the columns, then a line for each interval of every chosen trial. Times count from the start of the
-/// trial's window.
+/// trial's window. A trial without intervals is one line. So is a trial that failed beside others that ended well. Its figures do not count, so
+/// they are left out.
 ///
 /// # Errors
 /// The selection is not in the record, or asks for other times than those of the columns.
@@ -56,61 +59,87 @@ pub fn csv(record: &Record, selection: &Selection) -> Result<String, ExportError
     }
     let has_sides = record.runs.iter().any(|run| run.side.is_some());
     let mut text = format!("{COLUMNS}{}\n", if has_sides { OF_SIDES } else { "" });
-    for part in selection.of(record)? {
-        let of_side = part.run.side.as_ref();
+    let limits = Thresholds::from_settings(&record.thresholds);
+    for Line { run, trial, counts } in selection.lines(record)? {
+        let (dispatch, number) = (quoted(&run.dispatch), trial.number);
+        let of_side = run.side.as_ref();
         let of_side =
             of_side.map_or_else(String::new, |side| format!(",{},{}", side.role.told(), quoted(&side.row)));
+        let status = status(run, trial, &limits);
+        let confirm = trial.confirm();
+        let confirm = [0.5, 0.99].map(|quantile| confirm.quantile_ns(quantile));
+        let whole = [whole(trial)];
+        let points = match trial.series.points() {
+            points if counts && !points.is_empty() => points,
+            _ => &whole[..],
+        };
         let mut from_ns = 0;
-        let confirm = Times::Confirm(None).of(part.trial);
-        for point in part.trial.series.points() {
-            let dispatch = quoted(&part.run.dispatch);
-            let number = part.trial.number;
-            let rate = crate::model::per_s(point.ended, u128::from(point.at_ns.saturating_sub(from_ns)));
-            let audit = &part.trial.audit;
-            let backlog = part.trial.backlog.as_ref();
-            let figures = [
-                point.response.mean_ns().map(|ns| ns.round() as u64),
-                point.response_p50_ns,
-                point.response.quantile_ns(0.9),
-                point.response_p99_ns,
-                point.response_max_ns,
-                point.lag_p99_ns,
-                Some(audit.lost),
-                Some(audit.unknown),
-                audit.confirmed,
-                audit.refused,
-                audit.unconfirmed,
-                point.unconfirmed,
-                point.confirm_p99_ns,
-                confirm.quantile_ns(0.5),
-                confirm.quantile_ns(0.99),
-                point.server_ready,
-                point.server_unacknowledged,
-                Some(audit.dead),
-                backlog.map(|backlog| backlog.waiting),
-                backlog.and_then(|backlog| backlog.joined_ns),
-                backlog.and_then(Backlog::catch_up_ns),
-            ];
+        for point in points {
+            let figures = figures((point, from_ns), trial, confirm, counts);
             // Writing to a text cannot fail.
-            let _ = write!(
-                text,
-                "{dispatch},{number},{from_ns},{},{},{},{},{},{}",
-                point.at_ns,
-                point.intervals,
-                point.ended,
-                rate.map_or_else(String::new, |rate| format!("{rate:.1}")),
-                point.in_flight,
-                point.response.count()
-            );
-            for figure in figures {
-                let _ = write!(text, ",{}", figure.map_or_else(String::new, |n| n.to_string()));
-            }
-            text.push_str(&of_side);
-            text.push('\n');
+            let _ =
+                writeln!(text, "{dispatch},{number},{from_ns},{},{figures},{status}{of_side}", point.at_ns);
             from_ns = point.at_ns;
         }
     }
     Ok(text)
+}
+
+/// A trial as if it were one interval. How many flows were under way at its end is not known; it has no intervals.
+fn whole(trial: &Trial) -> Point {
+    let point = Point { at_ns: trial.elapsed_ns, intervals: 0, ended: trial.flows.ended, ..Point::default() };
+    point.with_response(&trial.response)
+}
+
+/// The fields of an interval, which begins at `from_ns`, and of its trial, from `intervals` on. Those of the interval are empty if the trial
+/// does not count.
+fn figures(
+    (point, from_ns): (&Point, u64),
+    trial: &Trial,
+    [confirm_p50, confirm_p99]: [Option<u64>; 2],
+    counts: bool,
+) -> String {
+    let own = |n: Option<u64>| n.filter(|_| counts);
+    let text = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
+    let rate = per_s(point.ended, u128::from(point.at_ns.saturating_sub(from_ns))).filter(|_| counts);
+    let (audit, backlog) = (&trial.audit, trial.backlog.as_ref());
+    let first = [own(Some(u64::from(point.intervals))), own(Some(point.ended))].map(text);
+    let others = [
+        own(Some(point.in_flight)).filter(|_| point.intervals > 0),
+        own(Some(point.response.count())),
+        own(point.response.mean_ns().map(|ns| ns.round() as u64)),
+        own(point.response_p50_ns),
+        own(point.response.quantile_ns(0.9)),
+        own(point.response_p99_ns),
+        own(point.response_max_ns),
+        own(point.lag_p99_ns),
+        Some(audit.lost),
+        Some(audit.unknown),
+        audit.confirmed,
+        audit.refused,
+        audit.unconfirmed,
+        own(point.unconfirmed),
+        own(point.confirm_p99_ns),
+        confirm_p50,
+        confirm_p99,
+        own(point.server_ready),
+        own(point.server_unacknowledged),
+        Some(audit.dead),
+        backlog.map(|backlog| backlog.waiting),
+        backlog.and_then(|backlog| backlog.joined_ns),
+        backlog.and_then(Backlog::catch_up_ns),
+    ]
+    .map(text);
+    let rate = [rate.map_or_else(String::new, |rate| format!("{rate:.1}"))];
+    [&first[..], &rate[..], &others[..]].concat().join(",")
+}
+
+/// What became of a trial: its status, or `invalid` if it ended well and did not measure what was asked.
+fn status(run: &Run, trial: &Trial, limits: &Thresholds) -> &'static str {
+    match trial.status {
+        Status::Ok if Alone::of(run, limits).reason(trial).is_some() => Validity::Invalid.word(),
+        status => status.word(),
+    }
 }
 
 /// As RFC 4180 has it: in quotes where it must be.

@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-use crate::model::{DistributionError, Record, Role, Run, Trial};
+use crate::model::{DistributionError, Record, Role, Run, Status, Trial};
 use crate::rows::Sides;
 
 /// What cannot be exported as asked.
@@ -169,6 +169,14 @@ struct Chosen<'a> {
     from_ns: u64,
 }
 
+/// A trial that has lines in a table of trials, with figures or without.
+struct Line<'a> {
+    run: &'a Run,
+    trial: &'a Trial,
+    /// Whether the figures of its run contain its own.
+    counts: bool,
+}
+
 /// The names of runs within their side, each once.
 fn labels<'a>(runs: impl IntoIterator<Item = &'a Run>) -> String {
     listed(runs.into_iter().map(called))
@@ -232,20 +240,47 @@ impl Selection {
         }
     }
 
-    /// The chosen trials in the order they were executed.
+    /// Whether trials of a run are chosen.
+    fn has(&self, run: &Run, sides: Sides) -> bool {
+        let is_called = |asked: &String| run.dispatch == *asked || called(run) == asked;
+        sides.has(run) && self.dispatch.as_ref().is_none_or(is_called)
+    }
+
+    /// The chosen trials and those without figures, such as one that failed or in which no flow ended, in the order they were
+    /// executed.
+    ///
+    /// # Errors
+    /// None of what is chosen has figures, whichever trial is asked for.
+    fn lines<'a>(&self, record: &'a Record) -> Result<Vec<Line<'a>>, ExportError> {
+        let of_any_number = Self { trial: None, ..self.clone() };
+        of_any_number.of(record)?;
+        let sides = self.sides(record)?;
+        let of_run = |run: &'a Run| {
+            let any_ok = run.trials.iter().any(|trial| trial.status == Status::Ok);
+            let line =
+                move |trial: &'a Trial| Line { run, trial, counts: trial.status == Status::Ok || !any_ok };
+            run.trials.iter().map(line)
+        };
+        let mut all: Vec<Line<'a>> =
+            record.runs.iter().filter(|run| self.has(run, sides)).flat_map(of_run).collect();
+        all.retain(|line| self.trial.is_none_or(|asked| asked == line.trial.number));
+        if all.is_empty() {
+            self.of(record)?;
+        }
+        all.sort_by_key(|line| line.trial.position);
+        Ok(all)
+    }
+
+    /// The chosen trials that have figures, in the order they were executed.
     fn of<'a>(&self, record: &'a Record) -> Result<Vec<Chosen<'a>>, ExportError> {
         let sides = self.sides(record)?;
-        let is_wanted = |run: &Run| {
-            let is_called = |asked: &String| run.dispatch == *asked || called(run) == asked;
-            sides.has(run) && self.dispatch.as_ref().is_none_or(is_called)
-        };
         let all = record.runs.iter().flat_map(|run| run.counted_trials().map(move |trial| (run, trial)));
         let mut all: Vec<(&Run, &Trial)> = all.filter(|(_, trial)| !trial.response.is_empty()).collect();
         all.sort_by_key(|(_, trial)| trial.position);
         if all.is_empty() {
             return Err(ExportError::Empty);
         }
-        if all.iter().all(|(run, _)| !is_wanted(run)) {
+        if all.iter().all(|(run, _)| !self.has(run, sides)) {
             let has = labels(record.runs.iter().filter(|run| sides.has(run)));
             let error = |asked: &String| ExportError::Dispatch { asked: asked.clone(), has };
             return Err(self.dispatch.as_ref().map_or(ExportError::Empty, error));
@@ -258,7 +293,7 @@ impl Selection {
             let name = side.map_or_else(String::new, |side| format!("{} ", side.role.told())) + called(run);
             Chosen { run, trial, name, from_ns: begin_ns }
         });
-        let mut chosen: Vec<Chosen<'_>> = with_begin.filter(|chosen| is_wanted(chosen.run)).collect();
+        let mut chosen: Vec<Chosen<'_>> = with_begin.filter(|chosen| self.has(chosen.run, sides)).collect();
         let has = numbers(chosen.iter().map(|chosen| chosen.trial));
         chosen.retain(|chosen| self.trial.is_none_or(|asked| asked == chosen.trial.number));
         match self.trial {

@@ -182,7 +182,10 @@ fn a_series_as_csv_has_a_line_per_interval() {
         lines.iter().find(|line| line.starts_with("event/crossbeam,1,100000000,200000000,1,")).unwrap();
     assert_eq!(line.split(',').count(), columns);
     let point = &record.runs[1].trials[1].series.points()[1];
-    assert!(line.ends_with(&format!(",{},900,4,0,,,,,,,,,,0,,,", point.response_max_ns.unwrap())), "{line}");
+    assert!(
+        line.ends_with(&format!(",{},900,4,0,,,,,,,,,,0,,,,ok", point.response_max_ns.unwrap())),
+        "{line}"
+    );
 }
 
 /// Lines and fields as a reader of the format finds them.
@@ -217,7 +220,8 @@ fn a_series_as_csv_is_read_back_by_another_implementation() {
     let lines = fields(&csv(&record, &Selection::default()).unwrap());
     let columns = &lines[0];
     let at = |name: &str| columns.iter().position(|column| column == name).unwrap();
-    assert_eq!((lines.len(), columns.len()), (1 + 2 * 3 * 5, 30));
+    // One line more is that of a trial that was refused.
+    assert_eq!((lines.len(), columns.len()), (1 + 2 * 3 * 5 + 1, 31));
     assert!(lines.iter().all(|line| line.len() == columns.len()), "{lines:?}");
     for run in &record.runs[..2] {
         let own: Vec<_> = lines[1..].iter().filter(|line| line[at("dispatch")] == run.dispatch).collect();
@@ -246,7 +250,8 @@ fn a_series_as_csv_has_what_was_lost_refused_and_not_confirmed() {
     let names = "trial_lost,trial_unknown,trial_confirmed,trial_refused,trial_unconfirmed,";
     assert!(head.contains(names), "{head}");
     assert!(
-        lines.lines().count() > 1 && lines.lines().all(|line| line.ends_with(",21,22,23,24,25,,,,,,,26,,,")),
+        lines.lines().count() > 1
+            && lines.lines().all(|line| line.ends_with(",21,22,23,24,25,,,,,,,26,,,,ok")),
         "{text}"
     );
 }
@@ -329,6 +334,7 @@ fn a_series_as_csv_has_unconfirmed_messages_and_confirm_times() {
 fn a_series_as_csv_has_the_backlog_of_its_trial() {
     let mut record = sample::record();
     record.runs[0].trials[0].backlog = Some(crate::model::Backlog {
+        is_reached: true,
         joined_ns: Some(1_000),
         waiting: 71,
         level_ns: Some(1_072),
@@ -337,10 +343,42 @@ fn a_series_as_csv_has_the_backlog_of_its_trial() {
     let lines = |trial| fields(&csv(&record, &only("message/crossbeam", Some(trial))).unwrap());
     assert_eq!(
         lines(0)[0][26..],
-        ["trial_dead", "trial_backlog", "trial_backlog_joined_ns", "trial_catch_up_ns"]
+        ["trial_dead", "trial_backlog", "trial_backlog_joined_ns", "trial_catch_up_ns", "trial_status"]
     );
-    assert!(lines(0)[1..].iter().all(|line| line[27..] == ["71", "1000", "72"]));
-    assert!(lines(1)[1..].iter().all(|line| line[27..] == ["", "", ""]), "it had none");
+    assert!(lines(0)[1..].iter().all(|line| line[27..] == ["71", "1000", "72", "ok"]));
+    assert!(lines(1)[1..].iter().all(|line| line[27..] == ["", "", "", "ok"]), "it had none");
+}
+
+/// A reader who counts the trials of the lines finds all of them.
+#[test]
+fn a_series_as_csv_has_a_line_for_each_trial_whatever_became_of_it() {
+    let mut record = sample::record();
+    let [dead, failed, bare] = &mut record.runs[0].trials[..] else { panic!("three trials") };
+    dead.flows = crate::model::Flows::default();
+    (dead.response, dead.series) = (Distribution::default(), Series::default());
+    failed.status = crate::model::Status::Failed;
+    bare.series = Series::default();
+    let (ended, count) = (bare.flows.ended, bare.response.count());
+    let lines = |selection: &Selection| fields(&csv(&record, selection).unwrap());
+    let all = lines(&only("message/crossbeam", None));
+    let at = |name: &str| all[0].iter().position(|column| column == name).unwrap();
+    let read = |name: &str| all[1..].iter().map(|line| line[at(name)].clone()).collect::<Vec<_>>();
+    assert_eq!(read("trial_status"), ["invalid", "failed", "ok"]);
+    assert_eq!(read("trial"), ["0", "1", "2"]);
+    assert_eq!(read("to_ns"), ["500000000"; 3]);
+    assert_eq!(read("ended"), ["0".to_owned(), String::new(), ended.to_string()]);
+    assert_eq!(read("throughput_per_s")[..2], ["0.0", ""]);
+    assert_eq!(read("response_count"), ["0".to_owned(), String::new(), count.to_string()]);
+    assert_eq!(read("response_ns_p99")[..2], ["", ""]);
+    assert!(!read("response_ns_p99")[2].is_empty());
+    assert_eq!(read("in_flight"), [""; 3]);
+    // By its number, too.
+    let one = lines(&only("message/crossbeam", Some(0)));
+    assert_eq!((one.len(), one[1].last().unwrap().as_str()), (2, "invalid"));
+    // Of all dispatches the one that was refused has its line.
+    let refused = lines(&Selection::default());
+    let refused = refused.iter().find(|line| line[0] == "message/nats").unwrap();
+    assert_eq!(refused.last().unwrap(), "refused");
 }
 
 #[test]

@@ -38,7 +38,7 @@ same_fields! {
         throttled_periods, quota_periods, quota_millicores, stops,
     }
     ArrivalCheck { process, planned_a2, sent_a2, critical, intervals }
-    Verdict { status, host, reasons, notes }
+    Verdict { status, host, reasons, notes, invalid_trials }
 }
 
 impl From<&Audit> for v1::Audit {

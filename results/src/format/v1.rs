@@ -135,6 +135,8 @@ pub struct Verdict {
     pub host: Vec<String>,
     pub reasons: Vec<String>,
     pub notes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invalid_trials: Vec<crate::model::InvalidTrial>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -37,7 +37,7 @@ pub use side::{Compared, ComparedRow, Role, Side};
 pub use stuck::{DeadLetters, Standstill, Unrouted};
 pub(crate) use trial::per_s;
 pub use trial::{ArrivalCheck, Cost, Flows, Hop, Hygiene, LoadKind, Status, Trial};
-pub use verdict::{Validity, Verdict};
+pub use verdict::{InvalidTrial, Validity, Verdict};
 
 use search::Search;
 

@@ -2,6 +2,8 @@
 //!
 //! Does not live here: judging (`crate::verdict`), and the verdict of a comparison (`compare`).
 
+use serde::{Deserialize, Serialize};
+
 /// The status of a run, from best to worst.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Validity {
@@ -38,6 +40,18 @@ pub struct Verdict {
     pub reasons: Vec<String>,
     /// What a reader should know although it does not speak against the run.
     pub notes: Vec<String>,
+    /// Of a run of several trials: those that ended well and are invalid by themselves, in their order. `reasons` say what that
+    /// makes of the run.
+    pub invalid_trials: Vec<InvalidTrial>,
+}
+
+/// A trial that did not measure what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvalidTrial {
+    /// Its number within the run, from 0.
+    pub number: u32,
+    /// Why.
+    pub reason: String,
 }
 
 impl Verdict {

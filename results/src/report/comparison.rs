@@ -201,10 +201,7 @@ fn heading(row: &Row, basis: Basis) -> Heading {
     } else {
         format!("A {}, B {}", row.dispatch_a, row.dispatch_b)
     };
-    let pairs = match basis {
-        Basis::Paired => format!(", {}", units::counted(row.pairs as u64, "pair", "pairs")),
-        Basis::Unpaired => String::new(),
-    };
+    let pairs = if basis == Basis::Paired { format!(", {}", row.pairs_in_words()) } else { String::new() };
     Heading::new(Level::Part, names::cell(row).unwrap_or(&row.scenario), format!("{sides}{pairs}"))
 }
 

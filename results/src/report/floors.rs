@@ -4,30 +4,39 @@
 
 use crate::compare::{Gate, Row};
 
-/// The smallest change that the pairs can show, and where that is more than the margin. Empty without a floor.
+/// What the floors are, which verdicts stand although the change is smaller than its floor, and where the floor is above the margin. Empty
+/// without a floor.
 pub(super) fn sentences(row: &Row) -> Vec<String> {
     let mut known: Vec<(&Gate, f64)> =
         row.gates.iter().filter_map(|gate| Some((gate, gate.floor?))).collect();
-    let above: Vec<&str> = known
-        .iter()
-        .filter(|(gate, floor)| gate.margin.is_some_and(|margin| is_above(gate, *floor, margin)))
-        .map(|(gate, _)| gate.metric.label())
-        .collect();
+    let labels = |is_so: &dyn Fn(&Gate, f64) -> bool| {
+        let of = known.iter().filter(|(gate, floor)| is_so(gate, *floor));
+        of.map(|(gate, _)| gate.metric.label()).collect::<Vec<_>>().join(", ")
+    };
+    let below = labels(&|gate, _| gate.is_below_floor());
+    let above = labels(&|gate, floor| gate.margin.is_some_and(|margin| is_above(gate, floor, margin)));
     known.sort_by(|a, b| a.1.total_cmp(&b.1));
     let text = |gate: &Gate| gate.floor_text().unwrap_or_default();
     let told = match (known.first(), known.last()) {
         (Some((least, _)), Some((most, _))) if text(least) == text(most) => text(most),
         (Some((least, _)), Some((most, _))) => {
             let [from, to] = [least, most].map(|gate| format!("{} ({})", text(gate), gate.metric.label()));
-            format!("between {from} and {to}")
+            format!("{from} to {to}")
         }
         _ => return Vec::new(),
     };
-    let mut sentences = vec![format!("noise floor: the smallest change that these pairs can show is {told}")];
-    if !above.is_empty() {
-        let above = above.join(", ");
+    let mut sentences = vec![format!(
+        "noise floor: four of five comparisons like this one would find a change of {told}, and a smaller one is found now and then"
+    )];
+    if !below.is_empty() {
         sentences.push(format!(
-            "{above}: the noise floor is above the margin, so a change as small as the margin cannot be seen here"
+            "{below}: the change is smaller than the noise floor. The verdict stands, because the sign test limits false verdicts \
+             whatever the floor is. Another comparison may well miss such a change"
+        ));
+    }
+    if !above.is_empty() {
+        sentences.push(format!(
+            "{above}: the noise floor is above the margin, so a change as small as the margin is often missed here"
         ));
     }
     sentences

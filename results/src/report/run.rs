@@ -119,20 +119,26 @@ pub(super) fn heading(scenario: &str, runs: &[(&Run, Verdict)], seed: u64) -> He
 }
 
 /// The length of the trials in words: one length, or from the shortest to the longest. If all are within 2 % of the length
-/// that was asked for, that length.
+/// that was asked for, that length. A window also lasts until the last flow that was due in it has ended, so that trials may be longer than
+/// what was asked for.
 fn length(runs: &[(&Run, Verdict)]) -> Option<String> {
     /// As a share.
     const OFF: f64 = 0.02;
     let lengths_ns = || runs.iter().flat_map(|(run, _)| run.counted_trials()).map(|trial| trial.elapsed_ns);
     let (shortest_ns, longest_ns) = (lengths_ns().min()?, lengths_ns().max()?);
-    let is_near = |ns: u64| {
-        let near = |of_ns: u64| of_ns.abs_diff(ns) as f64 <= OFF * ns as f64;
-        near(shortest_ns) && near(longest_ns)
-    };
     let mut all_asked = runs.iter().map(|(run, _)| run.asked().duration_ns);
     let first = all_asked.next().flatten();
-    if let Some(ns) = first.filter(|ns| all_asked.all(|other| other == Some(*ns)) && is_near(*ns)) {
-        return Some(units::duration(ns));
+    if let Some(ns) = first.filter(|ns| all_asked.all(|other| other == Some(*ns))) {
+        let is_near = |of_ns: u64| of_ns.abs_diff(ns) as f64 <= OFF * ns as f64;
+        let asked = units::duration(ns);
+        if is_near(shortest_ns) && is_near(longest_ns) {
+            return Some(asked);
+        }
+        if longest_ns > ns && (shortest_ns > ns || is_near(shortest_ns)) {
+            let up_to = if lengths_ns().count() == 1 { "" } else { "up to " };
+            let longest = units::duration(longest_ns);
+            return Some(format!("{asked} ({up_to}{longest}, until the last flow had ended)"));
+        }
     }
     let (shortest, longest) = (units::duration(shortest_ns), units::duration(longest_ns));
     Some(if shortest == longest { longest } else { format!("{shortest} to {longest}") })

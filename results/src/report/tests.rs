@@ -376,7 +376,9 @@ fn the_heading_gives_the_length_asked_or_the_range() {
     };
     for (lengths_ms, asked_ms, length) in [
         ([250, 251, 252], Some(250), "3 trials of 250 ms, "),
-        ([250, 251, 527], Some(250), "3 trials of 250 ms to 527 ms, "),
+        // Its last flows took so long.
+        ([250, 251, 527], Some(250), "3 trials of 250 ms (up to 527 ms, until the last flow had ended), "),
+        ([400, 410, 527], Some(250), "3 trials of 250 ms (up to 527 ms, until the last flow had ended), "),
         ([250, 251, 527], None, "3 trials of 250 ms to 527 ms, "),
         ([300, 300, 300], None, "3 trials of 300 ms, "),
         // Stopped before its time.

@@ -52,6 +52,8 @@ fn rates_counts_sizes_and_shares_read_well() {
     assert_eq!(percent(0.0), "0 %");
     assert_eq!(change(0.031), "+3.1 %");
     assert_eq!(change(-0.5), "-50.0 %");
+    assert_eq!(change(0.999), "+99.9 %");
+    assert_eq!(change(14.427), "+1443 %");
 }
 
 proptest! {

@@ -53,11 +53,38 @@ fn a_run_without_an_ended_flow_is_judged_by_nothing_else() {
             let mut run = run_of(load, vec![Trial { hygiene, ..nothing.clone() }]);
             run.settings.insert("window".into(), 64u64.into());
             let verdict = judge_by(&run, &Thresholds::default());
-            assert_eq!(verdict.reasons, ["no flow ended, so there are no response times"]);
+            let [reason] = &verdict.reasons[..] else { panic!("{verdict:?}") };
+            assert!(reason.starts_with("no flow ended, so there are no response times"), "{reason}");
             assert_eq!((verdict.status, verdict.notes.len()), (Validity::Invalid, 0), "{verdict:?}");
             assert_eq!(overload(&run, &Thresholds::default()), ["no flow ended"]);
         }
     }
+}
+
+/// A load far above what the dispatch can do sends the flows of the warm-up until its end. What to do is another thing in each case.
+#[test]
+fn an_open_load_that_started_no_flow_says_why() {
+    let says = |due, shed, dropped, sent| {
+        let verdict = open(|trial| {
+            trial.flows = Flows { due, shed, dropped, ..Flows::default() };
+            (trial.response, trial.mean_in_flight) = (Distribution::default(), None);
+            trial.audit.sent = sent;
+        });
+        assert_eq!(verdict.status, Validity::Invalid);
+        let said = verdict.reasons.join("; ");
+        said.strip_prefix("no flow ended, so there are no response times: ").expect("a reason").to_owned()
+    };
+    let behind = "none of the 5,000,000 flows that were due (500 k/s) was started, because the load was behind: until its end it was \
+                  still sending flows that had been due before, in the warm-up. Lower --rate";
+    assert_eq!(says(5_000_000, 0, 0, 300_000), behind);
+    assert!(says(5_000_000, 0, 0, 0).ends_with("was started, and nothing was sent at all"));
+    let shed = says(9, 9, 0, 1);
+    assert!(shed.contains("none of the 9 flows") && shed.contains("the window was full"), "{shed}");
+    assert!(says(9, 2, 7, 1).contains("later than --debt allows"));
+    assert_eq!(says(0, 0, 0, 1), "no flow was due in the measured window; raise --duration or --rate");
+    // A closed load has no schedule that it could be behind.
+    let closed = judged(LoadKind::Closed, |trial| trial.flows = Flows::default());
+    assert_eq!(closed.reasons, ["no flow ended, so there are no response times"]);
 }
 
 #[test]

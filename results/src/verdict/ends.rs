@@ -3,7 +3,7 @@
 //! Does not live here: flows that were never started (`load`).
 
 use super::{Thresholds, Validity, Verdict, standstill};
-use crate::model::{DeadLetters, Flows, Run, Status, Trial};
+use crate::model::{DeadLetters, Flows, LoadKind, Run, Status, Trial};
 use crate::stats::Derived;
 use crate::units;
 
@@ -55,8 +55,32 @@ fn why(run: &Run, derived: &Derived) -> String {
         }
     };
     match started {
+        0 if run.load == LoadKind::Open => not_started(derived, audit.sent),
         0 => String::new(),
         _ => format!(": {} started{hint}", units::counted(started, "flow was", "flows were")),
+    }
+}
+
+/// Why an open load started no flow of the measured window. `sent` are the messages of the whole trial, its warm-up included.
+fn not_started(derived: &Derived, sent: u64) -> String {
+    let Flows { due, shed, dropped, .. } = derived.flows;
+    if due == 0 {
+        return ": no flow was due in the measured window; raise --duration or --rate".into();
+    }
+    let (flows, rate) = (units::counted(due, "flow", "flows"), units::rate(derived.due_per_s.unwrap_or(0.0)));
+    let none = format!(": none of the {flows} that were due ({rate}) was started");
+    match (shed + dropped >= due, sent) {
+        (true, _) if dropped == 0 => {
+            format!("{none}, because the window was full and --at-cap shed drops them then")
+        }
+        (true, _) => format!(
+            "{none}, because all were later than --debt allows or found the window full; lower --rate"
+        ),
+        (false, 0) => format!("{none}, and nothing was sent at all"),
+        (false, _) => format!(
+            "{none}, because the load was behind: until its end it was still sending flows that had been due before, in the warm-up. \
+             Lower --rate"
+        ),
     }
 }
 

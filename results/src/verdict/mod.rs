@@ -2,9 +2,10 @@
 //!
 //! Lives here: the order in which the checks run. The limits are in `thresholds`. Each group of
 //! checks has a file: `host`, `ends`, `load`, `little`, `standstill`, `steady`, `stops`, `machine`,
-//! `outages`, `backlog`, `window`, `counts`. What limited a run is in `bound`. Does not live
+//! `outages`, `backlog`, `window`, `counts`. Trials that are invalid by themselves are in `alone`. What limited a run is in `bound`. Does not live
 //! here: the type of a verdict (`model`), the verdict of a comparison (`compare`) and exit codes (the command line).
 
+mod alone;
 mod backlog;
 mod bound;
 mod counts;
@@ -23,6 +24,7 @@ mod stops;
 mod thresholds;
 mod window;
 
+pub(crate) use alone::Alone;
 pub(crate) use bound::bound;
 pub(crate) use disturbed::happened;
 pub(crate) use host::STEPS_NS;
@@ -73,6 +75,7 @@ pub fn judge(run: &Run, machine: &Machine, thresholds: &Thresholds) -> Verdict {
     counts::list_faults(run, &mut verdict);
     outages::note(run, &mut verdict);
     backlog::check(run, &mut verdict);
+    alone::check(run, &derived, thresholds, &mut verdict);
     disturbed::note(run, &mut verdict);
     counts::add_notes(run, &mut verdict);
     verdict

@@ -32,6 +32,11 @@ fn of(run: &Run, trial: &Trial) -> Option<Standstill> {
     })
 }
 
+/// Whether a trial stood still.
+pub(super) fn is_in(run: &Run, trial: &Trial) -> bool {
+    of(run, trial).is_some()
+}
+
 /// Says that a closed load stood still. Returns whether it did.
 pub(super) fn check(run: &Run, verdict: &mut Verdict) -> bool {
     let all: Vec<(&Trial, Standstill)> =

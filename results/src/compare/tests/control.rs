@@ -109,6 +109,25 @@ fn a_floor_is_rounded_up_and_never_nothing() {
         gate.floor = Some(floor);
         assert_eq!(gate.floor_text().as_deref(), Some(text));
     }
+    // A digit after the point would say more than is known.
+    for (floor, text) in [(0.9991, "100 %"), (1.0, "100 %"), (2.973, "298 %"), (14.427, "1443 %")] {
+        gate.floor = Some(floor);
+        assert_eq!(gate.floor_text().as_deref(), Some(text));
+    }
+}
+
+/// The floor says what is missed, and the sign test what is false: a change that is smaller than its floor keeps its verdict.
+#[test]
+fn a_change_below_its_floor_is_a_verdict_all_the_same() {
+    let mut gate = controlled(1.06, &side("copy", 20, 1.0, 0.01, 3), 0.01).rows.remove(0).gates.remove(0);
+    assert_eq!((gate.metric, gate.verdict), (Metric::Throughput, Verdict::Regression));
+    // A fall of 5.7 %.
+    for (floor, is_below) in [(0.05, false), (0.06, true), (0.3, true)] {
+        gate.floor = Some(floor);
+        assert_eq!(gate.is_below_floor(), is_below, "{floor}");
+    }
+    gate.verdict = Verdict::NoChange;
+    assert!(!gate.is_below_floor());
 }
 
 #[test]

@@ -188,7 +188,7 @@ fn times_of_trials_are_those_of_the_chosen_side() {
     let points = |run: &Run| run.trials.iter().map(|trial| trial.series.points().len()).sum::<usize>();
     let head = csv(None);
     let (columns, lines) = head.split_once('\n').unwrap();
-    assert!(columns.ends_with(",trial_catch_up_ns,side,row"), "{columns}");
+    assert!(columns.ends_with(",trial_status,side,row"), "{columns}");
     assert_eq!(lines.lines().count(), points(&record.runs[1]));
     assert!(lines.lines().all(|line| line.ends_with(",head,message/crossbeam")), "{lines}");
     let of = |side: &str| {

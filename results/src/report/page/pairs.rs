@@ -18,14 +18,14 @@ pub(in crate::report) fn pairs(row: &Row, is_alone: bool) -> Block {
         let sentence = if row.pairs == 0 {
             "No ratios are drawn: there are no pairs of trials that were measured next to each other."
         } else {
-            "No ratios are drawn: single trials have too few samples."
+            "No ratios are drawn: single trials lack the figures. The notes above say why."
         };
         let sentence = sentence.to_owned();
         return Block::Page(OnPage::Missing { title: TITLE, sentence, is_half: false });
     }
     let is_floored = rows.iter().any(|row| row.floor.is_some());
     let floor = if is_floored {
-        " Grey: the noise floor, the smallest change that these pairs can show."
+        " Grey: the noise floor, a change that four of five such comparisons would find."
     } else {
         ""
     };
@@ -35,8 +35,12 @@ pub(in crate::report) fn pairs(row: &Row, is_alone: bool) -> Block {
         .filter(|gate| !rows.iter().any(|row| row.name == gate.metric.label()))
         .map(|gate| gate.metric.label())
         .collect();
-    let notes = (!without.is_empty())
-        .then(|| format!("Not drawn, because single trials have too few samples: {}.", without.join(", ")));
+    let notes = (!without.is_empty()).then(|| {
+        format!(
+            "Not drawn, because single trials lack the figure (the notes above say why): {}.",
+            without.join(", ")
+        )
+    });
     let pairs = row.gates.iter().map(|gate| gate.worsenings.len()).max().unwrap_or(0);
     let thinned = (pairs > MOST).then(|| {
         format!(

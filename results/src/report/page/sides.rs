@@ -8,7 +8,6 @@ use super::super::comparison::tone;
 use super::{Overlaid, audit, figures};
 use crate::compare::{Basis, Comparison, Row, Verdict};
 use crate::model::{Record, Role, Run};
-use crate::units;
 
 /// More rows than this are not drawn in full, as on the page of a suite.
 const MOST: usize = 200;
@@ -26,7 +25,7 @@ pub(in crate::report) fn sides(comparison: &Comparison, records: [&Record; 2]) -
             tone: tone(verdict),
             word: verdict.words().to_owned(),
             facts: match comparison.basis {
-                Basis::Paired => units::counted(row.pairs as u64, "pair", "pairs"),
+                Basis::Paired => row.pairs_in_words(),
                 Basis::Unpaired => String::new(),
             },
             groups: vec![parts(&runs(row, records), i < MOST)],

@@ -225,6 +225,47 @@ fn a_comparison_that_never_began_says_why_in_every_form() {
     assert_eq!((&document["headline"], &document["judged"]), (&"not complete".into(), &false.into()));
 }
 
+/// "regression" beside a floor that is larger than the change must not read like a contradiction.
+#[test]
+fn a_verdict_below_its_noise_floor_is_said_to_stand() {
+    let mut judged = compared();
+    for gate in &mut judged.rows[0].gates {
+        gate.floor = Some(if gate.metric == Metric::P50 { 2.973 } else { 0.001 });
+    }
+    let text = comparison(&judged, Layout::plain(1_000));
+    let floors = "would find a change of 0.1 % (throughput) to 298 % (response p50), and a smaller one is found now and then";
+    assert!(text.contains(floors), "{text}");
+    let stands = "- response p50: the change is smaller than the noise floor. The verdict stands, because the sign test";
+    assert!(text.contains(stands), "{text}");
+    judged.rows[0].gates.retain(|gate| gate.metric != Metric::P50);
+    let text = comparison(&judged, Layout::plain(1_000));
+    assert!(!text.contains("The verdict stands"), "{text}");
+}
+
+/// The header and the notes count the same pairs, and the reason is the true one.
+#[test]
+fn a_pair_in_which_no_flow_ended_is_named_in_the_header_and_the_notes() {
+    let mut record = interleaved();
+    record.runs.iter_mut().for_each(|run| run.trials.truncate(10));
+    let dead = &mut record.runs[1].trials[5];
+    dead.flows = crate::model::Flows::default();
+    dead.response = crate::model::Distribution::default();
+    record.judge(&crate::verdict::Thresholds::default());
+    let judged = compare_within(&record, "message/crossbeam", "message/flume", &Options::default()).unwrap();
+    let report = report::comparison(&judged, [&record; 2]);
+    let forms = [report.text(Layout::plain(1_000)), report.markdown(), report.html()];
+    for text in forms {
+        for said in [
+            "10 pairs, 9 of them with figures",
+            "no flow ended in B of pair 6, so 9 of 10 pairs can be compared",
+            "no flow ended in B of pair 6, so this is the figure of all trials and is not judged",
+            "B is invalid: trial 6 of 10: no flow ended",
+        ] {
+            assert!(text.contains(said), "no `{said}` in {text}");
+        }
+    }
+}
+
 /// `note` above a list and `note:` in front of each of its items would say the same twice.
 #[test]
 fn a_list_of_notes_says_so_once() {
