@@ -1,12 +1,16 @@
 //! Trials that are invalid by themselves, in a run of several: each trial is judged as if the run had no other.
 //!
-//! A trial in which no flow ended makes its run invalid, as one that failed or stood still does. Any other trial that is invalid by
-//! itself makes the run suspect, if all trials together are within the limits. Lives here: judging one trial without a copy of its times. Does
+//! A trial in which no flow ended makes its run invalid, as one that failed or stood still does. Another trial that is invalid by
+//! itself makes the run suspect, if all trials together are within the limits. In a run of many trials, as a comparison has, one of twenty may
+//! be so without that: its figures are medians, which such a trial does not move. Lives here: judging one trial without a copy of its times. Does
 //! not live here: the checks themselves, and what a comparison makes of such trials (`compare::blame`).
 
 use super::{Machine, Thresholds, Validity, Verdict, backlog, counts, ends, host, load, standstill};
 use crate::model::{InvalidTrial, LoadKind, Run, Status, Trial};
 use crate::stats::Derived;
+
+/// A run of so many trials may have one that is invalid by itself, one of twice as many two, and so on.
+const ONE_IN: usize = 20;
 
 /// Judges trials of a run one by one.
 #[derive(Debug)]
@@ -106,6 +110,7 @@ pub(super) fn check(run: &Run, derived: &Derived, limits: &Thresholds, verdict: 
     if run.trials.len() < 2 {
         return;
     }
+    let is_rare = |found: usize| found * ONE_IN <= run.trials.len();
     let mut alone = Alone::of(run, limits);
     let ended_well = run.trials.iter().filter(|trial| trial.status == Status::Ok);
     let found: Vec<(&Trial, String)> =
@@ -119,9 +124,10 @@ pub(super) fn check(run: &Run, derived: &Derived, limits: &Thresholds, verdict: 
         let reason = format!(
             "{which}: {why}. The throughput contains the time of such a trial, and the percentiles leave it out"
         );
-        verdict.add(Validity::Invalid, reason);
+        verdict.add(if is_rare(dead.len()) { Validity::Suspect } else { Validity::Invalid }, reason);
     }
     if verdict.status != Validity::Invalid
+        && !is_rare(found.len())
         && let [(first, why), ..] = &found[..]
     {
         let which = named(found.len(), run, first);
@@ -192,6 +198,23 @@ mod tests {
         let all: Vec<u32> = (0..10).collect();
         let none = judged(&ten(LoadKind::Closed, &all, die));
         assert_eq!(none.reasons, ["no flow ended, so there are no response times"]);
+    }
+
+    #[test]
+    fn one_trial_of_twenty_decides_nothing() {
+        let of = |trials: u32, changed: &[u32], change: fn(&mut Trial)| {
+            let mut run = ten(LoadKind::Open, &[], |_| {});
+            run.trials = (0..trials).map(|number| Trial { number, ..clean() }).collect();
+            changed.iter().for_each(|at| change(&mut run.trials[*at as usize]));
+            judged(&run)
+        };
+        let late: fn(&mut Trial) = |trial| (trial.flows.started, trial.flows.ended) = (95_000, 95_000);
+        let one = of(20, &[5], late);
+        assert_eq!((one.status, numbers(&one)), (Validity::Valid, vec![5]), "{one:?}");
+        assert_eq!(of(39, &[5, 6], late).status, Validity::Suspect);
+        // One in which nothing ended is said, because the throughput of the run contains its time.
+        assert_reason(&of(20, &[5], die_although_due), Validity::Suspect, "trial 6 of 20: no flow ended");
+        assert_eq!(of(19, &[5], die_although_due).status, Validity::Invalid);
     }
 
     /// At 2 flows a second a trial of a second has none now and then.
