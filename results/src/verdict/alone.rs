@@ -202,19 +202,19 @@ mod tests {
 
     #[test]
     fn one_trial_of_twenty_decides_nothing() {
-        let of = |trials: u32, changed: &[u32], change: fn(&mut Trial)| {
-            let mut run = ten(LoadKind::Open, &[], |_| {});
+        let of = |load: LoadKind, trials: u32, changed: &[u32], change: fn(&mut Trial)| {
+            let mut run = ten(load, &[], |_| {});
             run.trials = (0..trials).map(|number| Trial { number, ..clean() }).collect();
             changed.iter().for_each(|at| change(&mut run.trials[*at as usize]));
             judged(&run)
         };
         let late: fn(&mut Trial) = |trial| (trial.flows.started, trial.flows.ended) = (95_000, 95_000);
-        let one = of(20, &[5], late);
+        let one = of(LoadKind::Open, 20, &[5], late);
         assert_eq!((one.status, numbers(&one)), (Validity::Valid, vec![5]), "{one:?}");
-        assert_eq!(of(39, &[5, 6], late).status, Validity::Suspect);
+        assert_eq!(of(LoadKind::Open, 39, &[5, 6], late).status, Validity::Suspect);
         // One in which nothing ended is said, because the throughput of the run contains its time.
-        assert_reason(&of(20, &[5], die_although_due), Validity::Suspect, "trial 6 of 20: no flow ended");
-        assert_eq!(of(19, &[5], die_although_due).status, Validity::Invalid);
+        assert_reason(&of(LoadKind::Closed, 20, &[5], die), Validity::Suspect, "trial 6 of 20: no flow ended");
+        assert_eq!(of(LoadKind::Closed, 19, &[5], die).status, Validity::Invalid);
     }
 
     /// At 2 flows a second a trial of a second has none now and then.
