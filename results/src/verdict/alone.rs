@@ -213,7 +213,11 @@ mod tests {
         assert_eq!((one.status, numbers(&one)), (Validity::Valid, vec![5]), "{one:?}");
         assert_eq!(of(LoadKind::Open, 39, &[5, 6], late).status, Validity::Suspect);
         // One in which nothing ended is said, because the throughput of the run contains its time.
-        assert_reason(&of(LoadKind::Closed, 20, &[5], die), Validity::Suspect, "trial 6 of 20: no flow ended");
+        assert_reason(
+            &of(LoadKind::Closed, 20, &[5], die),
+            Validity::Suspect,
+            "trial 6 of 20: no flow ended",
+        );
         assert_eq!(of(LoadKind::Closed, 19, &[5], die).status, Validity::Invalid);
     }
 
