@@ -39,11 +39,14 @@ pub(crate) fn result(text: &str) -> anyhow::Result<()> {
     printed(written.and_then(|()| stdout.flush()))
 }
 
-/// Prints a line of a result that goes on. `false`: stdout takes no more lines, whether its reader went away or its disk is full.
-pub(crate) fn line(text: &str) -> bool {
+/// Prints a line of a result that goes on.
+///
+/// # Errors
+/// Stdout takes no more lines, whether its reader went away or its disk is full. [`printed`] tells which it is.
+pub(crate) fn line(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     let text = secrets::hide(text);
-    writeln!(stdout, "{}", plain::line(&text)).and_then(|()| stdout.flush()).is_ok()
+    writeln!(stdout, "{}", plain::line(&text)).and_then(|()| stdout.flush())
 }
 
 /// Prints a report, or the document that has the same in JSON, and saves it as a page if that is asked for, too. A page that goes to

@@ -214,7 +214,7 @@ impl<'a> Holds<'a> {
         );
         let (reached_text, start) = (units::rate(reached), units::rate(start(reached)));
         output::remark(&format!(
-            "probe    {load} reaches {reached_text}; the search starts at half of that, {start}"
+            "probe    {load} reaches {reached_text}; the search starts at about half of that, {start}"
         ));
         Some(reached)
     }

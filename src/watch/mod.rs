@@ -22,6 +22,7 @@ use drumpost_tui::{Event, Model, Phase, Row, Status, Steer, Theme};
 use replay::Replay;
 use std::{
     cell::Cell,
+    io,
     path::Path,
     sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel},
     thread,
@@ -64,7 +65,7 @@ pub(crate) fn watch(args: &WatchArgs) -> anyhow::Result<Exit> {
     }
     if let Some(path) = args.what.as_deref().map(Path::new).filter(|path| path.exists()) {
         let mut replay = Replay::read(path, args.speed, args.from.unwrap_or(0))?;
-        return Ok(Showing::new(args, "the replay", Some(args.speed)).show(&mut replay));
+        return Showing::new(args, "the replay", Some(args.speed)).show(&mut replay);
     }
     if args.speed != 1.0 || args.from.is_some() {
         let what = args.what.as_deref().unwrap_or("a run in progress");
@@ -75,7 +76,7 @@ pub(crate) fn watch(args: &WatchArgs) -> anyhow::Result<Exit> {
     let found = attach::choose(args.what.as_deref())?;
     let name = format!("{} {}", found.hello.kind, found.hello.id);
     let mut attached = Attached::to(found);
-    Ok(Showing::new(args, &name, None).show(&mut attached))
+    Showing::new(args, &name, None).show(&mut attached)
 }
 
 fn list() -> anyhow::Result<Exit> {
@@ -98,6 +99,8 @@ struct Showing {
     /// `None`: lines of text.
     screen: Option<Dashboard>,
     next_line_ns: u64,
+    /// What became of the last line. If stdout takes no more, it is left.
+    printed: io::Result<()>,
 }
 
 /// The dashboard: where its events go in, and what its keys ask.
@@ -146,10 +149,11 @@ impl Showing {
             clock: Clock::start(),
             screen,
             next_line_ns: LINE_NS,
+            printed: Ok(()),
         }
     }
 
-    fn show(mut self, source: &mut dyn Source) -> Exit {
+    fn show(mut self, source: &mut dyn Source) -> anyhow::Result<Exit> {
         let mut is_gone = false;
         while !self.model.is_finished() && !self.interrupted.is_set() {
             for to in self.screen.iter().flat_map(|screen| screen.steered.try_iter()) {
@@ -189,33 +193,40 @@ impl Showing {
         }
         self.next_line_ns = now_ns + LINE_NS;
         let line = drumpost_tui::progress_line(&self.model);
-        if !output::line(&line) {
+        self.printed = output::line(&line);
+        if self.printed.is_err() {
             self.interrupted.set();
         }
     }
 
     /// Says how it ended, and what was seen of each row.
-    fn end(self, is_gone: bool, is_left: bool) -> Exit {
+    ///
+    /// # Errors
+    /// Stdout takes no more, for another reason than that its reader went away.
+    fn end(self, is_gone: bool, is_left: bool) -> anyhow::Result<Exit> {
+        output::printed(self.printed)?;
         let rows = &self.model.live().rows;
         let text: String = rows.iter().map(|row| sentence(row) + "\n").collect();
         // Who left has seen it.
-        let _ = if text.is_empty() || is_left { Ok(()) } else { output::result(&text) };
         if is_left {
-            return Exit::Interrupted;
+            return Ok(Exit::Interrupted);
+        }
+        if !text.is_empty() {
+            output::result(&text)?;
         }
         if is_gone {
             output::complain(&format!("{} is gone: it did not say that it ended", self.name));
-            return Exit::Failed;
+            return Ok(Exit::Failed);
         }
         output::remark(&format!("{} ended", self.name));
         // As a run ends, as far as it can be told from here.
         let has_faults = rows.iter().any(|row| row.faults() > 0);
-        match rows.iter().filter_map(|row| row.worst).max() {
+        Ok(match rows.iter().filter_map(|row| row.worst).max() {
             Some(Status::Failed) => Exit::Failed,
             _ if has_faults => Exit::Audit,
             Some(Status::Invalid) => Exit::Invalid,
             Some(Status::Suspect | Status::Valid) | None => Exit::Ok,
-        }
+        })
     }
 }
 
@@ -227,7 +238,7 @@ fn sentence(row: &Row) -> String {
     };
     let mut parts =
         vec![format!("{}: {word}", row.name), units::counted(u64::from(row.trials_ended), "trial", "trials")];
-    parts.extend(row.mean_per_s().map(units::rate));
+    parts.extend(row.mean_of_trials_per_s().map(units::rate));
     let faults = row.faults();
     if faults > 0 {
         parts.push(units::counted(faults, "fault", "faults"));
