@@ -91,6 +91,10 @@ fn a_mistake_is_named_with_file_line_and_key_before_anything_is_run() {
         &["suite.toml: unknown key `durration` in [defaults], line 4; did you mean `duration`?"],
     );
     try_it("[[matrix]]\nduration = '3'\n", &["suite.toml", "`duration`", "line 2", "the unit is missing"]);
+    try_it(
+        "[[matrix]]\nwarmup = '0s'\nduration = '0s'\n",
+        &["suite.toml", "`duration`", "line 3", "takes no time at all"],
+    );
     // What only the scenario, the transports and the load themselves can tell.
     try_it(
         "[[matrix]]\nscenario = ['ping',\n'strem']\n",

@@ -171,7 +171,7 @@ fn adapted(arg: &Arg) -> Arg {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    units::parse_duration(text).map(Duration::from_nanos).map_err(|error| error.to_string())
+    units::parse_some_duration(text).map(Duration::from_nanos).map_err(|error| error.to_string())
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -116,6 +116,23 @@ impl fmt::Display for Lasts {
     }
 }
 
+/// How long something lasts that means nothing without some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Length(pub Duration);
+
+impl Reads for Length {
+    fn read(text: &str) -> Result<Self, String> {
+        let ns = units::parse_some_duration(text).map_err(|error| error.to_string())?;
+        Ok(Self(Duration::from_nanos(ns)))
+    }
+}
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Lasts(self.0).fmt(f)
+    }
+}
+
 impl Reads for u64 {
     fn read(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", Self::MAX))

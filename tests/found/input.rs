@@ -58,6 +58,11 @@ fn a_rate_and_a_duration_without_a_unit_are_refused_alike() {
         ("run stream --sim stall=5/60s", "stall: \"5\" is no duration: the unit is missing"),
         ("run stream --kill worker@1s/5", "--kill <NAME@AT/FOR>': failed to read \"5\" as a duration"),
         (
+            "run stream --warmup 0s --duration 0ms",
+            "--duration <TIME>': failed to read \"0ms\" as a duration: it takes no time at all",
+        ),
+        ("search stream --slo p99<1ms --hold 0s", "--hold <TIME>': failed to read \"0s\" as a duration"),
+        (
             "run stream --rate 1k/s --arrivals ramp:to=20,over=1s",
             "to: \"20\" is no rate: the time is missing",
         ),
