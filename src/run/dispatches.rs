@@ -264,6 +264,14 @@ mod tests {
     }
 
     #[test]
+    fn the_simulated_transport_is_advised_in_the_style_that_was_asked_for() {
+        for style in ["message", "event"] {
+            let text = refused(&format!("stream --dispatch {style} --sim service=exp:1ms"));
+            assert!(text.ends_with(&format!("add --dispatch {style}/sim")), "{text}");
+        }
+    }
+
+    #[test]
     fn what_was_refused_is_not_advised() {
         for (line, advised) in [
             ("--dispatch message/pigeons", "message/crossbeam"),

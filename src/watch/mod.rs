@@ -223,6 +223,7 @@ impl Showing {
         let has_faults = rows.iter().any(|row| row.faults() > 0);
         Ok(match rows.iter().filter_map(|row| row.worst).max() {
             Some(Status::Failed) => Exit::Failed,
+            Some(Status::Refused) => Exit::Usage,
             _ if has_faults => Exit::Audit,
             Some(Status::Invalid) => Exit::Invalid,
             Some(Status::Suspect | Status::Valid) | None => Exit::Ok,

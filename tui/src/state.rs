@@ -311,6 +311,7 @@ impl Status {
             Self::Valid => "valid",
             Self::Suspect => "suspect",
             Self::Invalid => "invalid",
+            Self::Refused => "refused",
             Self::Failed => "failed",
         }
     }
