@@ -3,7 +3,7 @@
 
 use super::{
     backlog, cost,
-    dispatches::dispatches,
+    dispatches::{dispatches, not_wired},
     faults::Faults,
     load::{as_ns, check_fits, extent, in_flight, load_text, sample_every, workload},
     memory,
@@ -186,7 +186,7 @@ impl Job {
     ) -> anyhow::Result<Target> {
         let label = format!("{style}/{}", entry.name);
         let mut wiring =
-            Wiring::new(&self.scenario, style, wiring).map_err(|error| usage(format!("{label}: {error}")))?;
+            Wiring::new(&self.scenario, style, wiring).map_err(|error| not_wired(&label, &error))?;
         let made = entry.made(&self.options).map_err(|error| usage(format!("{label}: {error}")))?;
         let asked = asked(spec);
         let promise = made.promise(entry.promise, &asked).map_err(|refused| {

@@ -42,7 +42,8 @@ pub(super) fn instead(
     let can = registry.transports.iter().filter(|entry| reopens(entry));
     let names: Vec<&str> = can.map(|entry| entry.name).collect();
     Some(match &names[..] {
-        [] => "no transport of this build can; transports over a broker can: build with the feature of one".into(),
+        [] => "no transport of this build can; transports over a broker can: build with the feature of one"
+            .into(),
         [only] => format!("of this build, {only} can"),
         several => format!("of this build, these can: {}", several.join(", ")),
     })

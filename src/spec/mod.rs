@@ -231,6 +231,7 @@ mod tests {
     fn a_mistake_is_named_with_its_field() {
         for (value, says) in [
             (json!({ "batch": 0 }), "`batch`: must be from 1 to 65536"),
+            (json!({ "sim": "servce=exp:1ms" }), "`sim`: unknown key `servce`; keys are service, servers"),
             (json!({ "batsh": 1 }), "`batsh`: there is no such field; did you mean `batch`?"),
             (json!({ "kill": "worker" }), "`kill`: it is not SERVICE@AT/FOR"),
             (
@@ -243,5 +244,7 @@ mod tests {
             let error = RunSpec::from_document(document(value)).unwrap_err();
             assert!(error.starts_with(says), "{error}");
         }
+        let error = RunSpec::from_document(document(json!({ "sim": "servce=exp:1ms" }))).unwrap_err();
+        assert!(error.ends_with("; did you mean `service`?"), "{error}");
     }
 }

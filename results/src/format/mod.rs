@@ -78,6 +78,7 @@ pub fn to_json(record: &Record) -> Result<String, FormatError> {
 /// See [`FormatError`]; every error says where it is and what to do.
 pub fn from_json(json: &str) -> Result<Record, FormatError> {
     #[derive(Deserialize)]
+    #[serde(expecting = "a record of drumpost (a JSON object)")]
     struct Header {
         schema_version: u32,
     }

@@ -89,6 +89,7 @@ pub fn plan_to_json(plan: &Plan) -> Result<String, FormatError> {
 /// See [`FormatError`]; every error says where it is and what to do.
 pub fn plan_from_json(json: &str) -> Result<Plan, FormatError> {
     #[derive(Deserialize)]
+    #[serde(expecting = "the state of a suite (a JSON object)")]
     struct Header {
         schema_version: u32,
     }
