@@ -302,7 +302,7 @@ fn several_records_lie_over_each_other() {
         data["plots"][0]["lines"].as_array().unwrap().iter().map(|line| line["name"].as_str().unwrap());
     let names: Vec<&str> = names.collect();
     assert_eq!(names.len(), 4, "{names:?}");
-    assert!(names.contains(&"message/crossbeam (tuesday.json)"), "{names:?}");
+    assert!(names.contains(&"message/crossbeam (B)"), "{names:?}");
     assert_eq!(page.matches("<h1").count(), 1);
 }
 
