@@ -21,6 +21,13 @@ fn saved(place: &Place, record: &Value) {
     fs::write(place.path("r.json"), record.to_string()).unwrap();
 }
 
+/// The range of a number is told once, as it is checked.
+#[test]
+fn the_range_of_an_option_is_listed_once() {
+    let listed = Place::new().run("list --options fan-out").with_code(0).stdout;
+    assert_eq!(listed.replace(',', "").matches("16384").count(), 1, "{listed}");
+}
+
 /// Three flags once had three grammars, and a transport's option a fourth.
 #[test]
 fn a_duration_means_the_same_wherever_it_is_typed() {

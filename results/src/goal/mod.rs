@@ -255,7 +255,7 @@ impl Term {
         self.figure.text(value)
     }
 
-    /// How a figure misses the term: `16 % over 2 ms`, `20 % under 50k/s`, `not = 0`.
+    /// How a figure misses the term: `16 % over 2 ms`, `56.2 times 2 ms`, `20 % under 50k/s`, `not = 0`.
     #[must_use]
     pub fn miss(&self, value: f64) -> String {
         let side = match self.op {
@@ -264,6 +264,10 @@ impl Term {
             Op::Equal => "",
         };
         match self.beyond(value) {
+            // A thousand percent and more are no figure that can be pictured.
+            Some(beyond) if beyond >= 10.0 && side == "over" => {
+                format!("{} times {}", units::number(beyond + 1.0), self.limit_text())
+            }
             Some(beyond) if beyond != 0.0 && !side.is_empty() => {
                 format!("{} {side} {}", units::percent(beyond.abs()), self.limit_text())
             }
