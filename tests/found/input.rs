@@ -252,6 +252,35 @@ fn a_queue_that_does_not_fit_memory_is_not_tried() {
     assert!(said.contains("--capacity: queues of this length take about 14 GiB"), "{said}");
 }
 
+/// The limit would do for the queue alone.
+#[test]
+fn what_the_process_takes_already_counts_against_its_limit() {
+    let line = format!(
+        "ulimit -v 600000; exec {} run stream --dispatch message/crossbeam --capacity 10900k --in-flight 10M --count 10",
+        env!("CARGO_BIN_EXE_drumpost")
+    );
+    let place = Place::new();
+    let done =
+        std::process::Command::new("sh").args(["-c", &line]).current_dir(place.path("")).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(2), "{said}");
+    assert!(said.contains("--capacity: queues of this length take about 582 MiB, but only"), "{said}");
+}
+
+/// A file may be smaller than the limit, and what is made of it larger.
+#[test]
+fn memory_that_cannot_be_had_is_told_in_a_sentence() {
+    let place = Place::new();
+    let id = "x".repeat(160 << 20);
+    fs::write(place.path("r.json"), format!("{{ \"schema_version\": 1, \"id\": \"\\u0041{id}\" }}")).unwrap();
+    let line = format!("ulimit -v 500000; exec {} show r.json", env!("CARGO_BIN_EXE_drumpost"));
+    let done =
+        std::process::Command::new("sh").args(["-c", &line]).current_dir(place.path("")).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("drumpost: out of memory: ") && said.lines().count() == 1, "{said}");
+}
+
 #[test]
 fn list_has_options_services_and_thresholds_with_their_defaults() {
     let place = Place::new();
