@@ -239,7 +239,10 @@ fn several_records_are_shown_together() {
     assert!(text.contains("records  A  a.json\n         B  b.json\n"), "{text}");
     assert!(text.contains("is not judged"), "{text}");
     let page = fs::read_to_string(place.path("page.html")).unwrap();
-    assert!(page.contains("<h1>2 records</h1>") && page.contains("message/sim (B)") && page.contains("b.json"), "{page}");
+    assert!(
+        page.contains("<h1>2 records</h1>") && page.contains("message/sim (B)") && page.contains("b.json"),
+        "{page}"
+    );
     for flag in ["--json", "--spec", "--hops", "--assert lost=0", "--fail-on suspect"] {
         let done = place.run(&format!("show a.json b.json {flag}")).with_code(2);
         assert!(done.stderr.contains("is for a single record"), "{flag}: {}", done.stderr);

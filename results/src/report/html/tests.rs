@@ -303,7 +303,10 @@ fn what_disturbed_a_suite_stands_apart_from_its_title() {
     }
     let text = suite(&disturbed, None).text(crate::report::Layout::plain(100));
     let mut lines = text.lines().skip_while(|line| !line.starts_with("in process  "));
-    assert!(lines.nth(1) == Some("") && lines.next().is_some_and(|line| line.starts_with("machine")), "{text}");
+    assert!(
+        lines.nth(1) == Some("") && lines.next().is_some_and(|line| line.starts_with("machine")),
+        "{text}"
+    );
 }
 
 #[test]
