@@ -5,9 +5,53 @@
 //! not show them.
 
 use crate::{args::Cli, exit::usage, secrets};
-use clap::CommandFactory;
+use clap::{
+    CommandFactory, FromArgMatches,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use drumpost_core::registry::Registry;
 use std::ffi::OsString;
+
+/// Reads a command line. What is wrong with it is told with the usage of the sub-command that it is for.
+///
+/// # Errors
+/// What is wrong, or the help or the version that is asked for.
+pub(crate) fn parsed(words: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut cli = Cli::command();
+    let mut matches =
+        cli.try_get_matches_from_mut(words).map_err(|error| meant_for_run(words, &error).unwrap_or(error))?;
+    let name = matches.subcommand_name().map(str::to_owned);
+    // Without this a mistake that is found in the values of flags would be told with the usage of the whole program.
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| {
+        if let Some(command) = name.and_then(|name| cli.find_subcommand_mut(name)) {
+            return error.format(command);
+        }
+        error.format(&mut cli)
+    })
+}
+
+/// A flag of `run` that stands among those of `compare`, where `--` was forgotten: the parser would advise to make it a value.
+fn meant_for_run(words: &[OsString], error: &clap::Error) -> Option<clap::Error> {
+    let is_compare = words.get(1).is_some_and(|word| word == "compare");
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return None };
+    if !is_compare || error.kind() != ErrorKind::UnknownArgument || words.iter().any(|word| word == "--") {
+        return None;
+    }
+    let is_meant = |arg: &clap::Arg| {
+        let long = arg.get_long().map(|long| format!("--{long}"));
+        let short = arg.get_short().map(|short| format!("-{short}"));
+        [long, short].contains(&Some(flag.clone()))
+    };
+    let mut cli = Cli::command();
+    cli.build();
+    let is_of_run = cli.find_subcommand("run")?.get_arguments().any(is_meant);
+    let compare = cli.find_subcommand_mut("compare").filter(|_| is_of_run)?;
+    let said = format!(
+        "'{flag}' is a flag of `run`: write `--` before the scenario and the flags of `run`, as in \
+         `drumpost compare --base main --head . -- stream {flag} ...`"
+    );
+    Some(compare.error(ErrorKind::UnknownArgument, said))
+}
 
 /// The command line with each alias written out.
 ///
@@ -120,6 +164,31 @@ mod tests {
         let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         let words = written_out(&registry, &words).map_err(|error| error.to_string())?;
         Ok(words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "))
+    }
+
+    fn wrong(line: &str) -> String {
+        let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        parsed(&words).expect_err(line).to_string()
+    }
+
+    #[test]
+    fn flags_of_run_beside_those_of_compare_need_two_dashes() {
+        for flag in ["-d message/rtrb", "--rate 1k/s"] {
+            let text = wrong(&format!("drumpost compare --base . --head . stream {flag}"));
+            assert!(text.contains("write `--` before the scenario"), "{text}");
+            assert!(text.contains("Usage: drumpost compare ") && !text.contains("as a value"), "{text}");
+        }
+        let text = wrong("drumpost compare --base . --head . --rats 1k/s");
+        assert!(text.contains("unexpected argument '--rats'"), "{text}");
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_the_usage_of_its_command() {
+        let text = wrong("drumpost run --rate 1k/s --in-flight 4");
+        assert!(text.contains("--in-flight cannot be used with --rate"), "{text}");
+        assert!(text.contains("Usage: drumpost run "), "{text}");
+        assert!(wrong("drumpost run --spec /no/such").contains("Usage: drumpost run "));
+        assert!(wrong("drumpost --nonsense").contains("Usage: drumpost [COMMAND]"));
     }
 
     #[test]

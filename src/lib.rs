@@ -53,7 +53,7 @@ mod watch;
 pub use exit::Exit;
 
 use args::{Cli, Command};
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap::{CommandFactory, error::ErrorKind};
 use drumpost_core::registry::Registry;
 use drumpost_defects::{Defect, is_in};
 use drumpost_results::plain;
@@ -105,7 +105,7 @@ fn command(registry: &Registry, words: &[OsString]) -> Exit {
         Ok(read) => read,
         Err(error) => return complained(&error),
     };
-    let cli = match Cli::try_parse_from(&read) {
+    let cli = match command_line::parsed(&read) {
         Ok(cli) => cli,
         Err(error) => return told(&about_plain(&read).unwrap_or(error)),
     };
@@ -146,7 +146,8 @@ fn about_plain(words: &[OsString]) -> Option<clap::Error> {
     }
     let wrong =
         || Cli::command().error(ErrorKind::InvalidValue, "a word of the command line acts on a terminal");
-    Some(Cli::try_parse_from(plain.iter().map(|word| word.as_ref())).err().unwrap_or_else(wrong))
+    let plain: Vec<OsString> = plain.iter().map(|word| OsString::from(&**word)).collect();
+    Some(command_line::parsed(&plain).err().unwrap_or_else(wrong))
 }
 
 /// Prints the help, the version or what is wrong with the command line.

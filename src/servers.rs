@@ -3,7 +3,7 @@
 use crate::{
     exit::usage,
     run::options::{options_of, refuse_undeclared},
-    similar::unknown,
+    similar::{closest, unknown},
 };
 use drumpost_core::{
     options::{Grammar, Options},
@@ -41,10 +41,7 @@ pub(crate) fn asked<'a>(
     let known: Vec<&str> = with_server().map(|entry| entry.name).collect();
     for name in &names {
         if !known.contains(&name.as_str()) {
-            return Err(match registry.feature_of(name) {
-                Some(feature) => usage(format!("this build has no {name}: build with --features {feature}")),
-                None => usage(unknown("transport with a server", name, &known)),
-            });
+            return Err(usage(not_one(registry, name, &known)));
         }
     }
     let mut entries: Vec<&TransportEntry> = with_server()
@@ -60,7 +57,7 @@ pub(crate) fn asked<'a>(
         entries.retain(is_set);
     }
     if entries.is_empty() {
-        return Err(nothing(registry, &known));
+        return Err(usage(nothing(registry, &known)));
     }
     let options = options_of(registry, set, server, &entries)?;
     let declared: Vec<_> = entries.iter().flat_map(|entry| entry.options).collect();
@@ -76,8 +73,27 @@ fn understands(entry: &TransportEntry, url: &str) -> bool {
     })
 }
 
+/// Why a name is not that of a transport with a server.
+fn not_one(registry: &Registry, name: &str, known: &[&str]) -> String {
+    if let Some(feature) = registry.feature_of(name) {
+        return format!("this build has no {name}: build with --features {feature}");
+    }
+    if registry.transport(name).is_some() {
+        return match known {
+            [] => format!("{name} has no server: {}", nothing(registry, known)),
+            some => format!("{name} has no server; those that have one: {}", some.join(", ")),
+        };
+    }
+    if !known.is_empty() {
+        return unknown("transport with a server", name, known);
+    }
+    let absent: Vec<&str> = registry.absent.iter().map(|absent| absent.name).collect();
+    let hint = closest(name, &absent).map(|absent| format!(", did you mean `{absent}`?")).unwrap_or_default();
+    format!("unknown transport with a server `{name}`{hint}: {}", nothing(registry, known))
+}
+
 /// Why there is nothing to ask.
-fn nothing(registry: &Registry, known: &[&str]) -> anyhow::Error {
+fn nothing(registry: &Registry, known: &[&str]) -> String {
     let mut features: Vec<&str> = registry.absent.iter().map(|absent| absent.feature).collect();
     features.dedup();
     let lacks = if features.is_empty() {
@@ -85,9 +101,29 @@ fn nothing(registry: &Registry, known: &[&str]) -> anyhow::Error {
     } else {
         format!("; a build with --features {} has more", features.join(","))
     };
-    usage(if known.is_empty() {
+    if known.is_empty() {
         format!("this build has no transport that needs a server{lacks}")
     } else {
         format!("no transport with a server has such an address; there are {}{lacks}", known.join(", "))
-    })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use drumpost_core::registry::Absent;
+
+    #[test]
+    fn a_name_is_never_answered_with_an_empty_list() {
+        let absent = vec![Absent { name: "nats", feature: "nats" }];
+        let registry = Registry { absent, ..Registry::default() };
+        let refused = |name: &str| asked(&registry, &[name.to_owned()], None, &[]).err().unwrap().to_string();
+        assert_eq!(
+            refused("foo"),
+            "unknown transport with a server `foo`: this build has no transport that needs a server; \
+             a build with --features nats has more"
+        );
+        assert!(refused("nast").contains("`nast`, did you mean `nats`?: "), "{}", refused("nast"));
+        assert_eq!(refused("nats"), "this build has no nats: build with --features nats");
+    }
 }

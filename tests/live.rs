@@ -233,6 +233,20 @@ fn keys_hold_a_replay_and_move_it() {
     assert!(left.contains("the replay ended"), "{left}");
 }
 
+/// A full disk behind stdout is a failure, and not somebody who left.
+#[test]
+fn a_line_that_cannot_be_printed_is_told() {
+    let place = Place::new();
+    place
+        .run("run stream --sim service=exp:300us --rate 1k/s --duration 60s --seed 5 --out r.json")
+        .with_code(0);
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = place.command("watch r.json --speed 10").stdout(full).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("failed to write to stdout"), "{told}");
+}
+
 #[test]
 fn a_record_and_a_suite_are_replayed() {
     let place = Place::new();

@@ -235,10 +235,14 @@ fn several_records_are_shown_together() {
     let place = Place::new();
     two_records(&place, "service=exp:1500us");
     let text = place.run("show a.json b.json --html page.html").with_code(0).stdout;
-    assert!(text.contains("message/sim (a.json)") && text.contains("message/sim (b.json)"), "{text}");
+    assert!(text.contains("message/sim (A)") && text.contains("message/sim (B)"), "{text}");
+    assert!(text.contains("records  A  a.json\n         B  b.json\n"), "{text}");
     assert!(text.contains("is not judged"), "{text}");
     let page = fs::read_to_string(place.path("page.html")).unwrap();
-    assert!(page.contains("<h1>2 records</h1>") && page.contains("message/sim (b.json)"), "{page}");
+    assert!(
+        page.contains("<h1>2 records</h1>") && page.contains("message/sim (B)") && page.contains("b.json"),
+        "{page}"
+    );
     for flag in ["--json", "--spec", "--hops", "--assert lost=0", "--fail-on suspect"] {
         let done = place.run(&format!("show a.json b.json {flag}")).with_code(2);
         assert!(done.stderr.contains("is for a single record"), "{flag}: {}", done.stderr);

@@ -136,6 +136,7 @@ fn what_is_no_side_is_told() {
     let place = Place::new();
     fs::write(place.path("text"), "not a program").unwrap();
     for (base, head, says) in [
+        ("./nofile", "bin:/bin/true", "`./nofile`: there is no file of that name"),
         ("nothing-here", "bin:/bin/true", "`nothing-here` is no side that can be found here"),
         ("bin:/bin/true", "bin:/nothing/there", "failed to find the program /nothing/there"),
         ("bin:text", "bin:/bin/true", "text is no program"),

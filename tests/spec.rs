@@ -65,6 +65,10 @@ fn a_mistake_in_a_spec_is_named_with_its_file_and_field() {
         ("{ \"batsh\": 1 }", "did you mean `batch`?"),
         ("{ \"rate\": \"1k/s\", \"in-flight\": 3 }", "cannot be used with --rate"),
         ("[]", "this is no JSON object"),
+        (
+            "at_s,size\n1,2\n",
+            "a record of `run` is wanted, or a JSON object whose fields are flags of `run`, and this",
+        ),
         ("{", "this is not valid JSON: EOF while parsing"),
         ("{ \"schema_version\": 1 }", "this record has no spec"),
         (

@@ -91,6 +91,10 @@ fn a_mistake_is_named_with_file_line_and_key_before_anything_is_run() {
         &["suite.toml: unknown key `durration` in [defaults], line 4; did you mean `duration`?"],
     );
     try_it("[[matrix]]\nduration = '3'\n", &["suite.toml", "`duration`", "line 2", "the unit is missing"]);
+    try_it(
+        "[[matrix]]\nwarmup = '0s'\nduration = '0s'\n",
+        &["suite.toml", "`duration`", "line 3", "takes no time at all"],
+    );
     // What only the scenario, the transports and the load themselves can tell.
     try_it(
         "[[matrix]]\nscenario = ['ping',\n'strem']\n",
@@ -158,7 +162,7 @@ fn list_names_the_cells_and_runs_nothing() {
         "queue/stream/event/sim in-flight=2",
     ];
     assert_eq!(names[..4], expected);
-    assert!(listed.contains("4 cells, 12 trials"), "{listed}");
+    assert!(listed.ends_with("4 cells, 12 trials, no fixed length\n"), "{listed}");
     let only = place.run("suite suite.toml --list --only event/").with_code(0).stdout;
     assert!(only.contains("2 cells, 6 trials") && !only.contains("message/sim"), "{only}");
     assert!(!place.path(".drumpost").exists());

@@ -169,8 +169,8 @@ impl Conditions {
     }
 }
 
-const LEAVES: &str = "a transport whose instances can leave and return; this one does not open the ports of an instance again \
-                      (`Transport::reopens`, `AsyncTransport::REOPENS`)";
+const LEAVES: &str =
+    "a transport whose instances can leave and return; this one does not open the ports of an instance again";
 const GIVES_BACK: &str = "a transport that takes a message back from its receiver and says how often it has handed it out; this \
                           one does not";
 const HANDLES_FIRST: &str =

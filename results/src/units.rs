@@ -78,6 +78,12 @@ pub fn size(bytes: u64) -> String {
     scaled(bytes as f64, &STEPS.map(|(step, unit)| (step as f64, unit)))
 }
 
+/// A number without a unit, such as a mean count: `0.0963`, `60.9`, `1113`. Not finite: [`NONE`].
+#[must_use]
+pub fn number(value: f64) -> String {
+    if value.is_finite() { three_digits(value) } else { NONE.to_owned() }
+}
+
 /// A factor: `1.03x`, `0.870x`, `12.4x`, `340x`. Not finite: [`NONE`].
 #[must_use]
 pub fn ratio(factor: f64) -> String {

@@ -53,6 +53,7 @@ pub(crate) struct SearchArgs {
 impl SearchArgs {
     /// Refuses flags of `run` whose value the search chooses by itself.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
+        self.slo.check_for_search().map_err(|error| usage(format!("--slo: {error}")))?;
         let RunSpec { load, measure, faults, .. } = &*self.measured.run.spec;
         let given = [
             (load.rate.is_some(), "--rate", "a search finds the rate; use --from and --to"),
@@ -171,7 +172,7 @@ fn adapted(arg: &Arg) -> Arg {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    units::parse_duration(text).map(Duration::from_nanos).map_err(|error| error.to_string())
+    units::parse_some_duration(text).map(Duration::from_nanos).map_err(|error| error.to_string())
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -70,6 +70,9 @@ fn kind(SideArg(text): &SideArg, registry: &Registry) -> anyhow::Result<Kind> {
         (true, false, Err(_)) => Ok(Kind::Program(text.into())),
         (false, true, Err(_)) => Ok(Kind::Dispatch(text.to_owned())),
         (false, false, Ok(_)) => Ok(Kind::Revision(text.to_owned())),
+        (false, false, Err(_)) if ["./", "../", "/"].iter().any(|begins| text.starts_with(begins)) => {
+            Err(usage(format!("`{text}`: there is no file of that name: {PREFIXES}")))
+        }
         (false, false, Err(why)) => {
             Err(usage(format!("`{text}` is no side that can be found here ({why}): {PREFIXES}")))
         }

@@ -14,10 +14,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The quantiles of [`drumpost_tui::Quantiles`], without the largest value.
 const QUANTILES: [(f64, &str); 4] = [(0.5, "0.5"), (0.9, "0.9"), (0.99, "0.99"), (0.999, "0.999")];
-const STATUSES: [(Status, &str); 4] = [
+const STATUSES: [(Status, &str); 5] = [
     (Status::Valid, "valid"),
     (Status::Suspect, "suspect"),
     (Status::Invalid, "invalid"),
+    (Status::Refused, "refused"),
     (Status::Failed, "failed"),
 ];
 

@@ -110,7 +110,7 @@ fn agrees(text: &str, run: &Run) {
     assert_eq!(ended, run.trials.len() as u64);
 }
 
-const STATUSES: [&str; 4] = ["valid", "suspect", "invalid", "failed"];
+const STATUSES: [&str; 5] = ["valid", "suspect", "invalid", "refused", "failed"];
 
 /// In virtual time with faults, so that what is known at the end alone is there, too.
 #[test]

@@ -2,12 +2,16 @@
 //! scenario.
 
 use super::job::asked;
-use crate::{exit::usage, similar::unknown, spec::RunSpec};
+use crate::{
+    exit::usage,
+    similar::{closest, unknown},
+    spec::RunSpec,
+};
 use drumpost_core::{
     payload::Pool,
     registry::{Options, Registry, RunsOn, TransportEntry},
     scenario::{Scenario, Style},
-    wiring::{Wiring, WiringSettings},
+    wiring::{Wiring, WiringError, WiringSettings},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -169,6 +173,16 @@ fn own_refusal(
     entry.made(options).ok()?.refusal(&wiring)
 }
 
+/// Why a scenario cannot be wired as asked, with the known name that is most like a misspelt one.
+pub(super) fn not_wired(label: &str, error: &WiringError) -> anyhow::Error {
+    let hint = match error {
+        WiringError::Unknown { name, known, .. } => closest(name, &known.split(", ").collect::<Vec<_>>()),
+        WiringError::NoStyle { .. } | WiringError::Rule(_) => None,
+    };
+    let hint = hint.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
+    usage(format!("{label}: {error}{hint}"))
+}
+
 /// Dispatches that can run instead. Never the one that was refused.
 fn instead(registry: &Registry, scenario: &Scenario, style: Style, entry: &TransportEntry) -> String {
     let carries = |style: Style, entry: &TransportEntry| refusal(style, entry, scenario).is_none();
@@ -261,6 +275,21 @@ mod tests {
         assert!(!text.contains("a bird per message"), "{text}");
         let text = refused("--dispatch event/rtrb");
         assert!(!text.contains(crate::builtin().transport("rtrb").unwrap().summary), "{text}");
+    }
+
+    #[test]
+    fn the_simulated_transport_is_advised_in_the_style_that_was_asked_for() {
+        for style in ["message", "event"] {
+            let text = refused(&format!("stream --dispatch {style} --sim service=exp:1ms"));
+            assert!(text.ends_with(&format!("add --dispatch {style}/sim")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_service_is_told_with_the_one_that_is_most_like_it() {
+        let text = refused("stream --dispatch message/crossbeam --instances wroker=4");
+        assert!(text.contains("unknown service `wroker` in --instances"), "{text}");
+        assert!(text.ends_with("; did you mean `worker`?"), "{text}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::{
     child, floor,
     job::{Job, Target},
     link::{self, Up},
+    reconnect,
     trial::{self, Beside, Place},
     watch::Follower,
 };
@@ -187,7 +188,7 @@ pub(crate) fn run_trial(
             if target.needs_server && matches!(error, OpenError::Failed(_)) {
                 give_up.get_or_insert_with(|| format!("trial {number} could not connect"));
             }
-            trial::not_opened(place, &error)
+            trial::not_opened(place, &reconnect::told(error, target))
         }
     };
     trial.notes.extend(notes);
@@ -211,8 +212,10 @@ fn confirms(trial: &Trial) -> Option<Confirms> {
 
 /// A trial's verdict for the dashboard, judged alone.
 pub(crate) fn light(record: &Record, run: usize, trial: &Trial) -> (Light, String) {
-    if let (Status::Failed | Status::Refused, Some(error)) = (trial.status, &trial.error) {
-        return (Light::Failed, error.clone());
+    match (trial.status, &trial.error) {
+        (Status::Failed, Some(error)) => return (Light::Failed, error.clone()),
+        (Status::Refused, Some(error)) => return (Light::Refused, error.clone()),
+        _ => {}
     }
     let alone = Run { trials: vec![trial.clone()], ..record.runs[run].clone() };
     let limits = Thresholds::from_settings(&record.thresholds);

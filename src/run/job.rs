@@ -3,7 +3,7 @@
 
 use super::{
     backlog, cost,
-    dispatches::dispatches,
+    dispatches::{dispatches, not_wired},
     faults::Faults,
     load::{as_ns, check_fits, check_window, extent, in_flight, load_text, sample_every, workload},
     memory,
@@ -52,6 +52,8 @@ pub(crate) struct Target {
     pub observe: Option<Observe>,
     /// What is done to each of its trials.
     pub faults: Faults,
+    /// Which transports can be run in its place, where a flag asks for what it cannot do.
+    pub instead: Option<String>,
     /// The plan of each of its trials, but for the names and seeds that differ.
     pub plan: TrialPlan,
 }
@@ -116,9 +118,10 @@ impl Job {
         if spec.options.sim.is_some()
             && dispatches.iter().all(|(_, entry)| entry.runs_on != RunsOn::Simulation)
         {
+            let style = dispatches.first().map_or(Style::Message, |(style, _)| *style);
             return Err(usage(format!(
                 "--sim is for a simulated transport: add {}",
-                simulated(registry).unwrap_or_else(|| "one to this build".into())
+                simulated(registry, style).unwrap_or_else(|| "one to this build".into())
             )));
         }
         let workload = workload(spec)?;
@@ -150,7 +153,8 @@ impl Job {
         let wiring = wiring_settings(spec, &pool);
         for (style, entry) in dispatches {
             let target = job.target(spec, style, entry, &wiring)?;
-            job.targets.push(target);
+            let instead = reconnect::instead(registry, spec, &job.options, entry);
+            job.targets.push(Target { instead, ..target });
         }
         observe(spec, &job.targets)?;
         let of_targets = job.targets.iter().flat_map(|target| target.entry.options);
@@ -182,7 +186,7 @@ impl Job {
     ) -> anyhow::Result<Target> {
         let label = format!("{style}/{}", entry.name);
         let mut wiring =
-            Wiring::new(&self.scenario, style, wiring).map_err(|error| usage(format!("{label}: {error}")))?;
+            Wiring::new(&self.scenario, style, wiring).map_err(|error| not_wired(&label, &error))?;
         let made = entry.made(&self.options).map_err(|error| usage(format!("{label}: {error}")))?;
         let asked = asked(spec);
         let promise = made.promise(entry.promise, &asked).map_err(|refused| {
@@ -244,6 +248,7 @@ impl Job {
             needs_server: entry.needs_server,
             observe,
             faults,
+            instead: None,
             plan,
         })
     }
@@ -333,10 +338,10 @@ impl Job {
     }
 }
 
-/// The flag that names the simulated target in message style.
-fn simulated(registry: &Registry) -> Option<String> {
+/// The flag that names the simulated target in a style.
+fn simulated(registry: &Registry, style: Style) -> Option<String> {
     let mut entries = registry.transports.iter().filter(|entry| entry.runs_on == RunsOn::Simulation);
-    entries.next().map(|entry| format!("--dispatch {}/{}", Style::Message, entry.name))
+    entries.next().map(|entry| format!("--dispatch {style}/{}", entry.name))
 }
 
 fn scenario<'a>(registry: &'a Registry, spec: &RunSpec) -> anyhow::Result<&'a ScenarioEntry> {

@@ -2,7 +2,7 @@
 //!
 //! A queue is allocated at once for as many messages as `--capacity` says. A process that asks for more memory than
 //! there is ends without an error that names the flag. Lives here: a low estimate of what flags make large, and the
-//! free memory. Does not live here: memory that does not depend on flags, which is some ten MiB.
+//! free memory, less what this process takes already. Does not live here: what else a run takes, which is some ten MiB.
 
 use crate::{
     exit::usage,
@@ -16,6 +16,7 @@ use drumpost_core::{
     wiring::Destination,
 };
 use drumpost_results::units;
+use rustix::process::{Resource, getrlimit};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -125,12 +126,21 @@ fn needs(plan: &TrialPlan, entry: &TransportEntry) -> Vec<Need> {
     ]
 }
 
-/// Bytes that this process may still allocate: the free memory of the system, limited by its control groups and its own limit.
+/// Bytes that this process may still allocate: the free memory of the system, limited by its control groups and its own limits.
 fn available() -> u64 {
-    let own = rustix::process::getrlimit(rustix::process::Resource::As).current;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let own = [(Resource::As, "VmSize:"), (Resource::Data, "VmData:")]
+        .into_iter()
+        .filter_map(|(resource, used)| left_of(getrlimit(resource).current, &status, used))
+        .min();
     let system = fs::read_to_string("/proc/meminfo").ok().and_then(|text| in_meminfo(&text));
     let groups = left_in_groups(Path::new("/"));
     [groups, own, system].into_iter().flatten().min().unwrap_or(u64::MAX)
+}
+
+/// What a limit of the process leaves, less what it takes already by its `/proc/self/status`. `None`: there is no limit.
+fn left_of(limit: Option<u64>, status: &str, used: &str) -> Option<u64> {
+    Some(limit?.saturating_sub(in_kib(status, used).unwrap_or(0)))
 }
 
 /// What the control groups of the process, and those around them, leave. `None`: none of them has a limit.
@@ -147,7 +157,12 @@ fn left_in_groups(root: &Path) -> Option<u64> {
 }
 
 fn in_meminfo(text: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    in_kib(text, "MemAvailable:")
+}
+
+/// Bytes of a line such as `VmSize:    2048 kB`.
+fn in_kib(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1 << 10)
 }
 
@@ -176,6 +191,15 @@ mod tests {
         assert_eq!(in_meminfo("MemTotal: 9 kB\nMemAvailable:     2048 kB\n"), Some(2 << 20));
         assert_eq!(in_meminfo("MemTotal: 9 kB\n"), None);
         assert!(available() > 0);
+    }
+
+    #[test]
+    fn what_the_process_takes_already_counts_against_its_limits() {
+        let status = "VmPeak:\t    4096 kB\nVmSize:\t    3072 kB\nVmData:\t     512 kB\n";
+        assert_eq!(left_of(Some(4 << 20), status, "VmSize:"), Some(1 << 20));
+        assert_eq!(left_of(Some(4 << 20), status, "VmData:"), Some(7 << 19));
+        assert_eq!(left_of(Some(1 << 20), status, "VmSize:"), Some(0));
+        assert_eq!((left_of(None, status, "VmSize:"), left_of(Some(9), "", "VmSize:")), (None, Some(9)));
     }
 
     /// A group that has a limit of its own within the root's, of either version.

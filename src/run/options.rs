@@ -147,7 +147,10 @@ pub(crate) fn refuse_undeclared(
         known.sort_unstable();
         known.dedup();
         match known.is_empty() {
-            true => format!("--set: unknown option `{name}`: nothing here has options"),
+            true => format!(
+                "--set: unknown option `{name}`: no transport or scenario of this run has options; \
+                 `drumpost list --options` has those of all"
+            ),
             false => format!("--set: {}", unknown("option", name, &known)),
         }
     }))
@@ -244,7 +247,9 @@ mod tests {
         let said = refuse_undeclared(&registry, &options, &twice).unwrap_err().to_string();
         assert_eq!(said, "--set: unknown option `tin.ta`; did you mean `tin.at`? known: tin.at");
         assert!(refused("far.url", &BOX).unwrap_err().contains("build with --features distant"));
-        assert!(refused("x.y", &[]).unwrap_err().contains("nothing here has options"));
+        assert!(
+            refused("x.y", &[]).unwrap_err().contains("of this run has options; `drumpost list --options`")
+        );
         // What the environment sets is for all commands.
         let mut options = Options::default();
         options.set_from("tin.at", "x", Source::Environment("TIN"));

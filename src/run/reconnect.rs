@@ -1,7 +1,14 @@
-//! For how long instances try to open lost connections again.
+//! For how long instances try to open lost connections again, and which transports can do that.
 
+use super::job::Target;
 use crate::spec::RunSpec;
-use drumpost_core::{dispatcher::Dispatcher, guarantee::Guarantee};
+use drumpost_core::{
+    dispatcher::Dispatcher,
+    guarantee::Guarantee,
+    options::Options,
+    registry::{Registry, TransportEntry},
+    transport::OpenError,
+};
 use std::time::Duration;
 
 /// Where nobody gave a time; `--reconnect` alone means the same.
@@ -20,11 +27,42 @@ pub(super) fn of(spec: &RunSpec, transport: &dyn Dispatcher) -> Option<Duration>
     (loses_nothing && has_own && transport.reopens()).then_some(USUAL)
 }
 
+/// Where `--kill` or `--reconnect` is asked of a transport whose instances cannot leave and return: the transports that can.
+pub(super) fn instead(
+    registry: &Registry,
+    spec: &RunSpec,
+    options: &Options,
+    entry: &TransportEntry,
+) -> Option<String> {
+    let reopens = |entry: &TransportEntry| entry.made(options).is_ok_and(|made| made.reopens());
+    let is_asked = spec.faults.kill.is_some() || spec.faults.reconnect.is_some();
+    if !is_asked || reopens(entry) {
+        return None;
+    }
+    let can = registry.transports.iter().filter(|entry| reopens(entry));
+    let names: Vec<&str> = can.map(|entry| entry.name).collect();
+    Some(match &names[..] {
+        [] => "no transport of this build can; transports over a broker can: build with the feature of one"
+            .into(),
+        [only] => format!("of this build, {only} can"),
+        several => format!("of this build, these can: {}", several.join(", ")),
+    })
+}
+
+/// The refusal of a dispatch, with what can be run in its place.
+pub(super) fn told(error: OpenError, target: &Target) -> OpenError {
+    match (error, &target.instead) {
+        (OpenError::Refused(why), Some(instead)) => OpenError::Refused(format!("{why}; {instead}")),
+        (error, _) => error,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::{
         args::{Cli, Command},
         run::{job::Job, settings},
+        spec::RunSpec,
     };
     use clap::Parser;
     use drumpost_core::{
@@ -32,7 +70,7 @@ mod tests {
         monitor::Watch,
         outcome::Outcome,
         plan::TrialPlan,
-        registry::{RunsOn, TransportEntry},
+        registry::{Registry, RunsOn, TransportEntry},
         transport::OpenError,
     };
     use drumpost_results::model::Setting;
@@ -56,9 +94,9 @@ mod tests {
         }
     }
 
-    /// The time of a run over `transport` with these flags, in seconds, and the settings that say so.
-    fn planned(transport: &str, flags: &str) -> (Option<u64>, Option<Setting>, Option<Setting>) {
-        let mut registry = crate::builtin();
+    /// A transport whose instances can leave and return, and one whose instances cannot.
+    fn registry() -> Registry {
+        let mut registry = Registry { transports: Vec::new(), ..crate::builtin() };
         let entry = TransportEntry { runs_on: RunsOn::Tasks, ..TransportEntry::IN_MEMORY };
         registry.transports.push(TransportEntry {
             name: "opens",
@@ -70,13 +108,22 @@ mod tests {
             make: |_| Ok(Box::new(Never { reopens: false })),
             ..entry
         });
+        registry
+    }
+
+    fn job(transport: &str, flags: &str) -> (Job, RunSpec) {
         let line = format!("drumpost run stream --dispatch message/{transport} {flags}");
         let Some(Command::Run(args)) = Cli::parse_from(line.split_whitespace()).command else {
             panic!("{line}")
         };
-        let job = Job::planned(&registry, &args.spec).expect("a job");
-        let [target] = &job.targets[..] else { panic!("{line}") };
-        let settings = settings::of(&job, target, &args.spec);
+        (Job::planned(&registry(), &args.spec).expect("a job"), (*args.spec).clone())
+    }
+
+    /// The time of a run over `transport` with these flags, in seconds, and the settings that say so.
+    fn planned(transport: &str, flags: &str) -> (Option<u64>, Option<Setting>, Option<Setting>) {
+        let (job, spec) = job(transport, flags);
+        let [target] = &job.targets[..] else { panic!("{transport} {flags}") };
+        let settings = settings::of(&job, target, &spec);
         let setting = |key: &str| settings.get(key).cloned();
         let reconnect = target.plan.conditions.reconnect;
         (reconnect.map(|limit| limit.as_secs()), setting("reconnect_ns"), setting("reconnect_for"))
@@ -93,6 +140,15 @@ mod tests {
             assert_eq!(planned("opens", none), (None, None, None), "{none}");
         }
         assert_eq!(planned("stays", "--guarantee exactly-once"), (None, None, None));
+    }
+
+    #[test]
+    fn a_transport_that_cannot_is_told_with_those_that_can() {
+        let instead = |transport: &str, flags: &str| job(transport, flags).0.targets.remove(0).instead;
+        let kill = "--kill worker@100ms/50ms";
+        assert_eq!(instead("stays", kill).as_deref(), Some("of this build, opens can"));
+        assert_eq!(instead("stays", "--reconnect").as_deref(), Some("of this build, opens can"));
+        assert_eq!((instead("opens", kill), instead("stays", "")), (None, None));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
         trial::Place,
     },
     saver::Saver,
-    spec::{Count, Lasts, LoadSpec},
+    spec::{Count, Length, LoadSpec},
 };
 use drumpost_core::registry::{Registry, transport_in};
 use drumpost_results::{
@@ -191,7 +191,7 @@ impl<'a> Holds<'a> {
         let count = self.job.is_virtual.then_some(FLOWS);
         let mut spec = self.args.measured.run.spec.clone();
         spec.measure.count = count.map(|count| Count(count).into());
-        spec.measure.duration = count.is_none().then(|| Lasts(Duration::from_millis(500)).into());
+        spec.measure.duration = count.is_none().then(|| Length(Duration::from_millis(500)).into());
         let asked = &self.args.measured.run.spec.load;
         // Everything that is for an open load alone is as it is by default.
         spec.load = LoadSpec {
@@ -214,7 +214,7 @@ impl<'a> Holds<'a> {
         );
         let (reached_text, start) = (units::rate(reached), units::rate(start(reached)));
         output::remark(&format!(
-            "probe    {load} reaches {reached_text}; the search starts at half of that, {start}"
+            "probe    {load} reaches {reached_text}; the search starts at about half of that, {start}"
         ));
         Some(reached)
     }
@@ -237,7 +237,7 @@ impl<'a> Holds<'a> {
         }
         let spec = &mut self.args.measured.run.spec;
         spec.load.rate = Some(ask.rate_per_s.into());
-        spec.measure.duration = Some(Lasts(length).into());
+        spec.measure.duration = Some(Length(length).into());
         let job = Job::new(self.registry, spec)?;
         let (most, rate) = (self.args.max_holds, units::rate(ask.rate_per_s));
         let step = format!("hold {number} of at most {most}, {rate} ({})", ask.phase.word());

@@ -3,7 +3,7 @@
 use super::{
     said::Said,
     thresholds::ThresholdArgs,
-    values::{AtCap, Count, Lasts, PerSecond, Switch, words},
+    values::{AtCap, Count, Lasts, Length, PerSecond, Switch, words},
 };
 use clap::Args;
 use drumpost_core::{
@@ -142,7 +142,7 @@ pub(crate) struct MeasureSpec {
     ///
     /// By default a trace is measured to its end.
     #[arg(long, value_name = "TIME", help_heading = "Measure")]
-    pub duration: Option<Said<Lasts>>,
+    pub duration: Option<Said<Length>>,
     /// Number of measured flows, instead of a duration
     #[arg(long, value_name = "N", help_heading = "Measure")]
     pub count: Option<Said<Count>>,

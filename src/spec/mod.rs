@@ -36,7 +36,7 @@ pub(crate) use file::{Obstacle, asked_on, given_on};
 pub(crate) use load::{LoadSpec, MeasureSpec};
 pub(crate) use said::{Said, list};
 pub(crate) use thresholds::ThresholdArgs;
-pub(crate) use values::{Count, Lasts, PerSecond, Reply};
+pub(crate) use values::{Count, Lasts, Length, PerSecond, Reply};
 pub(crate) use wiring::{OptionSpec, WiringSpec};
 
 use crate::similar::closest;
@@ -231,13 +231,20 @@ mod tests {
     fn a_mistake_is_named_with_its_field() {
         for (value, says) in [
             (json!({ "batch": 0 }), "`batch`: must be from 1 to 65536"),
+            (json!({ "sim": "servce=exp:1ms" }), "`sim`: unknown key `servce`; keys are service, servers"),
             (json!({ "batsh": 1 }), "`batsh`: there is no such field; did you mean `batch`?"),
             (json!({ "kill": "worker" }), "`kill`: it is not SERVICE@AT/FOR"),
+            (
+                json!({ "duration": "0ms" }),
+                "`duration`: failed to read \"0ms\" as a duration: it takes no time at all",
+            ),
             (json!({ "drain": [1] }), "`drain`: invalid type: sequence, expected a text or a number"),
             (json!({ "rate": "1k/s", "in-flight": 3 }), "--in-flight cannot be used with --rate"),
         ] {
             let error = RunSpec::from_document(document(value)).unwrap_err();
             assert!(error.starts_with(says), "{error}");
         }
+        let error = RunSpec::from_document(document(json!({ "sim": "servce=exp:1ms" }))).unwrap_err();
+        assert!(error.ends_with("; did you mean `service`?"), "{error}");
     }
 }

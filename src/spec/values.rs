@@ -1,7 +1,7 @@
 //! The grammars of values that no other crate has: counts, times, words.
 
 use super::said::{Reads, Said, reads_by_from_str};
-use crate::host::Observe;
+use crate::{host::Observe, similar::closest};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use drumpost_core::{
     guarantee::Guarantee,
@@ -10,7 +10,7 @@ use drumpost_core::{
     plan::{Placement, Wait, Work},
     promise::Acks,
 };
-use drumpost_dispatch::sim::spec::SimSpec;
+use drumpost_dispatch::sim::spec::{KEYS, SimSpec, SpecError};
 use drumpost_results::units;
 use drumpost_workloads::{HeaderSpec, KeySpec, PayloadSpec, ThinkSpec, arrivals::trace::TraceColumns};
 use std::{fmt, time::Duration};
@@ -24,12 +24,23 @@ reads_by_from_str!(
     Observe,
     PayloadSpec,
     Placement,
-    SimSpec,
     ThinkSpec,
     Touch,
     TraceColumns,
     Wait,
 );
+
+impl Reads for SimSpec {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|error: SpecError| {
+            let known = KEYS.each_ref().map(|key| key.name);
+            let mut keys = text.split(',').filter_map(|part| Some(part.split_once('=')?.0));
+            let misspelt = keys.find(|key| !known.contains(key));
+            let meant = misspelt.and_then(|key| closest(key, &known));
+            meant.map_or_else(|| error.to_string(), |known| format!("{error}; did you mean `{known}`?"))
+        })
+    }
+}
 
 /// A count from 1 to `MOST`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +124,23 @@ impl Reads for Lasts {
 impl fmt::Display for Lasts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&drumpost_units::duration_text(drumpost_core::clock::as_ns(self.0)))
+    }
+}
+
+/// How long something lasts that means nothing without some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Length(pub Duration);
+
+impl Reads for Length {
+    fn read(text: &str) -> Result<Self, String> {
+        let ns = units::parse_some_duration(text).map_err(|error| error.to_string())?;
+        Ok(Self(Duration::from_nanos(ns)))
+    }
+}
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Lasts(self.0).fmt(f)
     }
 }
 

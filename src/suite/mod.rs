@@ -37,6 +37,7 @@ use drumpost_results::{
     model::{Record, Run, Status, Trial},
     plain, report, rows,
     suite::{self as store, Suite},
+    units,
 };
 use std::path::Path;
 
@@ -243,18 +244,22 @@ fn list(found: &cells::Cells, plan: &Plan) -> String {
         );
     }
     let known = |cell: &Cell| cell.trial_ns.unwrap_or(0) * u64::from(cell.plan.trials);
-    let total = drumpost_results::units::duration(cells.iter().map(known).sum());
     let unknown = cells.iter().any(|cell| cell.trial_ns.is_none() && cell.plan.refused.is_none());
-    let more = if unknown { " and the time of cells without a fixed length" } else { "" };
+    let time = match (cells.iter().map(known).sum::<u64>(), unknown) {
+        (0, true) => ", no fixed length".to_owned(),
+        (0, false) => String::new(),
+        (ns, true) => format!(", {} and the time of cells without a fixed length", units::duration(ns)),
+        (ns, false) => format!(", {}", units::duration(ns)),
+    };
     let many = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     text += &plain::plain(&found.goals.list(cells));
     let (cells, trials) = (many(cells.len(), "cell"), many(plan.order.len(), "trial"));
-    text + &format!("{cells}, {trials}, {total}{more}\n")
+    text + &format!("{cells}, {trials}{time}\n")
 }
 
 fn trial_text(cell: &Cell) -> String {
     match cell.trial_ns {
-        Some(ns) => drumpost_results::units::duration(ns),
+        Some(ns) => units::duration(ns),
         None if cell.is_virtual => "virtual time".into(),
         None => "a number of flows".into(),
     }

@@ -22,6 +22,7 @@ use drumpost_tui::{Event, Model, Phase, Row, Status, Steer, Theme};
 use replay::Replay;
 use std::{
     cell::Cell,
+    io,
     path::Path,
     sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel},
     thread,
@@ -226,6 +227,7 @@ impl Showing {
         let has_faults = rows.iter().any(|row| row.faults() > 0);
         Ok(match rows.iter().filter_map(|row| row.worst).max() {
             Some(Status::Failed) => Exit::Failed,
+            Some(Status::Refused) => Exit::Usage,
             _ if has_faults => Exit::Audit,
             Some(Status::Invalid) => Exit::Invalid,
             Some(Status::Suspect | Status::Valid) | None => Exit::Ok,
@@ -241,7 +243,7 @@ fn sentence(row: &Row) -> String {
     };
     let mut parts =
         vec![format!("{}: {word}", row.name), units::counted(u64::from(row.trials_ended), "trial", "trials")];
-    parts.extend(row.mean_per_s().map(units::rate));
+    parts.extend(row.mean_of_trials_per_s().map(units::rate));
     let faults = row.faults();
     if faults > 0 {
         parts.push(units::counted(faults, "fault", "faults"));

@@ -31,6 +31,26 @@ impl Row<'_> {
     fn run(&self) -> &Run {
         &self.record.runs[self.run]
     }
+
+    /// The place of its run among the holds of a search over one dispatch, from 1, and how many there are. `None`: it is no hold.
+    fn hold(&self) -> Option<(usize, usize)> {
+        let mut searched = self.record.search.iter().flat_map(|search| &search.dispatches);
+        searched.find_map(|one| {
+            let at = one.holds.iter().position(|hold| hold.run == self.run)?;
+            Some((at + 1, one.holds.len()))
+        })
+    }
+
+    /// The number of a trial as it is shown. A record counts the holds of a search through, and each has one trial.
+    fn number(&self, trial: &Trial) -> u32 {
+        if self.record.search.is_some() { 0 } else { trial.number }
+    }
+
+    /// How many trials it has by their numbers. An interrupted comparison may lack some of them.
+    fn trials(&self) -> u32 {
+        let numbers = self.run().trials.iter().map(|trial| self.number(trial).saturating_add(1));
+        numbers.max().unwrap_or(0)
+    }
 }
 
 impl Replay {
@@ -107,7 +127,7 @@ fn name(record: &Record, run: &Run, at: usize) -> String {
 }
 
 fn events(rows: &[Row<'_>], scenario: String, load: String) -> Vec<(u64, Event)> {
-    let trials = rows.iter().map(|row| row.run().trials.len()).max().unwrap_or(0) as u32;
+    let trials = rows.iter().map(Row::trials).max().unwrap_or(0);
     let dispatches = rows.iter().map(|row| row.name.clone()).collect();
     let plan = Plan { scenario, load, dispatches, trials, settings: "replayed from a record".into() };
     let mut all = vec![(0, Event::Started(plan))];
@@ -126,8 +146,11 @@ fn events(rows: &[Row<'_>], scenario: String, load: String) -> Vec<(u64, Event)>
 
 /// Adds the events of a trial that begins at a time. Gives the time of its end.
 fn one(all: &mut Vec<(u64, Event)>, dispatch: usize, row: &Row<'_>, trial: &Trial, begins_ns: u64) -> u64 {
-    let number = trial.number;
+    let number = row.number(trial);
     all.push((begins_ns, Event::TrialStarted { dispatch, trial: number }));
+    if let Some((hold, of)) = row.hold() {
+        all.push((begins_ns, Event::Step(format!("hold {hold} of {of}"))));
+    }
     if let Some(server) = trial.server.as_ref().filter(|server| !server.product.is_empty()) {
         let (product, version) = (server.product.clone(), server.version.clone());
         let server = Server { product, version, connections: server.connections };
@@ -250,4 +273,63 @@ fn now(point: &Point) -> Quantiles {
 fn quantiles(of: &Distribution) -> Quantiles {
     let max_ns = of.max_ns().unwrap_or(0);
     Quantiles::of(of.count(), max_ns, |quantile| of.histogram().value_at_quantile(quantile))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use drumpost_results::model::search::{Answer, End, Held, Phase, Search, Searched};
+    use drumpost_tui::{Model, Theme, progress_line};
+
+    /// The lines of progress at the ends of trials.
+    fn lines(record: &Record) -> Vec<String> {
+        let mut model = Model::new(Theme::plain());
+        let mut lines = Vec::new();
+        for (_, event) in of_record(record) {
+            let is_end = matches!(event, Event::TrialEnded { .. });
+            model.apply(event);
+            if is_end {
+                lines.push(progress_line(&model));
+            }
+        }
+        lines
+    }
+
+    fn run(numbers: &[u32]) -> Run {
+        let trial = |number: &u32| Trial { number: *number, position: *number, ..Trial::default() };
+        let trials = numbers.iter().map(trial).collect();
+        Run { dispatch: "message/a".into(), trials, ..Run::default() }
+    }
+
+    #[test]
+    fn holds_of_a_search_are_counted_as_holds() {
+        let hold = |run| Held {
+            run,
+            rate_per_s: 1e3,
+            phase: Phase::Bracket,
+            judgement: None,
+            reasons: Vec::new(),
+            disturbance: None,
+        };
+        let answer = Answer { end: End::Interrupted, kept_per_s: None, repeats_kept: 0, failed_per_s: None };
+        let searched = Searched {
+            dispatch: "message/a".into(),
+            probe_per_s: None,
+            knee_per_s: None,
+            holds: vec![hold(0), hold(1)],
+            answer,
+        };
+        let search = Search { dispatches: vec![searched], ..Search::default() };
+        // The probe before the holds has the number 0.
+        let record = Record { runs: vec![run(&[1]), run(&[2])], search: Some(search), ..Record::default() };
+        let lines = lines(&record);
+        assert!(lines[0].contains("(1/2) · hold 1 of 2 "), "{lines:?}");
+        assert!(lines[1].contains("(2/2) · hold 2 of 2 "), "{lines:?}");
+    }
+
+    #[test]
+    fn no_trial_has_a_number_above_that_of_all_trials() {
+        let lines = lines(&Record { runs: vec![run(&[0, 2])], ..Record::default() });
+        assert!(lines[0].contains(" · trial 1/3 ") && lines[1].contains(" · trial 3/3 "), "{lines:?}");
+    }
 }

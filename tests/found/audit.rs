@@ -163,6 +163,9 @@ fn a_kill_is_refused_where_a_queue_goes_with_its_consumer() {
             "{}",
             done.stdout
         );
+        // In the words of a user, and as the table says it.
+        assert!(!done.stdout.contains("REOPENS"), "{}", done.stdout);
+        assert!(done.stderr.contains("trial 1/1 refused"), "{}", done.stderr);
         done.with_code(2);
     }
 }

@@ -21,6 +21,13 @@ fn saved(place: &Place, record: &Value) {
     fs::write(place.path("r.json"), record.to_string()).unwrap();
 }
 
+/// The range of a number is told once, as it is checked.
+#[test]
+fn the_range_of_an_option_is_listed_once() {
+    let listed = Place::new().run("list --options fan-out").with_code(0).stdout;
+    assert_eq!(listed.replace(',', "").matches("16384").count(), 1, "{listed}");
+}
+
 /// Three flags once had three grammars, and a transport's option a fourth.
 #[test]
 fn a_duration_means_the_same_wherever_it_is_typed() {
@@ -57,6 +64,11 @@ fn a_rate_and_a_duration_without_a_unit_are_refused_alike() {
         ),
         ("run stream --sim stall=5/60s", "stall: \"5\" is no duration: the unit is missing"),
         ("run stream --kill worker@1s/5", "--kill <NAME@AT/FOR>': failed to read \"5\" as a duration"),
+        (
+            "run stream --warmup 0s --duration 0ms",
+            "--duration <TIME>': failed to read \"0ms\" as a duration: it takes no time at all",
+        ),
+        ("search stream --slo p99<1ms --hold 0s", "--hold <TIME>': failed to read \"0s\" as a duration"),
         (
             "run stream --rate 1k/s --arrivals ramp:to=20,over=1s",
             "to: \"20\" is no rate: the time is missing",
@@ -238,6 +250,21 @@ fn a_queue_that_does_not_fit_memory_is_not_tried() {
     let said = String::from_utf8_lossy(&done.stderr);
     assert_eq!(done.status.code(), Some(2), "{said}");
     assert!(said.contains("--capacity: queues of this length take about 14 GiB"), "{said}");
+}
+
+/// The limit would do for the queue alone.
+#[test]
+fn what_the_process_takes_already_counts_against_its_limit() {
+    let line = format!(
+        "ulimit -v 600000; exec {} run stream --dispatch message/crossbeam --capacity 10900k --in-flight 10M --count 10",
+        env!("CARGO_BIN_EXE_drumpost")
+    );
+    let place = Place::new();
+    let done =
+        std::process::Command::new("sh").args(["-c", &line]).current_dir(place.path("")).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(2), "{said}");
+    assert!(said.contains("--capacity: queues of this length take about 582 MiB, but only"), "{said}");
 }
 
 #[test]

@@ -43,13 +43,20 @@ fn no_rate_outside_the_bounds_is_tried_or_reported() {
     assert!(said.contains(words), "{said}");
 }
 
+#[test]
+fn a_goal_that_asks_for_long_times_is_refused() {
+    let done = Place::new().run("search stream --sim service=fixed:1ms --slo p99>20ms").with_code(2);
+    let says = "--slo: term `p99 > 20 ms`: times grow with the rate, so the goal of a search is an upper limit, such as p99 < 20 ms";
+    assert!(done.stderr.contains(says), "{}", done.stderr);
+}
+
 /// A closed load goes as fast as the target, which may be far more than is allowed.
 #[test]
 fn the_probe_does_not_exceed_the_highest_rate_allowed() {
     let place = Place::new();
     let line = "search stream --sim service=fixed:1ms --slo p99<5ms --to 100/s --duration 10s --json";
     let done = place.run(line).with_code(0);
-    let told = "a load of 100 /s, the highest rate allowed, reaches 100 /s; the search starts at half of that, 50.0 /s";
+    let told = "a load of 100 /s, the highest rate allowed, reaches 100 /s; the search starts at about half of that, 50.0 /s";
     assert!(done.stderr.contains(told), "{}", done.stderr);
     let one = &done.json()["search"]["dispatches"][0];
     assert_eq!((&one["end"], one["kept_per_s"].as_f64()), (&"always-kept".into(), Some(100.0)));

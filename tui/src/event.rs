@@ -106,6 +106,8 @@ pub enum Status {
     Suspect,
     /// The figures must not be used.
     Invalid,
+    /// There are no figures: the transport cannot run what was asked.
+    Refused,
     /// There are no figures: the trial broke.
     Failed,
 }

@@ -95,6 +95,9 @@ pub struct Row {
     trial: Option<u32>,
     measured_flows: f64,
     measured_ns: u64,
+    /// The same of the trials before the latest, added up.
+    flows_before: f64,
+    ns_before: u64,
 }
 
 impl Row {
@@ -114,6 +117,8 @@ impl Row {
             trial: None,
             measured_flows: 0.0,
             measured_ns: 0,
+            flows_before: 0.0,
+            ns_before: 0,
         }
     }
 
@@ -121,6 +126,13 @@ impl Row {
     #[must_use]
     pub fn mean_per_s(&self) -> Option<f64> {
         (self.measured_ns > 0).then(|| self.measured_flows / (self.measured_ns as f64 / 1e9))
+    }
+
+    /// Mean throughput of all its trials without their warm-ups, in flows per second.
+    #[must_use]
+    pub fn mean_of_trials_per_s(&self) -> Option<f64> {
+        let all_ns = self.ns_before.saturating_add(self.measured_ns);
+        (all_ns > 0).then(|| (self.flows_before + self.measured_flows) / (all_ns as f64 / 1e9))
     }
 
     /// Faulty messages of all its trials.
@@ -141,6 +153,8 @@ impl Row {
         self.confirms = None;
         self.outages.clear();
         self.history = History::default();
+        self.flows_before += self.measured_flows;
+        self.ns_before = self.ns_before.saturating_add(self.measured_ns);
         (self.measured_flows, self.measured_ns) = (0.0, 0);
     }
 
@@ -297,6 +311,7 @@ impl Status {
             Self::Valid => "valid",
             Self::Suspect => "suspect",
             Self::Invalid => "invalid",
+            Self::Refused => "refused",
             Self::Failed => "failed",
         }
     }

@@ -134,7 +134,7 @@ impl Theme {
             Phase::Running => self.colour(Color::Indexed(45)).add_modifier(Modifier::BOLD),
             Phase::Ended(Status::Valid) => self.colour(Color::Indexed(114)),
             Phase::Ended(Status::Suspect) | Phase::Stopped => self.warning(),
-            Phase::Ended(Status::Invalid | Status::Failed) => self.fault(),
+            Phase::Ended(Status::Invalid | Status::Refused | Status::Failed) => self.fault(),
         }
     }
 }

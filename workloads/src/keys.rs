@@ -140,7 +140,10 @@ impl KeySpec {
                 Self::checked(units::count(keys)?, Draw::Hot { hot, share: units::number(share)? })
             }
             ("hot", _) => Err("`hot` takes the number of keys, how many are hot, and their share".to_owned()),
-            _ => Err(format!("there is no distribution `{name}`")),
+            _ => {
+                let hint = text::did_you_mean(name, Self::FORMS.iter().map(Form::name));
+                Err(format!("there is no distribution `{name}`{hint}"))
+            }
         }
     }
 }
@@ -296,7 +299,8 @@ mod tests {
     fn errors_name_the_text_and_what_is_wrong() {
         for (text, reason) in [
             ("", "there is no distribution ``"),
-            ("gauss:3", "there is no distribution `gauss`"),
+            ("gauss:3", "there is no distribution `gauss`; write for example"),
+            ("zip:10", "there is no distribution `zip` (did you mean `zipf`?); write for example"),
             ("uniform", "`uniform` takes the number of keys"),
             ("uniform:", "\"\" is no count: it is empty"),
             ("uniform:0", "at least one key"),

@@ -196,7 +196,10 @@ impl FromStr for PayloadSpec {
             ("lognormal", arguments) => log_normal(&arguments),
             ("pareto", arguments) => pareto(&arguments),
             (len, arguments) if arguments.is_empty() => units::size(len).and_then(Self::checked_fixed),
-            (name, _) => Err(format!("there is no distribution `{name}`")),
+            (name, _) => {
+                let hint = text::did_you_mean(name, Self::FORMS.iter().map(Form::name));
+                Err(format!("there is no distribution `{name}`{hint}"))
+            }
         };
         spec.map_err(|reason| SUBJECT.error(text, reason))
     }
@@ -289,7 +292,7 @@ mod tests {
         for (text, reason) in [
             ("", "\"\" is no size: it is empty"),
             ("lots", "\"lots\" is no size: it does not start with a number"),
-            ("unifrom:3", "there is no distribution `unifrom`"),
+            ("unifrom:3", "there is no distribution `unifrom` (did you mean `uniform`?)"),
             ("uniform:3", "`uniform` takes a minimum and a maximum"),
             ("uniform:3,2", "the maximum of 2 bytes is below the minimum of 3"),
             ("uniform:3,65MiB", "longer than 64 MiB"),

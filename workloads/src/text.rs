@@ -7,7 +7,7 @@ use std::fmt::Display;
 
 /// A text, or a number, that describes no workload.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("failed to read \"{text}\" as {what}: {reason}; write for example {example}")]
+#[error("failed to read \"{text}\" as {what}: {reason}{}", for_example(.example))]
 pub struct SpecError {
     /// The given text.
     pub text: String,
@@ -15,8 +15,22 @@ pub struct SpecError {
     pub what: &'static str,
     /// The reason.
     pub reason: String,
-    /// Texts that would have been understood.
+    /// Texts that would have been understood. Empty where they would not help, as with a file that cannot be read.
     pub example: &'static str,
+}
+
+fn for_example(example: &str) -> String {
+    if example.is_empty() { String::new() } else { format!("; write for example {example}") }
+}
+
+/// The name that is most like one that nothing has, for the end of a sentence; empty if none is.
+pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    /// A comparison takes as long as the name, and nobody misspells one of this length.
+    const LONGEST: usize = 100;
+    let name = if name.len() > LONGEST { "" } else { name };
+    let like = known.into_iter().map(|known| (strsim::jaro_winkler(name, known), known));
+    let best = like.filter(|(likeness, _)| *likeness > 0.8).max_by(|a, b| a.0.total_cmp(&b.0));
+    best.map(|(_, known)| format!(" (did you mean `{known}`?)")).unwrap_or_default()
 }
 
 /// One form of a workload's text, as it is listed.

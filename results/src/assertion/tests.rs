@@ -62,7 +62,7 @@ fn figures_are_those_of_all_trials_together() {
     );
     assert_eq!(
         sentences(run(), "throughput_per_s>50k/s, lost=0, ended<100"),
-        ["throughput_per_s 1.00 k/s, 98.0 % under 50k/s", "lost 0", "ended 2,000, 1900 % over 100"]
+        ["throughput_per_s 1.00 k/s, 98.0 % under 50k/s", "lost 0", "ended 2,000, 20.0 times 100"]
     );
     let mut lossy = run();
     lossy.trials[1].audit.lost = 12;

@@ -231,7 +231,7 @@ fn undecided(gate: &Gate, pairs: Pairs<'_>, family: Family) -> String {
         // The uncertainty of a median falls with the square root of the number of pairs.
         let times = detectable / USEFUL.ln_1p();
         let enough = ((gate.pairs as f64 * times * times).ceil() as usize).max(needed);
-        let (pairs, enough) = (units::count(gate.pairs as u64), units::count(enough as u64));
+        let (pairs, enough) = (units::count(gate.pairs as u64), about(enough));
         return format!(
             "these {pairs} pairs differ too much from each other to show any useful change. About {enough} such pairs would \
              show a doubling; fewer are enough with longer trials or on a quieter machine"
@@ -277,13 +277,22 @@ fn enough_signs(above: usize, below: usize, family: Family) -> Option<usize> {
     numbers.find(is_enough)
 }
 
+/// An estimated number of pairs in two digits, rounded up: more would say that it is exact.
+fn about(pairs: usize) -> String {
+    let mut unit = 1;
+    while pairs / unit >= 100 {
+        unit *= 10;
+    }
+    units::count(pairs.div_ceil(unit).saturating_mul(unit) as u64)
+}
+
 /// Advice to a gate that about so many pairs would decide.
 fn help(gate: &Gate, enough: impl Into<Option<usize>>) -> String {
     let Some(enough) = enough.into() else {
         return "Longer trials or a quieter machine would decide it".to_owned();
     };
     let is_far = enough > gate.pairs * TOO_MANY_TIMES;
-    let enough = units::count(enough as u64);
+    let enough = about(enough);
     if is_far {
         return format!(
             "Longer trials or a quieter machine would decide it. With pairs like these, about {enough} are needed"

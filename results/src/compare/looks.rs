@@ -26,7 +26,7 @@ pub struct Plan {
 pub enum PlanError {
     /// Even if all pairs pointed in one direction, the sign test would not reach its level.
     #[error(
-        "failed to plan a comparison of {pairs} pairs: {gates} gates need at least {needed} pairs; allow {needed} or more"
+        "failed to plan a comparison of {pairs} pairs: {gates} figures need at least {needed} pairs; allow {needed} or more"
     )]
     TooFewPairs {
         /// The largest number of pairs that was asked for.

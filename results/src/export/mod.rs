@@ -49,7 +49,9 @@ pub enum ExportError {
         has: String,
     },
     /// No trial of that number, or none with figures.
-    #[error("no trial {asked} with figures among those chosen; there are {has}")]
+    #[error(
+        "no trial {asked} with figures among those chosen; trials are counted from 0, and the numbers of those with figures are: {has}"
+    )]
     Trial {
         /// What was asked for.
         asked: u32,

@@ -119,6 +119,13 @@ fn outages() -> Vec<Outage> {
     ]
 }
 
+/// In words that a user knows.
+#[test]
+fn a_file_that_is_no_record_is_told() {
+    let error = from_json("1732190000,64\n").unwrap_err().to_string();
+    assert!(error.contains("expected a record of drumpost (a JSON object)"), "{error}");
+}
+
 #[test]
 fn a_record_survives_its_document() {
     let record = judged();

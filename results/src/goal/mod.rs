@@ -97,6 +97,21 @@ impl Goal {
         Ok(Self { terms })
     }
 
+    /// Refuses a lower limit of a time: times grow with the rate, so such a goal is kept best by a load that is too high, and a search
+    /// for the highest rate has no answer.
+    ///
+    /// # Errors
+    /// The term, and what is probably meant.
+    pub fn check_for_search(&self) -> Result<(), GoalError> {
+        let is_time = |term: &&Term| matches!(term.figure, Figure::Time(..) | Figure::Cost(_));
+        let is_lower = |term: &&Term| matches!(term.op, Op::AtLeast | Op::More);
+        let Some(term) = self.terms.iter().filter(is_time).find(is_lower) else { return Ok(()) };
+        let meant = Term { op: Op::Less, ..*term };
+        let reason =
+            format!("times grow with the rate, so the goal of a search is an upper limit, such as {meant}");
+        Err(GoalError { term: term.to_string(), reason })
+    }
+
     /// Whether a term is about confirms, so that the goal makes sense only for a transport that confirms.
     #[must_use]
     pub fn needs_confirms(&self) -> bool {
@@ -240,7 +255,7 @@ impl Term {
         self.figure.text(value)
     }
 
-    /// How a figure misses the term: `16 % over 2 ms`, `20 % under 50k/s`, `not = 0`.
+    /// How a figure misses the term: `16 % over 2 ms`, `56.2 times 2 ms`, `20 % under 50k/s`, `not = 0`.
     #[must_use]
     pub fn miss(&self, value: f64) -> String {
         let side = match self.op {
@@ -249,6 +264,10 @@ impl Term {
             Op::Equal => "",
         };
         match self.beyond(value) {
+            // A thousand percent and more are no figure that can be pictured.
+            Some(beyond) if beyond >= 10.0 && side == "over" => {
+                format!("{} times {}", units::number(beyond + 1.0), self.limit_text())
+            }
             Some(beyond) if beyond != 0.0 && !side.is_empty() => {
                 format!("{} {side} {}", units::percent(beyond.abs()), self.limit_text())
             }

@@ -202,6 +202,19 @@ impl Axes {
 
     /// The time at a height.
     pub(super) fn ns(&self, y: f64) -> u64 {
-        (self.low_ln + y * (self.high_ln - self.low_ln)).exp() as u64
+        // The axis begins below its lowest value, and no time is shorter than a nanosecond.
+        (self.low_ln + y * (self.high_ln - self.low_ln)).exp().round().max(1.0) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_of_some_nanoseconds_does_not_begin_at_none() {
+        let axes = Axes::of(1e3, [50_000.0, 1.0].into_iter(), Some(1.0)).unwrap();
+        assert_eq!([0.0, 0.5, 1.0].map(|y| axes.ns(y)), [1, 2, 4]);
+        assert!(Axes::of(1e3, [1.0].into_iter(), Some(1.0)).is_none());
     }
 }

@@ -51,8 +51,10 @@ fn columns(text: &str) -> usize {
     text.chars().count()
 }
 
-/// A settings key without the unit it ends in, for values that carry their unit.
+/// A settings key as it is shown: without the unit it ends in, because values carry their unit, and an option by the name that `--set`
+/// takes. Records have `option.` before that name.
 fn without_unit(key: &str) -> &str {
+    let key = key.strip_prefix("option.").unwrap_or(key);
     ["_ns", "_bytes", "_per_s"].iter().find_map(|unit| key.strip_suffix(unit)).unwrap_or(key)
 }
 

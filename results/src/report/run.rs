@@ -259,8 +259,7 @@ fn checks(runs: &[&Run], limits: &Thresholds) -> Option<Block> {
         }
         parts.extend(left_out_of_cpu(derived.awake_share, derived.harness_share));
         if let Some(in_flight) = derived.mean_in_flight {
-            let digits = if in_flight < 0.1 { 4 } else { 2 };
-            parts.push(format!("{in_flight:.digits$} flows in flight on average"));
+            parts.push(format!("{} flows in flight on average", units::number(in_flight)));
         }
         if let Some(InFlight { counted, by_times, .. }) = InFlight::of(run, limits) {
             parts.push(format!("counting found {} that", units::ratio(counted / by_times)));

@@ -36,13 +36,12 @@ pub fn suite(suite: &Suite, saved: Option<&Path>) -> Report {
     report.group([lead(suite)]);
     report.group(partial(suite.partial().as_deref()));
     let cells = suite.plan.cells.len();
-    let mut head = vec![Block::Heading(Heading::new(Level::Report, &suite.plan.name, facts(suite)))];
+    report.group([Block::Heading(Heading::new(Level::Report, &suite.plan.name, facts(suite)))]);
     if let Some(record) = suite.records.iter().flatten().next() {
         let judged: Vec<(&Run, Verdict)> =
             (0..cells).filter_map(|i| suite.run(i)).map(|run| (run, run.judged())).collect();
-        head.extend(host(record, &judged));
+        report.group(host(record, &judged));
     }
-    report.group(head);
     let all: Vec<usize> = (0..cells).collect();
     let place = |i: &usize| (&suite.plan.cells[*i].matrix, &suite.plan.cells[*i].scenario);
     for group in all.chunk_by(|a, b| place(a) == place(b)) {

@@ -34,6 +34,12 @@ fn shown(record: &Record, width: usize) -> String {
 }
 
 #[test]
+fn a_setting_is_called_as_people_write_it() {
+    let shown = ["option.fan-out.subscribers", "option.sim", "warmup_ns", "batch"].map(without_unit);
+    assert_eq!(shown, ["fan-out.subscribers", "sim", "warmup", "batch"]);
+}
+
+#[test]
 fn a_record_at_80_columns() {
     assert_snapshot!(shown(&sample::record(), 80));
 }

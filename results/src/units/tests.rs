@@ -46,6 +46,8 @@ fn rates_counts_sizes_and_shares_read_well() {
     assert_eq!(size(1024), "1 KiB");
     assert_eq!(size(1536), "1.50 KiB");
     assert_eq!(size(64 << 20), "64 MiB");
+    assert_eq!([0.0059, 0.1, 0.2, 60.94, 1113.05].map(number), ["0.00590", "0.100", "0.200", "60.9", "1113"]);
+    assert_eq!(number(f64::INFINITY), "-");
     assert_eq!(ratio(1.034), "1.03x");
     assert_eq!(ratio(0.87), "0.870x");
     assert_eq!(percent(0.0123), "1.23 %");
@@ -99,6 +101,6 @@ proptest! {
 
     #[test]
     fn no_number_panics(value: f64, n: u64) {
-        let _ = (rate(value), ratio(value), percent(value), change(value), duration(n), size(n), count(n));
+        let _ = (rate(value), ratio(value), number(value), percent(value), change(value), duration(n), size(n), count(n));
     }
 }

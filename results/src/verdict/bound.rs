@@ -34,7 +34,8 @@ pub(crate) fn bound(run: &Run, thresholds: &Thresholds) -> Option<String> {
     }
     let in_flight = window::never_full(run, &derived)?;
     Some(format!(
-        "generator-bound: {in_flight:.2} flows were in flight on average, so the service that starts flows was the limit"
+        "generator-bound: {} flows were in flight on average, so the service that starts flows was the limit",
+        units::number(in_flight)
     ))
 }
 
@@ -88,6 +89,6 @@ mod tests {
             run.settings.insert("window".into(), 64u64.into());
             run.trials[0].mean_in_flight = Some(0.5);
         });
-        assert!(said.as_ref().is_some_and(|said| said.contains("0.50 flows were in flight")), "{said:?}");
+        assert!(said.as_ref().is_some_and(|said| said.contains("0.500 flows were in flight")), "{said:?}");
     }
 }

@@ -22,9 +22,10 @@ pub(super) fn note(run: &Run, derived: &Derived, thresholds: &Thresholds, verdic
     let Some(rate) = derived.throughput_per_s else { return };
     if let Some(in_flight) = never_full(run, derived) {
         verdict.notes.push(format!(
-            "the window of {} was never full: {in_flight:.2} were in flight on average, so the service that starts flows is the \
+            "the window of {} was never full: {} were in flight on average, so the service that starts flows is the \
              limit and not the dispatch. A reason may be that many lanes have a thread each and have to be woken",
-            units::counted(window, "flow", "flows")
+            units::counted(window, "flow", "flows"),
+            units::number(in_flight)
         ));
         return;
     }
@@ -41,10 +42,11 @@ pub(super) fn note(run: &Run, derived: &Derived, thresholds: &Thresholds, verdic
     let other = if stores_in_files(run) { "a disk" } else { "wake-ups between threads" };
     let in_flight = derived.mean_in_flight.unwrap_or(rate * mean_ns / 1e9);
     verdict.notes.push(format!(
-        "the throughput is limited by the window of {}. On average {in_flight:.1} were under way and took {} each, which \
+        "the throughput is limited by the window of {}. On average {} were under way and took {} each, which \
          gives {} (Little's law), while the cores were idle for {} of the time{server}. Try --in-flight {}; if that \
          changes nothing, something other than processors is the limit, such as {other}",
         units::counted(window, "flow", "flows"),
+        units::number(in_flight),
         units::duration(mean_ns as u64),
         units::rate(rate),
         units::percent(machine.idle / machine.cores),
@@ -222,7 +224,7 @@ mod tests {
                 trial.mean_in_flight = Some(0.08);
             }
         };
-        let words = "was never full: 0.08 were in flight on average";
+        let words = "was never full: 0.0800 were in flight on average";
         assert!(judged(hardly).iter().any(|note| note.contains(words)), "{:?}", judged(hardly));
         let awaited = judged(|run| {
             hardly(run);

@@ -53,6 +53,12 @@ fn the_mean_leaves_out_the_warm_up_and_weighs_by_time() {
     assert_eq!(state.rows[0].mean_per_s(), Some(250.0));
     state.apply(Event::Sample(sample(0, 1, 0)));
     assert_eq!(state.rows[0].mean_per_s(), None);
+    assert_eq!(state.rows[0].mean_of_trials_per_s(), Some(250.0));
+    // A trial of 16 s at 500 flows/s beside one of 4 s at 250.
+    state.apply(Event::Sample(Sample { throughput_per_s: 500.0, ..sample(0, 1, 16_000_000_000) }));
+    assert_eq!(state.rows[0].mean_per_s(), Some(500.0));
+    assert_eq!(state.rows[0].mean_of_trials_per_s(), Some(450.0));
+    assert_eq!(state.rows[1].mean_of_trials_per_s(), None);
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn phase(phase: Phase) -> String {
         Phase::Running => '●',
         Phase::Ended(Status::Valid) => '✓',
         Phase::Ended(Status::Suspect) => '?',
-        Phase::Ended(Status::Invalid | Status::Failed) => '✗',
+        Phase::Ended(Status::Invalid | Status::Refused | Status::Failed) => '✗',
         Phase::Stopped => '■',
     };
     format!("{sign} {:<width$}", phase.word(), width = PHASE - 2)

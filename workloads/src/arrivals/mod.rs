@@ -135,7 +135,10 @@ impl ArrivalSpec {
     /// # Errors
     /// As [`ArrivalSpec::parse`].
     pub fn parse_with(text: &str, rate: Option<Rate>, columns: &TraceColumns) -> Result<Self, SpecError> {
-        Self::read(text, rate, columns).map_err(|reason| SUBJECT.error(text, reason))
+        // Other processes are no help where a file cannot be read.
+        let is_trace = text::call(text).0 == "trace";
+        let subject = if is_trace { Subject { example: "", ..SUBJECT } } else { SUBJECT };
+        Self::read(text, rate, columns).map_err(|reason| subject.error(text, reason))
     }
 
     fn read(text: &str, rate: Option<Rate>, columns: &TraceColumns) -> Result<Self, String> {
@@ -143,7 +146,8 @@ impl ArrivalSpec {
         let known = || Self::FORMS.iter().map(Form::name);
         if !known().any(|known| known == name) {
             return Err(format!(
-                "there is no such process; known are {}",
+                "there is no such process{}; known are {}",
+                text::did_you_mean(name, known()),
                 known().collect::<Vec<_>>().join(", ")
             ));
         }
@@ -295,7 +299,11 @@ mod tests {
     fn errors_name_the_text_what_is_wrong_and_an_example() {
         let rate = Rate::per_s(5.0).ok();
         for (text, rate, reason) in [
-            ("posson", rate, "there is no such process; known are constant, poisson, ramp, "),
+            (
+                "posson",
+                rate,
+                "there is no such process (did you mean `poisson`?); known are constant, poisson, ramp, ",
+            ),
             ("", rate, "there is no such process"),
             ("poisson:3", rate, "`poisson` does not take `3`"),
             ("poisson", None, "`poisson` needs a --rate"),
@@ -320,10 +328,8 @@ mod tests {
             let error = ArrivalSpec::parse(text, rate).unwrap_err().to_string();
             let begins = format!("failed to read \"{text}\" as an arrival process: {reason}");
             assert!(error.starts_with(&begins), "{error}\nexpected {begins}");
-            assert!(
-                error.contains("; write for example constant, poisson, ramp:to=20k/s,over=10s"),
-                "{error}"
-            );
+            let says_others = error.contains("; write for example constant, poisson, ramp:to=20k/s,over=10s");
+            assert_eq!(says_others, !text.starts_with("trace:"), "{error}");
         }
     }
 

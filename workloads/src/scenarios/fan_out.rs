@@ -33,7 +33,7 @@ const COUNT: Grammar = Grammar::Count { min: 1, max: MOST as u64 };
 
 /// The options of the scenario.
 static OPTIONS: [OptionEntry; 1] =
-    [OptionEntry::new(OPTION, COUNT, "3", "number of subscribers, 1 to 16,384; each receives every message")
+    [OptionEntry::new(OPTION, COUNT, "3", "number of subscribers; each receives every message")
         .of("subscribers")
         .unfair()];
 

@@ -30,7 +30,7 @@ fn a_plan_that_could_not_decide_is_refused() {
     assert_eq!(error, PlanError::TooFewPairs { pairs: 10, gates: 7, needed: 11 });
     assert_eq!(
         error.to_string(),
-        "failed to plan a comparison of 10 pairs: 7 gates need at least 11 pairs; allow 11 or more"
+        "failed to plan a comparison of 10 pairs: 7 figures need at least 11 pairs; allow 11 or more"
     );
     assert!(Plan::new(0, 0, &Options::default()).is_err());
 }

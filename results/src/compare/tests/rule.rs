@@ -127,17 +127,20 @@ fn what_would_decide_is_a_number_of_pairs_or_another_machine() {
     // The median is 0, and the interval reaches to a third of the spread, 1.68 times as far as it may.
     let near = note(&spread(0.0, 0.15));
     assert!(
-        near.contains(". About 114 such pairs would decide it; fewer are enough with longer trials"),
+        near.contains(". About 120 such pairs would decide it; fewer are enough with longer trials"),
         "{near}"
     );
     let far = note(&spread(0.0, 0.8));
     let words =
-        "Longer trials or a quieter machine would decide it. With pairs like these, about 3,224 are needed";
+        "Longer trials or a quieter machine would decide it. With pairs like these, about 3,300 are needed";
     assert!(far.contains(words), "{far}");
     // Beyond the margin, and too few signs: the change has to become detectable, which falls with the root of the number.
     let pairs = spread(0.05, 0.2);
     let detectable = crate::stats::minimum_detectable(&pairs, 0.01).unwrap();
     let enough = (40.0 * (detectable / 0.05).powi(2)).ceil();
+    // In two digits.
+    let unit = 10f64.powf(enough.log10().floor() - 1.0);
+    let enough = (enough / unit).ceil() * unit;
     let seen = note(&pairs);
     assert!(
         enough > 50.0 && seen.contains(&format!(". About {enough} such pairs would decide it")),

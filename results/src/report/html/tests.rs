@@ -294,6 +294,22 @@ fn the_worst_verdict_comes_first() {
 }
 
 #[test]
+fn what_disturbed_a_suite_stands_apart_from_its_title() {
+    let mut disturbed = cells();
+    let runs = disturbed.records.iter_mut().flatten().flat_map(|record| &mut record.runs);
+    for trial in runs.flat_map(|run| &mut run.trials) {
+        trial.hygiene.cores_ns = Some(1_000_000_000);
+        trial.hygiene.steal_ns = Some(500_000_000);
+    }
+    let text = suite(&disturbed, None).text(crate::report::Layout::plain(100));
+    let mut lines = text.lines().skip_while(|line| !line.starts_with("in process  "));
+    assert!(
+        lines.nth(1) == Some("") && lines.next().is_some_and(|line| line.starts_with("machine")),
+        "{text}"
+    );
+}
+
+#[test]
 fn several_records_lie_over_each_other() {
     let (monday, tuesday) = (sample::record(), sample::record());
     let page = several(&[("monday.json".into(), &monday), ("tuesday.json".into(), &tuesday)]).html();
@@ -302,7 +318,7 @@ fn several_records_lie_over_each_other() {
         data["plots"][0]["lines"].as_array().unwrap().iter().map(|line| line["name"].as_str().unwrap());
     let names: Vec<&str> = names.collect();
     assert_eq!(names.len(), 4, "{names:?}");
-    assert!(names.contains(&"message/crossbeam (tuesday.json)"), "{names:?}");
+    assert!(names.contains(&"message/crossbeam (B)"), "{names:?}");
     assert_eq!(page.matches("<h1").count(), 1);
 }
 

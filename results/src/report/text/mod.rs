@@ -12,6 +12,7 @@ use super::block::{Block, Fact, Facts, Heading, Item, List, Name, Settings, Term
 use super::columns;
 use crate::plain;
 use grid::Grid;
+use std::borrow::Cow;
 
 pub(super) use chart::chart;
 pub(super) use grid::cut;
@@ -146,19 +147,39 @@ fn terms(terms: &[Term], layout: Layout) -> String {
     terms.iter().map(line).collect()
 }
 
-/// Lines of at most `width` columns, broken at spaces.
+/// Lines of at most `width` columns, broken at spaces, but not between a number and its unit.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
+    let mut words = text.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        let unit = words.next_if(|next| is_number(word) && is_unit(next));
+        let whole = unit.map_or(Cow::Borrowed(word), |unit| Cow::Owned(format!("{word} {unit}")));
         match lines.last_mut() {
-            Some(line) if columns(line) + 1 + columns(word) <= width => {
+            Some(line) if columns(line) + 1 + columns(&whole) <= width => {
                 line.push(' ');
-                line.push_str(word);
+                line.push_str(&whole);
             }
-            _ => lines.push(word.to_owned()),
+            _ => lines.push(whole.into_owned()),
         }
     }
     lines
+}
+
+/// Whether a word is a number, perhaps behind a bracket or a sign: `3.60`, `(12`, `+1,234`.
+fn is_number(word: &str) -> bool {
+    let digits = word.trim_start_matches(['(', '[', '`', '+', '-', '<', '>']);
+    digits.ends_with(|c: char| c.is_ascii_digit())
+        && digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.chars().all(|c| c.is_ascii_digit() || [',', '.'].contains(&c))
+}
+
+/// Whether a word is a unit as `units` writes it, perhaps at the end of a part of a sentence: `ms`, `%)`, `k/s,`.
+fn is_unit(word: &str) -> bool {
+    const UNITS: [&str; 20] = [
+        "ns", "µs", "ms", "s", "min", "h", "%", "/s", "k/s", "M/s", "G/s", "T/s", "B", "KiB", "MiB", "GiB",
+        "TiB", "M", "G", "T",
+    ];
+    UNITS.contains(&word.trim_end_matches([',', '.', ';', ':', ')', ']', '`']))
 }
 
 /// A text after a lead, wrapped to the width of the layout. Further lines are indented to the end of the lead. If the lead
@@ -181,4 +202,32 @@ pub fn hanging(lead: &str, text: &str, layout: Layout) -> String {
     let lines = wrap(text, room.max(ROOM));
     let below = format!("\n{}", " ".repeat(indent));
     format!("{lead}{}\n", lines.join(&below))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_number_stays_with_its_unit() {
+        let text = "the harness (3.60 % of a core), 50.0 ms, 1,234 MiB and 12 words";
+        assert_eq!(
+            wrap(text, 14),
+            ["the harness", "(3.60 % of a", "core),", "50.0 ms,", "1,234 MiB and", "12 words"]
+        );
+        assert_eq!(wrap("at 2.80 k/s; 7 x", 6), ["at", "2.80 k/s;", "7 x"], "what does not fit stays whole");
+        for word in ["12ms", "1.5x", "-", "1.", "a1", "(%", ""] {
+            assert!(!is_number(word), "{word}");
+        }
+    }
+
+    proptest! {
+        /// The words stay the same, and in their order.
+        #[test]
+        fn nothing_is_lost(words in proptest::collection::vec("[0-9.,(%a-z/µ]{1,6}", 0..20), width in 1..40_usize) {
+            let text = words.join(" ");
+            prop_assert_eq!(wrap(&text, width).join(" "), text);
+        }
+    }
 }

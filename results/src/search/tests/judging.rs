@@ -205,6 +205,18 @@ fn a_bad_term_is_named_with_an_example() {
 }
 
 #[test]
+fn a_goal_that_overload_keeps_is_none_for_a_search() {
+    let checked = |text: &str| text.parse::<Goal>().unwrap().check_for_search();
+    for text in ["lost=0,p99>20ms", "lag.max>=1ms", "cpu_ns_per_message>1us"] {
+        let error = checked(text).unwrap_err().to_string();
+        assert!(error.contains("times grow with the rate") && error.contains(" < "), "{error}");
+    }
+    for text in ["p99<20ms", "achieved>=99%", "throughput_per_s>50k", "lost=0"] {
+        assert_eq!(checked(text), Ok(()), "{text}");
+    }
+}
+
+#[test]
 fn the_knee_of_a_single_server_queue_is_half_load() {
     let at = |rho: f64| Load { throughput_per_s: rho * 1_000.0, mean_ns: 1e6 / (1.0 - rho) };
     let loads: Vec<Load> = [0.1, 0.3, 0.5, 0.7, 0.9].map(at).to_vec();
