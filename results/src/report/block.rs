@@ -70,13 +70,8 @@ impl Report {
     /// The files and folders that the report names as saved.
     #[must_use]
     pub fn saved(&self) -> Vec<&str> {
-        let mut saved = Vec::new();
-        for block in self.groups.iter().flatten() {
-            if let Block::Saved(it) = block {
-                saved.push(it.path.as_str());
-            }
-        }
-        saved
+        let path = |block| if let Block::Saved(it) = block { Some(it.path.as_str()) } else { None };
+        self.groups.iter().flatten().filter_map(path).collect()
     }
 
     /// The blocks without those that only a page shows.

@@ -168,7 +168,10 @@ fn table(history: &History, fingerprints: &Fingerprints<'_>) -> Table {
 fn dispatch(entry: &Entry) -> String {
     match (&entry.role, entry.subject.kind) {
         (Some(role), _) => {
-            let told = Role::of_word(role).map_or(role.as_str(), Role::told);
+            let told: &str = match Role::of_word(role) {
+                Some(known) => known.told(),
+                None => role,
+            };
             format!("{} ({told})", entry.subject.dispatch)
         }
         (None, crate::history::Kind::Search) => format!("{} (search)", entry.subject.dispatch),
