@@ -69,9 +69,9 @@ impl Report {
 
     /// The files and folders that the report names as saved.
     #[must_use]
-    pub fn saved(&self) -> Vec<&str> {
-        let path = |block| if let Block::Saved(it) = block { Some(it.path.as_str()) } else { None };
-        self.groups.iter().flatten().filter_map(path).collect()
+    pub fn saved<'a>(&'a self) -> Vec<&'a str> {
+        let of = |block: &'a Block| if let Block::Saved(it) = block { Some(it.path.as_str()) } else { None };
+        self.groups.iter().flatten().filter_map(of).collect()
     }
 
     /// The blocks without those that only a page shows.
