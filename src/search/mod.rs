@@ -7,7 +7,7 @@ use crate::{
     Exit,
     args::SearchArgs,
     assertions, digest, environment,
-    files::{Files, Holds},
+    files::{self, Files},
     form::FormArgs,
     interrupt::Interrupt,
     live::{About, Live},
@@ -37,8 +37,8 @@ pub(crate) fn search(registry: &Registry, mut args: SearchArgs) -> anyhow::Resul
     let record = empty_record(&job, &args);
     let run = &args.measured.run;
     let files = Files::default().reads(run.spec.files(registry));
-    let files = files.writes("--out", run.out.as_deref(), Holds::Record);
-    let files = run.asserts.written(files.writes("--svg", args.svg.as_deref(), Holds::Svg));
+    let files = files.writes("--out", run.out.as_deref(), files::Holds::Record);
+    let files = run.asserts.written(files.writes("--svg", args.svg.as_deref(), files::Holds::Svg));
     run.form.check_files(files)?;
     let about = About { id: record.id.clone(), ..About::of_record("search", &job.record) };
     let mut live = Live::open(&run.live, &about)?;

@@ -22,7 +22,6 @@ use drumpost_tui::{Event, Model, Phase, Row, Status, Steer, Theme};
 use replay::Replay;
 use std::{
     cell::Cell,
-    io,
     path::Path,
     sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel},
     thread,

@@ -268,7 +268,8 @@ mod tests {
             limits.set("refused", "1%").unwrap();
             limits
         };
-        let changes: [(bool, fn(&mut Trial)); 12] = [
+        type Change = fn(&mut Trial);
+        let changes: [(bool, Change); 12] = [
             (false, |_| {}),
             (false, |trial| trial.lag = Distribution::of([900_000; 1_000])),
             (false, |trial| trial.flows.shed = 7),
