@@ -238,32 +238,29 @@ fn a_short_suite_of_many_cells_is_refused_at_once() {
     assert!(done.stderr.contains("s.toml: [[matrix]] `matrix-1`, line 1"), "{}", done.stderr);
 }
 
-#[test]
-fn a_queue_that_does_not_fit_memory_is_not_tried() {
-    let line = format!(
-        "ulimit -v 4000000; exec {} run stream --dispatch message/crossbeam --capacity 268435456 --count 10",
-        env!("CARGO_BIN_EXE_drumpost")
-    );
+/// What a run in a queue of so many messages says where a process may have so much memory. It is refused.
+fn refused_for_memory(kib: u32, flags: &str) -> String {
+    let program = env!("CARGO_BIN_EXE_drumpost");
+    let line =
+        format!("ulimit -v {kib}; exec {program} run stream --dispatch message/crossbeam --count 10 {flags}");
     let place = Place::new();
     let done =
         std::process::Command::new("sh").args(["-c", &line]).current_dir(place.path("")).output().unwrap();
-    let said = String::from_utf8_lossy(&done.stderr);
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert_eq!(done.status.code(), Some(2), "{said}");
+    said
+}
+
+#[test]
+fn a_queue_that_does_not_fit_memory_is_not_tried() {
+    let said = refused_for_memory(4_000_000, "--capacity 268435456");
     assert!(said.contains("--capacity: queues of this length take about 14 GiB"), "{said}");
 }
 
 /// The limit would do for the queue alone.
 #[test]
 fn what_the_process_takes_already_counts_against_its_limit() {
-    let line = format!(
-        "ulimit -v 600000; exec {} run stream --dispatch message/crossbeam --capacity 10900k --in-flight 10M --count 10",
-        env!("CARGO_BIN_EXE_drumpost")
-    );
-    let place = Place::new();
-    let done =
-        std::process::Command::new("sh").args(["-c", &line]).current_dir(place.path("")).output().unwrap();
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert_eq!(done.status.code(), Some(2), "{said}");
+    let said = refused_for_memory(600_000, "--capacity 10900k --in-flight 10M");
     assert!(said.contains("--capacity: queues of this length take about 582 MiB, but only"), "{said}");
 }
 
