@@ -5,8 +5,8 @@
 pub enum Exit {
     /// Everything worked.
     Ok,
-    /// A run or a row of the self-test failed, for example because a broker was lost, a handler panicked, a file could not be
-    /// read or there was no more memory. Finished trials were saved.
+    /// A run or a row of the self-test failed, for example because a broker was lost, a handler panicked, or a file could not be
+    /// read. Finished trials were saved.
     Failed,
     /// The command cannot be run as given: a flag, a name, an intent that a transport does not support, or an output that cannot be
     /// written or would destroy a file.

@@ -111,7 +111,7 @@ fn a_process_that_does_not_answer_is_killed() {
     let record: Value = serde_json::from_str(&fs::read_to_string(place.path("r.json")).unwrap()).unwrap();
     let trial = &record["runs"][0]["trials"][0];
     assert_eq!(trial["status"], "interrupted", "{trial}");
-    let says = "the process of the trial was asked to end and did not; it was ended, by signal 9";
+    let says = "the process of the trial did not end when asked, so it was killed, by signal 9";
     assert_eq!(trial["error"], says);
 }
 

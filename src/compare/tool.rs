@@ -8,7 +8,8 @@ use crate::interrupt::{
 use drumpost_core::clock::{Clock, Now};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::{
-    io::{self, IsTerminal, Read},
+    fs::File,
+    io::{self, Read},
     os::unix::process::CommandExt,
     process::{Child, Command, Output, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
@@ -34,9 +35,9 @@ impl Tool {
     /// # Errors
     /// It cannot be run.
     pub(super) fn start(command: &mut Command) -> io::Result<Self> {
-        // On a terminal Ctrl-C reaches a tool and what it started by itself, and a tool may ask for a password there. Elsewhere they are a
-        // group of their own, so that they can be ended together.
-        let is_group = !io::stdin().is_terminal();
+        // Where there is a terminal, Ctrl-C reaches a tool and what it started by itself, and ssh or git may ask for a password there, which
+        // stops a group in the background. Elsewhere they are a group of their own, so that they can be ended together.
+        let is_group = File::open("/dev/tty").is_err();
         if is_group {
             command.process_group(0);
         }
@@ -53,7 +54,7 @@ impl Tool {
     /// Sends the signal that is due, if one is. Says whether the tool was killed, after which nothing that it says is waited for.
     pub(super) fn is_killed(&mut self, interrupted: &Interrupt) -> bool {
         let now = Duration::from_nanos(self.clock.now_ns());
-        if let Some(signal) = self.farewell.due(now, interrupted) {
+        if let Some(signal) = self.farewell.due(now, now, interrupted) {
             let send = if self.is_group { kill_process_group } else { kill_process };
             let _ = send(Pid::from_child(&self.child), signal);
             self.is_killed = signal == Signal::KILL;

@@ -13,11 +13,11 @@ pub(crate) type Step = (Signal, Duration);
 /// Of two signals that follow at once a process may see one.
 const APART: Duration = Duration::from_millis(50);
 
-/// For the process of a trial. When it is asked it saves what it has; when it is asked again it waits for nothing. It has eight
-/// seconds in all: its own limits on what a server may take are below that, and many supervisors kill after ten.
+/// For the process of a trial. When it is asked it drains, removes what it made at a server, and saves. That may take as long as it likes while it
+/// tells of progress. When it is silent for seconds it is asked again, and then it waits for nothing.
 pub(crate) const OF_TRIAL: &[Step] = &[
     (Signal::INT, Duration::from_secs(7)),
-    (Signal::INT, Duration::from_secs(1)),
+    (Signal::INT, Duration::from_secs(2)),
     (Signal::KILL, Duration::MAX),
 ];
 
@@ -38,13 +38,15 @@ impl Farewell {
         Self { steps, done: 0, at: Duration::ZERO }
     }
 
-    /// The signal that the process is to have now. It has the next one when the user asks again, and when its time for the last is over.
-    pub(crate) fn due(&mut self, now: Duration, interrupted: &Interrupt) -> Option<Signal> {
+    /// The signal that the process is to have now, which told something `silent` ago. It has the next one when the user asks again, and when
+    /// its time for the last is over. A process that is not silent has more time, but not until the signal that ends it.
+    pub(crate) fn due(&mut self, now: Duration, silent: Duration, interrupted: &Interrupt) -> Option<Signal> {
         let asked = usize::from(interrupted.is_set()) + usize::from(interrupted.is_urgent());
         let since = now.saturating_sub(self.at);
+        let waited = if self.done + 1 == self.steps.len() { since } else { since.min(silent) };
         let is_due = match self.steps[..self.done].last() {
             None => asked > 0,
-            Some((_, patience)) => since >= *patience || (asked > self.done && since >= APART),
+            Some((_, patience)) => waited >= *patience || (asked > self.done && since >= APART),
         };
         let (signal, _) = self.steps.get(self.done).filter(|_| is_due)?;
         (self.done, self.at) = (self.done + 1, now);
@@ -61,31 +63,43 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_that_does_not_answer_is_killed_eight_seconds_after_the_first_signal() {
+    fn a_trial_that_does_not_answer_is_killed_nine_seconds_after_the_first_signal() {
         let (mut farewell, interrupted) = (Farewell::new(OF_TRIAL), Interrupt::default());
-        let mut due = |at, interrupted: &Interrupt| farewell.due(ms(at), interrupted);
+        let mut due = |at, interrupted: &Interrupt| farewell.due(ms(at), ms(at), interrupted);
         assert_eq!(due(1_000, &interrupted), None);
         interrupted.ask();
         assert_eq!(due(1_010, &interrupted), Some(Signal::INT));
         assert_eq!(due(8_009, &interrupted), None);
         assert_eq!(due(8_010, &interrupted), Some(Signal::INT));
-        assert_eq!(due(9_009, &interrupted), None);
-        assert_eq!(due(9_010, &interrupted), Some(Signal::KILL));
+        assert_eq!(due(10_009, &interrupted), None);
+        assert_eq!(due(10_010, &interrupted), Some(Signal::KILL));
         assert_eq!(due(99_000, &interrupted), None);
     }
 
     #[test]
-    fn the_second_signal_leaves_a_trial_a_second() {
+    fn a_trial_that_tells_of_progress_may_take_its_time() {
         let (mut farewell, interrupted) = (Farewell::new(OF_TRIAL), Interrupt::default());
-        let mut due = |at| farewell.due(ms(at), &interrupted);
+        interrupted.ask();
+        let mut due = |at, silent| farewell.due(ms(at), ms(silent), &interrupted);
+        assert_eq!(due(0, 0), Some(Signal::INT));
+        assert_eq!(due(30_000, 100), None);
+        assert_eq!(due(36_900, 7_000), Some(Signal::INT));
+        assert_eq!(due(38_899, 100), None);
+        assert_eq!(due(38_900, 100), Some(Signal::KILL));
+    }
+
+    #[test]
+    fn the_second_signal_leaves_a_trial_two_seconds() {
+        let (mut farewell, interrupted) = (Farewell::new(OF_TRIAL), Interrupt::default());
+        let mut due = |at| farewell.due(ms(at), ms(at), &interrupted);
         interrupted.ask();
         interrupted.ask();
         assert_eq!(due(1_000), Some(Signal::INT));
         assert_eq!(due(1_010), None, "the process might take both for one");
         assert_eq!(due(1_050), Some(Signal::INT));
         interrupted.ask();
-        assert_eq!(due(2_049), None);
-        assert_eq!(due(2_050), Some(Signal::KILL));
+        assert_eq!(due(3_049), None);
+        assert_eq!(due(3_050), Some(Signal::KILL));
     }
 
     #[test]
@@ -93,11 +107,11 @@ mod tests {
         let interrupted = Interrupt::default();
         interrupted.ask();
         let [mut asked_once, mut asked_twice] = [OF_TOOL; 2].map(Farewell::new);
-        assert_eq!(asked_once.due(ms(0), &interrupted), Some(Signal::TERM));
-        assert_eq!(asked_once.due(ms(2_999), &interrupted), None);
-        assert_eq!(asked_once.due(ms(3_000), &interrupted), Some(Signal::KILL));
-        assert_eq!(asked_twice.due(ms(0), &interrupted), Some(Signal::TERM));
+        assert_eq!(asked_once.due(ms(0), ms(0), &interrupted), Some(Signal::TERM));
+        assert_eq!(asked_once.due(ms(2_999), ms(0), &interrupted), None);
+        assert_eq!(asked_once.due(ms(3_000), ms(0), &interrupted), Some(Signal::KILL));
+        assert_eq!(asked_twice.due(ms(0), ms(0), &interrupted), Some(Signal::TERM));
         interrupted.ask();
-        assert_eq!(asked_twice.due(ms(60), &interrupted), Some(Signal::KILL));
+        assert_eq!(asked_twice.due(ms(60), ms(0), &interrupted), Some(Signal::KILL));
     }
 }

@@ -58,7 +58,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// trial before.
 const SILENCE: Duration = Duration::from_secs(120);
 
-const NO_ANSWER: &str = "was asked to end and did not; it was ended";
+const NO_ANSWER: &str = "did not end when asked, so it was killed";
 
 /// Whether the error of a trial says that its process did not answer an interruption.
 pub(crate) fn tells_of_no_answer(error: &str) -> bool {
@@ -227,7 +227,7 @@ fn follow(
                 "did not end within {in_all:?}, though it still reports progress; it was ended"
             ));
         }
-        if let Some(signal) = farewell.due(took, interrupted) {
+        if let Some(signal) = farewell.due(took, silent, interrupted) {
             // The child leads a group of processes. A script that runs a program is one with two.
             let _ = kill_process_group(Pid::from_child(child), signal);
             if signal == Signal::KILL {
@@ -286,7 +286,7 @@ fn end(child: &mut Child, interrupted: &Interrupt) -> String {
     }
     let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
     // A process that waits for a file system on a network ends when that answers, which may be never.
-    ended_within(|| LEAVES, child).unwrap_or_else(|| "signal 9, which it has not obeyed yet".into())
+    ended_within(|| LEAVES, child).unwrap_or_else(|| "SIGKILL, and it is still there; it may wait for a disk or a network".into())
 }
 
 /// How a child ended, if it did within a time, which is asked again and again.

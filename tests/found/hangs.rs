@@ -318,7 +318,7 @@ fn the_second_interruption_waits_for_nothing() {
         // What the user does not wait for does not hang.
         let trial = &record["runs"][0]["trials"][0];
         assert_eq!(trial["status"], "interrupted", "{line}: {}", trial["error"]);
-        assert!(trial.to_string().contains("interrupted twice: "), "{line}: {trial}");
+        assert!(trial.to_string().contains("told to end at once: "), "{line}: {trial}");
     }
 }
 

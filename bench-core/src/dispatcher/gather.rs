@@ -21,8 +21,8 @@ pub(super) const GRACE: Duration = Duration::from_secs(3);
 /// How long dropping ports may take, and the end of the threads after that.
 const LEAVE: Duration = Duration::from_secs(1);
 /// Each of these limits when the user asked twice. Lanes that run return within a few milliseconds. It is this short because the guard gives
-/// the whole trial half a second then, in which what was measured has to be merged, too.
-const HURRY: Duration = Duration::from_millis(100);
+/// the whole trial 0.7 s then, in which what was measured has to be merged, too.
+const HURRY: Duration = Duration::from_millis(50);
 
 /// A report of a thread or task, with its index.
 pub(super) enum News {
@@ -103,7 +103,7 @@ impl Gathering<'_> {
         let hurried = (watch.is_urgent() && !late.is_empty()).then(|| {
             let (names, were) =
                 (self.control.blame.instances(&late), if late.len() == 1 { "was" } else { "were" });
-            format!("interrupted twice: {names} {were} not waited for")
+            format!("told to end at once: {names} {were} not waited for, so these figures are missing")
         });
         if hurried.is_none() {
             self.fail_for(&late, limit);
@@ -205,7 +205,10 @@ mod tests {
         let gathering = Gathering { control: &control, news, members: vec![vec![0], vec![1]] };
         let hurried = gathering.gather(Duration::from_mins(5), &Hurry, || {}).hurried;
         drop(tell);
-        assert_eq!(hurried.as_deref(), Some("interrupted twice: a lane was not waited for"));
+        assert_eq!(
+            hurried.as_deref(),
+            Some("told to end at once: a lane was not waited for, so these figures are missing")
+        );
         assert_eq!(control.failure(), None);
     }
 }

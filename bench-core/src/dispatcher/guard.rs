@@ -51,7 +51,7 @@ impl Default for Limits {
 /// How often the guard looks whether the trial goes on.
 const LOOK: Duration = Duration::from_millis(10);
 /// How long a trial has to hand over what it has when the user asked twice.
-const URGENT: Duration = Duration::from_millis(500);
+const URGENT: Duration = Duration::from_millis(700);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -267,7 +267,7 @@ impl Guard<'_> {
         let method = step.method();
         if self.watch.is_urgent() {
             let said =
-                || Left::Hurried(format!("interrupted twice: `{method}` of {whose} was not waited for"));
+                || Left::Hurried(format!("told to end at once: `{method}` of {whose} was not waited for"));
             return (quiet.urgent >= URGENT).then(said);
         }
         let limit = match step {
@@ -465,7 +465,7 @@ mod tests {
     fn what_the_user_does_not_wait_for_does_not_hang() {
         let making = || -> Result<Box<dyn Dispatcher>, String> { Ok(Box::new(Does(sleeps))) };
         let said = run_guarded(making, plan(), Limits::default(), &mut Hurry).unwrap_err().to_string();
-        assert_eq!(said, "interrupted twice: `open` of transport `pigeon` was not waited for");
+        assert_eq!(said, "told to end at once: `open` of transport `pigeon` was not waited for");
     }
 
     #[test]

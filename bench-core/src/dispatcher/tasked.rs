@@ -118,7 +118,7 @@ impl<T: AsyncTransport> Dispatcher for Tasked<T> {
             let close = self.0.close();
             runtime.block_on(async { tokio::time::timeout(CLOSE, close).await })
         } else if watch.is_urgent() {
-            Ok(Err("interrupted twice: the transport was not closed".into()))
+            Ok(Err("told to end at once: the transport was not closed; `drumpost clean` removes what it left at a server".into()))
         } else {
             Ok(Err("the transport was not closed because its runtime hangs".into()))
         };

@@ -64,7 +64,7 @@ fn a_child_that_does_not_listen_is_killed_with_all_that_it_started() {
     let patience = Patience { silence: Duration::from_secs(60), in_all: None };
     let clock = Clock::start();
     let why = follow(&mut child, &lines, patience, &Events::new(to, false), &interrupted).err().unwrap();
-    assert_eq!(why, "was asked to end and did not; it was ended");
+    assert_eq!(why, "did not end when asked, so it was killed");
     assert_eq!(end(&mut child, &interrupted), "signal 9");
     assert!(clock.now_ns() < 20_000_000_000, "it was waited for");
     // Whoever has the other end of its standard error has ended.
@@ -82,7 +82,7 @@ fn a_child_that_is_stopped_is_killed() {
     interrupted.ask();
     let patience = Patience { silence: Duration::from_secs(60), in_all: None };
     let why = follow(&mut child, &lines, patience, &Events::new(to, false), &interrupted).err().unwrap();
-    assert_eq!(why, "was asked to end and did not; it was ended");
+    assert_eq!(why, "did not end when asked, so it was killed");
     assert_eq!(end(&mut child, &interrupted), "signal 9");
     drop(tell);
 }
