@@ -150,7 +150,7 @@ fn a_record_is_exported_in_every_format() {
     for (line, says) in [
         ("--format hgrm", "--dispatch"),
         ("--format csv --dispatch event/nats", "it has message/sim, event/sim"),
-        ("--format csv --trial 2", "no trial 2"),
+        ("--format csv --trial 2", "trial 2 has no figures"),
         ("--format csv --out record.json/x.csv", "record.json"),
     ] {
         let done = place.run(&format!("export record.json {line}")).with_code(2);
@@ -175,7 +175,7 @@ fn rows_are_exported_for_machines() {
         ("--format otava", "choose one with --dispatch"),
         ("--format otava --dispatch event/sim", "a record in virtual time has none"),
         ("--format junit --times lag", "leave --times lag out"),
-        ("--format bencher --trial 2", "no trial 2"),
+        ("--format bencher --trial 2", "trial 2 has no figures"),
     ] {
         let done = place.run(&format!("export record.json {line}")).with_code(2);
         assert!(done.stdout.is_empty() && done.stderr.contains(says), "{}", done.stderr);

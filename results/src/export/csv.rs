@@ -48,8 +48,8 @@ impl Format for Csv {
 }
 
 /// A line with the names of the columns, then a line for each interval of every chosen trial. Times count from the start of the
-/// trial's window. A trial without intervals is one line. So is a trial that failed beside others that ended well. Its figures do not count, so
-/// they are left out.
+/// trial's window. A trial without intervals is one line. So is a trial that failed beside others that ended well, and one that measured nothing,
+/// such as one that was refused. Its figures do not count, so they are left out.
 ///
 /// # Errors
 /// The selection is not in the record, or asks for other times than those of the columns.
@@ -91,7 +91,7 @@ fn whole(trial: &Trial) -> Point {
     point.with_response(&trial.response)
 }
 
-/// The fields of an interval, which begins at `from_ns`, and of its trial, from `intervals` on. Those of the interval are empty if the trial
+/// The fields of an interval, which begins at `from_ns`, and of its trial, from `intervals` on. All are empty if the trial
 /// does not count.
 fn figures(
     (point, from_ns): (&Point, u64),
@@ -99,31 +99,30 @@ fn figures(
     [confirm_p50, confirm_p99]: [Option<u64>; 2],
     counts: bool,
 ) -> String {
-    let own = |n: Option<u64>| n.filter(|_| counts);
-    let text = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
+    let text = |n: Option<u64>| n.filter(|_| counts).map_or_else(String::new, |n| n.to_string());
     let rate = per_s(point.ended, u128::from(point.at_ns.saturating_sub(from_ns))).filter(|_| counts);
     let (audit, backlog) = (&trial.audit, trial.backlog.as_ref());
-    let first = [own(Some(u64::from(point.intervals))), own(Some(point.ended))].map(text);
+    let first = [Some(u64::from(point.intervals)), Some(point.ended)].map(text);
     let others = [
-        own(Some(point.in_flight)).filter(|_| point.intervals > 0),
-        own(Some(point.response.count())),
-        own(point.response.mean_ns().map(|ns| ns.round() as u64)),
-        own(point.response_p50_ns),
-        own(point.response.quantile_ns(0.9)),
-        own(point.response_p99_ns),
-        own(point.response_max_ns),
-        own(point.lag_p99_ns),
+        Some(point.in_flight).filter(|_| point.intervals > 0),
+        Some(point.response.count()),
+        point.response.mean_ns().map(|ns| ns.round() as u64),
+        point.response_p50_ns,
+        point.response.quantile_ns(0.9),
+        point.response_p99_ns,
+        point.response_max_ns,
+        point.lag_p99_ns,
         Some(audit.lost),
         Some(audit.unknown),
         audit.confirmed,
         audit.refused,
         audit.unconfirmed,
-        own(point.unconfirmed),
-        own(point.confirm_p99_ns),
+        point.unconfirmed,
+        point.confirm_p99_ns,
         confirm_p50,
         confirm_p99,
-        own(point.server_ready),
-        own(point.server_unacknowledged),
+        point.server_ready,
+        point.server_unacknowledged,
         Some(audit.dead),
         backlog.map(|backlog| backlog.waiting),
         backlog.and_then(|backlog| backlog.joined_ns),

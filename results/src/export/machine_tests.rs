@@ -264,7 +264,7 @@ fn what_a_format_cannot_express_is_refused() {
     );
     says(
         text("openmetrics", &record, &select(None, Some(7))),
-        "no trial 7 with figures among those chosen; there are 0, 1, 2",
+        "trial 7 has no figures (numbers begin at 0); trials with figures: 0, 1, 2",
     );
     says(
         text("otava", &record, &select(None, None)),

@@ -49,9 +49,7 @@ pub enum ExportError {
         has: String,
     },
     /// No trial of that number, or none with figures.
-    #[error(
-        "no trial {asked} with figures among those chosen; trials are counted from 0, and the numbers of those with figures are: {has}"
-    )]
+    #[error("trial {asked} has no figures (numbers begin at 0); trials with figures: {has}")]
     Trial {
         /// What was asked for.
         asked: u32,
@@ -259,9 +257,9 @@ impl Selection {
         let sides = self.sides(record)?;
         let of_run = |run: &'a Run| {
             let any_ok = run.trials.iter().any(|trial| trial.status == Status::Ok);
-            let line =
-                move |trial: &'a Trial| Line { run, trial, counts: trial.status == Status::Ok || !any_ok };
-            run.trials.iter().map(line)
+            let counts =
+                move |trial: &Trial| trial.status == Status::Ok || (!any_ok && !trial.response.is_empty());
+            run.trials.iter().map(move |trial| Line { run, trial, counts: counts(trial) })
         };
         let mut all: Vec<Line<'a>> =
             record.runs.iter().filter(|run| self.has(run, sides)).flat_map(of_run).collect();

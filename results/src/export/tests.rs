@@ -357,6 +357,7 @@ fn a_series_as_csv_has_a_line_for_each_trial_whatever_became_of_it() {
     dead.flows = crate::model::Flows::default();
     (dead.response, dead.series) = (Distribution::default(), Series::default());
     failed.status = crate::model::Status::Failed;
+    failed.audit.confirmed = Some(7);
     bare.series = Series::default();
     let (ended, count) = (bare.flows.ended, bare.response.count());
     let lines = |selection: &Selection| fields(&csv(&record, selection).unwrap());
@@ -372,6 +373,10 @@ fn a_series_as_csv_has_a_line_for_each_trial_whatever_became_of_it() {
     assert_eq!(read("response_ns_p99")[..2], ["", ""]);
     assert!(!read("response_ns_p99")[2].is_empty());
     assert_eq!(read("in_flight"), [""; 3]);
+    for count in ["trial_lost", "trial_unknown", "trial_dead", "trial_confirmed"] {
+        assert_eq!(read(count)[1], "", "nothing is known of what failed: {count}");
+        assert_eq!(read(count)[2].is_empty(), count == "trial_confirmed");
+    }
     // By its number, too.
     let one = lines(&only("message/crossbeam", Some(0)));
     assert_eq!((one.len(), one[1].last().unwrap().as_str()), (2, "invalid"));
@@ -379,6 +384,11 @@ fn a_series_as_csv_has_a_line_for_each_trial_whatever_became_of_it() {
     let refused = lines(&Selection::default());
     let refused = refused.iter().find(|line| line[0] == "message/nats").unwrap();
     assert_eq!(refused.last().unwrap(), "refused");
+    // No other trial of its dispatch ended well, and yet it measured nothing.
+    for figure in ["ended", "throughput_per_s", "response_count", "trial_lost", "trial_unknown", "trial_dead"]
+    {
+        assert_eq!(refused[at(figure)], "", "{figure}");
+    }
 }
 
 #[test]
@@ -391,9 +401,10 @@ fn what_is_not_there_is_named() {
     );
     // Refused, so without figures.
     assert!(error(&only("message/nats", None)).contains("no dispatch `message/nats`"));
-    assert!(error(&only("event/crossbeam", Some(3))).starts_with(
-        "no trial 3 with figures among those chosen; trials are counted from 0, and the numbers of those with figures are: 0"
-    ));
+    assert!(
+        error(&only("event/crossbeam", Some(3)))
+            .starts_with("trial 3 has no figures (numbers begin at 0); trials with figures: 0")
+    );
     let several = hgrm(&record, &Selection::default()).unwrap_err().to_string();
     assert!(several.contains("--dispatch") && several.contains("event/crossbeam"), "{several}");
     assert_eq!(csv(&Record::default(), &Selection::default()), Err(ExportError::Empty));
