@@ -140,7 +140,7 @@ impl Run {
 
     /// What is said of a run without a trial. The trials of a pair that was cut off or set aside were started and are in no record.
     pub(crate) fn without_trials(&self) -> &'static str {
-        if self.side.is_some() { "no trial was kept" } else { "no trial was started" }
+        if self.side.is_some() { "no trial of this side is in the record" } else { "no trial was started" }
     }
 
     /// What the settings say, in types.

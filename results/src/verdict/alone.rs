@@ -121,8 +121,10 @@ pub(super) fn check(run: &Run, derived: &Derived, limits: &Thresholds, verdict: 
     let dead: Vec<&(&Trial, String)> = found.iter().filter(|(trial, _)| is_dead(trial)).collect();
     if let [(first, why), ..] = &dead[..] {
         let which = named(dead.len(), run, first);
+        let (whose, of) = if dead.len() == 1 { ("That trial's", "it") } else { ("Their", "them") };
         let reason = format!(
-            "{which}: {why}. The throughput contains the time of such a trial, and the percentiles leave it out"
+            "{which}: {why}. {whose} time lowers the throughput, but the percentiles have no sample of {of}, so the two do not belong \
+             together"
         );
         verdict.add(if is_rare(dead.len()) { Validity::Suspect } else { Validity::Invalid }, reason);
     }
@@ -131,8 +133,10 @@ pub(super) fn check(run: &Run, derived: &Derived, limits: &Thresholds, verdict: 
         && let [(first, why), ..] = &found[..]
     {
         let which = named(found.len(), run, first);
-        let are = if found.len() == 1 { " is invalid by itself" } else { ", are invalid by themselves" };
-        let reason = format!("{which}{are}, although all trials together are within the limits: {why}");
+        let exceeds = if found.len() == 1 { " exceeds" } else { ", exceed" };
+        let reason = format!(
+            "{which}{exceeds} a limit when judged alone; over all trials together the limit is kept: {why}"
+        );
         verdict.add(Validity::Suspect, reason);
     }
     let listed = found.into_iter().map(|(trial, reason)| InvalidTrial { number: trial.number, reason });
@@ -141,12 +145,17 @@ pub(super) fn check(run: &Run, derived: &Derived, limits: &Thresholds, verdict: 
 
 /// `trial 6 of 10`, or `2 of 10 trials, such as trial 6`
 fn named(found: usize, run: &Run, first: &Trial) -> String {
-    let (total, number) = (run.trials.len(), first.number + 1);
+    let of = of_total(first.number, run.trials.len());
     if found == 1 {
-        format!("trial {number} of {total}")
+        format!("trial {}{of}", first.number + 1)
     } else {
-        format!("{found} of {total} trials, such as trial {number}")
+        format!("{found}{of} trials, such as trial {}", first.number + 1)
     }
+}
+
+/// ` of 10`; empty where the number of the trial is beyond that, as numbers of a comparison's side may be: it would be the eleventh of ten.
+pub(super) fn of_total(number: u32, total: usize) -> String {
+    if number as usize >= total { String::new() } else { format!(" of {total}") }
 }
 
 #[cfg(test)]
@@ -187,17 +196,36 @@ mod tests {
     #[test]
     fn a_trial_of_ten_in_which_no_flow_ended_makes_the_run_invalid() {
         let one = judged(&ten(LoadKind::Closed, &[5], die));
-        let said = "trial 6 of 10: no flow ended, so there are no response times. The throughput contains the time of such a \
-                    trial, and the percentiles leave it out";
+        let said = "trial 6 of 10: no flow ended, so there are no response times. That trial's time lowers the throughput, but the \
+                    percentiles have no sample of it, so the two do not belong together";
         assert_reason(&one, Validity::Invalid, said);
         assert_eq!((one.reasons.len(), numbers(&one)), (1, vec![5]), "{one:?}");
         let two = judged(&ten(LoadKind::Closed, &[5, 8], die));
         assert_reason(&two, Validity::Invalid, "2 of 10 trials, such as trial 6: no flow ended");
+        assert_reason(
+            &two,
+            Validity::Invalid,
+            "Their time lowers the throughput, but the percentiles have no sample of them",
+        );
         assert_eq!(numbers(&two), [5, 8]);
         // Of ten such trials it is said once.
         let all: Vec<u32> = (0..10).collect();
         let none = judged(&ten(LoadKind::Closed, &all, die));
         assert_eq!(none.reasons, ["no flow ended, so there are no response times"]);
+    }
+
+    /// A side of a comparison lacks the trials of pairs that were not kept, so its numbers may be beyond its trials.
+    #[test]
+    fn no_trial_is_the_eleventh_of_ten() {
+        let mut run = ten(LoadKind::Closed, &[9], die);
+        run.trials[9].number = 10;
+        assert_reason(&judged(&run), Validity::Invalid, "trial 11: no flow ended");
+        run.trials[9] =
+            Trial { number: 10, status: Status::Failed, error: Some("why".into()), ..Trial::default() };
+        assert_reason(&judged(&run), Validity::Invalid, "trial 11 failed: why");
+        let mut run = ten(LoadKind::Closed, &[8, 9], die);
+        run.trials[8].number = 10;
+        assert_reason(&judged(&run), Validity::Invalid, "2 trials, such as trial 11: no flow ended");
     }
 
     #[test]
@@ -249,14 +277,14 @@ mod tests {
     fn what_is_beyond_a_limit_in_one_trial_alone_is_suspect() {
         let late = |trial: &mut Trial| (trial.flows.started, trial.flows.ended) = (95_000, 95_000);
         let verdict = judged(&ten(LoadKind::Open, &[2], late));
-        let said = "trial 3 of 10 is invalid by itself, although all trials together are within the limits: the load started 9.50 \
-                    k/s, but 10.0 k/s were due (5.00 % off)";
+        let said = "trial 3 of 10 exceeds a limit when judged alone; over all trials together the limit is kept: the load started \
+                    9.50 k/s, but 10.0 k/s were due (5.00 % off)";
         assert_reason(&verdict, Validity::Suspect, said);
         assert_eq!(numbers(&verdict), [2]);
         // Of more trials the run itself is beyond the limit.
         let verdict = judged(&ten(LoadKind::Open, &[2, 3, 4], late));
         assert_eq!((verdict.status, numbers(&verdict)), (Validity::Invalid, vec![2, 3, 4]));
-        assert!(!verdict.reasons.join("; ").contains("by itself"), "{verdict:?}");
+        assert!(!verdict.reasons.join("; ").contains("judged alone"), "{verdict:?}");
     }
 
     /// A trial is judged without its times. Whatever makes a run of one trial invalid has to be found all the same.

@@ -80,11 +80,38 @@ fn an_open_load_that_started_no_flow_says_why() {
     assert!(says(5_000_000, 0, 0, 0).ends_with("was started, and nothing was sent at all"));
     let shed = says(9, 9, 0, 1);
     assert!(shed.contains("none of the 9 flows") && shed.contains("the window was full"), "{shed}");
-    assert!(says(9, 2, 7, 1).contains("later than --debt allows"));
+    assert!(
+        says(9, 2, 7, 1)
+            .contains("all were dropped: they were later than --debt allows, or the window was full")
+    );
     assert_eq!(says(0, 0, 0, 1), "no flow was due in the measured window; raise --duration or --rate");
     // A closed load has no schedule that it could be behind.
     let closed = judged(LoadKind::Closed, |trial| trial.flows = Flows::default());
     assert_eq!(closed.reasons, ["no flow ended, so there are no response times"]);
+}
+
+/// With flows of the warm-up in the way, as where a consumer hangs, no rate is low enough.
+#[test]
+fn an_open_load_whose_window_is_full_of_the_warm_up_is_not_told_to_lower_its_rate() {
+    for (shed, dropped) in [(0, 0), (1_000, 0), (0, 1_000)] {
+        let verdict = open(|trial| {
+            trial.flows =
+                Flows { due: 1_000, shed, dropped, warmup_unfinished: Some(10), ..Flows::default() };
+            (trial.response, trial.mean_in_flight) = (Distribution::default(), None);
+        });
+        let said = "none of the 1,000 flows that were due (100 /s) was started: 10 flows of the warm-up never ended, so the window or \
+                    the queues were full; no message was lost, so a handler may not end its flows";
+        assert_reason(&verdict, Validity::Invalid, said);
+        assert!(!verdict.reasons.join("; ").contains("ower --rate"), "{verdict:?}");
+    }
+    let blocked = open(|trial| {
+        trial.flows = Flows { due: 1_000, ..Flows::default() };
+        (trial.response, trial.mean_in_flight) = (Distribution::default(), None);
+        trial.blocked_ns = 9_000_000_000;
+    });
+    let said =
+        "in the warm-up, and a full transport blocked the senders for 90.0 % of the time. Lower --rate";
+    assert_reason(&blocked, Validity::Invalid, said);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! Does not live here: flows that were never started (`load`).
 
-use super::{Thresholds, Validity, Verdict, standstill};
+use super::{Thresholds, Validity, Verdict, alone, standstill};
 use crate::model::{DeadLetters, Flows, LoadKind, Run, Status, Trial};
 use crate::stats::Derived;
 use crate::units;
@@ -22,7 +22,7 @@ pub(super) fn check_trials(run: &Run, derived: &Derived, stood_still: bool, verd
     for (status, error, numbers) in ends {
         let which = match &numbers[..] {
             [_] if total == 1 => String::new(),
-            [number] => format!("trial {} of {total} ", number + 1),
+            [number] => format!("trial {}{} ", number + 1, alone::of_total(*number, total)),
             _ => format!("{} of {total} trials ", numbers.len()),
         };
         // An interrupted trial measured the right thing, only for a shorter time.
@@ -55,31 +55,45 @@ fn why(run: &Run, derived: &Derived) -> String {
         }
     };
     match started {
-        0 if run.load == LoadKind::Open => not_started(derived, audit.sent),
+        0 if run.load == LoadKind::Open => not_started(derived, audit.sent, &hint),
         0 => String::new(),
         _ => format!(": {} started{hint}", units::counted(started, "flow was", "flows were")),
     }
 }
 
-/// Why an open load started no flow of the measured window. `sent` are the messages of the whole trial, its warm-up included.
-fn not_started(derived: &Derived, sent: u64) -> String {
-    let Flows { due, shed, dropped, .. } = derived.flows;
+/// Why an open load started no flow of the measured window. `sent` are the messages of the whole trial, its warm-up included, and `hint`
+/// is why flows of the warm-up may never have ended.
+fn not_started(derived: &Derived, sent: u64, hint: &str) -> String {
+    let Flows { due, shed, dropped, warmup_unfinished, .. } = derived.flows;
     if due == 0 {
         return ": no flow was due in the measured window; raise --duration or --rate".into();
     }
     let (flows, rate) = (units::counted(due, "flow", "flows"), units::rate(derived.due_per_s.unwrap_or(0.0)));
     let none = format!(": none of the {flows} that were due ({rate}) was started");
+    // These were in the way, whatever became of the flows that were due: a lower rate is no remedy.
+    if let Some(stuck) = warmup_unfinished.filter(|n| *n > 0) {
+        let stuck = units::counted(stuck, "flow", "flows");
+        return format!(
+            "{none}: {stuck} of the warm-up never ended, so the window or the queues were full{hint}"
+        );
+    }
+    let blocked = match derived.blocked_share {
+        Some(share) if share > 0.5 => {
+            format!(", and a full transport blocked the senders for {} of the time", units::percent(share))
+        }
+        _ => String::new(),
+    };
     match (shed + dropped >= due, sent) {
         (true, _) if dropped == 0 => {
             format!("{none}, because the window was full and --at-cap shed drops them then")
         }
         (true, _) => format!(
-            "{none}, because all were later than --debt allows or found the window full; lower --rate"
+            "{none}, because all were dropped: they were later than --debt allows, or the window was full; lower --rate"
         ),
         (false, 0) => format!("{none}, and nothing was sent at all"),
         (false, _) => format!(
-            "{none}, because the load was behind: until its end it was still sending flows that had been due before, in the warm-up. \
-             Lower --rate"
+            "{none}, because the load was behind: until its end it was still sending flows that had been due before, in the \
+             warm-up{blocked}. Lower --rate"
         ),
     }
 }

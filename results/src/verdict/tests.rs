@@ -190,7 +190,11 @@ fn a_failure_is_invalid_with_its_error() {
         tool_version: String::new(),
         built: std::collections::BTreeMap::new(),
     });
-    assert_reason(&judge_run(&Run { side, ..Run::default() }), Validity::Invalid, "no trial was kept");
+    assert_reason(
+        &judge_run(&Run { side, ..Run::default() }),
+        Validity::Invalid,
+        "no trial of this side is in the record",
+    );
     assert_reason(&open(|trial| trial.flows.ended = 0), Validity::Invalid, "no flow ended");
 }
 
