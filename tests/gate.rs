@@ -239,10 +239,14 @@ fn pairs_that_were_set_aside_are_told_when_none_is_kept() {
     let record = Record::from_file(&place.path("r.json"));
     let reason = record.document["partial_reason"].as_str().unwrap();
     let is_told =
-        reason.starts_with("interrupted after 0 pairs; ") && reason.contains("measured and set aside");
+        reason.starts_with("interrupted after 0 pairs; ") && reason.contains("not used, because the machine");
     assert!(is_told, "{reason}");
     for run in record.runs() {
-        assert_eq!(run["verdict"]["reasons"][0], "no trial was kept", "{}", run["verdict"]);
+        assert_eq!(
+            run["verdict"]["reasons"][0], "no trial of this side is in the record",
+            "{}",
+            run["verdict"]
+        );
     }
 }
 

@@ -203,8 +203,9 @@ impl<'a> Measuring<'a> {
         let after = format!("interrupted after {}", in_words(pairs));
         match self.repeats.total() as u64 {
             set_aside @ 1.. if self.kept == 0 => {
-                let pairs = units::counted(set_aside, "pair was", "pairs were");
-                format!("{after}; {pairs} measured and set aside because of the machine")
+                let pairs = units::counted(set_aside, "measured pair was", "measured pairs were");
+                let them = if set_aside == 1 { "it" } else { "them" };
+                format!("{after}; {pairs} not used, because the machine disturbed {them}")
             }
             _ => after,
         }

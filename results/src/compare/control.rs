@@ -177,8 +177,7 @@ impl Control {
                 ),
             )
         } else if pairs < needed {
-            let sentence =
-                format!("the copy of A ran too rarely: in {said}, and at least {needed} are needed");
+            let sentence = format!("the copy of A ran in {said} only; {needed} are needed for a noise floor");
             (ControlState::TooShort, sentence)
         } else {
             (

@@ -200,7 +200,8 @@ impl Repeats {
     /// How many pairs were disturbed, by what, and what became of them, for the notes of a comparison; `None` if none was.
     #[must_use]
     pub fn sentence(&self) -> Option<String> {
-        const WHY: &str = "At most half as many pairs are repeated as the next look wants, and none in time that the first look needs";
+        const WHY: &str = "drumpost repeats disturbed pairs up to half of the pairs needed for the next look, and with --within only \
+                           while time is left";
         let (repeated, kept) = (self.total(), self.kept());
         let all = repeated + kept;
         let disturbed = units::counted(all as u64, "pair", "pairs");

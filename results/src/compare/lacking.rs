@@ -59,6 +59,9 @@ pub(super) fn note(metric: Metric, pairs: &[(&Trial, &Trial)]) -> String {
     for (reason, what) in [(Reason::TooFew, "too few samples"), (Reason::NoRatio, "no such figure")] {
         match count(reason) {
             0 => {}
+            n if n == all && reason == Reason::NoRatio => {
+                parts.push("no pair has this figure on both sides".into());
+            }
             n if n == all => parts.push(format!("single trials have {what}")),
             1 => parts.push(format!("1 of {all} pairs has {what}")),
             n => parts.push(format!(
@@ -73,7 +76,7 @@ pub(super) fn note(metric: Metric, pairs: &[(&Trial, &Trial)]) -> String {
         n if n > 0 && n < all => ". Longer trials would have enough samples",
         _ => "",
     };
-    format!("{}, so this is the figure of all trials and is not judged{help}", parts.join(", and "))
+    format!("{}, so the value shown combines all trials, and gets no verdict{help}", parts.join(", and "))
 }
 
 /// A note on the pairs in which no flow of a side ended; `None` if there are none. `sides` are the names of the two.
@@ -96,7 +99,7 @@ fn places(pairs: &[(&Trial, &Trial)], sides: [&str; 2], is_so: impl Fn(&Trial) -
         match &numbers[..] {
             [] => None,
             [number] => Some(format!("{name} of pair {number}")),
-            all if all.len() == pairs.len() => Some(format!("{name} of any pair")),
+            all if all.len() == pairs.len() => Some(format!("{name} in any pair")),
             [first, ..] => {
                 Some(format!("{name} of {} pairs, such as pair {first}", units::count(numbers.len() as u64)))
             }

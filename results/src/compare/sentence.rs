@@ -21,16 +21,16 @@ impl Row {
         }
     }
 
-    /// `20 pairs`, or `10 pairs, 9 of them with figures`. A pair in which no flow of a side ended has no throughput to compare, and no
+    /// `20 pairs`, or `10 pairs, 9 can be compared`. A pair in which no flow of a side ended has no throughput to compare, and no
     /// times.
     #[must_use]
     pub fn pairs_in_words(&self) -> String {
         let all = units::counted(self.pairs as u64, "pair", "pairs");
         let of_throughput = self.gates.iter().find(|gate| gate.metric == Metric::Throughput);
         match of_throughput.map(|gate| gate.pairs) {
-            Some(0) if self.pairs > 0 => format!("{all}, none of them with figures"),
+            Some(0) if self.pairs > 0 => format!("{all}, none can be compared"),
             Some(some) if some < self.pairs => {
-                format!("{all}, {} of them with figures", units::count(some as u64))
+                format!("{all}, {} can be compared", units::count(some as u64))
             }
             _ => all,
         }

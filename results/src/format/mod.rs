@@ -90,7 +90,7 @@ fn version(json: &str) -> Result<u32, FormatError> {
             "it is no JSON object, as line {} begins with `{char}`",
             line(at)
         ))),
-        None => Err(FormatError::NoObject("nothing is in it from line 1 on".into())),
+        None => Err(FormatError::NoObject("it is empty".into())),
     }
 }
 

@@ -274,7 +274,7 @@ fn errors_say_where_and_what_to_do() {
     assert_error("{}", &["schema_version", "line 1", "drumpost record"]);
     assert_error("not json", &["no JSON object", "line 1 begins with `n`", "drumpost record"]);
     assert_error("\n[]", &["no JSON object", "line 2 begins with `[`"]);
-    assert_error(" \n", &["nothing is in it"]);
+    assert_error(" \n", &["it is empty"]);
     assert_error(&json[..json.len() / 2], &["it was cut", "line", "column"]);
     assert_error(&json.replacen("\"seed\": 42", "\"seed\": \"42\"", 1), &["expected u64", "line", "column"]);
     let (head, trials) = json.split_at(json.find("\"trials\": [").unwrap());

@@ -26,12 +26,12 @@ pub(super) fn sentences(row: &Row) -> Vec<String> {
         _ => return Vec::new(),
     };
     let mut sentences = vec![format!(
-        "noise floor: four of five comparisons like this one would find a change of {told}, and a smaller one is found now and then"
+        "noise floor: a change of {told} would be found in four of five such comparisons; a smaller one less often"
     )];
     if !below.is_empty() {
         sentences.push(format!(
-            "{below}: the change is smaller than the noise floor. The verdict stands, because the sign test limits false verdicts \
-             whatever the floor is. Another comparison may well miss such a change"
+            "{below}: the change is smaller than the noise floor. The verdict stands: at most 1 of 100 comparisons gives a false \
+             verdict, however large the floor is. Another comparison may well miss such a change"
         ));
     }
     if !above.is_empty() {

@@ -79,7 +79,7 @@ fn a_short_control_is_said_to_be_short() {
     let comparison = controlled(1.06, &side("copy", 10, 1.5, 0.01, 3), 0.01);
     let control = comparison.control.as_ref().unwrap();
     assert_eq!(control.state, ControlState::TooShort);
-    assert_eq!(control.sentence, "the copy of A ran too rarely: in 10 pairs, and at least 11 are needed");
+    assert_eq!(control.sentence, "the copy of A ran in 10 pairs only; 11 are needed for a noise floor");
     assert_eq!((comparison.is_invalid(), comparison.verdict), (false, Verdict::Regression));
     assert!(comparison.rows[0].gates.iter().all(|gate| gate.floor.is_none()));
 }

@@ -153,8 +153,8 @@ fn half_as_many_pairs_may_be_repeated_as_the_look_wants() {
     assert_eq!(
         repeats.sentence().unwrap(),
         "the machine disturbed 16 pairs (the hypervisor took time in 1, other processes used the cores in 15): 11 repeated whole, \
-         5 counted as measured. At most half as many pairs are repeated as the next look wants, and none in time that the first \
-         look needs"
+         5 counted as measured. drumpost repeats disturbed pairs up to half of the pairs needed for the next look, and with --within \
+         only while time is left"
     );
     let mut one = Repeats::default();
     assert!(one.may_repeat(Cause::Stopped, 20));
@@ -168,8 +168,8 @@ fn half_as_many_pairs_may_be_repeated_as_the_look_wants() {
     assert_eq!((late.total(), late.kept()), (0, 1));
     assert_eq!(
         late.sentence().unwrap(),
-        "the machine disturbed 1 pair (the process was stopped), which counts as measured. At most half as many pairs are repeated \
-         as the next look wants, and none in time that the first look needs"
+        "the machine disturbed 1 pair (the process was stopped), which counts as measured. drumpost repeats disturbed pairs up to \
+         half of the pairs needed for the next look, and with --within only while time is left"
     );
 }
 

@@ -23,12 +23,12 @@ fn note(row: &Row, metric: Metric) -> &str {
     gate(row, metric).note.as_deref().unwrap()
 }
 
-const NOT_JUDGED: &str = "so this is the figure of all trials and is not judged";
+const NOT_JUDGED: &str = "so the value shown combines all trials, and gets no verdict";
 
 #[test]
 fn a_pair_in_which_no_flow_ended_is_counted_alike_everywhere() {
     let one = row(|_, b| die(&mut b.trials[5]));
-    assert_eq!((one.pairs, one.pairs_in_words().as_str()), (10, "10 pairs, 9 of them with figures"));
+    assert_eq!((one.pairs, one.pairs_in_words().as_str()), (10, "10 pairs, 9 can be compared"));
     assert_eq!(one.notes, ["no flow ended in B of pair 6, so 9 of 10 pairs can be compared"]);
     assert_eq!(note(&one, Metric::P50), format!("no flow ended in B of pair 6, {NOT_JUDGED}"));
     assert_eq!(gate(&one, Metric::P50).verdict, Verdict::NotJudged);
@@ -47,8 +47,8 @@ fn a_pair_in_which_no_flow_ended_is_counted_alike_everywhere() {
 #[test]
 fn a_side_in_which_no_flow_ended_at_all_is_not_said_to_have_too_few_samples() {
     let none = row(|_, b| b.trials.iter_mut().for_each(die));
-    assert_eq!(none.pairs_in_words(), "10 pairs, none of them with figures");
-    assert_eq!(note(&none, Metric::Throughput), format!("no flow ended in B of any pair, {NOT_JUDGED}"));
+    assert_eq!(none.pairs_in_words(), "10 pairs, none can be compared");
+    assert_eq!(note(&none, Metric::Throughput), format!("no flow ended in B in any pair, {NOT_JUDGED}"));
 }
 
 #[test]

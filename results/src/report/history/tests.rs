@@ -108,7 +108,7 @@ fn long_names_keep_one_table() {
         assert!(rows[0].contains("event/") && rows[2].contains("copy)"), "{width}\n{text}");
     }
     let narrow = history.text(Layout::plain(80));
-    assert!(narrow.contains("no room for revision, "), "{narrow}");
+    assert!(narrow.contains("columns left out on this narrow terminal: revision, "), "{narrow}");
     let at_120 = history.text(Layout::plain(120));
     assert!(at_120.contains("payment") && at_120.contains(".json") && !at_120.contains("file, "), "{at_120}");
     assert!(history.markdown().contains(&"x".repeat(500)), "elsewhere names are whole");

@@ -18,7 +18,7 @@ pub(in crate::report) fn pairs(row: &Row, is_alone: bool) -> Block {
         let sentence = if row.pairs == 0 {
             "No ratios are drawn: there are no pairs of trials that were measured next to each other."
         } else {
-            "No ratios are drawn: single trials lack the figures. The notes above say why."
+            "No ratios are drawn: no pair has values for these figures; the notes above give the reason."
         };
         let sentence = sentence.to_owned();
         return Block::Page(OnPage::Missing { title: TITLE, sentence, is_half: false });

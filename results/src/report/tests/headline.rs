@@ -233,9 +233,10 @@ fn a_verdict_below_its_noise_floor_is_said_to_stand() {
         gate.floor = Some(if gate.metric == Metric::P50 { 2.973 } else { 0.001 });
     }
     let text = comparison(&judged, Layout::plain(1_000));
-    let floors = "would find a change of 0.1 % (throughput) to 298 % (response p50), and a smaller one is found now and then";
+    let floors = "a change of 0.1 % (throughput) to 298 % (response p50) would be found in four of five such comparisons";
     assert!(text.contains(floors), "{text}");
-    let stands = "- response p50: the change is smaller than the noise floor. The verdict stands, because the sign test";
+    let stands =
+        "- response p50: the change is smaller than the noise floor. The verdict stands: at most 1 of 100";
     assert!(text.contains(stands), "{text}");
     judged.rows[0].gates.retain(|gate| gate.metric != Metric::P50);
     let text = comparison(&judged, Layout::plain(1_000));
@@ -256,9 +257,9 @@ fn a_pair_in_which_no_flow_ended_is_named_in_the_header_and_the_notes() {
     let forms = [report.text(Layout::plain(1_000)), report.markdown(), report.html()];
     for text in forms {
         for said in [
-            "10 pairs, 9 of them with figures",
+            "10 pairs, 9 can be compared",
             "no flow ended in B of pair 6, so 9 of 10 pairs can be compared",
-            "no flow ended in B of pair 6, so this is the figure of all trials and is not judged",
+            "no flow ended in B of pair 6, so the value shown combines all trials, and gets no verdict",
             "B is invalid: trial 6 of 10: no flow ended",
         ] {
             assert!(text.contains(said), "no `{said}` in {text}");

@@ -25,7 +25,7 @@ pub(super) fn fitted(table: &Table, layout: Layout) -> String {
     if left.is_empty() {
         return text;
     }
-    let said = format!("no room for {}: --json has them, or a wider terminal", left.join(", "));
+    let said = format!("columns left out on this narrow terminal: {} (--json shows all)", left.join(", "));
     text + &layout.paint(Tone::Faint, &hanging("", &said, layout))
 }
 
@@ -150,6 +150,10 @@ mod tests {
         assert_eq!((names(12), kept(12).kept[0]), (vec![1, 2], (0, 6)));
         assert_eq!((names(11), kept(11).kept[0]), (vec![1, 2, 3], (0, 11)));
         let text = fitted(&table, Layout::plain(27));
-        assert!(text.contains("no room for second, first:") && text.contains("--json has them"), "{text}");
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            words.ends_with("left out on this narrow terminal: second, first (--json shows all)"),
+            "{text}"
+        );
     }
 }
