@@ -123,7 +123,7 @@ fn outages() -> Vec<Outage> {
 #[test]
 fn a_file_that_is_no_record_is_told() {
     let error = from_json("1732190000,64\n").unwrap_err().to_string();
-    assert!(error.contains("expected a record of drumpost (a JSON object)"), "{error}");
+    assert!(error.contains("it is no JSON object, as line 1 begins with `1`"), "{error}");
 }
 
 #[test]

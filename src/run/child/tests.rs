@@ -83,7 +83,8 @@ fn a_child_that_is_stopped_is_killed() {
     let patience = Patience { silence: Duration::from_secs(60), in_all: None };
     let why = follow(&mut child, &lines, patience, &Events::new(to, false), &interrupted).err().unwrap();
     assert_eq!(why, "did not end when asked, so it was killed");
-    assert_eq!(end(&mut child, &interrupted), "signal 9");
+    // SIGINT waits for a stopped process, too, and `sleep` has no handler.
+    assert!(["signal 9", "signal 2"].contains(&&*end(&mut child, &interrupted)));
     drop(tell);
 }
 
