@@ -210,7 +210,7 @@ fn debt_is_kept_unless_it_is_to_be_dropped() {
     for (line, says) in [
         ("--think 1ms --rate 10/s", "--think is for closed loads"),
         ("--at-cap shed", "--at-cap is for open loads"),
-        ("--rate 1k/s --at-cap shed", "message/sim: --at-cap shed is for a full window, and here"),
+        ("--rate 1k/s --at-cap shed", "message/sim: --at-cap shed acts when the in-flight window is full"),
         ("--rate 1k/s --at-cap fail", "add --window, such as --window 1000"),
         ("--debt drop:1ms", "--debt is for open loads"),
         ("--rate 1k/s --debt later", "drop:1ms"),

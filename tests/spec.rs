@@ -64,12 +64,12 @@ fn a_mistake_in_a_spec_is_named_with_its_file_and_field() {
         ("{ \"batch\": 0 }", "`batch`: must be from 1 to 65536"),
         ("{ \"batsh\": 1 }", "did you mean `batch`?"),
         ("{ \"rate\": \"1k/s\", \"in-flight\": 3 }", "cannot be used with --rate"),
-        ("[]", "this is no JSON object"),
+        ("[]", "this file is neither, as it is no JSON object"),
         (
             "at_s,size\n1,2\n",
-            "a record of `run` is wanted, or a JSON object whose fields are flags of `run`, and this",
+            "--spec takes a record of `run`, or a JSON object with flags of `run`; this file is neither",
         ),
-        ("{", "this is not valid JSON: EOF while parsing"),
+        ("{", "it is not valid JSON: EOF while parsing"),
         ("{ \"schema_version\": 1 }", "this record has no spec"),
         (
             "{ \"at\": [\"1s touch there\"] }",

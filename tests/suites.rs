@@ -162,7 +162,7 @@ fn list_names_the_cells_and_runs_nothing() {
         "queue/stream/event/sim in-flight=2",
     ];
     assert_eq!(names[..4], expected);
-    assert!(listed.ends_with("4 cells, 12 trials, no fixed length\n"), "{listed}");
+    assert!(listed.ends_with("4 cells, 12 trials; how long they take is not known before\n"), "{listed}");
     let only = place.run("suite suite.toml --list --only event/").with_code(0).stdout;
     assert!(only.contains("2 cells, 6 trials") && !only.contains("message/sim"), "{only}");
     assert!(!place.path(".drumpost").exists());

@@ -41,13 +41,13 @@ pub enum IndexError {
     },
     /// There is no room on the disk for the index. SQLite writes into the log beside it first.
     #[error(
-        "the disk is full, and the index {path} with its log {path}-wal has no room; {left}free some space: \
-         the next drumpost history makes the index from the records"
+        "the disk is full: the index ({path} and {path}-wal) has no room. {left}Nothing is lost. Free some space, and `drumpost history` \
+         rebuilds it"
     )]
     Full {
         /// The index.
         path: PathBuf,
-        /// What was done about the files; empty, or with a semicolon at its end.
+        /// What was done about the files; empty, or a sentence with a space at its end.
         left: &'static str,
     },
     /// The folder or the file cannot be written, or another process holds the index for too long.

@@ -54,12 +54,12 @@ fn give_back(folder: &Path) -> &'static str {
     let is_gone = || fs::metadata(&log).map_or(true, |log| log.len() == 0);
     let is_emptied = emptied(&index).is_ok_and(|is_busy| !is_busy);
     if is_emptied && is_gone() {
-        return "the log was emptied; ";
+        return "The log was emptied. ";
     }
     // The log goes first: without it the index may be damaged, and a later drumpost would notice that.
     let beside = BESIDE.map(|end| folder.join(format!("{FILE}{end}")));
     let removed = beside.iter().chain([&index]).filter(|path| fs::remove_file(path).is_ok()).count();
-    if removed > 0 { "both were removed; " } else { "" }
+    if removed > 0 { "The index was removed. " } else { "" }
 }
 
 /// Writes the log into the index, and makes it empty. Gives whether others keep it from that.
@@ -107,7 +107,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         unusable(folder.path(), APPLICATION);
         let told = full(folder.path()).with_room_given_back(folder.path()).to_string();
-        assert!(told.contains("both were removed; free some space"), "{told}");
+        assert!(told.contains("The index was removed. Nothing is lost. Free some space"), "{told}");
         assert!(told.contains("history.sqlite-wal"), "the log is named: {told}");
         let left: Vec<_> =
             fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -141,7 +141,7 @@ mod tests {
         let log = other.path().join(format!("{FILE}-wal"));
         assert!(fs::metadata(&log).unwrap().len() > 0, "the tables are in the log");
         let told = full(other.path()).with_room_given_back(other.path()).to_string();
-        assert!(told.contains("the log was emptied; free some space"), "{told}");
+        assert!(told.contains("The log was emptied. Nothing is lost. Free some space"), "{told}");
         assert!(!log.exists() && Index::open(other.path()).unwrap().known().is_ok());
     }
 }

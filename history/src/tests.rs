@@ -274,7 +274,7 @@ fn a_full_disk_is_told_and_the_index_takes_no_room_of_records() {
     assert!(told.contains("the disk is full") && told.contains("history.sqlite-wal"), "{told}");
     drop(index);
     let told = error.with_room_given_back(folder).to_string();
-    assert!(told.contains("the log was emptied"), "{told}");
+    assert!(told.contains("The log was emptied"), "{told}");
     assert!(!folder.join("history.sqlite-wal").exists());
 }
 

@@ -3,6 +3,7 @@
 //! Lives here: reading and writing the folder. The fields of the state are in `format::suite`, the table in `report`.
 //! Does not live here: making cells from a file, and running them (the command line).
 
+use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -71,7 +72,7 @@ impl Suite {
     }
 
     /// Adds a finished trial to the record of its cell and writes the record, whole or not at all. `empty` is the record
-    /// to begin with.
+    /// to begin with. The folder is made again with all above it if somebody has removed it.
     ///
     /// # Errors
     /// The path and why not.
@@ -85,6 +86,7 @@ impl Suite {
             record.partial = (there < all).then(|| format!("{there} of {all} trials were run"));
         }
         record.judge(&Thresholds::default());
+        make_again(folder);
         store::write(&folder.join(&plan.record), record)
     }
 
@@ -97,6 +99,7 @@ impl Suite {
         if folder.join(STATE_FILE).exists() {
             return Ok(false);
         }
+        make_again(folder);
         self.write_state(folder)?;
         for (cell, record) in self.plan.cells.iter().zip(&self.records) {
             if let Some(record) = record {
@@ -125,6 +128,12 @@ impl Suite {
         let all = self.plan.order.len();
         (left > 0).then(|| format!("{left} of {all} trials are still to be run; continue with --resume"))
     }
+}
+
+/// Makes the folder of a suite that was there when it began.
+fn make_again(folder: &Path) {
+    // If it cannot be made, writing says why.
+    let _ = fs::create_dir_all(folder);
 }
 
 fn read_cell(folder: &Path, cell: &Cell) -> Result<Option<Record>, StoreError> {

@@ -6,7 +6,7 @@ use drumpost_tui::SPEEDS;
 const EXIT_CODES: &str = "Without a terminal it prints a line a second. q leaves, and the run continues. In a replay, space pauses it, the left and right arrow move it, and \
 + and - change its speed.
 
-Exit codes: 0 the run ended, 1 a trial failed, the run is gone, or stdout takes no more, 2 usage or a trial was refused, 5 faults were seen, 6 a trial is invalid, 130 you left \
+Exit codes: 0 the run ended, 1 a trial failed, the run is gone, or stdout cannot be written, for example on a full disk, 2 usage or a trial was refused, 5 faults were seen, 6 a trial is invalid, 130 you left \
 before the end";
 
 #[derive(Debug, Args)]

@@ -1,9 +1,10 @@
 //! What a file that is written holds, and which files it may replace: empty ones, and those of its own kind.
 //!
-//! A record is told by its fields, as anything may be called `.json`. Other kinds are told by the end of their name or by how they begin.
+//! A record is told by the fields that it begins with, as anything may be called `.json`, and JUnit by its elements, as anything may be called
+//! `.xml`. Other kinds are told by the end of their name or by how they begin.
 
 use drumpost_results::{export, store};
-use serde::de::IgnoredAny;
+use serde::{Deserialize, de::IgnoredAny};
 use std::{
     collections::BTreeMap,
     fs::{self, File},
@@ -26,6 +27,8 @@ pub(crate) enum Holds {
     Export(&'static str),
 }
 
+/// Fields that a record begins with. A suite's state has them, too, and a name.
+const RECORD: [&str; 4] = ["schema_version", "id", "tool_version", "partial"];
 /// So much of a file says what it is.
 const BEGINNING_BYTES: u64 = 4_096;
 
@@ -36,7 +39,7 @@ impl Holds {
             Self::Record => "a record of drumpost".into(),
             Self::Proof => "a document of compare --prove".into(),
             Self::Page => "an HTML page".into(),
-            Self::Xml => "an XML file".into(),
+            Self::Xml => "a JUnit file".into(),
             Self::Svg => "an SVG picture".into(),
             Self::Export(format) => format!("a file of the format {format}"),
         }
@@ -49,8 +52,8 @@ impl Holds {
             return true;
         }
         match self {
-            Self::Record => has(path, &["schema_version", "runs", "environment", "pairing"]),
-            Self::Proof => has(path, &["schema_version", "cases", "pairs_at_most"]),
+            Self::Record => begins_with(path, &RECORD) && !begins_with(path, &["name"]),
+            Self::Proof => begins_with(path, &["schema_version", "partial", "rows"]),
             Self::Export("bencher") => is_of_bencher(path),
             _ => self.is_named(path) || beginning(path).is_some_and(|text| self.is_begun(&text)),
         }
@@ -58,14 +61,13 @@ impl Holds {
 
     fn is_named(self, path: &Path) -> bool {
         let ends: &[&str] = match self {
+            Self::Record | Self::Proof | Self::Xml | Self::Export("junit") => &[],
             Self::Page => &["html", "htm", "xhtml"],
-            Self::Xml => &["xml"],
             Self::Svg => &["svg"],
             Self::Export(format) => {
                 let own = export::named(format).map(|format| format.extension());
                 return own.is_some_and(|own| is_end(path, own));
             }
-            Self::Record | Self::Proof => &[],
         };
         ends.iter().any(|end| is_end(path, end))
     }
@@ -75,7 +77,9 @@ impl Holds {
         let begins = |with: &str| text.get(..with.len()).is_some_and(|own| own.eq_ignore_ascii_case(with));
         match self {
             Self::Page => begins("<!doctype html") || begins("<html"),
-            Self::Xml | Self::Export("junit") => begins("<?xml") || begins("<testsuite"),
+            Self::Xml | Self::Export("junit") => {
+                begins("<testsuite") || (begins("<?xml") && text.contains("<testsuite"))
+            }
             Self::Svg => begins("<svg") || (begins("<?xml") && text.contains("<svg")),
             Self::Export("csv") => begins("dispatch,trial,from_ns,"),
             Self::Export("otava") => begins("time,commit,record,"),
@@ -98,11 +102,35 @@ fn beginning(path: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Whether a file is a JSON object with these fields.
-fn has(path: &Path, fields: &[&str]) -> bool {
-    let Ok(text) = store::read_text(path) else { return false };
-    let object = serde_json::from_str::<BTreeMap<String, IgnoredAny>>(&text);
-    object.is_ok_and(|object| fields.iter().all(|field| object.contains_key(*field)))
+/// Whether a file is the state of a suite, whole or damaged.
+pub(super) fn is_begun_as_suite(path: &Path) -> bool {
+    begins_with(path, &["schema_version", "id", "name"])
+}
+
+/// Whether a file is a JSON object with these fields in its beginning. It is not read to its end: a record may be large.
+fn begins_with(path: &Path, names: &[&str]) -> bool {
+    let found = beginning(path).map_or_else(Vec::new, |text| fields(&text));
+    names.iter().all(|name| found.iter().any(|own| own == name))
+}
+
+/// The names of the fields of a JSON object, as far as the text goes.
+fn fields(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let mut rest = text.strip_prefix('{');
+    while let Some((name, value)) = rest.and_then(first::<String>) {
+        found.push(name);
+        let behind = value.trim_start().strip_prefix(':').and_then(first::<IgnoredAny>);
+        rest = behind.and_then(|(_, behind)| behind.trim_start().strip_prefix(','));
+    }
+    found
+}
+
+/// The JSON value that a text begins with, and what follows it.
+fn first<'a, T: Deserialize<'a>>(text: &'a str) -> Option<(T, &'a str)> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<T>();
+    let value = values.next()?.ok()?;
+    Some((value, text.get(values.byte_offset()..)?))
 }
 
 /// Whether a file is Bencher's JSON: benchmarks with measures, each of which has a value.

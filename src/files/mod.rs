@@ -16,13 +16,15 @@ use drumpost_results::{
 };
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
 };
 
 /// Default folder of records, and of folders of suites.
 pub(crate) const HOME: &str = ".drumpost";
 /// The file in a suite's folder that its process holds a lock on.
 pub(crate) const LOCK: &str = ".lock";
+/// What follows the name of the index in the names of its files.
+const INDEX_ENDS: [&str; 5] = ["", "-wal", "-shm", ".lock", ".damaged"];
 
 /// What a command reads and writes.
 #[derive(Debug, Default)]
@@ -77,7 +79,7 @@ impl Files {
         // An output may have made a folder of the name that another output has.
         match self.written.iter().find(|file| file.path.is_dir()) {
             Some(Written { flag, path, .. }) => Err(usage(format!(
-                "{flag} {}: another file is to be in a folder of this name; name another one",
+                "{flag} {}: another output of this command goes into a folder of this name; give this file another name",
                 path.display()
             ))),
             None => Ok(()),
@@ -92,11 +94,13 @@ impl Files {
             return Err(usage(format!("{other} and {flag} both name {path}: give each a file of its own")));
         }
         if let Some(suite) = self.suite.as_ref().filter(|suite| store::is_same(path, &suite.path)) {
-            let why = format!("the folder of the suite, {}, has this name", suite.path.display());
-            return Err(refused(&format!("{why}; name another one")));
+            let folder = suite.path.display();
+            return Err(refused(&format!(
+                "the suite's folder would be {folder}, which is the same path; choose another file"
+            )));
         }
         if self.read.iter().any(|read| store::is_same(path, read)) {
-            return Err(refused("this file is read; name another one"));
+            return Err(refused("this command reads this file, and would replace it; choose another name"));
         }
         if let Some(why) = self.kept(path) {
             return Err(refused(&format!("{why}; name another one")));
@@ -104,7 +108,7 @@ impl Files {
         if !store::is_stream(path) && !holds.may_replace(path) {
             let what = holds.words();
             return Err(refused(&format!(
-                "the file that is there is not empty and not {what}, and would be lost; name another one, or remove it first"
+                "already holds something that is not {what}, which would be lost; name another one, or remove it first"
             )));
         }
         make_home(path);
@@ -135,21 +139,23 @@ impl Files {
     fn kept(&self, path: &Path) -> Option<String> {
         let at = store::destination(path)?;
         let (name, folder) = (name(&at)?, at.parent()?);
-        if name.starts_with(INDEX) {
+        if name.strip_prefix(INDEX).is_some_and(|end| INDEX_ENDS.contains(&end)) {
             return Some("drumpost keeps its index of records in files of this name".into());
         }
         if store::is_temporary(name) {
-            return Some("drumpost removes files of this name, which killed processes leave behind".into());
+            return Some("drumpost deletes files with such names as left-overs of killed processes".into());
         }
         let is_run = |suite: &SuiteFolder| {
             let state = store::destination(&suite.path.join(STATE_FILE));
             state.as_deref().and_then(Path::parent) == Some(folder) && is_of_suite(name, &suite.records)
         };
-        let was_run = || {
-            // A state that cannot be read names no records.
-            let cells = Suite::read_plan(folder).map_or_else(|_| Vec::new(), |plan| plan.cells);
-            let records: Vec<String> = cells.into_iter().map(|cell| cell.record).collect();
-            is_of_suite(name, &records)
+        let was_run = || match Suite::read_plan(folder) {
+            Ok(plan) => {
+                let records: Vec<String> = plan.cells.into_iter().map(|cell| cell.record).collect();
+                is_of_suite(name, &records)
+            }
+            // A damaged or later state names no records. A file of another kind may have its name, such as a record.
+            Err(_) => held::is_begun_as_suite(&folder.join(STATE_FILE)) && is_of_suite(name, &[]),
         };
         let is_kept =
             self.suite.as_ref().is_some_and(is_run) || (folder.join(STATE_FILE).is_file() && was_run());
@@ -168,7 +174,10 @@ fn name(path: &Path) -> Option<&str> {
 
 /// Makes the default folder, if that is where a path leads: folders in it may be made, and in others one folder is made at most.
 pub(crate) fn make_home(path: &Path) {
-    if path.starts_with(HOME) {
+    let whole = |path: &Path| path::absolute(path).ok();
+    if let (Some(path), Some(home)) = (whole(path), whole(HOME.as_ref()))
+        && path.starts_with(home)
+    {
         // It may be there already. If it cannot be made, writing says why.
         let _ = fs::create_dir(HOME);
     }

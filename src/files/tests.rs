@@ -11,8 +11,13 @@ fn writes(flag: &'static str, path: &Path, holds: Holds) -> Files {
     Files::default().writes(flag, Some(path), holds)
 }
 
-/// The least that is told as a record.
-const RECORD: &str = r#"{ "schema_version": 1, "environment": {}, "pairing": null, "runs": [] }"#;
+/// The least that is told as a record. Nothing behind it is read.
+const RECORD: &str =
+    r#"{ "schema_version": 1, "id": "r", "tool_version": "0.1.0", "partial": false, "runs": ["#;
+
+/// The state of a suite, cut.
+const STATE: &str =
+    r#"{ "schema_version": 1, "id": "s-1", "name": "s", "tool_version": "0.1.0", "partial": false, "st"#;
 
 #[test]
 fn two_outputs_are_two_files_and_none_is_read() {
@@ -33,7 +38,7 @@ fn two_outputs_are_two_files_and_none_is_read() {
         fs::create_dir_all(at("x")).unwrap();
         for holds in [Holds::Record, Holds::Page] {
             let said = why(writes("--out", &path, holds).reads([at("r.json")]));
-            assert!(said.starts_with("--out ") && said.contains("this file is read; name another"), "{said}");
+            assert!(said.starts_with("--out ") && said.contains("this command reads this file"), "{said}");
         }
     }
     assert_eq!(why(two(&at("r.json"), &at("page.html"))), "");
@@ -52,7 +57,7 @@ fn a_file_of_another_kind_is_not_replaced() {
         ("program", "\u{7f}ELF"),
         ("page", "<!DOCTYPE html>\n<html>"),
         ("page.HTML", "mine"),
-        ("j.xml", "mine"),
+        ("pom.xml", "<?xml version=\"1.0\"?><project/>"),
         ("junit", "<?xml version=\"1.0\"?><testsuites/>"),
         ("s.svg", "mine"),
         ("t.csv", "mine"),
@@ -60,6 +65,8 @@ fn a_file_of_another_kind_is_not_replaced() {
         ("metrics", "# HELP drumpost_x x"),
         ("b.json", "{ \"row\": { \"latency\": { \"value\": 1 } } }"),
         ("r.json", RECORD),
+        ("proof", "{ \"schema_version\": 2, \"partial\": null, \"rows\": [{ \"name\": "),
+        ("suite", STATE),
         ("empty", ""),
     ];
     for (name, text) in texts {
@@ -67,9 +74,10 @@ fn a_file_of_another_kind_is_not_replaced() {
     }
     for (holds, may) in [
         (Holds::Record, vec!["r.json", "empty"]),
-        (Holds::Proof, vec!["empty"]),
+        (Holds::Proof, vec!["proof", "empty"]),
         (Holds::Page, vec!["page", "page.HTML", "empty"]),
-        (Holds::Xml, vec!["j.xml", "junit", "empty"]),
+        (Holds::Xml, vec!["junit", "empty"]),
+        (Holds::Export("junit"), vec!["junit", "empty"]),
         (Holds::Svg, vec!["s.svg", "empty"]),
         (Holds::Export("csv"), vec!["t.csv", "csv", "empty"]),
         (Holds::Export("openmetrics"), vec!["metrics", "empty"]),
@@ -94,7 +102,8 @@ fn the_index_and_the_files_of_a_suite_are_left_alone() {
         assert!(said.contains("keeps its index of records"), "{name}: {said}");
     }
     assert!(
-        why(writes("--out", &at(".drumpost-1-a.tmp"), Holds::Record)).contains("removes files of this name")
+        why(writes("--out", &at(".drumpost-1-a.tmp"), Holds::Record))
+            .contains("deletes files with such names")
     );
     // A suite that is to be begun, in a folder that is not there.
     let records = || vec!["001-a.json".to_owned()];
@@ -107,10 +116,19 @@ fn the_index_and_the_files_of_a_suite_are_left_alone() {
     let said = why(Files::default().reads([at("new/001-a.json")]).runs_suite_in(&at("new"), records()));
     assert!(said.contains("would replace it; choose another folder"), "{said}");
     // A folder of which no more is known than that a suite is in it.
-    fs::write(at("suite.json"), "cut").unwrap();
+    fs::write(at("suite.json"), STATE).unwrap();
     fs::write(at(".lock"), "").unwrap();
     for name in ["suite.json", ".lock"] {
         let said = why(writes("--junit", &at(name), Holds::Xml));
         assert!(said.contains("the suite in this folder"), "{name}: {said}");
     }
+    // What has the name of a suite's state alone makes no suite of a folder.
+    for text in [RECORD, "{ \"name\": \"theirs\" }"] {
+        fs::write(at("suite.json"), text).unwrap();
+        let said = why(writes("--out", &at("suite.json"), Holds::Record));
+        assert!(said.is_empty() == (text == RECORD) && !said.contains("the suite in"), "{said}");
+        assert_eq!(why(writes("--out", &at(".lock"), Holds::Record)), "");
+    }
+    // Their names only begin as that of the index.
+    assert_eq!(why(writes("--html", &at("history.sqlite.html"), Holds::Page)), "");
 }

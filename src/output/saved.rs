@@ -1,7 +1,8 @@
 //! Files that a command has written, to be named when it ends: each on a line of its own that begins with `saved`, as in a report. A report
 //! that was printed has named its record already.
 //!
-//! Whoever writes a file notes it here, and `lib.rs` tells them all at the end of the command. So no command can forget one.
+//! Whoever writes a file notes it here, and `lib.rs` tells them all at the end of the command. So no command can forget one. There is one list
+//! for the process: of commands that run in one process at the same time, the first one that ends tells the files of all.
 
 use super::remark;
 use drumpost_results::store;

@@ -156,6 +156,9 @@ impl Job {
             let instead = reconnect::instead(registry, spec, &job.options, entry);
             job.targets.push(Target { instead, ..target });
         }
+        let paces: Vec<_> =
+            job.targets.iter().map(|target| (&*target.label, target.plan.load.pace)).collect();
+        check_window(spec, &paces)?;
         observe(spec, &job.targets)?;
         let of_targets = job.targets.iter().flat_map(|target| target.entry.options);
         let declared: Vec<_> = of_targets.chain(scenario_options).collect();
@@ -199,7 +202,6 @@ impl Job {
             )));
         }
         let pace = self.pace(spec, &wiring);
-        check_window(spec, pace, &label)?;
         if promise.holds_up_senders {
             wiring.check_deadlock(pace.window()).map_err(|error| usage(format!("{label}: {error}")))?;
         }

@@ -54,15 +54,18 @@ pub(super) fn workload(spec: &RunSpec) -> anyhow::Result<WorkloadSpec> {
     })
 }
 
-/// Refuses a flag about a full window where the window has no limit, so that it is never full.
-pub(super) fn check_window(spec: &RunSpec, pace: Pace, label: &str) -> anyhow::Result<()> {
+/// Refuses a flag about a full window where no dispatch has a limit of its window, so that none is ever full. Of several, some may have one
+/// by themselves, and for those the flag counts.
+pub(super) fn check_window(spec: &RunSpec, dispatches: &[(&str, Pace)]) -> anyhow::Result<()> {
     let at_cap = spec.load.at_cap.0;
-    if at_cap == AtCap::Block || pace.window() < u64::MAX {
+    if at_cap == AtCap::Block || dispatches.iter().any(|(_, pace)| pace.window() < u64::MAX) {
         return Ok(());
     }
+    let labels: Vec<&str> = dispatches.iter().map(|(label, _)| *label).collect();
+    let without = if let [_] = labels[..] { "this dispatch has" } else { "these dispatches have" };
     Err(usage(format!(
-        "{label}: --at-cap {} is for a full window, and here the number of flows under way has no limit, so the window would never be \
-         full; add --window, such as --window 1000",
+        "{}: --at-cap {} acts when the in-flight window is full, but {without} no window limit; add --window, such as --window 1000",
+        labels.join(", "),
         at_cap.name()
     )))
 }
@@ -168,4 +171,27 @@ pub(super) fn load_text(spec: &RunSpec, workload: &WorkloadSpec) -> String {
     let senders =
         if workload.senders > 1 { format!(", {} senders", workload.senders) } else { String::new() };
     format!("open, {process}{}{senders}", rate.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser;
+
+    #[test]
+    fn a_flag_about_a_full_window_is_refused_where_no_window_has_a_limit() {
+        let line = "drumpost run stream --rate 1k/s --at-cap shed";
+        let Some(Command::Run(args)) = Cli::parse_from(line.split_whitespace()).command else {
+            panic!("{line}")
+        };
+        let said = |windows: &[u64]| {
+            let paces: Vec<(&str, Pace)> =
+                windows.iter().map(|window| ("a", Pace::Open { window: *window })).collect();
+            check_window(&args.spec, &paces).map_or_else(|error| error.to_string(), |()| String::new())
+        };
+        assert!(said(&[u64::MAX]).starts_with("a: --at-cap shed acts"), "{}", said(&[u64::MAX]));
+        assert!(said(&[u64::MAX, u64::MAX]).contains("a, a: --at-cap shed") && said(&[64]).is_empty());
+        assert_eq!(said(&[u64::MAX, 64]), "", "one that has a limit is run with the flag");
+    }
 }

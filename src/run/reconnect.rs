@@ -42,10 +42,10 @@ pub(super) fn instead(
     let can = registry.transports.iter().filter(|entry| reopens(entry));
     let names: Vec<&str> = can.map(|entry| entry.name).collect();
     Some(match &names[..] {
-        [] => "no transport of this build can; transports over a broker can: build with the feature of one"
+        [] => "no transport in this build can reconnect; broker transports can, such as with `--features brokers`"
             .into(),
-        [only] => format!("of this build, {only} can"),
-        several => format!("of this build, these can: {}", several.join(", ")),
+        [only] => format!("in this build only {only} can do that"),
+        several => format!("in this build these can do that: {}", several.join(", ")),
     })
 }
 
@@ -146,8 +146,8 @@ mod tests {
     fn a_transport_that_cannot_is_told_with_those_that_can() {
         let instead = |transport: &str, flags: &str| job(transport, flags).0.targets.remove(0).instead;
         let kill = "--kill worker@100ms/50ms";
-        assert_eq!(instead("stays", kill).as_deref(), Some("of this build, opens can"));
-        assert_eq!(instead("stays", "--reconnect").as_deref(), Some("of this build, opens can"));
+        assert_eq!(instead("stays", kill).as_deref(), Some("in this build only opens can do that"));
+        assert_eq!(instead("stays", "--reconnect").as_deref(), Some("in this build only opens can do that"));
         assert_eq!((instead("opens", kill), instead("stays", "")), (None, None));
     }
 

@@ -181,16 +181,17 @@ fn given(matches: &ArgMatches) -> Document {
 }
 
 /// What a file may be.
-const WANTED: &str = "a record of `run` is wanted, or a JSON object whose fields are flags of `run`";
+const WANTED: &str =
+    "--spec takes a record of `run`, or a JSON object with flags of `run`; this file is neither";
 
 /// The spec in a file.
 fn read(path: &Path) -> Result<Document, String> {
     let text =
         drumpost_results::store::read_text(path).map_err(|error| format!("failed to read it: {error}"))?;
-    let value: Value = serde_json::from_str(&text)
-        .map_err(|error| format!("{WANTED}, and this is not valid JSON: {error}"))?;
+    let value: Value =
+        serde_json::from_str(&text).map_err(|error| format!("{WANTED}, as it is not valid JSON: {error}"))?;
     let Value::Object(mut document) = value else {
-        return Err(format!("{WANTED}, and this is no JSON object"));
+        return Err(format!("{WANTED}, as it is no JSON object"));
     };
     if !document.contains_key("schema_version") {
         return Ok(document);

@@ -56,7 +56,7 @@ pub(super) fn begin(folder: &Path, plan: Plan) -> anyhow::Result<(Suite, Lock)> 
         // Of a suite whose state is gone, for example.
         match plan.cells.iter().map(|cell| folder.join(&cell.record)).find(|record| record.exists()) {
             Some(record) => Err(usage(format!(
-                "{} is there already, and this suite would replace it: choose another folder with --out",
+                "{} is left from an earlier suite, and would be overwritten: choose another folder with --out",
                 record.display()
             ))),
             None => Ok(()),
@@ -122,7 +122,7 @@ fn no_record(error: &StoreError) -> anyhow::Error {
     usage(match error {
         StoreError::Load { path, .. } | StoreError::Read { path, .. } if !path.ends_with(STATE_FILE) => {
             format!(
-                "--resume: {error}; or move {} away, and all trials of its cell are run again",
+                "--resume: {error}; or move {} out of the folder: --resume then repeats this cell",
                 path.display()
             )
         }

@@ -246,7 +246,7 @@ fn list(found: &cells::Cells, plan: &Plan) -> String {
     let known = |cell: &Cell| cell.trial_ns.unwrap_or(0) * u64::from(cell.plan.trials);
     let unknown = cells.iter().any(|cell| cell.trial_ns.is_none() && cell.plan.refused.is_none());
     let time = match (cells.iter().map(known).sum::<u64>(), unknown) {
-        (0, true) => ", no fixed length".to_owned(),
+        (0, true) => "; how long they take is not known before".to_owned(),
         (0, false) => String::new(),
         (ns, true) => format!(", {} and the time of cells without a fixed length", units::duration(ns)),
         (ns, false) => format!(", {}", units::duration(ns)),

@@ -46,7 +46,7 @@ fn no_rate_outside_the_bounds_is_tried_or_reported() {
 #[test]
 fn a_goal_that_asks_for_long_times_is_refused() {
     let done = Place::new().run("search stream --sim service=fixed:1ms --slo p99>20ms").with_code(2);
-    let says = "--slo: term `p99 > 20 ms`: times grow with the rate, so the goal of a search is an upper limit, such as p99 < 20 ms";
+    let says = "--slo: term `p99 > 20 ms`: times grow with the rate, so a search needs an upper limit (did you mean p99 < 20 ms?)";
     assert!(done.stderr.contains(says), "{}", done.stderr);
 }
 

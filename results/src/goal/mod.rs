@@ -97,18 +97,20 @@ impl Goal {
         Ok(Self { terms })
     }
 
-    /// Refuses a lower limit of a time: times grow with the rate, so such a goal is kept best by a load that is too high, and a search
-    /// for the highest rate has no answer.
+    /// Refuses lower limits of times without an upper one: times grow with the rate, so such a goal is kept best by a load that is too high,
+    /// and a search for the highest rate has no answer.
     ///
     /// # Errors
     /// The term, and what is probably meant.
     pub fn check_for_search(&self) -> Result<(), GoalError> {
-        let is_time = |term: &&Term| matches!(term.figure, Figure::Time(..) | Figure::Cost(_));
+        let times = || self.terms.iter().filter(|term| matches!(term.figure, Figure::Time(..)));
         let is_lower = |term: &&Term| matches!(term.op, Op::AtLeast | Op::More);
-        let Some(term) = self.terms.iter().filter(is_time).find(is_lower) else { return Ok(()) };
+        let Some(term) = times().find(is_lower).filter(|_| times().all(|term| is_lower(&term))) else {
+            return Ok(());
+        };
         let meant = Term { op: Op::Less, ..*term };
         let reason =
-            format!("times grow with the rate, so the goal of a search is an upper limit, such as {meant}");
+            format!("times grow with the rate, so a search needs an upper limit (did you mean {meant}?)");
         Err(GoalError { term: term.to_string(), reason })
     }
 

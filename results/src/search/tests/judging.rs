@@ -207,11 +207,18 @@ fn a_bad_term_is_named_with_an_example() {
 #[test]
 fn a_goal_that_overload_keeps_is_none_for_a_search() {
     let checked = |text: &str| text.parse::<Goal>().unwrap().check_for_search();
-    for text in ["lost=0,p99>20ms", "lag.max>=1ms", "cpu_ns_per_message>1us"] {
+    for text in ["lost=0,p99>20ms", "lag.max>=1ms", "p50>1ms,cpu_ns_per_message<1us"] {
         let error = checked(text).unwrap_err().to_string();
         assert!(error.contains("times grow with the rate") && error.contains(" < "), "{error}");
     }
-    for text in ["p99<20ms", "achieved>=99%", "throughput_per_s>50k", "lost=0"] {
+    for text in [
+        "p99<20ms",
+        "achieved>=99%",
+        "throughput_per_s>50k",
+        "lost=0",
+        "cpu_ns_per_message>1us",
+        "p99<20ms,p50>10us",
+    ] {
         assert_eq!(checked(text), Ok(()), "{text}");
     }
 }
