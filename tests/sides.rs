@@ -281,7 +281,8 @@ fn a_side_that_ignores_signals_is_killed() {
     let done = running.end().with_code(130);
     let late = done.took.saturating_sub(sent);
     assert!(late < Duration::from_secs(15), "ended {late:?} after the signal");
-    let says = "head of message/sim: the process of the trial did not end when asked, so it was killed, by signal 9";
+    let says =
+        "head of message/sim: the process of the trial did not end when asked, so it was killed, by signal 9";
     assert!(done.stderr.contains(says), "{}", done.stderr);
     let record = Record::from_file(&place.path("r.json"));
     assert_eq!(record.document["partial_reason"], "interrupted after 1 pair");

@@ -286,7 +286,8 @@ fn end(child: &mut Child, interrupted: &Interrupt) -> String {
     }
     let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
     // A process that waits for a file system on a network ends when that answers, which may be never.
-    ended_within(|| LEAVES, child).unwrap_or_else(|| "SIGKILL, and it is still there; it may wait for a disk or a network".into())
+    ended_within(|| LEAVES, child)
+        .unwrap_or_else(|| "SIGKILL, and it is still there; it may wait for a disk or a network".into())
 }
 
 /// How a child ended, if it did within a time, which is asked again and again.
