@@ -43,7 +43,7 @@ fn a_port_where_something_else_listens() {
 #[test]
 fn mistakes_of_the_command_line() {
     for (line, says) in [
-        ("doctor rtrb", "transport with a server"),
+        ("doctor rtrb", "rtrb has no server; those that have one: "),
         ("doctor nats://a:1 nats://b:1", "one address at a time"),
         ("doctor nats --set nats.urll=x", "nats.urll"),
         ("doctor ftp://a:1", "no transport with a server has such an address"),
