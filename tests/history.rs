@@ -143,7 +143,7 @@ fn it_keeps_up_with_records_and_can_be_made_anew() {
         .run("search stream --sim service=fixed:1ms --slo p50<1us --from 100/s --to 200/s --duration 10s --repeats 1")
         .with_code(4);
     let listed = place.run("history").with_code(0).stdout;
-    assert!(listed.contains("no rate ") && !listed.contains("failed"), "{listed}");
+    assert!(listed.contains("\nno rate ") && !listed.contains("\nfailed "), "{listed}");
 }
 
 /// Nothing of this fails a run, and each is said.
