@@ -72,7 +72,7 @@ fn every_setting_that_is_written_is_shown_and_every_one_that_is_shown_is_written
                 Some(Shown::Unless(usual)) => usual == value,
                 Some(Shown::Always) | None => false,
             };
-            let name = key.trim_end_matches("_ns").trim_end_matches("_per_s");
+            let name = key.trim_start_matches("option.").trim_end_matches("_ns").trim_end_matches("_per_s");
             // Lists have blanks after their commas there.
             let without_blanks = |text: &str| text.replace(' ', "");
             let shown = without_blanks(&said).contains(&without_blanks(&format!("{name} {value}")));
