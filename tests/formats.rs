@@ -47,7 +47,7 @@ fn a_damaged_file_is_refused_with_the_place_of_the_damage() {
     let text = sample();
     // Cut off in the middle, as a full disk would.
     unreadable(&text[..text.len() / 2], &["line ", "column "]);
-    unreadable("", &["line 1"]);
+    unreadable("", &["it is empty"]);
     unreadable("{\n  \"schema_version\": 1,\n  oops\n}\n", &["line 3 column 3"]);
     unreadable("[1, 2]", &[]);
     unreadable("{}", &["schema_version"]);
