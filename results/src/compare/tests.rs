@@ -215,8 +215,9 @@ fn a_percentile_that_some_pairs_lack_is_not_judged() {
             let rare = judged(lacking, is_in_a);
             assert_eq!((rare.pairs, rare.verdict), (0, Verdict::NotJudged), "{rare:?}");
             assert_eq!((rare.p, rare.worsenings.len(), rare.a > 1.4e6), (None, 0, true), "{rare:?}");
-            let why =
-                format!("not judged: {lacking} of 30 pairs have too few samples, so the value shown combines");
+            let why = format!(
+                "not judged: {lacking} of 30 pairs have too few samples, so the value shown combines"
+            );
             assert!(rare.sentence().starts_with(&why), "{}", rare.sentence());
         }
     }
