@@ -8,7 +8,7 @@ mod end;
 mod in_flight;
 mod recovery;
 mod snapshot;
-mod watch;
+pub(crate) mod watch;
 mod window;
 
 pub use watch::{Counts, Edge, Unwatched, Watch};

@@ -47,7 +47,7 @@ pub enum IndexError {
     Full {
         /// The index.
         path: PathBuf,
-        /// What was done about the files; empty, or a sentence with a space at its end.
+        /// What drumpost did with the index and its log to make room; empty, or a sentence with a space at its end.
         left: &'static str,
     },
     /// The folder or the file cannot be written, or another process holds the index for too long.

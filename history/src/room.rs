@@ -1,4 +1,4 @@
-//! What is done on a full disk: the room that an index took is given back, so that the next record can be saved.
+//! A full disk: drumpost gives back the room that its index took, so that the next record can be saved.
 //!
 //! SQLite writes into a log beside the index. If the disk is full before the log is written into the index, the log stays. It can be as large as
 //! the index, and on a small disk there is then no room for records. The records are the truth, so an index without room for its log is removed.
@@ -77,7 +77,7 @@ fn is_ours(index: &Path) -> bool {
     let Ok(mut file) = File::open(index) else { return false };
     let len = file.metadata().map_or(0, |file| file.len());
     if file.read_exact(&mut header).is_err() {
-        // It is shorter than a header.
+        // The file is shorter than the header of a database.
         return len == 0;
     }
     let [.., a, b, c, d] = header;

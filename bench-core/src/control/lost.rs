@@ -9,7 +9,7 @@ use std::{sync::PoisonError, time::Duration};
 struct Away {
     lane: u16,
     since_ns: u64,
-    /// What took the instance's connection.
+    /// The cause why the instance lost its connection, such as a kill.
     what: String,
 }
 

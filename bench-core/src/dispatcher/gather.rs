@@ -150,7 +150,7 @@ impl Gathering<'_> {
     }
 }
 
-/// What is left of a limit, which is less when the user asked twice.
+/// What is left of the time that lanes or ports have to come back, which is less when the user asked twice.
 fn hurried(left: Duration, watch: &dyn Watch) -> Duration {
     if watch.is_urgent() { left.min(HURRY) } else { left }
 }
@@ -178,23 +178,8 @@ pub(super) fn join(threads: Vec<JoinHandle<()>>, watch: &dyn Watch) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Snapshot;
+    use crate::monitor::watch::Hurry;
     use std::sync::mpsc::channel;
-
-    /// The user asked twice to end the trial.
-    struct Hurry;
-
-    impl Watch for Hurry {
-        fn sample(&mut self, _snapshot: &Snapshot) {}
-
-        fn is_interrupted(&self) -> bool {
-            true
-        }
-
-        fn is_urgent(&self) -> bool {
-            true
-        }
-    }
 
     /// Of two threads one returns its lanes.
     #[test]

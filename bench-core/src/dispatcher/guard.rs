@@ -203,9 +203,9 @@ pub fn run_guarded(
 
 /// Why a trial is not waited for any longer.
 enum Left {
-    /// It had its time: what hangs, and where.
+    /// The trial had its time: which transport hangs, and in which call.
     Hangs(String),
-    /// The user asked twice: what was under way.
+    /// The user asked twice: which call of the transport was under way.
     Hurried(String),
 }
 
@@ -282,16 +282,17 @@ impl Guard<'_> {
 
     /// A trial that is not waited for any longer. If the user asked for that after everything was measured, only a note says so.
     fn leave(&mut self, left: Left) -> Result<Outcome, OpenError> {
-        match (left, self.measured.take()) {
-            (Left::Hurried(why), Some(mut outcome)) => {
-                outcome.notes.push(why);
-                Ok(*outcome)
-            }
-            (Left::Hangs(why) | Left::Hurried(why), measured) => {
-                self.measured = measured;
-                self.measured_until(why)
-            }
-        }
+        let why = match left {
+            Left::Hangs(why) => why,
+            Left::Hurried(why) => match self.measured.take() {
+                Some(mut outcome) => {
+                    outcome.notes.push(why);
+                    return Ok(*outcome);
+                }
+                None => why,
+            },
+        };
+        self.measured_until(why)
     }
 
     fn panicked(&mut self, panic: &(dyn Any + Send)) -> Result<Outcome, OpenError> {
@@ -353,7 +354,7 @@ mod tests {
     use super::*;
     use crate::{
         load::{Extent, LoadPlan},
-        monitor::Unwatched,
+        monitor::{Unwatched, watch::Hurry},
         payload::Pool,
         plan::{Placement, Wait},
         scenario::{Scenario, Style},
@@ -444,21 +445,6 @@ mod tests {
         let said = run_guarded(making, plan(), SOON, &mut Unwatched).unwrap_err().to_string();
         assert!(said.contains("`make` has not returned"), "{said}");
         assert!(left_behind() >= 3);
-    }
-
-    /// The user asked twice.
-    struct Hurry;
-
-    impl Watch for Hurry {
-        fn sample(&mut self, _snapshot: &Snapshot) {}
-
-        fn is_interrupted(&self) -> bool {
-            true
-        }
-
-        fn is_urgent(&self) -> bool {
-            true
-        }
     }
 
     #[test]

@@ -61,6 +61,24 @@ pub struct Counts {
     pub ended: u64,
 }
 
+/// The user asked twice to end the trial.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hurry;
+
+#[cfg(test)]
+impl Watch for Hurry {
+    fn sample(&mut self, _snapshot: &Snapshot) {}
+
+    fn is_interrupted(&self) -> bool {
+        true
+    }
+
+    fn is_urgent(&self) -> bool {
+        true
+    }
+}
+
 /// Nobody watches.
 #[derive(Clone, Copy, Debug)]
 pub struct Unwatched;

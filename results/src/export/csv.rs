@@ -133,7 +133,7 @@ fn figures(
     [&first[..], &rate[..], &others[..]].concat().join(",")
 }
 
-/// What became of a trial: its status, or `invalid` if it ended well and did not measure what was asked.
+/// The word for a trial in the last column: its status, or `invalid` if it ended well and did not measure what was asked.
 fn status(run: &Run, trial: &Trial, limits: &Thresholds) -> &'static str {
     match trial.status {
         Status::Ok if Alone::of(run, limits).reason(trial).is_some() => Validity::Invalid.word(),

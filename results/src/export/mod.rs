@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-use crate::model::{DistributionError, Record, Role, Run, Status, Trial};
+use crate::model::{DistributionError, Record, Role, Run, Trial};
 use crate::rows::Sides;
 
 /// What cannot be exported as asked.
@@ -256,9 +256,7 @@ impl Selection {
         of_any_number.of(record)?;
         let sides = self.sides(record)?;
         let of_run = |run: &'a Run| {
-            let any_ok = run.trials.iter().any(|trial| trial.status == Status::Ok);
-            let counts =
-                move |trial: &Trial| trial.status == Status::Ok || (!any_ok && !trial.response.is_empty());
+            let counts = run.counts();
             run.trials.iter().map(move |trial| Line { run, trial, counts: counts(trial) })
         };
         let mut all: Vec<Line<'a>> =

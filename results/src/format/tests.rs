@@ -119,13 +119,6 @@ fn outages() -> Vec<Outage> {
     ]
 }
 
-/// In words that a user knows.
-#[test]
-fn a_file_that_is_no_record_is_told() {
-    let error = from_json("1732190000,64\n").unwrap_err().to_string();
-    assert!(error.contains("it is no JSON object, as line 1 begins with `1`"), "{error}");
-}
-
 #[test]
 fn a_record_survives_its_document() {
     let record = judged();
@@ -273,6 +266,7 @@ fn errors_say_where_and_what_to_do() {
     assert_error("{ \"schema_version\": 0 }", &["schema_version", "never was"]);
     assert_error("{}", &["schema_version", "line 1", "drumpost record"]);
     assert_error("not json", &["no JSON object", "line 1 begins with `n`", "drumpost record"]);
+    assert_error("1732190000,64\n", &["it is no JSON object, as line 1 begins with `1`"]);
     assert_error("\n[]", &["no JSON object", "line 2 begins with `[`"]);
     assert_error(" \n", &["it is empty"]);
     assert_error(&json[..json.len() / 2], &["it was cut", "line", "column"]);

@@ -113,12 +113,14 @@ impl Run {
     /// The trials that figures are made of: those that ended well or, where none did, what the others had measured when
     /// they failed or were interrupted. The status says which.
     pub fn counted_trials(&self) -> impl Iterator<Item = &Trial> {
+        let counts = self.counts();
+        self.trials.iter().filter(move |trial| counts(trial))
+    }
+
+    /// Whether figures are made of a trial of this run, as [`Run::counted_trials`] says.
+    pub(crate) fn counts(&self) -> impl Fn(&Trial) -> bool + use<> {
         let any_ok = self.trials.iter().any(|trial| trial.status == Status::Ok);
-        let counts = move |trial: &&Trial| match trial.status {
-            Status::Ok => true,
-            _ => !any_ok && !trial.response.is_empty(),
-        };
-        self.trials.iter().filter(counts)
+        move |trial| trial.status == Status::Ok || (!any_ok && !trial.response.is_empty())
     }
 
     /// The worst status of the trials: failed, then refused, then interrupted, then ok. Without a trial: interrupted.

@@ -76,7 +76,7 @@ impl<S, R> Away<S, R> {
         self.absent.as_ref().is_some_and(|control| waits(&control.backlog))
     }
 
-    /// What took the lane away, as a sentence names it.
+    /// The cause why the lane is away, such as a kill, as a sentence names it.
     fn what(&self) -> &str {
         match &self.cause {
             Cause::ConnectionLost { why } => why,
