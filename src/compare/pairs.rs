@@ -252,6 +252,7 @@ impl<'a> Measuring<'a> {
     /// A pair of every row, in the order of the sequence.
     pub(super) fn round(&mut self, number: u32) -> anyhow::Result<()> {
         for row in self.sequence.rows(number) {
+            let mut is_again = false;
             loop {
                 let trials = self.pair(row, number);
                 if self.job.interrupted.is_set() {
@@ -264,7 +265,8 @@ impl<'a> Measuring<'a> {
                 let cause = disturbed(&seen, self.job.limits).filter(|_| is_sound);
                 // Where there is no time for a repeat, what was measured is kept as it is, and counted.
                 let wanted = if self.has_time_to_repeat() { until * self.job.rows.len() } else { 0 };
-                if cause.is_some_and(|it| self.repeats.may_repeat(it.cause, wanted)) {
+                if self.repeats.repeats(cause.map(|it| it.cause), is_again, wanted) {
+                    is_again = true;
                     continue;
                 }
                 self.keep(row, trials)?;

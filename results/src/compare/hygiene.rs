@@ -144,18 +144,31 @@ pub(super) fn is_busy(pairs: &[(&Trial, &Trial)], limits: &Thresholds) -> bool {
 }
 
 /// The pairs that were repeated, by cause.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Repeats {
     repeated: [usize; Cause::ALL.len()],
     kept: [usize; Cause::ALL.len()],
+    /// Pairs that nothing disturbed, while they are measured. A record does not have it.
+    undisturbed: usize,
+    /// Repeats that were disturbed again, while they are measured. A record does not have it.
+    in_vain: usize,
 }
 
 impl Repeats {
-    /// Whether a disturbed pair may be repeated, and counts it. `until` is how many pairs the next look wants: at most half
-    /// as many are repeated over the whole comparison, and none if it is 0, when there is no time for it. A pair that may not be repeated is
+    /// Counts a pair that was just measured, and says whether to measure it once more: it was disturbed by `cause` and may be
+    /// repeated. `is_again`: it was measured because it had been disturbed before. `until` is how many pairs the next look wants: at most half
+    /// as many are repeated over the whole comparison, and none if it is 0, when there is no time for it. A disturbed pair that may not be repeated is
     /// counted as kept.
-    pub fn may_repeat(&mut self, cause: Cause, until: usize) -> bool {
-        let may = (self.total() + 1) * 2 <= until;
+    ///
+    /// A repeat that is disturbed again was in vain. Where the machine is busy all the time every repeat is, and only takes time from the
+    /// pairs to come. So there may be no more of them than pairs that were not disturbed, and a tenth of `until`.
+    pub fn repeats(&mut self, cause: Option<Cause>, is_again: bool, until: usize) -> bool {
+        let Some(cause) = cause else {
+            self.undisturbed += 1;
+            return false;
+        };
+        self.in_vain += usize::from(is_again);
+        let may = (self.total() + 1) * 2 <= until && self.in_vain <= self.undisturbed + until / 10;
         let counts = if may { &mut self.repeated } else { &mut self.kept };
         counts[cause as usize] += 1;
         may
@@ -167,7 +180,7 @@ impl Repeats {
         let counts = |by_reason: &BTreeMap<String, u32>| {
             Cause::ALL.map(|cause| by_reason.get(cause.words()).map_or(0, |count| *count as usize))
         };
-        Self { repeated: counts(&compared.repeated), kept: counts(&compared.kept) }
+        Self { repeated: counts(&compared.repeated), kept: counts(&compared.kept), ..Self::default() }
     }
 
     /// Writes them into the record of the comparison.
@@ -200,8 +213,8 @@ impl Repeats {
     /// How many pairs were disturbed, by what, and what became of them, for the notes of a comparison; `None` if none was.
     #[must_use]
     pub fn sentence(&self) -> Option<String> {
-        const WHY: &str = "drumpost repeats disturbed pairs up to half of the pairs needed for the next look, and with --within only \
-                           while time is left";
+        const WHY: &str = "drumpost repeats disturbed pairs up to half of the pairs needed for the next look, fewer where repeats \
+                           are mostly disturbed again, and with --within only while time is left";
         let (repeated, kept) = (self.total(), self.kept());
         let all = repeated + kept;
         let disturbed = units::counted(all as u64, "pair", "pairs");

@@ -145,32 +145,63 @@ fn short_trials_are_judged_together() {
 fn half_as_many_pairs_may_be_repeated_as_the_look_wants() {
     let mut repeats = Repeats::default();
     assert_eq!(repeats.sentence(), None);
-    let allowed = (0..15).filter(|_| repeats.may_repeat(Cause::Others, 20)).count();
+    let allowed = (0..15).filter(|_| repeats.repeats(Some(Cause::Others), false, 20)).count();
     assert_eq!((allowed, repeats.total(), repeats.of(Cause::Others), repeats.kept()), (10, 10, 10, 5));
     // The next look wants twice as many.
-    assert!(repeats.may_repeat(Cause::Steal, 40));
+    assert!(repeats.repeats(Some(Cause::Steal), false, 40));
     assert_eq!((repeats.total(), repeats.of(Cause::Steal)), (11, 1));
     assert_eq!(
         repeats.sentence().unwrap(),
         "the machine disturbed 16 pairs (the hypervisor took time in 1, other processes used the cores in 15): 11 repeated whole, \
-         5 counted as measured. drumpost repeats disturbed pairs up to half of the pairs needed for the next look, and with --within \
-         only while time is left"
+         5 counted as measured. drumpost repeats disturbed pairs up to half of the pairs needed for the next look, fewer where \
+         repeats are mostly disturbed again, and with --within only while time is left"
     );
     let mut one = Repeats::default();
-    assert!(one.may_repeat(Cause::Stopped, 20));
+    assert!(one.repeats(Some(Cause::Stopped), false, 20));
     assert_eq!(
         one.sentence().unwrap(),
         "the machine disturbed 1 pair (the process was stopped), which was repeated whole"
     );
     // The time is over.
     let mut late = Repeats::default();
-    assert!(!late.may_repeat(Cause::Stopped, 0));
+    assert!(!late.repeats(Some(Cause::Stopped), false, 0));
     assert_eq!((late.total(), late.kept()), (0, 1));
     assert_eq!(
         late.sentence().unwrap(),
         "the machine disturbed 1 pair (the process was stopped), which counts as measured. drumpost repeats disturbed pairs up to \
-         half of the pairs needed for the next look, and with --within only while time is left"
+         half of the pairs needed for the next look, fewer where repeats are mostly disturbed again, and with --within only while \
+         time is left"
     );
+}
+
+/// Runs a comparison that wants `until` pairs, and gives the repeats and how many pairs were measured in all. `is_disturbed` is asked for each of them.
+fn measured(until: usize, mut is_disturbed: impl FnMut(usize) -> bool) -> (usize, usize) {
+    let (mut repeats, mut measured) = (Repeats::default(), 0);
+    for _ in 0..until {
+        let mut is_again = false;
+        loop {
+            let cause = is_disturbed(measured).then_some(Cause::Others);
+            measured += 1;
+            if !repeats.repeats(cause, is_again, until) {
+                break;
+            }
+            is_again = true;
+        }
+    }
+    (repeats.total(), measured)
+}
+
+#[test]
+fn repeats_that_are_in_vain_come_to_an_end() {
+    // Busy all the time: a tenth, and the one that shows that it is enough.
+    assert_eq!(measured(100, |_| true), (11, 111));
+    assert_eq!(measured(20, |_| true), (3, 23));
+    // Every other pair is disturbed, and each repeat helps, until half as many were repeated.
+    assert_eq!(measured(100, |at| at % 2 == 0), (50, 150));
+    // It is busy once for some time, at first or in the middle. Later disturbances are repeated again as soon as as many pairs were not disturbed.
+    assert_eq!(measured(100, |at| at < 8), (8, 108));
+    assert_eq!(measured(100, |at| (50..70).contains(&at)), (20, 120));
+    assert_eq!(measured(100, |at| at < 30 || at == 80), (12, 112));
 }
 
 proptest! {
