@@ -144,7 +144,7 @@ pub(super) fn is_busy(pairs: &[(&Trial, &Trial)], limits: &Thresholds) -> bool {
 }
 
 /// The pairs that were repeated, by cause.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Repeats {
     repeated: [usize; Cause::ALL.len()],
     kept: [usize; Cause::ALL.len()],
