@@ -257,7 +257,8 @@ pub(super) struct Column {
 /// What a column gives up on a narrow terminal. If a column gives up anything, the table is not folded into several.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Yields {
-    /// Columns are left out in the order of these numbers; 0: the column stays.
+    /// Columns are left out in the order of these numbers, and those beyond [`Yields::EASY`] come back if there is room in the end; 0: the column
+    /// stays.
     pub goes: u8,
     /// Characters to which its texts may be shortened in the middle: as long as columns up to [`Yields::EASY`] can go, and after that.
     pub shortest: Option<[usize; 2]>,

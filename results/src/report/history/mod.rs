@@ -22,6 +22,9 @@ pub use trend::trend;
 
 /// Names that are told of a longer list.
 const NAMED: usize = 5;
+/// Characters to which the name of a file is shortened. Its last nine are the number and the ending that tell two records of one day apart:
+/// `stream-20…3f2a.json`.
+const FILE_LEN: usize = 19;
 
 /// A list of runs, the newest last.
 #[must_use]
@@ -143,7 +146,7 @@ fn table(history: &History, fingerprints: &Fingerprints<'_>) -> Table {
     ];
     let figure = |figure: Named| yielding(Column::right("", heading(figure)), goes(figure), None);
     columns.extend(shown.iter().map(|(_, it)| figure(*it)));
-    columns.push(yielding(Column::left("file"), Yields::EASY + 2, Some([18, 12])));
+    columns.push(yielding(Column::left("file"), Yields::EASY + 4, Some([FILE_LEN; 2])));
     let mut table = Table::new(1, 3, columns);
     for entry in &history.entries {
         let mut cells = vec![
@@ -189,13 +192,12 @@ fn heading(figure: Named) -> String {
     }
 }
 
-/// When the column of a figure goes on a narrow terminal: the CPU time before the file, and the others after it. A p99 and a rate that was
-/// searched for stay.
+/// When the column of a figure goes on a narrow terminal: before that of the file. A p99 and a rate that was searched for stay.
 fn goes(figure: Named) -> u8 {
     match figure.to_string().as_str() {
         "cpu_ns_per_message" => 2,
-        "p50" => Yields::EASY + 3,
-        "throughput_per_s" => Yields::EASY + 4,
+        "p50" => Yields::EASY + 2,
+        "throughput_per_s" => Yields::EASY + 3,
         _ => 0,
     }
 }

@@ -25,7 +25,8 @@ pub(super) fn fitted(table: &Table, layout: Layout) -> String {
     if left.is_empty() {
         return text;
     }
-    let said = format!("columns left out on this narrow terminal: {} (--json shows all)", left.join(", "));
+    let left = left.join(", ");
+    let said = format!("columns left out for want of room: {left} (a wider terminal or --json shows all)");
     text + &layout.paint(Tone::Faint, &hanging("", &said, layout))
 }
 
@@ -58,6 +59,14 @@ impl Fit {
                 left_out.push(kept.remove(place));
             }
         }
+        // A wide column that went last may leave room for narrow ones that went before it.
+        for i in left_out.iter().rev().copied().filter(|i| yields(*i).goes > Yields::EASY) {
+            if total(kept.iter().chain([&i]).map(|i| least[*i])) <= width {
+                kept.push(i);
+            }
+        }
+        kept.sort_unstable();
+        left_out.retain(|i| !kept.contains(i));
         let mut kept: Vec<(usize, usize)> = kept.into_iter().map(|i| (i, natural[i])).collect();
         while total(kept.iter().map(|(_, width)| *width)) > width {
             let longer = kept.iter_mut().filter(|(i, width)| *width > least[*i]);
@@ -151,9 +160,19 @@ mod tests {
         assert_eq!((names(11), kept(11).kept[0]), (vec![1, 2, 3], (0, 11)));
         let text = fitted(&table, Layout::plain(27));
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(
-            words.ends_with("left out on this narrow terminal: second, first (--json shows all)"),
-            "{text}"
-        );
+        let said = "left out for want of room: second, first (a wider terminal or --json shows all)";
+        assert!(words.ends_with(said), "{text}");
+    }
+
+    #[test]
+    fn a_wide_column_that_goes_leaves_its_room_to_a_narrow_one() {
+        let column = |heading: &str, goes| Column::left(heading).yielding(Yields { goes, shortest: None });
+        let columns =
+            vec![column("name", 0), column("narrow", Yields::EASY + 1), column("wide", Yields::EASY + 2)];
+        let mut table = Table::new(0, 1, columns);
+        table.row(vec!["a-name".into(), "1111".into(), "a-wide-one".into()]);
+        let left_out = |width: usize| Fit::of(&table, width).left_out;
+        assert_eq!([left_out(26), left_out(25), left_out(18)], [vec![], vec![1], vec![1]]);
+        assert_eq!([left_out(17), left_out(14), left_out(13)], [vec![2], vec![2], vec![1, 2]]);
     }
 }
