@@ -72,6 +72,14 @@ pub(super) fn judge(rows: &mut [Row], runs: &[(&Run, &Run)], judging: Judging<'_
     }
 }
 
+impl Row {
+    /// True if one of the runs is invalid, or both are.
+    #[must_use]
+    pub fn is_invalid(&self) -> bool {
+        self.invalid_sides.contains(&true)
+    }
+}
+
 impl Comparison {
     /// True if in a row B is invalid, and its trials are in clearly more pairs than those of A, or none of its flows ended in any pair and flows
     /// of A did in each: what changed is the likely reason, and not the machine.

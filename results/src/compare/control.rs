@@ -3,7 +3,7 @@
 //! Lives here: the comparison of A with its copy, and the noise floor of each gate. Does not live here: making the copy and
 //! running it (the command line).
 
-use super::decide::decide;
+use super::decide::decide_copies;
 use super::sentence::moved;
 use super::{Basis, Comparison, Judging, Options, Row, Verdict, row};
 use crate::model::{Record, Run};
@@ -95,10 +95,7 @@ impl Comparison {
         let both = self.rows.iter().zip(runs).filter_map(|(own, runs)| Some((own, (*runs)?)));
         let mut rows: Vec<Row> = both.map(|(own, runs)| control_row(own, runs, judging)).collect();
         if is_one_job {
-            // A run that is invalid cannot show that B is better, but that a copy differs in either direction.
-            let invalid: Vec<bool> = rows.iter_mut().map(|row| std::mem::take(&mut row.invalid)).collect();
-            decide(&mut rows, &options);
-            rows.iter_mut().zip(invalid).for_each(|(row, invalid)| row.invalid = invalid);
+            decide_copies(&mut rows, &options);
         }
         let control = Control::of(rows, self.rows.len(), &options);
         if control.state == ControlState::NoneFound {

@@ -132,10 +132,21 @@ fn worsening_interval(worsenings: &[f64]) -> Option<(f64, f64)> {
 
 /// Judges all gates of a comparison together.
 pub(super) fn decide(rows: &mut [Row], options: &Options) {
+    decide_beside(rows, options, Row::is_invalid);
+}
+
+/// The same for A and a copy of A. A run that is invalid cannot show that B is better, but that a copy differs in either direction.
+pub(super) fn decide_copies(rows: &mut [Row], options: &Options) {
+    decide_beside(rows, options, |_| false);
+}
+
+/// `is_invalid`: whether the validity of its runs speaks against a row.
+fn decide_beside(rows: &mut [Row], options: &Options, is_invalid: fn(&Row) -> bool) {
     let mut gates: Vec<(Beside, &mut Gate)> = Vec::new();
     for row in rows {
-        let Row { invalid, pairs, disturbed, is_busy, .. } = *row;
-        let beside = Beside { invalid, pairs, disturbed, is_busy };
+        let is_invalid = is_invalid(row);
+        let Row { pairs, disturbed, is_busy, .. } = *row;
+        let beside = Beside { is_invalid, pairs, disturbed, is_busy };
         for gate in &mut row.gates {
             // A figure that the pairs lack is not judged. Its note says why they do.
             if beside.pairs == 0 || gate.pairs > 0 {
@@ -161,7 +172,7 @@ pub(super) fn decide(rows: &mut [Row], options: &Options) {
 /// What speaks against the pairs of a row beside their numbers.
 #[derive(Debug, Clone, Copy)]
 struct Beside {
-    invalid: bool,
+    is_invalid: bool,
     pairs: usize,
     disturbed: usize,
     is_busy: bool,
@@ -172,7 +183,7 @@ impl Beside {
     /// are mostly those of the disturbance. Two such times being equal says nothing about A and B, even where they scatter
     /// little. CPU time is not affected in this way.
     fn weigh(self, gate: &mut Gate) {
-        if self.invalid && matches!(gate.verdict, Verdict::NoChange | Verdict::Improvement) {
+        if self.is_invalid && matches!(gate.verdict, Verdict::NoChange | Verdict::Improvement) {
             gate.withdraw("one of the runs is invalid. A comparison of valid runs would decide it");
         } else if gate.verdict == Verdict::NoChange
             && !gate.metric.is_cpu()

@@ -88,7 +88,7 @@ pub struct Row {
     pub dispatch_b: String,
     /// Pairs of trials that both ended well; zero if unpaired.
     pub pairs: usize,
-    /// Whether the run of A is invalid, and that of B.
+    /// Whether the run of A is invalid, and that of B. Such a run may show a regression, but never the lack of one.
     pub invalid_sides: [bool; 2],
     /// Pairs of them that the machine disturbed; see [`disturbed`]. If they are more than half, equal times are no proof that
     /// nothing changed.
@@ -96,8 +96,6 @@ pub struct Row {
     /// True if other processes used more than the limit `others` over all pairs together, whatever single pairs show. Short
     /// trials show little one by one.
     pub is_busy: bool,
-    /// True if one of the runs is invalid: such a run may show a regression, but never the lack of one.
-    pub invalid: bool,
     /// True if B is invalid, and its trials are in clearly more pairs than those of A, so that the machine does not explain it.
     pub is_b_to_blame: bool,
     /// The faults of B, such as `3 lost`, if what changed breaks a promise of delivery: the audit of B failed and that of A did not,
@@ -160,7 +158,7 @@ impl Comparison {
     /// True if any of the runs compared is invalid, or if a copy of A differs from A.
     #[must_use]
     pub fn is_invalid(&self) -> bool {
-        self.is_control_different() || self.rows.iter().any(|row| row.invalid)
+        self.is_control_different() || self.rows.iter().any(Row::is_invalid)
     }
 
     /// The rows in which B breaks a promise that A keeps, or has the larger share of faults in clearly more pairs, each with the faults of B.
@@ -356,7 +354,7 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
     let pairs = if judging.is_paired { pairs(a, b) } else { Vec::new() };
     let gates = metrics.into_iter().filter_map(|metric| Gate::of(metric, a, b, &pairs)).collect();
     let verdicts = [a, b].map(Run::judged);
-    let invalid = verdicts.each_ref().map(|verdict| verdict.status == Validity::Invalid);
+    let invalid_sides = verdicts.each_ref().map(|verdict| verdict.status == Validity::Invalid);
     let broken = promise::broken((a, b), &pairs, judging.options.alpha_per_look());
     Row {
         name: None,
@@ -366,10 +364,9 @@ fn row((a, b): (&Run, &Run), sides: [&str; 2], metrics: Vec<Metric>, judging: Ju
         broken_promise: broken.by_b,
         broken_by_both: broken.by_both,
         pairs: pairs.len(),
-        invalid_sides: invalid,
+        invalid_sides,
         disturbed: pairs.iter().filter(|(a, b)| disturbed(&[a, b], judging.limits).is_some()).count(),
         is_busy: hygiene::is_busy(&pairs, judging.limits),
-        invalid: invalid.contains(&true),
         is_b_to_blame: false,
         gates,
         differences: notes::differences(a, b),

@@ -255,7 +255,7 @@ fn promises(row: &compare::Row) -> Outcomes {
 
 /// Unless the trials of the head are invalid in clearly more pairs, the machine may be the reason.
 fn validity(row: &compare::Row, skips_machine: bool) -> Outcomes {
-    match row.invalid {
+    match row.is_invalid() {
         true if skips_machine && !row.is_b_to_blame => Outcomes::Skipped(row.notes.join("; ")),
         true => Outcomes::Failed(Fault::Invalid.words(), row.notes.join("; ")),
         false => Outcomes::Passed,

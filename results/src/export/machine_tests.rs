@@ -107,7 +107,7 @@ fn a_comparison_as_junit() {
     empty.rows[0].gates.clear();
     let of = Of::Comparison { comparison: &empty, is_strict: false, tolerates_machine: false };
     assert_eq!(cases(&junit(of, None)), [(3, 1, 0)], "a row without figures");
-    few.rows[0].invalid = true;
+    few.rows[0].invalid_sides = [false, true];
     few.rows[0].notes.push("B is invalid: late".into());
     let invalid =
         junit(Of::Comparison { comparison: &few, is_strict: false, tolerates_machine: false }, None);
@@ -373,7 +373,7 @@ proptest! {
         let mut comparison = COMPARED.clone();
         (comparison.a, comparison.b) = (foreign.clone(), foreign.clone());
         let row = &mut comparison.rows[0];
-        (row.scenario, row.dispatch_a, row.invalid) = (foreign.clone(), foreign.clone(), true);
+        (row.scenario, row.dispatch_a, row.invalid_sides) = (foreign.clone(), foreign.clone(), [false, true]);
         row.notes.push(foreign.clone());
         row.gates[0].note = Some(foreign);
         row.gates[0].verdict = compare::Verdict::Inconclusive;

@@ -109,7 +109,7 @@ fn invalid_in_words(comparison: &Comparison) -> Option<String> {
     if comparison.is_control_different() {
         return Some("a copy of A differs from A".to_owned());
     }
-    let mut invalid = comparison.rows.iter().filter(|row| row.invalid_sides.contains(&true));
+    let mut invalid = comparison.rows.iter().filter(|row| row.is_invalid());
     let row = invalid.next()?;
     let sides = match row.invalid_sides {
         [true, true] => "A and B are invalid",

@@ -136,7 +136,7 @@ fn row(row: &Row) -> RowJson<'_> {
         dispatch_b: &row.dispatch_b,
         pairs: row.pairs,
         disturbed_pairs: row.disturbed,
-        invalid: row.invalid,
+        invalid: row.is_invalid(),
         audit_failed: row.broken_promise.as_deref(),
         both_audits_failed: row.broken_by_both.as_deref(),
         gates: row.gates.iter().map(gate).collect(),

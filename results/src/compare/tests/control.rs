@@ -60,7 +60,7 @@ fn an_invalid_copy_may_differ_in_either_direction() {
         let verdict = crate::model::Verdict { status: Validity::Invalid, ..crate::model::Verdict::default() };
         copy.runs[0].verdict = Some(verdict);
         let control = controlled(1.0, &copy, 0.01).control.unwrap();
-        assert_eq!((control.state, control.rows[0].invalid), (ControlState::Differs, true));
+        assert_eq!((control.state, control.rows[0].is_invalid()), (ControlState::Differs, true));
     }
 }
 

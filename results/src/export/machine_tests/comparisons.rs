@@ -129,7 +129,7 @@ fn a_control_that_differs_fails() {
             .filter(|(_, name, failed)| *failed && [NAME, "both runs are valid"].contains(&name.as_str()))
             .count()
     };
-    comparison.rows[0].invalid = true;
+    comparison.rows[0].invalid_sides = [false, true];
     assert_eq!([tolerated(&comparison, false), tolerated(&comparison, true)], [0, 2]);
     comparison.rows[0].is_b_to_blame = true;
     assert_eq!(tolerated(&comparison, false), 1);

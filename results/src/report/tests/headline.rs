@@ -146,7 +146,6 @@ fn a_pair_that_failed_comes_before_the_verdict_in_every_form() {
 fn an_invalid_side_comes_before_any_verdict_but_a_regression() {
     let first = |own: &Comparison| comparison(own, Layout::plain(200)).lines().next().unwrap().to_owned();
     let mut own = compared();
-    own.rows[0].invalid = true;
     own.rows[0].invalid_sides = [false, true];
     assert_eq!(first(&own), "regression");
     own.verdict = Verdict::Inconclusive;
