@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 
 use super::{ExportError, Expresses, Format, Line, OfRecord, Selection, Source, Text, Times};
-use crate::model::{Backlog, Point, Record, Run, Status, Trial, Validity, per_s};
+use crate::model::{Backlog, Point, Record, Status, Trial, Validity, per_s};
 use crate::verdict::{Alone, Thresholds};
 
 const COLUMNS: &str = "dispatch,trial,from_ns,to_ns,intervals,ended,throughput_per_s,in_flight,response_count,\
@@ -60,12 +60,13 @@ pub fn csv(record: &Record, selection: &Selection) -> Result<String, ExportError
     let has_sides = record.runs.iter().any(|run| run.side.is_some());
     let mut text = format!("{COLUMNS}{}\n", if has_sides { OF_SIDES } else { "" });
     let limits = Thresholds::from_settings(&record.thresholds);
-    for Line { run, trial, counts } in selection.lines(record)? {
+    let mut alone: Vec<Alone<'_>> = record.runs.iter().map(|run| Alone::of(run, &limits)).collect();
+    for Line { place, run, trial, counts } in selection.lines(record)? {
         let (dispatch, number) = (quoted(&run.dispatch), trial.number);
         let of_side = run.side.as_ref();
         let of_side =
             of_side.map_or_else(String::new, |side| format!(",{},{}", side.role.told(), quoted(&side.row)));
-        let status = status(run, trial, &limits);
+        let status = status(&mut alone[place], trial);
         let confirm = trial.confirm();
         let confirm = [0.5, 0.99].map(|quantile| confirm.quantile_ns(quantile));
         let whole = [whole(trial)];
@@ -134,9 +135,9 @@ fn figures(
 }
 
 /// The word for a trial in the last column: its status, or `invalid` if it ended well and did not measure what was asked.
-fn status(run: &Run, trial: &Trial, limits: &Thresholds) -> &'static str {
+fn status(alone: &mut Alone<'_>, trial: &Trial) -> &'static str {
     match trial.status {
-        Status::Ok if Alone::of(run, limits).reason(trial).is_some() => Validity::Invalid.word(),
+        Status::Ok if alone.reason(trial).is_some() => Validity::Invalid.word(),
         status => status.word(),
     }
 }

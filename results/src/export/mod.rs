@@ -171,6 +171,8 @@ struct Chosen<'a> {
 
 /// A trial that has lines in a table of trials, with figures or without.
 struct Line<'a> {
+    /// The place of its run in the record.
+    place: usize,
     run: &'a Run,
     trial: &'a Trial,
     /// Whether the figures of its run contain its own.
@@ -255,12 +257,12 @@ impl Selection {
         let of_any_number = Self { trial: None, ..self.clone() };
         of_any_number.of(record)?;
         let sides = self.sides(record)?;
-        let of_run = |run: &'a Run| {
+        let of_run = |(place, run): (usize, &'a Run)| {
             let counts = run.counts();
-            run.trials.iter().map(move |trial| Line { run, trial, counts: counts(trial) })
+            run.trials.iter().map(move |trial| Line { place, run, trial, counts: counts(trial) })
         };
-        let mut all: Vec<Line<'a>> =
-            record.runs.iter().filter(|run| self.has(run, sides)).flat_map(of_run).collect();
+        let runs = record.runs.iter().enumerate().filter(|(_, run)| self.has(run, sides));
+        let mut all: Vec<Line<'a>> = runs.flat_map(of_run).collect();
         all.retain(|line| self.trial.is_none_or(|asked| asked == line.trial.number));
         if all.is_empty() {
             self.of(record)?;

@@ -43,3 +43,22 @@ fn a_series_as_csv_has_a_line_for_each_trial_whatever_became_of_it() {
         assert_eq!(refused[at(figure)], "", "{figure}");
     }
 }
+
+/// No flow was due in the first trials: an open load measured what was asked then, and a closed one did not.
+#[test]
+fn trials_that_took_turns_are_judged_by_what_their_own_run_asked_for() {
+    let mut record = sample::record();
+    record.runs[1].load = crate::model::LoadKind::Open;
+    let trials = record.runs[..2].iter_mut().flat_map(|run| &mut run.trials);
+    for trial in trials.filter(|trial| trial.number < 2) {
+        trial.flows = crate::model::Flows::default();
+        (trial.response, trial.series) = (Distribution::default(), Series::default());
+    }
+    let all = fields(&csv(&record, &Selection::default()).unwrap());
+    let first = |dispatch: &str| -> Vec<String> {
+        let lines = all.iter().filter(|line| line[0] == dispatch && line[1] != "2");
+        lines.map(|line| line.last().unwrap().clone()).collect()
+    };
+    assert_eq!(first("message/crossbeam"), ["invalid"; 2]);
+    assert_eq!(first("event/crossbeam"), ["ok"; 2]);
+}
