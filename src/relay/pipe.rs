@@ -12,8 +12,9 @@ const HELD: usize = 4 << 20;
 const HELD_BY_ALL: usize = 64 << 20;
 /// Bytes of one connection and direction that wait before a limited rate. A longer queue would only make each byte wait longer.
 const WAITING: usize = 256 << 10;
-/// And for about how long bytes of all connections together wait there; a connection of which nothing waits gets a chunk in all the same.
-/// Clients give a connection up whose ping is not answered for some seconds, and the ping and its answer wait behind other bytes.
+/// And for how long bytes of all connections together may wait there. A connection of which nothing waits gets a chunk in all the same, so the
+/// queue may be longer, by one chunk for each connection. Clients give a connection up whose ping is not answered for some seconds, and the ping
+/// and its answer wait behind other bytes.
 const WAIT_NS: u64 = 1_000_000_000;
 
 /// One direction of the line, which all connections share.
