@@ -1,6 +1,6 @@
 //! Saves the record of a run or a search: after each trial or hold, and never while one runs.
 //!
-//! So a killed process loses only the trial that was running. If the record cannot be written to its place, it is
+//! So a killed process loses only the trial that was running, or, where there are very many short ones, those of the last seconds. If the record cannot be written to its place, it is
 //! written to a second one. `drumpost_results::store` writes the file.
 
 use crate::{
@@ -69,8 +69,8 @@ impl Saver {
         matches!(self.out, Out::Stdout)
     }
 
-    /// Whether there is time to save now. After the first hundred times, saving takes half of the time at most: with
-    /// thousands of short trials a record is too large to be written after each.
+    /// Whether there is time to save now. After the first ten times, saving takes a tenth of the time at most: with many short
+    /// trials it would take as long as they do to write the record after each.
     pub(crate) fn is_due(&mut self) -> bool {
         self.pace.is_due()
     }
@@ -172,14 +172,14 @@ struct Pace {
 
 impl Pace {
     /// So many saves are made in any case. A record of so few trials is small.
-    const ALWAYS: u32 = 100;
+    const ALWAYS: u32 = 10;
 
     fn now_ns(&mut self) -> u64 {
         self.clock.get_or_insert_with(Clock::start).now_ns()
     }
 
     fn is_due(&mut self) -> bool {
-        self.saves < Self::ALWAYS || self.saving_ns < self.now_ns() / 2
+        self.saves < Self::ALWAYS || self.saving_ns < self.now_ns() / 10
     }
 
     fn took(&mut self, begun_ns: u64) {
@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn saving_takes_half_of_the_time_at_most_once_there_is_much_to_save() {
+    fn saving_takes_a_tenth_of_the_time_at_most_once_there_is_much_to_save() {
         let mut pace = Pace { saving_ns: u64::MAX / 4, ..Pace::default() };
         assert!(pace.is_due());
         pace.saves = Pace::ALWAYS;

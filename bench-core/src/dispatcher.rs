@@ -79,15 +79,19 @@ fn refusal_of<T>(opened: Result<T, OpenError>) -> Option<String> {
     }
 }
 
-/// Between the moment that all lanes are ready, when the run's time begins, and the load's begin: threads wake up in it.
+/// Between the moment that all lanes are ready, when the run's time begins, and the begin of what is measured there is at least this time: threads
+/// wake up in it.
 pub const LEAD_NS: u64 = 10_000_000;
+/// And at least this time before the load begins. A warm-up is the rest of the lead: what threads that wake up late do to it is not measured.
+const LEAD_LEAST_NS: u64 = 1_000_000;
 /// And so much more for each lane, which may have a thread to wake.
 const LEAD_PER_LANE_NS: u64 = 20_000;
 
 /// When the load of a plan begins, in ns on the run's clock.
 #[must_use]
 pub fn lead_ns(plan: &TrialPlan) -> u64 {
-    LEAD_NS + LEAD_PER_LANE_NS * u64::from(plan.wiring.instance_count())
+    let rest_ns = LEAD_NS.saturating_sub(plan.load.warmup_ns).max(LEAD_LEAST_NS);
+    rest_ns + LEAD_PER_LANE_NS * u64::from(plan.wiring.instance_count())
 }
 
 /// How often the monitor looks after a run in real time.

@@ -336,6 +336,7 @@ impl<'a> Measuring<'a> {
             seed,
             floor_ns: None,
             adds_up: events.adds_up(),
+            wakes_late_ns: Order::wakes_late_ns(),
         };
         let place_of = Place { number, position, seed };
         let at = place(row, role);

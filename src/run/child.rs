@@ -28,7 +28,8 @@ use crate::{
     spec::{Document, RunSpec},
 };
 use drumpost_core::{
-    clock::{Clock, Now},
+    clock::{Clock, Now, as_ns},
+    drive::wake_latency::WakeLatency,
     overhead::HarnessThread,
     registry::Registry,
     transport::OpenError,
@@ -79,6 +80,18 @@ pub(crate) struct Order {
     /// Whether a viewer adds up totals. A program of another version may not say so.
     #[serde(default)]
     pub adds_up: bool,
+    /// How late half of the sleeping threads and nine in ten of them wake up on this host, in ns. A program of another version may not say so, and
+    /// then the child measures it.
+    #[serde(default)]
+    pub wakes_late_ns: Option<[u64; 2]>,
+}
+
+impl Order {
+    /// [`Order::wakes_late_ns`] of this host.
+    pub(crate) fn wakes_late_ns() -> Option<[u64; 2]> {
+        let latency = WakeLatency::of_host();
+        Some([latency.late_p50, latency.late_p90].map(as_ns))
+    }
 }
 
 /// What a child tells.
@@ -114,7 +127,9 @@ pub(super) fn run(
     // The child runs it itself.
     document.remove("isolate");
     let adds_up = events.adds_up();
-    let order = Order { spec: document, dispatch: index, number, position, seed, floor_ns, adds_up };
+    let wakes_late_ns = Order::wakes_late_ns();
+    let order =
+        Order { spec: document, dispatch: index, number, position, seed, floor_ns, adds_up, wakes_late_ns };
     let program = match std::env::current_exe() {
         Ok(program) => program,
         Err(error) => return failed(format!("failed to find this program's own file: {error}")),
@@ -323,6 +338,10 @@ pub(crate) fn obey(registry: &Registry) -> anyhow::Result<Exit> {
             "`drumpost {TRIAL}` is for drumpost itself (`run --isolate`), which tells it what to run; {error}"
         ))
     })?;
+    if let Some(late) = order.wakes_late_ns {
+        let [p50, p90] = late.map(Duration::from_nanos);
+        WakeLatency::learn(p50, p90);
+    }
     let spec = RunSpec::from_document(order.spec).map_err(anyhow::Error::msg)?;
     let interrupted = Interrupt::listen();
     let job = Job::new(registry, &spec)?;

@@ -27,10 +27,17 @@ pub struct WakeLatency {
     pub awake: Duration,
 }
 
+static HOST: OnceLock<WakeLatency> = OnceLock::new();
+
 impl WakeLatency {
+    /// Takes over what another process has measured on this host, as it gives [`WakeLatency::late_p50`] and [`WakeLatency::late_p90`], so that
+    /// each of hundreds of processes need not measure it again. Does nothing where this process has measured it already.
+    pub fn learn(late_p50: Duration, late_p90: Duration) {
+        let _ = HOST.set(Self::from_percentiles(late_p50, late_p90));
+    }
+
     /// That of this host; the first call measures, in some milliseconds.
     pub fn of_host() -> Self {
-        static HOST: OnceLock<WakeLatency> = OnceLock::new();
         *HOST.get_or_init(|| {
             // On a thread of its own, which asks for precise sleeps as lanes do.
             let measured = thread::Builder::new().spawn(|| {
@@ -48,7 +55,10 @@ impl WakeLatency {
     fn from_late(mut late: Vec<Duration>) -> Self {
         late.sort_unstable();
         let at = |share: usize| late.get(late.len() * share / 100).copied().unwrap_or(AWAKE_LEAST);
-        let (late_p50, late_p90) = (at(50), at(90));
+        Self::from_percentiles(at(50), at(90))
+    }
+
+    fn from_percentiles(late_p50: Duration, late_p90: Duration) -> Self {
         let awake = (late_p90 + late_p90 / 4).min(4 * late_p50).clamp(AWAKE_LEAST, AWAKE_MOST);
         Self { late_p50, late_p90, awake }
     }
@@ -103,6 +113,12 @@ mod tests {
         busy.extend([30_000; 8]);
         assert_eq!(awake_us(&busy), 200, "outliers of a busy host are not waited for");
         assert_eq!(awake_us(&[1_000_000; 48]), 20_000);
+    }
+
+    #[test]
+    fn what_another_process_measured_gives_the_same_stretch() {
+        let measured = WakeLatency::from_late((0..48).map(|us| Duration::from_micros(50 + us)).collect());
+        assert_eq!(WakeLatency::from_percentiles(measured.late_p50, measured.late_p90), measured);
     }
 
     #[test]
