@@ -84,7 +84,7 @@ impl Control {
         self.lost.sentence(|lane| self.blame.instance(lane), begins_ns, now_ns)
     }
 
-    /// Notes that an instance was away, when it is back or the trial is over.
+    /// Notes that an instance was away, when it is back, failed to come back, or the trial is over.
     pub fn note_outage(&self, outage: Outage) {
         self.outages.lock().unwrap_or_else(PoisonError::into_inner).push(outage);
     }

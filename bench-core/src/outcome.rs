@@ -101,7 +101,7 @@ pub enum Cause {
     },
 }
 
-/// An instance that was away in the middle of the run. It came back, unless its connection was still lost when the run ended.
+/// An instance that was away in the middle of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {
     /// The instance.
@@ -112,13 +112,16 @@ pub struct Outage {
     pub at_ns: u64,
     /// For how long, in ns: until the transport had opened its ports again, until a paused instance went on, or until the run ended.
     pub away_ns: u64,
+    /// It was still away when the run ended.
+    pub until_end: bool,
 }
 
 impl fmt::Display for Outage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { instance, cause, at_ns, away_ns } = self;
+        let Self { instance, cause, at_ns, away_ns, until_end } = self;
         let [at, away] = [*at_ns, *away_ns].map(|ns| Duration::from_micros(ns / 1000));
-        let when = format!("{at:?} after the start of the load and was back {away:?} later");
+        let was = if *until_end { "still away when the run ended," } else { "back" };
+        let when = format!("{at:?} after the start of the load and was {was} {away:?} later");
         let handled = |count: usize| format!("{count} handled messages that it had not acknowledged");
         match cause {
             Cause::Absent => write!(f, "{instance} was absent {when}"),
@@ -253,7 +256,7 @@ pub struct Outcome {
     pub unrouted: Vec<Unrouted>,
     /// Whether the drain deadline came before everything expected was delivered.
     pub drain_timed_out: bool,
-    /// Instances that were away in the middle of the run and came back, in the order in which they did.
+    /// Instances that were away in the middle of the run: those that came back, in the order in which they did, and then the others.
     pub outages: Vec<Outage>,
     /// The course of a backlog, where the plan has one.
     pub backlog: Option<Box<Piled>>,

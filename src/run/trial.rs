@@ -191,8 +191,9 @@ fn confirms(from: &outcome::Confirms) -> ConfirmTimes {
 
 /// `confirms` says whether the transport confirms messages: where it does not, unconfirmed ones mean nothing.
 fn outage(from: &outcome::Outage, confirms: bool) -> Outage {
-    let outcome::Outage { instance, cause, at_ns, away_ns } = from;
-    let away = Outage { instance: instance.clone(), at_ns: *at_ns, away_ns: *away_ns, ..Outage::default() };
+    let outcome::Outage { instance, cause, at_ns, away_ns, until_end } = from;
+    let (instance, at_ns, away_ns, until_end) = (instance.clone(), *at_ns, *away_ns, *until_end);
+    let away = Outage { instance, at_ns, away_ns, until_end, ..Outage::default() };
     match cause {
         Cause::Absent => Outage { cause: OutageCause::Absent, ..away },
         Cause::ConsumerKilled { in_hand } => {

@@ -200,7 +200,7 @@ impl Follower<'_> {
 
     /// Tells the dashboard of outages that it does not know of yet.
     fn tell_outages(&mut self, outages: &[Outage]) {
-        for Outage { instance, cause, at_ns, away_ns } in outages.iter().skip(self.told_outages) {
+        for Outage { instance, cause, at_ns, away_ns, .. } in outages.iter().skip(self.told_outages) {
             let (dispatch, trial, from_ns) = (self.dispatch, self.trial, *at_ns);
             let until_ns = from_ns.saturating_add(*away_ns);
             self.events.tell(Event::Away { dispatch, trial, from_ns, until_ns });

@@ -300,9 +300,9 @@ fn occupy<T: AsyncTransport>(
         let open = || -> Opening<'_, T::Send, T::Recv> {
             Box::pin(async { opened::checked(&wiring, id, transport.open(&wiring, id).await?) })
         };
-        let note = |cause, since_ns: u64, away_ns| {
-            let at_ns = since_ns.saturating_sub(begins_ns);
-            control.note_outage(Outage { instance: instance.to_owned(), cause, at_ns, away_ns });
+        let note = |cause, since_ns: u64, away_ns, until_end| {
+            let (instance, at_ns) = (instance.to_owned(), since_ns.saturating_sub(begins_ns));
+            control.note_outage(Outage { instance, cause, at_ns, away_ns, until_end });
         };
         let absent = is_absent.then_some(&control.backlog);
         let lost = &*control.lost;

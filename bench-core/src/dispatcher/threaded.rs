@@ -195,9 +195,9 @@ fn life<S: 'static, R: 'static>(
     let (reopens, wiring) = (reopens.cloned(), Arc::clone(wiring));
     let (absent, lost) = (is_absent.then(|| Arc::clone(control)), Arc::clone(&control.lost));
     let (control, begins_ns) = (Arc::clone(control), lead_ns(plan));
-    let note = Arc::new(move |cause, since_ns: u64, away_ns| {
+    let note = Arc::new(move |cause, since_ns: u64, away_ns, until_end| {
         let (instance, at_ns) = (control.blame.instance(lane).to_owned(), since_ns.saturating_sub(begins_ns));
-        control.note_outage(Outage { instance, cause, at_ns, away_ns });
+        control.note_outage(Outage { instance, cause, at_ns, away_ns, until_end });
     });
     let open = Arc::new(move || match &reopens {
         Some(reopens) => opened::checked(&wiring, lane, reopens(&wiring, lane)?),

@@ -76,7 +76,7 @@ pub fn live<S: SendPort, R: RecvPort>(
             sync::park_timeout(FULL_NAP);
         }
     }
-    lives.give_back(lanes);
+    lives.give_back(lanes, clock);
     ended
 }
 

@@ -40,7 +40,8 @@ impl Absence {
         control.backlog.join(self.instances.len() as u64);
         for lane in self.instances.clone() {
             let instance = plan.wiring.instance_name(lane);
-            control.note_outage(Outage { instance, cause: Cause::Absent, at_ns: 0, away_ns: now_ns });
+            let (cause, at_ns) = (Cause::Absent, 0);
+            control.note_outage(Outage { instance, cause, at_ns, away_ns: now_ns, until_end: false });
         }
         true
     }

@@ -120,7 +120,8 @@ mod tests {
         let once = Promise::IN_MEMORY;
         let again = Promise { delivery: Delivery::AtLeastOnce, ..once };
         let sound = Audit { sent: 400, expected: 400, unique: 400, delivered: 400, ..Audit::default() };
-        let absent = Outage { instance: "receiver".into(), cause: Cause::Absent, at_ns: 0, away_ns: 900 };
+        let (instance, cause) = ("receiver".into(), Cause::Absent);
+        let absent = Outage { instance, cause, at_ns: 0, away_ns: 900, until_end: false };
         let outages = std::slice::from_ref(&absent);
         let told = |piled: &Piled, audit: Audit, promise| {
             caught_up(&Ending::Completed, &audit, (piled, outages), (promise, Absent::All)).is_ok()

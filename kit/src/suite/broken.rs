@@ -194,7 +194,8 @@ mod tests {
     #[test]
     fn what_did_not_come_back_is_told() {
         let cause = Cause::ConnectionLost { why: "cut".into() };
-        let outage = Outage { instance: "a".into(), cause, at_ns: 100_000_000, away_ns: 20_000_000 };
+        let (instance, at_ns, away_ns) = ("a".into(), 100_000_000, 20_000_000);
+        let outage = Outage { instance, cause, at_ns, away_ns, until_end: false };
         let killed = Outage { cause: Cause::ConsumerKilled { in_hand: 1 }, ..outage.clone() };
         let lost = Audit { unique: 1_000, lost: 3, unconfirmed: Some(3), ..Audit::default() };
         let audit = Audit { confirmed_lost: Some(0), ..lost };

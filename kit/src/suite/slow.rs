@@ -131,7 +131,10 @@ mod tests {
         let lossy = Promise { delivery: Delivery::AtMostOnce, ..once };
         let again = Promise { delivery: Delivery::AtLeastOnce, ..once };
         let sound = Audit { sent: 10, expected: 10, unique: 10, delivered: 10, ..Audit::default() };
-        let outage = |cause, away_ns| Outage { instance: "receiver".into(), cause, at_ns: 1, away_ns };
+        let outage = |cause, away_ns| {
+            let (instance, at_ns, until_end) = ("receiver".into(), 1, false);
+            Outage { instance, cause, at_ns, away_ns, until_end }
+        };
         let paused = outage(Cause::Paused, as_ns(PAUSED));
         let all = |ending: Ending, audit: Audit, outage: &Outage, gap_ns: u64, promise: Promise| {
             went_on(&ending, &audit, (std::slice::from_ref(outage), &[gap_ns]), promise).is_ok()

@@ -33,6 +33,8 @@ pub struct Outage {
     pub cause: OutageCause,
     pub at_ns: u64,
     pub away_ns: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub until_end: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_hand: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,7 +68,8 @@ pub(super) fn confirms_back(at: &str, wire: Vec<Confirms>) -> Result<Vec<Confirm
 
 impl From<&model::Outage> for Outage {
     fn from(own: &model::Outage) -> Self {
-        let model::Outage { instance, cause, at_ns, away_ns, in_hand, unconfirmed, why } = own.clone();
+        let model::Outage { instance, cause, at_ns, away_ns, until_end, in_hand, unconfirmed, why } =
+            own.clone();
         let cause = match cause {
             model::OutageCause::Absent => OutageCause::Absent,
             model::OutageCause::ConsumerKilled => OutageCause::ConsumerKilled,
@@ -74,13 +77,13 @@ impl From<&model::Outage> for Outage {
             model::OutageCause::ConnectionLost => OutageCause::ConnectionLost,
             model::OutageCause::Paused => OutageCause::Paused,
         };
-        Self { instance, cause, at_ns, away_ns, in_hand, unconfirmed, why }
+        Self { instance, cause, at_ns, away_ns, until_end, in_hand, unconfirmed, why }
     }
 }
 
 impl From<Outage> for model::Outage {
     fn from(wire: Outage) -> Self {
-        let Outage { instance, cause, at_ns, away_ns, in_hand, unconfirmed, why } = wire;
+        let Outage { instance, cause, at_ns, away_ns, until_end, in_hand, unconfirmed, why } = wire;
         let cause = match cause {
             OutageCause::Absent => model::OutageCause::Absent,
             OutageCause::ConsumerKilled => model::OutageCause::ConsumerKilled,
@@ -88,6 +91,6 @@ impl From<Outage> for model::Outage {
             OutageCause::ConnectionLost => model::OutageCause::ConnectionLost,
             OutageCause::Paused => model::OutageCause::Paused,
         };
-        Self { instance, cause, at_ns, away_ns, in_hand, unconfirmed, why }
+        Self { instance, cause, at_ns, away_ns, until_end, in_hand, unconfirmed, why }
     }
 }

@@ -115,7 +115,12 @@ fn outages() -> Vec<Outage> {
             ..away.clone()
         },
         Outage { cause: OutageCause::Absent, ..away.clone() },
-        Outage { cause: OutageCause::ConnectionLost, why: Some("the server stopped".into()), ..away },
+        Outage {
+            cause: OutageCause::ConnectionLost,
+            why: Some("the server stopped".into()),
+            until_end: true,
+            ..away
+        },
     ]
 }
 

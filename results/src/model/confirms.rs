@@ -55,7 +55,7 @@ pub enum OutageCause {
     ConnectionKilled,
     /// It was paused on request, with its connections open.
     Paused,
-    /// It lost its connection and opened another one.
+    /// It lost its connection and was to open another one.
     ConnectionLost,
 }
 
@@ -73,7 +73,7 @@ impl OutageCause {
     }
 }
 
-/// An instance that was away in the middle of a trial and came back.
+/// An instance that was away in the middle of a trial.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outage {
     /// The instance: `worker`, or `worker#2`.
@@ -82,8 +82,10 @@ pub struct Outage {
     pub cause: OutageCause,
     /// Since when, from the start of the load, warm-up included.
     pub at_ns: u64,
-    /// For how long, until the transport had opened its ports again.
+    /// For how long, until the transport had opened its ports again, until it went on after a pause, or until the trial was over.
     pub away_ns: u64,
+    /// It was still away when the trial was over.
+    pub until_end: bool,
     /// Messages that it had handled and not acknowledged when it was killed; `None` for a lost connection, of which that is
     /// not counted.
     pub in_hand: Option<u64>,

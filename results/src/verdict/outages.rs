@@ -50,8 +50,13 @@ fn sentence(cause: OutageCause, first: &Outage, all: &[&Outage]) -> String {
     let at = range(all.iter().map(|outage| outage.at_ns), units::duration);
     let away = range(all.iter().map(|outage| outage.away_ns), units::duration);
     let away = if are_several || all.len() > 1 { format!("{away} each time") } else { away };
+    let end = match all.iter().filter(|outage| outage.until_end).count() as u64 {
+        0 => String::new(),
+        ends if ends == all.len() as u64 => ", until the trial was over".to_owned(),
+        ends => format!(", {} until the trial was over", units::counted(ends, "time", "times")),
+    };
     let mut sentence =
-        format!("{happened}{times}, {at} after the start of the load, and {was} away for {away}");
+        format!("{happened}{times}, {at} after the start of the load, and {was} away for {away}{end}");
     let kept = [
         (in_all(all, |outage| outage.in_hand), "handled", "acknowledged"),
         (in_all(all, |outage| outage.unconfirmed), "sent", "confirmed"),
@@ -145,6 +150,20 @@ mod tests {
         let several = "the consumer of worker was killed 2 times, 1.00 s to 1.02 s after the start of the load, and was away \
                        for 512 ms to 530 ms each time; 12 to 64 handled messages were not acknowledged";
         assert_eq!(notes(&[&[consumer], &[later]]), [several]);
+    }
+
+    #[test]
+    fn an_instance_that_did_not_come_back_was_away_until_the_trial_was_over() {
+        fn away(trials: &[&[Outage]]) -> String {
+            notes(trials)[0].split_once("was away for ").unwrap().1.to_owned()
+        }
+        let (instance, at_ns) = ("worker".to_owned(), 500 * MS);
+        let back = [Outage { instance, at_ns, away_ns: 20 * MS, ..Outage::default() }];
+        let gone = [Outage { away_ns: 900 * MS, until_end: true, ..back[0].clone() }];
+        assert_eq!(away(&[&gone]), "900 ms, until the trial was over");
+        assert_eq!(away(&[&gone, &gone]), "900 ms each time, until the trial was over");
+        let some = "20.0 ms to 900 ms each time, 1 time until the trial was over";
+        assert_eq!(away(&[&back, &gone]), some);
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(super) async fn join_later<S, R>(
     let Some(endpoint) = come_back(connected, clock, life, ABSENCE).await? else { return Ok(()) };
     put_back(connected, Victim::Consumer, endpoint);
     gate.join(1);
-    (life.note)(Cause::Absent, since_ns, clock.now_ns() - since_ns);
+    (life.note)(Cause::Absent, since_ns, clock.now_ns() - since_ns, false);
     wait(connected, clock, || gate.has_begun()).await;
     Ok(())
 }

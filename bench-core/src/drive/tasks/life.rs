@@ -110,8 +110,8 @@ pub struct Life<'a, S, R> {
     pub reconnect: Option<Duration>,
     /// Opens its ports.
     pub open: &'a (dyn Fn() -> Opening<'a, S, R> + Send + Sync),
-    /// Notes an outage: its cause, since when, and how long it was, in ns.
-    pub note: &'a (dyn Fn(Cause, u64, u64) + Send + Sync),
+    /// Notes an outage: its cause, since when, how long it was, in ns, and whether the lane was still away when the trial ended.
+    pub note: &'a (dyn Fn(Cause, u64, u64, bool) + Send + Sync),
     /// Where it stands that the lane has no connection.
     pub lost: &'a Lost,
 }
@@ -128,6 +128,20 @@ impl<S, R> Life<'_, S, R> {
         let kill = self.kill.map(|(doom, ..)| doom);
         let pause = self.pause.map(|(doom, _)| doom);
         kill.into_iter().chain(pause).min_by_key(Doom::at_ns)
+    }
+
+    /// Notes that the lane was away since then. It is back if it `has_ports` and the trial goes on. Of a lane that does not come back the
+    /// record says so, because messages may be missing for that reason.
+    fn note_away(
+        &self,
+        connected: &ConnectedLane<S, R>,
+        clock: &Clock,
+        cause: Cause,
+        since_ns: u64,
+        has_ports: bool,
+    ) {
+        let is_back = has_ports && !connected.lane.is_stopped();
+        (self.note)(cause, since_ns, clock.now_ns() - since_ns, !is_back);
     }
 }
 
@@ -159,28 +173,24 @@ pub async fn live<S: AsyncSendPort, R: AsyncRecvPort>(
             (Ok(End::Killed), _) if doom.is_some_and(|doom| doom.pauses) => {
                 let Some((_, lasts)) = life.pause.take() else { return Ok(()) };
                 stay_away(connected, lasts).await;
-                (life.note)(Cause::Paused, since_ns, clock.now_ns() - since_ns);
+                life.note_away(connected, clock, Cause::Paused, since_ns, true);
             }
             (Ok(End::Killed), _) => {
                 let Some((_, victim, down)) = life.kill.take() else { return Ok(()) };
                 let cause = die(connected, victim);
                 stay_away(connected, down).await;
-                let Some(endpoint) = come_back(connected, clock, &life, "a kill").await? else {
-                    return Ok(());
-                };
+                let back = come_back(connected, clock, &life, "a kill").await;
+                life.note_away(connected, clock, cause, since_ns, matches!(back, Ok(Some(_))));
+                let Some(endpoint) = back? else { return Ok(()) };
                 put_back(connected, victim, endpoint);
-                (life.note)(cause, since_ns, clock.now_ns() - since_ns);
             }
             (Err(PortError::Lost(why)), Some(limit)) if !connected.lane.is_stopped() => {
                 die(connected, Victim::Connection);
-                let Some(endpoint) = connect_again(connected, clock, &life, since_ns, limit, &why).await?
-                else {
-                    // The trial is over. Messages that did not arrive may be missing because this lane was away, so the record says that it was.
-                    (life.note)(Cause::ConnectionLost { why }, since_ns, clock.now_ns() - since_ns);
-                    return Ok(());
-                };
+                let back = connect_again(connected, clock, &life, since_ns, limit, &why).await;
+                let cause = Cause::ConnectionLost { why };
+                life.note_away(connected, clock, cause, since_ns, matches!(back, Ok(Some(_))));
+                let Some(endpoint) = back? else { return Ok(()) };
                 put_back(connected, Victim::Connection, endpoint);
-                (life.note)(Cause::ConnectionLost { why }, since_ns, clock.now_ns() - since_ns);
             }
             (Err(error), _) => return Err(error),
         }

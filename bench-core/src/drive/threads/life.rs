@@ -38,8 +38,8 @@ pub struct Life<S, R> {
     pub reconnect: Option<Duration>,
     /// Opens its ports.
     pub open: Open<S, R>,
-    /// Notes an outage: its cause, since when, and how long it was, in ns.
-    pub note: Arc<dyn Fn(Cause, u64, u64) + Send + Sync>,
+    /// As in the life of a lane on tasks.
+    pub note: Arc<dyn Fn(Cause, u64, u64, bool) + Send + Sync>,
     /// Where it stands that the lane has no connection.
     pub lost: Arc<Lost>,
 }
@@ -82,6 +82,19 @@ impl<S, R> Away<S, R> {
             Cause::ConnectionLost { why } => why,
             Cause::Absent => ABSENCE,
             _ => "a kill",
+        }
+    }
+
+    /// Notes how long it was away, or that it is still away at the end of the trial. Of a lane that does not come back the record says so,
+    /// because messages may be missing for that reason.
+    fn note(&self, life: &Life<S, R>, clock: &impl Now, until_end: bool) {
+        (life.note)(self.cause.clone(), self.since_ns, clock.now_ns() - self.since_ns, until_end);
+    }
+
+    /// Notes that it is still away at the end of the trial. Of a lane that was absent at first the backlog says when it joined.
+    fn note_end(&self, life: &Life<S, R>, clock: &impl Now) {
+        if self.cause != Cause::Absent {
+            self.note(life, clock, true);
         }
     }
 
@@ -230,18 +243,17 @@ impl<S, R: RecvPort> Lives<S, R> {
             }
             let of_lane = self.all.iter().find(|life| life.lane == away.connected.lane.id());
             let Some(life) = of_lane.filter(|_| !is_over && !away.has_joined) else {
-                let Away { connected, cause, since_ns, .. } = self.away.swap_remove(at);
-                // Messages that did not arrive may be missing because this lane was away, so the record says that it was.
-                if let (Some(life), Cause::ConnectionLost { .. }) = (of_lane, &cause) {
-                    (life.note)(cause, since_ns, clock.now_ns() - since_ns);
+                let away = self.away.swap_remove(at);
+                if let Some(life) = of_lane {
+                    away.note_end(life, clock);
                 }
-                lanes.push(connected);
+                lanes.push(away.connected);
                 continue;
             };
             if away.cause == Cause::Paused {
-                let Away { connected, cause, since_ns, .. } = self.away.swap_remove(at);
-                (life.note)(cause, since_ns, clock.now_ns() - since_ns);
-                lanes.push(connected);
+                let away = self.away.swap_remove(at);
+                away.note(life, clock, false);
+                lanes.push(away.connected);
                 continue;
             }
             away.connected.lane.does(Act::Open);
@@ -251,7 +263,7 @@ impl<S, R: RecvPort> Lives<S, R> {
                 Ok(endpoint) => {
                     life.lost.is_back(life.lane);
                     put_back(&mut away.connected, away.victim, endpoint);
-                    (life.note)(away.cause.clone(), away.since_ns, clock.now_ns() - away.since_ns);
+                    away.note(life, clock, false);
                     // One that was absent waits for the others.
                     if let Some(control) = &away.absent {
                         control.backlog.join(1);
@@ -263,6 +275,7 @@ impl<S, R: RecvPort> Lives<S, R> {
                 Err(_) if away.tries_again(life, clock.now_ns()) => at += 1,
                 Err(error) => {
                     let failed = PortError::Failed(back_from(away.what(), &error.to_string()));
+                    away.note_end(life, clock);
                     let connected = self.away.swap_remove(at).connected;
                     let lane = connected.lane.id();
                     lanes.push(connected);
@@ -333,7 +346,12 @@ impl<S, R: RecvPort> Lives<S, R> {
     }
 
     /// Gives back the lanes that are away, when the run is over.
-    pub(super) fn give_back(&mut self, lanes: &mut Vec<ConnectedLane<S, R>>) {
-        lanes.extend(self.away.drain(..).map(|away| away.connected));
+    pub(super) fn give_back(&mut self, lanes: &mut Vec<ConnectedLane<S, R>>, clock: &impl Now) {
+        for away in self.away.drain(..) {
+            if let Some(life) = self.all.iter().find(|life| life.lane == away.connected.lane.id()) {
+                away.note_end(life, clock);
+            }
+            lanes.push(away.connected);
+        }
     }
 }

@@ -21,7 +21,7 @@ fn confirms_and_outages_are_read_by_others() {
         { "instance": "worker#2", "cause": "consumer-killed", "at_ns": 5, "away_ns": 7, "in_hand": 9 },
         { "instance": "worker#2", "cause": "connection-killed", "at_ns": 5, "away_ns": 7, "in_hand": 0, "unconfirmed": 4 },
         { "instance": "worker#2", "cause": "absent", "at_ns": 5, "away_ns": 7 },
-        { "instance": "worker#2", "cause": "connection-lost", "at_ns": 5, "away_ns": 7, "why": "the server stopped" },
+        { "instance": "worker#2", "cause": "connection-lost", "at_ns": 5, "away_ns": 7, "until_end": true, "why": "the server stopped" },
     ]);
     assert_eq!(trial["outages"], expected);
     for cause in outages().iter().map(|outage| outage.cause) {

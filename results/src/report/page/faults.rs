@@ -127,13 +127,14 @@ pub(super) fn warmup_ns(run: &Run) -> u64 {
 
 fn away(outage: &Outage) -> String {
     let name = &outage.instance;
-    match outage.cause {
+    let happened = match outage.cause {
         OutageCause::ConsumerKilled => format!("the consumer of {name} was killed"),
         OutageCause::Absent => format!("{name} was absent from the start"),
         OutageCause::ConnectionKilled => format!("the connection of {name} was killed"),
         OutageCause::Paused => format!("{name} was paused"),
         OutageCause::ConnectionLost => format!("{name} lost its connection"),
-    }
+    };
+    if outage.until_end { format!("{happened} and did not come back") } else { happened }
 }
 
 #[cfg(test)]
@@ -149,5 +150,14 @@ mod tests {
         assert_eq!(faults.sentences, ["1: at 150 ms the consumer of payment#1 was killed"]);
         assert_eq!((faults.marks.len(), faults.bands.len(), faults.warmup_ns), (2, 1, 50_000_000));
         assert!(faults.bands[0].to - faults.bands[0].from > 99e6, "the longest of both outages");
+    }
+
+    #[test]
+    fn an_instance_that_did_not_come_back_is_told_from_one_that_did() {
+        let mut run = sample::confirming();
+        run.trials[0].outages[0].until_end = true;
+        let said = faults(&Overlaid::of(&[&run])).sentences;
+        assert!(said.iter().any(|said| said.ends_with("was killed and did not come back")), "{said:?}");
+        assert!(said.iter().any(|said| said.ends_with("was killed")), "{said:?}");
     }
 }

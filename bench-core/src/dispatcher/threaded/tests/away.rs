@@ -191,10 +191,13 @@ fn a_killed_instance_that_cannot_return_tries_again_if_it_may_reconnect() {
         assert_eq!((outcome.ending, audit.lost, outcome.unfinished), (Ending::Completed, 0, 0), "{audit:?}");
         let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
         // The first attempt to open the store fails at once and the second after 10 ms; the third, 20 ms later, opens it.
-        assert!(outage.away_ns >= 80_000_000, "{outage}");
+        assert!(outage.away_ns >= 80_000_000 && !outage.until_end, "{outage}");
         for (fails, reconnect) in [(1, None), (u32::MAX, Some(30 * MS))] {
-            let Ending::Failed(why) = runs(fails, reconnect).ending else { panic!("{fails} {reconnect:?}") };
+            let outcome = runs(fails, reconnect);
+            let Ending::Failed(why) = &outcome.ending else { panic!("{fails} {reconnect:?}") };
             assert!(why.contains("did not come back after a kill: the store is not there yet"), "{why}");
+            let outages = &outcome.outages;
+            assert!(matches!(&outages[..], [outage] if outage.until_end), "{outages:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Instances that are still away at the drain deadline.
+//! Instances that are still away when the trial is over.
 
 use super::*;
 
@@ -23,6 +23,15 @@ fn kill(down: Duration) -> Option<Kill> {
     Some(Kill { service, instance: 0, after, down, what: Victim::Consumer })
 }
 
+/// The only outage of a trial, which lasted until the trial was over.
+#[track_caller]
+fn still_away(outcome: &Outcome) -> &Outage {
+    let [outage] = &outcome.outages[..] else { panic!("{:?}", outcome.outages) };
+    assert!(outage.until_end && outage.to_string().contains("still away when the run ended"), "{outage}");
+    assert!(outage.away_ns > 0, "{outage}");
+    outage
+}
+
 /// Regression: a trial whose server was gone completed, and what was missing counted as lost, and as confirmed and lost.
 #[test]
 fn an_instance_without_a_connection_at_the_drain_deadline_fails_a_trial_that_lacks_messages() {
@@ -39,11 +48,13 @@ fn an_instance_without_a_connection_at_the_drain_deadline_fails_a_trial_that_lac
             assert!(outcome.drain_timed_out && audit.unknown > 0, "{placement:?}: {audit:?}");
             assert_eq!((audit.lost, audit.confirmed_lost), (0, Some(0)), "{placement:?}");
             assert!(outcome.started > 0 && audit.sent == outcome.started, "what there is is kept: {audit:?}");
+            assert_eq!(still_away(&outcome).instance, "sink", "{placement:?}, {what}");
         }
     }
 }
 
-/// The plan says that it is away, and nothing says that it could not connect.
+/// The plan says that it is away, and nothing says that it could not connect. Regression: on threads the record said nothing of such an
+/// instance, and on tasks it said that the instance was back, or nothing.
 #[test]
 fn an_instance_that_is_still_killed_at_the_drain_deadline_fails_no_trial() {
     for (runs, placement) in ALL {
@@ -51,6 +62,34 @@ fn an_instance_that_is_still_killed_at_the_drain_deadline_fails_no_trial() {
         let audit = &outcome.audit;
         assert_eq!(outcome.ending, Ending::Completed, "{placement:?}");
         assert!(outcome.drain_timed_out && audit.lost > 0 && audit.unknown == 0, "{placement:?}: {audit:?}");
+        let outage = still_away(&outcome);
+        assert!(matches!(outage.cause, Cause::ConsumerKilled { in_hand } if in_hand > 0), "{outage}");
+        // The drain alone takes 200 ms.
+        assert!(outage.at_ns >= 100_000_000 && outage.away_ns >= 200_000_000, "{outage}");
+    }
+}
+
+/// The same of a server that is there: the instance would be back, if the trial had gone on.
+#[test]
+fn an_instance_that_is_killed_until_the_end_is_not_called_back() {
+    for (runs, placement) in ALL {
+        let outcome = runs(&Store::default(), &patient(kill(60_000 * MS), plan(placement, 8)));
+        assert!(outcome.drain_timed_out, "{placement:?}");
+        assert!(matches!(still_away(&outcome).cause, Cause::ConsumerKilled { .. }), "{placement:?}");
+    }
+}
+
+/// Regression: on threads the record said nothing of it, and on tasks it said that the instance was back.
+#[test]
+fn an_instance_that_is_still_paused_at_the_end_leaves_an_outage() {
+    for (runs, placement) in ALL {
+        let (service, lasts) = ("sink".to_owned(), 60_000 * MS);
+        let pause = Some(Pause { service, instance: 0, after: 100 * MS, lasts });
+        let conditions = Conditions { pause, ..Conditions::default() };
+        let plan = TrialPlan { drain_deadline: 200 * MS, ..plan(placement, 8) };
+        let outcome = runs(&Store::default(), &under(conditions, plan));
+        assert!(outcome.drain_timed_out, "{placement:?}");
+        assert_eq!(still_away(&outcome).cause, Cause::Paused, "{placement:?}");
     }
 }
 
@@ -60,14 +99,31 @@ fn an_instance_that_is_still_killed_at_the_drain_deadline_fails_no_trial() {
 fn a_trial_that_lacks_nothing_is_complete_without_an_instance() {
     for (runs, placement) in ALL {
         let store = Store { loses_after: Some(20), loses_at: Some(1), ..gone() };
-        // The trial is complete long before that deadline.
-        let plan = TrialPlan { drain_deadline: 10_000 * MS, ..patient(None, plan_of(placement, 1, 2)) };
-        let outcome = runs(&store, &plan);
-        let audit = &outcome.audit;
-        let ended = (outcome.ending, audit.lost, audit.unknown, outcome.drain_timed_out);
-        assert_eq!(ended, (Ending::Completed, 0, 0, false), "{placement:?}: {audit:?}");
-        let [outage] = &outcome.outages[..] else { panic!("{placement:?}: {:?}", outcome.outages) };
-        assert_eq!(outage.instance, "sink#0");
-        assert_eq!(outage.cause, Cause::ConnectionLost { why: "the line was cut".into() });
+        let outcome = complete_without(runs, &store, None, placement);
+        let why = "the line was cut".into();
+        assert_eq!(still_away(&outcome).cause, Cause::ConnectionLost { why }, "{placement:?}");
     }
+}
+
+/// Regression: there was no outage in the record of a trial that lacked no message.
+#[test]
+fn an_instance_that_cannot_return_from_a_kill_leaves_an_outage() {
+    for (runs, placement) in ALL {
+        let outcome = complete_without(runs, &gone(), kill(50 * MS), placement);
+        let outage = still_away(&outcome);
+        assert!(matches!(outage.cause, Cause::ConsumerKilled { .. }), "{placement:?}: {outage}");
+    }
+}
+
+/// A trial that completes without the first of two instances.
+#[track_caller]
+fn complete_without(runs: Runs, store: &Store, kill: Option<Kill>, placement: Placement) -> Outcome {
+    // The trial is complete long before that deadline.
+    let plan = TrialPlan { drain_deadline: 10_000 * MS, ..patient(kill, plan_of(placement, 1, 2)) };
+    let outcome = runs(store, &plan);
+    let audit = &outcome.audit;
+    let ended = (&outcome.ending, audit.lost, audit.unknown, outcome.drain_timed_out);
+    assert_eq!(ended, (&Ending::Completed, 0, 0, false), "{placement:?}: {audit:?}");
+    assert_eq!(still_away(&outcome).instance, "sink#0", "{placement:?}");
+    outcome
 }
