@@ -1,6 +1,9 @@
 //! Connections: where the broker is, who connects, and noticing that a connection is lost.
 
-use super::{Mqtt, embedded};
+use super::{
+    Mqtt, embedded,
+    unmatched::{Packets, Unmatched},
+};
 use drumpost_core::{options::OptionFile, registry::EMBEDDED};
 use drumpost_kit::{gathered::Gathered, prelude::*};
 use rumqttc::{
@@ -67,6 +70,8 @@ pub(super) struct Attached {
     pub(super) client: AsyncClient,
     pub(super) inbound: mpsc::Receiver<Publish>,
     pub(super) connack: ConnAck,
+    /// What it published at QoS 2 and no subscription matched.
+    pub(super) unmatched: Arc<Unmatched>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -152,19 +157,21 @@ impl Mqtt {
         // The session store is read while the client connects. Later the client would tell it of every packet.
         events.options.clear_session_store();
         let ((hand, inbound), line) = (mpsc::channel(usize::from(self.inflight).max(4096)), line.clone());
+        let unmatched = Arc::<Unmatched>::default();
+        let mut packets = (sends && self.qos == QoS::ExactlyOnce).then(|| Packets::of(&unmatched));
         let task = tokio::spawn(async move {
             loop {
                 match events.poll().await {
                     // A receiver that is full stops reading: the server holds its messages.
                     Ok(Event::Incoming(Packet::Publish(publish))) => drop(hand.send(publish).await),
-                    Ok(_) => {}
+                    Ok(event) => packets.iter_mut().for_each(|packets| packets.note(&event)),
                     // Nobody has the connection any more.
                     Err(ConnectionError::RequestsDone) => return,
                     Err(error) => return line.lose(&error.to_string()),
                 }
             }
         });
-        Ok(Attached { client, inbound, connack, _task: AbortOnDropHandle::new(task) })
+        Ok(Attached { client, inbound, connack, unmatched, _task: AbortOnDropHandle::new(task) })
     }
 
     /// What the broker is.

@@ -12,6 +12,9 @@
 //! - *QoS 1 and 2*: a confirm is PUBACK or PUBCOMP. PUBACK or PUBREC is sent after handling. A receiver has a session that the broker keeps
 //!   for an hour (`AWAY`), or an hour longer than an instance of the trial may be away: its subscriptions, what it has not acknowledged, and what comes in the meantime. An instance that comes
 //!   back takes its session, so it loses nothing.
+//! - *No subscription*: a message that no subscription matches, though somebody is to hear it, is refused if the broker says so (reason code
+//!   0x10 in PUBACK or PUBREC). A broker need not say so: Mosquitto does at QoS 1 alone, and the broker in this process never. The audit counts
+//!   a message of which the broker did not say so as lost.
 //! - *Exactly once* is not promised at QoS 2 either. It keeps a message from being stored twice where a sender repeats it, and drumpost
 //!   repeats none. A receiver that dies between handling and PUBREC is sent the message again.
 //! - *Shared subscriptions and a session that is away*: MQTT lets a broker keep messages for it or give them to others. A message that was
@@ -27,6 +30,7 @@ mod embedded;
 mod ports;
 #[cfg(test)]
 mod tests;
+mod unmatched;
 
 use connection::{AWAY, Attached, PING_EVERY_S, RARELY_S, tls};
 use drumpost_core::registry::EMBEDDED;

@@ -3,8 +3,8 @@
 use super::connection::Attached;
 use drumpost_kit::prelude::*;
 use rumqttc::{
-    AsyncClient, ManualAck, PubAckReason, PubCompReason, PublishOptions, PublishProperties, PublishResult,
-    QoS,
+    AsyncClient, ManualAck, PubAckReason, PubCompReason, PubRecReason, PublishOptions, PublishProperties,
+    PublishResult, QoS,
 };
 
 /// Publishes to one destination.
@@ -17,7 +17,7 @@ pub(super) struct Topic {
     pub(super) reply: Option<String>,
     /// An answer has the correlation data of its request, so both have some.
     pub(super) is_correlated: bool,
-    /// Somebody subscribes to it, so a message without subscribers is refused.
+    /// Somebody is to subscribe to it, so a message that no subscription matches is refused.
     pub(super) is_heard: bool,
     pub(super) confirms: Futures<BoxFuture<'static, Result<(), String>>>,
 }
@@ -47,10 +47,17 @@ impl Publish for Topic {
 
     fn put(&mut self, to: &String, payload: Bytes, message: &Message, pool: &Pool) -> PortResult {
         let options = self.options(message, pool);
+        let at_qos2 = self.qos == QoS::ExactlyOnce;
+        let unmatched = at_qos2.then(|| (self.sender.unmatched.number(), Arc::clone(&self.sender.unmatched)));
         let notice = self.sender.client.try_publish_tracked(to.clone(), payload, options);
         let (notice, is_heard) = (notice.map_err(|error| self.line.broken(true, &error))?, self.is_heard);
         // The notice fails only if the connection does.
-        let answer = async move { notice.wait_async().await.map(|result| confirmed(&result, is_heard)) };
+        let answer = async move {
+            notice.wait_async().await.map(|result| {
+                let is_unmatched = unmatched.is_some_and(|(number, all)| all.take(number));
+                confirmed(&result, is_unmatched, is_heard)
+            })
+        };
         self.confirms.push_over(&self.line, |_| false, answer);
         Ok(())
     }
@@ -65,14 +72,17 @@ impl Publish for Topic {
     }
 }
 
-/// Whether the broker has a message, or else its reason.
-fn confirmed(result: &PublishResult, is_heard: bool) -> Result<(), String> {
+/// Whether the broker has a message, or else its reason. Of one that `is_unmatched` it said in its PUBREC that no subscription matches it.
+fn confirmed(result: &PublishResult, is_unmatched: bool, is_heard: bool) -> Result<(), String> {
     use {PubAckReason as Ack, PublishResult as Got};
     match result {
         Got::Qos1(ack) if ack.reason == Ack::NoMatchingSubscribers && !is_heard => Ok(()),
         Got::Qos1(ack) if ack.reason != Ack::Success => Err(format!("{:?}", ack.reason)),
         Got::Qos2Completed(done) if done.reason != PubCompReason::Success => {
             Err(format!("{:?}", done.reason))
+        }
+        Got::Qos2Completed(_) if is_unmatched && is_heard => {
+            Err(format!("{:?}", PubRecReason::NoMatchingSubscribers))
         }
         Got::Qos2PubRecRejected(rejected) => Err(format!("{:?}", rejected.reason)),
         Got::Qos0Flushed | Got::Qos1(_) | Got::Qos2Completed(_) => Ok(()),

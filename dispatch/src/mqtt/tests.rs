@@ -1,7 +1,7 @@
 //! Tests of the options and of what is promised; those with a server are in `dispatch/tests/mqtt`.
 
 use super::*;
-use drumpost_core::options::Options;
+use drumpost_core::{options::Options, port::Confirmed};
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream},
@@ -161,4 +161,77 @@ fn subscriptions_that_were_not_granted_are_asked_for_again_over_the_same_session
     });
     assert_eq!(opened, [false, true, true]);
     assert_eq!(clean_starts.join().unwrap(), [false; 3]);
+}
+
+/// A broker that answers the messages of a connection with these reason codes. Gives the connection back.
+fn answers(broker: &TcpListener, codes: [u8; 4]) -> TcpStream {
+    let (mut client, _) = broker.accept().unwrap();
+    assert_eq!(packet(&mut client).0, 0x10);
+    client.write_all(&[0x20, 3, 0, 0, 0]).unwrap();
+    for code in codes {
+        let (kind, publish) = packet(&mut client);
+        // Behind the topic, which is short.
+        let at = 2 + usize::from(publish[1]);
+        let [high, low] = [publish[at], publish[at + 1]];
+        let [puback, pubrec] = [0x40, 0x50];
+        if kind == 0x32 {
+            client.write_all(&[puback, 3, high, low, code]).unwrap();
+            continue;
+        }
+        assert_eq!(kind, 0x34);
+        client.write_all(&[pubrec, 3, high, low, code]).unwrap();
+        assert_eq!(packet(&mut client), (0x62, vec![high, low]), "PUBREL");
+        client.write_all(&[0x70, 2, high, low]).unwrap();
+    }
+    client
+}
+
+/// What a topic tells of its messages, in so many parts.
+async fn tells(topic: &mut Topic, parts: usize) -> Vec<Confirmed> {
+    let (mut all, refusals) = (Vec::new(), Refusals::default());
+    let told = std::future::poll_fn(|context| {
+        let mut tell = |told| all.push(told);
+        topic.poll_confirmed(context, &mut Confirms::new(&mut tell, &refusals)).unwrap();
+        if all.len() < parts { Poll::Pending } else { Poll::Ready(()) }
+    });
+    tokio::time::timeout(PATIENCE, told).await.unwrap();
+    all
+}
+
+/// Regression: at QoS 2 a message that no subscription matched was confirmed, and so it counted as lost, though the broker had said so in its
+/// PUBREC. All messages have the same packet identifier here, and their sender is told of the first when the last has its answer.
+#[test]
+fn a_message_that_no_subscription_matches_is_refused_where_one_should() {
+    use Confirmed::{Refused, Stored};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for qos in ["1", "2"] {
+        let broker = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("mqtt://{}", broker.local_addr().unwrap());
+        let broker = thread::spawn(move || answers(&broker, [0, 0x10, 0, 0x10]));
+        let told = runtime.block_on(async {
+            let mqtt = made(&[("mqtt.url", &url), ("mqtt.qos", qos), ("mqtt.inflight", "1")]).unwrap();
+            let line = Line::to(&mqtt.at);
+            let sender = mqtt.attach("sender".into(), None, PING_EVERY_S, &line, true).await.unwrap();
+            let sender = Arc::new(sender);
+            let topic = |is_heard| Topic {
+                sender: Arc::clone(&sender),
+                line: line.clone(),
+                qos: mqtt.qos,
+                reply: None,
+                is_correlated: false,
+                is_heard,
+                confirms: Futures::default(),
+            };
+            let (mut heard, mut unheard) = (topic(true), topic(false));
+            let (place, message, pool) = ("work".to_owned(), Message::start(0, 0, 0, 0, 0), Pool::new(1, 0));
+            for _ in 0..3 {
+                heard.put(&place, Bytes::from_static(b"work"), &message, &pool).unwrap();
+            }
+            unheard.put(&place, Bytes::from_static(b"news"), &message, &pool).unwrap();
+            let answered = tokio::task::spawn_blocking(move || broker.join().unwrap());
+            let _connection = answered.await.unwrap();
+            (tells(&mut heard, 3).await, tells(&mut unheard, 1).await)
+        });
+        assert_eq!(told, (vec![Stored(1), Refused(1), Stored(1)], vec![Stored(1)]), "QoS {qos}");
+    }
 }
