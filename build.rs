@@ -16,10 +16,14 @@ fn main() {
     println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
     let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     println!("cargo::rustc-env=DRUMPOST_RUSTFLAGS={}", flags.replace(['\u{1f}', '\n'], " "));
-    if std::env::var("PROFILE").as_deref() == Ok("release")
-        && let Some(revision) = revision()
-    {
-        println!("cargo::rustc-env=DRUMPOST_BUILT_REVISION={revision}");
+    if std::env::var("PROFILE").as_deref() == Ok("release") {
+        if let Some(revision) = revision() {
+            println!("cargo::rustc-env=DRUMPOST_BUILT_REVISION={revision}");
+        }
+    } else if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+        // More than half of the program without optimisations is its table of lines, and tests of comparisons copy it a thousand times. The test
+        // programs, which are not copied, keep theirs.
+        println!("cargo::rustc-link-arg-bins=-Wl,--strip-debug");
     }
 }
 
