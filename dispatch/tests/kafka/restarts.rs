@@ -34,7 +34,6 @@ impl Count for Reads {
 fn a_server_that_is_killed_keeps_what_it_confirmed_and_another_consumer_counts_the_same() {
     assert_each(&ROWS, |row, flows| {
         let mut server = KafkaServer::start();
-        server.plain().remove_all();
         let (reads, url) = (Reads(server.plain()), server.url());
         over_restart(row, flows, (&mut server, &url), Box::new(reads))
     });

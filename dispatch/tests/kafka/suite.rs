@@ -8,12 +8,8 @@ use crate::{
 use drumpost_core::{contract::Verdict, options::Options};
 use drumpost_kit::suite::{PrivateServer, Suite};
 
-/// The server and its line as they are without drumpost: a line that stays silent leaves topics behind.
 fn start() -> Box<dyn PrivateServer> {
-    let server = KafkaServer::start();
-    server.line.mend();
-    server.plain().remove_all();
-    Box::new(server)
+    Box::new(KafkaServer::start())
 }
 
 #[test]

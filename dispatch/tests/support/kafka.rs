@@ -1,8 +1,8 @@
-//! A private Kafka server for tests, on free loopback ports. A server takes some seconds to start, so the tests of a binary share
-//! one, one test at a time. It ends with the process of the tests, however that ends.
+//! A private Kafka server for tests, on free loopback ports. A server takes some seconds to start, so the tests of a binary use two in
+//! turn, each of which one test has. They end with the process of the tests, however that ends.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
-use drumpost_kit::suite::{PrivateServer, Process, Proxy, free_port, started};
+use drumpost_kit::suite::{Permit, Permits, PrivateServer, Process, Proxy, free_port, started};
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -30,22 +30,27 @@ pub const SECRET: &str = "hush0815hush";
 /// How long the server may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The server that the tests share, while none of them has it.
-static SHARED: Mutex<Option<Node>> = Mutex::new(None);
+/// Servers that no test has now.
+static IDLE: Mutex<Vec<Node>> = Mutex::new(Vec::new());
 
-/// The shared server, for one test.
+/// A server takes seconds of both cores to start, and some 400 MiB. With one server all tests, and all checks of the suite, would run one
+/// after the other, although most of their time is spent waiting. A test that kills its server has it alone, as every test has.
+static PERMITS: Permits = Permits::new(2);
+
+/// A server that one test has.
 pub struct KafkaServer {
     node: Option<Node>,
-    /// One test that loads a server at a time.
-    shared: MutexGuard<'static, Option<Node>>,
+    _permit: Permit,
 }
 
 impl KafkaServer {
-    /// Takes the server that the tests share, or starts it.
+    /// Takes a server that no test has, as it is without drumpost, or starts one.
     pub fn start() -> Self {
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        let running = shared.take().filter(|node| Plain(node.port).answers());
-        Self { node: Some(running.unwrap_or_else(|| Node::start(None))), shared }
+        let permit = PERMITS.take();
+        // The lock on the idle servers is not held while one of them is asked.
+        let running = idle().pop();
+        let node = running.filter(Node::is_emptied).unwrap_or_else(|| Node::start(None));
+        Self { node: Some(node), _permit: permit }
     }
 }
 
@@ -77,8 +82,12 @@ impl PrivateServer for KafkaServer {
 
 impl Drop for KafkaServer {
     fn drop(&mut self) {
-        *self.shared = self.node.take();
+        idle().extend(self.node.take());
     }
+}
+
+fn idle() -> MutexGuard<'static, Vec<Node>> {
+    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A server's process, and where it listens.
@@ -95,14 +104,14 @@ pub struct Node {
 pub struct SecuredServer {
     pub node: Node,
     port: u16,
-    _alone: MutexGuard<'static, Option<Node>>,
+    _permit: Permit,
 }
 
 #[cfg(feature = "kafka-tls")]
 impl SecuredServer {
     /// Starts one with certificates that lie at these paths: of the authority, and the server's with its key.
     pub fn start(authority: &str, server: &str) -> Self {
-        let alone = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let permit = PERMITS.take();
         let settings = [
             "ssl.keystore.type=PEM".to_owned(),
             format!("ssl.keystore.location={server}"),
@@ -112,7 +121,7 @@ impl SecuredServer {
         ];
         let settings = settings.map(|line| format!("listener.name.secured.{line}"));
         let port = free_port();
-        Self { node: Node::start(Some((port, &settings[..]))), port, _alone: alone }
+        Self { node: Node::start(Some((port, &settings[..]))), port, _permit: permit }
     }
 
     /// `kafkas://127.0.0.1:PORT`.
@@ -135,6 +144,17 @@ impl Node {
             let process = Process::start_shared(command, &folder, move || Plain(port).answers())?;
             Some(Self { process, port, guarded, line })
         })
+    }
+
+    /// Whether it answers. Then its line is mended, and the topics are removed that a line that stayed silent, or a test that failed, left
+    /// behind.
+    fn is_emptied(&self) -> bool {
+        let answers = self.plain().answers();
+        if answers {
+            self.line.mend();
+            self.plain().remove_all();
+        }
+        answers
     }
 
     /// `kafka://127.0.0.1:PORT`.
