@@ -26,7 +26,7 @@ const fn elasticmq(acks: Acks) -> Row {
 fn what_an_emulator_that_is_killed_had_is_lost_and_counted() {
     assert_each(&ROWS, |row, flows| {
         let emulator = if row.server == EVENTS.server { Emulator::Moto } else { Emulator::ElasticMq };
-        let mut server = SqsServer::of(emulator);
+        let mut server = SqsServer::fresh(emulator);
         let url = server.url();
         over_restart(row, flows, (&mut server, &url), Box::new(Nobody))
     });

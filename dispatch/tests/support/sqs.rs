@@ -1,5 +1,6 @@
-//! Private emulators of SQS for tests, on a free loopback port: ElasticMQ, and moto, which has SNS, too. They end when the value is
-//! dropped.
+//! Private emulators of SQS for tests, on a free loopback port: ElasticMQ, and moto, which has SNS, too. An emulator takes some seconds
+//! to start, so the tests of a binary use a few in turn, each of which one test has. They end with the process of the tests, however that
+//! ends.
 #![allow(unreachable_pub, dead_code, reason = "shared by test binaries, each of which uses a part")]
 
 use drumpost_kit::suite::{Permit, Permits, PrivateServer, Process, free_port, started};
@@ -8,9 +9,10 @@ use std::{
     env,
     io::{Read, Write},
     net::TcpStream,
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread,
     time::Duration,
 };
-use tempfile::TempDir;
 
 /// An emulator: what names its program, and what the tests say of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,43 +30,46 @@ impl Emulator {
     }
 }
 
-/// A running server.
+/// Emulators that no test has now. What tests left there is removed when one of them is taken.
+static IDLE: Mutex<Vec<Node>> = Mutex::new(Vec::new());
+
+/// An emulator takes seconds of both cores to start, as a Java machine or a Python with all of moto, so it is kept for other tests.
+static PERMITS: Permits = Permits::new(4);
+
+/// An emulator that one test has.
 pub struct SqsServer {
-    process: Process,
+    node: Option<Node>,
     port: u16,
-    /// Removed after the server has ended.
-    _folder: TempDir,
+    /// Other tests may have it afterwards.
+    is_kept: bool,
     _permit: Permit,
 }
 
-/// A Java machine each.
-static PERMITS: Permits = Permits::new(4);
-
 impl SqsServer {
-    /// Starts ElasticMQ.
+    /// Takes an ElasticMQ that no test has, or starts one.
     pub fn start() -> Self {
         Self::of(Emulator::ElasticMq)
     }
 
-    /// Starts an emulator. One that is killed has lost everything.
+    /// Takes an emulator that no test has, of which all queues and topics are removed, or starts one.
     ///
     /// # Panics
     /// There are no credentials.
     pub fn of(emulator: Emulator) -> Self {
-        assert!(
-            env::var_os("AWS_ACCESS_KEY_ID").is_some(),
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: run scripts/test, or set them to any text"
-        );
-        started(emulator.variable(), |mut command| {
-            let (permit, port, folder) =
-                (PERMITS.take(), free_port(), tempfile::tempdir().expect("a folder"));
-            command.arg(port.to_string()).arg(folder.path()).current_dir(env::temp_dir());
-            // Half of the time to start.
-            command.env("ELASTICMQ_JAVA", "-Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC");
-            let answers = move || Tools(port).ask("ListQueues", &json!({})).is_some();
-            let process = Process::start(command, answers)?;
-            Some(Self { process, port, _folder: folder, _permit: permit })
-        })
+        let permit = PERMITS.take();
+        let running = Node::idle(emulator).filter(Node::is_emptied);
+        let node = running.unwrap_or_else(|| Node::start(emulator));
+        Self { port: node.port, node: Some(node), is_kept: true, _permit: permit }
+    }
+
+    /// Starts an emulator that no other test has before or afterwards, for a test that kills it. One that is killed has lost everything.
+    ///
+    /// # Panics
+    /// There are no credentials.
+    pub fn fresh(emulator: Emulator) -> Self {
+        let permit = PERMITS.take();
+        let node = Node::start(emulator);
+        Self { port: node.port, node: Some(node), is_kept: false, _permit: permit }
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -84,11 +89,75 @@ impl PrivateServer for SqsServer {
     }
 
     fn process(&mut self) -> &mut Process {
-        &mut self.process
+        &mut self.node.as_mut().expect("it is there until the test ends").process
+    }
+
+    /// No other test has it afterwards. The checks of the suite do not say beforehand whether they kill their server.
+    fn kill(&mut self) {
+        self.is_kept = false;
+        self.process().kill();
     }
 
     fn objects(&self) -> Option<Vec<String>> {
         Some(self.tools().queues())
+    }
+}
+
+impl Drop for SqsServer {
+    fn drop(&mut self) {
+        // A run of a test that failed may go on, and make queues.
+        if self.is_kept && !thread::panicking() {
+            idle().extend(self.node.take());
+        }
+    }
+}
+
+fn idle() -> MutexGuard<'static, Vec<Node>> {
+    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An emulator's process, and where it listens.
+struct Node {
+    emulator: Emulator,
+    process: Process,
+    port: u16,
+}
+
+impl Node {
+    fn start(emulator: Emulator) -> Self {
+        assert!(
+            env::var_os("AWS_ACCESS_KEY_ID").is_some(),
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set: run scripts/test, or set them to any text"
+        );
+        started(emulator.variable(), |mut command| {
+            let port = free_port();
+            let folder = env::temp_dir().join(format!("drumpost-sqs-{}-{port}", std::process::id()));
+            command.arg(port.to_string()).arg(&folder).current_dir(env::temp_dir());
+            // Half of the time to start.
+            command.env("ELASTICMQ_JAVA", "-Xmx128m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC");
+            let process = Process::start_shared(command, &folder, move || Tools(port).answers())?;
+            Some(Self { emulator, process, port })
+        })
+    }
+
+    /// Takes one that no test has.
+    fn idle(emulator: Emulator) -> Option<Self> {
+        let mut idle = idle();
+        let at = idle.iter().position(|node| node.emulator == emulator)?;
+        Some(idle.swap_remove(at))
+    }
+
+    /// Removes what other tests left. False: something is still there, or the emulator does not answer.
+    fn is_emptied(&self) -> bool {
+        let (tools, has_topics) = (Tools(self.port), self.emulator == Emulator::Moto);
+        if !tools.answers() {
+            return false;
+        }
+        tools.queues().iter().for_each(|queue| tools.remove(queue));
+        if has_topics {
+            tools.remove_topics();
+        }
+        tools.has_no_queues() && (!has_topics || tools.has_no_topics())
     }
 }
 
@@ -107,6 +176,16 @@ impl Tools {
     /// The XML that SNS answers to an action with these parameters.
     pub fn ask_sns(self, form: &str) -> Option<String> {
         self.post("sns", "Content-Type: application/x-www-form-urlencoded\r\n", form)
+    }
+
+    fn answers(self) -> bool {
+        self.ask("ListQueues", &json!({})).is_some()
+    }
+
+    /// Not so if it does not answer.
+    fn has_no_queues(self) -> bool {
+        let said = self.ask("ListQueues", &json!({}));
+        said.is_some_and(|said| said["QueueUrls"].as_array().is_none_or(Vec::is_empty))
     }
 
     /// The names of all queues.
@@ -136,8 +215,33 @@ impl Tools {
 
     /// The resource names of all topics.
     pub fn topics(self) -> Vec<String> {
-        let said = self.ask_sns("Action=ListTopics&Version=2010-03-31").unwrap_or_default();
-        said.split("<TopicArn>").skip(1).filter_map(|rest| Some(rest.split_once('<')?.0.to_owned())).collect()
+        self.listed("ListTopics", "TopicArn").unwrap_or_default()
+    }
+
+    /// Removes all topics and subscriptions.
+    fn remove_topics(self) {
+        for (list, tag, removal) in [
+            ("ListSubscriptions", "SubscriptionArn", "Unsubscribe"),
+            ("ListTopics", "TopicArn", "DeleteTopic"),
+        ] {
+            for name in self.listed(list, tag).unwrap_or_default() {
+                self.ask_sns(&format!("Action={removal}&Version=2010-03-31&{tag}={name}"));
+            }
+        }
+    }
+
+    /// Nor any subscriptions. Not so if it does not answer.
+    fn has_no_topics(self) -> bool {
+        let lists = [("ListSubscriptions", "SubscriptionArn"), ("ListTopics", "TopicArn")];
+        lists.iter().all(|(list, tag)| self.listed(list, tag).is_some_and(|names| names.is_empty()))
+    }
+
+    /// The resource names, in elements with this tag, that an action lists.
+    fn listed(self, action: &str, tag: &str) -> Option<Vec<String>> {
+        let said = self.ask_sns(&format!("Action={action}&Version=2010-03-31"))?;
+        let begin = format!("<{tag}>");
+        let names = said.split(begin.as_str()).skip(1);
+        Some(names.filter_map(|rest| Some(rest.split_once('<')?.0.to_owned())).collect())
     }
 
     /// The body of an answer that says that all went well. The signature is not checked by emulators.
