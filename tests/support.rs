@@ -266,6 +266,16 @@ pub(crate) fn assert_all_recorded(run: &Value) {
     }
 }
 
+/// Runs all cases at once, for tests whose cases mostly wait. The test fails if one of them does, and the cases that go on are waited for.
+pub(crate) fn at_once<T: Send>(cases: impl IntoIterator<Item = T>, run: impl Fn(T) + Sync) {
+    let run = &run;
+    thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(move || run(case));
+        }
+    });
+}
+
 /// Seeds to run an oracle with: `fixed`, and one more drawn from `DRUMPOST_TEST_SEED` if that is set. What holds must hold
 /// for any of them.
 pub(crate) fn seeds(fixed: &[u64]) -> Vec<u64> {

@@ -15,7 +15,7 @@ use drumpost_core::{
 use drumpost_dispatch::{rtrb::Rtrb, tokio_mpsc};
 use std::{
     future::pending,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
     task::{Context, Poll},
     thread,
     time::Duration,
@@ -154,7 +154,8 @@ fn happen(kind: Way) {
         Way::Block => thread::sleep(Duration::from_secs(600)),
         Way::Spin => {
             let clock = drumpost_core::clock::Clock::start();
-            while drumpost_core::clock::Now::now_ns(&clock) < 25_000_000_000 {
+            while !SPUN.load(Ordering::Relaxed) && drumpost_core::clock::Now::now_ns(&clock) < 25_000_000_000
+            {
                 std::hint::spin_loop();
             }
             happen(Way::Block);
@@ -162,6 +163,9 @@ fn happen(kind: Way) {
         Way::Pend | Way::Fail | Way::Full | Way::Refuse => {}
     }
 }
+
+/// What spins has been seen to do so, and may sleep. Until then it spins for longer than any limit that is waited for.
+pub(crate) static SPUN: AtomicBool = AtomicBool::new(false);
 
 /// How often a transport that cannot be reached was tried.
 pub(crate) static OPENED: AtomicU32 = AtomicU32::new(0);

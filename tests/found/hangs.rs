@@ -1,8 +1,8 @@
 //! What panics or hangs, in a transport or a handler: a failed row that says whose fault it is, the trials after it are run,
 //! the record is saved, and the program ends in time with an exit code of its table.
 
-use super::faulty::{OPENED, registry};
-use crate::support::{LIMIT, Place, Running};
+use super::faulty::{OPENED, SPUN, registry};
+use crate::support::{LIMIT, Place, Running, at_once};
 use drumpost::{Exit, run};
 use drumpost_core::clock::{Clock, Now};
 use serde_json::Value;
@@ -102,12 +102,12 @@ const DISPATCHES: [(&str, &str); 2] =
 #[test]
 fn a_panic_in_a_transport_is_told_by_its_name_and_its_method_and_the_next_trial_runs() {
     for (dispatch, name) in DISPATCHES {
-        for at in ["open", "offer", "drain", "drop"] {
+        at_once(["open", "offer", "drain", "drop"], |at| {
             let line = format!("stream --set faulty.kind=panic --set faulty.at={at} --trials 2");
             let expected = format!("transport `{name}` panicked in `{at}`");
             let came = fails(&line, dispatch, &expected);
             assert!(came.errors(dispatch)[1].contains(&expected), "the next trial runs and fails, too");
-        }
+        });
     }
     for at in ["finish", "close"] {
         let line = format!("stream --set faulty.kind=panic --set faulty.at={at} --trials 1");
@@ -137,29 +137,24 @@ fn what_fails_beside_a_dispatch_does_not_keep_it_from_being_measured() {
     assert_eq!((came.exit, came.errors("message/rtrb")), (Exit::Failed, vec!["", ""]));
 }
 
+/// On threads, on a runtime with a single thread, among listeners, and in virtual time.
 #[test]
-fn a_handler_that_blocks_ends_the_trial_and_is_named_on_threads() {
-    hangs("blocks", "message/rtrb", "the handler of `worker` hangs at worker");
+fn a_handler_that_blocks_ends_the_trial_and_is_named() {
+    let handler = "the handler of `worker` hangs at worker";
+    let cases = [
+        ("blocks", "message/rtrb", handler),
+        ("blocks --placement 1", "message/tokio-mpsc", handler),
+        ("blocks", "event/listeners", handler),
+        ("blocks --sim service=fixed:1us", "message/sim", "transport `sim` hangs: `run` has not returned"),
+    ];
+    at_once(cases, |(line, dispatch, expected)| hangs(line, dispatch, expected));
 }
 
+/// By itself, as it keeps a core busy.
 #[test]
 fn a_handler_that_spins_ends_the_trial_and_is_named_on_tasks() {
     hangs("spins", "message/tokio-mpsc", "the handler of `worker` hangs at worker");
-}
-
-#[test]
-fn a_handler_that_blocks_ends_the_trial_on_a_runtime_with_a_single_thread() {
-    hangs("blocks --placement 1", "message/tokio-mpsc", "the handler of `worker` hangs at worker");
-}
-
-#[test]
-fn a_handler_that_blocks_ends_the_trial_and_is_named_among_listeners() {
-    hangs("blocks", "event/listeners", "the handler of `worker` hangs at worker");
-}
-
-#[test]
-fn a_handler_that_blocks_ends_a_trial_in_virtual_time() {
-    hangs("blocks --sim service=fixed:1us", "message/sim", "transport `sim` hangs: `run` has not returned");
+    SPUN.store(true, Ordering::Relaxed);
 }
 
 /// The load would go on for ten minutes: only whoever looks after the lanes while they run can end it.
@@ -183,18 +178,12 @@ fn a_lane_that_hangs_ends_a_load_that_would_go_on() {
             "transport `taskless` hangs at worker: `drain` has not returned for 5s",
         ),
     ];
-    // All of them sleep, so they may do so at once.
-    thread::scope(|scope| {
-        for (line, dispatch, expected) in cases {
-            scope.spawn(move || {
-                let line = format!(
-                    "{line} --duration 10m --warmup 0s --drain 200ms --trials 1 --dispatch {dispatch}"
-                );
-                let came = came_within(LIMIT / 2, &line);
-                assert_eq!((came.exit, came.errors(dispatch)), (Exit::Failed, vec![expected]), "{line}");
-                assert!(came.took < IN_TIME, "{line} took {:?}", came.took);
-            });
-        }
+    at_once(cases, |(line, dispatch, expected)| {
+        let line =
+            format!("{line} --duration 10m --warmup 0s --drain 200ms --trials 1 --dispatch {dispatch}");
+        let came = came_within(LIMIT / 2, &line);
+        assert_eq!((came.exit, came.errors(dispatch)), (Exit::Failed, vec![expected]), "{line}");
+        assert!(came.took < IN_TIME, "{line} took {:?}", came.took);
     });
 }
 
@@ -209,53 +198,53 @@ fn a_load_that_ends_by_count_does_not_wait_for_a_lane_that_hangs() {
 
 #[test]
 fn a_port_that_blocks_ends_the_trial_and_is_named() {
-    for (at, (dispatch, name)) in [("offer", DISPATCHES[0]), ("drain", DISPATCHES[1])] {
+    at_once([("offer", DISPATCHES[0]), ("drain", DISPATCHES[1])], |(at, (dispatch, name))| {
         let line = format!("stream --set faulty.kind=block --set faulty.at={at}");
         hangs(&line, dispatch, &format!("transport `{name}` hangs at "));
-    }
+    });
 }
 
 #[test]
 fn a_port_that_finishes_for_ever_ends_the_trial_and_is_named() {
-    for (kind, at) in [("pend", "finish"), ("block", "finish")] {
-        let line = format!("stream --set faulty.kind={kind} --set faulty.at={at} --trials 1");
+    at_once(["pend", "block"], |kind| {
+        let line = format!("stream --set faulty.kind={kind} --set faulty.at=finish --trials 1");
         let came = fails(&line, "message/taskless", "transport `taskless` hangs at ");
-        assert!(came.errors("message/taskless")[0].contains(&format!("`{at}` has not returned")));
+        assert!(came.errors("message/taskless")[0].contains("`finish` has not returned"));
         assert!(came.took < IN_TIME, "took {:?}", came.took);
-    }
+    });
 }
 
 #[test]
 fn ports_that_are_dropped_for_ever_end_the_trial_and_keep_what_was_measured() {
-    for (dispatch, name) in DISPATCHES {
+    at_once(DISPATCHES, |(dispatch, name)| {
         let line = "stream --set faulty.kind=block --set faulty.at=drop --trials 1";
         let came = fails(line, dispatch, &format!("transport `{name}` hangs at "));
         let trial = &came.run(dispatch)["trials"][0];
         assert!(trial["error"].as_str().unwrap().contains("`drop` has not returned"), "{trial}");
         assert!(trial["flows"]["ended"].as_u64() > Some(0), "{trial}");
-    }
+    });
 }
 
 #[test]
 fn a_transport_that_closes_for_ever_ends_the_trial_and_keeps_what_was_measured() {
     // What waits is given up by whoever runs tasks, what blocks by the guard around the trial, three seconds later.
-    for (kind, limit) in [("pend", "12s"), ("block", "15s")] {
+    at_once([("pend", "12s"), ("block", "15s")], |(kind, limit)| {
         let line = format!("stream --set faulty.kind={kind} --set faulty.at=close --trials 1");
         let says = format!("transport `taskless` hangs: `close` has not returned for {limit}");
         let came = fails(&line, "message/taskless", &says);
         let ended = &came.run("message/taskless")["trials"][0]["flows"]["ended"];
         assert!(ended.as_u64() > Some(0), "what was measured before is kept");
         assert!(came.took < IN_TIME, "took {:?}", came.took);
-    }
+    });
 }
 
 #[test]
 fn a_transport_that_takes_nothing_more_ends_the_trial() {
-    for (dispatch, name) in DISPATCHES {
+    at_once(DISPATCHES, |(dispatch, name)| {
         let line = "stream --set faulty.kind=full --set faulty.at=offer --trials 1";
         let came = fails(line, dispatch, &format!("transport `{name}` was full for producer"));
         assert!(came.took < IN_TIME, "took {:?}", came.took);
-    }
+    });
 }
 
 #[test]
@@ -296,13 +285,14 @@ fn the_second_interruption_waits_for_nothing() {
         "blocks --dispatch message/rtrb",
         "blocks --sim service=fixed:1us --dispatch message/sim",
     ];
-    for line in lines {
+    at_once(lines, |line| {
         let place = Place::new();
         let running = start_child(
             &place,
             &format!("run {line} --rate 1k/s --duration 1h --drain 1h --warmup 0s --trials 2 --out r.json"),
         );
-        thread::sleep(Duration::from_millis(1_500));
+        // Four processes share the cores until they are blocked.
+        thread::sleep(Duration::from_secs(3));
         running.interrupt();
         thread::sleep(Duration::from_millis(300));
         running.interrupt();
@@ -319,7 +309,7 @@ fn the_second_interruption_waits_for_nothing() {
         let trial = &record["runs"][0]["trials"][0];
         assert_eq!(trial["status"], "interrupted", "{line}: {}", trial["error"]);
         assert!(trial.to_string().contains("told to end at once: "), "{line}: {trial}");
-    }
+    });
 }
 
 #[test]
